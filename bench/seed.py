@@ -1,0 +1,166 @@
+"""Databases for the bench: 50 users, 10,000 patients and as many image files as asked for, in the schema `init-db` makes.
+
+Rows go in directly, with the schema's triggers keeping the counters; the indexes of image_files are dropped before and
+made again after, which changes nothing but the time it takes. The search tables are filled with the words that
+src/db/search.c makes. The files' bytes do not exist: nothing here downloads them."""
+
+import hashlib
+import json
+import os
+import random
+import secrets
+import shutil
+import sqlite3
+import subprocess
+import uuid
+from pathlib import Path
+
+USERS = 50
+PATIENTS = 10_000
+SEED_VERSION = 1
+START_US = 1_735_700_000_000_000  # 2025-01-01, about
+SURNAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗"
+GIVEN = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华建文"
+KINDS = [("DICOM", "application/dicom", "dcm", 60), ("JPEG", "image/jpeg", "jpg", 25), ("PNG", "image/png", "png", 10),
+         ("TIFF", "image/tiff", "tif", 5)]
+MODALITIES = ["CT", "CT", "CT", "MR", "MR", "XR", "XR", "US", None]
+BODY_PARTS = ["CHEST", "HEAD", "ABDOMEN", "KNEE", "SPINE", None]
+
+
+def words(*texts):
+    """The index words of texts, as search_put writes them (no code point here lies beyond the second range)."""
+    digits = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+    def code(point):
+        if point < 1152:
+            return digits[point // 36] + digits[point % 36]
+        point -= 1152
+        return "wxy"[point // 46656] + digits[point // 1296 % 36] + digits[point // 36 % 36] + digits[point % 36]
+
+    out = []
+    for text in filter(None, texts):
+        points = [ord(c) for c in text.lower()] + [0]
+        out += [code(a) + code(b) for a, b in zip(points, points[1:])]
+    return " ".join(out)
+
+
+def image_files(count, users, rng):
+    kinds = rng.choices(KINDS, [k[3] for k in KINDS], k=count)
+    for i in range(count):
+        kind, mime, ending, _ = kinds[i]
+        digest = hashlib.sha256(b"bench %d" % i).hexdigest()
+        at = START_US + i * 20_000_000
+        name = f"{rng.choice(('chest', 'head', 'knee', 'series', 'scan'))}_{i:07d}.{ending}"
+        yield {
+            "id": i + 1,
+            "file_uuid": str(uuid.UUID(int=rng.getrandbits(128), version=4)),
+            "original_filename": name,
+            "file_type": kind,
+            "mime_type": mime,
+            "storage_path": f"{digest[:2]}/{digest[2:4]}/{digest}",
+            "file_size": rng.randrange(20_000, 20_000_000),
+            "file_hash": digest[:32],
+            "sha256": digest,
+            "uploaded_by": users[i % len(users)],
+            "patient_id": rng.randrange(PATIENTS) + 1,
+            "modality": rng.choice(MODALITIES),
+            "body_part": rng.choice(BODY_PARTS),
+            "study_date": "2025-%02d-%02d" % (rng.randrange(12) + 1, rng.randrange(28) + 1),
+            "description": "follow-up" if i % 3 == 0 else None,
+            "status": "PROCESSED" if i % 20 else "UPLOADED",
+            "thumbnail_path": f"thumbnails/{digest[:2]}/{digest}.jpg",
+            "upload_progress": 100,
+            "created_at": at,
+            "updated_at": at,
+            "uploaded_at": at,
+        }
+
+
+def insert(db, table, rows):
+    rows = iter(rows)
+    first = next(rows)
+    sql = f"insert into {table}({', '.join(first)}) values ({', '.join(':' + name for name in first)})"
+    db.execute(sql, first)
+    db.executemany(sql, rows)
+
+
+def add_users(db):
+    """Doctors with the administrator's password hash: the bench knows that one password."""
+    hash_, now = db.execute("select password_hash, created_at from users where username = 'bench-admin'").fetchone()
+    doctor = db.execute("select id from roles where name = 'doctor'").fetchone()[0]
+    ids = []
+    for i in range(USERS):
+        ids.append(db.execute(
+            "insert into users(username, email, full_name, password_hash, status, created_at, updated_at) "
+            "values (?, ?, ?, ?, 'ACTIVE', ?, ?)",
+            (f"bench-{i}", f"bench-{i}@example.org", f"{SURNAMES[i % 20]}医生", hash_, now, now)).lastrowid)
+        db.execute("insert into user_roles(user_id, role_id) values (?, ?)", (ids[-1], doctor))
+    return ids
+
+
+def add_patients(db, users, rng):
+    insert(db, "patients", ({
+        "id": i + 1, "patient_id": f"P{i:06d}", "name": rng.choice(SURNAMES) + "".join(rng.choices(GIVEN, k=2)),
+        "gender": rng.choice(("MALE", "FEMALE")), "birth_date": "%d-06-15" % rng.randrange(1930, 2020),
+        "created_by": rng.choice(users), "created_at": START_US + i, "updated_at": START_US + i,
+    } for i in range(PATIENTS)))
+    rows = db.execute("select id, name, name_en, patient_id from patients").fetchall()
+    db.executemany("insert into patient_search(rowid, grams) values (?, ?)", ((r[0], words(*r[1:])) for r in rows))
+
+
+def add_image_files(db, count, users, rng):
+    indexes = db.execute("select name, sql from sqlite_master where type = 'index' and tbl_name = 'image_files' "
+                         "and sql is not null").fetchall()
+    for name, _ in indexes:
+        db.execute(f"drop index {name}")
+    insert(db, "image_files", image_files(count, users, rng))
+    for _, sql in indexes:
+        db.execute(sql)
+    rows = db.execute("select id, original_filename, description from image_files")
+    db.executemany("insert into image_file_search(rowid, grams) values (?, ?)",
+                   ((r[0], words(*r[1:])) for r in rows.fetchall()))
+
+
+def run_roentgen(binary, environment, *arguments, text=""):
+    subprocess.run([binary, *arguments], env={**os.environ, **environment}, input=text, text=True, check=True,
+                   stdout=subprocess.DEVNULL, cwd=environment["BENCH_FOLDER"])
+
+
+def schema_mark(root):
+    mark = hashlib.sha256(str(SEED_VERSION).encode())
+    for path in [Path(__file__), *sorted((root / "migrations" / "sqlite").glob("*.up.sql"))]:
+        mark.update(path.read_bytes())
+    return mark.hexdigest()
+
+
+def seeded(root, binary, cache, count, say):
+    """Path of a database with `count` image files, and what is known of it: password, secret, user ids. Made once."""
+    folder = cache / f"seed-{count}"
+    known = folder / "known.json"
+    if known.exists() and json.loads(known.read_text())["mark"] == schema_mark(root):
+        return folder / "roentgen.db", json.loads(known.read_text())
+    say(f"seeding {count:,} image files ...")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    info = {"mark": schema_mark(root), "count": count, "password": secrets.token_urlsafe(18), "secret": secrets.token_hex(32)}
+    path = folder / "roentgen.db"
+    environment = {"DATABASE_URL": f"sqlite:///{path}", "STORAGE_URL": f"file://{folder}/files",
+                   "SECRET_KEY": info["secret"], "BENCH_FOLDER": str(folder)}
+    run_roentgen(binary, environment, "init-db")
+    run_roentgen(binary, environment, "create-superuser", "--username", "bench-admin", "--email", "bench@example.org",
+                 "--password-stdin", text=info["password"] + "\n")
+    rng = random.Random(count)
+    db = sqlite3.connect(path)
+    db.execute("pragma synchronous = off")
+    db.execute("pragma cache_size = -400000")
+    db.execute("pragma wal_autocheckpoint = 100000")
+    db.execute("pragma temp_store = memory")
+    with db:
+        info["users"] = add_users(db)
+        add_patients(db, info["users"], rng)
+        add_image_files(db, count, info["users"], rng)
+    db.execute("pragma wal_checkpoint(truncate)")
+    db.close()
+    os.sync()
+    known.write_text(json.dumps(info))
+    return path, info

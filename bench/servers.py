@@ -1,0 +1,171 @@
+"""Starting and stopping what is measured. Everything runs on core SERVER_CORE and listens on the loopback address."""
+
+import http.client
+import os
+import pwd
+import shutil
+import signal
+import socket
+import string
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+SERVER_CORE, CLIENT_CORE = 0, 1
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Server:
+    """A process on the server's core; `with` stops it."""
+
+    def __init__(self, name, command, folder, probe, environment=None, port=None, around=()):
+        self.name, self.port, self.folder, self.around = name, port, folder, around
+        folder.mkdir(parents=True, exist_ok=True)
+        self.output = open(folder / f"{name}.out", "ab")
+        self.started_at = time.perf_counter()
+        self.process = subprocess.Popen(
+            [*around, "taskset", "-c", str(SERVER_CORE), *command], env={**os.environ, **(environment or {})}, cwd=folder,
+            stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.output)
+        self.ready_s = self.wait(probe)
+
+    def wait(self, probe, limit_s=30):
+        """Seconds from the start of the process until `probe` is answered with a 2xx."""
+        request = f"GET {probe} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode()
+        while time.perf_counter() - self.started_at < limit_s:
+            if self.process.poll() is not None:
+                break
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), timeout=5) as s:
+                    s.sendall(request)
+                    if s.recv(4096).startswith(b"HTTP/1.1 2"):
+                        return time.perf_counter() - self.started_at
+            except OSError:
+                pass
+            time.sleep(0.0005)
+        self.stop()
+        tail = (self.folder / f"{self.name}.out").read_text(errors="replace")[-2000:]
+        raise RuntimeError(f"{self.name} did not answer {probe}:\n{tail}")
+
+    def stop(self):
+        if self.process.poll() is None:
+            # strace, when it is around, passes no signal on.
+            os.kill(children(self.process.pid)[0] if self.around else self.process.pid, signal.SIGTERM)
+            try:
+                self.process.wait(40)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.output.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def cpu_s(self):
+        """Processor time so far, of the process and (nginx) its worker."""
+        total = 0
+        for pid in [self.process.pid, *children(self.process.pid)]:
+            fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+            total += int(fields[11]) + int(fields[12])
+        return total / os.sysconf("SC_CLK_TCK")
+
+    def memory_mib(self):
+        """What /proc says of memory, in MiB: VmRSS, VmHWM, RssAnon, RssFile ..."""
+        out = {}
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            name, _, value = line.partition(":")
+            if value.endswith(" kB"):
+                out[name] = int(value.split()[0]) / 1024
+        return out
+
+
+def children(pid):
+    try:
+        return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def roentgen(binary, folder, database, info, around=()):
+    """`database` is used in place: hand over a copy."""
+    port = free_port()
+    environment = {
+        "DATABASE_URL": f"sqlite:///{database}", "STORAGE_URL": f"file://{folder}/storage", "SECRET_KEY": info["secret"],
+        "HOST": "127.0.0.1", "PORT": str(port), "IO_THREADS": "1", "RATE_LIMIT": "off", "ACCESS_TOKEN_LIFETIME": "24h",
+        "ALLOW_OTHER": "true", "LOG_LEVEL": "info", "LOG_FILE": str(folder / "access.log"),
+    }
+    return Server("roentgen", [binary, "serve"], folder, "/health/live", environment, port, around)
+
+
+def body_location(path, size):
+    """nginx takes parameters of 4 kB at most, so that a long body is put together from variables."""
+    piece = 2000
+    sets = f'set $piece "{"x" * piece}";' if size >= piece else ""
+    body = "$piece" * (size // piece) + "x" * (size % piece)
+    return f'        location {path} {{ {sets} return 200 "{body}"; }}\n'
+
+
+def nginx(folder, bodies):
+    """`bodies`: path prefix -> size of the constant body answered under it."""
+    for name in ("files", "dav", "body"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    template = string.Template((HERE / "nginx.conf.in").read_text())
+    locations = "".join(body_location(path, size) for path, size in {"/up": 2, **bodies}.items())
+    conf = folder / "nginx.conf"
+    conf.write_text(template.substitute(folder=folder, port=port, bodies=locations, user=pwd.getpwuid(os.getuid()).pw_name))
+    return Server("nginx", ["nginx", "-e", str(folder / "error.log"), "-c", str(conf)], folder, "/up", port=port)
+
+
+def fastapi(python, folder, database, info):
+    port = free_port()
+    environment = {"DATABASE_URL": f"sqlite:///{database}", "SECRET_KEY": info["secret"]}
+    command = [str(python), "-m", "uvicorn", "app:app", "--app-dir", str(HERE / "peers" / "fastapi"), "--host", "127.0.0.1",
+               "--port", str(port), "--loop", "uvloop", "--http", "httptools"]
+    return Server("fastapi", command, folder, "/health/live", environment, port)
+
+
+def floor(folder, size):
+    """The floor program for one size of body, compiled here."""
+    program = folder / "constant"
+    folder.mkdir(parents=True, exist_ok=True)
+    if not program.exists():
+        subprocess.run([os.environ.get("CC", "cc"), "-O2", "-o", program, HERE / "floor" / "constant.c", "-lmicrohttpd"], check=True)
+    port = free_port()
+    return Server("constant", [str(program), str(port), str(size)], folder, "/", port=port)
+
+
+def peer_python(say):
+    """The interpreter of .venv-bench with the pinned requirements; made or renewed when needed."""
+    venv, wanted = ROOT / ".venv-bench", HERE / "peers" / "fastapi" / "requirements.txt"
+    stamp = venv / "requirements.txt"
+    if not stamp.exists() or stamp.read_text() != wanted.read_text():
+        say("installing the FastAPI peer into .venv-bench ...")
+        shutil.rmtree(venv, ignore_errors=True)
+        subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+        subprocess.run([venv / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:", "-r", wanted], check=True)
+        stamp.write_text(wanted.read_text())
+    return venv / "bin" / "python"
+
+
+def call(port, method, path, token=None, body=None, content_type="application/json"):
+    """One request; (status, headers, body)."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+    headers = {"Content-Type": content_type} if body is not None else {}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    connection.request(method, path, body, headers)
+    answer = connection.getresponse()
+    data = answer.read()
+    connection.close()
+    return answer.status, dict(answer.getheaders()), data

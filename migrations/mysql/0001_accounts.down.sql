@@ -1,0 +1,10 @@
+drop table idempotency_keys;
+drop table login_failures;
+drop table password_resets;
+drop table refresh_tokens;
+drop table sessions;
+drop table user_roles;
+drop table role_permissions;
+drop table permissions;
+drop table roles;
+drop table users;

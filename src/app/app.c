@@ -1,0 +1,116 @@
+/* app.c - opening and closing what the process shares. */
+#include "app/app.h"
+
+#include "app/audit.h"
+#include "app/endpoint.h"
+#include "app/metrics.h"
+#include "app/openapi_document.h"
+#include "app/thumbnails.h"
+#include "base/log.h"
+#include "base/text.h"
+
+enum { RATE_KEYS = 65536 };
+
+static bool complain(const struct error *error, const char *what)
+{
+    fprintf(stderr, "roentgen: %s: %s\n", what, error->message);
+    return false;
+}
+
+static bool open_log(struct app *app, struct error *error)
+{
+    const struct config *config = &app->config;
+    struct log_options options = {
+        .level = (enum log_level)config->log_level,
+        .path = arena_cstring(&app->arena, config->log_file),
+        .rotate_bytes = config->log_rotate_bytes,
+        .rotate_age_s = config->log_rotate_age_s,
+        .keep = (int)config->log_keep,
+    };
+    return log_open(&options, &app->log, error);
+}
+
+static bool open_database(struct app *app, struct error *error)
+{
+    struct db_options options = {
+        .url = app->config.database_url,
+        .pool_size = (int)app->config.database_pool_size,
+        .cache_kib = app->config.database_cache_bytes / 1024,
+        .busy_timeout_ms = 10000,
+    };
+    crypto_derive(app->config.secret_key, "roentgen sealed fields", &options.key);
+    return db_open(&options, &app->db, error);
+}
+
+static void open_serving(struct app *app)
+{
+    const struct config *config = &app->config;
+    struct text document;
+    app->router = router_new();
+    app->metrics = metrics_new(router_count(app->router));
+    app->audit = audit_open(app->db);
+    if (config->rate_limit) {
+        app->rate = rate_new((int)config->rate_limit_per_minute, (int)config->rate_limit_per_minute, RATE_KEYS);
+        app->login_rate = rate_new((int)config->login_rate_per_minute, (int)config->login_rate_per_minute, RATE_KEYS);
+    }
+    text_init(&document, 16 << 20);
+    openapi_put_document(&document);
+    app->openapi = arena_copy(&app->arena, text_str(&document));
+    text_release(&document);
+    app->thumbnails = thumbnails_open(app);
+}
+
+bool app_open(struct app *app, bool serving)
+{
+    struct error error = { 0 };
+    *app = (struct app){ .started_us = clock_monotonic_us() };
+    arena_init(&app->arena);
+    if (!config_load(&app->config, &app->arena))
+        return false;
+    crypto_derive(app->config.secret_key, "roentgen lookup hashes", &app->lookup_key);
+    if (!open_log(app, &error))
+        return complain(&error, "log");
+    if (!open_database(app, &error))
+        return complain(&error, "database");
+    if (!blob_open(app->config.storage_url, &app->files, &error))
+        return complain(&error, "file store");
+    if (app->config.archive_url.len && !blob_open(app->config.archive_url, &app->archive, &error))
+        return complain(&error, "archive store");
+    if (!authority_open(app->config.secret_key, &app->authority, &error))
+        return complain(&error, "tokens");
+    if (serving)
+        open_serving(app);
+    return true;
+}
+
+void app_close(struct app *app)
+{
+    thumbnails_close(app->thumbnails);
+    audit_close(app->audit);
+    rate_free(app->rate);
+    rate_free(app->login_rate);
+    router_free(app->router);
+    metrics_free(app->metrics);
+    authority_close(app->authority);
+    blob_close(app->archive);
+    blob_close(app->files);
+    db_close(app->db);
+    log_close(app->log);
+    arena_release(&app->arena);
+}
+
+/* The new values are read beside the old ones; only those marked SETTING_RELOAD are taken over, with their text kept in the app's
+ * arena, since requests under way may still look at the old text. */
+void app_reload(struct app *app)
+{
+    struct config fresh;
+    log_reopen(app->log);
+    if (!config_load(&fresh, &app->arena)) {
+        log_write(app->log, LOG_ERROR, NULL, "settings.rejected", "the settings have problems; the old ones stay");
+        return;
+    }
+    app->config.registration = fresh.registration;
+    app->config.cors_origins = fresh.cors_origins;
+    log_set_level(app->log, (enum log_level)fresh.log_level);
+    log_write(app->log, LOG_INFO, NULL, "settings.reloaded", "settings read again");
+}

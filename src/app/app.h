@@ -1,0 +1,43 @@
+/* app.h - what the process shares: opened once by a command, closed once. */
+#ifndef ROENTGEN_APP_H
+#define ROENTGEN_APP_H
+
+#include "app/config.h"
+#include "app/principal.h"
+#include "blob/blob.h"
+#include "db/db.h"
+#include "http/http.h"
+#include "kv/rate.h"
+
+struct audit;
+struct metrics;
+struct router;
+struct thumbnails;
+
+struct app {
+    struct config config;
+    struct arena arena; /* holds the settings' text */
+    struct log *log;
+    struct db *db;
+    struct blob_store *files;
+    struct blob_store *archive; /* NULL: not set */
+    struct authority *authority;
+    struct audit *audit;
+    struct metrics *metrics;
+    struct router *router;
+    struct thumbnails *thumbnails;
+    struct rate *rate, *login_rate; /* NULL: no limit */
+    struct http_server *http;
+    struct key lookup_key; /* for keyed hashes of things that are searched by equality */
+    int64_t started_us;    /* clock_monotonic_us */
+    struct str openapi;    /* the document, made at start */
+};
+
+/* What a command needs: settings, log, database and stores. `serving` also starts what serve needs (tokens, metrics, rate limits,
+ * thumbnails). Messages for people go to standard error. */
+bool app_open(struct app *app, bool serving);
+void app_close(struct app *app);
+/* SIGHUP: log files are reopened, settings marked SETTING_RELOAD are read again. */
+void app_reload(struct app *app);
+
+#endif

@@ -1,0 +1,121 @@
+/* config.c - the one table of settings. */
+#include "app/config.h"
+
+static const char *const registrations[] = { "closed", "approval", "open", NULL };
+
+#define ROW(member, TYPE, NAME, FALLBACK, ...) SETTING(struct config, member, TYPE, NAME, FALLBACK, __VA_ARGS__)
+
+const struct setting config_rows[] = {
+    ROW(database_url, TEXT, "DATABASE_URL", "sqlite:///data/roentgen.db", .group = "Database", .flags = SETTING_SECRET,
+        .min = 1, .max = 1000,
+        .doc = "sqlite:///relative/path, sqlite:////absolute/path, or mysql://user:password@host:port/name "
+               "(?socket=/path for a local socket)."),
+    ROW(database_pool_size, INTEGER, "DATABASE_POOL_SIZE", "16", .min = 2, .max = 500, .group = "Database",
+        .doc = "MySQL/MariaDB: most connections at once."),
+    ROW(database_cache_bytes, SIZE, "DATABASE_CACHE", "4MiB", .min = 262144, .max = 1099511627776, .group = "Database",
+        .doc = "SQLite: page cache of each connection."),
+
+    ROW(storage_url, TEXT, "STORAGE_URL", "file://data/files", .min = 1, .max = 1000, .group = "Storage",
+        .doc = "Where image files rest: file://relative/path or file:///absolute/path."),
+    ROW(archive_url, TEXT, "ARCHIVE_URL", "", .max = 1000, .group = "Storage",
+        .doc = "Where archived files rest, in the same form. Empty: archiving is not offered."),
+    ROW(max_upload_bytes, SIZE, "MAX_UPLOAD", "4GiB", .min = 1, .max = 1099511627776, .group = "Storage",
+        .doc = "Largest single file."),
+    ROW(max_batch_files, INTEGER, "MAX_BATCH_FILES", "1000", .min = 1, .max = 100000, .group = "Storage",
+        .doc = "Most files in one batch upload, ZIP entries counted."),
+    ROW(max_unpacked_bytes, SIZE, "MAX_UNPACKED", "8GiB", .min = 1, .max = 1099511627776, .group = "Storage",
+        .doc = "Most bytes that one uploaded ZIP may unpack to."),
+    ROW(max_pixels, INTEGER, "MAX_PIXELS", "500000000", .min = 1, .max = 100000000000, .group = "Storage",
+        .doc = "Most pixels (width x height x pages) of a JPEG, PNG or TIFF."),
+    ROW(chunk_size_bytes, SIZE, "CHUNK_SIZE", "8MiB", .min = 65536, .max = 268435456, .group = "Storage",
+        .doc = "Chunk size of chunked uploads that state none."),
+    ROW(upload_expiry_s, DURATION, "UPLOAD_EXPIRY", "24h", .min = 60, .max = 31536000, .group = "Storage",
+        .doc = "A chunked upload not completed by then is removed."),
+    ROW(allow_other, BOOLEAN, "ALLOW_OTHER", "false", .group = "Storage",
+        .doc = "Accept files that are neither DICOM, JPEG, PNG nor TIFF, as type OTHER."),
+
+    ROW(secret_key, TEXT, "SECRET_KEY", NULL, .flags = SETTING_SECRET | SETTING_REQUIRED, .min = 32, .max = 1000,
+        .group = "Security",
+        .doc = "At least 32 random characters. Signs tokens and seals patients' contact data: losing it loses those."),
+    ROW(access_token_s, DURATION, "ACCESS_TOKEN_LIFETIME", "30m", .min = 30, .max = 86400, .group = "Security",
+        .doc = "How long an access token is good."),
+    ROW(session_s, DURATION, "SESSION_LIFETIME", "7d", .min = 60, .max = 31536000, .group = "Security",
+        .doc = "How long a sign-in lasts without being used."),
+    ROW(session_remember_s, DURATION, "SESSION_LIFETIME_REMEMBERED", "30d", .min = 60, .max = 31536000, .group = "Security",
+        .doc = "The same with remember_me."),
+    ROW(login_max_failures, INTEGER, "LOGIN_MAX_FAILURES", "5", .min = 1, .max = 1000, .group = "Security",
+        .doc = "Failed sign-ins of one account from one address before it is locked for that address."),
+    ROW(login_lock_s, DURATION, "LOGIN_LOCK", "15m", .min = 1, .max = 31536000, .group = "Security",
+        .doc = "How long that lock lasts."),
+    ROW(bcrypt_cost, INTEGER, "BCRYPT_COST", "12", .min = 4, .max = 16, .group = "Security",
+        .doc = "Work factor of password hashes."),
+    ROW(password_min_length, INTEGER, "PASSWORD_MIN_LENGTH", "10", .min = 8, .max = 72, .group = "Security",
+        .doc = "Shortest password allowed."),
+    ROW(password_reset_s, DURATION, "PASSWORD_RESET_LIFETIME", "1h", .min = 60, .max = 604800, .group = "Security",
+        .doc = "How long a mailed reset token is good."),
+    ROW(registration, CHOICE, "REGISTRATION", "closed", .choices = registrations, .flags = SETTING_RELOAD, .group = "Security",
+        .doc = "Who may register: nobody, people an administrator approves, or anybody."),
+    ROW(cors_origins, TEXT, "CORS_ORIGINS", "", .max = 4000, .flags = SETTING_RELOAD, .group = "Security",
+        .doc = "Origins of browser applications that may call the API, separated by commas."),
+    ROW(https_only, BOOLEAN, "HTTPS_ONLY", "false", .group = "Security",
+        .doc = "Behind a TLS proxy: redirect requests with X-Forwarded-Proto: http, and send Strict-Transport-Security."),
+    ROW(rate_limit, BOOLEAN, "RATE_LIMIT", "on", .group = "Security", .doc = "Limit requests per user or address."),
+    ROW(rate_limit_per_minute, INTEGER, "RATE_LIMIT_PER_MINUTE", "600", .min = 1, .max = 100000000, .group = "Security",
+        .doc = "Requests a minute of one user or address."),
+    ROW(login_rate_per_minute, INTEGER, "LOGIN_RATE_PER_MINUTE", "30", .min = 1, .max = 100000000, .group = "Security",
+        .doc = "Sign-in and password-reset requests a minute of one address."),
+
+    ROW(trusted_proxies, TEXT, "TRUSTED_PROXIES", "", .max = 4000, .group = "Server",
+        .doc = "Addresses of proxies whose X-Forwarded-For is believed, separated by commas."),
+    ROW(host, TEXT, "HOST", "127.0.0.1", .min = 1, .max = 255, .group = "Server", .doc = "Address to listen on."),
+    ROW(port, INTEGER, "PORT", "8000", .min = 0, .max = 65535, .group = "Server", .doc = "TCP port; 0 picks a free one."),
+    ROW(io_threads, INTEGER, "IO_THREADS", "0", .min = 0, .max = 256, .group = "Server",
+        .doc = "Threads that speak HTTP; 0: one for each processor."),
+    ROW(workers, INTEGER, "WORKERS", "32", .min = 2, .max = 1024, .group = "Server",
+        .doc = "Threads for work that may wait: files, pictures, password hashes."),
+    ROW(max_connections, INTEGER, "MAX_CONNECTIONS", "16000", .min = 128, .max = 1000000, .group = "Server",
+        .doc = "Most connections at once."),
+    ROW(idle_timeout_s, DURATION, "IDLE_TIMEOUT", "75s", .min = 1, .max = 86400, .group = "Server",
+        .doc = "A connection without a request is closed."),
+    ROW(header_timeout_s, DURATION, "HEADER_TIMEOUT", "15s", .min = 1, .max = 3600, .group = "Server",
+        .doc = "Longest time for the headers of a request."),
+    ROW(send_timeout_s, DURATION, "SEND_TIMEOUT", "60s", .min = 1, .max = 3600, .group = "Server",
+        .doc = "A client that takes nothing of an answer for so long is cut off."),
+    ROW(body_min_bytes_per_s, SIZE, "BODY_MIN_RATE", "1KiB", .min = 1, .max = 1073741824, .group = "Server",
+        .doc = "Slowest body: bytes a second over 20 seconds."),
+    ROW(max_header_bytes, SIZE, "MAX_HEADERS", "16KiB", .min = 4096, .max = 1048576, .group = "Server",
+        .doc = "Largest request line and headers."),
+    ROW(max_json_bytes, SIZE, "MAX_JSON", "1MiB", .min = 1024, .max = 1073741824, .group = "Server",
+        .doc = "Largest JSON or form body."),
+    ROW(stop_grace_s, DURATION, "STOP_GRACE", "30s", .min = 0, .max = 3600, .group = "Server",
+        .doc = "On SIGTERM, how long requests under way may take to finish."),
+
+    ROW(smtp_url, TEXT, "SMTP_URL", "", .flags = SETTING_SECRET, .max = 1000, .group = "Mail",
+        .doc = "smtp://user:password@host:587 or smtps://...; empty: no mail, so no password reset by mail."),
+    ROW(mail_from, TEXT, "MAIL_FROM", "", .max = 254, .group = "Mail", .doc = "Sender of our mail."),
+    ROW(public_url, TEXT, "PUBLIC_URL", "", .max = 1000, .group = "Mail",
+        .doc = "Where people reach this server (https://roentgen.example.org), for links in mail."),
+
+    ROW(log_level, CHOICE, "LOG_LEVEL", "info", .choices = log_level_names, .flags = SETTING_RELOAD, .group = "Log",
+        .doc = "Least important level written; SIGUSR1 makes it one step more talkative, SIGUSR2 one step less."),
+    ROW(log_file, TEXT, "LOG_FILE", "", .max = 1000, .group = "Log", .doc = "Log file; empty: standard error."),
+    ROW(log_rotate_bytes, SIZE, "LOG_ROTATE_SIZE", "100MiB", .min = 0, .max = 1099511627776, .group = "Log",
+        .doc = "A new log file past this size; 0: never."),
+    ROW(log_rotate_age_s, DURATION, "LOG_ROTATE_AGE", "1d", .min = 0, .max = 31536000, .group = "Log",
+        .doc = "A new log file past this age; 0: never."),
+    ROW(log_keep, INTEGER, "LOG_KEEP", "14", .min = 0, .max = 1000, .group = "Log", .doc = "Old log files kept."),
+};
+const int config_count = (int)(sizeof(config_rows) / sizeof(config_rows[0]));
+
+bool config_load(struct config *config, struct arena *arena)
+{
+    struct settings_report report;
+    settings_report_init(&report);
+    bool ok = settings_load(config_rows, config_count, ".env", config, arena, &report);
+    if (report.warnings.len)
+        fprintf(stderr, "%.*s", STR_FMT(text_str(&report.warnings)));
+    if (report.problems.len)
+        fprintf(stderr, "%.*s", STR_FMT(text_str(&report.problems)));
+    settings_report_release(&report);
+    return ok;
+}

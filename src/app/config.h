@@ -1,0 +1,43 @@
+/* config.h - everything that can be set, one row each in config.c.
+ *
+ * Read from the environment and `.env` (see base/settings.h); `roentgen config` prints what is in force, `roentgen config
+ * --example` the commented `.env.example`.
+ */
+#ifndef ROENTGEN_CONFIG_H
+#define ROENTGEN_CONFIG_H
+
+#include "base/log.h"
+#include "base/settings.h"
+
+enum registration { REGISTRATION_CLOSED, REGISTRATION_APPROVAL, REGISTRATION_OPEN };
+
+struct config {
+    struct str database_url, storage_url, archive_url, secret_key, host;
+    int64_t port, io_threads, workers, database_pool_size, database_cache_bytes;
+    unsigned log_level;
+    struct str log_file;
+    int64_t log_rotate_bytes, log_rotate_age_s, log_keep;
+    bool rate_limit;
+    int64_t rate_limit_per_minute, login_rate_per_minute;
+    int64_t access_token_s, session_s, session_remember_s;
+    int64_t login_max_failures, login_lock_s;
+    int64_t bcrypt_cost, password_min_length, password_reset_s;
+    unsigned registration;
+    struct str smtp_url, mail_from, public_url;
+    struct str cors_origins;
+    struct str trusted_proxies;
+    bool https_only;
+    int64_t max_connections, idle_timeout_s, header_timeout_s, send_timeout_s, body_min_bytes_per_s;
+    int64_t max_header_bytes, max_json_bytes, max_upload_bytes, max_batch_files, max_unpacked_bytes;
+    int64_t max_pixels, chunk_size_bytes, upload_expiry_s;
+    bool allow_other;
+    int64_t stop_grace_s;
+};
+
+extern const struct setting config_rows[];
+extern const int config_count;
+
+/* Reads `.env` and the environment; problems and warnings go to standard error. False when something is wrong. */
+bool config_load(struct config *config, struct arena *arena);
+
+#endif

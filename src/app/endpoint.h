@@ -1,0 +1,91 @@
+/* endpoint.h - one row says all there is to say about one endpoint.
+ *
+ *     static const struct endpoint rows[] = {
+ *         { HTTP_GET, "/api/v1/patients/{id}", patient_get, .in = &patient_key, .out = &patient_schema,
+ *           .permission = MAY_READ_PATIENTS, .audit = "patient.read", .entity = "patient", .tag = "patients",
+ *           .summary = "Shows one patient" },
+ *     };
+ *
+ * Routing, permission checks, decoding, encoding, ETags, audit rows, metrics labels and the OpenAPI document come from the row;
+ * the handler holds only its own thought. Tables of rows are listed by hand in endpoints.c.
+ *
+ * Input: path variables fill the members of `in` with their names; the others come from the query (GET, DELETE, and members marked
+ * IN_QUERY) or from the body.
+ */
+#ifndef ROENTGEN_ENDPOINT_H
+#define ROENTGEN_ENDPOINT_H
+
+#include "app/permission.h"
+#include "http/http.h"
+#include "schema/field.h"
+
+enum runs {
+    READS,  /* only reads: on the I/O thread when the database is a local file, else on a worker */
+    WORKS,  /* may wait (files, hashing, remote calls): on a worker; writes through db_transact */
+    WRITES, /* the whole handler runs inside one transaction, whose commit is durable before the answer leaves */
+};
+
+enum body_type { BODY_NONE, BODY_JSON, BODY_FORM, BODY_MULTIPART, BODY_RAW };
+
+enum endpoint_flag {
+    LIST = 1,              /* the answer is a list of `out` (written by list_answer) */
+    CHANGES_AUTHORITY = 2, /* on success, cached principals are forgotten */
+    LOGIN = 4,             /* the stricter rate limit of sign-ins */
+    NOT_JSON = 8,          /* the handler sets the answer itself; `answers` says its media type */
+    LOOPBACK = 16,         /* callers on this machine need no permission */
+    QUIET = 32,            /* no rate limit: probes */
+    ACTION = 64,           /* the body may be absent */
+    HIDDEN = 128,          /* not in the OpenAPI document */
+};
+
+struct endpoint {
+    enum http_method method;
+    const char *path;
+    bool (*handle)(struct call *c);
+    const struct schema *in, *out;
+    int permission; /* enum permission, SIGNED_IN or ANYONE */
+    enum runs runs;
+    enum body_type body;
+    int status;     /* on success; 0: 200, or 204 without `out` */
+    unsigned flags;
+    const char *audit;  /* action name: leaves an audit row; NULL: none */
+    const char *entity; /* what path variable `id` (or the answer's `id`) names, for the audit row */
+    const char *tag;    /* heading in the documentation */
+    const char *summary;
+    const char *doc;     /* optional, longer */
+    const char *answers; /* media type when NOT_JSON */
+    /* BODY_MULTIPART and BODY_RAW: where the bytes go; called before any arrives. */
+    bool (*receive)(struct call *c, struct body_sink *sink);
+    int64_t body_max; /* 0: the setting for the body's type */
+};
+
+struct endpoint_table {
+    const struct endpoint *rows;
+    int count;
+};
+extern const struct endpoint_table *const *const endpoint_tables;
+extern const int endpoint_table_count;
+#define ENDPOINT_TABLE(name, rows)                                                                                      \
+    const struct endpoint_table name = { rows, (int)(sizeof(rows) / sizeof(rows[0])) }
+
+/* ---- router.c ---- */
+enum { PATH_VARIABLES_MAX = 4 };
+struct route {
+    const struct endpoint *endpoint; /* NULL: no such path, or not with this method */
+    int index;                       /* of the endpoint, counted over all tables */
+    unsigned allowed;                /* bit per http_method the path has */
+    struct str names[PATH_VARIABLES_MAX], values[PATH_VARIABLES_MAX]; /* values still percent-encoded */
+    int variables;
+};
+struct router;
+struct router *router_new(void);
+void router_free(struct router *router); /* takes NULL */
+void router_find(const struct router *router, enum http_method method, struct str path, struct route *out);
+int router_count(const struct router *router);
+const struct endpoint *router_endpoint(const struct router *router, int index);
+
+/* Start-up check of every table: equal paths, a path variable that `in` lacks, a missing summary, field rows that
+ * schema_check refuses, columns that the database lacks. Says all that is wrong; returns how many. */
+int endpoints_check(struct call *c, struct text *complaints);
+
+#endif

@@ -1,0 +1,85 @@
+/* endpoints.c - every table of endpoints, by hand; and the check that the tables hold together. */
+#include "app/endpoint.h"
+
+#include "base/text.h"
+#include "db/db.h"
+
+extern const struct endpoint_table auth_endpoints, session_endpoints, user_endpoints, patient_endpoints, patient_history_endpoints,
+    upload_endpoints, upload_batch_endpoints, upload_chunked_endpoints, image_file_endpoints, image_file_list_endpoints,
+    image_file_move_endpoints, thumbnail_endpoints, system_endpoints, health_endpoints, document_endpoints;
+
+static const struct endpoint_table *const tables[] = {
+    &auth_endpoints, &session_endpoints, &user_endpoints, &patient_endpoints, &patient_history_endpoints, &upload_endpoints,
+    &upload_batch_endpoints, &upload_chunked_endpoints, &image_file_list_endpoints, &image_file_endpoints, &image_file_move_endpoints,
+    &thumbnail_endpoints, &system_endpoints, &health_endpoints, &document_endpoints,
+};
+const struct endpoint_table *const *const endpoint_tables = tables;
+const int endpoint_table_count = (int)(sizeof(tables) / sizeof(tables[0]));
+
+static int check_path(const struct endpoint *e, struct text *complaints)
+{
+    int wrong = 0;
+    struct str rest = str_from(e->path), before;
+    while (str_cut(rest, '{', &before, &rest)) {
+        struct str name;
+        if (!str_cut(rest, '}', &name, &rest))
+            break;
+        if (!e->in || schema_find(e->in, name) < 0) {
+            text_format(complaints, "%s %s: the input lacks {%.*s}\n", http_method_names[e->method], e->path, STR_FMT(name));
+            wrong++;
+        }
+    }
+    return wrong;
+}
+
+static bool same_path(const char *a, const char *b)
+{
+    struct str x = str_from(a), y = str_from(b);
+    while (x.len && y.len) {
+        struct str p, q;
+        str_cut(x, '/', &p, &x);
+        str_cut(y, '/', &q, &y);
+        if (!str_equal(p, q) && !(str_starts(p, S("{")) && str_starts(q, S("{"))))
+            return false;
+    }
+    return !x.len && !y.len;
+}
+
+static int check_twins(int table, int row, struct text *complaints)
+{
+    const struct endpoint *e = &endpoint_tables[table]->rows[row];
+    for (int t = 0; t <= table; t++)
+        for (int r = 0; r < (t == table ? row : endpoint_tables[t]->count); r++) {
+            const struct endpoint *other = &endpoint_tables[t]->rows[r];
+            if (other->method == e->method && same_path(other->path, e->path)) {
+                text_format(complaints, "%s %s stands twice\n", http_method_names[e->method], e->path);
+                return 1;
+            }
+        }
+    return 0;
+}
+
+static int check_schema(struct call *c, const struct schema *schema, struct text *complaints)
+{
+    return schema ? schema_check(schema, complaints) + (schema->table ? db_check_schema(c, schema, complaints) : 0) : 0;
+}
+
+int endpoints_check(struct call *c, struct text *complaints)
+{
+    int wrong = 0;
+    for (int t = 0; t < endpoint_table_count; t++)
+        for (int r = 0; r < endpoint_tables[t]->count; r++) {
+            const struct endpoint *e = &endpoint_tables[t]->rows[r];
+            if (!e->summary || !e->handle || !e->tag) {
+                text_format(complaints, "%s %s: summary, tag or function missing\n", http_method_names[e->method], e->path);
+                wrong++;
+            }
+            if ((e->body == BODY_MULTIPART || e->body == BODY_RAW) != (e->receive != NULL)) {
+                text_format(complaints, "%s %s: a body that streams needs `receive`, others must not have it\n", http_method_names[e->method], e->path);
+                wrong++;
+            }
+            wrong += check_path(e, complaints) + check_twins(t, r, complaints) + check_schema(c, e->in, complaints) +
+                     check_schema(c, e->out, complaints);
+        }
+    return wrong;
+}

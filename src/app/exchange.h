@@ -1,0 +1,75 @@
+/* exchange.h - one request and its answer, as dispatch sees it. Handlers see the struct call inside. */
+#ifndef ROENTGEN_EXCHANGE_H
+#define ROENTGEN_EXCHANGE_H
+
+#include "app/app.h"
+#include "app/endpoint.h"
+#include "base/text.h"
+
+struct exchange {
+    struct call call; /* first: exchange_of relies on it */
+    struct route route;
+    const struct endpoint *endpoint;
+    struct principal principal;
+    struct text answer;     /* body to send */
+    struct text compressed; /* the same, gzip */
+    uint64_t fields;        /* ?fields= mask of the answer's members */
+    int status;             /* 0: the row's */
+    const char *media_type; /* NULL: application/json */
+    bool body_is_set;       /* the handler gave the body to http itself (file, asset): answer_file, answer_bytes */
+    bool replayed;          /* answer of an earlier request with the same Idempotency-Key */
+    int64_t audit_id, audit_patient_id; /* what the audit row speaks of; 0: from path or answer */
+    struct str idempotency_key;         /* null: none */
+    void *upload;                       /* what `receive` keeps for the handler */
+    void (*upload_release)(void *upload); /* called at the end of the request, however it ended; may be NULL */
+    struct str client;                  /* address, behind trusted proxies the one they name */
+    struct { const char *name; struct str value; } headers[8];
+    int header_count;
+    struct str problem_extra; /* further members of the problem: `"missing_chunks":[3]` */
+    bool problem_is_set;      /* the handler wrote x->answer itself (RFC 6749 errors) */
+    bool audited;             /* the audit row went with the change */
+};
+
+static inline struct exchange *exchange_of(struct call *c)
+{
+    return (struct exchange *)(void *)c;
+}
+
+/* For handlers. */
+void answer_status(struct call *c, int status);
+void answer_header(struct call *c, const char *name, struct str value);
+void answer_location(struct call *c, const char *format, int64_t id); /* "/api/v1/things/%" PRId64 */
+/* NOT_JSON answers: bytes that outlive the request or live in its arena; or part of a file, whose descriptor is taken over. */
+void answer_bytes(struct call *c, const char *media_type, struct str bytes);
+void answer_file(struct call *c, const char *media_type, int fd, int64_t offset, int64_t length);
+/* The audit row is about this entity and patient, where path and answer do not tell. */
+void audit_about(struct call *c, int64_t entity_id, int64_t patient_id);
+/* In the transaction of a WORKS endpoint: the audit row of this change (WRITES endpoints get theirs by themselves). */
+bool audit_change(struct call *c);
+struct str call_client(const struct call *c); /* the caller's address, or null */
+int64_t call_user(const struct call *c);      /* 0: nobody */
+
+/* dispatch.c */
+void dispatch_http_app(struct app *app, struct http_app *out);
+
+/* decode.c: fills call.in from path, query and body. */
+bool decode_input(struct call *c);
+
+/* answer.c: encodes call.out into x->answer; sends the answer or the problem, with its headers, log line and metrics. */
+void answer_encode(struct exchange *x);
+void answer_send(struct exchange *x, bool ok);
+/* The strong ETag of a JSON answer. */
+struct str answer_etag(struct arena *arena, struct str body);
+
+/* dispatch.c: the audit row of this exchange; false when it is about nothing (nobody signed in, no route). */
+struct audit_entry;
+bool exchange_audit_entry(const struct exchange *x, struct audit_entry *out);
+
+/* idempotency.c: POST with an Idempotency-Key. */
+enum idempotency { IDEMPOTENCY_NONE, IDEMPOTENCY_FIRST, IDEMPOTENCY_REPLAY, IDEMPOTENCY_REFUSED };
+/* Inside a transaction. REPLAY: x holds the first answer. REFUSED: c->error is set. */
+enum idempotency idempotency_begin(struct call *c);
+/* Inside a transaction: keeps the answer, or forgets the key when the request failed. */
+bool idempotency_end(struct call *c, bool ok);
+
+#endif

@@ -1,0 +1,236 @@
+/* image_file.c - the record of an uploaded file and what is done to one of them. Lists are in image_file_list.c. */
+#include "app/image_file.h"
+
+#include "app/exchange.h"
+#include "app/patient.h"
+
+#include <unistd.h>
+
+const char *const file_statuses[] = { "UPLOADING", "UPLOADED", "PROCESSING", "PROCESSED", "FAILED", "ARCHIVED", "DELETED", NULL };
+
+static const struct field image_file_fields[] = {
+    FIELD(struct image_file, id, .flags = READ_ONLY, .doc = "Identifies the file."),
+    FIELD(struct image_file, file_uuid, .flags = READ_ONLY, .doc = "The same, for outside."),
+    FIELD(struct image_file, original_filename, .flags = READ_ONLY, .doc = "Name it was uploaded under.", .example = "chest_xray.jpg"),
+    FIELD(struct image_file, file_type, .choices = file_types, .flags = READ_ONLY, .doc = "Type, by content."),
+    FIELD(struct image_file, mime_type, .flags = READ_ONLY, .doc = "Media type, by content.", .example = "image/jpeg"),
+    FIELD(struct image_file, storage_path, .flags = READ_ONLY | NULLABLE, .doc = "Where it rests in the store, relative."),
+    FIELD(struct image_file, file_size, .flags = READ_ONLY, .doc = "Bytes."),
+    FIELD(struct image_file, file_hash, .flags = READ_ONLY | NULLABLE, .doc = "MD5 of the bytes, hex."),
+    FIELD(struct image_file, sha256, .flags = READ_ONLY | NULLABLE, .doc = "SHA-256 of the bytes, hex."),
+    FIELD(struct image_file, thumbnail_path, .flags = READ_ONLY | NULLABLE, .doc = "Where its thumbnail rests, relative."),
+    FIELD(struct image_file, uploaded_by, .flags = READ_ONLY, .doc = "Account that uploaded it."),
+    FIELD(struct image_file, uploader_name, .sql = "(select u.full_name from users u where u.id = f.uploaded_by)",
+          .flags = READ_ONLY, .doc = "That account's full name.", .example = "张医生"),
+    FILE_DETAIL_FIELDS(struct image_file),
+    FIELD(struct image_file, study_id, .flags = READ_ONLY | NULLABLE, .doc = "The study it belongs to."),
+    FIELD(struct image_file, series_id, .flags = READ_ONLY | NULLABLE, .doc = "The series it belongs to."),
+    FIELD(struct image_file, study_date, .flags = READ_ONLY | NULLABLE, .doc = "Date of the study."),
+    FIELD(struct image_file, tags, .flags = READ_ONLY | NULLABLE, .doc = "Tags."),
+    FIELD(struct image_file, status, .choices = file_statuses, .flags = READ_ONLY, .doc = "Where it stands."),
+    FIELD(struct image_file, status_reason, .flags = READ_ONLY | NULLABLE, .doc = "Why it is FAILED."),
+    FIELD(struct image_file, upload_progress, .flags = READ_ONLY, .doc = "Percent uploaded."),
+    FIELD(struct image_file, is_chunked, .flags = READ_ONLY, .doc = "Uploaded in chunks?"),
+    FIELD(struct image_file, total_chunks, .flags = READ_ONLY | NULLABLE, .doc = "How many chunks."),
+    FIELD(struct image_file, uploaded_chunks,
+          .sql = "case when f.status <> 'UPLOADING' then f.uploaded_chunks else (select '[' || coalesce(group_concat(k.number), '') || ']' "
+                 "from upload_chunks k where k.image_file_id = f.id) end",
+          .flags = READ_ONLY | NULLABLE, .doc = "Chunks that have arrived."),
+    FIELD(struct image_file, duplicate_of, .flags = READ_ONLY | NULLABLE, .doc = "An earlier file with the same bytes."),
+    FIELD(struct image_file, created_at, .flags = READ_ONLY | SET_ON_INSERT, .doc = "When the upload began."),
+    FIELD(struct image_file, updated_at, .flags = READ_ONLY | SET_ON_UPDATE, .doc = "Last change."),
+    FIELD(struct image_file, uploaded_at, .flags = READ_ONLY | NULLABLE, .doc = "When the upload was complete."),
+    FIELD(struct image_file, is_deleted, .sql = "f.is_deleted", .flags = READ_ONLY, .doc = "Deleted?"),
+    FIELD(struct image_file, deleted_at, .flags = READ_ONLY | NULLABLE, .doc = "When it was deleted."),
+    FIELD(struct image_file, deleted_by, .flags = READ_ONLY | NULLABLE, .doc = "By whom."),
+    FIELD(struct image_file, chunk_size, .flags = READ_ONLY | WRITE_ONLY, .doc = "Bytes of a chunk."),
+    FIELD(struct image_file, expected_hash, .flags = READ_ONLY | WRITE_ONLY, .doc = "The hash the client announced."),
+};
+const struct schema image_file_schema = SCHEMA("ImageFile", struct image_file, image_file_fields, .table = "image_files",
+                                               .alias = "f", .doc = "An uploaded file.");
+
+static const struct field image_file_key_fields[] = {
+    FIELD(struct image_file_key, file_id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The file."),
+};
+const struct schema image_file_key = SCHEMA("ImageFileKey", struct image_file_key, image_file_key_fields);
+
+/* ---- who may see it ---- */
+
+static bool is_assigned(struct call *c, int64_t study_id)
+{
+    int64_t assigned = 0;
+    return study_id > 0 && db_integer(c, &assigned, "select 1 from study_assignments where user_id = ? and study_id = ?",
+                                      V(call_user(c)), V(study_id));
+}
+
+static bool may_see(struct call *c, const struct image_file *file)
+{
+    return file->uploaded_by == call_user(c) || principal_may(c->principal, MAY_READ_ALL_IMAGES) || is_assigned(c, file->study_id);
+}
+
+static bool load(struct call *c, int64_t id, bool deleted, struct image_file *out)
+{
+    const char *tail = deleted ? "where f.id = ? and f.is_deleted = 1" : "where f.id = ? and f.is_deleted = 0";
+    if (!db_get(c, &image_file_schema, out, tail, V(id)) || !may_see(c, out))
+        return fail(c, E_NOT_FOUND, "image file %" PRId64 " does not exist", id);
+    return true;
+}
+
+bool image_file_load(struct call *c, int64_t id, struct image_file *out)
+{
+    return load(c, id, false, out);
+}
+
+bool image_file_load_to_change(struct call *c, int64_t id, bool deleted, struct image_file *out)
+{
+    if (!load(c, id, deleted, out))
+        return false;
+    if (out->uploaded_by == call_user(c) || principal_may(c->principal, MAY_UPDATE_IMAGES))
+        return true;
+    return fail(c, E_FORBIDDEN, "only its uploader or somebody with image.update may change this file");
+}
+
+bool image_file_index(struct call *c, int64_t id, struct str filename, struct str description)
+{
+    const struct str texts[] = { filename, str_slice(description, 0, 400) };
+    return search_put(c, "image_file_search", id, texts, 2);
+}
+
+/* ---- one file ---- */
+
+static bool file_get(struct call *c)
+{
+    const struct image_file_key *key = c->in;
+    return image_file_load(c, key->file_id, c->out);
+}
+
+struct file_patch {
+    int64_t file_id, patient_id;
+    struct str description, modality, body_part;
+    struct instant updated_at;
+};
+static const struct field file_patch_fields[] = {
+    FIELD(struct file_patch, file_id, .flags = READ_ONLY | NOT_STORED, .min = 1, .max = INT64_MAX, .doc = "The file."),
+    FILE_DETAIL_FIELDS(struct file_patch),
+    FIELD(struct file_patch, updated_at, .flags = READ_ONLY | SET_ON_UPDATE, .doc = "Last change."),
+};
+static const struct schema file_patch = SCHEMA("ImageFilePatch", struct file_patch, file_patch_fields, .table = "image_files", .alias = "f");
+
+static bool file_patch_patch(struct call *c)
+{
+    struct file_patch in = *(const struct file_patch *)c->in;
+    struct image_file before, *out = c->out;
+    if (!image_file_load_to_change(c, in.file_id, false, &before))
+        return false;
+    if (in.patient_id != INTEGER_NULL && schema_was_given(&file_patch, c->given, "patient_id") &&
+        !patient_must_exist(c, in.patient_id, "body"))
+        return false;
+    if (!db_update(c, &file_patch, &in, c->given, "where id = ?", V(in.file_id)) && c->error.code)
+        return false;
+    return image_file_load(c, in.file_id, out) && image_file_index(c, out->id, out->original_filename, out->description);
+}
+
+static bool file_delete(struct call *c)
+{
+    const struct image_file_key *key = c->in;
+    struct image_file file;
+    if (!image_file_load_to_change(c, key->file_id, false, &file))
+        return false;
+    audit_about(c, file.id, file.patient_id);
+    return db_execute(c, "update image_files set deleted_at = ?, deleted_by = ?, updated_at = ? where id = ?", V(clock_now()),
+                      V(call_user(c)), V(clock_now()), V(file.id)) &&
+           search_remove(c, "image_file_search", file.id);
+}
+
+static bool file_restore(struct call *c)
+{
+    const struct image_file_key *key = c->in;
+    struct image_file *out = c->out;
+    return image_file_load_to_change(c, key->file_id, true, out) &&
+           db_execute(c, "update image_files set deleted_at = null, deleted_by = null, updated_at = ? where id = ?",
+                      V(clock_now()), V(key->file_id)) &&
+           image_file_load(c, key->file_id, out) && image_file_index(c, out->id, out->original_filename, out->description);
+}
+
+/* ---- the bytes ---- */
+
+struct blob_store *image_file_store(const struct call *c, const struct image_file *file)
+{
+    return file->status == FILE_ARCHIVED ? c->app->archive : c->app->files;
+}
+
+bool image_file_open(struct call *c, const struct image_file *file, int *fd, int64_t *size_bytes)
+{
+    struct blob_store *store = image_file_store(c, file);
+    if (str_is_empty(file->storage_path))
+        return fail(c, E_CONFLICT, "image file %" PRId64 " is not uploaded completely", file->id);
+    if (!store)
+        return fail(c, E_UNAVAILABLE, "the archive is not configured now");
+    if (blob_open_read(store, file->storage_path, fd, size_bytes, &c->error))
+        return true;
+    if (c->error.code == E_NOT_FOUND) /* the row says otherwise: that is our fault, not the caller's */
+        c->error.code = E_INTERNAL;
+    return false;
+}
+
+static bool file_download(struct call *c)
+{
+    const struct image_file_key *key = c->in;
+    struct request *r = c->request;
+    struct image_file file;
+    int64_t size, first = 0, length;
+    int fd;
+    if (!image_file_load(c, key->file_id, &file) || !image_file_open(c, &file, &fd, &size))
+        return false;
+    audit_about(c, file.id, file.patient_id);
+    struct str etag = arena_format(&c->arena, "\"%.*s\"", STR_FMT(file.sha256));
+    struct str modified = instant_http_format(file.uploaded_at, &c->arena);
+    answer_header(c, "ETag", etag);
+    answer_header(c, "Last-Modified", modified);
+    answer_header(c, "Accept-Ranges", S("bytes"));
+    answer_header(c, "Cache-Control", S("private, no-cache"));
+    answer_header(c, "Content-Disposition", http_content_disposition(&c->arena, file.original_filename));
+    struct str known = http_header(r, "If-None-Match");
+    if (known.at && http_etag_matches(known, etag, true)) {
+        close(fd);
+        answer_status(c, 304);
+        return true;
+    }
+    struct str range = http_header(r, "Range"), if_range = http_header(r, "If-Range");
+    if (if_range.at && !str_equal(if_range, etag) && !str_equal(if_range, modified))
+        range = STR_NULL;
+    length = size;
+    switch (range.at ? http_parse_range(range, size, &first, &length) : RANGE_NONE) {
+    case RANGE_UNSATISFIABLE:
+        close(fd);
+        answer_header(c, "Content-Range", arena_format(&c->arena, "bytes */%" PRId64, size));
+        return fail(c, E_RANGE, "the file has %" PRId64 " bytes", size);
+    case RANGE_PART:
+        answer_status(c, 206);
+        answer_header(c, "Content-Range",
+                      arena_format(&c->arena, "bytes %" PRId64 "-%" PRId64 "/%" PRId64, first, first + length - 1, size));
+        break;
+    case RANGE_NONE:
+        first = 0;
+        length = size;
+        break;
+    }
+    answer_file(c, arena_cstring(&c->arena, file.mime_type), fd, first, length);
+    return true;
+}
+
+#define FILES .tag = "image-files", .entity = "image_file"
+static const struct endpoint rows[] = {
+    { HTTP_GET, "/api/v1/image-files/{file_id}", file_get, &image_file_key, &image_file_schema, MAY_READ_IMAGES, FILES,
+      .audit = "image_file.read", .summary = "Shows one file's record" },
+    { HTTP_PATCH, "/api/v1/image-files/{file_id}", file_patch_patch, &file_patch, &image_file_schema, MAY_READ_IMAGES, WRITES, BODY_JSON,
+      FILES, .audit = "image_file.update", .summary = "Changes description, modality, body part or patient of a file" },
+    { HTTP_DELETE, "/api/v1/image-files/{file_id}", file_delete, &image_file_key, NULL, MAY_READ_IMAGES, WRITES, FILES,
+      .audit = "image_file.delete", .summary = "Deletes a file", .doc = "It can be restored until it is purged." },
+    { HTTP_POST, "/api/v1/image-files/{file_id}/restore", file_restore, &image_file_key, &image_file_schema, MAY_READ_IMAGES, WRITES,
+      FILES, .audit = "image_file.restore", .summary = "Brings a deleted file back" },
+    { HTTP_GET, "/api/v1/image-files/{file_id}/download", file_download, &image_file_key, NULL, MAY_READ_IMAGES, WORKS,
+      .flags = NOT_JSON, FILES, .audit = "image_file.download", .answers = "application/octet-stream",
+      .summary = "Sends the bytes as they were uploaded", .doc = "Honours Range, If-Range and If-None-Match." },
+};
+ENDPOINT_TABLE(image_file_endpoints, rows);

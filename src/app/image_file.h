@@ -1,0 +1,77 @@
+/* image_file.h - uploaded files: the record of the brief, and who may see it.
+ *
+ * Seen by: the uploader; people assigned to its study; people with image.read_all. To everybody else it does not exist (404).
+ */
+#ifndef ROENTGEN_IMAGE_FILE_H
+#define ROENTGEN_IMAGE_FILE_H
+
+#include "app/app.h"
+#include "app/endpoint.h"
+#include "raster/raster.h"
+
+enum file_status {
+    FILE_STATUS_NONE,
+    FILE_UPLOADING,
+    FILE_UPLOADED,
+    FILE_PROCESSING,
+    FILE_PROCESSED,
+    FILE_FAILED,
+    FILE_ARCHIVED,
+    FILE_DELETED,
+};
+extern const char *const file_statuses[];
+
+struct image_file {
+    int64_t id;
+    struct str file_uuid, original_filename;
+    unsigned file_type;
+    struct str mime_type, storage_path;
+    int64_t file_size;
+    struct str file_hash, sha256, thumbnail_path;
+    int64_t uploaded_by;
+    struct str uploader_name;
+    int64_t patient_id, study_id, series_id;
+    struct str modality, body_part;
+    struct date study_date;
+    struct str description;
+    struct texts tags;
+    unsigned status;
+    struct str status_reason;
+    int64_t upload_progress;
+    bool is_chunked;
+    int64_t total_chunks;
+    struct integers uploaded_chunks;
+    int64_t duplicate_of;
+    struct instant created_at, updated_at, uploaded_at;
+    bool is_deleted;
+    struct instant deleted_at;
+    int64_t deleted_by;
+    int64_t chunk_size;       /* not sent */
+    struct str expected_hash; /* not sent */
+};
+extern const struct schema image_file_schema;
+
+/* What an uploader may say about a file; members of upload forms and of PATCH. */
+#define FILE_DETAIL_FIELDS(T)                                                                                          \
+    FIELD(T, patient_id, .flags = NULLABLE, .min = 1, .max = INT64_MAX, .doc = "The patient it belongs to."),          \
+        FIELD(T, description, .flags = NULLABLE, .max = 2000, .doc = "Description."),                                  \
+        FIELD(T, modality, .flags = NULLABLE, .max = 16, .example = "XR", .doc = "What made it: CT, MR, XR ..."),       \
+        FIELD(T, body_part, .flags = NULLABLE, .max = 64, .example = "CHEST", .doc = "Part of the body.")
+
+struct image_file_key {
+    int64_t file_id;
+};
+extern const struct schema image_file_key;
+
+/* A file that the caller may see and that is not deleted; E_NOT_FOUND otherwise. */
+bool image_file_load(struct call *c, int64_t id, struct image_file *out);
+/* The same, and the caller may change it (owner, or image.update); E_FORBIDDEN for one that is only to be seen. */
+bool image_file_load_to_change(struct call *c, int64_t id, bool deleted, struct image_file *out);
+/* Inside a transaction: the file's words go into the search index. */
+bool image_file_index(struct call *c, int64_t id, struct str filename, struct str description);
+/* The store that holds the file's bytes. */
+struct blob_store *image_file_store(const struct call *c, const struct image_file *file);
+/* Opens the bytes; E_CONFLICT for files still uploading. */
+bool image_file_open(struct call *c, const struct image_file *file, int *fd, int64_t *size_bytes);
+
+#endif

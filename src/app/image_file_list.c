@@ -1,0 +1,254 @@
+/* image_file_list.c - lists and totals of files, who opened one, and what is done to many at once. */
+#include "app/exchange.h"
+#include "app/image_file.h"
+#include "app/listing.h"
+#include "app/patient.h"
+
+/* ---- lists ---- */
+
+struct image_file_list {
+    struct list_query list;
+    unsigned file_type, status;
+    struct str modality, body_part, search;
+    int64_t patient_id, uploaded_by;
+    struct instant start_date;
+    struct str end_date;
+};
+static const char *const file_sorts[] = { "-created_at", "created_at", "-file_size", "file_size", NULL };
+static const char *const file_sort_columns[] = { "f.created_at", "f.created_at", "f.file_size", "f.file_size" };
+
+#define FILE_LIST_FIELDS                                                                                               \
+    LIST_FIELDS(struct image_file_list, file_sorts, "-created_at"),                                                   \
+        FIELD(struct image_file_list, file_type, .choices = file_types, .filter = "f.file_type = ?", .doc = "Only this type."), \
+        FIELD(struct image_file_list, status, .choices = file_statuses, .filter = "f.status = ?", .doc = "Only this status."), \
+        FIELD(struct image_file_list, modality, .max = 16, .filter = "f.modality = ?", .doc = "Only this modality."),  \
+        FIELD(struct image_file_list, body_part, .max = 64, .filter = "f.body_part = ?", .doc = "Only this part of the body."), \
+        FIELD(struct image_file_list, start_date, .filter = "f.created_at >= ?",                                       \
+              .doc = "Only files uploaded at or after this date or instant."),                                         \
+        FIELD(struct image_file_list, end_date, .max = 40, .doc = "Only files uploaded up to this date (its whole day) or instant."), \
+        FIELD(struct image_file_list, search, .max = 100, .doc = "Part of the file name or description.")
+static const struct field my_images_fields[] = {
+    FILE_LIST_FIELDS,
+    FIELD(struct image_file_list, patient_id, .min = 1, .max = INT64_MAX, .filter = "f.patient_id = ?", .doc = "Only this patient's."),
+};
+static const struct schema my_images = SCHEMA("MyImages", struct image_file_list, my_images_fields);
+static const struct field all_images_fields[] = {
+    FILE_LIST_FIELDS,
+    FIELD(struct image_file_list, patient_id, .min = 1, .max = INT64_MAX, .filter = "f.patient_id = ?", .doc = "Only this patient's."),
+    FIELD(struct image_file_list, uploaded_by, .min = 1, .max = INT64_MAX, .filter = "f.uploaded_by = ?", .doc = "Only this account's."),
+};
+static const struct schema all_images = SCHEMA("ImageFileList", struct image_file_list, all_images_fields);
+static const struct field patient_images_fields[] = {
+    FILE_LIST_FIELDS,
+    FIELD(struct image_file_list, patient_id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The patient."),
+};
+static const struct schema patient_images = SCHEMA("PatientImages", struct image_file_list, patient_images_fields);
+static const struct listing file_listing = { .row = &image_file_schema, .where = "f.is_deleted = 0", .id = "f.id", .sorts = file_sorts,
+                                             .columns = file_sort_columns, .search_table = "image_file_search" };
+
+/* A date alone means its whole day. */
+static bool end_condition(struct call *c, struct condition *out)
+{
+    const struct image_file_list *in = c->in;
+    struct date day;
+    struct instant end;
+    if (date_parse(in->end_date, &day)) {
+        day.days++;
+        *out = (struct condition){ "f.created_at < ?", V(date_midnight(day)) };
+    } else if (instant_parse(in->end_date, &end)) {
+        *out = (struct condition){ "f.created_at <= ?", V(end) };
+    } else {
+        return error_add_problem(&c->error, &c->arena, "query", S("end_date"), "not_an_instant",
+                                 "give a date (2026-01-31) or a date and time (2026-01-31T18:00:00Z)");
+    }
+    return true;
+}
+
+/* How many files of `owner` (0: everyone) pass filters that the counters know: type, status and modality. */
+static bool count_owned(struct call *c, int64_t owner, int64_t *total)
+{
+    const struct image_file_list *in = c->in;
+    const struct schema *schema = exchange_of(c)->endpoint->in;
+    bool others = in->body_part.len || in->search.len || in->end_date.len || in->patient_id > 0 || in->uploaded_by > 0 ||
+                  schema_was_given(schema, c->given, "start_date");
+    *total = TOTAL_UNKNOWN;
+    if (others)
+        return true;
+    return db_integer(c, total,
+                      "select sum(files) from image_file_counts where uploaded_by = ? and (? is null or file_type = ?) "
+                      "and (? is null or status = ?) and (? is null or modality = ?)",
+                      V(owner), V(choice_text(file_types, in->file_type)), V(choice_text(file_types, in->file_type)),
+                      V(choice_text(file_statuses, in->status)), V(choice_text(file_statuses, in->status)), V(in->modality),
+                      V(in->modality)) ||
+           !c->error.code;
+}
+
+static bool answer_files(struct call *c, const struct condition *first, const struct condition *scopes, int scope_count, int64_t total)
+{
+    const struct image_file_list *in = c->in;
+    struct condition conditions[2];
+    int count = 0;
+    if (first)
+        conditions[count++] = *first;
+    if (in->end_date.len && !end_condition(c, &conditions[count++]))
+        return false;
+    return list_answer(c, &file_listing, conditions, count, scopes, scope_count, total);
+}
+
+static bool my_images_get(struct call *c)
+{
+    struct condition mine = { "f.uploaded_by = ?", V(call_user(c)) };
+    int64_t total;
+    return count_owned(c, call_user(c), &total) && answer_files(c, &mine, NULL, 0, total);
+}
+
+/* What one may see: everything with read_all, else one's own and those of one's studies. */
+static bool answer_visible(struct call *c, const struct condition *first, int64_t total)
+{
+    struct condition scopes[] = {
+        { "f.uploaded_by = ?", V(call_user(c)) },
+        { "f.study_id in (select a.study_id from study_assignments a where a.user_id = ?)", V(call_user(c)) },
+    };
+    bool all = principal_may(c->principal, MAY_READ_ALL_IMAGES);
+    return answer_files(c, first, scopes, all ? 0 : 2, total);
+}
+
+static bool all_images_get(struct call *c)
+{
+    int64_t total = TOTAL_UNKNOWN;
+    if (principal_may(c->principal, MAY_READ_ALL_IMAGES) && !count_owned(c, 0, &total))
+        return false;
+    return answer_visible(c, NULL, total);
+}
+
+static bool patient_images_get(struct call *c)
+{
+    const struct image_file_list *in = c->in;
+    struct patient patient;
+    struct condition of_patient = { "f.patient_id = ?", V(in->patient_id) };
+    audit_about(c, 0, in->patient_id);
+    return patient_load(c, in->patient_id, &patient) && answer_visible(c, &of_patient, TOTAL_UNKNOWN);
+}
+
+/* ---- totals ---- */
+
+enum stats_scope { SCOPE_NONE, SCOPE_MINE, SCOPE_ALL };
+static const char *const stats_scopes[] = { "mine", "all", NULL };
+struct stats_query {
+    unsigned scope;
+};
+static const struct field stats_query_fields[] = {
+    FIELD(struct stats_query, scope, .choices = stats_scopes, .fallback = "mine", .doc = "One's own files, or all (needs image.read_all)."),
+};
+static const struct schema stats_query = SCHEMA("StatsQuery", struct stats_query, stats_query_fields);
+
+struct file_stats {
+    int64_t total_files, total_size;
+    struct counts by_type, by_status, by_modality;
+};
+static const struct field file_stats_fields[] = {
+    FIELD(struct file_stats, total_files, .doc = "Files."),
+    FIELD(struct file_stats, total_size, .doc = "Bytes."),
+    FIELD(struct file_stats, by_type, .doc = "Files by file_type."),
+    FIELD(struct file_stats, by_status, .doc = "Files by status."),
+    FIELD(struct file_stats, by_modality, .doc = "Files by modality; files without one are not in it."),
+};
+static const struct schema file_stats_schema = SCHEMA("ImageFileStats", struct file_stats, file_stats_fields, .doc = "Totals of files.");
+
+enum { COUNTS_MAX = 256 };
+
+static void count_up(struct call *c, struct counts *counts, struct str name, int64_t n)
+{
+    if (!name.len)
+        return;
+    for (ptrdiff_t i = 0; i < counts->count; i++)
+        if (str_equal(counts->items[i].name, name)) {
+            counts->items[i].n += n;
+            return;
+        }
+    if (counts->count < COUNTS_MAX)
+        counts->items[counts->count++] = (struct count){ arena_copy(&c->arena, name), n };
+}
+
+static bool stats_get(struct call *c)
+{
+    const struct stats_query *in = c->in;
+    struct file_stats *out = c->out;
+    struct cursor rows;
+    bool all = in->scope == SCOPE_ALL;
+    if (all && !principal_may(c->principal, MAY_READ_ALL_IMAGES))
+        return fail(c, E_FORBIDDEN, "this needs the permission %s", permission_rows[MAY_READ_ALL_IMAGES].name);
+    out->by_type.items = arena_array(&c->arena, struct count, COUNTS_MAX);
+    out->by_status.items = arena_array(&c->arena, struct count, COUNTS_MAX);
+    out->by_modality.items = arena_array(&c->arena, struct count, COUNTS_MAX);
+    out->total_files = out->total_size = 0;
+    for (db_rows(c, &rows, "select file_type, status, modality, files, bytes from image_file_counts where uploaded_by = ? and files > 0",
+                 V(all ? (int64_t)0 : call_user(c)));
+         cursor_next(&rows);) {
+        int64_t files = cursor_integer(&rows, 3);
+        out->total_files += files;
+        out->total_size += cursor_integer(&rows, 4);
+        count_up(c, &out->by_type, cursor_text(&rows, 0), files);
+        count_up(c, &out->by_status, cursor_text(&rows, 1), files);
+        count_up(c, &out->by_modality, cursor_text(&rows, 2), files);
+    }
+    cursor_close(&rows);
+    return c->error.code == E_NONE;
+}
+
+/* ---- who opened it ---- */
+
+struct access {
+    int64_t id;
+    struct instant at;
+    int64_t user_id;
+    struct str username, action, client;
+    int64_t outcome;
+};
+static const struct field access_fields[] = {
+    FIELD(struct access, id, .doc = "Identifies the entry."),
+    FIELD(struct access, at, .sql = "a.created_at", .doc = "When."),
+    FIELD(struct access, user_id, .flags = NULLABLE, .doc = "Who."),
+    FIELD(struct access, username, .sql = "(select u.username from users u where u.id = a.user_id)", .flags = NULLABLE, .doc = "Who, by name."),
+    FIELD(struct access, action, .doc = "What was done."),
+    FIELD(struct access, client, .flags = NULLABLE, .doc = "From which address."),
+    FIELD(struct access, outcome, .doc = "HTTP status of the answer."),
+};
+static const struct schema access_schema = SCHEMA("Access", struct access, access_fields, .table = "audit_logs", .alias = "a",
+                                                  .doc = "One access to a file.");
+struct access_list {
+    struct list_query list;
+    int64_t file_id;
+};
+static const char *const access_sorts[] = { "-id", "id", NULL };
+static const char *const access_sort_columns[] = { "a.id", "a.id" };
+static const struct field access_list_fields[] = {
+    LIST_FIELDS(struct access_list, access_sorts, "-id"),
+    FIELD(struct access_list, file_id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The file."),
+};
+static const struct schema access_list = SCHEMA("AccessList", struct access_list, access_list_fields);
+static const struct listing access_listing = { .row = &access_schema, .where = "a.entity = 'image_file'", .id = "a.id",
+                                               .sorts = access_sorts, .columns = access_sort_columns };
+
+static bool access_log_get(struct call *c)
+{
+    const struct access_list *in = c->in;
+    struct image_file file;
+    struct condition of_file = { "a.entity_id = ?", V(in->file_id) };
+    return image_file_load(c, in->file_id, &file) && list_answer(c, &access_listing, &of_file, 1, NULL, 0, TOTAL_UNKNOWN);
+}
+
+#define FILES .tag = "image-files", .entity = "image_file"
+static const struct endpoint rows[] = {
+    { HTTP_GET, "/api/v1/image-files/my-images", my_images_get, &my_images, &image_file_schema, MAY_READ_IMAGES, .flags = LIST, FILES,
+      .audit = "image_file.list", .summary = "Lists one's own files" },
+    { HTTP_GET, "/api/v1/image-files", all_images_get, &all_images, &image_file_schema, MAY_READ_IMAGES, .flags = LIST, FILES,
+      .audit = "image_file.list", .summary = "Lists all files one may see" },
+    { HTTP_GET, "/api/v1/image-files/patient/{patient_id}", patient_images_get, &patient_images, &image_file_schema, MAY_READ_IMAGES,
+      .flags = LIST, FILES, .audit = "image_file.list", .summary = "Lists a patient's files that one may see" },
+    { HTTP_GET, "/api/v1/image-files/stats/summary", stats_get, &stats_query, &file_stats_schema, MAY_READ_IMAGES, FILES,
+      .summary = "Counts files and bytes by type, status and modality" },
+    { HTTP_GET, "/api/v1/image-files/{file_id}/access-log", access_log_get, &access_list, &access_schema, MAY_READ_IMAGES,
+      .flags = LIST, FILES, .audit = "image_file.access_log", .summary = "Lists who opened or changed the file" },
+};
+ENDPOINT_TABLE(image_file_list_endpoints, rows);

@@ -1,0 +1,183 @@
+/* image_file_move.c - files into the archive store and back, and the same action on many files at once. */
+#include "app/exchange.h"
+#include "app/image_file.h"
+
+#include <unistd.h>
+
+/* ---- archive ---- */
+
+static bool copy_bytes(struct call *c, int fd, struct blob_store *to, struct str key)
+{
+    enum { COPY_BYTES = 1 << 20 };
+    char *buffer = arena_alloc(&c->arena, COPY_BYTES);
+    struct blob_writer *writer;
+    if (!blob_create(to, &writer, &c->error))
+        return false;
+    for (ssize_t got = 1; got > 0;) {
+        got = read(fd, buffer, COPY_BYTES);
+        if (got < 0 ? !fail(c, E_INTERNAL, "a stored file cannot be read") : !blob_write(writer, (struct str){ buffer, got }, &c->error)) {
+            blob_cancel(writer);
+            return false;
+        }
+    }
+    return blob_commit(writer, key, &c->error) || c->error.code == E_CONFLICT;
+}
+
+struct moving {
+    const struct image_file *file;
+    enum file_status to;
+};
+
+/* All rows that share the bytes move together. */
+static bool store_move(struct call *c, void *context)
+{
+    const struct moving *m = context;
+    const char *from = m->to == FILE_ARCHIVED ? "UPLOADED" : "ARCHIVED", *to = m->to == FILE_ARCHIVED ? "ARCHIVED" : "UPLOADED";
+    audit_about(c, m->file->id, m->file->patient_id);
+    return db_execute(c,
+                      "update image_files set status = ?, updated_at = ? "
+                      "where sha256 = ? and storage_path = ? and status in (?, 'PROCESSED')",
+                      V(str_from(to)), V(clock_now()), V(m->file->sha256), V(m->file->storage_path), V(str_from(from))) &&
+           audit_change(c);
+}
+
+static bool move(struct call *c, int64_t id, enum file_status to, struct image_file *out)
+{
+    struct image_file file;
+    int fd;
+    int64_t size;
+    struct error ignored = { 0 };
+    struct moving moving = { &file, to };
+    if (!image_file_load_to_change(c, id, false, &file))
+        return false;
+    if (!c->app->archive)
+        return fail(c, E_CONFLICT, "no archive is set up here (ARCHIVE_URL)");
+    bool movable = to == FILE_ARCHIVED ? file.status == FILE_UPLOADED || file.status == FILE_PROCESSED : file.status == FILE_ARCHIVED;
+    if (!movable)
+        return fail(c, E_CONFLICT, "a file with status %s cannot be moved there", file_statuses[file.status - 1]);
+    struct blob_store *target = to == FILE_ARCHIVED ? c->app->archive : c->app->files;
+    struct blob_store *source = to == FILE_ARCHIVED ? c->app->files : c->app->archive;
+    if (!image_file_open(c, &file, &fd, &size))
+        return false;
+    db_release(c);
+    bool ok = copy_bytes(c, fd, target, file.storage_path);
+    close(fd);
+    if (ok && c->error.code == E_CONFLICT)
+        error_clear(&c->error);
+    if (!ok || !db_transact(c, store_move, &moving))
+        return false;
+    blob_remove(source, file.storage_path, &ignored); /* left behind it is found by fsck */
+    return image_file_load(c, id, out);
+}
+
+static bool file_archive(struct call *c)
+{
+    const struct image_file_key *key = c->in;
+    return move(c, key->file_id, FILE_ARCHIVED, c->out);
+}
+
+static bool file_unarchive(struct call *c)
+{
+    const struct image_file_key *key = c->in;
+    return move(c, key->file_id, FILE_UPLOADED, c->out);
+}
+
+/* ---- batch ---- */
+
+enum batch_action { ACTION_NONE, ACTION_DELETE, ACTION_RESTORE, ACTION_ARCHIVE, ACTION_TAG };
+static const char *const batch_actions[] = { "delete", "restore", "archive", "tag", NULL };
+struct file_batch {
+    struct integers ids;
+    unsigned action;
+    struct texts tags;
+};
+static const struct field file_batch_fields[] = {
+    FIELD(struct file_batch, ids, .flags = REQUIRED, .min = 1, .max = 1000, .doc = "The files."),
+    FIELD(struct file_batch, action, .flags = REQUIRED, .choices = batch_actions, .doc = "What to do with each."),
+    FIELD(struct file_batch, tags, .max = 50, .doc = "With action tag: the tags the files are to have."),
+};
+static const struct schema file_batch = SCHEMA("ImageFileBatch", struct file_batch, file_batch_fields);
+
+struct batch_outcome {
+    int64_t id, status;
+    struct str error;
+};
+static const struct field batch_outcome_fields[] = {
+    FIELD(struct batch_outcome, id, .doc = "The file."),
+    FIELD(struct batch_outcome, status, .doc = "HTTP status of this file."),
+    FIELD(struct batch_outcome, error, .flags = NULLABLE, .doc = "Why it was not done."),
+};
+static const struct schema batch_outcome = SCHEMA("BatchOutcome", struct batch_outcome, batch_outcome_fields, .doc = "How one file went.");
+struct batch_outcomes {
+    struct list items;
+};
+static const struct field batch_outcomes_fields[] = {
+    FIELD(struct batch_outcomes, items, .of = &batch_outcome, .doc = "How each went, in order."),
+};
+static const struct schema batch_outcomes = SCHEMA("BatchOutcomes", struct batch_outcomes, batch_outcomes_fields);
+
+struct acting {
+    const struct file_batch *in;
+    int64_t id;
+};
+
+static bool set_tags(struct call *c, const struct image_file *file, struct texts tags)
+{
+    struct image_file change;
+    schema_clear(&image_file_schema, &change);
+    change.tags = tags;
+    return db_update(c, &image_file_schema, &change, GIVEN(schema_find(&image_file_schema, S("tags"))), "where id = ?", V(file->id));
+}
+
+static bool act(struct call *c, void *context)
+{
+    const struct acting *a = context;
+    struct image_file file;
+    struct instant now = clock_now();
+    if (!image_file_load_to_change(c, a->id, a->in->action == ACTION_RESTORE, &file))
+        return false;
+    audit_about(c, file.id, file.patient_id);
+    bool ok = false;
+    if (a->in->action == ACTION_DELETE)
+        ok = db_execute(c, "update image_files set deleted_at = ?, deleted_by = ?, updated_at = ? where id = ?", V(now), V(call_user(c)), V(now),
+                        V(a->id)) &&
+             search_remove(c, "image_file_search", a->id);
+    else if (a->in->action == ACTION_RESTORE)
+        ok = db_execute(c, "update image_files set deleted_at = null, deleted_by = null, updated_at = ? where id = ?", V(now), V(a->id)) &&
+             image_file_index(c, a->id, file.original_filename, file.description);
+    else
+        ok = set_tags(c, &file, a->in->tags);
+    return ok && audit_change(c);
+}
+
+static bool file_batch_post(struct call *c)
+{
+    const struct file_batch *in = c->in;
+    struct batch_outcomes *out = c->out;
+    struct batch_outcome *outcomes = arena_array(&c->arena, struct batch_outcome, in->ids.count);
+    if (in->action == ACTION_ARCHIVE && !principal_may(c->principal, MAY_ARCHIVE_IMAGES))
+        return fail(c, E_FORBIDDEN, "this needs the permission %s", permission_rows[MAY_ARCHIVE_IMAGES].name);
+    for (ptrdiff_t i = 0; i < in->ids.count; i++) {
+        struct acting acting = { in, in->ids.items[i] };
+        struct image_file moved;
+        bool ok = in->action == ACTION_ARCHIVE ? move(c, acting.id, FILE_ARCHIVED, &moved) : db_transact(c, act, &acting);
+        outcomes[i] = (struct batch_outcome){ acting.id, ok ? 200 : error_row(c->error.code)->status, STR_NULL };
+        if (!ok)
+            outcomes[i].error = arena_copy(
+                &c->arena, str_from(error_row(c->error.code)->message_is_public ? c->error.message : error_row(c->error.code)->title));
+        error_clear(&c->error);
+    }
+    out->items = (struct list){ outcomes, in->ids.count };
+    return true;
+}
+
+#define FILES .tag = "image-files", .entity = "image_file"
+static const struct endpoint rows[] = {
+    { HTTP_POST, "/api/v1/image-files/{file_id}/archive", file_archive, &image_file_key, &image_file_schema, MAY_ARCHIVE_IMAGES, WORKS, FILES,
+      .audit = "image_file.archive", .summary = "Moves a file's bytes to the archive store" },
+    { HTTP_POST, "/api/v1/image-files/{file_id}/unarchive", file_unarchive, &image_file_key, &image_file_schema, MAY_ARCHIVE_IMAGES, WORKS,
+      FILES, .audit = "image_file.unarchive", .summary = "Brings a file's bytes back from the archive store" },
+    { HTTP_POST, "/api/v1/image-files/batch", file_batch_post, &file_batch, &batch_outcomes, MAY_READ_IMAGES, WORKS, BODY_JSON, 207, FILES,
+      .audit = "image_file.batch", .summary = "Deletes, restores, archives or tags many files" },
+};
+ENDPOINT_TABLE(image_file_move_endpoints, rows);

@@ -1,0 +1,292 @@
+/* listing.c - builds and runs the SQL of a list. All text in it is ours; what the caller sent travels as parameters. */
+#include "app/listing.h"
+
+#include "base/crypto.h"
+#include "schema/json.h"
+
+enum { SQL_MAX = 32768, ARGS_MAX = 64 };
+
+struct plan {
+    struct call *c;
+    const struct listing *listing;
+    const struct list_query *query;
+    const struct condition *conditions, *scopes;
+    int condition_count, scope_count;
+    const char *column; /* of the order */
+    bool descending;
+    struct value after_key, after_id; /* nothing: no cursor */
+    struct text sql;
+    struct value args[ARGS_MAX + 1];
+    int count;
+    int64_t page_rows; /* asked of the database: one more than shown, to know whether a next page exists */
+};
+
+static void bind(struct plan *p, struct value value)
+{
+    if (p->count < ARGS_MAX)
+        p->args[++p->count] = value;
+}
+
+static struct db_args args_of(struct plan *p)
+{
+    return (struct db_args){ p->args, p->count };
+}
+
+/* ---- cursors: base64 of "sort|key|id" ---- */
+
+static const char *sort_name(const struct plan *p)
+{
+    return p->listing->sorts[p->query->sort - 1];
+}
+
+static struct str make_cursor(struct plan *p, struct value key, int64_t id)
+{
+    struct arena *arena = &p->c->arena;
+    struct str text = key.type == VALUE_TEXT
+                          ? arena_format(arena, "%s|t%.*s|%" PRId64, sort_name(p), STR_FMT(key.text), id)
+                          : arena_format(arena, "%s|i%" PRId64 "|%" PRId64, sort_name(p), key.integer, id);
+    return crypto_base64(text, arena);
+}
+
+static bool bad_cursor(struct plan *p)
+{
+    return error_add_problem(&p->c->error, &p->c->arena, "query", S("after"), "bad_cursor",
+                             "this is not a cursor of a list with this sort");
+}
+
+static bool read_cursor(struct plan *p)
+{
+    struct str text, sort, rest, id_text = STR_NULL;
+    int64_t id, number;
+    p->after_key = p->after_id = value_nothing();
+    if (str_is_empty(p->query->after))
+        return true;
+    if (!crypto_unbase64(p->query->after, &p->c->arena, &text) || !str_is_utf8(text) || !str_cut(text, '|', &sort, &rest) ||
+        !str_equal(sort, str_from(sort_name(p))) || rest.len < 3)
+        return bad_cursor(p);
+    ptrdiff_t bar = rest.len;
+    while (bar > 0 && rest.at[bar - 1] != '|')
+        bar--;
+    id_text = str_slice(rest, bar, rest.len);
+    struct str key = str_slice(rest, 1, bar - 1);
+    if (bar < 2 || !str_to_integer(id_text, &id))
+        return bad_cursor(p);
+    if (rest.at[0] == 't')
+        p->after_key = value_text(key);
+    else if (rest.at[0] == 'i' && str_to_integer(key, &number))
+        p->after_key = value_integer(number);
+    else
+        return bad_cursor(p);
+    p->after_id = value_integer(id);
+    return true;
+}
+
+/* ---- conditions ---- */
+
+static void put_and(struct plan *p, bool *first)
+{
+    text_put(&p->sql, *first ? S(" where ") : S(" and "));
+    *first = false;
+}
+
+static void put_condition(struct plan *p, const struct condition *condition, bool *first)
+{
+    put_and(p, first);
+    text_put(&p->sql, str_from(condition->sql));
+    if (condition->value.type != VALUE_NOTHING)
+        bind(p, condition->value);
+    if (condition->second.type != VALUE_NOTHING)
+        bind(p, condition->second);
+}
+
+static void put_filters(struct plan *p, bool *first)
+{
+    struct call *c = p->c;
+    const struct schema *in = exchange_of(c)->endpoint->in;
+    for (int i = 0; i < in->count; i++) {
+        const struct field *field = &in->fields[i];
+        const void *member = (const char *)c->in + field->offset;
+        struct value value = field->kind->store(field, member, &c->arena);
+        bool is_search = p->listing->search_table && !strcmp(field->name, "search");
+        if ((!field->filter && !is_search) || value.type == VALUE_NOTHING || !(c->given & GIVEN(i)))
+            continue;
+        put_and(p, first);
+        if (is_search) {
+            search_condition(&p->sql, c->db, p->listing->search_table, p->listing->id);
+            value = value_text(search_phrase(&c->arena, value.text));
+        } else {
+            text_put(&p->sql, str_from(field->filter));
+        }
+        bind(p, value);
+    }
+}
+
+static void put_where(struct plan *p, const struct condition *scope, bool with_cursor)
+{
+    bool first = true;
+    if (p->listing->where) {
+        put_and(p, &first);
+        text_put(&p->sql, str_from(p->listing->where));
+    }
+    if (scope)
+        put_condition(p, scope, &first);
+    for (int i = 0; i < p->condition_count; i++)
+        put_condition(p, &p->conditions[i], &first);
+    put_filters(p, &first);
+    if (with_cursor && p->after_id.type != VALUE_NOTHING) {
+        const char *beyond = p->descending ? "<" : ">";
+        put_and(p, &first);
+        text_format(&p->sql, "%s %s= ? and (%s %s ? or %s %s ?)", p->column, beyond, p->column, beyond, p->listing->id, beyond);
+        bind(p, p->after_key);
+        bind(p, p->after_key);
+        bind(p, p->after_id);
+    }
+}
+
+static void put_order(struct plan *p)
+{
+    const char *way = p->descending ? "desc" : "asc";
+    text_format(&p->sql, " order by %s %s, %s %s", p->column, way, p->listing->id, way);
+}
+
+/* ---- totals ---- */
+
+static bool count_matches(struct plan *p, int64_t *total, bool *lower_bound)
+{
+    const char *table = p->listing->row->table, *alias = p->listing->row->alias;
+    text_clear(&p->sql);
+    p->count = 0;
+    text_put(&p->sql, S("select count(*) from ("));
+    for (int i = 0; i < (p->scope_count ? p->scope_count : 1); i++) {
+        text_format(&p->sql, "%sselect * from (select %s as id from %s %s", i ? " union " : "", p->listing->id, table, alias);
+        put_where(p, p->scope_count ? &p->scopes[i] : NULL, false);
+        text_format(&p->sql, " limit %d) s%d", LIST_COUNT_MAX + 1, i);
+    }
+    text_put(&p->sql, S(") m"));
+    text_put_char(&p->sql, '\0');
+    if (!db_integer_(p->c, total, p->sql.at, args_of(p)))
+        return false;
+    *lower_bound = *total > LIST_COUNT_MAX;
+    if (*lower_bound)
+        *total = LIST_COUNT_MAX;
+    return true;
+}
+
+/* ---- the page ---- */
+
+static void put_page(struct plan *p)
+{
+    const struct schema *row = p->listing->row;
+    int64_t offset = p->after_id.type != VALUE_NOTHING ? 0 : (p->query->page - 1) * p->query->page_size;
+    text_clear(&p->sql);
+    p->count = 0;
+    text_format(&p->sql, "select %s, %s, ", p->listing->id, p->column);
+    db_select_columns(&p->sql, row, exchange_of(p->c)->fields);
+    text_put(&p->sql, S(" from "));
+    db_select_from(&p->sql, row);
+    if (p->scope_count > 1) {
+        text_format(&p->sql, " where %s in (", p->listing->id);
+        for (int i = 0; i < p->scope_count; i++) {
+            text_format(&p->sql, "%sselect * from (select %s as id from %s %s", i ? " union " : "", p->listing->id, row->table,
+                        row->alias);
+            put_where(p, &p->scopes[i], true);
+            put_order(p);
+            text_format(&p->sql, " limit ?) s%d", i);
+            bind(p, value_integer(offset + p->page_rows));
+        }
+        text_put_char(&p->sql, ')');
+    } else {
+        put_where(p, p->scope_count ? &p->scopes[0] : NULL, true);
+    }
+    put_order(p);
+    text_put(&p->sql, S(" limit ?"));
+    bind(p, value_integer(p->page_rows));
+    if (offset) {
+        text_put(&p->sql, S(" offset ?"));
+        bind(p, value_integer(offset));
+    }
+    text_put_char(&p->sql, '\0');
+}
+
+static bool put_items(struct plan *p, struct text *out, struct str *next)
+{
+    struct call *c = p->c;
+    const struct schema *row = p->listing->row;
+    uint64_t fields = exchange_of(c)->fields;
+    void *record = schema_new(row, &c->arena);
+    struct cursor rows;
+    struct value last_key = value_nothing();
+    int64_t last_id = 0, shown = 0;
+    bool more = false;
+    text_put(out, S("\"items\":["));
+    for (db_rows_(c, &rows, p->sql.at, args_of(p)); !more && cursor_next(&rows);) {
+        more = shown == p->query->page_size;
+        if (more || !cursor_record(&rows, 2, row, record, false))
+            break;
+        if (shown++)
+            text_put_char(out, ',');
+        if (p->listing->derive)
+            p->listing->derive(c, record);
+        json_encode(out, row, record, fields, &c->arena);
+        if (shown == p->query->page_size) {
+            last_id = cursor_integer(&rows, 0);
+            last_key = cursor_value(&rows, 1);
+            if (last_key.type == VALUE_TEXT)
+                last_key.text = arena_copy(&c->arena, last_key.text);
+        }
+    }
+    cursor_close(&rows);
+    text_put_char(out, ']');
+    *next = more ? make_cursor(p, last_key, last_id) : STR_NULL;
+    return c->error.code == E_NONE;
+}
+
+static bool run(struct plan *p, int64_t total)
+{
+    struct text *out = &exchange_of(p->c)->answer;
+    bool lower_bound = false;
+    struct str next;
+    if (!read_cursor(p) || (total == TOTAL_UNKNOWN && !count_matches(p, &total, &lower_bound)))
+        return false;
+    put_page(p);
+    text_format(out, "{\"total\":%" PRId64 ",\"total_is_lower_bound\":%s,\"page\":%" PRId64 ",\"page_size\":%" PRId64 ",", total,
+                lower_bound ? "true" : "false", p->query->page, p->query->page_size);
+    if (!put_items(p, out, &next))
+        return false;
+    text_put(out, S(",\"next\":"));
+    if (next.at)
+        text_put_json_string(out, next);
+    else
+        text_put(out, S("null"));
+    text_put_char(out, '}');
+    return true;
+}
+
+bool list_answer(struct call *c, const struct listing *listing, const struct condition *conditions, int condition_count,
+                 const struct condition *scopes, int scope_count, int64_t total)
+{
+    struct plan *p = arena_new(&c->arena, struct plan);
+    p->c = c;
+    p->listing = listing;
+    p->query = c->in; /* struct list_query is the first member of every list input */
+    p->conditions = conditions;
+    p->condition_count = condition_count;
+    p->scopes = scopes;
+    p->scope_count = scope_count;
+    p->column = listing->columns[p->query->sort - 1];
+    p->descending = sort_name(p)[0] == '-';
+    p->page_rows = p->query->page_size + 1;
+    text_init(&p->sql, SQL_MAX);
+    bool ok = run(p, total);
+    text_release(&p->sql);
+    return ok;
+}
+
+bool list_is_plain(const struct call *c)
+{
+    const struct schema *in = exchange_of((struct call *)(uintptr_t)c)->endpoint->in;
+    for (int i = 0; i < in->count; i++)
+        if ((in->fields[i].filter || !strcmp(in->fields[i].name, "search")) && (c->given & GIVEN(i)))
+            return false;
+    return true;
+}

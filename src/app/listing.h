@@ -1,0 +1,66 @@
+/* listing.h - lists: filters, order, pages and totals, for every list endpoint.
+ *
+ *     struct user_list { struct list_query list; unsigned status; };
+ *     static const struct field user_list_fields[] = {
+ *         LIST_FIELDS(struct user_list, user_sorts, "-created_at"),
+ *         FIELD(struct user_list, status, .choices = user_statuses, .filter = "u.status = ?", .doc = "..."),
+ *     };
+ *     static const struct listing user_listing = { .row = &user_schema, .where = "u.is_deleted = 0", .id = "u.id",
+ *         .sorts = user_sorts, .columns = user_sort_columns };
+ *     return list_answer(c, &user_listing, NULL, 0, NULL, 0, TOTAL_UNKNOWN);
+ *
+ * Members of the input with `filter` become conditions when given. Pages come by number (page, page_size) or by cursor (after),
+ * which costs the same wherever it points: the order is always (sort column, id), and the cursor holds both of the last row. Rows go from
+ * the database straight into the answer. Totals come from a maintained counter where the caller has one; otherwise
+ * matches are counted up to LIST_COUNT_MAX and the answer says so (total_is_lower_bound).
+ */
+#ifndef ROENTGEN_LISTING_H
+#define ROENTGEN_LISTING_H
+
+#include "app/exchange.h"
+
+enum { LIST_COUNT_MAX = 10000 };
+
+struct list_query {
+    int64_t page, page_size;
+    struct str after;
+    unsigned sort;
+};
+
+/* `sorts`: names of columns, each also with a leading '-', as choices. */
+#define LIST_FIELDS(T, sorts, first)                                                                                   \
+    { .name = "page", .kind = &kind_integer, .offset = offsetof(T, list.page), .min = 1, .max = 1000000,               \
+      .fallback = "1", .doc = "Which page, from 1. Deep pages are cheaper with `after`." },                            \
+    { .name = "page_size", .kind = &kind_integer, .offset = offsetof(T, list.page_size), .min = 1, .max = 100,         \
+      .fallback = "20", .doc = "Rows on a page." },                                                                    \
+    { .name = "after", .kind = &kind_text, .offset = offsetof(T, list.after), .max = 600,                              \
+      .doc = "Rows after this cursor: `next` of an earlier answer with the same sort." },                              \
+    { .name = "sort", .kind = &kind_choice, .offset = offsetof(T, list.sort), .choices = sorts, .fallback = first,     \
+      .doc = "Order of the rows; a leading minus reverses it." }
+
+/* A further condition that the handler knows: SQL with one `?` for `value` (none when `value` is nothing and there is no `?`). */
+struct condition {
+    const char *sql;
+    struct value value;
+    struct value second; /* for a second `?` */
+};
+
+struct listing {
+    const struct schema *row;
+    const char *where;             /* always true for rows of this list; NULL: nothing */
+    const char *id;                /* "f.id": unique, ends every order */
+    const char *const *sorts;      /* the choices of `sort` */
+    const char *const *columns;    /* SQL column of each choice, in the same order: "f.created_at" for both signs */
+    const char *search_table;      /* for the member `search`, when the input has one */
+    void (*derive)(struct call *c, void *record); /* fills members that no column holds; may be NULL */
+};
+
+enum { TOTAL_UNKNOWN = -1 };
+/* `scopes`: alternatives; a row is listed when any of them holds. The page is the merge of the scopes' own pages, so that each uses
+ * its own index. None: no such restriction. `total` TOTAL_UNKNOWN: count. */
+bool list_answer(struct call *c, const struct listing *listing, const struct condition *conditions, int condition_count,
+                 const struct condition *scopes, int scope_count, int64_t total);
+/* Is the input's list unfiltered (no member with `filter` or `search` given)? Then a counter knows the total. */
+bool list_is_plain(const struct call *c);
+
+#endif

@@ -1,0 +1,242 @@
+/* metrics.c - counters kept with relaxed atomics, one block per route, and their Prometheus text. */
+#include "app/metrics.h"
+
+#include "app/app.h"
+#include "app/endpoint.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+enum { FIRST_BUCKET_US = 8 };
+
+struct route_counters {
+    atomic_int_fast64_t count, total_us, by_class[6], buckets[METRIC_BUCKETS];
+};
+
+struct metrics {
+    int routes;
+    struct route_counters *counters; /* routes + 1: the last is for paths without a route */
+    atomic_int_fast64_t uploads, upload_bytes;
+    pthread_mutex_t mutex;
+    struct error_kept errors[ERRORS_KEPT]; /* a ring */
+    int errors_count, errors_next;
+};
+
+struct metrics *metrics_new(int routes)
+{
+    struct metrics *metrics = calloc(1, sizeof(*metrics));
+    if (!metrics)
+        abort();
+    metrics->routes = routes;
+    metrics->counters = calloc((size_t)routes + 1, sizeof(*metrics->counters));
+    if (!metrics->counters)
+        abort();
+    pthread_mutex_init(&metrics->mutex, NULL);
+    return metrics;
+}
+
+void metrics_free(struct metrics *metrics)
+{
+    if (!metrics)
+        return;
+    pthread_mutex_destroy(&metrics->mutex);
+    free(metrics->counters);
+    free(metrics);
+}
+
+static void add(atomic_int_fast64_t *counter, int64_t n)
+{
+    atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+static int64_t get(const atomic_int_fast64_t *counter)
+{
+    return atomic_load_explicit((atomic_int_fast64_t *)(uintptr_t)counter, memory_order_relaxed);
+}
+
+void metrics_request(struct metrics *metrics, int route, int status, int64_t us)
+{
+    struct route_counters *r = &metrics->counters[route < 0 ? metrics->routes : route];
+    int bucket = 0;
+    while (bucket < METRIC_BUCKETS - 1 && us >= ((int64_t)FIRST_BUCKET_US << bucket))
+        bucket++;
+    add(&r->count, 1);
+    add(&r->total_us, us);
+    add(&r->by_class[status / 100 < 6 ? status / 100 : 0], 1);
+    add(&r->buckets[bucket], 1);
+}
+
+void metrics_upload(struct metrics *metrics, int64_t bytes)
+{
+    if (!metrics)
+        return;
+    add(&metrics->uploads, 1);
+    add(&metrics->upload_bytes, bytes);
+}
+
+void metrics_error(struct metrics *metrics, const char *request_id, const char *route, const char *message)
+{
+    pthread_mutex_lock(&metrics->mutex);
+    struct error_kept *kept = &metrics->errors[metrics->errors_next];
+    kept->at = clock_now();
+    snprintf(kept->request_id, sizeof(kept->request_id), "%s", request_id);
+    snprintf(kept->route, sizeof(kept->route), "%s", route);
+    snprintf(kept->message, sizeof(kept->message), "%s", message);
+    metrics->errors_next = (metrics->errors_next + 1) % ERRORS_KEPT;
+    if (metrics->errors_count < ERRORS_KEPT)
+        metrics->errors_count++;
+    pthread_mutex_unlock(&metrics->mutex);
+}
+
+int metrics_errors(struct metrics *metrics, struct error_kept *out, int most)
+{
+    pthread_mutex_lock(&metrics->mutex);
+    int count = metrics->errors_count < most ? metrics->errors_count : most;
+    for (int i = 0; i < count; i++)
+        out[i] = metrics->errors[(metrics->errors_next - 1 - i + 2 * ERRORS_KEPT) % ERRORS_KEPT];
+    pthread_mutex_unlock(&metrics->mutex);
+    return count;
+}
+
+void metrics_route(const struct metrics *metrics, int route, struct route_stats *out)
+{
+    const struct route_counters *r = &metrics->counters[route < 0 ? metrics->routes : route];
+    out->count = get(&r->count);
+    out->total_us = get(&r->total_us);
+    for (int i = 0; i < 6; i++)
+        out->by_class[i] = get(&r->by_class[i]);
+    for (int i = 0; i < METRIC_BUCKETS; i++)
+        out->buckets[i] = get(&r->buckets[i]);
+}
+
+int64_t metrics_quantile_us(const int64_t *buckets, int count, int first_us, double share)
+{
+    int64_t total = 0, seen = 0;
+    for (int i = 0; i < count; i++)
+        total += buckets[i];
+    for (int i = 0; i < count; i++) {
+        seen += buckets[i];
+        if (seen > 0 && (double)seen >= share * (double)total)
+            return (int64_t)first_us << i;
+    }
+    return 0;
+}
+
+/* ---- Prometheus ---- */
+
+static void family(struct text *out, const char *name, const char *type, const char *help)
+{
+    text_format(out, "# HELP roentgen_%s %s\n# TYPE roentgen_%s %s\n", name, help, name, type);
+}
+
+static void one(struct text *out, const char *name, const char *type, const char *help, int64_t value)
+{
+    family(out, name, type, help);
+    text_format(out, "roentgen_%s %" PRId64 "\n", name, value);
+}
+
+static void histogram(struct text *out, const char *name, const char *labels, const int64_t *buckets, int count, int first_us,
+                      int64_t total_us)
+{
+    int64_t seen = 0;
+    for (int i = 0; i < count; i++) {
+        seen += buckets[i];
+        if (i < count - 1)
+            text_format(out, "roentgen_%s_bucket{%s,le=\"%g\"} %" PRId64 "\n", name, labels, (double)((int64_t)first_us << i) / 1e6, seen);
+        else
+            text_format(out, "roentgen_%s_bucket{%s,le=\"+Inf\"} %" PRId64 "\n", name, labels, seen);
+    }
+    text_format(out, "roentgen_%s_sum{%s} %g\nroentgen_%s_count{%s} %" PRId64 "\n", name, labels, (double)total_us / 1e6, name, labels, seen);
+}
+
+static void print_routes(struct call *c, struct text *out)
+{
+    const struct app *app = c->app;
+    struct route_stats s;
+    family(out, "http_requests_total", "counter", "Requests answered, by route and class of status.");
+    for (int i = 0; i < router_count(app->router); i++) {
+        const struct endpoint *e = router_endpoint(app->router, i);
+        metrics_route(app->metrics, i, &s);
+        for (int class = 2; class < 6; class++)
+            if (s.by_class[class])
+                text_format(out, "roentgen_http_requests_total{method=\"%s\",route=\"%s\",status=\"%dxx\"} %" PRId64 "\n",
+                            http_method_names[e->method], e->path, class, s.by_class[class]);
+    }
+    metrics_route(app->metrics, -1, &s);
+    text_format(out, "roentgen_http_requests_total{method=\"\",route=\"\",status=\"4xx\"} %" PRId64 "\n", s.count);
+    family(out, "http_request_seconds", "histogram", "Time from request to answer, by route.");
+    for (int i = 0; i < router_count(app->router); i++) {
+        const struct endpoint *e = router_endpoint(app->router, i);
+        metrics_route(app->metrics, i, &s);
+        if (s.count)
+            histogram(out, "http_request_seconds",
+                      arena_cstring(&c->arena, arena_format(&c->arena, "method=\"%s\",route=\"%s\"", http_method_names[e->method], e->path)),
+                      s.buckets, METRIC_BUCKETS, FIRST_BUCKET_US, s.total_us);
+    }
+}
+
+static void print_statement(const struct db_statement_stats *stats, void *context)
+{
+    struct text *out = context;
+    text_put(out, S("roentgen_sql_seconds_count{statement="));
+    text_put_json_string(out, str_slice(str_from(stats->sql), 0, 160));
+    text_format(out, "} %" PRId64 "\nroentgen_sql_seconds_sum{statement=", stats->count);
+    text_put_json_string(out, str_slice(str_from(stats->sql), 0, 160));
+    text_format(out, "} %g\n", (double)stats->total_us / 1e6);
+}
+
+static int64_t resident_bytes(void)
+{
+    long pages = 0, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (!file)
+        return 0;
+    if (fscanf(file, "%ld %ld", &pages, &resident) != 2)
+        resident = 0;
+    fclose(file);
+    return (int64_t)resident * sysconf(_SC_PAGESIZE);
+}
+
+static void print_database(struct call *c, struct text *out)
+{
+    struct db_stats db;
+    db_stats(c->db, &db);
+    one(out, "db_commits_total", "counter", "Durable commits.", db.commits);
+    one(out, "db_transactions_total", "counter", "Pieces of work inside those commits.", db.transactions);
+    one(out, "db_connections_open", "gauge", "Open database connections.", db.connections_open);
+    one(out, "db_connections_busy", "gauge", "Database connections in use.", db.connections_busy);
+    one(out, "db_writer_waiting", "gauge", "Pieces of work waiting for the writer.", db.writer_waiting);
+    one(out, "db_size_bytes", "gauge", "Size of the database.", db.size_bytes);
+    family(out, "sql_seconds", "summary", "Time by SQL statement, the slowest in sum.");
+    db_statement_stats(c->db, 50, print_statement, out);
+}
+
+static void print_server(const struct app *app, struct text *out)
+{
+    struct http_stats http;
+    http_stats(app->http, &http);
+    one(out, "http_connections", "gauge", "Open connections.", http.connections);
+    one(out, "http_connections_total", "counter", "Connections taken.", http.connections_total);
+    one(out, "http_refused_total", "counter", "Connections refused.", http.refused_total);
+    one(out, "http_timeouts_header_total", "counter", "Connections cut for slow headers.", http.timeouts_header);
+    one(out, "http_timeouts_body_total", "counter", "Connections cut for slow bodies.", http.timeouts_body);
+    one(out, "http_timeouts_idle_total", "counter", "Idle connections closed.", http.timeouts_idle);
+    one(out, "workers", "gauge", "Worker threads.", http.workers);
+    one(out, "workers_busy", "gauge", "Worker threads at work.", http.workers_busy);
+    one(out, "worker_queue", "gauge", "Work waiting for a worker.", http.worker_queue);
+}
+
+void metrics_print(struct call *c, struct text *out)
+{
+    const struct app *app = c->app;
+    text_format(out, "# HELP roentgen_build_info Version of the server.\n# TYPE roentgen_build_info gauge\n"
+                     "roentgen_build_info{version=\"%s\"} 1\n", ROENTGEN_VERSION);
+    one(out, "uptime_seconds", "gauge", "Seconds since the start.", (clock_monotonic_us() - app->started_us) / 1000000);
+    one(out, "resident_memory_bytes", "gauge", "Resident memory.", resident_bytes());
+    one(out, "uploads_total", "counter", "Files stored.", get(&app->metrics->uploads));
+    one(out, "upload_bytes_total", "counter", "Bytes of files stored.", get(&app->metrics->upload_bytes));
+    print_server(app, out);
+    print_database(c, out);
+    print_routes(c, out);
+}

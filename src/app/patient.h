@@ -1,0 +1,31 @@
+/* patient.h - patients, as other nouns need them. */
+#ifndef ROENTGEN_PATIENT_H
+#define ROENTGEN_PATIENT_H
+
+#include "app/endpoint.h"
+
+struct patient {
+    int64_t id;
+    struct str patient_id, name, name_en;
+    unsigned gender;
+    struct date birth_date;
+    int64_t age;
+    struct str id_card, phone, email, address;
+    unsigned blood_type;
+    double height_cm, weight_kg;
+    struct str allergies, medical_history, emergency_contact_name, emergency_contact_phone, insurance_number;
+    unsigned status;
+    int64_t image_count, merged_into, created_by;
+    struct instant created_at, updated_at;
+    bool is_deleted;
+    struct instant deleted_at;
+    int64_t deleted_by;
+};
+extern const struct schema patient_schema;
+
+/* A patient that is not deleted, or E_NOT_FOUND. */
+bool patient_load(struct call *c, int64_t id, struct patient *out);
+/* Adds a problem at `place`.patient_id when there is no such patient. */
+bool patient_must_exist(struct call *c, int64_t id, const char *place);
+
+#endif

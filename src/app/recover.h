@@ -1,0 +1,21 @@
+/* recover.h - what a crash leaves, mended: at every start, and on demand by fsck and purge. */
+#ifndef ROENTGEN_RECOVER_H
+#define ROENTGEN_RECOVER_H
+
+#include "app/app.h"
+
+/* At a start, before anything is served: files whose row never committed, chunks of uploads that no longer exist and temporary files are
+ * removed. Costs what the crash left, not what the store holds. */
+bool recover_files(struct call *c);
+
+/* Compares every row with its file and every file with its rows; one line per finding through `tell`. `remove_orphans` removes files that
+ * no row names. `deep` reads every file and compares its SHA-256. *findings counts what is still wrong. */
+struct fsck_options {
+    bool remove_orphans, deep;
+};
+bool fsck(struct call *c, const struct fsck_options *options, void (*tell)(const char *line), int64_t *findings);
+
+/* Removes for good the files deleted before `before`: row first, then the bytes when no other row shares them. */
+bool purge_files(struct call *c, struct instant before, int64_t *files, int64_t *bytes);
+
+#endif

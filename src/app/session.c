@@ -1,0 +1,259 @@
+/* session.c - signing in, refreshing, and the list of where one is signed in. */
+#include "app/session.h"
+
+#include "app/exchange.h"
+#include "app/listing.h"
+#include "base/crypto.h"
+
+enum { REFRESH_TOKEN_BYTES = 32 };
+
+static bool put_refresh_token(struct call *c, int64_t session_id, struct str *out)
+{
+    *out = crypto_token(&c->arena, REFRESH_TOKEN_BYTES);
+    return db_execute(c, "insert into refresh_tokens(token_hash, session_id, created_at) values (?, ?, ?)",
+                      V(crypto_sha256_hex(*out, &c->arena)), V(session_id), V(clock_now()));
+}
+
+static void fill_access(struct call *c, struct str session_uuid, int64_t user_id, struct tokens *out)
+{
+    out->expires_in = c->app->config.access_token_s;
+    out->access_token = authority_token(c->app->authority, &c->arena, session_uuid, user_id, out->expires_in);
+    out->token_type = S("bearer");
+}
+
+static int64_t session_end_us(const struct call *c, bool remember_me)
+{
+    const struct config *config = &c->app->config;
+    return clock_now().us + (remember_me ? config->session_remember_s : config->session_s) * 1000000;
+}
+
+bool session_start(struct call *c, int64_t user_id, bool remember_me, struct tokens *out)
+{
+    struct str uuid = crypto_uuid_text(&c->arena);
+    struct instant now = clock_now();
+    int64_t id = 0;
+    bool ok = db_execute(c, "delete from sessions where expires_at < ?", V(now.us - (int64_t)86400 * 1000000)) &&
+              db_execute(c,
+                         "insert into sessions(session_uuid, user_id, client, user_agent, remember_me, created_at, last_used_at, "
+                         "expires_at) values (?, ?, ?, ?, ?, ?, ?, ?)",
+                         V(uuid), V(user_id), V(call_client(c)),
+                         V(str_slice(http_header(c->request, "User-Agent"), 0, 200)), V(remember_me), V(now), V(now),
+                         V(session_end_us(c, remember_me))) &&
+              db_integer(c, &id, "select id from sessions where session_uuid = ?", V(uuid)) &&
+              put_refresh_token(c, id, &out->refresh_token) &&
+              db_execute(c, "update users set last_login_at = ? where id = ?", V(now), V(user_id));
+    if (ok)
+        fill_access(c, uuid, user_id, out);
+    return ok;
+}
+
+struct presented {
+    int64_t session_id, user_id, used_at, remember_me;
+    struct str session_uuid;
+};
+
+static bool find_token(struct call *c, struct str hash, struct presented *out)
+{
+    struct cursor rows;
+    db_rows(c, &rows,
+            "select t.session_id, s.user_id, t.used_at, s.remember_me, s.session_uuid from refresh_tokens t "
+            "join sessions s on s.id = t.session_id join users u on u.id = s.user_id where t.token_hash = ? "
+            "and s.revoked_at is null and s.expires_at > ? and u.status = 'ACTIVE' and u.deleted_at is null",
+            V(hash), V(clock_now()));
+    bool found = cursor_next(&rows);
+    if (found)
+        *out = (struct presented){ cursor_integer(&rows, 0), cursor_integer(&rows, 1), cursor_integer(&rows, 2),
+                                   cursor_integer(&rows, 3), arena_copy(&c->arena, cursor_text(&rows, 4)) };
+    cursor_close(&rows);
+    return found;
+}
+
+bool session_refresh(struct call *c, struct str refresh_token, bool *reused, struct tokens *out)
+{
+    struct presented p;
+    struct str hash = crypto_sha256_hex(refresh_token, &c->arena);
+    struct instant now = clock_now();
+    *reused = false;
+    if (!find_token(c, hash, &p))
+        return fail(c, E_UNAUTHENTICATED, "the refresh token is not valid, or no longer");
+    int64_t used = 0;
+    if (!p.used_at && !db_execute_counted(c, &used, "update refresh_tokens set used_at = ? where token_hash = ? and used_at is null",
+                                          V(now), V(hash)))
+        return false;
+    if (!used) {
+        *reused = true;
+        return db_execute(c, "update sessions set revoked_at = ?, revoked_reason = 'token reused' where id = ?", V(now),
+                          V(p.session_id));
+    }
+    bool ok = db_execute(c, "update sessions set last_used_at = ?, expires_at = ? where id = ?", V(now),
+                         V(session_end_us(c, p.remember_me)), V(p.session_id)) &&
+              put_refresh_token(c, p.session_id, &out->refresh_token);
+    if (ok)
+        fill_access(c, p.session_uuid, p.user_id, out);
+    return ok;
+}
+
+/* ---- signing in ---- */
+
+struct attempt {
+    struct str username;
+    int64_t user_id;
+    bool remember_me, matches;
+    struct str user_key, address_key, upgraded_hash;
+    struct tokens *tokens;
+};
+
+/* A hash that no password has: what is compared when there is no such account, so that both cases take as long. */
+static struct str nobodys_hash(struct call *c)
+{
+    return arena_format(&c->arena, "$2b$%02d$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234", (int)c->app->config.bcrypt_cost);
+}
+
+static bool is_locked(struct call *c, const struct attempt *attempt, bool *locked)
+{
+    int64_t until = 0;
+    if (!db_integer(c, &until, "select locked_until from login_failures where key_hash = ?", V(attempt->address_key)) &&
+        c->error.code)
+        return false;
+    *locked = until > clock_now().us;
+    return true;
+}
+
+static bool find_account(struct call *c, struct attempt *attempt, struct str *hash)
+{
+    struct cursor rows;
+    const char *sql = memchr(attempt->username.at, '@', (size_t)attempt->username.len)
+                          ? "select id, password_hash, status from users where email = ? and deleted_at is null"
+                          : "select id, password_hash, status from users where username = ? and deleted_at is null";
+    db_rows(c, &rows, sql, V(attempt->username));
+    if (cursor_next(&rows)) {
+        *hash = arena_copy(&c->arena, cursor_text(&rows, 1));
+        if (str_equal(cursor_text(&rows, 2), S("ACTIVE")))
+            attempt->user_id = cursor_integer(&rows, 0);
+    }
+    cursor_close(&rows);
+    return c->error.code == E_NONE;
+}
+
+/* Failures older than the lock no longer count. */
+static bool note_failure(struct call *c, const struct attempt *attempt)
+{
+    const struct config *config = &c->app->config;
+    int64_t now = clock_now().us, lock_us = config->login_lock_s * 1000000, failures = 0, updated = 0;
+    if (!db_execute(c, "delete from login_failures where last_at < ?", V(now - lock_us)))
+        return false;
+    if (!db_integer(c, &failures, "select failures from login_failures where key_hash = ?", V(attempt->address_key)) && c->error.code)
+        return false;
+    failures++;
+    struct value until = failures >= config->login_max_failures ? value_integer(now + lock_us) : value_nothing();
+    if (!db_execute_counted(c, &updated,
+                            "update login_failures set failures = ?, last_at = ?, locked_until = ? where key_hash = ?",
+                            V(failures), V(now), until, V(attempt->address_key)))
+        return false;
+    return updated || db_execute(c,
+                                 "insert into login_failures(key_hash, user_key, failures, last_at, locked_until) "
+                                 "values (?, ?, ?, ?, ?)",
+                                 V(attempt->address_key), V(attempt->user_key), V(failures), V(now), until);
+}
+
+static bool conclude(struct call *c, void *context)
+{
+    struct attempt *attempt = context;
+    if (!attempt->matches)
+        return note_failure(c, attempt);
+    audit_about(c, attempt->user_id, 0);
+    return db_execute(c, "delete from login_failures where key_hash = ?", V(attempt->address_key)) &&
+           session_start(c, attempt->user_id, attempt->remember_me, attempt->tokens) && audit_change(c);
+}
+
+bool sign_in(struct call *c, struct str username, struct str password, bool remember_me, struct tokens *out, int64_t *user_id)
+{
+    struct str client = call_client(c), hash = nobodys_hash(c);
+    struct attempt attempt = { .username = username, .remember_me = remember_me, .tokens = out };
+    attempt.user_key = db_lookup_hash(c, username);
+    attempt.address_key = db_lookup_hash(c, arena_format(&c->arena, "%.*s|%.*s", STR_FMT(username), STR_FMT(client)));
+    bool locked;
+    if (!is_locked(c, &attempt, &locked) || !find_account(c, &attempt, &hash))
+        return false;
+    db_release(c); /* not held while hashing */
+    bool right = password_matches(password, hash);
+    attempt.matches = right && attempt.user_id && !locked;
+    if (!locked && !db_transact(c, conclude, &attempt))
+        return false;
+    if (!attempt.matches)
+        return fail(c, E_UNAUTHENTICATED, "name or password is wrong");
+    *user_id = attempt.user_id;
+    return true;
+}
+
+/* ---- where am I signed in ---- */
+
+struct session {
+    int64_t id;
+    struct str client, user_agent;
+    struct instant created_at, last_used_at, expires_at;
+    bool current;
+};
+struct session_list {
+    struct list_query list;
+};
+
+static const struct field session_fields[] = {
+    FIELD(struct session, id, .doc = "Identifies the session."),
+    FIELD(struct session, client, .flags = NULLABLE, .doc = "Address it was started from."),
+    FIELD(struct session, user_agent, .flags = NULLABLE, .doc = "Program it was started with."),
+    FIELD(struct session, created_at, .doc = "When it was started."),
+    FIELD(struct session, last_used_at, .doc = "When it was last refreshed."),
+    FIELD(struct session, expires_at, .doc = "When it ends if it is not used."),
+    FIELD(struct session, current, .flags = NOT_STORED, .doc = "Is it the one asking?"),
+};
+static const struct schema session_schema = SCHEMA("Session", struct session, session_fields, .table = "sessions", .alias = "s",
+                                                   .doc = "One place where the account is signed in.");
+static const char *const session_sorts[] = { "-created_at", "created_at", NULL };
+static const char *const session_sort_columns[] = { "s.created_at", "s.created_at" };
+static const struct field session_list_fields[] = { LIST_FIELDS(struct session_list, session_sorts, "-created_at") };
+static const struct schema session_list = SCHEMA("SessionList", struct session_list, session_list_fields);
+
+static void mark_current(struct call *c, void *record)
+{
+    struct session *session = record;
+    session->current = session->id == c->principal->session_id;
+}
+
+static const struct listing session_listing = { .row = &session_schema, .where = "s.revoked_at is null", .id = "s.id",
+                                                .sorts = session_sorts, .columns = session_sort_columns, .derive = mark_current };
+
+static bool session_list_get(struct call *c)
+{
+    struct condition mine[] = { { "s.user_id = ?", V(call_user(c)) }, { "s.expires_at > ?", V(clock_now()) } };
+    return list_answer(c, &session_listing, mine, 2, NULL, 0, TOTAL_UNKNOWN);
+}
+
+struct session_key {
+    int64_t id;
+};
+static const struct field session_key_fields[] = {
+    FIELD(struct session_key, id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The session."),
+};
+static const struct schema session_key = SCHEMA("SessionKey", struct session_key, session_key_fields);
+
+static bool session_delete(struct call *c)
+{
+    const struct session_key *key = c->in;
+    int64_t ended = 0;
+    if (!db_execute_counted(c, &ended,
+                            "update sessions set revoked_at = ?, revoked_reason = 'revoked' where id = ? and user_id = ? "
+                            "and revoked_at is null",
+                            V(clock_now()), V(key->id), V(call_user(c))))
+        return false;
+    return ended || fail(c, E_NOT_FOUND, "session %" PRId64 " does not exist", key->id);
+}
+
+static const struct endpoint rows[] = {
+    { HTTP_GET, "/api/v1/auth/sessions", session_list_get, &session_list, &session_schema, SIGNED_IN, .flags = LIST,
+      .tag = "auth", .summary = "Lists where one is signed in" },
+    { HTTP_DELETE, "/api/v1/auth/sessions/{id}", session_delete, &session_key, NULL, SIGNED_IN, WRITES,
+      .flags = CHANGES_AUTHORITY, .audit = "auth.session_revoke", .entity = "session", .tag = "auth",
+      .summary = "Ends one of one's sessions" },
+};
+ENDPOINT_TABLE(session_endpoints, rows);

@@ -1,0 +1,208 @@
+/* spool.c - temporary files of uploads, and forms that hold them. */
+#include "app/spool.h"
+
+#include "http/multipart.h"
+
+enum { TEXT_PARTS_MAX = 32, TEXT_PART_BYTES_MAX = 65536, FILENAME_BYTES_MAX = 512 };
+
+/* ---- one file ---- */
+
+/* Not valid UTF-8, or too long: cut at a code point. NUL and other controls become U+FFFD, so that names can be shown. */
+static struct str clean_name(struct call *c, struct str name)
+{
+    struct text out;
+    struct str rest = name;
+    text_init(&out, FILENAME_BYTES_MAX);
+    while (rest.len) {
+        struct str before = rest;
+        uint32_t point = str_next_code_point(&rest);
+        ptrdiff_t taken = rest.at - before.at;
+        bool replace = point < 0x20 || point == 0x7f || point == 0xfffd;
+        struct str piece = replace ? S("\xef\xbf\xbd") : str_slice(before, 0, taken);
+        if (out.len + piece.len > FILENAME_BYTES_MAX)
+            break;
+        text_put(&out, piece);
+    }
+    struct str copy = arena_copy(&c->arena, out.len ? text_str(&out) : S("unnamed"));
+    text_release(&out);
+    return copy;
+}
+
+struct spooled *spool_begin(struct call *c, struct blob_store *store, struct str filename, int64_t max_bytes, struct error *error)
+{
+    struct spooled *file = arena_new(&c->arena, struct spooled);
+    if (!blob_create(store, &file->writer, error))
+        return NULL;
+    file->filename = clean_name(c, filename);
+    file->max_bytes = max_bytes;
+    file->digests = digests_new();
+    return file;
+}
+
+bool spool_write(struct spooled *file, struct str bytes, struct error *error)
+{
+    if (file->size_bytes + bytes.len > file->max_bytes)
+        return error_set(error, E_TOO_LARGE, "a file may have at most %" PRId64 " bytes", file->max_bytes);
+    if (file->size_bytes < SNIFF_BYTES) {
+        ptrdiff_t room = SNIFF_BYTES - (ptrdiff_t)file->size_bytes, some = bytes.len < room ? bytes.len : room;
+        memcpy(file->head + file->size_bytes, bytes.at, (size_t)some);
+    }
+    file->size_bytes += bytes.len;
+    digests_update(file->digests, bytes.at, bytes.len);
+    return blob_write(file->writer, bytes, error);
+}
+
+void spool_finish(struct spooled *file)
+{
+    digests_finish(file->digests, file->md5, file->sha256);
+    digests_free(file->digests);
+    file->digests = NULL;
+}
+
+void spool_drop(struct spooled *file)
+{
+    digests_free(file->digests);
+    blob_cancel(file->writer);
+    file->digests = NULL;
+    file->writer = NULL;
+}
+
+struct str spool_head(const struct spooled *file)
+{
+    return (struct str){ file->head, file->size_bytes < SNIFF_BYTES ? (ptrdiff_t)file->size_bytes : SNIFF_BYTES };
+}
+
+/* ---- forms ---- */
+
+static bool begin_text(struct form *form, struct str name, struct error *error)
+{
+    int count = 0;
+    for (struct form_text *t = form->texts; t; t = t->next)
+        count++;
+    if (count >= TEXT_PARTS_MAX)
+        return error_set(error, E_BAD_REQUEST, "the form has too many parts");
+    struct form_text *text = arena_new(&form->call->arena, struct form_text);
+    text->name = arena_copy(&form->call->arena, name);
+    text_init(&text->value, TEXT_PART_BYTES_MAX);
+    text->next = form->texts;
+    form->texts = form->current_text = text;
+    return true;
+}
+
+static bool begin_file(struct form *form, struct str filename, struct error *error)
+{
+    struct call *c = form->call;
+    if (form->file_count >= form->max_files)
+        return error_set(error, E_TOO_LARGE, "at most %d files in one request", form->max_files);
+    struct spooled *file = spool_begin(c, c->app->files, filename, c->app->config.max_upload_bytes, error);
+    if (!file)
+        return false;
+    *(form->last ? &form->last->next : &form->files) = file;
+    form->last = form->current_file = file;
+    form->file_count++;
+    return true;
+}
+
+static bool on_part(void *self, const struct multipart_part *part, struct error *error)
+{
+    struct form *form = self;
+    form->current_text = NULL;
+    form->current_file = NULL;
+    if (str_is_null(part->name))
+        return error_set(error, E_BAD_REQUEST, "a part of the form has no name");
+    bool is_file = part->filename.at || str_equal(part->name, S("file")) || str_equal(part->name, S("files"));
+    if (!is_file)
+        return begin_text(form, part->name, error);
+    if (!str_equal(part->name, S("file")) && !str_equal(part->name, S("files")))
+        return error_set(error, E_BAD_REQUEST, "send files in parts named \"file\"");
+    return begin_file(form, part->filename, error);
+}
+
+static bool on_data(void *self, struct str bytes, struct error *error)
+{
+    struct form *form = self;
+    if (form->current_file)
+        return spool_write(form->current_file, bytes, error);
+    text_put(&form->current_text->value, bytes);
+    return !form->current_text->value.overflowed || error_set(error, E_TOO_LARGE, "a text part of the form is too long");
+}
+
+static bool on_end(void *self, struct error *error)
+{
+    (void)error;
+    struct form *form = self;
+    if (form->current_file)
+        spool_finish(form->current_file);
+    return true;
+}
+
+static bool form_write(void *self, struct str bytes, struct error *error)
+{
+    struct form *form = self;
+    return multipart_push(form->parser, bytes, error);
+}
+
+static void release_form(void *self)
+{
+    struct form *form = self;
+    for (struct spooled *file = form->files; file; file = file->next)
+        spool_drop(file);
+    for (struct form_text *text = form->texts; text; text = text->next)
+        text_release(&text->value);
+}
+
+static bool receive(struct call *c, struct body_sink *sink, int max_files)
+{
+    struct form *form = arena_new(&c->arena, struct form);
+    struct multipart_events events = { form, on_part, on_data, on_end };
+    struct str boundary = http_header_parameter(http_header(c->request, "Content-Type"), S("boundary"), &c->arena);
+    form->call = c;
+    form->max_files = max_files;
+    form->parser = multipart_new(&c->arena, boundary, max_files + TEXT_PARTS_MAX, &events, &c->error);
+    if (!form->parser)
+        return false;
+    exchange_of(c)->upload = form;
+    exchange_of(c)->upload_release = release_form;
+    *sink = (struct body_sink){ .write = form_write, .self = form };
+    return true;
+}
+
+bool form_receive_one(struct call *c, struct body_sink *sink)
+{
+    return receive(c, sink, 1);
+}
+
+bool form_receive_many(struct call *c, struct body_sink *sink)
+{
+    return receive(c, sink, (int)c->app->config.max_batch_files);
+}
+
+static bool take_text(struct call *c, const struct form_text *text, const struct schema *schema, void *record, uint64_t *seen)
+{
+    int index = schema_find(schema, text->name);
+    if (index < 0 || (schema->fields[index].flags & READ_ONLY))
+        return error_add_problem(&c->error, &c->arena, "body", text->name, "unknown", "this form has no such member");
+    if (*seen & GIVEN(index))
+        return error_add_problem(&c->error, &c->arena, "body", text->name, "repeated", "given more than once");
+    *seen |= GIVEN(index);
+    struct str value = text_str(&text->value);
+    if (!str_is_utf8(value))
+        return error_add_problem(&c->error, &c->arena, "body", text->name, "not_utf8", "text must be UTF-8");
+    if (field_take(c, &schema->fields[index], record, value_text(arena_copy(&c->arena, value)), "body", STR_NULL))
+        c->given |= GIVEN(index);
+    return true;
+}
+
+bool form_take(struct call *c, struct form *form, const struct schema *schema, void *record)
+{
+    uint64_t seen = 0;
+    if (!multipart_finish(form->parser, &c->error))
+        return false;
+    c->given = 0;
+    for (const struct form_text *text = form->texts; text; text = text->next)
+        take_text(c, text, schema, record, &seen);
+    if (!form->files)
+        error_add_problem(&c->error, &c->arena, "body", S("file"), "missing", "a part named \"file\" with the file is needed");
+    schema_finish(c, schema, record, c->given, seen, false, "body", STR_NULL);
+    return c->error.code == E_NONE;
+}

@@ -1,0 +1,21 @@
+/* thumbnails.h - small pictures, made in the background after an upload and on demand.
+ *
+ * Making one decodes the whole picture, so this is also where damage is found: such a file becomes FAILED with the reason. The queue
+ * lives in memory; what it loses in a crash is found again at the next start (UPLOADED pictures without a thumbnail).
+ */
+#ifndef ROENTGEN_THUMBNAILS_H
+#define ROENTGEN_THUMBNAILS_H
+
+#include "raster/raster.h"
+
+struct app;
+struct thumbnails;
+
+enum { THUMBNAIL_SIZE = 256 };
+
+struct thumbnails *thumbnails_open(struct app *app); /* starts its thread and looks for what is left to do */
+void thumbnails_close(struct thumbnails *thumbnails); /* takes NULL */
+/* Files of other types are ignored. */
+void thumbnails_want(struct thumbnails *thumbnails, int64_t image_file_id, enum file_type type);
+
+#endif

@@ -1,0 +1,183 @@
+/* upload.c - one file in one request; and the way from bytes to a row that all uploads share. */
+#include "app/upload.h"
+
+#include "app/metrics.h"
+#include "app/patient.h"
+#include "app/thumbnails.h"
+
+static const struct field upload_details_fields[] = { FILE_DETAIL_FIELDS(struct upload_details) };
+const struct schema upload_details_schema = SCHEMA("UploadDetails", struct upload_details, upload_details_fields);
+
+static bool invalid_file(struct call *c, const char *type, const char *message)
+{
+    return error_add_problem(&c->error, &c->arena, "body", S("file"), type, "%s", message);
+}
+
+bool upload_classify(struct call *c, const struct spooled *file, enum file_type *type, const char **mime)
+{
+    struct raster_info info;
+    if (file->size_bytes == 0)
+        return invalid_file(c, "empty", "the file is empty");
+    *type = sniff(spool_head(file), mime);
+    if (*type == FILE_OTHER && !c->app->config.allow_other)
+        return fail(c, E_UNSUPPORTED_TYPE, "only DICOM, JPEG, PNG and TIFF files are taken; by its content this is none of them");
+    if (*type != FILE_JPEG && *type != FILE_PNG && *type != FILE_TIFF)
+        return true;
+    struct error error = { 0 };
+    if (raster_probe(blob_writer_fd(file->writer), *type, c->app->config.max_pixels, &info, &error))
+        return true;
+    if (error.code != E_INVALID) {
+        c->error = error;
+        return false;
+    }
+    return invalid_file(c, "bad_image", error.message);
+}
+
+struct storing {
+    struct spooled *file;
+    const struct upload_details *details;
+    struct image_file row;
+    bool (*also)(struct call *c, void *context);
+    void *context;
+    struct str key;
+};
+
+/* The same bytes, where the caller may see them. What others keep privately must not show through. */
+static bool find_duplicate(struct call *c, struct image_file *row, bool *found)
+{
+    struct cursor rows;
+    bool all = principal_may(c->principal, MAY_READ_ALL_IMAGES);
+    *found = false;
+    db_rows(c, &rows,
+            "select f.id, f.storage_path, f.duplicate_of from image_files f where f.sha256 = ? and f.is_deleted = 0 and f.storage_path is not null "
+            "and f.status <> 'ARCHIVED' and (f.uploaded_by = ? or ? = 1 or f.study_id in (select a.study_id from study_assignments a "
+            "where a.user_id = ?)) order by f.id limit 1",
+            V(row->sha256), V(row->uploaded_by), V(all), V(row->uploaded_by));
+    if (cursor_next(&rows)) {
+        row->duplicate_of = cursor_integer(&rows, 2) ? cursor_integer(&rows, 2) : cursor_integer(&rows, 0);
+        row->storage_path = arena_copy(&c->arena, cursor_text(&rows, 1));
+        *found = true;
+    }
+    cursor_close(&rows);
+    return c->error.code == E_NONE;
+}
+
+/* Between finding the bytes and naming them again a purge may have taken them away. */
+static bool still_stored(struct call *c, const struct image_file *row)
+{
+    int64_t found = 0;
+    if (db_integer(c, &found, "select 1 from image_files where sha256 = ? and storage_path = ? limit 1", V(row->sha256), V(row->storage_path)))
+        return true;
+    c->error.retry_after_s = 1;
+    return fail(c, E_UNAVAILABLE, "the stored copy has just been removed: send the file again");
+}
+
+static bool insert_row(struct call *c, void *context)
+{
+    struct storing *s = context;
+    struct image_file *row = &s->row;
+    if (s->details->patient_id > 0 && !patient_must_exist(c, s->details->patient_id, "body"))
+        return false;
+    if (row->duplicate_of > 0 && !still_stored(c, row))
+        return false;
+    if (!db_insert(c, &image_file_schema, row, &row->id) ||
+        !image_file_index(c, row->id, row->original_filename, row->description))
+        return false;
+    audit_about(c, row->id, row->patient_id);
+    return (!s->also || s->also(c, s->context)) && audit_change(c);
+}
+
+struct str upload_key(struct call *c, struct str file_uuid, enum file_type type)
+{
+    static const char *const suffixes[] = { [FILE_DICOM] = "dcm", [FILE_JPEG] = "jpg", [FILE_PNG] = "png", [FILE_TIFF] = "tif",
+                                            [FILE_OTHER] = "bin" };
+    return arena_format(&c->arena, "completed/%.2s/%.*s.%s", file_uuid.at, STR_FMT(file_uuid), suffixes[type]);
+}
+
+static void fill_row(struct call *c, struct storing *s, enum file_type type, const char *mime, int64_t uploaded_by)
+{
+    struct image_file *row = &s->row;
+    const struct spooled *file = s->file;
+    schema_clear(&image_file_schema, row);
+    row->file_uuid = crypto_uuid_text(&c->arena);
+    row->original_filename = file->filename;
+    row->file_type = type;
+    row->mime_type = str_from(mime);
+    row->file_size = file->size_bytes;
+    row->file_hash = arena_copy(&c->arena, str_from(file->md5));
+    row->sha256 = arena_copy(&c->arena, str_from(file->sha256));
+    row->uploaded_by = uploaded_by;
+    row->patient_id = s->details->patient_id;
+    row->description = s->details->description;
+    row->modality = s->details->modality;
+    row->body_part = s->details->body_part;
+    row->status = FILE_UPLOADED;
+    row->upload_progress = 100;
+    row->uploaded_at = clock_now();
+    s->key = upload_key(c, row->file_uuid, type);
+}
+
+/* The bytes are durable under their name before the row that names them commits; a row that fails takes them away again. */
+static bool keep_bytes(struct call *c, struct storing *s)
+{
+    bool duplicate;
+    if (!find_duplicate(c, &s->row, &duplicate))
+        return false;
+    db_release(c); /* not held during the file's fsync */
+    if (duplicate) {
+        spool_drop(s->file);
+        s->key = STR_NULL;
+        return true;
+    }
+    struct blob_writer *writer = s->file->writer;
+    s->file->writer = NULL;
+    s->row.storage_path = s->key;
+    if (blob_claim(c->app->files, s->key, &c->error))
+        return blob_commit(writer, s->key, &c->error);
+    blob_cancel(writer);
+    return false;
+}
+
+bool upload_store(struct call *c, struct spooled *file, const struct upload_details *details, int64_t uploaded_by,
+                  bool (*also)(struct call *c, void *context), void *context, struct image_file *out)
+{
+    struct storing s = { .file = file, .details = details, .also = also, .context = context };
+    enum file_type type = FILE_TYPE_NONE;
+    const char *mime = NULL;
+    if (!upload_classify(c, file, &type, &mime))
+        return false;
+    fill_row(c, &s, type, mime, uploaded_by);
+    bool kept = keep_bytes(c, &s), stored = kept && db_transact(c, insert_row, &s);
+    struct error ignored = { 0 };
+    if (kept && !stored && s.key.at)
+        blob_remove(c->app->files, s.key, &ignored);
+    if (s.key.at)
+        blob_settle(c->app->files, s.key);
+    if (!stored)
+        return false;
+    metrics_upload(c->app->metrics, s.row.file_size);
+    thumbnails_want(c->app->thumbnails, s.row.id, type);
+    return db_get(c, &image_file_schema, out, "where f.id = ?", V(s.row.id));
+}
+
+static bool upload_single(struct call *c)
+{
+    struct form *form = exchange_of(c)->upload;
+    struct upload_details details;
+    schema_clear(&upload_details_schema, &details);
+    struct image_file *out = c->out;
+    bool ok = form_take(c, form, &upload_details_schema, &details) &&
+              upload_store(c, form->files, &details, call_user(c), NULL, NULL, out);
+    if (ok)
+        answer_location(c, "/api/v1/image-files/%" PRId64, out->id);
+    return ok;
+}
+
+static const struct endpoint rows[] = {
+    { HTTP_POST, "/api/v1/upload/single", upload_single, &upload_details_schema, &image_file_schema, MAY_UPLOAD_IMAGES, WORKS, BODY_MULTIPART,
+      201, .receive = form_receive_one, .tag = "upload", .entity = "image_file", .audit = "image_file.upload",
+      .summary = "Uploads one file",
+      .doc = "The type is decided by content. Bytes that are stored already, where the caller may see them, are not stored twice: "
+             "duplicate_of names the first file." },
+};
+ENDPOINT_TABLE(upload_endpoints, rows);

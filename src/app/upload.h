@@ -1,0 +1,27 @@
+/* upload.h - from a finished temporary file to a row: shared by single, batch and chunked uploads and by import. */
+#ifndef ROENTGEN_UPLOAD_H
+#define ROENTGEN_UPLOAD_H
+
+#include "app/image_file.h"
+#include "app/spool.h"
+
+/* What the uploader says. */
+struct upload_details {
+    int64_t patient_id;
+    struct str description, modality, body_part;
+};
+extern const struct schema upload_details_schema;
+
+/* What it is, by content: E_INVALID when empty, E_UNSUPPORTED_TYPE when not accepted, E_INVALID for pictures past MAX_PIXELS
+ * or without a readable header. */
+bool upload_classify(struct call *c, const struct spooled *file, enum file_type *type, const char **mime);
+
+/* Under which key a file of this name and type rests: made by us, "completed/3f/3f2c....dcm". */
+struct str upload_key(struct call *c, struct str file_uuid, enum file_type type);
+
+/* Stores the bytes (or finds them stored already, where the caller may see them), then inserts the row; one durable commit. Takes the
+ * spooled file either way. `also` (may be NULL) runs in the same transaction. On a worker. */
+bool upload_store(struct call *c, struct spooled *file, const struct upload_details *details, int64_t uploaded_by,
+                  bool (*also)(struct call *c, void *context), void *context, struct image_file *out);
+
+#endif

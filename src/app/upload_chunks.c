@@ -1,0 +1,273 @@
+/* upload_chunks.c - see upload_chunks.h and the picture in upload_chunked.c. */
+#include "app/upload_chunks.h"
+
+static const struct field upload_key_fields[] = {
+    FIELD(struct upload_key, upload_id, .flags = READ_ONLY, .min = 36, .max = 36, .doc = "The upload."),
+};
+const struct schema upload_key_schema = SCHEMA("UploadKey", struct upload_key, upload_key_fields);
+
+struct chunk_key {
+    struct str upload_id;
+    int64_t number;
+};
+static const struct field chunk_key_fields[] = {
+    FIELD(struct chunk_key, upload_id, .flags = READ_ONLY, .min = 36, .max = 36, .doc = "The upload."),
+    FIELD(struct chunk_key, number, .flags = READ_ONLY, .min = 0, .max = CHUNKS_MAX - 1, .doc = "Number of the chunk, from 0."),
+};
+const struct schema chunk_key_schema = SCHEMA("ChunkKey", struct chunk_key, chunk_key_fields);
+
+struct chunk_stored {
+    int64_t number, size, upload_progress;
+};
+static const struct field chunk_stored_fields[] = {
+    FIELD(struct chunk_stored, number, .doc = "Number of the chunk."),
+    FIELD(struct chunk_stored, size, .doc = "Its bytes."),
+    FIELD(struct chunk_stored, upload_progress, .doc = "Percent of the file that is here."),
+};
+const struct schema chunk_stored_schema = SCHEMA("ChunkStored", struct chunk_stored, chunk_stored_fields);
+
+/* ---- rows and files ---- */
+
+bool chunked_load(struct call *c, struct str upload_id, struct image_file *out)
+{
+    if (db_get(c, &image_file_schema, out, "where f.file_uuid = ? and f.is_deleted = 0", V(upload_id)) && out->is_chunked &&
+        out->uploaded_by == call_user(c))
+        return true;
+    return fail(c, E_NOT_FOUND, "there is no such upload");
+}
+
+bool chunked_numbers(struct call *c, const struct image_file *file, struct integers *uploaded, struct integers *missing)
+{
+    struct cursor rows;
+    bool done = file->status != FILE_UPLOADING;
+    uploaded->items = arena_array(&c->arena, int64_t, file->total_chunks);
+    missing->items = arena_array(&c->arena, int64_t, file->total_chunks);
+    uploaded->count = missing->count = 0;
+    int64_t n = 0;
+    for (db_rows(c, &rows, "select number from upload_chunks where image_file_id = ? order by number", V(file->id));
+         !done && cursor_next(&rows); n++) {
+        int64_t here = cursor_integer(&rows, 0);
+        for (; n < here && n < file->total_chunks; n++)
+            missing->items[missing->count++] = n;
+        if (here < file->total_chunks)
+            uploaded->items[uploaded->count++] = here;
+    }
+    cursor_close(&rows);
+    for (; n < file->total_chunks; n++)
+        *(done ? &uploaded->items[uploaded->count++] : &missing->items[missing->count++]) = n;
+    return c->error.code == E_NONE;
+}
+
+static struct str chunk_file(struct call *c, struct str uuid, int64_t number, struct str sha256)
+{
+    return arena_format(&c->arena, "chunks/%.*s/%" PRId64 ".%.*s", STR_FMT(uuid), number, STR_FMT(sha256));
+}
+
+static bool find_chunk(struct call *c, int64_t file_id, int64_t number, struct str *sha256)
+{
+    struct value value;
+    if (!db_value(c, &value, "select sha256 from upload_chunks where image_file_id = ? and number = ?", V(file_id), V(number)))
+        return false;
+    *sha256 = arena_copy(&c->arena, value.text);
+    return true;
+}
+
+bool chunked_open(struct call *c, const struct image_file *file, int64_t number, int *fd)
+{
+    struct str sha256;
+    int64_t size;
+    if (!find_chunk(c, file->id, number, &sha256))
+        return fail(c, E_CONFLICT, "chunk %" PRId64 " has gone", number);
+    return blob_open_read(c->app->files, chunk_file(c, file->file_uuid, number, sha256), fd, &size, &c->error);
+}
+
+static bool remove_one(void *context, struct str key, int64_t size_bytes, struct instant changed)
+{
+    (void)size_bytes;
+    (void)changed;
+    struct call *c = context;
+    struct error ignored = { 0 };
+    blob_remove(c->app->files, key, &ignored);
+    return true;
+}
+
+void chunked_remove_files(struct call *c, const struct image_file *file)
+{
+    struct error ignored = { 0 };
+    blob_walk(c->app->files, arena_format(&c->arena, "chunks/%.*s/", STR_FMT(file->file_uuid)), remove_one, c, &ignored);
+}
+
+static bool drop_rows(struct call *c, void *context)
+{
+    const struct image_file *file = context;
+    int64_t dropped = 0;
+    audit_about(c, file->id, file->patient_id);
+    if (!db_execute(c, "delete from upload_chunks where image_file_id = ?", V(file->id)) || !search_remove(c, "image_file_search", file->id) ||
+        !db_execute_counted(c, &dropped, "delete from image_files where id = ? and status = 'UPLOADING'", V(file->id)))
+        return false;
+    return dropped ? audit_change(c) : fail(c, E_CONFLICT, "the upload was completed at the same time");
+}
+
+bool chunked_drop(struct call *c, const struct image_file *file)
+{
+    if (!db_transact(c, drop_rows, (void *)(uintptr_t)file))
+        return false;
+    chunked_remove_files(c, file);
+    return true;
+}
+
+bool chunked_expire(struct call *c, struct instant before, int64_t *count)
+{
+    struct image_file file;
+    *count = 0;
+    while (db_get(c, &image_file_schema, &file, "where f.status = 'UPLOADING' and f.thumbnail_path is null and f.created_at < ? limit 1",
+                  V(before))) {
+        if (!chunked_drop(c, &file))
+            return false;
+        ++*count;
+    }
+    return c->error.code == E_NONE;
+}
+
+/* ---- taking one chunk ---- */
+
+struct arriving {
+    struct spooled *spooled;
+};
+
+static bool arriving_write(void *self, struct str bytes, struct error *error)
+{
+    struct arriving *arriving = self;
+    return spool_write(arriving->spooled, bytes, error);
+}
+
+static void arriving_release(void *self)
+{
+    struct arriving *arriving = self;
+    if (arriving->spooled)
+        spool_drop(arriving->spooled);
+}
+
+bool chunk_receive(struct call *c, struct body_sink *sink)
+{
+    struct arriving *arriving = arena_new(&c->arena, struct arriving);
+    arriving->spooled = spool_begin(c, c->app->files, S("chunk"), CHUNK_BYTES_MAX, &c->error);
+    if (!arriving->spooled)
+        return false;
+    exchange_of(c)->upload = arriving;
+    exchange_of(c)->upload_release = arriving_release;
+    *sink = (struct body_sink){ .write = arriving_write, .self = arriving };
+    return true;
+}
+
+static bool digest_is(struct call *c, struct str base64, const char *hex, ptrdiff_t len)
+{
+    struct str bytes;
+    unsigned char ours[SHA256_BYTES];
+    return crypto_unbase64(base64, &c->arena, &bytes) && bytes.len == len && crypto_unhex(str_from(hex), ours, len) &&
+           memcmp(bytes.at, ours, (size_t)len) == 0;
+}
+
+static bool refuse_digest(struct call *c, const char *header)
+{
+    return error_add_problem(&c->error, &c->arena, "header", str_from(header), "hash_mismatch", "the bytes received do not have this hash");
+}
+
+/* Digest (RFC 3230: `sha-256=BASE64`) and Content-Digest, Repr-Digest (RFC 9530: `sha-256=:BASE64:`). Algorithms we do not know are passed over. */
+static bool check_digest_header(struct call *c, const struct spooled *s, const char *header)
+{
+    struct str list = http_header(c->request, header);
+    while (list.len) {
+        struct str one, rest, name, value;
+        if (!str_cut(list, ',', &one, &rest))
+            one = list, rest = S("");
+        list = rest;
+        if (!str_cut(str_trim(one), '=', &name, &value))
+            continue;
+        if (str_starts(value, S(":")) && str_ends(value, S(":")) && value.len >= 2)
+            value = str_slice(value, 1, value.len - 1);
+        bool is_md5 = str_equal_fold(name, S("md5"));
+        if (!is_md5 && !str_equal_fold(name, S("sha-256")))
+            continue;
+        if (!digest_is(c, value, is_md5 ? s->md5 : s->sha256, is_md5 ? MD5_BYTES : SHA256_BYTES))
+            return refuse_digest(c, header);
+    }
+    return true;
+}
+
+static bool check_digests(struct call *c, const struct spooled *s)
+{
+    struct str md5 = http_header(c->request, "Content-MD5");
+    if (md5.at && !digest_is(c, str_trim(md5), s->md5, MD5_BYTES))
+        return refuse_digest(c, "Content-MD5");
+    return check_digest_header(c, s, "Digest") && check_digest_header(c, s, "Content-Digest") && check_digest_header(c, s, "Repr-Digest");
+}
+
+static bool check_size(struct call *c, const struct image_file *file, int64_t number, int64_t size)
+{
+    if (number >= file->total_chunks)
+        return error_add_problem(&c->error, &c->arena, "path", S("number"), "too_large", "the upload has %" PRId64 " chunks, numbered from 0",
+                                 file->total_chunks);
+    int64_t wanted = number < file->total_chunks - 1 ? file->chunk_size : file->file_size - file->chunk_size * (file->total_chunks - 1);
+    if (size == wanted)
+        return true;
+    return error_add_problem(&c->error, &c->arena, "body", STR_NULL, "wrong_length", "this chunk has %" PRId64 " bytes, not %" PRId64, wanted, size);
+}
+
+struct storing_chunk {
+    const struct image_file *file;
+    const struct spooled *spooled;
+    int64_t number, progress;
+};
+
+static bool insert_chunk(struct call *c, void *context)
+{
+    struct storing_chunk *s = context;
+    const struct image_file *file = s->file;
+    struct str sha256 = str_from(s->spooled->sha256), before;
+    if (find_chunk(c, file->id, s->number, &before)) {
+        if (!str_equal(before, sha256))
+            return fail(c, E_CONFLICT, "chunk %" PRId64 " is here already, with other bytes", s->number);
+    } else if (c->error.code ||
+               !db_execute(c, "insert into upload_chunks(image_file_id, number, size_bytes, md5, sha256, created_at) values (?, ?, ?, ?, ?, ?)",
+                           V(file->id), V(s->number), V(s->spooled->size_bytes), V(str_from(s->spooled->md5)), V(sha256), V(clock_now()))) {
+        return false;
+    }
+    int64_t bytes = 0, changed = 0;
+    if (!db_integer(c, &bytes, "select sum(size_bytes) from upload_chunks where image_file_id = ?", V(file->id)))
+        return false;
+    s->progress = bytes * 100 / file->file_size;
+    if (!db_execute_counted(c, &changed, "update image_files set upload_progress = ?, updated_at = ? where id = ? and status = 'UPLOADING'",
+                            V(s->progress), V(clock_now()), V(file->id)))
+        return false;
+    return changed || fail(c, E_CONFLICT, "the upload is complete");
+}
+
+bool chunk_put(struct call *c)
+{
+    const struct chunk_key *key = c->in;
+    struct chunk_stored *out = c->out;
+    struct arriving *arriving = exchange_of(c)->upload;
+    struct spooled *spooled = arriving->spooled;
+    struct image_file file;
+    struct storing_chunk s = { .file = &file, .spooled = spooled, .number = key->number };
+    spool_finish(spooled);
+    if (!chunked_load(c, key->upload_id, &file))
+        return false;
+    if (file.status != FILE_UPLOADING)
+        return fail(c, E_CONFLICT, "the upload is complete");
+    db_release(c);
+    if (!check_size(c, &file, key->number, spooled->size_bytes) || !check_digests(c, spooled))
+        return false;
+    struct blob_writer *writer = spooled->writer;
+    spooled->writer = NULL;
+    if (!blob_commit(writer, chunk_file(c, file.file_uuid, key->number, str_from(spooled->sha256)), &c->error)) {
+        if (c->error.code != E_CONFLICT)
+            return false;
+        error_clear(&c->error); /* the same bytes are there: sent again */
+    }
+    if (!db_transact(c, insert_chunk, &s))
+        return false;
+    *out = (struct chunk_stored){ key->number, spooled->size_bytes, s.progress };
+    return true;
+}

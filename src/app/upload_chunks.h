@@ -1,0 +1,30 @@
+/* upload_chunks.h - the chunks of an upload: their files, their rows, and the endpoint that takes one. */
+#ifndef ROENTGEN_UPLOAD_CHUNKS_H
+#define ROENTGEN_UPLOAD_CHUNKS_H
+
+#include "app/upload.h"
+
+enum { CHUNK_BYTES_MIN = 64 << 10, CHUNK_BYTES_MAX = 256 << 20, CHUNKS_MAX = 100000 };
+
+struct upload_key {
+    struct str upload_id;
+};
+extern const struct schema upload_key_schema;
+
+/* The caller's own upload by its upload_id; E_NOT_FOUND for others', deleted and unknown ones. */
+bool chunked_load(struct call *c, struct str upload_id, struct image_file *out);
+/* Numbers of chunks that have a row and that have none, ascending. */
+bool chunked_numbers(struct call *c, const struct image_file *file, struct integers *uploaded, struct integers *missing);
+bool chunked_open(struct call *c, const struct image_file *file, int64_t number, int *fd);
+/* After the rows are gone: the files go too. What cannot be removed now is swept later. */
+void chunked_remove_files(struct call *c, const struct image_file *file);
+/* Removes an incomplete upload: row and chunk rows in one commit, then the files. On a worker. */
+bool chunked_drop(struct call *c, const struct image_file *file);
+/* Drops uploads begun before `before` that are still incomplete; returns how many. */
+bool chunked_expire(struct call *c, struct instant before, int64_t *count);
+
+extern const struct schema chunk_key_schema, chunk_stored_schema;
+bool chunk_receive(struct call *c, struct body_sink *sink);
+bool chunk_put(struct call *c);
+
+#endif

@@ -1,0 +1,394 @@
+/* user.c - the account's record and its administration. */
+#include "app/user.h"
+
+#include "app/exchange.h"
+#include "app/listing.h"
+#include "app/password.h"
+
+const char *const user_statuses[] = { "ACTIVE", "PENDING", "DISABLED", NULL };
+
+#define PROFILE_FIELDS(T)                                                                                              \
+    FIELD(T, email, .flags = REQUIRED, .min = 3, .max = 254, .doc = "E-mail address, unique.",                        \
+          .example = "zhang.wei@example.org"),                                                                         \
+        FIELD(T, full_name, .flags = REQUIRED, .min = 1, .max = 100, .doc = "Name as colleagues know it.",            \
+              .example = "张伟"),                                                                                       \
+        FIELD(T, phone, .flags = NULLABLE, .max = 32, .doc = "Telephone."),                                            \
+        FIELD(T, department, .flags = NULLABLE, .max = 100, .doc = "Department."),                                     \
+        FIELD(T, title, .flags = NULLABLE, .max = 100, .doc = "Professional title.")
+
+static const struct field user_fields[] = {
+    FIELD(struct user, id, .flags = READ_ONLY, .doc = "Identifies the account."),
+    FIELD(struct user, username, .flags = READ_ONLY, .max = 50, .doc = "Name to sign in with."),
+    PROFILE_FIELDS(struct user),
+    FIELD(struct user, roles, .flags = READ_ONLY | NOT_STORED, .doc = "Names of the account's roles."),
+    FIELD(struct user, permissions, .flags = READ_ONLY | NOT_STORED, .doc = "What those roles allow."),
+    FIELD(struct user, status, .choices = user_statuses, .flags = REQUIRED,
+          .doc = "Only ACTIVE accounts can sign in; PENDING ones wait for approval."),
+    FIELD(struct user, must_change_password, .flags = READ_ONLY, .doc = "The password was set by somebody else."),
+    FIELD(struct user, last_login_at, .flags = READ_ONLY | NULLABLE, .doc = "Last sign-in."),
+    FIELD(struct user, created_at, .flags = READ_ONLY | SET_ON_INSERT, .doc = "When the account was made."),
+    FIELD(struct user, updated_at, .flags = READ_ONLY | SET_ON_UPDATE, .doc = "When it last changed."),
+    FIELD(struct user, password_hash, .flags = READ_ONLY | SECRET, .doc = "bcrypt."),
+};
+const struct schema user_schema =
+    SCHEMA("User", struct user, user_fields, .table = "users", .alias = "u", .doc = "An account.");
+
+/* What people may change about themselves. */
+static const struct field profile_fields[] = {
+    PROFILE_FIELDS(struct user),
+    FIELD(struct user, updated_at, .flags = READ_ONLY | SET_ON_UPDATE, .doc = "When it last changed."),
+};
+const struct schema profile_schema = SCHEMA("Profile", struct user, profile_fields, .table = "users", .alias = "u");
+
+static const struct field new_user_fields[] = {
+    FIELD(struct new_user, username, .flags = REQUIRED, .min = 3, .max = 50, .doc = "Name to sign in with, unique.",
+          .example = "zhangwei"),
+    PROFILE_FIELDS(struct new_user),
+    FIELD(struct new_user, password, .flags = REQUIRED | SECRET | KEEP_SPACES, .min = 8, .max = 72,
+          .doc = "At least as long as the setting says (10), not a common one, without the account's own names; at most 72 bytes."),
+    FIELD(struct new_user, roles, .max = 20, .doc = "Names of roles; doctor when absent."),
+};
+const struct schema new_user_schema = SCHEMA("NewUser", struct new_user, new_user_fields, .doc = "What a new account is made of.");
+
+struct user_key {
+    int64_t id;
+};
+static const struct field user_key_fields[] = {
+    FIELD(struct user_key, id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The account."),
+};
+static const struct schema user_key = SCHEMA("UserKey", struct user_key, user_key_fields);
+
+/* ---- shared rules ---- */
+
+static bool load_names(struct call *c, const char *sql, int64_t id, struct texts *out)
+{
+    struct cursor rows;
+    enum { MOST = 64 };
+    out->items = arena_array(&c->arena, struct str, MOST);
+    out->count = 0;
+    for (db_rows(c, &rows, sql, V(id)); out->count < MOST && cursor_next(&rows);)
+        out->items[out->count++] = arena_copy(&c->arena, cursor_text(&rows, 0));
+    cursor_close(&rows);
+    return c->error.code == E_NONE;
+}
+
+bool user_load(struct call *c, int64_t id, struct user *out)
+{
+    if (!db_get(c, &user_schema, out, "where u.id = ? and u.deleted_at is null", V(id)))
+        return fail(c, E_NOT_FOUND, "account %" PRId64 " does not exist", id);
+    return load_names(c, "select r.name from user_roles u join roles r on r.id = u.role_id where u.user_id = ? order by r.name",
+                      id, &out->roles) &&
+           load_names(c,
+                      "select distinct p.name from user_roles u join role_permissions r on r.role_id = u.role_id "
+                      "join permissions p on p.id = r.permission_id where u.user_id = ? order by p.name",
+                      id, &out->permissions);
+}
+
+bool user_set_roles(struct call *c, int64_t user_id, struct texts roles, const char *place)
+{
+    if (!db_execute(c, "delete from user_roles where user_id = ?", V(user_id)))
+        return false;
+    for (ptrdiff_t i = 0; i < roles.count; i++) {
+        int64_t role = 0, twice = 0;
+        if (!db_integer(c, &role, "select id from roles where name = ?", V(roles.items[i]))) {
+            if (!c->error.code || c->error.code == E_INVALID)
+                error_add_problem(&c->error, &c->arena, place, arena_format(&c->arena, "roles.%td", i), "not_a_choice",
+                                  "there is no such role");
+            continue;
+        }
+        if (!db_integer(c, &twice, "select count(*) from user_roles where user_id = ? and role_id = ?", V(user_id), V(role)) ||
+            (!twice && !db_execute(c, "insert into user_roles(user_id, role_id) values (?, ?)", V(user_id), V(role))))
+            return false;
+    }
+    return c->error.code == E_NONE;
+}
+
+bool user_other_admin_exists(struct call *c, int64_t user_id)
+{
+    int64_t others = 0;
+    if (!db_integer(c, &others,
+                    "select count(*) from users u join user_roles x on x.user_id = u.id join roles r on r.id = x.role_id "
+                    "where r.name = 'admin' and u.status = 'ACTIVE' and u.deleted_at is null and u.id <> ?",
+                    V(user_id)))
+        return false;
+    return others || fail(c, E_CONFLICT, "this is the last active administrator");
+}
+
+/* Only an administrator who is active now can be the last one. */
+static bool keep_an_admin(struct call *c, int64_t user_id)
+{
+    int64_t is_admin = 0;
+    if (!db_integer(c, &is_admin,
+                    "select count(*) from users u join user_roles x on x.user_id = u.id join roles r on r.id = x.role_id "
+                    "where r.name = 'admin' and u.status = 'ACTIVE' and u.id = ?",
+                    V(user_id)))
+        return false;
+    return !is_admin || user_other_admin_exists(c, user_id);
+}
+
+bool sessions_revoke(struct call *c, int64_t user_id, int64_t keep, const char *reason)
+{
+    return db_execute(c, "update sessions set revoked_at = ?, revoked_reason = ? where user_id = ? and revoked_at is null and id <> ?",
+                      V(clock_now()), V(str_from(reason)), V(user_id), V(keep));
+}
+
+struct creation {
+    const struct new_user *in;
+    struct user user;
+    int64_t id;
+};
+
+static bool insert_user(struct call *c, void *context)
+{
+    struct creation *creation = context;
+    static struct str doctor[] = { { "doctor", 6 } };
+    struct texts roles = creation->in->roles;
+    if (!roles.count)
+        roles = (struct texts){ doctor, 1 };
+    if (!db_insert(c, &user_schema, &creation->user, &creation->id) || !user_set_roles(c, creation->id, roles, "body"))
+        return false;
+    audit_about(c, creation->id, 0);
+    return audit_change(c);
+}
+
+bool user_create(struct call *c, const struct new_user *in, enum user_status status, int64_t *id)
+{
+    struct creation creation = { .in = in };
+    if (!password_check(c, in->password, in->username, in->email, in->full_name, "password"))
+        return false;
+    schema_clear(&user_schema, &creation.user);
+    struct user *u = &creation.user;
+    u->username = in->username;
+    u->email = in->email;
+    u->full_name = in->full_name;
+    u->phone = in->phone;
+    u->department = in->department;
+    u->title = in->title;
+    u->status = status;
+    if (!password_hash(in->password, (int)c->app->config.bcrypt_cost, &c->arena, &u->password_hash, &c->error) ||
+        !db_transact(c, insert_user, &creation))
+        return false;
+    *id = creation.id;
+    return true;
+}
+
+/* ---- endpoints ---- */
+
+static bool user_post(struct call *c)
+{
+    int64_t id;
+    if (!user_create(c, c->in, USER_ACTIVE, &id))
+        return false;
+    answer_location(c, "/api/v1/users/%" PRId64, id);
+    return user_load(c, id, c->out);
+}
+
+static bool user_get(struct call *c)
+{
+    const struct user_key *key = c->in;
+    return user_load(c, key->id, c->out);
+}
+
+static bool user_patch(struct call *c)
+{
+    struct user *in = (struct user *)(uintptr_t)c->in, before;
+    if (!user_load(c, in->id, &before))
+        return false;
+    if (schema_was_given(&user_schema, c->given, "status") && in->status != USER_ACTIVE) {
+        if (!keep_an_admin(c, in->id) || !sessions_revoke(c, in->id, 0, "disabled"))
+            return false;
+    }
+    if (!db_update(c, &user_schema, in, c->given, "where id = ?", V(in->id)) && c->error.code)
+        return false;
+    return user_load(c, in->id, c->out);
+}
+
+static bool user_delete(struct call *c)
+{
+    const struct user_key *key = c->in;
+    struct user before;
+    return user_load(c, key->id, &before) && keep_an_admin(c, key->id) && sessions_revoke(c, key->id, 0, "deleted") &&
+           db_execute(c, "update users set deleted_at = ?, deleted_by = ?, updated_at = ? where id = ?", V(clock_now()),
+                      V(call_user(c)), V(clock_now()), V(key->id));
+}
+
+static bool user_unlock(struct call *c)
+{
+    const struct user_key *key = c->in;
+    struct user user;
+    return user_load(c, key->id, &user) &&
+           db_execute(c, "delete from login_failures where user_key = ? or user_key = ?", V(db_lookup_hash(c, user.username)),
+                      V(db_lookup_hash(c, user.email)));
+}
+
+struct user_password {
+    int64_t id;
+    struct str new_password;
+    struct str hash;
+};
+static const struct field user_password_fields[] = {
+    FIELD(struct user_password, id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The account."),
+    FIELD(struct user_password, new_password, .flags = REQUIRED | SECRET | KEEP_SPACES, .min = 8, .max = 72,
+          .doc = "The password to set; the user will be asked to change it."),
+};
+static const struct schema user_password = SCHEMA("UserPassword", struct user_password, user_password_fields);
+
+static bool store_password(struct call *c, void *context)
+{
+    const struct user_password *p = context;
+    return db_execute(c,
+                      "update users set password_hash = ?, must_change_password = 1, password_changed_at = ?, updated_at = ? "
+                      "where id = ?",
+                      V(p->hash), V(clock_now()), V(clock_now()), V(p->id)) &&
+           sessions_revoke(c, p->id, 0, "password set") && audit_change(c);
+}
+
+static bool user_password_post(struct call *c)
+{
+    const struct user_password *in = c->in;
+    struct user_password set = *in;
+    struct user user;
+    return user_load(c, in->id, &user) &&
+           password_check(c, in->new_password, user.username, user.email, user.full_name, "new_password") &&
+           password_hash(in->new_password, (int)c->app->config.bcrypt_cost, &c->arena, &set.hash, &c->error) &&
+           db_transact(c, store_password, &set);
+}
+
+struct user_roles {
+    int64_t id;
+    struct texts roles;
+};
+static const struct field user_roles_fields[] = {
+    FIELD(struct user_roles, id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The account."),
+    FIELD(struct user_roles, roles, .flags = REQUIRED, .min = 1, .max = 20, .doc = "All the roles the account is to have."),
+};
+static const struct schema user_roles = SCHEMA("UserRoles", struct user_roles, user_roles_fields);
+
+static bool user_roles_put(struct call *c)
+{
+    const struct user_roles *in = c->in;
+    struct user before;
+    bool stays_admin = false;
+    for (ptrdiff_t i = 0; i < in->roles.count; i++)
+        stays_admin |= str_equal(in->roles.items[i], S("admin"));
+    return user_load(c, in->id, &before) && (stays_admin || keep_an_admin(c, in->id)) &&
+           user_set_roles(c, in->id, in->roles, "body") && user_load(c, in->id, c->out);
+}
+
+struct user_list {
+    struct list_query list;
+    unsigned status;
+    struct str username;
+};
+static const char *const user_sorts[] = { "-created_at", "created_at", NULL };
+static const char *const user_sort_columns[] = { "u.created_at", "u.created_at" };
+static const struct field user_list_fields[] = {
+    LIST_FIELDS(struct user_list, user_sorts, "-created_at"),
+    FIELD(struct user_list, status, .choices = user_statuses, .filter = "u.status = ?", .doc = "Only accounts in this state."),
+    FIELD(struct user_list, username, .max = 50, .filter = "u.username = ?", .doc = "Only the account of this name."),
+};
+static const struct schema user_list = SCHEMA("UserList", struct user_list, user_list_fields);
+
+#define ROLES_OF_USER                                                                                                  \
+    "(select '[\"' || replace(group_concat(r.name), ',', '\",\"') || '\"]' from user_roles x join roles r on r.id = x.role_id "  \
+    "where x.user_id = u.id)"
+
+/* A row of the list: the account without its roles and permissions, which are the single account's. */
+static const struct field user_row_fields[] = {
+    FIELD(struct user, id, .flags = READ_ONLY, .doc = "Identifies the account."),
+    FIELD(struct user, username, .doc = "Name to sign in with."),
+    PROFILE_FIELDS(struct user),
+    FIELD(struct user, roles, .sql = ROLES_OF_USER, .doc = "Names of the account's roles."),
+    FIELD(struct user, status, .choices = user_statuses, .doc = "Only ACTIVE accounts can sign in."),
+    FIELD(struct user, must_change_password, .doc = "The password was set by somebody else."),
+    FIELD(struct user, last_login_at, .flags = NULLABLE, .doc = "Last sign-in."),
+    FIELD(struct user, created_at, .doc = "When the account was made."),
+    FIELD(struct user, updated_at, .doc = "When it last changed."),
+};
+static const struct schema user_row = SCHEMA("UserRow", struct user, user_row_fields, .table = "users", .alias = "u");
+static const struct listing user_listing = { .row = &user_row, .where = "u.is_deleted = 0", .id = "u.id", .sorts = user_sorts,
+                                             .columns = user_sort_columns };
+
+static bool user_list_get(struct call *c)
+{
+    int64_t total = TOTAL_UNKNOWN;
+    if (list_is_plain(c) && !db_integer(c, &total, "select n from row_counts where name = 'users'"))
+        return false;
+    return list_answer(c, &user_listing, NULL, 0, NULL, 0, total);
+}
+
+/* ---- roles and permissions ---- */
+
+struct role {
+    int64_t id;
+    struct str name, description;
+    struct texts permissions;
+};
+static const struct field role_fields[] = {
+    FIELD(struct role, id, .doc = "Identifies the role."),
+    FIELD(struct role, name, .doc = "Its name."),
+    FIELD(struct role, description, .doc = "What it is for."),
+    FIELD(struct role, permissions,
+          .sql = "(select '[\"' || replace(group_concat(p.name), ',', '\",\"') || '\"]' from role_permissions x "
+                 "join permissions p on p.id = x.permission_id where x.role_id = r.id)",
+          .doc = "Names of what it allows."),
+};
+static const struct schema role_schema = SCHEMA("Role", struct role, role_fields, .table = "roles", .alias = "r");
+
+struct permission_record {
+    int64_t id;
+    struct str name, description;
+};
+static const struct field permission_fields[] = {
+    FIELD(struct permission_record, id, .doc = "Identifies the permission."),
+    FIELD(struct permission_record, name, .doc = "Its name."),
+    FIELD(struct permission_record, description, .doc = "What it allows."),
+};
+static const struct schema permission_schema =
+    SCHEMA("Permission", struct permission_record, permission_fields, .table = "permissions", .alias = "p");
+
+struct name_list {
+    struct list_query list;
+};
+static const char *const name_sorts[] = { "name", "-name", NULL };
+static const char *const role_sort_columns[] = { "r.name", "r.name" }, *const permission_sort_columns[] = { "p.name", "p.name" };
+static const struct field name_list_fields[] = { LIST_FIELDS(struct name_list, name_sorts, "name") };
+static const struct schema name_list = SCHEMA("NameList", struct name_list, name_list_fields);
+static const struct listing role_listing = { .row = &role_schema, .id = "r.id", .sorts = name_sorts, .columns = role_sort_columns };
+static const struct listing permission_listing = { .row = &permission_schema, .id = "p.id", .sorts = name_sorts,
+                                                   .columns = permission_sort_columns };
+
+static bool role_list_get(struct call *c)
+{
+    return list_answer(c, &role_listing, NULL, 0, NULL, 0, TOTAL_UNKNOWN);
+}
+
+static bool permission_list_get(struct call *c)
+{
+    return list_answer(c, &permission_listing, NULL, 0, NULL, 0, TOTAL_UNKNOWN);
+}
+
+#define USERS .permission = MAY_MANAGE_USERS, .tag = "users", .entity = "user"
+static const struct endpoint rows[] = {
+    { HTTP_GET, "/api/v1/users", user_list_get, &user_list, &user_row, .flags = LIST, USERS, .audit = "user.list",
+      .summary = "Lists accounts" },
+    { HTTP_POST, "/api/v1/users", user_post, &new_user_schema, &user_schema, .body = BODY_JSON, .runs = WORKS, .status = 201,
+      .flags = CHANGES_AUTHORITY, USERS, .audit = "user.create", .summary = "Makes an account" },
+    { HTTP_GET, "/api/v1/users/{id}", user_get, &user_key, &user_schema, USERS, .audit = "user.read",
+      .summary = "Shows one account" },
+    { HTTP_PATCH, "/api/v1/users/{id}", user_patch, &user_schema, &user_schema, .body = BODY_JSON, .runs = WRITES,
+      .flags = CHANGES_AUTHORITY, USERS, .audit = "user.update", .summary = "Changes an account",
+      .doc = "Setting a status other than ACTIVE ends the account's sessions at once." },
+    { HTTP_DELETE, "/api/v1/users/{id}", user_delete, &user_key, NULL, .runs = WRITES, .flags = CHANGES_AUTHORITY, USERS,
+      .audit = "user.delete", .summary = "Deletes an account", .doc = "The last active administrator cannot be deleted." },
+    { HTTP_POST, "/api/v1/users/{id}/unlock", user_unlock, &user_key, NULL, .runs = WRITES, USERS, .audit = "user.unlock",
+      .summary = "Lifts the lock that failed sign-ins left" },
+    { HTTP_POST, "/api/v1/users/{id}/password", user_password_post, &user_password, NULL, .body = BODY_JSON, .runs = WORKS,
+      .flags = CHANGES_AUTHORITY, USERS, .audit = "user.password", .summary = "Sets an account's password and ends its sessions" },
+    { HTTP_PUT, "/api/v1/users/{id}/roles", user_roles_put, &user_roles, &user_schema, .body = BODY_JSON, .runs = WRITES,
+      .flags = CHANGES_AUTHORITY, USERS, .audit = "user.roles", .summary = "Gives an account exactly these roles" },
+    { HTTP_GET, "/api/v1/roles", role_list_get, &name_list, &role_schema, .flags = LIST, USERS, .summary = "Lists the roles" },
+    { HTTP_GET, "/api/v1/permissions", permission_list_get, &name_list, &permission_schema, .flags = LIST, USERS,
+      .summary = "Lists what roles may allow" },
+};
+ENDPOINT_TABLE(user_endpoints, rows);

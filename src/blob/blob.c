@@ -1,0 +1,231 @@
+/* blob.c - the file store on a local disk: open, write, commit, read, remove. */
+#include "blob/store.h"
+
+#include "base/crypto.h"
+#include "base/file.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+struct blob_writer {
+    struct blob_store *store;
+    int fd;
+    int64_t at;                                             /* where blob_write goes on */
+    char name[sizeof(BLOB_TEMPORARY "/") + UUID_TEXT];
+};
+
+/* file:///absolute/path, file://relative/path; the path is taken as it stands. */
+static bool path_of_url(struct str url, char **out, struct error *error)
+{
+    struct str scheme = S("file://");
+    if (!str_starts(url, scheme) || url.len == scheme.len)
+        return error_set(error, E_INTERNAL, "a storage URL looks like file:///absolute/path or file://relative/path");
+    struct str path = str_slice(url, scheme.len, url.len);
+    if (memchr(path.at, '\0', (size_t)path.len))
+        return error_set(error, E_INTERNAL, "a storage URL holds no NUL");
+    *out = strndup(path.at, (size_t)path.len);
+    assert(*out);
+    return true;
+}
+
+static bool open_root(struct blob_store *store, struct error *error)
+{
+    if (!file_make_directories(store->root, error))
+        return false;
+    store->root_fd = open(store->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (store->root_fd < 0)
+        return file_fail(error, "open", store->root, errno);
+    if (mkdirat(store->root_fd, BLOB_TEMPORARY, 0750) != 0 && errno != EEXIST)
+        return file_fail(error, "make the temporary directory of", store->root, errno);
+    /* Said at start rather than at the first upload. */
+    if (faccessat(store->root_fd, BLOB_TEMPORARY, W_OK | X_OK, AT_EACCESS) != 0)
+        return file_fail(error, "write to", store->root, errno);
+    return fsync(store->root_fd) == 0 || file_fail(error, "sync", store->root, errno);
+}
+
+bool blob_open(struct str url, struct blob_store **out, struct error *error)
+{
+    char *root = NULL;
+    if (!path_of_url(url, &root, error))
+        return false;
+    struct blob_store *store = calloc(1, sizeof(*store));
+    assert(store);
+    *store = (struct blob_store){ .root = root, .root_fd = -1 };
+    pthread_mutex_init(&store->making, NULL);
+    if (!open_root(store, error)) {
+        blob_close(store);
+        return false;
+    }
+    blob_share(store);
+    *out = store;
+    return true;
+}
+
+void blob_close(struct blob_store *store)
+{
+    if (!store)
+        return;
+    if (store->root_fd >= 0)
+        close(store->root_fd);
+    pthread_mutex_destroy(&store->making);
+    free(store->root);
+    free(store);
+}
+
+const char *blob_root(const struct blob_store *store)
+{
+    return store->root;
+}
+
+bool blob_create(struct blob_store *store, struct blob_writer **out, struct error *error)
+{
+    struct blob_writer *writer = calloc(1, sizeof(*writer));
+    assert(writer);
+    char uuid[UUID_TEXT + 1];
+    crypto_uuid(uuid);
+    writer->store = store;
+    snprintf(writer->name, sizeof(writer->name), BLOB_TEMPORARY "/%s", uuid);
+    writer->fd = openat(store->root_fd, writer->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
+    if (writer->fd < 0) {
+        int number = errno;
+        free(writer);
+        return file_fail(error, "create a temporary file in", store->root, number);
+    }
+    *out = writer;
+    return true;
+}
+
+bool blob_write_at(struct blob_writer *writer, int64_t offset, struct str bytes, struct error *error)
+{
+    while (bytes.len > 0) {
+        ssize_t n = pwrite(writer->fd, bytes.at, (size_t)bytes.len, offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return file_fail(error, "write", writer->name, n < 0 ? errno : EIO);
+        offset += n;
+        bytes = str_slice(bytes, n, bytes.len);
+    }
+    return true;
+}
+
+bool blob_write(struct blob_writer *writer, struct str bytes, struct error *error)
+{
+    if (!blob_write_at(writer, writer->at, bytes, error))
+        return false;
+    writer->at += bytes.len;
+    return true;
+}
+
+int blob_writer_fd(const struct blob_writer *writer)
+{
+    return writer->fd;
+}
+
+/* Renames without replacing. */
+static bool name_it(struct blob_store *store, const char *from, const char *to, struct error *error)
+{
+    if (renameat2(store->root_fd, from, store->root_fd, to, RENAME_NOREPLACE) == 0)
+        return true;
+    if (errno == EINVAL || errno == ENOSYS) { /* file systems without the flag: a link never replaces either */
+        if (linkat(store->root_fd, from, store->root_fd, to, 0) == 0)
+            return unlinkat(store->root_fd, from, 0) == 0 || file_fail(error, "unlink", from, errno);
+    }
+    if (errno == EEXIST)
+        return error_set(error, E_CONFLICT, "a file with this storage key exists already");
+    if (errno == ENOENT)
+        return error_set(error, E_NOT_FOUND, "the file %s is not in the store", from);
+    return file_fail(error, "name", to, errno);
+}
+
+static bool commit(struct blob_writer *writer, struct str key_text, struct error *error)
+{
+    struct blob_key key;
+    if (!blob_key(key_text, &key, error))
+        return false;
+    if (fsync(writer->fd) != 0)
+        return file_fail(error, "sync", writer->name, errno);
+    return blob_make_parents(writer->store, &key, error) && name_it(writer->store, writer->name, key.text, error) &&
+           blob_sync_parent(writer->store, &key, error);
+}
+
+bool blob_commit(struct blob_writer *writer, struct str key, struct error *error)
+{
+    bool ok = commit(writer, key, error);
+    if (!ok)
+        unlinkat(writer->store->root_fd, writer->name, 0); /* gone already when only the last sync failed */
+    close(writer->fd);
+    free(writer);
+    return ok;
+}
+
+void blob_cancel(struct blob_writer *writer)
+{
+    if (!writer)
+        return;
+    unlinkat(writer->store->root_fd, writer->name, 0);
+    close(writer->fd);
+    free(writer);
+}
+
+bool blob_open_read(struct blob_store *store, struct str key_text, int *fd, int64_t *size_bytes, struct error *error)
+{
+    struct blob_key key;
+    if (!blob_key(key_text, &key, error))
+        return false;
+    int opened = openat(store->root_fd, key.text, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (opened < 0 && (errno == ENOENT || errno == ENOTDIR))
+        return error_set(error, E_NOT_FOUND, "the file is not in the store");
+    if (opened < 0)
+        return file_fail(error, "open", key.text, errno);
+    struct stat st;
+    if (fstat(opened, &st) != 0 || !S_ISREG(st.st_mode)) {
+        close(opened);
+        return error_set(error, E_NOT_FOUND, "the file is not in the store");
+    }
+    *fd = opened;
+    *size_bytes = st.st_size;
+    return true;
+}
+
+bool blob_exists(struct blob_store *store, struct str key_text)
+{
+    struct blob_key key;
+    struct error ignored = { 0 };
+    struct stat st;
+    return blob_key(key_text, &key, &ignored) && fstatat(store->root_fd, key.text, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISREG(st.st_mode);
+}
+
+/* Not synced: should a power cut bring the file back, fsck finds it as one without a row. */
+bool blob_remove(struct blob_store *store, struct str key_text, struct error *error)
+{
+    struct blob_key key;
+    if (!blob_key(key_text, &key, error))
+        return false;
+    if (unlinkat(store->root_fd, key.text, 0) == 0 || errno == ENOENT || errno == ENOTDIR)
+        return true;
+    return file_fail(error, "remove", key.text, errno);
+}
+
+bool blob_rename(struct blob_store *store, struct str from_text, struct str to_text, struct error *error)
+{
+    struct blob_key from, to;
+    return blob_key(from_text, &from, error) && blob_key(to_text, &to, error) && blob_make_parents(store, &to, error) &&
+           name_it(store, from.text, to.text, error) && blob_sync_parent(store, &to, error) &&
+           blob_sync_parent(store, &from, error);
+}
+
+bool blob_space(struct blob_store *store, int64_t *free_bytes, int64_t *total_bytes, struct error *error)
+{
+    struct statvfs vfs;
+    if (fstatvfs(store->root_fd, &vfs) != 0)
+        return file_fail(error, "ask for the space of", store->root, errno);
+    *free_bytes = (int64_t)(vfs.f_bavail * vfs.f_frsize); /* what is left for us, without root's reserve */
+    *total_bytes = (int64_t)(vfs.f_blocks * vfs.f_frsize);
+    return true;
+}

@@ -1,0 +1,58 @@
+/* blob.h - where files rest. A small interface; local disk behind it (file://).
+ *
+ *     struct blob_writer *w;
+ *     blob_create(store, "completed/ab/cd/abcd...", &w, error)  // bytes go to a temporary file
+ *     blob_write(w, bytes, error) ...
+ *     blob_commit(w, error)     // fsync, rename, fsync of the directory: now it survives a power cut
+ *     ... the row that names it commits ...
+ *
+ * Keys are made by us: lower-case letters, digits, '/', '-', '_', '.', no "..", not below tmp/, at most 200 bytes; others are refused. A key is
+ * relative; the brief's `storage_path` is a key. Temporary files live in `tmp/` of the same store; blob_sweep removes those a crash left.
+ */
+#ifndef ROENTGEN_BLOB_H
+#define ROENTGEN_BLOB_H
+
+#include "base/clock.h"
+#include "base/error.h"
+
+struct blob_store;
+struct blob_writer;
+
+bool blob_open(struct str url, struct blob_store **out, struct error *error); /* file:///absolute or file://relative; makes directories */
+void blob_close(struct blob_store *store);
+const char *blob_root(const struct blob_store *store);
+bool blob_key_is_legal(struct str key);
+
+bool blob_create(struct blob_store *store, struct blob_writer **out, struct error *error);
+bool blob_write(struct blob_writer *writer, struct str bytes, struct error *error);
+bool blob_write_at(struct blob_writer *writer, int64_t offset, struct str bytes, struct error *error);
+int blob_writer_fd(const struct blob_writer *writer); /* to read back what was written */
+/* Synced and named `key`; an existing file of that key is E_CONFLICT. Frees the writer either way. */
+bool blob_commit(struct blob_writer *writer, struct str key, struct error *error);
+void blob_cancel(struct blob_writer *writer); /* removes the temporary file; takes NULL */
+
+bool blob_open_read(struct blob_store *store, struct str key, int *fd, int64_t *size_bytes, struct error *error); /* E_NOT_FOUND */
+bool blob_exists(struct blob_store *store, struct str key);
+bool blob_remove(struct blob_store *store, struct str key, struct error *error); /* absent is fine */
+bool blob_rename(struct blob_store *store, struct str from, struct str to, struct error *error);
+/* A claim says that a row for `key` is about to be committed. It is made before blob_commit and settled once the row is there (or the file is
+ * gone again); the claims found at a start tell which files a crash may have left without a row. Not synced: after a power cut fsck
+ * finds such a file instead. */
+bool blob_claim(struct blob_store *store, struct str key, struct error *error);
+void blob_settle(struct blob_store *store, struct str key);
+/* Calls `each` with the key of every claim; where it returns true the claim is settled. */
+bool blob_claims(struct blob_store *store, bool (*each)(void *context, struct str key), void *context, struct error *error);
+
+/* Is no other process using the store (flock on its root)? Then what lies about is nobody's work in progress, and it stays so until
+ * blob_share. */
+bool blob_alone(struct blob_store *store);
+void blob_share(struct blob_store *store);
+
+/* Temporary files older than `age_s`. Returns how many were removed. */
+int blob_sweep(struct blob_store *store, int64_t age_s);
+/* Every key under `prefix`, in no order; stops when `each` returns false. */
+bool blob_walk(struct blob_store *store, struct str prefix,
+               bool (*each)(void *context, struct str key, int64_t size_bytes, struct instant changed), void *context, struct error *error);
+bool blob_space(struct blob_store *store, int64_t *free_bytes, int64_t *total_bytes, struct error *error);
+
+#endif

@@ -1,0 +1,35 @@
+/* store.h - what the files of this folder share: the store itself and its directories. Private to blob/.
+ *
+ *   ROOT/            root_fd; everything below is reached from it, so that nothing outside can be named
+ *     tmp/UUID       being written; swept at start
+ *     aa/bb/...      keys
+ */
+#ifndef ROENTGEN_BLOB_STORE_H
+#define ROENTGEN_BLOB_STORE_H
+
+#include "blob/blob.h"
+
+#include <pthread.h>
+
+enum { BLOB_KEY_MAX = 200 };
+#define BLOB_TEMPORARY "tmp"
+
+struct blob_store {
+    char *root;
+    int root_fd;
+    /* Held while directories are made, so that whoever finds one there knows that its name is durable already. */
+    pthread_mutex_t making;
+};
+
+struct blob_key {
+    char text[BLOB_KEY_MAX + 1];
+};
+
+/* The key as NUL-terminated text; E_INTERNAL when it is illegal, since keys are made by us. */
+bool blob_key(struct str key, struct blob_key *out, struct error *error);
+/* Makes the directories above `key`, each synced into its parent. */
+bool blob_make_parents(struct blob_store *store, const struct blob_key *key, struct error *error);
+/* Makes the name of `key` (or its absence) durable. */
+bool blob_sync_parent(struct blob_store *store, const struct blob_key *key, struct error *error);
+
+#endif

@@ -1,0 +1,71 @@
+/* cmd_database.c - migrate and init-db. */
+#include "cli/command.h"
+
+#include "app/migrations.h"
+#include "base/text.h"
+
+static const char *const actions[] = { "up", "down", "current", "history", NULL };
+enum { ACTION_NONE, ACTION_UP, ACTION_DOWN, ACTION_CURRENT, ACTION_HISTORY };
+
+struct migrate {
+    unsigned action;
+    int64_t to;
+};
+static const struct field migrate_fields[] = {
+    FIELD(struct migrate, action, .choices = actions, .flags = REQUIRED, .doc = "What to do."),
+    FIELD(struct migrate, to, .min = 0, .max = 100000, .doc = "up, down: the migration to end at. Without it up goes to the newest, down one step."),
+};
+const struct schema migrate_options = SCHEMA("Migrate", struct migrate, migrate_fields);
+
+static void tell(const char *line, void *unused)
+{
+    (void)unused;
+    printf("%s\n", line);
+}
+
+static int target_of(const struct migrate *in, int current)
+{
+    if (in->to != INTEGER_NULL)
+        return (int)in->to;
+    return in->action == ACTION_UP ? roentgen_migrations.count : current > 0 ? current - 1 : 0;
+}
+
+int cmd_migrate(struct call *c)
+{
+    const struct migrate *in = c->in;
+    int current;
+    if (in->action == ACTION_HISTORY) {
+        struct text history;
+        text_init(&history, 1 << 20);
+        bool ok = migrate_history(c, &roentgen_migrations, &history);
+        printf("%.*s", STR_FMT(text_str(&history)));
+        text_release(&history);
+        return ok ? 0 : command_failed(c);
+    }
+    if (!migrate_current(c, &current))
+        return command_failed(c);
+    if (in->action == ACTION_CURRENT) {
+        printf("%d\n", current);
+        return 0;
+    }
+    int target = target_of(in, current);
+    bool right_way = in->action == ACTION_UP ? target >= current : target <= current;
+    if (target > roentgen_migrations.count || !right_way) {
+        fprintf(stderr, "roentgen: the database is at %d; this program knows 0 to %d\n", current, roentgen_migrations.count);
+        return 2;
+    }
+    return migrate_to(c, &roentgen_migrations, target, tell, NULL) ? 0 : command_failed(c);
+}
+
+int cmd_init_db(struct call *c)
+{
+    int current;
+    if (!migrate_current(c, &current))
+        return command_failed(c);
+    if (current > roentgen_migrations.count)
+        return migrate_check(c, &roentgen_migrations) ? 0 : command_failed(c);
+    if (!migrate_to(c, &roentgen_migrations, roentgen_migrations.count, tell, NULL) || !db_transact(c, permissions_seed, NULL))
+        return command_failed(c);
+    printf("the database is ready\n");
+    return 0;
+}

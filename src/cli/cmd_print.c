@@ -1,0 +1,54 @@
+/* cmd_print.c - openapi, config and version: commands that only print. */
+#include "cli/command.h"
+
+#include "app/openapi_document.h"
+#include "base/text.h"
+
+static int print_and_release(struct text *text)
+{
+    bool ok = fwrite(text->at, 1, (size_t)text->len, stdout) == (size_t)text->len && fflush(stdout) == 0;
+    text_release(text);
+    return ok ? 0 : 1;
+}
+
+int cmd_openapi(struct call *c)
+{
+    (void)c;
+    struct text text;
+    text_init(&text, 16 << 20);
+    openapi_put_document(&text);
+    text_put_char(&text, '\n');
+    return print_and_release(&text);
+}
+
+struct config_command {
+    bool example;
+};
+static const struct field config_command_fields[] = {
+    FIELD(struct config_command, example, .doc = "Print a commented .env instead, with every setting and its default."),
+};
+const struct schema config_options = SCHEMA("Config", struct config_command, config_command_fields);
+
+int cmd_config(struct call *c)
+{
+    const struct config_command *in = c->in;
+    struct config config;
+    struct text text;
+    text_init(&text, 1 << 20);
+    if (in->example) {
+        settings_print_example(config_rows, config_count, &text);
+    } else if (config_load(&config, &c->arena)) {
+        settings_print(config_rows, config_count, &config, &text);
+    } else {
+        text_release(&text);
+        return 1;
+    }
+    return print_and_release(&text);
+}
+
+int cmd_version(struct call *c)
+{
+    (void)c;
+    printf("roentgen %s\n", ROENTGEN_VERSION);
+    return 0;
+}

@@ -1,0 +1,137 @@
+/* cmd_serve.c - checks that all fits together, serves, and stops gracefully.
+ *
+ * SIGTERM, SIGINT: finish what is under way, then exit 0 (1 when something had to be cut off). SIGHUP: reopen logs, read settings again. SIGUSR1,
+ * SIGUSR2: log more, log less. Signals are taken one by one with sigwait on this thread; all others block them.
+ */
+#include "cli/command.h"
+
+#include "app/endpoint.h"
+#include "app/exchange.h"
+#include "app/migrations.h"
+#include "app/recover.h"
+#include "app/upload_chunks.h"
+#include "base/log.h"
+#include "base/text.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+enum { SWEEP_EVERY_S = 600 };
+
+static void block_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGHUP);
+    sigaddset(set, SIGUSR1);
+    sigaddset(set, SIGUSR2);
+    pthread_sigmask(SIG_BLOCK, set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static bool checks_pass(struct call *c)
+{
+    struct text complaints;
+    if (!migrate_check(c, &roentgen_migrations))
+        return command_failed(c) == 0;
+    text_init(&complaints, 1 << 20);
+    int wrong = endpoints_check(c, &complaints);
+    fprintf(stderr, "%.*s", STR_FMT(text_str(&complaints)));
+    text_release(&complaints);
+    return wrong == 0;
+}
+
+static bool start(struct app *app, struct error *error)
+{
+    const struct config *config = &app->config;
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    struct http_options options = {
+        .host = arena_cstring(&app->arena, config->host),
+        .port = (int)config->port,
+        .io_threads = config->io_threads ? (int)config->io_threads : (int)(processors > 0 ? processors : 1),
+        .worker_threads = (int)config->workers,
+        .max_connections = (int)config->max_connections,
+        .idle_timeout_s = (int)config->idle_timeout_s,
+        .header_timeout_s = (int)config->header_timeout_s,
+        .send_timeout_s = (int)config->send_timeout_s,
+        .body_min_bytes_per_s = config->body_min_bytes_per_s,
+        .max_header_bytes = (ptrdiff_t)config->max_header_bytes,
+    };
+    struct http_app http_app;
+    dispatch_http_app(app, &http_app);
+    return http_start(&options, &http_app, &app->http, error);
+}
+
+static void sweep(struct call *c)
+{
+    int64_t expired = 0;
+    struct instant before = { clock_now().us - c->app->config.upload_expiry_s * 1000000 };
+    if (!chunked_expire(c, before, &expired))
+        log_write(c->app->log, LOG_WARNING, NULL, "uploads.sweep", "%s", c->error.message);
+    else if (expired)
+        log_write(c->app->log, LOG_INFO, NULL, "uploads.sweep", "%" PRId64 " incomplete uploads removed", expired);
+    db_release(c);
+    call_reset(c);
+}
+
+static void shift_level(struct log *log, int by)
+{
+    int level = (int)log_get_level(log) + by;
+    if (level >= LOG_DEBUG && level <= LOG_ERROR)
+        log_set_level(log, (enum log_level)level);
+}
+
+static int wait_for_end(struct call *c, const sigset_t *set)
+{
+    struct app *app = c->app;
+    for (;;) {
+        struct timespec wait = { .tv_sec = SWEEP_EVERY_S };
+        switch (sigtimedwait(set, NULL, &wait)) {
+        case SIGTERM:
+        case SIGINT:
+            log_write(app->log, LOG_INFO, NULL, "server.stopping", "finishing what is under way");
+            bool clean = http_stop(app->http, (int)app->config.stop_grace_s * 1000);
+            log_write(app->log, LOG_INFO, NULL, "server.stopped", clean ? "all requests were answered" : "some requests were cut off");
+            return clean ? 0 : 1;
+        case SIGHUP:
+            app_reload(app);
+            break;
+        case SIGUSR1:
+            shift_level(app->log, -1);
+            break;
+        case SIGUSR2:
+            shift_level(app->log, 1);
+            break;
+        default:
+            sweep(c);
+        }
+    }
+}
+
+int cmd_serve(struct call *c)
+{
+    struct app app;
+    sigset_t set;
+    int status = 1;
+    block_signals(&set);
+    if (app_open(&app, true)) {
+        c->app = &app;
+        c->db = app.db;
+        if (!checks_pass(c) || (!recover_files(c) && command_failed(c))) {
+            fprintf(stderr, "roentgen: not started\n");
+        } else if (!start(&app, &c->error)) {
+            command_failed(c);
+        } else {
+            db_release(c);
+            log_write(app.log, LOG_INFO, NULL, "server.ready", "listening on http://%s:%d", arena_cstring(&app.arena, app.config.host),
+                      http_port(app.http));
+            log_flush(app.log);
+            sweep(c);
+            status = wait_for_end(c, &set);
+        }
+        db_release(c);
+    }
+    app_close(&app);
+    return status;
+}

@@ -1,0 +1,38 @@
+/* command.h - one row says all there is to say about one command. The rows are in main.c; each function has a file cmd_NAME.c.
+ *
+ * A command gets a struct call whose `in` is decoded from the command line by the row's schema, and returns an exit status: 0 done,
+ * 1 failed (said on standard error), 2 wrongly called.
+ */
+#ifndef ROENTGEN_COMMAND_H
+#define ROENTGEN_COMMAND_H
+
+#include "app/app.h"
+#include "schema/field.h"
+
+struct command {
+    const char *name;
+    int (*run)(struct call *c);
+    const struct schema *in; /* NULL: takes nothing */
+    const char *positional;  /* as cli_decode */
+    const char *summary;
+    bool opens_app;          /* settings, log, database and stores are opened before it runs */
+};
+extern const struct command commands[];
+extern const int command_count;
+
+/* Says what went wrong on standard error; returns 1. */
+int command_failed(const struct call *c);
+
+int cmd_serve(struct call *c);
+int cmd_migrate(struct call *c);
+int cmd_init_db(struct call *c);
+int cmd_create_superuser(struct call *c);
+int cmd_import(struct call *c);
+int cmd_purge(struct call *c);
+int cmd_fsck(struct call *c);
+int cmd_openapi(struct call *c);
+int cmd_config(struct call *c);
+int cmd_version(struct call *c);
+extern const struct schema migrate_options, create_superuser_options, import_options, purge_options, config_options, fsck_command_options;
+
+#endif

@@ -1,0 +1,101 @@
+/* main.c - the table of commands, and the way into one. */
+#include "cli/command.h"
+
+#include "base/text.h"
+#include "schema/cli.h"
+
+const struct command commands[] = {
+    { "serve", cmd_serve, NULL, NULL, "Serve HTTP until told to stop", false },
+    { "init-db", cmd_init_db, NULL, NULL, "Bring the database up to this version; add missing roles and permissions", true },
+    { "create-superuser", cmd_create_superuser, &create_superuser_options, NULL, "Make an administrator's account", true },
+    { "migrate", cmd_migrate, &migrate_options, "action", "up, down, current or history of the database schema", true },
+    { "import", cmd_import, &import_options, "folder", "Take files below a folder as if they were uploaded", true },
+    { "purge", cmd_purge, &purge_options, NULL, "Remove deleted files for good, and uploads nobody completed", true },
+    { "fsck", cmd_fsck, &fsck_command_options, NULL, "Compare rows and files", true },
+    { "openapi", cmd_openapi, NULL, NULL, "Print the OpenAPI document", false },
+    { "config", cmd_config, &config_options, NULL, "Print the settings in force, secrets masked", false },
+    { "version", cmd_version, NULL, NULL, "Print the version", false },
+};
+const int command_count = (int)(sizeof(commands) / sizeof(commands[0]));
+
+int command_failed(const struct call *c)
+{
+    if (c->error.message[0] && !c->error.problems)
+        fprintf(stderr, "roentgen: %s\n", c->error.message);
+    for (const struct problem *p = c->error.problems; p; p = p->next)
+        fprintf(stderr, "roentgen: %.*s: %.*s\n", STR_FMT(p->member), STR_FMT(p->message));
+    return 1;
+}
+
+static int usage(FILE *to)
+{
+    fprintf(to, "usage: roentgen COMMAND [OPTIONS]\n\n");
+    for (int i = 0; i < command_count; i++)
+        fprintf(to, "  %-18s %s\n", commands[i].name, commands[i].summary);
+    fprintf(to, "\nroentgen COMMAND --help tells more. Settings come from the environment and .env: roentgen config --example.\n");
+    return to == stdout ? 0 : 2;
+}
+
+static int help(const struct command *command)
+{
+    struct text text;
+    text_init(&text, 1 << 20);
+    if (command->in)
+        cli_print_help(&text, command->name, command->positional, command->in);
+    else
+        text_format(&text, "usage: roentgen %s\n%s\n", command->name, command->summary);
+    printf("%.*s", STR_FMT(text_str(&text)));
+    text_release(&text);
+    return 0;
+}
+
+static int run(const struct command *command, struct call *c, int argc, char **argv)
+{
+    static const struct schema nothing = { .name = "Nothing" };
+    const struct schema *schema = command->in ? command->in : &nothing;
+    uint64_t given = 0;
+    void *in = schema_new(schema, &c->arena);
+    if (!cli_decode(c, argc, argv, command->positional, schema, in, &given)) {
+        command_failed(c);
+        return 2;
+    }
+    c->in = in;
+    c->given = given;
+    return command->run(c);
+}
+
+static int run_with_app(const struct command *command, struct call *c, int argc, char **argv)
+{
+    struct app app;
+    if (!app_open(&app, false)) {
+        app_close(&app);
+        return 1;
+    }
+    c->app = &app;
+    c->db = app.db;
+    int status = run(command, c, argc, argv);
+    db_release(c);
+    app_close(&app);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "help"))
+        return usage(argc < 2 ? stderr : stdout);
+    for (int i = 0; i < command_count; i++) {
+        const struct command *command = &commands[i];
+        if (strcmp(argv[1], command->name) != 0)
+            continue;
+        for (int a = 2; a < argc; a++)
+            if (!strcmp(argv[a], "--help"))
+                return help(command);
+        struct call call;
+        call_init(&call, NULL, NULL);
+        int status = (command->opens_app ? run_with_app : run)(command, &call, argc - 2, argv + 2);
+        call_release(&call);
+        return status;
+    }
+    fprintf(stderr, "roentgen: there is no command %s\n", argv[1]);
+    return usage(stderr);
+}

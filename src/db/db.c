@@ -1,0 +1,331 @@
+/* db.c - the one face over both databases: opening, borrowing a connection, statements, values and rows. */
+#include "db/driver.h"
+
+#include <assert.h>
+
+/* ---- opening ---- */
+
+bool db_open(const struct db_options *options, struct db **out, struct error *error)
+{
+    struct db *db = calloc(1, sizeof(*db));
+    if (!db)
+        abort();
+    arena_init(&db->arena);
+    if (!db_url_parse(options->url, &db->arena, &db->url, error)) {
+        arena_release(&db->arena);
+        free(db);
+        return false;
+    }
+    db->driver = db->url.local ? &driver_sqlite : &driver_mysql;
+    db->pool_size = options->pool_size > 0 ? options->pool_size : 8;
+    db->cache_kib = options->cache_kib > 0 ? options->cache_kib : 2048;
+    db->busy_timeout_ms = options->busy_timeout_ms > 0 ? options->busy_timeout_ms : 5000;
+    /* A key for each use, so that a hash never tells anything about the sealing key. */
+    struct str secret = { (const char *)options->key.bytes, KEY_BYTES };
+    crypto_derive(secret, "db seal", &db->seal_key);
+    crypto_derive(secret, "db lookup hash", &db->hash_key);
+    meters_init(&db->meters);
+    if (!db->driver->open(db, error)) {
+        meters_release(&db->meters);
+        arena_release(&db->arena);
+        free(db);
+        return false;
+    }
+    *out = db;
+    return true;
+}
+
+void db_close(struct db *db)
+{
+    if (!db)
+        return;
+    db->driver->close(db);
+    meters_release(&db->meters);
+    arena_release(&db->arena);
+    free(db);
+}
+
+bool db_is_local(const struct db *db)
+{
+    return db->driver->local;
+}
+
+struct str db_dialect(const struct db *db)
+{
+    return str_from(db->driver->dialect);
+}
+
+/* ---- connections ---- */
+
+void connection_init(struct db_connection *connection, struct db *db)
+{
+    *connection = (struct db_connection){ .db = db };
+}
+
+void connection_close_statements(struct db_connection *connection)
+{
+    while (connection->open)
+        statement_close(connection->open);
+}
+
+void db_release(struct call *c)
+{
+    struct db_connection *connection = c->connection;
+    if (!connection || connection->writing)
+        return;
+    connection_close_statements(connection);
+    c->connection = NULL;
+    connection->db->driver->give_back(connection);
+}
+
+static bool borrow(struct call *c)
+{
+    if (c->connection && c->connection->lost && !c->connection->writing && !c->connection->open)
+        db_release(c); /* and take a sound one below */
+    if (c->connection)
+        return !c->connection->lost || fail(c, E_UNAVAILABLE, "the connection to the database was lost");
+    return c->db->driver->borrow(c->db, &c->connection, &c->error);
+}
+
+bool db_in_transaction(const struct call *c)
+{
+    return c->connection && c->connection->writing;
+}
+
+bool db_transact(struct call *c, bool (*work)(struct call *c, void *context), void *context)
+{
+    if (db_in_transaction(c))
+        return work(c, context);
+    return c->db->driver->transact(c, work, context);
+}
+
+void db_transact_later(struct call *c, bool (*work)(struct call *c, void *context), void *context,
+                       void (*done)(struct call *c, bool ok, void *context))
+{
+    assert(!db_in_transaction(c) && !(c->connection && c->connection->open));
+    db_release(c); /* so that waiting for the turn never holds what others need to reach theirs */
+    c->db->driver->transact_later(c, work, context, done);
+}
+
+void db_write_soon(struct db *db, int delay_ms, bool (*work)(struct call *c, void *context), void *context)
+{
+    db->driver->write_soon(db, delay_ms, work, context);
+}
+
+/* ---- statements ---- */
+
+static struct statement *prepare(struct call *c, const struct statement_key *key, uint64_t hash, bool cached)
+{
+    struct text sql;
+    text_init(&sql, SQL_MAX);
+    statement_sql(key, &sql);
+    struct statement *statement = NULL;
+    if (sql.overflowed)
+        fail(c, E_INTERNAL, "a statement of more than %d bytes", SQL_MAX);
+    else
+        statement = c->db->driver->prepare(c->connection, text_str(&sql), &c->error);
+    if (!statement) {
+        text_release(&sql);
+        return NULL;
+    }
+    char *text = malloc((size_t)key->text.len + 1);
+    if (!text)
+        abort();
+    memcpy(text, key->text.at ? key->text.at : "", (size_t)key->text.len);
+    text[key->text.len] = '\0';
+    statement->connection = c->connection;
+    statement->key = *key;
+    statement->key.text = (struct str){ text, key->text.len };
+    statement->hash = hash;
+    meter_add(&c->db->meters, &statement->meter, text_str(&sql));
+    text_release(&sql);
+    if (cached)
+        statements_add(c->connection, statement);
+    return statement;
+}
+
+void statement_free(struct statement *statement)
+{
+    struct db *db = statement->connection->db;
+    meter_remove(&db->meters, &statement->meter);
+    free((void *)statement->key.text.at);
+    db->driver->finalize(statement);
+}
+
+static void mark_open(struct statement *statement)
+{
+    struct db_connection *connection = statement->connection;
+    statement->open = true;
+    statement->open_previous = NULL;
+    statement->open_next = connection->open;
+    if (connection->open)
+        connection->open->open_previous = statement;
+    connection->open = statement;
+}
+
+struct statement *statement_open(struct call *c, const struct statement_key *key, const struct value *values, int count)
+{
+    if (!borrow(c))
+        return NULL;
+    bool taken;
+    uint64_t hash = statement_hash(key);
+    struct statement *statement = statements_find(&c->connection->cache, key, hash, &taken);
+    if (!statement)
+        statement = prepare(c, key, hash, !taken);
+    if (!statement)
+        return NULL;
+    mark_open(statement);
+    statement->started_us = clock_monotonic_us();
+    bool fits = statement->parameters == count;
+    if (!fits)
+        fail(c, E_INTERNAL, "a statement wants %d values and got %d", statement->parameters, count);
+    if (!fits || !c->db->driver->start(statement, values, &c->error)) {
+        statement_close(statement);
+        return NULL;
+    }
+    return statement;
+}
+
+void statement_close(struct statement *statement)
+{
+    struct db_connection *connection = statement->connection;
+    connection->db->driver->reset(statement);
+    meter_count(&statement->meter, clock_monotonic_us() - statement->started_us);
+    if (statement->open_next)
+        statement->open_next->open_previous = statement->open_previous;
+    if (statement->open_previous)
+        statement->open_previous->open_next = statement->open_next;
+    else
+        connection->open = statement->open_next;
+    statement->open = false;
+    if (statement->cached && statement->stale)
+        statements_remove(&connection->cache, statement);
+    if (!statement->cached)
+        statement_free(statement);
+}
+
+static struct statement *open_sql(struct call *c, const char *sql, struct db_args args)
+{
+    const struct statement_key key = { .verb = STATEMENT_SQL, .text = str_from(sql) };
+    return statement_open(c, &key, args.values + 1, args.count);
+}
+
+bool db_execute_(struct call *c, const char *sql, struct db_args args, int64_t *changed)
+{
+    if (!db_in_transaction(c))
+        return fail(c, E_INTERNAL, "a write outside of db_transact");
+    struct statement *statement = open_sql(c, sql, args);
+    if (!statement)
+        return false;
+    int step;
+    do {
+        step = c->db->driver->step(statement, &c->error);
+    } while (step == 1);
+    if (step == 0 && changed)
+        *changed = c->db->driver->changes(statement);
+    statement_close(statement);
+    return step == 0;
+}
+
+/* ---- reading ---- */
+
+bool db_value_(struct call *c, struct value *out, const char *sql, struct db_args args)
+{
+    struct statement *statement = open_sql(c, sql, args);
+    if (!statement)
+        return false;
+    bool got = c->db->driver->step(statement, &c->error) == 1;
+    if (got) {
+        struct value value = c->db->driver->column(statement, 0);
+        if (value.type == VALUE_TEXT)
+            value.text = arena_copy(&c->arena, value.text);
+        *out = value;
+    }
+    statement_close(statement);
+    return got;
+}
+
+static int64_t as_integer(struct value value)
+{
+    int64_t n = 0;
+    switch (value.type) {
+    case VALUE_BOOLEAN:
+        return value.boolean;
+    case VALUE_INTEGER:
+        return value.integer;
+    case VALUE_REAL:
+        return value.real >= -0x1p63 && value.real < 0x1p63 ? (int64_t)value.real : 0;
+    case VALUE_TEXT:
+        return str_to_integer(value.text, &n) ? n : 0;
+    case VALUE_NOTHING:
+        break;
+    }
+    return 0;
+}
+
+bool db_integer_(struct call *c, int64_t *out, const char *sql, struct db_args args)
+{
+    struct statement *statement = open_sql(c, sql, args);
+    if (!statement)
+        return false;
+    bool got = c->db->driver->step(statement, &c->error) == 1;
+    if (got)
+        *out = as_integer(c->db->driver->column(statement, 0));
+    statement_close(statement);
+    return got;
+}
+
+bool db_ping(struct call *c)
+{
+    int64_t n;
+    return db_integer_(c, &n, c->db->driver->sql_ping, DB_NO_ARGS);
+}
+
+bool db_rows_(struct call *c, struct cursor *cursor, const char *sql, struct db_args args)
+{
+    *cursor = (struct cursor){ .call = c };
+    struct statement *statement = open_sql(c, sql, args);
+    if (!statement)
+        return false;
+    cursor->statement = statement;
+    cursor->open = true;
+    return true;
+}
+
+bool cursor_next(struct cursor *cursor)
+{
+    return cursor->open && cursor->call->db->driver->step(cursor->statement, &cursor->call->error) == 1;
+}
+
+struct value cursor_value(struct cursor *cursor, int column)
+{
+    struct statement *statement = cursor->statement;
+    assert(cursor->open && column >= 0 && column < statement->columns);
+    return cursor->call->db->driver->column(statement, column);
+}
+
+struct str cursor_text(struct cursor *cursor, int column)
+{
+    struct value value = cursor_value(cursor, column);
+    return value.type == VALUE_TEXT ? value.text : STR_NULL;
+}
+
+int64_t cursor_integer(struct cursor *cursor, int column)
+{
+    return as_integer(cursor_value(cursor, column));
+}
+
+bool cursor_record(struct cursor *cursor, int first, const struct schema *schema, void *record, bool copy)
+{
+    assert(cursor->open);
+    return record_load(cursor->call, cursor->statement, first, schema, record, copy);
+}
+
+void cursor_close(struct cursor *cursor)
+{
+    if (!cursor->open)
+        return;
+    cursor->open = false;
+    statement_close(cursor->statement);
+    cursor->statement = NULL;
+}

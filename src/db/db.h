@@ -1,0 +1,211 @@
+/* db.h - SQL on SQLite or MySQL/MariaDB behind one face.
+ *
+ *     if (!db_get(c, &study_schema, &study, "where s.id = ?", V(id)))
+ *         return fail(c, E_NOT_FOUND, "study %" PRId64 " does not exist", id);   // keeps a database failure, if that was it
+ *     db_update(c, &study_schema, &study, c->given, "where id = ?", V(id))
+ *     db_execute(c, "update users set locked_until = null where id = ?", V(user_id))
+ *
+ * SQL is written once, in the dialect both understand, with plain `?` parameters; what differs (upsert, full-text search,
+ * schema changes) lives in this folder or in the migrations. Values travel as parameters, never inside the text.
+ *
+ *   readers                                   writer (SQLite)                     MySQL/MariaDB
+ *   each thread: own connection,              one thread: takes all that waits,   each write: a pooled connection,
+ *   own statement cache, no locks             a savepoint each, one commit,       begin .. commit; a deadlock is
+ *                                             then answers all                    tried again
+ *
+ * Reading borrows a connection on first use and holds it until db_release(c) (the dispatcher's job). Writing happens
+ * only inside db_transact, which is durable when it returns true: synchronous=FULL on SQLite.
+ *
+ * Statements are prepared once per connection and kept in a bounded cache. "No row" and "the database failed" are different: both
+ * return false, but only failure sets c->error.
+ *
+ * Errors: unique clash -> E_CONFLICT; foreign key -> E_CONFLICT; disk full -> E_STORAGE_FULL; connection lost or busy
+ * too long -> E_UNAVAILABLE with Retry-After (and the next use reconnects); others -> E_INTERNAL.
+ */
+#ifndef ROENTGEN_DB_H
+#define ROENTGEN_DB_H
+
+#include "base/call.h"
+#include "base/crypto.h"
+#include "base/value.h"
+#include "schema/field.h"
+
+struct db_options {
+    struct str url;          /* sqlite:///relative/path, sqlite:////absolute/path, mysql://user:password@host:port/name,
+                                mysql://user@/name?socket=/run/x.sock ; user and password percent-encoded */
+    struct key key;          /* seals ENCRYPTED fields, hashes HASHED ones */
+    int pool_size;           /* MySQL: most connections */
+    int64_t cache_kib;       /* SQLite: page cache per connection */
+    int busy_timeout_ms;
+};
+
+bool db_open(const struct db_options *options, struct db **out, struct error *error);
+void db_close(struct db *db); /* waits for the writer; takes NULL */
+bool db_is_local(const struct db *db);   /* SQLite: reads may run on an I/O thread */
+struct str db_dialect(const struct db *db); /* "sqlite" or "mysql" */
+void db_release(struct call *c);         /* gives the borrowed connection back; harmless without one */
+bool db_ping(struct call *c);            /* a round trip */
+
+/* The SQL (or tail) and then up to 16 values, V(...) each. The macros below only put the values into an array; without any
+ * they use the empty one (ISO C wants at least one argument for `...`, so the choice is made by counting). */
+#define DB_ARGS(...) ((struct db_args){ (const struct value[]){ { .type = VALUE_NOTHING }, __VA_ARGS__ },              \
+                                        (int)(sizeof((const struct value[]){ { .type = VALUE_NOTHING }, __VA_ARGS__ }) / \
+                                              sizeof(struct value)) - 1 })
+#define DB_NO_ARGS ((struct db_args){ (const struct value[]){ { .type = VALUE_NOTHING } }, 0 })
+#define DB_SQL(...) DB_SQL_COUNT(__VA_ARGS__, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_,  \
+    DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_ALONE, )(__VA_ARGS__)
+#define DB_SQL_COUNT(s, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, which, ...) which
+#define DB_SQL_ALONE(sql) (sql), DB_NO_ARGS
+#define DB_SQL_(sql, ...) (sql), DB_ARGS(__VA_ARGS__)
+struct db_args {
+    const struct value *values; /* values[0] is unused, so that an empty list is legal C */
+    int count;
+};
+
+/* ---- writing: only inside db_transact ---- */
+
+/* Runs `work` in a transaction and commits durably. When `work` returns false its changes are undone and db_transact returns false
+ * with its error. `work` may run again after a deadlock (MySQL), so it keeps no state outside the call. Blocks: not for
+ * I/O threads. Inside a transaction already: simply runs `work`. */
+bool db_transact(struct call *c, bool (*work)(struct call *c, void *context), void *context);
+/* The same without waiting: `done` is called on another thread, with the outcome, after the commit. The call must stay
+ * untouched meanwhile. Gives the call's borrowed connection back first. `done` runs on the writer's thread: it is short, does
+ * not call db_transact, and may call db_transact_later. */
+void db_transact_later(struct call *c, bool (*work)(struct call *c, void *context), void *context,
+                       void (*done)(struct call *c, bool ok, void *context));
+bool db_in_transaction(const struct call *c);
+
+#define db_execute(c, ...) db_execute_((c), DB_SQL(__VA_ARGS__), NULL)
+#define db_execute_counted(c, changed, ...) db_execute_((c), DB_SQL(__VA_ARGS__), (changed))
+bool db_execute_(struct call *c, const char *sql, struct db_args args, int64_t *changed);
+
+/* Inserts every stored field except joined ones, and `id` only when it is above 0; sets SET_ON_INSERT/SET_ON_UPDATE members in the record to now. *id
+ * (may be NULL) gets the new id. Fields whose member is null are inserted as null. */
+bool db_insert(struct call *c, const struct schema *schema, void *record, int64_t *id);
+/* Updates the fields in `mask` (never `id`) plus SET_ON_UPDATE ones. False with no error when no row matched. `tail` is "where ..."
+ * without alias. */
+#define db_update(c, schema, record, mask, ...) db_update_((c), (schema), (record), (mask), DB_SQL(__VA_ARGS__))
+bool db_update_(struct call *c, const struct schema *schema, void *record, uint64_t mask, const char *tail, struct db_args args);
+
+/* ---- reading ---- */
+
+/* First row of `select <fields> from <table> <alias> <join> <tail>` into *record (cleared first). Text lives in the call's arena. */
+#define db_get(c, schema, record, ...) db_get_((c), (schema), (record), DB_SQL(__VA_ARGS__))
+bool db_get_(struct call *c, const struct schema *schema, void *record, const char *tail, struct db_args args);
+/* First column of the first row. */
+#define db_value(c, out, ...) db_value_((c), (out), DB_SQL(__VA_ARGS__))
+bool db_value_(struct call *c, struct value *out, const char *sql, struct db_args args);
+#define db_integer(c, out, ...) db_integer_((c), (out), DB_SQL(__VA_ARGS__))
+bool db_integer_(struct call *c, int64_t *out, const char *sql, struct db_args args); /* null reads as 0 */
+
+/* Row by row. Values and record text read from a cursor stay valid until the next row (no copies), so encode or copy them
+ * at once. Text given as a parameter must live until cursor_close. Always close; db_release and the end of a transaction close
+ * what was forgotten.
+ *
+ *     struct cursor rows;
+ *     for (db_rows(c, &rows, "select name from roles order by name"); cursor_next(&rows);)
+ *         use(cursor_text(&rows, 0));
+ *     cursor_close(&rows);
+ *     if (c->error.code) return false;
+ */
+struct cursor {
+    struct call *call;
+    void *statement; /* the driver's */
+    bool open;
+};
+#define db_rows(c, cursor, ...) db_rows_((c), (cursor), DB_SQL(__VA_ARGS__))
+bool db_rows_(struct call *c, struct cursor *cursor, const char *sql, struct db_args args);
+bool cursor_next(struct cursor *cursor);
+struct value cursor_value(struct cursor *cursor, int column);
+struct str cursor_text(struct cursor *cursor, int column);
+int64_t cursor_integer(struct cursor *cursor, int column); /* null reads as 0 */
+/* Reads the columns of db_select_columns, which begin at `first`, into *record. `copy`: text goes to the arena. */
+bool cursor_record(struct cursor *cursor, int first, const struct schema *schema, void *record, bool copy);
+void cursor_close(struct cursor *cursor); /* harmless when it never opened */
+
+/* "f.id, f.file_uuid, u.full_name" for the fields in `mask` that are stored or joined; those not in the mask are selected as
+ * null, so cursor_record needs no mask. */
+void db_select_columns(struct text *sql, const struct schema *schema, uint64_t mask);
+/* "image_files f left join users u on ..." */
+void db_select_from(struct text *sql, const struct schema *schema);
+
+/* The keyed hash a HASHED column holds for this value. */
+struct str db_lookup_hash(struct call *c, struct str value);
+
+/* ---- substring search (search.c) ----
+ *
+ * A search table holds, per row of the searched table, the text as overlapping pairs of code points, each a word of base-36
+ * digits (search.c draws it). Any substring is then a phrase, whatever the language and however short: FTS5 on
+ * SQLite, FULLTEXT on MySQL. Case and width are folded (Latin, Greek, Cyrillic; full-width ASCII), runs of spaces count as
+ * one. A query looks at its first 100 code points. A row is found only when its words were put there in the same transaction
+ * as its own change; what is not found by mistake does not exist: matches are exact, no LIKE has to follow.
+ *
+ * Migrations make the table like this. On SQLite it keeps the words too, because a contentless table (content='') of 3.40
+ * cannot forget a row without being told its old words:
+ *
+ *     sqlite   create virtual table NAME using fts5(grams, tokenize='ascii', columnsize=0);
+ *     mysql    create table NAME (
+ *                  id bigint not null primary key,
+ *                  grams mediumtext character set ascii collate ascii_bin not null,
+ *                  fulltext key ft_NAME (grams)
+ *              ) engine=InnoDB;
+ *
+ *     struct text sql;  ...  text_put(&sql, S(" and "));
+ *     search_condition(&sql, c->db, "patient_search", "p.id");      // one `?`
+ *     db_rows(c, &rows, ..., V(search_phrase(&c->arena, wanted)));
+ */
+bool search_put(struct call *c, const char *search_table, int64_t id, const struct str *texts, int count); /* insert or replace */
+bool search_remove(struct call *c, const char *search_table, int64_t id);
+/* The match expression for a search text, to be bound to the `?` of search_condition. Text without a visible
+ * character gives null: leave the condition out. */
+struct str search_phrase(struct arena *arena, struct str wanted);
+/* Appends "<id_column> in (select ... from <search_table> where ... ?)". */
+void search_condition(struct text *sql, const struct db *db, const char *search_table, const char *id_column);
+
+/* ---- migrations (migrate.c) ---- */
+
+struct migration {
+    int number;           /* 1, 2, ... without gaps */
+    const char *name;     /* "0001_name" */
+    const char *up, *down; /* SQL, `;`-separated; a statement may hold `;` inside begin ... end */
+};
+struct migrations {
+    const struct migration *sqlite;
+    const struct migration *mysql;
+    int count;
+};
+bool migrate_current(struct call *c, int *number); /* 0: empty database */
+/* Up or down to `target`, each step with its version row; SQLite in one transaction each. `tell` is called per step. */
+bool migrate_to(struct call *c, const struct migrations *migrations, int target, void (*tell)(const char *line, void *context),
+                void *context);
+bool migrate_history(struct call *c, const struct migrations *migrations, struct text *out);
+/* E_UNAVAILABLE with what to do, when the database is older or newer than this binary. */
+bool migrate_check(struct call *c, const struct migrations *migrations);
+/* Every table and column that `schema` names exists; complaints otherwise. */
+int db_check_schema(struct call *c, const struct schema *schema, struct text *complaints);
+
+/* ---- what it costs: per statement count and time, for /metrics and /system/performance ---- */
+struct db_statement_stats {
+    const char *sql;
+    int64_t count;
+    int64_t total_us;
+    int64_t buckets[16]; /* bucket i: < 2^i * 16 us; last: all above */
+};
+struct db_stats {
+    int64_t commits;           /* durable commits of the writer */
+    int64_t transactions;      /* pieces of work inside them */
+    int64_t connections_open, connections_busy, writer_waiting;
+    int64_t size_bytes;        /* of the database */
+    int64_t background_dropped; /* pieces of db_write_soon given up after several failures */
+};
+void db_stats(struct db *db, struct db_stats *out);
+/* Calls `each` for every statement seen, most time first, at most `limit`. */
+void db_statement_stats(struct db *db, int limit, void (*each)(const struct db_statement_stats *stats, void *context), void *context);
+
+/* Background work for the writer that needs no waiting and no durability of its own: run with the next batch, or within
+ * `delay_ms` by itself. Used for audit rows of reads. One at a time per `context`: while one waits, another with the same context
+ * is the same. `work` gets a call of the database's own (no app). It runs again a few times, later and later, when it
+ * or the commit fails, so it forgets what it wrote only when it is called the next time. db_close runs what still waits. */
+void db_write_soon(struct db *db, int delay_ms, bool (*work)(struct call *c, void *context), void *context);
+
+#endif

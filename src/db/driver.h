@@ -1,0 +1,197 @@
+/* driver.h - what SQLite and MySQL have to offer so that db.c can be one face; private to this folder.
+ *
+ *     struct db            one per process: options, counters, the driver's own state
+ *       db_connection      one conversation with the database, used by one thread at a time
+ *         statement        prepared once, found again by its key, in use by at most one cursor at a time
+ *
+ * A statement is keyed by what it says, not by where the text lies: the verb, the schema and mask it walks, and the
+ * content of its text (the tail of a db_get, or the whole SQL). So neither a db_get nor a db_insert builds its SQL more than
+ * once per connection, and text made in an arena is as good as a literal. Schemas are static tables: their address is
+ * their name.
+ *
+ * Drivers put their own members after these structs (which come first in theirs).
+ */
+#ifndef ROENTGEN_DRIVER_H
+#define ROENTGEN_DRIVER_H
+
+#include "base/text.h"
+#include "db/db.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum {
+    STATEMENTS_MAX = 256,       /* kept per connection */
+    STATEMENT_BUCKETS = 512,    /* a power of two */
+    STATS_BUCKETS = 16,
+    STATS_NODES_MAX = 2048,     /* different SQL texts counted apart; the rest is counted as one */
+    PARAMETERS_MAX = 160,       /* 64 fields, each perhaps with a hash, and 16 of the tail */
+    SQL_MAX = 1 << 20           /* bytes of one statement */
+};
+
+/* ---- the URL (url.c) ---- */
+
+struct db_url {
+    bool local;                /* SQLite */
+    const char *path;          /* SQLite: the file */
+    const char *host, *user, *password, *name, *socket, *tls_ca; /* MySQL; NULL: not given */
+    unsigned port;
+    bool tls;
+};
+bool db_url_parse(struct str url, struct arena *arena, struct db_url *out, struct error *error);
+
+/* ---- counters (stats.c) ---- */
+
+/* Counts of one prepared statement: written by the thread that uses the connection, read by anyone. */
+struct meter {
+    _Atomic int64_t count, total_us;
+    _Atomic int64_t buckets[STATS_BUCKETS];
+    struct meter *next, *previous; /* others of the same text */
+    struct meter_node *node;
+};
+struct meters {
+    pthread_mutex_t lock;
+    struct meter_node *buckets[STATEMENT_BUCKETS];
+    int count;
+};
+void meters_init(struct meters *meters);
+void meters_release(struct meters *meters);
+void meter_add(struct meters *meters, struct meter *meter, struct str sql); /* the meter starts at zero */
+void meter_remove(struct meters *meters, struct meter *meter);               /* its counts stay with the text */
+void meter_count(struct meter *meter, int64_t us);
+
+/* ---- statements and connections ---- */
+
+enum statement_verb { STATEMENT_SQL, STATEMENT_GET, STATEMENT_INSERT, STATEMENT_UPDATE };
+
+struct statement_key {
+    enum statement_verb verb;
+    const struct schema *schema; /* NULL for plain SQL */
+    uint64_t mask;               /* UPDATE: the fields; INSERT: 1 with the id, else 0 */
+    struct str text;             /* the tail, or the SQL; any lifetime */
+};
+
+struct statement {
+    struct db_connection *connection;
+    struct statement_key key;           /* its text is owned */
+    uint64_t hash;
+    struct statement *chain;            /* same bucket */
+    struct statement *newer, *older;    /* by last use */
+    struct statement *open_next, *open_previous;
+    bool cached, open;
+    bool stale;                         /* to be prepared anew */
+    int parameters, columns;
+    int64_t started_us;
+    struct meter meter;
+};
+
+struct cache {
+    struct statement *buckets[STATEMENT_BUCKETS];
+    struct statement *newest, *oldest;
+    int count;
+};
+
+struct db_connection {
+    struct db *db;
+    struct cache cache;
+    struct statement *open;  /* in use */
+    bool writing;            /* inside db_transact */
+    bool lost;               /* to be thrown away */
+    _Atomic bool borrowed;
+    struct db_connection *next_free;
+    struct db_connection *next, *previous; /* all of them */
+};
+
+struct driver {
+    const char *dialect;
+    bool local;
+    bool (*open)(struct db *db, struct error *error);
+    void (*close)(struct db *db);
+    bool (*borrow)(struct db *db, struct db_connection **out, struct error *error);
+    void (*give_back)(struct db_connection *connection);
+    void (*count)(struct db *db, int64_t *open, int64_t *busy, int64_t *waiting);
+
+    struct statement *(*prepare)(struct db_connection *connection, struct str sql, struct error *error);
+    void (*finalize)(struct statement *statement);
+    bool (*start)(struct statement *statement, const struct value *values, struct error *error);
+    int (*step)(struct statement *statement, struct error *error); /* 1: a row, 0: the end, -1: failed */
+    struct value (*column)(struct statement *statement, int column);
+    int64_t (*changes)(struct statement *statement);
+    int64_t (*insert_id)(struct statement *statement);
+    void (*reset)(struct statement *statement);
+    /* One statement without parameters or result, unprepared: for schema changes. */
+    bool (*run)(struct db_connection *connection, struct str sql, struct error *error);
+
+    bool (*transact)(struct call *c, bool (*work)(struct call *, void *), void *context);
+    void (*transact_later)(struct call *c, bool (*work)(struct call *, void *), void *context,
+                           void (*done)(struct call *, bool, void *));
+    void (*write_soon)(struct db *db, int delay_ms, bool (*work)(struct call *, void *), void *context);
+
+    /* Schema changes: SQLite one transaction per step; MySQL on a patient connection under a named lock. */
+    bool (*migrate_begin)(struct call *c);
+    void (*migrate_end)(struct call *c);
+    bool transactional_schema;
+    const char *sql_ping, *sql_tables, *sql_columns, *sql_size;
+};
+extern const struct driver driver_sqlite, driver_mysql;
+
+struct db {
+    const struct driver *driver;
+    struct arena arena; /* parts of the URL */
+    struct db_url url;
+    struct key seal_key, hash_key;
+    int pool_size;
+    int64_t cache_kib;
+    int busy_timeout_ms;
+    struct meters meters;
+    _Atomic int64_t commits, transactions, dropped;
+    _Atomic int64_t size_bytes, size_read_us; /* as last asked */
+    void *state; /* the driver's */
+};
+
+/* cache.c */
+uint64_t statement_hash(const struct statement_key *key);
+struct statement *statements_find(struct cache *cache, const struct statement_key *key, uint64_t hash, bool *taken);
+void statements_add(struct db_connection *connection, struct statement *statement); /* may finalize the oldest idle one */
+void statements_remove(struct cache *cache, struct statement *statement);
+void statements_release(struct db_connection *connection);                     /* finalizes all, in use or not */
+
+/* db.c */
+void connection_init(struct db_connection *connection, struct db *db);
+struct statement *statement_open(struct call *c, const struct statement_key *key, const struct value *values, int count);
+void statement_close(struct statement *statement);
+void statement_free(struct statement *statement); /* drops it from meters and calls the driver */
+void connection_close_statements(struct db_connection *connection); /* cursors that were left open */
+
+/* record.c */
+void statement_sql(const struct statement_key *key, struct text *sql);
+bool field_is_column(const struct field *field);   /* this table's own */
+bool field_is_selected(const struct field *field); /* own or joined */
+bool record_load(struct call *c, struct statement *statement, int first, const struct schema *schema, void *record, bool copy);
+
+/* ---- background work of both drivers (soon.c): a list under its owner's lock ---- */
+
+enum { SOON_ATTEMPTS = 5, SOON_RETRY_MS = 200 };
+
+struct soon {
+    struct soon *next;
+    bool (*work)(struct call *, void *);
+    void *context;
+    int64_t due_us;
+    int attempts;
+};
+struct soon_list {
+    struct soon *first;
+};
+void soon_add(struct soon_list *list, int delay_ms, bool (*work)(struct call *, void *), void *context);
+int64_t soon_due_us(const struct soon_list *list); /* INT64_MAX when empty */
+/* One that is due by `until_us`, or, if it failed before, by `retry_until_us`; or NULL. */
+struct soon *soon_take(struct soon_list *list, int64_t until_us, int64_t retry_until_us);
+bool soon_again(struct soon_list *list, struct soon *soon); /* after a failure; false: given up and freed */
+
+/* ---- splitting a migration into statements (split.c) ---- */
+
+/* Takes the next statement off *sql, trimmed and without its `;`; false at the end. */
+bool sql_next(struct str *sql, struct str *statement);
+
+#endif

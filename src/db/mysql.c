@@ -1,0 +1,106 @@
+/* mysql.c - the MySQL/MariaDB driver: opening, closing, and its row of functions. */
+#include "db/mysql_driver.h"
+
+#include <assert.h>
+
+enum { MIGRATE_LOCK_WAIT_S = 60 };
+
+/* libmariadb's global start is not thread-safe, and happens once per process. */
+static void start_library(void)
+{
+    mysql_library_init(0, NULL, NULL);
+}
+
+static void release(struct mysql *mysql)
+{
+    mysql_pool_release(mysql);
+    pthread_cond_destroy(&mysql->freed);
+    pthread_mutex_destroy(&mysql->lock);
+    free(mysql);
+}
+
+static bool mysql_open(struct db *db, struct error *error)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, start_library);
+    struct mysql *mysql = calloc(1, sizeof(*mysql));
+    if (!mysql)
+        abort();
+    mysql->db = db;
+    db->state = mysql;
+    pthread_mutex_init(&mysql->lock, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&mysql->freed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    struct db_connection *first;
+    if (!mysql_borrow(db, &first, error)) {
+        release(mysql);
+        return false;
+    }
+    mysql_give_back(first);
+    if (!mysql_writers_new(db, &mysql->writers, error)) {
+        release(mysql);
+        return false;
+    }
+    return true;
+}
+
+static void mysql_close_all(struct db *db)
+{
+    struct mysql *mysql = db->state;
+    mysql_writers_free(mysql->writers);
+    release(mysql);
+}
+
+/* ---- schema changes ---- */
+
+/* GET_LOCK belongs to the connection: if this process dies, the lock goes with it. */
+static bool mysql_migrate_begin(struct call *c)
+{
+    assert(!c->connection || !c->connection->open);
+    db_release(c);
+    if (!mysql_borrow_slow(c->db, &c->connection, &c->error))
+        return false;
+    int64_t got = 0;
+    if (db_integer(c, &got, "select get_lock(concat('roentgen_migrate.', database()), ?)", V((int)MIGRATE_LOCK_WAIT_S)) && got)
+        return true;
+    db_release(c);
+    return fail(c, E_UNAVAILABLE, "another process changes the schema");
+}
+
+static void mysql_migrate_end(struct call *c)
+{
+    db_release(c);
+}
+
+const struct driver driver_mysql = {
+    .dialect = "mysql",
+    .local = false,
+    .open = mysql_open,
+    .close = mysql_close_all,
+    .borrow = mysql_borrow,
+    .give_back = mysql_give_back,
+    .count = mysql_pool_count,
+    .prepare = mysql_prepare,
+    .finalize = mysql_finalize,
+    .start = mysql_start,
+    .step = mysql_step,
+    .column = mysql_column,
+    .changes = mysql_changes,
+    .insert_id = mysql_insert_id_of,
+    .reset = mysql_reset,
+    .run = mysql_run,
+    .transact = mysql_transact,
+    .transact_later = mysql_transact_later,
+    .write_soon = mysql_write_soon,
+    .migrate_begin = mysql_migrate_begin,
+    .migrate_end = mysql_migrate_end,
+    .transactional_schema = false,
+    .sql_ping = "select 1",
+    .sql_tables = "select count(*) from information_schema.tables where table_schema = database() and table_name = ?",
+    .sql_columns = "select column_name from information_schema.columns where table_schema = database() and table_name = ?",
+    .sql_size = "select coalesce(sum(data_length + index_length), 0) from information_schema.tables"
+                " where table_schema = database()",
+};

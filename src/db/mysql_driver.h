@@ -1,0 +1,100 @@
+/* mysql_driver.h - what the files of the MySQL/MariaDB driver share.
+ *
+ *   mysql.c            the driver's row, opening and closing
+ *   mysql_pool.c       connections: made, lent, found dead, replaced
+ *   mysql_statement.c  prepared statements and their rows
+ *   mysql_writer.c     transactions, and the threads that run them for callers who do not wait
+ *   mysql_error.c      error numbers as ours
+ *
+ * libmariadb (Connector/C) keeps nothing per thread: mysql_thread_init is empty there, so threads need no greeting.
+ */
+#ifndef ROENTGEN_MYSQL_DRIVER_H
+#define ROENTGEN_MYSQL_DRIVER_H
+
+#include "db/driver.h"
+
+#include <mysql.h>
+
+enum {
+    MYSQL_CONNECT_TIMEOUT_S = 3,
+    MYSQL_IO_TIMEOUT_S = 30,
+    MYSQL_SLOW_TIMEOUT_S = 3600,     /* schema changes */
+    MYSQL_IDLE_PING_US = 60000000,   /* after which a connection is tried before it is lent */
+    MYSQL_VALUE_MAX = 64 << 20,      /* bytes of one column of one row */
+    MYSQL_WRITERS_MAX = 4
+};
+
+struct mysql_connection {
+    struct db_connection base;
+    MYSQL *handle;
+    int64_t idle_since_us;
+    int generation;   /* older than the pool's: made before somebody found the server gone */
+    bool slow;        /* outside the pool, for schema changes */
+    bool conflicted;  /* deadlock or lock timeout in this transaction */
+};
+
+struct mysql_column {
+    char *bytes;
+    unsigned long capacity, length;
+    int64_t integer;
+    double real;
+    my_bool null, truncated;
+    enum value_type type;
+    enum enum_field_types sent_as;
+    unsigned decimals;
+};
+
+struct mysql_statement {
+    struct statement base;
+    MYSQL_STMT *handle;
+    MYSQL_BIND *parameters;
+    MYSQL_BIND *binds;
+    struct mysql_column *columns;
+    bool rebind;      /* a buffer grew */
+    const char *sql;  /* for naming the table in errors */
+};
+
+struct mysql_writers;
+
+struct mysql {
+    struct db *db;
+    pthread_mutex_t lock;
+    pthread_cond_t freed;
+    struct db_connection *free;  /* last used first */
+    struct db_connection *all;
+    int count, waiting, generation;
+    struct mysql_writers *writers;
+};
+
+/* mysql_pool.c */
+bool mysql_borrow(struct db *db, struct db_connection **out, struct error *error);
+bool mysql_borrow_slow(struct db *db, struct db_connection **out, struct error *error);
+void mysql_give_back(struct db_connection *connection);
+void mysql_pool_count(struct db *db, int64_t *open, int64_t *busy, int64_t *waiting);
+void mysql_pool_release(struct mysql *mysql);
+bool mysql_run(struct db_connection *connection, struct str sql, struct error *error);
+
+/* mysql_error.c: always false. `sql` may be NULL. */
+bool mysql_fail(struct mysql_connection *connection, unsigned number, const char *message, const char *sql,
+                struct error *error);
+
+/* mysql_statement.c */
+struct statement *mysql_prepare(struct db_connection *connection, struct str sql, struct error *error);
+void mysql_finalize(struct statement *statement);
+bool mysql_start(struct statement *statement, const struct value *values, struct error *error);
+int mysql_step(struct statement *statement, struct error *error);
+struct value mysql_column(struct statement *statement, int column);
+int64_t mysql_changes(struct statement *statement);
+int64_t mysql_insert_id_of(struct statement *statement);
+void mysql_reset(struct statement *statement);
+
+/* mysql_writer.c */
+bool mysql_writers_new(struct db *db, struct mysql_writers **out, struct error *error);
+void mysql_writers_free(struct mysql_writers *writers); /* finishes what waits; takes NULL */
+int64_t mysql_writers_waiting(struct mysql_writers *writers);
+bool mysql_transact(struct call *c, bool (*work)(struct call *, void *), void *context);
+void mysql_transact_later(struct call *c, bool (*work)(struct call *, void *), void *context,
+                          void (*done)(struct call *, bool, void *));
+void mysql_write_soon(struct db *db, int delay_ms, bool (*work)(struct call *, void *), void *context);
+
+#endif

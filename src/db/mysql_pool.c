@@ -1,0 +1,247 @@
+/* mysql_pool.c - a bounded set of connections, lent for the length of a call.
+ *
+ * A server that goes away is noticed by whoever speaks first: that call fails with E_UNAVAILABLE, the generation goes up, and
+ * all older connections are replaced when their turn comes. One idle for a minute is tried before it is lent.
+ */
+#include "db/mysql_driver.h"
+
+#include <assert.h>
+
+static void options(MYSQL *handle, const struct db_url *url, bool slow)
+{
+    unsigned connect = MYSQL_CONNECT_TIMEOUT_S, io = slow ? MYSQL_SLOW_TIMEOUT_S : MYSQL_IO_TIMEOUT_S, off = 0;
+    my_bool on = 1;
+    mysql_optionsv(handle, MYSQL_OPT_CONNECT_TIMEOUT, &connect);
+    mysql_optionsv(handle, MYSQL_OPT_READ_TIMEOUT, &io);
+    mysql_optionsv(handle, MYSQL_OPT_WRITE_TIMEOUT, &io);
+    mysql_optionsv(handle, MYSQL_OPT_LOCAL_INFILE, &off); /* a server must not ask for our files */
+    mysql_optionsv(handle, MYSQL_SET_CHARSET_NAME, "utf8mb4");
+    if (url->tls)
+        mysql_optionsv(handle, MYSQL_OPT_SSL_ENFORCE, &on);
+    if (url->tls_ca) {
+        mysql_optionsv(handle, MYSQL_OPT_SSL_CA, url->tls_ca);
+        mysql_optionsv(handle, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &on);
+    }
+}
+
+static void disconnect(struct mysql_connection *connection)
+{
+    mysql_close(connection->handle); /* first, so that no statement is closed over a dead line */
+    connection->handle = NULL;
+    statements_release(&connection->base);
+    free(connection);
+}
+
+/* NO_BACKSLASH_ESCAPES: text and `like` patterns mean what they mean on SQLite. */
+static bool set_session(struct mysql_connection *connection, struct error *error)
+{
+    return mysql_run(&connection->base,
+                     S("set session time_zone = '+00:00', session innodb_lock_wait_timeout = 10, session sql_mode = "
+                       "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO,NO_BACKSLASH_ESCAPES'"),
+                     error) &&
+           mysql_run(&connection->base, S("set session transaction isolation level read committed"), error);
+}
+
+static bool connect_one(struct db *db, bool slow, struct mysql_connection **out, struct error *error)
+{
+    const struct db_url *url = &db->url;
+    struct mysql_connection *connection = calloc(1, sizeof(*connection));
+    if (!connection)
+        abort();
+    connection_init(&connection->base, db);
+    connection->slow = slow;
+    connection->handle = mysql_init(NULL);
+    if (!connection->handle)
+        abort();
+    options(connection->handle, url, slow);
+    /* Rows matched, not rows changed: an update to the same value has found its row, as on SQLite. */
+    if (!mysql_real_connect(connection->handle, url->host, url->user, url->password, url->name, url->port, url->socket,
+                            CLIENT_FOUND_ROWS)) {
+        mysql_fail(connection, mysql_errno(connection->handle), mysql_error(connection->handle), NULL, error);
+        disconnect(connection);
+        return false;
+    }
+    if (!set_session(connection, error)) {
+        disconnect(connection);
+        return false;
+    }
+    connection->idle_since_us = clock_monotonic_us();
+    *out = connection;
+    return true;
+}
+
+bool mysql_run(struct db_connection *base, struct str sql, struct error *error)
+{
+    struct mysql_connection *connection = (struct mysql_connection *)base;
+    if (!mysql_real_query(connection->handle, sql.at, (unsigned long)sql.len)) {
+        MYSQL_RES *result = mysql_store_result(connection->handle);
+        mysql_free_result(result);
+        if (!mysql_errno(connection->handle))
+            return true;
+    }
+    return mysql_fail(connection, mysql_errno(connection->handle), mysql_error(connection->handle), NULL, error);
+}
+
+bool mysql_borrow_slow(struct db *db, struct db_connection **out, struct error *error)
+{
+    struct mysql_connection *connection;
+    if (!connect_one(db, true, &connection, error))
+        return false;
+    *out = &connection->base;
+    return true;
+}
+
+/* ---- the pool ---- */
+
+static void unlink_one(struct mysql *mysql, struct db_connection *connection)
+{
+    if (connection->next)
+        connection->next->previous = connection->previous;
+    if (connection->previous)
+        connection->previous->next = connection->next;
+    else
+        mysql->all = connection->next;
+}
+
+static void link_one(struct mysql *mysql, struct db_connection *connection)
+{
+    connection->previous = NULL;
+    connection->next = mysql->all;
+    if (mysql->all)
+        mysql->all->previous = connection;
+    mysql->all = connection;
+}
+
+/* Takes one out of the pool's sight; its place may be used by another at once. */
+static void retire(struct mysql *mysql, struct mysql_connection *connection)
+{
+    pthread_mutex_lock(&mysql->lock);
+    unlink_one(mysql, &connection->base);
+    mysql->count--;
+    pthread_cond_signal(&mysql->freed);
+    pthread_mutex_unlock(&mysql->lock);
+    disconnect(connection);
+}
+
+static struct timespec after_ms(int ms)
+{
+    int64_t us = clock_monotonic_us() + (int64_t)ms * 1000;
+    return (struct timespec){ .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000 };
+}
+
+/* An idle connection, or the right to make one (*out NULL). False when the wait was too long. */
+static bool take_place(struct mysql *mysql, struct mysql_connection **out, int *generation)
+{
+    struct timespec until = after_ms(mysql->db->busy_timeout_ms);
+    bool ok = true;
+    *out = NULL;
+    pthread_mutex_lock(&mysql->lock);
+    mysql->waiting++;
+    while (!mysql->free && mysql->count >= mysql->db->pool_size && ok)
+        ok = pthread_cond_timedwait(&mysql->freed, &mysql->lock, &until) == 0;
+    mysql->waiting--;
+    if (mysql->free) {
+        *out = (struct mysql_connection *)mysql->free;
+        mysql->free = mysql->free->next_free;
+        ok = true;
+    } else if (mysql->count < mysql->db->pool_size) {
+        mysql->count++;
+        ok = true;
+    }
+    *generation = mysql->generation;
+    pthread_mutex_unlock(&mysql->lock);
+    return ok;
+}
+
+static bool is_sound(struct mysql_connection *connection, int generation)
+{
+    if (connection->generation != generation)
+        return false;
+    if (clock_monotonic_us() - connection->idle_since_us < MYSQL_IDLE_PING_US)
+        return true;
+    return mysql_ping(connection->handle) == 0;
+}
+
+static bool connect_into_pool(struct mysql *mysql, int generation, struct mysql_connection **out, struct error *error)
+{
+    bool ok = connect_one(mysql->db, false, out, error);
+    pthread_mutex_lock(&mysql->lock);
+    if (ok) {
+        (*out)->generation = generation;
+        link_one(mysql, &(*out)->base);
+    } else {
+        mysql->count--;
+        pthread_cond_signal(&mysql->freed);
+    }
+    pthread_mutex_unlock(&mysql->lock);
+    return ok;
+}
+
+bool mysql_borrow(struct db *db, struct db_connection **out, struct error *error)
+{
+    struct mysql *mysql = db->state;
+    struct mysql_connection *connection;
+    int generation;
+    for (;;) {
+        if (!take_place(mysql, &connection, &generation)) {
+            if (!error->code)
+                error->retry_after_s = 2;
+            return error_set(error, E_UNAVAILABLE, "all %d connections to the database are in use", db->pool_size);
+        }
+        if (!connection && !connect_into_pool(mysql, generation, &connection, error))
+            return false;
+        if (is_sound(connection, generation))
+            break;
+        retire(mysql, connection);
+    }
+    atomic_store(&connection->base.borrowed, true);
+    *out = &connection->base;
+    return true;
+}
+
+void mysql_give_back(struct db_connection *base)
+{
+    struct mysql_connection *connection = (struct mysql_connection *)base;
+    struct mysql *mysql = base->db->state;
+    if (connection->slow) {
+        disconnect(connection);
+        return;
+    }
+    atomic_store(&base->borrowed, false);
+    if (base->lost) {
+        pthread_mutex_lock(&mysql->lock);
+        if (connection->generation == mysql->generation)
+            mysql->generation++; /* the idle ones are no better */
+        pthread_mutex_unlock(&mysql->lock);
+        retire(mysql, connection);
+        return;
+    }
+    connection->idle_since_us = clock_monotonic_us();
+    pthread_mutex_lock(&mysql->lock);
+    base->next_free = mysql->free;
+    mysql->free = base;
+    pthread_cond_signal(&mysql->freed);
+    pthread_mutex_unlock(&mysql->lock);
+}
+
+void mysql_pool_count(struct db *db, int64_t *open, int64_t *busy, int64_t *waiting)
+{
+    struct mysql *mysql = db->state;
+    pthread_mutex_lock(&mysql->lock);
+    *open = mysql->count;
+    *busy = 0;
+    *waiting = mysql->waiting;
+    for (struct db_connection *at = mysql->all; at; at = at->next)
+        *busy += atomic_load(&at->borrowed);
+    pthread_mutex_unlock(&mysql->lock);
+    *waiting += mysql_writers_waiting(mysql->writers);
+}
+
+void mysql_pool_release(struct mysql *mysql)
+{
+    while (mysql->all) {
+        struct db_connection *connection = mysql->all;
+        mysql->all = connection->next;
+        disconnect((struct mysql_connection *)connection);
+    }
+}

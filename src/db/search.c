@@ -1,0 +1,222 @@
+/* search.c - substring search through full-text indexes.
+ *
+ * Every pair of neighbouring code points becomes a word, the last one paired with nothing; then any substring of two or
+ * more is a phrase of words that follow each other, and a single code point is the beginning of a word. A phrase cannot run
+ * from one text of a row into the next, because the word that ends a text never stands in a query.
+ *
+ *   code point < 1152            2 digits, the first 0..v    Latin, Greek, Cyrillic, ...
+ *   the next 139968              w x y and 3 digits          the rest of planes 0 and 1, part of 2
+ *   all others                   z and 4 digits
+ *
+ * The digits are base 36, the code is prefix-free, and the shortest word has four letters: InnoDB indexes words of 3 to 84.
+ */
+#include "db/driver.h"
+
+enum {
+    SEARCH_WANTED_MAX = 100,      /* code points of a query; what follows is not looked at */
+    SEARCH_INDEXED_MAX = 65536,   /* code points of a row */
+    SHORT_CODES = 32 * 36,
+    LONG_CODES = 3 * 36 * 36 * 36,
+    CODE_MAX = 5,
+    WORD_MAX = 2 * CODE_MAX + 1
+};
+
+/* ---- folding ---- */
+
+static bool in_range(uint32_t c, uint32_t first, uint32_t last)
+{
+    return c >= first && c <= last;
+}
+
+/* Pairs of capital and small letter that follow each other, capitals even or odd. */
+static uint32_t fold_alternating(uint32_t c)
+{
+    if (in_range(c, 0x100, 0x12F) || in_range(c, 0x132, 0x137) || in_range(c, 0x14A, 0x177) || in_range(c, 0x460, 0x481) ||
+        in_range(c, 0x48A, 0x4BF) || in_range(c, 0x4D0, 0x52F) || in_range(c, 0x1E00, 0x1E95) || in_range(c, 0x1EA0, 0x1EFF))
+        return c | 1;
+    if (in_range(c, 0x139, 0x148) || in_range(c, 0x179, 0x17E) || in_range(c, 0x4C1, 0x4CE))
+        return c + (c & 1);
+    return c;
+}
+
+/* Simple case folding (Unicode CaseFolding.txt, status C and S) of Latin, Greek and Cyrillic, and width. */
+static uint32_t fold(uint32_t c)
+{
+    if (in_range(c, 0xFF01, 0xFF5E)) /* full-width ASCII */
+        c -= 0xFEE0;
+    if (in_range(c, 'A', 'Z') || (in_range(c, 0xC0, 0xDE) && c != 0xD7))
+        return c + 0x20;
+    if (c < 0x100)
+        return c;
+    if (in_range(c, 0x391, 0x3AB) && c != 0x3A2)
+        return c + 0x20;
+    if (in_range(c, 0x410, 0x42F))
+        return c + 0x20;
+    if (in_range(c, 0x400, 0x40F))
+        return c + 0x50;
+    switch (c) {
+    case 0x130:
+        return 'i';
+    case 0x178:
+        return 0xFF;
+    case 0x386:
+        return 0x3AC;
+    case 0x388:
+    case 0x389:
+    case 0x38A:
+        return c + 37;
+    case 0x38C:
+        return 0x3CC;
+    case 0x38E:
+    case 0x38F:
+        return c + 63;
+    case 0x3C2: /* final sigma */
+        return 0x3C3;
+    default:
+        return fold_alternating(c);
+    }
+}
+
+static bool is_space(uint32_t c)
+{
+    return c <= ' ' || in_range(c, 0x7F, 0xA0) || c == 0x3000 || in_range(c, 0x2000, 0x200A) || c == 0x2028 || c == 0x2029;
+}
+
+/* The next folded code point; runs of spaces and control characters count as one space. 0 at the end. */
+static uint32_t next_folded(struct str *text)
+{
+    if (!text->len)
+        return 0;
+    uint32_t c = str_next_code_point(text);
+    if (!is_space(c))
+        return fold(c);
+    while (text->len) {
+        struct str ahead = *text;
+        if (!is_space(str_next_code_point(&ahead)))
+            break;
+        *text = ahead;
+    }
+    return text->len ? ' ' : 0;
+}
+
+static void skip_spaces(struct str *text)
+{
+    while (text->len) {
+        struct str ahead = *text;
+        if (!is_space(str_next_code_point(&ahead)))
+            return;
+        *text = ahead;
+    }
+}
+
+/* ---- words ---- */
+
+static int put_digits(char *out, uint32_t n, int count)
+{
+    static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+    for (int i = count - 1; i >= 0; i--, n /= 36)
+        out[i] = digits[n % 36];
+    return count;
+}
+
+static int put_code(char *out, uint32_t c)
+{
+    if (c < SHORT_CODES)
+        return put_digits(out, c, 2);
+    c -= SHORT_CODES;
+    if (c < LONG_CODES) {
+        out[0] = (char)('w' + c / (36 * 36 * 36));
+        return 1 + put_digits(out + 1, c % (36 * 36 * 36), 3);
+    }
+    out[0] = 'z';
+    return 1 + put_digits(out + 1, c - LONG_CODES, 4);
+}
+
+static void put_pair(struct text *words, uint32_t first, uint32_t second)
+{
+    char word[WORD_MAX];
+    int len = 0;
+    if (words->len)
+        word[len++] = ' ';
+    len += put_code(word + len, first);
+    len += put_code(word + len, second);
+    text_put(words, (struct str){ word, len });
+}
+
+static void put_text(struct text *words, struct str text, int *budget)
+{
+    skip_spaces(&text);
+    uint32_t c = next_folded(&text);
+    while (c && *budget > 0) {
+        uint32_t next = next_folded(&text);
+        put_pair(words, c, next);
+        c = next;
+        --*budget;
+    }
+}
+
+struct str search_phrase(struct arena *arena, struct str wanted)
+{
+    uint32_t points[SEARCH_WANTED_MAX];
+    int count = 0;
+    skip_spaces(&wanted);
+    for (uint32_t c; count < SEARCH_WANTED_MAX && (c = next_folded(&wanted));)
+        points[count++] = c;
+    if (!count)
+        return STR_NULL;
+    char out[SEARCH_WANTED_MAX * WORD_MAX + 2];
+    int len = 0;
+    if (count == 1) {
+        len = put_code(out, points[0]);
+        out[len++] = '*';
+        return arena_copy(arena, (struct str){ out, len });
+    }
+    out[len++] = '"';
+    for (int i = 0; i + 1 < count; i++) {
+        if (i)
+            out[len++] = ' ';
+        len += put_code(out + len, points[i]);
+        len += put_code(out + len, points[i + 1]);
+    }
+    out[len++] = '"';
+    return arena_copy(arena, (struct str){ out, len });
+}
+
+/* ---- the tables ---- */
+
+bool search_put(struct call *c, const char *search_table, int64_t id, const struct str *texts, int count)
+{
+    struct text words;
+    text_init(&words, (ptrdiff_t)SEARCH_INDEXED_MAX * WORD_MAX);
+    int budget = SEARCH_INDEXED_MAX;
+    for (int i = 0; i < count; i++)
+        put_text(&words, texts[i], &budget);
+    bool ok;
+    if (!words.len) {
+        ok = search_remove(c, search_table, id);
+    } else {
+        const char *format = db_is_local(c->db)
+                                 ? "insert or replace into %s(rowid, grams) values (?, ?)"
+                                 : "insert into %s(id, grams) values (?, ?) on duplicate key update grams = values(grams)";
+        char sql[256];
+        snprintf(sql, sizeof(sql), format, search_table);
+        ok = db_execute(c, sql, V(id), V(text_str(&words)));
+    }
+    text_release(&words);
+    return ok;
+}
+
+bool search_remove(struct call *c, const char *search_table, int64_t id)
+{
+    char sql[256];
+    snprintf(sql, sizeof(sql), "delete from %s where %s = ?", search_table, db_is_local(c->db) ? "rowid" : "id");
+    return db_execute(c, sql, V(id));
+}
+
+void search_condition(struct text *sql, const struct db *db, const char *search_table, const char *id_column)
+{
+    if (db_is_local(db))
+        text_format(sql, "%s in (select rowid from %s where %s match ?)", id_column, search_table, search_table);
+    else
+        text_format(sql, "%s in (select id from %s where match(grams) against (? in boolean mode))", id_column, search_table);
+}

@@ -1,0 +1,52 @@
+/* sqlite.h - what the files of the SQLite driver share.
+ *
+ *   slot of the thread -> connection        taken and put back without a lock
+ *   free list                               connections of threads that ended or had one already
+ *   writer                                  one connection, one thread (sqlite_writer.c)
+ */
+#ifndef ROENTGEN_SQLITE_H
+#define ROENTGEN_SQLITE_H
+
+#include "db/driver.h"
+
+#include <sqlite3.h>
+
+struct sqlite_statement {
+    struct statement base;
+    sqlite3_stmt *handle;
+};
+
+struct sqlite_connection {
+    struct db_connection base;
+    sqlite3 *handle;
+};
+
+struct sqlite_writer;
+
+struct sqlite {
+    struct db *db;
+    pthread_key_t slot;
+    pthread_mutex_t lock;         /* of the two lists */
+    struct db_connection *free;
+    struct db_connection *all;
+    struct sqlite_writer *writer;
+};
+
+/* sqlite.c */
+bool sqlite_connect(struct db *db, bool writes, struct sqlite_connection **out, struct error *error);
+void sqlite_disconnect(struct sqlite_connection *connection); /* takes NULL */
+bool sqlite_run(struct sqlite_connection *connection, const char *sql, struct error *error);
+
+/* sqlite_error.c: always false. `code` is an extended result code. */
+bool sqlite_fail(sqlite3 *handle, int code, struct error *error);
+
+/* sqlite_writer.c */
+bool sqlite_writer_new(struct db *db, struct sqlite_writer **out, struct error *error);
+void sqlite_writer_free(struct sqlite_writer *writer); /* finishes what waits; takes NULL */
+void sqlite_writer_count(struct sqlite_writer *writer, int64_t *open, int64_t *busy, int64_t *waiting);
+bool sqlite_transact(struct call *c, bool (*work)(struct call *, void *), void *context);
+void sqlite_transact_later(struct call *c, bool (*work)(struct call *, void *), void *context,
+                           void (*done)(struct call *, bool, void *));
+void sqlite_write_soon(struct db *db, int delay_ms, bool (*work)(struct call *, void *), void *context);
+
+#endif

@@ -1,0 +1,529 @@
+/* sqlite_writer.c - group commit: one thread, one connection, one fsync for all that waits.
+ *
+ *   begin immediate
+ *     savepoint  piece 1  release          its work returned true
+ *     savepoint  piece 2  rollback, release   its work returned false: only its changes are gone
+ *     ...                                  until nothing waits, 256 pieces, or 20 ms
+ *   commit                                 durable: synchronous = full
+ *   answer piece 1, 2, ...
+ *
+ * Everybody who asks while a commit is on its way to the disk shares the next one. SQLite may undo the whole transaction by
+ * itself (disk full, I/O error); then the piece that met the failure fails, and the others run again, each in a
+ * transaction of its own.
+ */
+#include "db/sqlite.h"
+
+#include <assert.h>
+#include <semaphore.h>
+#include <signal.h>
+
+enum {
+    GROUP_PIECES_MAX = 256,
+    GROUP_SOON_MAX = 16,          /* background pieces in one group */
+    GROUP_US = 20000,
+    GATHER_US_MAX = 500,
+    CHECKPOINT_PAGES = 2000,      /* of WAL, after which the writer copies it into the database */
+    CHECKPOINT_RESTART_PAGES = 16000 /* after which it also waits for readers, so that the WAL starts anew */
+};
+
+enum mode { BEGIN, SAVEPOINT, RELEASE, ROLLBACK_TO, COMMIT, ROLLBACK, MODES };
+static const char *const mode_sql[MODES] = {
+    "begin immediate", "savepoint piece", "release piece", "rollback to piece", "commit", "rollback",
+};
+
+struct piece {
+    struct piece *next;
+    struct call *call;
+    bool (*work)(struct call *, void *);
+    void *context;
+    void (*done)(struct call *, bool, void *); /* NULL: somebody waits for `finished` */
+    sem_t finished;
+    struct soon *soon;   /* background work, whose call is the writer's own */
+    struct error before; /* the call's error when it came */
+    bool ok;
+};
+
+struct sqlite_writer {
+    struct db *db;
+    struct sqlite_connection *connection;
+    sqlite3_stmt *modes[MODES];
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t came;       /* something to do */
+    struct piece *first, *last;
+    int waiting;
+    struct soon_list soon;
+    bool stop;
+    _Atomic bool busy;
+    /* Below: the writer thread's alone. */
+    struct piece *group[GROUP_PIECES_MAX];
+    struct piece background[GROUP_SOON_MAX];
+    struct call soon_call;
+    int last_count;
+    int64_t last_commit_us;
+    int wal_pages, checkpoint_pages; /* its size, and at which it is copied next */
+};
+
+/* ---- transactions on the writer's connection ---- */
+
+static bool mode(struct sqlite_writer *w, enum mode which, struct error *error)
+{
+    int code = sqlite3_step(w->modes[which]);
+    bool ok = code == SQLITE_DONE;
+    if (!ok)
+        sqlite_fail(w->connection->handle, code, error);
+    sqlite3_reset(w->modes[which]);
+    return ok;
+}
+
+static bool undone(struct sqlite_writer *w)
+{
+    return sqlite3_get_autocommit(w->connection->handle);
+}
+
+static void rollback(struct sqlite_writer *w)
+{
+    struct error ignored = { 0 }; /* a transaction that is gone already needs none */
+    if (!undone(w))
+        mode(w, ROLLBACK, &ignored);
+}
+
+static bool begin(struct sqlite_writer *w, struct error *error)
+{
+    return mode(w, BEGIN, error);
+}
+
+static bool commit(struct sqlite_writer *w, struct error *error)
+{
+    int64_t before = clock_monotonic_us();
+    if (!mode(w, COMMIT, error)) {
+        rollback(w);
+        return false;
+    }
+    w->last_commit_us = clock_monotonic_us() - before;
+    atomic_fetch_add(&w->db->commits, 1);
+    return true;
+}
+
+/* Runs one piece inside the open transaction. */
+static void run(struct sqlite_writer *w, struct piece *piece)
+{
+    struct call *c = piece->call;
+    struct db_connection *own = c->connection;
+    c->error = piece->before;
+    piece->ok = false;
+    if (!mode(w, SAVEPOINT, &c->error))
+        return;
+    w->connection->base.writing = true;
+    c->connection = &w->connection->base;
+    bool ok = piece->work(c, piece->context);
+    c->connection = own;
+    w->connection->base.writing = false;
+    connection_close_statements(&w->connection->base);
+    if (undone(w)) {
+        error_set(&c->error, E_INTERNAL, "the transaction was undone by a failure");
+        return;
+    }
+    struct error ignored = { 0 };
+    if (!ok)
+        mode(w, ROLLBACK_TO, &ignored);
+    piece->ok = mode(w, RELEASE, ok ? &c->error : &ignored) && ok;
+}
+
+/* A piece in a transaction of its own. */
+static void run_alone(struct sqlite_writer *w, struct piece *piece)
+{
+    piece->call->error = piece->before;
+    piece->ok = false;
+    if (!begin(w, &piece->call->error))
+        return;
+    run(w, piece);
+    if (undone(w))
+        piece->ok = false;
+    else if (!commit(w, &piece->call->error))
+        piece->ok = false;
+}
+
+/* ---- the queue ---- */
+
+static struct piece *take(struct sqlite_writer *w)
+{
+    pthread_mutex_lock(&w->lock);
+    struct piece *piece = w->first;
+    if (piece) {
+        w->first = piece->next;
+        if (!w->first)
+            w->last = NULL;
+        w->waiting--;
+    }
+    pthread_mutex_unlock(&w->lock);
+    return piece;
+}
+
+static void answer(struct sqlite_writer *w, struct piece *piece)
+{
+    if (piece->ok)
+        atomic_fetch_add(&w->db->transactions, 1);
+    if (!piece->done) {
+        sem_post(&piece->finished); /* the piece is gone from here on */
+        return;
+    }
+    piece->done(piece->call, piece->ok, piece->context);
+    free(piece);
+}
+
+/* ---- groups ---- */
+
+/* The group without the piece that brought the transaction down: those that had succeeded lost their changes with it. */
+static void recover(struct sqlite_writer *w, struct piece **pieces, int count)
+{
+    for (int i = 0; i < count; i++) {
+        if (pieces[i]->ok)
+            run_alone(w, pieces[i]);
+    }
+}
+
+static int fill_group(struct sqlite_writer *w, bool *whole)
+{
+    int count = 0;
+    int64_t start = clock_monotonic_us();
+    *whole = true;
+    while (*whole && count < GROUP_PIECES_MAX && (!count || clock_monotonic_us() - start < GROUP_US)) {
+        struct piece *piece = take(w);
+        if (!piece)
+            break;
+        w->group[count++] = piece;
+        run(w, piece);
+        *whole = !undone(w);
+    }
+    return count;
+}
+
+/* Background pieces ride along: all that wait when somebody else pays for the commit, else those that are due. */
+static int fill_background(struct sqlite_writer *w, int64_t until_us, int64_t retry_until_us, bool *whole)
+{
+    int count = 0;
+    while (*whole && count < GROUP_SOON_MAX) {
+        pthread_mutex_lock(&w->lock);
+        struct soon *soon = soon_take(&w->soon, until_us, retry_until_us);
+        pthread_mutex_unlock(&w->lock);
+        if (!soon)
+            break;
+        struct piece *piece = &w->background[count++];
+        *piece = (struct piece){ .call = &w->soon_call, .work = soon->work, .context = soon->context, .soon = soon };
+        run(w, piece);
+        *whole = !undone(w);
+    }
+    return count;
+}
+
+static void finish_background(struct sqlite_writer *w, struct piece *piece)
+{
+    if (piece->ok) {
+        free(piece->soon);
+        return;
+    }
+    pthread_mutex_lock(&w->lock);
+    if (!soon_again(&w->soon, piece->soon))
+        atomic_fetch_add(&w->db->dropped, 1);
+    pthread_mutex_unlock(&w->lock);
+}
+
+static void close_group(struct sqlite_writer *w, int count, int background, bool whole)
+{
+    struct error error = { 0 };
+    if (whole && !commit(w, &error)) {
+        for (int i = 0; i < count; i++) {
+            if (w->group[i]->ok)
+                w->group[i]->call->error = error;
+            w->group[i]->ok = false;
+        }
+        for (int i = 0; i < background; i++)
+            w->background[i].ok = false;
+    }
+    if (!whole) {
+        recover(w, w->group, count);
+        for (int i = 0; i < background; i++) {
+            if (w->background[i].ok)
+                run_alone(w, &w->background[i]);
+        }
+    }
+    for (int i = 0; i < background; i++)
+        finish_background(w, &w->background[i]);
+    for (int i = 0; i < count; i++)
+        answer(w, w->group[i]);
+}
+
+/* No transaction to be had: all that wait now hear it, rather than each after another timeout. */
+static void refuse(struct sqlite_writer *w, const struct error *error, int64_t until_us)
+{
+    int count = 0;
+    struct piece *piece;
+    while (count < GROUP_PIECES_MAX && (piece = take(w))) {
+        piece->call->error = piece->before;
+        if (!piece->call->error.code)
+            piece->call->error = *error;
+        piece->ok = false;
+        answer(w, piece);
+        count++;
+    }
+    pthread_mutex_lock(&w->lock);
+    for (struct soon *soon; (soon = soon_take(&w->soon, until_us, until_us));) {
+        if (!soon_again(&w->soon, soon))
+            atomic_fetch_add(&w->db->dropped, 1);
+    }
+    pthread_mutex_unlock(&w->lock);
+}
+
+static void run_group(struct sqlite_writer *w, int64_t until_us)
+{
+    struct error error = { 0 };
+    if (!begin(w, &error)) {
+        refuse(w, &error, until_us);
+        return;
+    }
+    bool whole;
+    int count = fill_group(w, &whole);
+    int background = fill_background(w, count ? INT64_MAX : until_us, until_us, &whole);
+    w->last_count = count;
+    close_group(w, count, background, whole);
+    call_reset(&w->soon_call);
+}
+
+/* ---- the WAL ---- */
+
+static int wal_grew(void *context, sqlite3 *handle, const char *name, int pages)
+{
+    (void)handle, (void)name;
+    struct sqlite_writer *w = context;
+    if (pages < w->wal_pages) /* it began anew */
+        w->checkpoint_pages = CHECKPOINT_PAGES;
+    w->wal_pages = pages;
+    return SQLITE_OK;
+}
+
+/* After the answers, since nobody has to wait for it. PASSIVE disturbs no reader, but readers that are always there may keep
+ * the WAL from starting anew; so past a size it waits for them a moment (new ones are not held up). */
+static void checkpoint(struct sqlite_writer *w)
+{
+    if (w->wal_pages < w->checkpoint_pages)
+        return;
+    sqlite3 *handle = w->connection->handle;
+    bool large = w->wal_pages >= CHECKPOINT_RESTART_PAGES;
+    sqlite3_busy_timeout(handle, large ? 250 : 0);
+    sqlite3_wal_checkpoint_v2(handle, NULL, large ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    sqlite3_busy_timeout(handle, w->db->busy_timeout_ms);
+    /* What an old reader still needs stays. It is tried again after as much has come, not at every commit. */
+    w->checkpoint_pages = w->wal_pages + CHECKPOINT_PAGES;
+}
+
+/* ---- the thread ---- */
+
+static struct timespec moment(int64_t us)
+{
+    return (struct timespec){ .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000 };
+}
+
+/* Those just answered tend to come back at once; a moment of patience puts them into one commit instead of two. The moment
+ * is short beside the commit that it may save. Called with the lock. */
+static void gather(struct sqlite_writer *w)
+{
+    if (w->last_count < 2 || w->stop)
+        return;
+    int64_t patience = w->last_commit_us / 4;
+    if (patience > GATHER_US_MAX)
+        patience = GATHER_US_MAX;
+    struct timespec until = moment(clock_monotonic_us() + patience);
+    while (w->waiting < w->last_count && !w->stop) {
+        if (pthread_cond_timedwait(&w->came, &w->lock, &until))
+            break;
+    }
+}
+
+/* Waits until there is something to do; false when there never will be. */
+static bool wait_for_work(struct sqlite_writer *w, int64_t *until_us)
+{
+    pthread_mutex_lock(&w->lock);
+    for (;;) {
+        int64_t due = soon_due_us(&w->soon), now = clock_monotonic_us();
+        *until_us = w->stop ? INT64_MAX : now;
+        if (w->waiting || due <= *until_us - (w->stop ? 1 : 0))
+            break;
+        if (w->stop) {
+            pthread_mutex_unlock(&w->lock);
+            return false;
+        }
+        if (due == INT64_MAX) {
+            pthread_cond_wait(&w->came, &w->lock);
+        } else {
+            struct timespec until = moment(due);
+            pthread_cond_timedwait(&w->came, &w->lock, &until);
+        }
+    }
+    gather(w);
+    pthread_mutex_unlock(&w->lock);
+    return true;
+}
+
+static void *write_all(void *context)
+{
+    struct sqlite_writer *w = context;
+    int64_t until_us;
+    pthread_setname_np(pthread_self(), "db-writer");
+    while (wait_for_work(w, &until_us)) {
+        atomic_store(&w->busy, true);
+        run_group(w, until_us);
+        checkpoint(w);
+        atomic_store(&w->busy, false);
+    }
+    return NULL;
+}
+
+/* ---- asking ---- */
+
+static bool push(struct sqlite_writer *w, struct piece *piece)
+{
+    pthread_mutex_lock(&w->lock);
+    bool open = !w->stop;
+    if (open) {
+        if (w->last)
+            w->last->next = piece;
+        else
+            w->first = piece;
+        w->last = piece;
+        w->waiting++;
+        pthread_cond_signal(&w->came);
+    }
+    pthread_mutex_unlock(&w->lock);
+    return open;
+}
+
+static struct sqlite_writer *writer_of(struct db *db)
+{
+    return ((struct sqlite *)db->state)->writer;
+}
+
+bool sqlite_transact(struct call *c, bool (*work)(struct call *, void *), void *context)
+{
+    struct sqlite_writer *w = writer_of(c->db);
+    assert(!pthread_equal(pthread_self(), w->thread)); /* a `done` must not wait for its own thread */
+    struct piece piece = { .call = c, .work = work, .context = context, .before = c->error };
+    sem_init(&piece.finished, 0, 0);
+    bool ok = push(w, &piece);
+    if (ok) {
+        while (sem_wait(&piece.finished))
+            continue; /* EINTR */
+        ok = piece.ok;
+    } else {
+        fail(c, E_UNAVAILABLE, "the database is being closed");
+    }
+    sem_destroy(&piece.finished);
+    return ok;
+}
+
+void sqlite_transact_later(struct call *c, bool (*work)(struct call *, void *), void *context,
+                           void (*done)(struct call *, bool, void *))
+{
+    struct piece *piece = calloc(1, sizeof(*piece));
+    if (!piece)
+        abort();
+    *piece = (struct piece){ .call = c, .work = work, .context = context, .done = done, .before = c->error };
+    if (push(writer_of(c->db), piece))
+        return;
+    free(piece);
+    fail(c, E_UNAVAILABLE, "the database is being closed");
+    done(c, false, context);
+}
+
+void sqlite_write_soon(struct db *db, int delay_ms, bool (*work)(struct call *, void *), void *context)
+{
+    struct sqlite_writer *w = writer_of(db);
+    pthread_mutex_lock(&w->lock);
+    int64_t due = soon_due_us(&w->soon);
+    soon_add(&w->soon, delay_ms, work, context);
+    if (soon_due_us(&w->soon) < due)
+        pthread_cond_signal(&w->came);
+    pthread_mutex_unlock(&w->lock);
+}
+
+/* ---- birth and end ---- */
+
+static bool prepare_modes(struct sqlite_writer *w, struct error *error)
+{
+    for (int i = 0; i < MODES; i++) {
+        int code = sqlite3_prepare_v3(w->connection->handle, mode_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &w->modes[i], NULL);
+        if (code != SQLITE_OK)
+            return sqlite_fail(w->connection->handle, code, error);
+    }
+    return true;
+}
+
+static void release(struct sqlite_writer *w)
+{
+    for (int i = 0; i < MODES; i++)
+        sqlite3_finalize(w->modes[i]);
+    sqlite_disconnect(w->connection);
+    call_release(&w->soon_call);
+    pthread_cond_destroy(&w->came);
+    pthread_mutex_destroy(&w->lock);
+    free(w);
+}
+
+static bool start_thread(struct sqlite_writer *w, struct error *error)
+{
+    sigset_t all, old;
+    sigfillset(&all); /* signals are for the main thread */
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int failed = pthread_create(&w->thread, NULL, write_all, w);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return !failed || error_set(error, E_INTERNAL, "cannot start the thread that writes to the database");
+}
+
+bool sqlite_writer_new(struct db *db, struct sqlite_writer **out, struct error *error)
+{
+    struct sqlite_writer *w = calloc(1, sizeof(*w));
+    if (!w)
+        abort();
+    w->db = db;
+    w->checkpoint_pages = CHECKPOINT_PAGES;
+    call_init(&w->soon_call, NULL, db);
+    pthread_mutex_init(&w->lock, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&w->came, &attributes);
+    pthread_condattr_destroy(&attributes);
+    if (!sqlite_connect(db, true, &w->connection, error) || !prepare_modes(w, error)) {
+        release(w);
+        return false;
+    }
+    sqlite3_wal_hook(w->connection->handle, wal_grew, w);
+    if (!start_thread(w, error)) {
+        release(w);
+        return false;
+    }
+    *out = w;
+    return true;
+}
+
+void sqlite_writer_free(struct sqlite_writer *w)
+{
+    if (!w)
+        return;
+    pthread_mutex_lock(&w->lock);
+    w->stop = true;
+    pthread_cond_signal(&w->came);
+    pthread_mutex_unlock(&w->lock);
+    pthread_join(w->thread, NULL);
+    sqlite3_wal_checkpoint_v2(w->connection->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    release(w);
+}
+
+void sqlite_writer_count(struct sqlite_writer *w, int64_t *open, int64_t *busy, int64_t *waiting)
+{
+    pthread_mutex_lock(&w->lock);
+    *waiting = w->waiting;
+    pthread_mutex_unlock(&w->lock);
+    *open = 1;
+    *busy = atomic_load(&w->busy);
+}

@@ -1,0 +1,172 @@
+/* url.c - DATABASE_URL taken apart. Messages never quote it: it holds a password. */
+#include "db/driver.h"
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
+        return (c | 0x20) - 'a' + 10;
+    return -1;
+}
+
+/* Percent-decodes (RFC 3986 2.1). False for a bad escape or a NUL. */
+static bool decode(struct str s, struct arena *arena, const char **out)
+{
+    char *text = arena_alloc(arena, s.len + 1);
+    ptrdiff_t len = 0;
+    for (ptrdiff_t i = 0; i < s.len; i++) {
+        char c = s.at[i];
+        if (c == '%') {
+            if (s.len - i < 3 || hex_digit(s.at[i + 1]) < 0 || hex_digit(s.at[i + 2]) < 0)
+                return false;
+            c = (char)(hex_digit(s.at[i + 1]) << 4 | hex_digit(s.at[i + 2]));
+            i += 2;
+        }
+        if (!c)
+            return false;
+        text[len++] = c;
+    }
+    text[len] = '\0';
+    *out = text;
+    return true;
+}
+
+static bool bad(struct error *error, const char *why)
+{
+    return error_set(error, E_INVALID, "DATABASE_URL %s", why);
+}
+
+static bool parse_sqlite(struct str rest, struct arena *arena, struct db_url *out, struct error *error)
+{
+    if (str_find(rest, S("?")) >= 0)
+        return bad(error, "of SQLite takes no options after `?`");
+    if (!str_starts(rest, S("/")))
+        return bad(error, "needs three slashes for a relative path (sqlite:///data/x.db) and four for an absolute one");
+    if (!decode(str_slice(rest, 1, rest.len), arena, &out->path))
+        return bad(error, "holds a bad percent-escape");
+    if (!out->path[0] || out->path[strlen(out->path) - 1] == '/')
+        return bad(error, "names no file");
+    if (out->path[0] == ':')
+        return bad(error, "cannot name a database in memory: readers and writer are separate connections");
+    return true;
+}
+
+static bool parse_option(struct str pair, struct arena *arena, struct db_url *out, struct error *error)
+{
+    struct str name, value;
+    const char *text;
+    if (!str_cut(pair, '=', &name, &value) || !decode(value, arena, &text) || !text[0])
+        return bad(error, "has an option that is not name=value");
+    if (str_equal(name, S("socket")))
+        out->socket = text;
+    else if (str_equal(name, S("tls")))
+        out->tls = str_equal(value, S("1")) || str_equal(value, S("true"));
+    else if (str_equal(name, S("tls_ca"))) {
+        out->tls_ca = text;
+        out->tls = true;
+    } else
+        return bad(error, "has an option that is none of socket, tls, tls_ca");
+    return true;
+}
+
+static bool parse_port(struct str text, struct db_url *out, struct error *error)
+{
+    int64_t port;
+    if (!str_to_integer(text, &port) || port < 1 || port > 65535)
+        return bad(error, "has a port that is not from 1 to 65535");
+    out->port = (unsigned)port;
+    return true;
+}
+
+static bool parse_host(struct str text, struct arena *arena, struct db_url *out, struct error *error)
+{
+    struct str host = text, port = STR_NULL;
+    if (str_starts(text, S("["))) { /* RFC 3986 3.2.2: an IPv6 address stands in brackets */
+        ptrdiff_t end = str_find(text, S("]"));
+        if (end < 0)
+            return bad(error, "has a `[` without its `]`");
+        host = str_slice(text, 1, end);
+        struct str after = str_slice(text, end + 1, text.len);
+        if (after.len && !str_starts(after, S(":")))
+            return bad(error, "has something other than a port after `]`");
+        if (after.len)
+            port = str_slice(after, 1, after.len);
+    } else if (str_find(text, S(":")) >= 0) {
+        str_cut(text, ':', &host, &port);
+    }
+    if (!str_is_null(port) && !parse_port(port, out, error))
+        return false;
+    if (!decode(host, arena, &out->host))
+        return bad(error, "holds a bad percent-escape");
+    if (!out->host[0])
+        out->host = NULL;
+    return true;
+}
+
+static ptrdiff_t find_last(struct str s, char c)
+{
+    for (ptrdiff_t i = s.len - 1; i >= 0; i--) {
+        if (s.at[i] == c)
+            return i;
+    }
+    return -1;
+}
+
+static bool parse_mysql(struct str rest, struct arena *arena, struct db_url *out, struct error *error)
+{
+    struct str before = rest, options = STR_NULL, authority, name, user = STR_NULL, password = STR_NULL;
+    if (str_find(rest, S("?")) >= 0)
+        str_cut(rest, '?', &before, &options);
+    if (!str_cut(before, '/', &authority, &name) || !name.len || str_find(name, S("/")) >= 0)
+        return bad(error, "names no database (mysql://user:password@host:port/name)");
+    ptrdiff_t at = find_last(authority, '@');
+    struct str host = authority;
+    if (at >= 0) {
+        user = str_slice(authority, 0, at);
+        host = str_slice(authority, at + 1, authority.len);
+        struct str whole = user;
+        if (str_find(whole, S(":")) >= 0)
+            str_cut(whole, ':', &user, &password);
+    }
+    out->port = 3306;
+    if (!parse_host(host, arena, out, error))
+        return false;
+    if (!decode(name, arena, &out->name) || (user.len && !decode(user, arena, &out->user)) ||
+        (password.len && !decode(password, arena, &out->password)))
+        return bad(error, "holds a bad percent-escape");
+    while (options.len) {
+        struct str pair = options, more = STR_NULL;
+        if (str_find(options, S("&")) >= 0)
+            str_cut(options, '&', &pair, &more);
+        if (!parse_option(pair, arena, out, error))
+            return false;
+        options = more;
+    }
+    if (!out->host && !out->socket)
+        return bad(error, "names neither a host nor a socket");
+    return true;
+}
+
+bool db_url_parse(struct str url, struct arena *arena, struct db_url *out, struct error *error)
+{
+    static const struct {
+        struct str scheme;
+        bool local;
+    } schemes[] = {
+        { { "sqlite://", 9 }, true },
+        { { "mysql://", 8 }, false },
+        { { "mariadb://", 10 }, false },
+    };
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        if (!str_starts(url, schemes[i].scheme))
+            continue;
+        struct str rest = str_slice(url, schemes[i].scheme.len, url.len);
+        struct db_url parsed = { .local = schemes[i].local };
+        if (!(parsed.local ? parse_sqlite : parse_mysql)(rest, arena, &parsed, error))
+            return false;
+        *out = parsed;
+        return true;
+    }
+    return bad(error, "begins with neither sqlite:// nor mysql://");
+}

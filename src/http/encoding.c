@@ -1,0 +1,110 @@
+/* encoding.c - what the client accepts (RFC 9110 12.5), and gzip. */
+#include "http/http.h"
+
+#include <zlib.h>
+
+/* "0", "0.0", "0.00", "0.000": the only weights that refuse. */
+static bool weight_is_zero(struct str weight)
+{
+    if (!weight.len || *weight.at != '0')
+        return false;
+    for (ptrdiff_t i = 1; i < weight.len; i++)
+        if (weight.at[i] != '0' && !(i == 1 && weight.at[i] == '.'))
+            return false;
+    return true;
+}
+
+/* Takes one `name;param;q=0.5` off *list. */
+static bool next_choice(struct str *list, struct str *name, bool *refused)
+{
+    if (!list->len)
+        return false;
+    struct str element, rest, part;
+    if (!str_cut(*list, ',', &element, &rest)) {
+        element = *list;
+        rest = STR_NULL;
+    }
+    *list = rest;
+    *refused = false;
+    if (!str_cut(element, ';', name, &rest)) {
+        *name = element;
+        rest = STR_NULL;
+    }
+    *name = str_trim(*name);
+    while (rest.len) {
+        struct str after;
+        if (!str_cut(rest, ';', &part, &after)) {
+            part = rest;
+            after = STR_NULL;
+        }
+        part = str_trim(part);
+        if (part.len > 2 && (*part.at | 0x20) == 'q' && part.at[1] == '=')
+            *refused = weight_is_zero(str_trim(str_slice(part, 2, part.len)));
+        rest = after;
+    }
+    return true;
+}
+
+bool http_accepts_gzip(struct str header)
+{
+    struct str name;
+    bool refused, any = false;
+    while (next_choice(&header, &name, &refused)) {
+        if (str_equal_fold(name, S("gzip")) || str_equal_fold(name, S("x-gzip")))
+            return !refused;
+        if (str_equal(name, S("*")))
+            any = !refused;
+    }
+    return any;
+}
+
+/* How closely the range names the type: 3 wholly, 2 by "text/<star>", 1 by the star alone, 0 not. */
+static int closeness(struct str range, struct str type)
+{
+    if (str_equal_fold(range, type))
+        return 3;
+    if (str_equal(range, S("*/*")) || str_equal(range, S("*")))
+        return 1;
+    if (!str_ends(range, S("/*")) || type.len < range.len)
+        return 0;
+    return str_equal_fold(str_slice(range, 0, range.len - 1), str_slice(type, 0, range.len - 1)) ? 2 : 0;
+}
+
+bool http_accepts(struct str header, struct str type)
+{
+    struct str name;
+    bool refused, accepted = false;
+    int closest = 0;
+    if (!str_trim(header).len)
+        return true;
+    while (next_choice(&header, &name, &refused)) {
+        int close = closeness(name, type);
+        if (close > closest || (close && close == closest && !refused)) {
+            closest = close;
+            accepted = !refused;
+        }
+    }
+    return accepted;
+}
+
+bool http_gzip(struct str in, struct text *out)
+{
+    enum { LEVEL = 4, GZIP_WINDOW = 15 + 16, MEMORY = 8, HEADER_BYTES = 18 };
+    z_stream stream = { 0 };
+    ptrdiff_t limit = in.len - 1; /* it has to get smaller */
+    if (in.len <= HEADER_BYTES || in.len > INT32_MAX)
+        return false;
+    char *room = text_room(out, limit);
+    if (!room || deflateInit2(&stream, LEVEL, Z_DEFLATED, GZIP_WINDOW, MEMORY, Z_DEFAULT_STRATEGY) != Z_OK)
+        return false;
+    stream.next_in = (Bytef *)(uintptr_t)in.at;
+    stream.avail_in = (uInt)in.len;
+    stream.next_out = (Bytef *)room;
+    stream.avail_out = (uInt)limit;
+    int result = deflate(&stream, Z_FINISH);
+    deflateEnd(&stream);
+    if (result != Z_STREAM_END)
+        return false;
+    text_grown(out, (ptrdiff_t)stream.total_out);
+    return true;
+}

@@ -1,0 +1,42 @@
+/* json_read.h - JSON text to jansson's tree, bounded; private to this layer.
+ *
+ * Before jansson sees the text, its depth and its number of values are checked, because a tree costs up to a
+ * hundred times the bytes it came from. Numbers too large for 64 bits (or for a double) are not malformed JSON:
+ * they arrive as reals past every limit, so that the member they are for can be named.
+ */
+#ifndef ROENTGEN_JSON_READ_H
+#define ROENTGEN_JSON_READ_H
+
+#include "base/text.h"
+#include "schema/field.h"
+
+#include <jansson.h>
+
+enum { JSON_VALUES_MAX = 200000 };
+
+struct json_flaw {
+    int line, column;
+    const char *what; /* never quotes the text */
+};
+
+/* The tree (json_decref it), or NULL with *flaw. Strings may hold U+0000. */
+json_t *json_read(struct str text, struct arena *arena, struct json_flaw *flaw);
+
+/* Writes the tree compactly. */
+void json_put_tree(struct text *out, const json_t *json);
+/* NULL, or a problem type: U+0000 in a text, a number past what a double can hold. */
+const char *json_check_tree(const json_t *json, struct str *message);
+
+/* Sets a member of any kind from JSON; problems go to `error`. */
+struct json_place {
+    struct error *error;
+    struct arena *arena;
+    const char *name; /* "body" */
+};
+bool json_take(const struct json_place *place, const struct field *field, void *member, const json_t *json,
+               struct str prefix);
+/* The same for JSON as text: NULL, or the first problem's type and message. */
+const char *json_take_text(const struct field *field, void *member, struct str text, struct arena *arena,
+                           struct str *message);
+
+#endif

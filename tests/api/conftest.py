@@ -1,0 +1,73 @@
+"""Fixtures: one server for each pytest process, and servers with special settings for single tests."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import support  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    server = support.Server(tmp_path_factory.mktemp("server"), ARCHIVE_URL=f"file://{tmp_path_factory.mktemp('archive')}")
+    server.init().start()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def new_server(tmp_path):
+    """Makes servers with settings of their own, initialised and started unless told otherwise."""
+    made = []
+
+    def make(init=True, start=True, **settings):
+        server = support.Server(tmp_path / f"server{len(made)}", **settings)
+        made.append(server)
+        if init:
+            server.init()
+        if start:
+            server.start()
+        return server
+
+    yield make
+    for server in made:
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def admin(server):
+    return server.admin()
+
+
+@pytest.fixture
+def doctor(server, admin):
+    return server.account("doctor", admin=admin)
+
+
+@pytest.fixture
+def colleague(server, admin):
+    """Another doctor."""
+    return server.account("doctor", admin=admin)
+
+
+@pytest.fixture
+def radiologist(server, admin):
+    return server.account("radiologist", admin=admin)
+
+
+@pytest.fixture
+def technician(server, admin):
+    return server.account("technician", admin=admin)
+
+
+@pytest.fixture
+def viewer(server, admin):
+    return server.account("viewer", admin=admin)
+
+
+@pytest.fixture
+def nobody(server):
+    return server.client()

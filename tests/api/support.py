@@ -1,0 +1,367 @@
+"""A server of one's own, clients that talk to it, and files to send: what all API tests share."""
+
+import base64
+import hashlib
+import io
+import itertools
+import json
+import os
+import re
+import signal
+import sqlite3
+import struct
+import subprocess
+import time
+import uuid
+import zipfile
+import zlib
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import httpx
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT / "tests" / "data"
+BINARY = str(Path(os.environ.get("ROENTGEN_BINARY", ROOT / "build" / "roentgen")).resolve())
+TEST_DATABASE = os.environ.get("ROENTGEN_TEST_DATABASE", "sqlite")
+ON_SQLITE = TEST_DATABASE == "sqlite"
+SLOW = float(os.environ.get("ROENTGEN_TEST_SLOWNESS", "1"))  # stretches deadlines: sanitizers, valgrind
+PASSWORD = "brave-otter-9174"
+V1 = "/api/v1"
+_numbers = itertools.count(1)
+
+
+def unique(prefix="x"):
+    """A name that no other test uses."""
+    return f"{prefix}{os.getpid():x}{next(_numbers):x}{uuid.uuid4().hex[:6]}"
+
+
+def wait_until(check, seconds=10, what="the condition"):
+    """Polls until check() is truthy and gives its value."""
+    end = time.monotonic() + seconds * SLOW
+    while True:
+        value = check()
+        if value:
+            return value
+        assert time.monotonic() < end, f"{what} did not come true within {seconds * SLOW:.0f} s"
+        time.sleep(0.02)
+
+
+# ---- databases ----
+
+
+class SqliteFile:
+    def __init__(self, folder):
+        self.path = folder / "roentgen.db"
+        self.url = f"sqlite:///{self.path}"
+
+    def rows(self, sql):
+        connection = sqlite3.connect(self.path, timeout=30)
+        try:
+            with connection:
+                return connection.execute(sql).fetchall()
+        finally:
+            connection.close()
+
+    def drop(self):
+        pass
+
+
+class MariadbDatabase:
+    """A database of its own on the server that ROENTGEN_TEST_DATABASE names, made and dropped with the mariadb client."""
+
+    def __init__(self, folder):
+        parts = urlsplit(TEST_DATABASE)
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+        self.name = f"{parts.path.strip('/')}_{worker}_{unique('d')}"
+        self.socket = parse_qs(parts.query).get("socket", [None])[0]
+        self.command = ["mariadb", "--no-defaults", "--batch", "--skip-column-names", "--default-character-set=utf8mb4"]
+        for option, value in (("user", parts.username), ("password", parts.password), ("host", parts.hostname),
+                              ("port", parts.port), ("socket", self.socket)):
+            if value:
+                self.command.append(f"--{option}={unquote(str(value))}")
+        self.url = parts._replace(path="/" + self.name).geturl()
+        self._run(f"create database {self.name} character set utf8mb4")
+
+    def _run(self, sql, *more):
+        done = subprocess.run([*self.command, *more], input=sql.encode(), capture_output=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode()
+
+    def rows(self, sql):
+        lines = self._run(sql, self.name).splitlines()
+        return [tuple(int(v) if re.fullmatch(r"-?\d+", v) else None if v == "NULL" else v for v in line.split("\t"))
+                for line in lines]
+
+    def drop(self):
+        self._run(f"drop database if exists {self.name}")
+
+
+def new_database(folder):
+    return SqliteFile(folder) if ON_SQLITE else MariadbDatabase(folder)
+
+
+# ---- the server ----
+
+
+class Server:
+    """The real binary in a folder of its own. Settings are given by name; None takes one away."""
+
+    def __init__(self, folder, **settings):
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.database = new_database(self.folder)
+        self.files = self.folder / "files"
+        self.log_path = self.folder / "server.log"
+        self.settings = {
+            "DATABASE_URL": self.database.url, "STORAGE_URL": f"file://{self.files}",
+            "SECRET_KEY": "test-secret-" + uuid.uuid4().hex, "HOST": "127.0.0.1", "PORT": "0", "RATE_LIMIT": "off",
+            "BCRYPT_COST": "4", "LOG_LEVEL": "info", "WORKERS": "8", **settings}
+        self.process = None
+        self.port = None
+        self.admin_name = "chief"
+        self.passwords = {}
+
+    def environment(self):
+        keep = ("PATH", "HOME", "LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS",
+                "LD_LIBRARY_PATH", "GCOV_PREFIX", "GCOV_PREFIX_STRIP", "LLVM_PROFILE_FILE")
+        env = {name: os.environ[name] for name in keep if name in os.environ}
+        env.update({name: str(value) for name, value in self.settings.items() if value is not None})
+        return env
+
+    def run(self, *arguments, input=None, timeout=60, check=True, env=None):
+        """Runs one command of the binary to its end."""
+        done = subprocess.run([BINARY, *arguments], input=input, capture_output=True, text=True, cwd=self.folder,
+                              env=env if env is not None else self.environment(), timeout=timeout * SLOW, check=False)
+        if check:
+            assert done.returncode == 0, f"roentgen {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done
+
+    def init(self):
+        self.run("init-db")
+        self.run("create-superuser", "--username", self.admin_name, "--email", "chief@example.org", "--password-stdin",
+                 input=PASSWORD + "\n")
+        return self
+
+    def start(self, prefix=(), preexec=None):
+        with open(self.log_path, "ab") as log:
+            start = log.seek(0, os.SEEK_END)
+            self.process = subprocess.Popen([*prefix, BINARY, "serve"], cwd=self.folder, env=self.environment(),
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=preexec)
+        self.port = wait_until(lambda: self._find_port(start), 30, "a server.ready line")
+        return self
+
+    def _find_port(self, start):
+        text = self._log_source(start)
+        for line in text.splitlines():
+            if '"server.ready"' in line and line.endswith("}"):
+                found = re.search(r"http://[^/\s\"]*:(\d+)", json.loads(line)["message"])
+                return int(found.group(1))
+        assert self.process.poll() is None, f"the server ended with {self.process.returncode}:\n{text[-3000:]}"
+        return None
+
+    def _log_source(self, start=0):
+        path = Path(self.settings.get("LOG_FILE") or self.log_path)
+        text = self.log_path.read_bytes()[start:].decode(errors="replace")
+        return text + (path.read_text(errors="replace") if path != self.log_path and path.exists() else "")
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def log_text(self):
+        return self._log_source()
+
+    def log_lines(self, event=None):
+        lines = []
+        for line in self._log_source().splitlines():
+            if line.startswith("{") and line.endswith("}"):
+                lines.append(json.loads(line))
+        return [line for line in lines if event is None or line["event"] == event]
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def wait(self, seconds=40):
+        code = self.process.wait(seconds * SLOW)
+        self.process = None
+        return code
+
+    def stop(self):
+        self.signal(signal.SIGTERM)
+        return self.wait()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+
+    def close(self):
+        """Ends the server as an operator would, and looks whether it left as it should."""
+        code = 0
+        if self.process:
+            try:
+                code = self.stop()
+            except subprocess.TimeoutExpired:
+                self.kill()
+                code = "no answer to SIGTERM"
+        self.database.drop()
+        text = self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+        for sign in ("AddressSanitizer", "LeakSanitizer", "runtime error:", "Assertion"):
+            assert sign not in text, text[max(0, text.find(sign) - 200):][:6000]
+        assert code == 0, f"exit status {code}\n{text[-2000:]}"
+
+    # ---- clients ----
+
+    def client(self, token=None, **more):
+        return Api(self, token, **more)
+
+    def sign_in(self, username, password=PASSWORD, **more):
+        answer = ok(self.client().post("/auth/login", json={"username": username, "password": password}))
+        api = self.client(answer["access_token"], **more)
+        api.refresh_token = answer["refresh_token"]
+        api.user = answer["user"]
+        return api
+
+    def admin(self):
+        return self.sign_in(self.admin_name)
+
+    def account(self, *roles, admin=None, **members):
+        """A new account, signed in."""
+        admin = admin or self.admin()
+        name = members.pop("username", None) or unique("u")
+        body = {"username": name, "email": f"{name}@example.org", "full_name": "张医生", "password": PASSWORD, **members}
+        if roles:
+            body["roles"] = list(roles)
+        ok(admin.post("/users", json=body), 201)
+        return self.sign_in(name)
+
+
+class Api(httpx.Client):
+    """httpx.Client whose relative paths are below /api/v1."""
+
+    def __init__(self, server, token=None, **more):
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        more.setdefault("timeout", 60 * SLOW)
+        super().__init__(base_url=server.url, headers=headers, trust_env=False, **more)
+        self.server = server
+        self.token = token
+        self.user = None
+        self.refresh_token = None
+
+    def request(self, method, url, **more):
+        if not str(url).startswith(("/api/", "http", "/health", "/metrics", "/docs", "/redoc", "/openapi", "//")):
+            url = V1 + url
+        return super().request(method, url, **more)
+
+    @property
+    def id(self):
+        return self.user["id"]
+
+    def upload(self, content, filename="chest.png", expect=201, **details):
+        """POST /upload/single; the image file, or the answer when something else than 201 is expected."""
+        form = {name: str(value) for name, value in details.items()}
+        answer = self.post("/upload/single", files={"file": (filename, content)}, data=form)
+        return ok(answer, 201) if expect == 201 else problem(answer, expect)
+
+    def patient(self, **members):
+        body = {"patient_id": unique("P"), "name": "王小明", **members}
+        return ok(self.post("/patients", json=body), 201)
+
+    def file(self, file_id):
+        return ok(self.get(f"/image-files/{file_id}"))
+
+    def settled(self, file_id):
+        """The file once its thumbnail has been made or has failed."""
+        return wait_until(lambda: (f := self.file(file_id)) and (f["thumbnail_path"] or f["status"] == "FAILED") and f,
+                          20, "a thumbnail")
+
+
+def ok(answer, status=200):
+    """Asserts the status; gives the decoded body, None for an empty one."""
+    assert answer.status_code == status, f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text[:800]}"
+    return answer.json() if answer.content else None
+
+
+def problem(answer, status):
+    """Asserts an RFC 9457 problem with this status and gives it."""
+    assert answer.status_code == status, f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text[:800]}"
+    assert answer.headers["content-type"].split(";")[0] == "application/problem+json"
+    body = answer.json()
+    assert {"type", "title", "status", "detail", "instance", "request_id"} <= set(body)
+    assert body["status"] == status
+    assert body["request_id"] == answer.headers["x-request-id"]
+    return body
+
+
+def wrong_members(body):
+    """The names in the errors of a 422."""
+    return sorted(error["loc"][-1] for error in body["errors"])
+
+
+# ---- files to send ----
+
+
+def sample(name):
+    return (DATA / name).read_bytes()
+
+
+JPEG = "images/kermany_person101_virus_187.jpeg"
+PNG = "images/nih_00027426_000.png"
+TIFF = "images/stardist_img2d.tif"
+CT = "dicom/CT_small.dcm"
+
+
+def _png_chunk(kind, body):
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def png(width=8, height=8, note=None, rows=None):
+    """A grey PNG that no other call makes, unless `note` says the same."""
+    note = note if note is not None else unique("n")
+    rows = rows if rows is not None else b"".join(b"\0" + bytes((x * 7 + y) % 256 for x in range(width)) for y in range(height))
+    return (b"\x89PNG\r\n\x1a\n" + _png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)) +
+            _png_chunk(b"tEXt", b"Comment\0" + note.encode()) + _png_chunk(b"IDAT", zlib.compress(rows)) +
+            _png_chunk(b"IEND", b""))
+
+
+def png_bomb(width, height):
+    """Claims (and holds) width x height pixels in a few kilobytes."""
+    deflate = zlib.compressobj(9)
+    row = b"\0" * (width + 1)
+    packed = b"".join(deflate.compress(row) for _ in range(height)) + deflate.flush()
+    return (b"\x89PNG\r\n\x1a\n" + _png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)) +
+            _png_chunk(b"IDAT", packed) + _png_chunk(b"IEND", b""))
+
+
+def zipped(entries, compression=zipfile.ZIP_DEFLATED):
+    """entries: (name, bytes) pairs, names as they are."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", compression) as archive:
+        for name, content in entries:
+            archive.writestr(zipfile.ZipInfo(name), content, compress_type=compression)
+    return out.getvalue()
+
+
+def md5(content):
+    return hashlib.md5(content).hexdigest()
+
+
+def sha256(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+def md5_base64(content):
+    return base64.b64encode(hashlib.md5(content).digest()).decode()
+
+
+def sha256_base64(content):
+    return base64.b64encode(hashlib.sha256(content).digest()).decode()
+
+
+def multipart(parts, boundary="----boundary42"):
+    """A multipart body byte for byte as wanted: parts are (headers, content)."""
+    body = b""
+    for headers, content in parts:
+        body += b"--" + boundary.encode() + b"\r\n" + headers + b"\r\n\r\n" + content + b"\r\n"
+    return body + b"--" + boundary.encode() + b"--\r\n", {"Content-Type": f"multipart/form-data; boundary={boundary}"}

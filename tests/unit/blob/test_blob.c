@@ -1,0 +1,396 @@
+/* test_blob.c - the file store on a real directory. */
+#include "blob/blob.h"
+
+#include "base/text.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <setjmp.h>
+#include <cmocka.h>
+
+struct fixture {
+    char folder[64];
+    struct blob_store *store;
+    struct error error;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    snprintf(f->folder, sizeof(f->folder), "/tmp/roentgen-blob-XXXXXX");
+    char url[100];
+    if (!mkdtemp(f->folder))
+        return -1;
+    snprintf(url, sizeof(url), "file://%s/a/b", f->folder);
+    *state = f;
+    return blob_open(str_from(url), &f->store, &f->error) ? 0 : -1;
+}
+
+static bool remove_one(void *context, struct str key, int64_t size_bytes, struct instant changed)
+{
+    (void)size_bytes;
+    (void)changed;
+    struct error error = { 0 };
+    return blob_remove(context, key, &error);
+}
+
+/* Empties the store and removes the directories, deepest first, by hand-listed names. */
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    blob_walk(f->store, S(""), remove_one, f->store, &f->error);
+    blob_sweep(f->store, -1);
+    static const char *const folders[] = { "x/y/z", "x/y", "x", "completed/ab", "completed/cd", "completed", "t", "tmp", "." };
+    char path[200];
+    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+        snprintf(path, sizeof(path), "%s/a/b/%s", f->folder, folders[i]);
+        rmdir(path);
+    }
+    snprintf(path, sizeof(path), "%s/a/b", f->folder);
+    rmdir(path);
+    snprintf(path, sizeof(path), "%s/a", f->folder);
+    rmdir(path);
+    rmdir(f->folder);
+    blob_close(f->store);
+    free(f);
+    return 0;
+}
+
+static bool save(struct fixture *f, struct str key, struct str bytes)
+{
+    struct blob_writer *writer;
+    error_clear(&f->error);
+    assert_true(blob_create(f->store, &writer, &f->error));
+    assert_true(blob_write(writer, bytes, &f->error));
+    return blob_commit(writer, key, &f->error);
+}
+
+static void assert_holds(struct fixture *f, struct str key, struct str bytes)
+{
+    int fd;
+    int64_t size;
+    char buffer[4096];
+    error_clear(&f->error);
+    assert_true(blob_open_read(f->store, key, &fd, &size, &f->error));
+    assert_int_equal(size, bytes.len);
+    assert_int_equal(read(fd, buffer, sizeof(buffer)), bytes.len);
+    assert_memory_equal(buffer, bytes.at, (size_t)bytes.len);
+    close(fd);
+}
+
+static int count_temporary(struct fixture *f)
+{
+    char path[200];
+    snprintf(path, sizeof(path), "%s/tmp", blob_root(f->store));
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    return blob_sweep(f->store, -1);
+}
+
+static void keys(void **state)
+{
+    (void)state;
+    static const char *const legal[] = { "a", "a/b", "completed/ab/cd-1_2.dcm", "0", "a..b", "...", ".a", "tmpx", "tmp-1/a" };
+    static const char *const illegal[] = { "", "/", "/a", "a/", "a//b", ".", "..", "../a", "a/../b", "a/..", "a/.", "./a", "A", "a b",
+                                           "a\\b", "\xe5\xbc\xa0", "a\nb", "tmp", "tmp/a" };
+    for (size_t i = 0; i < sizeof(legal) / sizeof(legal[0]); i++)
+        assert_true(blob_key_is_legal(str_from(legal[i])));
+    for (size_t i = 0; i < sizeof(illegal) / sizeof(illegal[0]); i++)
+        assert_false(blob_key_is_legal(str_from(illegal[i])));
+    assert_false(blob_key_is_legal(STR_NULL));
+    assert_false(blob_key_is_legal(S("a\0b")));
+    char longest[201];
+    memset(longest, 'a', sizeof(longest));
+    assert_true(blob_key_is_legal((struct str){ longest, 200 }));
+    assert_false(blob_key_is_legal((struct str){ longest, 201 }));
+}
+
+static void written_committed_and_read(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(save(f, S("x/y/z/file.bin"), S("one\0two")));
+    assert_holds(f, S("x/y/z/file.bin"), S("one\0two"));
+    assert_true(save(f, S("top"), S("")));
+    assert_holds(f, S("top"), S(""));
+    assert_true(blob_exists(f->store, S("top")));
+    assert_false(blob_exists(f->store, S("x/y"))); /* a directory is no file */
+    assert_false(blob_exists(f->store, S("x/none")));
+    assert_false(blob_exists(f->store, S("../a")));
+    assert_int_equal(count_temporary(f), 0);
+}
+
+static void nothing_is_there_before_commit(void **state)
+{
+    struct fixture *f = *state;
+    struct blob_writer *writer;
+    assert_true(blob_create(f->store, &writer, &f->error));
+    assert_true(blob_write(writer, S("half"), &f->error));
+    assert_false(blob_exists(f->store, S("t/half")));
+    blob_cancel(writer);
+    blob_cancel(NULL);
+    assert_int_equal(count_temporary(f), 0);
+}
+
+static void an_existing_file_is_never_replaced(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(save(f, S("t/same"), S("first")));
+    assert_false(save(f, S("t/same"), S("second")));
+    assert_int_equal(f->error.code, E_CONFLICT);
+    assert_holds(f, S("t/same"), S("first"));
+    assert_int_equal(count_temporary(f), 0);
+}
+
+static void illegal_keys_are_refused_everywhere(void **state)
+{
+    struct fixture *f = *state;
+    int fd;
+    int64_t size;
+    assert_false(save(f, S("../outside"), S("x")));
+    assert_int_equal(f->error.code, E_INTERNAL);
+    error_clear(&f->error);
+    assert_false(blob_open_read(f->store, S("../../etc/passwd"), &fd, &size, &f->error));
+    error_clear(&f->error);
+    assert_false(blob_remove(f->store, S("/etc/passwd"), &f->error));
+    error_clear(&f->error);
+    assert_true(save(f, S("t/a"), S("x")));
+    assert_false(blob_rename(f->store, S("t/a"), S("../a"), &f->error));
+    assert_int_equal(count_temporary(f), 0);
+}
+
+static void pieces_in_any_order(void **state)
+{
+    struct fixture *f = *state;
+    struct blob_writer *writer;
+    assert_true(blob_create(f->store, &writer, &f->error));
+    assert_true(blob_write_at(writer, 4, S("5678"), &f->error));
+    assert_true(blob_write_at(writer, 0, S("1234"), &f->error));
+    char back[8];
+    assert_int_equal(pread(blob_writer_fd(writer), back, 8, 0), 8);
+    assert_memory_equal(back, "12345678", 8);
+    assert_true(blob_commit(writer, S("t/pieces"), &f->error));
+    assert_holds(f, S("t/pieces"), S("12345678"));
+}
+
+static void absent_files(void **state)
+{
+    struct fixture *f = *state;
+    int fd = -7;
+    int64_t size = -7;
+    assert_false(blob_open_read(f->store, S("x/none"), &fd, &size, &f->error));
+    assert_int_equal(f->error.code, E_NOT_FOUND);
+    assert_int_equal(fd, -7);
+    assert_int_equal(size, -7);
+    error_clear(&f->error);
+    assert_true(save(f, S("t/file"), S("x")));
+    assert_false(blob_open_read(f->store, S("t/file/below"), &fd, &size, &f->error));
+    assert_int_equal(f->error.code, E_NOT_FOUND);
+    error_clear(&f->error);
+    assert_false(blob_open_read(f->store, S("t"), &fd, &size, &f->error)); /* a directory */
+    assert_int_equal(f->error.code, E_NOT_FOUND);
+    error_clear(&f->error);
+    assert_true(blob_remove(f->store, S("x/none"), &f->error));
+    assert_true(blob_remove(f->store, S("t/file/below"), &f->error));
+    assert_false(blob_rename(f->store, S("x/none"), S("x/other"), &f->error));
+    assert_int_equal(f->error.code, E_NOT_FOUND);
+}
+
+static void symbolic_links_are_not_followed(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(save(f, S("t/real"), S("x")));
+    char path[200];
+    snprintf(path, sizeof(path), "%s/t/link", blob_root(f->store));
+    assert_int_equal(symlink("/etc/hostname", path), 0);
+    int fd;
+    int64_t size;
+    assert_false(blob_open_read(f->store, S("t/link"), &fd, &size, &f->error));
+    assert_false(blob_exists(f->store, S("t/link")));
+    unlink(path);
+}
+
+static void renaming(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(save(f, S("t/a"), S("a")));
+    assert_true(blob_rename(f->store, S("t/a"), S("x/y/b"), &f->error));
+    assert_false(blob_exists(f->store, S("t/a")));
+    assert_holds(f, S("x/y/b"), S("a"));
+    assert_true(save(f, S("t/a"), S("other")));
+    assert_false(blob_rename(f->store, S("t/a"), S("x/y/b"), &f->error));
+    assert_int_equal(f->error.code, E_CONFLICT);
+    assert_holds(f, S("x/y/b"), S("a"));
+    assert_holds(f, S("t/a"), S("other"));
+}
+
+static void sweeping_takes_the_old_ones(void **state)
+{
+    struct fixture *f = *state;
+    struct blob_writer *left, *young;
+    assert_true(blob_create(f->store, &left, &f->error));
+    assert_true(blob_create(f->store, &young, &f->error));
+    assert_int_equal(futimens(blob_writer_fd(left), (struct timespec[]){ { .tv_sec = 1000 }, { .tv_sec = 1000 } }), 0);
+    assert_int_equal(blob_sweep(f->store, 3600), 1);
+    assert_int_equal(blob_sweep(f->store, 3600), 0);
+    assert_false(blob_commit(left, S("t/left"), &f->error)); /* what was swept cannot be named */
+    error_clear(&f->error);
+    assert_true(blob_write(young, S("young"), &f->error));
+    assert_true(blob_commit(young, S("t/young"), &f->error));
+}
+
+struct seen {
+    int count, stop_after;
+    int64_t bytes;
+    struct text keys;
+};
+
+static bool see(void *context, struct str key, int64_t size_bytes, struct instant changed)
+{
+    struct seen *seen = context;
+    assert_true(clock_now().us - changed.us < INT64_C(60000000));
+    text_put(&seen->keys, key);
+    text_put_char(&seen->keys, ' ');
+    seen->bytes += size_bytes;
+    return ++seen->count != seen->stop_after;
+}
+
+static struct seen walk(struct fixture *f, struct str prefix, int stop_after)
+{
+    struct seen seen = { .stop_after = stop_after };
+    text_init(&seen.keys, 10000);
+    assert_true(blob_walk(f->store, prefix, see, &seen, &f->error));
+    text_release(&seen.keys);
+    return seen;
+}
+
+static void walking(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(walk(f, S(""), 0).count, 0);
+    assert_true(save(f, S("completed/ab/1"), S("1")));
+    assert_true(save(f, S("completed/ab/2"), S("22")));
+    assert_true(save(f, S("completed/cd/3"), S("333")));
+    assert_true(save(f, S("completedx"), S("4444")));
+    struct blob_writer *writer;
+    assert_true(blob_create(f->store, &writer, &f->error));
+    char path[200]; /* not a key, so not ours */
+    snprintf(path, sizeof(path), "%s/completed/README", blob_root(f->store));
+    close(open(path, O_CREAT | O_WRONLY, 0600));
+    assert_int_equal(walk(f, S(""), 0).count, 4);
+    assert_int_equal(walk(f, S(""), 0).bytes, 10);
+    assert_int_equal(walk(f, STR_NULL, 0).count, 4);
+    assert_int_equal(walk(f, S("completed"), 0).count, 4);
+    assert_int_equal(walk(f, S("completed/"), 0).count, 3);
+    assert_int_equal(walk(f, S("completed/a"), 0).count, 2);
+    assert_int_equal(walk(f, S("completed/ab/2"), 0).bytes, 2);
+    assert_int_equal(walk(f, S("other"), 0).count, 0);
+    assert_int_equal(walk(f, S(""), 2).count, 2);
+    unlink(path);
+    blob_cancel(writer);
+}
+
+static void space(void **state)
+{
+    struct fixture *f = *state;
+    int64_t available = -1, total = -1;
+    assert_true(blob_space(f->store, &available, &total, &f->error));
+    assert_true(available >= 0 && total > 0 && available <= total);
+}
+
+static void urls(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = { "", "/data", "data", "file://", "file:/data", "s3://bucket/x", "FILE:///data" };
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct blob_store *store = NULL;
+        struct error error = { 0 };
+        assert_false(blob_open(str_from(wrong[i]), &store, &error));
+        assert_true(error.code != E_NONE);
+        assert_null(store);
+    }
+    struct blob_store *store = NULL;
+    struct error error = { 0 };
+    assert_false(blob_open(S("file:///dev/null/x"), &store, &error));
+    assert_false(blob_open(S("file:///tmp/a\0b"), &store, &error));
+    blob_close(NULL);
+}
+
+static void a_full_disk_is_said(void **state)
+{
+    struct fixture *f = *state;
+    int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    if (full < 0)
+        skip();
+    struct blob_writer *writer;
+    assert_true(blob_create(f->store, &writer, &f->error));
+    assert_true(dup2(full, blob_writer_fd(writer)) >= 0);
+    close(full);
+    assert_false(blob_write(writer, S("x"), &f->error));
+    assert_int_equal(f->error.code, E_STORAGE_FULL);
+    blob_cancel(writer);
+}
+
+static void *commit_many(void *context)
+{
+    struct fixture *f = context;
+    long wins = 0;
+    for (int i = 0; i < 30; i++) {
+        struct blob_writer *writer;
+        struct error error = { 0 };
+        char key[32];
+        snprintf(key, sizeof(key), "x/y/%d", i);
+        if (!blob_create(f->store, &writer, &error) || !blob_write(writer, S("same"), &error))
+            return (void *)-1;
+        if (blob_commit(writer, str_from(key), &error))
+            wins++;
+        else if (error.code != E_CONFLICT)
+            return (void *)-1;
+    }
+    return (void *)wins;
+}
+
+static void one_of_many_threads_wins_a_key(void **state)
+{
+    struct fixture *f = *state;
+    pthread_t threads[4];
+    long wins = 0;
+    for (int i = 0; i < 4; i++)
+        pthread_create(&threads[i], NULL, commit_many, f);
+    for (int i = 0; i < 4; i++) {
+        void *result;
+        pthread_join(threads[i], &result);
+        assert_true((long)result >= 0);
+        wins += (long)result;
+    }
+    assert_int_equal(wins, 30);
+    assert_int_equal(count_temporary(f), 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(keys),
+        cmocka_unit_test(urls),
+        TEST(written_committed_and_read),
+        TEST(nothing_is_there_before_commit),
+        TEST(an_existing_file_is_never_replaced),
+        TEST(illegal_keys_are_refused_everywhere),
+        TEST(pieces_in_any_order),
+        TEST(absent_files),
+        TEST(symbolic_links_are_not_followed),
+        TEST(renaming),
+        TEST(sweeping_takes_the_old_ones),
+        TEST(walking),
+        TEST(space),
+        TEST(a_full_disk_is_said),
+        TEST(one_of_many_threads_wins_a_key),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

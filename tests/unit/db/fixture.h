@@ -1,0 +1,140 @@
+/* fixture.h - a database to test against: SQLite in a folder that goes away, and, where TEST_MYSQL_URL names one, MySQL.
+ *
+ * Each test function is listed once per database; without TEST_MYSQL_URL those for MySQL are skipped.
+ */
+#ifndef ROENTGEN_TEST_DB_FIXTURE_H
+#define ROENTGEN_TEST_DB_FIXTURE_H
+
+#include "db/driver.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+struct fixture {
+    bool sqlite;
+    struct db *db;
+    struct call call;
+    char folder[64];
+    char url[256];
+};
+
+enum { ON_SQLITE = 1, ON_MYSQL = 2 };
+static int sqlite_target = ON_SQLITE, mysql_target = ON_MYSQL;
+
+#define ON_BOTH(test)                                                                                                  \
+    { #test " (sqlite)", test, fixture_open, fixture_close, &sqlite_target },                                            \
+    { #test " (mysql)", test, fixture_open, fixture_close, &mysql_target }
+#define ON_ONE(test, target) { #test, test, fixture_open, fixture_close, &target }
+
+static bool ddl_work(struct call *c, void *context)
+{
+    struct str rest = str_from(context), statement;
+    while (sql_next(&rest, &statement)) {
+        if (!c->db->driver->run(c->connection, statement, &c->error))
+            return false;
+    }
+    return true;
+}
+
+/* Schema statements. */
+static void ddl(struct fixture *f, const char *sql)
+{
+    struct call c;
+    call_init(&c, NULL, f->db);
+    if (!db_transact(&c, ddl_work, (void *)sql))
+        fail_msg("%s: %s", sql, c.error.message);
+    call_release(&c);
+}
+
+static void open_db(struct fixture *f)
+{
+    struct error error = { 0 };
+    struct db_options options = {
+        .url = str_from(f->url), .pool_size = 8, .cache_kib = 512, .busy_timeout_ms = 3000,
+    };
+    memset(options.key.bytes, 7, sizeof(options.key.bytes));
+    if (!db_open(&options, &f->db, &error))
+        fail_msg("%s", error.message);
+}
+
+static void reopen_db(struct fixture *f)
+{
+    db_release(&f->call);
+    db_close(f->db);
+    open_db(f);
+    f->call.db = f->db;
+}
+
+static int fixture_open(void **state)
+{
+    bool sqlite = **(int **)state == ON_SQLITE;
+    struct fixture *f = calloc(1, sizeof(*f));
+    const char *url = getenv("TEST_MYSQL_URL");
+    f->sqlite = sqlite;
+    *state = f;
+    if (!sqlite && (!url || !*url))
+        return 0;
+    snprintf(f->folder, sizeof(f->folder), "/tmp/roentgen-test-db-XXXXXX");
+    assert_non_null(mkdtemp(f->folder));
+    if (sqlite)
+        snprintf(f->url, sizeof(f->url), "sqlite:///%s/deep/er/test.db", f->folder);
+    else
+        snprintf(f->url, sizeof(f->url), "%s", url);
+    open_db(f);
+    call_init(&f->call, NULL, f->db);
+    if (!sqlite)
+        ddl(f, "drop table if exists t_notes; drop table if exists t_parent; drop table if exists t_counts; drop table if exists t_search; drop table if exists schema_migrations;"
+               "drop table if exists m_one; drop table if exists m_two; drop table if exists m_log;");
+    return 0;
+}
+
+static void remove_tree(const char *folder)
+{
+    char path[512];
+    static const char *const names[] = { "deep/er/test.db", "deep/er/test.db-wal", "deep/er/test.db-shm", "deep/er", "deep", "" };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+        if (unlink(path))
+            rmdir(path);
+    }
+}
+
+static int fixture_close(void **state)
+{
+    struct fixture *f = *state;
+    if (f->db) {
+        db_release(&f->call);
+        call_release(&f->call);
+        db_close(f->db);
+        remove_tree(f->folder);
+    }
+    free(f);
+    return 0;
+}
+
+/* The fixture, or the test ends here as skipped. */
+static struct fixture *fixture_of(void **state)
+{
+    struct fixture *f = *state;
+    if (!f->db)
+        skip();
+    return f;
+}
+
+static void expect_error(struct fixture *f, enum error_code code)
+{
+    if (f->call.error.code != code)
+        fail_msg("error %d (%s) instead of %d", (int)f->call.error.code, f->call.error.message, (int)code);
+    error_clear(&f->call.error);
+}
+
+static void must(struct fixture *f, bool ok)
+{
+    if (!ok)
+        fail_msg("failed: %s", f->call.error.code ? f->call.error.message : "without an error");
+}
+
+#endif

@@ -1,0 +1,628 @@
+/* test_db_writer.c - transactions of many at once: what they share, and that one's failure is its own. */
+#include "fixture.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+
+enum { THREADS = 16, ROUNDS = 30, LATER = 100 };
+
+static void make_tables(struct fixture *f)
+{
+    ddl(f, f->sqlite ? "create table t_counts(id integer primary key, n integer not null, body text);"
+                     : "create table t_counts(id bigint not null primary key, n bigint not null, body longtext) engine=InnoDB;");
+}
+
+static int64_t integer(struct fixture *f, const char *sql)
+{
+    int64_t n = -1;
+    must(f, db_integer(&f->call, &n, sql));
+    return n;
+}
+
+static void pause_ms(int ms)
+{
+    struct timespec pause = { .tv_nsec = ms * 1000000L };
+    nanosleep(&pause, NULL);
+}
+
+static void wait_waiting(struct fixture *f, int64_t wanted)
+{
+    struct db_stats stats = { 0 };
+    for (int i = 0; i < 5000 && stats.writer_waiting < wanted; i++) {
+        pause_ms(1);
+        f->db->driver->count(f->db, &stats.connections_open, &stats.connections_busy, &stats.writer_waiting);
+    }
+    assert_true(stats.writer_waiting >= wanted);
+}
+
+static bool run_sql(struct call *c, void *context)
+{
+    return db_execute(c, (const char *)context);
+}
+
+/* ---- counters ---- */
+
+static bool increment(struct call *c, void *context)
+{
+    (void)context;
+    int64_t n;
+    return db_integer(c, &n, "select n from t_counts where id = 1 for update") &&
+           db_execute(c, "update t_counts set n = ? where id = 1", V(n + 1));
+}
+
+static bool increment_sqlite(struct call *c, void *context)
+{
+    (void)context;
+    int64_t n;
+    return db_integer(c, &n, "select n from t_counts where id = 1") &&
+           db_execute(c, "update t_counts set n = ? where id = 1", V(n + 1));
+}
+
+static void *count_up(void *context)
+{
+    struct db *db = context;
+    struct call c;
+    intptr_t failures = 0;
+    call_init(&c, NULL, db);
+    for (int i = 0; i < ROUNDS; i++) {
+        int64_t n;
+        failures += !db_integer(&c, &n, "select n from t_counts where id = 1");
+        failures += !db_transact(&c, db_is_local(db) ? increment_sqlite : increment, NULL);
+        if (c.error.code)
+            print_error("%s\n", c.error.message);
+        db_release(&c);
+        call_reset(&c);
+    }
+    call_release(&c);
+    return (void *)failures;
+}
+
+static void test_counters_of_many_threads(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    make_tables(f);
+    must(f, db_transact(&f->call, run_sql, "insert into t_counts(id, n) values (1, 0)"));
+    struct db_stats before, after;
+    db_stats(f->db, &before);
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, count_up, f->db), 0);
+    for (int i = 0; i < THREADS; i++) {
+        void *failures;
+        pthread_join(threads[i], &failures);
+        assert_null(failures);
+    }
+    db_stats(f->db, &after);
+    assert_int_equal(integer(f, "select n from t_counts where id = 1"), THREADS * ROUNDS);
+    assert_int_equal(after.transactions - before.transactions, THREADS * ROUNDS);
+    if (f->sqlite)
+        assert_true(after.commits - before.commits < THREADS * ROUNDS);
+    db_release(&f->call);
+    db_stats(f->db, &after);
+    assert_int_equal(after.connections_busy, 0);
+    assert_int_equal(after.writer_waiting, 0);
+}
+
+/* ---- groups: the writer is held while others queue ---- */
+
+struct piece {
+    struct call call;
+    int number;
+    int runs;
+    const char *sql; /* instead of inserting the number */
+    bool ok, fails, finished;
+    sem_t *done;
+};
+
+static bool insert_number(struct call *c, void *context)
+{
+    struct piece *piece = context;
+    piece->runs++;
+    if (piece->sql)
+        return db_execute(c, piece->sql);
+    return db_execute(c, "insert into t_counts(id, n) values (?, ?)", V(piece->number), V(piece->number)) && !piece->fails;
+}
+
+static void note_done(struct call *c, bool ok, void *context)
+{
+    (void)c;
+    struct piece *piece = context;
+    piece->ok = ok;
+    piece->finished = true;
+    sem_post(piece->done);
+}
+
+struct gate {
+    sem_t entered, open;
+};
+
+static bool wait_at_gate(struct call *c, void *context)
+{
+    (void)c;
+    struct gate *gate = context;
+    sem_post(&gate->entered);
+    sem_wait(&gate->open);
+    return true;
+}
+
+static void forget(struct call *c, bool ok, void *context)
+{
+    (void)c, (void)ok, (void)context;
+}
+
+/* Queues the pieces behind a closed gate, opens it, and waits for all. */
+static void run_together(struct fixture *f, struct piece *pieces, int count)
+{
+    struct gate gate;
+    struct call gate_call;
+    sem_t done;
+    sem_init(&gate.entered, 0, 0);
+    sem_init(&gate.open, 0, 0);
+    sem_init(&done, 0, 0);
+    call_init(&gate_call, NULL, f->db);
+    db_transact_later(&gate_call, wait_at_gate, &gate, forget);
+    sem_wait(&gate.entered);
+    for (int i = 0; i < count; i++) {
+        pieces[i].done = &done;
+        call_init(&pieces[i].call, NULL, f->db);
+        db_transact_later(&pieces[i].call, insert_number, &pieces[i], note_done);
+    }
+    if (f->sqlite)
+        wait_waiting(f, count);
+    sem_post(&gate.open);
+    for (int i = 0; i < count; i++)
+        sem_wait(&done);
+    assert_true(db_transact(&f->call, run_sql, "delete from t_counts where id = -1")); /* the gate's own answer came before */
+    call_release(&gate_call);
+}
+
+static void release_pieces(struct piece *pieces, int count)
+{
+    for (int i = 0; i < count; i++)
+        call_release(&pieces[i].call);
+}
+
+static void test_all_that_wait_share_a_commit(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    make_tables(f);
+    static struct piece pieces[LATER];
+    memset(pieces, 0, sizeof(pieces));
+    for (int i = 0; i < LATER; i++) {
+        pieces[i].number = i + 1;
+        pieces[i].fails = i % 10 == 3;
+    }
+    struct db_stats before, after;
+    db_stats(f->db, &before);
+    run_together(f, pieces, LATER);
+    db_stats(f->db, &after);
+    for (int i = 0; i < LATER; i++) {
+        assert_int_equal(pieces[i].ok, !pieces[i].fails);
+        assert_int_equal(pieces[i].runs, 1);
+        assert_int_equal(pieces[i].call.error.code, E_NONE);
+    }
+    assert_int_equal(integer(f, "select count(*) from t_counts"), LATER - LATER / 10);
+    assert_int_equal(integer(f, "select count(*) from t_counts where id % 10 = 4"), 0);
+    if (f->sqlite)
+        assert_true(after.commits - before.commits <= 12); /* gate, group (cut each 20 ms), the last one */
+    release_pieces(pieces, LATER);
+}
+
+static void test_clashing_piece_fails_alone(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    make_tables(f);
+    struct piece pieces[3] = { { .number = 1 }, { .number = 1 }, { .number = 2 } };
+    run_together(f, pieces, 3);
+    assert_int_equal(pieces[0].ok + pieces[1].ok, 1);
+    assert_true(pieces[2].ok);
+    assert_int_equal(pieces[pieces[0].ok ? 1 : 0].call.error.code, E_CONFLICT);
+    assert_int_equal(pieces[pieces[0].ok ? 0 : 1].call.error.code, E_NONE);
+    assert_int_equal(integer(f, "select count(*) from t_counts"), 2);
+    release_pieces(pieces, 3);
+}
+
+/* ---- a full disk, played by a limit on the number of pages ---- */
+
+static bool limit_pages(struct call *c, void *context)
+{
+    char sql[80];
+    int64_t pages = 0;
+    if (!db_integer(c, &pages, "select page_count from pragma_page_count"))
+        return false;
+    snprintf(sql, sizeof(sql), "pragma max_page_count = %d", (int)pages + *(int *)context);
+    return c->db->driver->run(c->connection, str_from(sql), &c->error);
+}
+
+static void test_full_disk(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    make_tables(f);
+    int more = 20;
+    must(f, db_transact(&f->call, limit_pages, &more));
+    struct piece pieces[4] = {
+        { .number = 1 },
+        { .sql = "insert into t_counts(id, n, body) values (100, 1, hex(randomblob(200000)))" },
+        { .number = 2 },
+        { .number = 3, .fails = true },
+    };
+    run_together(f, pieces, 4);
+    assert_true(pieces[0].ok && pieces[2].ok);
+    assert_false(pieces[1].ok);
+    assert_false(pieces[3].ok);
+    assert_int_equal(pieces[1].call.error.code, E_STORAGE_FULL);
+    assert_int_equal(pieces[0].call.error.code, E_NONE);
+    assert_int_equal(pieces[0].runs, 2); /* its first run went down with the transaction */
+    assert_int_equal(integer(f, "select count(*) from t_counts"), 2);
+    release_pieces(pieces, 4);
+    more = 100000;
+    must(f, db_transact(&f->call, limit_pages, &more));
+    must(f, db_transact(&f->call, run_sql, "insert into t_counts(id, n, body) values (100, 1, hex(randomblob(200000)))"));
+}
+
+static bool go_on_after_full(struct call *c, void *context)
+{
+    (void)context;
+    db_execute(c, "insert into t_counts(id, n, body) values (100, 1, hex(randomblob(200000)))");
+    db_execute(c, "insert into t_counts(id, n) values (5, 5)"); /* must not slip in outside of the transaction */
+    return true;
+}
+
+static void test_nothing_slips_past_a_failure(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    make_tables(f);
+    int more = 20;
+    must(f, db_transact(&f->call, limit_pages, &more));
+    assert_false(db_transact(&f->call, go_on_after_full, NULL));
+    expect_error(f, E_STORAGE_FULL);
+    assert_int_equal(integer(f, "select count(*) from t_counts"), 0);
+}
+
+/* ---- another process writes ---- */
+
+static void test_busy_database(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    make_tables(f);
+    struct fixture other = *f;
+    open_db(&other);
+    call_init(&other.call, NULL, other.db);
+    f->db->busy_timeout_ms = 3000;
+    struct gate gate;
+    sem_init(&gate.entered, 0, 0);
+    sem_init(&gate.open, 0, 0);
+    db_transact_later(&other.call, wait_at_gate, &gate, forget);
+    sem_wait(&gate.entered);
+    int64_t start = clock_monotonic_us();
+    assert_false(db_transact(&f->call, run_sql, "insert into t_counts(id, n) values (1, 1)"));
+    assert_true(clock_monotonic_us() - start >= 2000000);
+    assert_int_equal(f->call.error.retry_after_s, 1);
+    expect_error(f, E_UNAVAILABLE);
+    assert_int_equal(integer(f, "select count(*) from t_counts"), 0); /* reading goes on */
+    sem_post(&gate.open);
+    must(f, db_transact(&f->call, run_sql, "insert into t_counts(id, n) values (1, 1)"));
+    db_close(other.db);
+    call_release(&other.call);
+}
+
+/* ---- nesting, and errors that were there before ---- */
+
+static bool inner(struct call *c, void *context)
+{
+    return db_execute(c, "insert into t_counts(id, n) values (?, 0)", V(*(int *)context));
+}
+static bool outer(struct call *c, void *context)
+{
+    int first = 1, second = 2;
+    return db_transact(c, inner, &first) && db_in_transaction(c) && db_transact(c, inner, &second) && *(bool *)context;
+}
+
+static void test_nested_transactions_are_one(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    make_tables(f);
+    bool ok = false;
+    assert_false(db_transact(&f->call, outer, &ok));
+    assert_int_equal(integer(f, "select count(*) from t_counts"), 0);
+    ok = true;
+    must(f, db_transact(&f->call, outer, &ok));
+    assert_int_equal(integer(f, "select count(*) from t_counts"), 2);
+    error_set(&f->call.error, E_FORBIDDEN, "before");
+    int third = 3;
+    assert_true(db_transact(&f->call, inner, &third)); /* an audit row of something that failed */
+    expect_error(f, E_FORBIDDEN);
+    assert_int_equal(integer(f, "select count(*) from t_counts"), 3);
+}
+
+/* ---- background work ---- */
+
+struct background {
+    _Atomic int runs;
+    int failures;
+    int id;
+};
+
+static bool write_background(struct call *c, void *context)
+{
+    struct background *b = context;
+    int run = atomic_fetch_add(&b->runs, 1) + 1;
+    if (!db_execute(c, "insert into t_counts(id, n) values (?, ?)", V(b->id), V(run)))
+        return false;
+    return run > b->failures;
+}
+
+static bool wait_runs(struct background *b, int runs)
+{
+    for (int i = 0; i < 8000 && atomic_load(&b->runs) < runs; i++)
+        pause_ms(1);
+    return atomic_load(&b->runs) >= runs;
+}
+
+static void test_background_runs_once_per_context(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    make_tables(f);
+    struct background a = { .id = 1 }, b = { .id = 2 };
+    for (int i = 0; i < 5; i++)
+        db_write_soon(f->db, 50, write_background, &a);
+    db_write_soon(f->db, 20, write_background, &b);
+    assert_true(wait_runs(&a, 1) && wait_runs(&b, 1));
+    pause_ms(100);
+    assert_int_equal(atomic_load(&a.runs), 1);
+    assert_int_equal(integer(f, "select count(*) from t_counts"), 2);
+}
+
+static void test_background_rides_along(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    make_tables(f);
+    struct background a = { .id = 1 };
+    db_write_soon(f->db, 3600000, write_background, &a);
+    int id = 7;
+    must(f, db_transact(&f->call, inner, &id));
+    assert_int_equal(integer(f, "select count(*) from t_counts"), 2);
+}
+
+static void test_background_is_tried_again(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    make_tables(f);
+    struct background a = { .id = 1, .failures = 2 }, hopeless = { .id = 2, .failures = 1000 };
+    db_write_soon(f->db, 0, write_background, &a);
+    db_write_soon(f->db, 0, write_background, &hopeless);
+    assert_true(wait_runs(&a, 3));
+    db_release(&f->call);
+    struct db_stats stats;
+    db_close(f->db); /* does not wait for back-offs: it runs what is left until it is done or given up */
+    assert_int_equal(atomic_load(&hopeless.runs), SOON_ATTEMPTS);
+    open_db(f);
+    f->call.db = f->db;
+    assert_int_equal(integer(f, "select count(*) from t_counts where id = 1 and n = 3"), 1);
+    assert_int_equal(integer(f, "select count(*) from t_counts where id = 2"), 0);
+    db_stats(f->db, &stats);
+    assert_int_equal(stats.background_dropped, 0);
+}
+
+static void test_close_runs_what_waits(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    make_tables(f);
+    struct background a = { .id = 1 };
+    db_write_soon(f->db, 3600000, write_background, &a);
+    reopen_db(f);
+    assert_int_equal(integer(f, "select n from t_counts where id = 1"), 1);
+}
+
+/* ---- threads that come and go ---- */
+
+static void *read_once(void *context)
+{
+    struct db *db = context;
+    struct call c;
+    int64_t n = -1;
+    call_init(&c, NULL, db);
+    db_integer(&c, &n, "select count(*) from t_counts");
+    db_release(&c);
+    call_release(&c);
+    return (void *)(intptr_t)n;
+}
+
+static void test_connections_of_ended_threads_are_used_again(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    make_tables(f);
+    db_release(&f->call);
+    for (int i = 0; i < 50; i++) {
+        pthread_t thread;
+        void *n;
+        assert_int_equal(pthread_create(&thread, NULL, read_once, f->db), 0);
+        pthread_join(thread, &n);
+        assert_null(n);
+    }
+    struct db_stats stats;
+    db_stats(f->db, &stats);
+    assert_true(stats.connections_open <= 4);
+    assert_int_equal(stats.connections_busy, 0);
+}
+
+static void test_two_calls_on_one_thread(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    make_tables(f);
+    struct call second;
+    struct cursor rows;
+    int64_t n;
+    call_init(&second, NULL, f->db);
+    must(f, db_rows(&f->call, &rows, "select 1"));
+    assert_true(db_integer(&second, &n, "select 2"));
+    assert_ptr_not_equal(second.connection, f->call.connection);
+    assert_true(cursor_next(&rows));
+    cursor_close(&rows);
+    db_release(&f->call);
+    db_release(&second);
+    assert_true(db_integer(&second, &n, "select 2"));
+    db_release(&second);
+    call_release(&second);
+}
+
+/* ---- the WAL stays bounded ---- */
+
+static bool write_much(struct call *c, void *context)
+{
+    (void)context;
+    return db_execute(c, "update t_counts set body = hex(randomblob(500000)) where id = 1");
+}
+
+static void test_wal_does_not_grow_without_bound(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    make_tables(f);
+    must(f, db_transact(&f->call, run_sql, "insert into t_counts(id, n) values (1, 0)"));
+    for (int i = 0; i < 100; i++) { /* a hundred megabytes */
+        struct cursor rows;
+        must(f, db_rows(&f->call, &rows, "select n from t_counts"));
+        must(f, cursor_next(&rows));
+        must(f, db_transact(&f->call, write_much, NULL));
+        cursor_close(&rows);
+    }
+    char path[200];
+    snprintf(path, sizeof(path), "%s/deep/er/test.db-wal", f->folder);
+    FILE *wal = fopen(path, "r");
+    assert_non_null(wal);
+    fseek(wal, 0, SEEK_END);
+    assert_true(ftell(wal) < 40 << 20);
+    fclose(wal);
+}
+
+/* ---- MySQL: deadlocks and lost connections ---- */
+
+struct crossing {
+    struct db *db;
+    pthread_barrier_t *barrier;
+    int first, second;
+    int runs;
+    bool ok;
+    struct error error;
+};
+
+static bool cross(struct call *c, void *context)
+{
+    struct crossing *x = context;
+    x->runs++;
+    if (!db_execute(c, "update t_counts set n = n + 1 where id = ?", V(x->first)))
+        return false;
+    if (x->runs == 1)
+        pthread_barrier_wait(x->barrier);
+    return db_execute(c, "update t_counts set n = n + 1 where id = ?", V(x->second));
+}
+
+static void *run_crossing(void *context)
+{
+    struct crossing *x = context;
+    struct call c;
+    call_init(&c, NULL, x->db);
+    x->ok = db_transact(&c, cross, x);
+    x->error = c.error;
+    db_release(&c);
+    call_release(&c);
+    return NULL;
+}
+
+static void test_deadlocks_are_run_again(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    make_tables(f);
+    must(f, db_transact(&f->call, run_sql, "insert into t_counts(id, n) values (1, 0), (2, 0)"));
+    pthread_barrier_t barrier;
+    pthread_barrier_init(&barrier, NULL, 2);
+    struct crossing x[2] = { { f->db, &barrier, 1, 2 }, { f->db, &barrier, 2, 1 } };
+    pthread_t threads[2];
+    for (int i = 0; i < 2; i++)
+        pthread_create(&threads[i], NULL, run_crossing, &x[i]);
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    assert_true(x[0].ok && x[1].ok);
+    assert_int_equal(x[0].error.code, E_NONE);
+    assert_int_equal(x[0].runs + x[1].runs, 3);
+    assert_int_equal(integer(f, "select sum(n) from t_counts"), 4);
+    pthread_barrier_destroy(&barrier);
+}
+
+static bool kill_itself(struct call *c, void *context)
+{
+    (void)context;
+    return db_execute(c, "insert into t_counts(id, n) values (9, 9)") && db_execute(c, "kill connection_id()");
+}
+
+static void test_lost_connections_are_replaced(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    make_tables(f);
+    struct call other;
+    int64_t id = 0, n = 0;
+    call_init(&other, NULL, f->db);
+    must(f, db_integer(&f->call, &id, "select connection_id()"));
+    char sql[60];
+    snprintf(sql, sizeof(sql), "kill %d", (int)id);
+    assert_true(db_transact(&other, run_sql, sql));
+    db_release(&other);
+    call_release(&other);
+    assert_false(db_integer(&f->call, &n, "select count(*) from t_counts"));
+    assert_int_equal(f->call.error.retry_after_s, 2);
+    expect_error(f, E_UNAVAILABLE);
+    must(f, db_integer(&f->call, &n, "select count(*) from t_counts")); /* the same call may go on */
+    assert_false(db_transact(&f->call, kill_itself, NULL));
+    expect_error(f, E_UNAVAILABLE);
+    must(f, db_integer(&f->call, &n, "select count(*) from t_counts"));
+    assert_int_equal(n, 0);
+    db_release(&f->call);
+    struct db_stats stats;
+    db_stats(f->db, &stats);
+    assert_int_equal(stats.connections_busy, 0);
+}
+
+static void test_pool_is_bounded(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    struct call calls[9];
+    int64_t n;
+    f->db->busy_timeout_ms = 200;
+    db_release(&f->call);
+    for (int i = 0; i < 9; i++) {
+        call_init(&calls[i], NULL, f->db);
+        assert_int_equal(db_integer(&calls[i], &n, "select 1"), i < 8);
+    }
+    assert_int_equal(calls[8].error.code, E_UNAVAILABLE);
+    error_clear(&calls[8].error);
+    db_release(&calls[0]);
+    assert_true(db_integer(&calls[8], &n, "select 1"));
+    for (int i = 0; i < 9; i++) {
+        db_release(&calls[i]);
+        call_release(&calls[i]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ON_BOTH(test_counters_of_many_threads),
+        ON_BOTH(test_all_that_wait_share_a_commit),
+        ON_BOTH(test_clashing_piece_fails_alone),
+        ON_ONE(test_full_disk, sqlite_target),
+        ON_ONE(test_nothing_slips_past_a_failure, sqlite_target),
+        ON_ONE(test_busy_database, sqlite_target),
+        ON_BOTH(test_nested_transactions_are_one),
+        ON_BOTH(test_background_runs_once_per_context),
+        ON_ONE(test_background_rides_along, sqlite_target),
+        ON_BOTH(test_background_is_tried_again),
+        ON_BOTH(test_close_runs_what_waits),
+        ON_BOTH(test_connections_of_ended_threads_are_used_again),
+        ON_BOTH(test_two_calls_on_one_thread),
+        ON_ONE(test_wal_does_not_grow_without_bound, sqlite_target),
+        ON_ONE(test_deadlocks_are_run_again, mysql_target),
+        ON_ONE(test_lost_connections_are_replaced, mysql_target),
+        ON_ONE(test_pool_is_bounded, mysql_target),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

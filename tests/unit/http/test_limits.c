@@ -1,0 +1,372 @@
+/* test_limits.c - slow, silent and numerous clients; stopping. */
+#include "harness.h"
+
+static struct http_options tight(void)
+{
+    struct http_options options = default_options();
+    options.idle_timeout_s = options.header_timeout_s = options.send_timeout_s = options.body_window_s = 1;
+    return options;
+}
+
+static void test_slow_header(void **state)
+{
+    (void)state;
+    struct counters counters;
+    struct http_options options = tight();
+    options.idle_timeout_s = 30;
+    struct http_server *server = start(options, &counters);
+    struct http_stats stats;
+    int fd = dial(server);
+    int64_t begun = clock_monotonic_us();
+    put(fd, "GET /small HTTP/1.1\r\nHost: x\r\n");
+    bool closed = false;
+    for (int i = 0; i < 40 && !closed; i++) {
+        put(fd, "X: 1\r\n");
+        closed = closes_within(fd, 100);
+    }
+    int64_t took_ms = (clock_monotonic_us() - begun) / 1000;
+    assert_true(closed);
+    assert_true(took_ms >= 1000 && took_ms < 2200);
+    http_stats(server, &stats);
+    assert_int_equal(stats.timeouts_header, 1);
+    close(fd);
+    stop(server, &counters);
+}
+
+static void test_idle(void **state)
+{
+    (void)state;
+    struct counters counters;
+    struct http_server *server = start(tight(), &counters);
+    struct http_stats stats;
+    int silent = dial(server), dripping = dial(server), served = dial(server);
+    int64_t begun = clock_monotonic_us();
+    usleep(500000);
+    put(served, "GET /small HTTP/1.1\r\nHost: x\r\n\r\n");
+    expect_answer(served, 200, "hello");
+    put(dripping, "GET /sm"); /* no whole request line: counts as idle */
+    assert_true(closes_within(silent, 2000));
+    assert_true(closes_within(dripping, 500));
+    assert_false(closes_within(served, 100)); /* its time began with the answer */
+    assert_true(closes_within(served, 1500));
+    assert_true(clock_monotonic_us() - begun > 1400000);
+    http_stats(server, &stats);
+    assert_int_equal(stats.timeouts_idle, 3);
+    close(silent), close(dripping), close(served);
+    stop(server, &counters);
+}
+
+static void test_slow_body(void **state)
+{
+    (void)state;
+    struct counters counters;
+    struct http_options options = tight();
+    options.body_min_bytes_per_s = 1000;
+    struct http_server *server = start(options, &counters);
+    struct http_stats stats;
+    int slow = dial(server), steady = dial(server);
+    put(slow, "POST /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n");
+    put(steady, "POST /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 24000\r\n\r\n");
+    char bytes[400];
+    memset(bytes, 'x', sizeof(bytes));
+    bool cut = false;
+    for (int i = 0; i < 60; i++) {
+        if (!cut) {
+            put_bytes(slow, bytes, 20);
+            cut = closes_within(slow, 1);
+        }
+        assert_true(put_bytes(steady, bytes, 400));
+        usleep(50000);
+    }
+    assert_true(cut);
+    expect_answer(steady, 200, NULL);
+    http_stats(server, &stats);
+    assert_int_equal(stats.timeouts_body, 1);
+    assert_int_equal(counters.abandoned, 1);
+    close(slow), close(steady);
+    stop(server, &counters);
+}
+
+/* A slow sink is not the client's fault. */
+static void test_slow_sink_is_not_a_slow_body(void **state)
+{
+    (void)state;
+    struct counters counters;
+    struct http_options options = tight();
+    options.body_min_bytes_per_s = 100 << 20;
+    struct http_server *server = start(options, &counters);
+    int fd = dial(server);
+    char *bytes = calloc(1, 1 << 20);
+    put(fd, "POST /sink?pause=600000 HTTP/1.1\r\nHost: x\r\nContent-Length: 1048576\r\n\r\n");
+    assert_true(put_bytes(fd, bytes, 1 << 20));
+    expect_answer(fd, 200, NULL);
+    free(bytes);
+    close(fd);
+    stop(server, &counters);
+}
+
+static void test_answer_not_taken(void **state)
+{
+    (void)state;
+    struct counters counters;
+    struct http_server *server = start(tight(), &counters);
+    struct http_stats stats = { 0 };
+    int stuck = dial(server), slow = dial(server);
+    put(stuck, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+    put(slow, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+    char *bytes = malloc(BIG_BYTES);
+    for (int i = 0; i < 60; i++) { /* takes some now and then, which is enough */
+        assert_true(get_bytes(slow, bytes, 131072));
+        usleep(60000);
+    }
+    assert_true(get_bytes(slow, bytes, BIG_BYTES - 60 * 131072));
+    for (int i = 0; i < 200 && stats.timeouts_send == 0; i++) {
+        usleep(10000);
+        http_stats(server, &stats);
+    }
+    assert_int_equal(stats.timeouts_send, 1);
+    assert_true(reaches(&counters.finished, 2));
+    free(bytes);
+    close(stuck), close(slow);
+    stop(server, &counters);
+}
+
+static void test_many_idle(void **state)
+{
+    (void)state;
+    enum { N = 2000 };
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_max < 2 * N + 600)
+        skip();
+    struct counters counters;
+    struct http_options options = default_options();
+    options.max_connections = N + 100;
+    struct http_server *server = start(options, &counters);
+    int *fds = malloc(N * sizeof(*fds));
+    for (int i = 0; i < N; i++)
+        fds[i] = dial(server);
+    for (int i = 0; i < 20; i++) {
+        int64_t begun = clock_monotonic_us();
+        int fd = dial(server);
+        put(fd, "GET /small HTTP/1.1\r\nHost: x\r\n\r\n");
+        expect_answer(fd, 200, "hello");
+        close(fd);
+        assert_true(clock_monotonic_us() - begun < 500000);
+    }
+    struct http_stats stats;
+    http_stats(server, &stats);
+    assert_true(stats.connections >= N);
+    assert_int_equal(stats.refused_total, 0);
+    for (int i = 0; i < N; i++)
+        close(fds[i]);
+    free(fds);
+    stop(server, &counters);
+}
+
+/* Past the limit the longest idle connection makes room; busy ones stay. */
+static void test_longest_idle_makes_room(void **state)
+{
+    (void)state;
+    enum { N = 60 };
+    struct counters counters;
+    struct http_options options = default_options();
+    options.max_connections = 32;
+    struct http_server *server = start(options, &counters);
+    int busy = dial(server), fds[N];
+    put(busy, "GET /work?us=3000000 HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_true(reaches(&counters.begun, 1));
+    for (int i = 0; i < N; i++) {
+        fds[i] = dial(server);
+        put(fds[i], "GET /small HTTP/1.1\r\nHost: x\r\n\r\n");
+        expect_answer(fds[i], 200, "hello");
+        usleep(10000);
+    }
+    assert_true(closes_within(fds[0], 100));
+    assert_false(closes_within(fds[N - 1], 100));
+    expect_answer(busy, 200, "worked");
+    for (int i = 0; i < N; i++)
+        close(fds[i]);
+    close(busy);
+    stop(server, &counters);
+}
+
+static void test_full_queue(void **state)
+{
+    (void)state;
+    enum { N = 80 };
+    struct counters counters;
+    struct http_options options = default_options();
+    options.worker_threads = 1; /* 64 wait, 1 runs */
+    struct http_server *server = start(options, &counters);
+    int fds[N], worked = 0, full = 0;
+    for (int i = 0; i < N; i++) {
+        fds[i] = dial(server);
+        put(fds[i], "GET /work?us=5000 HTTP/1.1\r\nHost: x\r\n\r\n");
+    }
+    for (int i = 0; i < N; i++) {
+        struct answer answer = get_answer(fds[i], false);
+        worked += answer.status == 200;
+        full += answer.status == 503;
+        free(answer.body);
+        close(fds[i]);
+    }
+    assert_int_equal(worked + full, N);
+    assert_true(worked >= 64 && full > 0);
+    stop(server, &counters);
+}
+
+struct stopping {
+    struct http_server *server;
+    int grace_ms;
+    bool clean;
+};
+
+static void *stop_it(void *self)
+{
+    struct stopping *s = self;
+    s->clean = http_stop(s->server, s->grace_ms);
+    return NULL;
+}
+
+/* What is under way is answered; what comes meanwhile gets 503. */
+static void test_stop_lets_finish(void **state)
+{
+    (void)state;
+    struct counters counters;
+    struct http_server *server = start(default_options(), &counters);
+    int working = dial(server), idle = dial(server), uploading = dial(server);
+    put(working, "GET /work?us=400000 HTTP/1.1\r\nHost: x\r\n\r\n");
+    put(uploading, "POST /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhello");
+    assert_true(reaches(&counters.begun, 2));
+    struct stopping s = { server, 5000, false };
+    pthread_t thread;
+    pthread_create(&thread, NULL, stop_it, &s);
+    usleep(100000);
+    put(idle, "GET /small HTTP/1.1\r\nHost: x\r\n\r\n");
+    struct answer answer = get_answer(idle, false);
+    assert_int_equal(answer.status, 503);
+    assert_memory_equal(answer_header(&answer, "Connection"), "close", 5);
+    free(answer.body);
+    put(uploading, "hello");
+    expect_answer(uploading, 200, NULL);
+    expect_answer(working, 200, "worked");
+    pthread_join(thread, NULL);
+    assert_true(s.clean);
+    check_balance(&counters);
+    close(working), close(idle), close(uploading);
+}
+
+/* Grace runs out over a stalled upload, a stalled download and queued work. */
+static void test_stop_cuts(void **state)
+{
+    (void)state;
+    struct counters counters;
+    struct http_options options = default_options();
+    options.worker_threads = 1;
+    struct http_server *server = start(options, &counters);
+    int uploading = dial(server), taking = dial(server), first = dial(server), second = dial(server);
+    put(uploading, "POST /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhello");
+    put(taking, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+    put(first, "GET /work?us=600000 HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_true(reaches(&counters.worked, 1));
+    put(second, "GET /work HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_true(reaches(&counters.begun, 4));
+    int64_t begun = clock_monotonic_us();
+    assert_false(http_stop(server, 100));
+    int64_t took_ms = (clock_monotonic_us() - begun) / 1000;
+    assert_true(took_ms >= 100 && took_ms < 3000);
+    assert_int_equal(counters.worked, 1); /* the queued one never began */
+    assert_int_equal(counters.abandoned, 1);
+    check_balance(&counters);
+    close(uploading), close(taking), close(first), close(second);
+}
+
+static void *keep_asking(void *self)
+{
+    struct stopping *s = self;
+    for (int i = 0; i < 2000; i++) {
+        struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)s->grace_ms) };
+        inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0 &&
+            put(fd, i & 1 ? "GET /work HTTP/1.1\r\nHost: x\r\n\r\n" : "POST /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"))
+            for (char dropped[256]; recv(fd, dropped, sizeof(dropped), 0) == sizeof(dropped);)
+                continue;
+        close(fd);
+    }
+    return NULL;
+}
+
+static void test_stop_under_load(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 5; round++) {
+        struct counters counters;
+        struct http_server *server = start(default_options(), &counters);
+        struct stopping s = { NULL, http_port(server), false };
+        pthread_t threads[4];
+        for (int i = 0; i < 4; i++)
+            pthread_create(&threads[i], NULL, keep_asking, &s);
+        usleep(50000);
+        assert_true(http_stop(server, 5000));
+        check_balance(&counters);
+        for (int i = 0; i < 4; i++)
+            pthread_join(threads[i], NULL);
+    }
+}
+
+static void test_start_failures(void **state)
+{
+    (void)state;
+    struct counters counters;
+    struct http_server *server = start(default_options(), &counters), *none = NULL;
+    struct http_options options = default_options();
+    struct http_app app = { .context = &counters, .app_data_bytes = 8, .begin = app_begin, .ready = app_ready, .finish = app_finish };
+    struct error error = { 0 };
+    options.port = http_port(server);
+    assert_false(http_start(&options, &app, &none, &error));
+    assert_non_null(strstr(error.message, "in use"));
+    error = (struct error){ 0 };
+    options.host = "256.1.1.1.invalid";
+    assert_false(http_start(&options, &app, &none, &error));
+    assert_int_equal(error.code, E_INTERNAL);
+    assert_null(none);
+    stop(server, &counters);
+}
+
+static void test_ipv6(void **state)
+{
+    (void)state;
+    struct counters counters;
+    int probe = socket(AF_INET6, SOCK_STREAM, 0);
+    struct sockaddr_in6 any = { .sin6_family = AF_INET6 };
+    bool there = probe >= 0 && bind(probe, (struct sockaddr *)&any, sizeof(any)) == 0;
+    close(probe);
+    if (!there)
+        skip();
+    struct http_options options = default_options();
+    options.host = "::";
+    options.io_threads = 1;
+    struct http_server *server = start(options, &counters);
+    int fd = dial(server); /* over IPv4 */
+    put(fd, "GET /show HTTP/1.1\r\nHost: x\r\n\r\n");
+    expect_answer(fd, 200, "GET GET|||127.0.0.1");
+    close(fd);
+    stop(server, &counters);
+}
+
+int main(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_slow_header), cmocka_unit_test(test_idle), cmocka_unit_test(test_slow_body),
+        cmocka_unit_test(test_slow_sink_is_not_a_slow_body), cmocka_unit_test(test_answer_not_taken),
+        cmocka_unit_test(test_many_idle), cmocka_unit_test(test_longest_idle_makes_room), cmocka_unit_test(test_full_queue),
+        cmocka_unit_test(test_stop_lets_finish), cmocka_unit_test(test_stop_cuts), cmocka_unit_test(test_stop_under_load),
+        cmocka_unit_test(test_start_failures), cmocka_unit_test(test_ipv6),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
