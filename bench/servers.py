@@ -111,7 +111,7 @@ def body_location(path, size):
     """nginx takes parameters of 4 kB at most, so that a long body is put together from variables."""
     piece = 2000
     sets = f'set $piece "{"x" * piece}";' if size >= piece else ""
-    body = "$piece" * (size // piece) + "x" * (size % piece)
+    body = "${piece}" * (size // piece) + "x" * (size % piece)
     return f'        location {path} {{ {sets} return 200 "{body}"; }}\n'
 
 

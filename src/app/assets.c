@@ -1,10 +1,11 @@
 /* assets.c - the table of embedded files.
  *
- * What each page needs of the browser, found by trying with everything else forbidden:
- *   /docs   Swagger UI: scripts, styles, data and fonts of its own origin; pictures also as data: (icons in its style sheet and
- *           in its markup). It sets styles through the DOM, which a policy does not concern; no inline style or script.
- *   /redoc  Redoc: besides that, styles that it writes into the page (styled-components), and its search in a worker that it makes
- *           from a blob.
+ * What each page needs of the browser, found by forbidding everything else and trying:
+ *   /docs   Swagger UI: scripts, styles and data of its own origin; pictures also as data: (icons in its style sheet). It sets styles
+ *           through the DOM, which a policy does not concern.
+ *   /redoc  Redoc: besides that, two inline styles known by their hashes (an empty one, which it fills through the DOM, and
+ *           the one of its scroll bar; a new version may need another), and its search in a worker made from a blob. The logo that it
+ *           would fetch from its makers stays forbidden.
  */
 #include "app/assets.h"
 
@@ -17,7 +18,9 @@
              "frame-ancestors 'none'; img-src 'self' data:; "
 
 static const char docs_policy[] = PAGE "style-src 'self'";
-static const char redoc_policy[] = PAGE "style-src 'self' 'unsafe-inline'; worker-src blob:";
+static const char redoc_policy[] = PAGE "worker-src blob:; style-src 'self' "
+                                        "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' "
+                                        "'sha256-QMIg+bpjm3JdElJ388KYke01izlUW0UoNOeKjpMxdgc='";
 
 #define HTML "text/html; charset=utf-8"
 #define STYLE "text/css; charset=utf-8"

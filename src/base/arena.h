@@ -36,8 +36,8 @@ void *arena_alloc(struct arena *arena, ptrdiff_t size_bytes);
 #define arena_array(arena, T, n) ((T *)arena_alloc_array((arena), (ptrdiff_t)(n), (ptrdiff_t)sizeof(T)))
 void *arena_alloc_array(struct arena *arena, ptrdiff_t count, ptrdiff_t size_bytes); /* checks the product */
 
-struct str arena_copy(struct arena *arena, struct str s);      /* also NUL-terminated, beyond len */
-const char *arena_cstring(struct arena *arena, struct str s);  /* for C interfaces; null gives NULL */
+struct str arena_copy(struct arena *arena, struct str s);     /* also NUL-terminated, beyond len */
+const char *arena_cstring(struct arena *arena, struct str s); /* for C interfaces; null gives NULL */
 struct str arena_format(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 struct str arena_vformat(struct arena *arena, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 

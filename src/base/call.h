@@ -19,11 +19,11 @@
 
 #include <inttypes.h>
 
-struct app;            /* app/app.h: what the process shares */
-struct db;             /* db/db.h */
-struct db_connection;  /* db/db.h: borrowed on first use, given back by db_release */
-struct request;        /* http/http.h; NULL outside HTTP */
-struct principal;      /* app/principal.h: who asks; NULL when nobody signed in */
+struct app;           /* app/app.h: what the process shares */
+struct db;            /* db/db.h */
+struct db_connection; /* db/db.h: borrowed on first use, given back by db_release */
+struct request;       /* http/http.h; NULL outside HTTP */
+struct principal;     /* app/principal.h: who asks; NULL when nobody signed in */
 
 struct call {
     struct arena arena;
@@ -33,14 +33,14 @@ struct call {
     struct db_connection *connection;
     struct request *request;
     const struct principal *principal;
-    const void *in;    /* decoded input, as the endpoint's `in` says */
-    void *out;         /* answer to encode, as the endpoint's `out` says */
-    uint64_t given;    /* bit i: field i of `in` was in the input, even if null */
-    char id[37];       /* request id (UUID), also in logs and answers */
+    const void *in; /* decoded input, as the endpoint's `in` says */
+    void *out;      /* answer to encode, as the endpoint's `out` says */
+    uint64_t given; /* bit i: field i of `in` was in the input, even if null */
+    char id[37];    /* request id (UUID), also in logs and answers */
 };
 
 void call_init(struct call *call, struct app *app, struct db *db);
-void call_reset(struct call *call);   /* ready for the next unit; keeps app and db */
+void call_reset(struct call *call); /* ready for the next unit; keeps app and db */
 void call_release(struct call *call);
 
 #define fail(c, code, ...) error_set(&(c)->error, (code), __VA_ARGS__)

@@ -136,7 +136,7 @@ bool crypto_unhex(struct str hex, void *out, ptrdiff_t len)
     }
     unsigned char *bytes = out;
     for (ptrdiff_t i = 0; i < len; i++)
-        bytes[i] = (unsigned char)(hex_value(hex.at[2 * i]) << 4 | hex_value(hex.at[2 * i + 1]));
+        bytes[i] = (unsigned char)(hex_value(hex.at[2 * i]) * 16 + hex_value(hex.at[2 * i + 1]));
     return true;
 }
 

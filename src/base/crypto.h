@@ -15,11 +15,11 @@ struct key {
     unsigned char bytes[KEY_BYTES];
 };
 
-void crypto_random(void *out, ptrdiff_t len);          /* aborts when the system has none */
-void crypto_uuid(char out[UUID_TEXT + 1]);             /* version 4, lower case, NUL-terminated */
+void crypto_random(void *out, ptrdiff_t len); /* aborts when the system has none */
+void crypto_uuid(char out[UUID_TEXT + 1]);    /* version 4, lower case, NUL-terminated */
 struct str crypto_uuid_text(struct arena *arena);
 struct str crypto_token(struct arena *arena, ptrdiff_t random_bytes); /* URL-safe base64 without padding */
-bool crypto_equal(struct str a, struct str b);         /* time depends on the lengths only */
+bool crypto_equal(struct str a, struct str b);                        /* time depends on the lengths only */
 
 void crypto_sha256(struct str data, unsigned char out[SHA256_BYTES]);
 struct str crypto_sha256_hex(struct str data, struct arena *arena);
@@ -30,7 +30,7 @@ void crypto_derive(struct str secret, const char *label, struct key *out); /* HK
 struct str crypto_hex(const void *bytes, ptrdiff_t len, struct arena *arena); /* lower case */
 bool crypto_unhex(struct str hex, void *out, ptrdiff_t len);                  /* exactly 2*len digits */
 struct str crypto_base64(struct str bytes, struct arena *arena);
-bool crypto_unbase64(struct str text, struct arena *arena, struct str *out);  /* RFC 4648 4, padding required */
+bool crypto_unbase64(struct str text, struct arena *arena, struct str *out); /* RFC 4648 4, padding required */
 
 /* AES-256-GCM. Sealed text: base64 of version(1) nonce(12) ciphertext tag(16). `context` is bound in: a value
  * sealed for "patients.phone" does not open as "patients.email". False: wrong key, context or damage. */

@@ -22,13 +22,18 @@ static bool is_rest_empty(struct str rest)
 static char unescape(char c)
 {
     switch (c) {
-    case 'n': return '\n';
-    case 'r': return '\r';
-    case 't': return '\t';
+    case 'n':
+        return '\n';
+    case 'r':
+        return '\r';
+    case 't':
+        return '\t';
     case '"':
     case '\\':
-    case '$': return c;
-    default: return '\0';
+    case '$':
+        return c;
+    default:
+        return '\0';
     }
 }
 

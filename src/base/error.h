@@ -15,46 +15,46 @@
 
 enum error_code {
     E_NONE,
-    E_BAD_REQUEST,          /* 400 */
-    E_UNAUTHENTICATED,      /* 401 */
-    E_FORBIDDEN,            /* 403 */
-    E_NOT_FOUND,            /* 404 */
-    E_METHOD_NOT_ALLOWED,   /* 405 */
-    E_NOT_ACCEPTABLE,       /* 406 */
-    E_REQUEST_TIMEOUT,      /* 408 */
-    E_CONFLICT,             /* 409 */
-    E_GONE,                 /* 410 */
-    E_LENGTH_REQUIRED,      /* 411 */
-    E_PRECONDITION_FAILED,  /* 412 */
-    E_TOO_LARGE,            /* 413 */
-    E_URI_TOO_LONG,         /* 414 */
-    E_UNSUPPORTED_TYPE,     /* 415 */
-    E_RANGE,                /* 416 */
-    E_INVALID,              /* 422, with problems */
-    E_LOCKED,               /* 423 */
-    E_TOO_MANY,             /* 429, with retry_after_s */
-    E_HEADERS_TOO_LARGE,    /* 431 */
-    E_INTERNAL,             /* 500: a bug or a state that should not be */
-    E_UNAVAILABLE,          /* 503, with retry_after_s: database gone, shutting down */
-    E_STORAGE_FULL,         /* 507 */
+    E_BAD_REQUEST,         /* 400 */
+    E_UNAUTHENTICATED,     /* 401 */
+    E_FORBIDDEN,           /* 403 */
+    E_NOT_FOUND,           /* 404 */
+    E_METHOD_NOT_ALLOWED,  /* 405 */
+    E_NOT_ACCEPTABLE,      /* 406 */
+    E_REQUEST_TIMEOUT,     /* 408 */
+    E_CONFLICT,            /* 409 */
+    E_GONE,                /* 410 */
+    E_LENGTH_REQUIRED,     /* 411 */
+    E_PRECONDITION_FAILED, /* 412 */
+    E_TOO_LARGE,           /* 413 */
+    E_URI_TOO_LONG,        /* 414 */
+    E_UNSUPPORTED_TYPE,    /* 415 */
+    E_RANGE,               /* 416 */
+    E_INVALID,             /* 422, with problems */
+    E_LOCKED,              /* 423 */
+    E_TOO_MANY,            /* 429, with retry_after_s */
+    E_HEADERS_TOO_LARGE,   /* 431 */
+    E_INTERNAL,            /* 500: a bug or a state that should not be */
+    E_UNAVAILABLE,         /* 503, with retry_after_s: database gone, shutting down */
+    E_STORAGE_FULL,        /* 507 */
     E_CODES
 };
 
 /* One row per code; error.c holds the table. */
 struct error_row {
-    int status;               /* HTTP status */
-    const char *title;        /* RFC 9457 "title" */
-    const char *title_zh;     /* the same for Chinese readers */
-    bool message_is_public;   /* may `message` reach the client as "detail"? */
+    int status;             /* HTTP status */
+    const char *title;      /* RFC 9457 "title" */
+    const char *title_zh;   /* the same for Chinese readers */
+    bool message_is_public; /* may `message` reach the client as "detail"? */
 };
 const struct error_row *error_row(enum error_code code);
 
 /* One wrong member of the input: RFC 9457 extension `errors: [{loc, msg, type}]`. */
 struct problem {
-    const char *place;   /* "body", "query", "path", "header" */
-    struct str member;   /* "items.2.name"; null when the whole place is wrong */
-    struct str message;  /* never quotes the value */
-    const char *type;    /* "missing", "too_long", "not_a_choice", ... */
+    const char *place;  /* "body", "query", "path", "header" */
+    struct str member;  /* "items.2.name"; null when the whole place is wrong */
+    struct str message; /* never quotes the value */
+    const char *type;   /* "missing", "too_long", "not_a_choice", ... */
     struct problem *next;
 };
 
@@ -65,8 +65,8 @@ struct error {
     char message[ERROR_MESSAGE_MAX]; /* NUL-terminated, cut if longer */
     const char *file;                /* where it was set */
     int line;
-    int retry_after_s;               /* 0: no Retry-After */
-    struct problem *problems;        /* in the order found; in the call's arena */
+    int retry_after_s;        /* 0: no Retry-After */
+    struct problem *problems; /* in the order found; in the call's arena */
     int problem_count;
 };
 

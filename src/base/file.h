@@ -10,9 +10,9 @@
 
 #include <sys/types.h>
 
-bool file_make_directories(const char *path, struct error *error);       /* mkdir -p, mode 0750 */
+bool file_make_directories(const char *path, struct error *error); /* mkdir -p, mode 0750 */
 bool file_sync_directory(const char *path, struct error *error);
-bool file_write_all(int fd, struct str bytes, struct error *error);      /* handles short writes, EINTR */
+bool file_write_all(int fd, struct str bytes, struct error *error); /* handles short writes, EINTR */
 bool file_read_whole(const char *path, ptrdiff_t max_bytes, struct arena *arena, struct str *out, struct error *error);
 /* Writes `bytes` under `path` so that after a crash either the old or the new content is there. */
 bool file_replace(const char *path, struct str bytes, mode_t mode, struct error *error);

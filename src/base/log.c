@@ -16,7 +16,7 @@
 enum {
     FLUSH_BYTES = 64 * 1024,
     FLUSH_AFTER_US = 100 * 1000,
-    PART_MAX = 256,     /* names, ids, addresses */
+    PART_MAX = 256, /* names, ids, addresses */
     MESSAGE_MAX = 2048,
     LINE_MAX_BYTES = 6 * (MESSAGE_MAX + 6 * PART_MAX) + 1024 /* a byte becomes six at most: \u001f */
 };
@@ -28,7 +28,7 @@ struct log {
     pthread_cond_t wake; /* pending became non-empty, or stopping */
     pthread_t flusher;
     bool stopping;
-    bool readable;       /* text for a terminal, not JSON */
+    bool readable; /* text for a terminal, not JSON */
     atomic_int level;
     struct text pending;
     struct log_file file;

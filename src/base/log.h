@@ -19,10 +19,10 @@ struct log;
 
 struct log_options {
     enum log_level level;
-    const char *path;         /* NULL or "": standard error */
-    int64_t rotate_bytes;     /* a new file past this size; 0: never */
-    int64_t rotate_age_s;     /* or past this age; 0: never */
-    int keep;                 /* old files kept: path.1 ... path.keep */
+    const char *path;     /* NULL or "": standard error */
+    int64_t rotate_bytes; /* a new file past this size; 0: never */
+    int64_t rotate_age_s; /* or past this age; 0: never */
+    int keep;             /* old files kept: path.1 ... path.keep */
 };
 
 bool log_open(const struct log_options *options, struct log **out, struct error *error);
@@ -36,11 +36,11 @@ void log_write(struct log *log, enum log_level level, const char *request_id, co
 struct log_access {
     const char *request_id;
     const char *method;
-    const char *route;       /* the endpoint's path pattern, never the path itself: ids stay out */
-    struct str client;       /* address */
-    int64_t user_id;         /* 0: nobody */
+    const char *route; /* the endpoint's path pattern, never the path itself: ids stay out */
+    struct str client; /* address */
+    int64_t user_id;   /* 0: nobody */
     int status;
-    int64_t us;              /* from the first byte of the request to the answer being ready */
+    int64_t us; /* from the first byte of the request to the answer being ready */
     int64_t bytes_in, bytes_out;
 };
 void log_access(struct log *log, const struct log_access *line);

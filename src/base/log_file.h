@@ -26,6 +26,6 @@ struct log_file {
 bool log_file_open(const struct log_options *options, struct log_file *out, struct error *error);
 void log_file_close(struct log_file *file);
 void log_file_write(struct log_file *file, struct str lines); /* whole lines */
-void log_file_reopen(struct log_file *file); /* under the same path; keeps the old one if that fails */
+void log_file_reopen(struct log_file *file);                  /* under the same path; keeps the old one if that fails */
 
 #endif

@@ -49,8 +49,8 @@ bool password_hash(struct str password, int cost, struct arena *arena, struct st
 bool password_matches(struct str password, struct str hash)
 {
     /* $2a$ and $2y$ are the same function under the names older programs wrote. */
-    if (!fits_bcrypt(password) || hash.len != BCRYPT_TEXT || !(str_starts(hash, S("$2b$")) ||
-        str_starts(hash, S("$2a$")) || str_starts(hash, S("$2y$"))))
+    if (!fits_bcrypt(password) || hash.len != BCRYPT_TEXT ||
+        !(str_starts(hash, S("$2b$")) || str_starts(hash, S("$2a$")) || str_starts(hash, S("$2y$"))))
         return false;
     char setting[BCRYPT_TEXT + 1], again[BCRYPT_TEXT + 1];
     memcpy(setting, hash.at, BCRYPT_TEXT);

@@ -14,8 +14,8 @@
 #undef alloca /* glibc makes these macros (the second with clang), and those cannot be poisoned */
 #undef sprintf
 
-#pragma GCC poison strcpy strcat sprintf vsprintf gets strtok atoi atol atoll atof gmtime localtime \
-    asctime ctime alloca system popen tmpnam tempnam mktemp strncpy strncat srand
+#pragma GCC poison strcpy strcat sprintf vsprintf gets strtok atoi atol atoll atof gmtime localtime asctime ctime \
+    alloca system popen tmpnam tempnam mktemp strncpy strncat srand
 
 /* OpenSSL's headers have parameters called `rand`, so that name cannot be poisoned. */
 int rand(void) __attribute__((deprecated("crypto_random")));

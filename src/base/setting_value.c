@@ -10,14 +10,15 @@ struct unit {
 
 /* Largest first: a value is shown in the first unit that it is a multiple of. Powers of two before powers of ten. */
 static const struct unit size_units[] = {
-    { "TiB", INT64_C(1) << 40 }, { "GiB", 1 << 30 },    { "MiB", 1 << 20 }, { "KiB", 1 << 10 },
-    { "TB", 1000000000000 },     { "GB", 1000000000 },  { "MB", 1000000 },  { "kB", 1000 },
-    { "B", 1 },
+    { "TiB", INT64_C(1) << 40 }, { "GiB", 1 << 30 }, { "MiB", 1 << 20 }, { "KiB", 1 << 10 }, { "TB", 1000000000000 },
+    { "GB", 1000000000 },        { "MB", 1000000 },  { "kB", 1000 },     { "B", 1 },
 };
 static const struct unit duration_units[] = { { "d", 86400 }, { "h", 3600 }, { "m", 60 }, { "s", 1 } };
 
-enum { SIZE_UNITS = sizeof(size_units) / sizeof(size_units[0]),
-       DURATION_UNITS = sizeof(duration_units) / sizeof(duration_units[0]) };
+enum {
+    SIZE_UNITS = sizeof(size_units) / sizeof(size_units[0]),
+    DURATION_UNITS = sizeof(duration_units) / sizeof(duration_units[0])
+};
 
 static const struct unit *units_of(enum setting_type type, int *count)
 {
@@ -112,12 +113,20 @@ const char *setting_read(const struct setting *row, struct str value, bool given
     void *member = (char *)config + row->offset;
     bool good = false;
     switch (row->type) {
-    case SETTING_TEXT: good = read_text(row, value, given, arena, member); break;
-    case SETTING_BOOLEAN: good = read_boolean(value, member); break;
-    case SETTING_CHOICE: good = read_choice(row, value, member); break;
+    case SETTING_TEXT:
+        good = read_text(row, value, given, arena, member);
+        break;
+    case SETTING_BOOLEAN:
+        good = read_boolean(value, member);
+        break;
+    case SETTING_CHOICE:
+        good = read_choice(row, value, member);
+        break;
     case SETTING_INTEGER:
     case SETTING_SIZE:
-    case SETTING_DURATION: good = read_number(row, value, given, member); break;
+    case SETTING_DURATION:
+        good = read_number(row, value, given, member);
+        break;
     }
     if (good)
         return NULL;
@@ -156,15 +165,23 @@ void setting_put_type(const struct setting *row, struct text *out)
         else if (is_limited(row))
             text_format(out, " of %" PRId64 " to %" PRId64 " characters", row->min, row->max);
         return;
-    case SETTING_BOOLEAN: text_put(out, S("true or false")); return;
+    case SETTING_BOOLEAN:
+        text_put(out, S("true or false"));
+        return;
     case SETTING_CHOICE:
         text_put(out, S("one of "));
         for (int i = 0; row->choices[i]; i++)
             text_format(out, "%s%s", i ? ", " : "", row->choices[i]);
         return;
-    case SETTING_INTEGER: text_put(out, S("a whole number")); break;
-    case SETTING_SIZE: text_put(out, S("a size (512, 64KiB, 100MB, 2GiB)")); break;
-    case SETTING_DURATION: text_put(out, S("a duration (90s, 15m, 12h, 30d)")); break;
+    case SETTING_INTEGER:
+        text_put(out, S("a whole number"));
+        break;
+    case SETTING_SIZE:
+        text_put(out, S("a size (512, 64KiB, 100MB, 2GiB)"));
+        break;
+    case SETTING_DURATION:
+        text_put(out, S("a duration (90s, 15m, 12h, 30d)"));
+        break;
     }
     put_limits(row, out);
 }
@@ -173,14 +190,19 @@ static struct str show(const struct setting *row, const void *member, struct are
 {
     int64_t n = 0;
     switch (row->type) {
-    case SETTING_TEXT: return *(const struct str *)member;
-    case SETTING_BOOLEAN: return *(const bool *)member ? S("true") : S("false");
-    case SETTING_CHOICE: return str_from(row->choices[*(const unsigned *)member]);
+    case SETTING_TEXT:
+        return *(const struct str *)member;
+    case SETTING_BOOLEAN:
+        return *(const bool *)member ? S("true") : S("false");
+    case SETTING_CHOICE:
+        return str_from(row->choices[*(const unsigned *)member]);
     case SETTING_INTEGER:
         memcpy(&n, member, sizeof(n));
         return arena_format(arena, "%" PRId64, n);
     case SETTING_SIZE:
-    case SETTING_DURATION: memcpy(&n, member, sizeof(n)); break;
+    case SETTING_DURATION:
+        memcpy(&n, member, sizeof(n));
+        break;
     }
     return show_with_unit(n, row->type, arena);
 }

@@ -39,7 +39,7 @@ static int distance(struct str a, struct str b)
 {
     if (a.len > NAME_MAX_BYTES || b.len > NAME_MAX_BYTES)
         return FAR;
-    int row[NAME_MAX_BYTES + 1];
+    int row[NAME_MAX_BYTES + 1] = { 0 };
     for (int j = 0; j <= (int)b.len; j++)
         row[j] = j;
     for (int i = 1; i <= (int)a.len; i++) {

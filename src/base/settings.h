@@ -17,12 +17,12 @@
 #include "base/text.h"
 
 enum setting_type {
-    SETTING_TEXT,      /* struct str */
-    SETTING_INTEGER,   /* int64_t */
-    SETTING_BOOLEAN,   /* bool: true/false, 1/0, yes/no, on/off */
-    SETTING_CHOICE,    /* unsigned: index into choices */
-    SETTING_SIZE,      /* int64_t bytes: 512, 64KiB, 2GiB, 100MB */
-    SETTING_DURATION   /* int64_t seconds: 90, 15m, 12h, 30d */
+    SETTING_TEXT,    /* struct str */
+    SETTING_INTEGER, /* int64_t */
+    SETTING_BOOLEAN, /* bool: true/false, 1/0, yes/no, on/off */
+    SETTING_CHOICE,  /* unsigned: index into choices */
+    SETTING_SIZE,    /* int64_t bytes: 512, 64KiB, 2GiB, 100MB */
+    SETTING_DURATION /* int64_t seconds: 90, 15m, 12h, 30d */
 };
 
 enum setting_flag {
@@ -43,8 +43,10 @@ struct setting {
     const char *doc;
 };
 
-#define SETTING(T, member, TYPE, NAME, FALLBACK, ...)                                                                  \
-    { .name = NAME, .type = SETTING_##TYPE, .offset = offsetof(T, member), .fallback = FALLBACK, __VA_ARGS__ }
+#define SETTING(T, member, TYPE, NAME, FALLBACK, ...) \
+    { \
+        .name = NAME, .type = SETTING_##TYPE, .offset = offsetof(T, member), .fallback = FALLBACK, __VA_ARGS__ \
+    }
 
 /* What loading found: problems stop the start, warnings (a name in `.env` that no row has, with the nearest
  * row's name) do not. */

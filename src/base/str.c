@@ -23,9 +23,9 @@ bool str_is_empty(struct str s)
 
 bool str_equal(struct str a, struct str b)
 {
-    if (a.len != b.len || !a.at != !b.at)
-        return false;
-    return a.len == 0 || memcmp(a.at, b.at, (size_t)a.len) == 0;
+    if (!a.at || !b.at)
+        return !a.at == !b.at;
+    return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, (size_t)a.len) == 0);
 }
 
 static unsigned char fold(char c)
@@ -35,7 +35,9 @@ static unsigned char fold(char c)
 
 bool str_equal_fold(struct str a, struct str b)
 {
-    if (a.len != b.len || !a.at != !b.at)
+    if (!a.at || !b.at)
+        return !a.at == !b.at;
+    if (a.len != b.len)
         return false;
     for (ptrdiff_t i = 0; i < a.len; i++) {
         if (fold(a.at[i]) != fold(b.at[i]))

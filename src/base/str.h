@@ -32,9 +32,9 @@ bool str_equal_fold(struct str a, struct str b); /* ASCII letters without case *
 int str_compare(struct str a, struct str b);     /* by bytes, as memcmp */
 bool str_starts(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);
-ptrdiff_t str_find(struct str s, struct str part); /* first offset, or -1 */
+ptrdiff_t str_find(struct str s, struct str part);                /* first offset, or -1 */
 struct str str_slice(struct str s, ptrdiff_t from, ptrdiff_t to); /* clamped */
-struct str str_trim(struct str s);                                 /* spaces, tabs, CR, LF at both ends */
+struct str str_trim(struct str s);                                /* spaces, tabs, CR, LF at both ends */
 
 /* Splits at the first `separator`: before and after it. False, with everything in *before and
  * *after null, when there is none. */

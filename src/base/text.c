@@ -105,7 +105,7 @@ static int shortest_digits(double n, char digits[17], int *exponent)
 {
     char text[40];
     int precision = n < DBL_MIN ? 0 : 14; /* 15 digits always come back, except where the numbers thin out */
-    do { /* 17 digits always suffice (IEEE 754 5.12.2) */
+    do {                                  /* 17 digits always suffice (IEEE 754 5.12.2) */
         snprintf(text, sizeof(text), "%.*e", precision, n);
     } while (precision++ < 16 && strtod(text, NULL) != n);
     /* "d.ddd...e+XX", where the locale says what the point looks like. */
@@ -189,7 +189,7 @@ void text_put_real(struct text *text, double n)
     n = fabs(n);
     if (put_few_decimals(text, n))
         return;
-    char digits[17];
+    char digits[17] = { 0 };
     int point;
     int count = shortest_digits(n, digits, &point);
     put_digits(text, digits, count, point);
@@ -272,11 +272,21 @@ static void put_escaped(struct text *text, unsigned char c)
 {
     static const char hex[] = "0123456789abcdef";
     switch (c) {
-    case '"': text_put(text, S("\\\"")); break;
-    case '\\': text_put(text, S("\\\\")); break;
-    case '\n': text_put(text, S("\\n")); break;
-    case '\r': text_put(text, S("\\r")); break;
-    case '\t': text_put(text, S("\\t")); break;
+    case '"':
+        text_put(text, S("\\\""));
+        break;
+    case '\\':
+        text_put(text, S("\\\\"));
+        break;
+    case '\n':
+        text_put(text, S("\\n"));
+        break;
+    case '\r':
+        text_put(text, S("\\r"));
+        break;
+    case '\t':
+        text_put(text, S("\\t"));
+        break;
     default:
         if (c >= 0x80) {
             text_put(text, S("\xEF\xBF\xBD"));

@@ -34,8 +34,14 @@ struct value value_text(struct str s);
 struct value value_instant(struct instant t); /* microseconds, as stored */
 struct value value_same(struct value v);
 
-#define V(x)                                                                                                           \
-    _Generic((x), struct str: value_text, int64_t: value_integer, int: value_int, bool: value_boolean,               \
-             double: value_real, struct instant: value_instant, struct value: value_same)(x)
+#define V(x) \
+    _Generic((x), struct str \
+             : value_text, int64_t \
+             : value_integer, int \
+             : value_int, bool \
+             : value_boolean, double \
+             : value_real, struct instant \
+             : value_instant, struct value \
+             : value_same)(x)
 
 #endif

@@ -4,62 +4,128 @@
  * kinds met in every list are read straight from the member. */
 #include "schema/json.h"
 
-enum { NUMBER_ROOM = 24 }; /* -9223372036854775807 and some */
+enum {
+    NUMBER_ROOM = 24,                   /* -9223372036854775807 and some */
+    FIXED_ROOM = INSTANT_TEXT_MAX + 8,  /* any value that is not text: "2026-01-05T14:30:22.123456Z" */
+    NAME_ROOM = 4                       /* ,"": */
+};
 
-static void put_integer(struct text *out, int64_t n)
+/* text_room, without a call where there is room: almost always. */
+static inline char *room(struct text *out, ptrdiff_t len)
 {
-    char *at = text_room(out, NUMBER_ROOM);
-    if (!at)
-        return;
-    char digits[NUMBER_ROOM];
-    int count = 0;
-    uint64_t rest = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
-    do {
-        digits[count++] = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest);
-    char *from = at;
-    if (n < 0)
-        *at++ = '-';
-    while (count)
-        *at++ = digits[--count];
-    text_grown(out, at - from);
+    if (len <= out->capacity - out->len && !out->overflowed)
+        return out->at + out->len;
+    return text_room(out, len);
 }
 
-static void put_null(struct text *out)
+/* ---- writing in place: `at` has FIXED_ROOM; each returns the end ---- */
+
+static inline char *write_literal(char *at, struct str s)
 {
-    text_put(out, S("null"));
+    memcpy(at, s.at, (size_t)s.len);
+    return at + s.len;
+}
+
+static char *write_integer(char *at, int64_t n)
+{
+    char digits[NUMBER_ROOM], *from = digits + sizeof(digits);
+    uint64_t rest = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
+    do {
+        *--from = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest);
+    if (n < 0)
+        *--from = '-';
+    return write_literal(at, (struct str){ from, digits + sizeof(digits) - from });
+}
+
+static char *write_instant(char *at, struct instant t)
+{
+    *at = '"';
+    ptrdiff_t len = instant_write(t, at + 1);
+    at[len + 1] = '"';
+    return at + len + 2;
+}
+
+static char *write_date(char *at, struct date d)
+{
+    *at = '"';
+    ptrdiff_t len = date_write(d, at + 1);
+    at[len + 1] = '"';
+    return at + len + 2;
+}
+
+/* The kinds of fixed size. NULL for the others, and nothing is written. */
+static char *write_fixed(char *at, const struct kind *kind, const void *member)
+{
+    if (kind == &kind_integer) {
+        int64_t n = *(const int64_t *)member;
+        return n == INTEGER_NULL ? write_literal(at, S("null")) : write_integer(at, n);
+    }
+    if (kind == &kind_boolean)
+        return *(const bool *)member ? write_literal(at, S("true")) : write_literal(at, S("false"));
+    if (kind == &kind_instant) {
+        struct instant t = *(const struct instant *)member;
+        return instant_is_null(t) ? write_literal(at, S("null")) : write_instant(at, t);
+    }
+    if (kind == &kind_date) {
+        struct date d = *(const struct date *)member;
+        return date_is_null(d) ? write_literal(at, S("null")) : write_date(at, d);
+    }
+    return NULL;
+}
+
+/* ---- text ---- */
+
+/* Does one of the 8 bytes need an escape, or is it not ASCII? (x - 0x01..01) marks the zero bytes of x. */
+static inline bool is_special(uint64_t word)
+{
+    const uint64_t ones = 0x0101010101010101u;
+    uint64_t quote = word ^ ones * '"', backslash = word ^ ones * '\\';
+    return ((word - ones * 0x20) | (quote - ones) | (backslash - ones) | word) & ones * 0x80;
+}
+
+/* Copies plain ASCII between quotes. False when there is more to it, and nothing is written. */
+static inline bool put_plain(struct text *out, struct str s)
+{
+    char *at = room(out, s.len + 2);
+    if (!at)
+        return true; /* dropped, as any put past the maximum */
+    *at++ = '"';
+    ptrdiff_t i = 0;
+    for (uint64_t word; i + 8 <= s.len; i += 8) {
+        memcpy(&word, s.at + i, 8);
+        if (is_special(word))
+            return false;
+        memcpy(at + i, &word, 8);
+    }
+    for (; i < s.len; i++) {
+        char c = s.at[i];
+        if ((unsigned char)c - 0x20u >= 0x60u || c == '"' || c == '\\')
+            return false;
+        at[i] = c;
+    }
+    at[i] = '"';
+    out->len += s.len + 2;
+    return true;
 }
 
 static void put_text(struct text *out, struct str s)
 {
-    if (s.at)
+    if (!s.at)
+        text_put(out, S("null"));
+    else if (!put_plain(out, s))
         text_put_json_string(out, s);
-    else
-        put_null(out);
 }
 
-static void put_instant(struct text *out, struct instant t)
+static void put_integer(struct text *out, int64_t n)
 {
-    char *at = instant_is_null(t) ? NULL : text_room(out, INSTANT_TEXT_MAX + 2);
-    if (!at) {
-        put_null(out);
-        return;
-    }
-    *at = '"';
-    ptrdiff_t len = instant_write(t, at + 1);
-    at[len + 1] = '"';
-    text_grown(out, len + 2);
+    char *at = room(out, NUMBER_ROOM);
+    if (at)
+        out->len += write_integer(at, n) - at;
 }
 
-static void put_date(struct text *out, struct date d)
-{
-    char text[DATE_TEXT_MAX];
-    if (date_is_null(d))
-        put_null(out);
-    else
-        text_put_json_string(out, (struct str){ text, date_write(d, text) });
-}
+/* ---- lists and the rest ---- */
 
 static void put_list(struct text *out, const struct field *field, const struct list *list, struct arena *arena)
 {
@@ -111,7 +177,7 @@ static void put_counts(struct text *out, const struct counts *counts)
 void json_put_value(struct text *out, struct value value)
 {
     switch (value.type) {
-    case VALUE_NOTHING: put_null(out); break;
+    case VALUE_NOTHING: text_put(out, S("null")); break;
     case VALUE_BOOLEAN: text_put(out, value.boolean ? S("true") : S("false")); break;
     case VALUE_INTEGER: put_integer(out, value.integer); break;
     case VALUE_REAL: text_put_real(out, value.real); break;
@@ -145,30 +211,22 @@ void json_put_member(struct text *out, const struct field *field, const void *me
     const struct kind *kind = field->kind;
     if (kind == &kind_text) {
         put_text(out, *(const struct str *)member);
-    } else if (kind == &kind_integer) {
-        int64_t n = *(const int64_t *)member;
-        if (n == INTEGER_NULL)
-            put_null(out);
-        else
-            put_integer(out, n);
     } else if (kind == &kind_choice) {
         put_text(out, choice_text(field->choices, *(const unsigned *)member));
-    } else if (kind == &kind_boolean) {
-        text_put(out, *(const bool *)member ? S("true") : S("false"));
-    } else if (kind == &kind_instant) {
-        put_instant(out, *(const struct instant *)member);
-    } else if (kind == &kind_date) {
-        put_date(out, *(const struct date *)member);
     } else {
-        put_nested(out, field, member, arena);
+        char *at = room(out, FIXED_ROOM), *end = at ? write_fixed(at, kind, member) : NULL;
+        if (end)
+            out->len += end - at;
+        else if (at)
+            put_nested(out, field, member, arena);
     }
 }
 
 /* `,"name":`, the comma left out for the first. */
-static bool put_name(struct text *out, const char *name, bool first)
+static inline bool put_name(struct text *out, const char *name, bool first)
 {
     size_t len = strlen(name);
-    char *at = text_room(out, (ptrdiff_t)len + 4), *from = at;
+    char *at = room(out, (ptrdiff_t)len + NAME_ROOM), *from = at;
     if (!at)
         return false;
     if (!first)
@@ -178,7 +236,7 @@ static bool put_name(struct text *out, const char *name, bool first)
     at += len;
     *at++ = '"';
     *at++ = ':';
-    text_grown(out, at - from);
+    out->len += at - from;
     return true;
 }
 

@@ -138,8 +138,9 @@ static void wrong_sizes_abort(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(memory_is_zero_and_aligned), cmocka_unit_test(pieces_of_every_size_are_apart),
-        cmocka_unit_test(reset_keeps_the_first_block), cmocka_unit_test(text), cmocka_unit_test(wrong_sizes_abort),
+        cmocka_unit_test(memory_is_zero_and_aligned),  cmocka_unit_test(pieces_of_every_size_are_apart),
+        cmocka_unit_test(reset_keeps_the_first_block), cmocka_unit_test(text),
+        cmocka_unit_test(wrong_sizes_abort),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -155,9 +155,13 @@ static void values(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_code_has_a_row), cmocka_unit_test(the_first_cause_stays),
-        cmocka_unit_test(long_messages_are_cut_between_code_points), cmocka_unit_test(problems_keep_their_order),
-        cmocka_unit_test(problems_are_bounded), cmocka_unit_test(calls), cmocka_unit_test(values),
+        cmocka_unit_test(every_code_has_a_row),
+        cmocka_unit_test(the_first_cause_stays),
+        cmocka_unit_test(long_messages_are_cut_between_code_points),
+        cmocka_unit_test(problems_keep_their_order),
+        cmocka_unit_test(problems_are_bounded),
+        cmocka_unit_test(calls),
+        cmocka_unit_test(values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -75,12 +75,25 @@ static void integers(void **state)
         bool good;
         int64_t n;
     } cases[] = {
-        { "0", true, 0 }, { "-0", true, 0 }, { "007", true, 7 }, { "-12", true, -12 },
-        { "9223372036854775807", true, INT64_MAX }, { "9223372036854775808", false, 0 },
-        { "-9223372036854775807", true, -INT64_MAX }, { "-9223372036854775808", false, 0 },
-        { "99999999999999999999", false, 0 }, { "", false, 0 }, { "-", false, 0 }, { "+1", false, 0 },
-        { " 1", false, 0 }, { "1 ", false, 0 }, { "1.0", false, 0 }, { "0x1", false, 0 }, { "--1", false, 0 },
-        { "1/", false, 0 }, { "1:", false, 0 },
+        { "0", true, 0 },
+        { "-0", true, 0 },
+        { "007", true, 7 },
+        { "-12", true, -12 },
+        { "9223372036854775807", true, INT64_MAX },
+        { "9223372036854775808", false, 0 },
+        { "-9223372036854775807", true, -INT64_MAX },
+        { "-9223372036854775808", false, 0 },
+        { "99999999999999999999", false, 0 },
+        { "", false, 0 },
+        { "-", false, 0 },
+        { "+1", false, 0 },
+        { " 1", false, 0 },
+        { "1 ", false, 0 },
+        { "1.0", false, 0 },
+        { "0x1", false, 0 },
+        { "--1", false, 0 },
+        { "1/", false, 0 },
+        { "1:", false, 0 },
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         int64_t n = 4711;
@@ -100,12 +113,19 @@ static void reals(void **state)
         bool good;
         double n;
     } cases[] = {
-        { "0", true, 0 }, { "-1.5", true, -1.5 }, { ".5", true, 0.5 }, { "5.", true, 5 }, { "1e3", true, 1000 },
-        { "1E-3", true, 0.001 }, { "1e+3", true, 1000 }, { "1.7976931348623157e308", true, 1.7976931348623157e308 },
-        { "1e309", false, 0 }, { "1e-400", true, 0 }, { "5e-324", true, 5e-324 }, { "0.1", true, 0.1 },
-        { "", false, 0 }, { ".", false, 0 }, { "-", false, 0 }, { "e5", false, 0 }, { "1e", false, 0 },
-        { "1e+", false, 0 }, { "nan", false, 0 }, { "inf", false, 0 }, { "0x10", false, 0 }, { "1,5", false, 0 },
-        { " 1", false, 0 }, { "+1", false, 0 }, { "1.2.3", false, 0 }, { "1d", false, 0 },
+        { "0", true, 0 },           { "-1.5", true, -1.5 },
+        { ".5", true, 0.5 },        { "5.", true, 5 },
+        { "1e3", true, 1000 },      { "1E-3", true, 0.001 },
+        { "1e+3", true, 1000 },     { "1.7976931348623157e308", true, 1.7976931348623157e308 },
+        { "1e309", false, 0 },      { "1e-400", true, 0 },
+        { "5e-324", true, 5e-324 }, { "0.1", true, 0.1 },
+        { "", false, 0 },           { ".", false, 0 },
+        { "-", false, 0 },          { "e5", false, 0 },
+        { "1e", false, 0 },         { "1e+", false, 0 },
+        { "nan", false, 0 },        { "inf", false, 0 },
+        { "0x10", false, 0 },       { "1,5", false, 0 },
+        { " 1", false, 0 },         { "+1", false, 0 },
+        { "1.2.3", false, 0 },      { "1d", false, 0 },
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         double n = 4711;
@@ -149,21 +169,25 @@ static void utf8(void **state)
         { { "\xE5\xBC\xA0\xE4\xB8\x89", 6 }, true, 2 },
         { { "12345678\xC3\xA9", 10 }, true, 9 },
         { { "\xC2\x80", 2 }, true, 1 },
-        { { "\xC1\xBF", 2 }, false, 2 },             /* overlong */
+        { { "\xC1\xBF", 2 }, false, 2 }, /* overlong */
         { { "\xE0\xA0\x80", 3 }, true, 1 },
-        { { "\xE0\x9F\xBF", 3 }, false, 3 },         /* overlong */
+        { { "\xE0\x9F\xBF", 3 }, false, 3 }, /* overlong */
         { { "\xED\x9F\xBF", 3 }, true, 1 },
-        { { "\xED\xA0\x80", 3 }, false, 3 },         /* surrogate */
+        { { "\xED\xA0\x80", 3 }, false, 3 }, /* surrogate */
         { { "\xEF\xBF\xBF", 3 }, true, 1 },
         { { "\xF0\x90\x80\x80", 4 }, true, 1 },
-        { { "\xF0\x8F\xBF\xBF", 4 }, false, 4 },     /* overlong */
-        { { "\xF4\x8F\xBF\xBF", 4 }, true, 1 },      /* U+10FFFF */
-        { { "\xF4\x90\x80\x80", 4 }, false, 4 },     /* past it */
+        { { "\xF0\x8F\xBF\xBF", 4 }, false, 4 }, /* overlong */
+        { { "\xF4\x8F\xBF\xBF", 4 }, true, 1 },  /* U+10FFFF */
+        { { "\xF4\x90\x80\x80", 4 }, false, 4 }, /* past it */
         { { "\xF5\x80\x80\x80", 4 }, false, 4 },
         { { "\x80", 1 }, false, 1 },
-        { { "\xE5\xBC", 2 }, false, 2 },             /* cut off */
+        { { "\xE5\xBC", 2 }, false, 2 }, /* cut off */
         { { "abcdefgh\xFF", 9 }, false, 9 },
-        { { "\xE5\xBC" "a", 3 }, false, 3 },
+        { { "\xE5\xBC"
+            "a",
+            3 },
+          false,
+          3 },
         { { "a\0b", 3 }, true, 3 },
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -206,9 +230,14 @@ static void hashes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(null_is_not_empty), cmocka_unit_test(equality_and_order),
-        cmocka_unit_test(finding_and_cutting), cmocka_unit_test(integers), cmocka_unit_test(reals),
-        cmocka_unit_test(reals_whatever_the_locale), cmocka_unit_test(utf8), cmocka_unit_test(code_points),
+        cmocka_unit_test(null_is_not_empty),
+        cmocka_unit_test(equality_and_order),
+        cmocka_unit_test(finding_and_cutting),
+        cmocka_unit_test(integers),
+        cmocka_unit_test(reals),
+        cmocka_unit_test(reals_whatever_the_locale),
+        cmocka_unit_test(utf8),
+        cmocka_unit_test(code_points),
         cmocka_unit_test(hashes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

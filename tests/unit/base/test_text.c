@@ -127,15 +127,39 @@ static void reals(void **state)
         double n;
         const char *text;
     } cases[] = {
-        { 0, "0" }, { -0.0, "-0" }, { 1, "1" }, { -1.5, "-1.5" }, { 0.1, "0.1" }, { 0.1 + 0.2, "0.30000000000000004" },
-        { 100, "100" }, { 123456789, "123456789" }, { 0.000001, "0.000001" }, { 1e-7, "1e-7" }, { 1.5e-7, "1.5e-7" },
-        { 0.0000123, "0.0000123" }, { 1.0 / 3, "0.3333333333333333" }, { 2.0 / 3, "0.6666666666666666" },
-        { 9007199254740991.0, "9007199254740991" }, { 9007199254740993.0, "9007199254740992" },
-        { 1e15, "1000000000000000" }, { 1e20, "100000000000000000000" }, { 1e21, "1e+21" }, { 1.25e25, "1.25e+25" },
-        { 123456789012345680000.0, "123456789012345680000" }, { DBL_MAX, "1.7976931348623157e+308" },
-        { DBL_MIN, "2.2250738585072014e-308" }, { 5e-324, "5e-324" }, { 36.6, "36.6" }, { 0.703125, "0.703125" },
-        { 12345.678901, "12345.678901" }, { 4.35, "4.35" }, { 1e6 + 0.1, "1000000.1" }, { 299792458.123, "299792458.123" },
-        { NAN, "null" }, { INFINITY, "null" }, { -INFINITY, "null" },
+        { 0, "0" },
+        { -0.0, "-0" },
+        { 1, "1" },
+        { -1.5, "-1.5" },
+        { 0.1, "0.1" },
+        { 0.1 + 0.2, "0.30000000000000004" },
+        { 100, "100" },
+        { 123456789, "123456789" },
+        { 0.000001, "0.000001" },
+        { 1e-7, "1e-7" },
+        { 1.5e-7, "1.5e-7" },
+        { 0.0000123, "0.0000123" },
+        { 1.0 / 3, "0.3333333333333333" },
+        { 2.0 / 3, "0.6666666666666666" },
+        { 9007199254740991.0, "9007199254740991" },
+        { 9007199254740993.0, "9007199254740992" },
+        { 1e15, "1000000000000000" },
+        { 1e20, "100000000000000000000" },
+        { 1e21, "1e+21" },
+        { 1.25e25, "1.25e+25" },
+        { 123456789012345680000.0, "123456789012345680000" },
+        { DBL_MAX, "1.7976931348623157e+308" },
+        { DBL_MIN, "2.2250738585072014e-308" },
+        { 5e-324, "5e-324" },
+        { 36.6, "36.6" },
+        { 0.703125, "0.703125" },
+        { 12345.678901, "12345.678901" },
+        { 4.35, "4.35" },
+        { 1e6 + 0.1, "1000000.1" },
+        { 299792458.123, "299792458.123" },
+        { NAN, "null" },
+        { INFINITY, "null" },
+        { -INFINITY, "null" },
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         check_real(cases[i].n, cases[i].text);
@@ -209,8 +233,11 @@ static void json_strings(void **state)
     check_json(S("a\"b\\c/d"), "\"a\\\"b\\\\c/d\"");
     check_json(S("\n\r\t\b\f"), "\"\\n\\r\\t\\u0008\\u000c\"");
     check_json(S("\0\x01\x1F \x7F"), "\"\\u0000\\u0001\\u001f \x7F\"");
-    check_json(S("\xE5\xBC\xA0\xE4\xB8\x89 X-ray \xF0\x9F\xA9\xBB"), "\"\xE5\xBC\xA0\xE4\xB8\x89 X-ray \xF0\x9F\xA9\xBB\"");
-    check_json(S("a\xFF" "b"), "\"a" REPLACED "b\"");
+    check_json(S("\xE5\xBC\xA0\xE4\xB8\x89 X-ray \xF0\x9F\xA9\xBB"),
+               "\"\xE5\xBC\xA0\xE4\xB8\x89 X-ray \xF0\x9F\xA9\xBB\"");
+    check_json(S("a\xFF"
+                 "b"),
+               "\"a" REPLACED "b\"");
     check_json(S("\xE5\xBC"), "\"" REPLACED REPLACED "\"");
     check_json(S("\xED\xA0\x80"), "\"" REPLACED REPLACED REPLACED "\"");
     check_json(S("\xEF\xBF\xBD"), "\"" REPLACED "\""); /* itself a good character */
@@ -223,9 +250,19 @@ static void json_specials_at_every_place(void **state)
     static const struct {
         char byte;
         const char *escape;
-    } specials[] = { { '"', "\\\"" }, { '\\', "\\\\" }, { '\0', "\\u0000" }, { 0x1F, "\\u001f" }, { '\n', "\\n" },
-                     { (char)0x80, REPLACED }, { (char)0xFF, REPLACED }, { ' ', " " }, { '!', "!" }, { '#', "#" },
-                     { '[', "[" }, { ']', "]" }, { 0x7F, "\x7F" } };
+    } specials[] = { { '"', "\\\"" },
+                     { '\\', "\\\\" },
+                     { '\0', "\\u0000" },
+                     { 0x1F, "\\u001f" },
+                     { '\n', "\\n" },
+                     { (char)0x80, REPLACED },
+                     { (char)0xFF, REPLACED },
+                     { ' ', " " },
+                     { '!', "!" },
+                     { '#', "#" },
+                     { '[', "[" },
+                     { ']', "]" },
+                     { 0x7F, "\x7F" } };
     for (size_t k = 0; k < sizeof(specials) / sizeof(specials[0]); k++) {
         for (int len = 1; len <= 25; len++) {
             for (int place = 0; place < len; place++) {
@@ -243,10 +280,17 @@ static void json_specials_at_every_place(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(grows_up_to_its_maximum), cmocka_unit_test(drops_everything_after_an_overflow),
-        cmocka_unit_test(formats), cmocka_unit_test(room), cmocka_unit_test(integers), cmocka_unit_test(reals),
-        cmocka_unit_test(reals_read_back), cmocka_unit_test(reals_whatever_the_locale), cmocka_unit_test(hex),
-        cmocka_unit_test(json_strings), cmocka_unit_test(json_specials_at_every_place),
+        cmocka_unit_test(grows_up_to_its_maximum),
+        cmocka_unit_test(drops_everything_after_an_overflow),
+        cmocka_unit_test(formats),
+        cmocka_unit_test(room),
+        cmocka_unit_test(integers),
+        cmocka_unit_test(reals),
+        cmocka_unit_test(reals_read_back),
+        cmocka_unit_test(reals_whatever_the_locale),
+        cmocka_unit_test(hex),
+        cmocka_unit_test(json_strings),
+        cmocka_unit_test(json_specials_at_every_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

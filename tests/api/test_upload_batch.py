@@ -1,0 +1,157 @@
+"""Many files in one request, and ZIPs of them; one bad file does not keep the others out."""
+
+import io
+import os
+import struct
+import zipfile
+
+import pytest
+from support import CT, JPEG, ok, png, problem, sample, wrong_members, zipped
+
+
+def send(api, files, expect=207, **details):
+    answer = api.post("/upload/batch", files=[("file", f) for f in files], data={k: str(v) for k, v in details.items()})
+    if expect != 207:
+        return problem(answer, expect)
+    body = ok(answer, 207)
+    assert body["total"] == body["succeeded"] + body["failed"] == len(body["items"])
+    assert body["succeeded"] == sum(i["status"] == 201 for i in body["items"])
+    for item in body["items"]:
+        assert {"filename", "status", "image_file", "error"} <= set(item)
+        assert (item["image_file"] is not None) == (item["status"] == 201)
+        assert (item["error"] is None) == (item["status"] == 201)
+    return body
+
+
+def test_many_files(doctor):
+    patient = doctor.patient()
+    contents = [png() for _ in range(5)] + [sample(JPEG), sample(CT)]
+    body = send(doctor, [(f"f{i}.png", c) for i, c in enumerate(contents)], patient_id=patient["id"], modality="XR")
+    assert (body["total"], body["succeeded"], body["failed"]) == (7, 7, 0)
+    assert [i["filename"] for i in body["items"]] == [f"f{i}.png" for i in range(7)]
+    for item, content in zip(body["items"], contents):
+        file = item["image_file"]
+        assert file["patient_id"] == patient["id"] and file["modality"] == "XR"
+        assert doctor.get(f"/image-files/{file['id']}/download").content == content
+    assert [i["image_file"]["file_type"] for i in body["items"][5:]] == ["JPEG", "DICOM"]
+
+
+def test_one_bad_file_does_not_harm_the_others(doctor):
+    body = send(doctor, [("good.png", png()), ("bad.png", b"hello"), ("empty.png", b""), ("good2.png", png())])
+    assert [i["status"] for i in body["items"]] == [201, 415, 422, 201]
+    assert ok(doctor.get("/image-files/my-images"))["total"] == 2
+
+
+def test_nothing_to_upload_422(doctor):
+    answer = doctor.post("/upload/batch", files={"description": (None, "x")})
+    assert wrong_members(problem(answer, 422)) == ["file"]
+
+
+def test_bad_details_refuse_the_whole(doctor):
+    answer = doctor.post("/upload/batch", files=[("file", ("a.png", png()))], data={"modality": "x" * 17})
+    assert wrong_members(problem(answer, 422)) == ["modality"]
+    assert ok(doctor.get("/image-files/my-images"))["total"] == 0
+
+
+def test_zip(doctor):
+    contents = {"a.png": png(), "b/c.png": png(), "胸部/片.png": png(), "d.dcm": sample(CT)}
+    body = send(doctor, [("all.zip", zipped([*contents.items(), ("b/", b"")]))])
+    assert body["total"] == 4 and body["failed"] == 0
+    assert {i["filename"] for i in body["items"]} == set(contents)
+    for item in body["items"]:
+        assert doctor.get(f"/image-files/{item['image_file']['id']}/download").content == contents[item["filename"]]
+
+
+def test_zip_stored_and_mixed_with_files(doctor):
+    body = send(doctor, [("one.png", png()), ("z.zip", zipped([("x.png", png()), ("y.txt", b"text")], zipfile.ZIP_STORED)), ("two.png", png())])
+    assert [i["status"] for i in body["items"]] == [201, 201, 415, 201]
+
+
+def test_zip_by_content_not_by_name(doctor):
+    assert send(doctor, [("image.png", zipped([("x.png", png())]))])["succeeded"] == 1
+    assert send(doctor, [("image.zip", png())])["items"][0]["image_file"]["file_type"] == "PNG"
+
+
+def test_zip_with_path_tricks(server, doctor, tmp_path):
+    names = ["../../../evil.png", "/tmp/evil-absolute.png", "..\\..\\evil.png", "a/../../b.png", "x\u202egnp.png", "n" * 290 + ".png"]
+    before = {p for p in server.folder.rglob("*") if p.is_file()}
+    body = send(doctor, [("z.zip", zipped([(n, png()) for n in names]))])
+    assert body["total"] == len(names)
+    new = {p for p in server.folder.rglob("*") if p.is_file()} - before
+    assert not [p for p in new if "evil" in p.name]
+    assert not (server.folder.parent / "evil.png").exists()
+    for item in body["items"]:
+        if item["status"] == 201:
+            assert ".." not in item["image_file"]["storage_path"] and "evil" not in item["image_file"]["storage_path"]
+
+
+def test_zip_with_a_symlink_takes_no_file_of_ours(doctor):
+    link = zipfile.ZipInfo("link.png")
+    link.create_system, link.external_attr = 3, 0o120777 << 16
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr(link, "/etc/passwd")
+        archive.writestr("ok.png", png())
+    body = send(doctor, [("z.zip", out.getvalue())])
+    assert body["succeeded"] == 1
+    assert "root:" not in str(body)
+
+
+def test_zip_bomb_is_stopped(server, doctor):
+    """256 MiB of zeros in less than a megabyte."""
+    bomb = zipped([("zeros.png", b"\0" * (256 << 20))])
+    assert len(bomb) < 1 << 20
+    body = send(doctor, [("bomb.zip", bomb), ("good.png", png())])
+    assert body["items"][0]["status"] in (413, 415, 422) and body["items"][-1]["status"] == 201
+    assert ok(doctor.get("/image-files/my-images"))["total"] == 1
+    ok(doctor.get("/auth/me"))
+
+
+def test_zip_unpacking_limit(new_server):
+    server = new_server(MAX_UNPACKED="1MiB")
+    admin = server.admin()
+    big = [(f"{i}.png", png() + os.urandom(300_000)) for i in range(5)]
+    body = send(admin, [("z.zip", zipped(big))])
+    assert body["succeeded"] == 3 and body["failed"] >= 1
+    assert 413 in [i["status"] for i in body["items"]]
+
+
+def test_zip_with_too_many_entries(new_server):
+    server = new_server(MAX_BATCH_FILES="10")
+    admin = server.admin()
+    body = send(admin, [("z.zip", zipped([(f"{i}.png", png()) for i in range(50)]))])
+    assert body["total"] <= 11 and body["succeeded"] <= 10 and 413 in [i["status"] for i in body["items"]]
+    answer = admin.post("/upload/batch", files=[("file", (f"{i}.png", png())) for i in range(11)])
+    assert answer.status_code == 413 or (answer.status_code == 207 and answer.json()["succeeded"] <= 10)
+
+
+def test_zip_in_zip_is_not_unpacked(doctor):
+    body = send(doctor, [("z.zip", zipped([("inner.zip", zipped([("x.png", png())])), ("y.png", png())]))])
+    assert [i["status"] for i in body["items"]] == [415, 201]
+
+
+@pytest.mark.parametrize("damage", [lambda z: z[:len(z) // 2], lambda z: z[:100] + b"\xff" * 50 + z[150:], lambda z: z[:-30],
+                                    lambda z: b"PK\x03\x04" + b"\xff" * 100, lambda z: b"PK\x05\x06" + b"\0" * 18])
+def test_damaged_zips(doctor, damage):
+    whole = zipped([("a.png", png()), ("b.png", png()), ("c.png", png())])
+    body = send(doctor, [("z.zip", damage(whole)), ("after.png", png())])
+    assert body["items"][-1]["status"] == 201
+    assert all(i["status"] in (201, 400, 415, 422) for i in body["items"])
+
+
+def test_encrypted_entries_are_told(doctor):
+    plain = bytearray(zipped([("a.png", png())]))
+    plain[6] |= 1  # the "encrypted" flag, in the local header and in the directory
+    at = bytes(plain).rindex(b"PK\x01\x02")
+    plain[at + 8] |= 1
+    body = send(doctor, [("z.zip", bytes(plain))])
+    assert body["succeeded"] == 0 and body["items"][0]["status"] in (400, 415, 422)
+
+
+def test_entry_that_lies_about_its_size(doctor):
+    plain = bytearray(zipped([("a.png", png())]))
+    at = bytes(plain).rindex(b"PK\x01\x02")
+    plain[at + 24:at + 28] = struct.pack("<I", 0xfffffff0)
+    plain[22:26] = struct.pack("<I", 0xfffffff0)
+    body = send(doctor, [("z.zip", bytes(plain)), ("good.png", png())])
+    assert body["items"][-1]["status"] == 201
