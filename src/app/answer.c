@@ -259,8 +259,8 @@ static void remember(struct exchange *x)
     log_access(c->app->log, &line);
     metrics_request(c->app->metrics, x->route.index, x->status, line.us);
     if (error->code == E_INTERNAL || error->code == E_STORAGE_FULL || error->code == E_UNAVAILABLE) {
-        log_write(c->app->log, error->code == E_INTERNAL ? LOG_ERROR : LOG_WARNING, c->id, "request.failed", "%s %s: %s (%s:%d)",
-                  line.method, route, error->message, error->file ? error->file : "", error->line);
+        log_write(c->app->log, error->code == E_INTERNAL ? LOG_ERROR : LOG_WARNING, c->id, "request.failed",
+                  "%s %s: %s (%s:%d)", line.method, route, error->message, error->file ? error->file : "", error->line);
         metrics_error(c->app->metrics, c->id, route, error->message);
     }
 }
@@ -287,7 +287,8 @@ void answer_send(struct exchange *x, bool ok)
     remember(x);
     db_release(c);
     struct audit_entry *entry = arena_new(&c->arena, struct audit_entry);
-    if (x->endpoint && x->endpoint->audit && !x->audited && exchange_audit_entry(x, entry) && !audit_note(c->app->audit, entry)) {
+    if (x->endpoint && x->endpoint->audit && !x->audited && exchange_audit_entry(x, entry) &&
+        !audit_note(c->app->audit, entry)) {
         http_wait(c->request);
         db_transact_later(c, audit_write, entry, audit_written);
         return;

@@ -14,8 +14,9 @@
 #include <assert.h>
 #include <zlib.h>
 
-#define PAGE "default-src 'none'; script-src 'self'; connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; " \
-             "frame-ancestors 'none'; img-src 'self' data:; "
+#define PAGE \
+    "default-src 'none'; script-src 'self'; connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; " \
+    "frame-ancestors 'none'; img-src 'self' data:; "
 
 static const char docs_policy[] = PAGE "style-src 'self'";
 static const char redoc_policy[] = PAGE "worker-src blob:; style-src 'self' "
@@ -54,7 +55,9 @@ const struct asset *asset_find(struct str path)
 struct str asset_plain(const struct asset *asset, struct arena *arena)
 {
     char *plain = arena_alloc(arena, asset->plain_bytes + 1);
-    z_stream z = { .next_in = (z_const Bytef *)asset->gzip, .avail_in = (uInt)asset->gzip_bytes, .next_out = (Bytef *)plain,
+    z_stream z = { .next_in = (z_const Bytef *)asset->gzip,
+                   .avail_in = (uInt)asset->gzip_bytes,
+                   .next_out = (Bytef *)plain,
                    .avail_out = (uInt)asset->plain_bytes };
     int gzip_only = 16;
     int result = inflateInit2(&z, MAX_WBITS + gzip_only);

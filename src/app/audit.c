@@ -20,12 +20,13 @@ static struct value id_or_null(int64_t id)
 
 bool audit_insert(struct call *c, const struct audit_entry *entry)
 {
-    return db_execute(c,
-                      "insert into audit_logs(created_at, user_id, action, entity, entity_id, patient_id, outcome, client, "
-                      "request_id) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                      V(entry->at), id_or_null(entry->user_id), V(str_from(entry->action)), V(str_from(entry->entity)),
-                      id_or_null(entry->entity_id), id_or_null(entry->patient_id), V((int64_t)entry->outcome),
-                      V(str_from(entry->client)), V(str_from(entry->request_id)));
+    return db_execute(
+        c,
+        "insert into audit_logs(created_at, user_id, action, entity, entity_id, patient_id, outcome, client, "
+        "request_id) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        V(entry->at), id_or_null(entry->user_id), V(str_from(entry->action)), V(str_from(entry->entity)),
+        id_or_null(entry->entity_id), id_or_null(entry->patient_id), V((int64_t)entry->outcome),
+        V(str_from(entry->client)), V(str_from(entry->request_id)));
 }
 
 static bool write_taken(struct call *c, void *context)

@@ -14,9 +14,9 @@ enum { AUDIT_DELAY_MS = 200, AUDIT_QUEUE = 16384 };
 
 struct audit_entry {
     struct instant at;
-    const char *action, *entity; /* literals */
+    const char *action, *entity;            /* literals */
     int64_t user_id, entity_id, patient_id; /* 0: none */
-    int outcome;                 /* HTTP status */
+    int outcome;                            /* HTTP status */
     char client[46];
     char request_id[37];
 };
@@ -25,7 +25,7 @@ struct audit;
 struct audit *audit_open(struct db *db);
 void audit_close(struct audit *audit); /* writes what was noted, then frees; takes NULL; before db_close */
 
-bool audit_note(struct audit *audit, const struct audit_entry *entry);      /* false: full */
-bool audit_insert(struct call *c, const struct audit_entry *entry);         /* inside a transaction */
+bool audit_note(struct audit *audit, const struct audit_entry *entry); /* false: full */
+bool audit_insert(struct call *c, const struct audit_entry *entry);    /* inside a transaction */
 
 #endif

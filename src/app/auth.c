@@ -15,7 +15,8 @@ struct login {
     bool remember_me;
 };
 static const struct field login_fields[] = {
-    FIELD(struct login, username, .flags = REQUIRED, .min = 1, .max = 254, .doc = "User name or e-mail address.", .example = "zhangwei"),
+    FIELD(struct login, username, .flags = REQUIRED, .min = 1, .max = 254, .doc = "User name or e-mail address.",
+          .example = "zhangwei"),
     FIELD(struct login, password, PASSWORD_LIMITS, .doc = "Password."),
     FIELD(struct login, remember_me, .doc = "Keep the session for longer."),
 };
@@ -39,7 +40,8 @@ static bool login(struct call *c)
     const struct login *in = c->in;
     struct signed_in *out = c->out;
     int64_t user_id;
-    return sign_in(c, in->username, in->password, in->remember_me, &out->tokens, &user_id) && user_load(c, user_id, &out->user);
+    return sign_in(c, in->username, in->password, in->remember_me, &out->tokens, &user_id) &&
+           user_load(c, user_id, &out->user);
 }
 
 /* ---- OAuth2: the same by form, errors as RFC 6749 5.2 says ---- */
@@ -109,14 +111,16 @@ static bool token(struct call *c)
     }
     if (!in->refresh_token.len)
         return oauth_refuse(c, "invalid_request", "refresh_token is needed");
-    return refresh_with(c, in->refresh_token, c->out) || oauth_refuse(c, "invalid_grant", "the refresh token is not valid");
+    return refresh_with(c, in->refresh_token, c->out) ||
+           oauth_refuse(c, "invalid_grant", "the refresh token is not valid");
 }
 
 struct refresh {
     struct str refresh_token;
 };
 static const struct field refresh_fields[] = {
-    FIELD(struct refresh, refresh_token, .flags = REQUIRED | SECRET, .min = 1, .max = 200, .doc = "The latest one of the session."),
+    FIELD(struct refresh, refresh_token, .flags = REQUIRED | SECRET, .min = 1, .max = 200,
+          .doc = "The latest one of the session."),
 };
 static const struct schema refresh_schema = SCHEMA("Refresh", struct refresh, refresh_fields);
 
@@ -130,8 +134,9 @@ static bool refresh(struct call *c)
 
 static bool logout(struct call *c)
 {
-    return db_execute(c, "update sessions set revoked_at = ?, revoked_reason = 'logout' where id = ? and revoked_at is null",
-                      V(clock_now()), V(c->principal->session_id));
+    return db_execute(
+        c, "update sessions set revoked_at = ?, revoked_reason = 'logout' where id = ? and revoked_at is null",
+        V(clock_now()), V(c->principal->session_id));
 }
 
 static bool logout_all(struct call *c)
@@ -181,16 +186,18 @@ static const struct field password_change_fields[] = {
     FIELD(struct password_change, new_password, .flags = REQUIRED | SECRET | KEEP_SPACES, .min = 8, .max = 72,
           .doc = "The password from now on."),
 };
-static const struct schema password_change_schema = SCHEMA("PasswordChange", struct password_change, password_change_fields);
+static const struct schema password_change_schema =
+    SCHEMA("PasswordChange", struct password_change, password_change_fields);
 
 static bool store_password(struct call *c, void *context)
 {
     const struct password_change *p = context;
     audit_about(c, p->user_id, 0);
-    return db_execute(c,
-                      "update users set password_hash = ?, must_change_password = 0, password_changed_at = ?, updated_at = ? "
-                      "where id = ?",
-                      V(p->hash), V(clock_now()), V(clock_now()), V(p->user_id)) &&
+    return db_execute(
+               c,
+               "update users set password_hash = ?, must_change_password = 0, password_changed_at = ?, updated_at = ? "
+               "where id = ?",
+               V(p->hash), V(clock_now()), V(clock_now()), V(p->user_id)) &&
            sessions_revoke(c, p->user_id, p->keep_session, "password changed") &&
            db_execute(c, "delete from password_resets where user_id = ?", V(p->user_id)) && audit_change(c);
 }
@@ -205,7 +212,8 @@ static bool password_change(struct call *c)
     struct str hash = user.password_hash;
     db_release(c);
     if (!password_matches(in->current_password, hash))
-        return error_add_problem(&c->error, &c->arena, "body", S("current_password"), "wrong_password", "this is not the password");
+        return error_add_problem(&c->error, &c->arena, "body", S("current_password"), "wrong_password",
+                                 "this is not the password");
     return password_check(c, in->new_password, user.username, user.email, user.full_name, "new_password") &&
            password_hash(in->new_password, (int)c->app->config.bcrypt_cost, &c->arena, &change.hash, &c->error) &&
            db_transact(c, store_password, &change);
@@ -217,7 +225,8 @@ struct reset {
     int64_t user_id;
 };
 static const struct field reset_fields[] = {
-    FIELD(struct reset, email, .flags = REQUIRED, .min = 3, .max = 254, .doc = "The account's address.", .example = "zhang.wei@example.org"),
+    FIELD(struct reset, email, .flags = REQUIRED, .min = 3, .max = 254, .doc = "The account's address.",
+          .example = "zhang.wei@example.org"),
 };
 static const struct schema reset_schema = SCHEMA("PasswordReset", struct reset, reset_fields);
 
@@ -225,19 +234,22 @@ static bool store_reset(struct call *c, void *context)
 {
     const struct reset *reset = context;
     int64_t now = clock_now().us;
-    return db_execute(c, "delete from password_resets where expires_at < ? or user_id = ?", V(now), V(reset->user_id)) &&
+    return db_execute(c, "delete from password_resets where expires_at < ? or user_id = ?", V(now),
+                      V(reset->user_id)) &&
            db_execute(c, "insert into password_resets(token_hash, user_id, created_at, expires_at) values (?, ?, ?, ?)",
-                      V(reset->token_hash), V(reset->user_id), V(now), V(now + c->app->config.password_reset_s * 1000000));
+                      V(reset->token_hash), V(reset->user_id), V(now),
+                      V(now + c->app->config.password_reset_s * 1000000));
 }
 
 static struct str reset_mail(struct call *c, const struct reset *reset)
 {
     struct str url = c->app->config.public_url;
-    return arena_format(&c->arena,
-                        "Somebody asked for a new password for your Roentgen account. Your token, good for %" PRId64 " minutes and "
-                        "once:\r\n\r\n%.*s\r\n\r\nServer: %.*s\r\nIf this was not you, nothing has changed.\r\n\r\n"
-                        "有人请求为您的 Roentgen 账户设置新密码。以上令牌只能使用一次。如果不是您本人操作，请忽略此邮件。",
-                        c->app->config.password_reset_s / 60, STR_FMT(reset->token), STR_FMT(url));
+    return arena_format(
+        &c->arena,
+        "Somebody asked for a new password for your Roentgen account. Your token, good for %" PRId64 " minutes and "
+        "once:\r\n\r\n%.*s\r\n\r\nServer: %.*s\r\nIf this was not you, nothing has changed.\r\n\r\n"
+        "有人请求为您的 Roentgen 账户设置新密码。以上令牌只能使用一次。如果不是您本人操作，请忽略此邮件。",
+        c->app->config.password_reset_s / 60, STR_FMT(reset->token), STR_FMT(url));
 }
 
 /* The answer is the same whether the account exists or not; a mail that could not be sent is told to the log alone. */
@@ -248,8 +260,8 @@ static bool password_reset(struct call *c)
     if (!mail_is_configured(c->app))
         return fail(c, E_UNAVAILABLE, "this server sends no mail: ask an administrator to set a new password");
     answer_status(c, 202);
-    if (!db_integer(c, &reset.user_id, "select id from users where email = ? and status = 'ACTIVE' and deleted_at is null",
-                    V(in->email)))
+    if (!db_integer(c, &reset.user_id,
+                    "select id from users where email = ? and status = 'ACTIVE' and deleted_at is null", V(in->email)))
         return c->error.code == E_NONE;
     db_release(c);
     reset.token = crypto_token(&c->arena, 32);
@@ -271,7 +283,8 @@ static const struct field reset_confirm_fields[] = {
     FIELD(struct reset_confirm, new_password, .flags = REQUIRED | SECRET | KEEP_SPACES, .min = 8, .max = 72,
           .doc = "The password from now on."),
 };
-static const struct schema reset_confirm_schema = SCHEMA("PasswordResetConfirm", struct reset_confirm, reset_confirm_fields);
+static const struct schema reset_confirm_schema =
+    SCHEMA("PasswordResetConfirm", struct reset_confirm, reset_confirm_fields);
 
 struct confirming {
     struct password_change change;
@@ -282,11 +295,14 @@ static bool use_reset(struct call *c, void *context)
 {
     struct confirming *confirming = context;
     int64_t used = 0;
-    if (!db_execute_counted(c, &used, "update password_resets set used_at = ? where token_hash = ? and used_at is null and expires_at > ?",
-                            V(clock_now()), V(confirming->token_hash), V(clock_now())))
+    if (!db_execute_counted(
+            c, &used,
+            "update password_resets set used_at = ? where token_hash = ? and used_at is null and expires_at > ?",
+            V(clock_now()), V(confirming->token_hash), V(clock_now())))
         return false;
     return used ? store_password(c, &confirming->change)
-                : error_add_problem(&c->error, &c->arena, "body", S("token"), "bad_token", "the token is not valid, or no longer");
+                : error_add_problem(&c->error, &c->arena, "body", S("token"), "bad_token",
+                                    "the token is not valid, or no longer");
 }
 
 static bool password_reset_confirm(struct call *c)
@@ -297,20 +313,22 @@ static bool password_reset_confirm(struct call *c)
     if (!db_integer(c, &confirming.change.user_id,
                     "select user_id from password_resets where token_hash = ? and used_at is null and expires_at > ?",
                     V(confirming.token_hash), V(clock_now())))
-        return error_add_problem(&c->error, &c->arena, "body", S("token"), "bad_token", "the token is not valid, or no longer");
+        return error_add_problem(&c->error, &c->arena, "body", S("token"), "bad_token",
+                                 "the token is not valid, or no longer");
     return user_load(c, confirming.change.user_id, &user) &&
            password_check(c, in->new_password, user.username, user.email, user.full_name, "new_password") &&
-           password_hash(in->new_password, (int)c->app->config.bcrypt_cost, &c->arena, &confirming.change.hash, &c->error) &&
+           password_hash(in->new_password, (int)c->app->config.bcrypt_cost, &c->arena, &confirming.change.hash,
+                         &c->error) &&
            db_transact(c, use_reset, &confirming);
 }
 
 #define AUTH .tag = "auth", .entity = "user"
 static const struct endpoint rows[] = {
-    { HTTP_POST, "/api/v1/auth/login", login, &login_schema, &signed_in_schema, ANYONE, WORKS, BODY_JSON, .flags = LOGIN, AUTH,
-      .audit = "auth.login", .summary = "Signs in with name and password",
+    { HTTP_POST, "/api/v1/auth/login", login, &login_schema, &signed_in_schema, ANYONE, WORKS, BODY_JSON,
+      .flags = LOGIN, AUTH, .audit = "auth.login", .summary = "Signs in with name and password",
       .doc = "After too many failures the account is locked for the caller's address; the answer stays the same." },
-    { HTTP_POST, "/api/v1/auth/token", token, &grant_schema, &tokens_schema, ANYONE, WORKS, BODY_FORM, .flags = LOGIN, AUTH,
-      .audit = "auth.login", .summary = "OAuth2 token endpoint (RFC 6749): password and refresh_token grants" },
+    { HTTP_POST, "/api/v1/auth/token", token, &grant_schema, &tokens_schema, ANYONE, WORKS, BODY_FORM, .flags = LOGIN,
+      AUTH, .audit = "auth.login", .summary = "OAuth2 token endpoint (RFC 6749): password and refresh_token grants" },
     { HTTP_POST, "/api/v1/auth/refresh", refresh, &refresh_schema, &tokens_schema, ANYONE, WORKS, BODY_JSON, AUTH,
       .audit = "auth.refresh", .summary = "Changes a refresh token for the next pair",
       .doc = "A refresh token is good once; using one again ends its session." },
@@ -324,12 +342,14 @@ static const struct endpoint rows[] = {
     { HTTP_GET, "/api/v1/auth/me", me_get, NULL, &user_schema, SIGNED_IN, AUTH, .summary = "Shows one's own account" },
     { HTTP_PATCH, "/api/v1/auth/me", me_patch, &profile_schema, &user_schema, SIGNED_IN, WRITES, BODY_JSON, AUTH,
       .audit = "auth.profile", .summary = "Changes one's own profile" },
-    { HTTP_POST, "/api/v1/auth/password/change", password_change, &password_change_schema, NULL, SIGNED_IN, WORKS, BODY_JSON,
-      .flags = CHANGES_AUTHORITY, AUTH, .audit = "auth.password", .summary = "Changes one's password; other sessions end" },
+    { HTTP_POST, "/api/v1/auth/password/change", password_change, &password_change_schema, NULL, SIGNED_IN, WORKS,
+      BODY_JSON, .flags = CHANGES_AUTHORITY, AUTH, .audit = "auth.password",
+      .summary = "Changes one's password; other sessions end" },
     { HTTP_POST, "/api/v1/auth/password/reset", password_reset, &reset_schema, NULL, ANYONE, WORKS, BODY_JSON, 202,
       .flags = LOGIN, AUTH, .summary = "Sends a reset token by mail, if there is such an account",
       .doc = "The answer never tells whether there is." },
-    { HTTP_POST, "/api/v1/auth/password/reset/confirm", password_reset_confirm, &reset_confirm_schema, NULL, ANYONE, WORKS,
-      BODY_JSON, .flags = LOGIN | CHANGES_AUTHORITY, AUTH, .audit = "auth.password", .summary = "Sets a new password with a mailed token" },
+    { HTTP_POST, "/api/v1/auth/password/reset/confirm", password_reset_confirm, &reset_confirm_schema, NULL, ANYONE,
+      WORKS, BODY_JSON, .flags = LOGIN | CHANGES_AUTHORITY, AUTH, .audit = "auth.password",
+      .summary = "Sets a new password with a mailed token" },
 };
 ENDPOINT_TABLE(auth_endpoints, rows);

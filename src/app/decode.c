@@ -99,8 +99,8 @@ bool decode_input(struct call *c)
     if (e->out && e->method == HTTP_GET)
         query = without_fields(c, query, &fields);
     if (query.len)
-        query_decode(c, query, schema, record, "query", e->body == BODY_NONE ? from_query : from_query_beside_body, &given,
-                     &seen);
+        query_decode(c, query, schema, record, "query", e->body == BODY_NONE ? from_query : from_query_beside_body,
+                     &given, &seen);
     if (e->out)
         take_fields(c, e->out, fields);
     if (has_json)

@@ -93,7 +93,8 @@ static bool check_token(struct exchange *x)
     struct str header = http_header(c->request, "Authorization");
     bool needed = x->endpoint->permission != ANYONE;
     if (str_is_null(header))
-        return !needed || (x->endpoint->flags & LOOPBACK) || fail(c, E_UNAUTHENTICATED, "sign in first: send a bearer token");
+        return !needed || (x->endpoint->flags & LOOPBACK) ||
+               fail(c, E_UNAUTHENTICATED, "sign in first: send a bearer token");
     if (!needed) /* a stale token must not keep anybody from signing in */
         return true;
     struct str scheme, token;
@@ -197,8 +198,13 @@ bool exchange_audit_entry(const struct exchange *x, struct audit_entry *out)
 {
     const struct call *c = &x->call;
     const struct endpoint *e = x->endpoint;
-    *out = (struct audit_entry){ .at = clock_now(), .action = e->audit, .entity = e->entity, .user_id = call_user(c),
-                                 .entity_id = x->audit_id, .patient_id = x->audit_patient_id, .outcome = x->status };
+    *out = (struct audit_entry){ .at = clock_now(),
+                                 .action = e->audit,
+                                 .entity = e->entity,
+                                 .user_id = call_user(c),
+                                 .entity_id = x->audit_id,
+                                 .patient_id = x->audit_patient_id,
+                                 .outcome = x->status };
     bool is_patient = e->entity && !strcmp(e->entity, "patient");
     for (int i = 0; e->entity && !out->entity_id && i < x->route.variables; i++)
         if (str_equal(x->route.names[i], S("id")) || str_equal(x->route.names[i], S("file_id")))
@@ -392,8 +398,9 @@ static void preflight(struct exchange *x)
     answer_header(c, "Allow", list);
     if (http_header(c->request, "Access-Control-Request-Method").at) {
         answer_header(c, "Access-Control-Allow-Methods", list);
-        answer_header(c, "Access-Control-Allow-Headers",
-                      S("Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Range, Content-MD5, Digest"));
+        answer_header(
+            c, "Access-Control-Allow-Headers",
+            S("Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Range, Content-MD5, Digest"));
         answer_header(c, "Access-Control-Max-Age", S("86400"));
     }
     x->status = 204;
@@ -432,7 +439,8 @@ static void begin(struct request *r)
         preflight(x);
         return;
     }
-    bool ok = find_route(x) && check_token(x) && check_rate(x) && check_permission(x) && check_body_type(x) && check_body_size(x);
+    bool ok = find_route(x) && check_token(x) && check_rate(x) && check_permission(x) && check_body_type(x) &&
+              check_body_size(x);
     if (!ok || !check_https(x)) {
         answer_send(x, ok);
         return;
@@ -466,6 +474,11 @@ static void ready(struct request *r)
 
 void dispatch_http_app(struct app *app, struct http_app *out)
 {
-    *out = (struct http_app){ .context = app, .app_data_bytes = sizeof(struct exchange), .create = create, .destroy = destroy,
-                              .begin = begin, .ready = ready, .finish = finish };
+    *out = (struct http_app){ .context = app,
+                              .app_data_bytes = sizeof(struct exchange),
+                              .create = create,
+                              .destroy = destroy,
+                              .begin = begin,
+                              .ready = ready,
+                              .finish = finish };
 }

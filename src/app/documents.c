@@ -47,9 +47,13 @@ static const struct schema file_key = SCHEMA("DocumentFile", struct file_key, fi
 
 #define DOCUMENT .permission = ANYONE, .tag = "documentation", .flags = NOT_JSON | HIDDEN
 static const struct endpoint rows[] = {
-    { HTTP_GET, "/openapi.json", openapi_get, NULL, NULL, DOCUMENT, .answers = "application/json", .summary = "This interface as OpenAPI 3.1" },
-    { HTTP_GET, "/docs", asset_get, NULL, NULL, DOCUMENT, .answers = "text/html", .summary = "This interface to try out (Swagger UI)" },
-    { HTTP_GET, "/docs/assets/{file}", asset_get, &file_key, NULL, DOCUMENT, .answers = "application/octet-stream", .summary = "Files that /docs and /redoc load" },
-    { HTTP_GET, "/redoc", asset_get, NULL, NULL, DOCUMENT, .answers = "text/html", .summary = "This interface to read (ReDoc)" },
+    { HTTP_GET, "/openapi.json", openapi_get, NULL, NULL, DOCUMENT, .answers = "application/json",
+      .summary = "This interface as OpenAPI 3.1" },
+    { HTTP_GET, "/docs", asset_get, NULL, NULL, DOCUMENT, .answers = "text/html",
+      .summary = "This interface to try out (Swagger UI)" },
+    { HTTP_GET, "/docs/assets/{file}", asset_get, &file_key, NULL, DOCUMENT, .answers = "application/octet-stream",
+      .summary = "Files that /docs and /redoc load" },
+    { HTTP_GET, "/redoc", asset_get, NULL, NULL, DOCUMENT, .answers = "text/html",
+      .summary = "This interface to read (ReDoc)" },
 };
 ENDPOINT_TABLE(document_endpoints, rows);

@@ -46,7 +46,7 @@ struct endpoint {
     int permission; /* enum permission, SIGNED_IN or ANYONE */
     enum runs runs;
     enum body_type body;
-    int status;     /* on success; 0: 200, or 204 without `out` */
+    int status; /* on success; 0: 200, or 204 without `out` */
     unsigned flags;
     const char *audit;  /* action name: leaves an audit row; NULL: none */
     const char *entity; /* what path variable `id` (or the answer's `id`) names, for the audit row */
@@ -65,15 +65,14 @@ struct endpoint_table {
 };
 extern const struct endpoint_table *const *const endpoint_tables;
 extern const int endpoint_table_count;
-#define ENDPOINT_TABLE(name, rows)                                                                                      \
-    const struct endpoint_table name = { rows, (int)(sizeof(rows) / sizeof(rows[0])) }
+#define ENDPOINT_TABLE(name, rows) const struct endpoint_table name = { rows, (int)(sizeof(rows) / sizeof(rows[0])) }
 
 /* ---- router.c ---- */
 enum { PATH_VARIABLES_MAX = 4 };
 struct route {
-    const struct endpoint *endpoint; /* NULL: no such path, or not with this method */
-    int index;                       /* of the endpoint, counted over all tables */
-    unsigned allowed;                /* bit per http_method the path has */
+    const struct endpoint *endpoint;                                  /* NULL: no such path, or not with this method */
+    int index;                                                        /* of the endpoint, counted over all tables */
+    unsigned allowed;                                                 /* bit per http_method the path has */
     struct str names[PATH_VARIABLES_MAX], values[PATH_VARIABLES_MAX]; /* values still percent-encoded */
     int variables;
 };

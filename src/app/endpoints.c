@@ -4,14 +4,17 @@
 #include "base/text.h"
 #include "db/db.h"
 
-extern const struct endpoint_table auth_endpoints, session_endpoints, user_endpoints, patient_endpoints, patient_history_endpoints,
-    upload_endpoints, upload_batch_endpoints, upload_chunked_endpoints, image_file_endpoints, image_file_list_endpoints,
-    image_file_move_endpoints, thumbnail_endpoints, system_endpoints, health_endpoints, document_endpoints;
+extern const struct endpoint_table auth_endpoints, session_endpoints, user_endpoints, patient_endpoints,
+    patient_history_endpoints, upload_endpoints, upload_batch_endpoints, upload_chunked_endpoints, image_file_endpoints,
+    image_file_list_endpoints, image_file_move_endpoints, thumbnail_endpoints, system_endpoints, health_endpoints,
+    document_endpoints;
 
 static const struct endpoint_table *const tables[] = {
-    &auth_endpoints, &session_endpoints, &user_endpoints, &patient_endpoints, &patient_history_endpoints, &upload_endpoints,
-    &upload_batch_endpoints, &upload_chunked_endpoints, &image_file_list_endpoints, &image_file_endpoints, &image_file_move_endpoints,
-    &thumbnail_endpoints, &system_endpoints, &health_endpoints, &document_endpoints,
+    &auth_endpoints,         &session_endpoints,         &user_endpoints,
+    &patient_endpoints,      &patient_history_endpoints, &upload_endpoints,
+    &upload_batch_endpoints, &upload_chunked_endpoints,  &image_file_list_endpoints,
+    &image_file_endpoints,   &image_file_move_endpoints, &thumbnail_endpoints,
+    &system_endpoints,       &health_endpoints,          &document_endpoints,
 };
 const struct endpoint_table *const *const endpoint_tables = tables;
 const int endpoint_table_count = (int)(sizeof(tables) / sizeof(tables[0]));
@@ -25,7 +28,8 @@ static int check_path(const struct endpoint *e, struct text *complaints)
         if (!str_cut(rest, '}', &name, &rest))
             break;
         if (!e->in || schema_find(e->in, name) < 0) {
-            text_format(complaints, "%s %s: the input lacks {%.*s}\n", http_method_names[e->method], e->path, STR_FMT(name));
+            text_format(complaints, "%s %s: the input lacks {%.*s}\n", http_method_names[e->method], e->path,
+                        STR_FMT(name));
             wrong++;
         }
     }
@@ -71,11 +75,13 @@ int endpoints_check(struct call *c, struct text *complaints)
         for (int r = 0; r < endpoint_tables[t]->count; r++) {
             const struct endpoint *e = &endpoint_tables[t]->rows[r];
             if (!e->summary || !e->handle || !e->tag) {
-                text_format(complaints, "%s %s: summary, tag or function missing\n", http_method_names[e->method], e->path);
+                text_format(complaints, "%s %s: summary, tag or function missing\n", http_method_names[e->method],
+                            e->path);
                 wrong++;
             }
             if ((e->body == BODY_MULTIPART || e->body == BODY_RAW) != (e->receive != NULL)) {
-                text_format(complaints, "%s %s: a body that streams needs `receive`, others must not have it\n", http_method_names[e->method], e->path);
+                text_format(complaints, "%s %s: a body that streams needs `receive`, others must not have it\n",
+                            http_method_names[e->method], e->path);
                 wrong++;
             }
             wrong += check_path(e, complaints) + check_twins(t, r, complaints) + check_schema(c, e->in, complaints) +

@@ -18,12 +18,15 @@ struct exchange {
     const char *media_type; /* NULL: application/json */
     bool body_is_set;       /* the handler gave the body to http itself (file, asset): answer_file, answer_bytes */
     bool replayed;          /* answer of an earlier request with the same Idempotency-Key */
-    int64_t audit_id, audit_patient_id; /* what the audit row speaks of; 0: from path or answer */
-    struct str idempotency_key;         /* null: none */
-    void *upload;                       /* what `receive` keeps for the handler */
+    int64_t audit_id, audit_patient_id;   /* what the audit row speaks of; 0: from path or answer */
+    struct str idempotency_key;           /* null: none */
+    void *upload;                         /* what `receive` keeps for the handler */
     void (*upload_release)(void *upload); /* called at the end of the request, however it ended; may be NULL */
-    struct str client;                  /* address, behind trusted proxies the one they name */
-    struct { const char *name; struct str value; } headers[8];
+    struct str client;                    /* address, behind trusted proxies the one they name */
+    struct {
+        const char *name;
+        struct str value;
+    } headers[8];
     int header_count;
     struct str problem_extra; /* further members of the problem: `"missing_chunks":[3]` */
     bool problem_is_set;      /* the handler wrote x->answer itself (RFC 6749 errors) */

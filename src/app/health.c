@@ -15,7 +15,8 @@ static const struct field checks_fields[] = {
     FIELD(struct checks, storage, .doc = "ok, or what is wrong with the file store."),
     FIELD(struct checks, archive, .flags = NULLABLE, .doc = "The same of the archive store; null when there is none."),
 };
-static const struct schema checks_schema = SCHEMA("HealthChecks", struct checks, checks_fields, .doc = "What was looked at.");
+static const struct schema checks_schema =
+    SCHEMA("HealthChecks", struct checks, checks_fields, .doc = "What was looked at.");
 
 struct health_answer {
     unsigned status;
@@ -25,7 +26,8 @@ static const struct field health_fields[] = {
     FIELD(struct health_answer, status, .choices = healths, .doc = "ok, degraded (works, but see checks) or down."),
     FIELD_OBJECT(struct health_answer, checks, .of = &checks_schema, .doc = "What was looked at."),
 };
-static const struct schema health_schema = SCHEMA("Health", struct health_answer, health_fields, .doc = "How the server is.");
+static const struct schema health_schema =
+    SCHEMA("Health", struct health_answer, health_fields, .doc = "How the server is.");
 
 enum { LOW_SPACE_BYTES = 1 << 30 };
 
@@ -82,9 +84,12 @@ static bool live_get(struct call *c)
 
 #define PROBE .permission = ANYONE, .tag = "system", .flags = QUIET
 static const struct endpoint rows[] = {
-    { HTTP_GET, "/health", health_get, NULL, &health_schema, .runs = WORKS, PROBE, .summary = "How the server is; 503 when down" },
-    { HTTP_GET, "/health/ready", health_get, NULL, &health_schema, .runs = WORKS, PROBE, .summary = "Can it serve? 503 when not" },
-    { HTTP_GET, "/api/v1/health", health_get, NULL, &health_schema, .runs = WORKS, PROBE, .summary = "How the server is; 503 when down" },
+    { HTTP_GET, "/health", health_get, NULL, &health_schema, .runs = WORKS, PROBE,
+      .summary = "How the server is; 503 when down" },
+    { HTTP_GET, "/health/ready", health_get, NULL, &health_schema, .runs = WORKS, PROBE,
+      .summary = "Can it serve? 503 when not" },
+    { HTTP_GET, "/api/v1/health", health_get, NULL, &health_schema, .runs = WORKS, PROBE,
+      .summary = "How the server is; 503 when down" },
     { HTTP_GET, "/health/live", live_get, NULL, NULL, .permission = ANYONE, .tag = "system", .flags = QUIET | NOT_JSON,
       .answers = "application/json", .summary = "Is the process alive?" },
 };

@@ -22,7 +22,8 @@ static struct str request_hash(struct call *c)
 static bool find(struct call *c, struct str *request, int64_t *status, struct str *body, struct instant *created)
 {
     struct cursor rows;
-    db_rows(c, &rows, "select request_hash, status, body, created_at from idempotency_keys where user_id = ? and key_hash = ?",
+    db_rows(c, &rows,
+            "select request_hash, status, body, created_at from idempotency_keys where user_id = ? and key_hash = ?",
             V(call_user(c)), V(key_hash(c)));
     bool found = cursor_next(&rows);
     if (found) {
@@ -49,7 +50,8 @@ static bool replay(struct call *c, int64_t status, struct str sealed)
 
 static bool forget(struct call *c)
 {
-    return db_execute(c, "delete from idempotency_keys where user_id = ? and key_hash = ?", V(call_user(c)), V(key_hash(c)));
+    return db_execute(c, "delete from idempotency_keys where user_id = ? and key_hash = ?", V(call_user(c)),
+                      V(key_hash(c)));
 }
 
 enum idempotency idempotency_begin(struct call *c)

@@ -6,19 +6,23 @@
 
 #include <unistd.h>
 
-const char *const file_statuses[] = { "UPLOADING", "UPLOADED", "PROCESSING", "PROCESSED", "FAILED", "ARCHIVED", "DELETED", NULL };
+const char *const file_statuses[] = { "UPLOADING", "UPLOADED", "PROCESSING", "PROCESSED",
+                                      "FAILED",    "ARCHIVED", "DELETED",    NULL };
 
 static const struct field image_file_fields[] = {
     FIELD(struct image_file, id, .flags = READ_ONLY, .doc = "Identifies the file."),
     FIELD(struct image_file, file_uuid, .flags = READ_ONLY, .doc = "The same, for outside."),
-    FIELD(struct image_file, original_filename, .flags = READ_ONLY, .doc = "Name it was uploaded under.", .example = "chest_xray.jpg"),
+    FIELD(struct image_file, original_filename, .flags = READ_ONLY, .doc = "Name it was uploaded under.",
+          .example = "chest_xray.jpg"),
     FIELD(struct image_file, file_type, .choices = file_types, .flags = READ_ONLY, .doc = "Type, by content."),
     FIELD(struct image_file, mime_type, .flags = READ_ONLY, .doc = "Media type, by content.", .example = "image/jpeg"),
-    FIELD(struct image_file, storage_path, .flags = READ_ONLY | NULLABLE, .doc = "Where it rests in the store, relative."),
+    FIELD(struct image_file, storage_path, .flags = READ_ONLY | NULLABLE,
+          .doc = "Where it rests in the store, relative."),
     FIELD(struct image_file, file_size, .flags = READ_ONLY, .doc = "Bytes."),
     FIELD(struct image_file, file_hash, .flags = READ_ONLY | NULLABLE, .doc = "MD5 of the bytes, hex."),
     FIELD(struct image_file, sha256, .flags = READ_ONLY | NULLABLE, .doc = "SHA-256 of the bytes, hex."),
-    FIELD(struct image_file, thumbnail_path, .flags = READ_ONLY | NULLABLE, .doc = "Where its thumbnail rests, relative."),
+    FIELD(struct image_file, thumbnail_path, .flags = READ_ONLY | NULLABLE,
+          .doc = "Where its thumbnail rests, relative."),
     FIELD(struct image_file, uploaded_by, .flags = READ_ONLY, .doc = "Account that uploaded it."),
     FIELD(struct image_file, uploader_name, .sql = "(select u.full_name from users u where u.id = f.uploaded_by)",
           .flags = READ_ONLY, .doc = "That account's full name.", .example = "张医生"),
@@ -32,11 +36,14 @@ static const struct field image_file_fields[] = {
     FIELD(struct image_file, upload_progress, .flags = READ_ONLY, .doc = "Percent uploaded."),
     FIELD(struct image_file, is_chunked, .flags = READ_ONLY, .doc = "Uploaded in chunks?"),
     FIELD(struct image_file, total_chunks, .flags = READ_ONLY | NULLABLE, .doc = "How many chunks."),
-    FIELD(struct image_file, uploaded_chunks,
-          .sql = "case when f.status <> 'UPLOADING' then f.uploaded_chunks else (select '[' || coalesce(group_concat(k.number), '') || ']' "
-                 "from upload_chunks k where k.image_file_id = f.id) end",
-          .flags = READ_ONLY | NULLABLE, .doc = "Chunks that have arrived."),
-    FIELD(struct image_file, duplicate_of, .flags = READ_ONLY | NULLABLE, .doc = "An earlier file with the same bytes."),
+    FIELD(
+        struct image_file, uploaded_chunks,
+        .sql =
+            "case when f.status <> 'UPLOADING' then f.uploaded_chunks else (select '[' || coalesce(group_concat(k.number), '') || ']' "
+            "from upload_chunks k where k.image_file_id = f.id) end",
+        .flags = READ_ONLY | NULLABLE, .doc = "Chunks that have arrived."),
+    FIELD(struct image_file, duplicate_of, .flags = READ_ONLY | NULLABLE,
+          .doc = "An earlier file with the same bytes."),
     FIELD(struct image_file, created_at, .flags = READ_ONLY | SET_ON_INSERT, .doc = "When the upload began."),
     FIELD(struct image_file, updated_at, .flags = READ_ONLY | SET_ON_UPDATE, .doc = "Last change."),
     FIELD(struct image_file, uploaded_at, .flags = READ_ONLY | NULLABLE, .doc = "When the upload was complete."),
@@ -46,8 +53,8 @@ static const struct field image_file_fields[] = {
     FIELD(struct image_file, chunk_size, .flags = READ_ONLY | WRITE_ONLY, .doc = "Bytes of a chunk."),
     FIELD(struct image_file, expected_hash, .flags = READ_ONLY | WRITE_ONLY, .doc = "The hash the client announced."),
 };
-const struct schema image_file_schema = SCHEMA("ImageFile", struct image_file, image_file_fields, .table = "image_files",
-                                               .alias = "f", .doc = "An uploaded file.");
+const struct schema image_file_schema = SCHEMA("ImageFile", struct image_file, image_file_fields,
+                                               .table = "image_files", .alias = "f", .doc = "An uploaded file.");
 
 static const struct field image_file_key_fields[] = {
     FIELD(struct image_file_key, file_id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The file."),
@@ -59,13 +66,15 @@ const struct schema image_file_key = SCHEMA("ImageFileKey", struct image_file_ke
 static bool is_assigned(struct call *c, int64_t study_id)
 {
     int64_t assigned = 0;
-    return study_id > 0 && db_integer(c, &assigned, "select 1 from study_assignments where user_id = ? and study_id = ?",
-                                      V(call_user(c)), V(study_id));
+    return study_id > 0 &&
+           db_integer(c, &assigned, "select 1 from study_assignments where user_id = ? and study_id = ?",
+                      V(call_user(c)), V(study_id));
 }
 
 static bool may_see(struct call *c, const struct image_file *file)
 {
-    return file->uploaded_by == call_user(c) || principal_may(c->principal, MAY_READ_ALL_IMAGES) || is_assigned(c, file->study_id);
+    return file->uploaded_by == call_user(c) || principal_may(c->principal, MAY_READ_ALL_IMAGES) ||
+           is_assigned(c, file->study_id);
 }
 
 static bool load(struct call *c, int64_t id, bool deleted, struct image_file *out)
@@ -114,7 +123,8 @@ static const struct field file_patch_fields[] = {
     FILE_DETAIL_FIELDS(struct file_patch),
     FIELD(struct file_patch, updated_at, .flags = READ_ONLY | SET_ON_UPDATE, .doc = "Last change."),
 };
-static const struct schema file_patch = SCHEMA("ImageFilePatch", struct file_patch, file_patch_fields, .table = "image_files", .alias = "f");
+static const struct schema file_patch =
+    SCHEMA("ImageFilePatch", struct file_patch, file_patch_fields, .table = "image_files", .alias = "f");
 
 static bool file_patch_patch(struct call *c)
 {
@@ -127,7 +137,8 @@ static bool file_patch_patch(struct call *c)
         return false;
     if (!db_update(c, &file_patch, &in, c->given, "where id = ?", V(in.file_id)) && c->error.code)
         return false;
-    return image_file_load(c, in.file_id, out) && image_file_index(c, out->id, out->original_filename, out->description);
+    return image_file_load(c, in.file_id, out) &&
+           image_file_index(c, out->id, out->original_filename, out->description);
 }
 
 static bool file_delete(struct call *c)
@@ -137,8 +148,8 @@ static bool file_delete(struct call *c)
     if (!image_file_load_to_change(c, key->file_id, false, &file))
         return false;
     audit_about(c, file.id, file.patient_id);
-    return db_execute(c, "update image_files set deleted_at = ?, deleted_by = ?, updated_at = ? where id = ?", V(clock_now()),
-                      V(call_user(c)), V(clock_now()), V(file.id)) &&
+    return db_execute(c, "update image_files set deleted_at = ?, deleted_by = ?, updated_at = ? where id = ?",
+                      V(clock_now()), V(call_user(c)), V(clock_now()), V(file.id)) &&
            search_remove(c, "image_file_search", file.id);
 }
 
@@ -149,7 +160,8 @@ static bool file_restore(struct call *c)
     return image_file_load_to_change(c, key->file_id, true, out) &&
            db_execute(c, "update image_files set deleted_at = null, deleted_by = null, updated_at = ? where id = ?",
                       V(clock_now()), V(key->file_id)) &&
-           image_file_load(c, key->file_id, out) && image_file_index(c, out->id, out->original_filename, out->description);
+           image_file_load(c, key->file_id, out) &&
+           image_file_index(c, out->id, out->original_filename, out->description);
 }
 
 /* ---- the bytes ---- */
@@ -207,8 +219,9 @@ static bool file_download(struct call *c)
         return fail(c, E_RANGE, "the file has %" PRId64 " bytes", size);
     case RANGE_PART:
         answer_status(c, 206);
-        answer_header(c, "Content-Range",
-                      arena_format(&c->arena, "bytes %" PRId64 "-%" PRId64 "/%" PRId64, first, first + length - 1, size));
+        answer_header(
+            c, "Content-Range",
+            arena_format(&c->arena, "bytes %" PRId64 "-%" PRId64 "/%" PRId64, first, first + length - 1, size));
         break;
     case RANGE_NONE:
         first = 0;
@@ -223,12 +236,13 @@ static bool file_download(struct call *c)
 static const struct endpoint rows[] = {
     { HTTP_GET, "/api/v1/image-files/{file_id}", file_get, &image_file_key, &image_file_schema, MAY_READ_IMAGES, FILES,
       .audit = "image_file.read", .summary = "Shows one file's record" },
-    { HTTP_PATCH, "/api/v1/image-files/{file_id}", file_patch_patch, &file_patch, &image_file_schema, MAY_READ_IMAGES, WRITES, BODY_JSON,
-      FILES, .audit = "image_file.update", .summary = "Changes description, modality, body part or patient of a file" },
+    { HTTP_PATCH, "/api/v1/image-files/{file_id}", file_patch_patch, &file_patch, &image_file_schema, MAY_READ_IMAGES,
+      WRITES, BODY_JSON, FILES, .audit = "image_file.update",
+      .summary = "Changes description, modality, body part or patient of a file" },
     { HTTP_DELETE, "/api/v1/image-files/{file_id}", file_delete, &image_file_key, NULL, MAY_READ_IMAGES, WRITES, FILES,
       .audit = "image_file.delete", .summary = "Deletes a file", .doc = "It can be restored until it is purged." },
-    { HTTP_POST, "/api/v1/image-files/{file_id}/restore", file_restore, &image_file_key, &image_file_schema, MAY_READ_IMAGES, WRITES,
-      FILES, .audit = "image_file.restore", .summary = "Brings a deleted file back" },
+    { HTTP_POST, "/api/v1/image-files/{file_id}/restore", file_restore, &image_file_key, &image_file_schema,
+      MAY_READ_IMAGES, WRITES, FILES, .audit = "image_file.restore", .summary = "Brings a deleted file back" },
     { HTTP_GET, "/api/v1/image-files/{file_id}/download", file_download, &image_file_key, NULL, MAY_READ_IMAGES, WORKS,
       .flags = NOT_JSON, FILES, .audit = "image_file.download", .answers = "application/octet-stream",
       .summary = "Sends the bytes as they were uploaded", .doc = "Honours Range, If-Range and If-None-Match." },

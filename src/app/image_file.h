@@ -52,10 +52,10 @@ struct image_file {
 extern const struct schema image_file_schema;
 
 /* What an uploader may say about a file; members of upload forms and of PATCH. */
-#define FILE_DETAIL_FIELDS(T)                                                                                          \
-    FIELD(T, patient_id, .flags = NULLABLE, .min = 1, .max = INT64_MAX, .doc = "The patient it belongs to."),          \
-        FIELD(T, description, .flags = NULLABLE, .max = 2000, .doc = "Description."),                                  \
-        FIELD(T, modality, .flags = NULLABLE, .max = 16, .example = "XR", .doc = "What made it: CT, MR, XR ..."),       \
+#define FILE_DETAIL_FIELDS(T) \
+    FIELD(T, patient_id, .flags = NULLABLE, .min = 1, .max = INT64_MAX, .doc = "The patient it belongs to."), \
+        FIELD(T, description, .flags = NULLABLE, .max = 2000, .doc = "Description."), \
+        FIELD(T, modality, .flags = NULLABLE, .max = 16, .example = "XR", .doc = "What made it: CT, MR, XR ..."), \
         FIELD(T, body_part, .flags = NULLABLE, .max = 64, .example = "CHEST", .doc = "Part of the body.")
 
 struct image_file_key {

@@ -17,25 +17,32 @@ struct image_file_list {
 static const char *const file_sorts[] = { "-created_at", "created_at", "-file_size", "file_size", NULL };
 static const char *const file_sort_columns[] = { "f.created_at", "f.created_at", "f.file_size", "f.file_size" };
 
-#define FILE_LIST_FIELDS                                                                                               \
-    LIST_FIELDS(struct image_file_list, file_sorts, "-created_at"),                                                   \
-        FIELD(struct image_file_list, file_type, .choices = file_types, .filter = "f.file_type = ?", .doc = "Only this type."), \
-        FIELD(struct image_file_list, status, .choices = file_statuses, .filter = "f.status = ?", .doc = "Only this status."), \
-        FIELD(struct image_file_list, modality, .max = 16, .filter = "f.modality = ?", .doc = "Only this modality."),  \
-        FIELD(struct image_file_list, body_part, .max = 64, .filter = "f.body_part = ?", .doc = "Only this part of the body."), \
-        FIELD(struct image_file_list, start_date, .filter = "f.created_at >= ?",                                       \
-              .doc = "Only files uploaded at or after this date or instant."),                                         \
-        FIELD(struct image_file_list, end_date, .max = 40, .doc = "Only files uploaded up to this date (its whole day) or instant."), \
+#define FILE_LIST_FIELDS \
+    LIST_FIELDS(struct image_file_list, file_sorts, "-created_at"), \
+        FIELD(struct image_file_list, file_type, .choices = file_types, .filter = "f.file_type = ?", \
+              .doc = "Only this type."), \
+        FIELD(struct image_file_list, status, .choices = file_statuses, .filter = "f.status = ?", \
+              .doc = "Only this status."), \
+        FIELD(struct image_file_list, modality, .max = 16, .filter = "f.modality = ?", .doc = "Only this modality."), \
+        FIELD(struct image_file_list, body_part, .max = 64, .filter = "f.body_part = ?", \
+              .doc = "Only this part of the body."), \
+        FIELD(struct image_file_list, start_date, .filter = "f.created_at >= ?", \
+              .doc = "Only files uploaded at or after this date or instant."), \
+        FIELD(struct image_file_list, end_date, .max = 40, \
+              .doc = "Only files uploaded up to this date (its whole day) or instant."), \
         FIELD(struct image_file_list, search, .max = 100, .doc = "Part of the file name or description.")
 static const struct field my_images_fields[] = {
     FILE_LIST_FIELDS,
-    FIELD(struct image_file_list, patient_id, .min = 1, .max = INT64_MAX, .filter = "f.patient_id = ?", .doc = "Only this patient's."),
+    FIELD(struct image_file_list, patient_id, .min = 1, .max = INT64_MAX, .filter = "f.patient_id = ?",
+          .doc = "Only this patient's."),
 };
 static const struct schema my_images = SCHEMA("MyImages", struct image_file_list, my_images_fields);
 static const struct field all_images_fields[] = {
     FILE_LIST_FIELDS,
-    FIELD(struct image_file_list, patient_id, .min = 1, .max = INT64_MAX, .filter = "f.patient_id = ?", .doc = "Only this patient's."),
-    FIELD(struct image_file_list, uploaded_by, .min = 1, .max = INT64_MAX, .filter = "f.uploaded_by = ?", .doc = "Only this account's."),
+    FIELD(struct image_file_list, patient_id, .min = 1, .max = INT64_MAX, .filter = "f.patient_id = ?",
+          .doc = "Only this patient's."),
+    FIELD(struct image_file_list, uploaded_by, .min = 1, .max = INT64_MAX, .filter = "f.uploaded_by = ?",
+          .doc = "Only this account's."),
 };
 static const struct schema all_images = SCHEMA("ImageFileList", struct image_file_list, all_images_fields);
 static const struct field patient_images_fields[] = {
@@ -43,8 +50,12 @@ static const struct field patient_images_fields[] = {
     FIELD(struct image_file_list, patient_id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The patient."),
 };
 static const struct schema patient_images = SCHEMA("PatientImages", struct image_file_list, patient_images_fields);
-static const struct listing file_listing = { .row = &image_file_schema, .where = "f.is_deleted = 0", .id = "f.id", .sorts = file_sorts,
-                                             .columns = file_sort_columns, .search_table = "image_file_search" };
+static const struct listing file_listing = { .row = &image_file_schema,
+                                             .where = "f.is_deleted = 0",
+                                             .id = "f.id",
+                                             .sorts = file_sorts,
+                                             .columns = file_sort_columns,
+                                             .search_table = "image_file_search" };
 
 /* A date alone means its whole day. */
 static bool end_condition(struct call *c, struct condition *out)
@@ -69,8 +80,8 @@ static bool count_owned(struct call *c, int64_t owner, int64_t *total)
 {
     const struct image_file_list *in = c->in;
     const struct schema *schema = exchange_of(c)->endpoint->in;
-    bool others = in->body_part.len || in->search.len || in->end_date.len || in->patient_id > 0 || in->uploaded_by > 0 ||
-                  schema_was_given(schema, c->given, "start_date");
+    bool others = in->body_part.len || in->search.len || in->end_date.len || in->patient_id > 0 ||
+                  in->uploaded_by > 0 || schema_was_given(schema, c->given, "start_date");
     *total = TOTAL_UNKNOWN;
     if (others)
         return true;
@@ -78,12 +89,13 @@ static bool count_owned(struct call *c, int64_t owner, int64_t *total)
                       "select sum(files) from image_file_counts where uploaded_by = ? and (? is null or file_type = ?) "
                       "and (? is null or status = ?) and (? is null or modality = ?)",
                       V(owner), V(choice_text(file_types, in->file_type)), V(choice_text(file_types, in->file_type)),
-                      V(choice_text(file_statuses, in->status)), V(choice_text(file_statuses, in->status)), V(in->modality),
-                      V(in->modality)) ||
+                      V(choice_text(file_statuses, in->status)), V(choice_text(file_statuses, in->status)),
+                      V(in->modality), V(in->modality)) ||
            !c->error.code;
 }
 
-static bool answer_files(struct call *c, const struct condition *first, const struct condition *scopes, int scope_count, int64_t total)
+static bool answer_files(struct call *c, const struct condition *first, const struct condition *scopes, int scope_count,
+                         int64_t total)
 {
     const struct image_file_list *in = c->in;
     struct condition conditions[2];
@@ -138,7 +150,8 @@ struct stats_query {
     unsigned scope;
 };
 static const struct field stats_query_fields[] = {
-    FIELD(struct stats_query, scope, .choices = stats_scopes, .fallback = "mine", .doc = "One's own files, or all (needs image.read_all)."),
+    FIELD(struct stats_query, scope, .choices = stats_scopes, .fallback = "mine",
+          .doc = "One's own files, or all (needs image.read_all)."),
 };
 static const struct schema stats_query = SCHEMA("StatsQuery", struct stats_query, stats_query_fields);
 
@@ -153,7 +166,8 @@ static const struct field file_stats_fields[] = {
     FIELD(struct file_stats, by_status, .doc = "Files by status."),
     FIELD(struct file_stats, by_modality, .doc = "Files by modality; files without one are not in it."),
 };
-static const struct schema file_stats_schema = SCHEMA("ImageFileStats", struct file_stats, file_stats_fields, .doc = "Totals of files.");
+static const struct schema file_stats_schema =
+    SCHEMA("ImageFileStats", struct file_stats, file_stats_fields, .doc = "Totals of files.");
 
 enum { COUNTS_MAX = 256 };
 
@@ -182,9 +196,12 @@ static bool stats_get(struct call *c)
     out->by_status.items = arena_array(&c->arena, struct count, COUNTS_MAX);
     out->by_modality.items = arena_array(&c->arena, struct count, COUNTS_MAX);
     out->total_files = out->total_size = 0;
-    for (db_rows(c, &rows, "select file_type, status, modality, files, bytes from image_file_counts where uploaded_by = ? and files > 0",
-                 V(all ? (int64_t)0 : call_user(c)));
-         cursor_next(&rows);) {
+    for (
+        db_rows(
+            c, &rows,
+            "select file_type, status, modality, files, bytes from image_file_counts where uploaded_by = ? and files > 0",
+            V(all ? (int64_t)0 : call_user(c)));
+        cursor_next(&rows);) {
         int64_t files = cursor_integer(&rows, 3);
         out->total_files += files;
         out->total_size += cursor_integer(&rows, 4);
@@ -209,13 +226,14 @@ static const struct field access_fields[] = {
     FIELD(struct access, id, .doc = "Identifies the entry."),
     FIELD(struct access, at, .sql = "a.created_at", .doc = "When."),
     FIELD(struct access, user_id, .flags = NULLABLE, .doc = "Who."),
-    FIELD(struct access, username, .sql = "(select u.username from users u where u.id = a.user_id)", .flags = NULLABLE, .doc = "Who, by name."),
+    FIELD(struct access, username, .sql = "(select u.username from users u where u.id = a.user_id)", .flags = NULLABLE,
+          .doc = "Who, by name."),
     FIELD(struct access, action, .doc = "What was done."),
     FIELD(struct access, client, .flags = NULLABLE, .doc = "From which address."),
     FIELD(struct access, outcome, .doc = "HTTP status of the answer."),
 };
-static const struct schema access_schema = SCHEMA("Access", struct access, access_fields, .table = "audit_logs", .alias = "a",
-                                                  .doc = "One access to a file.");
+static const struct schema access_schema =
+    SCHEMA("Access", struct access, access_fields, .table = "audit_logs", .alias = "a", .doc = "One access to a file.");
 struct access_list {
     struct list_query list;
     int64_t file_id;
@@ -227,28 +245,34 @@ static const struct field access_list_fields[] = {
     FIELD(struct access_list, file_id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The file."),
 };
 static const struct schema access_list = SCHEMA("AccessList", struct access_list, access_list_fields);
-static const struct listing access_listing = { .row = &access_schema, .where = "a.entity = 'image_file'", .id = "a.id",
-                                               .sorts = access_sorts, .columns = access_sort_columns };
+static const struct listing access_listing = { .row = &access_schema,
+                                               .where = "a.entity = 'image_file'",
+                                               .id = "a.id",
+                                               .sorts = access_sorts,
+                                               .columns = access_sort_columns };
 
 static bool access_log_get(struct call *c)
 {
     const struct access_list *in = c->in;
     struct image_file file;
     struct condition of_file = { "a.entity_id = ?", V(in->file_id) };
-    return image_file_load(c, in->file_id, &file) && list_answer(c, &access_listing, &of_file, 1, NULL, 0, TOTAL_UNKNOWN);
+    return image_file_load(c, in->file_id, &file) &&
+           list_answer(c, &access_listing, &of_file, 1, NULL, 0, TOTAL_UNKNOWN);
 }
 
 #define FILES .tag = "image-files", .entity = "image_file"
 static const struct endpoint rows[] = {
-    { HTTP_GET, "/api/v1/image-files/my-images", my_images_get, &my_images, &image_file_schema, MAY_READ_IMAGES, .flags = LIST, FILES,
-      .audit = "image_file.list", .summary = "Lists one's own files" },
-    { HTTP_GET, "/api/v1/image-files", all_images_get, &all_images, &image_file_schema, MAY_READ_IMAGES, .flags = LIST, FILES,
-      .audit = "image_file.list", .summary = "Lists all files one may see" },
-    { HTTP_GET, "/api/v1/image-files/patient/{patient_id}", patient_images_get, &patient_images, &image_file_schema, MAY_READ_IMAGES,
-      .flags = LIST, FILES, .audit = "image_file.list", .summary = "Lists a patient's files that one may see" },
-    { HTTP_GET, "/api/v1/image-files/stats/summary", stats_get, &stats_query, &file_stats_schema, MAY_READ_IMAGES, FILES,
-      .summary = "Counts files and bytes by type, status and modality" },
-    { HTTP_GET, "/api/v1/image-files/{file_id}/access-log", access_log_get, &access_list, &access_schema, MAY_READ_IMAGES,
-      .flags = LIST, FILES, .audit = "image_file.access_log", .summary = "Lists who opened or changed the file" },
+    { HTTP_GET, "/api/v1/image-files/my-images", my_images_get, &my_images, &image_file_schema, MAY_READ_IMAGES,
+      .flags = LIST, FILES, .audit = "image_file.list", .summary = "Lists one's own files" },
+    { HTTP_GET, "/api/v1/image-files", all_images_get, &all_images, &image_file_schema, MAY_READ_IMAGES, .flags = LIST,
+      FILES, .audit = "image_file.list", .summary = "Lists all files one may see" },
+    { HTTP_GET, "/api/v1/image-files/patient/{patient_id}", patient_images_get, &patient_images, &image_file_schema,
+      MAY_READ_IMAGES, .flags = LIST, FILES, .audit = "image_file.list",
+      .summary = "Lists a patient's files that one may see" },
+    { HTTP_GET, "/api/v1/image-files/stats/summary", stats_get, &stats_query, &file_stats_schema, MAY_READ_IMAGES,
+      FILES, .summary = "Counts files and bytes by type, status and modality" },
+    { HTTP_GET, "/api/v1/image-files/{file_id}/access-log", access_log_get, &access_list, &access_schema,
+      MAY_READ_IMAGES, .flags = LIST, FILES, .audit = "image_file.access_log",
+      .summary = "Lists who opened or changed the file" },
 };
 ENDPOINT_TABLE(image_file_list_endpoints, rows);

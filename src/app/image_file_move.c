@@ -15,7 +15,8 @@ static bool copy_bytes(struct call *c, int fd, struct blob_store *to, struct str
         return false;
     for (ssize_t got = 1; got > 0;) {
         got = read(fd, buffer, COPY_BYTES);
-        if (got < 0 ? !fail(c, E_INTERNAL, "a stored file cannot be read") : !blob_write(writer, (struct str){ buffer, got }, &c->error)) {
+        if (got < 0 ? !fail(c, E_INTERNAL, "a stored file cannot be read")
+                    : !blob_write(writer, (struct str){ buffer, got }, &c->error)) {
             blob_cancel(writer);
             return false;
         }
@@ -32,12 +33,14 @@ struct moving {
 static bool store_move(struct call *c, void *context)
 {
     const struct moving *m = context;
-    const char *from = m->to == FILE_ARCHIVED ? "UPLOADED" : "ARCHIVED", *to = m->to == FILE_ARCHIVED ? "ARCHIVED" : "UPLOADED";
+    const char *from = m->to == FILE_ARCHIVED ? "UPLOADED" : "ARCHIVED",
+               *to = m->to == FILE_ARCHIVED ? "ARCHIVED" : "UPLOADED";
     audit_about(c, m->file->id, m->file->patient_id);
     return db_execute(c,
                       "update image_files set status = ?, updated_at = ? "
                       "where sha256 = ? and storage_path = ? and status in (?, 'PROCESSED')",
-                      V(str_from(to)), V(clock_now()), V(m->file->sha256), V(m->file->storage_path), V(str_from(from))) &&
+                      V(str_from(to)), V(clock_now()), V(m->file->sha256), V(m->file->storage_path),
+                      V(str_from(from))) &&
            audit_change(c);
 }
 
@@ -52,7 +55,8 @@ static bool move(struct call *c, int64_t id, enum file_status to, struct image_f
         return false;
     if (!c->app->archive)
         return fail(c, E_CONFLICT, "no archive is set up here (ARCHIVE_URL)");
-    bool movable = to == FILE_ARCHIVED ? file.status == FILE_UPLOADED || file.status == FILE_PROCESSED : file.status == FILE_ARCHIVED;
+    bool movable = to == FILE_ARCHIVED ? file.status == FILE_UPLOADED || file.status == FILE_PROCESSED
+                                       : file.status == FILE_ARCHIVED;
     if (!movable)
         return fail(c, E_CONFLICT, "a file with status %s cannot be moved there", file_statuses[file.status - 1]);
     struct blob_store *target = to == FILE_ARCHIVED ? c->app->archive : c->app->files;
@@ -107,7 +111,8 @@ static const struct field batch_outcome_fields[] = {
     FIELD(struct batch_outcome, status, .doc = "HTTP status of this file."),
     FIELD(struct batch_outcome, error, .flags = NULLABLE, .doc = "Why it was not done."),
 };
-static const struct schema batch_outcome = SCHEMA("BatchOutcome", struct batch_outcome, batch_outcome_fields, .doc = "How one file went.");
+static const struct schema batch_outcome =
+    SCHEMA("BatchOutcome", struct batch_outcome, batch_outcome_fields, .doc = "How one file went.");
 struct batch_outcomes {
     struct list items;
 };
@@ -126,7 +131,8 @@ static bool set_tags(struct call *c, const struct image_file *file, struct texts
     struct image_file change;
     schema_clear(&image_file_schema, &change);
     change.tags = tags;
-    return db_update(c, &image_file_schema, &change, GIVEN(schema_find(&image_file_schema, S("tags"))), "where id = ?", V(file->id));
+    return db_update(c, &image_file_schema, &change, GIVEN(schema_find(&image_file_schema, S("tags"))), "where id = ?",
+                     V(file->id));
 }
 
 static bool act(struct call *c, void *context)
@@ -139,11 +145,12 @@ static bool act(struct call *c, void *context)
     audit_about(c, file.id, file.patient_id);
     bool ok = false;
     if (a->in->action == ACTION_DELETE)
-        ok = db_execute(c, "update image_files set deleted_at = ?, deleted_by = ?, updated_at = ? where id = ?", V(now), V(call_user(c)), V(now),
-                        V(a->id)) &&
+        ok = db_execute(c, "update image_files set deleted_at = ?, deleted_by = ?, updated_at = ? where id = ?", V(now),
+                        V(call_user(c)), V(now), V(a->id)) &&
              search_remove(c, "image_file_search", a->id);
     else if (a->in->action == ACTION_RESTORE)
-        ok = db_execute(c, "update image_files set deleted_at = null, deleted_by = null, updated_at = ? where id = ?", V(now), V(a->id)) &&
+        ok = db_execute(c, "update image_files set deleted_at = null, deleted_by = null, updated_at = ? where id = ?",
+                        V(now), V(a->id)) &&
              image_file_index(c, a->id, file.original_filename, file.description);
     else
         ok = set_tags(c, &file, a->in->tags);
@@ -160,11 +167,13 @@ static bool file_batch_post(struct call *c)
     for (ptrdiff_t i = 0; i < in->ids.count; i++) {
         struct acting acting = { in, in->ids.items[i] };
         struct image_file moved;
-        bool ok = in->action == ACTION_ARCHIVE ? move(c, acting.id, FILE_ARCHIVED, &moved) : db_transact(c, act, &acting);
+        bool ok =
+            in->action == ACTION_ARCHIVE ? move(c, acting.id, FILE_ARCHIVED, &moved) : db_transact(c, act, &acting);
         outcomes[i] = (struct batch_outcome){ acting.id, ok ? 200 : error_row(c->error.code)->status, STR_NULL };
         if (!ok)
-            outcomes[i].error = arena_copy(
-                &c->arena, str_from(error_row(c->error.code)->message_is_public ? c->error.message : error_row(c->error.code)->title));
+            outcomes[i].error = arena_copy(&c->arena, str_from(error_row(c->error.code)->message_is_public
+                                                                   ? c->error.message
+                                                                   : error_row(c->error.code)->title));
         error_clear(&c->error);
     }
     out->items = (struct list){ outcomes, in->ids.count };
@@ -173,11 +182,13 @@ static bool file_batch_post(struct call *c)
 
 #define FILES .tag = "image-files", .entity = "image_file"
 static const struct endpoint rows[] = {
-    { HTTP_POST, "/api/v1/image-files/{file_id}/archive", file_archive, &image_file_key, &image_file_schema, MAY_ARCHIVE_IMAGES, WORKS, FILES,
-      .audit = "image_file.archive", .summary = "Moves a file's bytes to the archive store" },
-    { HTTP_POST, "/api/v1/image-files/{file_id}/unarchive", file_unarchive, &image_file_key, &image_file_schema, MAY_ARCHIVE_IMAGES, WORKS,
-      FILES, .audit = "image_file.unarchive", .summary = "Brings a file's bytes back from the archive store" },
-    { HTTP_POST, "/api/v1/image-files/batch", file_batch_post, &file_batch, &batch_outcomes, MAY_READ_IMAGES, WORKS, BODY_JSON, 207, FILES,
-      .audit = "image_file.batch", .summary = "Deletes, restores, archives or tags many files" },
+    { HTTP_POST, "/api/v1/image-files/{file_id}/archive", file_archive, &image_file_key, &image_file_schema,
+      MAY_ARCHIVE_IMAGES, WORKS, FILES, .audit = "image_file.archive",
+      .summary = "Moves a file's bytes to the archive store" },
+    { HTTP_POST, "/api/v1/image-files/{file_id}/unarchive", file_unarchive, &image_file_key, &image_file_schema,
+      MAY_ARCHIVE_IMAGES, WORKS, FILES, .audit = "image_file.unarchive",
+      .summary = "Brings a file's bytes back from the archive store" },
+    { HTTP_POST, "/api/v1/image-files/batch", file_batch_post, &file_batch, &batch_outcomes, MAY_READ_IMAGES, WORKS,
+      BODY_JSON, 207, FILES, .audit = "image_file.batch", .summary = "Deletes, restores, archives or tags many files" },
 };
 ENDPOINT_TABLE(image_file_move_endpoints, rows);

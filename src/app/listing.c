@@ -61,8 +61,8 @@ static bool read_cursor(struct plan *p)
     p->after_key = p->after_id = value_nothing();
     if (str_is_empty(p->query->after))
         return true;
-    if (!crypto_unbase64(p->query->after, &p->c->arena, &text) || !str_is_utf8(text) || !str_cut(text, '|', &sort, &rest) ||
-        !str_equal(sort, str_from(sort_name(p))) || rest.len < 3)
+    if (!crypto_unbase64(p->query->after, &p->c->arena, &text) || !str_is_utf8(text) ||
+        !str_cut(text, '|', &sort, &rest) || !str_equal(sort, str_from(sort_name(p))) || rest.len < 3)
         return bad_cursor(p);
     ptrdiff_t bar = rest.len;
     while (bar > 0 && rest.at[bar - 1] != '|')
@@ -136,7 +136,8 @@ static void put_where(struct plan *p, const struct condition *scope, bool with_c
     if (with_cursor && p->after_id.type != VALUE_NOTHING) {
         const char *beyond = p->descending ? "<" : ">";
         put_and(p, &first);
-        text_format(&p->sql, "%s %s= ? and (%s %s ? or %s %s ?)", p->column, beyond, p->column, beyond, p->listing->id, beyond);
+        text_format(&p->sql, "%s %s= ? and (%s %s ? or %s %s ?)", p->column, beyond, p->column, beyond, p->listing->id,
+                    beyond);
         bind(p, p->after_key);
         bind(p, p->after_key);
         bind(p, p->after_id);
@@ -158,7 +159,8 @@ static bool count_matches(struct plan *p, int64_t *total, bool *lower_bound)
     p->count = 0;
     text_put(&p->sql, S("select count(*) from ("));
     for (int i = 0; i < (p->scope_count ? p->scope_count : 1); i++) {
-        text_format(&p->sql, "%sselect * from (select %s as id from %s %s", i ? " union " : "", p->listing->id, table, alias);
+        text_format(&p->sql, "%sselect * from (select %s as id from %s %s", i ? " union " : "", p->listing->id, table,
+                    alias);
         put_where(p, p->scope_count ? &p->scopes[i] : NULL, false);
         text_format(&p->sql, " limit %d) s%d", LIST_COUNT_MAX + 1, i);
     }
@@ -187,8 +189,8 @@ static void put_page(struct plan *p)
     if (p->scope_count > 1) {
         text_format(&p->sql, " where %s in (", p->listing->id);
         for (int i = 0; i < p->scope_count; i++) {
-            text_format(&p->sql, "%sselect * from (select %s as id from %s %s", i ? " union " : "", p->listing->id, row->table,
-                        row->alias);
+            text_format(&p->sql, "%sselect * from (select %s as id from %s %s", i ? " union " : "", p->listing->id,
+                        row->table, row->alias);
             put_where(p, &p->scopes[i], true);
             put_order(p);
             text_format(&p->sql, " limit ?) s%d", i);
@@ -249,8 +251,9 @@ static bool run(struct plan *p, int64_t total)
     if (!read_cursor(p) || (total == TOTAL_UNKNOWN && !count_matches(p, &total, &lower_bound)))
         return false;
     put_page(p);
-    text_format(out, "{\"total\":%" PRId64 ",\"total_is_lower_bound\":%s,\"page\":%" PRId64 ",\"page_size\":%" PRId64 ",", total,
-                lower_bound ? "true" : "false", p->query->page, p->query->page_size);
+    text_format(out,
+                "{\"total\":%" PRId64 ",\"total_is_lower_bound\":%s,\"page\":%" PRId64 ",\"page_size\":%" PRId64 ",",
+                total, lower_bound ? "true" : "false", p->query->page, p->query->page_size);
     if (!put_items(p, out, &next))
         return false;
     text_put(out, S(",\"next\":"));

@@ -28,15 +28,30 @@ struct list_query {
 };
 
 /* `sorts`: names of columns, each also with a leading '-', as choices. */
-#define LIST_FIELDS(T, sorts, first)                                                                                   \
-    { .name = "page", .kind = &kind_integer, .offset = offsetof(T, list.page), .min = 1, .max = 1000000,               \
-      .fallback = "1", .doc = "Which page, from 1. Deep pages are cheaper with `after`." },                            \
-    { .name = "page_size", .kind = &kind_integer, .offset = offsetof(T, list.page_size), .min = 1, .max = 100,         \
-      .fallback = "20", .doc = "Rows on a page." },                                                                    \
-    { .name = "after", .kind = &kind_text, .offset = offsetof(T, list.after), .max = 600,                              \
-      .doc = "Rows after this cursor: `next` of an earlier answer with the same sort." },                              \
-    { .name = "sort", .kind = &kind_choice, .offset = offsetof(T, list.sort), .choices = sorts, .fallback = first,     \
-      .doc = "Order of the rows; a leading minus reverses it." }
+#define LIST_FIELDS(T, sorts, first) \
+    { .name = "page", \
+      .kind = &kind_integer, \
+      .offset = offsetof(T, list.page), \
+      .min = 1, \
+      .max = 1000000, \
+      .fallback = "1", \
+      .doc = "Which page, from 1. Deep pages are cheaper with `after`." }, \
+        { .name = "page_size", \
+          .kind = &kind_integer, \
+          .offset = offsetof(T, list.page_size), \
+          .min = 1, \
+          .max = 100, \
+          .fallback = "20", \
+          .doc = "Rows on a page." }, \
+        { .name = "after", \
+          .kind = &kind_text, \
+          .offset = offsetof(T, list.after), \
+          .max = 600, \
+          .doc = "Rows after this cursor: `next` of an earlier answer with the same sort." }, \
+    { \
+        .name = "sort", .kind = &kind_choice, .offset = offsetof(T, list.sort), .choices = sorts, .fallback = first, \
+        .doc = "Order of the rows; a leading minus reverses it." \
+    }
 
 /* A further condition that the handler knows: SQL with one `?` for `value` (none when `value` is nothing and there is no `?`). */
 struct condition {
@@ -47,11 +62,11 @@ struct condition {
 
 struct listing {
     const struct schema *row;
-    const char *where;             /* always true for rows of this list; NULL: nothing */
-    const char *id;                /* "f.id": unique, ends every order */
-    const char *const *sorts;      /* the choices of `sort` */
-    const char *const *columns;    /* SQL column of each choice, in the same order: "f.created_at" for both signs */
-    const char *search_table;      /* for the member `search`, when the input has one */
+    const char *where;          /* always true for rows of this list; NULL: nothing */
+    const char *id;             /* "f.id": unique, ends every order */
+    const char *const *sorts;   /* the choices of `sort` */
+    const char *const *columns; /* SQL column of each choice, in the same order: "f.created_at" for both signs */
+    const char *search_table;   /* for the member `search`, when the input has one */
     void (*derive)(struct call *c, void *record); /* fills members that no column holds; may be NULL */
 };
 

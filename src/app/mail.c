@@ -29,7 +29,8 @@ bool mail_is_configured(const struct app *app)
 static bool is_plain_address(struct str address)
 {
     for (ptrdiff_t i = 0; i < address.len; i++)
-        if (address.at[i] <= ' ' || address.at[i] > '~' || address.at[i] == '<' || address.at[i] == '>' || address.at[i] == ',')
+        if (address.at[i] <= ' ' || address.at[i] > '~' || address.at[i] == '<' || address.at[i] == '>' ||
+            address.at[i] == ',')
             return false;
     return address.len > 0;
 }
@@ -41,8 +42,9 @@ static struct str compose(struct call *c, struct str to, struct str subject, str
                         "Date: %.*s\r\nFrom: <%.*s>\r\nTo: <%.*s>\r\nMessage-ID: <%.*s@roentgen>\r\n"
                         "Subject: =?UTF-8?B?%.*s?=\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
                         "Content-Transfer-Encoding: 8bit\r\n\r\n%.*s\r\n",
-                        STR_FMT(instant_http_format(clock_now(), arena)), STR_FMT(c->app->config.mail_from), STR_FMT(to),
-                        STR_FMT(crypto_uuid_text(arena)), STR_FMT(crypto_base64(subject, arena)), STR_FMT(body));
+                        STR_FMT(instant_http_format(clock_now(), arena)), STR_FMT(c->app->config.mail_from),
+                        STR_FMT(to), STR_FMT(crypto_uuid_text(arena)), STR_FMT(crypto_base64(subject, arena)),
+                        STR_FMT(body));
 }
 
 static CURLcode transfer(struct call *c, CURL *curl, struct str to, struct reading *reading)

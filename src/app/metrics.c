@@ -136,18 +136,20 @@ static void one(struct text *out, const char *name, const char *type, const char
     text_format(out, "roentgen_%s %" PRId64 "\n", name, value);
 }
 
-static void histogram(struct text *out, const char *name, const char *labels, const int64_t *buckets, int count, int first_us,
-                      int64_t total_us)
+static void histogram(struct text *out, const char *name, const char *labels, const int64_t *buckets, int count,
+                      int first_us, int64_t total_us)
 {
     int64_t seen = 0;
     for (int i = 0; i < count; i++) {
         seen += buckets[i];
         if (i < count - 1)
-            text_format(out, "roentgen_%s_bucket{%s,le=\"%g\"} %" PRId64 "\n", name, labels, (double)((int64_t)first_us << i) / 1e6, seen);
+            text_format(out, "roentgen_%s_bucket{%s,le=\"%g\"} %" PRId64 "\n", name, labels,
+                        (double)((int64_t)first_us << i) / 1e6, seen);
         else
             text_format(out, "roentgen_%s_bucket{%s,le=\"+Inf\"} %" PRId64 "\n", name, labels, seen);
     }
-    text_format(out, "roentgen_%s_sum{%s} %g\nroentgen_%s_count{%s} %" PRId64 "\n", name, labels, (double)total_us / 1e6, name, labels, seen);
+    text_format(out, "roentgen_%s_sum{%s} %g\nroentgen_%s_count{%s} %" PRId64 "\n", name, labels,
+                (double)total_us / 1e6, name, labels, seen);
 }
 
 static void print_routes(struct call *c, struct text *out)
@@ -158,9 +160,10 @@ static void print_routes(struct call *c, struct text *out)
     for (int i = 0; i < router_count(app->router); i++) {
         const struct endpoint *e = router_endpoint(app->router, i);
         metrics_route(app->metrics, i, &s);
-        for (int class = 2; class < 6; class++)
+        for (int class = 2; class < 6; class ++)
             if (s.by_class[class])
-                text_format(out, "roentgen_http_requests_total{method=\"%s\",route=\"%s\",status=\"%dxx\"} %" PRId64 "\n",
+                text_format(out,
+                            "roentgen_http_requests_total{method=\"%s\",route=\"%s\",status=\"%dxx\"} %" PRId64 "\n",
                             http_method_names[e->method], e->path, class, s.by_class[class]);
     }
     metrics_route(app->metrics, -1, &s);
@@ -171,7 +174,8 @@ static void print_routes(struct call *c, struct text *out)
         metrics_route(app->metrics, i, &s);
         if (s.count)
             histogram(out, "http_request_seconds",
-                      arena_cstring(&c->arena, arena_format(&c->arena, "method=\"%s\",route=\"%s\"", http_method_names[e->method], e->path)),
+                      arena_cstring(&c->arena, arena_format(&c->arena, "method=\"%s\",route=\"%s\"",
+                                                            http_method_names[e->method], e->path)),
                       s.buckets, METRIC_BUCKETS, FIRST_BUCKET_US, s.total_us);
     }
 }
@@ -230,8 +234,10 @@ static void print_server(const struct app *app, struct text *out)
 void metrics_print(struct call *c, struct text *out)
 {
     const struct app *app = c->app;
-    text_format(out, "# HELP roentgen_build_info Version of the server.\n# TYPE roentgen_build_info gauge\n"
-                     "roentgen_build_info{version=\"%s\"} 1\n", ROENTGEN_VERSION);
+    text_format(out,
+                "# HELP roentgen_build_info Version of the server.\n# TYPE roentgen_build_info gauge\n"
+                "roentgen_build_info{version=\"%s\"} 1\n",
+                ROENTGEN_VERSION);
     one(out, "uptime_seconds", "gauge", "Seconds since the start.", (clock_monotonic_us() - app->started_us) / 1000000);
     one(out, "resident_memory_bytes", "gauge", "Resident memory.", resident_bytes());
     one(out, "uploads_total", "counter", "Files stored.", get(&app->metrics->uploads));

@@ -43,14 +43,18 @@ static void put_schemas(struct text *out)
         openapi_put_schema(out, schemas.items[i], false, false, NULL);
         text_put_char(out, ',');
     }
-    text_put(out, S("\"Problem\":{\"type\":\"object\",\"description\":\"What went wrong (RFC 9457).\",\"required\":[\"type\",\"title\","
-                    "\"status\",\"detail\",\"instance\",\"request_id\"],\"properties\":{\"type\":{\"type\":\"string\"},\"title\":{\"type\":"
-                    "\"string\"},\"status\":{\"type\":\"integer\"},\"detail\":{\"type\":\"string\"},\"instance\":{\"type\":\"string\"},"
-                    "\"request_id\":{\"type\":\"string\",\"format\":\"uuid\"},\"errors\":{\"type\":\"array\",\"items\":{\"type\":\"object\","
-                    "\"required\":[\"loc\",\"msg\",\"type\"],\"properties\":{\"loc\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"
-                    "\"msg\":{\"type\":\"string\"},\"type\":{\"type\":\"string\"}}}}}},"));
-    text_put(out, S("\"TokenProblem\":{\"type\":\"object\",\"description\":\"RFC 6749 5.2.\",\"properties\":{\"error\":{\"type\":\"string\"},"
-                    "\"error_description\":{\"type\":\"string\"}}}}"));
+    text_put(
+        out,
+        S("\"Problem\":{\"type\":\"object\",\"description\":\"What went wrong (RFC 9457).\",\"required\":[\"type\",\"title\","
+          "\"status\",\"detail\",\"instance\",\"request_id\"],\"properties\":{\"type\":{\"type\":\"string\"},\"title\":{\"type\":"
+          "\"string\"},\"status\":{\"type\":\"integer\"},\"detail\":{\"type\":\"string\"},\"instance\":{\"type\":\"string\"},"
+          "\"request_id\":{\"type\":\"string\",\"format\":\"uuid\"},\"errors\":{\"type\":\"array\",\"items\":{\"type\":\"object\","
+          "\"required\":[\"loc\",\"msg\",\"type\"],\"properties\":{\"loc\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"
+          "\"msg\":{\"type\":\"string\"},\"type\":{\"type\":\"string\"}}}}}},"));
+    text_put(
+        out,
+        S("\"TokenProblem\":{\"type\":\"object\",\"description\":\"RFC 6749 5.2.\",\"properties\":{\"error\":{\"type\":\"string\"},"
+          "\"error_description\":{\"type\":\"string\"}}}}"));
 }
 
 /* ---- one operation ---- */
@@ -72,8 +76,8 @@ static bool is_query_parameter(const struct endpoint *e, const struct field *fie
 static void put_parameter(struct text *out, bool *first, const char *in, const struct field *field)
 {
     bool required = !strcmp(in, "path") || (field->flags & REQUIRED);
-    text_format(out, "%s{\"name\":\"%s\",\"in\":\"%s\",\"required\":%s,\"description\":", *first ? "" : ",", field->name, in,
-                required ? "true" : "false");
+    text_format(out, "%s{\"name\":\"%s\",\"in\":\"%s\",\"required\":%s,\"description\":", *first ? "" : ",",
+                field->name, in, required ? "true" : "false");
     text_put_json_string(out, str_from(field->doc));
     if (field->kind == &kind_texts || field->kind == &kind_integers)
         text_put(out, S(",\"style\":\"form\",\"explode\":false"));
@@ -87,8 +91,10 @@ static void put_parameter(struct text *out, bool *first, const char *in, const s
 
 static void put_header(struct text *out, bool *first, const char *name, const char *doc, const char *more)
 {
-    text_format(out, "%s{\"name\":\"%s\",\"in\":\"header\",\"required\":false,\"description\":\"%s\",\"schema\":{\"type\":\"string\"%s}}",
-                *first ? "" : ",", name, doc, more);
+    text_format(
+        out,
+        "%s{\"name\":\"%s\",\"in\":\"header\",\"required\":false,\"description\":\"%s\",\"schema\":{\"type\":\"string\"%s}}",
+        *first ? "" : ",", name, doc, more);
     *first = false;
 }
 
@@ -109,10 +115,12 @@ static void put_parameters(struct text *out, const struct endpoint *e)
             put_parameter(out, &first, "query", field);
     }
     if (e->method == HTTP_GET && e->out) {
-        text_format(out, "%s{\"name\":\"fields\",\"in\":\"query\",\"required\":false,\"description\":\"Only these members of the answer, "
-                         "separated by commas.\",\"style\":\"form\",\"explode\":false,\"schema\":{\"type\":\"array\",\"minItems\":1,"
-                         "\"items\":{\"type\":\"string\",\"enum\":[",
-                    first ? "" : ",");
+        text_format(
+            out,
+            "%s{\"name\":\"fields\",\"in\":\"query\",\"required\":false,\"description\":\"Only these members of the answer, "
+            "separated by commas.\",\"style\":\"form\",\"explode\":false,\"schema\":{\"type\":\"array\",\"minItems\":1,"
+            "\"items\":{\"type\":\"string\",\"enum\":[",
+            first ? "" : ",");
         for (int i = 0; i < e->out->count; i++)
             if (!(e->out->fields[i].flags & (WRITE_ONLY | SECRET)))
                 text_format(out, "%s\"%s\"", i ? "," : "", e->out->fields[i].name);
@@ -124,8 +132,8 @@ static void put_parameters(struct text *out, const struct endpoint *e)
     if (e->method != HTTP_GET && is_single(e) && e->method != HTTP_POST)
         put_header(out, &first, "If-Match", "ETag that the change is based on: 412 when it no longer fits.", "");
     if (e->method == HTTP_POST && e->body == BODY_JSON && e->permission != ANYONE)
-        put_header(out, &first, "Idempotency-Key", "A request repeated with the same key within 24 hours gets the first answer.",
-                   ",\"maxLength\":200");
+        put_header(out, &first, "Idempotency-Key",
+                   "A request repeated with the same key within 24 hours gets the first answer.", ",\"maxLength\":200");
     text_put_char(out, ']');
 }
 
@@ -142,7 +150,8 @@ static void put_body(struct text *out, const struct endpoint *e)
     for (int i = 0; e->in && i < e->in->count && skipped < VARIABLES_MAX; i++)
         if (is_path_variable(e, e->in->fields[i].name))
             skip[skipped++] = e->in->fields[i].name;
-    text_format(out, ",\"requestBody\":{\"required\":%s,\"content\":{\"%s\":{\"schema\":", e->flags & ACTION ? "false" : "true", types[e->body]);
+    text_format(out, ",\"requestBody\":{\"required\":%s,\"content\":{\"%s\":{\"schema\":",
+                e->flags & ACTION ? "false" : "true", types[e->body]);
     if (e->body == BODY_RAW) {
         text_put(out, S("{\"type\":\"string\",\"format\":\"binary\"}"));
     } else if (e->body == BODY_MULTIPART) {
@@ -157,7 +166,9 @@ static void put_body(struct text *out, const struct endpoint *e)
             text_put(out, str_slice(text_str(&form), 0, at));
             text_put(out, S("\"required\":[\"file\"],\"properties\":{\"file\":"));
             if (e->status == 207)
-                text_put(out, S("{\"type\":\"array\",\"items\":{\"type\":\"string\",\"format\":\"binary\"},\"description\":\"The files.\"},"));
+                text_put(
+                    out,
+                    S("{\"type\":\"array\",\"items\":{\"type\":\"string\",\"format\":\"binary\"},\"description\":\"The files.\"},"));
             else
                 text_put(out, S("{\"type\":\"string\",\"format\":\"binary\",\"description\":\"The file.\"},"));
             text_put(out, str_slice(text_str(&form), at + 14, form.len));
@@ -176,17 +187,20 @@ static void put_success(struct text *out, const struct endpoint *e)
     text_put_json_string(out, str_from(e->summary));
     if (e->flags & NOT_JSON) {
         text_format(out, ",\"content\":{\"%s\":{\"schema\":%s}}", e->answers,
-                    strstr(e->answers, "json") ? "{\"type\":\"object\"}" : "{\"type\":\"string\",\"format\":\"binary\"}");
+                    strstr(e->answers, "json") ? "{\"type\":\"object\"}"
+                                               : "{\"type\":\"string\",\"format\":\"binary\"}");
     } else if (e->out && (e->flags & LIST)) {
-        text_format(out,
-                    ",\"content\":{\"application/json\":{\"schema\":{\"type\":\"object\",\"required\":[\"total\",\"page\",\"page_size\",\"items\"],"
-                    "\"properties\":{\"total\":{\"type\":\"integer\",\"description\":\"Rows in the whole list.\"},\"total_is_lower_bound\":{\"type\":"
-                    "\"boolean\",\"description\":\"Are there more than total says?\"},\"page\":{\"type\":\"integer\"},\"page_size\":{\"type\":\"integer\"},"
-                    "\"items\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/%s\"}},\"next\":{\"type\":[\"string\",\"null\"],"
-                    "\"description\":\"For `after`: the rows that follow.\"}}}}}",
-                    e->out->name);
+        text_format(
+            out,
+            ",\"content\":{\"application/json\":{\"schema\":{\"type\":\"object\",\"required\":[\"total\",\"page\",\"page_size\",\"items\"],"
+            "\"properties\":{\"total\":{\"type\":\"integer\",\"description\":\"Rows in the whole list.\"},\"total_is_lower_bound\":{\"type\":"
+            "\"boolean\",\"description\":\"Are there more than total says?\"},\"page\":{\"type\":\"integer\"},\"page_size\":{\"type\":\"integer\"},"
+            "\"items\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/%s\"}},\"next\":{\"type\":[\"string\",\"null\"],"
+            "\"description\":\"For `after`: the rows that follow.\"}}}}}",
+            e->out->name);
     } else if (e->out) {
-        text_format(out, ",\"content\":{\"application/json\":{\"schema\":{\"$ref\":\"#/components/schemas/%s\"}}}", e->out->name);
+        text_format(out, ",\"content\":{\"application/json\":{\"schema\":{\"$ref\":\"#/components/schemas/%s\"}}}",
+                    e->out->name);
     }
     text_put_char(out, '}');
 }
@@ -197,8 +211,10 @@ static void put_problem(struct text *out, enum error_code code)
     text_format(out, ",\"%d\":{\"$ref\":\"#/components/responses/Problem%d\"}", row->status, row->status);
 }
 
-static const enum error_code problems[] = { E_BAD_REQUEST, E_UNAUTHENTICATED, E_FORBIDDEN, E_NOT_FOUND, E_CONFLICT, E_PRECONDITION_FAILED,
-                                            E_TOO_LARGE, E_UNSUPPORTED_TYPE, E_RANGE, E_INVALID, E_TOO_MANY, E_UNAVAILABLE, E_STORAGE_FULL };
+static const enum error_code problems[] = {
+    E_BAD_REQUEST,      E_UNAUTHENTICATED, E_FORBIDDEN, E_NOT_FOUND, E_CONFLICT,    E_PRECONDITION_FAILED, E_TOO_LARGE,
+    E_UNSUPPORTED_TYPE, E_RANGE,           E_INVALID,   E_TOO_MANY,  E_UNAVAILABLE, E_STORAGE_FULL
+};
 
 static bool may_answer(const struct endpoint *e, enum error_code code)
 {
@@ -252,7 +268,9 @@ static void put_operation(struct text *out, const struct endpoint *e)
     if (is_single(e) && e->method == HTTP_GET)
         text_put(out, S(",\"304\":{\"description\":\"The client has it already.\"}"));
     if (strstr(e->path, "download"))
-        text_put(out, S(",\"206\":{\"description\":\"The part asked for.\"},\"304\":{\"description\":\"The client has it already.\"}"));
+        text_put(
+            out,
+            S(",\"206\":{\"description\":\"The part asked for.\"},\"304\":{\"description\":\"The client has it already.\"}"));
     for (size_t p = 0; p < sizeof(problems) / sizeof(problems[0]); p++)
         if (may_answer(e, problems[p]))
             put_problem(out, problems[p]);
@@ -266,20 +284,28 @@ static void put_responses(struct text *out)
     text_put(out, S("\"responses\":{"));
     for (size_t p = 0; p < sizeof(problems) / sizeof(problems[0]); p++) {
         const struct error_row *row = error_row(problems[p]);
-        text_format(out, "\"Problem%d\":{\"description\":\"%s\",\"content\":{\"application/problem+json\":{\"schema\":{\"$ref\":\"#/components/schemas/Problem\"}}%s}},",
-                    row->status, row->title,
-                    row->status == 400 ? ",\"application/json\":{\"schema\":{\"$ref\":\"#/components/schemas/TokenProblem\"}}" : "");
+        text_format(
+            out,
+            "\"Problem%d\":{\"description\":\"%s\",\"content\":{\"application/problem+json\":{\"schema\":{\"$ref\":\"#/components/schemas/Problem\"}}%s}},",
+            row->status, row->title,
+            row->status == 400 ? ",\"application/json\":{\"schema\":{\"$ref\":\"#/components/schemas/TokenProblem\"}}"
+                               : "");
     }
-    text_put(out, S("\"Problem\":{\"description\":\"What went wrong.\",\"content\":{\"application/problem+json\":{\"schema\":{\"$ref\":"
-                    "\"#/components/schemas/Problem\"}}}}}"));
+    text_put(
+        out,
+        S("\"Problem\":{\"description\":\"What went wrong.\",\"content\":{\"application/problem+json\":{\"schema\":{\"$ref\":"
+          "\"#/components/schemas/Problem\"}}}}}"));
 }
 
 static void put_tags(struct text *out)
 {
     static const char *const tags[][2] = {
-        { "auth", "Signing in and out, one's own account. 登录与账户" }, { "users", "Accounts, roles, permissions. 用户管理" },
-        { "patients", "Patients. 患者管理" },                            { "upload", "Uploading files. 文件上传" },
-        { "image-files", "Uploaded files. 影像文件" },                   { "images", "What is in the files. 影像内容" },
+        { "auth", "Signing in and out, one's own account. 登录与账户" },
+        { "users", "Accounts, roles, permissions. 用户管理" },
+        { "patients", "Patients. 患者管理" },
+        { "upload", "Uploading files. 文件上传" },
+        { "image-files", "Uploaded files. 影像文件" },
+        { "images", "What is in the files. 影像内容" },
         { "system", "State of the server. 系统" },
     };
     text_put(out, S("\"tags\":["));
@@ -320,19 +346,23 @@ static void put_path(struct text *out, const char *path, bool *first)
 void openapi_put_document(struct text *out)
 {
     bool first = true;
-    text_put(out, S("{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"Roentgen\",\"version\":\"" ROENTGEN_VERSION
-                    "\",\"summary\":\"A self-hosted medical-imaging server\",\"description\":\"Times are UTC (RFC 3339). Errors are problem "
-                    "details (RFC 9457). 医疗影像服务器接口。\",\"license\":{\"name\":\"Apache-2.0\",\"identifier\":\"Apache-2.0\"}},"
-                    "\"servers\":[{\"url\":\"/\",\"description\":\"This server\"}],\"security\":[{\"password\":[]},{\"bearer\":[]}],"));
+    text_put(
+        out,
+        S("{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"Roentgen\",\"version\":\"" ROENTGEN_VERSION
+          "\",\"summary\":\"A self-hosted medical-imaging server\",\"description\":\"Times are UTC (RFC 3339). Errors are problem "
+          "details (RFC 9457). 医疗影像服务器接口。\",\"license\":{\"name\":\"Apache-2.0\",\"identifier\":\"Apache-2.0\"}},"
+          "\"servers\":[{\"url\":\"/\",\"description\":\"This server\"}],\"security\":[{\"password\":[]},{\"bearer\":[]}],"));
     put_tags(out);
     text_put(out, S(",\"paths\":{"));
     for (int t = 0; t < endpoint_table_count; t++)
         for (int r = 0; r < endpoint_tables[t]->count; r++)
             if (is_first_of_path(t, r) && !(endpoint_tables[t]->rows[r].flags & HIDDEN))
                 put_path(out, endpoint_tables[t]->rows[r].path, &first);
-    text_put(out, S("},\"components\":{\"securitySchemes\":{\"password\":{\"type\":\"oauth2\",\"description\":\"Name and password.\",\"flows\":"
-                    "{\"password\":{\"tokenUrl\":\"/api/v1/auth/token\",\"refreshUrl\":\"/api/v1/auth/token\",\"scopes\":{}}}},"
-                    "\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\",\"bearerFormat\":\"JWT\",\"description\":\"An access token.\"}},"));
+    text_put(
+        out,
+        S("},\"components\":{\"securitySchemes\":{\"password\":{\"type\":\"oauth2\",\"description\":\"Name and password.\",\"flows\":"
+          "{\"password\":{\"tokenUrl\":\"/api/v1/auth/token\",\"refreshUrl\":\"/api/v1/auth/token\",\"scopes\":{}}}},"
+          "\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\",\"bearerFormat\":\"JWT\",\"description\":\"An access token.\"}},"));
     put_responses(out);
     text_put_char(out, ',');
     put_schemas(out);

@@ -5,7 +5,9 @@
 #include "app/listing.h"
 
 static const char *const genders[] = { "MALE", "FEMALE", "OTHER", "UNKNOWN", NULL };
-static const char *const blood_types[] = { "A", "B", "AB", "O", "A+", "A-", "B+", "B-", "AB+", "AB-", "O+", "O-", NULL };
+static const char *const blood_types[] = {
+    "A", "B", "AB", "O", "A+", "A-", "B+", "B-", "AB+", "AB-", "O+", "O-", NULL
+};
 static const char *const patient_statuses[] = { "ACTIVE", "INACTIVE", "DECEASED", NULL };
 
 #define SEALED ENCRYPTED | NULLABLE
@@ -13,12 +15,18 @@ static const struct field patient_fields[] = {
     FIELD(struct patient, id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "Identifies the patient here."),
     FIELD(struct patient, patient_id, .flags = REQUIRED, .min = 1, .max = 64, .tag = 0x00100020, .example = "P20260001",
           .doc = "The hospital's number for the patient, unique."),
-    FIELD(struct patient, name, .flags = REQUIRED, .min = 1, .max = 100, .tag = 0x00100010, .example = "王小明", .doc = "Name."),
-    FIELD(struct patient, name_en, .flags = NULLABLE, .max = 100, .example = "Wang Xiaoming", .doc = "Name in Latin letters."),
-    FIELD(struct patient, gender, .choices = genders, .fallback = "UNKNOWN", .tag = 0x00100040, .flags = REQUIRED, .doc = "Gender."),
-    FIELD(struct patient, birth_date, .flags = NULLABLE, .tag = 0x00100030, .example = "1980-05-17", .doc = "Date of birth."),
-    FIELD(struct patient, age, .flags = READ_ONLY | NOT_STORED | NULLABLE, .doc = "Age in whole years today, from birth_date."),
-    FIELD(struct patient, id_card, .flags = SEALED | HASHED, .max = 64, .doc = "Identity card, unique. Encrypted at rest."),
+    FIELD(struct patient, name, .flags = REQUIRED, .min = 1, .max = 100, .tag = 0x00100010, .example = "王小明",
+          .doc = "Name."),
+    FIELD(struct patient, name_en, .flags = NULLABLE, .max = 100, .example = "Wang Xiaoming",
+          .doc = "Name in Latin letters."),
+    FIELD(struct patient, gender, .choices = genders, .fallback = "UNKNOWN", .tag = 0x00100040, .flags = REQUIRED,
+          .doc = "Gender."),
+    FIELD(struct patient, birth_date, .flags = NULLABLE, .tag = 0x00100030, .example = "1980-05-17",
+          .doc = "Date of birth."),
+    FIELD(struct patient, age, .flags = READ_ONLY | NOT_STORED | NULLABLE,
+          .doc = "Age in whole years today, from birth_date."),
+    FIELD(struct patient, id_card, .flags = SEALED | HASHED, .max = 64,
+          .doc = "Identity card, unique. Encrypted at rest."),
     FIELD(struct patient, phone, .flags = SEALED | HASHED, .max = 32, .doc = "Telephone. Encrypted at rest."),
     FIELD(struct patient, email, .flags = SEALED, .max = 254, .doc = "E-mail. Encrypted at rest."),
     FIELD(struct patient, address, .flags = SEALED, .max = 500, .doc = "Address. Encrypted at rest."),
@@ -30,8 +38,10 @@ static const struct field patient_fields[] = {
     FIELD(struct patient, emergency_contact_name, .flags = NULLABLE, .max = 100, .doc = "Whom to call."),
     FIELD(struct patient, emergency_contact_phone, .flags = NULLABLE, .max = 32, .doc = "Their telephone."),
     FIELD(struct patient, insurance_number, .flags = NULLABLE, .max = 64, .doc = "Insurance number."),
-    FIELD(struct patient, status, .choices = patient_statuses, .fallback = "ACTIVE", .flags = REQUIRED, .doc = "Status."),
-    FIELD(struct patient, image_count, .sql = "p.image_count", .flags = READ_ONLY, .doc = "Image files of the patient."),
+    FIELD(struct patient, status, .choices = patient_statuses, .fallback = "ACTIVE", .flags = REQUIRED,
+          .doc = "Status."),
+    FIELD(struct patient, image_count, .sql = "p.image_count", .flags = READ_ONLY,
+          .doc = "Image files of the patient."),
     FIELD(struct patient, merged_into, .sql = "p.merged_into", .flags = READ_ONLY | NULLABLE,
           .doc = "The patient this one turned out to be."),
     FIELD(struct patient, created_by, .flags = READ_ONLY, .doc = "Account that registered the patient."),
@@ -72,7 +82,8 @@ bool patient_must_exist(struct call *c, int64_t id, const char *place)
     int64_t found = 0;
     if (db_integer(c, &found, "select id from patients where id = ? and deleted_at is null", V(id)))
         return true;
-    return !c->error.code && error_add_problem(&c->error, &c->arena, place, S("patient_id"), "unknown_patient", "there is no such patient");
+    return !c->error.code && error_add_problem(&c->error, &c->arena, place, S("patient_id"), "unknown_patient",
+                                               "there is no such patient");
 }
 
 /* ---- one patient ---- */
@@ -87,7 +98,8 @@ static bool birth_is_past(struct call *c, const struct patient *p)
 {
     if (date_is_null(p->birth_date) || p->birth_date.days <= date_of(clock_now()).days)
         return true;
-    return error_add_problem(&c->error, &c->arena, "body", S("birth_date"), "in_the_future", "a birth date cannot lie in the future");
+    return error_add_problem(&c->error, &c->arena, "body", S("birth_date"), "in_the_future",
+                             "a birth date cannot lie in the future");
 }
 
 static bool patient_post(struct call *c)
@@ -137,8 +149,8 @@ static bool patient_delete(struct call *c)
     const struct patient_key *key = c->in;
     struct patient before;
     return patient_load(c, key->id, &before) &&
-           db_execute(c, "update patients set deleted_at = ?, deleted_by = ?, updated_at = ? where id = ?", V(clock_now()),
-                      V(call_user(c)), V(clock_now()), V(key->id)) &&
+           db_execute(c, "update patients set deleted_at = ?, deleted_by = ?, updated_at = ? where id = ?",
+                      V(clock_now()), V(call_user(c)), V(clock_now()), V(key->id)) &&
            search_remove(c, "patient_search", key->id);
 }
 
@@ -152,8 +164,8 @@ static bool patient_restore(struct call *c)
                             "and deleted_at is not null and merged_into is null",
                             V(clock_now()), V(key->id)))
         return false;
-    return (restored || fail(c, E_NOT_FOUND, "there is no deleted patient %" PRId64, key->id)) && patient_load(c, key->id, out) &&
-           index_names(c, out);
+    return (restored || fail(c, E_NOT_FOUND, "there is no deleted patient %" PRId64, key->id)) &&
+           patient_load(c, key->id, out) && index_names(c, out);
 }
 
 /* ---- merge: the other record turned out to be the same person ---- */
@@ -174,18 +186,23 @@ static bool patient_merge_post(struct call *c)
     struct patient source, target;
     struct instant now = clock_now();
     if (in->id == in->source_id)
-        return error_add_problem(&c->error, &c->arena, "body", S("source_id"), "same_patient", "this is the patient itself");
+        return error_add_problem(&c->error, &c->arena, "body", S("source_id"), "same_patient",
+                                 "this is the patient itself");
     if (!patient_load(c, in->id, &target))
         return false;
     if (!patient_load(c, in->source_id, &source)) {
         if (c->error.code == E_NOT_FOUND)
             error_clear(&c->error);
-        return error_add_problem(&c->error, &c->arena, "body", S("source_id"), "unknown_patient", "there is no such patient");
+        return error_add_problem(&c->error, &c->arena, "body", S("source_id"), "unknown_patient",
+                                 "there is no such patient");
     }
-    return db_execute(c, "update image_files set patient_id = ?, updated_at = ? where patient_id = ?", V(in->id), V(now), V(in->source_id)) &&
-           db_execute(c, "update studies set patient_id = ?, updated_at = ? where patient_id = ?", V(in->id), V(now), V(in->source_id)) &&
-           db_execute(c, "update patients set deleted_at = ?, deleted_by = ?, merged_into = ?, updated_at = ? where id = ?", V(now),
-                      V(call_user(c)), V(in->id), V(now), V(in->source_id)) &&
+    return db_execute(c, "update image_files set patient_id = ?, updated_at = ? where patient_id = ?", V(in->id),
+                      V(now), V(in->source_id)) &&
+           db_execute(c, "update studies set patient_id = ?, updated_at = ? where patient_id = ?", V(in->id), V(now),
+                      V(in->source_id)) &&
+           db_execute(
+               c, "update patients set deleted_at = ?, deleted_by = ?, merged_into = ?, updated_at = ? where id = ?",
+               V(now), V(call_user(c)), V(in->id), V(now), V(in->source_id)) &&
            search_remove(c, "patient_search", in->source_id) && patient_load(c, in->id, c->out);
 }
 
@@ -198,22 +215,30 @@ struct patient_list {
     int64_t age_min, age_max;
     bool has_images;
 };
-static const char *const patient_sorts[] = { "-created_at", "created_at", "name", "-name", "patient_id", "-patient_id", NULL };
-static const char *const patient_sort_columns[] = { "p.created_at", "p.created_at", "p.name", "p.name", "p.patient_id", "p.patient_id" };
+static const char *const patient_sorts[] = { "-created_at", "created_at",  "name", "-name",
+                                             "patient_id",  "-patient_id", NULL };
+static const char *const patient_sort_columns[] = { "p.created_at", "p.created_at", "p.name",
+                                                    "p.name",       "p.patient_id", "p.patient_id" };
 static const struct field patient_list_fields[] = {
     LIST_FIELDS(struct patient_list, patient_sorts, "-created_at"),
     FIELD(struct patient_list, search, .max = 100, .doc = "Part of the name, the Latin name or the hospital number."),
     FIELD(struct patient_list, id_card, .max = 64, .doc = "Exactly this identity card."),
     FIELD(struct patient_list, phone, .max = 32, .doc = "Exactly this telephone number."),
     FIELD(struct patient_list, gender, .choices = genders, .filter = "p.gender = ?", .doc = "Only this gender."),
-    FIELD(struct patient_list, status, .choices = patient_statuses, .filter = "p.status = ?", .doc = "Only this status."),
+    FIELD(struct patient_list, status, .choices = patient_statuses, .filter = "p.status = ?",
+          .doc = "Only this status."),
     FIELD(struct patient_list, has_images, .filter = "p.has_images = ?", .doc = "Only with (or without) image files."),
     FIELD(struct patient_list, age_min, .min = 0, .max = 200, .doc = "At least so many years old."),
     FIELD(struct patient_list, age_max, .min = 0, .max = 200, .doc = "At most so many years old."),
 };
 static const struct schema patient_list = SCHEMA("PatientList", struct patient_list, patient_list_fields);
-static const struct listing patient_listing = { .row = &patient_schema, .where = "p.is_deleted = 0", .id = "p.id", .sorts = patient_sorts,
-                                                .columns = patient_sort_columns, .search_table = "patient_search", .derive = derive_age };
+static const struct listing patient_listing = { .row = &patient_schema,
+                                                .where = "p.is_deleted = 0",
+                                                .id = "p.id",
+                                                .sorts = patient_sorts,
+                                                .columns = patient_sort_columns,
+                                                .search_table = "patient_search",
+                                                .derive = derive_age };
 
 /* The last day on which somebody who is `years` old today may have been born; 29 February counts as 28 February. */
 static struct value born_by(struct call *c, int64_t years, int extra_days)
@@ -254,21 +279,24 @@ static bool patient_list_get(struct call *c)
 
 #define PATIENTS .tag = "patients", .entity = "patient"
 static const struct endpoint rows[] = {
-    { HTTP_GET, "/api/v1/patients", patient_list_get, &patient_list, &patient_schema, MAY_READ_PATIENTS, .flags = LIST, PATIENTS,
-      .audit = "patient.list", .summary = "Lists and searches patients" },
-    { HTTP_POST, "/api/v1/patients", patient_post, &patient_schema, &patient_schema, MAY_CREATE_PATIENTS, WRITES, BODY_JSON, 201,
-      PATIENTS, .audit = "patient.create", .summary = "Registers a patient" },
+    { HTTP_GET, "/api/v1/patients", patient_list_get, &patient_list, &patient_schema, MAY_READ_PATIENTS, .flags = LIST,
+      PATIENTS, .audit = "patient.list", .summary = "Lists and searches patients" },
+    { HTTP_POST, "/api/v1/patients", patient_post, &patient_schema, &patient_schema, MAY_CREATE_PATIENTS, WRITES,
+      BODY_JSON, 201, PATIENTS, .audit = "patient.create", .summary = "Registers a patient" },
     { HTTP_GET, "/api/v1/patients/{id}", patient_get, &patient_key, &patient_schema, MAY_READ_PATIENTS, PATIENTS,
       .audit = "patient.read", .summary = "Shows one patient" },
-    { HTTP_PUT, "/api/v1/patients/{id}", patient_put, &patient_schema, &patient_schema, MAY_UPDATE_PATIENTS, WRITES, BODY_JSON, PATIENTS,
-      .audit = "patient.update", .summary = "Replaces a patient's record", .doc = "Optional members that are absent become null." },
-    { HTTP_PATCH, "/api/v1/patients/{id}", patient_patch, &patient_schema, &patient_schema, MAY_UPDATE_PATIENTS, WRITES, BODY_JSON,
-      PATIENTS, .audit = "patient.update", .summary = "Changes what is given of a patient's record" },
+    { HTTP_PUT, "/api/v1/patients/{id}", patient_put, &patient_schema, &patient_schema, MAY_UPDATE_PATIENTS, WRITES,
+      BODY_JSON, PATIENTS, .audit = "patient.update", .summary = "Replaces a patient's record",
+      .doc = "Optional members that are absent become null." },
+    { HTTP_PATCH, "/api/v1/patients/{id}", patient_patch, &patient_schema, &patient_schema, MAY_UPDATE_PATIENTS, WRITES,
+      BODY_JSON, PATIENTS, .audit = "patient.update", .summary = "Changes what is given of a patient's record" },
     { HTTP_DELETE, "/api/v1/patients/{id}", patient_delete, &patient_key, NULL, MAY_DELETE_PATIENTS, WRITES, PATIENTS,
-      .audit = "patient.delete", .summary = "Deletes a patient", .doc = "It can be restored; its number is free for another." },
-    { HTTP_POST, "/api/v1/patients/{id}/restore", patient_restore, &patient_key, &patient_schema, MAY_DELETE_PATIENTS, WRITES, PATIENTS,
-      .audit = "patient.restore", .summary = "Brings a deleted patient back" },
-    { HTTP_POST, "/api/v1/patients/{id}/merge", patient_merge_post, &patient_merge, &patient_schema, MAY_DELETE_PATIENTS, WRITES,
-      BODY_JSON, PATIENTS, .audit = "patient.merge", .summary = "Moves another patient's studies and files here" },
+      .audit = "patient.delete", .summary = "Deletes a patient",
+      .doc = "It can be restored; its number is free for another." },
+    { HTTP_POST, "/api/v1/patients/{id}/restore", patient_restore, &patient_key, &patient_schema, MAY_DELETE_PATIENTS,
+      WRITES, PATIENTS, .audit = "patient.restore", .summary = "Brings a deleted patient back" },
+    { HTTP_POST, "/api/v1/patients/{id}/merge", patient_merge_post, &patient_merge, &patient_schema,
+      MAY_DELETE_PATIENTS, WRITES, BODY_JSON, PATIENTS, .audit = "patient.merge",
+      .summary = "Moves another patient's studies and files here" },
 };
 ENDPOINT_TABLE(patient_endpoints, rows);

@@ -29,7 +29,8 @@ static const struct field study_fields[] = {
     FIELD(struct study, created_at, .doc = "When it was registered."),
     FIELD(struct study, updated_at, .doc = "Last change."),
 };
-static const struct schema study_schema = SCHEMA("Study", struct study, study_fields, .table = "studies", .alias = "s", .doc = "A study.");
+static const struct schema study_schema =
+    SCHEMA("Study", struct study, study_fields, .table = "studies", .alias = "s", .doc = "A study.");
 
 struct history_list {
     struct list_query list;
@@ -42,7 +43,10 @@ static const struct field history_list_fields[] = {
     FIELD(struct history_list, id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The patient."),
 };
 static const struct schema history_list = SCHEMA("PatientHistory", struct history_list, history_list_fields);
-static const struct listing study_listing = { .row = &study_schema, .where = "s.is_deleted = 0", .id = "s.id", .sorts = history_sorts,
+static const struct listing study_listing = { .row = &study_schema,
+                                              .where = "s.is_deleted = 0",
+                                              .id = "s.id",
+                                              .sorts = history_sorts,
                                               .columns = study_sort_columns };
 
 static bool patient_studies(struct call *c)
@@ -79,7 +83,8 @@ struct timeline {
 static const struct field timeline_fields[] = {
     FIELD(struct timeline, items, .of = &event_schema, .doc = "Newest first, the latest 500."),
 };
-static const struct schema timeline_schema = SCHEMA("Timeline", struct timeline, timeline_fields, .doc = "What came for a patient, newest first.");
+static const struct schema timeline_schema =
+    SCHEMA("Timeline", struct timeline, timeline_fields, .doc = "What came for a patient, newest first.");
 enum { TIMELINE_MAX = 500 };
 
 struct timeline_key {
@@ -124,18 +129,21 @@ static bool patient_timeline(struct call *c)
     if (!patient_load(c, in->id, &patient))
         return false;
     if (principal_may(c->principal, MAY_READ_STUDIES)) {
-        db_rows(c, &rows, "select id, created_at, description from studies where patient_id = ? and is_deleted = 0 "
-                          "order by created_at desc limit 500", V(in->id));
+        db_rows(c, &rows,
+                "select id, created_at, description from studies where patient_id = ? and is_deleted = 0 "
+                "order by created_at desc limit 500",
+                V(in->id));
         if (!add_events(c, &rows, events, &count, false))
             return false;
     }
     if (principal_may(c->principal, MAY_READ_IMAGES)) {
         bool all = principal_may(c->principal, MAY_READ_ALL_IMAGES);
-        db_rows(c, &rows,
-                "select f.id, f.created_at, f.original_filename, f.study_id from image_files f where f.patient_id = ? "
-                "and f.is_deleted = 0 and (? = 1 or f.uploaded_by = ? or f.study_id in "
-                "(select a.study_id from study_assignments a where a.user_id = ?)) order by f.created_at desc limit 500",
-                V(in->id), V(all), V(call_user(c)), V(call_user(c)));
+        db_rows(
+            c, &rows,
+            "select f.id, f.created_at, f.original_filename, f.study_id from image_files f where f.patient_id = ? "
+            "and f.is_deleted = 0 and (? = 1 or f.uploaded_by = ? or f.study_id in "
+            "(select a.study_id from study_assignments a where a.user_id = ?)) order by f.created_at desc limit 500",
+            V(in->id), V(all), V(call_user(c)), V(call_user(c)));
         if (!add_events(c, &rows, events, &count, true))
             return false;
     }
@@ -145,9 +153,11 @@ static bool patient_timeline(struct call *c)
 }
 
 static const struct endpoint rows[] = {
-    { HTTP_GET, "/api/v1/patients/{id}/studies", patient_studies, &history_list, &study_schema, MAY_READ_STUDIES, .flags = LIST,
-      .tag = "patients", .entity = "patient", .audit = "patient.studies", .summary = "Lists a patient's studies" },
+    { HTTP_GET, "/api/v1/patients/{id}/studies", patient_studies, &history_list, &study_schema, MAY_READ_STUDIES,
+      .flags = LIST, .tag = "patients", .entity = "patient", .audit = "patient.studies",
+      .summary = "Lists a patient's studies" },
     { HTTP_GET, "/api/v1/patients/{id}/timeline", patient_timeline, &timeline_key, &timeline_schema, MAY_READ_PATIENTS,
-      .tag = "patients", .entity = "patient", .audit = "patient.timeline", .summary = "Shows what came for a patient, newest first" },
+      .tag = "patients", .entity = "patient", .audit = "patient.timeline",
+      .summary = "Shows what came for a patient, newest first" },
 };
 ENDPOINT_TABLE(patient_history_endpoints, rows);

@@ -32,18 +32,24 @@ const struct permission_row permission_rows[PERMISSIONS] = {
     [MAY_READ_METRICS] = { "system.metrics", "Read metrics." },
 };
 
-static const enum permission radiologist[] = { MAY_READ_PATIENTS, MAY_READ_STUDIES, MAY_READ_ALL_IMAGES,
-                                               MAY_ANNOTATE_IMAGES, MAY_RUN_AI, MAY_REVIEW_AI, MAY_CREATE_REPORTS,
-                                               MAY_UPDATE_REPORTS, MAY_REVIEW_REPORTS, MAY_SIGN_REPORTS };
-static const enum permission doctor[] = { MAY_READ_PATIENTS, MAY_CREATE_PATIENTS, MAY_UPDATE_PATIENTS, MAY_READ_STUDIES,
-                                          MAY_CREATE_STUDIES, MAY_UPLOAD_IMAGES, MAY_READ_IMAGES, MAY_ANNOTATE_IMAGES,
-                                          MAY_RUN_AI, MAY_CREATE_REPORTS, MAY_UPDATE_REPORTS };
-static const enum permission technician[] = { MAY_READ_PATIENTS, MAY_CREATE_PATIENTS, MAY_READ_STUDIES, MAY_CREATE_STUDIES,
-                                              MAY_UPDATE_STUDIES, MAY_UPLOAD_IMAGES, MAY_READ_IMAGES, MAY_UPDATE_IMAGES };
+static const enum permission radiologist[] = { MAY_READ_PATIENTS,   MAY_READ_STUDIES,   MAY_READ_ALL_IMAGES,
+                                               MAY_ANNOTATE_IMAGES, MAY_RUN_AI,         MAY_REVIEW_AI,
+                                               MAY_CREATE_REPORTS,  MAY_UPDATE_REPORTS, MAY_REVIEW_REPORTS,
+                                               MAY_SIGN_REPORTS };
+static const enum permission doctor[] = { MAY_READ_PATIENTS,  MAY_CREATE_PATIENTS, MAY_UPDATE_PATIENTS,
+                                          MAY_READ_STUDIES,   MAY_CREATE_STUDIES,  MAY_UPLOAD_IMAGES,
+                                          MAY_READ_IMAGES,    MAY_ANNOTATE_IMAGES, MAY_RUN_AI,
+                                          MAY_CREATE_REPORTS, MAY_UPDATE_REPORTS };
+static const enum permission technician[] = { MAY_READ_PATIENTS,  MAY_CREATE_PATIENTS, MAY_READ_STUDIES,
+                                              MAY_CREATE_STUDIES, MAY_UPDATE_STUDIES,  MAY_UPLOAD_IMAGES,
+                                              MAY_READ_IMAGES,    MAY_UPDATE_IMAGES };
 static const enum permission viewer[] = { MAY_READ_PATIENTS, MAY_READ_STUDIES, MAY_READ_IMAGES, MAY_READ_REPORTS };
 static const enum permission service[] = { MAY_STORE_DICOM, MAY_UPLOAD_IMAGES };
 
-#define ROLE(NAME, DOC, LIST) { NAME, DOC, LIST, (int)(sizeof(LIST) / sizeof(LIST[0])) }
+#define ROLE(NAME, DOC, LIST) \
+    { \
+        NAME, DOC, LIST, (int)(sizeof(LIST) / sizeof(LIST[0])) \
+    }
 const struct role_row role_rows[] = {
     { "admin", "Everything.", NULL, 0 },
     ROLE("radiologist", "Reads studies, asks AI models, writes and signs reports.", radiologist),

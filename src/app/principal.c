@@ -38,18 +38,19 @@ void authority_close(struct authority *authority)
     free(authority);
 }
 
-struct str authority_token(const struct authority *authority, struct arena *arena, struct str session_uuid, int64_t user_id,
-                           int64_t lifetime_s)
+struct str authority_token(const struct authority *authority, struct arena *arena, struct str session_uuid,
+                           int64_t user_id, int64_t lifetime_s)
 {
     jwt_t *jwt = NULL;
     char id[UUID_TEXT + 1];
     crypto_uuid(id);
     int64_t now_s = clock_now().us / 1000000;
     struct str subject = arena_format(arena, "%" PRId64, user_id);
-    bool ok = jwt_new(&jwt) == 0 && jwt_set_alg(jwt, JWT_ALG_HS256, authority->key.bytes, KEY_BYTES) == 0 &&
-              jwt_add_grant(jwt, "typ", "access") == 0 && jwt_add_grant(jwt, "sub", arena_cstring(arena, subject)) == 0 &&
-              jwt_add_grant(jwt, "sid", arena_cstring(arena, session_uuid)) == 0 && jwt_add_grant(jwt, "jti", id) == 0 &&
-              jwt_add_grant_int(jwt, "iat", now_s) == 0 && jwt_add_grant_int(jwt, "exp", now_s + lifetime_s) == 0;
+    bool ok =
+        jwt_new(&jwt) == 0 && jwt_set_alg(jwt, JWT_ALG_HS256, authority->key.bytes, KEY_BYTES) == 0 &&
+        jwt_add_grant(jwt, "typ", "access") == 0 && jwt_add_grant(jwt, "sub", arena_cstring(arena, subject)) == 0 &&
+        jwt_add_grant(jwt, "sid", arena_cstring(arena, session_uuid)) == 0 && jwt_add_grant(jwt, "jti", id) == 0 &&
+        jwt_add_grant_int(jwt, "iat", now_s) == 0 && jwt_add_grant_int(jwt, "exp", now_s + lifetime_s) == 0;
     char *text = ok ? jwt_encode_str(jwt) : NULL;
     if (!text)
         abort(); /* only memory can be missing */

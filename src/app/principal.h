@@ -25,8 +25,8 @@ bool authority_open(struct str secret_key, struct authority **out, struct error 
 void authority_close(struct authority *authority); /* takes NULL */
 
 /* A signed access token for the session, good for `lifetime_s`. */
-struct str authority_token(const struct authority *authority, struct arena *arena, struct str session_uuid, int64_t user_id,
-                           int64_t lifetime_s);
+struct str authority_token(const struct authority *authority, struct arena *arena, struct str session_uuid,
+                           int64_t user_id, int64_t lifetime_s);
 
 /* Fills *out from the token; E_UNAUTHENTICATED says only that it is not valid. */
 bool authority_check(struct call *c, struct authority *authority, struct str token, struct principal *out);

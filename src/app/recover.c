@@ -13,9 +13,11 @@ static bool is_named(struct call *c, struct str key, bool *named)
     int64_t found = 0;
     /* completed/3f/UUID.dcm: the row of that name most likely has it; rows that share the bytes are asked otherwise. */
     struct str uuid = str_slice(key, key.len > 41 ? key.len - 40 : 0, key.len - 4);
-    if (!db_integer(c, &found, "select 1 from image_files where file_uuid = ? and storage_path = ?", V(uuid), V(key)) && c->error.code)
+    if (!db_integer(c, &found, "select 1 from image_files where file_uuid = ? and storage_path = ?", V(uuid), V(key)) &&
+        c->error.code)
         return false;
-    if (!found && !db_integer(c, &found, "select 1 from image_files where storage_path = ? limit 1", V(key)) && c->error.code)
+    if (!found && !db_integer(c, &found, "select 1 from image_files where storage_path = ? limit 1", V(key)) &&
+        c->error.code)
         return false;
     *named = found != 0;
     return true;
@@ -118,11 +120,13 @@ static bool check_rows(struct checking *k)
     while (more) {
         more = false;
         int64_t from = last;
-        for (db_rows(c, &rows,
-                     "select id, storage_path, file_size, sha256, status from image_files where id > ? and storage_path is not null "
-                     "order by id limit 1000",
-                     V(from));
-             cursor_next(&rows); more = true) {
+        for (
+            db_rows(
+                c, &rows,
+                "select id, storage_path, file_size, sha256, status from image_files where id > ? and storage_path is not null "
+                "order by id limit 1000",
+                V(from));
+            cursor_next(&rows); more = true) {
             schema_clear(&image_file_schema, &file);
             file.id = last = cursor_integer(&rows, 0);
             file.storage_path = cursor_text(&rows, 1);
@@ -152,7 +156,8 @@ static bool check_file(void *context, struct str key, int64_t size_bytes, struct
     if (!k->options->remove_orphans) {
         find(k, "a file without a row", key);
     } else if (blob_remove(k->c->app->files, key, &error)) {
-        k->tell(arena_cstring(&k->c->arena, arena_format(&k->c->arena, "removed a file without a row: %.*s", STR_FMT(key))));
+        k->tell(arena_cstring(&k->c->arena,
+                              arena_format(&k->c->arena, "removed a file without a row: %.*s", STR_FMT(key))));
     } else {
         find(k, "a file without a row that cannot be removed", key);
     }
@@ -182,8 +187,8 @@ static bool purge_row(struct call *c, void *context)
            db_execute(c, "delete from upload_chunks where image_file_id = ?", V(p->file.id)) &&
            search_remove(c, "image_file_search", p->file.id) &&
            db_execute(c, "delete from image_files where id = ? and deleted_at is not null", V(p->file.id)) &&
-           db_integer(c, &others, "select count(*) from image_files where sha256 = ? and storage_path = ?", V(p->file.sha256),
-                      V(p->file.storage_path)) &&
+           db_integer(c, &others, "select count(*) from image_files where sha256 = ? and storage_path = ?",
+                      V(p->file.sha256), V(p->file.storage_path)) &&
            (p->shared = others > 0, true);
 }
 
@@ -198,7 +203,9 @@ static bool purge_one(struct call *c, struct purging *p, int64_t *bytes)
             return false;
         *bytes += file->file_size;
     }
-    blob_remove(c->app->files, arena_format(&c->arena, "thumbnails/%.2s/%.*s.jpg", file->file_uuid.at, STR_FMT(file->file_uuid)), &ignored);
+    blob_remove(c->app->files,
+                arena_format(&c->arena, "thumbnails/%.2s/%.*s.jpg", file->file_uuid.at, STR_FMT(file->file_uuid)),
+                &ignored);
     return true;
 }
 
@@ -206,7 +213,8 @@ bool purge_files(struct call *c, struct instant before, int64_t *files, int64_t 
 {
     struct purging p = { 0 };
     *files = *bytes = 0;
-    while (db_get(c, &image_file_schema, &p.file, "where f.deleted_at is not null and f.deleted_at < ? order by f.deleted_at limit 1", V(before))) {
+    while (db_get(c, &image_file_schema, &p.file,
+                  "where f.deleted_at is not null and f.deleted_at < ? order by f.deleted_at limit 1", V(before))) {
         if (!purge_one(c, &p, bytes))
             return false;
         ++*files;

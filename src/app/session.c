@@ -32,16 +32,17 @@ bool session_start(struct call *c, int64_t user_id, bool remember_me, struct tok
     struct str uuid = crypto_uuid_text(&c->arena);
     struct instant now = clock_now();
     int64_t id = 0;
-    bool ok = db_execute(c, "delete from sessions where expires_at < ?", V(now.us - (int64_t)86400 * 1000000)) &&
-              db_execute(c,
-                         "insert into sessions(session_uuid, user_id, client, user_agent, remember_me, created_at, last_used_at, "
-                         "expires_at) values (?, ?, ?, ?, ?, ?, ?, ?)",
-                         V(uuid), V(user_id), V(call_client(c)),
-                         V(str_slice(http_header(c->request, "User-Agent"), 0, 200)), V(remember_me), V(now), V(now),
-                         V(session_end_us(c, remember_me))) &&
-              db_integer(c, &id, "select id from sessions where session_uuid = ?", V(uuid)) &&
-              put_refresh_token(c, id, &out->refresh_token) &&
-              db_execute(c, "update users set last_login_at = ? where id = ?", V(now), V(user_id));
+    bool ok =
+        db_execute(c, "delete from sessions where expires_at < ?", V(now.us - (int64_t)86400 * 1000000)) &&
+        db_execute(
+            c,
+            "insert into sessions(session_uuid, user_id, client, user_agent, remember_me, created_at, last_used_at, "
+            "expires_at) values (?, ?, ?, ?, ?, ?, ?, ?)",
+            V(uuid), V(user_id), V(call_client(c)), V(str_slice(http_header(c->request, "User-Agent"), 0, 200)),
+            V(remember_me), V(now), V(now), V(session_end_us(c, remember_me))) &&
+        db_integer(c, &id, "select id from sessions where session_uuid = ?", V(uuid)) &&
+        put_refresh_token(c, id, &out->refresh_token) &&
+        db_execute(c, "update users set last_login_at = ? where id = ?", V(now), V(user_id));
     if (ok)
         fill_access(c, uuid, user_id, out);
     return ok;
@@ -77,8 +78,9 @@ bool session_refresh(struct call *c, struct str refresh_token, bool *reused, str
     if (!find_token(c, hash, &p))
         return fail(c, E_UNAUTHENTICATED, "the refresh token is not valid, or no longer");
     int64_t used = 0;
-    if (!p.used_at && !db_execute_counted(c, &used, "update refresh_tokens set used_at = ? where token_hash = ? and used_at is null",
-                                          V(now), V(hash)))
+    if (!p.used_at &&
+        !db_execute_counted(c, &used, "update refresh_tokens set used_at = ? where token_hash = ? and used_at is null",
+                            V(now), V(hash)))
         return false;
     if (!used) {
         *reused = true;
@@ -106,7 +108,8 @@ struct attempt {
 /* A hash that no password has: what is compared when there is no such account, so that both cases take as long. */
 static struct str nobodys_hash(struct call *c)
 {
-    return arena_format(&c->arena, "$2b$%02d$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234", (int)c->app->config.bcrypt_cost);
+    return arena_format(&c->arena, "$2b$%02d$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234",
+                        (int)c->app->config.bcrypt_cost);
 }
 
 static bool is_locked(struct call *c, const struct attempt *attempt, bool *locked)
@@ -142,7 +145,8 @@ static bool note_failure(struct call *c, const struct attempt *attempt)
     int64_t now = clock_now().us, lock_us = config->login_lock_s * 1000000, failures = 0, updated = 0;
     if (!db_execute(c, "delete from login_failures where last_at < ?", V(now - lock_us)))
         return false;
-    if (!db_integer(c, &failures, "select failures from login_failures where key_hash = ?", V(attempt->address_key)) && c->error.code)
+    if (!db_integer(c, &failures, "select failures from login_failures where key_hash = ?", V(attempt->address_key)) &&
+        c->error.code)
         return false;
     failures++;
     struct value until = failures >= config->login_max_failures ? value_integer(now + lock_us) : value_nothing();
@@ -166,7 +170,8 @@ static bool conclude(struct call *c, void *context)
            session_start(c, attempt->user_id, attempt->remember_me, attempt->tokens) && audit_change(c);
 }
 
-bool sign_in(struct call *c, struct str username, struct str password, bool remember_me, struct tokens *out, int64_t *user_id)
+bool sign_in(struct call *c, struct str username, struct str password, bool remember_me, struct tokens *out,
+             int64_t *user_id)
 {
     struct str client = call_client(c), hash = nobodys_hash(c);
     struct attempt attempt = { .username = username, .remember_me = remember_me, .tokens = out };
@@ -207,8 +212,8 @@ static const struct field session_fields[] = {
     FIELD(struct session, expires_at, .doc = "When it ends if it is not used."),
     FIELD(struct session, current, .flags = NOT_STORED, .doc = "Is it the one asking?"),
 };
-static const struct schema session_schema = SCHEMA("Session", struct session, session_fields, .table = "sessions", .alias = "s",
-                                                   .doc = "One place where the account is signed in.");
+static const struct schema session_schema = SCHEMA("Session", struct session, session_fields, .table = "sessions",
+                                                   .alias = "s", .doc = "One place where the account is signed in.");
 static const char *const session_sorts[] = { "-created_at", "created_at", NULL };
 static const char *const session_sort_columns[] = { "s.created_at", "s.created_at" };
 static const struct field session_list_fields[] = { LIST_FIELDS(struct session_list, session_sorts, "-created_at") };
@@ -220,8 +225,12 @@ static void mark_current(struct call *c, void *record)
     session->current = session->id == c->principal->session_id;
 }
 
-static const struct listing session_listing = { .row = &session_schema, .where = "s.revoked_at is null", .id = "s.id",
-                                                .sorts = session_sorts, .columns = session_sort_columns, .derive = mark_current };
+static const struct listing session_listing = { .row = &session_schema,
+                                                .where = "s.revoked_at is null",
+                                                .id = "s.id",
+                                                .sorts = session_sorts,
+                                                .columns = session_sort_columns,
+                                                .derive = mark_current };
 
 static bool session_list_get(struct call *c)
 {
@@ -241,10 +250,11 @@ static bool session_delete(struct call *c)
 {
     const struct session_key *key = c->in;
     int64_t ended = 0;
-    if (!db_execute_counted(c, &ended,
-                            "update sessions set revoked_at = ?, revoked_reason = 'revoked' where id = ? and user_id = ? "
-                            "and revoked_at is null",
-                            V(clock_now()), V(key->id), V(call_user(c))))
+    if (!db_execute_counted(
+            c, &ended,
+            "update sessions set revoked_at = ?, revoked_reason = 'revoked' where id = ? and user_id = ? "
+            "and revoked_at is null",
+            V(clock_now()), V(key->id), V(call_user(c))))
         return false;
     return ended || fail(c, E_NOT_FOUND, "session %" PRId64 " does not exist", key->id);
 }

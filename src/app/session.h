@@ -8,11 +8,23 @@ struct tokens {
     struct str access_token, refresh_token, token_type;
     int64_t expires_in;
 };
-#define TOKEN_FIELDS(T, prefix)                                                                                        \
-    { .name = "access_token", .kind = &kind_text, .offset = offsetof(T, prefix access_token), .doc = "JWT for the Authorization header." },            \
-    { .name = "refresh_token", .kind = &kind_text, .offset = offsetof(T, prefix refresh_token), .doc = "Good once, for the next pair." },              \
-    { .name = "token_type", .kind = &kind_text, .offset = offsetof(T, prefix token_type), .doc = "Always bearer." },                                   \
-    { .name = "expires_in", .kind = &kind_integer, .offset = offsetof(T, prefix expires_in), .doc = "Seconds the access token is good for." }
+#define TOKEN_FIELDS(T, prefix) \
+    { .name = "access_token", \
+      .kind = &kind_text, \
+      .offset = offsetof(T, prefix access_token), \
+      .doc = "JWT for the Authorization header." }, \
+        { .name = "refresh_token", \
+          .kind = &kind_text, \
+          .offset = offsetof(T, prefix refresh_token), \
+          .doc = "Good once, for the next pair." }, \
+        { .name = "token_type", \
+          .kind = &kind_text, \
+          .offset = offsetof(T, prefix token_type), \
+          .doc = "Always bearer." }, \
+    { \
+        .name = "expires_in", .kind = &kind_integer, .offset = offsetof(T, prefix expires_in), \
+        .doc = "Seconds the access token is good for." \
+    }
 
 /* A new session for the user. Inside a transaction. */
 bool session_start(struct call *c, int64_t user_id, bool remember_me, struct tokens *out);
@@ -23,6 +35,7 @@ bool session_refresh(struct call *c, struct str refresh_token, bool *reused, str
 
 /* Name (or e-mail) and password against the accounts. One answer and one duration for everything that is wrong; counts failures,
  * locks account and address. On a worker. */
-bool sign_in(struct call *c, struct str username, struct str password, bool remember_me, struct tokens *out, int64_t *user_id);
+bool sign_in(struct call *c, struct str username, struct str password, bool remember_me, struct tokens *out,
+             int64_t *user_id);
 
 #endif

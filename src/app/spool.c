@@ -28,7 +28,8 @@ static struct str clean_name(struct call *c, struct str name)
     return copy;
 }
 
-struct spooled *spool_begin(struct call *c, struct blob_store *store, struct str filename, int64_t max_bytes, struct error *error)
+struct spooled *spool_begin(struct call *c, struct blob_store *store, struct str filename, int64_t max_bytes,
+                            struct error *error)
 {
     struct spooled *file = arena_new(&c->arena, struct spooled);
     if (!blob_create(store, &file->writer, error))
@@ -124,7 +125,8 @@ static bool on_data(void *self, struct str bytes, struct error *error)
     if (form->current_file)
         return spool_write(form->current_file, bytes, error);
     text_put(&form->current_text->value, bytes);
-    return !form->current_text->value.overflowed || error_set(error, E_TOO_LARGE, "a text part of the form is too long");
+    return !form->current_text->value.overflowed ||
+           error_set(error, E_TOO_LARGE, "a text part of the form is too long");
 }
 
 static bool on_end(void *self, struct error *error)
@@ -177,7 +179,8 @@ bool form_receive_many(struct call *c, struct body_sink *sink)
     return receive(c, sink, (int)c->app->config.max_batch_files);
 }
 
-static bool take_text(struct call *c, const struct form_text *text, const struct schema *schema, void *record, uint64_t *seen)
+static bool take_text(struct call *c, const struct form_text *text, const struct schema *schema, void *record,
+                      uint64_t *seen)
 {
     int index = schema_find(schema, text->name);
     if (index < 0 || (schema->fields[index].flags & READ_ONLY))
@@ -202,7 +205,8 @@ bool form_take(struct call *c, struct form *form, const struct schema *schema, v
     for (const struct form_text *text = form->texts; text; text = text->next)
         take_text(c, text, schema, record, &seen);
     if (!form->files)
-        error_add_problem(&c->error, &c->arena, "body", S("file"), "missing", "a part named \"file\" with the file is needed");
+        error_add_problem(&c->error, &c->arena, "body", S("file"), "missing",
+                          "a part named \"file\" with the file is needed");
     schema_finish(c, schema, record, c->given, seen, false, "body", STR_NULL);
     return c->error.code == E_NONE;
 }

@@ -12,7 +12,7 @@
 #include "raster/raster.h"
 
 struct spooled {
-    struct str filename; /* as the client says; text, never a path */
+    struct str filename;        /* as the client says; text, never a path */
     struct blob_writer *writer; /* NULL once committed or given up */
     struct digests *digests;
     int64_t size_bytes, max_bytes;
@@ -21,7 +21,8 @@ struct spooled {
     struct spooled *next;
 };
 
-struct spooled *spool_begin(struct call *c, struct blob_store *store, struct str filename, int64_t max_bytes, struct error *error);
+struct spooled *spool_begin(struct call *c, struct blob_store *store, struct str filename, int64_t max_bytes,
+                            struct error *error);
 /* E_TOO_LARGE past max_bytes. */
 bool spool_write(struct spooled *file, struct str bytes, struct error *error);
 void spool_finish(struct spooled *file);

@@ -27,7 +27,8 @@ static const struct field system_info_fields[] = {
     FIELD(struct system_info, mail, .doc = "Can the server send mail?"),
     FIELD(struct system_info, registration, .doc = "closed, approval or open."),
 };
-static const struct schema system_info_schema = SCHEMA("SystemInfo", struct system_info, system_info_fields, .doc = "What this server is.");
+static const struct schema system_info_schema =
+    SCHEMA("SystemInfo", struct system_info, system_info_fields, .doc = "What this server is.");
 
 static bool info_get(struct call *c)
 {
@@ -69,7 +70,8 @@ static const struct field system_stats_fields[] = {
     FIELD(struct system_stats, storage_total_bytes, .doc = "All space of the file store."),
     FIELD(struct system_stats, database_bytes, .doc = "Size of the database."),
 };
-static const struct schema system_stats_schema = SCHEMA("SystemStats", struct system_stats, system_stats_fields, .doc = "Totals for a dashboard.");
+static const struct schema system_stats_schema =
+    SCHEMA("SystemStats", struct system_stats, system_stats_fields, .doc = "Totals for a dashboard.");
 
 static bool row_counts(struct call *c, struct system_stats *out)
 {
@@ -98,7 +100,8 @@ static bool named_counts(struct call *c, struct counts *out, const char *sql)
     out->items = arena_array(&c->arena, struct count, MOST);
     out->count = 0;
     for (db_rows(c, &rows, sql); out->count < MOST && cursor_next(&rows);)
-        out->items[out->count++] = (struct count){ arena_copy(&c->arena, cursor_text(&rows, 0)), cursor_integer(&rows, 1) };
+        out->items[out->count++] =
+            (struct count){ arena_copy(&c->arena, cursor_text(&rows, 0)), cursor_integer(&rows, 1) };
     cursor_close(&rows);
     return c->error.code == E_NONE;
 }
@@ -114,7 +117,8 @@ static bool uploads_by_day(struct call *c, struct counts *out)
         day.days -= i;
         next = (struct date){ day.days + 1 };
         int64_t n = 0;
-        if (!db_integer(c, &n, "select count(*) from image_files where is_deleted = 0 and created_at >= ? and created_at < ?",
+        if (!db_integer(c, &n,
+                        "select count(*) from image_files where is_deleted = 0 and created_at >= ? and created_at < ?",
                         V(date_midnight(day)), V(date_midnight(next))))
             return false;
         char *text = arena_alloc(&c->arena, DATE_TEXT_MAX);
@@ -131,8 +135,12 @@ static bool stats_get(struct call *c)
     if (!row_counts(c, out) ||
         !db_integer(c, &out->image_files, "select sum(files) from image_file_counts where uploaded_by = 0") ||
         !db_integer(c, &out->image_bytes, "select sum(bytes) from image_file_counts where uploaded_by = 0") ||
-        !named_counts(c, &out->by_type, "select file_type, sum(files) from image_file_counts where uploaded_by = 0 and files > 0 group by file_type") ||
-        !named_counts(c, &out->by_status, "select status, sum(files) from image_file_counts where uploaded_by = 0 and files > 0 group by status") ||
+        !named_counts(
+            c, &out->by_type,
+            "select file_type, sum(files) from image_file_counts where uploaded_by = 0 and files > 0 group by file_type") ||
+        !named_counts(
+            c, &out->by_status,
+            "select status, sum(files) from image_file_counts where uploaded_by = 0 and files > 0 group by status") ||
         !uploads_by_day(c, &out->uploads_by_day))
         return false;
     if (!blob_space(c->app->files, &out->storage_free_bytes, &out->storage_total_bytes, &ignored))
@@ -156,7 +164,8 @@ static const struct field audit_row_fields[] = {
     FIELD(struct audit_row, id, .doc = "Identifies the entry."),
     FIELD(struct audit_row, created_at, .doc = "When."),
     FIELD(struct audit_row, user_id, .flags = NULLABLE, .doc = "Who; null when nobody was signed in."),
-    FIELD(struct audit_row, username, .sql = "(select u.username from users u where u.id = a.user_id)", .flags = NULLABLE, .doc = "Who, by name."),
+    FIELD(struct audit_row, username, .sql = "(select u.username from users u where u.id = a.user_id)",
+          .flags = NULLABLE, .doc = "Who, by name."),
     FIELD(struct audit_row, action, .doc = "What was done."),
     FIELD(struct audit_row, entity, .flags = NULLABLE, .doc = "To what kind of thing."),
     FIELD(struct audit_row, entity_id, .flags = NULLABLE, .doc = "To which one."),
@@ -165,8 +174,9 @@ static const struct field audit_row_fields[] = {
     FIELD(struct audit_row, client, .flags = NULLABLE, .doc = "From which address."),
     FIELD(struct audit_row, request_id, .flags = NULLABLE, .doc = "Which request."),
 };
-static const struct schema audit_row_schema = SCHEMA("AuditRow", struct audit_row, audit_row_fields, .table = "audit_logs", .alias = "a",
-                                                     .doc = "Who did what to whose data.");
+static const struct schema audit_row_schema =
+    SCHEMA("AuditRow", struct audit_row, audit_row_fields, .table = "audit_logs", .alias = "a",
+           .doc = "Who did what to whose data.");
 struct audit_list {
     struct list_query list;
     int64_t user_id, patient_id, entity_id;
@@ -177,16 +187,21 @@ static const char *const audit_sorts[] = { "-id", "id", NULL };
 static const char *const audit_sort_columns[] = { "a.id", "a.id" };
 static const struct field audit_list_fields[] = {
     LIST_FIELDS(struct audit_list, audit_sorts, "-id"),
-    FIELD(struct audit_list, user_id, .min = 1, .max = INT64_MAX, .filter = "a.user_id = ?", .doc = "Only this account's."),
-    FIELD(struct audit_list, patient_id, .min = 1, .max = INT64_MAX, .filter = "a.patient_id = ?", .doc = "Only about this patient."),
+    FIELD(struct audit_list, user_id, .min = 1, .max = INT64_MAX, .filter = "a.user_id = ?",
+          .doc = "Only this account's."),
+    FIELD(struct audit_list, patient_id, .min = 1, .max = INT64_MAX, .filter = "a.patient_id = ?",
+          .doc = "Only about this patient."),
     FIELD(struct audit_list, entity, .max = 32, .filter = "a.entity = ?", .doc = "Only about this kind of thing."),
-    FIELD(struct audit_list, entity_id, .min = 1, .max = INT64_MAX, .filter = "a.entity_id = ?", .doc = "Only about this one."),
+    FIELD(struct audit_list, entity_id, .min = 1, .max = INT64_MAX, .filter = "a.entity_id = ?",
+          .doc = "Only about this one."),
     FIELD(struct audit_list, action, .max = 64, .filter = "a.action = ?", .doc = "Only this action."),
     FIELD(struct audit_list, start_date, .filter = "a.created_at >= ?", .doc = "Not before."),
     FIELD(struct audit_list, end_date, .filter = "a.created_at <= ?", .doc = "Not after."),
 };
 static const struct schema audit_list = SCHEMA("AuditList", struct audit_list, audit_list_fields);
-static const struct listing audit_listing = { .row = &audit_row_schema, .id = "a.id", .sorts = audit_sorts, .columns = audit_sort_columns };
+static const struct listing audit_listing = {
+    .row = &audit_row_schema, .id = "a.id", .sorts = audit_sorts, .columns = audit_sort_columns
+};
 
 static bool audit_get(struct call *c)
 {
@@ -199,8 +214,10 @@ struct named_items {
     struct json items;
 };
 static const struct field named_items_fields[] = { FIELD(struct named_items, items, .doc = "The entries.") };
-static const struct schema config_schema = SCHEMA("SystemConfig", struct named_items, named_items_fields, .doc = "Settings in force, secrets masked.");
-static const struct schema errors_schema = SCHEMA("SystemErrors", struct named_items, named_items_fields, .doc = "The last failures that were the server's.");
+static const struct schema config_schema =
+    SCHEMA("SystemConfig", struct named_items, named_items_fields, .doc = "Settings in force, secrets masked.");
+static const struct schema errors_schema =
+    SCHEMA("SystemErrors", struct named_items, named_items_fields, .doc = "The last failures that were the server's.");
 static const struct schema performance_schema = SCHEMA("SystemPerformance", struct named_items, named_items_fields,
                                                        .doc = "Count and time by endpoint and by SQL statement.");
 
@@ -233,8 +250,8 @@ static bool errors_get(struct call *c)
     text_init(&json, 1 << 20);
     text_put_char(&json, '[');
     for (int i = 0; i < count; i++) {
-        text_format(&json, "%s{\"at\":\"%.*s\",\"request_id\":\"%s\",\"route\":", i ? "," : "", STR_FMT(instant_format(kept[i].at, &c->arena)),
-                    kept[i].request_id);
+        text_format(&json, "%s{\"at\":\"%.*s\",\"request_id\":\"%s\",\"route\":", i ? "," : "",
+                    STR_FMT(instant_format(kept[i].at, &c->arena)), kept[i].request_id);
         text_put_json_string(&json, str_from(kept[i].route));
         text_put(&json, S(",\"message\":"));
         text_put_json_string(&json, str_from(kept[i].message));
@@ -245,11 +262,15 @@ static bool errors_get(struct call *c)
     return true;
 }
 
-static void put_times(struct text *json, int64_t count, int64_t total_us, const int64_t *buckets, int bucket_count, int first_us)
+static void put_times(struct text *json, int64_t count, int64_t total_us, const int64_t *buckets, int bucket_count,
+                      int first_us)
 {
-    text_format(json, "\"count\":%" PRId64 ",\"mean_us\":%" PRId64 ",\"p50_us\":%" PRId64 ",\"p95_us\":%" PRId64 ",\"p99_us\":%" PRId64 "}", count,
-                count ? total_us / count : 0, metrics_quantile_us(buckets, bucket_count, first_us, 0.5),
-                metrics_quantile_us(buckets, bucket_count, first_us, 0.95), metrics_quantile_us(buckets, bucket_count, first_us, 0.99));
+    text_format(json,
+                "\"count\":%" PRId64 ",\"mean_us\":%" PRId64 ",\"p50_us\":%" PRId64 ",\"p95_us\":%" PRId64
+                ",\"p99_us\":%" PRId64 "}",
+                count, count ? total_us / count : 0, metrics_quantile_us(buckets, bucket_count, first_us, 0.5),
+                metrics_quantile_us(buckets, bucket_count, first_us, 0.95),
+                metrics_quantile_us(buckets, bucket_count, first_us, 0.99));
 }
 
 struct statement_list {
@@ -279,7 +300,8 @@ static bool performance_get(struct call *c)
         metrics_route(app->metrics, i, &s);
         if (!s.count)
             continue;
-        text_format(&json, "%s{\"method\":\"%s\",\"path\":\"%s\",", first ? "" : ",", http_method_names[e->method], e->path);
+        text_format(&json, "%s{\"method\":\"%s\",\"path\":\"%s\",", first ? "" : ",", http_method_names[e->method],
+                    e->path);
         put_times(&json, s.count, s.total_us, s.buckets, METRIC_BUCKETS, 8);
         first = false;
     }
@@ -303,15 +325,20 @@ static bool metrics_get(struct call *c)
 
 #define SYSTEM .permission = MAY_READ_SYSTEM, .tag = "system"
 static const struct endpoint rows[] = {
-    { HTTP_GET, "/api/v1/system/info", info_get, NULL, &system_info_schema, .permission = SIGNED_IN, .tag = "system", .summary = "What this server is" },
-    { HTTP_GET, "/api/v1/system/stats", stats_get, NULL, &system_stats_schema, .runs = WORKS, SYSTEM, .summary = "Totals for a dashboard" },
-    { HTTP_GET, "/api/v1/system/audit-logs", audit_get, &audit_list, &audit_row_schema, MAY_READ_AUDIT, .flags = LIST, .tag = "system",
-      .audit = "audit.read", .summary = "Lists who did what to whose data" },
-    { HTTP_GET, "/api/v1/system/config", config_get, NULL, &config_schema, SYSTEM, .summary = "Settings in force, secrets masked" },
-    { HTTP_GET, "/api/v1/system/errors", errors_get, NULL, &errors_schema, SYSTEM, .summary = "The last failures that were the server's" },
+    { HTTP_GET, "/api/v1/system/info", info_get, NULL, &system_info_schema, .permission = SIGNED_IN, .tag = "system",
+      .summary = "What this server is" },
+    { HTTP_GET, "/api/v1/system/stats", stats_get, NULL, &system_stats_schema, .runs = WORKS, SYSTEM,
+      .summary = "Totals for a dashboard" },
+    { HTTP_GET, "/api/v1/system/audit-logs", audit_get, &audit_list, &audit_row_schema, MAY_READ_AUDIT, .flags = LIST,
+      .tag = "system", .audit = "audit.read", .summary = "Lists who did what to whose data" },
+    { HTTP_GET, "/api/v1/system/config", config_get, NULL, &config_schema, SYSTEM,
+      .summary = "Settings in force, secrets masked" },
+    { HTTP_GET, "/api/v1/system/errors", errors_get, NULL, &errors_schema, SYSTEM,
+      .summary = "The last failures that were the server's" },
     { HTTP_GET, "/api/v1/system/performance", performance_get, NULL, &performance_schema, .runs = WORKS, SYSTEM,
       .summary = "Count and time by endpoint and by SQL statement" },
-    { HTTP_GET, "/metrics", metrics_get, NULL, NULL, MAY_READ_METRICS, WORKS, .flags = NOT_JSON | LOOPBACK | QUIET, .tag = "system",
-      .answers = "text/plain", .summary = "Metrics for Prometheus; on this machine without signing in" },
+    { HTTP_GET, "/metrics", metrics_get, NULL, NULL, MAY_READ_METRICS, WORKS, .flags = NOT_JSON | LOOPBACK | QUIET,
+      .tag = "system", .answers = "text/plain",
+      .summary = "Metrics for Prometheus; on this machine without signing in" },
 };
 ENDPOINT_TABLE(system_endpoints, rows);

@@ -17,7 +17,7 @@ struct thumbnails {
     pthread_cond_t wake;
     int64_t queue[QUEUE_MAX]; /* a ring */
     int first, count;
-    bool missed;              /* some were dropped, or the process has just started: look in the database */
+    bool missed; /* some were dropped, or the process has just started: look in the database */
     bool stopping;
 };
 
@@ -47,9 +47,12 @@ static bool store_outcome(struct call *c, void *context)
 {
     const struct outcome *outcome = context;
     if (outcome->reason.at)
-        return db_execute(c, "update image_files set status = 'FAILED', status_reason = ?, updated_at = ? where id = ? and status = 'UPLOADED'",
-                          V(outcome->reason), V(clock_now()), V(outcome->file->id));
-    return db_execute(c, "update image_files set thumbnail_path = ? where id = ?", V(outcome->key), V(outcome->file->id));
+        return db_execute(
+            c,
+            "update image_files set status = 'FAILED', status_reason = ?, updated_at = ? where id = ? and status = 'UPLOADED'",
+            V(outcome->reason), V(clock_now()), V(outcome->file->id));
+    return db_execute(c, "update image_files set thumbnail_path = ? where id = ?", V(outcome->key),
+                      V(outcome->file->id));
 }
 
 static bool keep(struct call *c, const struct image_file *file, struct str jpeg, struct str *key)
@@ -121,15 +124,17 @@ static void try_one(struct thumbnails *t, struct call *c, int64_t id)
 {
     call_reset(c);
     if (!process(c, id))
-        log_write(t->app->log, LOG_WARNING, NULL, "thumbnail.failed", "image file %" PRId64 ": %s", id, c->error.message);
+        log_write(t->app->log, LOG_WARNING, NULL, "thumbnail.failed", "image file %" PRId64 ": %s", id,
+                  c->error.message);
     db_release(c);
 }
 
 /* Uploaded pictures without a thumbnail, in steps of SWEEP_ROWS: after a start, and when the queue was too short. */
 static void look_in_database(struct thumbnails *t, struct call *c)
 {
-    static const char *const sql = "select id from image_files where status = 'UPLOADED' and thumbnail_path is null "
-                                   "and file_type in ('JPEG', 'PNG', 'TIFF') and is_deleted = 0 and id > ? order by id limit 1000";
+    static const char *const sql =
+        "select id from image_files where status = 'UPLOADED' and thumbnail_path is null "
+        "and file_type in ('JPEG', 'PNG', 'TIFF') and is_deleted = 0 and id > ? order by id limit 1000";
     int64_t ids[SWEEP_ROWS], last = 0;
     int count;
     do {
@@ -254,8 +259,8 @@ static bool thumbnail_get(struct call *c)
 }
 
 static const struct endpoint rows[] = {
-    { HTTP_GET, "/api/v1/images/{file_id}/thumbnail", thumbnail_get, &thumbnail_query, NULL, MAY_READ_IMAGES, WORKS, .flags = NOT_JSON,
-      .tag = "images", .entity = "image_file", .audit = "image_file.thumbnail", .answers = "image/jpeg",
-      .summary = "Shows a small picture of a JPEG, PNG or TIFF file" },
+    { HTTP_GET, "/api/v1/images/{file_id}/thumbnail", thumbnail_get, &thumbnail_query, NULL, MAY_READ_IMAGES, WORKS,
+      .flags = NOT_JSON, .tag = "images", .entity = "image_file", .audit = "image_file.thumbnail",
+      .answers = "image/jpeg", .summary = "Shows a small picture of a JPEG, PNG or TIFF file" },
 };
 ENDPOINT_TABLE(thumbnail_endpoints, rows);

@@ -13,7 +13,7 @@ struct thumbnails;
 
 enum { THUMBNAIL_SIZE = 256 };
 
-struct thumbnails *thumbnails_open(struct app *app); /* starts its thread and looks for what is left to do */
+struct thumbnails *thumbnails_open(struct app *app);  /* starts its thread and looks for what is left to do */
 void thumbnails_close(struct thumbnails *thumbnails); /* takes NULL */
 /* Files of other types are ignored. */
 void thumbnails_want(struct thumbnails *thumbnails, int64_t image_file_id, enum file_type type);

@@ -20,7 +20,8 @@ bool upload_classify(struct call *c, const struct spooled *file, enum file_type 
         return invalid_file(c, "empty", "the file is empty");
     *type = sniff(spool_head(file), mime);
     if (*type == FILE_OTHER && !c->app->config.allow_other)
-        return fail(c, E_UNSUPPORTED_TYPE, "only DICOM, JPEG, PNG and TIFF files are taken; by its content this is none of them");
+        return fail(c, E_UNSUPPORTED_TYPE,
+                    "only DICOM, JPEG, PNG and TIFF files are taken; by its content this is none of them");
     if (*type != FILE_JPEG && *type != FILE_PNG && *type != FILE_TIFF)
         return true;
     struct error error = { 0 };
@@ -48,11 +49,12 @@ static bool find_duplicate(struct call *c, struct image_file *row, bool *found)
     struct cursor rows;
     bool all = principal_may(c->principal, MAY_READ_ALL_IMAGES);
     *found = false;
-    db_rows(c, &rows,
-            "select f.id, f.storage_path, f.duplicate_of from image_files f where f.sha256 = ? and f.is_deleted = 0 and f.storage_path is not null "
-            "and f.status <> 'ARCHIVED' and (f.uploaded_by = ? or ? = 1 or f.study_id in (select a.study_id from study_assignments a "
-            "where a.user_id = ?)) order by f.id limit 1",
-            V(row->sha256), V(row->uploaded_by), V(all), V(row->uploaded_by));
+    db_rows(
+        c, &rows,
+        "select f.id, f.storage_path, f.duplicate_of from image_files f where f.sha256 = ? and f.is_deleted = 0 and f.storage_path is not null "
+        "and f.status <> 'ARCHIVED' and (f.uploaded_by = ? or ? = 1 or f.study_id in (select a.study_id from study_assignments a "
+        "where a.user_id = ?)) order by f.id limit 1",
+        V(row->sha256), V(row->uploaded_by), V(all), V(row->uploaded_by));
     if (cursor_next(&rows)) {
         row->duplicate_of = cursor_integer(&rows, 2) ? cursor_integer(&rows, 2) : cursor_integer(&rows, 0);
         row->storage_path = arena_copy(&c->arena, cursor_text(&rows, 1));
@@ -66,7 +68,8 @@ static bool find_duplicate(struct call *c, struct image_file *row, bool *found)
 static bool still_stored(struct call *c, const struct image_file *row)
 {
     int64_t found = 0;
-    if (db_integer(c, &found, "select 1 from image_files where sha256 = ? and storage_path = ? limit 1", V(row->sha256), V(row->storage_path)))
+    if (db_integer(c, &found, "select 1 from image_files where sha256 = ? and storage_path = ? limit 1", V(row->sha256),
+                   V(row->storage_path)))
         return true;
     c->error.retry_after_s = 1;
     return fail(c, E_UNAVAILABLE, "the stored copy has just been removed: send the file again");
@@ -89,8 +92,9 @@ static bool insert_row(struct call *c, void *context)
 
 struct str upload_key(struct call *c, struct str file_uuid, enum file_type type)
 {
-    static const char *const suffixes[] = { [FILE_DICOM] = "dcm", [FILE_JPEG] = "jpg", [FILE_PNG] = "png", [FILE_TIFF] = "tif",
-                                            [FILE_OTHER] = "bin" };
+    static const char *const suffixes[] = {
+        [FILE_DICOM] = "dcm", [FILE_JPEG] = "jpg", [FILE_PNG] = "png", [FILE_TIFF] = "tif", [FILE_OTHER] = "bin"
+    };
     return arena_format(&c->arena, "completed/%.2s/%.*s.%s", file_uuid.at, STR_FMT(file_uuid), suffixes[type]);
 }
 
@@ -174,10 +178,11 @@ static bool upload_single(struct call *c)
 }
 
 static const struct endpoint rows[] = {
-    { HTTP_POST, "/api/v1/upload/single", upload_single, &upload_details_schema, &image_file_schema, MAY_UPLOAD_IMAGES, WORKS, BODY_MULTIPART,
-      201, .receive = form_receive_one, .tag = "upload", .entity = "image_file", .audit = "image_file.upload",
-      .summary = "Uploads one file",
-      .doc = "The type is decided by content. Bytes that are stored already, where the caller may see them, are not stored twice: "
-             "duplicate_of names the first file." },
+    { HTTP_POST, "/api/v1/upload/single", upload_single, &upload_details_schema, &image_file_schema, MAY_UPLOAD_IMAGES,
+      WORKS, BODY_MULTIPART, 201, .receive = form_receive_one, .tag = "upload", .entity = "image_file",
+      .audit = "image_file.upload", .summary = "Uploads one file",
+      .doc =
+          "The type is decided by content. Bytes that are stored already, where the caller may see them, are not stored twice: "
+          "duplicate_of names the first file." },
 };
 ENDPOINT_TABLE(upload_endpoints, rows);

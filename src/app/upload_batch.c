@@ -22,7 +22,8 @@ static const struct field item_fields[] = {
     FIELD(struct item, image_file, .flags = NULLABLE, .doc = "The stored file's record (ImageFile)."),
     FIELD(struct item, detail, .flags = NULLABLE, .doc = "Why it was not stored."),
 };
-static const struct schema item_schema = SCHEMA("BatchItem", struct item, item_fields, .doc = "How one file of a batch went.");
+static const struct schema item_schema =
+    SCHEMA("BatchItem", struct item, item_fields, .doc = "How one file of a batch went.");
 
 struct batch {
     int64_t total, succeeded, failed;
@@ -196,9 +197,10 @@ static bool upload_batch(struct call *c)
 }
 
 static const struct endpoint rows[] = {
-    { HTTP_POST, "/api/v1/upload/batch", upload_batch, &upload_details_schema, &batch_schema, MAY_UPLOAD_IMAGES, WORKS, BODY_MULTIPART, 207,
-      .receive = form_receive_many, .tag = "upload", .entity = "image_file", .audit = "image_file.upload_batch",
-      .summary = "Uploads many files, or a ZIP of them",
-      .doc = "Parts named \"file\", any number; a ZIP counts as the files in it. The answer is 207 with the outcome of each." },
+    { HTTP_POST, "/api/v1/upload/batch", upload_batch, &upload_details_schema, &batch_schema, MAY_UPLOAD_IMAGES, WORKS,
+      BODY_MULTIPART, 207, .receive = form_receive_many, .tag = "upload", .entity = "image_file",
+      .audit = "image_file.upload_batch", .summary = "Uploads many files, or a ZIP of them",
+      .doc =
+          "Parts named \"file\", any number; a ZIP counts as the files in it. The answer is 207 with the outcome of each." },
 };
 ENDPOINT_TABLE(upload_batch_endpoints, rows);

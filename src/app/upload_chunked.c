@@ -25,11 +25,15 @@ struct chunked_begin {
     struct str description, modality, body_part;
 };
 static const struct field chunked_begin_fields[] = {
-    FIELD(struct chunked_begin, filename, .flags = REQUIRED, .min = 1, .max = 500, .doc = "Name of the file.", .example = "ct.dcm"),
+    FIELD(struct chunked_begin, filename, .flags = REQUIRED, .min = 1, .max = 500, .doc = "Name of the file.",
+          .example = "ct.dcm"),
     FIELD(struct chunked_begin, file_size, .flags = REQUIRED, .min = 1, .max = (int64_t)1 << 50, .doc = "Its bytes."),
-    FIELD(struct chunked_begin, total_chunks, .min = 1, .max = 100000, .doc = "How many chunks; or give chunk_size, or neither."),
-    FIELD(struct chunked_begin, chunk_size, .min = 1, .max = CHUNK_BYTES_MAX, .doc = "Bytes of every chunk but the last."),
-    FIELD(struct chunked_begin, file_hash, .min = 32, .max = 64, .doc = "MD5 or SHA-256 of the whole file, hex; checked at the end."),
+    FIELD(struct chunked_begin, total_chunks, .min = 1, .max = 100000,
+          .doc = "How many chunks; or give chunk_size, or neither."),
+    FIELD(struct chunked_begin, chunk_size, .min = 1, .max = CHUNK_BYTES_MAX,
+          .doc = "Bytes of every chunk but the last."),
+    FIELD(struct chunked_begin, file_hash, .min = 32, .max = 64,
+          .doc = "MD5 or SHA-256 of the whole file, hex; checked at the end."),
     FILE_DETAIL_FIELDS(struct chunked_begin),
 };
 static const struct schema chunked_begin = SCHEMA("ChunkedUploadRequest", struct chunked_begin, chunked_begin_fields);
@@ -108,10 +112,12 @@ static bool chunked_post(struct call *c)
     row.total_chunks = total;
     row.chunk_size = chunk_size;
     row.expected_hash = in->file_hash;
-    if (!db_insert(c, &image_file_schema, &row, &row.id) || !image_file_index(c, row.id, row.original_filename, row.description))
+    if (!db_insert(c, &image_file_schema, &row, &row.id) ||
+        !image_file_index(c, row.id, row.original_filename, row.description))
         return false;
-    *out = (struct chunked_started){ row.file_uuid, row.id, chunk_size, total,
-                                     { row.created_at.us + c->app->config.upload_expiry_s * 1000000 } };
+    *out = (struct chunked_started){
+        row.file_uuid, row.id, chunk_size, total, { row.created_at.us + c->app->config.upload_expiry_s * 1000000 }
+    };
     audit_about(c, row.id, row.patient_id);
     answer_header(c, "Location", arena_format(&c->arena, "/api/v1/upload/chunked/%.*s", STR_FMT(row.file_uuid)));
     return true;
@@ -149,7 +155,8 @@ static bool chunked_get(struct call *c)
     const struct upload_key *key = c->in;
     struct chunked_state *out = c->out;
     struct image_file file;
-    if (!chunked_load(c, key->upload_id, &file) || !chunked_numbers(c, &file, &out->uploaded_chunks, &out->missing_chunks))
+    if (!chunked_load(c, key->upload_id, &file) ||
+        !chunked_numbers(c, &file, &out->uploaded_chunks, &out->missing_chunks))
         return false;
     out->upload_id = file.file_uuid;
     out->image_file_id = file.id;
@@ -184,7 +191,8 @@ static struct str numbers_text(struct call *c, struct integers numbers)
 
 static bool say_missing(struct call *c, struct integers missing)
 {
-    exchange_of(c)->problem_extra = arena_format(&c->arena, "\"missing_chunks\":%.*s", STR_FMT(numbers_text(c, missing)));
+    exchange_of(c)->problem_extra =
+        arena_format(&c->arena, "\"missing_chunks\":%.*s", STR_FMT(numbers_text(c, missing)));
     return fail(c, E_CONFLICT, "%td chunks are missing", missing.count);
 }
 
@@ -199,12 +207,13 @@ static bool finish_row(struct call *c, void *context)
     const struct finishing *f = context;
     const struct image_file *file = f->file;
     int64_t changed = 0;
-    if (!db_execute_counted(c, &changed,
-                            "update image_files set file_type = ?, mime_type = ?, storage_path = ?, file_hash = ?, sha256 = ?, "
-                            "status = 'UPLOADED', upload_progress = 100, uploaded_chunks = ?, uploaded_at = ?, updated_at = ? "
-                            "where id = ? and status = 'UPLOADING' and deleted_at is null",
-                            V(choice_text(file_types, file->file_type)), V(file->mime_type), V(f->key), V(str_from(f->spooled->md5)),
-                            V(str_from(f->spooled->sha256)), V(f->chunk_numbers), V(clock_now()), V(clock_now()), V(file->id)))
+    if (!db_execute_counted(
+            c, &changed,
+            "update image_files set file_type = ?, mime_type = ?, storage_path = ?, file_hash = ?, sha256 = ?, "
+            "status = 'UPLOADED', upload_progress = 100, uploaded_chunks = ?, uploaded_at = ?, updated_at = ? "
+            "where id = ? and status = 'UPLOADING' and deleted_at is null",
+            V(choice_text(file_types, file->file_type)), V(file->mime_type), V(f->key), V(str_from(f->spooled->md5)),
+            V(str_from(f->spooled->sha256)), V(f->chunk_numbers), V(clock_now()), V(clock_now()), V(file->id)))
         return false;
     if (!changed)
         return fail(c, E_CONFLICT, "the upload was completed or cancelled at the same time");
@@ -241,7 +250,8 @@ static bool assemble(struct call *c, const struct image_file *file, struct spool
 static bool hash_fits(struct call *c, const struct image_file *file, const struct spooled *spooled)
 {
     struct str wanted = file->expected_hash;
-    if (str_is_empty(wanted) || str_equal_fold(wanted, str_from(wanted.len == MD5_TEXT ? spooled->md5 : spooled->sha256)))
+    if (str_is_empty(wanted) ||
+        str_equal_fold(wanted, str_from(wanted.len == MD5_TEXT ? spooled->md5 : spooled->sha256)))
         return true;
     return refuse(c, "file_hash", "hash_mismatch", "the chunks together do not have the announced hash");
 }
@@ -315,18 +325,22 @@ static bool chunked_delete(struct call *c)
 
 #define UPLOADS .permission = MAY_UPLOAD_IMAGES, .tag = "upload", .entity = "image_file"
 static const struct endpoint rows[] = {
-    { HTTP_POST, "/api/v1/upload/chunked", chunked_post, &chunked_begin, &chunked_started, .runs = WRITES, .body = BODY_JSON, .status = 201,
-      UPLOADS, .audit = "image_file.upload_begin", .summary = "Begins a chunked upload" },
+    { HTTP_POST, "/api/v1/upload/chunked", chunked_post, &chunked_begin, &chunked_started, .runs = WRITES,
+      .body = BODY_JSON, .status = 201, UPLOADS, .audit = "image_file.upload_begin",
+      .summary = "Begins a chunked upload" },
     { HTTP_GET, "/api/v1/upload/chunked/{upload_id}", chunked_get, &upload_key_schema, &chunked_state, UPLOADS,
       .summary = "Tells which chunks are here" },
-    { HTTP_PUT, "/api/v1/upload/chunked/{upload_id}/chunks/{number}", chunk_put, &chunk_key_schema, &chunk_stored_schema, .runs = WORKS,
-      .body = BODY_RAW, UPLOADS, .receive = chunk_receive, .body_max = CHUNK_BYTES_MAX, .summary = "Sends one chunk",
-      .doc = "Chunks are numbered from 0 and have exactly chunk_size bytes, but for the last. Content-MD5, Digest or Content-Digest are "
-             "checked. A chunk may be sent again." },
-    { HTTP_POST, "/api/v1/upload/chunked/{upload_id}/complete", chunked_complete, &upload_key_schema, &image_file_schema, .runs = WORKS,
-      .status = 201, UPLOADS, .audit = "image_file.upload", .summary = "Puts the chunks together and checks size and hash",
+    { HTTP_PUT, "/api/v1/upload/chunked/{upload_id}/chunks/{number}", chunk_put, &chunk_key_schema,
+      &chunk_stored_schema, .runs = WORKS, .body = BODY_RAW, UPLOADS, .receive = chunk_receive,
+      .body_max = CHUNK_BYTES_MAX, .summary = "Sends one chunk",
+      .doc =
+          "Chunks are numbered from 0 and have exactly chunk_size bytes, but for the last. Content-MD5, Digest or Content-Digest are "
+          "checked. A chunk may be sent again." },
+    { HTTP_POST, "/api/v1/upload/chunked/{upload_id}/complete", chunked_complete, &upload_key_schema,
+      &image_file_schema, .runs = WORKS, .status = 201, UPLOADS, .audit = "image_file.upload",
+      .summary = "Puts the chunks together and checks size and hash",
       .doc = "409 with missing_chunks while some are missing. May be repeated." },
-    { HTTP_DELETE, "/api/v1/upload/chunked/{upload_id}", chunked_delete, &upload_key_schema, NULL, .runs = WORKS, UPLOADS,
-      .audit = "image_file.upload_cancel", .summary = "Cancels an upload and frees what it took" },
+    { HTTP_DELETE, "/api/v1/upload/chunked/{upload_id}", chunked_delete, &upload_key_schema, NULL, .runs = WORKS,
+      UPLOADS, .audit = "image_file.upload_cancel", .summary = "Cancels an upload and frees what it took" },
 };
 ENDPOINT_TABLE(upload_chunked_endpoints, rows);

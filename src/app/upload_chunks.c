@@ -12,7 +12,8 @@ struct chunk_key {
 };
 static const struct field chunk_key_fields[] = {
     FIELD(struct chunk_key, upload_id, .flags = READ_ONLY, .min = 36, .max = 36, .doc = "The upload."),
-    FIELD(struct chunk_key, number, .flags = READ_ONLY, .min = 0, .max = CHUNKS_MAX - 1, .doc = "Number of the chunk, from 0."),
+    FIELD(struct chunk_key, number, .flags = READ_ONLY, .min = 0, .max = CHUNKS_MAX - 1,
+          .doc = "Number of the chunk, from 0."),
 };
 const struct schema chunk_key_schema = SCHEMA("ChunkKey", struct chunk_key, chunk_key_fields);
 
@@ -30,8 +31,8 @@ const struct schema chunk_stored_schema = SCHEMA("ChunkStored", struct chunk_sto
 
 bool chunked_load(struct call *c, struct str upload_id, struct image_file *out)
 {
-    if (db_get(c, &image_file_schema, out, "where f.file_uuid = ? and f.is_deleted = 0", V(upload_id)) && out->is_chunked &&
-        out->uploaded_by == call_user(c))
+    if (db_get(c, &image_file_schema, out, "where f.file_uuid = ? and f.is_deleted = 0", V(upload_id)) &&
+        out->is_chunked && out->uploaded_by == call_user(c))
         return true;
     return fail(c, E_NOT_FOUND, "there is no such upload");
 }
@@ -66,7 +67,8 @@ static struct str chunk_file(struct call *c, struct str uuid, int64_t number, st
 static bool find_chunk(struct call *c, int64_t file_id, int64_t number, struct str *sha256)
 {
     struct value value;
-    if (!db_value(c, &value, "select sha256 from upload_chunks where image_file_id = ? and number = ?", V(file_id), V(number)))
+    if (!db_value(c, &value, "select sha256 from upload_chunks where image_file_id = ? and number = ?", V(file_id),
+                  V(number)))
         return false;
     *sha256 = arena_copy(&c->arena, value.text);
     return true;
@@ -94,7 +96,8 @@ static bool remove_one(void *context, struct str key, int64_t size_bytes, struct
 void chunked_remove_files(struct call *c, const struct image_file *file)
 {
     struct error ignored = { 0 };
-    blob_walk(c->app->files, arena_format(&c->arena, "chunks/%.*s/", STR_FMT(file->file_uuid)), remove_one, c, &ignored);
+    blob_walk(c->app->files, arena_format(&c->arena, "chunks/%.*s/", STR_FMT(file->file_uuid)), remove_one, c,
+              &ignored);
 }
 
 static bool drop_rows(struct call *c, void *context)
@@ -102,7 +105,8 @@ static bool drop_rows(struct call *c, void *context)
     const struct image_file *file = context;
     int64_t dropped = 0;
     audit_about(c, file->id, file->patient_id);
-    if (!db_execute(c, "delete from upload_chunks where image_file_id = ?", V(file->id)) || !search_remove(c, "image_file_search", file->id) ||
+    if (!db_execute(c, "delete from upload_chunks where image_file_id = ?", V(file->id)) ||
+        !search_remove(c, "image_file_search", file->id) ||
         !db_execute_counted(c, &dropped, "delete from image_files where id = ? and status = 'UPLOADING'", V(file->id)))
         return false;
     return dropped ? audit_change(c) : fail(c, E_CONFLICT, "the upload was completed at the same time");
@@ -120,7 +124,8 @@ bool chunked_expire(struct call *c, struct instant before, int64_t *count)
 {
     struct image_file file;
     *count = 0;
-    while (db_get(c, &image_file_schema, &file, "where f.status = 'UPLOADING' and f.thumbnail_path is null and f.created_at < ? limit 1",
+    while (db_get(c, &image_file_schema, &file,
+                  "where f.status = 'UPLOADING' and f.thumbnail_path is null and f.created_at < ? limit 1",
                   V(before))) {
         if (!chunked_drop(c, &file))
             return false;
@@ -170,7 +175,8 @@ static bool digest_is(struct call *c, struct str base64, const char *hex, ptrdif
 
 static bool refuse_digest(struct call *c, const char *header)
 {
-    return error_add_problem(&c->error, &c->arena, "header", str_from(header), "hash_mismatch", "the bytes received do not have this hash");
+    return error_add_problem(&c->error, &c->arena, "header", str_from(header), "hash_mismatch",
+                             "the bytes received do not have this hash");
 }
 
 /* Digest (RFC 3230: `sha-256=BASE64`) and Content-Digest, Repr-Digest (RFC 9530: `sha-256=:BASE64:`). Algorithms we do not know are passed over. */
@@ -200,18 +206,21 @@ static bool check_digests(struct call *c, const struct spooled *s)
     struct str md5 = http_header(c->request, "Content-MD5");
     if (md5.at && !digest_is(c, str_trim(md5), s->md5, MD5_BYTES))
         return refuse_digest(c, "Content-MD5");
-    return check_digest_header(c, s, "Digest") && check_digest_header(c, s, "Content-Digest") && check_digest_header(c, s, "Repr-Digest");
+    return check_digest_header(c, s, "Digest") && check_digest_header(c, s, "Content-Digest") &&
+           check_digest_header(c, s, "Repr-Digest");
 }
 
 static bool check_size(struct call *c, const struct image_file *file, int64_t number, int64_t size)
 {
     if (number >= file->total_chunks)
-        return error_add_problem(&c->error, &c->arena, "path", S("number"), "too_large", "the upload has %" PRId64 " chunks, numbered from 0",
-                                 file->total_chunks);
-    int64_t wanted = number < file->total_chunks - 1 ? file->chunk_size : file->file_size - file->chunk_size * (file->total_chunks - 1);
+        return error_add_problem(&c->error, &c->arena, "path", S("number"), "too_large",
+                                 "the upload has %" PRId64 " chunks, numbered from 0", file->total_chunks);
+    int64_t wanted = number < file->total_chunks - 1 ? file->chunk_size
+                                                     : file->file_size - file->chunk_size * (file->total_chunks - 1);
     if (size == wanted)
         return true;
-    return error_add_problem(&c->error, &c->arena, "body", STR_NULL, "wrong_length", "this chunk has %" PRId64 " bytes, not %" PRId64, wanted, size);
+    return error_add_problem(&c->error, &c->arena, "body", STR_NULL, "wrong_length",
+                             "this chunk has %" PRId64 " bytes, not %" PRId64, wanted, size);
 }
 
 struct storing_chunk {
@@ -228,17 +237,23 @@ static bool insert_chunk(struct call *c, void *context)
     if (find_chunk(c, file->id, s->number, &before)) {
         if (!str_equal(before, sha256))
             return fail(c, E_CONFLICT, "chunk %" PRId64 " is here already, with other bytes", s->number);
-    } else if (c->error.code ||
-               !db_execute(c, "insert into upload_chunks(image_file_id, number, size_bytes, md5, sha256, created_at) values (?, ?, ?, ?, ?, ?)",
-                           V(file->id), V(s->number), V(s->spooled->size_bytes), V(str_from(s->spooled->md5)), V(sha256), V(clock_now()))) {
+    } else if (
+        c->error.code ||
+        !db_execute(
+            c,
+            "insert into upload_chunks(image_file_id, number, size_bytes, md5, sha256, created_at) values (?, ?, ?, ?, ?, ?)",
+            V(file->id), V(s->number), V(s->spooled->size_bytes), V(str_from(s->spooled->md5)), V(sha256),
+            V(clock_now()))) {
         return false;
     }
     int64_t bytes = 0, changed = 0;
     if (!db_integer(c, &bytes, "select sum(size_bytes) from upload_chunks where image_file_id = ?", V(file->id)))
         return false;
     s->progress = bytes * 100 / file->file_size;
-    if (!db_execute_counted(c, &changed, "update image_files set upload_progress = ?, updated_at = ? where id = ? and status = 'UPLOADING'",
-                            V(s->progress), V(clock_now()), V(file->id)))
+    if (!db_execute_counted(
+            c, &changed,
+            "update image_files set upload_progress = ?, updated_at = ? where id = ? and status = 'UPLOADING'",
+            V(s->progress), V(clock_now()), V(file->id)))
         return false;
     return changed || fail(c, E_CONFLICT, "the upload is complete");
 }

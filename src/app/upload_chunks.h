@@ -14,7 +14,8 @@ extern const struct schema upload_key_schema;
 /* The caller's own upload by its upload_id; E_NOT_FOUND for others', deleted and unknown ones. */
 bool chunked_load(struct call *c, struct str upload_id, struct image_file *out);
 /* Numbers of chunks that have a row and that have none, ascending. */
-bool chunked_numbers(struct call *c, const struct image_file *file, struct integers *uploaded, struct integers *missing);
+bool chunked_numbers(struct call *c, const struct image_file *file, struct integers *uploaded,
+                     struct integers *missing);
 bool chunked_open(struct call *c, const struct image_file *file, int64_t number, int *fd);
 /* After the rows are gone: the files go too. What cannot be removed now is swept later. */
 void chunked_remove_files(struct call *c, const struct image_file *file);

@@ -7,13 +7,13 @@
 
 const char *const user_statuses[] = { "ACTIVE", "PENDING", "DISABLED", NULL };
 
-#define PROFILE_FIELDS(T)                                                                                              \
-    FIELD(T, email, .flags = REQUIRED, .min = 3, .max = 254, .doc = "E-mail address, unique.",                        \
-          .example = "zhang.wei@example.org"),                                                                         \
-        FIELD(T, full_name, .flags = REQUIRED, .min = 1, .max = 100, .doc = "Name as colleagues know it.",            \
-              .example = "张伟"),                                                                                       \
-        FIELD(T, phone, .flags = NULLABLE, .max = 32, .doc = "Telephone."),                                            \
-        FIELD(T, department, .flags = NULLABLE, .max = 100, .doc = "Department."),                                     \
+#define PROFILE_FIELDS(T) \
+    FIELD(T, email, .flags = REQUIRED, .min = 3, .max = 254, .doc = "E-mail address, unique.", \
+          .example = "zhang.wei@example.org"), \
+        FIELD(T, full_name, .flags = REQUIRED, .min = 1, .max = 100, .doc = "Name as colleagues know it.", \
+              .example = "张伟"), \
+        FIELD(T, phone, .flags = NULLABLE, .max = 32, .doc = "Telephone."), \
+        FIELD(T, department, .flags = NULLABLE, .max = 100, .doc = "Department."), \
         FIELD(T, title, .flags = NULLABLE, .max = 100, .doc = "Professional title.")
 
 static const struct field user_fields[] = {
@@ -44,11 +44,14 @@ static const struct field new_user_fields[] = {
     FIELD(struct new_user, username, .flags = REQUIRED, .min = 3, .max = 50, .doc = "Name to sign in with, unique.",
           .example = "zhangwei"),
     PROFILE_FIELDS(struct new_user),
-    FIELD(struct new_user, password, .flags = REQUIRED | SECRET | KEEP_SPACES, .min = 8, .max = 72,
-          .doc = "At least as long as the setting says (10), not a common one, without the account's own names; at most 72 bytes."),
+    FIELD(
+        struct new_user, password, .flags = REQUIRED | SECRET | KEEP_SPACES, .min = 8, .max = 72,
+        .doc =
+            "At least as long as the setting says (10), not a common one, without the account's own names; at most 72 bytes."),
     FIELD(struct new_user, roles, .max = 20, .doc = "Names of roles; doctor when absent."),
 };
-const struct schema new_user_schema = SCHEMA("NewUser", struct new_user, new_user_fields, .doc = "What a new account is made of.");
+const struct schema new_user_schema =
+    SCHEMA("NewUser", struct new_user, new_user_fields, .doc = "What a new account is made of.");
 
 struct user_key {
     int64_t id;
@@ -76,8 +79,10 @@ bool user_load(struct call *c, int64_t id, struct user *out)
 {
     if (!db_get(c, &user_schema, out, "where u.id = ? and u.deleted_at is null", V(id)))
         return fail(c, E_NOT_FOUND, "account %" PRId64 " does not exist", id);
-    return load_names(c, "select r.name from user_roles u join roles r on r.id = u.role_id where u.user_id = ? order by r.name",
-                      id, &out->roles) &&
+    return load_names(
+               c,
+               "select r.name from user_roles u join roles r on r.id = u.role_id where u.user_id = ? order by r.name",
+               id, &out->roles) &&
            load_names(c,
                       "select distinct p.name from user_roles u join role_permissions r on r.role_id = u.role_id "
                       "join permissions p on p.id = r.permission_id where u.user_id = ? order by p.name",
@@ -96,7 +101,8 @@ bool user_set_roles(struct call *c, int64_t user_id, struct texts roles, const c
                                   "there is no such role");
             continue;
         }
-        if (!db_integer(c, &twice, "select count(*) from user_roles where user_id = ? and role_id = ?", V(user_id), V(role)) ||
+        if (!db_integer(c, &twice, "select count(*) from user_roles where user_id = ? and role_id = ?", V(user_id),
+                        V(role)) ||
             (!twice && !db_execute(c, "insert into user_roles(user_id, role_id) values (?, ?)", V(user_id), V(role))))
             return false;
     }
@@ -106,10 +112,11 @@ bool user_set_roles(struct call *c, int64_t user_id, struct texts roles, const c
 bool user_other_admin_exists(struct call *c, int64_t user_id)
 {
     int64_t others = 0;
-    if (!db_integer(c, &others,
-                    "select count(*) from users u join user_roles x on x.user_id = u.id join roles r on r.id = x.role_id "
-                    "where r.name = 'admin' and u.status = 'ACTIVE' and u.deleted_at is null and u.id <> ?",
-                    V(user_id)))
+    if (!db_integer(
+            c, &others,
+            "select count(*) from users u join user_roles x on x.user_id = u.id join roles r on r.id = x.role_id "
+            "where r.name = 'admin' and u.status = 'ACTIVE' and u.deleted_at is null and u.id <> ?",
+            V(user_id)))
         return false;
     return others || fail(c, E_CONFLICT, "this is the last active administrator");
 }
@@ -118,18 +125,21 @@ bool user_other_admin_exists(struct call *c, int64_t user_id)
 static bool keep_an_admin(struct call *c, int64_t user_id)
 {
     int64_t is_admin = 0;
-    if (!db_integer(c, &is_admin,
-                    "select count(*) from users u join user_roles x on x.user_id = u.id join roles r on r.id = x.role_id "
-                    "where r.name = 'admin' and u.status = 'ACTIVE' and u.id = ?",
-                    V(user_id)))
+    if (!db_integer(
+            c, &is_admin,
+            "select count(*) from users u join user_roles x on x.user_id = u.id join roles r on r.id = x.role_id "
+            "where r.name = 'admin' and u.status = 'ACTIVE' and u.id = ?",
+            V(user_id)))
         return false;
     return !is_admin || user_other_admin_exists(c, user_id);
 }
 
 bool sessions_revoke(struct call *c, int64_t user_id, int64_t keep, const char *reason)
 {
-    return db_execute(c, "update sessions set revoked_at = ?, revoked_reason = ? where user_id = ? and revoked_at is null and id <> ?",
-                      V(clock_now()), V(str_from(reason)), V(user_id), V(keep));
+    return db_execute(
+        c,
+        "update sessions set revoked_at = ?, revoked_reason = ? where user_id = ? and revoked_at is null and id <> ?",
+        V(clock_now()), V(str_from(reason)), V(user_id), V(keep));
 }
 
 struct creation {
@@ -217,8 +227,8 @@ static bool user_unlock(struct call *c)
     const struct user_key *key = c->in;
     struct user user;
     return user_load(c, key->id, &user) &&
-           db_execute(c, "delete from login_failures where user_key = ? or user_key = ?", V(db_lookup_hash(c, user.username)),
-                      V(db_lookup_hash(c, user.email)));
+           db_execute(c, "delete from login_failures where user_key = ? or user_key = ?",
+                      V(db_lookup_hash(c, user.username)), V(db_lookup_hash(c, user.email)));
 }
 
 struct user_password {
@@ -236,10 +246,11 @@ static const struct schema user_password = SCHEMA("UserPassword", struct user_pa
 static bool store_password(struct call *c, void *context)
 {
     const struct user_password *p = context;
-    return db_execute(c,
-                      "update users set password_hash = ?, must_change_password = 1, password_changed_at = ?, updated_at = ? "
-                      "where id = ?",
-                      V(p->hash), V(clock_now()), V(clock_now()), V(p->id)) &&
+    return db_execute(
+               c,
+               "update users set password_hash = ?, must_change_password = 1, password_changed_at = ?, updated_at = ? "
+               "where id = ?",
+               V(p->hash), V(clock_now()), V(clock_now()), V(p->id)) &&
            sessions_revoke(c, p->id, 0, "password set") && audit_change(c);
 }
 
@@ -260,7 +271,8 @@ struct user_roles {
 };
 static const struct field user_roles_fields[] = {
     FIELD(struct user_roles, id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The account."),
-    FIELD(struct user_roles, roles, .flags = REQUIRED, .min = 1, .max = 20, .doc = "All the roles the account is to have."),
+    FIELD(struct user_roles, roles, .flags = REQUIRED, .min = 1, .max = 20,
+          .doc = "All the roles the account is to have."),
 };
 static const struct schema user_roles = SCHEMA("UserRoles", struct user_roles, user_roles_fields);
 
@@ -284,13 +296,14 @@ static const char *const user_sorts[] = { "-created_at", "created_at", NULL };
 static const char *const user_sort_columns[] = { "u.created_at", "u.created_at" };
 static const struct field user_list_fields[] = {
     LIST_FIELDS(struct user_list, user_sorts, "-created_at"),
-    FIELD(struct user_list, status, .choices = user_statuses, .filter = "u.status = ?", .doc = "Only accounts in this state."),
+    FIELD(struct user_list, status, .choices = user_statuses, .filter = "u.status = ?",
+          .doc = "Only accounts in this state."),
     FIELD(struct user_list, username, .max = 50, .filter = "u.username = ?", .doc = "Only the account of this name."),
 };
 static const struct schema user_list = SCHEMA("UserList", struct user_list, user_list_fields);
 
-#define ROLES_OF_USER                                                                                                  \
-    "(select '[\"' || replace(group_concat(r.name), ',', '\",\"') || '\"]' from user_roles x join roles r on r.id = x.role_id "  \
+#define ROLES_OF_USER \
+    "(select '[\"' || replace(group_concat(r.name), ',', '\",\"') || '\"]' from user_roles x join roles r on r.id = x.role_id " \
     "where x.user_id = u.id)"
 
 /* A row of the list: the account without its roles and permissions, which are the single account's. */
@@ -306,8 +319,9 @@ static const struct field user_row_fields[] = {
     FIELD(struct user, updated_at, .doc = "When it last changed."),
 };
 static const struct schema user_row = SCHEMA("UserRow", struct user, user_row_fields, .table = "users", .alias = "u");
-static const struct listing user_listing = { .row = &user_row, .where = "u.is_deleted = 0", .id = "u.id", .sorts = user_sorts,
-                                             .columns = user_sort_columns };
+static const struct listing user_listing = {
+    .row = &user_row, .where = "u.is_deleted = 0", .id = "u.id", .sorts = user_sorts, .columns = user_sort_columns
+};
 
 static bool user_list_get(struct call *c)
 {
@@ -351,12 +365,16 @@ struct name_list {
     struct list_query list;
 };
 static const char *const name_sorts[] = { "name", "-name", NULL };
-static const char *const role_sort_columns[] = { "r.name", "r.name" }, *const permission_sort_columns[] = { "p.name", "p.name" };
+static const char *const role_sort_columns[] = { "r.name", "r.name" }, *const permission_sort_columns[] = { "p.name",
+                                                                                                            "p.name" };
 static const struct field name_list_fields[] = { LIST_FIELDS(struct name_list, name_sorts, "name") };
 static const struct schema name_list = SCHEMA("NameList", struct name_list, name_list_fields);
-static const struct listing role_listing = { .row = &role_schema, .id = "r.id", .sorts = name_sorts, .columns = role_sort_columns };
-static const struct listing permission_listing = { .row = &permission_schema, .id = "p.id", .sorts = name_sorts,
-                                                   .columns = permission_sort_columns };
+static const struct listing role_listing = {
+    .row = &role_schema, .id = "r.id", .sorts = name_sorts, .columns = role_sort_columns
+};
+static const struct listing permission_listing = {
+    .row = &permission_schema, .id = "p.id", .sorts = name_sorts, .columns = permission_sort_columns
+};
 
 static bool role_list_get(struct call *c)
 {
@@ -372,22 +390,26 @@ static bool permission_list_get(struct call *c)
 static const struct endpoint rows[] = {
     { HTTP_GET, "/api/v1/users", user_list_get, &user_list, &user_row, .flags = LIST, USERS, .audit = "user.list",
       .summary = "Lists accounts" },
-    { HTTP_POST, "/api/v1/users", user_post, &new_user_schema, &user_schema, .body = BODY_JSON, .runs = WORKS, .status = 201,
-      .flags = CHANGES_AUTHORITY, USERS, .audit = "user.create", .summary = "Makes an account" },
+    { HTTP_POST, "/api/v1/users", user_post, &new_user_schema, &user_schema, .body = BODY_JSON, .runs = WORKS,
+      .status = 201, .flags = CHANGES_AUTHORITY, USERS, .audit = "user.create", .summary = "Makes an account" },
     { HTTP_GET, "/api/v1/users/{id}", user_get, &user_key, &user_schema, USERS, .audit = "user.read",
       .summary = "Shows one account" },
     { HTTP_PATCH, "/api/v1/users/{id}", user_patch, &user_schema, &user_schema, .body = BODY_JSON, .runs = WRITES,
       .flags = CHANGES_AUTHORITY, USERS, .audit = "user.update", .summary = "Changes an account",
       .doc = "Setting a status other than ACTIVE ends the account's sessions at once." },
-    { HTTP_DELETE, "/api/v1/users/{id}", user_delete, &user_key, NULL, .runs = WRITES, .flags = CHANGES_AUTHORITY, USERS,
-      .audit = "user.delete", .summary = "Deletes an account", .doc = "The last active administrator cannot be deleted." },
-    { HTTP_POST, "/api/v1/users/{id}/unlock", user_unlock, &user_key, NULL, .runs = WRITES, USERS, .audit = "user.unlock",
-      .summary = "Lifts the lock that failed sign-ins left" },
-    { HTTP_POST, "/api/v1/users/{id}/password", user_password_post, &user_password, NULL, .body = BODY_JSON, .runs = WORKS,
-      .flags = CHANGES_AUTHORITY, USERS, .audit = "user.password", .summary = "Sets an account's password and ends its sessions" },
-    { HTTP_PUT, "/api/v1/users/{id}/roles", user_roles_put, &user_roles, &user_schema, .body = BODY_JSON, .runs = WRITES,
-      .flags = CHANGES_AUTHORITY, USERS, .audit = "user.roles", .summary = "Gives an account exactly these roles" },
-    { HTTP_GET, "/api/v1/roles", role_list_get, &name_list, &role_schema, .flags = LIST, USERS, .summary = "Lists the roles" },
+    { HTTP_DELETE, "/api/v1/users/{id}", user_delete, &user_key, NULL, .runs = WRITES, .flags = CHANGES_AUTHORITY,
+      USERS, .audit = "user.delete", .summary = "Deletes an account",
+      .doc = "The last active administrator cannot be deleted." },
+    { HTTP_POST, "/api/v1/users/{id}/unlock", user_unlock, &user_key, NULL, .runs = WRITES, USERS,
+      .audit = "user.unlock", .summary = "Lifts the lock that failed sign-ins left" },
+    { HTTP_POST, "/api/v1/users/{id}/password", user_password_post, &user_password, NULL, .body = BODY_JSON,
+      .runs = WORKS, .flags = CHANGES_AUTHORITY, USERS, .audit = "user.password",
+      .summary = "Sets an account's password and ends its sessions" },
+    { HTTP_PUT, "/api/v1/users/{id}/roles", user_roles_put, &user_roles, &user_schema, .body = BODY_JSON,
+      .runs = WRITES, .flags = CHANGES_AUTHORITY, USERS, .audit = "user.roles",
+      .summary = "Gives an account exactly these roles" },
+    { HTTP_GET, "/api/v1/roles", role_list_get, &name_list, &role_schema, .flags = LIST, USERS,
+      .summary = "Lists the roles" },
     { HTTP_GET, "/api/v1/permissions", permission_list_get, &name_list, &permission_schema, .flags = LIST, USERS,
       .summary = "Lists what roles may allow" },
 };

@@ -49,7 +49,8 @@ void blob_settle(struct blob_store *store, struct str key_text)
     unlinkat(store->root_fd, claim.name, 0);
 }
 
-bool blob_claims(struct blob_store *store, bool (*each)(void *context, struct str key), void *context, struct error *error)
+bool blob_claims(struct blob_store *store, bool (*each)(void *context, struct str key), void *context,
+                 struct error *error)
 {
     int fd = openat(store->root_fd, BLOB_TEMPORARY, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *folder = fd < 0 ? NULL : fdopendir(fd);

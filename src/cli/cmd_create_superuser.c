@@ -12,13 +12,16 @@ struct create_superuser {
     bool password_stdin, if_missing;
 };
 static const struct field create_superuser_fields[] = {
-    FIELD(struct create_superuser, username, .max = 50, .doc = "Name to sign in with; else ROENTGEN_ADMIN_USERNAME, else asked."),
+    FIELD(struct create_superuser, username, .max = 50,
+          .doc = "Name to sign in with; else ROENTGEN_ADMIN_USERNAME, else asked."),
     FIELD(struct create_superuser, email, .max = 254, .doc = "E-mail address; else ROENTGEN_ADMIN_EMAIL, else asked."),
     FIELD(struct create_superuser, full_name, .max = 100, .doc = "Full name; the user name when absent."),
-    FIELD(struct create_superuser, password_stdin, .doc = "Read the password from standard input; else ROENTGEN_ADMIN_PASSWORD, else asked."),
+    FIELD(struct create_superuser, password_stdin,
+          .doc = "Read the password from standard input; else ROENTGEN_ADMIN_PASSWORD, else asked."),
     FIELD(struct create_superuser, if_missing, .doc = "Do nothing when there is an administrator already."),
 };
-const struct schema create_superuser_options = SCHEMA("CreateSuperuser", struct create_superuser, create_superuser_fields);
+const struct schema create_superuser_options =
+    SCHEMA("CreateSuperuser", struct create_superuser, create_superuser_fields);
 
 static struct str read_line(struct call *c)
 {
@@ -79,7 +82,8 @@ int cmd_create_superuser(struct call *c)
     schema_clear(&new_user_schema, &user);
     user.username = from_somewhere(c, in->username, "ROENTGEN_ADMIN_USERNAME", "User name", false);
     user.email = from_somewhere(c, in->email, "ROENTGEN_ADMIN_EMAIL", "E-mail", false);
-    user.password = in->password_stdin ? read_line(c) : from_somewhere(c, STR_NULL, "ROENTGEN_ADMIN_PASSWORD", "Password", true);
+    user.password =
+        in->password_stdin ? read_line(c) : from_somewhere(c, STR_NULL, "ROENTGEN_ADMIN_PASSWORD", "Password", true);
     user.full_name = in->full_name.len ? in->full_name : user.username;
     user.roles = (struct texts){ admin, 1 };
     if (!user.username.len || !user.email.len || !user.password.len) {

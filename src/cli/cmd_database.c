@@ -13,7 +13,8 @@ struct migrate {
 };
 static const struct field migrate_fields[] = {
     FIELD(struct migrate, action, .choices = actions, .flags = REQUIRED, .doc = "What to do."),
-    FIELD(struct migrate, to, .min = 0, .max = 100000, .doc = "up, down: the migration to end at. Without it up goes to the newest, down one step."),
+    FIELD(struct migrate, to, .min = 0, .max = 100000,
+          .doc = "up, down: the migration to end at. Without it up goes to the newest, down one step."),
 };
 const struct schema migrate_options = SCHEMA("Migrate", struct migrate, migrate_fields);
 
@@ -51,7 +52,8 @@ int cmd_migrate(struct call *c)
     int target = target_of(in, current);
     bool right_way = in->action == ACTION_UP ? target >= current : target <= current;
     if (target > roentgen_migrations.count || !right_way) {
-        fprintf(stderr, "roentgen: the database is at %d; this program knows 0 to %d\n", current, roentgen_migrations.count);
+        fprintf(stderr, "roentgen: the database is at %d; this program knows 0 to %d\n", current,
+                roentgen_migrations.count);
         return 2;
     }
     return migrate_to(c, &roentgen_migrations, target, tell, NULL) ? 0 : command_failed(c);
@@ -64,7 +66,8 @@ int cmd_init_db(struct call *c)
         return command_failed(c);
     if (current > roentgen_migrations.count)
         return migrate_check(c, &roentgen_migrations) ? 0 : command_failed(c);
-    if (!migrate_to(c, &roentgen_migrations, roentgen_migrations.count, tell, NULL) || !db_transact(c, permissions_seed, NULL))
+    if (!migrate_to(c, &roentgen_migrations, roentgen_migrations.count, tell, NULL) ||
+        !db_transact(c, permissions_seed, NULL))
         return command_failed(c);
     printf("the database is ready\n");
     return 0;

@@ -21,7 +21,10 @@ const struct schema purge_options = SCHEMA("Purge", struct purge, purge_fields);
 /* Seconds of "30d", "12h", "15m", "90s", "90". */
 static bool duration(struct str s, int64_t *seconds)
 {
-    static const struct { char unit; int64_t seconds; } units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+    static const struct {
+        char unit;
+        int64_t seconds;
+    } units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
     int64_t unit = 1;
     for (size_t i = 0; s.len && i < sizeof(units) / sizeof(units[0]); i++)
         if (s.at[s.len - 1] == units[i].unit) {
@@ -56,7 +59,8 @@ struct fsck_command {
     bool remove_orphans, deep;
 };
 static const struct field fsck_fields[] = {
-    FIELD(struct fsck_command, remove_orphans, .doc = "Remove files that no row names. Only while nothing is being uploaded."),
+    FIELD(struct fsck_command, remove_orphans,
+          .doc = "Remove files that no row names. Only while nothing is being uploaded."),
     FIELD(struct fsck_command, deep, .doc = "Read every file and compare its SHA-256."),
 };
 const struct schema fsck_command_options = SCHEMA("Fsck", struct fsck_command, fsck_fields);
@@ -87,8 +91,10 @@ struct import {
     int64_t patient_id;
 };
 static const struct field import_fields[] = {
-    FIELD(struct import, folder, .flags = REQUIRED, .min = 1, .max = 4000, .doc = "Where the files are; everything below it is looked at."),
-    FIELD(struct import, username, .flags = REQUIRED, .min = 1, .max = 50, .doc = "Account that the files will belong to."),
+    FIELD(struct import, folder, .flags = REQUIRED, .min = 1, .max = 4000,
+          .doc = "Where the files are; everything below it is looked at."),
+    FIELD(struct import, username, .flags = REQUIRED, .min = 1, .max = 50,
+          .doc = "Account that the files will belong to."),
     FIELD(struct import, patient_id, .min = 1, .max = INT64_MAX, .doc = "Patient of all of them."),
     FIELD(struct import, modality, .max = 16, .doc = "Modality of all of them."),
     FIELD(struct import, description, .max = 2000, .doc = "Description of all of them."),
@@ -111,7 +117,8 @@ static bool spool_file(struct call *c, const char *path, const char *name, struc
     bool ok = file != NULL;
     for (ssize_t got = 1; ok && got > 0;) {
         got = read(fd, buffer, READ_BYTES);
-        ok = got >= 0 ? got == 0 || spool_write(file, (struct str){ buffer, got }, &c->error) : fail(c, E_BAD_REQUEST, "it cannot be read");
+        ok = got >= 0 ? got == 0 || spool_write(file, (struct str){ buffer, got }, &c->error)
+                      : fail(c, E_BAD_REQUEST, "it cannot be read");
     }
     close(fd);
     if (ok)
@@ -125,8 +132,8 @@ static bool spool_file(struct call *c, const char *path, const char *name, struc
 static bool is_known(struct call *c, const struct importing *import, const struct spooled *file)
 {
     int64_t found = 0;
-    return db_integer(c, &found, "select 1 from image_files where sha256 = ? and uploaded_by = ? limit 1", V(str_from(file->sha256)),
-                      V(import->user_id));
+    return db_integer(c, &found, "select 1 from image_files where sha256 = ? and uploaded_by = ? limit 1",
+                      V(str_from(file->sha256)), V(import->user_id));
 }
 
 static void import_one(struct call *c, struct importing *import, const char *path, const char *name)
@@ -139,7 +146,8 @@ static void import_one(struct call *c, struct importing *import, const char *pat
     } else if (ok && upload_store(c, file, &import->details, import->user_id, NULL, NULL, &row)) {
         import->taken++;
     } else {
-        fprintf(stderr, "%s: %.*s\n", path, STR_FMT(c->error.problems ? c->error.problems->message : str_from(c->error.message)));
+        fprintf(stderr, "%s: %.*s\n", path,
+                STR_FMT(c->error.problems ? c->error.problems->message : str_from(c->error.message)));
         import->refused++;
     }
     if (file)
@@ -160,7 +168,8 @@ static int import_all(struct call *c, struct importing *import, FTS *tree)
         if (hopeless)
             return 1;
     }
-    printf("%" PRId64 " files taken, %" PRId64 " known already, %" PRId64 " refused\n", import->taken, import->known, import->refused);
+    printf("%" PRId64 " files taken, %" PRId64 " known already, %" PRId64 " refused\n", import->taken, import->known,
+           import->refused);
     return import->refused ? 1 : 0;
 }
 
@@ -169,7 +178,8 @@ int cmd_import(struct call *c)
     const struct import *in = c->in;
     struct importing import = { .details = { in->patient_id, in->description, in->modality, STR_NULL } };
     char *roots[] = { (char *)(uintptr_t)arena_cstring(&c->arena, in->folder), NULL };
-    if (!db_integer(c, &import.user_id, "select id from users where username = ? and deleted_at is null", V(in->username))) {
+    if (!db_integer(c, &import.user_id, "select id from users where username = ? and deleted_at is null",
+                    V(in->username))) {
         fail(c, E_NOT_FOUND, "there is no account %.*s", STR_FMT(in->username));
         return command_failed(c);
     }

@@ -92,7 +92,8 @@ static int wait_for_end(struct call *c, const sigset_t *set)
         case SIGINT:
             log_write(app->log, LOG_INFO, NULL, "server.stopping", "finishing what is under way");
             bool clean = http_stop(app->http, (int)app->config.stop_grace_s * 1000);
-            log_write(app->log, LOG_INFO, NULL, "server.stopped", clean ? "all requests were answered" : "some requests were cut off");
+            log_write(app->log, LOG_INFO, NULL, "server.stopped",
+                      clean ? "all requests were answered" : "some requests were cut off");
             return clean ? 0 : 1;
         case SIGHUP:
             app_reload(app);
@@ -124,8 +125,8 @@ int cmd_serve(struct call *c)
             command_failed(c);
         } else {
             db_release(c);
-            log_write(app.log, LOG_INFO, NULL, "server.ready", "listening on http://%s:%d", arena_cstring(&app.arena, app.config.host),
-                      http_port(app.http));
+            log_write(app.log, LOG_INFO, NULL, "server.ready", "listening on http://%s:%d",
+                      arena_cstring(&app.arena, app.config.host), http_port(app.http));
             log_flush(app.log);
             sweep(c);
             status = wait_for_end(c, &set);

@@ -15,7 +15,7 @@ struct command {
     const struct schema *in; /* NULL: takes nothing */
     const char *positional;  /* as cli_decode */
     const char *summary;
-    bool opens_app;          /* settings, log, database and stores are opened before it runs */
+    bool opens_app; /* settings, log, database and stores are opened before it runs */
 };
 extern const struct command commands[];
 extern const int command_count;
@@ -33,6 +33,7 @@ int cmd_fsck(struct call *c);
 int cmd_openapi(struct call *c);
 int cmd_config(struct call *c);
 int cmd_version(struct call *c);
-extern const struct schema migrate_options, create_superuser_options, import_options, purge_options, config_options, fsck_command_options;
+extern const struct schema migrate_options, create_superuser_options, import_options, purge_options, config_options,
+    fsck_command_options;
 
 #endif

@@ -6,8 +6,10 @@
 
 const struct command commands[] = {
     { "serve", cmd_serve, NULL, NULL, "Serve HTTP until told to stop", false },
-    { "init-db", cmd_init_db, NULL, NULL, "Bring the database up to this version; add missing roles and permissions", true },
-    { "create-superuser", cmd_create_superuser, &create_superuser_options, NULL, "Make an administrator's account", true },
+    { "init-db", cmd_init_db, NULL, NULL, "Bring the database up to this version; add missing roles and permissions",
+      true },
+    { "create-superuser", cmd_create_superuser, &create_superuser_options, NULL, "Make an administrator's account",
+      true },
     { "migrate", cmd_migrate, &migrate_options, "action", "up, down, current or history of the database schema", true },
     { "import", cmd_import, &import_options, "folder", "Take files below a folder as if they were uploaded", true },
     { "purge", cmd_purge, &purge_options, NULL, "Remove deleted files for good, and uploads nobody completed", true },
@@ -32,7 +34,9 @@ static int usage(FILE *to)
     fprintf(to, "usage: roentgen COMMAND [OPTIONS]\n\n");
     for (int i = 0; i < command_count; i++)
         fprintf(to, "  %-18s %s\n", commands[i].name, commands[i].summary);
-    fprintf(to, "\nroentgen COMMAND --help tells more. Settings come from the environment and .env: roentgen config --example.\n");
+    fprintf(
+        to,
+        "\nroentgen COMMAND --help tells more. Settings come from the environment and .env: roentgen config --example.\n");
     return to == stdout ? 0 : 2;
 }
 

@@ -23,7 +23,7 @@ enum {
     GROUP_US = 20000,
     GATHER_US_MAX = 500,
     CHECKPOINT_PAGES = 2000,      /* of WAL, after which the writer copies it into the database */
-    CHECKPOINT_RESTART_PAGES = 16000 /* after which it also waits for readers, so that the WAL starts anew */
+    CHECKPOINT_RESTART_PAGES = 8000 /* after which it also waits for readers, so that the WAL starts anew */
 };
 
 enum mode { BEGIN, SAVEPOINT, RELEASE, ROLLBACK_TO, COMMIT, ROLLBACK, MODES };

@@ -37,7 +37,7 @@ void http_set_header(struct request *r, const char *name, struct str value)
 
 static void drop_body(struct request *r)
 {
-    if (r->reply_kind == REPLY_FILE && r->fd >= 0 && !r->queued)
+    if (r->fd >= 0) /* libmicrohttpd did not take it over */
         close(r->fd);
     if (r->reply_kind == REPLY_STREAM && r->stream.release)
         r->stream.release(r->stream.self);

@@ -155,7 +155,8 @@ static enum MHD_Result refuse(struct scan *scan, int status, const char *why)
     return MHD_NO;
 }
 
-/* What decides where the request ends is read here, and only here: two readings are how requests are smuggled. */
+/* What decides where the request ends. libmicrohttpd reads it for itself, without trimming, so here the value is not trimmed either: two
+ * readings are how requests are smuggled. */
 static void take_framing(struct scan *scan, struct str name, struct str value)
 {
     struct request *r = scan->r;
@@ -165,7 +166,7 @@ static void take_framing(struct scan *scan, struct str name, struct str value)
         break;
     case 6:
         if (str_equal_fold(name, S("expect")))
-            r->expects_continue = str_equal_fold(value, S("100-continue"));
+            r->expects_continue = str_equal_fold(str_trim(value), S("100-continue"));
         break;
     case 14:
         if (str_equal_fold(name, S("content-length"))) {
@@ -200,7 +201,7 @@ static enum MHD_Result take_header(void *self, enum MHD_ValueKind kind, const ch
         return refuse(scan, 400, "a header name holds characters that are not allowed");
     if (!header_value_is_clean(header->value))
         return refuse(scan, 400, "a header value holds control characters");
-    take_framing(scan, header->name, header->value);
+    take_framing(scan, header->name, value ? (struct str){ value, (ptrdiff_t)value_size } : S(""));
     return MHD_YES;
 }
 

@@ -23,6 +23,8 @@
  * missing where REQUIRED (KEEP_EMPTY: stays). Names of choices match exactly. Booleans have no null: null is a problem unless
  * the row has a default.
  *
+ * Integers: whole numbers of 64 bits but the least; from JSON also 1.0 and 1e3, which JSON Schema calls integers too.
+ *
  * Objects and lists have no column (NOT_STORED); texts, integers, counts and json are JSON text in SQL.
  *
  * A schema has at most 64 fields, because "given" is a 64-bit mask.

@@ -211,8 +211,10 @@ static const char *integer_set(const struct field *field, void *member, struct v
     int64_t n = 0;
     if (value.type == VALUE_INTEGER) {
         n = value.integer;
-    } else if (value.type == VALUE_REAL && fabs(value.real) > 9.2e18) { /* json_read cuts what exceeds 64 bits */
+    } else if (value.type == VALUE_REAL && fabs(value.real) >= 0x1p63) {
         return integer_out_of_range(&limits, value.real < 0, arena, message);
+    } else if (value.type == VALUE_REAL && value.real == nearbyint(value.real)) {
+        n = (int64_t)value.real; /* 1.0 is an integer (JSON Schema 2020-12 Validation 6.1.1) */
     } else if (value.type == VALUE_TEXT) {
         bool negative = str_starts(value.text, S("-"));
         if (!is_digits(str_slice(value.text, negative, value.text.len)))

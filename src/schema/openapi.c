@@ -130,23 +130,32 @@ static void put_single(struct text *out, const struct field *field, enum view vi
         text_put(out, S(",\"pattern\":\"^(?!0000)\"")); /* there is no year 0 */
 }
 
-/* Integer, real, boolean, instant, date: where an empty text means null too, or 1 means true, that is an alternative. */
+/* Integer, real, boolean, instant, date. What is taken beside the kind's own form is an alternative: an empty text for null,
+ * a digit for a boolean, a day for its midnight. */
 static void put_scalar(struct text *out, const struct field *field, enum view view)
 {
     bool is_time = field->kind == &kind_date || field->kind == &kind_instant;
     bool null = may_be_null(field, view), empty = may_be_empty(field, view) && (is_time || view == PARAMETER);
     bool digit = view == PARAMETER && field->kind == &kind_boolean;
-    if (!empty && !digit) {
+    bool day = view != ANSWER && field->kind == &kind_instant;
+    if (!empty && !digit && !day) {
         put_single(out, field, view, null);
         return;
     }
     text_put(out, S("\"anyOf\":[{"));
     put_single(out, field, view, null);
+    text_put_char(out, '}');
+    if (day) {
+        text_put(out, S(",{"));
+        put_single(out, &(struct field){ .kind = &kind_date }, view, false);
+        text_put_char(out, '}');
+    }
     if (digit)
-        text_put(out, empty ? S("},{\"type\":\"string\",\"enum\":[\"1\",\"0\",\"\"]}]")
-                            : S("},{\"type\":\"string\",\"enum\":[\"1\",\"0\"]}]"));
-    else
-        text_put(out, S("},{\"type\":\"string\",\"maxLength\":0}]"));
+        text_put(out, empty ? S(",{\"type\":\"string\",\"enum\":[\"1\",\"0\",\"\"]}")
+                            : S(",{\"type\":\"string\",\"enum\":[\"1\",\"0\"]}"));
+    else if (empty)
+        text_put(out, S(",{\"type\":\"string\",\"maxLength\":0}"));
+    text_put_char(out, ']');
 }
 
 /* ---- lists and objects ---- */

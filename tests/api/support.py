@@ -153,7 +153,7 @@ class Server:
 
     def _find_port(self, start):
         text = self._log_source(start)
-        for line in text.splitlines():
+        for line in reversed(text.splitlines()):
             if '"server.ready"' in line and line.endswith("}"):
                 found = re.search(r"http://[^/\s\"]*:(\d+)", json.loads(line)["message"])
                 return int(found.group(1))

@@ -3,10 +3,20 @@
 
 static struct http_server *server;
 static struct counters counters;
+static int descriptors;
+
+static int count_descriptors(void)
+{
+    int n = 0;
+    for (int fd = 0; fd < 4096; fd++)
+        n += fcntl(fd, F_GETFD) >= 0;
+    return n;
+}
 
 static int setup(void **state)
 {
     (void)state;
+    descriptors = count_descriptors();
     server = start(default_options(), &counters);
     return 0;
 }
@@ -15,6 +25,7 @@ static int teardown(void **state)
 {
     (void)state;
     stop(server, &counters);
+    assert_int_equal(count_descriptors(), descriptors);
     return 0;
 }
 
@@ -229,6 +240,9 @@ static void test_refused_requests(void **state)
         { "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nContent-Length: 5\r\n\r\n", 400 },
         { "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 501 },
         { "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, chunked\r\n\r\n", 501 },
+        { "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked \r\n\r\n", 501 },
+        { "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\na", 400 },
+        { "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\na", 413 },
         { "POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400 },
         { "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: abc\r\n\r\n", 400 },
         { "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", 400 },

@@ -94,7 +94,9 @@ static void integer_cases(struct cases *cases, const struct field *field)
     add(cases, S("9223372036854775808"), "too_large");
     add(cases, S("-9223372036854775809"), "too_small");
     add(cases, S("123456789012345678901234567890"), "too_large");
-    add(cases, S("1.0"), "not_an_integer");
+    if (limits.max > -10 && limits.max < 1000000)
+        add(cases, arena_format(cases->arena, "%" PRId64 ".0", limits.max), NULL);
+    add(cases, S("1.5"), "not_an_integer");
     add(cases, S("\"1\""), "not_an_integer");
     add(cases, S("true"), "not_an_integer");
     add(cases, S("{}"), "not_an_integer");

@@ -288,6 +288,12 @@ static void test_numbers_that_do_not_fit(void **state)
     check_problem(&c, "number", "too_small");
     assert_true(decode(d, "{\"note\":\"99999999999999999999\",\"ratio\":1e-400}"));
     assert_str(d->note, "99999999999999999999");
+    assert_true(decode(d, "{\"age\":1.0,\"number\":-1.5e3}"));
+    assert_true(d->age == 1 && d->number == -1500);
+    assert_false(decode(d, "{\"age\":150.5,\"number\":9223372036854775808.0,\"ids\":[1,0.1]}"));
+    assert_str(problems_text(&c), "age:not_an_integer number:too_large ids.1:not_an_integer");
+    assert_true(decode(d, "{\"number\":9223372036854774784.0}"));
+    assert_true(d->number == INT64_C(9223372036854774784));
 }
 
 static void test_long_unknown_name(void **state)

@@ -110,7 +110,8 @@ static void test_body(void **state)
                                 "\"description\":\"State.\",\"default\":\"ACTIVE\"}");
     check_property(s, "born_on", "{\"type\":\"string\",\"format\":\"date\",\"pattern\":\"^(?!0000)\",\"description\":\"Day.\"}");
     check_property(s, "seen_at", "{\"anyOf\":[{\"type\":[\"string\",\"null\"],\"format\":\"date-time\","
-                                 "\"pattern\":\"^(?!0000)\"},{\"type\":\"string\",\"maxLength\":0}],"
+                                 "\"pattern\":\"^(?!0000)\"},{\"type\":\"string\",\"format\":\"date\",\"pattern\":"
+                                 "\"^(?!0000)\"},{\"type\":\"string\",\"maxLength\":0}],"
                                  "\"description\":\"When.\"}");
     check_property(s, "parts", "{\"type\":[\"array\",\"null\"],\"maxItems\":3,\"items\":{\"$ref\":"
                                "\"#/components/schemas/Part\"},\"description\":\"More parts.\"}");

@@ -1,0 +1,125 @@
+"""The interface described: /openapi.json, /docs, /redoc, without any other host."""
+
+import json
+import re
+
+import pytest
+from support import ok, problem
+
+
+@pytest.fixture(scope="module")
+def document(server):
+    return ok(server.client().get("/openapi.json"))
+
+
+def test_openapi_is_the_printed_one(server, document):
+    assert json.loads(server.run("openapi").stdout) == document
+
+
+def test_openapi_names_what_the_brief_names(document):
+    assert document["openapi"].startswith("3.1")
+    for path, method in [("/api/v1/image-files/my-images", "get"), ("/api/v1/image-files/patient/{patient_id}", "get"),
+                         ("/api/v1/image-files/{file_id}", "get"), ("/api/v1/image-files/{file_id}", "delete"),
+                         ("/api/v1/image-files/{file_id}/download", "get"), ("/api/v1/image-files/stats/summary", "get"),
+                         ("/api/v1/auth/token", "post"), ("/api/v1/upload/chunked/{upload_id}/chunks/{number}", "put"), ("/health", "get")]:
+        assert method in document["paths"][path], (method, path)
+    parameters = {p["name"]: p for p in document["paths"]["/api/v1/image-files/my-images"]["get"]["parameters"]}
+    assert {"page", "page_size", "file_type", "status", "modality", "start_date", "end_date", "search", "sort", "after", "fields"} <= set(parameters)
+    assert parameters["page_size"]["schema"]["maximum"] == 100 and parameters["page_size"]["schema"]["default"] == 20
+    assert parameters["file_type"]["schema"]["enum"] == ["DICOM", "JPEG", "PNG", "TIFF", "OTHER"]
+
+
+def operations(document):
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            if method in ("get", "post", "put", "patch", "delete"):
+                yield path, method, operation
+
+
+def test_openapi_is_complete(document):
+    ids = [o["operationId"] for _, _, o in operations(document)]
+    assert len(ids) == len(set(ids)) > 50
+    for path, method, operation in operations(document):
+        assert operation["summary"] and operation["tags"], path
+        assert [s for s in operation["responses"] if s.startswith("2")], path
+        names = {p["name"] for p in operation.get("parameters", []) if p["in"] == "path"}
+        assert names == set(re.findall(r"\{(\w+)\}", path)), path
+        for answer in operation["responses"].values():
+            assert answer["description"]
+
+
+def test_openapi_marks_what_needs_a_token(document):
+    open_to_all = {(m, p) for p, m, o in operations(document) if o.get("security", document.get("security")) in ([], None)}
+    assert ("post", "/api/v1/auth/login") in open_to_all
+    assert ("get", "/api/v1/patients") not in open_to_all
+    schemes = document["components"]["securitySchemes"]
+    flows = [s["flows"]["password"]["tokenUrl"] for s in schemes.values() if s["type"] == "oauth2"]
+    assert flows == ["/api/v1/auth/token"]
+
+
+def test_openapi_references_resolve(document):
+    def walk(node):
+        if isinstance(node, dict):
+            if "$ref" in node:
+                target = document
+                for step in node["$ref"].removeprefix("#/").split("/"):
+                    target = target[step.replace("~1", "/").replace("~0", "~")]
+            for value in node.values():
+                walk(value)
+        elif isinstance(node, list):
+            for value in node:
+                walk(value)
+    walk(document)
+
+
+def test_openapi_shows_no_secret_in_answers(document):
+    text = json.dumps(document["components"]["schemas"].get("User", {}))
+    assert "full_name" in text and "password_hash" not in text
+
+
+def test_every_documented_operation_exists(server, document):
+    """Without a token each answers 401, or does what it does for anybody; never 404 or 405 for its path."""
+    with server.client() as client:
+        for path, method, operation in operations(document):
+            url = server.url + re.sub(r"\{\w+\}", "1", path)
+            answer = client.request(method.upper(), url)
+            needs_token = operation.get("security", document.get("security")) not in ([], None)
+            if needs_token:
+                assert answer.status_code == 401, (method, path, answer.status_code)
+            else:
+                assert answer.status_code not in (401, 403, 404, 405, 500), (method, path, answer.status_code)
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/docs/"])
+def test_pages_work_offline(nobody, path):
+    page = nobody.get(path)
+    assert page.status_code == 200 and page.headers["content-type"].startswith("text/html")
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy or "default-src 'self'" in policy
+    assert "unsafe-eval" not in policy and "'unsafe-inline'" not in re.search(r"script-src[^;]*|default-src[^;]*", policy).group(0)
+    assert "http:" not in policy and "https:" not in policy and "*" not in policy
+    assets = re.findall(r'(?:src|href)="([^"#]+)"', page.text)
+    assert assets
+    for asset in assets:
+        assert not asset.startswith(("http", "//")), asset
+        answer = nobody.get(nobody.server.url + asset)
+        assert answer.status_code == 200 and len(answer.content) > 0
+        assert answer.headers["x-content-type-options"] == "nosniff"
+    assert not re.search(r"<script(?![^>]*src=)[^>]*>\s*\S", page.text)
+
+
+def test_assets_are_cached_and_packed(nobody):
+    page = nobody.get("/docs").text
+    script = re.findall(r'src="([^"]+\.js)"', page)[0]
+    packed = nobody.get(nobody.server.url + script, headers={"Accept-Encoding": "gzip"})
+    plain = nobody.get(nobody.server.url + script, headers={"Accept-Encoding": "identity"})
+    assert packed.headers["content-encoding"] == "gzip" and packed.content == plain.content
+    again = nobody.get(nobody.server.url + script, headers={"If-None-Match": packed.headers["etag"]})
+    assert again.status_code == 304
+
+
+@pytest.mark.parametrize("file", ["nothing.js", "..%2f..%2fetc%2fpasswd", "%00", "index.html.bak"])
+def test_other_assets_404(nobody, file):
+    answer = nobody.get(nobody.server.url + "/docs/assets/" + file)
+    assert answer.status_code in (400, 404)
+    problem(answer, answer.status_code)
