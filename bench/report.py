@@ -99,9 +99,9 @@ def machine(folder):
     info = Path("/proc/cpuinfo").read_text()
     model = re.search(r"model name\s*: (.*)", info)
     memory = int(re.search(r"MemTotal:\s*(\d+)", Path("/proc/meminfo").read_text())[1]) / 1048576
-    disk = first_line("stat", "-f", "-c", "%T", str(folder))
+    disk = first_line("findmnt", "-n", "-o", "FSTYPE", "-T", str(folder))
     return (f"{os.cpu_count()} cores of {model[1] if model else platform.machine()}, {memory:.0f} GiB memory, "
-            f"Linux {platform.release()}, files on {disk}")
+            f"Linux {platform.release().split('-')[0]}, files on {disk}")
 
 
 def versions(binary, python):

@@ -93,12 +93,21 @@ create table image_file_counts (
     primary key (uploaded_by, file_type, status, modality)
 ) engine=InnoDB default charset=utf8mb4 collate=utf8mb4_bin;
 
+-- The same per owner alone: the total of a list without filters.
+create table image_file_totals (
+    uploaded_by bigint not null primary key,
+    files bigint not null,
+    bytes bigint not null
+) engine=InnoDB default charset=utf8mb4 collate=utf8mb4_bin;
+
 create trigger image_files_count_insert after insert on image_files for each row
 begin
     if new.deleted_at is null then
         insert into image_file_counts(uploaded_by, file_type, status, modality, files, bytes)
         values (0, new.file_type, new.status, coalesce(new.modality, ''), 1, new.file_size),
                (new.uploaded_by, new.file_type, new.status, coalesce(new.modality, ''), 1, new.file_size)
+        on duplicate key update files = files + 1, bytes = bytes + new.file_size;
+        insert into image_file_totals(uploaded_by, files, bytes) values (0, 1, new.file_size), (new.uploaded_by, 1, new.file_size)
         on duplicate key update files = files + 1, bytes = bytes + new.file_size;
         update patients set image_count = image_count + 1 where id = new.patient_id;
     end if;
@@ -112,12 +121,15 @@ begin
             update image_file_counts set files = files - 1, bytes = bytes - old.file_size
             where uploaded_by in (0, old.uploaded_by) and file_type = old.file_type and status = old.status
                 and modality = coalesce(old.modality, '');
+            update image_file_totals set files = files - 1, bytes = bytes - old.file_size where uploaded_by in (0, old.uploaded_by);
             update patients set image_count = image_count - 1 where id = old.patient_id;
         end if;
         if new.deleted_at is null then
             insert into image_file_counts(uploaded_by, file_type, status, modality, files, bytes)
             values (0, new.file_type, new.status, coalesce(new.modality, ''), 1, new.file_size),
                    (new.uploaded_by, new.file_type, new.status, coalesce(new.modality, ''), 1, new.file_size)
+            on duplicate key update files = files + 1, bytes = bytes + new.file_size;
+            insert into image_file_totals(uploaded_by, files, bytes) values (0, 1, new.file_size), (new.uploaded_by, 1, new.file_size)
             on duplicate key update files = files + 1, bytes = bytes + new.file_size;
             update patients set image_count = image_count + 1 where id = new.patient_id;
         end if;
@@ -129,6 +141,7 @@ begin
         update image_file_counts set files = files - 1, bytes = bytes - old.file_size
         where uploaded_by in (0, old.uploaded_by) and file_type = old.file_type and status = old.status
             and modality = coalesce(old.modality, '');
+        update image_file_totals set files = files - 1, bytes = bytes - old.file_size where uploaded_by in (0, old.uploaded_by);
         update patients set image_count = image_count - 1 where id = old.patient_id;
     end if;
 end;

@@ -82,6 +82,13 @@ create table image_file_counts (
     primary key (uploaded_by, file_type, status, modality)
 ) without rowid;
 
+-- The same per owner alone: the total of a list without filters.
+create table image_file_totals (
+    uploaded_by integer primary key,
+    files integer not null,
+    bytes integer not null
+);
+
 create trigger image_files_count_insert after insert on image_files when new.deleted_at is null
 begin
     insert into image_file_counts(uploaded_by, file_type, status, modality, files, bytes)
@@ -89,6 +96,8 @@ begin
            (0, new.file_type, new.status, coalesce(new.modality, ''), 1, new.file_size)
     on conflict(uploaded_by, file_type, status, modality)
     do update set files = files + 1, bytes = bytes + excluded.bytes;
+    insert into image_file_totals(uploaded_by, files, bytes) values (new.uploaded_by, 1, new.file_size), (0, 1, new.file_size)
+    on conflict(uploaded_by) do update set files = files + 1, bytes = bytes + excluded.bytes;
     update patients set image_count = image_count + 1 where id = new.patient_id;
 end;
 create trigger image_files_count_update_old
@@ -98,6 +107,7 @@ begin
     update image_file_counts set files = files - 1, bytes = bytes - old.file_size
     where uploaded_by in (0, old.uploaded_by) and file_type = old.file_type and status = old.status
         and modality = coalesce(old.modality, '');
+    update image_file_totals set files = files - 1, bytes = bytes - old.file_size where uploaded_by in (0, old.uploaded_by);
     update patients set image_count = image_count - 1 where id = old.patient_id;
 end;
 create trigger image_files_count_update_new
@@ -109,6 +119,8 @@ begin
            (0, new.file_type, new.status, coalesce(new.modality, ''), 1, new.file_size)
     on conflict(uploaded_by, file_type, status, modality)
     do update set files = files + 1, bytes = bytes + excluded.bytes;
+    insert into image_file_totals(uploaded_by, files, bytes) values (new.uploaded_by, 1, new.file_size), (0, 1, new.file_size)
+    on conflict(uploaded_by) do update set files = files + 1, bytes = bytes + excluded.bytes;
     update patients set image_count = image_count + 1 where id = new.patient_id;
 end;
 create trigger image_files_count_delete after delete on image_files when old.deleted_at is null
@@ -116,5 +128,6 @@ begin
     update image_file_counts set files = files - 1, bytes = bytes - old.file_size
     where uploaded_by in (0, old.uploaded_by) and file_type = old.file_type and status = old.status
         and modality = coalesce(old.modality, '');
+    update image_file_totals set files = files - 1, bytes = bytes - old.file_size where uploaded_by in (0, old.uploaded_by);
     update patients set image_count = image_count - 1 where id = old.patient_id;
 end;

@@ -7,12 +7,15 @@
 #include "base/text.h"
 
 struct exchange {
-    struct call call; /* first: exchange_of relies on it */
+    struct call call;          /* first: exchange_of relies on it */
+    unsigned char random[512]; /* for request ids */
+    int random_left;
+    struct text answer;     /* body to send */
+    struct text compressed; /* the same, gzip */
+    /* From here on everything is zero when a request begins. */
     struct route route;
     const struct endpoint *endpoint;
     struct principal principal;
-    struct text answer;     /* body to send */
-    struct text compressed; /* the same, gzip */
     uint64_t fields;        /* ?fields= mask of the answer's members */
     int status;             /* 0: the row's */
     const char *media_type; /* NULL: application/json */

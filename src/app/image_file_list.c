@@ -85,6 +85,9 @@ static bool count_owned(struct call *c, int64_t owner, int64_t *total)
     *total = TOTAL_UNKNOWN;
     if (others)
         return true;
+    if (!in->file_type && !in->status && !in->modality.len)
+        return db_integer(c, total, "select files from image_file_totals where uploaded_by = ?", V(owner)) ||
+               (!c->error.code && (*total = 0, true));
     return db_integer(c, total,
                       "select sum(files) from image_file_counts where uploaded_by = ? and (? is null or file_type = ?) "
                       "and (? is null or status = ?) and (? is null or modality = ?)",

@@ -11,7 +11,7 @@ enum { CACHED_PRINCIPALS = 4096 };
 
 struct authority {
     struct key key;
-    struct cache *cache; /* SHA-256 of the token -> struct cached */
+    struct cache *cache; /* token -> struct cached */
 };
 
 struct cached {
@@ -116,17 +116,14 @@ static bool load(struct call *c, struct str session, struct principal *out)
 
 bool authority_check(struct call *c, struct authority *authority, struct str token, struct principal *out)
 {
-    unsigned char digest[SHA256_BYTES];
     struct cached cached;
-    crypto_sha256(token, digest);
-    struct str key = { (const char *)digest, SHA256_BYTES };
     uint64_t epoch = cache_epoch(authority->cache);
-    if (!cache_get(authority->cache, key, &cached)) {
+    if (!cache_get(authority->cache, token, &cached)) {
         struct str session;
         if (!read_token(authority, &c->arena, token, &session, &cached.expires_at_us) ||
             !load(c, session, &cached.principal))
             return fail(c, E_UNAUTHENTICATED, "the token is not valid, or no longer");
-        cache_put(authority->cache, key, &cached, PRINCIPAL_CACHE_S * 1000, epoch);
+        cache_put(authority->cache, token, &cached, PRINCIPAL_CACHE_S * 1000, epoch);
     }
     if (cached.expires_at_us <= clock_now().us)
         return fail(c, E_UNAUTHENTICATED, "the token has expired");

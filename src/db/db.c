@@ -68,12 +68,22 @@ void connection_close_statements(struct db_connection *connection)
         statement_close(connection->open);
 }
 
+/* The call's snapshot ends here; the next read sees what was committed since. */
+static void settle(struct db_connection *connection)
+{
+    if (!connection || !connection->lingering)
+        return;
+    connection->db->driver->reset(connection->lingering);
+    connection->lingering = NULL;
+}
+
 void db_release(struct call *c)
 {
     struct db_connection *connection = c->connection;
     if (!connection || connection->writing)
         return;
     connection_close_statements(connection);
+    settle(connection);
     c->connection = NULL;
     connection->db->driver->give_back(connection);
 }
@@ -96,6 +106,7 @@ bool db_transact(struct call *c, bool (*work)(struct call *c, void *context), vo
 {
     if (db_in_transaction(c))
         return work(c, context);
+    settle(c->connection); /* what is read afterwards must show what was written */
     return c->db->driver->transact(c, work, context);
 }
 
@@ -147,6 +158,8 @@ static struct statement *prepare(struct call *c, const struct statement_key *key
 void statement_free(struct statement *statement)
 {
     struct db *db = statement->connection->db;
+    if (statement == statement->connection->lingering)
+        settle(statement->connection);
     meter_remove(&db->meters, &statement->meter);
     free((void *)statement->key.text.at);
     db->driver->finalize(statement);
@@ -174,6 +187,8 @@ struct statement *statement_open(struct call *c, const struct statement_key *key
         statement = prepare(c, key, hash, !taken);
     if (!statement)
         return NULL;
+    if (statement == c->connection->lingering)
+        settle(c->connection);
     mark_open(statement);
     statement->started_us = clock_monotonic_us();
     bool fits = statement->parameters == count;
@@ -186,10 +201,21 @@ struct statement *statement_open(struct call *c, const struct statement_key *key
     return statement;
 }
 
+static bool may_linger(struct statement *statement)
+{
+    const struct db_connection *connection = statement->connection;
+    const struct driver *driver = connection->db->driver;
+    return driver->holds_snapshot && !connection->writing && !connection->lingering && statement->cached &&
+           !statement->stale && driver->holds_snapshot(statement);
+}
+
 void statement_close(struct statement *statement)
 {
     struct db_connection *connection = statement->connection;
-    connection->db->driver->reset(statement);
+    if (may_linger(statement))
+        connection->lingering = statement;
+    else
+        connection->db->driver->reset(statement);
     meter_count(&statement->meter, clock_monotonic_us() - statement->started_us);
     if (statement->open_next)
         statement->open_next->open_previous = statement->open_previous;

@@ -21,19 +21,19 @@
 #include <stdatomic.h>
 
 enum {
-    STATEMENTS_MAX = 256,       /* kept per connection */
-    STATEMENT_BUCKETS = 512,    /* a power of two */
+    STATEMENTS_MAX = 256,    /* kept per connection */
+    STATEMENT_BUCKETS = 512, /* a power of two */
     STATS_BUCKETS = 16,
-    STATS_NODES_MAX = 2048,     /* different SQL texts counted apart; the rest is counted as one */
-    PARAMETERS_MAX = 160,       /* 64 fields, each perhaps with a hash, and 16 of the tail */
-    SQL_MAX = 1 << 20           /* bytes of one statement */
+    STATS_NODES_MAX = 2048, /* different SQL texts counted apart; the rest is counted as one */
+    PARAMETERS_MAX = 160,   /* 64 fields, each perhaps with a hash, and 16 of the tail */
+    SQL_MAX = 1 << 20       /* bytes of one statement */
 };
 
 /* ---- the URL (url.c) ---- */
 
 struct db_url {
-    bool local;                /* SQLite */
-    const char *path;          /* SQLite: the file */
+    bool local;                                                  /* SQLite */
+    const char *path;                                            /* SQLite: the file */
     const char *host, *user, *password, *name, *socket, *tls_ca; /* MySQL; NULL: not given */
     unsigned port;
     bool tls;
@@ -57,7 +57,7 @@ struct meters {
 void meters_init(struct meters *meters);
 void meters_release(struct meters *meters);
 void meter_add(struct meters *meters, struct meter *meter, struct str sql); /* the meter starts at zero */
-void meter_remove(struct meters *meters, struct meter *meter);               /* its counts stay with the text */
+void meter_remove(struct meters *meters, struct meter *meter);              /* its counts stay with the text */
 void meter_count(struct meter *meter, int64_t us);
 
 /* ---- statements and connections ---- */
@@ -73,13 +73,13 @@ struct statement_key {
 
 struct statement {
     struct db_connection *connection;
-    struct statement_key key;           /* its text is owned */
+    struct statement_key key; /* its text is owned */
     uint64_t hash;
-    struct statement *chain;            /* same bucket */
-    struct statement *newer, *older;    /* by last use */
+    struct statement *chain;         /* same bucket */
+    struct statement *newer, *older; /* by last use */
     struct statement *open_next, *open_previous;
     bool cached, open;
-    bool stale;                         /* to be prepared anew */
+    bool stale; /* to be prepared anew */
     int parameters, columns;
     int64_t started_us;
     struct meter meter;
@@ -94,9 +94,12 @@ struct cache {
 struct db_connection {
     struct db *db;
     struct cache cache;
-    struct statement *open;  /* in use */
-    bool writing;            /* inside db_transact */
-    bool lost;               /* to be thrown away */
+    struct statement *open; /* in use */
+    /* SQLite: the first closed statement of a call that has not run to its end is not reset, so that its read transaction lasts until
+     * db_release: the call's further reads see the same moment, and take no locks of their own. */
+    struct statement *lingering;
+    bool writing; /* inside db_transact */
+    bool lost;    /* to be thrown away */
     _Atomic bool borrowed;
     struct db_connection *next_free;
     struct db_connection *next, *previous; /* all of them */
@@ -119,6 +122,8 @@ struct driver {
     int64_t (*changes)(struct statement *statement);
     int64_t (*insert_id)(struct statement *statement);
     void (*reset)(struct statement *statement);
+    bool (*holds_snapshot)(
+        struct statement *statement); /* would a reset end a read transaction? NULL: there is no such thing */
     /* One statement without parameters or result, unprepared: for schema changes. */
     bool (*run)(struct db_connection *connection, struct str sql, struct error *error);
 
@@ -146,28 +151,31 @@ struct db {
     struct meters meters;
     _Atomic int64_t commits, transactions, dropped;
     _Atomic int64_t size_bytes, size_read_us; /* as last asked */
-    void *state; /* the driver's */
+    void *state;                              /* the driver's */
 };
 
 /* cache.c */
 uint64_t statement_hash(const struct statement_key *key);
 struct statement *statements_find(struct cache *cache, const struct statement_key *key, uint64_t hash, bool *taken);
-void statements_add(struct db_connection *connection, struct statement *statement); /* may finalize the oldest idle one */
+void statements_add(struct db_connection *connection,
+                    struct statement *statement); /* may finalize the oldest idle one */
 void statements_remove(struct cache *cache, struct statement *statement);
-void statements_release(struct db_connection *connection);                     /* finalizes all, in use or not */
+void statements_release(struct db_connection *connection); /* finalizes all, in use or not */
 
 /* db.c */
 void connection_init(struct db_connection *connection, struct db *db);
-struct statement *statement_open(struct call *c, const struct statement_key *key, const struct value *values, int count);
+struct statement *statement_open(struct call *c, const struct statement_key *key, const struct value *values,
+                                 int count);
 void statement_close(struct statement *statement);
-void statement_free(struct statement *statement); /* drops it from meters and calls the driver */
+void statement_free(struct statement *statement);                   /* drops it from meters and calls the driver */
 void connection_close_statements(struct db_connection *connection); /* cursors that were left open */
 
 /* record.c */
 void statement_sql(const struct statement_key *key, struct text *sql);
 bool field_is_column(const struct field *field);   /* this table's own */
 bool field_is_selected(const struct field *field); /* own or joined */
-bool record_load(struct call *c, struct statement *statement, int first, const struct schema *schema, void *record, bool copy);
+bool record_load(struct call *c, struct statement *statement, int first, const struct schema *schema, void *record,
+                 bool copy);
 
 /* ---- background work of both drivers (soon.c): a list under its owner's lock ---- */
 

@@ -253,21 +253,28 @@ static int sqlite_step(struct statement *statement, struct error *error)
     return -1;
 }
 
+static bool sqlite_holds_snapshot(struct statement *statement)
+{
+    return sqlite3_stmt_busy(handle_of(statement));
+}
+
+/* One sqlite3_column_value instead of a sqlite3_column_ call for type, bytes and length each, which check the handle every time. The
+ * value is "unprotected": only this connection's thread may look at it, and only until the next step. */
 static struct value sqlite_column(struct statement *statement, int column)
 {
-    sqlite3_stmt *handle = handle_of(statement);
-    switch (sqlite3_column_type(handle, column)) {
+    sqlite3_value *value = sqlite3_column_value(handle_of(statement), column);
+    switch (sqlite3_value_type(value)) {
     case SQLITE_INTEGER:
-        return (struct value){ .type = VALUE_INTEGER, .integer = sqlite3_column_int64(handle, column) };
+        return (struct value){ .type = VALUE_INTEGER, .integer = sqlite3_value_int64(value) };
     case SQLITE_FLOAT:
-        return (struct value){ .type = VALUE_REAL, .real = sqlite3_column_double(handle, column) };
+        return (struct value){ .type = VALUE_REAL, .real = sqlite3_value_double(value) };
     case SQLITE_TEXT: {
-        const char *text = (const char *)sqlite3_column_text(handle, column);
-        return (struct value){ .type = VALUE_TEXT, .text = { text, sqlite3_column_bytes(handle, column) } };
+        const char *text = (const char *)sqlite3_value_text(value);
+        return (struct value){ .type = VALUE_TEXT, .text = { text, sqlite3_value_bytes(value) } };
     }
     case SQLITE_BLOB: {
-        const char *bytes = sqlite3_column_blob(handle, column);
-        return (struct value){ .type = VALUE_TEXT, .text = { bytes ? bytes : "", sqlite3_column_bytes(handle, column) } };
+        const char *bytes = sqlite3_value_blob(value);
+        return (struct value){ .type = VALUE_TEXT, .text = { bytes ? bytes : "", sqlite3_value_bytes(value) } };
     }
     default:
         return (struct value){ .type = VALUE_NOTHING };
@@ -377,6 +384,7 @@ const struct driver driver_sqlite = {
     .start = sqlite_start,
     .step = sqlite_step,
     .column = sqlite_column,
+    .holds_snapshot = sqlite_holds_snapshot,
     .changes = sqlite_changes,
     .insert_id = sqlite_insert_id,
     .reset = sqlite_reset,

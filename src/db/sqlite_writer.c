@@ -257,15 +257,17 @@ static void close_group(struct sqlite_writer *w, int count, int background, bool
 /* No transaction to be had: all that wait now hear it, rather than each after another timeout. */
 static void refuse(struct sqlite_writer *w, const struct error *error, int64_t until_us)
 {
-    int count = 0;
-    struct piece *piece;
-    while (count < GROUP_PIECES_MAX && (piece = take(w))) {
-        piece->call->error = piece->before;
-        if (!piece->call->error.code)
-            piece->call->error = *error;
+    pthread_mutex_lock(&w->lock);
+    struct piece *piece = w->first; /* not those that come while these are told */
+    w->first = w->last = NULL;
+    w->waiting = 0;
+    pthread_mutex_unlock(&w->lock);
+    while (piece) {
+        struct piece *next = piece->next;
+        piece->call->error = piece->before.code ? piece->before : *error;
         piece->ok = false;
         answer(w, piece);
-        count++;
+        piece = next;
     }
     pthread_mutex_lock(&w->lock);
     for (struct soon *soon; (soon = soon_take(&w->soon, until_us, until_us));) {

@@ -3,9 +3,9 @@
  *   I/O thread --copies--> filling    emptying --sink->write--> worker
  *                              \___ swapped __/
  *
- * While a worker empties one buffer the other fills; when both are taken, the connection is suspended. Whoever makes progress
- * moves the buffers on and wakes the connection. A body that will not be completed ends in exactly one sink->abandon, never
- * beside a write. */
+ * While a worker empties one buffer the other fills; when both are taken, the connection is suspended. Whoever makes
+ * progress moves the buffers on and wakes the connection. A body that will not be completed ends in exactly one
+ * sink->abandon, never beside a write. */
 #include "http/server.h"
 
 #include <assert.h>
@@ -169,7 +169,8 @@ static ptrdiff_t fill(struct request *r, const char *at, ptrdiff_t len)
 {
     struct body *b = &r->body;
     if (!b->filling.at)
-        buffer_reserve(&b->filling, r->content_length > 0 ? smaller(r->content_length, BODY_BUFFER_BYTES) : BODY_BUFFER_BYTES);
+        buffer_reserve(&b->filling,
+                       r->content_length > 0 ? smaller(r->content_length, BODY_BUFFER_BYTES) : BODY_BUFFER_BYTES);
     ptrdiff_t n = smaller(len, b->filling.capacity - b->filling.len);
     memcpy(b->filling.at + b->filling.len, at, (size_t)n);
     b->filling.len += n;
@@ -268,7 +269,9 @@ void http_collect_body(struct request *r, ptrdiff_t max_bytes)
 
 struct str http_body(const struct request *r)
 {
-    return r->body.mode == BODY_COLLECT ? (struct str){ r->body.filling.at ? r->body.filling.at : "", r->body.filling.len } : STR_NULL;
+    return r->body.mode == BODY_COLLECT
+               ? (struct str){ r->body.filling.at ? r->body.filling.at : "", r->body.filling.len }
+               : STR_NULL;
 }
 
 const struct error *http_body_error(const struct request *r)

@@ -1,23 +1,21 @@
-/* guard.c - one thread that cuts connections which break a limit, and lets early answers arrive.
+/* guard.c - one thread that cuts connections which break a limit, and drains those that linger.
  *
- * Connections hang in a wheel of slots, one per tick, by when to look at them next. I/O threads only store what phase a
- * connection is in (one word, no lock); a look compares the phase's age with its limit and sets the next look, at the
- * deadline or after interval_ms, which is no longer than the shortest limit. So thousands of idle connections cost a few looks per tick.
+ * Connections hang in a wheel of slots, one per tick, by when to look at them next. I/O threads only store what
+ * phase a connection is in (one word, no lock); a look compares the phase's age with its limit and sets the next
+ * look, at the deadline or after interval_ms, which is no longer than the shortest limit. So thousands of idle
+ * connections cost a few looks per tick.
  *
- * A client's FIN that arrives together with its last bytes escapes libmicrohttpd 0.9.75 (it takes a short read for "all read" although
- * epoll, edge-triggered, will not report again). So a look also finds the connections whose peer has left.
+ * A client's FIN that arrives together with its last bytes escapes libmicrohttpd 0.9.75 (it takes a short read for
+ * "all read" although epoll, edge-triggered, will not report again). So a look also finds the connections whose peer
+ * has left.
  *
- * Cutting is shutdown(2); libmicrohttpd then closes the descriptor itself. guard_remove runs before that close, under the same
- * lock, so a descriptor that was given to someone else meanwhile is never hit.
- *
- * Lingering (RFC 9112 9.6): closing a socket with unread input makes the kernel send RST, which can destroy the answer on its
- * way. So a duplicate of the descriptor is kept, and drained for a bounded time. */
+ * Cutting is shutdown(2); libmicrohttpd then closes the descriptor itself. guard_remove runs before that close,
+ * under the same lock, so a descriptor that was given to someone else meanwhile is never hit. */
 #include "http/server.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
@@ -29,8 +27,6 @@
 enum {
     BATCH = 128, /* connections per hold of the lock */
     LONGEST_LOOK_MS = 2000,
-    LINGER_MS = 3000,
-    LINGER_MAX_BYTES = 64 << 20,
     EVICT_MAX = 64,
     EVENT_WAKE = LINGERS_MAX /* epoll tag of the event descriptor */
 };
@@ -45,7 +41,8 @@ void conn_enter(struct http_server *server, struct conn *conn, enum conn_state s
     if (!conn)
         return;
     if (state == CONN_BODY)
-        atomic_store_explicit(&conn->body_mark, atomic_load_explicit(&conn->body_bytes, memory_order_relaxed), memory_order_relaxed);
+        atomic_store_explicit(&conn->body_mark, atomic_load_explicit(&conn->body_bytes, memory_order_relaxed),
+                              memory_order_relaxed);
     int64_t now_ms = atomic_load_explicit(&server->guard.now_ms, memory_order_relaxed);
     atomic_store_explicit(&conn->phase, phase_of(now_ms, state), memory_order_release);
 }
@@ -97,15 +94,16 @@ static bool is_deserted(struct conn *conn, int64_t phase)
     enum { TCP_STATE_CLOSE_WAIT = 8 }; /* include/net/tcp_states.h */
     int unread = 0;
     int64_t bytes = atomic_load_explicit(&conn->body_bytes, memory_order_relaxed);
-    bool left = tcp_info_of(conn->fd).tcpi_state == TCP_STATE_CLOSE_WAIT && ioctl(conn->fd, FIONREAD, &unread) == 0 && !unread;
+    bool left =
+        tcp_info_of(conn->fd).tcpi_state == TCP_STATE_CLOSE_WAIT && ioctl(conn->fd, FIONREAD, &unread) == 0 && !unread;
     bool again = left && conn->left_phase == phase && conn->left_bytes == bytes;
     conn->left_phase = left ? phase : 0;
     conn->left_bytes = bytes;
     return again;
 }
 
-/* The next three: has the connection broken its limit? If not, *look_ms is when to look again. A phase began up to one tick
- * after the time it carries. */
+/* The next three: has the connection broken its limit? If not, *look_ms is when to look again. A phase began up to
+ * one tick after the time it carries. */
 static bool is_too_old(int64_t since_ms, int seconds, int64_t now_ms, int64_t *look_ms)
 {
     *look_ms = since_ms + seconds * 1000LL + TICK_MS;
@@ -132,7 +130,8 @@ static bool is_too_slow(struct http_server *server, struct conn *conn, int64_t p
     return false;
 }
 
-static bool is_stuck_sending(struct http_server *server, struct conn *conn, int64_t phase, int64_t now_ms, int64_t *look_ms)
+static bool is_stuck_sending(struct http_server *server, struct conn *conn, int64_t phase, int64_t now_ms,
+                             int64_t *look_ms)
 {
     bool fresh = conn->window_phase != phase;
     uint64_t taken = fresh || now_ms >= conn->window_start_ms + server->options.send_timeout_s * 1000LL
@@ -156,7 +155,8 @@ static void count_up(_Atomic int64_t *counter)
 }
 
 /* The counter of the limit that is broken, or NULL. */
-static _Atomic int64_t *find_broken(struct http_server *server, struct conn *conn, int64_t phase, int64_t now_ms, int64_t *look_ms)
+static _Atomic int64_t *find_broken(struct http_server *server, struct conn *conn, int64_t phase, int64_t now_ms,
+                                    int64_t *look_ms)
 {
     const struct http_options *options = &server->options;
     switch ((enum conn_state)(phase & 7)) {
@@ -302,33 +302,13 @@ struct conn *guard_add(struct http_server *server, int fd, const struct sockaddr
     return conn;
 }
 
-static void start_linger(struct guard *guard, const struct conn *conn)
-{
-    for (int i = 0; i < LINGERS_MAX; i++) {
-        if (guard->lingers[i].fd >= 0)
-            continue;
-        int fd = fcntl(conn->fd, F_DUPFD_CLOEXEC, 0);
-        if (fd < 0)
-            return;
-        struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP, .data.u32 = (uint32_t)i };
-        shutdown(fd, SHUT_WR);
-        if (epoll_ctl(guard->epoll, EPOLL_CTL_ADD, fd, &event)) {
-            close(fd);
-            return;
-        }
-        guard->lingers[i] = (struct lingerer){ .fd = fd, .until_ms = atomic_load(&guard->now_ms) + LINGER_MS };
-        atomic_fetch_add(&guard->lingering, 1);
-        return;
-    }
-}
-
 void guard_remove(struct http_server *server, struct conn *conn)
 {
     struct guard *guard = &server->guard;
     pthread_mutex_lock(&guard->lock);
     unlink_conn(conn);
     if (conn->linger && !conn->cut)
-        start_linger(guard, conn);
+        linger_start(guard, conn->fd);
     pthread_mutex_unlock(&guard->lock);
     atomic_fetch_sub(&server->connections, 1);
     free(conn);
@@ -345,47 +325,6 @@ void guard_cut_all(struct http_server *server)
     pthread_mutex_unlock(&guard->lock);
 }
 
-/* ---- lingering; on the guard's thread ---- */
-
-static void end_linger(struct guard *guard, struct lingerer *linger)
-{
-    pthread_mutex_lock(&guard->lock);
-    close(linger->fd); /* leaves the epoll set by that: no other descriptor is left */
-    linger->fd = -1;
-    pthread_mutex_unlock(&guard->lock);
-    atomic_fetch_sub(&guard->lingering, 1);
-}
-
-static void drain(struct guard *guard, struct lingerer *linger)
-{
-    static const int rounds = 64; /* the others want their turn */
-    char dropped[16 * 1024];
-    for (int i = 0; i < rounds; i++) {
-        ssize_t n = recv(linger->fd, dropped, sizeof(dropped), MSG_DONTWAIT);
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
-            return;
-        if (n > 0)
-            linger->bytes += n;
-        if (n <= 0 || linger->bytes > LINGER_MAX_BYTES) {
-            end_linger(guard, linger);
-            return;
-        }
-    }
-}
-
-static void end_old_lingers(struct guard *guard, int64_t now_ms)
-{
-    if (atomic_load(&guard->lingering) == 0)
-        return;
-    for (int i = 0; i < LINGERS_MAX; i++) {
-        pthread_mutex_lock(&guard->lock);
-        bool over = guard->lingers[i].fd >= 0 && now_ms >= guard->lingers[i].until_ms;
-        pthread_mutex_unlock(&guard->lock);
-        if (over)
-            end_linger(guard, &guard->lingers[i]);
-    }
-}
-
 /* ---- the thread ---- */
 
 static void take_events(struct guard *guard)
@@ -399,11 +338,7 @@ static void take_events(struct guard *guard)
             (void)!read(guard->event, &count, sizeof(count));
             continue;
         }
-        pthread_mutex_lock(&guard->lock); /* start_linger fills the slot after adding the event */
-        bool used = guard->lingers[tag].fd >= 0;
-        pthread_mutex_unlock(&guard->lock);
-        if (used)
-            drain(guard, &guard->lingers[tag]);
+        linger_drain(guard, (int)tag);
     }
 }
 
@@ -415,7 +350,7 @@ static void *guard_main(void *self)
         take_events(guard);
         int64_t now_ms = clock_monotonic_us() / 1000;
         atomic_store(&guard->now_ms, now_ms);
-        end_old_lingers(guard, now_ms);
+        linger_end_old(guard, now_ms);
         turn_wheel(server, now_ms);
         if (atomic_exchange(&guard->pressed, false))
             close_longest_idle(server);
@@ -425,7 +360,8 @@ static void *guard_main(void *self)
 
 static int64_t shortest_limit_ms(const struct http_options *options)
 {
-    int64_t seconds[] = { options->idle_timeout_s, options->header_timeout_s, options->send_timeout_s, options->body_window_s };
+    int64_t seconds[] = { options->idle_timeout_s, options->header_timeout_s, options->send_timeout_s,
+                          options->body_window_s };
     int64_t shortest = LONGEST_LOOK_MS;
     for (size_t i = 0; i < sizeof(seconds) / sizeof(*seconds); i++)
         if (seconds[i] * 1000 < shortest)

@@ -1,9 +1,9 @@
 /* handler.c - what libmicrohttpd calls, and the order in which a request meets the application.
  *
- * libmicrohttpd calls on_request several times: once with the headers (STEP_FIRST), for each piece of body (STEP_BODY), once at the
- * end, and again whenever the connection was suspended and resumed. An answer queued in the first call closes the connection, so
- * a request without a body meets `begin` in its last call. In the middle of a body no answer is taken at all: there
- * it is written to the socket by hand. */
+ * libmicrohttpd calls on_request several times: once with the headers (STEP_FIRST), for each piece of body
+ * (STEP_BODY), once at the end, and again whenever the connection was suspended and resumed. An answer queued in the
+ * first call closes the connection, so a request without a body meets `begin` in its last call. In the middle of a
+ * body no answer is taken at all: there it is written to the socket by hand. */
 #include "http/handler.h"
 
 #include <assert.h>
@@ -55,8 +55,8 @@ static enum MHD_Result queue(struct request *r)
     return reply_queue(r) ? MHD_YES : MHD_NO;
 }
 
-/* May the rest of the body be read and dropped, so that the connection lives on? Who asked for 100 (Continue) waits for a
- * word and gets the answer instead. */
+/* May the rest of the body be read and dropped, so that the connection lives on? Who asked for 100 (Continue) waits
+ * for a word and gets the answer instead. */
 static bool may_swallow(const struct request *r)
 {
     int64_t left = r->content_length - r->body_bytes;
@@ -157,8 +157,8 @@ void *handler_on_target(void *self, const char *uri, struct MHD_Connection *mhd)
     return r;
 }
 
-enum MHD_Result handler_on_request(void *self, struct MHD_Connection *mhd, const char *url, const char *method, const char *version,
-                                   const char *data, size_t *len, void **context)
+enum MHD_Result handler_on_request(void *self, struct MHD_Connection *mhd, const char *url, const char *method,
+                                   const char *version, const char *data, size_t *len, void **context)
 {
     (void)self, (void)mhd, (void)url;
     struct request *r = *context;
@@ -197,7 +197,8 @@ enum MHD_Result handler_may_connect(void *self, const struct sockaddr *address, 
     return MHD_NO;
 }
 
-void handler_on_connection(void *self, struct MHD_Connection *mhd, void **context, enum MHD_ConnectionNotificationCode what)
+void handler_on_connection(void *self, struct MHD_Connection *mhd, void **context,
+                           enum MHD_ConnectionNotificationCode what)
 {
     struct http_server *server = self;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {

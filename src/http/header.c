@@ -120,7 +120,8 @@ bool http_percent_decode(struct str in, bool plus_is_space, struct arena *arena,
     for (ptrdiff_t i = 0; i < in.len; i++) {
         char c = in.at[i];
         if (c == '%') {
-            int high = i + 2 < in.len ? hex_value(in.at[i + 1]) : -1, low = i + 2 < in.len ? hex_value(in.at[i + 2]) : -1;
+            int high = i + 2 < in.len ? hex_value(in.at[i + 1]) : -1,
+                low = i + 2 < in.len ? hex_value(in.at[i + 2]) : -1;
             if (high < 0 || low < 0)
                 return false;
             c = (char)(high * 16 + low);
@@ -144,8 +145,8 @@ bool http_percent_decode(struct str in, bool plus_is_space, struct arena *arena,
 /* Control characters, and the marks that turn "gpj.exe" around (Unicode TR36). */
 static bool is_dropped(uint32_t c)
 {
-    return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x061C || c == 0x200E || c == 0x200F || (c >= 0x2028 && c <= 0x202E) ||
-           (c >= 0x2066 && c <= 0x2069);
+    return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x061C || c == 0x200E || c == 0x200F ||
+           (c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
 }
 
 /* RFC 8187 3.2.1: attr-char. */
@@ -161,9 +162,10 @@ static ptrdiff_t put_utf8(char out[4], uint32_t c)
     if (c < 0x800)
         return out[0] = (char)(0xC0 | c >> 6), out[1] = (char)(0x80 | (c & 0x3F)), 2;
     if (c < 0x10000)
-        return out[0] = (char)(0xE0 | c >> 12), out[1] = (char)(0x80 | (c >> 6 & 0x3F)), out[2] = (char)(0x80 | (c & 0x3F)), 3;
-    return out[0] = (char)(0xF0 | c >> 18), out[1] = (char)(0x80 | (c >> 12 & 0x3F)), out[2] = (char)(0x80 | (c >> 6 & 0x3F)),
-           out[3] = (char)(0x80 | (c & 0x3F)), 4;
+        return out[0] = (char)(0xE0 | c >> 12), out[1] = (char)(0x80 | (c >> 6 & 0x3F)),
+               out[2] = (char)(0x80 | (c & 0x3F)), 3;
+    return out[0] = (char)(0xF0 | c >> 18), out[1] = (char)(0x80 | (c >> 12 & 0x3F)),
+           out[2] = (char)(0x80 | (c >> 6 & 0x3F)), out[3] = (char)(0x80 | (c & 0x3F)), 4;
 }
 
 static ptrdiff_t put_escaped(char *out, uint32_t c)

@@ -10,15 +10,16 @@
  *                   http_run(r, fn) ..............-> fn(r) ... http_reply(r, ...)
  *   answer sent or connection lost -> app->finish(r)
  *
- * Between begin and finish the request, its arena-like memory (`app_data`) and all strings here stay valid, whichever
- * thread looks. http_reply is called exactly once per request, from any thread. When a connection dies in the middle of a body, the sink's
- * `abandon` is called (on a worker), then finish. Nothing that blocks runs on an I/O thread: body bytes are handed to the
- * sink on a worker while the connection waits, with two buffers so that receiving and writing overlap.
+ * Between begin and finish the request, its arena-like memory (`app_data`) and all strings here stay valid,
+ * whichever thread looks. http_reply is called exactly once per request, from any thread. When a connection dies in
+ * the middle of a body, the sink's `abandon` is called (on a worker), then finish. Nothing that blocks runs on an
+ * I/O thread: body bytes are handed to the sink on a worker while the connection waits, with two buffers so that
+ * receiving and writing overlap.
  *
- * Limits, all cut the connection: idle_timeout_s between requests; header_timeout_s from the request line to the end of
- * the headers; a body slower than body_min_bytes_per_s over 20 s; an answer not taken for send_timeout_s. Past max_connections
- * the longest idle connection is closed for the new one. Early answers linger (RFC 9112 9.6): the socket is drained for a
- * bounded time, so the client can read why.
+ * Limits, all cut the connection: idle_timeout_s between requests; header_timeout_s from the request line to the end
+ * of the headers; a body slower than body_min_bytes_per_s over 20 s; an answer not taken for send_timeout_s. Past
+ * max_connections the longest idle connection is closed for the new one. Early answers linger (RFC 9112 9.6): the
+ * socket is drained for a bounded time, so the client can read why.
  */
 #ifndef ROENTGEN_HTTP_H
 #define ROENTGEN_HTTP_H
@@ -26,19 +27,28 @@
 #include "base/error.h"
 #include "base/text.h"
 
-enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE, HTTP_OPTIONS, HTTP_METHODS,
-                   HTTP_OTHER = HTTP_METHODS };
+enum http_method {
+    HTTP_GET,
+    HTTP_HEAD,
+    HTTP_POST,
+    HTTP_PUT,
+    HTTP_PATCH,
+    HTTP_DELETE,
+    HTTP_OPTIONS,
+    HTTP_METHODS,
+    HTTP_OTHER = HTTP_METHODS
+};
 extern const char *const http_method_names[]; /* "GET" ... */
 
 struct http_server;
 struct request;
 
-/* The application's side. A block of `app_data_bytes` is zeroed when it is made, then goes from request to request of the
- * server: `finish` leaves it as the next `begin` wants it. */
+/* The application's side. A block of `app_data_bytes` is zeroed when it is made, then goes from request to request
+ * of the server: `finish` leaves it as the next `begin` wants it. */
 struct http_app {
     void *context;
     ptrdiff_t app_data_bytes;
-    void (*create)(void *app_data, void *context);   /* once per block of memory */
+    void (*create)(void *app_data, void *context); /* once per block of memory */
     void (*destroy)(void *app_data, void *context);
     void (*begin)(struct request *r);  /* I/O thread; HEAD arrives as HTTP_HEAD */
     void (*ready)(struct request *r);  /* I/O thread; only after http_read_body */
@@ -47,20 +57,22 @@ struct http_app {
 
 struct http_options {
     const char *host;
-    int port;                    /* 0: any free one, see http_port */
+    int port; /* 0: any free one, see http_port */
     int io_threads;
     int worker_threads;
     int max_connections;
     int idle_timeout_s, header_timeout_s, send_timeout_s;
     int64_t body_min_bytes_per_s;
-    int body_window_s;           /* over which the rate counts; 0: 20 */
+    int body_window_s; /* over which the rate counts; 0: 20 */
     ptrdiff_t max_header_bytes;
 };
 
-bool http_start(const struct http_options *options, const struct http_app *app, struct http_server **out, struct error *error);
+bool http_start(const struct http_options *options, const struct http_app *app, struct http_server **out,
+                struct error *error);
 int http_port(const struct http_server *server);
-/* Stops accepting, answers what is under way (new requests on open connections get 503 and close), waits at most `grace_ms`,
- * then closes everything and frees. True when nothing had to be cut off. */
+/* Answers what is under way, gives new requests 503 and closes their connections; after at most `grace_ms` cuts every
+ * connection and frees the server. Work not begun by then is dropped; work and answers (http_wait) under way are
+ * waited for, since their memory cannot be taken from them. True when nothing had to be cut off. */
 bool http_stop(struct http_server *server, int grace_ms);
 
 struct http_stats {
@@ -72,27 +84,29 @@ void http_stats(struct http_server *server, struct http_stats *out);
 
 /* ---- the request ---- */
 void *http_app_data(struct request *r);
-void *http_context(struct request *r);             /* http_app.context */
+void *http_context(struct request *r); /* http_app.context */
 enum http_method http_method(const struct request *r);
 struct str http_method_text(const struct request *r);
-struct str http_path(const struct request *r);     /* raw, before the '?', still percent-encoded */
-struct str http_query(const struct request *r);    /* raw, after the '?'; null if none */
+struct str http_path(const struct request *r);                     /* raw, before the '?', still percent-encoded */
+struct str http_query(const struct request *r);                    /* raw, after the '?'; null if none */
 struct str http_header(const struct request *r, const char *name); /* null if absent */
-struct str http_client(const struct request *r);   /* peer address, text, without port */
-int64_t http_content_length(const struct request *r); /* -1: not stated (chunked) or no body */
-bool http_has_body(const struct request *r);       /* Content-Length > 0 or Transfer-Encoding */
-int64_t http_started_us(const struct request *r);  /* clock_monotonic_us of the first byte seen by us */
-int64_t http_body_bytes(const struct request *r);  /* received so far */
+struct str http_client(const struct request *r);                   /* peer address, text, without port */
+int64_t http_content_length(const struct request *r);              /* -1: not stated (chunked) or no body */
+bool http_has_body(const struct request *r);                       /* Content-Length > 0 or Transfer-Encoding */
+int64_t http_started_us(const struct request *r);                  /* clock_monotonic_us of the first byte seen by us */
+int64_t http_body_bytes(const struct request *r);                  /* received so far */
 
-/* Where body bytes go. Calls come one at a time, on worker threads, never two at once. Either the body is completed, and `ready`
- * comes without an error, or `abandon` is called once: after a failed write, past max_bytes, when the connection dies. */
+/* Where body bytes go. Calls come one at a time, on worker threads, never two at once. Either the body is completed,
+ * and `ready` comes without an error, or `abandon` is called once: after a failed write, past max_bytes, when the
+ * connection dies. */
 struct body_sink {
     bool (*write)(void *self, struct str bytes, struct error *error);
     void (*abandon)(void *self); /* the body will not be completed; may be NULL */
     void *self;
 };
-/* From begin only. Bytes beyond `max_bytes` end the body with E_TOO_LARGE (known before reading when Content-Length says so:
- * check that first). A failed write stops reading: `ready` is called with http_body_error set. */
+/* From begin only. Bytes beyond `max_bytes` end the body with E_TOO_LARGE (known before reading when Content-Length
+ * says so: check that first), as does a failed write with its own error: then `ready` is called with http_body_error
+ * set, in the middle of the body. The answer to that must be bytes, not a file or a stream. */
 void http_read_body(struct request *r, const struct body_sink *sink, int64_t max_bytes);
 /* Gathers a small body in memory instead; http_body gives it in ready. */
 void http_collect_body(struct request *r, ptrdiff_t max_bytes);
@@ -107,27 +121,31 @@ bool http_run(struct request *r, void (*work)(struct request *r));
 void http_wait(struct request *r);
 
 /* ---- the answer ---- */
-/* Begin an answer; names and values are copied. Headers with control characters are dropped (header injection), as are those
- * made here (Content-Length, Date, ...). Setting a name twice sends it twice. At most 32. */
+/* Begin an answer; names and values are copied. Headers with control characters are dropped (header injection), as
+ * are those made here (Content-Length, Date, ...). Setting a name twice sends it twice. At most 32. */
 void http_set_status(struct request *r, int status);
 void http_set_header(struct request *r, const char *name, struct str value);
-/* The body: bytes that stay valid until finish (no copy). A 304 carries their length as Content-Length, as the 200 would. */
+/* The body: bytes that stay valid until finish (no copy). A 304 carries their length as Content-Length, as the 200
+ * would. */
 void http_set_body(struct request *r, struct str bytes);
 /* or part of a file, sent by sendfile; takes over the descriptor. */
 void http_set_file(struct request *r, int fd, int64_t offset, int64_t length);
-/* or made while it is sent: `read` fills up to `max` bytes, returns how many, 0 at the end, -1 to break the connection; called on
- * I/O thread; `length` -1 when unknown. */
-void http_set_stream(struct request *r, int64_t length, ptrdiff_t (*read)(void *self, int64_t offset, char *out, ptrdiff_t max),
+/* or made while it is sent: `read` fills up to `max` bytes, returns how many, 0 at the end, -1 to break the
+ * connection; called on I/O thread; `length` -1 when unknown. */
+void http_set_stream(struct request *r, int64_t length,
+                     ptrdiff_t (*read)(void *self, int64_t offset, char *out, ptrdiff_t max),
                      void (*release)(void *self), void *self);
 void http_set_close(struct request *r); /* Connection: close after this answer */
-/* Sends what was set. From any thread, once. Content-Length, Date and Connection are added; HEAD answers lose the body. */
+/* Sends what was set. From any thread, once. Content-Length, Date and Connection are added; HEAD answers lose the
+ * body. */
 void http_reply(struct request *r);
-int http_status(const struct request *r);        /* as set, for logs */
+int http_status(const struct request *r); /* as set, for logs */
 int64_t http_reply_bytes(const struct request *r);
 
 /* ---- pieces that stand alone ---- */
 
-/* Range: bytes=... (RFC 9110 14.2) against a representation of `size`. Only single ranges are honoured: RANGE_NONE means send the whole. */
+/* Range: bytes=... (RFC 9110 14.2) against a representation of `size`. Only single ranges are honoured: RANGE_NONE
+ * means send the whole. */
 enum range_result { RANGE_NONE, RANGE_PART, RANGE_UNSATISFIABLE };
 enum range_result http_parse_range(struct str header, int64_t size, int64_t *first, int64_t *length);
 /* Is `etag` (quoted, strong) in the list? `weak`: compare weakly (If-None-Match); "*" matches always. */

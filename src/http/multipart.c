@@ -2,9 +2,9 @@
  *
  *   PREAMBLE --delimiter--> LINE --CRLF--> HEADERS --empty line--> DATA --delimiter--> LINE ... --"--"--> EPILOGUE
  *
- * The delimiter is CRLF "--" boundary (RFC 2046 5.1.1). CR occurs in it once, at its front. So when a piece ends in the middle of what may be
- * a delimiter, only the number of bytes seen needs keeping (`held`): if it turns out to be data after all, the same
- * bytes come out of `delimiter`, and the search goes on behind them. Nothing is copied. */
+ * The delimiter is CRLF "--" boundary (RFC 2046 5.1.1). CR occurs in it once, at its front. So when a piece ends in
+ * the middle of what may be a delimiter, only the number of bytes seen needs keeping (`held`): if it turns out to be
+ * data after all, the same bytes come out of `delimiter`, and the search goes on behind them. Nothing is copied. */
 #include "http/multipart.h"
 
 #include "http/http.h"
@@ -22,7 +22,7 @@ struct multipart {
     int parts, max_parts;
     char delimiter[BOUNDARY_MAX + 4];
     ptrdiff_t delimiter_len, held;
-    char line[2];         /* LINE: what followed the boundary, without padding */
+    char line[2]; /* LINE: what followed the boundary, without padding */
     ptrdiff_t line_len, padding;
     ptrdiff_t header_len; /* in `header`, which begins with the CRLF of the boundary's line */
     char header[PART_HEADERS_MAX + 6];
@@ -42,8 +42,8 @@ static bool is_boundary(struct str boundary)
     return true;
 }
 
-struct multipart *multipart_new(struct arena *arena, struct str boundary, int max_parts, const struct multipart_events *events,
-                                struct error *error)
+struct multipart *multipart_new(struct arena *arena, struct str boundary, int max_parts,
+                                const struct multipart_events *events, struct error *error)
 {
     if (!is_boundary(boundary)) {
         error_set(error, E_BAD_REQUEST, "the multipart boundary is missing or not 1 to 70 allowed characters");
@@ -65,7 +65,10 @@ struct multipart *multipart_new(struct arena *arena, struct str boundary, int ma
 /* Browsers escape only these three in filename="..." (WHATWG HTML, multipart/form-data encoding). */
 static struct str browser_unescape(struct str text, struct arena *arena)
 {
-    static const struct { struct str escape; char c; } escapes[] = { { { "%22", 3 }, '"' }, { { "%0D", 3 }, '\r' }, { { "%0A", 3 }, '\n' } };
+    static const struct {
+        struct str escape;
+        char c;
+    } escapes[] = { { { "%22", 3 }, '"' }, { { "%0D", 3 }, '\r' }, { { "%0A", 3 }, '\n' } };
     if (str_find(text, S("%")) < 0)
         return text;
     char *out = arena_alloc(arena, text.len);

@@ -2,8 +2,8 @@
  *
  *   --boundary CRLF headers CRLF CRLF data CRLF --boundary CRLF ... CRLF --boundary-- epilogue
  *
- * Push bytes in pieces of any size; events come out: part (headers known), data (any number, never copied when it can be
- * helped), part end. Bounded: boundary 1..70 bytes, 16 KiB of headers per part, `max_parts`.
+ * Push bytes in pieces of any size; events come out: part (headers known), data (any number, never copied when it
+ * can be helped), part end. Bounded: boundary 1..70 bytes, 16 KiB of headers per part, `max_parts`.
  */
 #ifndef ROENTGEN_MULTIPART_H
 #define ROENTGEN_MULTIPART_H
@@ -27,9 +27,10 @@ struct multipart_events {
 
 struct multipart; /* lives in the arena given at birth */
 /* NULL with E_BAD_REQUEST when the boundary is illegal. */
-struct multipart *multipart_new(struct arena *arena, struct str boundary, int max_parts, const struct multipart_events *events,
-                                struct error *error);
+struct multipart *multipart_new(struct arena *arena, struct str boundary, int max_parts,
+                                const struct multipart_events *events, struct error *error);
 bool multipart_push(struct multipart *multipart, struct str bytes, struct error *error);
-bool multipart_finish(struct multipart *multipart, struct error *error); /* E_BAD_REQUEST when the end boundary never came */
+bool multipart_finish(struct multipart *multipart,
+                      struct error *error); /* E_BAD_REQUEST when the end boundary never came */
 
 #endif

@@ -64,7 +64,8 @@ void http_set_file(struct request *r, int fd, int64_t offset, int64_t length)
     r->reply_length = length;
 }
 
-void http_set_stream(struct request *r, int64_t length, ptrdiff_t (*read)(void *self, int64_t offset, char *out, ptrdiff_t max),
+void http_set_stream(struct request *r, int64_t length,
+                     ptrdiff_t (*read)(void *self, int64_t offset, char *out, ptrdiff_t max),
                      void (*release)(void *self), void *self)
 {
     drop_body(r);
@@ -101,8 +102,9 @@ void reply_problem(struct request *r, int status, const char *detail)
     http_set_header(r, "Content-Type", S("application/problem+json"));
     http_set_header(r, "Cache-Control", S("no-store"));
     http_set_header(r, "X-Content-Type-Options", S("nosniff"));
-    http_set_body(r, arena_format(&r->arena, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s\"}",
-                                  MHD_get_reason_phrase_for((unsigned)status), status, detail));
+    http_set_body(r,
+                  arena_format(&r->arena, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s\"}",
+                               MHD_get_reason_phrase_for((unsigned)status), status, detail));
 }
 
 void reply_release(struct request *r)
@@ -147,7 +149,8 @@ static struct MHD_Response *from_stream(struct request *r)
     if (length == 0)
         return from_bytes(STR_NULL);
     struct MHD_Response *response = MHD_create_response_from_callback(length, BLOCK_BYTES, read_stream, r, NULL);
-    /* Without a body libmicrohttpd 0.9.75 still ends "chunked" with a last chunk, which the client would take for the next answer. */
+    /* Without a body libmicrohttpd 0.9.75 still ends "chunked" with a last chunk, which the client would take for
+     * the next answer. */
     if (response && r->reply_length < 0 && (r->method == HTTP_HEAD || r->status == 304))
         MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END); /* no length, and closes */
     return response;
@@ -182,8 +185,8 @@ bool reply_queue(struct request *r)
     return r->queued;
 }
 
-/* An answer in the middle of a body is short and the socket's buffer empty, so one send takes it all; if not, the client sees
- * the connection close without an answer. */
+/* An answer in the middle of a body is short and the socket's buffer empty, so one send takes it all; if not, the
+ * client sees the connection close without an answer. */
 void reply_write_raw(struct request *r)
 {
     enum { RAW_MAX = 256 * 1024 };
@@ -191,7 +194,8 @@ void reply_write_raw(struct request *r)
     struct str body = r->reply_kind == REPLY_BYTES ? r->reply_bytes : STR_NULL;
     text_init(&out, RAW_MAX);
     text_format(&out, "HTTP/1.1 %d %s\r\nDate: %.*s\r\nConnection: close\r\nContent-Length: %td\r\n", r->status,
-                MHD_get_reason_phrase_for((unsigned)r->status), STR_FMT(instant_http_format(clock_now(), &r->arena)), body.len);
+                MHD_get_reason_phrase_for((unsigned)r->status), STR_FMT(instant_http_format(clock_now(), &r->arena)),
+                body.len);
     for (int i = 0; i < r->reply_header_count; i++)
         text_format(&out, "%.*s: %.*s\r\n", STR_FMT(r->reply_headers[i].name), STR_FMT(r->reply_headers[i].value));
     text_put(&out, S("\r\n"));

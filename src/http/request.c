@@ -1,5 +1,5 @@
-/* request.c - request objects: taken from a free list, filled from what libmicrohttpd parsed, asked by the application, given
- * back. */
+/* request.c - request objects: taken from a free list, filled from what libmicrohttpd parsed, asked by the
+ * application, given back. */
 #include "http/server.h"
 
 #include <assert.h>
@@ -155,8 +155,8 @@ static enum MHD_Result refuse(struct scan *scan, int status, const char *why)
     return MHD_NO;
 }
 
-/* What decides where the request ends. libmicrohttpd reads it for itself, without trimming, so here the value is not trimmed either: two
- * readings are how requests are smuggled. */
+/* What decides where the request ends. libmicrohttpd reads it for itself, without trimming, so here the value is not
+ * trimmed either: two readings are how requests are smuggled. */
 static void take_framing(struct scan *scan, struct str name, struct str value)
 {
     struct request *r = scan->r;
@@ -186,8 +186,8 @@ static void take_framing(struct scan *scan, struct str name, struct str value)
     }
 }
 
-static enum MHD_Result take_header(void *self, enum MHD_ValueKind kind, const char *key, size_t key_size, const char *value,
-                                   size_t value_size)
+static enum MHD_Result take_header(void *self, enum MHD_ValueKind kind, const char *key, size_t key_size,
+                                   const char *value, size_t value_size)
 {
     (void)kind;
     struct scan *scan = self;

@@ -56,7 +56,8 @@ static bool open_listener(struct http_server *server, bool *six, struct error *e
     snprintf(port, sizeof(port), "%d", options->port);
     int failed = getaddrinfo(host, port, &hints, &found);
     if (failed)
-        return error_set(error, E_INTERNAL, "cannot find the address of %s: %s", host ? host : "this machine", gai_strerror(failed));
+        return error_set(error, E_INTERNAL, "cannot find the address of %s: %s", host ? host : "this machine",
+                         gai_strerror(failed));
     for (const struct addrinfo *a = found; a && server->listener < 0; a = a->ai_next) {
         server->listener = listen_at(a);
         *six = a->ai_family == AF_INET6;
@@ -64,7 +65,8 @@ static bool open_listener(struct http_server *server, bool *six, struct error *e
     int number = errno;
     freeaddrinfo(found);
     if (server->listener < 0)
-        return error_set(error, E_INTERNAL, "cannot listen on %s port %s: %s", host ? host : "any address", port, strerror(number));
+        return error_set(error, E_INTERNAL, "cannot listen on %s port %s: %s", host ? host : "any address", port,
+                         strerror(number));
     server->port = port_of(server->listener);
     return true;
 }
@@ -82,7 +84,8 @@ static void raise_descriptors(struct http_server *server)
     }
     if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > INT32_MAX)
         return;
-    int room = (int)limit.rlim_cur > 2 * SPARE_DESCRIPTORS ? (int)limit.rlim_cur - SPARE_DESCRIPTORS : (int)limit.rlim_cur / 2;
+    int room =
+        (int)limit.rlim_cur > 2 * SPARE_DESCRIPTORS ? (int)limit.rlim_cur - SPARE_DESCRIPTORS : (int)limit.rlim_cur / 2;
     if (server->options.max_connections > room)
         server->options.max_connections = room;
 }
@@ -102,19 +105,16 @@ static bool start_daemon(struct http_server *server, bool six, struct error *err
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | (six ? MHD_USE_IPv6 : 0);
     /* libmicrohttpd divides its limit among its threads, and connections do not come evenly. */
     unsigned most = ((unsigned)options->max_connections + SPARE_CONNECTIONS) * threads;
-    struct MHD_OptionItem pool[] = { { threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)threads, NULL },
+    struct MHD_OptionItem pool[] = { { threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)threads,
+                                       NULL },
                                      { MHD_OPTION_END, 0, NULL } };
     server->daemon = MHD_start_daemon(
         flags, (uint16_t)server->port, handler_may_connect, server, handler_on_request, server,
-        MHD_OPTION_LISTEN_SOCKET, server->listener,
-        MHD_OPTION_CONNECTION_LIMIT, most,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory_per_connection(options),
-        MHD_OPTION_URI_LOG_CALLBACK, handler_on_target, server,
-        MHD_OPTION_UNESCAPE_CALLBACK, handler_keep_escapes, server,
-        MHD_OPTION_NOTIFY_COMPLETED, handler_on_completed, server,
-        MHD_OPTION_NOTIFY_CONNECTION, handler_on_connection, server,
-        MHD_OPTION_ARRAY, pool,
-        MHD_OPTION_END);
+        MHD_OPTION_LISTEN_SOCKET, server->listener, MHD_OPTION_CONNECTION_LIMIT, most,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory_per_connection(options), MHD_OPTION_URI_LOG_CALLBACK,
+        handler_on_target, server, MHD_OPTION_UNESCAPE_CALLBACK, handler_keep_escapes, server,
+        MHD_OPTION_NOTIFY_COMPLETED, handler_on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, handler_on_connection,
+        server, MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
     if (server->daemon)
         return true;
     return error_set(error, E_INTERNAL, "cannot start %u threads for HTTP: %s", threads, strerror(errno));
@@ -143,7 +143,8 @@ static bool start_threads(struct http_server *server, bool six, struct error *er
     return ok;
 }
 
-bool http_start(const struct http_options *options, const struct http_app *app, struct http_server **out, struct error *error)
+bool http_start(const struct http_options *options, const struct http_app *app, struct http_server **out,
+                struct error *error)
 {
     assert(options->worker_threads > 0 && options->max_connections > 0);
     struct http_server *server = calloc(1, sizeof(*server));
@@ -184,8 +185,8 @@ static bool is_busy(struct http_server *server)
     return atomic_load(&server->active) > 0 || atomic_load(&server->guard.lingering) > 0;
 }
 
-/* libmicrohttpd's own quiescing can abort the process when its threads are busy, so connections are still taken while this
- * waits; their requests get 503. */
+/* libmicrohttpd's own quiescing can abort the process when its threads are busy, so connections are still taken
+ * while this waits; their requests get 503. */
 bool http_stop(struct http_server *server, int grace_ms)
 {
     int64_t until_us = clock_monotonic_us() + grace_ms * 1000LL;

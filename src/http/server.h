@@ -1,19 +1,20 @@
 /* server.h - how the parts of http fit together. Private to http.
  *
- *   libmicrohttpd calls            server.c  uri_seen -> on_request (1..n) -> on_completed;  on_connection
+ *   start, stop                    server.c
+ *   libmicrohttpd calls            handler.c on_target -> on_request (1..n) -> on_completed;  on_connection
  *   one request object per call    request.c taken from a free list at the request line, given back after finish
  *   body bytes                     body.c    I/O thread fills a buffer, a worker empties the other
  *   answers                        reply.c   stored by http_reply, handed to libmicrohttpd on the I/O thread
  *   threads for blocking work      workers.c
- *   limits on connections          guard.c   one thread, a table of all connections
+ *   limits on connections          guard.c   one thread, a table of all connections; linger.c
  *
- * libmicrohttpd takes an answer only inside its handler callback, so a request that waits for another thread is suspended, and
- * request_wake resumes it. `lock` covers what both sides touch: replied, suspended, and the body's hand-over. Taking it
- * around MHD_suspend_connection and MHD_resume_connection is what makes the race "the worker is done before the I/O thread has
- * suspended" harmless.
+ * libmicrohttpd takes an answer only inside its handler callback, so a request that waits for another thread is
+ * suspended, and request_wake resumes it. `lock` covers what both sides touch: replied, suspended, and the body's
+ * hand-over. Taking it around MHD_suspend_connection and MHD_resume_connection is what makes the race "the worker is
+ * done before the I/O thread has suspended" harmless.
  *
- * Who keeps a request alive: libmicrohttpd (until on_completed) and each job on a worker hold one reference. The last one to
- * let go calls finish.
+ * Who keeps a request alive: libmicrohttpd (until on_completed) and each job on a worker hold one reference. The
+ * last one to let go calls finish.
  */
 #ifndef ROENTGEN_HTTP_SERVER_H
 #define ROENTGEN_HTTP_SERVER_H
@@ -27,14 +28,14 @@
 
 enum {
     BODY_BUFFER_BYTES = 256 * 1024,
-    SWALLOW_BYTES = 64 * 1024,  /* a rest of a body this small is read and dropped, so that the connection can live on */
-    HEADERS_MAX = 100,          /* in a request */
+    SWALLOW_BYTES = 64 * 1024, /* a rest of a body this small is read and dropped, so that the connection can live on */
+    HEADERS_MAX = 100,         /* in a request */
     REPLY_HEADERS_MAX = 32,
-    FREE_REQUESTS_MAX = 256,    /* kept for the next requests */
+    FREE_REQUESTS_MAX = 256, /* kept for the next requests */
     CLIENT_TEXT_MAX = 48,
     QUEUE_PER_WORKER = 64,
     TICK_MS = 250,
-    WHEEL_SLOTS = 1024          /* of one tick each */
+    WHEEL_SLOTS = 1024 /* of one tick each */
 };
 
 struct header {
@@ -62,22 +63,23 @@ struct workers {
 bool workers_start(struct workers *workers, int count, struct error *error);
 void workers_stop(struct workers *workers); /* runs what is queued first */
 /* False, for `bounded` jobs only, when too many wait already. Takes a reference on the request. */
-bool workers_add(struct workers *workers, struct job *job, struct request *r, void (*run)(struct request *r), bool bounded);
+bool workers_add(struct workers *workers, struct job *job, struct request *r, void (*run)(struct request *r),
+                 bool bounded);
 
 /* ---- guard.c ---- */
 enum conn_state { CONN_IDLE, CONN_HEADER, CONN_BODY, CONN_HANDLING, CONN_SENDING };
 
 struct conn {
-    struct conn *next, *prev;    /* in a slot of the wheel; under guard.lock, as are fd and cut */
+    struct conn *next, *prev; /* in a slot of the wheel; under guard.lock, as are fd and cut */
     int fd;
     bool cut;
-    bool linger;                 /* I/O thread: closes with input unread */
-    _Atomic int64_t phase;       /* since (guard's clock, ms) * 8 + conn_state, so that both are read together */
-    _Atomic int64_t body_bytes;  /* of the current request */
-    _Atomic int64_t body_mark;   /* the same when the phase began */
+    bool linger;                /* I/O thread: closes with input unread */
+    _Atomic int64_t phase;      /* since (guard's clock, ms) * 8 + conn_state, so that both are read together */
+    _Atomic int64_t body_bytes; /* of the current request */
+    _Atomic int64_t body_mark;  /* the same when the phase began */
     int64_t window_phase, window_start_ms, window_bytes; /* guard's: where the rate is measured from */
     int64_t left_phase, left_bytes; /* guard's: the peer had closed at the last look, in this phase */
-    uint64_t sent_mark;          /* guard's: bytes the peer had taken when last looked */
+    uint64_t sent_mark;             /* guard's: bytes the peer had taken when last looked */
     ptrdiff_t client_len;
     char client[CLIENT_TEXT_MAX];
 };
@@ -109,6 +111,10 @@ void guard_stop(struct http_server *server);
 struct conn *guard_add(struct http_server *server, int fd, const struct sockaddr *address);
 void guard_remove(struct http_server *server, struct conn *conn); /* before the descriptor is closed */
 void guard_cut_all(struct http_server *server);
+/* linger.c. The first under lock, on an I/O thread; the others on the guard's. */
+void linger_start(struct guard *guard, int socket);
+void linger_drain(struct guard *guard, int index);
+void linger_end_old(struct guard *guard, int64_t now_ms);
 void conn_enter(struct http_server *server, struct conn *conn, enum conn_state state);
 
 /* ---- one request ---- */
@@ -132,7 +138,7 @@ struct body {
     bool failed;            /* no byte more goes to the sink; r->body_error says why */
     bool dead;              /* the connection is gone */
     bool abandoned;
-    bool given;             /* ready was called; I/O thread */
+    bool given; /* ready was called; I/O thread */
 };
 
 struct stream {
@@ -162,12 +168,12 @@ struct request {
     enum http_method method;
     int64_t started_us, content_length, body_bytes;
     bool has_body, expects_continue, http_1_0;
-    bool counted;                 /* in server->active: the application has seen it */
-    bool begun;                   /* begin was called, or the answer came from here; I/O thread */
-    bool drop;                    /* the rest of the body is read and dropped */
-    bool queued;                  /* the answer is libmicrohttpd's */
-    bool replied, suspended;      /* under lock */
-    bool waits;                   /* an answer will come from elsewhere */
+    bool counted;            /* in server->active: the application has seen it */
+    bool begun;              /* begin was called, or the answer came from here; I/O thread */
+    bool drop;               /* the rest of the body is read and dropped */
+    bool queued;             /* the answer is libmicrohttpd's */
+    bool replied, suspended; /* under lock */
+    bool waits;              /* an answer will come from elsewhere */
     char client[CLIENT_TEXT_MAX];
     ptrdiff_t client_len;
     struct body body;
@@ -220,7 +226,7 @@ void body_release(struct request *r);
 
 /* reply.c */
 void reply_problem(struct request *r, int status, const char *detail); /* sets an answer of our own */
-bool reply_queue(struct request *r);     /* on the I/O thread, inside the handler */
+bool reply_queue(struct request *r);                                   /* on the I/O thread, inside the handler */
 void reply_write_raw(struct request *r); /* in the middle of a body, where libmicrohttpd takes no answer */
 void reply_release(struct request *r);
 

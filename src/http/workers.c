@@ -46,7 +46,8 @@ bool workers_start(struct workers *workers, int count, struct error *error)
     for (int i = 0; i < count; i++) {
         int failed = pthread_create(&workers->threads[i], NULL, worker_main, workers);
         if (failed)
-            return error_set(error, E_INTERNAL, "cannot start worker thread %d of %d: %s", i + 1, count, strerror(failed));
+            return error_set(error, E_INTERNAL, "cannot start worker thread %d of %d: %s", i + 1, count,
+                             strerror(failed));
         workers->started++;
     }
     return true;
@@ -68,7 +69,8 @@ void workers_stop(struct workers *workers)
     pthread_mutex_destroy(&workers->lock);
 }
 
-bool workers_add(struct workers *workers, struct job *job, struct request *r, void (*run)(struct request *r), bool bounded)
+bool workers_add(struct workers *workers, struct job *job, struct request *r, void (*run)(struct request *r),
+                 bool bounded)
 {
     pthread_mutex_lock(&workers->lock);
     if (bounded && workers->waiting >= (int64_t)workers->count * QUEUE_PER_WORKER) {

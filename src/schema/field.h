@@ -18,10 +18,10 @@
  * Choices: `choices` is a NULL-terminated list of names; the member is an enum (unsigned) where 0 is null and
  * n stands for choices[n - 1]. Stored and sent as the text.
  *
- * What a field's text takes: valid UTF-8 without control characters other than tab and line ends, trimmed (KEEP_SPACES: not),
- * at most `max` code points as sent, at least `min` after trimming, 10,000 where no limit is said. Empty text is null, or
- * missing where REQUIRED (KEEP_EMPTY: stays). Names of choices match exactly. Booleans have no null: null is a problem unless
- * the row has a default.
+ * What a field's text takes: valid UTF-8 without control characters other than tab and line ends, trimmed
+ * (KEEP_SPACES: not), at most `max` code points as sent, at least `min` after trimming, 10,000 where no limit is
+ * said. Empty text is null, or missing where REQUIRED (KEEP_EMPTY: stays). Names of choices match exactly. Booleans
+ * have no null: null is a problem unless the row has a default.
  *
  * Integers: whole numbers of 64 bits but the least; from JSON also 1.0 and 1e3, which JSON Schema calls integers too.
  *
@@ -58,24 +58,25 @@ struct schema;
 struct field;
 
 struct field {
-    const char *name; /* in C, SQL, JSON, CLI and docs alike */
+    const char *name;  /* in C, SQL, JSON, CLI and docs alike */
+    unsigned name_len; /* of `name`; 0: not known (rows written without FIELD) */
     const struct kind *kind;
     size_t offset;
     unsigned flags;
-    int64_t min, max;             /* integer, real: value; text: code points; list, texts, integers, counts: items; json: bytes.
+    int64_t min, max; /* integer, real: value; text: code points; list, texts, integers, counts: items; json: bytes.
                                      Both 0: only the kind's own bound; max below min: no upper limit but the kind's */
-    const char *const *choices;   /* text or choice kinds */
-    const struct schema *of;      /* object and list kinds: what is inside */
-    const char *fallback;         /* default as text, when the input lacks it, or says null without NULLABLE */
-    const char *sql;              /* expression to select, when it is not this table's own column: "u.full_name" */
-    const char *filter;           /* in list inputs: the SQL condition with one `?`, e.g. "f.created_at >= ?" */
-    const char *doc;              /* required: one sentence or two */
-    const char *example;          /* as JSON would show it without quotes */
-    uint32_t tag;                 /* DICOM attribute that fills it; 0: none */
+    const char *const *choices; /* text or choice kinds */
+    const struct schema *of;    /* object and list kinds: what is inside */
+    const char *fallback;       /* default as text, when the input lacks it, or says null without NULLABLE */
+    const char *sql;            /* expression to select, when it is not this table's own column: "u.full_name" */
+    const char *filter;         /* in list inputs: the SQL condition with one `?`, e.g. "f.created_at >= ?" */
+    const char *doc;            /* required: one sentence or two */
+    const char *example;        /* as JSON would show it without quotes */
+    uint32_t tag;               /* DICOM attribute that fills it; 0: none */
 };
 
 struct schema {
-    const char *name;  /* "ImageFile", in OpenAPI */
+    const char *name; /* "ImageFile", in OpenAPI */
     const char *doc;
     const struct field *fields;
     int count;
@@ -98,18 +99,19 @@ struct kind {
     struct value (*store)(const struct field *field, const void *member, struct arena *arena);
     /* From outside (JSON, query, command line: text is parsed where the JSON type is not text). NULL on success, else
      * a problem type such as "not_an_integer"; *message then says what would be right. Limits are checked here. */
-    const char *(*set)(const struct field *field, void *member, struct value value, struct arena *arena, struct str *message);
+    const char *(*set)(const struct field *field, void *member, struct value value, struct arena *arena,
+                       struct str *message);
     /* From SQL: trusted, no limits checked. False when the column does not fit the type. */
     bool (*load)(const struct field *field, void *member, struct value value, struct arena *arena);
 };
 
 extern const struct kind kind_text, kind_integer, kind_boolean, kind_real, kind_choice, kind_instant, kind_date;
-extern const struct kind kind_object;  /* a struct member; field.of says its schema */
-extern const struct kind kind_list;    /* struct list of records; field.of */
-extern const struct kind kind_texts;   /* struct texts */
-extern const struct kind kind_integers;/* struct integers; stored in SQL as JSON text */
-extern const struct kind kind_counts;  /* struct counts: {"DICOM": 80, ...} */
-extern const struct kind kind_json;    /* struct json: any JSON, kept as text */
+extern const struct kind kind_object;   /* a struct member; field.of says its schema */
+extern const struct kind kind_list;     /* struct list of records; field.of */
+extern const struct kind kind_texts;    /* struct texts */
+extern const struct kind kind_integers; /* struct integers; stored in SQL as JSON text */
+extern const struct kind kind_counts;   /* struct counts: {"DICOM": 80, ...} */
+extern const struct kind kind_json;     /* struct json: any JSON, kept as text */
 
 struct list {
     void *items; /* array of records of field.of->size */
@@ -135,25 +137,42 @@ struct json {
     struct str text; /* valid JSON, or null */
 };
 
-#define KIND_OF(x)                                                                                                     \
-    _Generic((x), struct str: &kind_text, int64_t: &kind_integer, bool: &kind_boolean, double: &kind_real,            \
-             unsigned: &kind_choice, struct instant: &kind_instant, struct date: &kind_date, struct list: &kind_list, \
-             struct texts: &kind_texts, struct integers: &kind_integers, struct counts: &kind_counts,                 \
-             struct json: &kind_json)
-#define FIELD(T, member, ...)                                                                                          \
-    { .name = #member, .kind = KIND_OF(((T *)0)->member), .offset = offsetof(T, member), __VA_ARGS__ }
+#define KIND_OF(x) \
+    _Generic((x), struct str \
+             : &kind_text, int64_t \
+             : &kind_integer, bool \
+             : &kind_boolean, double \
+             : &kind_real, unsigned \
+             : &kind_choice, struct instant \
+             : &kind_instant, struct date \
+             : &kind_date, struct list \
+             : &kind_list, struct texts \
+             : &kind_texts, struct integers \
+             : &kind_integers, struct counts \
+             : &kind_counts, struct json \
+             : &kind_json)
+#define FIELD(T, member, ...) \
+    { \
+        .name = #member, .name_len = sizeof(#member) - 1, .kind = KIND_OF(((T *)0)->member), \
+        .offset = offsetof(T, member), __VA_ARGS__ \
+    }
 /* A nested record; `of` is required. */
-#define FIELD_OBJECT(T, member, ...)                                                                                   \
-    { .name = #member, .kind = &kind_object, .offset = offsetof(T, member), __VA_ARGS__ }
+#define FIELD_OBJECT(T, member, ...) \
+    { \
+        .name = #member, .name_len = sizeof(#member) - 1, .kind = &kind_object, .offset = offsetof(T, member), \
+        __VA_ARGS__ \
+    }
 
 /* SCHEMA(name, type, rows) or with more: SCHEMA(name, type, rows, .table = "..."). */
 #define SCHEMA(NAME, T, ...) SCHEMA_OF(NAME, __VA_ARGS__, .size = sizeof(T))
-#define SCHEMA_OF(NAME, FIELDS, ...)                                                                                   \
-    { .name = NAME, .fields = FIELDS, .count = (int)(sizeof(FIELDS) / sizeof(FIELDS[0])), __VA_ARGS__ }
+#define SCHEMA_OF(NAME, FIELDS, ...) \
+    { \
+        .name = NAME, .fields = FIELDS, .count = (int)(sizeof(FIELDS) / sizeof(FIELDS[0])), __VA_ARGS__ \
+    }
 
 void schema_clear(const struct schema *schema, void *record);
 void *schema_new(const struct schema *schema, struct arena *arena); /* cleared */
-int schema_find(const struct schema *schema, struct str name);     /* index, or -1 */
+int schema_find(const struct schema *schema, struct str name);      /* index, or -1 */
 #define GIVEN(index) ((uint64_t)1 << (index))
 bool schema_was_given(const struct schema *schema, uint64_t given, const char *name);
 
@@ -170,10 +189,10 @@ bool field_take(struct call *c, const struct field *field, void *record, struct 
 
 /* Applies defaults to members not given and reports missing REQUIRED ones (not when `partial`). `seen` holds the
  * members that appeared at all, so a bad value is not also reported as missing. */
-void schema_finish(struct call *c, const struct schema *schema, void *record, uint64_t given, uint64_t seen, bool partial,
-                   const char *place, struct str prefix);
+void schema_finish(struct call *c, const struct schema *schema, void *record, uint64_t given, uint64_t seen,
+                   bool partial, const char *place, struct str prefix);
 
 struct str choice_text(const char *const *choices, unsigned choice); /* 0 gives null */
-unsigned choice_of(const char *const *choices, struct str name);      /* 0 when none */
+unsigned choice_of(const char *const *choices, struct str name);     /* 0 when none */
 
 #endif

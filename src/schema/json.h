@@ -12,13 +12,13 @@
 
 enum { JSON_DEPTH_MAX = 32 };
 
-/* Fills `record` (already cleared; members from the path may be set) from the object in `body`. *given gets the mask of
- * members that were there. `partial`: PATCH, nothing is required and no defaults apply.
+/* Fills `record` (already cleared; members from the path may be set) from the object in `body`. *given gets the mask
+ * of members that were there. `partial`: PATCH, nothing is required and no defaults apply.
  *
- * Members that are not null before (those from the path) are unknown to the body, as are IN_QUERY ones: it cannot set them
- * a second time, they are not missing, and *given leaves them out. READ_ONLY members in the body are problems. Neither these nor
- * IN_QUERY members get defaults here: finish the query apart.
- * False when the call holds any error, also an earlier one. */
+ * Members that are not null before (those from the path) are unknown to the body, as are IN_QUERY ones: it cannot set
+ * them a second time, they are not missing, and *given leaves them out. READ_ONLY members in the body are problems.
+ * Neither these nor IN_QUERY members get defaults here: finish the query apart. False when the call holds any error,
+ * also an earlier one. */
 bool json_decode(struct call *c, struct str body, const struct schema *schema, void *record, bool partial, uint64_t *given);
 
 /* Appends the record. `fields` is the mask of members to send; JSON_ALL_FIELDS for all. WRITE_ONLY and SECRET members

@@ -223,9 +223,10 @@ void json_put_member(struct text *out, const struct field *field, const void *me
 }
 
 /* `,"name":`, the comma left out for the first. */
-static inline bool put_name(struct text *out, const char *name, bool first)
+static inline bool put_name(struct text *out, const struct field *field, bool first)
 {
-    size_t len = strlen(name);
+    const char *name = field->name;
+    size_t len = field->name_len ? field->name_len : strlen(name);
     char *at = room(out, (ptrdiff_t)len + NAME_ROOM), *from = at;
     if (!at)
         return false;
@@ -249,7 +250,7 @@ void json_encode(struct text *out, const struct schema *schema, const void *reco
         const struct field *field = &schema->fields[i];
         if (!(fields & GIVEN(i)) || (field->flags & (WRITE_ONLY | SECRET)))
             continue;
-        if (!put_name(out, field->name, first))
+        if (!put_name(out, field, first))
             return;
         first = false;
         json_put_member(out, field, (const char *)record + field->offset, arena);

@@ -130,8 +130,8 @@ static void put_single(struct text *out, const struct field *field, enum view vi
         text_put(out, S(",\"pattern\":\"^(?!0000)\"")); /* there is no year 0 */
 }
 
-/* Integer, real, boolean, instant, date. What is taken beside the kind's own form is an alternative: an empty text for null,
- * a digit for a boolean, a day for its midnight. */
+/* Integer, real, boolean, instant, date. What is taken beside the kind's own form is an alternative: an empty text
+ * for null, a digit for a boolean, a day for its midnight. */
 static void put_scalar(struct text *out, const struct field *field, enum view view)
 {
     bool is_time = field->kind == &kind_date || field->kind == &kind_instant;

@@ -40,7 +40,7 @@ def test_chinese_substrings_of_any_length(people, word, who):
 
 @pytest.mark.parametrize("word, who", [("qianfei {tag}", ["ouyang", "qian"]), ("QIANFEI {tag}", ["ouyang", "qian"]), ("hou yan {tag}", ["zhou"]),
                                        ("inoya {tag}", ["emoji"]), ("O'Brien-{tag}", ["obrien"]), ("'brien-{tag}", ["obrien"]),
-                                       ("%_{tag}", ["percent"]), ("__{tag}", []), ("yan  {tag}", [])])
+                                       ("%_{tag}", ["percent"]), ("__{tag}", []), ("yan  {tag}", ["zhou"])])
 def test_latin_substrings_ignore_case_and_know_no_wildcards(people, word, who):
     doctor, tag, ids = people
     assert found(doctor, search=word.format(tag=tag)) == {ids[w] for w in who}

@@ -1,5 +1,5 @@
-/* fuzz_multipart.c - multipart bodies of any kind: pushed whole and in pieces of random sizes they give the same events, and data
- * events never leave the bytes that were sent.
+/* fuzz_multipart.c - multipart bodies of any kind: pushed whole and in pieces of random sizes they give the same
+ * events, and data events never leave the bytes that were sent.
  *
  *   input: [seed of the pieces] [boundary length] [boundary] [body] */
 #include "base/text.h"
@@ -21,8 +21,9 @@ static bool on_part(void *self, const struct multipart_part *part, struct error 
     (void)error;
     struct record *record = self;
     assert(record->depth++ == 0);
-    text_format(&record->text, "P%td:%.*s|%td:%.*s|%td:%.*s|%.*s", part->name.len, STR_FMT(part->name), part->filename.len,
-                STR_FMT(part->filename), part->content_type.len, STR_FMT(part->content_type), STR_FMT(part->headers));
+    text_format(&record->text, "P%td:%.*s|%td:%.*s|%td:%.*s|%.*s", part->name.len, STR_FMT(part->name),
+                part->filename.len, STR_FMT(part->filename), part->content_type.len, STR_FMT(part->content_type),
+                STR_FMT(part->headers));
     return true;
 }
 
@@ -84,7 +85,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool begun = run(boundary, body, 0, &whole);
     assert(begun == run(boundary, body, data[0] + 1u, &pieces));
     assert(whole.ok == pieces.ok && whole.data_bytes <= body.len);
-    /* After damage the last data event may have been held back differently, so only whole bodies must agree to the byte. */
+    /* After damage the last data event may have been held back differently, so only whole bodies must agree to the
+     * byte. */
     if (whole.ok)
         assert(str_equal(text_str(&whole.text), text_str(&pieces.text)));
     text_release(&whole.text);

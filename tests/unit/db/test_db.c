@@ -458,7 +458,7 @@ static void test_many_statements(void **state)
     snprintf(sql, sizeof(sql), "select %d", STATEMENTS_MAX + 49);
     const struct statement_key key = { .verb = STATEMENT_SQL, .text = str_from(sql) };
     bool taken;
-    struct statement *newest = cache_find(&f->call.connection->cache, &key, statement_hash(&key), &taken);
+    struct statement *newest = statements_find(&f->call.connection->cache, &key, statement_hash(&key), &taken);
     assert_non_null(newest);
     assert_ptr_equal(newest, f->call.connection->cache.newest);
 }

@@ -189,8 +189,11 @@ static inline void app_begin(struct request *r)
     } else if (str_equal(path, S("/echo"))) {
         http_collect_body(r, (ptrdiff_t)query_number(r, "max", 1 << 20));
     } else if (str_equal(path, S("/sink"))) {
-        *x = (struct exchange){ .uses = x->uses, .counters = n, .sum = 14695981039346656037ULL,
-                                .fail_after = query_number(r, "fail", INT64_MAX), .pause_us = (int)query_number(r, "pause", 0) };
+        *x = (struct exchange){ .uses = x->uses,
+                                .counters = n,
+                                .sum = 14695981039346656037ULL,
+                                .fail_after = query_number(r, "fail", INT64_MAX),
+                                .pause_us = (int)query_number(r, "pause", 0) };
         http_read_body(r, &(struct body_sink){ sink_write, sink_abandon, x }, query_number(r, "max", 1LL << 40));
     } else if (str_equal(path, S("/inject"))) {
         http_set_header(r, "X-Bad", S("a\r\nX-Evil: 1"));
@@ -199,8 +202,10 @@ static inline void app_begin(struct request *r)
         http_set_header(r, "X-Good", S("\xE4\xB8\xAD"));
         answer_text(r, 200, S("ok"));
     } else if (str_equal(path, S("/show"))) {
-        snprintf(x->text, sizeof(x->text), "%s %.*s|%.*s|%.*s|%.*s", http_method_names[http_method(r)] ? http_method_names[http_method(r)] : "?",
-                 STR_FMT(http_method_text(r)), STR_FMT(http_query(r)), STR_FMT(http_header(r, "X-ONE")), STR_FMT(http_client(r)));
+        snprintf(x->text, sizeof(x->text), "%s %.*s|%.*s|%.*s|%.*s",
+                 http_method_names[http_method(r)] ? http_method_names[http_method(r)] : "?",
+                 STR_FMT(http_method_text(r)), STR_FMT(http_query(r)), STR_FMT(http_header(r, "X-ONE")),
+                 STR_FMT(http_client(r)));
         answer_text(r, 200, str_from(x->text));
     } else {
         answer_text(r, 413, S("refused"));
@@ -246,8 +251,14 @@ static inline void app_destroy(void *data, void *context)
 
 static inline struct http_options default_options(void)
 {
-    return (struct http_options){ .host = "127.0.0.1", .io_threads = 2, .worker_threads = 3, .max_connections = 500, .idle_timeout_s = 30,
-                                  .header_timeout_s = 10, .send_timeout_s = 30, .body_min_bytes_per_s = 1024,
+    return (struct http_options){ .host = "127.0.0.1",
+                                  .io_threads = 2,
+                                  .worker_threads = 3,
+                                  .max_connections = 500,
+                                  .idle_timeout_s = 30,
+                                  .header_timeout_s = 10,
+                                  .send_timeout_s = 30,
+                                  .body_min_bytes_per_s = 1024,
                                   .max_header_bytes = 16384 };
 }
 
@@ -257,8 +268,13 @@ static inline struct http_server *start(struct http_options options, struct coun
     struct error error = { 0 };
     *counters = (struct counters){ .big = malloc(BIG_BYTES) };
     memset(counters->big, 'B', BIG_BYTES);
-    struct http_app app = { .context = counters, .app_data_bytes = sizeof(struct exchange), .create = app_create,
-                            .destroy = app_destroy, .begin = app_begin, .ready = app_ready, .finish = app_finish };
+    struct http_app app = { .context = counters,
+                            .app_data_bytes = sizeof(struct exchange),
+                            .create = app_create,
+                            .destroy = app_destroy,
+                            .begin = app_begin,
+                            .ready = app_ready,
+                            .finish = app_finish };
     if (!http_start(&options, &app, &server, &error))
         fail_msg("%s", error.message);
     return server;

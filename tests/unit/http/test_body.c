@@ -32,14 +32,16 @@ static char *random_bytes(ptrdiff_t len)
 static void expect_sum(int fd, const char *bytes, ptrdiff_t len)
 {
     char text[64];
-    snprintf(text, sizeof(text), "%td %016llx", len, (unsigned long long)sum_bytes(14695981039346656037ULL, bytes, len));
+    snprintf(text, sizeof(text), "%td %016llx", len,
+             (unsigned long long)sum_bytes(14695981039346656037ULL, bytes, len));
     expect_answer(fd, 200, text);
 }
 
 static void post(int fd, const char *path, int64_t length, const char *more)
 {
     char head[512];
-    snprintf(head, sizeof(head), "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %lld\r\n%s\r\n", path, (long long)length, more);
+    snprintf(head, sizeof(head), "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %lld\r\n%s\r\n", path,
+             (long long)length, more);
     put(fd, head);
 }
 
@@ -109,7 +111,8 @@ static void *upload(void *self)
     int fd = dial(server);
     post(fd, "/sink?pause=300", len, "");
     put_bytes(fd, bytes, len);
-    snprintf(text, sizeof(text), "%td %016llx", len, (unsigned long long)sum_bytes(14695981039346656037ULL, bytes, len));
+    snprintf(text, sizeof(text), "%td %016llx", len,
+             (unsigned long long)sum_bytes(14695981039346656037ULL, bytes, len));
     struct answer answer = get_answer(fd, false);
     bool same = answer.body && strcmp(answer.body, text) == 0;
     free(answer.body);
@@ -155,8 +158,8 @@ static void test_collect_limit(void **state)
     close(fd);
 }
 
-/* A chunked body past the limit, a sink that fails: the answer comes in the middle of the body, and the client gets to read it
- * although it goes on sending. */
+/* A chunked body past the limit, a sink that fails: the answer comes in the middle of the body, and the client gets
+ * to read it although it goes on sending. */
 static void expect_mid_body_answer(const char *path, int status)
 {
     int fd = dial(server);
@@ -286,8 +289,8 @@ static void test_abandoned_uploads(void **state)
     free(bytes);
 }
 
-/* The whole body is there, the sink is still busy, the client goes. Nobody notices before the answer, which is fine; but
- * everything is called once. */
+/* The whole body is there, the sink is still busy, the client goes. Nobody notices before the answer, which is fine;
+ * but everything is called once. */
 static void test_leaves_after_body(void **state)
 {
     (void)state;
@@ -322,9 +325,18 @@ int main(void)
     signal(SIGPIPE, SIG_IGN);
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        CASE(test_sizes), CASE(test_tiny_chunks), CASE(test_slow_sink), CASE(test_uploads_at_once), CASE(test_collect_limit),
-        CASE(test_answers_in_the_middle), CASE(test_early_answer_small_rest), CASE(test_early_answer_large_body),
-        CASE(test_expect_continue), CASE(test_waits_before_reading), CASE(test_abandoned_uploads), CASE(test_leaves_after_body),
+        CASE(test_sizes),
+        CASE(test_tiny_chunks),
+        CASE(test_slow_sink),
+        CASE(test_uploads_at_once),
+        CASE(test_collect_limit),
+        CASE(test_answers_in_the_middle),
+        CASE(test_early_answer_small_rest),
+        CASE(test_early_answer_large_body),
+        CASE(test_expect_continue),
+        CASE(test_waits_before_reading),
+        CASE(test_abandoned_uploads),
+        CASE(test_leaves_after_body),
         CASE(test_malformed_chunk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,7 +25,8 @@ static bool on_part(void *self, const struct multipart_part *part, struct error 
     assert_false(record->in_part);
     record->in_part = true;
     text_format(&record->text, "P(%.*s|%.*s|%.*s)", STR_FMT(part->name.at ? part->name : S("-")),
-                STR_FMT(part->filename.at ? part->filename : S("-")), STR_FMT(part->content_type.at ? part->content_type : S("-")));
+                STR_FMT(part->filename.at ? part->filename : S("-")),
+                STR_FMT(part->content_type.at ? part->content_type : S("-")));
     return note(record, error);
 }
 
@@ -98,7 +99,8 @@ static void test_plain(void **state)
 {
     (void)state;
     expect("--XX--X\r\n" FILE_HEADER "data" DELIMITER "--", "P(f|a.png|image/png)dataE");
-    expect("--XX--X\r\n" FILE_HEADER "one" DELIMITER "\r\nContent-Disposition: form-data; name=n\r\n\r\ntwo" DELIMITER "--\r\nepilogue" DELIMITER "\r\n",
+    expect("--XX--X\r\n" FILE_HEADER "one" DELIMITER "\r\nContent-Disposition: form-data; name=n\r\n\r\ntwo" DELIMITER
+           "--\r\nepilogue" DELIMITER "\r\n",
            "P(f|a.png|image/png)oneEP(n|-|-)twoE");
     expect("preamble\r\n--XX-\r\n--XX--X  \t\r\n" FILE_HEADER DELIMITER "--", "P(f|a.png|image/png)E");
     expect("--XX--X\r\n\r\nno headers" DELIMITER "--", "P(-|-|-)no headersE");
@@ -117,7 +119,9 @@ static void test_nearly_a_boundary(void **state)
 static void test_names(void **state)
 {
     (void)state;
-    static const struct { const char *parameters, *expected; } rows[] = {
+    static const struct {
+        const char *parameters, *expected;
+    } rows[] = {
         { "name=\"a\"; filename=\"x\\\"y\\\\z\"", "P(a|x\"y\\z|-)E" },
         { "name=\"a\"; filename=\"x%22y%0D%0Az%20%41\"", "P(a|x\"y\r\nz%20%41|-)E" },
         { "name=\"a\"; filename=\"C:\\dir\\x.png\"", "P(a|C:\\dir\\x.png|-)E" },
@@ -133,10 +137,12 @@ static void test_names(void **state)
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         char body[512];
-        snprintf(body, sizeof(body), "--XX--X\r\nCONTENT-disposition: form-data; %s\r\n\r\n" DELIMITER "--", rows[i].parameters);
+        snprintf(body, sizeof(body), "--XX--X\r\nCONTENT-disposition: form-data; %s\r\n\r\n" DELIMITER "--",
+                 rows[i].parameters);
         expect(body, rows[i].expected);
     }
-    expect("--XX--X\r\nContent-Disposition: form-data;\r\n  name=\"folded\"\r\nX: 1\r\n\r\n" DELIMITER "--", "P(folded|-|-)E");
+    expect("--XX--X\r\nContent-Disposition: form-data;\r\n  name=\"folded\"\r\nX: 1\r\n\r\n" DELIMITER "--",
+           "P(folded|-|-)E");
 }
 
 static void test_damage(void **state)
@@ -210,10 +216,22 @@ static void test_boundaries(void **state)
     struct arena arena;
     arena_init(&arena);
     struct multipart_events events = { NULL, on_part, on_data, on_end };
-    struct { struct str boundary; bool legal; } rows[] = {
-        { { longest, 70 }, true }, { { longest, 71 }, false }, { S(""), false }, { STR_NULL, false }, { S("a b"), true }, { S("a "), false },
-        { S("----WebKitFormBoundary7MA4YWxkTrZu0gW"), true }, { S("a\rb"), false }, { { "a\0b", 3 }, false }, { S("'()+_,-./:=?"), true },
-        { S("a;b"), false }, { S("\xC3\xA4"), false },
+    struct {
+        struct str boundary;
+        bool legal;
+    } rows[] = {
+        { { longest, 70 }, true },
+        { { longest, 71 }, false },
+        { S(""), false },
+        { STR_NULL, false },
+        { S("a b"), true },
+        { S("a "), false },
+        { S("----WebKitFormBoundary7MA4YWxkTrZu0gW"), true },
+        { S("a\rb"), false },
+        { { "a\0b", 3 }, false },
+        { S("'()+_,-./:=?"), true },
+        { S("a;b"), false },
+        { S("\xC3\xA4"), false },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         struct error error = { 0 };
@@ -277,9 +295,15 @@ static void test_not_copied_and_fast(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain), cmocka_unit_test(test_nearly_a_boundary), cmocka_unit_test(test_names),
-        cmocka_unit_test(test_damage), cmocka_unit_test(test_part_limit), cmocka_unit_test(test_header_limit),
-        cmocka_unit_test(test_receiver_fails), cmocka_unit_test(test_boundaries), cmocka_unit_test(test_not_copied_and_fast),
+        cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_nearly_a_boundary),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_part_limit),
+        cmocka_unit_test(test_header_limit),
+        cmocka_unit_test(test_receiver_fails),
+        cmocka_unit_test(test_boundaries),
+        cmocka_unit_test(test_not_copied_and_fast),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

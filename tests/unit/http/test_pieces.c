@@ -35,17 +35,39 @@ static void assert_text(struct str actual, const char *expected)
 static void test_range(void **state)
 {
     (void)state;
-    static const struct { const char *header; int64_t size; enum range_result result; int64_t first, length; } rows[] = {
-        { "bytes=0-0", 10, RANGE_PART, 0, 1 }, { "bytes=0-9", 10, RANGE_PART, 0, 10 }, { "bytes=0-10", 10, RANGE_PART, 0, 10 },
-        { "bytes=9-9", 10, RANGE_PART, 9, 1 }, { "bytes=9-", 10, RANGE_PART, 9, 1 }, { "bytes=10-", 10, RANGE_UNSATISFIABLE, 0, 0 },
-        { "bytes=-1", 10, RANGE_PART, 9, 1 }, { "bytes=-10", 10, RANGE_PART, 0, 10 }, { "bytes=-11", 10, RANGE_PART, 0, 10 },
-        { "bytes=-0", 10, RANGE_UNSATISFIABLE, 0, 0 }, { "bytes=0-", 0, RANGE_UNSATISFIABLE, 0, 0 },
-        { "bytes=-5", 0, RANGE_UNSATISFIABLE, 0, 0 }, { "BYTES=1-2", 10, RANGE_PART, 1, 2 }, { "bytes=3-2", 10, RANGE_NONE, 0, 0 },
-        { "bytes=0-1,3-4", 10, RANGE_NONE, 0, 0 }, { "bytes=-1,-2", 10, RANGE_NONE, 0, 0 }, { "bytes=", 10, RANGE_NONE, 0, 0 },
-        { "bytes=-", 10, RANGE_NONE, 0, 0 }, { "bytes=a-b", 10, RANGE_NONE, 0, 0 }, { "bytes=+1-2", 10, RANGE_NONE, 0, 0 },
-        { "lines=0-1", 10, RANGE_NONE, 0, 0 }, { "", 10, RANGE_NONE, 0, 0 }, { "bytes=1", 10, RANGE_NONE, 0, 0 },
-        { "bytes=0-99999999999999999999", 10, RANGE_PART, 0, 10 }, { "bytes=99999999999999999999-", 10, RANGE_UNSATISFIABLE, 0, 0 },
-        { "bytes=-99999999999999999999", 10, RANGE_PART, 0, 10 }, { " bytes = 1-2", 10, RANGE_PART, 1, 2 },
+    static const struct {
+        const char *header;
+        int64_t size;
+        enum range_result result;
+        int64_t first, length;
+    } rows[] = {
+        { "bytes=0-0", 10, RANGE_PART, 0, 1 },
+        { "bytes=0-9", 10, RANGE_PART, 0, 10 },
+        { "bytes=0-10", 10, RANGE_PART, 0, 10 },
+        { "bytes=9-9", 10, RANGE_PART, 9, 1 },
+        { "bytes=9-", 10, RANGE_PART, 9, 1 },
+        { "bytes=10-", 10, RANGE_UNSATISFIABLE, 0, 0 },
+        { "bytes=-1", 10, RANGE_PART, 9, 1 },
+        { "bytes=-10", 10, RANGE_PART, 0, 10 },
+        { "bytes=-11", 10, RANGE_PART, 0, 10 },
+        { "bytes=-0", 10, RANGE_UNSATISFIABLE, 0, 0 },
+        { "bytes=0-", 0, RANGE_UNSATISFIABLE, 0, 0 },
+        { "bytes=-5", 0, RANGE_UNSATISFIABLE, 0, 0 },
+        { "BYTES=1-2", 10, RANGE_PART, 1, 2 },
+        { "bytes=3-2", 10, RANGE_NONE, 0, 0 },
+        { "bytes=0-1,3-4", 10, RANGE_NONE, 0, 0 },
+        { "bytes=-1,-2", 10, RANGE_NONE, 0, 0 },
+        { "bytes=", 10, RANGE_NONE, 0, 0 },
+        { "bytes=-", 10, RANGE_NONE, 0, 0 },
+        { "bytes=a-b", 10, RANGE_NONE, 0, 0 },
+        { "bytes=+1-2", 10, RANGE_NONE, 0, 0 },
+        { "lines=0-1", 10, RANGE_NONE, 0, 0 },
+        { "", 10, RANGE_NONE, 0, 0 },
+        { "bytes=1", 10, RANGE_NONE, 0, 0 },
+        { "bytes=0-99999999999999999999", 10, RANGE_PART, 0, 10 },
+        { "bytes=99999999999999999999-", 10, RANGE_UNSATISFIABLE, 0, 0 },
+        { "bytes=-99999999999999999999", 10, RANGE_PART, 0, 10 },
+        { " bytes = 1-2", 10, RANGE_PART, 1, 2 },
         { "bytes=0-9223372036854775807", INT64_MAX, RANGE_PART, 0, INT64_MAX },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
@@ -79,10 +101,26 @@ static void test_etag(void **state)
 static void test_accepts_gzip(void **state)
 {
     (void)state;
-    static const struct { const char *header; bool accepts; } rows[] = {
-        { NULL, false }, { "", false }, { "gzip", true }, { "GZIP", true }, { "deflate, gzip;q=1.0, *;q=0.5", true },
-        { "gzip;q=0", false }, { "gzip; q=0.000", false }, { "gzip;q=0.001", true }, { "br", false }, { "*", true }, { "*;q=0", false },
-        { "gzip;q=0, *", false }, { "*, gzip;q=0", false }, { "x-gzip", true }, { "gzipped", false }, { ",,gzip", true },
+    static const struct {
+        const char *header;
+        bool accepts;
+    } rows[] = {
+        { NULL, false },
+        { "", false },
+        { "gzip", true },
+        { "GZIP", true },
+        { "deflate, gzip;q=1.0, *;q=0.5", true },
+        { "gzip;q=0", false },
+        { "gzip; q=0.000", false },
+        { "gzip;q=0.001", true },
+        { "br", false },
+        { "*", true },
+        { "*;q=0", false },
+        { "gzip;q=0, *", false },
+        { "*, gzip;q=0", false },
+        { "x-gzip", true },
+        { "gzipped", false },
+        { ",,gzip", true },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
         if (http_accepts_gzip(str_from(rows[i].header)) != rows[i].accepts)
@@ -92,11 +130,24 @@ static void test_accepts_gzip(void **state)
 static void test_accepts(void **state)
 {
     (void)state;
-    static const struct { const char *header; bool accepts; } rows[] = {
-        { NULL, true }, { "", true }, { "application/json", true }, { "text/html, application/*;q=0.1", true }, { "*/*", true },
-        { "text/html", false }, { "application/json;q=0, */*", false }, { "*/*, application/json;q=0", false },
-        { "application/*;q=0, */*", false }, { "application/*;q=0, application/json", true }, { "text/*", false },
-        { "Application/JSON; charset=utf-8", true }, { "application/jsonp", false }, { "application/js", false },
+    static const struct {
+        const char *header;
+        bool accepts;
+    } rows[] = {
+        { NULL, true },
+        { "", true },
+        { "application/json", true },
+        { "text/html, application/*;q=0.1", true },
+        { "*/*", true },
+        { "text/html", false },
+        { "application/json;q=0, */*", false },
+        { "*/*, application/json;q=0", false },
+        { "application/*;q=0, */*", false },
+        { "application/*;q=0, application/json", true },
+        { "text/*", false },
+        { "Application/JSON; charset=utf-8", true },
+        { "application/jsonp", false },
+        { "application/js", false },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
         if (http_accepts(str_from(rows[i].header), S("application/json")) != rows[i].accepts)
@@ -114,7 +165,9 @@ static void test_gzip(void **state)
     text_put(&out, S("before"));
     assert_true(http_gzip((struct str){ in, 5000 }, &out));
     assert_true(out.len < 500);
-    z_stream stream = { .next_in = (Bytef *)out.at + 6, .avail_in = (uInt)out.len - 6, .next_out = (Bytef *)back, .avail_out = 6000 };
+    z_stream stream = {
+        .next_in = (Bytef *)out.at + 6, .avail_in = (uInt)out.len - 6, .next_out = (Bytef *)back, .avail_out = 6000
+    };
     assert_int_equal(inflateInit2(&stream, 15 + 16), Z_OK);
     assert_int_equal(inflate(&stream, Z_FINISH), Z_STREAM_END);
     assert_int_equal(stream.total_out, 5000);
@@ -136,16 +189,28 @@ static void test_gzip(void **state)
 static void test_parameters(void **state)
 {
     (void)state;
-    static const struct { const char *value, *name, *expected; } rows[] = {
+    static const struct {
+        const char *value, *name, *expected;
+    } rows[] = {
         { "multipart/form-data; boundary=x", "boundary", "x" },
         { "multipart/form-data;Boundary=\"a b\"", "boundary", "a b" },
         { "a; b=\"x;boundary=no\"; boundary=yes", "boundary", "yes" },
         { "a; b=\"q\\\"q;boundary=no\";boundary = yes ", "boundary", "yes" },
         { "a; boundary=\"say \\\"hi\\\" \\\\ C:\\x\"", "boundary", "say \"hi\" \\ C:\\x" },
-        { "a; boundary", "boundary", NULL }, { "a; boundary=", "boundary", "" }, { "a", "a", NULL }, { "boundary=x", "boundary", NULL },
-        { "a; boundary=\"open", "boundary", NULL }, { "a; boundary=\"x\"y", "boundary", NULL }, { "a; boundary=\"", "boundary", NULL },
-        { "a; boundary=\"\"", "boundary", "" }, { "a;;; boundary=x;", "boundary", "x" }, { "a; boundary=1; boundary=2", "boundary", "1" },
-        { "a; boundary=\"x\\", "boundary", NULL }, { "a; xboundary=1", "boundary", NULL }, { "", "x", NULL }, { NULL, "x", NULL },
+        { "a; boundary", "boundary", NULL },
+        { "a; boundary=", "boundary", "" },
+        { "a", "a", NULL },
+        { "boundary=x", "boundary", NULL },
+        { "a; boundary=\"open", "boundary", NULL },
+        { "a; boundary=\"x\"y", "boundary", NULL },
+        { "a; boundary=\"", "boundary", NULL },
+        { "a; boundary=\"\"", "boundary", "" },
+        { "a;;; boundary=x;", "boundary", "x" },
+        { "a; boundary=1; boundary=2", "boundary", "1" },
+        { "a; boundary=\"x\\", "boundary", NULL },
+        { "a; xboundary=1", "boundary", NULL },
+        { "", "x", NULL },
+        { NULL, "x", NULL },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
         assert_text(http_header_parameter(str_from(rows[i].value), str_from(rows[i].name), &arena), rows[i].expected);
@@ -165,7 +230,8 @@ static void test_percent(void **state)
     assert_true(http_percent_decode(S(""), true, &arena, &out));
     assert_int_equal(out.len, 0);
     out = S("untouched");
-    static const char *const bad[] = { "%", "%4", "a%4", "%4g", "%g4", "%%41", "%00", "%FF", "%E4%B8", "%C0%80", "%ED%A0%80", "\xFF" };
+    static const char *const bad[] = { "%",   "%4",  "a%4",    "%4g",    "%g4",       "%%41",
+                                       "%00", "%FF", "%E4%B8", "%C0%80", "%ED%A0%80", "\xFF" };
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
         if (http_percent_decode(str_from(bad[i]), false, &arena, &out))
             fail_msg("%s", bad[i]);
@@ -176,16 +242,24 @@ static void test_percent(void **state)
 static void test_disposition(void **state)
 {
     (void)state;
-    static const struct { const char *name, *expected; } rows[] = {
+    static const struct {
+        const char *name, *expected;
+    } rows[] = {
         { "chest.dcm", "attachment; filename=\"chest.dcm\"; filename*=UTF-8''chest.dcm" },
         { "a b\"c\\d%/e", "attachment; filename=\"a b_c_d__e\"; filename*=UTF-8''a%20b%22c%5Cd%25%2Fe" },
         { "\xE8\x83\xB8\xE7\x89\x87.png", "attachment; filename=\"__.png\"; filename*=UTF-8''%E8%83%B8%E7%89%87.png" },
-        { "x\r\nSet-Cookie: a=b", "attachment; filename=\"xSet-Cookie: a=b\"; filename*=UTF-8''xSet-Cookie%3A%20a%3Db" },
+        { "x\r\nSet-Cookie: a=b",
+          "attachment; filename=\"xSet-Cookie: a=b\"; filename*=UTF-8''xSet-Cookie%3A%20a%3Db" },
         { "a\xE2\x80\xAEgpj.exe", "attachment; filename=\"agpj.exe\"; filename*=UTF-8''agpj.exe" },
-        { "a\xE2\x81\xA6" "b\xD8\x9C" "c\xE2\x80\x8F" "d\xC2\x85", "attachment; filename=\"abcd\"; filename*=UTF-8''abcd" },
+        { "a\xE2\x81\xA6"
+          "b\xD8\x9C"
+          "c\xE2\x80\x8F"
+          "d\xC2\x85",
+          "attachment; filename=\"abcd\"; filename*=UTF-8''abcd" },
         { "\xF0\x9F\xA9\xBB", "attachment; filename=\"_\"; filename*=UTF-8''%F0%9F%A9%BB" },
         { "\xFF", "attachment; filename=\"_\"; filename*=UTF-8''%EF%BF%BD" },
-        { "", "attachment; filename=\"download\"" }, { "\x01\x7F", "attachment; filename=\"download\"" },
+        { "", "attachment; filename=\"download\"" },
+        { "\x01\x7F", "attachment; filename=\"download\"" },
         { "it's (1)*", "attachment; filename=\"it's (1)*\"; filename*=UTF-8''it%27s%20%281%29%2A" },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
@@ -195,8 +269,9 @@ static void test_disposition(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_range), cmocka_unit_test(test_etag), cmocka_unit_test(test_accepts_gzip), cmocka_unit_test(test_accepts),
-        cmocka_unit_test(test_gzip), cmocka_unit_test(test_parameters), cmocka_unit_test(test_percent), cmocka_unit_test(test_disposition),
+        cmocka_unit_test(test_range),   cmocka_unit_test(test_etag),        cmocka_unit_test(test_accepts_gzip),
+        cmocka_unit_test(test_accepts), cmocka_unit_test(test_gzip),        cmocka_unit_test(test_parameters),
+        cmocka_unit_test(test_percent), cmocka_unit_test(test_disposition),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

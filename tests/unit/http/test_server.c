@@ -50,7 +50,8 @@ static void test_pipelined(void **state)
 {
     (void)state;
     int fd = dial(server);
-    put(fd, "GET /small HTTP/1.1\r\nHost: x\r\n\r\nGET /work HTTP/1.1\r\nHost: x\r\n\r\nPOST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
+    put(fd, "GET /small HTTP/1.1\r\nHost: x\r\n\r\nGET /work HTTP/1.1\r\nHost: x\r\n\r\n"
+            "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
             "GET /later HTTP/1.1\r\nHost: x\r\n\r\nGET /close HTTP/1.1\r\nHost: x\r\n\r\n");
     expect_answer(fd, 200, "hello");
     expect_answer(fd, 200, "worked");
@@ -124,7 +125,8 @@ static void test_no_content(void **state)
 {
     (void)state;
     int fd = dial(server);
-    put(fd, "GET /empty HTTP/1.1\r\nHost: x\r\n\r\nGET /same HTTP/1.1\r\nHost: x\r\n\r\nGET /small HTTP/1.1\r\nHost: x\r\n\r\n");
+    put(fd, "GET /empty HTTP/1.1\r\nHost: x\r\n\r\nGET /same HTTP/1.1\r\nHost: x\r\n\r\n"
+            "GET /small HTTP/1.1\r\nHost: x\r\n\r\n");
     struct answer answer = get_answer(fd, false);
     assert_int_equal(answer.status, 204);
     assert_null(answer_header(&answer, "Content-Length"));
@@ -138,10 +140,15 @@ static void test_no_content(void **state)
 static void test_file_and_ranges(void **state)
 {
     (void)state;
-    static const struct { const char *range; int status; int64_t first, length; } rows[] = {
-        { "bytes=0-", 206, 0, 100000 }, { "bytes=0-0", 206, 0, 1 }, { "bytes=99999-", 206, 99999, 1 },
-        { "bytes=-26", 206, 99974, 26 }, { "bytes=100000-", 416, 0, 0 }, { "bytes=1-2,4-5", 200, 0, 100000 },
-        { "bytes=26-100", 206, 26, 75 }, { "bytes=5000-200000", 206, 5000, 95000 },
+    static const struct {
+        const char *range;
+        int status;
+        int64_t first, length;
+    } rows[] = {
+        { "bytes=0-", 206, 0, 100000 },    { "bytes=0-0", 206, 0, 1 },
+        { "bytes=99999-", 206, 99999, 1 }, { "bytes=-26", 206, 99974, 26 },
+        { "bytes=100000-", 416, 0, 0 },    { "bytes=1-2,4-5", 200, 0, 100000 },
+        { "bytes=26-100", 206, 26, 75 },   { "bytes=5000-200000", 206, 5000, 95000 },
     };
     int fd = dial(server);
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
@@ -185,8 +192,9 @@ static void test_workers(void **state)
     int fds[N];
     for (int i = 0; i < N; i++) {
         fds[i] = dial(server);
-        put(fds[i], i % 3 == 0 ? "GET /work?us=1000 HTTP/1.1\r\nHost: x\r\n\r\n"
-                  : i % 3 == 1 ? "GET /twice HTTP/1.1\r\nHost: x\r\n\r\n" : "GET /later?us=0 HTTP/1.1\r\nHost: x\r\n\r\n");
+        put(fds[i], i % 3 == 0   ? "GET /work?us=1000 HTTP/1.1\r\nHost: x\r\n\r\n"
+                    : i % 3 == 1 ? "GET /twice HTTP/1.1\r\nHost: x\r\n\r\n"
+                                 : "GET /later?us=0 HTTP/1.1\r\nHost: x\r\n\r\n");
     }
     for (int i = 0; i < N; i++) {
         expect_answer(fds[i], 200, i % 3 == 2 ? "later" : "worked");
@@ -226,14 +234,19 @@ static void test_injection(void **state)
 static void test_refused_requests(void **state)
 {
     (void)state;
-    static const struct { const char *text; int status; } rows[] = {
+    static const struct {
+        const char *text;
+        int status;
+    } rows[] = {
         { "GET /small HTTP/1.1\r\n\r\n", 400 },
         { "GET /small HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400 },
         { "GET /sm all HTTP/1.1\r\nHost: a\r\n\r\n", 400 },
         { "GET small HTTP/1.1\r\nHost: a\r\n\r\n", 400 },
         { "GET /small HTTP/1.1\r\nHost: a\r\nBad Name: 1\r\n\r\n", 400 },
         { "GET /small HTTP/1.1\r\nHost: a\r\nContent-Length : 1\r\n\r\n", 400 },
-        { "GET /small HTTP/1.1\r\nHost: a\r\nX: a\x01" "b\r\n\r\n", 400 },
+        { "GET /small HTTP/1.1\r\nHost: a\r\nX: a\x01"
+          "b\r\n\r\n",
+          400 },
         { "GET /small HTTP/1.1\r\nHost: a\r\nX: a\rb\r\n\r\n", 400 },
         { "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400 },
         { "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc", 400 },
@@ -278,8 +291,10 @@ static void send_with_headers(int fd, int count, int bytes_each)
 static void test_header_limits(void **state)
 {
     (void)state;
-    static const struct { int count, bytes, status; } rows[] = { { 100, 10, 200 }, { 101, 10, 431 }, { 2, 16000, 200 }, { 2, 16380, 431 },
-                                                                 { 2, 100000, 431 }, { 5000, 10, 431 } };
+    static const struct {
+        int count, bytes, status;
+    } rows[] = { { 100, 10, 200 },  { 101, 10, 431 },   { 2, 16000, 200 },
+                 { 2, 16380, 431 }, { 2, 100000, 431 }, { 5000, 10, 431 } };
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         int fd = dial(server);
         send_with_headers(fd, rows[i].count, rows[i].bytes);
@@ -305,10 +320,12 @@ static void *hammer(void *self)
     (void)self;
     for (int i = 0; i < 30; i++) {
         int fd = dial(server);
-        static const char *const requests[] = { "GET /small HTTP/1.1\r\nHost: x\r\n\r\n", "GET /work HTTP/1.1\r\nHost: x\r\n\r\n",
-                                                "GET /later?us=10 HTTP/1.1\r\nHost: x\r\n\r\n",
-                                                "POST /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello",
-                                                "POST /sink?run=1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n" };
+        static const char *const requests[] = {
+            "GET /small HTTP/1.1\r\nHost: x\r\n\r\n", "GET /work HTTP/1.1\r\nHost: x\r\n\r\n",
+            "GET /later?us=10 HTTP/1.1\r\nHost: x\r\n\r\n",
+            "POST /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello",
+            "POST /sink?run=1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+        };
         for (int j = 0; j < 20; j++) {
             put(fd, requests[(i + j) % 5]);
             if (i % 7 == 6 && j == 10)
@@ -346,9 +363,20 @@ int main(void)
     signal(SIGPIPE, SIG_IGN);
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        CASE(test_get), CASE(test_pipelined), CASE(test_byte_by_byte), CASE(test_http_1_0), CASE(test_head), CASE(test_no_content),
-        CASE(test_file_and_ranges), CASE(test_streams), CASE(test_workers), CASE(test_what_the_request_says), CASE(test_injection),
-        CASE(test_refused_requests), CASE(test_header_limits), CASE(test_many_at_once),
+        CASE(test_get),
+        CASE(test_pipelined),
+        CASE(test_byte_by_byte),
+        CASE(test_http_1_0),
+        CASE(test_head),
+        CASE(test_no_content),
+        CASE(test_file_and_ranges),
+        CASE(test_streams),
+        CASE(test_workers),
+        CASE(test_what_the_request_says),
+        CASE(test_injection),
+        CASE(test_refused_requests),
+        CASE(test_header_limits),
+        CASE(test_many_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

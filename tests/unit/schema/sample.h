@@ -19,9 +19,10 @@
 /* What to fill a record with; any other seed gives a mix that depends on nothing but the seed. */
 enum { SAMPLE_SMALLEST = 0, SAMPLE_LARGEST = 1, SAMPLE_NULLS = 2, SAMPLE_SEEDS = 12 };
 
-/* Gives every member a value that the input would take as it is (texts already trimmed). SAMPLE_SMALLEST and SAMPLE_LARGEST are
- * the limits themselves, except that lists hold at most five items here; SAMPLE_NULLS leaves null what may be null. Texts hold Chinese and
- * characters outside the basic plane; those of READ_ONLY rows, which the server makes, are short and ASCII. */
+/* Gives every member a value that the input would take as it is (texts already trimmed). SAMPLE_SMALLEST and
+ * SAMPLE_LARGEST are the limits themselves, except that lists hold at most five items here; SAMPLE_NULLS leaves null
+ * what may be null. Texts hold Chinese and characters outside the basic plane; those of READ_ONLY rows, which the
+ * server makes, are short and ASCII. */
 void sample_fill(const struct schema *schema, void *record, unsigned seed, struct arena *arena);
 
 /* One value for one field, as JSON, and what decoding should say to it. */
@@ -34,8 +35,8 @@ enum { SAMPLE_LIMITS_MAX = 64 };
 /* Smallest and largest, one below and one above, null, empty, and values of other types. Returns how many. */
 int sample_limits(const struct field *field, struct arena *arena, struct sample_limit out[SAMPLE_LIMITS_MAX]);
 
-/* The record as a request body: READ_ONLY and IN_QUERY members left out, SECRET ones in. Member `replace` (may be NULL) gets
- * `json` instead of its value. */
+/* The record as a request body: READ_ONLY and IN_QUERY members left out, SECRET ones in. Member `replace` (may be
+ * NULL) gets `json` instead of its value. */
 struct str sample_body(const struct schema *schema, const void *record, const struct field *replace, struct str json,
                        struct arena *arena);
 

@@ -1,4 +1,5 @@
-/* test_sample.c - the check that the other layers run over their tables finds nothing in a right one, and does find what is wrong. */
+/* test_sample.c - the check that the other layers run over their tables finds nothing in a right one, and does find
+ * what is wrong. */
 #include "check.h"
 #include "demo.h"
 #include "sample.h"

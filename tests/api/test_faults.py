@@ -1,0 +1,297 @@
+"""What breaks around the server: a full disk, a database that is gone, stuck or locked. Nothing acknowledged is lost."""
+
+import contextlib
+import os
+import resource
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from support import BINARY, ON_SQLITE, SLOW, ok, png, problem, unique, wait_until
+
+MIB = 1 << 20
+
+
+# ---- disk full ----
+
+
+def own_mounts():
+    """The command that starts another with mounts of its own, as root or as a user namespace allows; None when neither works."""
+    for command in (["unshare", "--mount"], ["unshare", "--mount", "--map-root-user"]):
+        with tempfile.TemporaryDirectory() as folder:
+            if subprocess.run([*command, "mount", "-t", "tmpfs", "tmpfs", folder], capture_output=True, check=False).returncode == 0:
+                return command
+    return None
+
+
+@pytest.fixture
+def small_disk(new_server):
+    """A server whose files (and SQLite database) lie on a disk of 12 MiB."""
+    mounts = own_mounts()
+    if not mounts:
+        pytest.skip("no right to mount here: test_file_size_limit stands in")
+    server = new_server(start=False)
+    disk = server.folder / "disk"
+    disk.mkdir()
+    if ON_SQLITE:
+        server.settings["DATABASE_URL"] = f"sqlite:///{disk}/roentgen.db"
+        server.settings["ARCHIVE_URL"] = ""
+    server.settings["STORAGE_URL"] = f"file://{disk}/files"
+    script = 'seed="$0"; disk="$1"; shift; mount -t tmpfs -o size=12m tmpfs "$disk" && cp "$seed"/roentgen.db* "$disk"/ 2>/dev/null; exec "$@"'
+    server.start(prefix=[*mounts, "sh", "-c", script, str(server.folder), str(disk)])
+    return server
+
+
+def fill(admin):
+    """Uploads until the disk is full; what was acknowledged, by id."""
+    kept = {}
+    for _ in range(40):
+        content = png() + os.urandom(MIB)
+        answer = admin.post("/upload/single", files={"file": ("x.png", content)})
+        if answer.status_code == 507:
+            problem(answer, 507)
+            return kept
+        kept[ok(answer, 201)["id"]] = content
+    raise AssertionError("the disk never filled")
+
+
+def test_disk_full_507_and_nothing_lost(small_disk):
+    admin = small_disk.admin()
+    begun = ok(admin.post("/upload/chunked", json={"filename": "c.png", "file_size": 4 * MIB, "chunk_size": MIB}), 201)
+    chunk = os.urandom(MIB)
+    ok(admin.put(f"/upload/chunked/{begun['upload_id']}/chunks/0", content=chunk))
+    kept = fill(admin)
+    assert len(kept) >= 4
+    problem(admin.put(f"/upload/chunked/{begun['upload_id']}/chunks/1", content=chunk), 507)
+    batch = admin.post("/upload/batch", files=[("file", ("a.png", png() + os.urandom(MIB)))])
+    assert batch.status_code == 507 or batch.json()["items"][0]["status"] == 507
+    for file_id, content in kept.items():
+        assert admin.get(f"/image-files/{file_id}/download").content == content
+    listed = ok(admin.get("/image-files/my-images", params={"page_size": 100, "status": "UPLOADED"}))
+    assert {f["id"] for f in listed["items"]} == set(kept)
+    assert ok(admin.get(f"/upload/chunked/{begun['upload_id']}"))["uploaded_chunks"] == [0]
+    assert admin.get("/health").json()["status"] in ("degraded", "down")
+    ok(admin.delete(f"/upload/chunked/{begun['upload_id']}"), 204)
+    content = png() + os.urandom(MIB // 2)
+    file = wait_until(lambda: (a := admin.post("/upload/single", files={"file": ("x.png", content)})).status_code == 201 and a.json(), what="room again")
+    assert admin.get(f"/image-files/{file['id']}/download").content == content
+
+
+def test_file_size_limit(new_server):
+    """The system's limit on the size of files (ulimit -f) is a kind of full disk; its signal does not end the server."""
+    server = new_server(start=False)
+
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8 * MIB, 8 * MIB))
+
+    server.start(preexec=limit)
+    admin = server.admin()
+    small = png() + os.urandom(MIB)
+    file = admin.upload(small)
+    admin.upload(png() + os.urandom(10 * MIB), expect=507)
+    assert server.process.poll() is None
+    assert admin.get(f"/image-files/{file['id']}/download").content == small
+    assert ok(admin.get("/image-files/my-images"))["total"] == 1
+    left = [p for p in server.files.rglob("*") if p.is_file() and "thumbnails" not in str(p)]
+    assert [str(p.relative_to(server.files)) for p in left] == [file["storage_path"]]
+    admin.upload(png())
+
+
+def test_a_store_that_cannot_be_written(new_server):
+    """The folder is gone: an error, no acknowledgement; and back again."""
+    server = new_server()
+    admin = server.admin()
+    shutil.move(server.files, server.folder / "away")
+    answer = admin.post("/upload/single", files={"file": ("x.png", png())})
+    assert answer.status_code in (500, 503, 507)
+    problem(answer, answer.status_code)
+    assert str(server.folder) not in answer.text
+    assert ok(admin.get("/image-files/my-images"))["total"] == 0
+    shutil.rmtree(server.files, ignore_errors=True)
+    shutil.move(server.folder / "away", server.files)
+    admin.upload(png())
+
+
+# ---- SQLite ----
+
+
+@pytest.mark.skipif(not ON_SQLITE, reason="about SQLite")
+def test_a_locked_database_is_503_and_recovers(new_server):
+    server = new_server()
+    admin = server.admin()
+    ok(admin.get("/patients"))
+    lock = sqlite3.connect(server.database.path, isolation_level=None)
+    lock.execute("begin immediate")
+    try:
+        start = time.monotonic()
+        answer = admin.post("/patients", json={"patient_id": unique("P"), "name": "x"})
+        problem(answer, 503)
+        assert int(answer.headers["retry-after"]) >= 1
+        assert time.monotonic() - start < 20 * SLOW
+        file = admin.post("/upload/single", files={"file": ("x.png", png())})
+        problem(file, 503)
+        assert admin.get("/auth/me").status_code == 200
+    finally:
+        lock.execute("rollback")
+        lock.close()
+    admin.patient()
+    assert not [p for p in server.files.rglob("*") if p.is_file()]
+    assert ok(admin.get("/patients"))["total"] == 1
+
+
+@pytest.mark.skipif(not ON_SQLITE, reason="about SQLite")
+def test_a_file_that_is_no_database(new_server):
+    server = new_server(init=False, start=False)
+    server.database.path.write_bytes(b"this is not a database" * 1000)
+    for command in ("init-db", "serve"):
+        done = server.run(command, check=False, timeout=20)
+        assert done.returncode == 1 and done.stderr
+
+
+# ---- MariaDB, through a relay that we can break ----
+
+
+class Relay:
+    """A Unix socket in front of the database: passes bytes, or refuses, or passes nothing."""
+
+    def __init__(self, target):
+        self.target = target
+        self.folder = tempfile.mkdtemp(prefix="relay", dir="/tmp")
+        self.path = os.path.join(self.folder, "s")
+        self.mode = "pass"
+        self.pairs = []
+        self.listener = None
+        self.listen()
+
+    def listen(self):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path)
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.path)
+        self.listener.listen(200)
+        threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
+
+    def _accept(self, listener):
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = listener.accept()
+                far = socket.socket(socket.AF_UNIX)
+                far.connect(self.target)
+                self.pairs += [near, far]
+                for source, sink in ((near, far), (far, near)):
+                    threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+
+    def _pump(self, source, sink):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                while self.mode == "hang":
+                    time.sleep(0.05)
+                sink.sendall(data)
+        for s in (source, sink):
+            with contextlib.suppress(OSError):
+                s.shutdown(socket.SHUT_RDWR)
+
+    def refuse(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        os.unlink(self.path)
+        self.drop()
+
+    def drop(self):
+        for s in self.pairs:
+            with contextlib.suppress(OSError):
+                s.shutdown(socket.SHUT_RDWR)
+            s.close()
+        self.pairs = []
+
+    def close(self):
+        self.mode = "pass"
+        with contextlib.suppress(OSError):
+            self.refuse()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@pytest.fixture
+def relayed(new_server):
+    server = new_server(start=False)
+    relay = Relay(server.database.socket)
+    server.settings["DATABASE_URL"] = server.database.url.split("?")[0] + f"?socket={relay.path}"
+    server.start()
+    yield server, relay
+    relay.close()
+
+
+def unavailable(answer):
+    problem(answer, 503)
+    assert int(answer.headers["retry-after"]) >= 1
+
+
+@pytest.mark.skipif(ON_SQLITE, reason="about MariaDB")
+def test_database_gone_is_503_and_recovers(relayed):
+    server, relay = relayed
+    admin = server.admin()
+    patient = admin.patient()
+    kept = admin.upload(png())
+    relay.refuse()
+    for answer in (admin.get(f"/patients/{patient['id']}"), admin.get("/patients"), admin.post("/patients", json={"patient_id": unique("P"), "name": "x"}),
+                   admin.post("/upload/single", files={"file": ("x.png", png())}), admin.get(f"/image-files/{kept['id']}/download"),
+                   server.client().post("/auth/login", json={"username": "chief", "password": "x" * 12})):
+        unavailable(answer)
+        assert relay.path not in answer.text
+    health = server.client().get("/health")
+    assert health.status_code == 503 and health.json()["checks"]["database"] != "ok"
+    ok(server.client().get("/health/live"))
+    relay.listen()
+    wait_until(lambda: admin.get(f"/patients/{patient['id']}").status_code == 200, 15, "the database again")
+    assert ok(server.client().get("/health"))["checks"]["database"] == "ok"
+    assert ok(admin.get("/patients"))["total"] == 1
+    assert [f["id"] for f in ok(admin.get("/image-files/my-images"))["items"]] == [kept["id"]]
+    admin.patient()
+    admin.upload(png())
+
+
+@pytest.mark.skipif(ON_SQLITE, reason="about MariaDB")
+def test_broken_connections_are_replaced(relayed):
+    """Every connection dies at once, the database lives: reads go on after at most one 503 each."""
+    server, relay = relayed
+    admin = server.admin()
+    for _ in range(3):
+        relay.drop()
+        wait_until(lambda: admin.get("/patients").status_code == 200, 10, "reads")
+        wait_until(lambda: admin.post("/patients", json={"patient_id": unique("P"), "name": "x"}).status_code == 201, 10, "writes")
+
+
+@pytest.mark.skipif(ON_SQLITE, reason="about MariaDB")
+@pytest.mark.timeout(180)
+def test_a_stuck_database_is_503_in_bounded_time(relayed):
+    server, relay = relayed
+    admin = server.admin()
+    patient = admin.patient()
+    relay.mode = "hang"
+    start = time.monotonic()
+    answer = server.client(admin.token, timeout=100).get(f"/patients/{patient['id']}")
+    assert answer.status_code == 503 and time.monotonic() - start < 60 * SLOW
+    ok(server.client().get("/health/live"))
+    relay.mode = "pass"
+    relay.drop()
+    wait_until(lambda: server.client(admin.token).get(f"/patients/{patient['id']}").status_code == 200, 30, "the database again")
+
+
+@pytest.mark.skipif(ON_SQLITE, reason="about MariaDB")
+def test_no_database_at_start_is_a_clear_refusal(new_server):
+    server = new_server(start=False)
+    server.settings["DATABASE_URL"] = server.database.url.split("?")[0] + "?socket=/nonexistent/socket"
+    done = server.run("serve", check=False, timeout=60)
+    assert done.returncode == 1 and done.stderr
+
+
+def test_the_binary_exists():
+    assert Path(BINARY).exists()
