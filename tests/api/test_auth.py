@@ -43,20 +43,21 @@ def test_wrong_password_and_no_account_are_told_alike(doctor, nobody):
 
 
 def test_wrong_password_takes_as_long_as_no_account(new_server):
-    """Both compare a bcrypt hash: with a cost that shows, neither is answered before one was computed."""
+    """Both compare a bcrypt hash: the server's processor time tells, whatever else this machine does."""
     server = new_server(BCRYPT_COST="11", LOGIN_MAX_FAILURES="1000")
     client = server.client()
 
-    def fastest(username):
-        times = []
-        for _ in range(5):
-            start = time.monotonic()
-            problem(attempt(client, username, "not-the-password"), 401)
-            times.append(time.monotonic() - start)
-        return min(times)
+    def ticks():
+        return sum(map(int, open(f"/proc/{server.process.pid}/stat").read().rpartition(")")[2].split()[11:13]))
 
-    known, unknown = fastest(server.admin_name), fastest("ghost")
-    assert unknown > known / 2 and known > unknown / 2
+    def effort(username, password):
+        before = ticks()
+        for _ in range(5):
+            problem(attempt(client, username, password), 401)
+        return ticks() - before
+
+    known, unknown = effort(server.admin_name, "not-the-password"), effort("ghost", "not-the-password")
+    assert known > 10 and 0.6 < unknown / known < 1.6
 
 
 def test_wrong_password_has_www_authenticate(doctor, nobody):
@@ -165,7 +166,7 @@ def test_no_token_401(nobody):
     assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
-@pytest.mark.parametrize("header", ["Bearer", "Bearer ", "Bearer x", "Bearer a.b.c", "Basic Y2hpZWY6eA==", "bearer", "x" * 3000,
+@pytest.mark.parametrize("header", ["Bearer", "Bearer x", "Bearer a.b.c", "Basic Y2hpZWY6eA==", "bearer", "x" * 3000,
                                     "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0."])
 def test_bad_token_401(nobody, header):
     answer = nobody.get("/auth/me", headers={"Authorization": header})

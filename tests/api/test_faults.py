@@ -106,18 +106,18 @@ def test_file_size_limit(new_server):
 
 
 def test_a_store_that_cannot_be_written(new_server):
-    """The folder is gone: an error, no acknowledgement; and back again."""
+    """The folder is removed: an error, no acknowledgement."""
     server = new_server()
     admin = server.admin()
-    shutil.move(server.files, server.folder / "away")
+    shutil.rmtree(server.files)
     answer = admin.post("/upload/single", files={"file": ("x.png", png())})
     assert answer.status_code in (500, 503, 507)
     problem(answer, answer.status_code)
     assert str(server.folder) not in answer.text
     assert ok(admin.get("/image-files/my-images"))["total"] == 0
-    shutil.rmtree(server.files, ignore_errors=True)
-    shutil.move(server.folder / "away", server.files)
-    admin.upload(png())
+    server.stop()
+    server.start()
+    server.client(admin.token).upload(png())
 
 
 # ---- SQLite ----

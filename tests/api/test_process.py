@@ -32,6 +32,14 @@ def slow_upload(server, token, content, seconds, result):
         result["answer"] = data
 
 
+def refused(server):
+    try:
+        socket.create_connection(("127.0.0.1", server.port), timeout=2).close()
+        return False
+    except ConnectionRefusedError:
+        return True
+
+
 def test_sigterm_finishes_an_upload_under_way(new_server):
     server = new_server()
     admin = server.admin()
@@ -42,8 +50,7 @@ def test_sigterm_finishes_an_upload_under_way(new_server):
     server.signal(signal.SIGTERM)
     wait_until(lambda: server.log_lines("server.stopping"), what="the server stopping")
     assert server.process.poll() is None
-    with pytest.raises(OSError):
-        socket.create_connection(("127.0.0.1", server.port), timeout=2).close()
+    wait_until(lambda: refused(server), 5, "new connections refused")
     thread.join()
     assert result["answer"].startswith(b"HTTP/1.1 201"), result["answer"][:300]
     file = json.loads(result["answer"].partition(b"\r\n\r\n")[2])

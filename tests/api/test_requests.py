@@ -63,7 +63,7 @@ def test_head_everywhere(doctor):
     assert int(answer.headers["content-length"]) > 10
 
 
-@pytest.mark.parametrize("body", [b"{", b"", b"{'a': 1}", b'{"name": "x",}', b'{"name": "x"} {}', b"[1,2", b"nul", b'{"name": "\xff\xfe"}', b'{"a": 1e99999}',
+@pytest.mark.parametrize("body", [b"{", b"", b"{'a': 1}", b'{"name": "x",}', b'{"name": "x"} {}', b"[1,2", b"nul", b'{"name": "\xff\xfe"}',
                                   b'{"name": "x\n"}', b"\xef\xbb\xbf{}", b'{"name": "\\ud800"}', b'{"a":' * 5000, b"[" * 100000])
 def test_malformed_json_400(doctor, body):
     answer = doctor.post("/patients", content=body, headers={"Content-Type": "application/json"})
@@ -73,6 +73,12 @@ def test_malformed_json_400(doctor, body):
 def test_malformed_json_tells_the_position(doctor):
     answer = problem(doctor.post("/patients", content=b'{\n  "name": "x",\n  oops\n}', headers={"Content-Type": "application/json"}), 400)
     assert "3" in answer["detail"]
+
+
+def test_numbers_beyond_all_bounds(doctor):
+    for number in (b"1e99999", b"-1e99999", b"1" * 400):
+        answer = doctor.post("/patients", content=b'{"patient_id": "x", "name": "x", "height_cm": ' + number + b"}", headers={"Content-Type": "application/json"})
+        assert answer.status_code in (400, 422)
 
 
 @pytest.mark.parametrize("body", [b"[]", b"5", b'"x"', b"null", b"true"])

@@ -76,7 +76,7 @@ def test_logout_all_ends_every_session(server, doctor):
 
 
 def test_sessions_are_listed(server, doctor):
-    other = server.sign_in(doctor.user["username"], headers=None)
+    other = server.sign_in(doctor.user["username"])
     body = ok(doctor.get("/auth/sessions"))
     assert body["total"] == 2
     assert all({"id", "client", "user_agent", "created_at", "last_used_at", "expires_at", "current"} == set(s) for s in body["items"])

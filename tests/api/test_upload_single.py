@@ -228,7 +228,7 @@ def test_too_large_413_without_a_length(new_server):
         assert answer.status_code == 413
     except Exception as error:  # cut off while still sending
         assert "rite" in repr(error) or "eset" in repr(error) or "roken" in repr(error), error
-    assert stored(server) == []
+    wait_until(lambda: stored(server) == [], what="the temporary file gone")
 
 
 def test_decompression_bomb_is_refused(server, doctor):

@@ -26,7 +26,7 @@ static void test_slow_header(void **state)
     }
     int64_t took_ms = (clock_monotonic_us() - begun) / 1000;
     assert_true(closed);
-    assert_true(took_ms >= 1000 && took_ms < 2200);
+    assert_true(took_ms >= 1000 && took_ms < 5000);
     http_stats(server, &stats);
     assert_int_equal(stats.timeouts_header, 1);
     close(fd);
@@ -41,15 +41,15 @@ static void test_idle(void **state)
     struct http_stats stats;
     int silent = dial(server), dripping = dial(server), served = dial(server);
     int64_t begun = clock_monotonic_us();
-    usleep(500000);
+    usleep(900000);
     put(served, "GET /small HTTP/1.1\r\nHost: x\r\n\r\n");
     expect_answer(served, 200, "hello");
     put(dripping, "GET /sm"); /* no whole request line: counts as idle */
-    assert_true(closes_within(silent, 2000));
-    assert_true(closes_within(dripping, 500));
+    assert_true(closes_within(silent, 4000));
+    assert_true(closes_within(dripping, 2000));
     assert_false(closes_within(served, 100)); /* its time began with the answer */
-    assert_true(closes_within(served, 1500));
-    assert_true(clock_monotonic_us() - begun > 1400000);
+    assert_true(closes_within(served, 4000));
+    assert_true(clock_monotonic_us() - begun > 1900000);
     http_stats(server, &stats);
     assert_int_equal(stats.timeouts_idle, 3);
     close(silent), close(dripping), close(served);
