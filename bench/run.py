@@ -45,7 +45,7 @@ class Bench:
 
     def seeded(self, count):
         os.sched_setaffinity(0, {servers.SERVER_CORE, servers.CLIENT_CORE})
-        path, info = seed.seeded(servers.ROOT, self.binary, self.cache, count, say)
+        path, info = seed.seeded(self.binary, self.cache, count, say)
         os.sched_setaffinity(0, {servers.CLIENT_CORE})
         return path, info
 
@@ -163,8 +163,9 @@ def scale(bench):
         for what, path in (("`my-images`", LIST), ("`stats/summary`", STATS)):
             say(f"  {what} at {small:,} and {large:,} files")
             got = bench.compare({"few": (few, [path], tokens[0], CONNECTIONS), "many": (many, [path], tokens[1], CONNECTIONS)})
-            bench.add(f"{what} at {large:,} files", f"{number(got['many']['rps'])}/s",
-                      f"at {small:,} files: {number(got['few']['rps'])}/s", **at_most(got["few"]["rps"] / got["many"]["rps"], 1.3))
+            cost = {name: run["server_core"] / run["rps"] * 1e6 for name, run in got.items()}
+            bench.add(f"{what} at {large:,} files, processor time each", f"{cost['many']:.1f} µs", f"at {small:,} files: {cost['few']:.1f} µs",
+                      **at_most(cost["many"] / cost["few"], 1.3))
 
 
 # ---- bytes ----

@@ -17,7 +17,6 @@ from pathlib import Path
 
 USERS = 50
 PATIENTS = 10_000
-SEED_VERSION = 1
 START_US = 1_735_700_000_000_000  # 2025-01-01, about
 SURNAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗"
 GIVEN = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华建文"
@@ -67,7 +66,7 @@ def image_files(count, users, rng):
             "body_part": rng.choice(BODY_PARTS),
             "study_date": "2025-%02d-%02d" % (rng.randrange(12) + 1, rng.randrange(28) + 1),
             "description": "follow-up" if i % 3 == 0 else None,
-            "status": "PROCESSED" if i % 20 else "UPLOADED",
+            "status": rng.choices(("PROCESSED", "UPLOADED", "FAILED"), (90, 9, 1))[0],
             "thumbnail_path": f"thumbnails/{digest[:2]}/{digest}.jpg",
             "upload_progress": 100,
             "created_at": at,
@@ -126,23 +125,29 @@ def run_roentgen(binary, environment, *arguments, text=""):
                    stdout=subprocess.DEVNULL, cwd=environment["BENCH_FOLDER"])
 
 
-def schema_mark(root):
-    mark = hashlib.sha256(str(SEED_VERSION).encode())
-    for path in [Path(__file__), *sorted((root / "migrations" / "sqlite").glob("*.up.sql"))]:
-        mark.update(path.read_bytes())
-    return mark.hexdigest()
+def schema_mark(binary, cache):
+    """Changes with this file and with the schema that the binary makes: then databases are made anew."""
+    cache.mkdir(parents=True, exist_ok=True)
+    path = cache / "empty.db"
+    path.unlink(missing_ok=True)
+    run_roentgen(binary, {"DATABASE_URL": f"sqlite:///{path}", "STORAGE_URL": f"file://{cache}/files", "SECRET_KEY": "0" * 64,
+                          "BENCH_FOLDER": str(cache)}, "init-db")
+    db = sqlite3.connect(path)
+    schema = db.execute("select sql from sqlite_master order by type, name").fetchall()
+    db.close()
+    return hashlib.sha256(Path(__file__).read_bytes() + repr(schema).encode()).hexdigest()
 
 
-def seeded(root, binary, cache, count, say):
+def seeded(binary, cache, count, say):
     """Path of a database with `count` image files, and what is known of it: password, secret, user ids. Made once."""
     folder = cache / f"seed-{count}"
-    known = folder / "known.json"
-    if known.exists() and json.loads(known.read_text())["mark"] == schema_mark(root):
+    known, mark = folder / "known.json", schema_mark(binary, cache)
+    if known.exists() and json.loads(known.read_text())["mark"] == mark:
         return folder / "roentgen.db", json.loads(known.read_text())
     say(f"seeding {count:,} image files ...")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    info = {"mark": schema_mark(root), "count": count, "password": secrets.token_urlsafe(18), "secret": secrets.token_hex(32)}
+    info = {"mark": mark, "count": count, "password": secrets.token_urlsafe(18), "secret": secrets.token_hex(32)}
     path = folder / "roentgen.db"
     environment = {"DATABASE_URL": f"sqlite:///{path}", "STORAGE_URL": f"file://{folder}/files",
                    "SECRET_KEY": info["secret"], "BENCH_FOLDER": str(folder)}

@@ -142,6 +142,19 @@ static bool check_rate(struct exchange *x)
     return take_token(x, x->call.app->rate, "requests");
 }
 
+/* Callers who cannot say who they are share the limit of their address, so that tokens cannot be tried out freely. */
+static bool check_caller(struct exchange *x)
+{
+    struct call *c = &x->call;
+    if (check_token(x))
+        return check_rate(x);
+    struct error refused = c->error;
+    error_clear(&c->error);
+    if (check_rate(x))
+        c->error = refused;
+    return false;
+}
+
 static bool check_body_type(struct exchange *x)
 {
     static const char *const types[] = { [BODY_JSON] = "application/json",
@@ -366,7 +379,7 @@ static void run(struct exchange *x)
     }
     switch (x->endpoint->runs) {
     case READS:
-        if (db_is_local(c->db)) {
+        if (db_is_local(c->db) || x->on_worker) {
             done(c, handle(c), NULL);
             return;
         }
@@ -422,8 +435,14 @@ static void read_body(struct exchange *x)
         http_collect_body(c->request, (ptrdiff_t)body_limit(x));
     else if (e->receive(c, &sink))
         http_read_body(c->request, &sink, body_limit(x));
-    else
+    else {
         answer_send(x, false);
+        return;
+    }
+    if (x->on_worker) {
+        x->on_worker = false; /* `ready` comes on an I/O thread again */
+        http_go_on(c->request);
+    }
 }
 
 /* A version 4 UUID. Random bytes are fetched for many requests at a time, since asking the system costs as much as the rest. */
@@ -447,6 +466,41 @@ static void make_request_id(struct exchange *x)
     *out = '\0';
 }
 
+/* The rest of begin, once it is known who asks. */
+static void admit(struct exchange *x)
+{
+    struct call *c = &x->call;
+    const struct endpoint *e = x->endpoint;
+    if (!(check_caller(x) && check_permission(x) && check_body_type(x) && check_body_size(x))) {
+        answer_send(x, false);
+        return;
+    }
+    struct str key = http_header(c->request, "Idempotency-Key");
+    if (key.len && c->principal && e->method == HTTP_POST && e->body == BODY_JSON)
+        x->idempotency_key = key;
+    if (e->body == BODY_NONE || (!http_has_body(c->request) && !e->receive)) {
+        run(x);
+    } else if (!http_has_body(c->request)) {
+        error_add_problem(&c->error, &c->arena, "body", STR_NULL, "missing", "this request needs a body");
+        answer_send(x, false);
+    } else {
+        read_body(x);
+    }
+}
+
+static void admit_on_worker(struct request *r)
+{
+    admit(http_app_data(r));
+}
+
+/* With a database across the network, an unknown token is looked up on a worker: I/O threads never wait. */
+static bool must_look_up(struct exchange *x)
+{
+    struct str scheme, token, header = http_header(x->call.request, "Authorization");
+    return !db_is_local(x->call.db) && x->endpoint->permission != ANYONE && str_cut(header, ' ', &scheme, &token) &&
+           !authority_knows(x->call.app->authority, str_trim(token));
+}
+
 static void begin(struct request *r)
 {
     struct exchange *x = http_app_data(r);
@@ -458,23 +512,18 @@ static void begin(struct request *r)
         preflight(x);
         return;
     }
-    bool ok = find_route(x) && check_token(x) && check_rate(x) && check_permission(x) && check_body_type(x) &&
-              check_body_size(x);
-    if (!ok || !check_https(x)) {
-        answer_send(x, ok);
+    if (!check_https(x)) {
+        answer_send(x, true);
         return;
     }
-    struct str key = http_header(r, "Idempotency-Key");
-    if (key.len && c->principal && x->endpoint->method == HTTP_POST && x->endpoint->body == BODY_JSON)
-        x->idempotency_key = key;
-    if (x->endpoint->body == BODY_NONE || !http_has_body(r)) {
-        if (x->endpoint->body == BODY_MULTIPART || x->endpoint->body == BODY_RAW) {
-            read_body(x);
-            return;
-        }
-        run(x);
+    if (!find_route(x)) {
+        answer_send(x, false);
+    } else if (must_look_up(x)) {
+        x->on_worker = true;
+        if (!http_run(r, admit_on_worker))
+            busy(x);
     } else {
-        read_body(x);
+        admit(x);
     }
 }
 

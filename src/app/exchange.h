@@ -33,6 +33,7 @@ struct exchange {
     int header_count;
     struct str problem_extra; /* further members of the problem: `"missing_chunks":[3]` */
     bool problem_is_set;      /* the handler wrote x->answer itself (RFC 6749 errors) */
+    bool on_worker;           /* begin has moved there, because the token has to be looked up in a remote database */
     bool audited;             /* the audit row went with the change */
 };
 

@@ -39,9 +39,12 @@ static bool find(struct call *c, struct str *request, int64_t *status, struct st
 static bool replay(struct call *c, int64_t status, struct str sealed)
 {
     struct exchange *x = exchange_of(c);
-    struct str body;
-    if (!crypto_open(&c->app->lookup_key, S("idempotency"), sealed, &c->arena, &body))
+    struct str kept, location, body;
+    if (!crypto_open(&c->app->lookup_key, S("idempotency"), sealed, &c->arena, &kept) ||
+        !str_cut(kept, '\n', &location, &body))
         return fail(c, E_INTERNAL, "a kept answer does not open");
+    if (location.len)
+        answer_header(c, "Location", location);
     text_put(&x->answer, body);
     x->status = (int)status;
     x->replayed = true;
@@ -90,7 +93,12 @@ bool idempotency_end(struct call *c, bool ok)
     struct exchange *x = exchange_of(c);
     if (!ok)
         return forget(c);
-    struct str sealed = crypto_seal(&c->app->lookup_key, S("idempotency"), text_str(&x->answer), &c->arena);
+    struct str location = S("");
+    for (int i = 0; i < x->header_count; i++)
+        if (!strcmp(x->headers[i].name, "Location"))
+            location = x->headers[i].value;
+    struct str kept = arena_format(&c->arena, "%.*s\n%.*s", STR_FMT(location), STR_FMT(text_str(&x->answer)));
+    struct str sealed = crypto_seal(&c->app->lookup_key, S("idempotency"), kept, &c->arena);
     return db_execute(c, "update idempotency_keys set status = ?, body = ? where user_id = ? and key_hash = ?",
                       V((int64_t)x->status), V(sealed), V(call_user(c)), V(key_hash(c)));
 }

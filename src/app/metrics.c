@@ -180,14 +180,21 @@ static void print_routes(struct call *c, struct text *out)
     }
 }
 
+/* Statements that begin alike are told apart by a hash of their whole text. */
+static void put_statement_label(struct text *out, const char *name, const char *sql)
+{
+    text_format(out, "roentgen_sql_seconds_%s{id=\"%016" PRIx64 "\",statement=", name, str_hash(str_from(sql)));
+    text_put_json_string(out, str_slice(str_from(sql), 0, 160));
+    text_put(out, S("} "));
+}
+
 static void print_statement(const struct db_statement_stats *stats, void *context)
 {
     struct text *out = context;
-    text_put(out, S("roentgen_sql_seconds_count{statement="));
-    text_put_json_string(out, str_slice(str_from(stats->sql), 0, 160));
-    text_format(out, "} %" PRId64 "\nroentgen_sql_seconds_sum{statement=", stats->count);
-    text_put_json_string(out, str_slice(str_from(stats->sql), 0, 160));
-    text_format(out, "} %g\n", (double)stats->total_us / 1e6);
+    put_statement_label(out, "count", stats->sql);
+    text_format(out, "%" PRId64 "\n", stats->count);
+    put_statement_label(out, "sum", stats->sql);
+    text_format(out, "%g\n", (double)stats->total_us / 1e6);
 }
 
 static int64_t resident_bytes(void)

@@ -249,7 +249,10 @@ static void put_operation(struct text *out, const struct endpoint *e)
         name[i] = (char)tolower((unsigned char)m[i]);
     name[i] = '\0';
     text_format(out, "\"%s\":{\"operationId\":\"%s", name, name);
-    for (const char *p = strncmp(e->path, "/api/v1", 7) ? e->path : e->path + 7; *p; p++)
+    bool versioned = !strncmp(e->path, "/api/v1", 7);
+    if (!versioned)
+        text_put(out, S("_server"));
+    for (const char *p = versioned ? e->path + 7 : e->path; *p; p++)
         if (isalnum((unsigned char)*p) || (*p == '_' || *p == '/' || *p == '-'))
             text_put_char(out, isalnum((unsigned char)*p) ? *p : '_');
     text_format(out, "\",\"tags\":[\"%s\"],\"summary\":", e->tag);

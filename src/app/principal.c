@@ -131,6 +131,12 @@ bool authority_check(struct call *c, struct authority *authority, struct str tok
     return true;
 }
 
+bool authority_knows(struct authority *authority, struct str token)
+{
+    struct cached cached;
+    return cache_get(authority->cache, token, &cached);
+}
+
 void authority_changed(struct authority *authority)
 {
     cache_clear(authority->cache);

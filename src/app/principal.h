@@ -30,6 +30,8 @@ struct str authority_token(const struct authority *authority, struct arena *aren
 
 /* Fills *out from the token; E_UNAUTHENTICATED says only that it is not valid. */
 bool authority_check(struct call *c, struct authority *authority, struct str token, struct principal *out);
+/* Is it known already, so that checking it needs no database? */
+bool authority_knows(struct authority *authority, struct str token);
 /* Something about accounts, roles or sessions has changed: forget what was cached. After the commit. */
 void authority_changed(struct authority *authority);
 

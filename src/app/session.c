@@ -99,9 +99,9 @@ bool session_refresh(struct call *c, struct str refresh_token, bool *reused, str
 
 struct attempt {
     struct str username;
-    int64_t user_id;
+    int64_t account_id, user_id; /* the account named; the same if it may sign in */
     bool remember_me, matches;
-    struct str user_key, address_key, upgraded_hash;
+    struct str user_key, address_key;
     struct tokens *tokens;
 };
 
@@ -131,8 +131,9 @@ static bool find_account(struct call *c, struct attempt *attempt, struct str *ha
     db_rows(c, &rows, sql, V(attempt->username));
     if (cursor_next(&rows)) {
         *hash = arena_copy(&c->arena, cursor_text(&rows, 1));
+        attempt->account_id = cursor_integer(&rows, 0);
         if (str_equal(cursor_text(&rows, 2), S("ACTIVE")))
-            attempt->user_id = cursor_integer(&rows, 0);
+            attempt->user_id = attempt->account_id;
     }
     cursor_close(&rows);
     return c->error.code == E_NONE;
@@ -175,10 +176,14 @@ bool sign_in(struct call *c, struct str username, struct str password, bool reme
 {
     struct str client = call_client(c), hash = nobodys_hash(c);
     struct attempt attempt = { .username = username, .remember_me = remember_me, .tokens = out };
-    attempt.user_key = db_lookup_hash(c, username);
-    attempt.address_key = db_lookup_hash(c, arena_format(&c->arena, "%.*s|%.*s", STR_FMT(username), STR_FMT(client)));
     bool locked;
-    if (!is_locked(c, &attempt, &locked) || !find_account(c, &attempt, &hash))
+    if (!find_account(c, &attempt, &hash))
+        return false;
+    /* An account counts once, whether it is named by user name or by address. */
+    struct str who = attempt.account_id ? arena_format(&c->arena, "%" PRId64, attempt.account_id) : username;
+    attempt.user_key = db_lookup_hash(c, who);
+    attempt.address_key = db_lookup_hash(c, arena_format(&c->arena, "%.*s|%.*s", STR_FMT(who), STR_FMT(client)));
+    if (!is_locked(c, &attempt, &locked))
         return false;
     db_release(c); /* not held while hashing */
     bool right = password_matches(password, hash);

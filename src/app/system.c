@@ -133,8 +133,10 @@ static bool stats_get(struct call *c)
     struct db_stats db;
     struct error ignored = { 0 };
     if (!row_counts(c, out) ||
-        !db_integer(c, &out->image_files, "select coalesce(sum(files), 0) from image_file_totals where uploaded_by = 0") ||
-        !db_integer(c, &out->image_bytes, "select coalesce(sum(bytes), 0) from image_file_totals where uploaded_by = 0") ||
+        !db_integer(c, &out->image_files,
+                    "select coalesce(sum(files), 0) from image_file_totals where uploaded_by = 0") ||
+        !db_integer(c, &out->image_bytes,
+                    "select coalesce(sum(bytes), 0) from image_file_totals where uploaded_by = 0") ||
         !named_counts(
             c, &out->by_type,
             "select file_type, sum(files) from image_file_counts where uploaded_by = 0 and files > 0 group by file_type") ||

@@ -12,7 +12,7 @@ enum { READ_BYTES = 256 * 1024, RATIO_MAX = 200, RATIO_FROM_BYTES = 16 << 20 };
 struct item {
     struct str filename;
     int64_t status, image_file_id;
-    struct str detail;
+    struct str error;
     struct json image_file;
 };
 static const struct field item_fields[] = {
@@ -20,7 +20,7 @@ static const struct field item_fields[] = {
     FIELD(struct item, status, .doc = "HTTP status of this file: 201 when stored."),
     FIELD(struct item, image_file_id, .flags = NULLABLE, .doc = "The stored file's id."),
     FIELD(struct item, image_file, .flags = NULLABLE, .doc = "The stored file's record (ImageFile)."),
-    FIELD(struct item, detail, .flags = NULLABLE, .doc = "Why it was not stored."),
+    FIELD(struct item, error, .flags = NULLABLE, .doc = "Why it was not stored."),
 };
 static const struct schema item_schema =
     SCHEMA("BatchItem", struct item, item_fields, .doc = "How one file of a batch went.");
@@ -60,9 +60,9 @@ static void note_failure(struct call *c, struct item *item)
     const char *message = c->error.message;
     item->status = row->status;
     if (c->error.problems)
-        item->detail = c->error.problems->message;
+        item->error = c->error.problems->message;
     else
-        item->detail = arena_copy(&c->arena, str_from(row->message_is_public && message[0] ? message : row->title));
+        item->error = arena_copy(&c->arena, str_from(row->message_is_public && message[0] ? message : row->title));
     error_clear(&c->error);
 }
 

@@ -227,8 +227,8 @@ static bool user_unlock(struct call *c)
     const struct user_key *key = c->in;
     struct user user;
     return user_load(c, key->id, &user) &&
-           db_execute(c, "delete from login_failures where user_key = ? or user_key = ?",
-                      V(db_lookup_hash(c, user.username)), V(db_lookup_hash(c, user.email)));
+           db_execute(c, "delete from login_failures where user_key = ?",
+                      V(db_lookup_hash(c, arena_format(&c->arena, "%" PRId64, user.id))));
 }
 
 struct user_password {

@@ -14,7 +14,7 @@ enum { READ_STEP_BYTES = 64 * 1024 };
 bool file_fail(struct error *error, const char *doing, const char *path, int number)
 {
     /* This message may reach a client (error.c), so it does not name the path. */
-    if (number == ENOSPC || number == EDQUOT)
+    if (number == ENOSPC || number == EDQUOT || number == EFBIG)
         return error_set(error, E_STORAGE_FULL, "cannot %s a file: no space is left", doing);
     char text[128];
     return error_set(error, E_INTERNAL, "cannot %s %s: %s", doing, path, strerror_r(number, text, sizeof(text)));

@@ -50,6 +50,21 @@ static bool is_replied(struct request *r)
     return replied;
 }
 
+enum outcome { OUTCOME_OPEN, OUTCOME_BODY, OUTCOME_REPLY };
+
+/* How `begin` ended: with an answer, with the wish for a body, or not yet; then the connection sleeps. */
+static enum outcome outcome_of_begin(struct request *r)
+{
+    pthread_mutex_lock(&r->lock);
+    enum outcome outcome = r->replied                                                 ? OUTCOME_REPLY
+                           : r->go_on || (!r->waits && r->body.mode != BODY_UNWANTED) ? OUTCOME_BODY
+                                                                                      : OUTCOME_OPEN;
+    if (outcome == OUTCOME_OPEN)
+        request_suspend(r);
+    pthread_mutex_unlock(&r->lock);
+    return outcome;
+}
+
 static enum MHD_Result queue(struct request *r)
 {
     return reply_queue(r) ? MHD_YES : MHD_NO;
@@ -84,14 +99,17 @@ static enum MHD_Result first_call(struct request *r, const char *method, const c
         }
         begin(r);
     }
-    if (r->body.mode == BODY_UNWANTED || r->replied) {
-        if (!is_replied(r))
-            return MHD_YES;
+    switch (outcome_of_begin(r)) {
+    case OUTCOME_OPEN:
+        return MHD_YES;
+    case OUTCOME_BODY:
+        conn_enter(r->server, r->conn, CONN_BODY);
+        break;
+    case OUTCOME_REPLY:
         if (!may_swallow(r))
             return queue(r);
         drop_rest(r);
-    } else {
-        conn_enter(r->server, r->conn, CONN_BODY);
+        break;
     }
     r->step = STEP_BODY;
     return MHD_YES;
@@ -191,7 +209,9 @@ enum MHD_Result handler_may_connect(void *self, const struct sockaddr *address, 
 {
     (void)address, (void)len;
     struct http_server *server = self;
-    if (atomic_load(&server->connections) < server->options.max_connections)
+    /* A little past the limit, so that a new one gets in while the guard is closing old ones. */
+    int most = server->options.max_connections + server->options.max_connections / 8;
+    if (atomic_load(&server->connections) < most)
         return MHD_YES;
     atomic_fetch_add_explicit(&server->refused_total, 1, memory_order_relaxed);
     return MHD_NO;

@@ -104,7 +104,7 @@ struct body_sink {
     void (*abandon)(void *self); /* the body will not be completed; may be NULL */
     void *self;
 };
-/* From begin only. Bytes beyond `max_bytes` end the body with E_TOO_LARGE (known before reading when Content-Length
+/* From begin, or from the worker that goes on with it (see http_go_on). Bytes beyond `max_bytes` end the body with E_TOO_LARGE (known before reading when Content-Length
  * says so: check that first), as does a failed write with its own error: then `ready` is called with http_body_error
  * set, in the middle of the body. The answer to that must be bytes, not a file or a stream. */
 void http_read_body(struct request *r, const struct body_sink *sink, int64_t max_bytes);
@@ -116,6 +116,8 @@ const struct error *http_body_error(const struct request *r); /* code E_NONE whe
 /* Runs `work` on a worker thread. From begin, ready, or another worker. When the queue is full (worker_threads * 64
  * waiting) returns false: answer 503. */
 bool http_run(struct request *r, void (*work)(struct request *r));
+/* `begin` may also go on on a worker (http_run): after http_read_body or http_collect_body there, this lets the body come. */
+void http_go_on(struct request *r);
 /* From begin or ready, before they return without a reply, when the reply will come from another thread
  * (db_transact_later's done, for example). http_run does this itself. */
 void http_wait(struct request *r);

@@ -326,6 +326,14 @@ int64_t http_body_bytes(const struct request *r)
     return r->body_bytes;
 }
 
+void http_go_on(struct request *r)
+{
+    pthread_mutex_lock(&r->lock);
+    r->go_on = true;
+    request_wake(r);
+    pthread_mutex_unlock(&r->lock);
+}
+
 void http_wait(struct request *r)
 {
     r->waits = true;

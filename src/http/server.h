@@ -174,6 +174,7 @@ struct request {
     bool queued;             /* the answer is libmicrohttpd's */
     bool replied, suspended; /* under lock */
     bool waits;              /* an answer will come from elsewhere */
+    bool go_on;              /* begin has ended on a worker: the body may come (under `lock`) */
     char client[CLIENT_TEXT_MAX];
     ptrdiff_t client_len;
     struct body body;

@@ -160,7 +160,8 @@ def test_two_administrators_cannot_remove_each_other_at_once(new_server):
         with ThreadPoolExecutor(2) as pool:
             codes = list(pool.map(demote, [(first, second), (second, first)]))
         assert set(codes) <= {200, 403, 409, 401}
-        rows = server.database.rows("select count(*) from user_roles x join roles r on r.id = x.role_id where r.name = 'admin'")
+        rows = server.database.rows("select count(*) from user_roles x join roles r on r.id = x.role_id join users u on u.id = x.user_id "
+                                    "where r.name = 'admin' and u.deleted_at is null")
         assert rows[0][0] >= 1
         if ok(first.get("/auth/me"))["roles"] != ["admin"]:
             ok(second.put(f"/users/{first.id}/roles", json={"roles": ["admin"]}))
