@@ -317,7 +317,7 @@ def fsyncs(bench, size, clients, commits_a_file):
     """Counted under strace, which is slow: what belongs to a file does not depend on that, how many share a commit does."""
     trace = bench.folder / "trace.txt"
     around = ["strace", "-f", "--seccomp-bpf", "-y", "-o", str(trace), "-e", "trace=fsync,fdatasync,syncfs,sync_file_range"]
-    with bench.roentgen("traced", 10_000, around) as ours:
+    with bench.roentgen("small", 10_000, around) as ours:  # again, where the store's folders are already made
         token = bench.login(ours)
         before = count_syncs(trace)
         files, _ = load.many_clients(ours.port, clients, 2, lambda s: load.upload_on(s, token, size))

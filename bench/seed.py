@@ -22,7 +22,7 @@ SURNAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗"
 GIVEN = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华建文"
 KINDS = [("DICOM", "application/dicom", "dcm", 60), ("JPEG", "image/jpeg", "jpg", 25), ("PNG", "image/png", "png", 10),
          ("TIFF", "image/tiff", "tif", 5)]
-MODALITIES = ["CT", "CT", "CT", "MR", "MR", "XR", "XR", "US", None]
+MODALITIES = {"DICOM": ["CT", "CT", "CT", "MR", "MR", "XR", "US"], "JPEG": ["XR", None], "PNG": ["XR", None], "TIFF": ["XR", None]}
 BODY_PARTS = ["CHEST", "HEAD", "ABDOMEN", "KNEE", "SPINE", None]
 
 
@@ -62,12 +62,12 @@ def image_files(count, users, rng):
             "sha256": digest,
             "uploaded_by": users[i % len(users)],
             "patient_id": rng.randrange(PATIENTS) + 1,
-            "modality": rng.choice(MODALITIES),
+            "modality": rng.choice(MODALITIES[kind]),
             "body_part": rng.choice(BODY_PARTS),
             "study_date": "2025-%02d-%02d" % (rng.randrange(12) + 1, rng.randrange(28) + 1),
             "description": "follow-up" if i % 3 == 0 else None,
-            "status": rng.choices(("PROCESSED", "UPLOADED", "FAILED"), (90, 9, 1))[0],
-            "thumbnail_path": f"thumbnails/{digest[:2]}/{digest}.jpg",
+            "status": "UPLOADED",
+            "thumbnail_path": f"thumbnails/{digest[:2]}/{digest}.jpg" if kind != "DICOM" else None,
             "upload_progress": 100,
             "created_at": at,
             "updated_at": at,

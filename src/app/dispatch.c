@@ -247,6 +247,12 @@ static bool check_if_match(struct exchange *x)
     const struct endpoint *get = route.endpoint;
     if (!get || !get->out || (get->flags & (LIST | NOT_JSON)) || get->runs == WORKS)
         return true;
+    int64_t id;
+    if (get->out->table && str_to_integer(route.values[0], &id) &&
+        !db_lock(c,
+                 arena_cstring(&c->arena, arena_format(&c->arena, "select id from %s where id = ?", get->out->table)),
+                 V(id)))
+        return false;
     const void *in = c->in;
     void *out = c->out;
     void *key = schema_new(get->in, &c->arena);

@@ -126,6 +126,7 @@ static void put_where(struct plan *p, const struct condition *scope, bool with_c
     bool first = true;
     if (p->listing->where) {
         put_and(p, &first);
+        text_put(&p->sql, scope && scope->from ? S("+") : S("")); /* a unary plus keeps an index from being used */
         text_put(&p->sql, str_from(p->listing->where));
     }
     if (scope)
@@ -144,23 +145,34 @@ static void put_where(struct plan *p, const struct condition *scope, bool with_c
     }
 }
 
-static void put_order(struct plan *p)
+static void put_order(struct plan *p, const struct condition *scope)
 {
     const char *way = p->descending ? "desc" : "asc";
-    text_format(&p->sql, " order by %s %s, %s %s", p->column, way, p->listing->id, way);
+    text_format(&p->sql, " order by %s%s %s, %s %s", scope && scope->from ? "+" : "", p->column, way, p->listing->id,
+                way);
+}
+
+/* The beginning of the i-th scope's part, whose end is " limit ...) sI". */
+static void put_scope_from(struct plan *p, int i)
+{
+    const struct schema *row = p->listing->row;
+    const char *from = p->scope_count ? p->scopes[i].from : NULL;
+    text_format(&p->sql, "%sselect * from (select %s as id from ", i ? " union " : "", p->listing->id);
+    if (from)
+        text_put(&p->sql, str_from(from));
+    else
+        text_format(&p->sql, "%s %s", row->table, row->alias);
 }
 
 /* ---- totals ---- */
 
 static bool count_matches(struct plan *p, int64_t *total, bool *lower_bound)
 {
-    const char *table = p->listing->row->table, *alias = p->listing->row->alias;
     text_clear(&p->sql);
     p->count = 0;
     text_put(&p->sql, S("select count(*) from ("));
     for (int i = 0; i < (p->scope_count ? p->scope_count : 1); i++) {
-        text_format(&p->sql, "%sselect * from (select %s as id from %s %s", i ? " union " : "", p->listing->id, table,
-                    alias);
+        put_scope_from(p, i);
         put_where(p, p->scope_count ? &p->scopes[i] : NULL, false);
         text_format(&p->sql, " limit %d) s%d", LIST_COUNT_MAX + 1, i);
     }
@@ -185,22 +197,23 @@ static void put_page(struct plan *p)
     text_format(&p->sql, "select %s, %s, ", p->listing->id, p->column);
     db_select_columns(&p->sql, row, exchange_of(p->c)->fields);
     text_put(&p->sql, S(" from "));
-    db_select_from(&p->sql, row);
     if (p->scope_count > 1) {
-        text_format(&p->sql, " where %s in (", p->listing->id);
+        text_put_char(&p->sql, '(');
         for (int i = 0; i < p->scope_count; i++) {
-            text_format(&p->sql, "%sselect * from (select %s as id from %s %s", i ? " union " : "", p->listing->id,
-                        row->table, row->alias);
+            put_scope_from(p, i);
             put_where(p, &p->scopes[i], true);
-            put_order(p);
+            put_order(p, &p->scopes[i]);
             text_format(&p->sql, " limit ?) s%d", i);
             bind(p, value_integer(offset + p->page_rows));
         }
-        text_put_char(&p->sql, ')');
+        text_put(&p->sql, S(") m cross join "));
+        db_select_from(&p->sql, row);
+        text_format(&p->sql, " on %s = m.id", p->listing->id);
     } else {
+        db_select_from(&p->sql, row);
         put_where(p, p->scope_count ? &p->scopes[0] : NULL, true);
     }
-    put_order(p);
+    put_order(p, NULL);
     text_put(&p->sql, S(" limit ?"));
     bind(p, value_integer(p->page_rows));
     if (offset) {

@@ -269,7 +269,8 @@ static bool patient_list_get(struct call *c)
     if (given(c, "age_max"))
         more[count++] = (struct condition){ "p.birth_date >= ?", born_by(c, in->age_max + 1, 1) };
     if (in->id_card.len)
-        more[count++] = (struct condition){ "p.id_card_hash = ?", value_text(db_lookup_hash(c, in->id_card)) };
+        more[count++] = (struct condition){ "p.deleted_at is null and p.id_card_hash = ?",
+                                            value_text(db_lookup_hash(c, in->id_card)) };
     if (in->phone.len)
         more[count++] = (struct condition){ "p.phone_hash = ?", value_text(db_lookup_hash(c, in->phone)) };
     if (!count && list_is_plain(c) && !db_integer(c, &total, "select n from row_counts where name = 'patients'"))

@@ -6,6 +6,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <iconv.h>
 
 enum { READ_BYTES = 256 * 1024, RATIO_MAX = 200, RATIO_FROM_BYTES = 16 << 20 };
 
@@ -107,12 +108,28 @@ static bool unpack_entry(struct running *run, struct archive *archive, struct sp
     }
 }
 
+/* Names that are not UTF-8 are taken as GB18030, which is what Windows writes in Chinese. What is neither is shown with U+FFFD (spool.c). */
+static struct str entry_name(struct call *c, struct archive_entry *entry)
+{
+    enum { NAME_BYTES = 2048 };
+    struct str raw = str_from(archive_entry_pathname(entry));
+    if (str_is_null(raw) || str_is_utf8(raw) || raw.len > NAME_BYTES / 4)
+        return arena_copy(&c->arena, raw);
+    char *out = arena_alloc(&c->arena, NAME_BYTES), *to = out, *from = (char *)(uintptr_t)raw.at;
+    size_t left = (size_t)raw.len, room = NAME_BYTES;
+    iconv_t converter = iconv_open("UTF-8", "GB18030");
+    if (converter == (iconv_t)-1)
+        return arena_copy(&c->arena, raw);
+    size_t bad = iconv(converter, &from, &left, &to, &room);
+    iconv_close(converter);
+    return bad == (size_t)-1 ? arena_copy(&c->arena, raw) : (struct str){ out, to - out };
+}
+
 /* False: the ZIP itself cannot be read on. */
 static bool take_entry(struct running *run, struct archive *archive, struct archive_entry *entry, int64_t zip_bytes)
 {
     struct call *c = run->c;
-    const char *path = archive_entry_pathname_utf8(entry);
-    struct str name = arena_copy(&c->arena, str_from(path ? path : archive_entry_pathname(entry)));
+    struct str name = entry_name(c, entry);
     if (archive_entry_filetype(entry) != AE_IFREG)
         return true;
     if (archive_entry_is_encrypted(entry)) {
@@ -147,7 +164,7 @@ static void take_zip(struct running *run, struct spooled *zip)
     bool ok = archive && archive_read_support_format_zip_seekable(archive) == ARCHIVE_OK &&
               archive_read_open_fd(archive, blob_writer_fd(zip->writer), READ_BYTES) == ARCHIVE_OK;
     int got = ARCHIVE_FATAL;
-    while (ok && (got = archive_read_next_header(archive, &entry)) == ARCHIVE_OK) {
+    while (ok && ((got = archive_read_next_header(archive, &entry)) == ARCHIVE_OK || got == ARCHIVE_WARN)) {
         if (run->count >= run->most) {
             fail(c, E_TOO_LARGE, "the ZIP has more than %d files", run->most);
             run->count--;
@@ -156,8 +173,8 @@ static void take_zip(struct running *run, struct spooled *zip)
         }
         ok = take_entry(run, archive, entry, zip->size_bytes);
     }
-    if (!ok || (got != ARCHIVE_EOF && got != ARCHIVE_OK)) {
-        if (run->count < run->most && got != ARCHIVE_OK) {
+    if (!ok || (got != ARCHIVE_EOF && got != ARCHIVE_OK && got != ARCHIVE_WARN)) {
+        if (run->count < run->most && got != ARCHIVE_OK && got != ARCHIVE_WARN) {
             fail(c, E_BAD_REQUEST, "the ZIP is damaged");
             note_failure(c, new_item(run, zip->filename));
         }

@@ -125,6 +125,9 @@ bool user_other_admin_exists(struct call *c, int64_t user_id)
 static bool keep_an_admin(struct call *c, int64_t user_id)
 {
     int64_t is_admin = 0;
+    /* One at a time, or two administrators could end each other's rights. */
+    if (!db_lock(c, "select id from roles where name = ?", V(S("admin"))))
+        return false;
     if (!db_integer(
             c, &is_admin,
             "select count(*) from users u join user_roles x on x.user_id = u.id join roles r on r.id = x.role_id "

@@ -14,7 +14,7 @@
 struct blob_writer {
     struct blob_store *store;
     int fd;
-    int64_t at;                                             /* where blob_write goes on */
+    int64_t at; /* where blob_write goes on */
     char name[sizeof(BLOB_TEMPORARY "/") + UUID_TEXT];
 };
 
@@ -41,6 +41,10 @@ static bool open_root(struct blob_store *store, struct error *error)
         return file_fail(error, "open", store->root, errno);
     if (mkdirat(store->root_fd, BLOB_TEMPORARY, 0750) != 0 && errno != EEXIST)
         return file_fail(error, "make the temporary directory of", store->root, errno);
+    struct stat st;
+    if (fstat(store->root_fd, &st) != 0)
+        return file_fail(error, "look at", store->root, errno);
+    store->device = st.st_dev;
     /* Said at start rather than at the first upload. */
     if (faccessat(store->root_fd, BLOB_TEMPORARY, W_OK | X_OK, AT_EACCESS) != 0)
         return file_fail(error, "write to", store->root, errno);
@@ -81,6 +85,27 @@ const char *blob_root(const struct blob_store *store)
     return store->root;
 }
 
+/* The folder was removed, or lost and mounted again: whoever uses root_fd gets the one that has its name now. Only on the same
+ * file system as at the start: the empty folder below a lost mount is not the store. */
+static bool find_root_again(struct blob_store *store)
+{
+    pthread_mutex_lock(&store->making);
+    struct stat st;
+    int fd = open(store->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool found = fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == store->device &&
+                 (mkdirat(fd, BLOB_TEMPORARY, 0750) == 0 || errno == EEXIST) && fsync(fd) == 0 &&
+                 dup3(fd, store->root_fd, O_CLOEXEC) >= 0;
+    if (fd >= 0)
+        close(fd);
+    pthread_mutex_unlock(&store->making);
+    return found;
+}
+
+static int open_temporary(const struct blob_writer *writer)
+{
+    return openat(writer->store->root_fd, writer->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
+}
+
 bool blob_create(struct blob_store *store, struct blob_writer **out, struct error *error)
 {
     struct blob_writer *writer = calloc(1, sizeof(*writer));
@@ -89,7 +114,12 @@ bool blob_create(struct blob_store *store, struct blob_writer **out, struct erro
     crypto_uuid(uuid);
     writer->store = store;
     snprintf(writer->name, sizeof(writer->name), BLOB_TEMPORARY "/%s", uuid);
-    writer->fd = openat(store->root_fd, writer->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
+    writer->fd = open_temporary(writer);
+    if (writer->fd < 0 && (errno == ENOENT || errno == ESTALE)) {
+        int number = errno;
+        writer->fd = find_root_again(store) ? open_temporary(writer) : -1;
+        errno = number;
+    }
     if (writer->fd < 0) {
         int number = errno;
         free(writer);
@@ -126,8 +156,9 @@ int blob_writer_fd(const struct blob_writer *writer)
     return writer->fd;
 }
 
-/* Renames without replacing. */
-static bool name_it(struct blob_store *store, const char *from, const char *to, struct error *error)
+/* Renames without replacing; `absent` is the error when there is no `from`. */
+static bool name_it(struct blob_store *store, const char *from, const char *to, enum error_code absent,
+                    struct error *error)
 {
     if (renameat2(store->root_fd, from, store->root_fd, to, RENAME_NOREPLACE) == 0)
         return true;
@@ -138,7 +169,7 @@ static bool name_it(struct blob_store *store, const char *from, const char *to, 
     if (errno == EEXIST)
         return error_set(error, E_CONFLICT, "a file with this storage key exists already");
     if (errno == ENOENT)
-        return error_set(error, E_NOT_FOUND, "the file %s is not in the store", from);
+        return error_set(error, absent, "the file %s is not in the store", from);
     return file_fail(error, "name", to, errno);
 }
 
@@ -149,7 +180,8 @@ static bool commit(struct blob_writer *writer, struct str key_text, struct error
         return false;
     if (fsync(writer->fd) != 0)
         return file_fail(error, "sync", writer->name, errno);
-    return blob_make_parents(writer->store, &key, error) && name_it(writer->store, writer->name, key.text, error) &&
+    return blob_make_parents(writer->store, &key, error) &&
+           name_it(writer->store, writer->name, key.text, E_INTERNAL, error) &&
            blob_sync_parent(writer->store, &key, error);
 }
 
@@ -216,7 +248,7 @@ bool blob_rename(struct blob_store *store, struct str from_text, struct str to_t
 {
     struct blob_key from, to;
     return blob_key(from_text, &from, error) && blob_key(to_text, &to, error) && blob_make_parents(store, &to, error) &&
-           name_it(store, from.text, to.text, error) && blob_sync_parent(store, &to, error) &&
+           name_it(store, from.text, to.text, E_NOT_FOUND, error) && blob_sync_parent(store, &to, error) &&
            blob_sync_parent(store, &from, error);
 }
 

@@ -1,13 +1,14 @@
 /* blob.h - where files rest. A small interface; local disk behind it (file://).
  *
  *     struct blob_writer *w;
- *     blob_create(store, "completed/ab/cd/abcd...", &w, error)  // bytes go to a temporary file
+ *     blob_create(store, &w, error)                              // bytes go to a temporary file
  *     blob_write(w, bytes, error) ...
- *     blob_commit(w, error)     // fsync, rename, fsync of the directory: now it survives a power cut
+ *     blob_commit(w, S("completed/ab/cd/abcd..."), error)        // fsync, rename, fsync of the directory: survives a power cut
  *     ... the row that names it commits ...
  *
  * Keys are made by us: lower-case letters, digits, '/', '-', '_', '.', no "..", not below tmp/, at most 200 bytes; others are refused. A key is
  * relative; the brief's `storage_path` is a key. Temporary files live in `tmp/` of the same store; blob_sweep removes those a crash left.
+ * A folder that was lost and is there again is used again (by blob_create), without a restart.
  */
 #ifndef ROENTGEN_BLOB_H
 #define ROENTGEN_BLOB_H

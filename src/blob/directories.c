@@ -18,7 +18,7 @@ bool blob_key_is_legal(struct str key)
     if (str_is_empty(key) || key.len > BLOB_KEY_MAX)
         return false;
     if (str_equal(key, S(BLOB_TEMPORARY)) || str_starts(key, S(BLOB_TEMPORARY "/")))
-        return false; /* the sweep would take it */
+        return false;    /* the sweep would take it */
     ptrdiff_t start = 0; /* of the segment */
     for (ptrdiff_t i = 0; i <= key.len; i++) {
         if (i < key.len && key.at[i] != '/') {

@@ -10,6 +10,7 @@
 #include "blob/blob.h"
 
 #include <pthread.h>
+#include <sys/types.h>
 
 enum { BLOB_KEY_MAX = 200 };
 #define BLOB_TEMPORARY "tmp"
@@ -17,6 +18,7 @@ enum { BLOB_KEY_MAX = 200 };
 struct blob_store {
     char *root;
     int root_fd;
+    dev_t device; /* the file system it was on at the start */
     /* Held while directories are made, so that whoever finds one there knows that its name is durable already. */
     pthread_mutex_t making;
 };

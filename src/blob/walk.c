@@ -44,7 +44,8 @@ static bool walk_entry(struct walk *w, int directory, const char *name)
     /* Not a key (".", ".." and the temporary directory among them); or removed since the directory was read. */
     if (!blob_key_is_legal(key) || fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
         return true;
-    if (S_ISREG(st.st_mode) && str_starts(key, w->prefix) && !w->each(w->context, key, st.st_size, instant_of(st.st_mtim))) {
+    if (S_ISREG(st.st_mode) && str_starts(key, w->prefix) &&
+        !w->each(w->context, key, st.st_size, instant_of(st.st_mtim))) {
         w->stopped = true;
         return false;
     }

@@ -4,6 +4,8 @@
 #include "base/text.h"
 #include "schema/cli.h"
 
+#include <locale.h>
+
 const struct command commands[] = {
     { "serve", cmd_serve, NULL, NULL, "Serve HTTP until told to stop", false },
     { "init-db", cmd_init_db, NULL, NULL, "Bring the database up to this version; add missing roles and permissions",
@@ -85,6 +87,7 @@ static int run_with_app(const struct command *command, struct call *c, int argc,
 
 int main(int argc, char **argv)
 {
+    setlocale(LC_CTYPE, "C.UTF-8"); /* for libraries that convert file names */
     if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "help"))
         return usage(argc < 2 ? stderr : stdout);
     for (int i = 0; i < command_count; i++) {

@@ -253,6 +253,18 @@ bool db_execute_(struct call *c, const char *sql, struct db_args args, int64_t *
     return step == 0;
 }
 
+bool db_lock_(struct call *c, const char *sql, struct db_args args)
+{
+    struct cursor rows;
+    if (c->db->driver->local)
+        return true;
+    struct str locking = arena_format(&c->arena, "%s for update", sql);
+    for (db_rows_(c, &rows, locking.at, args); cursor_next(&rows);)
+        continue;
+    cursor_close(&rows);
+    return c->error.code == E_NONE;
+}
+
 /* ---- reading ---- */
 
 bool db_value_(struct call *c, struct value *out, const char *sql, struct db_args args)

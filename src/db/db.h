@@ -79,6 +79,11 @@ bool db_in_transaction(const struct call *c);
 #define db_execute_counted(c, changed, ...) db_execute_((c), DB_SQL(__VA_ARGS__), (changed))
 bool db_execute_(struct call *c, const char *sql, struct db_args args, int64_t *changed);
 
+/* Inside a transaction: what was selected stays as it is until the commit. `sql` is a select of rows by an index. On MySQL it
+ * is run `for update`; on SQLite there is one writer, and nothing to do. For reads that decide what is then written. */
+#define db_lock(c, sql, ...) db_lock_((c), (sql), DB_ARGS(__VA_ARGS__))
+bool db_lock_(struct call *c, const char *sql, struct db_args args);
+
 /* Inserts every stored field except joined ones, and `id` only when it is above 0; sets SET_ON_INSERT/SET_ON_UPDATE members in the record to now. *id
  * (may be NULL) gets the new id. Fields whose member is null are inserted as null. */
 bool db_insert(struct call *c, const struct schema *schema, void *record, int64_t *id);

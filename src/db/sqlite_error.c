@@ -45,7 +45,7 @@ static bool fail_unavailable(struct error *error, int retry_after_s, const char 
 
 static bool is_disk_full(int number)
 {
-    return number == ENOSPC || number == EDQUOT;
+    return number == ENOSPC || number == EDQUOT || number == EFBIG;
 }
 
 bool sqlite_fail(sqlite3 *handle, int code, struct error *error)

@@ -105,7 +105,8 @@ static bool is_decoded_whole(struct work *w)
     int interlaced = 0;
     if (w->vips->has_field(w->image, "jpeg-multiscan"))
         return true;
-    return w->vips->has_field(w->image, "interlaced") && w->vips->get_integer(w->image, "interlaced", &interlaced) == 0 && interlaced;
+    return w->vips->has_field(w->image, "interlaced") &&
+           w->vips->get_integer(w->image, "interlaced", &interlaced) == 0 && interlaced;
 }
 
 static bool check_size(struct work *w, enum file_type type, int64_t max_pixels, struct raster_info *out)
@@ -115,8 +116,10 @@ static bool check_size(struct work *w, enum file_type type, int64_t max_pixels, 
         return damaged(w, type);
     int64_t pixels; /* width and height are below 2^31, so their product fits */
     if (__builtin_mul_overflow(info.width * info.height, (int64_t)info.pages, &pixels) || pixels > max_pixels)
-        return error_set(w->error, E_INVALID, "the picture has %" PRId64 " x %" PRId64 " pixels on %d pages; at most %" PRId64
-                         " pixels are allowed", info.width, info.height, info.pages, max_pixels);
+        return error_set(w->error, E_INVALID,
+                         "the picture has %" PRId64 " x %" PRId64 " pixels on %d pages; at most %" PRId64
+                         " pixels are allowed",
+                         info.width, info.height, info.pages, max_pixels);
     /* Two bytes a sample: the coefficients of a JPEG, or 16 bits. */
     int64_t bytes = info.width * info.height * 2;
     if (is_decoded_whole(w) && bytes > WHOLE_PICTURE_MAX_BYTES / w->vips->bands(w->image))
@@ -210,8 +213,8 @@ static bool shrink(struct work *w, int fd, enum file_type type, const struct ras
     if (type == FILE_JPEG) {
         if (!rewind_source(w, fd))
             return false;
-        int result = w->vips->load_jpeg(w->source, &out, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_ERROR, "shrink",
-                                        shrink_on_load(info, size), VIPS_END);
+        int result = w->vips->load_jpeg(w->source, &out, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
+                                        VIPS_FAIL_ON_ERROR, "shrink", shrink_on_load(info, size), VIPS_END);
         if (!next(w, result, &out))
             return false;
     }
@@ -225,7 +228,8 @@ static bool save(struct work *w, struct arena *arena, struct str *out)
 {
     void *buffer = NULL;
     size_t bytes = 0;
-    if (w->vips->save_jpeg(w->image, &buffer, &bytes, "Q", JPEG_QUALITY, "strip", 1, "optimize_coding", 1, VIPS_END) != 0)
+    if (w->vips->save_jpeg(w->image, &buffer, &bytes, "Q", JPEG_QUALITY, "strip", 1, "optimize_coding", 1, VIPS_END) !=
+        0)
         return false;
     *out = arena_copy(arena, (struct str){ buffer, (ptrdiff_t)bytes });
     w->vips->free(buffer);

@@ -11,7 +11,10 @@ struct magic {
     bool active; /* a program or document: never DICOM, whatever stands at 128 */
 };
 
-#define M(offset, literal, type, mime, active) { offset, { literal, sizeof(literal) - 1 }, type, mime, active }
+#define M(offset, literal, type, mime, active) \
+    { \
+        offset, { literal, sizeof(literal) - 1 }, type, mime, active \
+    }
 
 /* The first that fits is it. */
 static const struct magic magics[] = {
@@ -25,7 +28,10 @@ static const struct magic magics[] = {
     M(0, "PK\3\4", FILE_OTHER, "application/zip", true),
     M(0, "PK\5\6", FILE_OTHER, "application/zip", true), /* an empty one */
     M(0, "PK\7\x08", FILE_OTHER, "application/zip", true),
-    M(0, "\x7f" "ELF", FILE_OTHER, "application/x-executable", true),
+    M(0,
+      "\x7f"
+      "ELF",
+      FILE_OTHER, "application/x-executable", true),
     M(0, "MZ", FILE_OTHER, "application/vnd.microsoft.portable-executable", true),
     M(0, "#!", FILE_OTHER, "text/x-script", true),
     M(0, "\xcf\xfa\xed\xfe", FILE_OTHER, "application/x-mach-binary", true),
@@ -34,7 +40,10 @@ static const struct magic magics[] = {
     M(0, "7z\xbc\xaf\x27\x1c", FILE_OTHER, "application/x-7z-compressed", true),
     M(0, "\x1f\x8b", FILE_OTHER, "application/gzip", true),
     M(0, "BZh", FILE_OTHER, "application/x-bzip2", true),
-    M(0, "\xfd" "7zXZ\0", FILE_OTHER, "application/x-xz", true),
+    M(0,
+      "\xfd"
+      "7zXZ\0",
+      FILE_OTHER, "application/x-xz", true),
     M(0, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", FILE_OTHER, "application/x-ole-storage", true),
     M(0, "<?xml", FILE_OTHER, "application/xml", true),
     M(0, "<", FILE_OTHER, "text/html", true),
@@ -141,7 +150,8 @@ static bool is_after_preamble(struct str s)
 
 static bool is_dicom(struct str head)
 {
-    bool preamble = str_equal(str_slice(head, 128, 132), S("DICM")) && is_after_preamble(str_slice(head, 132, head.len));
+    bool preamble =
+        str_equal(str_slice(head, 128, 132), S("DICM")) && is_after_preamble(str_slice(head, 132, head.len));
     return preamble || is_data_set(head);
 }
 

@@ -11,7 +11,10 @@ struct symbol {
     size_t offset;
 };
 
-#define SYMBOL(member, symbol) { symbol, offsetof(struct vips, member) }
+#define SYMBOL(member, symbol) \
+    { \
+        symbol, offsetof(struct vips, member) \
+    }
 
 static const struct symbol symbols[] = {
     SYMBOL(init, "vips_init"),
@@ -59,7 +62,8 @@ static bool find_symbols(void *handle)
     for (size_t i = 0; i < sizeof(symbols) / sizeof(symbols[0]); i++) {
         void *found = dlsym(handle, symbols[i].name); /* also looks into the libraries that libvips needs */
         if (!found) {
-            snprintf(problem, sizeof(problem), "%s has no %s; version 8.13 or later is needed", LIBRARY, symbols[i].name);
+            snprintf(problem, sizeof(problem), "%s has no %s; version 8.13 or later is needed", LIBRARY,
+                     symbols[i].name);
             return false;
         }
         memcpy((char *)&library + symbols[i].offset, &found, sizeof(found)); /* ISO C has no cast between the two */

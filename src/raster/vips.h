@@ -37,7 +37,8 @@ struct vips {
     void (*operation_block_set)(const char *class, int blocked);
     void (*thread_shutdown)(void);
     void (*error_clear)(void);
-    unsigned (*log_handler)(const char *domain, int levels, void (*handler)(const char *, int, const char *, void *), void *data);
+    unsigned (*log_handler)(const char *domain, int levels, void (*handler)(const char *, int, const char *, void *),
+                            void *data);
     void (*unref)(void *object);
     void (*free)(void *memory);
 

@@ -45,7 +45,7 @@ def test_openapi_is_complete(document):
         names = {p["name"] for p in operation.get("parameters", []) if p["in"] == "path"}
         assert names == set(re.findall(r"\{(\w+)\}", path)), path
         for answer in operation["responses"].values():
-            assert answer["description"]
+            assert answer.get("description") or "$ref" in answer
 
 
 def test_openapi_marks_what_needs_a_token(document):

@@ -85,6 +85,16 @@ def test_zip_with_path_tricks(server, doctor, tmp_path):
             assert ".." not in item["image_file"]["storage_path"] and "evil" not in item["image_file"]["storage_path"]
 
 
+def test_zip_with_names_in_gbk(doctor):
+    """What Windows in China writes: no UTF-8 flag, bytes of another code page. The file counts, whatever its name looks like."""
+    name = "胸片.png".encode("gbk")
+    content = png()
+    packed = zipped([("X" * len(name), content), ("b.png", png())]).replace(b"X" * len(name), name)
+    body = send(doctor, [("z.zip", packed)])
+    assert [i["status"] for i in body["items"]] == [201, 201]
+    assert doctor.get(f"/image-files/{body['items'][0]['image_file']['id']}/download").content == content
+
+
 def test_zip_with_a_symlink_takes_no_file_of_ours(doctor):
     link = zipfile.ZipInfo("link.png")
     link.create_system, link.external_attr = 3, 0o120777 << 16

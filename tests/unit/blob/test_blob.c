@@ -45,7 +45,8 @@ static int teardown(void **state)
     struct fixture *f = *state;
     blob_walk(f->store, S(""), remove_one, f->store, &f->error);
     blob_sweep(f->store, -1);
-    static const char *const folders[] = { "x/y/z", "x/y", "x", "completed/ab", "completed/cd", "completed", "t", "tmp", "." };
+    static const char *const folders[] = { "x/y/z", "x/y", "x", "completed/ab", "completed/cd", "completed",
+                                           "t",     "tmp", "." };
     char path[200];
     for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
         snprintf(path, sizeof(path), "%s/a/b/%s", f->folder, folders[i]);
@@ -95,9 +96,11 @@ static int count_temporary(struct fixture *f)
 static void keys(void **state)
 {
     (void)state;
-    static const char *const legal[] = { "a", "a/b", "completed/ab/cd-1_2.dcm", "0", "a..b", "...", ".a", "tmpx", "tmp-1/a" };
-    static const char *const illegal[] = { "", "/", "/a", "a/", "a//b", ".", "..", "../a", "a/../b", "a/..", "a/.", "./a", "A", "a b",
-                                           "a\\b", "\xe5\xbc\xa0", "a\nb", "tmp", "tmp/a" };
+    static const char *const legal[] = { "a",    "a/b",    "completed/ab/cd-1_2.dcm", "0", "a..b", "...", ".a",
+                                         "tmpx", "tmp-1/a" };
+    static const char *const illegal[] = { "",       "/",    "/a",   "a/",  "a//b", ".",   "..",   "../a",
+                                           "a/../b", "a/..", "a/.",  "./a", "A",    "a b", "a\\b", "\xe5\xbc\xa0",
+                                           "a\nb",   "tmp",  "tmp/a" };
     for (size_t i = 0; i < sizeof(legal) / sizeof(legal[0]); i++)
         assert_true(blob_key_is_legal(str_from(legal[i])));
     for (size_t i = 0; i < sizeof(illegal) / sizeof(illegal[0]); i++)
@@ -238,6 +241,7 @@ static void sweeping_takes_the_old_ones(void **state)
     assert_int_equal(blob_sweep(f->store, 3600), 1);
     assert_int_equal(blob_sweep(f->store, 3600), 0);
     assert_false(blob_commit(left, S("t/left"), &f->error)); /* what was swept cannot be named */
+    assert_int_equal(f->error.code, E_INTERNAL);
     error_clear(&f->error);
     assert_true(blob_write(young, S("young"), &f->error));
     assert_true(blob_commit(young, S("t/young"), &f->error));
@@ -294,6 +298,24 @@ static void walking(void **state)
     blob_cancel(writer);
 }
 
+static void a_lost_folder_is_found_again(void **state)
+{
+    struct fixture *f = *state;
+    char path[200];
+    assert_true(save(f, S("top"), S("x")));
+    assert_true(blob_remove(f->store, S("top"), &f->error));
+    snprintf(path, sizeof(path), "%s/tmp", blob_root(f->store));
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(rmdir(blob_root(f->store)), 0);
+    struct blob_writer *writer;
+    assert_false(blob_create(f->store, &writer, &f->error));
+    assert_true(f->error.code != E_NONE);
+    assert_int_equal(access(blob_root(f->store), F_OK), -1); /* not made anew: it may be a mount that went away */
+    assert_int_equal(mkdir(blob_root(f->store), 0750), 0);
+    assert_true(save(f, S("t/again"), S("x")));
+    assert_holds(f, S("t/again"), S("x"));
+}
+
 static void space(void **state)
 {
     struct fixture *f = *state;
@@ -305,7 +327,9 @@ static void space(void **state)
 static void urls(void **state)
 {
     (void)state;
-    static const char *const wrong[] = { "", "/data", "data", "file://", "file:/data", "s3://bucket/x", "FILE:///data" };
+    static const char *const wrong[] = {
+        "", "/data", "data", "file://", "file:/data", "s3://bucket/x", "FILE:///data"
+    };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         struct blob_store *store = NULL;
         struct error error = { 0 };
@@ -388,6 +412,7 @@ int main(void)
         TEST(renaming),
         TEST(sweeping_takes_the_old_ones),
         TEST(walking),
+        TEST(a_lost_folder_is_found_again),
         TEST(space),
         TEST(a_full_disk_is_said),
         TEST(one_of_many_threads_wins_a_key),

@@ -164,12 +164,9 @@ static void threads_see_whole_values(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(keeps_what_was_put),
-        cmocka_unit_test(forgets_after_its_time),
-        cmocka_unit_test(removing_and_clearing),
-        cmocka_unit_test(what_was_read_before_a_change_is_dropped),
-        cmocka_unit_test(full_table_keeps_its_size),
-        cmocka_unit_test(threads_see_whole_values),
+        cmocka_unit_test(keeps_what_was_put),        cmocka_unit_test(forgets_after_its_time),
+        cmocka_unit_test(removing_and_clearing),     cmocka_unit_test(what_was_read_before_a_change_is_dropped),
+        cmocka_unit_test(full_table_keeps_its_size), cmocka_unit_test(threads_see_whole_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

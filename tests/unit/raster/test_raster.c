@@ -28,7 +28,10 @@ static void put(struct bytes *b, const void *data, size_t len)
 
 static void put_big(struct bytes *b, uint32_t n)
 {
-    put(b, (unsigned char[]){ (unsigned char)(n >> 24), (unsigned char)(n >> 16), (unsigned char)(n >> 8), (unsigned char)n }, 4);
+    put(b,
+        (unsigned char[]){ (unsigned char)(n >> 24), (unsigned char)(n >> 16), (unsigned char)(n >> 8),
+                           (unsigned char)n },
+        4);
 }
 
 static void put_little(struct bytes *b, uint32_t n, int bytes)
@@ -57,7 +60,8 @@ static void put_chunk(struct bytes *b, const char *type, const void *data, size_
     put_big(b, crc32_of(b->at + from, b->len - from));
 }
 
-static void put_png_header(struct bytes *b, uint32_t width, uint32_t height, unsigned char depth, unsigned char colour, bool interlaced)
+static void put_png_header(struct bytes *b, uint32_t width, uint32_t height, unsigned char depth, unsigned char colour,
+                           bool interlaced)
 {
     put(b, "\x89PNG\r\n\x1a\n", 8);
     unsigned char header[13];
@@ -94,16 +98,24 @@ static void put_png_pixels(struct bytes *b, const unsigned char *pixels, size_t 
 }
 
 /* A little-endian TIFF of one strip a page, grey, `bits` a sample. orientation 0: none said. */
-static void put_tiff(struct bytes *b, uint32_t width, uint32_t height, uint32_t bits, const unsigned char *pixels, int pages,
-                     uint32_t orientation)
+static void put_tiff(struct bytes *b, uint32_t width, uint32_t height, uint32_t bits, const unsigned char *pixels,
+                     int pages, uint32_t orientation)
 {
     uint32_t strip = width * height * bits / 8;
     put(b, "II*\0", 4);
     put_little(b, 8 + strip, 4);
     put(b, pixels, strip);
     for (int page = 0; page < pages; page++) {
-        const uint32_t tags[][2] = { { 256, width }, { 257, height }, { 258, bits },  { 259, 1 },  { 262, 1 },
-                                     { 273, 8 },     { 274, orientation ? orientation : 1 }, { 277, 1 },  { 278, height }, { 279, strip } };
+        const uint32_t tags[][2] = { { 256, width },
+                                     { 257, height },
+                                     { 258, bits },
+                                     { 259, 1 },
+                                     { 262, 1 },
+                                     { 273, 8 },
+                                     { 274, orientation ? orientation : 1 },
+                                     { 277, 1 },
+                                     { 278, height },
+                                     { 279, strip } };
         enum { TAGS = sizeof(tags) / sizeof(tags[0]) };
         put_little(b, TAGS, 2);
         for (int i = 0; i < TAGS; i++) {
@@ -429,7 +441,8 @@ static void *make_thumbnails(void *context)
         arena_init(&arena);
         int good = open(paths[0], O_RDONLY), bad = open(paths[1], O_RDONLY);
         bool right = raster_thumbnail(good, FILE_PNG, 64, MAX_PIXELS, &arena, &jpeg, &error) &&
-                     !raster_thumbnail(bad, FILE_JPEG, 64, MAX_PIXELS, &arena, &jpeg, &error) && error.code == E_INVALID;
+                     !raster_thumbnail(bad, FILE_JPEG, 64, MAX_PIXELS, &arena, &jpeg, &error) &&
+                     error.code == E_INVALID;
         close(good);
         close(bad);
         arena_release(&arena);

@@ -79,7 +79,11 @@ static void heads(void **state)
         { { "II", 2 }, FILE_OTHER, "text/plain" },
         { { "%PDF-1.7\n", 9 }, FILE_OTHER, "application/pdf" },
         { { "PK\3\4\x14\0", 6 }, FILE_OTHER, "application/zip" },
-        { { "\x7f" "ELF\2\1\1\0", 8 }, FILE_OTHER, "application/x-executable" },
+        { { "\x7f"
+            "ELF\2\1\1\0",
+            8 },
+          FILE_OTHER,
+          "application/x-executable" },
         { { "MZ\x90\0", 4 }, FILE_OTHER, "application/vnd.microsoft.portable-executable" },
         { { "#!/bin/sh\n", 10 }, FILE_OTHER, "text/x-script" },
         { { "{\"a\": 1}", 8 }, FILE_OTHER, "application/json" },
@@ -90,7 +94,11 @@ static void heads(void **state)
         { { "RIFF\0\0\0\0WEBP", 12 }, FILE_OTHER, "image/webp" },
         { { "\x1f\x8b\x08\0", 4 }, FILE_OTHER, "application/gzip" },
         { { "\xe5\xbc\xa0\xe4\xbc", 5 }, FILE_OTHER, "text/plain" }, /* the head ends inside a character */
-        { { "a\xff" "b", 3 }, FILE_OTHER, "application/octet-stream" },
+        { { "a\xff"
+            "b",
+            3 },
+          FILE_OTHER,
+          "application/octet-stream" },
         /* What looks like a first element but is none, or is followed by nothing that could come next. */
         { { "\x08\0\x05\0CS\x0a\0", 8 }, FILE_OTHER, "application/octet-stream" },
         { { "\x08\0\x05\0CS\2\0ab", 10 }, FILE_DICOM, "application/dicom" },
@@ -99,7 +107,9 @@ static void heads(void **state)
         { { "\x08\0\x05\0CS\2\0ab\x02\0\x08\0CS\2\0ab", 20 }, FILE_OTHER, "application/octet-stream" },
         { { "\x08\0\0\0\x02\0\0\0ab", 10 }, FILE_OTHER, "application/octet-stream" }, /* group length of two bytes */
         { { "\x08\0\0\0\x04\0\0\0abcd\x08\0\x08\0\x02\0\0\0XY", 22 }, FILE_DICOM, "application/dicom" },
-        { { "\x09\0\x05\0CS\2\0ab", 10 }, FILE_OTHER, "application/octet-stream" }, /* a private group cannot come first */
+        { { "\x09\0\x05\0CS\2\0ab", 10 },
+          FILE_OTHER,
+          "application/octet-stream" }, /* a private group cannot come first */
         { { "\0\x08\0\x05\0\0\0\2ab", 10 }, FILE_OTHER, "application/octet-stream" }, /* big endian is explicit */
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -133,7 +143,10 @@ static void preambles(void **state)
     assert_int_equal(with_preamble("", 0, (struct str){ "\x03\0\0\0UL\4\0", 8 }), FILE_OTHER);
     /* A program or document that also says DICM is what it is. */
     assert_int_equal(with_preamble("MZ", 2, meta), FILE_OTHER);
-    assert_int_equal(with_preamble("\x7f" "ELF", 4, meta), FILE_OTHER);
+    assert_int_equal(with_preamble("\x7f"
+                                   "ELF",
+                                   4, meta),
+                     FILE_OTHER);
     assert_int_equal(with_preamble("#!/bin/sh", 9, meta), FILE_OTHER);
     assert_int_equal(with_preamble("PK\3\4", 4, meta), FILE_OTHER);
     assert_int_equal(with_preamble("%PDF-", 5, meta), FILE_OTHER);
