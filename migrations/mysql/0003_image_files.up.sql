@@ -62,8 +62,6 @@ create index ix_image_files_series on image_files(series_id, is_deleted, created
 create index ix_image_files_duplicate_of on image_files(duplicate_of);
 create index ix_image_files_deleted_at on image_files(deleted_at);
 create index ix_image_files_deleted_by on image_files(deleted_by);
--- What is still to be done after a restart: half uploads to expire, pictures without a thumbnail.
-create index ix_image_files_pending on image_files(status, thumbnail_path, created_at);
 
 create table image_file_search (
     id bigint not null primary key,

@@ -55,9 +55,9 @@ create index ix_image_files_series on image_files(series_id, is_deleted, created
 create index ix_image_files_duplicate_of on image_files(duplicate_of) where duplicate_of is not null;
 create index ix_image_files_deleted_at on image_files(deleted_at) where deleted_at is not null;
 create index ix_image_files_deleted_by on image_files(deleted_by) where deleted_by is not null;
--- What is still to be done after a restart: half uploads to expire, pictures without a thumbnail.
-create index ix_image_files_pending on image_files(status, thumbnail_path, created_at)
-    where status in ('UPLOADING', 'PROCESSING', 'UPLOADED') and thumbnail_path is null;
+-- What is still to be done after a restart: pictures without a thumbnail.
+create index ix_image_files_no_thumbnail on image_files(id)
+    where status = 'UPLOADED' and thumbnail_path is null and file_type in ('JPEG', 'PNG', 'TIFF');
 
 create virtual table image_file_search using fts5(grams, tokenize='ascii', columnsize=0);
 

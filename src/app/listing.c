@@ -213,7 +213,7 @@ static void put_page(struct plan *p)
         db_select_from(&p->sql, row);
         put_where(p, p->scope_count ? &p->scopes[0] : NULL, true);
     }
-    put_order(p, NULL);
+    put_order(p, p->scope_count == 1 ? &p->scopes[0] : NULL);
     text_put(&p->sql, S(" limit ?"));
     bind(p, value_integer(p->page_rows));
     if (offset) {

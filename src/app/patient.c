@@ -261,21 +261,25 @@ static bool given(const struct call *c, const char *name)
 static bool patient_list_get(struct call *c)
 {
     const struct patient_list *in = c->in;
-    struct condition more[4];
+    struct condition more[4], exact = { 0 };
     int count = 0;
     int64_t total = TOTAL_UNKNOWN;
     if (given(c, "age_min"))
         more[count++] = (struct condition){ "p.birth_date <= ?", born_by(c, in->age_min, 0) };
     if (given(c, "age_max"))
         more[count++] = (struct condition){ "p.birth_date >= ?", born_by(c, in->age_max + 1, 1) };
-    if (in->id_card.len)
-        more[count++] = (struct condition){ "p.deleted_at is null and p.id_card_hash = ?",
-                                            value_text(db_lookup_hash(c, in->id_card)) };
     if (in->phone.len)
-        more[count++] = (struct condition){ "p.phone_hash = ?", value_text(db_lookup_hash(c, in->phone)) };
-    if (!count && list_is_plain(c) && !db_integer(c, &total, "select n from row_counts where name = 'patients'"))
+        exact =
+            (struct condition){ "p.phone_hash = ?", value_text(db_lookup_hash(c, in->phone)), .from = "patients p" };
+    if (in->id_card.len && exact.sql)
+        more[count++] = exact;
+    if (in->id_card.len)
+        exact = (struct condition){ "p.deleted_at is null and p.id_card_hash = ?",
+                                    value_text(db_lookup_hash(c, in->id_card)), .from = "patients p" };
+    if (!count && !exact.sql && list_is_plain(c) &&
+        !db_integer(c, &total, "select n from row_counts where name = 'patients'"))
         return false;
-    return list_answer(c, &patient_listing, more, count, NULL, 0, total);
+    return list_answer(c, &patient_listing, more, count, &exact, exact.sql != NULL, total);
 }
 
 #define PATIENTS .tag = "patients", .entity = "patient"
