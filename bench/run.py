@@ -41,6 +41,9 @@ class Bench:
         self.runs = 3
         self.warm_s, self.run_s = (1, 2) if self.quick else (2, 5)
         self.rows, self.notes = [], []
+        busy = os.getloadavg()[0]
+        if busy > 0.7:
+            self.notes.append(f"The machine was busy with other work (load {busy:.1f} before the start): the figures are lower than they would be.")
         self.python = None
 
     def seeded(self, count):
@@ -370,6 +373,7 @@ def main():
     parser.add_argument("--only", help="parts, separated by commas: " + ", ".join(PARTS) + "; the page stays as it is")
     parser.add_argument("--work", help="folder for databases and files (else TMPDIR); needs 10 GB")
     options = parser.parse_args()
+    os.environ["PATH"] += ":/usr/sbin:/sbin"  # where nginx is, for people who are not root
     missing = [tool for tool in ("nginx", "wrk", "taskset") if not shutil.which(tool)]
     if missing or not Path(options.binary).exists():
         parser.error(f"missing: {', '.join(missing) or options.binary} (script/bootstrap and script/build bring them)")

@@ -56,7 +56,7 @@ static bool bad_cursor(struct plan *p)
 
 static bool read_cursor(struct plan *p)
 {
-    struct str text, sort, rest, id_text = STR_NULL;
+    struct str text, sort, rest;
     int64_t id, number;
     p->after_key = p->after_id = value_nothing();
     if (str_is_empty(p->query->after))
@@ -67,7 +67,7 @@ static bool read_cursor(struct plan *p)
     ptrdiff_t bar = rest.len;
     while (bar > 0 && rest.at[bar - 1] != '|')
         bar--;
-    id_text = str_slice(rest, bar, rest.len);
+    struct str id_text = str_slice(rest, bar, rest.len);
     struct str key = str_slice(rest, 1, bar - 1);
     if (bar < 2 || !str_to_integer(id_text, &id))
         return bad_cursor(p);

@@ -125,8 +125,7 @@ bool chunked_expire(struct call *c, struct instant before, int64_t *count)
     struct image_file file;
     *count = 0;
     while (db_get(c, &image_file_schema, &file,
-                  "where f.is_deleted = 0 and f.status = 'UPLOADING' and f.created_at < ? limit 1",
-                  V(before))) {
+                  "where f.is_deleted = 0 and f.status = 'UPLOADING' and f.created_at < ? limit 1", V(before))) {
         if (!chunked_drop(c, &file))
             return false;
         ++*count;

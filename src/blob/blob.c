@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -92,9 +93,10 @@ static bool find_root_again(struct blob_store *store)
     pthread_mutex_lock(&store->making);
     struct stat st;
     int fd = open(store->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    /* The lock of blob_share goes with the folder. */
     bool found = fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == store->device &&
                  (mkdirat(fd, BLOB_TEMPORARY, 0750) == 0 || errno == EEXIST) && fsync(fd) == 0 &&
-                 dup3(fd, store->root_fd, O_CLOEXEC) >= 0;
+                 flock(fd, LOCK_SH | LOCK_NB) == 0 && dup3(fd, store->root_fd, O_CLOEXEC) >= 0;
     if (fd >= 0)
         close(fd);
     pthread_mutex_unlock(&store->making);

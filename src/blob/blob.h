@@ -19,7 +19,8 @@
 struct blob_store;
 struct blob_writer;
 
-bool blob_open(struct str url, struct blob_store **out, struct error *error); /* file:///absolute or file://relative; makes directories */
+bool blob_open(struct str url, struct blob_store **out,
+               struct error *error); /* file:///absolute or file://relative; makes directories */
 void blob_close(struct blob_store *store);
 const char *blob_root(const struct blob_store *store);
 bool blob_key_is_legal(struct str key);
@@ -32,7 +33,8 @@ int blob_writer_fd(const struct blob_writer *writer); /* to read back what was w
 bool blob_commit(struct blob_writer *writer, struct str key, struct error *error);
 void blob_cancel(struct blob_writer *writer); /* removes the temporary file; takes NULL */
 
-bool blob_open_read(struct blob_store *store, struct str key, int *fd, int64_t *size_bytes, struct error *error); /* E_NOT_FOUND */
+bool blob_open_read(struct blob_store *store, struct str key, int *fd, int64_t *size_bytes,
+                    struct error *error); /* E_NOT_FOUND */
 bool blob_exists(struct blob_store *store, struct str key);
 bool blob_remove(struct blob_store *store, struct str key, struct error *error); /* absent is fine */
 bool blob_rename(struct blob_store *store, struct str from, struct str to, struct error *error);
@@ -42,7 +44,8 @@ bool blob_rename(struct blob_store *store, struct str from, struct str to, struc
 bool blob_claim(struct blob_store *store, struct str key, struct error *error);
 void blob_settle(struct blob_store *store, struct str key);
 /* Calls `each` with the key of every claim; where it returns true the claim is settled. */
-bool blob_claims(struct blob_store *store, bool (*each)(void *context, struct str key), void *context, struct error *error);
+bool blob_claims(struct blob_store *store, bool (*each)(void *context, struct str key), void *context,
+                 struct error *error);
 
 /* Is no other process using the store (flock on its root)? Then what lies about is nobody's work in progress, and it stays so until
  * blob_share. */
@@ -53,7 +56,8 @@ void blob_share(struct blob_store *store);
 int blob_sweep(struct blob_store *store, int64_t age_s);
 /* Every key under `prefix`, in no order; stops when `each` returns false. */
 bool blob_walk(struct blob_store *store, struct str prefix,
-               bool (*each)(void *context, struct str key, int64_t size_bytes, struct instant changed), void *context, struct error *error);
+               bool (*each)(void *context, struct str key, int64_t size_bytes, struct instant changed), void *context,
+               struct error *error);
 bool blob_space(struct blob_store *store, int64_t *free_bytes, int64_t *total_bytes, struct error *error);
 
 #endif

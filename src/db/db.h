@@ -31,29 +31,32 @@
 #include "schema/field.h"
 
 struct db_options {
-    struct str url;          /* sqlite:///relative/path, sqlite:////absolute/path, mysql://user:password@host:port/name,
+    struct str url;    /* sqlite:///relative/path, sqlite:////absolute/path, mysql://user:password@host:port/name,
                                 mysql://user@/name?socket=/run/x.sock ; user and password percent-encoded */
-    struct key key;          /* seals ENCRYPTED fields, hashes HASHED ones */
-    int pool_size;           /* MySQL: most connections */
-    int64_t cache_kib;       /* SQLite: page cache per connection */
+    struct key key;    /* seals ENCRYPTED fields, hashes HASHED ones */
+    int pool_size;     /* MySQL: most connections */
+    int64_t cache_kib; /* SQLite: page cache per connection */
     int busy_timeout_ms;
 };
 
 bool db_open(const struct db_options *options, struct db **out, struct error *error);
-void db_close(struct db *db); /* waits for the writer; takes NULL */
-bool db_is_local(const struct db *db);   /* SQLite: reads may run on an I/O thread */
+void db_close(struct db *db);               /* waits for the writer; takes NULL */
+bool db_is_local(const struct db *db);      /* SQLite: reads may run on an I/O thread */
 struct str db_dialect(const struct db *db); /* "sqlite" or "mysql" */
-void db_release(struct call *c);         /* gives the borrowed connection back; harmless without one */
-bool db_ping(struct call *c);            /* a round trip */
+void db_release(struct call *c);            /* gives the borrowed connection back; harmless without one */
+bool db_ping(struct call *c);               /* a round trip */
 
 /* The SQL (or tail) and then up to 16 values, V(...) each. The macros below only put the values into an array; without any
  * they use the empty one (ISO C wants at least one argument for `...`, so the choice is made by counting). */
-#define DB_ARGS(...) ((struct db_args){ (const struct value[]){ { .type = VALUE_NOTHING }, __VA_ARGS__ },              \
-                                        (int)(sizeof((const struct value[]){ { .type = VALUE_NOTHING }, __VA_ARGS__ }) / \
-                                              sizeof(struct value)) - 1 })
+#define DB_ARGS(...) \
+    ((struct db_args){ \
+        (const struct value[]){ { .type = VALUE_NOTHING }, __VA_ARGS__ }, \
+        (int)(sizeof((const struct value[]){ { .type = VALUE_NOTHING }, __VA_ARGS__ }) / sizeof(struct value)) - 1 })
 #define DB_NO_ARGS ((struct db_args){ (const struct value[]){ { .type = VALUE_NOTHING } }, 0 })
-#define DB_SQL(...) DB_SQL_COUNT(__VA_ARGS__, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_,  \
-    DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_ALONE, )(__VA_ARGS__)
+#define DB_SQL(...) \
+    DB_SQL_COUNT(__VA_ARGS__, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, \
+                 DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_ALONE, ) \
+    (__VA_ARGS__)
 #define DB_SQL_COUNT(s, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, which, ...) which
 #define DB_SQL_ALONE(sql) (sql), DB_NO_ARGS
 #define DB_SQL_(sql, ...) (sql), DB_ARGS(__VA_ARGS__)
@@ -90,7 +93,8 @@ bool db_insert(struct call *c, const struct schema *schema, void *record, int64_
 /* Updates the fields in `mask` (never `id`) plus SET_ON_UPDATE ones. False with no error when no row matched. `tail` is "where ..."
  * without alias. */
 #define db_update(c, schema, record, mask, ...) db_update_((c), (schema), (record), (mask), DB_SQL(__VA_ARGS__))
-bool db_update_(struct call *c, const struct schema *schema, void *record, uint64_t mask, const char *tail, struct db_args args);
+bool db_update_(struct call *c, const struct schema *schema, void *record, uint64_t mask, const char *tail,
+                struct db_args args);
 
 /* ---- reading ---- */
 
@@ -159,7 +163,8 @@ struct str db_lookup_hash(struct call *c, struct str value);
  *     search_condition(&sql, c->db, "patient_search", "p.id");      // one `?`
  *     db_rows(c, &rows, ..., V(search_phrase(&c->arena, wanted)));
  */
-bool search_put(struct call *c, const char *search_table, int64_t id, const struct str *texts, int count); /* insert or replace */
+bool search_put(struct call *c, const char *search_table, int64_t id, const struct str *texts,
+                int count); /* insert or replace */
 bool search_remove(struct call *c, const char *search_table, int64_t id);
 /* The match expression for a search text, to be bound to the `?` of search_condition. Text without a visible
  * character gives null: leave the condition out. */
@@ -170,8 +175,8 @@ void search_condition(struct text *sql, const struct db *db, const char *search_
 /* ---- migrations (migrate.c) ---- */
 
 struct migration {
-    int number;           /* 1, 2, ... without gaps */
-    const char *name;     /* "0001_name" */
+    int number;            /* 1, 2, ... without gaps */
+    const char *name;      /* "0001_name" */
     const char *up, *down; /* SQL, `;`-separated; a statement may hold `;` inside begin ... end */
 };
 struct migrations {
@@ -181,8 +186,8 @@ struct migrations {
 };
 bool migrate_current(struct call *c, int *number); /* 0: empty database */
 /* Up or down to `target`, each step with its version row; SQLite in one transaction each. `tell` is called per step. */
-bool migrate_to(struct call *c, const struct migrations *migrations, int target, void (*tell)(const char *line, void *context),
-                void *context);
+bool migrate_to(struct call *c, const struct migrations *migrations, int target,
+                void (*tell)(const char *line, void *context), void *context);
 bool migrate_history(struct call *c, const struct migrations *migrations, struct text *out);
 /* E_UNAVAILABLE with what to do, when the database is older or newer than this binary. */
 bool migrate_check(struct call *c, const struct migrations *migrations);
@@ -197,15 +202,16 @@ struct db_statement_stats {
     int64_t buckets[16]; /* bucket i: < 2^i * 16 us; last: all above */
 };
 struct db_stats {
-    int64_t commits;           /* durable commits of the writer */
-    int64_t transactions;      /* pieces of work inside them */
+    int64_t commits;      /* durable commits of the writer */
+    int64_t transactions; /* pieces of work inside them */
     int64_t connections_open, connections_busy, writer_waiting;
-    int64_t size_bytes;        /* of the database */
+    int64_t size_bytes;         /* of the database */
     int64_t background_dropped; /* pieces of db_write_soon given up after several failures */
 };
 void db_stats(struct db *db, struct db_stats *out);
 /* Calls `each` for every statement seen, most time first, at most `limit`. */
-void db_statement_stats(struct db *db, int limit, void (*each)(const struct db_statement_stats *stats, void *context), void *context);
+void db_statement_stats(struct db *db, int limit, void (*each)(const struct db_statement_stats *stats, void *context),
+                        void *context);
 
 /* Background work for the writer that needs no waiting and no durability of its own: run with the next batch, or within
  * `delay_ms` by itself. Used for audit rows of reads. One at a time per `context`: while one waits, another with the same context

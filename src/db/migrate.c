@@ -60,8 +60,8 @@ static bool run_statements(struct call *c, const char *sql, int *failed_at)
 
 struct step {
     const struct migrations *migrations;
-    int from, to;  /* neighbours */
-    bool moved;    /* somebody else was faster */
+    int from, to; /* neighbours */
+    bool moved;   /* somebody else was faster */
 };
 
 static const struct migration *migration_of(struct call *c, const struct step *step)
@@ -83,8 +83,8 @@ static bool record_step(struct call *c, void *context)
     const struct migration *migration = migration_of(c, step);
     if (step->to < step->from)
         return db_execute(c, "delete from schema_migrations where number = ?", V(migration->number));
-    return db_execute(c, "insert into schema_migrations(number, name, applied_at) values (?, ?, ?)", V(migration->number),
-                      V(str_from(migration->name)), V(clock_now()));
+    return db_execute(c, "insert into schema_migrations(number, name, applied_at) values (?, ?, ?)",
+                      V(migration->number), V(str_from(migration->name)), V(clock_now()));
 }
 
 /* The first cause stays in an error, so what it was part of is put before it by hand. */
@@ -94,12 +94,13 @@ static bool explain(struct call *c, const struct migration *migration, const cha
     error_clear(&c->error);
     c->error.retry_after_s = cause.retry_after_s;
     if (c->db->driver->transactional_schema || failed_at == 1)
-        return fail(c, cause.code ? cause.code : E_INTERNAL, "migration %s: statement %d of %d: %s", migration->name, failed_at,
-                    count_statements(sql), cause.message);
-    return fail(c, cause.code ? cause.code : E_INTERNAL,
-                "migration %s: statement %d of %d: %s. The statements before it stay applied, because this database cannot "
-                "undo schema changes: restore a backup, or mend by hand",
-                migration->name, failed_at, count_statements(sql), cause.message);
+        return fail(c, cause.code ? cause.code : E_INTERNAL, "migration %s: statement %d of %d: %s", migration->name,
+                    failed_at, count_statements(sql), cause.message);
+    return fail(
+        c, cause.code ? cause.code : E_INTERNAL,
+        "migration %s: statement %d of %d: %s. The statements before it stay applied, because this database cannot "
+        "undo schema changes: restore a backup, or mend by hand",
+        migration->name, failed_at, count_statements(sql), cause.message);
 }
 
 static bool apply(struct call *c, struct step *step)
@@ -137,8 +138,9 @@ static bool take_steps(struct call *c, const struct migrations *migrations, int 
         if (!migrate_current(c, &step.from))
             return false;
         if (step.from > migrations->count)
-            return fail(c, E_UNAVAILABLE, "the database is at migration %d, which this binary does not know (it ends at %d)",
-                        step.from, migrations->count);
+            return fail(c, E_UNAVAILABLE,
+                        "the database is at migration %d, which this binary does not know (it ends at %d)", step.from,
+                        migrations->count);
         if (step.from == target)
             return true;
         step.to = step.from < target ? step.from + 1 : step.from - 1;
@@ -147,8 +149,9 @@ static bool take_steps(struct call *c, const struct migrations *migrations, int 
             return false;
         if (step.moved || !tell)
             continue;
-        tell(arena_cstring(&c->arena, arena_format(&c->arena, "%s %s (%" PRId64 " ms)", step.to > step.from ? "up" : "down",
-                                                   migration_of(c, &step)->name, (clock_monotonic_us() - start) / 1000)),
+        tell(arena_cstring(&c->arena,
+                           arena_format(&c->arena, "%s %s (%" PRId64 " ms)", step.to > step.from ? "up" : "down",
+                                        migration_of(c, &step)->name, (clock_monotonic_us() - start) / 1000)),
              context);
     }
 }
@@ -185,7 +188,8 @@ bool migrate_history(struct call *c, const struct migrations *migrations, struct
         return false;
     if (exists) {
         struct cursor rows;
-        for (db_rows(c, &rows, "select number, name, applied_at from schema_migrations order by number"); cursor_next(&rows);) {
+        for (db_rows(c, &rows, "select number, name, applied_at from schema_migrations order by number");
+             cursor_next(&rows);) {
             last = (int)cursor_integer(&rows, 0);
             put_applied(out, last, cursor_text(&rows, 1), cursor_integer(&rows, 2), last <= migrations->count);
         }
@@ -210,8 +214,8 @@ static bool check_names(struct call *c, const struct migrations *migrations)
             continue;
         same = str_equal(cursor_text(&rows, 1), str_from(list[number - 1].name));
         if (!same)
-            fail(c, E_UNAVAILABLE, "migration %d is %s here and %.*s in the database: it was made by another build", (int)number,
-                 list[number - 1].name, STR_FMT(cursor_text(&rows, 1)));
+            fail(c, E_UNAVAILABLE, "migration %d is %s here and %.*s in the database: it was made by another build",
+                 (int)number, list[number - 1].name, STR_FMT(cursor_text(&rows, 1)));
     }
     cursor_close(&rows);
     return same && !c->error.code;
@@ -225,13 +229,15 @@ bool migrate_check(struct call *c, const struct migrations *migrations)
     if (current == 0 && migrations->count > 0)
         return fail(c, E_UNAVAILABLE, "the database is empty: run `roentgen init-db`");
     if (current < migrations->count)
-        return fail(c, E_UNAVAILABLE, "the database is at migration %d and this binary needs %d: run `roentgen migrate up`",
-                    current, migrations->count);
-    if (current > migrations->count)
         return fail(c, E_UNAVAILABLE,
-                    "the database is at migration %d and this binary knows only %d: install the newer version, or let it run "
-                    "`roentgen migrate down` to %d",
-                    current, migrations->count, migrations->count);
+                    "the database is at migration %d and this binary needs %d: run `roentgen migrate up`", current,
+                    migrations->count);
+    if (current > migrations->count)
+        return fail(
+            c, E_UNAVAILABLE,
+            "the database is at migration %d and this binary knows only %d: install the newer version, or let it run "
+            "`roentgen migrate down` to %d",
+            current, migrations->count, migrations->count);
     return current == 0 || check_names(c, migrations);
 }
 

@@ -64,7 +64,9 @@ static bool mysql_migrate_begin(struct call *c)
     if (!mysql_borrow_slow(c->db, &c->connection, &c->error))
         return false;
     int64_t got = 0;
-    if (db_integer(c, &got, "select get_lock(concat('roentgen_migrate.', database()), ?)", V((int)MIGRATE_LOCK_WAIT_S)) && got)
+    if (db_integer(c, &got, "select get_lock(concat('roentgen_migrate.', database()), ?)",
+                   V((int)MIGRATE_LOCK_WAIT_S)) &&
+        got)
         return true;
     db_release(c);
     return fail(c, E_UNAVAILABLE, "another process changes the schema");
@@ -100,7 +102,8 @@ const struct driver driver_mysql = {
     .transactional_schema = false,
     .sql_ping = "select 1",
     .sql_tables = "select count(*) from information_schema.tables where table_schema = database() and table_name = ?",
-    .sql_columns = "select column_name from information_schema.columns where table_schema = database() and table_name = ?",
+    .sql_columns =
+        "select column_name from information_schema.columns where table_schema = database() and table_name = ?",
     .sql_size = "select coalesce(sum(data_length + index_length), 0) from information_schema.tables"
                 " where table_schema = database()",
 };

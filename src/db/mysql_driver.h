@@ -18,9 +18,9 @@
 enum {
     MYSQL_CONNECT_TIMEOUT_S = 3,
     MYSQL_IO_TIMEOUT_S = 30,
-    MYSQL_SLOW_TIMEOUT_S = 3600,     /* schema changes */
-    MYSQL_IDLE_PING_US = 60000000,   /* after which a connection is tried before it is lent */
-    MYSQL_VALUE_MAX = 64 << 20,      /* bytes of one column of one row */
+    MYSQL_SLOW_TIMEOUT_S = 3600,   /* schema changes */
+    MYSQL_IDLE_PING_US = 60000000, /* after which a connection is tried before it is lent */
+    MYSQL_VALUE_MAX = 64 << 20,    /* bytes of one column of one row */
     MYSQL_WRITERS_MAX = 4
 };
 
@@ -28,9 +28,9 @@ struct mysql_connection {
     struct db_connection base;
     MYSQL *handle;
     int64_t idle_since_us;
-    int generation;   /* older than the pool's: made before somebody found the server gone */
-    bool slow;        /* outside the pool, for schema changes */
-    bool conflicted;  /* deadlock or lock timeout in this transaction */
+    int generation;  /* older than the pool's: made before somebody found the server gone */
+    bool slow;       /* outside the pool, for schema changes */
+    bool conflicted; /* deadlock or lock timeout in this transaction */
 };
 
 struct mysql_column {
@@ -50,8 +50,8 @@ struct mysql_statement {
     MYSQL_BIND *parameters;
     MYSQL_BIND *binds;
     struct mysql_column *columns;
-    bool rebind;      /* a buffer grew */
-    const char *sql;  /* for naming the table in errors */
+    bool rebind;     /* a buffer grew */
+    const char *sql; /* for naming the table in errors */
 };
 
 struct mysql_writers;
@@ -60,7 +60,7 @@ struct mysql {
     struct db *db;
     pthread_mutex_t lock;
     pthread_cond_t freed;
-    struct db_connection *free;  /* last used first */
+    struct db_connection *free; /* last used first */
     struct db_connection *all;
     int count, waiting, generation;
     struct mysql_writers *writers;

@@ -72,14 +72,15 @@ bool mysql_fail(struct mysql_connection *connection, unsigned number, const char
      * ER_SERVER_SHUTDOWN, ER_CONNECTION_KILLED, ER_NORMAL_SHUTDOWN, ER_FORCING_CLOSE. */
     static const unsigned lost[] = { 2002, 2003, 2005, 2006, 2013, 2014, 2027, 2055, 1053, 1927, 1077, 1080, 0 };
     /* Too many connections, read-only server, interrupted, out of locks, statement timeouts. */
-    static const unsigned passing[] = { 1040, 1203, 1129, 1130, 1290, 1836, 1317, 1206, 1969, 3024, 1041, 1158, 1159, 1160, 1161, 0 };
+    static const unsigned passing[] = { 1040, 1203, 1129, 1130, 1290, 1836, 1317, 1206,
+                                        1969, 3024, 1041, 1158, 1159, 1160, 1161, 0 };
     static const unsigned conflict[] = { 1213, 1205, 1020, 0 }; /* deadlock, lock timeout, row changed */
     static const unsigned full[] = { 1021, 1114, 0 };
     static const unsigned foreign[] = { 1216, 1217, 1451, 1452, 0 };
     static const unsigned again[] = { 1243, 1615, 2057, 0 }; /* prepared anew: the schema changed */
     /* Messages that name tables and columns, and the SQL itself, which holds no values. */
-    static const unsigned plain[] = { 1005, 1044, 1045, 1046, 1048, 1049, 1050, 1051, 1052, 1054, 1060, 1061, 1064, 1091, 1109,
-                                      1142, 1146, 1227, 1264, 1295, 1360, 1359, 1364, 1406, 2061, 0 };
+    static const unsigned plain[] = { 1005, 1044, 1045, 1046, 1048, 1049, 1050, 1051, 1052, 1054, 1060, 1061, 1064,
+                                      1091, 1109, 1142, 1146, 1227, 1264, 1295, 1360, 1359, 1364, 1406, 2061, 0 };
     if (is_in(number, lost)) {
         connection->base.lost = true;
         return fail_unavailable(error, 2, number, "the connection to the database was lost");

@@ -35,10 +35,11 @@ static void disconnect(struct mysql_connection *connection)
 /* NO_BACKSLASH_ESCAPES: text and `like` patterns mean what they mean on SQLite. */
 static bool set_session(struct mysql_connection *connection, struct error *error)
 {
-    return mysql_run(&connection->base,
-                     S("set session time_zone = '+00:00', session innodb_lock_wait_timeout = 10, session sql_mode = "
-                       "'PIPES_AS_CONCAT,STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO,NO_BACKSLASH_ESCAPES'"),
-                     error) &&
+    return mysql_run(
+               &connection->base,
+               S("set session time_zone = '+00:00', session innodb_lock_wait_timeout = 10, session sql_mode = "
+                 "'PIPES_AS_CONCAT,STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO,NO_BACKSLASH_ESCAPES'"),
+               error) &&
            mysql_run(&connection->base, S("set session transaction isolation level read committed"), error);
 }
 

@@ -156,7 +156,8 @@ bool mysql_start(struct statement *statement, const struct value *values, struct
 {
     struct mysql_statement *s = own(statement);
     struct mysql_connection *connection = (struct mysql_connection *)statement->connection;
-    if (connection->base.writing && connection->conflicted) /* the server has undone the transaction: nothing may follow */
+    if (connection->base.writing &&
+        connection->conflicted) /* the server has undone the transaction: nothing may follow */
         return error_set(error, E_UNAVAILABLE, "the transaction was undone by a conflict");
     for (int i = 0; i < statement->parameters; i++)
         bind_parameter(&s->parameters[i], &values[i]);

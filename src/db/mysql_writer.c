@@ -235,7 +235,9 @@ bool mysql_writers_new(struct db *db, struct mysql_writers **out, struct error *
     pthread_cond_init(&w->came, &attributes);
     pthread_condattr_destroy(&attributes);
     /* Half of the pool at most, so that those who wait for their own transactions find connections too. */
-    int wanted = db->pool_size / 2 < 1 ? 1 : db->pool_size / 2 > MYSQL_WRITERS_MAX ? MYSQL_WRITERS_MAX : db->pool_size / 2;
+    int wanted = db->pool_size / 2 < 1                   ? 1
+                 : db->pool_size / 2 > MYSQL_WRITERS_MAX ? MYSQL_WRITERS_MAX
+                                                         : db->pool_size / 2;
     sigset_t all, old;
     sigfillset(&all); /* signals are for the main thread */
     pthread_sigmask(SIG_SETMASK, &all, &old);

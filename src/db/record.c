@@ -230,7 +230,10 @@ bool db_insert(struct call *c, const struct schema *schema, void *record, int64_
     stamp(schema, record, SET_ON_INSERT | SET_ON_UPDATE);
     int64_t own_id = record_id(schema, record);
     const struct statement_key key = {
-        .verb = STATEMENT_INSERT, .schema = schema, .mask = own_id ? 1 : 0, .text = S(""),
+        .verb = STATEMENT_INSERT,
+        .schema = schema,
+        .mask = own_id ? 1 : 0,
+        .text = S(""),
     };
     struct value values[PARAMETERS_MAX];
     int count = 0;
@@ -256,7 +259,10 @@ bool db_update_(struct call *c, const struct schema *schema, void *record, uint6
         return false;
     stamp(schema, record, SET_ON_UPDATE);
     const struct statement_key key = {
-        .verb = STATEMENT_UPDATE, .schema = schema, .mask = mask, .text = str_from(tail),
+        .verb = STATEMENT_UPDATE,
+        .schema = schema,
+        .mask = mask,
+        .text = str_from(tail),
     };
     struct value values[PARAMETERS_MAX];
     int count = 0;

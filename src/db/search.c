@@ -13,8 +13,8 @@
 #include "db/driver.h"
 
 enum {
-    SEARCH_WANTED_MAX = 100,      /* code points of a query; what follows is not looked at */
-    SEARCH_INDEXED_MAX = 65536,   /* code points of a row */
+    SEARCH_WANTED_MAX = 100,    /* code points of a query; what follows is not looked at */
+    SEARCH_INDEXED_MAX = 65536, /* code points of a row */
     SHORT_CODES = 32 * 36,
     LONG_CODES = 3 * 36 * 36 * 36,
     CODE_MAX = 5,
@@ -31,8 +31,9 @@ static bool in_range(uint32_t c, uint32_t first, uint32_t last)
 /* Pairs of capital and small letter that follow each other, capitals even or odd. */
 static uint32_t fold_alternating(uint32_t c)
 {
-    if (in_range(c, 0x100, 0x12F) || in_range(c, 0x132, 0x137) || in_range(c, 0x14A, 0x177) || in_range(c, 0x460, 0x481) ||
-        in_range(c, 0x48A, 0x4BF) || in_range(c, 0x4D0, 0x52F) || in_range(c, 0x1E00, 0x1E95) || in_range(c, 0x1EA0, 0x1EFF))
+    if (in_range(c, 0x100, 0x12F) || in_range(c, 0x132, 0x137) || in_range(c, 0x14A, 0x177) ||
+        in_range(c, 0x460, 0x481) || in_range(c, 0x48A, 0x4BF) || in_range(c, 0x4D0, 0x52F) ||
+        in_range(c, 0x1E00, 0x1E95) || in_range(c, 0x1EA0, 0x1EFF))
         return c | 1;
     if (in_range(c, 0x139, 0x148) || in_range(c, 0x179, 0x17E) || in_range(c, 0x4C1, 0x4CE))
         return c + (c & 1);
@@ -79,7 +80,8 @@ static uint32_t fold(uint32_t c)
 
 static bool is_space(uint32_t c)
 {
-    return c <= ' ' || in_range(c, 0x7F, 0xA0) || c == 0x3000 || in_range(c, 0x2000, 0x200A) || c == 0x2028 || c == 0x2029;
+    return c <= ' ' || in_range(c, 0x7F, 0xA0) || c == 0x3000 || in_range(c, 0x2000, 0x200A) || c == 0x2028 ||
+           c == 0x2029;
 }
 
 /* The next folded code point; runs of spaces and control characters count as one space. 0 at the end. */
@@ -195,9 +197,10 @@ bool search_put(struct call *c, const char *search_table, int64_t id, const stru
     if (!words.len) {
         ok = search_remove(c, search_table, id);
     } else {
-        const char *format = db_is_local(c->db)
-                                 ? "insert or replace into %s(rowid, grams) values (?, ?)"
-                                 : "insert into %s(id, grams) values (?, ?) on duplicate key update grams = values(grams)";
+        const char *format =
+            db_is_local(c->db)
+                ? "insert or replace into %s(rowid, grams) values (?, ?)"
+                : "insert into %s(id, grams) values (?, ?) on duplicate key update grams = values(grams)";
         char sql[256];
         snprintf(sql, sizeof(sql), format, search_table);
         ok = db_execute(c, sql, V(id), V(text_str(&words)));
@@ -218,5 +221,6 @@ void search_condition(struct text *sql, const struct db *db, const char *search_
     if (db_is_local(db))
         text_format(sql, "%s in (select rowid from %s where %s match ?)", id_column, search_table, search_table);
     else
-        text_format(sql, "%s in (select id from %s where match(grams) against (? in boolean mode))", id_column, search_table);
+        text_format(sql, "%s in (select id from %s where match(grams) against (? in boolean mode))", id_column,
+                    search_table);
 }

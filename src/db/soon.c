@@ -27,7 +27,9 @@ void soon_add(struct soon_list *list, int delay_ms, bool (*work)(struct call *, 
     if (!soon)
         abort();
     *soon = (struct soon){
-        .work = work, .context = context, .due_us = clock_monotonic_us() + (int64_t)(delay_ms > 0 ? delay_ms : 0) * 1000,
+        .work = work,
+        .context = context,
+        .due_us = clock_monotonic_us() + (int64_t)(delay_ms > 0 ? delay_ms : 0) * 1000,
     };
     insert(list, soon);
 }

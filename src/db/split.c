@@ -8,9 +8,9 @@
 struct scan {
     struct str text;
     ptrdiff_t at;
-    int words;      /* of this statement so far, up to 4 */
-    bool creates;   /* begins with `create` */
-    bool program;   /* a trigger or the like */
+    int words;    /* of this statement so far, up to 4 */
+    bool creates; /* begins with `create` */
+    bool program; /* a trigger or the like */
     int depth;
 };
 
@@ -88,7 +88,8 @@ static bool if_statement(const struct scan *s, ptrdiff_t word_at)
 {
     /* A statement begins after `;`, begin, then, else or do; a function call stands elsewhere. */
     ptrdiff_t at = word_at - 1;
-    while (at >= 0 && (s->text.at[at] == ' ' || s->text.at[at] == '\n' || s->text.at[at] == '\t' || s->text.at[at] == '\r'))
+    while (at >= 0 &&
+           (s->text.at[at] == ' ' || s->text.at[at] == '\n' || s->text.at[at] == '\t' || s->text.at[at] == '\r'))
         at--;
     if (at < 0 || s->text.at[at] == ';')
         return true;

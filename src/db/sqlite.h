@@ -26,7 +26,7 @@ struct sqlite_writer;
 struct sqlite {
     struct db *db;
     pthread_key_t slot;
-    pthread_mutex_t lock;         /* of the two lists */
+    pthread_mutex_t lock; /* of the two lists */
     struct db_connection *free;
     struct db_connection *all;
     struct sqlite_writer *writer;

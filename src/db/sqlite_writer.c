@@ -19,10 +19,10 @@
 
 enum {
     GROUP_PIECES_MAX = 256,
-    GROUP_SOON_MAX = 16,          /* background pieces in one group */
+    GROUP_SOON_MAX = 16, /* background pieces in one group */
     GROUP_US = 20000,
     GATHER_US_MAX = 500,
-    CHECKPOINT_PAGES = 2000,      /* of WAL, after which the writer copies it into the database */
+    CHECKPOINT_PAGES = 2000,        /* of WAL, after which the writer copies it into the database */
     CHECKPOINT_RESTART_PAGES = 8000 /* after which it also waits for readers, so that the WAL starts anew */
 };
 
@@ -49,7 +49,7 @@ struct sqlite_writer {
     sqlite3_stmt *modes[MODES];
     pthread_t thread;
     pthread_mutex_t lock;
-    pthread_cond_t came;       /* something to do */
+    pthread_cond_t came; /* something to do */
     struct piece *first, *last;
     int waiting;
     struct soon_list soon;
@@ -453,7 +453,8 @@ void sqlite_write_soon(struct db *db, int delay_ms, bool (*work)(struct call *, 
 static bool prepare_modes(struct sqlite_writer *w, struct error *error)
 {
     for (int i = 0; i < MODES; i++) {
-        int code = sqlite3_prepare_v3(w->connection->handle, mode_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &w->modes[i], NULL);
+        int code =
+            sqlite3_prepare_v3(w->connection->handle, mode_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &w->modes[i], NULL);
         if (code != SQLITE_OK)
             return sqlite_fail(w->connection->handle, code, error);
     }

@@ -5,7 +5,7 @@
 
 struct meter_node {
     struct meter_node *chain;
-    struct meter *meters;     /* of statements that are prepared now */
+    struct meter *meters;           /* of statements that are prepared now */
     struct db_statement_stats gone; /* of those that were; .sql is this node's text */
     uint64_t hash;
     struct str sql;

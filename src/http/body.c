@@ -171,6 +171,7 @@ static ptrdiff_t fill(struct request *r, const char *at, ptrdiff_t len)
     if (!b->filling.at)
         buffer_reserve(&b->filling,
                        r->content_length > 0 ? smaller(r->content_length, BODY_BUFFER_BYTES) : BODY_BUFFER_BYTES);
+    assert(b->filling.at);
     ptrdiff_t n = smaller(len, b->filling.capacity - b->filling.len);
     memcpy(b->filling.at + b->filling.len, at, (size_t)n);
     b->filling.len += n;

@@ -35,8 +35,8 @@ static bool refuse(struct call *c, struct str name, const char *type, const char
 }
 
 /* Takes one `--option`, and the word after it if that is its value. */
-static void take_option(struct call *c, struct words *words, const struct schema *schema, void *record,
-                        uint64_t *given, uint64_t *seen)
+static void take_option(struct call *c, struct words *words, const struct schema *schema, void *record, uint64_t *given,
+                        uint64_t *seen)
 {
     struct str name, text = str_from(words->argv[words->next++]);
     struct str value;

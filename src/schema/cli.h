@@ -12,8 +12,8 @@
  * options, bad values and missing REQUIRED ones become problems, at place "command line". `argv` begins after the
  * command's name. READ_ONLY members are no options. Defaults are applied; *given holds what was there. False when the
  * call holds any error. */
-bool cli_decode(struct call *c, int argc, char **argv, const char *positional, const struct schema *schema, void *record,
-                uint64_t *given);
+bool cli_decode(struct call *c, int argc, char **argv, const char *positional, const struct schema *schema,
+                void *record, uint64_t *given);
 void cli_print_help(struct text *out, const char *command, const char *positional, const struct schema *schema);
 
 #endif

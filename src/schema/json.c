@@ -15,12 +15,17 @@ static struct str json_text(const json_t *json)
 static struct value json_scalar(const json_t *json)
 {
     switch (json_typeof(json)) {
-    case JSON_STRING: return value_text(json_text(json));
-    case JSON_INTEGER: return (struct value){ .type = VALUE_INTEGER, .integer = json_integer_value(json) };
-    case JSON_REAL: return value_real(json_real_value(json));
+    case JSON_STRING:
+        return value_text(json_text(json));
+    case JSON_INTEGER:
+        return (struct value){ .type = VALUE_INTEGER, .integer = json_integer_value(json) };
+    case JSON_REAL:
+        return value_real(json_real_value(json));
     case JSON_TRUE:
-    case JSON_FALSE: return value_boolean(json_is_true(json));
-    default: return value_nothing();
+    case JSON_FALSE:
+        return value_boolean(json_is_true(json));
+    default:
+        return value_nothing();
     }
 }
 
@@ -80,7 +85,8 @@ static void take_object(const struct json_place *p, const struct schema *schema,
     uint64_t seen = preset | closed_members(schema), taken = 0;
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)object, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)object, key, value)
+    {
         int index = schema_find(schema, str_from(key));
         const struct field *field = index < 0 ? NULL : &schema->fields[index];
         if (!field || (field->flags & IN_QUERY) || (preset & GIVEN(index))) {
@@ -222,7 +228,8 @@ static bool take_counts(const struct json_place *p, const struct field *field, s
     int before = p->error->problem_count;
     struct count *items = arena_array(p->arena, struct count, at_least_one(count));
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)json, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)json, key, value)
+    {
         trouble = texts_take_item(field, str_from(key), p->arena, &items[n].name, &message);
         if (!trouble)
             trouble = take_integer(value, &items[n].n, p->arena, &message);

@@ -19,12 +19,14 @@ enum { JSON_DEPTH_MAX = 32 };
  * them a second time, they are not missing, and *given leaves them out. READ_ONLY members in the body are problems.
  * Neither these nor IN_QUERY members get defaults here: finish the query apart. False when the call holds any error,
  * also an earlier one. */
-bool json_decode(struct call *c, struct str body, const struct schema *schema, void *record, bool partial, uint64_t *given);
+bool json_decode(struct call *c, struct str body, const struct schema *schema, void *record, bool partial,
+                 uint64_t *given);
 
 /* Appends the record. `fields` is the mask of members to send; JSON_ALL_FIELDS for all. WRITE_ONLY and SECRET members
  * are never sent. */
 #define JSON_ALL_FIELDS UINT64_MAX
-void json_encode(struct text *out, const struct schema *schema, const void *record, uint64_t fields, struct arena *arena);
+void json_encode(struct text *out, const struct schema *schema, const void *record, uint64_t fields,
+                 struct arena *arena);
 
 /* The mask for `?fields=a,b`; problems for names that the schema lacks. Null text: all. */
 bool json_fields_mask(struct call *c, const struct schema *schema, struct str names, uint64_t *mask);

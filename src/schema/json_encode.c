@@ -5,9 +5,9 @@
 #include "schema/json.h"
 
 enum {
-    NUMBER_ROOM = 24,                   /* -9223372036854775807 and some */
-    FIXED_ROOM = INSTANT_TEXT_MAX + 8,  /* any value that is not text: "2026-01-05T14:30:22.123456Z" */
-    NAME_ROOM = 4                       /* ,"": */
+    NUMBER_ROOM = 24,                  /* -9223372036854775807 and some */
+    FIXED_ROOM = INSTANT_TEXT_MAX + 8, /* any value that is not text: "2026-01-05T14:30:22.123456Z" */
+    NAME_ROOM = 4                      /* ,"": */
 };
 
 /* text_room, without a call where there is room: almost always. */
@@ -177,11 +177,21 @@ static void put_counts(struct text *out, const struct counts *counts)
 void json_put_value(struct text *out, struct value value)
 {
     switch (value.type) {
-    case VALUE_NOTHING: text_put(out, S("null")); break;
-    case VALUE_BOOLEAN: text_put(out, value.boolean ? S("true") : S("false")); break;
-    case VALUE_INTEGER: put_integer(out, value.integer); break;
-    case VALUE_REAL: text_put_real(out, value.real); break;
-    case VALUE_TEXT: put_text(out, value.text); break;
+    case VALUE_NOTHING:
+        text_put(out, S("null"));
+        break;
+    case VALUE_BOOLEAN:
+        text_put(out, value.boolean ? S("true") : S("false"));
+        break;
+    case VALUE_INTEGER:
+        put_integer(out, value.integer);
+        break;
+    case VALUE_REAL:
+        text_put_real(out, value.real);
+        break;
+    case VALUE_TEXT:
+        put_text(out, value.text);
+        break;
     }
 }
 

@@ -127,13 +127,20 @@ static struct str fit_numbers(struct str text, struct arena *arena)
 static const char *describe(enum json_error_code code)
 {
     switch (code) {
-    case json_error_premature_end_of_input: return "the text ends too early";
-    case json_error_end_of_input_expected: return "something follows the value";
-    case json_error_invalid_utf8: return "not valid UTF-8";
-    case json_error_duplicate_key: return "a member appears twice";
-    case json_error_null_byte_in_key: return "a member's name holds U+0000";
-    case json_error_numeric_overflow: return "a number is too large";
-    default: return "not valid JSON";
+    case json_error_premature_end_of_input:
+        return "the text ends too early";
+    case json_error_end_of_input_expected:
+        return "something follows the value";
+    case json_error_invalid_utf8:
+        return "not valid UTF-8";
+    case json_error_duplicate_key:
+        return "a member appears twice";
+    case json_error_null_byte_in_key:
+        return "a member's name holds U+0000";
+    case json_error_numeric_overflow:
+        return "a number is too large";
+    default:
+        return "not valid JSON";
     }
 }
 
@@ -163,7 +170,8 @@ static void put_members(struct text *out, const json_t *json)
     json_t *value;
     bool first = true;
     text_put_char(out, '{');
-    json_object_foreach((json_t *)(uintptr_t)json, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)json, key, value)
+    {
         if (!first)
             text_put_char(out, ',');
         first = false;
@@ -177,7 +185,9 @@ static void put_members(struct text *out, const json_t *json)
 void json_put_tree(struct text *out, const json_t *json)
 {
     switch (json_typeof(json)) {
-    case JSON_OBJECT: put_members(out, json); break;
+    case JSON_OBJECT:
+        put_members(out, json);
+        break;
     case JSON_ARRAY:
         text_put_char(out, '[');
         for (size_t i = 0; i < json_array_size(json); i++) {
@@ -190,11 +200,20 @@ void json_put_tree(struct text *out, const json_t *json)
     case JSON_STRING:
         text_put_json_string(out, (struct str){ json_string_value(json), (ptrdiff_t)json_string_length(json) });
         break;
-    case JSON_INTEGER: text_put_integer(out, json_integer_value(json)); break;
-    case JSON_REAL: text_put_real(out, json_real_value(json)); break;
-    case JSON_TRUE: text_put(out, S("true")); break;
-    case JSON_FALSE: text_put(out, S("false")); break;
-    default: text_put(out, S("null"));
+    case JSON_INTEGER:
+        text_put_integer(out, json_integer_value(json));
+        break;
+    case JSON_REAL:
+        text_put_real(out, json_real_value(json));
+        break;
+    case JSON_TRUE:
+        text_put(out, S("true"));
+        break;
+    case JSON_FALSE:
+        text_put(out, S("false"));
+        break;
+    default:
+        text_put(out, S("null"));
     }
 }
 
@@ -213,7 +232,8 @@ const char *json_check_tree(const json_t *json, struct str *message)
     for (size_t i = 0; json_is_array(json) && i < json_array_size(json) && !trouble; i++)
         trouble = json_check_tree(json_array_get(json, i), message);
     if (json_is_object(json)) {
-        json_object_foreach((json_t *)(uintptr_t)json, key, value) {
+        json_object_foreach((json_t *)(uintptr_t)json, key, value)
+        {
             if (!trouble)
                 trouble = json_check_tree(value, message);
         }

@@ -444,8 +444,8 @@ static bool instant_load(const struct field *field, void *member, struct value v
 }
 
 const struct kind kind_instant = {
-    "instant",   "string",      "date-time", sizeof(struct instant), instant_clear, instant_get,
-    instant_store, instant_set, instant_load,
+    "instant",   "string",      "date-time", sizeof(struct instant), instant_clear,
+    instant_get, instant_store, instant_set, instant_load,
 };
 
 /* ---- date ---- */

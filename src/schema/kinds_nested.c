@@ -246,8 +246,8 @@ static bool integers_load(const struct field *field, void *member, struct value 
 }
 
 const struct kind kind_integers = {
-    "integers",   "array",      NULL,         sizeof(struct integers), integers_clear, integers_get,
-    integers_get, integers_set, integers_load,
+    "integers",   "array",      NULL,         sizeof(struct integers), integers_clear,
+    integers_get, integers_get, integers_set, integers_load,
 };
 
 /* ---- counts ---- */
@@ -274,7 +274,8 @@ static bool counts_load(const struct field *field, void *member, struct value va
     struct count *items = arena_array(arena, struct count, json_object_size(json) + 1);
     const char *name;
     ok = json_is_object(json);
-    json_object_foreach(json, name, n) {
+    json_object_foreach(json, name, n)
+    {
         ok = ok && json_is_integer(n);
         items[count++] = (struct count){ arena_copy(arena, str_from(name)), json_integer_value(n) };
     }
@@ -312,6 +313,6 @@ static bool json_load_member(const struct field *field, void *member, struct val
 }
 
 const struct kind kind_json = {
-    "json",          NULL,       NULL,            sizeof(struct json), json_clear_member, json_get_member,
-    json_get_member, nested_set, json_load_member,
+    "json",           NULL, NULL, sizeof(struct json), json_clear_member, json_get_member, json_get_member, nested_set,
+    json_load_member,
 };

@@ -171,9 +171,10 @@ static void put_text_item(struct text *out, const struct field *field, enum view
     if (field->choices)
         put_enum(out, field, false, false);
     else if (view == PARAMETER) /* a comma begins the next item */
-        text_format(out, ",\"minLength\":1,\"maxLength\":%d,\"pattern\":\"%s\"", (int)LIST_TEXT_MAX,
-                    "^[^,\\\\u0000-\\\\u0008\\\\u000b\\\\u000c\\\\u000e-\\\\u001f\\\\u007f]*"
-                    "[^,\\\\u0000-\\\\u0020\\\\u007f][^,\\\\u0000-\\\\u0008\\\\u000b\\\\u000c\\\\u000e-\\\\u001f\\\\u007f]*$");
+        text_format(
+            out, ",\"minLength\":1,\"maxLength\":%d,\"pattern\":\"%s\"", (int)LIST_TEXT_MAX,
+            "^[^,\\\\u0000-\\\\u0008\\\\u000b\\\\u000c\\\\u000e-\\\\u001f\\\\u007f]*"
+            "[^,\\\\u0000-\\\\u0020\\\\u007f][^,\\\\u0000-\\\\u0008\\\\u000b\\\\u000c\\\\u000e-\\\\u001f\\\\u007f]*$");
     else if (view == BODY)
         put_text_limits(out, &(struct field){ .kind = &kind_text, .flags = REQUIRED, .min = 1, .max = LIST_TEXT_MAX });
     text_put_char(out, '}');

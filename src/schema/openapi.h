@@ -14,6 +14,7 @@ void openapi_put_path_field(struct text *out, const struct field *field);
 /* An object schema for answers (`input` false: WRITE_ONLY members left out) or for request bodies (`input` true:
  * READ_ONLY members, IN_QUERY members and those named in `skip` (NULL-terminated, may be NULL) left out,
  * additionalProperties false; `partial`: nothing required). */
-void openapi_put_schema(struct text *out, const struct schema *schema, bool input, bool partial, const char *const *skip);
+void openapi_put_schema(struct text *out, const struct schema *schema, bool input, bool partial,
+                        const char *const *skip);
 
 #endif

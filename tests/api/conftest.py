@@ -16,6 +16,8 @@ def server(tmp_path_factory):
     server.init().start()
     yield server
     server.close()
+    failed = [line for line in server.log_lines() if line["level"] == "error" or line.get("status") == 500]
+    assert not failed, failed[:5]
 
 
 @pytest.fixture

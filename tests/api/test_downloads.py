@@ -121,7 +121,9 @@ def test_a_download_survives_deletion_meanwhile(server, doctor):
         assert first + b"".join(parts) == content
 
 
-def test_a_lost_file_is_a_server_error_without_its_path(server, doctor):
+def test_a_lost_file_is_a_server_error_without_its_path(new_server):
+    server = new_server()
+    doctor = server.account("doctor")
     file = doctor.upload(png())
     (server.files / file["storage_path"]).unlink()
     answer = doctor.get(f"/image-files/{file['id']}/download")

@@ -1,7 +1,7 @@
 """Image files: who sees them, changing, deleting, restoring, archiving, batches, the access log."""
 
 import pytest
-from support import JPEG, ok, png, problem, sample, wait_until, wrong_members
+from support import JPEG, ok, png, problem, sample, unique, wait_until, wrong_members
 
 
 def everything_about(api, file_id):
@@ -38,6 +38,53 @@ def test_read_all_sees_but_does_not_change(doctor, radiologist):
     assert answers["get"].status_code == answers["download"].status_code == 200
     assert answers["patch"].status_code == answers["delete"].status_code == 403
     ok(doctor.get(f"/image-files/{file['id']}"))
+
+
+def assign(server, user, *files):
+    """A study with these files, assigned to the user. Studies come with a later version, so by hand."""
+    uid, patient = unique("1.2.3."), files[0]["patient_id"]
+    rows = server.database.rows
+    rows(f"insert into studies(study_uid, patient_id, created_by, created_at, updated_at) values ('{uid}', {patient}, {user.id}, 1, 1)")
+    study = rows(f"select id from studies where study_uid = '{uid}'")[0][0]
+    rows(f"insert into study_assignments(study_id, user_id, created_by, created_at) values ({study}, {user.id}, {user.id}, 1)")
+    for file in files:
+        rows(f"update image_files set study_id = {study} where id = {file['id']}")
+
+
+def test_files_of_assigned_studies_are_seen(server, doctor, colleague, viewer):
+    patient = doctor.patient()
+    shared = [doctor.upload(sample(JPEG) + bytes([i]), patient_id=patient["id"], filename=f"shared{i}.jpg") for i in range(3)]
+    hidden = doctor.upload(png(), patient_id=patient["id"])
+    assign(server, colleague, *shared)
+    own = colleague.upload(png(), patient_id=patient["id"])
+    assign(server, viewer, own)
+    seen = [f["id"] for f in shared[::-1]]
+    listed = ok(colleague.get("/image-files"))
+    assert [f["id"] for f in listed["items"]] == [own["id"], *seen] and listed["total"] == 4
+    assert [f["id"] for f in ok(colleague.get(f"/image-files/patient/{patient['id']}"))["items"]] == [own["id"], *seen]
+    assert [f["id"] for f in ok(colleague.get("/image-files", params={"search": "shared1"}))["items"]] == [shared[1]["id"]]
+    assert [f["id"] for f in ok(colleague.get("/image-files/my-images"))["items"]] == [own["id"]]
+    pages, after = [], None
+    while after is not None or not pages:
+        body = ok(colleague.get("/image-files", params={"page_size": 1, **({"after": after} if after else {})}))
+        pages += [f["id"] for f in body["items"]]
+        after = body["next"]
+    assert pages == [own["id"], *seen]
+    answers = everything_about(colleague, shared[0]["id"])
+    assert {answers[w].status_code for w in ("get", "download", "thumbnail", "access-log")} == {200}
+    assert {answers[w].status_code for w in ("patch", "delete")} == {403}
+    problem(colleague.get(f"/image-files/{hidden['id']}"), 404)
+    assert [f["id"] for f in ok(viewer.get("/image-files"))["items"]] == [own["id"]]
+    events = ok(colleague.get(f"/patients/{patient['id']}/timeline"))["items"]
+    assert {e["image_file_id"] for e in events if e["kind"] == "IMAGE_FILE"} == {own["id"], *seen}
+    assert len(ok(colleague.get(f"/patients/{patient['id']}/studies"))["items"]) == 2
+
+
+def test_own_files_of_assigned_studies_come_once(server, doctor):
+    file = doctor.upload(png(), patient_id=doctor.patient()["id"])
+    assign(server, doctor, file)
+    body = ok(doctor.get("/image-files"))
+    assert ([f["id"] for f in body["items"]], body["total"]) == ([file["id"]], 1)
 
 
 def test_administrator_may_change_and_delete(admin, doctor):

@@ -2,13 +2,15 @@
 
 import json
 import os
+import pty
 import signal
 import socket
+import subprocess
 import threading
 import time
 
 import pytest
-from support import ON_SQLITE, ok, png, sha256, wait_until
+from support import BINARY, ON_SQLITE, ok, png, sha256, wait_until
 
 
 def slow_upload(server, token, content, seconds, result):
@@ -183,6 +185,33 @@ def test_log_rotation_by_size(new_server, tmp_path):
     time.sleep(0.5)
     assert len(list(log.parent.iterdir())) <= 5
     assert log.stat().st_size < 200_000
+
+
+def test_log_rotation_by_age(new_server, tmp_path):
+    log = tmp_path / "rotating" / "roentgen.log"
+    log.parent.mkdir()
+    server = new_server(LOG_FILE=str(log), LOG_ROTATE_AGE="1s")
+    client = server.client()
+    first = client.get("/patients").headers["x-request-id"]
+    wait_until(lambda: client.get("/patients") and len(list(log.parent.iterdir())) >= 2, 15, "an old file")
+    wait_until(lambda: first in "".join(p.read_text() for p in log.parent.iterdir() if p != log), 10, "the first line in an old file")
+
+
+def test_log_is_readable_on_a_terminal(new_server):
+    server = new_server(start=False)
+    near, far = pty.openpty()
+    process = subprocess.Popen([BINARY, "serve"], cwd=server.folder, env=server.environment(), stdin=subprocess.DEVNULL, stdout=far, stderr=far)
+    os.close(far)
+    try:
+        text = b""
+        while b"listening on" not in text:
+            text += os.read(near, 4096)
+        line = [one for one in text.decode().splitlines() if "listening on" in one][0]
+        assert "server.ready" in line and not line.startswith("{")
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
+        os.close(near)
 
 
 def test_the_port_in_use_is_a_clear_refusal(new_server):

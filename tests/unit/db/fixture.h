@@ -24,10 +24,15 @@ struct fixture {
 enum { ON_SQLITE = 1, ON_MYSQL = 2 };
 static int sqlite_target = ON_SQLITE, mysql_target = ON_MYSQL;
 
-#define ON_BOTH(test)                                                                                                  \
-    { #test " (sqlite)", test, fixture_open, fixture_close, &sqlite_target },                                            \
-    { #test " (mysql)", test, fixture_open, fixture_close, &mysql_target }
-#define ON_ONE(test, target) { #test, test, fixture_open, fixture_close, &target }
+#define ON_BOTH(test) \
+    { #test " (sqlite)", test, fixture_open, fixture_close, &sqlite_target }, \
+    { \
+#test " (mysql)", test, fixture_open, fixture_close, &mysql_target \
+    }
+#define ON_ONE(test, target) \
+    { \
+#test, test, fixture_open, fixture_close, &target \
+    }
 
 static bool ddl_work(struct call *c, void *context)
 {
@@ -53,7 +58,10 @@ static void open_db(struct fixture *f)
 {
     struct error error = { 0 };
     struct db_options options = {
-        .url = str_from(f->url), .pool_size = 8, .cache_kib = 512, .busy_timeout_ms = 3000,
+        .url = str_from(f->url),
+        .pool_size = 8,
+        .cache_kib = 512,
+        .busy_timeout_ms = 3000,
     };
     memset(options.key.bytes, 7, sizeof(options.key.bytes));
     if (!db_open(&options, &f->db, &error))
@@ -86,15 +94,18 @@ static int fixture_open(void **state)
     open_db(f);
     call_init(&f->call, NULL, f->db);
     if (!sqlite)
-        ddl(f, "drop table if exists t_notes; drop table if exists t_parent; drop table if exists t_counts; drop table if exists t_search; drop table if exists schema_migrations;"
-               "drop table if exists m_one; drop table if exists m_two; drop table if exists m_log;");
+        ddl(f,
+            "drop table if exists t_notes; drop table if exists t_parent; drop table if exists t_counts; drop table if exists t_search; drop table if exists schema_migrations;"
+            "drop table if exists m_one; drop table if exists m_two; drop table if exists m_log;");
     return 0;
 }
 
 static void remove_tree(const char *folder)
 {
     char path[512];
-    static const char *const names[] = { "deep/er/test.db", "deep/er/test.db-wal", "deep/er/test.db-shm", "deep/er", "deep", "" };
+    static const char *const names[] = {
+        "deep/er/test.db", "deep/er/test.db-wal", "deep/er/test.db-shm", "deep/er", "deep", ""
+    };
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
         if (unlink(path))

@@ -35,28 +35,30 @@ static const struct field note_fields[] = {
     FIELD(struct note, parent_name, .sql = "p.name", .doc = "Its name."),
     FIELD(struct note, derived, .flags = NOT_STORED, .doc = "Not a column."),
 };
-static const struct schema note_schema =
-    SCHEMA("Note", struct note, note_fields, .table = "t_notes", .alias = "n", .join = "left join t_parent p on p.id = n.parent_id");
+static const struct schema note_schema = SCHEMA("Note", struct note, note_fields, .table = "t_notes", .alias = "n",
+                                                .join = "left join t_parent p on p.id = n.parent_id");
 /* The same columns without a joined one, for tables on their own. */
 static const struct schema plain_schema = SCHEMA("Note", struct note, note_fields, .table = "t_notes",
                                                  .join = "left join t_parent p on p.id = t_notes.parent_id");
 
 static void make_tables(struct fixture *f)
 {
-    ddl(f, f->sqlite ? "create table t_parent(id integer primary key, name text not null);"
-                       "create table t_notes(id integer primary key, title text, amount integer, weight real, done integer,"
-                       " colour text, day text, secret text, secret_hash text, created_at integer not null,"
-                       " updated_at integer not null, parent_id integer references t_parent(id));"
-                       "create unique index uq_t_notes_title on t_notes(title);"
-                       "create unique index uq_t_notes_secret on t_notes(secret_hash);"
-                     : "create table t_parent(id bigint not null auto_increment primary key, name text not null) engine=InnoDB;"
-                       "create table t_notes(id bigint not null auto_increment primary key, title varchar(200), amount bigint,"
-                       " weight double, done tinyint, colour varchar(10), day varchar(10), secret text, secret_hash varchar(64),"
-                       " created_at bigint not null, updated_at bigint not null, parent_id bigint,"
-                       " constraint fk_t_notes_parent foreign key (parent_id) references t_parent(id)) engine=InnoDB"
-                       " default charset=utf8mb4 collate=utf8mb4_bin;"
-                       "create unique index uq_t_notes_title on t_notes(title);"
-                       "create unique index uq_t_notes_secret on t_notes(secret_hash);");
+    ddl(f,
+        f->sqlite
+            ? "create table t_parent(id integer primary key, name text not null);"
+              "create table t_notes(id integer primary key, title text, amount integer, weight real, done integer,"
+              " colour text, day text, secret text, secret_hash text, created_at integer not null,"
+              " updated_at integer not null, parent_id integer references t_parent(id));"
+              "create unique index uq_t_notes_title on t_notes(title);"
+              "create unique index uq_t_notes_secret on t_notes(secret_hash);"
+            : "create table t_parent(id bigint not null auto_increment primary key, name text not null) engine=InnoDB;"
+              "create table t_notes(id bigint not null auto_increment primary key, title varchar(200), amount bigint,"
+              " weight double, done tinyint, colour varchar(10), day varchar(10), secret text, secret_hash varchar(64),"
+              " created_at bigint not null, updated_at bigint not null, parent_id bigint,"
+              " constraint fk_t_notes_parent foreign key (parent_id) references t_parent(id)) engine=InnoDB"
+              " default charset=utf8mb4 collate=utf8mb4_bin;"
+              "create unique index uq_t_notes_title on t_notes(title);"
+              "create unique index uq_t_notes_secret on t_notes(secret_hash);");
 }
 
 static struct note a_note(const char *title)
@@ -143,7 +145,8 @@ static void test_nulls_come_back(void **state)
     struct note note = a_note(NULL), back;
     int64_t id = put_note(f, &note);
     must(f, db_get(&f->call, &note_schema, &back, "where n.id = ?", V(id)));
-    assert_true(str_is_null(back.title) && back.amount == INTEGER_NULL && isnan(back.weight) && !back.done && !back.colour);
+    assert_true(str_is_null(back.title) && back.amount == INTEGER_NULL && isnan(back.weight) && !back.done &&
+                !back.colour);
     assert_true(date_is_null(back.day) && str_is_null(back.secret) && str_is_null(back.parent_name));
     int64_t nulls = 0;
     must(f, db_integer(&f->call, &nulls, "select count(*) from t_notes where secret_hash is null and title is null"));
@@ -215,7 +218,8 @@ static void test_update_changes_the_mask_only(void **state)
     int64_t id = put_note(f, &note);
     change.amount = 2;
     change.id = 999;
-    struct update update = { &change, mask_of("title") | mask_of("id") | mask_of("parent_name") | mask_of("derived"), id };
+    struct update update = { &change, mask_of("title") | mask_of("id") | mask_of("parent_name") | mask_of("derived"),
+                             id };
     must(f, db_transact(&f->call, update_note, &update));
     must(f, db_get(&f->call, &note_schema, &back, "where n.id = ?", V(id)));
     assert_true(str_equal(back.title, S("second")));
@@ -272,7 +276,8 @@ static void test_secrets_are_sealed_and_found(void **state)
     must(f, db_transact(&f->call, update_note, &update));
     assert_false(db_integer(&f->call, &found, "select id from t_notes where secret_hash = ?",
                             V(db_lookup_hash(&f->call, S("Geheim-1234")))));
-    must(f, db_integer(&f->call, &found, "select id from t_notes where secret_hash = ?", V(db_lookup_hash(&f->call, S("OTHER")))));
+    must(f, db_integer(&f->call, &found, "select id from t_notes where secret_hash = ?",
+                       V(db_lookup_hash(&f->call, S("OTHER")))));
     /* Damage is noticed, and told apart from no row. */
     must(f, try_sql(f, "update t_notes set secret = 'AAAA'"));
     assert_false(db_get(&f->call, &note_schema, &back, "where n.id = ?", V(id)));
@@ -314,7 +319,8 @@ static void test_rows_of_any_length(void **state)
     int count = 300, seen = 0;
     must(f, db_transact(&f->call, fill_parents, &count));
     struct cursor rows;
-    for (db_rows(&f->call, &rows, "select id, name, length(name), null from t_parent order by id"); cursor_next(&rows);) {
+    for (db_rows(&f->call, &rows, "select id, name, length(name), null from t_parent order by id");
+         cursor_next(&rows);) {
         seen++;
         struct str name = cursor_text(&rows, 1);
         assert_int_equal(cursor_integer(&rows, 0), seen);
@@ -434,8 +440,8 @@ static void test_sixteen_values(void **state)
 {
     struct fixture *f = fixture_of(state);
     int64_t sum = 0;
-    must(f, db_integer(&f->call, &sum, "select ?+?+?+?+?+?+?+?+?+?+?+?+?+?+?+?", V(1), V(2), V(3), V(4), V(5), V(6), V(7), V(8),
-                       V(9), V(10), V(11), V(12), V(13), V(14), V(15), V(16)));
+    must(f, db_integer(&f->call, &sum, "select ?+?+?+?+?+?+?+?+?+?+?+?+?+?+?+?", V(1), V(2), V(3), V(4), V(5), V(6),
+                       V(7), V(8), V(9), V(10), V(11), V(12), V(13), V(14), V(15), V(16)));
     assert_int_equal(sum, 136);
 }
 
@@ -492,7 +498,8 @@ static void test_statements_are_counted(void **state)
     assert_int_equal(seen[2], 1);
     struct db_stats stats;
     db_stats(f->db, &stats);
-    assert_true(stats.connections_busy >= 1 && stats.connections_open >= stats.connections_busy && stats.size_bytes >= 0);
+    assert_true(stats.connections_busy >= 1 && stats.connections_open >= stats.connections_busy &&
+                stats.size_bytes >= 0);
     db_release(&f->call);
     assert_null(f->call.connection);
     db_release(&f->call);
@@ -633,7 +640,8 @@ static void test_reads_see_own_writes(void **state)
 static void test_the_schema_is_checked(void **state)
 {
     static const struct field wrong_fields[] = {
-        FIELD(struct note, title, .doc = "Title."), FIELD(struct note, derived, .doc = "Missing."),
+        FIELD(struct note, title, .doc = "Title."),
+        FIELD(struct note, derived, .doc = "Missing."),
         FIELD(struct note, amount, .flags = ENCRYPTED | HASHED, .doc = "No hash."),
     };
     static const struct schema wrong = SCHEMA("Wrong", struct note, wrong_fields, .table = "t_notes");

@@ -8,8 +8,10 @@ enum { THREADS = 16, ROUNDS = 30, LATER = 100 };
 
 static void make_tables(struct fixture *f)
 {
-    ddl(f, f->sqlite ? "create table t_counts(id integer primary key, n integer not null, body text);"
-                     : "create table t_counts(id bigint not null primary key, n bigint not null, body longtext) engine=InnoDB;");
+    ddl(f,
+        f->sqlite
+            ? "create table t_counts(id integer primary key, n integer not null, body text);"
+            : "create table t_counts(id bigint not null primary key, n bigint not null, body longtext) engine=InnoDB;");
 }
 
 static int64_t integer(struct fixture *f, const char *sql)
@@ -123,7 +125,8 @@ static bool insert_number(struct call *c, void *context)
     piece->runs++;
     if (piece->sql)
         return db_execute(c, piece->sql);
-    return db_execute(c, "insert into t_counts(id, n) values (?, ?)", V(piece->number), V(piece->number)) && !piece->fails;
+    return db_execute(c, "insert into t_counts(id, n) values (?, ?)", V(piece->number), V(piece->number)) &&
+           !piece->fails;
 }
 
 static void note_done(struct call *c, bool ok, void *context)
@@ -176,7 +179,8 @@ static void run_together(struct fixture *f, struct piece *pieces, int count)
     sem_post(&gate.open);
     for (int i = 0; i < count; i++)
         sem_wait(&done);
-    assert_true(db_transact(&f->call, run_sql, "delete from t_counts where id = -1")); /* the gate's own answer came before */
+    assert_true(
+        db_transact(&f->call, run_sql, "delete from t_counts where id = -1")); /* the gate's own answer came before */
     call_release(&gate_call);
 }
 
@@ -261,7 +265,8 @@ static void test_full_disk(void **state)
     release_pieces(pieces, 4);
     more = 100000;
     must(f, db_transact(&f->call, limit_pages, &more));
-    must(f, db_transact(&f->call, run_sql, "insert into t_counts(id, n, body) values (100, 1, hex(randomblob(200000)))"));
+    must(f,
+         db_transact(&f->call, run_sql, "insert into t_counts(id, n, body) values (100, 1, hex(randomblob(200000)))"));
 }
 
 static bool go_on_after_full(struct call *c, void *context)

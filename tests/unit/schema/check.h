@@ -17,11 +17,11 @@
 #include "base/call.h"
 #include "base/text.h"
 
-#define assert_str(s, text)                                                                                            \
-    do {                                                                                                               \
-        struct str got_ = (s), wanted_ = str_from(text);                                                               \
-        if (got_.len != wanted_.len || (got_.len && !str_equal(got_, wanted_)))                                        \
-            fail_msg("got %.*s, wanted %s", STR_FMT(got_), (const char *)(text));                                      \
+#define assert_str(s, text) \
+    do { \
+        struct str got_ = (s), wanted_ = str_from(text); \
+        if (got_.len != wanted_.len || (got_.len && !str_equal(got_, wanted_))) \
+            fail_msg("got %.*s, wanted %s", STR_FMT(got_), (const char *)(text)); \
     } while (0)
 
 /* Exactly one problem, of that type, about that member. */

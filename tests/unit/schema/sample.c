@@ -133,7 +133,9 @@ static void fill_number(const struct field *field, void *member, unsigned seed, 
         double min = 0, max = 0;
         field_real_limits(field, &min, &max);
         double part = (double)(random >> 11) * 0x1p-53;
-        *(double *)member = seed == SAMPLE_SMALLEST ? min : seed == SAMPLE_LARGEST ? max : min + (max / 2 - min / 2) * part;
+        *(double *)member = seed == SAMPLE_SMALLEST  ? min
+                            : seed == SAMPLE_LARGEST ? max
+                                                     : min + (max / 2 - min / 2) * part;
     }
 }
 
@@ -310,7 +312,9 @@ static int check_limits(const struct schema *schema, const struct field *field, 
             const struct problem *p = c.error.problems;
             text_format(complaints, "%s.%s: %.*s should be %s, is %s\n", schema->name, field->name,
                         STR_FMT(str_slice(limits[i].json, 0, 60)), limits[i].trouble ? limits[i].trouble : "taken",
-                        p ? p->type : c.error.code ? c.error.message : "taken");
+                        p              ? p->type
+                        : c.error.code ? c.error.message
+                                       : "taken");
             wrong++;
         }
         call_release(&c);

@@ -85,7 +85,7 @@ static void test_text(void **state)
     assert_str(d->name, "张伟");
     assert_false(take_text(d, "name", " 张  "));
     check_problem(&c, "name", "too_short");
-    assert_str(d->name, "张伟"); /* untouched on failure */
+    assert_str(d->name, "张伟");                        /* untouched on failure */
     assert_false(take_text(d, "name", "   abcdef   ")); /* the upper limit counts what was sent */
     check_problem(&c, "name", "too_long");
     assert_false(take_text(d, "name", ""));
@@ -97,9 +97,13 @@ static void test_text(void **state)
     assert_int_equal(d->comment.len, 0);
     assert_true(take_text(d, "password", "  a "));
     assert_str(d->password, "  a ");
-    assert_false(take_text(d, "name", "a\xff" "b"));
+    assert_false(take_text(d, "name",
+                           "a\xff"
+                           "b"));
     check_problem(&c, "name", "not_utf8");
-    assert_false(take_text(d, "name", "a\x01" "b"));
+    assert_false(take_text(d, "name",
+                           "a\x01"
+                           "b"));
     check_problem(&c, "name", "control_character");
     assert_true(take_text(d, "note", "a\tb\r\nc"));
     assert_false(take_text(d, "grade", "A "));
@@ -125,10 +129,19 @@ static void test_numbers_as_text(void **state)
     struct demo *d = schema_new(&demo_schema, &c.arena);
     assert_true(take_text(d, "age", "150"));
     assert_int_equal(d->age, 150);
-    static const struct { const char *text, *type; } bad[] = {
-        { "151", "too_large" }, { "-1", "too_small" }, { "1.0", "not_an_integer" }, { "1 ", "not_an_integer" },
-        { "+1", "not_an_integer" }, { "0x1", "not_an_integer" }, { "-", "not_an_integer" }, { "1e2", "not_an_integer" },
-        { "99999999999999999999", "too_large" }, { "-99999999999999999999", "too_small" },
+    static const struct {
+        const char *text, *type;
+    } bad[] = {
+        { "151", "too_large" },
+        { "-1", "too_small" },
+        { "1.0", "not_an_integer" },
+        { "1 ", "not_an_integer" },
+        { "+1", "not_an_integer" },
+        { "0x1", "not_an_integer" },
+        { "-", "not_an_integer" },
+        { "1e2", "not_an_integer" },
+        { "99999999999999999999", "too_large" },
+        { "-99999999999999999999", "too_small" },
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         assert_false(take_text(d, "age", bad[i].text));
@@ -235,7 +248,11 @@ static void test_store_and_load(void **state)
 {
     (void)state;
     struct demo *a = schema_new(&demo_schema, &c.arena), *b = schema_new(&demo_schema, &c.arena);
-    static const struct { const char *name, *text; enum value_type type; const char *stored; } rows[] = {
+    static const struct {
+        const char *name, *text;
+        enum value_type type;
+        const char *stored;
+    } rows[] = {
         { "name", "张伟", VALUE_TEXT, "张伟" },
         { "number", "-5", VALUE_INTEGER, NULL },
         { "active", "true", VALUE_INTEGER, NULL },
@@ -273,10 +290,25 @@ static void test_load_refuses(void **state)
 {
     (void)state;
     struct demo *d = schema_new(&demo_schema, &c.arena);
-    static const struct { const char *name, *text; } rows[] = {
-        { "number", "x" }, { "active", "true" }, { "weight", "x" }, { "modality", "US" }, { "seen_at", "2026-01-05" },
-        { "born_on", "2026-02-30" }, { "tags", "a" }, { "tags", "[1]" }, { "tags", "{}" }, { "ids", "1,2" }, { "ids", "[" },
-        { "ids", "[1,]" }, { "ids", "[1,x]" }, { "by_type", "[]" }, { "by_type", "{\"a\":\"b\"}" }, { "parts", "[]" },
+    static const struct {
+        const char *name, *text;
+    } rows[] = {
+        { "number", "x" },
+        { "active", "true" },
+        { "weight", "x" },
+        { "modality", "US" },
+        { "seen_at", "2026-01-05" },
+        { "born_on", "2026-02-30" },
+        { "tags", "a" },
+        { "tags", "[1]" },
+        { "tags", "{}" },
+        { "ids", "1,2" },
+        { "ids", "[" },
+        { "ids", "[1,]" },
+        { "ids", "[1,x]" },
+        { "by_type", "[]" },
+        { "by_type", "{\"a\":\"b\"}" },
+        { "parts", "[]" },
         { "part", "{}" },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -328,11 +360,11 @@ static void check_complaint(const struct schema *schema, const char *wanted)
     text_release(&complaints);
 }
 
-#define CHECK_BAD(wanted, ...)                                                                                         \
-    do {                                                                                                               \
-        const struct field fields_[] = { __VA_ARGS__ };                                                                \
-        const struct schema schema_ = SCHEMA("Bad", struct bad, fields_, .table = "bad");                              \
-        check_complaint(&schema_, wanted);                                                                             \
+#define CHECK_BAD(wanted, ...) \
+    do { \
+        const struct field fields_[] = { __VA_ARGS__ }; \
+        const struct schema schema_ = SCHEMA("Bad", struct bad, fields_, .table = "bad"); \
+        check_complaint(&schema_, wanted); \
     } while (0)
 
 static void test_check_complains(void **state)
@@ -384,11 +416,21 @@ static void test_check_looks_inside(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_clear_is_null),   TEST(test_find),          TEST(test_choices),
-        TEST(test_text),            TEST(test_text_is_copied), TEST(test_numbers_as_text),
-        TEST(test_booleans),        TEST(test_lists_as_text), TEST(test_null_and_defaults),
-        TEST(test_finish),          TEST(test_store_and_load), TEST(test_load_refuses),
-        TEST(test_demo_is_right),   TEST(test_check_complains), TEST(test_check_looks_inside),
+        TEST(test_clear_is_null),
+        TEST(test_find),
+        TEST(test_choices),
+        TEST(test_text),
+        TEST(test_text_is_copied),
+        TEST(test_numbers_as_text),
+        TEST(test_booleans),
+        TEST(test_lists_as_text),
+        TEST(test_null_and_defaults),
+        TEST(test_finish),
+        TEST(test_store_and_load),
+        TEST(test_load_refuses),
+        TEST(test_demo_is_right),
+        TEST(test_check_complains),
+        TEST(test_check_looks_inside),
     };
     return cmocka_run_group_tests_name("field", tests, NULL, NULL);
 }

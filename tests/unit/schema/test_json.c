@@ -59,12 +59,13 @@ static void test_whole_object(void **state)
 {
     (void)state;
     struct demo *d = schema_new(&demo_schema, &c.arena);
-    bool ok = decode_into(&demo_schema, d, false, S(
-        "{\"name\":\" \\u5f20伟 \",\"password\":\"  xy \",\"number\":9223372036854775807,\"active\":true,\"ratio\":2,"
-        "\"modality\":\"MR\",\"seen_at\":\"2026-01-05T22:30:22.123456+08:00\",\"born_on\":\"1980-02-29\","
-        "\"part\":{\"number\":3,\"secret\":\"s\"},\"parts\":[{\"number\":1},{\"number\":9,\"label\":\"x\"}],"
-        "\"tags\":[\"a\",\"张\"],\"roles\":[\"doctor\"],\"ids\":[],\"by_type\":{\"CT\":80,\"MR\":0},"
-        "\"extra\":{\"b\":[1,0.1,null,\"\\u00e9\\n\"],\"a\":true},\"age\":null}"));
+    bool ok = decode_into(
+        &demo_schema, d, false,
+        S("{\"name\":\" \\u5f20伟 \",\"password\":\"  xy \",\"number\":9223372036854775807,\"active\":true,\"ratio\":2,"
+          "\"modality\":\"MR\",\"seen_at\":\"2026-01-05T22:30:22.123456+08:00\",\"born_on\":\"1980-02-29\","
+          "\"part\":{\"number\":3,\"secret\":\"s\"},\"parts\":[{\"number\":1},{\"number\":9,\"label\":\"x\"}],"
+          "\"tags\":[\"a\",\"张\"],\"roles\":[\"doctor\"],\"ids\":[],\"by_type\":{\"CT\":80,\"MR\":0},"
+          "\"extra\":{\"b\":[1,0.1,null,\"\\u00e9\\n\"],\"a\":true},\"age\":null}"));
     if (!ok)
         fail_msg("%s: %.*s", c.error.message, STR_FMT(problems_text(&c)));
     assert_str(d->name, "张伟");
@@ -97,10 +98,11 @@ static void test_every_problem_at_once(void **state)
 {
     (void)state;
     struct demo *d = schema_new(&demo_schema, &c.arena);
-    assert_false(decode_into(&demo_schema, d, false, S(
-        "{\"id\":1,\"name\":\"x\",\"nmae\":\"x\",\"age\":151,\"active\":\"true\",\"lang\":\"zh\",\"ratio\":\"1\","
-        "\"modality\":\"mr\",\"seen_at\":5,\"born_on\":null,\"part\":[],\"parts\":[{\"number\":0,\"x\":1},7,{}],"
-        "\"tags\":[\"a\",1,\" \"],\"roles\":[],\"ids\":[1,1.5],\"by_type\":{\"a\":\"1\"},\"extra\":\"\\u0000\"}")));
+    assert_false(decode_into(
+        &demo_schema, d, false,
+        S("{\"id\":1,\"name\":\"x\",\"nmae\":\"x\",\"age\":151,\"active\":\"true\",\"lang\":\"zh\",\"ratio\":\"1\","
+          "\"modality\":\"mr\",\"seen_at\":5,\"born_on\":null,\"part\":[],\"parts\":[{\"number\":0,\"x\":1},7,{}],"
+          "\"tags\":[\"a\",1,\" \"],\"roles\":[],\"ids\":[1,1.5],\"by_type\":{\"a\":\"1\"},\"extra\":\"\\u0000\"}")));
     assert_int_equal(c.error.code, E_INVALID);
     assert_str(problems_text(&c),
                "id:read_only name:too_short nmae:unknown age:too_large active:not_a_boolean lang:unknown "
@@ -135,9 +137,17 @@ static void test_values_are_not_quoted(void **state)
     (void)state;
     struct demo *d = schema_new(&demo_schema, &c.arena);
     static const char *const bodies[] = {
-        "{\"password\":\"HUSH\\u0001HUSH\"}", "{\"password\":\"HUSHHUSHHUSHHUSH\"}", "{\"age\":\"HUSH\"}",
-        "{\"modality\":\"HUSH\"}", "{\"password\":\"HUSH\" HUSH}", "{\"seen_at\":\"HUSH\"}", "{\"tags\":[\"HUSH\\u0001\"]}",
-        "{\"password\":HUSH}", "{\"password\":\"HUSH", "{\"extra\":[\"HUSH\\u0000\"]}", "{\"by_type\":{\"HUSH\":\"HUSH\"}}",
+        "{\"password\":\"HUSH\\u0001HUSH\"}",
+        "{\"password\":\"HUSHHUSHHUSHHUSH\"}",
+        "{\"age\":\"HUSH\"}",
+        "{\"modality\":\"HUSH\"}",
+        "{\"password\":\"HUSH\" HUSH}",
+        "{\"seen_at\":\"HUSH\"}",
+        "{\"tags\":[\"HUSH\\u0001\"]}",
+        "{\"password\":HUSH}",
+        "{\"password\":\"HUSH",
+        "{\"extra\":[\"HUSH\\u0000\"]}",
+        "{\"by_type\":{\"HUSH\":\"HUSH\"}}",
     };
     for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
         assert_false(decode(d, bodies[i]));
@@ -153,7 +163,9 @@ static void test_malformed(void **state)
 {
     (void)state;
     struct demo *d = schema_new(&demo_schema, &c.arena);
-    static const struct { const char *body, *message; } rows[] = {
+    static const struct {
+        const char *body, *message;
+    } rows[] = {
         { "", "the body is empty" },
         { " ", "line 1" },
         { "{\n  \"name\": \"x\",\n}", "line 3, column 1: not valid JSON" },
@@ -349,14 +361,15 @@ static void test_encode_every_kind(void **state)
     struct count counts[2] = { { S("CT\""), 80 }, { S("MR"), 0 } };
     d->by_type = (struct counts){ counts, 2 };
     d->extra.text = S("{\"a\":[1]}");
-    assert_str(encode(&demo_schema, d, JSON_ALL_FIELDS),
-               "{\"id\":9223372036854775807,\"name\":\"q\\\"\\\\\\n\\u0001张🩻/\",\"note\":\"\",\"code\":null,"
-               "\"comment\":null,\"grade\":null,\"origin\":null,\"age\":0,\"number\":-9223372036854775807,\"page\":null,"
-               "\"active\":true,\"visible\":false,\"weight\":70.5,\"ratio\":0.1,\"modality\":\"XR\","
-               "\"status\":\"AT \\\"REST\\\"\",\"seen_at\":\"2026-01-05T14:30:22.123456Z\",\"created_at\":null,"
-               "\"born_on\":\"1980-02-29\",\"part\":{\"number\":1,\"label\":\"L\"},"
-               "\"parts\":[{\"number\":2,\"label\":null},{\"number\":3,\"label\":\"x\"}],\"tags\":[\"a\\\"\",\"b\"],"
-               "\"roles\":[],\"ids\":[1,-20,300],\"by_type\":{\"CT\\\"\":80,\"MR\":0},\"extra\":{\"a\":[1]},\"lang\":null}");
+    assert_str(
+        encode(&demo_schema, d, JSON_ALL_FIELDS),
+        "{\"id\":9223372036854775807,\"name\":\"q\\\"\\\\\\n\\u0001张🩻/\",\"note\":\"\",\"code\":null,"
+        "\"comment\":null,\"grade\":null,\"origin\":null,\"age\":0,\"number\":-9223372036854775807,\"page\":null,"
+        "\"active\":true,\"visible\":false,\"weight\":70.5,\"ratio\":0.1,\"modality\":\"XR\","
+        "\"status\":\"AT \\\"REST\\\"\",\"seen_at\":\"2026-01-05T14:30:22.123456Z\",\"created_at\":null,"
+        "\"born_on\":\"1980-02-29\",\"part\":{\"number\":1,\"label\":\"L\"},"
+        "\"parts\":[{\"number\":2,\"label\":null},{\"number\":3,\"label\":\"x\"}],\"tags\":[\"a\\\"\",\"b\"],"
+        "\"roles\":[],\"ids\":[1,-20,300],\"by_type\":{\"CT\\\"\":80,\"MR\":0},\"extra\":{\"a\":[1]},\"lang\":null}");
 }
 
 static void test_encode_nothing(void **state)

@@ -69,19 +69,24 @@ static void test_answer(void **state)
     check_property(s, "name", "{\"type\":\"string\",\"description\":\"Its \\\"name\\\".\",\"examples\":[\"张伟\"]}");
     check_property(s, "age", "{\"type\":[\"integer\",\"null\"],\"format\":\"int64\",\"description\":\"Years.\"}");
     check_property(s, "visible", "{\"type\":\"boolean\",\"description\":\"Is it visible?\"}");
-    check_property(s, "modality", "{\"type\":[\"string\",\"null\"],\"enum\":[\"CT\",\"MR\",\"XR\",null],"
-                                  "\"description\":\"What made it.\"}");
+    check_property(s, "modality",
+                   "{\"type\":[\"string\",\"null\"],\"enum\":[\"CT\",\"MR\",\"XR\",null],"
+                   "\"description\":\"What made it.\"}");
     check_property(s, "born_on", "{\"type\":\"string\",\"format\":\"date\",\"description\":\"Day.\"}");
     check_property(s, "part", "{\"$ref\":\"#/components/schemas/Part\",\"description\":\"One part.\"}");
-    check_property(s, "parts", "{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/Part\"},"
-                               "\"description\":\"More parts.\"}");
-    check_property(s, "by_type", "{\"type\":[\"object\",\"null\"],\"additionalProperties\":{\"type\":\"integer\","
-                                 "\"format\":\"int64\"},\"description\":\"Counts.\"}");
+    check_property(s, "parts",
+                   "{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/Part\"},"
+                   "\"description\":\"More parts.\"}");
+    check_property(s, "by_type",
+                   "{\"type\":[\"object\",\"null\"],\"additionalProperties\":{\"type\":\"integer\","
+                   "\"format\":\"int64\"},\"description\":\"Counts.\"}");
     check_property(s, "extra", "{\"description\":\"Any JSON.\"}");
-    check_property(s, "roles", "{\"type\":\"array\",\"items\":{\"type\":\"string\",\"enum\":[\"doctor\",\"nurse\"]},"
-                               "\"description\":\"Rights.\",\"examples\":[[\"doctor\",\"nurse\"]]}");
+    check_property(s, "roles",
+                   "{\"type\":\"array\",\"items\":{\"type\":\"string\",\"enum\":[\"doctor\",\"nurse\"]},"
+                   "\"description\":\"Rights.\",\"examples\":[[\"doctor\",\"nurse\"]]}");
     /* All that is encoded is required. */
-    assert_int_equal(json_array_size(json_object_get(s, "required")), json_object_size(json_object_get(s, "properties")));
+    assert_int_equal(json_array_size(json_object_get(s, "required")),
+                     json_object_size(json_object_get(s, "properties")));
     json_decref(s);
 }
 
@@ -91,33 +96,44 @@ static void test_body(void **state)
     json_t *s = whole(true, false, NULL);
     assert_true(json_is_false(json_object_get(s, "additionalProperties")));
     char *names = required(s);
-    assert_string_equal(names, "[\"name\",\"password\",\"number\",\"active\",\"ratio\",\"born_on\",\"part\",\"roles\"]");
+    assert_string_equal(names,
+                        "[\"name\",\"password\",\"number\",\"active\",\"ratio\",\"born_on\",\"part\",\"roles\"]");
     free(names);
     check_property(s, "id", NULL);
     check_property(s, "created_at", NULL);
     check_property(s, "lang", NULL);
-    check_property(s, "number", "{\"type\":\"integer\",\"format\":\"int64\",\"minimum\":-9223372036854775807,"
-                                "\"maximum\":9223372036854775807,\"description\":\"Any integer.\",\"examples\":[-5]}");
-    check_property(s, "age", "{\"type\":[\"integer\",\"null\"],\"format\":\"int64\",\"minimum\":0,\"maximum\":150,"
-                             "\"description\":\"Years.\"}");
-    check_property(s, "page", "{\"type\":[\"integer\",\"null\"],\"format\":\"int64\",\"minimum\":1,\"maximum\":100,"
-                              "\"description\":\"Page.\",\"default\":1}");
+    check_property(s, "number",
+                   "{\"type\":\"integer\",\"format\":\"int64\",\"minimum\":-9223372036854775807,"
+                   "\"maximum\":9223372036854775807,\"description\":\"Any integer.\",\"examples\":[-5]}");
+    check_property(s, "age",
+                   "{\"type\":[\"integer\",\"null\"],\"format\":\"int64\",\"minimum\":0,\"maximum\":150,"
+                   "\"description\":\"Years.\"}");
+    check_property(s, "page",
+                   "{\"type\":[\"integer\",\"null\"],\"format\":\"int64\",\"minimum\":1,\"maximum\":100,"
+                   "\"description\":\"Page.\",\"default\":1}");
     check_property(s, "active", "{\"type\":\"boolean\",\"description\":\"Is it?\"}");
-    check_property(s, "visible", "{\"type\":[\"boolean\",\"null\"],\"description\":\"Is it visible?\",\"default\":true}");
-    check_property(s, "modality", "{\"type\":[\"string\",\"null\"],\"enum\":[\"CT\",\"MR\",\"XR\",\"\",null],"
-                                  "\"description\":\"What made it.\"}");
-    check_property(s, "status", "{\"type\":\"string\",\"enum\":[\"ACTIVE\",\"AT \\\"REST\\\"\"],"
-                                "\"description\":\"State.\",\"default\":\"ACTIVE\"}");
-    check_property(s, "born_on", "{\"type\":\"string\",\"format\":\"date\",\"pattern\":\"^(?!0000)\",\"description\":\"Day.\"}");
-    check_property(s, "seen_at", "{\"anyOf\":[{\"type\":[\"string\",\"null\"],\"format\":\"date-time\","
-                                 "\"pattern\":\"^(?!0000)\"},{\"type\":\"string\",\"format\":\"date\",\"pattern\":"
-                                 "\"^(?!0000)\"},{\"type\":\"string\",\"maxLength\":0}],"
-                                 "\"description\":\"When.\"}");
-    check_property(s, "parts", "{\"type\":[\"array\",\"null\"],\"maxItems\":3,\"items\":{\"$ref\":"
-                               "\"#/components/schemas/Part\"},\"description\":\"More parts.\"}");
-    check_property(s, "roles", "{\"type\":\"array\",\"minItems\":1,\"maxItems\":2,\"items\":{\"type\":\"string\","
-                               "\"enum\":[\"doctor\",\"nurse\"]},\"description\":\"Rights.\","
-                               "\"examples\":[[\"doctor\",\"nurse\"]]}");
+    check_property(s, "visible",
+                   "{\"type\":[\"boolean\",\"null\"],\"description\":\"Is it visible?\",\"default\":true}");
+    check_property(s, "modality",
+                   "{\"type\":[\"string\",\"null\"],\"enum\":[\"CT\",\"MR\",\"XR\",\"\",null],"
+                   "\"description\":\"What made it.\"}");
+    check_property(s, "status",
+                   "{\"type\":\"string\",\"enum\":[\"ACTIVE\",\"AT \\\"REST\\\"\"],"
+                   "\"description\":\"State.\",\"default\":\"ACTIVE\"}");
+    check_property(s, "born_on",
+                   "{\"type\":\"string\",\"format\":\"date\",\"pattern\":\"^(?!0000)\",\"description\":\"Day.\"}");
+    check_property(s, "seen_at",
+                   "{\"anyOf\":[{\"type\":[\"string\",\"null\"],\"format\":\"date-time\","
+                   "\"pattern\":\"^(?!0000)\"},{\"type\":\"string\",\"format\":\"date\",\"pattern\":"
+                   "\"^(?!0000)\"},{\"type\":\"string\",\"maxLength\":0}],"
+                   "\"description\":\"When.\"}");
+    check_property(s, "parts",
+                   "{\"type\":[\"array\",\"null\"],\"maxItems\":3,\"items\":{\"$ref\":"
+                   "\"#/components/schemas/Part\"},\"description\":\"More parts.\"}");
+    check_property(s, "roles",
+                   "{\"type\":\"array\",\"minItems\":1,\"maxItems\":2,\"items\":{\"type\":\"string\","
+                   "\"enum\":[\"doctor\",\"nurse\"]},\"description\":\"Rights.\","
+                   "\"examples\":[[\"doctor\",\"nurse\"]]}");
     check_property(s, "part", "{\"$ref\":\"#/components/schemas/Part\",\"description\":\"One part.\"}");
     json_decref(s);
 }
@@ -126,18 +142,24 @@ static void test_text_patterns(void **state)
 {
     (void)state;
     json_t *s = whole(true, false, NULL);
-    check_property(s, "name", "{\"type\":\"string\",\"minLength\":2,\"maxLength\":8,\"pattern\":\"^" ANY "*" VISIBLE ANY
-                              "{0,}" VISIBLE ANY "*$\",\"description\":\"Its \\\"name\\\".\",\"examples\":[\"张伟\"]}");
-    check_property(s, "note", "{\"type\":[\"string\",\"null\"],\"maxLength\":10000,\"pattern\":\"^" ANY
-                              "*$\",\"description\":\"Anything.\"}");
-    check_property(s, "code", "{\"type\":[\"string\",\"null\"],\"maxLength\":6,\"pattern\":\"^(?:[ \\\\t\\\\r\\\\n]*|" ANY
-                              "*" VISIBLE ANY "{1,}" VISIBLE ANY "*)$\",\"description\":\"Optional, but not short.\"}");
-    check_property(s, "password", "{\"type\":\"string\",\"minLength\":4,\"maxLength\":10,\"pattern\":\"^" ANY
-                                  "*$\",\"description\":\"Spaces count.\",\"writeOnly\":true}");
-    check_property(s, "origin", "{\"type\":[\"string\",\"null\"],\"maxLength\":4,\"pattern\":\"^(?:" ANY
-                                "{2,})?$\",\"description\":\"Optional, with spaces.\"}");
-    check_property(s, "tags", "{\"type\":[\"array\",\"null\"],\"maxItems\":4,\"items\":{\"type\":\"string\",\"minLength\":1,"
-                              "\"maxLength\":200,\"pattern\":\"^" ANY "*" VISIBLE ANY "*$\"},\"description\":\"Words.\"}");
+    check_property(s, "name",
+                   "{\"type\":\"string\",\"minLength\":2,\"maxLength\":8,\"pattern\":\"^" ANY "*" VISIBLE ANY
+                   "{0,}" VISIBLE ANY "*$\",\"description\":\"Its \\\"name\\\".\",\"examples\":[\"张伟\"]}");
+    check_property(s, "note",
+                   "{\"type\":[\"string\",\"null\"],\"maxLength\":10000,\"pattern\":\"^" ANY
+                   "*$\",\"description\":\"Anything.\"}");
+    check_property(s, "code",
+                   "{\"type\":[\"string\",\"null\"],\"maxLength\":6,\"pattern\":\"^(?:[ \\\\t\\\\r\\\\n]*|" ANY
+                   "*" VISIBLE ANY "{1,}" VISIBLE ANY "*)$\",\"description\":\"Optional, but not short.\"}");
+    check_property(s, "password",
+                   "{\"type\":\"string\",\"minLength\":4,\"maxLength\":10,\"pattern\":\"^" ANY
+                   "*$\",\"description\":\"Spaces count.\",\"writeOnly\":true}");
+    check_property(s, "origin",
+                   "{\"type\":[\"string\",\"null\"],\"maxLength\":4,\"pattern\":\"^(?:" ANY
+                   "{2,})?$\",\"description\":\"Optional, with spaces.\"}");
+    check_property(s, "tags",
+                   "{\"type\":[\"array\",\"null\"],\"maxItems\":4,\"items\":{\"type\":\"string\",\"minLength\":1,"
+                   "\"maxLength\":200,\"pattern\":\"^" ANY "*" VISIBLE ANY "*$\"},\"description\":\"Words.\"}");
     json_decref(s);
 }
 
@@ -171,25 +193,34 @@ static void check_parameter(const char *name, bool path, const char *wanted)
 static void test_parameters(void **state)
 {
     (void)state;
-    check_parameter("page", false, "{\"anyOf\":[{\"type\":\"integer\",\"format\":\"int64\",\"minimum\":1,\"maximum\":100},"
-                                   "{\"type\":\"string\",\"maxLength\":0}],\"description\":\"Page.\",\"default\":1}");
-    check_parameter("page", true, "{\"type\":\"integer\",\"format\":\"int64\",\"minimum\":1,\"maximum\":100,"
-                                  "\"description\":\"Page.\"}");
-    check_parameter("number", false, "{\"type\":\"integer\",\"format\":\"int64\",\"minimum\":-9223372036854775807,"
-                                     "\"maximum\":9223372036854775807,\"description\":\"Any integer.\",\"examples\":[-5]}");
-    check_parameter("active", false, "{\"anyOf\":[{\"type\":\"boolean\"},{\"type\":\"string\",\"enum\":[\"1\",\"0\"]}],"
-                                     "\"description\":\"Is it?\"}");
-    check_parameter("visible", false, "{\"anyOf\":[{\"type\":\"boolean\"},{\"type\":\"string\",\"enum\":[\"1\",\"0\",\"\"]}],"
-                                      "\"description\":\"Is it visible?\",\"default\":true}");
-    check_parameter("modality", false, "{\"type\":\"string\",\"enum\":[\"CT\",\"MR\",\"XR\",\"\"],"
-                                       "\"description\":\"What made it.\"}");
-    check_parameter("modality", true, "{\"type\":\"string\",\"enum\":[\"CT\",\"MR\",\"XR\"],"
-                                      "\"description\":\"What made it.\"}");
-    check_parameter("id", true, "{\"type\":\"integer\",\"format\":\"int64\",\"minimum\":1,\"maximum\":9223372036854775807,"
-                                "\"description\":\"Identifies it.\"}");
-    check_parameter("ids", false, "{\"type\":\"array\",\"maxItems\":1000,\"items\":{\"type\":\"integer\",\"format\":\"int64\","
-                                  "\"minimum\":-9223372036854775807,\"maximum\":9223372036854775807},"
-                                  "\"description\":\"Numbers.\",\"examples\":[[1,2]]}");
+    check_parameter("page", false,
+                    "{\"anyOf\":[{\"type\":\"integer\",\"format\":\"int64\",\"minimum\":1,\"maximum\":100},"
+                    "{\"type\":\"string\",\"maxLength\":0}],\"description\":\"Page.\",\"default\":1}");
+    check_parameter("page", true,
+                    "{\"type\":\"integer\",\"format\":\"int64\",\"minimum\":1,\"maximum\":100,"
+                    "\"description\":\"Page.\"}");
+    check_parameter("number", false,
+                    "{\"type\":\"integer\",\"format\":\"int64\",\"minimum\":-9223372036854775807,"
+                    "\"maximum\":9223372036854775807,\"description\":\"Any integer.\",\"examples\":[-5]}");
+    check_parameter("active", false,
+                    "{\"anyOf\":[{\"type\":\"boolean\"},{\"type\":\"string\",\"enum\":[\"1\",\"0\"]}],"
+                    "\"description\":\"Is it?\"}");
+    check_parameter("visible", false,
+                    "{\"anyOf\":[{\"type\":\"boolean\"},{\"type\":\"string\",\"enum\":[\"1\",\"0\",\"\"]}],"
+                    "\"description\":\"Is it visible?\",\"default\":true}");
+    check_parameter("modality", false,
+                    "{\"type\":\"string\",\"enum\":[\"CT\",\"MR\",\"XR\",\"\"],"
+                    "\"description\":\"What made it.\"}");
+    check_parameter("modality", true,
+                    "{\"type\":\"string\",\"enum\":[\"CT\",\"MR\",\"XR\"],"
+                    "\"description\":\"What made it.\"}");
+    check_parameter("id", true,
+                    "{\"type\":\"integer\",\"format\":\"int64\",\"minimum\":1,\"maximum\":9223372036854775807,"
+                    "\"description\":\"Identifies it.\"}");
+    check_parameter("ids", false,
+                    "{\"type\":\"array\",\"maxItems\":1000,\"items\":{\"type\":\"integer\",\"format\":\"int64\","
+                    "\"minimum\":-9223372036854775807,\"maximum\":9223372036854775807},"
+                    "\"description\":\"Numbers.\",\"examples\":[[1,2]]}");
     text_clear(&out);
     openapi_put_field(&out, demo_field("tags"));
     json_t *json = json_loadb(out.at, (size_t)out.len, 0, NULL);
@@ -203,7 +234,8 @@ static void test_parameters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_answer), TEST(test_body), TEST(test_text_patterns), TEST(test_partial_and_skip), TEST(test_parameters),
+        TEST(test_answer),           TEST(test_body),       TEST(test_text_patterns),
+        TEST(test_partial_and_skip), TEST(test_parameters),
     };
     return cmocka_run_group_tests_name("openapi", tests, NULL, NULL);
 }

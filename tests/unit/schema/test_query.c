@@ -78,7 +78,8 @@ static void test_decode(void **state)
 {
     (void)state;
     struct demo *d = schema_new(&demo_schema, &c.arena);
-    assert_true(decode(d, "name=%E5%BC%A0%e4%bc%9f&age=7&active=1&modality=CT&ids=1,2&seen_at=2026-01-05&weight=1.5", NULL));
+    assert_true(
+        decode(d, "name=%E5%BC%A0%e4%bc%9f&age=7&active=1&modality=CT&ids=1,2&seen_at=2026-01-05&weight=1.5", NULL));
     assert_str(d->name, "张伟");
     assert_int_equal(d->age, 7);
     assert_true(d->active);
@@ -86,7 +87,8 @@ static void test_decode(void **state)
     assert_int_equal(d->ids.count, 2);
     assert_true(d->seen_at.us == INT64_C(1767571200000000));
     assert_true(given == seen);
-    assert_true(given == (bit("name") | bit("age") | bit("active") | bit("modality") | bit("ids") | bit("seen_at") | bit("weight")));
+    assert_true(given == (bit("name") | bit("age") | bit("active") | bit("modality") | bit("ids") | bit("seen_at") |
+                          bit("weight")));
     assert_true(decode(d, "", NULL));
     assert_int_equal(seen, 0);
 }
@@ -159,8 +161,14 @@ static void test_long_unknown_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_pairs),    TEST(test_bad_pairs), TEST(test_decode),             TEST(test_empty_is_not_given),
-        TEST(test_problems), TEST(test_accepts),   TEST(test_path_members_stay), TEST(test_long_unknown_name),
+        TEST(test_pairs),
+        TEST(test_bad_pairs),
+        TEST(test_decode),
+        TEST(test_empty_is_not_given),
+        TEST(test_problems),
+        TEST(test_accepts),
+        TEST(test_path_members_stay),
+        TEST(test_long_unknown_name),
     };
     return cmocka_run_group_tests_name("query", tests, NULL, NULL);
 }

@@ -55,7 +55,8 @@ static void test_limits_are_there(void **state)
 }
 
 /* A kind that forgets what it was told: the round trip must notice. */
-static const char *forget(const struct field *field, void *member, struct value value, struct arena *arena, struct str *message)
+static const char *forget(const struct field *field, void *member, struct value value, struct arena *arena,
+                          struct str *message)
 {
     (void)value, (void)arena, (void)message;
     field->kind->clear(field, member);
