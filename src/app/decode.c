@@ -64,6 +64,8 @@ static bool take_fields(struct call *c, const struct schema *out, struct str fie
         return true;
     if (!http_percent_decode(fields, true, &c->arena, &decoded))
         return fail(c, E_BAD_REQUEST, "the query holds a bad percent-escape");
+    if (!decoded.len)
+        return error_add_problem(&c->error, &c->arena, "query", S("fields"), "missing", "name at least one member");
     return json_fields_mask(c, out, decoded, &x->fields);
 }
 

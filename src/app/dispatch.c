@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "schema/json.h"
 
-enum { ANSWER_MAX_BYTES = 64 << 20 };
+enum { ANSWER_MAX_BYTES = 64 << 20, IDEMPOTENCY_KEY_MAX = 200 };
 
 static void create(void *data, void *context)
 {
@@ -484,6 +484,12 @@ static void admit(struct exchange *x)
     struct str key = http_header(c->request, "Idempotency-Key");
     if (key.len && c->principal && e->method == HTTP_POST && e->body == BODY_JSON)
         x->idempotency_key = key;
+    if (x->idempotency_key.len > IDEMPOTENCY_KEY_MAX) {
+        error_add_problem(&c->error, &c->arena, "header", S("Idempotency-Key"), "too_long", "at most %d characters",
+                          IDEMPOTENCY_KEY_MAX);
+        answer_send(x, false);
+        return;
+    }
     if (e->body == BODY_NONE || (!http_has_body(c->request) && !e->receive)) {
         run(x);
     } else if (!http_has_body(c->request)) {

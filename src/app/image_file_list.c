@@ -11,8 +11,7 @@ struct image_file_list {
     unsigned file_type, status;
     struct str modality, body_part, search;
     int64_t patient_id, uploaded_by;
-    struct instant start_date;
-    struct str end_date;
+    struct instant start_date, end_date;
 };
 static const char *const file_sorts[] = { "-created_at", "created_at", "-file_size", "file_size", NULL };
 static const char *const file_sort_columns[] = { "f.created_at", "f.created_at", "f.file_size", "f.file_size" };
@@ -28,7 +27,7 @@ static const char *const file_sort_columns[] = { "f.created_at", "f.created_at",
               .doc = "Only this part of the body."), \
         FIELD(struct image_file_list, start_date, .filter = "f.created_at >= ?", \
               .doc = "Only files uploaded at or after this date or instant."), \
-        FIELD(struct image_file_list, end_date, .max = 40, \
+        FIELD(struct image_file_list, end_date, .flags = DAY_END, .filter = "f.created_at <= ?", \
               .doc = "Only files uploaded up to this date (its whole day) or instant."), \
         FIELD(struct image_file_list, search, .max = 100, .doc = "Part of the file name or description.")
 static const struct field my_images_fields[] = {
@@ -57,31 +56,13 @@ static const struct listing file_listing = { .row = &image_file_schema,
                                              .columns = file_sort_columns,
                                              .search_table = "image_file_search" };
 
-/* A date alone means its whole day. */
-static bool end_condition(struct call *c, struct condition *out)
-{
-    const struct image_file_list *in = c->in;
-    struct date day;
-    struct instant end;
-    if (date_parse(in->end_date, &day)) {
-        day.days++;
-        *out = (struct condition){ "f.created_at < ?", V(date_midnight(day)) };
-    } else if (instant_parse(in->end_date, &end)) {
-        *out = (struct condition){ "f.created_at <= ?", V(end) };
-    } else {
-        return error_add_problem(&c->error, &c->arena, "query", S("end_date"), "not_an_instant",
-                                 "give a date (2026-01-31) or a date and time (2026-01-31T18:00:00Z)");
-    }
-    return true;
-}
-
 /* How many files of `owner` (0: everyone) pass filters that the counters know: type, status and modality. */
 static bool count_owned(struct call *c, int64_t owner, int64_t *total)
 {
     const struct image_file_list *in = c->in;
     const struct schema *schema = exchange_of(c)->endpoint->in;
-    bool others = in->body_part.len || in->search.len || in->end_date.len || in->patient_id > 0 ||
-                  in->uploaded_by > 0 || schema_was_given(schema, c->given, "start_date");
+    bool others = in->body_part.len || in->search.len || in->patient_id > 0 || in->uploaded_by > 0 ||
+                  schema_was_given(schema, c->given, "start_date");
     *total = TOTAL_UNKNOWN;
     if (others)
         return true;
@@ -100,14 +81,7 @@ static bool count_owned(struct call *c, int64_t owner, int64_t *total)
 static bool answer_files(struct call *c, const struct condition *first, const struct condition *scopes, int scope_count,
                          int64_t total)
 {
-    const struct image_file_list *in = c->in;
-    struct condition conditions[2];
-    int count = 0;
-    if (first)
-        conditions[count++] = *first;
-    if (in->end_date.len && !end_condition(c, &conditions[count++]))
-        return false;
-    return list_answer(c, &file_listing, conditions, count, scopes, scope_count, total);
+    return list_answer(c, &file_listing, first, first != NULL, scopes, scope_count, total);
 }
 
 static bool my_images_get(struct call *c)

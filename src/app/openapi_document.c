@@ -28,6 +28,18 @@ static void collect(struct schemas *schemas, const struct schema *schema)
             collect(schemas, schema->fields[i].of);
 }
 
+/* With ?fields= any member may be left out. */
+static bool takes_fields(const struct schema *schema)
+{
+    for (int t = 0; t < endpoint_table_count; t++)
+        for (int r = 0; r < endpoint_tables[t]->count; r++) {
+            const struct endpoint *e = &endpoint_tables[t]->rows[r];
+            if (e->method == HTTP_GET && e->out && !strcmp(e->out->name, schema->name))
+                return true;
+        }
+    return false;
+}
+
 static void put_schemas(struct text *out)
 {
     struct schemas schemas = { .count = 0 };
@@ -40,7 +52,7 @@ static void put_schemas(struct text *out)
     text_put(out, S("\"schemas\":{"));
     for (int i = 0; i < schemas.count; i++) {
         text_format(out, "\"%s\":", schemas.items[i]->name);
-        openapi_put_schema(out, schemas.items[i], false, false, NULL);
+        openapi_put_schema(out, schemas.items[i], false, takes_fields(schemas.items[i]), NULL);
         text_put_char(out, ',');
     }
     text_put(
@@ -82,9 +94,10 @@ static void put_parameter(struct text *out, bool *first, const char *in, const s
     if (field->kind == &kind_texts || field->kind == &kind_integers)
         text_put(out, S(",\"style\":\"form\",\"explode\":false"));
     text_put(out, S(",\"schema\":"));
-    struct field plain = *field;
-    plain.flags = (plain.flags & ~(unsigned)NULLABLE) | REQUIRED; /* a parameter is there or not; it is never null */
-    openapi_put_field(out, &plain);
+    if (!strcmp(in, "path"))
+        openapi_put_path_field(out, field);
+    else
+        openapi_put_field(out, field);
     text_put_char(out, '}');
     *first = false;
 }
@@ -137,6 +150,21 @@ static void put_parameters(struct text *out, const struct endpoint *e)
     text_put_char(out, ']');
 }
 
+/* Parts of a form are text, and the file is one of them. */
+static void put_form(struct text *out, const struct endpoint *e)
+{
+    static const char file[] = "{\"type\":\"string\",\"format\":\"binary\",\"description\":\"A file.\"}";
+    text_put(
+        out,
+        S("{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"file\"],\"properties\":{\"file\":"));
+    text_format(out, e->status == 207 ? "{\"type\":\"array\",\"minItems\":1,\"items\":%s}" : "%s", file);
+    for (int i = 0; i < e->in->count; i++) {
+        text_format(out, ",\"%s\":", e->in->fields[i].name);
+        openapi_put_field(out, &e->in->fields[i]);
+    }
+    text_put(out, S("}}"));
+}
+
 static void put_body(struct text *out, const struct endpoint *e)
 {
     static const char *const types[] = { [BODY_JSON] = "application/json",
@@ -155,25 +183,7 @@ static void put_body(struct text *out, const struct endpoint *e)
     if (e->body == BODY_RAW) {
         text_put(out, S("{\"type\":\"string\",\"format\":\"binary\"}"));
     } else if (e->body == BODY_MULTIPART) {
-        text_put(out, S("{\"allOf\":["));
-        struct text form;
-        text_init(&form, 1 << 20);
-        openapi_put_schema(&form, e->in, true, false, skip);
-        /* The files join the other members: additionalProperties of one schema must know them. */
-        ptrdiff_t at = str_find(text_str(&form), S("\"properties\":{"));
-        if (at >= 0) {
-            out->len -= (ptrdiff_t)strlen("{\"allOf\":[");
-            text_put(out, str_slice(text_str(&form), 0, at));
-            text_put(out, S("\"required\":[\"file\"],\"properties\":{\"file\":"));
-            if (e->status == 207)
-                text_put(
-                    out,
-                    S("{\"type\":\"array\",\"items\":{\"type\":\"string\",\"format\":\"binary\"},\"description\":\"The files.\"},"));
-            else
-                text_put(out, S("{\"type\":\"string\",\"format\":\"binary\",\"description\":\"The file.\"},"));
-            text_put(out, str_slice(text_str(&form), at + 14, form.len));
-        }
-        text_release(&form);
+        put_form(out, e);
     } else {
         openapi_put_schema(out, e->in, true, e->method == HTTP_PATCH, skip);
     }

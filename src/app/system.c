@@ -198,7 +198,7 @@ static const struct field audit_list_fields[] = {
           .doc = "Only about this one."),
     FIELD(struct audit_list, action, .max = 64, .filter = "a.action = ?", .doc = "Only this action."),
     FIELD(struct audit_list, start_date, .filter = "a.created_at >= ?", .doc = "Not before."),
-    FIELD(struct audit_list, end_date, .filter = "a.created_at <= ?", .doc = "Not after."),
+    FIELD(struct audit_list, end_date, .flags = DAY_END, .filter = "a.created_at <= ?", .doc = "Not after."),
 };
 static const struct schema audit_list = SCHEMA("AuditList", struct audit_list, audit_list_fields);
 static const struct listing audit_listing = {

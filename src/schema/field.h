@@ -50,6 +50,7 @@ enum field_flag {
     NULLABLE = 1 << 9,      /* may be null in answers (documentation and OpenAPI) */
     IN_QUERY = 1 << 10,     /* comes from the query even when the request has a body */
     KEEP_EMPTY = 1 << 11,   /* an empty text stays empty instead of becoming null */
+    DAY_END = 1 << 13,      /* struct instant: a date alone means its last moment, not its first */
     KEEP_SPACES = 1 << 12,  /* the text is not trimmed (passwords) */
 };
 

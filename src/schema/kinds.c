@@ -430,6 +430,9 @@ static const char *instant_set(const struct field *field, void *member, struct v
     struct instant t;
     if (value.type != VALUE_TEXT || !instant_parse(value.text, &t))
         return kind_mismatch(field->kind, message);
+    struct date day;
+    if ((field->flags & DAY_END) && date_parse(value.text, &day))
+        t = (struct instant){ date_midnight((struct date){ day.days + 1 }).us - 1 };
     MEMBER(struct instant) = t;
     return NULL;
 }
