@@ -110,10 +110,13 @@ static void put_filters(struct plan *p, bool *first)
         bool is_search = p->listing->search_table && !strcmp(field->name, "search");
         if ((!field->filter && !is_search) || value.type == VALUE_NOTHING || !(c->given & GIVEN(i)))
             continue;
+        struct str phrase = is_search ? search_phrase(&c->arena, value.text) : STR_NULL;
+        if (is_search && !phrase.at)
+            continue; /* nothing but spaces and marks: it is part of every name */
         put_and(p, first);
         if (is_search) {
             search_condition(&p->sql, c->db, p->listing->search_table, p->listing->id);
-            value = value_text(search_phrase(&c->arena, value.text));
+            value = value_text(phrase);
         } else {
             text_put(&p->sql, str_from(field->filter));
         }

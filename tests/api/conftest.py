@@ -12,7 +12,9 @@ import support  # noqa: E402
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
-    server = support.Server(tmp_path_factory.mktemp("server"), ARCHIVE_URL=f"file://{tmp_path_factory.mktemp('archive')}")
+    server = support.Server(
+        tmp_path_factory.mktemp("server"), ARCHIVE_URL=f"file://{tmp_path_factory.mktemp('archive')}"
+    )
     server.init().start()
     yield server
     server.close()

@@ -76,8 +76,13 @@ class MariadbDatabase:
         self.name = f"{parts.path.strip('/')}_{worker}_{unique('d')}"
         self.socket = parse_qs(parts.query).get("socket", [None])[0]
         self.command = ["mariadb", "--no-defaults", "--batch", "--skip-column-names", "--default-character-set=utf8mb4"]
-        for option, value in (("user", parts.username), ("password", parts.password), ("host", parts.hostname),
-                              ("port", parts.port), ("socket", self.socket)):
+        for option, value in (
+            ("user", parts.username),
+            ("password", parts.password),
+            ("host", parts.hostname),
+            ("port", parts.port),
+            ("socket", self.socket),
+        ):
             if value:
                 self.command.append(f"--{option}={unquote(str(value))}")
         self.url = parts._replace(path="/" + self.name).geturl()
@@ -90,8 +95,10 @@ class MariadbDatabase:
 
     def rows(self, sql):
         lines = self._run(sql, self.name).splitlines()
-        return [tuple(int(v) if re.fullmatch(r"-?\d+", v) else None if v == "NULL" else v for v in line.split("\t"))
-                for line in lines]
+        return [
+            tuple(int(v) if re.fullmatch(r"-?\d+", v) else None if v == "NULL" else v for v in line.split("\t"))
+            for line in lines
+        ]
 
     def drop(self):
         self._run(f"drop database if exists {self.name}")
@@ -114,40 +121,83 @@ class Server:
         self.files = self.folder / "files"
         self.log_path = self.folder / "server.log"
         self.settings = {
-            "DATABASE_URL": self.database.url, "STORAGE_URL": f"file://{self.files}",
-            "SECRET_KEY": "test-secret-" + uuid.uuid4().hex, "HOST": "127.0.0.1", "PORT": "0", "RATE_LIMIT": "off",
-            "BCRYPT_COST": "4", "LOG_LEVEL": "info", "WORKERS": "8", **settings}
+            "DATABASE_URL": self.database.url,
+            "STORAGE_URL": f"file://{self.files}",
+            "SECRET_KEY": "test-secret-" + uuid.uuid4().hex,
+            "HOST": "127.0.0.1",
+            "PORT": "0",
+            "RATE_LIMIT": "off",
+            "BCRYPT_COST": "4",
+            "LOG_LEVEL": "info",
+            "WORKERS": "8",
+            **settings,
+        }
         self.process = None
         self.port = None
         self.admin_name = "chief"
         self.passwords = {}
 
     def environment(self):
-        keep = ("PATH", "HOME", "LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS",
-                "LD_LIBRARY_PATH", "GCOV_PREFIX", "GCOV_PREFIX_STRIP", "LLVM_PROFILE_FILE")
+        keep = (
+            "PATH",
+            "HOME",
+            "LANG",
+            "ASAN_OPTIONS",
+            "UBSAN_OPTIONS",
+            "LSAN_OPTIONS",
+            "TSAN_OPTIONS",
+            "LD_LIBRARY_PATH",
+            "GCOV_PREFIX",
+            "GCOV_PREFIX_STRIP",
+            "LLVM_PROFILE_FILE",
+        )
         env = {name: os.environ[name] for name in keep if name in os.environ}
         env.update({name: str(value) for name, value in self.settings.items() if value is not None})
         return env
 
     def run(self, *arguments, input=None, timeout=60, check=True, env=None):
         """Runs one command of the binary to its end."""
-        done = subprocess.run([BINARY, *arguments], input=input, capture_output=True, text=True, cwd=self.folder,
-                              env=env if env is not None else self.environment(), timeout=timeout * SLOW, check=False)
+        done = subprocess.run(
+            [BINARY, *arguments],
+            input=input,
+            capture_output=True,
+            text=True,
+            cwd=self.folder,
+            env=env if env is not None else self.environment(),
+            timeout=timeout * SLOW,
+            check=False,
+        )
         if check:
-            assert done.returncode == 0, f"roentgen {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
+            assert done.returncode == 0, (
+                f"roentgen {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
+            )
         return done
 
     def init(self):
         self.run("init-db")
-        self.run("create-superuser", "--username", self.admin_name, "--email", "chief@example.org", "--password-stdin",
-                 input=PASSWORD + "\n")
+        self.run(
+            "create-superuser",
+            "--username",
+            self.admin_name,
+            "--email",
+            "chief@example.org",
+            "--password-stdin",
+            input=PASSWORD + "\n",
+        )
         return self
 
     def start(self, prefix=(), preexec=None):
         with open(self.log_path, "ab") as log:
             start = log.seek(0, os.SEEK_END)
-            self.process = subprocess.Popen([*prefix, BINARY, "serve"], cwd=self.folder, env=self.environment(),
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=preexec)
+            self.process = subprocess.Popen(
+                [*prefix, BINARY, "serve"],
+                cwd=self.folder,
+                env=self.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=preexec,
+            )
         self.port = wait_until(lambda: self._find_port(start), 30, "a server.ready line")
         return self
 
@@ -208,7 +258,7 @@ class Server:
         self.database.drop()
         text = self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
         for sign in ("AddressSanitizer", "LeakSanitizer", "runtime error:", "Assertion"):
-            assert sign not in text, text[max(0, text.find(sign) - 200):][:6000]
+            assert sign not in text, text[max(0, text.find(sign) - 200) :][:6000]
         assert code == 0, f"exit status {code}\n{text[-2000:]}"
 
     # ---- clients ----
@@ -230,7 +280,13 @@ class Server:
         """A new account, signed in."""
         admin = admin or self.admin()
         name = members.pop("username", None) or unique("u")
-        body = {"username": name, "email": f"{name}@example.org", "full_name": "张医生", "password": PASSWORD, **members}
+        body = {
+            "username": name,
+            "email": f"{name}@example.org",
+            "full_name": "张医生",
+            "password": PASSWORD,
+            **members,
+        }
         if roles:
             body["roles"] = list(roles)
         ok(admin.post("/users", json=body), 201)
@@ -273,19 +329,26 @@ class Api(httpx.Client):
 
     def settled(self, file_id):
         """The file once its thumbnail has been made or has failed."""
-        return wait_until(lambda: (f := self.file(file_id)) and (f["thumbnail_path"] or f["status"] == "FAILED") and f,
-                          20, "a thumbnail")
+        return wait_until(
+            lambda: (f := self.file(file_id)) and (f["thumbnail_path"] or f["status"] == "FAILED") and f,
+            20,
+            "a thumbnail",
+        )
 
 
 def ok(answer, status=200):
     """Asserts the status; gives the decoded body, None for an empty one."""
-    assert answer.status_code == status, f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text[:800]}"
+    assert answer.status_code == status, (
+        f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text[:800]}"
+    )
     return answer.json() if answer.content else None
 
 
 def problem(answer, status):
     """Asserts an RFC 9457 problem with this status and gives it."""
-    assert answer.status_code == status, f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text[:800]}"
+    assert answer.status_code == status, (
+        f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text[:800]}"
+    )
     assert answer.headers["content-type"].split(";")[0] == "application/problem+json"
     body = answer.json()
     assert {"type", "title", "status", "detail", "instance", "request_id"} <= set(body)
@@ -319,10 +382,18 @@ def _png_chunk(kind, body):
 def png(width=8, height=8, note=None, rows=None):
     """A grey PNG that no other call makes, unless `note` says the same."""
     note = note if note is not None else unique("n")
-    rows = rows if rows is not None else b"".join(b"\0" + bytes((x * 7 + y) % 256 for x in range(width)) for y in range(height))
-    return (b"\x89PNG\r\n\x1a\n" + _png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)) +
-            _png_chunk(b"tEXt", b"Comment\0" + note.encode()) + _png_chunk(b"IDAT", zlib.compress(rows)) +
-            _png_chunk(b"IEND", b""))
+    rows = (
+        rows
+        if rows is not None
+        else b"".join(b"\0" + bytes((x * 7 + y) % 256 for x in range(width)) for y in range(height))
+    )
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + _png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+        + _png_chunk(b"tEXt", b"Comment\0" + note.encode())
+        + _png_chunk(b"IDAT", zlib.compress(rows))
+        + _png_chunk(b"IEND", b"")
+    )
 
 
 def png_bomb(width, height):
@@ -330,8 +401,12 @@ def png_bomb(width, height):
     deflate = zlib.compressobj(9)
     row = b"\0" * (width + 1)
     packed = b"".join(deflate.compress(row) for _ in range(height)) + deflate.flush()
-    return (b"\x89PNG\r\n\x1a\n" + _png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)) +
-            _png_chunk(b"IDAT", packed) + _png_chunk(b"IEND", b""))
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + _png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+        + _png_chunk(b"IDAT", packed)
+        + _png_chunk(b"IEND", b"")
+    )
 
 
 def zipped(entries, compression=zipfile.ZIP_DEFLATED):
@@ -365,3 +440,16 @@ def multipart(parts, boundary="----boundary42"):
     for headers, content in parts:
         body += b"--" + boundary.encode() + b"\r\n" + headers + b"\r\n\r\n" + content + b"\r\n"
     return body + b"--" + boundary.encode() + b"--\r\n", {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+
+
+# ---- what lies in the store ----
+
+
+def stored(server):
+    """Files in the store. Thumbnails come by themselves, so they are not among them."""
+    paths = (str(p.relative_to(server.files)) for p in server.files.rglob("*") if p.is_file())
+    return sorted(p for p in paths if not p.startswith("thumbnails"))
+
+
+def nothing_new(server, before):
+    wait_until(lambda: set(stored(server)) <= set(before), what="nothing left behind")

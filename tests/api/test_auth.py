@@ -3,6 +3,7 @@
 import time
 
 import pytest
+
 from support import PASSWORD, ok, problem, unique, wrong_members
 
 TOKENS = {"access_token", "refresh_token", "token_type", "expires_in"}
@@ -64,13 +65,16 @@ def test_wrong_password_has_www_authenticate(doctor, nobody):
     assert attempt(nobody, doctor.user["username"], "x" * 12).headers["www-authenticate"].startswith("Bearer")
 
 
-@pytest.mark.parametrize("body, members", [
-    ({}, ["password", "username"]),
-    ({"username": "", "password": ""}, ["password", "username"]),
-    ({"username": 5, "password": []}, ["password", "username"]),
-    ({"username": "a", "password": "b", "extra": 1}, ["extra"]),
-    ({"username": "a", "password": "b", "remember_me": "yes please"}, ["remember_me"]),
-])
+@pytest.mark.parametrize(
+    "body, members",
+    [
+        ({}, ["password", "username"]),
+        ({"username": "", "password": ""}, ["password", "username"]),
+        ({"username": 5, "password": []}, ["password", "username"]),
+        ({"username": "a", "password": "b", "extra": 1}, ["extra"]),
+        ({"username": "a", "password": "b", "remember_me": "yes please"}, ["remember_me"]),
+    ],
+)
 def test_login_names_every_wrong_member(nobody, body, members):
     assert wrong_members(problem(nobody.post("/auth/login", json=body), 422)) == members
 
@@ -138,12 +142,15 @@ def test_token_refresh_grant(doctor, nobody):
     assert body["refresh_token"] != doctor.refresh_token
 
 
-@pytest.mark.parametrize("form, error", [
-    ({"grant_type": "password", "username": "ghost", "password": "not-the-password"}, "invalid_grant"),
-    ({"grant_type": "refresh_token", "refresh_token": "invented"}, "invalid_grant"),
-    ({"grant_type": "password", "username": "ghost"}, "invalid_request"),
-    ({"grant_type": "refresh_token"}, "invalid_request"),
-])
+@pytest.mark.parametrize(
+    "form, error",
+    [
+        ({"grant_type": "password", "username": "ghost", "password": "not-the-password"}, "invalid_grant"),
+        ({"grant_type": "refresh_token", "refresh_token": "invented"}, "invalid_grant"),
+        ({"grant_type": "password", "username": "ghost"}, "invalid_request"),
+        ({"grant_type": "refresh_token"}, "invalid_request"),
+    ],
+)
 def test_token_errors_are_rfc_6749(nobody, form, error):
     answer = nobody.post("/auth/token", data=form)
     assert answer.status_code == 400
@@ -166,8 +173,18 @@ def test_no_token_401(nobody):
     assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
-@pytest.mark.parametrize("header", ["Bearer", "Bearer x", "Bearer a.b.c", "Basic Y2hpZWY6eA==", "bearer", "x" * 3000,
-                                    "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0."])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Bearer",
+        "Bearer x",
+        "Bearer a.b.c",
+        "Basic Y2hpZWY6eA==",
+        "bearer",
+        "x" * 3000,
+        "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.",
+    ],
+)
 def test_bad_token_401(nobody, header):
     answer = nobody.get("/auth/me", headers={"Authorization": header})
     problem(answer, 401)
@@ -176,7 +193,7 @@ def test_bad_token_401(nobody, header):
 
 def test_changed_token_401(server, doctor):
     head, body, signature = doctor.token.rsplit(".", 2)
-    flipped = ("A" if signature[5] != "A" else "B")
+    flipped = "A" if signature[5] != "A" else "B"
     problem(server.client(f"{head}.{body}.{signature[:5]}{flipped}{signature[6:]}").get("/auth/me"), 401)
     problem(server.client(f"{head}.{body[:-2]}.{signature}").get("/auth/me"), 401)
 
@@ -215,8 +232,22 @@ def test_another_secret_key_refuses_old_tokens(new_server):
 
 def test_me(doctor):
     me = ok(doctor.get("/auth/me"))
-    assert {"id", "username", "email", "full_name", "phone", "department", "title", "roles", "permissions", "status",
-            "must_change_password", "last_login_at", "created_at", "updated_at"} == set(me)
+    assert {
+        "id",
+        "username",
+        "email",
+        "full_name",
+        "phone",
+        "department",
+        "title",
+        "roles",
+        "permissions",
+        "status",
+        "must_change_password",
+        "last_login_at",
+        "created_at",
+        "updated_at",
+    } == set(me)
     assert me["status"] == "ACTIVE"
     assert "patient.create" in me["permissions"] and "user.manage" not in me["permissions"]
 
@@ -228,8 +259,18 @@ def test_me_can_be_changed(doctor):
     assert ok(doctor.patch("/auth/me", json={"phone": ""}))["phone"] is None
 
 
-@pytest.mark.parametrize("member, value", [("roles", ["admin"]), ("status", "DISABLED"), ("username", "king"), ("id", 1),
-                                           ("password_hash", "x"), ("must_change_password", True), ("permissions", [])])
+@pytest.mark.parametrize(
+    "member, value",
+    [
+        ("roles", ["admin"]),
+        ("status", "DISABLED"),
+        ("username", "king"),
+        ("id", 1),
+        ("password_hash", "x"),
+        ("must_change_password", True),
+        ("permissions", []),
+    ],
+)
 def test_me_cannot_promote_itself(doctor, member, value):
     assert wrong_members(problem(doctor.patch("/auth/me", json={member: value}), 422)) == [member]
 

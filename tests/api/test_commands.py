@@ -4,14 +4,26 @@ import os
 import re
 
 import pytest
-from support import (CT, JPEG, PASSWORD, PNG, ROOT, TIFF, ok, png, problem, sample, unique)
+
+from support import CT, JPEG, PASSWORD, PNG, ROOT, TIFF, ok, png, problem, sample, unique
 
 
 def test_version_and_help(new_server):
     server = new_server(init=False, start=False)
     assert re.fullmatch(r"roentgen \d+\.\d+\.\d+\S*\n", server.run("version").stdout)
     usage = server.run("--help").stdout
-    for command in ("serve", "init-db", "create-superuser", "migrate", "import", "purge", "fsck", "openapi", "config", "version"):
+    for command in (
+        "serve",
+        "init-db",
+        "create-superuser",
+        "migrate",
+        "import",
+        "purge",
+        "fsck",
+        "openapi",
+        "config",
+        "version",
+    ):
         assert command in usage
         assert command in server.run(command, "--help").stdout
     assert server.run(check=False).returncode == 2
@@ -19,8 +31,18 @@ def test_version_and_help(new_server):
     assert nothing.returncode == 2 and "dance" in nothing.stderr
 
 
-@pytest.mark.parametrize("arguments", [("purge", "--sideways"), ("purge", "--older-than", "soon"), ("migrate",), ("migrate", "sideways"), ("import",),
-                                       ("create-superuser", "--crown", "1"), ("fsck", "extra")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("purge", "--sideways"),
+        ("purge", "--older-than", "soon"),
+        ("migrate",),
+        ("migrate", "sideways"),
+        ("import",),
+        ("create-superuser", "--crown", "1"),
+        ("fsck", "extra"),
+    ],
+)
 def test_wrong_options(new_server, arguments):
     server = new_server(start=False)
     done = server.run(*arguments, check=False)
@@ -32,7 +54,12 @@ def test_init_db_is_repeatable_and_keeps_changes(new_server):
     server.account("nurse", username="florence")
     server.database.rows("delete from role_permissions where role_id = (select id from roles where name = 'nurse')")
     server.run("init-db")
-    assert ok(server.client().post("/auth/login", json={"username": "florence", "password": PASSWORD}))["user"]["permissions"] == []
+    assert (
+        ok(server.client().post("/auth/login", json={"username": "florence", "password": PASSWORD}))["user"][
+            "permissions"
+        ]
+        == []
+    )
 
 
 # ---- create-superuser ----
@@ -63,7 +90,12 @@ def test_create_superuser_refuses(new_server):
 def test_create_superuser_from_the_environment(new_server):
     server = new_server(init=False, start=False)
     server.run("init-db")
-    env = {**server.environment(), "ROENTGEN_ADMIN_USERNAME": "envy", "ROENTGEN_ADMIN_EMAIL": "envy@example.org", "ROENTGEN_ADMIN_PASSWORD": PASSWORD}
+    env = {
+        **server.environment(),
+        "ROENTGEN_ADMIN_USERNAME": "envy",
+        "ROENTGEN_ADMIN_EMAIL": "envy@example.org",
+        "ROENTGEN_ADMIN_PASSWORD": PASSWORD,
+    }
     server.run("create-superuser", env=env, input="")
     server.start()
     assert server.sign_in("envy").user["roles"] == ["admin"]
@@ -127,11 +159,19 @@ def test_an_older_schema_is_refused(new_server):
 
 def test_a_newer_schema_is_refused(new_server):
     server = new_server(start=False)
-    tables = [t for (t,) in server.database.rows(
-        "select name from sqlite_master where type = 'table'" if "sqlite" in server.database.url else "show tables")]
+    tables = [
+        t
+        for (t,) in server.database.rows(
+            "select name from sqlite_master where type = 'table'" if "sqlite" in server.database.url else "show tables"
+        )
+    ]
     table = [t for t in tables if "migration" in t][0]
-    columns = [r[1] if "sqlite" in server.database.url else r[0] for r in server.database.rows(
-        f"pragma table_info({table})" if "sqlite" in server.database.url else f"show columns from {table}")]
+    columns = [
+        r[1] if "sqlite" in server.database.url else r[0]
+        for r in server.database.rows(
+            f"pragma table_info({table})" if "sqlite" in server.database.url else f"show columns from {table}"
+        )
+    ]
     number = [c for c in columns if c in ("version", "number", "id")][0]
     names = ", ".join(columns)
     values = ", ".join("9999" if c == number else c for c in columns)
@@ -157,11 +197,22 @@ def test_import(new_server, old_files):
     server = new_server()
     admin = server.admin()
     patient = admin.patient()
-    done = server.run("import", str(old_files), "--username", server.admin_name, "--patient-id", str(patient["id"]), "--modality", "XR")
+    done = server.run(
+        "import",
+        str(old_files),
+        "--username",
+        server.admin_name,
+        "--patient-id",
+        str(patient["id"]),
+        "--modality",
+        "XR",
+    )
     assert "4" in done.stdout
     files = ok(admin.get("/image-files/my-images"))["items"]
     assert sorted(f["original_filename"] for f in files) == ["a.jpg", "b.png", "ct", "片.tif"]
-    assert all(f["patient_id"] == patient["id"] and f["modality"] == "XR" and f["uploaded_by"] == admin.id for f in files)
+    assert all(
+        f["patient_id"] == patient["id"] and f["modality"] == "XR" and f["uploaded_by"] == admin.id for f in files
+    )
     for f in files:
         source = next(p for p in old_files.rglob("*") if p.name == f["original_filename"])
         assert admin.get(f"/image-files/{f['id']}/download").content == source.read_bytes()
@@ -204,7 +255,9 @@ def test_purge_frees_deleted_files(new_server):
     server = new_server()
     admin = server.admin()
     shared = png(60, 60)
-    kept, gone, twin_a, twin_b = (admin.settled(admin.upload(c)["id"]) for c in (png(50, 50), png(51, 51), shared, shared))
+    kept, gone, twin_a, twin_b = (
+        admin.settled(admin.upload(c)["id"]) for c in (png(50, 50), png(51, 51), shared, shared)
+    )
     for file in (gone, twin_a):
         ok(admin.delete(f"/image-files/{file['id']}"), 204)
     assert "0 files" in server.run("purge", "--older-than", "30d").stdout
@@ -228,7 +281,9 @@ def test_fsck_is_clean_after_ordinary_work(new_server):
     admin = server.admin()
     for content in (sample(JPEG), sample(CT), png(), png()):
         admin.upload(content)
-    begun = ok(admin.post("/upload/chunked", json={"filename": "x.png", "file_size": 200000, "chunk_size": 100000}), 201)
+    begun = ok(
+        admin.post("/upload/chunked", json={"filename": "x.png", "file_size": 200000, "chunk_size": 100000}), 201
+    )
     ok(admin.put(f"/upload/chunked/{begun['upload_id']}/chunks/0", content=b"x" * 100000))
     assert "clean" in server.run("fsck").stdout
     assert "clean" in server.run("fsck", "--deep").stdout

@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+
 from support import ok, problem
 
 
@@ -18,13 +19,32 @@ def test_openapi_is_the_printed_one(server, document):
 
 def test_openapi_names_what_the_brief_names(document):
     assert document["openapi"].startswith("3.1")
-    for path, method in [("/api/v1/image-files/my-images", "get"), ("/api/v1/image-files/patient/{patient_id}", "get"),
-                         ("/api/v1/image-files/{file_id}", "get"), ("/api/v1/image-files/{file_id}", "delete"),
-                         ("/api/v1/image-files/{file_id}/download", "get"), ("/api/v1/image-files/stats/summary", "get"),
-                         ("/api/v1/auth/token", "post"), ("/api/v1/upload/chunked/{upload_id}/chunks/{number}", "put"), ("/health", "get")]:
+    for path, method in [
+        ("/api/v1/image-files/my-images", "get"),
+        ("/api/v1/image-files/patient/{patient_id}", "get"),
+        ("/api/v1/image-files/{file_id}", "get"),
+        ("/api/v1/image-files/{file_id}", "delete"),
+        ("/api/v1/image-files/{file_id}/download", "get"),
+        ("/api/v1/image-files/stats/summary", "get"),
+        ("/api/v1/auth/token", "post"),
+        ("/api/v1/upload/chunked/{upload_id}/chunks/{number}", "put"),
+        ("/health", "get"),
+    ]:
         assert method in document["paths"][path], (method, path)
     parameters = {p["name"]: p for p in document["paths"]["/api/v1/image-files/my-images"]["get"]["parameters"]}
-    assert {"page", "page_size", "file_type", "status", "modality", "start_date", "end_date", "search", "sort", "after", "fields"} <= set(parameters)
+    assert {
+        "page",
+        "page_size",
+        "file_type",
+        "status",
+        "modality",
+        "start_date",
+        "end_date",
+        "search",
+        "sort",
+        "after",
+        "fields",
+    } <= set(parameters)
     assert parameters["page_size"]["schema"]["maximum"] == 100 and parameters["page_size"]["schema"]["default"] == 20
     assert parameters["file_type"]["schema"]["enum"] == ["DICOM", "JPEG", "PNG", "TIFF", "OTHER"]
 
@@ -49,7 +69,9 @@ def test_openapi_is_complete(document):
 
 
 def test_openapi_marks_what_needs_a_token(document):
-    open_to_all = {(m, p) for p, m, o in operations(document) if o.get("security", document.get("security")) in ([], None)}
+    open_to_all = {
+        (m, p) for p, m, o in operations(document) if o.get("security", document.get("security")) in ([], None)
+    }
     assert ("post", "/api/v1/auth/login") in open_to_all
     assert ("get", "/api/v1/patients") not in open_to_all
     schemes = document["components"]["securitySchemes"]
@@ -69,6 +91,7 @@ def test_openapi_references_resolve(document):
         elif isinstance(node, list):
             for value in node:
                 walk(value)
+
     walk(document)
 
 
@@ -96,7 +119,9 @@ def test_pages_work_offline(nobody, path):
     assert page.status_code == 200 and page.headers["content-type"].startswith("text/html")
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in policy or "default-src 'self'" in policy
-    assert "unsafe-eval" not in policy and "'unsafe-inline'" not in re.search(r"script-src[^;]*|default-src[^;]*", policy).group(0)
+    assert "unsafe-eval" not in policy and "'unsafe-inline'" not in re.search(
+        r"script-src[^;]*|default-src[^;]*", policy
+    ).group(0)
     assert "http:" not in policy and "https:" not in policy and "*" not in policy
     assets = re.findall(r'(?:src|href)="([^"#]+)"', page.text)
     assert assets

@@ -6,6 +6,7 @@ import urllib.parse
 
 import pytest
 from PIL import Image
+
 from support import CT, JPEG, PNG, TIFF, ok, png, problem, sample, sha256, wait_until
 
 
@@ -41,8 +42,18 @@ def test_head(film):
         assert head.headers[name] == whole.headers[name]
 
 
-@pytest.mark.parametrize("header, first, last", [("bytes=0-0", 0, 0), ("bytes=0-99", 0, 99), ("bytes=100-", 100, None), ("bytes=-100", -100, None),
-                                                 ("bytes=5000-9999999999", 5000, None), ("bytes=-9999999999", 0, None), ("bytes = 3-7", 3, 7)])
+@pytest.mark.parametrize(
+    "header, first, last",
+    [
+        ("bytes=0-0", 0, 0),
+        ("bytes=0-99", 0, 99),
+        ("bytes=100-", 100, None),
+        ("bytes=-100", -100, None),
+        ("bytes=5000-9999999999", 5000, None),
+        ("bytes=-9999999999", 0, None),
+        ("bytes = 3-7", 3, 7),
+    ],
+)
 def test_ranges(film, header, first, last):
     content, size = film[1], len(film[1])
     answer = download(film, Range=header)
@@ -53,7 +64,7 @@ def test_ranges(film, header, first, last):
     start = first if first >= 0 else size + first
     end = last if last is not None else size - 1
     assert answer.headers["content-range"] == f"bytes {start}-{end}/{size}"
-    assert answer.content == content[start:end + 1]
+    assert answer.content == content[start : end + 1]
     assert answer.headers["etag"] == f'"{sha256(content)}"'
 
 
@@ -64,7 +75,19 @@ def test_ranges_that_cannot_be(film, beyond):
     assert answer.headers["content-range"] == f"bytes */{len(film[1])}"
 
 
-@pytest.mark.parametrize("header", ["bytes=5-2", "bytes=a-b", "lines=1-2", "bytes=", "bytes=0-1,5-6", "x" * 500, "bytes=--5", "bytes=99999999999999999999-"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "bytes=5-2",
+        "bytes=a-b",
+        "lines=1-2",
+        "bytes=",
+        "bytes=0-1,5-6",
+        "x" * 500,
+        "bytes=--5",
+        "bytes=99999999999999999999-",
+    ],
+)
 def test_ranges_that_are_none_give_the_whole(film, header):
     answer = download(film, Range=header)
     assert answer.status_code in (200, 416)
@@ -129,7 +152,9 @@ def test_a_lost_file_is_a_server_error_without_its_path(new_server):
     answer = doctor.get(f"/image-files/{file['id']}/download")
     body = problem(answer, 500)
     assert file["storage_path"] not in answer.text and str(server.folder) not in answer.text
-    assert body["request_id"] in server.log_text() or wait_until(lambda: body["request_id"] in server.log_text(), what="a log line")
+    assert body["request_id"] in server.log_text() or wait_until(
+        lambda: body["request_id"] in server.log_text(), what="a log line"
+    )
 
 
 # ---- thumbnails ----

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from support import BINARY, ON_SQLITE, SLOW, ok, png, problem, unique, wait_until
 
 MIB = 1 << 20
@@ -26,7 +27,12 @@ def own_mounts():
     """The command that starts another with mounts of its own, as root or as a user namespace allows; None when neither works."""
     for command in (["unshare", "--mount"], ["unshare", "--mount", "--map-root-user"]):
         with tempfile.TemporaryDirectory() as folder:
-            if subprocess.run([*command, "mount", "-t", "tmpfs", "tmpfs", folder], capture_output=True, check=False).returncode == 0:
+            if (
+                subprocess.run(
+                    [*command, "mount", "-t", "tmpfs", "tmpfs", folder], capture_output=True, check=False
+                ).returncode
+                == 0
+            ):
                 return command
     return None
 
@@ -80,7 +86,10 @@ def test_disk_full_507_and_nothing_lost(small_disk):
     assert admin.get("/health").json()["status"] in ("degraded", "down")
     ok(admin.delete(f"/upload/chunked/{begun['upload_id']}"), 204)
     content = png() + os.urandom(MIB // 2)
-    file = wait_until(lambda: (a := admin.post("/upload/single", files={"file": ("x.png", content)})).status_code == 201 and a.json(), what="room again")
+    file = wait_until(
+        lambda: (a := admin.post("/upload/single", files={"file": ("x.png", content)})).status_code == 201 and a.json(),
+        what="room again",
+    )
     assert admin.get(f"/image-files/{file['id']}/download").content == content
 
 
@@ -241,9 +250,14 @@ def test_database_gone_is_503_and_recovers(relayed):
     patient = admin.patient()
     kept = admin.upload(png())
     relay.refuse()
-    for answer in (admin.get(f"/patients/{patient['id']}"), admin.get("/patients"), admin.post("/patients", json={"patient_id": unique("P"), "name": "x"}),
-                   admin.post("/upload/single", files={"file": ("x.png", png())}), admin.get(f"/image-files/{kept['id']}/download"),
-                   server.client().post("/auth/login", json={"username": "chief", "password": "x" * 12})):
+    for answer in (
+        admin.get(f"/patients/{patient['id']}"),
+        admin.get("/patients"),
+        admin.post("/patients", json={"patient_id": unique("P"), "name": "x"}),
+        admin.post("/upload/single", files={"file": ("x.png", png())}),
+        admin.get(f"/image-files/{kept['id']}/download"),
+        server.client().post("/auth/login", json={"username": "chief", "password": "x" * 12}),
+    ):
         unavailable(answer)
         assert relay.path not in answer.text
     health = server.client().get("/health")
@@ -266,7 +280,11 @@ def test_broken_connections_are_replaced(relayed):
     for _ in range(3):
         relay.drop()
         wait_until(lambda: admin.get("/patients").status_code == 200, 10, "reads")
-        wait_until(lambda: admin.post("/patients", json={"patient_id": unique("P"), "name": "x"}).status_code == 201, 10, "writes")
+        wait_until(
+            lambda: admin.post("/patients", json={"patient_id": unique("P"), "name": "x"}).status_code == 201,
+            10,
+            "writes",
+        )
 
 
 @pytest.mark.skipif(ON_SQLITE, reason="about MariaDB")
@@ -282,7 +300,11 @@ def test_a_stuck_database_is_503_in_bounded_time(relayed):
     ok(server.client().get("/health/live"))
     relay.mode = "pass"
     relay.drop()
-    wait_until(lambda: server.client(admin.token).get(f"/patients/{patient['id']}").status_code == 200, 30, "the database again")
+    wait_until(
+        lambda: server.client(admin.token).get(f"/patients/{patient['id']}").status_code == 200,
+        30,
+        "the database again",
+    )
 
 
 @pytest.mark.skipif(ON_SQLITE, reason="about MariaDB")

@@ -1,15 +1,23 @@
 """Image files: who sees them, changing, deleting, restoring, archiving, batches, the access log."""
 
 import pytest
+
 from support import JPEG, ok, png, problem, sample, unique, wait_until, wrong_members
 
 
 def everything_about(api, file_id):
     """All ways to reach one file by its number."""
     base = f"/image-files/{file_id}"
-    return {"get": api.get(base), "download": api.get(base + "/download"), "patch": api.patch(base, json={"description": "x"}),
-            "access-log": api.get(base + "/access-log"), "thumbnail": api.get(f"/images/{file_id}/thumbnail"),
-            "head": api.head(base + "/download"), "restore": api.post(base + "/restore"), "delete": api.delete(base)}
+    return {
+        "get": api.get(base),
+        "download": api.get(base + "/download"),
+        "patch": api.patch(base, json={"description": "x"}),
+        "access-log": api.get(base + "/access-log"),
+        "thumbnail": api.get(f"/images/{file_id}/thumbnail"),
+        "head": api.head(base + "/download"),
+        "restore": api.post(base + "/restore"),
+        "delete": api.delete(base),
+    }
 
 
 def test_files_of_others_do_not_exist(doctor, colleague, viewer, technician):
@@ -19,7 +27,10 @@ def test_files_of_others_do_not_exist(doctor, colleague, viewer, technician):
             assert answer.status_code == 404, way
         never = everything_about(api, 999999999)
         assert all(a.status_code == 404 for a in never.values())
-        mine, none = problem(api.get(f"/image-files/{file['id']}"), 404), problem(api.get("/image-files/999999999"), 404)
+        mine, none = (
+            problem(api.get(f"/image-files/{file['id']}"), 404),
+            problem(api.get("/image-files/999999999"), 404),
+        )
         assert mine["detail"].replace(str(file["id"]), "N") == none["detail"].replace("999999999", "N")
     assert doctor.file(file["id"])["description"] is None
 
@@ -44,16 +55,22 @@ def assign(server, user, *files):
     """A study with these files, assigned to the user. Studies come with a later version, so by hand."""
     uid, patient = unique("1.2.3."), files[0]["patient_id"]
     rows = server.database.rows
-    rows(f"insert into studies(study_uid, patient_id, created_by, created_at, updated_at) values ('{uid}', {patient}, {user.id}, 1, 1)")
+    rows(
+        f"insert into studies(study_uid, patient_id, created_by, created_at, updated_at) values ('{uid}', {patient}, {user.id}, 1, 1)"
+    )
     study = rows(f"select id from studies where study_uid = '{uid}'")[0][0]
-    rows(f"insert into study_assignments(study_id, user_id, created_by, created_at) values ({study}, {user.id}, {user.id}, 1)")
+    rows(
+        f"insert into study_assignments(study_id, user_id, created_by, created_at) values ({study}, {user.id}, {user.id}, 1)"
+    )
     for file in files:
         rows(f"update image_files set study_id = {study} where id = {file['id']}")
 
 
 def test_files_of_assigned_studies_are_seen(server, doctor, colleague, viewer):
     patient = doctor.patient()
-    shared = [doctor.upload(sample(JPEG) + bytes([i]), patient_id=patient["id"], filename=f"shared{i}.jpg") for i in range(3)]
+    shared = [
+        doctor.upload(sample(JPEG) + bytes([i]), patient_id=patient["id"], filename=f"shared{i}.jpg") for i in range(3)
+    ]
     hidden = doctor.upload(png(), patient_id=patient["id"])
     assign(server, colleague, *shared)
     own = colleague.upload(png(), patient_id=patient["id"])
@@ -62,7 +79,9 @@ def test_files_of_assigned_studies_are_seen(server, doctor, colleague, viewer):
     listed = ok(colleague.get("/image-files"))
     assert [f["id"] for f in listed["items"]] == [own["id"], *seen] and listed["total"] == 4
     assert [f["id"] for f in ok(colleague.get(f"/image-files/patient/{patient['id']}"))["items"]] == [own["id"], *seen]
-    assert [f["id"] for f in ok(colleague.get("/image-files", params={"search": "shared1"}))["items"]] == [shared[1]["id"]]
+    assert [f["id"] for f in ok(colleague.get("/image-files", params={"search": "shared1"}))["items"]] == [
+        shared[1]["id"]
+    ]
     assert [f["id"] for f in ok(colleague.get("/image-files/my-images"))["items"]] == [own["id"]]
     pages, after = [], None
     while after is not None or not pages:
@@ -108,15 +127,34 @@ def test_patch(doctor):
     assert changed["updated_at"] > file["updated_at"]
     same = set(file) - set(body) - {"updated_at", "thumbnail_path"}
     assert {k: changed[k] for k in same} == {k: file[k] for k in same}
-    cleared = ok(doctor.patch(f"/image-files/{file['id']}", json={"description": None, "modality": "", "patient_id": None}))
+    cleared = ok(
+        doctor.patch(f"/image-files/{file['id']}", json={"description": None, "modality": "", "patient_id": None})
+    )
     assert cleared["description"] is None and cleared["modality"] is None and cleared["patient_id"] is None
     assert cleared["body_part"] == "KNEE"
 
 
-@pytest.mark.parametrize("member, value", [("status", "UPLOADED"), ("storage_path", "../../etc/passwd"), ("uploaded_by", 1), ("file_hash", "0"),
-                                           ("original_filename", "x"), ("patient_id", 999999999), ("patient_id", -1), ("modality", "x" * 17),
-                                           ("description", 5), ("is_deleted", True), ("id", 1), ("file_size", 1), ("thumbnail_path", "x"),
-                                           ("duplicate_of", 1), ("sha256", "0"), ("study_id", 1)])
+@pytest.mark.parametrize(
+    "member, value",
+    [
+        ("status", "UPLOADED"),
+        ("storage_path", "../../etc/passwd"),
+        ("uploaded_by", 1),
+        ("file_hash", "0"),
+        ("original_filename", "x"),
+        ("patient_id", 999999999),
+        ("patient_id", -1),
+        ("modality", "x" * 17),
+        ("description", 5),
+        ("is_deleted", True),
+        ("id", 1),
+        ("file_size", 1),
+        ("thumbnail_path", "x"),
+        ("duplicate_of", 1),
+        ("sha256", "0"),
+        ("study_id", 1),
+    ],
+)
 def test_patch_refuses(doctor, member, value):
     file = doctor.upload(png())
     assert wrong_members(problem(doctor.patch(f"/image-files/{file['id']}", json={member: value}), 422)) == [member]
@@ -128,10 +166,22 @@ def test_deleted_things_are_unreadable(doctor, radiologist, admin):
     ok(doctor.delete(f"/image-files/{file['id']}"), 204)
     for api in (doctor, radiologist, admin):
         base = f"/image-files/{file['id']}"
-        for answer in (api.get(base), api.get(base + "/download"), api.head(base + "/download"), api.get(f"/images/{file['id']}/thumbnail"),
-                       api.get(base + "/access-log"), api.patch(base, json={"description": "x"}), api.delete(base)):
+        for answer in (
+            api.get(base),
+            api.get(base + "/download"),
+            api.head(base + "/download"),
+            api.get(f"/images/{file['id']}/thumbnail"),
+            api.get(base + "/access-log"),
+            api.patch(base, json={"description": "x"}),
+            api.delete(base),
+        ):
             assert answer.status_code == 404
-    for path in ("/image-files/my-images", f"/image-files/patient/{patient['id']}", "/image-files", "/image-files/my-images?search=geheim"):
+    for path in (
+        "/image-files/my-images",
+        f"/image-files/patient/{patient['id']}",
+        "/image-files",
+        "/image-files/my-images?search=geheim",
+    ):
         assert file["id"] not in [f["id"] for f in ok(doctor.get(path))["items"]]
     assert ok(doctor.get(f"/patients/{patient['id']}/timeline"))["items"] == []
     assert ok(doctor.get("/image-files/stats/summary"))["total_files"] == 0
@@ -142,7 +192,9 @@ def test_restore(server, doctor, colleague, radiologist):
     file = doctor.upload(content, description="zurück")
     problem(doctor.post(f"/image-files/{file['id']}/restore"), 404)
     ok(doctor.delete(f"/image-files/{file['id']}"), 204)
-    assert server.database.rows(f"select deleted_by, deleted_at is not null from image_files where id = {file['id']}") == [(doctor.id, 1)]
+    assert server.database.rows(
+        f"select deleted_by, deleted_at is not null from image_files where id = {file['id']}"
+    ) == [(doctor.id, 1)]
     problem(colleague.post(f"/image-files/{file['id']}/restore"), 404)
     back = ok(doctor.post(f"/image-files/{file['id']}/restore"))
     assert back["is_deleted"] is False and back["deleted_at"] is None and back["deleted_by"] is None
@@ -217,9 +269,17 @@ def test_batch_tag_and_archive(admin, doctor):
     assert doctor.file(ids[1])["status"] == "ARCHIVED"
 
 
-@pytest.mark.parametrize("body, wrong", [({}, ["action", "ids"]), ({"ids": [], "action": "delete"}, ["ids"]), ({"ids": [1], "action": "burn"}, ["action"]),
-                                         ({"ids": list(range(1, 1002)), "action": "delete"}, ["ids"]), ({"ids": "1", "action": "delete"}, ["ids"]),
-                                         ({"ids": [1], "action": "tag", "tags": "x"}, ["tags"])])
+@pytest.mark.parametrize(
+    "body, wrong",
+    [
+        ({}, ["action", "ids"]),
+        ({"ids": [], "action": "delete"}, ["ids"]),
+        ({"ids": [1], "action": "burn"}, ["action"]),
+        ({"ids": list(range(1, 1002)), "action": "delete"}, ["ids"]),
+        ({"ids": "1", "action": "delete"}, ["ids"]),
+        ({"ids": [1], "action": "tag", "tags": "x"}, ["tags"]),
+    ],
+)
 def test_bad_batches_422(doctor, body, wrong):
     assert wrong_members(problem(doctor.post("/image-files/batch", json=body), 422)) == wrong
 
@@ -236,10 +296,18 @@ def test_access_log(server, doctor, radiologist):
     def entries():
         items = ok(doctor.get(f"/image-files/{file['id']}/access-log", params={"page_size": 100}))["items"]
         seen = {(i["user_id"], i["action"]) for i in items}
-        wanted = {(doctor.id, "image_file.upload"), (radiologist.id, "image_file.read"), (radiologist.id, "image_file.download")}
+        wanted = {
+            (doctor.id, "image_file.upload"),
+            (radiologist.id, "image_file.read"),
+            (radiologist.id, "image_file.download"),
+        }
         return items if wanted <= seen else None
 
     items = wait_until(entries, what="the accesses in the log")
     assert all({"id", "at", "user_id", "username", "action", "outcome", "client"} <= set(i) for i in items)
     download = [i for i in items if i["action"] == "image_file.download"][0]
-    assert (download["username"], download["outcome"], download["client"]) == (radiologist.user["username"], 200, "127.0.0.1")
+    assert (download["username"], download["outcome"], download["client"]) == (
+        radiologist.user["username"],
+        200,
+        "127.0.0.1",
+    )

@@ -4,10 +4,23 @@ import datetime
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
 from support import CT, JPEG, TIFF, ok, png, problem, sample, unique, wait_until, wrong_members
 
-BRIEF_ROW = {"id", "file_uuid", "original_filename", "file_type", "file_size", "storage_path", "uploaded_by", "uploader_name", "patient_id",
-             "modality", "status", "created_at"}
+BRIEF_ROW = {
+    "id",
+    "file_uuid",
+    "original_filename",
+    "file_type",
+    "file_size",
+    "storage_path",
+    "uploaded_by",
+    "uploader_name",
+    "patient_id",
+    "modality",
+    "status",
+    "created_at",
+}
 
 
 def found(api, path="/image-files/my-images", **query):
@@ -22,10 +35,14 @@ def shelf(server, admin):
     doctor = server.account("doctor", admin=admin)
     patient = doctor.patient()
     files = {
-        "jpeg": doctor.upload(sample(JPEG), filename="胸部正位片.jpg", modality="XR", body_part="CHEST", patient_id=patient["id"]),
+        "jpeg": doctor.upload(
+            sample(JPEG), filename="胸部正位片.jpg", modality="XR", body_part="CHEST", patient_id=patient["id"]
+        ),
         "png": doctor.upload(png(), filename="knee_left.png", modality="MR", body_part="KNEE"),
         "tiff": doctor.upload(sample(TIFF), filename="slide.tif", description="病理切片 HE"),
-        "ct": doctor.upload(sample(CT), filename="CT_small.dcm", modality="CT", body_part="HEAD", patient_id=patient["id"]),
+        "ct": doctor.upload(
+            sample(CT), filename="CT_small.dcm", modality="CT", body_part="HEAD", patient_id=patient["id"]
+        ),
     }
     return doctor, patient, {name: f["id"] for name, f in files.items()}
 
@@ -40,14 +57,32 @@ def test_my_images_shape(shelf):
     assert body["items"][-1] == doctor.file(ids["jpeg"])
 
 
-@pytest.mark.parametrize("query, names", [
-    ({"file_type": "JPEG"}, ["jpeg"]), ({"file_type": "DICOM"}, ["ct"]), ({"file_type": "OTHER"}, []), ({"status": "UPLOADED"}, ["ct", "tiff", "png", "jpeg"]),
-    ({"status": "FAILED"}, []), ({"modality": "CT"}, ["ct"]), ({"modality": "XR"}, ["jpeg"]), ({"body_part": "KNEE"}, ["png"]),
-    ({"modality": "CT", "file_type": "JPEG"}, []), ({"modality": "CT", "file_type": "DICOM", "body_part": "HEAD"}, ["ct"]),
-    ({"search": "胸"}, ["jpeg"]), ({"search": "正位"}, ["jpeg"]), ({"search": "部正位"}, ["jpeg"]), ({"search": "切片"}, ["tiff"]),
-    ({"search": "KNEE"}, ["png"]), ({"search": "nee_l"}, ["png"]), ({"search": "."}, ["ct", "tiff", "png", "jpeg"]), ({"search": "胸片"}, []),
-    ({"search": "slide", "file_type": "PNG"}, []), ({"search": "HE", "file_type": "TIFF"}, ["tiff"]), ({"file_type": ""}, ["ct", "tiff", "png", "jpeg"]),
-])
+@pytest.mark.parametrize(
+    "query, names",
+    [
+        ({"file_type": "JPEG"}, ["jpeg"]),
+        ({"file_type": "DICOM"}, ["ct"]),
+        ({"file_type": "OTHER"}, []),
+        ({"status": "UPLOADED"}, ["ct", "tiff", "png", "jpeg"]),
+        ({"status": "FAILED"}, []),
+        ({"modality": "CT"}, ["ct"]),
+        ({"modality": "XR"}, ["jpeg"]),
+        ({"body_part": "KNEE"}, ["png"]),
+        ({"modality": "CT", "file_type": "JPEG"}, []),
+        ({"modality": "CT", "file_type": "DICOM", "body_part": "HEAD"}, ["ct"]),
+        ({"search": "胸"}, ["jpeg"]),
+        ({"search": "正位"}, ["jpeg"]),
+        ({"search": "部正位"}, ["jpeg"]),
+        ({"search": "切片"}, ["tiff"]),
+        ({"search": "KNEE"}, ["png"]),
+        ({"search": "nee_l"}, ["png"]),
+        ({"search": "."}, ["ct", "tiff", "png", "jpeg"]),
+        ({"search": "胸片"}, []),
+        ({"search": "slide", "file_type": "PNG"}, []),
+        ({"search": "HE", "file_type": "TIFF"}, ["tiff"]),
+        ({"file_type": ""}, ["ct", "tiff", "png", "jpeg"]),
+    ],
+)
 def test_filters(shelf, query, names):
     doctor, _, ids = shelf
     assert found(doctor, **query) == [ids[n] for n in names]
@@ -56,7 +91,11 @@ def test_filters(shelf, query, names):
 
 def test_patient_filter_and_list(shelf, colleague, radiologist):
     doctor, patient, ids = shelf
-    assert found(doctor, patient_id=patient["id"]) == found(doctor, f"/image-files/patient/{patient['id']}") == [ids["ct"], ids["jpeg"]]
+    assert (
+        found(doctor, patient_id=patient["id"])
+        == found(doctor, f"/image-files/patient/{patient['id']}")
+        == [ids["ct"], ids["jpeg"]]
+    )
     assert found(doctor, f"/image-files/patient/{patient['id']}", file_type="JPEG") == [ids["jpeg"]]
     assert found(radiologist, f"/image-files/patient/{patient['id']}") == [ids["ct"], ids["jpeg"]]
     assert found(colleague, f"/image-files/patient/{patient['id']}") == []
@@ -65,7 +104,10 @@ def test_patient_filter_and_list(shelf, colleague, radiologist):
 
 def test_read_all_lists_everybodys(shelf, radiologist, colleague):
     doctor, _, ids = shelf
-    everything = [f["id"] for f in ok(radiologist.get("/image-files", params={"page_size": 100, "uploaded_by": doctor.id}))["items"]]
+    everything = [
+        f["id"]
+        for f in ok(radiologist.get("/image-files", params={"page_size": 100, "uploaded_by": doctor.id}))["items"]
+    ]
     assert everything == sorted(ids.values(), reverse=True)
     assert found(radiologist, "/image-files/my-images") == []
     assert found(colleague, "/image-files") == []
@@ -96,15 +138,30 @@ def test_end_date_takes_in_its_whole_day(shelf):
     assert ids["jpeg"] in found(doctor, start_date=of, end_date=of)
 
 
-@pytest.mark.parametrize("query", [{"file_type": "jpeg"}, {"status": "DONE"}, {"start_date": "yesterday"}, {"end_date": "2026-13-01"},
-                                   {"end_date": "2026-02-30"}, {"start_date": "2026-01-01T25:00:00Z"}, {"patient_id": "x"}, {"patient_id": "0"},
-                                   {"search": "x" * 101}, {"modality": "x" * 17}, {"body_part": "x" * 65}])
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"file_type": "jpeg"},
+        {"status": "DONE"},
+        {"start_date": "yesterday"},
+        {"end_date": "2026-13-01"},
+        {"end_date": "2026-02-30"},
+        {"start_date": "2026-01-01T25:00:00Z"},
+        {"patient_id": "x"},
+        {"patient_id": "0"},
+        {"search": "x" * 101},
+        {"modality": "x" * 17},
+        {"body_part": "x" * 65},
+    ],
+)
 def test_bad_filters_422(shelf, query):
     assert wrong_members(problem(shelf[0].get("/image-files/my-images", params=query), 422)) == list(query)
 
 
 def test_uploaded_by_is_no_filter_of_my_images(shelf):
-    assert wrong_members(problem(shelf[0].get("/image-files/my-images", params={"uploaded_by": 1}), 422)) == ["uploaded_by"]
+    assert wrong_members(problem(shelf[0].get("/image-files/my-images", params={"uploaded_by": 1}), 422)) == [
+        "uploaded_by"
+    ]
 
 
 def test_search_follows_the_description(doctor):
@@ -131,8 +188,13 @@ def test_stats_of_nothing(doctor):
 def test_stats(shelf):
     doctor, _, ids = shelf
     sizes = sum(f["file_size"] for f in ok(doctor.get("/image-files/my-images"))["items"])
-    assert stats(doctor) == {"total_files": 4, "total_size": sizes, "by_type": {"JPEG": 1, "PNG": 1, "TIFF": 1, "DICOM": 1},
-                             "by_status": {"UPLOADED": 4}, "by_modality": {"XR": 1, "MR": 1, "CT": 1}}
+    assert stats(doctor) == {
+        "total_files": 4,
+        "total_size": sizes,
+        "by_type": {"JPEG": 1, "PNG": 1, "TIFF": 1, "DICOM": 1},
+        "by_status": {"UPLOADED": 4},
+        "by_modality": {"XR": 1, "MR": 1, "CT": 1},
+    }
 
 
 def test_stats_follow_every_change(doctor):
@@ -144,7 +206,13 @@ def test_stats_follow_every_change(doctor):
     ok(doctor.patch(f"/image-files/{first['id']}", json={"modality": None}))
     assert stats(doctor)["by_modality"] == {"CT": 1}
     ok(doctor.delete(f"/image-files/{second['id']}"), 204)
-    assert stats(doctor) == {"total_files": 1, "total_size": len(a), "by_type": {"PNG": 1}, "by_status": {"UPLOADED": 1}, "by_modality": {}}
+    assert stats(doctor) == {
+        "total_files": 1,
+        "total_size": len(a),
+        "by_type": {"PNG": 1},
+        "by_status": {"UPLOADED": 1},
+        "by_modality": {},
+    }
     ok(doctor.post(f"/image-files/{second['id']}/restore"))
     assert stats(doctor)["total_files"] == 2 and stats(doctor)["by_modality"] == {"CT": 1}
     begun = ok(doctor.post("/upload/chunked", json={"filename": "a.png", "file_size": 1000}), 201)
@@ -185,7 +253,9 @@ def test_scope_all_is_for_read_all(doctor, radiologist):
     doctor.upload(png())
     assert stats(radiologist, scope="all")["total_files"] == before + 1
     assert stats(radiologist)["total_files"] == 0
-    assert wrong_members(problem(radiologist.get("/image-files/stats/summary", params={"scope": "some"}), 422)) == ["scope"]
+    assert wrong_members(problem(radiologist.get("/image-files/stats/summary", params={"scope": "some"}), 422)) == [
+        "scope"
+    ]
 
 
 def test_stats_need_a_sign_in(nobody):

@@ -9,6 +9,7 @@ import threading
 import time
 
 import pytest
+
 from support import PASSWORD, SLOW, ok, png, problem
 
 
@@ -66,7 +67,9 @@ def test_clients_that_take_nothing_are_cut(new_server):
     with socket.socket() as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         s.connect(("127.0.0.1", server.port))
-        s.sendall(f"GET /api/v1/image-files/{file['id']}/download HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\n\r\n".encode())
+        s.sendall(
+            f"GET /api/v1/image-files/{file['id']}/download HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\n\r\n".encode()
+        )
         time.sleep(6 * SLOW)
         s.settimeout(10)
         taken = 0
@@ -81,15 +84,20 @@ def test_slow_bodies_are_cut(new_server):
     """A body below BODY_MIN_RATE over 20 seconds is given up; one above it is not."""
     server = new_server(BODY_MIN_RATE="1KiB")
     admin = server.admin()
-    head = (f"POST /api/v1/upload/single HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\n"
-            "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: {}\r\n\r\n")
+    head = (
+        f"POST /api/v1/upload/single HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: {}\r\n\r\n"
+    )
     results = {}
 
     def crawl():
         start = time.monotonic()
         with connect(server) as s:
             with contextlib.suppress(ConnectionResetError, BrokenPipeError):
-                s.sendall(head.replace("{}", "10000000").encode() + b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n')
+                s.sendall(
+                    head.replace("{}", "10000000").encode()
+                    + b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+                )
                 while time.monotonic() - start < 70 * SLOW:
                     s.sendall(b"x" * 100)
                     s.settimeout(1)
@@ -101,11 +109,16 @@ def test_slow_bodies_are_cut(new_server):
         results["crawl"] = time.monotonic() - start
 
     def walk():
-        body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + png() + os.urandom(75_000) + b"\r\n--x--\r\n"
+        body = (
+            b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+            + png()
+            + os.urandom(75_000)
+            + b"\r\n--x--\r\n"
+        )
         with connect(server) as s:
             s.sendall(head.replace("{}", str(len(body))).encode())
             for i in range(0, len(body), 1500):
-                s.sendall(body[i:i + 1500])
+                s.sendall(body[i : i + 1500])
                 time.sleep(0.5)
             results["walk"] = s.recv(100)
 
@@ -125,8 +138,10 @@ def test_slow_uploads_do_not_hold_up_others(new_server):
     """More of them under way than there are workers."""
     server = new_server(WORKERS="4")
     admin = server.admin()
-    head = (f"POST /api/v1/upload/single HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\nContent-Type: multipart/form-data; boundary=x\r\n"
-            'Content-Length: 1000000\r\n\r\n--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n').encode()
+    head = (
+        f"POST /api/v1/upload/single HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+        'Content-Length: 1000000\r\n\r\n--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+    ).encode()
     slow = [connect(server) for _ in range(40)]
     try:
         for s in slow:
@@ -233,7 +248,12 @@ def test_rate_limit_of_sign_ins(new_server):
     answers = [client.post("/auth/login", json={"username": f"ghost{i}", "password": "x" * 12}) for i in range(12)]
     assert [a.status_code for a in answers][0] == 401
     assert answers[-1].status_code == 429 and int(answers[-1].headers["retry-after"]) >= 1
-    problem(client.post("/auth/token", data={"grant_type": "password", "username": server.admin_name, "password": PASSWORD}), 429)
+    problem(
+        client.post(
+            "/auth/token", data={"grant_type": "password", "username": server.admin_name, "password": PASSWORD}
+        ),
+        429,
+    )
 
 
 def test_strangers_share_the_limit_of_their_address(new_server):
@@ -245,7 +265,10 @@ def test_strangers_share_the_limit_of_their_address(new_server):
 @pytest.mark.parametrize("header", [{}, {"X-Forwarded-For": "203.0.113.{}"}])
 def test_the_limit_cannot_be_dodged_by_a_header(new_server, header):
     server = new_server(RATE_LIMIT="on", RATE_LIMIT_PER_MINUTE="60")
-    codes = [server.client().get("/patients", headers={k: v.format(i % 250) for k, v in header.items()}).status_code for i in range(90)]
+    codes = [
+        server.client().get("/patients", headers={k: v.format(i % 250) for k, v in header.items()}).status_code
+        for i in range(90)
+    ]
     assert 429 in codes
 
 

@@ -3,9 +3,19 @@
 import threading
 
 import pytest
+
 from support import ok, png, problem, wrong_members
 
-LISTS = ["/patients", "/users", "/image-files", "/image-files/my-images", "/roles", "/permissions", "/auth/sessions", "/system/audit-logs"]
+LISTS = [
+    "/patients",
+    "/users",
+    "/image-files",
+    "/image-files/my-images",
+    "/roles",
+    "/permissions",
+    "/auth/sessions",
+    "/system/audit-logs",
+]
 
 
 @pytest.mark.parametrize("path", LISTS)
@@ -17,11 +27,25 @@ def test_shape(admin, path):
 
 
 @pytest.mark.parametrize("path", LISTS)
-@pytest.mark.parametrize("query, member", [("page=0", "page"), ("page=-1", "page"), ("page=x", "page"), ("page_size=0", "page_size"),
-                                           ("page_size=101", "page_size"), ("page_size=", "page_size"), ("sort=password_hash", "sort"),
-                                           ("sort=id;drop", "sort"), ("nonsense=1", "nonsense"), ("page=1&page=2", "page"),
-                                           ("after=nonsense", "after"), ("after=YWJj", "after"), ("page=1e3", "page"),
-                                           ("page=99999999999999999999", "page")])
+@pytest.mark.parametrize(
+    "query, member",
+    [
+        ("page=0", "page"),
+        ("page=-1", "page"),
+        ("page=x", "page"),
+        ("page_size=0", "page_size"),
+        ("page_size=101", "page_size"),
+        ("page_size=", "page_size"),
+        ("sort=password_hash", "sort"),
+        ("sort=id;drop", "sort"),
+        ("nonsense=1", "nonsense"),
+        ("page=1&page=2", "page"),
+        ("after=nonsense", "after"),
+        ("after=YWJj", "after"),
+        ("page=1e3", "page"),
+        ("page=99999999999999999999", "page"),
+    ],
+)
 def test_bad_queries_422(admin, path, query, member):
     if query == "page_size=":  # empty means not given
         assert admin.get(f"{path}?{query}").status_code in (200, 422)
@@ -96,8 +120,17 @@ def test_a_cursor_shows_nothing_of_others(shelf, colleague):
     assert ok(colleague.get("/image-files/my-images", params={"after": cursor}))["items"] == []
 
 
-@pytest.mark.parametrize("path, sort", [("/patients", "-created_at"), ("/patients", "created_at"), ("/patients", "name"), ("/patients", "-patient_id"),
-                                        ("/image-files/my-images", "-created_at"), ("/image-files/my-images", "created_at")])
+@pytest.mark.parametrize(
+    "path, sort",
+    [
+        ("/patients", "-created_at"),
+        ("/patients", "created_at"),
+        ("/patients", "name"),
+        ("/patients", "-patient_id"),
+        ("/image-files/my-images", "-created_at"),
+        ("/image-files/my-images", "created_at"),
+    ],
+)
 def test_cursors_walk_while_rows_are_inserted(server, admin, path, sort):
     """Rows that were there at the start come exactly once, whatever is inserted meanwhile."""
     doctor = server.account("doctor", admin=admin)
@@ -131,14 +164,29 @@ def test_cursors_walk_while_rows_are_inserted(server, admin, path, sort):
     assert set(before) <= set(seen)
 
 
-@pytest.mark.parametrize("sort, key", [("name", "name"), ("-name", "name"), ("patient_id", "patient_id"), ("-patient_id", "patient_id"),
-                                       ("created_at", "created_at"), ("-created_at", "created_at")])
+@pytest.mark.parametrize(
+    "sort, key",
+    [
+        ("name", "name"),
+        ("-name", "name"),
+        ("patient_id", "patient_id"),
+        ("-patient_id", "patient_id"),
+        ("created_at", "created_at"),
+        ("-created_at", "created_at"),
+    ],
+)
 def test_order(doctor, sort, key):
     for name in ("Berta", "anton", "Anton", "张", "王"):
         doctor.patient(name=name)
     rows = [row[key] for row in ok(doctor.get("/patients", params={"sort": sort, "page_size": 100}))["items"]]
-    back = [row[key] for row in ok(doctor.get("/patients", params={"sort": sort.lstrip("-") if sort[0] == "-" else "-" + sort,
-                                                                   "page_size": 100}))["items"]]
+    back = [
+        row[key]
+        for row in ok(
+            doctor.get(
+                "/patients", params={"sort": sort.lstrip("-") if sort[0] == "-" else "-" + sort, "page_size": 100}
+            )
+        )["items"]
+    ]
     assert len(rows) >= 5
     if len(rows) < 100:
         assert rows == back[::-1]
@@ -151,8 +199,12 @@ def test_fields(shelf):
     body = ok(doctor.get("/image-files/my-images", params={"fields": "id,file_size"}))
     assert all(set(row) == {"id", "file_size"} for row in body["items"]) and len(body["items"]) == 20
     assert set(ok(doctor.get(f"/image-files/{ids[0]}", params={"fields": "status"}))) == {"status"}
-    assert wrong_members(problem(doctor.get("/image-files/my-images", params={"fields": "id,secret"}), 422)) == ["fields"]
-    assert wrong_members(problem(doctor.get(f"/image-files/{ids[0]}", params={"fields": "expected_hash"}), 422)) == ["fields"]
+    assert wrong_members(problem(doctor.get("/image-files/my-images", params={"fields": "id,secret"}), 422)) == [
+        "fields"
+    ]
+    assert wrong_members(problem(doctor.get(f"/image-files/{ids[0]}", params={"fields": "expected_hash"}), 422)) == [
+        "fields"
+    ]
 
 
 def test_fields_never_show_secrets(admin):

@@ -5,6 +5,7 @@ import re
 import threading
 
 import pytest
+
 from support import PASSWORD, ok, problem, unique, wait_until, wrong_members
 
 NEW = "quiet-heron-6021"
@@ -79,11 +80,22 @@ def mailing(new_server, mail):
 # ---- strength ----
 
 
-@pytest.mark.parametrize("password", [
-    "short-9", "password123", "Password2024!", "1234567890", "12345678901", "aaaaaaaaaaaa", "qwertyuiop", "abcdefghijkl", "x" * 73,
-    "医" * 25,  # 75 bytes: bcrypt would cut it
-    "Passw0rd!!!!",
-])
+@pytest.mark.parametrize(
+    "password",
+    [
+        "short-9",
+        "password123",
+        "Password2024!",
+        "1234567890",
+        "12345678901",
+        "aaaaaaaaaaaa",
+        "qwertyuiop",
+        "abcdefghijkl",
+        "x" * 73,
+        "医" * 25,  # 75 bytes: bcrypt would cut it
+        "Passw0rd!!!!",
+    ],
+)
 def test_weak_passwords_are_refused(admin, password):
     name = unique("w")
     body = {"username": name, "email": f"{name}@example.org", "full_name": "Weak", "password": password}
@@ -108,10 +120,18 @@ def test_ones_own_name_is_no_password(admin):
 
 def test_72_bytes_are_all_compared(server, admin):
     name, password = unique("l"), "q3" * 35 + "ab"
-    ok(admin.post("/users", json={"username": name, "email": f"{name}@example.org", "full_name": "Long", "password": password}), 201)
+    ok(
+        admin.post(
+            "/users", json={"username": name, "email": f"{name}@example.org", "full_name": "Long", "password": password}
+        ),
+        201,
+    )
     server.sign_in(name, password)
     problem(server.client().post("/auth/login", json={"username": name, "password": password[:-1] + "c"}), 401)
-    assert server.client().post("/auth/login", json={"username": name, "password": password + "x"}).status_code in (401, 422)
+    assert server.client().post("/auth/login", json={"username": name, "password": password + "x"}).status_code in (
+        401,
+        422,
+    )
 
 
 # ---- change ----
@@ -139,7 +159,9 @@ def test_change_needs_the_current_one(doctor):
 
 
 def test_change_refuses_weak_ones(doctor):
-    answer = problem(doctor.post("/auth/password/change", json={"current_password": PASSWORD, "new_password": "1234567890"}), 422)
+    answer = problem(
+        doctor.post("/auth/password/change", json={"current_password": PASSWORD, "new_password": "1234567890"}), 422
+    )
     assert wrong_members(answer) == ["new_password"]
     assert "1234567890" not in str(answer)
 
@@ -177,7 +199,10 @@ def test_reset_by_mail(mailing, mail):
     problem(old.get("/auth/me"), 401)
     mailing.sign_in(mailing.admin_name, NEW)
     problem(mailing.client().post("/auth/login", json={"username": mailing.admin_name, "password": PASSWORD}), 401)
-    again = problem(mailing.client().post("/auth/password/reset/confirm", json={"token": token, "new_password": "third-wren-1177"}), 422)
+    again = problem(
+        mailing.client().post("/auth/password/reset/confirm", json={"token": token, "new_password": "third-wren-1177"}),
+        422,
+    )
     assert token not in str(again)
     assert token not in mailing.log_text()
 
@@ -219,7 +244,9 @@ def test_reset_keeps_no_token_in_the_database(mailing, mail):
 def test_reset_of_a_weak_password_keeps_the_token(mailing, mail):
     mailing.client().post("/auth/password/reset", json={"email": "chief@example.org"})
     token = mail.token_for("chief@example.org")
-    answer = problem(mailing.client().post("/auth/password/reset/confirm", json={"token": token, "new_password": "1234567890"}), 422)
+    answer = problem(
+        mailing.client().post("/auth/password/reset/confirm", json={"token": token, "new_password": "1234567890"}), 422
+    )
     assert wrong_members(answer) == ["new_password"]
     ok(mailing.client().post("/auth/password/reset/confirm", json={"token": token, "new_password": NEW}), 204)
 
@@ -245,7 +272,10 @@ def test_passwords_and_tokens_stay_out_of_answers_and_logs(new_server):
         server.client().post("/auth/login", json={"username": "a", "password": {"a": secret}}),
         admin.post("/users", json={"username": "x", "password": secret + "x" * 100}),
         admin.post("/auth/password/change", json={"current_password": secret, "new_password": secret}),
-        admin.post("/users", json={"username": unique("y"), "email": f"{unique()}@example.org", "full_name": "Y", "password": secret}),
+        admin.post(
+            "/users",
+            json={"username": unique("y"), "email": f"{unique()}@example.org", "full_name": "Y", "password": secret},
+        ),
         admin.post("/auth/password/reset/confirm", json={"token": secret, "new_password": secret}),
         server.client().post("/auth/token", data={"grant_type": "password", "username": "ghost", "password": secret}),
         admin.get("/users"),
@@ -255,7 +285,10 @@ def test_passwords_and_tokens_stay_out_of_answers_and_logs(new_server):
         assert secret not in answer.text, answer.request.url
     assert secret not in answers[1].text.replace(f'"{secret}"', "", 1)  # a member's name is told, its value is not
     assert server.settings["SECRET_KEY"] not in answers[-1].text
-    wait_until(lambda: '"route":"/api/v1/system/config"' in server.log_text().replace('": "', '":"'), what="the last access line")
+    wait_until(
+        lambda: '"route":"/api/v1/system/config"' in server.log_text().replace('": "', '":"'),
+        what="the last access line",
+    )
     log = server.log_text().replace(f'"{secret}"', "")
     for hidden in (secret, PASSWORD, admin.token, admin.refresh_token, server.settings["SECRET_KEY"]):
         assert hidden not in log

@@ -3,6 +3,7 @@
 import datetime
 
 import pytest
+
 from support import ok, png, problem, unique, wrong_members
 
 
@@ -27,10 +28,20 @@ def people(server, admin):
     return doctor, tag, {key: row["id"] for key, row in rows.items()}
 
 
-@pytest.mark.parametrize("word, who", [
-    ("龑", ["zhou"]), ("周龑", ["zhou"]), ("倩霏", ["ouyang", "qian"]), ("钱倩", ["qian"]), ("阳倩霏", ["ouyang"]), ("欧阳倩霏", ["ouyang"]),
-    ("𠮷", ["emoji"]), ("野😀", ["emoji"]), ("霏倩", []),
-])
+@pytest.mark.parametrize(
+    "word, who",
+    [
+        ("龑", ["zhou"]),
+        ("周龑", ["zhou"]),
+        ("倩霏", ["ouyang", "qian"]),
+        ("钱倩", ["qian"]),
+        ("阳倩霏", ["ouyang"]),
+        ("欧阳倩霏", ["ouyang"]),
+        ("𠮷", ["emoji"]),
+        ("野😀", ["emoji"]),
+        ("霏倩", []),
+    ],
+)
 def test_chinese_substrings_of_any_length(people, word, who):
     doctor, _, ids = people
     assert found(doctor, search=word) & set(ids.values()) == {ids[w] for w in who}
@@ -38,9 +49,20 @@ def test_chinese_substrings_of_any_length(people, word, who):
         assert found(doctor, search=word) == {ids[w] for w in who}
 
 
-@pytest.mark.parametrize("word, who", [("qianfei {tag}", ["ouyang", "qian"]), ("QIANFEI {tag}", ["ouyang", "qian"]), ("hou yan {tag}", ["zhou"]),
-                                       ("inoya {tag}", ["emoji"]), ("O'Brien-{tag}", ["obrien"]), ("'brien-{tag}", ["obrien"]),
-                                       ("%_{tag}", ["percent"]), ("__{tag}", []), ("yan  {tag}", ["zhou"])])
+@pytest.mark.parametrize(
+    "word, who",
+    [
+        ("qianfei {tag}", ["ouyang", "qian"]),
+        ("QIANFEI {tag}", ["ouyang", "qian"]),
+        ("hou yan {tag}", ["zhou"]),
+        ("inoya {tag}", ["emoji"]),
+        ("O'Brien-{tag}", ["obrien"]),
+        ("'brien-{tag}", ["obrien"]),
+        ("%_{tag}", ["percent"]),
+        ("__{tag}", []),
+        ("yan  {tag}", ["zhou"]),
+    ],
+)
 def test_latin_substrings_ignore_case_and_know_no_wildcards(people, word, who):
     doctor, tag, ids = people
     assert found(doctor, search=word.format(tag=tag)) == {ids[w] for w in who}
@@ -53,8 +75,30 @@ def test_search_by_part_of_the_number(doctor):
         assert patient["id"] in found(doctor, search=part)
 
 
-@pytest.mark.parametrize("word", ['"', "'", '" OR "', "a* b", "NEAR(a b)", "x'; drop table patients; --", "\\", "%", "_", "(", "-", "😀", "a" * 100,
-                                  "col:x", "^a", "+", "NOT", "\u202e", "é"])
+@pytest.mark.parametrize(
+    "word",
+    [
+        '"',
+        "'",
+        '" OR "',
+        "a* b",
+        "NEAR(a b)",
+        "x'; drop table patients; --",
+        "\\",
+        "%",
+        "_",
+        "(",
+        "-",
+        "😀",
+        "a" * 100,
+        "col:x",
+        "^a",
+        "+",
+        "NOT",
+        "\u202e",
+        "é",
+    ],
+)
 def test_hostile_words_are_words(doctor, word):
     body = ok(doctor.get("/patients", params={"search": word}))
     assert isinstance(body["items"], list)
@@ -123,6 +167,8 @@ def test_has_images_follows_the_files(doctor):
     assert ok(doctor.get(f"/patients/{patient['id']}"))["image_count"] == 0
 
 
-@pytest.mark.parametrize("query", [{"gender": "X"}, {"status": "x"}, {"age_min": "-1"}, {"age_max": "old"}, {"has_images": "maybe"}])
+@pytest.mark.parametrize(
+    "query", [{"gender": "X"}, {"status": "x"}, {"age_min": "-1"}, {"age_max": "old"}, {"has_images": "maybe"}]
+)
 def test_bad_filters_422(doctor, query):
     assert wrong_members(problem(doctor.get("/patients", params=query), 422)) == list(query)

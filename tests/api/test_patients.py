@@ -4,15 +4,52 @@ import datetime
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
 from support import ok, png, problem, unique, wrong_members
 
-MEMBERS = {"id", "patient_id", "name", "name_en", "gender", "birth_date", "age", "id_card", "phone", "email", "address", "blood_type",
-           "height_cm", "weight_kg", "allergies", "medical_history", "emergency_contact_name", "emergency_contact_phone",
-           "insurance_number", "status", "created_by", "created_at", "updated_at"}
-FULL = {"name": "王小明", "name_en": "Wang Xiaoming", "gender": "MALE", "birth_date": "1980-05-17", "phone": "13800138000",
-        "email": "wang@example.org", "address": "北京市东城区1号", "blood_type": "AB+", "height_cm": 175.5, "weight_kg": 70.25,
-        "allergies": "青霉素", "medical_history": "高血压\n2019 手术", "emergency_contact_name": "李丽",
-        "emergency_contact_phone": "13900139000", "insurance_number": "INS-1", "status": "ACTIVE"}
+MEMBERS = {
+    "id",
+    "patient_id",
+    "name",
+    "name_en",
+    "gender",
+    "birth_date",
+    "age",
+    "id_card",
+    "phone",
+    "email",
+    "address",
+    "blood_type",
+    "height_cm",
+    "weight_kg",
+    "allergies",
+    "medical_history",
+    "emergency_contact_name",
+    "emergency_contact_phone",
+    "insurance_number",
+    "status",
+    "created_by",
+    "created_at",
+    "updated_at",
+}
+FULL = {
+    "name": "王小明",
+    "name_en": "Wang Xiaoming",
+    "gender": "MALE",
+    "birth_date": "1980-05-17",
+    "phone": "13800138000",
+    "email": "wang@example.org",
+    "address": "北京市东城区1号",
+    "blood_type": "AB+",
+    "height_cm": 175.5,
+    "weight_kg": 70.25,
+    "allergies": "青霉素",
+    "medical_history": "高血压\n2019 手术",
+    "emergency_contact_name": "李丽",
+    "emergency_contact_phone": "13900139000",
+    "insurance_number": "INS-1",
+    "status": "ACTIVE",
+}
 
 
 def test_register_with_everything(doctor):
@@ -51,22 +88,63 @@ def test_empty_strings_are_null_and_do_not_clash(doctor):
     assert a["id"] != b["id"]
 
 
-@pytest.mark.parametrize("member, value", [
-    ("patient_id", ""), ("patient_id", "x" * 65), ("patient_id", None), ("patient_id", 5), ("name", ""), ("name", "x" * 101),
-    ("name", None), ("name_en", "x" * 101), ("gender", "male"), ("gender", "X"), ("birth_date", "1980-02-30"), ("birth_date", "17.5.1980"),
-    ("birth_date", "2999-01-01"), ("birth_date", 19800517), ("blood_type", "C"), ("height_cm", "tall"), ("height_cm", -1),
-    ("height_cm", 301), ("weight_kg", 701), ("status", "GONE"), ("id", 5), ("created_by", 1), ("created_at", "2020-01-01T00:00:00Z"),
-    ("age", 30), ("is_deleted", True), ("merged_into", 1), ("unknown_member", 1), ("id_card", "x" * 65), ("phone", "1" * 33),
-    ("email", "x" * 255), ("address", "x" * 501),
-])
+@pytest.mark.parametrize(
+    "member, value",
+    [
+        ("patient_id", ""),
+        ("patient_id", "x" * 65),
+        ("patient_id", None),
+        ("patient_id", 5),
+        ("name", ""),
+        ("name", "x" * 101),
+        ("name", None),
+        ("name_en", "x" * 101),
+        ("gender", "male"),
+        ("gender", "X"),
+        ("birth_date", "1980-02-30"),
+        ("birth_date", "17.5.1980"),
+        ("birth_date", "2999-01-01"),
+        ("birth_date", 19800517),
+        ("blood_type", "C"),
+        ("height_cm", "tall"),
+        ("height_cm", -1),
+        ("height_cm", 301),
+        ("weight_kg", 701),
+        ("status", "GONE"),
+        ("id", 5),
+        ("created_by", 1),
+        ("created_at", "2020-01-01T00:00:00Z"),
+        ("age", 30),
+        ("is_deleted", True),
+        ("merged_into", 1),
+        ("unknown_member", 1),
+        ("id_card", "x" * 65),
+        ("phone", "1" * 33),
+        ("email", "x" * 255),
+        ("address", "x" * 501),
+    ],
+)
 def test_bad_members_are_refused(doctor, member, value):
     body = {"patient_id": unique("P"), "name": "x", member: value}
     assert wrong_members(problem(doctor.post("/patients", json=body), 422)) == [member]
 
 
-@pytest.mark.parametrize("member, value", [("name", "x" * 100), ("name", "王" * 100), ("patient_id", "y" * 60), ("height_cm", 300),
-                                           ("weight_kg", 700), ("phone", "1" * 32), ("address", "x" * 500), ("blood_type", "O-"),
-                                           ("gender", "OTHER"), ("birth_date", "1900-01-01"), ("status", "DECEASED")])
+@pytest.mark.parametrize(
+    "member, value",
+    [
+        ("name", "x" * 100),
+        ("name", "王" * 100),
+        ("patient_id", "y" * 60),
+        ("height_cm", 300),
+        ("weight_kg", 700),
+        ("phone", "1" * 32),
+        ("address", "x" * 500),
+        ("blood_type", "O-"),
+        ("gender", "OTHER"),
+        ("birth_date", "1900-01-01"),
+        ("status", "DECEASED"),
+    ],
+)
 def test_limits_are_inclusive(doctor, member, value):
     value = value[:50] + unique("z") if member == "patient_id" else value
     assert doctor.patient(**{member: value})[member] == value
@@ -123,7 +201,10 @@ def test_patch_with_nothing_changes_nothing(doctor):
     assert {**after, "updated_at": 0} == {**before, "updated_at": 0}
 
 
-@pytest.mark.parametrize("body", [{"name": None}, {"name": ""}, {"patient_id": None}, {"gender": None}, {"id": 1}, {"crown": 1}, {"status": None}])
+@pytest.mark.parametrize(
+    "body",
+    [{"name": None}, {"name": ""}, {"patient_id": None}, {"gender": None}, {"id": 1}, {"crown": 1}, {"status": None}],
+)
 def test_patch_refuses(doctor, body):
     before = doctor.patient()
     assert wrong_members(problem(doctor.patch(f"/patients/{before['id']}", json=body), 422)) == list(body)
@@ -162,7 +243,9 @@ def test_delete_hides_and_restore_brings_back(admin, doctor):
 def test_deletion_says_who_and_when(server, admin, doctor):
     patient = doctor.patient()
     ok(admin.delete(f"/patients/{patient['id']}"), 204)
-    assert server.database.rows(f"select deleted_by, deleted_at is not null from patients where id = {patient['id']}") == [(admin.id, 1)]
+    assert server.database.rows(
+        f"select deleted_by, deleted_at is not null from patients where id = {patient['id']}"
+    ) == [(admin.id, 1)]
 
 
 def test_deleted_number_and_card_are_free_again(admin, doctor):
@@ -183,7 +266,12 @@ def test_many_deletions_of_one_number(admin, doctor):
 
 
 def test_contact_data_is_sealed_at_rest(server, doctor):
-    secrets = {"id_card": unique("1101011980"), "phone": unique("138"), "email": unique("mail") + "@example.org", "address": "秘密街" + unique()}
+    secrets = {
+        "id_card": unique("1101011980"),
+        "phone": unique("138"),
+        "email": unique("mail") + "@example.org",
+        "address": "秘密街" + unique(),
+    }
     patient = doctor.patient(**secrets)
     row = str(server.database.rows(f"select * from patients where id = {patient['id']}"))
     assert patient["patient_id"] in row
@@ -211,8 +299,12 @@ def test_merge_moves_files_and_leaves_a_trace(server, admin, doctor):
 
 def test_merge_refuses(admin, doctor):
     patient = doctor.patient()
-    assert wrong_members(problem(admin.post(f"/patients/{patient['id']}/merge", json={"source_id": patient["id"]}), 422)) == ["source_id"]
-    assert wrong_members(problem(admin.post(f"/patients/{patient['id']}/merge", json={"source_id": 999999999}), 422)) == ["source_id"]
+    assert wrong_members(
+        problem(admin.post(f"/patients/{patient['id']}/merge", json={"source_id": patient["id"]}), 422)
+    ) == ["source_id"]
+    assert wrong_members(
+        problem(admin.post(f"/patients/{patient['id']}/merge", json={"source_id": 999999999}), 422)
+    ) == ["source_id"]
     problem(admin.post("/patients/999999999/merge", json={"source_id": patient["id"]}), 404)
     problem(doctor.post(f"/patients/{patient['id']}/merge", json={"source_id": patient["id"]}), 403)
     ok(doctor.get(f"/patients/{patient['id']}"))
@@ -255,10 +347,12 @@ def test_rights(admin, doctor, technician, radiologist, viewer, nobody):
         problem(nobody.request(method, path), 401)
 
 
-@pytest.mark.parametrize("number", ["0", "-1", "abc", "1.5", "99999999999999999999", "9223372036854775808", "%00", "1%20or%201=1"])
+@pytest.mark.parametrize(
+    "number", ["0", "-1", "abc", "1.5", "99999999999999999999", "9223372036854775808", "%00", "1%20or%201=1"]
+)
 def test_impossible_ids(doctor, number):
     assert doctor.get(f"/patients/{number}").status_code in (400, 404, 422)
 
 
 def test_big_ids_are_64_bit(doctor):
-    problem(doctor.get(f"/patients/{2 ** 62}"), 404)
+    problem(doctor.get(f"/patients/{2**62}"), 404)

@@ -4,6 +4,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
 from support import ok, png, problem, unique, wrong_members
 
 
@@ -30,7 +31,9 @@ def test_change_answers_with_the_next_etag(doctor):
     assert answer.headers["etag"] == doctor.get(path).headers["etag"]
 
 
-@pytest.mark.parametrize("method, body", [("PATCH", {"name": "B"}), ("PUT", {"patient_id": None, "name": "B"}), ("DELETE", None)])
+@pytest.mark.parametrize(
+    "method, body", [("PATCH", {"name": "B"}), ("PUT", {"patient_id": None, "name": "B"}), ("DELETE", None)]
+)
 def test_if_match(admin, doctor, method, body):
     patient = doctor.patient(name="A")
     path = f"/patients/{patient['id']}"
@@ -167,10 +170,14 @@ def test_kept_answers_are_sealed(server, doctor):
 
 @pytest.mark.parametrize("key", ["k", "k" * 255, "键", "a b", "'; drop table x"])
 def test_odd_keys(doctor, key):
-    answer = doctor.post("/patients", json={"patient_id": unique("P"), "name": "x"}, headers={"Idempotency-Key": key.encode()})
+    answer = doctor.post(
+        "/patients", json={"patient_id": unique("P"), "name": "x"}, headers={"Idempotency-Key": key.encode()}
+    )
     assert answer.status_code in (201, 400, 422)
 
 
 def test_a_huge_key_is_refused_or_taken(doctor):
-    answer = doctor.post("/patients", json={"patient_id": unique("P"), "name": "x"}, headers={"Idempotency-Key": "k" * 5000})
+    answer = doctor.post(
+        "/patients", json={"patient_id": unique("P"), "name": "x"}, headers={"Idempotency-Key": "k" * 5000}
+    )
     assert answer.status_code in (201, 400, 422)

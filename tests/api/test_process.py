@@ -10,6 +10,7 @@ import threading
 import time
 
 import pytest
+
 from support import BINARY, ON_SQLITE, ok, png, sha256, wait_until
 
 
@@ -19,11 +20,13 @@ def slow_upload(server, token, content, seconds, result):
     tail = b"\r\n--x--\r\n"
     body = head + content + tail
     with socket.create_connection(("127.0.0.1", server.port), timeout=60) as s:
-        s.sendall(f"POST /api/v1/upload/single HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
-                  f"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: {len(body)}\r\n\r\n".encode())
+        s.sendall(
+            f"POST /api/v1/upload/single HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+            f"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        )
         step = len(body) // 20 + 1
         for i in range(0, len(body), step):
-            s.sendall(body[i:i + step])
+            s.sendall(body[i : i + step])
             result["sent"] = i
             time.sleep(seconds / 20)
         data = b""
@@ -77,8 +80,10 @@ def test_sigterm_does_not_wait_for_ever(new_server):
     server = new_server(STOP_GRACE="1s")
     admin = server.admin()
     with socket.create_connection(("127.0.0.1", server.port)) as s:
-        s.sendall(f"POST /api/v1/upload/single HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\n"
-                  "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 1000000\r\n\r\n--x\r\n".encode())
+        s.sendall(
+            f"POST /api/v1/upload/single HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\n"
+            "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 1000000\r\n\r\n--x\r\n".encode()
+        )
         time.sleep(0.2)
         start = time.monotonic()
         server.signal(signal.SIGTERM)
@@ -97,8 +102,16 @@ def test_log_lines_are_json(new_server):
     server = new_server()
     admin = server.admin()
     answer = admin.get("/patients")
-    line = wait_until(lambda: [e for e in server.log_lines() if e.get("request_id") == answer.headers["x-request-id"]], what="the access line")[0]
-    assert line["level"] == "info" and line["method"] == "GET" and line["route"] == "/api/v1/patients" and line["status"] == 200
+    line = wait_until(
+        lambda: [e for e in server.log_lines() if e.get("request_id") == answer.headers["x-request-id"]],
+        what="the access line",
+    )[0]
+    assert (
+        line["level"] == "info"
+        and line["method"] == "GET"
+        and line["route"] == "/api/v1/patients"
+        and line["status"] == 200
+    )
     assert line["us"] > 0 and line["time"].endswith("Z")
     for text in server.log_text().splitlines():
         json.loads(text)
@@ -107,8 +120,8 @@ def test_log_lines_are_json(new_server):
 def test_log_injection(new_server):
     server = new_server()
     client = server.client()
-    client.get(server.url + "/a%0a{\"event\":\"forged\"}", headers={"User-Agent": "x\x1b[31m", "X-Request-ID": "forged"})
-    client.post("/auth/login", json={"username": "a\n{\"event\": \"forged\"}", "password": "x" * 12})
+    client.get(server.url + '/a%0a{"event":"forged"}', headers={"User-Agent": "x\x1b[31m", "X-Request-ID": "forged"})
+    client.post("/auth/login", json={"username": 'a\n{"event": "forged"}', "password": "x" * 12})
     wait_until(lambda: '"route":"/api/v1/auth/login"' in server.log_text().replace('": "', '":"'), what="the lines")
     assert not server.log_lines("forged")
     for text in server.log_text().splitlines():
@@ -123,7 +136,14 @@ def test_sigusr_changes_the_level(new_server):
     time.sleep(0.3)
     quiet = client.get("/patients").headers["x-request-id"]
     server.signal(signal.SIGUSR1)
-    wait_until(lambda: (r := client.get("/patients").headers["x-request-id"]) and time.sleep(0.2) is None and r in server.log_text(), what="lines again")
+    wait_until(
+        lambda: (
+            (r := client.get("/patients").headers["x-request-id"])
+            and time.sleep(0.2) is None
+            and r in server.log_text()
+        ),
+        what="lines again",
+    )
     assert quiet not in server.log_text()
 
 
@@ -194,13 +214,19 @@ def test_log_rotation_by_age(new_server, tmp_path):
     client = server.client()
     first = client.get("/patients").headers["x-request-id"]
     wait_until(lambda: client.get("/patients") and len(list(log.parent.iterdir())) >= 2, 15, "an old file")
-    wait_until(lambda: first in "".join(p.read_text() for p in log.parent.iterdir() if p != log), 10, "the first line in an old file")
+    wait_until(
+        lambda: first in "".join(p.read_text() for p in log.parent.iterdir() if p != log),
+        10,
+        "the first line in an old file",
+    )
 
 
 def test_log_is_readable_on_a_terminal(new_server):
     server = new_server(start=False)
     near, far = pty.openpty()
-    process = subprocess.Popen([BINARY, "serve"], cwd=server.folder, env=server.environment(), stdin=subprocess.DEVNULL, stdout=far, stderr=far)
+    process = subprocess.Popen(
+        [BINARY, "serve"], cwd=server.folder, env=server.environment(), stdin=subprocess.DEVNULL, stdout=far, stderr=far
+    )
     os.close(far)
     try:
         text = b""
@@ -234,14 +260,27 @@ def test_a_start_sweeps_what_a_crash_left(new_server):
     admin = server.admin()
     kept = admin.upload(png())
     with socket.create_connection(("127.0.0.1", server.port)) as s:
-        s.sendall(f"POST /api/v1/upload/single HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\n"
-                  "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 9000000\r\n\r\n"
-                  "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.png\"\r\n\r\n".encode() + png() + b"\0" * 3_000_000)
+        s.sendall(
+            f"POST /api/v1/upload/single HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\n"
+            "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 9000000\r\n\r\n"
+            '--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'.encode()
+            + png()
+            + b"\0" * 3_000_000
+        )
         wait_until(lambda: len([p for p in server.files.rglob("*") if p.is_file()]) > 1, what="a temporary file")
         server.kill()
     server.start()
-    wait_until(lambda: {str(p.relative_to(server.files)) for p in server.files.rglob("*") if p.is_file()
-                        and "thumbnails" not in str(p)} == {kept["storage_path"]}, what="the temporary file swept")
+    wait_until(
+        lambda: (
+            {
+                str(p.relative_to(server.files))
+                for p in server.files.rglob("*")
+                if p.is_file() and "thumbnails" not in str(p)
+            }
+            == {kept["storage_path"]}
+        ),
+        what="the temporary file swept",
+    )
     server.run("fsck", "--deep")
 
 

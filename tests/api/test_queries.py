@@ -1,13 +1,27 @@
 """Flat at scale: every list is answered from an index. The statements are those the server itself counts; the database explains them."""
 
 import re
+import sqlite3
 
 import pytest
-from support import ON_SQLITE, ok, png, unique
+
+from support import ON_SQLITE, Server, ok, png, unique
 
 ROWS = 20000
-BIG = {"patients", "image_files", "users", "studies", "series", "audit_logs", "sessions", "refresh_tokens", "upload_chunks", "idempotency_keys",
-       "login_failures", "password_resets"}
+BIG = {
+    "patients",
+    "image_files",
+    "users",
+    "studies",
+    "series",
+    "audit_logs",
+    "sessions",
+    "refresh_tokens",
+    "upload_chunks",
+    "idempotency_keys",
+    "login_failures",
+    "password_resets",
+}
 FIRST, LAST = 1_700_000_000_000_000, 1_700_000_000_000_000 + ROWS * 1_000_000
 
 
@@ -24,33 +38,37 @@ def fill(server, user_id):
     year = "(1930 + n.seq % 90) || '-01-01'" if ON_SQLITE else "concat(1930 + n.seq % 90, '-01-01')"
     server.database.rows(
         f"insert into users(username, email, full_name, password_hash, created_at, updated_at) "
-        f"select {text('user')}, {text('mail')}, 'x', 'x', {at}, {at} from {numbers()} n where n.seq <= 50")
+        f"select {text('user')}, {text('mail')}, 'x', 'x', {at}, {at} from {numbers()} n where n.seq <= 50"
+    )
     user = f"{user_id} + n.seq % 50"
     server.database.rows(
         f"insert into patients(patient_id, name, gender, status, birth_date, created_by, created_at, updated_at, phone_hash, id_card_hash, image_count) "
         f"select {text('Q')}, {text('Name')}, case n.seq % 3 when 0 then 'MALE' when 1 then 'FEMALE' else 'UNKNOWN' end, "
         f"case n.seq % 3 when 0 then 'ACTIVE' when 1 then 'INACTIVE' else 'DECEASED' end, {year}, {user}, {at}, {at}, {text('h')}, {text('c')}, n.seq % 2 "
-        f"from {numbers()} n")
+        f"from {numbers()} n"
+    )
     patient = server.database.rows("select min(id) from patients")[0][0]
     server.database.rows(
         f"insert into image_files(file_uuid, original_filename, file_type, mime_type, storage_path, file_size, sha256, uploaded_by, patient_id, "
         f"modality, body_part, status, upload_progress, created_at, updated_at, uploaded_at, thumbnail_path) select {text('uuid-')}, {text('f')}, "
         f"case n.seq % 4 when 0 then 'DICOM' when 1 then 'JPEG' when 2 then 'PNG' else 'TIFF' end, 'image/png', {text('completed/')}, n.seq, "
         f"{text('sha')}, {user}, {patient} + n.seq % 1000, case n.seq % 3 when 0 then 'CT' when 1 then 'MR' else 'XR' end, "
-        f"case n.seq % 3 when 0 then 'CHEST' when 1 then 'HEAD' else 'KNEE' end, case n.seq % 3 when 0 then 'UPLOADED' when 1 then 'FAILED' else 'PROCESSED' end, 100, {at}, {at}, {at}, 'thumbnails/x' from {numbers()} n")
+        f"case n.seq % 3 when 0 then 'CHEST' when 1 then 'HEAD' else 'KNEE' end, case n.seq % 3 when 0 then 'UPLOADED' when 1 then 'FAILED' else 'PROCESSED' end, 100, {at}, {at}, {at}, 'thumbnails/x' from {numbers()} n"
+    )
     server.database.rows(
         f"insert into audit_logs(created_at, user_id, action, entity, entity_id, patient_id, outcome) select {at}, {user}, "
-        f"'patient.read', 'patient', n.seq, n.seq % 1000, 200 from {numbers()} n")
+        f"'patient.read', 'patient', n.seq, n.seq % 1000, 200 from {numbers()} n"
+    )
     for table in ("users", "patients", "image_files", "audit_logs"):
         if not ON_SQLITE:  # the server never runs ANALYZE on SQLite, so that plans are the same at every size
             server.database.rows(f"analyze table {table}")
 
 
 @pytest.fixture(scope="module")
-def statements(tmp_path_factory):
+def statements(tmp_path_factory, request):
     """The server's statements after every list was asked for in every way."""
-    import support
-    server = support.Server(tmp_path_factory.mktemp("queries"))
+    server = Server(tmp_path_factory.mktemp("queries"))
+    request.addfinalizer(server.close)
     server.init()
     admin_id = server.database.rows("select id from users")[0][0]
     fill(server, admin_id)
@@ -59,9 +77,21 @@ def statements(tmp_path_factory):
     doctor = server.account("doctor", admin=admin)
     patient = doctor.patient(name="王小明", phone="123", id_card=unique())
     file = doctor.upload(png(), patient_id=patient["id"])
-    files = [{}, {"file_type": "JPEG"}, {"status": "UPLOADED"}, {"modality": "CT"}, {"body_part": "CHEST"}, {"start_date": "2023-11-15"},
-             {"end_date": "2023-11-16"}, {"sort": "file_size"}, {"sort": "-file_size"}, {"sort": "created_at"}, {"search": "王"}, {"search": "f1234"},
-             {"patient_id": patient["id"]}]
+    files = [
+        {},
+        {"file_type": "JPEG"},
+        {"status": "UPLOADED"},
+        {"modality": "CT"},
+        {"body_part": "CHEST"},
+        {"start_date": "2023-11-15"},
+        {"end_date": "2023-11-16"},
+        {"sort": "file_size"},
+        {"sort": "-file_size"},
+        {"sort": "created_at"},
+        {"search": "王"},
+        {"search": "f1234"},
+        {"patient_id": patient["id"]},
+    ]
     for api in (admin, doctor):
         for path in ("/image-files/my-images", "/image-files"):
             for query in files:
@@ -71,26 +101,50 @@ def statements(tmp_path_factory):
         ok(api.get("/image-files", params={"uploaded_by": admin.id}))
         ok(api.get(f"/image-files/patient/{patient['id']}"))
         ok(api.get("/image-files/stats/summary"))
-        for query in ({}, {"sort": "name"}, {"sort": "-name"}, {"sort": "patient_id"}, {"sort": "created_at"}, {"gender": "MALE"}, {"status": "ACTIVE"},
-                      {"has_images": "true"}, {"age_min": 3, "age_max": 90}, {"phone": "123"}, {"id_card": "5"}, {"search": "小明"}, {"search": "e1234"}):
+        for query in (
+            {},
+            {"sort": "name"},
+            {"sort": "-name"},
+            {"sort": "patient_id"},
+            {"sort": "created_at"},
+            {"gender": "MALE"},
+            {"status": "ACTIVE"},
+            {"has_images": "true"},
+            {"age_min": 3, "age_max": 90},
+            {"phone": "123"},
+            {"id_card": "5"},
+            {"search": "小明"},
+            {"search": "e1234"},
+        ):
             body = ok(api.get("/patients", params={"page_size": 5, **query}))
             if body["next"]:
                 ok(api.get("/patients", params={"page_size": 5, **query, "after": body["next"]}))
-        for path in (f"/patients/{patient['id']}", f"/patients/{patient['id']}/studies", f"/patients/{patient['id']}/timeline", f"/image-files/{file['id']}",
-                     f"/image-files/{file['id']}/access-log", "/auth/sessions", "/auth/me"):
+        for path in (
+            f"/patients/{patient['id']}",
+            f"/patients/{patient['id']}/studies",
+            f"/patients/{patient['id']}/timeline",
+            f"/image-files/{file['id']}",
+            f"/image-files/{file['id']}/access-log",
+            "/auth/sessions",
+            "/auth/me",
+        ):
             if api is doctor or "access-log" not in path:
                 ok(api.get(path))
-    for query in ({}, {"user_id": admin.id}, {"patient_id": patient["id"]}, {"entity": "patient", "entity_id": 5}, {"start_date": "2023-11-15"}):
+    for query in (
+        {},
+        {"user_id": admin.id},
+        {"patient_id": patient["id"]},
+        {"entity": "patient", "entity_id": 5},
+        {"start_date": "2023-11-15"},
+    ):
         ok(admin.get("/system/audit-logs", params=query))
     ok(admin.get("/system/stats"))
     ok(admin.get("/users"))
     seen = [s["statement"] for s in ok(admin.get("/system/performance"))["items"]["statements"]]
-    yield server, [s for s in seen if s.lower().startswith("select")]
-    server.close()
+    return server, [s for s in seen if s.lower().startswith("select")]
 
 
 def explain_sqlite(server, sql):
-    import sqlite3
     connection = sqlite3.connect(server.database.path)
     try:
         return [row[3] for row in connection.execute("explain query plan " + sql, [None] * sql.count("?"))]
@@ -99,8 +153,18 @@ def explain_sqlite(server, sql):
 
 
 # The optimiser looks at the values: ones that match some rows, not none.
-LIKELY = {"created_at": FIRST + ROWS * 500_000, "file_size": ROWS // 2, "status": "'UPLOADED'", "file_type": "'JPEG'", "modality": "'CT'",
-          "body_part": "'CHEST'", "gender": "'MALE'", "name": "'Name5'", "p.patient_id": "'Q5'", "birth_date": "'1980-01-01'"}
+LIKELY = {
+    "created_at": FIRST + ROWS * 500_000,
+    "file_size": ROWS // 2,
+    "status": "'UPLOADED'",
+    "file_type": "'JPEG'",
+    "modality": "'CT'",
+    "body_part": "'CHEST'",
+    "gender": "'MALE'",
+    "name": "'Name5'",
+    "p.patient_id": "'Q5'",
+    "birth_date": "'1980-01-01'",
+}
 
 
 def mariadb_plan(server, sql):
@@ -139,11 +203,19 @@ def complaints(server, sql):
             scanned = re.match(r"SCAN (\w+)(.*)", step)
             if " where 1 = 0" in sql or re.search(r"from audit_logs a limit 10001\b", sql):
                 continue  # asks for the columns only; counts to its limit and stops
-            if scanned and table_of(scanned.group(1), sql) in BIG and not ("limit" in sql and "order by" in sql and "TEMP B-TREE" not in str(plan)):
+            if (
+                scanned
+                and table_of(scanned.group(1), sql) in BIG
+                and not ("limit" in sql and "order by" in sql and "TEMP B-TREE" not in str(plan))
+            ):
                 yield step
     else:
         for table, kind, extra in explain_mariadb(server, sql):
-            if kind == "ALL" and table and table_of(table, sql) in BIG - {"users", "sessions", "studies", "series", "refresh_tokens"}:
+            if (
+                kind == "ALL"
+                and table
+                and table_of(table, sql) in BIG - {"users", "sessions", "studies", "series", "refresh_tokens"}
+            ):
                 yield f"{table}: {kind} {extra}"
 
 
@@ -158,7 +230,14 @@ def test_no_list_is_sorted(statements):
     server, seen = statements
     wrong = {}
     for sql in seen:
-        few = ("match", " union ", "phone_hash = ?", "id_card_hash = ?", "birth_date <= ?", "thumbnail_path is null")  # an age range and an order by date share no index
+        few = (
+            "match",
+            " union ",
+            "phone_hash = ?",
+            "id_card_hash = ?",
+            "birth_date <= ?",
+            "thumbnail_path is null",
+        )  # an age range and an order by date share no index
         if "order by" not in sql or "limit" not in sql or any(word in sql for word in few):
             continue
         if ON_SQLITE:
@@ -180,13 +259,19 @@ def test_scopes_use_their_own_index(statements):
         if ON_SQLITE:
             steps = [s for s in explain_sqlite(server, sql) if "ix_image_files_all" in s]
         else:
-            steps = [f"{table}: {kind} {key}" for table, kind, key in mariadb_keys(server, sql) if "ix_image_files_all" in str(key)]
+            steps = [
+                f"{table}: {kind} {key}"
+                for table, kind, key in mariadb_keys(server, sql)
+                if "ix_image_files_all" in str(key)
+            ]
         if steps:
             wrong[sql[-300:]] = steps
     assert wrong == {}
 
 
-@pytest.mark.parametrize("column, index", [("id_card_hash", "uq_patients_id_card"), ("phone_hash", "ix_patients_phone")])
+@pytest.mark.parametrize(
+    "column, index", [("id_card_hash", "uq_patients_id_card"), ("phone_hash", "ix_patients_phone")]
+)
 def test_exact_lookups_use_their_index(statements, column, index):
     server, seen = statements
     found = [s for s in seen if f"p.{column} = ?" in s]
@@ -212,6 +297,7 @@ def test_lists_do_not_ask_once_per_row(statements, tmp_path):
     def statements_run(**query):
         def total():
             return sum(s["count"] for s in ok(admin.get("/system/performance"))["items"]["statements"])
+
         before = total()
         body = ok(admin.get("/image-files", params=query))
         return total() - before, len(body["items"])

@@ -3,6 +3,7 @@
 import socket
 
 import pytest
+
 from support import ok, png, problem, unique, wrong_members
 
 
@@ -17,7 +18,9 @@ def raw(server, request, timeout=10):
                 return data
             data += part
         head, _, body = data.partition(b"\r\n\r\n")
-        length = [int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")]
+        length = [
+            int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")
+        ]
         while length and len(body) < length[0]:
             part = s.recv(65536)
             if not part:
@@ -30,17 +33,41 @@ def status_of(reply):
     return int(reply.split(b" ", 2)[1]) if reply.startswith(b"HTTP/1.1 ") else 0
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/api/v1/nothing", "/api/v2/patients", "/api/v1", "/", "/api/v1/patients/1/2/3/4", "/health/x",
-                                  "/api/v1/patients/1/nothing", "/docs/assets/../../etc/passwd", "/docs/assets/nothing.js", "/.env", "/etc/passwd"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/nothing",
+        "/api/v1/nothing",
+        "/api/v2/patients",
+        "/api/v1",
+        "/",
+        "/api/v1/patients/1/2/3/4",
+        "/health/x",
+        "/api/v1/patients/1/nothing",
+        "/docs/assets/../../etc/passwd",
+        "/docs/assets/nothing.js",
+        "/.env",
+        "/etc/passwd",
+    ],
+)
 def test_unknown_path_404(nobody, doctor, path):
     for api in (nobody, doctor):
         problem(api.get(api.server.url + path), 404)
 
 
-@pytest.mark.parametrize("path, method, allowed", [("/patients", "PUT", {"GET", "HEAD", "POST", "OPTIONS"}), ("/patients/1", "POST", {"GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"}),
-                                                   ("/auth/login", "GET", {"POST", "OPTIONS"}), ("/image-files/my-images", "DELETE", None),
-                                                   ("/health", "POST", {"GET", "HEAD", "OPTIONS"}), ("/patients", "PROPFIND", None),
-                                                   ("/upload/single", "PUT", {"POST", "OPTIONS"}), ("/patients", "TRACE", None)])
+@pytest.mark.parametrize(
+    "path, method, allowed",
+    [
+        ("/patients", "PUT", {"GET", "HEAD", "POST", "OPTIONS"}),
+        ("/patients/1", "POST", {"GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"}),
+        ("/auth/login", "GET", {"POST", "OPTIONS"}),
+        ("/image-files/my-images", "DELETE", None),
+        ("/health", "POST", {"GET", "HEAD", "OPTIONS"}),
+        ("/patients", "PROPFIND", None),
+        ("/upload/single", "PUT", {"POST", "OPTIONS"}),
+        ("/patients", "TRACE", None),
+    ],
+)
 def test_wrong_method_405_with_allow(nobody, path, method, allowed):
     answer = nobody.request(method, path)
     problem(answer, 405)
@@ -63,21 +90,44 @@ def test_head_everywhere(doctor):
     assert int(answer.headers["content-length"]) > 10
 
 
-@pytest.mark.parametrize("body", [b"{", b"", b"{'a': 1}", b'{"name": "x",}', b'{"name": "x"} {}', b"[1,2", b"nul", b'{"name": "\xff\xfe"}',
-                                  b'{"name": "x\n"}', b"\xef\xbb\xbf{}", b'{"name": "\\ud800"}', b'{"a":' * 5000, b"[" * 100000])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"",
+        b"{'a': 1}",
+        b'{"name": "x",}',
+        b'{"name": "x"} {}',
+        b"[1,2",
+        b"nul",
+        b'{"name": "\xff\xfe"}',
+        b'{"name": "x\n"}',
+        b"\xef\xbb\xbf{}",
+        b'{"name": "\\ud800"}',
+        b'{"a":' * 5000,
+        b"[" * 100000,
+    ],
+)
 def test_malformed_json_400(doctor, body):
     answer = doctor.post("/patients", content=body, headers={"Content-Type": "application/json"})
     problem(answer, 400)
 
 
 def test_malformed_json_tells_the_position(doctor):
-    answer = problem(doctor.post("/patients", content=b'{\n  "name": "x",\n  oops\n}', headers={"Content-Type": "application/json"}), 400)
+    answer = problem(
+        doctor.post("/patients", content=b'{\n  "name": "x",\n  oops\n}', headers={"Content-Type": "application/json"}),
+        400,
+    )
     assert "3" in answer["detail"]
 
 
 def test_numbers_beyond_all_bounds(doctor):
     for number in (b"1e99999", b"-1e99999", b"1" * 400):
-        answer = doctor.post("/patients", content=b'{"patient_id": "x", "name": "x", "height_cm": ' + number + b"}", headers={"Content-Type": "application/json"})
+        answer = doctor.post(
+            "/patients",
+            content=b'{"patient_id": "x", "name": "x", "height_cm": ' + number + b"}",
+            headers={"Content-Type": "application/json"},
+        )
         assert answer.status_code in (400, 422)
 
 
@@ -89,7 +139,11 @@ def test_json_that_is_no_object(doctor, body):
 
 
 def test_repeated_members_are_refused(doctor):
-    answer = doctor.post("/patients", content=b'{"patient_id": "a", "name": "x", "name": "y"}', headers={"Content-Type": "application/json"})
+    answer = doctor.post(
+        "/patients",
+        content=b'{"patient_id": "a", "name": "x", "name": "y"}',
+        headers={"Content-Type": "application/json"},
+    )
     assert answer.status_code in (400, 422)
 
 
@@ -98,13 +152,27 @@ def test_nul_in_text_is_refused(doctor):
     assert answer.status_code in (400, 422)
 
 
-@pytest.mark.parametrize("type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/xml", "", "application/jsonp", "*/*"])
+@pytest.mark.parametrize(
+    "type",
+    [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/xml",
+        "",
+        "application/jsonp",
+        "*/*",
+    ],
+)
 def test_other_content_types_415(doctor, type):
     answer = doctor.post("/patients", content=b'{"patient_id": "x", "name": "x"}', headers={"Content-Type": type})
     problem(answer, 415)
 
 
-@pytest.mark.parametrize("type", ["application/json", "application/json; charset=utf-8", "APPLICATION/JSON", "application/json;charset=UTF-8"])
+@pytest.mark.parametrize(
+    "type",
+    ["application/json", "application/json; charset=utf-8", "APPLICATION/JSON", "application/json;charset=UTF-8"],
+)
 def test_json_content_types(doctor, type):
     body = f'{{"patient_id": "{unique("P")}", "name": "x"}}'.encode()
     ok(doctor.post("/patients", content=body, headers={"Content-Type": type}), 201)
@@ -116,17 +184,26 @@ def test_too_large_json_413(doctor):
 
 
 def test_too_large_json_413_before_the_body(server, doctor):
-    reply = raw(server, f"POST /api/v1/patients HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {doctor.token}\r\n"
-                        "Content-Type: application/json\r\nContent-Length: 99999999\r\n\r\n".encode())
+    reply = raw(
+        server,
+        f"POST /api/v1/patients HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {doctor.token}\r\n"
+        "Content-Type: application/json\r\nContent-Length: 99999999\r\n\r\n".encode(),
+    )
     assert status_of(reply) == 413
 
 
 def test_expect_100_continue(server, doctor):
     """A refusal comes instead of 100."""
-    reply = raw(server, b"POST /api/v1/patients HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n")
+    reply = raw(
+        server,
+        b"POST /api/v1/patients HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n",
+    )
     assert status_of(reply) == 401
-    reply = raw(server, f"POST /api/v1/patients HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {doctor.token}\r\nExpect: 100-continue\r\n"
-                        "Content-Type: application/json\r\nContent-Length: 50\r\n\r\n".encode())
+    reply = raw(
+        server,
+        f"POST /api/v1/patients HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {doctor.token}\r\nExpect: 100-continue\r\n"
+        "Content-Type: application/json\r\nContent-Length: 50\r\n\r\n".encode(),
+    )
     assert status_of(reply) == 100
 
 
@@ -151,8 +228,14 @@ def test_bad_percent_escapes(doctor, query):
 def test_query_is_decoded(doctor):
     patient = doctor.patient(name="a+b c&d=e%" + unique())
     from urllib.parse import quote
-    assert [p["id"] for p in ok(doctor.get("/patients?search=" + quote(patient["name"], safe="")))["items"]] == [patient["id"]]
-    assert [p["id"] for p in ok(doctor.get("/patients?search=" + quote(patient["name"], safe="").replace("%20", "+")))["items"]] == [patient["id"]]
+
+    assert [p["id"] for p in ok(doctor.get("/patients?search=" + quote(patient["name"], safe="")))["items"]] == [
+        patient["id"]
+    ]
+    assert [
+        p["id"]
+        for p in ok(doctor.get("/patients?search=" + quote(patient["name"], safe="").replace("%20", "+")))["items"]
+    ] == [patient["id"]]
 
 
 def test_a_body_on_get_does_no_harm(doctor):
@@ -161,14 +244,22 @@ def test_a_body_on_get_does_no_harm(doctor):
     ok(doctor.get("/patients"))
 
 
-@pytest.mark.parametrize("request_line", [b"GET\r\n", b"GET / HTTP/9.9\r\nHost: x\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"x" * 50 + b"\r\n\r\n",
-                                          b"GET /health HTTP/1.1\r\n\r\n", b"GET /health HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
-                                          b"GET /health HTTP/1.1\r\nHost: x\r\nContent-Length: abc\r\n\r\n",
-                                          b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999999\r\n\r\n",
-                                          b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\nzz\r\n",
-                                          b"GET /" + b"a" * 40000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
-                                          b"GET /health HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 40000 + b"\r\n\r\n",
-                                          b"GET /health HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 5000 + b"\r\n"])
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        b"GET\r\n",
+        b"GET / HTTP/9.9\r\nHost: x\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"x" * 50 + b"\r\n\r\n",
+        b"GET /health HTTP/1.1\r\n\r\n",
+        b"GET /health HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
+        b"GET /health HTTP/1.1\r\nHost: x\r\nContent-Length: abc\r\n\r\n",
+        b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999999\r\n\r\n",
+        b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\nzz\r\n",
+        b"GET /" + b"a" * 40000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /health HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 40000 + b"\r\n\r\n",
+        b"GET /health HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 5000 + b"\r\n",
+    ],
+)
 def test_broken_requests_are_answered_or_cut(server, nobody, request_line):
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as s:
         try:
@@ -183,8 +274,10 @@ def test_broken_requests_are_answered_or_cut(server, nobody, request_line):
 
 def test_both_lengths_do_not_smuggle(server, nobody):
     """Content-Length beside Transfer-Encoding: what follows must not count as a second request (RFC 9112 6.3)."""
-    smuggled = (b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
-                b"0\r\n\r\nGET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+    smuggled = (
+        b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"0\r\n\r\nGET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+    )
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as s:
         s.sendall(smuggled)
         s.settimeout(1.5)
@@ -200,7 +293,10 @@ def test_both_lengths_do_not_smuggle(server, nobody):
 
 def test_pipelined_requests_get_their_own_answers(server):
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as s:
-        s.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n" * 3 + b"GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        s.sendall(
+            b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n" * 3
+            + b"GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        )
         data = b""
         while part := s.recv(65536):
             data += part
@@ -211,7 +307,12 @@ def test_pipelined_requests_get_their_own_answers(server):
 
 
 def test_security_headers(doctor, nobody):
-    for answer in (doctor.get("/patients"), nobody.get("/patients"), nobody.get("/health"), nobody.get("/api/v1/nothing")):
+    for answer in (
+        doctor.get("/patients"),
+        nobody.get("/patients"),
+        nobody.get("/health"),
+        nobody.get("/api/v1/nothing"),
+    ):
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
         assert answer.headers["referrer-policy"]
@@ -221,7 +322,13 @@ def test_security_headers(doctor, nobody):
 
 def test_authenticated_answers_are_not_cached_by_proxies(doctor):
     file = doctor.upload(png())
-    for path in ("/patients", "/auth/me", f"/image-files/{file['id']}", f"/image-files/{file['id']}/download", f"/images/{file['id']}/thumbnail"):
+    for path in (
+        "/patients",
+        "/auth/me",
+        f"/image-files/{file['id']}",
+        f"/image-files/{file['id']}/download",
+        f"/images/{file['id']}/thumbnail",
+    ):
         policy = doctor.get(path).headers["cache-control"]
         assert "no-store" in policy or "private" in policy, path
 
@@ -250,9 +357,18 @@ def test_cors_for_named_origins(new_server):
     answer = client.get("/health", headers={"Origin": "https://two.example"})
     assert answer.headers["access-control-allow-origin"] == "https://two.example"
     assert "origin" in answer.headers["vary"].lower()
-    assert "access-control-allow-origin" not in client.get("/health", headers={"Origin": "https://app.example.evil.example"}).headers
-    preflight = client.options("/patients", headers={"Origin": "https://app.example", "Access-Control-Request-Method": "POST",
-                                                     "Access-Control-Request-Headers": "authorization,content-type"})
+    assert (
+        "access-control-allow-origin"
+        not in client.get("/health", headers={"Origin": "https://app.example.evil.example"}).headers
+    )
+    preflight = client.options(
+        "/patients",
+        headers={
+            "Origin": "https://app.example",
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "authorization,content-type",
+        },
+    )
     assert preflight.status_code in (200, 204)
     assert preflight.headers["access-control-allow-origin"] == "https://app.example"
     assert "POST" in preflight.headers["access-control-allow-methods"]
@@ -264,4 +380,6 @@ def test_https_only(new_server):
     answer = client.get("/patients?page=2", headers={"X-Forwarded-Proto": "http", "Host": "r.example"})
     assert answer.status_code in (301, 307, 308)
     assert answer.headers["location"] == "https://r.example/api/v1/patients?page=2"
-    assert "max-age" in client.get("/health", headers={"X-Forwarded-Proto": "https"}).headers["strict-transport-security"]
+    assert (
+        "max-age" in client.get("/health", headers={"X-Forwarded-Proto": "https"}).headers["strict-transport-security"]
+    )

@@ -44,7 +44,9 @@ def test_reuse_leaves_other_sessions_alone(server, doctor):
 
 def test_one_refresh_token_is_good_once_under_concurrency(server, doctor):
     with ThreadPoolExecutor(16) as pool:
-        codes = [f.result().status_code for f in [pool.submit(refresh, server, doctor.refresh_token) for _ in range(16)]]
+        codes = [
+            f.result().status_code for f in [pool.submit(refresh, server, doctor.refresh_token) for _ in range(16)]
+        ]
     assert codes.count(200) <= 1
     assert set(codes) <= {200, 401}
     problem(doctor.get("/auth/me"), 401)
@@ -79,10 +81,15 @@ def test_sessions_are_listed(server, doctor):
     other = server.sign_in(doctor.user["username"])
     body = ok(doctor.get("/auth/sessions"))
     assert body["total"] == 2
-    assert all({"id", "client", "user_agent", "created_at", "last_used_at", "expires_at", "current"} == set(s) for s in body["items"])
+    assert all(
+        {"id", "client", "user_agent", "created_at", "last_used_at", "expires_at", "current"} == set(s)
+        for s in body["items"]
+    )
     assert [s["current"] for s in body["items"]].count(True) == 1
     assert all(s["client"] == "127.0.0.1" and "httpx" in s["user_agent"] for s in body["items"])
-    assert [s["id"] for s in body["items"] if s["current"]] != [s["id"] for s in ok(other.get("/auth/sessions"))["items"] if s["current"]]
+    assert [s["id"] for s in body["items"] if s["current"]] != [
+        s["id"] for s in ok(other.get("/auth/sessions"))["items"] if s["current"]
+    ]
 
 
 def test_one_session_is_revoked(server, doctor):
@@ -102,7 +109,11 @@ def test_sessions_of_others_do_not_exist(doctor, colleague):
 
 
 def test_remember_me_lasts_longer(server, doctor):
-    answer = ok(server.client().post("/auth/login", json={"username": doctor.user["username"], "password": PASSWORD, "remember_me": True}))
+    answer = ok(
+        server.client().post(
+            "/auth/login", json={"username": doctor.user["username"], "password": PASSWORD, "remember_me": True}
+        )
+    )
     long = [s for s in ok(server.client(answer["access_token"]).get("/auth/sessions"))["items"] if s["current"]][0]
     short = [s for s in ok(doctor.get("/auth/sessions"))["items"] if s["current"]][0]
     assert long["expires_at"] > short["expires_at"]

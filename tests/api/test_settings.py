@@ -3,12 +3,15 @@
 import re
 
 import pytest
+
 from support import ROOT, ok
 
 
 def test_all_problems_are_listed(new_server):
     server = new_server(init=False, start=False)
-    server.settings.update(PORT="99999", LOG_LEVEL="loud", SECRET_KEY="short", MAX_UPLOAD="lots", RATE_LIMIT="maybe", BCRYPT_COST="3")
+    server.settings.update(
+        PORT="99999", LOG_LEVEL="loud", SECRET_KEY="short", MAX_UPLOAD="lots", RATE_LIMIT="maybe", BCRYPT_COST="3"
+    )
     done = server.run("serve", check=False)
     assert done.returncode != 0
     for name in ("PORT", "LOG_LEVEL", "SECRET_KEY", "MAX_UPLOAD", "RATE_LIMIT", "BCRYPT_COST"):
@@ -22,8 +25,16 @@ def test_secret_key_is_required(new_server):
     assert done.returncode != 0 and "SECRET_KEY" in done.stderr
 
 
-@pytest.mark.parametrize("name, value", [("DATABASE_URL", "oracle://x/y"), ("STORAGE_URL", "ftp://x"), ("DATABASE_URL", "sqlite://"),
-                                         ("DATABASE_URL", "sqlite:////dev/null/x.db"), ("HOST", "999.1.1.1")])
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("DATABASE_URL", "oracle://x/y"),
+        ("STORAGE_URL", "ftp://x"),
+        ("DATABASE_URL", "sqlite://"),
+        ("DATABASE_URL", "sqlite:////dev/null/x.db"),
+        ("HOST", "999.1.1.1"),
+    ],
+)
 def test_settings_that_cannot_work(new_server, name, value):
     server = new_server(init=False, start=False, **{name: value})
     done = server.run("init-db", check=False)
@@ -34,7 +45,9 @@ def test_settings_that_cannot_work(new_server, name, value):
 
 def test_env_file_is_read_and_the_environment_wins(new_server):
     server = new_server(init=False, start=False)
-    (server.folder / ".env").write_text('# a comment\nLOG_LEVEL=debug\nPORT=1\nexport WORKERS="7"\nSESSION_LIFETIME=3d\n')
+    (server.folder / ".env").write_text(
+        '# a comment\nLOG_LEVEL=debug\nPORT=1\nexport WORKERS="7"\nSESSION_LIFETIME=3d\n'
+    )
     server.settings.pop("WORKERS")
     printed = server.run("config").stdout
     assert re.search(r"^LOG_LEVEL\W+info", printed, re.MULTILINE), "the environment wins"
@@ -50,7 +63,9 @@ def test_unknown_names_in_env_are_warned_about(new_server):
 
 
 def test_config_masks_secrets(new_server):
-    server = new_server(init=False, start=False, SMTP_URL="smtp://user:hidden-password@mail.example", MAIL_FROM="a@example.org")
+    server = new_server(
+        init=False, start=False, SMTP_URL="smtp://user:hidden-password@mail.example", MAIL_FROM="a@example.org"
+    )
     printed = server.run("config").stdout
     assert server.settings["SECRET_KEY"] not in printed and "hidden-password" not in printed
     assert "SECRET_KEY" in printed and "MAX_UPLOAD" in printed
@@ -83,7 +98,9 @@ def test_relative_paths_and_defaults(new_server):
     server.settings["BCRYPT_COST"] = "4"
     server.init().start()
     admin = server.admin()
-    file = admin.upload(b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\0\0\0\0\x3a\x7e\x9b\x55"
-                        b"\0\0\0\nIDAT\x78\x9c\x63\x60\0\0\0\2\0\1\x48\xaf\xa4\x71\0\0\0\0IEND\xae\x42\x60\x82")
+    file = admin.upload(
+        b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\0\0\0\0\x3a\x7e\x9b\x55"
+        b"\0\0\0\nIDAT\x78\x9c\x63\x60\0\0\0\2\0\1\x48\xaf\xa4\x71\0\0\0\0IEND\xae\x42\x60\x82"
+    )
     assert (server.folder / "store" / file["storage_path"]).exists()
     ok(admin.get("/patients"))

@@ -4,6 +4,7 @@ import re
 import shutil
 
 import pytest
+
 from support import CT, ON_SQLITE, ok, png, problem, sample, unique, wait_until, wrong_members
 
 
@@ -94,14 +95,45 @@ def test_every_access_to_patient_data_leaves_a_row(admin, doctor):
     ok(doctor.get(f"/image-files/patient/{number}"))
     doctor.get(f"/image-files/{file['id']}/download")
     ok(admin.delete(f"/patients/{number}"), 204)
-    wanted = {"patient.create", "patient.read", "patient.update", "patient.timeline", "image_file.upload", "image_file.list",
-              "image_file.download", "patient.delete"}
-    rows = wait_until(lambda: (r := audit(admin, patient_id=number)) and wanted <= {a["action"] for a in r} and r, what="all the rows")
-    assert all({"id", "created_at", "user_id", "username", "action", "entity", "entity_id", "patient_id", "outcome", "client", "request_id"}
-               <= set(r) for r in rows)
+    wanted = {
+        "patient.create",
+        "patient.read",
+        "patient.update",
+        "patient.timeline",
+        "image_file.upload",
+        "image_file.list",
+        "image_file.download",
+        "patient.delete",
+    }
+    rows = wait_until(
+        lambda: (r := audit(admin, patient_id=number)) and wanted <= {a["action"] for a in r} and r, what="all the rows"
+    )
+    assert all(
+        {
+            "id",
+            "created_at",
+            "user_id",
+            "username",
+            "action",
+            "entity",
+            "entity_id",
+            "patient_id",
+            "outcome",
+            "client",
+            "request_id",
+        }
+        <= set(r)
+        for r in rows
+    )
     one = [r for r in rows if r["request_id"] == read][0]
     assert (one["action"], one["user_id"], one["username"], one["entity_id"], one["outcome"], one["client"]) == (
-        "patient.read", doctor.id, doctor.user["username"], number, 200, "127.0.0.1")
+        "patient.read",
+        doctor.id,
+        doctor.user["username"],
+        number,
+        200,
+        "127.0.0.1",
+    )
     assert [r["user_id"] for r in rows if r["action"] == "patient.delete"] == [admin.id]
 
 
@@ -114,8 +146,13 @@ def test_refused_attempts_leave_a_row(admin, viewer, doctor):
 
 def test_sign_ins_leave_a_row(admin, doctor, nobody):
     nobody.post("/auth/login", json={"username": doctor.user["username"], "password": "not-the-password"})
-    rows = wait_until(lambda: (r := audit(admin, action="auth.login")) and {200, 401} <= {x["outcome"] for x in r} and r, what="both rows")
-    assert any(r["user_id"] == doctor.id and r["outcome"] == 200 for r in rows) or any(r["entity_id"] == doctor.id for r in rows)
+    rows = wait_until(
+        lambda: (r := audit(admin, action="auth.login")) and {200, 401} <= {x["outcome"] for x in r} and r,
+        what="both rows",
+    )
+    assert any(r["user_id"] == doctor.id and r["outcome"] == 200 for r in rows) or any(
+        r["entity_id"] == doctor.id for r in rows
+    )
 
 
 def test_audit_filters(admin, doctor):
@@ -155,7 +192,10 @@ def metrics(api, **more):
     values = {}
     for line in answer.text.splitlines():
         if line and not line.startswith("#"):
-            found = re.fullmatch(r'([a-zA-Z_:][a-zA-Z0-9_:]*(?:\{(?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\["\\n])*",?)*\})?) (-?[0-9.e+\-]+|\+Inf|NaN)', line)
+            found = re.fullmatch(
+                r'([a-zA-Z_:][a-zA-Z0-9_:]*(?:\{(?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\["\\n])*",?)*\})?) (-?[0-9.e+\-]+|\+Inf|NaN)',
+                line,
+            )
             assert found, line
             assert found.group(1) not in values, line
             values[found.group(1)] = float(found.group(2))
@@ -177,12 +217,20 @@ def test_metrics(doctor, nobody):
     assert grown('roentgen_http_requests_total{method="GET",route="/api/v1/patients/{id}",status="4xx"}') == 1
     assert grown("roentgen_uploads_total") == 1 and grown("roentgen_upload_bytes_total") > 50
     assert grown('roentgen_http_request_seconds_count{method="GET",route="/api/v1/patients"}') == 1
-    assert after['roentgen_http_request_seconds_bucket{method="GET",route="/api/v1/patients",le="+Inf"}'] == \
-        after['roentgen_http_request_seconds_count{method="GET",route="/api/v1/patients"}']
+    assert (
+        after['roentgen_http_request_seconds_bucket{method="GET",route="/api/v1/patients",le="+Inf"}']
+        == after['roentgen_http_request_seconds_count{method="GET",route="/api/v1/patients"}']
+    )
     assert after["roentgen_resident_memory_bytes"] > 1 << 20
     assert any(name.startswith("roentgen_sql_seconds_count{id=") for name in after)
-    for name in ("roentgen_db_commits_total", "roentgen_workers", "roentgen_worker_queue", "roentgen_http_connections",
-                 "roentgen_db_writer_waiting", "roentgen_db_connections_open"):
+    for name in (
+        "roentgen_db_commits_total",
+        "roentgen_workers",
+        "roentgen_worker_queue",
+        "roentgen_http_connections",
+        "roentgen_db_writer_waiting",
+        "roentgen_db_connections_open",
+    ):
         assert name in after
     assert not any("999999999" in name for name in after)
 
@@ -199,8 +247,10 @@ def test_buckets_only_grow(nobody):
 def test_metrics_have_types(nobody):
     text = nobody.get("/metrics").text
     named = set(re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE))
-    used = {re.sub(r"_(bucket|sum|count)$", "", n) if re.sub(r"_(bucket|sum|count)$", "", n) in named else n
-            for n in re.findall(r"^([a-z_]+)[{ ]", text, re.MULTILINE)}
+    used = {
+        re.sub(r"_(bucket|sum|count)$", "", n) if re.sub(r"_(bucket|sum|count)$", "", n) in named else n
+        for n in re.findall(r"^([a-z_]+)[{ ]", text, re.MULTILINE)
+    }
     assert used <= named
 
 
@@ -218,6 +268,10 @@ def test_metrics_are_for_this_machine_or_with_permission(new_server):
 @pytest.mark.parametrize("claimed", ["127.0.0.1", "::1", "127.0.0.1, 203.0.113.9", "localhost"])
 def test_forwarded_addresses_of_strangers_are_not_believed(server, nobody, admin, doctor, claimed):
     patient = doctor.patient()
-    request_id = doctor.get(f"/patients/{patient['id']}", headers={"X-Forwarded-For": "198.51.100.7"}).headers["x-request-id"]
-    rows = wait_until(lambda: [r for r in audit(admin, patient_id=patient["id"]) if r["request_id"] == request_id], what="the row")
+    request_id = doctor.get(f"/patients/{patient['id']}", headers={"X-Forwarded-For": "198.51.100.7"}).headers[
+        "x-request-id"
+    ]
+    rows = wait_until(
+        lambda: [r for r in audit(admin, patient_id=patient["id"]) if r["request_id"] == request_id], what="the row"
+    )
     assert rows[0]["client"] == "127.0.0.1"

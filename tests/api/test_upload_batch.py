@@ -6,6 +6,7 @@ import struct
 import zipfile
 
 import pytest
+
 from support import CT, JPEG, ok, png, problem, sample, wrong_members, zipped
 
 
@@ -63,7 +64,14 @@ def test_zip(doctor):
 
 
 def test_zip_stored_and_mixed_with_files(doctor):
-    body = send(doctor, [("one.png", png()), ("z.zip", zipped([("x.png", png()), ("y.txt", b"text")], zipfile.ZIP_STORED)), ("two.png", png())])
+    body = send(
+        doctor,
+        [
+            ("one.png", png()),
+            ("z.zip", zipped([("x.png", png()), ("y.txt", b"text")], zipfile.ZIP_STORED)),
+            ("two.png", png()),
+        ],
+    )
     assert [i["status"] for i in body["items"]] == [201, 201, 415, 201]
 
 
@@ -73,7 +81,14 @@ def test_zip_by_content_not_by_name(doctor):
 
 
 def test_zip_with_path_tricks(server, doctor, tmp_path):
-    names = ["../../../evil.png", "/tmp/evil-absolute.png", "..\\..\\evil.png", "a/../../b.png", "x\u202egnp.png", "n" * 290 + ".png"]
+    names = [
+        "../../../evil.png",
+        "/tmp/evil-absolute.png",
+        "..\\..\\evil.png",
+        "a/../../b.png",
+        "x\u202egnp.png",
+        "n" * 290 + ".png",
+    ]
     before = {p for p in server.folder.rglob("*") if p.is_file()}
     body = send(doctor, [("z.zip", zipped([(n, png()) for n in names]))])
     assert body["total"] == len(names)
@@ -140,8 +155,16 @@ def test_zip_in_zip_is_not_unpacked(doctor):
     assert [i["status"] for i in body["items"]] == [415, 201]
 
 
-@pytest.mark.parametrize("damage", [lambda z: z[:len(z) // 2], lambda z: z[:100] + b"\xff" * 50 + z[150:], lambda z: z[:-30],
-                                    lambda z: b"PK\x03\x04" + b"\xff" * 100, lambda z: b"PK\x05\x06" + b"\0" * 18])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda z: z[: len(z) // 2],
+        lambda z: z[:100] + b"\xff" * 50 + z[150:],
+        lambda z: z[:-30],
+        lambda z: b"PK\x03\x04" + b"\xff" * 100,
+        lambda z: b"PK\x05\x06" + b"\0" * 18,
+    ],
+)
 def test_damaged_zips(doctor, damage):
     whole = zipped([("a.png", png()), ("b.png", png()), ("c.png", png())])
     body = send(doctor, [("z.zip", damage(whole)), ("after.png", png())])
@@ -161,7 +184,7 @@ def test_encrypted_entries_are_told(doctor):
 def test_entry_that_lies_about_its_size(doctor):
     plain = bytearray(zipped([("a.png", png())]))
     at = bytes(plain).rindex(b"PK\x01\x02")
-    plain[at + 24:at + 28] = struct.pack("<I", 0xfffffff0)
-    plain[22:26] = struct.pack("<I", 0xfffffff0)
+    plain[at + 24 : at + 28] = struct.pack("<I", 0xFFFFFFF0)
+    plain[22:26] = struct.pack("<I", 0xFFFFFFF0)
     body = send(doctor, [("z.zip", bytes(plain)), ("good.png", png())])
     assert body["items"][-1]["status"] == 201

@@ -7,7 +7,21 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support import (CT, JPEG, md5, md5_base64, ok, png, problem, sample, sha256, sha256_base64, wait_until, wrong_members)
+
+from support import (
+    CT,
+    JPEG,
+    md5,
+    md5_base64,
+    ok,
+    png,
+    problem,
+    sample,
+    sha256,
+    sha256_base64,
+    wait_until,
+    wrong_members,
+)
 
 KIB, MIB = 1 << 10, 1 << 20
 
@@ -23,12 +37,15 @@ def path(upload, *more):
 
 
 def piece(upload, content, n):
-    return content[n * upload["chunk_size"]:(n + 1) * upload["chunk_size"]]
+    return content[n * upload["chunk_size"] : (n + 1) * upload["chunk_size"]]
 
 
 def put(api, upload, content, n, **headers):
-    return api.put(path(upload, "chunks", n), content=piece(upload, content, n),
-                   headers={"Content-Type": "application/octet-stream", **headers})
+    return api.put(
+        path(upload, "chunks", n),
+        content=piece(upload, content, n),
+        headers={"Content-Type": "application/octet-stream", **headers},
+    )
 
 
 def fat_png(size):
@@ -38,22 +55,48 @@ def fat_png(size):
 
 def test_whole_way(server, doctor):
     content, patient = fat_png(300 * KIB), doctor.patient()
-    answer = doctor.post("/upload/chunked", json={"filename": "大片.png", "file_size": len(content), "chunk_size": 64 * KIB,
-                                                  "file_hash": md5(content), "patient_id": patient["id"], "modality": "CT",
-                                                  "body_part": "HEAD", "description": "分片"})
+    answer = doctor.post(
+        "/upload/chunked",
+        json={
+            "filename": "大片.png",
+            "file_size": len(content),
+            "chunk_size": 64 * KIB,
+            "file_hash": md5(content),
+            "patient_id": patient["id"],
+            "modality": "CT",
+            "body_part": "HEAD",
+            "description": "分片",
+        },
+    )
     upload = ok(answer, 201)
     assert {"upload_id", "image_file_id", "chunk_size", "total_chunks", "expires_at"} <= set(upload)
     assert answer.headers["location"] == "/api/v1" + path(upload)
     assert uuid.UUID(upload["upload_id"])
     assert (upload["chunk_size"], upload["total_chunks"]) == (64 * KIB, 5)
     early = doctor.file(upload["image_file_id"])
-    assert (early["status"], early["upload_progress"], early["is_chunked"], early["total_chunks"]) == ("UPLOADING", 0, True, 5)
+    assert (early["status"], early["upload_progress"], early["is_chunked"], early["total_chunks"]) == (
+        "UPLOADING",
+        0,
+        True,
+        5,
+    )
     assert early["uploaded_chunks"] == []
     stored = ok(put(doctor, upload, content, 3))
     assert stored == {"number": 3, "size": 64 * KIB, "upload_progress": 21}
     state = ok(doctor.get(path(upload)))
-    assert {"upload_id", "image_file_id", "filename", "file_size", "chunk_size", "total_chunks", "uploaded_chunks", "missing_chunks",
-            "upload_progress", "status", "expires_at"} <= set(state)
+    assert {
+        "upload_id",
+        "image_file_id",
+        "filename",
+        "file_size",
+        "chunk_size",
+        "total_chunks",
+        "uploaded_chunks",
+        "missing_chunks",
+        "upload_progress",
+        "status",
+        "expires_at",
+    } <= set(state)
     assert (state["uploaded_chunks"], state["missing_chunks"], state["status"]) == ([3], [0, 1, 2, 4], "UPLOADING")
     assert doctor.file(upload["image_file_id"])["uploaded_chunks"] == [3]
     problem(doctor.get(f"/image-files/{upload['image_file_id']}/download"), 409)
@@ -61,10 +104,20 @@ def test_whole_way(server, doctor):
         ok(put(doctor, upload, content, n))
     file = ok(doctor.post(path(upload, "complete")), 201)
     assert file["id"] == upload["image_file_id"]
-    assert (file["status"], file["upload_progress"], file["file_type"], file["file_size"]) == ("UPLOADED", 100, "PNG", len(content))
+    assert (file["status"], file["upload_progress"], file["file_type"], file["file_size"]) == (
+        "UPLOADED",
+        100,
+        "PNG",
+        len(content),
+    )
     assert (file["file_hash"], file["sha256"]) == (md5(content), sha256(content))
-    assert (file["original_filename"], file["patient_id"], file["modality"], file["body_part"], file["description"]) == (
-        "大片.png", patient["id"], "CT", "HEAD", "分片")
+    assert (
+        file["original_filename"],
+        file["patient_id"],
+        file["modality"],
+        file["body_part"],
+        file["description"],
+    ) == ("大片.png", patient["id"], "CT", "HEAD", "分片")
     assert file["uploaded_chunks"] == [0, 1, 2, 3, 4] and file["uploaded_at"]
     assert doctor.get(f"/image-files/{file['id']}/download").content == content
     assert not [p for p in server.files.rglob("*") if p.is_file() and upload["upload_id"] in str(p.parent)]
@@ -83,7 +136,9 @@ def test_300_megabytes_in_parallel_in_any_order(server, doctor):
         if not hasattr(clients, "api"):
             clients.api = server.client(doctor.token)
         part = piece(upload, content, n)
-        return clients.api.put(path(upload, "chunks", n), content=part, headers={"Content-MD5": md5_base64(part)}).status_code
+        return clients.api.put(
+            path(upload, "chunks", n), content=part, headers={"Content-MD5": md5_base64(part)}
+        ).status_code
 
     with ThreadPoolExecutor(4) as pool:
         assert set(pool.map(send, numbers)) == {200}
@@ -119,15 +174,29 @@ def test_layout_by_nothing(doctor):
     assert small["total_chunks"] == 1
 
 
-@pytest.mark.parametrize("members, wrong", [
-    ({"file_size": 0}, ["file_size"]), ({"file_size": -5}, ["file_size"]), ({"file_size": "many"}, ["file_size"]),
-    ({"filename": ""}, ["filename"]), ({"filename": None}, ["filename"]), ({"file_size": None}, ["file_size"]),
-    ({"file_size": 10 * MIB, "chunk_size": 64 * KIB - 1}, ["chunk_size"]), ({"file_size": MIB, "chunk_size": 256 * MIB + 1}, ["chunk_size"]),
-    ({"file_size": MIB, "chunk_size": 0}, ["chunk_size"]), ({"file_size": MIB, "total_chunks": 0}, ["total_chunks"]),
-    ({"file_size": 10 * MIB, "chunk_size": MIB, "total_chunks": 9}, ["total_chunks"]), ({"file_hash": "xyz"}, ["file_hash"]),
-    ({"file_hash": "g" * 32}, ["file_hash"]), ({"file_hash": "a" * 40}, ["file_hash"]), ({"patient_id": 999999999}, ["patient_id"]),
-    ({"modality": "x" * 17}, ["modality"]), ({"upload_id": "../../etc"}, ["upload_id"]), ({"crown": 1}, ["crown"]),
-])
+@pytest.mark.parametrize(
+    "members, wrong",
+    [
+        ({"file_size": 0}, ["file_size"]),
+        ({"file_size": -5}, ["file_size"]),
+        ({"file_size": "many"}, ["file_size"]),
+        ({"filename": ""}, ["filename"]),
+        ({"filename": None}, ["filename"]),
+        ({"file_size": None}, ["file_size"]),
+        ({"file_size": 10 * MIB, "chunk_size": 64 * KIB - 1}, ["chunk_size"]),
+        ({"file_size": MIB, "chunk_size": 256 * MIB + 1}, ["chunk_size"]),
+        ({"file_size": MIB, "chunk_size": 0}, ["chunk_size"]),
+        ({"file_size": MIB, "total_chunks": 0}, ["total_chunks"]),
+        ({"file_size": 10 * MIB, "chunk_size": MIB, "total_chunks": 9}, ["total_chunks"]),
+        ({"file_hash": "xyz"}, ["file_hash"]),
+        ({"file_hash": "g" * 32}, ["file_hash"]),
+        ({"file_hash": "a" * 40}, ["file_hash"]),
+        ({"patient_id": 999999999}, ["patient_id"]),
+        ({"modality": "x" * 17}, ["modality"]),
+        ({"upload_id": "../../etc"}, ["upload_id"]),
+        ({"crown": 1}, ["crown"]),
+    ],
+)
 def test_bad_beginnings_422(doctor, members, wrong):
     body = {"filename": "a.png", "file_size": 1000, **members}
     assert wrong_members(problem(doctor.post("/upload/chunked", json=body), 422)) == wrong
@@ -145,11 +214,19 @@ def test_too_large_a_file_413(doctor):
     begin(doctor, file_size=4 << 30, chunk_size=256 * MIB)
 
 
-@pytest.mark.parametrize("headers", [
-    lambda c: {"Content-MD5": md5_base64(c)}, lambda c: {"Digest": "md5=" + md5_base64(c)}, lambda c: {"Digest": "sha-256=" + sha256_base64(c)},
-    lambda c: {"Digest": "SHA-256=" + sha256_base64(c)}, lambda c: {"Content-Digest": f"sha-256=:{sha256_base64(c)}:"},
-    lambda c: {"Repr-Digest": f"sha-256=:{sha256_base64(c)}:"}, lambda c: {"Digest": "crc32c=abc"}, lambda c: {},
-])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        lambda c: {"Content-MD5": md5_base64(c)},
+        lambda c: {"Digest": "md5=" + md5_base64(c)},
+        lambda c: {"Digest": "sha-256=" + sha256_base64(c)},
+        lambda c: {"Digest": "SHA-256=" + sha256_base64(c)},
+        lambda c: {"Content-Digest": f"sha-256=:{sha256_base64(c)}:"},
+        lambda c: {"Repr-Digest": f"sha-256=:{sha256_base64(c)}:"},
+        lambda c: {"Digest": "crc32c=abc"},
+        lambda c: {},
+    ],
+)
 def test_hashes(doctor, headers):
     content, other = fat_png(100 * KIB), fat_png(100 * KIB)
     upload = begin(doctor, content)
@@ -287,22 +364,38 @@ def test_cancel_frees(server, doctor):
         ok(put(doctor, upload, content, n))
     assert [p for p in server.files.rglob("*") if p.is_file() and upload["upload_id"] in str(p)]
     ok(doctor.delete(path(upload)), 204)
-    for answer in (doctor.get(path(upload)), put(doctor, upload, content, 0), doctor.post(path(upload, "complete")), doctor.delete(path(upload)),
-                   doctor.get(f"/image-files/{upload['image_file_id']}")):
+    for answer in (
+        doctor.get(path(upload)),
+        put(doctor, upload, content, 0),
+        doctor.post(path(upload, "complete")),
+        doctor.delete(path(upload)),
+        doctor.get(f"/image-files/{upload['image_file_id']}"),
+    ):
         problem(answer, 404)
-    wait_until(lambda: not [p for p in server.files.rglob("*") if p.is_file() and upload["upload_id"] in str(p)], what="the chunks gone")
+    wait_until(
+        lambda: not [p for p in server.files.rglob("*") if p.is_file() and upload["upload_id"] in str(p)],
+        what="the chunks gone",
+    )
 
 
 def test_uploads_of_others_do_not_exist(doctor, colleague, admin):
     content = fat_png(100 * KIB)
     upload = begin(doctor, content)
     for api in (colleague, admin):
-        for answer in (api.get(path(upload)), put(api, upload, content, 0), api.post(path(upload, "complete")), api.delete(path(upload))):
+        for answer in (
+            api.get(path(upload)),
+            put(api, upload, content, 0),
+            api.post(path(upload, "complete")),
+            api.delete(path(upload)),
+        ):
             problem(answer, 404)
     ok(put(doctor, upload, content, 0))
 
 
-@pytest.mark.parametrize("upload_id", ["nonsense", "../../etc/passwd", "00000000-0000-0000-0000-000000000000", "%2e%2e%2f", "a" * 36, "a" * 5000])
+@pytest.mark.parametrize(
+    "upload_id",
+    ["nonsense", "../../etc/passwd", "00000000-0000-0000-0000-000000000000", "%2e%2e%2f", "a" * 36, "a" * 5000],
+)
 def test_unknown_uploads_404(doctor, upload_id):
     assert doctor.get(f"/upload/chunked/{upload_id}").status_code in (404, 414, 422)
 
@@ -330,11 +423,16 @@ def test_uploads_nobody_completes_are_swept(new_server):
     upload = begin(admin, content)
     ok(put(admin, upload, content, 0))
     server.stop()
-    server.database.rows(f"update image_files set created_at = created_at - 120000000 where id = {upload['image_file_id']}")
+    server.database.rows(
+        f"update image_files set created_at = created_at - 120000000 where id = {upload['image_file_id']}"
+    )
     server.start()
     admin = server.client(admin.token)
     wait_until(lambda: admin.get(path(upload)).status_code == 404, 20, "the upload swept")
-    wait_until(lambda: not [p for p in server.files.rglob("*") if p.is_file() and upload["upload_id"] in str(p)], what="the chunks gone")
+    wait_until(
+        lambda: not [p for p in server.files.rglob("*") if p.is_file() and upload["upload_id"] in str(p)],
+        what="the chunks gone",
+    )
 
 
 def test_a_real_jpeg_gets_its_thumbnail(doctor):

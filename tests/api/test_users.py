@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
 from support import PASSWORD, ok, problem, unique, wrong_members
 
 
@@ -67,8 +68,19 @@ def test_patch(admin, doctor):
     assert user["updated_at"] > user["created_at"]
 
 
-@pytest.mark.parametrize("member, value", [("username", "x"), ("roles", ["admin"]), ("password", PASSWORD), ("id", 7), ("status", "GONE"),
-                                           ("created_at", "2020-01-01T00:00:00Z"), ("full_name", None), ("email", "")])
+@pytest.mark.parametrize(
+    "member, value",
+    [
+        ("username", "x"),
+        ("roles", ["admin"]),
+        ("password", PASSWORD),
+        ("id", 7),
+        ("status", "GONE"),
+        ("created_at", "2020-01-01T00:00:00Z"),
+        ("full_name", None),
+        ("email", ""),
+    ],
+)
 def test_patch_refuses(admin, doctor, member, value):
     assert wrong_members(problem(admin.patch(f"/users/{doctor.id}", json={member: value}), 422)) == [member]
 
@@ -128,7 +140,10 @@ def test_demoted_user_loses_rights_at_once(admin, doctor):
     doctor.patient()
 
 
-@pytest.mark.parametrize("body", [{}, {"roles": []}, {"roles": ["emperor"]}, {"roles": "admin"}, {"roles": [5]}, {"roles": ["doctor"], "x": 1}])
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"roles": []}, {"roles": ["emperor"]}, {"roles": "admin"}, {"roles": [5]}, {"roles": ["doctor"], "x": 1}],
+)
 def test_bad_roles_422_and_nothing_changes(admin, doctor, body):
     problem(admin.put(f"/users/{doctor.id}/roles", json=body), 422)
     assert ok(admin.get(f"/users/{doctor.id}"))["roles"] == ["doctor"]
@@ -160,18 +175,33 @@ def test_two_administrators_cannot_remove_each_other_at_once(new_server):
         with ThreadPoolExecutor(2) as pool:
             codes = list(pool.map(demote, [(first, second), (second, first)]))
         assert set(codes) <= {200, 403, 409, 401}
-        rows = server.database.rows("select count(*) from user_roles x join roles r on r.id = x.role_id join users u on u.id = x.user_id "
-                                    "where r.name = 'admin' and u.deleted_at is null")
+        rows = server.database.rows(
+            "select count(*) from user_roles x join roles r on r.id = x.role_id join users u on u.id = x.user_id "
+            "where r.name = 'admin' and u.deleted_at is null"
+        )
         assert rows[0][0] >= 1
         if ok(first.get("/auth/me"))["roles"] != ["admin"]:
             ok(second.put(f"/users/{first.id}/roles", json={"roles": ["admin"]}))
         ok(server.admin().delete(f"/users/{second.id}"), 204)
 
 
-ADMIN_ONLY = [("GET", "/users"), ("POST", "/users"), ("GET", "/users/1"), ("PATCH", "/users/1"), ("DELETE", "/users/1"),
-              ("POST", "/users/1/unlock"), ("POST", "/users/1/password"), ("PUT", "/users/1/roles"), ("GET", "/roles"),
-              ("GET", "/permissions"), ("GET", "/system/audit-logs"), ("GET", "/system/config"), ("GET", "/system/stats"),
-              ("GET", "/system/errors"), ("GET", "/system/performance")]
+ADMIN_ONLY = [
+    ("GET", "/users"),
+    ("POST", "/users"),
+    ("GET", "/users/1"),
+    ("PATCH", "/users/1"),
+    ("DELETE", "/users/1"),
+    ("POST", "/users/1/unlock"),
+    ("POST", "/users/1/password"),
+    ("PUT", "/users/1/roles"),
+    ("GET", "/roles"),
+    ("GET", "/permissions"),
+    ("GET", "/system/audit-logs"),
+    ("GET", "/system/config"),
+    ("GET", "/system/stats"),
+    ("GET", "/system/errors"),
+    ("GET", "/system/performance"),
+]
 
 
 @pytest.mark.parametrize("method, path", ADMIN_ONLY)
@@ -186,11 +216,40 @@ def test_roles_and_permissions_are_listed(admin):
     assert set(roles) == {"admin", "radiologist", "doctor", "technician", "nurse", "viewer", "service"}
     names = {p["name"] for p in ok(admin.get("/permissions", params={"page_size": 100}))["items"]}
     assert set(roles["admin"]) == names
-    assert set(roles["doctor"]) == {"patient.read", "patient.create", "patient.update", "study.read", "study.create", "image.upload",
-                                    "image.read", "image.annotate", "ai.run", "report.create", "report.update"}
+    assert set(roles["doctor"]) == {
+        "patient.read",
+        "patient.create",
+        "patient.update",
+        "study.read",
+        "study.create",
+        "image.upload",
+        "image.read",
+        "image.annotate",
+        "ai.run",
+        "report.create",
+        "report.update",
+    }
     assert set(roles["viewer"]) == set(roles["nurse"]) == {"patient.read", "study.read", "image.read", "report.read"}
     assert set(roles["service"]) == {"dicom.store", "image.upload"}
-    assert set(roles["technician"]) == {"patient.read", "patient.create", "study.read", "study.create", "study.update",
-                                        "image.upload", "image.read", "image.update"}
-    assert set(roles["radiologist"]) == {"patient.read", "study.read", "image.read_all", "image.annotate", "ai.run", "ai.review",
-                                         "report.create", "report.update", "report.review", "report.sign"}
+    assert set(roles["technician"]) == {
+        "patient.read",
+        "patient.create",
+        "study.read",
+        "study.create",
+        "study.update",
+        "image.upload",
+        "image.read",
+        "image.update",
+    }
+    assert set(roles["radiologist"]) == {
+        "patient.read",
+        "study.read",
+        "image.read_all",
+        "image.annotate",
+        "ai.run",
+        "ai.review",
+        "report.create",
+        "report.update",
+        "report.review",
+        "report.sign",
+    }

@@ -67,14 +67,24 @@ class Client(threading.Thread):
             upload_id, content, done = self.state["begun"].pop()
         else:
             content = self.content(2 * CHUNK, 5 * CHUNK)
-            upload_id = ok(api.post("/upload/chunked", json={"filename": "c.png", "file_size": len(content), "chunk_size": CHUNK,
-                                                             "file_hash": hashlib.sha256(content).hexdigest()}), 201)["upload_id"]
+            upload_id = ok(
+                api.post(
+                    "/upload/chunked",
+                    json={
+                        "filename": "c.png",
+                        "file_size": len(content),
+                        "chunk_size": CHUNK,
+                        "file_hash": hashlib.sha256(content).hexdigest(),
+                    },
+                ),
+                201,
+            )["upload_id"]
             done = set()
         self.state["begun"].append((upload_id, content, done))
         total = -(-len(content) // CHUNK)
         for n in self.random.sample(range(total), total):
             if n not in done:
-                ok(api.put(f"/upload/chunked/{upload_id}/chunks/{n}", content=content[n * CHUNK:(n + 1) * CHUNK]))
+                ok(api.put(f"/upload/chunked/{upload_id}/chunks/{n}", content=content[n * CHUNK : (n + 1) * CHUNK]))
                 done.add(n)
         answer = api.post(f"/upload/chunked/{upload_id}/complete")
         assert answer.status_code in (200, 201), answer.text
@@ -99,7 +109,9 @@ def verify(api, states, everything, rng):
         new = [i for i in state["files"] if i not in state["seen"]]
         for file_id in new + (old if everything else rng.sample(old, min(5, len(old)))):
             answer = api.get(f"/image-files/{file_id}/download")
-            assert answer.status_code == 200, f"acknowledged file {file_id} is lost: {answer.status_code} {answer.text[:300]}"
+            assert answer.status_code == 200, (
+                f"acknowledged file {file_id} is lost: {answer.status_code} {answer.text[:300]}"
+            )
             assert hashlib.sha256(answer.content).hexdigest() == state["files"][file_id], f"file {file_id} is damaged"
             state["seen"].add(file_id)
         for file_id in list(state["unsure"]):
@@ -109,7 +121,9 @@ def verify(api, states, everything, rng):
                 state["files"][file_id] = sha256
             else:
                 state["deleted"].add(file_id)
-        for file_id in state["deleted"] if everything else rng.sample(sorted(state["deleted"]), min(2, len(state["deleted"]))):
+        for file_id in (
+            state["deleted"] if everything else rng.sample(sorted(state["deleted"]), min(2, len(state["deleted"])))
+        ):
             assert api.get(f"/image-files/{file_id}").status_code == 404, f"deleted file {file_id} is back"
         for upload_id, _, done in state["begun"]:
             here = set(ok(api.get(f"/upload/chunked/{upload_id}"))["uploaded_chunks"])

@@ -1,0 +1,191 @@
+/* test_db_search.c - any substring is found, and nothing else. */
+#include "fixture.h"
+
+struct row {
+    int64_t id;
+    struct str texts[2];
+    int count;
+};
+
+static bool put_row(struct call *c, void *context)
+{
+    const struct row *row = context;
+    return search_put(c, "t_search", row->id, row->texts, row->count);
+}
+
+static bool remove_row(struct call *c, void *context)
+{
+    return search_remove(c, "t_search", *(int64_t *)context);
+}
+
+static void put(struct fixture *f, int64_t id, struct str first, struct str second)
+{
+    struct row row = { id, { first, second }, 2 };
+    must(f, db_transact(&f->call, put_row, &row));
+}
+
+static void make_tables(struct fixture *f)
+{
+    ddl(f, f->sqlite ? "create virtual table t_search using fts5(grams, tokenize='ascii', columnsize=0);"
+                       "create table t_notes(id integer primary key);"
+                     : "create table t_search(id bigint not null primary key, grams mediumtext character set ascii collate"
+                       " ascii_bin not null, fulltext key ft_t_search (grams)) engine=InnoDB;"
+                       "create table t_notes(id bigint not null primary key) engine=InnoDB;");
+}
+
+static bool insert_notes(struct call *c, void *context)
+{
+    (void)context;
+    for (int i = 1; i <= 9; i++) {
+        if (!db_execute(c, "insert into t_notes(id) values (?)", V(i)))
+            return false;
+    }
+    return true;
+}
+
+/* The ids found, as the digits of a number: 13 for rows 1 and 3. */
+static int64_t find(struct fixture *f, const char *wanted)
+{
+    struct text sql;
+    struct cursor rows;
+    int64_t found = 0;
+    text_init(&sql, 4096);
+    text_put(&sql, S("select n.id from t_notes n where "));
+    search_condition(&sql, f->db, "t_search", "n.id");
+    text_put(&sql, S(" order by n.id"));
+    const char *query = arena_cstring(&f->call.arena, text_str(&sql));
+    text_release(&sql);
+    struct str phrase = search_phrase(&f->call.arena, str_from(wanted));
+    assert_false(str_is_null(phrase));
+    for (db_rows(&f->call, &rows, query, V(phrase)); cursor_next(&rows);)
+        found = found * 10 + cursor_integer(&rows, 0);
+    cursor_close(&rows);
+    must(f, !f->call.error.code);
+    return found;
+}
+
+static void test_substrings_are_found(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    make_tables(f);
+    must(f, db_transact(&f->call, insert_notes, NULL));
+    put(f, 1, S("张伟"), S("P-2024-0001"));
+    put(f, 2, S("欧阳张三"), S("p2024"));
+    put(f, 3, S("Straße  Ärzte\tA"), S("ЖУРНАЛ Ωmega"));
+    put(f, 4, S("chest_CT.dcm"), STR_NULL);
+    put(f, 5, S("ab"), S("cd"));
+    put(f, 6, S("\xF0\xA0\xAE\xB7\xF3\xA0\x84\x80x"), S("this that with from when")); /* planes 2 and 14; stop words */
+    assert_int_equal(find(f, "张伟"), 1);
+    assert_int_equal(find(f, "张"), 12);
+    assert_int_equal(find(f, "伟"), 1);
+    assert_int_equal(find(f, "三"), 2);
+    assert_int_equal(find(f, "阳张"), 2);
+    assert_int_equal(find(f, "伟张"), 0);
+    assert_int_equal(find(f, "2024"), 12);
+    assert_int_equal(find(f, "P-2"), 1);
+    assert_int_equal(find(f, "p2"), 2);
+    assert_int_equal(find(f, "0001"), 1);
+    assert_int_equal(find(f, "00001"), 0);
+    assert_int_equal(find(f, "ＣＴ.ＤＣＭ"), 4);
+    assert_int_equal(find(f, "_"), 4);
+    assert_int_equal(find(f, "chest_ct.dcm"), 4);
+    assert_int_equal(find(f, "chest%"), 0);
+    assert_int_equal(find(f, "ä"), 3);
+    assert_int_equal(find(f, "SSE"), 0);
+    assert_int_equal(find(f, "ße är"), 3);
+    assert_int_equal(find(f, " ße \n ÄR "), 3);
+    assert_int_equal(find(f, "E A"), 3);
+    assert_int_equal(find(f, "журнал ω"), 3);
+    assert_int_equal(find(f, "ab"), 5);
+    assert_int_equal(find(f, "bc"), 0); /* not across the texts of a row */
+    assert_int_equal(find(f, "b"), 5);
+    assert_int_equal(find(f, "d"), 45);
+    assert_int_equal(find(f, "\xF0\xA0\xAE\xB7"), 6);
+    assert_int_equal(find(f, "\xF3\xA0\x84\x80X"), 6);
+    assert_int_equal(find(f, "this that with"), 6);
+    assert_int_equal(find(f, "\" OR *"), 0);
+    assert_int_equal(find(f, "'"), 0);
+    assert_int_equal(find(f, "*"), 0);
+}
+
+static void test_rows_are_replaced_and_removed(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    make_tables(f);
+    must(f, db_transact(&f->call, insert_notes, NULL));
+    put(f, 1, S("before"), S("x"));
+    put(f, 2, S("before"), S("y"));
+    put(f, 1, S("after"), S("x"));
+    assert_int_equal(find(f, "before"), 2);
+    assert_int_equal(find(f, "after"), 1);
+    put(f, 1, S(" \t"), STR_NULL);
+    assert_int_equal(find(f, "after"), 0);
+    int64_t id = 2;
+    must(f, db_transact(&f->call, remove_row, &id));
+    assert_int_equal(find(f, "before"), 0);
+    must(f, db_transact(&f->call, remove_row, &id));
+}
+
+static void test_long_texts(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    make_tables(f);
+    must(f, db_transact(&f->call, insert_notes, NULL));
+    char *text = malloc(150000);
+    assert_non_null(text);
+    for (int i = 0; i < 150000; i++) /* runs of a..z that shift, so that no substring of 40 comes twice soon */
+        text[i] = (char)('a' + (i + i / 26) % 26);
+    put(f, 1, (struct str){ text, 150000 }, S("after the limit"));
+    char wanted[140];
+    memcpy(wanted, text + 60000, 100);
+    wanted[100] = '\0';
+    assert_int_equal(find(f, wanted), 1);
+    memset(wanted + 100, '!', 10); /* the 101st and later are not looked at */
+    wanted[110] = '\0';
+    assert_int_equal(find(f, wanted), 1);
+    wanted[99] = '!';
+    assert_int_equal(find(f, wanted), 0);
+    assert_int_equal(find(f, "after"), 0);
+    free(text);
+}
+
+static void test_phrases(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena);
+    assert_true(str_is_null(search_phrase(&arena, STR_NULL)));
+    assert_true(str_is_null(search_phrase(&arena, S(" \t\r\n\xE3\x80\x80"))));
+    assert_true(str_equal(search_phrase(&arena, S("A")), S("2p*")));
+    assert_true(str_equal(search_phrase(&arena, S("aB")), S("\"2p2q\"")));
+    assert_true(str_equal(search_phrase(&arena, S("\xEF\xBC\xA1")), S("2p*")));
+    assert_true(str_equal(search_phrase(&arena, S("a\xFFz")), search_phrase(&arena, S("a\xEF\xBF\xBDz"))));
+    assert_true(str_equal(search_phrase(&arena, S("ΣΟΦΟΣ")), search_phrase(&arena, S("σοφος"))));
+    assert_true(str_equal(search_phrase(&arena, S("ŽLUŤ")), search_phrase(&arena, S("žluť"))));
+    assert_true(str_equal(search_phrase(&arena, S("ĽÝĎ")), search_phrase(&arena, S("ľýď"))));
+    assert_true(str_equal(search_phrase(&arena, S("×")), search_phrase(&arena, S("×"))));
+    assert_false(str_equal(search_phrase(&arena, S("÷")), search_phrase(&arena, S("×"))));
+    /* Different code points have different codes, none the beginning of another: at the borders of each length. */
+    static const char *const points[] = { "\xD1\xBF", "\xD2\x80", "\xF0\x9F\xBF\xBF", "\xF0\xA0\x80\x80", "\xF0\xA2\x9D\x83",
+                                          "\xF0\xA2\x9D\x84", "\xF4\x8F\xBF\xBF" };
+    for (size_t i = 0; i < 7; i++) {
+        for (size_t j = 0; j < 7; j++) {
+            struct str a = search_phrase(&arena, str_from(points[i])), b = search_phrase(&arena, str_from(points[j]));
+            a.len--;
+            b.len--;
+            assert_int_equal(str_starts(a, b), i == j);
+        }
+    }
+    arena_release(&arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ON_BOTH(test_substrings_are_found),
+        ON_BOTH(test_rows_are_replaced_and_removed),
+        ON_BOTH(test_long_texts),
+        cmocka_unit_test(test_phrases),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
