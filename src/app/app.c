@@ -3,6 +3,7 @@
 
 #include "app/audit.h"
 #include "app/endpoint.h"
+#include "app/mail.h"
 #include "app/metrics.h"
 #include "app/openapi_document.h"
 #include "app/thumbnails.h"
@@ -58,6 +59,8 @@ static void open_serving(struct app *app)
     app->openapi = arena_copy(&app->arena, text_str(&document));
     text_release(&document);
     app->thumbnails = thumbnails_open(app);
+    if (mail_is_configured(app))
+        app->mailer = mailer_open(app);
 }
 
 bool app_open(struct app *app, bool serving)
@@ -85,6 +88,7 @@ bool app_open(struct app *app, bool serving)
 
 void app_close(struct app *app)
 {
+    mailer_close(app->mailer);
     thumbnails_close(app->thumbnails);
     audit_close(app->audit);
     rate_free(app->rate);

@@ -13,6 +13,7 @@ struct audit;
 struct metrics;
 struct router;
 struct thumbnails;
+struct mailer;
 
 struct app {
     struct config config;
@@ -26,6 +27,7 @@ struct app {
     struct metrics *metrics;
     struct router *router;
     struct thumbnails *thumbnails;
+    struct mailer *mailer;          /* NULL: no mail server is set */
     struct rate *rate, *login_rate; /* NULL: no limit */
     struct http_server *http;
     struct key lookup_key; /* for keyed hashes of things that are searched by equality */

@@ -3,7 +3,6 @@
 #include "app/mail.h"
 #include "app/password.h"
 #include "app/session.h"
-#include "base/log.h"
 #include "schema/json.h"
 
 #define PASSWORD_LIMITS .flags = REQUIRED | SECRET | KEEP_SPACES, .min = 1, .max = 200
@@ -252,7 +251,7 @@ static struct str reset_mail(struct call *c, const struct reset *reset)
         c->app->config.password_reset_s / 60, STR_FMT(reset->token), STR_FMT(url));
 }
 
-/* The answer is the same whether the account exists or not; a mail that could not be sent is told to the log alone. */
+/* The answer is the same whether the account exists or not, and so is its duration but for one insert. */
 static bool password_reset(struct call *c)
 {
     const struct reset *in = c->in;
@@ -268,10 +267,7 @@ static bool password_reset(struct call *c)
     reset.token_hash = crypto_sha256_hex(reset.token, &c->arena);
     if (!db_transact(c, store_reset, &reset))
         return false;
-    if (!mail_send(c, in->email, S("Roentgen: new password / 重置密码"), reset_mail(c, &reset))) {
-        log_write(c->app->log, LOG_ERROR, c->id, "mail.failed", "%s", c->error.message);
-        error_clear(&c->error);
-    }
+    mail_send_later(c->app->mailer, c->id, in->email, S("Roentgen: new password / 重置密码"), reset_mail(c, &reset));
     return true;
 }
 

@@ -1,9 +1,11 @@
-/* mail.c - RFC 5322 text handed to libcurl's SMTP. */
+/* mail.c - RFC 5322 text handed to libcurl's SMTP, one after the other. */
 #include "app/mail.h"
 
 #include "app/app.h"
+#include "base/log.h"
 
 #include <curl/curl.h>
+#include <pthread.h>
 
 enum { CONNECT_TIMEOUT_S = 5, TIMEOUT_S = 20 };
 
@@ -69,7 +71,7 @@ static CURLcode transfer(struct call *c, CURL *curl, struct str to, struct readi
     return code;
 }
 
-bool mail_send(struct call *c, struct str to, struct str subject, struct str body)
+static bool send_now(struct call *c, struct str to, struct str subject, struct str body)
 {
     if (!is_plain_address(to))
         return fail(c, E_INTERNAL, "a stored e-mail address cannot be written to");
@@ -79,8 +81,116 @@ bool mail_send(struct call *c, struct str to, struct str subject, struct str bod
     struct reading reading = { compose(c, to, subject, body) };
     CURLcode code = transfer(c, curl, to, &reading);
     curl_easy_cleanup(curl);
-    if (code == CURLE_OK)
-        return true;
-    c->error.retry_after_s = 60;
-    return fail(c, E_UNAVAILABLE, "the mail server did not take the mail: %s", curl_easy_strerror(code));
+    return code == CURLE_OK ||
+           fail(c, E_UNAVAILABLE, "the mail server did not take the mail: %s", curl_easy_strerror(code));
+}
+
+/* ---- the thread ---- */
+
+struct mail {
+    struct arena arena;
+    char request_id[37];
+    struct str to, subject, body;
+    struct mail *next;
+};
+
+struct mailer {
+    struct app *app;
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t wake;
+    struct mail *first, **last;
+    int count;
+    bool stopping;
+    int64_t stop_at_us;
+};
+
+static struct mail *next_mail(struct mailer *m)
+{
+    pthread_mutex_lock(&m->mutex);
+    while (!m->first && !m->stopping)
+        pthread_cond_wait(&m->wake, &m->mutex);
+    struct mail *mail = m->first;
+    if (mail) {
+        m->first = mail->next;
+        if (!m->first)
+            m->last = &m->first;
+        m->count--;
+    }
+    pthread_mutex_unlock(&m->mutex);
+    return mail;
+}
+
+static void drop(struct mail *mail)
+{
+    arena_release(&mail->arena);
+    free(mail);
+}
+
+static void *run(void *context)
+{
+    struct mailer *m = context;
+    for (struct mail *mail; (mail = next_mail(m)); drop(mail)) {
+        struct call call;
+        call_init(&call, m->app, m->app->db);
+        bool late = m->stopping && clock_monotonic_us() > m->stop_at_us;
+        if (late || !send_now(&call, mail->to, mail->subject, mail->body))
+            log_write(m->app->log, LOG_ERROR, mail->request_id, "mail.failed", "%s",
+                      late ? "the server stopped before it was sent" : call.error.message);
+        call_release(&call);
+    }
+    return NULL;
+}
+
+struct mailer *mailer_open(struct app *app)
+{
+    struct mailer *m = calloc(1, sizeof(*m));
+    if (!m)
+        abort();
+    m->app = app;
+    m->last = &m->first;
+    pthread_mutex_init(&m->mutex, NULL);
+    pthread_cond_init(&m->wake, NULL);
+    if (pthread_create(&m->thread, NULL, run, m))
+        abort();
+    return m;
+}
+
+void mailer_close(struct mailer *m)
+{
+    if (!m)
+        return;
+    pthread_mutex_lock(&m->mutex);
+    m->stopping = true;
+    m->stop_at_us = clock_monotonic_us() + (int64_t)MAIL_GRACE_S * 1000000;
+    pthread_cond_signal(&m->wake);
+    pthread_mutex_unlock(&m->mutex);
+    pthread_join(m->thread, NULL);
+    pthread_cond_destroy(&m->wake);
+    pthread_mutex_destroy(&m->mutex);
+    free(m);
+}
+
+bool mail_send_later(struct mailer *m, const char *request_id, struct str to, struct str subject, struct str body)
+{
+    struct mail *mail = calloc(1, sizeof(*mail));
+    if (!mail)
+        abort();
+    arena_init(&mail->arena);
+    mail->to = arena_copy(&mail->arena, to);
+    mail->subject = arena_copy(&mail->arena, subject);
+    mail->body = arena_copy(&mail->arena, body);
+    snprintf(mail->request_id, sizeof(mail->request_id), "%s", request_id);
+    pthread_mutex_lock(&m->mutex);
+    bool room = m->count < MAIL_QUEUE_MAX;
+    if (room) {
+        *m->last = mail;
+        m->last = &mail->next;
+        m->count++;
+        pthread_cond_signal(&m->wake);
+    }
+    pthread_mutex_unlock(&m->mutex);
+    if (!room)
+        drop(mail);
+    return room;
 }

@@ -1,11 +1,20 @@
-/* mail.h - sends one mail through the SMTP server that the settings name (libcurl). Blocks: on a worker. */
+/* mail.h - sends mail through the SMTP server that the settings name (libcurl).
+ *
+ * A thread of its own does it, so that no answer's duration tells whether there was somebody to write to. Mail waiting at the end of the process
+ * gets MAIL_GRACE_S; mail is a courtesy here, never the only copy of anything.
+ */
 #ifndef ROENTGEN_MAIL_H
 #define ROENTGEN_MAIL_H
 
 #include "base/call.h"
 
+struct mailer;
+enum { MAIL_GRACE_S = 10, MAIL_QUEUE_MAX = 1000 };
+
 bool mail_is_configured(const struct app *app);
-/* `to` has been checked to be one address. E_UNAVAILABLE when the server cannot be reached or refuses. */
-bool mail_send(struct call *c, struct str to, struct str subject, struct str body);
+struct mailer *mailer_open(struct app *app);
+void mailer_close(struct mailer *mailer); /* takes NULL */
+/* Queues it; what goes wrong is told to the log alone. False: the queue is full. */
+bool mail_send_later(struct mailer *mailer, const char *request_id, struct str to, struct str subject, struct str body);
 
 #endif

@@ -81,6 +81,9 @@ struct statement {
     bool cached, open;
     bool stale; /* to be prepared anew */
     int parameters, columns;
+    const struct schema *loads;    /* whose records were last read from it ... */
+    unsigned char load_fields[64]; /* ... and which of its fields the columns are */
+    int load_count;
     int64_t started_us;
     struct meter meter;
 };

@@ -303,16 +303,39 @@ static bool open_sealed(struct call *c, const struct schema *schema, const struc
     return true;
 }
 
+/* Which fields a statement's columns are is worked out once, not for every row. */
+static void plan_load(struct statement *statement, const struct schema *schema)
+{
+    statement->loads = schema;
+    statement->load_count = 0;
+    for (int i = 0; i < schema->count; i++)
+        if (field_is_selected(&schema->fields[i]))
+            statement->load_fields[statement->load_count++] = (unsigned char)i;
+}
+
+/* The two commonest kinds without a call; false: the kind's own function has to look. */
+static inline bool load_plain(const struct field *field, void *member, const struct value *value)
+{
+    if (field->kind == &kind_text && value->type == VALUE_TEXT)
+        *(struct str *)member = value->text;
+    else if (field->kind == &kind_text && value->type == VALUE_NOTHING)
+        *(struct str *)member = STR_NULL;
+    else if (field->kind == &kind_integer && value->type == VALUE_INTEGER)
+        *(int64_t *)member = value->integer;
+    else
+        return false;
+    return true;
+}
+
 bool record_load(struct call *c, struct statement *statement, int first, const struct schema *schema, void *record,
                  bool copy)
 {
     struct value (*column)(struct statement *, int) = c->db->driver->column;
-    int at = first;
-    for (int i = 0; i < schema->count; i++) {
-        const struct field *field = &schema->fields[i];
-        if (!field_is_selected(field))
-            continue;
-        struct value value = column(statement, at++);
+    if (statement->loads != schema)
+        plan_load(statement, schema);
+    for (int i = 0; i < statement->load_count; i++) {
+        const struct field *field = &schema->fields[statement->load_fields[i]];
+        struct value value = column(statement, first + i);
         void *member = (char *)record + field->offset;
         if (field->flags & ENCRYPTED) {
             if (!open_sealed(c, schema, field, &value))
@@ -320,7 +343,7 @@ bool record_load(struct call *c, struct statement *statement, int first, const s
         } else if (copy && value.type == VALUE_TEXT && field->kind != &kind_choice && field->kind != &kind_date) {
             value.text = arena_copy(&c->arena, value.text);
         }
-        if (!field->kind->load(field, member, value, &c->arena))
+        if (!load_plain(field, member, &value) && !field->kind->load(field, member, value, &c->arena))
             return load_failed(c, schema, field);
     }
     return true;

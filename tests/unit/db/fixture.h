@@ -1,6 +1,8 @@
-/* fixture.h - a database to test against: SQLite in a folder that goes away, and, where TEST_MYSQL_URL names one, MySQL.
+/* fixture.h - a database to test against: SQLite in a folder that goes away, and MySQL where TEST_MYSQL_URL says so.
  *
- * Each test function is listed once per database; without TEST_MYSQL_URL those for MySQL are skipped.
+ * Each test function is listed once per database; without TEST_MYSQL_URL those for MySQL are skipped. The URL names any database
+ * that exists (mysql://root@/mysql?socket=...): each test makes and drops one of its own beside it, so that several test programs
+ * can run at once.
  */
 #ifndef ROENTGEN_TEST_DB_FIXTURE_H
 #define ROENTGEN_TEST_DB_FIXTURE_H
@@ -19,6 +21,7 @@ struct fixture {
     struct call call;
     char folder[64];
     char url[256];
+    char database[64]; /* MySQL: made for this test */
 };
 
 enum { ON_SQLITE = 1, ON_MYSQL = 2 };
@@ -34,7 +37,7 @@ static int sqlite_target = ON_SQLITE, mysql_target = ON_MYSQL;
 #test, test, fixture_open, fixture_close, &target \
     }
 
-static bool ddl_work(struct call *c, void *context)
+static inline bool ddl_work(struct call *c, void *context)
 {
     struct str rest = str_from(context), statement;
     while (sql_next(&rest, &statement)) {
@@ -45,7 +48,7 @@ static bool ddl_work(struct call *c, void *context)
 }
 
 /* Schema statements. */
-static void ddl(struct fixture *f, const char *sql)
+static inline void ddl(struct fixture *f, const char *sql)
 {
     struct call c;
     call_init(&c, NULL, f->db);
@@ -54,7 +57,7 @@ static void ddl(struct fixture *f, const char *sql)
     call_release(&c);
 }
 
-static void open_db(struct fixture *f)
+static inline void open_db(struct fixture *f)
 {
     struct error error = { 0 };
     struct db_options options = {
@@ -68,7 +71,7 @@ static void open_db(struct fixture *f)
         fail_msg("%s", error.message);
 }
 
-static void reopen_db(struct fixture *f)
+static inline void reopen_db(struct fixture *f)
 {
     db_release(&f->call);
     db_close(f->db);
@@ -76,7 +79,31 @@ static void reopen_db(struct fixture *f)
     f->call.db = f->db;
 }
 
-static int fixture_open(void **state)
+/* Runs one statement beside the test's own database, which may not exist. */
+static inline void on_server(const char *sql)
+{
+    struct fixture server = { 0 };
+    snprintf(server.url, sizeof(server.url), "%s", getenv("TEST_MYSQL_URL"));
+    open_db(&server);
+    ddl(&server, sql);
+    db_close(server.db);
+}
+
+/* mysql://root@/mysql?socket=x -> mysql://root@/DATABASE?socket=x */
+static inline void make_mysql_database(struct fixture *f)
+{
+    const char *url = getenv("TEST_MYSQL_URL"), *options = strchr(url, '?'),
+               *slash = options ? options : url + strlen(url);
+    char sql[200];
+    while (*slash != '/')
+        slash--;
+    snprintf(f->database, sizeof(f->database), "roentgen_unit_%d", (int)getpid());
+    snprintf(f->url, sizeof(f->url), "%.*s/%s%s", (int)(slash - url), url, f->database, options ? options : "");
+    snprintf(sql, sizeof(sql), "drop database if exists %s; create database %s", f->database, f->database);
+    on_server(sql);
+}
+
+static inline int fixture_open(void **state)
 {
     bool sqlite = **(int **)state == ON_SQLITE;
     struct fixture *f = calloc(1, sizeof(*f));
@@ -85,22 +112,19 @@ static int fixture_open(void **state)
     *state = f;
     if (!sqlite && (!url || !*url))
         return 0;
-    snprintf(f->folder, sizeof(f->folder), "/tmp/roentgen-test-db-XXXXXX");
-    assert_non_null(mkdtemp(f->folder));
-    if (sqlite)
+    if (sqlite) {
+        snprintf(f->folder, sizeof(f->folder), "/tmp/roentgen-test-db-XXXXXX");
+        assert_non_null(mkdtemp(f->folder));
         snprintf(f->url, sizeof(f->url), "sqlite:///%s/deep/er/test.db", f->folder);
-    else
-        snprintf(f->url, sizeof(f->url), "%s", url);
+    } else {
+        make_mysql_database(f);
+    }
     open_db(f);
     call_init(&f->call, NULL, f->db);
-    if (!sqlite)
-        ddl(f,
-            "drop table if exists t_notes; drop table if exists t_parent; drop table if exists t_counts; drop table if exists t_search; drop table if exists schema_migrations;"
-            "drop table if exists m_one; drop table if exists m_two; drop table if exists m_log;");
     return 0;
 }
 
-static void remove_tree(const char *folder)
+static inline void remove_tree(const char *folder)
 {
     char path[512];
     static const char *const names[] = {
@@ -113,21 +137,27 @@ static void remove_tree(const char *folder)
     }
 }
 
-static int fixture_close(void **state)
+static inline int fixture_close(void **state)
 {
     struct fixture *f = *state;
     if (f->db) {
         db_release(&f->call);
         call_release(&f->call);
         db_close(f->db);
-        remove_tree(f->folder);
+        if (f->sqlite) {
+            remove_tree(f->folder);
+        } else {
+            char sql[200];
+            snprintf(sql, sizeof(sql), "drop database %s", f->database);
+            on_server(sql);
+        }
     }
     free(f);
     return 0;
 }
 
 /* The fixture, or the test ends here as skipped. */
-static struct fixture *fixture_of(void **state)
+static inline struct fixture *fixture_of(void **state)
 {
     struct fixture *f = *state;
     if (!f->db)
@@ -135,14 +165,14 @@ static struct fixture *fixture_of(void **state)
     return f;
 }
 
-static void expect_error(struct fixture *f, enum error_code code)
+static inline void expect_error(struct fixture *f, enum error_code code)
 {
     if (f->call.error.code != code)
         fail_msg("error %d (%s) instead of %d", (int)f->call.error.code, f->call.error.message, (int)code);
     error_clear(&f->call.error);
 }
 
-static void must(struct fixture *f, bool ok)
+static inline void must(struct fixture *f, bool ok)
 {
     if (!ok)
         fail_msg("failed: %s", f->call.error.code ? f->call.error.message : "without an error");

@@ -691,6 +691,5 @@ int main(void)
         ON_BOTH(test_reads_see_own_writes),
         ON_BOTH(test_the_schema_is_checked),
     };
-    (void)reopen_db;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,13 +4,15 @@
 #include <pthread.h>
 
 static const struct migration good[] = {
-    { 1, "0001_one", "-- One.\ncreate table m_one(id integer primary key, body varchar(20)); insert into m_one(id, body) values (1, 'a;b');",
+    { 1, "0001_one",
+      "-- One.\ncreate table m_one(id integer primary key, body varchar(20)); insert into m_one(id, body) values (1, 'a;b');",
       "drop table m_one;" },
     { 2, "0002_two", "create table m_two(id integer primary key, n integer);\ninsert into m_two(id, n) values (1, 0);",
       "drop table m_two" },
 };
 static const struct migration good_sqlite[] = {
-    { 1, "0001_one", "create table m_one(id integer primary key, body varchar(20)); insert into m_one(id, body) values (1, 'a;b');",
+    { 1, "0001_one",
+      "create table m_one(id integer primary key, body varchar(20)); insert into m_one(id, body) values (1, 'a;b');",
       "drop table m_one;" },
     { 2, "0002_two",
       "create table m_two(id integer primary key, n integer);\ninsert into m_two(id, n) values (1, 0);"
@@ -18,7 +20,8 @@ static const struct migration good_sqlite[] = {
       "drop trigger m_count; drop table m_two" },
 };
 static const struct migration good_mysql[] = {
-    { 1, "0001_one", "create table m_one(id integer primary key, body varchar(20)); insert into m_one(id, body) values (1, 'a;b');",
+    { 1, "0001_one",
+      "create table m_one(id integer primary key, body varchar(20)); insert into m_one(id, body) values (1, 'a;b');",
       "drop table m_one;" },
     { 2, "0002_two",
       "create table m_two(id integer primary key, n integer);\ninsert into m_two(id, n) values (1, 0);"
@@ -28,10 +31,12 @@ static const struct migration good_mysql[] = {
 };
 static const struct migration broken[] = {
     { 1, "0001_one", "create table m_one(id integer primary key, body varchar(20));", "drop table m_one;" },
-    { 2, "0002_broken", "create table m_two(id integer primary key); insert into m_two(id) values (1); insert into nowhere values (1)",
+    { 2, "0002_broken",
+      "create table m_two(id integer primary key); insert into m_two(id) values (1); insert into nowhere values (1)",
       "drop table m_two" },
 };
-static const struct migrations both = { good_sqlite, good_mysql, 2 }, only_first = { good, good, 1 }, half = { broken, broken, 2 };
+static const struct migrations both = { good_sqlite, good_mysql, 2 }, only_first = { good, good, 1 },
+                               half = { broken, broken, 2 };
 
 static void count_lines(const char *line, void *context)
 {

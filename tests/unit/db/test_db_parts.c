@@ -1,5 +1,10 @@
 /* test_db_parts.c - what needs no database: the URL, splitting SQL, the list of background work, counters. */
-#include "fixture.h"
+#include "db/driver.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
 
 /* ---- the URL ---- */
 
@@ -63,11 +68,30 @@ static void test_urls_that_are_wrong(void **state)
 {
     (void)state;
     static const char *const wrong[] = {
-        "", "sqlite:", "postgres://secret@h/n", "sqlite://", "sqlite://data/x.db", "sqlite:///", "sqlite:///data/",
-        "sqlite:///:memory:", "sqlite:///x.db?mode=ro", "sqlite:///a%2", "sqlite:///a%zz", "sqlite:///a%00b",
-        "mysql://u:secret@host", "mysql://u:secret@host/", "mysql://u:secret@host:0/n", "mysql://u:secret@host:65536/n",
-        "mysql://u:secret@host:x/n", "mysql://u:secret@/n", "mysql://u:secret@[::1/n", "mysql://u:secret@[::1]x/n",
-        "mysql://u:secret@h/n?charset=latin1", "mysql://u:secret@h/n?socket", "mysql://u:secret@h/n?socket=", "mysql://u:%@h/n",
+        "",
+        "sqlite:",
+        "postgres://secret@h/n",
+        "sqlite://",
+        "sqlite://data/x.db",
+        "sqlite:///",
+        "sqlite:///data/",
+        "sqlite:///:memory:",
+        "sqlite:///x.db?mode=ro",
+        "sqlite:///a%2",
+        "sqlite:///a%zz",
+        "sqlite:///a%00b",
+        "mysql://u:secret@host",
+        "mysql://u:secret@host/",
+        "mysql://u:secret@host:0/n",
+        "mysql://u:secret@host:65536/n",
+        "mysql://u:secret@host:x/n",
+        "mysql://u:secret@/n",
+        "mysql://u:secret@[::1/n",
+        "mysql://u:secret@[::1]x/n",
+        "mysql://u:secret@h/n?charset=latin1",
+        "mysql://u:secret@h/n?socket",
+        "mysql://u:secret@h/n?socket=",
+        "mysql://u:%@h/n",
         "mysql://u@h/a/b",
     };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
@@ -114,10 +138,12 @@ static void test_sql_is_split(void **state)
 static void test_triggers_stay_whole(void **state)
 {
     (void)state;
-    const char *simple = "CREATE TEMP TRIGGER IF NOT EXISTS t after insert on x when new.a is null\nBEGIN\n  update y set n = 1; delete from z;\nEND";
-    const char *nested = "create trigger t after update on x for each row\nbegin\n if new.a then\n  update y set n = if(new.b, 1, 2);\n"
-                         " elseif new.c then set @x = case when 1 then 2 else 3 end; end if;\n"
-                         " while x < 1 do set x = 2; end while;\n case x when 1 then begin a; end; end case;\nend";
+    const char *simple =
+        "CREATE TEMP TRIGGER IF NOT EXISTS t after insert on x when new.a is null\nBEGIN\n  update y set n = 1; delete from z;\nEND";
+    const char *nested =
+        "create trigger t after update on x for each row\nbegin\n if new.a then\n  update y set n = if(new.b, 1, 2);\n"
+        " elseif new.c then set @x = case when 1 then 2 else 3 end; end if;\n"
+        " while x < 1 do set x = 2; end while;\n case x when 1 then begin a; end; end case;\nend";
     const char *single = "create trigger t after insert on x for each row update y set n = n + 1";
     char text[2000];
     snprintf(text, sizeof(text), "a;\n%s;\nb", simple);
@@ -182,7 +208,8 @@ static void test_meter_buckets(void **state)
     static const struct {
         int64_t us;
         int bucket;
-    } rows[] = { { 0, 0 }, { 15, 0 }, { 16, 1 }, { 31, 1 }, { 32, 2 }, { 262143, 14 }, { 262144, 15 }, { INT64_MAX / 4, 15 } };
+    } rows[] = { { 0, 0 },  { 15, 0 },      { 16, 1 },      { 31, 1 },
+                 { 32, 2 }, { 262143, 14 }, { 262144, 15 }, { INT64_MAX / 4, 15 } };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         int64_t before = atomic_load(&meter.buckets[rows[i].bucket]);
         meter_count(&meter, rows[i].us);

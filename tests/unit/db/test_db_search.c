@@ -26,11 +26,12 @@ static void put(struct fixture *f, int64_t id, struct str first, struct str seco
 
 static void make_tables(struct fixture *f)
 {
-    ddl(f, f->sqlite ? "create virtual table t_search using fts5(grams, tokenize='ascii', columnsize=0);"
-                       "create table t_notes(id integer primary key);"
-                     : "create table t_search(id bigint not null primary key, grams mediumtext character set ascii collate"
-                       " ascii_bin not null, fulltext key ft_t_search (grams)) engine=InnoDB;"
-                       "create table t_notes(id bigint not null primary key) engine=InnoDB;");
+    ddl(f, f->sqlite
+               ? "create virtual table t_search using fts5(grams, tokenize='ascii', columnsize=0);"
+                 "create table t_notes(id integer primary key);"
+               : "create table t_search(id bigint not null primary key, grams mediumtext character set ascii collate"
+                 " ascii_bin not null, fulltext key ft_t_search (grams)) engine=InnoDB;"
+                 "create table t_notes(id bigint not null primary key) engine=InnoDB;");
 }
 
 static bool insert_notes(struct call *c, void *context)
@@ -166,8 +167,9 @@ static void test_phrases(void **state)
     assert_true(str_equal(search_phrase(&arena, S("×")), search_phrase(&arena, S("×"))));
     assert_false(str_equal(search_phrase(&arena, S("÷")), search_phrase(&arena, S("×"))));
     /* Different code points have different codes, none the beginning of another: at the borders of each length. */
-    static const char *const points[] = { "\xD1\xBF", "\xD2\x80", "\xF0\x9F\xBF\xBF", "\xF0\xA0\x80\x80", "\xF0\xA2\x9D\x83",
-                                          "\xF0\xA2\x9D\x84", "\xF4\x8F\xBF\xBF" };
+    static const char *const points[] = { "\xD1\xBF",         "\xD2\x80",         "\xF0\x9F\xBF\xBF",
+                                          "\xF0\xA0\x80\x80", "\xF0\xA2\x9D\x83", "\xF0\xA2\x9D\x84",
+                                          "\xF4\x8F\xBF\xBF" };
     for (size_t i = 0; i < 7; i++) {
         for (size_t j = 0; j < 7; j++) {
             struct str a = search_phrase(&arena, str_from(points[i])), b = search_phrase(&arena, str_from(points[j]));
