@@ -147,7 +147,7 @@ static void cors_headers(struct exchange *x)
 {
     struct request *r = x->call.request;
     struct str origin = http_header(r, "Origin");
-    struct str list = x->call.app->config.cors_origins;
+    struct str list = x->call.app->live->cors_origins;
     if (!origin.len || !list.len)
         return;
     http_set_header(r, "Vary", S("Origin"));

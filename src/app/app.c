@@ -10,6 +10,8 @@
 #include "base/log.h"
 #include "base/text.h"
 
+#include <stdatomic.h>
+
 enum { RATE_KEYS = 65536 };
 
 static bool complain(const struct error *error, const char *what)
@@ -63,6 +65,13 @@ static void open_serving(struct app *app)
         app->mailer = mailer_open(app);
 }
 
+static void publish(struct app *app, const struct config *config)
+{
+    struct reloadable *live = arena_new(&app->arena, struct reloadable);
+    *live = (struct reloadable){ config->registration, config->cors_origins };
+    atomic_store(&app->live, live);
+}
+
 bool app_open(struct app *app, bool serving)
 {
     struct error error = { 0 };
@@ -70,6 +79,7 @@ bool app_open(struct app *app, bool serving)
     arena_init(&app->arena);
     if (!config_load(&app->config, &app->arena))
         return false;
+    publish(app, &app->config);
     crypto_derive(app->config.secret_key, "roentgen lookup hashes", &app->lookup_key);
     if (!open_log(app, &error))
         return complain(&error, "log");
@@ -103,8 +113,7 @@ void app_close(struct app *app)
     arena_release(&app->arena);
 }
 
-/* The new values are read beside the old ones; only those marked SETTING_RELOAD are taken over, with their text kept in the app's
- * arena, since requests under way may still look at the old text. */
+/* The new values are read beside the old ones; only those marked SETTING_RELOAD are taken over. */
 void app_reload(struct app *app)
 {
     struct config fresh;
@@ -113,8 +122,7 @@ void app_reload(struct app *app)
         log_write(app->log, LOG_ERROR, NULL, "settings.rejected", "the settings have problems; the old ones stay");
         return;
     }
-    app->config.registration = fresh.registration;
-    app->config.cors_origins = fresh.cors_origins;
+    publish(app, &fresh);
     log_set_level(app->log, (enum log_level)fresh.log_level);
     log_write(app->log, LOG_INFO, NULL, "settings.reloaded", "settings read again");
 }

@@ -15,9 +15,16 @@ struct router;
 struct thumbnails;
 struct mailer;
 
+/* The settings that SIGHUP may change (SETTING_RELOAD), always seen as a whole. */
+struct reloadable {
+    unsigned registration;
+    struct str cors_origins;
+};
+
 struct app {
     struct config config;
-    struct arena arena; /* holds the settings' text */
+    struct arena arena;                    /* holds the settings' text */
+    const struct reloadable *_Atomic live; /* never freed before the app: requests may be looking at an old one */
     struct log *log;
     struct db *db;
     struct blob_store *files;

@@ -148,7 +148,7 @@ static bool logout_all(struct call *c)
 static bool register_post(struct call *c)
 {
     struct new_user in = *(const struct new_user *)c->in;
-    unsigned policy = c->app->config.registration;
+    unsigned policy = c->app->live->registration;
     int64_t id;
     if (policy == REGISTRATION_CLOSED)
         return fail(c, E_FORBIDDEN, "registration is closed here: ask an administrator for an account");

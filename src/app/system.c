@@ -45,7 +45,7 @@ static bool info_get(struct call *c)
     out->chunk_size_bytes = app->config.chunk_size_bytes;
     out->archive = app->archive != NULL;
     out->mail = app->config.smtp_url.len && app->config.mail_from.len;
-    out->registration = str_from(registrations[app->config.registration]);
+    out->registration = str_from(registrations[app->live->registration]);
     return true;
 }
 
