@@ -75,3 +75,11 @@ def viewer(server, admin):
 @pytest.fixture
 def nobody(server):
     return server.client()
+
+
+def pytest_collection_modifyitems(config, items):
+    """A test about the other database is not part of this run, rather than skipped in it."""
+    here = [i for i in items if not any(mark.args and mark.args[0] is True for mark in i.iter_markers("skipif"))]
+    if len(here) < len(items):
+        config.hook.pytest_deselected(items=[i for i in items if i not in here])
+        items[:] = here
