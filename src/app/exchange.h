@@ -59,6 +59,13 @@ int64_t call_user(const struct call *c);      /* 0: nobody */
 /* dispatch.c */
 void dispatch_http_app(struct app *app, struct http_app *out);
 
+/* admission.c: what is decided before the body is read. Each sets call.error when it says no. */
+struct str admission_client(struct exchange *x); /* address of the caller, behind trusted proxies too */
+bool admission_https(struct exchange *x);        /* false: the answer is a redirect to https, already set */
+bool admission_route(struct exchange *x);
+bool admission_check(struct exchange *x); /* token, rate, permission, type and size of the body */
+int64_t admission_body_limit(const struct exchange *x);
+
 /* decode.c: fills call.in from path, query and body. */
 bool decode_input(struct call *c);
 

@@ -62,7 +62,7 @@ static bool count_owned(struct call *c, int64_t owner, int64_t *total)
     const struct image_file_list *in = c->in;
     const struct schema *schema = exchange_of(c)->endpoint->in;
     bool others = in->body_part.len || in->search.len || in->patient_id > 0 || in->uploaded_by > 0 ||
-                  schema_was_given(schema, c->given, "start_date");
+                  schema_was_given(schema, c->given, "start_date") || schema_was_given(schema, c->given, "end_date");
     *total = TOTAL_UNKNOWN;
     if (others)
         return true;

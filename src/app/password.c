@@ -126,9 +126,18 @@ static bool is_run(struct str s)
     return steps >= s.len - 2;
 }
 
-static bool holds_name(struct str lowered, struct str name, struct arena *arena)
+/* The name with little around it: fewer than four letters are left when it is taken out. */
+static bool is_name(struct str lowered, struct str name, struct arena *arena)
 {
-    return name.len >= 3 && str_find(lowered, lower(name, arena)) >= 0;
+    ptrdiff_t at = name.len >= 3 ? str_find(lowered, lower(name, arena)) : -1;
+    int letters = 0;
+    if (at < 0)
+        return false;
+    for (ptrdiff_t i = 0; i < lowered.len; i++) {
+        unsigned char c = (unsigned char)lowered.at[i];
+        letters += (i < at || i >= at + name.len) && (isalpha(c) || c >= 0x80);
+    }
+    return letters < 4;
 }
 
 static const char *weakness(struct call *c, struct str password, struct str username, struct str email,
@@ -143,9 +152,9 @@ static const char *weakness(struct call *c, struct str password, struct str user
         return "it is one of those tried first";
     if (!str_cut(email, '@', &mailbox, &rest))
         mailbox = email;
-    if (holds_name(lowered, username, &c->arena) || holds_name(lowered, mailbox, &c->arena) ||
-        holds_name(lowered, full_name, &c->arena))
-        return "it holds the account's own name";
+    if (is_name(lowered, username, &c->arena) || is_name(lowered, mailbox, &c->arena) ||
+        is_name(lowered, full_name, &c->arena))
+        return "it is the account's own name";
     return NULL;
 }
 

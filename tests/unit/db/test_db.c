@@ -637,6 +637,22 @@ static void test_reads_see_own_writes(void **state)
     assert_int_equal(count_of(f, "t_notes"), 1);
 }
 
+static void test_others_writes_are_seen(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    make_tables(f);
+    struct call other;
+    call_init(&other, NULL, f->db);
+    assert_int_equal(count_of(f, "t_parent"), 0); /* on SQLite the call may now hold a snapshot */
+    assert_true(db_transact(&other, run_sql, (void *)"insert into t_parent(id, name) values (1, 'a')"));
+    db_release(&f->call);
+    assert_int_equal(count_of(f, "t_parent"), 1);
+    assert_true(db_transact(&other, run_sql, (void *)"insert into t_parent(id, name) values (2, 'b')"));
+    must(f, try_sql(f, "insert into t_parent(id, name) values (3, 'c')")); /* its own write ends the snapshot too */
+    assert_int_equal(count_of(f, "t_parent"), 3);
+    call_release(&other);
+}
+
 static void test_the_schema_is_checked(void **state)
 {
     static const struct field wrong_fields[] = {
@@ -689,6 +705,7 @@ int main(void)
         ON_BOTH(test_writes_need_a_transaction),
         ON_BOTH(test_first_error_stays),
         ON_BOTH(test_reads_see_own_writes),
+        ON_BOTH(test_others_writes_are_seen),
         ON_BOTH(test_the_schema_is_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

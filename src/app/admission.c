@@ -1,0 +1,164 @@
+/* admission.c - may this request be handled at all? Everything that is decided before its body is read: who asks, how often, with which
+ * right, and whether the body is of a kind and size that will be taken. */
+#include "app/exchange.h"
+
+static bool listed(struct str list, struct str wanted)
+{
+    while (list.len) {
+        struct str one, rest;
+        if (!str_cut(list, ',', &one, &rest))
+            one = list, rest = S("");
+        if (str_equal(str_trim(one), wanted))
+            return true;
+        list = rest;
+    }
+    return false;
+}
+
+/* Behind a trusted proxy the client is the last address it names: the earlier ones are the client's own words. */
+struct str admission_client(struct exchange *x)
+{
+    struct str peer = http_client(x->call.request), forwarded = http_header(x->call.request, "X-Forwarded-For");
+    if (!forwarded.len || !listed(x->call.app->config.trusted_proxies, peer))
+        return peer;
+    ptrdiff_t at = forwarded.len;
+    while (at > 0 && forwarded.at[at - 1] != ',')
+        at--;
+    struct str last = str_trim(str_slice(forwarded, at, forwarded.len));
+    return last.len && last.len < 46 ? last : peer;
+}
+
+bool admission_route(struct exchange *x)
+{
+    struct call *c = &x->call;
+    router_find(c->app->router, http_method(c->request), http_path(c->request), &x->route);
+    x->endpoint = x->route.endpoint;
+    if (x->endpoint)
+        return true;
+    if (x->route.allowed)
+        return fail(c, E_METHOD_NOT_ALLOWED, "this path does not take %.*s", STR_FMT(http_method_text(c->request)));
+    return fail(c, E_NOT_FOUND, "there is nothing at this path");
+}
+
+static bool check_token(struct exchange *x)
+{
+    struct call *c = &x->call;
+    struct str header = http_header(c->request, "Authorization");
+    bool needed = x->endpoint->permission != ANYONE;
+    if (str_is_null(header))
+        return !needed || (x->endpoint->flags & LOOPBACK) ||
+               fail(c, E_UNAUTHENTICATED, "sign in first: send a bearer token");
+    if (!needed) /* a stale token must not keep anybody from signing in */
+        return true;
+    struct str scheme, token;
+    if (!str_cut(header, ' ', &scheme, &token) || !str_equal_fold(scheme, S("Bearer")))
+        return fail(c, E_UNAUTHENTICATED, "only bearer tokens are accepted");
+    if (!authority_check(c, c->app->authority, str_trim(token), &x->principal))
+        return false;
+    c->principal = &x->principal;
+    return true;
+}
+
+static bool is_loopback(const struct exchange *x)
+{
+    return (str_equal(x->client, S("127.0.0.1")) || str_equal(x->client, S("::1"))) &&
+           str_is_null(http_header(x->call.request, "X-Forwarded-For"));
+}
+
+static bool check_permission(struct exchange *x)
+{
+    const struct endpoint *e = x->endpoint;
+    if (e->permission < 0)
+        return true;
+    if ((e->flags & LOOPBACK) && is_loopback(x))
+        return true;
+    if (!x->call.principal)
+        return fail(&x->call, E_UNAUTHENTICATED, "sign in first: send a bearer token");
+    if (!principal_may(x->call.principal, (enum permission)e->permission))
+        return fail(&x->call, E_FORBIDDEN, "this needs the permission %s", permission_rows[e->permission].name);
+    return true;
+}
+
+static bool take_token(struct exchange *x, struct rate *rate, const char *kind)
+{
+    struct call *c = &x->call;
+    struct str who = c->principal ? arena_format(&c->arena, "u%" PRId64, c->principal->user_id) : x->client;
+    if (!rate || rate_take(rate, who, &c->error.retry_after_s))
+        return true;
+    return fail(c, E_TOO_MANY, "too many %s; try again in %d s", kind, c->error.retry_after_s);
+}
+
+static bool check_rate(struct exchange *x)
+{
+    if (x->endpoint->flags & QUIET)
+        return true;
+    if ((x->endpoint->flags & LOGIN) && !take_token(x, x->call.app->login_rate, "attempts to sign in"))
+        return false;
+    return take_token(x, x->call.app->rate, "requests");
+}
+
+/* Callers who cannot say who they are share the limit of their address, so that tokens cannot be tried out freely. */
+static bool check_caller(struct exchange *x)
+{
+    struct call *c = &x->call;
+    if (check_token(x))
+        return check_rate(x);
+    struct error refused = c->error;
+    error_clear(&c->error);
+    if (check_rate(x))
+        c->error = refused;
+    return false;
+}
+
+static bool check_body_type(struct exchange *x)
+{
+    static const char *const types[] = { [BODY_JSON] = "application/json",
+                                         [BODY_FORM] = "application/x-www-form-urlencoded",
+                                         [BODY_MULTIPART] = "multipart/form-data" };
+    const struct endpoint *e = x->endpoint;
+    if (e->body == BODY_NONE || e->body == BODY_RAW)
+        return true;
+    if (!http_has_body(x->call.request) && (e->flags & ACTION))
+        return true;
+    struct str type = http_media_type(http_header(x->call.request, "Content-Type"));
+    if (str_equal_fold(type, str_from(types[e->body])))
+        return true;
+    return fail(&x->call, E_UNSUPPORTED_TYPE, "send this as %s", types[e->body]);
+}
+
+int64_t admission_body_limit(const struct exchange *x)
+{
+    const struct config *config = &x->call.app->config;
+    const struct endpoint *e = x->endpoint;
+    if (e->body_max)
+        return e->body_max;
+    if (e->body == BODY_MULTIPART || e->body == BODY_RAW)
+        return config->max_upload_bytes + (1 << 20);
+    return config->max_json_bytes;
+}
+
+static bool check_body_size(struct exchange *x)
+{
+    int64_t length = http_content_length(x->call.request), most = admission_body_limit(x);
+    if (length <= most)
+        return true;
+    return fail(&x->call, E_TOO_LARGE, "the body has %" PRId64 " bytes, %" PRId64 " are allowed", length, most);
+}
+
+bool admission_https(struct exchange *x)
+{
+    struct call *c = &x->call;
+    if (!c->app->config.https_only || !str_equal(http_header(c->request, "X-Forwarded-Proto"), S("http")))
+        return true;
+    struct str query = http_query(c->request);
+    answer_header(c, "Location",
+                  arena_format(&c->arena, "https://%.*s%.*s%s%.*s", STR_FMT(http_header(c->request, "Host")),
+                               STR_FMT(http_path(c->request)), query.at ? "?" : "", STR_FMT(query)));
+    x->status = 308;
+    return false;
+}
+
+bool admission_check(struct exchange *x)
+{
+    return check_caller(x) && check_permission(x) && check_body_type(x) && check_body_size(x);
+}
