@@ -118,11 +118,6 @@ void db_transact_later(struct call *c, bool (*work)(struct call *c, void *contex
     c->db->driver->transact_later(c, work, context, done);
 }
 
-void db_write_soon(struct db *db, int delay_ms, bool (*work)(struct call *c, void *context), void *context)
-{
-    db->driver->write_soon(db, delay_ms, work, context);
-}
-
 /* ---- statements ---- */
 
 static struct statement *prepare(struct call *c, const struct statement_key *key, uint64_t hash, bool cached)

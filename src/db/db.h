@@ -205,18 +205,11 @@ struct db_stats {
     int64_t commits;      /* durable commits of the writer */
     int64_t transactions; /* pieces of work inside them */
     int64_t connections_open, connections_busy, writer_waiting;
-    int64_t size_bytes;         /* of the database */
-    int64_t background_dropped; /* pieces of db_write_soon given up after several failures */
+    int64_t size_bytes; /* of the database */
 };
 void db_stats(struct db *db, struct db_stats *out);
 /* Calls `each` for every statement seen, most time first, at most `limit`. */
 void db_statement_stats(struct db *db, int limit, void (*each)(const struct db_statement_stats *stats, void *context),
                         void *context);
-
-/* Background work for the writer that needs no waiting and no durability of its own: run with the next batch, or within
- * `delay_ms` by itself. Used for audit rows of reads. One at a time per `context`: while one waits, another with the same context
- * is the same. `work` gets a call of the database's own (no app). It runs again a few times, later and later, when it
- * or the commit fails, so it forgets what it wrote only when it is called the next time. db_close runs what still waits. */
-void db_write_soon(struct db *db, int delay_ms, bool (*work)(struct call *c, void *context), void *context);
 
 #endif

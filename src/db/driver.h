@@ -133,7 +133,6 @@ struct driver {
     bool (*transact)(struct call *c, bool (*work)(struct call *, void *), void *context);
     void (*transact_later)(struct call *c, bool (*work)(struct call *, void *), void *context,
                            void (*done)(struct call *, bool, void *));
-    void (*write_soon)(struct db *db, int delay_ms, bool (*work)(struct call *, void *), void *context);
 
     /* Schema changes: SQLite one transaction per step; MySQL on a patient connection under a named lock. */
     bool (*migrate_begin)(struct call *c);
@@ -152,7 +151,7 @@ struct db {
     int64_t cache_kib;
     int busy_timeout_ms;
     struct meters meters;
-    _Atomic int64_t commits, transactions, dropped;
+    _Atomic int64_t commits, transactions;
     _Atomic int64_t size_bytes, size_read_us; /* as last asked */
     void *state;                              /* the driver's */
 };
@@ -179,26 +178,6 @@ bool field_is_column(const struct field *field);   /* this table's own */
 bool field_is_selected(const struct field *field); /* own or joined */
 bool record_load(struct call *c, struct statement *statement, int first, const struct schema *schema, void *record,
                  bool copy);
-
-/* ---- background work of both drivers (soon.c): a list under its owner's lock ---- */
-
-enum { SOON_ATTEMPTS = 5, SOON_RETRY_MS = 200 };
-
-struct soon {
-    struct soon *next;
-    bool (*work)(struct call *, void *);
-    void *context;
-    int64_t due_us;
-    int attempts;
-};
-struct soon_list {
-    struct soon *first;
-};
-void soon_add(struct soon_list *list, int delay_ms, bool (*work)(struct call *, void *), void *context);
-int64_t soon_due_us(const struct soon_list *list); /* INT64_MAX when empty */
-/* One that is due by `until_us`, or, if it failed before, by `retry_until_us`; or NULL. */
-struct soon *soon_take(struct soon_list *list, int64_t until_us, int64_t retry_until_us);
-bool soon_again(struct soon_list *list, struct soon *soon); /* after a failure; false: given up and freed */
 
 /* ---- splitting a migration into statements (split.c) ---- */
 

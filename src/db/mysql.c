@@ -96,7 +96,6 @@ const struct driver driver_mysql = {
     .run = mysql_run,
     .transact = mysql_transact,
     .transact_later = mysql_transact_later,
-    .write_soon = mysql_write_soon,
     .migrate_begin = mysql_migrate_begin,
     .migrate_end = mysql_migrate_end,
     .transactional_schema = false,

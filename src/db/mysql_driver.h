@@ -95,6 +95,5 @@ int64_t mysql_writers_waiting(struct mysql_writers *writers);
 bool mysql_transact(struct call *c, bool (*work)(struct call *, void *), void *context);
 void mysql_transact_later(struct call *c, bool (*work)(struct call *, void *), void *context,
                           void (*done)(struct call *, bool, void *));
-void mysql_write_soon(struct db *db, int delay_ms, bool (*work)(struct call *, void *), void *context);
 
 #endif

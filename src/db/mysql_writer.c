@@ -18,12 +18,10 @@ struct job {
 };
 
 struct mysql_writers {
-    struct db *db;
     pthread_mutex_t lock;
     pthread_cond_t came;
     struct job *first, *last;
     int waiting;
-    struct soon_list soon;
     bool stop;
     pthread_t threads[MYSQL_WRITERS_MAX];
     int count;
@@ -94,8 +92,12 @@ bool mysql_transact(struct call *c, bool (*work)(struct call *, void *), void *c
 
 /* ---- the threads ---- */
 
-static struct job *take_job(struct mysql_writers *w)
+/* NULL: it is the end. */
+static struct job *wait_for_job(struct mysql_writers *w)
 {
+    pthread_mutex_lock(&w->lock);
+    while (!w->first && !w->stop)
+        pthread_cond_wait(&w->came, &w->lock);
     struct job *job = w->first;
     if (job) {
         w->first = job->next;
@@ -103,6 +105,7 @@ static struct job *take_job(struct mysql_writers *w)
             w->last = NULL;
         w->waiting--;
     }
+    pthread_mutex_unlock(&w->lock);
     return job;
 }
 
@@ -113,59 +116,12 @@ static void run_job(struct job *job)
     free(job);
 }
 
-static void run_soon(struct mysql_writers *w, struct soon *soon, struct call *call)
-{
-    bool ok = mysql_transact(call, soon->work, soon->context);
-    db_release(call);
-    call_reset(call);
-    if (ok) {
-        free(soon);
-        return;
-    }
-    pthread_mutex_lock(&w->lock);
-    if (!soon_again(&w->soon, soon))
-        atomic_fetch_add(&w->db->dropped, 1);
-    pthread_mutex_unlock(&w->lock);
-}
-
-/* One or the other is not NULL, or it is the end. */
-static bool wait_for_work(struct mysql_writers *w, struct job **job, struct soon **soon)
-{
-    pthread_mutex_lock(&w->lock);
-    for (;;) {
-        int64_t until_us = w->stop ? INT64_MAX - 1 : clock_monotonic_us(), due = soon_due_us(&w->soon);
-        *soon = NULL;
-        *job = take_job(w);
-        if (!*job)
-            *soon = soon_take(&w->soon, until_us, until_us);
-        if (*job || *soon || w->stop)
-            break;
-        if (due == INT64_MAX) {
-            pthread_cond_wait(&w->came, &w->lock);
-        } else {
-            struct timespec until = { .tv_sec = due / 1000000, .tv_nsec = due % 1000000 * 1000 };
-            pthread_cond_timedwait(&w->came, &w->lock, &until);
-        }
-    }
-    pthread_mutex_unlock(&w->lock);
-    return *job || *soon;
-}
-
 static void *write_for_others(void *context)
 {
     struct mysql_writers *w = context;
-    struct call call;
-    struct job *job;
-    struct soon *soon;
     pthread_setname_np(pthread_self(), "db-writer");
-    call_init(&call, NULL, w->db);
-    while (wait_for_work(w, &job, &soon)) {
-        if (job)
-            run_job(job);
-        else
-            run_soon(w, soon, &call);
-    }
-    call_release(&call);
+    for (struct job *job; (job = wait_for_job(w));)
+        run_job(job);
     return NULL;
 }
 
@@ -203,15 +159,6 @@ void mysql_transact_later(struct call *c, bool (*work)(struct call *, void *), v
     done(c, false, context);
 }
 
-void mysql_write_soon(struct db *db, int delay_ms, bool (*work)(struct call *, void *), void *context)
-{
-    struct mysql_writers *w = writers_of(db);
-    pthread_mutex_lock(&w->lock);
-    soon_add(&w->soon, delay_ms, work, context);
-    pthread_cond_signal(&w->came);
-    pthread_mutex_unlock(&w->lock);
-}
-
 int64_t mysql_writers_waiting(struct mysql_writers *w)
 {
     pthread_mutex_lock(&w->lock);
@@ -227,13 +174,8 @@ bool mysql_writers_new(struct db *db, struct mysql_writers **out, struct error *
     struct mysql_writers *w = calloc(1, sizeof(*w));
     if (!w)
         abort();
-    w->db = db;
     pthread_mutex_init(&w->lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&w->came, &attributes);
-    pthread_condattr_destroy(&attributes);
+    pthread_cond_init(&w->came, NULL);
     /* Half of the pool at most, so that those who wait for their own transactions find connections too. */
     int wanted = db->pool_size / 2 < 1                   ? 1
                  : db->pool_size / 2 > MYSQL_WRITERS_MAX ? MYSQL_WRITERS_MAX

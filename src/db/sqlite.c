@@ -391,7 +391,6 @@ const struct driver driver_sqlite = {
     .run = sqlite_run_text,
     .transact = sqlite_transact,
     .transact_later = sqlite_transact_later,
-    .write_soon = sqlite_write_soon,
     .migrate_begin = sqlite_migrate_begin,
     .migrate_end = sqlite_migrate_end,
     .transactional_schema = true,

@@ -47,6 +47,5 @@ void sqlite_writer_count(struct sqlite_writer *writer, int64_t *open, int64_t *b
 bool sqlite_transact(struct call *c, bool (*work)(struct call *, void *), void *context);
 void sqlite_transact_later(struct call *c, bool (*work)(struct call *, void *), void *context,
                            void (*done)(struct call *, bool, void *));
-void sqlite_write_soon(struct db *db, int delay_ms, bool (*work)(struct call *, void *), void *context);
 
 #endif

@@ -19,7 +19,6 @@
 
 enum {
     GROUP_PIECES_MAX = 256,
-    GROUP_SOON_MAX = 16, /* background pieces in one group */
     GROUP_US = 20000,
     GATHER_US_MAX = 500,
     CHECKPOINT_PAGES = 2000,        /* of WAL, after which the writer copies it into the database */
@@ -38,7 +37,6 @@ struct piece {
     void *context;
     void (*done)(struct call *, bool, void *); /* NULL: somebody waits for `finished` */
     sem_t finished;
-    struct soon *soon;   /* background work, whose call is the writer's own */
     struct error before; /* the call's error when it came */
     bool ok;
 };
@@ -52,13 +50,10 @@ struct sqlite_writer {
     pthread_cond_t came; /* something to do */
     struct piece *first, *last;
     int waiting;
-    struct soon_list soon;
     bool stop;
     _Atomic bool busy;
     /* Below: the writer thread's alone. */
     struct piece *group[GROUP_PIECES_MAX];
-    struct piece background[GROUP_SOON_MAX];
-    struct call soon_call;
     int last_count;
     int64_t last_commit_us;
     int wal_pages, checkpoint_pages; /* its size, and at which it is copied next */
@@ -199,37 +194,7 @@ static int fill_group(struct sqlite_writer *w, bool *whole)
     return count;
 }
 
-/* Background pieces ride along: all that wait when somebody else pays for the commit, else those that are due. */
-static int fill_background(struct sqlite_writer *w, int64_t until_us, int64_t retry_until_us, bool *whole)
-{
-    int count = 0;
-    while (*whole && count < GROUP_SOON_MAX) {
-        pthread_mutex_lock(&w->lock);
-        struct soon *soon = soon_take(&w->soon, until_us, retry_until_us);
-        pthread_mutex_unlock(&w->lock);
-        if (!soon)
-            break;
-        struct piece *piece = &w->background[count++];
-        *piece = (struct piece){ .call = &w->soon_call, .work = soon->work, .context = soon->context, .soon = soon };
-        run(w, piece);
-        *whole = !undone(w);
-    }
-    return count;
-}
-
-static void finish_background(struct sqlite_writer *w, struct piece *piece)
-{
-    if (piece->ok) {
-        free(piece->soon);
-        return;
-    }
-    pthread_mutex_lock(&w->lock);
-    if (!soon_again(&w->soon, piece->soon))
-        atomic_fetch_add(&w->db->dropped, 1);
-    pthread_mutex_unlock(&w->lock);
-}
-
-static void close_group(struct sqlite_writer *w, int count, int background, bool whole)
+static void close_group(struct sqlite_writer *w, int count, bool whole)
 {
     struct error error = { 0 };
     if (whole && !commit(w, &error)) {
@@ -238,24 +203,15 @@ static void close_group(struct sqlite_writer *w, int count, int background, bool
                 w->group[i]->call->error = error;
             w->group[i]->ok = false;
         }
-        for (int i = 0; i < background; i++)
-            w->background[i].ok = false;
     }
-    if (!whole) {
+    if (!whole)
         recover(w, w->group, count);
-        for (int i = 0; i < background; i++) {
-            if (w->background[i].ok)
-                run_alone(w, &w->background[i]);
-        }
-    }
-    for (int i = 0; i < background; i++)
-        finish_background(w, &w->background[i]);
     for (int i = 0; i < count; i++)
         answer(w, w->group[i]);
 }
 
 /* No transaction to be had: all that wait now hear it, rather than each after another timeout. */
-static void refuse(struct sqlite_writer *w, const struct error *error, int64_t until_us)
+static void refuse(struct sqlite_writer *w, const struct error *error)
 {
     pthread_mutex_lock(&w->lock);
     struct piece *piece = w->first; /* not those that come while these are told */
@@ -269,27 +225,19 @@ static void refuse(struct sqlite_writer *w, const struct error *error, int64_t u
         answer(w, piece);
         piece = next;
     }
-    pthread_mutex_lock(&w->lock);
-    for (struct soon *soon; (soon = soon_take(&w->soon, until_us, until_us));) {
-        if (!soon_again(&w->soon, soon))
-            atomic_fetch_add(&w->db->dropped, 1);
-    }
-    pthread_mutex_unlock(&w->lock);
 }
 
-static void run_group(struct sqlite_writer *w, int64_t until_us)
+static void run_group(struct sqlite_writer *w)
 {
     struct error error = { 0 };
     if (!begin(w, &error)) {
-        refuse(w, &error, until_us);
+        refuse(w, &error);
         return;
     }
     bool whole;
     int count = fill_group(w, &whole);
-    int background = fill_background(w, count ? INT64_MAX : until_us, until_us, &whole);
     w->last_count = count;
-    close_group(w, count, background, whole);
-    call_reset(&w->soon_call);
+    close_group(w, count, whole);
 }
 
 /* ---- the WAL ---- */
@@ -343,38 +291,25 @@ static void gather(struct sqlite_writer *w)
 }
 
 /* Waits until there is something to do; false when there never will be. */
-static bool wait_for_work(struct sqlite_writer *w, int64_t *until_us)
+static bool wait_for_work(struct sqlite_writer *w)
 {
     pthread_mutex_lock(&w->lock);
-    for (;;) {
-        int64_t due = soon_due_us(&w->soon), now = clock_monotonic_us();
-        *until_us = w->stop ? INT64_MAX : now;
-        if (w->waiting || due <= *until_us - (w->stop ? 1 : 0))
-            break;
-        if (w->stop) {
-            pthread_mutex_unlock(&w->lock);
-            return false;
-        }
-        if (due == INT64_MAX) {
-            pthread_cond_wait(&w->came, &w->lock);
-        } else {
-            struct timespec until = moment(due);
-            pthread_cond_timedwait(&w->came, &w->lock, &until);
-        }
-    }
-    gather(w);
+    while (!w->waiting && !w->stop)
+        pthread_cond_wait(&w->came, &w->lock);
+    bool work = w->waiting;
+    if (work)
+        gather(w);
     pthread_mutex_unlock(&w->lock);
-    return true;
+    return work;
 }
 
 static void *write_all(void *context)
 {
     struct sqlite_writer *w = context;
-    int64_t until_us;
     pthread_setname_np(pthread_self(), "db-writer");
-    while (wait_for_work(w, &until_us)) {
+    while (wait_for_work(w)) {
         atomic_store(&w->busy, true);
-        run_group(w, until_us);
+        run_group(w);
         checkpoint(w);
         atomic_store(&w->busy, false);
     }
@@ -437,17 +372,6 @@ void sqlite_transact_later(struct call *c, bool (*work)(struct call *, void *), 
     done(c, false, context);
 }
 
-void sqlite_write_soon(struct db *db, int delay_ms, bool (*work)(struct call *, void *), void *context)
-{
-    struct sqlite_writer *w = writer_of(db);
-    pthread_mutex_lock(&w->lock);
-    int64_t due = soon_due_us(&w->soon);
-    soon_add(&w->soon, delay_ms, work, context);
-    if (soon_due_us(&w->soon) < due)
-        pthread_cond_signal(&w->came);
-    pthread_mutex_unlock(&w->lock);
-}
-
 /* ---- birth and end ---- */
 
 static bool prepare_modes(struct sqlite_writer *w, struct error *error)
@@ -466,7 +390,6 @@ static void release(struct sqlite_writer *w)
     for (int i = 0; i < MODES; i++)
         sqlite3_finalize(w->modes[i]);
     sqlite_disconnect(w->connection);
-    call_release(&w->soon_call);
     pthread_cond_destroy(&w->came);
     pthread_mutex_destroy(&w->lock);
     free(w);
@@ -489,7 +412,6 @@ bool sqlite_writer_new(struct db *db, struct sqlite_writer **out, struct error *
         abort();
     w->db = db;
     w->checkpoint_pages = CHECKPOINT_PAGES;
-    call_init(&w->soon_call, NULL, db);
     pthread_mutex_init(&w->lock, NULL);
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);

@@ -172,7 +172,6 @@ void db_stats(struct db *db, struct db_stats *out)
     *out = (struct db_stats){
         .commits = atomic_load(&db->commits),
         .transactions = atomic_load(&db->transactions),
-        .background_dropped = atomic_load(&db->dropped),
     };
     db->driver->count(db, &out->connections_open, &out->connections_busy, &out->writer_waiting);
     out->size_bytes = size_bytes(db);

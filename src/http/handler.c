@@ -210,7 +210,7 @@ enum MHD_Result handler_may_connect(void *self, const struct sockaddr *address, 
     (void)address, (void)len;
     struct http_server *server = self;
     /* A little past the limit, so that a new one gets in while the guard is closing old ones. */
-    int most = server->options.max_connections + server->options.max_connections / 8;
+    int limit = server->options.max_connections, spare = limit / 8 > 64 ? limit / 8 : 64, most = limit + spare;
     if (atomic_load(&server->connections) < most)
         return MHD_YES;
     atomic_fetch_add_explicit(&server->refused_total, 1, memory_order_relaxed);

@@ -1,4 +1,4 @@
-/* test_db_parts.c - what needs no database: the URL, splitting SQL, the list of background work, counters. */
+/* test_db_parts.c - what needs no database: the URL, splitting SQL, counters. */
 #include "db/driver.h"
 
 #include <setjmp.h>
@@ -154,48 +154,6 @@ static void test_triggers_stay_whole(void **state)
            "create table begin_end(a int)", "x");
 }
 
-/* ---- background work waiting ---- */
-
-static bool never(struct call *c, void *context)
-{
-    (void)c, (void)context;
-    return false;
-}
-
-static void test_soon_in_order_and_once(void **state)
-{
-    (void)state;
-    struct soon_list list = { 0 };
-    int a, b, c;
-    assert_true(soon_due_us(&list) == INT64_MAX);
-    assert_null(soon_take(&list, INT64_MAX, INT64_MAX));
-    soon_add(&list, 300, never, &a);
-    soon_add(&list, 100, never, &b);
-    soon_add(&list, 200, never, &c);
-    soon_add(&list, 0, never, &a); /* waits already */
-    int64_t due = soon_due_us(&list);
-    assert_null(soon_take(&list, due - 1, due - 1));
-    struct soon *first = soon_take(&list, due, 0);
-    assert_ptr_equal(first->context, &b);
-    assert_true(soon_again(&list, first)); /* failed once: only the second limit counts */
-    struct soon *second = soon_take(&list, INT64_MAX, 0);
-    assert_ptr_equal(second->context, &c);
-    soon_add(&list, 100, never, &c);
-    assert_true(soon_again(&list, second)); /* renewed meanwhile: the new one stands for both */
-    struct soon *third = soon_take(&list, INT64_MAX, 0), *fourth = soon_take(&list, INT64_MAX, 0);
-    assert_ptr_not_equal(third->context, fourth->context);
-    assert_null(soon_take(&list, INT64_MAX, 0));
-    free(third);
-    free(fourth);
-    struct soon *again = soon_take(&list, 0, INT64_MAX);
-    for (int i = 2; i < SOON_ATTEMPTS; i++) {
-        assert_true(soon_again(&list, again));
-        again = soon_take(&list, 0, INT64_MAX);
-    }
-    assert_false(soon_again(&list, again));
-    assert_null(list.first);
-}
-
 /* ---- counters ---- */
 
 static void test_meter_buckets(void **state)
@@ -267,7 +225,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_urls_that_are_wrong, open_arena, close_arena),
         cmocka_unit_test(test_sql_is_split),
         cmocka_unit_test(test_triggers_stay_whole),
-        cmocka_unit_test(test_soon_in_order_and_once),
         cmocka_unit_test(test_meter_buckets),
         cmocka_unit_test(test_meters_are_bounded),
         cmocka_unit_test(test_statement_hash_sees_all),

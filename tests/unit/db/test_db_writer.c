@@ -344,83 +344,27 @@ static void test_nested_transactions_are_one(void **state)
     assert_int_equal(integer(f, "select count(*) from t_counts"), 3);
 }
 
-/* ---- background work ---- */
-
-struct background {
-    _Atomic int runs;
-    int failures;
-    int id;
-};
-
-static bool write_background(struct call *c, void *context)
-{
-    struct background *b = context;
-    int run = atomic_fetch_add(&b->runs, 1) + 1;
-    if (!db_execute(c, "insert into t_counts(id, n) values (?, ?)", V(b->id), V(run)))
-        return false;
-    return run > b->failures;
-}
-
-static bool wait_runs(struct background *b, int runs)
-{
-    for (int i = 0; i < 8000 && atomic_load(&b->runs) < runs; i++)
-        pause_ms(1);
-    return atomic_load(&b->runs) >= runs;
-}
-
-static void test_background_runs_once_per_context(void **state)
-{
-    struct fixture *f = fixture_of(state);
-    make_tables(f);
-    struct background a = { .id = 1 }, b = { .id = 2 };
-    for (int i = 0; i < 5; i++)
-        db_write_soon(f->db, 50, write_background, &a);
-    db_write_soon(f->db, 20, write_background, &b);
-    assert_true(wait_runs(&a, 1) && wait_runs(&b, 1));
-    pause_ms(100);
-    assert_int_equal(atomic_load(&a.runs), 1);
-    assert_int_equal(integer(f, "select count(*) from t_counts"), 2);
-}
-
-static void test_background_rides_along(void **state)
-{
-    struct fixture *f = fixture_of(state);
-    make_tables(f);
-    struct background a = { .id = 1 };
-    db_write_soon(f->db, 3600000, write_background, &a);
-    int id = 7;
-    must(f, db_transact(&f->call, inner, &id));
-    assert_int_equal(integer(f, "select count(*) from t_counts"), 2);
-}
-
-static void test_background_is_tried_again(void **state)
-{
-    struct fixture *f = fixture_of(state);
-    make_tables(f);
-    struct background a = { .id = 1, .failures = 2 }, hopeless = { .id = 2, .failures = 1000 };
-    db_write_soon(f->db, 0, write_background, &a);
-    db_write_soon(f->db, 0, write_background, &hopeless);
-    assert_true(wait_runs(&a, 3));
-    db_release(&f->call);
-    struct db_stats stats;
-    db_close(f->db); /* does not wait for back-offs: it runs what is left until it is done or given up */
-    assert_int_equal(atomic_load(&hopeless.runs), SOON_ATTEMPTS);
-    open_db(f);
-    f->call.db = f->db;
-    assert_int_equal(integer(f, "select count(*) from t_counts where id = 1 and n = 3"), 1);
-    assert_int_equal(integer(f, "select count(*) from t_counts where id = 2"), 0);
-    db_stats(f->db, &stats);
-    assert_int_equal(stats.background_dropped, 0);
-}
+/* ---- closing ---- */
 
 static void test_close_runs_what_waits(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
-    struct background a = { .id = 1 };
-    db_write_soon(f->db, 3600000, write_background, &a);
+    struct piece pieces[20] = { 0 };
+    sem_t done;
+    sem_init(&done, 0, 0);
+    for (int i = 0; i < 20; i++) {
+        pieces[i].number = i + 1;
+        pieces[i].done = &done;
+        call_init(&pieces[i].call, NULL, f->db);
+        db_transact_later(&pieces[i].call, insert_number, &pieces[i], note_done);
+    }
     reopen_db(f);
-    assert_int_equal(integer(f, "select n from t_counts where id = 1"), 1);
+    for (int i = 0; i < 20; i++)
+        assert_true(pieces[i].finished && pieces[i].ok);
+    assert_int_equal(integer(f, "select count(*) from t_counts"), 20);
+    release_pieces(pieces, 20);
+    sem_destroy(&done);
 }
 
 /* ---- threads that come and go ---- */
@@ -672,9 +616,6 @@ int main(void)
         ON_ONE(test_nothing_slips_past_a_failure, sqlite_target),
         ON_ONE(test_busy_database, sqlite_target),
         ON_BOTH(test_nested_transactions_are_one),
-        ON_BOTH(test_background_runs_once_per_context),
-        ON_ONE(test_background_rides_along, sqlite_target),
-        ON_BOTH(test_background_is_tried_again),
         ON_BOTH(test_close_runs_what_waits),
         ON_BOTH(test_connections_of_ended_threads_are_used_again),
         ON_BOTH(test_two_calls_on_one_thread),
