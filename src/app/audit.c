@@ -55,7 +55,7 @@ static bool take_noted(struct audit *audit)
     while (!audit->filled && !audit->stopping)
         pthread_cond_wait(&audit->wake, &audit->mutex);
     struct timespec until = deadline(AUDIT_DELAY_MS);
-    while (audit->filled < AUDIT_QUEUE / 4 && !audit->stopping)
+    while (audit->filled < AUDIT_BATCH && !audit->stopping)
         if (pthread_cond_timedwait(&audit->wake, &audit->mutex, &until))
             break;
     struct audit_entry *swap = audit->writing;
@@ -130,7 +130,7 @@ bool audit_note(struct audit *audit, const struct audit_entry *entry)
     bool room = audit->filled < AUDIT_QUEUE;
     if (room)
         audit->filling[audit->filled++] = *entry;
-    if (audit->filled == 1 || audit->filled == AUDIT_QUEUE / 4)
+    if (audit->filled == 1 || audit->filled == AUDIT_BATCH)
         pthread_cond_signal(&audit->wake);
     pthread_mutex_unlock(&audit->mutex);
     return room;

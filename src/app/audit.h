@@ -10,7 +10,7 @@
 #include "base/call.h"
 #include "db/db.h"
 
-enum { AUDIT_DELAY_MS = 200, AUDIT_QUEUE = 16384 };
+enum { AUDIT_DELAY_MS = 500, AUDIT_QUEUE = 32768, AUDIT_BATCH = AUDIT_QUEUE * 3 / 4 };
 
 struct audit_entry {
     struct instant at;

@@ -13,7 +13,7 @@ const struct setting config_rows[] = {
     ROW(database_pool_size, INTEGER, "DATABASE_POOL_SIZE", "16", .min = 2, .max = 500, .group = "Database",
         .doc = "MySQL/MariaDB: most connections at once."),
     ROW(database_cache_bytes, SIZE, "DATABASE_CACHE", "4MiB", .min = 262144, .max = 1099511627776, .group = "Database",
-        .doc = "SQLite: page cache of each connection."),
+        .doc = "SQLite: page cache of each connection that reads; the one that writes has four times as much."),
 
     ROW(storage_url, TEXT, "STORAGE_URL", "file://data/files", .min = 1, .max = 1000, .group = "Storage",
         .doc = "Where image files rest: file://relative/path or file:///absolute/path."),
