@@ -1,7 +1,7 @@
 /* config.c - the one table of settings. */
 #include "app/config.h"
 
-static const char *const registrations[] = { "closed", "approval", "open", NULL };
+const char *const registrations[] = { "closed", "approval", "open", NULL };
 
 #define ROW(member, TYPE, NAME, FALLBACK, ...) SETTING(struct config, member, TYPE, NAME, FALLBACK, __VA_ARGS__)
 

@@ -34,6 +34,7 @@ struct config {
     int64_t stop_grace_s;
 };
 
+extern const char *const registrations[]; /* names of enum registration */
 extern const struct setting config_rows[];
 extern const int config_count;
 

@@ -105,6 +105,21 @@ bool image_file_index(struct call *c, int64_t id, struct str filename, struct st
     return search_put(c, "image_file_search", id, texts, 2);
 }
 
+bool image_file_delete(struct call *c, const struct image_file *file)
+{
+    struct instant now = clock_now();
+    return db_execute(c, "update image_files set deleted_at = ?, deleted_by = ?, updated_at = ? where id = ?", V(now),
+                      V(call_user(c)), V(now), V(file->id)) &&
+           search_remove(c, "image_file_search", file->id);
+}
+
+bool image_file_restore(struct call *c, const struct image_file *file)
+{
+    return db_execute(c, "update image_files set deleted_at = null, deleted_by = null, updated_at = ? where id = ?",
+                      V(clock_now()), V(file->id)) &&
+           image_file_index(c, file->id, file->original_filename, file->description);
+}
+
 /* ---- one file ---- */
 
 static bool file_get(struct call *c)
@@ -148,20 +163,15 @@ static bool file_delete(struct call *c)
     if (!image_file_load_to_change(c, key->file_id, false, &file))
         return false;
     audit_about(c, file.id, file.patient_id);
-    return db_execute(c, "update image_files set deleted_at = ?, deleted_by = ?, updated_at = ? where id = ?",
-                      V(clock_now()), V(call_user(c)), V(clock_now()), V(file.id)) &&
-           search_remove(c, "image_file_search", file.id);
+    return image_file_delete(c, &file);
 }
 
 static bool file_restore(struct call *c)
 {
     const struct image_file_key *key = c->in;
     struct image_file *out = c->out;
-    return image_file_load_to_change(c, key->file_id, true, out) &&
-           db_execute(c, "update image_files set deleted_at = null, deleted_by = null, updated_at = ? where id = ?",
-                      V(clock_now()), V(key->file_id)) &&
-           image_file_load(c, key->file_id, out) &&
-           image_file_index(c, out->id, out->original_filename, out->description);
+    return image_file_load_to_change(c, key->file_id, true, out) && image_file_restore(c, out) &&
+           image_file_load(c, key->file_id, out);
 }
 
 /* ---- the bytes ---- */

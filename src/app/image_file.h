@@ -69,6 +69,9 @@ bool image_file_load(struct call *c, int64_t id, struct image_file *out);
 bool image_file_load_to_change(struct call *c, int64_t id, bool deleted, struct image_file *out);
 /* Inside a transaction: the file's words go into the search index. */
 bool image_file_index(struct call *c, int64_t id, struct str filename, struct str description);
+/* Inside a transaction: soft deletion and its undoing, the search index with it. */
+bool image_file_delete(struct call *c, const struct image_file *file);
+bool image_file_restore(struct call *c, const struct image_file *file);
 /* The store that holds the file's bytes. */
 struct blob_store *image_file_store(const struct call *c, const struct image_file *file);
 /* Opens the bytes; E_CONFLICT for files still uploading. */

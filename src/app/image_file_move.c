@@ -139,19 +139,14 @@ static bool act(struct call *c, void *context)
 {
     const struct acting *a = context;
     struct image_file file;
-    struct instant now = clock_now();
     if (!image_file_load_to_change(c, a->id, a->in->action == ACTION_RESTORE, &file))
         return false;
     audit_about(c, file.id, file.patient_id);
     bool ok = false;
     if (a->in->action == ACTION_DELETE)
-        ok = db_execute(c, "update image_files set deleted_at = ?, deleted_by = ?, updated_at = ? where id = ?", V(now),
-                        V(call_user(c)), V(now), V(a->id)) &&
-             search_remove(c, "image_file_search", a->id);
+        ok = image_file_delete(c, &file);
     else if (a->in->action == ACTION_RESTORE)
-        ok = db_execute(c, "update image_files set deleted_at = null, deleted_by = null, updated_at = ? where id = ?",
-                        V(now), V(a->id)) &&
-             image_file_index(c, a->id, file.original_filename, file.description);
+        ok = image_file_restore(c, &file);
     else
         ok = set_tags(c, &file, a->in->tags);
     return ok && audit_change(c);

@@ -2,6 +2,7 @@
 #include "app/recover.h"
 
 #include "app/image_file.h"
+#include "app/thumbnails.h"
 #include "base/crypto.h"
 
 #include <unistd.h>
@@ -203,9 +204,7 @@ static bool purge_one(struct call *c, struct purging *p, int64_t *bytes)
             return false;
         *bytes += file->file_size;
     }
-    blob_remove(c->app->files,
-                arena_format(&c->arena, "thumbnails/%.2s/%.*s.jpg", file->file_uuid.at, STR_FMT(file->file_uuid)),
-                &ignored);
+    blob_remove(c->app->files, thumbnail_key(c, file->file_uuid), &ignored);
     return true;
 }
 

@@ -2,6 +2,7 @@
 #include "app/exchange.h"
 
 #include "app/listing.h"
+#include "app/mail.h"
 #include "app/metrics.h"
 
 /* ---- info ---- */
@@ -34,7 +35,6 @@ static bool info_get(struct call *c)
 {
     const struct app *app = c->app;
     struct system_info *out = c->out;
-    static const char *const registrations[] = { "closed", "approval", "open" };
     out->name = S("Roentgen");
     out->version = S(ROENTGEN_VERSION);
     out->api_version = S("v1");
@@ -44,7 +44,7 @@ static bool info_get(struct call *c)
     out->max_upload_bytes = app->config.max_upload_bytes;
     out->chunk_size_bytes = app->config.chunk_size_bytes;
     out->archive = app->archive != NULL;
-    out->mail = app->config.smtp_url.len && app->config.mail_from.len;
+    out->mail = mail_is_configured(app);
     out->registration = str_from(registrations[app->live->registration]);
     return true;
 }

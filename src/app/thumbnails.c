@@ -55,10 +55,15 @@ static bool store_outcome(struct call *c, void *context)
                       V(outcome->file->id));
 }
 
+struct str thumbnail_key(struct call *c, struct str file_uuid)
+{
+    return arena_format(&c->arena, "thumbnails/%.2s/%.*s.jpg", file_uuid.at, STR_FMT(file_uuid));
+}
+
 static bool keep(struct call *c, const struct image_file *file, struct str jpeg, struct str *key)
 {
     struct blob_writer *writer;
-    *key = arena_format(&c->arena, "thumbnails/%.2s/%.*s.jpg", file->file_uuid.at, STR_FMT(file->file_uuid));
+    *key = thumbnail_key(c, file->file_uuid);
     if (blob_exists(c->app->files, *key))
         return true;
     if (!blob_create(c->app->files, &writer, &c->error))

@@ -9,12 +9,15 @@
 #include "raster/raster.h"
 
 struct app;
+struct call;
 struct thumbnails;
 
 enum { THUMBNAIL_SIZE = 256 };
 
 struct thumbnails *thumbnails_open(struct app *app);  /* starts its thread and looks for what is left to do */
 void thumbnails_close(struct thumbnails *thumbnails); /* takes NULL */
+/* Where the thumbnail of a file of this name rests. */
+struct str thumbnail_key(struct call *c, struct str file_uuid);
 /* Files of other types are ignored. */
 void thumbnails_want(struct thumbnails *thumbnails, int64_t image_file_id, enum file_type type);
 
