@@ -1,0 +1,58 @@
+/* picture.h - an image file opened for what is in it: its header, its frames, its scale.
+ *
+ *     struct picture picture;
+ *     if (!picture_open(c, in->file_id, &picture)) return false;       // 404 for what the caller may not see
+ *     ...
+ *     bool ok = picture_samples(c, &picture, 1, &samples);             // decoded in a helper process
+ *     picture_close(&picture);
+ *     return ok && ...;
+ *
+ * Blocks (files, helpers): on a worker. The database connection is given back before any of that.
+ */
+#ifndef ROENTGEN_PICTURE_H
+#define ROENTGEN_PICTURE_H
+
+#include "app/image_file.h"
+#include "dicom/pixels.h"
+#include "raster/decoder.h"
+
+struct picture {
+    struct image_file file;
+    int fd;
+    struct str bytes;           /* the whole file, mapped */
+    struct dicom_object *dicom; /* NULL: a JPEG, PNG or TIFF */
+};
+
+/* A file that the caller may see; E_NOT_FOUND otherwise, E_CONFLICT while it is still uploading, E_INVALID when a DICOM file's header cannot be
+ * read far enough. On failure there is nothing to close. */
+bool picture_open(struct call *c, int64_t file_id, struct picture *out);
+/* The same for a row already loaded; rights are the caller's business. */
+bool picture_open_file(struct call *c, const struct image_file *file, struct picture *out);
+void picture_close(struct picture *picture);
+
+/* E_INVALID (DICOM without an image), E_UNSUPPORTED_TYPE (a document, a transfer syntax that is not decoded). */
+bool picture_format(struct call *c, const struct picture *picture, struct pixel_format *out);
+/* Frame (page) `number` from 1; E_NOT_FOUND past the last. Samples live in the call's arena. */
+bool picture_samples(struct call *c, const struct picture *picture, int64_t number, struct samples *out);
+
+/* How samples become values with a meaning. */
+struct value_scale {
+    double slope, intercept; /* 1 and 0 when the file says nothing, or has a modality LUT */
+    struct str unit;         /* "HU" for CT, Rescale Type where given, else null: stored units */
+};
+void picture_value_scale(struct call *c, const struct picture *picture, struct value_scale *out);
+
+/* How pixels become millimetres. */
+enum spacing_source {
+    SPACING_NONE,
+    SPACING_PIXEL,
+    SPACING_DETECTOR /* Imager Pixel Spacing: at the detector, not in the patient */
+};
+struct pixel_spacing {
+    enum spacing_source source;
+    double row_mm, column_mm; /* between centres of rows (down), of columns (across) */
+};
+/* Frame `number`'s, from the functional groups where there are such. */
+void picture_spacing(struct call *c, const struct picture *picture, int64_t number, struct pixel_spacing *out);
+
+#endif

@@ -1,0 +1,78 @@
+/* decoder.h - untrusted pixels are decoded in helper processes, where a crash hurts nobody.
+ *
+ *     struct decoder_pool *pool = decoder_pool_open(&options, &error)
+ *     struct decode_job job = { .kind = DECODE_RENDER, .fd = fd, .pieces = ..., .format = ..., .render = ... };
+ *     struct decode_result result;
+ *     if (!decoder_run(pool, &job, arena, &result, &error)) ...
+ *
+ *   server                                        helper: `roentgen decoder`, spawned by the server
+ *   job + descriptor of the file (SCM_RIGHTS) --> maps the file read-only, decodes, renders, encodes
+ *   result header                             <-- writes into the shared memory both have mapped
+ *
+ * A helper has no network, no file system and no way to start programs (seccomp, rlimits; set before the first job), and a bounded memory
+ * and time. One that dies or runs late fails its own job (E_INVALID: "the decoder gave up on ...") and is replaced. Helpers are started on
+ * first use and stay; a job waits for a free one. Lost on fork, shared by no one: each has its own shared memory, grown to what a job's
+ * result needs, and cut down again when that was much.
+ *
+ * Thread-safe: many workers call decoder_run at once.
+ */
+#ifndef ROENTGEN_RASTER_DECODER_H
+#define ROENTGEN_RASTER_DECODER_H
+
+#include "dicom/codec.h"
+#include "raster/raster.h"
+#include "raster/render.h"
+
+enum decode_kind {
+    DECODE_SAMPLES,   /* result.bytes: samples as codec.h describes them */
+    DECODE_RENDER,    /* result.bytes: a PNG, JPEG or WebP, as job.render says */
+    DECODE_HISTOGRAM, /* result.bytes: struct histogram */
+    DECODE_PROBE, /* picture files: decodes all of it (damage anywhere is E_INVALID), keeps nothing but result.format */
+};
+
+struct decode_job {
+    enum decode_kind kind;
+    /* Where the bytes are: a file and the pieces of it that make the frame. fd -1: `bytes` instead (inflated, or not a local file). */
+    int fd;
+    const int64_t *offsets, *lengths;
+    int64_t pieces;
+    struct str bytes;
+    /* What they are. file_type FILE_DICOM: one frame of this format. JPEG, PNG, TIFF: the whole file; page from 1. */
+    enum file_type file_type;
+    struct pixel_format format;
+    int first_bit;
+    int64_t page;
+    int64_t max_pixels;
+    struct rendering render; /* DECODE_RENDER and DECODE_HISTOGRAM (its modality transformation) */
+};
+
+struct decode_result {
+    struct str bytes;           /* in the arena */
+    struct pixel_format format; /* of the samples: also for picture files, whose rows and columns are only known now */
+    struct decoded_format decoded;
+    int64_t width, height; /* of the rendered picture */
+};
+
+struct decoder_options {
+    int helpers;          /* at most so many at once */
+    int64_t memory_bytes; /* of each, address space */
+    int64_t timeout_ms;   /* for one job */
+    int64_t max_result_bytes;
+    const char *program; /* NULL: /proc/self/exe */
+};
+
+struct decoder_pool;
+bool decoder_pool_open(const struct decoder_options *options, struct decoder_pool **out, struct error *error);
+void decoder_pool_close(struct decoder_pool *pool); /* takes NULL; ends the helpers */
+bool decoder_run(struct decoder_pool *pool, const struct decode_job *job, struct arena *arena,
+                 struct decode_result *result, struct error *error);
+
+struct decoder_stats {
+    int64_t running, jobs, died, timed_out;
+};
+void decoder_stats(struct decoder_pool *pool, struct decoder_stats *out);
+
+/* `roentgen decoder`: the helper itself. Speaks over the socket that is its descriptor 3; returns its exit status. */
+int decoder_main(void);
+
+#endif

@@ -1,0 +1,67 @@
+/* render.h - from stored values to a picture on a screen (PS3.3 C.11.1, C.11.2, C.7.6.3.1; PS3.4 annex N's pipeline).
+ *
+ *   stored value -> modality LUT or rescale -> VOI LUT or window -> presentation (inversion) -> 8 or 16 bits
+ *   palette or YBR -> RGB                                                                    -> scale -> encode
+ *
+ * struct rendering holds no pointers, so that it goes to a decoder process as it is. rendering_of (app/) fills it from the data set and the request.
+ */
+#ifndef ROENTGEN_RASTER_RENDER_H
+#define ROENTGEN_RASTER_RENDER_H
+
+#include "base/text.h"
+#include "dicom/codec.h"
+
+enum { LUT_ENTRIES_MAX = 65536 };
+
+/* A lookup table: LUT Descriptor (C.11.1.1, C.7.6.3.1.5) and data. count 0: none. */
+struct lut {
+    int32_t count; /* 1 to 65536 */
+    int32_t first; /* stored value of entries[0]; lower ones map to it, higher ones to the last */
+    int32_t bits;  /* of each entry, 8 to 16 */
+    uint16_t entries[LUT_ENTRIES_MAX];
+};
+
+enum voi_function { VOI_NONE /* full range of the values */, VOI_LINEAR, VOI_LINEAR_EXACT, VOI_SIGMOID, VOI_LUT };
+enum picture_format { PICTURE_JPEG, PICTURE_PNG, PICTURE_WEBP };
+
+struct rendering {
+    double slope, intercept; /* when modality.count is 0 */
+    enum voi_function voi;
+    double center, width; /* of the window, in rescaled values */
+    bool invert;          /* asked for, or Presentation LUT Shape INVERSE, each flips (MONOCHROME1 flips by itself) */
+    bool has_padding;     /* Pixel Padding Value (and Range Limit): excluded from the full range, shown black */
+    int64_t padding_low, padding_high;
+    double pixel_aspect; /* height of a pixel divided by its width: pixels are made square by enlarging one side; 1 */
+    int32_t box_width, box_height; /* fit into this box, both 0: natural size. Enlarges only when `enlarge` */
+    bool enlarge;
+    enum picture_format format;
+    int32_t quality; /* 1 to 100: JPEG, WebP (100 for WebP: lossless) */
+    int32_t bits;    /* 8, or 16 for PNG of one channel */
+    struct lut modality, voi_lut, palette[3];
+};
+
+/* Decoded samples of one frame. */
+struct samples {
+    const void *at;
+    ptrdiff_t bytes;
+    struct pixel_format format; /* rows, columns, samples, bits_allocated, kind */
+    struct decoded_format decoded;
+};
+
+/* The picture's bytes go to `out`. E_INVALID for samples that cannot be shown; E_TOO_LARGE when it exceeds out->max. */
+bool render(const struct samples *samples, const struct rendering *rendering, struct text *out, int64_t *width,
+            int64_t *height, struct error *error);
+
+struct histogram {
+    double low, high; /* of rescaled values: the first bin begins at low, the last ends at high */
+    double min, max, mean, sd;
+    int64_t count; /* samples counted; padding is not */
+    int64_t bins[256];
+};
+bool histogram(const struct samples *samples, const struct rendering *rendering, struct histogram *out,
+               struct error *error);
+
+/* Stored value of sample `index` (pixel * samples + channel), sign extended from bits_stored; float kinds as they are. */
+double sample_value(const struct samples *samples, int64_t index);
+
+#endif
