@@ -32,7 +32,7 @@
 
 /* A value representation is its two letters: VR('P','N'). */
 #define VR(a, b) ((uint16_t)((a) << 8 | (b)))
-enum { DICOM_UNDEFINED_LENGTH = 0xFFFFFFFF };
+#define DICOM_UNDEFINED_LENGTH 0xFFFFFFFFu
 
 struct dicom_syntax; /* dicom/syntax.h */
 
