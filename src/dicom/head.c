@@ -12,20 +12,33 @@ static void advance(struct parser *p, ptrdiff_t count)
     p->input->offset += count;
 }
 
-static void pass_preamble(struct parser *p, struct dicom_file *file)
-{
-    if (parser_need(p, PREAMBLE_BYTES + PREFIX_BYTES) && !memcmp(p->input->at + PREAMBLE_BYTES, "DICM", 4)) {
-        file->has_preamble = true;
-        advance(p, PREAMBLE_BYTES + PREFIX_BYTES);
-    } else if (parser_need(p, PREFIX_BYTES) && !memcmp(p->input->at, "DICM", 4)) {
-        advance(p, PREFIX_BYTES);
-    }
-}
-
 static bool has_vr(const unsigned char *at)
 {
     bool wide;
     return vr_is_known(VR(at[4], at[5]), &wide);
+}
+
+/* Groups that a data set can begin with. */
+static bool is_plausible_group(uint16_t group)
+{
+    return group >= 0x0002 && group <= 0x7FE0 && group != 0x2020;
+}
+
+/* "DICM" at byte 128 is the prefix, unless a data set has begun at byte 0 already and just happens to hold it there: what follows the prefix is
+ * group 0002. */
+static void pass_preamble(struct parser *p, struct dicom_file *file)
+{
+    const unsigned char *at = p->input->at;
+    if (parser_need(p, PREAMBLE_BYTES + PREFIX_BYTES + 8) &&
+        !memcmp((at = p->input->at) + PREAMBLE_BYTES, "DICM", PREFIX_BYTES)) {
+        const unsigned char *next = at + PREAMBLE_BYTES + PREFIX_BYTES;
+        if (dicom_u16(next, false) != 0x0002 && is_plausible_group(dicom_u16(at, false)) && has_vr(at))
+            return;
+        file->has_preamble = true;
+        advance(p, PREAMBLE_BYTES + PREFIX_BYTES);
+    } else if (parser_need(p, PREFIX_BYTES) && !memcmp(p->input->at, "DICM", PREFIX_BYTES)) {
+        advance(p, PREFIX_BYTES);
+    }
 }
 
 static void take_syntax_uid(struct dicom_file *file, struct str value)
@@ -64,12 +77,6 @@ static bool read_meta(struct parser *p, struct dicom_file *file)
         }
     }
     return p->error->code == E_NONE;
-}
-
-/* Groups that a data set can begin with. */
-static bool is_plausible_group(uint16_t group)
-{
-    return group >= 0x0002 && group <= 0x7FE0 && group != 0x2020;
 }
 
 /* The encoding of the first element, as its bytes show it; false: they show nothing a data set begins with. */
