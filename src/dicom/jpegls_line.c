@@ -355,10 +355,11 @@ bool jls_prepare(struct jls_decoder *decoder, const struct jls_frame *frame)
     int deep = bits_for(preset.max_value + 1);
     deep = deep < 2 ? 2 : deep;
     decoder->limit = 2 * (deep + (deep > 8 ? deep : 8));
-    for (int32_t value = -preset.max_value; value <= preset.max_value; value++) {
-        int32_t size = value < 0 ? -value : value;
-        int step = size <= near ? 0 : size < preset.t1 ? 1 : size < preset.t2 ? 2 : size < preset.t3 ? 3 : 4;
-        decoder->gradients[GRADIENT_ZERO + value] = (int8_t)(value < 0 ? -step : step);
+    /* Differences from the largest down, each step over the middle of the one before. */
+    const int32_t bounds[5] = { preset.max_value, preset.t3 - 1, preset.t2 - 1, preset.t1 - 1, near };
+    for (int i = 0; i < 5; i++) {
+        memset(decoder->gradients + GRADIENT_ZERO, 4 - i, (size_t)bounds[i] + 1);
+        memset(decoder->gradients + GRADIENT_ZERO - bounds[i], i - 4, (size_t)bounds[i]);
     }
     return true;
 }
