@@ -68,12 +68,20 @@ static inline __attribute__((always_inline)) void row_together(struct lossless *
                                                                const uint16_t *above, int predictor)
 {
     struct jpeg_bits bits = scan->bits;
-    int stride = scan->stride;
+    int stride = scan->stride, count = scan->count;
+    int a[JPEG_COMPONENTS_MAX], c[JPEG_COMPONENTS_MAX];
+    for (int i = 0; i < count; i++) {
+        a[i] = row[scan->offsets[i]];
+        c[i] = above[scan->offsets[i]];
+    }
     for (int64_t x = 1; x < scan->columns; x++) {
-        for (int i = 0; i < scan->count; i++) {
-            int64_t at = x * stride + scan->offsets[i];
-            int a = row[at - stride], b = above[at], c = above[at - stride];
-            row[at] = (uint16_t)(predict(predictor, a, b, c) + difference(&bits, scan->tables[i]));
+        row += stride;
+        above += stride;
+        for (int i = 0; i < count; i++) {
+            int b = above[scan->offsets[i]];
+            a[i] = (uint16_t)(predict(predictor, a[i], b, c[i]) + difference(&bits, scan->tables[i]));
+            c[i] = b;
+            row[scan->offsets[i]] = (uint16_t)a[i];
         }
     }
     scan->bits = bits;
