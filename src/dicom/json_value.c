@@ -227,8 +227,8 @@ static void put_numbers(struct text *out, const struct dicom_element *e, const s
     text_put_char(out, ']');
 }
 
-void json_put_value(struct text *out, const struct dicom_element *e, const struct vr_row *row,
-                    const struct dicom_charset *charset, struct arena *arena)
+void dicom_json_put_value(struct text *out, const struct dicom_element *e, const struct vr_row *row,
+                          const struct dicom_charset *charset, struct arena *arena)
 {
     if (!e->value.len)
         return;
