@@ -119,7 +119,7 @@ static void put_name(struct text *out, struct str name)
 static bool put_numeral(struct text *out, struct str s)
 {
     double real;
-    struct str number = s.len > 1 && s.at[0] == '+' ? str_slice(s, 1, s.len) : s;
+    struct str number = s.len > 1 && s.at[0] == '+' && s.at[1] != '-' ? str_slice(s, 1, s.len) : s;
     if (!number.len || number.at[0] == '+' || !str_to_real(number, &real))
         return false;
     if (number.at[0] == '-') {
