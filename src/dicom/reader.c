@@ -146,6 +146,8 @@ static bool implicit_header(struct parser *p, struct dicom_element *e)
     e->implicit = true;
     e->length = dicom_u32(p->input->at + 4, p->big_endian);
     e->vr = dictionary_vr(e->tag);
+    if (p->signed_pixels && e->vr == VR('U', 'S') && dicom_dictionary_is_us_or_ss(e->tag))
+        e->vr = VR('S', 'S'); /* PS3.5 A.1 */
     advance(p, 8);
     return true;
 }
@@ -308,6 +310,8 @@ static bool read_element(struct parser *p, struct dicom_element *e, bool was_unk
         e->big_endian = false;
     if (!take_value(p, e))
         return false;
+    if (e->tag == 0x00280103 && e->value.len >= 2)
+        p->signed_pixels = dicom_u16(e->value.at, e->big_endian) == 1;
     p->stopped = p->events->element && !p->events->element(p->context, e);
     return !p->stopped;
 }
