@@ -200,13 +200,14 @@ static bool say_missing(struct call *c, struct integers missing)
 struct finishing {
     const struct image_file *file;
     struct filing *filing; /* of a DICOM file; NULL: another */
+    struct str chunk_numbers;
 };
 
 /* The members that completing an upload changes. */
 static uint64_t finished_members(void)
 {
     static const char *const names[] = { "file_type", "mime_type", "storage_path", "file_hash", "sha256",
-                                         "status", "status_reason", "upload_progress", "uploaded_chunks", "uploaded_at",
+                                         "status", "status_reason", "upload_progress", "uploaded_at",
                                          "duplicate_of", "patient_id", "study_id", "series_id", "is_instance",
                                          "modality", "body_part", "description", "study_date", "sop_class_uid",
                                          "sop_instance_uid", "transfer_syntax_uid", "instance_number", "pixel_rows",
@@ -233,6 +234,7 @@ static bool finish_row(struct call *c, void *context)
     }
     audit_about(c, row.id, row.patient_id);
     return image_file_index(c, row.id, row.original_filename, row.description) &&
+           db_execute(c, "update image_files set uploaded_chunks = ? where id = ?", V(f->chunk_numbers), V(row.id)) &&
            db_execute(c, "delete from upload_chunks where image_file_id = ?", V(row.id)) && audit_change(c);
 }
 
@@ -287,7 +289,7 @@ static bool keep_assembled(struct call *c, struct spooled *spooled, struct str k
 
 static bool store_assembled(struct call *c, struct image_file *file, struct integers uploaded, struct spooled *spooled)
 {
-    struct finishing f = { .file = file };
+    struct finishing f = { .file = file, .chunk_numbers = numbers_text(c, uploaded) };
     enum file_type type;
     const char *mime;
     if (!hash_fits(c, file, spooled) || !upload_classify(c, spooled, &type, &mime))
@@ -299,7 +301,6 @@ static bool store_assembled(struct call *c, struct image_file *file, struct inte
     file->sha256 = str_from(spooled->sha256);
     file->status = FILE_UPLOADED;
     file->upload_progress = 100;
-    file->uploaded_chunks = uploaded;
     file->uploaded_at = clock_now();
     if (type == FILE_DICOM) {
         f.filing = arena_new(&c->arena, struct filing);
