@@ -199,6 +199,22 @@ static bool use_voi_lut(const struct source *s, int64_t index, struct rendering 
     return true;
 }
 
+/* Eight bits of these are brightness, made to be looked at as they are: stretched, each frame of a film would be of another brightness. Those of
+ * others (NM, PT, SEG ...) are numbers. */
+static bool is_brightness(const struct source *s, const struct rendering *rendering)
+{
+    static const char *const modalities[] = { "US", "IVUS", "XA", "RF", "DX", "CR", "MG", "IO",  "PX", "ES",
+                                              "XC", "GM",   "SM", "OP", "OT", "HC", "DG", "OPT", "SC" };
+    struct str modality = dicom_text_first(s->root, DICOM_Modality, &s->c->arena);
+    bool untouched = !rendering->modality.count && rendering->slope == 1 && rendering->intercept == 0;
+    if (!untouched || s->format->is_signed || s->format->bits_stored != 8)
+        return false;
+    for (size_t i = 0; i < sizeof(modalities) / sizeof(modalities[0]); i++)
+        if (str_equal(modality, str_from(modalities[i])))
+            return true;
+    return false;
+}
+
 /* The file's first one that can be used; broken ones are passed over, since nobody asked for them. */
 static void use_first(const struct source *s, struct rendering *out)
 {
@@ -206,7 +222,8 @@ static void use_first(const struct source *s, struct rendering *out)
     if (voi_item(s, 0) && use_voi_lut(s, 0, out, &ignored))
         return;
     out->voi_lut.count = 0;
-    use_window(s, 0, out);
+    if (!use_window(s, 0, out) && is_brightness(s, out))
+        out->voi = VOI_AS_IS;
 }
 
 static bool is_named(const struct source *s, const struct dicom_dataset *from, uint32_t tag, int64_t index)
@@ -332,6 +349,8 @@ static bool use_photograph(struct call *c, const struct rendering_query *query, 
         out->voi = function_of(S("LINEAR"), query->window_width);
         out->center = query->window_center;
         out->width = query->window_width;
+    } else {
+        out->voi = VOI_AS_IS;
     }
     return true;
 }
