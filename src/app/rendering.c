@@ -147,12 +147,18 @@ static void use_padding(const struct source *s, struct rendering *out)
 
 /* ---- the file's VOI LUTs and windows ---- */
 
-static enum voi_function function_of(struct str name, double width)
+/* LINEAR counts whole values, of which a window shows at least one (C.11.2.1.2.1). It is written all the same for narrower windows and for
+ * floating-point values, where it can only mean the same without the halves. */
+static enum voi_function function_of(struct str name, double width, bool whole)
 {
     if (str_equal(name, S("SIGMOID")))
         return VOI_SIGMOID;
-    /* LINEAR is defined from a width of 1 on; narrower windows are written all the same, for values with fractions. */
-    return str_equal(name, S("LINEAR_EXACT")) || width < 1 ? VOI_LINEAR_EXACT : VOI_LINEAR;
+    return str_equal(name, S("LINEAR_EXACT")) || width < 1 || !whole ? VOI_LINEAR_EXACT : VOI_LINEAR;
+}
+
+static bool is_whole(const struct source *s)
+{
+    return s->format->kind == SAMPLE_INTEGER;
 }
 
 static struct str file_function(const struct source *s)
@@ -172,7 +178,7 @@ static bool use_window(const struct source *s, int64_t index, struct rendering *
     if (!dicom_real_at(from, 0x00281050 /* Window Center */, index, &center) ||
         !dicom_real_at(from, 0x00281051 /* Window Width */, index, &width) || !(width > 0))
         return false;
-    out->voi = function_of(file_function(s), width);
+    out->voi = function_of(file_function(s), width, is_whole(s));
     out->center = center;
     out->width = width;
     return true;
@@ -281,7 +287,7 @@ static bool use_voi(const struct source *s, struct rendering *out)
         use_first(s, out);
         return true;
     }
-    out->voi = function_of(file_function(s), s->query->window_width);
+    out->voi = function_of(file_function(s), s->query->window_width, is_whole(s));
     out->center = s->query->window_center;
     out->width = s->query->window_width;
     return true;
@@ -346,7 +352,7 @@ static bool use_photograph(struct call *c, const struct rendering_query *query, 
     if (query->preset || query->voi.at)
         return wrong(c, query->preset ? S("preset") : S("voi"), "only DICOM images have such windows");
     if (asks_window(query)) {
-        out->voi = function_of(S("LINEAR"), query->window_width);
+        out->voi = function_of(S("LINEAR"), query->window_width, true);
         out->center = query->window_center;
         out->width = query->window_width;
     } else {
