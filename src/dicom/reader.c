@@ -12,23 +12,6 @@ const struct dicom_limits dicom_default_limits = {
     .inflated_bytes = (int64_t)1 << 30,
 };
 
-uint16_t dicom_u16(const void *at, bool big_endian)
-{
-    const unsigned char *b = at;
-    return (uint16_t)(big_endian ? b[0] << 8 | b[1] : b[1] << 8 | b[0]);
-}
-
-uint32_t dicom_u32(const void *at, bool big_endian)
-{
-    uint32_t n;
-    memcpy(&n, at, sizeof(n));
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    return big_endian ? n : __builtin_bswap32(n);
-#else
-    return big_endian ? __builtin_bswap32(n) : n;
-#endif
-}
-
 uint64_t dicom_u64(const void *at, bool big_endian)
 {
     uint64_t first = dicom_u32(at, big_endian), second = dicom_u32((const char *)at + 4, big_endian);
