@@ -32,7 +32,7 @@
 
 /* A value representation is its two letters: VR('P','N'). */
 #define VR(a, b) ((uint16_t)((a) << 8 | (b)))
-enum { DICOM_UNDEFINED_LENGTH = 0xFFFFFFFF };
+#define DICOM_UNDEFINED_LENGTH 0xFFFFFFFFu
 
 struct dicom_syntax; /* dicom/syntax.h */
 
@@ -89,7 +89,10 @@ struct dicom_input {
     int64_t offset;                /* of `at` */
     /* Makes at least `need` bytes available after `at`. False: the end of the input (no error), or an error. */
     bool (*more)(struct dicom_input *input, ptrdiff_t need, struct error *error);
-    void *state; /* of `more` */
+    /* Passes over the next `count` bytes, more than are there. NULL: cannot, they have to be taken. */
+    bool (*skip)(struct dicom_input *input, int64_t count, struct error *error);
+    void (*release)(struct dicom_input *input);
+    void *state; /* of these */
 };
 
 void dicom_input_memory(struct dicom_input *input, struct str bytes); /* e.g. a mapped file */
