@@ -295,6 +295,30 @@ const struct measure_kind measure_kinds[] = {
       .doc = { "Distance of the C7 plumb line to the posterior upper corner of S1.",
                "C7铅垂线到S1后上角的水平距离。" } },
 };
+/* A constant table for field rows, which a member of the rows above cannot be; a test keeps them equal. */
+const char *const measure_names[] = { "point",
+                                      "line",
+                                      "polyline",
+                                      "polygon",
+                                      "rectangle",
+                                      "ellipse",
+                                      "angle",
+                                      "text",
+                                      "cobb",
+                                      "t1_tilt",
+                                      "csvl_distance",
+                                      "apical_vertebral_translation",
+                                      "trunk_shift",
+                                      "shoulder_obliquity",
+                                      "pelvic_obliquity",
+                                      "t1_slope",
+                                      "thoracic_kyphosis",
+                                      "lumbar_lordosis",
+                                      "sacral_slope",
+                                      "pelvic_tilt",
+                                      "pelvic_incidence",
+                                      "sva",
+                                      NULL };
 const int measure_kind_count = (int)(sizeof(measure_kinds) / sizeof(measure_kinds[0]));
 
 const struct measure_kind *measure_find(struct str name)

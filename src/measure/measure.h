@@ -91,6 +91,8 @@ struct measure_kind {
 
 extern const struct measure_kind measure_kinds[];
 extern const int measure_kind_count;
+extern const char
+    *const measure_names[]; /* the rows' names in their order, as choices; measure_names[i] is measure_kinds[i].name */
 const struct measure_kind *measure_find(struct str name); /* NULL: no such kind */
 
 /* E_INVALID with words: too few points, a missing side, points that coincide or stand in the wrong order. */

@@ -294,6 +294,7 @@ static void every_row_is_whole(void **state)
     for (int k = 0; k < measure_kind_count; k++) {
         const struct measure_kind *kind = &measure_kinds[k];
         assert_ptr_equal(measure_find(str_from(kind->name)), kind);
+        assert_string_equal(measure_names[k], kind->name);
         assert_true(kind->title.en && kind->title.zh && kind->doc.en && kind->doc.zh && kind->compute);
         assert_true(kind->min_points >= 1 && kind->max_points >= kind->min_points);
         int named = 0;
@@ -306,6 +307,7 @@ static void every_row_is_whole(void **state)
         for (int i = 0; i < MEASURE_VALUES_MAX && kind->values[i].name; i++)
             assert_true(kind->values[i].doc.en && kind->values[i].doc.zh);
     }
+    assert_null(measure_names[measure_kind_count]);
     assert_null(measure_find(S("spinal_vibes")));
     assert_null(measure_find(S("")));
 }
