@@ -28,10 +28,9 @@ static bool is_plausible_group(uint16_t group)
  * group 0002. */
 static void pass_preamble(struct parser *p, struct dicom_file *file)
 {
-    const unsigned char *at = p->input->at;
     if (parser_need(p, PREAMBLE_BYTES + PREFIX_BYTES + 8) &&
-        !memcmp((at = p->input->at) + PREAMBLE_BYTES, "DICM", PREFIX_BYTES)) {
-        const unsigned char *next = at + PREAMBLE_BYTES + PREFIX_BYTES;
+        !memcmp(p->input->at + PREAMBLE_BYTES, "DICM", PREFIX_BYTES)) {
+        const unsigned char *at = p->input->at, *next = at + PREAMBLE_BYTES + PREFIX_BYTES;
         if (dicom_u16(next, false) != 0x0002 && is_plausible_group(dicom_u16(at, false)) && has_vr(at))
             return;
         file->has_preamble = true;

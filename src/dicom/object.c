@@ -59,11 +59,11 @@ static void finish(struct builder *b)
 {
     struct level *level = &b->levels[b->level];
     struct dicom_dataset *dataset = level->dataset;
-    const struct dicom_node *from = b->nodes ? b->nodes + level->first : NULL;
     bool sorted = true;
     dataset->count = b->count - level->first;
-    if (!dataset->count)
+    if (!dataset->count || !b->nodes)
         return;
+    const struct dicom_node *from = b->nodes + level->first;
     for (ptrdiff_t i = 1; i < dataset->count && sorted; i++)
         sorted = from[i - 1].element.tag <= from[i].element.tag;
     dataset->nodes = arena_array(b->arena, struct dicom_node, dataset->count);
