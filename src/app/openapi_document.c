@@ -148,9 +148,12 @@ static void put_parameters(struct text *out, const struct endpoint *e)
             "separated by commas.\",\"style\":\"form\",\"explode\":false,\"schema\":{\"type\":\"array\",\"minItems\":1,"
             "\"items\":{\"type\":\"string\",\"enum\":[",
             first ? "" : ",");
+        const char *comma = "";
         for (int i = 0; i < e->out->count; i++)
-            if (!(e->out->fields[i].flags & (WRITE_ONLY | SECRET)))
-                text_format(out, "%s\"%s\"", i ? "," : "", e->out->fields[i].name);
+            if (!(e->out->fields[i].flags & (WRITE_ONLY | SECRET))) {
+                text_format(out, "%s\"%s\"", comma, e->out->fields[i].name);
+                comma = ",";
+            }
         text_put(out, S("]}}}"));
         first = false;
     }
