@@ -27,7 +27,8 @@ static inline __attribute__((always_inline)) void bits_fill(struct jls_bits *bit
         uint64_t next, inverse;
         memcpy(&next, bits->at, 8);
         inverse = ~next;
-        if (__builtin_expect(!((inverse - UINT64_C(0x0101010101010101)) & next & UINT64_C(0x8080808080808080)), 1)) {
+        uint64_t all_ones = (inverse - UINT64_C(0x0101010101010101)) & next & UINT64_C(0x8080808080808080);
+        if (__builtin_expect(all_ones == 0, 1)) {
             bits->window |= __builtin_bswap64(next) >> bits->count;
             bits->at += (63 - bits->count) >> 3;
             bits->count |= 56;
