@@ -6,6 +6,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+enum {
+    SIDE = 13
+}; /* rows and columns stay below: what matters is how many ways there are, and that each is tried often */
+
 /* What decides comes from the front of the input, the samples are the rest. */
 struct input {
     const uint8_t *at;
@@ -78,8 +82,8 @@ static struct samples take_samples(struct input *in)
     static const int allocated[] = { 1, 8, 8, 16, 16, 16, 32, 64 };
     struct samples s = { .at = NULL };
     int64_t n = take(in, 1);
-    s.format.rows = take(in, 1) % 24;
-    s.format.columns = take(in, 1) % 24;
+    s.format.rows = take(in, 1) % SIDE;
+    s.format.columns = take(in, 1) % SIDE;
     s.format.frames = 1;
     s.format.samples = n & 8 ? 3 : 1;
     s.format.bits_allocated = allocated[n & 7];
@@ -130,11 +134,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct samples samples = take_samples(&in);
     take_rendering(&in, &rendering);
     /* The rest, repeated by what is missing: most inputs get as far as pixels. One in eight is short. */
-    enum { MOST = 24 * 24 * 8 * 3 };
+    enum { MOST = SIDE * SIDE * 8 * 3 };
     ptrdiff_t room = take(&in, 1) % 8 ? MOST : (ptrdiff_t)in.left;
     uint8_t *bytes = malloc((size_t)room + 1);
-    for (ptrdiff_t i = 0; i < room; i++)
-        bytes[i] = in.left ? in.at[(size_t)i % in.left] : (uint8_t)(i * 37);
+    memset(bytes, 0x5A, (size_t)room);
+    for (ptrdiff_t i = 0, step = (ptrdiff_t)in.left; i < room && step; i += step)
+        memcpy(bytes + i, in.at, (size_t)(step < room - i ? step : room - i));
     samples.at = bytes;
     samples.bytes = room < MOST ? room : MOST;
     try_render(&samples, &rendering);
