@@ -34,6 +34,15 @@ const struct setting config_rows[] = {
     ROW(allow_other, BOOLEAN, "ALLOW_OTHER", "false", .group = "Storage",
         .doc = "Accept files that are neither DICOM, JPEG, PNG nor TIFF, as type OTHER."),
 
+    ROW(decoders, INTEGER, "DECODERS", "0", .min = 0, .max = 1024, .group = "Pictures",
+        .doc = "Most decoder processes at work at once; 0: one for each processor."),
+    ROW(decoder_memory_bytes, SIZE, "DECODER_MEMORY", "2GiB", .min = 268435456, .max = 1099511627776,
+        .group = "Pictures", .doc = "Address space of each: a picture that needs more is refused."),
+    ROW(decoder_timeout_s, DURATION, "DECODER_TIMEOUT", "30s", .min = 1, .max = 3600, .group = "Pictures",
+        .doc = "Longest time for one picture, and longest wait for a decoder."),
+    ROW(max_frame_bytes, SIZE, "MAX_FRAME", "1GiB", .min = 1048576, .max = 1099511627776, .group = "Pictures",
+        .doc = "Largest decoded frame or page."),
+
     ROW(secret_key, TEXT, "SECRET_KEY", NULL, .flags = SETTING_SECRET | SETTING_REQUIRED, .min = 32, .max = 1000,
         .group = "Security",
         .doc = "At least 32 random characters. Signs tokens and seals patients' contact data: losing it loses those."),

@@ -4,11 +4,12 @@
 #include "app/exchange.h"
 #include "app/image_file.h"
 #include "base/log.h"
+#include "raster/decoder.h"
 
 #include <pthread.h>
 #include <unistd.h>
 
-enum { QUEUE_MAX = 4096, SWEEP_ROWS = 1000 };
+enum { QUEUE_MAX = 4096, SWEEP_ROWS = 1000, JPEG_QUALITY = 82 };
 
 struct thumbnails {
     struct app *app;
@@ -29,12 +30,24 @@ static bool is_picture(unsigned type)
 /* The picture of at most size x size, from the stored bytes. */
 static bool make(struct call *c, const struct image_file *file, int size, struct str *jpeg)
 {
-    int fd;
+    struct decode_job *job = arena_new(&c->arena, struct decode_job); /* too large for the stack */
+    struct decode_result result;
     int64_t size_bytes;
-    if (!image_file_open(c, file, &fd, &size_bytes))
+    job->kind = DECODE_RENDER;
+    job->file_type = (enum file_type)file->file_type;
+    job->page = 1;
+    job->max_pixels = c->app->config.max_pixels;
+    job->render.slope = job->render.pixel_aspect = 1;
+    job->render.box_width = job->render.box_height = size;
+    job->render.format = PICTURE_JPEG;
+    job->render.quality = JPEG_QUALITY;
+    job->render.bits = 8;
+    if (!image_file_open(c, file, &job->fd, &size_bytes))
         return false;
-    bool ok = raster_thumbnail(fd, file->file_type, size, c->app->config.max_pixels, &c->arena, jpeg, &c->error);
-    close(fd);
+    bool ok = decoder_run(c->app->decoders, job, &c->arena, &result, &c->error);
+    close(job->fd);
+    if (ok)
+        *jpeg = result.bytes;
     return ok;
 }
 
