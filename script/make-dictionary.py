@@ -30,7 +30,7 @@ def repeating_mask(group, element):
 
 
 def read(path):
-    """tag -> (vr, mask, keyword); private and illegal ranges (odd groups, written with -o- or -u-) don't match LINE."""
+    """tag -> (vr, mask, keyword, whether DCMTK has it as US or SS); private and illegal ranges (odd groups, written with -o- or -u-) don't match LINE."""
     entries = {}
     with open(path, encoding="utf-8") as file:
         for line in file:
@@ -39,7 +39,6 @@ def read(path):
                 continue
             group, last_group, element, last_element, vr, keyword = match.groups()
             group, element = int(group, 16), int(element, 16)
-            vr = CHOICES.get(vr, vr)
             if vr == "na" or group % 2:
                 continue
             mask = repeating_mask(group, element)
@@ -47,8 +46,8 @@ def read(path):
                 mask = (int(last_group, 16) - group) & 0xFFFE
             elif last_element:
                 mask = int(last_element, 16) - element
-            entries[group << 16 | element] = (vr, mask, keyword)
-    if len(entries) < 3000 or len({keyword for _, _, keyword in entries.values()}) != len(entries):
+            entries[group << 16 | element] = (CHOICES.get(vr, vr), mask, keyword, vr == "xs")
+    if len(entries) < 3000 or len({keyword for _, _, keyword, _ in entries.values()}) != len(entries):
         sys.exit(f"{path} does not look like a DICOM dictionary: {len(entries)} entries, or keywords that are not unique")
     return dict(sorted(entries.items()))
 
@@ -56,7 +55,7 @@ def read(path):
 def patterns(entries):
     """How a tag of a repeating group becomes the tag in the table: (bits to look at, their value, bits to keep, bits to set)."""
     found = set()
-    for tag, (_, mask, _) in entries.items():
+    for tag, (_, mask, _, _) in entries.items():
         if mask == 0x00FE:  # even groups, as in 60xx
             found.add((0xFF010000, tag & 0xFF010000, 0xFF00FFFF, 0))
         elif mask:
@@ -96,12 +95,13 @@ def main():
     out = "/* Made by script/make-dictionary.py. */\n"
     out += f"enum {{ BUCKET_BITS = {BUCKET_BITS}, SLOT_BITS = {SLOT_BITS}, ENTRY_COUNT = {len(tags)} }};\n\n"
     out += "static const struct dicom_entry entries[] = {\n"
-    for tag, (vr, mask, keyword) in entries.items():
+    for tag, (vr, mask, keyword, _) in entries.items():
         out += f"    {{ 0x{tag:08X}, VR('{vr[0]}', '{vr[1]}'), 0x{mask:04X}, \"{keyword}\" }},\n"
     out += "};\n\n"
     out += numbers_of("multipliers", "uint32_t", [f"0x{m:08X}" for m in multipliers])
     out += numbers_of("slots", "uint16_t", [str(row[slots[s]]) if s in slots else "0" for s in range(1 << SLOT_BITS)])
     out += numbers_of("by_keyword", "uint16_t", [str(row[t]) for t in sorted(tags, key=lambda t: entries[t][2].encode())])
+    out += numbers_of("us_or_ss", "uint32_t", [f"0x{t:08X}" for t in tags if entries[t][3]])
     out += "static const struct pattern patterns[] = {\n"
     for row_of_numbers in patterns(entries):
         out += "    { " + ", ".join(f"0x{n:08X}" for n in row_of_numbers) + " },\n"

@@ -49,6 +49,14 @@ const struct dicom_entry *dicom_dictionary_find(uint32_t tag)
     return NULL;
 }
 
+bool dicom_dictionary_is_us_or_ss(uint32_t tag)
+{
+    for (size_t i = 0; i < sizeof(us_or_ss) / sizeof(us_or_ss[0]); i++)
+        if (us_or_ss[i] == tag)
+            return true;
+    return false;
+}
+
 uint32_t dicom_dictionary_tag(struct str keyword)
 {
     int low = 0, high = ENTRY_COUNT;

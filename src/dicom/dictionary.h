@@ -22,6 +22,8 @@ struct dicom_entry {
 /* The element's entry; NULL: private or unknown. Group lengths (gggg,0000) have one; so have private creators (PS3.5 7.8.1), whose VR
  * is LO in every group: their entries say the VR and a name, but `tag` is not that of the element. Item tags (FFFE) have none. */
 const struct dicom_entry *dicom_dictionary_find(uint32_t tag);
+/* PS3.6 lets the VR be US or SS: SS where Pixel Representation says that pixels are signed (PS3.5 A.1, implicit VR). */
+bool dicom_dictionary_is_us_or_ss(uint32_t tag);
 /* By keyword, exactly: 0 when there is none. */
 uint32_t dicom_dictionary_tag(struct str keyword);
 

@@ -139,7 +139,7 @@ bool dicom_parse(struct dicom_input *input, const struct dicom_limits *limits, c
     p.events = events;
     p.context = context;
     p.error = error;
-    p.implicit = p.big_endian = p.stopped = false;
+    p.implicit = p.big_endian = p.stopped = p.signed_pixels = false;
     p.items = p.depth = 0;
     p.told = 0;
     p.bound = -1;

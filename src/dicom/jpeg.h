@@ -163,7 +163,8 @@ bool jpeg_dct_scan(struct jpeg_reader *reader, struct error *error); /* into the
 /* Samples of one row of blocks of a component, 8 * padded_x columns wide, in eight rows. */
 void jpeg_dct_row(const struct jpeg_component *component, const uint16_t quantization[64], int precision, int64_t row,
                   uint16_t *samples);
-extern const uint8_t jpeg_natural_order[64 + 16]; /* zigzag index to natural; past the 64th it stays at 63 */
+/* libjpeg exports names with this prefix as well: a new one must not be among them (nm -D). */
+extern const uint8_t jpeg_zigzag[64 + 16]; /* zigzag index to natural; past the 64th it stays at 63 */
 
 codec_face jpeg_own_decode;
 

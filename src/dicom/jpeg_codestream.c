@@ -1,7 +1,7 @@
 /* jpeg_codestream.c - markers and their segments (T.81 annex B). */
 #include "dicom/jpeg.h"
 
-const uint8_t jpeg_natural_order[64 + 16] = {
+const uint8_t jpeg_zigzag[64 + 16] = {
     0,  1,  8,  16, 9,  2,  3,  10, 17, 24, 32, 25, 18, 11, 4,  5,  12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13,
     6,  7,  14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31,
     39, 46, 53, 60, 61, 54, 47, 55, 62, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63,
@@ -194,7 +194,7 @@ static bool quantization_read(struct jpeg_reader *reader, struct str segment, st
             return error_set(error, E_INVALID, "a JPEG quantization table is cut short or has number %d", target);
         uint16_t *table = reader->quantization[target & 15];
         for (int i = 0; i < 64; i++)
-            table[jpeg_natural_order[i]] = (uint16_t)(wide ? word_at(segment, 1 + 2 * i) : byte_at(segment, 1 + i));
+            table[jpeg_zigzag[i]] = (uint16_t)(wide ? word_at(segment, 1 + 2 * i) : byte_at(segment, 1 + i));
         reader->quantization_defined[target & 15] = true;
         segment = str_slice(segment, 1 + bytes, segment.len);
     }
@@ -221,9 +221,7 @@ static bool scan_range_check(const struct jpeg_image *image, const struct jpeg_s
     bool ok = true;
     if (image->process == JPEG_LOSSLESS)
         ok = scan->spectral_first >= 1 && scan->spectral_first <= 7 && scan->low < image->precision;
-    else if (image->process == JPEG_SEQUENTIAL)
-        ok = scan->spectral_first == 0 && scan->spectral_last == 63 && scan->high == 0 && scan->low == 0;
-    else
+    else if (image->process == JPEG_PROGRESSIVE)
         ok = scan->spectral_last <= 63 && scan->spectral_first <= scan->spectral_last && scan->low <= 13 &&
              (scan->high == 0 || scan->high == scan->low + 1) &&
              (scan->spectral_first == 0 ? scan->spectral_last == 0 : scan->count == 1);
@@ -246,6 +244,10 @@ static bool scan_read(struct jpeg_reader *reader, struct str segment, struct err
     scan->spectral_last = byte_at(segment, tail + 1);
     scan->high = byte_at(segment, tail + 2) >> 4;
     scan->low = byte_at(segment, tail + 2) & 15;
+    if (image->process == JPEG_SEQUENTIAL) { /* all of them; some encoders write nothing but zeros here */
+        scan->spectral_first = scan->high = scan->low = 0;
+        scan->spectral_last = 63;
+    }
     if (!scan_range_check(image, scan, error))
         return false;
     for (int i = 0, from = 0; i < scan->count; i++) {

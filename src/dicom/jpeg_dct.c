@@ -39,7 +39,7 @@ static void block_sequential(struct dct_scan *scan, int i, int16_t *block)
             continue;
         }
         k += run;
-        block[jpeg_natural_order[k]] = (int16_t)jpeg_extend(jpeg_bits_take(&scan->bits, size), size);
+        block[jpeg_zigzag[k]] = (int16_t)jpeg_extend(jpeg_bits_take(&scan->bits, size), size);
     }
 }
 
@@ -77,7 +77,7 @@ static void block_ac_first(struct dct_scan *scan, int16_t *block)
         }
         k += run;
         if (size)
-            block[jpeg_natural_order[k]] =
+            block[jpeg_zigzag[k]] =
                 narrow(jpeg_extend(jpeg_bits_take(&scan->bits, size), size) * (INT64_C(1) << scan->parameters->low));
     }
 }
@@ -95,7 +95,7 @@ static void correct(struct dct_scan *scan, int16_t *coefficient)
 static int pass_over(struct dct_scan *scan, int16_t *block, int k, int zeros)
 {
     for (; k <= scan->parameters->spectral_last; k++) {
-        int16_t *coefficient = &block[jpeg_natural_order[k]];
+        int16_t *coefficient = &block[jpeg_zigzag[k]];
         if (*coefficient)
             correct(scan, coefficient);
         else if (zeros-- == 0)
@@ -120,7 +120,7 @@ static void block_ac_refine(struct dct_scan *scan, int16_t *block)
             value = (jpeg_bits_take(&scan->bits, 1) ? 1 : -1) * (1 << scan->parameters->low);
         k = pass_over(scan, block, k, run);
         if (k <= scan->parameters->spectral_last && value)
-            block[jpeg_natural_order[k]] = (int16_t)value;
+            block[jpeg_zigzag[k]] = (int16_t)value;
         k++;
     }
     if (scan->band_ends > 0) {

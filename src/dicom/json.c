@@ -133,7 +133,7 @@ static bool on_element(void *context, const struct dicom_element *e)
     else if (e->value.len > json->out->max - json->out->len)
         json->out->overflowed = true; /* before memory is taken to decode it */
     else
-        json_put_value(json->out, e, row, &current(json)->charset, &json->arena);
+        dicom_json_put_value(json->out, e, row, &current(json)->charset, &json->arena);
     text_put_char(json->out, '}');
     arena_reset(&json->arena);
     return !json->out->overflowed;

@@ -119,7 +119,7 @@ static void put_name(struct text *out, struct str name)
 static bool put_numeral(struct text *out, struct str s)
 {
     double real;
-    struct str number = s.len > 1 && s.at[0] == '+' ? str_slice(s, 1, s.len) : s;
+    struct str number = s.len > 1 && s.at[0] == '+' && s.at[1] != '-' ? str_slice(s, 1, s.len) : s;
     if (!number.len || number.at[0] == '+' || !str_to_real(number, &real))
         return false;
     if (number.at[0] == '-') {
@@ -227,8 +227,8 @@ static void put_numbers(struct text *out, const struct dicom_element *e, const s
     text_put_char(out, ']');
 }
 
-void json_put_value(struct text *out, const struct dicom_element *e, const struct vr_row *row,
-                    const struct dicom_charset *charset, struct arena *arena)
+void dicom_json_put_value(struct text *out, const struct dicom_element *e, const struct vr_row *row,
+                          const struct dicom_charset *charset, struct arena *arena)
 {
     if (!e->value.len)
         return;

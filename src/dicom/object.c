@@ -9,6 +9,8 @@
 
 #include "dicom/head.h"
 
+enum { FIRST_NODES = 384 }; /* of most files, all */
+
 struct level {
     ptrdiff_t first; /* of its nodes on the stack */
     struct dicom_dataset *dataset;
@@ -18,23 +20,32 @@ struct level {
 struct builder {
     struct arena *arena;
     struct dicom_object *object;
-    struct dicom_node *nodes; /* the stack */
+    struct dicom_node *nodes; /* the stack: first_nodes, until those are too few */
     ptrdiff_t count, capacity;
     struct level levels[PARSER_DEPTH_MAX + 1];
     int level;
     bool in_data; /* past group 0002 */
     bool in_pixels;
     int64_t pieces_capacity;
+    struct dicom_node first_nodes[FIRST_NODES];
 };
+
+static void grow(struct builder *b)
+{
+    size_t size = (size_t)b->capacity * sizeof(*b->nodes);
+    struct dicom_node *nodes = realloc(b->nodes == b->first_nodes ? NULL : b->nodes, 2 * size);
+    if (!nodes)
+        abort(); /* bounded by dicom_limits.elements */
+    if (b->nodes == b->first_nodes)
+        memcpy(nodes, b->first_nodes, size);
+    b->nodes = nodes;
+    b->capacity *= 2;
+}
 
 static struct dicom_node *push_node(struct builder *b, const struct dicom_element *e)
 {
-    if (b->count == b->capacity) {
-        b->capacity = b->capacity ? 2 * b->capacity : 256;
-        b->nodes = realloc(b->nodes, (size_t)b->capacity * sizeof(*b->nodes));
-        if (!b->nodes)
-            abort(); /* bounded by dicom_limits.elements */
-    }
+    if (b->count == b->capacity)
+        grow(b);
     struct dicom_node *node = &b->nodes[b->count++];
     *node = (struct dicom_node){ .element = *e };
     return node;
@@ -61,7 +72,7 @@ static void finish(struct builder *b)
     struct dicom_dataset *dataset = level->dataset;
     bool sorted = true;
     dataset->count = b->count - level->first;
-    if (!dataset->count || !b->nodes)
+    if (!dataset->count)
         return;
     const struct dicom_node *from = b->nodes + level->first;
     for (ptrdiff_t i = 1; i < dataset->count && sorted; i++)
@@ -182,8 +193,9 @@ bool dicom_read(struct str bytes, const struct dicom_limits *limits, struct aren
     struct builder b;
     b.arena = arena;
     b.object = object;
-    b.nodes = NULL;
-    b.count = b.capacity = 0;
+    b.nodes = b.first_nodes;
+    b.count = 0;
+    b.capacity = FIRST_NODES;
     b.level = 0;
     b.in_data = false;
     b.pieces_capacity = 0;
@@ -202,7 +214,8 @@ bool dicom_read(struct str bytes, const struct dicom_limits *limits, struct aren
         if (last->item_count < 0)
             last->item_count = 0;
     }
-    free(b.nodes);
+    if (b.nodes != b.first_nodes)
+        free(b.nodes);
     *out = object;
     return ok;
 }

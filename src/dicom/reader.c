@@ -12,23 +12,6 @@ const struct dicom_limits dicom_default_limits = {
     .inflated_bytes = (int64_t)1 << 30,
 };
 
-uint16_t dicom_u16(const void *at, bool big_endian)
-{
-    const unsigned char *b = at;
-    return (uint16_t)(big_endian ? b[0] << 8 | b[1] : b[1] << 8 | b[0]);
-}
-
-uint32_t dicom_u32(const void *at, bool big_endian)
-{
-    uint32_t n;
-    memcpy(&n, at, sizeof(n));
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    return big_endian ? n : __builtin_bswap32(n);
-#else
-    return big_endian ? __builtin_bswap32(n) : n;
-#endif
-}
-
 uint64_t dicom_u64(const void *at, bool big_endian)
 {
     uint64_t first = dicom_u32(at, big_endian), second = dicom_u32((const char *)at + 4, big_endian);
@@ -163,6 +146,8 @@ static bool implicit_header(struct parser *p, struct dicom_element *e)
     e->implicit = true;
     e->length = dicom_u32(p->input->at + 4, p->big_endian);
     e->vr = dictionary_vr(e->tag);
+    if (p->signed_pixels && e->vr == VR('U', 'S') && dicom_dictionary_is_us_or_ss(e->tag))
+        e->vr = VR('S', 'S'); /* PS3.5 A.1 */
     advance(p, 8);
     return true;
 }
@@ -325,6 +310,8 @@ static bool read_element(struct parser *p, struct dicom_element *e, bool was_unk
         e->big_endian = false;
     if (!take_value(p, e))
         return false;
+    if (e->tag == 0x00280103 && e->value.len >= 2)
+        p->signed_pixels = dicom_u16(e->value.at, e->big_endian) == 1;
     p->stopped = p->events->element && !p->events->element(p->context, e);
     return !p->stopped;
 }

@@ -106,8 +106,19 @@ bool dicom_parse(struct dicom_input *input, const struct dicom_limits *limits, c
                  void *context, struct dicom_file *file, struct error *error);
 
 /* ---- numbers in values ---- */
-uint16_t dicom_u16(const void *at, bool big_endian);
-uint32_t dicom_u32(const void *at, bool big_endian);
+static inline uint16_t dicom_u16(const void *at, bool big_endian)
+{
+    const unsigned char *b = at;
+    return (uint16_t)(big_endian ? b[0] << 8 | b[1] : b[1] << 8 | b[0]);
+}
+
+static inline uint32_t dicom_u32(const void *at, bool big_endian)
+{
+    const unsigned char *b = at;
+    return big_endian ? (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3]
+                      : (uint32_t)b[3] << 24 | (uint32_t)b[2] << 16 | (uint32_t)b[1] << 8 | b[0];
+}
+
 uint64_t dicom_u64(const void *at, bool big_endian);
 
 #endif

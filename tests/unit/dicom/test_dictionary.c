@@ -105,6 +105,15 @@ static void every_tag_comes_back(void **state)
     assert_in_range(known, 2500, 6000);
 }
 
+static void signs_that_follow_pixels(void **state)
+{
+    (void)state;
+    assert_true(dicom_dictionary_is_us_or_ss(0x00280120));  /* Pixel Padding Value */
+    assert_true(dicom_dictionary_is_us_or_ss(0x00283002));  /* LUT Descriptor */
+    assert_false(dicom_dictionary_is_us_or_ss(0x00280103)); /* Pixel Representation itself: US */
+    assert_false(dicom_dictionary_is_us_or_ss(0x00283006));
+}
+
 static void keywords(void **state)
 {
     (void)state;
@@ -125,6 +134,7 @@ int main(void)
         cmocka_unit_test(group_lengths_and_private),
         cmocka_unit_test(every_tag_comes_back),
         cmocka_unit_test(keywords),
+        cmocka_unit_test(signs_that_follow_pixels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
