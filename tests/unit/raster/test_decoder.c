@@ -515,7 +515,7 @@ static void lies_are_not_believed(void **state)
 static void late_helpers_are_ended(void **state)
 {
     (void)state;
-    struct decoder_pool *pool = open_lying(NEVER_ANSWERS, 30);
+    struct decoder_pool *pool = open_lying(NEVER_ANSWERS, 2000); /* time enough to start */
     struct trial *t = trial_new(DECODE_SAMPLES, 0);
     assert_false(trial_run(pool, t));
     assert_int_equal(t->error.code, E_INVALID);
