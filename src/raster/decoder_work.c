@@ -224,10 +224,10 @@ static bool finish(struct work *w, void *at, int64_t bytes, const struct decoded
 static bool work_on_frame(struct work *w)
 {
     struct decoded_format decoded;
-    int64_t bytes = pixel_frame_bytes(&w->format);
     if (w->request->syntax < 0 || w->request->syntax >= dicom_syntax_count)
         return error_set(w->error, E_UNSUPPORTED_TYPE, "the transfer syntax is not known");
     w->format.syntax = &dicom_syntaxes[w->request->syntax];
+    int64_t bytes = pixel_frame_bytes(&w->format);
     if (!open_encoded(w))
         return false;
     void *at = sample_room(w, bytes);
