@@ -98,7 +98,7 @@ static bool study_get(struct call *c)
 }
 
 /* PS3.5 B.2: "2.25." and the UUID as one decimal number. */
-static struct str uid_of_uuid(struct call *c)
+struct str study_make_uid(struct call *c)
 {
     unsigned char n[16];
     char digits[40];
@@ -139,7 +139,7 @@ static bool study_post(struct call *c)
     struct study study = *(const struct study *)c->in, *out = c->out;
     study.created_by = call_user(c);
     if (!study.study_uid.len)
-        study.study_uid = uid_of_uuid(c);
+        study.study_uid = study_make_uid(c);
     if (!uid_is_legal(c, study.study_uid) || !patient_must_exist(c, study.patient_id, "body") ||
         !db_insert(c, &study_schema, &study, &study.id))
         return false;

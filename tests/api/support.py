@@ -473,6 +473,7 @@ def dicom(preamble=b"\0" * 128, pixels=b"\1\2\3\4", **values):
         "IssuerOfPatientID": (0x00100021, "LO", None),
         "PatientBirthDate": (0x00100030, "DA", "19700131"),
         "PatientSex": (0x00100040, "CS", "M"),
+        "BodyPartExamined": (0x00180015, "CS", None),
         "StudyInstanceUID": (0x0020000D, "UI", uid()),
         "SeriesInstanceUID": (0x0020000E, "UI", uid()),
         "SeriesNumber": (0x00200011, "IS", "1"),

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from support import CT, JPEG, PASSWORD, PNG, ROOT, TIFF, ok, png, problem, sample, unique
+from support import CT, JPEG, PASSWORD, PNG, ROOT, TIFF, dicom, ok, png, problem, sample, unique
 
 
 def test_version_and_help(new_server):
@@ -197,6 +197,7 @@ def test_import(new_server, old_files):
     server = new_server()
     admin = server.admin()
     patient = admin.patient()
+    (old_files / "ct").write_bytes(dicom(PatientID=patient["patient_id"], Modality="XR"))
     done = server.run(
         "import",
         str(old_files),
