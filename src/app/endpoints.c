@@ -20,6 +20,34 @@ static const struct endpoint_table *const tables[] = {
     &stow_endpoints,         &system_endpoints,          &health_endpoints,
     &document_endpoints,
 };
+/* In the order of the documentation. */
+#define TABLES(X) \
+    X(auth_endpoints) \
+    X(session_endpoints) \
+    X(user_endpoints) \
+    X(patient_endpoints) \
+    X(patient_history_endpoints) \
+    X(study_list_endpoints) \
+    X(study_endpoints) \
+    X(series_endpoints) \
+    X(instance_endpoints) \
+    X(upload_endpoints) \
+    X(upload_batch_endpoints) \
+    X(upload_chunked_endpoints) \
+    X(stow_endpoints) \
+    X(image_file_list_endpoints) \
+    X(image_file_endpoints) \
+    X(image_file_move_endpoints) \
+    X(thumbnail_endpoints) \
+    X(system_endpoints) \
+    X(health_endpoints) \
+    X(document_endpoints)
+
+#define DECLARE(name) extern const struct endpoint_table name;
+TABLES(DECLARE)
+
+#define ADDRESS(name) &name,
+static const struct endpoint_table *const tables[] = { TABLES(ADDRESS) };
 const struct endpoint_table *const *const endpoint_tables = tables;
 const int endpoint_table_count = (int)(sizeof(tables) / sizeof(tables[0]));
 

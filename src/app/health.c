@@ -40,12 +40,10 @@ static enum health check_store(struct blob_store *store, struct str *say)
 {
     struct error error = { 0 };
     int64_t free_bytes, total_bytes;
-    struct blob_writer *writer;
-    if (!blob_create(store, &writer, &error)) {
+    if (!blob_check(store, &error)) {
         *say = error.code == E_STORAGE_FULL ? S("full") : S("not writable");
         return HEALTH_DOWN;
     }
-    blob_cancel(writer);
     if (!blob_space(store, &free_bytes, &total_bytes, &error)) {
         *say = S("not reachable");
         return HEALTH_DOWN;

@@ -29,6 +29,8 @@ static bool mend_claim(void *context, struct str key)
     struct call *c = context;
     bool named;
     struct error ignored = { 0 };
+    if (!str_starts(key, S("completed/")))
+        return true; /* thumbnails can be made again; chunks: below */
     return is_named(c, key, &named) && (named || blob_remove(c->app->files, key, &ignored));
 }
 
@@ -46,6 +48,14 @@ static bool mend_chunk(void *context, struct str key, int64_t size_bytes, struct
     return !c->error.code && blob_remove(c->app->files, key, &ignored);
 }
 
+/* A file is moved to the archive before its row says so, and may be moved again. */
+static bool keep_claim(void *context, struct str key)
+{
+    (void)context;
+    (void)key;
+    return true;
+}
+
 bool recover_files(struct call *c)
 {
     struct app *app = c->app;
@@ -57,6 +67,7 @@ bool recover_files(struct call *c)
         blob_sweep(app->files, 0);
     blob_share(app->files);
     if (ok && app->archive && blob_alone(app->archive)) {
+        ok = blob_claims(app->archive, keep_claim, c, &c->error);
         blob_sweep(app->archive, 0);
         blob_share(app->archive);
     }

@@ -150,10 +150,7 @@ static bool keep_bytes(struct call *c, struct storing *s)
     struct blob_writer *writer = s->file->writer;
     s->file->writer = NULL;
     s->row.storage_path = s->key;
-    if (blob_claim(c->app->files, s->key, &c->error))
-        return blob_commit(writer, s->key, &c->error);
-    blob_cancel(writer);
-    return false;
+    return blob_commit_claimed(writer, s->key, &c->error);
 }
 
 bool upload_store(struct call *c, struct spooled *file, const struct upload_details *details, int64_t uploaded_by,

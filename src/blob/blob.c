@@ -1,5 +1,5 @@
 /* blob.c - the file store on a local disk: open, write, commit, read, remove. */
-#include "blob/store.h"
+#include "blob/journal.h"
 
 #include "base/crypto.h"
 #include "base/file.h"
@@ -7,16 +7,28 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+enum {
+    HELD_FIRST_BYTES = 32 << 10,
+    HELD_BYTES_MAX = 16 << 20, /* in memory, of all files that are being written; more go to temporary files */
+};
+
+/* Small files are held in memory until the journal takes them; the others are in a temporary file. */
 struct blob_writer {
     struct blob_store *store;
-    int fd;
     int64_t at; /* where blob_write goes on */
-    char name[sizeof(BLOB_TEMPORARY "/") + UUID_TEXT];
+    char *held; /* while fd is -1: the bytes */
+    int64_t held_capacity;
+    int fd;
+    int view; /* -1, or a file in memory with the first `viewed` bytes of `held` */
+    int64_t viewed;
+    char name[sizeof(BLOB_TEMPORARY "/") + UUID_TEXT]; /* of the temporary file; "" without */
 };
 
 /* file:///absolute/path, file://relative/path; the path is taken as it stands. */
@@ -61,11 +73,16 @@ bool blob_open(struct str url, struct blob_store **out, struct error *error)
     assert(store);
     *store = (struct blob_store){ .root = root, .root_fd = -1 };
     pthread_mutex_init(&store->making, NULL);
+    store->journal = journal_new(store);
     if (!open_root(store, error)) {
         blob_close(store);
         return false;
     }
     blob_share(store);
+    if (!journal_replay(store, error)) {
+        blob_close(store);
+        return false;
+    }
     *out = store;
     return true;
 }
@@ -74,6 +91,7 @@ void blob_close(struct blob_store *store)
 {
     if (!store)
         return;
+    journal_free(store->journal);
     if (store->root_fd >= 0)
         close(store->root_fd);
     pthread_mutex_destroy(&store->making);
@@ -108,54 +126,135 @@ static int open_temporary(const struct blob_writer *writer)
     return openat(writer->store->root_fd, writer->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
 }
 
-bool blob_create(struct blob_store *store, struct blob_writer **out, struct error *error)
+static bool make_temporary(struct blob_writer *writer, struct error *error)
 {
-    struct blob_writer *writer = calloc(1, sizeof(*writer));
-    assert(writer);
+    struct blob_store *store = writer->store;
     char uuid[UUID_TEXT + 1];
     crypto_uuid(uuid);
-    writer->store = store;
     snprintf(writer->name, sizeof(writer->name), BLOB_TEMPORARY "/%s", uuid);
     writer->fd = open_temporary(writer);
     if (writer->fd < 0 && (errno == ENOENT || errno == ESTALE)) {
         int number = errno;
-        writer->fd = find_root_again(store) ? open_temporary(writer) : -1;
+        if (find_root_again(store)) {
+            journal_forget(store->journal);
+            writer->fd = open_temporary(writer);
+        }
         errno = number;
     }
-    if (writer->fd < 0) {
-        int number = errno;
+    return writer->fd >= 0 || file_fail(error, "create a temporary file in", store->root, errno);
+}
+
+bool blob_create(struct blob_store *store, struct blob_writer **out, struct error *error)
+{
+    if (!journal_works(store->journal, error))
+        return false;
+    struct blob_writer *writer = calloc(1, sizeof(*writer));
+    assert(writer);
+    *writer = (struct blob_writer){ .store = store, .fd = -1, .view = -1 };
+    /* Is the folder still there? If not, it is looked for again on the way to a temporary file. */
+    if (faccessat(store->root_fd, BLOB_TEMPORARY, F_OK, 0) != 0 && !make_temporary(writer, error)) {
         free(writer);
-        return file_fail(error, "create a temporary file in", store->root, number);
+        return false;
     }
     *out = writer;
     return true;
 }
 
-bool blob_write_at(struct blob_writer *writer, int64_t offset, struct str bytes, struct error *error)
+static bool pwrite_all(struct blob_writer *writer, int fd, int64_t offset, struct str bytes, struct error *error)
 {
     while (bytes.len > 0) {
-        ssize_t n = pwrite(writer->fd, bytes.at, (size_t)bytes.len, offset);
+        ssize_t n = pwrite(fd, bytes.at, (size_t)bytes.len, offset);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return file_fail(error, "write", writer->name, n < 0 ? errno : EIO);
+            return file_fail(error, "write", *writer->name ? writer->name : "a temporary file", n < 0 ? errno : EIO);
         offset += n;
         bytes = str_slice(bytes, n, bytes.len);
     }
     return true;
 }
 
+static void let_go(struct blob_writer *writer)
+{
+    atomic_fetch_sub(&writer->store->held_bytes, writer->held_capacity);
+    free(writer->held);
+    writer->held = NULL;
+    writer->held_capacity = 0;
+    if (writer->view >= 0)
+        close(writer->view);
+    writer->view = -1;
+}
+
+/* Out of memory, into a temporary file. */
+static bool spill(struct blob_writer *writer, struct error *error)
+{
+    if (writer->fd >= 0)
+        return true;
+    struct str held = { writer->held, (ptrdiff_t)writer->at };
+    if (!make_temporary(writer, error) || !pwrite_all(writer, writer->fd, 0, held, error))
+        return false;
+    let_go(writer);
+    return true;
+}
+
+/* Room for `more` bytes in memory; false: they belong into a file. */
+static bool hold(struct blob_writer *writer, int64_t more)
+{
+    int64_t needed = writer->at + more, capacity = writer->held_capacity ? writer->held_capacity : HELD_FIRST_BYTES;
+    if (needed > JOURNAL_PAYLOAD_MAX)
+        return false;
+    while (capacity < needed)
+        capacity *= 2;
+    int64_t growth = capacity - writer->held_capacity;
+    if (growth == 0)
+        return true;
+    if (atomic_fetch_add(&writer->store->held_bytes, growth) + growth > HELD_BYTES_MAX) {
+        atomic_fetch_sub(&writer->store->held_bytes, growth);
+        return false;
+    }
+    writer->held = realloc(writer->held, (size_t)capacity);
+    assert(writer->held);
+    writer->held_capacity = capacity;
+    return true;
+}
+
+bool blob_write_at(struct blob_writer *writer, int64_t offset, struct str bytes, struct error *error)
+{
+    return spill(writer, error) && pwrite_all(writer, writer->fd, offset, bytes, error);
+}
+
 bool blob_write(struct blob_writer *writer, struct str bytes, struct error *error)
 {
-    if (!blob_write_at(writer, writer->at, bytes, error))
+    if (bytes.len == 0)
+        return true;
+    if (writer->fd < 0 && hold(writer, bytes.len))
+        memcpy(writer->held + writer->at, bytes.at, (size_t)bytes.len);
+    else if (!blob_write_at(writer, writer->at, bytes, error))
         return false;
     writer->at += bytes.len;
     return true;
 }
 
-int blob_writer_fd(const struct blob_writer *writer)
+struct str blob_writer_bytes(const struct blob_writer *writer)
 {
-    return writer->fd;
+    if (writer->fd >= 0)
+        return STR_NULL;
+    return (struct str){ writer->held ? writer->held : "", (ptrdiff_t)writer->at };
+}
+
+int blob_writer_fd(struct blob_writer *writer)
+{
+    struct error ignored = { 0 };
+    if (writer->fd >= 0)
+        return writer->fd;
+    if (writer->view < 0)
+        writer->view = memfd_create("upload", MFD_CLOEXEC);
+    struct str rest = { writer->held + writer->viewed, (ptrdiff_t)(writer->at - writer->viewed) };
+    if (writer->view >= 0 && pwrite_all(writer, writer->view, writer->viewed, rest, &ignored)) {
+        writer->viewed = writer->at;
+        return writer->view;
+    }
+    return spill(writer, &ignored) ? writer->fd : -1;
 }
 
 /* Renames without replacing; `absent` is the error when there is no `from`. */
@@ -175,35 +274,77 @@ static bool name_it(struct blob_store *store, const char *from, const char *to, 
     return file_fail(error, "name", to, errno);
 }
 
-static bool commit(struct blob_writer *writer, struct str key_text, struct error *error)
+static bool commit_alone(struct blob_writer *writer, const struct blob_key *key, bool claimed, struct error *error)
 {
-    struct blob_key key;
-    if (!blob_key(key_text, &key, error))
+    if (!spill(writer, error) || (claimed && !blob_claim(writer->store, str_from(key->text), error)))
         return false;
     if (fsync(writer->fd) != 0)
         return file_fail(error, "sync", writer->name, errno);
-    return blob_make_parents(writer->store, &key, error) &&
-           name_it(writer->store, writer->name, key.text, E_INTERNAL, error) &&
-           blob_sync_parent(writer->store, &key, error);
+    return blob_make_parents(writer->store, key, true, error) &&
+           name_it(writer->store, writer->name, key->text, E_INTERNAL, error) &&
+           blob_sync_parent(writer->store, key, error);
+}
+
+static bool commit(struct blob_writer *writer, struct str key_text, bool claimed, struct error *error)
+{
+    struct blob_key key;
+    if (!blob_key(key_text, &key, error) || !journal_works(writer->store->journal, error))
+        return false;
+    if (writer->fd < 0) {
+        if (!blob_make_parents(writer->store, &key, false, error))
+            return false;
+        enum journal_result result =
+            journal_put(writer->store->journal, &key, blob_writer_bytes(writer), claimed, error);
+        if (result != JOURNAL_UNABLE)
+            return result == JOURNAL_DONE;
+    }
+    return commit_alone(writer, &key, claimed, error);
+}
+
+static void end(struct blob_writer *writer, bool named)
+{
+    if (!named && *writer->name)
+        unlinkat(writer->store->root_fd, writer->name, 0); /* gone already when only the last sync failed */
+    if (writer->fd >= 0)
+        close(writer->fd);
+    let_go(writer);
+    free(writer);
 }
 
 bool blob_commit(struct blob_writer *writer, struct str key, struct error *error)
 {
-    bool ok = commit(writer, key, error);
-    if (!ok)
-        unlinkat(writer->store->root_fd, writer->name, 0); /* gone already when only the last sync failed */
-    close(writer->fd);
-    free(writer);
+    bool ok = commit(writer, key, false, error);
+    end(writer, ok);
+    return ok;
+}
+
+bool blob_commit_claimed(struct blob_writer *writer, struct str key, struct error *error)
+{
+    bool ok = commit(writer, key, true, error);
+    end(writer, ok);
     return ok;
 }
 
 void blob_cancel(struct blob_writer *writer)
 {
-    if (!writer)
-        return;
-    unlinkat(writer->store->root_fd, writer->name, 0);
-    close(writer->fd);
-    free(writer);
+    if (writer)
+        end(writer, false);
+}
+
+bool blob_check(struct blob_store *store, struct error *error)
+{
+    struct blob_writer *writer;
+    bool ok = blob_create(store, &writer, error);
+    if (ok) {
+        ok = spill(writer, error);
+        blob_cancel(writer);
+    }
+    return ok;
+}
+
+void blob_count(struct blob_store *store, struct blob_counts *out)
+{
+    journal_count(store->journal, out);
 }
 
 bool blob_open_read(struct blob_store *store, struct str key_text, int *fd, int64_t *size_bytes, struct error *error)
@@ -241,17 +382,20 @@ bool blob_remove(struct blob_store *store, struct str key_text, struct error *er
     struct blob_key key;
     if (!blob_key(key_text, &key, error))
         return false;
-    if (unlinkat(store->root_fd, key.text, 0) == 0 || errno == ENOENT || errno == ENOTDIR)
+    if (unlinkat(store->root_fd, key.text, 0) == 0) {
+        journal_drop(store->journal, &key);
         return true;
-    return file_fail(error, "remove", key.text, errno);
+    }
+    return errno == ENOENT || errno == ENOTDIR || file_fail(error, "remove", key.text, errno);
 }
 
 bool blob_rename(struct blob_store *store, struct str from_text, struct str to_text, struct error *error)
 {
     struct blob_key from, to;
-    return blob_key(from_text, &from, error) && blob_key(to_text, &to, error) && blob_make_parents(store, &to, error) &&
-           name_it(store, from.text, to.text, E_NOT_FOUND, error) && blob_sync_parent(store, &to, error) &&
-           blob_sync_parent(store, &from, error);
+    return blob_key(from_text, &from, error) && blob_key(to_text, &to, error) &&
+           journal_settle(store->journal, error) && /* what it says of `from` is not true of `to` */
+           blob_make_parents(store, &to, true, error) && name_it(store, from.text, to.text, E_NOT_FOUND, error) &&
+           blob_sync_parent(store, &to, error) && blob_sync_parent(store, &from, error);
 }
 
 bool blob_space(struct blob_store *store, int64_t *free_bytes, int64_t *total_bytes, struct error *error)

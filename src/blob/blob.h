@@ -1,10 +1,15 @@
 /* blob.h - where files rest. A small interface; local disk behind it (file://).
  *
  *     struct blob_writer *w;
- *     blob_create(store, &w, error)                              // bytes go to a temporary file
- *     blob_write(w, bytes, error) ...
- *     blob_commit(w, S("completed/ab/cd/abcd..."), error)        // fsync, rename, fsync of the directory: survives a power cut
- *     ... the row that names it commits ...
+ *     blob_create(store, &w, error)
+ *     blob_write(w, bytes, error) ...                            // in memory, or past a size in a temporary file
+ *     blob_commit_claimed(w, S("completed/ab/cd/abcd..."), error)    // survives a power cut
+ *     ... the row that names it commits, or blob_remove ...
+ *     blob_settle(store, S("completed/ab/cd/abcd..."))
+ *
+ * Small files become durable through a journal, in which all that are written at the same time share one flush (journal.h); large ones with
+ * an fsync of their own, a rename, and an fsync of the directory. Either way the file is there under its key when blob_commit returns.
+ * Once a flush of the journal has failed, the store takes no bytes (E_UNAVAILABLE) until it is opened again.
  *
  * Keys are made by us: lower-case letters, digits, '/', '-', '_', '.', no "..", not below tmp/, at most 200 bytes; others are refused. A key is
  * relative; the brief's `storage_path` is a key. Temporary files live in `tmp/` of the same store; blob_sweep removes those a crash left.
@@ -19,18 +24,31 @@
 struct blob_store;
 struct blob_writer;
 
-bool blob_open(struct str url, struct blob_store **out,
-               struct error *error); /* file:///absolute or file://relative; makes directories */
+/* What the journal did: files it made durable, flushes for them, and how often their own names and bytes were synced afterwards. */
+struct blob_counts {
+    int64_t files, flushes, settles;
+};
+
+/* file:///absolute or file://relative; makes directories. What the journal of a dead process says is made true again. */
+bool blob_open(struct str url, struct blob_store **out, struct error *error);
 void blob_close(struct blob_store *store);
+void blob_count(struct blob_store *store, struct blob_counts *out);
+/* Can files be written? Makes a temporary one and removes it. */
+bool blob_check(struct blob_store *store, struct error *error);
 const char *blob_root(const struct blob_store *store);
 bool blob_key_is_legal(struct str key);
 
 bool blob_create(struct blob_store *store, struct blob_writer **out, struct error *error);
 bool blob_write(struct blob_writer *writer, struct str bytes, struct error *error);
 bool blob_write_at(struct blob_writer *writer, int64_t offset, struct str bytes, struct error *error);
-int blob_writer_fd(const struct blob_writer *writer); /* to read back what was written */
-/* Synced and named `key`; an existing file of that key is E_CONFLICT. Frees the writer either way. */
+/* To read back what was written so far; the position is its beginning until somebody reads. */
+int blob_writer_fd(struct blob_writer *writer);
+/* The same without a file, where it is small enough to be in memory; else null. Until the next blob_write. */
+struct str blob_writer_bytes(const struct blob_writer *writer);
+/* Durable and named `key`; an existing file of that key is E_CONFLICT. Frees the writer either way. */
 bool blob_commit(struct blob_writer *writer, struct str key, struct error *error);
+/* The same with a claim (below), which costs nothing where the journal takes the file. */
+bool blob_commit_claimed(struct blob_writer *writer, struct str key, struct error *error);
 void blob_cancel(struct blob_writer *writer); /* removes the temporary file; takes NULL */
 
 bool blob_open_read(struct blob_store *store, struct str key, int *fd, int64_t *size_bytes,
@@ -43,7 +61,8 @@ bool blob_rename(struct blob_store *store, struct str from, struct str to, struc
  * finds such a file instead. */
 bool blob_claim(struct blob_store *store, struct str key, struct error *error);
 void blob_settle(struct blob_store *store, struct str key);
-/* Calls `each` with the key of every claim; where it returns true the claim is settled. */
+/* Calls `each` with the key of every claim, and of every file that the journals of dead processes speak of, claimed or not; where it
+ * returns true the claim is settled. */
 bool blob_claims(struct blob_store *store, bool (*each)(void *context, struct str key), void *context,
                  struct error *error);
 

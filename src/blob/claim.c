@@ -1,6 +1,6 @@
 /* claim.c - who uses the store, and for what: claims are empty files tmp/claim+KEY, with '+' for '/' (which no key holds); every process
  * holds a shared lock on the root. */
-#include "blob/store.h"
+#include "blob/journal.h"
 
 #include "base/file.h"
 
@@ -43,7 +43,7 @@ void blob_settle(struct blob_store *store, struct str key_text)
 {
     struct blob_key key;
     struct error ignored = { 0 };
-    if (!blob_key(key_text, &key, &ignored))
+    if (!blob_key(key_text, &key, &ignored) || journal_release(store->journal, &key))
         return;
     struct claim claim = claim_of(&key);
     unlinkat(store->root_fd, claim.name, 0);
@@ -69,7 +69,7 @@ bool blob_claims(struct blob_store *store, bool (*each)(void *context, struct st
             blob_settle(store, str_from(key.text));
     }
     closedir(folder);
-    return true;
+    return journal_claims(store, each, context, error);
 }
 
 bool blob_alone(struct blob_store *store)

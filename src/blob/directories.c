@@ -70,23 +70,43 @@ bool blob_sync_parent(struct blob_store *store, const struct blob_key *key, stru
     return sync_at(store, parent_of(path.text), error);
 }
 
-static bool make_one(struct blob_store *store, const char *directory, struct error *error)
+static bool make_one(struct blob_store *store, const char *directory, bool durable, struct error *error)
 {
     if (mkdirat(store->root_fd, directory, 0750) != 0)
         return errno == EEXIST || file_fail(error, "make directory", directory, errno);
+    if (!durable) {
+        store->loose = true;
+        return true;
+    }
     struct blob_key path;
     snprintf(path.text, sizeof(path.text), "%s", directory);
     return sync_at(store, parent_of(path.text), error);
 }
 
-bool blob_make_parents(struct blob_store *store, const struct blob_key *key, struct error *error)
+/* What was made without a sync gets one, for all of it, when the first comes who needs it. */
+static bool tighten(struct blob_store *store, struct error *error)
 {
-    bool ok = true;
-    pthread_mutex_lock(&store->making);
+    if (!store->loose)
+        return true;
+    if (syncfs(store->root_fd) != 0)
+        return file_fail(error, "sync", store->root, errno);
+    store->loose = false;
+    return true;
+}
+
+bool blob_make_parents(struct blob_store *store, const struct blob_key *key, bool durable, struct error *error)
+{
     struct blob_key path = *key;
+    struct stat st;
+    /* Mostly they are there. Whether they are durable is another question. */
+    if (!durable && fstatat(store->root_fd, parent_of(path.text), &st, AT_SYMLINK_NOFOLLOW) == 0)
+        return true;
+    pthread_mutex_lock(&store->making);
+    bool ok = !durable || tighten(store, error);
+    path = *key;
     for (char *slash = strchr(path.text, '/'); slash && ok; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
-        ok = make_one(store, path.text, error);
+        ok = make_one(store, path.text, durable, error);
         *slash = '/';
     }
     pthread_mutex_unlock(&store->making);

@@ -2,6 +2,8 @@
  *
  *   ROOT/            root_fd; everything below is reached from it, so that nothing outside can be named
  *     tmp/UUID       being written; swept at start
+ *     tmp/claim+KEY  claim.c
+ *     tmp/journal+UUID   journal.h
  *     aa/bb/...      keys
  */
 #ifndef ROENTGEN_BLOB_STORE_H
@@ -15,12 +17,17 @@
 enum { BLOB_KEY_MAX = 200 };
 #define BLOB_TEMPORARY "tmp"
 
+struct journal;
+
 struct blob_store {
     char *root;
     int root_fd;
     dev_t device; /* the file system it was on at the start */
     /* Held while directories are made, so that whoever finds one there knows that its name is durable already. */
     pthread_mutex_t making;
+    bool loose; /* directories were made that are not durable yet; under `making` */
+    struct journal *journal;
+    _Atomic int64_t held_bytes; /* of files that are being written, in memory */
 };
 
 struct blob_key {
@@ -29,8 +36,8 @@ struct blob_key {
 
 /* The key as NUL-terminated text; E_INTERNAL when it is illegal, since keys are made by us. */
 bool blob_key(struct str key, struct blob_key *out, struct error *error);
-/* Makes the directories above `key`, each synced into its parent. */
-bool blob_make_parents(struct blob_store *store, const struct blob_key *key, struct error *error);
+/* Makes the directories above `key`: durable, or (for what the journal covers) soon to be. */
+bool blob_make_parents(struct blob_store *store, const struct blob_key *key, bool durable, struct error *error);
 /* Makes the name of `key` (or its absence) durable. */
 bool blob_sync_parent(struct blob_store *store, const struct blob_key *key, struct error *error);
 

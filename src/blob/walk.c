@@ -1,5 +1,5 @@
 /* walk.c - going over what the store holds: every key, and the temporary files that a crash left. */
-#include "blob/store.h"
+#include "blob/journal.h"
 
 #include "base/file.h"
 
@@ -103,6 +103,8 @@ int blob_sweep(struct blob_store *store, int64_t age_s)
     int64_t limit_us = clock_now().us - age_s * 1000000;
     for (struct dirent *entry; (entry = readdir(directory));) {
         struct stat st;
+        if (str_starts(str_from(entry->d_name), S(JOURNAL_PREFIX)))
+            continue; /* goes when it has been replayed and asked about */
         if (fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
             instant_of(st.st_mtim).us <= limit_us && unlinkat(fd, entry->d_name, 0) == 0)
             removed++;

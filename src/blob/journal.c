@@ -1,0 +1,571 @@
+/* journal.c - appending, the shared flush, and settling what was appended. */
+#include "blob/journal.h"
+
+#include "base/crypto.h"
+#include "base/file.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { IDLE_SETTLE_US = 1000000 };
+
+enum state { FREE, OPEN, SEALED };
+
+struct segment {
+    enum state state;
+    int fd; /* -1: not made yet */
+    char name[sizeof(BLOB_TEMPORARY "/" JOURNAL_PREFIX) + UUID_TEXT];
+    uint64_t generation;
+    int64_t appended, flushed; /* bytes */
+    int users;                 /* who have appended and not finished: their files may be half written, or claimed */
+    bool flushing;
+};
+
+struct claim {
+    struct claim *next;
+    struct segment *segment;
+    struct blob_key key;
+};
+
+struct journal {
+    struct blob_store *store;
+    pthread_mutex_t lock;
+    pthread_cond_t moved; /* a flush ended, a segment became free, a user left */
+    pthread_cond_t to_do; /* for the thread that settles */
+    struct segment segments[JOURNAL_SEGMENTS_MAX];
+    struct segment *open; /* NULL: none */
+    struct claim *claims; /* as many as files are being uploaded */
+    uint64_t generations, numbers;
+    int64_t last_append_us;
+    bool has_thread, stop, failed;
+    pthread_t thread;
+    struct blob_counts counts;
+};
+
+/* ---- records ---- */
+
+uint64_t journal_sum(uint64_t sum, const void *bytes, ptrdiff_t len)
+{
+    /* Four lanes, so that the multiplications overlap. */
+    static const uint64_t odd = 0x9e3779b97f4a7c15u;
+    const unsigned char *at = bytes;
+    uint64_t lanes[4] = { sum, sum ^ odd, sum + odd, ~sum }, word;
+    for (; len >= 32; at += 32, len -= 32) {
+        for (int i = 0; i < 4; i++) {
+            memcpy(&word, at + (ptrdiff_t)8 * i, 8);
+            lanes[i] = (lanes[i] ^ word) * odd;
+            lanes[i] ^= lanes[i] >> 29;
+        }
+    }
+    for (; len > 0; at += 8, len -= 8) {
+        word = 0;
+        memcpy(&word, at, len < 8 ? (size_t)len : 8);
+        lanes[0] = (lanes[0] ^ word) * odd;
+        lanes[0] ^= lanes[0] >> 29;
+    }
+    for (int i = 1; i < 4; i++) {
+        lanes[0] = (lanes[0] ^ lanes[i]) * odd;
+        lanes[0] ^= lanes[0] >> 32;
+    }
+    return lanes[0];
+}
+
+uint64_t journal_record_sum(const struct journal_record *record, const char *key, const char *payload)
+{
+    uint64_t sum = journal_sum(0, record, offsetof(struct journal_record, sum));
+    sum = journal_sum(sum, key, (ptrdiff_t)record->key_len);
+    return journal_sum(sum, payload, (ptrdiff_t)record->payload_len);
+}
+
+ptrdiff_t journal_record_bytes(ptrdiff_t key_len, ptrdiff_t payload_len)
+{
+    ptrdiff_t bytes = (ptrdiff_t)sizeof(struct journal_record) + key_len + payload_len;
+    return (bytes + JOURNAL_ALIGN - 1) / JOURNAL_ALIGN * JOURNAL_ALIGN;
+}
+
+/* ---- segments; all under the lock ---- */
+
+static bool refuse(struct error *error)
+{
+    error->retry_after_s = 10;
+    return error_set(error, E_UNAVAILABLE,
+                     "an earlier write to the file store failed: it takes no files until the server is restarted");
+}
+
+/* With its lock, so that nobody takes it for one of a dead process. Somebody may have done so between open and flock, and have
+ * removed it: then another is made. */
+static int make_file(const struct segment *segment, int root)
+{
+    for (;;) {
+        int fd = openat(root, segment->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
+        if (fd < 0)
+            return -1;
+        struct stat st;
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &st) == 0 && st.st_nlink > 0) {
+            int number = posix_fallocate(fd, 0, JOURNAL_SEGMENT_BYTES);
+            if (number == 0 && fsync(fd) == 0)
+                return fd;
+            unlinkat(root, segment->name, 0);
+            close(fd);
+            return -1;
+        }
+        close(fd);
+        unlinkat(root, segment->name, 0);
+    }
+}
+
+static bool make_segment(struct journal *j, struct segment *segment)
+{
+    char uuid[UUID_TEXT + 1];
+    crypto_uuid(uuid);
+    snprintf(segment->name, sizeof(segment->name), BLOB_TEMPORARY "/" JOURNAL_PREFIX "%s", uuid);
+    segment->fd = make_file(segment, j->store->root_fd);
+    int folder = segment->fd < 0 ? -1 : openat(j->store->root_fd, BLOB_TEMPORARY, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool named = folder >= 0 && fsync(folder) == 0; /* a record in a segment without a name is no record */
+    if (folder >= 0)
+        close(folder);
+    if (!named && segment->fd >= 0) {
+        unlinkat(j->store->root_fd, segment->name, 0);
+        close(segment->fd);
+        segment->fd = -1;
+    }
+    return named;
+}
+
+static void *settle_all(void *context);
+
+static bool start_thread(struct journal *j)
+{
+    sigset_t all, old;
+    if (j->has_thread)
+        return true;
+    sigfillset(&all); /* signals are for the main thread */
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    j->has_thread = pthread_create(&j->thread, NULL, settle_all, j) == 0;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return j->has_thread;
+}
+
+static struct segment *free_segment(struct journal *j)
+{
+    struct segment *unmade = NULL;
+    for (int i = 0; i < JOURNAL_SEGMENTS_MAX; i++) {
+        struct segment *segment = &j->segments[i];
+        if (segment->state != FREE)
+            continue;
+        if (segment->fd >= 0)
+            return segment;
+        unmade = segment;
+    }
+    return unmade && make_segment(j, unmade) ? unmade : NULL;
+}
+
+static bool any_sealed(const struct journal *j)
+{
+    for (int i = 0; i < JOURNAL_SEGMENTS_MAX; i++)
+        if (j->segments[i].state == SEALED)
+            return true;
+    return false;
+}
+
+static void seal(struct journal *j)
+{
+    if (!j->open)
+        return;
+    j->open->state = SEALED;
+    j->open = NULL;
+    pthread_cond_signal(&j->to_do);
+}
+
+/* The open segment with room for `bytes`; NULL: there is none to be had. */
+static struct segment *reserve(struct journal *j, ptrdiff_t bytes)
+{
+    for (;;) {
+        if (j->failed)
+            return NULL;
+        if (j->open && j->open->appended + bytes <= JOURNAL_SEGMENT_BYTES)
+            return j->open;
+        seal(j);
+        struct segment *segment = free_segment(j);
+        if (segment && start_thread(j)) {
+            segment->state = OPEN;
+            segment->generation = ++j->generations;
+            segment->appended = segment->flushed = 0;
+            j->open = segment;
+            pthread_cond_signal(&j->to_do);
+            return segment;
+        }
+        if (!any_sealed(j) || !j->has_thread)
+            return NULL;
+        pthread_cond_wait(&j->moved, &j->lock); /* until one has been settled */
+    }
+}
+
+/* ---- appending ---- */
+
+static bool write_all(int fd, struct iovec *parts, int count, int64_t offset)
+{
+    while (count > 0) {
+        ssize_t n = pwritev(fd, parts, count, offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            errno = n < 0 ? errno : EIO;
+            return false;
+        }
+        offset += n;
+        while (count > 0 && (size_t)n >= parts->iov_len) {
+            n -= (ssize_t)parts->iov_len;
+            parts++;
+            count--;
+        }
+        if (count > 0) {
+            parts->iov_base = (char *)parts->iov_base + n;
+            parts->iov_len -= (size_t)n;
+        }
+    }
+    return true;
+}
+
+/* Counts upwards, and is comparable with what another process has written. */
+static uint64_t next_number(const struct journal *j)
+{
+    uint64_t now = (uint64_t)clock_now().us;
+    return now > j->numbers ? now : j->numbers + 1;
+}
+
+/* Under the lock, so that no record lies behind one that is not whole. */
+static bool append(struct journal *j, struct segment *segment, enum journal_kind kind, const struct blob_key *key,
+                   struct str payload)
+{
+    ptrdiff_t key_len = (ptrdiff_t)strlen(key->text);
+    struct journal_record record = {
+        .mark = JOURNAL_MARK,
+        .kind = kind,
+        .generation = segment->generation,
+        .number = j->numbers = next_number(j),
+        .key_len = (uint64_t)key_len,
+        .payload_len = (uint64_t)payload.len,
+    };
+    record.sum = journal_record_sum(&record, key->text, payload.at);
+    struct iovec parts[] = {
+        { &record, sizeof(record) },
+        { (void *)(uintptr_t)key->text, (size_t)key_len },
+        { (void *)(uintptr_t)payload.at, (size_t)payload.len },
+    };
+    if (!write_all(segment->fd, parts, payload.len ? 3 : 2, segment->appended))
+        return false; /* the next record overwrites what there is of this one */
+    segment->appended += journal_record_bytes(key_len, payload.len);
+    j->last_append_us = clock_monotonic_us();
+    return true;
+}
+
+void journal_drop(struct journal *j, const struct blob_key *key)
+{
+    pthread_mutex_lock(&j->lock);
+    bool about_something = j->open && j->open->appended > 0;
+    for (int i = 0; i < JOURNAL_SEGMENTS_MAX; i++)
+        about_something |= j->segments[i].state == SEALED;
+    struct segment *segment =
+        about_something ? reserve(j, journal_record_bytes((ptrdiff_t)strlen(key->text), 0)) : NULL;
+    if (segment)
+        append(j, segment, JOURNAL_DROP, key, (struct str){ "", 0 });
+    pthread_mutex_unlock(&j->lock);
+}
+
+/* ---- the shared flush ---- */
+
+/* Under the lock. The first who comes flushes for all that appended so far; those who come meanwhile share the next one. */
+static bool flush(struct journal *j, struct segment *segment, int64_t until)
+{
+    while (segment->flushed < until && !j->failed) {
+        if (segment->flushing) {
+            pthread_cond_wait(&j->moved, &j->lock);
+            continue;
+        }
+        int64_t covered = segment->appended;
+        segment->flushing = true;
+        pthread_mutex_unlock(&j->lock);
+        bool ok = fdatasync(segment->fd) == 0;
+        pthread_mutex_lock(&j->lock);
+        segment->flushing = false;
+        j->counts.flushes++;
+        if (ok)
+            segment->flushed = covered;
+        else
+            j->failed = true;
+        pthread_cond_broadcast(&j->moved);
+    }
+    return segment->flushed >= until;
+}
+
+/* ---- one file ---- */
+
+static bool write_file(int fd, struct str bytes)
+{
+    struct iovec part = { (void *)(uintptr_t)bytes.at, (size_t)bytes.len };
+    return bytes.len == 0 || write_all(fd, &part, 1, 0);
+}
+
+/* Under the lock: no name is taken twice, and a record is there before its file. -1: see result. */
+static int begin(struct journal *j, struct segment *segment, const struct blob_key *key, struct str bytes,
+                 struct error *error)
+{
+    struct stat st;
+    int root = j->store->root_fd;
+    if (fstatat(root, key->text, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+        error_set(error, E_CONFLICT, "a file with this storage key exists already");
+        return -1;
+    }
+    if (!append(j, segment, JOURNAL_PUT, key, bytes)) {
+        file_fail(error, "write to the journal of", j->store->root, errno);
+        return -1;
+    }
+    int fd = openat(root, key->text, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
+    if (fd < 0) {
+        file_fail(error, "create", key->text, errno);
+        append(j, segment, JOURNAL_DROP, key, (struct str){ "", 0 });
+    }
+    return fd;
+}
+
+/* The bytes are not wanted any more, whatever has become of them. */
+static void undo(struct journal *j, const struct blob_key *key)
+{
+    unlinkat(j->store->root_fd, key->text, 0);
+    journal_drop(j, key);
+}
+
+static void leave(struct journal *j, struct segment *segment)
+{
+    if (--segment->users == 0)
+        pthread_cond_broadcast(&j->moved);
+}
+
+static void claim(struct journal *j, struct segment *segment, const struct blob_key *key)
+{
+    struct claim *claim = malloc(sizeof(*claim));
+    assert(claim);
+    *claim = (struct claim){ j->claims, segment, *key };
+    j->claims = claim;
+}
+
+bool journal_release(struct journal *j, const struct blob_key *key)
+{
+    pthread_mutex_lock(&j->lock);
+    struct claim **at = &j->claims;
+    while (*at && strcmp((*at)->key.text, key->text) != 0)
+        at = &(*at)->next;
+    struct claim *found = *at;
+    if (found) {
+        *at = found->next;
+        leave(j, found->segment);
+    }
+    pthread_mutex_unlock(&j->lock);
+    free(found);
+    return found != NULL;
+}
+
+enum journal_result journal_put(struct journal *j, const struct blob_key *key, struct str bytes, bool claimed,
+                                struct error *error)
+{
+    if (bytes.len > JOURNAL_PAYLOAD_MAX)
+        return JOURNAL_UNABLE;
+    /* With room for the record that takes it back. */
+    ptrdiff_t key_len = (ptrdiff_t)strlen(key->text);
+    ptrdiff_t room = journal_record_bytes(key_len, bytes.len) + journal_record_bytes(key_len, 0);
+    pthread_mutex_lock(&j->lock);
+    struct segment *segment = reserve(j, room);
+    if (!segment) {
+        bool failed = j->failed;
+        pthread_mutex_unlock(&j->lock);
+        return failed ? (refuse(error), JOURNAL_FAILED) : JOURNAL_UNABLE;
+    }
+    int fd = begin(j, segment, key, bytes, error);
+    int64_t until = segment->appended;
+    segment->users += fd >= 0;
+    pthread_mutex_unlock(&j->lock);
+    if (fd < 0)
+        return JOURNAL_FAILED;
+    bool ok = write_file(fd, bytes) || file_fail(error, "write", key->text, errno);
+    close(fd);
+    pthread_mutex_lock(&j->lock);
+    if (ok && !flush(j, segment, until))
+        ok = refuse(error);
+    j->counts.files += ok;
+    if (ok && claimed)
+        claim(j, segment, key);
+    else
+        leave(j, segment);
+    pthread_mutex_unlock(&j->lock);
+    if (!ok)
+        undo(j, key);
+    return ok ? JOURNAL_DONE : JOURNAL_FAILED;
+}
+
+/* ---- settling ---- */
+
+/* Makes the files of all sealed segments durable by themselves: one syncfs for thousands of them. Under the lock. */
+static void settle(struct journal *j)
+{
+    bool chosen[JOURNAL_SEGMENTS_MAX] = { false };
+    for (int i = 0; i < JOURNAL_SEGMENTS_MAX; i++) {
+        chosen[i] = j->segments[i].state == SEALED;
+        while (chosen[i] && j->segments[i].users && !j->stop)
+            pthread_cond_wait(&j->moved, &j->lock);
+        chosen[i] &= !j->segments[i].users; /* at the end a claim may be left for the next start */
+    }
+    pthread_mutex_unlock(&j->lock);
+    bool ok = syncfs(j->store->root_fd) == 0;
+    pthread_mutex_lock(&j->lock);
+    j->counts.settles++;
+    if (!ok)
+        j->failed = true;
+    static const struct journal_record nothing;
+    for (int i = 0; i < JOURNAL_SEGMENTS_MAX && ok; i++) {
+        /* Only so that a replay has less to read: what it says is true for as long as it is there. */
+        if (chosen[i] && pwrite(j->segments[i].fd, &nothing, sizeof(nothing), 0) == (ssize_t)sizeof(nothing))
+            j->segments[i].state = FREE;
+        else if (chosen[i])
+            j->failed = true;
+    }
+    pthread_cond_broadcast(&j->moved);
+}
+
+static struct timespec moment(int64_t us)
+{
+    return (struct timespec){ .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000 };
+}
+
+/* Under the lock; until a segment is sealed, or seals the open one when nothing has come for a while. */
+static void wait_for_sealed(struct journal *j)
+{
+    while (!j->stop && !any_sealed(j)) {
+        if (!j->open || j->failed) {
+            pthread_cond_wait(&j->to_do, &j->lock);
+            continue;
+        }
+        struct timespec until = moment(j->last_append_us + IDLE_SETTLE_US);
+        if (pthread_cond_timedwait(&j->to_do, &j->lock, &until) && j->open &&
+            clock_monotonic_us() - j->last_append_us >= IDLE_SETTLE_US)
+            seal(j);
+    }
+}
+
+static void *settle_all(void *context)
+{
+    struct journal *j = context;
+    pthread_setname_np(pthread_self(), "blob-journal");
+    pthread_mutex_lock(&j->lock);
+    for (;;) {
+        wait_for_sealed(j);
+        if (j->stop)
+            seal(j);
+        bool last = j->stop;
+        if (any_sealed(j) && !j->failed)
+            settle(j);
+        if (last || j->failed)
+            break;
+    }
+    pthread_mutex_unlock(&j->lock);
+    return NULL;
+}
+
+bool journal_settle(struct journal *j, struct error *error)
+{
+    pthread_mutex_lock(&j->lock);
+    seal(j);
+    while (any_sealed(j) && !j->failed)
+        pthread_cond_wait(&j->moved, &j->lock);
+    bool ok = !j->failed;
+    pthread_mutex_unlock(&j->lock);
+    return ok || refuse(error);
+}
+
+bool journal_works(struct journal *j, struct error *error)
+{
+    pthread_mutex_lock(&j->lock);
+    bool failed = j->failed;
+    pthread_mutex_unlock(&j->lock);
+    return !failed || refuse(error);
+}
+
+void journal_count(struct journal *j, struct blob_counts *out)
+{
+    pthread_mutex_lock(&j->lock);
+    *out = j->counts;
+    pthread_mutex_unlock(&j->lock);
+}
+
+/* ---- birth and end ---- */
+
+struct journal *journal_new(struct blob_store *store)
+{
+    struct journal *j = calloc(1, sizeof(*j));
+    assert(j);
+    j->store = store;
+    for (int i = 0; i < JOURNAL_SEGMENTS_MAX; i++)
+        j->segments[i].fd = -1;
+    pthread_mutex_init(&j->lock, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&j->moved, NULL);
+    pthread_cond_init(&j->to_do, &attributes);
+    pthread_condattr_destroy(&attributes);
+    return j;
+}
+
+/* Those that still say something stay, for whoever opens the store next. */
+static void close_segments(struct journal *j)
+{
+    for (int i = 0; i < JOURNAL_SEGMENTS_MAX; i++) {
+        struct segment *segment = &j->segments[i];
+        if (segment->fd < 0)
+            continue;
+        if (segment->state == FREE)
+            unlinkat(j->store->root_fd, segment->name, 0);
+        close(segment->fd);
+        *segment = (struct segment){ .fd = -1 };
+    }
+}
+
+void journal_forget(struct journal *j)
+{
+    pthread_mutex_lock(&j->lock);
+    seal(j);
+    while (any_sealed(j) && !j->failed)
+        pthread_cond_wait(&j->moved, &j->lock);
+    if (!j->failed)
+        close_segments(j);
+    pthread_mutex_unlock(&j->lock);
+}
+
+void journal_free(struct journal *j)
+{
+    if (!j)
+        return;
+    pthread_mutex_lock(&j->lock);
+    j->stop = true;
+    pthread_cond_signal(&j->to_do);
+    pthread_cond_broadcast(&j->moved);
+    pthread_mutex_unlock(&j->lock);
+    if (j->has_thread)
+        pthread_join(j->thread, NULL);
+    close_segments(j);
+    for (struct claim *claim = j->claims, *next; claim; claim = next) {
+        next = claim->next;
+        free(claim);
+    }
+    pthread_cond_destroy(&j->moved);
+    pthread_cond_destroy(&j->to_do);
+    pthread_mutex_destroy(&j->lock);
+    free(j);
+}
