@@ -367,6 +367,20 @@ bool filing_place(struct call *c, struct filing *f, int64_t stated_patient, int6
     return true;
 }
 
+uint64_t filing_members(void)
+{
+    static const char *const names[] = {
+        "status",         "status_reason", "duplicate_of",     "patient_id",          "study_id",
+        "series_id",      "is_instance",   "modality",         "body_part",           "description",
+        "study_date",     "sop_class_uid", "sop_instance_uid", "transfer_syntax_uid", "instance_number",
+        "pixel_rows",     "pixel_columns", "number_of_frames", "conflict",
+    };
+    uint64_t mask = 0;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        mask |= GIVEN(schema_find(&image_file_schema, str_from(names[i])));
+    return mask;
+}
+
 bool filing_transact(struct call *c, struct filing *f, bool (*work)(struct call *c, void *context), void *context)
 {
     for (int clashes = 0; clashes < CLASHES_MAX; clashes++) {

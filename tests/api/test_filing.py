@@ -353,6 +353,30 @@ def test_a_study_stays_with_its_patient(admin):
     assert study_of(admin, first)["conflict"] is None
 
 
+def test_a_settled_conflict_lets_a_file_be_filed(admin, doctor):
+    study = uid()
+    first = admin.upload(dicom(StudyInstanceUID=study), "a.dcm")
+    second = admin.upload(dicom(StudyInstanceUID=study), "b.dcm")
+    path = f"/image-files/{second['id']}/file"
+    still = ok(admin.post(path))
+    assert still["status"] == "FAILED" and still["study_id"] is None
+    problem(doctor.post(path), 404)
+    other = admin.patient(patient_id=unique("P"))
+    ok(admin.patch(f"/studies/{first['study_id']}", json={"patient_id": other["id"]}))
+    assert ok(admin.post(path))["status"] == "FAILED"
+    # Both numbers are one person's.
+    number = admin.upload(dicom(PatientID=unique("D")), "c.dcm")
+    content = dicom(StudyInstanceUID=study, PatientID=patient_of(admin, number)["patient_id"])
+    third = admin.upload(content, "d.dcm")
+    assert third["status"] == "FAILED" and third["patient_id"] == number["patient_id"]
+    ok(admin.post(f"/patients/{other['id']}/merge", json={"source_id": number["patient_id"]}))
+    filed = ok(admin.post(f"/image-files/{third['id']}/file"))
+    assert (filed["status"], filed["study_id"], filed["patient_id"]) == ("UPLOADED", first["study_id"], other["id"])
+    assert filed["status_reason"] is None and study_of(admin, first)["number_of_instances"] == 2
+    assert ok(admin.post(f"/image-files/{third['id']}/file")) == filed
+    problem(admin.post(f"/image-files/{admin.upload(png())['id']}/file"), 409)
+
+
 # ---- illegal, damaged ----
 
 
