@@ -4,23 +4,6 @@
 #include "base/text.h"
 #include "db/db.h"
 
-extern const struct endpoint_table auth_endpoints, session_endpoints, user_endpoints, patient_endpoints,
-    patient_history_endpoints, upload_endpoints, upload_batch_endpoints, upload_chunked_endpoints, image_file_endpoints,
-    image_file_list_endpoints, image_file_move_endpoints, thumbnail_endpoints, system_endpoints, health_endpoints,
-    document_endpoints, study_endpoints, study_list_endpoints, series_endpoints, instance_endpoints, stow_endpoints;
-    image_file_list_endpoints, image_file_move_endpoints, thumbnail_endpoints, stow_endpoints, system_endpoints,
-    health_endpoints, document_endpoints, annotation_endpoints, measurement_endpoints;
-
-static const struct endpoint_table *const tables[] = {
-    &auth_endpoints,         &session_endpoints,         &user_endpoints,
-    &patient_endpoints,      &patient_history_endpoints, &upload_endpoints,
-    &upload_batch_endpoints, &upload_chunked_endpoints,  &image_file_list_endpoints,
-    &image_file_endpoints,   &image_file_move_endpoints, &thumbnail_endpoints,
-    &study_list_endpoints,   &study_endpoints,           &series_endpoints,
-    &instance_endpoints,
-    &stow_endpoints,         &system_endpoints,          &health_endpoints,
-    &document_endpoints,     &annotation_endpoints,      &measurement_endpoints,
-};
 /* In the order of the documentation. */
 #define TABLES(X) \
     X(auth_endpoints) \
@@ -42,6 +25,8 @@ static const struct endpoint_table *const tables[] = {
     X(image_file_move_endpoints) \
     X(filing_endpoints) \
     X(thumbnail_endpoints) \
+    X(annotation_endpoints) \
+    X(measurement_endpoints) \
     X(system_endpoints) \
     X(health_endpoints) \
     X(document_endpoints)
