@@ -37,7 +37,8 @@ const struct setting config_rows[] = {
         .doc = "Accept files that are neither DICOM, JPEG, PNG nor TIFF, as type OTHER."),
 
     ROW(same_instance, CHOICE, "SAME_INSTANCE", "refuse", .choices = same_instances, .group = "DICOM",
-        .doc = "A file of an instance that is filed already, with other bytes: refuse it, or keep it beside the series."),
+        .doc =
+            "A file of an instance that is filed already, with other bytes: refuse it, or keep it beside the series."),
     ROW(patient_id_issuer, TEXT, "PATIENT_ID_ISSUER", "", .max = 64, .group = "DICOM",
         .doc = "Issuer of Patient ID that files of our own hospital name: their patients' numbers are our own."),
 

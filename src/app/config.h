@@ -38,7 +38,7 @@ struct config {
 
 enum same_instance { SAME_INSTANCE_REFUSE, SAME_INSTANCE_KEEP };
 extern const char *const same_instances[]; /* names of enum same_instance */
-extern const char *const registrations[]; /* names of enum registration */
+extern const char *const registrations[];  /* names of enum registration */
 extern const struct setting config_rows[];
 extern const int config_count;
 
