@@ -32,7 +32,7 @@ static struct str name_in_file(struct call *c, const struct image_file *file)
     struct dicom_limits limits = dicom_default_limits;
     struct dicom_object *object = NULL;
     struct error ignored = { 0 };
-    struct str name = STR_NULL;
+    struct str name;
     int fd;
     int64_t size;
     limits.stop_at = 0x00100020;
