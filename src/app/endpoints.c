@@ -6,6 +6,8 @@
 
 extern const struct endpoint_table auth_endpoints, session_endpoints, user_endpoints, patient_endpoints,
     patient_history_endpoints, upload_endpoints, upload_batch_endpoints, upload_chunked_endpoints, image_file_endpoints,
+    image_file_list_endpoints, image_file_move_endpoints, thumbnail_endpoints, system_endpoints, health_endpoints,
+    document_endpoints, study_endpoints, study_list_endpoints, series_endpoints, instance_endpoints, stow_endpoints;
     image_file_list_endpoints, image_file_move_endpoints, thumbnail_endpoints, stow_endpoints, system_endpoints,
     health_endpoints, document_endpoints, annotation_endpoints, measurement_endpoints;
 
@@ -14,6 +16,8 @@ static const struct endpoint_table *const tables[] = {
     &patient_endpoints,      &patient_history_endpoints, &upload_endpoints,
     &upload_batch_endpoints, &upload_chunked_endpoints,  &image_file_list_endpoints,
     &image_file_endpoints,   &image_file_move_endpoints, &thumbnail_endpoints,
+    &study_list_endpoints,   &study_endpoints,           &series_endpoints,
+    &instance_endpoints,
     &stow_endpoints,         &system_endpoints,          &health_endpoints,
     &document_endpoints,     &annotation_endpoints,      &measurement_endpoints,
 };

@@ -6,7 +6,7 @@
 int64_t native_frame_bits(const struct pixel_format *format)
 {
     /* 4:2:2: two pixels share one Cb and one Cr: Y Y Cb Cr (PS3.3 C.7.6.3.1.2). */
-    int64_t samples = format->photometric == YBR_FULL_422 ? format->rows * format->columns * 2 : frame_samples(format);
+    int64_t samples = is_subsampled(format) ? format->rows * format->columns * 2 : frame_samples(format);
     return samples * format->bits_allocated;
 }
 

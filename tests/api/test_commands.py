@@ -20,6 +20,7 @@ def test_version_and_help(new_server):
         "import",
         "purge",
         "fsck",
+        "dicom",
         "openapi",
         "config",
         "version",
