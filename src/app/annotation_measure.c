@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-/* Frames whose pixels are decoded for one set of annotations. */
+/* Frames that are decoded for one set of annotations. */
 enum { FRAMES_MAX = 100 };
 
 static const char *const units_px[] = { "px", "px2", "deg" }, *const units_mm[] = { "mm", "mm2", "deg" };
@@ -307,12 +307,13 @@ static void measure_frame(struct measuring *m, const struct annotation *first)
     struct call *c = m->c;
     struct arena samples;
     int64_t number = first->frame;
-    bool opened = open_frame(m, first), decodes = opened && !c->error.code && needs_samples(m, number);
-    if (decodes && m->decoded++ == FRAMES_MAX)
-        opened = decodes =
-            refuse(m, first, "frame", "too_many_frames", "regions on so many frames are not measured at once");
+    bool decodes = !c->error.code && needs_samples(m, number), costs = decodes || !m->picture->dicom, opened = false;
+    if (costs && m->decoded++ >= FRAMES_MAX)
+        refuse(m, first, "frame", "too_many_frames", "so many frames are not measured at once");
+    else
+        opened = open_frame(m, first);
     arena_init(&samples);
-    if (decodes) {
+    if (opened && decodes) {
         struct arena own = c->arena;
         c->arena = samples;
         decode(m, &m->frame);

@@ -7,19 +7,32 @@
 extern const struct endpoint_table auth_endpoints, session_endpoints, user_endpoints, patient_endpoints,
     patient_history_endpoints, upload_endpoints, upload_batch_endpoints, upload_chunked_endpoints, image_file_endpoints,
     image_file_list_endpoints, image_file_move_endpoints, thumbnail_endpoints, system_endpoints, health_endpoints,
-    document_endpoints, study_endpoints, study_list_endpoints, series_endpoints, instance_endpoints, stow_endpoints;
-    image_file_list_endpoints, image_file_move_endpoints, thumbnail_endpoints, stow_endpoints, system_endpoints,
-    health_endpoints, document_endpoints, annotation_endpoints, measurement_endpoints;
+    document_endpoints, study_endpoints, study_list_endpoints, series_endpoints, instance_endpoints, stow_endpoints,
+    annotation_endpoints, measurement_endpoints;
 
 static const struct endpoint_table *const tables[] = {
-    &auth_endpoints,         &session_endpoints,         &user_endpoints,
-    &patient_endpoints,      &patient_history_endpoints, &upload_endpoints,
-    &upload_batch_endpoints, &upload_chunked_endpoints,  &image_file_list_endpoints,
-    &image_file_endpoints,   &image_file_move_endpoints, &thumbnail_endpoints,
-    &study_list_endpoints,   &study_endpoints,           &series_endpoints,
+    &auth_endpoints,
+    &session_endpoints,
+    &user_endpoints,
+    &patient_endpoints,
+    &patient_history_endpoints,
+    &upload_endpoints,
+    &upload_batch_endpoints,
+    &upload_chunked_endpoints,
+    &image_file_list_endpoints,
+    &image_file_endpoints,
+    &image_file_move_endpoints,
+    &thumbnail_endpoints,
+    &study_list_endpoints,
+    &study_endpoints,
+    &series_endpoints,
     &instance_endpoints,
-    &stow_endpoints,         &system_endpoints,          &health_endpoints,
-    &document_endpoints,     &annotation_endpoints,      &measurement_endpoints,
+    &stow_endpoints,
+    &system_endpoints,
+    &health_endpoints,
+    &document_endpoints,
+    &annotation_endpoints,
+    &measurement_endpoints,
 };
 const struct endpoint_table *const *const endpoint_tables = tables;
 const int endpoint_table_count = (int)(sizeof(tables) / sizeof(tables[0]));
