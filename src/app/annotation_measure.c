@@ -252,23 +252,21 @@ static bool probe(struct measuring *m, int64_t number, struct pixel_format *out)
     return true;
 }
 
-/* False only when the server failed; pixels that cannot be had leave a remark. The arena of the samples is the caller's to release. */
-static bool decode(struct measuring *m, struct frame *f)
+/* What decoding gave. Pixels that cannot be had leave a remark; when the server failed, the error stays. */
+static void take_samples(struct measuring *m, bool decoded)
 {
     struct call *c = m->c;
-    if (picture_samples(c, m->picture, f->number, &f->samples)) {
-        const struct pixel_format *format = &f->samples.format;
+    struct frame *f = &m->frame;
+    const struct pixel_format *format = &f->samples.format;
+    if (decoded) {
         f->has_samples = format->samples == 1 && format->photometric != PALETTE_COLOR &&
                          format->columns == f->columns && format->rows == f->rows;
         if (!f->has_samples)
             f->remark = S("pixels in colour have no single value");
-        return true;
+    } else if (c->error.code == E_INVALID || c->error.code == E_UNSUPPORTED_TYPE) {
+        f->remark = arena_format(&c->arena, "the pixels could not be decoded: %s", c->error.message);
+        error_clear(&c->error);
     }
-    if (c->error.code != E_INVALID && c->error.code != E_UNSUPPORTED_TYPE)
-        return false;
-    f->remark = S("the pixels could not be decoded");
-    error_clear(&c->error);
-    return true;
 }
 
 static bool needs_samples(const struct measuring *m, int64_t number)
@@ -316,9 +314,10 @@ static void measure_frame(struct measuring *m, const struct annotation *first)
     if (opened && decodes) {
         struct arena own = c->arena;
         c->arena = samples;
-        decode(m, &m->frame);
+        bool decoded = picture_samples(c, m->picture, number, &m->frame.samples);
         samples = c->arena;
         c->arena = own;
+        take_samples(m, decoded);
     }
     for (ptrdiff_t i = first - m->all; i < m->count; i++) {
         if (!is_waiting(m, i, number))
