@@ -76,6 +76,20 @@ def test_odd_calibrations(doctor, ct, calibration, words):
         assert member == "annotations.0.calibration" and words in message
 
 
+def test_pixels_that_are_not_square(doctor):
+    """Pixel Aspect Ratio (0028,0034) 4:3, height to width, and no spacing."""
+    file = upload(doctor, "color-pl.dcm")
+    v = measured(doctor, file, {"kind": "angle", "points": points((20, 10), (10, 10), (20, 20))})["angle"]
+    assert v["value"] == pytest.approx(math.degrees(math.atan(4 / 3))) and v["spacing"] == "pixels"
+    v = measured(doctor, file, line((10, 10), (10, 40)))["length"]
+    assert v["value"] == pytest.approx(40) and v["unit"] == "px"
+    v = measured(doctor, file, line((10, 10), (13, 13), calibration={"mm_per_pixel": 0.5}))["length"]
+    assert v["value"] == pytest.approx(2.5) and v["unit"] == "mm"
+    known = {"length_mm": 20, "from": {"x": 0, "y": 0}, "to": {"x": 0, "y": 30}}
+    v = measured(doctor, file, line((10, 10), (50, 10), calibration=known))["length"]
+    assert v["value"] == pytest.approx(20)
+
+
 def test_angles_and_areas(doctor, ct):
     v = measured(doctor, ct, {"kind": "angle", "points": points((20, 10), (10, 10), (10, 20))})["angle"]
     assert v["value"] == pytest.approx(90) and v["unit"] == "deg"
