@@ -57,7 +57,8 @@ static bool answer(const struct decoder_reply *reply)
 static bool set_up(const struct decoder_setup *setup, int memory, struct decoder_desk *desk, struct error *error)
 {
     const struct vips *vips;
-    struct decoder_limits limits = { setup->memory_bytes, DESCRIPTORS_MAX, DECODER_SOCKET };
+    struct decoder_limits limits = { setup->memory_bytes, DESCRIPTORS_MAX, DECODER_SOCKET,
+                                     setup->flavour == DECODER_PICTURES };
     mallopt(M_MMAP_THRESHOLD, KEPT_BLOCK_BYTES);
     mallopt(M_TRIM_THRESHOLD, KEPT_FREE_BYTES);
     return decoder_desk_open(desk, memory, setup->max_result_bytes, error) &&

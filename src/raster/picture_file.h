@@ -6,8 +6,7 @@
  *     picture_file_close(file);
  *
  * Samples are as codec.h describes them: interleaved, one or three channels, as deep as the file's; transparent parts are white, upright as
- * EXIF says. Lines come out of libvips one strip after another, on the calling thread, so that memory stays bounded whatever the size and
- * no thread is started.
+ * EXIF says. Lines come out of libvips one strip after another, so that memory stays bounded whatever the size.
  */
 #ifndef ROENTGEN_RASTER_PICTURE_FILE_H
 #define ROENTGEN_RASTER_PICTURE_FILE_H

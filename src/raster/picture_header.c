@@ -197,7 +197,21 @@ static bool read_directory(struct header *h, const struct tiff *t, int64_t at, i
     return read_offset(h, t, at + t->count_bytes + (int64_t)entries * t->entry_bytes, next);
 }
 
-/* A chain that runs in a circle ends at TIFF_PAGES_MAX. */
+/* Directory after directory. One seen at page 1, 2, 4, 8 ... is remembered: a chain that runs in a circle comes by there again. */
+static bool read_directories(struct header *h, const struct tiff *t, int64_t at)
+{
+    int64_t seen = 0;
+    while (at) {
+        if (at == seen || h->info.pages == TIFF_PAGES_MAX)
+            return damaged(h);
+        if ((h->info.pages & (h->info.pages - 1)) == 0)
+            seen = at;
+        if (!read_directory(h, t, at, &at))
+            return false;
+    }
+    return h->info.pages > 0 || damaged(h);
+}
+
 static bool read_tiff(struct header *h)
 {
     unsigned char s[8];
@@ -215,13 +229,7 @@ static bool read_tiff(struct header *h)
     }
     h->info.pages = 0;
     h->samples = 1;
-    if (!read_offset(h, &t, t.offset_bytes, &at))
-        return false;
-    do
-        if (h->info.pages == TIFF_PAGES_MAX || !read_directory(h, &t, at, &at))
-            return damaged(h);
-    while (at);
-    return true;
+    return read_offset(h, &t, t.offset_bytes, &at) && read_directories(h, &t, at);
 }
 
 /* ---- */

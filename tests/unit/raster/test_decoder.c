@@ -48,6 +48,8 @@ enum lie {
     LIES
 };
 
+enum { ROWS = 24, COLUMNS = 40, FRAME = ROWS * COLUMNS * 2 };
+
 static bool get_packet(void *packet, size_t bytes, int *fd)
 {
     union {
@@ -149,10 +151,9 @@ static int lie(void)
     }
     send(DECODER_SOCKET, &reply, sizeof(reply), 0);
     while (get_packet(&request, sizeof(request), &fd)) {
-        reply = (struct decoder_reply){ .magic = DECODER_MAGIC,
-                                        .number = request.number,
-                                        .bytes = pixel_frame_bytes(&request.format),
-                                        .decoded = { MONOCHROME2, 16, false } };
+        reply = (struct decoder_reply){
+            .magic = DECODER_MAGIC, .number = request.number, .bytes = FRAME, .decoded = { MONOCHROME2, 16, false }
+        };
         close(fd);
         tell((enum lie)setup.memory_bytes, memory, &reply);
     }
@@ -160,8 +161,6 @@ static int lie(void)
 }
 
 /* ---- jobs ---- */
-
-enum { ROWS = 24, COLUMNS = 40, FRAME = ROWS * COLUMNS * 2 };
 
 static struct decoder_pool *open_pool(int helpers, int64_t timeout_ms)
 {
@@ -516,7 +515,7 @@ static void lies_are_not_believed(void **state)
 static void late_helpers_are_ended(void **state)
 {
     (void)state;
-    struct decoder_pool *pool = open_lying(NEVER_ANSWERS, 30);
+    struct decoder_pool *pool = open_lying(NEVER_ANSWERS, 2000); /* time enough to start */
     struct trial *t = trial_new(DECODE_SAMPLES, 0);
     assert_false(trial_run(pool, t));
     assert_int_equal(t->error.code, E_INVALID);
