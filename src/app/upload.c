@@ -41,6 +41,7 @@ struct storing {
     bool (*also)(struct call *c, void *context);
     void *context;
     struct str key;
+    struct image_file *out;
 };
 
 /* The same bytes, where the caller may see them. What others keep privately must not show through. */
@@ -75,6 +76,11 @@ static bool still_stored(struct call *c, const struct image_file *row)
     return fail(c, E_UNAVAILABLE, "the stored copy has just been removed: send the file again");
 }
 
+static bool flush_files(void *files, struct error *error)
+{
+    return blob_flush(files, error);
+}
+
 static bool insert_row(struct call *c, void *context)
 {
     struct storing *s = context;
@@ -86,8 +92,11 @@ static bool insert_row(struct call *c, void *context)
     if (!db_insert(c, &image_file_schema, row, &row->id) ||
         !image_file_index(c, row->id, row->original_filename, row->description))
         return false;
+    if (s->key.at)
+        db_before_commit(c, flush_files, c->app->files);
     audit_about(c, row->id, row->patient_id);
-    return (!s->also || s->also(c, s->context)) && audit_change(c);
+    return (!s->also || s->also(c, s->context)) && audit_change(c) &&
+           db_get(c, &image_file_schema, s->out, "where f.id = ?", V(row->id));
 }
 
 struct str upload_key(struct call *c, struct str file_uuid, enum file_type type)
@@ -121,7 +130,7 @@ static void fill_row(struct call *c, struct storing *s, enum file_type type, con
     s->key = upload_key(c, row->file_uuid, type);
 }
 
-/* The bytes are durable under their name before the row that names them commits; a row that fails takes them away again. */
+/* The bytes are there under their name before the row is inserted, and durable before it commits; a row that fails takes them away again. */
 static bool keep_bytes(struct call *c, struct storing *s)
 {
     bool duplicate;
@@ -136,13 +145,13 @@ static bool keep_bytes(struct call *c, struct storing *s)
     struct blob_writer *writer = s->file->writer;
     s->file->writer = NULL;
     s->row.storage_path = s->key;
-    return blob_commit_claimed(writer, s->key, &c->error);
+    return blob_place(writer, s->key, &c->error);
 }
 
 bool upload_store(struct call *c, struct spooled *file, const struct upload_details *details, int64_t uploaded_by,
                   bool (*also)(struct call *c, void *context), void *context, struct image_file *out)
 {
-    struct storing s = { .file = file, .details = details, .also = also, .context = context };
+    struct storing s = { .file = file, .details = details, .also = also, .context = context, .out = out };
     enum file_type type = FILE_TYPE_NONE;
     const char *mime = NULL;
     if (!upload_classify(c, file, &type, &mime))
@@ -158,7 +167,7 @@ bool upload_store(struct call *c, struct spooled *file, const struct upload_deta
         return false;
     metrics_upload(c->app->metrics, s.row.file_size);
     thumbnails_want(c->app->thumbnails, s.row.id, type);
-    return db_get(c, &image_file_schema, out, "where f.id = ?", V(s.row.id));
+    return true;
 }
 
 static bool upload_single(struct call *c)

@@ -99,6 +99,18 @@ static bool refuse(struct error *error)
                      "an earlier write to the file store failed: it takes no files until the server is restarted");
 }
 
+/* With bytes, not only with room for them: a flush of what was written before touches nothing but the bytes. */
+static bool fill(int fd)
+{
+    static const char zeros[1 << 16];
+    if (posix_fallocate(fd, 0, JOURNAL_SEGMENT_BYTES) != 0)
+        return false;
+    for (off_t at = 0; at < JOURNAL_SEGMENT_BYTES; at += (off_t)sizeof(zeros))
+        if (pwrite(fd, zeros, sizeof(zeros), at) != (ssize_t)sizeof(zeros))
+            return false;
+    return true;
+}
+
 /* With its lock, so that nobody takes it for one of a dead process. Somebody may have done so between open and flock, and have
  * removed it: then another is made. */
 static int make_file(const struct segment *segment, int root)
@@ -109,8 +121,7 @@ static int make_file(const struct segment *segment, int root)
             return -1;
         struct stat st;
         if (flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &st) == 0 && st.st_nlink > 0) {
-            int number = posix_fallocate(fd, 0, JOURNAL_SEGMENT_BYTES);
-            if (number == 0 && fsync(fd) == 0)
+            if (fill(fd) && fsync(fd) == 0)
                 return fd;
             unlinkat(root, segment->name, 0);
             close(fd);
@@ -373,7 +384,7 @@ bool journal_release(struct journal *j, const struct blob_key *key)
     return found != NULL;
 }
 
-enum journal_result journal_put(struct journal *j, const struct blob_key *key, struct str bytes, bool claimed,
+enum journal_result journal_put(struct journal *j, const struct blob_key *key, struct str bytes, unsigned how,
                                 struct error *error)
 {
     if (bytes.len > JOURNAL_PAYLOAD_MAX)
@@ -397,10 +408,10 @@ enum journal_result journal_put(struct journal *j, const struct blob_key *key, s
     bool ok = write_file(fd, bytes) || file_fail(error, "write", key->text, errno);
     close(fd);
     pthread_mutex_lock(&j->lock);
-    if (ok && !flush(j, segment, until))
+    if (ok && !(how & JOURNAL_LATER) && !flush(j, segment, until))
         ok = refuse(error);
     j->counts.files += ok;
-    if (ok && claimed)
+    if (ok && (how & JOURNAL_CLAIMED))
         claim(j, segment, key);
     else
         leave(j, segment);
@@ -408,6 +419,17 @@ enum journal_result journal_put(struct journal *j, const struct blob_key *key, s
     if (!ok)
         undo(j, key);
     return ok ? JOURNAL_DONE : JOURNAL_FAILED;
+}
+
+bool journal_flush(struct journal *j, struct error *error)
+{
+    bool ok = true;
+    pthread_mutex_lock(&j->lock);
+    for (int i = 0; i < JOURNAL_SEGMENTS_MAX && ok; i++)
+        ok = j->segments[i].state == FREE || flush(j, &j->segments[i], j->segments[i].appended);
+    ok = ok && !j->failed;
+    pthread_mutex_unlock(&j->lock);
+    return ok || refuse(error);
 }
 
 /* ---- settling ---- */
