@@ -114,7 +114,8 @@ static bool check_body_type(struct exchange *x)
 {
     static const char *const types[] = { [BODY_JSON] = "application/json",
                                          [BODY_FORM] = "application/x-www-form-urlencoded",
-                                         [BODY_MULTIPART] = "multipart/form-data" };
+                                         [BODY_MULTIPART] = "multipart/form-data",
+                                         [BODY_RELATED] = "multipart/related" };
     const struct endpoint *e = x->endpoint;
     if (e->body == BODY_NONE || e->body == BODY_RAW)
         return true;
@@ -132,7 +133,7 @@ int64_t admission_body_limit(const struct exchange *x)
     const struct endpoint *e = x->endpoint;
     if (e->body_max)
         return e->body_max;
-    if (e->body == BODY_MULTIPART || e->body == BODY_RAW)
+    if (e->receive)
         return config->max_upload_bytes + (1 << 20);
     return config->max_json_bytes;
 }

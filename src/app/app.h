@@ -14,6 +14,7 @@ struct metrics;
 struct router;
 struct thumbnails;
 struct mailer;
+struct decoder_pool;
 
 /* The settings that SIGHUP may change (SETTING_RELOAD), always seen as a whole. */
 struct reloadable {
@@ -35,6 +36,7 @@ struct app {
     struct router *router;
     struct thumbnails *thumbnails;
     struct mailer *mailer;          /* NULL: no mail server is set */
+    struct decoder_pool *decoders;  /* helpers that decode untrusted pixels */
     struct rate *rate, *login_rate; /* NULL: no limit */
     struct http_server *http;
     struct key lookup_key; /* for keyed hashes of things that are searched by equality */

@@ -232,6 +232,22 @@ static void busy(struct exchange *x)
     answer_send(x, false);
 }
 
+/* A cache may hold the answer of what else needs a worker. */
+static bool answered_at_once(struct exchange *x)
+{
+    struct call *c = &x->call;
+    if (!x->endpoint->at_once || !db_is_local(c->db) || x->idempotency_key.at)
+        return false;
+    bool ok = x->endpoint->at_once(c);
+    if (!ok && c->error.code == E_NONE) {
+        db_release(c);
+        return false;
+    }
+    set_default_status(x);
+    done(c, ok, NULL);
+    return true;
+}
+
 static void run(struct exchange *x)
 {
     struct call *c = &x->call;
@@ -251,6 +267,8 @@ static void run(struct exchange *x)
         db_transact_later(c, handle_writes, NULL, done);
         return;
     case WORKS:
+        if (answered_at_once(x))
+            return;
         break;
     }
     if (!http_run(c->request, work))

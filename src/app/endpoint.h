@@ -25,7 +25,7 @@ enum runs {
     WRITES, /* the whole handler runs inside one transaction, whose commit is durable before the answer leaves */
 };
 
-enum body_type { BODY_NONE, BODY_JSON, BODY_FORM, BODY_MULTIPART, BODY_RAW };
+enum body_type { BODY_NONE, BODY_JSON, BODY_FORM, BODY_MULTIPART, BODY_RELATED, BODY_RAW };
 
 enum endpoint_flag {
     LIST = 1,              /* the answer is a list of `out` (written by list_answer) */
@@ -54,9 +54,12 @@ struct endpoint {
     const char *summary;
     const char *doc;     /* optional, longer */
     const char *answers; /* media type when NOT_JSON */
-    /* BODY_MULTIPART and BODY_RAW: where the bytes go; called before any arrives. */
+    /* BODY_MULTIPART, BODY_RELATED and BODY_RAW: where the bytes go; called before any arrives. */
     bool (*receive)(struct call *c, struct body_sink *sink);
     int64_t body_max; /* 0: the setting for the body's type */
+    /* WORKS: tried first, on the I/O thread, when reading the database does not block. True: it has answered (from a cache in memory). False
+     * without an error: the worker has to; nothing it did may matter then. */
+    bool (*at_once)(struct call *c);
 };
 
 struct endpoint_table {

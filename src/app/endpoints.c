@@ -6,15 +6,16 @@
 
 extern const struct endpoint_table auth_endpoints, session_endpoints, user_endpoints, patient_endpoints,
     patient_history_endpoints, upload_endpoints, upload_batch_endpoints, upload_chunked_endpoints, image_file_endpoints,
-    image_file_list_endpoints, image_file_move_endpoints, thumbnail_endpoints, system_endpoints, health_endpoints,
-    document_endpoints;
+    image_file_list_endpoints, image_file_move_endpoints, thumbnail_endpoints, stow_endpoints, system_endpoints,
+    health_endpoints, document_endpoints;
 
 static const struct endpoint_table *const tables[] = {
     &auth_endpoints,         &session_endpoints,         &user_endpoints,
     &patient_endpoints,      &patient_history_endpoints, &upload_endpoints,
     &upload_batch_endpoints, &upload_chunked_endpoints,  &image_file_list_endpoints,
     &image_file_endpoints,   &image_file_move_endpoints, &thumbnail_endpoints,
-    &system_endpoints,       &health_endpoints,          &document_endpoints,
+    &stow_endpoints,         &system_endpoints,          &health_endpoints,
+    &document_endpoints,
 };
 const struct endpoint_table *const *const endpoint_tables = tables;
 const int endpoint_table_count = (int)(sizeof(tables) / sizeof(tables[0]));
@@ -79,7 +80,7 @@ int endpoints_check(struct call *c, struct text *complaints)
                             e->path);
                 wrong++;
             }
-            if ((e->body == BODY_MULTIPART || e->body == BODY_RAW) != (e->receive != NULL)) {
+            if ((e->body == BODY_MULTIPART || e->body == BODY_RELATED || e->body == BODY_RAW) != (e->receive != NULL)) {
                 text_format(complaints, "%s %s: a body that streams needs `receive`, others must not have it\n",
                             http_method_names[e->method], e->path);
                 wrong++;

@@ -170,6 +170,7 @@ static void put_body(struct text *out, const struct endpoint *e)
     static const char *const types[] = { [BODY_JSON] = "application/json",
                                          [BODY_FORM] = "application/x-www-form-urlencoded",
                                          [BODY_MULTIPART] = "multipart/form-data",
+                                         [BODY_RELATED] = "multipart/related",
                                          [BODY_RAW] = "application/octet-stream" };
     const char *skip[VARIABLES_MAX + 1] = { 0 };
     int skipped = 0;
@@ -180,7 +181,7 @@ static void put_body(struct text *out, const struct endpoint *e)
             skip[skipped++] = e->in->fields[i].name;
     text_format(out, ",\"requestBody\":{\"required\":%s,\"content\":{\"%s\":{\"schema\":",
                 e->flags & ACTION ? "false" : "true", types[e->body]);
-    if (e->body == BODY_RAW) {
+    if (e->body == BODY_RAW || e->body == BODY_RELATED) {
         text_put(out, S("{\"type\":\"string\",\"format\":\"binary\"}"));
     } else if (e->body == BODY_MULTIPART) {
         put_form(out, e);

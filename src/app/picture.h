@@ -35,12 +35,19 @@ bool picture_format(struct call *c, const struct picture *picture, struct pixel_
 /* Frame (page) `number` from 1; E_NOT_FOUND past the last. Samples live in the call's arena. */
 bool picture_samples(struct call *c, const struct picture *picture, int64_t number, struct samples *out);
 
+/* A job for the decoder processes about frame `number`, all but its kind and rendering. Its lists live in the arena. */
+bool picture_job(struct call *c, const struct picture *picture, int64_t number, struct decode_job *job);
+bool picture_run(struct call *c, const struct decode_job *job, struct decode_result *result);
+/* The data set of an item in the functional groups (PS3.3 C.7.6.16): the frame's own, else the shared one, else the file's root. */
+const struct dicom_dataset *picture_functional_group(const struct dicom_object *object, uint32_t sequence,
+                                                     int64_t number);
+
 /* How samples become values with a meaning. */
 struct value_scale {
     double slope, intercept; /* 1 and 0 when the file says nothing, or has a modality LUT */
     struct str unit;         /* "HU" for CT, Rescale Type where given, else null: stored units */
 };
-void picture_value_scale(struct call *c, const struct picture *picture, struct value_scale *out);
+void picture_value_scale(struct call *c, const struct picture *picture, int64_t number, struct value_scale *out);
 
 /* How pixels become millimetres. */
 enum spacing_source {

@@ -119,6 +119,17 @@ static bool on_part(void *self, const struct multipart_part *part, struct error 
     return begin_file(form, part->filename, error);
 }
 
+/* A part of multipart/related: a DICOM file without a name. Only the representation that the body's `type` announces is taken. */
+static bool on_related_part(void *self, const struct multipart_part *part, struct error *error)
+{
+    struct form *form = self;
+    form->current_text = NULL;
+    form->current_file = NULL;
+    if (part->content_type.at && !str_equal_fold(http_media_type(part->content_type), S("application/dicom")))
+        return error_set(error, E_UNSUPPORTED_TYPE, "every part must be application/dicom");
+    return begin_file(form, S("instance.dcm"), error);
+}
+
 static bool on_data(void *self, struct str bytes, struct error *error)
 {
     struct form *form = self;
@@ -153,10 +164,11 @@ static void release_form(void *self)
         text_release(&text->value);
 }
 
-static bool receive(struct call *c, struct body_sink *sink, int max_files)
+static bool receive(struct call *c, struct body_sink *sink, int max_files,
+                    bool (*part)(void *self, const struct multipart_part *part, struct error *error))
 {
     struct form *form = arena_new(&c->arena, struct form);
-    struct multipart_events events = { form, on_part, on_data, on_end };
+    struct multipart_events events = { form, part, on_data, on_end };
     struct str boundary = http_header_parameter(http_header(c->request, "Content-Type"), S("boundary"), &c->arena);
     form->call = c;
     form->max_files = max_files;
@@ -171,12 +183,20 @@ static bool receive(struct call *c, struct body_sink *sink, int max_files)
 
 bool form_receive_one(struct call *c, struct body_sink *sink)
 {
-    return receive(c, sink, 1);
+    return receive(c, sink, 1, on_part);
 }
 
 bool form_receive_many(struct call *c, struct body_sink *sink)
 {
-    return receive(c, sink, (int)c->app->config.max_batch_files);
+    return receive(c, sink, (int)c->app->config.max_batch_files, on_part);
+}
+
+bool form_receive_related(struct call *c, struct body_sink *sink)
+{
+    struct str type = http_header_parameter(http_header(c->request, "Content-Type"), S("type"), &c->arena);
+    if (!str_equal_fold(type, S("application/dicom")))
+        return fail(c, E_UNSUPPORTED_TYPE, "send this as multipart/related; type=\"application/dicom\"");
+    return receive(c, sink, (int)c->app->config.max_batch_files, on_related_part);
 }
 
 static bool take_text(struct call *c, const struct form_text *text, const struct schema *schema, void *record,

@@ -49,6 +49,8 @@ struct form_text {
  * nobody took of it is dropped when the request ends. */
 bool form_receive_one(struct call *c, struct body_sink *sink);
 bool form_receive_many(struct call *c, struct body_sink *sink);
+/* `receive` of multipart/related bodies whose parts are all DICOM files (PS3.18 8.7.3.5). */
+bool form_receive_related(struct call *c, struct body_sink *sink);
 /* Text members into a record of `schema`, with all problems; at least one file must be there. */
 bool form_take(struct call *c, struct form *form, const struct schema *schema, void *record);
 

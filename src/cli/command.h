@@ -30,10 +30,11 @@ int cmd_create_superuser(struct call *c);
 int cmd_import(struct call *c);
 int cmd_purge(struct call *c);
 int cmd_fsck(struct call *c);
+int cmd_dicom(struct call *c);
 int cmd_openapi(struct call *c);
 int cmd_config(struct call *c);
 int cmd_version(struct call *c);
 extern const struct schema migrate_options, create_superuser_options, import_options, purge_options, config_options,
-    fsck_command_options;
+    fsck_command_options, dicom_options;
 
 #endif

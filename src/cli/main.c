@@ -16,6 +16,7 @@ const struct command commands[] = {
     { "import", cmd_import, &import_options, "folder", "Take files below a folder as if they were uploaded", true },
     { "purge", cmd_purge, &purge_options, NULL, "Remove deleted files for good, and uploads nobody completed", true },
     { "fsck", cmd_fsck, &fsck_command_options, NULL, "Compare rows and files", true },
+    { "dicom", cmd_dicom, &dicom_options, "action,files", "Print what is in DICOM files: dump or json", false },
     { "openapi", cmd_openapi, NULL, NULL, "Print the OpenAPI document", false },
     { "config", cmd_config, &config_options, NULL, "Print the settings in force, secrets masked", false },
     { "version", cmd_version, NULL, NULL, "Print the version", false },

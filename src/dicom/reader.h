@@ -32,7 +32,7 @@
 
 /* A value representation is its two letters: VR('P','N'). */
 #define VR(a, b) ((uint16_t)((a) << 8 | (b)))
-enum { DICOM_UNDEFINED_LENGTH = 0xFFFFFFFF };
+#define DICOM_UNDEFINED_LENGTH 0xFFFFFFFFu
 
 struct dicom_syntax; /* dicom/syntax.h */
 
@@ -89,7 +89,10 @@ struct dicom_input {
     int64_t offset;                /* of `at` */
     /* Makes at least `need` bytes available after `at`. False: the end of the input (no error), or an error. */
     bool (*more)(struct dicom_input *input, ptrdiff_t need, struct error *error);
-    void *state; /* of `more` */
+    /* Passes over the next `count` bytes, more than are there. NULL: cannot, they have to be taken. */
+    bool (*skip)(struct dicom_input *input, int64_t count, struct error *error);
+    void (*release)(struct dicom_input *input);
+    void *state; /* of these */
 };
 
 void dicom_input_memory(struct dicom_input *input, struct str bytes); /* e.g. a mapped file */
@@ -103,8 +106,19 @@ bool dicom_parse(struct dicom_input *input, const struct dicom_limits *limits, c
                  void *context, struct dicom_file *file, struct error *error);
 
 /* ---- numbers in values ---- */
-uint16_t dicom_u16(const void *at, bool big_endian);
-uint32_t dicom_u32(const void *at, bool big_endian);
+static inline uint16_t dicom_u16(const void *at, bool big_endian)
+{
+    const unsigned char *b = at;
+    return (uint16_t)(big_endian ? b[0] << 8 | b[1] : b[1] << 8 | b[0]);
+}
+
+static inline uint32_t dicom_u32(const void *at, bool big_endian)
+{
+    const unsigned char *b = at;
+    return big_endian ? (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3]
+                      : (uint32_t)b[3] << 24 | (uint32_t)b[2] << 16 | (uint32_t)b[1] << 8 | b[0];
+}
+
 uint64_t dicom_u64(const void *at, bool big_endian);
 
 #endif

@@ -1,0 +1,97 @@
+/* header.c - how fast headers are read: the parser of the server on files already in memory, and a folder of them.
+ *
+ *     header FILE             microseconds for FILE's header, mapped and warm: to the pixel data, as a tree
+ *     header -f FOLDER        files a second of all in FOLDER: open, map, read, close
+ *
+ * Compiled by the bench against the libraries of the release build. */
+#include "dicom/object.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { RUNS = 7, TIMES = 20000 };
+
+static struct str map(const char *path)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) != 0 || st.st_size == 0) {
+        fprintf(stderr, "header: %s: %s\n", path, strerror(errno));
+        exit(1);
+    }
+    void *at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+    close(fd);
+    return at == MAP_FAILED ? STR_NULL : (struct str){ at, (ptrdiff_t)st.st_size };
+}
+
+static void read_one(struct str bytes, const struct dicom_limits *limits, struct arena *arena)
+{
+    struct dicom_object *object;
+    struct error error = { 0 };
+    arena_reset(arena);
+    if (!dicom_read(bytes, limits, arena, &object, &error)) {
+        fprintf(stderr, "header: %s\n", error.message);
+        exit(1);
+    }
+    dicom_object_release(object);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void time_file(const char *path, const struct dicom_limits *limits, struct arena *arena)
+{
+    struct str bytes = map(path);
+    double runs[RUNS];
+    for (int r = 0; r < RUNS; r++) {
+        int64_t begin = clock_monotonic_us();
+        for (int i = 0; i < TIMES; i++)
+            read_one(bytes, limits, arena);
+        runs[r] = (double)(clock_monotonic_us() - begin) / TIMES;
+    }
+    qsort(runs, RUNS, sizeof(*runs), by_value);
+    printf("%.2f\n", runs[RUNS / 2]);
+}
+
+static void time_folder(const char *path, const struct dicom_limits *limits, struct arena *arena)
+{
+    DIR *folder = opendir(path);
+    char name[4096];
+    int count = 0;
+    int64_t begin = clock_monotonic_us();
+    for (struct dirent *entry; folder && (entry = readdir(folder));) {
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(name, sizeof(name), "%s/%s", path, entry->d_name);
+        struct str bytes = map(name);
+        read_one(bytes, limits, arena);
+        munmap((void *)(uintptr_t)bytes.at, (size_t)bytes.len);
+        count++;
+    }
+    if (folder)
+        closedir(folder);
+    printf("%.0f\n", (double)count * 1e6 / (double)(clock_monotonic_us() - begin));
+}
+
+int main(int count, char **arguments)
+{
+    struct dicom_limits limits = dicom_default_limits;
+    struct arena arena;
+    limits.stop_at = DICOM_PixelData;
+    arena_init(&arena);
+    if (count == 3 && !strcmp(arguments[1], "-f"))
+        time_folder(arguments[2], &limits, &arena);
+    else if (count == 2)
+        time_file(arguments[1], &limits, &arena);
+    else
+        return 2;
+    arena_release(&arena);
+    return 0;
+}

@@ -1,0 +1,331 @@
+/* images.c - what is in an image file: its picture, header, frames and histogram. */
+#include "app/exchange.h"
+#include "app/picture.h"
+#include "app/rendering.h"
+#include "blob/result.h"
+#include "dicom/json.h"
+#include "schema/json.h"
+
+/* Part of every recipe: raised when the same parameters give another picture. */
+#define RENDERER "1"
+
+/* ---- rendered ---- */
+
+/* What the picture is made from and how: equal keys are equal pictures, so the key is the ETag too. */
+static void key_of(struct call *c, const struct image_file *file, const char *what, const struct schema *schema,
+                   const void *query, struct result_key *key)
+{
+    struct text recipe;
+    text_init(&recipe, 4096);
+    text_format(&recipe, "%s %s ", what, RENDERER);
+    json_encode(&recipe, schema, query, JSON_ALL_FIELDS & ~GIVEN(schema_find(schema, S("file_id"))), &c->arena);
+    result_key(key, file->sha256, text_str(&recipe));
+    text_release(&recipe);
+}
+
+/* The client's copy is still good: 304. */
+static bool is_known(struct call *c, const struct result_key *key)
+{
+    struct str etag = arena_format(&c->arena, "\"%.16s-%s\"", key->content, key->recipe);
+    answer_header(c, "ETag", etag);
+    answer_header(c, "Cache-Control", S("private, no-cache"));
+    struct str known = http_header(c->request, "If-None-Match");
+    if (!known.at || !http_etag_matches(known, etag, true))
+        return false;
+    answer_status(c, 304);
+    return true;
+}
+
+static bool render_picture(struct call *c, const struct image_file *file, const struct rendering_query *query,
+                           struct str *bytes)
+{
+    struct picture picture;
+    struct decode_job *job = arena_new(&c->arena, struct decode_job); /* holds lookup tables: too large for a stack */
+    struct decode_result result;
+    if (!picture_open_file(c, file, &picture))
+        return false;
+    bool ok = picture_job(c, &picture, query->frame, job) &&
+              rendering_of(c, picture.dicom, picture.dicom ? &job->format : NULL, query->frame, query, &job->render);
+    if (ok) {
+        job->kind = DECODE_RENDER;
+        ok = picture_run(c, job, &result);
+    }
+    picture_close(&picture);
+    if (ok)
+        *bytes = result.bytes;
+    return ok;
+}
+
+static bool rendered_at_once(struct call *c)
+{
+    const struct rendering_query *in = c->in;
+    struct image_file file;
+    struct result_key key;
+    struct str bytes;
+    if (!image_file_load(c, in->file_id, &file))
+        return false;
+    if (file.sha256.len != SHA256_TEXT)
+        return false;
+    key_of(c, &file, "rendered", &rendering_query_schema, in, &key);
+    if (!result_get(c->app->results, &key, RESULT_IN_MEMORY, &c->arena, &bytes))
+        return false;
+    audit_about(c, file.id, file.patient_id);
+    if (!is_known(c, &key))
+        answer_bytes(c, picture_media_types[in->format - 1], bytes);
+    return true;
+}
+
+static bool rendered_get(struct call *c)
+{
+    const struct rendering_query *in = c->in;
+    struct image_file file;
+    struct result_key key;
+    struct str bytes;
+    if (!image_file_load(c, in->file_id, &file))
+        return false;
+    audit_about(c, file.id, file.patient_id);
+    db_release(c);
+    if (file.sha256.len != SHA256_TEXT)
+        return fail(c, E_CONFLICT, "image file %" PRId64 " is not uploaded completely", file.id);
+    key_of(c, &file, "rendered", &rendering_query_schema, in, &key);
+    if (is_known(c, &key))
+        return true;
+    if (!result_get(c->app->results, &key, RESULT_ANYWHERE, &c->arena, &bytes)) {
+        if (!render_picture(c, &file, in, &bytes))
+            return false;
+        result_put(c->app->results, &key, bytes);
+    }
+    answer_bytes(c, picture_media_types[in->format - 1], bytes);
+    return true;
+}
+
+/* ---- frames ---- */
+
+struct frame_query {
+    int64_t file_id, frame;
+    bool stored;
+};
+static const struct field frame_query_fields[] = {
+    FIELD(struct frame_query, file_id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The file."),
+    FIELD(struct frame_query, frame, .flags = READ_ONLY, .min = 1, .max = PIXEL_FRAMES_MAX,
+          .doc = "Number of the frame or page, from 1."),
+    FIELD(struct frame_query, stored, .fallback = "false",
+          .doc = "The encoded bytes as they are in the file, instead of decoded samples."),
+};
+static const struct schema frame_query = SCHEMA("FrameQuery", struct frame_query, frame_query_fields);
+
+/* Whoever takes the samples has to know what they are. */
+static void say_format(struct call *c, const struct pixel_format *format, const struct decoded_format *decoded)
+{
+    static const char *const kinds[] = {
+        [SAMPLE_INTEGER] = "integer", [SAMPLE_FLOAT] = "float", [SAMPLE_DOUBLE] = "float"
+    };
+    answer_header(c, "X-Pixel-Format",
+                  arena_format(&c->arena,
+                               "rows=%" PRId64 ";columns=%" PRId64
+                               ";samples=%d;bits-allocated=%d;bits-stored=%d;signed=%d;kind=%s;photometric=%s",
+                               format->rows, format->columns, format->samples, format->bits_allocated,
+                               decoded->bits_stored, decoded->is_signed, kinds[format->kind],
+                               photometric_names[decoded->photometric]));
+}
+
+static bool decoded_frame(struct call *c, const struct picture *picture, int64_t number)
+{
+    struct samples samples;
+    if (!picture_samples(c, picture, number, &samples))
+        return false;
+    say_format(c, &samples.format, &samples.decoded);
+    answer_bytes(c, "application/octet-stream", (struct str){ samples.at, samples.bytes });
+    return true;
+}
+
+static bool stored_frame(struct call *c, const struct picture *picture, int64_t number)
+{
+    struct decode_job *job = arena_new(&c->arena, struct decode_job);
+    if (!picture->dicom)
+        return fail(c, E_UNSUPPORTED_TYPE, "only DICOM files have stored frames; download the file instead");
+    if (!picture_job(c, picture, number, job))
+        return false;
+    const char *media_type = job->format.syntax->media_type;
+    struct text bytes;
+    if (job->fd < 0) {
+        answer_bytes(c, media_type, arena_copy(&c->arena, job->bytes));
+        return true;
+    }
+    text_init(&bytes, picture->bytes.len);
+    for (int64_t i = 0; i < job->pieces; i++)
+        text_put(&bytes, (struct str){ picture->bytes.at + job->offsets[i], (ptrdiff_t)job->lengths[i] });
+    answer_bytes(c, media_type, arena_copy(&c->arena, text_str(&bytes)));
+    text_release(&bytes);
+    return true;
+}
+
+static bool frame_get(struct call *c)
+{
+    const struct frame_query *in = c->in;
+    struct picture picture;
+    if (!picture_open(c, in->file_id, &picture))
+        return false;
+    audit_about(c, picture.file.id, picture.file.patient_id);
+    bool ok = in->stored ? stored_frame(c, &picture, in->frame) : decoded_frame(c, &picture, in->frame);
+    picture_close(&picture);
+    return ok;
+}
+
+/* ---- histogram ---- */
+
+struct histogram_query {
+    int64_t file_id, frame;
+};
+static const struct field histogram_query_fields[] = {
+    FIELD(struct histogram_query, file_id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The file."),
+    FIELD(struct histogram_query, frame, .min = 1, .max = PIXEL_FRAMES_MAX, .fallback = "1",
+          .doc = "Number of the frame or page, from 1."),
+};
+static const struct schema histogram_query = SCHEMA("HistogramQuery", struct histogram_query, histogram_query_fields);
+
+struct histogram_answer {
+    double low, high, min, max, mean, sd;
+    int64_t count;
+    struct integers bins;
+    struct str unit;
+};
+static const struct field histogram_fields[] = {
+    FIELD(struct histogram_answer, low, .doc = "Where the first bin begins."),
+    FIELD(struct histogram_answer, high, .doc = "Where the last bin ends."),
+    FIELD(struct histogram_answer, min, .doc = "Least value."),
+    FIELD(struct histogram_answer, max, .doc = "Greatest value."),
+    FIELD(struct histogram_answer, mean, .doc = "Mean."),
+    FIELD(struct histogram_answer, sd, .doc = "Standard deviation of the values (divided by their number)."),
+    FIELD(struct histogram_answer, count, .doc = "Values counted; padding is not."),
+    FIELD(struct histogram_answer, bins, .doc = "How many values lie in each of 256 equal parts."),
+    FIELD(struct histogram_answer, unit, .flags = NULLABLE, .example = "HU",
+          .doc = "Unit of the values; null: as stored."),
+};
+static const struct schema histogram_schema =
+    SCHEMA("Histogram", struct histogram_answer, histogram_fields,
+           .doc = "Values of a frame, after the rescale that the file states.");
+
+static void take_histogram(struct call *c, const struct histogram *from, struct histogram_answer *out)
+{
+    int64_t *bins = arena_array(&c->arena, int64_t, 256);
+    memcpy(bins, from->bins, sizeof(from->bins));
+    out->low = from->low;
+    out->high = from->high;
+    out->min = from->min;
+    out->max = from->max;
+    out->mean = from->mean;
+    out->sd = from->sd;
+    out->count = from->count;
+    out->bins = (struct integers){ bins, 256 };
+}
+
+static bool histogram_get(struct call *c)
+{
+    const struct histogram_query *in = c->in;
+    struct picture picture;
+    struct decode_job *job = arena_new(&c->arena, struct decode_job);
+    struct decode_result result;
+    struct value_scale scale;
+    struct rendering_query plain;
+    rendering_query_default(&plain);
+    if (!picture_open(c, in->file_id, &picture))
+        return false;
+    audit_about(c, picture.file.id, picture.file.patient_id);
+    picture_value_scale(c, &picture, in->frame, &scale);
+    scale.unit = arena_copy(&c->arena, scale.unit);
+    bool ok = picture_job(c, &picture, in->frame, job) &&
+              rendering_of(c, picture.dicom, picture.dicom ? &job->format : NULL, in->frame, &plain, &job->render);
+    job->kind = DECODE_HISTOGRAM;
+    ok = ok && picture_run(c, job, &result);
+    picture_close(&picture);
+    if (!ok)
+        return false;
+    struct histogram *found = arena_new(&c->arena, struct histogram);
+    struct histogram_answer *out = c->out;
+    memcpy(found, result.bytes.at, sizeof(*found));
+    take_histogram(c, found, out);
+    if (scale.unit.len)
+        out->unit = scale.unit;
+    return true;
+}
+
+/* ---- metadata ---- */
+
+struct metadata_query {
+    int64_t file_id;
+};
+static const struct field metadata_query_fields[] = {
+    FIELD(struct metadata_query, file_id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The file."),
+};
+static const struct schema metadata_query = SCHEMA("MetadataQuery", struct metadata_query, metadata_query_fields);
+
+enum { METADATA_MAX_BYTES = 64 << 20 };
+
+/* The DICOM JSON model of all but the pixels. A file that is damaged further on is told as far as it can be read. */
+static bool dicom_metadata(struct call *c, const struct picture *picture)
+{
+    static const struct dicom_json_options options = { .skip_pixel_data = true };
+    struct dicom_json json;
+    struct dicom_input input;
+    struct dicom_file file;
+    struct error damage = { 0 };
+    struct text out;
+    text_init(&out, METADATA_MAX_BYTES);
+    dicom_input_memory(&input, picture->bytes);
+    dicom_json_begin(&json, &options, &out);
+    dicom_parse(&input, &dicom_default_limits, &dicom_json_events, &json, &file, &damage);
+    dicom_json_end(&json);
+    dicom_input_release(&input);
+    bool ok = !out.overflowed;
+    if (ok)
+        answer_bytes(c, "application/dicom+json", arena_copy(&c->arena, text_str(&out)));
+    text_release(&out);
+    return ok || fail(c, E_TOO_LARGE, "the metadata exceed %d bytes: download the file instead", METADATA_MAX_BYTES);
+}
+
+/* Of a JPEG, PNG or TIFF only what its size is: what else such files hold (places, names, devices) is nobody's business. */
+static bool raster_metadata(struct call *c, const struct picture *picture)
+{
+    struct raster_info info;
+    if (!raster_probe(picture->fd, picture->file.file_type, c->app->config.max_pixels, &info, &c->error))
+        return false;
+    answer_bytes(c, "application/json",
+                 arena_format(&c->arena, "{\"file_type\":\"%s\",\"width\":%" PRId64 ",\"height\":%" PRId64
+                                         ",\"pages\":%d}",
+                              file_types[picture->file.file_type - 1], info.width, info.height, info.pages));
+    return true;
+}
+
+static bool metadata_get(struct call *c)
+{
+    const struct metadata_query *in = c->in;
+    struct picture picture;
+    if (!picture_open(c, in->file_id, &picture))
+        return false;
+    audit_about(c, picture.file.id, picture.file.patient_id);
+    bool ok = picture.dicom ? dicom_metadata(c, &picture) : raster_metadata(c, &picture);
+    picture_close(&picture);
+    return ok;
+}
+
+#define IMAGES .tag = "images", .entity = "image_file"
+static const struct endpoint rows[] = {
+    { HTTP_GET, "/api/v1/images/{file_id}/rendered", rendered_get, &rendering_query_schema, NULL, MAY_READ_IMAGES, WORKS,
+      .flags = NOT_JSON, IMAGES, .audit = "image_file.rendered", .answers = "image/*", .at_once = rendered_at_once,
+      .summary = "Shows a frame as a picture",
+      .doc = "Rescaled, windowed and inverted as the file says or as asked for. Overlays are not drawn. The ETag stands for the file's "
+             "content and all parameters." },
+    { HTTP_GET, "/api/v1/images/{file_id}/metadata", metadata_get, &metadata_query, NULL, MAY_READ_IMAGES, WORKS,
+      .flags = NOT_JSON, IMAGES, .audit = "image_file.metadata", .answers = "application/dicom+json",
+      .summary = "Shows the header",
+      .doc = "DICOM files: the DICOM JSON model (PS3.18 F) without pixel data. Others: type, width, height and pages." },
+    { HTTP_GET, "/api/v1/images/{file_id}/frames/{frame}", frame_get, &frame_query, NULL, MAY_READ_IMAGES, WORKS,
+      .flags = NOT_JSON, IMAGES, .audit = "image_file.frame", .answers = "application/octet-stream",
+      .summary = "Sends the samples of a frame",
+      .doc = "Decoded stored values, little endian, colour by pixel; X-Pixel-Format says what they are. With stored=true the encoded bytes as "
+             "they are in the file." },
+    { HTTP_GET, "/api/v1/images/{file_id}/histogram", histogram_get, &histogram_query, &histogram_schema, MAY_READ_IMAGES,
+      WORKS, IMAGES, .audit = "image_file.histogram", .summary = "Counts a frame's values" },
+};
+ENDPOINT_TABLE(image_endpoints, rows);

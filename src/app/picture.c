@@ -1,0 +1,223 @@
+/* picture.c - image files opened for their pixels: from the row to a job for the decoder processes. */
+#include "app/picture.h"
+
+#include "base/file.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* ---- opening ---- */
+
+static bool map_file(struct call *c, struct picture *picture, int64_t size_bytes)
+{
+    void *at = mmap(NULL, (size_t)size_bytes, PROT_READ, MAP_SHARED, picture->fd, 0);
+    if (at == MAP_FAILED)
+        return file_fail(&c->error, "map", "an image file", errno);
+    picture->bytes = (struct str){ at, (ptrdiff_t)size_bytes };
+    return true;
+}
+
+/* What could be read counts: whether it is enough is for those who look for something in it. A header of which nothing could be read is refused. */
+static bool read_header(struct call *c, struct picture *picture)
+{
+    struct error error = { 0 };
+    if (dicom_read(picture->bytes, NULL, &c->arena, &picture->dicom, &error) || picture->dicom->root->count)
+        return true;
+    c->error = error;
+    return false;
+}
+
+bool picture_open_file(struct call *c, const struct image_file *file, struct picture *out)
+{
+    int64_t size_bytes;
+    *out = (struct picture){ .file = *file, .fd = -1 };
+    if (!image_file_open(c, file, &out->fd, &size_bytes))
+        return false;
+    db_release(c);
+    if (size_bytes > 0 && map_file(c, out, size_bytes) && (file->file_type != FILE_DICOM || read_header(c, out)))
+        return true;
+    if (!c->error.code)
+        fail(c, E_INVALID, "image file %" PRId64 " is empty", file->id);
+    picture_close(out);
+    return false;
+}
+
+bool picture_open(struct call *c, int64_t file_id, struct picture *out)
+{
+    struct image_file file;
+    return image_file_load(c, file_id, &file) && picture_open_file(c, &file, out);
+}
+
+void picture_close(struct picture *picture)
+{
+    dicom_object_release(picture->dicom);
+    if (picture->bytes.at)
+        munmap((void *)(uintptr_t)picture->bytes.at, (size_t)picture->bytes.len);
+    if (picture->fd >= 0)
+        close(picture->fd);
+    *picture = (struct picture){ .fd = -1 };
+}
+
+/* ---- frames ---- */
+
+static bool is_raster(const struct picture *picture)
+{
+    unsigned type = picture->file.file_type;
+    return type == FILE_JPEG || type == FILE_PNG || type == FILE_TIFF;
+}
+
+bool picture_format(struct call *c, const struct picture *picture, struct pixel_format *out)
+{
+    if (!picture->dicom)
+        return fail(c, E_UNSUPPORTED_TYPE, "%s files have no DICOM header", file_types[picture->file.file_type - 1]);
+    if (!pixel_format_of(picture->dicom, out, &c->error))
+        return false;
+    if (!out->syntax || out->syntax->coding == CODING_UNSUPPORTED)
+        return fail(c, E_UNSUPPORTED_TYPE, "pixels of the transfer syntax %s are not decoded here",
+                    out->syntax ? out->syntax->name : picture->dicom->file.syntax_uid);
+    return true;
+}
+
+/* Where the pieces lie in the file; those of an inflated data set are put together in memory instead. */
+static bool place_pieces(struct call *c, const struct frame_source *frame, struct decode_job *job)
+{
+    int64_t *lengths = arena_array(&c->arena, int64_t, frame->count ? frame->count : 1);
+    int64_t total = 0;
+    bool in_file = true;
+    for (int64_t i = 0; i < frame->count; i++) {
+        total += lengths[i] = frame->pieces[i].len;
+        in_file = in_file && frame->offsets[i] >= 0;
+    }
+    if (in_file) {
+        job->offsets = frame->offsets;
+        job->lengths = lengths;
+        job->pieces = frame->count;
+        return true;
+    }
+    job->fd = -1;
+    if (frame->count == 1) {
+        job->bytes = frame->pieces[0];
+        return true;
+    }
+    char *bytes = arena_alloc(&c->arena, (ptrdiff_t)total), *at = bytes;
+    for (int64_t i = 0; i < frame->count; i++) {
+        memcpy(at, frame->pieces[i].at, (size_t)frame->pieces[i].len);
+        at += frame->pieces[i].len;
+    }
+    job->bytes = (struct str){ bytes, (ptrdiff_t)total };
+    return true;
+}
+
+bool picture_job(struct call *c, const struct picture *picture, int64_t number, struct decode_job *job)
+{
+    struct frame_source frame;
+    *job = (struct decode_job){ .fd = picture->fd,
+                                .file_type = (enum file_type)picture->file.file_type,
+                                .page = number,
+                                .max_pixels = c->app->config.max_pixels };
+    if (is_raster(picture))
+        return true;
+    if (!picture_format(c, picture, &job->format))
+        return false;
+    if (number > job->format.frames)
+        return fail(c, E_NOT_FOUND, "image file %" PRId64 " has %" PRId64 " frames", picture->file.id,
+                    job->format.frames);
+    if (!pixel_frame(picture->dicom, &job->format, number, &c->arena, &frame, &c->error))
+        return false;
+    job->first_bit = frame.first_bit;
+    return place_pieces(c, &frame, job);
+}
+
+bool picture_run(struct call *c, const struct decode_job *job, struct decode_result *result)
+{
+    return decoder_run(c->app->decoders, job, &c->arena, result, &c->error);
+}
+
+bool picture_samples(struct call *c, const struct picture *picture, int64_t number, struct samples *out)
+{
+    struct decode_job job;
+    struct decode_result result;
+    if (!picture_job(c, picture, number, &job))
+        return false;
+    job.kind = DECODE_SAMPLES;
+    if (!picture_run(c, &job, &result))
+        return false;
+    *out = (struct samples){ result.bytes.at, result.bytes.len, result.format, result.decoded };
+    return true;
+}
+
+/* ---- what the header says of values and distances ---- */
+
+enum {
+    SHARED_GROUPS = 0x52009229,
+    FRAME_GROUPS = 0x52009230,
+    PIXEL_MEASURES = 0x00289110,
+    PIXEL_VALUE_TRANSFORMATION = 0x00289145,
+};
+
+const struct dicom_dataset *picture_functional_group(const struct dicom_object *object, uint32_t sequence,
+                                                     int64_t number)
+{
+    const struct dicom_dataset *groups = dicom_item(object->root, FRAME_GROUPS, number - 1);
+    const struct dicom_dataset *found = groups ? dicom_item(groups, sequence, 0) : NULL;
+    if (!found && (groups = dicom_item(object->root, SHARED_GROUPS, 0)))
+        found = dicom_item(groups, sequence, 0);
+    return found ? found : object->root;
+}
+
+void picture_value_scale(struct call *c, const struct picture *picture, int64_t number, struct value_scale *out)
+{
+    *out = (struct value_scale){ .slope = 1 };
+    if (!picture->dicom || dicom_item(picture->dicom->root, 0x00283000 /* Modality LUT Sequence */, 0))
+        return;
+    const struct dicom_dataset *root = picture->dicom->root,
+                               *from = picture_functional_group(picture->dicom, PIXEL_VALUE_TRANSFORMATION, number);
+    double slope, intercept;
+    bool scaled = dicom_real(from, 0x00281053 /* Rescale Slope */, &slope) &&
+                  dicom_real(from, 0x00281052 /* Rescale Intercept */, &intercept) && slope != 0;
+    if (!scaled)
+        return;
+    out->slope = slope;
+    out->intercept = intercept;
+    struct str type = dicom_text_first(from, 0x00281054 /* Rescale Type */, &c->arena),
+               modality = dicom_text_first(root, DICOM_Modality, &c->arena);
+    if (type.len && !str_equal(type, S("US"))) /* US: unspecified, C.11.1.1.2 */
+        out->unit = type;
+    else if (str_equal(modality, S("CT")))
+        out->unit = S("HU");
+    else if (str_equal(modality, S("PT")))
+        out->unit = dicom_text_first(root, 0x00541001 /* Units */, &c->arena);
+}
+
+static bool read_spacing(const struct dicom_dataset *from, uint32_t tag, struct pixel_spacing *out)
+{
+    double row, column;
+    if (!dicom_real_at(from, tag, 0, &row) || !dicom_real_at(from, tag, 1, &column) || row <= 0 || column <= 0 ||
+        row > 1e6 || column > 1e6)
+        return false;
+    out->row_mm = row;
+    out->column_mm = column;
+    return true;
+}
+
+/* Pixel Spacing of a projection that equals the detector's and says no calibration is the detector's (PS3.3 10.7.1.3). */
+void picture_spacing(struct call *c, const struct picture *picture, int64_t number, struct pixel_spacing *out)
+{
+    struct pixel_spacing detector = { 0 };
+    *out = (struct pixel_spacing){ 0 };
+    if (!picture->dicom)
+        return;
+    const struct dicom_dataset *root = picture->dicom->root,
+                               *from = picture_functional_group(picture->dicom, PIXEL_MEASURES, number);
+    bool has_detector = read_spacing(root, 0x00181164 /* Imager Pixel Spacing */, &detector) ||
+                        read_spacing(root, 0x00182010 /* Nominal Scanned Pixel Spacing */, &detector);
+    if (read_spacing(from, 0x00280030 /* Pixel Spacing */, out)) {
+        bool calibrated = dicom_text_first(root, 0x00280A02 /* Pixel Spacing Calibration Type */, &c->arena).len > 0;
+        bool same = has_detector && out->row_mm == detector.row_mm && out->column_mm == detector.column_mm;
+        out->source = same && !calibrated ? SPACING_DETECTOR : SPACING_PIXEL;
+    } else if (has_detector) {
+        *out = detector;
+        out->source = SPACING_DETECTOR;
+    }
+}

@@ -1,0 +1,368 @@
+/* rendering.c - the file's own transformations and the request's wishes (PS3.3 C.7.6.3, C.7.6.16.2.9, C.7.6.16.2.10, C.11.1, C.11.2). */
+#include "app/rendering.h"
+
+#include "raster/lut_data.h"
+
+#include <math.h>
+
+/* ---- the query ---- */
+
+#define PRESET_NAME(name, center, width, what) #name,
+static const char *const preset_names[] = { CT_PRESETS(PRESET_NAME) NULL };
+
+#define PRESET_WINDOW(name, center, width, what) { center, width },
+static const double preset_windows[][2] = { CT_PRESETS(PRESET_WINDOW) };
+
+#define PRESET_DOC(name, center, width, what) " " #name " (" #center "/" #width "): " what ";"
+
+const char *const picture_formats[] = { "jpeg", "png", "webp", NULL };
+const char *const picture_media_types[] = { "image/jpeg", "image/png", "image/webp", NULL };
+
+static const struct field rendering_query_fields[] = {
+    FIELD(struct rendering_query, file_id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The image file."),
+    FIELD(struct rendering_query, frame, .min = 1, .max = PIXEL_FRAMES_MAX, .fallback = "1",
+          .doc = "Frame, or page of a TIFF, from 1."),
+    FIELD(struct rendering_query, window_center, .min = -1000000000, .max = 1000000000, .example = "40",
+          .doc = "Centre of the window, in rescaled values (CT: Hounsfield units); with window_width."),
+    FIELD(struct rendering_query, window_width, .min = 0, .max = 2000000000, .example = "400",
+          .doc = "Width of the window, more than 0; with window_center."),
+    FIELD(struct rendering_query, preset, .choices = preset_names,
+          .doc = "A common window for CT (centre/width):" CT_PRESETS(
+              PRESET_DOC) " instead of window_center and window_width."),
+    FIELD(struct rendering_query, voi, .min = 1, .max = 64, .example = "2",
+          .doc = "One of the file's own VOI LUTs and windows: its explanation, or its number from 1, LUTs first; "
+                 "`none`: the full range of the values. Without it, the first one."),
+    FIELD(struct rendering_query, invert, .fallback = "false", .doc = "Shows black as white."),
+    FIELD(struct rendering_query, width, .min = 1, .max = RENDERED_SIDE_MAX,
+          .doc = "The picture is made to fit into this width in pixels, never enlarged."),
+    FIELD(struct rendering_query, height, .min = 1, .max = RENDERED_SIDE_MAX,
+          .doc = "The picture is made to fit into this height in pixels, never enlarged."),
+    FIELD(struct rendering_query, format, .choices = picture_formats, .fallback = "jpeg",
+          .doc = "What the picture is encoded as."),
+    FIELD(struct rendering_query, quality, .min = 1, .max = 100, .fallback = "90",
+          .doc = "Quality of JPEG and WebP; WebP of quality 100 is lossless. PNG always is."),
+    FIELD(struct rendering_query, bits, .min = 8, .max = 16, .fallback = "8",
+          .doc = "Bits a channel: 8, or 16 for grey pictures as PNG."),
+};
+const struct schema rendering_query_schema =
+    SCHEMA("RenderingQuery", struct rendering_query, rendering_query_fields, .doc = "How a picture is shown.");
+
+void rendering_query_default(struct rendering_query *query)
+{
+    schema_clear(&rendering_query_schema, query);
+    query->frame = 1;
+    query->invert = false;
+    query->format = PICTURE_JPEG + 1;
+    query->quality = 90;
+    query->bits = 8;
+}
+
+static bool wrong(struct call *c, struct str member, const char *message)
+{
+    return error_add_problem(&c->error, &c->arena, "query", member, "not_possible", "%s", message);
+}
+
+static bool asks_window(const struct rendering_query *query)
+{
+    return !isnan(query->window_center) || !isnan(query->window_width);
+}
+
+/* What is wrong whatever the file is; all of it is told. */
+static bool check_query(struct call *c, const struct rendering_query *query)
+{
+    int wishes = asks_window(query) + (query->preset != 0) + (query->voi.at != NULL);
+    bool ok = true;
+    if (asks_window(query) && (isnan(query->window_center) || isnan(query->window_width)))
+        ok = wrong(c, isnan(query->window_width) ? S("window_width") : S("window_center"),
+                   "window_center and window_width belong together");
+    else if (asks_window(query) && !(query->window_width > 0))
+        ok = wrong(c, S("window_width"), "must be more than 0");
+    if (wishes > 1)
+        ok = wrong(c, query->preset ? S("preset") : S("voi"),
+                   "ask for one of: window_center with window_width, preset, voi");
+    if (query->bits != 8 && query->bits != 16)
+        ok = wrong(c, S("bits"), "must be 8 or 16");
+    else if (query->bits == 16 && query->format != PICTURE_PNG + 1)
+        ok = wrong(c, S("bits"), "16 bits are for format=png");
+    return ok;
+}
+
+/* ---- values ---- */
+
+struct source {
+    struct call *c;
+    const struct dicom_object *object;
+    const struct dicom_dataset *root;
+    const struct pixel_format *format;
+    int64_t frame;
+    const struct rendering_query *query;
+};
+
+/* Slope and intercept, or the modality LUT, which the file may have instead. */
+static bool use_modality(const struct source *s, struct rendering *out)
+{
+    static const struct lut_place place = { .descriptor = 0x00283002, .data = 0x00283006, .name = "modality LUT" };
+    const struct dicom_dataset *item = dicom_item(s->root, 0x00283000 /* Modality LUT Sequence */, 0);
+    if (item && !lut_read(item, &place, s->format->is_signed, &out->modality, &s->c->error))
+        return false;
+    const struct dicom_dataset *from =
+        picture_functional_group(s->object, 0x00289145 /* Pixel Value Transformation Sequence */, s->frame);
+    double slope, intercept;
+    if (!out->modality.count && dicom_real(from, 0x00281053 /* Rescale Slope */, &slope) &&
+        dicom_real(from, 0x00281052 /* Rescale Intercept */, &intercept) && slope != 0) {
+        out->slope = slope;
+        out->intercept = intercept;
+    }
+    return true;
+}
+
+/* Padding in the type of the pixels, whatever its VR says. */
+static bool padding_value(const struct source *s, uint32_t tag, int64_t *out)
+{
+    int64_t value;
+    int allocated = s->format->bits_allocated, stored = s->format->bits_stored;
+    if (!dicom_integer(s->root, tag, &value) || stored < 1 || stored > 32 || allocated > 32)
+        return false;
+    if (s->format->is_signed && value >> (allocated - 1) == 1)
+        value -= (int64_t)1 << allocated;
+    /* One that the stored bits cannot hold occurs in no pixel. */
+    int64_t low = s->format->is_signed ? -((int64_t)1 << (stored - 1)) : 0;
+    if (value < low || value > low + ((int64_t)1 << stored) - 1)
+        return false;
+    *out = value;
+    return true;
+}
+
+static void use_padding(const struct source *s, struct rendering *out)
+{
+    int64_t value, limit;
+    if (s->format->kind != SAMPLE_INTEGER || !padding_value(s, 0x00280120 /* Pixel Padding Value */, &value))
+        return;
+    if (!padding_value(s, 0x00280121 /* Pixel Padding Range Limit */, &limit))
+        limit = value;
+    out->has_padding = true;
+    out->padding_low = value < limit ? value : limit;
+    out->padding_high = value < limit ? limit : value;
+}
+
+/* ---- the file's VOI LUTs and windows ---- */
+
+static enum voi_function function_of(struct str name, double width)
+{
+    if (str_equal(name, S("SIGMOID")))
+        return VOI_SIGMOID;
+    /* LINEAR is defined from a width of 1 on; narrower windows are written all the same, for values with fractions. */
+    return str_equal(name, S("LINEAR_EXACT")) || width < 1 ? VOI_LINEAR_EXACT : VOI_LINEAR;
+}
+
+static struct str file_function(const struct source *s)
+{
+    const struct dicom_dataset *from =
+        picture_functional_group(s->object, 0x00289132 /* Frame VOI LUT Sequence */, s->frame);
+    struct str name = dicom_text_first(from, 0x00281056 /* VOI LUT Function */, &s->c->arena);
+    return name.at ? name : S("LINEAR");
+}
+
+/* Window `index`, from 0. False: there is none. Ones of no width are none either. */
+static bool use_window(const struct source *s, int64_t index, struct rendering *out)
+{
+    const struct dicom_dataset *from =
+        picture_functional_group(s->object, 0x00289132 /* Frame VOI LUT Sequence */, s->frame);
+    double center, width;
+    if (!dicom_real_at(from, 0x00281050 /* Window Center */, index, &center) ||
+        !dicom_real_at(from, 0x00281051 /* Window Width */, index, &width) || !(width > 0))
+        return false;
+    out->voi = function_of(file_function(s), width);
+    out->center = center;
+    out->width = width;
+    return true;
+}
+
+static const struct dicom_dataset *voi_item(const struct source *s, int64_t index)
+{
+    const struct dicom_dataset *from =
+        picture_functional_group(s->object, 0x00289132 /* Frame VOI LUT Sequence */, s->frame);
+    const struct dicom_dataset *item = dicom_item(from, 0x00283010 /* VOI LUT Sequence */, index);
+    return item ? item : dicom_item(s->root, 0x00283010, index);
+}
+
+/* VOI LUT `index`, from 0, which is there. What is looked up in it are modality values: negative ones need a signed first value. */
+static bool use_voi_lut(const struct source *s, int64_t index, struct rendering *out, struct error *error)
+{
+    static const struct lut_place place = { .descriptor = 0x00283002, .data = 0x00283006, .name = "VOI LUT" };
+    bool is_signed = !out->modality.count && (s->format->is_signed || out->intercept < 0 || out->slope < 0);
+    if (!lut_read(voi_item(s, index), &place, is_signed, &out->voi_lut, error))
+        return false;
+    if (!out->voi_lut.count)
+        return error_set(error, E_INVALID, "the VOI LUT has no descriptor");
+    out->voi = VOI_LUT;
+    return true;
+}
+
+/* The file's first one that can be used; broken ones are passed over, since nobody asked for them. */
+static void use_first(const struct source *s, struct rendering *out)
+{
+    struct error ignored = { 0 };
+    if (voi_item(s, 0) && use_voi_lut(s, 0, out, &ignored))
+        return;
+    out->voi_lut.count = 0;
+    use_window(s, 0, out);
+}
+
+static bool is_named(const struct source *s, const struct dicom_dataset *from, uint32_t tag, int64_t index)
+{
+    struct str name, rest = dicom_text(from, tag, &s->c->arena);
+    for (int64_t i = 0; rest.at; i++) {
+        struct str after = STR_NULL;
+        if (!str_cut(rest, '\\', &name, &after))
+            name = rest;
+        if (i == index)
+            return str_equal_fold(str_trim(name), s->query->voi);
+        rest = after;
+    }
+    return false;
+}
+
+/* By number, LUTs before windows, or by explanation. */
+static bool use_asked(const struct source *s, struct rendering *out)
+{
+    enum { CHOICES_MAX = 1000 };
+    const struct dicom_dataset *windows =
+        picture_functional_group(s->object, 0x00289132 /* Frame VOI LUT Sequence */, s->frame);
+    int64_t number = 0, luts = 0;
+    if (str_equal(s->query->voi, S("none")))
+        return true;
+    bool by_number = str_to_integer(s->query->voi, &number);
+    for (; luts < CHOICES_MAX && voi_item(s, luts); luts++)
+        if (by_number ? luts == number - 1 : is_named(s, voi_item(s, luts), 0x00283003 /* LUT Explanation */, 0))
+            return use_voi_lut(s, luts, out, &s->c->error);
+    int64_t count = dicom_value_count(windows, 0x00281050 /* Window Center */);
+    for (int64_t i = 0; i < count && i < CHOICES_MAX; i++)
+        if (by_number ? i == number - 1 - luts
+                      : is_named(s, windows, 0x00281055 /* Window Center & Width Explanation */, i))
+            return use_window(s, i, out) || wrong(s->c, S("voi"), "this window of the file has no width");
+    return wrong(s->c, S("voi"), "the file has no such VOI LUT or window");
+}
+
+static bool use_preset(const struct source *s, struct rendering *out)
+{
+    if (!str_equal(dicom_text_first(s->root, DICOM_Modality, &s->c->arena), S("CT")))
+        return wrong(s->c, S("preset"), "presets are windows in Hounsfield units: the image is not a CT");
+    out->voi = VOI_LINEAR;
+    out->center = preset_windows[s->query->preset - 1][0];
+    out->width = preset_windows[s->query->preset - 1][1];
+    return true;
+}
+
+static bool use_voi(const struct source *s, struct rendering *out)
+{
+    if (s->query->preset)
+        return use_preset(s, out);
+    if (s->query->voi.at)
+        return use_asked(s, out);
+    if (!asks_window(s->query)) {
+        use_first(s, out);
+        return true;
+    }
+    out->voi = function_of(file_function(s), s->query->window_width);
+    out->center = s->query->window_center;
+    out->width = s->query->window_width;
+    return true;
+}
+
+/* ---- geometry ---- */
+
+/* Height of a pixel by its width: from millimetres, else from the ratio (which is vertical\horizontal, C.7.6.3.1.7). */
+static double pixel_aspect(const struct source *s)
+{
+    static const uint32_t tags[] = { 0x00280030 /* Pixel Spacing */, 0x00181164 /* Imager Pixel Spacing */,
+                                     0x00182010 /* Nominal Scanned Pixel Spacing */,
+                                     0x00280034 /* Pixel Aspect Ratio */ };
+    const struct dicom_dataset *measures =
+        picture_functional_group(s->object, 0x00289110 /* Pixel Measures Sequence */, s->frame);
+    for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {
+        double down, across;
+        if (!dicom_real_at(i ? s->root : measures, tags[i], 0, &down) ||
+            !dicom_real_at(i ? s->root : measures, tags[i], 1, &across) || !(down > 0) || !(across > 0))
+            continue;
+        double aspect = down / across;
+        /* What is written with three digits differs by as much as that; a ratio beyond 20 is a mistake, not a pixel. */
+        return fabs(aspect - 1) < 0.002 || !(aspect > 0.05 && aspect < 20) ? 1 : aspect;
+    }
+    return 1;
+}
+
+/* INVERSE in an image says in other words that it is MONOCHROME1 (C.8.11.3.1.2): together they invert once. */
+static bool is_inverse(const struct source *s)
+{
+    return s->format->photometric != MONOCHROME1 &&
+           str_equal(dicom_text_first(s->root, 0x20500020 /* Presentation LUT Shape */, &s->c->arena), S("INVERSE"));
+}
+
+static bool use_colour(const struct source *s, struct rendering *out)
+{
+    if (asks_window(s->query) || s->query->preset || s->query->voi.at)
+        return wrong(s->c,
+                     asks_window(s->query) ? S("window_center")
+                     : s->query->preset    ? S("preset")
+                                           : S("voi"),
+                     "windows are for grey pictures; this one is in colour");
+    if (s->query->bits == 16)
+        return wrong(s->c, S("bits"), "16 bits are for grey pictures; this one is in colour");
+    return s->format->photometric != PALETTE_COLOR ||
+           palette_read(s->root, s->format->is_signed, out->palette, &s->c->error);
+}
+
+static bool use_grey(const struct source *s, struct rendering *out)
+{
+    if (!use_modality(s, out) || !use_voi(s, out))
+        return false;
+    use_padding(s, out);
+    if (is_inverse(s))
+        out->invert = !out->invert;
+    return true;
+}
+
+/* A photograph has no values with a meaning: what was asked in numbers is of its stored ones. */
+static bool use_photograph(struct call *c, const struct rendering_query *query, struct rendering *out)
+{
+    if (query->preset || query->voi.at)
+        return wrong(c, query->preset ? S("preset") : S("voi"), "only DICOM images have such windows");
+    if (asks_window(query)) {
+        out->voi = function_of(S("LINEAR"), query->window_width);
+        out->center = query->window_center;
+        out->width = query->window_width;
+    }
+    return true;
+}
+
+bool rendering_of(struct call *c, const struct dicom_object *object, const struct pixel_format *format, int64_t frame,
+                  const struct rendering_query *query, struct rendering *out)
+{
+    struct source source = { .c = c, .object = object, .format = format, .frame = frame, .query = query };
+    if (!check_query(c, query))
+        return false;
+    out->slope = 1;
+    out->intercept = 0;
+    out->voi = VOI_NONE;
+    out->center = out->width = 0;
+    out->invert = query->invert;
+    out->has_padding = false;
+    out->pixel_aspect = 1;
+    out->box_width = query->width == INTEGER_NULL ? 0 : (int32_t)query->width;
+    out->box_height = query->height == INTEGER_NULL ? 0 : (int32_t)query->height;
+    out->enlarge = false;
+    out->format = (enum picture_format)(query->format - 1);
+    out->quality = (int32_t)query->quality;
+    out->bits = (int32_t)query->bits;
+    out->modality.count = out->voi_lut.count = 0;
+    for (int i = 0; i < 3; i++)
+        out->palette[i].count = 0;
+    if (!object)
+        return use_photograph(c, query, out);
+    source.root = object->root;
+    out->pixel_aspect = pixel_aspect(&source);
+    if (format->samples != 1 || format->photometric == PALETTE_COLOR)
+        return use_colour(&source, out);
+    return use_grey(&source, out);
+}

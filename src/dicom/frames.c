@@ -1,0 +1,176 @@
+/* frames.c - where the bytes of each frame are (PS3.5 8.2, A.4). */
+#include "dicom/codec_faces.h"
+
+#define TAG_EXTENDED_OFFSETS 0x7FE00001u
+enum { ITEM_HEADER = 8 };
+
+/* ---- native ---- */
+
+static bool native_frame(const struct dicom_object *object, const struct dicom_node *node,
+                         const struct pixel_format *format, int64_t number, struct arena *arena,
+                         struct frame_source *out, struct error *error)
+{
+    const struct dicom_element *element = &node->element;
+    int64_t bits = native_frame_bits(format);
+    if (bits > (INT64_MAX >> 1) / number)
+        return error_set(error, E_INVALID, "frame %lld lies beyond any file", (long long)number);
+    int64_t first = (number - 1) * bits, begin = first / 8, end = (first + bits + 7) / 8;
+    if (format->as_words) {
+        begin &= ~INT64_C(1);
+        end = (end + 1) & ~INT64_C(1);
+    }
+    int64_t there = element->value.len, needed = (first + bits + 7) / 8;
+    if (there < needed)
+        return error_set(error, E_INVALID,
+                         "Pixel Data (%04X,%04X) at byte %lld has %lld bytes: frame %lld of %lld needs %lld more",
+                         element->tag >> 16, element->tag & 0xFFFF, (long long)element->offset, (long long)there,
+                         (long long)number, (long long)format->frames, (long long)(needed - there));
+    struct str *piece = arena_new(arena, struct str);
+    int64_t *offset = arena_new(arena, int64_t);
+    *piece = str_slice(element->value, begin, end);
+    *offset = object->file.syntax->deflated ? -1 : element->value_offset + begin;
+    *out =
+        (struct frame_source){ .pieces = piece, .offsets = offset, .count = 1, .first_bit = (int)(first - begin * 8) };
+    return true;
+}
+
+/* ---- encapsulated ---- */
+
+/* The fragment whose item begins there; -1: none does. */
+static int64_t fragment_at(const struct dicom_node *node, uint64_t offset)
+{
+    if (offset > INT64_MAX / 2)
+        return -1;
+    int64_t wanted = node->fragment_offsets[0] + (int64_t)offset, low = 0, high = node->item_count;
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        if (node->fragment_offsets[middle] < wanted)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < node->item_count && node->fragment_offsets[low] == wanted ? low : -1;
+}
+
+struct span {
+    int64_t first, end; /* fragments */
+};
+
+/* By a table of offsets from the first fragment's item, `width` bytes each. A table that does not point at fragments, or not upwards, is of no
+ * use: writers have counted them from elsewhere, or left room and never filled it. */
+static bool span_by_table(const struct dicom_node *node, const struct pixel_format *format, int64_t number,
+                          struct str table, int width, struct span *out)
+{
+    if (table.len / width < format->frames)
+        return false;
+    int64_t bounds[2];
+    for (int i = 0; i < 2; i++) {
+        int64_t index = number - 1 + i;
+        const char *at = table.at + index * width;
+        if (index == format->frames)
+            bounds[i] = node->item_count;
+        else
+            bounds[i] = fragment_at(node, width == 8 ? dicom_u64(at, false) : dicom_u32(at, false));
+    }
+    *out = (struct span){ bounds[0], bounds[1] };
+    return bounds[0] >= 0 && bounds[1] > bounds[0] && (number > 1 || bounds[0] == 0);
+}
+
+/* What a frame's first fragment begins with: PS3.5 A.4.1 to A.4.4, annex G. */
+static bool begins_frame(enum dicom_coding coding, struct str fragment)
+{
+    switch (coding) {
+    case CODING_JPEG:
+    case CODING_JPEG_LS:
+        return str_starts(fragment, S("\377\330\377"));
+    case CODING_JPEG2000:
+        return str_starts(fragment, S("\377\117\377\121")) || str_starts(fragment, S("\0\0\0\014jP  "));
+    case CODING_RLE:
+        return fragment.len >= 64 && dicom_u32(fragment.at, false) >= 1 && dicom_u32(fragment.at, false) <= 15 &&
+               dicom_u32(fragment.at + 4, false) == 64;
+    default:
+        return false;
+    }
+}
+
+static bool span_by_markers(const struct dicom_node *node, const struct pixel_format *format, int64_t number,
+                            int64_t fragments, struct span *out)
+{
+    if (!begins_frame(format->syntax->coding, node->fragments[0]))
+        return false;
+    int64_t begun = 0;
+    for (int64_t i = 0; i < fragments; i++) {
+        if (!begins_frame(format->syntax->coding, node->fragments[i]))
+            continue;
+        begun++;
+        if (begun == number)
+            *out = (struct span){ i, fragments };
+        if (begun == number + 1) {
+            out->end = i;
+            return true;
+        }
+    }
+    return begun == number;
+}
+
+static bool span_find(const struct dicom_object *object, const struct dicom_node *node,
+                      const struct pixel_format *format, int64_t number, struct span *out)
+{
+    int64_t fragments = node->item_count;
+    while (fragments > 1 && fragments > format->frames && node->fragments[fragments - 1].len == 0)
+        fragments--; /* empty ones at the end belong to no frame */
+    if (format->frames == 1) {
+        *out = (struct span){ 0, fragments };
+        return true;
+    }
+    /* As many as frames: one each. Fewer: the file ends early, and what is there begins in order. */
+    if (fragments <= format->frames) {
+        *out = (struct span){ number - 1, number };
+        return true;
+    }
+    struct str extended = dicom_bytes(object->root, TAG_EXTENDED_OFFSETS);
+    return span_by_table(node, format, number, extended, 8, out) ||
+           span_by_table(node, format, number, node->offset_table, 4, out) ||
+           span_by_markers(node, format, number, fragments, out);
+}
+
+static bool encapsulated_frame(const struct dicom_object *object, const struct dicom_node *node,
+                               const struct pixel_format *format, int64_t number, struct arena *arena,
+                               struct frame_source *out, struct error *error)
+{
+    const struct dicom_element *element = &node->element;
+    struct span span = { 0 };
+    if (node->item_count < 1 || (format->frames > 1 && number > node->item_count))
+        return error_set(
+            error, E_INVALID, "Pixel Data (7FE0,0010) at byte %lld has %lld fragments: none for frame %lld of %lld",
+            (long long)element->offset, (long long)node->item_count, (long long)number, (long long)format->frames);
+    if (!span_find(object, node, format, number, &span))
+        return error_set(
+            error, E_INVALID,
+            "Pixel Data (7FE0,0010) at byte %lld has %lld fragments for %lld frames, and nothing says which "
+            "make frame %lld",
+            (long long)element->offset, (long long)node->item_count, (long long)format->frames, (long long)number);
+    int64_t count = span.end - span.first, *offsets = arena_array(arena, int64_t, count);
+    for (int64_t i = 0; i < count; i++)
+        offsets[i] = object->file.syntax->deflated ? -1 : node->fragment_offsets[span.first + i] + ITEM_HEADER;
+    *out = (struct frame_source){ .pieces = node->fragments + span.first, .offsets = offsets, .count = count };
+    return true;
+}
+
+bool pixel_frame(const struct dicom_object *object, const struct pixel_format *format, int64_t number,
+                 struct arena *arena, struct frame_source *out, struct error *error)
+{
+    enum sample_kind kind;
+    const struct dicom_node *node = pixel_node(object, &kind);
+    if (!node)
+        return error_set(error, E_INVALID, "there is no image: no Pixel Data (7FE0,0010)");
+    if (number < 1 || number > format->frames)
+        return error_set(error, E_INVALID, "there is no frame %lld: the image has %lld", (long long)number,
+                         (long long)format->frames);
+    if (format->syntax->encapsulated != (node->fragments != NULL))
+        return error_set(error, E_INVALID, "Pixel Data (7FE0,0010) at byte %lld is %s, but the transfer syntax is %s",
+                         (long long)node->element.offset, node->fragments ? "in fragments" : "not in fragments",
+                         format->syntax->name);
+    return (format->syntax->encapsulated ? encapsulated_frame : native_frame)(object, node, format, number, arena, out,
+                                                                              error);
+}

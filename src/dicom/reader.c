@@ -1,0 +1,384 @@
+/* reader.c - the data set: elements, sequences, items, fragments. head.c finds where it begins and how it is encoded. */
+#include "dicom/head.h"
+
+#include "dicom/dictionary.h"
+
+#include <assert.h>
+
+const struct dicom_limits dicom_default_limits = {
+    .depth = 64,
+    .elements = 1000000,
+    .value_bytes = 16 << 20,
+    .inflated_bytes = (int64_t)1 << 30,
+};
+
+uint64_t dicom_u64(const void *at, bool big_endian)
+{
+    uint64_t first = dicom_u32(at, big_endian), second = dicom_u32((const char *)at + 4, big_endian);
+    return big_endian ? first << 32 | second : second << 32 | first;
+}
+
+/* ---- errors ---- */
+
+#define TAG_FMT "(%04X,%04X)"
+#define TAG_ARGS(tag) (unsigned)((tag) >> 16), (unsigned)((tag)&0xFFFF)
+
+bool parser_fail(struct parser *p, uint32_t tag, int64_t offset, const char *what)
+{
+    return error_set(p->error, E_INVALID, TAG_FMT " at byte %" PRId64 ": %s", TAG_ARGS(tag), offset, what);
+}
+
+static bool truncated(struct parser *p, uint32_t tag, int64_t offset, int64_t wanted)
+{
+    return error_set(p->error, E_INVALID,
+                     TAG_FMT " at byte %" PRId64 ": the file ends at byte %" PRId64 ", %" PRId64
+                             " bytes were announced",
+                     TAG_ARGS(tag), offset, p->input->offset + (p->input->end - p->input->at), wanted);
+}
+
+static bool past_end(struct parser *p, uint32_t tag, int64_t offset, int64_t wanted)
+{
+    return error_set(p->error, E_INVALID,
+                     TAG_FMT " at byte %" PRId64 ": its %" PRId64
+                             " bytes run past the end of the item or sequence that holds it",
+                     TAG_ARGS(tag), offset, wanted);
+}
+
+/* ---- bytes ---- */
+
+bool parser_need(struct parser *p, ptrdiff_t count)
+{
+    return p->input->end - p->input->at >= count || p->input->more(p->input, count, p->error);
+}
+
+static void advance(struct parser *p, ptrdiff_t count)
+{
+    p->input->at += count;
+    p->input->offset += count;
+}
+
+/* The value's bytes, or, in a stream, a value too long to keep: passed over. */
+static bool take_value(struct parser *p, struct dicom_element *e)
+{
+    ptrdiff_t length = (ptrdiff_t)e->length;
+    e->value_offset = p->input->offset;
+    if (p->input->skip && length > p->limits->value_bytes && length > p->input->end - p->input->at) {
+        if (!p->input->skip(p->input, length, p->error))
+            return p->error->code ? false : truncated(p, e->tag, e->offset, length);
+        e->value = STR_NULL;
+        return true;
+    }
+    if (!parser_need(p, length))
+        return p->error->code ? false : truncated(p, e->tag, e->offset, length);
+    e->value = (struct str){ (const char *)p->input->at, length };
+    advance(p, length);
+    return true;
+}
+
+/* ---- one element's header ---- */
+
+/* The VRs of PS3.5 6.2, and whether their explicit length takes 32 bits (7.1.2). */
+bool vr_is_known(uint16_t vr, bool *wide)
+{
+    switch (vr) {
+    case VR('O', 'B'):
+    case VR('O', 'D'):
+    case VR('O', 'F'):
+    case VR('O', 'L'):
+    case VR('O', 'V'):
+    case VR('O', 'W'):
+    case VR('S', 'Q'):
+    case VR('S', 'V'):
+    case VR('U', 'C'):
+    case VR('U', 'N'):
+    case VR('U', 'R'):
+    case VR('U', 'T'):
+    case VR('U', 'V'):
+        *wide = true;
+        return true;
+    case VR('A', 'E'):
+    case VR('A', 'S'):
+    case VR('A', 'T'):
+    case VR('C', 'S'):
+    case VR('D', 'A'):
+    case VR('D', 'S'):
+    case VR('D', 'T'):
+    case VR('F', 'D'):
+    case VR('F', 'L'):
+    case VR('I', 'S'):
+    case VR('L', 'O'):
+    case VR('L', 'T'):
+    case VR('P', 'N'):
+    case VR('S', 'H'):
+    case VR('S', 'L'):
+    case VR('S', 'S'):
+    case VR('S', 'T'):
+    case VR('T', 'M'):
+    case VR('U', 'I'):
+    case VR('U', 'L'):
+    case VR('U', 'S'):
+        *wide = false;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static uint16_t dictionary_vr(uint32_t tag)
+{
+    const struct dicom_entry *entry = dicom_dictionary_find(tag);
+    if (entry)
+        return entry->vr;
+    if ((tag & 0xFFFF) == 0)
+        return VR('U', 'L'); /* group length */
+    if ((tag >> 16 & 1) && (tag & 0xFFFF) >= 0x10 && (tag & 0xFFFF) <= 0xFF)
+        return VR('L', 'O'); /* private creator, PS3.5 7.8.1 */
+    return VR('U', 'N');
+}
+
+static bool is_letter(unsigned char c)
+{
+    return c >= 'A' && c <= 'Z';
+}
+
+static bool implicit_header(struct parser *p, struct dicom_element *e)
+{
+    e->implicit = true;
+    e->length = dicom_u32(p->input->at + 4, p->big_endian);
+    e->vr = dictionary_vr(e->tag);
+    if (p->signed_pixels && e->vr == VR('U', 'S') && dicom_dictionary_is_us_or_ss(e->tag))
+        e->vr = VR('S', 'S'); /* PS3.5 A.1 */
+    advance(p, 8);
+    return true;
+}
+
+/* A VR that PS3.5 does not know has a 32-bit length (6.2.2, note 1) - unless only the 16-bit reading makes sense. */
+static bool explicit_header(struct parser *p, struct dicom_element *e)
+{
+    const unsigned char *at = p->input->at;
+    bool wide = false;
+    if (!is_letter(at[4]) || !is_letter(at[5]))
+        return implicit_header(p, e); /* some writers put implicit elements into explicit data sets */
+    e->vr = VR(at[4], at[5]);
+    bool known = vr_is_known(e->vr, &wide);
+    if (!known)
+        wide = at[6] == 0 && at[7] == 0 && parser_need(p, 12);
+    if (!wide) {
+        e->length = dicom_u16(at + 6, p->big_endian);
+        advance(p, 8);
+    } else {
+        if (!parser_need(p, 12))
+            return p->error->code ? false : truncated(p, e->tag, e->offset, 12);
+        e->length = dicom_u32(p->input->at + 8, p->big_endian);
+        advance(p, 12);
+    }
+    if (e->vr == VR('U', 'N') || !known)
+        e->vr = dictionary_vr(e->tag);
+    return true;
+}
+
+bool parser_header(struct parser *p, struct dicom_element *e)
+{
+    const unsigned char *at = p->input->at;
+    *e = (struct dicom_element){ .offset = p->input->offset, .depth = p->items, .big_endian = p->big_endian };
+    e->tag = (uint32_t)dicom_u16(at, p->big_endian) << 16 | dicom_u16(at + 2, p->big_endian);
+    if (e->tag >> 16 == 0xFFFE) { /* items and delimiters never have a VR */
+        e->length = dicom_u32(at + 4, p->big_endian);
+        advance(p, 8);
+        return true;
+    }
+    return p->implicit ? implicit_header(p, e) : explicit_header(p, e);
+}
+
+/* ---- the stack of open sequences and items ---- */
+
+static bool push(struct parser *p, bool is_item, const struct dicom_element *e)
+{
+    if (p->depth == 2 * p->limits->depth || p->depth == PARSER_DEPTH_MAX)
+        return parser_fail(p, e->tag, e->offset, "sequences are nested too deeply");
+    bool open_ended = e->length == DICOM_UNDEFINED_LENGTH;
+    int64_t end = open_ended ? -1 : p->input->offset + (int64_t)e->length;
+    if (!open_ended && p->bound >= 0 && end > p->bound)
+        return past_end(p, e->tag, e->offset, e->length);
+    p->stack[p->depth++] = (struct open_part){ is_item, end, p->bound, e->tag, p->implicit, p->big_endian };
+    p->items += is_item;
+    if (!open_ended)
+        p->bound = end;
+    return true;
+}
+
+static bool pop(struct parser *p)
+{
+    const struct open_part *top = &p->stack[--p->depth];
+    p->bound = top->outer_bound;
+    p->implicit = top->implicit;
+    p->big_endian = top->big_endian;
+    p->items -= top->is_item;
+    bool (*event)(void *) = top->is_item ? p->events->item_end : p->events->sequence_end;
+    p->stopped = event && !event(p->context);
+    return !p->stopped;
+}
+
+/* Closes all whose stated length has been reached. */
+static bool close_finished(struct parser *p)
+{
+    while (p->depth && p->stack[p->depth - 1].end >= 0 && p->input->offset >= p->stack[p->depth - 1].end)
+        if (!pop(p))
+            return false;
+    return true;
+}
+
+/* ---- what an element can be ---- */
+
+/* UN of undefined length, and UN that the dictionary knows as a sequence, are implicit little endian inside (PS3.5 6.2.2, note 4). */
+static void enter_unknown(struct parser *p)
+{
+    p->implicit = true;
+    p->big_endian = false;
+}
+
+static bool begins_with_item(struct parser *p)
+{
+    return parser_need(p, 8) && dicom_u32(p->input->at, false) == 0xE000FFFEu;
+}
+
+static bool begin_sequence(struct parser *p, struct dicom_element *e, bool was_unknown)
+{
+    e->vr = VR('S', 'Q');
+    e->value_offset = p->input->offset;
+    e->value = STR_NULL;
+    if (!push(p, false, e))
+        return false;
+    if (was_unknown)
+        enter_unknown(p);
+    p->stopped = p->events->sequence && !p->events->sequence(p->context, e);
+    return !p->stopped;
+}
+
+static bool count_one(struct parser *p, uint32_t tag, int64_t offset)
+{
+    return ++p->told <= p->limits->elements || parser_fail(p, tag, offset, "there are too many elements");
+}
+
+/* Encapsulated pixel data (PS3.5 A.4): items with stated lengths up to the sequence delimiter. */
+static bool read_fragments(struct parser *p, struct dicom_element *e)
+{
+    struct dicom_element item;
+    e->value_offset = p->input->offset;
+    if (p->events->fragments && !p->events->fragments(p->context, e))
+        return !(p->stopped = true);
+    for (;;) {
+        if (!parser_need(p, 8))
+            return p->error->code ? false : parser_fail(p, e->tag, e->offset, "the file ends between its fragments");
+        parser_header(p, &item);
+        if (!count_one(p, e->tag, item.offset))
+            return false;
+        if (item.tag == 0xFFFEE0DD)
+            break;
+        if (item.tag != 0xFFFEE000 || item.length == DICOM_UNDEFINED_LENGTH)
+            return parser_fail(p, item.tag, item.offset, "no fragment begins here");
+        if (p->bound >= 0 && p->input->offset + (int64_t)item.length > p->bound)
+            return past_end(p, item.tag, item.offset, item.length);
+        if (!take_value(p, &item))
+            return false;
+        if (p->events->fragment && !p->events->fragment(p->context, item.offset, item.value))
+            return !(p->stopped = true);
+    }
+    if (p->events->sequence_end && !p->events->sequence_end(p->context))
+        p->stopped = true;
+    return !p->stopped;
+}
+
+static bool may_be_pixels(const struct dicom_element *e)
+{
+    return e->vr == VR('O', 'B') || e->vr == VR('O', 'W') ||
+           (e->tag >> 16 == 0x7FE0 && e->vr != VR('S', 'Q')); /* whatever VR was written */
+}
+
+static bool read_element(struct parser *p, struct dicom_element *e, bool was_unknown)
+{
+    if (e->length == DICOM_UNDEFINED_LENGTH)
+        return !was_unknown && may_be_pixels(e) ? read_fragments(p, e)
+                                                : begin_sequence(p, e, was_unknown || e->vr == VR('U', 'N'));
+    if (p->bound >= 0 && p->input->offset + (int64_t)e->length > p->bound)
+        return past_end(p, e->tag, e->offset, e->length);
+    if (e->vr == VR('S', 'Q') && (!was_unknown || e->length == 0 || begins_with_item(p)))
+        return begin_sequence(p, e, was_unknown);
+    if (e->vr == VR('S', 'Q'))
+        e->vr = VR('U', 'N');
+    if (was_unknown)
+        e->big_endian = false;
+    if (!take_value(p, e))
+        return false;
+    if (e->tag == 0x00280103 && e->value.len >= 2)
+        p->signed_pixels = dicom_u16(e->value.at, e->big_endian) == 1;
+    p->stopped = p->events->element && !p->events->element(p->context, e);
+    return !p->stopped;
+}
+
+/* A delimiter where elements are expected. Ones that close nothing are passed over: some writers end defined lengths with them. */
+static bool read_delimiter(struct parser *p, const struct dicom_element *e)
+{
+    if (e->tag == 0xFFFEE000)
+        return parser_fail(p, e->tag, e->offset, "an item begins outside a sequence");
+    if (p->depth && p->stack[p->depth - 1].end < 0 && !pop(p))
+        return false;
+    bool ends_sequence = e->tag == 0xFFFEE0DD && p->depth && !p->stack[p->depth - 1].is_item;
+    return !ends_sequence || p->stack[p->depth - 1].end >= 0 || pop(p);
+}
+
+static bool read_item(struct parser *p, struct dicom_element *e)
+{
+    if (e->tag == 0xFFFEE0DD)
+        return p->stack[p->depth - 1].end >= 0 || pop(p);
+    if (e->tag != 0xFFFEE000)
+        return parser_fail(p, p->stack[p->depth - 1].tag, e->offset, "no item of this sequence begins here");
+    if (!push(p, true, e))
+        return false;
+    p->stopped = p->events->item && !p->events->item(p->context, e->offset);
+    return !p->stopped;
+}
+
+/* Fewer bytes than a header: padding at the end of a file is no error, anything else is. */
+static bool at_end(struct parser *p)
+{
+    ptrdiff_t left = p->input->end - p->input->at;
+    if (p->error->code)
+        return false;
+    for (ptrdiff_t i = 0; i < left; i++)
+        if (p->input->at[i])
+            return error_set(p->error, E_INVALID, "%td stray bytes at byte %" PRId64, left, p->input->offset);
+    if (p->depth)
+        return parser_fail(p, p->stack[p->depth - 1].tag, p->input->offset,
+                           "the file ends inside this sequence or item");
+    return true;
+}
+
+static bool wants_stop(const struct parser *p, uint32_t tag)
+{
+    return p->limits->stop_at && p->items == 0 && tag >= p->limits->stop_at && tag < 0xFFFE0000;
+}
+
+bool parser_data_set(struct parser *p)
+{
+    struct dicom_element e;
+    for (;;) {
+        if (!close_finished(p))
+            return p->stopped;
+        if (!parser_need(p, 8))
+            return at_end(p);
+        bool in_sequence = p->depth && !p->stack[p->depth - 1].is_item;
+        bool was_unknown = !p->implicit && p->input->at[4] == 'U' && p->input->at[5] == 'N';
+        if (p->limits->stop_at && !in_sequence &&
+            wants_stop(p, (uint32_t)dicom_u16(p->input->at, p->big_endian) << 16 |
+                              dicom_u16(p->input->at + 2, p->big_endian)))
+            return p->stopped = true;
+        if (!parser_header(p, &e) || !count_one(p, e.tag, e.offset))
+            return false;
+        bool ok = in_sequence             ? read_item(p, &e)
+                  : e.tag >> 16 == 0xFFFE ? read_delimiter(p, &e)
+                                          : read_element(p, &e, was_unknown);
+        if (!ok)
+            return p->stopped;
+    }
+}

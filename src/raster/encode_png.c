@@ -1,0 +1,69 @@
+/* encode_png.c - PNG (ISO 15948) by libpng: grey or RGB, 8 or 16 bits. */
+#include "raster/canvas.h"
+
+#include <endian.h>
+
+#include <png.h>
+
+/* Measured on CT, CR and colour: a higher level makes files 3 to 6 % smaller and takes two to five times as long. */
+enum { DEFLATE_LEVEL = 3 };
+
+struct png_trouble {
+    char message[120];
+};
+
+static void on_error(png_structp png, png_const_charp message)
+{
+    struct png_trouble *trouble = png_get_error_ptr(png);
+    snprintf(trouble->message, sizeof(trouble->message), "%s", message);
+    png_longjmp(png, 1);
+}
+
+static void on_warning(png_structp png, png_const_charp message)
+{
+    (void)png;
+    (void)message;
+}
+
+static void on_bytes(png_structp png, png_bytep at, size_t len)
+{
+    text_put(png_get_io_ptr(png), (struct str){ (const char *)at, (ptrdiff_t)len });
+}
+
+static void on_flush(png_structp png)
+{
+    (void)png;
+}
+
+static void write_picture(png_structp png, png_infop info, const struct canvas *canvas)
+{
+    png_set_IHDR(png, info, (png_uint_32)canvas->width, (png_uint_32)canvas->height, canvas->bits,
+                 canvas->channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
+                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_set_compression_level(png, DEFLATE_LEVEL);
+    png_set_filter(png, PNG_FILTER_TYPE_BASE, PNG_FILTER_SUB);
+    png_write_info(png, info);
+    if (canvas->bits == 16 && BYTE_ORDER == LITTLE_ENDIAN)
+        png_set_swap(png);
+    for (int64_t y = 0; y < canvas->height; y++)
+        png_write_row(png, canvas->at + y * canvas->stride);
+    png_write_end(png, info);
+}
+
+bool encode_png(const struct canvas *canvas, struct text *out, struct error *error)
+{
+    struct png_trouble trouble = { .message = "no memory" };
+    png_infop info = NULL;
+    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &trouble, on_error, on_warning);
+    if (png)
+        info = png_create_info_struct(png);
+    if (!info || setjmp(png_jmpbuf(png))) {
+        png_destroy_write_struct(&png, &info);
+        return error_set(error, E_TOO_LARGE, "the PNG could not be made: %s", trouble.message);
+    }
+    png_set_write_fn(png, out, on_bytes, on_flush);
+    png_set_user_limits(png, PIXEL_SIDE_MAX, PIXEL_SIDE_MAX);
+    write_picture(png, info, canvas);
+    png_destroy_write_struct(&png, &info);
+    return !out->overflowed || error_set(error, E_TOO_LARGE, "the PNG has more than %td bytes", out->max);
+}

@@ -1,0 +1,35 @@
+/* layout.h - how the decoded samples of a frame lie in memory, and the ways to read one. Private to raster/.
+ *
+ *   16 bits allocated, 12 stored, high bit 11      garbage | s v v v v v v v v v v v      (s: sign, when signed)
+ *
+ * Only bits_stored bits count; what is above is garbage, and what is below (high bit 15) is shifted out. Never trusts the
+ * sizes it is told: sample_layout_of checks that the bytes are there.
+ */
+#ifndef ROENTGEN_RASTER_LAYOUT_H
+#define ROENTGEN_RASTER_LAYOUT_H
+
+#include "raster/render.h"
+
+struct sample_layout {
+    int64_t width, height;
+    int samples; /* per pixel */
+    int bytes;   /* per sample: 1, 2, 4, 8 */
+    int bits;    /* stored, 1 to 64 */
+    int shift;   /* to bring the lowest stored bit to bit 0 */
+    bool is_signed;
+    enum sample_kind kind;
+    enum photometric photometric;
+    bool subsampled; /* native YBR_FULL_422: Y1 Y2 Cb Cr for two pixels */
+};
+
+/* E_INVALID for what contradicts itself, or for fewer bytes than it takes. */
+bool sample_layout_of(const struct samples *samples, struct sample_layout *out, struct error *error);
+/* The stored bits of a sample as they lie, moved down to bit 0. `index` counts samples. */
+uint64_t sample_bits(const struct sample_layout *layout, const void *at, int64_t index);
+/* The number those bits stand for. */
+double sample_number(const struct sample_layout *layout, uint64_t bits);
+double sample_read(const struct sample_layout *layout, const void *at, int64_t index);
+/* Integers that a table of all values can translate: up to 16 bits. */
+bool sample_fits_table(const struct sample_layout *layout);
+
+#endif

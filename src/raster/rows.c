@@ -1,0 +1,125 @@
+/* rows.c - the rows of a picture, drawn on demand from samples. */
+#include "raster/canvas.h"
+
+#include <endian.h>
+
+static inline uint32_t word_at(const unsigned char *at, int64_t index)
+{
+    uint16_t word;
+    memcpy(&word, at + 2 * index, sizeof(word));
+    return le16toh(word);
+}
+
+/* One table look-up a pixel. Written out four times because everything else in a picture costs less. */
+static void draw_bytes8(const struct picture_rows *rows, int64_t y, uint8_t *out)
+{
+    const uint8_t *at = (const uint8_t *)rows->at + y * rows->width, *table = rows->table;
+    int shift = rows->layout.shift;
+    uint32_t mask = (1u << rows->layout.bits) - 1;
+    for (int64_t x = 0; x < rows->width; x++)
+        out[x] = table[(uint32_t)at[x] >> shift & mask];
+}
+
+static void draw_bytes16(const struct picture_rows *rows, int64_t y, uint16_t *out)
+{
+    const uint8_t *at = (const uint8_t *)rows->at + y * rows->width;
+    const uint16_t *table = rows->table;
+    int shift = rows->layout.shift;
+    uint32_t mask = (1u << rows->layout.bits) - 1;
+    for (int64_t x = 0; x < rows->width; x++)
+        out[x] = table[(uint32_t)at[x] >> shift & mask];
+}
+
+static void draw_words8(const struct picture_rows *rows, int64_t y, uint8_t *out)
+{
+    const unsigned char *at = (const unsigned char *)rows->at + y * rows->width * 2;
+    const uint8_t *table = rows->table;
+    int shift = rows->layout.shift;
+    uint32_t mask = (1u << rows->layout.bits) - 1;
+    for (int64_t x = 0; x < rows->width; x++)
+        out[x] = table[word_at(at, x) >> shift & mask];
+}
+
+static void draw_words16(const struct picture_rows *rows, int64_t y, uint16_t *out)
+{
+    const unsigned char *at = (const unsigned char *)rows->at + y * rows->width * 2;
+    const uint16_t *table = rows->table;
+    int shift = rows->layout.shift;
+    uint32_t mask = (1u << rows->layout.bits) - 1;
+    for (int64_t x = 0; x < rows->width; x++)
+        out[x] = table[word_at(at, x) >> shift & mask];
+}
+
+/* Numbers too many for a table: 32-bit integers, floating point; 16 bits in a wider sample. */
+static void draw_numbers8(const struct picture_rows *rows, int64_t y, uint8_t *out)
+{
+    for (int64_t x = 0; x < rows->width; x++)
+        out[x] = (uint8_t)(tone_of(&rows->tone, sample_read(&rows->layout, rows->at, y * rows->width + x)) * 255 + 0.5);
+}
+
+static void draw_numbers16(const struct picture_rows *rows, int64_t y, uint16_t *out)
+{
+    for (int64_t x = 0; x < rows->width; x++)
+        out[x] =
+            (uint16_t)(tone_of(&rows->tone, sample_read(&rows->layout, rows->at, y * rows->width + x)) * 65535 + 0.5);
+}
+
+/* The 8-bit row is drawn into the first half, and spread from its end. */
+static void draw_widened(const struct picture_rows *rows, int64_t y, uint16_t *out)
+{
+    const uint8_t *narrow = (const uint8_t *)out;
+    rows->draw8(rows, y, (uint8_t *)out);
+    for (int64_t i = rows->width * rows->channels - 1; i >= 0; i--)
+        out[i] = (uint16_t)(narrow[i] * 257);
+}
+
+static bool open_table(struct picture_rows *rows, bool deep, struct error *error)
+{
+    int32_t values = (int32_t)1 << rows->layout.bits;
+    uint16_t *table = malloc((size_t)values * sizeof(*table));
+    if (!table)
+        return error_set(error, E_TOO_LARGE, "there is no memory for a table of brightness");
+    tone_table(&rows->tone, &rows->layout, deep ? 65535 : 255, table);
+    rows->table = table;
+    if (!deep) {
+        uint8_t *narrow = rows->table;
+        for (int32_t i = 0; i < values; i++)
+            narrow[i] = (uint8_t)table[i];
+    }
+    return true;
+}
+
+static bool open_grey(struct picture_rows *rows, const struct samples *samples, bool deep, struct error *error)
+{
+    rows->channels = 1;
+    rows->draw8 = draw_numbers8;
+    rows->draw16 = draw_numbers16;
+    if (!tone_open(&rows->tone, samples, &rows->layout, rows->rendering, error))
+        return false;
+    if (!sample_fits_table(&rows->layout) || rows->layout.bytes > 2)
+        return true;
+    rows->draw8 = rows->layout.bytes == 1 ? draw_bytes8 : draw_words8;
+    rows->draw16 = rows->layout.bytes == 1 ? draw_bytes16 : draw_words16;
+    return open_table(rows, deep, error);
+}
+
+bool rows_open(struct picture_rows *rows, const struct samples *samples, const struct rendering *rendering, bool deep,
+               struct error *error)
+{
+    *rows = (struct picture_rows){ .at = samples->at, .rendering = rendering };
+    if (!sample_layout_of(samples, &rows->layout, error))
+        return false;
+    rows->width = rows->layout.width;
+    rows->height = rows->layout.height;
+    if (rows->layout.samples == 1 && rows->layout.photometric != PALETTE_COLOR)
+        return open_grey(rows, samples, deep, error);
+    rows->draw16 = draw_widened;
+    return rows_open_colour(rows, error);
+}
+
+void rows_release(struct picture_rows *rows)
+{
+    free(rows->table);
+    free(rows->palette);
+    *rows = (struct picture_rows){ .at = NULL };
+}

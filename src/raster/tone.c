@@ -1,0 +1,136 @@
+/* tone.c - the grey pipeline (PS3.3 C.11.1, C.11.2; PS3.4 N.2), value by value and as a table. */
+#include "raster/tone.h"
+
+#include <math.h>
+
+double modality_value(const struct rendering *rendering, double stored)
+{
+    if (rendering->modality.count)
+        return (double)lut_entry(&rendering->modality, stored);
+    return stored * rendering->slope + rendering->intercept;
+}
+
+bool is_padding(const struct rendering *rendering, double stored)
+{
+    return rendering->has_padding && stored >= (double)rendering->padding_low &&
+           stored <= (double)rendering->padding_high;
+}
+
+struct range {
+    double low, high;
+};
+
+static void range_add(struct range *range, double value)
+{
+    if (!isfinite(value))
+        return;
+    if (value < range->low)
+        range->low = value;
+    if (value > range->high)
+        range->high = value;
+}
+
+/* Which of the up to 65536 values occur is noted first, so that the modality LUT is asked once for each. */
+static void range_by_table(const struct samples *samples, const struct sample_layout *layout,
+                           const struct rendering *rendering, unsigned char *seen, struct range *range)
+{
+    int64_t pixels = layout->width * layout->height, values = (int64_t)1 << layout->bits;
+    if (layout->bytes == 1) {
+        const uint8_t *at = samples->at;
+        for (int64_t i = 0; i < pixels; i++)
+            seen[at[i] >> layout->shift & (values - 1)] = 1;
+    } else {
+        for (int64_t i = 0; i < pixels; i++)
+            seen[sample_bits(layout, samples->at, i)] = 1;
+    }
+    for (int64_t bits = 0; bits < values; bits++) {
+        double stored = sample_number(layout, (uint64_t)bits);
+        if (seen[bits] && !is_padding(rendering, stored))
+            range_add(range, modality_value(rendering, stored));
+    }
+}
+
+bool value_range(const struct samples *samples, const struct sample_layout *layout, const struct rendering *rendering,
+                 double *low, double *high)
+{
+    struct range range = { INFINITY, -INFINITY };
+    unsigned char *seen = sample_fits_table(layout) ? calloc(LUT_ENTRIES_MAX, 1) : NULL;
+    if (seen) {
+        range_by_table(samples, layout, rendering, seen, &range);
+        free(seen);
+    } else {
+        for (int64_t i = 0; i < layout->width * layout->height; i++) {
+            double stored = sample_read(layout, samples->at, i);
+            if (!is_padding(rendering, stored))
+                range_add(&range, modality_value(rendering, stored));
+        }
+    }
+    if (!(range.low <= range.high))
+        return false;
+    *low = range.low;
+    *high = range.high;
+    return true;
+}
+
+/* A picture of one value only has no range of its own: it is shown where the value lies among those that its bits could hold. */
+static void possible_range(const struct sample_layout *layout, const struct rendering *rendering, double *low,
+                           double *high)
+{
+    double least = layout->is_signed ? -ldexp(1, layout->bits - 1) : 0;
+    double greatest = ldexp(1, layout->is_signed ? layout->bits - 1 : layout->bits) - 1;
+    if (layout->kind != SAMPLE_INTEGER)
+        least = 0, greatest = 1;
+    double a = modality_value(rendering, least), b = modality_value(rendering, greatest);
+    *low = a < b ? a : b;
+    *high = a < b ? b : a;
+}
+
+static void use_full_range(struct tone *tone, const struct samples *samples, const struct sample_layout *layout)
+{
+    double low = 0, high = 0;
+    /* Of a bitmap 0 is black and 1 white, even where only one of them occurs. */
+    if (layout->bits == 1 || !value_range(samples, layout, tone->rendering, &low, &high) || !(low < high))
+        possible_range(layout, tone->rendering, &low, &high);
+    if (!(low < high) || !isfinite(high - low))
+        low = 0, high = 1;
+    tone->voi = VOI_LINEAR_EXACT;
+    tone->width = high - low;
+    tone->center = low + tone->width / 2;
+}
+
+bool tone_open(struct tone *tone, const struct samples *samples, const struct sample_layout *layout,
+               const struct rendering *rendering, struct error *error)
+{
+    *tone = (struct tone){ .rendering = rendering,
+                           .voi = rendering->voi,
+                           .center = rendering->center,
+                           .width = rendering->width,
+                           .flip = rendering->invert != (layout->photometric == MONOCHROME1) };
+    if (!lut_check(&rendering->modality, "modality LUT", error) || !lut_check(&rendering->voi_lut, "VOI LUT", error))
+        return false;
+    if (!isfinite(rendering->slope) || !isfinite(rendering->intercept))
+        return error_set(error, E_INVALID, "Rescale Slope and Intercept must be numbers");
+    if (tone->voi == VOI_LUT)
+        return rendering->voi_lut.count > 0 || error_set(error, E_INVALID, "the picture has no VOI LUT");
+    if (tone->voi != VOI_NONE)
+        return window_check(tone->voi, tone->center, tone->width, error);
+    use_full_range(tone, samples, layout);
+    return true;
+}
+
+double tone_of(const struct tone *tone, double stored)
+{
+    double value = modality_value(tone->rendering, stored);
+    if (isnan(value) || is_padding(tone->rendering, stored))
+        return 0;
+    double y = tone->voi == VOI_LUT ? lut_brightness(&tone->rendering->voi_lut, value)
+                                    : window_apply(tone->voi, tone->center, tone->width, value);
+    return tone->flip ? 1 - y : y;
+}
+
+void tone_table(const struct tone *tone, const struct sample_layout *layout, int white, uint16_t *out)
+{
+    int32_t values = (int32_t)1 << layout->bits;
+    for (int32_t bits = 0; bits < values; bits++)
+        out[bits] = (uint16_t)(tone_of(tone, sample_number(layout, (uint64_t)bits)) * white + 0.5);
+}

@@ -1,0 +1,13 @@
+/* fuzz_codec_rle.c - RLE segments that lie about where they are and what they hold. */
+#include "codec_input.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct pixel_format format = { 0 };
+    struct str encoded = fuzz_format(data, size, CODING_RLE, &format);
+    if (encoded.at)
+        fuzz_decode(&format, encoded, 0);
+    return 0;
+}
