@@ -77,7 +77,9 @@ def image_files(count, users, rng):
 
 def insert(db, table, rows):
     rows = iter(rows)
-    first = next(rows)
+    first = next(rows, None)
+    if first is None:
+        return
     sql = f"insert into {table}({', '.join(first)}) values ({', '.join(':' + name for name in first)})"
     db.execute(sql, first)
     db.executemany(sql, rows)

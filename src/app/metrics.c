@@ -223,6 +223,16 @@ static void print_database(struct call *c, struct text *out)
     db_statement_stats(c->db, 50, print_statement, out);
 }
 
+static void print_files(struct call *c, struct text *out)
+{
+    struct blob_counts files;
+    blob_count(c->app->files, &files);
+    one(out, "journal_files_total", "counter", "Files that the journal of the file store took.", files.files);
+    one(out, "journal_flushes_total", "counter", "Flushes that made them durable.", files.flushes);
+    one(out, "journal_settles_total", "counter", "Syncs of the file system after which the journal could forget them.",
+        files.settles);
+}
+
 static void print_server(const struct app *app, struct text *out)
 {
     struct http_stats http;
@@ -251,5 +261,6 @@ void metrics_print(struct call *c, struct text *out)
     one(out, "upload_bytes_total", "counter", "Bytes of files stored.", get(&app->metrics->upload_bytes));
     print_server(app, out);
     print_database(c, out);
+    print_files(c, out);
     print_routes(c, out);
 }
