@@ -3,6 +3,8 @@
 
 const char *const registrations[] = { "closed", "approval", "open", NULL };
 
+const char *const same_instances[] = { "refuse", "keep", NULL };
+
 #define ROW(member, TYPE, NAME, FALLBACK, ...) SETTING(struct config, member, TYPE, NAME, FALLBACK, __VA_ARGS__)
 
 const struct setting config_rows[] = {
@@ -33,6 +35,11 @@ const struct setting config_rows[] = {
         .doc = "A chunked upload not completed by then is removed."),
     ROW(allow_other, BOOLEAN, "ALLOW_OTHER", "false", .group = "Storage",
         .doc = "Accept files that are neither DICOM, JPEG, PNG nor TIFF, as type OTHER."),
+
+    ROW(same_instance, CHOICE, "SAME_INSTANCE", "refuse", .choices = same_instances, .group = "DICOM",
+        .doc = "A file of an instance that is filed already, with other bytes: refuse it, or keep it beside the series."),
+    ROW(patient_id_issuer, TEXT, "PATIENT_ID_ISSUER", "", .max = 64, .group = "DICOM",
+        .doc = "Issuer of Patient ID that files of our own hospital name: their patients' numbers are our own."),
 
     ROW(secret_key, TEXT, "SECRET_KEY", NULL, .flags = SETTING_SECRET | SETTING_REQUIRED, .min = 32, .max = 1000,
         .group = "Security",

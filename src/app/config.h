@@ -31,9 +31,13 @@ struct config {
     int64_t max_header_bytes, max_json_bytes, max_upload_bytes, max_batch_files, max_unpacked_bytes;
     int64_t max_pixels, chunk_size_bytes, upload_expiry_s;
     bool allow_other;
+    unsigned same_instance;
+    struct str patient_id_issuer;
     int64_t stop_grace_s;
 };
 
+enum same_instance { SAME_INSTANCE_REFUSE, SAME_INSTANCE_KEEP };
+extern const char *const same_instances[]; /* names of enum same_instance */
 extern const char *const registrations[]; /* names of enum registration */
 extern const struct setting config_rows[];
 extern const int config_count;

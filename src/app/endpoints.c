@@ -4,19 +4,38 @@
 #include "base/text.h"
 #include "db/db.h"
 
-extern const struct endpoint_table auth_endpoints, session_endpoints, user_endpoints, patient_endpoints,
-    patient_history_endpoints, upload_endpoints, upload_batch_endpoints, upload_chunked_endpoints, image_file_endpoints,
-    image_file_list_endpoints, image_file_move_endpoints, thumbnail_endpoints, stow_endpoints, system_endpoints,
-    health_endpoints, document_endpoints;
+/* In the order of the documentation. */
+#define TABLES(X) \
+    X(auth_endpoints) \
+    X(session_endpoints) \
+    X(user_endpoints) \
+    X(patient_endpoints) \
+    X(patient_history_endpoints) \
+    X(study_list_endpoints) \
+    X(study_endpoints) \
+    X(series_endpoints) \
+    X(instance_endpoints) \
+    X(study_archive_endpoints) \
+    X(upload_endpoints) \
+    X(upload_batch_endpoints) \
+    X(upload_chunked_endpoints) \
+    X(stow_endpoints) \
+    X(image_file_list_endpoints) \
+    X(image_file_endpoints) \
+    X(image_file_move_endpoints) \
+    X(filing_endpoints) \
+    X(thumbnail_endpoints) \
+    X(annotation_endpoints) \
+    X(measurement_endpoints) \
+    X(system_endpoints) \
+    X(health_endpoints) \
+    X(document_endpoints)
 
-static const struct endpoint_table *const tables[] = {
-    &auth_endpoints,         &session_endpoints,         &user_endpoints,
-    &patient_endpoints,      &patient_history_endpoints, &upload_endpoints,
-    &upload_batch_endpoints, &upload_chunked_endpoints,  &image_file_list_endpoints,
-    &image_file_endpoints,   &image_file_move_endpoints, &thumbnail_endpoints,
-    &stow_endpoints,         &system_endpoints,          &health_endpoints,
-    &document_endpoints,
-};
+#define DECLARE(name) extern const struct endpoint_table name;
+TABLES(DECLARE)
+
+#define ADDRESS(name) &name,
+static const struct endpoint_table *const tables[] = { TABLES(ADDRESS) };
 const struct endpoint_table *const *const endpoint_tables = tables;
 const int endpoint_table_count = (int)(sizeof(tables) / sizeof(tables[0]));
 

@@ -3,6 +3,7 @@
 
 #include "app/exchange.h"
 #include "app/patient.h"
+#include "dicom/object.h"
 
 #include <unistd.h>
 
@@ -29,7 +30,24 @@ static const struct field image_file_fields[] = {
     FILE_DETAIL_FIELDS(struct image_file),
     FIELD(struct image_file, study_id, .flags = READ_ONLY | NULLABLE, .doc = "The study it belongs to."),
     FIELD(struct image_file, series_id, .flags = READ_ONLY | NULLABLE, .doc = "The series it belongs to."),
-    FIELD(struct image_file, study_date, .flags = READ_ONLY | NULLABLE, .doc = "Date of the study."),
+    FIELD(struct image_file, study_date, .flags = READ_ONLY | NULLABLE, .tag = 0x00080020, .doc = "Date of the study."),
+    FIELD(struct image_file, sop_class_uid, .flags = READ_ONLY | NULLABLE, .max = 64, .tag = DICOM_SOPClassUID,
+          .doc = "DICOM: what kind of object it is (0008,0016)."),
+    FIELD(struct image_file, sop_instance_uid, .flags = READ_ONLY | NULLABLE, .max = 64, .tag = DICOM_SOPInstanceUID,
+          .doc = "DICOM: which object it is (0008,0018)."),
+    FIELD(struct image_file, transfer_syntax_uid, .flags = READ_ONLY | NULLABLE, .max = 64,
+          .doc = "DICOM: how it is encoded (0002,0010)."),
+    FIELD(struct image_file, instance_number, .flags = READ_ONLY | NULLABLE, .tag = 0x00200013,
+          .doc = "DICOM: its place in the series (0020,0013)."),
+    FIELD(struct image_file, pixel_rows, .flags = READ_ONLY | NULLABLE, .tag = DICOM_Rows,
+          .doc = "DICOM: rows of each frame (0028,0010)."),
+    FIELD(struct image_file, pixel_columns, .flags = READ_ONLY | NULLABLE, .tag = DICOM_Columns,
+          .doc = "DICOM: columns of each frame (0028,0011)."),
+    FIELD(struct image_file, number_of_frames, .flags = READ_ONLY | NULLABLE, .tag = 0x00280008,
+          .doc = "DICOM: frames, when the file says so (0028,0008)."),
+    FIELD(struct image_file, is_instance, .flags = READ_ONLY | WRITE_ONLY, .doc = "The instance of its series."),
+    FIELD(struct image_file, conflict, .flags = READ_ONLY | NULLABLE,
+          .doc = "DICOM: what the file says of the patient that the patient's record says otherwise."),
     FIELD(struct image_file, tags, .flags = READ_ONLY | NULLABLE, .doc = "Tags."),
     FIELD(struct image_file, status, .choices = file_statuses, .flags = READ_ONLY, .doc = "Where it stands."),
     FIELD(struct image_file, status_reason, .flags = READ_ONLY | NULLABLE, .doc = "Why it is FAILED."),
@@ -113,8 +131,19 @@ bool image_file_delete(struct call *c, const struct image_file *file)
            search_remove(c, "image_file_search", file->id);
 }
 
+/* An instance comes back to a study that is there, not to one that was deleted around it. */
+static bool study_is_there(struct call *c, const struct image_file *file)
+{
+    int64_t there = 0;
+    return !file->is_instance ||
+           db_integer(c, &there, "select 1 from studies where id = ? and deleted_at is null", V(file->study_id)) ||
+           fail(c, E_CONFLICT, "its study has been deleted: restore the study");
+}
+
 bool image_file_restore(struct call *c, const struct image_file *file)
 {
+    if (!study_is_there(c, file))
+        return false;
     return db_execute(c, "update image_files set deleted_at = null, deleted_by = null, updated_at = ? where id = ?",
                       V(clock_now()), V(file->id)) &&
            image_file_index(c, file->id, file->original_filename, file->description);
@@ -147,6 +176,9 @@ static bool file_patch_patch(struct call *c)
     struct image_file before, *out = c->out;
     if (!image_file_load_to_change(c, in.file_id, false, &before))
         return false;
+    bool moves = schema_was_given(&file_patch, c->given, "patient_id") && in.patient_id != before.patient_id;
+    if (moves && before.study_id > 0)
+        return fail(c, E_CONFLICT, "it belongs to a study of its patient: move the study");
     if (in.patient_id != INTEGER_NULL && schema_was_given(&file_patch, c->given, "patient_id") &&
         !patient_must_exist(c, in.patient_id, "body"))
         return false;

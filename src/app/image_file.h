@@ -42,6 +42,10 @@ struct image_file {
     int64_t total_chunks;
     struct integers uploaded_chunks;
     int64_t duplicate_of;
+    bool is_instance; /* not sent: the instance of its series, not a copy nor another version of it */
+    struct str sop_class_uid, sop_instance_uid, transfer_syntax_uid;
+    int64_t instance_number, pixel_rows, pixel_columns, number_of_frames;
+    struct str conflict;
     struct instant created_at, updated_at, uploaded_at;
     bool is_deleted;
     struct instant deleted_at;
@@ -55,8 +59,8 @@ extern const struct schema image_file_schema;
 #define FILE_DETAIL_FIELDS(T) \
     FIELD(T, patient_id, .flags = NULLABLE, .min = 1, .max = INT64_MAX, .doc = "The patient it belongs to."), \
         FIELD(T, description, .flags = NULLABLE, .max = 2000, .doc = "Description."), \
-        FIELD(T, modality, .flags = NULLABLE, .max = 16, .example = "XR", .doc = "What made it: CT, MR, XR ..."), \
-        FIELD(T, body_part, .flags = NULLABLE, .max = 64, .example = "CHEST", .doc = "Part of the body.")
+        FIELD(T, modality, .flags = NULLABLE, .max = 16, .tag = 0x00080060, .example = "XR", .doc = "What made it: CT, MR, XR ..."), \
+        FIELD(T, body_part, .flags = NULLABLE, .max = 64, .tag = 0x00180015, .example = "CHEST", .doc = "Part of the body.")
 
 struct image_file_key {
     int64_t file_id;

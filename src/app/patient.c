@@ -4,7 +4,7 @@
 #include "app/exchange.h"
 #include "app/listing.h"
 
-static const char *const genders[] = { "MALE", "FEMALE", "OTHER", "UNKNOWN", NULL };
+const char *const genders[] = { "MALE", "FEMALE", "OTHER", "UNKNOWN", NULL };
 static const char *const blood_types[] = {
     "A", "B", "AB", "O", "A+", "A-", "B+", "B-", "AB+", "AB-", "O+", "O-", NULL
 };
@@ -14,7 +14,9 @@ static const char *const patient_statuses[] = { "ACTIVE", "INACTIVE", "DECEASED"
 static const struct field patient_fields[] = {
     FIELD(struct patient, id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "Identifies the patient here."),
     FIELD(struct patient, patient_id, .flags = REQUIRED, .min = 1, .max = 64, .tag = 0x00100020, .example = "P20260001",
-          .doc = "The hospital's number for the patient, unique."),
+          .doc = "The hospital's number for the patient, unique among those of the same issuer."),
+    FIELD(struct patient, issuer_of_patient_id, .flags = NULLABLE, .max = 64, .tag = 0x00100021,
+          .doc = "Who gave the number, where that is not ourselves (0010,0021)."),
     FIELD(struct patient, name, .flags = REQUIRED, .min = 1, .max = 100, .tag = 0x00100010, .example = "王小明",
           .doc = "Name."),
     FIELD(struct patient, name_en, .flags = NULLABLE, .max = 100, .example = "Wang Xiaoming",
@@ -40,6 +42,10 @@ static const struct field patient_fields[] = {
     FIELD(struct patient, insurance_number, .flags = NULLABLE, .max = 64, .doc = "Insurance number."),
     FIELD(struct patient, status, .choices = patient_statuses, .fallback = "ACTIVE", .flags = REQUIRED,
           .doc = "Status."),
+    FIELD(struct patient, is_unidentified, .sql = "p.is_unidentified", .flags = READ_ONLY,
+          .doc = "Made for a study whose files have no Patient ID; the number was made here."),
+    FIELD(struct patient, conflict, .sql = "p.conflict", .flags = READ_ONLY | NULLABLE,
+          .doc = "Which of name, gender and birth_date some file says otherwise; the files say how, in their own conflict."),
     FIELD(struct patient, image_count, .sql = "p.image_count", .flags = READ_ONLY,
           .doc = "Image files of the patient."),
     FIELD(struct patient, merged_into, .sql = "p.merged_into", .flags = READ_ONLY | NULLABLE,
@@ -88,7 +94,7 @@ bool patient_must_exist(struct call *c, int64_t id, const char *place)
 
 /* ---- one patient ---- */
 
-static bool index_names(struct call *c, const struct patient *p)
+bool patient_index(struct call *c, const struct patient *p)
 {
     const struct str texts[] = { p->name, p->name_en, p->patient_id };
     return search_put(c, "patient_search", p->id, texts, 3);
@@ -106,7 +112,7 @@ static bool patient_post(struct call *c)
 {
     struct patient p = *(const struct patient *)c->in;
     p.created_by = call_user(c);
-    if (!birth_is_past(c, &p) || !db_insert(c, &patient_schema, &p, &p.id) || !index_names(c, &p))
+    if (!birth_is_past(c, &p) || !db_insert(c, &patient_schema, &p, &p.id) || !patient_index(c, &p))
         return false;
     answer_location(c, "/api/v1/patients/%" PRId64, p.id);
     return patient_load(c, p.id, c->out);
@@ -126,7 +132,7 @@ static bool change(struct call *c, uint64_t mask)
         return false;
     if (!db_update(c, &patient_schema, &in, mask, "where id = ? and deleted_at is null", V(in.id)) && c->error.code)
         return false;
-    return patient_load(c, in.id, out) && index_names(c, out);
+    return patient_load(c, in.id, out) && patient_index(c, out);
 }
 
 static bool patient_patch(struct call *c)
@@ -165,7 +171,15 @@ static bool patient_restore(struct call *c)
                             V(clock_now()), V(key->id)))
         return false;
     return (restored || fail(c, E_NOT_FOUND, "there is no deleted patient %" PRId64, key->id)) &&
-           patient_load(c, key->id, out) && index_names(c, out);
+           patient_load(c, key->id, out) && patient_index(c, out);
+}
+
+static bool patient_settle_conflict(struct call *c)
+{
+    const struct patient_key *key = c->in;
+    struct patient patient;
+    return patient_load(c, key->id, &patient) &&
+           db_execute(c, "update patients set conflict = null, updated_at = ? where id = ?", V(clock_now()), V(key->id));
 }
 
 /* ---- merge: the other record turned out to be the same person ---- */
@@ -213,7 +227,7 @@ struct patient_list {
     struct str search, id_card, phone;
     unsigned gender, status;
     int64_t age_min, age_max;
-    bool has_images;
+    bool has_images, has_conflict;
 };
 static const char *const patient_sorts[] = { "-created_at", "created_at",  "name", "-name",
                                              "patient_id",  "-patient_id", NULL };
@@ -228,6 +242,8 @@ static const struct field patient_list_fields[] = {
     FIELD(struct patient_list, status, .choices = patient_statuses, .filter = "p.status = ?",
           .doc = "Only this status."),
     FIELD(struct patient_list, has_images, .filter = "p.has_images = ?", .doc = "Only with (or without) image files."),
+    FIELD(struct patient_list, has_conflict, .filter = "p.has_conflict = ?",
+          .doc = "Only those (or only others) of whom some file says another name, gender or birth date."),
     FIELD(struct patient_list, age_min, .min = 0, .max = 200, .doc = "At least so many years old."),
     FIELD(struct patient_list, age_max, .min = 0, .max = 200, .doc = "At most so many years old."),
 };
@@ -300,6 +316,8 @@ static const struct endpoint rows[] = {
       .doc = "It can be restored; its number is free for another." },
     { HTTP_POST, "/api/v1/patients/{id}/restore", patient_restore, &patient_key, &patient_schema, MAY_DELETE_PATIENTS,
       WRITES, PATIENTS, .audit = "patient.restore", .summary = "Brings a deleted patient back" },
+    { HTTP_DELETE, "/api/v1/patients/{id}/conflict", patient_settle_conflict, &patient_key, NULL, MAY_UPDATE_PATIENTS,
+      WRITES, PATIENTS, .audit = "patient.settle_conflict", .summary = "Says that a patient's conflict has been looked at" },
     { HTTP_POST, "/api/v1/patients/{id}/merge", patient_merge_post, &patient_merge, &patient_schema,
       MAY_DELETE_PATIENTS, WRITES, BODY_JSON, PATIENTS, .audit = "patient.merge",
       .summary = "Moves another patient's studies and files here" },

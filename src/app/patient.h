@@ -4,9 +4,13 @@
 
 #include "app/endpoint.h"
 
+enum gender { GENDER_NONE, GENDER_MALE, GENDER_FEMALE, GENDER_OTHER, GENDER_UNKNOWN };
+extern const char *const genders[];
+enum patient_status { PATIENT_STATUS_NONE, PATIENT_ACTIVE, PATIENT_INACTIVE, PATIENT_DECEASED };
+
 struct patient {
     int64_t id;
-    struct str patient_id, name, name_en;
+    struct str patient_id, issuer_of_patient_id, name, name_en;
     unsigned gender;
     struct date birth_date;
     int64_t age;
@@ -15,6 +19,8 @@ struct patient {
     double height_cm, weight_kg;
     struct str allergies, medical_history, emergency_contact_name, emergency_contact_phone, insurance_number;
     unsigned status;
+    bool is_unidentified;
+    struct texts conflict;
     int64_t image_count, merged_into, created_by;
     struct instant created_at, updated_at;
     bool is_deleted;
@@ -25,6 +31,8 @@ extern const struct schema patient_schema;
 
 /* A patient that is not deleted, or E_NOT_FOUND. */
 bool patient_load(struct call *c, int64_t id, struct patient *out);
+/* Inside a transaction: the patient's names and number go into the search index. */
+bool patient_index(struct call *c, const struct patient *patient);
 /* Adds a problem at `place`.patient_id when there is no such patient. */
 bool patient_must_exist(struct call *c, int64_t id, const char *place);
 

@@ -147,12 +147,18 @@ static void use_padding(const struct source *s, struct rendering *out)
 
 /* ---- the file's VOI LUTs and windows ---- */
 
-static enum voi_function function_of(struct str name, double width)
+/* LINEAR counts whole values, of which a window shows at least one (C.11.2.1.2.1). It is written all the same for narrower windows and for
+ * floating-point values, where it can only mean the same without the halves. */
+static enum voi_function function_of(struct str name, double width, bool whole)
 {
     if (str_equal(name, S("SIGMOID")))
         return VOI_SIGMOID;
-    /* LINEAR is defined from a width of 1 on; narrower windows are written all the same, for values with fractions. */
-    return str_equal(name, S("LINEAR_EXACT")) || width < 1 ? VOI_LINEAR_EXACT : VOI_LINEAR;
+    return str_equal(name, S("LINEAR_EXACT")) || width < 1 || !whole ? VOI_LINEAR_EXACT : VOI_LINEAR;
+}
+
+static bool is_whole(const struct source *s)
+{
+    return s->format->kind == SAMPLE_INTEGER;
 }
 
 static struct str file_function(const struct source *s)
@@ -172,7 +178,7 @@ static bool use_window(const struct source *s, int64_t index, struct rendering *
     if (!dicom_real_at(from, 0x00281050 /* Window Center */, index, &center) ||
         !dicom_real_at(from, 0x00281051 /* Window Width */, index, &width) || !(width > 0))
         return false;
-    out->voi = function_of(file_function(s), width);
+    out->voi = function_of(file_function(s), width, is_whole(s));
     out->center = center;
     out->width = width;
     return true;
@@ -199,6 +205,22 @@ static bool use_voi_lut(const struct source *s, int64_t index, struct rendering 
     return true;
 }
 
+/* Eight bits of these are brightness, made to be looked at as they are: stretched, each frame of a film would be of another brightness. Those of
+ * others (NM, PT, SEG ...) are numbers. */
+static bool is_brightness(const struct source *s, const struct rendering *rendering)
+{
+    static const char *const modalities[] = { "US", "IVUS", "XA", "RF", "DX", "CR", "MG", "IO",  "PX", "ES",
+                                              "XC", "GM",   "SM", "OP", "OT", "HC", "DG", "OPT", "SC" };
+    struct str modality = dicom_text_first(s->root, DICOM_Modality, &s->c->arena);
+    bool untouched = !rendering->modality.count && rendering->slope == 1 && rendering->intercept == 0;
+    if (!untouched || s->format->is_signed || s->format->bits_stored != 8)
+        return false;
+    for (size_t i = 0; i < sizeof(modalities) / sizeof(modalities[0]); i++)
+        if (str_equal(modality, str_from(modalities[i])))
+            return true;
+    return false;
+}
+
 /* The file's first one that can be used; broken ones are passed over, since nobody asked for them. */
 static void use_first(const struct source *s, struct rendering *out)
 {
@@ -206,7 +228,8 @@ static void use_first(const struct source *s, struct rendering *out)
     if (voi_item(s, 0) && use_voi_lut(s, 0, out, &ignored))
         return;
     out->voi_lut.count = 0;
-    use_window(s, 0, out);
+    if (!use_window(s, 0, out) && is_brightness(s, out))
+        out->voi = VOI_AS_IS;
 }
 
 static bool is_named(const struct source *s, const struct dicom_dataset *from, uint32_t tag, int64_t index)
@@ -264,7 +287,7 @@ static bool use_voi(const struct source *s, struct rendering *out)
         use_first(s, out);
         return true;
     }
-    out->voi = function_of(file_function(s), s->query->window_width);
+    out->voi = function_of(file_function(s), s->query->window_width, is_whole(s));
     out->center = s->query->window_center;
     out->width = s->query->window_width;
     return true;
@@ -329,9 +352,11 @@ static bool use_photograph(struct call *c, const struct rendering_query *query, 
     if (query->preset || query->voi.at)
         return wrong(c, query->preset ? S("preset") : S("voi"), "only DICOM images have such windows");
     if (asks_window(query)) {
-        out->voi = function_of(S("LINEAR"), query->window_width);
+        out->voi = function_of(S("LINEAR"), query->window_width, true);
         out->center = query->window_center;
         out->width = query->window_width;
+    } else {
+        out->voi = VOI_AS_IS;
     }
     return true;
 }

@@ -1,6 +1,7 @@
 /* upload.c - one file in one request; and the way from bytes to a row that all uploads share. */
 #include "app/upload.h"
 
+#include "app/filing.h"
 #include "app/metrics.h"
 #include "app/patient.h"
 #include "app/thumbnails.h"
@@ -38,6 +39,8 @@ struct storing {
     struct spooled *file;
     const struct upload_details *details;
     struct image_file row;
+    struct filing *filing; /* of a DICOM file; NULL: another */
+    int64_t stored_id;
     bool (*also)(struct call *c, void *context);
     void *context;
     struct str key;
@@ -81,22 +84,33 @@ static bool flush_files(void *files, struct error *error)
     return blob_flush(files, error);
 }
 
+/* Where the file belongs: a DICOM file knows, another goes where the uploader says. */
+static bool place_row(struct call *c, struct storing *s, struct image_file *row)
+{
+    if (s->filing)
+        return filing_place(c, s->filing, s->details->patient_id, row->uploaded_by, row);
+    return s->details->patient_id <= 0 || patient_must_exist(c, s->details->patient_id, "body");
+}
+
 static bool insert_row(struct call *c, void *context)
 {
     struct storing *s = context;
-    struct image_file *row = &s->row;
-    if (s->details->patient_id > 0 && !patient_must_exist(c, s->details->patient_id, "body"))
+    struct image_file row = s->row; /* this may run again */
+    bool is_known;
+    if (!place_row(c, s, &row))
         return false;
-    if (row->duplicate_of > 0 && !still_stored(c, row))
+    is_known = s->filing && s->filing->outcome == FILING_KNOWN;
+    if (is_known)
+        row.id = s->filing->existing;
+    else if ((row.duplicate_of > 0 && !still_stored(c, &row)) || !db_insert(c, &image_file_schema, &row, &row.id) ||
+             !image_file_index(c, row.id, row.original_filename, row.description))
         return false;
-    if (!db_insert(c, &image_file_schema, row, &row->id) ||
-        !image_file_index(c, row->id, row->original_filename, row->description))
-        return false;
-    if (s->key.at)
+    if (!is_known && s->key.at)
         db_before_commit(c, flush_files, c->app->files);
-    audit_about(c, row->id, row->patient_id);
+    s->stored_id = row.id;
+    audit_about(c, row.id, row.patient_id);
     return (!s->also || s->also(c, s->context)) && audit_change(c) &&
-           db_get(c, &image_file_schema, s->out, "where f.id = ?", V(row->id));
+           db_get(c, &image_file_schema, s->out, "where f.id = ?", V(row.id));
 }
 
 struct str upload_key(struct call *c, struct str file_uuid, enum file_type type)
@@ -157,16 +171,30 @@ bool upload_store(struct call *c, struct spooled *file, const struct upload_deta
     if (!upload_classify(c, file, &type, &mime))
         return false;
     fill_row(c, &s, type, mime, uploaded_by);
-    bool kept = keep_bytes(c, &s), stored = kept && db_transact(c, insert_row, &s);
+    if (type == FILE_DICOM) {
+        s.filing = arena_new(&c->arena, struct filing);
+        struct str bytes = blob_writer_bytes(file->writer);
+        if (bytes.at)
+            filing_read_bytes(c, bytes, s.filing);
+        else
+            filing_read(c, blob_writer_fd(file->writer), file->size_bytes, s.filing);
+    }
+    bool kept = keep_bytes(c, &s);
+    bool stored = kept && (s.filing ? filing_transact(c, s.filing, insert_row, &s) : db_transact(c, insert_row, &s));
+    bool is_known = stored && s.filing && s.filing->outcome == FILING_KNOWN;
     struct error ignored = { 0 };
-    if (kept && !stored && s.key.at)
+    if (kept && (!stored || is_known) && s.key.at)
         blob_remove(c->app->files, s.key, &ignored);
     if (s.key.at)
         blob_settle(c->app->files, s.key);
     if (!stored)
         return false;
-    metrics_upload(c->app->metrics, s.row.file_size);
-    thumbnails_want(c->app->thumbnails, s.row.id, type);
+    if (is_known) { /* the very instance: the answer says so */
+        out->duplicate_of = out->id;
+    } else {
+        metrics_upload(c->app->metrics, s.row.file_size);
+        thumbnails_want(c->app->thumbnails, s.stored_id, type);
+    }
     return true;
 }
 

@@ -7,6 +7,7 @@
  * A chunk is its row: bytes without one are as good as absent. Sent again with the same bytes a chunk is accepted again; with others it
  * is refused. Uploads that nobody completes are swept after UPLOAD_EXPIRY.
  */
+#include "app/filing.h"
 #include "app/metrics.h"
 #include "app/patient.h"
 #include "app/thumbnails.h"
@@ -197,28 +198,40 @@ static bool say_missing(struct call *c, struct integers missing)
 }
 
 struct finishing {
-    struct image_file *file;
-    struct spooled *spooled;
-    struct str key, chunk_numbers;
+    const struct image_file *file;
+    struct filing *filing; /* of a DICOM file; NULL: another */
+    struct str chunk_numbers;
 };
+
+/* The members that completing an upload changes. */
+static uint64_t finished_members(void)
+{
+    static const char *const names[] = { "file_type", "mime_type",       "storage_path", "file_hash",
+                                         "sha256",    "upload_progress", "uploaded_at" };
+    uint64_t mask = filing_members();
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        mask |= GIVEN(schema_find(&image_file_schema, str_from(names[i])));
+    return mask;
+}
 
 static bool finish_row(struct call *c, void *context)
 {
     const struct finishing *f = context;
-    const struct image_file *file = f->file;
-    int64_t changed = 0;
-    if (!db_execute_counted(
-            c, &changed,
-            "update image_files set file_type = ?, mime_type = ?, storage_path = ?, file_hash = ?, sha256 = ?, "
-            "status = 'UPLOADED', upload_progress = 100, uploaded_chunks = ?, uploaded_at = ?, updated_at = ? "
-            "where id = ? and status = 'UPLOADING' and deleted_at is null",
-            V(choice_text(file_types, file->file_type)), V(file->mime_type), V(f->key), V(str_from(f->spooled->md5)),
-            V(str_from(f->spooled->sha256)), V(f->chunk_numbers), V(clock_now()), V(clock_now()), V(file->id)))
+    struct image_file row = *f->file; /* this may run again */
+    if (f->filing && !filing_place(c, f->filing, row.patient_id, row.uploaded_by, &row))
         return false;
-    if (!changed)
+    if (f->filing && f->filing->outcome == FILING_KNOWN)
+        row.duplicate_of = f->filing->existing;
+    if (!db_update(c, &image_file_schema, &row, finished_members(),
+                   "where id = ? and status = 'UPLOADING' and deleted_at is null", V(row.id))) {
+        if (f->filing)
+            f->filing->refused = c->error.code == E_NONE;
         return fail(c, E_CONFLICT, "the upload was completed or cancelled at the same time");
-    audit_about(c, file->id, file->patient_id);
-    return db_execute(c, "delete from upload_chunks where image_file_id = ?", V(file->id)) && audit_change(c);
+    }
+    audit_about(c, row.id, row.patient_id);
+    return image_file_index(c, row.id, row.original_filename, row.description) &&
+           db_execute(c, "update image_files set uploaded_chunks = ? where id = ?", V(f->chunk_numbers), V(row.id)) &&
+           db_execute(c, "delete from upload_chunks where image_file_id = ?", V(row.id)) && audit_change(c);
 }
 
 /* Chunks in order into one temporary file, hashed again as a whole. */
@@ -256,29 +269,43 @@ static bool hash_fits(struct call *c, const struct image_file *file, const struc
     return refuse(c, "file_hash", "hash_mismatch", "the chunks together do not have the announced hash");
 }
 
+static bool keep_assembled(struct call *c, struct spooled *spooled, struct str key)
+{
+    struct blob_writer *writer = spooled->writer;
+    spooled->writer = NULL;
+    if (!blob_claim(c->app->files, key, &c->error)) {
+        blob_cancel(writer);
+        return false;
+    }
+    if (!blob_commit(writer, key, &c->error) && c->error.code != E_CONFLICT)
+        return false;
+    error_clear(&c->error); /* E_CONFLICT: an earlier attempt got as far as the file, with the same bytes */
+    return true;
+}
+
 static bool store_assembled(struct call *c, struct image_file *file, struct integers uploaded, struct spooled *spooled)
 {
-    struct finishing f = { .file = file, .spooled = spooled };
+    struct finishing f = { .file = file, .chunk_numbers = numbers_text(c, uploaded) };
     enum file_type type;
     const char *mime;
     if (!hash_fits(c, file, spooled) || !upload_classify(c, spooled, &type, &mime))
         return false;
     file->file_type = type;
     file->mime_type = str_from(mime);
-    f.chunk_numbers = numbers_text(c, uploaded);
-    f.key = upload_key(c, file->file_uuid, type);
-    struct blob_writer *writer = spooled->writer;
-    spooled->writer = NULL;
-    if (!blob_claim(c->app->files, f.key, &c->error)) {
-        blob_cancel(writer);
-        return false;
+    file->storage_path = upload_key(c, file->file_uuid, type);
+    file->file_hash = str_from(spooled->md5);
+    file->sha256 = str_from(spooled->sha256);
+    file->status = FILE_UPLOADED;
+    file->upload_progress = 100;
+    file->uploaded_at = clock_now();
+    if (type == FILE_DICOM) {
+        f.filing = arena_new(&c->arena, struct filing);
+        filing_read(c, blob_writer_fd(spooled->writer), spooled->size_bytes, f.filing);
     }
-    if (!blob_commit(writer, f.key, &c->error) && c->error.code != E_CONFLICT)
-        return false;
-    error_clear(&c->error); /* E_CONFLICT: an earlier attempt got as far as the file, with the same bytes */
-    if (!db_transact(c, finish_row, &f))
+    if (!keep_assembled(c, spooled, file->storage_path) ||
+        !(f.filing ? filing_transact(c, f.filing, finish_row, &f) : db_transact(c, finish_row, &f)))
         return false; /* the claim stays: whether another attempt owns the file is decided at the next start */
-    blob_settle(c->app->files, f.key);
+    blob_settle(c->app->files, file->storage_path);
     metrics_upload(c->app->metrics, file->file_size);
     thumbnails_want(c->app->thumbnails, file->id, type);
     chunked_remove_files(c, file);

@@ -111,11 +111,10 @@ void codestream_unsigned(const struct pixel_format *format, int bits, struct dec
     decoded->bits_stored = format->is_signed ? format->bits_stored : bits;
 }
 
-/* A file whose pixels are encoded has all samples of all pixels. */
-static enum photometric full_colour(const struct pixel_format *format)
+bool is_subsampled(const struct pixel_format *format)
 {
     bool native = format->syntax->coding == CODING_NATIVE || format->syntax->coding == CODING_DEFLATED_FRAME;
-    return !native && format->photometric == YBR_FULL_422 ? YBR_FULL : format->photometric;
+    return native && format->photometric == YBR_FULL_422;
 }
 
 bool frame_decode(const struct pixel_format *format, struct str encoded, int first_bit, void *out, ptrdiff_t out_bytes,
@@ -130,9 +129,11 @@ bool frame_decode(const struct pixel_format *format, struct str encoded, int fir
         [CODING_UNSUPPORTED] = NULL,
     };
     assert(out_bytes == pixel_frame_bytes(format) && first_bit >= 0 && first_bit < 16);
-    struct decoded_format result = { .photometric = full_colour(format),
+    struct decoded_format result = { .photometric = format->photometric,
                                      .bits_stored = format->bits_stored,
                                      .is_signed = format->is_signed };
+    if (format->photometric == YBR_FULL_422 && !is_subsampled(format))
+        result.photometric = YBR_FULL;
     enum dicom_coding coding = format->syntax->coding;
     if (coding == CODING_NATIVE) {
         if (!native_decode(format, encoded, first_bit, out, error))

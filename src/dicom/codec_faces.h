@@ -19,6 +19,8 @@ codec_face jpeg2000_decode;
 codec_face deflated_decode;
 bool native_decode(const struct pixel_format *format, struct str encoded, int first_bit, void *out,
                    struct error *error);
+/* YBR_FULL_422 whose samples are as they were stored. Encoded frames of that name have, decoded, all samples of all pixels. */
+bool is_subsampled(const struct pixel_format *format);
 /* What one frame takes in native coding. */
 int64_t native_frame_bits(const struct pixel_format *format);
 

@@ -73,25 +73,26 @@ bool rle_decode(const struct pixel_format *format, struct str encoded, void *out
 {
     (void)decoded;
     int width = sample_bytes(format), segments = format->samples * width;
-    if ((format->bits_allocated != 1 && format->bits_allocated != width * 8) || segments > SEGMENTS_MAX)
+    bool bits = format->bits_allocated == 1 && format->samples == 1;
+    if ((!bits && format->bits_allocated != width * 8) || segments > SEGMENTS_MAX)
         return error_set(error, E_INVALID, "RLE does not hold %d samples of %d bits", format->samples,
                          format->bits_allocated);
     int64_t offsets[SEGMENTS_MAX + 1];
     if (!header_read(encoded, segments, offsets, error))
         return false;
     int64_t pixels = format->rows * format->columns;
-    int64_t plane_bytes = format->bits_allocated == 1 ? (pixels + 7) / 8 : pixels;
+    int64_t plane_bytes = bits ? (pixels + 7) / 8 : pixels;
     /* Two bytes make at most 128: nothing is allocated for what cannot be whole. */
     if (encoded.len < plane_bytes / 64 * segments)
         return error_set(error, E_INVALID, "%lld RLE bytes cannot hold a frame of %lld", (long long)encoded.len,
                          (long long)(plane_bytes * segments));
-    if (segments == 1 && format->bits_allocated == 8)
+    if (segments == 1 && !bits)
         return planes_unpack(encoded, offsets, 1, 1, plane_bytes, out, error);
     uint8_t *planes = malloc((size_t)(plane_bytes * segments));
     if (!planes)
         abort();
     bool ok = planes_unpack(encoded, offsets, segments, width, plane_bytes, planes, error);
-    if (ok && format->bits_allocated == 1)
+    if (ok && bits)
         ok = native_decode(format, (struct str){ (char *)planes, plane_bytes }, 0, out, error);
     else if (ok)
         planes_interleave(planes, pixels, segments, 1, out);

@@ -133,10 +133,10 @@ struct inflating {
     struct dicom_input under; /* the deflated bytes */
     struct reserve reserve;
     z_stream z;
-    bool ended;
+    bool ended, damaged;
 };
 
-/* One step: inflates into what is reserved; false: damage, or the limit. */
+/* One step: inflates into what is reserved; false: the bytes below could not be read. What came out before damage stays. */
 static bool inflate_some(struct inflating *f, ptrdiff_t need, struct error *error)
 {
     struct dicom_input *under = &f->under;
@@ -158,8 +158,7 @@ static bool inflate_some(struct inflating *f, ptrdiff_t need, struct error *erro
     under->offset += given - (ptrdiff_t)f->z.avail_in;
     f->reserve.used += room - (ptrdiff_t)f->z.avail_out;
     f->ended = status == Z_STREAM_END || (status == Z_BUF_ERROR && given == 0);
-    if (status != Z_OK && !f->ended)
-        return error_set(error, E_INVALID, "the deflated data set is damaged at byte %" PRId64, under->offset);
+    f->damaged = status != Z_OK && !f->ended;
     return true;
 }
 
@@ -168,11 +167,13 @@ static bool inflating_more(struct dicom_input *input, ptrdiff_t need, struct err
     struct inflating *f = input->state;
     if (need > f->reserve.base + f->reserve.capacity - input->at)
         return error_set(error, E_INVALID, "the deflated data set exceeds %td bytes", f->reserve.capacity);
-    while (input->end - input->at < need && !f->ended) {
+    while (input->end - input->at < need && !f->ended && !f->damaged) {
         if (!inflate_some(f, need - (input->end - input->at), error))
             return false;
         input->end = f->reserve.base + f->reserve.used;
     }
+    if (input->end - input->at < need && f->damaged)
+        return error_set(error, E_INVALID, "the deflated data set is damaged at byte %" PRId64, f->under.offset);
     return input->end - input->at >= need;
 }
 

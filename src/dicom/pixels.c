@@ -132,16 +132,11 @@ static bool colour(const struct dicom_object *object, struct pixel_format *forma
     return true;
 }
 
-static bool is_native(const struct pixel_format *format)
-{
-    return format->syntax->coding == CODING_NATIVE || format->syntax->coding == CODING_DEFLATED_FRAME;
-}
-
 /* 4:2:2 halves the chrominance of pairs of pixels (PS3.3 C.7.6.3.1.2). Some write the name over pixels that have all of it: their
  * length tells. */
 static bool subsampling(const struct dicom_node *node, struct pixel_format *format, struct error *error)
 {
-    if (format->photometric != YBR_FULL_422 || !is_native(format))
+    if (!is_subsampled(format))
         return true;
     int64_t full = frame_samples(format) * format->bits_allocated / 8 * format->frames;
     if (!format->syntax->encapsulated && node->element.value.len >= full) {
@@ -185,8 +180,6 @@ bool pixel_format_of(const struct dicom_object *object, struct pixel_format *out
 int64_t pixel_frame_bytes(const struct pixel_format *format)
 {
     /* The limits of pixels.h keep this far from overflow: 2^16 * 2^16 * 4 * 8. */
-    int64_t samples = frame_samples(format);
-    if (format->photometric == YBR_FULL_422 && is_native(format))
-        samples = format->rows * format->columns * 2;
+    int64_t samples = is_subsampled(format) ? format->rows * format->columns * 2 : frame_samples(format);
     return samples * sample_bytes(format);
 }

@@ -132,6 +132,8 @@ int64_t dicom_node_count(const struct dicom_node *node)
 static bool number_text(struct str text, int64_t index, struct str *out)
 {
     struct str value = text, rest = STR_NULL;
+    if (index < 0)
+        return false;
     bool more = str_cut(text, '\\', &value, &rest);
     if (!more)
         value = text;

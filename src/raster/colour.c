@@ -71,16 +71,6 @@ static void draw_subsampled(const struct picture_rows *rows, int64_t y, uint8_t 
     invert(rows, out);
 }
 
-/* Four channels come from JPEG files for print. As written by all that write them, they hold 255 for no ink. */
-static void draw_cmyk(const struct picture_rows *rows, int64_t y, uint8_t *out)
-{
-    const uint8_t *at = (const uint8_t *)rows->at + y * rows->width * 4;
-    for (int64_t x = 0; x < rows->width; x++)
-        for (int i = 0; i < 3; i++)
-            out[3 * x + i] = (uint8_t)((at[4 * x + i] * at[4 * x + 3] + 127) / 255);
-    invert(rows, out);
-}
-
 static void draw_palette(const struct picture_rows *rows, int64_t y, uint8_t *out)
 {
     for (int64_t x = 0; x < rows->width; x++)
@@ -124,8 +114,8 @@ bool rows_open_colour(struct picture_rows *rows, struct error *error)
     if (layout->photometric == YBR_PARTIAL_420 || layout->photometric == YBR_RCT)
         return error_set(error, E_INVALID, "decoded pixels in %s cannot be shown",
                          layout->photometric == YBR_RCT ? "YBR_RCT" : "YBR_PARTIAL_420");
-    if (layout->samples == 4 && (layout->bytes != 1 || layout->bits != 8))
-        return error_set(error, E_INVALID, "pixels of four samples have 8 bits each, not %d", layout->bits);
-    rows->draw8 = layout->samples == 4 ? draw_cmyk : layout->subsampled ? draw_subsampled : draw_colour;
+    if (layout->samples != 3)
+        return error_set(error, E_INVALID, "pixels of %d samples (CMYK, ARGB) cannot be shown", layout->samples);
+    rows->draw8 = layout->subsampled ? draw_subsampled : draw_colour;
     return true;
 }

@@ -10,6 +10,8 @@
 
 #include "raster/render.h"
 
+#include <endian.h>
+
 struct sample_layout {
     int64_t width, height;
     int samples; /* per pixel */
@@ -29,6 +31,13 @@ uint64_t sample_bits(const struct sample_layout *layout, const void *at, int64_t
 /* The number those bits stand for. */
 double sample_number(const struct sample_layout *layout, uint64_t bits);
 double sample_read(const struct sample_layout *layout, const void *at, int64_t index);
+/* The 16-bit word `index`, whole. */
+static inline uint32_t sample_word(const void *at, int64_t index)
+{
+    uint16_t word;
+    memcpy(&word, (const unsigned char *)at + 2 * index, sizeof(word));
+    return le16toh(word);
+}
 /* Integers that a table of all values can translate: up to 16 bits. */
 bool sample_fits_table(const struct sample_layout *layout);
 

@@ -21,14 +21,21 @@ struct lut {
     uint16_t entries[LUT_ENTRIES_MAX];
 };
 
-enum voi_function { VOI_NONE /* full range of the values */, VOI_LINEAR, VOI_LINEAR_EXACT, VOI_SIGMOID, VOI_LUT };
+enum voi_function {
+    VOI_NONE, /* full range of the values */
+    VOI_LINEAR,
+    VOI_LINEAR_EXACT,
+    VOI_SIGMOID,
+    VOI_LUT,
+    VOI_AS_IS, /* samples that are brightness already: in 8 bits as they are, deeper ones by the full range */
+};
 enum picture_format { PICTURE_JPEG, PICTURE_PNG, PICTURE_WEBP };
 
 struct rendering {
     double slope, intercept; /* when modality.count is 0 */
     enum voi_function voi;
     double center, width; /* of the window, in rescaled values */
-    bool invert;          /* asked for, or Presentation LUT Shape INVERSE, each flips (MONOCHROME1 flips by itself) */
+    bool invert;          /* turns black and white, colours too; MONOCHROME1 is turned by itself */
     bool has_padding;     /* Pixel Padding Value (and Range Limit): excluded from the full range, shown black */
     int64_t padding_low, padding_high;
     double pixel_aspect; /* height of a pixel divided by its width: pixels are made square by enlarging one side; 1 */

@@ -1,15 +1,6 @@
 /* rows.c - the rows of a picture, drawn on demand from samples. */
 #include "raster/canvas.h"
 
-#include <endian.h>
-
-static inline uint32_t word_at(const unsigned char *at, int64_t index)
-{
-    uint16_t word;
-    memcpy(&word, at + 2 * index, sizeof(word));
-    return le16toh(word);
-}
-
 /* One table look-up a pixel. Written out four times because everything else in a picture costs less. */
 static void draw_bytes8(const struct picture_rows *rows, int64_t y, uint8_t *out)
 {
@@ -32,22 +23,22 @@ static void draw_bytes16(const struct picture_rows *rows, int64_t y, uint16_t *o
 
 static void draw_words8(const struct picture_rows *rows, int64_t y, uint8_t *out)
 {
-    const unsigned char *at = (const unsigned char *)rows->at + y * rows->width * 2;
+    int64_t from = y * rows->width;
     const uint8_t *table = rows->table;
     int shift = rows->layout.shift;
     uint32_t mask = (1u << rows->layout.bits) - 1;
     for (int64_t x = 0; x < rows->width; x++)
-        out[x] = table[word_at(at, x) >> shift & mask];
+        out[x] = table[sample_word(rows->at, from + x) >> shift & mask];
 }
 
 static void draw_words16(const struct picture_rows *rows, int64_t y, uint16_t *out)
 {
-    const unsigned char *at = (const unsigned char *)rows->at + y * rows->width * 2;
+    int64_t from = y * rows->width;
     const uint16_t *table = rows->table;
     int shift = rows->layout.shift;
     uint32_t mask = (1u << rows->layout.bits) - 1;
     for (int64_t x = 0; x < rows->width; x++)
-        out[x] = table[word_at(at, x) >> shift & mask];
+        out[x] = table[sample_word(rows->at, from + x) >> shift & mask];
 }
 
 /* Numbers too many for a table: 32-bit integers, floating point; 16 bits in a wider sample. */

@@ -39,6 +39,9 @@ static void range_by_table(const struct samples *samples, const struct sample_la
         const uint8_t *at = samples->at;
         for (int64_t i = 0; i < pixels; i++)
             seen[at[i] >> layout->shift & (values - 1)] = 1;
+    } else if (layout->bytes == 2) {
+        for (int64_t i = 0; i < pixels; i++)
+            seen[sample_word(samples->at, i) >> layout->shift & (values - 1)] = 1;
     } else {
         for (int64_t i = 0; i < pixels; i++)
             seen[sample_bits(layout, samples->at, i)] = 1;
@@ -89,7 +92,8 @@ static void use_full_range(struct tone *tone, const struct samples *samples, con
 {
     double low = 0, high = 0;
     /* Of a bitmap 0 is black and 1 white, even where only one of them occurs. */
-    if (layout->bits == 1 || !value_range(samples, layout, tone->rendering, &low, &high) || !(low < high))
+    bool is_brightness = layout->bits == 1 || (tone->voi == VOI_AS_IS && layout->bits <= 8);
+    if (is_brightness || !value_range(samples, layout, tone->rendering, &low, &high) || !(low < high))
         possible_range(layout, tone->rendering, &low, &high);
     if (!(low < high) || !isfinite(high - low))
         low = 0, high = 1;
@@ -112,7 +116,7 @@ bool tone_open(struct tone *tone, const struct samples *samples, const struct sa
         return error_set(error, E_INVALID, "Rescale Slope and Intercept must be numbers");
     if (tone->voi == VOI_LUT)
         return rendering->voi_lut.count > 0 || error_set(error, E_INVALID, "the picture has no VOI LUT");
-    if (tone->voi != VOI_NONE)
+    if (tone->voi != VOI_NONE && tone->voi != VOI_AS_IS)
         return window_check(tone->voi, tone->center, tone->width, error);
     use_full_range(tone, samples, layout);
     return true;

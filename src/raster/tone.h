@@ -15,7 +15,7 @@
 
 struct tone {
     const struct rendering *rendering;
-    enum voi_function voi; /* never VOI_NONE: the full range is a VOI_LINEAR_EXACT window */
+    enum voi_function voi; /* never VOI_NONE nor VOI_AS_IS: these become a VOI_LINEAR_EXACT window */
     double center, width;
     bool flip;
 };

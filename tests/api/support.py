@@ -442,6 +442,57 @@ def multipart(parts, boundary="----boundary42"):
     return body + b"--" + boundary.encode() + b"--\r\n", {"Content-Type": f"multipart/form-data; boundary={boundary}"}
 
 
+# ---- DICOM files to send: explicit VR little endian ----
+
+
+def element(tag, vr, value):
+    value = value if isinstance(value, bytes) else str(value).encode()
+    value += (b"\0" if vr == "UI" else b" ") * (len(value) % 2)
+    head = struct.pack("<HH", tag >> 16, tag & 0xFFFF) + vr.encode()
+    long = vr in ("OB", "OW", "SQ", "UN", "UT")
+    return head + (struct.pack("<HI", 0, len(value)) if long else struct.pack("<H", len(value))) + value
+
+
+def uid():
+    return "2.25." + str(int(unique("").encode().hex(), 16))[:36]
+
+
+def dicom(preamble=b"\0" * 128, pixels=b"\1\2\3\4", **values):
+    """A small picture. Values by keyword; None leaves the element out."""
+    rows = {
+        "SpecificCharacterSet": (0x00080005, "CS", "ISO_IR 192"),
+        "SOPClassUID": (0x00080016, "UI", "1.2.840.10008.5.1.4.1.1.7"),
+        "SOPInstanceUID": (0x00080018, "UI", uid()),
+        "StudyDate": (0x00080020, "DA", "20240229"),
+        "StudyTime": (0x00080030, "TM", "134510"),
+        "AccessionNumber": (0x00080050, "SH", None),
+        "Modality": (0x00080060, "CS", "OT"),
+        "StudyDescription": (0x00081030, "LO", "chest"),
+        "PatientName": (0x00100010, "PN", "Wang^XiaoDong=王^小东"),
+        "PatientID": (0x00100020, "LO", unique("D")),
+        "IssuerOfPatientID": (0x00100021, "LO", None),
+        "PatientBirthDate": (0x00100030, "DA", "19700131"),
+        "PatientSex": (0x00100040, "CS", "M"),
+        "BodyPartExamined": (0x00180015, "CS", None),
+        "StudyInstanceUID": (0x0020000D, "UI", uid()),
+        "SeriesInstanceUID": (0x0020000E, "UI", uid()),
+        "SeriesNumber": (0x00200011, "IS", "1"),
+        "InstanceNumber": (0x00200013, "IS", "1"),
+        "Rows": (0x00280010, "US", struct.pack("<H", 2)),
+        "Columns": (0x00280011, "US", struct.pack("<H", 2)),
+        "BitsAllocated": (0x00280100, "US", struct.pack("<H", 8)),
+    }
+    body = b""
+    for keyword, (tag, vr, value) in rows.items():
+        value = values.pop(keyword, value)
+        if value is not None:
+            body += element(tag, vr, value)
+    assert not values, values
+    meta = element(0x00020010, "UI", "1.2.840.10008.1.2.1")
+    meta = element(0x00020000, "UL", struct.pack("<I", len(meta))) + meta
+    return preamble + b"DICM" + meta + body + element(0x7FE00010, "OB", pixels)
+
+
 # ---- what lies in the store ----
 
 

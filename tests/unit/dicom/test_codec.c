@@ -54,14 +54,28 @@ static void hash_of(const struct test_frame *frame, char hex[65])
         snprintf(hex + 2 * i, 3, "%02x", digest[i]);
 }
 
-/* Files whose answer is ours to choose, or not what EXPECTED.json has, each with its reason. */
+/* Files whose first frame is not simply what EXPECTED.json has, each with its reason. */
 static const struct {
-    const char *file, *reason;
-    const char *by; /* of several answers, the one that is right */
+    const char *file;
+    const char *by;      /* of several answers, the one that is right */
+    const char *refused; /* we decode nothing, and the message has this in it */
+    const char *reason;
 } differences[] = {
-    { "dicom/SC_rgb_rle_16bit.dcm", "gdcm swaps the byte planes of 16-bit colour; PS3.5 G.2: the most significant first",
-      "dcmtk" },
+    { "dicom/SC_rgb_rle_16bit.dcm", .by = "dcmtk",
+      .reason =
+          "gdcm swaps the byte planes of 16-bit colour; PS3.5 G.2 puts the most significant first, as dcmtk and pydicom do" },
+    { "dicom/bad/MR_truncated.dcm", .refused = "Pixel Data (7FE0,0010)",
+      .reason = "the file ends inside of Pixel Data; gdcm fills what is missing with zeros, we make up no pixels" },
 };
+enum { DIFFERENCES = (int)(sizeof(differences) / sizeof(differences[0])) };
+
+static int difference_of(const char *name)
+{
+    for (int i = 0; i < DIFFERENCES; i++)
+        if (strcmp(differences[i].file, name) == 0)
+            return i;
+    return -1;
+}
 
 /* One of several answers, where the decoders differ. */
 static json_t *answer_of(const char *name, json_t *frame)
@@ -70,13 +84,13 @@ static json_t *answer_of(const char *name, json_t *frame)
     size_t i, j;
     if (!answers)
         return frame;
-    for (size_t d = 0; d < sizeof(differences) / sizeof(differences[0]); d++)
-        if (strcmp(differences[d].file, name) == 0)
-            json_array_foreach (answers, i, answer)
-                json_array_foreach (json_object_get(answer, "by"), j, by)
-                    if (strcmp(json_string_value(by), differences[d].by) == 0)
-                        return answer;
-    fail_msg("%s: the decoders disagree, and no row of `differences` says who is right", name);
+    int difference = difference_of(name);
+    if (difference < 0 || !differences[difference].by)
+        fail_msg("%s: the decoders disagree, and `differences` does not say who is right", name);
+    json_array_foreach(answers, i, answer)
+        json_array_foreach(json_object_get(answer, "by"), j,
+                           by) if (strcmp(json_string_value(by), differences[difference].by) == 0) return answer;
+    fail_msg("%s: no answer of %s", name, differences[difference].by);
     return NULL;
 }
 
@@ -85,13 +99,16 @@ static bool near(json_t *expected, const char *key, double value, double toleran
     return fabs(json_number_value(json_object_get(expected, key)) - value) <= tolerance;
 }
 
-/* Null when the frame is what it should be, else what is wrong. */
+/* Null when the frame is what it should be, else what is wrong. The sum binds lossless coding and JPEG-LS, which has one exact answer even
+ * where it loses; other lossy decoders may round otherwise. */
 static const char *compare(const struct test_frame *frame, json_t *expected)
 {
     static char wrong[400];
     char hash[65];
     if (frame->bytes != json_integer_value(json_object_get(expected, "bytes")))
         return "length";
+    if (frame->format.bits_allocated != json_integer_value(json_object_get(expected, "bits_allocated")))
+        return "bits allocated";
     if (strcmp(photometric_names[frame->decoded.photometric],
                json_string_value(json_object_get(expected, "photometric"))) != 0)
         return "photometric interpretation";
@@ -100,59 +117,79 @@ static const char *compare(const struct test_frame *frame, json_t *expected)
         return NULL;
     bool lossy = frame->format.syntax->lossy && frame->format.syntax->coding != CODING_JPEG_LS;
     struct statistics is = statistics_of(frame);
-    bool close = near(expected, "min", is.min, 2) && near(expected, "max", is.max, 2) &&
-                 near(expected, "mean", is.mean, 0.1);
-    snprintf(wrong, sizeof(wrong), "%s: min %g max %g mean %.3f", lossy ? "statistics" : "hash", is.min, is.max,
+    if (lossy && near(expected, "min", is.min, 2) && near(expected, "max", is.max, 2) &&
+        near(expected, "mean", is.mean, 0.1))
+        return NULL;
+    snprintf(wrong, sizeof(wrong), "%s: min %g, max %g, mean %.3f", lossy ? "statistics" : "hash", is.min, is.max,
              is.mean);
-    if (getenv("SHOW") && lossy && close) printf("   lossy differs: %s (%g %g %g)\n", wrong, json_number_value(json_object_get(expected, "min")), json_number_value(json_object_get(expected, "max")), json_number_value(json_object_get(expected, "mean")));
-    return lossy && close ? NULL : wrong;
+    return wrong;
 }
 
-static void samples_are_as_expected(void **state)
+static const char *first_frame_problem(const char *name, json_t *expected)
 {
-    (void)state;
+    static char message[ERROR_MESSAGE_MAX];
     char path[4200];
-    snprintf(path, sizeof(path), "%s/EXPECTED.json", data);
+    struct test_file file;
+    struct test_frame frame;
+    snprintf(path, sizeof(path), "%s/%s", data, name);
+    if (!test_file_open(&file, path))
+        return "cannot be opened";
+    int difference = difference_of(name);
+    const char *refused = difference < 0 ? NULL : differences[difference].refused, *problem;
+    if (!test_frame_decode(&file, 1, &frame)) {
+        snprintf(message, sizeof(message), "%s", frame.error.message);
+        problem = refused && strstr(message, refused) ? NULL : message;
+    } else {
+        problem = refused ? "decoded, but it should be refused" : compare(&frame, expected);
+    }
+    free(frame.samples);
+    test_file_close(&file);
+    return problem;
+}
+
+static json_t *expectations(void)
+{
+    char path[4200];
     json_error_t why;
-    json_t *all = json_load_file(path, 0, &why), *entry;
+    snprintf(path, sizeof(path), "%s/EXPECTED.json", data);
+    json_t *all = json_load_file(path, 0, &why);
     if (!all)
         fail_msg("%s: %s", path, why.text);
+    return all;
+}
+
+static void first_frames(void **state)
+{
+    (void)state;
+    json_t *all = expectations(), *entry;
     const char *name;
     int compared = 0, wrong = 0;
-    json_object_foreach (json_object_get(all, "files"), name, entry) {
+    json_object_foreach(json_object_get(all, "files"), name, entry)
+    {
         json_t *expected = json_object_get(entry, "frame0");
         if (!expected)
             continue;
-        expected = answer_of(name, expected);
-        struct test_file file;
-        struct test_frame frame;
-        snprintf(path, sizeof(path), "%s/%s", data, name);
-        assert_true(test_file_open(&file, path));
-        const char *problem =
-            test_frame_decode(&file, 1, &frame) ? compare(&frame, expected) : frame.error.message;
-        if (problem) {
+        const char *problem = first_frame_problem(name, answer_of(name, expected));
+        if (problem)
             print_message("%s: %s\n", name, problem);
-            wrong++;
-        }
-        free(frame.samples);
-        test_file_close(&file);
+        wrong += problem != NULL;
         compared++;
     }
-    print_message("%d files compared\n", compared);
-    assert_true(compared > 100);
+    assert_true(compared > 170);
     assert_int_equal(wrong, 0);
     json_decref(all);
 }
 
-/* Every frame of every file: decoded, or refused with words; nothing else. */
-static void no_frame_is_left_in_silence(void **state)
+/* Every frame of every file, damaged ones, too: decoded or refused with words. */
+static void all_frames(void **state)
 {
     (void)state;
-    char path[4200];
-    snprintf(path, sizeof(path), "%s/EXPECTED.json", data);
-    json_t *all = json_load_file(path, 0, NULL), *entry;
+    json_t *all = expectations(), *entry;
     const char *name;
-    json_object_foreach (json_object_get(all, "files"), name, entry) {
+    int decoded = 0, refused = 0;
+    json_object_foreach(json_object_get(all, "files"), name, entry)
+    {
+        char path[4200];
         struct test_file file;
         snprintf(path, sizeof(path), "%s/%s", data, name);
         assert_true(test_file_open(&file, path));
@@ -161,14 +198,17 @@ static void no_frame_is_left_in_silence(void **state)
         int64_t frames = pixel_format_of(file.object, &format, &error) ? format.frames : 0;
         for (int64_t i = 1; i <= frames; i++) {
             struct test_frame frame;
-            if (!test_frame_decode(&file, i, &frame)) {
-                assert_true(frame.error.message[0]);
-                if (getenv("SHOW")) printf("%s frame %d: %s\n", name, (int)i, frame.error.message);
-                }
+            bool ok = test_frame_decode(&file, i, &frame);
+            decoded += ok;
+            refused += !ok;
+            assert_true(ok || (frame.error.code == E_INVALID && frame.error.message[0]));
             free(frame.samples);
         }
         test_file_close(&file);
     }
+    assert_true(decoded > 500);
+    /* multiframe.dcm: tiles at the edge whose codestreams are smaller than Rows and Columns say; and what is in bad/. */
+    assert_in_range(refused, 20, 40);
     json_decref(all);
 }
 
@@ -176,8 +216,8 @@ int main(void)
 {
     snprintf(data, sizeof(data), "%s/../../../shared/data", getenv("ROENTGEN_TEST_DATA"));
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(samples_are_as_expected),
-        cmocka_unit_test(no_frame_is_left_in_silence),
+        cmocka_unit_test(first_frames),
+        cmocka_unit_test(all_frames),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

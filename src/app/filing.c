@@ -1,0 +1,402 @@
+/* filing.c - reads what a DICOM file says of its place, and puts it there. filing.h has the rules. */
+#include "app/filing.h"
+
+#include "app/audit.h"
+#include "app/exchange.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#define UID_MEDIA_DIRECTORY "1.2.840.10008.1.3.10"
+enum { TAG_MEDIA_CLASS = 0x00020002, TAG_RECORDS = 0x00041220, TAG_STUDY_UID = 0x0020000D, TAG_SERIES_UID = 0x0020000E };
+enum { TAG_STUDY_TIME = 0x00080030, TAG_PIXELS_BEGIN = 0x7FE00000, TAG_PATIENT_NAME = 0x00100010 };
+enum { CLASHES_MAX = 12 };
+
+/* ---- what the file says ---- */
+
+/* Numbers joined by dots (PS3.5 9.1). Components with leading zeros are illegal, too, but come from real machines. */
+static bool is_legal_uid(struct str uid)
+{
+    bool digit = false;
+    int dots = 0;
+    for (ptrdiff_t i = 0; i < uid.len; i++) {
+        bool dot = uid.at[i] == '.';
+        if (dot && !digit)
+            return false;
+        dots += dot;
+        digit = !dot;
+    }
+    return digit && dots > 0 && uid.len <= 64;
+}
+
+static void take_uid(struct call *c, struct filing *f, const struct dicom_object *object, uint32_t tag, const char *name,
+                     struct str *out)
+{
+    struct arena *arena = &c->arena;
+    const struct dicom_node *node = dicom_find(object->root, tag);
+    struct str uid = STR_NULL, is = arena_format(arena, "%s (%04X,%04X)", name, tag >> 16, tag & 0xffff);
+    bool legal = dicom_uid(object->root, tag, &uid) && is_legal_uid(uid);
+    *out = legal ? arena_copy(arena, uid) : STR_NULL;
+    if (legal || f->reason.at)
+        return;
+    if (!node)
+        f->reason = arena_format(arena, "%.*s is missing in the data set, which begins at byte %" PRId64, STR_FMT(is),
+                                 object->file.data_offset);
+    else
+        f->reason = arena_format(arena, "%.*s at byte %" PRId64 " is %s", STR_FMT(is), node->element.offset,
+                                 node->element.value.len ? "no legal UID" : "empty");
+}
+
+/* "13:45:10", with the fraction where there is one. */
+static struct str time_text(struct call *c, const struct dicom_dataset *dataset, uint32_t tag)
+{
+    int64_t us;
+    if (!dicom_time(dataset, tag, &us))
+        return STR_NULL;
+    int64_t s = us / 1000000, fraction = us % 1000000;
+    struct str whole = arena_format(&c->arena, "%02d:%02d:%02d", (int)(s / 3600), (int)(s / 60 % 60), (int)(s % 60));
+    return fraction ? arena_format(&c->arena, "%.*s.%06d", STR_FMT(whole), (int)fraction) : whole;
+}
+
+static bool is_directory(const struct dicom_object *object)
+{
+    struct str media;
+    return dicom_find(object->root, TAG_RECORDS) || (dicom_uid(object->meta, TAG_MEDIA_CLASS, &media) &&
+                                                     str_equal(media, S(UID_MEDIA_DIRECTORY)));
+}
+
+static void take_patient(struct call *c, struct filing *f, const struct dicom_dataset *root)
+{
+    struct patient *p = &f->patient;
+    struct str ours = c->app->config.patient_id_issuer, pn = dicom_text(root, TAG_PATIENT_NAME, &c->arena), name, latin;
+    filing_fill(c, root, &patient_schema, p);
+    filing_person_name(&c->arena, pn, &name, &latin);
+    if (latin.len)
+        filing_clean(&c->arena, latin, &p->name_en);
+    if (!p->patient_id.len || str_equal(p->issuer_of_patient_id, ours))
+        p->issuer_of_patient_id = STR_NULL;
+}
+
+static void take(struct call *c, struct filing *f, const struct dicom_object *object)
+{
+    const struct dicom_dataset *root = object->root;
+    f->is_directory = is_directory(object);
+    filing_fill(c, root, &image_file_schema, &f->instance);
+    f->instance.transfer_syntax_uid = arena_copy(&c->arena, str_from(object->file.syntax_uid));
+    if (f->is_directory)
+        return;
+    take_patient(c, f, root);
+    filing_fill(c, root, &study_schema, &f->study);
+    f->study.study_time = time_text(c, root, TAG_STUDY_TIME);
+    filing_fill(c, root, &series_schema, &f->series);
+    take_uid(c, f, object, DICOM_SOPInstanceUID, "SOP Instance UID", &f->instance.sop_instance_uid);
+    take_uid(c, f, object, DICOM_SOPClassUID, "SOP Class UID", &f->instance.sop_class_uid);
+    take_uid(c, f, object, TAG_STUDY_UID, "Study Instance UID", &f->study.study_uid);
+    take_uid(c, f, object, TAG_SERIES_UID, "Series Instance UID", &f->series.series_uid);
+}
+
+static void clear(struct filing *out)
+{
+    *out = (struct filing){ 0 };
+    schema_clear(&patient_schema, &out->patient);
+    schema_clear(&study_schema, &out->study);
+    schema_clear(&series_schema, &out->series);
+    schema_clear(&image_file_schema, &out->instance);
+}
+
+void filing_read_bytes(struct call *c, struct str bytes, struct filing *out)
+{
+    struct dicom_limits limits = dicom_default_limits;
+    struct dicom_object *object = NULL;
+    struct error error = { 0 };
+    limits.stop_at = TAG_PIXELS_BEGIN;
+    clear(out);
+    if (dicom_read(bytes, &limits, &c->arena, &object, &error))
+        take(c, out, object);
+    else
+        out->reason = arena_copy(&c->arena, str_from(error.message));
+    dicom_object_release(object);
+}
+
+void filing_read(struct call *c, int fd, int64_t size_bytes, struct filing *out)
+{
+    void *at = mmap(NULL, (size_t)size_bytes, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (at == MAP_FAILED) {
+        clear(out);
+        out->reason = arena_format(&c->arena, "it cannot be read: %s", strerror(errno));
+        return;
+    }
+    filing_read_bytes(c, (struct str){ at, (ptrdiff_t)size_bytes }, out);
+    munmap(at, (size_t)size_bytes);
+}
+
+/* ---- its place ---- */
+
+struct place {
+    struct call *c;
+    struct filing *f;
+    struct image_file *row;
+    int64_t by, stated;
+    struct patient patient;
+    int64_t study_id, study_patient, series_id;
+    struct str study_modality;
+    bool patient_is_deleted;
+};
+
+static bool refuse(struct place *p, const char *why)
+{
+    p->f->refused = true;
+    return fail(p->c, E_CONFLICT, "%s", why);
+}
+
+static bool set_aside(struct place *p, const char *why)
+{
+    p->row->status = FILE_FAILED;
+    p->row->status_reason = str_from(why);
+    p->f->outcome = FILING_NONE;
+    return true;
+}
+
+static bool find_study(struct place *p)
+{
+    struct call *c = p->c;
+    struct cursor rows;
+    db_rows(c, &rows,
+            "select s.id, s.patient_id, s.modality, p.deleted_at is not null from studies s join patients p on p.id = s.patient_id "
+            "where s.study_uid = ? and s.deleted_at is null",
+            V(p->f->study.study_uid));
+    if (cursor_next(&rows)) {
+        p->study_id = cursor_integer(&rows, 0);
+        p->study_patient = cursor_integer(&rows, 1);
+        p->study_modality = arena_copy(&c->arena, cursor_text(&rows, 2));
+        p->patient_is_deleted = cursor_integer(&rows, 3) != 0;
+    }
+    cursor_close(&rows);
+    return c->error.code == E_NONE;
+}
+
+/* The study says, where it is, that a file of it names another patient. */
+static bool mark_study(struct place *p)
+{
+    struct call *c = p->c;
+    int64_t changed = 0;
+    struct audit_entry entry = { .at = clock_now(),
+                                 .action = "study.conflict",
+                                 .entity = "study",
+                                 .user_id = p->by,
+                                 .entity_id = p->study_id,
+                                 .patient_id = p->study_patient,
+                                 .outcome = 200 };
+    struct str client = call_client(c);
+    snprintf(entry.client, sizeof(entry.client), "%.*s", STR_FMT(client));
+    memcpy(entry.request_id, c->id, sizeof(entry.request_id));
+    return db_execute_counted(c, &changed, "update studies set conflict = '[\"patient_id\"]', updated_at = ? where id = ? and conflict is null",
+                              V(entry.at), V(p->study_id)) &&
+           (!changed || audit_insert(c, &entry));
+}
+
+static bool make_study(struct place *p)
+{
+    struct study study = p->f->study;
+    study.patient_id = p->patient.id;
+    study.modality = p->f->instance.modality;
+    study.body_part = p->f->instance.body_part;
+    study.status = 1;
+    study.created_by = p->by;
+    study.patient_name = p->patient.name;
+    study.patient_number = p->patient.patient_id;
+    if (!db_insert(p->c, &study_schema, &study, &study.id) || !study_index(p->c, &study))
+        return false;
+    p->study_id = study.id;
+    p->study_modality = study.modality;
+    return true;
+}
+
+/* Documents, drawings and plans about pictures do not say what made the pictures. */
+static bool is_auxiliary(struct str modality)
+{
+    static const char *const names[] = { "SR", "PR", "KO", "DOC", "SEG", "REG", "FID", "RWV", "AU", "PLAN", "OT", "HC", "RTSTRUCT" };
+    bool found = modality.len == 0;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        found = found || str_equal(modality, str_from(names[i]));
+    return found;
+}
+
+static bool make_series(struct place *p)
+{
+    struct call *c = p->c;
+    struct series series = p->f->series;
+    struct str modality = p->f->instance.modality, body_part = p->f->instance.body_part;
+    series.study_id = p->study_id;
+    series.modality = modality;
+    series.body_part = body_part;
+    if (!db_insert(c, &series_schema, &series, &series.id))
+        return false;
+    p->series_id = series.id;
+    if (modality.len && is_auxiliary(p->study_modality) && !str_equal(p->study_modality, modality))
+        return db_execute(c, "update studies set modality = ?, body_part = coalesce(body_part, ?), updated_at = ? where id = ?",
+                          V(modality), V(body_part), V(clock_now()), V(p->study_id));
+    return true;
+}
+
+static bool find_series(struct place *p)
+{
+    p->series_id = 0;
+    if (!db_integer(p->c, &p->series_id, "select id from series where study_id = ? and series_uid = ? and deleted_at is null",
+                    V(p->study_id), V(p->f->series.series_uid)))
+        p->series_id = 0;
+    return p->c->error.code == E_NONE;
+}
+
+static bool may_see(struct place *p, int64_t uploaded_by, bool *sees)
+{
+    int64_t assigned = 0;
+    *sees = uploaded_by == p->by || principal_may(p->c->principal, MAY_READ_ALL_IMAGES) ||
+            db_integer(p->c, &assigned, "select 1 from study_assignments where user_id = ? and study_id = ?", V(p->by),
+                       V(p->study_id));
+    return p->c->error.code == E_NONE;
+}
+
+/* The instance may be there already. */
+static bool compare_instance(struct place *p)
+{
+    struct call *c = p->c;
+    struct filing *f = p->f;
+    struct cursor rows;
+    int64_t id = 0, uploaded_by = 0;
+    bool same = false, sees;
+    db_rows(c, &rows,
+            "select id, uploaded_by, sha256 from image_files where series_id = ? and sop_instance_uid = ? and is_instance = 1 "
+            "and deleted_at is null",
+            V(p->series_id), V(f->instance.sop_instance_uid));
+    if (cursor_next(&rows)) {
+        id = cursor_integer(&rows, 0);
+        uploaded_by = cursor_integer(&rows, 1);
+        same = str_equal(cursor_text(&rows, 2), p->row->sha256);
+    }
+    cursor_close(&rows);
+    if (c->error.code)
+        return false;
+    f->outcome = id && id != p->row->id ? FILING_COPY : FILING_FILED;
+    if (f->outcome == FILING_FILED)
+        return true;
+    if (!same && c->app->config.same_instance == SAME_INSTANCE_REFUSE)
+        return refuse(p, "another file of this instance is filed already: the same SOP Instance UID (0008,0018) with other bytes");
+    if (!same)
+        p->row->status_reason = S("another file of this instance is filed already, with other bytes: this one is kept beside it");
+    if (!may_see(p, uploaded_by, &sees))
+        return false;
+    if (same && sees) {
+        f->outcome = FILING_KNOWN;
+        f->existing = id;
+    }
+    return true;
+}
+
+/* Patient and study, or the reason why they do not fit together. */
+static bool find_parents(struct place *p, bool *fit)
+{
+    struct call *c = p->c;
+    struct filing *f = p->f;
+    *fit = false;
+    if (!find_study(p))
+        return false;
+    if (p->study_id && p->patient_is_deleted)
+        return set_aside(p, "the patient of its study has been deleted");
+    bool by_study = p->study_id && !f->patient.patient_id.len && p->stated <= 0;
+    if (!(by_study ? filing_load_patient(c, p->study_patient, &p->patient)
+                   : filing_find_patient(c, f, p->stated, &p->patient)))
+        return false;
+    if (p->study_id && p->study_patient != p->patient.id) {
+        if (p->stated > 0)
+            return refuse(p, "its study is filed under another patient than the one stated");
+        p->row->patient_id = p->patient.id ? p->patient.id : INTEGER_NULL;
+        return mark_study(p) && set_aside(p, "its Study Instance UID (0020,000D) is filed under another patient than its "
+                                             "Patient ID (0010,0020) says");
+    }
+    *fit = true;
+    return true;
+}
+
+/* What the file says goes before what the uploader says, but for the description. */
+static void say_what_the_file_says(const struct filing *f, struct image_file *row)
+{
+    const struct image_file *said = &f->instance;
+    if (said->modality.len)
+        row->modality = said->modality;
+    if (said->body_part.len)
+        row->body_part = said->body_part;
+    if (!row->description.len)
+        row->description = f->series.description.len ? f->series.description : f->study.description;
+    row->study_date = said->study_date;
+    row->sop_class_uid = said->sop_class_uid;
+    row->sop_instance_uid = said->sop_instance_uid;
+    row->transfer_syntax_uid = said->transfer_syntax_uid;
+    row->instance_number = said->instance_number;
+    row->pixel_rows = said->pixel_rows;
+    row->pixel_columns = said->pixel_columns;
+    row->number_of_frames = said->number_of_frames;
+}
+
+static bool place_without_study(struct place *p)
+{
+    struct filing *f = p->f;
+    f->outcome = FILING_NONE;
+    if (p->stated > 0 && !filing_find_patient(p->c, f, p->stated, &p->patient))
+        return false;
+    if (f->reason.at) {
+        p->row->status = FILE_FAILED;
+        p->row->status_reason = f->reason;
+    }
+    return true;
+}
+
+bool filing_place(struct call *c, struct filing *f, int64_t stated_patient, int64_t by, struct image_file *row)
+{
+    struct place p = { .c = c, .f = f, .row = row, .by = by, .stated = stated_patient };
+    bool fit;
+    f->existing = 0;
+    row->is_instance = false;
+    say_what_the_file_says(f, row);
+    if (f->reason.at || f->is_directory)
+        return place_without_study(&p);
+    if (!find_parents(&p, &fit) || !fit)
+        return c->error.code == E_NONE;
+    if ((!p.patient.id && !filing_make_patient(c, f, by, &p.patient)) ||
+        !filing_compare(c, f, &p.patient, by, row) || (!p.study_id && !make_study(&p)) || !find_series(&p) ||
+        (!p.series_id && !make_series(&p)) || !compare_instance(&p))
+        return false;
+    row->patient_id = p.patient.id;
+    row->study_id = p.study_id;
+    row->series_id = p.series_id;
+    row->is_instance = f->outcome == FILING_FILED;
+    return true;
+}
+
+uint64_t filing_members(void)
+{
+    static const char *const names[] = {
+        "status",         "status_reason", "duplicate_of",     "patient_id",          "study_id",
+        "series_id",      "is_instance",   "modality",         "body_part",           "description",
+        "study_date",     "sop_class_uid", "sop_instance_uid", "transfer_syntax_uid", "instance_number",
+        "pixel_rows",     "pixel_columns", "number_of_frames", "conflict",
+    };
+    uint64_t mask = 0;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        mask |= GIVEN(schema_find(&image_file_schema, str_from(names[i])));
+    return mask;
+}
+
+bool filing_transact(struct call *c, struct filing *f, bool (*work)(struct call *c, void *context), void *context)
+{
+    for (int clashes = 0; clashes < CLASHES_MAX; clashes++) {
+        f->refused = false;
+        if (db_transact(c, work, context))
+            return true;
+        if (c->error.code != E_CONFLICT || f->refused)
+            return false;
+        error_clear(&c->error);
+    }
+    c->error.retry_after_s = 1;
+    return fail(c, E_UNAVAILABLE, "too many uploads of the same study at this moment: send the file again");
+}

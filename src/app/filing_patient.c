@@ -1,0 +1,200 @@
+/* filing_patient.c - which patient a file speaks of, and whether it says of them what we know. */
+#include "app/filing.h"
+
+#include "app/audit.h"
+#include "app/exchange.h"
+#include "base/crypto.h"
+#include "base/text.h"
+
+enum { MERGES_MAX = 16, MADE_DIGITS = 24 };
+
+/* What the comparison needs; the record's sealed members stay sealed. */
+bool filing_load_patient(struct call *c, int64_t id, struct patient *out)
+{
+    struct cursor rows;
+    schema_clear(&patient_schema, out);
+    out->id = 0;
+    db_rows(c, &rows,
+            "select p.id, p.patient_id, p.issuer_of_patient_id, p.name, p.name_en, p.gender, p.birth_date, p.conflict "
+            "from patients p where p.id = ? and p.deleted_at is null",
+            V(id));
+    if (cursor_next(&rows)) {
+        struct arena *arena = &c->arena;
+        out->id = cursor_integer(&rows, 0);
+        out->patient_id = arena_copy(arena, cursor_text(&rows, 1));
+        out->issuer_of_patient_id = arena_copy(arena, cursor_text(&rows, 2));
+        out->name = arena_copy(arena, cursor_text(&rows, 3));
+        out->name_en = arena_copy(arena, cursor_text(&rows, 4));
+        out->gender = choice_of(genders, cursor_text(&rows, 5));
+        date_parse(cursor_text(&rows, 6), &out->birth_date);
+        out->conflict = (struct texts){ arena_new(arena, struct str), 1 };
+        out->conflict.items[0] = arena_copy(arena, cursor_text(&rows, 7)); /* the list as it is stored */
+    }
+    cursor_close(&rows);
+    return c->error.code == E_NONE;
+}
+
+static struct str key_of(struct str issuer)
+{
+    return issuer.len ? issuer : S("");
+}
+
+/* The patient with this number, or the one it was merged into. */
+static bool find_by_number(struct call *c, struct str number, struct str issuer, int64_t *id)
+{
+    int64_t deleted = 0;
+    *id = 0;
+    if (db_integer(c, id, "select id from patients where patient_id = ? and issuer_key = ? and deleted_at is null",
+                   V(number), V(key_of(issuer))))
+        return true;
+    if (!c->error.code && !db_integer(c, id,
+                                      "select merged_into from patients where is_deleted = 1 and patient_id = ? and "
+                                      "issuer_key = ? and merged_into is not null order by id desc limit 1",
+                                      V(number), V(key_of(issuer))))
+        *id = 0;
+    for (int i = 0; !c->error.code && *id > 0 && i < MERGES_MAX; i++) {
+        if (!db_integer(c, &deleted, "select coalesce(merged_into, 0) from patients where id = ? and is_deleted = 1", V(*id)))
+            break; /* alive */
+        *id = deleted;
+    }
+    return c->error.code == E_NONE;
+}
+
+/* A number for the patient of one study whose files have none: the same for all of them, like no other. */
+static struct str made_number(struct call *c, struct str study_uid)
+{
+    unsigned char digest[SHA256_BYTES];
+    crypto_sha256(study_uid, digest);
+    return arena_format(&c->arena, "NOID-%.*s", MADE_DIGITS, crypto_hex(digest, SHA256_BYTES, &c->arena).at);
+}
+
+static bool find_stated(struct call *c, struct filing *f, int64_t stated, struct patient *out)
+{
+    int64_t spoken_of;
+    struct str number = f->patient.patient_id, issuer = f->patient.issuer_of_patient_id;
+    if (!patient_must_exist(c, stated, "body") || !filing_load_patient(c, stated, out))
+        return false;
+    bool same = !number.len || (str_equal(number, out->patient_id) &&
+                                (!issuer.len || str_equal(issuer, out->issuer_of_patient_id)));
+    if (same)
+        return true;
+    if (!find_by_number(c, number, issuer, &spoken_of))
+        return false;
+    if (spoken_of == stated)
+        return true;
+    f->refused = true;
+    return fail(c, E_CONFLICT, "the file speaks of another patient: its Patient ID (0010,0020) is not the number of the patient stated");
+}
+
+bool filing_find_patient(struct call *c, struct filing *f, int64_t stated, struct patient *out)
+{
+    int64_t id;
+    if (stated > 0)
+        return find_stated(c, f, stated, out);
+    struct str number = f->patient.patient_id;
+    if (!number.len)
+        number = made_number(c, f->study.study_uid);
+    return find_by_number(c, number, f->patient.issuer_of_patient_id, &id) && filing_load_patient(c, id, out);
+}
+
+bool filing_make_patient(struct call *c, struct filing *f, int64_t by, struct patient *out)
+{
+    struct patient p = f->patient;
+    bool unidentified = !p.patient_id.len;
+    if (unidentified)
+        p.patient_id = made_number(c, f->study.study_uid);
+    if (!p.name.len)
+        p.name = S("Unnamed");
+    if (!p.gender)
+        p.gender = GENDER_UNKNOWN;
+    p.status = PATIENT_ACTIVE;
+    p.created_by = by;
+    if (!db_insert(c, &patient_schema, &p, &p.id) || !patient_index(c, &p))
+        return false;
+    *out = p;
+    return !unidentified || db_execute(c, "update patients set is_unidentified = 1 where id = ?", V(p.id));
+}
+
+/* ---- does the file say what the record says? ---- */
+
+/* Letters only, folded: "DOE^John" and "Doe John" are one name. */
+static struct str name_key(struct arena *arena, struct str name)
+{
+    char *out = arena_alloc(arena, name.len + 1);
+    ptrdiff_t len = 0;
+    for (ptrdiff_t i = 0; i < name.len; i++) {
+        char ch = name.at[i];
+        if (ch == ' ' || ch == '^' || ch == ',' || ch == '.' || ch == '-' || ch == '\'')
+            continue;
+        out[len++] = ch >= 'A' && ch <= 'Z' ? (char)(ch - 'A' + 'a') : ch;
+    }
+    return (struct str){ out, len };
+}
+
+static bool same_name(struct call *c, struct str a, struct str b)
+{
+    return a.len && b.len && str_equal(name_key(&c->arena, a), name_key(&c->arena, b));
+}
+
+static bool names_differ(struct call *c, const struct patient *said, const struct patient *known)
+{
+    if (!said->name.len)
+        return false;
+    return !same_name(c, said->name, known->name) && !same_name(c, said->name, known->name_en) &&
+           !same_name(c, said->name_en, known->name) && !same_name(c, said->name_en, known->name_en);
+}
+
+static void say(struct text *out, const char *what, struct str value)
+{
+    text_format(out, "%s%s: %.*s", out->len ? "; " : "", what, STR_FMT(value));
+}
+
+static bool note(struct call *c, const struct patient *patient, struct str list, int64_t by)
+{
+    struct audit_entry entry = { .at = clock_now(),
+                                 .action = "patient.conflict",
+                                 .entity = "patient",
+                                 .user_id = by,
+                                 .entity_id = patient->id,
+                                 .patient_id = patient->id,
+                                 .outcome = 200 };
+    struct str client = call_client(c);
+    snprintf(entry.client, sizeof(entry.client), "%.*s", STR_FMT(client));
+    memcpy(entry.request_id, c->id, sizeof(entry.request_id));
+    return db_execute(c, "update patients set conflict = ?, updated_at = ? where id = ?", V(list), V(entry.at),
+                      V(patient->id)) &&
+           audit_insert(c, &entry);
+}
+
+bool filing_compare(struct call *c, const struct filing *f, const struct patient *patient, int64_t by,
+                    struct image_file *row)
+{
+    static const char *const names[] = { "\"name\"", "\"gender\"", "\"birth_date\"" };
+    const struct patient *said = &f->patient;
+    struct str before = patient->conflict.count ? patient->conflict.items[0] : STR_NULL;
+    bool differs[] = { names_differ(c, said, patient),
+                       said->gender && patient->gender != GENDER_UNKNOWN && said->gender != patient->gender,
+                       !date_is_null(said->birth_date) && !date_is_null(patient->birth_date) &&
+                           said->birth_date.days != patient->birth_date.days };
+    if (!differs[0] && !differs[1] && !differs[2])
+        return true;
+    struct text words, list;
+    char date[DATE_TEXT_MAX];
+    text_init(&words, 2000);
+    text_init(&list, 200);
+    if (differs[0])
+        say(&words, "name", said->name);
+    if (differs[1])
+        say(&words, "gender", choice_text(genders, said->gender));
+    if (differs[2])
+        say(&words, "birth_date", (struct str){ date, date_write(said->birth_date, date) });
+    for (int i = 0; i < 3; i++)
+        if (differs[i] || str_find(before, str_from(names[i])) >= 0)
+            text_format(&list, "%c%s", list.len ? ',' : '[', names[i]);
+    text_put_char(&list, ']');
+    row->conflict = arena_copy(&c->arena, text_str(&words));
+    bool ok = str_equal(before, text_str(&list)) || note(c, patient, text_str(&list), by);
+    text_release(&words);
+    text_release(&list);
+    return ok;
+}

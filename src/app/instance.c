@@ -1,0 +1,50 @@
+/* instance.c - the instances of a series: image files that are counted in it. */
+#include "app/exchange.h"
+#include "app/image_file.h"
+#include "app/study.h"
+
+struct instance_list {
+    struct list_query list;
+    int64_t id;
+};
+static const char *const instance_sorts[] = { "instance_number", "-instance_number", NULL };
+static const char *const instance_sort_columns[] = { "f.sort_number", "f.sort_number" };
+static const struct field instance_list_fields[] = {
+    LIST_FIELDS(struct instance_list, instance_sorts, "instance_number"),
+    FIELD(struct instance_list, id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The series."),
+};
+static const struct schema instance_list = SCHEMA("InstanceList", struct instance_list, instance_list_fields);
+static const struct listing instance_listing = { .row = &image_file_schema,
+                                                 .where = "f.is_deleted = 0",
+                                                 .id = "f.id",
+                                                 .sorts = instance_sorts,
+                                                 .columns = instance_sort_columns };
+
+static bool instance_list_get(struct call *c)
+{
+    const struct instance_list *in = c->in;
+    struct study study;
+    struct condition conditions[] = { { "f.series_id = ? and f.is_instance = 1", V(in->id) },
+                                      { "f.uploaded_by = ?", V(call_user(c)) } };
+    int64_t study_id = 0, total = TOTAL_UNKNOWN;
+    bool all;
+    if (!db_integer(c, &study_id, "select study_id from series where id = ? and deleted_at is null", V(in->id)) ||
+        !study_load(c, study_id, &study)) {
+        if (c->error.code == E_NOT_FOUND)
+            error_clear(&c->error);
+        return fail(c, E_NOT_FOUND, "series %" PRId64 " does not exist", in->id);
+    }
+    if (!study_sees_all(c, study_id, &all) ||
+        (all && !db_integer(c, &total, "select number_of_instances from series where id = ?", V(in->id))))
+        return false;
+    audit_about(c, in->id, study.patient_id);
+    return list_answer(c, &instance_listing, conditions, all ? 1 : 2, NULL, 0, total);
+}
+
+static const struct endpoint rows[] = {
+    { HTTP_GET, "/api/v1/series/{id}/instances", instance_list_get, &instance_list, &image_file_schema, MAY_READ_IMAGES,
+      .flags = LIST, .tag = "studies", .entity = "series", .audit = "series.instances",
+      .summary = "Lists a series' instances that one may see",
+      .doc = "In the order of their numbers; instances without one come last." },
+};
+ENDPOINT_TABLE(instance_endpoints, rows);

@@ -1,0 +1,66 @@
+/* series.c - the series of a study. */
+#include "app/exchange.h"
+#include "app/study.h"
+
+#define KEPT(NAME) .sql = "x." NAME, .flags = READ_ONLY
+static const struct field series_fields[] = {
+    FIELD(struct series, id, .flags = READ_ONLY, .doc = "Identifies the series here."),
+    FIELD(struct series, series_uid, .flags = READ_ONLY, .max = 64, .tag = 0x0020000E,
+          .doc = "Series Instance UID (0020,000E), unique in its study."),
+    FIELD(struct series, study_id, .flags = READ_ONLY, .doc = "The study."),
+    FIELD(struct series, series_number, .flags = READ_ONLY | NULLABLE, .tag = 0x00200011,
+          .doc = "Series Number (0020,0011)."),
+    FIELD(struct series, modality, .flags = READ_ONLY | NULLABLE, .max = 16, .doc = "Modality (0008,0060)."),
+    FIELD(struct series, body_part, .flags = READ_ONLY | NULLABLE, .max = 64,
+          .doc = "Body Part Examined (0018,0015) of its first file."),
+    FIELD(struct series, description, .flags = READ_ONLY | NULLABLE, .max = 2000, .tag = 0x0008103E,
+          .doc = "Series Description (0008,103E)."),
+    FIELD(struct series, protocol_name, .flags = READ_ONLY | NULLABLE, .max = 64, .tag = 0x00181030,
+          .doc = "Protocol Name (0018,1030)."),
+    FIELD(struct series, laterality, .flags = READ_ONLY | NULLABLE, .max = 16, .tag = 0x00200060,
+          .doc = "Laterality (0020,0060): L or R."),
+    FIELD(struct series, manufacturer, .flags = READ_ONLY | NULLABLE, .max = 64, .tag = 0x00080070,
+          .doc = "Manufacturer (0008,0070)."),
+    FIELD(struct series, institution_name, .flags = READ_ONLY | NULLABLE, .max = 64, .tag = 0x00080080,
+          .doc = "Institution Name (0008,0080)."),
+    FIELD(struct series, number_of_instances, KEPT("number_of_instances"), .doc = "Instances in it."),
+    FIELD(struct series, size_bytes, KEPT("size_bytes"), .doc = "Bytes of them."),
+    FIELD(struct series, created_at, .flags = READ_ONLY | SET_ON_INSERT, .doc = "When its first file came."),
+    FIELD(struct series, updated_at, .flags = READ_ONLY | SET_ON_UPDATE, .doc = "Last change."),
+};
+const struct schema series_schema =
+    SCHEMA("Series", struct series, series_fields, .table = "series", .alias = "x", .doc = "A series of a study.");
+
+struct series_list {
+    struct list_query list;
+    int64_t id;
+    struct str modality;
+};
+static const char *const series_sorts[] = { "series_number", "-series_number", NULL };
+static const char *const series_sort_columns[] = { "x.sort_number", "x.sort_number" };
+static const struct field series_list_fields[] = {
+    LIST_FIELDS(struct series_list, series_sorts, "series_number"),
+    FIELD(struct series_list, id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The study."),
+    FIELD(struct series_list, modality, .max = 16, .filter = "x.modality = ?", .doc = "Only this modality."),
+};
+static const struct schema series_list = SCHEMA("SeriesList", struct series_list, series_list_fields);
+static const struct listing series_listing = { .row = &series_schema,
+                                               .where = "x.deleted_at is null",
+                                               .id = "x.id",
+                                               .sorts = series_sorts,
+                                               .columns = series_sort_columns };
+
+static bool series_list_get(struct call *c)
+{
+    const struct series_list *in = c->in;
+    struct study study;
+    struct condition of_study = { "x.study_id = ?", V(in->id) };
+    return study_load(c, in->id, &study) && list_answer(c, &series_listing, &of_study, 1, NULL, 0, TOTAL_UNKNOWN);
+}
+
+static const struct endpoint rows[] = {
+    { HTTP_GET, "/api/v1/studies/{id}/series", series_list_get, &series_list, &series_schema, MAY_READ_STUDIES,
+      .flags = LIST, .tag = "studies", .entity = "study", .audit = "study.series", .summary = "Lists a study's series",
+      .doc = "In the order of their numbers; series without one come last." },
+};
+ENDPOINT_TABLE(series_endpoints, rows);

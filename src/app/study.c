@@ -1,0 +1,317 @@
+/* study.c - the study's record and what is done to one of them. The list is in study_list.c. */
+#include "app/study.h"
+
+#include "app/exchange.h"
+#include "app/image_file.h"
+#include "app/patient.h"
+#include "base/crypto.h"
+
+enum study_status { STUDY_STATUS_NONE, STUDY_OPEN, STUDY_CLOSED };
+static const char *const study_statuses[] = { "OPEN", "CLOSED", NULL };
+
+#define KEPT(NAME) .sql = "s." NAME, .flags = READ_ONLY
+static const struct field study_fields[] = {
+    FIELD(struct study, id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "Identifies the study here."),
+    FIELD(struct study, study_uid, .min = 3, .max = 64, .tag = 0x0020000D, .example = "1.2.840.113619.2.55.3.1",
+          .doc = "Study Instance UID (0020,000D), unique. Registered without one, a study gets one made from a UUID."),
+    FIELD(struct study, patient_id, .flags = REQUIRED, .min = 1, .max = INT64_MAX, .doc = "The patient."),
+    FIELD(struct study, patient_name, .sql = "(select p.name from patients p where p.id = s.patient_id)",
+          .flags = READ_ONLY, .doc = "The patient's name."),
+    FIELD(struct study, patient_number, .sql = "(select p.patient_id from patients p where p.id = s.patient_id)",
+          .flags = READ_ONLY, .doc = "The patient's number."),
+    FIELD(struct study, accession_number, .flags = NULLABLE, .max = 64, .tag = 0x00080050,
+          .doc = "Accession number (0008,0050)."),
+    FIELD(struct study, study_number, .flags = NULLABLE, .max = 64, .tag = 0x00200010, .doc = "Study ID (0020,0010)."),
+    FIELD(struct study, study_date, .flags = NULLABLE, .tag = 0x00080020, .doc = "Date of the study (0008,0020)."),
+    FIELD(struct study, study_time, .flags = NULLABLE, .max = 15, .example = "14:30:22",
+          .doc = "Time of the study (0008,0030), as the machine's clock showed it."),
+    FIELD(struct study, modality, .flags = NULLABLE, .max = 16, .example = "CT",
+          .doc = "What made the pictures: the modality of the first series that has any."),
+    FIELD(struct study, body_part, .flags = NULLABLE, .max = 64, .example = "CHEST", .doc = "Part of the body."),
+    FIELD(struct study, description, .flags = NULLABLE, .max = 2000, .tag = 0x00081030,
+          .doc = "Study Description (0008,1030)."),
+    FIELD(struct study, referring_physician, .flags = NULLABLE, .max = 200, .tag = 0x00080090,
+          .doc = "Referring physician (0008,0090)."),
+    FIELD(struct study, modalities, KEPT("modalities") | NULLABLE, .doc = "Modalities of all its series."),
+    FIELD(struct study, number_of_series, KEPT("number_of_series"), .doc = "Series that hold something."),
+    FIELD(struct study, number_of_instances, KEPT("number_of_instances"), .doc = "Instances in all of them."),
+    FIELD(struct study, size_bytes, KEPT("size_bytes"), .doc = "Bytes of them."),
+    FIELD(struct study, status, .choices = study_statuses, .fallback = "OPEN", .flags = REQUIRED, .doc = "Status."),
+    FIELD(struct study, conflict, KEPT("conflict") | NULLABLE,
+          .doc = "[\"patient_id\"]: a file of this study named another patient; it was kept, but not filed."),
+    FIELD(struct study, created_by, .flags = READ_ONLY, .doc = "Account that registered it."),
+    FIELD(struct study, created_at, .flags = READ_ONLY | SET_ON_INSERT, .doc = "When it was registered."),
+    FIELD(struct study, updated_at, .flags = READ_ONLY | SET_ON_UPDATE, .doc = "Last change."),
+    FIELD(struct study, is_deleted, KEPT("is_deleted"), .doc = "Deleted?"),
+    FIELD(struct study, deleted_at, .flags = READ_ONLY | NULLABLE, .doc = "When it was deleted."),
+    FIELD(struct study, deleted_by, .flags = READ_ONLY | NULLABLE, .doc = "By whom."),
+};
+const struct schema study_schema =
+    SCHEMA("Study", struct study, study_fields, .table = "studies", .alias = "s", .doc = "A study of a patient.");
+
+static const struct field study_key_fields[] = {
+    FIELD(struct study_key, id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The study."),
+};
+const struct schema study_key = SCHEMA("StudyKey", struct study_key, study_key_fields);
+
+/* ---- who may see it ---- */
+
+bool study_sees_all(struct call *c, int64_t study_id, bool *all)
+{
+    int64_t assigned = 0;
+    *all = principal_may(c->principal, MAY_READ_ALL_IMAGES) ||
+           db_integer(c, &assigned, "select 1 from study_assignments where user_id = ? and study_id = ?",
+                      V(call_user(c)), V(study_id));
+    return c->error.code == E_NONE;
+}
+
+static bool load(struct call *c, int64_t id, bool deleted, struct study *out)
+{
+    const char *tail = deleted ? "where s.id = ? and s.is_deleted = 1" : "where s.id = ? and s.is_deleted = 0";
+    bool found = db_get(c, &study_schema, out, tail, V(id)), sees = found && out->created_by == call_user(c);
+    if (found && !sees && !study_sees_all(c, id, &sees))
+        return false;
+    return sees || fail(c, E_NOT_FOUND, "study %" PRId64 " does not exist", id);
+}
+
+bool study_load(struct call *c, int64_t id, struct study *out)
+{
+    if (!load(c, id, false, out))
+        return false;
+    audit_about(c, out->id, out->patient_id);
+    return true;
+}
+
+bool study_index(struct call *c, const struct study *study)
+{
+    const struct str texts[] = { study->patient_name, study->patient_number, study->accession_number,
+                                 str_slice(study->description, 0, 400), study->referring_physician };
+    return search_put(c, "study_search", study->id, texts, 5);
+}
+
+/* ---- one study ---- */
+
+static bool study_get(struct call *c)
+{
+    const struct study_key *key = c->in;
+    return study_load(c, key->id, c->out);
+}
+
+/* PS3.5 B.2: "2.25." and the UUID as one decimal number. */
+struct str study_make_uid(struct call *c)
+{
+    unsigned char n[16];
+    char digits[40];
+    int count = 0;
+    crypto_random(n, 16);
+    n[6] = (unsigned char)((n[6] & 0x0f) | 0x40);
+    n[8] = (unsigned char)((n[8] & 0x3f) | 0x80);
+    for (bool more = true; more && count < 39;) {
+        unsigned rest = 0;
+        more = false;
+        for (int i = 0; i < 16; i++) {
+            rest = rest << 8 | n[i];
+            n[i] = (unsigned char)(rest / 10);
+            rest %= 10;
+            more = more || n[i];
+        }
+        digits[count++] = (char)('0' + rest);
+    }
+    char *out = arena_alloc(&c->arena, 5 + count);
+    memcpy(out, "2.25.", 5);
+    for (int i = 0; i < count; i++)
+        out[5 + i] = digits[count - 1 - i];
+    return (struct str){ out, 5 + count };
+}
+
+static bool uid_is_legal(struct call *c, struct str uid)
+{
+    bool ok = uid.len > 0 && uid.at[0] != '.' && uid.at[uid.len - 1] != '.' && str_find(uid, S("..")) < 0 &&
+              str_find(uid, S(".")) > 0;
+    for (ptrdiff_t i = 0; i < uid.len; i++)
+        ok = ok && (uid.at[i] == '.' || (uid.at[i] >= '0' && uid.at[i] <= '9'));
+    return ok || error_add_problem(&c->error, &c->arena, "body", S("study_uid"), "not_a_uid",
+                                   "a UID is made of numbers joined by dots");
+}
+
+static bool study_post(struct call *c)
+{
+    struct study study = *(const struct study *)c->in, *out = c->out;
+    study.created_by = call_user(c);
+    if (!study.study_uid.len)
+        study.study_uid = study_make_uid(c);
+    if (!uid_is_legal(c, study.study_uid) || !patient_must_exist(c, study.patient_id, "body") ||
+        !db_insert(c, &study_schema, &study, &study.id))
+        return false;
+    answer_location(c, "/api/v1/studies/%" PRId64, study.id);
+    return study_load(c, study.id, out) && study_index(c, out);
+}
+
+struct study_patch {
+    int64_t id, patient_id;
+    struct str accession_number, body_part, description, referring_physician;
+    unsigned status;
+    struct instant updated_at;
+};
+static const struct field study_patch_fields[] = {
+    FIELD(struct study_patch, id, .flags = READ_ONLY | NOT_STORED, .min = 1, .max = INT64_MAX, .doc = "The study."),
+    FIELD(struct study_patch, patient_id, .flags = REQUIRED, .min = 1, .max = INT64_MAX,
+          .doc = "The patient: its files move there with it."),
+    FIELD(struct study_patch, accession_number, .flags = NULLABLE, .max = 64, .doc = "Accession number."),
+    FIELD(struct study_patch, body_part, .flags = NULLABLE, .max = 64, .doc = "Part of the body."),
+    FIELD(struct study_patch, description, .flags = NULLABLE, .max = 2000, .doc = "Description."),
+    FIELD(struct study_patch, referring_physician, .flags = NULLABLE, .max = 200, .doc = "Referring physician."),
+    FIELD(struct study_patch, status, .choices = study_statuses, .flags = REQUIRED, .doc = "Status."),
+    FIELD(struct study_patch, updated_at, .flags = READ_ONLY | SET_ON_UPDATE, .doc = "Last change."),
+};
+static const struct schema study_patch =
+    SCHEMA("StudyPatch", struct study_patch, study_patch_fields, .table = "studies", .alias = "s");
+
+static bool study_patch_patch(struct call *c)
+{
+    struct study_patch in = *(const struct study_patch *)c->in;
+    struct study before, *out = c->out;
+    bool moves = schema_was_given(&study_patch, c->given, "patient_id");
+    if (!study_load(c, in.id, &before) || (moves && !patient_must_exist(c, in.patient_id, "body")))
+        return false;
+    if (!db_update(c, &study_patch, &in, c->given, "where id = ?", V(in.id)) && c->error.code)
+        return false;
+    if (moves && in.patient_id != before.patient_id &&
+        !db_execute(c, "update image_files set patient_id = ?, updated_at = ? where study_id = ?", V(in.patient_id),
+                    V(clock_now()), V(in.id)))
+        return false;
+    return study_load(c, in.id, out) && study_index(c, out);
+}
+
+static bool study_settle_conflict(struct call *c)
+{
+    const struct study_key *key = c->in;
+    struct study study;
+    return study_load(c, key->id, &study) &&
+           db_execute(c, "update studies set conflict = null, updated_at = ? where id = ?", V(clock_now()), V(key->id));
+}
+
+/* ---- deletion: the study, its series and its files, which keep the very moment, so that restoring brings back just those ---- */
+
+static bool delete_words(struct call *c, int64_t study_id, struct instant at)
+{
+    const char *sql = db_is_local(c->db)
+                          ? "delete from image_file_search where rowid in (select id from image_files where study_id = ? and deleted_at = ?)"
+                          : "delete from image_file_search where id in (select id from image_files where study_id = ? and deleted_at = ?)";
+    return db_execute(c, sql, V(study_id), V(at)) && search_remove(c, "study_search", study_id);
+}
+
+static bool study_delete(struct call *c)
+{
+    const struct study_key *key = c->in;
+    struct study study;
+    struct instant now = clock_now();
+    if (!study_load(c, key->id, &study))
+        return false;
+    struct value by = V(call_user(c)), at = V(now), id = V(study.id);
+    return db_execute(c, "update image_files set deleted_at = ?, deleted_by = ?, updated_at = ? where study_id = ? and deleted_at is null",
+                      at, by, at, id) &&
+           db_execute(c, "update series set deleted_at = ?, deleted_by = ?, updated_at = ? where study_id = ? and deleted_at is null",
+                      at, by, at, id) &&
+           db_execute(c, "update studies set deleted_at = ?, deleted_by = ?, updated_at = ? where id = ?", at, by, at,
+                      id) &&
+           delete_words(c, study.id, now);
+}
+
+static bool restore_files(struct call *c, const struct study *study)
+{
+    struct cursor rows;
+    int64_t *ids, count = 0, most = 0;
+    if (!db_integer(c, &most, "select count(*) from image_files where study_id = ? and deleted_at = ?", V(study->id),
+                    V(study->deleted_at)))
+        return false;
+    ids = arena_array(&c->arena, int64_t, most);
+    for (db_rows(c, &rows, "select id from image_files where study_id = ? and deleted_at = ? order by id", V(study->id),
+                 V(study->deleted_at));
+         count < most && cursor_next(&rows);)
+        ids[count++] = cursor_integer(&rows, 0);
+    cursor_close(&rows);
+    for (int64_t i = 0; i < count && !c->error.code; i++) {
+        struct image_file file;
+        if (!db_get(c, &image_file_schema, &file, "where f.id = ?", V(ids[i])) || !image_file_restore(c, &file))
+            return false;
+    }
+    return c->error.code == E_NONE;
+}
+
+static bool study_restore(struct call *c)
+{
+    const struct study_key *key = c->in;
+    struct study study, *out = c->out;
+    struct instant now = clock_now();
+    int64_t patient = 0;
+    if (!load(c, key->id, true, &study))
+        return false;
+    if (!db_integer(c, &patient, "select 1 from patients where id = ? and deleted_at is null", V(study.patient_id)))
+        return fail(c, E_CONFLICT, "its patient has been deleted: restore the patient first");
+    return db_execute(c, "update studies set deleted_at = null, deleted_by = null, updated_at = ? where id = ?", V(now),
+                      V(study.id)) &&
+           db_execute(c, "update series set deleted_at = null, deleted_by = null, updated_at = ? where study_id = ? and deleted_at = ?",
+                      V(now), V(study.id), V(study.deleted_at)) &&
+           restore_files(c, &study) && study_load(c, study.id, out) && study_index(c, out);
+}
+
+/* ---- whose it is to read ---- */
+
+struct assignment {
+    int64_t id, user_id;
+};
+static const struct field assignment_fields[] = {
+    FIELD(struct assignment, id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The study."),
+    FIELD(struct assignment, user_id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The account."),
+};
+static const struct schema assignment_schema = SCHEMA("StudyAssignment", struct assignment, assignment_fields);
+
+static bool assignment_put(struct call *c)
+{
+    const struct assignment *in = c->in;
+    struct study study;
+    int64_t found = 0;
+    if (!study_load(c, in->id, &study))
+        return false;
+    if (!db_integer(c, &found, "select 1 from users where id = ? and deleted_at is null", V(in->user_id)))
+        return fail(c, E_NOT_FOUND, "user %" PRId64 " does not exist", in->user_id);
+    if (db_integer(c, &found, "select 1 from study_assignments where user_id = ? and study_id = ?", V(in->user_id),
+                   V(in->id)))
+        return true;
+    return !c->error.code &&
+           db_execute(c, "insert into study_assignments(study_id, user_id, created_by, created_at) values (?, ?, ?, ?)",
+                      V(in->id), V(in->user_id), V(call_user(c)), V(clock_now()));
+}
+
+static bool assignment_delete(struct call *c)
+{
+    const struct assignment *in = c->in;
+    struct study study;
+    return study_load(c, in->id, &study) &&
+           db_execute(c, "delete from study_assignments where user_id = ? and study_id = ?", V(in->user_id), V(in->id));
+}
+
+#define STUDIES .tag = "studies", .entity = "study"
+static const struct endpoint rows[] = {
+    { HTTP_POST, "/api/v1/studies", study_post, &study_schema, &study_schema, MAY_CREATE_STUDIES, WRITES, BODY_JSON,
+      201, STUDIES, .audit = "study.create", .summary = "Registers a study",
+      .doc = "DICOM files register theirs by themselves; a study with the same UID that was registered before takes them up." },
+    { HTTP_GET, "/api/v1/studies/{id}", study_get, &study_key, &study_schema, MAY_READ_STUDIES, STUDIES,
+      .audit = "study.read", .summary = "Shows one study" },
+    { HTTP_PATCH, "/api/v1/studies/{id}", study_patch_patch, &study_patch, &study_schema, MAY_UPDATE_STUDIES, WRITES,
+      BODY_JSON, STUDIES, .audit = "study.update", .summary = "Changes a study's record, or moves it to another patient" },
+    { HTTP_DELETE, "/api/v1/studies/{id}", study_delete, &study_key, NULL, MAY_DELETE_STUDIES, WRITES, STUDIES,
+      .audit = "study.delete", .summary = "Deletes a study with its series and files",
+      .doc = "It can be restored until its files are purged." },
+    { HTTP_POST, "/api/v1/studies/{id}/restore", study_restore, &study_key, &study_schema, MAY_DELETE_STUDIES, WRITES,
+      STUDIES, .audit = "study.restore", .summary = "Brings a deleted study back",
+      .doc = "With the series and files that were deleted with it." },
+    { HTTP_DELETE, "/api/v1/studies/{id}/conflict", study_settle_conflict, &study_key, NULL, MAY_UPDATE_STUDIES, WRITES,
+      STUDIES, .audit = "study.settle_conflict", .summary = "Says that a study's conflict has been looked at" },
+    { HTTP_PUT, "/api/v1/studies/{id}/assignments/{user_id}", assignment_put, &assignment_schema, NULL,
+      MAY_UPDATE_STUDIES, WRITES, STUDIES, .audit = "study.assign", .summary = "Opens a study's files to an account" },
+    { HTTP_DELETE, "/api/v1/studies/{id}/assignments/{user_id}", assignment_delete, &assignment_schema, NULL,
+      MAY_UPDATE_STUDIES, WRITES, STUDIES, .audit = "study.unassign", .summary = "Closes them to it again" },
+};
+ENDPOINT_TABLE(study_endpoints, rows);

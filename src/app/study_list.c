@@ -1,0 +1,97 @@
+/* study_list.c - lists of studies: all that one may see, and those of a patient. */
+#include "app/exchange.h"
+#include "app/patient.h"
+#include "app/study.h"
+
+struct study_list {
+    struct list_query list;
+    int64_t id, patient_id;
+    struct str study_uid, accession_number, modality, search;
+    struct date start_date, end_date;
+    bool has_conflict;
+};
+static const char *const study_sorts[] = { "-created_at", "created_at", "-study_date", "study_date", NULL };
+static const char *const study_sort_columns[] = { "s.created_at", "s.created_at", "s.sort_date", "s.sort_date" };
+
+#define STUDY_FILTERS \
+    LIST_FIELDS(struct study_list, study_sorts, "-created_at"), \
+        FIELD(struct study_list, modality, .max = 16, .filter = "s.modality = ?", .doc = "Only this modality (the study's own)."), \
+        FIELD(struct study_list, start_date, .filter = "s.sort_date >= ?", .doc = "Only studies made on this day or later."), \
+        FIELD(struct study_list, end_date, .filter = "s.sort_date <= ? and s.study_date is not null", \
+              .doc = "Only studies made on this day or earlier."), \
+        FIELD(struct study_list, accession_number, .max = 64, .doc = "Exactly this accession number."), \
+        FIELD(struct study_list, study_uid, .max = 64, .doc = "Exactly this Study Instance UID."), \
+        FIELD(struct study_list, has_conflict, .filter = "s.has_conflict = ?", .doc = "Only with (or without) a conflict."), \
+        FIELD(struct study_list, search, .max = 100, \
+              .doc = "Part of the description, accession number, referring physician, patient's name or number.")
+static const struct field study_list_fields[] = {
+    STUDY_FILTERS,
+    FIELD(struct study_list, patient_id, .min = 1, .max = INT64_MAX, .doc = "Only this patient's."),
+};
+static const struct schema study_list = SCHEMA("StudyList", struct study_list, study_list_fields);
+static const struct field patient_studies_fields[] = {
+    STUDY_FILTERS,
+    FIELD(struct study_list, id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The patient."),
+};
+static const struct schema patient_studies = SCHEMA("PatientStudies", struct study_list, patient_studies_fields);
+static const struct listing study_listing = { .row = &study_schema,
+                                              .where = "s.is_deleted = 0",
+                                              .id = "s.id",
+                                              .sorts = study_sorts,
+                                              .columns = study_sort_columns,
+                                              .search_table = "study_search" };
+
+int study_scopes(struct call *c, struct condition scopes[2])
+{
+    if (principal_may(c->principal, MAY_READ_ALL_IMAGES))
+        return 0;
+    scopes[0] = (struct condition){ "s.created_by = ?", V(call_user(c)) };
+    scopes[1] = (struct condition){ "a.user_id = ?", V(call_user(c)),
+                                    .from = "study_assignments a cross join studies s on s.id = a.study_id" };
+    return 2;
+}
+
+/* Conditions that leave few rows: with all studies in sight they say where to look, else they thin out the caller's own. */
+static bool answer(struct call *c, int64_t patient_id)
+{
+    const struct study_list *in = c->in;
+    struct condition few[3], scopes[2];
+    int count = 0, scope_count = study_scopes(c, scopes);
+    int64_t total = TOTAL_UNKNOWN;
+    if (in->study_uid.len)
+        few[count++] = (struct condition){ "s.deleted_at is null and s.study_uid = ?", V(in->study_uid), .from = "studies s" };
+    if (in->accession_number.len)
+        few[count++] = (struct condition){ "s.accession_number = ?", V(in->accession_number), .from = "studies s" };
+    if (patient_id > 0)
+        few[count++] = (struct condition){ "s.patient_id = ?", V(patient_id), .from = "studies s" };
+    if (!scope_count && count)
+        return list_answer(c, &study_listing, few + 1, count - 1, few, 1, TOTAL_UNKNOWN);
+    if (!scope_count && list_is_plain(c) && !db_integer(c, &total, "select n from row_counts where name = 'studies'"))
+        return false;
+    return list_answer(c, &study_listing, few, count, scopes, scope_count, total);
+}
+
+static bool study_list_get(struct call *c)
+{
+    const struct study_list *in = c->in;
+    if (in->patient_id > 0)
+        audit_about(c, 0, in->patient_id);
+    return answer(c, in->patient_id);
+}
+
+static bool patient_studies_get(struct call *c)
+{
+    const struct study_list *in = c->in;
+    struct patient patient;
+    audit_about(c, in->id, in->id);
+    return patient_load(c, in->id, &patient) && answer(c, in->id);
+}
+
+static const struct endpoint rows[] = {
+    { HTTP_GET, "/api/v1/studies", study_list_get, &study_list, &study_schema, MAY_READ_STUDIES, .flags = LIST,
+      .tag = "studies", .entity = "study", .audit = "study.list", .summary = "Lists and searches the studies one may see" },
+    { HTTP_GET, "/api/v1/patients/{id}/studies", patient_studies_get, &patient_studies, &study_schema, MAY_READ_STUDIES,
+      .flags = LIST, .tag = "patients", .entity = "patient", .audit = "patient.studies",
+      .summary = "Lists a patient's studies that one may see" },
+};
+ENDPOINT_TABLE(study_list_endpoints, rows);
