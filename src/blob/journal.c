@@ -9,12 +9,16 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { IDLE_SETTLE_US = 1000000 };
+enum {
+    IDLE_SETTLE_US = 1000000,
+    MAKE_AGAIN_US = 10000000 /* after there was no room for a segment */
+};
 
 enum state { FREE, OPEN, SEALED };
 
@@ -43,7 +47,7 @@ struct journal {
     struct segment *open; /* NULL: none */
     struct claim *claims; /* as many as files are being uploaded */
     uint64_t generations, numbers;
-    int64_t last_append_us;
+    int64_t last_append_us, full_until_us;
     bool has_thread, stop, failed;
     pthread_t thread;
     struct blob_counts counts;
@@ -103,6 +107,9 @@ static bool refuse(struct error *error)
 static bool fill(int fd)
 {
     static const char zeros[1 << 16];
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < JOURNAL_SEGMENT_BYTES)
+        return false; /* trying would bring a signal */
     if (posix_fallocate(fd, 0, JOURNAL_SEGMENT_BYTES) != 0)
         return false;
     for (off_t at = 0; at < JOURNAL_SEGMENT_BYTES; at += (off_t)sizeof(zeros))
@@ -175,7 +182,12 @@ static struct segment *free_segment(struct journal *j)
             return segment;
         unmade = segment;
     }
-    return unmade && make_segment(j, unmade) ? unmade : NULL;
+    if (!unmade || clock_monotonic_us() < j->full_until_us)
+        return NULL;
+    if (make_segment(j, unmade))
+        return unmade;
+    j->full_until_us = clock_monotonic_us() + MAKE_AGAIN_US;
+    return NULL;
 }
 
 static bool any_sealed(const struct journal *j)
