@@ -109,23 +109,29 @@ static void clear(struct filing *out)
     schema_clear(&image_file_schema, &out->instance);
 }
 
-void filing_read(struct call *c, int fd, int64_t size_bytes, struct filing *out)
+void filing_read_bytes(struct call *c, struct str bytes, struct filing *out)
 {
     struct dicom_limits limits = dicom_default_limits;
     struct dicom_object *object = NULL;
     struct error error = { 0 };
     limits.stop_at = TAG_PIXELS_BEGIN;
     clear(out);
-    void *at = mmap(NULL, (size_t)size_bytes, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (at == MAP_FAILED) {
-        out->reason = arena_format(&c->arena, "it cannot be read: %s", strerror(errno));
-        return;
-    }
-    if (dicom_read((struct str){ at, (ptrdiff_t)size_bytes }, &limits, &c->arena, &object, &error))
+    if (dicom_read(bytes, &limits, &c->arena, &object, &error))
         take(c, out, object);
     else
         out->reason = arena_copy(&c->arena, str_from(error.message));
     dicom_object_release(object);
+}
+
+void filing_read(struct call *c, int fd, int64_t size_bytes, struct filing *out)
+{
+    void *at = mmap(NULL, (size_t)size_bytes, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (at == MAP_FAILED) {
+        clear(out);
+        out->reason = arena_format(&c->arena, "it cannot be read: %s", strerror(errno));
+        return;
+    }
+    filing_read_bytes(c, (struct str){ at, (ptrdiff_t)size_bytes }, out);
     munmap(at, (size_t)size_bytes);
 }
 

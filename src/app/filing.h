@@ -57,6 +57,7 @@ struct filing {
 
 /* Reads the header of the file behind `fd`. Always fills *out; what is wrong with the file is out->reason. */
 void filing_read(struct call *c, int fd, int64_t size_bytes, struct filing *out);
+void filing_read_bytes(struct call *c, struct str bytes, struct filing *out); /* of a file in memory */
 
 /* Inside a transaction. `row` has its bytes' members (sha256, file_size, status ...) and gets patient, study, series and what the file
  * says. `stated_patient`: what the uploader said, or not above 0. False: E_CONFLICT, or the database failed. */

@@ -227,7 +227,6 @@ static bool work_on_frame(struct work *w)
     if (w->request->syntax < 0 || w->request->syntax >= dicom_syntax_count)
         return error_set(w->error, E_UNSUPPORTED_TYPE, "the transfer syntax is not known");
     w->format.syntax = &dicom_syntaxes[w->request->syntax];
-    int64_t bytes = pixel_frame_bytes(&w->format);
     if (!open_encoded(w))
         return false;
     int64_t bytes = pixel_frame_bytes(&w->format);
