@@ -48,6 +48,16 @@ void answer_file(struct call *c, const char *media_type, int fd, int64_t offset,
     http_set_file(c->request, fd, offset, length);
 }
 
+void answer_stream(struct call *c, const char *media_type, int64_t length,
+                   ptrdiff_t (*read)(void *self, int64_t offset, char *out, ptrdiff_t max), void (*release)(void *self),
+                   void *self)
+{
+    struct exchange *x = exchange_of(c);
+    x->media_type = media_type;
+    x->body_is_set = true;
+    http_set_stream(c->request, length, read, release, self);
+}
+
 void audit_about(struct call *c, int64_t entity_id, int64_t patient_id)
 {
     if (!c->request)

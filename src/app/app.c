@@ -9,6 +9,7 @@
 #include "app/thumbnails.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "blob/result.h"
 #include "raster/decoder.h"
 
 #include <stdatomic.h>
@@ -60,6 +61,13 @@ static bool open_decoders(struct app *app, struct error *error)
     return decoder_pool_open(&options, &app->decoders, error);
 }
 
+static bool open_results(struct app *app, struct error *error)
+{
+    const struct config *config = &app->config;
+    struct str folder = arena_format(&app->arena, "%s/rendered", blob_root(app->files));
+    return results_open(folder.at, config->result_memory_bytes, config->result_disk_bytes, &app->results, error);
+}
+
 static void open_serving(struct app *app)
 {
     const struct config *config = &app->config;
@@ -108,6 +116,8 @@ bool app_open(struct app *app, bool serving)
         return complain(&error, "tokens");
     if (serving && !open_decoders(app, &error))
         return complain(&error, "decoders");
+    if (serving && !open_results(app, &error))
+        return complain(&error, "rendered pictures");
     if (serving)
         open_serving(app);
     return true;
@@ -119,6 +129,7 @@ void app_close(struct app *app)
     decoder_pool_stop(app->decoders);
     thumbnails_close(app->thumbnails);
     decoder_pool_close(app->decoders);
+    results_close(app->results);
     audit_close(app->audit);
     rate_free(app->rate);
     rate_free(app->login_rate);

@@ -15,6 +15,7 @@
     X(study_endpoints) \
     X(series_endpoints) \
     X(instance_endpoints) \
+    X(study_archive_endpoints) \
     X(upload_endpoints) \
     X(upload_batch_endpoints) \
     X(upload_chunked_endpoints) \
@@ -22,7 +23,11 @@
     X(image_file_list_endpoints) \
     X(image_file_endpoints) \
     X(image_file_move_endpoints) \
+    X(filing_endpoints) \
+    X(image_endpoints) \
     X(thumbnail_endpoints) \
+    X(annotation_endpoints) \
+    X(measurement_endpoints) \
     X(system_endpoints) \
     X(health_endpoints) \
     X(document_endpoints)

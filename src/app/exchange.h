@@ -49,6 +49,10 @@ void answer_location(struct call *c, const char *format, int64_t id); /* "/api/v
 /* NOT_JSON answers: bytes that outlive the request or live in its arena; or part of a file, whose descriptor is taken over. */
 void answer_bytes(struct call *c, const char *media_type, struct str bytes);
 void answer_file(struct call *c, const char *media_type, int fd, int64_t offset, int64_t length);
+/* Bytes made while they are sent (http_set_stream): `self` is not in the call's arena, and `release` gives it back. */
+void answer_stream(struct call *c, const char *media_type, int64_t length,
+                   ptrdiff_t (*read)(void *self, int64_t offset, char *out, ptrdiff_t max), void (*release)(void *self),
+                   void *self);
 /* The audit row is about this entity and patient, where path and answer do not tell. */
 void audit_about(struct call *c, int64_t entity_id, int64_t patient_id);
 /* In the transaction of a WORKS endpoint: the audit row of this change (WRITES endpoints get theirs by themselves). */

@@ -62,6 +62,9 @@ void filing_read(struct call *c, int fd, int64_t size_bytes, struct filing *out)
  * says. `stated_patient`: what the uploader said, or not above 0. False: E_CONFLICT, or the database failed. */
 bool filing_place(struct call *c, struct filing *f, int64_t stated_patient, int64_t by, struct image_file *row);
 
+/* The members of an image file that filing_place may change: the mask for db_update of a row that is there already. */
+uint64_t filing_members(void);
+
 /* db_transact, again when another transaction has made the same patient, study, series or instance at the same moment. */
 bool filing_transact(struct call *c, struct filing *f, bool (*work)(struct call *c, void *context), void *context);
 

@@ -15,7 +15,16 @@ struct schemas {
     int count;
 };
 
-static void collect(struct schemas *schemas, const struct schema *schema)
+static void collect(struct schemas *schemas, const struct schema *schema, unsigned hidden_flags);
+
+static void collect_inside(struct schemas *schemas, const struct schema *schema, unsigned hidden_flags)
+{
+    for (int i = 0; i < schema->count; i++)
+        if (schema->fields[i].of && !(schema->fields[i].flags & hidden_flags))
+            collect(schemas, schema->fields[i].of, hidden_flags);
+}
+
+static void collect(struct schemas *schemas, const struct schema *schema, unsigned hidden_flags)
 {
     for (int i = 0; i < schemas->count; i++)
         if (!strcmp(schemas->items[i]->name, schema->name))
@@ -23,9 +32,7 @@ static void collect(struct schemas *schemas, const struct schema *schema)
     if (schemas->count == SCHEMAS_MAX)
         return;
     schemas->items[schemas->count++] = schema;
-    for (int i = 0; i < schema->count; i++)
-        if (schema->fields[i].of)
-            collect(schemas, schema->fields[i].of);
+    collect_inside(schemas, schema, hidden_flags);
 }
 
 /* With ?fields= any member may be left out. */
@@ -42,17 +49,24 @@ static bool takes_fields(const struct schema *schema)
 
 static void put_schemas(struct text *out)
 {
-    struct schemas schemas = { .count = 0 };
+    struct schemas schemas = { .count = 0 }, inputs = { .count = 0 };
     for (int t = 0; t < endpoint_table_count; t++)
         for (int r = 0; r < endpoint_tables[t]->count; r++) {
             const struct endpoint *e = &endpoint_tables[t]->rows[r];
             if (e->out && !(e->flags & HIDDEN))
-                collect(&schemas, e->out);
+                collect(&schemas, e->out, WRITE_ONLY | SECRET);
+            if (e->in && e->body == BODY_JSON && !(e->flags & HIDDEN))
+                collect_inside(&inputs, e->in, READ_ONLY);
         }
     text_put(out, S("\"schemas\":{"));
     for (int i = 0; i < schemas.count; i++) {
         text_format(out, "\"%s\":", schemas.items[i]->name);
         openapi_put_schema(out, schemas.items[i], false, takes_fields(schemas.items[i]), NULL);
+        text_put_char(out, ',');
+    }
+    for (int i = 0; i < inputs.count; i++) {
+        text_format(out, "\"%sInput\":", inputs.items[i]->name);
+        openapi_put_schema(out, inputs.items[i], true, false, NULL);
         text_put_char(out, ',');
     }
     text_put(
@@ -134,9 +148,12 @@ static void put_parameters(struct text *out, const struct endpoint *e)
             "separated by commas.\",\"style\":\"form\",\"explode\":false,\"schema\":{\"type\":\"array\",\"minItems\":1,"
             "\"items\":{\"type\":\"string\",\"enum\":[",
             first ? "" : ",");
+        const char *comma = "";
         for (int i = 0; i < e->out->count; i++)
-            if (!(e->out->fields[i].flags & (WRITE_ONLY | SECRET)))
-                text_format(out, "%s\"%s\"", i ? "," : "", e->out->fields[i].name);
+            if (!(e->out->fields[i].flags & (WRITE_ONLY | SECRET))) {
+                text_format(out, "%s\"%s\"", comma, e->out->fields[i].name);
+                comma = ",";
+            }
         text_put(out, S("]}}}"));
         first = false;
     }

@@ -219,6 +219,31 @@ static bool purge_one(struct call *c, struct purging *p, int64_t *bytes)
     return true;
 }
 
+/* A deleted study goes when its last file has gone; what else still refers to it keeps it. */
+static bool purge_study(struct call *c, void *context)
+{
+    const int64_t *id = context;
+    return db_execute(c, "delete from study_assignments where study_id = ?", V(*id)) &&
+           search_remove(c, "study_search", *id) && db_execute(c, "delete from series where study_id = ?", V(*id)) &&
+           db_execute(c, "delete from studies where id = ? and deleted_at is not null", V(*id));
+}
+
+static bool purge_studies(struct call *c, struct instant before)
+{
+    int64_t id = 0;
+    while (db_integer(c, &id,
+                      "select s.id from studies s where s.deleted_at < ? and s.id > ? and not exists "
+                      "(select 1 from image_files f where f.study_id = s.id) order by s.id limit 1",
+                      V(before), V(id))) {
+        if (db_transact(c, purge_study, &id))
+            continue;
+        if (c->error.code != E_CONFLICT)
+            return false;
+        error_clear(&c->error);
+    }
+    return c->error.code == E_NONE;
+}
+
 bool purge_files(struct call *c, struct instant before, int64_t *files, int64_t *bytes)
 {
     struct purging p = { 0 };
@@ -229,5 +254,5 @@ bool purge_files(struct call *c, struct instant before, int64_t *files, int64_t 
             return false;
         ++*files;
     }
-    return c->error.code == E_NONE;
+    return c->error.code == E_NONE && purge_studies(c, before);
 }

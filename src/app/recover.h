@@ -15,7 +15,8 @@ struct fsck_options {
 };
 bool fsck(struct call *c, const struct fsck_options *options, void (*tell)(const char *line), int64_t *findings);
 
-/* Removes for good the files deleted before `before`: row first, then the bytes when no other row shares them. */
+/* Removes for good the files deleted before `before`: row first, then the bytes when no other row shares them. Studies
+ * deleted before then follow their last file. */
 bool purge_files(struct call *c, struct instant before, int64_t *files, int64_t *bytes);
 
 #endif

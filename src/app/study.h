@@ -55,6 +55,8 @@ extern const struct schema study_key;
 bool study_load(struct call *c, int64_t id, struct study *out);
 /* Does the caller see all files of this study, not only those of their own? */
 bool study_sees_all(struct call *c, int64_t study_id, bool *all);
+/* A new UID, made from a UUID (PS3.5 B.2): for what is made here, never for what came without one. */
+struct str study_make_uid(struct call *c);
 /* Inside a transaction: the study's words go into the search index. */
 bool study_index(struct call *c, const struct study *study);
 /* The scopes of list_answer for studies that the caller may see: fills up to 2, returns how many (0: all studies). */

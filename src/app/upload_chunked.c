@@ -206,13 +206,9 @@ struct finishing {
 /* The members that completing an upload changes. */
 static uint64_t finished_members(void)
 {
-    static const char *const names[] = { "file_type", "mime_type", "storage_path", "file_hash", "sha256",
-                                         "status", "status_reason", "upload_progress", "uploaded_at",
-                                         "duplicate_of", "patient_id", "study_id", "series_id", "is_instance",
-                                         "modality", "body_part", "description", "study_date", "sop_class_uid",
-                                         "sop_instance_uid", "transfer_syntax_uid", "instance_number", "pixel_rows",
-                                         "pixel_columns", "number_of_frames", "conflict" };
-    uint64_t mask = 0;
+    static const char *const names[] = { "file_type", "mime_type",       "storage_path", "file_hash",
+                                         "sha256",    "upload_progress", "uploaded_at" };
+    uint64_t mask = filing_members();
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         mask |= GIVEN(schema_find(&image_file_schema, str_from(names[i])));
     return mask;

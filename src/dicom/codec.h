@@ -9,7 +9,8 @@
  * YBR_RCT and YBR_ICT as RGB; JPEG whose components are RGB stays RGB; native YBR_FULL_422 stays subsampled.
  * The dimensions inside the codestream must be the file's; another bit depth inside than bits_stored is taken where it fits bits_allocated.
  *
- * Native, RLE and JPEG other than 8-bit baseline are our own code; 8-bit DCT JPEG is libjpeg-turbo; JPEG-LS is CharLS; JPEG 2000 is OpenJPEG.
+ * Native, RLE, JPEG-LS and JPEG other than 8-bit DCT are our own code; 8-bit DCT JPEG is libjpeg-turbo; JPEG 2000 is OpenJPEG. (CharLS 2.4.1
+ * never returns from some damaged codestreams.)
  */
 #ifndef ROENTGEN_DICOM_CODEC_H
 #define ROENTGEN_DICOM_CODEC_H

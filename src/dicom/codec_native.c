@@ -81,17 +81,19 @@ static void cells_decode(const struct pixel_format *format, struct str encoded, 
 /* Words of 16 bits in big endian: the stream of bytes in each is the other way round. */
 static char *swapped_words(struct str encoded)
 {
-    char *words = malloc((size_t)encoded.len + 1);
+    char *words = malloc((size_t)encoded.len);
     if (!words)
         abort();
     for (ptrdiff_t i = 0; i < encoded.len; i++)
-        words[i] = (i ^ 1) < encoded.len ? encoded.at[i ^ 1] : 0;
+        words[i] = encoded.at[i ^ 1];
     return words;
 }
 
 bool native_decode(const struct pixel_format *format, struct str encoded, int first_bit, void *out, struct error *error)
 {
     int64_t bits = native_frame_bits(format), needed = (first_bit + bits + 7) / 8;
+    if (format->as_words)
+        needed = (needed + 1) & ~INT64_C(1);
     if (encoded.len < needed)
         return error_set(error, E_INVALID, "Pixel Data (7FE0,0010): the frame needs %lld bytes, and %lld are there",
                          (long long)needed, (long long)encoded.len);
@@ -102,7 +104,7 @@ bool native_decode(const struct pixel_format *format, struct str encoded, int fi
         cells_decode(format, encoded, first_bit, count, out);
         return true;
     }
-    char *words = format->as_words ? swapped_words(str_slice(encoded, 0, needed + 1)) : NULL;
+    char *words = format->as_words ? swapped_words(str_slice(encoded, 0, needed)) : NULL;
     struct str source = words ? (struct str){ words, needed } : encoded;
     if (planar) {
         char *planes = malloc((size_t)(count * width));

@@ -19,12 +19,12 @@ static bool native_frame(const struct dicom_object *object, const struct dicom_n
         begin &= ~INT64_C(1);
         end = (end + 1) & ~INT64_C(1);
     }
-    int64_t there = element->value.len, needed = (first + bits + 7) / 8;
-    if (there < needed)
+    int64_t there = element->value.len;
+    if (there < end)
         return error_set(error, E_INVALID,
                          "Pixel Data (%04X,%04X) at byte %lld has %lld bytes: frame %lld of %lld needs %lld more",
                          element->tag >> 16, element->tag & 0xFFFF, (long long)element->offset, (long long)there,
-                         (long long)number, (long long)format->frames, (long long)(needed - there));
+                         (long long)number, (long long)format->frames, (long long)(end - there));
     struct str *piece = arena_new(arena, struct str);
     int64_t *offset = arena_new(arena, int64_t);
     *piece = str_slice(element->value, begin, end);
@@ -63,17 +63,19 @@ static bool span_by_table(const struct dicom_node *node, const struct pixel_form
 {
     if (table.len / width < format->frames)
         return false;
-    int64_t bounds[2];
-    for (int i = 0; i < 2; i++) {
-        int64_t index = number - 1 + i;
+    /* Where the frame before, this one and the next begin. */
+    int64_t begins[3] = { -1, -1, -1 };
+    for (int i = 0; i < 3; i++) {
+        int64_t index = number - 2 + i;
         const char *at = table.at + index * width;
         if (index == format->frames)
-            bounds[i] = node->item_count;
-        else
-            bounds[i] = fragment_at(node, width == 8 ? dicom_u64(at, false) : dicom_u32(at, false));
+            begins[i] = node->item_count;
+        else if (index >= 0)
+            begins[i] = fragment_at(node, width == 8 ? dicom_u64(at, false) : dicom_u32(at, false));
     }
-    *out = (struct span){ bounds[0], bounds[1] };
-    return bounds[0] >= 0 && bounds[1] > bounds[0] && (number > 1 || bounds[0] == 0);
+    *out = (struct span){ begins[1], begins[2] };
+    bool after = number == 1 ? begins[1] == 0 : begins[0] >= 0 && begins[1] > begins[0];
+    return after && begins[2] > begins[1];
 }
 
 /* What a frame's first fragment begins with: PS3.5 A.4.1 to A.4.4, annex G. */

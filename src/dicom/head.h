@@ -24,10 +24,10 @@ struct parser {
     bool implicit, big_endian;
     bool stopped;
     bool signed_pixels; /* as the last Pixel Representation said */
-    int items;     /* open ones: the depth that elements are told with */
-    int64_t told;  /* elements, items, fragments */
-    int64_t bound; /* nothing may reach past this offset; -1: no bound */
-    int depth;     /* of the stack */
+    int items;          /* open ones: the depth that elements are told with */
+    int64_t told;       /* elements, items, fragments */
+    int64_t bound;      /* nothing may reach past this offset; -1: no bound */
+    int depth;          /* of the stack */
     struct open_part stack[PARSER_DEPTH_MAX];
 };
 

@@ -38,7 +38,7 @@ struct pixel_format {
     bool is_signed;
     bool planar;     /* native and RLE: R..R G..G B..B (planar configuration 1) */
     bool big_endian; /* native: order of the bytes in the file */
-    bool as_words;   /* native, 8 bits, VR OW, big endian: bytes come in swapped pairs */
+    bool as_words;   /* native, not of whole words, VR OW, big endian: bytes come in swapped pairs */
     enum photometric photometric;
     enum sample_kind kind;
 };
@@ -56,7 +56,7 @@ struct frame_source {
     const struct str *pieces; /* views of the file */
     const int64_t *offsets;   /* in the file; -1: the piece is not in the file (inflated) */
     int64_t count;
-    int first_bit; /* native 1-bit frames that do not begin on a byte: 0 to 7 */
+    int first_bit; /* native frames that do not begin on a byte: 0 to 7; on a pair of bytes (as_words): 0 to 15 */
 };
 /* `number` from 1. Frames of several fragments are told apart by the extended or basic offset table, else by one fragment
  * a frame, else by the fragments' own begin markers (JPEG SOI, JPEG 2000 SOC, RLE header). */

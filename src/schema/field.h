@@ -25,6 +25,8 @@
  *
  * Integers: whole numbers of 64 bits but the least; from JSON also 1.0 and 1e3, which JSON Schema calls integers too.
  *
+ * An object has no null of its own: one that is NULLABLE is null when all its members are.
+ *
  * Objects and lists have no column (NOT_STORED); texts, integers, counts and json are JSON text in SQL.
  *
  * A schema has at most 64 fields, because "given" is a 64-bit mask.

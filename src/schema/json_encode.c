@@ -195,12 +195,29 @@ void json_put_value(struct text *out, struct value value)
     }
 }
 
+/* Is nothing in it? A boolean always is something. */
+static bool is_empty_object(const struct field *field, const void *member, struct arena *arena)
+{
+    const struct schema *of = field->of;
+    for (int i = 0; i < of->count; i++) {
+        const struct field *inner = &of->fields[i];
+        const char *at = (const char *)member + inner->offset;
+        bool empty = inner->kind == &kind_object ? is_empty_object(inner, at, arena)
+                                                 : inner->kind->get(inner, at, arena).type == VALUE_NOTHING;
+        if (!empty)
+            return false;
+    }
+    return true;
+}
+
 /* Kinds that are seldom in a list. A list that nobody filled is empty, not null, unless its row says otherwise. */
 static void put_nested(struct text *out, const struct field *field, const void *member, struct arena *arena)
 {
     const struct kind *kind = field->kind;
     bool nullable = field->flags & NULLABLE;
-    if (kind == &kind_object)
+    if (kind == &kind_object && nullable && is_empty_object(field, member, arena))
+        text_put(out, S("null"));
+    else if (kind == &kind_object)
         json_encode(out, field->of, member, JSON_ALL_FIELDS, arena);
     else if (kind == &kind_list && !(nullable && !((const struct list *)member)->items))
         put_list(out, field, member, arena);

@@ -160,9 +160,10 @@ static void put_scalar(struct text *out, const struct field *field, enum view vi
 
 /* ---- lists and objects ---- */
 
-static void put_reference(struct text *out, const struct field *field)
+/* What is inside a body has other members (no READ_ONLY ones) and limits than in answers, so it has a name of its own. */
+static void put_reference(struct text *out, const struct field *field, enum view view)
 {
-    text_format(out, "\"$ref\":\"#/components/schemas/%s\"", field->of->name);
+    text_format(out, "\"$ref\":\"#/components/schemas/%s%s\"", field->of->name, view == BODY ? "Input" : "");
 }
 
 static void put_text_item(struct text *out, const struct field *field, enum view view)
@@ -204,7 +205,7 @@ static void put_array(struct text *out, const struct field *field, enum view vie
         put_integer_item(out, view);
     } else {
         text_put_char(out, '{');
-        put_reference(out, field);
+        put_reference(out, field, view);
         text_put_char(out, '}');
     }
 }
@@ -227,11 +228,11 @@ static void put_counts(struct text *out, const struct field *field, enum view vi
 static void put_object(struct text *out, const struct field *field, enum view view)
 {
     if (!may_be_null(field, view)) {
-        put_reference(out, field);
+        put_reference(out, field, view);
         return;
     }
     text_put(out, S("\"anyOf\":[{"));
-    put_reference(out, field);
+    put_reference(out, field, view);
     text_put(out, S("},{\"type\":\"null\"}]"));
 }
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from support import CT, JPEG, PASSWORD, PNG, ROOT, TIFF, ok, png, problem, sample, unique
+from support import CT, JPEG, PASSWORD, PNG, ROOT, TIFF, dicom, ok, png, problem, sample, unique
 
 
 def test_version_and_help(new_server):
@@ -198,6 +198,7 @@ def test_import(new_server, old_files):
     server = new_server()
     admin = server.admin()
     patient = admin.patient()
+    (old_files / "ct").write_bytes(dicom(PatientID=patient["patient_id"], Modality="XR"))
     done = server.run(
         "import",
         str(old_files),
@@ -208,7 +209,7 @@ def test_import(new_server, old_files):
         "--modality",
         "XR",
     )
-    assert "4" in done.stdout
+    assert "1 filed, 3 stored, 0 known already" in done.stdout
     files = ok(admin.get("/image-files/my-images"))["items"]
     assert sorted(f["original_filename"] for f in files) == ["a.jpg", "b.png", "ct", "片.tif"]
     assert all(
@@ -219,7 +220,8 @@ def test_import(new_server, old_files):
         assert admin.get(f"/image-files/{f['id']}/download").content == source.read_bytes()
     assert ok(admin.get("/image-files", params={"search": "片.t"}))["total"] == 1
     assert (old_files / "a.jpg").exists()
-    server.run("import", str(old_files), "--username", server.admin_name)
+    done = server.run("import", str(old_files), "--username", server.admin_name)
+    assert "0 filed, 0 stored, 4 known already" in done.stdout
     assert ok(admin.get("/image-files/my-images"))["total"] == 4
     server.run("fsck", "--deep")
 

@@ -3,12 +3,14 @@
 import json
 import logging
 import math
+import re
 import subprocess
 import warnings
+from pathlib import Path
 
 import pydicom
 import pytest
-from pydicom.datadict import tag_for_keyword
+from pydicom.datadict import DicomDictionary, get_entry, tag_for_keyword
 
 from support import BINARY, DATA, ROOT
 
@@ -26,7 +28,6 @@ DAMAGED = {
 
 # Where pydicom is not the measure: it stops at damage that can be read over, or does not find the data set.
 UNLIKE_PYDICOM = {
-    "dicom/bad/54-implicit-file-meta-info.dcm",
     "dicom/bad/badVR.dcm",
     "dicom/bad/bad_sequence.dcm",
     "dicom/bad/emri_small_jpeg_2k_lossless_too_short.dcm",
@@ -169,3 +170,22 @@ def test_bulk_data_is_referred_to():
 def test_wrong_calls(arguments):
     done = run(*arguments)
     assert done.returncode == 2 and done.stderr
+
+
+def test_dictionary_is_that_of_pydicom(tmp_path):
+    texts = sorted(Path("/usr/share").glob("libdcmtk*/dicom.dic"))
+    subprocess.run([ROOT / "script/make-dictionary.py", texts[-1], tmp_path / "table.h"], check=True)
+    row = re.compile(r"\{ 0x(\w{8}), VR\('(\w)', '(\w)'\), 0x(\w{4}), \"(\w+)\" \}")
+    entries = row.findall((tmp_path / "table.h").read_text())
+    assert len(entries) > 4800
+    compared = 0
+    for tag, first, second, mask, keyword in entries:
+        try:
+            vr, _, _, _, their_keyword = get_entry(int(tag, 16))
+        except KeyError:
+            continue
+        compared += 1
+        assert keyword == their_keyword, tag
+        assert first + second in vr.split(" or "), keyword
+        assert bool(int(mask, 16)) == (int(tag, 16) not in DicomDictionary), keyword
+    assert compared > 4800

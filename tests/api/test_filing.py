@@ -41,7 +41,9 @@ GENDERS = {"M": "MALE", "F": "FEMALE", "O": "OTHER"}
 
 def is_fileable(entry):
     tags = entry.get("tags", {})
-    return all("." in str(tags.get(k, "")) for k in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID"))
+    return all(
+        "." in str(tags.get(k, "")) for k in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID")
+    )
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +65,11 @@ def test_all_samples_are_kept(filed):
     _, _, answers = filed
     refused = {n: a.text for n, a in answers.items() if a.status_code != 201}
     # neither a preamble nor a first element that DICOM begins with: by content these are not DICOM
-    assert set(refused) <= {"dicom/bad/no_preamble_dicm_in_data", "dicom/bad/no_meta_stray_byte.dcm", "dicom/bad/meta_missing_tsyntax.dcm"}, refused
+    assert set(refused) <= {
+        "dicom/bad/no_preamble_dicm_in_data",
+        "dicom/bad/no_meta_stray_byte.dcm",
+        "dicom/bad/meta_missing_tsyntax.dcm",
+    }, refused
 
 
 @pytest.mark.parametrize("name", sorted(n for n, e in EXPECTED.items() if is_fileable(e) and "/bad/" not in n))
@@ -73,7 +79,7 @@ def test_every_value_is_the_files(filed, name):
     file = ok(answers[name], 201)
     if file["status_reason"] and "another" in file["status_reason"]:
         return  # other samples with the same UIDs, or another patient's: looked at elsewhere
-    assert file["status"] != "FAILED", file["status_reason"]
+    assert file["study_id"] and file["series_id"], file["status_reason"]
     for keyword, member in VALUES.items():
         value = tags.get(keyword)
         expected = value if value != "" else None
@@ -85,11 +91,18 @@ def test_every_value_is_the_files(filed, name):
     date = tags.get("StudyDate", "")
     if len(date) == 8:
         assert study["study_date"] == file["study_date"] == f"{date[:4]}-{date[4:6]}-{date[6:]}"
-    series = [s for s in ok(admin.get(f"/studies/{study['id']}/series?page_size=100"))["items"] if s["id"] == file["series_id"]]
+    series = [
+        s
+        for s in ok(admin.get(f"/studies/{study['id']}/series?page_size=100"))["items"]
+        if s["id"] == file["series_id"]
+    ]
     assert len(series) == 1 and series[0]["series_uid"] == tags["SeriesInstanceUID"]
     patient = patient_of(admin, file)
     if tags.get("PatientID"):
-        assert patient["patient_id"] == tags["PatientID"].split("\\")[0].strip() or patient["patient_id"] == tags["PatientID"]
+        assert (
+            patient["patient_id"] == tags["PatientID"].split("\\")[0].strip()
+            or patient["patient_id"] == tags["PatientID"]
+        )
     else:
         assert patient["is_unidentified"] and patient["patient_id"].startswith("NOID-")
     if tags.get("PatientSex") and "gender" not in (patient["conflict"] or []):
@@ -99,16 +112,22 @@ def test_every_value_is_the_files(filed, name):
 def test_counts_are_those_of_the_rows(filed):
     server, _, _ = filed
     rows = server.database.rows
-    assert rows(
-        "select s.id from studies s where s.number_of_instances <> (select count(*) from image_files f where f.study_id = s.id "
-        "and f.is_instance = 1 and f.deleted_at is null) or s.number_of_series <> (select count(distinct f.series_id) from image_files f "
-        "where f.study_id = s.id and f.is_instance = 1 and f.deleted_at is null) or s.size_bytes <> (select coalesce(sum(f.file_size), 0) "
-        "from image_files f where f.study_id = s.id and f.is_instance = 1 and f.deleted_at is null)"
-    ) == []
-    assert rows(
-        "select x.id from series x where x.number_of_instances <> (select count(*) from image_files f where f.series_id = x.id "
-        "and f.is_instance = 1 and f.deleted_at is null)"
-    ) == []
+    assert (
+        rows(
+            "select s.id from studies s where s.number_of_instances <> (select count(*) from image_files f where f.study_id = s.id "
+            "and f.is_instance = 1 and f.deleted_at is null) or s.number_of_series <> (select count(distinct f.series_id) from image_files f "
+            "where f.study_id = s.id and f.is_instance = 1 and f.deleted_at is null) or s.size_bytes <> (select coalesce(sum(f.file_size), 0) "
+            "from image_files f where f.study_id = s.id and f.is_instance = 1 and f.deleted_at is null)"
+        )
+        == []
+    )
+    assert (
+        rows(
+            "select x.id from series x where x.number_of_instances <> (select count(*) from image_files f where f.series_id = x.id "
+            "and f.is_instance = 1 and f.deleted_at is null)"
+        )
+        == []
+    )
 
 
 def test_what_has_no_place_says_why(filed):
@@ -151,12 +170,16 @@ def test_names_as_people_read_them(admin, pn, name, name_en):
     assert (patient["gender"], patient["birth_date"], patient["is_unidentified"]) == ("MALE", "1970-01-31", False)
 
 
-@pytest.mark.parametrize("name", sorted(n for n, e in EXPECTED.items() if n.startswith("dicom/charsets/") and is_fileable(e)))
+@pytest.mark.parametrize(
+    "name", sorted(n for n, e in EXPECTED.items() if n.startswith("dicom/charsets/") and is_fileable(e))
+)
 def test_names_of_other_character_sets(filed, name):
     """The name as independent readers have it, in the words of filing.h."""
     _, admin, answers = filed
     groups = [g.replace("^", " ").split() for g in EXPECTED[name]["tags"]["PatientName"].split("=")]
-    east_asian = [g for g in groups[1:] if g] or ([groups[0]] if any(ord(c) > 0x1100 for w in groups[0] for c in w) else [])
+    east_asian = [g for g in groups[1:] if g] or (
+        [groups[0]] if any(ord(c) > 0x1100 for w in groups[0] for c in w) else []
+    )
     patient = patient_of(admin, ok(answers[name], 201))
     if patient["conflict"]:
         assert patient["conflict"] == ["name"]
@@ -193,7 +216,9 @@ def test_other_bytes_are_kept_beside_it_by_policy(new_server):
     admin = server.admin()
     uids = {"SOPInstanceUID": uid(), "StudyInstanceUID": uid(), "SeriesInstanceUID": uid(), "PatientID": unique("D")}
     first, second = admin.upload(dicom(**uids), "a.dcm"), admin.upload(dicom(pixels=b"\5\6\7\x08", **uids), "b.dcm")
-    assert second["id"] != first["id"] and second["study_id"] == first["study_id"] and "beside" in second["status_reason"]
+    assert (
+        second["id"] != first["id"] and second["study_id"] == first["study_id"] and "beside" in second["status_reason"]
+    )
     assert study_of(admin, first)["number_of_instances"] == 1
     listed = ok(admin.get(f"/series/{first['series_id']}/instances"))
     assert (listed["total"], [f["id"] for f in listed["items"]]) == (1, [first["id"]])
@@ -269,7 +294,9 @@ def test_what_differs_is_said_and_nothing_overwritten(admin, values, members):
     if not members:
         assert file["conflict"] is None
         return
-    assert [p["id"] for p in ok(admin.get("/patients?has_conflict=true&page_size=100"))["items"]].count(known["id"]) == 1
+    assert [p["id"] for p in ok(admin.get("/patients?has_conflict=true&page_size=100"))["items"]].count(
+        known["id"]
+    ) == 1
     ok(admin.delete(f"/patients/{known['id']}/conflict"), 204)
     assert patient_of(admin, file)["conflict"] is None
 
@@ -304,7 +331,9 @@ def test_a_stated_patient_must_be_the_files(server, admin):
     assert "(0010,0020)" in body["detail"]
     admin.upload(dicom(), "a.dcm", expect=422, patient_id=987654321)
     assert stored(server) == before
-    assert admin.upload(dicom(PatientID=known["patient_id"]), "a.dcm", patient_id=known["id"])["patient_id"] == known["id"]
+    assert (
+        admin.upload(dicom(PatientID=known["patient_id"]), "a.dcm", patient_id=known["id"])["patient_id"] == known["id"]
+    )
     assert admin.upload(dicom(PatientID=None), "b.dcm", patient_id=known["id"])["patient_id"] == known["id"]
 
 
@@ -322,6 +351,30 @@ def test_a_study_stays_with_its_patient(admin):
     assert after["id"] in [s["id"] for s in listed]
     ok(admin.delete(f"/studies/{after['id']}/conflict"), 204)
     assert study_of(admin, first)["conflict"] is None
+
+
+def test_a_settled_conflict_lets_a_file_be_filed(admin, doctor):
+    study = uid()
+    first = admin.upload(dicom(StudyInstanceUID=study), "a.dcm")
+    second = admin.upload(dicom(StudyInstanceUID=study), "b.dcm")
+    path = f"/image-files/{second['id']}/file"
+    still = ok(admin.post(path))
+    assert still["status"] == "FAILED" and still["study_id"] is None
+    problem(doctor.post(path), 404)
+    other = admin.patient(patient_id=unique("P"))
+    ok(admin.patch(f"/studies/{first['study_id']}", json={"patient_id": other["id"]}))
+    assert ok(admin.post(path))["status"] == "FAILED"
+    # Both numbers are one person's.
+    number = admin.upload(dicom(PatientID=unique("D")), "c.dcm")
+    content = dicom(StudyInstanceUID=study, PatientID=patient_of(admin, number)["patient_id"])
+    third = admin.upload(content, "d.dcm")
+    assert third["status"] == "FAILED" and third["patient_id"] == number["patient_id"]
+    ok(admin.post(f"/patients/{other['id']}/merge", json={"source_id": number["patient_id"]}))
+    filed = ok(admin.post(f"/image-files/{third['id']}/file"))
+    assert (filed["status"], filed["study_id"], filed["patient_id"]) == ("UPLOADED", first["study_id"], other["id"])
+    assert filed["status_reason"] is None and study_of(admin, first)["number_of_instances"] == 2
+    assert ok(admin.post(f"/image-files/{third['id']}/file")) == filed
+    problem(admin.post(f"/image-files/{admin.upload(png())['id']}/file"), 409)
 
 
 # ---- illegal, damaged ----
@@ -355,7 +408,14 @@ def test_a_damaged_header_is_a_reason(admin):
 
 
 # PS3.10 7.1 leaves the first 128 bytes to anybody: programs, archives and pages fit in.
-PROGRAMS = [b"MZ\x90\0", b"\x7fELF", b"PK\3\4", b"<html><script>alert(1)</script>", b"%PDF-1.7", b"#!/bin/sh\nrm -rf /\n"]
+PROGRAMS = [
+    b"MZ\x90\0",
+    b"\x7fELF",
+    b"PK\3\4",
+    b"<html><script>alert(1)</script>",
+    b"%PDF-1.7",
+    b"#!/bin/sh\nrm -rf /\n",
+]
 OTHERS = [b"II*\0\x90\1\0\0", b"GIF89a", b"\0", b"alert(1);//"]
 
 
@@ -395,9 +455,12 @@ def test_where_others_are_taken_programs_are_downloads_and_no_instances(new_serv
 
 def test_a_zip_of_a_series(admin):
     study, series, patient = uid(), uid(), unique("D")
-    files = [dicom(StudyInstanceUID=study, SeriesInstanceUID=series, PatientID=patient, InstanceNumber=i) for i in (3, 1, 2)]
+    files = [
+        dicom(StudyInstanceUID=study, SeriesInstanceUID=series, PatientID=patient, InstanceNumber=i) for i in (3, 1, 2)
+    ]
     body = ok(
-        admin.post("/upload/batch", files={"file": ("s.zip", zipped([(f"{i}.dcm", f) for i, f in enumerate(files)]))}), 207
+        admin.post("/upload/batch", files={"file": ("s.zip", zipped([(f"{i}.dcm", f) for i, f in enumerate(files)]))}),
+        207,
     )
     assert body["succeeded"] == 3
     file = body["items"][0]["image_file"]
@@ -428,7 +491,8 @@ def test_a_chunked_upload_is_filed(admin):
 def test_a_stated_patient_of_a_chunked_upload_must_be_the_files(admin):
     content, known = dicom(), admin.patient()
     begun = ok(
-        admin.post("/upload/chunked", json={"filename": "a.dcm", "file_size": len(content), "patient_id": known["id"]}), 201
+        admin.post("/upload/chunked", json={"filename": "a.dcm", "file_size": len(content), "patient_id": known["id"]}),
+        201,
     )
     ok(admin.put(f"/upload/chunked/{begun['upload_id']}/chunks/0", content=content))
     problem(admin.post(f"/upload/chunked/{begun['upload_id']}/complete"), 409)
@@ -455,13 +519,17 @@ def at_once(count, work):
 def test_eight_uploads_of_one_series_make_one_series(server, admin):
     study, series, patient = uid(), uid(), unique("D")
     files = [
-        dicom(StudyInstanceUID=study, SeriesInstanceUID=series, PatientID=patient, InstanceNumber=i, SOPInstanceUID=uid())
+        dicom(
+            StudyInstanceUID=study, SeriesInstanceUID=series, PatientID=patient, InstanceNumber=i, SOPInstanceUID=uid()
+        )
         for i in range(24)
     ]
     clients = [server.client(admin.token) for _ in range(8)]
 
     def send(i):
-        return [clients[i].post("/upload/single", files={"file": ("a.dcm", f)}) for f in files[i * 3 :] + files[: i * 3]]
+        return [
+            clients[i].post("/upload/single", files={"file": ("a.dcm", f)}) for f in files[i * 3 :] + files[: i * 3]
+        ]
 
     answers = [a for some in at_once(8, send) for a in some]
     assert {a.status_code for a in answers} == {201}
@@ -479,7 +547,7 @@ def test_different_bytes_at_once_leave_one_instance(server, admin):
     clients = [server.client(admin.token) for _ in range(8)]
     before = stored(server)
     answers = at_once(
-        8, lambda i: clients[i].post("/upload/single", files={"file": ("a.dcm", dicom(pixels=bytes([i, 1]), **uids))})
+        8, lambda i: clients[i].post("/upload/single", files={"file": ("a.dcm", dicom(pixels=bytes([i, 1, 2, 3]), **uids))})
     )
     assert sorted(a.status_code for a in answers) == [201] + [409] * 7
     assert len(stored(server)) == len(before) + 1

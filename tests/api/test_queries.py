@@ -5,7 +5,7 @@ import sqlite3
 
 import pytest
 
-from support import ON_SQLITE, Server, ok, png, unique
+from support import ON_SQLITE, Server, dicom, ok, png, unique
 
 ROWS = 20000
 BIG = {
@@ -56,10 +56,20 @@ def fill(server, user_id):
         f"case n.seq % 3 when 0 then 'CHEST' when 1 then 'HEAD' else 'KNEE' end, case n.seq % 3 when 0 then 'UPLOADED' when 1 then 'FAILED' else 'PROCESSED' end, 100, {at}, {at}, {at}, 'thumbnails/x' from {numbers()} n"
     )
     server.database.rows(
+        f"insert into studies(study_uid, patient_id, accession_number, study_date, modality, created_by, created_at, updated_at) select "
+        f"{text('1.2.')}, {patient} + n.seq % 1000, {text('A')}, {year}, case n.seq % 3 when 0 then 'CT' when 1 then 'MR' else 'XR' end, "
+        f"{user}, {at}, {at} from {numbers()} n"
+    )
+    study = server.database.rows("select min(id) from studies")[0][0]
+    server.database.rows(
+        f"insert into series(study_id, series_uid, series_number, created_at, updated_at) select {study} + n.seq / 2, {text('1.2.')}, "
+        f"n.seq % 2, {at}, {at} from {numbers()} n where n.seq < {ROWS} - 2"
+    )
+    server.database.rows(
         f"insert into audit_logs(created_at, user_id, action, entity, entity_id, patient_id, outcome) select {at}, {user}, "
         f"'patient.read', 'patient', n.seq, n.seq % 1000, 200 from {numbers()} n"
     )
-    for table in ("users", "patients", "image_files", "audit_logs"):
+    for table in ("users", "patients", "studies", "series", "image_files", "audit_logs"):
         if not ON_SQLITE:  # the server never runs ANALYZE on SQLite, so that plans are the same at every size
             server.database.rows(f"analyze table {table}")
 
@@ -77,6 +87,7 @@ def statements(tmp_path_factory, request):
     doctor = server.account("doctor", admin=admin)
     patient = doctor.patient(name="王小明", phone="123", id_card=unique())
     file = doctor.upload(png(), patient_id=patient["id"])
+    scan = doctor.upload(dicom(), "a.dcm")
     files = [
         {},
         {"file_type": "JPEG"},
@@ -119,7 +130,31 @@ def statements(tmp_path_factory, request):
             body = ok(api.get("/patients", params={"page_size": 5, **query}))
             if body["next"]:
                 ok(api.get("/patients", params={"page_size": 5, **query, "after": body["next"]}))
+        for query in (
+            {},
+            {"sort": "created_at"},
+            {"sort": "study_date"},
+            {"sort": "-study_date"},
+            {"modality": "CT"},
+            {"modality": "CT", "sort": "study_date"},
+            {"start_date": "2023-11-15", "sort": "study_date"},
+            {"end_date": "2023-11-15", "sort": "-study_date"},
+            {"accession_number": "A5"},
+            {"study_uid": "1.2.5"},
+            {"patient_id": patient["id"]},
+            {"search": "王"},
+        ):
+            body = ok(api.get("/studies", params={"page_size": 5, **query}))
+            if body["next"]:
+                ok(api.get("/studies", params={"page_size": 5, **query, "after": body["next"]}))
+        if api is admin:
+            ok(api.get("/studies", params={"has_conflict": "true"}))
+            ok(api.get("/patients", params={"has_conflict": "true"}))
+        assert api.get(f"/studies/{scan['study_id']}/archive").status_code == 200
         for path in (
+            f"/studies/{scan['study_id']}",
+            f"/studies/{scan['study_id']}/series",
+            f"/series/{scan['series_id']}/instances",
             f"/patients/{patient['id']}",
             f"/patients/{patient['id']}/studies",
             f"/patients/{patient['id']}/timeline",
@@ -211,11 +246,7 @@ def complaints(server, sql):
                 yield step
     else:
         for table, kind, extra in explain_mariadb(server, sql):
-            if (
-                kind == "ALL"
-                and table
-                and table_of(table, sql) in BIG - {"users", "sessions", "studies", "series", "refresh_tokens"}
-            ):
+            if kind == "ALL" and table and table_of(table, sql) in BIG - {"users", "sessions", "refresh_tokens"}:
                 yield f"{table}: {kind} {extra}"
 
 
@@ -247,7 +278,9 @@ def test_no_list_is_sorted(statements):
             steps = [s for s in explain_sqlite(server, sql) if "TEMP B-TREE" in s]
         else:
             steps = [f"{t}: {extra}" for t, _, extra in explain_mariadb(server, sql) if "filesort" in extra.lower()]
-        if steps and any(f"from {table}" in sql for table in ("image_files", "patients", "audit_logs", "users")):
+        if steps and any(
+            f"from {table}" in sql for table in ("image_files", "patients", "audit_logs", "users", "studies", "series")
+        ):
             wrong[sql] = steps
     assert wrong == {}
 

@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from support import CT, JPEG, ok, png, problem, sample, wrong_members, zipped
+from support import CT, JPEG, dicom, ok, png, problem, sample, wrong_members, zipped
 
 
 def send(api, files, expect=207, **details):
@@ -26,7 +26,7 @@ def send(api, files, expect=207, **details):
 
 def test_many_files(doctor):
     patient = doctor.patient()
-    contents = [png() for _ in range(5)] + [sample(JPEG), sample(CT)]
+    contents = [png() for _ in range(5)] + [sample(JPEG), dicom(PatientID=patient["patient_id"], Modality="XR")]
     body = send(doctor, [(f"f{i}.png", c) for i, c in enumerate(contents)], patient_id=patient["id"], modality="XR")
     assert (body["total"], body["succeeded"], body["failed"]) == (7, 7, 0)
     assert [i["filename"] for i in body["items"]] == [f"f{i}.png" for i in range(7)]

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from support import (
-    CT,
     JPEG,
+    dicom,
     md5,
     md5_base64,
     ok,
@@ -125,7 +125,7 @@ def test_whole_way(server, doctor):
 
 def test_300_megabytes_in_parallel_in_any_order(server, doctor):
     block = os.urandom(MIB)
-    content = sample(CT) + b"".join(i.to_bytes(4, "big") + block[4:] for i in range(300))
+    content = dicom() + b"".join(i.to_bytes(4, "big") + block[4:] for i in range(300))
     upload = begin(doctor, content, chunk_size=8 * MIB, file_hash=sha256(content))
     assert upload["total_chunks"] == 38
     numbers = list(range(38)) + [3, 7, 37]

@@ -14,6 +14,7 @@ from support import (
     JPEG,
     PNG,
     TIFF,
+    dicom,
     md5,
     multipart,
     nothing_new,
@@ -69,8 +70,8 @@ OURS = {"uploader_name", "sha256", "status_reason", "tags", "duplicate_of"}
     ],
 )
 def test_real_files(doctor, name, kind, mime):
-    content = sample(name)
     patient = doctor.patient()
+    content = sample(name) if kind != "DICOM" else dicom(PatientID=patient["patient_id"], Modality="XR", BodyPartExamined="CHEST")
     answer = doctor.post(
         "/upload/single",
         files={"file": ("chest_xray.jpg", content, "application/x-lie")},

@@ -1,4 +1,6 @@
 /* The DICOM JSON model and the dump, from small data sets written here. */
+#include "data_set.h"
+
 #include "dicom/dump.h"
 #include "dicom/json.h"
 
@@ -6,69 +8,6 @@
 #include <stdarg.h>
 #include <cmocka.h>
 #include <string.h>
-
-/* ---- explicit VR little endian data sets, piece by piece ---- */
-
-static char bytes[1 << 16];
-static ptrdiff_t bytes_len;
-
-static void put(const void *from, ptrdiff_t len)
-{
-    assert_true(bytes_len + len <= (ptrdiff_t)sizeof(bytes));
-    memcpy(bytes + bytes_len, from, (size_t)len);
-    bytes_len += len;
-}
-
-static void put_u16(unsigned n)
-{
-    const unsigned char two[2] = { (unsigned char)n, (unsigned char)(n >> 8) };
-    put(two, 2);
-}
-
-static void put_u32(uint32_t n)
-{
-    put_u16(n & 0xFFFF);
-    put_u16(n >> 16);
-}
-
-static void put_tag(uint32_t tag)
-{
-    put_u16(tag >> 16);
-    put_u16(tag & 0xFFFF);
-}
-
-static void put_long(uint32_t tag, const char *vr, uint32_t length)
-{
-    put_tag(tag);
-    put(vr, 2);
-    put_u16(0);
-    put_u32(length);
-}
-
-static void element(uint32_t tag, const char *vr, struct str value)
-{
-    static const char wide[] = "OB OD OF OL OV OW SV UC UN UR UT UV";
-    if (strstr(wide, vr)) {
-        put_long(tag, vr, (uint32_t)value.len);
-    } else {
-        put_tag(tag);
-        put(vr, 2);
-        put_u16((unsigned)value.len);
-    }
-    put(value.at, value.len);
-}
-
-static void item(uint32_t length)
-{
-    put_tag(0xFFFEE000);
-    put_u32(length);
-}
-
-static void delimiter(uint32_t tag)
-{
-    put_tag(tag);
-    put_u32(0);
-}
 
 /* ---- what comes of them ---- */
 
@@ -79,7 +18,7 @@ static int64_t left_out;
 static int set_up(void **state)
 {
     (void)state;
-    bytes_len = 0;
+    ds_clear();
     text_init(&out, 1 << 20);
     return 0;
 }
@@ -98,7 +37,7 @@ static bool parse(const struct dicom_json_options *options)
     struct dicom_file file;
     text_clear(&out);
     error = (struct error){ 0 };
-    dicom_input_memory(&input, (struct str){ bytes, bytes_len });
+    dicom_input_memory(&input, ds_bytes());
     dicom_json_begin(&json, options, &out);
     bool ok = dicom_parse(&input, &dicom_default_limits, &dicom_json_events, &json, &file, &error);
     dicom_json_end(&json);
@@ -123,8 +62,8 @@ static void expect(const char *wanted)
 static void one(uint32_t tag, const char *vr, struct str value, const char *member)
 {
     char wanted[1000];
-    bytes_len = 0;
-    element(tag, vr, value);
+    ds_clear();
+    ds_element(tag, vr, value);
     snprintf(wanted, sizeof(wanted), "{\"%08X\":{\"vr\":\"%s\"%s}}", (unsigned)tag, vr, member);
     expect(wanted);
 }
@@ -194,22 +133,22 @@ static void bytes_as_base64(void **state)
     one(0x00091001, "OB", S("fo"), ",\"InlineBinary\":\"Zm8=\"");
     one(0x00091001, "OW", S("foobar"), ",\"InlineBinary\":\"Zm9vYmFy\"");
     one(0x00091001, "OB", S("\xFF\xFE\xFD\xFC"), ",\"InlineBinary\":\"//79/A==\"");
-    bytes_len = 0;
-    element(0x00280010, "US", S("\1\2\3")); /* not whole numbers */
+    ds_clear();
+    ds_element(0x00280010, "US", S("\1\2\3")); /* not whole numbers */
     expect("{\"00280010\":{\"vr\":\"UN\",\"InlineBinary\":\"AQID\"}}");
 }
 
 static void sequences(void **state)
 {
     (void)state;
-    put_long(0x00081140, "SQ", DICOM_UNDEFINED_LENGTH);
-    item(DICOM_UNDEFINED_LENGTH);
-    element(0x00080060, "CS", S("CT"));
-    put_long(0x00081150, "SQ", 0);
-    delimiter(0xFFFEE00D);
-    item(0);
-    delimiter(0xFFFEE0DD);
-    element(0x00100020, "LO", S("ID"));
+    ds_long(0x00081140, "SQ", DICOM_UNDEFINED_LENGTH);
+    ds_item(DICOM_UNDEFINED_LENGTH);
+    ds_element(0x00080060, "CS", S("CT"));
+    ds_long(0x00081150, "SQ", 0);
+    ds_item_end();
+    ds_item(0);
+    ds_sequence_end();
+    ds_element(0x00100020, "LO", S("ID"));
     expect(
         "{\"00081140\":{\"vr\":\"SQ\",\"Value\":[{\"00080060\":{\"vr\":\"CS\",\"Value\":[\"CT\"]},\"00081150\":{\"vr\":\"SQ\"}},{}]},"
         "\"00100020\":{\"vr\":\"LO\",\"Value\":[\"ID\"]}}");
@@ -218,16 +157,16 @@ static void sequences(void **state)
 static void character_sets_of_items(void **state)
 {
     (void)state;
-    element(0x00080005, "CS", S("ISO_IR 100"));
-    put_long(0x00081140, "SQ", DICOM_UNDEFINED_LENGTH);
-    item(DICOM_UNDEFINED_LENGTH);
-    element(0x00080005, "CS", S("ISO_IR 126"));
-    element(0x00100020, "LO", S("\xE9"));
-    delimiter(0xFFFEE00D);
-    item(DICOM_UNDEFINED_LENGTH);
-    element(0x00100020, "LO", S("\xE9"));
-    delimiter(0xFFFEE00D);
-    delimiter(0xFFFEE0DD);
+    ds_element(0x00080005, "CS", S("ISO_IR 100"));
+    ds_long(0x00081140, "SQ", DICOM_UNDEFINED_LENGTH);
+    ds_item(DICOM_UNDEFINED_LENGTH);
+    ds_element(0x00080005, "CS", S("ISO_IR 126"));
+    ds_element(0x00100020, "LO", S("\xE9"));
+    ds_item_end();
+    ds_item(DICOM_UNDEFINED_LENGTH);
+    ds_element(0x00100020, "LO", S("\xE9"));
+    ds_item_end();
+    ds_sequence_end();
     expect("{\"00080005\":{\"vr\":\"CS\",\"Value\":[\"ISO_IR 100\"]},\"00081140\":{\"vr\":\"SQ\",\"Value\":["
            "{\"00080005\":{\"vr\":\"CS\",\"Value\":[\"ISO_IR 126\"]},\"00100020\":{\"vr\":\"LO\",\"Value\":[\"ι\"]}},"
            "{\"00100020\":{\"vr\":\"LO\",\"Value\":[\"é\"]}}]}}");
@@ -236,24 +175,24 @@ static void character_sets_of_items(void **state)
 static void what_is_left_out(void **state)
 {
     (void)state;
-    element(0x00080000, "UL", S("\x0A\0\0\0"));
-    element(0x00100020, "LO", S("A"));
-    element(0x00100020, "LO", S("B"));
-    put_long(0x00100020, "SQ", DICOM_UNDEFINED_LENGTH); /* the same tag, with all that is in it */
-    item(DICOM_UNDEFINED_LENGTH);
-    element(0x00100030, "LO", S("C"));
-    put_long(0x00081150, "SQ", 0);
-    delimiter(0xFFFEE00D);
-    delimiter(0xFFFEE0DD);
-    element(0x00100030, "DA", S("20200101"));
-    element(0x00100020, "LO", S("D"));
-    element(0x7FE00010, "OW", S("\1\2"));
+    ds_element(0x00080000, "UL", S("\x0A\0\0\0"));
+    ds_element(0x00100020, "LO", S("A"));
+    ds_element(0x00100020, "LO", S("B"));
+    ds_long(0x00100020, "SQ", DICOM_UNDEFINED_LENGTH); /* the same tag, with all that is in it */
+    ds_item(DICOM_UNDEFINED_LENGTH);
+    ds_element(0x00100030, "LO", S("C"));
+    ds_long(0x00081150, "SQ", 0);
+    ds_item_end();
+    ds_sequence_end();
+    ds_element(0x00100030, "DA", S("20200101"));
+    ds_element(0x00100020, "LO", S("D"));
+    ds_element(0x7FE00010, "OW", S("\1\2"));
     expect_with(
         &(struct dicom_json_options){ .skip_pixel_data = true },
         "{\"00100020\":{\"vr\":\"LO\",\"Value\":[\"A\"]},\"00100030\":{\"vr\":\"DA\",\"Value\":[\"20200101\"]}}");
-    bytes_len = 0;
-    element(0x00020010, "UI", S("1.2.840.10008.1.2.1\0"));
-    element(0x00100020, "LO", S("A"));
+    ds_clear();
+    ds_element(0x00020010, "UI", S("1.2.840.10008.1.2.1\0"));
+    ds_element(0x00100020, "LO", S("A"));
     expect("{\"00100020\":{\"vr\":\"LO\",\"Value\":[\"A\"]}}");
     expect_with(
         &(struct dicom_json_options){ .include_meta = true },
@@ -264,20 +203,20 @@ static void bulk(void **state)
 {
     const struct dicom_json_options options = { .bulk_threshold_bytes = 4, .bulk_uri_prefix = S("bulk/") };
     (void)state;
-    put_long(0x00081140, "SQ", DICOM_UNDEFINED_LENGTH);
-    item(0);
-    item(DICOM_UNDEFINED_LENGTH);
-    element(0x00091001, "OB", S("123456"));
-    element(0x00091002, "OB", S("1234"));
-    delimiter(0xFFFEE00D);
-    delimiter(0xFFFEE0DD);
-    element(0x00100020, "LO", S("not bulk"));
-    put_long(0x7FE00010, "OB", DICOM_UNDEFINED_LENGTH);
-    item(0);
-    item(2);
-    put("\1\2", 2);
-    delimiter(0xFFFEE0DD);
-    element(0xFFFCFFFC, "OB", S("\0\0"));
+    ds_long(0x00081140, "SQ", DICOM_UNDEFINED_LENGTH);
+    ds_item(0);
+    ds_item(DICOM_UNDEFINED_LENGTH);
+    ds_element(0x00091001, "OB", S("123456"));
+    ds_element(0x00091002, "OB", S("1234"));
+    ds_item_end();
+    ds_sequence_end();
+    ds_element(0x00100020, "LO", S("not bulk"));
+    ds_long(0x7FE00010, "OB", DICOM_UNDEFINED_LENGTH);
+    ds_item(0);
+    ds_item(2);
+    ds_put("\1\2", 2);
+    ds_sequence_end();
+    ds_element(0xFFFCFFFC, "OB", S("\0\0"));
     expect_with(&options, "{\"00081140\":{\"vr\":\"SQ\",\"Value\":[{},"
                           "{\"00091001\":{\"vr\":\"OB\",\"BulkDataURI\":\"bulk/00081140/2/00091001\"},"
                           "\"00091002\":{\"vr\":\"OB\",\"InlineBinary\":\"MTIzNA==\"}}]},"
@@ -289,11 +228,11 @@ static void bulk(void **state)
 static void fragments_inline(void **state)
 {
     (void)state;
-    put_long(0x7FE00010, "OB", DICOM_UNDEFINED_LENGTH);
-    item(0);
-    item(2);
-    put("\1\2", 2);
-    delimiter(0xFFFEE0DD);
+    ds_long(0x7FE00010, "OB", DICOM_UNDEFINED_LENGTH);
+    ds_item(0);
+    ds_item(2);
+    ds_put("\1\2", 2);
+    ds_sequence_end();
     expect("{\"7FE00010\":{\"vr\":\"OB\",\"InlineBinary\":\"/v8A4AAAAAD+/wDgAgAAAAEC\"}}");
 }
 
@@ -301,22 +240,24 @@ static void fragments_inline(void **state)
 static void cut_off_anywhere(void **state)
 {
     (void)state;
-    element(0x00080060, "CS", S("CT"));
-    put_long(0x00081140, "SQ", DICOM_UNDEFINED_LENGTH);
-    item(DICOM_UNDEFINED_LENGTH);
-    put_long(0x00081140, "SQ", DICOM_UNDEFINED_LENGTH);
-    item(DICOM_UNDEFINED_LENGTH);
-    element(0x00100020, "LO", S("ID"));
-    delimiter(0xFFFEE00D);
-    delimiter(0xFFFEE0DD);
-    delimiter(0xFFFEE00D);
-    delimiter(0xFFFEE0DD);
-    put_long(0x7FE00010, "OB", DICOM_UNDEFINED_LENGTH);
-    item(0);
-    item(2);
-    put("\1\2", 2);
-    delimiter(0xFFFEE0DD);
-    for (ptrdiff_t whole = bytes_len; bytes_len >= 0; bytes_len--) {
+    ds_element(0x00080060, "CS", S("CT"));
+    ds_long(0x00081140, "SQ", DICOM_UNDEFINED_LENGTH);
+    ds_item(DICOM_UNDEFINED_LENGTH);
+    ds_long(0x00081140, "SQ", DICOM_UNDEFINED_LENGTH);
+    ds_item(DICOM_UNDEFINED_LENGTH);
+    ds_element(0x00100020, "LO", S("ID"));
+    ds_item_end();
+    ds_sequence_end();
+    ds_item_end();
+    ds_sequence_end();
+    ds_long(0x7FE00010, "OB", DICOM_UNDEFINED_LENGTH);
+    ds_item(0);
+    ds_item(2);
+    ds_put("\1\2", 2);
+    ds_sequence_end();
+    const ptrdiff_t whole = ds_bytes().len;
+    for (ptrdiff_t len = whole; len >= 0; len--) {
+        ds_cut(len);
         bool ok = parse(&(struct dicom_json_options){ 0 });
         int open = 0, quotes = 0;
         for (ptrdiff_t i = 0; i < out.len; i++) {
@@ -327,7 +268,7 @@ static void cut_off_anywhere(void **state)
         assert_int_equal(open, 0);
         assert_int_equal(quotes % 2, 0);
         assert_true(ok || strstr(error.message, "byte"));
-        assert_true(ok || bytes_len < whole);
+        assert_true(ok || len < whole);
     }
 }
 
@@ -335,7 +276,7 @@ static void output_has_a_maximum(void **state)
 {
     (void)state;
     for (int i = 0; i < 1000; i++)
-        element(0x00091000 + (uint32_t)i, "LO", S("some text"));
+        ds_element(0x00091000 + (uint32_t)i, "LO", S("some text"));
     text_release(&out);
     text_init(&out, 1000);
     assert_true(parse(&(struct dicom_json_options){ 0 }));
@@ -349,20 +290,20 @@ static void dump_lines(void **state)
     struct dicom_dump dump;
     struct dicom_file file;
     (void)state;
-    element(0x00080005, "CS", S("ISO_IR 100"));
-    put_long(0x00081140, "SQ", DICOM_UNDEFINED_LENGTH);
-    item(DICOM_UNDEFINED_LENGTH);
-    element(0x00100020, "LO", S("\xE9\x1b[2J\x80"));
-    delimiter(0xFFFEE00D);
-    delimiter(0xFFFEE0DD);
-    element(0x00091001, "UN", S("0123456789abcdefg"));
-    element(0x00280010, "US", S("\0\2\1\0"));
-    put_long(0x7FE00010, "OB", DICOM_UNDEFINED_LENGTH);
-    item(0);
-    item(2);
-    put("\1\2", 2);
-    delimiter(0xFFFEE0DD);
-    dicom_input_memory(&input, (struct str){ bytes, bytes_len });
+    ds_element(0x00080005, "CS", S("ISO_IR 100"));
+    ds_long(0x00081140, "SQ", DICOM_UNDEFINED_LENGTH);
+    ds_item(DICOM_UNDEFINED_LENGTH);
+    ds_element(0x00100020, "LO", S("\xE9\x1b[2J\x80"));
+    ds_item_end();
+    ds_sequence_end();
+    ds_element(0x00091001, "UN", S("0123456789abcdefg"));
+    ds_element(0x00280010, "US", S("\0\2\1\0"));
+    ds_long(0x7FE00010, "OB", DICOM_UNDEFINED_LENGTH);
+    ds_item(0);
+    ds_item(2);
+    ds_put("\1\2", 2);
+    ds_sequence_end();
+    dicom_input_memory(&input, ds_bytes());
     dicom_dump_begin(&dump, &(struct dicom_dump_options){ .offsets = true }, &out);
     assert_true(dicom_parse(&input, &dicom_default_limits, &dicom_dump_events, &dump, &file, &error));
     dicom_dump_end(&dump);

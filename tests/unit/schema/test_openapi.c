@@ -129,12 +129,12 @@ static void test_body(void **state)
                    "\"description\":\"When.\"}");
     check_property(s, "parts",
                    "{\"type\":[\"array\",\"null\"],\"maxItems\":3,\"items\":{\"$ref\":"
-                   "\"#/components/schemas/Part\"},\"description\":\"More parts.\"}");
+                   "\"#/components/schemas/PartInput\"},\"description\":\"More parts.\"}");
     check_property(s, "roles",
                    "{\"type\":\"array\",\"minItems\":1,\"maxItems\":2,\"items\":{\"type\":\"string\","
                    "\"enum\":[\"doctor\",\"nurse\"]},\"description\":\"Rights.\","
                    "\"examples\":[[\"doctor\",\"nurse\"]]}");
-    check_property(s, "part", "{\"$ref\":\"#/components/schemas/Part\",\"description\":\"One part.\"}");
+    check_property(s, "part", "{\"$ref\":\"#/components/schemas/PartInput\",\"description\":\"One part.\"}");
     json_decref(s);
 }
 

@@ -1,0 +1,2 @@
+drop table image_annotation_versions;
+drop table image_annotations;

@@ -1,0 +1,342 @@
+/* annotation_measure.c - checks annotations against the image and computes their values, frame by frame. */
+#include "app/annotation.h"
+
+#include "app/exchange.h"
+
+#include <math.h>
+
+/* Frames that are decoded for one set of annotations. */
+enum { FRAMES_MAX = 100 };
+
+static const char *const units_px[] = { "px", "px2", "deg" }, *const units_mm[] = { "mm", "mm2", "deg" };
+
+/* One frame while its annotations are measured. */
+struct frame {
+    int64_t number, columns, rows;
+    struct pixel_spacing spacing;
+    double aspect; /* height of a pixel divided by its width */
+    struct value_scale scale;
+    struct samples samples;
+    bool has_samples;
+    bool has_padding;
+    double padding_low, padding_high; /* stored values */
+    struct str remark;                /* why there are none */
+};
+
+struct measuring {
+    struct call *c;
+    const struct picture *picture;
+    struct annotation *all;
+    ptrdiff_t count;
+    bool *done;   /* one for each: measured, or told why not */
+    int64_t work; /* left */
+    int decoded;  /* frames */
+    struct frame frame;
+};
+
+static bool refuse(struct measuring *m, const struct annotation *a, const char *member, const char *type,
+                   const char *message)
+{
+    struct arena *arena = &m->c->arena;
+    return error_add_problem(&m->c->error, arena, "body", arena_format(arena, "annotations.%td.%s", a - m->all, member),
+                             type, "%s", message);
+}
+
+static bool is_waiting(const struct measuring *m, ptrdiff_t i, int64_t frame)
+{
+    return !m->done[i] && m->all[i].frame == frame;
+}
+
+static const struct measure_kind *kind_of(const struct annotation *a)
+{
+    return &measure_kinds[a->kind - 1];
+}
+
+/* ---- scale ---- */
+
+static bool is_on_image(const struct frame *f, struct measure_point p)
+{
+    return p.x >= 0 && p.y >= 0 && p.x <= (double)f->columns && p.y <= (double)f->rows;
+}
+
+static bool calibrate(struct measuring *m, const struct annotation *a, struct measure_input *in)
+{
+    const struct annotation_calibration *k = &a->calibration;
+    bool by_pixel = !isnan(k->mm_per_pixel), has_length = !isnan(k->length_mm);
+    bool has_points = !isnan(k->from.x) && !isnan(k->to.x), has_point = !isnan(k->from.x) || !isnan(k->to.x);
+    if (by_pixel ? has_length || has_point : !(has_length && has_points))
+        return refuse(m, a, "calibration", "unclear", "give either mm_per_pixel, or length_mm with from and to");
+    double mm = k->mm_per_pixel;
+    if (!by_pixel) {
+        if (!is_on_image(&m->frame, k->from) || !is_on_image(&m->frame, k->to))
+            return refuse(m, a, "calibration", "outside", "its points lie outside the image");
+        mm = k->length_mm / hypot(k->to.x - k->from.x, (k->to.y - k->from.y) * m->frame.aspect);
+    }
+    if (!(mm > 0) || !isfinite(mm))
+        return refuse(m, a, "calibration", "not_positive", "needs a length above 0 between two different points");
+    in->column = mm;
+    in->row = mm * m->frame.aspect;
+    return true;
+}
+
+static bool has_calibration(const struct annotation *a)
+{
+    const struct annotation_calibration *k = &a->calibration;
+    return !isnan(k->mm_per_pixel) || !isnan(k->length_mm) || !isnan(k->from.x) || !isnan(k->to.x);
+}
+
+static bool find_scale(struct measuring *m, const struct annotation *a, struct measure_input *in,
+                       enum value_basis *basis)
+{
+    const struct pixel_spacing *spacing = &m->frame.spacing;
+    if (has_calibration(a)) {
+        *basis = BASIS_CALIBRATION;
+        return calibrate(m, a, in);
+    }
+    if (spacing->source == SPACING_NONE) {
+        *basis = BASIS_PIXELS;
+        in->column = 1;
+        in->row = m->frame.aspect;
+        return true;
+    }
+    *basis = spacing->source == SPACING_DETECTOR ? BASIS_DETECTOR : BASIS_PIXEL_SPACING;
+    in->column = spacing->column_mm;
+    in->row = spacing->row_mm;
+    return true;
+}
+
+/* ---- values of the pixels ---- */
+
+struct sampling {
+    const struct frame *frame;
+    struct roi_stats stats;
+};
+
+static void add_span(void *context, int64_t row, int64_t from, int64_t to)
+{
+    struct sampling *s = context;
+    const struct frame *f = s->frame;
+    for (int64_t column = from; column < to; column++) {
+        double stored = sample_value(&f->samples, row * f->columns + column);
+        bool padding = f->has_padding && stored >= f->padding_low && stored <= f->padding_high;
+        if (!padding && isfinite(stored))
+            roi_stats_add(&s->stats, stored * f->scale.slope + f->scale.intercept);
+    }
+}
+
+static void put_value(struct annotation *a, const char *name, double value, struct str unit, enum value_basis basis)
+{
+    struct annotation_value *values = a->values.items;
+    values[a->values.count++] = (struct annotation_value){ str_from(name), value, unit, basis };
+}
+
+static bool measure_pixels(struct measuring *m, struct annotation *a)
+{
+    struct frame *f = &m->frame;
+    struct sampling sampling = { .frame = f };
+    struct roi roi = { kind_of(a)->region, a->points.items, a->points.count, f->columns, f->rows };
+    struct error error = { 0 };
+    if (!f->has_samples) {
+        a->remark = f->remark;
+        return true;
+    }
+    if (!roi_visit(&roi, &m->work, &m->c->arena, add_span, &sampling, &error))
+        return refuse(m, a, "points", "too_large", error.message);
+    const struct roi_stats *stats = &sampling.stats;
+    struct str unit = f->scale.unit;
+    if (roi.region == REGION_POINT && stats->count) {
+        put_value(a, "value", stats->mean, unit, BASIS_NONE);
+        return true;
+    }
+    if (roi.region != REGION_POINT)
+        put_value(a, "pixel_count", (double)stats->count, STR_NULL, BASIS_NONE);
+    if (!stats->count) {
+        a->remark = S("no pixel with a value has its centre inside");
+        return true;
+    }
+    put_value(a, "mean", stats->mean, unit, BASIS_NONE);
+    put_value(a, "sd", roi_stats_sd(stats), unit, BASIS_NONE);
+    put_value(a, "min", stats->min, unit, BASIS_NONE);
+    put_value(a, "max", stats->max, unit, BASIS_NONE);
+    return true;
+}
+
+/* ---- one annotation ---- */
+
+static bool check_source(struct measuring *m, const struct annotation *a)
+{
+    if (a->source == SOURCE_MODEL && !a->model.name.at)
+        return refuse(m, a, "model", "missing", "source model needs the model's name and version");
+    if (a->source == SOURCE_HUMAN && a->model.name.at)
+        return refuse(m, a, "model", "not_a_model", "only with source model");
+    if (a->kind && !strcmp(kind_of(a)->name, "text") && !a->label.at)
+        return refuse(m, a, "label", "missing", "a text needs its words here");
+    return true;
+}
+
+static bool check_points(struct measuring *m, const struct annotation *a)
+{
+    const struct measure_point *points = a->points.items;
+    for (ptrdiff_t i = 0; i < a->points.count; i++)
+        if (!is_on_image(&m->frame, points[i])) {
+            struct str message =
+                arena_format(&m->c->arena, "lies outside the image, which has %" PRId64 " columns and %" PRId64 " rows",
+                             m->frame.columns, m->frame.rows);
+            return refuse(m, a, arena_format(&m->c->arena, "points.%td", i).at, "outside", message.at);
+        }
+    return true;
+}
+
+static bool measure_one(struct measuring *m, struct annotation *a)
+{
+    struct measure_input in = {
+        .points = a->points.items, .count = a->points.count, .facing = a->facing, .patient_left = a->patient_left
+    };
+    struct measure_result result;
+    struct error error = { 0 };
+    enum value_basis basis = BASIS_NONE;
+    if (!check_source(m, a) || !check_points(m, a) || !find_scale(m, a, &in, &basis))
+        return false;
+    if (!measure(kind_of(a), &in, &result, &error))
+        return refuse(m, a, "points", "not_measurable", error.message);
+    const char *const *units = basis == BASIS_PIXELS ? units_px : units_mm;
+    a->values = (struct list){ arena_array(&m->c->arena, struct annotation_value, ANNOTATION_VALUES_MAX), 0 };
+    for (int i = 0; i < result.count; i++)
+        put_value(a, result.values[i].name, result.values[i].value, str_from(units[result.values[i].unit]), basis);
+    return kind_of(a)->region == REGION_NONE || measure_pixels(m, a);
+}
+
+/* ---- one frame ---- */
+
+/* Pixel Padding Value and Range Limit (PS3.3 C.7.5.1.1.2): not anatomy, so not counted. Written as unsigned they mean negative numbers
+ * where the samples are signed. */
+static void read_padding(struct frame *f, const struct dicom_dataset *root, bool is_signed)
+{
+    int64_t value, limit;
+    f->has_padding = dicom_integer(root, 0x00280120 /* Pixel Padding Value */, &value);
+    if (!f->has_padding)
+        return;
+    if (!dicom_integer(root, 0x00280121 /* Pixel Padding Range Limit */, &limit))
+        limit = value;
+    if (is_signed && value > INT16_MAX)
+        value -= 65536;
+    if (is_signed && limit > INT16_MAX)
+        limit -= 65536;
+    f->padding_low = (double)(value < limit ? value : limit);
+    f->padding_high = (double)(value < limit ? limit : value);
+}
+
+static double read_aspect(const struct pixel_spacing *spacing, const struct dicom_dataset *root)
+{
+    int64_t down, across;
+    if (spacing->source != SPACING_NONE)
+        return spacing->row_mm / spacing->column_mm;
+    if (root && dicom_integer_at(root, 0x00280034 /* Pixel Aspect Ratio */, 0, &down) &&
+        dicom_integer_at(root, 0x00280034, 1, &across) && down > 0 && across > 0)
+        return (double)down / (double)across;
+    return 1;
+}
+
+static bool probe(struct measuring *m, int64_t number, struct pixel_format *out)
+{
+    struct decode_job job;
+    struct decode_result result;
+    if (m->picture->dicom)
+        return picture_format(m->c, m->picture, out);
+    if (!picture_job(m->c, m->picture, number, &job))
+        return false;
+    job.kind = DECODE_PROBE;
+    if (!picture_run(m->c, &job, &result))
+        return false;
+    *out = result.format;
+    return true;
+}
+
+/* What decoding gave. Pixels that cannot be had leave a remark; when the server failed, the error stays. */
+static void take_samples(struct measuring *m, bool decoded)
+{
+    struct call *c = m->c;
+    struct frame *f = &m->frame;
+    const struct pixel_format *format = &f->samples.format;
+    if (decoded) {
+        f->has_samples = format->samples == 1 && format->photometric != PALETTE_COLOR &&
+                         format->columns == f->columns && format->rows == f->rows;
+        if (!f->has_samples)
+            f->remark = S("pixels in colour have no single value");
+    } else if (c->error.code == E_INVALID || c->error.code == E_UNSUPPORTED_TYPE) {
+        f->remark = arena_format(&c->arena, "the pixels could not be decoded: %s", c->error.message);
+        error_clear(&c->error);
+    }
+}
+
+static bool needs_samples(const struct measuring *m, int64_t number)
+{
+    for (ptrdiff_t i = 0; i < m->count; i++)
+        if (is_waiting(m, i, number) && kind_of(&m->all[i])->region != REGION_NONE)
+            return true;
+    return false;
+}
+
+static bool open_frame(struct measuring *m, const struct annotation *a)
+{
+    struct pixel_format format;
+    struct frame *f = &m->frame;
+    const struct picture *picture = m->picture;
+    *f = (struct frame){ .number = a->frame };
+    if (!probe(m, a->frame, &format))
+        return false;
+    if (picture->dicom && a->frame > format.frames)
+        return refuse(m, a, "frame", "no_such_frame",
+                      arena_format(&m->c->arena, "the file has %" PRId64 " frames", format.frames).at);
+    f->columns = format.columns;
+    f->rows = format.rows;
+    picture_spacing(m->c, picture, a->frame, &f->spacing);
+    picture_value_scale(m->c, picture, a->frame, &f->scale);
+    f->aspect = read_aspect(&f->spacing, picture->dicom ? picture->dicom->root : NULL);
+    if (picture->dicom && format.kind == SAMPLE_INTEGER)
+        read_padding(f, picture->dicom->root, format.is_signed);
+    return true;
+}
+
+/* Frame `number` and all that waits for it. Its samples are in an arena of their own, given back before the next. Once something is refused
+ * nothing is decoded any more. */
+static void measure_frame(struct measuring *m, const struct annotation *first)
+{
+    struct call *c = m->c;
+    struct arena samples;
+    int64_t number = first->frame;
+    bool decodes = !c->error.code && needs_samples(m, number), costs = decodes || !m->picture->dicom, opened = false;
+    if (costs && m->decoded++ >= FRAMES_MAX)
+        refuse(m, first, "frame", "too_many_frames", "so many frames are not measured at once");
+    else
+        opened = open_frame(m, first);
+    arena_init(&samples);
+    if (opened && decodes) {
+        struct arena own = c->arena;
+        c->arena = samples;
+        bool decoded = picture_samples(c, m->picture, number, &m->frame.samples);
+        samples = c->arena;
+        c->arena = own;
+        take_samples(m, decoded);
+    }
+    for (ptrdiff_t i = first - m->all; i < m->count; i++) {
+        if (!is_waiting(m, i, number))
+            continue;
+        m->done[i] = true;
+        if (opened && (!c->error.code || c->error.code == E_INVALID))
+            measure_one(m, &m->all[i]);
+    }
+    arena_release(&samples);
+}
+
+bool annotations_measure(struct call *c, const struct picture *picture, struct annotation *annotations, ptrdiff_t count)
+{
+    struct measuring m = { .c = c, .picture = picture, .all = annotations, .count = count, .work = ROI_WORK_MAX };
+    m.done = arena_array(&c->arena, bool, count + 1);
+    for (ptrdiff_t i = 0; i < count; i++)
+        m.done[i] = annotations[i].values.items != NULL;
+    for (ptrdiff_t i = 0; i < count && (!c->error.code || c->error.code == E_INVALID); i++)
+        if (!m.done[i])
+            measure_frame(&m, &annotations[i]);
+    return c->error.code == E_NONE;
+}

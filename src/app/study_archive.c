@@ -1,0 +1,190 @@
+/* study_archive.c - a study as one ZIP with a DICOMDIR, to burn on a disc or to open in a viewer (PS3.10 file-set).
+ *
+ *   DICOMDIR
+ *   DICOM/PAT00001/STU00001/SER00001/IM000001 ...
+ *
+ * The list of files is made first, so the length is known; the bytes of each file are read when its turn comes. */
+#include "app/dicomdir.h"
+#include "app/exchange.h"
+#include "app/image_file.h"
+#include "app/patient.h"
+#include "app/zip_stream.h"
+#include "dicom/object.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { ARCHIVE_INSTANCES_MAX = 100000, SERIES_MAX = 10000 };
+
+struct packing {
+    struct call *c;
+    struct study study;
+    bool all; /* files of others, too */
+    struct series *series;
+    int64_t series_count, files, missing_store;
+    struct zip_stream *zip;
+    struct dicomdir dir;
+};
+
+/* The name as the files have it: our own record has lost its component groups. */
+static struct str name_in_file(struct call *c, const struct image_file *file)
+{
+    struct dicom_limits limits = dicom_default_limits;
+    struct dicom_object *object = NULL;
+    struct error ignored = { 0 };
+    struct str name;
+    int fd;
+    int64_t size;
+    limits.stop_at = 0x00100020;
+    if (!image_file_store(c, file) ||
+        !blob_open_read(image_file_store(c, file), file->storage_path, &fd, &size, &ignored))
+        return STR_NULL;
+    void *at = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
+    close(fd);
+    if (at == MAP_FAILED)
+        return STR_NULL;
+    dicom_read((struct str){ at, (ptrdiff_t)size }, &limits, &c->arena, &object, &ignored);
+    name = arena_copy(&c->arena, dicom_text_first(object->root, DICOM_PatientName, &c->arena));
+    dicom_object_release(object);
+    munmap(at, (size_t)size);
+    return name;
+}
+
+static bool begin_directory(struct packing *p)
+{
+    struct call *c = p->c;
+    struct patient patient;
+    struct image_file first;
+    if (!patient_load(c, p->study.patient_id, &patient) ||
+        (!db_get(c, &image_file_schema, &first,
+                 "where f.study_id = ? and f.is_deleted = 0 and f.is_instance = 1 limit 1", V(p->study.id)) &&
+         c->error.code))
+        return false;
+    struct str name = str_is_empty(first.storage_path) ? STR_NULL : name_in_file(c, &first);
+    static const char sexes[] = { 0, 'M', 'F', 'O', 0 };
+    struct dicomdir_patient who = { .name = name.len ? name : patient.name,
+                                    .patient_id = patient.is_unidentified ? STR_NULL : patient.patient_id,
+                                    .issuer = patient.issuer_of_patient_id,
+                                    .birth_date = patient.birth_date,
+                                    .sex = sexes[patient.gender] };
+    dicomdir_begin(&p->dir, study_make_uid(c), &who, &p->study);
+    return true;
+}
+
+static bool load_series(struct packing *p)
+{
+    struct call *c = p->c;
+    struct cursor rows;
+    p->series = arena_array(&c->arena, struct series, p->study.number_of_series + 1);
+    for (
+        db_rows(
+            c, &rows,
+            "select x.id, x.series_uid, x.series_number, x.modality, x.description, x.series_number is null from series x where "
+            "x.study_id = ? and x.deleted_at is null and x.number_of_instances > 0 order by x.sort_number, x.id limit 10000",
+            V(p->study.id));
+        p->series_count <= p->study.number_of_series && cursor_next(&rows);) {
+        struct series *s = &p->series[p->series_count++];
+        schema_clear(&series_schema, s);
+        s->id = cursor_integer(&rows, 0);
+        s->series_uid = arena_copy(&c->arena, cursor_text(&rows, 1));
+        s->series_number = cursor_integer(&rows, 5) ? INTEGER_NULL : cursor_integer(&rows, 2);
+        s->modality = arena_copy(&c->arena, cursor_text(&rows, 3));
+        s->description = arena_copy(&c->arena, cursor_text(&rows, 4));
+    }
+    cursor_close(&rows);
+    return c->error.code == E_NONE;
+}
+
+static void pack_file(struct packing *p, struct cursor *rows, int64_t series_index, int64_t number)
+{
+    char id[DICOMDIR_FILE_ID_MAX], path[DICOMDIR_FILE_ID_MAX];
+    int len =
+        snprintf(id, sizeof(id), "DICOM\\PAT00001\\STU00001\\SER%05d\\IM%06d", (int)(series_index + 1), (int)number);
+    for (int i = 0; i <= len; i++)
+        path[i] = id[i] == '\\' ? '/' : id[i];
+    struct image_file file;
+    file.status = choice_of(file_statuses, cursor_text(rows, 1));
+    struct blob_store *store = image_file_store(p->c, &file);
+    struct dicomdir_file entry = { { id, len },
+                                   cursor_text(rows, 3),
+                                   cursor_text(rows, 4),
+                                   cursor_text(rows, 5),
+                                   cursor_integer(rows, 7) ? INTEGER_NULL : cursor_integer(rows, 6) };
+    p->missing_store += !store;
+    if (!store)
+        return;
+    dicomdir_file(&p->dir, &entry);
+    zip_stream_add_file(p->zip, str_from(path), store, cursor_text(rows, 0), cursor_integer(rows, 2));
+}
+
+static bool pack_series(struct packing *p, int64_t index)
+{
+    struct call *c = p->c;
+    struct cursor rows;
+    int64_t number = 0;
+    for (
+        db_rows(
+            c, &rows,
+            "select f.storage_path, f.status, f.file_size, f.sop_class_uid, f.sop_instance_uid, f.transfer_syntax_uid, "
+            "f.instance_number, f.instance_number is null from image_files f where f.series_id = ? and f.is_deleted = 0 and "
+            "f.is_instance = 1 and (? = 1 or f.uploaded_by = ?) order by f.sort_number, f.id limit 100001",
+            V(p->series[index].id), V(p->all), V(call_user(c)));
+        p->files <= ARCHIVE_INSTANCES_MAX && cursor_next(&rows);) {
+        if (!number)
+            dicomdir_series(&p->dir, &p->series[index]);
+        pack_file(p, &rows, index, ++number);
+        p->files++;
+    }
+    cursor_close(&rows);
+    return c->error.code == E_NONE;
+}
+
+static bool pack(struct packing *p)
+{
+    struct call *c = p->c;
+    bool ok = load_series(p);
+    for (int64_t i = 0; ok && i < p->series_count; i++)
+        ok = pack_series(p, i);
+    if (!ok)
+        return false;
+    if (p->files > ARCHIVE_INSTANCES_MAX || p->series_count > SERIES_MAX)
+        return fail(c, E_CONFLICT, "the study has more than %d instances: fetch its files one by one",
+                    ARCHIVE_INSTANCES_MAX);
+    if (p->missing_store)
+        return fail(c, E_UNAVAILABLE, "the archive that holds some of its files is not configured now");
+    if (!p->files)
+        return fail(c, E_CONFLICT, "the study has no files that you may see");
+    struct str directory = dicomdir_end(&p->dir);
+    if (!directory.at)
+        return fail(c, E_CONFLICT, "the study's directory is too large");
+    zip_stream_add_bytes(p->zip, S("DICOMDIR"), directory);
+    return true;
+}
+
+static bool study_archive_get(struct call *c)
+{
+    const struct study_key *key = c->in;
+    struct packing p = { .c = c };
+    if (!study_load(c, key->id, &p.study) || !study_sees_all(c, key->id, &p.all) || !begin_directory(&p))
+        return false;
+    p.zip = zip_stream_new(clock_now());
+    bool ok = pack(&p);
+    dicomdir_release(&p.dir);
+    if (!ok) {
+        zip_stream_free(p.zip);
+        return false;
+    }
+    struct str name = arena_format(&c->arena, "study-%" PRId64 ".zip", key->id);
+    answer_header(c, "Content-Disposition", http_content_disposition(&c->arena, name));
+    answer_header(c, "Cache-Control", S("private, no-store"));
+    answer_stream(c, "application/zip", zip_stream_length(p.zip), zip_stream_read, zip_stream_free, p.zip);
+    return true;
+}
+
+static const struct endpoint rows[] = {
+    { HTTP_GET, "/api/v1/studies/{id}/archive", study_archive_get, &study_key, NULL, MAY_READ_IMAGES, WORKS,
+      .flags = NOT_JSON, .tag = "studies", .entity = "study", .audit = "study.archive", .answers = "application/zip",
+      .summary = "Sends a study as a ZIP with a DICOMDIR",
+      .doc = "The files that one may see, as they were uploaded, under names that a file-set may have." },
+};
+ENDPOINT_TABLE(study_archive_endpoints, rows);

@@ -1,0 +1,33 @@
+/* zip_stream.h - a ZIP archive that is made while it is sent (APPNOTE.TXT 6.3.10): of any size, in little memory.
+ *
+ *     struct zip_stream *zip = zip_stream_new(clock_now());
+ *     zip_stream_add_bytes(zip, "DICOMDIR", bytes);                 // copied
+ *     zip_stream_add_file(zip, "DICOM/...", store, key, size);      // opened when its turn comes
+ *     int64_t length = zip_stream_length(zip);                      // exact, before a byte is made
+ *     ... zip_stream_read(zip, offset, out, max) until it gives 0 ...
+ *     zip_stream_free(zip);
+ *
+ *   [local header][data][descriptor: CRC-32, sizes]  ...  [central directory][ZIP64 end][ZIP64 locator][end]
+ *
+ * Entries are stored, not compressed. Names are ours: ASCII. Sizes and offsets past 4 GiB take the ZIP64 form, as do more than 65,534
+ * entries. The bytes are made in order, once. A file that is gone, or shorter than was said, breaks the stream (-1): an archive
+ * that ends well is whole.
+ */
+#ifndef ROENTGEN_ZIP_STREAM_H
+#define ROENTGEN_ZIP_STREAM_H
+
+#include "blob/blob.h"
+
+struct zip_stream;
+
+struct zip_stream *zip_stream_new(struct instant now);
+void zip_stream_free(void *zip); /* takes NULL */
+void zip_stream_add_bytes(struct zip_stream *zip, struct str name, struct str bytes);
+/* `store` must outlive the stream. */
+void zip_stream_add_file(struct zip_stream *zip, struct str name, struct blob_store *store, struct str key,
+                         int64_t size_bytes);
+/* After the last was added. */
+int64_t zip_stream_length(const struct zip_stream *zip);
+ptrdiff_t zip_stream_read(void *zip, int64_t offset, char *out, ptrdiff_t max);
+
+#endif

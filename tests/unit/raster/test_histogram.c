@@ -1,0 +1,132 @@
+/* test_histogram.c - bins and moments by hand. */
+#include "raster/render.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+static struct rendering *r;
+
+static int begin(void **state)
+{
+    (void)state;
+    r = calloc(1, sizeof(*r));
+    r->slope = 1;
+    r->quality = 90;
+    r->bits = 8;
+    r->pixel_aspect = 1;
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    free(r);
+    return 0;
+}
+
+static struct samples samples(const void *at, int64_t count, int bytes, bool is_signed)
+{
+    int bits = bytes * 8;
+    return (struct samples){ at,
+                             count * bytes,
+                             { .rows = 1,
+                               .columns = count,
+                               .frames = 1,
+                               .samples = 1,
+                               .bits_allocated = bits,
+                               .bits_stored = bits,
+                               .high_bit = bits - 1,
+                               .is_signed = is_signed,
+                               .photometric = MONOCHROME2 },
+                             { MONOCHROME2, bits, is_signed } };
+}
+
+static void near(double is, double should)
+{
+    if (fabs(is - should) > 1e-9)
+        fail_msg("%.15g is not %.15g", is, should);
+}
+
+static void of_rescaled_values_without_padding(void **state)
+{
+    (void)state;
+    const int16_t at[] = { -2000, 0, 0, 10, 255, -2000, 510 };
+    struct samples s = samples(at, 7, 2, true);
+    struct histogram h;
+    struct error error = { 0 };
+    r->slope = 0.5;
+    r->intercept = -1000;
+    r->has_padding = true;
+    r->padding_low = r->padding_high = -2000;
+    assert_true(histogram(&s, r, &h, &error));
+    near(h.low, -1000);
+    near(h.high, -745);
+    near(h.min, -1000);
+    near(h.max, -745);
+    assert_int_equal(h.count, 5);
+    near(h.mean, (-1000 - 1000 - 995 - 872.5 - 745) / 5);
+    near(h.sd, 101.26697388586271); /* numpy 2.4.6: std */
+    assert_int_equal(h.bins[0], 2);
+    assert_int_equal(h.bins[5], 1); /* 5 / 255 * 256 = 5.02 */
+    assert_int_equal(h.bins[128], 1);
+    assert_int_equal(h.bins[255], 1);
+}
+
+static void of_one_value(void **state)
+{
+    (void)state;
+    const uint8_t at[] = { 7, 7, 7 };
+    struct samples s = samples(at, 3, 1, false);
+    struct histogram h;
+    struct error error = { 0 };
+    assert_true(histogram(&s, r, &h, &error));
+    assert_true(h.low == 7 && h.high == 8 && h.sd == 0 && h.mean == 7 && h.bins[0] == 3);
+    r->has_padding = true;
+    r->padding_low = r->padding_high = 7;
+    assert_false(histogram(&s, r, &h, &error));
+    assert_int_equal(error.code, E_INVALID);
+}
+
+static void of_floating_values(void **state)
+{
+    (void)state;
+    const float at[] = { NAN, 1e9f, 1e9f + 64, INFINITY };
+    struct samples s = samples(at, 4, 4, false);
+    struct histogram h;
+    struct error error = { 0 };
+    s.format.kind = SAMPLE_FLOAT;
+    assert_true(histogram(&s, r, &h, &error));
+    assert_int_equal(h.count, 2);
+    near(h.mean, 1e9 + 32);
+    near(h.sd, 32);
+}
+
+static void of_colour_is_of_its_luminance(void **state)
+{
+    (void)state;
+    const uint8_t at[] = { 255, 0, 0, 0, 255, 0, 0, 0, 255, 9, 9, 9 };
+    struct samples s = samples(at, 12, 1, false);
+    struct histogram h;
+    struct error error = { 0 };
+    s.format.samples = 3;
+    s.format.columns = 4;
+    s.decoded.photometric = RGB;
+    assert_true(histogram(&s, r, &h, &error));
+    assert_true(h.low == 0 && h.high == 256 && h.count == 4);
+    assert_true(h.bins[76] == 1 && h.bins[150] == 1 && h.bins[29] == 1 && h.bins[9] == 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define EACH(name) cmocka_unit_test_setup_teardown(name, begin, end)
+        EACH(of_rescaled_values_without_padding),
+        EACH(of_one_value),
+        EACH(of_floating_values),
+        EACH(of_colour_is_of_its_luminance),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
