@@ -78,6 +78,7 @@ bool decoder_run(struct decoder_pool *pool, const struct decode_job *job, struct
 struct decoder_stats {
     int64_t running, jobs, died, timed_out;
 };
+/* Also buries helpers that died idle. */
 void decoder_stats(struct decoder_pool *pool, struct decoder_stats *out);
 
 /* `roentgen decoder`: the helper itself. Speaks over the socket that is its descriptor 3; returns its exit status. */

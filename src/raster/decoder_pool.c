@@ -73,6 +73,18 @@ static bool start_process(struct decoder_pool *pool, struct decoder_process *out
     return start.ok;
 }
 
+/* Those that ended while nobody used them: they would stay as zombies until their slot's next job. Under the mutex. */
+static void bury(struct decoder_pool *pool)
+{
+    for (int i = 0; i < pool->options.helpers; i++)
+        for (int f = 0; f < DECODER_FLAVOURS && !pool->slots[i].taken; f++)
+            if (pool->slots[i].processes[f].pid && decoder_process_has_ended(&pool->slots[i].processes[f])) {
+                decoder_process_end(&pool->slots[i].processes[f]);
+                pool->stats.running--;
+                pool->stats.died++;
+            }
+}
+
 /* ---- opening and closing ---- */
 
 bool decoder_pool_open(const struct decoder_options *options, struct decoder_pool **out, struct error *error)
@@ -204,6 +216,7 @@ int decoder_slot_end(struct decoder_pool *pool, struct decoder_slot *slot, enum 
         pool->stats.timed_out++;
     else if (!pool->stopping)
         pool->stats.died++;
+    bury(pool); /* where one died others may have */
     pthread_mutex_unlock(&pool->mutex);
     return decoder_process_end(&process);
 }
@@ -276,6 +289,7 @@ void decoder_stats(struct decoder_pool *pool, struct decoder_stats *out)
     if (!pool)
         return;
     pthread_mutex_lock(&pool->mutex);
+    bury(pool);
     *out = pool->stats;
     pthread_mutex_unlock(&pool->mutex);
 }

@@ -100,6 +100,12 @@ bool decoder_process_start(const char *program, int64_t max_result_bytes, struct
     return true;
 }
 
+bool decoder_process_has_ended(const struct decoder_process *process)
+{
+    siginfo_t info = { 0 };
+    return waitid(P_PID, (id_t)process->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == process->pid;
+}
+
 int decoder_process_end(struct decoder_process *process)
 {
     int status = 0;

@@ -19,6 +19,7 @@ struct decoder_process {
  * calls this. E_UNAVAILABLE when the system has no room for it. */
 bool decoder_process_start(const char *program, int64_t max_result_bytes, struct decoder_process *out,
                            struct error *error);
+bool decoder_process_has_ended(const struct decoder_process *process);
 /* Ends and reaps it. Returns its wait status. */
 int decoder_process_end(struct decoder_process *process);
 

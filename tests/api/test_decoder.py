@@ -127,8 +127,10 @@ def test_killed_decoders_are_replaced(pool):
         assert admin.file(file["id"])["status"] == "UPLOADED"
     assert metric(admin, "decoder_died_total") > died
     assert len(children(server)) <= 2
-    zombies = [pid for pid in children(server) if not alive(pid)]
-    assert not zombies
+    for pid in children(server):
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: metric(admin, "decoders") == 0 and not children(server), what="the end of the last")
+    assert thumbnail(admin, files[0], 78).status_code == 200
 
 
 def endless_png(width, height, rows=1000):

@@ -465,6 +465,15 @@ static void killed_helpers_are_replaced(void **state)
     assert_works(pool);
     assert_int_equal(stats_of(pool).died, 3);
     assert_int_equal(stats_of(pool).running, 1);
+    /* One that dies idle does not stay as a zombie. */
+    pid_t idle;
+    assert_int_equal(children(&idle, 1), 1);
+    kill(idle, SIGKILL);
+    while (stats_of(pool).running)
+        sched_yield();
+    assert_int_equal(children(&idle, 1), 0);
+    assert_int_equal(stats_of(pool).died, 4);
+    assert_works(pool);
     decoder_pool_close(pool);
 }
 
