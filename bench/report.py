@@ -8,9 +8,6 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
-
-
 @dataclass
 class Row:
     """One line of the table. `wanted` is text such as ">= 0.40"; `holds` None where nothing was asked for."""
@@ -72,12 +69,13 @@ written by the script, the rest by people.
 """
 
 
-def write(path, table):
-    """Puts `table` between the marks of the page, or makes the page."""
+def write(path, table, name="bench"):
+    """Puts `table` between the marks `name` of the page, or at its end with new ones."""
     old = path.read_text() if path.exists() else PROSE
-    block = f"{BEGIN}\n{table}{END}"
-    if BEGIN in old and END in old:
-        new = re.sub(re.escape(BEGIN) + ".*?" + re.escape(END), lambda _: block, old, count=1, flags=re.S)
+    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+    block = f"{begin}\n{table}{end}"
+    if begin in old and end in old:
+        new = re.sub(re.escape(begin) + ".*?" + re.escape(end), lambda _: block, old, count=1, flags=re.S)
     else:
         new = old.rstrip("\n") + "\n\n" + block + "\n"
     path.parent.mkdir(exist_ok=True)
@@ -110,5 +108,5 @@ def versions(binary, python):
     found = [line.replace("==", " ") for line in packages.splitlines()
              if line.split("==")[0].lower() in ("fastapi", "sqlalchemy", "pydantic", "uvicorn", "pyjwt")]
     return ", ".join([first_line(binary, "version"), first_line("nginx", "-v").removeprefix("nginx version: "),
-                      first_line("wrk", "-v").split(" [")[0], "SQLite " + sqlite3.sqlite_version,
+                      first_line("wrk", "-v").split(" [")[0], first_line("Orthanc", "--version"), "SQLite " + sqlite3.sqlite_version,
                       "Python " + platform.python_version(), *found])

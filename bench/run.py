@@ -12,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import ingest
 import load
 import report
 import seed
@@ -44,6 +45,7 @@ class Bench:
         if busy > 0.7:
             self.notes.append(f"The machine was busy with other work (load {busy:.1f} before the start): the figures are lower than they would be.")
         self.python = None
+        self.data = Path(options.data)
 
     def seeded(self, count):
         os.sched_setaffinity(0, {servers.SERVER_CORE, servers.CLIENT_CORE})
@@ -51,7 +53,7 @@ class Bench:
         os.sched_setaffinity(0, {servers.CLIENT_CORE})
         return path, info
 
-    def roentgen(self, name, count, around=()):
+    def roentgen(self, name, count, around=(), core=servers.SERVER_CORE):
         """A server of ours on a copy of the database with `count` files, made when the name is new."""
         path, info = self.seeded(count)
         folder = self.folder / name
@@ -60,7 +62,7 @@ class Bench:
             folder.mkdir(parents=True)
             shutil.copyfile(path, copy)
             load.quiesce()
-        server = servers.roentgen(self.binary, folder, copy, info, around)
+        server = servers.roentgen(self.binary, folder, copy, info, around, core)
         server.database, server.info = copy, info
         return server
 
@@ -362,16 +364,21 @@ def starts(bench):
               wanted="< 100 ms", holds=statistics.median(seconds) < 100)
 
 
-PARTS = {"reads": reads, "scale": scale, "downloads": downloads, "uploads": uploads, "many": many_uploads, "memory": memory, "starts": starts}
+SERVER_PARTS = {"reads": reads, "scale": scale, "downloads": downloads, "uploads": uploads, "many": many_uploads, "memory": memory, "starts": starts}
+SUITES = {"server": SERVER_PARTS, "imaging": ingest.PARTS}
+MARKS = {"server": "bench", "imaging": "imaging"}  # of the tables in docs/performance.md
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("suite", nargs="?", choices=SUITES, default="server", help="what to measure")
+    parser.add_argument("--data", default=servers.ROOT.parent / "shared" / "data", help="imaging: the folder of sample files")
     parser.add_argument("--binary", default=servers.ROOT / "build" / "roentgen", help="a release build of the server")
     parser.add_argument("--quick", action="store_true", help="shorter and smaller, for a look; the page stays as it is")
-    parser.add_argument("--only", help="parts, separated by commas: " + ", ".join(PARTS) + "; the page stays as it is")
+    parser.add_argument("--only", help="parts, separated by commas: " + "; ".join(f"{name}: {', '.join(parts)}" for name, parts in SUITES.items()) + "; the page stays as it is")
     parser.add_argument("--work", help="folder for databases and files (else TMPDIR); needs 10 GB")
     options = parser.parse_args()
+    parts = SUITES[options.suite]
     os.environ["PATH"] += ":/usr/sbin:/sbin"  # where nginx is, for people who are not root
     missing = [tool for tool in ("nginx", "wrk", "taskset") if not shutil.which(tool)]
     if missing or not Path(options.binary).exists():
@@ -380,19 +387,19 @@ def main():
         parser.error("two cores are needed: one for the server, one for its clients")
     started = time.time()
     bench = Bench(options)
-    for name in options.only.split(",") if options.only else PARTS:
+    for name in options.only.split(",") if options.only else parts:
         say(f"{name}:")
-        PARTS[name](bench)
+        parts[name](bench)
         for folder in bench.folder.iterdir():
             if folder.is_dir():
                 shutil.rmtree(folder)
-    command = "script/bench" + (" --quick" if bench.quick else "") + (f" --only {options.only}" if options.only else "")
+    command = "script/bench" + (f" {options.suite}" if options.suite != "server" else "") + (" --quick" if bench.quick else "") + (f" --only {options.only}" if options.only else "")
     facts = [("command", f"`{command}`, {time.strftime('%Y-%m-%d', time.gmtime(started))}, {(time.time() - started) / 60:.0f} minutes"),
              ("machine", report.machine(bench.folder)), ("versions", report.versions(bench.binary, bench.python))]
     print("\n".join(f"{name}: {value}" for name, value in facts) + "\n\n" + report.text_table(bench.rows))
     print("\n" + "\n".join(f"- {note}" for note in bench.notes))
     if not bench.quick and not options.only:
-        report.write(servers.ROOT / "docs" / "performance.md", report.markdown(bench.rows, facts, bench.notes))
+        report.write(servers.ROOT / "docs" / "performance.md", report.markdown(bench.rows, facts, bench.notes), MARKS[options.suite])
         say("written to docs/performance.md")
 
 

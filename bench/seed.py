@@ -1,4 +1,5 @@
-"""Databases for the bench: 50 users, 10,000 patients and as many image files as asked for, in the schema `init-db` makes.
+"""Databases for the bench: 50 users, 10,000 patients and as many image files as asked for, in the schema `init-db` makes. The DICOM
+files among them are instances: 50 in a series, ten series in a study.
 
 Rows go in directly, with the schema's triggers keeping the counters; the indexes of image_files are dropped before and
 made again after, which changes nothing but the time it takes. The search tables are filled with the words that
@@ -17,6 +18,8 @@ from pathlib import Path
 
 USERS = 50
 PATIENTS = 10_000
+SERIES_FILES, STUDY_FILES = 50, 500
+ROOT_UID = "1.2.826.0.1.3680043.8.498.7"
 START_US = 1_735_700_000_000_000  # 2025-01-01, about
 SURNAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗"
 GIVEN = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华建文"
@@ -43,6 +46,40 @@ def words(*texts):
     return " ".join(out)
 
 
+def series_modality(series):
+    return MODALITIES["DICOM"][series // (STUDY_FILES // SERIES_FILES) % len(MODALITIES["DICOM"])]
+
+
+def study_patient(study):
+    return study * 7919 % PATIENTS + 1
+
+
+def add_studies(db, count, users):
+    insert(db, "studies", ({
+        "id": n + 1, "study_uid": f"{ROOT_UID}.1.{n}", "patient_id": study_patient(n), "accession_number": f"A{n:07d}",
+        "study_date": "2025-%02d-%02d" % (n % 12 + 1, n % 28 + 1), "modality": series_modality(n * STUDY_FILES // SERIES_FILES),
+        "description": "seeded", "created_by": users[n % len(users)], "created_at": START_US + n, "updated_at": START_US + n,
+    } for n in range(-(-count // STUDY_FILES))))
+    insert(db, "series", ({
+        "id": n + 1, "series_uid": f"{ROOT_UID}.2.{n}", "study_id": n * SERIES_FILES // STUDY_FILES + 1,
+        "series_number": n % (STUDY_FILES // SERIES_FILES) + 1, "modality": series_modality(n), "created_at": START_US + n, "updated_at": START_US + n,
+    } for n in range(-(-count // SERIES_FILES))))
+    rows = db.execute("select id, study_uid, accession_number, description from studies").fetchall()
+    db.executemany("insert into study_search(rowid, grams) values (?, ?)", ((r[0], words(*r[1:])) for r in rows))
+
+
+def instance(i):
+    """Columns of a DICOM file beyond those of every file."""
+    return {
+        "patient_id": study_patient(i // STUDY_FILES), "study_id": i // STUDY_FILES + 1, "series_id": i // SERIES_FILES + 1, "is_instance": 1,
+        "sop_class_uid": "1.2.840.10008.5.1.4.1.1.2", "sop_instance_uid": f"{ROOT_UID}.3.{i}", "transfer_syntax_uid": "1.2.840.10008.1.2",
+        "instance_number": i % SERIES_FILES + 1, "pixel_rows": 512, "pixel_columns": 512, "modality": series_modality(i // SERIES_FILES),
+    }
+
+
+NO_INSTANCE = {**dict.fromkeys(instance(0)), "is_instance": 0}
+
+
 def image_files(count, users, rng):
     kinds = rng.choices(KINDS, [k[3] for k in KINDS], k=count)
     for i in range(count):
@@ -50,7 +87,9 @@ def image_files(count, users, rng):
         digest = hashlib.sha256(b"bench %d" % i).hexdigest()
         at = START_US + i * 20_000_000
         name = f"{rng.choice(('chest', 'head', 'knee', 'series', 'scan'))}_{i:07d}.{ending}"
+        belongs = instance(i) if kind == "DICOM" else {**NO_INSTANCE, "patient_id": rng.randrange(PATIENTS) + 1, "modality": rng.choice(MODALITIES[kind])}
         yield {
+            **belongs,
             "id": i + 1,
             "file_uuid": str(uuid.UUID(int=rng.getrandbits(128), version=4)),
             "original_filename": name,
@@ -61,8 +100,6 @@ def image_files(count, users, rng):
             "file_hash": digest[:32],
             "sha256": digest,
             "uploaded_by": users[i % len(users)],
-            "patient_id": rng.randrange(PATIENTS) + 1,
-            "modality": rng.choice(MODALITIES[kind]),
             "body_part": rng.choice(BODY_PARTS),
             "study_date": "2025-%02d-%02d" % (rng.randrange(12) + 1, rng.randrange(28) + 1),
             "description": "follow-up" if i % 3 == 0 else None,
@@ -77,7 +114,9 @@ def image_files(count, users, rng):
 
 def insert(db, table, rows):
     rows = iter(rows)
-    first = next(rows)
+    first = next(rows, None)
+    if first is None:
+        return
     sql = f"insert into {table}({', '.join(first)}) values ({', '.join(':' + name for name in first)})"
     db.execute(sql, first)
     db.executemany(sql, rows)
@@ -163,6 +202,7 @@ def seeded(binary, cache, count, say):
     with db:
         info["users"] = add_users(db)
         add_patients(db, info["users"], rng)
+        add_studies(db, count, info["users"])
         add_image_files(db, count, info["users"], rng)
     db.execute("pragma wal_checkpoint(truncate)")
     db.close()

@@ -1,6 +1,7 @@
-"""Starting and stopping what is measured. Everything runs on core SERVER_CORE and listens on the loopback address."""
+"""Starting and stopping what is measured. Everything listens on the loopback address and runs on core SERVER_CORE, or on all of them."""
 
 import http.client
+import json
 import os
 import pwd
 import shutil
@@ -24,15 +25,15 @@ def free_port():
 
 
 class Server:
-    """A process on the server's core; `with` stops it."""
+    """A process on the server's core (or `core=None`: on all); `with` stops it."""
 
-    def __init__(self, name, command, folder, probe, environment=None, port=None, around=()):
+    def __init__(self, name, command, folder, probe, environment=None, port=None, around=(), core=SERVER_CORE):
         self.name, self.port, self.folder, self.around = name, port, folder, around
         folder.mkdir(parents=True, exist_ok=True)
         self.output = open(folder / f"{name}.out", "ab")
         self.started_at = time.perf_counter()
         self.process = subprocess.Popen(
-            [*around, "taskset", "-c", str(SERVER_CORE), *command], env={**os.environ, **(environment or {})}, cwd=folder,
+            [*around, *(["taskset", "-c", str(core)] if core is not None else []), *command], env={**os.environ, **(environment or {})}, cwd=folder,
             stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.output)
         self.ready_s = self.wait(probe)
 
@@ -96,7 +97,7 @@ def children(pid):
         return []
 
 
-def roentgen(binary, folder, database, info, around=()):
+def roentgen(binary, folder, database, info, around=(), core=SERVER_CORE):
     """`database` is used in place: hand over a copy."""
     port = free_port()
     environment = {
@@ -104,7 +105,7 @@ def roentgen(binary, folder, database, info, around=()):
         "HOST": "127.0.0.1", "PORT": str(port), "IO_THREADS": "1", "RATE_LIMIT": "off", "ACCESS_TOKEN_LIFETIME": "24h",
         "ALLOW_OTHER": "true", "LOG_LEVEL": "info", "LOG_FILE": str(folder / "access.log"),
     }
-    return Server("roentgen", [binary, "serve"], folder, "/health/live", environment, port, around)
+    return Server("roentgen", [binary, "serve"], folder, "/health/live", environment, port, around, core)
 
 
 def body_location(path, size):
@@ -143,6 +144,36 @@ def floor(folder, size):
         subprocess.run([os.environ.get("CC", "cc"), "-O2", "-o", program, HERE / "floor" / "constant.c", "-lmicrohttpd"], check=True)
     port = free_port()
     return Server("constant", [str(program), str(port), str(size)], folder, "/", port=port)
+
+
+def compiled(source, folder, *libraries):
+    """The program of one C file, compiled here."""
+    program = folder / Path(source).stem
+    folder.mkdir(parents=True, exist_ok=True)
+    if not program.exists():
+        subprocess.run([os.environ.get("CC", "cc"), "-O2", "-o", program, HERE / source, "-lpthread", *libraries], check=True)
+    return program
+
+
+def ingest_floor(folder, mode):
+    """floor/ingest.c on all cores; says on stopping how many fsyncs it made."""
+    program = compiled("floor/ingest.c", folder, "-lcrypto")
+    files, port = folder / mode, free_port()
+    files.mkdir(exist_ok=True)
+    return Server(f"floor-{mode}", [program, str(port), files, mode], folder, "/", port=port, core=None)
+
+
+def orthanc(folder):
+    """Debian's Orthanc with an empty store and index; files are synced, as ours are, and the index as Orthanc does it."""
+    port, data = free_port(), folder / "orthanc"
+    data.mkdir(parents=True)
+    settings = {
+        "Name": "bench", "StorageDirectory": str(data), "IndexDirectory": str(data), "StorageCompression": False,
+        "SyncStorageArea": True, "HttpPort": port, "HttpThreadsCount": 50, "KeepAlive": True, "AuthenticationEnabled": False,
+        "RemoteAccessAllowed": False, "DicomServerEnabled": False, "Plugins": [],
+    }
+    (folder / "orthanc.json").write_text(json.dumps(settings))
+    return Server("orthanc", ["Orthanc", folder / "orthanc.json"], folder, "/system", port=port, core=None)
 
 
 def peer_python(say):

@@ -188,11 +188,25 @@ static bool end_key(struct call *c, void *ok)
     return idempotency_end(c, *(bool *)ok);
 }
 
+static bool body_arrived(struct exchange *x)
+{
+    const struct error *error = http_body_error(x->call.request);
+    if (!error->code)
+        return true;
+    if (!x->call.error.code)
+        x->call.error = *error;
+    return false;
+}
+
 /* On a worker. The key is taken in a transaction of its own, since the handler may run long. */
 static void work(struct request *r)
 {
     struct exchange *x = http_app_data(r);
     struct call *c = &x->call;
+    if (!body_arrived(x)) {
+        answer_send(x, false);
+        return;
+    }
     if (x->idempotency_key.at) {
         enum idempotency found = IDEMPOTENCY_NONE;
         if (!db_transact(c, begin_key, &found) || found == IDEMPOTENCY_REPLAY) {
@@ -402,14 +416,10 @@ static void begin(struct request *r)
 static void ready(struct request *r)
 {
     struct exchange *x = http_app_data(r);
-    const struct error *error = http_body_error(r);
-    if (error->code) {
-        if (!x->call.error.code)
-            x->call.error = *error;
+    if (body_arrived(x))
+        run(x);
+    else
         answer_send(x, false);
-        return;
-    }
-    run(x);
 }
 
 void dispatch_http_app(struct app *app, struct http_app *out)

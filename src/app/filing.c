@@ -1,6 +1,8 @@
 /* filing.c - reads what a DICOM file says of its place, and puts it there. filing.h has the rules. */
 #include "app/filing.h"
 
+#include "dicom/pixels.h"
+
 #include "app/audit.h"
 #include "app/exchange.h"
 
@@ -109,23 +111,51 @@ static void clear(struct filing *out)
     schema_clear(&image_file_schema, &out->instance);
 }
 
-void filing_read(struct call *c, int fd, int64_t size_bytes, struct filing *out)
+/* Do the pixels keep what the header promises? Decoding them is not for here; that there are as many bytes or fragments as frames need
+ * can be seen at once. */
+static void check_pixels(struct call *c, struct filing *f, const struct dicom_object *object)
+{
+    struct pixel_format format;
+    struct frame_source frame;
+    struct error error = { 0 };
+    if (!pixel_format_of(object, &format, &error) ||
+        !pixel_frame(object, &format, format.frames, &c->arena, &frame, &error))
+        if (error.code == E_INVALID)
+            f->damage = arena_copy(&c->arena, str_from(error.message));
+}
+
+void filing_read_bytes(struct call *c, struct str bytes, struct filing *out)
 {
     struct dicom_limits limits = dicom_default_limits;
     struct dicom_object *object = NULL;
-    struct error error = { 0 };
-    limits.stop_at = TAG_PIXELS_BEGIN;
+    struct error whole = { 0 }, header = { 0 };
     clear(out);
+    if (dicom_read(bytes, &limits, &c->arena, &object, &whole)) {
+        take(c, out, object);
+        check_pixels(c, out, object);
+        dicom_object_release(object);
+        return;
+    }
+    dicom_object_release(object);
+    limits.stop_at = TAG_PIXELS_BEGIN; /* if only the pixels are damaged, the file still belongs somewhere */
+    if (dicom_read(bytes, &limits, &c->arena, &object, &header)) {
+        take(c, out, object);
+        out->damage = arena_copy(&c->arena, str_from(whole.message));
+    } else {
+        out->reason = arena_copy(&c->arena, str_from(header.message));
+    }
+    dicom_object_release(object);
+}
+
+void filing_read(struct call *c, int fd, int64_t size_bytes, struct filing *out)
+{
     void *at = mmap(NULL, (size_t)size_bytes, PROT_READ, MAP_PRIVATE, fd, 0);
     if (at == MAP_FAILED) {
+        clear(out);
         out->reason = arena_format(&c->arena, "it cannot be read: %s", strerror(errno));
         return;
     }
-    if (dicom_read((struct str){ at, (ptrdiff_t)size_bytes }, &limits, &c->arena, &object, &error))
-        take(c, out, object);
-    else
-        out->reason = arena_copy(&c->arena, str_from(error.message));
-    dicom_object_release(object);
+    filing_read_bytes(c, (struct str){ at, (ptrdiff_t)size_bytes }, out);
     munmap(at, (size_t)size_bytes);
 }
 
@@ -380,6 +410,10 @@ bool filing_place(struct call *c, struct filing *f, int64_t stated_patient, int6
     row->study_id = p.study_id;
     row->series_id = p.series_id;
     row->is_instance = f->outcome == FILING_FILED;
+    if (f->damage.at && row->status != FILE_FAILED) {
+        row->status = FILE_FAILED;
+        row->status_reason = f->damage;
+    }
     return true;
 }
 

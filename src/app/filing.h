@@ -43,7 +43,9 @@ enum filing_outcome {
 };
 
 struct filing {
-    struct str reason;          /* why it cannot be filed; null: it can */
+    struct str reason; /* why it cannot be filed; null: it can */
+    struct str
+        damage; /* it can be filed, but its pixels are not what the header promises: the row is FAILED with this reason */
     bool is_directory;          /* DICOMDIR */
     struct patient patient;     /* as the file says; patient_id null: it has none */
     struct study study;         /* likewise */
@@ -57,6 +59,7 @@ struct filing {
 
 /* Reads the header of the file behind `fd`. Always fills *out; what is wrong with the file is out->reason. */
 void filing_read(struct call *c, int fd, int64_t size_bytes, struct filing *out);
+void filing_read_bytes(struct call *c, struct str bytes, struct filing *out); /* of a file in memory */
 
 /* Inside a transaction. `row` has its bytes' members (sha256, file_size, status ...) and gets patient, study, series and what the file
  * says. `stated_patient`: what the uploader said, or not above 0. False: E_CONFLICT, or the database failed. */

@@ -3,6 +3,7 @@
 
 #include "app/app.h"
 #include "app/endpoint.h"
+#include "blob/result.h"
 #include "raster/decoder.h"
 
 #include <pthread.h>
@@ -235,6 +236,27 @@ static void print_decoders(const struct app *app, struct text *out)
         decoders.timed_out);
 }
 
+static void print_results(const struct app *app, struct text *out)
+{
+    struct result_stats results;
+    results_stats(app->results, &results);
+    one(out, "rendered_memory_hits_total", "counter", "Pictures found in memory.", results.memory_hits);
+    one(out, "rendered_disk_hits_total", "counter", "Pictures found on disk.", results.disk_hits);
+    one(out, "rendered_misses_total", "counter", "Pictures that had to be rendered.", results.misses);
+    one(out, "rendered_memory_bytes", "gauge", "Memory of rendered pictures.", results.memory_bytes);
+    one(out, "rendered_disk_bytes", "gauge", "Disk room of rendered pictures.", results.disk_bytes);
+}
+
+static void print_files(struct call *c, struct text *out)
+{
+    struct blob_counts files;
+    blob_count(c->app->files, &files);
+    one(out, "journal_files_total", "counter", "Files that the journal of the file store took.", files.files);
+    one(out, "journal_flushes_total", "counter", "Flushes that made them durable.", files.flushes);
+    one(out, "journal_settles_total", "counter", "Syncs of the file system after which the journal could forget them.",
+        files.settles);
+}
+
 static void print_server(const struct app *app, struct text *out)
 {
     struct http_stats http;
@@ -263,6 +285,8 @@ void metrics_print(struct call *c, struct text *out)
     one(out, "upload_bytes_total", "counter", "Bytes of files stored.", get(&app->metrics->upload_bytes));
     print_server(app, out);
     print_decoders(app, out);
+    print_results(app, out);
     print_database(c, out);
+    print_files(c, out);
     print_routes(c, out);
 }

@@ -177,7 +177,7 @@ static bool receive(struct call *c, struct body_sink *sink, int max_files,
         return false;
     exchange_of(c)->upload = form;
     exchange_of(c)->upload_release = release_form;
-    *sink = (struct body_sink){ .write = form_write, .self = form };
+    *sink = (struct body_sink){ .write = form_write, .self = form, .late = true };
     return true;
 }
 

@@ -44,6 +44,7 @@ struct storing {
     bool (*also)(struct call *c, void *context);
     void *context;
     struct str key;
+    struct image_file *out;
 };
 
 /* The same bytes, where the caller may see them. What others keep privately must not show through. */
@@ -78,6 +79,11 @@ static bool still_stored(struct call *c, const struct image_file *row)
     return fail(c, E_UNAVAILABLE, "the stored copy has just been removed: send the file again");
 }
 
+static bool flush_files(void *files, struct error *error)
+{
+    return blob_flush(files, error);
+}
+
 /* Where the file belongs: a DICOM file knows, another goes where the uploader says. */
 static bool place_row(struct call *c, struct storing *s, struct image_file *row)
 {
@@ -99,9 +105,12 @@ static bool insert_row(struct call *c, void *context)
     else if ((row.duplicate_of > 0 && !still_stored(c, &row)) || !db_insert(c, &image_file_schema, &row, &row.id) ||
              !image_file_index(c, row.id, row.original_filename, row.description))
         return false;
+    if (!is_known && s->key.at)
+        db_before_commit(c, flush_files, c->app->files);
     s->stored_id = row.id;
     audit_about(c, row.id, row.patient_id);
-    return (!s->also || s->also(c, s->context)) && audit_change(c);
+    return (!s->also || s->also(c, s->context)) && audit_change(c) &&
+           db_get(c, &image_file_schema, s->out, "where f.id = ?", V(row.id));
 }
 
 struct str upload_key(struct call *c, struct str file_uuid, enum file_type type)
@@ -135,7 +144,7 @@ static void fill_row(struct call *c, struct storing *s, enum file_type type, con
     s->key = upload_key(c, row->file_uuid, type);
 }
 
-/* The bytes are durable under their name before the row that names them commits; a row that fails takes them away again. */
+/* The bytes are there under their name before the row is inserted, and durable before it commits; a row that fails takes them away again. */
 static bool keep_bytes(struct call *c, struct storing *s)
 {
     bool duplicate;
@@ -150,13 +159,13 @@ static bool keep_bytes(struct call *c, struct storing *s)
     struct blob_writer *writer = s->file->writer;
     s->file->writer = NULL;
     s->row.storage_path = s->key;
-    return blob_commit_claimed(writer, s->key, &c->error);
+    return blob_place(writer, s->key, &c->error);
 }
 
 bool upload_store(struct call *c, struct spooled *file, const struct upload_details *details, int64_t uploaded_by,
                   bool (*also)(struct call *c, void *context), void *context, struct image_file *out)
 {
-    struct storing s = { .file = file, .details = details, .also = also, .context = context };
+    struct storing s = { .file = file, .details = details, .also = also, .context = context, .out = out };
     enum file_type type = FILE_TYPE_NONE;
     const char *mime = NULL;
     if (!upload_classify(c, file, &type, &mime))
@@ -164,7 +173,11 @@ bool upload_store(struct call *c, struct spooled *file, const struct upload_deta
     fill_row(c, &s, type, mime, uploaded_by);
     if (type == FILE_DICOM) {
         s.filing = arena_new(&c->arena, struct filing);
-        filing_read(c, blob_writer_fd(file->writer), file->size_bytes, s.filing);
+        struct str bytes = blob_writer_bytes(file->writer);
+        if (bytes.at)
+            filing_read_bytes(c, bytes, s.filing);
+        else
+            filing_read(c, blob_writer_fd(file->writer), file->size_bytes, s.filing);
     }
     bool kept = keep_bytes(c, &s);
     bool stored = kept && (s.filing ? filing_transact(c, s.filing, insert_row, &s) : db_transact(c, insert_row, &s));
@@ -176,14 +189,12 @@ bool upload_store(struct call *c, struct spooled *file, const struct upload_deta
         blob_settle(c->app->files, s.key);
     if (!stored)
         return false;
-    if (!is_known) {
+    if (is_known) { /* the very instance: the answer says so */
+        out->duplicate_of = out->id;
+    } else {
         metrics_upload(c->app->metrics, s.row.file_size);
         thumbnails_want(c->app->thumbnails, s.stored_id, type);
     }
-    if (!db_get(c, &image_file_schema, out, "where f.id = ?", V(s.stored_id)))
-        return false;
-    if (is_known) /* the very instance: the answer says so */
-        out->duplicate_of = out->id;
     return true;
 }
 

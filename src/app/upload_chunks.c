@@ -160,7 +160,7 @@ bool chunk_receive(struct call *c, struct body_sink *sink)
         return false;
     exchange_of(c)->upload = arriving;
     exchange_of(c)->upload_release = arriving_release;
-    *sink = (struct body_sink){ .write = arriving_write, .self = arriving };
+    *sink = (struct body_sink){ .write = arriving_write, .self = arriving, .late = true };
     return true;
 }
 

@@ -117,6 +117,8 @@ static bool find_root_again(struct blob_store *store)
                  flock(fd, LOCK_SH | LOCK_NB) == 0 && dup3(fd, store->root_fd, O_CLOEXEC) >= 0;
     if (fd >= 0)
         close(fd);
+    if (found)
+        memset(store->durable, 0, sizeof(store->durable));
     pthread_mutex_unlock(&store->making);
     return found;
 }
@@ -285,7 +287,7 @@ static bool commit_alone(struct blob_writer *writer, const struct blob_key *key,
            blob_sync_parent(writer->store, key, error);
 }
 
-static bool commit(struct blob_writer *writer, struct str key_text, bool claimed, struct error *error)
+static bool commit(struct blob_writer *writer, struct str key_text, unsigned how, struct error *error)
 {
     struct blob_key key;
     if (!blob_key(key_text, &key, error) || !journal_works(writer->store->journal, error))
@@ -293,12 +295,11 @@ static bool commit(struct blob_writer *writer, struct str key_text, bool claimed
     if (writer->fd < 0) {
         if (!blob_make_parents(writer->store, &key, false, error))
             return false;
-        enum journal_result result =
-            journal_put(writer->store->journal, &key, blob_writer_bytes(writer), claimed, error);
+        enum journal_result result = journal_put(writer->store->journal, &key, blob_writer_bytes(writer), how, error);
         if (result != JOURNAL_UNABLE)
             return result == JOURNAL_DONE;
     }
-    return commit_alone(writer, &key, claimed, error);
+    return commit_alone(writer, &key, how & JOURNAL_CLAIMED, error);
 }
 
 static void end(struct blob_writer *writer, bool named)
@@ -311,18 +312,31 @@ static void end(struct blob_writer *writer, bool named)
     free(writer);
 }
 
-bool blob_commit(struct blob_writer *writer, struct str key, struct error *error)
+static bool commit_and_end(struct blob_writer *writer, struct str key, unsigned how, struct error *error)
 {
-    bool ok = commit(writer, key, false, error);
+    bool ok = commit(writer, key, how, error);
     end(writer, ok);
     return ok;
 }
 
+bool blob_commit(struct blob_writer *writer, struct str key, struct error *error)
+{
+    return commit_and_end(writer, key, 0, error);
+}
+
 bool blob_commit_claimed(struct blob_writer *writer, struct str key, struct error *error)
 {
-    bool ok = commit(writer, key, true, error);
-    end(writer, ok);
-    return ok;
+    return commit_and_end(writer, key, JOURNAL_CLAIMED, error);
+}
+
+bool blob_place(struct blob_writer *writer, struct str key, struct error *error)
+{
+    return commit_and_end(writer, key, JOURNAL_CLAIMED | JOURNAL_LATER, error);
+}
+
+bool blob_flush(struct blob_store *store, struct error *error)
+{
+    return journal_flush(store->journal, error);
 }
 
 void blob_cancel(struct blob_writer *writer)

@@ -49,6 +49,9 @@ struct str blob_writer_bytes(const struct blob_writer *writer);
 bool blob_commit(struct blob_writer *writer, struct str key, struct error *error);
 /* The same with a claim (below), which costs nothing where the journal takes the file. */
 bool blob_commit_claimed(struct blob_writer *writer, struct str key, struct error *error);
+/* The same, but durable only once blob_flush has returned true: for many files and one flush. */
+bool blob_place(struct blob_writer *writer, struct str key, struct error *error);
+bool blob_flush(struct blob_store *store, struct error *error);
 void blob_cancel(struct blob_writer *writer); /* removes the temporary file; takes NULL */
 
 bool blob_open_read(struct blob_store *store, struct str key, int *fd, int64_t *size_bytes,

@@ -1,5 +1,5 @@
 /* directories.c - keys, and the directories above them. */
-#include "blob/store.h"
+#include "blob/journal.h"
 
 #include "base/file.h"
 
@@ -70,39 +70,36 @@ bool blob_sync_parent(struct blob_store *store, const struct blob_key *key, stru
     return sync_at(store, parent_of(path.text), error);
 }
 
-static bool make_one(struct blob_store *store, const char *directory, bool durable, struct error *error)
+/* Whoever made it: does its name survive a power cut? Under `making`. */
+static bool make_durable(struct blob_store *store, const char *directory, struct error *error)
 {
-    if (mkdirat(store->root_fd, directory, 0750) != 0)
-        return errno == EEXIST || file_fail(error, "make directory", directory, errno);
-    if (!durable) {
-        store->loose = true;
-        return true;
-    }
     struct blob_key path;
+    uint64_t mark = journal_sum(0, directory, (ptrdiff_t)strlen(directory)) | 1;
+    uint64_t *known = &store->durable[mark % BLOB_DIRECTORIES_KNOWN];
+    if (*known == mark)
+        return true;
     snprintf(path.text, sizeof(path.text), "%s", directory);
-    return sync_at(store, parent_of(path.text), error);
+    if (!sync_at(store, parent_of(path.text), error))
+        return false;
+    *known = mark;
+    return true;
 }
 
-/* What was made without a sync gets one, for all of it, when the first comes who needs it. */
-static bool tighten(struct blob_store *store, struct error *error)
+static bool make_one(struct blob_store *store, const char *directory, bool durable, struct error *error)
 {
-    if (!store->loose)
-        return true;
-    if (syncfs(store->root_fd) != 0)
-        return file_fail(error, "sync", store->root, errno);
-    store->loose = false;
-    return true;
+    if (mkdirat(store->root_fd, directory, 0750) != 0 && errno != EEXIST)
+        return file_fail(error, "make directory", directory, errno);
+    return !durable || make_durable(store, directory, error);
 }
 
 bool blob_make_parents(struct blob_store *store, const struct blob_key *key, bool durable, struct error *error)
 {
     struct blob_key path = *key;
     struct stat st;
-    /* Mostly they are there. Whether they are durable is another question. */
     if (!durable && fstatat(store->root_fd, parent_of(path.text), &st, AT_SYMLINK_NOFOLLOW) == 0)
         return true;
+    bool ok = true;
     pthread_mutex_lock(&store->making);
-    bool ok = !durable || tighten(store, error);
     path = *key;
     for (char *slash = strchr(path.text, '/'); slash && ok; slash = strchr(slash + 1, '/')) {
         *slash = '\0';

@@ -9,12 +9,16 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { IDLE_SETTLE_US = 1000000 };
+enum {
+    IDLE_SETTLE_US = 1000000,
+    MAKE_AGAIN_US = 10000000 /* after there was no room for a segment */
+};
 
 enum state { FREE, OPEN, SEALED };
 
@@ -43,7 +47,7 @@ struct journal {
     struct segment *open; /* NULL: none */
     struct claim *claims; /* as many as files are being uploaded */
     uint64_t generations, numbers;
-    int64_t last_append_us;
+    int64_t last_append_us, full_until_us;
     bool has_thread, stop, failed;
     pthread_t thread;
     struct blob_counts counts;
@@ -99,6 +103,21 @@ static bool refuse(struct error *error)
                      "an earlier write to the file store failed: it takes no files until the server is restarted");
 }
 
+/* With bytes, not only with room for them: a flush of what was written before touches nothing but the bytes. */
+static bool fill(int fd)
+{
+    static const char zeros[1 << 16];
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < JOURNAL_SEGMENT_BYTES)
+        return false; /* trying would bring a signal */
+    if (posix_fallocate(fd, 0, JOURNAL_SEGMENT_BYTES) != 0)
+        return false;
+    for (off_t at = 0; at < JOURNAL_SEGMENT_BYTES; at += (off_t)sizeof(zeros))
+        if (pwrite(fd, zeros, sizeof(zeros), at) != (ssize_t)sizeof(zeros))
+            return false;
+    return true;
+}
+
 /* With its lock, so that nobody takes it for one of a dead process. Somebody may have done so between open and flock, and have
  * removed it: then another is made. */
 static int make_file(const struct segment *segment, int root)
@@ -109,8 +128,7 @@ static int make_file(const struct segment *segment, int root)
             return -1;
         struct stat st;
         if (flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &st) == 0 && st.st_nlink > 0) {
-            int number = posix_fallocate(fd, 0, JOURNAL_SEGMENT_BYTES);
-            if (number == 0 && fsync(fd) == 0)
+            if (fill(fd) && fsync(fd) == 0)
                 return fd;
             unlinkat(root, segment->name, 0);
             close(fd);
@@ -164,7 +182,12 @@ static struct segment *free_segment(struct journal *j)
             return segment;
         unmade = segment;
     }
-    return unmade && make_segment(j, unmade) ? unmade : NULL;
+    if (!unmade || clock_monotonic_us() < j->full_until_us)
+        return NULL;
+    if (make_segment(j, unmade))
+        return unmade;
+    j->full_until_us = clock_monotonic_us() + MAKE_AGAIN_US;
+    return NULL;
 }
 
 static bool any_sealed(const struct journal *j)
@@ -373,7 +396,7 @@ bool journal_release(struct journal *j, const struct blob_key *key)
     return found != NULL;
 }
 
-enum journal_result journal_put(struct journal *j, const struct blob_key *key, struct str bytes, bool claimed,
+enum journal_result journal_put(struct journal *j, const struct blob_key *key, struct str bytes, unsigned how,
                                 struct error *error)
 {
     if (bytes.len > JOURNAL_PAYLOAD_MAX)
@@ -397,10 +420,10 @@ enum journal_result journal_put(struct journal *j, const struct blob_key *key, s
     bool ok = write_file(fd, bytes) || file_fail(error, "write", key->text, errno);
     close(fd);
     pthread_mutex_lock(&j->lock);
-    if (ok && !flush(j, segment, until))
+    if (ok && !(how & JOURNAL_LATER) && !flush(j, segment, until))
         ok = refuse(error);
     j->counts.files += ok;
-    if (ok && claimed)
+    if (ok && (how & JOURNAL_CLAIMED))
         claim(j, segment, key);
     else
         leave(j, segment);
@@ -408,6 +431,17 @@ enum journal_result journal_put(struct journal *j, const struct blob_key *key, s
     if (!ok)
         undo(j, key);
     return ok ? JOURNAL_DONE : JOURNAL_FAILED;
+}
+
+bool journal_flush(struct journal *j, struct error *error)
+{
+    bool ok = true;
+    pthread_mutex_lock(&j->lock);
+    for (int i = 0; i < JOURNAL_SEGMENTS_MAX && ok; i++)
+        ok = j->segments[i].state == FREE || flush(j, &j->segments[i], j->segments[i].appended);
+    ok = ok && !j->failed;
+    pthread_mutex_unlock(&j->lock);
+    return ok || refuse(error);
 }
 
 /* ---- settling ---- */

@@ -63,9 +63,13 @@ enum journal_result {
 struct journal *journal_new(struct blob_store *store); /* nothing is made on the disk before the first file */
 /* Makes the files durable and removes the segments, unless the journal has failed; takes NULL. */
 void journal_free(struct journal *journal);
-/* `claimed`: the record stays until journal_release, as the claim on `key`. */
-enum journal_result journal_put(struct journal *journal, const struct blob_key *key, struct str bytes, bool claimed,
+enum {
+    JOURNAL_CLAIMED = 1, /* the record stays until journal_release, as the claim on the key */
+    JOURNAL_LATER = 2    /* durable only after journal_flush */
+};
+enum journal_result journal_put(struct journal *journal, const struct blob_key *key, struct str bytes, unsigned how,
                                 struct error *error);
+bool journal_flush(struct journal *journal, struct error *error);          /* all that was put */
 bool journal_release(struct journal *journal, const struct blob_key *key); /* false: it has no claim on it */
 /* The file is gone, or durable by itself: a replay shall not bring back what the journal said of it. Not flushed. */
 void journal_drop(struct journal *journal, const struct blob_key *key);

@@ -14,7 +14,7 @@
 #include <pthread.h>
 #include <sys/types.h>
 
-enum { BLOB_KEY_MAX = 200 };
+enum { BLOB_KEY_MAX = 200, BLOB_DIRECTORIES_KNOWN = 1024 };
 #define BLOB_TEMPORARY "tmp"
 
 struct journal;
@@ -23,9 +23,9 @@ struct blob_store {
     char *root;
     int root_fd;
     dev_t device; /* the file system it was on at the start */
-    /* Held while directories are made, so that whoever finds one there knows that its name is durable already. */
+    /* Directories are made, and found durable, one at a time. */
     pthread_mutex_t making;
-    bool loose; /* directories were made that are not durable yet; under `making` */
+    uint64_t durable[BLOB_DIRECTORIES_KNOWN]; /* sums of the names of directories; under `making` */
     struct journal *journal;
     _Atomic int64_t held_bytes; /* of files that are being written, in memory */
 };

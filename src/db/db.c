@@ -102,6 +102,26 @@ bool db_in_transaction(const struct call *c)
     return c->connection && c->connection->writing;
 }
 
+void db_before_commit(struct call *c, bool (*run)(void *context, struct error *error), void *context)
+{
+    assert(db_in_transaction(c));
+    struct db_connection *connection = c->connection;
+    for (int i = 0; i < connection->hook_count; i++)
+        if (connection->hooks[i].run == run && connection->hooks[i].context == context)
+            return;
+    assert(connection->hook_count < DB_HOOKS_MAX);
+    connection->hooks[connection->hook_count++] = (struct db_hook){ run, context };
+}
+
+bool connection_before_commit(struct db_connection *connection, struct error *error)
+{
+    bool ok = true;
+    for (int i = 0; i < connection->hook_count && ok; i++)
+        ok = connection->hooks[i].run(connection->hooks[i].context, error);
+    connection->hook_count = 0;
+    return ok;
+}
+
 bool db_transact(struct call *c, bool (*work)(struct call *c, void *context), void *context)
 {
     if (db_in_transaction(c))

@@ -77,6 +77,9 @@ bool db_transact(struct call *c, bool (*work)(struct call *c, void *context), vo
 void db_transact_later(struct call *c, bool (*work)(struct call *c, void *context), void *context,
                        void (*done)(struct call *c, bool ok, void *context));
 bool db_in_transaction(const struct call *c);
+/* Inside a transaction: `run` is called before it commits, once for all that asked for the same; when it returns false nothing
+ * commits. For what has to be durable before the rows that name it, and is cheaper to make so for many. */
+void db_before_commit(struct call *c, bool (*run)(void *context, struct error *error), void *context);
 
 #define db_execute(c, ...) db_execute_((c), DB_SQL(__VA_ARGS__), NULL)
 #define db_execute_counted(c, changed, ...) db_execute_((c), DB_SQL(__VA_ARGS__), (changed))

@@ -94,6 +94,13 @@ struct cache {
     int count;
 };
 
+/* db_before_commit */
+struct db_hook {
+    bool (*run)(void *context, struct error *error);
+    void *context;
+};
+enum { DB_HOOKS_MAX = 4 };
+
 struct db_connection {
     struct db *db;
     struct cache cache;
@@ -102,7 +109,9 @@ struct db_connection {
      * db_release: the call's further reads see the same moment, and take no locks of their own. */
     struct statement *lingering;
     bool writing; /* inside db_transact */
-    bool lost;    /* to be thrown away */
+    struct db_hook hooks[DB_HOOKS_MAX];
+    int hook_count;
+    bool lost; /* to be thrown away */
     _Atomic bool borrowed;
     struct db_connection *next_free;
     struct db_connection *next, *previous; /* all of them */
@@ -171,6 +180,8 @@ struct statement *statement_open(struct call *c, const struct statement_key *key
 void statement_close(struct statement *statement);
 void statement_free(struct statement *statement);                   /* drops it from meters and calls the driver */
 void connection_close_statements(struct db_connection *connection); /* cursors that were left open */
+/* What db_before_commit asked for; false: do not commit. */
+bool connection_before_commit(struct db_connection *connection, struct error *error);
 
 /* record.c */
 void statement_sql(const struct statement_key *key, struct text *sql);

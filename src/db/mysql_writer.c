@@ -44,6 +44,7 @@ static bool attempt_work(struct call *c, bool (*work)(struct call *, void *), vo
     struct mysql_connection *connection = (struct mysql_connection *)c->connection;
     struct error ignored = { 0 };
     connection->conflicted = false;
+    connection->base.hook_count = 0;
     if (!mysql_run(&connection->base, S("start transaction"), &c->error))
         return false;
     connection->base.writing = true;
@@ -55,7 +56,8 @@ static bool attempt_work(struct call *c, bool (*work)(struct call *, void *), vo
     if (ok && connection->conflicted)
         ok = error_set(&c->error, E_UNAVAILABLE, "the transaction was undone by a conflict");
     if (ok)
-        ok = mysql_run(&connection->base, S("commit"), &c->error);
+        ok = connection_before_commit(&connection->base, &c->error) &&
+             mysql_run(&connection->base, S("commit"), &c->error);
     if (!ok && !connection->base.lost)
         mysql_run(&connection->base, S("rollback"), &ignored);
     return ok;

@@ -77,8 +77,9 @@ bool sqlite_connect(struct db *db, bool writes, struct sqlite_connection **out, 
     if (!connection)
         abort();
     connection_init(&connection->base, db);
+    sqlite_vfs_register();
     int code = sqlite3_open_v2(db->url.path, &connection->handle,
-                               SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, NULL);
+                               SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, SQLITE_VFS_NAME);
     if (code != SQLITE_OK)
         sqlite_fail(connection->handle, code, error);
     if (code != SQLITE_OK || !configure(connection, writes, error)) {

@@ -37,6 +37,10 @@ bool sqlite_connect(struct db *db, bool writes, struct sqlite_connection **out, 
 void sqlite_disconnect(struct sqlite_connection *connection); /* takes NULL */
 bool sqlite_run(struct sqlite_connection *connection, const char *sql, struct error *error);
 
+/* sqlite_vfs.c: how the files are written, under this name. Harmless when called again. */
+#define SQLITE_VFS_NAME "roentgen"
+void sqlite_vfs_register(void);
+
 /* sqlite_error.c: always false. `code` is an extended result code. */
 bool sqlite_fail(sqlite3 *handle, int code, struct error *error);
 

@@ -85,13 +85,14 @@ static void rollback(struct sqlite_writer *w)
 
 static bool begin(struct sqlite_writer *w, struct error *error)
 {
+    w->connection->base.hook_count = 0;
     return mode(w, BEGIN, error);
 }
 
 static bool commit(struct sqlite_writer *w, struct error *error)
 {
     int64_t before = clock_monotonic_us();
-    if (!mode(w, COMMIT, error)) {
+    if (!connection_before_commit(&w->connection->base, error) || !mode(w, COMMIT, error)) {
         rollback(w);
         return false;
     }
@@ -280,7 +281,7 @@ static void gather(struct sqlite_writer *w)
 {
     if (w->last_count < 2 || w->stop)
         return;
-    int64_t patience = w->last_commit_us / 4;
+    int64_t patience = w->last_commit_us / 2;
     if (patience > GATHER_US_MAX)
         patience = GATHER_US_MAX;
     struct timespec until = moment(clock_monotonic_us() + patience);

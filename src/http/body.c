@@ -56,7 +56,7 @@ static void hand_over(struct request *r)
     b->filling.len = 0;
     b->emptying = filled;
     b->full = false;
-    b->busy = true;
+    b->busy = b->begun = true;
     workers_add(&r->server->workers, &r->body_job, r, empty_buffer, false);
 }
 
@@ -114,7 +114,32 @@ static void abandon_later(struct request *r)
     workers_add(&r->server->workers, &r->body_job, r, run_abandon, false);
 }
 
+/* Nobody else looks at the body after `ready`. */
+void body_deliver(struct request *r)
+{
+    struct body *b = &r->body;
+    struct error error = { 0 };
+    if (b->mode != BODY_SINK || !b->given || b->begun || b->failed || b->filling.len == 0)
+        return;
+    b->begun = true;
+    bool ok = b->sink.write(b->sink.self, buffer_str(&b->filling), &error);
+    buffer_release(&b->filling);
+    if (ok)
+        return;
+    error_set(&error, E_INTERNAL, "the body could not be stored");
+    fail_body(r, &error);
+    b->abandoned = true;
+    if (b->sink.abandon)
+        b->sink.abandon(b->sink.self);
+}
+
 /* ---- on the I/O thread ---- */
+
+/* Is all of the body in `filling`, and may it stay there until the work begins? */
+static bool is_kept(const struct request *r)
+{
+    return r->body.sink.late && !r->body.begun && r->body_bytes == r->content_length;
+}
 
 static enum body_progress wait_for_worker(struct request *r)
 {
@@ -176,7 +201,7 @@ static ptrdiff_t fill(struct request *r, const char *at, ptrdiff_t len)
     memcpy(b->filling.at + b->filling.len, at, (size_t)n);
     b->filling.len += n;
     count(r, n);
-    if (b->filling.len < b->filling.capacity)
+    if (b->filling.len < b->filling.capacity || is_kept(r))
         return n;
     if (b->busy)
         b->full = true;
@@ -215,7 +240,7 @@ static enum body_progress drain(struct request *r)
     struct body *b = &r->body;
     if (b->failed)
         return end_failed(r);
-    if (b->filling.len > 0) {
+    if (b->filling.len > 0 && !is_kept(r)) {
         if (b->busy)
             b->full = true;
         else

@@ -33,8 +33,8 @@ static void begin(struct request *r)
 static void give_body(struct request *r)
 {
     r->body.given = true;
-    if (r->body.mode == BODY_SINK)
-        body_release(r);
+    if (r->body.mode == BODY_SINK && (r->body.begun || r->body.failed))
+        body_release(r); /* else a worker has still to take it (body_deliver) */
     conn_enter(r->server, r->conn, CONN_HANDLING);
     r->server->app.ready(r);
 }

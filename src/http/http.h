@@ -103,6 +103,9 @@ struct body_sink {
     bool (*write)(void *self, struct str bytes, struct error *error);
     void (*abandon)(void *self); /* the body will not be completed; may be NULL */
     void *self;
+    /* A body that fits into one buffer is written by the worker that http_run from `ready` brings, before the work: two changes of
+     * thread fewer. The work then looks at http_body_error first; without http_run nothing is written. */
+    bool late;
 };
 /* From begin, or from the worker that goes on with it (see http_go_on). Bytes beyond `max_bytes` end the body with E_TOO_LARGE (known before reading when Content-Length
  * says so: check that first), as does a failed write with its own error: then `ready` is called with http_body_error

@@ -347,6 +347,7 @@ static void run_work(struct request *r)
         reply_problem(r, 503, "the server is shutting down");
         http_reply(r);
     } else {
+        body_deliver(r);
         work(r);
     }
     request_release(r);

@@ -138,6 +138,7 @@ struct body {
     bool failed;            /* no byte more goes to the sink; r->body_error says why */
     bool dead;              /* the connection is gone */
     bool abandoned;
+    bool begun; /* the sink has been given bytes */
     bool given; /* ready was called; I/O thread */
 };
 
@@ -206,6 +207,9 @@ struct http_server {
     _Atomic int64_t connections, connections_total, requests_total, refused_total;
     _Atomic int64_t timeouts_header, timeouts_body, timeouts_idle, timeouts_send;
 };
+
+/* body.c, on a worker: what a `late` sink has not been given yet. */
+void body_deliver(struct request *r);
 
 /* request.c */
 struct request *request_take(struct http_server *server);

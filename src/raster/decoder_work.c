@@ -227,10 +227,8 @@ static bool work_on_frame(struct work *w)
     if (w->request->syntax < 0 || w->request->syntax >= dicom_syntax_count)
         return error_set(w->error, E_UNSUPPORTED_TYPE, "the transfer syntax is not known");
     w->format.syntax = &dicom_syntaxes[w->request->syntax];
-    int64_t bytes = pixel_frame_bytes(&w->format);
     if (!open_encoded(w))
         return false;
-    int64_t bytes = pixel_frame_bytes(&w->format);
     void *at = sample_room(w, bytes);
     return at &&
            frame_decode(&w->format, w->encoded, w->request->first_bit, at, (ptrdiff_t)bytes, &decoded, w->error) &&

@@ -38,7 +38,7 @@ class Client(threading.Thread):
         try:
             with self.server.client(self.token, timeout=20) as api:
                 while True:
-                    self.random.choice((self.single, self.single, self.batch, self.chunked, self.delete))(api)
+                    self.random.choice((self.single, self.single, self.many, self.batch, self.chunked, self.delete))(api)
         except httpx.TransportError:
             pass  # killed
         except Exception as error:  # anything else is for the test to tell
@@ -54,6 +54,12 @@ class Client(threading.Thread):
     def single(self, api):
         content = self.content()
         self.keep(api.upload(content), content)
+
+    def many(self, api):
+        """Small files behind each other: those that the journal takes, so that kills come between its flushes and syncs."""
+        for _ in range(20):
+            content = self.content(most=4_000)
+            self.keep(api.upload(content), content)
 
     def batch(self, api):
         contents = [self.content(most=20_000) for _ in range(3)]

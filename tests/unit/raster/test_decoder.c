@@ -170,7 +170,7 @@ static struct decoder_pool *open_pool(int helpers, int64_t timeout_ms)
                                        .memory_bytes = INT64_C(2) << 30,
                                        .timeout_ms = timeout_ms,
                                        .max_result_bytes = 1 << 30,
-                                       .program = getenv("ROENTGEN_BINARY") };
+                                       .program = getenv("TEST_ROENTGEN") };
     assert_true(decoder_pool_open(&options, &pool, &error));
     return pool;
 }
@@ -706,7 +706,7 @@ static void bombs_are_refused(void **state)
     enum { SIDE = 16000 };
     struct error error = { 0 };
     struct decoder_pool *pool = NULL;
-    struct decoder_options options = { 1, 512 << 20, 60000, 1 << 30, getenv("ROENTGEN_BINARY") };
+    struct decoder_options options = { 1, 512 << 20, 60000, 1 << 30, getenv("TEST_ROENTGEN") };
     assert_true(decoder_pool_open(&options, &pool, &error));
     struct bytes png = bytes_new();
     put_png_header(&png, SIDE, SIDE, 16, 0, false);

@@ -309,7 +309,7 @@ static int open_pool(void **state)
                                        .memory_bytes = INT64_C(2) << 30,
                                        .timeout_ms = 60000,
                                        .max_result_bytes = 1 << 30,
-                                       .program = getenv("ROENTGEN_BINARY") };
+                                       .program = getenv("TEST_ROENTGEN") };
     return decoder_pool_open(&options, &pool, &error) ? 0 : -1;
 }
 
