@@ -229,6 +229,7 @@ static bool work_on_frame(struct work *w)
     w->format.syntax = &dicom_syntaxes[w->request->syntax];
     if (!open_encoded(w))
         return false;
+    int64_t bytes = pixel_frame_bytes(&w->format);
     void *at = sample_room(w, bytes);
     return at &&
            frame_decode(&w->format, w->encoded, w->request->first_bit, at, (ptrdiff_t)bytes, &decoded, w->error) &&
