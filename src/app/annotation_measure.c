@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-/* Frames whose pixels are decoded for one set of annotations. */
+/* Frames that are decoded for one set of annotations. */
 enum { FRAMES_MAX = 100 };
 
 static const char *const units_px[] = { "px", "px2", "deg" }, *const units_mm[] = { "mm", "mm2", "deg" };
@@ -252,23 +252,21 @@ static bool probe(struct measuring *m, int64_t number, struct pixel_format *out)
     return true;
 }
 
-/* False only when the server failed; pixels that cannot be had leave a remark. The arena of the samples is the caller's to release. */
-static bool decode(struct measuring *m, struct frame *f)
+/* What decoding gave. Pixels that cannot be had leave a remark; when the server failed, the error stays. */
+static void take_samples(struct measuring *m, bool decoded)
 {
     struct call *c = m->c;
-    if (picture_samples(c, m->picture, f->number, &f->samples)) {
-        const struct pixel_format *format = &f->samples.format;
+    struct frame *f = &m->frame;
+    const struct pixel_format *format = &f->samples.format;
+    if (decoded) {
         f->has_samples = format->samples == 1 && format->photometric != PALETTE_COLOR &&
                          format->columns == f->columns && format->rows == f->rows;
         if (!f->has_samples)
             f->remark = S("pixels in colour have no single value");
-        return true;
+    } else if (c->error.code == E_INVALID || c->error.code == E_UNSUPPORTED_TYPE) {
+        f->remark = arena_format(&c->arena, "the pixels could not be decoded: %s", c->error.message);
+        error_clear(&c->error);
     }
-    if (c->error.code != E_INVALID && c->error.code != E_UNSUPPORTED_TYPE)
-        return false;
-    f->remark = S("the pixels could not be decoded");
-    error_clear(&c->error);
-    return true;
 }
 
 static bool needs_samples(const struct measuring *m, int64_t number)
@@ -307,17 +305,19 @@ static void measure_frame(struct measuring *m, const struct annotation *first)
     struct call *c = m->c;
     struct arena samples;
     int64_t number = first->frame;
-    bool opened = open_frame(m, first), decodes = opened && !c->error.code && needs_samples(m, number);
-    if (decodes && m->decoded++ == FRAMES_MAX)
-        opened = decodes =
-            refuse(m, first, "frame", "too_many_frames", "regions on so many frames are not measured at once");
+    bool decodes = !c->error.code && needs_samples(m, number), costs = decodes || !m->picture->dicom, opened = false;
+    if (costs && m->decoded++ >= FRAMES_MAX)
+        refuse(m, first, "frame", "too_many_frames", "so many frames are not measured at once");
+    else
+        opened = open_frame(m, first);
     arena_init(&samples);
-    if (decodes) {
+    if (opened && decodes) {
         struct arena own = c->arena;
         c->arena = samples;
-        decode(m, &m->frame);
+        bool decoded = picture_samples(c, m->picture, number, &m->frame.samples);
         samples = c->arena;
         c->arena = own;
+        take_samples(m, decoded);
     }
     for (ptrdiff_t i = first - m->all; i < m->count; i++) {
         if (!is_waiting(m, i, number))

@@ -9,8 +9,11 @@
 #include "app/thumbnails.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "blob/result.h"
+#include "raster/decoder.h"
 
 #include <stdatomic.h>
+#include <unistd.h>
 
 enum { RATE_KEYS = 65536 };
 
@@ -43,6 +46,26 @@ static bool open_database(struct app *app, struct error *error)
     };
     crypto_derive(app->config.secret_key, "roentgen sealed fields", &options.key);
     return db_open(&options, &app->db, error);
+}
+
+static bool open_decoders(struct app *app, struct error *error)
+{
+    const struct config *config = &app->config;
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    struct decoder_options options = {
+        .helpers = config->decoders ? (int)config->decoders : (int)(processors > 0 ? processors : 1),
+        .memory_bytes = config->decoder_memory_bytes,
+        .timeout_ms = config->decoder_timeout_s * 1000,
+        .max_result_bytes = config->max_frame_bytes,
+    };
+    return decoder_pool_open(&options, &app->decoders, error);
+}
+
+static bool open_results(struct app *app, struct error *error)
+{
+    const struct config *config = &app->config;
+    struct str folder = arena_format(&app->arena, "%s/rendered", blob_root(app->files));
+    return results_open(folder.at, config->result_memory_bytes, config->result_disk_bytes, &app->results, error);
 }
 
 static void open_serving(struct app *app)
@@ -91,6 +114,10 @@ bool app_open(struct app *app, bool serving)
         return complain(&error, "archive store");
     if (!authority_open(app->config.secret_key, &app->authority, &error))
         return complain(&error, "tokens");
+    if (serving && !open_decoders(app, &error))
+        return complain(&error, "decoders");
+    if (serving && !open_results(app, &error))
+        return complain(&error, "rendered pictures");
     if (serving)
         open_serving(app);
     return true;
@@ -99,7 +126,10 @@ bool app_open(struct app *app, bool serving)
 void app_close(struct app *app)
 {
     mailer_close(app->mailer);
+    decoder_pool_stop(app->decoders);
     thumbnails_close(app->thumbnails);
+    decoder_pool_close(app->decoders);
+    results_close(app->results);
     audit_close(app->audit);
     rate_free(app->rate);
     rate_free(app->login_rate);

@@ -15,6 +15,7 @@ struct router;
 struct thumbnails;
 struct mailer;
 struct decoder_pool;
+struct results;
 
 /* The settings that SIGHUP may change (SETTING_RELOAD), always seen as a whole. */
 struct reloadable {
@@ -36,6 +37,7 @@ struct app {
     struct router *router;
     struct thumbnails *thumbnails;
     struct mailer *mailer;          /* NULL: no mail server is set */
+    struct results *results;        /* rendered pictures, to be made again at any time */
     struct decoder_pool *decoders;  /* helpers that decode untrusted pixels */
     struct rate *rate, *login_rate; /* NULL: no limit */
     struct http_server *http;

@@ -37,6 +37,25 @@ const struct setting config_rows[] = {
         .doc = "Accept files that are neither DICOM, JPEG, PNG nor TIFF, as type OTHER."),
 
     ROW(same_instance, CHOICE, "SAME_INSTANCE", "refuse", .choices = same_instances, .group = "DICOM",
+        .doc =
+            "A file of an instance that is filed already, with other bytes: refuse it, or keep it beside the series."),
+    ROW(patient_id_issuer, TEXT, "PATIENT_ID_ISSUER", "", .max = 64, .group = "DICOM",
+        .doc = "Issuer of Patient ID that files of our own hospital name: their patients' numbers are our own."),
+
+    ROW(decoders, INTEGER, "DECODERS", "0", .min = 0, .max = 1024, .group = "Pictures",
+        .doc = "Most decoder processes at work at once; 0: one for each processor."),
+    ROW(decoder_memory_bytes, SIZE, "DECODER_MEMORY", "2GiB", .min = 268435456, .max = 1099511627776,
+        .group = "Pictures", .doc = "Address space of each: a picture that needs more is refused."),
+    ROW(decoder_timeout_s, DURATION, "DECODER_TIMEOUT", "30s", .min = 1, .max = 3600, .group = "Pictures",
+        .doc = "Longest time for one picture, and longest wait for a decoder."),
+    ROW(max_frame_bytes, SIZE, "MAX_FRAME", "1GiB", .min = 1048576, .max = 1099511627776, .group = "Pictures",
+        .doc = "Largest decoded frame or page."),
+    ROW(result_memory_bytes, SIZE, "RENDERED_MEMORY", "64MiB", .min = 0, .max = 1099511627776, .group = "Pictures",
+        .doc = "Memory for pictures that were rendered before."),
+    ROW(result_disk_bytes, SIZE, "RENDERED_DISK", "1GiB", .min = 0, .max = 1099511627776, .group = "Pictures",
+        .doc = "Room on disk for them, in the folder rendered beside the image files; 0: none."),
+
+    ROW(same_instance, CHOICE, "SAME_INSTANCE", "refuse", .choices = same_instances, .group = "DICOM",
         .doc = "A file of an instance that is filed already, with other bytes: refuse it, or keep it beside the series."),
     ROW(patient_id_issuer, TEXT, "PATIENT_ID_ISSUER", "", .max = 64, .group = "DICOM",
         .doc = "Issuer of Patient ID that files of our own hospital name: their patients' numbers are our own."),

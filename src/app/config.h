@@ -30,6 +30,7 @@ struct config {
     int64_t max_connections, idle_timeout_s, header_timeout_s, send_timeout_s, body_min_bytes_per_s;
     int64_t max_header_bytes, max_json_bytes, max_upload_bytes, max_batch_files, max_unpacked_bytes;
     int64_t max_pixels, chunk_size_bytes, upload_expiry_s;
+    int64_t decoders, decoder_memory_bytes, decoder_timeout_s, max_frame_bytes, result_memory_bytes, result_disk_bytes;
     bool allow_other;
     unsigned same_instance;
     struct str patient_id_issuer;
@@ -38,7 +39,7 @@ struct config {
 
 enum same_instance { SAME_INSTANCE_REFUSE, SAME_INSTANCE_KEEP };
 extern const char *const same_instances[]; /* names of enum same_instance */
-extern const char *const registrations[]; /* names of enum registration */
+extern const char *const registrations[];  /* names of enum registration */
 extern const struct setting config_rows[];
 extern const int config_count;
 

@@ -201,7 +201,8 @@ static void put_study(struct dicomdir *dir, const struct study *s)
     end_record(dir, dir->study);
 }
 
-void dicomdir_begin(struct dicomdir *dir, struct str instance_uid, const struct dicomdir_patient *patient, const struct study *study)
+void dicomdir_begin(struct dicomdir *dir, struct str instance_uid, const struct dicomdir_patient *patient,
+                    const struct study *study)
 {
     *dir = (struct dicomdir){ 0 };
     struct text *out = &dir->out;

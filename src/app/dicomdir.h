@@ -41,7 +41,8 @@ struct dicomdir_patient {
     char sex; /* M, F, O; 0: unknown */
 };
 
-void dicomdir_begin(struct dicomdir *dir, struct str instance_uid, const struct dicomdir_patient *patient, const struct study *study);
+void dicomdir_begin(struct dicomdir *dir, struct str instance_uid, const struct dicomdir_patient *patient,
+                    const struct study *study);
 void dicomdir_series(struct dicomdir *dir, const struct series *series);
 void dicomdir_file(struct dicomdir *dir, const struct dicomdir_file *file);
 struct str dicomdir_end(struct dicomdir *dir); /* null: larger than a directory may get here (DICOMDIR_BYTES_MAX) */

@@ -24,6 +24,7 @@
     X(image_file_endpoints) \
     X(image_file_move_endpoints) \
     X(filing_endpoints) \
+    X(image_endpoints) \
     X(thumbnail_endpoints) \
     X(annotation_endpoints) \
     X(measurement_endpoints) \

@@ -1,6 +1,8 @@
 /* filing.c - reads what a DICOM file says of its place, and puts it there. filing.h has the rules. */
 #include "app/filing.h"
 
+#include "dicom/pixels.h"
+
 #include "app/audit.h"
 #include "app/exchange.h"
 
@@ -8,7 +10,12 @@
 #include <sys/mman.h>
 
 #define UID_MEDIA_DIRECTORY "1.2.840.10008.1.3.10"
-enum { TAG_MEDIA_CLASS = 0x00020002, TAG_RECORDS = 0x00041220, TAG_STUDY_UID = 0x0020000D, TAG_SERIES_UID = 0x0020000E };
+enum {
+    TAG_MEDIA_CLASS = 0x00020002,
+    TAG_RECORDS = 0x00041220,
+    TAG_STUDY_UID = 0x0020000D,
+    TAG_SERIES_UID = 0x0020000E
+};
 enum { TAG_STUDY_TIME = 0x00080030, TAG_PIXELS_BEGIN = 0x7FE00000, TAG_PATIENT_NAME = 0x00100010 };
 enum { CLASHES_MAX = 12 };
 
@@ -29,8 +36,8 @@ static bool is_legal_uid(struct str uid)
     return digit && dots > 0 && uid.len <= 64;
 }
 
-static void take_uid(struct call *c, struct filing *f, const struct dicom_object *object, uint32_t tag, const char *name,
-                     struct str *out)
+static void take_uid(struct call *c, struct filing *f, const struct dicom_object *object, uint32_t tag,
+                     const char *name, struct str *out)
 {
     struct arena *arena = &c->arena;
     const struct dicom_node *node = dicom_find(object->root, tag);
@@ -61,8 +68,8 @@ static struct str time_text(struct call *c, const struct dicom_dataset *dataset,
 static bool is_directory(const struct dicom_object *object)
 {
     struct str media;
-    return dicom_find(object->root, TAG_RECORDS) || (dicom_uid(object->meta, TAG_MEDIA_CLASS, &media) &&
-                                                     str_equal(media, S(UID_MEDIA_DIRECTORY)));
+    return dicom_find(object->root, TAG_RECORDS) ||
+           (dicom_uid(object->meta, TAG_MEDIA_CLASS, &media) && str_equal(media, S(UID_MEDIA_DIRECTORY)));
 }
 
 static void take_patient(struct call *c, struct filing *f, const struct dicom_dataset *root)
@@ -104,17 +111,39 @@ static void clear(struct filing *out)
     schema_clear(&image_file_schema, &out->instance);
 }
 
+/* Do the pixels keep what the header promises? Decoding them is not for here; that there are as many bytes or fragments as frames need
+ * can be seen at once. */
+static void check_pixels(struct call *c, struct filing *f, const struct dicom_object *object)
+{
+    struct pixel_format format;
+    struct frame_source frame;
+    struct error error = { 0 };
+    if (!pixel_format_of(object, &format, &error) ||
+        !pixel_frame(object, &format, format.frames, &c->arena, &frame, &error))
+        if (error.code == E_INVALID)
+            f->damage = arena_copy(&c->arena, str_from(error.message));
+}
+
 void filing_read_bytes(struct call *c, struct str bytes, struct filing *out)
 {
     struct dicom_limits limits = dicom_default_limits;
     struct dicom_object *object = NULL;
-    struct error error = { 0 };
-    limits.stop_at = TAG_PIXELS_BEGIN;
+    struct error whole = { 0 }, header = { 0 };
     clear(out);
-    if (dicom_read(bytes, &limits, &c->arena, &object, &error))
+    if (dicom_read(bytes, &limits, &c->arena, &object, &whole)) {
         take(c, out, object);
-    else
-        out->reason = arena_copy(&c->arena, str_from(error.message));
+        check_pixels(c, out, object);
+        dicom_object_release(object);
+        return;
+    }
+    dicom_object_release(object);
+    limits.stop_at = TAG_PIXELS_BEGIN; /* if only the pixels are damaged, the file still belongs somewhere */
+    if (dicom_read(bytes, &limits, &c->arena, &object, &header)) {
+        take(c, out, object);
+        out->damage = arena_copy(&c->arena, str_from(whole.message));
+    } else {
+        out->reason = arena_copy(&c->arena, str_from(header.message));
+    }
     dicom_object_release(object);
 }
 
@@ -161,10 +190,11 @@ static bool find_study(struct place *p)
 {
     struct call *c = p->c;
     struct cursor rows;
-    db_rows(c, &rows,
-            "select s.id, s.patient_id, s.modality, p.deleted_at is not null from studies s join patients p on p.id = s.patient_id "
-            "where s.study_uid = ? and s.deleted_at is null",
-            V(p->f->study.study_uid));
+    db_rows(
+        c, &rows,
+        "select s.id, s.patient_id, s.modality, p.deleted_at is not null from studies s join patients p on p.id = s.patient_id "
+        "where s.study_uid = ? and s.deleted_at is null",
+        V(p->f->study.study_uid));
     if (cursor_next(&rows)) {
         p->study_id = cursor_integer(&rows, 0);
         p->study_patient = cursor_integer(&rows, 1);
@@ -190,8 +220,10 @@ static bool mark_study(struct place *p)
     struct str client = call_client(c);
     snprintf(entry.client, sizeof(entry.client), "%.*s", STR_FMT(client));
     memcpy(entry.request_id, c->id, sizeof(entry.request_id));
-    return db_execute_counted(c, &changed, "update studies set conflict = '[\"patient_id\"]', updated_at = ? where id = ? and conflict is null",
-                              V(entry.at), V(p->study_id)) &&
+    return db_execute_counted(
+               c, &changed,
+               "update studies set conflict = '[\"patient_id\"]', updated_at = ? where id = ? and conflict is null",
+               V(entry.at), V(p->study_id)) &&
            (!changed || audit_insert(c, &entry));
 }
 
@@ -215,7 +247,8 @@ static bool make_study(struct place *p)
 /* Documents, drawings and plans about pictures do not say what made the pictures. */
 static bool is_auxiliary(struct str modality)
 {
-    static const char *const names[] = { "SR", "PR", "KO", "DOC", "SEG", "REG", "FID", "RWV", "AU", "PLAN", "OT", "HC", "RTSTRUCT" };
+    static const char *const names[] = { "SR",  "PR", "KO",   "DOC", "SEG", "REG",     "FID",
+                                         "RWV", "AU", "PLAN", "OT",  "HC",  "RTSTRUCT" };
     bool found = modality.len == 0;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         found = found || str_equal(modality, str_from(names[i]));
@@ -234,15 +267,17 @@ static bool make_series(struct place *p)
         return false;
     p->series_id = series.id;
     if (modality.len && is_auxiliary(p->study_modality) && !str_equal(p->study_modality, modality))
-        return db_execute(c, "update studies set modality = ?, body_part = coalesce(body_part, ?), updated_at = ? where id = ?",
-                          V(modality), V(body_part), V(clock_now()), V(p->study_id));
+        return db_execute(
+            c, "update studies set modality = ?, body_part = coalesce(body_part, ?), updated_at = ? where id = ?",
+            V(modality), V(body_part), V(clock_now()), V(p->study_id));
     return true;
 }
 
 static bool find_series(struct place *p)
 {
     p->series_id = 0;
-    if (!db_integer(p->c, &p->series_id, "select id from series where study_id = ? and series_uid = ? and deleted_at is null",
+    if (!db_integer(p->c, &p->series_id,
+                    "select id from series where study_id = ? and series_uid = ? and deleted_at is null",
                     V(p->study_id), V(p->f->series.series_uid)))
         p->series_id = 0;
     return p->c->error.code == E_NONE;
@@ -265,10 +300,11 @@ static bool compare_instance(struct place *p)
     struct cursor rows;
     int64_t id = 0, uploaded_by = 0;
     bool same = false, sees;
-    db_rows(c, &rows,
-            "select id, uploaded_by, sha256 from image_files where series_id = ? and sop_instance_uid = ? and is_instance = 1 "
-            "and deleted_at is null",
-            V(p->series_id), V(f->instance.sop_instance_uid));
+    db_rows(
+        c, &rows,
+        "select id, uploaded_by, sha256 from image_files where series_id = ? and sop_instance_uid = ? and is_instance = 1 "
+        "and deleted_at is null",
+        V(p->series_id), V(f->instance.sop_instance_uid));
     if (cursor_next(&rows)) {
         id = cursor_integer(&rows, 0);
         uploaded_by = cursor_integer(&rows, 1);
@@ -281,9 +317,12 @@ static bool compare_instance(struct place *p)
     if (f->outcome == FILING_FILED)
         return true;
     if (!same && c->app->config.same_instance == SAME_INSTANCE_REFUSE)
-        return refuse(p, "another file of this instance is filed already: the same SOP Instance UID (0008,0018) with other bytes");
+        return refuse(
+            p,
+            "another file of this instance is filed already: the same SOP Instance UID (0008,0018) with other bytes");
     if (!same)
-        p->row->status_reason = S("another file of this instance is filed already, with other bytes: this one is kept beside it");
+        p->row->status_reason =
+            S("another file of this instance is filed already, with other bytes: this one is kept beside it");
     if (!may_see(p, uploaded_by, &sees))
         return false;
     if (same && sees) {
@@ -311,8 +350,9 @@ static bool find_parents(struct place *p, bool *fit)
         if (p->stated > 0)
             return refuse(p, "its study is filed under another patient than the one stated");
         p->row->patient_id = p->patient.id ? p->patient.id : INTEGER_NULL;
-        return mark_study(p) && set_aside(p, "its Study Instance UID (0020,000D) is filed under another patient than its "
-                                             "Patient ID (0010,0020) says");
+        return mark_study(p) &&
+               set_aside(p, "its Study Instance UID (0020,000D) is filed under another patient than its "
+                            "Patient ID (0010,0020) says");
     }
     *fit = true;
     return true;
@@ -362,24 +402,29 @@ bool filing_place(struct call *c, struct filing *f, int64_t stated_patient, int6
         return place_without_study(&p);
     if (!find_parents(&p, &fit) || !fit)
         return c->error.code == E_NONE;
-    if ((!p.patient.id && !filing_make_patient(c, f, by, &p.patient)) ||
-        !filing_compare(c, f, &p.patient, by, row) || (!p.study_id && !make_study(&p)) || !find_series(&p) ||
-        (!p.series_id && !make_series(&p)) || !compare_instance(&p))
+    if ((!p.patient.id && !filing_make_patient(c, f, by, &p.patient)) || !filing_compare(c, f, &p.patient, by, row) ||
+        (!p.study_id && !make_study(&p)) || !find_series(&p) || (!p.series_id && !make_series(&p)) ||
+        !compare_instance(&p))
         return false;
     row->patient_id = p.patient.id;
     row->study_id = p.study_id;
     row->series_id = p.series_id;
     row->is_instance = f->outcome == FILING_FILED;
+    if (f->damage.at && row->status != FILE_FAILED) {
+        row->status = FILE_FAILED;
+        row->status_reason = f->damage;
+    }
     return true;
 }
 
 uint64_t filing_members(void)
 {
     static const char *const names[] = {
-        "status",         "status_reason", "duplicate_of",     "patient_id",          "study_id",
-        "series_id",      "is_instance",   "modality",         "body_part",           "description",
-        "study_date",     "sop_class_uid", "sop_instance_uid", "transfer_syntax_uid", "instance_number",
-        "pixel_rows",     "pixel_columns", "number_of_frames", "conflict",
+        "status",           "status_reason",       "duplicate_of",    "patient_id",
+        "study_id",         "series_id",           "is_instance",     "modality",
+        "body_part",        "description",         "study_date",      "sop_class_uid",
+        "sop_instance_uid", "transfer_syntax_uid", "instance_number", "pixel_rows",
+        "pixel_columns",    "number_of_frames",    "conflict",
     };
     uint64_t mask = 0;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

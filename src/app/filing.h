@@ -43,7 +43,9 @@ enum filing_outcome {
 };
 
 struct filing {
-    struct str reason;          /* why it cannot be filed; null: it can */
+    struct str reason; /* why it cannot be filed; null: it can */
+    struct str
+        damage; /* it can be filed, but its pixels are not what the header promises: the row is FAILED with this reason */
     bool is_directory;          /* DICOMDIR */
     struct patient patient;     /* as the file says; patient_id null: it has none */
     struct study study;         /* likewise */

@@ -20,7 +20,8 @@ static bool place_again(struct call *c, void *context)
         return false;
     if (a->filing->outcome == FILING_KNOWN)
         row.duplicate_of = a->filing->existing;
-    if (!db_update(c, &image_file_schema, &row, filing_members(), "where id = ? and deleted_at is null and is_instance = 0", V(row.id))) {
+    if (!db_update(c, &image_file_schema, &row, filing_members(),
+                   "where id = ? and deleted_at is null and is_instance = 0", V(row.id))) {
         a->filing->refused = c->error.code == E_NONE;
         return fail(c, E_CONFLICT, "the file was filed or deleted at the same time");
     }
@@ -55,8 +56,8 @@ static bool file_again(struct call *c)
 }
 
 static const struct endpoint rows[] = {
-    { HTTP_POST, "/api/v1/image-files/{file_id}/file", file_again, &image_file_key, &image_file_schema, MAY_UPLOAD_IMAGES,
-      WORKS, .tag = "image-files", .entity = "image_file", .audit = "image_file.file",
+    { HTTP_POST, "/api/v1/image-files/{file_id}/file", file_again, &image_file_key, &image_file_schema,
+      MAY_UPLOAD_IMAGES, WORKS, .tag = "image-files", .entity = "image_file", .audit = "image_file.file",
       .summary = "Files a stored DICOM file under its patient, study and series",
       .doc = "As an upload does: for files that could not be filed then. One that is filed already stays as it is." },
 };

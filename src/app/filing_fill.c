@@ -41,10 +41,12 @@ static unsigned choice_by_initial(const char *const *choices, struct str code)
 
 static bool within(const struct field *field, double n)
 {
-    return (!field->min && !field->max) || (n >= (double)field->min && (field->max < field->min || n <= (double)field->max));
+    return (!field->min && !field->max) ||
+           (n >= (double)field->min && (field->max < field->min || n <= (double)field->max));
 }
 
-static void fill_text(struct call *c, const struct dicom_dataset *dataset, const struct field *field, struct str *member)
+static void fill_text(struct call *c, const struct dicom_dataset *dataset, const struct field *field,
+                      struct str *member)
 {
     const struct dicom_node *node = dicom_find(dataset, field->tag);
     if (!node)

@@ -53,7 +53,8 @@ static bool find_by_number(struct call *c, struct str number, struct str issuer,
                                       V(number), V(key_of(issuer))))
         *id = 0;
     for (int i = 0; !c->error.code && *id > 0 && i < MERGES_MAX; i++) {
-        if (!db_integer(c, &deleted, "select coalesce(merged_into, 0) from patients where id = ? and is_deleted = 1", V(*id)))
+        if (!db_integer(c, &deleted, "select coalesce(merged_into, 0) from patients where id = ? and is_deleted = 1",
+                        V(*id)))
             break; /* alive */
         *id = deleted;
     }
@@ -74,8 +75,8 @@ static bool find_stated(struct call *c, struct filing *f, int64_t stated, struct
     struct str number = f->patient.patient_id, issuer = f->patient.issuer_of_patient_id;
     if (!patient_must_exist(c, stated, "body") || !filing_load_patient(c, stated, out))
         return false;
-    bool same = !number.len || (str_equal(number, out->patient_id) &&
-                                (!issuer.len || str_equal(issuer, out->issuer_of_patient_id)));
+    bool same = !number.len ||
+                (str_equal(number, out->patient_id) && (!issuer.len || str_equal(issuer, out->issuer_of_patient_id)));
     if (same)
         return true;
     if (!find_by_number(c, number, issuer, &spoken_of))
@@ -83,7 +84,9 @@ static bool find_stated(struct call *c, struct filing *f, int64_t stated, struct
     if (spoken_of == stated)
         return true;
     f->refused = true;
-    return fail(c, E_CONFLICT, "the file speaks of another patient: its Patient ID (0010,0020) is not the number of the patient stated");
+    return fail(
+        c, E_CONFLICT,
+        "the file speaks of another patient: its Patient ID (0010,0020) is not the number of the patient stated");
 }
 
 bool filing_find_patient(struct call *c, struct filing *f, int64_t stated, struct patient *out)

@@ -59,8 +59,10 @@ extern const struct schema image_file_schema;
 #define FILE_DETAIL_FIELDS(T) \
     FIELD(T, patient_id, .flags = NULLABLE, .min = 1, .max = INT64_MAX, .doc = "The patient it belongs to."), \
         FIELD(T, description, .flags = NULLABLE, .max = 2000, .doc = "Description."), \
-        FIELD(T, modality, .flags = NULLABLE, .max = 16, .tag = 0x00080060, .example = "XR", .doc = "What made it: CT, MR, XR ..."), \
-        FIELD(T, body_part, .flags = NULLABLE, .max = 64, .tag = 0x00180015, .example = "CHEST", .doc = "Part of the body.")
+        FIELD(T, modality, .flags = NULLABLE, .max = 16, .tag = 0x00080060, .example = "XR", \
+              .doc = "What made it: CT, MR, XR ..."), \
+        FIELD(T, body_part, .flags = NULLABLE, .max = 64, .tag = 0x00180015, .example = "CHEST", \
+              .doc = "Part of the body.")
 
 struct image_file_key {
     int64_t file_id;

@@ -1,60 +1,11 @@
 /* images.c - what is in an image file: its picture, header, frames and histogram. */
 #include "app/exchange.h"
 #include "app/picture.h"
-#include "app/rendering.h"
-#include "blob/result.h"
+#include "app/rendered.h"
 #include "dicom/json.h"
 #include "schema/json.h"
 
-/* Part of every recipe: raised when the same parameters give another picture. */
-#define RENDERER "1"
-
 /* ---- rendered ---- */
-
-/* What the picture is made from and how: equal keys are equal pictures, so the key is the ETag too. */
-static void key_of(struct call *c, const struct image_file *file, const char *what, const struct schema *schema,
-                   const void *query, struct result_key *key)
-{
-    struct text recipe;
-    text_init(&recipe, 4096);
-    text_format(&recipe, "%s %s ", what, RENDERER);
-    json_encode(&recipe, schema, query, JSON_ALL_FIELDS & ~GIVEN(schema_find(schema, S("file_id"))), &c->arena);
-    result_key(key, file->sha256, text_str(&recipe));
-    text_release(&recipe);
-}
-
-/* The client's copy is still good: 304. */
-static bool is_known(struct call *c, const struct result_key *key)
-{
-    struct str etag = arena_format(&c->arena, "\"%.16s-%s\"", key->content, key->recipe);
-    answer_header(c, "ETag", etag);
-    answer_header(c, "Cache-Control", S("private, no-cache"));
-    struct str known = http_header(c->request, "If-None-Match");
-    if (!known.at || !http_etag_matches(known, etag, true))
-        return false;
-    answer_status(c, 304);
-    return true;
-}
-
-static bool render_picture(struct call *c, const struct image_file *file, const struct rendering_query *query,
-                           struct str *bytes)
-{
-    struct picture picture;
-    struct decode_job *job = arena_new(&c->arena, struct decode_job); /* holds lookup tables: too large for a stack */
-    struct decode_result result;
-    if (!picture_open_file(c, file, &picture))
-        return false;
-    bool ok = picture_job(c, &picture, query->frame, job) &&
-              rendering_of(c, picture.dicom, picture.dicom ? &job->format : NULL, query->frame, query, &job->render);
-    if (ok) {
-        job->kind = DECODE_RENDER;
-        ok = picture_run(c, job, &result);
-    }
-    picture_close(&picture);
-    if (ok)
-        *bytes = result.bytes;
-    return ok;
-}
 
 static bool rendered_at_once(struct call *c)
 {
@@ -64,13 +15,10 @@ static bool rendered_at_once(struct call *c)
     struct str bytes;
     if (!image_file_load(c, in->file_id, &file))
         return false;
-    if (file.sha256.len != SHA256_TEXT)
-        return false;
-    key_of(c, &file, "rendered", &rendering_query_schema, in, &key);
-    if (!result_get(c->app->results, &key, RESULT_IN_MEMORY, &c->arena, &bytes))
+    if (!rendered_key(c, &file, in, &key) || !result_get(c->app->results, &key, RESULT_IN_MEMORY, &c->arena, &bytes))
         return false;
     audit_about(c, file.id, file.patient_id);
-    if (!is_known(c, &key))
+    if (!rendered_is_known(c, &key))
         answer_bytes(c, picture_media_types[in->format - 1], bytes);
     return true;
 }
@@ -79,24 +27,11 @@ static bool rendered_get(struct call *c)
 {
     const struct rendering_query *in = c->in;
     struct image_file file;
-    struct result_key key;
-    struct str bytes;
     if (!image_file_load(c, in->file_id, &file))
         return false;
-    audit_about(c, file.id, file.patient_id);
     db_release(c);
-    if (file.sha256.len != SHA256_TEXT)
-        return fail(c, E_CONFLICT, "image file %" PRId64 " is not uploaded completely", file.id);
-    key_of(c, &file, "rendered", &rendering_query_schema, in, &key);
-    if (is_known(c, &key))
-        return true;
-    if (!result_get(c->app->results, &key, RESULT_ANYWHERE, &c->arena, &bytes)) {
-        if (!render_picture(c, &file, in, &bytes))
-            return false;
-        result_put(c->app->results, &key, bytes);
-    }
-    answer_bytes(c, picture_media_types[in->format - 1], bytes);
-    return true;
+    audit_about(c, file.id, file.patient_id);
+    return rendered_answer(c, &file, in);
 }
 
 /* ---- frames ---- */
@@ -291,8 +226,8 @@ static bool raster_metadata(struct call *c, const struct picture *picture)
     if (!raster_probe(picture->fd, picture->file.file_type, c->app->config.max_pixels, &info, &c->error))
         return false;
     answer_bytes(c, "application/json",
-                 arena_format(&c->arena, "{\"file_type\":\"%s\",\"width\":%" PRId64 ",\"height\":%" PRId64
-                                         ",\"pages\":%d}",
+                 arena_format(&c->arena,
+                              "{\"file_type\":\"%s\",\"width\":%" PRId64 ",\"height\":%" PRId64 ",\"pages\":%d}",
                               file_types[picture->file.file_type - 1], info.width, info.height, info.pages));
     return true;
 }
@@ -311,21 +246,24 @@ static bool metadata_get(struct call *c)
 
 #define IMAGES .tag = "images", .entity = "image_file"
 static const struct endpoint rows[] = {
-    { HTTP_GET, "/api/v1/images/{file_id}/rendered", rendered_get, &rendering_query_schema, NULL, MAY_READ_IMAGES, WORKS,
-      .flags = NOT_JSON, IMAGES, .audit = "image_file.rendered", .answers = "image/*", .at_once = rendered_at_once,
-      .summary = "Shows a frame as a picture",
-      .doc = "Rescaled, windowed and inverted as the file says or as asked for. Overlays are not drawn. The ETag stands for the file's "
-             "content and all parameters." },
+    { HTTP_GET, "/api/v1/images/{file_id}/rendered", rendered_get, &rendering_query_schema, NULL, MAY_READ_IMAGES,
+      WORKS, .flags = NOT_JSON, IMAGES, .audit = "image_file.rendered", .answers = "image/*",
+      .at_once = rendered_at_once, .summary = "Shows a frame as a picture",
+      .doc =
+          "Rescaled, windowed and inverted as the file says or as asked for. Overlays are not drawn. The ETag stands for the file's "
+          "content and all parameters." },
     { HTTP_GET, "/api/v1/images/{file_id}/metadata", metadata_get, &metadata_query, NULL, MAY_READ_IMAGES, WORKS,
       .flags = NOT_JSON, IMAGES, .audit = "image_file.metadata", .answers = "application/dicom+json",
       .summary = "Shows the header",
-      .doc = "DICOM files: the DICOM JSON model (PS3.18 F) without pixel data. Others: type, width, height and pages." },
+      .doc =
+          "DICOM files: the DICOM JSON model (PS3.18 F) without pixel data. Others: type, width, height and pages." },
     { HTTP_GET, "/api/v1/images/{file_id}/frames/{frame}", frame_get, &frame_query, NULL, MAY_READ_IMAGES, WORKS,
       .flags = NOT_JSON, IMAGES, .audit = "image_file.frame", .answers = "application/octet-stream",
       .summary = "Sends the samples of a frame",
-      .doc = "Decoded stored values, little endian, colour by pixel; X-Pixel-Format says what they are. With stored=true the encoded bytes as "
-             "they are in the file." },
-    { HTTP_GET, "/api/v1/images/{file_id}/histogram", histogram_get, &histogram_query, &histogram_schema, MAY_READ_IMAGES,
-      WORKS, IMAGES, .audit = "image_file.histogram", .summary = "Counts a frame's values" },
+      .doc =
+          "Decoded stored values, little endian, colour by pixel; X-Pixel-Format says what they are. With stored=true the encoded bytes as "
+          "they are in the file." },
+    { HTTP_GET, "/api/v1/images/{file_id}/histogram", histogram_get, &histogram_query, &histogram_schema,
+      MAY_READ_IMAGES, WORKS, IMAGES, .audit = "image_file.histogram", .summary = "Counts a frame's values" },
 };
 ENDPOINT_TABLE(image_endpoints, rows);

@@ -3,6 +3,8 @@
 
 #include "app/app.h"
 #include "app/endpoint.h"
+#include "blob/result.h"
+#include "raster/decoder.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -136,8 +138,8 @@ static void one(struct text *out, const char *name, const char *type, const char
     text_format(out, "roentgen_%s %" PRId64 "\n", name, value);
 }
 
-static void histogram(struct text *out, const char *name, const char *labels, const int64_t *buckets, int count,
-                      int first_us, int64_t total_us)
+static void put_histogram(struct text *out, const char *name, const char *labels, const int64_t *buckets, int count,
+                          int first_us, int64_t total_us)
 {
     int64_t seen = 0;
     for (int i = 0; i < count; i++) {
@@ -173,10 +175,10 @@ static void print_routes(struct call *c, struct text *out)
         const struct endpoint *e = router_endpoint(app->router, i);
         metrics_route(app->metrics, i, &s);
         if (s.count)
-            histogram(out, "http_request_seconds",
-                      arena_cstring(&c->arena, arena_format(&c->arena, "method=\"%s\",route=\"%s\"",
-                                                            http_method_names[e->method], e->path)),
-                      s.buckets, METRIC_BUCKETS, FIRST_BUCKET_US, s.total_us);
+            put_histogram(out, "http_request_seconds",
+                          arena_cstring(&c->arena, arena_format(&c->arena, "method=\"%s\",route=\"%s\"",
+                                                                http_method_names[e->method], e->path)),
+                          s.buckets, METRIC_BUCKETS, FIRST_BUCKET_US, s.total_us);
     }
 }
 
@@ -223,6 +225,28 @@ static void print_database(struct call *c, struct text *out)
     db_statement_stats(c->db, 50, print_statement, out);
 }
 
+static void print_decoders(const struct app *app, struct text *out)
+{
+    struct decoder_stats decoders;
+    decoder_stats(app->decoders, &decoders);
+    one(out, "decoders", "gauge", "Decoder processes.", decoders.running);
+    one(out, "decoder_jobs_total", "counter", "Pictures given to them.", decoders.jobs);
+    one(out, "decoder_died_total", "counter", "Decoder processes that ended by themselves.", decoders.died);
+    one(out, "decoder_timed_out_total", "counter", "Decoder processes ended because they took too long.",
+        decoders.timed_out);
+}
+
+static void print_results(const struct app *app, struct text *out)
+{
+    struct result_stats results;
+    results_stats(app->results, &results);
+    one(out, "rendered_memory_hits_total", "counter", "Pictures found in memory.", results.memory_hits);
+    one(out, "rendered_disk_hits_total", "counter", "Pictures found on disk.", results.disk_hits);
+    one(out, "rendered_misses_total", "counter", "Pictures that had to be rendered.", results.misses);
+    one(out, "rendered_memory_bytes", "gauge", "Memory of rendered pictures.", results.memory_bytes);
+    one(out, "rendered_disk_bytes", "gauge", "Disk room of rendered pictures.", results.disk_bytes);
+}
+
 static void print_files(struct call *c, struct text *out)
 {
     struct blob_counts files;
@@ -260,6 +284,8 @@ void metrics_print(struct call *c, struct text *out)
     one(out, "uploads_total", "counter", "Files stored.", get(&app->metrics->uploads));
     one(out, "upload_bytes_total", "counter", "Bytes of files stored.", get(&app->metrics->upload_bytes));
     print_server(app, out);
+    print_decoders(app, out);
+    print_results(app, out);
     print_database(c, out);
     print_files(c, out);
     print_routes(c, out);

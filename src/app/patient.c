@@ -44,8 +44,10 @@ static const struct field patient_fields[] = {
           .doc = "Status."),
     FIELD(struct patient, is_unidentified, .sql = "p.is_unidentified", .flags = READ_ONLY,
           .doc = "Made for a study whose files have no Patient ID; the number was made here."),
-    FIELD(struct patient, conflict, .sql = "p.conflict", .flags = READ_ONLY | NULLABLE,
-          .doc = "Which of name, gender and birth_date some file says otherwise; the files say how, in their own conflict."),
+    FIELD(
+        struct patient, conflict, .sql = "p.conflict", .flags = READ_ONLY | NULLABLE,
+        .doc =
+            "Which of name, gender and birth_date some file says otherwise; the files say how, in their own conflict."),
     FIELD(struct patient, image_count, .sql = "p.image_count", .flags = READ_ONLY,
           .doc = "Image files of the patient."),
     FIELD(struct patient, merged_into, .sql = "p.merged_into", .flags = READ_ONLY | NULLABLE,
@@ -179,7 +181,8 @@ static bool patient_settle_conflict(struct call *c)
     const struct patient_key *key = c->in;
     struct patient patient;
     return patient_load(c, key->id, &patient) &&
-           db_execute(c, "update patients set conflict = null, updated_at = ? where id = ?", V(clock_now()), V(key->id));
+           db_execute(c, "update patients set conflict = null, updated_at = ? where id = ?", V(clock_now()),
+                      V(key->id));
 }
 
 /* ---- merge: the other record turned out to be the same person ---- */
@@ -317,7 +320,8 @@ static const struct endpoint rows[] = {
     { HTTP_POST, "/api/v1/patients/{id}/restore", patient_restore, &patient_key, &patient_schema, MAY_DELETE_PATIENTS,
       WRITES, PATIENTS, .audit = "patient.restore", .summary = "Brings a deleted patient back" },
     { HTTP_DELETE, "/api/v1/patients/{id}/conflict", patient_settle_conflict, &patient_key, NULL, MAY_UPDATE_PATIENTS,
-      WRITES, PATIENTS, .audit = "patient.settle_conflict", .summary = "Says that a patient's conflict has been looked at" },
+      WRITES, PATIENTS, .audit = "patient.settle_conflict",
+      .summary = "Says that a patient's conflict has been looked at" },
     { HTTP_POST, "/api/v1/patients/{id}/merge", patient_merge_post, &patient_merge, &patient_schema,
       MAY_DELETE_PATIENTS, WRITES, BODY_JSON, PATIENTS, .audit = "patient.merge",
       .summary = "Moves another patient's studies and files here" },

@@ -22,7 +22,10 @@ static bool map_file(struct call *c, struct picture *picture, int64_t size_bytes
 static bool read_header(struct call *c, struct picture *picture)
 {
     struct error error = { 0 };
-    if (dicom_read(picture->bytes, NULL, &c->arena, &picture->dicom, &error) || picture->dicom->root->count)
+    if (dicom_read(picture->bytes, NULL, &c->arena, &picture->dicom, &error))
+        return true;
+    picture->damage = arena_copy(&c->arena, str_from(error.message));
+    if (picture->dicom->root->count)
         return true;
     c->error = error;
     return false;
@@ -71,8 +74,13 @@ bool picture_format(struct call *c, const struct picture *picture, struct pixel_
 {
     if (!picture->dicom)
         return fail(c, E_UNSUPPORTED_TYPE, "%s files have no DICOM header", file_types[picture->file.file_type - 1]);
-    if (!pixel_format_of(picture->dicom, out, &c->error))
+    if (!pixel_format_of(picture->dicom, out, &c->error)) {
+        if (picture->damage.at && c->error.code == E_UNSUPPORTED_TYPE) { /* the pixels are behind the damage */
+            error_clear(&c->error);
+            fail(c, E_INVALID, "%.*s", STR_FMT(picture->damage));
+        }
         return false;
+    }
     if (!out->syntax || out->syntax->coding == CODING_UNSUPPORTED)
         return fail(c, E_UNSUPPORTED_TYPE, "pixels of the transfer syntax %s are not decoded here",
                     out->syntax ? out->syntax->name : picture->dicom->file.syntax_uid);

@@ -21,6 +21,7 @@ struct picture {
     int fd;
     struct str bytes;           /* the whole file, mapped */
     struct dicom_object *dicom; /* NULL: a JPEG, PNG or TIFF */
+    struct str damage;          /* why the DICOM file could not be read to its end; null: it could */
 };
 
 /* A file that the caller may see; E_NOT_FOUND otherwise, E_CONFLICT while it is still uploading, E_INVALID when a DICOM file's header cannot be

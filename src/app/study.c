@@ -195,9 +195,10 @@ static bool study_settle_conflict(struct call *c)
 
 static bool delete_words(struct call *c, int64_t study_id, struct instant at)
 {
-    const char *sql = db_is_local(c->db)
-                          ? "delete from image_file_search where rowid in (select id from image_files where study_id = ? and deleted_at = ?)"
-                          : "delete from image_file_search where id in (select id from image_files where study_id = ? and deleted_at = ?)";
+    const char *sql =
+        db_is_local(c->db)
+            ? "delete from image_file_search where rowid in (select id from image_files where study_id = ? and deleted_at = ?)"
+            : "delete from image_file_search where id in (select id from image_files where study_id = ? and deleted_at = ?)";
     return db_execute(c, sql, V(study_id), V(at)) && search_remove(c, "study_search", study_id);
 }
 
@@ -209,10 +210,14 @@ static bool study_delete(struct call *c)
     if (!study_load(c, key->id, &study))
         return false;
     struct value by = V(call_user(c)), at = V(now), id = V(study.id);
-    return db_execute(c, "update image_files set deleted_at = ?, deleted_by = ?, updated_at = ? where study_id = ? and deleted_at is null",
-                      at, by, at, id) &&
-           db_execute(c, "update series set deleted_at = ?, deleted_by = ?, updated_at = ? where study_id = ? and deleted_at is null",
-                      at, by, at, id) &&
+    return db_execute(
+               c,
+               "update image_files set deleted_at = ?, deleted_by = ?, updated_at = ? where study_id = ? and deleted_at is null",
+               at, by, at, id) &&
+           db_execute(
+               c,
+               "update series set deleted_at = ?, deleted_by = ?, updated_at = ? where study_id = ? and deleted_at is null",
+               at, by, at, id) &&
            db_execute(c, "update studies set deleted_at = ?, deleted_by = ?, updated_at = ? where id = ?", at, by, at,
                       id) &&
            delete_words(c, study.id, now);
@@ -251,8 +256,10 @@ static bool study_restore(struct call *c)
         return fail(c, E_CONFLICT, "its patient has been deleted: restore the patient first");
     return db_execute(c, "update studies set deleted_at = null, deleted_by = null, updated_at = ? where id = ?", V(now),
                       V(study.id)) &&
-           db_execute(c, "update series set deleted_at = null, deleted_by = null, updated_at = ? where study_id = ? and deleted_at = ?",
-                      V(now), V(study.id), V(study.deleted_at)) &&
+           db_execute(
+               c,
+               "update series set deleted_at = null, deleted_by = null, updated_at = ? where study_id = ? and deleted_at = ?",
+               V(now), V(study.id), V(study.deleted_at)) &&
            restore_files(c, &study) && study_load(c, study.id, out) && study_index(c, out);
 }
 
@@ -296,11 +303,13 @@ static bool assignment_delete(struct call *c)
 static const struct endpoint rows[] = {
     { HTTP_POST, "/api/v1/studies", study_post, &study_schema, &study_schema, MAY_CREATE_STUDIES, WRITES, BODY_JSON,
       201, STUDIES, .audit = "study.create", .summary = "Registers a study",
-      .doc = "DICOM files register theirs by themselves; a study with the same UID that was registered before takes them up." },
+      .doc =
+          "DICOM files register theirs by themselves; a study with the same UID that was registered before takes them up." },
     { HTTP_GET, "/api/v1/studies/{id}", study_get, &study_key, &study_schema, MAY_READ_STUDIES, STUDIES,
       .audit = "study.read", .summary = "Shows one study" },
     { HTTP_PATCH, "/api/v1/studies/{id}", study_patch_patch, &study_patch, &study_schema, MAY_UPDATE_STUDIES, WRITES,
-      BODY_JSON, STUDIES, .audit = "study.update", .summary = "Changes a study's record, or moves it to another patient" },
+      BODY_JSON, STUDIES, .audit = "study.update",
+      .summary = "Changes a study's record, or moves it to another patient" },
     { HTTP_DELETE, "/api/v1/studies/{id}", study_delete, &study_key, NULL, MAY_DELETE_STUDIES, WRITES, STUDIES,
       .audit = "study.delete", .summary = "Deletes a study with its series and files",
       .doc = "It can be restored until its files are purged." },

@@ -32,11 +32,12 @@ static struct str name_in_file(struct call *c, const struct image_file *file)
     struct dicom_limits limits = dicom_default_limits;
     struct dicom_object *object = NULL;
     struct error ignored = { 0 };
-    struct str name = STR_NULL;
+    struct str name;
     int fd;
     int64_t size;
     limits.stop_at = 0x00100020;
-    if (!image_file_store(c, file) || !blob_open_read(image_file_store(c, file), file->storage_path, &fd, &size, &ignored))
+    if (!image_file_store(c, file) ||
+        !blob_open_read(image_file_store(c, file), file->storage_path, &fd, &size, &ignored))
         return STR_NULL;
     void *at = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
     close(fd);
@@ -55,8 +56,8 @@ static bool begin_directory(struct packing *p)
     struct patient patient;
     struct image_file first;
     if (!patient_load(c, p->study.patient_id, &patient) ||
-        (!db_get(c, &image_file_schema, &first, "where f.study_id = ? and f.is_deleted = 0 and f.is_instance = 1 limit 1",
-                 V(p->study.id)) &&
+        (!db_get(c, &image_file_schema, &first,
+                 "where f.study_id = ? and f.is_deleted = 0 and f.is_instance = 1 limit 1", V(p->study.id)) &&
          c->error.code))
         return false;
     struct str name = str_is_empty(first.storage_path) ? STR_NULL : name_in_file(c, &first);
@@ -75,11 +76,13 @@ static bool load_series(struct packing *p)
     struct call *c = p->c;
     struct cursor rows;
     p->series = arena_array(&c->arena, struct series, p->study.number_of_series + 1);
-    for (db_rows(c, &rows,
-                 "select x.id, x.series_uid, x.series_number, x.modality, x.description, x.series_number is null from series x where "
-                 "x.study_id = ? and x.deleted_at is null and x.number_of_instances > 0 order by x.sort_number, x.id limit 10000",
-                 V(p->study.id));
-         p->series_count <= p->study.number_of_series && cursor_next(&rows);) {
+    for (
+        db_rows(
+            c, &rows,
+            "select x.id, x.series_uid, x.series_number, x.modality, x.description, x.series_number is null from series x where "
+            "x.study_id = ? and x.deleted_at is null and x.number_of_instances > 0 order by x.sort_number, x.id limit 10000",
+            V(p->study.id));
+        p->series_count <= p->study.number_of_series && cursor_next(&rows);) {
         struct series *s = &p->series[p->series_count++];
         schema_clear(&series_schema, s);
         s->id = cursor_integer(&rows, 0);
@@ -95,13 +98,17 @@ static bool load_series(struct packing *p)
 static void pack_file(struct packing *p, struct cursor *rows, int64_t series_index, int64_t number)
 {
     char id[DICOMDIR_FILE_ID_MAX], path[DICOMDIR_FILE_ID_MAX];
-    int len = snprintf(id, sizeof(id), "DICOM\\PAT00001\\STU00001\\SER%05d\\IM%06d", (int)(series_index + 1), (int)number);
+    int len =
+        snprintf(id, sizeof(id), "DICOM\\PAT00001\\STU00001\\SER%05d\\IM%06d", (int)(series_index + 1), (int)number);
     for (int i = 0; i <= len; i++)
         path[i] = id[i] == '\\' ? '/' : id[i];
     struct image_file file;
     file.status = choice_of(file_statuses, cursor_text(rows, 1));
     struct blob_store *store = image_file_store(p->c, &file);
-    struct dicomdir_file entry = { { id, len }, cursor_text(rows, 3), cursor_text(rows, 4), cursor_text(rows, 5),
+    struct dicomdir_file entry = { { id, len },
+                                   cursor_text(rows, 3),
+                                   cursor_text(rows, 4),
+                                   cursor_text(rows, 5),
                                    cursor_integer(rows, 7) ? INTEGER_NULL : cursor_integer(rows, 6) };
     p->missing_store += !store;
     if (!store)
@@ -115,12 +122,14 @@ static bool pack_series(struct packing *p, int64_t index)
     struct call *c = p->c;
     struct cursor rows;
     int64_t number = 0;
-    for (db_rows(c, &rows,
-                 "select f.storage_path, f.status, f.file_size, f.sop_class_uid, f.sop_instance_uid, f.transfer_syntax_uid, "
-                 "f.instance_number, f.instance_number is null from image_files f where f.series_id = ? and f.is_deleted = 0 and "
-                 "f.is_instance = 1 and (? = 1 or f.uploaded_by = ?) order by f.sort_number, f.id limit 100001",
-                 V(p->series[index].id), V(p->all), V(call_user(c)));
-         p->files <= ARCHIVE_INSTANCES_MAX && cursor_next(&rows);) {
+    for (
+        db_rows(
+            c, &rows,
+            "select f.storage_path, f.status, f.file_size, f.sop_class_uid, f.sop_instance_uid, f.transfer_syntax_uid, "
+            "f.instance_number, f.instance_number is null from image_files f where f.series_id = ? and f.is_deleted = 0 and "
+            "f.is_instance = 1 and (? = 1 or f.uploaded_by = ?) order by f.sort_number, f.id limit 100001",
+            V(p->series[index].id), V(p->all), V(call_user(c)));
+        p->files <= ARCHIVE_INSTANCES_MAX && cursor_next(&rows);) {
         if (!number)
             dicomdir_series(&p->dir, &p->series[index]);
         pack_file(p, &rows, index, ++number);
@@ -139,7 +148,8 @@ static bool pack(struct packing *p)
     if (!ok)
         return false;
     if (p->files > ARCHIVE_INSTANCES_MAX || p->series_count > SERIES_MAX)
-        return fail(c, E_CONFLICT, "the study has more than %d instances: fetch its files one by one", ARCHIVE_INSTANCES_MAX);
+        return fail(c, E_CONFLICT, "the study has more than %d instances: fetch its files one by one",
+                    ARCHIVE_INSTANCES_MAX);
     if (p->missing_store)
         return fail(c, E_UNAVAILABLE, "the archive that holds some of its files is not configured now");
     if (!p->files)

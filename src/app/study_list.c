@@ -15,13 +15,16 @@ static const char *const study_sort_columns[] = { "s.created_at", "s.created_at"
 
 #define STUDY_FILTERS \
     LIST_FIELDS(struct study_list, study_sorts, "-created_at"), \
-        FIELD(struct study_list, modality, .max = 16, .filter = "s.modality = ?", .doc = "Only this modality (the study's own)."), \
-        FIELD(struct study_list, start_date, .filter = "s.sort_date >= ?", .doc = "Only studies made on this day or later."), \
+        FIELD(struct study_list, modality, .max = 16, .filter = "s.modality = ?", \
+              .doc = "Only this modality (the study's own)."), \
+        FIELD(struct study_list, start_date, .filter = "s.sort_date >= ?", \
+              .doc = "Only studies made on this day or later."), \
         FIELD(struct study_list, end_date, .filter = "s.sort_date <= ? and s.study_date is not null", \
               .doc = "Only studies made on this day or earlier."), \
         FIELD(struct study_list, accession_number, .max = 64, .doc = "Exactly this accession number."), \
         FIELD(struct study_list, study_uid, .max = 64, .doc = "Exactly this Study Instance UID."), \
-        FIELD(struct study_list, has_conflict, .filter = "s.has_conflict = ?", .doc = "Only with (or without) a conflict."), \
+        FIELD(struct study_list, has_conflict, .filter = "s.has_conflict = ?", \
+              .doc = "Only with (or without) a conflict."), \
         FIELD(struct study_list, search, .max = 100, \
               .doc = "Part of the description, accession number, referring physician, patient's name or number.")
 static const struct field study_list_fields[] = {
@@ -59,7 +62,8 @@ static bool answer(struct call *c, int64_t patient_id)
     int count = 0, scope_count = study_scopes(c, scopes);
     int64_t total = TOTAL_UNKNOWN;
     if (in->study_uid.len)
-        few[count++] = (struct condition){ "s.deleted_at is null and s.study_uid = ?", V(in->study_uid), .from = "studies s" };
+        few[count++] =
+            (struct condition){ "s.deleted_at is null and s.study_uid = ?", V(in->study_uid), .from = "studies s" };
     if (in->accession_number.len)
         few[count++] = (struct condition){ "s.accession_number = ?", V(in->accession_number), .from = "studies s" };
     if (patient_id > 0)
@@ -89,7 +93,8 @@ static bool patient_studies_get(struct call *c)
 
 static const struct endpoint rows[] = {
     { HTTP_GET, "/api/v1/studies", study_list_get, &study_list, &study_schema, MAY_READ_STUDIES, .flags = LIST,
-      .tag = "studies", .entity = "study", .audit = "study.list", .summary = "Lists and searches the studies one may see" },
+      .tag = "studies", .entity = "study", .audit = "study.list",
+      .summary = "Lists and searches the studies one may see" },
     { HTTP_GET, "/api/v1/patients/{id}/studies", patient_studies_get, &patient_studies, &study_schema, MAY_READ_STUDIES,
       .flags = LIST, .tag = "patients", .entity = "patient", .audit = "patient.studies",
       .summary = "Lists a patient's studies that one may see" },

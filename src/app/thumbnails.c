@@ -1,41 +1,58 @@
 /* thumbnails.c - the background thread that makes small pictures, and the endpoint that shows them. */
 #include "app/thumbnails.h"
 
-#include "app/exchange.h"
-#include "app/image_file.h"
+#include "app/rendered.h"
 #include "base/log.h"
 
 #include <pthread.h>
 #include <unistd.h>
 
-enum { QUEUE_MAX = 4096, SWEEP_ROWS = 1000 };
+enum { QUEUE_MAX = 4096, SWEEP_ROWS = 1000, JPEG_QUALITY = 82, QUIET_US = 1000000 };
+
+struct ring {
+    int64_t ids[QUEUE_MAX];
+    int first, count;
+};
 
 struct thumbnails {
     struct app *app;
     pthread_t thread;
     pthread_mutex_t mutex;
-    pthread_cond_t wake;
-    int64_t queue[QUEUE_MAX]; /* a ring */
-    int first, count;
-    bool missed; /* some were dropped, or the process has just started: look in the database */
+    pthread_cond_t wake;   /* CLOCK_MONOTONIC */
+    struct ring pictures;  /* at once */
+    struct ring dicom;     /* when nothing has come for a while: whoever sends a thousand slices comes first */
+    int64_t last_dicom_us; /* when the last of these came */
+    bool missed;           /* pictures were dropped, or the process has just started: look in the database */
     bool stopping;
 };
+
+static bool ring_put(struct ring *ring, int64_t id)
+{
+    if (ring->count == QUEUE_MAX)
+        return false;
+    ring->ids[(ring->first + ring->count++) % QUEUE_MAX] = id;
+    return true;
+}
+
+static int64_t ring_take(struct ring *ring)
+{
+    int64_t id = ring->ids[ring->first];
+    ring->first = (ring->first + 1) % QUEUE_MAX;
+    ring->count--;
+    return id;
+}
 
 static bool is_picture(unsigned type)
 {
     return type == FILE_JPEG || type == FILE_PNG || type == FILE_TIFF;
 }
 
-/* The picture of at most size x size, from the stored bytes. */
-static bool make(struct call *c, const struct image_file *file, int size, struct str *jpeg)
+/* The picture of at most size x size, as the file wants to be shown. */
+static void query_of(struct rendering_query *query, int64_t size)
 {
-    int fd;
-    int64_t size_bytes;
-    if (!image_file_open(c, file, &fd, &size_bytes))
-        return false;
-    bool ok = raster_thumbnail(fd, file->file_type, size, c->app->config.max_pixels, &c->arena, jpeg, &c->error);
-    close(fd);
-    return ok;
+    rendering_query_default(query);
+    query->width = query->height = size;
+    query->quality = JPEG_QUALITY;
 }
 
 struct outcome {
@@ -75,44 +92,73 @@ static bool keep(struct call *c, const struct image_file *file, struct str jpeg,
     return blob_commit(writer, *key, &c->error);
 }
 
+/* What is wrong with the file itself is said in its row. */
+static bool note_damage(struct call *c, struct outcome *outcome)
+{
+    if (c->error.code != E_INVALID)
+        return false;
+    outcome->reason = arena_copy(&c->arena, str_from(c->error.message));
+    error_clear(&c->error);
+    return db_transact(c, store_outcome, outcome);
+}
+
+/* Thumbnails of pictures rest in the store. Those of DICOM files, which may be a thousand in a series, are in the cache of rendered pictures,
+ * whence they may go: the next who asks makes them again. */
 static bool process(struct call *c, int64_t id)
 {
     struct image_file file;
+    struct rendering_query query;
     struct str jpeg;
     struct outcome outcome = { .file = &file };
     if (!db_get(c, &image_file_schema, &file, "where f.id = ? and f.is_deleted = 0", V(id)))
         return c->error.code == E_NONE;
-    if (file.status != FILE_UPLOADED || !is_picture(file.file_type) || file.thumbnail_path.at)
+    if (file.status != FILE_UPLOADED || file.thumbnail_path.at)
         return true;
     db_release(c);
-    if (make(c, &file, THUMBNAIL_SIZE, &jpeg)) {
-        if (!keep(c, &file, jpeg, &outcome.key))
-            return false;
-    } else if (c->error.code == E_INVALID) {
-        outcome.reason = arena_copy(&c->arena, str_from(c->error.message));
-        error_clear(&c->error);
-    } else {
-        return false;
+    query_of(&query, THUMBNAIL_SIZE);
+    if (!rendered_picture(c, &file, &query, &jpeg)) {
+        if (c->error.code == E_UNSUPPORTED_TYPE) { /* no image in it, or none that is decoded here */
+            error_clear(&c->error);
+            return true;
+        }
+        return note_damage(c, &outcome);
     }
-    return db_transact(c, store_outcome, &outcome);
+    if (!is_picture(file.file_type))
+        return true;
+    return keep(c, &file, jpeg, &outcome.key) && db_transact(c, store_outcome, &outcome);
 }
 
 /* ---- the thread ---- */
 
+static void wait_until(struct thumbnails *t, int64_t us)
+{
+    struct timespec until = { .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000 };
+    pthread_cond_timedwait(&t->wake, &t->mutex, &until);
+}
+
+/* Waits for something to do. False: the end. */
 static bool next(struct thumbnails *t, int64_t *id, bool *look)
 {
     pthread_mutex_lock(&t->mutex);
-    while (!t->count && !t->missed && !t->stopping)
-        pthread_cond_wait(&t->wake, &t->mutex);
-    bool go_on = !t->stopping;
-    *look = !t->count && t->missed;
-    if (t->count) {
-        *id = t->queue[t->first];
-        t->first = (t->first + 1) % QUEUE_MAX;
-        t->count--;
+    for (;;) {
+        int64_t quiet_from = t->last_dicom_us + QUIET_US;
+        if (t->stopping || t->pictures.count || t->missed)
+            break;
+        if (t->dicom.count && clock_monotonic_us() >= quiet_from)
+            break;
+        if (t->dicom.count)
+            wait_until(t, quiet_from);
+        else
+            pthread_cond_wait(&t->wake, &t->mutex);
     }
-    if (*look)
+    bool go_on = !t->stopping;
+    *look = !t->pictures.count && t->missed;
+    if (t->pictures.count)
+        *id = ring_take(&t->pictures);
+    else if (*look)
         t->missed = false;
+    else if (go_on)
+        *id = ring_take(&t->dicom);
     pthread_mutex_unlock(&t->mutex);
     return go_on;
 }
@@ -180,7 +226,11 @@ struct thumbnails *thumbnails_open(struct app *app)
     t->app = app;
     t->missed = true;
     pthread_mutex_init(&t->mutex, NULL);
-    pthread_cond_init(&t->wake, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&t->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
     if (pthread_create(&t->thread, NULL, run, t))
         abort();
     return t;
@@ -202,14 +252,17 @@ void thumbnails_close(struct thumbnails *t)
 
 void thumbnails_want(struct thumbnails *t, int64_t image_file_id, enum file_type type)
 {
-    if (!t || !is_picture(type))
+    if (!t || (!is_picture(type) && type != FILE_DICOM))
         return;
     pthread_mutex_lock(&t->mutex);
-    if (t->count < QUEUE_MAX)
-        t->queue[(t->first + t->count++) % QUEUE_MAX] = image_file_id;
-    else
+    if (type == FILE_DICOM) {
+        ring_put(&t->dicom, image_file_id); /* one that finds no room is made when it is asked for */
+        t->last_dicom_us = clock_monotonic_us();
+    } else if (!ring_put(&t->pictures, image_file_id)) {
         t->missed = true;
-    pthread_cond_signal(&t->wake);
+    }
+    if (type != FILE_DICOM || t->dicom.count == 1) /* further ones only put the moment off */
+        pthread_cond_signal(&t->wake);
     pthread_mutex_unlock(&t->mutex);
 }
 
@@ -242,30 +295,27 @@ static bool thumbnail_get(struct call *c)
 {
     const struct thumbnail_query *in = c->in;
     struct image_file file;
+    struct rendering_query query;
+    struct result_key key;
     struct str jpeg;
     if (!image_file_load(c, in->file_id, &file))
         return false;
     db_release(c);
     audit_about(c, file.id, file.patient_id);
-    if (!is_picture(file.file_type))
+    if (!is_picture(file.file_type) && file.file_type != FILE_DICOM)
         return fail(c, E_UNSUPPORTED_TYPE, "there are no thumbnails of %s files", file_types[file.file_type - 1]);
-    struct str etag = arena_format(&c->arena, "\"%.32s-%" PRId64 "\"", file.sha256.at ? file.sha256.at : "", in->size);
-    answer_header(c, "ETag", etag);
-    answer_header(c, "Cache-Control", S("private, no-cache"));
-    struct str known = http_header(c->request, "If-None-Match");
-    if (known.at && http_etag_matches(known, etag, true)) {
-        answer_status(c, 304);
+    query_of(&query, in->size);
+    if (in->size == THUMBNAIL_SIZE && rendered_key(c, &file, &query, &key) && stored_thumbnail(c, &file, &jpeg)) {
+        if (!rendered_is_known(c, &key))
+            answer_bytes(c, "image/jpeg", jpeg);
         return true;
     }
-    if (!(in->size == THUMBNAIL_SIZE && stored_thumbnail(c, &file, &jpeg)) && !make(c, &file, (int)in->size, &jpeg))
-        return false;
-    answer_bytes(c, "image/jpeg", jpeg);
-    return true;
+    return rendered_answer(c, &file, &query);
 }
 
 static const struct endpoint rows[] = {
     { HTTP_GET, "/api/v1/images/{file_id}/thumbnail", thumbnail_get, &thumbnail_query, NULL, MAY_READ_IMAGES, WORKS,
       .flags = NOT_JSON, .tag = "images", .entity = "image_file", .audit = "image_file.thumbnail",
-      .answers = "image/jpeg", .summary = "Shows a small picture of a JPEG, PNG or TIFF file" },
+      .answers = "image/jpeg", .summary = "Shows a small picture of a file" },
 };
 ENDPOINT_TABLE(thumbnail_endpoints, rows);

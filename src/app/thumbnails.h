@@ -1,7 +1,8 @@
 /* thumbnails.h - small pictures, made in the background after an upload and on demand.
  *
  * Making one decodes the whole picture, so this is also where damage is found: such a file becomes FAILED with the reason. The queue
- * lives in memory; what it loses in a crash is found again at the next start (UPLOADED pictures without a thumbnail).
+ * lives in memory; what it loses in a crash is found again at the next start (UPLOADED pictures without a thumbnail). DICOM files wait until no
+ * more of them come; what is lost of those is made when somebody asks.
  */
 #ifndef ROENTGEN_THUMBNAILS_H
 #define ROENTGEN_THUMBNAILS_H

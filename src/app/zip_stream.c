@@ -10,7 +10,14 @@
 
 enum { LIMIT_16 = 0xFFFF, HAS_DESCRIPTOR = 1 << 3, VERSION_PLAIN = 20, VERSION_64 = 45, PIECE_MAX = 1024 };
 #define LIMIT_32 0xFFFFFFFFll
-enum { LOCAL_BYTES = 30, CENTRAL_BYTES = 46, END_BYTES = 22, END_64_BYTES = 56, LOCATOR_BYTES = 20, LOCAL_EXTRA_BYTES = 20 };
+enum {
+    LOCAL_BYTES = 30,
+    CENTRAL_BYTES = 46,
+    END_BYTES = 22,
+    END_64_BYTES = 56,
+    LOCATOR_BYTES = 20,
+    LOCAL_EXTRA_BYTES = 20
+};
 
 struct entry {
     char *name;
@@ -99,7 +106,8 @@ void zip_stream_add_bytes(struct zip_stream *zip, struct str name, struct str by
     add(zip, name, bytes.len)->bytes = copy(bytes);
 }
 
-void zip_stream_add_file(struct zip_stream *zip, struct str name, struct blob_store *store, struct str key, int64_t size_bytes)
+void zip_stream_add_file(struct zip_stream *zip, struct str name, struct blob_store *store, struct str key,
+                         int64_t size_bytes)
 {
     struct entry *entry = add(zip, name, size_bytes);
     entry->store = store;

@@ -24,7 +24,8 @@ struct zip_stream *zip_stream_new(struct instant now);
 void zip_stream_free(void *zip); /* takes NULL */
 void zip_stream_add_bytes(struct zip_stream *zip, struct str name, struct str bytes);
 /* `store` must outlive the stream. */
-void zip_stream_add_file(struct zip_stream *zip, struct str name, struct blob_store *store, struct str key, int64_t size_bytes);
+void zip_stream_add_file(struct zip_stream *zip, struct str name, struct blob_store *store, struct str key,
+                         int64_t size_bytes);
 /* After the last was added. */
 int64_t zip_stream_length(const struct zip_stream *zip);
 ptrdiff_t zip_stream_read(void *zip, int64_t offset, char *out, ptrdiff_t max);

@@ -50,7 +50,8 @@ static bool spool_file(struct call *c, const char *path, struct spooled **out)
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return fail(c, E_BAD_REQUEST, "it cannot be opened");
-    struct spooled *file = spool_begin(c, c->app->files, str_from(slash ? slash + 1 : path), c->app->config.max_upload_bytes, &c->error);
+    struct spooled *file =
+        spool_begin(c, c->app->files, str_from(slash ? slash + 1 : path), c->app->config.max_upload_bytes, &c->error);
     bool ok = file != NULL;
     for (ssize_t got = 1; ok && got > 0;) {
         got = read(fd, buffer, READ_BYTES);
@@ -69,7 +70,8 @@ static bool spool_file(struct call *c, const char *path, struct spooled **out)
 static bool is_known(struct call *c, const struct importing *import, const struct spooled *file)
 {
     int64_t found = 0;
-    return db_integer(c, &found, "select 1 from image_files where sha256 = ? and uploaded_by = ? and is_deleted = 0 limit 1",
+    return db_integer(c, &found,
+                      "select 1 from image_files where sha256 = ? and uploaded_by = ? and is_deleted = 0 limit 1",
                       V(str_from(file->sha256)), V(import->user_id));
 }
 
@@ -103,7 +105,8 @@ static void import_one(struct importing *import, struct call *c, const char *pat
         else
             report(import, path, &import->stored, "stored", STR_NULL);
     } else {
-        report(import, path, &import->refused, "refused", c->error.problems ? c->error.problems->message : str_from(c->error.message));
+        report(import, path, &import->refused, "refused",
+               c->error.problems ? c->error.problems->message : str_from(c->error.message));
     }
     if (file)
         spool_drop(file);
@@ -187,7 +190,8 @@ static int import_all(struct importing *import, FTS *tree)
         pthread_join(threads[i], NULL);
     pthread_cond_destroy(&import->change);
     pthread_mutex_destroy(&import->mutex);
-    printf("%" PRId64 " filed, %" PRId64 " stored, %" PRId64 " known already, %" PRId64 " kept but not filed, %" PRId64 " refused\n",
+    printf("%" PRId64 " filed, %" PRId64 " stored, %" PRId64 " known already, %" PRId64 " kept but not filed, %" PRId64
+           " refused\n",
            import->filed, import->stored, import->known, import->failed, import->refused);
     return import->refused || import->hopeless ? 1 : 0;
 }
@@ -200,7 +204,9 @@ static int by_name(const FTSENT **a, const FTSENT **b)
 int cmd_import(struct call *c)
 {
     const struct import *in = c->in;
-    struct importing import = { .app = c->app, .db = c->db, .details = { in->patient_id, in->description, in->modality, STR_NULL } };
+    struct importing import = { .app = c->app,
+                                .db = c->db,
+                                .details = { in->patient_id, in->description, in->modality, STR_NULL } };
     char *roots[] = { (char *)(uintptr_t)arena_cstring(&c->arena, in->folder), NULL };
     if (!db_integer(c, &import.user_id, "select id from users where username = ? and deleted_at is null",
                     V(in->username))) {

@@ -16,6 +16,7 @@ struct command {
     const char *positional;  /* as cli_decode */
     const char *summary;
     bool opens_app; /* settings, log, database and stores are opened before it runs */
+    bool internal;  /* started by ourselves: not in the list of commands */
 };
 extern const struct command commands[];
 extern const int command_count;
@@ -34,6 +35,7 @@ int cmd_dicom(struct call *c);
 int cmd_openapi(struct call *c);
 int cmd_config(struct call *c);
 int cmd_version(struct call *c);
+int cmd_decoder(struct call *c);
 extern const struct schema migrate_options, create_superuser_options, import_options, purge_options, config_options,
     fsck_command_options, dicom_options;
 

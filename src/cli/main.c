@@ -20,6 +20,8 @@ const struct command commands[] = {
     { "openapi", cmd_openapi, NULL, NULL, "Print the OpenAPI document", false },
     { "config", cmd_config, &config_options, NULL, "Print the settings in force, secrets masked", false },
     { "version", cmd_version, NULL, NULL, "Print the version", false },
+    { "decoder", cmd_decoder, NULL, NULL, "Decode pictures for a server, which starts this by itself", false,
+      .internal = true },
 };
 const int command_count = (int)(sizeof(commands) / sizeof(commands[0]));
 
@@ -36,7 +38,8 @@ static int usage(FILE *to)
 {
     fprintf(to, "usage: roentgen COMMAND [OPTIONS]\n\n");
     for (int i = 0; i < command_count; i++)
-        fprintf(to, "  %-18s %s\n", commands[i].name, commands[i].summary);
+        if (!commands[i].internal)
+            fprintf(to, "  %-18s %s\n", commands[i].name, commands[i].summary);
     fprintf(
         to,
         "\nroentgen COMMAND --help tells more. Settings come from the environment and .env: roentgen config --example.\n");

@@ -113,7 +113,8 @@ void codestream_unsigned(const struct pixel_format *format, int bits, struct dec
 
 bool is_subsampled(const struct pixel_format *format)
 {
-    bool native = format->syntax->coding == CODING_NATIVE || format->syntax->coding == CODING_DEFLATED_FRAME;
+    const struct dicom_syntax *syntax = format->syntax; /* NULL: samples of a file that is not DICOM */
+    bool native = syntax && (syntax->coding == CODING_NATIVE || syntax->coding == CODING_DEFLATED_FRAME);
     return native && format->photometric == YBR_FULL_422;
 }
 

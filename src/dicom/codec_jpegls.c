@@ -20,7 +20,8 @@ struct jls_reader {
     const struct pixel_format *format;
     char *out;
     uint16_t *lines; /* two of each component, each with a sample at both ends */
-    unsigned seen;   /* components that have come */
+    int8_t *gradients;
+    unsigned seen; /* components that have come */
 };
 
 static int byte_at(struct str s, ptrdiff_t at)
@@ -73,6 +74,10 @@ static bool frame_read(struct jls_reader *reader, struct str segment, struct err
     if (frame->precision < 2 || frame->precision > 16)
         return error_set(error, E_INVALID, "the JPEG-LS frame has samples of %d bits", frame->precision);
     frame->count = count;
+    reader->gradients = malloc(((size_t)2 << frame->precision) + 1);
+    if (!reader->gradients)
+        abort();
+    reader->decoder.gradients = reader->gradients + ((ptrdiff_t)1 << frame->precision);
     return codestream_matches(reader->format, "JPEG-LS", frame->columns, frame->rows, count, frame->precision, error);
 }
 
@@ -250,19 +255,17 @@ bool jpeg_ls_decode(const struct pixel_format *format, struct str encoded, void 
     struct jls_reader *reader = calloc(1, sizeof(*reader));
     size_t samples = (size_t)(format->columns + 2) * 2 * JLS_COMPONENTS_MAX;
     uint16_t *lines = calloc(samples, sizeof(uint16_t));
-    int8_t *gradients = malloc(2 * 65536 + 1);
-    if (!reader || !lines || !gradients)
+    if (!reader || !lines)
         abort();
     reader->bytes = encoded;
     reader->at = 2;
     reader->format = format;
     reader->out = out;
     reader->lines = lines;
-    reader->decoder.gradients = gradients;
     bool ok = scans_decode(reader, error);
     if (ok)
         codestream_unsigned(format, reader->frame.precision, decoded);
-    free(gradients);
+    free(reader->gradients);
     free(lines);
     free(reader);
     return ok;

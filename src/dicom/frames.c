@@ -165,7 +165,7 @@ bool pixel_frame(const struct dicom_object *object, const struct pixel_format *f
     enum sample_kind kind;
     const struct dicom_node *node = pixel_node(object, &kind);
     if (!node)
-        return error_set(error, E_INVALID, "there is no image: no Pixel Data (7FE0,0010)");
+        return error_set(error, E_UNSUPPORTED_TYPE, "there is no image: no Pixel Data (7FE0,0010)");
     if (number < 1 || number > format->frames)
         return error_set(error, E_INVALID, "there is no frame %lld: the image has %lld", (long long)number,
                          (long long)format->frames);

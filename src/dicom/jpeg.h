@@ -42,7 +42,7 @@ struct jpeg_image {
 
 /* ---- Huffman (jpeg_huffman.c) ---- */
 
-enum { JPEG_LOOKAHEAD = 11 };
+enum { JPEG_LOOKAHEAD = 10 };
 struct jpeg_huffman {
     bool defined;
     uint8_t symbols[256];

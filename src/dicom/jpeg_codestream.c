@@ -178,7 +178,7 @@ static bool huffman_read(struct jpeg_reader *reader, struct str segment, struct 
         struct jpeg_huffman *table = target >> 4 ? &reader->ac[target & 15] : &reader->dc[target & 15];
         if (!jpeg_huffman_define(table, counts, (const uint8_t *)segment.at + 17))
             return error_set(error, E_INVALID, "a JPEG Huffman table has more codes than fit");
-        if (reader->image.process == JPEG_LOSSLESS)
+        if (reader->image.process == JPEG_LOSSLESS && target >> 4 == 0)
             jpeg_huffman_differences(table);
         segment = str_slice(segment, 17 + total, segment.len);
     }

@@ -7,7 +7,6 @@ struct dct_scan {
     const struct jpeg_huffman *dc[JPEG_COMPONENTS_MAX], *ac[JPEG_COMPONENTS_MAX];
     int32_t last_dc[JPEG_COMPONENTS_MAX];
     int64_t band_ends; /* blocks to come without coefficients in this band (EOBRUN) */
-    bool damaged;
 };
 
 /* Coefficients outside 16 bits come from damaged data alone. */
@@ -16,22 +15,25 @@ static int16_t narrow(int64_t value)
     return (int16_t)(value < INT16_MIN ? INT16_MIN : value > INT16_MAX ? INT16_MAX : value);
 }
 
-static int32_t dc_next(struct dct_scan *scan, int i)
+/* The bits are in a local of each function below: the compiler then keeps the window in a register. */
+static inline int32_t dc_next(struct dct_scan *scan, struct jpeg_bits *bits, int i)
 {
-    int size = jpeg_symbol(&scan->bits, scan->dc[i]);
-    jpeg_bits_fill(&scan->bits);
-    int difference = jpeg_extend(jpeg_bits_take(&scan->bits, size), size);
+    int size = jpeg_symbol(bits, scan->dc[i]);
+    jpeg_bits_fill(bits);
+    int difference = jpeg_extend(jpeg_bits_take(bits, size), size);
     return scan->last_dc[i] = narrow(scan->last_dc[i] + difference);
 }
 
 /* F.2.2 */
 static void block_sequential(struct dct_scan *scan, int i, int16_t *block)
 {
-    jpeg_bits_fill(&scan->bits);
-    block[0] = (int16_t)dc_next(scan, i);
+    struct jpeg_bits bits = scan->bits;
+    const struct jpeg_huffman *table = scan->ac[i];
+    jpeg_bits_fill(&bits);
+    block[0] = (int16_t)dc_next(scan, &bits, i);
     for (int k = 1; k < 64; k++) {
-        jpeg_bits_fill(&scan->bits);
-        int symbol = jpeg_symbol(&scan->bits, scan->ac[i]), run = symbol >> 4, size = symbol & 15;
+        jpeg_bits_fill(&bits);
+        int symbol = jpeg_symbol(&bits, table), run = symbol >> 4, size = symbol & 15;
         if (size == 0) {
             if (run < 15)
                 break;
@@ -39,8 +41,9 @@ static void block_sequential(struct dct_scan *scan, int i, int16_t *block)
             continue;
         }
         k += run;
-        block[jpeg_zigzag[k]] = (int16_t)jpeg_extend(jpeg_bits_take(&scan->bits, size), size);
+        block[jpeg_zigzag[k]] = (int16_t)jpeg_extend(jpeg_bits_take(&bits, size), size);
     }
+    scan->bits = bits;
 }
 
 /* G.1.2.1 */
@@ -48,16 +51,14 @@ static void block_dc(struct dct_scan *scan, int i, int16_t *block)
 {
     jpeg_bits_fill(&scan->bits);
     if (scan->parameters->high == 0)
-        block[0] = narrow(dc_next(scan, i) * (INT64_C(1) << scan->parameters->low));
+        block[0] = narrow(dc_next(scan, &scan->bits, i) * (INT64_C(1) << scan->parameters->low));
     else if (jpeg_bits_take(&scan->bits, 1))
         block[0] = (int16_t)(block[0] | 1 << scan->parameters->low);
 }
 
-static void band_end(struct dct_scan *scan, int run)
+static inline int64_t band_end(struct jpeg_bits *bits, int run)
 {
-    scan->band_ends = 1 << run;
-    if (run)
-        scan->band_ends += jpeg_bits_take(&scan->bits, run);
+    return (INT64_C(1) << run) + jpeg_bits_take(bits, run);
 }
 
 /* G.1.2.2 */
@@ -67,39 +68,38 @@ static void block_ac_first(struct dct_scan *scan, int16_t *block)
         scan->band_ends--;
         return;
     }
-    for (int k = scan->parameters->spectral_first; k <= scan->parameters->spectral_last; k++) {
-        jpeg_bits_fill(&scan->bits);
-        int symbol = jpeg_symbol(&scan->bits, scan->ac[0]), run = symbol >> 4, size = symbol & 15;
+    struct jpeg_bits bits = scan->bits;
+    int last = scan->parameters->spectral_last, low = scan->parameters->low;
+    for (int k = scan->parameters->spectral_first; k <= last; k++) {
+        jpeg_bits_fill(&bits);
+        int symbol = jpeg_symbol(&bits, scan->ac[0]), run = symbol >> 4, size = symbol & 15;
         if (size == 0 && run < 15) {
-            band_end(scan, run);
-            scan->band_ends--;
-            return;
+            scan->band_ends = band_end(&bits, run) - 1;
+            break;
         }
         k += run;
         if (size)
-            block[jpeg_zigzag[k]] =
-                narrow(jpeg_extend(jpeg_bits_take(&scan->bits, size), size) * (INT64_C(1) << scan->parameters->low));
+            block[jpeg_zigzag[k]] = narrow(jpeg_extend(jpeg_bits_take(&bits, size), size) * (INT64_C(1) << low));
     }
+    scan->bits = bits;
 }
 
-/* One more bit of a coefficient that is there already. */
-static void correct(struct dct_scan *scan, int16_t *coefficient)
+/* Passes over `zeros` coefficients without history, giving one more bit to those that have one; returns where the next without history
+ * is. */
+static inline __attribute__((always_inline)) int pass_over(struct jpeg_bits *bits, int16_t *block, int k, int last,
+                                                           int zeros, int bit)
 {
-    jpeg_bits_fill(&scan->bits);
-    int bit = 1 << scan->parameters->low;
-    if (jpeg_bits_take(&scan->bits, 1) && !((*coefficient < 0 ? -*coefficient : *coefficient) & bit))
-        *coefficient = narrow(*coefficient + (*coefficient < 0 ? -bit : bit));
-}
-
-/* Passes over `zeros` coefficients without history, correcting those that have one; returns where the next without history is. */
-static int pass_over(struct dct_scan *scan, int16_t *block, int k, int zeros)
-{
-    for (; k <= scan->parameters->spectral_last; k++) {
+    for (; k <= last; k++) {
         int16_t *coefficient = &block[jpeg_zigzag[k]];
-        if (*coefficient)
-            correct(scan, coefficient);
-        else if (zeros-- == 0)
-            break;
+        if (*coefficient == 0) {
+            if (zeros-- == 0)
+                break;
+            continue;
+        }
+        if (bits->count < 1)
+            jpeg_bits_fill(bits);
+        if (jpeg_bits_take(bits, 1) && !((*coefficient < 0 ? -*coefficient : *coefficient) & bit))
+            *coefficient = narrow(*coefficient + (*coefficient < 0 ? -bit : bit));
     }
     return k;
 }
@@ -107,26 +107,27 @@ static int pass_over(struct dct_scan *scan, int16_t *block, int k, int zeros)
 /* G.1.2.3 */
 static void block_ac_refine(struct dct_scan *scan, int16_t *block)
 {
-    int k = scan->parameters->spectral_first;
-    while (scan->band_ends == 0 && k <= scan->parameters->spectral_last) {
-        jpeg_bits_fill(&scan->bits);
-        int symbol = jpeg_symbol(&scan->bits, scan->ac[0]), run = symbol >> 4, size = symbol & 15;
+    struct jpeg_bits bits = scan->bits;
+    int k = scan->parameters->spectral_first, last = scan->parameters->spectral_last;
+    int bit = 1 << scan->parameters->low;
+    while (scan->band_ends == 0 && k <= last) {
+        jpeg_bits_fill(&bits);
+        int symbol = jpeg_symbol(&bits, scan->ac[0]), run = symbol >> 4, size = symbol & 15;
         if (size == 0 && run < 15) {
-            band_end(scan, run);
+            scan->band_ends = band_end(&bits, run);
             break;
         }
-        int value = 0;
-        if (size)
-            value = (jpeg_bits_take(&scan->bits, 1) ? 1 : -1) * (1 << scan->parameters->low);
-        k = pass_over(scan, block, k, run);
-        if (k <= scan->parameters->spectral_last && value)
+        int value = size == 0 ? 0 : jpeg_bits_take(&bits, 1) ? bit : -bit;
+        k = pass_over(&bits, block, k, last, run, bit);
+        if (k <= last && value)
             block[jpeg_zigzag[k]] = (int16_t)value;
         k++;
     }
     if (scan->band_ends > 0) {
-        pass_over(scan, block, k, 64);
+        pass_over(&bits, block, k, last, 64, bit);
         scan->band_ends--;
     }
+    scan->bits = bits;
 }
 
 static void block_decode(struct dct_scan *scan, enum jpeg_process process, int i, int16_t *block)

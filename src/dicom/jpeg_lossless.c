@@ -14,9 +14,13 @@ struct lossless {
     int low; /* point transform */
 };
 
-static inline __attribute__((always_inline)) int difference(struct jpeg_bits *bits, const struct jpeg_huffman *table)
+/* A difference takes at most 32 bits and mostly fewer than 12. Filling the window is what the next one waits for, so `often` false does
+ * it only where it must be done. */
+static inline __attribute__((always_inline)) int difference(struct jpeg_bits *bits, const struct jpeg_huffman *table,
+                                                            bool often)
 {
-    jpeg_bits_fill(bits);
+    if (often || __builtin_expect(bits->count < 32, 0))
+        jpeg_bits_fill(bits);
     int32_t both = table->difference[bits->window >> (64 - JPEG_LOOKAHEAD)];
     if (__builtin_expect(both != 0, 1)) {
         jpeg_bits_skip(bits, both & 0xFF);
@@ -55,12 +59,17 @@ static inline __attribute__((always_inline)) void row_alone(struct lossless *sca
     struct jpeg_bits bits = scan->bits;
     const struct jpeg_huffman *table = scan->tables[0];
     int a = row[0], c = above[0];
-    for (int64_t x = 1; x < scan->columns; x++) {
-        int b = above[x * stride];
-        a = (uint16_t)(predict(predictor, a, b, c) + difference(&bits, table));
+    int64_t x = 1;
+    for (; x + 1 < scan->columns; x += 2) {
+        int b = above[x * stride], d = above[(x + 1) * stride];
+        a = (uint16_t)(predict(predictor, a, b, c) + difference(&bits, table, true));
         row[x * stride] = (uint16_t)a;
-        c = b;
+        a = (uint16_t)(predict(predictor, a, d, b) + difference(&bits, table, false));
+        row[(x + 1) * stride] = (uint16_t)a;
+        c = d;
     }
+    if (x < scan->columns)
+        row[x * stride] = (uint16_t)(predict(predictor, a, above[x * stride], c) + difference(&bits, table, true));
     scan->bits = bits;
 }
 
@@ -68,12 +77,20 @@ static inline __attribute__((always_inline)) void row_together(struct lossless *
                                                                const uint16_t *above, int predictor)
 {
     struct jpeg_bits bits = scan->bits;
-    int stride = scan->stride;
+    int stride = scan->stride, count = scan->count;
+    int a[JPEG_COMPONENTS_MAX], c[JPEG_COMPONENTS_MAX];
+    for (int i = 0; i < count; i++) {
+        a[i] = row[scan->offsets[i]];
+        c[i] = above[scan->offsets[i]];
+    }
     for (int64_t x = 1; x < scan->columns; x++) {
-        for (int i = 0; i < scan->count; i++) {
-            int64_t at = x * stride + scan->offsets[i];
-            int a = row[at - stride], b = above[at], c = above[at - stride];
-            row[at] = (uint16_t)(predict(predictor, a, b, c) + difference(&bits, scan->tables[i]));
+        row += stride;
+        above += stride;
+        for (int i = 0; i < count; i++) {
+            int b = above[scan->offsets[i]];
+            a[i] = (uint16_t)(predict(predictor, a[i], b, c[i]) + difference(&bits, scan->tables[i], i % 2 == 0));
+            c[i] = b;
+            row[scan->offsets[i]] = (uint16_t)a[i];
         }
     }
     scan->bits = bits;
@@ -95,7 +112,7 @@ static inline __attribute__((always_inline)) void row_decode(struct lossless *sc
 static void row_predicted(struct lossless *scan, uint16_t *row, const uint16_t *above, int predictor)
 {
     for (int i = 0; i < scan->count; i++)
-        row[scan->offsets[i]] = (uint16_t)(above[scan->offsets[i]] + difference(&scan->bits, scan->tables[i]));
+        row[scan->offsets[i]] = (uint16_t)(above[scan->offsets[i]] + difference(&scan->bits, scan->tables[i], true));
     switch (predictor) {
     case 1:
         row_decode(scan, row, above, 1);
@@ -124,7 +141,7 @@ static void row_first(struct lossless *scan, uint16_t *row, int precision)
 {
     for (int i = 0; i < scan->count; i++)
         row[scan->offsets[i]] =
-            (uint16_t)((1 << (precision - scan->low - 1)) + difference(&scan->bits, scan->tables[i]));
+            (uint16_t)((1 << (precision - scan->low - 1)) + difference(&scan->bits, scan->tables[i], true));
     row_decode(scan, row, row, 1); /* does not look above */
 }
 

@@ -60,7 +60,7 @@ struct jls_decoder {
     struct jls_context contexts[JLS_CONTEXTS];
     struct jls_run_context runs[2];
     int run_index[JLS_COMPONENTS_MAX];
-    int8_t *gradients; /* quantized, by difference + 65536 */
+    int8_t *gradients; /* quantized, by difference: from -(2^precision) to 2^precision */
 };
 
 /* Defaults of what the file leaves out, and the derived numbers. False: they contradict each other. */

@@ -1,7 +1,7 @@
 /* jpegls_line.c - lines of JPEG-LS samples (T.87 annex A). */
 #include "dicom/jpegls.h"
 
-enum { GRADIENT_ZERO = 65536, ERROR_MAX = 32768 };
+enum { ERROR_MAX = 32768 };
 
 /* ---- bits ---- */
 
@@ -27,7 +27,8 @@ static inline __attribute__((always_inline)) void bits_fill(struct jls_bits *bit
         uint64_t next, inverse;
         memcpy(&next, bits->at, 8);
         inverse = ~next;
-        if (__builtin_expect(!((inverse - UINT64_C(0x0101010101010101)) & next & UINT64_C(0x8080808080808080)), 1)) {
+        uint64_t all_ones = (inverse - UINT64_C(0x0101010101010101)) & next & UINT64_C(0x8080808080808080);
+        if (__builtin_expect(all_ones == 0, 1)) {
             bits->window |= __builtin_bswap64(next) >> bits->count;
             bits->at += (63 - bits->count) >> 3;
             bits->count |= 56;
@@ -221,7 +222,7 @@ static inline __attribute__((always_inline)) void line_decode(struct jls_decoder
                                                               int32_t near)
 {
     struct jls_bits bits = decoder->bits;
-    const int8_t *gradients = decoder->gradients + GRADIENT_ZERO;
+    const int8_t *gradients = decoder->gradients;
     int32_t a = line[-1], b = above[0], c = above[-1];
     for (int64_t x = 0; x < columns && !decoder->damaged;) {
         int32_t d = above[x + 1];
@@ -281,7 +282,7 @@ static int64_t run_of_samples(struct jls_decoder *decoder, uint16_t *const *line
 
 void jls_line_of_samples(struct jls_decoder *decoder, uint16_t *const *lines, uint16_t *const *above, int64_t columns)
 {
-    const int8_t *gradients = decoder->gradients + GRADIENT_ZERO;
+    const int8_t *gradients = decoder->gradients;
     for (int64_t x = 0; x < columns && !decoder->damaged;) {
         int q[JLS_COMPONENTS_MAX], any = 0;
         for (int i = 0; i < decoder->scan.count; i++) {
@@ -358,8 +359,8 @@ bool jls_prepare(struct jls_decoder *decoder, const struct jls_frame *frame)
     /* Differences from the largest down, each step over the middle of the one before. */
     const int32_t bounds[5] = { preset.max_value, preset.t3 - 1, preset.t2 - 1, preset.t1 - 1, near };
     for (int i = 0; i < 5; i++) {
-        memset(decoder->gradients + GRADIENT_ZERO, 4 - i, (size_t)bounds[i] + 1);
-        memset(decoder->gradients + GRADIENT_ZERO - bounds[i], i - 4, (size_t)bounds[i]);
+        memset(decoder->gradients, 4 - i, (size_t)bounds[i] + 1);
+        memset(decoder->gradients - bounds[i], i - 4, (size_t)bounds[i]);
     }
     return true;
 }

@@ -166,7 +166,7 @@ bool pixel_format_of(const struct dicom_object *object, struct pixel_format *out
     struct pixel_format format = { .syntax = object->file.syntax };
     const struct dicom_node *node = pixel_node(object, &format.kind);
     if (!node)
-        return error_set(error, E_INVALID, "there is no image: no Pixel Data (7FE0,0010)");
+        return error_set(error, E_UNSUPPORTED_TYPE, "there is no image: no Pixel Data (7FE0,0010)");
     if (!format.syntax)
         return error_set(error, E_UNSUPPORTED_TYPE, "the transfer syntax %s is not known", object->file.syntax_uid);
     if (!dimensions(object, &format, error) || !depth(object, &format, error) || !colour(object, &format, error) ||

@@ -125,11 +125,10 @@ static bool visit_ellipse(const struct roi *roi, int64_t *work,
 {
     const struct measure_point *p = roi->points;
     struct measure_point centre = { (p[0].x + p[1].x) / 2, (p[0].y + p[1].y) / 2 };
-    struct measure_point a = { (p[1].x - p[0].x) / 2, (p[1].y - p[0].y) / 2 };
-    struct measure_point b = { (p[3].x - p[2].x) / 2, (p[3].y - p[2].y) / 2 };
-    if (roi->count == 2) {
-        b = (struct measure_point){ 0, a.y };
-        a.y = 0;
+    struct measure_point a = { (p[1].x - p[0].x) / 2, 0 }, b = { 0, (p[1].y - p[0].y) / 2 };
+    if (roi->count == 4) {
+        a.y = b.y;
+        b = (struct measure_point){ (p[3].x - p[2].x) / 2, (p[3].y - p[2].y) / 2 };
     }
     double height = a.y * a.y + b.y * b.y, cross = a.x * a.y + b.x * b.y, d = fabs(a.x * b.y - a.y * b.x);
     double half = sqrt(height), half_width = sqrt(a.x * a.x + b.x * b.x);

@@ -23,7 +23,7 @@ struct picture_rows {
     struct sample_layout layout;
     const struct rendering *rendering;
     struct tone tone;
-    void *table; /* grey: brightness of each stored value, as wide as what is drawn */
+    void *table;      /* grey: brightness of each stored value, as wide as what is drawn */
     uint8_t *palette; /* RGB of each stored value */
 };
 bool rows_open(struct picture_rows *rows, const struct samples *samples, const struct rendering *rendering, bool deep,

@@ -10,9 +10,12 @@
  *   result header                             <-- writes into the shared memory both have mapped
  *
  * A helper has no network, no file system and no way to start programs (seccomp, rlimits; set before the first job), and a bounded memory
- * and time. One that dies or runs late fails its own job (E_INVALID: "the decoder gave up on ...") and is replaced. Helpers are started on
- * first use and stay; a job waits for a free one. Lost on fork, shared by no one: each has its own shared memory, grown to what a job's
- * result needs, and cut down again when that was much.
+ * and time. One that dies or runs late fails its own job (E_INVALID: "the decoder gave up on ...") and is replaced; one that somebody
+ * else ended (SIGKILL, SIGTERM) is replaced and the job tried once more, then E_UNAVAILABLE. Helpers are started on first use and stay; a
+ * job waits for a free one as long as it may take itself, then E_UNAVAILABLE. There are two kinds: picture files need libvips, which takes
+ * long to load; frames do not. They end with the pool, and with the server however that ends.
+ *
+ * Nothing a helper answers is believed: numbers are checked, bytes are copied before anybody looks at them.
  *
  * Thread-safe: many workers call decoder_run at once.
  */
@@ -32,7 +35,8 @@ enum decode_kind {
 
 struct decode_job {
     enum decode_kind kind;
-    /* Where the bytes are: a file and the pieces of it that make the frame. fd -1: `bytes` instead (inflated, or not a local file). */
+    /* Where the bytes are: a file and the pieces of it that make the frame (DICOM; of the others the whole file is read). fd -1: `bytes`
+     * instead (inflated, or not a local file). */
     int fd;
     const int64_t *offsets, *lengths;
     int64_t pieces;
@@ -54,7 +58,7 @@ struct decode_result {
 };
 
 struct decoder_options {
-    int helpers;          /* at most so many at once */
+    int helpers;          /* at most so many at work at once */
     int64_t memory_bytes; /* of each, address space */
     int64_t timeout_ms;   /* for one job */
     int64_t max_result_bytes;
@@ -63,13 +67,18 @@ struct decoder_options {
 
 struct decoder_pool;
 bool decoder_pool_open(const struct decoder_options *options, struct decoder_pool **out, struct error *error);
-void decoder_pool_close(struct decoder_pool *pool); /* takes NULL; ends the helpers */
+/* Jobs under way and those that come fail with E_UNAVAILABLE; takes NULL. For a server that stops, before it waits for the threads that
+ * run jobs. */
+void decoder_pool_stop(struct decoder_pool *pool);
+void decoder_pool_close(struct decoder_pool *pool); /* takes NULL; ends the helpers. Nobody may be in decoder_run */
+/* E_INVALID, E_UNSUPPORTED_TYPE, E_NOT_FOUND (a page past the last): it is about the file. E_UNAVAILABLE, with retry_after_s: it is not. Blocks. */
 bool decoder_run(struct decoder_pool *pool, const struct decode_job *job, struct arena *arena,
                  struct decode_result *result, struct error *error);
 
 struct decoder_stats {
     int64_t running, jobs, died, timed_out;
 };
+/* Also buries helpers that died idle. */
 void decoder_stats(struct decoder_pool *pool, struct decoder_stats *out);
 
 /* `roentgen decoder`: the helper itself. Speaks over the socket that is its descriptor 3; returns its exit status. */

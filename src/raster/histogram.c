@@ -69,7 +69,9 @@ static bool histogram_of_colour(const struct samples *samples, const struct rend
     bool ok = rows_open(&rows, samples, rendering, false, error);
     if (ok) {
         row = malloc((size_t)rows.width * 3);
-        ok = row || error_set(error, E_TOO_LARGE, "there is no memory for a row of the picture");
+        ok = row != NULL;
+        if (!ok)
+            error_set(error, E_TOO_LARGE, "there is no memory for a row of the picture");
     }
     if (ok)
         tally_begin(&tally, out, 0, 256);

@@ -101,6 +101,11 @@ bool sample_fits_table(const struct sample_layout *layout)
     return layout->kind == SAMPLE_INTEGER && layout->bits <= 16;
 }
 
+bool sample_table_pays(const struct sample_layout *layout)
+{
+    return sample_fits_table(layout) && layout->bytes <= 2 && layout->width * layout->height * 2 >= 1 << layout->bits;
+}
+
 double sample_value(const struct samples *samples, int64_t index)
 {
     const struct pixel_format *format = &samples->format;

@@ -40,5 +40,7 @@ static inline uint32_t sample_word(const void *at, int64_t index)
 }
 /* Integers that a table of all values can translate: up to 16 bits. */
 bool sample_fits_table(const struct sample_layout *layout);
+/* ... and there are so many pixels that making it costs less than doing without. */
+bool sample_table_pays(const struct sample_layout *layout);
 
 #endif

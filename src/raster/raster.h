@@ -1,8 +1,7 @@
-/* raster.h - what a file is, and small pictures of it.
+/* raster.h - what a file is, and how large a picture.
  *
- * sniff: the type by content, from the first bytes (and size), never by name. raster_thumbnail: a JPEG of at most
- * size x size pixels, made by libvips, which is loaded on first use (its libraries cost 60 ms and 20 MB) and is told to
- * use no untrusted loader, no cache, one thread. Dimensions are checked from the header before anything is decoded.
+ * sniff: the type by content, from the first bytes (and size), never by name. raster_probe: dimensions from the header, read by our own code
+ * without decoding anything; decoding is for decoder processes (decoder.h).
  */
 #ifndef ROENTGEN_RASTER_H
 #define ROENTGEN_RASTER_H
@@ -19,15 +18,11 @@ enum { SNIFF_BYTES = 512 };
 enum file_type sniff(struct str head, const char **mime);
 
 struct raster_info {
-    int64_t width, height;
+    int64_t width, height; /* of the first page */
     int pages;
 };
-/* Reads the header of a JPEG, PNG or TIFF file. E_INVALID with words for the client when it is damaged or when
- * width * height * pages exceeds max_pixels. Blocks. */
+/* Reads the header of a JPEG, PNG or TIFF file: with pread, so that the descriptor's offset does not matter. E_INVALID with words for
+ * the client when it is damaged, of a coding that is not read, or when its pixels on all pages exceed max_pixels. Blocks. */
 bool raster_probe(int fd, enum file_type type, int64_t max_pixels, struct raster_info *out, struct error *error);
-/* Decodes the whole picture once, in bounded memory, and makes the thumbnail from it: damage anywhere is E_INVALID. The JPEG
- * goes to *out in the arena. */
-bool raster_thumbnail(int fd, enum file_type type, int size, int64_t max_pixels, struct arena *arena, struct str *out,
-                      struct error *error);
 
 #endif

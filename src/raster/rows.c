@@ -41,7 +41,7 @@ static void draw_words16(const struct picture_rows *rows, int64_t y, uint16_t *o
         out[x] = table[sample_word(rows->at, from + x) >> shift & mask];
 }
 
-/* Numbers too many for a table: 32-bit integers, floating point; 16 bits in a wider sample. */
+/* Without a table: 32-bit integers, floating point, small pictures of many bits. */
 static void draw_numbers8(const struct picture_rows *rows, int64_t y, uint8_t *out)
 {
     for (int64_t x = 0; x < rows->width; x++)
@@ -87,7 +87,7 @@ static bool open_grey(struct picture_rows *rows, const struct samples *samples, 
     rows->draw16 = draw_numbers16;
     if (!tone_open(&rows->tone, samples, &rows->layout, rows->rendering, error))
         return false;
-    if (!sample_fits_table(&rows->layout) || rows->layout.bytes > 2)
+    if (!sample_table_pays(&rows->layout))
         return true;
     rows->draw8 = rows->layout.bytes == 1 ? draw_bytes8 : draw_words8;
     rows->draw16 = rows->layout.bytes == 1 ? draw_bytes16 : draw_words16;

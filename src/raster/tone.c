@@ -39,12 +39,9 @@ static void range_by_table(const struct samples *samples, const struct sample_la
         const uint8_t *at = samples->at;
         for (int64_t i = 0; i < pixels; i++)
             seen[at[i] >> layout->shift & (values - 1)] = 1;
-    } else if (layout->bytes == 2) {
-        for (int64_t i = 0; i < pixels; i++)
-            seen[sample_word(samples->at, i) >> layout->shift & (values - 1)] = 1;
     } else {
         for (int64_t i = 0; i < pixels; i++)
-            seen[sample_bits(layout, samples->at, i)] = 1;
+            seen[sample_word(samples->at, i) >> layout->shift & (values - 1)] = 1;
     }
     for (int64_t bits = 0; bits < values; bits++) {
         double stored = sample_number(layout, (uint64_t)bits);
@@ -57,7 +54,7 @@ bool value_range(const struct samples *samples, const struct sample_layout *layo
                  double *low, double *high)
 {
     struct range range = { INFINITY, -INFINITY };
-    unsigned char *seen = sample_fits_table(layout) ? calloc(LUT_ENTRIES_MAX, 1) : NULL;
+    unsigned char *seen = sample_table_pays(layout) ? calloc(LUT_ENTRIES_MAX, 1) : NULL;
     if (seen) {
         range_by_table(samples, layout, rendering, seen, &range);
         free(seen);
@@ -132,9 +129,53 @@ double tone_of(const struct tone *tone, double stored)
     return tone->flip ? 1 - y : y;
 }
 
+/* Brightness as stored * factor + offset, cut to 0..1, where that is all there is to it: most pictures. */
+static bool is_affine(const struct tone *tone, double *factor, double *offset)
+{
+    bool halves = tone->voi == VOI_LINEAR;
+    double middle = halves ? tone->center - 0.5 : tone->center, span = halves ? tone->width - 1 : tone->width;
+    if (tone->rendering->modality.count || !(span > 0) || (!halves && tone->voi != VOI_LINEAR_EXACT))
+        return false;
+    *factor = tone->rendering->slope / span;
+    *offset = (tone->rendering->intercept - middle) / span + 0.5;
+    if (tone->flip) {
+        *factor = -*factor;
+        *offset = 1 - *offset;
+    }
+    return fabs(*factor) < 1e200 && fabs(*offset) < 1e200; /* no sum of them overflows */
+}
+
+/* Entries `from` to `to` are of the stored values that differ from their index by `shift`. */
+static void fill_affine(uint16_t *restrict out, int32_t from, int32_t to, int32_t shift, double factor, double offset,
+                        double white)
+{
+    for (int32_t bits = from; bits < to; bits++) {
+        double y = (bits + shift) * factor + offset;
+        y = y < 0 ? 0 : y;
+        out[bits] = (uint16_t)(int32_t)((y > white ? white : y) + 0.5);
+    }
+}
+
+static void blacken_padding(const struct rendering *rendering, const struct sample_layout *layout, uint16_t *out)
+{
+    int64_t values = (int64_t)1 << layout->bits, least = layout->is_signed ? -values / 2 : 0;
+    int64_t from = rendering->padding_low > least ? rendering->padding_low : least;
+    int64_t to = rendering->padding_high < least + values - 1 ? rendering->padding_high : least + values - 1;
+    for (int64_t stored = from; stored <= to; stored++)
+        out[stored & (values - 1)] = 0;
+}
+
 void tone_table(const struct tone *tone, const struct sample_layout *layout, int white, uint16_t *out)
 {
-    int32_t values = (int32_t)1 << layout->bits;
+    int32_t values = (int32_t)1 << layout->bits, negative = layout->is_signed ? values / 2 : values;
+    double factor, offset;
+    if (is_affine(tone, &factor, &offset)) {
+        fill_affine(out, 0, negative, 0, factor * white, offset * white, white);
+        fill_affine(out, negative, values, -values, factor * white, offset * white, white);
+        if (tone->rendering->has_padding)
+            blacken_padding(tone->rendering, layout, out);
+        return;
+    }
     for (int32_t bits = 0; bits < values; bits++)
         out[bits] = (uint16_t)(tone_of(tone, sample_number(layout, (uint64_t)bits)) * white + 0.5);
 }

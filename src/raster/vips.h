@@ -1,7 +1,7 @@
-/* vips.h - the few calls of libvips that raster.c makes, found at run time. Private to raster/.
+/* vips.h - the few calls of libvips that picture_file.c makes, found at run time. Private to raster/.
  *
- * Opening the library takes 60 ms and 20 MB, which a server that serves no new picture never spends. Pictures and sources are GObjects;
- * each is given back with `unref`. The variadic calls take option names and values, closed by VIPS_END.
+ * Opening the library takes 60 ms and 20 MB, which only those decoder processes spend that read picture files. Pictures, regions and sources
+ * are GObjects; each is given back with `unref`. The variadic calls take option names and values, closed by VIPS_END.
  */
 #ifndef ROENTGEN_RASTER_VIPS_H
 #define ROENTGEN_RASTER_VIPS_H
@@ -11,14 +11,24 @@
 struct vips_image;  /* VipsImage */
 struct vips_source; /* VipsSource */
 struct vips_array;  /* VipsArrayDouble */
+struct vips_region; /* VipsRegion */
 
 #define VIPS_END ((void *)0)
 
 /* Values of libvips' enumerations that go through variadic calls or come back (vips/foreign.h, image.h, resample.h). */
 enum { VIPS_ACCESS_SEQUENTIAL = 1 };
 enum { VIPS_FAIL_ON_ERROR = 2 }; /* truncation, and errors that spoil the picture */
-enum { VIPS_SIZE_DOWN = 2 };
-enum { VIPS_FORMAT_UCHAR = 0, VIPS_FORMAT_USHORT = 2, VIPS_FORMAT_COMPLEX = 7, VIPS_FORMAT_DPCOMPLEX = 9 };
+enum {
+    VIPS_FORMAT_UCHAR,
+    VIPS_FORMAT_CHAR,
+    VIPS_FORMAT_USHORT,
+    VIPS_FORMAT_SHORT,
+    VIPS_FORMAT_UINT,
+    VIPS_FORMAT_INT,
+    VIPS_FORMAT_FLOAT,
+    VIPS_FORMAT_COMPLEX,
+    VIPS_FORMAT_DOUBLE
+};
 enum {
     VIPS_INTERPRETATION_MULTIBAND = 0,
     VIPS_INTERPRETATION_B_W = 1,
@@ -28,14 +38,13 @@ enum {
 };
 
 typedef int vips_load(struct vips_source *source, struct vips_image **out, ...);
-typedef int vips_change(struct vips_image *in, struct vips_image **out, ...);
 
 struct vips {
     int (*init)(const char *program);
     void (*cache_set_max)(int operations);
     void (*concurrency_set)(int threads);
+    void (*vector_set_enabled)(int enabled);
     void (*operation_block_set)(const char *class, int blocked);
-    void (*thread_shutdown)(void);
     void (*error_clear)(void);
     unsigned (*log_handler)(const char *domain, int levels, void (*handler)(const char *, int, const char *, void *),
                             void *data);
@@ -44,25 +53,26 @@ struct vips {
 
     struct vips_source *(*source_new)(int fd);
     vips_load *load_jpeg, *load_png, *load_tiff;
-    int (*thumbnail)(struct vips_image *in, struct vips_image **out, int width, ...);
 
     int (*width)(const struct vips_image *image);
     int (*height)(const struct vips_image *image);
     int (*bands)(const struct vips_image *image);
     int (*format)(const struct vips_image *image);
     int (*interpretation)(const struct vips_image *image);
-    int (*pages)(struct vips_image *image);
     int (*has_alpha)(struct vips_image *image);
-    size_t (*has_field)(const struct vips_image *image, const char *name);
+    size_t (*has_field)(const struct vips_image *image, const char *name); /* 0: no */
     int (*get_integer)(const struct vips_image *image, const char *name, int *out);
 
     int (*resize)(struct vips_image *in, struct vips_image **out, double scale, ...);
     int (*extract_band)(struct vips_image *in, struct vips_image **out, int band, ...);
-    vips_change *autorotate, *flatten, *scale, *copy;
-    struct vips_image *(*copy_memory)(struct vips_image *image);
+    int (*flatten)(struct vips_image *in, struct vips_image **out, ...);
+    int (*colourspace)(struct vips_image *in, struct vips_image **out, int space, ...);
     struct vips_array *(*array_new)(int count, ...);
     void (*array_unref)(struct vips_array *array);
-    int (*save_jpeg)(struct vips_image *in, void **buffer, size_t *bytes, ...);
+
+    struct vips_region *(*region_new)(struct vips_image *image);
+    /* A copy of a rectangle, rows without gaps; NULL when it cannot be computed. Given back with `free`. */
+    void *(*region_fetch)(struct vips_region *region, int left, int top, int width, int height, size_t *bytes);
 };
 
 /* Opens the library on first use. E_INTERNAL when it is not installed or lacks a call. */

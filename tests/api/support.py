@@ -478,9 +478,14 @@ def dicom(preamble=b"\0" * 128, pixels=b"\1\2\3\4", **values):
         "SeriesInstanceUID": (0x0020000E, "UI", uid()),
         "SeriesNumber": (0x00200011, "IS", "1"),
         "InstanceNumber": (0x00200013, "IS", "1"),
+        "SamplesPerPixel": (0x00280002, "US", struct.pack("<H", 1)),
+        "PhotometricInterpretation": (0x00280004, "CS", "MONOCHROME2"),
         "Rows": (0x00280010, "US", struct.pack("<H", 2)),
         "Columns": (0x00280011, "US", struct.pack("<H", 2)),
         "BitsAllocated": (0x00280100, "US", struct.pack("<H", 8)),
+        "BitsStored": (0x00280101, "US", struct.pack("<H", 8)),
+        "HighBit": (0x00280102, "US", struct.pack("<H", 7)),
+        "PixelRepresentation": (0x00280103, "US", struct.pack("<H", 0)),
     }
     body = b""
     for keyword, (tag, vr, value) in rows.items():

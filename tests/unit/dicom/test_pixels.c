@@ -15,7 +15,8 @@ struct dataset {
 
 static void put(struct dataset *d, const void *bytes, ptrdiff_t len)
 {
-    memcpy(d->at + d->len, bytes, (size_t)len);
+    if (len)
+        memcpy(d->at + d->len, bytes, (size_t)len);
     d->len += len;
 }
 

@@ -1,5 +1,5 @@
 /* test_render.c - samples of every kind to pixels computed by hand; sizes; encodings; what cannot be shown. */
-#include "raster/render.h"
+#include "raster/tone.h"
 
 #include <png.h>
 
@@ -124,6 +124,44 @@ static void a_window_of_signed_12_bits_with_garbage_above(void **state)
     SHOWS(&s, 255, 255, 255, 124, 0, 0);
     r->invert = true;
     SHOWS(&s, 0, 0, 0, 131, 255, 255);
+}
+
+/* All values of 16 bits go through a table; each pixel must be what its value alone becomes. */
+static void a_table_says_what_each_value_does(void **state)
+{
+    (void)state;
+    enum { SIDE = 256 };
+    static uint16_t at[SIDE * SIDE];
+    static uint8_t pixels[SIDE * SIDE];
+    struct samples s = grey(at, sizeof(at), SIDE, 16, 16, false);
+    for (int i = 0; i < SIDE * SIDE; i++)
+        at[i] = (uint16_t)(i * 40503); /* odd: every value once */
+    r->slope = 0.25;
+    r->intercept = -1024.5;
+    r->center = 100;
+    r->width = 1234;
+    r->padding_low = -40000;
+    r->padding_high = -2000;
+    for (int way = 0; way < 48; way++) {
+        static const enum voi_function functions[] = { VOI_NONE, VOI_LINEAR, VOI_LINEAR_EXACT, VOI_SIGMOID };
+        struct sample_layout layout;
+        struct tone tone;
+        struct error error = { 0 };
+        int64_t width, height;
+        r->voi = functions[way % 4];
+        s.decoded.is_signed = way & 4;
+        r->invert = way & 8;
+        r->has_padding = way & 16;
+        s.decoded.bits_stored = way & 32 ? 13 : 16;
+        assert_true(sample_layout_of(&s, &layout, &error) && sample_table_pays(&layout));
+        assert_true(tone_open(&tone, &s, &layout, r, &error));
+        decoded(&s, 1, &width, &height, pixels, sizeof(pixels));
+        for (int i = 0; i < SIDE * SIDE; i++) {
+            double should = tone_of(&tone, sample_value(&s, i)) * 255;
+            if (!(fabs(pixels[i] - should) <= 0.5 + 1e-9))
+                fail_msg("way %d: %d (%g) is %d, not %g", way, at[i], sample_value(&s, i), pixels[i], should);
+        }
+    }
 }
 
 static void stored_bits_may_lie_higher(void **state)
@@ -487,6 +525,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define EACH(name) cmocka_unit_test_setup_teardown(name, begin, end)
         EACH(a_window_of_signed_12_bits_with_garbage_above),
+        EACH(a_table_says_what_each_value_does),
         EACH(stored_bits_may_lie_higher),
         EACH(rescale_comes_before_the_window),
         EACH(the_full_range_is_of_what_is_there_without_padding),

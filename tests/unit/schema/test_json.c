@@ -461,6 +461,34 @@ static void test_fields_mask(void **state)
     }
 }
 
+/* An object of which nothing is known is null where its row allows that, and comes back as such. */
+static void test_nullable_object(void **state)
+{
+    (void)state;
+    struct outer {
+        struct part part;
+        struct str name;
+    } record, again;
+    static const struct field fields[] = {
+        FIELD_OBJECT(struct outer, part, .of = &part_schema, .flags = NULLABLE, .doc = "A part."),
+        FIELD(struct outer, name, .doc = "Its name."),
+    };
+    static const struct schema schema = SCHEMA("Outer", struct outer, fields);
+    struct text out;
+    text_init(&out, 1000);
+    schema_clear(&schema, &record);
+    json_encode(&out, &schema, &record, JSON_ALL_FIELDS, &c.arena);
+    assert_str(text_str(&out), "{\"part\":null,\"name\":null}");
+    schema_clear(&schema, &again);
+    assert_true(decode_into(&schema, &again, false, text_str(&out)));
+    assert_true(again.part.number == INTEGER_NULL);
+    record.part.number = 3;
+    text_clear(&out);
+    json_encode(&out, &schema, &record, JSON_ALL_FIELDS, &c.arena);
+    assert_str(text_str(&out), "{\"part\":{\"number\":3,\"label\":null},\"name\":null}");
+    text_release(&out);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -486,6 +514,7 @@ int main(void)
         TEST(test_integers_of_every_length),
         TEST(test_put_value),
         TEST(test_fields_mask),
+        TEST(test_nullable_object),
     };
     return cmocka_run_group_tests_name("json", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* test_raster.c - dimensions and thumbnails of real pictures, made-up ones and damaged ones. */
-#include "raster/raster.h"
+/* test_picture_file.c - thumbnails of real pictures, made-up ones and damaged ones, made by decoder processes. */
+#include "raster/decoder.h"
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -10,148 +10,26 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-enum { MAX_PIXELS = 100000000, FILE_MAX = 4 << 20 };
+#include "made_pictures.h"
 
-/* ---- files made here ---- */
+static struct decoder_pool *pool;
 
-struct bytes {
-    unsigned char *at;
-    size_t len;
-};
-
-static void put(struct bytes *b, const void *data, size_t len)
+static bool make_thumbnail(int fd, enum file_type type, int size, int64_t max_pixels, struct arena *arena,
+                           struct str *out, struct error *error)
 {
-    assert_true(b->len + len <= FILE_MAX);
-    memcpy(b->at + b->len, data, len);
-    b->len += len;
-}
-
-static void put_big(struct bytes *b, uint32_t n)
-{
-    put(b,
-        (unsigned char[]){ (unsigned char)(n >> 24), (unsigned char)(n >> 16), (unsigned char)(n >> 8),
-                           (unsigned char)n },
-        4);
-}
-
-static void put_little(struct bytes *b, uint32_t n, int bytes)
-{
-    for (int i = 0; i < bytes; i++, n >>= 8)
-        put(b, (unsigned char[]){ (unsigned char)n }, 1);
-}
-
-static uint32_t crc32_of(const unsigned char *at, size_t len)
-{
-    uint32_t crc = 0xffffffff;
-    for (size_t i = 0; i < len; i++) {
-        crc ^= at[i];
-        for (int bit = 0; bit < 8; bit++)
-            crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
-    }
-    return ~crc;
-}
-
-static void put_chunk(struct bytes *b, const char *type, const void *data, size_t len)
-{
-    put_big(b, (uint32_t)len);
-    size_t from = b->len;
-    put(b, type, 4);
-    put(b, data, len);
-    put_big(b, crc32_of(b->at + from, b->len - from));
-}
-
-static void put_png_header(struct bytes *b, uint32_t width, uint32_t height, unsigned char depth, unsigned char colour,
-                           bool interlaced)
-{
-    put(b, "\x89PNG\r\n\x1a\n", 8);
-    unsigned char header[13];
-    struct bytes h = { header, 0 };
-    put_big(&h, width);
-    put_big(&h, height);
-    put(&h, (unsigned char[]){ depth, colour, 0, 0, interlaced }, 5);
-    put_chunk(b, "IHDR", header, sizeof(header));
-}
-
-/* Pixels as the PNG holds them, one row after another; deflate in stored blocks. */
-static void put_png_pixels(struct bytes *b, const unsigned char *pixels, size_t row_bytes, size_t rows)
-{
-    struct bytes z = { malloc(FILE_MAX), 0 };
-    put(&z, "\x78\x01", 2);
-    uint32_t a = 1, c = 0;
-    for (size_t y = 0; y < rows; y++) {
-        uint32_t len = (uint32_t)row_bytes + 1;
-        put(&z, (unsigned char[]){ y + 1 == rows }, 1);
-        put_little(&z, len, 2);
-        put_little(&z, ~len, 2);
-        size_t from = z.len;
-        put(&z, "", 1);
-        put(&z, pixels + y * row_bytes, row_bytes);
-        for (size_t i = from; i < z.len; i++) {
-            a = (a + z.at[i]) % 65521;
-            c = (c + a) % 65521;
-        }
-    }
-    put_big(&z, c << 16 | a);
-    put_chunk(b, "IDAT", z.at, z.len);
-    put_chunk(b, "IEND", "", 0);
-    free(z.at);
-}
-
-/* A little-endian TIFF of one strip a page, grey, `bits` a sample. orientation 0: none said. */
-static void put_tiff(struct bytes *b, uint32_t width, uint32_t height, uint32_t bits, const unsigned char *pixels,
-                     int pages, uint32_t orientation)
-{
-    uint32_t strip = width * height * bits / 8;
-    put(b, "II*\0", 4);
-    put_little(b, 8 + strip, 4);
-    put(b, pixels, strip);
-    for (int page = 0; page < pages; page++) {
-        const uint32_t tags[][2] = { { 256, width },
-                                     { 257, height },
-                                     { 258, bits },
-                                     { 259, 1 },
-                                     { 262, 1 },
-                                     { 273, 8 },
-                                     { 274, orientation ? orientation : 1 },
-                                     { 277, 1 },
-                                     { 278, height },
-                                     { 279, strip } };
-        enum { TAGS = sizeof(tags) / sizeof(tags[0]) };
-        put_little(b, TAGS, 2);
-        for (int i = 0; i < TAGS; i++) {
-            put_little(b, tags[i][0], 2);
-            put_little(b, 4, 2); /* LONG */
-            put_little(b, 1, 4);
-            put_little(b, tags[i][1], 4);
-        }
-        put_little(b, page + 1 < pages ? (uint32_t)b->len + 4 : 0, 4);
-    }
-}
-
-static struct bytes bytes_new(void)
-{
-    return (struct bytes){ calloc(1, FILE_MAX), 0 };
-}
-
-/* As a file without a name; frees the bytes. */
-static int fd_of(struct bytes b)
-{
-    char path[] = "/tmp/roentgen-raster-XXXXXX";
-    int fd = mkstemp(path);
-    assert_true(fd >= 0);
-    unlink(path);
-    assert_int_equal(write(fd, b.at, b.len), (ssize_t)b.len);
-    free(b.at);
-    return fd;
-}
-
-static int open_data(const char *name)
-{
-    char path[1000];
-    snprintf(path, sizeof(path), "%s/images/%s", getenv("ROENTGEN_TEST_DATA"), name);
-    int fd = open(path, O_RDONLY);
-    assert_true(fd >= 0);
-    return fd;
+    struct decode_job *job = arena_new(arena, struct decode_job);
+    struct decode_result result;
+    *job =
+        (struct decode_job){ .kind = DECODE_RENDER, .fd = fd, .file_type = type, .page = 1, .max_pixels = max_pixels };
+    job->render.slope = job->render.pixel_aspect = 1;
+    job->render.box_width = job->render.box_height = size;
+    job->render.format = PICTURE_JPEG;
+    job->render.quality = 82;
+    job->render.bits = 8;
+    if (!decoder_run(pool, job, arena, &result, error))
+        return false;
+    *out = result.bytes;
+    return true;
 }
 
 /* ---- looking at a thumbnail, with libvips' own eyes ---- */
@@ -198,7 +76,7 @@ static struct look thumbnail(int fd, enum file_type type, int size)
     struct error error = { 0 };
     struct str jpeg;
     arena_init(&arena);
-    bool ok = raster_thumbnail(fd, type, size, MAX_PIXELS, &arena, &jpeg, &error);
+    bool ok = make_thumbnail(fd, type, size, MAX_PIXELS, &arena, &jpeg, &error);
     if (!ok)
         print_error("%s\n", error.message);
     assert_true(ok);
@@ -215,7 +93,7 @@ static struct error refused(int fd, enum file_type type, int64_t max_pixels)
     struct error error = { 0 };
     struct str jpeg = S("untouched");
     arena_init(&arena);
-    assert_false(raster_thumbnail(fd, type, 64, max_pixels, &arena, &jpeg, &error));
+    assert_false(make_thumbnail(fd, type, 64, max_pixels, &arena, &jpeg, &error));
     assert_true(str_equal(jpeg, S("untouched")));
     arena_release(&arena);
     close(fd);
@@ -223,34 +101,6 @@ static struct error refused(int fd, enum file_type type, int64_t max_pixels)
 }
 
 /* ---- tests ---- */
-
-static void headers(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *name;
-        enum file_type type;
-        int width, height;
-    } rows[] = {
-        { "kermany_person101_virus_187.jpeg", FILE_JPEG, 1592, 1312 },
-        { "nih_00027426_000.png", FILE_PNG, 512, 512 },
-        { "microaneurysms.png", FILE_PNG, 102, 102 },
-        { "stardist_img2d.tif", FILE_TIFF, 256, 256 },
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct raster_info info;
-        struct error error = { 0 };
-        int64_t pixels = (int64_t)rows[i].width * rows[i].height;
-        int fd = open_data(rows[i].name);
-        assert_true(raster_probe(fd, rows[i].type, pixels, &info, &error));
-        assert_int_equal(info.width, rows[i].width);
-        assert_int_equal(info.height, rows[i].height);
-        assert_int_equal(info.pages, 1);
-        assert_false(raster_probe(fd, rows[i].type, pixels - 1, &info, &error));
-        assert_int_equal(error.code, E_INVALID);
-        close(fd);
-    }
-}
 
 static void thumbnails_fit_and_are_never_larger(void **state)
 {
@@ -321,12 +171,6 @@ static void pages(void **state)
     struct bytes tiff = bytes_new();
     put_tiff(&tiff, 8, 8, 8, pixels, 3, 0);
     int fd = fd_of(tiff);
-    struct raster_info info;
-    struct error error = { 0 };
-    assert_true(raster_probe(fd, FILE_TIFF, 8 * 8 * 3, &info, &error));
-    assert_int_equal(info.pages, 3);
-    assert_false(raster_probe(fd, FILE_TIFF, 8 * 8 * 3 - 1, &info, &error));
-    assert_int_equal(error.code, E_INVALID);
     assert_int_equal(thumbnail(fd, FILE_TIFF, 8).height, 8); /* the first page only */
 }
 
@@ -418,17 +262,6 @@ static void files_that_lie(void **state)
     b = bytes_new();
     put(&b, "II*\0\x08\0\0\0\xff\xff", 10);
     assert_int_equal(refused(fd_of(b), FILE_TIFF, MAX_PIXELS).code, E_INVALID);
-    b = bytes_new(); /* a directory that names itself as the next */
-    unsigned char pixel = 0;
-    put_tiff(&b, 1, 1, 8, &pixel, 1, 0);
-    b.len -= 4;
-    put_little(&b, 9, 4);
-    struct raster_info info;
-    struct error error = { 0 };
-    int fd = fd_of(b);
-    bool ok = raster_probe(fd, FILE_TIFF, MAX_PIXELS, &info, &error);
-    assert_true(ok ? info.pages < 3 : error.code == E_INVALID);
-    close(fd);
 }
 
 static void *make_thumbnails(void *context)
@@ -440,9 +273,8 @@ static void *make_thumbnails(void *context)
         struct str jpeg;
         arena_init(&arena);
         int good = open(paths[0], O_RDONLY), bad = open(paths[1], O_RDONLY);
-        bool right = raster_thumbnail(good, FILE_PNG, 64, MAX_PIXELS, &arena, &jpeg, &error) &&
-                     !raster_thumbnail(bad, FILE_JPEG, 64, MAX_PIXELS, &arena, &jpeg, &error) &&
-                     error.code == E_INVALID;
+        bool right = make_thumbnail(good, FILE_PNG, 64, MAX_PIXELS, &arena, &jpeg, &error) &&
+                     !make_thumbnail(bad, FILE_JPEG, 64, MAX_PIXELS, &arena, &jpeg, &error) && error.code == E_INVALID;
         close(good);
         close(bad);
         arena_release(&arena);
@@ -469,11 +301,29 @@ static void several_threads_at_once(void **state)
     }
 }
 
+static int open_pool(void **state)
+{
+    (void)state;
+    struct error error = { 0 };
+    struct decoder_options options = { .helpers = 2,
+                                       .memory_bytes = INT64_C(2) << 30,
+                                       .timeout_ms = 60000,
+                                       .max_result_bytes = 1 << 30,
+                                       .program = getenv("TEST_ROENTGEN") };
+    return decoder_pool_open(&options, &pool, &error) ? 0 : -1;
+}
+
+static int close_pool(void **state)
+{
+    (void)state;
+    decoder_pool_close(pool);
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(several_threads_at_once), /* first: all find the library not yet open */
-        cmocka_unit_test(headers),
+        cmocka_unit_test(several_threads_at_once),
         cmocka_unit_test(thumbnails_fit_and_are_never_larger),
         cmocka_unit_test(deep_pictures_are_stretched),
         cmocka_unit_test(transparency_becomes_white),
@@ -484,5 +334,5 @@ int main(void)
         cmocka_unit_test(damage_is_found),
         cmocka_unit_test(files_that_lie),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, open_pool, close_pool);
 }

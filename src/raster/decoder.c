@@ -1,0 +1,339 @@
+/* decoder.c - one job, from the server's side: checked, written down for a decoder process, its result checked and copied. */
+#include "raster/decoder.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "raster/decoder_pool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <math.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* What a job holds while it runs. */
+struct errand {
+    struct decoder_pool *pool;
+    const struct decode_job *job;
+    enum decoder_flavour flavour;
+    int64_t sample_bytes; /* of a DICOM frame; 0: known only after decoding */
+    int input;            /* a description of our own, read-only: its offset and its rights are nobody else's */
+    struct decoder_request request;
+    struct decoder_reply reply;
+    struct error *error;
+};
+
+static const char *name_of(const struct decode_job *job)
+{
+    return job->file_type == FILE_DICOM ? "frame" : file_types[job->file_type - 1];
+}
+
+/* ---- the job ---- */
+
+static bool check_pieces(struct errand *e)
+{
+    const struct decode_job *job = e->job;
+    if (job->fd < 0)
+        return job->bytes.len > 0 || error_set(e->error, E_INVALID, "the %s is empty", name_of(job));
+    if (job->pieces < 0 || job->pieces > DECODER_PIECES_MAX)
+        return error_set(e->error, E_INVALID, "the frame lies in %" PRId64 " pieces; at most %d are read", job->pieces,
+                         DECODER_PIECES_MAX);
+    for (int64_t i = 0; i < job->pieces; i++) {
+        int64_t end;
+        if (job->offsets[i] < 0 || job->lengths[i] < 0 ||
+            __builtin_add_overflow(job->offsets[i], job->lengths[i], &end))
+            return error_set(e->error, E_INVALID, "piece %" PRId64 " of the frame lies outside the file", i + 1);
+    }
+    return job->pieces > 0 || job->file_type != FILE_DICOM ||
+           error_set(e->error, E_INVALID, "the frame has no bytes in the file");
+}
+
+static bool check_job(struct errand *e)
+{
+    const struct decode_job *job = e->job;
+    int64_t most = decoder_pool_options(e->pool)->max_result_bytes;
+    if (job->file_type < FILE_DICOM || job->file_type > FILE_TIFF)
+        return error_set(e->error, E_UNSUPPORTED_TYPE, "only DICOM, JPEG, PNG and TIFF files have pictures");
+    e->flavour = job->file_type == FILE_DICOM ? DECODER_FRAMES : DECODER_PICTURES;
+    if (!check_pieces(e))
+        return false;
+    if (job->file_type != FILE_DICOM)
+        return true;
+    if (job->kind == DECODE_PROBE)
+        return error_set(e->error, E_INTERNAL, "frames are decoded or not at all");
+    e->sample_bytes = pixel_frame_bytes(&job->format);
+    return (e->sample_bytes > 0 && e->sample_bytes <= most) ||
+           error_set(e->error, E_INVALID,
+                     "a frame of %" PRId64 " x %" PRId64 " pixels is larger than the %" PRId64 " bytes allowed",
+                     job->format.columns, job->format.rows, most);
+}
+
+static bool open_input(struct errand *e)
+{
+    char path[64];
+    int source = e->job->fd;
+    if (source < 0) {
+        source = memfd_create("roentgen-input", MFD_CLOEXEC);
+        if (source < 0)
+            return error_set(e->error, E_UNAVAILABLE, "no memory to hand to a decoder: %s", strerror(errno));
+        if (!file_write_all(source, e->job->bytes, e->error)) {
+            close(source);
+            return false;
+        }
+    }
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", source);
+    e->input = open(path, O_RDONLY | O_CLOEXEC);
+    int problem = errno;
+    if (source != e->job->fd)
+        close(source);
+    return e->input >= 0 ||
+           error_set(e->error, E_UNAVAILABLE, "cannot open a file for a decoder: %s", strerror(problem));
+}
+
+static const struct lut *lut_of(const struct rendering *rendering, int i)
+{
+    return i == 0 ? &rendering->modality : i == 1 ? &rendering->voi_lut : &rendering->palette[i - 2];
+}
+
+static bool is_rendering(const struct decode_job *job)
+{
+    return job->kind == DECODE_RENDER || job->kind == DECODE_HISTOGRAM;
+}
+
+static void fill_request(struct errand *e)
+{
+    const struct decode_job *job = e->job;
+    struct decoder_request *request = &e->request;
+    *request = (struct decoder_request){
+        .magic = DECODER_MAGIC,
+        .kind = job->kind,
+        .file_type = job->file_type,
+        .syntax = job->format.syntax ? (int)(job->format.syntax - dicom_syntaxes) : -1,
+        .format = job->format,
+        .first_bit = job->first_bit,
+        .pieces = job->fd < 0 ? 0 : job->pieces,
+        .page = job->page,
+        .max_pixels = job->max_pixels,
+    };
+    request->format.syntax = NULL;
+    if (!is_rendering(job))
+        return;
+    memcpy(request->rendering, &job->render, sizeof(request->rendering));
+    for (int i = 0; i < DECODER_LUTS; i++) {
+        const struct lut *lut = lut_of(&job->render, i);
+        request->luts[i] = (struct decoder_lut){ lut->count, lut->first, lut->bits };
+    }
+}
+
+static bool write_at(int fd, const void *bytes, int64_t len, int64_t *offset)
+{
+    if (pwrite(fd, bytes, (size_t)len, *offset) != (ssize_t)len)
+        return false;
+    *offset += len;
+    return true;
+}
+
+/* The part of the request that varies in size: pieces, then the LUTs in use. */
+static bool write_tables(const struct errand *e, int memory)
+{
+    enum { AT_ONCE = 256 };
+    struct decoder_piece pieces[AT_ONCE];
+    int64_t offset = 0;
+    bool ok = true;
+    for (int64_t i = 0; ok && i < e->request.pieces; i += AT_ONCE) {
+        int64_t count = e->request.pieces - i < AT_ONCE ? e->request.pieces - i : AT_ONCE;
+        for (int64_t k = 0; k < count; k++)
+            pieces[k] = (struct decoder_piece){ e->job->offsets[i + k], e->job->lengths[i + k] };
+        ok = write_at(memory, pieces, count * (int64_t)sizeof(pieces[0]), &offset);
+    }
+    for (int i = 0; ok && i < DECODER_LUTS; i++)
+        if (e->request.luts[i].count > 0)
+            ok = write_at(memory, lut_of(&e->job->render, i)->entries,
+                          e->request.luts[i].count * (int64_t)sizeof(uint16_t), &offset);
+    return ok;
+}
+
+/* ---- the result: nothing a helper says is believed ---- */
+
+static bool is_format(const struct errand *e, const struct pixel_format *f)
+{
+    int64_t samples, bytes;
+    return f->rows > 0 && f->rows <= INT32_MAX && f->columns > 0 && f->columns <= INT32_MAX && f->frames > 0 &&
+           f->frames <= INT32_MAX && (f->samples == 1 || f->samples == 3) &&
+           (f->bits_allocated == 8 || f->bits_allocated == 16 || f->bits_allocated == 32 || f->bits_allocated == 64) &&
+           f->bits_stored >= 1 && f->bits_stored <= f->bits_allocated && f->high_bit == f->bits_stored - 1 &&
+           f->kind >= SAMPLE_INTEGER && f->kind <= SAMPLE_DOUBLE &&
+           !__builtin_mul_overflow(f->rows * f->columns, (int64_t)f->samples, &samples) &&
+           !__builtin_mul_overflow(samples, (int64_t)f->bits_allocated / 8, &bytes) &&
+           (e->job->kind != DECODE_SAMPLES || bytes == e->reply.bytes);
+}
+
+static bool is_decoded(const struct decoded_format *d)
+{
+    return d->photometric > PHOTOMETRIC_UNKNOWN && d->photometric <= YBR_RCT && d->bits_stored >= 1 &&
+           d->bits_stored <= 64;
+}
+
+static bool is_result(const struct errand *e)
+{
+    const struct decoder_reply *r = &e->reply;
+    if (r->bytes < 0 || r->bytes > decoder_pool_options(e->pool)->max_result_bytes ||
+        (e->flavour == DECODER_PICTURES && !is_format(e, &r->format)))
+        return false;
+    switch (e->job->kind) {
+    case DECODE_SAMPLES:
+        return r->bytes > 0 && is_decoded(&r->decoded) && (!e->sample_bytes || r->bytes == e->sample_bytes);
+    case DECODE_RENDER:
+        return r->bytes > 0 && r->width > 0 && r->width <= INT32_MAX && r->height > 0 && r->height <= INT32_MAX;
+    case DECODE_HISTOGRAM:
+        return r->bytes == (int64_t)sizeof(struct histogram);
+    case DECODE_PROBE:
+        return r->bytes == 0;
+    }
+    return false;
+}
+
+static bool is_histogram(const struct histogram *h)
+{
+    for (int i = 0; i < 256; i++)
+        if (h->bins[i] < 0 || h->bins[i] > h->count)
+            return false;
+    return isfinite(h->low) && isfinite(h->high) && isfinite(h->min) && isfinite(h->max) && isfinite(h->mean) &&
+           isfinite(h->sd) && h->count >= 0;
+}
+
+/* Copies what was made; from then on it no longer changes. */
+static bool read_result(struct errand *e, const struct decoder_process *process, struct arena *arena,
+                        struct decode_result *result)
+{
+    const struct decoder_reply *r = &e->reply;
+    struct decode_result made = { .width = r->width, .height = r->height };
+    char *bytes = arena_alloc(arena, r->bytes > 0 ? (ptrdiff_t)r->bytes : 1);
+    for (int64_t done = 0; done < r->bytes;) {
+        ssize_t got = pread(process->memory, bytes + done, (size_t)(r->bytes - done), DECODER_REQUEST_BYTES + done);
+        if (got <= 0)
+            return false;
+        done += got;
+    }
+    if (e->job->kind == DECODE_HISTOGRAM && !is_histogram((const struct histogram *)(const void *)bytes))
+        return false;
+    if (r->bytes > DECODER_RESULT_KEPT)
+        fallocate(process->memory, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                  DECODER_REQUEST_BYTES + DECODER_RESULT_KEPT, r->bytes - DECODER_RESULT_KEPT);
+    made.bytes = (struct str){ bytes, (ptrdiff_t)r->bytes };
+    made.format = e->flavour == DECODER_PICTURES ? r->format : e->job->format;
+    made.format.syntax = e->flavour == DECODER_PICTURES ? NULL : e->job->format.syntax;
+    made.decoded = r->decoded;
+    *result = made;
+    return true;
+}
+
+/* The helper's own words, about the file. They reach clients, so they are text whatever was done to it. */
+static bool refused(struct errand *e)
+{
+    char *message = e->reply.message;
+    for (char *c = message; *c; c++)
+        if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e)
+            *c = '?';
+    switch (e->reply.code) {
+    case E_INVALID:
+    case E_NOT_FOUND:
+    case E_UNSUPPORTED_TYPE:
+    case E_INTERNAL:
+        return error_set(e->error, e->reply.code, "%s", message);
+    case E_TOO_LARGE:
+        return error_set(e->error, E_INVALID, "%s", message);
+    default:
+        return error_set(e->error, E_INVALID, "the decoder gave up on the %s", name_of(e->job));
+    }
+}
+
+/* ---- the way there and back ---- */
+
+/* Somebody else's signal says nothing about the file: the operator's, or the kernel's when memory is short everywhere. */
+static bool is_from_outside(int status)
+{
+    if (!WIFSIGNALED(status))
+        return false;
+    int number = WTERMSIG(status);
+    return number == SIGKILL || number == SIGTERM || number == SIGINT || number == SIGHUP;
+}
+
+static bool died(struct errand *e, int status)
+{
+    if (is_from_outside(status)) {
+        e->error->retry_after_s = 5;
+        return error_set(e->error, E_UNAVAILABLE, "the decoder was ended while it worked: try again later");
+    }
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT)
+        return error_set(e->error, E_INVALID,
+                         "the decoder gave up on the %s: it needs more memory than allowed, or is damaged",
+                         name_of(e->job));
+    return error_set(e->error, E_INVALID, "the decoder gave up on the %s: it is damaged in a way that ended it (%s)",
+                     name_of(e->job), WIFSIGNALED(status) ? sigdescr_np(WTERMSIG(status)) : "it stopped");
+}
+
+enum attempt { DONE, FAILED, AGAIN };
+
+static enum attempt attempt(struct errand *e, struct decoder_slot *slot, struct arena *arena,
+                            struct decode_result *result)
+{
+    struct decoder_process process;
+    if (!decoder_slot_ready(e->pool, slot, e->flavour, &process, e->error))
+        return FAILED;
+    enum decoder_answer answer = DECODER_GONE;
+    if (write_tables(e, process.memory)) {
+        int64_t deadline_us = clock_monotonic_us() + decoder_pool_options(e->pool)->timeout_ms * 1000;
+        answer = decoder_process_ask(&process, &e->request, sizeof(e->request), e->input, e->request.number,
+                                     deadline_us, &e->reply);
+    }
+    if (answer == DECODER_ANSWERED && e->reply.code != E_NONE)
+        return refused(e) ? DONE : FAILED;
+    if (answer == DECODER_ANSWERED && is_result(e) && read_result(e, &process, arena, result))
+        return DONE;
+    int status = decoder_slot_end(e->pool, slot, e->flavour, answer == DECODER_LATE);
+    if (decoder_pool_is_stopping(e->pool)) {
+        error_set(e->error, E_UNAVAILABLE, "the server is shutting down");
+    } else if (answer == DECODER_GONE) {
+        if (is_from_outside(status))
+            return AGAIN;
+        died(e, status);
+    } else if (answer == DECODER_LATE) {
+        error_set(e->error, E_INVALID, "the decoder gave up on the %s: it takes longer than %" PRId64 " s",
+                  name_of(e->job), (decoder_pool_options(e->pool)->timeout_ms + 999) / 1000);
+    } else {
+        error_set(e->error, E_INVALID, "the decoder gave up on the %s: its answer made no sense", name_of(e->job));
+    }
+    return FAILED;
+}
+
+static bool run(struct errand *e, struct arena *arena, struct decode_result *result)
+{
+    struct decoder_slot *slot = decoder_pool_take(e->pool, e->flavour, e->error);
+    if (!slot)
+        return false;
+    fill_request(e);
+    enum attempt outcome = AGAIN;
+    for (int tries = 0; outcome == AGAIN && tries < 2; tries++) {
+        e->request.number = decoder_pool_next_number(e->pool);
+        outcome = attempt(e, slot, arena, result);
+    }
+    decoder_pool_give(e->pool, slot);
+    return outcome == DONE || (outcome == AGAIN && died(e, SIGKILL));
+}
+
+bool decoder_run(struct decoder_pool *pool, const struct decode_job *job, struct arena *arena,
+                 struct decode_result *result, struct error *error)
+{
+    struct errand e = { .pool = pool, .job = job, .input = -1, .error = error };
+    if (!pool)
+        return error_set(error, E_UNAVAILABLE, "pictures are decoded only by a server that runs");
+    if (!check_job(&e) || !open_input(&e))
+        return false;
+    bool ok = run(&e, arena, result);
+    close(e.input);
+    return ok;
+}

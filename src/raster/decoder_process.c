@@ -1,0 +1,180 @@
+/* decoder_process.c - starting a decoder process and talking to it. */
+#include "raster/decoder_process.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+/* ---- starting ---- */
+
+static int make_memory(int64_t max_result_bytes)
+{
+    int fd = memfd_create("roentgen-decoder", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0)
+        return -1;
+    if (ftruncate(fd, DECODER_REQUEST_BYTES + max_result_bytes) == 0 &&
+        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+/* Nothing of ours is its business: passwords may stand in the environment. Where libraries lie and what a sanitizer is told holds for the
+ * same program in another process too. */
+static char **helper_environment(char **found, int most)
+{
+    static const char *const wanted[] = { "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "TSAN_OPTIONS=", "LD_LIBRARY_PATH=" };
+    int count = 0;
+    for (char **e = environ; *e && count < most - 1; e++)
+        for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+            if (!strncmp(*e, wanted[i], strlen(wanted[i])) && count < most - 1)
+                found[count++] = *e;
+    found[count] = NULL;
+    return found;
+}
+
+static int spawn(const char *program, int socket, pid_t *pid)
+{
+    enum { ENVIRONMENT_MAX = 8 };
+    char *environment[ENVIRONMENT_MAX];
+    char *arguments[] = { (char[]){ "roentgen" }, (char[]){ "decoder" }, NULL };
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none, all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawnattr_init(&attributes);
+    int failed = posix_spawn_file_actions_adddup2(&actions, socket, DECODER_SOCKET);
+    failed = failed ? failed : posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    failed = failed ? failed : posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+    failed = failed ? failed : posix_spawn_file_actions_addclosefrom_np(&actions, DECODER_SOCKET + 1);
+    /* The server blocks signals and ignores SIGPIPE. A session of its own: Ctrl-C at a terminal is for the server, which finishes what is
+     * under way. */
+    failed = failed ? failed : posix_spawnattr_setsigmask(&attributes, &none);
+    failed = failed ? failed : posix_spawnattr_setsigdefault(&attributes, &all);
+    failed = failed ? failed
+                    : posix_spawnattr_setflags(&attributes,
+                                               POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
+    failed = failed ? failed
+                    : posix_spawn(pid, program, &actions, &attributes, arguments,
+                                  helper_environment(environment, ENVIRONMENT_MAX));
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+    return failed;
+}
+
+bool decoder_process_start(const char *program, int64_t max_result_bytes, struct decoder_process *out,
+                           struct error *error)
+{
+    int pair[2];
+    struct decoder_process process = DECODER_PROCESS_NONE;
+    error->retry_after_s = 1;
+    process.memory = make_memory(max_result_bytes);
+    if (process.memory < 0)
+        return error_set(error, E_UNAVAILABLE, "no shared memory for a decoder: %s", strerror(errno));
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+        close(process.memory);
+        return error_set(error, E_UNAVAILABLE, "no socket for a decoder: %s", strerror(errno));
+    }
+    process.socket = pair[0];
+    int failed = spawn(program, pair[1], &process.pid);
+    close(pair[1]);
+    if (failed) {
+        close(process.socket);
+        close(process.memory);
+        return error_set(error, E_UNAVAILABLE, "cannot start a decoder: %s", strerror(failed));
+    }
+    error->retry_after_s = 0;
+    *out = process;
+    return true;
+}
+
+bool decoder_process_has_ended(const struct decoder_process *process)
+{
+    siginfo_t info = { 0 };
+    return waitid(P_PID, (id_t)process->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == process->pid;
+}
+
+int decoder_process_end(struct decoder_process *process)
+{
+    int status = 0;
+    close(process->socket);
+    close(process->memory);
+    kill(process->pid, SIGKILL); /* one that is gone already keeps the status it has */
+    while (waitpid(process->pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    *process = DECODER_PROCESS_NONE;
+    return status;
+}
+
+/* ---- talking ---- */
+
+static bool send_packet(int socket, const void *packet, size_t bytes, int fd)
+{
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr aligned;
+    } control = { 0 };
+    struct iovec part = { (void *)(uintptr_t)packet, bytes };
+    struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+    if (fd >= 0) {
+        message.msg_control = control.bytes;
+        message.msg_controllen = sizeof(control.bytes);
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+    }
+    ssize_t sent;
+    do
+        sent = sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT); /* one packet at most is under way */
+    while (sent < 0 && errno == EINTR);
+    return sent == (ssize_t)bytes;
+}
+
+/* Is there something to read before the deadline? */
+static bool wait_readable(int socket, int64_t deadline_us)
+{
+    for (;;) {
+        int64_t left_us = deadline_us - clock_monotonic_us();
+        struct pollfd wait = { socket, POLLIN, 0 };
+        int ready = poll(&wait, 1, left_us > 0 ? (int)((left_us + 999) / 1000) : 0);
+        if (ready > 0)
+            return true;
+        if (ready == 0 && left_us <= 0)
+            return false;
+    }
+}
+
+enum decoder_answer decoder_process_ask(const struct decoder_process *process, const void *packet, size_t bytes, int fd,
+                                        uint64_t number, int64_t deadline_us, struct decoder_reply *reply)
+{
+    struct decoder_reply got;
+    ssize_t len;
+    if (!send_packet(process->socket, packet, bytes, fd))
+        return DECODER_GONE;
+    if (!wait_readable(process->socket, deadline_us))
+        return DECODER_LATE;
+    do /* descriptors that come with it are dropped by the kernel; of a longer packet the size is told */
+        len = recv(process->socket, &got, sizeof(got), MSG_TRUNC | MSG_DONTWAIT);
+    while (len < 0 && errno == EINTR);
+    if (len <= 0)
+        return DECODER_GONE;
+    if (len != (ssize_t)sizeof(got) || got.magic != DECODER_MAGIC || got.number != number ||
+        !memchr(got.message, '\0', sizeof(got.message)))
+        return DECODER_GARBLED;
+    *reply = got;
+    return DECODER_ANSWERED;
+}

@@ -1,0 +1,37 @@
+/* decoder_process.h - one decoder process as the server sees it: started, given a packet, waited for, ended. Private to raster/.
+ *
+ * Not thread-safe: who uses a process has it for himself (decoder_pool.h).
+ */
+#ifndef ROENTGEN_RASTER_DECODER_PROCESS_H
+#define ROENTGEN_RASTER_DECODER_PROCESS_H
+
+#include "raster/decoder_protocol.h"
+
+#include <sys/types.h>
+
+struct decoder_process {
+    pid_t pid;          /* 0: none */
+    int socket, memory; /* our end; the memfd */
+};
+#define DECODER_PROCESS_NONE ((struct decoder_process){ 0, -1, -1 })
+
+/* `program` with the argument "decoder", an empty environment, /dev/null, standard error and its socket. It ends with the thread that
+ * calls this. E_UNAVAILABLE when the system has no room for it. */
+bool decoder_process_start(const char *program, int64_t max_result_bytes, struct decoder_process *out,
+                           struct error *error);
+bool decoder_process_has_ended(const struct decoder_process *process);
+/* Ends and reaps it. Returns its wait status. */
+int decoder_process_end(struct decoder_process *process);
+
+enum decoder_answer {
+    DECODER_ANSWERED,
+    DECODER_GONE,    /* its socket is closed */
+    DECODER_LATE,    /* nothing until the deadline */
+    DECODER_GARBLED, /* something that is no reply to this request */
+};
+/* Sends a packet with a descriptor (-1: none) and waits for the reply numbered so. Nothing in the reply has been looked at but its size, its
+ * number and that its text ends. */
+enum decoder_answer decoder_process_ask(const struct decoder_process *process, const void *packet, size_t bytes, int fd,
+                                        uint64_t number, int64_t deadline_us, struct decoder_reply *reply);
+
+#endif

@@ -1,0 +1,72 @@
+/* decoder_protocol.h - what server and decoder process say to each other. Private to raster/.
+ *
+ *   server                                                helper (descriptor 3)
+ *   setup   + descriptor of the shared memory        -->  loads what it needs, closes the sandbox
+ *                                                    <--  reply: ready, or why not
+ *   request + descriptor of the file, read-only      -->
+ *                                                    <--  reply
+ *   ...                                                   until the socket closes
+ *
+ * One packet each (SOCK_SEQPACKET), structs as they lie in memory: both ends are the same program. The shared memory is a memfd whose
+ * size the server has set and sealed:
+ *
+ *   0             REQUEST_BYTES
+ *   | pieces, LUTs | result ................... |
+ *     server writes  helper writes
+ *
+ * The server never maps it: it writes and reads with pwrite and pread, so that nothing a helper does to it can stop the server, and what was
+ * read no longer changes. Pages are only there where something was written.
+ */
+#ifndef ROENTGEN_RASTER_DECODER_PROTOCOL_H
+#define ROENTGEN_RASTER_DECODER_PROTOCOL_H
+
+#include "raster/decoder.h"
+
+enum { DECODER_SOCKET = 3 };
+enum { DECODER_PIECES_MAX = 65536, DECODER_LUTS = 5 };
+enum { DECODER_REQUEST_BYTES = 2 << 20 }; /* holds the most pieces and LUTs */
+enum { DECODER_RESULT_KEPT = 8 << 20 };   /* result pages that stay between jobs */
+#define DECODER_MAGIC 0x726f656eu
+
+/* Frames of DICOM files need nothing but this program; picture files need libvips, which is slow to load and large. */
+enum decoder_flavour { DECODER_FRAMES, DECODER_PICTURES, DECODER_FLAVOURS };
+
+struct decoder_setup {
+    uint32_t magic;
+    enum decoder_flavour flavour;
+    int64_t memory_bytes, max_result_bytes;
+};
+
+struct decoder_piece {
+    int64_t offset, length;
+};
+
+struct decoder_request {
+    uint32_t magic;
+    enum decode_kind kind;
+    uint64_t number; /* comes back in the reply */
+    enum file_type file_type;
+    int syntax;                 /* index into dicom_syntaxes; -1: none */
+    struct pixel_format format; /* without the pointer to its syntax */
+    int first_bit;
+    int64_t pieces; /* of them in the shared memory, from its start; 0: the whole file */
+    int64_t page, max_pixels;
+    /* struct rendering as far as its first LUT; those with a count follow the pieces, one after another: modality, VOI, palette. */
+    _Alignas(double) char rendering[offsetof(struct rendering, modality)];
+    struct decoder_lut {
+        int32_t count, first, bits;
+    } luts[DECODER_LUTS];
+};
+
+struct decoder_reply {
+    uint32_t magic;
+    enum error_code code; /* E_NONE: done */
+    uint64_t number;
+    int64_t bytes; /* of the result */
+    int64_t width, height;
+    struct pixel_format format; /* without the pointer to its syntax */
+    struct decoded_format decoded;
+    char message[ERROR_MESSAGE_MAX];
+};
+
+#endif

@@ -1,0 +1,25 @@
+/* decoder_work.h - what a decoder process does with a request, apart from the process. Private to raster/.
+ *
+ *     struct decoder_desk desk;
+ *     if (!decoder_desk_open(&desk, memory, max_result_bytes, &error)) ...
+ *     decoder_work(&desk, &request, fd, &reply);       // result in the shared memory, or the reason in the reply
+ */
+#ifndef ROENTGEN_RASTER_DECODER_WORK_H
+#define ROENTGEN_RASTER_DECODER_WORK_H
+
+#include "raster/decoder_protocol.h"
+
+struct decoder_desk {
+    int memory;          /* the memfd */
+    const char *request; /* its first part, mapped */
+    char *result;        /* the second, mapped as far as the largest result so far that is kept */
+    int64_t result_bytes, max_result_bytes;
+    struct rendering rendering; /* of the request; only the LUTs in use are written */
+};
+
+bool decoder_desk_open(struct decoder_desk *desk, int memory, int64_t max_result_bytes, struct error *error);
+void decoder_desk_close(struct decoder_desk *desk);
+void decoder_work(struct decoder_desk *desk, const struct decoder_request *request, int fd,
+                  struct decoder_reply *reply);
+
+#endif

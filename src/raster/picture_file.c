@@ -1,0 +1,306 @@
+/* picture_file.c - picture files to samples.
+ *
+ *   load -> flatten -> shrink to the box -> colours to RGB -> one band or three -> strips -> turned upright
+ */
+#include "raster/picture_file.h"
+
+#include "raster/vips.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <unistd.h>
+
+enum { STRIP_BYTES = 1 << 20, STRIP_ROWS = 64 };
+
+struct picture_file {
+    const struct vips *vips;
+    struct vips_source *source;
+    struct vips_image *image; /* the newest; each step replaces it */
+    struct picture_request request;
+    struct raster_info info;
+    int orientation;                /* EXIF: 1 to 8 */
+    int width, height, pixel_bytes; /* as the pipeline gives them, not yet upright */
+    struct error *error;
+};
+
+/* libvips keeps one message text for all, of its own wording, so it is not quoted. */
+static bool damaged(struct picture_file *p)
+{
+    return error_set(p->error, E_INVALID, "the %s file is damaged or cut short", file_types[p->request.type - 1]);
+}
+
+/* Takes `made` over as the newest picture. `result` is what the call that made it returned. */
+static bool next(struct picture_file *p, int result, struct vips_image **made)
+{
+    if (result != 0)
+        return false;
+    if (p->image)
+        p->vips->unref(p->image);
+    p->image = *made;
+    *made = NULL;
+    return true;
+}
+
+static bool rewind_source(struct picture_file *p, int fd)
+{
+    if (p->source)
+        p->vips->unref(p->source);
+    p->source = NULL;
+    if (lseek(fd, 0, SEEK_SET) < 0)
+        return error_set(p->error, E_INTERNAL, "cannot seek in a picture: %s", strerror(errno));
+    p->source = p->vips->source_new(fd);
+    return p->source || error_set(p->error, E_INTERNAL, "libvips takes no file descriptor");
+}
+
+static bool load(struct picture_file *p, int fd, int shrink)
+{
+    const struct vips *vips = p->vips;
+    struct vips_image *out = NULL;
+    int result = -1, page = p->request.page > 0 ? (int)p->request.page - 1 : 0;
+    if (!rewind_source(p, fd))
+        return false;
+    if (p->request.type == FILE_JPEG)
+        result = vips->load_jpeg(p->source, &out, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_ERROR,
+                                 "shrink", shrink, VIPS_END);
+    else if (p->request.type == FILE_PNG)
+        result =
+            vips->load_png(p->source, &out, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_ERROR, VIPS_END);
+    else
+        result = vips->load_tiff(p->source, &out, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_ERROR,
+                                 "page", page, VIPS_END);
+    return next(p, result, &out) || damaged(p);
+}
+
+static void find_orientation(struct picture_file *p)
+{
+    int orientation = 1;
+    if (p->vips->has_field(p->image, "orientation"))
+        p->vips->get_integer(p->image, "orientation", &orientation);
+    p->orientation = orientation >= 1 && orientation <= 8 ? orientation : 1;
+}
+
+/* The size it is wanted in, not yet upright; at most its own. */
+static void wanted_size(const struct picture_file *p, int width, int height, int *out_width, int *out_height)
+{
+    bool lies = p->orientation > 4;
+    double box_width = lies ? p->request.box_height : p->request.box_width;
+    double box_height = lies ? p->request.box_width : p->request.box_height;
+    double scale = 1;
+    if (box_width > 0 && box_width / width < scale)
+        scale = box_width / width;
+    if (box_height > 0 && box_height / height < scale)
+        scale = box_height / height;
+    *out_width = (int)fmax(1, round(width * scale));
+    *out_height = (int)fmax(1, round(height * scale));
+}
+
+/* A JPEG decodes cheaper to an eighth, a quarter or half of its size; at least twice the wanted size stays for resampling. */
+static int shrink_on_load(int size, int wanted)
+{
+    int factor = size / wanted;
+    return factor >= 16 ? 8 : factor >= 8 ? 4 : factor >= 4 ? 2 : 1;
+}
+
+static bool is_intensity(struct picture_file *p)
+{
+    switch (p->vips->interpretation(p->image)) {
+    case VIPS_INTERPRETATION_MULTIBAND:
+    case VIPS_INTERPRETATION_B_W:
+    case VIPS_INTERPRETATION_SRGB:
+    case VIPS_INTERPRETATION_RGB16:
+    case VIPS_INTERPRETATION_GREY16:
+        return true;
+    default: /* Lab, CMYK and the like: their numbers are not what is shown */
+        return false;
+    }
+}
+
+/* Transparency becomes white paper. */
+static bool flatten(struct picture_file *p)
+{
+    if (!p->vips->has_alpha(p->image))
+        return true;
+    struct vips_image *out = NULL;
+    double white = p->vips->format(p->image) == VIPS_FORMAT_USHORT ? 65535 : 255;
+    struct vips_array *background = p->vips->array_new(1, white);
+    int result = p->vips->flatten(p->image, &out, "background", background, VIPS_END);
+    p->vips->array_unref(background);
+    return next(p, result, &out);
+}
+
+static bool limit_bands(struct picture_file *p)
+{
+    struct vips_image *out = NULL;
+    int bands = p->vips->bands(p->image);
+    if (bands == 1 || bands == 3)
+        return true;
+    return next(p, p->vips->extract_band(p->image, &out, 0, "n", bands > 3 ? 3 : 1, VIPS_END), &out);
+}
+
+static bool shrink(struct picture_file *p, int width, int height)
+{
+    struct vips_image *out = NULL;
+    int from_width = p->vips->width(p->image), from_height = p->vips->height(p->image);
+    if (from_width == width && from_height == height)
+        return true;
+    int result =
+        p->vips->resize(p->image, &out, (double)width / from_width, "vscale", (double)height / from_height, VIPS_END);
+    return next(p, result, &out);
+}
+
+/* Builds the pipeline; nothing runs yet. */
+static bool prepare(struct picture_file *p, int fd)
+{
+    int width, height;
+    struct vips_image *out = NULL;
+    if (!load(p, fd, 1))
+        return false;
+    find_orientation(p);
+    int full_width = p->vips->width(p->image), full_height = p->vips->height(p->image);
+    if (full_width < 1 || full_height < 1 || (int64_t)full_width * full_height > p->request.max_pixels)
+        return damaged(p);
+    wanted_size(p, full_width, full_height, &width, &height);
+    int less = shrink_on_load(full_width > full_height ? full_width : full_height, width > height ? width : height);
+    if (p->request.type == FILE_JPEG && less > 1 && !load(p, fd, less))
+        return false;
+    int format = p->vips->format(p->image);
+    if (format == VIPS_FORMAT_COMPLEX || format > VIPS_FORMAT_DOUBLE)
+        return error_set(p->error, E_INVALID, "pictures of complex numbers cannot be shown");
+    return (flatten(p) && shrink(p, width, height) &&
+            (is_intensity(p) ||
+             next(p, p->vips->colourspace(p->image, &out, VIPS_INTERPRETATION_SRGB, VIPS_END), &out)) &&
+            limit_bands(p)) ||
+           damaged(p);
+}
+
+/* How the numbers of libvips' formats are stored. */
+static const struct {
+    int bits;
+    bool is_signed;
+    enum sample_kind kind;
+} formats[] = {
+    [VIPS_FORMAT_UCHAR] = { 8, false, SAMPLE_INTEGER },   [VIPS_FORMAT_CHAR] = { 8, true, SAMPLE_INTEGER },
+    [VIPS_FORMAT_USHORT] = { 16, false, SAMPLE_INTEGER }, [VIPS_FORMAT_SHORT] = { 16, true, SAMPLE_INTEGER },
+    [VIPS_FORMAT_UINT] = { 32, false, SAMPLE_INTEGER },   [VIPS_FORMAT_INT] = { 32, true, SAMPLE_INTEGER },
+    [VIPS_FORMAT_FLOAT] = { 32, true, SAMPLE_FLOAT },     [VIPS_FORMAT_DOUBLE] = { 64, true, SAMPLE_DOUBLE },
+};
+
+static bool describe(struct picture_file *p, struct pixel_format *out)
+{
+    int format = p->vips->format(p->image), bands = p->vips->bands(p->image);
+    if (format < 0 || format > VIPS_FORMAT_DOUBLE || !formats[format].bits || (bands != 1 && bands != 3))
+        return damaged(p);
+    p->width = p->vips->width(p->image);
+    p->height = p->vips->height(p->image);
+    p->pixel_bytes = bands * formats[format].bits / 8;
+    bool lies = p->orientation > 4;
+    *out = (struct pixel_format){
+        .rows = lies ? p->width : p->height,
+        .columns = lies ? p->height : p->width,
+        .frames = p->info.pages,
+        .samples = bands,
+        .bits_allocated = formats[format].bits,
+        .bits_stored = formats[format].bits,
+        .high_bit = formats[format].bits - 1,
+        .is_signed = formats[format].is_signed,
+        .photometric = bands == 1 ? MONOCHROME2 : RGB,
+        .kind = formats[format].kind,
+    };
+    return true;
+}
+
+bool picture_file_open(int fd, const struct picture_request *request, struct picture_file **out,
+                       struct pixel_format *format, struct error *error)
+{
+    struct picture_file *p = calloc(1, sizeof(*p));
+    if (!p)
+        abort();
+    p->request = *request;
+    p->error = error;
+    bool ok = vips_open(&p->vips, error) && raster_probe(fd, request->type, request->max_pixels, &p->info, error);
+    if (ok && request->page > p->info.pages)
+        ok = error_set(error, E_NOT_FOUND, "page %" PRId64 " is past the last, which is %d", request->page,
+                       p->info.pages);
+    if (ok && prepare(p, fd) && describe(p, format)) {
+        *out = p;
+        return true;
+    }
+    picture_file_close(p);
+    return false;
+}
+
+/* Where pixel (x, y) as stored stands upright (EXIF 2.32, tag 0112H: which side is the 0th row, which the 0th column). */
+static int64_t upright(const struct picture_file *p, int64_t x, int64_t y)
+{
+    int64_t w = p->width, h = p->height;
+    switch (p->orientation) {
+    case 2:
+        return y * w + (w - 1 - x);
+    case 3:
+        return (h - 1 - y) * w + (w - 1 - x);
+    case 4:
+        return (h - 1 - y) * w + x;
+    case 5:
+        return x * h + y;
+    case 6:
+        return x * h + (h - 1 - y);
+    case 7:
+        return (w - 1 - x) * h + (h - 1 - y);
+    case 8:
+        return (w - 1 - x) * h + y;
+    default:
+        return y * w + x;
+    }
+}
+
+static void put_strip(const struct picture_file *p, const char *strip, int top, int rows, char *samples)
+{
+    size_t pixel = (size_t)p->pixel_bytes;
+    if (p->orientation == 1) {
+        memcpy(samples + (size_t)top * (size_t)p->width * pixel, strip, (size_t)rows * (size_t)p->width * pixel);
+        return;
+    }
+    for (int y = 0; y < rows; y++)
+        for (int x = 0; x < p->width; x++, strip += pixel)
+            memcpy(samples + upright(p, x, top + y) * (int64_t)pixel, strip, pixel);
+}
+
+bool picture_file_read(struct picture_file *p, void *samples, struct error *error)
+{
+    p->error = error;
+    struct vips_region *region = p->vips->region_new(p->image);
+    if (!region)
+        return damaged(p);
+    int64_t row_bytes = (int64_t)p->width * p->pixel_bytes;
+    int step = row_bytes * STRIP_ROWS <= STRIP_BYTES ? STRIP_ROWS : (int)(STRIP_BYTES / row_bytes);
+    bool ok = true;
+    if (step < 1)
+        step = 1;
+    for (int top = 0; ok && top < p->height; top += step) {
+        size_t bytes = 0;
+        int rows = p->height - top < step ? p->height - top : step;
+        void *strip = p->vips->region_fetch(region, 0, top, p->width, rows, &bytes);
+        ok = strip && bytes == (size_t)(rows * row_bytes);
+        if (ok && samples)
+            put_strip(p, strip, top, rows, samples);
+        if (strip)
+            p->vips->free(strip);
+    }
+    p->vips->unref(region);
+    return ok || damaged(p);
+}
+
+void picture_file_close(struct picture_file *p)
+{
+    if (!p)
+        return;
+    if (p->vips) {
+        if (p->image)
+            p->vips->unref(p->image);
+        if (p->source)
+            p->vips->unref(p->source);
+        p->vips->error_clear();
+    }
+    free(p);
+}

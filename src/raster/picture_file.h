@@ -1,0 +1,33 @@
+/* picture_file.h - JPEG, PNG and TIFF files to samples, by libvips. Private to raster/, for decoder processes only.
+ *
+ *     if (!picture_file_open(fd, &request, &file, &format, &error)) ...     // header read, nothing decoded
+ *     void *samples = malloc(rows * columns * samples * bits_allocated / 8 of format);
+ *     picture_file_read(file, samples, &error)                               // decodes all of it
+ *     picture_file_close(file);
+ *
+ * Samples are as codec.h describes them: interleaved, one or three channels, as deep as the file's; transparent parts are white, upright as
+ * EXIF says. Lines come out of libvips one strip after another, so that memory stays bounded whatever the size.
+ */
+#ifndef ROENTGEN_RASTER_PICTURE_FILE_H
+#define ROENTGEN_RASTER_PICTURE_FILE_H
+
+#include "dicom/pixels.h"
+#include "raster/raster.h"
+
+struct picture_request {
+    enum file_type type;
+    int64_t page; /* from 1; 0 is the first */
+    int64_t max_pixels;
+    int32_t box_width, box_height; /* shrunk into it while it is decoded; 0: natural size */
+};
+
+struct picture_file;
+
+/* E_INVALID: damaged, too large, numbers that are no picture; E_NOT_FOUND: a page past the last. */
+bool picture_file_open(int fd, const struct picture_request *request, struct picture_file **out,
+                       struct pixel_format *format, struct error *error);
+/* NULL: only looks for damage. */
+bool picture_file_read(struct picture_file *file, void *samples, struct error *error);
+void picture_file_close(struct picture_file *file); /* takes NULL */
+
+#endif

@@ -1,0 +1,266 @@
+/* picture_header.c - the dimensions of JPEG, PNG and TIFF files, from their headers alone.
+ *
+ * Runs in the server, on strangers' files: reads at most a few bytes at a time at places it has checked, allocates nothing, and takes a bounded
+ * number of steps. Whether the picture behind the header is whole shows when a decoder process reads it.
+ */
+#include "raster/raster.h"
+
+#include <inttypes.h>
+#include <unistd.h>
+#include <zlib.h>
+
+/* Interlaced and progressive pictures are decoded as a whole before the first line comes out; others line by line. */
+enum { WHOLE_PICTURE_MAX_BYTES = 512 << 20 };
+enum { JPEG_SEGMENTS_MAX = 10000, TIFF_PAGES_MAX = 65535, TIFF_ENTRIES_LOOKED_AT = 256 };
+
+struct header {
+    int fd;
+    enum file_type type;
+    struct error *error;
+    int64_t max_pixels, pixels; /* of all pages */
+    struct raster_info info;
+    int samples; /* a pixel */
+    bool is_whole;
+};
+
+static bool damaged(const struct header *h)
+{
+    return error_set(h->error, E_INVALID, "the %s file is damaged or cut short", file_types[h->type - 1]);
+}
+
+static bool read_at(const struct header *h, int64_t offset, void *bytes, size_t len)
+{
+    return (offset >= 0 && pread(h->fd, bytes, len, offset) == (ssize_t)len) || damaged(h);
+}
+
+static uint64_t number(const unsigned char *at, int bytes, bool big)
+{
+    uint64_t n = 0;
+    for (int i = 0; i < bytes; i++)
+        n |= (uint64_t)at[i] << (8 * (big ? bytes - 1 - i : i));
+    return n;
+}
+
+/* ---- JPEG: ITU-T T.81 annex B ---- */
+
+/* B.2.2: precision, lines, samples per line, components. */
+static bool take_frame_header(struct header *h, int marker, const unsigned char *s)
+{
+    if (marker > 0xc2 && marker != 0xc9 && marker != 0xca)
+        return error_set(h->error, E_INVALID, "JPEG files of coding process %d are not read", marker - 0xc0);
+    if (s[0] != 8)
+        return error_set(h->error, E_INVALID, "JPEG files of %d bits a sample are not read", s[0]);
+    h->info.height = (int64_t)number(s + 1, 2, true);
+    h->info.width = (int64_t)number(s + 3, 2, true);
+    h->samples = s[5];
+    h->is_whole = marker == 0xc2 || marker == 0xca;
+    return (h->samples >= 1 && h->samples <= 4) || damaged(h);
+}
+
+static bool is_frame_header(int marker)
+{
+    return marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
+}
+
+static bool is_without_segment(int marker)
+{
+    return marker == 0x01 || (marker >= 0xd0 && marker <= 0xd8);
+}
+
+/* From marker to marker until the first scan begins. */
+static bool read_jpeg(struct header *h)
+{
+    enum { SOI = 0xd8, EOI = 0xd9, SOS = 0xda };
+    unsigned char s[10]; /* marker, length, then the first six bytes of the segment */
+    int64_t at = 2;
+    if (!read_at(h, 0, s, 2) || s[0] != 0xff || s[1] != SOI)
+        return damaged(h);
+    for (int segments = 0; segments < JPEG_SEGMENTS_MAX; segments++) {
+        if (!read_at(h, at, s, 2))
+            return false;
+        int marker = s[1];
+        if (s[0] != 0xff || marker == 0 || marker == EOI)
+            return damaged(h);
+        if (marker == 0xff || is_without_segment(marker)) { /* a fill byte, or nothing follows */
+            at += marker == 0xff ? 1 : 2;
+            continue;
+        }
+        if (!read_at(h, at, s, 5))
+            return false;
+        int64_t length = (int64_t)number(s + 2, 2, true);
+        if (length < 2 || (marker == SOS && !h->samples))
+            return damaged(h);
+        if (marker == SOS) {
+            h->is_whole |= s[4] < h->samples; /* the components come in several scans */
+            return true;
+        }
+        if (is_frame_header(marker) &&
+            (h->samples || length < 8 || !read_at(h, at, s, 10) || !take_frame_header(h, marker, s + 4)))
+            return damaged(h);
+        at += 2 + length;
+    }
+    return damaged(h);
+}
+
+/* ---- PNG: W3C PNG specification, 5.6 and 11.2.2 ---- */
+
+static bool is_png_depth(int depth, int colour)
+{
+    bool power = depth == 1 || depth == 2 || depth == 4 || depth == 8 || depth == 16;
+    switch (colour) {
+    case 0:
+        return power;
+    case 3:
+        return power && depth <= 8;
+    case 2:
+    case 4:
+    case 6:
+        return power && depth >= 8;
+    default:
+        return false;
+    }
+}
+
+static bool read_png(struct header *h)
+{
+    static const int samples[] = { 1, 0, 3, 3, 2, 0, 4 };
+    unsigned char s[33]; /* signature 8, length 4, type 4, IHDR 13, CRC 4 */
+    if (!read_at(h, 0, s, sizeof(s)) || memcmp(s, "\x89PNG\r\n\x1a\n\0\0\0\rIHDR", 16) != 0 ||
+        crc32(0, s + 12, 17) != number(s + 29, 4, true))
+        return damaged(h);
+    uint64_t width = number(s + 16, 4, true), height = number(s + 20, 4, true);
+    if (width > INT32_MAX || height > INT32_MAX || !is_png_depth(s[24], s[25]) || s[26] || s[27] || s[28] > 1)
+        return damaged(h);
+    h->info.width = (int64_t)width;
+    h->info.height = (int64_t)height;
+    h->samples = samples[s[25]];
+    h->is_whole = s[28] == 1;
+    return true;
+}
+
+/* ---- TIFF 6.0 section 2, and BigTIFF: header -> directory -> directory ... ---- */
+
+struct tiff {
+    bool big;                                             /* order of the bytes */
+    int offset_bytes, count_bytes, entry_bytes, in_entry; /* in_entry: where an entry's value stands */
+};
+
+static bool read_offset(struct header *h, const struct tiff *t, int64_t at, int64_t *out)
+{
+    unsigned char s[8];
+    if (!read_at(h, at, s, (size_t)t->offset_bytes))
+        return false;
+    uint64_t offset = number(s, t->offset_bytes, t->big);
+    *out = (int64_t)offset;
+    return offset <= INT64_MAX / 2 || damaged(h);
+}
+
+/* SHORT, LONG or LONG8, one of it. -1: something else. */
+static int64_t entry_value(const struct tiff *t, const unsigned char *entry)
+{
+    uint64_t type = number(entry + 2, 2, t->big), count = number(entry + 4, t->in_entry - 4, t->big);
+    int bytes = type == 3 ? 2 : type == 4 ? 4 : type == 16 && t->offset_bytes == 8 ? 8 : 0;
+    uint64_t value = bytes ? number(entry + t->in_entry, bytes, t->big) : 0;
+    return bytes && count == 1 && value <= INT32_MAX ? (int64_t)value : -1;
+}
+
+/* One directory: the size of its page. Entries are sorted by tag, so width and height come early. */
+static bool read_directory(struct header *h, const struct tiff *t, int64_t at, int64_t *next)
+{
+    enum { IMAGE_WIDTH = 256, IMAGE_LENGTH = 257, ENTRY_MAX = 20 };
+    unsigned char s[TIFF_ENTRIES_LOOKED_AT * ENTRY_MAX];
+    int64_t width = -1, height = -1, pixels;
+    if (!read_at(h, at, s, (size_t)t->count_bytes))
+        return false;
+    uint64_t entries = number(s, t->count_bytes, t->big);
+    if (entries < 1 || entries > UINT16_MAX)
+        return damaged(h);
+    int64_t looked_at = entries < TIFF_ENTRIES_LOOKED_AT ? (int64_t)entries : TIFF_ENTRIES_LOOKED_AT;
+    if (!read_at(h, at + t->count_bytes, s, (size_t)(looked_at * t->entry_bytes)))
+        return false;
+    for (int64_t i = 0; i < looked_at; i++) {
+        const unsigned char *entry = s + i * t->entry_bytes;
+        uint64_t tag = number(entry, 2, t->big);
+        if (tag == IMAGE_WIDTH)
+            width = entry_value(t, entry);
+        if (tag == IMAGE_LENGTH)
+            height = entry_value(t, entry);
+    }
+    if (width < 1 || height < 1)
+        return damaged(h);
+    if (h->info.pages++ == 0) {
+        h->info.width = width;
+        h->info.height = height;
+    }
+    if (__builtin_mul_overflow(width, height, &pixels) || __builtin_add_overflow(h->pixels, pixels, &h->pixels))
+        h->pixels = INT64_MAX;
+    return read_offset(h, t, at + t->count_bytes + (int64_t)entries * t->entry_bytes, next);
+}
+
+/* Directory after directory. One seen at page 1, 2, 4, 8 ... is remembered: a chain that runs in a circle comes by there again. */
+static bool read_directories(struct header *h, const struct tiff *t, int64_t at)
+{
+    int64_t seen = 0;
+    while (at) {
+        if (at == seen || h->info.pages == TIFF_PAGES_MAX)
+            return damaged(h);
+        if ((h->info.pages & (h->info.pages - 1)) == 0)
+            seen = at;
+        if (!read_directory(h, t, at, &at))
+            return false;
+    }
+    return h->info.pages > 0 || damaged(h);
+}
+
+static bool read_tiff(struct header *h)
+{
+    unsigned char s[8];
+    int64_t at;
+    if (!read_at(h, 0, s, sizeof(s)))
+        return false;
+    struct tiff t = { .big = s[0] == 'M', .offset_bytes = 4, .count_bytes = 2, .entry_bytes = 12, .in_entry = 8 };
+    uint64_t version = number(s + 2, 2, t.big);
+    if (s[0] != s[1] || (s[0] != 'I' && s[0] != 'M') || (version != 42 && version != 43))
+        return damaged(h);
+    if (version == 43) {
+        t = (struct tiff){ t.big, 8, 8, 20, 12 };
+        if (number(s + 4, 2, t.big) != 8 || number(s + 6, 2, t.big) != 0)
+            return damaged(h);
+    }
+    h->info.pages = 0;
+    h->samples = 1;
+    return read_offset(h, &t, t.offset_bytes, &at) && read_directories(h, &t, at);
+}
+
+/* ---- */
+
+static bool check_size(struct header *h)
+{
+    struct raster_info *info = &h->info;
+    if (info->width < 1 || info->height < 1)
+        return damaged(h);
+    if (h->type != FILE_TIFF)
+        h->pixels = info->width * info->height; /* each is below 2^31 */
+    if (h->pixels > h->max_pixels)
+        return error_set(h->error, E_INVALID,
+                         "the picture has %" PRId64 " x %" PRId64 " pixels on %d pages; at most %" PRId64
+                         " pixels are allowed",
+                         info->width, info->height, info->pages, h->max_pixels);
+    /* Two bytes a sample: the coefficients of a JPEG, or 16 bits. */
+    if (h->is_whole && h->pixels > WHOLE_PICTURE_MAX_BYTES / 2 / h->samples)
+        return error_set(h->error, E_INVALID, "the picture is too large to be progressive or interlaced");
+    return true;
+}
+
+bool raster_probe(int fd, enum file_type type, int64_t max_pixels, struct raster_info *out, struct error *error)
+{
+    struct header h = { .fd = fd, .type = type, .error = error, .max_pixels = max_pixels, .info.pages = 1 };
+    bool ok = type == FILE_JPEG   ? read_jpeg(&h)
+              : type == FILE_PNG  ? read_png(&h)
+              : type == FILE_TIFF ? read_tiff(&h)
+                                  : error_set(error, E_INVALID, "only JPEG, PNG and TIFF files are pictures");
+    if (!ok || !check_size(&h))
+        return false;
+    *out = h.info;
+    return true;
+}
