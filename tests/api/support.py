@@ -306,7 +306,7 @@ class Api(httpx.Client):
         self.refresh_token = None
 
     def request(self, method, url, **more):
-        if not str(url).startswith(("/api/", "http", "/health", "/metrics", "/docs", "/redoc", "/openapi", "//")):
+        if not str(url).startswith(("/api/", "http", "/health", "/metrics", "/docs", "/redoc", "/openapi", "/dicom-web", "//")):
             url = V1 + url
         return super().request(method, url, **more)
 
