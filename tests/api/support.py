@@ -306,7 +306,7 @@ class Api(httpx.Client):
         self.refresh_token = None
 
     def request(self, method, url, **more):
-        if not str(url).startswith(("/api/", "http", "/health", "/metrics", "/docs", "/redoc", "/openapi", "//")):
+        if not str(url).startswith(("/api/", "http", "/health", "/metrics", "/docs", "/redoc", "/openapi", "/dicom-web", "//")):
             url = V1 + url
         return super().request(method, url, **more)
 
@@ -509,3 +509,9 @@ def stored(server):
 
 def nothing_new(server, before):
     wait_until(lambda: set(stored(server)) <= set(before), what="nothing left behind")
+
+
+def is_of_the_store(path):
+    """A file that a row may name; not what can be made again, nor the journal."""
+    text = str(path)
+    return not any(part in text for part in ("/thumbnails/", "/rendered/", "/tmp/journal+"))
