@@ -96,7 +96,7 @@ static bool map_piece(struct work *w, struct decoder_piece piece)
     if (piece.length == 0)
         return is_cut(w);
     w->mapped_bytes = (size_t)(piece.length + skip);
-    void *at = mmap(NULL, w->mapped_bytes, PROT_READ, MAP_PRIVATE | MAP_POPULATE, w->fd, piece.offset - skip);
+    void *at = mmap(NULL, w->mapped_bytes, PROT_READ, MAP_PRIVATE, w->fd, piece.offset - skip);
     if (at == MAP_FAILED)
         return no_memory(w);
     w->mapped = at;
