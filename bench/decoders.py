@@ -1,4 +1,4 @@
-"""script/bench imaging: decoded MB a second by transfer syntax, beside GDCM's and DCMTK's programs on the same files."""
+"""script/bench imaging: decoded MB a second by transfer syntax, beside GDCM's and DCMTK's programs on the same frames."""
 
 import os
 import statistics
@@ -11,6 +11,7 @@ from report import number
 FOLDER, PLAIN = "dicom/ct_transfer_syntaxes", "CTImage.dcm"
 DCMTK = {"RLE": "dcmdrle", "JPEGProcess": "dcmdjpeg", "JPEGLS": "dcmdjpls"}  # by the beginning of a syntax' name; JPEG 2000: none
 GDCM = ("gdcmconv", "--raw")
+FRAMES = 20  # in a file for the peers, so that starting their programs does not hide the decoding
 
 
 def peers_of(file):
@@ -19,54 +20,51 @@ def peers_of(file):
 
 
 def processor_s(command, source, target):
-    """Processor time of a program that writes `source` decoded to `target`; None when it cannot."""
-    process = subprocess.Popen([*command, str(source), str(target)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = status
-    return None if status else used.ru_utime + used.ru_stime
+    """Processor time of a program that writes `source` decoded to `target`; None when it cannot, which gdcmconv says by no status."""
+    process = subprocess.Popen([*command, str(source), str(target)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    complaint = process.stdout.read()
+    _, process.returncode, used = os.wait4(process.pid, 0)
+    return None if process.returncode or complaint else used.ru_utime + used.ru_stime
 
 
-def median_s(command, source, target, runs):
-    seconds = [processor_s(command, source, target) for _ in range(runs)]
-    return None if None in seconds else statistics.median(seconds)
+def decoding_s(command, compressed, plain, target, runs):
+    """The least of some runs, which other work on the machine disturbs least, less that of as many without compression."""
+    taken = [(processor_s(command, compressed, target), processor_s(command, plain, target)) for _ in range(runs)]
+    if any(None in pair for pair in taken):
+        return None
+    whole, rest = (min(column) for column in zip(*taken))
+    return whole - rest if whole > rest else None
 
 
 def ours(bench, files):
-    """{file: (bytes, MB/s)} and the names of the syntaxes."""
+    """{file: (bytes of a frame, MB/s, name of the transfer syntax)}"""
     program = servers.compiled_with_ours("floor/decode.c", bench.folder / "decoders", bench.build)
     done = subprocess.run([program, str(bench.run_s / 5), *files], stdout=subprocess.PIPE, text=True, check=True)
-    out = {}
-    for line in done.stdout.splitlines():
-        size, _, rate, name, path = line.split("\t")
-        out[path] = int(size), float(rate), name
-    return out
+    lines = [line.split("\t") for line in done.stdout.splitlines()]
+    return {path: (int(size), float(rate), name) for size, _, rate, name, path in lines}
 
 
 def decoders(bench):
-    """The first frame of each compressed file; see README.md for what is subtracted from the peers' programs."""
-    folder = bench.data / FOLDER
+    """The frame of each compressed file."""
+    bench.python = servers.peer_python(say)
+    folder, work = bench.data / FOLDER, bench.folder / "decoders"
     files = [f for f in sorted(folder.iterdir()) if f.name.startswith((f"{PLAIN}_JPEG", f"{PLAIN}_RLE"))]
     os.sched_setaffinity(0, {servers.CLIENT_CORE})
     found = [ours(bench, files) for _ in range(bench.runs)]
-    target, runs = bench.folder / "decoders" / "out.dcm", 5 if bench.quick else 25
-    empty = {}
+    compressed, plain, target = (work / name for name in ("compressed.dcm", "plain.dcm", "out.dcm"))
     for file in files:
+        subprocess.run([bench.python, servers.HERE / "peers" / "pydicom" / "frames.py", str(FRAMES), compressed, plain, file], check=True)
         size, _, name = found[0][str(file)]
-        mine = statistics.median(f[str(file)][1] for f in found)
-        rates = {}
+        mine, rates = statistics.median(f[str(file)][1] for f in found), {}
         for command in peers_of(file):
-            if command not in empty:
-                empty[command] = median_s(command, folder / PLAIN, target, runs)
-            whole = median_s(command, file, target, runs)
-            if whole is not None and whole > empty[command]:
-                rates[command[0]] = size / 1e6 / (whole - empty[command])
-        bench.add(f"{name}: decoding", f"{number(mine)} MB/s", ", ".join(f"`{peer}`: {number(rate)}" for peer, rate in rates.items()) or "none",
-                  ratio=f"{mine / max(rates.values()):.1f} ×" if rates else "")
-    say("      without decoding: " + ", ".join(f"{command[0]} {seconds * 1000:.1f} ms" for command, seconds in empty.items()))
-    bench.notes.append("Decoders: processor time, the first frame of each file of `ct_transfer_syntaxes`; of the peers' programs what they "
-                       "take for the same image uncompressed is subtracted: "
-                       + ", ".join(f"{command[0]} {seconds * 1000:.1f} ms" for command, seconds in empty.items())
-                       + ". The ratio is to the faster of them.")
+            seconds = decoding_s(command, compressed, plain, target, 3 if bench.quick else 10)
+            rates[command[0]] = FRAMES * size / 1e6 / seconds if seconds else None
+        best = max(filter(None, rates.values()), default=None)
+        bench.add(f"decoding {name}", f"{number(mine)} MB/s",
+                  ", ".join(f"{peer} {f'{number(rate)} MB/s' if rate else 'cannot'}" for peer, rate in rates.items()),
+                  ratio=f"{mine / best:.1f} ×" if best else "")
+    bench.notes.append(f"Decoders: processor time for the frame of each file of `ct_transfer_syntaxes`. The peers' programs get it {FRAMES} times in one "
+                       "file; what they take for as many frames without compression is subtracted. The ratio is to the faster one.")
 
 
 PARTS = {"decoders": decoders}
