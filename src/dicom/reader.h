@@ -61,10 +61,11 @@ struct dicom_events {
 };
 
 struct dicom_limits {
-    int depth;              /* of nested sequences */
-    int64_t elements;       /* with items and fragments */
-    int64_t value_bytes;    /* longest value taken from a stream; longer ones are passed over, their value is null */
-    int64_t inflated_bytes; /* of a deflated data set */
+    int depth;           /* of nested sequences */
+    int64_t elements;    /* with items and fragments */
+    int64_t value_bytes; /* longest value taken from a stream; longer ones are passed over, their value is null */
+    int64_t
+        inflated_bytes; /* of a deflated data set; one of more than 128 MiB may be at most 200 times the size of its file */
     uint32_t stop_at; /* the first top-level element with this tag or a later one ends reading, untold; 0: never */
 };
 extern const struct dicom_limits dicom_default_limits;

@@ -173,8 +173,7 @@ static bool is_format(const struct errand *e, const struct pixel_format *f)
 
 static bool is_decoded(const struct decoded_format *d)
 {
-    return d->photometric > PHOTOMETRIC_UNKNOWN && d->photometric <= YBR_RCT && d->bits_stored >= 1 &&
-           d->bits_stored <= 64;
+    return (unsigned)d->photometric <= YBR_RCT && d->bits_stored >= 1 && d->bits_stored <= 64;
 }
 
 static bool is_result(const struct errand *e)

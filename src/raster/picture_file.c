@@ -95,10 +95,11 @@ static void wanted_size(const struct picture_file *p, int width, int height, int
     *out_height = (int)fmax(1, round(height * scale));
 }
 
-/* A JPEG decodes cheaper to an eighth, a quarter or half of its size; at least twice the wanted size stays for resampling. */
-static int shrink_on_load(int size, int wanted)
+/* A JPEG decodes cheaper to an eighth, a quarter or half of its size; at least twice the wanted size stays for resampling. Of a strip that is
+ * narrower than that nothing would stay, which libvips does not survive. */
+static int shrink_on_load(int longer, int shorter, int wanted)
 {
-    int factor = size / wanted;
+    int factor = shorter < 16 ? 1 : longer / wanted;
     return factor >= 16 ? 8 : factor >= 8 ? 4 : factor >= 4 ? 2 : 1;
 }
 
@@ -161,7 +162,9 @@ static bool prepare(struct picture_file *p, int fd)
     if (full_width < 1 || full_height < 1 || (int64_t)full_width * full_height > p->request.max_pixels)
         return damaged(p);
     wanted_size(p, full_width, full_height, &width, &height);
-    int less = shrink_on_load(full_width > full_height ? full_width : full_height, width > height ? width : height);
+    bool is_wide = full_width > full_height;
+    int less = shrink_on_load(is_wide ? full_width : full_height, is_wide ? full_height : full_width,
+                              width > height ? width : height);
     if (p->request.type == FILE_JPEG && less > 1 && !load(p, fd, less))
         return false;
     int format = p->vips->format(p->image);
