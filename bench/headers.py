@@ -11,7 +11,8 @@ import servers
 from ingest import say
 from report import number, times
 
-DUMP, BY_FILE = "dcmdump", "find {} -type f -print0 | xargs -0 -n 1 {}"
+DUMP = "dcmdump"
+STARTED, BY_FILE = 200, "find {} -type f -print0 | head -z -n {} | xargs -0 -n 1 {}"  # a process a file: for so many files
 
 
 def copies(source, folder, count):
@@ -32,8 +33,8 @@ def output(*command):
     return float(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
 
-def by_file(count, folder, *command):
-    return rate(count, BY_FILE.format(folder, " ".join(map(str, command))), shell=True)
+def by_file(folder, *command):
+    return rate(STARTED, BY_FILE.format(folder, STARTED, " ".join(map(str, command))), shell=True)
 
 
 def reader(bench):
@@ -45,13 +46,13 @@ def reader(bench):
     os.sync()
     os.sched_setaffinity(0, {servers.CLIENT_CORE})
     us = statistics.median(output(program, source) for _ in range(bench.runs))
-    bench.add("header of a 512 × 512 CT slice, warm", f"{us:.2f} µs", wanted="< 15 µs", holds=us < 15)
+    bench.add("header of a 512 × 512 CT slice, warm, processor time", f"{us:.2f} µs", wanted="< 15 µs", holds=us < 15)
     readers = {
-        "ours": lambda: output(program, "-f", folder),
+        "ours": lambda: statistics.median(output(program, "-f", folder) for _ in range(5)),  # each is over in 30 ms
         "dcmdump": lambda: rate(count, DUMP, "+sd", folder),
         "dcmdump -M": lambda: rate(count, DUMP, "-M", "+sd", folder),
-        "dcmdump by file": lambda: by_file(count, folder, DUMP),
-        "ours by file": lambda: by_file(count, folder, bench.binary, "dicom", "dump"),
+        "dcmdump by file": lambda: by_file(folder, DUMP),
+        "ours by file": lambda: by_file(folder, bench.binary, "dicom", "dump"),
         "pydicom": lambda: output(bench.python, servers.HERE / "peers" / "pydicom" / "headers.py", folder),
     }
     runs = {name: [] for name in readers}
@@ -60,7 +61,7 @@ def reader(bench):
             found = read()
             if round_:
                 runs[name].append(found)
-        say("      " + ", ".join(f"{name} {r[-1]:,.0f}/s" for name, r in runs.items() if r))
+        say("      " + (", ".join(f"{name} {r[-1]:,.0f}/s" for name, r in runs.items() if r) or "warm"))
     got = {name: statistics.median(r) for name, r in runs.items()}
     mine = got["ours"]
     bench.add(f"folder of {count:,} CT slices of 0.5 MB: headers", f"{number(mine)} files/s",

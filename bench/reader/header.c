@@ -1,6 +1,6 @@
 /* header.c - how fast headers are read: the parser of the server on files already in memory, and a folder of them.
  *
- *     header FILE             microseconds for FILE's header, mapped and warm: to the pixel data, as a tree
+ *     header FILE             microseconds of processor time for FILE's header, mapped and warm: to the pixel data, as a tree
  *     header -f FOLDER        files a second of all in FOLDER: open, map, read, close
  *
  * Compiled by the bench against the libraries of the release build. */
@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { RUNS = 7, TIMES = 20000 };
@@ -49,15 +50,22 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static double processor_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
 static void time_file(const char *path, const struct dicom_limits *limits, struct arena *arena)
 {
     struct str bytes = map(path);
     double runs[RUNS];
     for (int r = 0; r < RUNS; r++) {
-        int64_t begin = clock_monotonic_us();
+        double begin = processor_us();
         for (int i = 0; i < TIMES; i++)
             read_one(bytes, limits, arena);
-        runs[r] = (double)(clock_monotonic_us() - begin) / TIMES;
+        runs[r] = (processor_us() - begin) / TIMES;
     }
     qsort(runs, RUNS, sizeof(*runs), by_value);
     printf("%.2f\n", runs[RUNS / 2]);
