@@ -21,13 +21,15 @@ def quiesce():
 # ---- wrk ----
 
 
-def wrk(port, paths, token, seconds, connections, folder):
+def wrk(port, paths, token, seconds, connections, folder, accept=None):
     """One run of wrk over `paths` in turn: {"rps", "p50_us", "p99_us", "client_core"}; any answer but 2xx is an error."""
     listing = folder / "paths.txt"
     listing.write_text("\n".join(paths) + "\n")
     environment = {**os.environ, "BENCH_PATHS": str(listing)}
     if token:
         environment["BENCH_TOKEN"] = token
+    if accept:
+        environment["BENCH_ACCEPT"] = accept
     started = time.perf_counter()
     process = subprocess.Popen(
         ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(HERE / "wrk.lua"), f"http://127.0.0.1:{port}"],

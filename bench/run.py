@@ -12,8 +12,11 @@ import tempfile
 import time
 from pathlib import Path
 
+import decoders
+import headers
 import ingest
 import load
+import rendering
 import report
 import seed
 import servers
@@ -33,6 +36,7 @@ class Bench:
 
     def __init__(self, options):
         self.binary = str(Path(options.binary).resolve())
+        self.build = Path(self.binary).parent
         self.quick = options.quick
         base = Path(options.work or os.environ.get("TMPDIR") or tempfile.gettempdir()) / "roentgen-bench"
         self.cache, self.folder = base / "seeds", base / "run"
@@ -53,7 +57,7 @@ class Bench:
         os.sched_setaffinity(0, {servers.CLIENT_CORE})
         return path, info
 
-    def roentgen(self, name, count, around=(), core=servers.SERVER_CORE):
+    def roentgen(self, name, count, around=(), core=servers.SERVER_CORE, settings=None):
         """A server of ours on a copy of the database with `count` files, made when the name is new."""
         path, info = self.seeded(count)
         folder = self.folder / name
@@ -62,7 +66,7 @@ class Bench:
             folder.mkdir(parents=True)
             shutil.copyfile(path, copy)
             load.quiesce()
-        server = servers.roentgen(self.binary, folder, copy, info, around, core)
+        server = servers.roentgen(self.binary, folder, copy, info, around, core, settings)
         server.database, server.info = copy, info
         return server
 
@@ -79,13 +83,13 @@ class Bench:
         say("    " + "  ".join(filter(None, self.rows[-1].cells())))
 
     def compare(self, candidates):
-        """{name: (server, paths, token, connections)} -> {name: median run}; runs of all take turns."""
+        """{name: (server, paths, token, connections[, accepted media type])} -> {name: median run}; runs of all take turns."""
         results = {name: [] for name in candidates}
         for round_ in range(self.runs + 1):
-            for name, (server, paths, token, connections) in candidates.items():
+            for name, (server, paths, token, connections, *accept) in candidates.items():
                 before = server.cpu_s()
                 seconds = self.run_s if round_ else self.warm_s
-                run = load.wrk(server.port, paths, token, seconds, connections, self.folder)
+                run = load.wrk(server.port, paths, token, seconds, connections, self.folder, *accept)
                 run["server_core"] = (server.cpu_s() - before) / seconds
                 if round_:
                     results[name].append(run)
@@ -365,7 +369,7 @@ def starts(bench):
 
 
 SERVER_PARTS = {"reads": reads, "scale": scale, "downloads": downloads, "uploads": uploads, "many": many_uploads, "memory": memory, "starts": starts}
-SUITES = {"server": SERVER_PARTS, "imaging": ingest.PARTS}
+SUITES = {"server": SERVER_PARTS, "imaging": {**headers.PARTS, **ingest.PARTS, **rendering.PARTS, **decoders.PARTS}}
 MARKS = {"server": "bench", "imaging": "imaging"}  # of the tables in docs/performance.md
 
 

@@ -73,9 +73,9 @@ class Server:
         self.stop()
 
     def cpu_s(self):
-        """Processor time so far, of the process and (nginx) its worker."""
+        """Processor time so far, of the process and those it started: nginx' worker, our decoders."""
         total = 0
-        for pid in [self.process.pid, *children(self.process.pid)]:
+        for pid in descendants(self.process.pid):
             fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
             total += int(fields[11]) + int(fields[12])
         return total / os.sysconf("SC_CLK_TCK")
@@ -91,19 +91,28 @@ class Server:
 
 
 def children(pid):
-    try:
-        return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
+    """Of any of its threads."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found += map(int, task.read_text().split())
+        except OSError:  # that thread has ended
+            pass
+    return found
 
 
-def roentgen(binary, folder, database, info, around=(), core=SERVER_CORE):
-    """`database` is used in place: hand over a copy."""
+def descendants(pid):
+    """A process, its children and theirs."""
+    return [pid, *(found for child in children(pid) for found in descendants(child))]
+
+
+def roentgen(binary, folder, database, info, around=(), core=SERVER_CORE, settings=None):
+    """`database` is used in place: hand over a copy. `settings`: more of the environment."""
     port = free_port()
     environment = {
         "DATABASE_URL": f"sqlite:///{database}", "STORAGE_URL": f"file://{folder}/storage", "SECRET_KEY": info["secret"],
         "HOST": "127.0.0.1", "PORT": str(port), "IO_THREADS": "1", "RATE_LIMIT": "off", "ACCESS_TOKEN_LIFETIME": "24h",
-        "ALLOW_OTHER": "true", "LOG_LEVEL": "info", "LOG_FILE": str(folder / "access.log"),
+        "ALLOW_OTHER": "true", "LOG_LEVEL": "info", "LOG_FILE": str(folder / "access.log"), **(settings or {}),
     }
     return Server("roentgen", [binary, "serve"], folder, "/health/live", environment, port, around, core)
 
@@ -155,6 +164,13 @@ def compiled(source, folder, *libraries):
     return program
 
 
+def compiled_with_ours(source, folder, build):
+    """The same with the reader and the decoders of the release build."""
+    layers = [build / "src" / layer / f"lib{layer}.a" for layer in ("dicom", "base")]
+    return compiled(source, folder, "-D_GNU_SOURCE", "-I", build / "layers" / "dicom", *layers,
+                    "-lz", "-ljpeg", "-lopenjp2", "-lcrypto", "-lcrypt", "-lm")
+
+
 def ingest_floor(folder, mode):
     """floor/ingest.c on all cores; says on stopping how many fsyncs it made."""
     program = compiled("floor/ingest.c", folder, "-lcrypto")
@@ -163,7 +179,7 @@ def ingest_floor(folder, mode):
     return Server(f"floor-{mode}", [program, str(port), files, mode], folder, "/", port=port, core=None)
 
 
-def orthanc(folder):
+def orthanc(folder, core=None):
     """Debian's Orthanc with an empty store and index; files are synced, as ours are, and the index as Orthanc does it."""
     port, data = free_port(), folder / "orthanc"
     data.mkdir(parents=True)
@@ -173,26 +189,27 @@ def orthanc(folder):
         "RemoteAccessAllowed": False, "DicomServerEnabled": False, "Plugins": [],
     }
     (folder / "orthanc.json").write_text(json.dumps(settings))
-    return Server("orthanc", ["Orthanc", folder / "orthanc.json"], folder, "/system", port=port, core=None)
+    return Server("orthanc", ["Orthanc", folder / "orthanc.json"], folder, "/system", port=port, core=core)
 
 
 def peer_python(say):
-    """The interpreter of .venv-bench with the pinned requirements; made or renewed when needed."""
-    venv, wanted = ROOT / ".venv-bench", HERE / "peers" / "fastapi" / "requirements.txt"
-    stamp = venv / "requirements.txt"
-    if not stamp.exists() or stamp.read_text() != wanted.read_text():
-        say("installing the FastAPI peer into .venv-bench ...")
+    """The interpreter of .venv-bench with the pinned requirements of all Python peers; made or renewed when needed."""
+    venv, files = ROOT / ".venv-bench", sorted((HERE / "peers").glob("*/requirements.txt"))
+    stamp, wanted = venv / "requirements.txt", "".join(f.read_text() for f in files)
+    if not stamp.exists() or stamp.read_text() != wanted:
+        say("installing the Python peers into .venv-bench ...")
         shutil.rmtree(venv, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-        subprocess.run([venv / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:", "-r", wanted], check=True)
-        stamp.write_text(wanted.read_text())
+        subprocess.run([venv / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:",
+                        *(part for f in files for part in ("-r", f))], check=True)
+        stamp.write_text(wanted)
     return venv / "bin" / "python"
 
 
-def call(port, method, path, token=None, body=None, content_type="application/json"):
+def call(port, method, path, token=None, body=None, content_type="application/json", headers=None):
     """One request; (status, headers, body)."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
-    headers = {"Content-Type": content_type} if body is not None else {}
+    headers = {**(headers or {}), **({"Content-Type": content_type} if body is not None else {})}
     if token:
         headers["Authorization"] = f"Bearer {token}"
     connection.request(method, path, body, headers)

@@ -1,4 +1,4 @@
--- Requests of one user: the paths in the file BENCH_PATHS, in turn, with the token BENCH_TOKEN. Prints one line of JSON.
+-- Requests of one user: the paths in the file BENCH_PATHS, in turn, with the token BENCH_TOKEN and what BENCH_ACCEPT says they accept. Prints one line of JSON.
 local requests, at = {}, 0
 
 function init()
@@ -6,6 +6,7 @@ function init()
     if os.getenv("BENCH_TOKEN") then
         headers["Authorization"] = "Bearer " .. os.getenv("BENCH_TOKEN")
     end
+    headers["Accept"] = os.getenv("BENCH_ACCEPT")
     for path in io.lines(os.getenv("BENCH_PATHS")) do
         requests[#requests + 1] = wrk.format("GET", path, headers)
     end

@@ -3,11 +3,7 @@
  *     decode SECONDS FILE...
  *
  * Prints a line for each: decoded bytes, frames a second, MB/s of decoded samples, transfer syntax, file. Seconds are of processor time, which
- * other work on the machine does not stretch. Links our own libraries:
- *
- *     cc -O2 -D_GNU_SOURCE -I build/layers/dicom -o decode bench/floor/decode.c build/src/dicom/libdicom.a build/src/base/libbase.a \
- *        -lz -ljpeg -lcharls -lopenjp2 -lcrypto -lcrypt -lm
- */
+ * other work on the machine does not stretch. Compiled by the bench against the libraries of the release build. */
 #include "dicom/codec.h"
 
 #include <stdio.h>

@@ -61,7 +61,7 @@ static bool open_decoders(struct app *app, struct error *error)
     return decoder_pool_open(&options, &app->decoders, error);
 }
 
-static bool open_results(struct app *app, struct error *error)
+bool app_open_results(struct app *app, struct error *error)
 {
     const struct config *config = &app->config;
     struct str folder = arena_format(&app->arena, "%s/rendered", blob_root(app->files));
@@ -116,7 +116,7 @@ bool app_open(struct app *app, bool serving)
         return complain(&error, "tokens");
     if (serving && !open_decoders(app, &error))
         return complain(&error, "decoders");
-    if (serving && !open_results(app, &error))
+    if (serving && !app_open_results(app, &error))
         return complain(&error, "rendered pictures");
     if (serving)
         open_serving(app);

@@ -55,11 +55,6 @@ const struct setting config_rows[] = {
     ROW(result_disk_bytes, SIZE, "RENDERED_DISK", "1GiB", .min = 0, .max = 1099511627776, .group = "Pictures",
         .doc = "Room on disk for them, in the folder rendered beside the image files; 0: none."),
 
-    ROW(same_instance, CHOICE, "SAME_INSTANCE", "refuse", .choices = same_instances, .group = "DICOM",
-        .doc = "A file of an instance that is filed already, with other bytes: refuse it, or keep it beside the series."),
-    ROW(patient_id_issuer, TEXT, "PATIENT_ID_ISSUER", "", .max = 64, .group = "DICOM",
-        .doc = "Issuer of Patient ID that files of our own hospital name: their patients' numbers are our own."),
-
     ROW(secret_key, TEXT, "SECRET_KEY", NULL, .flags = SETTING_SECRET | SETTING_REQUIRED, .min = 32, .max = 1000,
         .group = "Security",
         .doc = "At least 32 random characters. Signs tokens and seals patients' contact data: losing it loses those."),

@@ -253,7 +253,7 @@ static const struct endpoint rows[] = {
           "Rescaled, windowed and inverted as the file says or as asked for. Overlays are not drawn. The ETag stands for the file's "
           "content and all parameters." },
     { HTTP_GET, "/api/v1/images/{file_id}/metadata", metadata_get, &metadata_query, NULL, MAY_READ_IMAGES, WORKS,
-      .flags = NOT_JSON, IMAGES, .audit = "image_file.metadata", .answers = "application/dicom+json",
+      .flags = NOT_JSON, IMAGES, .audit = "image_file.metadata", .answers = "application/dicom+json, application/json",
       .summary = "Shows the header",
       .doc =
           "DICOM files: the DICOM JSON model (PS3.18 F) without pixel data. Others: type, width, height and pages." },

@@ -208,15 +208,28 @@ static void put_body(struct text *out, const struct endpoint *e)
     text_put(out, S("}}}"));
 }
 
+/* The media types of an answer that is no record: "application/dicom+json, application/json". */
+static void put_answers(struct text *out, struct str types)
+{
+    struct str type = types, rest = STR_NULL;
+    text_put(out, S(",\"content\":{"));
+    for (bool more = true, first = true; more; types = rest, first = false) {
+        more = str_cut(types, ',', &type, &rest);
+        type = str_trim(more ? type : types);
+        text_format(out, "%s\"%.*s\":{\"schema\":%s}", first ? "" : ",", STR_FMT(type),
+                    str_find(type, S("json")) >= 0 ? "{\"type\":\"object\"}"
+                                                   : "{\"type\":\"string\",\"format\":\"binary\"}");
+    }
+    text_put_char(out, '}');
+}
+
 static void put_success(struct text *out, const struct endpoint *e)
 {
     int status = e->status ? e->status : (e->out || (e->flags & NOT_JSON)) ? 200 : 204;
     text_format(out, "\"%d\":{\"description\":", status);
     text_put_json_string(out, str_from(e->summary));
     if (e->flags & NOT_JSON) {
-        text_format(out, ",\"content\":{\"%s\":{\"schema\":%s}}", e->answers,
-                    strstr(e->answers, "json") ? "{\"type\":\"object\"}"
-                                               : "{\"type\":\"string\",\"format\":\"binary\"}");
+        put_answers(out, str_from(e->answers));
     } else if (e->out && (e->flags & LIST)) {
         text_format(
             out,

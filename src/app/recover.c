@@ -4,6 +4,7 @@
 #include "app/image_file.h"
 #include "app/thumbnails.h"
 #include "base/crypto.h"
+#include "blob/result.h"
 
 #include <unistd.h>
 
@@ -216,6 +217,8 @@ static bool purge_one(struct call *c, struct purging *p, int64_t *bytes)
         *bytes += file->file_size;
     }
     blob_remove(c->app->files, thumbnail_key(c, file->file_uuid), &ignored);
+    if (c->app->results && !p->shared && file->sha256.len == SHA256_TEXT)
+        result_forget(c->app->results, file->sha256);
     return true;
 }
 

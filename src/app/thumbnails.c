@@ -185,7 +185,7 @@ static void look_in_database(struct thumbnails *t, struct call *c)
 {
     static const char *const sql =
         "select id from image_files where status = 'UPLOADED' and thumbnail_path is null "
-        "and file_type in ('JPEG', 'PNG', 'TIFF') and is_deleted = 0 and id > ? order by id limit 1000";
+        "and file_type in ('JPEG', 'PNG', 'TIFF') and deleted_at is null and id > ? order by id limit 1000";
     int64_t ids[SWEEP_ROWS], last = 0;
     int count;
     do {

@@ -27,6 +27,8 @@
 
 #include "blob/store.h"
 
+#include <sys/uio.h>
+
 #define JOURNAL_PREFIX "journal+"
 enum {
     JOURNAL_SEGMENT_BYTES = 32 << 20,
@@ -51,6 +53,8 @@ struct journal_record {
 /* Detects torn and rotten records, not attackers. `sum` is the result for the bytes before. */
 uint64_t journal_sum(uint64_t sum, const void *bytes, ptrdiff_t len);
 uint64_t journal_record_sum(const struct journal_record *record, const char *key, const char *payload);
+/* All of the parts (which it changes) behind each other; false: errno says why. */
+bool journal_write(int fd, struct iovec *parts, int count, int64_t offset);
 /* Bytes a record takes in a segment. */
 ptrdiff_t journal_record_bytes(ptrdiff_t key_len, ptrdiff_t payload_len);
 

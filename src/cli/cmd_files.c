@@ -42,7 +42,7 @@ int cmd_purge(struct call *c)
         return 2;
     }
     struct instant before = { clock_now().us - age_s * 1000000 };
-    if (!purge_files(c, before, &files, &bytes))
+    if (!app_open_results(c->app, &c->error) || !purge_files(c, before, &files, &bytes))
         return command_failed(c);
     printf("%" PRId64 " files removed, %" PRId64 " bytes freed\n", files, bytes);
     return 0;

@@ -28,6 +28,7 @@ static void block_signals(sigset_t *set)
     sigaddset(set, SIGUSR2);
     pthread_sigmask(SIG_BLOCK, set, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is an error of write(2), as a full disk is */
 }
 
 static bool checks_pass(struct call *c)

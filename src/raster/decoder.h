@@ -47,7 +47,7 @@ struct decode_job {
     int first_bit;
     int64_t page;
     int64_t max_pixels;
-    struct rendering render; /* DECODE_RENDER and DECODE_HISTOGRAM (its modality transformation) */
+    struct rendering render; /* last; DECODE_RENDER and DECODE_HISTOGRAM (its modality transformation) */
 };
 
 struct decode_result {

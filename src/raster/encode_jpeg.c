@@ -56,6 +56,34 @@ static void on_end(j_compress_ptr jpeg)
     text_grown(out->text, out->piece - (ptrdiff_t)out->manager.free_in_buffer);
 }
 
+static void write_rows(j_compress_ptr jpeg, const struct canvas *canvas)
+{
+    while (jpeg->next_scanline < jpeg->image_height) {
+        JSAMPROW row = canvas->at + (ptrdiff_t)jpeg->next_scanline * canvas->stride;
+        jpeg_write_scanlines(jpeg, &row, 1);
+    }
+}
+
+/* Grey rows of whole blocks need none of what libjpeg does to rows before it cuts them into blocks, a quarter of its time: they go in eight at
+ * a time, the last one again where fewer are left, as libjpeg would repeat it. */
+static bool is_whole_blocks(const struct canvas *canvas)
+{
+    return canvas->channels == 1 && canvas->width % DCTSIZE == 0;
+}
+
+static void write_blocks(j_compress_ptr jpeg, const struct canvas *canvas)
+{
+    JSAMPROW rows[DCTSIZE];
+    JSAMPARRAY components[] = { rows };
+    while (jpeg->next_scanline < jpeg->image_height) {
+        for (int i = 0; i < DCTSIZE; i++) {
+            int64_t y = (int64_t)jpeg->next_scanline + i;
+            rows[i] = canvas->at + (y < canvas->height ? y : canvas->height - 1) * canvas->stride;
+        }
+        jpeg_write_raw_data(jpeg, components, DCTSIZE);
+    }
+}
+
 static void compress(j_compress_ptr jpeg, const struct canvas *canvas, int quality)
 {
     jpeg->image_width = (JDIMENSION)canvas->width;
@@ -67,11 +95,9 @@ static void compress(j_compress_ptr jpeg, const struct canvas *canvas, int quali
     jpeg->dct_method = JDCT_ISLOW; /* as fast as JDCT_IFAST, which on a CT loses 3 dB at quality 97, 13 dB at 100 */
     if (quality >= FULL_COLOUR_QUALITY)
         jpeg->comp_info[0].h_samp_factor = jpeg->comp_info[0].v_samp_factor = 1;
+    jpeg->raw_data_in = is_whole_blocks(canvas);
     jpeg_start_compress(jpeg, TRUE);
-    while (jpeg->next_scanline < jpeg->image_height) {
-        JSAMPROW row = canvas->at + (ptrdiff_t)jpeg->next_scanline * canvas->stride;
-        jpeg_write_scanlines(jpeg, &row, 1);
-    }
+    (jpeg->raw_data_in ? write_blocks : write_rows)(jpeg, canvas);
     jpeg_finish_compress(jpeg);
 }
 

@@ -145,15 +145,44 @@ static bool is_affine(const struct tone *tone, double *factor, double *offset)
     return fabs(*factor) < 1e200 && fabs(*offset) < 1e200; /* no sum of them overflows */
 }
 
-/* Entries `from` to `to` are of the stored values that differ from their index by `shift`. */
+static inline uint16_t affine(int32_t stored, double factor, double offset, double white)
+{
+    double y = stored * factor + offset;
+    y = y < 0 ? 0 : y;
+    return (uint16_t)(int32_t)((y > white ? white : y) + 0.5);
+}
+
+/* The index where `y` is reached, kept between `from` and `to`. */
+static int32_t index_of(double y, int32_t from, int32_t to, int32_t shift, double factor, double offset)
+{
+    double index = (y - offset) / factor - shift;
+    return !(index > from) ? from : index < to ? (int32_t)index : to;
+}
+
+static int32_t within(int32_t index, int32_t from, int32_t to)
+{
+    return index < from ? from : index > to ? to : index;
+}
+
+static void fill(uint16_t *out, int32_t from, int32_t to, uint16_t value)
+{
+    for (int32_t bits = from; bits < to; bits++)
+        out[bits] = value;
+}
+
+/* Entries `from` to `to` are of the stored values that differ from their index by `shift`. Most of 65536 lie on one side of the window or the
+ * other, where all are alike; two more are computed on each side than should be needed. */
 static void fill_affine(uint16_t *restrict out, int32_t from, int32_t to, int32_t shift, double factor, double offset,
                         double white)
 {
-    for (int32_t bits = from; bits < to; bits++) {
-        double y = (bits + shift) * factor + offset;
-        y = y < 0 ? 0 : y;
-        out[bits] = (uint16_t)(int32_t)((y > white ? white : y) + 0.5);
-    }
+    if (from == to)
+        return;
+    int32_t a = index_of(0, from, to, shift, factor, offset), b = index_of(white, from, to, shift, factor, offset);
+    int32_t begin = within((a < b ? a : b) - 2, from, to), end = within((a < b ? b : a) + 3, from, to);
+    fill(out, from, begin, affine(from + shift, factor, offset, white));
+    for (int32_t bits = begin; bits < end; bits++)
+        out[bits] = affine(bits + shift, factor, offset, white);
+    fill(out, end, to, affine(to - 1 + shift, factor, offset, white));
 }
 
 static void blacken_padding(const struct rendering *rendering, const struct sample_layout *layout, uint16_t *out)

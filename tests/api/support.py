@@ -509,3 +509,9 @@ def stored(server):
 
 def nothing_new(server, before):
     wait_until(lambda: set(stored(server)) <= set(before), what="nothing left behind")
+
+
+def is_of_the_store(path):
+    """A file that a row may name; not what can be made again, nor the journal."""
+    text = str(path)
+    return not any(part in text for part in ("/thumbnails/", "/rendered/", "/tmp/journal+"))

@@ -7,7 +7,7 @@ import urllib.parse
 import pytest
 from PIL import Image
 
-from support import CT, JPEG, PNG, TIFF, ok, png, problem, sample, sha256, wait_until
+from support import JPEG, PNG, TIFF, ok, png, problem, sample, sha256, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -201,10 +201,6 @@ def test_thumbnail_sizes(doctor, size):
     file = doctor.upload(png())
     answer = doctor.get(f"/images/{file['id']}/thumbnail?size={size}")
     assert answer.status_code == (200 if size == "" else 422)
-
-
-def test_no_thumbnails_of_dicom_yet(doctor):
-    problem(thumbnail(doctor, doctor.upload(sample(CT))["id"]), 415)
 
 
 def test_no_thumbnail_of_a_damaged_picture(doctor):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from support import BINARY, ON_SQLITE, SLOW, ok, png, problem, unique, wait_until
+from support import BINARY, ON_SQLITE, SLOW, is_of_the_store, ok, png, problem, unique, wait_until
 
 MIB = 1 << 20
 
@@ -109,7 +109,7 @@ def test_file_size_limit(new_server):
     assert server.process.poll() is None
     assert admin.get(f"/image-files/{file['id']}/download").content == small
     assert ok(admin.get("/image-files/my-images"))["total"] == 1
-    left = [p for p in server.files.rglob("*") if p.is_file() and "thumbnails" not in str(p)]
+    left = [p for p in server.files.rglob("*") if p.is_file() and is_of_the_store(p)]
     assert [str(p.relative_to(server.files)) for p in left] == [file["storage_path"]]
     admin.upload(png())
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from support import CT, JPEG, TIFF, ok, png, problem, sample, unique, wait_until, wrong_members
+from support import JPEG, TIFF, dicom, ok, png, problem, sample, unique, wait_until, wrong_members
 
 BRIEF_ROW = {
     "id",
@@ -41,7 +41,9 @@ def shelf(server, admin):
         "png": doctor.upload(png(), filename="knee_left.png", modality="MR", body_part="KNEE"),
         "tiff": doctor.upload(sample(TIFF), filename="slide.tif", description="病理切片 HE"),
         "ct": doctor.upload(
-            sample(CT), filename="CT_small.dcm", modality="CT", body_part="HEAD", patient_id=patient["id"]
+            dicom(PatientID=patient["patient_id"], Modality="CT", BodyPartExamined="HEAD"),
+            filename="CT_small.dcm",
+            patient_id=patient["id"],
         ),
     }
     return doctor, patient, {name: f["id"] for name, f in files.items()}

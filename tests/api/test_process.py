@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from support import BINARY, ON_SQLITE, ok, png, sha256, wait_until
+from support import BINARY, ON_SQLITE, is_of_the_store, ok, png, sha256, wait_until
 
 
 def slow_upload(server, token, content, seconds, result):
@@ -275,7 +275,7 @@ def test_a_start_sweeps_what_a_crash_left(new_server):
             {
                 str(p.relative_to(server.files))
                 for p in server.files.rglob("*")
-                if p.is_file() and "thumbnails" not in str(p)
+                if p.is_file() and is_of_the_store(p)
             }
             == {kept["storage_path"]}
         ),

@@ -268,6 +268,7 @@ def test_no_list_is_sorted(statements):
             "id_card_hash = ?",
             "birth_date <= ?",
             "thumbnail_path is null",
+            "merged_into is not null",
             "s.patient_id = ?",
             "s.study_uid = ?",
             "s.accession_number = ?",
