@@ -24,7 +24,8 @@ def processor_s(command, source, target):
     process = subprocess.Popen([*command, str(source), str(target)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     complaint = process.stdout.read()
     _, process.returncode, used = os.wait4(process.pid, 0)
-    return None if process.returncode or complaint else used.ru_utime + used.ru_stime
+    failed = process.returncode or (command == GDCM and complaint)
+    return None if failed else used.ru_utime + used.ru_stime
 
 
 def decoding_s(command, compressed, plain, target, runs):

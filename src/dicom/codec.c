@@ -118,6 +118,27 @@ bool is_subsampled(const struct pixel_format *format)
     return native && format->photometric == YBR_FULL_422;
 }
 
+static struct decoded_format format_before_decoding(const struct pixel_format *format)
+{
+    bool is_full = format->photometric == YBR_FULL_422 && !is_subsampled(format);
+    return (struct decoded_format){ .photometric = is_full ? YBR_FULL : format->photometric,
+                                    .bits_stored = format->bits_stored,
+                                    .is_signed = format->is_signed };
+}
+
+const void *frame_in_place(const struct pixel_format *format, struct str encoded, int first_bit,
+                           struct decoded_format *decoded)
+{
+    int width = sample_bytes(format);
+    bool as_it_lies = format->syntax->coding == CODING_NATIVE && !format->as_words && first_bit == 0 &&
+                      format->bits_allocated == width * 8 && (!format->big_endian || width == 1) &&
+                      (format->samples == 1 || !format->planar);
+    if (!as_it_lies || encoded.len < pixel_frame_bytes(format) || (uintptr_t)encoded.at % (uintptr_t)width)
+        return NULL;
+    *decoded = format_before_decoding(format);
+    return encoded.at;
+}
+
 bool frame_decode(const struct pixel_format *format, struct str encoded, int first_bit, void *out, ptrdiff_t out_bytes,
                   struct decoded_format *decoded, struct error *error)
 {
@@ -130,11 +151,7 @@ bool frame_decode(const struct pixel_format *format, struct str encoded, int fir
         [CODING_UNSUPPORTED] = NULL,
     };
     assert(out_bytes == pixel_frame_bytes(format) && first_bit >= 0 && first_bit < 16);
-    struct decoded_format result = { .photometric = format->photometric,
-                                     .bits_stored = format->bits_stored,
-                                     .is_signed = format->is_signed };
-    if (format->photometric == YBR_FULL_422 && !is_subsampled(format))
-        result.photometric = YBR_FULL;
+    struct decoded_format result = format_before_decoding(format);
     enum dicom_coding coding = format->syntax->coding;
     if (coding == CODING_NATIVE) {
         if (!native_decode(format, encoded, first_bit, out, error))

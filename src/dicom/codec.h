@@ -28,5 +28,8 @@ struct decoded_format {
  * of it. `encoded` is contiguous. */
 bool frame_decode(const struct pixel_format *format, struct str encoded, int first_bit, void *out, ptrdiff_t out_bytes,
                   struct decoded_format *decoded, struct error *error);
+/* The samples within `encoded` itself, for frames of which frame_decode would make an exact copy; NULL for others, and for what it would refuse. */
+const void *frame_in_place(const struct pixel_format *format, struct str encoded, int first_bit,
+                           struct decoded_format *decoded);
 
 #endif

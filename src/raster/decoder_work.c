@@ -96,7 +96,7 @@ static bool map_piece(struct work *w, struct decoder_piece piece)
     if (piece.length == 0)
         return is_cut(w);
     w->mapped_bytes = (size_t)(piece.length + skip);
-    void *at = mmap(NULL, w->mapped_bytes, PROT_READ, MAP_PRIVATE | MAP_POPULATE, w->fd, piece.offset - skip);
+    void *at = mmap(NULL, w->mapped_bytes, PROT_READ, MAP_PRIVATE, w->fd, piece.offset - skip);
     if (at == MAP_FAILED)
         return no_memory(w);
     w->mapped = at;
@@ -207,7 +207,7 @@ static void *sample_room(struct work *w, int64_t bytes)
     return w->samples;
 }
 
-static bool finish(struct work *w, void *at, int64_t bytes, const struct decoded_format *decoded)
+static bool finish(struct work *w, const void *at, int64_t bytes, const struct decoded_format *decoded)
 {
     struct samples samples = { at, (ptrdiff_t)bytes, w->format, *decoded };
     w->reply->format = w->format;
@@ -230,6 +230,9 @@ static bool work_on_frame(struct work *w)
     if (!open_encoded(w))
         return false;
     int64_t bytes = pixel_frame_bytes(&w->format);
+    const void *in_place = frame_in_place(&w->format, w->encoded, w->request->first_bit, &decoded);
+    if (in_place && w->request->kind != DECODE_SAMPLES)
+        return finish(w, in_place, bytes, &decoded);
     void *at = sample_room(w, bytes);
     return at &&
            frame_decode(&w->format, w->encoded, w->request->first_bit, at, (ptrdiff_t)bytes, &decoded, w->error) &&

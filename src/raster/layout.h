@@ -38,6 +38,13 @@ static inline uint32_t sample_word(const void *at, int64_t index)
     memcpy(&word, (const unsigned char *)at + 2 * index, sizeof(word));
     return le16toh(word);
 }
+/* Four of them from word `index` on, the first in the lowest bits. */
+static inline uint64_t sample_words(const void *at, int64_t index)
+{
+    uint64_t words;
+    memcpy(&words, (const unsigned char *)at + 2 * index, sizeof(words));
+    return le64toh(words);
+}
 /* Integers that a table of all values can translate: up to 16 bits. */
 bool sample_fits_table(const struct sample_layout *layout);
 /* ... and there are so many pixels that making it costs less than doing without. */

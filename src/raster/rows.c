@@ -27,7 +27,14 @@ static void draw_words8(const struct picture_rows *rows, int64_t y, uint8_t *out
     const uint8_t *table = rows->table;
     int shift = rows->layout.shift;
     uint32_t mask = (1u << rows->layout.bits) - 1;
-    for (int64_t x = 0; x < rows->width; x++)
+    int64_t x = 0;
+    for (; shift == 0 && x + 4 <= rows->width; x += 4) { /* four at once: most pictures there are */
+        uint64_t words = sample_words(rows->at, from + x) & mask * UINT64_C(0x0001000100010001);
+        uint32_t four = htole32(table[(uint16_t)words] | (uint32_t)table[(uint16_t)(words >> 16)] << 8 |
+                                (uint32_t)table[(uint16_t)(words >> 32)] << 16 | (uint32_t)table[words >> 48] << 24);
+        memcpy(out + x, &four, sizeof(four));
+    }
+    for (; x < rows->width; x++)
         out[x] = table[sample_word(rows->at, from + x) >> shift & mask];
 }
 

@@ -58,12 +58,15 @@ static inline void fuzz_decode(const struct pixel_format *format, struct str enc
 {
     ptrdiff_t bytes = pixel_frame_bytes(format);
     void *out = malloc((size_t)bytes); /* the exact size, so that the address sanitizer sees a write past the end */
-    struct decoded_format decoded;
+    struct decoded_format decoded, undecoded;
     struct error error = { 0 };
-    if (frame_decode(format, encoded, first_bit, out, bytes, &decoded, &error))
+    bool ok = frame_decode(format, encoded, first_bit, out, bytes, &decoded, &error);
+    if (ok)
         assert(decoded.bits_stored >= 1 && decoded.bits_stored <= 64);
     else
         assert(error.code == E_INVALID || error.code == E_UNSUPPORTED_TYPE);
+    const void *in_place = frame_in_place(format, encoded, first_bit, &undecoded);
+    assert(!in_place || (ok && memcmp(in_place, out, (size_t)bytes) == 0));
     free(out);
 }
 

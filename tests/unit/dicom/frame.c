@@ -51,6 +51,14 @@ bool test_frame_decode(struct test_file *file, int64_t number, struct test_frame
     frame->samples = malloc((size_t)frame->bytes);
     bool ok = frame_decode(&frame->format, encoded, source.first_bit, frame->samples, frame->bytes, &frame->decoded,
                            &frame->error);
+    struct decoded_format decoded;
+    const void *in_place = frame_in_place(&frame->format, encoded, source.first_bit, &decoded);
+    frame->in_place = in_place != NULL;
+    if (in_place &&
+        (!ok || memcmp(in_place, frame->samples, (size_t)frame->bytes) != 0 ||
+         decoded.photometric != frame->decoded.photometric || decoded.bits_stored != frame->decoded.bits_stored ||
+         decoded.is_signed != frame->decoded.is_signed))
+        ok = error_set(&frame->error, E_INTERNAL, "the frame in its place is not what decoding makes of it");
     free((void *)(uintptr_t)encoded.at);
     if (!ok) {
         free(frame->samples);

@@ -18,6 +18,7 @@ struct test_frame {
     struct decoded_format decoded;
     unsigned char *samples; /* malloc; NULL: it failed */
     ptrdiff_t bytes;
+    bool in_place; /* the samples are in the file as they are */
     struct error error;
 };
 /* False: it failed, and error says why. */

@@ -186,7 +186,7 @@ static void all_frames(void **state)
     (void)state;
     json_t *all = expectations(), *entry;
     const char *name;
-    int decoded = 0, refused = 0;
+    int decoded = 0, refused = 0, in_place = 0;
     json_object_foreach(json_object_get(all, "files"), name, entry)
     {
         char path[4200];
@@ -201,12 +201,14 @@ static void all_frames(void **state)
             bool ok = test_frame_decode(&file, i, &frame);
             decoded += ok;
             refused += !ok;
+            in_place += ok && frame.in_place;
             assert_true(ok || (frame.error.code == E_INVALID && frame.error.message[0]));
             free(frame.samples);
         }
         test_file_close(&file);
     }
     assert_true(decoded > 500);
+    assert_in_range(in_place, 100, decoded - 100);
     /* multiframe.dcm: tiles at the edge whose codestreams are smaller than Rows and Columns say; and what is in bad/. */
     assert_in_range(refused, 20, 40);
     json_decref(all);
