@@ -1,8 +1,8 @@
 /* assets.c - the table of embedded files.
  *
  * What each page needs of the browser, found by forbidding everything else and trying:
- *   /docs   Swagger UI: scripts, styles and data of its own origin; pictures also as data: (icons in its style sheet). It sets styles
- *           through the DOM, which a policy does not concern.
+ *   /docs   Swagger UI: scripts, styles and data of its own origin; pictures also as data: (icons in its style sheet) and as blob:
+ *           (those that an operation answered). It sets styles through the DOM, which a policy does not concern.
  *   /redoc  Redoc: besides that, two inline styles known by their hashes (an empty one, which it fills through the DOM, and
  *           the one of its scroll bar; a new version may need another), and its search in a worker made from a blob. The logo that it
  *           would fetch from its makers stays forbidden.
@@ -16,10 +16,10 @@
 
 #define PAGE \
     "default-src 'none'; script-src 'self'; connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; " \
-    "frame-ancestors 'none'; img-src 'self' data:; "
+    "frame-ancestors 'none'; "
 
-static const char docs_policy[] = PAGE "style-src 'self'";
-static const char redoc_policy[] = PAGE "worker-src blob:; style-src 'self' "
+static const char docs_policy[] = PAGE "img-src 'self' data: blob:; style-src 'self'";
+static const char redoc_policy[] = PAGE "img-src 'self' data:; worker-src blob:; style-src 'self' "
                                         "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' "
                                         "'sha256-QMIg+bpjm3JdElJ388KYke01izlUW0UoNOeKjpMxdgc='";
 

@@ -177,7 +177,7 @@ static void put_form(struct text *out, const struct endpoint *e)
     text_format(out, e->status == 207 ? "{\"type\":\"array\",\"minItems\":1,\"items\":%s}" : "%s", file);
     for (int i = 0; i < e->in->count; i++) {
         text_format(out, ",\"%s\":", e->in->fields[i].name);
-        openapi_put_field(out, &e->in->fields[i]);
+        openapi_put_form_field(out, &e->in->fields[i]);
     }
     text_put(out, S("}}"));
 }
@@ -274,7 +274,7 @@ static bool may_answer(const struct endpoint *e, enum error_code code)
     case E_TOO_LARGE:
         return e->body != BODY_NONE;
     case E_UNSUPPORTED_TYPE:
-        return e->body != BODY_NONE || strstr(e->path, "thumbnail");
+        return e->body != BODY_NONE || strstr(e->path, "/images/");
     case E_RANGE:
         return strstr(e->path, "download") != NULL;
     default:
@@ -347,9 +347,11 @@ static void put_tags(struct text *out)
         { "auth", "Signing in and out, one's own account. 登录与账户" },
         { "users", "Accounts, roles, permissions. 用户管理" },
         { "patients", "Patients. 患者管理" },
+        { "studies", "Studies and their series. 检查与序列" },
         { "upload", "Uploading files. 文件上传" },
         { "image-files", "Uploaded files. 影像文件" },
         { "images", "What is in the files. 影像内容" },
+        { "dicomweb", "DICOMweb (PS3.18). DICOM 网络服务" },
         { "system", "State of the server. 系统" },
     };
     text_put(out, S("\"tags\":["));

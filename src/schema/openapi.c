@@ -308,6 +308,24 @@ void openapi_put_field(struct text *out, const struct field *field)
     put_field(out, field, PARAMETER);
 }
 
+void openapi_put_form_field(struct text *out, const struct field *field)
+{
+    struct field row = *field;
+    bool may_be_empty = !(field->flags & REQUIRED) && !field->fallback;
+    if (may_be_empty)
+        row.example = NULL;
+    put_field(out, &row, PARAMETER);
+    if (!may_be_empty)
+        return;
+    out->len--; /* the brace */
+    text_put(out, S(",\"examples\":[\"\""));
+    if (field->example) {
+        text_put_char(out, ',');
+        put_taken(out, field, field->example);
+    }
+    text_put(out, S("]}"));
+}
+
 void openapi_put_path_field(struct text *out, const struct field *field)
 {
     struct field row = *field;

@@ -9,6 +9,10 @@
  * enum, default, description, example. It says exactly what query_decode takes: an optional parameter may be empty,
  * none is null. Kinds texts and integers are arrays, to be sent with style form and explode false. */
 void openapi_put_field(struct text *out, const struct field *field);
+
+/* The same as a part of a form. The first example of an optional one is empty: Swagger UI fills forms in with examples, and makes some up
+ * where there is none. */
+void openapi_put_form_field(struct text *out, const struct field *field);
 /* The same for a variable in the path, which is never empty. */
 void openapi_put_path_field(struct text *out, const struct field *field);
 /* An object schema for answers (`input` false: WRITE_ONLY members left out) or for request bodies (`input` true:

@@ -502,9 +502,8 @@ def dicom(preamble=b"\0" * 128, pixels=b"\1\2\3\4", **values):
 
 
 def stored(server):
-    """Files in the store. Thumbnails come by themselves, so they are not among them."""
-    paths = (str(p.relative_to(server.files)) for p in server.files.rglob("*") if p.is_file())
-    return sorted(p for p in paths if not p.startswith("thumbnails"))
+    """Files in the store, but those that come by themselves."""
+    return sorted(str(p.relative_to(server.files)) for p in server.files.rglob("*") if p.is_file() and is_of_the_store(p))
 
 
 def nothing_new(server, before):

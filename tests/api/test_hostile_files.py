@@ -1,10 +1,12 @@
 """Files made to harm, one test for each way that harmed other servers: read as far as they can be, refused with words, never a crash,
 never more than bounded memory, and the bytes always those that were sent."""
 
+import gzip
 import io
 import json
 import random
 import re
+import socket
 import struct
 import zipfile
 import zlib
@@ -701,6 +703,47 @@ def test_a_zip_that_unpacks_without_end(hostile, api):
         answer = api.post("/upload/batch", files={"file": ("z.zip", bomb)})
     assert answer.status_code in (207, 413) and '"status":201' not in answer.text.replace(" ", "")
     assert growth.bytes < 64 * MIB * SLACK
+
+
+# ---- bodies that are more than they seem ----
+
+
+def test_packed_bodies_are_not_unpacked(hostile, api):
+    """A body of ten kilobytes that would become ten mebibytes is refused for its coding, or taken as the bytes it is."""
+    packed = gzip.compress(json.dumps({"annotations": [], "comment": " " * 10 * MIB}).encode())
+    file = api.upload(dicom(), "a.dcm")
+    kinds = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+    with Growth(hostile) as growth:
+        answer = api.put(f"/images/{file['id']}/annotations", content=packed, headers=kinds)
+        assert answer.status_code in (400, 415, 422), answer.text
+        body, headers = multipart([(b'Content-Disposition: form-data; name="file"; filename="a.dcm"', dicom())])
+        answer = api.post("/upload/single", content=gzip.compress(body), headers={**headers, "Content-Encoding": "gzip"})
+        assert answer.status_code in (400, 415, 422), answer.text
+    assert growth.bytes < 32 * MIB * SLACK
+
+
+@pytest.mark.parametrize("length", [1 << 31, (1 << 32) - 1, (1 << 63) - 1, 1 << 64])
+def test_lengths_of_bodies_are_not_allocated(hostile, length):
+    """What is said to come takes no memory before it comes; who stops sending is let go."""
+    token = hostile.admin().token
+    with Growth(hostile) as growth:
+        for path, kind in (
+            ("/api/v1/upload/single", "multipart/form-data; boundary=b"),
+            ("/dicom-web/studies", 'multipart/related; type="application/dicom"; boundary=b'),
+            ("/api/v1/patients", "application/json"),
+        ):
+            with socket.create_connection(("127.0.0.1", hostile.port), 20 * SLOW) as connection:
+                head = (
+                    f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+                    f"Content-Type: {kind}\r\nContent-Length: {length}\r\n\r\n--b\r\n"
+                )
+                connection.sendall(head.encode())
+                connection.shutdown(socket.SHUT_WR)
+                answer = b""
+                while got := connection.recv(65536):
+                    answer += got
+                assert not answer or answer[9:12] in (b"400", b"413", b"422"), answer[:300]
+    assert growth.bytes < 32 * MIB * SLACK
 
 
 # ---- after all of this ----
