@@ -48,7 +48,7 @@ const struct setting config_rows[] = {
         .group = "Pictures", .doc = "Address space of each: a picture that needs more is refused."),
     ROW(decoder_timeout_s, DURATION, "DECODER_TIMEOUT", "30s", .min = 1, .max = 3600, .group = "Pictures",
         .doc = "Longest time for one picture, and longest wait for a decoder."),
-    ROW(max_frame_bytes, SIZE, "MAX_FRAME", "1GiB", .min = 1048576, .max = 1099511627776, .group = "Pictures",
+    ROW(max_frame_bytes, SIZE, "MAX_FRAME", "256MiB", .min = 1048576, .max = 1099511627776, .group = "Pictures",
         .doc = "Largest decoded frame or page."),
     ROW(result_memory_bytes, SIZE, "RENDERED_MEMORY", "64MiB", .min = 0, .max = 1099511627776, .group = "Pictures",
         .doc = "Memory for pictures that were rendered before."),
