@@ -267,7 +267,10 @@ def test_a_start_sweeps_what_a_crash_left(new_server):
             + png()
             + b"\0" * 3_000_000
         )
-        wait_until(lambda: len([p for p in server.files.rglob("*") if p.is_file()]) > 1, what="a temporary file")
+        wait_until(
+            lambda: len([p for p in server.files.rglob("*") if p.is_file() and is_of_the_store(p)]) > 1,
+            what="a temporary file",
+        )
         server.kill()
     server.start()
     wait_until(

@@ -13,12 +13,14 @@ from support import (
     dicom,
     md5,
     md5_base64,
+    nothing_new,
     ok,
     png,
     problem,
     sample,
     sha256,
     sha256_base64,
+    stored,
     wait_until,
     wrong_members,
 )
@@ -250,9 +252,9 @@ def test_hashes_that_are_none(doctor, value):
 def test_chunk_with_a_wrong_hash_is_not_kept_on_disk(server, doctor):
     content = fat_png(100 * KIB)
     upload = begin(doctor, content)
-    before = {p for p in server.files.rglob("*") if p.is_file()}
+    before = stored(server)
     problem(put(doctor, upload, content, 0, **{"Content-MD5": md5_base64(b"x")}), 422)
-    wait_until(lambda: {p for p in server.files.rglob("*") if p.is_file()} <= before, what="no file left")
+    nothing_new(server, before)
 
 
 @pytest.mark.parametrize("size", [0, 1, 64 * KIB - 1, 64 * KIB + 1, 200 * KIB])
