@@ -1,7 +1,7 @@
 /* header.c - how fast headers are read: the parser of the server on files already in memory, and a folder of them.
  *
  *     header FILE             microseconds of processor time for FILE's header, mapped and warm: to the pixel data, as a tree
- *     header -f FOLDER        files a second of all in FOLDER: open, map, read, close
+ *     header -f FOLDER        files a second of all in FOLDER: open, read the first 64 KiB, parse, close; a longer header is mapped
  *
  * Compiled by the bench against the libraries of the release build. */
 #include "dicom/object.h"
@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { RUNS = 7, TIMES = 20000 };
+enum { FIRST_BYTES = 65536, RUNS = 7, TIMES = 20000 };
 
 static struct str map(const char *path)
 {
@@ -71,6 +71,26 @@ static void time_file(const char *path, const struct dicom_limits *limits, struc
     printf("%.2f\n", runs[RUNS / 2]);
 }
 
+/* The header is in the first bytes, or the whole file is needed. */
+static void read_file(const char *path, const struct dicom_limits *limits, struct arena *arena)
+{
+    static char first[FIRST_BYTES];
+    struct dicom_object *object;
+    struct error error = { 0 };
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd < 0 ? -1 : pread(fd, first, sizeof(first), 0);
+    close(fd);
+    arena_reset(arena);
+    bool ok = got > 0 && dicom_read((struct str){ first, got }, limits, arena, &object, &error);
+    if (got > 0)
+        dicom_object_release(object);
+    if (ok)
+        return;
+    struct str bytes = map(path);
+    read_one(bytes, limits, arena);
+    munmap((void *)(uintptr_t)bytes.at, (size_t)bytes.len);
+}
+
 static void time_folder(const char *path, const struct dicom_limits *limits, struct arena *arena)
 {
     DIR *folder = opendir(path);
@@ -81,9 +101,7 @@ static void time_folder(const char *path, const struct dicom_limits *limits, str
         if (entry->d_name[0] == '.')
             continue;
         snprintf(name, sizeof(name), "%s/%s", path, entry->d_name);
-        struct str bytes = map(name);
-        read_one(bytes, limits, arena);
-        munmap((void *)(uintptr_t)bytes.at, (size_t)bytes.len);
+        read_file(name, limits, arena);
         count++;
     }
     if (folder)
