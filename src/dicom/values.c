@@ -350,7 +350,7 @@ bool dicom_time(const struct dicom_dataset *dataset, uint32_t tag, int64_t *micr
 bool dicom_uid(const struct dicom_dataset *dataset, uint32_t tag, struct str *out)
 {
     struct str s = first_value(dataset, tag);
-    if (!s.len || s.len > 64)
+    if (!s.len || s.len > 64 || dicom_value_count(dataset, tag) != 1)
         return false;
     for (ptrdiff_t i = 0; i < s.len; i++)
         if (s.at[i] != '.' && (s.at[i] < '0' || s.at[i] > '9'))

@@ -385,6 +385,7 @@ def test_a_settled_conflict_lets_a_file_be_filed(admin, doctor):
     [
         ({"SOPInstanceUID": None}, "SOP Instance UID (0008,0018) is missing"),
         ({"SOPInstanceUID": ""}, "SOP Instance UID (0008,0018) at byte"),
+        ({"SOPInstanceUID": "1.2.3\\1.2.4"}, "SOP Instance UID (0008,0018) at byte"),
         ({"StudyInstanceUID": "not.a.uid"}, "Study Instance UID (0020,000D) at byte"),
         ({"StudyInstanceUID": "1..2"}, "Study Instance UID (0020,000D) at byte"),
         ({"SeriesInstanceUID": "1.2." + "3" * 70}, "Series Instance UID (0020,000E) at byte"),
