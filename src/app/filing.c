@@ -3,7 +3,6 @@
 
 #include "dicom/pixels.h"
 
-#include "app/audit.h"
 #include "app/exchange.h"
 
 #include <errno.h>
@@ -210,21 +209,11 @@ static bool mark_study(struct place *p)
 {
     struct call *c = p->c;
     int64_t changed = 0;
-    struct audit_entry entry = { .at = clock_now(),
-                                 .action = "study.conflict",
-                                 .entity = "study",
-                                 .user_id = p->by,
-                                 .entity_id = p->study_id,
-                                 .patient_id = p->study_patient,
-                                 .outcome = 200 };
-    struct str client = call_client(c);
-    snprintf(entry.client, sizeof(entry.client), "%.*s", STR_FMT(client));
-    memcpy(entry.request_id, c->id, sizeof(entry.request_id));
     return db_execute_counted(
                c, &changed,
                "update studies set conflict = '[\"patient_id\"]', updated_at = ? where id = ? and conflict is null",
-               V(entry.at), V(p->study_id)) &&
-           (!changed || audit_insert(c, &entry));
+               V(clock_now()), V(p->study_id)) &&
+           (!changed || filing_note(c, "study.conflict", "study", p->study_id, p->study_patient, p->by));
 }
 
 static bool make_study(struct place *p)

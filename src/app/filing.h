@@ -86,6 +86,10 @@ void filing_person_name(struct arena *arena, struct str pn, struct str *name, st
 
 /* ---- filing_patient.c ---- */
 
+/* Inside a transaction: an audit row of its own, beside that of the upload: something does not fit together. */
+bool filing_note(struct call *c, const char *action, const char *entity, int64_t entity_id, int64_t patient_id,
+                 int64_t by);
+
 /* What is compared of a patient that is not deleted; *out->id is 0 when there is none. */
 bool filing_load_patient(struct call *c, int64_t id, struct patient *out);
 /* Inside a transaction: finds the patient that the file speaks of; *out->id is 0 when there is none yet. */

@@ -152,21 +152,27 @@ static void say(struct text *out, const char *what, struct str value)
     text_format(out, "%s%s: %.*s", out->len ? "; " : "", what, STR_FMT(value));
 }
 
-static bool note(struct call *c, const struct patient *patient, struct str list, int64_t by)
+bool filing_note(struct call *c, const char *action, const char *entity, int64_t entity_id, int64_t patient_id,
+                 int64_t by)
 {
     struct audit_entry entry = { .at = clock_now(),
-                                 .action = "patient.conflict",
-                                 .entity = "patient",
+                                 .action = action,
+                                 .entity = entity,
                                  .user_id = by,
-                                 .entity_id = patient->id,
-                                 .patient_id = patient->id,
+                                 .entity_id = entity_id,
+                                 .patient_id = patient_id,
                                  .outcome = 200 };
     struct str client = call_client(c);
     snprintf(entry.client, sizeof(entry.client), "%.*s", STR_FMT(client));
     memcpy(entry.request_id, c->id, sizeof(entry.request_id));
-    return db_execute(c, "update patients set conflict = ?, updated_at = ? where id = ?", V(list), V(entry.at),
+    return audit_insert(c, &entry);
+}
+
+static bool note(struct call *c, const struct patient *patient, struct str list, int64_t by)
+{
+    return db_execute(c, "update patients set conflict = ?, updated_at = ? where id = ?", V(list), V(clock_now()),
                       V(patient->id)) &&
-           audit_insert(c, &entry);
+           filing_note(c, "patient.conflict", "patient", patient->id, patient->id, by);
 }
 
 bool filing_compare(struct call *c, const struct filing *f, const struct patient *patient, int64_t by,

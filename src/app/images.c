@@ -74,24 +74,33 @@ static bool decoded_frame(struct call *c, const struct picture *picture, int64_t
     return true;
 }
 
-static bool stored_frame(struct call *c, const struct picture *picture, int64_t number)
+/* One piece of a file goes out as it lies there; several are put together. */
+static bool stored_frame(struct call *c, struct picture *picture, int64_t number)
 {
-    struct decode_job *job = arena_new(&c->arena, struct decode_job);
+    struct decode_job job;
+    int64_t total = 0;
     if (!picture->dicom)
         return fail(c, E_UNSUPPORTED_TYPE, "only DICOM files have stored frames; download the file instead");
-    if (!picture_job(c, picture, number, job))
+    if (!picture_job(c, picture, number, &job))
         return false;
-    const char *media_type = job->format.syntax->media_type;
-    struct text bytes;
-    if (job->fd < 0) {
-        answer_bytes(c, media_type, arena_copy(&c->arena, job->bytes));
+    const char *media_type = job.format.syntax->media_type;
+    if (job.fd < 0) {
+        answer_bytes(c, media_type, arena_copy(&c->arena, job.bytes));
         return true;
     }
-    text_init(&bytes, picture->bytes.len);
-    for (int64_t i = 0; i < job->pieces; i++)
-        text_put(&bytes, (struct str){ picture->bytes.at + job->offsets[i], (ptrdiff_t)job->lengths[i] });
-    answer_bytes(c, media_type, arena_copy(&c->arena, text_str(&bytes)));
-    text_release(&bytes);
+    if (job.pieces == 1) {
+        answer_file(c, media_type, picture->fd, job.offsets[0], job.lengths[0]);
+        picture->fd = -1;
+        return true;
+    }
+    for (int64_t i = 0; i < job.pieces; i++)
+        total += job.lengths[i];
+    if (total > c->app->config.max_frame_bytes)
+        return fail(c, E_TOO_LARGE, "the frame has %" PRId64 " encoded bytes: download the file instead", total);
+    char *bytes = arena_alloc(&c->arena, (ptrdiff_t)total), *at = bytes;
+    for (int64_t i = 0; i < job.pieces; at += job.lengths[i++])
+        memcpy(at, picture->bytes.at + job.offsets[i], (size_t)job.lengths[i]);
+    answer_bytes(c, media_type, (struct str){ bytes, (ptrdiff_t)total });
     return true;
 }
 
@@ -159,8 +168,9 @@ static bool histogram_get(struct call *c)
 {
     const struct histogram_query *in = c->in;
     struct picture picture;
-    struct decode_job *job = arena_new(&c->arena, struct decode_job);
+    struct decode_job job;
     struct decode_result result;
+    struct rendering *rendering = arena_new(&c->arena, struct rendering); /* too large for a stack */
     struct value_scale scale;
     struct rendering_query plain;
     rendering_query_default(&plain);
@@ -169,10 +179,11 @@ static bool histogram_get(struct call *c)
     audit_about(c, picture.file.id, picture.file.patient_id);
     picture_value_scale(c, &picture, in->frame, &scale);
     scale.unit = arena_copy(&c->arena, scale.unit);
-    bool ok = picture_job(c, &picture, in->frame, job) &&
-              rendering_of(c, picture.dicom, picture.dicom ? &job->format : NULL, in->frame, &plain, &job->render);
-    job->kind = DECODE_HISTOGRAM;
-    ok = ok && picture_run(c, job, &result);
+    bool ok = picture_job(c, &picture, in->frame, &job) &&
+              rendering_of(c, picture.dicom, picture.dicom ? &job.format : NULL, in->frame, &plain, rendering);
+    job.kind = DECODE_HISTOGRAM;
+    job.render = rendering;
+    ok = ok && picture_run(c, &job, &result);
     picture_close(&picture);
     if (!ok)
         return false;

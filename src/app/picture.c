@@ -120,12 +120,10 @@ static bool place_pieces(struct call *c, const struct frame_source *frame, struc
 bool picture_job(struct call *c, const struct picture *picture, int64_t number, struct decode_job *job)
 {
     struct frame_source frame;
-    memset(job, 0,
-           offsetof(struct decode_job, render)); /* whose tables are large: rendering_of sets what is used of it */
-    job->fd = picture->fd;
-    job->file_type = (enum file_type)picture->file.file_type;
-    job->page = number;
-    job->max_pixels = c->app->config.max_pixels;
+    *job = (struct decode_job){ .fd = picture->fd,
+                                .file_type = (enum file_type)picture->file.file_type,
+                                .page = number,
+                                .max_pixels = c->app->config.max_pixels };
     if (is_raster(picture))
         return true;
     if (!picture_format(c, picture, &job->format))

@@ -38,19 +38,21 @@ static bool render_now(struct call *c, const struct image_file *file, const stru
                        struct str *bytes)
 {
     struct picture picture;
+    struct decode_job job;
     struct decode_result result;
     if (!picture_open_file(c, file, &picture))
         return false;
-    /* Holds lookup tables that are seldom filled: too large for a stack, and for an arena, which would clear them. */
-    struct decode_job *job = malloc(sizeof(*job));
-    if (!job)
+    /* Lookup tables that are seldom filled: too large for a stack, and for an arena, which would clear them. */
+    struct rendering *rendering = malloc(sizeof(*rendering));
+    if (!rendering)
         abort();
-    bool ok = picture_job(c, &picture, query->frame, job) &&
-              rendering_of(c, picture.dicom, picture.dicom ? &job->format : NULL, query->frame, query, &job->render);
-    job->kind = DECODE_RENDER;
-    ok = ok && picture_run(c, job, &result);
+    bool ok = picture_job(c, &picture, query->frame, &job) &&
+              rendering_of(c, picture.dicom, picture.dicom ? &job.format : NULL, query->frame, query, rendering);
+    job.kind = DECODE_RENDER;
+    job.render = rendering;
+    ok = ok && picture_run(c, &job, &result);
     picture_close(&picture);
-    free(job);
+    free(rendering);
     if (ok)
         *bytes = result.bytes;
     return ok;

@@ -2,7 +2,7 @@
  *
  *     struct rendering *rendering = arena_new(&c->arena, struct rendering);     // 650 KB: never on the stack
  *     if (!rendering_of(c, picture.dicom, &format, in->frame, in, rendering)) return false;
- *     job.render = *rendering;
+ *     job.render = rendering;
  *
  * Grey: the window asked for, else the file's first VOI LUT, else its first window, else the full range of the values. Overlays are not
  * drawn, presentation states not applied. Functional groups of the frame count before the file's own attributes.

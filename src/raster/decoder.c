@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "raster/decoder_pool.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -121,9 +122,10 @@ static void fill_request(struct errand *e)
     request->format.syntax = NULL;
     if (!is_rendering(job))
         return;
-    memcpy(request->rendering, &job->render, sizeof(request->rendering));
+    assert(job->render);
+    memcpy(request->rendering, job->render, sizeof(request->rendering));
     for (int i = 0; i < DECODER_LUTS; i++) {
-        const struct lut *lut = lut_of(&job->render, i);
+        const struct lut *lut = lut_of(job->render, i);
         request->luts[i] = (struct decoder_lut){ lut->count, lut->first, lut->bits };
     }
 }
@@ -151,7 +153,7 @@ static bool write_tables(const struct errand *e, int memory)
     }
     for (int i = 0; ok && i < DECODER_LUTS; i++)
         if (e->request.luts[i].count > 0)
-            ok = write_at(memory, lut_of(&e->job->render, i)->entries,
+            ok = write_at(memory, lut_of(e->job->render, i)->entries,
                           e->request.luts[i].count * (int64_t)sizeof(uint16_t), &offset);
     return ok;
 }

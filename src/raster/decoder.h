@@ -1,7 +1,7 @@
 /* decoder.h - untrusted pixels are decoded in helper processes, where a crash hurts nobody.
  *
  *     struct decoder_pool *pool = decoder_pool_open(&options, &error)
- *     struct decode_job job = { .kind = DECODE_RENDER, .fd = fd, .pieces = ..., .format = ..., .render = ... };
+ *     struct decode_job job = { .kind = DECODE_RENDER, .fd = fd, .pieces = ..., .format = ..., .render = &rendering };
  *     struct decode_result result;
  *     if (!decoder_run(pool, &job, arena, &result, &error)) ...
  *
@@ -47,7 +47,8 @@ struct decode_job {
     int first_bit;
     int64_t page;
     int64_t max_pixels;
-    struct rendering render; /* last; DECODE_RENDER and DECODE_HISTOGRAM (its modality transformation) */
+    const struct rendering
+        *render; /* DECODE_RENDER and DECODE_HISTOGRAM (its modality transformation); the caller's, else NULL */
 };
 
 struct decode_result {

@@ -206,6 +206,7 @@ struct trial {
     struct arena arena;
     struct error error;
     struct decode_job *job;
+    struct rendering *render; /* the job's */
     struct decode_result result;
     uint16_t samples[ROWS * COLUMNS];
     int64_t offsets[3], lengths[3];
@@ -216,6 +217,7 @@ static struct trial *trial_new(enum decode_kind kind, uint16_t first)
     struct trial *t = calloc(1, sizeof(*t));
     arena_init(&t->arena);
     t->job = arena_new(&t->arena, struct decode_job);
+    t->job->render = t->render = arena_new(&t->arena, struct rendering);
     for (int i = 0; i < ROWS * COLUMNS; i++)
         t->samples[i] = (uint16_t)(first + i);
     t->job->kind = kind;
@@ -225,10 +227,10 @@ static struct trial *trial_new(enum decode_kind kind, uint16_t first)
     t->job->offsets = t->offsets;
     t->job->lengths = t->lengths;
     fill_format(&t->job->format);
-    t->job->render.slope = t->job->render.pixel_aspect = 1;
-    t->job->render.format = PICTURE_PNG;
-    t->job->render.bits = 8;
-    t->job->render.quality = 80;
+    t->render->slope = t->render->pixel_aspect = 1;
+    t->render->format = PICTURE_PNG;
+    t->render->bits = 8;
+    t->render->quality = 80;
     return t;
 }
 
@@ -304,7 +306,7 @@ static void frames_come_back(void **state)
     assert_memory_equal(t->result.bytes.at, "\x89PNG", 4);
     trial_free(t);
     t = trial_new(DECODE_HISTOGRAM, 10);
-    t->job->render.slope = 2;
+    t->render->slope = 2;
     assert_true(trial_run(pool, t));
     assert_int_equal(t->result.bytes.len, sizeof(struct histogram));
     const struct histogram *h = (const void *)t->result.bytes.at;
@@ -373,7 +375,7 @@ static void lookup_tables_arrive(void **state)
     (void)state;
     struct decoder_pool *pool = open_pool(1, 60000);
     struct trial *t = trial_new(DECODE_HISTOGRAM, 0);
-    struct lut *lut = &t->job->render.modality;
+    struct lut *lut = &t->render->modality;
     lut->count = ROWS * COLUMNS;
     lut->bits = 16;
     for (int i = 0; i < lut->count; i++)
@@ -745,7 +747,7 @@ static void bombs_are_refused(void **state)
     assert_int_equal(t->error.code, E_INVALID);
     t->job->kind = DECODE_RENDER; /* small pictures of it are possible: its lines come one after another */
     t->job->max_pixels = INT64_C(1) << 40;
-    t->job->render.box_width = t->job->render.box_height = 100;
+    t->render->box_width = t->render->box_height = 100;
     assert_true(trial_run(pool, t));
     assert_int_equal(t->result.width, 100);
     trial_free(t);

@@ -17,16 +17,17 @@ static struct decoder_pool *pool;
 static bool make_thumbnail(int fd, enum file_type type, int size, int64_t max_pixels, struct arena *arena,
                            struct str *out, struct error *error)
 {
-    struct decode_job *job = arena_new(arena, struct decode_job);
+    struct rendering *render = arena_new(arena, struct rendering);
     struct decode_result result;
-    *job =
-        (struct decode_job){ .kind = DECODE_RENDER, .fd = fd, .file_type = type, .page = 1, .max_pixels = max_pixels };
-    job->render.slope = job->render.pixel_aspect = 1;
-    job->render.box_width = job->render.box_height = size;
-    job->render.format = PICTURE_JPEG;
-    job->render.quality = 82;
-    job->render.bits = 8;
-    if (!decoder_run(pool, job, arena, &result, error))
+    struct decode_job job = {
+        .kind = DECODE_RENDER, .fd = fd, .file_type = type, .page = 1, .max_pixels = max_pixels, .render = render
+    };
+    render->slope = render->pixel_aspect = 1;
+    render->box_width = render->box_height = size;
+    render->format = PICTURE_JPEG;
+    render->quality = 82;
+    render->bits = 8;
+    if (!decoder_run(pool, &job, arena, &result, error))
         return false;
     *out = result.bytes;
     return true;
