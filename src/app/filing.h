@@ -90,7 +90,8 @@ void filing_person_name(struct arena *arena, struct str pn, struct str *name, st
 bool filing_note(struct call *c, const char *action, const char *entity, int64_t entity_id, int64_t patient_id,
                  int64_t by);
 
-/* What is compared of a patient that is not deleted; *out->id is 0 when there is none. */
+/* Inside a transaction: what is compared of a patient that is not deleted; *out->id is 0 when there is none. Locks the patient, so that
+ * files of one patient are placed one after the other (see patient_must_exist). */
 bool filing_load_patient(struct call *c, int64_t id, struct patient *out);
 /* Inside a transaction: finds the patient that the file speaks of; *out->id is 0 when there is none yet. */
 bool filing_find_patient(struct call *c, struct filing *f, int64_t stated, struct patient *out);

@@ -14,6 +14,10 @@ bool filing_load_patient(struct call *c, int64_t id, struct patient *out)
     struct cursor rows;
     schema_clear(&patient_schema, out);
     out->id = 0;
+    if (id <= 0)
+        return true;
+    if (!db_lock(c, "select id from patients where id = ?", V(id)))
+        return false;
     db_rows(c, &rows,
             "select p.id, p.patient_id, p.issuer_of_patient_id, p.name, p.name_en, p.gender, p.birth_date, p.conflict "
             "from patients p where p.id = ? and p.deleted_at is null",

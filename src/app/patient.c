@@ -88,6 +88,8 @@ bool patient_load(struct call *c, int64_t id, struct patient *out)
 bool patient_must_exist(struct call *c, int64_t id, const char *place)
 {
     int64_t found = 0;
+    if (!db_lock(c, "select id from patients where id = ?", V(id)))
+        return false;
     if (db_integer(c, &found, "select id from patients where id = ? and deleted_at is null", V(id)))
         return true;
     return !c->error.code && error_add_problem(&c->error, &c->arena, place, S("patient_id"), "unknown_patient",
@@ -205,8 +207,9 @@ static bool patient_merge_post(struct call *c)
     if (in->id == in->source_id)
         return error_add_problem(&c->error, &c->arena, "body", S("source_id"), "same_patient",
                                  "this is the patient itself");
-    if (!patient_load(c, in->id, &target))
-        return false;
+    if (!db_lock(c, "select id from patients where id in (?, ?)", V(in->id), V(in->source_id)) ||
+        !patient_load(c, in->id, &target))
+        return false; /* locked: nothing may be filed under the one that goes meanwhile */
     if (!patient_load(c, in->source_id, &source)) {
         if (c->error.code == E_NOT_FOUND)
             error_clear(&c->error);

@@ -33,7 +33,9 @@ extern const struct schema patient_schema;
 bool patient_load(struct call *c, int64_t id, struct patient *out);
 /* Inside a transaction: the patient's names and number go into the search index. */
 bool patient_index(struct call *c, const struct patient *patient);
-/* Adds a problem at `place`.patient_id when there is no such patient. */
+/* Inside a transaction: adds a problem at `place`.patient_id when there is no such patient. The patient stays until the commit, and is locked
+ * before rows that refer to it are written: their foreign key would share its lock, and the counts kept by triggers need it alone, so
+ * that any two at once would be a deadlock. */
 bool patient_must_exist(struct call *c, int64_t id, const char *place);
 
 #endif

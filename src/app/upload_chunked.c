@@ -312,27 +312,46 @@ static bool store_assembled(struct call *c, struct image_file *file, struct inte
     return true;
 }
 
+static bool complete_now(struct call *c, struct image_file *file)
+{
+    struct integers uploaded, missing;
+    struct spooled *spooled;
+    if (!chunked_numbers(c, file, &uploaded, &missing))
+        return false;
+    if (missing.count)
+        return say_missing(c, missing);
+    db_release(c);
+    if (!assemble(c, file, &spooled))
+        return false;
+    bool ok = store_assembled(c, file, uploaded, spooled);
+    spool_drop(spooled);
+    return ok;
+}
+
+/* Another client's completion takes the chunks away under ours, in any order. Once it has, ours is one that was sent again. */
+static bool completed_meanwhile(struct call *c, struct str upload_id, struct image_file *file)
+{
+    struct error ours = c->error;
+    error_clear(&c->error);
+    if (!chunked_load(c, upload_id, file))
+        return false; /* cancelled: there is no such upload any more */
+    if (file->status == FILE_UPLOADING) {
+        c->error = ours;
+        return false;
+    }
+    exchange_of(c)->problem_extra = STR_NULL;
+    blob_settle(c->app->files, file->storage_path);
+    return true;
+}
+
 static bool chunked_complete(struct call *c)
 {
     const struct upload_key *key = c->in;
     struct image_file file, *out = c->out;
-    struct integers uploaded, missing;
-    struct spooled *spooled;
     if (!chunked_load(c, key->upload_id, &file))
         return false;
-    if (file.status == FILE_UPLOADING) {
-        if (!chunked_numbers(c, &file, &uploaded, &missing))
-            return false;
-        if (missing.count)
-            return say_missing(c, missing);
-        db_release(c);
-        if (!assemble(c, &file, &spooled))
-            return false;
-        bool ok = store_assembled(c, &file, uploaded, spooled);
-        spool_drop(spooled);
-        if (!ok)
-            return false;
-    }
+    if (file.status == FILE_UPLOADING && !complete_now(c, &file) && !completed_meanwhile(c, key->upload_id, &file))
+        return false;
     answer_location(c, "/api/v1/image-files/%" PRId64, file.id);
     return image_file_load(c, file.id, out);
 }

@@ -233,6 +233,9 @@ static bool insert_chunk(struct call *c, void *context)
     struct storing_chunk *s = context;
     const struct image_file *file = s->file;
     struct str sha256 = str_from(s->spooled->sha256), before;
+    /* One chunk of an upload after the other: the same one sent twice is seen, and the percentage counts all of them. */
+    if (!db_lock(c, "select id from image_files where id = ?", V(file->id)))
+        return false;
     if (find_chunk(c, file->id, s->number, &before)) {
         if (!str_equal(before, sha256))
             return fail(c, E_CONFLICT, "chunk %" PRId64 " is here already, with other bytes", s->number);

@@ -1,13 +1,14 @@
 /* mysql_writer.c - transactions: on the caller's thread, or on one of a few of our own for callers that do not wait.
  *
- * A deadlock is nobody's fault: the transaction is rolled back and run again after a short random pause.
+ * A deadlock is nobody's fault: the transaction is rolled back and run again after a short random pause. One of those who meet always gets
+ * on, so the number of times says nothing about when it will be our turn; only time ends the attempts.
  */
 #include "db/mysql_driver.h"
 
 #include <errno.h>
 #include <signal.h>
 
-enum { ATTEMPTS = 6, ATTEMPTS_US = 15000000 };
+enum { ATTEMPTS_US = 15000000, PAUSE_US = 2000, PAUSE_DOUBLINGS = 5 };
 
 struct job {
     struct job *next;
@@ -33,7 +34,8 @@ static void pause_before(int attempt)
 {
     unsigned char random;
     crypto_random(&random, sizeof(random));
-    int64_t us = ((int64_t)2000 << attempt) * (64 + random) / 320;
+    int doublings = attempt < PAUSE_DOUBLINGS ? attempt : PAUSE_DOUBLINGS;
+    int64_t us = ((int64_t)PAUSE_US << doublings) * (64 + random) / 320;
     struct timespec left = { .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000 };
     while (nanosleep(&left, &left) && errno == EINTR)
         continue;
@@ -74,7 +76,7 @@ bool mysql_transact(struct call *c, bool (*work)(struct call *, void *), void *c
     }
     if (!c->connection && !mysql_borrow(c->db, &c->connection, &c->error))
         return false;
-    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+    for (int attempt = 0;; attempt++) {
         if (attempt)
             pause_before(attempt);
         c->error = before;

@@ -533,7 +533,7 @@ def test_eight_uploads_of_one_series_make_one_series(server, admin):
         ]
 
     answers = [a for some in at_once(8, send) for a in some]
-    assert {a.status_code for a in answers} == {201}
+    assert {a.status_code for a in answers} == {201}, [a.text for a in answers if a.status_code != 201]
     rows = [a.json() for a in answers]
     assert len({r["id"] for r in rows}) == 24
     assert {len({r[k] for r in rows}) for k in ("patient_id", "study_id", "series_id")} == {1}
