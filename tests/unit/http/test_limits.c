@@ -8,6 +8,16 @@ static struct http_options tight(void)
     return options;
 }
 
+/* That a client who is quick enough is not cut off cannot be seen on a machine that holds the client up itself. So these are tried again:
+ * a server that cuts off too early does so each time. */
+static void expect_once(bool (*holds)(void))
+{
+    for (int i = 0; i < 10; i++)
+        if (holds())
+            return;
+    fail_msg("a client in time was cut off, ten times of ten");
+}
+
 static void test_slow_header(void **state)
 {
     (void)state;
@@ -16,49 +26,57 @@ static void test_slow_header(void **state)
     options.idle_timeout_s = 30;
     struct http_server *server = start(options, &counters);
     struct http_stats stats;
-    int fd = dial(server);
     int64_t begun = clock_monotonic_us();
+    int fd = dial(server);
     put(fd, "GET /small HTTP/1.1\r\nHost: x\r\n");
     bool closed = false;
-    for (int i = 0; i < 40 && !closed; i++) {
+    for (int i = 0; i < PATIENCE_MS / 100 && !closed; i++) {
         put(fd, "X: 1\r\n");
         closed = closes_within(fd, 100);
     }
     int64_t took_ms = (clock_monotonic_us() - begun) / 1000;
     assert_true(closed);
-    assert_true(took_ms >= 1000 && took_ms < 5000);
+    assert_true(took_ms >= 1000);
     http_stats(server, &stats);
     assert_int_equal(stats.timeouts_header, 1);
     close(fd);
     stop(server, &counters);
 }
 
-static void test_idle(void **state)
+static bool idle_time_begins_with_the_answer(void)
 {
-    (void)state;
     struct counters counters;
     struct http_server *server = start(tight(), &counters);
     struct http_stats stats;
-    int silent = dial(server), dripping = dial(server), served = dial(server);
     int64_t begun = clock_monotonic_us();
-    usleep(900000);
+    int silent = dial(server), dripping = dial(server), served = dial(server);
+    usleep(600000);
+    int64_t asked = clock_monotonic_us();
     put(served, "GET /small HTTP/1.1\r\nHost: x\r\n\r\n");
-    expect_answer(served, 200, "hello");
+    struct answer answer = get_answer(served, false);
+    bool in_time = answer.status == 200;
+    free(answer.body);
     put(dripping, "GET /sm"); /* no whole request line: counts as idle */
-    assert_true(closes_within(silent, 4000));
-    assert_true(closes_within(dripping, 2000));
-    assert_false(closes_within(served, 100)); /* its time began with the answer */
-    assert_true(closes_within(served, 4000));
-    assert_true(clock_monotonic_us() - begun > 1900000);
+    assert_true(closes_within(silent, PATIENCE_MS));
+    assert_true(clock_monotonic_us() - begun >= 1000000);
+    assert_true(closes_within(dripping, PATIENCE_MS));
+    assert_true(closes_within(served, PATIENCE_MS));
+    assert_true(!in_time || clock_monotonic_us() - asked >= 1000000);
     http_stats(server, &stats);
     assert_int_equal(stats.timeouts_idle, 3);
     close(silent), close(dripping), close(served);
     stop(server, &counters);
+    return in_time;
 }
 
-static void test_slow_body(void **state)
+static void test_idle(void **state)
 {
     (void)state;
+    expect_once(idle_time_begins_with_the_answer);
+}
+
+static bool only_the_slow_body_is_cut(void)
+{
     struct counters counters;
     struct http_options options = tight();
     options.body_min_bytes_per_s = 1000;
@@ -69,28 +87,35 @@ static void test_slow_body(void **state)
     put(steady, "POST /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 24000\r\n\r\n");
     char bytes[400];
     memset(bytes, 'x', sizeof(bytes));
-    bool cut = false;
+    bool cut = false, sent = true;
     for (int i = 0; i < 60; i++) {
         if (!cut) {
             put_bytes(slow, bytes, 20);
             cut = closes_within(slow, 1);
         }
-        assert_true(put_bytes(steady, bytes, 400));
+        sent = sent && put_bytes(steady, bytes, 400);
         usleep(50000);
     }
-    assert_true(cut);
-    expect_answer(steady, 200, NULL);
+    assert_true(cut || closes_within(slow, PATIENCE_MS));
+    struct answer answer = get_answer(steady, false);
+    bool in_time = sent && answer.status == 200;
+    free(answer.body);
     http_stats(server, &stats);
-    assert_int_equal(stats.timeouts_body, 1);
-    assert_int_equal(counters.abandoned, 1);
+    assert_int_equal(stats.timeouts_body, in_time ? 1 : 2);
+    assert_int_equal(counters.abandoned, stats.timeouts_body);
     close(slow), close(steady);
     stop(server, &counters);
+    return in_time;
 }
 
-/* A slow sink is not the client's fault. */
-static void test_slow_sink_is_not_a_slow_body(void **state)
+static void test_slow_body(void **state)
 {
     (void)state;
+    expect_once(only_the_slow_body_is_cut);
+}
+
+static bool slow_sink_is_waited_for(void)
+{
     struct counters counters;
     struct http_options options = tight();
     options.body_min_bytes_per_s = 100 << 20;
@@ -98,16 +123,24 @@ static void test_slow_sink_is_not_a_slow_body(void **state)
     int fd = dial(server);
     char *bytes = calloc(1, 1 << 20);
     put(fd, "POST /sink?pause=600000 HTTP/1.1\r\nHost: x\r\nContent-Length: 1048576\r\n\r\n");
-    assert_true(put_bytes(fd, bytes, 1 << 20));
-    expect_answer(fd, 200, NULL);
+    bool sent = put_bytes(fd, bytes, 1 << 20);
+    struct answer answer = get_answer(fd, false);
+    free(answer.body);
     free(bytes);
     close(fd);
     stop(server, &counters);
+    return sent && answer.status == 200;
 }
 
-static void test_answer_not_taken(void **state)
+/* A slow sink is not the client's fault. */
+static void test_slow_sink_is_not_a_slow_body(void **state)
 {
     (void)state;
+    expect_once(slow_sink_is_waited_for);
+}
+
+static bool only_the_stuck_answer_is_cut(void)
+{
     struct counters counters;
     struct http_server *server = start(tight(), &counters);
     struct http_stats stats = { 0 };
@@ -115,20 +148,28 @@ static void test_answer_not_taken(void **state)
     put(stuck, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
     put(slow, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
     char *bytes = malloc(BIG_BYTES);
-    for (int i = 0; i < 60; i++) { /* takes some now and then, which is enough */
-        assert_true(get_bytes(slow, bytes, 131072));
+    bool taken = true;
+    for (int i = 0; i < 60 && taken; i++) { /* takes some now and then, which is enough */
+        taken = get_bytes(slow, bytes, 131072);
         usleep(60000);
     }
-    assert_true(get_bytes(slow, bytes, BIG_BYTES - 60 * 131072));
-    for (int i = 0; i < 200 && stats.timeouts_send == 0; i++) {
+    taken = taken && get_bytes(slow, bytes, BIG_BYTES - 60 * 131072);
+    for (int i = 0; i < PATIENCE_MS / 10 && stats.timeouts_send < (taken ? 1 : 2); i++) {
         usleep(10000);
         http_stats(server, &stats);
     }
-    assert_int_equal(stats.timeouts_send, 1);
+    assert_int_equal(stats.timeouts_send, taken ? 1 : 2);
     assert_true(reaches(&counters.finished, 2));
     free(bytes);
     close(stuck), close(slow);
     stop(server, &counters);
+    return taken;
+}
+
+static void test_answer_not_taken(void **state)
+{
+    (void)state;
+    expect_once(only_the_stuck_answer_is_cut);
 }
 
 static void test_many_idle(void **state)
@@ -144,20 +185,22 @@ static void test_many_idle(void **state)
     struct counters counters;
     struct http_options options = default_options();
     options.max_connections = N + 100;
+    options.idle_timeout_s = PATIENCE_MS / 100; /* no matter how long taking them all in takes */
     struct http_server *server = start(options, &counters);
     int *fds = malloc(N * sizeof(*fds));
     for (int i = 0; i < N; i++)
         fds[i] = dial(server);
     for (int i = 0; i < 20; i++) {
-        int64_t begun = clock_monotonic_us();
         int fd = dial(server);
         put(fd, "GET /small HTTP/1.1\r\nHost: x\r\n\r\n");
         expect_answer(fd, 200, "hello");
         close(fd);
-        assert_true(clock_monotonic_us() - begun < 2000000);
     }
-    struct http_stats stats;
-    http_stats(server, &stats);
+    struct http_stats stats = { 0 };
+    for (int i = 0; i < PATIENCE_MS && stats.connections < N; i++) {
+        usleep(1000);
+        http_stats(server, &stats);
+    }
     assert_true(stats.connections >= N);
     assert_int_equal(stats.refused_total, 0);
     for (int i = 0; i < N; i++)
@@ -176,7 +219,8 @@ static void test_longest_idle_makes_room(void **state)
     options.max_connections = 32;
     struct http_server *server = start(options, &counters);
     int busy = dial(server), fds[N];
-    put(busy, "GET /work?us=3000000 HTTP/1.1\r\nHost: x\r\n\r\n");
+    counters.held = true;
+    put(busy, "GET /work HTTP/1.1\r\nHost: x\r\n\r\n");
     assert_true(reaches(&counters.begun, 1));
     for (int i = 0; i < N; i++) {
         fds[i] = dial(server);
@@ -184,8 +228,9 @@ static void test_longest_idle_makes_room(void **state)
         expect_answer(fds[i], 200, "hello");
         usleep(10000);
     }
-    assert_true(closes_within(fds[0], 100));
+    assert_true(closes_within(fds[0], PATIENCE_MS));
     assert_false(closes_within(fds[N - 1], 100));
+    counters.held = false;
     expect_answer(busy, 200, "worked");
     for (int i = 0; i < N; i++)
         close(fds[i]);
@@ -202,10 +247,13 @@ static void test_full_queue(void **state)
     options.worker_threads = 1; /* 64 wait, 1 runs */
     struct http_server *server = start(options, &counters);
     int fds[N], worked = 0, full = 0;
+    counters.held = true;
     for (int i = 0; i < N; i++) {
         fds[i] = dial(server);
-        put(fds[i], "GET /work?us=5000 HTTP/1.1\r\nHost: x\r\n\r\n");
+        put(fds[i], "GET /work HTTP/1.1\r\nHost: x\r\n\r\n");
     }
+    assert_true(reaches(&counters.begun, N));
+    counters.held = false;
     for (int i = 0; i < N; i++) {
         struct answer answer = get_answer(fds[i], false);
         worked += answer.status == 200;
@@ -238,18 +286,22 @@ static void test_stop_lets_finish(void **state)
     struct counters counters;
     struct http_server *server = start(default_options(), &counters);
     int working = dial(server), idle = dial(server), uploading = dial(server);
-    put(working, "GET /work?us=400000 HTTP/1.1\r\nHost: x\r\n\r\n");
+    counters.held = true;
+    put(working, "GET /work HTTP/1.1\r\nHost: x\r\n\r\n");
     put(uploading, "POST /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhello");
     assert_true(reaches(&counters.begun, 2));
-    struct stopping s = { server, 5000, false };
+    struct stopping s = { server, PATIENCE_MS, false };
     pthread_t thread;
     pthread_create(&thread, NULL, stop_it, &s);
-    usleep(100000);
-    put(idle, "GET /small HTTP/1.1\r\nHost: x\r\n\r\n");
-    struct answer answer = get_answer(idle, false);
+    struct answer answer;
+    do { /* until the thread has got that far */
+        put(idle, "GET /small HTTP/1.1\r\nHost: x\r\n\r\n");
+        answer = get_answer(idle, false);
+        free(answer.body);
+    } while (answer.status == 200);
     assert_int_equal(answer.status, 503);
     assert_memory_equal(answer_header(&answer, "Connection"), "close", 5);
-    free(answer.body);
+    counters.held = false;
     put(uploading, "hello");
     expect_answer(uploading, 200, NULL);
     expect_answer(working, 200, "worked");
@@ -257,6 +309,15 @@ static void test_stop_lets_finish(void **state)
     assert_true(s.clean);
     check_balance(&counters);
     close(working), close(idle), close(uploading);
+}
+
+static void *let_go_after_the_cut(void *self)
+{
+    struct counters *counters = self;
+    while (atomic_load(&counters->finished) == 0) /* the download */
+        usleep(1000);
+    counters->held = false;
+    return NULL;
 }
 
 /* Grace runs out over a stalled upload, a stalled download and queued work. */
@@ -270,14 +331,17 @@ static void test_stop_cuts(void **state)
     int uploading = dial(server), taking = dial(server), first = dial(server), second = dial(server);
     put(uploading, "POST /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhello");
     put(taking, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
-    put(first, "GET /work?us=600000 HTTP/1.1\r\nHost: x\r\n\r\n");
+    counters.held = true;
+    put(first, "GET /work HTTP/1.1\r\nHost: x\r\n\r\n");
     assert_true(reaches(&counters.worked, 1));
     put(second, "GET /work HTTP/1.1\r\nHost: x\r\n\r\n");
     assert_true(reaches(&counters.begun, 4));
+    pthread_t thread;
+    pthread_create(&thread, NULL, let_go_after_the_cut, &counters);
     int64_t begun = clock_monotonic_us();
     assert_false(http_stop(server, 100));
-    int64_t took_ms = (clock_monotonic_us() - begun) / 1000;
-    assert_true(took_ms >= 100 && took_ms < 3000);
+    assert_true(clock_monotonic_us() - begun >= 100000);
+    pthread_join(thread, NULL);
     assert_int_equal(counters.worked, 1); /* the queued one never began */
     assert_int_equal(counters.abandoned, 1);
     check_balance(&counters);
@@ -312,7 +376,7 @@ static void test_stop_under_load(void **state)
         for (int i = 0; i < 4; i++)
             pthread_create(&threads[i], NULL, keep_asking, &s);
         usleep(50000);
-        assert_true(http_stop(server, 5000));
+        assert_true(http_stop(server, PATIENCE_MS));
         check_balance(&counters);
         for (int i = 0; i < 4; i++)
             pthread_join(threads[i], NULL);
