@@ -290,12 +290,30 @@ def test_one_chunk_from_many_clients_at_once(server, doctor):
     def send(i):
         with server.client(doctor.token) as api:
             part = piece(upload, content, 0) if i % 2 else os.urandom(64 * KIB)
-            return api.put(path(upload, "chunks", 0), content=part).status_code
+            return api.put(path(upload, "chunks", 0), content=part)
 
     with ThreadPoolExecutor(8) as pool:
-        codes = list(pool.map(send, range(8)))
-    assert 200 in codes and set(codes) <= {200, 409}
+        answers = list(pool.map(send, range(8)))
+    # Those with the right bytes all get 200, or one with others was first and alone.
+    codes = [a.status_code for a in answers]
+    assert codes.count(200) in (1, 4) and codes.count(409) == 8 - codes.count(200), [a.text for a in answers]
+    assert {a.status_code for a in answers[1::2]} == ({200} if codes.count(200) == 4 else {409}), [a.text for a in answers]
     assert ok(doctor.get(path(upload)))["uploaded_chunks"] == [0]
+    assert ok(doctor.get(path(upload)))["upload_progress"] == 42
+
+
+def test_different_chunks_at_once_count_each(server, doctor):
+    content = fat_png(640 * KIB)
+    upload = begin(doctor, content, chunk_size=64 * KIB)
+
+    def send(n):
+        with server.client(doctor.token) as api:
+            return put(api, upload, content, n)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(send, range(upload["total_chunks"])))
+    assert {a.status_code for a in answers} == {200}, [a.text for a in answers if a.status_code != 200]
+    assert max(a.json()["upload_progress"] for a in answers) == ok(doctor.get(path(upload)))["upload_progress"] == 100
 
 
 def test_complete_with_gaps_409(doctor):
@@ -335,7 +353,7 @@ def test_complete_from_many_clients_at_once(server, doctor):
     with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(complete, range(6)))
     codes = {a.status_code for a in answers}
-    assert codes <= {200, 201}, [a.text for a in answers if a.status_code>=300]
+    assert codes <= {200, 201}, [a.text for a in answers if a.status_code >= 300]
     file = doctor.file(upload["image_file_id"])
     assert file["status"] == "UPLOADED" and doctor.get(f"/image-files/{file['id']}/download").content == content
 
