@@ -295,10 +295,15 @@ static void test_stop_lets_finish(void **state)
     pthread_create(&thread, NULL, stop_it, &s);
     struct answer answer;
     do { /* until the thread has got that far */
-        put(idle, "GET /small HTTP/1.1\r\nHost: x\r\n\r\n");
-        answer = get_answer(idle, false);
+        int probe = dial(server);
+        put(probe, "GET /small HTTP/1.1\r\nHost: x\r\n\r\n");
+        answer = get_answer(probe, false);
         free(answer.body);
+        close(probe);
     } while (answer.status == 200);
+    put(idle, "GET /small HTTP/1.1\r\nHost: x\r\n\r\n");
+    answer = get_answer(idle, false);
+    free(answer.body);
     assert_int_equal(answer.status, 503);
     assert_memory_equal(answer_header(&answer, "Connection"), "close", 5);
     counters.held = false;
