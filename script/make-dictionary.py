@@ -4,13 +4,14 @@
     make-dictionary.py dicom.dic OUT.h
 
 OUT.h (included by src/dicom/dictionary.c alone) has the entries sorted by tag, a perfect hash over their tags, the
-entries' order by keyword, and the patterns of repeating groups. The same input gives the same output.
+entries' order by keyword, the patterns of repeating groups, and the VRs alone in pages of 256 tags. The same input
+gives the same output.
 """
 import random
 import re
 import sys
 
-BUCKET_BITS, SLOT_BITS = 10, 13
+BUCKET_BITS, SLOT_BITS, PAGE_SLOT_BITS = 10, 13, 11
 
 # Choices, as DCMTK writes them. PS3.5 annex A.1 says what implicit VR means by them; the first of PS3.6's choice otherwise.
 CHOICES = {"xs": "US", "ox": "OW", "px": "OW", "lt": "OW", "up": "UL"}
@@ -81,6 +82,33 @@ def place(tags):
     return multipliers, slots
 
 
+def place_pages(keys):
+    """slot -> row + 1: the first free slot from where the key's hash points to."""
+    slots = {}
+    for i, key in enumerate(keys):
+        slot = (key * 0x9E3779B1 & 0xFFFFFFFF) >> (32 - PAGE_SLOT_BITS)
+        while slot in slots:
+            slot = (slot + 1) % (1 << PAGE_SLOT_BITS)
+        slots[slot] = i + 1
+    return slots
+
+
+def pages_of(entries):
+    """VRs by the last byte of the tag: number of the VR + 1, with EITHER where DCMTK has it as US or SS; 0 is unknown."""
+    vrs = sorted({vr for vr, _, _, _ in entries.values()})
+    pages = {}
+    for tag, (vr, _, _, us_or_ss) in entries.items():
+        pages.setdefault(tag >> 8, ["0"] * 256)[tag & 0xFF] = str(vrs.index(vr) + 1) + (" + EITHER" if us_or_ss else "")
+    slots = place_pages(list(pages))
+    out = f"enum {{ PAGE_SLOT_BITS = {PAGE_SLOT_BITS}, EITHER = 0x80 }};\n\n"
+    out += numbers_of("vr_numbers", "uint16_t", ["0"] + [f"VR('{vr[0]}', '{vr[1]}')" for vr in vrs])
+    out += numbers_of("page_slots", "uint16_t", [str(slots.get(s, 0)) for s in range(1 << PAGE_SLOT_BITS)])
+    out += "static const struct page pages[] = {\n"
+    for key, row in pages.items():
+        out += f"    {{ 0x{key:06X}, {{ {', '.join(row)} }} }},\n"
+    return out + "};\n\n"
+
+
 def numbers_of(name, kind, values):
     lines = [", ".join(values[i:i + 12]) for i in range(0, len(values), 12)]
     return f"static const {kind} {name}[] = {{\n" + "".join(f"    {line},\n" for line in lines) + "};\n\n"
@@ -101,7 +129,7 @@ def main():
     out += numbers_of("multipliers", "uint32_t", [f"0x{m:08X}" for m in multipliers])
     out += numbers_of("slots", "uint16_t", [str(row[slots[s]]) if s in slots else "0" for s in range(1 << SLOT_BITS)])
     out += numbers_of("by_keyword", "uint16_t", [str(row[t]) for t in sorted(tags, key=lambda t: entries[t][2].encode())])
-    out += numbers_of("us_or_ss", "uint32_t", [f"0x{t:08X}" for t in tags if entries[t][3]])
+    out += pages_of(entries)
     out += "static const struct pattern patterns[] = {\n"
     for row_of_numbers in patterns(entries):
         out += "    { " + ", ".join(f"0x{n:08X}" for n in row_of_numbers) + " },\n"

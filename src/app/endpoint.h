@@ -58,7 +58,7 @@ struct endpoint {
     bool (*receive)(struct call *c, struct body_sink *sink);
     int64_t body_max; /* 0: the setting for the body's type */
     /* WORKS: tried first, on the I/O thread, when reading the database does not block. True: it has answered (from a cache in memory). False
-     * without an error: the worker has to; nothing it did may matter then. */
+     * without an error: the worker has to; nothing it did may matter then, but what it leaves in call.found. */
     bool (*at_once)(struct call *c);
 };
 

@@ -10,14 +10,15 @@
 static bool rendered_at_once(struct call *c)
 {
     const struct rendering_query *in = c->in;
-    struct image_file file;
+    struct image_file *file = arena_new(&c->arena, struct image_file);
     struct result_key key;
     struct str bytes;
-    if (!image_file_load(c, in->file_id, &file))
+    if (!image_file_load(c, in->file_id, file))
         return false;
-    if (!rendered_key(c, &file, in, &key) || !result_get(c->app->results, &key, RESULT_IN_MEMORY, &c->arena, &bytes))
+    c->found = file;
+    if (!rendered_key(c, file, in, &key) || !result_get(c->app->results, &key, RESULT_IN_MEMORY, &c->arena, &bytes))
         return false;
-    audit_about(c, file.id, file.patient_id);
+    audit_about(c, file->id, file->patient_id);
     if (!rendered_is_known(c, &key))
         answer_bytes(c, picture_media_types[in->format - 1], bytes);
     return true;
@@ -26,12 +27,16 @@ static bool rendered_at_once(struct call *c)
 static bool rendered_get(struct call *c)
 {
     const struct rendering_query *in = c->in;
-    struct image_file file;
-    if (!image_file_load(c, in->file_id, &file))
-        return false;
-    db_release(c);
-    audit_about(c, file.id, file.patient_id);
-    return rendered_answer(c, &file, in);
+    const struct image_file *file = c->found;
+    struct image_file loaded;
+    if (!file) {
+        if (!image_file_load(c, in->file_id, &loaded))
+            return false;
+        db_release(c);
+        file = &loaded;
+    }
+    audit_about(c, file->id, file->patient_id);
+    return rendered_answer(c, file, in);
 }
 
 /* ---- frames ---- */

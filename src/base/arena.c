@@ -100,23 +100,24 @@ static void add_block(struct arena *arena)
 
 /* A large piece sits behind the newest block, whose free part stays in use. calloc gives large pieces fresh zero
  * pages, which costs less than clearing them. */
-static void *alloc_alone(struct arena *arena, ptrdiff_t size)
+static void *alloc_alone(struct arena *arena, ptrdiff_t size, bool zeroed)
 {
     ptrdiff_t whole = size + (ptrdiff_t)sizeof(struct arena_block);
-    struct arena_block *block = calloc(1, (size_t)whole);
+    struct arena_block *block = zeroed ? calloc(1, (size_t)whole) : malloc((size_t)whole);
     if (!block)
         abort();
-    block->size = whole;
+    *block = (struct arena_block){ .size = whole };
     block->next = arena->block->next;
     arena->block->next = block;
     return block->bytes;
 }
 
-/* `*fresh`: the bytes are already zero. */
+/* `fresh` NULL: the bytes may be anything; else `*fresh`: they are already zero. */
 static char *take(struct arena *arena, ptrdiff_t size, ptrdiff_t alignment, bool *fresh)
 {
     assert(size >= 0 && size < PTRDIFF_MAX / 2);
-    *fresh = false;
+    if (fresh)
+        *fresh = false;
     arena->used_bytes += size;
     for (;;) {
         ptrdiff_t skip = (ptrdiff_t)(-(uintptr_t)arena->at & (uintptr_t)(alignment - 1));
@@ -127,8 +128,9 @@ static char *take(struct arena *arena, ptrdiff_t size, ptrdiff_t alignment, bool
             return piece;
         }
         if (arena->block && size > arena->block->size / 4) {
-            *fresh = true;
-            return alloc_alone(arena, size);
+            if (fresh)
+                *fresh = true;
+            return alloc_alone(arena, size, fresh != NULL);
         }
         add_block(arena);
     }
@@ -149,12 +151,20 @@ void *arena_alloc_array(struct arena *arena, ptrdiff_t count, ptrdiff_t size_byt
     return arena_alloc(arena, product);
 }
 
+void *arena_copy_array(struct arena *arena, const void *from, ptrdiff_t count, ptrdiff_t size_bytes)
+{
+    ptrdiff_t product;
+    if (count < 0 || size_bytes < 0 || __builtin_mul_overflow(count, size_bytes, &product))
+        abort();
+    char *copy = take(arena, product, ALIGNMENT, NULL);
+    return product ? memcpy(copy, from, (size_t)product) : copy;
+}
+
 struct str arena_copy(struct arena *arena, struct str s)
 {
     if (!s.at)
         return STR_NULL;
-    bool fresh;
-    char *copy = take(arena, s.len + 1, 1, &fresh);
+    char *copy = take(arena, s.len + 1, 1, NULL);
     memcpy(copy, s.at, (size_t)s.len);
     copy[s.len] = '\0';
     return (struct str){ copy, s.len };
@@ -185,8 +195,7 @@ struct str arena_vformat(struct arena *arena, const char *format, va_list args)
     if (length < (int)sizeof(text)) {
         s = arena_copy(arena, s);
     } else {
-        bool fresh;
-        char *longer = take(arena, (ptrdiff_t)length + 1, 1, &fresh);
+        char *longer = take(arena, (ptrdiff_t)length + 1, 1, NULL);
         vsnprintf(longer, (size_t)length + 1, format, again);
         s.at = longer;
     }

@@ -35,6 +35,8 @@ void *arena_alloc(struct arena *arena, ptrdiff_t size_bytes);
 #define arena_new(arena, T) ((T *)arena_alloc((arena), (ptrdiff_t)sizeof(T)))
 #define arena_array(arena, T, n) ((T *)arena_alloc_array((arena), (ptrdiff_t)(n), (ptrdiff_t)sizeof(T)))
 void *arena_alloc_array(struct arena *arena, ptrdiff_t count, ptrdiff_t size_bytes); /* checks the product */
+/* A copy of `count` of them, aligned for any type. */
+void *arena_copy_array(struct arena *arena, const void *from, ptrdiff_t count, ptrdiff_t size_bytes);
 
 struct str arena_copy(struct arena *arena, struct str s);     /* also NUL-terminated, beyond len */
 const char *arena_cstring(struct arena *arena, struct str s); /* for C interfaces; null gives NULL */

@@ -18,6 +18,7 @@ void call_reset(struct call *call)
     call->principal = NULL;
     call->in = NULL;
     call->out = NULL;
+    call->found = NULL;
     call->given = 0;
     call->id[0] = '\0';
 }

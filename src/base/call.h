@@ -33,10 +33,11 @@ struct call {
     struct db_connection *connection;
     struct request *request;
     const struct principal *principal;
-    const void *in; /* decoded input, as the endpoint's `in` says */
-    void *out;      /* answer to encode, as the endpoint's `out` says */
-    uint64_t given; /* bit i: field i of `in` was in the input, even if null */
-    char id[37];    /* request id (UUID), also in logs and answers */
+    const void *in;    /* decoded input, as the endpoint's `in` says */
+    void *out;         /* answer to encode, as the endpoint's `out` says */
+    uint64_t given;    /* bit i: field i of `in` was in the input, even if null */
+    const void *found; /* what an endpoint's `at_once` leaves for its handler, in the arena; NULL: nothing */
+    char id[37];       /* request id (UUID), also in logs and answers */
 };
 
 void call_init(struct call *call, struct app *app, struct db *db);

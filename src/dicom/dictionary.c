@@ -4,6 +4,8 @@
  *
  * The multipliers are chosen so that no two tags share a slot: one comparison tells whether the tag is known. Only tags that are not
  * in the table are tried as group length, private creator and repeating group.
+ *
+ * VRs alone lie in pages of 256 tags, where those of neighbours share a cache line: a data set comes in the order of its tags.
  */
 #include "dicom/dictionary.h"
 
@@ -14,6 +16,11 @@
 /* A tag with (tag & bits) == value may be in the table as (tag & keep) | fill, in an entry that has a mask. */
 struct pattern {
     uint32_t bits, value, keep, fill;
+};
+
+struct page {
+    uint32_t key; /* tag >> 8 */
+    uint8_t numbers[256];
 };
 
 #include "dictionary_table.h"
@@ -49,12 +56,28 @@ const struct dicom_entry *dicom_dictionary_find(uint32_t tag)
     return NULL;
 }
 
-bool dicom_dictionary_is_us_or_ss(uint32_t tag)
+static uint8_t number_of(uint32_t tag)
 {
-    for (size_t i = 0; i < sizeof(us_or_ss) / sizeof(us_or_ss[0]); i++)
-        if (us_or_ss[i] == tag)
-            return true;
-    return false;
+    uint32_t key = tag >> 8, slot = (key * 0x9E3779B1u) >> (32 - PAGE_SLOT_BITS);
+    for (; page_slots[slot]; slot = (slot + 1) & ((1u << PAGE_SLOT_BITS) - 1)) {
+        const struct page *page = &pages[page_slots[slot] - 1];
+        if (page->key == key)
+            return page->numbers[tag & 0xFF];
+    }
+    return 0;
+}
+
+uint16_t dicom_dictionary_vr(uint32_t tag, bool signed_pixels)
+{
+    if (tag & 0x00010000) { /* private (PS3.5 7.8.1): none of them is in the table */
+        uint32_t element = tag & 0xFFFF;
+        return element == 0 ? VR('U', 'L') : element >= 0x0010 && element <= 0x00FF ? VR('L', 'O') : VR('U', 'N');
+    }
+    uint8_t number = number_of(tag);
+    if (number)
+        return signed_pixels && number & EITHER ? VR('S', 'S') : vr_numbers[number & ~EITHER];
+    const struct dicom_entry *entry = dicom_dictionary_find(tag);
+    return entry ? entry->vr : VR('U', 'N');
 }
 
 uint32_t dicom_dictionary_tag(struct str keyword)

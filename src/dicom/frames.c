@@ -41,15 +41,15 @@ static int64_t fragment_at(const struct dicom_node *node, uint64_t offset)
 {
     if (offset > INT64_MAX / 2)
         return -1;
-    int64_t wanted = node->fragment_offsets[0] + (int64_t)offset, low = 0, high = node->item_count;
+    int64_t wanted = node->fragments->offsets[0] + (int64_t)offset, low = 0, high = node->item_count;
     while (low < high) {
         int64_t middle = low + (high - low) / 2;
-        if (node->fragment_offsets[middle] < wanted)
+        if (node->fragments->offsets[middle] < wanted)
             low = middle + 1;
         else
             high = middle;
     }
-    return low < node->item_count && node->fragment_offsets[low] == wanted ? low : -1;
+    return low < node->item_count && node->fragments->offsets[low] == wanted ? low : -1;
 }
 
 struct span {
@@ -98,11 +98,11 @@ static bool begins_frame(enum dicom_coding coding, struct str fragment)
 static bool span_by_markers(const struct dicom_node *node, const struct pixel_format *format, int64_t number,
                             int64_t fragments, struct span *out)
 {
-    if (!begins_frame(format->syntax->coding, node->fragments[0]))
+    if (!begins_frame(format->syntax->coding, node->fragments->at[0]))
         return false;
     int64_t begun = 0;
     for (int64_t i = 0; i < fragments; i++) {
-        if (!begins_frame(format->syntax->coding, node->fragments[i]))
+        if (!begins_frame(format->syntax->coding, node->fragments->at[i]))
             continue;
         begun++;
         if (begun == number)
@@ -119,7 +119,7 @@ static bool span_find(const struct dicom_object *object, const struct dicom_node
                       const struct pixel_format *format, int64_t number, struct span *out)
 {
     int64_t fragments = node->item_count;
-    while (fragments > 1 && fragments > format->frames && node->fragments[fragments - 1].len == 0)
+    while (fragments > 1 && fragments > format->frames && node->fragments->at[fragments - 1].len == 0)
         fragments--; /* empty ones at the end belong to no frame */
     if (format->frames == 1) {
         *out = (struct span){ 0, fragments };
@@ -132,7 +132,7 @@ static bool span_find(const struct dicom_object *object, const struct dicom_node
     }
     struct str extended = dicom_bytes(object->root, TAG_EXTENDED_OFFSETS);
     return span_by_table(node, format, number, extended, 8, out) ||
-           span_by_table(node, format, number, node->offset_table, 4, out) ||
+           span_by_table(node, format, number, node->fragments->table, 4, out) ||
            span_by_markers(node, format, number, fragments, out);
 }
 
@@ -154,8 +154,8 @@ static bool encapsulated_frame(const struct dicom_object *object, const struct d
             (long long)element->offset, (long long)node->item_count, (long long)format->frames, (long long)number);
     int64_t count = span.end - span.first, *offsets = arena_array(arena, int64_t, count);
     for (int64_t i = 0; i < count; i++)
-        offsets[i] = object->file.syntax->deflated ? -1 : node->fragment_offsets[span.first + i] + ITEM_HEADER;
-    *out = (struct frame_source){ .pieces = node->fragments + span.first, .offsets = offsets, .count = count };
+        offsets[i] = object->file.syntax->deflated ? -1 : node->fragments->offsets[span.first + i] + ITEM_HEADER;
+    *out = (struct frame_source){ .pieces = node->fragments->at + span.first, .offsets = offsets, .count = count };
     return true;
 }
 

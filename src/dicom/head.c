@@ -53,24 +53,25 @@ static void take_syntax_uid(struct dicom_file *file, struct str value)
 /* Group 0002, whatever its length element says. It is explicit little endian; some writers made it implicit. */
 static bool read_meta(struct parser *p, struct dicom_file *file)
 {
-    struct dicom_element e;
+    struct dicom_element own;
     while (parser_need(p, 8) && dicom_u16(p->input->at, false) == 0x0002) {
         file->has_meta = true;
         p->implicit = !has_vr(p->input->at);
-        if (!parser_header(p, &e))
+        struct dicom_element *e = parser_room(p, &own);
+        if (!parser_header(p, e))
             return false;
-        if (e.length == DICOM_UNDEFINED_LENGTH)
-            return parser_fail(p, e.tag, e.offset, "meta information of undefined length");
-        e.value_offset = p->input->offset;
+        if (e->length == DICOM_UNDEFINED_LENGTH)
+            return parser_fail(p, e->tag, e->offset, "meta information of undefined length");
+        e->value_offset = p->input->offset;
         if (++p->told > p->limits->elements)
-            return parser_fail(p, e.tag, e.offset, "there are too many elements");
-        if (!parser_need(p, (ptrdiff_t)e.length))
-            return p->error->code ? false : parser_fail(p, e.tag, e.offset, "the file ends inside this element");
-        e.value = (struct str){ (const char *)p->input->at, (ptrdiff_t)e.length };
-        advance(p, (ptrdiff_t)e.length);
-        if (e.tag == 0x00020010)
-            take_syntax_uid(file, e.value);
-        if (p->events->element && !p->events->element(p->context, &e)) {
+            return parser_fail(p, e->tag, e->offset, "there are too many elements");
+        if (!parser_need(p, (ptrdiff_t)e->length))
+            return p->error->code ? false : parser_fail(p, e->tag, e->offset, "the file ends inside this element");
+        e->value = (struct str){ (const char *)p->input->at, (ptrdiff_t)e->length };
+        advance(p, (ptrdiff_t)e->length);
+        if (e->tag == 0x00020010)
+            take_syntax_uid(file, e->value);
+        if (p->events->element && !p->events->element(p->context, e)) {
             p->stopped = true;
             return true;
         }

@@ -31,12 +31,21 @@ struct parser {
     struct open_part stack[PARSER_DEPTH_MAX];
 };
 
-bool parser_need(struct parser *p, ptrdiff_t count);
+static inline bool parser_need(struct parser *p, ptrdiff_t count)
+{
+    return p->input->end - p->input->at >= count || p->input->more(p->input, count, p->error);
+}
 bool parser_fail(struct parser *p, uint32_t tag, int64_t offset, const char *what);
 /* The header of the element at the input's position; 8 bytes are there. */
 bool parser_header(struct parser *p, struct dicom_element *e);
 /* Everything to the end of the input; true also when an event or stop_at ended it (p->stopped). */
 bool parser_data_set(struct parser *p);
+/* Where the next element is to be written: in the receiver's memory, or in `own`. */
+static inline struct dicom_element *parser_room(const struct parser *p, struct dicom_element *own)
+{
+    return p->events->room ? p->events->room(p->context) : own;
+}
+
 bool vr_is_known(uint16_t vr, bool *wide);
 
 #endif

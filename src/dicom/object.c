@@ -42,12 +42,23 @@ static void grow(struct builder *b)
     b->capacity *= 2;
 }
 
-static struct dicom_node *push_node(struct builder *b, const struct dicom_element *e)
+static struct dicom_element *on_room(void *context)
 {
+    struct builder *b = context;
     if (b->count == b->capacity)
         grow(b);
+    return &b->nodes[b->count].element;
+}
+
+/* The element becomes a node: where it was written already, unless the stack has been emptied since (leave_meta). */
+static struct dicom_node *push_node(struct builder *b, const struct dicom_element *e)
+{
     struct dicom_node *node = &b->nodes[b->count++];
-    *node = (struct dicom_node){ .element = *e };
+    if (e != &node->element)
+        node->element = *e;
+    node->items = NULL;
+    node->item_count = 0;
+    node->fragments = NULL;
     return node;
 }
 
@@ -77,8 +88,7 @@ static void finish(struct builder *b)
     const struct dicom_node *from = b->nodes + level->first;
     for (ptrdiff_t i = 1; i < dataset->count && sorted; i++)
         sorted = from[i - 1].element.tag <= from[i].element.tag;
-    dataset->nodes = arena_array(b->arena, struct dicom_node, dataset->count);
-    memcpy(dataset->nodes, from, (size_t)dataset->count * sizeof(*from));
+    dataset->nodes = arena_copy_array(b->arena, from, dataset->count, (ptrdiff_t)sizeof(*from));
     if (!sorted)
         qsort(dataset->nodes, (size_t)dataset->count, sizeof(*dataset->nodes), by_tag);
     b->count = level->first;
@@ -144,7 +154,9 @@ static bool on_fragments(void *context, const struct dicom_element *e)
     struct builder *b = context;
     if (!b->in_data)
         leave_meta(b);
-    push_node(b, e)->item_count = -1; /* the offset table comes first */
+    struct dicom_node *node = push_node(b, e);
+    node->item_count = -1; /* the offset table comes first */
+    node->fragments = arena_new(b->arena, struct dicom_fragments);
     b->pieces_capacity = 0;
     return true;
 }
@@ -153,25 +165,26 @@ static bool on_fragment(void *context, int64_t offset, struct str bytes)
 {
     struct builder *b = context;
     struct dicom_node *node = newest(b);
+    struct dicom_fragments *pieces = node->fragments;
     if (node->item_count < 0) {
-        node->offset_table = bytes;
+        pieces->table = bytes;
         node->item_count = 0;
         return true;
     }
     if (node->item_count == b->pieces_capacity) { /* doubling leaves at most as much again behind in the arena */
         int64_t capacity = b->pieces_capacity ? 2 * b->pieces_capacity : 8;
-        struct str *fragments = arena_array(b->arena, struct str, capacity);
+        struct str *at = arena_array(b->arena, struct str, capacity);
         int64_t *offsets = arena_array(b->arena, int64_t, capacity);
         if (node->item_count) {
-            memcpy(fragments, node->fragments, (size_t)node->item_count * sizeof(*fragments));
-            memcpy(offsets, node->fragment_offsets, (size_t)node->item_count * sizeof(*offsets));
+            memcpy(at, pieces->at, (size_t)node->item_count * sizeof(*at));
+            memcpy(offsets, pieces->offsets, (size_t)node->item_count * sizeof(*offsets));
         }
-        node->fragments = fragments;
-        node->fragment_offsets = offsets;
+        pieces->at = at;
+        pieces->offsets = offsets;
         b->pieces_capacity = capacity;
     }
-    node->fragments[node->item_count] = bytes;
-    node->fragment_offsets[node->item_count++] = offset;
+    pieces->at[node->item_count] = bytes;
+    pieces->offsets[node->item_count++] = offset;
     return true;
 }
 
@@ -187,8 +200,8 @@ static bool on_sequence_end(void *context)
 bool dicom_read(struct str bytes, const struct dicom_limits *limits, struct arena *arena, struct dicom_object **out,
                 struct error *error)
 {
-    static const struct dicom_events events = { on_element,      on_sequence,  on_item,    on_item_end,
-                                                on_sequence_end, on_fragments, on_fragment };
+    static const struct dicom_events events = { on_element,      on_sequence,  on_item,     on_item_end,
+                                                on_sequence_end, on_fragments, on_fragment, on_room };
     struct dicom_object *object = arena_new(arena, struct dicom_object);
     struct builder b;
     b.arena = arena;

@@ -25,13 +25,18 @@
 
 struct dicom_dataset;
 
+/* Encapsulated pixel data. */
+struct dicom_fragments {
+    struct str table; /* basic offset table, raw; empty: none */
+    struct str *at;   /* the node's item_count of them */
+    int64_t *offsets; /* of their item tags, in the file */
+};
+
 struct dicom_node {
     struct dicom_element element;
     struct dicom_dataset *items; /* of a sequence: the first */
     int64_t item_count;          /* of a sequence; of encapsulated pixel data: fragments without the offset table */
-    struct str *fragments;       /* of encapsulated pixel data: item_count of them */
-    int64_t *fragment_offsets;   /* of their item tags, in the file */
-    struct str offset_table;     /* basic offset table, raw; empty: none */
+    struct dicom_fragments *fragments; /* of encapsulated pixel data; NULL: it is none */
 };
 
 struct dicom_dataset {

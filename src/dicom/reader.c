@@ -46,11 +46,6 @@ static bool past_end(struct parser *p, uint32_t tag, int64_t offset, int64_t wan
 
 /* ---- bytes ---- */
 
-bool parser_need(struct parser *p, ptrdiff_t count)
-{
-    return p->input->end - p->input->at >= count || p->input->more(p->input, count, p->error);
-}
-
 static void advance(struct parser *p, ptrdiff_t count)
 {
     p->input->at += count;
@@ -124,18 +119,6 @@ bool vr_is_known(uint16_t vr, bool *wide)
     }
 }
 
-static uint16_t dictionary_vr(uint32_t tag)
-{
-    const struct dicom_entry *entry = dicom_dictionary_find(tag);
-    if (entry)
-        return entry->vr;
-    if ((tag & 0xFFFF) == 0)
-        return VR('U', 'L'); /* group length */
-    if ((tag >> 16 & 1) && (tag & 0xFFFF) >= 0x10 && (tag & 0xFFFF) <= 0xFF)
-        return VR('L', 'O'); /* private creator, PS3.5 7.8.1 */
-    return VR('U', 'N');
-}
-
 static bool is_letter(unsigned char c)
 {
     return c >= 'A' && c <= 'Z';
@@ -145,9 +128,7 @@ static bool implicit_header(struct parser *p, struct dicom_element *e)
 {
     e->implicit = true;
     e->length = dicom_u32(p->input->at + 4, p->big_endian);
-    e->vr = dictionary_vr(e->tag);
-    if (p->signed_pixels && e->vr == VR('U', 'S') && dicom_dictionary_is_us_or_ss(e->tag))
-        e->vr = VR('S', 'S'); /* PS3.5 A.1 */
+    e->vr = dicom_dictionary_vr(e->tag, p->signed_pixels);
     advance(p, 8);
     return true;
 }
@@ -173,11 +154,11 @@ static bool explicit_header(struct parser *p, struct dicom_element *e)
         advance(p, 12);
     }
     if (e->vr == VR('U', 'N') || !known)
-        e->vr = dictionary_vr(e->tag);
+        e->vr = dicom_dictionary_vr(e->tag, false);
     return true;
 }
 
-bool parser_header(struct parser *p, struct dicom_element *e)
+static inline bool header(struct parser *p, struct dicom_element *e)
 {
     const unsigned char *at = p->input->at;
     *e = (struct dicom_element){ .offset = p->input->offset, .depth = p->items, .big_endian = p->big_endian };
@@ -188,6 +169,11 @@ bool parser_header(struct parser *p, struct dicom_element *e)
         return true;
     }
     return p->implicit ? implicit_header(p, e) : explicit_header(p, e);
+}
+
+bool parser_header(struct parser *p, struct dicom_element *e)
+{
+    return header(p, e);
 }
 
 /* ---- the stack of open sequences and items ---- */
@@ -361,7 +347,7 @@ static bool wants_stop(const struct parser *p, uint32_t tag)
 
 bool parser_data_set(struct parser *p)
 {
-    struct dicom_element e;
+    struct dicom_element own;
     for (;;) {
         if (!close_finished(p))
             return p->stopped;
@@ -373,11 +359,12 @@ bool parser_data_set(struct parser *p)
             wants_stop(p, (uint32_t)dicom_u16(p->input->at, p->big_endian) << 16 |
                               dicom_u16(p->input->at + 2, p->big_endian)))
             return p->stopped = true;
-        if (!parser_header(p, &e) || !count_one(p, e.tag, e.offset))
+        struct dicom_element *e = parser_room(p, &own);
+        if (!header(p, e) || !count_one(p, e->tag, e->offset))
             return false;
-        bool ok = in_sequence             ? read_item(p, &e)
-                  : e.tag >> 16 == 0xFFFE ? read_delimiter(p, &e)
-                                          : read_element(p, &e, was_unknown);
+        bool ok = in_sequence              ? read_item(p, e)
+                  : e->tag >> 16 == 0xFFFE ? read_delimiter(p, e)
+                                           : read_element(p, e, was_unknown);
         if (!ok)
             return p->stopped;
     }

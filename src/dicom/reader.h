@@ -58,6 +58,8 @@ struct dicom_events {
     bool (*fragments)(void *context, const struct dicom_element *e); /* encapsulated pixel data begins ... */
     /* ... and this is one item of it; the first is the basic offset table, which may be empty. Ends with sequence_end. */
     bool (*fragment)(void *context, int64_t offset, struct str bytes);
+    /* Where the next element is to be written, which an event may then tell of; who keeps elements need not copy them. NULL: the parser's own. */
+    struct dicom_element *(*room)(void *context);
 };
 
 struct dicom_limits {

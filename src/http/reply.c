@@ -91,8 +91,12 @@ void http_reply(struct request *r)
     pthread_mutex_lock(&r->lock);
     assert(!r->replied);
     r->replied = true;
-    request_wake(r);
+    struct MHD_Connection *sleeping = r->suspended ? r->mhd : NULL;
+    r->suspended = false;
     pthread_mutex_unlock(&r->lock);
+    /* Waking the I/O thread may run it at once, and it wants the lock. It sleeps until here, so that the connection is still there. */
+    if (sleeping)
+        MHD_resume_connection(sleeping);
 }
 
 void reply_problem(struct request *r, int status, const char *detail)

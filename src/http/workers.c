@@ -82,7 +82,7 @@ bool workers_add(struct workers *workers, struct job *job, struct request *r, vo
     *workers->last = job;
     workers->last = &job->next;
     workers->waiting++;
-    pthread_cond_signal(&workers->wake);
     pthread_mutex_unlock(&workers->lock);
+    pthread_cond_signal(&workers->wake); /* a worker that runs at once finds the lock free */
     return true;
 }

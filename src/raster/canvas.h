@@ -10,7 +10,7 @@
 #ifndef ROENTGEN_RASTER_CANVAS_H
 #define ROENTGEN_RASTER_CANVAS_H
 
-#include "raster/tone.h"
+#include "raster/ramp.h"
 
 struct picture_rows {
     int64_t width, height;
@@ -23,6 +23,7 @@ struct picture_rows {
     struct sample_layout layout;
     const struct rendering *rendering;
     struct tone tone;
+    struct ramp ramp;
     void *table;      /* grey: brightness of each stored value, as wide as what is drawn */
     uint8_t *palette; /* RGB of each stored value */
 };

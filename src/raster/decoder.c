@@ -21,7 +21,7 @@ struct errand {
     const struct decode_job *job;
     enum decoder_flavour flavour;
     int64_t sample_bytes; /* of a DICOM frame; 0: known only after decoding */
-    int input;            /* a description of our own, read-only: its offset and its rights are nobody else's */
+    int input;            /* read-only: the job's, or one of our own */
     struct decoder_request request;
     struct decoder_reply reply;
     struct error *error;
@@ -72,10 +72,22 @@ static bool check_job(struct errand *e)
                      job->format.columns, job->format.rows, most);
 }
 
+/* The rights a descriptor has go with it. Of one that can only read, a helper may do no more than move the offset, which nobody relies on
+ * (decoder.h). */
+static bool is_read_only(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    return flags >= 0 && (flags & O_ACCMODE) == O_RDONLY;
+}
+
 static bool open_input(struct errand *e)
 {
     char path[64];
     int source = e->job->fd;
+    if (source >= 0 && is_read_only(source)) {
+        e->input = source;
+        return true;
+    }
     if (source < 0) {
         source = memfd_create("roentgen-input", MFD_CLOEXEC);
         if (source < 0)
@@ -335,6 +347,7 @@ bool decoder_run(struct decoder_pool *pool, const struct decode_job *job, struct
     if (!check_job(&e) || !open_input(&e))
         return false;
     bool ok = run(&e, arena, result);
-    close(e.input);
+    if (e.input != job->fd)
+        close(e.input);
     return ok;
 }

@@ -35,8 +35,8 @@ enum decode_kind {
 
 struct decode_job {
     enum decode_kind kind;
-    /* Where the bytes are: a file and the pieces of it that make the frame (DICOM; of the others the whole file is read). fd -1: `bytes`
-     * instead (inflated, or not a local file). */
+    /* Where the bytes are: a file and the pieces of it that make the frame (DICOM; of the others the whole file is read). Its offset is moved.
+     * fd -1: `bytes` instead (inflated, or not a local file). */
     int fd;
     const int64_t *offsets, *lengths;
     int64_t pieces;

@@ -202,8 +202,8 @@ void decoder_pool_give(struct decoder_pool *pool, struct decoder_slot *slot)
 {
     pthread_mutex_lock(&pool->mutex);
     slot->taken = false;
-    pthread_cond_signal(&pool->freed);
     pthread_mutex_unlock(&pool->mutex);
+    pthread_cond_signal(&pool->freed); /* who runs at once finds the mutex free */
 }
 
 int decoder_slot_end(struct decoder_pool *pool, struct decoder_slot *slot, enum decoder_flavour flavour, bool late)

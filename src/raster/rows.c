@@ -48,6 +48,12 @@ static void draw_words16(const struct picture_rows *rows, int64_t y, uint16_t *o
         out[x] = table[sample_word(rows->at, from + x) >> shift & mask];
 }
 
+/* Where brightness is a straight line: many pixels at once. */
+static void draw_ramp8(const struct picture_rows *rows, int64_t y, uint8_t *out)
+{
+    ramp_draw(&rows->ramp, (const unsigned char *)rows->at + 2 * y * rows->width, out, rows->width);
+}
+
 /* Without a table: 32-bit integers, floating point, small pictures of many bits. */
 static void draw_numbers8(const struct picture_rows *rows, int64_t y, uint8_t *out)
 {
@@ -96,6 +102,10 @@ static bool open_grey(struct picture_rows *rows, const struct samples *samples, 
         return false;
     if (!sample_table_pays(&rows->layout))
         return true;
+    if (!deep && ramp_open(&rows->ramp, &rows->tone, &rows->layout)) {
+        rows->draw8 = draw_ramp8;
+        return true;
+    }
     rows->draw8 = rows->layout.bytes == 1 ? draw_bytes8 : draw_words8;
     rows->draw16 = rows->layout.bytes == 1 ? draw_bytes16 : draw_words16;
     return open_table(rows, deep, error);

@@ -129,8 +129,7 @@ double tone_of(const struct tone *tone, double stored)
     return tone->flip ? 1 - y : y;
 }
 
-/* Brightness as stored * factor + offset, cut to 0..1, where that is all there is to it: most pictures. */
-static bool is_affine(const struct tone *tone, double *factor, double *offset)
+bool tone_line(const struct tone *tone, double *factor, double *offset)
 {
     bool halves = tone->voi == VOI_LINEAR;
     double middle = halves ? tone->center - 0.5 : tone->center, span = halves ? tone->width - 1 : tone->width;
@@ -194,11 +193,17 @@ static void blacken_padding(const struct rendering *rendering, const struct samp
         out[stored & (values - 1)] = 0;
 }
 
+void tone_line_shades(double factor, double offset, int32_t stored, int32_t count, uint8_t *out)
+{
+    for (int32_t i = 0; i < count; i++)
+        out[i] = (uint8_t)affine(stored + i, factor * 255, offset * 255, 255);
+}
+
 void tone_table(const struct tone *tone, const struct sample_layout *layout, int white, uint16_t *out)
 {
     int32_t values = (int32_t)1 << layout->bits, negative = layout->is_signed ? values / 2 : values;
     double factor, offset;
-    if (is_affine(tone, &factor, &offset)) {
+    if (tone_line(tone, &factor, &offset)) {
         fill_affine(out, 0, negative, 0, factor * white, offset * white, white);
         fill_affine(out, negative, values, -values, factor * white, offset * white, white);
         if (tone->rendering->has_padding)

@@ -80,6 +80,7 @@ static int tags_that_come_back(uint32_t group)
     for (uint32_t element = 1; element <= 0xFFFF; element++) {
         uint32_t tag = group << 16 | element;
         const struct dicom_entry *entry = dicom_dictionary_find(tag);
+        assert_int_equal(dicom_dictionary_vr(tag, false), entry ? entry->vr : VR('U', 'N'));
         if (!entry)
             continue;
         uint32_t free_bits = entry->mask == 0x00FE ? 0x00FE0000u : entry->mask;
@@ -108,10 +109,10 @@ static void every_tag_comes_back(void **state)
 static void signs_that_follow_pixels(void **state)
 {
     (void)state;
-    assert_true(dicom_dictionary_is_us_or_ss(0x00280120));  /* Pixel Padding Value */
-    assert_true(dicom_dictionary_is_us_or_ss(0x00283002));  /* LUT Descriptor */
-    assert_false(dicom_dictionary_is_us_or_ss(0x00280103)); /* Pixel Representation itself: US */
-    assert_false(dicom_dictionary_is_us_or_ss(0x00283006));
+    assert_int_equal(dicom_dictionary_vr(0x00280120, true), VR('S', 'S')); /* Pixel Padding Value */
+    assert_int_equal(dicom_dictionary_vr(0x00283002, true), VR('S', 'S')); /* LUT Descriptor */
+    assert_int_equal(dicom_dictionary_vr(0x00280103, true), VR('U', 'S')); /* Pixel Representation itself: US */
+    assert_int_equal(dicom_dictionary_vr(0x00283006, true), VR('O', 'W'));
 }
 
 static void keywords(void **state)

@@ -199,10 +199,10 @@ static void fragments(void **state)
     const struct dicom_node *pixels = dicom_find(object->root, DICOM_PixelData);
     assert_non_null(pixels);
     assert_int_equal(pixels->item_count, 100);
-    assert_int_equal(pixels->offset_table.len, 4);
+    assert_int_equal(pixels->fragments->table.len, 4);
     for (int64_t i = 0; i < 100; i++) {
-        assert_int_equal(dicom_u16(pixels->fragments[i].at, false), i);
-        assert_int_equal(pixels->fragment_offsets[i], 12 + 12 + 10 * i);
+        assert_int_equal(dicom_u16(pixels->fragments->at[i].at, false), i);
+        assert_int_equal(pixels->fragments->offsets[i], 12 + 12 + 10 * i);
     }
 }
 
