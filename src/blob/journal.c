@@ -1,15 +1,12 @@
 /* journal.c - appending, the shared flush, and settling what was appended. */
 #include "blob/journal.h"
 
-#include "base/crypto.h"
 #include "base/file.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/file.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,9 +21,10 @@ enum state { FREE, OPEN, SEALED };
 struct segment {
     enum state state;
     int fd; /* -1: not made yet */
-    char name[sizeof(BLOB_TEMPORARY "/" JOURNAL_PREFIX) + UUID_TEXT];
+    char name[JOURNAL_NAME_BYTES];
     uint64_t generation;
     int64_t appended, flushed; /* bytes */
+    int64_t placed;            /* of these, what is to be flushed before anybody waits for it */
     int users;                 /* who have appended and not finished: their files may be half written, or claimed */
     bool flushing;
 };
@@ -42,13 +40,14 @@ struct journal {
     pthread_mutex_t lock;
     pthread_cond_t moved; /* a flush ended, a segment became free, a user left */
     pthread_cond_t to_do; /* for the thread that settles */
+    pthread_cond_t put;   /* for the thread that flushes */
     struct segment segments[JOURNAL_SEGMENTS_MAX];
     struct segment *open; /* NULL: none */
     struct claim *claims; /* as many as files are being uploaded */
     uint64_t generations, numbers;
     int64_t last_append_us, full_until_us;
-    bool has_thread, stop, failed;
-    pthread_t thread;
+    bool has_settler, has_flusher, stop, failed;
+    pthread_t settler, flusher;
     struct blob_counts counts;
 };
 
@@ -61,72 +60,18 @@ static bool refuse(struct error *error)
                      "an earlier write to the file store failed: it takes no files until the server is restarted");
 }
 
-/* With bytes, not only with room for them: a flush of what was written before touches nothing but the bytes. */
-static bool fill(int fd)
-{
-    static const char zeros[1 << 16];
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < JOURNAL_SEGMENT_BYTES)
-        return false; /* trying would bring a signal */
-    if (posix_fallocate(fd, 0, JOURNAL_SEGMENT_BYTES) != 0)
-        return false;
-    for (off_t at = 0; at < JOURNAL_SEGMENT_BYTES; at += (off_t)sizeof(zeros))
-        if (pwrite(fd, zeros, sizeof(zeros), at) != (ssize_t)sizeof(zeros))
-            return false;
-    return true;
-}
-
-/* With its lock, so that nobody takes it for one of a dead process. Somebody may have done so between open and flock, and have
- * removed it: then another is made. */
-static int make_file(const struct segment *segment, int root)
-{
-    for (;;) {
-        int fd = openat(root, segment->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
-        if (fd < 0)
-            return -1;
-        struct stat st;
-        if (flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &st) == 0 && st.st_nlink > 0) {
-            if (fill(fd) && fsync(fd) == 0)
-                return fd;
-            unlinkat(root, segment->name, 0);
-            close(fd);
-            return -1;
-        }
-        close(fd);
-        unlinkat(root, segment->name, 0);
-    }
-}
-
-static bool make_segment(struct journal *j, struct segment *segment)
-{
-    char uuid[UUID_TEXT + 1];
-    crypto_uuid(uuid);
-    snprintf(segment->name, sizeof(segment->name), BLOB_TEMPORARY "/" JOURNAL_PREFIX "%s", uuid);
-    segment->fd = make_file(segment, j->store->root_fd);
-    int folder = segment->fd < 0 ? -1 : openat(j->store->root_fd, BLOB_TEMPORARY, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool named = folder >= 0 && fsync(folder) == 0; /* a record in a segment without a name is no record */
-    if (folder >= 0)
-        close(folder);
-    if (!named && segment->fd >= 0) {
-        unlinkat(j->store->root_fd, segment->name, 0);
-        close(segment->fd);
-        segment->fd = -1;
-    }
-    return named;
-}
-
 static void *settle_all(void *context);
+static void *flush_all(void *context);
 
-static bool start_thread(struct journal *j)
+static bool start_threads(struct journal *j)
 {
     sigset_t all, old;
-    if (j->has_thread)
-        return true;
     sigfillset(&all); /* signals are for the main thread */
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    j->has_thread = pthread_create(&j->thread, NULL, settle_all, j) == 0;
+    j->has_settler = j->has_settler || pthread_create(&j->settler, NULL, settle_all, j) == 0;
+    j->has_flusher = j->has_flusher || pthread_create(&j->flusher, NULL, flush_all, j) == 0;
     pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return j->has_thread;
+    return j->has_settler && j->has_flusher;
 }
 
 static struct segment *free_segment(struct journal *j)
@@ -142,7 +87,8 @@ static struct segment *free_segment(struct journal *j)
     }
     if (!unmade || clock_monotonic_us() < j->full_until_us)
         return NULL;
-    if (make_segment(j, unmade))
+    unmade->fd = journal_make_segment(j->store, unmade->name);
+    if (unmade->fd >= 0)
         return unmade;
     j->full_until_us = clock_monotonic_us() + MAKE_AGAIN_US;
     return NULL;
@@ -175,15 +121,15 @@ static struct segment *reserve(struct journal *j, ptrdiff_t bytes)
             return j->open;
         seal(j);
         struct segment *segment = free_segment(j);
-        if (segment && start_thread(j)) {
+        if (segment && start_threads(j)) {
             segment->state = OPEN;
             segment->generation = ++j->generations;
-            segment->appended = segment->flushed = 0;
+            segment->appended = segment->flushed = segment->placed = 0;
             j->open = segment;
             pthread_cond_signal(&j->to_do);
             return segment;
         }
-        if (!any_sealed(j) || !j->has_thread)
+        if (!any_sealed(j) || !j->has_settler)
             return NULL;
         pthread_cond_wait(&j->moved, &j->lock); /* until one has been settled */
     }
@@ -239,9 +185,17 @@ void journal_drop(struct journal *j, const struct blob_key *key)
 
 /* ---- the shared flush ---- */
 
-/* Under the lock. The first who comes flushes for all that appended so far; those who come meanwhile share the next one. */
+static void leave(struct journal *j, struct segment *segment)
+{
+    if (--segment->users == 0)
+        pthread_cond_broadcast(&j->moved);
+}
+
+/* Under the lock. The first who comes flushes for all that appended so far; those who come meanwhile share the next one. As a user of the
+ * segment: should it begin anew meanwhile, `until` would mean other bytes. */
 static bool flush(struct journal *j, struct segment *segment, int64_t until)
 {
+    segment->users++;
     while (segment->flushed < until && !j->failed) {
         if (segment->flushing) {
             pthread_cond_wait(&j->moved, &j->lock);
@@ -260,7 +214,23 @@ static bool flush(struct journal *j, struct segment *segment, int64_t until)
             j->failed = true;
         pthread_cond_broadcast(&j->moved);
     }
+    leave(j, segment);
     return segment->flushed >= until;
+}
+
+/* What is put for later is flushed at once, while the row that will name it is being written: journal_flush then seldom waits. */
+static void *flush_all(void *context)
+{
+    struct journal *j = context;
+    pthread_setname_np(pthread_self(), "blob-flusher");
+    pthread_mutex_lock(&j->lock);
+    while (!j->stop && !j->failed)
+        if (j->open && j->open->flushed < j->open->placed)
+            flush(j, j->open, j->open->placed);
+        else
+            pthread_cond_wait(&j->put, &j->lock);
+    pthread_mutex_unlock(&j->lock);
+    return NULL;
 }
 
 /* ---- one file ---- */
@@ -298,12 +268,6 @@ static void undo(struct journal *j, const struct blob_key *key)
 {
     unlinkat(j->store->root_fd, key->text, 0);
     journal_drop(j, key);
-}
-
-static void leave(struct journal *j, struct segment *segment)
-{
-    if (--segment->users == 0)
-        pthread_cond_broadcast(&j->moved);
 }
 
 static void claim(struct journal *j, struct segment *segment, const struct blob_key *key)
@@ -348,6 +312,10 @@ enum journal_result journal_put(struct journal *j, const struct blob_key *key, s
     int fd = begin(j, segment, key, bytes, error);
     int64_t until = segment->appended;
     segment->users += fd >= 0;
+    if (how & JOURNAL_LATER) {
+        segment->placed = until;
+        pthread_cond_signal(&j->put);
+    }
     pthread_mutex_unlock(&j->lock);
     if (fd < 0)
         return JOURNAL_FAILED;
@@ -486,6 +454,7 @@ struct journal *journal_new(struct blob_store *store)
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&j->moved, NULL);
+    pthread_cond_init(&j->put, NULL);
     pthread_cond_init(&j->to_do, &attributes);
     pthread_condattr_destroy(&attributes);
     return j;
@@ -523,16 +492,20 @@ void journal_free(struct journal *j)
     pthread_mutex_lock(&j->lock);
     j->stop = true;
     pthread_cond_signal(&j->to_do);
+    pthread_cond_signal(&j->put);
     pthread_cond_broadcast(&j->moved);
     pthread_mutex_unlock(&j->lock);
-    if (j->has_thread)
-        pthread_join(j->thread, NULL);
+    if (j->has_flusher)
+        pthread_join(j->flusher, NULL);
+    if (j->has_settler)
+        pthread_join(j->settler, NULL);
     close_segments(j);
     for (struct claim *claim = j->claims, *next; claim; claim = next) {
         next = claim->next;
         free(claim);
     }
     pthread_cond_destroy(&j->moved);
+    pthread_cond_destroy(&j->put);
     pthread_cond_destroy(&j->to_do);
     pthread_mutex_destroy(&j->lock);
     free(j);

@@ -27,6 +27,8 @@
 
 #include "blob/store.h"
 
+#include "base/crypto.h"
+
 #include <sys/uio.h>
 
 #define JOURNAL_PREFIX "journal+"
@@ -84,6 +86,10 @@ void journal_forget(struct journal *journal);
 /* Until all that was put is durable without the journal. */
 bool journal_settle(struct journal *journal, struct error *error);
 void journal_count(struct journal *journal, struct blob_counts *out);
+
+/* segment.c: a new segment, with its lock, durable under the name that is written to `name`; -1: there is no room, or the like. */
+enum { JOURNAL_NAME_BYTES = sizeof(BLOB_TEMPORARY "/" JOURNAL_PREFIX) + UUID_TEXT };
+int journal_make_segment(struct blob_store *store, char name[JOURNAL_NAME_BYTES]);
 
 /* replay.c */
 bool journal_replay(struct blob_store *store, struct error *error);

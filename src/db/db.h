@@ -68,11 +68,11 @@ struct db_args {
 /* ---- writing: only inside db_transact ---- */
 
 /* Runs `work` in a transaction and commits durably. When `work` returns false its changes are undone and db_transact returns false
- * with its error. `work` may run again after a deadlock (MySQL), so it keeps no state outside the call. Blocks: not for
- * I/O threads. Inside a transaction already: simply runs `work`. */
+ * with its error. `work` may run again (MySQL: after a deadlock; SQLite: after another's failure undid it), so it keeps no state outside the
+ * call. Blocks: not for I/O threads. Inside a transaction already: simply runs `work`. */
 bool db_transact(struct call *c, bool (*work)(struct call *c, void *context), void *context);
 /* The same without waiting: `done` is called on another thread, with the outcome, after the commit. The call must stay
- * untouched meanwhile. Gives the call's borrowed connection back first. `done` runs on the writer's thread: it is short, does
+ * untouched meanwhile. Gives the call's borrowed connection back first. `done` runs on a thread of the writer's: it is short, does
  * not call db_transact, and may call db_transact_later. */
 void db_transact_later(struct call *c, bool (*work)(struct call *c, void *context), void *context,
                        void (*done)(struct call *c, bool ok, void *context));

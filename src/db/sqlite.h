@@ -40,6 +40,11 @@ bool sqlite_run(struct sqlite_connection *connection, const char *sql, struct er
 /* sqlite_vfs.c: how the files are written, under this name. Harmless when called again. */
 #define SQLITE_VFS_NAME "roentgen"
 void sqlite_vfs_register(void);
+/* The commit that comes writes its WAL without a sync. */
+void sqlite_vfs_later(sqlite3 *handle);
+/* Ends that, and returns the WAL if its sync was left out: for sqlite_vfs_sync, which any thread may call until the connection is closed. */
+void *sqlite_vfs_left(sqlite3 *handle);
+int sqlite_vfs_sync(void *wal); /* SQLite's code */
 
 /* sqlite_error.c: always false. `code` is an extended result code. */
 bool sqlite_fail(sqlite3 *handle, int code, struct error *error);

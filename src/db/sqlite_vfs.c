@@ -1,4 +1,4 @@
-/* sqlite_vfs.c - the WAL written in few large pieces.
+/* sqlite_vfs.c - the WAL written in few large pieces, and synced while the next commit is being prepared.
  *
  * SQLite writes a commit as two small writes for each page (a header of 24 bytes, the page), all behind each other: some eighty system
  * calls for one upload with its indexes. This layer over the system's VFS gathers them:
@@ -7,7 +7,11 @@
  *     xSync                                            one write of all of it, then the sync
  *
  * That is safe because a commit is published to other connections only after its xSync (synchronous = full, which all connections have),
- * and because whatever else is done with the file writes what was gathered first. Only WAL files are treated so. */
+ * and because whatever else is done with the file writes what was gathered first. Only WAL files are treated so.
+ *
+ * The writer asks for more (sqlite_vfs_later): the xSync of its commits only writes, and another thread syncs (sqlite_vfs_sync) before
+ * anybody hears of the commit. Others may read it a moment before it is durable, as they may read it a moment before its author hears
+ * of it. What SQLite syncs for its own order (checkpoints, a WAL that begins anew) is synced where it asks. */
 #include "db/sqlite.h"
 
 #include <pthread.h>
@@ -24,6 +28,9 @@ struct wal_file {
     char *gathered; /* NULL before the first write: readers have none */
     sqlite3_int64 from;
     int len;
+    bool synced; /* once, so that its name is durable: the system's layer remembers that it was */
+    bool later;  /* an xSync is left to sqlite_vfs_sync ... */
+    bool left;   /* ... and one was */
 };
 
 static sqlite3_vfs *real_vfs;
@@ -91,7 +98,13 @@ static int wal_sync(sqlite3_file *file, int flags)
 {
     struct wal_file *wal = wal_of(file);
     int code = write_gathered(wal);
-    return code ? code : wal->real->pMethods->xSync(wal->real, flags);
+    if (code || wal->later) {
+        wal->left = wal->later;
+        return code;
+    }
+    code = wal->real->pMethods->xSync(wal->real, flags);
+    wal->synced = code == SQLITE_OK;
+    return code;
 }
 
 static int wal_size(sqlite3_file *file, sqlite3_int64 *size)
@@ -158,6 +171,35 @@ static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
     if (wal->real->pMethods)
         wal->base.pMethods = &wal_methods;
     return code;
+}
+
+static struct wal_file *wal_of_connection(sqlite3 *handle)
+{
+    sqlite3_file *file = NULL;
+    sqlite3_file_control(handle, NULL, SQLITE_FCNTL_JOURNAL_POINTER, &file);
+    return file && file->pMethods == &wal_methods ? wal_of(file) : NULL;
+}
+
+void sqlite_vfs_later(sqlite3 *handle)
+{
+    struct wal_file *wal = wal_of_connection(handle);
+    if (wal)
+        wal->later = wal->synced;
+}
+
+void *sqlite_vfs_left(sqlite3 *handle)
+{
+    struct wal_file *wal = wal_of_connection(handle);
+    bool left = wal && wal->left;
+    if (wal)
+        wal->later = wal->left = false;
+    return left ? wal : NULL;
+}
+
+int sqlite_vfs_sync(void *wal)
+{
+    struct wal_file *file = wal;
+    return file->real->pMethods->xSync(file->real, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
 }
 
 static void register_vfs(void)

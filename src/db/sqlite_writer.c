@@ -1,15 +1,22 @@
-/* sqlite_writer.c - group commit: one thread, one connection, one fsync for all that waits.
+/* sqlite_writer.c - group commit: one connection, one fsync for all that waits, and two threads in a row.
  *
- *   begin immediate
- *     savepoint  piece 1  release          its work returned true
- *     savepoint  piece 2  rollback, release   its work returned false: only its changes are gone
- *     ...                                  until nothing waits, 256 pieces, or 20 ms
- *   commit                                 durable: synchronous = full
- *   answer piece 1, 2, ...
+ *   db-writer                                              db-flusher
+ *     begin immediate                                        (the group before)
+ *       savepoint  piece 1  release                          sync
+ *       savepoint  piece 2  release, or after a              answer its pieces
+ *       ...                 failure rollback to it
+ *     until nothing waits and the flusher is free,
+ *     256 pieces, or 20 ms
+ *     commit: written, not synced
+ *     --------------------------------- hands over ------->  sync
+ *     begin immediate ...                                    answer piece 1, 2, ...
  *
- * Everybody who asks while a commit is on its way to the disk shares the next one. SQLite may undo the whole transaction by
- * itself (disk full, I/O error); then the piece that met the failure fails, and the others run again, each in a
- * transaction of its own.
+ * Everybody who asks while a group is on its way to the disk shares the next one, whose work is done meanwhile. SQLite may undo the
+ * whole transaction by itself (disk full, I/O error); then the piece that met the failure fails, and the others run again, each
+ * in a transaction of its own.
+ *
+ * After a failed sync nobody knows what of the WAL is on the disk, and asking again may well answer yes: the group fails, and
+ * nothing more is written until the database is opened anew.
  */
 #include "db/sqlite.h"
 
@@ -21,7 +28,7 @@ enum {
     GROUP_PIECES_MAX = 256,
     GROUP_US = 20000,
     GATHER_US_MAX = 500,
-    CHECKPOINT_PAGES = 2000,        /* of WAL, after which the writer copies it into the database */
+    CHECKPOINT_PAGES = 4000,        /* of WAL, after which the writer copies it into the database */
     CHECKPOINT_RESTART_PAGES = 8000 /* after which it also waits for readers, so that the WAL starts anew */
 };
 
@@ -41,6 +48,11 @@ struct piece {
     bool ok;
 };
 
+struct group {
+    struct piece *pieces[GROUP_PIECES_MAX];
+    int count;
+};
+
 struct sqlite_writer {
     struct db *db;
     struct sqlite_connection *connection;
@@ -52,10 +64,17 @@ struct sqlite_writer {
     int waiting;
     bool stop;
     _Atomic bool busy;
+    pthread_t flusher;
+    pthread_cond_t handed; /* to the flusher */
+    bool flushing;         /* `flushed` is the flusher's; else the writer's */
+    bool closing;          /* nothing will be handed over any more */
+    _Atomic bool broken;   /* a sync has failed */
+    struct group flushed;
+    void *wal; /* to be synced for it; NULL: nothing was changed */
+    _Atomic int64_t last_commit_us;
     /* Below: the writer thread's alone. */
-    struct piece *group[GROUP_PIECES_MAX];
+    struct group group;
     int last_count;
-    int64_t last_commit_us;
     int wal_pages, checkpoint_pages; /* its size, and at which it is copied next */
 };
 
@@ -91,14 +110,21 @@ static bool begin(struct sqlite_writer *w, struct error *error)
 
 static bool commit(struct sqlite_writer *w, struct error *error)
 {
-    int64_t before = clock_monotonic_us();
     if (!connection_before_commit(&w->connection->base, error) || !mode(w, COMMIT, error)) {
         rollback(w);
         return false;
     }
-    w->last_commit_us = clock_monotonic_us() - before;
     atomic_fetch_add(&w->db->commits, 1);
     return true;
+}
+
+/* What is left of it is *wal's sync; NULL: nothing. */
+static bool commit_unsynced(struct sqlite_writer *w, void **wal, struct error *error)
+{
+    sqlite_vfs_later(w->connection->handle);
+    bool ok = commit(w, error);
+    *wal = sqlite_vfs_left(w->connection->handle);
+    return ok;
 }
 
 /* Runs one piece inside the open transaction. */
@@ -134,17 +160,17 @@ static void run_alone(struct sqlite_writer *w, struct piece *piece)
     if (!begin(w, &piece->call->error))
         return;
     run(w, piece);
-    if (undone(w))
-        piece->ok = false;
-    else if (!commit(w, &piece->call->error))
-        piece->ok = false;
+    piece->ok = !undone(w) && commit(w, &piece->call->error) && piece->ok;
 }
 
 /* ---- the queue ---- */
 
-static struct piece *take(struct sqlite_writer *w)
+/* NULL: nothing waits, nor is there time to wait for more because the flusher is busy. */
+static struct piece *take(struct sqlite_writer *w, bool patient)
 {
     pthread_mutex_lock(&w->lock);
+    while (patient && !w->first && w->flushing)
+        pthread_cond_wait(&w->came, &w->lock);
     struct piece *piece = w->first;
     if (piece) {
         w->first = piece->next;
@@ -168,47 +194,116 @@ static void answer(struct sqlite_writer *w, struct piece *piece)
     free(piece);
 }
 
+static void answer_all(struct sqlite_writer *w, const struct group *group)
+{
+    for (int i = 0; i < group->count; i++)
+        answer(w, group->pieces[i]);
+}
+
+static void fail_all(const struct group *group, const struct error *error)
+{
+    for (int i = 0; i < group->count; i++) {
+        struct piece *piece = group->pieces[i];
+        if (piece->ok)
+            piece->call->error = *error;
+        piece->ok = false;
+    }
+}
+
+/* ---- the flusher ---- */
+
+static bool broken(struct sqlite_writer *w, struct error *error)
+{
+    if (!atomic_load(&w->broken))
+        return false;
+    error_set(
+        error, E_UNAVAILABLE,
+        "an earlier write to the database could not be made durable: it takes no more until the server is restarted");
+    return true;
+}
+
+static void flush(struct sqlite_writer *w)
+{
+    struct error error = { 0 };
+    int64_t before = clock_monotonic_us();
+    if (w->wal && sqlite_vfs_sync(w->wal) != SQLITE_OK)
+        atomic_store(&w->broken, true);
+    if (w->wal && broken(w, &error))
+        fail_all(&w->flushed, &error);
+    atomic_store(&w->last_commit_us, clock_monotonic_us() - before);
+    answer_all(w, &w->flushed);
+}
+
+static void *flush_all(void *context)
+{
+    struct sqlite_writer *w = context;
+    pthread_setname_np(pthread_self(), "db-flusher");
+    pthread_mutex_lock(&w->lock);
+    for (;;) {
+        while (!w->flushing && !w->closing)
+            pthread_cond_wait(&w->handed, &w->lock);
+        if (!w->flushing)
+            break;
+        pthread_mutex_unlock(&w->lock);
+        flush(w);
+        pthread_mutex_lock(&w->lock);
+        w->flushing = false;
+        pthread_cond_signal(&w->came);
+    }
+    pthread_mutex_unlock(&w->lock);
+    return NULL;
+}
+
+static void hand_over(struct sqlite_writer *w, void *wal)
+{
+    pthread_mutex_lock(&w->lock);
+    while (w->flushing)
+        pthread_cond_wait(&w->came, &w->lock);
+    w->flushed = w->group;
+    w->wal = wal;
+    w->flushing = true;
+    pthread_cond_signal(&w->handed);
+    pthread_mutex_unlock(&w->lock);
+}
+
 /* ---- groups ---- */
 
 /* The group without the piece that brought the transaction down: those that had succeeded lost their changes with it. */
-static void recover(struct sqlite_writer *w, struct piece **pieces, int count)
+static void recover(struct sqlite_writer *w, const struct group *group)
 {
-    for (int i = 0; i < count; i++) {
-        if (pieces[i]->ok)
-            run_alone(w, pieces[i]);
-    }
+    for (int i = 0; i < group->count; i++)
+        if (group->pieces[i]->ok)
+            run_alone(w, group->pieces[i]);
 }
 
-static int fill_group(struct sqlite_writer *w, bool *whole)
+static bool fill_group(struct sqlite_writer *w)
 {
-    int count = 0;
+    struct group *group = &w->group;
     int64_t start = clock_monotonic_us();
-    *whole = true;
-    while (*whole && count < GROUP_PIECES_MAX && (!count || clock_monotonic_us() - start < GROUP_US)) {
-        struct piece *piece = take(w);
+    bool whole = true;
+    group->count = 0;
+    while (whole && group->count < GROUP_PIECES_MAX && (!group->count || clock_monotonic_us() - start < GROUP_US)) {
+        struct piece *piece = take(w, group->count > 0);
         if (!piece)
             break;
-        w->group[count++] = piece;
+        group->pieces[group->count++] = piece;
         run(w, piece);
-        *whole = !undone(w);
+        whole = !undone(w);
     }
-    return count;
+    return whole;
 }
 
-static void close_group(struct sqlite_writer *w, int count, bool whole)
+static void close_group(struct sqlite_writer *w, bool whole)
 {
     struct error error = { 0 };
-    if (whole && !commit(w, &error)) {
-        for (int i = 0; i < count; i++) {
-            if (w->group[i]->ok)
-                w->group[i]->call->error = error;
-            w->group[i]->ok = false;
-        }
-    }
+    void *wal = NULL;
     if (!whole)
-        recover(w, w->group, count);
-    for (int i = 0; i < count; i++)
-        answer(w, w->group[i]);
+        recover(w, &w->group);
+    else if (broken(w, &error) || !commit_unsynced(w, &wal, &error)) {
+        rollback(w);
+        fail_all(&w->group, &error);
+    }
+    hand_over(w, wal);
 }
 
 /* No transaction to be had: all that wait now hear it, rather than each after another timeout. */
@@ -231,14 +326,13 @@ static void refuse(struct sqlite_writer *w, const struct error *error)
 static void run_group(struct sqlite_writer *w)
 {
     struct error error = { 0 };
-    if (!begin(w, &error)) {
+    if (broken(w, &error) || !begin(w, &error)) {
         refuse(w, &error);
         return;
     }
-    bool whole;
-    int count = fill_group(w, &whole);
-    w->last_count = count;
-    close_group(w, count, whole);
+    bool whole = fill_group(w);
+    w->last_count = w->group.count;
+    close_group(w, whole);
 }
 
 /* ---- the WAL ---- */
@@ -281,7 +375,7 @@ static void gather(struct sqlite_writer *w)
 {
     if (w->last_count < 2 || w->stop)
         return;
-    int64_t patience = w->last_commit_us / 2;
+    int64_t patience = atomic_load(&w->last_commit_us) / 2;
     if (patience > GATHER_US_MAX)
         patience = GATHER_US_MAX;
     struct timespec until = moment(clock_monotonic_us() + patience);
@@ -344,19 +438,15 @@ static struct sqlite_writer *writer_of(struct db *db)
 bool sqlite_transact(struct call *c, bool (*work)(struct call *, void *), void *context)
 {
     struct sqlite_writer *w = writer_of(c->db);
-    assert(!pthread_equal(pthread_self(), w->thread)); /* a `done` must not wait for its own thread */
+    /* A `done` must not wait for its own thread. */
+    assert(!pthread_equal(pthread_self(), w->thread) && !pthread_equal(pthread_self(), w->flusher));
     struct piece piece = { .call = c, .work = work, .context = context, .before = c->error };
     sem_init(&piece.finished, 0, 0);
-    bool ok = push(w, &piece);
-    if (ok) {
-        while (sem_wait(&piece.finished))
-            continue; /* EINTR */
-        ok = piece.ok;
-    } else {
-        fail(c, E_UNAVAILABLE, "the database is being closed");
-    }
+    bool open = push(w, &piece);
+    while (open && sem_wait(&piece.finished))
+        continue; /* EINTR */
     sem_destroy(&piece.finished);
-    return ok;
+    return open ? piece.ok : fail(c, E_UNAVAILABLE, "the database is being closed");
 }
 
 void sqlite_transact_later(struct call *c, bool (*work)(struct call *, void *), void *context,
@@ -391,19 +481,32 @@ static void release(struct sqlite_writer *w)
     for (int i = 0; i < MODES; i++)
         sqlite3_finalize(w->modes[i]);
     sqlite_disconnect(w->connection);
+    pthread_cond_destroy(&w->handed);
     pthread_cond_destroy(&w->came);
     pthread_mutex_destroy(&w->lock);
     free(w);
 }
 
-static bool start_thread(struct sqlite_writer *w, struct error *error)
+static void end_flusher(struct sqlite_writer *w)
+{
+    pthread_mutex_lock(&w->lock);
+    w->closing = true;
+    pthread_cond_signal(&w->handed);
+    pthread_mutex_unlock(&w->lock);
+    pthread_join(w->flusher, NULL);
+}
+
+static bool start_threads(struct sqlite_writer *w, struct error *error)
 {
     sigset_t all, old;
     sigfillset(&all); /* signals are for the main thread */
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    int failed = pthread_create(&w->thread, NULL, write_all, w);
+    bool flusher = pthread_create(&w->flusher, NULL, flush_all, w) == 0;
+    bool writer = flusher && pthread_create(&w->thread, NULL, write_all, w) == 0;
     pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return !failed || error_set(error, E_INTERNAL, "cannot start the thread that writes to the database");
+    if (flusher && !writer)
+        end_flusher(w);
+    return writer || error_set(error, E_INTERNAL, "cannot start the threads that write to the database");
 }
 
 bool sqlite_writer_new(struct db *db, struct sqlite_writer **out, struct error *error)
@@ -414,17 +517,16 @@ bool sqlite_writer_new(struct db *db, struct sqlite_writer **out, struct error *
     w->db = db;
     w->checkpoint_pages = CHECKPOINT_PAGES;
     pthread_mutex_init(&w->lock, NULL);
+    pthread_cond_init(&w->handed, NULL);
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&w->came, &attributes);
     pthread_condattr_destroy(&attributes);
-    if (!sqlite_connect(db, true, &w->connection, error) || !prepare_modes(w, error)) {
-        release(w);
-        return false;
-    }
-    sqlite3_wal_hook(w->connection->handle, wal_grew, w);
-    if (!start_thread(w, error)) {
+    bool ok = sqlite_connect(db, true, &w->connection, error) && prepare_modes(w, error);
+    if (ok)
+        sqlite3_wal_hook(w->connection->handle, wal_grew, w);
+    if (!ok || !start_threads(w, error)) {
         release(w);
         return false;
     }
@@ -441,6 +543,7 @@ void sqlite_writer_free(struct sqlite_writer *w)
     pthread_cond_signal(&w->came);
     pthread_mutex_unlock(&w->lock);
     pthread_join(w->thread, NULL);
+    end_flusher(w);
     sqlite3_wal_checkpoint_v2(w->connection->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     release(w);
 }
