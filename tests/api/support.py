@@ -63,6 +63,9 @@ class SqliteFile:
         finally:
             connection.close()
 
+    def prepare(self, init):
+        init()
+
     def drop(self):
         pass
 
@@ -99,6 +102,20 @@ class MariadbDatabase:
             tuple(int(v) if re.fullmatch(r"-?\d+", v) else None if v == "NULL" else v for v in line.split("\t"))
             for line in lines
         ]
+
+    template = None  # what init-db has made once in this process, as SQL: loading it costs a fraction of the migrations
+
+    def prepare(self, init):
+        """init-db runs in any case: after a template it finds nothing left to do."""
+        if MariadbDatabase.template:
+            self._run(MariadbDatabase.template, self.name)
+            init()
+            return
+        init()
+        dump = ["mariadb-dump", *(option for option in self.command[1:] if "column-names" not in option and option != "--batch")]
+        done = subprocess.run([*dump, self.name], capture_output=True, timeout=60 * SLOW, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+        MariadbDatabase.template = done.stdout.decode()
 
     def drop(self):
         self._run(f"drop database if exists {self.name}")
@@ -174,7 +191,7 @@ class Server:
         return done
 
     def init(self):
-        self.run("init-db")
+        self.database.prepare(lambda: self.run("init-db"))
         self.run(
             "create-superuser",
             "--username",
