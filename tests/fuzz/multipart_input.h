@@ -9,7 +9,7 @@
 
 #include <assert.h>
 
-enum { PARTS_MAX = 20, PIECE_MAX = 100, EVENTS_MAX_BYTES = 8 << 20 };
+enum { PARTS_MAX = 20, PIECE_MAX = 100, SMALL_PIECES = 64, EVENTS_MAX_BYTES = 8 << 20 };
 
 /* All that was told, in order. */
 struct record {
@@ -75,9 +75,11 @@ static inline bool multipart_run(struct str boundary, struct str body, unsigned 
     text_init(&record->text, EVENTS_MAX_BYTES);
     struct multipart *m = multipart_new(&arena, boundary, PARTS_MAX, &events, &error);
     record->ok = m != NULL;
-    for (unsigned at = seed; record->ok && body.len > 0;) {
+    unsigned at = seed;
+    for (int pieces = 0; record->ok && body.len > 0; pieces++) {
         at = at * 1103515245u + 12345u;
-        ptrdiff_t n = seed ? (ptrdiff_t)(at >> 16) % (seed % 2 ? 4 : PIECE_MAX) + 1 : body.len;
+        int most = seed % 2 && pieces < SMALL_PIECES ? 4 : PIECE_MAX;
+        ptrdiff_t n = seed ? (ptrdiff_t)(at >> 16) % most + 1 : body.len;
         struct str piece = str_slice(body, 0, n);
         record->ok = seed ? push_piece(m, piece, room, &error) : multipart_push(m, piece, &error);
         body = str_slice(body, n, body.len);
