@@ -125,6 +125,7 @@ static void try_histogram(const struct samples *s, const struct rendering *r)
         sum += h.bins[i];
     assert(sum == h.count && h.count > 0 && h.count <= s->format.rows * s->format.columns);
     assert(h.low <= h.min && h.min <= h.max && h.max <= h.high && h.sd >= 0);
+    assert(isfinite(h.mean) && isfinite(h.sd));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
