@@ -48,7 +48,9 @@ static bool histogram_of_grey(const struct samples *samples, const struct sample
         return error_set(error, E_INVALID, "the picture holds nothing but padding");
     if (!(low < high))
         high = low + 1;
-    if (!isfinite(256 / (high - low)))
+    /* The greatest that tally_add can make of them is the sum of squares. */
+    double span = high - low, squares = span * span * (double)(layout->width * layout->height);
+    if (!isfinite(256 / span) || !isfinite(squares))
         return error_set(error, E_INVALID, "the values of the picture are too large or too close for a histogram");
     tally_begin(&tally, out, low, high);
     for (int64_t i = 0; i < layout->width * layout->height; i++) {

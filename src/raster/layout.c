@@ -84,11 +84,10 @@ double sample_number(const struct sample_layout *layout, uint64_t bits)
         memcpy(&value, &bits, sizeof(value));
         return value;
     }
-    if (!layout->is_signed || !(bits >> (layout->bits - 1) & 1))
+    if (!layout->is_signed)
         return (double)bits;
-    if (layout->bits == 64)
-        return (double)(int64_t)bits;
-    return (double)((int64_t)bits - ((int64_t)1 << layout->bits));
+    int above = 64 - layout->bits; /* where the sign goes: up to the top, and down again */
+    return (double)((int64_t)(bits << above) >> above);
 }
 
 double sample_read(const struct sample_layout *layout, const void *at, int64_t index)

@@ -10,7 +10,7 @@
 
 #include <assert.h>
 
-enum { FUZZ_HEADER = 5, FUZZ_SIDE_MAX = 64 };
+enum { FUZZ_HEADER = 5, FUZZ_SIDE_MAX = 64, FUZZ_OWN_SIDE_MAX = 32 };
 
 static inline struct str fuzz_format(const uint8_t *data, size_t size, enum dicom_coding coding,
                                      struct pixel_format *format)
@@ -39,11 +39,12 @@ static inline struct str fuzz_format(const uint8_t *data, size_t size, enum dico
 }
 
 /* The format that a JPEG codestream's own frame header says, so that it is not the first check that ends most of the runs. False: none, or too big. */
-static inline bool fuzz_jpeg_format(struct str encoded, struct pixel_format *format, struct jpeg_image *image)
+static inline bool fuzz_jpeg_format(struct str encoded, struct pixel_format *format, struct jpeg_image *image,
+                                    int64_t side_max)
 {
     struct error error = { 0 };
     fuzz_format(NULL, 0, CODING_JPEG, format);
-    if (!jpeg_header(encoded, image, &error) || image->rows > FUZZ_SIDE_MAX || image->columns > FUZZ_SIDE_MAX)
+    if (!jpeg_header(encoded, image, &error) || image->rows > side_max || image->columns > side_max)
         return false;
     format->rows = image->rows;
     format->columns = image->columns;

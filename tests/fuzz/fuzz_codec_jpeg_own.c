@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct str encoded = { (const char *)data, (ptrdiff_t)size };
     struct pixel_format format = { 0 };
     struct jpeg_image image;
-    if (!fuzz_jpeg_format(encoded, &format, &image) || image.frame_marker > 0xC3)
+    if (!fuzz_jpeg_format(encoded, &format, &image, FUZZ_OWN_SIDE_MAX) || image.frame_marker > 0xC3)
         return 0;
     struct error error = { 0 };
     struct decoded_format decoded;

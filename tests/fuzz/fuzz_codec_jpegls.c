@@ -15,8 +15,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     format.rows = data[at + 5] << 8 | data[at + 6];
     format.columns = data[at + 7] << 8 | data[at + 8];
     format.samples = data[at + 9];
-    if (format.rows < 1 || format.rows > FUZZ_SIDE_MAX || format.columns < 1 || format.columns > FUZZ_SIDE_MAX ||
-        format.samples < 1 || format.samples > 4)
+    if (format.rows < 1 || format.rows > FUZZ_OWN_SIDE_MAX || format.columns < 1 ||
+        format.columns > FUZZ_OWN_SIDE_MAX || format.samples < 1 || format.samples > 4)
+        return 0;
+    if (data[at + 4] > 12 && size % 8) /* tables of 128 KiB for each frame: one in eight is enough */
         return 0;
     format.bits_allocated = format.bits_stored = data[at + 4] > 8 ? 16 : 8;
     format.photometric = format.samples == 3 ? RGB : PHOTOMETRIC_UNKNOWN;

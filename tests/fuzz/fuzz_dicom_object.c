@@ -15,9 +15,8 @@ static void ask(const struct dicom_dataset *dataset, const struct dicom_node *no
     struct date date;
     struct str uid;
     assert(count >= 0);
-    assert(str_is_utf8(dicom_text(dataset, tag, arena)));
-    assert(str_is_utf8(dicom_text_first(dataset, tag, arena)));
-    for (int64_t i = -1; i <= (count < 50 ? count : 50); i++) {
+    assert(str_is_utf8(tag & 1 ? dicom_text_first(dataset, tag, arena) : dicom_text(dataset, tag, arena)));
+    for (int64_t i = -1; i <= (count < 6 ? count : 6); i++) {
         bool is_integer = dicom_node_integer(node, i, &integer);
         assert(!is_integer || i >= 0);
         dicom_node_real(node, i, &real);

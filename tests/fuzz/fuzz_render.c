@@ -7,7 +7,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum {
-    SIDE = 13
+    SIDE = 10
 }; /* rows and columns stay below: what matters is how many ways there are, and that each is tried often */
 
 /* What decides comes from the front of the input, the samples are the rest. */
@@ -62,8 +62,8 @@ static void take_rendering(struct input *in, struct rendering *r)
     r->padding_high = (int16_t)take(in, 2);
     r->enlarge = n & 64;
     r->pixel_aspect = n & 128 ? aspects[take(in, 1) % 12] : 1;
-    r->box_width = (int32_t)(take(in, 1) & 31);
-    r->box_height = (int32_t)(take(in, 1) & 31);
+    r->box_width = (int32_t)(take(in, 1) & 15);
+    r->box_height = (int32_t)(take(in, 1) & 15);
     n = take(in, 1);
     r->format = (enum picture_format)(n & 3);
     r->bits = n & 4 ? 16 : 8;
@@ -125,6 +125,7 @@ static void try_histogram(const struct samples *s, const struct rendering *r)
         sum += h.bins[i];
     assert(sum == h.count && h.count > 0 && h.count <= s->format.rows * s->format.columns);
     assert(h.low <= h.min && h.min <= h.max && h.max <= h.high && h.sd >= 0);
+    assert(isfinite(h.mean) && isfinite(h.sd));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -104,6 +104,21 @@ static void of_floating_values(void **state)
     near(h.sd, 32);
 }
 
+/* Their distance, or the square of it, is more than a double can hold. */
+static void values_too_far_apart_are_refused(void **state)
+{
+    (void)state;
+    const double at[][2] = { { -1e308, 1e308 }, { 0, 1e160 }, { 0, 1e150 } };
+    for (int i = 0; i < 3; i++) {
+        struct samples s = samples(at[i], 2, 8, false);
+        struct histogram h;
+        struct error error = { 0 };
+        s.format.kind = SAMPLE_DOUBLE;
+        assert_int_equal(histogram(&s, r, &h, &error), i == 2);
+        assert_int_equal(error.code, i == 2 ? E_NONE : E_INVALID);
+    }
+}
+
 static void of_colour_is_of_its_luminance(void **state)
 {
     (void)state;
@@ -126,6 +141,7 @@ int main(void)
         EACH(of_rescaled_values_without_padding),
         EACH(of_one_value),
         EACH(of_floating_values),
+        EACH(values_too_far_apart_are_refused),
         EACH(of_colour_is_of_its_luminance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
