@@ -8,13 +8,22 @@ import threading
 import time
 import uuid
 
-from servers import HERE
+import servers
 
 BLOCK = os.urandom(1 << 20)
 
 
-def quiesce():
-    """What earlier runs left to be written is written before the next one starts."""
+REST_S = 1.5  # our thumbnails begin a second after the last upload
+
+
+def quiesce(limit_s=60):
+    """What earlier runs left to be done is done before the next one starts: bytes are written, and no server works on by itself."""
+    end = time.monotonic() + limit_s
+    while time.monotonic() < end:
+        before = sum(server.cpu_s() for server in servers.running)
+        time.sleep(REST_S if servers.running else 0)
+        if sum(server.cpu_s() for server in servers.running) - before < 0.02 * REST_S:
+            break
     os.sync()
 
 
@@ -32,7 +41,7 @@ def wrk(port, paths, token, seconds, connections, folder, accept=None):
         environment["BENCH_ACCEPT"] = accept
     started = time.perf_counter()
     process = subprocess.Popen(
-        ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(HERE / "wrk.lua"), f"http://127.0.0.1:{port}"],
+        ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(servers.HERE / "wrk.lua"), f"http://127.0.0.1:{port}"],
         env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     output = process.stdout.read().decode()
     _, status, used = os.wait4(process.pid, 0)

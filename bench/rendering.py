@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import sqlite3
 import time
 
@@ -88,8 +87,6 @@ def rendering(bench):
     sender = Sender(bench)
     os.sched_setaffinity(0, {servers.CLIENT_CORE})
     uncached(bench, sender)
-    for folder in ("rendering", "orthanc"):
-        shutil.rmtree(bench.folder / folder)
     cached(bench, sender)
 
 

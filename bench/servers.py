@@ -24,6 +24,9 @@ def free_port():
         return s.getsockname()[1]
 
 
+running = []  # servers
+
+
 class Server:
     """A process on the server's core (or `core=None`: on all); `with` stops it."""
 
@@ -36,6 +39,7 @@ class Server:
             [*around, *(["taskset", "-c", str(core)] if core is not None else []), *command], env={**os.environ, **(environment or {})}, cwd=folder,
             stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.output)
         self.ready_s = self.wait(probe)
+        running.append(self)
 
     def wait(self, probe, limit_s=30):
         """Seconds from the start of the process until `probe` is answered with a 2xx."""
@@ -56,6 +60,8 @@ class Server:
         raise RuntimeError(f"{self.name} did not answer {probe}:\n{tail}")
 
     def stop(self):
+        if self in running:
+            running.remove(self)
         if self.process.poll() is None:
             # strace, when it is around, passes no signal on.
             os.kill(children(self.process.pid)[0] if self.around else self.process.pid, signal.SIGTERM)
