@@ -340,7 +340,7 @@ static const char *real_set(const struct field *field, void *member, struct valu
         *message = arena_format(arena, "must be at most %g", max);
         return "too_large";
     }
-    MEMBER(double) = n;
+    MEMBER(double) = n == 0 ? 0 : n; /* minus zero, written "-0", would come back without its sign: zero has none */
     return NULL;
 }
 
