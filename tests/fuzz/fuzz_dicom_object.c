@@ -38,7 +38,8 @@ static int64_t walk_node(const struct dicom_dataset *dataset, const struct dicom
     }
     assert(!node->items || items == node->item_count);
     for (int64_t i = 0; node->fragments && i < node->item_count; i++)
-        assert(node->fragments->at[i].len >= 0 && (!i || node->fragments->offsets[i] > node->fragments->offsets[i - 1]));
+        assert(node->fragments->at[i].len >= 0 &&
+               (!i || node->fragments->offsets[i] > node->fragments->offsets[i - 1]));
     return nodes;
 }
 
