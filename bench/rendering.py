@@ -46,7 +46,7 @@ def uncached(bench, sender):
     """Each instance in turn, of more than what Orthanc's cache of files holds (128 MB); neither keeps pictures."""
     count = 300 if bench.quick else 1000
     with bench.roentgen("rendering", 0, settings=NO_CACHE) as ours, \
-            servers.orthanc(bench.folder / "orthanc", servers.SERVER_CORE) as orthanc:
+            servers.orthanc(bench.folder / "orthanc-rendering", servers.SERVER_CORE) as orthanc:
         token = filled(bench, sender, ours, count)
         sender.send(orthanc, sender.large, count)
         mine = paths_of(ours)

@@ -36,7 +36,7 @@ class Server:
         self.output = open(folder / f"{name}.out", "ab")
         self.started_at = time.perf_counter()
         self.process = subprocess.Popen(
-            [*around, *(["taskset", "-c", str(core)] if core is not None else []), *command], env={**os.environ, **(environment or {})}, cwd=folder,
+            [*around, "taskset", "-c", f"0-{os.cpu_count() - 1}" if core is None else str(core), *command], env={**os.environ, **(environment or {})}, cwd=folder,
             stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.output)
         self.ready_s = self.wait(probe)
         running.append(self)
