@@ -29,6 +29,8 @@ alter table series drop column manufacturer;
 alter table series drop column laterality;
 alter table series drop column protocol_name;
 drop table study_search;
+insert into image_file_search(image_file_search, rank) values ('automerge', 4), ('crisismerge', 16);
+insert into patient_search(patient_search, rank) values ('automerge', 4), ('crisismerge', 16);
 drop index ix_studies_deleted_at;
 drop index ix_studies_conflict;
 drop index ix_studies_accession;
