@@ -33,7 +33,7 @@ create index ix_studies_conflict on studies(is_deleted, has_conflict, created_at
 create index ix_studies_deleted_at on studies(deleted_at) where deleted_at is not null;
 
 create virtual table study_search using fts5(grams, tokenize='ascii', columnsize=0);
--- Each commit adds a segment; merging sixteen at a time instead of four halves what an upload costs beside a million others. A search looks into a few more.
+-- Each commit adds a segment; merging sixteen at a time instead of four halves what SQLite takes for a row beside a million others. A search looks into a few more.
 insert into study_search(study_search, rank) values ('automerge', 16), ('crisismerge', 32);
 insert into image_file_search(image_file_search, rank) values ('automerge', 16), ('crisismerge', 32);
 insert into patient_search(patient_search, rank) values ('automerge', 16), ('crisismerge', 32);

@@ -71,7 +71,7 @@ struct journal *journal_new(struct blob_store *store); /* nothing is made on the
 void journal_free(struct journal *journal);
 enum {
     JOURNAL_CLAIMED = 1, /* the record stays until journal_release, as the claim on the key */
-    JOURNAL_LATER = 2    /* durable only after journal_flush */
+    JOURNAL_LATER = 2    /* durable only after journal_flush; a thread of the journal begins with it at once */
 };
 enum journal_result journal_put(struct journal *journal, const struct blob_key *key, struct str bytes, unsigned how,
                                 struct error *error);

@@ -2,7 +2,7 @@
  *
  *   slot of the thread -> connection        taken and put back without a lock
  *   free list                               connections of threads that ended or had one already
- *   writer                                  one connection, one thread (sqlite_writer.c)
+ *   writer                                  one connection; a thread that writes, a thread that syncs (sqlite_writer.c)
  */
 #ifndef ROENTGEN_SQLITE_H
 #define ROENTGEN_SQLITE_H

@@ -11,7 +11,7 @@
  *
  * The writer asks for more (sqlite_vfs_later): the xSync of its commits only writes, and another thread syncs (sqlite_vfs_sync) before
  * anybody hears of the commit. Others may read it a moment before it is durable, as they may read it a moment before its author hears
- * of it. What SQLite syncs for its own order (checkpoints, a WAL that begins anew) is synced where it asks. */
+ * of it. What SQLite syncs for its own order (checkpoints, the header of a WAL that begins anew) is synced where it asks. */
 #include "db/sqlite.h"
 
 #include <pthread.h>
@@ -97,10 +97,14 @@ static int wal_truncate(sqlite3_file *file, sqlite3_int64 size)
 static int wal_sync(sqlite3_file *file, int flags)
 {
     struct wal_file *wal = wal_of(file);
+    bool begins_anew =
+        wal->len > 0 && wal->from == 0; /* its header alone: before frames overwrite those of the old one */
     int code = write_gathered(wal);
-    if (code || wal->later) {
-        wal->left = wal->later;
+    if (code)
         return code;
+    if (wal->later && !begins_anew) {
+        wal->left = true;
+        return SQLITE_OK;
     }
     code = wal->real->pMethods->xSync(wal->real, flags);
     wal->synced = code == SQLITE_OK;

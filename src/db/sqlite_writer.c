@@ -194,12 +194,6 @@ static void answer(struct sqlite_writer *w, struct piece *piece)
     free(piece);
 }
 
-static void answer_all(struct sqlite_writer *w, const struct group *group)
-{
-    for (int i = 0; i < group->count; i++)
-        answer(w, group->pieces[i]);
-}
-
 static void fail_all(const struct group *group, const struct error *error)
 {
     for (int i = 0; i < group->count; i++) {
@@ -214,12 +208,9 @@ static void fail_all(const struct group *group, const struct error *error)
 
 static bool broken(struct sqlite_writer *w, struct error *error)
 {
-    if (!atomic_load(&w->broken))
-        return false;
-    error_set(
-        error, E_UNAVAILABLE,
-        "an earlier write to the database could not be made durable: it takes no more until the server is restarted");
-    return true;
+    return atomic_load(&w->broken) &&
+           !error_set(error, E_UNAVAILABLE,
+                      "an earlier write to the database failed: it takes no more until the server is restarted");
 }
 
 static void flush(struct sqlite_writer *w)
@@ -231,7 +222,8 @@ static void flush(struct sqlite_writer *w)
     if (w->wal && broken(w, &error))
         fail_all(&w->flushed, &error);
     atomic_store(&w->last_commit_us, clock_monotonic_us() - before);
-    answer_all(w, &w->flushed);
+    for (int i = 0; i < w->flushed.count; i++)
+        answer(w, w->flushed.pieces[i]);
 }
 
 static void *flush_all(void *context)
@@ -254,11 +246,18 @@ static void *flush_all(void *context)
     return NULL;
 }
 
-static void hand_over(struct sqlite_writer *w, void *wal)
+/* Before anything else may sync the WAL: the system tells of a failure once, and that has to be the flusher. */
+static void await_flusher(struct sqlite_writer *w)
 {
     pthread_mutex_lock(&w->lock);
     while (w->flushing)
         pthread_cond_wait(&w->came, &w->lock);
+    pthread_mutex_unlock(&w->lock);
+}
+
+static void hand_over(struct sqlite_writer *w, void *wal)
+{
+    pthread_mutex_lock(&w->lock);
     w->flushed = w->group;
     w->wal = wal;
     w->flushing = true;
@@ -297,11 +296,12 @@ static void close_group(struct sqlite_writer *w, bool whole)
 {
     struct error error = { 0 };
     void *wal = NULL;
-    if (!whole)
-        recover(w, &w->group);
-    else if (broken(w, &error) || !commit_unsynced(w, &wal, &error)) {
+    await_flusher(w);
+    if (broken(w, &error) || (whole && !commit_unsynced(w, &wal, &error))) {
         rollback(w);
         fail_all(&w->group, &error);
+    } else if (!whole) {
+        recover(w, &w->group);
     }
     hand_over(w, wal);
 }
@@ -347,27 +347,27 @@ static int wal_grew(void *context, sqlite3 *handle, const char *name, int pages)
     return SQLITE_OK;
 }
 
-/* After the answers, since nobody has to wait for it. PASSIVE disturbs no reader, but readers that are always there may keep
+/* Beside the answers, since nobody has to wait for it. PASSIVE disturbs no reader, but readers that are always there may keep
  * the WAL from starting anew; so past a size it waits for them a moment (new ones are not held up). */
 static void checkpoint(struct sqlite_writer *w)
 {
     if (w->wal_pages < w->checkpoint_pages)
         return;
+    await_flusher(w);
+    if (atomic_load(&w->broken)) /* a database half copied needs a WAL that is whole */
+        return;
     sqlite3 *handle = w->connection->handle;
     bool large = w->wal_pages >= CHECKPOINT_RESTART_PAGES;
     sqlite3_busy_timeout(handle, large ? 250 : 0);
-    sqlite3_wal_checkpoint_v2(handle, NULL, large ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    if (sqlite3_wal_checkpoint_v2(handle, NULL, large ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, NULL,
+                                  NULL) == SQLITE_IOERR_FSYNC)
+        atomic_store(&w->broken, true);
     sqlite3_busy_timeout(handle, w->db->busy_timeout_ms);
     /* What an old reader still needs stays. It is tried again after as much has come, not at every commit. */
     w->checkpoint_pages = w->wal_pages + CHECKPOINT_PAGES;
 }
 
 /* ---- the thread ---- */
-
-static struct timespec moment(int64_t us)
-{
-    return (struct timespec){ .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000 };
-}
 
 /* Those just answered tend to come back at once; a moment of patience puts them into one commit instead of two. The moment
  * is short beside the commit that it may save. Called with the lock. */
@@ -378,11 +378,10 @@ static void gather(struct sqlite_writer *w)
     int64_t patience = atomic_load(&w->last_commit_us) / 2;
     if (patience > GATHER_US_MAX)
         patience = GATHER_US_MAX;
-    struct timespec until = moment(clock_monotonic_us() + patience);
-    while (w->waiting < w->last_count && !w->stop) {
-        if (pthread_cond_timedwait(&w->came, &w->lock, &until))
-            break;
-    }
+    int64_t end = clock_monotonic_us() + patience;
+    struct timespec until = { .tv_sec = end / 1000000, .tv_nsec = end % 1000000 * 1000 };
+    while (w->waiting < w->last_count && !w->stop && !pthread_cond_timedwait(&w->came, &w->lock, &until))
+        continue;
 }
 
 /* Waits until there is something to do; false when there never will be. */
@@ -544,7 +543,10 @@ void sqlite_writer_free(struct sqlite_writer *w)
     pthread_mutex_unlock(&w->lock);
     pthread_join(w->thread, NULL);
     end_flusher(w);
-    sqlite3_wal_checkpoint_v2(w->connection->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    if (atomic_load(&w->broken))
+        sqlite3_db_config(w->connection->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    else
+        sqlite3_wal_checkpoint_v2(w->connection->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     release(w);
 }
 

@@ -7,12 +7,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* ---- the disk: syncs of the WAL wait at a gate, or fail ---- */
+/* ---- the disk: syncs of the WAL wait at a gate, or fail; all under the lock ---- */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t moved = PTHREAD_COND_INITIALIZER;
 static bool gate_closed, failing;
 static int at_gate;
+static unsigned char salts[8]; /* of the WAL's header when it was last synced */
+static int headers_alone, headers_late;
 
 static bool is_wal(int fd)
 {
@@ -22,6 +24,20 @@ static bool is_wal(int fd)
     return len > 4 && strcmp(path + len - 4, "-wal") == 0;
 }
 
+/* A WAL that begins anew has other salts in its header. That has to be on the disk before its first frame, which has the same, overwrites
+ * one of the old WAL: else a power cut could leave a prefix of the old one that looks whole. */
+static void look_at_header(int fd)
+{
+    unsigned char header[32], frame[24];
+    if (pread(fd, header, sizeof(header), 0) != (ssize_t)sizeof(header) || !memcmp(salts, header + 16, sizeof(salts)))
+        return;
+    memcpy(salts, header + 16, sizeof(salts));
+    bool frame_is_new = pread(fd, frame, sizeof(frame), sizeof(header)) == (ssize_t)sizeof(frame) &&
+                        !memcmp(frame + 8, salts, sizeof(salts));
+    headers_late += frame_is_new;
+    headers_alone += !frame_is_new;
+}
+
 /* SQLite's library finds this one first. */
 int fdatasync(int fd)
 {
@@ -29,6 +45,7 @@ int fdatasync(int fd)
     if (is_wal(fd)) {
         pthread_mutex_lock(&lock);
         at_gate++;
+        look_at_header(fd);
         pthread_cond_broadcast(&moved);
         while (gate_closed)
             pthread_cond_wait(&moved, &lock);
@@ -168,11 +185,26 @@ static void test_after_a_failed_sync_nothing_is_written(void **state)
     assert_int_equal(count(f), 1); /* the first may have reached the disk; those that came later were never written */
 }
 
+static void test_a_wal_that_begins_anew_syncs_its_header_first(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    ddl(f, "create table t_bodies(id integer primary key, body blob);");
+    headers_alone = headers_late = 0;
+    for (int i = 0; i < 60; i++) /* sixty megabytes: several checkpoints */
+        must(f, db_transact(&f->call, run_sql, "insert into t_bodies(body) values (randomblob(1000000))"));
+    pthread_mutex_lock(&lock);
+    int alone = headers_alone, late = headers_late;
+    pthread_mutex_unlock(&lock);
+    assert_in_range(alone, 2, 60);
+    assert_int_equal(late, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         ON_ONE(test_an_answer_waits_for_the_disk, sqlite_target),
         ON_ONE(test_after_a_failed_sync_nothing_is_written, sqlite_target),
+        ON_ONE(test_a_wal_that_begins_anew_syncs_its_header_first, sqlite_target),
     };
     (void)mysql_target;
     return cmocka_run_group_tests(tests, NULL, NULL);
