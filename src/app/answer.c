@@ -196,13 +196,12 @@ static void common_headers(struct exchange *x)
     cors_headers(x);
 }
 
-/* The ETag of a single resource; true when the client has it already (304). */
+/* The ETag of a single resource, named by its path or one's own account; true when the client has it already (304). */
 static bool etag_header(struct exchange *x)
 {
     const struct endpoint *e = x->endpoint;
     struct request *r = x->call.request;
-    bool single = e && e->out && !(e->flags & (LIST | NOT_JSON)) && x->route.variables && x->status == 200 &&
-                  x->fields == JSON_ALL_FIELDS;
+    bool single = e && endpoint_is_single(e) && x->status == 200 && x->fields == JSON_ALL_FIELDS;
     if (!single)
         return false;
     struct str etag = answer_etag(&x->call.arena, text_str(&x->answer));

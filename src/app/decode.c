@@ -6,6 +6,11 @@
 
 static const struct schema nothing_schema = { .name = "Nothing" };
 
+const struct schema *endpoint_in(const struct endpoint *e)
+{
+    return e->in ? e->in : &nothing_schema;
+}
+
 static bool from_query(const struct field *field)
 {
     return !(field->flags & READ_ONLY);
@@ -90,7 +95,7 @@ bool decode_input(struct call *c)
 {
     struct exchange *x = exchange_of(c);
     const struct endpoint *e = x->endpoint;
-    const struct schema *schema = e->in ? e->in : &nothing_schema;
+    const struct schema *schema = endpoint_in(e);
     void *record = schema_new(schema, &c->arena);
     bool has_json = e->body == BODY_JSON || e->body == BODY_FORM;
     uint64_t given = 0, seen = 0;

@@ -77,11 +77,48 @@ bool exchange_audit_entry(const struct exchange *x, struct audit_entry *out)
     return true;
 }
 
-/* If-Match: the ETag of what GET answers for the same path now, made by GET's own handler in the same transaction. */
+/* The ETag of what GET answers for the same path now, made by GET's own handler in the same transaction. The call's own input and
+ * answer are put back however that ends. */
+static bool present_etag(struct exchange *x, const struct route *route, struct str *out)
+{
+    struct call *c = &x->call;
+    const struct endpoint *get = route->endpoint;
+    const struct schema *schema = endpoint_in(get);
+    const void *in = c->in;
+    void *answer = c->out, *key = schema_new(schema, &c->arena);
+    for (int i = 0; i < route->variables; i++) {
+        int index = schema_find(schema, route->names[i]);
+        if (index >= 0)
+            field_take(c, &schema->fields[index], key, value_text(route->values[i]), "path", STR_NULL);
+    }
+    c->in = key;
+    c->out = schema_new(get->out, &c->arena);
+    bool ok = c->error.code == E_NONE && get->handle(c);
+    if (ok) {
+        text_clear(&x->compressed);
+        json_encode(&x->compressed, get->out, c->out, JSON_ALL_FIELDS, &c->arena);
+        *out = answer_etag(&c->arena, text_str(&x->compressed));
+    }
+    c->in = in;
+    c->out = answer;
+    return ok;
+}
+
+/* The row that the path names; a path without a variable is about the caller's own account. */
+static bool lock_present(struct call *c, const struct route *route)
+{
+    const char *table = route->endpoint->out->table;
+    int64_t id = call_user(c);
+    if (!table || (route->variables && !str_to_integer(route->values[0], &id)))
+        return true;
+    return db_lock(c, arena_cstring(&c->arena, arena_format(&c->arena, "select id from %s where id = ?", table)),
+                   V(id));
+}
+
 static bool check_if_match(struct exchange *x)
 {
     struct call *c = &x->call;
-    struct str wanted = http_header(c->request, "If-Match");
+    struct str wanted = http_header(c->request, "If-Match"), etag;
     struct route route;
     if (str_is_null(wanted) || x->endpoint->method == HTTP_GET)
         return true;
@@ -89,31 +126,10 @@ static bool check_if_match(struct exchange *x)
     const struct endpoint *get = route.endpoint;
     if (!get || !get->out || (get->flags & (LIST | NOT_JSON)) || get->runs == WORKS)
         return true;
-    int64_t id;
-    if (get->out->table && str_to_integer(route.values[0], &id) &&
-        !db_lock(c,
-                 arena_cstring(&c->arena, arena_format(&c->arena, "select id from %s where id = ?", get->out->table)),
-                 V(id)))
+    if (!lock_present(c, &route) || !present_etag(x, &route, &etag))
         return false;
-    const void *in = c->in;
-    void *out = c->out;
-    void *key = schema_new(get->in, &c->arena);
-    for (int i = 0; i < route.variables; i++) {
-        int index = schema_find(get->in, route.names[i]);
-        if (index >= 0)
-            field_take(c, &get->in->fields[index], key, value_text(route.values[i]), "path", STR_NULL);
-    }
-    c->in = key;
-    c->out = schema_new(get->out, &c->arena);
-    if (!get->handle(c))
-        return false;
-    text_clear(&x->compressed);
-    json_encode(&x->compressed, get->out, c->out, JSON_ALL_FIELDS, &c->arena);
-    c->in = in;
-    c->out = out;
-    if (http_etag_matches(wanted, answer_etag(&c->arena, text_str(&x->compressed)), false))
-        return true;
-    return fail(c, E_PRECONDITION_FAILED, "it has changed since: read it again");
+    return http_etag_matches(wanted, etag, false) ||
+           fail(c, E_PRECONDITION_FAILED, "it has changed since: read it again");
 }
 
 static void set_default_status(struct exchange *x)

@@ -62,6 +62,9 @@ struct endpoint {
     bool (*at_once)(struct call *c);
 };
 
+/* Its answer is one thing, which has an ETag: what the path names, or the caller's own account. */
+bool endpoint_is_single(const struct endpoint *e);
+
 struct endpoint_table {
     const struct endpoint *rows;
     int count;

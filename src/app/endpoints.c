@@ -40,6 +40,11 @@ static const struct endpoint_table *const tables[] = { TABLES(ADDRESS) };
 const struct endpoint_table *const *const endpoint_tables = tables;
 const int endpoint_table_count = (int)(sizeof(tables) / sizeof(tables[0]));
 
+bool endpoint_is_single(const struct endpoint *e)
+{
+    return e->out && !(e->flags & (LIST | NOT_JSON)) && (strchr(e->path, '{') || e->out->table);
+}
+
 static int check_path(const struct endpoint *e, struct text *complaints)
 {
     int wrong = 0;

@@ -72,6 +72,8 @@ int64_t admission_body_limit(const struct exchange *x);
 
 /* decode.c: fills call.in from path, query and body. */
 bool decode_input(struct call *c);
+/* What its handler finds in call.in: of an endpoint that takes nothing, a record without members. */
+const struct schema *endpoint_in(const struct endpoint *e);
 
 /* answer.c: encodes call.out into x->answer; sends the answer or the problem, with its headers, log line and metrics. */
 void answer_encode(struct exchange *x);

@@ -125,11 +125,6 @@ static void put_header(struct text *out, bool *first, const char *name, const ch
     *first = false;
 }
 
-static bool is_single(const struct endpoint *e)
-{
-    return strchr(e->path, '{') && e->out && !(e->flags & (LIST | NOT_JSON));
-}
-
 static void put_parameters(struct text *out, const struct endpoint *e)
 {
     bool first = true;
@@ -157,9 +152,9 @@ static void put_parameters(struct text *out, const struct endpoint *e)
         text_put(out, S("]}}}"));
         first = false;
     }
-    if (e->method == HTTP_GET && is_single(e))
+    if (e->method == HTTP_GET && endpoint_is_single(e))
         put_header(out, &first, "If-None-Match", "ETag that the client has: 304 when it still fits.", "");
-    if (e->method != HTTP_GET && is_single(e) && e->method != HTTP_POST)
+    if (e->method != HTTP_GET && endpoint_is_single(e) && e->method != HTTP_POST)
         put_header(out, &first, "If-Match", "ETag that the change is based on: 412 when it no longer fits.", "");
     if (e->method == HTTP_POST && e->body == BODY_JSON && e->permission != ANYONE)
         put_header(out, &first, "Idempotency-Key",
@@ -309,7 +304,7 @@ static void put_operation(struct text *out, const struct endpoint *e)
     put_body(out, e);
     text_put(out, S(",\"responses\":{"));
     put_success(out, e);
-    if (is_single(e) && e->method == HTTP_GET)
+    if (endpoint_is_single(e) && e->method == HTTP_GET)
         text_put(out, S(",\"304\":{\"description\":\"The client has it already.\"}"));
     if (strstr(e->path, "download"))
         text_put(

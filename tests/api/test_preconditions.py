@@ -1,5 +1,6 @@
 """ETag, If-Match, If-None-Match, and Idempotency-Key."""
 
+import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
@@ -70,6 +71,34 @@ def test_if_match_on_users(admin, doctor):
     etag = admin.get(path).headers["etag"]
     ok(admin.patch(path, json={"title": "1"}, headers={"If-Match": etag}))
     problem(admin.patch(path, json={"title": "2"}, headers={"If-Match": etag}), 412)
+
+
+def test_if_match_on_ones_own_account(viewer):
+    """GET /auth/me takes no input at all, and is what a change of the account is compared with."""
+    etag = viewer.get("/auth/me").headers["etag"]
+    for other in ('"invented"', "W/" + etag, ""):
+        problem(viewer.patch("/auth/me", json={"title": "x"}, headers={"If-Match": other}), 412)
+    changed = viewer.patch("/auth/me", json={"title": "x"}, headers={"If-Match": etag})
+    assert ok(changed)["title"] == "x"
+    problem(viewer.patch("/auth/me", json={"title": "y"}, headers={"If-Match": etag}), 412)
+    assert ok(viewer.patch("/auth/me", json={"title": "y"}, headers={"If-Match": "*"}))["title"] == "y"
+    assert viewer.get("/auth/me", headers={"If-None-Match": changed.headers["etag"]}).status_code == 200
+
+
+def test_if_match_on_every_operation(admin, viewer):
+    """Whatever a change is compared with, the server answers it and lives on."""
+    document = ok(admin.get("/openapi.json"))
+    changes = [
+        (method, re.sub(r"\{[^}]*\}", "999999999", path))
+        for path, methods in document["paths"].items()
+        for method in methods
+        if method in ("post", "put", "patch", "delete") and "/auth/logout" not in path
+    ]
+    assert len(changes) > 40
+    for method, path in changes:
+        for api, value in ((viewer, "*"), (admin, '"x"')):
+            answer = api.request(method.upper(), path, json={"title": "x"}, headers={"If-Match": value})
+            assert answer.status_code < 500, f"{method} {path}: {answer.text}"
 
 
 def test_lost_updates_are_refused(server, doctor):
