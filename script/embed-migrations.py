@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Writes the migrations as C: embed-migrations.py OUT.c MIGRATIONS_FOLDER
+"""Writes the migrations as C: embed-migrations.py OUT.c DEPENDENCIES MIGRATIONS_FOLDER
 
 The folder holds sqlite/ and mysql/, each with NNNN_name.up.sql and NNNN_name.down.sql. Both must have the same names,
 numbered 0001, 0002, ... without gaps, each with both directions; anything else stops the build.
+DEPENDENCIES tells ninja of every file and of both folders, whose times change when a file comes or goes.
 """
 import os
 import re
@@ -36,7 +37,7 @@ def c_string(path):
 
 
 def main():
-    out, folder = sys.argv[1:3]
+    out, dependencies, folder = sys.argv[1:4]
     names = {dialect: names_of(os.path.join(folder, dialect)) for dialect in DIALECTS}
     if names["sqlite"] != names["mysql"]:
         sys.exit(f"{folder}: sqlite and mysql differ in {sorted(set(names['sqlite']) ^ set(names['mysql']))}")
@@ -50,12 +51,12 @@ def main():
         code += "};\n"
     code += ("\nconst struct migrations roentgen_migrations = { .sqlite = sqlite, .mysql = mysql, "
              f".count = {len(names['sqlite'])} }};\n")
-    if os.path.exists(out):
-        with open(out, encoding="ascii") as file:
-            if file.read() == code:
-                return
     with open(out, "w", encoding="ascii") as file:
         file.write(code)
+    folders = [os.path.join(folder, dialect) for dialect in DIALECTS]
+    files = [os.path.join(f, entry) for f in folders for entry in sorted(os.listdir(f))]
+    with open(dependencies, "w", encoding="utf-8") as file:
+        file.write(f"{out}: {' '.join(path.replace(' ', chr(92) + ' ') for path in folders + files)}\n")
 
 
 main()
