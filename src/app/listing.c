@@ -191,10 +191,24 @@ static bool count_matches(struct plan *p, int64_t *total, bool *lower_bound)
 
 /* ---- the page ---- */
 
+/* Rows before the page: the database walks past each of them. */
+static int64_t offset_of(const struct plan *p)
+{
+    return p->after_id.type != VALUE_NOTHING ? 0 : (p->query->page - 1) * p->query->page_size;
+}
+
+static bool too_deep(struct plan *p)
+{
+    return error_add_problem(&p->c->error, &p->c->arena, "query", S("page"), "too_deep",
+                             "only the first %d rows have numbered pages; go on from there with after=, which takes "
+                             "`next` of the page before",
+                             LIST_OFFSET_MAX);
+}
+
 static void put_page(struct plan *p)
 {
     const struct schema *row = p->listing->row;
-    int64_t offset = p->after_id.type != VALUE_NOTHING ? 0 : (p->query->page - 1) * p->query->page_size;
+    int64_t offset = offset_of(p);
     text_clear(&p->sql);
     p->count = 0;
     text_format(&p->sql, "select %s, %s, ", p->listing->id, p->column);
@@ -236,6 +250,7 @@ static bool put_items(struct plan *p, struct text *out, struct str *next)
     struct value last_key = value_nothing();
     int64_t last_id = 0, shown = 0;
     bool more = false;
+    put_page(p);
     text_put(out, S("\"items\":["));
     for (db_rows_(c, &rows, p->sql.at, args_of(p)); !more && cursor_next(&rows);) {
         more = shown == p->query->page_size;
@@ -263,14 +278,19 @@ static bool run(struct plan *p, int64_t total)
 {
     struct text *out = &exchange_of(p->c)->answer;
     bool lower_bound = false;
-    struct str next;
+    struct str next = STR_NULL;
     if (!read_cursor(p) || (total == TOTAL_UNKNOWN && !count_matches(p, &total, &lower_bound)))
         return false;
-    put_page(p);
+    int64_t offset = offset_of(p);
+    bool past_the_end = offset > 0 && offset >= total && !lower_bound;
+    if (offset > LIST_OFFSET_MAX && !past_the_end)
+        return too_deep(p);
     text_format(out,
                 "{\"total\":%" PRId64 ",\"total_is_lower_bound\":%s,\"page\":%" PRId64 ",\"page_size\":%" PRId64 ",",
                 total, lower_bound ? "true" : "false", p->query->page, p->query->page_size);
-    if (!put_items(p, out, &next))
+    if (past_the_end)
+        text_put(out, S("\"items\":[]"));
+    else if (!put_items(p, out, &next))
         return false;
     text_put(out, S(",\"next\":"));
     if (next.at)

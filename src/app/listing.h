@@ -10,8 +10,9 @@
  *     return list_answer(c, &user_listing, NULL, 0, NULL, 0, TOTAL_UNKNOWN);
  *
  * Members of the input with `filter` become conditions when given. Pages come by number (page, page_size) or by cursor (after),
- * which costs the same wherever it points: the order is always (sort column, id), and the cursor holds both of the last row. Rows go from
- * the database straight into the answer. Totals come from a maintained counter where the caller has one; otherwise
+ * which costs the same wherever it points: the order is always (sort column, id), and the cursor holds both of the last row. A numbered
+ * page costs a walk past all rows before it: one past the end is empty without a look, one that begins behind LIST_OFFSET_MAX rows is
+ * refused. Rows go from the database straight into the answer. Totals come from a maintained counter where the caller has one; otherwise
  * matches are counted up to LIST_COUNT_MAX and the answer says so (total_is_lower_bound).
  */
 #ifndef ROENTGEN_LISTING_H
@@ -19,7 +20,7 @@
 
 #include "app/exchange.h"
 
-enum { LIST_COUNT_MAX = 10000 };
+enum { LIST_COUNT_MAX = 10000, LIST_OFFSET_MAX = 10000 };
 
 struct list_query {
     int64_t page, page_size;
@@ -35,7 +36,7 @@ struct list_query {
       .min = 1, \
       .max = 1000000, \
       .fallback = "1", \
-      .doc = "Which page, from 1. Deep pages are cheaper with `after`." }, \
+      .doc = "Which page, from 1. Only the first 10,000 rows have numbered pages; `after` goes on from there." }, \
         { .name = "page_size", \
           .kind = &kind_integer, \
           .offset = offsetof(T, list.page_size), \
