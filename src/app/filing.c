@@ -272,55 +272,6 @@ static bool find_series(struct place *p)
     return p->c->error.code == E_NONE;
 }
 
-static bool may_see(struct place *p, int64_t uploaded_by, bool *sees)
-{
-    int64_t assigned = 0;
-    *sees = uploaded_by == p->by || principal_may(p->c->principal, MAY_READ_ALL_IMAGES) ||
-            db_integer(p->c, &assigned, "select 1 from study_assignments where user_id = ? and study_id = ?", V(p->by),
-                       V(p->study_id));
-    return p->c->error.code == E_NONE;
-}
-
-/* The instance may be there already. */
-static bool compare_instance(struct place *p)
-{
-    struct call *c = p->c;
-    struct filing *f = p->f;
-    struct cursor rows;
-    int64_t id = 0, uploaded_by = 0;
-    bool same = false, sees;
-    db_rows(
-        c, &rows,
-        "select id, uploaded_by, sha256 from image_files where series_id = ? and sop_instance_uid = ? and is_instance = 1 "
-        "and deleted_at is null",
-        V(p->series_id), V(f->instance.sop_instance_uid));
-    if (cursor_next(&rows)) {
-        id = cursor_integer(&rows, 0);
-        uploaded_by = cursor_integer(&rows, 1);
-        same = str_equal(cursor_text(&rows, 2), p->row->sha256);
-    }
-    cursor_close(&rows);
-    if (c->error.code)
-        return false;
-    f->outcome = id && id != p->row->id ? FILING_COPY : FILING_FILED;
-    if (f->outcome == FILING_FILED)
-        return true;
-    if (!same && c->app->config.same_instance == SAME_INSTANCE_REFUSE)
-        return refuse(
-            p,
-            "another file of this instance is filed already: the same SOP Instance UID (0008,0018) with other bytes");
-    if (!same)
-        p->row->status_reason =
-            S("another file of this instance is filed already, with other bytes: this one is kept beside it");
-    if (!may_see(p, uploaded_by, &sees))
-        return false;
-    if (same && sees) {
-        f->outcome = FILING_KNOWN;
-        f->existing = id;
-    }
-    return true;
-}
-
 /* Patient and study, or the reason why they do not fit together. */
 static bool find_parents(struct place *p, bool *fit)
 {
@@ -392,18 +343,12 @@ bool filing_place(struct call *c, struct filing *f, int64_t stated_patient, int6
     if (!find_parents(&p, &fit) || !fit)
         return c->error.code == E_NONE;
     if ((!p.patient.id && !filing_make_patient(c, f, by, &p.patient)) || !filing_compare(c, f, &p.patient, by, row) ||
-        (!p.study_id && !make_study(&p)) || !find_series(&p) || (!p.series_id && !make_series(&p)) ||
-        !compare_instance(&p))
+        (!p.study_id && !make_study(&p)) || !find_series(&p) || (!p.series_id && !make_series(&p)))
         return false;
     row->patient_id = p.patient.id;
     row->study_id = p.study_id;
     row->series_id = p.series_id;
-    row->is_instance = f->outcome == FILING_FILED;
-    if (f->damage.at && row->status != FILE_FAILED) {
-        row->status = FILE_FAILED;
-        row->status_reason = f->damage;
-    }
-    return true;
+    return filing_instance(c, f, by, row);
 }
 
 uint64_t filing_members(void)

@@ -17,6 +17,8 @@
  * - The same instance again with the same bytes is the row that is there (FILING_KNOWN). With other bytes it is refused (E_CONFLICT), or
  *   kept as a file that is not the instance (SAME_INSTANCE=keep). When the one that is there is none of the caller's business, the caller
  *   gets a file of their own, which does not count either.
+ * - A file whose pixels are cut short or not what its header promises is FAILED and never the instance: it is kept in its series, beside
+ *   the intact one, whichever comes first, and status_reason says so. An instance that was found to be damaged later gives way as well.
  * - A patient is Issuer of Patient ID + Patient ID; an issuer equal to PATIENT_ID_ISSUER, or none, means our own numbers. A number whose
  *   patient was merged into another leads there. Name, gender or birth date that differ are said in `conflict` of patient
  *   and file and leave an audit row; the patient's record stays as it is.
@@ -38,14 +40,14 @@
 enum filing_outcome {
     FILING_NONE,  /* not filed: a DICOMDIR, or status FAILED with its reason */
     FILING_FILED, /* row is the instance */
-    FILING_COPY,  /* row is a file of the study, but not the instance */
+    FILING_COPY,  /* row is a file of the series, but not the instance: a copy, another version, or damaged */
     FILING_KNOWN, /* `existing` is the instance, with the same bytes: row need not be stored */
 };
 
 struct filing {
     struct str reason; /* why it cannot be filed; null: it can */
     struct str
-        damage; /* it can be filed, but its pixels are not what the header promises: the row is FAILED with this reason */
+        damage; /* it has its place, but its pixels are not what the header promises: FAILED with this reason, and no instance */
     bool is_directory;          /* DICOMDIR */
     struct patient patient;     /* as the file says; patient_id null: it has none */
     struct study study;         /* likewise */
@@ -70,6 +72,12 @@ uint64_t filing_members(void);
 
 /* db_transact, again when another transaction has made the same patient, study, series or instance at the same moment. */
 bool filing_transact(struct call *c, struct filing *f, bool (*work)(struct call *c, void *context), void *context);
+
+/* ---- filing_instance.c ---- */
+
+/* Inside a transaction: is `row`, whose patient, study and series are known, the instance, a copy beside it, or there already? Fills
+ * f->outcome, f->existing, row->is_instance and the row's status. False: E_CONFLICT, or the database failed. */
+bool filing_instance(struct call *c, struct filing *f, int64_t by, struct image_file *row);
 
 /* ---- filing_fill.c ---- */
 

@@ -1,0 +1,162 @@
+/* filing_instance.c - the files that say to be one instance, and which of them it is.
+ *
+ *   series, SOP Instance UID -> the instance       at most one; intact, unless damage was found after it was filed
+ *                            -> files beside it    damaged ones, and with SAME_INSTANCE=keep other versions
+ */
+#include "app/filing.h"
+
+#include "app/exchange.h"
+
+#define BESIDE_INTACT "; an intact file of this instance is filed, this one is kept beside it"
+enum { TWINS_MAX = 64 };
+
+/* A row that is there already. */
+struct twin {
+    int64_t id, uploaded_by;
+    struct str reason;
+    bool is_instance, is_damaged, same_bytes;
+};
+
+struct twins {
+    struct twin at[TWINS_MAX];
+    int count;
+};
+
+/* Both branches lead through ix_image_files_series or the unique index of instances: files beside instances are few. */
+static bool find_twins(struct call *c, const struct filing *f, const struct image_file *row, struct twins *out)
+{
+    struct cursor rows;
+    struct str uid = f->instance.sop_instance_uid;
+    out->count = 0;
+    db_rows(
+        c, &rows,
+        "select id, uploaded_by, sha256, status, status_reason, 1 from image_files where series_id = ? and sop_instance_uid = ? "
+        "and is_instance = 1 and deleted_at is null "
+        "union all select id, uploaded_by, sha256, status, status_reason, 0 from image_files where series_id = ? and is_deleted = 0 "
+        "and is_instance = 0 and sop_instance_uid = ?",
+        V(row->series_id), V(uid), V(row->series_id), V(uid));
+    while (out->count < TWINS_MAX && cursor_next(&rows)) {
+        struct twin *twin = &out->at[out->count];
+        twin->id = cursor_integer(&rows, 0);
+        twin->uploaded_by = cursor_integer(&rows, 1);
+        twin->same_bytes = str_equal(cursor_text(&rows, 2), row->sha256);
+        twin->is_damaged = str_equal(cursor_text(&rows, 3), str_from(file_statuses[FILE_FAILED - 1]));
+        twin->reason = twin->is_damaged ? arena_copy(&c->arena, cursor_text(&rows, 4)) : STR_NULL;
+        twin->is_instance = cursor_integer(&rows, 5) != 0;
+        out->count += twin->id != row->id;
+    }
+    cursor_close(&rows);
+    return c->error.code == E_NONE;
+}
+
+static bool is_assigned(struct call *c, int64_t user, int64_t study_id)
+{
+    int64_t assigned = 0;
+    return db_integer(c, &assigned, "select 1 from study_assignments where user_id = ? and study_id = ?", V(user),
+                      V(study_id));
+}
+
+static bool may_see(struct call *c, const struct twin *twin, int64_t by, int64_t study_id, bool *sees)
+{
+    *sees = twin->uploaded_by == by || principal_may(c->principal, MAY_READ_ALL_IMAGES) || is_assigned(c, by, study_id);
+    return c->error.code == E_NONE;
+}
+
+/* The same bytes are no second file. Of a damaged file those that lie beside the instance count, too: senders try again. */
+static bool find_known(struct call *c, struct filing *f, const struct twins *twins, int64_t by, int64_t study_id)
+{
+    for (int i = 0; i < twins->count; i++) {
+        const struct twin *twin = &twins->at[i];
+        bool sees = false;
+        if (!twin->same_bytes || !(twin->is_instance || f->damage.at))
+            continue;
+        if (!may_see(c, twin, by, study_id, &sees))
+            return false;
+        if (sees) {
+            f->outcome = FILING_KNOWN;
+            f->existing = twin->id;
+            return true;
+        }
+    }
+    return true;
+}
+
+/* Those who keep a damaged file, and may see the intact one, read in its reason that it is there. A damaged instance gives way. */
+static bool step_aside(struct call *c, const struct twin *twin, int64_t by, int64_t study_id)
+{
+    bool tell = twin->uploaded_by == by || is_assigned(c, twin->uploaded_by, study_id);
+    struct str reason = twin->reason;
+    if (c->error.code)
+        return false;
+    if (tell && str_find(reason, S(BESIDE_INTACT)) < 0)
+        reason = arena_format(&c->arena, "%.*s" BESIDE_INTACT, STR_FMT(reason));
+    else if (!twin->is_instance)
+        return true;
+    return db_execute(c, "update image_files set is_instance = 0, status_reason = ?, updated_at = ? where id = ?",
+                      V(reason), V(clock_now()), V(twin->id));
+}
+
+static bool place_damaged(struct call *c, struct filing *f, const struct twin *instance, int64_t by,
+                          struct image_file *row)
+{
+    bool sees = false;
+    f->outcome = FILING_COPY;
+    if (instance && !instance->is_damaged) {
+        if (!may_see(c, instance, by, row->study_id, &sees))
+            return false;
+        if (sees)
+            row->status_reason = arena_format(&c->arena, "%.*s" BESIDE_INTACT, STR_FMT(f->damage));
+    }
+    return true;
+}
+
+static bool place_other_version(struct call *c, struct filing *f, const struct twin *instance, struct image_file *row)
+{
+    f->outcome = FILING_COPY;
+    if (instance->same_bytes)
+        return true;
+    if (c->app->config.same_instance == SAME_INSTANCE_REFUSE) {
+        f->refused = true;
+        return fail(
+            c, E_CONFLICT,
+            "another file of this instance is filed already: the same SOP Instance UID (0008,0018) with other bytes");
+    }
+    row->status_reason =
+        S("another file of this instance is filed already, with other bytes: this one is kept beside it");
+    return true;
+}
+
+static bool place_instance(struct call *c, struct filing *f, const struct twins *twins, int64_t by,
+                           struct image_file *row)
+{
+    f->outcome = FILING_FILED;
+    row->is_instance = true;
+    for (int i = 0; i < twins->count; i++)
+        if (twins->at[i].is_damaged && !step_aside(c, &twins->at[i], by, row->study_id))
+            return false;
+    return true;
+}
+
+bool filing_instance(struct call *c, struct filing *f, int64_t by, struct image_file *row)
+{
+    struct twins *twins = arena_new(&c->arena, struct twins);
+    const struct twin *instance = NULL;
+    f->outcome = FILING_NONE;
+    row->is_instance = false;
+    if (f->damage.at) {
+        row->status = FILE_FAILED;
+        row->status_reason = f->damage;
+    }
+    if (!find_twins(c, f, row, twins) || !find_known(c, f, twins, by, row->study_id))
+        return false;
+    if (f->outcome == FILING_KNOWN)
+        return true;
+    for (int i = 0; i < twins->count; i++)
+        if (twins->at[i].is_instance)
+            instance = &twins->at[i];
+    if (f->damage.at)
+        return place_damaged(c, f, instance, by, row);
+    if (instance && (instance->same_bytes || !instance->is_damaged))
+        return place_other_version(c, f, instance, row);
+    return place_instance(c, f, twins, by, row);
+}
