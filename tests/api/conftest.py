@@ -1,5 +1,6 @@
 """Fixtures: one server for each pytest process, and servers with special settings for single tests."""
 
+import contextlib
 import sys
 from pathlib import Path
 
@@ -15,7 +16,11 @@ def server(tmp_path_factory):
     server = support.Server(
         tmp_path_factory.mktemp("server"), ARCHIVE_URL=f"file://{tmp_path_factory.mktemp('archive')}"
     )
-    server.init().start()
+    try:
+        server.init().start()
+    except BaseException:
+        server.close()
+        raise
     yield server
     server.close()
     failed = [line for line in server.log_lines() if line["level"] == "error" or line.get("status") == 500]
@@ -37,8 +42,9 @@ def new_server(tmp_path):
         return server
 
     yield make
-    for server in made:
-        server.close()
+    with contextlib.ExitStack() as stack:  # each is closed, whatever the others say
+        for server in made:
+            stack.callback(server.close)
 
 
 @pytest.fixture(scope="session")

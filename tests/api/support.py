@@ -1,5 +1,6 @@
 """A server of one's own, clients that talk to it, and files to send: what all API tests share."""
 
+import atexit
 import base64
 import hashlib
 import io
@@ -128,6 +129,16 @@ def new_database(folder):
 # ---- the server ----
 
 
+_running = set()  # servers' processes
+
+
+@atexit.register
+def _end_leftovers():
+    for process in _running:
+        if process.poll() is None:
+            process.kill()
+
+
 class Server:
     """The real binary in a folder of its own. Settings are given by name; None takes one away."""
 
@@ -215,6 +226,7 @@ class Server:
                 stderr=log,
                 preexec_fn=preexec,
             )
+        _running.add(self.process)
         self.port = wait_until(lambda: self._find_port(start), 30, "a server.ready line")
         return self
 
@@ -251,8 +263,12 @@ class Server:
 
     def wait(self, seconds=40):
         code = self.process.wait(seconds * SLOW)
-        self.process = None
+        self._forget()
         return code
+
+    def _forget(self):
+        _running.discard(self.process)
+        self.process = None
 
     def stop(self):
         self.signal(signal.SIGTERM)
@@ -261,7 +277,7 @@ class Server:
     def kill(self):
         self.process.kill()
         self.process.wait()
-        self.process = None
+        self._forget()
 
     def close(self):
         """Ends the server as an operator would, and looks whether it left as it should."""
