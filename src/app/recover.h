@@ -15,6 +15,13 @@ struct fsck_options {
 };
 bool fsck(struct call *c, const struct fsck_options *options, void (*tell)(const char *line), int64_t *findings);
 
+/* What purge_files would remove; bytes that several rows share are counted for each. Times are 0 without files. */
+struct purgeable {
+    int64_t files, bytes;
+    struct instant first_deleted, last_deleted;
+};
+bool purge_look(struct call *c, struct instant before, struct purgeable *out);
+
 /* Removes for good the files deleted before `before`: row first, then the bytes when no other row shares them. Studies
  * deleted before then follow their last file. */
 bool purge_files(struct call *c, struct instant before, int64_t *files, int64_t *bytes);

@@ -26,7 +26,7 @@ static const struct unit *units_of(enum setting_type type, int *count)
     return type == SETTING_SIZE ? size_units : duration_units;
 }
 
-/* 90, 15m, 2 GiB: a whole number, perhaps a blank, perhaps a unit. */
+/* 15m, 2 GiB, 512: a whole number, perhaps a blank, and a unit; a size may lack it. */
 static bool read_with_unit(struct str s, enum setting_type type, int64_t *out)
 {
     ptrdiff_t digits = 0;
@@ -41,9 +41,19 @@ static bool read_with_unit(struct str s, enum setting_type type, int64_t *out)
     int i = 0;
     while (i < count && !str_equal_fold(name, str_from(units[i].name)))
         i++;
-    if (i == count && name.len > 0)
+    if (i == count && (name.len > 0 || (type == SETTING_DURATION && n != 0)))
         return false;
     return !__builtin_mul_overflow(n, i == count ? 1 : units[i].size, out);
+}
+
+bool duration_read(struct str s, int64_t *seconds)
+{
+    int64_t n;
+    /* A hundred years: microseconds of it fit, too. */
+    if (!read_with_unit(s, SETTING_DURATION, &n) || n < 0 || n > 100 * 365 * INT64_C(86400))
+        return false;
+    *seconds = n;
+    return true;
 }
 
 static struct str show_with_unit(int64_t n, enum setting_type type, struct arena *arena)
@@ -53,7 +63,8 @@ static struct str show_with_unit(int64_t n, enum setting_type type, struct arena
     int i = 0;
     while (i < count - 1 && (n == 0 || n % units[i].size != 0))
         i++;
-    return arena_format(arena, "%" PRId64 "%s", n / units[i].size, i == count - 1 ? "" : units[i].name);
+    return arena_format(arena, "%" PRId64 "%s", n / units[i].size,
+                        i == count - 1 && type == SETTING_SIZE ? "" : units[i].name);
 }
 
 static bool read_boolean(struct str s, bool *out)

@@ -22,7 +22,7 @@ enum setting_type {
     SETTING_BOOLEAN, /* bool: true/false, 1/0, yes/no, on/off */
     SETTING_CHOICE,  /* unsigned: index into choices */
     SETTING_SIZE,    /* int64_t bytes: 512, 64KiB, 2GiB, 100MB */
-    SETTING_DURATION /* int64_t seconds: 90, 15m, 12h, 30d */
+    SETTING_DURATION /* int64_t seconds: 90s, 15m, 12h, 30d; the unit is demanded, but for 0 */
 };
 
 enum setting_flag {
@@ -47,6 +47,10 @@ struct setting {
     { \
         .name = NAME, .type = SETTING_##TYPE, .offset = offsetof(T, member), .fallback = FALLBACK, __VA_ARGS__ \
     }
+
+/* Seconds of "90s", "15m", "12h", "30d": a whole number and its unit, which only 0 may lack, since who writes 3 for three days must not
+ * get three seconds. Every duration that a person types is read by this. False: it is none, or too large. */
+bool duration_read(struct str s, int64_t *seconds);
 
 /* What loading found: problems stop the start, warnings (a name in `.env` that no row has, with the nearest
  * row's name) do not. */

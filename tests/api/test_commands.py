@@ -37,6 +37,7 @@ def test_version_and_help(new_server):
     [
         ("purge", "--sideways"),
         ("purge", "--older-than", "soon"),
+        ("purge", "--older-than", "3"),
         ("migrate",),
         ("migrate", "sideways"),
         ("import",),

@@ -178,7 +178,7 @@ static void units(void **state)
     static const struct {
         const char *text;
         int64_t seconds;
-    } waits[] = { { "90", 90 }, { "90s", 90 }, { "15m", 900 }, { "12h", 43200 }, { "30d", 2592000 }, { "0", 0 } };
+    } waits[] = { { "90s", 90 }, { "15m", 900 }, { "12h", 43200 }, { "30d", 2592000 }, { "0", 0 } };
     for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
         assert_true(takes(*state, "SAMPLE_WAIT", waits[i].text, &out));
         assert_int_equal(out.wait, waits[i].seconds);
@@ -265,14 +265,14 @@ static void a_file_that_cannot_be_read_is_a_problem(void **state)
 static void secrets_are_masked(void **state)
 {
     struct folder *folder = *state;
-    struct loaded loaded = load(folder, "SAMPLE_SECRET=very private\nSAMPLE_SIZE=100MB\nSAMPLE_WAIT=90\n"
+    struct loaded loaded = load(folder, "SAMPLE_SECRET=very private\nSAMPLE_SIZE=100MB\nSAMPLE_WAIT=90s\n"
                                         "SAMPLE_NOTE='a \"b\" $c'\n");
     assert_true(loaded.good);
     struct text out;
     text_init(&out, 10000);
     settings_print(rows, ROWS, &loaded.config, &out);
     assert_str_is(text_str(&out), "SAMPLE_NAME=x-ray\nSAMPLE_SECRET=\"********\"\nSAMPLE_NOTE=\"a \\\"b\\\" \\$c\"\n"
-                                  "SAMPLE_PORT=8000\nSAMPLE_SIZE=100MB\nSAMPLE_WAIT=90\nSAMPLE_FLAG=true\n"
+                                  "SAMPLE_PORT=8000\nSAMPLE_SIZE=100MB\nSAMPLE_WAIT=90s\nSAMPLE_FLAG=true\n"
                                   "SAMPLE_LEVEL=middle\n");
     text_release(&out);
     assert_str_is(settings_value(&rows[1], &loaded.config, &folder->arena), "********");
