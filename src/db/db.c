@@ -280,6 +280,21 @@ bool db_lock_(struct call *c, const char *sql, struct db_args args)
     return c->error.code == E_NONE;
 }
 
+bool db_lock_integer_(struct call *c, int64_t *out, const char *sql, struct db_args args)
+{
+    if (c->db->driver->local)
+        return db_integer_(c, out, sql, args);
+    return db_integer_(c, out, arena_format(&c->arena, "%s for update", sql).at, args);
+}
+
+bool db_again(struct call *c)
+{
+    assert(db_in_transaction(c));
+    if (c->db->driver->again)
+        c->db->driver->again(c->connection);
+    return fail(c, E_UNAVAILABLE, "it changed while this waited for it");
+}
+
 /* ---- reading ---- */
 
 bool db_value_(struct call *c, struct value *out, const char *sql, struct db_args args)

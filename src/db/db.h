@@ -89,6 +89,12 @@ bool db_execute_(struct call *c, const char *sql, struct db_args args, int64_t *
  * is run `for update`; on SQLite there is one writer, and nothing to do. For reads that decide what is then written. */
 #define db_lock(c, sql, ...) db_lock_((c), (sql), DB_ARGS(__VA_ARGS__))
 bool db_lock_(struct call *c, const char *sql, struct db_args args);
+/* The same, and reads the first column of the first row as it is now that the lock is granted: db_integer on SQLite. */
+#define db_lock_integer(c, out, sql, ...) db_lock_integer_((c), (out), (sql), DB_ARGS(__VA_ARGS__))
+bool db_lock_integer_(struct call *c, int64_t *out, const char *sql, struct db_args args);
+/* Inside a transaction: what was read before a lock was granted no longer holds, so all of it is undone and the work runs from its
+ * beginning. Always false: `return db_again(c)`. On SQLite nothing can change under a transaction, and it is a failure. */
+bool db_again(struct call *c);
 
 /* Inserts every stored field except joined ones, and `id` only when it is above 0; sets SET_ON_INSERT/SET_ON_UPDATE members in the record to now. *id
  * (may be NULL) gets the new id. Fields whose member is null are inserted as null. */

@@ -142,6 +142,7 @@ struct driver {
     bool (*transact)(struct call *c, bool (*work)(struct call *, void *), void *context);
     void (*transact_later)(struct call *c, bool (*work)(struct call *, void *), void *context,
                            void (*done)(struct call *, bool, void *));
+    void (*again)(struct db_connection *connection); /* db_again; NULL: one writer, nothing changes under it */
 
     /* Schema changes: SQLite one transaction per step; MySQL on a patient connection under a named lock. */
     bool (*migrate_begin)(struct call *c);

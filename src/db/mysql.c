@@ -96,6 +96,7 @@ const struct driver driver_mysql = {
     .run = mysql_run,
     .transact = mysql_transact,
     .transact_later = mysql_transact_later,
+    .again = mysql_again,
     .migrate_begin = mysql_migrate_begin,
     .migrate_end = mysql_migrate_end,
     .transactional_schema = false,

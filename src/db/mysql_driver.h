@@ -30,7 +30,7 @@ struct mysql_connection {
     int64_t idle_since_us;
     int generation;  /* older than the pool's: made before somebody found the server gone */
     bool slow;       /* outside the pool, for schema changes */
-    bool conflicted; /* deadlock or lock timeout in this transaction */
+    bool conflicted; /* deadlock, lock timeout or db_again in this transaction: it is undone, and run again */
 };
 
 struct mysql_column {
@@ -93,6 +93,7 @@ bool mysql_writers_new(struct db *db, struct mysql_writers **out, struct error *
 void mysql_writers_free(struct mysql_writers *writers); /* finishes what waits; takes NULL */
 int64_t mysql_writers_waiting(struct mysql_writers *writers);
 bool mysql_transact(struct call *c, bool (*work)(struct call *, void *), void *context);
+void mysql_again(struct db_connection *connection);
 void mysql_transact_later(struct call *c, bool (*work)(struct call *, void *), void *context,
                           void (*done)(struct call *, bool, void *));
 

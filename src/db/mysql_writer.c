@@ -94,6 +94,11 @@ bool mysql_transact(struct call *c, bool (*work)(struct call *, void *), void *c
     return ok;
 }
 
+void mysql_again(struct db_connection *base)
+{
+    ((struct mysql_connection *)base)->conflicted = true;
+}
+
 /* ---- the threads ---- */
 
 /* NULL: it is the end. */
