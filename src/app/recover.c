@@ -209,20 +209,25 @@ bool purge_look(struct call *c, struct instant before, struct purgeable *out)
 
 struct purging {
     struct image_file file;
-    bool shared;
+    bool gone, shared;
 };
 
 static bool purge_row(struct call *c, void *context)
 {
     struct purging *p = context;
-    int64_t others = 0;
+    int64_t others = 0, id = p->file.id;
+    p->gone = false;
+    if (!db_lock(c, "select id from image_files where id = ?", V(id)))
+        return false;
+    if (!db_get(c, &image_file_schema, &p->file, "where f.id = ? and f.deleted_at is not null", V(id)))
+        return c->error.code == E_NONE; /* it was restored, or another purge was faster */
     return db_execute(c, "update image_files set duplicate_of = null where duplicate_of = ?", V(p->file.id)) &&
            db_execute(c, "delete from upload_chunks where image_file_id = ?", V(p->file.id)) &&
            search_remove(c, "image_file_search", p->file.id) &&
            db_execute(c, "delete from image_files where id = ? and deleted_at is not null", V(p->file.id)) &&
            db_integer(c, &others, "select count(*) from image_files where sha256 = ? and storage_path = ?",
                       V(p->file.sha256), V(p->file.storage_path)) &&
-           (p->shared = others > 0, true);
+           (p->shared = others > 0, p->gone = true);
 }
 
 static bool purge_one(struct call *c, struct purging *p, int64_t *bytes)
@@ -231,6 +236,8 @@ static bool purge_one(struct call *c, struct purging *p, int64_t *bytes)
     struct image_file *file = &p->file;
     if (!db_transact(c, purge_row, p))
         return false;
+    if (!p->gone)
+        return true;
     if (file->storage_path.at && !p->shared && image_file_store(c, file)) {
         if (!blob_remove(image_file_store(c, file), file->storage_path, &c->error))
             return false;
@@ -246,6 +253,9 @@ static bool purge_one(struct call *c, struct purging *p, int64_t *bytes)
 static bool purge_study(struct call *c, void *context)
 {
     const int64_t *id = context;
+    int64_t still = 0;
+    if (!db_lock_integer(c, &still, "select 1 from studies where id = ? and deleted_at is not null", V(*id)))
+        return c->error.code == E_NONE; /* it was restored */
     return db_execute(c, "delete from study_assignments where study_id = ?", V(*id)) &&
            search_remove(c, "study_search", *id) && db_execute(c, "delete from series where study_id = ?", V(*id)) &&
            db_execute(c, "delete from studies where id = ? and deleted_at is not null", V(*id));
@@ -275,7 +285,7 @@ bool purge_files(struct call *c, struct instant before, int64_t *files, int64_t 
                   "where f.deleted_at is not null and f.deleted_at < ? order by f.deleted_at limit 1", V(before))) {
         if (!purge_one(c, &p, bytes))
             return false;
-        ++*files;
+        *files += p.gone;
     }
     return c->error.code == E_NONE && purge_studies(c, before);
 }
