@@ -9,6 +9,7 @@
 
 #include "app/audit.h"
 #include "app/metrics.h"
+#include "app/record_lock.h"
 #include "base/log.h"
 #include "schema/json.h"
 
@@ -109,10 +110,7 @@ static bool lock_present(struct call *c, const struct route *route)
 {
     const char *table = route->endpoint->out->table;
     int64_t id = call_user(c);
-    if (!table || (route->variables && !str_to_integer(route->values[0], &id)))
-        return true;
-    return db_lock(c, arena_cstring(&c->arena, arena_format(&c->arena, "select id from %s where id = ?", table)),
-                   V(id));
+    return !table || (route->variables && !str_to_integer(route->values[0], &id)) || lock_record(c, table, id);
 }
 
 static bool check_if_match(struct exchange *x)

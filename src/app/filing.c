@@ -272,6 +272,30 @@ static bool find_series(struct place *p)
     return p->c->error.code == E_NONE;
 }
 
+/* The patient that the uploader, the file or its study names, locked. */
+static bool find_patient(struct place *p)
+{
+    struct call *c = p->c;
+    struct filing *f = p->f;
+    if (!p->study_id || f->patient.patient_id.len || p->stated > 0)
+        return filing_find_patient(c, f, p->stated, &p->patient);
+    return filing_load_patient(c, p->study_patient, &p->patient) && (p->patient.id || db_again(c));
+}
+
+/* The study was found before its patient could be locked: it may have been deleted or moved since. From here on it stays. */
+static bool lock_study_found(struct place *p)
+{
+    struct call *c = p->c;
+    int64_t patient = 0;
+    if (!p->study_id || db_is_local(c->db))
+        return true;
+    if (!db_lock_integer(c, &patient, "select patient_id from studies where id = ? and deleted_at is null",
+                         V(p->study_id)) &&
+        c->error.code)
+        return false;
+    return patient == p->study_patient || db_again(c);
+}
+
 /* Patient and study, or the reason why they do not fit together. */
 static bool find_parents(struct place *p, bool *fit)
 {
@@ -281,10 +305,9 @@ static bool find_parents(struct place *p, bool *fit)
     if (!find_study(p))
         return false;
     if (p->study_id && p->patient_is_deleted)
-        return set_aside(p, "the patient of its study has been deleted");
-    bool by_study = p->study_id && !f->patient.patient_id.len && p->stated <= 0;
-    if (!(by_study ? filing_load_patient(c, p->study_patient, &p->patient)
-                   : filing_find_patient(c, f, p->stated, &p->patient)))
+        return (p->stated <= 0 || filing_find_patient(c, f, p->stated, &p->patient)) &&
+               set_aside(p, "the patient of its study has been deleted");
+    if (!find_patient(p) || !lock_study_found(p))
         return false;
     if (p->study_id && p->study_patient != p->patient.id) {
         if (p->stated > 0)

@@ -1,6 +1,7 @@
 /* filing_again.c - files a DICOM file that is stored, but not filed: after a conflict was settled, or one from before files filed themselves. */
 #include "app/exchange.h"
 #include "app/filing.h"
+#include "app/record_lock.h"
 
 #include <unistd.h>
 
@@ -12,11 +13,12 @@ struct again {
 static bool place_again(struct call *c, void *context)
 {
     const struct again *a = context;
-    struct image_file row = *a->file; /* this may run again */
+    struct image_file row = *a->file; /* this may run again, and its patient may have been merged meanwhile */
     row.status = FILE_UPLOADED;
     row.status_reason = STR_NULL;
     row.conflict = STR_NULL;
-    if (!filing_place(c, a->filing, row.patient_id, row.uploaded_by, &row))
+    if (!lock_patient_of_file(c, row.id, &row.patient_id) ||
+        !filing_place(c, a->filing, row.patient_id, row.uploaded_by, &row))
         return false;
     if (a->filing->outcome == FILING_KNOWN)
         row.duplicate_of = a->filing->existing;

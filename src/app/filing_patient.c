@@ -43,14 +43,22 @@ static struct str key_of(struct str issuer)
     return issuer.len ? issuer : S("");
 }
 
-/* The patient with this number, or the one it was merged into. */
-static bool find_by_number(struct call *c, struct str number, struct str issuer, int64_t *id)
+/* As the database compares them: MariaDB takes no notice of spaces at the end. */
+static bool same_key(struct str a, struct str b)
+{
+    return str_equal(str_trim(key_of(a)), str_trim(key_of(b)));
+}
+
+/* The patient with this number, or (*by_merge) the one it was merged into. */
+static bool find_by_number(struct call *c, struct str number, struct str issuer, int64_t *id, bool *by_merge)
 {
     int64_t deleted = 0;
     *id = 0;
+    *by_merge = false;
     if (db_integer(c, id, "select id from patients where patient_id = ? and issuer_key = ? and deleted_at is null",
                    V(number), V(key_of(issuer))))
         return true;
+    *by_merge = true;
     if (!c->error.code && !db_integer(c, id,
                                       "select merged_into from patients where is_deleted = 1 and patient_id = ? and "
                                       "issuer_key = ? and merged_into is not null order by id desc limit 1",
@@ -76,6 +84,7 @@ static struct str made_number(struct call *c, struct str study_uid)
 static bool find_stated(struct call *c, struct filing *f, int64_t stated, struct patient *out)
 {
     int64_t spoken_of;
+    bool by_merge;
     struct str number = f->patient.patient_id, issuer = f->patient.issuer_of_patient_id;
     if (!patient_must_exist(c, stated, "body") || !filing_load_patient(c, stated, out))
         return false;
@@ -83,7 +92,7 @@ static bool find_stated(struct call *c, struct filing *f, int64_t stated, struct
                 (str_equal(number, out->patient_id) && (!issuer.len || str_equal(issuer, out->issuer_of_patient_id)));
     if (same)
         return true;
-    if (!find_by_number(c, number, issuer, &spoken_of))
+    if (!find_by_number(c, number, issuer, &spoken_of, &by_merge))
         return false;
     if (spoken_of == stated)
         return true;
@@ -96,12 +105,20 @@ static bool find_stated(struct call *c, struct filing *f, int64_t stated, struct
 bool filing_find_patient(struct call *c, struct filing *f, int64_t stated, struct patient *out)
 {
     int64_t id;
+    bool by_merge;
     if (stated > 0)
         return find_stated(c, f, stated, out);
-    struct str number = f->patient.patient_id;
+    struct str number = f->patient.patient_id, issuer = f->patient.issuer_of_patient_id;
     if (!number.len)
         number = made_number(c, f->study.study_uid);
-    return find_by_number(c, number, f->patient.issuer_of_patient_id, &id) && filing_load_patient(c, id, out);
+    if (!find_by_number(c, number, issuer, &id, &by_merge) || !filing_load_patient(c, id, out))
+        return false;
+    if (!id)
+        return true;
+    /* It was found before it could be locked: it may have been merged, deleted or given another number since. */
+    bool stays =
+        out->id && (by_merge || (same_key(number, out->patient_id) && same_key(issuer, out->issuer_of_patient_id)));
+    return stays || db_again(c);
 }
 
 bool filing_make_patient(struct call *c, struct filing *f, int64_t by, struct patient *out)

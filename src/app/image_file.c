@@ -3,6 +3,7 @@
 
 #include "app/exchange.h"
 #include "app/patient.h"
+#include "app/record_lock.h"
 #include "dicom/object.h"
 
 #include <unistd.h>
@@ -131,11 +132,11 @@ bool image_file_delete(struct call *c, const struct image_file *file)
            search_remove(c, "image_file_search", file->id);
 }
 
-/* An instance comes back to a study that is there, not to one that was deleted around it. */
+/* A file comes back to a study that is there, not to one that was deleted around it. */
 static bool study_is_there(struct call *c, const struct image_file *file)
 {
     int64_t there = 0;
-    return !file->is_instance ||
+    return file->study_id <= 0 ||
            db_integer(c, &there, "select 1 from studies where id = ? and deleted_at is null", V(file->study_id)) ||
            fail(c, E_CONFLICT, "its study has been deleted: restore the study");
 }
@@ -174,13 +175,14 @@ static bool file_patch_patch(struct call *c)
 {
     struct file_patch in = *(const struct file_patch *)c->in;
     struct image_file before, *out = c->out;
-    if (!image_file_load_to_change(c, in.file_id, false, &before))
+    bool names_patient = schema_was_given(&file_patch, c->given, "patient_id");
+    if (!lock_file(c, in.file_id, names_patient ? in.patient_id : 0) ||
+        !image_file_load_to_change(c, in.file_id, false, &before))
         return false;
-    bool moves = schema_was_given(&file_patch, c->given, "patient_id") && in.patient_id != before.patient_id;
+    bool moves = names_patient && in.patient_id != before.patient_id;
     if (moves && before.study_id > 0)
         return fail(c, E_CONFLICT, "it belongs to a study of its patient: move the study");
-    if (in.patient_id != INTEGER_NULL && schema_was_given(&file_patch, c->given, "patient_id") &&
-        !patient_must_exist(c, in.patient_id, "body"))
+    if (in.patient_id != INTEGER_NULL && names_patient && !patient_must_exist(c, in.patient_id, "body"))
         return false;
     if (!db_update(c, &file_patch, &in, c->given, "where id = ?", V(in.file_id)) && c->error.code)
         return false;
@@ -192,7 +194,7 @@ static bool file_delete(struct call *c)
 {
     const struct image_file_key *key = c->in;
     struct image_file file;
-    if (!image_file_load_to_change(c, key->file_id, false, &file))
+    if (!lock_file(c, key->file_id, 0) || !image_file_load_to_change(c, key->file_id, false, &file))
         return false;
     audit_about(c, file.id, file.patient_id);
     return image_file_delete(c, &file);
@@ -202,8 +204,8 @@ static bool file_restore(struct call *c)
 {
     const struct image_file_key *key = c->in;
     struct image_file *out = c->out;
-    return image_file_load_to_change(c, key->file_id, true, out) && image_file_restore(c, out) &&
-           image_file_load(c, key->file_id, out);
+    return lock_file(c, key->file_id, 0) && image_file_load_to_change(c, key->file_id, true, out) &&
+           image_file_restore(c, out) && image_file_load(c, key->file_id, out);
 }
 
 /* ---- the bytes ---- */

@@ -1,6 +1,7 @@
 /* image_file_move.c - files into the archive store and back, and the same action on many files at once. */
 #include "app/exchange.h"
 #include "app/image_file.h"
+#include "app/record_lock.h"
 
 #include <unistd.h>
 
@@ -139,7 +140,7 @@ static bool act(struct call *c, void *context)
 {
     const struct acting *a = context;
     struct image_file file;
-    if (!image_file_load_to_change(c, a->id, a->in->action == ACTION_RESTORE, &file))
+    if (!lock_file(c, a->id, 0) || !image_file_load_to_change(c, a->id, a->in->action == ACTION_RESTORE, &file))
         return false;
     audit_about(c, file.id, file.patient_id);
     bool ok = false;

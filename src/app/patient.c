@@ -3,6 +3,7 @@
 
 #include "app/exchange.h"
 #include "app/listing.h"
+#include "app/record_lock.h"
 
 const char *const genders[] = { "MALE", "FEMALE", "OTHER", "UNKNOWN", NULL };
 static const char *const blood_types[] = {
@@ -88,9 +89,7 @@ bool patient_load(struct call *c, int64_t id, struct patient *out)
 bool patient_must_exist(struct call *c, int64_t id, const char *place)
 {
     int64_t found = 0;
-    if (!db_lock(c, "select id from patients where id = ?", V(id)))
-        return false;
-    if (db_integer(c, &found, "select id from patients where id = ? and deleted_at is null", V(id)))
+    if (db_lock_integer(c, &found, "select id from patients where id = ? and deleted_at is null", V(id)))
         return true;
     return !c->error.code && error_add_problem(&c->error, &c->arena, place, S("patient_id"), "unknown_patient",
                                                "there is no such patient");
@@ -132,7 +131,7 @@ static bool change(struct call *c, uint64_t mask)
 {
     struct patient in = *(const struct patient *)c->in, *out = c->out;
     struct patient before;
-    if (!patient_load(c, in.id, &before) || !birth_is_past(c, &in))
+    if (!lock_patients(c, in.id, 0) || !patient_load(c, in.id, &before) || !birth_is_past(c, &in))
         return false;
     if (!db_update(c, &patient_schema, &in, mask, "where id = ? and deleted_at is null", V(in.id)) && c->error.code)
         return false;
@@ -158,7 +157,7 @@ static bool patient_delete(struct call *c)
 {
     const struct patient_key *key = c->in;
     struct patient before;
-    return patient_load(c, key->id, &before) &&
+    return lock_patients(c, key->id, 0) && patient_load(c, key->id, &before) &&
            db_execute(c, "update patients set deleted_at = ?, deleted_by = ?, updated_at = ? where id = ?",
                       V(clock_now()), V(call_user(c)), V(clock_now()), V(key->id)) &&
            search_remove(c, "patient_search", key->id);
@@ -169,7 +168,8 @@ static bool patient_restore(struct call *c)
     const struct patient_key *key = c->in;
     struct patient *out = c->out;
     int64_t restored = 0;
-    if (!db_execute_counted(c, &restored,
+    if (!lock_patients(c, key->id, 0) ||
+        !db_execute_counted(c, &restored,
                             "update patients set deleted_at = null, deleted_by = null, updated_at = ? where id = ? "
                             "and deleted_at is not null and merged_into is null",
                             V(clock_now()), V(key->id)))
@@ -182,7 +182,7 @@ static bool patient_settle_conflict(struct call *c)
 {
     const struct patient_key *key = c->in;
     struct patient patient;
-    return patient_load(c, key->id, &patient) &&
+    return lock_patients(c, key->id, 0) && patient_load(c, key->id, &patient) &&
            db_execute(c, "update patients set conflict = null, updated_at = ? where id = ?", V(clock_now()),
                       V(key->id));
 }
@@ -207,8 +207,7 @@ static bool patient_merge_post(struct call *c)
     if (in->id == in->source_id)
         return error_add_problem(&c->error, &c->arena, "body", S("source_id"), "same_patient",
                                  "this is the patient itself");
-    if (!db_lock(c, "select id from patients where id in (?, ?)", V(in->id), V(in->source_id)) ||
-        !patient_load(c, in->id, &target))
+    if (!lock_patients(c, in->id, in->source_id) || !patient_load(c, in->id, &target))
         return false; /* locked: nothing may be filed under the one that goes meanwhile */
     if (!patient_load(c, in->source_id, &source)) {
         if (c->error.code == E_NOT_FOUND)
@@ -216,10 +215,10 @@ static bool patient_merge_post(struct call *c)
         return error_add_problem(&c->error, &c->arena, "body", S("source_id"), "unknown_patient",
                                  "there is no such patient");
     }
-    return db_execute(c, "update image_files set patient_id = ?, updated_at = ? where patient_id = ?", V(in->id),
-                      V(now), V(in->source_id)) &&
-           db_execute(c, "update studies set patient_id = ?, updated_at = ? where patient_id = ?", V(in->id), V(now),
+    return db_execute(c, "update studies set patient_id = ?, updated_at = ? where patient_id = ?", V(in->id), V(now),
                       V(in->source_id)) &&
+           db_execute(c, "update image_files set patient_id = ?, updated_at = ? where patient_id = ?", V(in->id),
+                      V(now), V(in->source_id)) &&
            db_execute(
                c, "update patients set deleted_at = ?, deleted_by = ?, merged_into = ?, updated_at = ? where id = ?",
                V(now), V(call_user(c)), V(in->id), V(now), V(in->source_id)) &&

@@ -4,6 +4,7 @@
 #include "app/exchange.h"
 #include "app/image_file.h"
 #include "app/patient.h"
+#include "app/record_lock.h"
 #include "base/crypto.h"
 
 enum study_status { STUDY_STATUS_NONE, STUDY_OPEN, STUDY_CLOSED };
@@ -172,7 +173,8 @@ static bool study_patch_patch(struct call *c)
     struct study_patch in = *(const struct study_patch *)c->in;
     struct study before, *out = c->out;
     bool moves = schema_was_given(&study_patch, c->given, "patient_id");
-    if (!study_load(c, in.id, &before) || (moves && !patient_must_exist(c, in.patient_id, "body")))
+    if (!lock_study(c, in.id, moves ? in.patient_id : 0) || !study_load(c, in.id, &before) ||
+        (moves && !patient_must_exist(c, in.patient_id, "body")))
         return false;
     if (!db_update(c, &study_patch, &in, c->given, "where id = ?", V(in.id)) && c->error.code)
         return false;
@@ -187,7 +189,7 @@ static bool study_settle_conflict(struct call *c)
 {
     const struct study_key *key = c->in;
     struct study study;
-    return study_load(c, key->id, &study) &&
+    return lock_study(c, key->id, 0) && study_load(c, key->id, &study) &&
            db_execute(c, "update studies set conflict = null, updated_at = ? where id = ?", V(clock_now()), V(key->id));
 }
 
@@ -207,19 +209,19 @@ static bool study_delete(struct call *c)
     const struct study_key *key = c->in;
     struct study study;
     struct instant now = clock_now();
-    if (!study_load(c, key->id, &study))
+    if (!lock_study(c, key->id, 0) || !study_load(c, key->id, &study))
         return false;
     struct value by = V(call_user(c)), at = V(now), id = V(study.id);
-    return db_execute(
-               c,
-               "update image_files set deleted_at = ?, deleted_by = ?, updated_at = ? where study_id = ? and deleted_at is null",
-               at, by, at, id) &&
+    return db_execute(c, "update studies set deleted_at = ?, deleted_by = ?, updated_at = ? where id = ?", at, by, at,
+                      id) &&
            db_execute(
                c,
                "update series set deleted_at = ?, deleted_by = ?, updated_at = ? where study_id = ? and deleted_at is null",
                at, by, at, id) &&
-           db_execute(c, "update studies set deleted_at = ?, deleted_by = ?, updated_at = ? where id = ?", at, by, at,
-                      id) &&
+           db_execute(
+               c,
+               "update image_files set deleted_at = ?, deleted_by = ?, updated_at = ? where study_id = ? and deleted_at is null",
+               at, by, at, id) &&
            delete_words(c, study.id, now);
 }
 
@@ -250,7 +252,7 @@ static bool study_restore(struct call *c)
     struct study study, *out = c->out;
     struct instant now = clock_now();
     int64_t patient = 0;
-    if (!load(c, key->id, true, &study))
+    if (!lock_study(c, key->id, 0) || !load(c, key->id, true, &study))
         return false;
     if (!db_integer(c, &patient, "select 1 from patients where id = ? and deleted_at is null", V(study.patient_id)))
         return fail(c, E_CONFLICT, "its patient has been deleted: restore the patient first");

@@ -1,6 +1,7 @@
 /* thumbnails.c - the background thread that makes small pictures, and the endpoint that shows them. */
 #include "app/thumbnails.h"
 
+#include "app/record_lock.h"
 #include "app/rendered.h"
 #include "base/log.h"
 
@@ -64,10 +65,11 @@ static bool store_outcome(struct call *c, void *context)
 {
     const struct outcome *outcome = context;
     if (outcome->reason.at)
-        return db_execute(
-            c,
-            "update image_files set status = 'FAILED', status_reason = ?, updated_at = ? where id = ? and status = 'UPLOADED'",
-            V(outcome->reason), V(clock_now()), V(outcome->file->id));
+        return lock_file(c, outcome->file->id, 0) &&
+               db_execute(
+                   c,
+                   "update image_files set status = 'FAILED', status_reason = ?, updated_at = ? where id = ? and status = 'UPLOADED'",
+                   V(outcome->reason), V(clock_now()), V(outcome->file->id));
     return db_execute(c, "update image_files set thumbnail_path = ? where id = ?", V(outcome->key),
                       V(outcome->file->id));
 }

@@ -10,6 +10,7 @@
 #include "app/filing.h"
 #include "app/metrics.h"
 #include "app/patient.h"
+#include "app/record_lock.h"
 #include "app/thumbnails.h"
 #include "app/upload.h"
 #include "app/upload_chunks.h"
@@ -217,8 +218,13 @@ static uint64_t finished_members(void)
 static bool finish_row(struct call *c, void *context)
 {
     const struct finishing *f = context;
-    struct image_file row = *f->file; /* this may run again */
-    if (f->filing && !filing_place(c, f->filing, row.patient_id, row.uploaded_by, &row))
+    struct image_file row = *f->file;                      /* this may run again */
+    if (!lock_patient_of_file(c, row.id, &row.patient_id)) /* who may have been merged since the upload began */
+        return false;
+    if (!row.patient_id)
+        row.patient_id = INTEGER_NULL;
+    if (f->filing ? !filing_place(c, f->filing, row.patient_id, row.uploaded_by, &row)
+                  : row.patient_id > 0 && !patient_must_exist(c, row.patient_id, "body"))
         return false;
     if (f->filing && f->filing->outcome == FILING_KNOWN)
         row.duplicate_of = f->filing->existing;

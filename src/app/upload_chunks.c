@@ -1,6 +1,8 @@
 /* upload_chunks.c - see upload_chunks.h and the picture in upload_chunked.c. */
 #include "app/upload_chunks.h"
 
+#include "app/record_lock.h"
+
 static const struct field upload_key_fields[] = {
     FIELD(struct upload_key, upload_id, .flags = READ_ONLY, .min = 36, .max = 36, .doc = "The upload."),
 };
@@ -105,7 +107,8 @@ static bool drop_rows(struct call *c, void *context)
     const struct image_file *file = context;
     int64_t dropped = 0;
     audit_about(c, file->id, file->patient_id);
-    if (!db_execute(c, "delete from upload_chunks where image_file_id = ?", V(file->id)) ||
+    if (!lock_file(c, file->id, 0) ||
+        !db_execute(c, "delete from upload_chunks where image_file_id = ?", V(file->id)) ||
         !search_remove(c, "image_file_search", file->id) ||
         !db_execute_counted(c, &dropped, "delete from image_files where id = ? and status = 'UPLOADING'", V(file->id)))
         return false;

@@ -1,0 +1,85 @@
+/* record_lock.c - locks records in the order that record_lock.h draws. */
+#include "app/record_lock.h"
+
+#include <string.h>
+
+static bool lock_patient(struct call *c, int64_t id)
+{
+    return id <= 0 || db_lock(c, "select id from patients where id = ?", V(id));
+}
+
+bool lock_patients(struct call *c, int64_t one, int64_t other)
+{
+    if (db_is_local(c->db))
+        return true;
+    return lock_patient(c, one < other ? one : other) && (one == other || lock_patient(c, one < other ? other : one));
+}
+
+bool lock_study(struct call *c, int64_t id, int64_t other_patient)
+{
+    int64_t patient = 0, now = 0;
+    if (db_is_local(c->db))
+        return true;
+    if (!db_integer(c, &patient, "select patient_id from studies where id = ?", V(id)))
+        return c->error.code == E_NONE; /* there is none: who reads it will say so */
+    if (!lock_patients(c, patient, other_patient))
+        return false;
+    if (!db_lock_integer(c, &now, "select patient_id from studies where id = ?", V(id)) && c->error.code)
+        return false;
+    return now == patient || db_again(c);
+}
+
+struct place_of_file {
+    int64_t patient, study;
+};
+
+/* Of no file: zeros. */
+static bool find_place(struct call *c, int64_t id, struct place_of_file *out)
+{
+    struct cursor rows;
+    *out = (struct place_of_file){ 0 };
+    db_rows(c, &rows, "select patient_id, study_id from image_files where id = ?", V(id));
+    if (cursor_next(&rows))
+        *out = (struct place_of_file){ cursor_integer(&rows, 0), cursor_integer(&rows, 1) };
+    cursor_close(&rows);
+    return c->error.code == E_NONE;
+}
+
+static bool still_there(struct call *c, int64_t id, const struct place_of_file *place)
+{
+    struct place_of_file now;
+    if (!find_place(c, id, &now))
+        return false;
+    return (now.patient == place->patient && now.study == place->study) || db_again(c);
+}
+
+bool lock_file(struct call *c, int64_t id, int64_t other_patient)
+{
+    struct place_of_file place;
+    if (db_is_local(c->db))
+        return true;
+    return find_place(c, id, &place) && lock_patients(c, place.patient, other_patient) &&
+           (!place.study || db_lock(c, "select id from studies where id = ?", V(place.study))) &&
+           db_lock(c, "select id from image_files where id = ?", V(id)) && still_there(c, id, &place);
+}
+
+bool lock_patient_of_file(struct call *c, int64_t id, int64_t *patient)
+{
+    struct place_of_file place;
+    if (!find_place(c, id, &place) ||
+        (!db_is_local(c->db) && (!lock_patients(c, place.patient, 0) || !still_there(c, id, &place))))
+        return false;
+    *patient = place.patient;
+    return true;
+}
+
+bool lock_record(struct call *c, const char *table, int64_t id)
+{
+    if (!strcmp(table, "patients"))
+        return lock_patients(c, id, 0);
+    if (!strcmp(table, "studies"))
+        return lock_study(c, id, 0);
+    if (!strcmp(table, "image_files"))
+        return lock_file(c, id, 0);
+    return db_lock(c, arena_format(&c->arena, "select id from %s where id = ?", table).at, V(id));
+}
