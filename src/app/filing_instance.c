@@ -5,7 +5,7 @@
  */
 #include "app/filing.h"
 
-#include "app/exchange.h"
+#include "app/visibility.h"
 
 #define BESIDE_INTACT "; an intact file of this instance is filed, this one is kept beside it"
 enum { TWINS_MAX = 64 };
@@ -14,7 +14,7 @@ enum { TWINS_MAX = 64 };
 struct twin {
     int64_t id, uploaded_by;
     struct str reason;
-    bool is_instance, is_damaged, same_bytes;
+    bool is_instance, is_damaged, same_bytes, is_seen; /* by whom the new file belongs to */
 };
 
 struct twins {
@@ -23,18 +23,20 @@ struct twins {
 };
 
 /* Both branches lead through ix_image_files_series or the unique index of instances: files beside instances are few. */
-static bool find_twins(struct call *c, const struct filing *f, const struct image_file *row, struct twins *out)
+static bool find_twins(struct call *c, const struct filing *f, int64_t by, const struct image_file *row,
+                       struct twins *out)
 {
     struct cursor rows;
     struct str uid = f->instance.sop_instance_uid;
     out->count = 0;
-    db_rows(
-        c, &rows,
-        "select id, uploaded_by, sha256, status, status_reason, 1 from image_files where series_id = ? and sop_instance_uid = ? "
-        "and is_instance = 1 and deleted_at is null "
-        "union all select id, uploaded_by, sha256, status, status_reason, 0 from image_files where series_id = ? and is_deleted = 0 "
-        "and is_instance = 0 and sop_instance_uid = ?",
-        V(row->series_id), V(uid), V(row->series_id), V(uid));
+    db_rows(c, &rows,
+            "select f.id, f.uploaded_by, f.sha256, f.status, f.status_reason, 1, " VISIBLE_FILE
+            " from image_files f where "
+            "f.series_id = ? and f.sop_instance_uid = ? and f.is_instance = 1 and f.deleted_at is null "
+            "union all select f.id, f.uploaded_by, f.sha256, f.status, f.status_reason, 0, " VISIBLE_FILE
+            " from image_files f where "
+            "f.series_id = ? and f.is_deleted = 0 and f.is_instance = 0 and f.sop_instance_uid = ?",
+            VISIBLE_TO_USER(c, by), V(row->series_id), V(uid), VISIBLE_TO_USER(c, by), V(row->series_id), V(uid));
     while (out->count < TWINS_MAX && cursor_next(&rows)) {
         struct twin *twin = &out->at[out->count];
         twin->id = cursor_integer(&rows, 0);
@@ -43,50 +45,33 @@ static bool find_twins(struct call *c, const struct filing *f, const struct imag
         twin->is_damaged = str_equal(cursor_text(&rows, 3), str_from(file_statuses[FILE_FAILED - 1]));
         twin->reason = twin->is_damaged ? arena_copy(&c->arena, cursor_text(&rows, 4)) : STR_NULL;
         twin->is_instance = cursor_integer(&rows, 5) != 0;
+        twin->is_seen = cursor_integer(&rows, 6) != 0;
         out->count += twin->id != row->id;
     }
     cursor_close(&rows);
     return c->error.code == E_NONE;
 }
 
-static bool is_assigned(struct call *c, int64_t user, int64_t study_id)
-{
-    int64_t assigned = 0;
-    return db_integer(c, &assigned, "select 1 from study_assignments where user_id = ? and study_id = ?", V(user),
-                      V(study_id));
-}
-
-static bool may_see(struct call *c, const struct twin *twin, int64_t by, int64_t study_id, bool *sees)
-{
-    *sees = twin->uploaded_by == by || principal_may(c->principal, MAY_READ_ALL_IMAGES) || is_assigned(c, by, study_id);
-    return c->error.code == E_NONE;
-}
-
 /* The same bytes are no second file. Of a damaged file those that lie beside the instance count, too: senders try again. */
-static bool find_known(struct call *c, struct filing *f, const struct twins *twins, int64_t by, int64_t study_id)
+static bool find_known(struct filing *f, const struct twins *twins)
 {
     for (int i = 0; i < twins->count; i++) {
         const struct twin *twin = &twins->at[i];
-        bool sees = false;
-        if (!twin->same_bytes || !(twin->is_instance || f->damage.at))
+        if (!twin->is_seen || !twin->same_bytes || !(twin->is_instance || f->damage.at))
             continue;
-        if (!may_see(c, twin, by, study_id, &sees))
-            return false;
-        if (sees) {
-            f->outcome = FILING_KNOWN;
-            f->existing = twin->id;
-            return true;
-        }
+        f->outcome = FILING_KNOWN;
+        f->existing = twin->id;
+        return true;
     }
-    return true;
+    return false;
 }
 
 /* Those who keep a damaged file, and may see the intact one, read in its reason that it is there. A damaged instance gives way. */
 static bool step_aside(struct call *c, const struct twin *twin, int64_t by, int64_t study_id)
 {
-    bool tell = twin->uploaded_by == by || is_assigned(c, twin->uploaded_by, study_id);
+    bool tell = twin->uploaded_by == by;
     struct str reason = twin->reason;
-    if (c->error.code)
+    if (!tell && !visibility_is_assigned(c, twin->uploaded_by, study_id, &tell))
         return false;
     if (tell && str_find(reason, S(BESIDE_INTACT)) < 0)
         reason = arena_format(&c->arena, "%.*s" BESIDE_INTACT, STR_FMT(reason));
@@ -96,17 +81,11 @@ static bool step_aside(struct call *c, const struct twin *twin, int64_t by, int6
                       V(reason), V(clock_now()), V(twin->id));
 }
 
-static bool place_damaged(struct call *c, struct filing *f, const struct twin *instance, int64_t by,
-                          struct image_file *row)
+static bool place_damaged(struct call *c, struct filing *f, const struct twin *instance, struct image_file *row)
 {
-    bool sees = false;
     f->outcome = FILING_COPY;
-    if (instance && !instance->is_damaged) {
-        if (!may_see(c, instance, by, row->study_id, &sees))
-            return false;
-        if (sees)
-            row->status_reason = arena_format(&c->arena, "%.*s" BESIDE_INTACT, STR_FMT(f->damage));
-    }
+    if (instance && !instance->is_damaged && instance->is_seen)
+        row->status_reason = arena_format(&c->arena, "%.*s" BESIDE_INTACT, STR_FMT(f->damage));
     return true;
 }
 
@@ -147,15 +126,15 @@ bool filing_instance(struct call *c, struct filing *f, int64_t by, struct image_
         row->status = FILE_FAILED;
         row->status_reason = f->damage;
     }
-    if (!find_twins(c, f, row, twins) || !find_known(c, f, twins, by, row->study_id))
+    if (!find_twins(c, f, by, row, twins))
         return false;
-    if (f->outcome == FILING_KNOWN)
+    if (find_known(f, twins))
         return true;
     for (int i = 0; i < twins->count; i++)
         if (twins->at[i].is_instance)
             instance = &twins->at[i];
     if (f->damage.at)
-        return place_damaged(c, f, instance, by, row);
+        return place_damaged(c, f, instance, row);
     if (instance && (instance->same_bytes || !instance->is_damaged))
         return place_other_version(c, f, instance, row);
     return place_instance(c, f, twins, by, row);

@@ -4,6 +4,7 @@
 #include "app/exchange.h"
 #include "app/patient.h"
 #include "app/record_lock.h"
+#include "app/visibility.h"
 #include "dicom/object.h"
 
 #include <unistd.h>
@@ -80,28 +81,14 @@ static const struct field image_file_key_fields[] = {
 };
 const struct schema image_file_key = SCHEMA("ImageFileKey", struct image_file_key, image_file_key_fields);
 
-/* ---- who may see it ---- */
-
-static bool is_assigned(struct call *c, int64_t study_id)
-{
-    int64_t assigned = 0;
-    return study_id > 0 &&
-           db_integer(c, &assigned, "select 1 from study_assignments where user_id = ? and study_id = ?",
-                      V(call_user(c)), V(study_id));
-}
-
-static bool may_see(struct call *c, const struct image_file *file)
-{
-    return file->uploaded_by == call_user(c) || principal_may(c->principal, MAY_READ_ALL_IMAGES) ||
-           is_assigned(c, file->study_id);
-}
+/* ---- one that the caller may see ---- */
 
 static bool load(struct call *c, int64_t id, bool deleted, struct image_file *out)
 {
-    const char *tail = deleted ? "where f.id = ? and f.is_deleted = 1" : "where f.id = ? and f.is_deleted = 0";
-    if (!db_get(c, &image_file_schema, out, tail, V(id)) || !may_see(c, out))
-        return fail(c, E_NOT_FOUND, "image file %" PRId64 " does not exist", id);
-    return true;
+    const char *tail = deleted ? "where f.id = ? and f.is_deleted = 1 and " VISIBLE_FILE
+                               : "where f.id = ? and f.is_deleted = 0 and " VISIBLE_FILE;
+    return db_get(c, &image_file_schema, out, tail, V(id), VISIBLE_TO(c)) ||
+           fail(c, E_NOT_FOUND, "image file %" PRId64 " does not exist", id);
 }
 
 bool image_file_load(struct call *c, int64_t id, struct image_file *out)

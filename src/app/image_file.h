@@ -1,6 +1,6 @@
-/* image_file.h - uploaded files: the record of the brief, and who may see it.
+/* image_file.h - uploaded files: the record of the brief.
  *
- * Seen by: the uploader; people assigned to its study; people with image.read_all. To everybody else it does not exist (404).
+ * To whom it may not be shown (visibility.h) it does not exist (404).
  */
 #ifndef ROENTGEN_IMAGE_FILE_H
 #define ROENTGEN_IMAGE_FILE_H

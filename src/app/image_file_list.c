@@ -1,8 +1,8 @@
 /* image_file_list.c - lists and totals of files, who opened one, and what is done to many at once. */
 #include "app/exchange.h"
 #include "app/image_file.h"
-#include "app/listing.h"
 #include "app/patient.h"
+#include "app/visibility.h"
 
 /* ---- lists ---- */
 
@@ -86,27 +86,22 @@ static bool answer_files(struct call *c, const struct condition *first, const st
 
 static bool my_images_get(struct call *c)
 {
-    struct condition mine = { "f.uploaded_by = ?", V(call_user(c)) };
+    struct condition mine = visibility_own_files(c);
     int64_t total;
     return count_owned(c, call_user(c), &total) && answer_files(c, &mine, NULL, 0, total);
 }
 
-/* What one may see: everything with read_all, else one's own and those of one's studies. */
 static bool answer_visible(struct call *c, const struct condition *first, int64_t total)
 {
-    struct condition scopes[] = {
-        { "f.uploaded_by = ?", V(call_user(c)) },
-        { "a.user_id = ?", V(call_user(c)),
-          .from = "study_assignments a cross join image_files f on f.study_id = a.study_id" },
-    };
-    bool all = principal_may(c->principal, MAY_READ_ALL_IMAGES);
-    return answer_files(c, first, scopes, all ? 0 : 2, total);
+    struct condition scopes[VISIBILITY_SCOPES];
+    int scope_count = visibility_file_scopes(c, scopes);
+    return answer_files(c, first, scopes, scope_count, total);
 }
 
 static bool all_images_get(struct call *c)
 {
     int64_t total = TOTAL_UNKNOWN;
-    if (principal_may(c->principal, MAY_READ_ALL_IMAGES) && !count_owned(c, 0, &total))
+    if (visibility_of_everything(c) && !count_owned(c, 0, &total))
         return false;
     return answer_visible(c, NULL, total);
 }
@@ -168,7 +163,7 @@ static bool stats_get(struct call *c)
     struct file_stats *out = c->out;
     struct cursor rows;
     bool all = in->scope == SCOPE_ALL;
-    if (all && !principal_may(c->principal, MAY_READ_ALL_IMAGES))
+    if (all && !visibility_of_everything(c))
         return fail(c, E_FORBIDDEN, "this needs the permission %s", permission_rows[MAY_READ_ALL_IMAGES].name);
     out->by_type.items = arena_array(&c->arena, struct count, COUNTS_MAX);
     out->by_status.items = arena_array(&c->arena, struct count, COUNTS_MAX);

@@ -2,6 +2,7 @@
 #include "app/exchange.h"
 #include "app/image_file.h"
 #include "app/study.h"
+#include "app/visibility.h"
 
 struct instance_list {
     struct list_query list;
@@ -24,8 +25,7 @@ static bool instance_list_get(struct call *c)
 {
     const struct instance_list *in = c->in;
     struct study study;
-    struct condition conditions[] = { { "f.series_id = ? and f.is_instance = 1", V(in->id) },
-                                      { "f.uploaded_by = ?", V(call_user(c)) } };
+    struct condition conditions[] = { { "f.series_id = ? and f.is_instance = 1", V(in->id) }, visibility_own_files(c) };
     int64_t study_id = 0, total = TOTAL_UNKNOWN;
     bool all;
     if (!db_integer(c, &study_id, "select study_id from series where id = ? and deleted_at is null", V(in->id)) ||
@@ -34,7 +34,7 @@ static bool instance_list_get(struct call *c)
             error_clear(&c->error);
         return fail(c, E_NOT_FOUND, "series %" PRId64 " does not exist", in->id);
     }
-    if (!study_sees_all(c, study_id, &all) ||
+    if (!visibility_of_study_files(c, study_id, &all) ||
         (all && !db_integer(c, &total, "select number_of_instances from series where id = ?", V(in->id))))
         return false;
     audit_about(c, in->id, study.patient_id);

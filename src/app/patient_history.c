@@ -3,6 +3,7 @@
 #include "app/exchange.h"
 #include "app/image_file.h"
 #include "app/patient.h"
+#include "app/visibility.h"
 
 /* ---- timeline ---- */
 
@@ -77,20 +78,16 @@ static bool patient_timeline(struct call *c)
     if (principal_may(c->principal, MAY_READ_STUDIES)) {
         db_rows(c, &rows,
                 "select s.id, s.created_at, s.description from studies s where s.patient_id = ? and s.is_deleted = 0 "
-                "and (? = 1 or s.created_by = ? or s.id in (select a.study_id from study_assignments a where "
-                "a.user_id = ?)) order by s.created_at desc limit 500",
-                V(in->id), V(principal_may(c->principal, MAY_READ_ALL_IMAGES)), V(call_user(c)), V(call_user(c)));
+                "and " VISIBLE_STUDY " order by s.created_at desc limit 500",
+                V(in->id), VISIBLE_TO(c));
         if (!add_events(c, &rows, events, &count, false))
             return false;
     }
     if (principal_may(c->principal, MAY_READ_IMAGES)) {
-        bool all = principal_may(c->principal, MAY_READ_ALL_IMAGES);
-        db_rows(
-            c, &rows,
-            "select f.id, f.created_at, f.original_filename, f.study_id from image_files f where f.patient_id = ? "
-            "and f.is_deleted = 0 and (? = 1 or f.uploaded_by = ? or f.study_id in "
-            "(select a.study_id from study_assignments a where a.user_id = ?)) order by f.created_at desc limit 500",
-            V(in->id), V(all), V(call_user(c)), V(call_user(c)));
+        db_rows(c, &rows,
+                "select f.id, f.created_at, f.original_filename, f.study_id from image_files f where f.patient_id = ? "
+                "and f.is_deleted = 0 and " VISIBLE_FILE " order by f.created_at desc limit 500",
+                V(in->id), VISIBLE_TO(c));
         if (!add_events(c, &rows, events, &count, true))
             return false;
     }

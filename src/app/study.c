@@ -5,6 +5,7 @@
 #include "app/image_file.h"
 #include "app/patient.h"
 #include "app/record_lock.h"
+#include "app/visibility.h"
 #include "base/crypto.h"
 
 enum study_status { STUDY_STATUS_NONE, STUDY_OPEN, STUDY_CLOSED };
@@ -55,24 +56,14 @@ static const struct field study_key_fields[] = {
 };
 const struct schema study_key = SCHEMA("StudyKey", struct study_key, study_key_fields);
 
-/* ---- who may see it ---- */
-
-bool study_sees_all(struct call *c, int64_t study_id, bool *all)
-{
-    int64_t assigned = 0;
-    *all = principal_may(c->principal, MAY_READ_ALL_IMAGES) ||
-           db_integer(c, &assigned, "select 1 from study_assignments where user_id = ? and study_id = ?",
-                      V(call_user(c)), V(study_id));
-    return c->error.code == E_NONE;
-}
+/* ---- one that the caller may see ---- */
 
 static bool load(struct call *c, int64_t id, bool deleted, struct study *out)
 {
-    const char *tail = deleted ? "where s.id = ? and s.is_deleted = 1" : "where s.id = ? and s.is_deleted = 0";
-    bool found = db_get(c, &study_schema, out, tail, V(id)), sees = found && out->created_by == call_user(c);
-    if (found && !sees && !study_sees_all(c, id, &sees))
-        return false;
-    return sees || fail(c, E_NOT_FOUND, "study %" PRId64 " does not exist", id);
+    const char *tail = deleted ? "where s.id = ? and s.is_deleted = 1 and " VISIBLE_STUDY
+                               : "where s.id = ? and s.is_deleted = 0 and " VISIBLE_STUDY;
+    return db_get(c, &study_schema, out, tail, V(id), VISIBLE_TO(c)) ||
+           fail(c, E_NOT_FOUND, "study %" PRId64 " does not exist", id);
 }
 
 bool study_load(struct call *c, int64_t id, struct study *out)

@@ -1,9 +1,8 @@
-/* study.h - studies and series: the records, and who may see them.
+/* study.h - studies and series: the records.
  *
  *   patient 1-n study 1-n series 1-n instance (a row of image_files with is_instance = 1)
  *
- * A study is seen by who registered it (or whose upload did), by people assigned to it, and by people with image.read_all. To
- * everybody else it does not exist (404). Which of its instances one sees is the file's own rule (image_file.h).
+ * To whom a study may not be shown (visibility.h) it does not exist (404).
  *
  * number_of_series, number_of_instances, size_bytes and modalities are kept by triggers of the database (migration 0005): they
  * are right after deletion, restoring, purge and merge, too.
@@ -12,7 +11,6 @@
 #define ROENTGEN_STUDY_H
 
 #include "app/endpoint.h"
-#include "app/listing.h"
 
 struct study {
     int64_t id;
@@ -53,13 +51,9 @@ extern const struct schema study_key;
 
 /* A study that the caller may see and that is not deleted; E_NOT_FOUND otherwise. */
 bool study_load(struct call *c, int64_t id, struct study *out);
-/* Does the caller see all files of this study, not only those of their own? */
-bool study_sees_all(struct call *c, int64_t study_id, bool *all);
 /* A new UID, made from a UUID (PS3.5 B.2): for what is made here, never for what came without one. */
 struct str study_make_uid(struct call *c);
 /* Inside a transaction: the study's words go into the search index. */
 bool study_index(struct call *c, const struct study *study);
-/* The scopes of list_answer for studies that the caller may see: fills up to 2, returns how many (0: all studies). */
-int study_scopes(struct call *c, struct condition scopes[2]);
 
 #endif

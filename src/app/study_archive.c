@@ -8,6 +8,7 @@
 #include "app/exchange.h"
 #include "app/image_file.h"
 #include "app/patient.h"
+#include "app/visibility.h"
 #include "app/zip_stream.h"
 #include "dicom/object.h"
 
@@ -165,7 +166,7 @@ static bool study_archive_get(struct call *c)
 {
     const struct study_key *key = c->in;
     struct packing p = { .c = c };
-    if (!study_load(c, key->id, &p.study) || !study_sees_all(c, key->id, &p.all) || !begin_directory(&p))
+    if (!study_load(c, key->id, &p.study) || !visibility_of_study_files(c, key->id, &p.all) || !begin_directory(&p))
         return false;
     p.zip = zip_stream_new(clock_now());
     bool ok = pack(&p);

@@ -2,6 +2,7 @@
 #include "app/exchange.h"
 #include "app/patient.h"
 #include "app/study.h"
+#include "app/visibility.h"
 
 struct study_list {
     struct list_query list;
@@ -44,22 +45,12 @@ static const struct listing study_listing = { .row = &study_schema,
                                               .columns = study_sort_columns,
                                               .search_table = "study_search" };
 
-int study_scopes(struct call *c, struct condition scopes[2])
-{
-    if (principal_may(c->principal, MAY_READ_ALL_IMAGES))
-        return 0;
-    scopes[0] = (struct condition){ "s.created_by = ?", V(call_user(c)) };
-    scopes[1] = (struct condition){ "a.user_id = ?", V(call_user(c)),
-                                    .from = "study_assignments a cross join studies s on s.id = a.study_id" };
-    return 2;
-}
-
 /* Conditions that leave few rows: with all studies in sight they say where to look, else they thin out the caller's own. */
 static bool answer(struct call *c, int64_t patient_id)
 {
     const struct study_list *in = c->in;
-    struct condition few[3], scopes[2];
-    int count = 0, scope_count = study_scopes(c, scopes);
+    struct condition few[3], scopes[VISIBILITY_SCOPES];
+    int count = 0, scope_count = visibility_study_scopes(c, scopes);
     int64_t total = TOTAL_UNKNOWN;
     if (in->study_uid.len)
         few[count++] =

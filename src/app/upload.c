@@ -5,6 +5,7 @@
 #include "app/metrics.h"
 #include "app/patient.h"
 #include "app/thumbnails.h"
+#include "app/visibility.h"
 
 static const struct field upload_details_fields[] = { FILE_DETAIL_FIELDS(struct upload_details) };
 const struct schema upload_details_schema = SCHEMA("UploadDetails", struct upload_details, upload_details_fields);
@@ -51,14 +52,12 @@ struct storing {
 static bool find_duplicate(struct call *c, struct image_file *row, bool *found)
 {
     struct cursor rows;
-    bool all = principal_may(c->principal, MAY_READ_ALL_IMAGES);
     *found = false;
     db_rows(
         c, &rows,
         "select f.id, f.storage_path, f.duplicate_of from image_files f where f.sha256 = ? and f.is_deleted = 0 and f.storage_path is not null "
-        "and f.status <> 'ARCHIVED' and (f.uploaded_by = ? or ? = 1 or f.study_id in (select a.study_id from study_assignments a "
-        "where a.user_id = ?)) order by f.id limit 1",
-        V(row->sha256), V(row->uploaded_by), V(all), V(row->uploaded_by));
+        "and f.status <> 'ARCHIVED' and " VISIBLE_FILE " order by f.id limit 1",
+        V(row->sha256), VISIBLE_TO_USER(c, row->uploaded_by));
     if (cursor_next(&rows)) {
         row->duplicate_of = cursor_integer(&rows, 2) ? cursor_integer(&rows, 2) : cursor_integer(&rows, 0);
         row->storage_path = arena_copy(&c->arena, cursor_text(&rows, 1));

@@ -1,0 +1,93 @@
+"""Who may see what is said in one place: every statement of the program that reads studies or files is built from app/visibility.h, or
+stands here with the reason why it need not be. A new one fails this test until somebody has thought about it."""
+
+import re
+
+from support import ROOT
+
+PART = r'"(?:\\.|[^"\\\n])*"|VISIBLE_\w+(?:\([^)]*\))?'
+LITERAL = re.compile(rf"(?:{PART})(?:\s*(?:{PART}))*")
+COMMENT = re.compile(r'/\*.*?\*/|("(?:\\.|[^"\\\n])*")', re.DOTALL)
+TABLES = r"(?:image_files|studies|series|study_\w*assignments)"
+READS = re.compile(rf"\b(?:from|join)\s+{TABLES}\b|^\s*where (?:f|s)\.")
+
+# Files that work for the house, not for a caller: nothing they read goes into anybody's answer.
+UPKEEP = {
+    "record_lock.c": "locks; who reads what was locked asks as the caller",
+    "recover.c": "mends and removes what a crash left, or what is older than the trash may be",
+    "thumbnails.c": "makes thumbnails of what is stored",
+    "system.c": "counts of everything, for system.read",
+}
+# (file, how the statement begins): why it asks for more than a caller may see, and where the caller's right is looked at.
+ELSEWHERE = {
+    ("filing.c", "select s.id, s.patient_id, s.modality"): "where a file belongs, seen by its uploader or not",
+    ("filing.c", "select patient_id from studies where id"): "looks again under the lock",
+    ("filing.c", "select id from series where study_id"): "the same, within the study that was found",
+    ("image_file.c", "select 1 from studies where id"): "is there a study to come back to; the file was loaded",
+    ("instance.c", "select study_id from series"): "whose study is then loaded as the caller sees it",
+    ("instance.c", "select number_of_instances from series"): "for those who see all files of the study",
+    ("study.c", "delete from image_file_search"): "search words of a study that was loaded",
+    ("study.c", "select count(*) from image_files where study_id"): "what was deleted with a study that was loaded",
+    ("study.c", "select id from image_files where study_id"): "the same",
+    ("study.c", "where f.id = ?"): "the same",
+    ("study.c", "select 1 from study_assignments"): "is it assigned already; the study was loaded",
+    ("study.c", "delete from study_assignments"): "the study was loaded",
+    ("study_archive.c", "where f.study_id = ?"): "the study was loaded",
+    ("study_archive.c", "select x.id, x.series_uid"): "series of a study that was loaded",
+    ("study_archive.c", "select f.storage_path"): "the caller's own where they do not see all",
+    ("upload.c", "select 1 from image_files where sha256"): "are bytes that were found as the caller sees them still there",
+    ("upload.c", "where f.id = ?"): "the row that was just inserted",
+    ("upload_chunks.c", "where f.file_uuid = ?"): "compared with the caller by upload_load",
+    ("upload_chunks.c", "delete from image_files where id"): "an upload that was loaded",
+    ("upload_chunks.c", "where f.is_deleted = 0 and f.status = 'UPLOADING'"): "forgotten uploads, removed by the clock",
+    ("upload_chunks.c", "select id from image_files where id"): "locks an upload that was loaded",
+    ("cmd_import.c", "select 1 from image_files where sha256"): "has this account these bytes already",
+}
+
+
+def statements():
+    for path in sorted((ROOT / "src").glob("*/*.[ch]")):
+        text = COMMENT.sub(lambda m: m.group(1) or " ", path.read_text())
+        for found in LITERAL.finditer(text):
+            sql = re.sub(r"VISIBLE_\w+(\([^)]*\))?", lambda m: f'"{{{m.group(0)}}}"', found.group(0))
+            yield path.name, "".join(re.findall(r'"((?:\\.|[^"\\\n])*)"', sql)).strip()
+
+
+def is_explained(name, sql):
+    return name in UPKEEP or any(name == file and sql.startswith(begin) for file, begin in ELSEWHERE)
+
+
+def test_every_statement_goes_through_visibility():
+    reads = [(n, s) for n, s in statements() if READS.search(s) and n not in ("visibility.c", "visibility.h")]
+    assert sum("{VISIBLE_" in sql for _, sql in reads) >= 6
+    loose = [(name, sql) for name, sql in reads if "{VISIBLE_" not in sql and not is_explained(name, sql)]
+    assert loose == [], "build it from app/visibility.h, or say in ELSEWHERE why not"
+
+
+def test_the_list_of_exceptions_is_not_older_than_the_program():
+    seen = list(statements())
+    assert [key for key in ELSEWHERE if not any(n == key[0] and s.startswith(key[1]) for n, s in seen)] == []
+
+
+def test_lists_of_studies_and_files_take_their_scopes_from_visibility():
+    """A list has no WHERE of its own to look at: the file that shows rows of these tables asks for their scopes."""
+    for path in sorted((ROOT / "src" / "app").glob("*.c")):
+        text = path.read_text()
+        if re.search(r"\.row = &(?:image_file|study)_schema", text):
+            assert re.search(r"visibility_(?:file|study)_scopes|visibility_own_files", text), path.name
+
+
+def test_nobody_else_asks_who_a_study_is_assigned_to():
+    loose = [
+        (name, sql)
+        for name, sql in statements()
+        if re.search(r"\b(?:from|join) study_\w*assignments", sql)
+        and not name.startswith("visibility.")
+        and not is_explained(name, sql)
+    ]
+    assert loose == []
+
+
+def test_rights_to_everything_are_asked_for_in_one_place():
+    asked = [p.name for p in sorted((ROOT / "src").glob("*/*.c")) if "MAY_READ_ALL_IMAGES" in p.read_text()]
+    assert set(asked) <= {"visibility.c", "permission.c", "principal.c", "image_file_list.c"}, asked
