@@ -2,32 +2,6 @@
  * right, and whether the body is of a kind and size that will be taken. */
 #include "app/exchange.h"
 
-static bool listed(struct str list, struct str wanted)
-{
-    while (list.len) {
-        struct str one, rest;
-        if (!str_cut(list, ',', &one, &rest))
-            one = list, rest = S("");
-        if (str_equal(str_trim(one), wanted))
-            return true;
-        list = rest;
-    }
-    return false;
-}
-
-/* Behind a trusted proxy the client is the last address it names: the earlier ones are the client's own words. */
-struct str admission_client(struct exchange *x)
-{
-    struct str peer = http_client(x->call.request), forwarded = http_header(x->call.request, "X-Forwarded-For");
-    if (!forwarded.len || !listed(x->call.app->config.trusted_proxies, peer))
-        return peer;
-    ptrdiff_t at = forwarded.len;
-    while (at > 0 && forwarded.at[at - 1] != ',')
-        at--;
-    struct str last = str_trim(str_slice(forwarded, at, forwarded.len));
-    return last.len && last.len < 46 ? last : peer;
-}
-
 bool admission_route(struct exchange *x)
 {
     struct call *c = &x->call;
@@ -59,18 +33,12 @@ static bool check_token(struct exchange *x)
     return true;
 }
 
-static bool is_loopback(const struct exchange *x)
-{
-    return (str_equal(x->client, S("127.0.0.1")) || str_equal(x->client, S("::1"))) &&
-           str_is_null(http_header(x->call.request, "X-Forwarded-For"));
-}
-
 static bool check_permission(struct exchange *x)
 {
     const struct endpoint *e = x->endpoint;
     if (e->permission < 0)
         return true;
-    if ((e->flags & LOOPBACK) && is_loopback(x))
+    if ((e->flags & LOOPBACK) && proxy_is_local_caller(x))
         return true;
     if (!x->call.principal)
         return fail(&x->call, E_UNAUTHENTICATED, "sign in first: send a bearer token");
@@ -82,7 +50,7 @@ static bool check_permission(struct exchange *x)
 static bool take_token(struct exchange *x, struct rate *rate, const char *kind)
 {
     struct call *c = &x->call;
-    struct str who = c->principal ? arena_format(&c->arena, "u%" PRId64, c->principal->user_id) : x->client;
+    struct str who = c->principal ? arena_format(&c->arena, "u%" PRId64, c->principal->user_id) : x->network;
     if (!rate || rate_take(rate, who, &c->error.retry_after_s))
         return true;
     return fail(c, E_TOO_MANY, "too many %s; try again in %d s", kind, c->error.retry_after_s);
@@ -144,19 +112,6 @@ static bool check_body_size(struct exchange *x)
     if (length <= most)
         return true;
     return fail(&x->call, E_TOO_LARGE, "the body has %" PRId64 " bytes, %" PRId64 " are allowed", length, most);
-}
-
-bool admission_https(struct exchange *x)
-{
-    struct call *c = &x->call;
-    if (!c->app->config.https_only || !str_equal(http_header(c->request, "X-Forwarded-Proto"), S("http")))
-        return true;
-    struct str query = http_query(c->request);
-    answer_header(c, "Location",
-                  arena_format(&c->arena, "https://%.*s%.*s%s%.*s", STR_FMT(http_header(c->request, "Host")),
-                               STR_FMT(http_path(c->request)), query.at ? "?" : "", STR_FMT(query)));
-    x->status = 308;
-    return false;
 }
 
 bool admission_check(struct exchange *x)

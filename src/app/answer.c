@@ -67,9 +67,26 @@ void audit_about(struct call *c, int64_t entity_id, int64_t patient_id)
     x->audit_patient_id = patient_id;
 }
 
+void audit_reason(struct call *c, struct str literal)
+{
+    if (c->request)
+        exchange_of(c)->audit_reason = literal;
+}
+
+void audit_detail(struct call *c, struct str json)
+{
+    if (c->request)
+        exchange_of(c)->audit_detail = json;
+}
+
 struct str call_client(const struct call *c)
 {
     return c->request ? exchange_of((struct call *)(uintptr_t)c)->client : STR_NULL;
+}
+
+struct str call_network(const struct call *c)
+{
+    return c->request ? exchange_of((struct call *)(uintptr_t)c)->network : STR_NULL;
 }
 
 int64_t call_user(const struct call *c)
@@ -287,6 +304,20 @@ static bool audit_write(struct call *c, void *context)
     return audit_insert(c, context);
 }
 
+/* What was done always leaves its row, what was refused while there is room for such (audit.h). */
+static bool leaves_row(struct exchange *x)
+{
+    const struct endpoint *e = x->endpoint;
+    if (!e || !e->audit || x->audited)
+        return false;
+    if (x->status < 400)
+        return true;
+    int64_t user = call_user(&x->call);
+    if (x->status == 429 || (!user && !(e->flags & LOGIN)))
+        return false;
+    return audit_admits(x->call.app->audit, user, x->network);
+}
+
 void answer_send(struct exchange *x, bool ok)
 {
     struct call *c = &x->call;
@@ -296,8 +327,7 @@ void answer_send(struct exchange *x, bool ok)
     remember(x);
     db_release(c);
     struct audit_entry *entry = arena_new(&c->arena, struct audit_entry);
-    if (x->endpoint && x->endpoint->audit && !x->audited && exchange_audit_entry(x, entry) &&
-        !audit_note(c->app->audit, entry)) {
+    if (leaves_row(x) && exchange_audit_entry(x, entry) && !audit_note(c->app->audit, entry)) {
         http_wait(c->request);
         db_transact_later(c, audit_write, entry, audit_written);
         return;

@@ -1,7 +1,12 @@
 /* audit.c - the queue of rows to come, and the row's way into the table. */
 #include "app/audit.h"
 
+#include "kv/rate.h"
+
 #include <pthread.h>
+#include <stdatomic.h>
+
+enum { REFUSED_KEYS = 16384 };
 
 struct audit {
     struct db *db;
@@ -11,6 +16,8 @@ struct audit {
     struct audit_entry *filling, *writing; /* AUDIT_QUEUE each */
     int filled, to_write;
     bool stopping;
+    struct rate *accounts, *networks, *strangers; /* refusals that may leave a row */
+    atomic_int_fast64_t left_out;
 };
 
 static struct value id_or_null(int64_t id)
@@ -23,10 +30,10 @@ bool audit_insert(struct call *c, const struct audit_entry *entry)
     return db_execute(
         c,
         "insert into audit_logs(created_at, user_id, action, entity, entity_id, patient_id, outcome, client, "
-        "request_id) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "request_id, detail) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         V(entry->at), id_or_null(entry->user_id), V(str_from(entry->action)), V(str_from(entry->entity)),
         id_or_null(entry->entity_id), id_or_null(entry->patient_id), V((int64_t)entry->outcome),
-        V(str_from(entry->client)), V(str_from(entry->request_id)));
+        V(str_from(entry->client)), V(str_from(entry->request_id)), V(entry->detail));
 }
 
 static bool write_taken(struct call *c, void *context)
@@ -101,6 +108,9 @@ struct audit *audit_open(struct db *db)
     audit->db = db;
     pthread_mutex_init(&audit->mutex, NULL);
     pthread_cond_init(&audit->wake, NULL);
+    audit->accounts = rate_new(AUDIT_REFUSED_ACCOUNT, AUDIT_REFUSED_ACCOUNT_PER_MINUTE, REFUSED_KEYS);
+    audit->networks = rate_new(AUDIT_REFUSED_NETWORK, AUDIT_REFUSED_NETWORK_PER_MINUTE, REFUSED_KEYS);
+    audit->strangers = rate_new(AUDIT_REFUSED_STRANGERS, AUDIT_REFUSED_STRANGERS_PER_MINUTE, 1);
     audit->filling = calloc(AUDIT_QUEUE, sizeof(struct audit_entry));
     audit->writing = calloc(AUDIT_QUEUE, sizeof(struct audit_entry));
     if (!audit->filling || !audit->writing || pthread_create(&audit->thread, NULL, run, audit))
@@ -119,9 +129,29 @@ void audit_close(struct audit *audit)
     pthread_join(audit->thread, NULL);
     pthread_cond_destroy(&audit->wake);
     pthread_mutex_destroy(&audit->mutex);
+    rate_free(audit->accounts);
+    rate_free(audit->networks);
+    rate_free(audit->strangers);
     free(audit->filling);
     free(audit->writing);
     free(audit);
+}
+
+bool audit_admits(struct audit *audit, int64_t user_id, struct str network)
+{
+    int ignored;
+    struct str account = { (const char *)&user_id, (ptrdiff_t)sizeof(user_id) };
+    bool room = user_id
+                    ? rate_take(audit->accounts, account, &ignored)
+                    : rate_take(audit->networks, network, &ignored) && rate_take(audit->strangers, S("all"), &ignored);
+    if (!room)
+        atomic_fetch_add(&audit->left_out, 1);
+    return room;
+}
+
+int64_t audit_left_out(struct audit *audit)
+{
+    return atomic_load(&audit->left_out);
 }
 
 bool audit_note(struct audit *audit, const struct audit_entry *entry)

@@ -2,7 +2,11 @@
  *
  * A change and its row are one transaction. A read's row is queued in memory (audit_note) and written with the writer's next
  * group, within AUDIT_DELAY_MS: a power cut can lose the rows of that last moment, never a row of a change. When the queue
- * is full the reader waits for its own row instead (dispatch does so), so that no row is ever skipped.
+ * is full the reader waits for its own row instead (dispatch does so), so that no row of anything done is ever skipped.
+ *
+ * What was refused is another matter: strangers choose how often that happens, and each row is disk that is never given back. So
+ * refusals of requests that nobody stands behind leave none, except failed attempts to sign in; those, and what people who
+ * are signed in were refused, leave a row while they are not too many (audit_admits). What is left out is counted.
  */
 #ifndef ROENTGEN_AUDIT_H
 #define ROENTGEN_AUDIT_H
@@ -10,6 +14,15 @@
 #include "base/call.h"
 #include "db/db.h"
 
+/* Rows for refusals: at once, and a minute after that. Of one account; of one network that nobody signed in from; of all those. */
+enum {
+    AUDIT_REFUSED_ACCOUNT = 120,
+    AUDIT_REFUSED_ACCOUNT_PER_MINUTE = 60,
+    AUDIT_REFUSED_NETWORK = 300,
+    AUDIT_REFUSED_NETWORK_PER_MINUTE = 60,
+    AUDIT_REFUSED_STRANGERS = 3000,
+    AUDIT_REFUSED_STRANGERS_PER_MINUTE = 600
+};
 enum { AUDIT_DELAY_MS = 500, AUDIT_QUEUE = 32768, AUDIT_BATCH = AUDIT_QUEUE * 3 / 4 };
 
 struct audit_entry {
@@ -17,6 +30,7 @@ struct audit_entry {
     const char *action, *entity;            /* literals */
     int64_t user_id, entity_id, patient_id; /* 0: none */
     int outcome;                            /* HTTP status */
+    struct str detail;                      /* a JSON object or null; a literal where the row is noted */
     char client[46];
     char request_id[37];
 };
@@ -24,6 +38,10 @@ struct audit_entry {
 struct audit;
 struct audit *audit_open(struct db *db);
 void audit_close(struct audit *audit); /* writes what was noted, then frees; takes NULL; before db_close */
+
+/* May one more refusal leave a row? Asked once for each. `user_id` 0: nobody signed in. */
+bool audit_admits(struct audit *audit, int64_t user_id, struct str network);
+int64_t audit_left_out(struct audit *audit); /* how many times the answer was no */
 
 bool audit_note(struct audit *audit, const struct audit_entry *entry); /* false: full */
 bool audit_insert(struct call *c, const struct audit_entry *entry);    /* inside a transaction */

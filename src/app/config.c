@@ -3,6 +3,8 @@
 
 const char *const registrations[] = { "closed", "approval", "open", NULL };
 
+const char *const proxy_headers[] = { "any", "x-forwarded-for", "forwarded", NULL };
+
 const char *const same_instances[] = { "refuse", "keep", NULL };
 
 #define ROW(member, TYPE, NAME, FALLBACK, ...) SETTING(struct config, member, TYPE, NAME, FALLBACK, __VA_ARGS__)
@@ -79,8 +81,8 @@ const struct setting config_rows[] = {
     ROW(cors_origins, TEXT, "CORS_ORIGINS", "", .max = 4000, .flags = SETTING_RELOAD, .group = "Security",
         .doc = "Origins of browser applications that may call the API, separated by commas."),
     ROW(https_only, BOOLEAN, "HTTPS_ONLY", "false", .group = "Security",
-        .doc =
-            "Behind a TLS proxy: redirect requests with X-Forwarded-Proto: http, and send Strict-Transport-Security."),
+        .doc = "Behind a TLS proxy: redirect requests with X-Forwarded-Proto: http to PUBLIC_URL's host, and send "
+               "Strict-Transport-Security."),
     ROW(rate_limit, BOOLEAN, "RATE_LIMIT", "on", .group = "Security", .doc = "Limit requests per user or address."),
     ROW(rate_limit_per_minute, INTEGER, "RATE_LIMIT_PER_MINUTE", "600", .min = 1, .max = 100000000, .group = "Security",
         .doc = "Requests a minute of one user or address."),
@@ -88,7 +90,13 @@ const struct setting config_rows[] = {
         .doc = "Sign-in and password-reset requests a minute of one address."),
 
     ROW(trusted_proxies, TEXT, "TRUSTED_PROXIES", "", .max = 4000, .group = "Server",
-        .doc = "Addresses of proxies whose X-Forwarded-For is believed, separated by commas."),
+        .doc =
+            "Addresses and networks (10.0.0.0/8) of proxies whose word about the caller's address is believed, separated "
+            "by commas. Each must add whom it heard to the header, or write it anew."),
+    ROW(proxy_header, CHOICE, "PROXY_HEADER", "any", .choices = proxy_headers, .group = "Server",
+        .doc =
+            "The header they say it in: X-Forwarded-For, Forwarded (RFC 7239), or the first where both are there, else any "
+            "of the two. Name it when the proxy passes the other one on as it comes."),
     ROW(host, TEXT, "HOST", "127.0.0.1", .min = 1, .max = 255, .group = "Server", .doc = "Address to listen on."),
     ROW(port, INTEGER, "PORT", "8000", .min = 0, .max = 65535, .group = "Server",
         .doc = "TCP port; 0 picks a free one."),
@@ -117,7 +125,8 @@ const struct setting config_rows[] = {
         .doc = "smtp://user:password@host:587 or smtps://...; empty: no mail, so no password reset by mail."),
     ROW(mail_from, TEXT, "MAIL_FROM", "", .max = 254, .group = "Mail", .doc = "Sender of our mail."),
     ROW(public_url, TEXT, "PUBLIC_URL", "", .max = 1000, .group = "Mail",
-        .doc = "Where people reach this server (https://roentgen.example.org), for links in mail."),
+        .doc =
+            "Where people reach this server (https://roentgen.example.org), for links in mail and for redirects to https."),
 
     ROW(log_level, CHOICE, "LOG_LEVEL", "info", .choices = log_level_names, .flags = SETTING_RELOAD, .group = "Log",
         .doc = "Least important level written; SIGUSR1 makes it one step more talkative, SIGUSR2 one step less."),

@@ -26,6 +26,7 @@ struct config {
     struct str smtp_url, mail_from, public_url;
     struct str cors_origins;
     struct str trusted_proxies;
+    unsigned proxy_header;
     bool https_only;
     int64_t max_connections, idle_timeout_s, header_timeout_s, send_timeout_s, body_min_bytes_per_s;
     int64_t max_header_bytes, max_json_bytes, max_upload_bytes, max_batch_files, max_unpacked_bytes;
@@ -37,8 +38,10 @@ struct config {
     int64_t stop_grace_s;
 };
 
+enum proxy_header { PROXY_ANY, PROXY_X_FORWARDED_FOR, PROXY_FORWARDED };
 enum same_instance { SAME_INSTANCE_REFUSE, SAME_INSTANCE_KEEP };
 extern const char *const same_instances[]; /* names of enum same_instance */
+extern const char *const proxy_headers[];  /* names of enum proxy_header */
 extern const char *const registrations[];  /* names of enum registration */
 extern const struct setting config_rows[];
 extern const int config_count;

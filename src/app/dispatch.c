@@ -58,7 +58,8 @@ bool exchange_audit_entry(const struct exchange *x, struct audit_entry *out)
                                  .user_id = call_user(c),
                                  .entity_id = x->audit_id,
                                  .patient_id = x->audit_patient_id,
-                                 .outcome = x->status };
+                                 .outcome = x->status,
+                                 .detail = x->status < 400 ? STR_NULL : x->audit_reason };
     bool is_patient = e->entity && !strcmp(e->entity, "patient");
     for (int i = 0; e->entity && !out->entity_id && i < x->route.variables; i++)
         if (str_equal(x->route.names[i], S("id")) || str_equal(x->route.names[i], S("file_id")))
@@ -145,6 +146,7 @@ bool audit_change(struct call *c)
     struct audit_entry entry;
     set_default_status(x);
     exchange_audit_entry(x, &entry);
+    entry.detail = x->audit_detail;
     x->audited = true;
     return audit_insert(c, &entry);
 }
@@ -158,6 +160,7 @@ static bool handle(struct call *c)
     x->status = 0;
     x->header_count = 0;
     x->audited = false;
+    x->audit_detail = STR_NULL;
     c->out = e->out && !(e->flags & LIST) ? schema_new(e->out, &c->arena) : NULL;
     if (!check_if_match(x) || !e->handle(c))
         return false;
@@ -407,13 +410,13 @@ static void begin(struct request *r)
     struct call *c = &x->call;
     c->request = r;
     make_request_id(x);
-    x->client = admission_client(x);
+    proxy_find_client(x);
     if (is_preflight(x)) {
         preflight(x);
         return;
     }
-    if (!admission_https(x)) {
-        answer_send(x, true);
+    if (!proxy_https(x)) {
+        answer_send(x, c->error.code == E_NONE);
         return;
     }
     if (!admission_route(x)) {

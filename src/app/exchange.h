@@ -21,11 +21,13 @@ struct exchange {
     const char *media_type; /* NULL: application/json */
     bool body_is_set;       /* the handler gave the body to http itself (file, asset): answer_file, answer_bytes */
     bool replayed;          /* answer of an earlier request with the same Idempotency-Key */
-    int64_t audit_id, audit_patient_id;   /* what the audit row speaks of; 0: from path or answer */
-    struct str idempotency_key;           /* null: none */
-    void *upload;                         /* what `receive` keeps for the handler */
-    void (*upload_release)(void *upload); /* called at the end of the request, however it ended; may be NULL */
-    struct str client;                    /* address, behind trusted proxies the one they name */
+    int64_t audit_id, audit_patient_id;    /* what the audit row speaks of; 0: from path or answer */
+    struct str audit_detail, audit_reason; /* what changed; why it was refused */
+    struct str idempotency_key;            /* null: none */
+    void *upload;                          /* what `receive` keeps for the handler */
+    void (*upload_release)(void *upload);  /* called at the end of the request, however it ended; may be NULL */
+    struct str client;                     /* address, behind trusted proxies the one they name */
+    struct str network;                    /* what belongs to one subscriber: the address, of IPv6 the first 64 bits */
     struct {
         const char *name;
         struct str value;
@@ -55,20 +57,29 @@ void answer_stream(struct call *c, const char *media_type, int64_t length,
                    void *self);
 /* The audit row is about this entity and patient, where path and answer do not tell. */
 void audit_about(struct call *c, int64_t entity_id, int64_t patient_id);
+/* What the row of a change tells beside: a JSON object. What the row of a refusal does: a literal, which outlives the request. */
+void audit_detail(struct call *c, struct str json);
+void audit_reason(struct call *c, struct str literal);
 /* In the transaction of a WORKS endpoint: the audit row of this change (WRITES endpoints get theirs by themselves). */
 bool audit_change(struct call *c);
-struct str call_client(const struct call *c); /* the caller's address, or null */
-int64_t call_user(const struct call *c);      /* 0: nobody */
+struct str call_client(const struct call *c);  /* the caller's address, or null */
+struct str call_network(const struct call *c); /* the caller's network, or null */
+int64_t call_user(const struct call *c);       /* 0: nobody */
 
 /* dispatch.c */
 void dispatch_http_app(struct app *app, struct http_app *out);
 
 /* admission.c: what is decided before the body is read. Each sets call.error when it says no. */
-struct str admission_client(struct exchange *x); /* address of the caller, behind trusted proxies too */
-bool admission_https(struct exchange *x);        /* false: the answer is a redirect to https, already set */
 bool admission_route(struct exchange *x);
 bool admission_check(struct exchange *x); /* token, rate, permission, type and size of the body */
 int64_t admission_body_limit(const struct exchange *x);
+
+/* proxy.c: who asks, through which names. */
+enum { PROXY_HOPS_MAX = 32 };
+void proxy_find_client(struct exchange *x);           /* sets client and network */
+bool proxy_is_local_caller(const struct exchange *x); /* somebody on this machine, through no proxy and no other name */
+bool proxy_https(
+    struct exchange *x); /* false: the answer is a redirect to https, already set; or c->error says why not */
 
 /* decode.c: fills call.in from path, query and body. */
 bool decode_input(struct call *c);

@@ -219,7 +219,7 @@ static const struct field access_list_fields[] = {
 };
 static const struct schema access_list = SCHEMA("AccessList", struct access_list, access_list_fields);
 static const struct listing access_listing = { .row = &access_schema,
-                                               .where = "a.entity = 'image_file'",
+                                               .where = "a.entity = 'image_file' and a.user_id is not null",
                                                .id = "a.id",
                                                .sorts = access_sorts,
                                                .columns = access_sort_columns };

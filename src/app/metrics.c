@@ -2,6 +2,7 @@
 #include "app/metrics.h"
 
 #include "app/app.h"
+#include "app/audit.h"
 #include "app/endpoint.h"
 #include "blob/result.h"
 #include "raster/decoder.h"
@@ -281,6 +282,8 @@ void metrics_print(struct call *c, struct text *out)
                 ROENTGEN_VERSION);
     one(out, "uptime_seconds", "gauge", "Seconds since the start.", (clock_monotonic_us() - app->started_us) / 1000000);
     one(out, "resident_memory_bytes", "gauge", "Resident memory.", resident_bytes());
+    one(out, "audit_rows_left_out_total", "counter", "Refused requests that left no row because they were too many.",
+        audit_left_out(app->audit));
     one(out, "uploads_total", "counter", "Files stored.", get(&app->metrics->uploads));
     one(out, "upload_bytes_total", "counter", "Bytes of files stored.", get(&app->metrics->upload_bytes));
     print_server(app, out);

@@ -161,6 +161,7 @@ struct audit_row {
     struct str username, action, entity;
     int64_t entity_id, patient_id, outcome;
     struct str client, request_id;
+    struct json detail;
 };
 static const struct field audit_row_fields[] = {
     FIELD(struct audit_row, id, .doc = "Identifies the entry."),
@@ -175,6 +176,10 @@ static const struct field audit_row_fields[] = {
     FIELD(struct audit_row, outcome, .doc = "HTTP status of the answer."),
     FIELD(struct audit_row, client, .flags = NULLABLE, .doc = "From which address."),
     FIELD(struct audit_row, request_id, .flags = NULLABLE, .doc = "Which request."),
+    FIELD(
+        struct audit_row, detail, .flags = NULLABLE,
+        .doc =
+            "What changed ({\"roles\": {\"from\": [...], \"to\": [...]}}), or why it was refused ({\"reason\": ...})."),
 };
 static const struct schema audit_row_schema =
     SCHEMA("AuditRow", struct audit_row, audit_row_fields, .table = "audit_logs", .alias = "a",

@@ -89,12 +89,15 @@ enum http_method http_method(const struct request *r);
 struct str http_method_text(const struct request *r);
 struct str http_path(const struct request *r);                     /* raw, before the '?', still percent-encoded */
 struct str http_query(const struct request *r);                    /* raw, after the '?'; null if none */
-struct str http_header(const struct request *r, const char *name); /* null if absent */
-struct str http_client(const struct request *r);                   /* peer address, text, without port */
-int64_t http_content_length(const struct request *r);              /* -1: not stated (chunked) or no body */
-bool http_has_body(const struct request *r);                       /* Content-Length > 0 or Transfer-Encoding */
-int64_t http_started_us(const struct request *r);                  /* clock_monotonic_us of the first byte seen by us */
-int64_t http_body_bytes(const struct request *r);                  /* received so far */
+struct str http_header(const struct request *r, const char *name); /* null if absent; the first line of that name */
+/* All lines of that name as the one list they stand for (RFC 9110 5.3), joined with commas; null if absent. */
+struct str http_header_list(const struct request *r, const char *name, struct arena *arena);
+bool http_header_begins(const struct request *r, const char *prefix); /* is there a header whose name begins so? */
+struct str http_client(const struct request *r);                      /* peer address, text, without port */
+int64_t http_content_length(const struct request *r);                 /* -1: not stated (chunked) or no body */
+bool http_has_body(const struct request *r);                          /* Content-Length > 0 or Transfer-Encoding */
+int64_t http_started_us(const struct request *r); /* clock_monotonic_us of the first byte seen by us */
+int64_t http_body_bytes(const struct request *r); /* received so far */
 
 /* Where body bytes go. Calls come one at a time, on worker threads, never two at once. Either the body is completed,
  * and `ready` comes without an error, or `abandon` is called once: after a failed write, past max_bytes, when the

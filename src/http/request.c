@@ -301,6 +301,25 @@ struct str http_header(const struct request *r, const char *name)
     return STR_NULL;
 }
 
+struct str http_header_list(const struct request *r, const char *name, struct arena *arena)
+{
+    struct str wanted = str_from(name), list = STR_NULL;
+    for (int i = 0; i < r->header_count; i++)
+        if (str_equal_fold(r->headers[i].name, wanted))
+            list = list.at ? arena_format(arena, "%.*s,%.*s", STR_FMT(list), STR_FMT(r->headers[i].value))
+                           : r->headers[i].value;
+    return list;
+}
+
+bool http_header_begins(const struct request *r, const char *prefix)
+{
+    struct str wanted = str_from(prefix);
+    for (int i = 0; i < r->header_count; i++)
+        if (str_equal_fold(str_slice(r->headers[i].name, 0, wanted.len), wanted))
+            return true;
+    return false;
+}
+
 struct str http_client(const struct request *r)
 {
     return (struct str){ r->client, r->client_len };

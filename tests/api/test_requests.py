@@ -376,7 +376,7 @@ def test_cors_for_named_origins(new_server):
 
 
 def test_https_only(new_server):
-    client = new_server(HTTPS_ONLY="true").client()
+    client = new_server(HTTPS_ONLY="true", PUBLIC_URL="https://r.example").client()
     answer = client.get("/patients?page=2", headers={"X-Forwarded-Proto": "http", "Host": "r.example"})
     assert answer.status_code in (301, 307, 308)
     assert answer.headers["location"] == "https://r.example/api/v1/patients?page=2"
