@@ -206,5 +206,11 @@ static bool on_fragment(void *context, int64_t offset, struct str bytes)
     return end_line(dump);
 }
 
-const struct dicom_events dicom_dump_events = { on_element, on_sequence,  on_item,    on_item_end,
-                                                NULL,       on_fragments, on_fragment };
+static void on_remark(void *context, const char *text)
+{
+    struct dicom_dump *dump = context;
+    text_format(dump->out, "! %s\n", text);
+}
+
+const struct dicom_events dicom_dump_events = { on_element, on_sequence,  on_item,     on_item_end,
+                                                NULL,       on_fragments, on_fragment, on_remark };

@@ -100,21 +100,35 @@ static void settle_syntax(struct dicom_file *file, bool implicit, bool big_endia
     snprintf(file->syntax_uid, sizeof(file->syntax_uid), "%s", uid);
 }
 
+static void remark_at(const struct parser *p, const char *what)
+{
+    char text[160];
+    snprintf(text, sizeof(text), "at byte %" PRId64 ": %s", p->input->offset, what);
+    parser_remark(p, text);
+}
+
 /* What the file says, unless its first element says otherwise: then the element is right. A file that has neither preamble nor meta information and
  * begins with nothing plausible is not DICOM. */
 static bool choose_encoding(struct parser *p, struct dicom_file *file)
 {
     bool implicit = false, big_endian = false, stated = file->syntax_uid[0] != '\0';
     file->syntax = stated ? dicom_syntax_find(str_from(file->syntax_uid)) : NULL;
-    if (file->syntax && file->syntax->deflated) {
-        if (!dicom_input_inflate(p->input, p->limits->inflated_bytes, p->error))
-            return false;
-        p->implicit = p->big_endian = false;
-        return true;
-    }
+    enum wrapping wrapping = WRAPPED_NOT;
+    if (file->syntax && file->syntax->deflated)
+        wrapping = dicom_input_wrapping(p->input, p->error);
     bool seen = look(p, &implicit, &big_endian);
     if (p->error->code)
         return false;
+    if (file->syntax && file->syntax->deflated &&
+        !(wrapping == WRAPPED_NO_DEFLATE && seen && !implicit && !big_endian)) {
+        if (wrapping == WRAPPED_ZLIB || wrapping == WRAPPED_GZIP)
+            remark_at(p, wrapping == WRAPPED_ZLIB ? "the deflated data set has a zlib header, which PS3.5 A.5 forbids"
+                                                  : "the deflated data set has a gzip header, which PS3.5 A.5 forbids");
+        p->implicit = p->big_endian = false;
+        return dicom_input_inflate(p->input, wrapping, p->limits->inflated_bytes, p->error);
+    }
+    if (file->syntax && file->syntax->deflated)
+        remark_at(p, "the data set is not deflated, as the transfer syntax says");
     if (!seen && !file->has_preamble && !file->has_meta)
         return error_set(p->error, E_INVALID, "this is not a DICOM file: no data set begins at byte %" PRId64,
                          p->input->offset);
@@ -140,7 +154,7 @@ bool dicom_parse(struct dicom_input *input, const struct dicom_limits *limits, c
     p.events = events;
     p.context = context;
     p.error = error;
-    p.implicit = p.big_endian = p.stopped = p.signed_pixels = false;
+    p.implicit = p.big_endian = p.stopped = p.signed_pixels = p.forgivable = false;
     p.items = p.depth = 0;
     p.told = 0;
     p.bound = -1;

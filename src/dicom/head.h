@@ -23,6 +23,7 @@ struct parser {
     struct error *error;
     bool implicit, big_endian;
     bool stopped;
+    bool forgivable;    /* the error is about a part that may be stepped over, when its length is known */
     bool signed_pixels; /* as the last Pixel Representation said */
     int items;          /* open ones: the depth that elements are told with */
     int64_t told;       /* elements, items, fragments */
@@ -34,6 +35,11 @@ struct parser {
 static inline bool parser_need(struct parser *p, ptrdiff_t count)
 {
     return p->input->end - p->input->at >= count || p->input->more(p->input, count, p->error);
+}
+static inline void parser_remark(const struct parser *p, const char *text)
+{
+    if (p->events->remark)
+        p->events->remark(p->context, text);
 }
 bool parser_fail(struct parser *p, uint32_t tag, int64_t offset, const char *what);
 /* The header of the element at the input's position; 8 bytes are there. */

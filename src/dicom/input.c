@@ -193,8 +193,31 @@ static void inflating_release(struct dicom_input *input)
     free(f);
 }
 
-bool dicom_input_inflate(struct dicom_input *input, int64_t max_bytes, struct error *error)
+/* The headers cannot be mistaken: 1F is a block of a type that does not exist; the first byte of a zlib header begins a stored block, whose
+ * length is followed by its complement (RFC 1951 3.2.4), and is a multiple of 31 with the second (RFC 1950 2.2). */
+enum wrapping dicom_input_wrapping(struct dicom_input *input, struct error *error)
 {
+    enum { STORED = 0, RESERVED = 3, DEFLATE_METHOD = 8 };
+    if (input->end - input->at < 5 && !input->more(input, 5, error))
+        return WRAPPED_NOT;
+    const unsigned char *at = input->at;
+    int type = at[0] >> 1 & 3;
+    if (at[0] == 0x1F && at[1] == 0x8B)
+        return WRAPPED_GZIP;
+    if (type == RESERVED)
+        return WRAPPED_NO_DEFLATE;
+    if (type != STORED || (at[1] ^ at[3]) == 0xFF)
+        return WRAPPED_NOT;
+    bool is_zlib = (at[0] & 0x0F) == DEFLATE_METHOD && at[0] >> 4 <= 7 && (at[0] << 8 | at[1]) % 31 == 0;
+    return is_zlib ? WRAPPED_ZLIB : WRAPPED_NO_DEFLATE;
+}
+
+bool dicom_input_inflate(struct dicom_input *input, enum wrapping wrapping, int64_t max_bytes, struct error *error)
+{
+    static const int bits[] = { [WRAPPED_NOT] = -MAX_WBITS,
+                                [WRAPPED_ZLIB] = MAX_WBITS,
+                                [WRAPPED_GZIP] = MAX_WBITS + 16,
+                                [WRAPPED_NO_DEFLATE] = -MAX_WBITS };
     struct inflating *f = calloc(1, sizeof(*f));
     if (!f)
         abort();
@@ -202,7 +225,7 @@ bool dicom_input_inflate(struct dicom_input *input, int64_t max_bytes, struct er
         free(f);
         return false;
     }
-    if (inflateInit2(&f->z, -MAX_WBITS) != Z_OK)
+    if (inflateInit2(&f->z, bits[wrapping]) != Z_OK)
         abort(); /* out of memory */
     f->under = *input;
     *input = (struct dicom_input){

@@ -197,11 +197,18 @@ static bool on_sequence_end(void *context)
     return true;
 }
 
+static void on_remark(void *context, const char *text)
+{
+    struct builder *b = context;
+    if (b->object->remark_count < DICOM_REMARKS_MAX)
+        b->object->remarks[b->object->remark_count++] = arena_copy(b->arena, str_from(text));
+}
+
 bool dicom_read(struct str bytes, const struct dicom_limits *limits, struct arena *arena, struct dicom_object **out,
                 struct error *error)
 {
-    static const struct dicom_events events = { on_element,      on_sequence,  on_item,     on_item_end,
-                                                on_sequence_end, on_fragments, on_fragment, on_room };
+    static const struct dicom_events events = { on_element,   on_sequence, on_item,   on_item_end, on_sequence_end,
+                                                on_fragments, on_fragment, on_remark, on_room };
     struct dicom_object *object = arena_new(arena, struct dicom_object);
     struct builder b;
     b.arena = arena;

@@ -48,10 +48,13 @@ struct dicom_dataset {
     int64_t offset;               /* of the item's tag */
 };
 
+enum { DICOM_REMARKS_MAX = 8 };
 struct dicom_object {
     struct dicom_file file;
-    struct dicom_dataset *meta; /* group 0002; may be empty, never NULL */
-    struct dicom_dataset *root; /* the data set; may be empty, never NULL */
+    struct dicom_dataset *meta;            /* group 0002; may be empty, never NULL */
+    struct dicom_dataset *root;            /* the data set; may be empty, never NULL */
+    struct str remarks[DICOM_REMARKS_MAX]; /* what the reader stepped over or forgave; further ones are not kept */
+    int remark_count;
     struct dicom_input input;
 };
 

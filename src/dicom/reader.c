@@ -38,6 +38,7 @@ static bool truncated(struct parser *p, uint32_t tag, int64_t offset, int64_t wa
 
 static bool past_end(struct parser *p, uint32_t tag, int64_t offset, int64_t wanted)
 {
+    p->forgivable = true;
     return error_set(p->error, E_INVALID,
                      TAG_FMT " at byte %" PRId64 ": its %" PRId64
                              " bytes run past the end of the item or sequence that holds it",
@@ -214,6 +215,64 @@ static bool close_finished(struct parser *p)
     return true;
 }
 
+/* ---- what is stepped over ---- */
+
+/* May the element, item or delimiter that comes next follow what has just ended, and all that ends with it? At the end of the input nothing has to
+ * come. */
+static bool goes_on(struct parser *p, uint32_t ended)
+{
+    int depth = p->depth;
+    bool big_endian = p->big_endian;
+    if (p->bound >= 0 && p->input->offset > p->bound)
+        return false;
+    for (; depth && p->stack[depth - 1].end == p->input->offset; depth--) {
+        ended = p->stack[depth - 1].tag;
+        big_endian = p->stack[depth - 1].big_endian;
+    }
+    if (!parser_need(p, 8))
+        return p->error->code == E_NONE;
+    uint16_t group = dicom_u16(p->input->at, big_endian), number = dicom_u16(p->input->at + 2, big_endian);
+    bool in_sequence = depth && !p->stack[depth - 1].is_item;
+    if (in_sequence || group == 0xFFFE)
+        return depth && group == 0xFFFE;
+    return ((uint32_t)group << 16 | number) > ended;
+}
+
+static bool pass_over(struct parser *p, int64_t count)
+{
+    if (count > p->input->end - p->input->at && p->input->skip)
+        return p->input->skip(p->input, count, p->error);
+    if (count > 0 && !parser_need(p, (ptrdiff_t)count))
+        return false;
+    advance(p, (ptrdiff_t)count); /* less than nothing: a header that had begun inside reached past the end */
+    return true;
+}
+
+/* After an error: leaves the innermost part of known length, if what follows it is sound. */
+static bool step_out(struct parser *p)
+{
+    int part = p->depth - 1;
+    struct error first = *p->error;
+    while (part >= 0 && p->stack[part].end < 0)
+        part--;
+    if (!p->forgivable || first.code != E_INVALID || part < 0)
+        return false;
+    p->forgivable = false;
+    const struct open_part left = p->stack[part];
+    error_clear(p->error);
+    bool sound = pass_over(p, left.end - p->input->offset);
+    while (sound && p->depth > part)
+        if (!pop(p))
+            return false;
+    if (!sound || !goes_on(p, left.tag)) {
+        error_clear(p->error);
+        *p->error = first;
+        return false;
+    }
+    parser_remark(p, first.message);
+    return true;
+}
+
 /* ---- what an element can be ---- */
 
 /* UN of undefined length, and UN that the dictionary knows as a sequence, are implicit little endian inside (PS3.5 6.2.2, note 4). */
@@ -223,9 +282,32 @@ static void enter_unknown(struct parser *p)
     p->big_endian = false;
 }
 
-static bool begins_with_item(struct parser *p)
+/* Of a sequence of defined length: items, or at once a delimiter, which some writers add. */
+static bool holds_items(struct parser *p, const struct dicom_element *e, bool was_unknown)
 {
-    return parser_need(p, 8) && dicom_u32(p->input->at, false) == 0xE000FFFEu;
+    if (e->length == 0)
+        return true;
+    if (e->length < 8 || !parser_need(p, 8))
+        return false;
+    bool big_endian = p->big_endian && !was_unknown;
+    uint16_t number = dicom_u16(p->input->at + 2, big_endian);
+    return dicom_u16(p->input->at, big_endian) == 0xFFFE && (number == 0xE000 || (number == 0xE0DD && !was_unknown));
+}
+
+/* The bytes of a sequence that holds no items are kept as they are. */
+static bool take_no_items(struct parser *p, struct dicom_element *e, bool was_unknown)
+{
+    struct error what = { 0 };
+    e->vr = VR('U', 'N');
+    if (!take_value(p, e))
+        return false;
+    error_set(&what, E_INVALID,
+              TAG_FMT " at byte %" PRId64 ": what this sequence holds is no items; it is stepped over",
+              TAG_ARGS(e->tag), e->offset);
+    if (!was_unknown && !goes_on(p, e->tag))
+        return p->error->code ? false : parser_fail(p, e->tag, e->value_offset, "no item of this sequence begins here");
+    parser_remark(p, what.message);
+    return true;
 }
 
 static bool begin_sequence(struct parser *p, struct dicom_element *e, bool was_unknown)
@@ -263,8 +345,10 @@ static bool read_fragments(struct parser *p, struct dicom_element *e)
             break;
         if (item.tag != 0xFFFEE000 || item.length == DICOM_UNDEFINED_LENGTH)
             return parser_fail(p, item.tag, item.offset, "no fragment begins here");
-        if (p->bound >= 0 && p->input->offset + (int64_t)item.length > p->bound)
-            return past_end(p, item.tag, item.offset, item.length);
+        if (p->bound >= 0 && p->input->offset + (int64_t)item.length > p->bound) {
+            past_end(p, item.tag, item.offset, item.length);
+            return p->forgivable = false; /* receivers wait for the end of the fragments */
+        }
         if (!take_value(p, &item))
             return false;
         if (p->events->fragment && !p->events->fragment(p->context, item.offset, item.value))
@@ -288,13 +372,12 @@ static bool read_element(struct parser *p, struct dicom_element *e, bool was_unk
                                                 : begin_sequence(p, e, was_unknown || e->vr == VR('U', 'N'));
     if (p->bound >= 0 && p->input->offset + (int64_t)e->length > p->bound)
         return past_end(p, e->tag, e->offset, e->length);
-    if (e->vr == VR('S', 'Q') && (!was_unknown || e->length == 0 || begins_with_item(p)))
+    bool is_sequence = e->vr == VR('S', 'Q');
+    if (is_sequence && holds_items(p, e, was_unknown))
         return begin_sequence(p, e, was_unknown);
-    if (e->vr == VR('S', 'Q'))
-        e->vr = VR('U', 'N');
     if (was_unknown)
         e->big_endian = false;
-    if (!take_value(p, e))
+    if (!(is_sequence ? take_no_items(p, e, was_unknown) : take_value(p, e)))
         return false;
     if (e->tag == 0x00280103 && e->value.len >= 2)
         p->signed_pixels = dicom_u16(e->value.at, e->big_endian) == 1;
@@ -317,8 +400,10 @@ static bool read_item(struct parser *p, struct dicom_element *e)
 {
     if (e->tag == 0xFFFEE0DD)
         return p->stack[p->depth - 1].end >= 0 || pop(p);
-    if (e->tag != 0xFFFEE000)
+    if (e->tag != 0xFFFEE000) {
+        p->forgivable = true;
         return parser_fail(p, p->stack[p->depth - 1].tag, e->offset, "no item of this sequence begins here");
+    }
     if (!push(p, true, e))
         return false;
     p->stopped = p->events->item && !p->events->item(p->context, e->offset);
@@ -365,7 +450,7 @@ bool parser_data_set(struct parser *p)
         bool ok = in_sequence              ? read_item(p, e)
                   : e->tag >> 16 == 0xFFFE ? read_delimiter(p, e)
                                            : read_element(p, e, was_unknown);
-        if (!ok)
+        if (!ok && (p->stopped || !step_out(p)))
             return p->stopped;
     }
 }

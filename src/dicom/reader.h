@@ -24,6 +24,12 @@
  *
  * The stack is explicit and bounded: depth, count of elements and length of values have limits, and what exceeds them, like what
  * is malformed, is E_INVALID with the tag and the byte offset. What came before has been told: the caller keeps it or not.
+ *
+ * Some of what is malformed has a stated length, and what follows it is sound. That is stepped over, told as a remark, and no error:
+ *   - a sequence of defined length whose content is no items: told as an element of VR UN, with its bytes as they are;
+ *   - an item, or the rest of a sequence, of defined length, in which something does not fit: told as far as it could be read;
+ *   - a deflated data set with a zlib or gzip header, or one that is said to be deflated and is not (PS3.5 A.5).
+ * Sound means: what comes next can come next, an element with a greater tag, an item or a delimiter. Else the length is not to be trusted.
  */
 #ifndef ROENTGEN_DICOM_READER_H
 #define ROENTGEN_DICOM_READER_H
@@ -58,6 +64,8 @@ struct dicom_events {
     bool (*fragments)(void *context, const struct dicom_element *e); /* encapsulated pixel data begins ... */
     /* ... and this is one item of it; the first is the basic offset table, which may be empty. Ends with sequence_end. */
     bool (*fragment)(void *context, int64_t offset, struct str bytes);
+    /* Something was stepped over or forgiven: what, with tag and byte offset, for people. The text lives as long as the call. */
+    void (*remark)(void *context, const char *text);
     /* Where the next element is to be written, which an event may then tell of; who keeps elements need not copy them. NULL: the parser's own. */
     struct dicom_element *(*room)(void *context);
 };

@@ -357,6 +357,8 @@ static void lengths_that_lie(void **state)
     ds_put("CS", 2);
     ds_put_u16(200); /* past the item */
     ds_put("CT", 2);
+    ds_put_tag(0x00080005); /* past the sequence? then it would be out of order */
+    ds_put("CS\0", 4);
     refused("(0008,0060) at byte 20");
 }
 
