@@ -5,7 +5,7 @@
 #include "schema/json.h"
 
 /* Part of every key: raised when the same parameters give another picture. */
-#define RENDERER "1"
+#define RENDERER "2"
 
 bool rendered_key(struct call *c, const struct image_file *file, const struct rendering_query *query,
                   struct result_key *key)

@@ -106,9 +106,55 @@ bool codestream_matches(const struct pixel_format *format, const char *coding, i
     return true;
 }
 
-void codestream_unsigned(const struct pixel_format *format, int bits, struct decoded_format *decoded)
+void codestream_samples(const struct pixel_format *format, int precision, bool is_signed,
+                        struct decoded_format *decoded)
 {
-    decoded->bits_stored = format->is_signed ? format->bits_stored : bits;
+    bool sign_is_above = format->is_signed && !is_signed;
+    decoded->precision = precision;
+    decoded->is_signed = format->is_signed || is_signed;
+    decoded->bits_stored = precision < format->bits_stored && !sign_is_above ? precision : format->bits_stored;
+}
+
+/* ---- lossy samples beyond Bits Stored ----
+ *
+ * A lossy codestream of more bits than are stored comes back a little above white, or below black: masked, such pixels would turn over. They are
+ * cut to the ends of what can be stored, unless any lies so far beyond that the bits above hold something of their own. */
+
+static int64_t sample_get(const void *at, int64_t index, int width, bool is_signed)
+{
+    if (width == 1)
+        return is_signed ? ((const int8_t *)at)[index] : ((const uint8_t *)at)[index];
+    return is_signed ? ((const int16_t *)at)[index] : ((const uint16_t *)at)[index];
+}
+
+static void sample_set(void *at, int64_t index, int width, int64_t value)
+{
+    if (width == 1)
+        ((uint8_t *)at)[index] = (uint8_t)value;
+    else
+        ((uint16_t *)at)[index] = (uint16_t)value;
+}
+
+static void overshoot_cut(const struct pixel_format *format, const struct decoded_format *decoded, void *out)
+{
+    enum { MARGIN = 8 }; /* the part of the range that is no more than overshoot */
+    int width = sample_bytes(format), bits = decoded->bits_stored;
+    if (width > 2 || decoded->precision <= bits || (format->high_bit >= bits && decoded->precision > format->high_bit))
+        return;
+    int64_t range = INT64_C(1) << bits, low = decoded->is_signed ? -range / 2 : 0, high = low + range - 1;
+    int64_t count = frame_samples(format), least = low, most = high;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t value = sample_get(out, i, width, decoded->is_signed);
+        least = value < least ? value : least;
+        most = value > most ? value : most;
+    }
+    if ((least == low && most == high) || least < low - range / MARGIN || most > high + range / MARGIN)
+        return;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t value = sample_get(out, i, width, decoded->is_signed);
+        if (value < low || value > high)
+            sample_set(out, i, width, value < low ? low : high);
+    }
 }
 
 bool is_subsampled(const struct pixel_format *format)
@@ -163,6 +209,8 @@ bool frame_decode(const struct pixel_format *format, struct str encoded, int fir
     } else if (!faces[coding](format, encoded, out, &result, error)) {
         return false;
     }
+    if (format->syntax->lossy && result.precision > result.bits_stored)
+        overshoot_cut(format, &result, out);
     *decoded = result;
     return true;
 }

@@ -9,6 +9,9 @@
  * YBR_RCT and YBR_ICT as RGB; JPEG whose components are RGB stays RGB; native YBR_FULL_422 stays subsampled.
  * The dimensions inside the codestream must be the file's; another bit depth inside than bits_stored is taken where it fits bits_allocated.
  *
+ * Nothing may be assumed about bits outside Bits Stored (PS3.5 8.1.1): encoders that take whole cells carry an old overlay along in them. They are
+ * left in `out`; whoever wants values masks by decoded.bits_stored, which is never more than the file's (raster/layout.h).
+ *
  * Native, RLE, JPEG-LS and JPEG other than 8-bit DCT are our own code; 8-bit DCT JPEG is libjpeg-turbo; JPEG 2000 is OpenJPEG. (CharLS 2.4.1
  * never returns from some damaged codestreams.)
  */
@@ -20,8 +23,9 @@
 
 struct decoded_format {
     enum photometric photometric;
-    int bits_stored; /* as the codestream says, else the file's */
+    int bits_stored; /* as the codestream says where it says less, else the file's */
     bool is_signed;
+    int precision; /* bits of the codestream's samples; 0: they lie as in native pixels */
 };
 
 /* E_INVALID with what is wrong; E_UNSUPPORTED_TYPE for codings that are not decoded. May allocate up to a small multiple of out_bytes; frees all

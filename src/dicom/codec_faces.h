@@ -40,7 +40,8 @@ void planes_interleave(const void *planes, int64_t pixels, int count, int unit, 
 /* The codestream's dimensions against the file's. `coding` names it in the message. */
 bool codestream_matches(const struct pixel_format *format, const char *coding, int64_t columns, int64_t rows,
                         int samples, int bits, struct error *error);
-/* Codings whose samples have no sign: the sign bit of a signed image is where the file says, else the depth is the codestream's. */
-void codestream_unsigned(const struct pixel_format *format, int bits, struct decoded_format *decoded);
+/* What a codestream says of its samples. Where they have no sign, the sign bit of a signed image is where the file says. */
+void codestream_samples(const struct pixel_format *format, int precision, bool is_signed,
+                        struct decoded_format *decoded);
 
 #endif

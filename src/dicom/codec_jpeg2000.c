@@ -111,7 +111,23 @@ static void component_write(const OPJ_INT32 *from, int64_t pixels, int step, int
     }
 }
 
-static bool image_write(const opj_image_t *image, const struct pixel_format *format, void *out,
+/* Does the main header's COD say that the first three components are transformed? Its segments follow SIZ, each with its length. */
+static bool has_component_transform(struct str encoded)
+{
+    enum { COD = 0xFF52, SOT = 0xFF90, TRANSFORM_AT = 8 };
+    ptrdiff_t start = is_jp2(encoded) ? str_find(encoded, S("\377\117\377\121")) : 0;
+    for (ptrdiff_t at = start + 2; start >= 0 && at + TRANSFORM_AT < encoded.len;) {
+        int marker = dicom_u16(encoded.at + at, true);
+        if (marker == COD)
+            return encoded.at[at + TRANSFORM_AT] == 1;
+        if (marker <= 0xFF00 || marker >= SOT)
+            return false;
+        at += 2 + dicom_u16(encoded.at + at + 2, true);
+    }
+    return false;
+}
+
+static bool image_write(const opj_image_t *image, const struct pixel_format *format, bool is_transformed, void *out,
                         struct decoded_format *decoded, struct error *error)
 {
     int width = sample_bytes(format);
@@ -124,14 +140,10 @@ static bool image_write(const opj_image_t *image, const struct pixel_format *for
         component_write(component->data, format->rows * format->columns, format->samples, width,
                         (char *)out + (ptrdiff_t)i * width);
     }
-    if (image->comps[0].sgnd) {
-        decoded->is_signed = true;
-        decoded->bits_stored = (int)image->comps[0].prec;
-    } else {
-        codestream_unsigned(format, (int)image->comps[0].prec, decoded);
-    }
-    /* The library has undone the component transform that these names stand for (PS3.3 C.7.6.3.1.2). */
-    if (decoded->photometric == YBR_RCT || decoded->photometric == YBR_ICT)
+    codestream_samples(format, (int)image->comps[0].prec, image->comps[0].sgnd, decoded);
+    /* The library has undone the component transform that these names stand for (PS3.3 C.7.6.3.1.2), and undoes it whatever the name is: what
+     * the codestream says it did counts (ISO 15444-1 A.6.1). */
+    if (decoded->photometric == YBR_RCT || decoded->photometric == YBR_ICT || is_transformed)
         decoded->photometric = RGB;
     return true;
 }
@@ -173,7 +185,7 @@ bool jpeg2000_decode(const struct pixel_format *format, struct str encoded, void
         error_set(error, E_INVALID, "the JPEG 2000 frame is damaged: %s",
                   source.message[0] ? source.message : "it cannot be decoded");
     else
-        ok = image_write(image, format, out, decoded, error);
+        ok = image_write(image, format, format->samples == 3 && has_component_transform(encoded), out, decoded, error);
     opj_image_destroy(image);
     opj_destroy_codec(codec);
     opj_stream_destroy(stream);

@@ -264,7 +264,7 @@ bool jpeg_ls_decode(const struct pixel_format *format, struct str encoded, void 
     reader->lines = lines;
     bool ok = scans_decode(reader, error);
     if (ok)
-        codestream_unsigned(format, reader->frame.precision, decoded);
+        codestream_samples(format, reader->frame.precision, false, decoded);
     free(reader->gradients);
     free(lines);
     free(reader);

@@ -126,7 +126,7 @@ static bool frame_read(int marker, struct str segment, struct jpeg_image *image,
 
 static void application_read(int marker, struct str segment, struct jpeg_image *image)
 {
-    if (marker == MARKER_APP0 && str_starts(segment, S("JFIF")))
+    if (marker == MARKER_APP0 && str_starts(segment, S("JFIF\0")))
         image->has_jfif = true;
     if (marker == MARKER_APP14 && str_starts(segment, S("Adobe")) && segment.len >= 12) {
         image->has_adobe = true;

@@ -187,7 +187,8 @@ static bool is_format(const struct errand *e, const struct pixel_format *f)
 
 static bool is_decoded(const struct decoded_format *d)
 {
-    return (unsigned)d->photometric <= YBR_RCT && d->bits_stored >= 1 && d->bits_stored <= 64;
+    return (unsigned)d->photometric <= YBR_RCT && d->bits_stored >= 1 && d->bits_stored <= 64 && d->precision >= 0 &&
+           d->precision <= 64;
 }
 
 static bool is_result(const struct errand *e)

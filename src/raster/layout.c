@@ -13,12 +13,12 @@ static int bytes_of(int bits_allocated)
     return bits_allocated <= 32 ? 4 : 8;
 }
 
-/* A codestream holds values without anything below or above; only native and RLE samples lie where High Bit says. */
+/* Samples lie where High Bit says, but for codestreams that do not reach up to it: these hold values without anything below. */
 static int shift_of(const struct samples *samples)
 {
     const struct pixel_format *format = &samples->format;
-    enum dicom_coding coding = format->syntax ? format->syntax->coding : CODING_NATIVE;
-    bool lies_as_told = coding == CODING_NATIVE || coding == CODING_RLE || coding == CODING_DEFLATED_FRAME;
+    int precision = samples->decoded.precision;
+    bool lies_as_told = precision == 0 || precision > format->high_bit;
     int shift = format->high_bit + 1 - samples->decoded.bits_stored;
     return lies_as_told && shift > 0 && format->high_bit < format->bits_allocated ? shift : 0;
 }
