@@ -228,6 +228,12 @@ static bool finish_row(struct call *c, void *context)
         return false;
     if (f->filing && f->filing->outcome == FILING_KNOWN)
         row.duplicate_of = f->filing->existing;
+    if (!db_lock(c, "select id from image_files where id = ?", V(row.id)))
+        return false;
+    if (!blob_exists(c->app->files, row.storage_path)) {
+        c->error.retry_after_s = 1;
+        return fail(c, E_UNAVAILABLE, "another attempt to complete this upload was refused: try again");
+    }
     if (!db_update(c, &image_file_schema, &row, finished_members(),
                    "where id = ? and status = 'UPLOADING' and deleted_at is null", V(row.id))) {
         if (f->filing)
@@ -289,6 +295,32 @@ static bool keep_assembled(struct call *c, struct spooled *spooled, struct str k
     return true;
 }
 
+static bool drop_unnamed(struct call *c, void *context)
+{
+    const struct image_file *file = context;
+    struct error ignored = { 0 };
+    int64_t named = 0;
+    if (!db_lock(c, "select id from image_files where id = ?", V(file->id)))
+        return false;
+    if (!db_integer(c, &named, "select 1 from image_files where id = ? and storage_path = ?", V(file->id),
+                    V(file->storage_path)) &&
+        c->error.code)
+        return false;
+    if (!named && blob_remove(c->app->files, file->storage_path, &ignored))
+        blob_settle(c->app->files, file->storage_path);
+    return true;
+}
+
+/* Refused, or cancelled meanwhile: nobody but the upload's own row can ever name these bytes. Another attempt to complete it may be on its
+ * way there: both look under the lock of the row, which of them comes first. When the database does not answer the claim stays. */
+static void take_back(struct call *c, struct image_file *file)
+{
+    struct error ours = c->error;
+    error_clear(&c->error);
+    db_transact(c, drop_unnamed, file);
+    c->error = ours;
+}
+
 static bool store_assembled(struct call *c, struct image_file *file, struct integers uploaded, struct spooled *spooled)
 {
     struct finishing f = { .file = file, .chunk_numbers = numbers_text(c, uploaded) };
@@ -308,9 +340,12 @@ static bool store_assembled(struct call *c, struct image_file *file, struct inte
         f.filing = arena_new(&c->arena, struct filing);
         filing_read(c, blob_writer_fd(spooled->writer), spooled->size_bytes, f.filing);
     }
-    if (!keep_assembled(c, spooled, file->storage_path) ||
-        !(f.filing ? filing_transact(c, f.filing, finish_row, &f) : db_transact(c, finish_row, &f)))
-        return false; /* the claim stays: whether another attempt owns the file is decided at the next start */
+    if (!keep_assembled(c, spooled, file->storage_path))
+        return false;
+    if (!(f.filing ? filing_transact(c, f.filing, finish_row, &f) : db_transact(c, finish_row, &f))) {
+        take_back(c, file);
+        return false;
+    }
     blob_settle(c->app->files, file->storage_path);
     metrics_upload(c->app->metrics, file->file_size);
     thumbnails_want(c->app->thumbnails, file->id, type);
