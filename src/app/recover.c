@@ -2,6 +2,7 @@
 #include "app/recover.h"
 
 #include "app/image_file.h"
+#include "app/invariants.h"
 #include "app/thumbnails.h"
 #include "base/crypto.h"
 #include "blob/result.h"
@@ -177,10 +178,18 @@ static bool check_file(void *context, struct str key, int64_t size_bytes, struct
     return true;
 }
 
+static void find_broken(const struct invariant *broken, struct str table, int64_t id, void *context)
+{
+    struct checking *k = context;
+    find(k, arena_format(&k->c->arena, "%s (%s)", broken->words, broken->name).at,
+         arena_format(&k->c->arena, "%.*s %" PRId64, STR_FMT(table), id));
+}
+
 bool fsck(struct call *c, const struct fsck_options *options, void (*tell)(const char *line), int64_t *findings)
 {
     struct checking k = { c, options, tell, 0 };
-    bool ok = check_rows(&k) && blob_walk(c->app->files, S("completed/"), check_file, &k, &c->error) && !c->error.code;
+    bool ok = (!options->rows || invariants_check(c, find_broken, &k)) && check_rows(&k) &&
+              blob_walk(c->app->files, S("completed/"), check_file, &k, &c->error) && !c->error.code;
     *findings = k.findings;
     return ok;
 }

@@ -9,9 +9,10 @@
 bool recover_files(struct call *c);
 
 /* Compares every row with its file and every file with its rows; one line per finding through `tell`. `remove_orphans` removes files that
- * no row names. `deep` reads every file and compares its SHA-256. *findings counts what is still wrong. */
+ * no row names. `deep` reads every file and compares its SHA-256. `rows` asks whether rows agree with each other (invariants.h). *findings
+ * counts what is still wrong. */
 struct fsck_options {
-    bool remove_orphans, deep;
+    bool remove_orphans, deep, rows;
 };
 bool fsck(struct call *c, const struct fsck_options *options, void (*tell)(const char *line), int64_t *findings);
 
