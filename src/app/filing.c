@@ -168,7 +168,6 @@ struct place {
     struct patient patient;
     int64_t study_id, study_patient, series_id;
     struct str study_modality;
-    bool patient_is_deleted;
 };
 
 static bool refuse(struct place *p, const char *why)
@@ -189,16 +188,13 @@ static bool find_study(struct place *p)
 {
     struct call *c = p->c;
     struct cursor rows;
-    db_rows(
-        c, &rows,
-        "select s.id, s.patient_id, s.modality, p.deleted_at is not null from studies s join patients p on p.id = s.patient_id "
-        "where s.study_uid = ? and s.deleted_at is null",
-        V(p->f->study.study_uid));
+    db_rows(c, &rows,
+            "select s.id, s.patient_id, s.modality from studies s where s.study_uid = ? and s.deleted_at is null",
+            V(p->f->study.study_uid));
     if (cursor_next(&rows)) {
         p->study_id = cursor_integer(&rows, 0);
         p->study_patient = cursor_integer(&rows, 1);
         p->study_modality = arena_copy(&c->arena, cursor_text(&rows, 2));
-        p->patient_is_deleted = cursor_integer(&rows, 3) != 0;
     }
     cursor_close(&rows);
     return c->error.code == E_NONE;
@@ -299,14 +295,9 @@ static bool lock_study_found(struct place *p)
 /* Patient and study, or the reason why they do not fit together. */
 static bool find_parents(struct place *p, bool *fit)
 {
-    struct call *c = p->c;
-    struct filing *f = p->f;
     *fit = false;
     if (!find_study(p))
         return false;
-    if (p->study_id && p->patient_is_deleted)
-        return (p->stated <= 0 || filing_find_patient(c, f, p->stated, &p->patient)) &&
-               set_aside(p, "the patient of its study has been deleted");
     if (!find_patient(p) || !lock_study_found(p))
         return false;
     if (p->study_id && p->study_patient != p->patient.id) {

@@ -26,7 +26,8 @@
  *   patient of its own (is_unidentified) with a number made from the Study UID: nobody's pictures are ever put under somebody else.
  * - A stated patient whose number is not the file's is refused (E_CONFLICT).
  * - A study that is filed under another patient than the file says stays there, is marked (studies.conflict), and the file is FAILED
- *   until somebody decides. The same while the study's patient is deleted.
+ *   until somebody decides.
+ * - What is deleted is not there: a file of a deleted patient or study makes a new one.
  * - A DICOMDIR is kept as a file and belongs to no study.
  */
 #ifndef ROENTGEN_FILING_H

@@ -4,6 +4,7 @@
 #include "app/exchange.h"
 #include "app/patient.h"
 #include "app/record_lock.h"
+#include "app/trash.h"
 #include "app/visibility.h"
 #include "dicom/object.h"
 
@@ -119,20 +120,10 @@ bool image_file_delete(struct call *c, const struct image_file *file)
            search_remove(c, "image_file_search", file->id);
 }
 
-/* A file comes back to a study that is there, not to one that was deleted around it. */
-static bool study_is_there(struct call *c, const struct image_file *file)
-{
-    int64_t there = 0;
-    return file->study_id <= 0 ||
-           db_integer(c, &there, "select 1 from studies where id = ? and deleted_at is null", V(file->study_id)) ||
-           fail(c, E_CONFLICT, "its study has been deleted: restore the study");
-}
-
 bool image_file_restore(struct call *c, const struct image_file *file)
 {
-    if (!study_is_there(c, file))
-        return false;
-    return db_execute(c, "update image_files set deleted_at = null, deleted_by = null, updated_at = ? where id = ?",
+    return trash_parents_are_there(c, file->patient_id, file->study_id) &&
+           db_execute(c, "update image_files set deleted_at = null, deleted_by = null, updated_at = ? where id = ?",
                       V(clock_now()), V(file->id)) &&
            image_file_index(c, file->id, file->original_filename, file->description);
 }

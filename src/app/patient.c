@@ -4,6 +4,7 @@
 #include "app/exchange.h"
 #include "app/listing.h"
 #include "app/record_lock.h"
+#include "app/trash.h"
 
 const char *const genders[] = { "MALE", "FEMALE", "OTHER", "UNKNOWN", NULL };
 static const char *const blood_types[] = {
@@ -157,9 +158,7 @@ static bool patient_delete(struct call *c)
 {
     const struct patient_key *key = c->in;
     struct patient before;
-    return lock_patients(c, key->id, 0) && patient_load(c, key->id, &before) &&
-           db_execute(c, "update patients set deleted_at = ?, deleted_by = ?, updated_at = ? where id = ?",
-                      V(clock_now()), V(call_user(c)), V(clock_now()), V(key->id)) &&
+    return lock_patients(c, key->id, 0) && patient_load(c, key->id, &before) && trash_patient(c, key->id) &&
            search_remove(c, "patient_search", key->id);
 }
 
@@ -167,15 +166,12 @@ static bool patient_restore(struct call *c)
 {
     const struct patient_key *key = c->in;
     struct patient *out = c->out;
-    int64_t restored = 0;
-    if (!lock_patients(c, key->id, 0) ||
-        !db_execute_counted(c, &restored,
-                            "update patients set deleted_at = null, deleted_by = null, updated_at = ? where id = ? "
-                            "and deleted_at is not null and merged_into is null",
-                            V(clock_now()), V(key->id)))
+    if (!lock_patients(c, key->id, 0))
         return false;
-    return (restored || fail(c, E_NOT_FOUND, "there is no deleted patient %" PRId64, key->id)) &&
-           patient_load(c, key->id, out) && patient_index(c, out);
+    if (!db_get(c, &patient_schema, out, "where p.id = ? and p.deleted_at is not null and p.merged_into is null",
+                V(key->id)))
+        return fail(c, E_NOT_FOUND, "there is no deleted patient %" PRId64, key->id);
+    return trash_restore_patient(c, key->id, out->deleted_at) && patient_load(c, key->id, out) && patient_index(c, out);
 }
 
 static bool patient_settle_conflict(struct call *c)
@@ -317,10 +313,11 @@ static const struct endpoint rows[] = {
     { HTTP_PATCH, "/api/v1/patients/{id}", patient_patch, &patient_schema, &patient_schema, MAY_UPDATE_PATIENTS, WRITES,
       BODY_JSON, PATIENTS, .audit = "patient.update", .summary = "Changes what is given of a patient's record" },
     { HTTP_DELETE, "/api/v1/patients/{id}", patient_delete, &patient_key, NULL, MAY_DELETE_PATIENTS, WRITES, PATIENTS,
-      .audit = "patient.delete", .summary = "Deletes a patient",
+      .audit = "patient.delete", .summary = "Deletes a patient with the studies and files",
       .doc = "It can be restored; its number is free for another." },
     { HTTP_POST, "/api/v1/patients/{id}/restore", patient_restore, &patient_key, &patient_schema, MAY_DELETE_PATIENTS,
-      WRITES, PATIENTS, .audit = "patient.restore", .summary = "Brings a deleted patient back" },
+      WRITES, PATIENTS, .audit = "patient.restore", .summary = "Brings a deleted patient back",
+      .doc = "With the studies and files that were deleted with it." },
     { HTTP_DELETE, "/api/v1/patients/{id}/conflict", patient_settle_conflict, &patient_key, NULL, MAY_UPDATE_PATIENTS,
       WRITES, PATIENTS, .audit = "patient.settle_conflict",
       .summary = "Says that a patient's conflict has been looked at" },

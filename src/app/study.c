@@ -2,9 +2,9 @@
 #include "app/study.h"
 
 #include "app/exchange.h"
-#include "app/image_file.h"
 #include "app/patient.h"
 #include "app/record_lock.h"
+#include "app/trash.h"
 #include "app/visibility.h"
 #include "base/crypto.h"
 
@@ -184,76 +184,21 @@ static bool study_settle_conflict(struct call *c)
            db_execute(c, "update studies set conflict = null, updated_at = ? where id = ?", V(clock_now()), V(key->id));
 }
 
-/* ---- deletion: the study, its series and its files, which keep the very moment, so that restoring brings back just those ---- */
-
-static bool delete_words(struct call *c, int64_t study_id, struct instant at)
-{
-    const char *sql =
-        db_is_local(c->db)
-            ? "delete from image_file_search where rowid in (select id from image_files where study_id = ? and deleted_at = ?)"
-            : "delete from image_file_search where id in (select id from image_files where study_id = ? and deleted_at = ?)";
-    return db_execute(c, sql, V(study_id), V(at)) && search_remove(c, "study_search", study_id);
-}
-
 static bool study_delete(struct call *c)
 {
     const struct study_key *key = c->in;
     struct study study;
-    struct instant now = clock_now();
-    if (!lock_study(c, key->id, 0) || !study_load(c, key->id, &study))
-        return false;
-    struct value by = V(call_user(c)), at = V(now), id = V(study.id);
-    return db_execute(c, "update studies set deleted_at = ?, deleted_by = ?, updated_at = ? where id = ?", at, by, at,
-                      id) &&
-           db_execute(
-               c,
-               "update series set deleted_at = ?, deleted_by = ?, updated_at = ? where study_id = ? and deleted_at is null",
-               at, by, at, id) &&
-           db_execute(
-               c,
-               "update image_files set deleted_at = ?, deleted_by = ?, updated_at = ? where study_id = ? and deleted_at is null",
-               at, by, at, id) &&
-           delete_words(c, study.id, now);
-}
-
-static bool restore_files(struct call *c, const struct study *study)
-{
-    struct cursor rows;
-    int64_t *ids, count = 0, most = 0;
-    if (!db_integer(c, &most, "select count(*) from image_files where study_id = ? and deleted_at = ?", V(study->id),
-                    V(study->deleted_at)))
-        return false;
-    ids = arena_array(&c->arena, int64_t, most);
-    for (db_rows(c, &rows, "select id from image_files where study_id = ? and deleted_at = ? order by id", V(study->id),
-                 V(study->deleted_at));
-         count < most && cursor_next(&rows);)
-        ids[count++] = cursor_integer(&rows, 0);
-    cursor_close(&rows);
-    for (int64_t i = 0; i < count && !c->error.code; i++) {
-        struct image_file file;
-        if (!db_get(c, &image_file_schema, &file, "where f.id = ?", V(ids[i])) || !image_file_restore(c, &file))
-            return false;
-    }
-    return c->error.code == E_NONE;
+    return lock_study(c, key->id, 0) && study_load(c, key->id, &study) && trash_study(c, key->id) &&
+           search_remove(c, "study_search", key->id);
 }
 
 static bool study_restore(struct call *c)
 {
     const struct study_key *key = c->in;
     struct study study, *out = c->out;
-    struct instant now = clock_now();
-    int64_t patient = 0;
-    if (!lock_study(c, key->id, 0) || !load(c, key->id, true, &study))
-        return false;
-    if (!db_integer(c, &patient, "select 1 from patients where id = ? and deleted_at is null", V(study.patient_id)))
-        return fail(c, E_CONFLICT, "its patient has been deleted: restore the patient first");
-    return db_execute(c, "update studies set deleted_at = null, deleted_by = null, updated_at = ? where id = ?", V(now),
-                      V(study.id)) &&
-           db_execute(
-               c,
-               "update series set deleted_at = null, deleted_by = null, updated_at = ? where study_id = ? and deleted_at = ?",
-               V(now), V(study.id), V(study.deleted_at)) &&
-           restore_files(c, &study) && study_load(c, study.id, out) && study_index(c, out);
+    return lock_study(c, key->id, 0) && load(c, key->id, true, &study) &&
+           trash_parents_are_there(c, study.patient_id, 0) && trash_restore_study(c, key->id, study.deleted_at) &&
+           study_load(c, key->id, out) && study_index(c, out);
 }
 
 /* ---- whose it is to read ---- */

@@ -202,7 +202,9 @@ def test_a_deleted_patients_study_takes_no_files(admin):
     first = admin.upload(dicom(**same), "a.dcm")
     ok(admin.delete(f"/patients/{first['patient_id']}"), 204)
     second = admin.upload(dicom(**same), "b.dcm")
-    assert second["status"] == "FAILED" and "deleted" in second["status_reason"] and second["study_id"] is None
+    assert (second["status"], study_of(admin, second)["number_of_instances"]) == ("UPLOADED", 1)
+    assert second["study_id"] != first["study_id"] and second["patient_id"] != first["patient_id"]
+    problem(admin.post(f"/patients/{first['patient_id']}/restore"), 409)  # the number is another's now
 
 
 def test_purge_takes_all_of_a_deleted_study(new_server):
