@@ -3,6 +3,8 @@
 
     embed-assets.py OUT.h OUT.c FOLDER NAME=FILE...
 
+A FILE may be followed by @@OLD@@NEW: that text in it, which must be there, is replaced.
+
 FOLDER/NAME.gz gets the compressed bytes, which OUT.c takes in with `.incbin`. OUT.h has, for each NAME, a macro
 ASSET_NAME: the members of struct asset (src/app/assets.h) that say what the bytes are.
 """
@@ -27,8 +29,14 @@ def main():
     header, code = HEADER, "/* Made by script/embed-assets.py. */\n"
     for argument in sys.argv[4:]:
         name, path = argument.split("=", 1)
+        path, *replacement = path.split("@@")
         with open(path, "rb") as file:
             plain = file.read()
+        if replacement:
+            old, new = (text.encode() for text in replacement)
+            if old not in plain:
+                sys.exit(f"{path}: {replacement[0]} is not in it")
+            plain = plain.replace(old, new)
         packed = gzip.compress(plain, 9, mtime=0)
         target = os.path.abspath(os.path.join(folder, name + ".gz"))
         with open(target, "wb") as file:

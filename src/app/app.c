@@ -28,6 +28,7 @@ static bool open_log(struct app *app, struct error *error)
     const struct config *config = &app->config;
     struct log_options options = {
         .level = (enum log_level)config->log_level,
+        .requests = (enum log_requests)config->log_requests,
         .path = arena_cstring(&app->arena, config->log_file),
         .rotate_bytes = config->log_rotate_bytes,
         .rotate_age_s = config->log_rotate_age_s,

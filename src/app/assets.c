@@ -4,8 +4,7 @@
  *   /docs   Swagger UI: scripts, styles and data of its own origin; pictures also as data: (icons in its style sheet) and as blob:
  *           (those that an operation answered). It sets styles through the DOM, which a policy does not concern.
  *   /redoc  Redoc: besides that, two inline styles known by their hashes (an empty one, which it fills through the DOM, and
- *           the one of its scroll bar; a new version may need another), and its search in a worker made from a blob. The logo that it
- *           would fetch from its makers stays forbidden.
+ *           the one of its scroll bar; a new version may need another), and its search in a worker made from a blob.
  */
 #include "app/assets.h"
 
@@ -36,6 +35,7 @@ const struct asset assets[] = {
     { "/docs/assets/swagger-ui-bundle.js", SCRIPT, NULL, ASSET_SWAGGER_UI_BUNDLE_JS },
     { "/docs/assets/swagger-ui-license.txt", TEXT, NULL, ASSET_SWAGGER_UI_LICENSE },
     { "/docs/assets/swagger-ui-bundle.js.LICENSE.txt", TEXT, NULL, ASSET_SWAGGER_UI_BUNDLE_LICENSE },
+    { "/docs/assets/icon.svg", "image/svg+xml", NULL, ASSET_ICON_SVG },
     { "/redoc", HTML, redoc_policy, ASSET_REDOC_HTML },
     { "/docs/assets/redoc.js", SCRIPT, NULL, ASSET_REDOC_JS },
     { "/docs/assets/redoc.standalone.js", SCRIPT, NULL, ASSET_REDOC_STANDALONE_JS },

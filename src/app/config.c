@@ -131,6 +131,8 @@ const struct setting config_rows[] = {
     ROW(log_level, CHOICE, "LOG_LEVEL", "info", .choices = log_level_names, .flags = SETTING_RELOAD, .group = "Log",
         .doc = "Least important level written; SIGUSR1 makes it one step more talkative, SIGUSR2 one step less."),
     ROW(log_file, TEXT, "LOG_FILE", "", .max = 1000, .group = "Log", .doc = "Log file; empty: standard error."),
+    ROW(log_requests, CHOICE, "LOG_REQUESTS", "auto", .choices = log_requests_names, .group = "Log",
+        .doc = "A line for each request: on, off, or auto: everywhere but on a terminal."),
     ROW(log_rotate_bytes, SIZE, "LOG_ROTATE_SIZE", "100MiB", .min = 0, .max = 1099511627776, .group = "Log",
         .doc = "A new log file past this size; 0: never."),
     ROW(log_rotate_age_s, DURATION, "LOG_ROTATE_AGE", "1d", .min = 0, .max = 31536000, .group = "Log",

@@ -15,6 +15,7 @@ struct config {
     struct str database_url, storage_url, archive_url, secret_key, host;
     int64_t port, io_threads, workers, database_pool_size, database_cache_bytes;
     unsigned log_level;
+    unsigned log_requests;
     struct str log_file;
     int64_t log_rotate_bytes, log_rotate_age_s, log_keep;
     bool rate_limit;

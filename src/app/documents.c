@@ -30,6 +30,14 @@ static bool asset_get(struct call *c)
     return true;
 }
 
+/* Whoever types the server's address is led to what can be looked at. */
+static bool root_get(struct call *c)
+{
+    answer_header(c, "Location", S("/docs"));
+    answer_status(c, 302);
+    return true;
+}
+
 static bool openapi_get(struct call *c)
 {
     struct exchange *x = exchange_of(c);
@@ -47,6 +55,7 @@ static const struct schema file_key = SCHEMA("DocumentFile", struct file_key, fi
 
 #define DOCUMENT .permission = ANYONE, .tag = "documentation", .flags = NOT_JSON | HIDDEN
 static const struct endpoint rows[] = {
+    { HTTP_GET, "/", root_get, NULL, NULL, DOCUMENT, .answers = "text/html", .summary = "Leads to /docs" },
     { HTTP_GET, "/openapi.json", openapi_get, NULL, NULL, DOCUMENT, .answers = "application/json",
       .summary = "This interface as OpenAPI 3.1" },
     { HTTP_GET, "/docs", asset_get, NULL, NULL, DOCUMENT, .answers = "text/html",

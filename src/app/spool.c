@@ -94,7 +94,8 @@ static bool begin_file(struct form *form, struct str filename, struct error *err
 {
     struct call *c = form->call;
     if (form->file_count >= form->max_files)
-        return error_set(error, E_TOO_LARGE, "at most %d files in one request", form->max_files);
+        return error_set(error, E_TOO_LARGE, "at most %d file%s in one request", form->max_files,
+                         form->max_files == 1 ? "" : "s");
     struct spooled *file = spool_begin(c, c->app->files, filename, c->app->config.max_upload_bytes, error);
     if (!file)
         return false;

@@ -23,12 +23,15 @@ enum {
 
 const char *const log_level_names[] = { "debug", "info", "warning", "error", "off", NULL };
 
+const char *const log_requests_names[] = { "auto", "on", "off", NULL };
+
 struct log {
     pthread_mutex_t lock;
     pthread_cond_t wake; /* pending became non-empty, or stopping */
     pthread_t flusher;
     bool stopping;
     bool readable; /* text for a terminal, not JSON */
+    bool requests; /* access lines are written */
     atomic_int level;
     struct text pending;
     struct log_file file;
@@ -91,6 +94,7 @@ bool log_open(const struct log_options *options, struct log **out, struct error 
         abort();
     log->file = file;
     log->readable = isatty(file.fd);
+    log->requests = options->requests == LOG_REQUESTS_AUTO ? !log->readable : options->requests == LOG_REQUESTS_ON;
     atomic_init(&log->level, options->level);
     text_init(&log->pending, FLUSH_BYTES + LINE_MAX_BYTES);
     init_locks(log);
@@ -241,7 +245,7 @@ void log_write(struct log *log, enum log_level level, const char *request_id, co
 
 void log_access(struct log *log, const struct log_access *line)
 {
-    if (!is_wanted(log, LOG_INFO))
+    if (!is_wanted(log, LOG_INFO) || !log->requests)
         return;
     pthread_mutex_lock(&log->lock);
     start_line(log, LOG_INFO, S("request"));

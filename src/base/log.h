@@ -15,6 +15,10 @@
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR, LOG_OFF };
 extern const char *const log_level_names[]; /* "debug" ..., NULL at the end */
 
+/* Are access lines written? `auto`: not to a terminal, where somebody reads what the server says of itself. */
+enum log_requests { LOG_REQUESTS_AUTO, LOG_REQUESTS_ON, LOG_REQUESTS_OFF };
+extern const char *const log_requests_names[]; /* "auto", "on", "off", NULL at the end */
+
 struct log;
 
 struct log_options {
@@ -23,6 +27,7 @@ struct log_options {
     int64_t rotate_bytes; /* a new file past this size; 0: never */
     int64_t rotate_age_s; /* or past this age; 0: never */
     int keep;             /* old files kept: path.1 ... path.keep */
+    enum log_requests requests;
 };
 
 bool log_open(const struct log_options *options, struct log **out, struct error *error);

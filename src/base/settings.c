@@ -133,6 +133,18 @@ static struct str find_value(const char *name, const struct dotenv_line *lines)
     return str_is_empty(value) ? STR_NULL : value;
 }
 
+/* Says where it was looked for: most often the program was started in another folder than the one that has the file. */
+static void put_missing(const struct setting *row, const char *env_file, const struct dotenv_line *lines,
+                        struct text *problems)
+{
+    char folder[4096] = "";
+    text_format(problems, "%s: must be set, in the environment", row->name);
+    if (env_file && (env_file[0] == '/' || getcwd(folder, sizeof(folder))))
+        text_format(problems, " or in %s%s%s, which %s", folder, folder[0] ? "/" : "", env_file,
+                    lines ? "does not set it" : "is not there or is empty");
+    text_put_char(problems, '\n');
+}
+
 bool settings_load(const struct setting *rows, int count, const char *env_file, void *config, struct arena *arena,
                    struct settings_report *report)
 {
@@ -142,7 +154,7 @@ bool settings_load(const struct setting *rows, int count, const char *env_file, 
         const struct setting *row = &rows[i];
         struct str value = find_value(row->name, lines);
         if (str_is_null(value) && row->flags & SETTING_REQUIRED) {
-            text_format(&report->problems, "%s: must be set\n", row->name);
+            put_missing(row, env_file, lines, &report->problems);
             continue;
         }
         bool given = !str_is_null(value);

@@ -30,7 +30,7 @@ int command_failed(const struct call *c)
     if (c->error.message[0] && !c->error.problems)
         fprintf(stderr, "roentgen: %s\n", c->error.message);
     for (const struct problem *p = c->error.problems; p; p = p->next)
-        fprintf(stderr, "roentgen: %.*s: %.*s\n", STR_FMT(p->member), STR_FMT(p->message));
+        fprintf(stderr, "roentgen: %.*s%s%.*s\n", STR_FMT(p->member), p->member.len ? ": " : "", STR_FMT(p->message));
     return 1;
 }
 
@@ -42,8 +42,13 @@ static int usage(FILE *to)
             fprintf(to, "  %-18s %s\n", commands[i].name, commands[i].summary);
     fprintf(
         to,
-        "\nroentgen COMMAND --help tells more. Settings come from the environment and .env: roentgen config --example.\n");
+        "\nroentgen COMMAND --help tells more. Settings come from the environment and from .env in the folder where it is started:\nroentgen config --example explains them.\n");
     return to == stdout ? 0 : 2;
+}
+
+static bool is_help(const char *word)
+{
+    return !strcmp(word, "--help") || !strcmp(word, "-h");
 }
 
 static int help(const struct command *command)
@@ -92,14 +97,15 @@ static int run_with_app(const struct command *command, struct call *c, int argc,
 int main(int argc, char **argv)
 {
     setlocale(LC_CTYPE, "C.UTF-8"); /* for libraries that convert file names */
-    if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "help"))
+    if (argc < 2 || is_help(argv[1]) || !strcmp(argv[1], "help"))
         return usage(argc < 2 ? stderr : stdout);
+    const char *name = strcmp(argv[1], "--version") ? argv[1] : "version";
     for (int i = 0; i < command_count; i++) {
         const struct command *command = &commands[i];
-        if (strcmp(argv[1], command->name) != 0)
+        if (strcmp(name, command->name) != 0)
             continue;
         for (int a = 2; a < argc; a++)
-            if (!strcmp(argv[a], "--help"))
+            if (is_help(argv[a]))
                 return help(command);
         struct call call;
         call_init(&call, NULL, NULL);
@@ -107,6 +113,6 @@ int main(int argc, char **argv)
         call_release(&call);
         return status;
     }
-    fprintf(stderr, "roentgen: there is no command %s\n", argv[1]);
+    fprintf(stderr, "roentgen: there is no command %s\n", name);
     return usage(stderr);
 }

@@ -32,7 +32,7 @@ static struct str table_of(const char *sql)
     return STR_NULL;
 }
 
-/* "Duplicate entry 'x' for key 'uq_patients_patient_id'" -> "patients.patient_id". The value may hold anything, so the key is
+/* "Duplicate entry 'x' for key 'uq_patients_patient_id'" -> "patient_id", the member as people know it. The value may hold anything, so the key is
  * looked for from the end. MySQL 8 puts the table before it: 'patients.uq_...'. */
 static bool fail_unique(const char *message, const char *sql, struct error *error)
 {
@@ -52,8 +52,7 @@ static bool fail_unique(const char *message, const char *sql, struct error *erro
     if (str_starts(key, S("uq_")))
         key = str_slice(key, 3, key.len);
     if (table.len && str_starts(key, table) && key.len > table.len + 1 && key.at[table.len] == '_')
-        return error_set(error, E_CONFLICT, "%.*s.%.*s is taken already", STR_FMT(table),
-                         STR_FMT(str_slice(key, table.len + 1, key.len)));
+        key = str_slice(key, table.len + 1, key.len);
     return error_set(error, E_CONFLICT, "%.*s is taken already", STR_FMT(key));
 }
 

@@ -3,8 +3,8 @@
 
 #include <errno.h>
 
-/* "UNIQUE constraint failed: patients.patient_id, patients.x" -> "patients.patient_id". What a hash column guards is the
- * column it was made from. */
+/* "UNIQUE constraint failed: patients.patient_id, patients.x" -> "patient_id": the member as people know it. What a hash column guards is
+ * the column it was made from. */
 static bool fail_unique(const char *message, struct error *error)
 {
     struct str text = str_from(message);
@@ -21,6 +21,9 @@ static bool fail_unique(const char *message, struct error *error)
     }
     if (str_ends(name, S("_hash")))
         name = str_slice(name, 0, name.len - 5);
+    struct str table, column;
+    if (str_cut(name, '.', &table, &column))
+        name = column;
     return error_set(error, E_CONFLICT, "%.*s is taken already", STR_FMT(name));
 }
 

@@ -103,8 +103,8 @@ static void take_bare(struct call *c, const char *positional, const struct schem
         if (c->error.problem_count == problems)
             *given |= GIVEN(index);
     }
-    if (used < count)
-        refuse(c, STR_NULL, "unknown", "there are more words than this command takes");
+    for (; used < count; used++)
+        refuse(c, bare[used], "unknown", "this command takes no such word");
 }
 
 bool cli_decode(struct call *c, int argc, char **argv, const char *positional, const struct schema *schema,

@@ -178,7 +178,8 @@ static void terminals_get_readable_text(void **state)
     snprintf(path, sizeof(path), "/proc/self/fd/%d", terminal);
     struct error error = { 0 };
     struct log *log;
-    assert_true(log_open(&(struct log_options){ .level = LOG_INFO, .path = path }, &log, &error));
+    struct log_options options = { .level = LOG_INFO, .path = path, .requests = LOG_REQUESTS_ON };
+    assert_true(log_open(&options, &log, &error));
     log_write(log, LOG_WARNING, "r-1", "disk",
               "a\nb\x1B[31m \xC2\x9B"
               "31m \xE2\x80\xAE \xE5\xBC\xA0 \xFF");
@@ -192,6 +193,14 @@ static void terminals_get_readable_text(void **state)
     if (str_find(text, S("/x")) < 0)
         text.len += read(master, out + got, sizeof(out) - (size_t)got);
     assert_has(text, " info request GET /x user=3 status=200 us=5 in=0 out=0\r\n");
+    /* Whoever sits there reads what the server says of itself, not each request. */
+    options.requests = LOG_REQUESTS_AUTO;
+    assert_true(log_open(&options, &log, &error));
+    log_access(log, &(struct log_access){ .method = "GET", .route = "/y", .status = 200 });
+    log_write(log, LOG_INFO, "", "after", "it");
+    log_close(log);
+    got = read(master, out, sizeof(out));
+    assert_true(got > 0 && str_find((struct str){ out, got }, S("/y")) < 0);
     close(master);
     close(terminal);
 }
