@@ -96,9 +96,9 @@ static void test_bare_words(void **state)
     assert_false(decode("n|a|b|c|d"));
     check_problem(&c, "files", "too_long");
     assert_false(decode_with("n|m", "name"));
-    check_problem(&c, "", "unknown");
+    check_problem(&c, "m", "unknown");
     assert_false(decode_with("--name|x|n", NULL));
-    check_problem(&c, "", "unknown");
+    check_problem(&c, "n", "unknown");
 }
 
 static void test_problems(void **state)
