@@ -2,6 +2,7 @@
 #include "app/annotation.h"
 
 #include "app/exchange.h"
+#include "app/rendering.h"
 
 #include <math.h>
 
@@ -15,12 +16,10 @@ struct frame {
     int64_t number, columns, rows;
     struct pixel_spacing spacing;
     double aspect; /* height of a pixel divided by its width */
-    struct value_scale scale;
     struct samples samples;
     bool has_samples;
-    bool has_padding;
-    double padding_low, padding_high; /* stored values */
-    struct str remark;                /* why there are none */
+    struct str unit;   /* of what they stand for */
+    struct str remark; /* why there are none */
 };
 
 struct measuring {
@@ -28,9 +27,10 @@ struct measuring {
     const struct picture *picture;
     struct annotation *all;
     ptrdiff_t count;
-    bool *done;   /* one for each: measured, or told why not */
-    int64_t work; /* left */
-    int decoded;  /* frames */
+    bool *done;               /* one for each: measured, or told why not */
+    int64_t work;             /* left */
+    int decoded;              /* frames */
+    struct rendering *values; /* what the frame's samples stand for; too large for an arena, which would clear it */
     struct frame frame;
 };
 
@@ -109,6 +109,7 @@ static bool find_scale(struct measuring *m, const struct annotation *a, struct m
 
 struct sampling {
     const struct frame *frame;
+    const struct rendering *values;
     struct roi_stats stats;
 };
 
@@ -117,10 +118,9 @@ static void add_span(void *context, int64_t row, int64_t from, int64_t to)
     struct sampling *s = context;
     const struct frame *f = s->frame;
     for (int64_t column = from; column < to; column++) {
-        double stored = sample_value(&f->samples, row * f->columns + column);
-        bool padding = f->has_padding && stored >= f->padding_low && stored <= f->padding_high;
-        if (!padding && isfinite(stored))
-            roi_stats_add(&s->stats, stored * f->scale.slope + f->scale.intercept);
+        double value;
+        if (sample_meaning(&f->samples, s->values, row * f->columns + column, &value))
+            roi_stats_add(&s->stats, value);
     }
 }
 
@@ -133,7 +133,7 @@ static void put_value(struct annotation *a, const char *name, double value, stru
 static bool measure_pixels(struct measuring *m, struct annotation *a)
 {
     struct frame *f = &m->frame;
-    struct sampling sampling = { .frame = f };
+    struct sampling sampling = { .frame = f, .values = m->values };
     struct roi roi = { kind_of(a)->region, a->points.items, a->points.count, f->columns, f->rows };
     struct error error = { 0 };
     if (!f->has_samples) {
@@ -143,7 +143,7 @@ static bool measure_pixels(struct measuring *m, struct annotation *a)
     if (!roi_visit(&roi, &m->work, &m->c->arena, add_span, &sampling, &error))
         return refuse(m, a, "points", "too_large", error.message);
     const struct roi_stats *stats = &sampling.stats;
-    struct str unit = f->scale.unit;
+    struct str unit = f->unit;
     if (roi.region == REGION_POINT && stats->count) {
         put_value(a, "value", stats->mean, unit, BASIS_NONE);
         return true;
@@ -208,24 +208,6 @@ static bool measure_one(struct measuring *m, struct annotation *a)
 
 /* ---- one frame ---- */
 
-/* Pixel Padding Value and Range Limit (PS3.3 C.7.5.1.1.2): not anatomy, so not counted. Written as unsigned they mean negative numbers
- * where the samples are signed. */
-static void read_padding(struct frame *f, const struct dicom_dataset *root, bool is_signed)
-{
-    int64_t value, limit;
-    f->has_padding = dicom_integer(root, 0x00280120 /* Pixel Padding Value */, &value);
-    if (!f->has_padding)
-        return;
-    if (!dicom_integer(root, 0x00280121 /* Pixel Padding Range Limit */, &limit))
-        limit = value;
-    if (is_signed && value > INT16_MAX)
-        value -= 65536;
-    if (is_signed && limit > INT16_MAX)
-        limit -= 65536;
-    f->padding_low = (double)(value < limit ? value : limit);
-    f->padding_high = (double)(value < limit ? limit : value);
-}
-
 static double read_aspect(const struct pixel_spacing *spacing, const struct dicom_dataset *root)
 {
     int64_t down, across;
@@ -252,20 +234,33 @@ static bool probe(struct measuring *m, int64_t number, struct pixel_format *out)
     return true;
 }
 
-/* What decoding gave. Pixels that cannot be had leave a remark; when the server failed, the error stays. */
-static void take_samples(struct measuring *m, bool decoded)
+/* Does what went wrong lie in the file? Then it becomes a remark; when the server failed, the error stays. */
+static bool is_of_file(struct measuring *m, const char *what)
 {
     struct call *c = m->c;
+    if (c->error.code != E_INVALID && c->error.code != E_UNSUPPORTED_TYPE)
+        return false;
+    m->frame.remark = arena_format(&c->arena, "%s: %s", what, c->error.message);
+    error_clear(&c->error);
+    return true;
+}
+
+/* What decoding gave. Pixels that cannot be had, or that stand for nothing that is known, leave a remark. */
+static void take_samples(struct measuring *m, bool decoded)
+{
     struct frame *f = &m->frame;
     const struct pixel_format *format = &f->samples.format;
-    if (decoded) {
-        f->has_samples = format->samples == 1 && format->photometric != PALETTE_COLOR &&
-                         format->columns == f->columns && format->rows == f->rows;
-        if (!f->has_samples)
-            f->remark = S("pixels in colour have no single value");
-    } else if (c->error.code == E_INVALID || c->error.code == E_UNSUPPORTED_TYPE) {
-        f->remark = arena_format(&c->arena, "the pixels could not be decoded: %s", c->error.message);
-        error_clear(&c->error);
+    if (!decoded) {
+        is_of_file(m, "the pixels could not be decoded");
+        return;
+    }
+    f->has_samples = format->samples == 1 && format->photometric != PALETTE_COLOR && format->columns == f->columns &&
+                     format->rows == f->rows;
+    if (!f->has_samples)
+        f->remark = S("pixels in colour have no single value");
+    if (f->has_samples && !rendering_of_values(m->c, m->picture->dicom, format, f->number, m->values, &f->unit)) {
+        f->has_samples = false;
+        is_of_file(m, "what the pixels stand for is not known");
     }
 }
 
@@ -291,10 +286,7 @@ static bool open_frame(struct measuring *m, const struct annotation *a)
     f->columns = format.columns;
     f->rows = format.rows;
     picture_spacing(m->c, picture, a->frame, &f->spacing);
-    picture_value_scale(m->c, picture, a->frame, &f->scale);
     f->aspect = read_aspect(&f->spacing, picture->dicom ? picture->dicom->root : NULL);
-    if (picture->dicom && format.kind == SAMPLE_INTEGER)
-        read_padding(f, picture->dicom->root, format.is_signed);
     return true;
 }
 
@@ -312,6 +304,8 @@ static void measure_frame(struct measuring *m, const struct annotation *first)
         opened = open_frame(m, first);
     arena_init(&samples);
     if (opened && decodes) {
+        if (!m->values && !(m->values = malloc(sizeof(*m->values))))
+            abort();
         struct arena own = c->arena;
         c->arena = samples;
         bool decoded = picture_samples(c, m->picture, number, &m->frame.samples);
@@ -338,5 +332,6 @@ bool annotations_measure(struct call *c, const struct picture *picture, struct a
     for (ptrdiff_t i = 0; i < count && (!c->error.code || c->error.code == E_INVALID); i++)
         if (!m.done[i])
             measure_frame(&m, &annotations[i]);
+    free(m.values);
     return c->error.code == E_NONE;
 }

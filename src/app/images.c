@@ -153,7 +153,7 @@ static const struct field histogram_fields[] = {
 };
 static const struct schema histogram_schema =
     SCHEMA("Histogram", struct histogram_answer, histogram_fields,
-           .doc = "Values of a frame, after the rescale that the file states.");
+           .doc = "Values of a frame, as its file says what they stand for: those that measurements tell.");
 
 static void take_histogram(struct call *c, const struct histogram *from, struct histogram_answer *out)
 {
@@ -176,16 +176,13 @@ static bool histogram_get(struct call *c)
     struct decode_job job;
     struct decode_result result;
     struct rendering *rendering = arena_new(&c->arena, struct rendering); /* too large for a stack */
-    struct value_scale scale;
-    struct rendering_query plain;
-    rendering_query_default(&plain);
+    struct str unit = STR_NULL;
     if (!picture_open(c, in->file_id, &picture))
         return false;
     audit_about(c, picture.file.id, picture.file.patient_id);
-    picture_value_scale(c, &picture, in->frame, &scale);
-    scale.unit = arena_copy(&c->arena, scale.unit);
     bool ok = picture_job(c, &picture, in->frame, &job) &&
-              rendering_of(c, picture.dicom, picture.dicom ? &job.format : NULL, in->frame, &plain, rendering);
+              rendering_of_values(c, picture.dicom, &job.format, in->frame, rendering, &unit);
+    unit = arena_copy(&c->arena, unit);
     job.kind = DECODE_HISTOGRAM;
     job.render = rendering;
     ok = ok && picture_run(c, &job, &result);
@@ -196,8 +193,8 @@ static bool histogram_get(struct call *c)
     struct histogram_answer *out = c->out;
     memcpy(found, result.bytes.at, sizeof(*found));
     take_histogram(c, found, out);
-    if (scale.unit.len)
-        out->unit = scale.unit;
+    if (unit.len)
+        out->unit = unit;
     return true;
 }
 

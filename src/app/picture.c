@@ -161,41 +161,22 @@ enum {
     SHARED_GROUPS = 0x52009229,
     FRAME_GROUPS = 0x52009230,
     PIXEL_MEASURES = 0x00289110,
-    PIXEL_VALUE_TRANSFORMATION = 0x00289145,
 };
+
+const struct dicom_dataset *picture_group_holder(const struct dicom_object *object, uint32_t sequence, int64_t number)
+{
+    const struct dicom_dataset *own = dicom_item(object->root, FRAME_GROUPS, number - 1),
+                               *shared = dicom_item(object->root, SHARED_GROUPS, 0);
+    if (own && dicom_item(own, sequence, 0))
+        return own;
+    return shared && dicom_item(shared, sequence, 0) ? shared : object->root;
+}
 
 const struct dicom_dataset *picture_functional_group(const struct dicom_object *object, uint32_t sequence,
                                                      int64_t number)
 {
-    const struct dicom_dataset *groups = dicom_item(object->root, FRAME_GROUPS, number - 1);
-    const struct dicom_dataset *found = groups ? dicom_item(groups, sequence, 0) : NULL;
-    if (!found && (groups = dicom_item(object->root, SHARED_GROUPS, 0)))
-        found = dicom_item(groups, sequence, 0);
-    return found ? found : object->root;
-}
-
-void picture_value_scale(struct call *c, const struct picture *picture, int64_t number, struct value_scale *out)
-{
-    *out = (struct value_scale){ .slope = 1 };
-    if (!picture->dicom || dicom_item(picture->dicom->root, 0x00283000 /* Modality LUT Sequence */, 0))
-        return;
-    const struct dicom_dataset *root = picture->dicom->root,
-                               *from = picture_functional_group(picture->dicom, PIXEL_VALUE_TRANSFORMATION, number);
-    double slope, intercept;
-    bool scaled = dicom_real(from, 0x00281053 /* Rescale Slope */, &slope) &&
-                  dicom_real(from, 0x00281052 /* Rescale Intercept */, &intercept) && slope != 0;
-    if (!scaled)
-        return;
-    out->slope = slope;
-    out->intercept = intercept;
-    struct str type = dicom_text_first(from, 0x00281054 /* Rescale Type */, &c->arena),
-               modality = dicom_text_first(root, DICOM_Modality, &c->arena);
-    if (type.len && !str_equal(type, S("US"))) /* US: unspecified, C.11.1.1.2 */
-        out->unit = type;
-    else if (str_equal(modality, S("CT")))
-        out->unit = S("HU");
-    else if (str_equal(modality, S("PT")))
-        out->unit = dicom_text_first(root, 0x00541001 /* Units */, &c->arena);
+    const struct dicom_dataset *holder = picture_group_holder(object, sequence, number);
+    return holder == object->root ? holder : dicom_item(holder, sequence, 0);
 }
 
 static bool read_spacing(const struct dicom_dataset *from, uint32_t tag, struct pixel_spacing *out)

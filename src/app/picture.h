@@ -42,13 +42,8 @@ bool picture_run(struct call *c, const struct decode_job *job, struct decode_res
 /* The data set of an item in the functional groups (PS3.3 C.7.6.16): the frame's own, else the shared one, else the file's root. */
 const struct dicom_dataset *picture_functional_group(const struct dicom_object *object, uint32_t sequence,
                                                      int64_t number);
-
-/* How samples become values with a meaning. */
-struct value_scale {
-    double slope, intercept; /* 1 and 0 when the file says nothing, or has a modality LUT */
-    struct str unit;         /* "HU" for CT, Rescale Type where given, else null: stored units */
-};
-void picture_value_scale(struct call *c, const struct picture *picture, int64_t number, struct value_scale *out);
+/* The data set that has such a sequence, of any number of items: the frame's groups, the shared ones, else the file's root. */
+const struct dicom_dataset *picture_group_holder(const struct dicom_object *object, uint32_t sequence, int64_t number);
 
 /* How pixels become millimetres. */
 enum spacing_source {

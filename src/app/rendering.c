@@ -23,7 +23,8 @@ static const struct field rendering_query_fields[] = {
     FIELD(struct rendering_query, frame, .min = 1, .max = PIXEL_FRAMES_MAX, .fallback = "1",
           .doc = "Frame, or page of a TIFF, from 1."),
     FIELD(struct rendering_query, window_center, .min = -1000000000, .max = 1000000000, .example = "40",
-          .doc = "Centre of the window, in rescaled values (CT: Hounsfield units); with window_width."),
+          .doc = "Centre of the window, in the values that the histogram and measurements tell (CT: Hounsfield units); "
+                 "with window_width."),
     FIELD(struct rendering_query, window_width, .min = 0, .max = 2000000000, .example = "400",
           .doc = "Width of the window, more than 0; with window_center."),
     FIELD(struct rendering_query, preset, .choices = preset_names,
@@ -87,8 +88,6 @@ static bool check_query(struct call *c, const struct rendering_query *query)
     return ok;
 }
 
-/* ---- values ---- */
-
 struct source {
     struct call *c;
     const struct dicom_object *object;
@@ -96,54 +95,8 @@ struct source {
     const struct pixel_format *format;
     int64_t frame;
     const struct rendering_query *query;
+    struct pixel_source pixels; /* the same, for those who know the values */
 };
-
-/* Slope and intercept, or the modality LUT, which the file may have instead. */
-static bool use_modality(const struct source *s, struct rendering *out)
-{
-    static const struct lut_place place = { .descriptor = 0x00283002, .data = 0x00283006, .name = "modality LUT" };
-    const struct dicom_dataset *item = dicom_item(s->root, 0x00283000 /* Modality LUT Sequence */, 0);
-    if (item && !lut_read(item, &place, s->format->is_signed, &out->modality, &s->c->error))
-        return false;
-    const struct dicom_dataset *from =
-        picture_functional_group(s->object, 0x00289145 /* Pixel Value Transformation Sequence */, s->frame);
-    double slope, intercept;
-    if (!out->modality.count && dicom_real(from, 0x00281053 /* Rescale Slope */, &slope) &&
-        dicom_real(from, 0x00281052 /* Rescale Intercept */, &intercept) && slope != 0) {
-        out->slope = slope;
-        out->intercept = intercept;
-    }
-    return true;
-}
-
-/* Padding in the type of the pixels, whatever its VR says. */
-static bool padding_value(const struct source *s, uint32_t tag, int64_t *out)
-{
-    int64_t value;
-    int allocated = s->format->bits_allocated, stored = s->format->bits_stored;
-    if (!dicom_integer(s->root, tag, &value) || stored < 1 || stored > 32 || allocated > 32)
-        return false;
-    if (s->format->is_signed && value >> (allocated - 1) == 1)
-        value -= (int64_t)1 << allocated;
-    /* One that the stored bits cannot hold occurs in no pixel. */
-    int64_t low = s->format->is_signed ? -((int64_t)1 << (stored - 1)) : 0;
-    if (value < low || value > low + ((int64_t)1 << stored) - 1)
-        return false;
-    *out = value;
-    return true;
-}
-
-static void use_padding(const struct source *s, struct rendering *out)
-{
-    int64_t value, limit;
-    if (s->format->kind != SAMPLE_INTEGER || !padding_value(s, 0x00280120 /* Pixel Padding Value */, &value))
-        return;
-    if (!padding_value(s, 0x00280121 /* Pixel Padding Range Limit */, &limit))
-        limit = value;
-    out->has_padding = true;
-    out->padding_low = value < limit ? value : limit;
-    out->padding_high = value < limit ? limit : value;
-}
 
 /* ---- the file's VOI LUTs and windows ---- */
 
@@ -277,19 +230,29 @@ static bool use_preset(const struct source *s, struct rendering *out)
     return true;
 }
 
+/* In real-world values. Where these are no whole numbers that a window could count, the halves of LINEAR mean nothing. */
+static bool use_asked_window(const struct source *s, struct rendering *out)
+{
+    struct str unit;
+    double slope = out->slope, intercept = out->intercept;
+    if (!pixel_values_real(&s->pixels, out, &unit))
+        return false;
+    bool is_rescale = !out->world.count && !out->has_range && out->slope == slope && out->intercept == intercept;
+    out->voi = function_of(file_function(s), s->query->window_width, is_whole(s) && is_rescale);
+    out->center = s->query->window_center;
+    out->width = s->query->window_width;
+    return true;
+}
+
 static bool use_voi(const struct source *s, struct rendering *out)
 {
     if (s->query->preset)
         return use_preset(s, out);
     if (s->query->voi.at)
         return use_asked(s, out);
-    if (!asks_window(s->query)) {
-        use_first(s, out);
-        return true;
-    }
-    out->voi = function_of(file_function(s), s->query->window_width, is_whole(s));
-    out->center = s->query->window_center;
-    out->width = s->query->window_width;
+    if (asks_window(s->query))
+        return use_asked_window(s, out);
+    use_first(s, out);
     return true;
 }
 
@@ -338,9 +301,8 @@ static bool use_colour(const struct source *s, struct rendering *out)
 
 static bool use_grey(const struct source *s, struct rendering *out)
 {
-    if (!use_modality(s, out) || !use_voi(s, out))
+    if (!pixel_values_modality(&s->pixels, out) || !use_voi(s, out))
         return false;
-    use_padding(s, out);
     if (is_inverse(s))
         out->invert = !out->invert;
     return true;
@@ -361,33 +323,57 @@ static bool use_photograph(struct call *c, const struct rendering_query *query, 
     return true;
 }
 
+static void begin(struct rendering *out)
+{
+    pixel_values_plain(out);
+    out->voi = VOI_NONE;
+    out->center = out->width = 0;
+    out->invert = out->enlarge = false;
+    out->pixel_aspect = 1;
+    out->box_width = out->box_height = 0;
+    out->format = PICTURE_PNG;
+    out->quality = 100;
+    out->bits = 8;
+    out->voi_lut.count = 0;
+    for (int i = 0; i < 3; i++)
+        out->palette[i].count = 0;
+}
+
+static bool is_colour(const struct pixel_format *format)
+{
+    return format->samples != 1 || format->photometric == PALETTE_COLOR;
+}
+
 bool rendering_of(struct call *c, const struct dicom_object *object, const struct pixel_format *format, int64_t frame,
                   const struct rendering_query *query, struct rendering *out)
 {
     struct source source = { .c = c, .object = object, .format = format, .frame = frame, .query = query };
     if (!check_query(c, query))
         return false;
-    out->slope = 1;
-    out->intercept = 0;
-    out->voi = VOI_NONE;
-    out->center = out->width = 0;
+    begin(out);
     out->invert = query->invert;
-    out->has_padding = false;
-    out->pixel_aspect = 1;
     out->box_width = query->width == INTEGER_NULL ? 0 : (int32_t)query->width;
     out->box_height = query->height == INTEGER_NULL ? 0 : (int32_t)query->height;
-    out->enlarge = false;
     out->format = (enum picture_format)(query->format - 1);
     out->quality = (int32_t)query->quality;
     out->bits = (int32_t)query->bits;
-    out->modality.count = out->voi_lut.count = 0;
-    for (int i = 0; i < 3; i++)
-        out->palette[i].count = 0;
     if (!object)
         return use_photograph(c, query, out);
     source.root = object->root;
+    source.pixels = (struct pixel_source){ c, object, format, frame };
     out->pixel_aspect = pixel_aspect(&source);
-    if (format->samples != 1 || format->photometric == PALETTE_COLOR)
-        return use_colour(&source, out);
-    return use_grey(&source, out);
+    return (is_colour(format) ? use_colour : use_grey)(&source, out);
+}
+
+bool rendering_of_values(struct call *c, const struct dicom_object *object, const struct pixel_format *format,
+                         int64_t frame, struct rendering *out, struct str *unit)
+{
+    struct pixel_source source = { c, object, format, frame };
+    begin(out);
+    *unit = STR_NULL;
+    if (!object || (is_colour(format) && format->photometric != PALETTE_COLOR))
+        return true;
+    if (is_colour(format))
+        return palette_read(object->root, format->is_signed, out->palette, &c->error);
+    return pixel_values_real(&source, out, unit);
 }

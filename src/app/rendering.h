@@ -4,13 +4,15 @@
  *     if (!rendering_of(c, picture.dicom, &format, in->frame, in, rendering)) return false;
  *     job.render = rendering;
  *
- * Grey: the window asked for, else the file's first VOI LUT, else its first window, else the full range of the values. Overlays are not
- * drawn, presentation states not applied. Functional groups of the frame count before the file's own attributes.
+ * Grey: the window asked for, else the file's first VOI LUT, else its first window, else the full range of the values. A window asked for is
+ * in the values that histograms and measurements tell, the file's own are in those of its modality (pixel_values.h). Overlays are not drawn,
+ * presentation states not applied. Functional groups of the frame count before the file's own attributes.
  */
 #ifndef ROENTGEN_RENDERING_H
 #define ROENTGEN_RENDERING_H
 
 #include "app/picture.h"
+#include "app/pixel_values.h"
 
 /* Windows of CT, in Hounsfield units, as they are commonly set: name, centre, width, what for. */
 #define CT_PRESETS(X) \
@@ -51,5 +53,9 @@ void rendering_query_default(struct rendering_query *query);
  * each other or this file; for a lookup table that the picture needs and that is broken. */
 bool rendering_of(struct call *c, const struct dicom_object *object, const struct pixel_format *format, int64_t frame,
                   const struct rendering_query *query, struct rendering *out);
+
+/* What the samples stand for, and the unit of that (null: none known): all that counting or measuring takes of a rendering. Colours have no unit. */
+bool rendering_of_values(struct call *c, const struct dicom_object *object, const struct pixel_format *format,
+                         int64_t frame, struct rendering *out, struct str *unit);
 
 #endif

@@ -140,6 +140,8 @@ static void fill_request(struct errand *e)
         const struct lut *lut = lut_of(job->render, i);
         request->luts[i] = (struct decoder_lut){ lut->count, lut->first, lut->bits };
     }
+    request->world.count = job->render->world.count;
+    request->world.first = job->render->world.first;
 }
 
 static bool write_at(int fd, const void *bytes, int64_t len, int64_t *offset)
@@ -167,6 +169,8 @@ static bool write_tables(const struct errand *e, int memory)
         if (e->request.luts[i].count > 0)
             ok = write_at(memory, lut_of(e->job->render, i)->entries,
                           e->request.luts[i].count * (int64_t)sizeof(uint16_t), &offset);
+    if (ok && e->request.world.count > 0)
+        ok = write_at(memory, e->job->render->world.values, e->request.world.count * (int64_t)sizeof(double), &offset);
     return ok;
 }
 

@@ -24,7 +24,7 @@
 
 enum { DECODER_SOCKET = 3 };
 enum { DECODER_PIECES_MAX = 65536, DECODER_LUTS = 5 };
-enum { DECODER_REQUEST_BYTES = 2 << 20 }; /* holds the most pieces and LUTs */
+enum { DECODER_REQUEST_BYTES = 4 << 20 }; /* holds the most pieces and LUTs */
 enum { DECODER_RESULT_KEPT = 8 << 20 };   /* result pages that stay between jobs */
 #define DECODER_MAGIC 0x726f656eu
 
@@ -51,11 +51,15 @@ struct decoder_request {
     int first_bit;
     int64_t pieces; /* of them in the shared memory, from its start; 0: the whole file */
     int64_t page, max_pixels;
-    /* struct rendering as far as its first LUT; those with a count follow the pieces, one after another: modality, VOI, palette. */
+    /* struct rendering as far as its first LUT; those with a count follow the pieces, one after another: modality, VOI,
+     * palette; then the table of values. */
     _Alignas(double) char rendering[offsetof(struct rendering, modality)];
     struct decoder_lut {
         int32_t count, first, bits;
     } luts[DECODER_LUTS];
+    struct {
+        int32_t count, first;
+    } world;
 };
 
 struct decoder_reply {

@@ -170,6 +170,10 @@ static void take_rendering(struct work *w)
         struct lut *lut = i == 0 ? &r->modality : i == 1 ? &r->voi_lut : &r->palette[i - 2];
         take_lut(lut, &w->request->luts[i], w->desk->request, &offset);
     }
+    int32_t count = w->request->world.count;
+    r->world.count = count < 0 ? 0 : count > LUT_ENTRIES_MAX ? LUT_ENTRIES_MAX : count;
+    r->world.first = w->request->world.first;
+    memcpy(r->world.values, w->desk->request + offset, (size_t)r->world.count * sizeof(r->world.values[0]));
 }
 
 static bool put_result(struct work *w, const void *bytes, int64_t len)

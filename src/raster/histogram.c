@@ -45,7 +45,7 @@ static bool histogram_of_grey(const struct samples *samples, const struct sample
     if (!lut_check(&rendering->modality, "modality LUT", error))
         return false;
     if (!value_range(samples, layout, rendering, &low, &high))
-        return error_set(error, E_INVALID, "the picture holds nothing but padding");
+        return error_set(error, E_INVALID, "no pixel of the picture has a value: there is nothing but padding");
     if (!(low < high))
         high = low + 1;
     /* The greatest that tally_add can make of them is the sum of squares. */
@@ -54,7 +54,7 @@ static bool histogram_of_grey(const struct samples *samples, const struct sample
         return error_set(error, E_INVALID, "the values of the picture are too large or too close for a histogram");
     tally_begin(&tally, out, low, high);
     for (int64_t i = 0; i < layout->width * layout->height; i++) {
-        double stored = sample_read(layout, samples->at, i), value = modality_value(rendering, stored);
+        double stored = sample_read(layout, samples->at, i), value = meaning_of(rendering, stored);
         if (isfinite(value) && !is_padding(rendering, stored))
             tally_add(&tally, value);
     }

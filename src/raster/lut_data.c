@@ -145,7 +145,8 @@ bool lut_read(const struct dicom_dataset *from, const struct lut_place *place, b
               struct error *error)
 {
     out->count = 0;
-    if (!dicom_find(from, place->descriptor))
+    const struct dicom_node *descriptor = dicom_find(from, place->descriptor);
+    if (!descriptor || !descriptor->element.value.len)
         return true;
     const struct dicom_node *data = dicom_find(from, place->data),
                             *segments = place->segments ? dicom_find(from, place->segments) : NULL;

@@ -1,6 +1,6 @@
 /* render.h - from stored values to a picture on a screen (PS3.3 C.11.1, C.11.2, C.7.6.3.1; PS3.4 annex N's pipeline).
  *
- *   stored value -> modality LUT or rescale -> VOI LUT or window -> presentation (inversion) -> 8 or 16 bits
+ *   stored value -> what it stands for -> VOI LUT or window -> presentation (inversion) -> 8 or 16 bits
  *   palette or YBR -> RGB                                                                    -> scale -> encode
  *
  * struct rendering holds no pointers, so that it goes to a decoder process as it is. rendering_of (app/) fills it from the data set and the request.
@@ -21,6 +21,12 @@ struct lut {
     uint16_t entries[LUT_ENTRIES_MAX];
 };
 
+/* What stored values stand for where no line does: a value for each from `first` on; NaN, and beyond the ends: none. count 0: no table. */
+struct value_table {
+    int32_t count, first;
+    double values[LUT_ENTRIES_MAX];
+};
+
 enum voi_function {
     VOI_NONE, /* full range of the values */
     VOI_LINEAR,
@@ -32,9 +38,11 @@ enum voi_function {
 enum picture_format { PICTURE_JPEG, PICTURE_PNG, PICTURE_WEBP };
 
 struct rendering {
-    double slope, intercept; /* when modality.count is 0 */
+    double slope, intercept; /* when there is neither a `world` nor a `modality` table */
+    bool has_range;          /* ... which then hold for stored values of this range; others stand for nothing */
+    double range_low, range_high;
     enum voi_function voi;
-    double center, width; /* of the window, in rescaled values */
+    double center, width; /* of the window, in what stored values stand for */
     bool invert;          /* turns black and white, colours too; MONOCHROME1 is turned by itself */
     bool has_padding;     /* Pixel Padding Value (and Range Limit): excluded from the full range, shown black */
     int64_t padding_low, padding_high;
@@ -45,6 +53,7 @@ struct rendering {
     int32_t quality; /* 1 to 100: JPEG, WebP (100 for WebP: lossless) */
     int32_t bits;    /* 8, or 16 for PNG of one channel */
     struct lut modality, voi_lut, palette[3];
+    struct value_table world; /* instead of `modality` */
 };
 
 /* Decoded samples of one frame. */
@@ -60,7 +69,7 @@ bool render(const struct samples *samples, const struct rendering *rendering, st
             int64_t *height, struct error *error);
 
 struct histogram {
-    double low, high; /* of rescaled values: the first bin begins at low, the last ends at high */
+    double low, high; /* of what stored values stand for: the first bin begins at low, the last ends at high */
     double min, max, mean, sd;
     int64_t count; /* samples counted; padding is not */
     int64_t bins[256];
@@ -70,5 +79,7 @@ bool histogram(const struct samples *samples, const struct rendering *rendering,
 
 /* Stored value of sample `index` (pixel * samples + channel), sign extended from bits_stored; float kinds as they are. */
 double sample_value(const struct samples *samples, int64_t index);
+/* What grey sample `index` stands for, as pictures and histograms take it; false: it is padding, or stands for nothing. */
+bool sample_meaning(const struct samples *samples, const struct rendering *rendering, int64_t index, double *out);
 
 #endif

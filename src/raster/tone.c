@@ -3,8 +3,18 @@
 
 #include <math.h>
 
-double modality_value(const struct rendering *rendering, double stored)
+static double table_value(const struct value_table *table, double stored)
 {
+    double index = stored - table->first;
+    return index >= 0 && index < table->count ? table->values[(int32_t)index] : NAN;
+}
+
+double meaning_of(const struct rendering *rendering, double stored)
+{
+    if (rendering->world.count)
+        return table_value(&rendering->world, stored);
+    if (rendering->has_range && !(stored >= rendering->range_low && stored <= rendering->range_high))
+        return NAN;
     if (rendering->modality.count)
         return (double)lut_entry(&rendering->modality, stored);
     return stored * rendering->slope + rendering->intercept;
@@ -14,6 +24,13 @@ bool is_padding(const struct rendering *rendering, double stored)
 {
     return rendering->has_padding && stored >= (double)rendering->padding_low &&
            stored <= (double)rendering->padding_high;
+}
+
+bool sample_meaning(const struct samples *samples, const struct rendering *rendering, int64_t index, double *out)
+{
+    double stored = sample_value(samples, index), value = meaning_of(rendering, stored);
+    *out = value;
+    return isfinite(value) && !is_padding(rendering, stored);
 }
 
 struct range {
@@ -30,7 +47,7 @@ static void range_add(struct range *range, double value)
         range->high = value;
 }
 
-/* Which of the up to 65536 values occur is noted first, so that the modality LUT is asked once for each. */
+/* Which of the up to 65536 values occur is noted first, so that tables are asked once for each. */
 static void range_by_table(const struct samples *samples, const struct sample_layout *layout,
                            const struct rendering *rendering, unsigned char *seen, struct range *range)
 {
@@ -46,7 +63,7 @@ static void range_by_table(const struct samples *samples, const struct sample_la
     for (int64_t bits = 0; bits < values; bits++) {
         double stored = sample_number(layout, (uint64_t)bits);
         if (seen[bits] && !is_padding(rendering, stored))
-            range_add(range, modality_value(rendering, stored));
+            range_add(range, meaning_of(rendering, stored));
     }
 }
 
@@ -62,7 +79,7 @@ bool value_range(const struct samples *samples, const struct sample_layout *layo
         for (int64_t i = 0; i < layout->width * layout->height; i++) {
             double stored = sample_read(layout, samples->at, i);
             if (!is_padding(rendering, stored))
-                range_add(&range, modality_value(rendering, stored));
+                range_add(&range, meaning_of(rendering, stored));
         }
     }
     if (!(range.low <= range.high))
@@ -80,7 +97,7 @@ static void possible_range(const struct sample_layout *layout, const struct rend
     double greatest = ldexp(1, layout->is_signed ? layout->bits - 1 : layout->bits) - 1;
     if (layout->kind != SAMPLE_INTEGER)
         least = 0, greatest = 1;
-    double a = modality_value(rendering, least), b = modality_value(rendering, greatest);
+    double a = meaning_of(rendering, least), b = meaning_of(rendering, greatest);
     *low = a < b ? a : b;
     *high = a < b ? b : a;
 }
@@ -121,7 +138,7 @@ bool tone_open(struct tone *tone, const struct samples *samples, const struct sa
 
 double tone_of(const struct tone *tone, double stored)
 {
-    double value = modality_value(tone->rendering, stored);
+    double value = meaning_of(tone->rendering, stored);
     if (isnan(value) || is_padding(tone->rendering, stored))
         return 0;
     double y = tone->voi == VOI_LUT ? lut_brightness(&tone->rendering->voi_lut, value)
@@ -133,7 +150,8 @@ bool tone_line(const struct tone *tone, double *factor, double *offset)
 {
     bool halves = tone->voi == VOI_LINEAR;
     double middle = halves ? tone->center - 0.5 : tone->center, span = halves ? tone->width - 1 : tone->width;
-    if (tone->rendering->modality.count || !(span > 0) || (!halves && tone->voi != VOI_LINEAR_EXACT))
+    if (tone->rendering->modality.count || tone->rendering->world.count || tone->rendering->has_range || !(span > 0) ||
+        (!halves && tone->voi != VOI_LINEAR_EXACT))
         return false;
     *factor = tone->rendering->slope / span;
     *offset = (tone->rendering->intercept - middle) / span + 0.5;

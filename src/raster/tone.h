@@ -4,7 +4,7 @@
  *     if (!tone_open(&tone, samples, &layout, rendering, &error)) ...
  *     double brightness = tone_of(&tone, stored);
  *
- *   stored -> modality_value -> window_apply or lut -> flip (MONOCHROME1, inversion) -> brightness
+ *   stored -> meaning_of -> window_apply or lut -> flip (MONOCHROME1, inversion) -> brightness
  *
  * Padding and not-a-number are black whatever is flipped.
  */
@@ -41,9 +41,9 @@ uint16_t lut_entry(const struct lut *lut, double value); /* the last or first en
 double lut_brightness(const struct lut *lut, double value);
 
 /* tone.c */
-double modality_value(const struct rendering *rendering, double stored);
+double meaning_of(const struct rendering *rendering, double stored); /* NaN: nothing */
 bool is_padding(const struct rendering *rendering, double stored);
-/* Least and greatest modality values of what is there; false: nothing but padding. */
+/* Least and greatest of what the samples stand for; false: nothing but padding, or all stand for nothing. */
 bool value_range(const struct samples *samples, const struct sample_layout *layout, const struct rendering *rendering,
                  double *low, double *high);
 

@@ -1,0 +1,40 @@
+/* pixel_values.h - what a stored sample stands for: one path for pictures, histograms and measurements, so that two answers about one pixel
+ * cannot differ.
+ *
+ *   stored bits --(raster/layout.h: shift, mask, sign)--> stored value
+ *     |
+ *     +-- Modality LUT, or rescale (PS3.3 C.11.1) ----------> modality value: the file's VOI LUTs and windows
+ *     |
+ *     +-- real-world mapping (C.7.6.16.2.11)           \
+ *     +-- Dose Grid Scaling of RT doses (C.8.8.3)       +---> real-world value, with its unit: histograms, measurements, windows that are
+ *     +-- SUV of PET (suv.h)                            /     asked for; the first that the file has, else the modality value
+ *     +-- rescale, whose unit the file states
+ *
+ *     struct pixel_source source = { c, object, &format, frame };
+ *     struct str unit;
+ *     if (!pixel_values_real(&source, rendering, &unit)) ...         // then sample_meaning (raster/render.h) for each sample
+ *
+ * Nothing is guessed: a unit is told where the file states it, or where the standard fixes it (HU for CT). Stored values that a mapping does not
+ * cover have no value.
+ */
+#ifndef ROENTGEN_PIXEL_VALUES_H
+#define ROENTGEN_PIXEL_VALUES_H
+
+#include "app/exchange.h"
+#include "dicom/pixels.h"
+#include "raster/render.h"
+
+struct pixel_source {
+    struct call *c;
+    const struct dicom_object *object;
+    const struct pixel_format *format; /* of one sample a pixel, no palette */
+    int64_t frame;
+};
+
+/* As stored, without a unit: what a photograph has. */
+void pixel_values_plain(struct rendering *out);
+/* Both fill slope, intercept, range and tables, and the padding of *out, and nothing else. E_INVALID for a Modality LUT that is broken; one without
+ * descriptor or data is none. */
+bool pixel_values_modality(const struct pixel_source *from, struct rendering *out);
+bool pixel_values_real(const struct pixel_source *from, struct rendering *out, struct str *unit);
+#endif
