@@ -4,6 +4,7 @@
 #include "dicom/pixels.h"
 
 #include "app/exchange.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <sys/mman.h>
@@ -146,16 +147,16 @@ void filing_read_bytes(struct call *c, struct str bytes, struct filing *out)
     dicom_object_release(object);
 }
 
-void filing_read(struct call *c, int fd, int64_t size_bytes, struct filing *out)
+bool filing_read(struct call *c, int fd, int64_t size_bytes, struct filing *out)
 {
+    if (fd < 0)
+        return file_fail(&c->error, "open", "an upload", EMFILE);
     void *at = mmap(NULL, (size_t)size_bytes, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (at == MAP_FAILED) {
-        clear(out);
-        out->reason = arena_format(&c->arena, "it cannot be read: %s", strerror(errno));
-        return;
-    }
+    if (at == MAP_FAILED)
+        return file_fail(&c->error, "map", "an image file", errno);
     filing_read_bytes(c, (struct str){ at, (ptrdiff_t)size_bytes }, out);
     munmap(at, (size_t)size_bytes);
+    return true;
 }
 
 /* ---- its place ---- */

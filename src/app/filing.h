@@ -1,7 +1,7 @@
 /* filing.h - a DICOM file finds its place: patient, study, series, instance.
  *
  *     struct filing f;
- *     filing_read(c, fd, size_bytes, &f);                       // what the file says; damage is a reason, not a failure
+ *     if (!filing_read(c, fd, size_bytes, &f)) return false;    // what the file says; its damage is a reason, not a failure
  *     ... bytes are kept under their name ...
  *     db_transact(c, work, ...):                                // filing_transact does this, and again after a clash
  *         filing_place(c, &f, stated_patient_id, user, &row)    // finds or makes patient, study, series; fills the row
@@ -60,8 +60,9 @@ struct filing {
     bool refused; /* E_CONFLICT was our word, not a clash in the database */
 };
 
-/* Reads the header of the file behind `fd`. Always fills *out; what is wrong with the file is out->reason. */
-void filing_read(struct call *c, int fd, int64_t size_bytes, struct filing *out);
+/* Reads the header of the file behind `fd`; what is wrong with the file is out->reason. False: it could not be looked at, which says nothing of
+ * the file (-1 stands for a descriptor that could not be had). */
+bool filing_read(struct call *c, int fd, int64_t size_bytes, struct filing *out);
 void filing_read_bytes(struct call *c, struct str bytes, struct filing *out); /* of a file in memory */
 
 /* Inside a transaction. `row` has its bytes' members (sha256, file_size, status ...) and gets patient, study, series and what the file

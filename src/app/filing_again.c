@@ -2,6 +2,7 @@
 #include "app/exchange.h"
 #include "app/filing.h"
 #include "app/record_lock.h"
+#include "app/thumbnails.h"
 
 #include <unistd.h>
 
@@ -31,6 +32,13 @@ static bool place_again(struct call *c, void *context)
     return image_file_index(c, row.id, row.original_filename, row.description) && audit_change(c);
 }
 
+static bool decode_again(struct call *c, const struct image_file *file)
+{
+    db_release(c);
+    audit_about(c, file->id, file->patient_id);
+    return thumbnails_make(c, file);
+}
+
 static bool file_again(struct call *c)
 {
     const struct image_file_key *key = c->in;
@@ -40,6 +48,8 @@ static bool file_again(struct call *c)
     int64_t size;
     if (!image_file_load_to_change(c, key->file_id, false, &file))
         return false;
+    if (file.status == FILE_FAILED && (file.file_type != FILE_DICOM || file.is_instance)) /* it is its picture */
+        return decode_again(c, &file) && image_file_load(c, key->file_id, c->out);
     if (file.file_type != FILE_DICOM)
         return fail(c, E_CONFLICT, "only DICOM files know where they belong");
     if (file.status == FILE_ARCHIVED)
@@ -48,8 +58,10 @@ static bool file_again(struct call *c)
         if (!image_file_open(c, &file, &fd, &size))
             return false;
         db_release(c);
-        filing_read(c, fd, size, &filing);
+        bool was_read = filing_read(c, fd, size, &filing);
         close(fd);
+        if (!was_read)
+            return false;
         struct again again = { &file, &filing };
         if (!filing_transact(c, &filing, place_again, &again))
             return false;
@@ -61,6 +73,8 @@ static const struct endpoint rows[] = {
     { HTTP_POST, "/api/v1/image-files/{file_id}/file", file_again, &image_file_key, &image_file_schema,
       MAY_UPLOAD_IMAGES, WORKS, .tag = "image-files", .entity = "image_file", .audit = "image_file.file",
       .summary = "Files a stored DICOM file under its patient, study and series",
-      .doc = "As an upload does: for files that could not be filed then. One that is filed already stays as it is." },
+      .doc =
+          "As an upload does: for files that could not be filed then. One that is filed already stays as it is; if its picture could not be "
+          "decoded, that is tried again, as for a JPEG, PNG or TIFF file." },
 };
 ENDPOINT_TABLE(filing_endpoints, rows);

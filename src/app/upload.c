@@ -175,8 +175,8 @@ bool upload_store(struct call *c, struct spooled *file, const struct upload_deta
         struct str bytes = blob_writer_bytes(file->writer);
         if (bytes.at)
             filing_read_bytes(c, bytes, s.filing);
-        else
-            filing_read(c, blob_writer_fd(file->writer), file->size_bytes, s.filing);
+        else if (!filing_read(c, blob_writer_fd(file->writer), file->size_bytes, s.filing))
+            return false;
     }
     bool kept = keep_bytes(c, &s);
     bool stored = kept && (s.filing ? filing_transact(c, s.filing, insert_row, &s) : db_transact(c, insert_row, &s));

@@ -2,10 +2,12 @@
  * keep the others out, and the answer says how each went. */
 #include "app/upload.h"
 
+#include "base/file.h"
 #include "schema/json.h"
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <errno.h>
 #include <iconv.h>
 
 enum { READ_BYTES = 256 * 1024, RATIO_MAX = 200, RATIO_FROM_BYTES = 16 << 20 };
@@ -161,8 +163,9 @@ static void take_zip(struct running *run, struct spooled *zip)
     if (!run->buffer)
         run->buffer = arena_alloc(&c->arena, READ_BYTES);
     struct archive_entry *entry;
-    bool ok = archive && archive_read_support_format_zip_seekable(archive) == ARCHIVE_OK &&
-              archive_read_open_fd(archive, blob_writer_fd(zip->writer), READ_BYTES) == ARCHIVE_OK;
+    int fd = blob_writer_fd(zip->writer);
+    bool ok = fd >= 0 && archive && archive_read_support_format_zip_seekable(archive) == ARCHIVE_OK &&
+              archive_read_open_fd(archive, fd, READ_BYTES) == ARCHIVE_OK;
     int got = ARCHIVE_FATAL;
     while (ok && ((got = archive_read_next_header(archive, &entry)) == ARCHIVE_OK || got == ARCHIVE_WARN)) {
         if (run->count >= run->most) {
@@ -175,7 +178,9 @@ static void take_zip(struct running *run, struct spooled *zip)
     }
     if (!ok || (got != ARCHIVE_EOF && got != ARCHIVE_OK && got != ARCHIVE_WARN)) {
         if (run->count < run->most && got != ARCHIVE_OK && got != ARCHIVE_WARN) {
-            fail(c, E_BAD_REQUEST, "the ZIP is damaged");
+            if (fd < 0)
+                file_fail(&c->error, "open", "an upload", EMFILE);
+            fail(c, E_BAD_REQUEST, "the ZIP is damaged"); /* unless that was it */
             note_failure(c, new_item(run, zip->filename));
         }
     }

@@ -2,6 +2,7 @@
 #include "base/error.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdarg.h>
 
 static const struct error_row rows[E_CODES] = {
@@ -70,8 +71,14 @@ void error_clear(struct error *error)
     error->file = NULL;
     error->line = 0;
     error->retry_after_s = 0;
+    error->is_ours = false;
     error->problems = NULL;
     error->problem_count = 0;
+}
+
+bool error_is_shortage(int number)
+{
+    return number == EMFILE || number == ENFILE || number == ENOMEM || number == EAGAIN || number == ENOBUFS;
 }
 
 bool error_add_problem(struct error *error, struct arena *arena, const char *place, struct str member, const char *type,

@@ -66,6 +66,7 @@ struct error {
     const char *file;                /* where it was set */
     int line;
     int retry_after_s;        /* 0: no Retry-After */
+    bool is_ours;             /* of E_UNAVAILABLE: not just much to do, but something that the operator has to know */
     struct problem *problems; /* in the order found; in the call's arena */
     int problem_count;
 };
@@ -75,6 +76,9 @@ bool error_set_at(struct error *error, const char *file, int line, enum error_co
     __attribute__((format(printf, 5, 6)));
 #define error_set(error, code, ...) error_set_at((error), __FILE__, __LINE__, (code), __VA_ARGS__)
 void error_clear(struct error *error);
+
+/* Is this errno a want of descriptors, memory or processes, which may be over in a moment, and says nothing of what was asked for? */
+bool error_is_shortage(int number);
 
 /* Adds a problem and makes the error E_INVALID unless a cause is already there. Past PROBLEMS_MAX they
  * are counted, not kept. */

@@ -17,6 +17,12 @@ bool file_fail(struct error *error, const char *doing, const char *path, int num
     if (number == ENOSPC || number == EDQUOT || number == EFBIG)
         return error_set(error, E_STORAGE_FULL, "cannot %s a file: no space is left", doing);
     char text[128];
+    if (error_is_shortage(number)) {
+        error->retry_after_s = 1;
+        error->is_ours = true;
+        return error_set(error, E_UNAVAILABLE, "cannot %s a file now: %s", doing,
+                         strerror_r(number, text, sizeof(text)));
+    }
     return error_set(error, E_INTERNAL, "cannot %s %s: %s", doing, path, strerror_r(number, text, sizeof(text)));
 }
 

@@ -68,8 +68,10 @@ bool mysql_fail(struct mysql_connection *connection, unsigned number, const char
 {
     /* No answer, or the conversation is out of step: CR_CONNECTION_ERROR, CR_CONN_HOST_ERROR, CR_UNKNOWN_HOST,
      * CR_SERVER_GONE_ERROR, CR_SERVER_LOST, CR_COMMANDS_OUT_OF_SYNC, CR_MALFORMED_PACKET, CR_SERVER_LOST_EXTENDED,
-     * ER_SERVER_SHUTDOWN, ER_CONNECTION_KILLED, ER_NORMAL_SHUTDOWN, ER_FORCING_CLOSE. */
-    static const unsigned lost[] = { 2002, 2003, 2005, 2006, 2013, 2014, 2027, 2055, 1053, 1927, 1077, 1080, 0 };
+     * ER_SERVER_SHUTDOWN, ER_CONNECTION_KILLED, ER_NORMAL_SHUTDOWN, ER_FORCING_CLOSE; no descriptor or memory for one:
+     * CR_SOCKET_CREATE_ERROR, CR_IPSOCK_ERROR, CR_OUT_OF_MEMORY. */
+    static const unsigned lost[] = { 2002, 2003, 2005, 2006, 2013, 2014, 2027, 2055,
+                                     1053, 1927, 1077, 1080, 2001, 2004, 2008, 0 };
     /* Too many connections, read-only server, interrupted, out of locks, statement timeouts. */
     static const unsigned passing[] = { 1040, 1203, 1129, 1130, 1290, 1836, 1317, 1206,
                                         1969, 3024, 1041, 1158, 1159, 1160, 1161, 0 };
