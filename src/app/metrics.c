@@ -231,10 +231,13 @@ static void print_decoders(const struct app *app, struct text *out)
     struct decoder_stats decoders;
     decoder_stats(app->decoders, &decoders);
     one(out, "decoders", "gauge", "Decoder processes.", decoders.running);
+    one(out, "decoder_waiting", "gauge", "Pictures that wait for one.", decoders.waiting);
     one(out, "decoder_jobs_total", "counter", "Pictures given to them.", decoders.jobs);
     one(out, "decoder_died_total", "counter", "Decoder processes that ended by themselves.", decoders.died);
     one(out, "decoder_timed_out_total", "counter", "Decoder processes ended because they took too long.",
         decoders.timed_out);
+    one(out, "decoder_replaced_total", "counter", "Decoder processes replaced because another account's file came.",
+        decoders.replaced);
 }
 
 static void print_results(const struct app *app, struct text *out)

@@ -1,7 +1,9 @@
 /* picture.c - image files opened for their pixels: from the row to a job for the decoder processes. */
 #include "app/picture.h"
 
+#include "app/exchange.h"
 #include "base/file.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <sys/mman.h>
@@ -120,7 +122,9 @@ static bool place_pieces(struct call *c, const struct frame_source *frame, struc
 bool picture_job(struct call *c, const struct picture *picture, int64_t number, struct decode_job *job)
 {
     struct frame_source frame;
-    *job = (struct decode_job){ .fd = picture->fd,
+    *job = (struct decode_job){ .account = call_user(c),
+                                .owner = picture->file.uploaded_by,
+                                .fd = picture->fd,
                                 .file_type = (enum file_type)picture->file.file_type,
                                 .page = number,
                                 .max_pixels = c->app->config.max_pixels };
@@ -139,7 +143,10 @@ bool picture_job(struct call *c, const struct picture *picture, int64_t number, 
 
 bool picture_run(struct call *c, const struct decode_job *job, struct decode_result *result)
 {
-    return decoder_run(c->app->decoders, job, &c->arena, result, &c->error);
+    bool ok = decoder_run(c->app->decoders, job, &c->arena, result, &c->error);
+    if (result->trouble[0])
+        log_write(c->app->log, LOG_ERROR, c->id[0] ? c->id : NULL, "decoder.trouble", "%s", result->trouble);
+    return ok;
 }
 
 bool picture_samples(struct call *c, const struct picture *picture, int64_t number, struct samples *out)

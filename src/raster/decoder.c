@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,6 +25,9 @@ struct errand {
     int input;            /* read-only: the job's, or one of our own */
     struct decoder_request request;
     struct decoder_reply reply;
+    struct decode_result *result;
+    char suspicion[ERROR_MESSAGE_MAX]; /* what the file is thought to have done */
+    int suspicions, lates;             /* attempts that ended so */
     struct error *error;
 };
 
@@ -224,11 +228,10 @@ static bool is_histogram(const struct histogram *h)
 }
 
 /* Copies what was made; from then on it no longer changes. */
-static bool read_result(struct errand *e, const struct decoder_process *process, struct arena *arena,
-                        struct decode_result *result)
+static bool read_result(struct errand *e, const struct decoder_process *process, struct arena *arena)
 {
     const struct decoder_reply *r = &e->reply;
-    struct decode_result made = { .width = r->width, .height = r->height };
+    struct decode_result *made = e->result;
     char *bytes = arena_alloc(arena, r->bytes > 0 ? (ptrdiff_t)r->bytes : 1);
     for (int64_t done = 0; done < r->bytes;) {
         ssize_t got = pread(process->memory, bytes + done, (size_t)(r->bytes - done), DECODER_REQUEST_BYTES + done);
@@ -241,16 +244,72 @@ static bool read_result(struct errand *e, const struct decoder_process *process,
     if (r->bytes > DECODER_RESULT_KEPT)
         fallocate(process->memory, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                   DECODER_REQUEST_BYTES + DECODER_RESULT_KEPT, r->bytes - DECODER_RESULT_KEPT);
-    made.bytes = (struct str){ bytes, (ptrdiff_t)r->bytes };
-    made.format = e->flavour == DECODER_PICTURES ? r->format : e->job->format;
-    made.format.syntax = e->flavour == DECODER_PICTURES ? NULL : e->job->format.syntax;
-    made.decoded = r->decoded;
-    *result = made;
+    made->bytes = (struct str){ bytes, (ptrdiff_t)r->bytes };
+    made->format = e->flavour == DECODER_PICTURES ? r->format : e->job->format;
+    made->format.syntax = e->flavour == DECODER_PICTURES ? NULL : e->job->format.syntax;
+    made->decoded = r->decoded;
+    made->width = r->width;
+    made->height = r->height;
     return true;
 }
 
-/* The helper's own words, about the file. They reach clients, so they are text whatever was done to it. */
-static bool refused(struct errand *e)
+/* ---- whose fault it is ---- */
+
+/* How an attempt ended. */
+enum attempt {
+    DONE,
+    REFUSED, /* the file was understood, and what is wrong with it is said; or nothing can be said now (E_UNAVAILABLE) */
+    SUSPECT, /* the file may have done it: true when it happens to another process too */
+    OURS,    /* says nothing of the file */
+};
+
+/* Signals that a program brings upon itself by what it reads. The others are sent by somebody: the operator, the kernel when memory is short
+ * everywhere (SIGKILL), the sandbox for a call that it should have let pass (SIGSYS), or the disk that does not give what is mapped (SIGBUS). */
+static bool is_own_signal(int number)
+{
+    return number == SIGSEGV || number == SIGABRT || number == SIGFPE || number == SIGILL || number == SIGTRAP;
+}
+
+__attribute__((format(printf, 2, 3))) static enum attempt ours(struct errand *e, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(e->result->trouble, sizeof(e->result->trouble), format, args);
+    va_end(args);
+    return OURS;
+}
+
+/* The error waits until a second attempt ends like this. */
+__attribute__((format(printf, 2, 3))) static enum attempt suspect(struct errand *e, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(e->suspicion, sizeof(e->suspicion), format, args);
+    va_end(args);
+    snprintf(e->result->trouble, sizeof(e->result->trouble), "once: %.100s", e->suspicion);
+    e->suspicions++;
+    return SUSPECT;
+}
+
+static enum attempt died(struct errand *e, int status)
+{
+    if (!WIFSIGNALED(status))
+        return ours(e, "a decoder stopped in the middle of a %s (exit status %d)", name_of(e->job),
+                    WEXITSTATUS(status));
+    if (!is_own_signal(WTERMSIG(status)))
+        return ours(e, "a decoder was ended while it worked on a %s: %s%s", name_of(e->job),
+                    sigdescr_np(WTERMSIG(status)),
+                    WTERMSIG(status) == SIGSYS ? " (the sandbox forbids what a library needs)" : "");
+    if (WTERMSIG(status) == SIGABRT)
+        return suspect(e, "the decoder gave up on the %s: it needs more memory than allowed, or is damaged",
+                       name_of(e->job));
+    return suspect(e, "the decoder gave up on the %s: it is damaged in a way that ended it (%s)", name_of(e->job),
+                   sigdescr_np(WTERMSIG(status)));
+}
+
+/* The helper's own words, about the file. They reach clients, so they are text whatever was done to it. Memory it lacked may be short for a
+ * moment only, or wasted by earlier files. */
+static enum attempt refused(struct errand *e)
 {
     char *message = e->reply.message;
     for (char *c = message; *c; c++)
@@ -260,98 +319,108 @@ static bool refused(struct errand *e)
     case E_INVALID:
     case E_NOT_FOUND:
     case E_UNSUPPORTED_TYPE:
-    case E_INTERNAL:
-        return error_set(e->error, e->reply.code, "%s", message);
+        error_set(e->error, e->reply.code, "%s", message);
+        return REFUSED;
     case E_TOO_LARGE:
-        return error_set(e->error, E_INVALID, "%s", message);
+        return suspect(e, "%s", message);
+    case E_UNAVAILABLE:
+    case E_INTERNAL:
+        return ours(e, "a decoder says: %s", message);
     default:
-        return error_set(e->error, E_INVALID, "the decoder gave up on the %s", name_of(e->job));
+        return ours(e, "a decoder's answer made no sense (code %d)", (int)e->reply.code);
     }
 }
 
 /* ---- the way there and back ---- */
 
-/* Somebody else's signal says nothing about the file: the operator's, or the kernel's when memory is short everywhere. */
-static bool is_from_outside(int status)
+/* Ends the process, whatever it is doing: the next attempt is with another. */
+static enum attempt unanswered(struct errand *e, struct decoder_slot *slot, enum decoder_answer answer)
 {
-    if (!WIFSIGNALED(status))
-        return false;
-    int number = WTERMSIG(status);
-    return number == SIGKILL || number == SIGTERM || number == SIGINT || number == SIGHUP;
-}
-
-static bool died(struct errand *e, int status)
-{
-    if (is_from_outside(status)) {
-        e->error->retry_after_s = 5;
-        return error_set(e->error, E_UNAVAILABLE, "the decoder was ended while it worked: try again later");
-    }
-    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT)
-        return error_set(e->error, E_INVALID,
-                         "the decoder gave up on the %s: it needs more memory than allowed, or is damaged",
-                         name_of(e->job));
-    return error_set(e->error, E_INVALID, "the decoder gave up on the %s: it is damaged in a way that ended it (%s)",
-                     name_of(e->job), WIFSIGNALED(status) ? sigdescr_np(WTERMSIG(status)) : "it stopped");
-}
-
-enum attempt { DONE, FAILED, AGAIN };
-
-static enum attempt attempt(struct errand *e, struct decoder_slot *slot, struct arena *arena,
-                            struct decode_result *result)
-{
-    struct decoder_process process;
-    if (!decoder_slot_ready(e->pool, slot, e->flavour, &process, e->error))
-        return FAILED;
-    enum decoder_answer answer = DECODER_GONE;
-    if (write_tables(e, process.memory)) {
-        int64_t deadline_us = clock_monotonic_us() + decoder_pool_options(e->pool)->timeout_ms * 1000;
-        answer = decoder_process_ask(&process, &e->request, sizeof(e->request), e->input, e->request.number,
-                                     deadline_us, &e->reply);
-    }
-    if (answer == DECODER_ANSWERED && e->reply.code != E_NONE)
-        return refused(e) ? DONE : FAILED;
-    if (answer == DECODER_ANSWERED && is_result(e) && read_result(e, &process, arena, result))
-        return DONE;
-    int status = decoder_slot_end(e->pool, slot, e->flavour, answer == DECODER_LATE);
+    int64_t timeout_ms = decoder_pool_options(e->pool)->timeout_ms;
+    bool late = answer == DECODER_LATE || answer == DECODER_SPENT;
+    int status = decoder_slot_end(e->pool, slot, e->flavour, late ? DECODER_TIMED_OUT : DECODER_DIED);
     if (decoder_pool_is_stopping(e->pool)) {
         error_set(e->error, E_UNAVAILABLE, "the server is shutting down");
-    } else if (answer == DECODER_GONE) {
-        if (is_from_outside(status))
-            return AGAIN;
-        died(e, status);
-    } else if (answer == DECODER_LATE) {
-        error_set(e->error, E_INVALID, "the decoder gave up on the %s: it takes longer than %" PRId64 " s",
-                  name_of(e->job), (decoder_pool_options(e->pool)->timeout_ms + 999) / 1000);
-    } else {
-        error_set(e->error, E_INVALID, "the decoder gave up on the %s: its answer made no sense", name_of(e->job));
+        return REFUSED;
     }
-    return FAILED;
+    switch (answer) {
+    case DECODER_UNSENT:
+        return ours(e, "a decoder had ended before it was given anything (wait status %d)", status);
+    case DECODER_GONE:
+        return died(e, status);
+    case DECODER_LATE:
+        e->lates++;
+        return ours(e, "a decoder did not get to work for %" PRId64 " s", (timeout_ms + 999) / 1000);
+    case DECODER_SPENT: /* measured in its own time, it would be no different again */
+        error_set(e->error, E_INVALID, "the decoder gave up on the %s: it takes longer than %" PRId64 " s",
+                  name_of(e->job), (timeout_ms + 999) / 1000);
+        return REFUSED;
+    default:
+        return ours(e, "a decoder's answer made no sense");
+    }
 }
 
-static bool run(struct errand *e, struct arena *arena, struct decode_result *result)
+static enum attempt attempt(struct errand *e, struct decoder_slot *slot, struct arena *arena)
 {
-    struct decoder_slot *slot = decoder_pool_take(e->pool, e->flavour, e->error);
+    struct decoder_process process;
+    int64_t timeout_us = decoder_pool_options(e->pool)->timeout_ms * 1000;
+    if (!decoder_slot_ready(e->pool, slot, e->flavour, &process, e->error)) {
+        ours(e, "%.150s", e->error->message);
+        return REFUSED;
+    }
+    if (!write_tables(e, process.memory))
+        return ours(e, "cannot write to the memory shared with a decoder: %s", strerror(errno));
+    enum decoder_answer answer = DECODER_UNSENT;
+    if (decoder_process_send(&process, &e->request, sizeof(e->request), e->input))
+        answer = decoder_process_receive(&process, e->request.number, timeout_us, &e->reply);
+    if (answer != DECODER_ANSWERED)
+        return unanswered(e, slot, answer);
+    if (e->reply.code == E_NONE)
+        return is_result(e) && read_result(e, &process, arena) ? DONE : unanswered(e, slot, DECODER_GARBLED);
+    enum attempt outcome = refused(e);
+    if (outcome != REFUSED)
+        decoder_slot_end(e->pool, slot, e->flavour, DECODER_DIED);
+    return outcome;
+}
+
+static bool run(struct errand *e, struct arena *arena)
+{
+    enum { ATTEMPTS = 3 };
+    struct decoder_slot *slot = decoder_pool_take(e->pool, e->flavour, e->job->account, e->job->owner, e->error);
     if (!slot)
         return false;
     fill_request(e);
-    enum attempt outcome = AGAIN;
-    for (int tries = 0; outcome == AGAIN && tries < 2; tries++) {
+    enum attempt outcome = OURS;
+    for (int i = 0; i < ATTEMPTS && outcome != DONE && outcome != REFUSED && e->suspicions < 2 && e->lates < 2; i++) {
         e->request.number = decoder_pool_next_number(e->pool);
-        outcome = attempt(e, slot, arena, result);
+        outcome = attempt(e, slot, arena);
     }
     decoder_pool_give(e->pool, slot);
-    return outcome == DONE || (outcome == AGAIN && died(e, SIGKILL));
+    if (outcome == DONE || outcome == REFUSED)
+        return outcome == DONE;
+    if (e->suspicions == 2) {
+        e->result->trouble[0] = '\0';
+        return error_set(e->error, E_INVALID, "%s", e->suspicion);
+    }
+    e->error->retry_after_s = 5;
+    return error_set(e->error, E_UNAVAILABLE, "the decoder was ended while it worked: try again later");
 }
 
 bool decoder_run(struct decoder_pool *pool, const struct decode_job *job, struct arena *arena,
                  struct decode_result *result, struct error *error)
 {
-    struct errand e = { .pool = pool, .job = job, .input = -1, .error = error };
+    struct errand e = { .pool = pool, .job = job, .input = -1, .result = result, .error = error };
+    result->trouble[0] = '\0';
     if (!pool)
         return error_set(error, E_UNAVAILABLE, "pictures are decoded only by a server that runs");
-    if (!check_job(&e) || !open_input(&e))
+    if (!check_job(&e))
         return false;
-    bool ok = run(&e, arena, result);
+    if (!open_input(&e)) {
+        ours(&e, "%.150s", error->message);
+        error->retry_after_s = 1;
+        return false;
+    }
+    bool ok = run(&e, arena);
     if (e.input != job->fd)
         close(e.input);
     return ok;

@@ -10,10 +10,16 @@
  *   result header                             <-- writes into the shared memory both have mapped
  *
  * A helper has no network, no file system and no way to start programs (seccomp, rlimits; set before the first job), and a bounded memory
- * and time. One that dies or runs late fails its own job (E_INVALID: "the decoder gave up on ...") and is replaced; one that somebody
- * else ended (SIGKILL, SIGTERM) is replaced and the job tried once more, then E_UNAVAILABLE. Helpers are started on first use and stay; a
- * job waits for a free one as long as it may take itself, then E_UNAVAILABLE. There are two kinds: picture files need libvips, which takes
- * long to load; frames do not. They end with the pool, and with the server however that ends.
+ * and time. Each sees files of one account only: before it gets another's, a new one takes its place. One that dies or runs late is replaced.
+ *
+ * The file is blamed (E_INVALID: "the decoder gave up on ...") only for what it can do: it used all the processor time of a job, or ended two
+ * helpers in turn by a signal that a program raises itself. All else is tried again with another helper, then is E_UNAVAILABLE: a helper
+ * that was stopped, killed by the kernel or the operator, or died idle; a call that the sandbox forbids; a disk that does not answer;
+ * nonsense. `trouble` says what it was, for the log, even when the second attempt went well.
+ *
+ * Helpers are started on first use and stay; a job waits for a free one as long as it may take itself, accounts in turn, then
+ * E_UNAVAILABLE. There are two kinds: picture files need libvips, which takes long to load; frames do not. They end with the pool, and
+ * with the server however that ends.
  *
  * Nothing a helper answers is believed: numbers are checked, bytes are copied before anybody looks at them.
  *
@@ -35,6 +41,8 @@ enum decode_kind {
 
 struct decode_job {
     enum decode_kind kind;
+    int64_t account; /* who asks, for turns; 0: nobody, as of work in the background */
+    int64_t owner;   /* whose file it is */
     /* Where the bytes are: a file and the pieces of it that make the frame (DICOM; of the others the whole file is read). Its offset is moved.
      * fd -1: `bytes` instead (inflated, or not a local file). */
     int fd;
@@ -56,6 +64,8 @@ struct decode_result {
     struct pixel_format format; /* of the samples: also for picture files, whose rows and columns are only known now */
     struct decoded_format decoded;
     int64_t width, height; /* of the rendered picture */
+    char trouble
+        [200]; /* set whatever decoder_run returns: what went wrong that was not the file's fault; "" if nothing */
 };
 
 struct decoder_options {
@@ -77,7 +87,8 @@ bool decoder_run(struct decoder_pool *pool, const struct decode_job *job, struct
                  struct decode_result *result, struct error *error);
 
 struct decoder_stats {
-    int64_t running, jobs, died, timed_out;
+    int64_t running, waiting, jobs; /* processes; jobs that wait for one; jobs so far */
+    int64_t died, timed_out, replaced;
 };
 /* Also buries helpers that died idle. */
 void decoder_stats(struct decoder_pool *pool, struct decoder_stats *out);

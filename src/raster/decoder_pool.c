@@ -8,17 +8,30 @@
 #include <sys/socket.h>
 
 struct decoder_slot {
-    struct decoder_process processes[DECODER_FLAVOURS]; /* changed under the pool's mutex */
+    struct decoder_process processes[DECODER_FLAVOURS]; /* changed under the pool's mutex, as are their owners */
+    int64_t owners[DECODER_FLAVOURS];                   /* whose files the process has seen */
+    int64_t account, owner;                             /* of the job that has it, or had it last */
+    int64_t ticket;
     bool taken;
 };
 
 /* A process that somebody waits for; lives on his stack. */
 struct start {
+    enum decoder_flavour flavour;
     struct decoder_process process;
     struct error error;
     bool done, ok;
     struct start *next;
 };
+
+/* A job that waits for a slot; lives on the stack of who waits. */
+struct waiter {
+    int64_t account, ticket;
+    struct waiter *next;
+};
+
+/* More than this many at once are not replaced before the first of them is ready again. */
+enum { SPARES_MAX = 2 };
 
 struct decoder_pool {
     struct decoder_options options;
@@ -27,6 +40,11 @@ struct decoder_pool {
     pthread_cond_t freed, wanted, started; /* a slot; a process; the same */
     pthread_t keeper;
     struct start *starts; /* wanted, not yet looked at */
+    struct waiter *waiters, **last_waiter;
+    int64_t serving; /* the highest ticket that got a slot */
+    struct decoder_process spares[DECODER_FLAVOURS][SPARES_MAX];
+    bool wants_spares
+        [DECODER_FLAVOURS]; /* once one had to be replaced: where all files come from one account none is ever needed */
     bool stopping, closing;
     uint64_t number;
     struct decoder_stats stats;
@@ -34,32 +52,120 @@ struct decoder_pool {
 
 /* ---- the thread that starts processes ---- */
 
+/* Tells it what it is for. That it is ready is for who uses it to find out: a spare gets ready while nobody waits. */
+static bool start_process(const struct decoder_pool *pool, enum decoder_flavour flavour, struct decoder_process *out,
+                          struct error *error)
+{
+    struct decoder_setup setup = { DECODER_MAGIC, flavour, pool->options.memory_bytes, pool->options.max_result_bytes };
+    if (!decoder_process_start(pool->options.program, pool->options.max_result_bytes, out, error))
+        return false;
+    decoder_process_send(out, &setup, sizeof(setup), out->memory); /* one that is gone already is found so */
+    return true;
+}
+
+/* Under the mutex, which it lets go of meanwhile. */
+static void answer_start(struct decoder_pool *pool)
+{
+    struct start *start = pool->starts;
+    pool->starts = start->next;
+    pthread_mutex_unlock(&pool->mutex);
+    start->ok = start_process(pool, start->flavour, &start->process, &start->error);
+    pthread_mutex_lock(&pool->mutex);
+    start->done = true;
+    pthread_cond_broadcast(&pool->started);
+}
+
+static struct decoder_process *empty_place(struct decoder_pool *pool, enum decoder_flavour *flavour)
+{
+    for (int f = 0; f < DECODER_FLAVOURS; f++)
+        for (int i = 0; pool->wants_spares[f] && !pool->stopping && i < SPARES_MAX && i < pool->options.helpers; i++)
+            if (!pool->spares[f][i].pid) {
+                *flavour = (enum decoder_flavour)f;
+                return &pool->spares[f][i];
+            }
+    return NULL;
+}
+
+/* Under the mutex, as above. One that cannot be started now is wanted again when the next has to be replaced. */
+static void fill_place(struct decoder_pool *pool, enum decoder_flavour flavour, struct decoder_process *place)
+{
+    struct decoder_process process;
+    struct error ignored = { 0 };
+    pthread_mutex_unlock(&pool->mutex);
+    bool ok = start_process(pool, flavour, &process, &ignored);
+    pthread_mutex_lock(&pool->mutex);
+    if (!ok) {
+        pool->wants_spares[flavour] = false;
+        return;
+    }
+    *place = process;
+    pool->stats.running++;
+}
+
 static void *keep(void *context)
 {
     struct decoder_pool *pool = context;
+    enum decoder_flavour flavour;
     pthread_mutex_lock(&pool->mutex);
     while (!pool->closing) {
-        struct start *start = pool->starts;
-        if (!start) {
+        struct decoder_process *place;
+        if (pool->starts)
+            answer_start(pool);
+        else if ((place = empty_place(pool, &flavour)))
+            fill_place(pool, flavour, place);
+        else
             pthread_cond_wait(&pool->wanted, &pool->mutex);
-            continue;
-        }
-        pool->starts = start->next;
-        pthread_mutex_unlock(&pool->mutex);
-        start->ok = decoder_process_start(pool->options.program, pool->options.max_result_bytes, &start->process,
-                                          &start->error);
-        pthread_mutex_lock(&pool->mutex);
-        start->done = true;
-        pthread_cond_broadcast(&pool->started);
     }
     pthread_mutex_unlock(&pool->mutex);
     return NULL;
 }
 
-static bool start_process(struct decoder_pool *pool, struct decoder_process *out, struct error *error)
+static void bury_one(struct decoder_pool *pool, struct decoder_process *process)
 {
-    struct start start = { 0 };
+    if (!process->pid || !decoder_process_has_ended(process))
+        return;
+    decoder_process_end(process);
+    pool->stats.running--;
+    pool->stats.died++;
+}
+
+/* Those that ended while nobody used them: they would stay as zombies until their slot's next job. Under the mutex. */
+static void bury(struct decoder_pool *pool)
+{
+    for (int f = 0; f < DECODER_FLAVOURS; f++) {
+        for (int i = 0; i < pool->options.helpers; i++)
+            if (!pool->slots[i].taken)
+                bury_one(pool, &pool->slots[i].processes[f]);
+        for (int i = 0; i < SPARES_MAX; i++)
+            bury_one(pool, &pool->spares[f][i]);
+    }
+}
+
+/* Under the mutex. */
+static bool take_spare(struct decoder_pool *pool, enum decoder_flavour flavour, struct decoder_process *out)
+{
+    bury(pool);
+    for (int i = 0; i < SPARES_MAX; i++)
+        if (pool->spares[flavour][i].pid) {
+            *out = pool->spares[flavour][i];
+            pool->spares[flavour][i] = DECODER_PROCESS_NONE;
+            pool->stats.running--;
+            pthread_cond_signal(&pool->wanted);
+            return true;
+        }
+    return false;
+}
+
+/* A spare, else a new one, which somebody waits for. */
+static bool get_process(struct decoder_pool *pool, enum decoder_flavour flavour, struct decoder_process *out,
+                        struct error *error)
+{
+    struct start start = { .flavour = flavour };
     pthread_mutex_lock(&pool->mutex);
+    if (take_spare(pool, flavour, out)) {
+        pthread_mutex_unlock(&pool->mutex);
+        return true;
+    }
     start.next = pool->starts;
     pool->starts = &start;
     pthread_cond_signal(&pool->wanted);
@@ -71,18 +177,6 @@ static bool start_process(struct decoder_pool *pool, struct decoder_process *out
     else
         *error = start.error;
     return start.ok;
-}
-
-/* Those that ended while nobody used them: they would stay as zombies until their slot's next job. Under the mutex. */
-static void bury(struct decoder_pool *pool)
-{
-    for (int i = 0; i < pool->options.helpers; i++)
-        for (int f = 0; f < DECODER_FLAVOURS && !pool->slots[i].taken; f++)
-            if (pool->slots[i].processes[f].pid && decoder_process_has_ended(&pool->slots[i].processes[f])) {
-                decoder_process_end(&pool->slots[i].processes[f]);
-                pool->stats.running--;
-                pool->stats.died++;
-            }
 }
 
 /* ---- opening and closing ---- */
@@ -98,9 +192,13 @@ bool decoder_pool_open(const struct decoder_options *options, struct decoder_poo
     if (!pool->options.program)
         pool->options.program = "/proc/self/exe";
     pool->slots = slots;
-    for (int i = 0; i < options->helpers; i++)
-        for (int f = 0; f < DECODER_FLAVOURS; f++)
+    pool->last_waiter = &pool->waiters;
+    for (int f = 0; f < DECODER_FLAVOURS; f++) {
+        for (int i = 0; i < options->helpers; i++)
             slots[i].processes[f] = DECODER_PROCESS_NONE;
+        for (int i = 0; i < SPARES_MAX; i++)
+            pool->spares[f][i] = DECODER_PROCESS_NONE;
+    }
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&pool->mutex, NULL);
@@ -143,10 +241,14 @@ void decoder_pool_close(struct decoder_pool *pool)
     pthread_cond_signal(&pool->wanted);
     pthread_mutex_unlock(&pool->mutex);
     pthread_join(pool->keeper, NULL);
-    for (int i = 0; i < pool->options.helpers; i++)
-        for (int f = 0; f < DECODER_FLAVOURS; f++)
+    for (int f = 0; f < DECODER_FLAVOURS; f++) {
+        for (int i = 0; i < pool->options.helpers; i++)
             if (pool->slots[i].processes[f].pid)
                 decoder_process_end(&pool->slots[i].processes[f]);
+        for (int i = 0; i < SPARES_MAX; i++)
+            if (pool->spares[f][i].pid)
+                decoder_process_end(&pool->spares[f][i]);
+    }
     pthread_cond_destroy(&pool->started);
     pthread_cond_destroy(&pool->wanted);
     pthread_cond_destroy(&pool->freed);
@@ -157,18 +259,26 @@ void decoder_pool_close(struct decoder_pool *pool)
 
 /* ---- slots ---- */
 
-/* The first free one that has such a process already, so that no more are started than are needed at once; else the first free one. */
-static struct decoder_slot *find_free(struct decoder_pool *pool, enum decoder_flavour flavour)
+/* How well a free slot suits: its process knows only this owner's files; it has none, so that nobody else's has to be given up; it has another's. */
+static int fitness(const struct decoder_slot *slot, enum decoder_flavour flavour, int64_t owner)
+{
+    if (slot->taken)
+        return 0;
+    if (!slot->processes[flavour].pid)
+        return 2;
+    return slot->owners[flavour] == owner ? 3 : 1;
+}
+
+static struct decoder_slot *find_free(struct decoder_pool *pool, enum decoder_flavour flavour, int64_t owner)
 {
     struct decoder_slot *found = NULL;
+    int best = 0;
     for (int i = 0; i < pool->options.helpers; i++) {
-        struct decoder_slot *slot = &pool->slots[i];
-        if (slot->taken)
-            continue;
-        if (slot->processes[flavour].pid)
-            return slot;
-        if (!found)
-            found = slot;
+        int fits = fitness(&pool->slots[i], flavour, owner);
+        if (fits > best) {
+            best = fits;
+            found = &pool->slots[i];
+        }
     }
     return found;
 }
@@ -179,21 +289,73 @@ static bool refuse(struct error *error, int after_s, const char *why)
     return error_set(error, E_UNAVAILABLE, "%s", why);
 }
 
-struct decoder_slot *decoder_pool_take(struct decoder_pool *pool, enum decoder_flavour flavour, struct error *error)
+/* ---- the queue; under the mutex ---- */
+
+static int64_t ticket_for(const struct decoder_pool *pool, int64_t account)
+{
+    int64_t last = pool->serving - 1;
+    for (const struct waiter *w = pool->waiters; w; w = w->next)
+        if (w->account == account && w->ticket > last)
+            last = w->ticket;
+    for (int i = 0; i < pool->options.helpers; i++)
+        if (pool->slots[i].taken && pool->slots[i].account == account && pool->slots[i].ticket > last)
+            last = pool->slots[i].ticket;
+    return last + 1;
+}
+
+static bool is_next(const struct decoder_pool *pool, const struct waiter *waiter)
+{
+    const struct waiter *first = pool->waiters;
+    for (const struct waiter *w = pool->waiters; w; w = w->next)
+        if (w->ticket < first->ticket)
+            first = w;
+    return first == waiter;
+}
+
+static void queue(struct decoder_pool *pool, struct waiter *waiter)
+{
+    waiter->ticket = ticket_for(pool, waiter->account);
+    *pool->last_waiter = waiter;
+    pool->last_waiter = &waiter->next;
+    pool->stats.waiting++;
+}
+
+static void leave_queue(struct decoder_pool *pool, const struct waiter *waiter)
+{
+    struct waiter **at = &pool->waiters;
+    while (*at != waiter)
+        at = &(*at)->next;
+    *at = waiter->next;
+    if (!*at)
+        pool->last_waiter = at;
+    pool->stats.waiting--;
+}
+
+struct decoder_slot *decoder_pool_take(struct decoder_pool *pool, enum decoder_flavour flavour, int64_t account,
+                                       int64_t owner, struct error *error)
 {
     struct decoder_slot *slot = NULL;
+    struct waiter self = { .account = account };
     int64_t until_us = clock_monotonic_us() + pool->options.timeout_ms * 1000;
     struct timespec until = { .tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000 };
     bool late = false;
     pthread_mutex_lock(&pool->mutex);
-    while (!pool->stopping && !(slot = find_free(pool, flavour)) && !late)
+    queue(pool, &self);
+    while (!pool->stopping && !late && !(is_next(pool, &self) && (slot = find_free(pool, flavour, owner))))
         late = pthread_cond_timedwait(&pool->freed, &pool->mutex, &until) == ETIMEDOUT;
-    if (slot)
+    leave_queue(pool, &self);
+    if (slot) {
         slot->taken = true;
-    else if (pool->stopping)
+        slot->account = account;
+        slot->owner = owner;
+        slot->ticket = self.ticket;
+        pool->serving = self.ticket > pool->serving ? self.ticket : pool->serving;
+    } else if (pool->stopping) {
         refuse(error, 5, "the server is shutting down");
-    else
+    } else {
         refuse(error, 5, "all decoders are busy: try again later");
+    }
+    pthread_cond_broadcast(&pool->freed); /* another is next now */
     pthread_mutex_unlock(&pool->mutex);
     return slot;
 }
@@ -203,16 +365,19 @@ void decoder_pool_give(struct decoder_pool *pool, struct decoder_slot *slot)
     pthread_mutex_lock(&pool->mutex);
     slot->taken = false;
     pthread_mutex_unlock(&pool->mutex);
-    pthread_cond_signal(&pool->freed); /* who runs at once finds the mutex free */
+    pthread_cond_broadcast(&pool->freed); /* who runs at once finds the mutex free */
 }
 
-int decoder_slot_end(struct decoder_pool *pool, struct decoder_slot *slot, enum decoder_flavour flavour, bool late)
+int decoder_slot_end(struct decoder_pool *pool, struct decoder_slot *slot, enum decoder_flavour flavour,
+                     enum decoder_end why)
 {
     pthread_mutex_lock(&pool->mutex); /* decoder_pool_stop may be looking at it */
     struct decoder_process process = slot->processes[flavour];
     slot->processes[flavour] = DECODER_PROCESS_NONE;
     pool->stats.running--;
-    if (late)
+    if (why == DECODER_REPLACED)
+        pool->stats.replaced++;
+    else if (why == DECODER_TIMED_OUT)
         pool->stats.timed_out++;
     else if (!pool->stopping)
         pool->stats.died++;
@@ -221,38 +386,49 @@ int decoder_slot_end(struct decoder_pool *pool, struct decoder_slot *slot, enum 
     return decoder_process_end(&process);
 }
 
-/* Tells a new process what it is for and waits until its sandbox is closed. */
-static bool set_up(struct decoder_pool *pool, struct decoder_slot *slot, enum decoder_flavour flavour,
-                   struct error *error)
+static bool wait_until_ready(struct decoder_pool *pool, struct decoder_slot *slot, enum decoder_flavour flavour,
+                             struct error *error)
 {
     struct decoder_process *process = &slot->processes[flavour];
-    struct decoder_setup setup = { DECODER_MAGIC, flavour, pool->options.memory_bytes, pool->options.max_result_bytes };
     struct decoder_reply reply;
-    int64_t deadline_us = clock_monotonic_us() + pool->options.timeout_ms * 1000;
-    enum decoder_answer answer =
-        decoder_process_ask(process, &setup, sizeof(setup), process->memory, 0, deadline_us, &reply);
+    enum decoder_answer answer = decoder_process_receive(process, 0, pool->options.timeout_ms * 1000, &reply);
     if (answer == DECODER_ANSWERED && reply.code == E_NONE)
         return true;
-    decoder_slot_end(pool, slot, flavour, answer == DECODER_LATE);
+    bool late = answer == DECODER_LATE || answer == DECODER_SPENT;
+    decoder_slot_end(pool, slot, flavour, late ? DECODER_TIMED_OUT : DECODER_DIED);
     if (answer == DECODER_ANSWERED && (reply.code == E_INTERNAL || reply.code == E_UNAVAILABLE))
         return error_set(error, reply.code, "%s", reply.message);
-    return refuse(error, 5, answer == DECODER_LATE ? "a decoder did not start in time" : "a decoder did not start");
+    return refuse(error, 5, late ? "a decoder did not start in time" : "a decoder did not start");
+}
+
+/* What saw another's files ends before it could see this one's. A spare to come in its place is wanted from now on. */
+static void give_up_other(struct decoder_pool *pool, struct decoder_slot *slot, enum decoder_flavour flavour)
+{
+    if (!slot->processes[flavour].pid || slot->owners[flavour] == slot->owner)
+        return;
+    decoder_slot_end(pool, slot, flavour, DECODER_REPLACED);
+    pthread_mutex_lock(&pool->mutex);
+    pool->wants_spares[flavour] = true;
+    pthread_cond_signal(&pool->wanted);
+    pthread_mutex_unlock(&pool->mutex);
 }
 
 bool decoder_slot_ready(struct decoder_pool *pool, struct decoder_slot *slot, enum decoder_flavour flavour,
                         struct decoder_process *out, struct error *error)
 {
     struct decoder_process process;
+    give_up_other(pool, slot, flavour);
     if (!slot->processes[flavour].pid) {
-        if (!start_process(pool, &process, error))
+        if (!get_process(pool, flavour, &process, error))
             return false;
         pthread_mutex_lock(&pool->mutex);
         slot->processes[flavour] = process;
+        slot->owners[flavour] = slot->owner;
         pool->stats.running++;
         if (pool->stopping)
             shutdown(process.socket, SHUT_RDWR);
         pthread_mutex_unlock(&pool->mutex);
-        if (!set_up(pool, slot, flavour, error))
+        if (!wait_until_ready(pool, slot, flavour, error))
             return false;
     }
     *out = slot->processes[flavour];

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -120,7 +121,7 @@ int decoder_process_end(struct decoder_process *process)
 
 /* ---- talking ---- */
 
-static bool send_packet(int socket, const void *packet, size_t bytes, int fd)
+bool decoder_process_send(const struct decoder_process *process, const void *packet, size_t bytes, int fd)
 {
     union {
         char bytes[CMSG_SPACE(sizeof(int))];
@@ -139,7 +140,7 @@ static bool send_packet(int socket, const void *packet, size_t bytes, int fd)
     }
     ssize_t sent;
     do
-        sent = sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT); /* one packet at most is under way */
+        sent = sendmsg(process->socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT); /* one packet at most is under way */
     while (sent < 0 && errno == EINTR);
     return sent == (ssize_t)bytes;
 }
@@ -158,15 +159,42 @@ static bool wait_readable(int socket, int64_t deadline_us)
     }
 }
 
-enum decoder_answer decoder_process_ask(const struct decoder_process *process, const void *packet, size_t bytes, int fd,
-                                        uint64_t number, int64_t deadline_us, struct decoder_reply *reply)
+/* Processor time of all its threads so far; 0 when it is gone. */
+static int64_t processor_us(const struct decoder_process *process)
+{
+    clockid_t clock;
+    struct timespec used;
+    if (clock_getcpuclockid(process->pid, &clock) != 0 || clock_gettime(clock, &used) != 0)
+        return 0;
+    return used.tv_sec * INT64_C(1000000) + used.tv_nsec / 1000;
+}
+
+/* A clock on the wall says nothing of a process that was stopped, or shared its processor with fifty others. */
+static enum decoder_answer wait_working(const struct decoder_process *process, int64_t timeout_us)
+{
+    enum { ROUNDS = 8 };
+    int64_t begun_us = processor_us(process), seen_us = begun_us;
+    for (int round = 0; round < ROUNDS; round++) {
+        if (wait_readable(process->socket, clock_monotonic_us() + timeout_us))
+            return DECODER_ANSWERED;
+        int64_t now_us = processor_us(process);
+        if (now_us - begun_us >= timeout_us / 4 * 3)
+            return DECODER_SPENT;
+        if (now_us - seen_us < timeout_us / 100)
+            break;
+        seen_us = now_us;
+    }
+    return DECODER_LATE;
+}
+
+enum decoder_answer decoder_process_receive(const struct decoder_process *process, uint64_t number, int64_t timeout_us,
+                                            struct decoder_reply *reply)
 {
     struct decoder_reply got;
     ssize_t len;
-    if (!send_packet(process->socket, packet, bytes, fd))
-        return DECODER_GONE;
-    if (!wait_readable(process->socket, deadline_us))
-        return DECODER_LATE;
+    enum decoder_answer waited = wait_working(process, timeout_us);
+    if (waited != DECODER_ANSWERED)
+        return waited;
     do /* descriptors that come with it are dropped by the kernel; of a longer packet the size is told */
         len = recv(process->socket, &got, sizeof(got), MSG_TRUNC | MSG_DONTWAIT);
     while (len < 0 && errno == EINTR);

@@ -23,15 +23,20 @@ bool decoder_process_has_ended(const struct decoder_process *process);
 /* Ends and reaps it. Returns its wait status. */
 int decoder_process_end(struct decoder_process *process);
 
+/* Sends a packet with a descriptor (-1: none). False: nothing was delivered. */
+bool decoder_process_send(const struct decoder_process *process, const void *packet, size_t bytes, int fd);
+
 enum decoder_answer {
     DECODER_ANSWERED,
+    DECODER_UNSENT,  /* it was gone before it got anything */
     DECODER_GONE,    /* its socket is closed */
-    DECODER_LATE,    /* nothing until the deadline */
+    DECODER_SPENT,   /* nothing, and it has used so much processor time itself */
+    DECODER_LATE,    /* nothing, and it had hardly any processor time: stopped, or too much else runs here */
     DECODER_GARBLED, /* something that is no reply to this request */
 };
-/* Sends a packet with a descriptor (-1: none) and waits for the reply numbered so. Nothing in the reply has been looked at but its size, its
- * number and that its text ends. */
-enum decoder_answer decoder_process_ask(const struct decoder_process *process, const void *packet, size_t bytes, int fd,
-                                        uint64_t number, int64_t deadline_us, struct decoder_reply *reply);
+/* Waits for the reply numbered so. Nothing in it has been looked at but its size, its number and that its text ends. `timeout_us` is meant in time
+ * that the process works: one that is slow because others use the processors gets up to eight times as long. */
+enum decoder_answer decoder_process_receive(const struct decoder_process *process, uint64_t number, int64_t timeout_us,
+                                            struct decoder_reply *reply);
 
 #endif

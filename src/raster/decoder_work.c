@@ -68,7 +68,7 @@ static void *result_room(struct work *w, int64_t bytes)
             wanted = desk->max_result_bytes;
         void *at = mmap(NULL, (size_t)wanted, PROT_READ | PROT_WRITE, MAP_SHARED, desk->memory, DECODER_REQUEST_BYTES);
         if (at == MAP_FAILED) {
-            error_set(w->error, E_INVALID, "the result needs more memory than a decoder may have");
+            error_set(w->error, E_TOO_LARGE, "the result needs more memory than a decoder may have");
             return NULL;
         }
         desk->result = at;
@@ -81,7 +81,12 @@ static void *result_room(struct work *w, int64_t bytes)
 
 static bool no_memory(struct work *w)
 {
-    return error_set(w->error, E_INVALID, "the picture needs more memory than a decoder may have");
+    return error_set(w->error, E_TOO_LARGE, "the picture needs more memory than a decoder may have");
+}
+
+static bool is_unreadable(struct work *w)
+{
+    return error_set(w->error, E_UNAVAILABLE, "the file cannot be read: %s", strerror(errno));
 }
 
 static bool is_cut(struct work *w)
@@ -108,7 +113,9 @@ static bool read_piece(struct work *w, struct decoder_piece piece, char *to)
 {
     for (int64_t done = 0; done < piece.length;) {
         ssize_t got = pread(w->fd, to + done, (size_t)(piece.length - done), piece.offset + done);
-        if (got <= 0)
+        if (got < 0)
+            return is_unreadable(w);
+        if (got == 0)
             return is_cut(w);
         done += got;
     }
@@ -256,6 +263,18 @@ static void show_as_stored(struct rendering *r)
     r->width = 255;
 }
 
+/* libvips takes what a disk does not give for the end of the file. */
+static bool can_be_read(int fd)
+{
+    enum { STEP = 256 << 10 };
+    char *bytes = malloc(STEP);
+    ssize_t got = bytes ? 1 : 0;
+    for (int64_t at = 0; got > 0; at += got)
+        got = pread(fd, bytes, STEP, at);
+    free(bytes);
+    return got == 0;
+}
+
 static bool work_on_picture(struct work *w)
 {
     struct picture_file *file = NULL;
@@ -288,7 +307,12 @@ void decoder_work(struct decoder_desk *desk, const struct decoder_request *reque
     w.reply = reply;
     if (request->kind == DECODE_RENDER || request->kind == DECODE_HISTOGRAM)
         take_rendering(&w);
-    if (!(request->file_type == FILE_DICOM ? work_on_frame : work_on_picture)(&w)) {
+    bool is_frame = request->file_type == FILE_DICOM;
+    if (!(is_frame ? work_on_frame : work_on_picture)(&w)) {
+        if (!is_frame && error.code == E_INVALID && !can_be_read(fd)) {
+            error_clear(&error);
+            is_unreadable(&w);
+        }
         reply->code = error.code;
         snprintf(reply->message, sizeof(reply->message), "%s", error.message);
     }

@@ -24,9 +24,13 @@ struct picture_file {
     struct error *error;
 };
 
-/* libvips keeps one message text for all, of its own wording, so it is not quoted. */
+/* libvips keeps one message text for all, of its own wording, so it is not quoted. Only whether memory was short is looked for: libvips ("out of
+ * memory"), libjpeg and libpng ("Insufficient memory"), libtiff ("No space for", "Out of memory") say so in words alone. */
 static bool damaged(struct picture_file *p)
 {
+    const char *words = p->vips ? p->vips->error_buffer() : "";
+    if (strcasestr(words, "memory") || strstr(words, "No space for"))
+        return error_set(p->error, E_TOO_LARGE, "the picture needs more memory than a decoder may have");
     return error_set(p->error, E_INVALID, "the %s file is damaged or cut short", file_types[p->request.type - 1]);
 }
 

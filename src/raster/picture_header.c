@@ -5,6 +5,7 @@
  */
 #include "raster/raster.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -30,7 +31,12 @@ static bool damaged(const struct header *h)
 
 static bool read_at(const struct header *h, int64_t offset, void *bytes, size_t len)
 {
-    return (offset >= 0 && pread(h->fd, bytes, len, offset) == (ssize_t)len) || damaged(h);
+    ssize_t got = offset >= 0 ? pread(h->fd, bytes, len, offset) : 0;
+    if (got >= 0)
+        return got == (ssize_t)len || damaged(h);
+    h->error->retry_after_s = 1;
+    h->error->is_ours = true;
+    return error_set(h->error, E_UNAVAILABLE, "the file cannot be read now: %s", strerror(errno));
 }
 
 static uint64_t number(const unsigned char *at, int bytes, bool big)

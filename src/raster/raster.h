@@ -22,7 +22,8 @@ struct raster_info {
     int pages;
 };
 /* Reads the header of a JPEG, PNG or TIFF file: with pread, so that the descriptor's offset does not matter. E_INVALID with words for
- * the client when it is damaged, of a coding that is not read, or when its pixels on all pages exceed max_pixels. Blocks. */
+ * the client when it is damaged, of a coding that is not read, or when its pixels on all pages exceed max_pixels. E_UNAVAILABLE when the disk
+ * does not give it, or there is no descriptor. Blocks. */
 bool raster_probe(int fd, enum file_type type, int64_t max_pixels, struct raster_info *out, struct error *error);
 
 #endif

@@ -22,6 +22,7 @@ static const struct symbol symbols[] = {
     SYMBOL(concurrency_set, "vips_concurrency_set"),
     SYMBOL(vector_set_enabled, "vips_vector_set_enabled"),
     SYMBOL(operation_block_set, "vips_operation_block_set"),
+    SYMBOL(error_buffer, "vips_error_buffer"),
     SYMBOL(error_clear, "vips_error_clear"),
     SYMBOL(log_handler, "g_log_set_handler"),
     SYMBOL(unref, "g_object_unref"),

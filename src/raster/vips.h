@@ -45,6 +45,7 @@ struct vips {
     void (*concurrency_set)(int threads);
     void (*vector_set_enabled)(int enabled);
     void (*operation_block_set)(const char *class, int blocked);
+    const char *(*error_buffer)(void); /* what went wrong since error_clear, in the words of whichever library */
     void (*error_clear)(void);
     unsigned (*log_handler)(const char *domain, int levels, void (*handler)(const char *, int, const char *, void *),
                             void *data);

@@ -39,6 +39,10 @@ enum lie {
     STRANGE_CODE,
     EXITS,
     CRASHES,
+    CRASHES_ONCE, /* the next one, which finds the offset of the file moved, is honest */
+    FORBIDDEN_CALL,
+    DISK_GONE,
+    SPINS,
     CLOSES_SOCKET,
     NEVER_ANSWERS,
     ENDED_FROM_OUTSIDE,
@@ -114,6 +118,14 @@ static void tell(enum lie lie, int memory, struct decoder_reply *reply)
         signal(SIGSEGV, SIG_DFL); /* a sanitizer's handler would make it an exit */
         raise(SIGSEGV);
         break;
+    case FORBIDDEN_CALL:
+    case DISK_GONE:
+        signal(lie == DISK_GONE ? SIGBUS : SIGSYS, SIG_DFL);
+        raise(lie == DISK_GONE ? SIGBUS : SIGSYS);
+        break;
+    case SPINS:
+        for (volatile int i = 0;; i = !i)
+            ;
     case CLOSES_SOCKET:
         close(DECODER_SOCKET);
         for (;;)
@@ -154,8 +166,9 @@ static int lie(void)
         reply = (struct decoder_reply){
             .magic = DECODER_MAGIC, .number = request.number, .bytes = FRAME, .decoded = { MONOCHROME2, 16, false }
         };
+        bool first = setup.memory_bytes == CRASHES_ONCE && lseek(fd, 0, SEEK_CUR) == 0 && lseek(fd, 1, SEEK_SET) == 1;
         close(fd);
-        tell((enum lie)setup.memory_bytes, memory, &reply);
+        tell(first ? CRASHES : (enum lie)setup.memory_bytes, memory, &reply);
     }
     return 0;
 }
@@ -489,19 +502,22 @@ static void lies_are_not_believed(void **state)
     } rows[] = {
         { HONEST, E_NONE, NULL },
         { SHRINKS_MEMORY, E_NONE, NULL },
-        { SHORT_PACKET, E_INVALID, "no sense" },
-        { LONG_PACKET, E_INVALID, "no sense" },
-        { NO_MAGIC, E_INVALID, "no sense" },
-        { ANOTHER_NUMBER, E_INVALID, "no sense" },
-        { ENDLESS_TEXT, E_INVALID, "no sense" },
-        { NEGATIVE_LENGTH, E_INVALID, "no sense" },
-        { LENGTH_PAST_END, E_INVALID, "no sense" },
-        { FEWER_BYTES, E_INVALID, "no sense" },
-        { NO_PHOTOMETRIC, E_INVALID, "no sense" },
+        { SHORT_PACKET, E_UNAVAILABLE, "try again" },
+        { LONG_PACKET, E_UNAVAILABLE, "try again" },
+        { NO_MAGIC, E_UNAVAILABLE, "try again" },
+        { ANOTHER_NUMBER, E_UNAVAILABLE, "try again" },
+        { ENDLESS_TEXT, E_UNAVAILABLE, "try again" },
+        { NEGATIVE_LENGTH, E_UNAVAILABLE, "try again" },
+        { LENGTH_PAST_END, E_UNAVAILABLE, "try again" },
+        { FEWER_BYTES, E_UNAVAILABLE, "try again" },
+        { NO_PHOTOMETRIC, E_UNAVAILABLE, "try again" },
         { CONTROL_CHARACTERS, E_INVALID, "one???[31mtwo?" },
-        { STRANGE_CODE, E_INVALID, "gave up on the frame" },
-        { EXITS, E_INVALID, "it stopped" },
+        { STRANGE_CODE, E_UNAVAILABLE, "try again" },
+        { EXITS, E_UNAVAILABLE, "try again" },
         { CRASHES, E_INVALID, "Segmentation fault" },
+        { CRASHES_ONCE, E_NONE, NULL },
+        { FORBIDDEN_CALL, E_UNAVAILABLE, "try again" },
+        { DISK_GONE, E_UNAVAILABLE, "try again" },
         { CLOSES_SOCKET, E_UNAVAILABLE, NULL },
         { ENDED_FROM_OUTSIDE, E_UNAVAILABLE, "try again" },
         { NOT_READY, E_UNAVAILABLE, "not today" },
@@ -513,6 +529,8 @@ static void lies_are_not_believed(void **state)
         for (int round = 0; round < 2; round++) { /* the pool goes on */
             assert_true(trial_run(pool, t) == (rows[i].code == E_NONE));
             assert_int_equal(t->error.code, rows[i].code);
+            bool ours = t->error.code == E_UNAVAILABLE || rows[i].lie == CRASHES_ONCE;
+            assert_true(ours == (t->result.trouble[0] != '\0'));
             if (rows[i].words && !strstr(t->error.message, rows[i].words))
                 fail_msg("%s", t->error.message);
         }
@@ -523,16 +541,23 @@ static void lies_are_not_believed(void **state)
     }
 }
 
+/* Who did not get to work says nothing of the file; who worked all the time does. */
 static void late_helpers_are_ended(void **state)
 {
     (void)state;
-    struct decoder_pool *pool = open_lying(NEVER_ANSWERS, 2000); /* time enough to start */
+    struct decoder_pool *pool = open_lying(NEVER_ANSWERS, 1000); /* time enough to start */
     struct trial *t = trial_new(DECODE_SAMPLES, 0);
+    assert_false(trial_run(pool, t));
+    assert_int_equal(t->error.code, E_UNAVAILABLE);
+    assert_true(t->error.retry_after_s > 0 && strstr(t->result.trouble, "did not get to work"));
+    assert_int_equal(stats_of(pool).timed_out, 2);
+    assert_int_equal(stats_of(pool).died, 0);
+    decoder_pool_close(pool);
+    pool = open_lying(SPINS, 1000);
     assert_false(trial_run(pool, t));
     assert_int_equal(t->error.code, E_INVALID);
     assert_non_null(strstr(t->error.message, "longer than"));
     assert_int_equal(stats_of(pool).timed_out, 1);
-    assert_int_equal(stats_of(pool).died, 0);
     decoder_pool_close(pool);
     pool = open_lying(SILENT_AT_START, 30);
     assert_false(trial_run(pool, t));
@@ -542,12 +567,104 @@ static void late_helpers_are_ended(void **state)
     decoder_pool_close(pool);
 }
 
+/* Whatever ended it before it was given anything, the next file is as good as it was. */
+static void who_died_idle_blames_nobody(void **state)
+{
+    (void)state;
+    static const int signals[] = { SIGSEGV, SIGABRT, SIGBUS, SIGSYS, SIGFPE, SIGILL, SIGKILL };
+    struct decoder_pool *pool = open_pool(1, 60000);
+    assert_works(pool);
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        pid_t pid;
+        assert_int_equal(children(&pid, 1), 1);
+        kill(pid, signals[i]);
+        assert_works(pool);
+    }
+    decoder_pool_close(pool);
+}
+
+static void run_for(struct decoder_pool *pool, int64_t owner)
+{
+    struct trial *t = trial_new(DECODE_SAMPLES, (uint16_t)owner);
+    t->job->owner = owner;
+    assert_true(trial_run(pool, t) && trial_is_right(t));
+    trial_free(t);
+}
+
+/* No process sees files of two owners; one that nobody has used may stand by. */
+static void owners_do_not_meet(void **state)
+{
+    (void)state;
+    pid_t first, pids[8];
+    struct decoder_pool *pool = open_pool(1, 60000);
+    run_for(pool, 1);
+    assert_int_equal(children(&first, 1), 1);
+    run_for(pool, 1);
+    assert_int_equal(children(pids, 8), 1); /* nothing stands by where all files come from one */
+    assert_int_equal(pids[0], first);
+    assert_int_equal(stats_of(pool).replaced, 0);
+    for (int64_t owner = 2; owner < 20; owner++) {
+        run_for(pool, owner);
+        assert_int_equal(stats_of(pool).replaced, owner - 1);
+        assert_int_equal(kill(first, 0), -1);
+        assert_true(children(pids, 8) <= 2);
+    }
+    assert_int_equal(stats_of(pool).died, 0);
+    decoder_pool_close(pool);
+    assert_int_equal(children(pids, 8), 0);
+}
+
+/* One account that asks for much, and another that asks for one picture: the latter is next. */
+struct asking {
+    struct decoder_pool *pool;
+    int64_t account;
+    _Atomic int64_t *done;
+    int64_t place; /* in the order of answers */
+};
+
+static void *ask(void *context)
+{
+    struct asking *a = context;
+    struct trial *t = trial_new(DECODE_SAMPLES, 0);
+    t->job->account = a->account;
+    assert_true(trial_run(a->pool, t));
+    a->place = ++*a->done;
+    trial_free(t);
+    return NULL;
+}
+
+static void accounts_take_turns(void **state)
+{
+    (void)state;
+    enum { GREEDY = 12, ALL = GREEDY + 2 };
+    struct error error = { 0 };
+    struct asking asking[ALL];
+    pthread_t threads[ALL];
+    _Atomic int64_t done = 0;
+    struct decoder_pool *pool = open_pool(1, 60000);
+    assert_works(pool);
+    struct decoder_slot *slot = decoder_pool_take(pool, DECODER_FRAMES, 1, 0, &error);
+    for (int i = 0; i < ALL; i++) {
+        asking[i] = (struct asking){ pool, i < GREEDY ? 1 : i, &done, 0 };
+        pthread_create(&threads[i], NULL, ask, &asking[i]);
+        while (stats_of(pool).waiting <= i)
+            sched_yield();
+    }
+    decoder_pool_give(pool, slot);
+    for (int i = 0; i < ALL; i++)
+        pthread_join(threads[i], NULL);
+    for (int i = GREEDY; i < ALL; i++)
+        assert_true(asking[i].place <=
+                    4); /* two of theirs, one of his between or before, and threads that are slow to note it */
+    decoder_pool_close(pool);
+}
+
 static void a_busy_pool_says_so(void **state)
 {
     (void)state;
     struct error error = { 0 };
     struct decoder_pool *pool = open_pool(1, 20);
-    struct decoder_slot *slot = decoder_pool_take(pool, DECODER_FRAMES, &error);
+    struct decoder_slot *slot = decoder_pool_take(pool, DECODER_FRAMES, 1, 1, &error);
     assert_non_null(slot);
     struct trial *t = trial_new(DECODE_SAMPLES, 0);
     assert_false(trial_run(pool, t));
@@ -768,6 +885,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(killed_helpers_are_replaced),
         cmocka_unit_test(lies_are_not_believed),
         cmocka_unit_test(late_helpers_are_ended),
+        cmocka_unit_test(who_died_idle_blames_nobody),
+        cmocka_unit_test(owners_do_not_meet),
+        cmocka_unit_test(accounts_take_turns),
         cmocka_unit_test(a_busy_pool_says_so),
         cmocka_unit_test(no_program),
         cmocka_unit_test(stopping_ends_jobs_under_way),
