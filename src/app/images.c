@@ -16,7 +16,8 @@ static bool rendered_at_once(struct call *c)
     if (!image_file_load(c, in->file_id, file))
         return false;
     c->found = file;
-    if (!rendered_key(c, file, in, &key) || !result_get(c->app->results, &key, RESULT_IN_MEMORY, &c->arena, &bytes))
+    if (file->status == FILE_FAILED || !rendered_key(c, file, in, &key) ||
+        !result_get(c->app->results, &key, RESULT_IN_MEMORY, &c->arena, &bytes))
         return false;
     audit_about(c, file->id, file->patient_id);
     if (!rendered_is_known(c, &key))

@@ -2,6 +2,7 @@
 #include "app/rendered.h"
 
 #include "app/picture.h"
+#include "app/picture_state.h"
 #include "schema/json.h"
 
 /* Part of every key: raised when the same parameters give another picture. */
@@ -63,12 +64,13 @@ bool rendered_picture(struct call *c, const struct image_file *file, const struc
 {
     struct result_key key;
     bool has_key = rendered_key(c, file, query, &key);
-    if (has_key && result_get(c->app->results, &key, RESULT_ANYWHERE, &c->arena, bytes))
-        return true;
-    if (!render_now(c, file, query, bytes))
+    bool is_kept = has_key && result_get(c->app->results, &key, RESULT_ANYWHERE, &c->arena, bytes);
+    if (!is_kept && !render_now(c, file, query, bytes))
         return false;
-    if (has_key)
+    if (has_key && !is_kept)
         result_put(c->app->results, &key, *bytes);
+    if (query->frame == 1) /* the one that thumbnails are made of */
+        picture_decoded(c, file);
     return true;
 }
 

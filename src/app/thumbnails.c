@@ -1,7 +1,7 @@
 /* thumbnails.c - the background thread that makes small pictures, and the endpoint that shows them. */
 #include "app/thumbnails.h"
 
-#include "app/record_lock.h"
+#include "app/picture_state.h"
 #include "app/rendered.h"
 #include "base/log.h"
 
@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 enum { QUEUE_MAX = 4096, SWEEP_ROWS = 1000, JPEG_QUALITY = 82, QUIET_US = 1000000 };
+enum { PAUSE_US = 1000000, PAUSE_MAX_US = 300000000 };
 
 struct ring {
     int64_t ids[QUEUE_MAX];
@@ -24,6 +25,8 @@ struct thumbnails {
     struct ring dicom;     /* when nothing has come for a while: whoever sends a thousand slices comes first */
     int64_t last_dicom_us; /* when the last of these came */
     bool missed;           /* pictures were dropped, or the process has just started: look in the database */
+    int64_t again_us; /* when to look there for those that could not be made now (decoders, disk); 0: there are none */
+    int64_t pause_us; /* after how long, next time */
     bool stopping;
 };
 
@@ -56,22 +59,15 @@ static void query_of(struct rendering_query *query, int64_t size)
     query->quality = JPEG_QUALITY;
 }
 
-struct outcome {
+struct made {
     const struct image_file *file;
-    struct str key, reason;
+    struct str key;
 };
 
-static bool store_outcome(struct call *c, void *context)
+static bool store_key(struct call *c, void *context)
 {
-    const struct outcome *outcome = context;
-    if (outcome->reason.at)
-        return lock_file(c, outcome->file->id, 0) &&
-               db_execute(
-                   c,
-                   "update image_files set status = 'FAILED', status_reason = ?, updated_at = ? where id = ? and status = 'UPLOADED'",
-                   V(outcome->reason), V(clock_now()), V(outcome->file->id));
-    return db_execute(c, "update image_files set thumbnail_path = ? where id = ?", V(outcome->key),
-                      V(outcome->file->id));
+    const struct made *made = context;
+    return db_execute(c, "update image_files set thumbnail_path = ? where id = ?", V(made->key), V(made->file->id));
 }
 
 struct str thumbnail_key(struct call *c, struct str file_uuid)
@@ -94,40 +90,36 @@ static bool keep(struct call *c, const struct image_file *file, struct str jpeg,
     return blob_commit(writer, *key, &c->error);
 }
 
-/* What is wrong with the file itself is said in its row. */
-static bool note_damage(struct call *c, struct outcome *outcome)
-{
-    if (c->error.code != E_INVALID)
-        return false;
-    outcome->reason = arena_copy(&c->arena, str_from(c->error.message));
-    error_clear(&c->error);
-    return db_transact(c, store_outcome, outcome);
-}
-
 /* Thumbnails of pictures rest in the store. Those of DICOM files, which may be a thousand in a series, are in the cache of rendered pictures,
  * whence they may go: the next who asks makes them again. */
+bool thumbnails_make(struct call *c, const struct image_file *file)
+{
+    struct rendering_query query;
+    struct str jpeg;
+    struct made made = { .file = file };
+    query_of(&query, THUMBNAIL_SIZE);
+    if (!rendered_picture(c, file, &query, &jpeg)) {
+        struct error found = c->error;
+        if (found.code != E_UNSUPPORTED_TYPE && found.code != E_INVALID)
+            return false;
+        error_clear(&c->error);
+        return found.code == E_UNSUPPORTED_TYPE || /* no image in it, or none that is decoded here */
+               picture_undecodable(c, file, arena_copy(&c->arena, str_from(found.message)));
+    }
+    if (!is_picture(file->file_type) || file->thumbnail_path.at)
+        return true;
+    return keep(c, file, jpeg, &made.key) && db_transact(c, store_key, &made);
+}
+
 static bool process(struct call *c, int64_t id)
 {
     struct image_file file;
-    struct rendering_query query;
-    struct str jpeg;
-    struct outcome outcome = { .file = &file };
     if (!db_get(c, &image_file_schema, &file, "where f.id = ? and f.is_deleted = 0", V(id)))
         return c->error.code == E_NONE;
     if (file.status != FILE_UPLOADED || file.thumbnail_path.at)
         return true;
     db_release(c);
-    query_of(&query, THUMBNAIL_SIZE);
-    if (!rendered_picture(c, &file, &query, &jpeg)) {
-        if (c->error.code == E_UNSUPPORTED_TYPE) { /* no image in it, or none that is decoded here */
-            error_clear(&c->error);
-            return true;
-        }
-        return note_damage(c, &outcome);
-    }
-    if (!is_picture(file.file_type))
-        return true;
-    return keep(c, &file, jpeg, &outcome.key) && db_transact(c, store_outcome, &outcome);
+    return thumbnails_make(c, &file);
 }
 
 /* ---- the thread ---- */
@@ -138,20 +130,29 @@ static void wait_until(struct thumbnails *t, int64_t us)
     pthread_cond_timedwait(&t->wake, &t->mutex, &until);
 }
 
+/* The moment from which there is something to do; INT64_MAX: when somebody says so. */
+static int64_t due_us(const struct thumbnails *t)
+{
+    int64_t dicom_us = t->dicom.count ? t->last_dicom_us + QUIET_US : INT64_MAX;
+    int64_t again_us = t->again_us ? t->again_us : INT64_MAX;
+    if (t->stopping || t->pictures.count || t->missed)
+        return 0;
+    return dicom_us < again_us ? dicom_us : again_us;
+}
+
 /* Waits for something to do. False: the end. */
 static bool next(struct thumbnails *t, int64_t *id, bool *look)
 {
     pthread_mutex_lock(&t->mutex);
-    for (;;) {
-        int64_t quiet_from = t->last_dicom_us + QUIET_US;
-        if (t->stopping || t->pictures.count || t->missed)
-            break;
-        if (t->dicom.count && clock_monotonic_us() >= quiet_from)
-            break;
-        if (t->dicom.count)
-            wait_until(t, quiet_from);
-        else
+    for (int64_t due; (due = due_us(t)) > clock_monotonic_us();) {
+        if (due == INT64_MAX)
             pthread_cond_wait(&t->wake, &t->mutex);
+        else
+            wait_until(t, due);
+    }
+    if (t->again_us && clock_monotonic_us() >= t->again_us) {
+        t->again_us = 0;
+        t->missed = true;
     }
     bool go_on = !t->stopping;
     *look = !t->pictures.count && t->missed;
@@ -173,12 +174,28 @@ static bool stopping(struct thumbnails *t)
     return yes;
 }
 
+/* Sooner at first, then seldom: it may be over in a second, or when somebody has bought a disk. */
+static void try_again_later(struct thumbnails *t)
+{
+    pthread_mutex_lock(&t->mutex);
+    if (!t->again_us) {
+        t->pause_us = t->pause_us < PAUSE_US ? PAUSE_US : t->pause_us < PAUSE_MAX_US ? t->pause_us * 4 : PAUSE_MAX_US;
+        t->again_us = clock_monotonic_us() + t->pause_us;
+    }
+    pthread_mutex_unlock(&t->mutex);
+}
+
 static void try_one(struct thumbnails *t, struct call *c, int64_t id)
 {
     call_reset(c);
-    if (!process(c, id))
+    bool ok = process(c, id);
+    if (!ok)
         log_write(t->app->log, LOG_WARNING, NULL, "thumbnail.failed", "image file %" PRId64 ": %s", id,
                   c->error.message);
+    if (!ok && c->error.code == E_UNAVAILABLE)
+        try_again_later(t);
+    else if (ok && !t->again_us)
+        t->pause_us = 0;
     db_release(c);
 }
 
@@ -307,7 +324,8 @@ static bool thumbnail_get(struct call *c)
     if (!is_picture(file.file_type) && file.file_type != FILE_DICOM)
         return fail(c, E_UNSUPPORTED_TYPE, "there are no thumbnails of %s files", file_types[file.file_type - 1]);
     query_of(&query, in->size);
-    if (in->size == THUMBNAIL_SIZE && rendered_key(c, &file, &query, &key) && stored_thumbnail(c, &file, &jpeg)) {
+    bool may_be_stored = in->size == THUMBNAIL_SIZE && file.status != FILE_FAILED;
+    if (may_be_stored && rendered_key(c, &file, &query, &key) && stored_thumbnail(c, &file, &jpeg)) {
         if (!rendered_is_known(c, &key))
             answer_bytes(c, "image/jpeg", jpeg);
         return true;

@@ -1,0 +1,222 @@
+"""What a decoder, a descriptor limit or the machine does wrong is never told as the file's damage: 503, tried again, an error in the log."""
+
+import concurrent.futures
+import contextlib
+import os
+import resource
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+from support import CT, JPEG, PNG, dicom, ok, png, problem, sample, wait_until
+
+
+def children(server):
+    """Process ids of the server's decoders."""
+    found = []
+    for task in Path(f"/proc/{server.process.pid}/task").iterdir():
+        with contextlib.suppress(OSError):
+            found += [int(pid) for pid in (task / "children").read_text().split()]
+    return found
+
+
+def send(server, number):
+    for pid in children(server):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def thumbnail(api, file, size):
+    return api.get(f"/images/{file['id']}/thumbnail", params={"size": size})
+
+
+@pytest.fixture
+def quick(new_server):
+    """A server with one decoder for each who asks here, which may take two seconds, and its administrator."""
+    server = new_server(DECODERS=2, DECODER_TIMEOUT="2s")
+    return server, server.admin()
+
+
+# ---- decoders ----
+
+
+@pytest.mark.parametrize("content", [PNG, JPEG, CT])
+def test_a_decoder_that_is_held_up(quick, content):
+    """A machine that pauses, or has too much else to do: another one does it."""
+    server, admin = quick
+    file = admin.upload(sample(content))
+    assert thumbnail(admin, file, 40).status_code == 200
+    send(server, signal.SIGSTOP)
+    assert thumbnail(admin, file, 41).status_code == 200
+    assert admin.file(file["id"])["status"] == "UPLOADED"
+    troubles = server.log_lines("decoder.trouble")
+    assert troubles and troubles[0]["level"] == "error" and troubles[0].get("request_id")
+
+
+def test_decoders_that_are_all_held_up(quick):
+    server, admin = quick
+    stop = threading.Event()
+
+    def hold():
+        while not stop.is_set():
+            send(server, signal.SIGSTOP)
+            stop.wait(0.005)
+
+    first = admin.upload(sample(PNG))
+    admin.settled(first["id"])
+    thread = threading.Thread(target=hold)
+    thread.start()
+    try:
+        second = admin.upload(png(64, 64))
+        answer = thumbnail(admin, first, 42)
+        assert int(answer.headers["retry-after"]) > 0 and "damage" not in problem(answer, 503)["detail"]
+        wait_until(lambda: server.log_lines("thumbnail.failed"), 30, "an attempt")
+        for file in (first, second):
+            assert admin.file(file["id"])["status"] == "UPLOADED"
+    finally:
+        stop.set()
+        thread.join()
+    assert admin.settled(second["id"])["thumbnail_path"]  # tried again by itself
+    assert thumbnail(admin, first, 42).status_code == 200
+    assert any(line.get("request_id") == answer.headers["x-request-id"] for line in server.log_lines("decoder.trouble"))
+
+
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGSYS, signal.SIGFPE, signal.SIGILL, signal.SIGKILL],
+    ids=lambda number: number.name,
+)
+def test_a_decoder_that_died_idle(quick, number):
+    """It says nothing of the next file, whoever sent that one."""
+    server, admin = quick
+    doctor = server.account("doctor", admin=admin)
+    for api in (admin, doctor, doctor):
+        file = api.upload(png(50, 50))
+        assert api.settled(file["id"])["thumbnail_path"]
+        send(server, number)
+        slice_ = api.upload(dicom(), "a.dcm")
+        assert thumbnail(api, slice_, 16).status_code == 200
+        assert api.file(slice_["id"])["status"] == "UPLOADED"
+        send(server, number)
+
+
+def test_accounts_do_not_share_a_decoder(new_server):
+    """What a crafted file may have made of a process sees nobody else's files."""
+    server = new_server(DECODERS=1)
+    admin = server.admin()
+    people = [server.account("doctor", admin=admin) for _ in range(3)]
+    pictures = [person.settled(person.upload(png(40, 40))["id"]) for person in people]
+    seen = {}
+    for turn in range(12):
+        picture = pictures[turn % 3]
+        assert thumbnail(admin, picture, 20 + turn).status_code == 200
+        for pid in children(server):
+            if "VmRSS" in Path(f"/proc/{pid}/status").read_text():
+                seen.setdefault(pid, set())
+    text = admin.get("/metrics").text
+    replaced = int(text.split("\nroentgen_decoder_replaced_total ")[1].split()[0])
+    assert replaced >= 12  # every turn brought another's picture
+    assert len(children(server)) <= 2 and "roentgen_decoder_died_total 0" in text
+
+
+# ---- descriptors ----
+
+
+def test_too_few_descriptors(new_server):
+    """Whatever step of an upload or a picture lacks one: 503 and nothing kept, never a damaged file."""
+    server = new_server(DECODERS=2)
+    admin = server.admin()
+    soft, hard = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+    good = admin.settled(admin.upload(sample(PNG))["id"])
+    answers = []
+    clients = [server.client(admin.token) for _ in range(12)]
+    for client in clients:
+        client.get("/auth/me")  # connected
+
+    def work(i, turn):
+        content = dicom() if i % 3 == 2 else png(30, 30)
+        return [
+            clients[i].post("/upload/single", files={"file": ("x", content)}),
+            clients[i].get(f"/images/{good['id']}/rendered", params={"width": 20 + 20 * turn + i}),
+        ]
+
+    used = len(list(Path(f"/proc/{server.process.pid}/fd").iterdir()))
+    with concurrent.futures.ThreadPoolExecutor(12) as threads:
+        for turn, spare in enumerate((0, 1, 2, 3, 4, 6, 8, 12)):
+            resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (used + spare, hard))
+            for done in threads.map(work, range(12), [turn] * 12):
+                answers += done
+    resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (soft, hard))
+    statuses = sorted({answer.status_code for answer in answers})
+    for answer in answers:
+        why = [line for line in server.log_lines() if line.get("request_id") == answer.headers["x-request-id"]]
+        assert answer.status_code in (200, 201, 503), f"{answer.text[:400]} {why}"
+        if answer.status_code == 503:
+            assert int(answer.headers["retry-after"]) > 0 and "damage" not in answer.text
+    assert 503 in statuses, statuses
+    for answer in answers:
+        if answer.status_code == 201:
+            file = admin.file(answer.json()["id"])
+            assert file["status"] == "UPLOADED", file
+            assert thumbnail(admin, file, 64).status_code == 200
+    assert not ok(admin.get("/image-files", params={"status": "FAILED"}))["items"]
+    assert admin.upload(png(31, 31))["status"] == "UPLOADED"
+
+
+# ---- rows that were blamed ----
+
+
+def blame(server, file, reason):
+    server.database.rows(
+        f"update image_files set status = 'FAILED', status_reason = '{reason}' where id = {file['id']}"
+    )
+
+
+REASONS = [
+    "the decoder gave up on the PNG: it takes longer than 2 s",
+    "the PNG file is damaged or cut short",
+    "its picture cannot be decoded: whatever it was",
+]
+
+
+@pytest.mark.parametrize("way", ["thumbnail", "rendered", "file"])
+def test_a_blamed_picture_recovers(new_server, way):
+    server = new_server()
+    admin = server.admin()
+    for i, reason in enumerate(REASONS):
+        file = admin.settled(admin.upload(png(90 + i, 90))["id"])
+        blame(server, file, reason)
+        assert admin.file(file["id"])["status"] == "FAILED"
+        if way == "file":
+            assert ok(admin.post(f"/image-files/{file['id']}/file"))["status"] == "UPLOADED"
+        else:
+            assert admin.get(f"/images/{file['id']}/{way}").status_code == 200
+        after = admin.file(file["id"])
+        assert after["status"] == "UPLOADED" and after["status_reason"] is None
+        ok(admin.get("/image-files/stats/summary"))
+
+
+def test_a_blamed_instance_recovers_and_a_misfiled_one_stays(new_server):
+    server = new_server()
+    admin = server.admin()
+    blamed, misfiled = (admin.upload(dicom(), "a.dcm") for _ in range(2))
+    blame(server, blamed, "the decoder gave up on the frame: it takes longer than 30 s")
+    blame(server, misfiled, "the file ends within (7FE0,0010)")
+    for file in (blamed, misfiled):
+        assert admin.get(f"/images/{file['id']}/rendered").status_code == 200
+    assert admin.file(blamed["id"])["status"] == "UPLOADED"
+    assert admin.file(misfiled["id"])["status"] == "FAILED"
+
+
+def test_a_damaged_picture_stays_failed(new_server):
+    server = new_server()
+    admin = server.admin()
+    whole = png(200, 200, rows=b"".join(b"\0" + os.urandom(200) for _ in range(200)))
+    file = admin.settled(admin.upload(whole[: len(whole) // 2])["id"])
+    assert file["status"] == "FAILED" and "PNG file is damaged" in file["status_reason"]
+    again = ok(admin.post(f"/image-files/{file['id']}/file"))
+    assert again["status"] == "FAILED" and again["status_reason"] == file["status_reason"]
+    problem(thumbnail(admin, file, 100), 422)
+    problem(admin.post(f"/image-files/{admin.upload(png())['id']}/file"), 409)
