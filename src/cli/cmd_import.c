@@ -1,13 +1,22 @@
-/* cmd_import.c - a folder of files into the store, as if they were uploaded. It may run while the server does.
+/* cmd_import.c - a folder of files, or a single one, into the store, as if they were uploaded. It may run while the server does.
  *
- * One thread walks the folder, a few take the files: while one waits for the disk another reads, and their rows share commits. */
+ * The folder is walked twice: to know how much there is, then to take it. One thread walks, a few take the files: while one waits for the
+ * disk another reads, and their rows share commits. SIGINT and SIGTERM let those under way finish, and what was done is said. The exit
+ * status is 0 unless something that may have been a picture is not in the store. */
 #include "cli/command.h"
 
 #include "app/upload.h"
+#include "cli/import_skip.h"
+#include "cli/import_tally.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
+#include <limits.h>
 #include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { THREADS = 4, QUEUE_MAX = 64, READ_BYTES = 1 << 20 };
@@ -15,16 +24,18 @@ enum { THREADS = 4, QUEUE_MAX = 64, READ_BYTES = 1 << 20 };
 struct import {
     struct str folder, username, modality, description;
     int64_t patient_id;
+    bool verbose;
 };
 static const struct field import_fields[] = {
     FIELD(struct import, folder, .flags = REQUIRED, .min = 1, .max = 4000,
-          .doc = "Where the files are; everything below it is looked at."),
+          .doc = "Where the files are: everything below it is looked at. Or a single file."),
     FIELD(struct import, username, .flags = REQUIRED, .min = 1, .max = 50,
           .doc = "Account that the files will belong to."),
     FIELD(struct import, patient_id, .min = 1, .max = INT64_MAX,
           .doc = "Patient of all of them. DICOM files that name another patient are refused."),
     FIELD(struct import, modality, .max = 16, .doc = "Modality of those that do not say theirs."),
     FIELD(struct import, description, .max = 2000, .doc = "Description of all of them."),
+    FIELD(struct import, verbose, .doc = "Name each file, not only those that need a word."),
 };
 const struct schema import_options = SCHEMA("Import", struct import, import_fields);
 
@@ -35,11 +46,21 @@ struct importing {
     struct upload_details details;
     pthread_mutex_t mutex;
     pthread_cond_t change;
-    char *queue[QUEUE_MAX]; /* paths */
+    struct queued {
+        char *path;
+        int64_t bytes;
+    } queue[QUEUE_MAX];
     int first, count;
     bool ended, hopeless; /* no more paths; no use in going on */
-    int64_t filed, stored, known, failed, refused;
+    struct tally *tally;
 };
+
+static volatile sig_atomic_t interrupted; /* the number of the signal */
+
+static void note_signal(int number)
+{
+    interrupted = number;
+}
 
 /* ---- one file ---- */
 
@@ -75,38 +96,43 @@ static bool is_known(struct call *c, const struct importing *import, const struc
                       V(str_from(file->sha256)), V(import->user_id));
 }
 
-/* Counts the outcome and says it. */
-static void report(struct importing *import, const char *path, int64_t *counter, const char *outcome, struct str why)
+/* What became of a file that was not taken: nothing is lost with what was never a picture. */
+static enum outcome outcome_of_failure(const struct call *c, const char *path)
 {
-    pthread_mutex_lock(&import->mutex);
-    ++*counter;
-    if (why.len)
-        fprintf(counter == &import->refused ? stderr : stdout, "%s: %s: %.*s\n", path, outcome, STR_FMT(why));
-    else
-        printf("%s: %s\n", path, outcome);
-    pthread_mutex_unlock(&import->mutex);
+    const char *slash = strrchr(path, '/');
+    bool beside = c->error.code == E_UNSUPPORTED_TYPE && import_beside_pictures(slash ? slash + 1 : path);
+    return beside ? OUTCOME_SKIPPED : OUTCOME_REFUSED;
 }
 
-static void import_one(struct importing *import, struct call *c, const char *path)
+static enum outcome outcome_of(const struct image_file *row)
+{
+    if (row->duplicate_of == row->id)
+        return OUTCOME_KNOWN;
+    if (row->status == FILE_FAILED)
+        return OUTCOME_KEPT;
+    return row->study_id > 0 ? OUTCOME_FILED : OUTCOME_STORED;
+}
+
+static void import_one(struct importing *import, struct call *c, const struct queued *one)
 {
     struct spooled *file = NULL;
     struct image_file row;
     struct upload_details details = import->details;
-    bool ok = spool_file(c, path, &file);
+    bool ok = spool_file(c, one->path, &file);
     if (ok && is_known(c, import, file)) {
-        report(import, path, &import->known, "known already", STR_NULL);
+        tally_add(import->tally, one->path, one->bytes, OUTCOME_KNOWN, STR_NULL);
     } else if (ok && !c->error.code && upload_store(c, file, &details, import->user_id, NULL, NULL, &row)) {
-        if (row.duplicate_of == row.id)
-            report(import, path, &import->known, "known already", STR_NULL);
-        else if (row.status == FILE_FAILED)
-            report(import, path, &import->failed, "kept, but not filed", row.status_reason);
-        else if (row.study_id > 0)
-            report(import, path, &import->filed, "filed", row.conflict);
-        else
-            report(import, path, &import->stored, "stored", STR_NULL);
+        enum outcome outcome = outcome_of(&row);
+        tally_add(import->tally, one->path, one->bytes, outcome,
+                  outcome == OUTCOME_KEPT    ? row.status_reason
+                  : outcome == OUTCOME_FILED ? row.conflict
+                                             : STR_NULL);
     } else {
-        report(import, path, &import->refused, "refused",
-               c->error.problems ? c->error.problems->message : str_from(c->error.message));
+        enum outcome outcome = outcome_of_failure(c, one->path);
+        tally_add(import->tally, one->path, one->bytes, outcome,
+                  outcome == OUTCOME_SKIPPED ? S("not a picture")
+                  : c->error.problems        ? c->error.problems->message
+                                             : str_from(c->error.message));
     }
     if (file)
         spool_drop(file);
@@ -114,25 +140,26 @@ static void import_one(struct importing *import, struct call *c, const char *pat
 
 /* ---- many ---- */
 
-/* The next path; NULL: there will be none. */
-static char *take_path(struct importing *import)
+/* The next file; false: there will be none. */
+static bool take_path(struct importing *import, struct queued *out)
 {
-    char *path = NULL;
+    bool taken = false;
     pthread_mutex_lock(&import->mutex);
     while (!import->count && !import->ended && !import->hopeless)
         pthread_cond_wait(&import->change, &import->mutex);
-    if (import->count) {
-        path = import->queue[import->first];
+    if (import->count && !import->hopeless) {
+        *out = import->queue[import->first];
+        taken = true;
         import->first = (import->first + 1) % QUEUE_MAX;
         import->count--;
         pthread_cond_broadcast(&import->change);
     }
     pthread_mutex_unlock(&import->mutex);
-    return path;
+    return taken;
 }
 
 /* False: nobody wants any more. */
-static bool give_path(struct importing *import, const char *path)
+static bool give_path(struct importing *import, const char *path, int64_t bytes)
 {
     char *copy = strdup(path);
     if (!copy)
@@ -142,7 +169,7 @@ static bool give_path(struct importing *import, const char *path)
         pthread_cond_wait(&import->change, &import->mutex);
     bool go_on = !import->hopeless;
     if (go_on)
-        import->queue[(import->first + import->count++) % QUEUE_MAX] = copy;
+        import->queue[(import->first + import->count++) % QUEUE_MAX] = (struct queued){ copy, bytes };
     else
         free(copy);
     pthread_cond_broadcast(&import->change);
@@ -163,9 +190,9 @@ static void *work(void *context)
     struct importing *import = context;
     struct call one;
     call_init(&one, import->app, import->db);
-    for (char *path; (path = take_path(import)); free(path)) {
+    for (struct queued next; take_path(import, &next); free(next.path)) {
         call_reset(&one);
-        import_one(import, &one, path);
+        import_one(import, &one, &next);
         if (one.error.code == E_STORAGE_FULL || one.error.code == E_UNAVAILABLE)
             set(import, &import->hopeless);
         db_release(&one);
@@ -174,7 +201,57 @@ static void *work(void *context)
     return NULL;
 }
 
-static int import_all(struct importing *import, FTS *tree)
+static int by_name(const FTSENT **a, const FTSENT **b)
+{
+    return strcmp((*a)->fts_name, (*b)->fts_name);
+}
+
+static FTS *walk(struct call *c, char *root)
+{
+    char *roots[] = { root, NULL };
+    FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, by_name);
+    if (!tree)
+        fail(c, E_INTERNAL, "%s cannot be walked: %s", root, strerror(errno));
+    return tree;
+}
+
+/* The next regular file that may be a picture. What is passed over is told to `tally`, which may be NULL. NULL: the end. */
+static FTSENT *next_file(FTS *tree, struct tally *tally)
+{
+    for (FTSENT *entry; !interrupted && (entry = fts_read(tree));) {
+        bool never = entry->fts_level > 0 && import_never_a_picture(entry->fts_name);
+        if (entry->fts_info == FTS_D && never)
+            fts_set(tree, entry, FTS_SKIP);
+        else if (entry->fts_info == FTS_F && !never)
+            return entry;
+        else if (!tally)
+            continue;
+        else if (entry->fts_info == FTS_F)
+            tally_add(tally, entry->fts_path, 0, OUTCOME_SKIPPED, S("left by an operating system"));
+        else if (entry->fts_info == FTS_SL || entry->fts_info == FTS_SLNONE)
+            tally_add(tally, entry->fts_path, 0, OUTCOME_SKIPPED, S("a symbolic link, which is not followed"));
+        else if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR || entry->fts_info == FTS_NS)
+            tally_add(tally, entry->fts_path, 0, OUTCOME_REFUSED, str_from(strerror(entry->fts_errno)));
+        else if (entry->fts_info == FTS_DEFAULT)
+            tally_add(tally, entry->fts_path, 0, OUTCOME_SKIPPED, S("a device, pipe or socket"));
+    }
+    return NULL;
+}
+
+static bool count_files(struct call *c, char *root, int64_t *files, int64_t *bytes)
+{
+    FTS *tree = walk(c, root);
+    *files = *bytes = 0;
+    for (FTSENT *entry; tree && (entry = next_file(tree, NULL));) {
+        ++*files;
+        *bytes += entry->fts_statp->st_size;
+    }
+    if (tree)
+        fts_close(tree);
+    return tree != NULL;
+}
+
+static void take_files(struct importing *import, FTS *tree)
 {
     pthread_t threads[THREADS];
     pthread_mutex_init(&import->mutex, NULL);
@@ -182,23 +259,38 @@ static int import_all(struct importing *import, FTS *tree)
     for (int i = 0; i < THREADS; i++)
         if (pthread_create(&threads[i], NULL, work, import))
             abort();
-    for (FTSENT *entry; (entry = fts_read(tree));)
-        if (entry->fts_info == FTS_F && !give_path(import, entry->fts_accpath))
+    for (FTSENT *entry; (entry = next_file(tree, import->tally));)
+        if (!give_path(import, entry->fts_path, entry->fts_statp->st_size))
             break;
-    set(import, &import->ended);
+    set(import, interrupted ? &import->hopeless : &import->ended);
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
+    for (int i = 0; i < import->count; i++)
+        free(import->queue[(import->first + i) % QUEUE_MAX].path);
     pthread_cond_destroy(&import->change);
     pthread_mutex_destroy(&import->mutex);
-    printf("%" PRId64 " filed, %" PRId64 " stored, %" PRId64 " known already, %" PRId64 " kept but not filed, %" PRId64
-           " refused\n",
-           import->filed, import->stored, import->known, import->failed, import->refused);
-    return import->refused || import->hopeless ? 1 : 0;
 }
 
-static int by_name(const FTSENT **a, const FTSENT **b)
+static int import_all(struct call *c, struct importing *import, char *root, bool verbose)
 {
-    return strcmp((*a)->fts_name, (*b)->fts_name);
+    int64_t files, bytes;
+    struct sigaction action = { .sa_handler = note_signal,
+                                .sa_flags = (int)SA_RESETHAND }; /* the second one ends it at once */
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    FTS *tree = NULL;
+    if (!count_files(c, root, &files, &bytes) || !(tree = walk(c, root)))
+        return command_failed(c);
+    import->tally = tally_new(files, bytes, verbose);
+    take_files(import, tree);
+    fts_close(tree);
+    tally_print(import->tally);
+    bool lost = import->hopeless || tally_count(import->tally, OUTCOME_REFUSED) > 0;
+    tally_free(import->tally);
+    if (interrupted)
+        fprintf(stderr,
+                "roentgen: stopped before the end; the same command goes on, and finds what is there already\n");
+    return interrupted ? 128 + interrupted : lost ? 1 : 0;
 }
 
 int cmd_import(struct call *c)
@@ -207,23 +299,23 @@ int cmd_import(struct call *c)
     struct importing import = { .app = c->app,
                                 .db = c->db,
                                 .details = { in->patient_id, in->description, in->modality, STR_NULL } };
-    char *roots[] = { (char *)(uintptr_t)arena_cstring(&c->arena, in->folder), NULL };
+    char root[PATH_MAX];
     if (!db_integer(c, &import.user_id, "select id from users where username = ? and deleted_at is null",
                     V(in->username))) {
         fail(c, E_NOT_FOUND, "there is no account %.*s", STR_FMT(in->username));
         return command_failed(c);
     }
     db_release(c);
-    if (access(roots[0], R_OK | X_OK) != 0) {
-        fail(c, E_NOT_FOUND, "%s cannot be read", roots[0]);
+    struct stat status;
+    const char *given = arena_cstring(&c->arena, in->folder);
+    if (!realpath(given, root) || stat(root, &status) != 0 ||
+        access(root, S_ISDIR(status.st_mode) ? R_OK | X_OK : R_OK) != 0) {
+        fail(c, E_NOT_FOUND, "%s: %s", given, strerror(errno));
         return command_failed(c);
     }
-    FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, by_name);
-    if (!tree) {
-        fail(c, E_INTERNAL, "%s cannot be walked", roots[0]);
+    if (!S_ISDIR(status.st_mode) && !S_ISREG(status.st_mode)) {
+        fail(c, E_INVALID, "%s is neither a folder nor a file", given);
         return command_failed(c);
     }
-    int status = import_all(&import, tree);
-    fts_close(tree);
-    return status;
+    return import_all(c, &import, root, in->verbose);
 }

@@ -1,0 +1,129 @@
+"""`roentgen import`: what is beside the pictures is no failure, what may have been one is; how far it has got, and how it stops."""
+
+import os
+import pty
+import signal
+import subprocess
+
+import pytest
+from support import BINARY, CT, ok, png, sample
+
+
+@pytest.fixture
+def disc(tmp_path):
+    folder = tmp_path / "cd"
+    (folder / "__MACOSX").mkdir(parents=True)
+    (folder / "IMAGES").mkdir()
+    (folder / "IMAGES" / "IM0001").write_bytes(sample(CT))
+    (folder / "IMAGES" / "key.png").write_bytes(png())
+    for name in ("AUTORUN.INF", ".DS_Store", "Thumbs.db", "__MACOSX/picture.png", "IMAGES/._IM0001"):
+        (folder / name).write_bytes(b"nothing that anybody looks at")
+    (folder / "VIEWER.EXE").write_bytes(b"MZ" + bytes(1000))
+    (folder / "README.TXT").write_text("Start VIEWER.EXE")
+    return folder
+
+
+def run(server, folder, *more, check=False):
+    return server.run("import", str(folder), "--username", server.admin_name, *more, check=check)
+
+
+def test_what_lies_beside_the_pictures_is_no_failure(new_server, disc):
+    server = new_server()
+    os.symlink(disc / "IMAGES" / "key.png", disc / "IMAGES" / "again.png")
+    done = run(server, disc)
+    assert done.returncode == 0 and done.stderr == ""
+    first, *reasons = done.stdout.splitlines()
+    assert first == "1 filed, 1 stored, 0 known already, 0 kept but not filed, 7 skipped, 0 refused"
+    assert sorted(line.strip() for line in reasons) == [
+        "1 skipped: a symbolic link, which is not followed",
+        "2 skipped: not a picture",
+        "4 skipped: left by an operating system",
+    ]
+    assert ok(server.admin().get("/image-files/my-images"))["total"] == 2
+
+
+@pytest.mark.parametrize("name", ["IM0002", "IM0002.dcm", "film.jpg", "film", "scan.nii", "films.zip"])
+def test_what_may_have_been_a_picture_is_a_failure(new_server, disc, name):
+    server = new_server()
+    (disc / name).write_bytes(b"once upon a time there was a picture here")
+    done = run(server, disc)
+    assert done.returncode == 1
+    assert str(disc / name) in done.stderr and "1 refused: " in done.stdout
+
+
+def test_reasons_are_counted_together(new_server, disc):
+    server = new_server()
+    for number in range(3):
+        (disc / f"empty{number}.dcm").write_bytes(b"")
+    done = run(server, disc)
+    assert "3 refused" in done.stdout.splitlines()[0]
+    assert any(line.startswith("  3 refused: ") for line in done.stdout.splitlines())
+
+
+def test_a_single_file(new_server, disc):
+    server = new_server()
+    os.symlink(disc / "IMAGES" / "IM0001", disc.parent / "link")
+    assert run(server, disc / "IMAGES" / "key.png").stdout.startswith("0 filed, 1 stored")
+    assert run(server, disc.parent / "link").stdout.startswith("1 filed, 0 stored")
+    again = run(server, disc / "IMAGES" / "key.png", "--verbose")
+    assert "key.png: known already" in again.stdout and again.returncode == 0
+
+
+def test_what_is_not_there_is_said_in_the_systems_words(new_server, disc):
+    server = new_server(start=False)
+    done = run(server, disc / "nowhere")
+    assert done.returncode == 1 and f"{disc / 'nowhere'}: No such file or directory" in done.stderr
+    os.mkfifo(disc / "pipe")
+    assert "neither a folder nor a file" in run(server, disc / "pipe").stderr
+
+
+def test_it_stops_with_what_it_has(new_server, tmp_path):
+    server = new_server()
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(600):
+        (folder / f"{number:04}.png").write_bytes(png(3, 3))
+    process = subprocess.Popen(
+        [BINARY, "import", str(folder), "--username", server.admin_name, "--verbose"],
+        cwd=server.folder,
+        env=server.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert ": stored" in process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGINT and "stopped before the end" in err
+    stored = int(out.splitlines()[-1].split(" stored")[0].rsplit(" ", 1)[1])
+    assert 0 < stored < 600
+    admin = server.admin()
+    assert ok(admin.get("/image-files/my-images"))["total"] == stored
+    assert f"{600 - stored} stored, {stored} known already" in run(server, folder).stdout
+
+
+def test_a_terminal_sees_how_far_it_has_got(new_server, tmp_path):
+    server = new_server(start=False)
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(50):
+        (folder / f"{number}.png").write_bytes(png(3, 3))
+    os.mkfifo(folder / "zz")  # passed over
+    master, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [BINARY, "import", str(folder), "--username", server.admin_name],
+        cwd=server.folder,
+        env=server.environment(),
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+    )
+    os.close(terminal)
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 0 and b"50 stored" in out
+    os.set_blocking(master, False)
+    try:
+        said = os.read(master, 65536).decode()
+    except OSError:  # so quick that nothing had to be said
+        said = ""
+    os.close(master)
+    assert all(" of 50 files" in part and "files/s" in part for part in said.split("\r\x1b[K") if part)
