@@ -21,7 +21,7 @@ enum { ANNOTATIONS_MAX = 1000, ANNOTATION_VALUES_MAX = MEASURE_VALUES_MAX + 5 };
 enum annotation_source { SOURCE_NONE, SOURCE_HUMAN, SOURCE_MODEL };
 
 /* Where a value's unit comes from. */
-enum value_basis { BASIS_NONE, BASIS_PIXELS, BASIS_PIXEL_SPACING, BASIS_DETECTOR, BASIS_CALIBRATION };
+enum value_basis { BASIS_NONE, BASIS_PIXELS, BASIS_PIXEL_SPACING, BASIS_DETECTOR, BASIS_CALIBRATION, BASIS_ULTRASOUND };
 
 struct annotation_value {
     struct str name;

@@ -3,11 +3,13 @@
 
 #include "app/exchange.h"
 #include "app/rendering.h"
+#include "app/ultrasound.h"
 
 #include <math.h>
 
 /* Frames that are decoded for one set of annotations. */
 enum { FRAMES_MAX = 100 };
+enum { MM_PER_CM = 10 };
 
 static const char *const units_px[] = { "px", "px2", "deg" }, *const units_mm[] = { "mm", "mm2", "deg" };
 
@@ -16,6 +18,7 @@ struct frame {
     int64_t number, columns, rows;
     struct pixel_spacing spacing;
     double aspect; /* height of a pixel divided by its width */
+    struct ultrasound ultrasound;
     struct samples samples;
     bool has_samples;
     struct str unit;   /* of what they stand for */
@@ -59,7 +62,13 @@ static bool is_on_image(const struct frame *f, struct measure_point p)
     return p.x >= 0 && p.y >= 0 && p.x <= (double)f->columns && p.y <= (double)f->rows;
 }
 
-static bool calibrate(struct measuring *m, const struct annotation *a, struct measure_input *in)
+/* The region of an ultrasound image that holds all of the figure. */
+static const struct ultrasound_region *region_of(const struct measuring *m, const struct annotation *a)
+{
+    return ultrasound_region_of(&m->frame.ultrasound, a->points.items, a->points.count);
+}
+
+static bool calibrate(struct measuring *m, const struct annotation *a, double aspect, struct measure_input *in)
 {
     const struct annotation_calibration *k = &a->calibration;
     bool by_pixel = !isnan(k->mm_per_pixel), has_length = !isnan(k->length_mm);
@@ -70,12 +79,12 @@ static bool calibrate(struct measuring *m, const struct annotation *a, struct me
     if (!by_pixel) {
         if (!is_on_image(&m->frame, k->from) || !is_on_image(&m->frame, k->to))
             return refuse(m, a, "calibration", "outside", "its points lie outside the image");
-        mm = k->length_mm / hypot(k->to.x - k->from.x, (k->to.y - k->from.y) * m->frame.aspect);
+        mm = k->length_mm / hypot(k->to.x - k->from.x, (k->to.y - k->from.y) * aspect);
     }
     if (!(mm > 0) || !isfinite(mm))
         return refuse(m, a, "calibration", "not_positive", "needs a length above 0 between two different points");
     in->column = mm;
-    in->row = mm * m->frame.aspect;
+    in->row = mm * aspect;
     return true;
 }
 
@@ -89,9 +98,17 @@ static bool find_scale(struct measuring *m, const struct annotation *a, struct m
                        enum value_basis *basis)
 {
     const struct pixel_spacing *spacing = &m->frame.spacing;
+    const struct ultrasound_region *region = region_of(m, a);
+    bool is_spatial = region && ultrasound_is_spatial(region);
     if (has_calibration(a)) {
         *basis = BASIS_CALIBRATION;
-        return calibrate(m, a, in);
+        return calibrate(m, a, is_spatial ? fabs(region->down.delta / region->across.delta) : m->frame.aspect, in);
+    }
+    if (is_spatial) {
+        *basis = BASIS_ULTRASOUND;
+        in->column = fabs(region->across.delta) * MM_PER_CM;
+        in->row = fabs(region->down.delta) * MM_PER_CM;
+        return true;
     }
     if (spacing->source == SPACING_NONE) {
         *basis = BASIS_PIXELS;
@@ -128,6 +145,40 @@ static void put_value(struct annotation *a, const char *name, double value, stru
 {
     struct annotation_value *values = a->values.items;
     values[a->values.count++] = (struct annotation_value){ str_from(name), value, unit, basis };
+}
+
+/* ---- ultrasound regions whose axes are no lengths ---- */
+
+/* Of two points how far they are apart along the axis, of one where it is. */
+static void put_along(struct annotation *a, const char *name, const struct ultrasound_axis *axis, double from,
+                      double to)
+{
+    if (axis->unit && a->points.count == 2)
+        put_value(a, name, fabs((to - from) * axis->delta), str_from(axis->unit), BASIS_ULTRASOUND);
+    else if (axis->unit && axis->has_origin)
+        put_value(a, name, (from - axis->origin) * axis->delta + axis->origin_value, str_from(axis->unit),
+                  BASIS_ULTRASOUND);
+}
+
+/* Seconds across and velocities down have no length between them: what a line or a point is along each axis is told instead. */
+static void measure_axes(struct measuring *m, struct annotation *a)
+{
+    const struct ultrasound_region *region = region_of(m, a);
+    const struct measure_point *p = a->points.items, *q = p + a->points.count - 1;
+    enum measure_region kind = kind_of(a)->region;
+    if (!m->frame.ultrasound.has_regions || (region && ultrasound_is_spatial(region)))
+        return;
+    if (!region) {
+        a->remark = S("its points are not all in one region of the ultrasound image: lengths are in pixels");
+        return;
+    }
+    const char *across = region->across.unit, *down = region->down.unit;
+    a->remark = arena_format(&m->c->arena, "the axes of this ultrasound region are %s and %s: lengths are in pixels",
+                             across ? across : "not calibrated", down ? down : "not calibrated");
+    if ((kind == REGION_POINT && a->points.count == 1) || (!strcmp(kind_of(a)->name, "line") && a->points.count == 2)) {
+        put_along(a, "horizontal", &region->across, p->x, q->x);
+        put_along(a, "vertical", &region->down, p->y, q->y);
+    }
 }
 
 static bool measure_pixels(struct measuring *m, struct annotation *a)
@@ -203,6 +254,8 @@ static bool measure_one(struct measuring *m, struct annotation *a)
     a->values = (struct list){ arena_array(&m->c->arena, struct annotation_value, ANNOTATION_VALUES_MAX), 0 };
     for (int i = 0; i < result.count; i++)
         put_value(a, result.values[i].name, result.values[i].value, str_from(units[result.values[i].unit]), basis);
+    if (basis != BASIS_CALIBRATION)
+        measure_axes(m, a);
     return kind_of(a)->region == REGION_NONE || measure_pixels(m, a);
 }
 
@@ -285,7 +338,10 @@ static bool open_frame(struct measuring *m, const struct annotation *a)
                       arena_format(&m->c->arena, "the file has %" PRId64 " frames", format.frames).at);
     f->columns = format.columns;
     f->rows = format.rows;
-    picture_spacing(m->c, picture, a->frame, &f->spacing);
+    if (picture->dicom)
+        ultrasound_of(picture->dicom->root, &f->ultrasound);
+    if (!f->ultrasound.has_regions)
+        picture_spacing(m->c, picture, a->frame, &f->spacing);
     f->aspect = read_aspect(&f->spacing, picture->dicom ? picture->dicom->root : NULL);
     return true;
 }

@@ -2,7 +2,7 @@
 #include "app/annotation.h"
 
 static const char *const sources[] = { "human", "model", NULL };
-static const char *const bases[] = { "pixels", "pixel_spacing", "detector", "calibration", NULL };
+static const char *const bases[] = { "pixels", "pixel_spacing", "detector", "calibration", "ultrasound_region", NULL };
 
 static const struct field point_fields[] = {
     FIELD(struct measure_point, x, .flags = REQUIRED, .min = 0, .max = PIXEL_SIDE_MAX,
@@ -17,12 +17,15 @@ static const struct field value_fields[] = {
     FIELD(struct annotation_value, name, .example = "length", .doc = "What it is: length, area, cobb_angle, mean ..."),
     FIELD(struct annotation_value, value, .doc = "The number."),
     FIELD(struct annotation_value, unit, .flags = NULLABLE, .example = "mm",
-          .doc = "mm, mm2, px, px2, deg; for pixel values HU or what the file says; null: none known."),
+          .doc =
+              "mm, mm2, px, px2, deg; along the axes of ultrasound regions also s, cm/s, Hz, % and others; for pixel "
+              "values HU or what the file says; null: none known."),
     FIELD(
         struct annotation_value, spacing, .choices = bases, .flags = NULLABLE,
         .doc =
             "What lengths and angles rest on: pixel_spacing; detector (millimetres at the detector, larger than in the patient); "
-            "calibration; pixels (no millimetres are known). Null for pixel values."),
+            "calibration; ultrasound_region (the calibrated region that holds all points); pixels (no millimetres are known). "
+            "Null for pixel values."),
 };
 static const struct schema value_schema =
     SCHEMA("AnnotationValue", struct annotation_value, value_fields, .doc = "A measured number.");
