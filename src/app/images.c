@@ -233,7 +233,7 @@ static bool dicom_metadata(struct call *c, const struct picture *picture)
     return ok || fail(c, E_TOO_LARGE, "the metadata exceed %d bytes: download the file instead", METADATA_MAX_BYTES);
 }
 
-/* Of a JPEG, PNG or TIFF only what its size is: what else such files hold (places, names, devices) is nobody's business. */
+/* Of a JPEG, PNG or TIFF only what its size is, upright as pictures of it are, and how it was stored: what else such files hold (places, names, devices) is nobody's business. */
 static bool raster_metadata(struct call *c, const struct picture *picture)
 {
     struct raster_info info;
@@ -241,8 +241,10 @@ static bool raster_metadata(struct call *c, const struct picture *picture)
         return false;
     answer_bytes(c, "application/json",
                  arena_format(&c->arena,
-                              "{\"file_type\":\"%s\",\"width\":%" PRId64 ",\"height\":%" PRId64 ",\"pages\":%d}",
-                              file_types[picture->file.file_type - 1], info.width, info.height, info.pages));
+                              "{\"file_type\":\"%s\",\"width\":%" PRId64 ",\"height\":%" PRId64
+                              ",\"pages\":%d,\"orientation\":%d}",
+                              file_types[picture->file.file_type - 1], info.width, info.height, info.pages,
+                              info.orientation));
     return true;
 }
 
@@ -270,7 +272,8 @@ static const struct endpoint rows[] = {
       .flags = NOT_JSON, IMAGES, .audit = "image_file.metadata", .answers = "application/dicom+json, application/json",
       .summary = "Shows the header",
       .doc =
-          "DICOM files: the DICOM JSON model (PS3.18 F) without pixel data. Others: type, width, height and pages." },
+          "DICOM files: the DICOM JSON model (PS3.18 F) without pixel data. Others: type, pages, width and height "
+          "as pictures are sent and points are taken, and the orientation as stored (Exif, 1 to 8), after which they are turned." },
     { HTTP_GET, "/api/v1/images/{file_id}/frames/{frame}", frame_get, &frame_query, NULL, MAY_READ_IMAGES, WORKS,
       .flags = NOT_JSON, IMAGES, .audit = "image_file.frame", .answers = "application/octet-stream",
       .summary = "Sends the samples of a frame",

@@ -4,6 +4,7 @@
  */
 #include "raster/picture_file.h"
 
+#include "raster/exif.h"
 #include "raster/vips.h"
 
 #include <errno.h>
@@ -76,18 +77,19 @@ static bool load(struct picture_file *p, int fd, int shrink)
     return next(p, result, &out) || damaged(p);
 }
 
+/* The header's word (raster_probe), so that what it says of the size holds; of a TIFF's further pages libvips knows. */
 static void find_orientation(struct picture_file *p)
 {
-    int orientation = 1;
-    if (p->vips->has_field(p->image, "orientation"))
+    int orientation = EXIF_UPRIGHT;
+    if (p->request.page > 1 && p->vips->has_field(p->image, "orientation"))
         p->vips->get_integer(p->image, "orientation", &orientation);
-    p->orientation = orientation >= 1 && orientation <= 8 ? orientation : 1;
+    p->orientation = p->request.page > 1 ? exif_orientation_of(orientation) : p->info.orientation;
 }
 
 /* The size it is wanted in, not yet upright; at most its own. */
 static void wanted_size(const struct picture_file *p, int width, int height, int *out_width, int *out_height)
 {
-    bool lies = p->orientation > 4;
+    bool lies = exif_lies(p->orientation);
     double box_width = lies ? p->request.box_height : p->request.box_width;
     double box_height = lies ? p->request.box_width : p->request.box_height;
     double scale = 1;
@@ -201,7 +203,7 @@ static bool describe(struct picture_file *p, struct pixel_format *out)
     p->width = p->vips->width(p->image);
     p->height = p->vips->height(p->image);
     p->pixel_bytes = bands * formats[format].bits / 8;
-    bool lies = p->orientation > 4;
+    bool lies = exif_lies(p->orientation);
     *out = (struct pixel_format){
         .rows = lies ? p->width : p->height,
         .columns = lies ? p->height : p->width,

@@ -3,6 +3,7 @@
  * Runs in the server, on strangers' files: reads at most a few bytes at a time at places it has checked, allocates nothing, and takes a bounded
  * number of steps. Whether the picture behind the header is whole shows when a decoder process reads it.
  */
+#include "raster/exif.h"
 #include "raster/raster.h"
 
 #include <errno.h>
@@ -12,7 +13,7 @@
 
 /* Interlaced and progressive pictures are decoded as a whole before the first line comes out; others line by line. */
 enum { WHOLE_PICTURE_MAX_BYTES = 512 << 20 };
-enum { JPEG_SEGMENTS_MAX = 10000, TIFF_PAGES_MAX = 65535, TIFF_ENTRIES_LOOKED_AT = 256 };
+enum { JPEG_SEGMENTS_MAX = 10000, PNG_CHUNKS_MAX = 20000, TIFF_PAGES_MAX = 65535, TIFF_ENTRIES_LOOKED_AT = 256 };
 
 struct header {
     int fd;
@@ -21,7 +22,7 @@ struct header {
     int64_t max_pixels, pixels; /* of all pages */
     struct raster_info info;
     int samples; /* a pixel */
-    bool is_whole;
+    bool is_whole, has_exif;
 };
 
 static bool damaged(const struct header *h)
@@ -73,10 +74,22 @@ static bool is_without_segment(int marker)
     return marker == 0x01 || (marker >= 0xd0 && marker <= 0xd8);
 }
 
+/* APP1 of Exif; the first one counts. `at` and `length`: of what follows the marker, the length's own two bytes and all. */
+static void take_exif(struct header *h, int64_t at, int64_t length)
+{
+    enum { NAME = 6 };
+    char name[NAME];
+    if (h->has_exif || length < 2 + NAME || pread(h->fd, name, NAME, at + 2) != NAME ||
+        memcmp(name, "Exif\0", NAME - 1))
+        return;
+    h->has_exif = true;
+    h->info.orientation = exif_orientation(h->fd, at + 2 + NAME, length - 2 - NAME);
+}
+
 /* From marker to marker until the first scan begins. */
 static bool read_jpeg(struct header *h)
 {
-    enum { SOI = 0xd8, EOI = 0xd9, SOS = 0xda };
+    enum { SOI = 0xd8, EOI = 0xd9, SOS = 0xda, APP1 = 0xe1 };
     unsigned char s[10]; /* marker, length, then the first six bytes of the segment */
     int64_t at = 2;
     if (!read_at(h, 0, s, 2) || s[0] != 0xff || s[1] != SOI)
@@ -103,6 +116,8 @@ static bool read_jpeg(struct header *h)
         if (is_frame_header(marker) &&
             (h->samples || length < 8 || !read_at(h, at, s, 10) || !take_frame_header(h, marker, s + 4)))
             return damaged(h);
+        if (marker == APP1)
+            take_exif(h, at + 2, length);
         at += 2 + length;
     }
     return damaged(h);
@@ -127,6 +142,24 @@ static bool is_png_depth(int depth, int colour)
     }
 }
 
+/* eXIf (PNG extensions, 11.3.4.7) stands before or behind the pixels. Chunk after chunk; what follows is not looked at once one is strange. */
+static void find_exif_chunk(struct header *h)
+{
+    enum { FIRST_CHUNK = 33, OVERHEAD = 12 };
+    unsigned char s[8];
+    int64_t at = FIRST_CHUNK;
+    for (int chunks = 0; chunks < PNG_CHUNKS_MAX && pread(h->fd, s, sizeof(s), at) == (ssize_t)sizeof(s); chunks++) {
+        int64_t length = (int64_t)number(s, 4, true);
+        if (length > INT32_MAX || !memcmp(s + 4, "IEND", 4))
+            return;
+        if (!memcmp(s + 4, "eXIf", 4)) {
+            h->info.orientation = exif_orientation(h->fd, at + 8, length);
+            return;
+        }
+        at += OVERHEAD + length;
+    }
+}
+
 static bool read_png(struct header *h)
 {
     static const int samples[] = { 1, 0, 3, 3, 2, 0, 4 };
@@ -141,6 +174,7 @@ static bool read_png(struct header *h)
     h->info.height = (int64_t)height;
     h->samples = samples[s[25]];
     h->is_whole = s[28] == 1;
+    find_exif_chunk(h);
     return true;
 }
 
@@ -175,7 +209,7 @@ static bool read_directory(struct header *h, const struct tiff *t, int64_t at, i
 {
     enum { IMAGE_WIDTH = 256, IMAGE_LENGTH = 257, ENTRY_MAX = 20 };
     unsigned char s[TIFF_ENTRIES_LOOKED_AT * ENTRY_MAX];
-    int64_t width = -1, height = -1, pixels;
+    int64_t width = -1, height = -1, orientation = EXIF_UPRIGHT, pixels;
     if (!read_at(h, at, s, (size_t)t->count_bytes))
         return false;
     uint64_t entries = number(s, t->count_bytes, t->big);
@@ -191,12 +225,15 @@ static bool read_directory(struct header *h, const struct tiff *t, int64_t at, i
             width = entry_value(t, entry);
         if (tag == IMAGE_LENGTH)
             height = entry_value(t, entry);
+        if (tag == EXIF_ORIENTATION)
+            orientation = entry_value(t, entry);
     }
     if (width < 1 || height < 1)
         return damaged(h);
     if (h->info.pages++ == 0) {
         h->info.width = width;
         h->info.height = height;
+        h->info.orientation = exif_orientation_of(orientation);
     }
     if (__builtin_mul_overflow(width, height, &pixels) || __builtin_add_overflow(h->pixels, pixels, &h->pixels))
         h->pixels = INT64_MAX;
@@ -260,13 +297,20 @@ static bool check_size(struct header *h)
 
 bool raster_probe(int fd, enum file_type type, int64_t max_pixels, struct raster_info *out, struct error *error)
 {
-    struct header h = { .fd = fd, .type = type, .error = error, .max_pixels = max_pixels, .info.pages = 1 };
+    struct header h = { .fd = fd, .type = type, .error = error, .max_pixels = max_pixels };
+    h.info.pages = 1;
+    h.info.orientation = EXIF_UPRIGHT;
     bool ok = type == FILE_JPEG   ? read_jpeg(&h)
               : type == FILE_PNG  ? read_png(&h)
               : type == FILE_TIFF ? read_tiff(&h)
                                   : error_set(error, E_INVALID, "only JPEG, PNG and TIFF files are pictures");
     if (!ok || !check_size(&h))
         return false;
+    if (exif_lies(h.info.orientation)) {
+        int64_t width = h.info.width;
+        h.info.width = h.info.height;
+        h.info.height = width;
+    }
     *out = h.info;
     return true;
 }

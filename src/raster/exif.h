@@ -1,0 +1,21 @@
+/* exif.h - which way up a picture is (CIPA DC-008, Exif 2.32, 4.6.5.1.1: Orientation). Private to raster/.
+ *
+ *   1  2  3  4     5  6  7  8          of the stored picture: 1 upright, 2 mirrored, 3 turned by 180, 4 upside down;
+ *   F  7  d  L     lying, columns become rows: 5 to 8
+ */
+#ifndef ROENTGEN_RASTER_EXIF_H
+#define ROENTGEN_RASTER_EXIF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { EXIF_UPRIGHT = 1, EXIF_ORIENTATION = 274 };
+
+/* The Orientation in the Exif data (a TIFF header and its first directory) at `offset`, `len` bytes; 1 where there is none, or nothing that can
+ * be read. Uses pread, allocates nothing. */
+int exif_orientation(int fd, int64_t offset, int64_t len);
+/* What a directory's entry says; 1 for what is none. */
+int exif_orientation_of(int64_t value);
+bool exif_lies(int orientation); /* width and height are the other way round */
+
+#endif
