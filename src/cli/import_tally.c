@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -28,7 +29,7 @@ static const struct {
 struct reason {
     enum outcome outcome;
     int64_t files;
-    char key[REASON_BYTES]; /* digits are '#' */
+    char key[REASON_BYTES]; /* numbers are '#' */
 };
 
 struct tally {
@@ -112,12 +113,24 @@ static void show_progress(struct tally *tally)
 
 /* ---- reasons ---- */
 
+/* "(7FE0,0010)": a tag is no number that differs from file to file. */
+static bool is_tag(struct str text)
+{
+    static const char form[] = "(xxxx,xxxx)";
+    for (ptrdiff_t i = 0; i < (ptrdiff_t)sizeof(form) - 1; i++)
+        if (i >= text.len || (form[i] == 'x' ? !isxdigit((unsigned char)text.at[i]) : text.at[i] != form[i]))
+            return false;
+    return true;
+}
+
 static void count_reason(struct tally *tally, enum outcome outcome, struct str why)
 {
     char key[REASON_BYTES];
     ptrdiff_t n = 0;
-    for (ptrdiff_t i = 0; i < why.len && n < REASON_BYTES - 1; i++) {
-        bool digit = why.at[i] >= '0' && why.at[i] <= '9';
+    for (ptrdiff_t i = 0, tag_end = 0; i < why.len && n < REASON_BYTES - 1; i++) {
+        if (is_tag(str_slice(why, i, why.len)))
+            tag_end = i + 11;
+        bool digit = i >= tag_end && why.at[i] >= '0' && why.at[i] <= '9';
         if (!digit || n == 0 || key[n - 1] != '#')
             key[n++] = digit ? '#' : why.at[i];
     }
