@@ -3,6 +3,7 @@
 
 #include "app/audit.h"
 #include "app/endpoint.h"
+#include "app/filing.h"
 #include "app/mail.h"
 #include "app/metrics.h"
 #include "app/openapi_document.h"
@@ -103,6 +104,8 @@ bool app_open(struct app *app, bool serving)
     arena_init(&app->arena);
     if (!config_load(&app->config, &app->arena))
         return false;
+    if (!filing_check_charsets(&app->config, &error))
+        return complain(&error, "settings");
     publish(app, &app->config);
     crypto_derive(app->config.secret_key, "roentgen lookup hashes", &app->lookup_key);
     if (!open_log(app, &error))

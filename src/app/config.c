@@ -43,6 +43,12 @@ const struct setting config_rows[] = {
             "A file of an instance that is filed already, with other bytes: refuse it, or keep it beside the series."),
     ROW(patient_id_issuer, TEXT, "PATIENT_ID_ISSUER", "", .max = 64, .group = "DICOM",
         .doc = "Issuer of Patient ID that files of our own hospital name: their patients' numbers are our own."),
+    ROW(dicom_charset, TEXT, "DICOM_CHARSET", "", .max = 64, .group = "DICOM",
+        .doc = "Character set of files that name none, or one that their bytes contradict: GB18030, Big5, Shift_JIS, "
+               "EUC-KR, ISO_IR 100 ... Empty: nothing but UTF-8 is assumed."),
+    ROW(dicom_charsets, TEXT, "DICOM_CHARSETS", "", .max = 4000, .group = "DICOM",
+        .doc = "The same for single sources, NAME=SET separated by commas. NAME is the account that sends, or the "
+               "Source Application Entity Title (0002,0016) in the file."),
 
     ROW(decoders, INTEGER, "DECODERS", "0", .min = 0, .max = 1024, .group = "Pictures",
         .doc = "Most decoder processes at work at once; 0: one for each processor."),

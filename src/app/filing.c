@@ -1,6 +1,7 @@
 /* filing.c - reads what a DICOM file says of its place, and puts it there. filing.h has the rules. */
 #include "app/filing.h"
 
+#include "dicom/encoding.h"
 #include "dicom/pixels.h"
 
 #include "app/exchange.h"
@@ -84,9 +85,22 @@ static void take_patient(struct call *c, struct filing *f, const struct dicom_da
         p->issuer_of_patient_id = STR_NULL;
 }
 
-static void take(struct call *c, struct filing *f, const struct dicom_object *object)
+static void take_remarks(struct call *c, const struct dicom_object *object, struct texts *out)
+{
+    if (!object->remark_count)
+        return;
+    out->items = arena_copy_array(&c->arena, object->remarks, object->remark_count, (ptrdiff_t)sizeof(struct str));
+    out->count = object->remark_count;
+}
+
+static void take(struct call *c, struct filing *f, const struct filing_text *text, struct dicom_object *object)
 {
     const struct dicom_dataset *root = object->root;
+    if (text->sender > 0)
+        filing_settle_text(c, text->sender, object, &f->instance.character_set);
+    else
+        dicom_set_encoding(object, text->charset);
+    take_remarks(c, object, &f->instance.remarks);
     f->is_directory = is_directory(object);
     filing_fill(c, root, &image_file_schema, &f->instance);
     f->instance.transfer_syntax_uid = arena_copy(&c->arena, str_from(object->file.syntax_uid));
@@ -124,14 +138,14 @@ static void check_pixels(struct call *c, struct filing *f, const struct dicom_ob
             f->damage = arena_copy(&c->arena, str_from(error.message));
 }
 
-void filing_read_bytes(struct call *c, struct str bytes, struct filing *out)
+void filing_read_bytes(struct call *c, struct str bytes, const struct filing_text *text, struct filing *out)
 {
     struct dicom_limits limits = dicom_default_limits;
     struct dicom_object *object = NULL;
     struct error whole = { 0 }, header = { 0 };
     clear(out);
     if (dicom_read(bytes, &limits, &c->arena, &object, &whole)) {
-        take(c, out, object);
+        take(c, out, text, object);
         check_pixels(c, out, object);
         dicom_object_release(object);
         return;
@@ -139,7 +153,7 @@ void filing_read_bytes(struct call *c, struct str bytes, struct filing *out)
     dicom_object_release(object);
     limits.stop_at = TAG_PIXELS_BEGIN; /* if only the pixels are damaged, the file still belongs somewhere */
     if (dicom_read(bytes, &limits, &c->arena, &object, &header)) {
-        take(c, out, object);
+        take(c, out, text, object);
         out->damage = arena_copy(&c->arena, str_from(whole.message));
     } else {
         out->reason = arena_copy(&c->arena, str_from(header.message));
@@ -147,14 +161,14 @@ void filing_read_bytes(struct call *c, struct str bytes, struct filing *out)
     dicom_object_release(object);
 }
 
-bool filing_read(struct call *c, int fd, int64_t size_bytes, struct filing *out)
+bool filing_read(struct call *c, int fd, int64_t size_bytes, const struct filing_text *text, struct filing *out)
 {
     if (fd < 0)
         return file_fail(&c->error, "open", "an upload", EMFILE);
     void *at = mmap(NULL, (size_t)size_bytes, PROT_READ, MAP_PRIVATE, fd, 0);
     if (at == MAP_FAILED)
         return file_fail(&c->error, "map", "an image file", errno);
-    filing_read_bytes(c, (struct str){ at, (ptrdiff_t)size_bytes }, out);
+    filing_read_bytes(c, (struct str){ at, (ptrdiff_t)size_bytes }, text, out);
     munmap(at, (size_t)size_bytes);
     return true;
 }
@@ -331,6 +345,8 @@ static void say_what_the_file_says(const struct filing *f, struct image_file *ro
     row->pixel_rows = said->pixel_rows;
     row->pixel_columns = said->pixel_columns;
     row->number_of_frames = said->number_of_frames;
+    row->character_set = said->character_set;
+    row->remarks = said->remarks;
 }
 
 static bool place_without_study(struct place *p)
@@ -373,7 +389,8 @@ uint64_t filing_members(void)
         "study_id",         "series_id",           "is_instance",     "modality",
         "body_part",        "description",         "study_date",      "sop_class_uid",
         "sop_instance_uid", "transfer_syntax_uid", "instance_number", "pixel_rows",
-        "pixel_columns",    "number_of_frames",    "conflict",
+        "pixel_columns",    "number_of_frames",    "conflict",        "character_set",
+        "remarks",
     };
     uint64_t mask = 0;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

@@ -60,10 +60,17 @@ struct filing {
     bool refused; /* E_CONFLICT was our word, not a clash in the database */
 };
 
+/* What the file's text is in. */
+struct filing_text {
+    int64_t sender;     /* the account whose file it is: settled by its bytes, DICOM_CHARSET and DICOM_CHARSETS */
+    struct str charset; /* sender 0: in this, or, when null, as declared */
+};
+
 /* Reads the header of the file behind `fd`; what is wrong with the file is out->reason. False: it could not be looked at, which says nothing of
  * the file (-1 stands for a descriptor that could not be had). */
-bool filing_read(struct call *c, int fd, int64_t size_bytes, struct filing *out);
-void filing_read_bytes(struct call *c, struct str bytes, struct filing *out); /* of a file in memory */
+bool filing_read(struct call *c, int fd, int64_t size_bytes, const struct filing_text *text, struct filing *out);
+void filing_read_bytes(struct call *c, struct str bytes, const struct filing_text *text,
+                       struct filing *out); /* in memory */
 
 /* Inside a transaction. `row` has its bytes' members (sha256, file_size, status ...) and gets patient, study, series and what the file
  * says. `stated_patient`: what the uploader said, or not above 0. False: E_CONFLICT, or the database failed. */
@@ -74,6 +81,16 @@ uint64_t filing_members(void);
 
 /* db_transact, again when another transaction has made the same patient, study, series or instance at the same moment. */
 bool filing_transact(struct call *c, struct filing *f, bool (*work)(struct call *c, void *context), void *context);
+
+/* ---- filing_text.c ---- */
+
+/* Are the character sets that the settings name known? False: E_INVALID, which name is not. */
+bool filing_check_charsets(const struct config *config, struct error *error);
+/* Settles the text of the file (dicom/encoding.h); *used: its character set, null when that is as declared. */
+void filing_settle_text(struct call *c, int64_t sender, struct dicom_object *object, struct str *used);
+/* Inside a transaction: what patient, study and series say because text of this file was read as `before` is mended to what it says now.
+ * What somebody has changed since stays. */
+bool filing_mend_text(struct call *c, const struct filing *before, const struct filing *now, struct image_file *row);
 
 /* ---- filing_instance.c ---- */
 

@@ -51,9 +51,16 @@ static const struct field image_file_fields[] = {
     FIELD(struct image_file, is_instance, .flags = READ_ONLY | WRITE_ONLY, .doc = "The instance of its series."),
     FIELD(struct image_file, conflict, .flags = READ_ONLY | NULLABLE,
           .doc = "DICOM: what the file says of the patient that the patient's record says otherwise."),
+    FIELD(
+        struct image_file, character_set, .flags = READ_ONLY | NULLABLE, .max = 64, .example = "GB18030",
+        .doc =
+            "DICOM: what its text was read as, when the file names no character set or its bytes contradict the name."),
+    FIELD(struct image_file, remarks, .flags = READ_ONLY | NULLABLE,
+          .doc = "DICOM: what was stepped over or forgiven when the file was read. It is no failure."),
     FIELD(struct image_file, tags, .flags = READ_ONLY | NULLABLE, .doc = "Tags."),
     FIELD(struct image_file, status, .choices = file_statuses, .flags = READ_ONLY, .doc = "Where it stands."),
-    FIELD(struct image_file, status_reason, .flags = READ_ONLY | NULLABLE, .doc = "Why it is FAILED."),
+    FIELD(struct image_file, status_reason, .flags = READ_ONLY | NULLABLE,
+          .doc = "Why it is FAILED, or not the instance of its series."),
     FIELD(struct image_file, upload_progress, .flags = READ_ONLY, .doc = "Percent uploaded."),
     FIELD(struct image_file, is_chunked, .flags = READ_ONLY, .doc = "Uploaded in chunks?"),
     FIELD(struct image_file, total_chunks, .flags = READ_ONLY | NULLABLE, .doc = "How many chunks."),

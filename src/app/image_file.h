@@ -45,7 +45,8 @@ struct image_file {
     bool is_instance; /* not sent: the instance of its series, not a copy nor another version of it */
     struct str sop_class_uid, sop_instance_uid, transfer_syntax_uid;
     int64_t instance_number, pixel_rows, pixel_columns, number_of_frames;
-    struct str conflict;
+    struct str conflict, character_set;
+    struct texts remarks;
     struct instant created_at, updated_at, uploaded_at;
     bool is_deleted;
     struct instant deleted_at;

@@ -214,7 +214,7 @@ enum { METADATA_MAX_BYTES = 64 << 20 };
 /* The DICOM JSON model of all but the pixels. A file that is damaged further on is told as far as it can be read. */
 static bool dicom_metadata(struct call *c, const struct picture *picture)
 {
-    static const struct dicom_json_options options = { .skip_pixel_data = true };
+    const struct dicom_json_options options = { .skip_pixel_data = true, .charset = picture->file.character_set };
     struct dicom_json json;
     struct dicom_input input;
     struct dicom_file file;

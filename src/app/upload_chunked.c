@@ -338,7 +338,8 @@ static bool store_assembled(struct call *c, struct image_file *file, struct inte
     file->uploaded_at = clock_now();
     if (type == FILE_DICOM) {
         f.filing = arena_new(&c->arena, struct filing);
-        if (!filing_read(c, blob_writer_fd(spooled->writer), spooled->size_bytes, f.filing))
+        if (!filing_read(c, blob_writer_fd(spooled->writer), spooled->size_bytes,
+                         &(struct filing_text){ .sender = file->uploaded_by }, f.filing))
             return false;
     }
     if (!keep_assembled(c, spooled, file->storage_path))

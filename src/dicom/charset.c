@@ -42,6 +42,18 @@ enum repertoire {
     UTF8,
     GB_18030,
     GBK,
+    BIG5,
+    SHIFT_JIS,
+    EUC_JP,
+    EUC_KR,
+    WINDOWS_1250,
+    WINDOWS_1251,
+    WINDOWS_1252,
+    WINDOWS_1253,
+    WINDOWS_1254,
+    WINDOWS_1256,
+    WINDOWS_874,
+    KOI8_R,
     REPERTOIRES
 };
 
@@ -60,6 +72,12 @@ static const struct repertoire_row {
     [JIS_X_0212] = { PAIRS_IN_G0, "EUC-JP" }, [KS_X_1001] = { PAIRS_IN_G1, "EUC-KR" },
     [GB_2312] = { PAIRS_IN_G1, "EUC-CN" },    [UTF8] = { WHOLE, NULL },
     [GB_18030] = { WHOLE, "GB18030" },        [GBK] = { WHOLE, "GBK" },
+    [BIG5] = { WHOLE, "BIG5-HKSCS" },         [SHIFT_JIS] = { WHOLE, "CP932" },
+    [EUC_JP] = { WHOLE, "EUC-JP" },           [EUC_KR] = { WHOLE, "CP949" },
+    [WINDOWS_1250] = { WHOLE, "CP1250" },     [WINDOWS_1251] = { WHOLE, "CP1251" },
+    [WINDOWS_1252] = { WHOLE, "CP1252" },     [WINDOWS_1253] = { WHOLE, "CP1253" },
+    [WINDOWS_1254] = { WHOLE, "CP1254" },     [WINDOWS_1256] = { WHOLE, "CP1256" },
+    [WINDOWS_874] = { WHOLE, "CP874" },       [KOI8_R] = { WHOLE, "KOI8-R" },
 };
 
 /* PS3.3 C.12.1.1.2. `name` is what remains of the defined term without ISO, 2022, IR and punctuation; g0 and g1 are what the set
@@ -68,18 +86,61 @@ static const struct charset_row {
     const char *name;
     enum repertoire g0, g1;
 } rows[] = {
-    { "6", ASCII, NONE },          { "100", ASCII, LATIN1 },   { "101", ASCII, LATIN2 },
-    { "109", ASCII, LATIN3 },      { "110", ASCII, LATIN4 },   { "144", ASCII, CYRILLIC },
-    { "127", ASCII, ARABIC },      { "126", ASCII, GREEK },    { "138", ASCII, HEBREW },
-    { "148", ASCII, LATIN5 },      { "203", ASCII, LATIN9 },   { "13", ROMAJI, KATAKANA },
-    { "166", ASCII, THAI },        { "87", ASCII, NONE },      { "159", ASCII, NONE },
-    { "149", ASCII, KS_X_1001 },   { "58", ASCII, GB_2312 },   { "192", UTF8, NONE },
-    { "GB18030", GB_18030, NONE }, { "GBK", GBK, NONE },       { "UTF8", UTF8, NONE },
-    { "GB2312", GBK, NONE },       { "88591", ASCII, LATIN1 }, { "88592", ASCII, LATIN2 },
-    { "88593", ASCII, LATIN3 },    { "88594", ASCII, LATIN4 }, { "88595", ASCII, CYRILLIC },
-    { "88596", ASCII, ARABIC },    { "88597", ASCII, GREEK },  { "88598", ASCII, HEBREW },
-    { "88599", ASCII, LATIN5 },    { "885911", ASCII, THAI },  { "885915", ASCII, LATIN9 },
+    { "6", ASCII, NONE },
+    { "100", ASCII, LATIN1 },
+    { "101", ASCII, LATIN2 },
+    { "109", ASCII, LATIN3 },
+    { "110", ASCII, LATIN4 },
+    { "144", ASCII, CYRILLIC },
+    { "127", ASCII, ARABIC },
+    { "126", ASCII, GREEK },
+    { "138", ASCII, HEBREW },
+    { "148", ASCII, LATIN5 },
+    { "203", ASCII, LATIN9 },
+    { "13", ROMAJI, KATAKANA },
+    { "166", ASCII, THAI },
+    { "87", ASCII, NONE },
+    { "159", ASCII, NONE },
+    { "149", ASCII, KS_X_1001 },
+    { "58", ASCII, GB_2312 },
+    { "192", UTF8, NONE },
+    { "GB18030", GB_18030, NONE },
+    { "GBK", GBK, NONE },
+    { "UTF8", UTF8, NONE },
+    { "GB2312", GBK, NONE },
+    { "88591", ASCII, LATIN1 },
+    { "88592", ASCII, LATIN2 },
+    { "88593", ASCII, LATIN3 },
+    { "88594", ASCII, LATIN4 },
+    { "88595", ASCII, CYRILLIC },
+    { "88596", ASCII, ARABIC },
+    { "88597", ASCII, GREEK },
+    { "88598", ASCII, HEBREW },
+    { "88599", ASCII, LATIN5 },
+    { "885911", ASCII, THAI },
+    { "885915", ASCII, LATIN9 },
     { "LATIN1", ASCII, LATIN1 },
+    { "BIG5", BIG5, NONE },
+    { "BIG5HKSCS", BIG5, NONE },
+    { "CP950", BIG5, NONE },
+    { "SHIFTJIS", SHIFT_JIS, NONE },
+    { "SJIS", SHIFT_JIS, NONE },
+    { "CP932", SHIFT_JIS, NONE },
+    { "WINDOWS31J", SHIFT_JIS, NONE },
+    { "EUCJP", EUC_JP, NONE },
+    { "EUCKR", EUC_KR, NONE },
+    { "CP949", EUC_KR, NONE },
+    { "UHC", EUC_KR, NONE },
+    { "CP936", GBK, NONE },
+    { "EUCCN", GBK, NONE },
+    { "WINDOWS1250", WINDOWS_1250, NONE },
+    { "WINDOWS1251", WINDOWS_1251, NONE },
+    { "WINDOWS1252", WINDOWS_1252, NONE },
+    { "WINDOWS1253", WINDOWS_1253, NONE },
+    { "WINDOWS1254", WINDOWS_1254, NONE },
+    { "WINDOWS1256", WINDOWS_1256, NONE },
+    { "WINDOWS874", WINDOWS_874, NONE },
+    { "KOI8R", KOI8_R, NONE },
 };
 enum { ROWS = sizeof(rows) / sizeof(rows[0]), ROW_IR_6 = 0 };
 
@@ -156,6 +217,36 @@ void dicom_charset_init(struct dicom_charset *charset, struct str specific_chara
             break;
         }
     }
+}
+
+bool dicom_charset_equal(const struct dicom_charset *a, const struct dicom_charset *b)
+{
+    return a->count == b->count && !memcmp(a->sets, b->sets, (size_t)a->count);
+}
+
+static const struct charset_row *first_row(const struct dicom_charset *charset)
+{
+    return &rows[charset->count ? charset->sets[0] : ROW_IR_6];
+}
+
+bool dicom_charset_is_ascii(const struct dicom_charset *charset)
+{
+    const struct charset_row *row = first_row(charset);
+    return charset->count <= 1 && row->g0 == ASCII && row->g1 == NONE;
+}
+
+bool dicom_charset_is_single(const struct dicom_charset *charset)
+{
+    const struct charset_row *row = first_row(charset);
+    bool is_8859 = row->g1 != NONE && repertoires[row->g1].form == SINGLE;
+    return charset->count == 1 && (is_8859 || (row->g0 >= WINDOWS_1250 && row->g0 <= KOI8_R));
+}
+
+bool dicom_charset_is_latin(const struct dicom_charset *charset)
+{
+    const struct charset_row *row = first_row(charset);
+    return charset->count == 1 && ((row->g1 >= LATIN1 && row->g1 <= LATIN4) || row->g1 == LATIN5 || row->g1 == LATIN9 ||
+                                   row->g0 == WINDOWS_1250 || row->g0 == WINDOWS_1252 || row->g0 == WINDOWS_1254);
 }
 
 /* ---- output: counted first, then written ---- */
@@ -391,7 +482,7 @@ static void decode(struct decoder *d, struct str raw)
         decode_extended(d, raw);
 }
 
-static bool uses_charset(uint16_t vr)
+bool dicom_charset_concerns(uint16_t vr)
 {
     return vr == VR('P', 'N') || vr == VR('L', 'O') || vr == VR('S', 'H') || vr == VR('L', 'T') || vr == VR('S', 'T') ||
            vr == VR('U', 'T') || vr == VR('U', 'C');
@@ -401,13 +492,13 @@ struct str dicom_charset_utf8(const struct dicom_charset *charset, uint16_t vr, 
 {
     while (raw.len && (raw.at[raw.len - 1] == ' ' || raw.at[raw.len - 1] == '\0'))
         raw.len--;
-    bool has_set = uses_charset(vr) && charset->count;
+    bool has_set = dicom_charset_concerns(vr) && charset->count;
     const struct charset_row *row = &rows[has_set ? charset->sets[0] : ROW_IR_6];
     if (is_plain(raw, row->g0 == ROMAJI))
         return raw;
     /* UTF-8 under another name: bytes that are valid UTF-8 are hardly ever anything else, and IR 6 leaves them no other meaning. */
     bool may_be_utf8 =
-        row->g0 == UTF8 || (uses_charset(vr) && row->g0 == ASCII && row->g1 == NONE && charset->count <= 1);
+        row->g0 == UTF8 || (dicom_charset_concerns(vr) && row->g0 == ASCII && row->g1 == NONE && charset->count <= 1);
     if (may_be_utf8 && str_is_utf8(raw) && (row->g0 == UTF8 || !memchr(raw.at, ESC, (size_t)raw.len)))
         return raw;
     struct decoder d = {

@@ -28,7 +28,9 @@ void dicom_json_begin(struct dicom_json *json, const struct dicom_json_options *
     json->levels = calloc(PARSER_DEPTH_MAX + 1, sizeof(*json->levels));
     if (!json->levels)
         abort();
-    dicom_charset_init(&json->levels[0].charset, STR_NULL);
+    dicom_charset_init(&json->declared, STR_NULL);
+    dicom_charset_init(&json->used, options->charset);
+    json->levels[0].charset = json->used;
     text_put_char(out, '{');
 }
 
@@ -113,11 +115,22 @@ static bool has_bulk(const struct dicom_json *json)
     return !str_is_null(json->options.bulk_uri_prefix);
 }
 
+/* Items that declare what the file declares are in what the file is really in, too. */
+static void take_charset(struct dicom_json *json, struct str value)
+{
+    struct dicom_charset *charset = &current(json)->charset;
+    dicom_charset_init(charset, value);
+    if (json->level == 0)
+        json->declared = *charset;
+    if (json->options.charset.len && dicom_charset_equal(charset, &json->declared))
+        *charset = json->used;
+}
+
 static bool on_element(void *context, const struct dicom_element *e)
 {
     struct dicom_json *json = context;
     if (e->tag == TAG_CHARACTER_SET && !json->skipping)
-        dicom_charset_init(&current(json)->charset, e->value);
+        take_charset(json, e->value);
     if (!is_told(json, e))
         return true;
     const struct vr_row *row = vr_row(e->vr);

@@ -33,6 +33,7 @@ struct dicom_json_options {
     int64_t bulk_threshold_bytes;
     struct str bulk_uri_prefix;
     bool skip_pixel_data; /* leaves out (7FE0,0008), (7FE0,0009) and (7FE0,0010) */
+    struct str charset;   /* what the text is in, whatever the file declares (dicom/encoding.h); null: as declared */
     bool include_meta;    /* tells group 0002 too, which is no part of the model */
 };
 
@@ -43,8 +44,9 @@ struct dicom_json {
     struct text *out;
     int64_t left_out; /* values that a stream had passed over, and that no BulkDataURI stands for */
     /* The rest is json.c's own. */
-    struct arena arena;              /* of one element at a time */
-    struct dicom_json_level *levels; /* [0]: the data set; each item open in it */
+    struct arena arena;                  /* of one element at a time */
+    struct dicom_charset declared, used; /* the file's, and options.charset */
+    struct dicom_json_level *levels;     /* [0]: the data set; each item open in it */
     int level;
     int skipping;   /* sequences entered inside one that is not told */
     uint64_t *seen; /* hash set: serial of the data set << 32 | tag */

@@ -1,0 +1,3 @@
+alter table image_files
+    drop column remarks,
+    drop column character_set;

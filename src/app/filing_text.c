@@ -1,0 +1,170 @@
+/* filing_text.c - which character set a file's text is in by the settings, and how records are mended that were filled in another. */
+#include "app/filing.h"
+
+#include "app/exchange.h"
+#include "dicom/encoding.h"
+
+enum { TAG_SOURCE_TITLE = 0x00020016 };
+
+/* ---- the settings ---- */
+
+static bool is_known(struct str charset)
+{
+    struct dicom_charset parsed;
+    dicom_charset_init(&parsed, charset);
+    return parsed.known;
+}
+
+/* The next NAME=SET of the list; false: there is none. */
+static bool next_source(struct str *list, struct str *name, struct str *charset)
+{
+    while (list->len) {
+        struct str entry, rest;
+        if (!str_cut(*list, ',', &entry, &rest)) {
+            entry = *list;
+            rest = STR_NULL;
+        }
+        *list = rest;
+        if (!str_trim(entry).len)
+            continue;
+        if (!str_cut(entry, '=', name, charset)) {
+            *name = entry;
+            *charset = STR_NULL;
+        }
+        *name = str_trim(*name);
+        *charset = str_trim(*charset);
+        return true;
+    }
+    return false;
+}
+
+bool filing_check_charsets(const struct config *config, struct error *error)
+{
+    struct str list = config->dicom_charsets, name, charset;
+    if (config->dicom_charset.len && !is_known(config->dicom_charset))
+        return error_set(error, E_INVALID, "DICOM_CHARSET: %.*s is no character set that is known",
+                         STR_FMT(config->dicom_charset));
+    while (next_source(&list, &name, &charset))
+        if (!name.len || !charset.len || !is_known(charset))
+            return error_set(error, E_INVALID,
+                             "DICOM_CHARSETS: %.*s=%.*s is not NAME=SET with a character set that is known",
+                             STR_FMT(name), STR_FMT(charset));
+    return true;
+}
+
+static struct str charset_of(struct str list, struct str source)
+{
+    struct str name, charset;
+    while (source.len && next_source(&list, &name, &charset))
+        if (str_equal_fold(name, source))
+            return charset;
+    return STR_NULL;
+}
+
+static struct str username(struct call *c, int64_t id)
+{
+    struct cursor rows;
+    struct str name = STR_NULL;
+    db_rows(c, &rows, "select username from users where id = ?", V(id));
+    if (cursor_next(&rows))
+        name = arena_copy(&c->arena, cursor_text(&rows, 0));
+    cursor_close(&rows);
+    return name;
+}
+
+void filing_settle_text(struct call *c, int64_t sender, struct dicom_object *object, struct str *used)
+{
+    const struct config *config = &c->app->config;
+    struct str charset = STR_NULL;
+    *used = STR_NULL;
+    if (!dicom_has_foreign_text(object))
+        return;
+    if (config->dicom_charsets.len) {
+        charset = charset_of(config->dicom_charsets, username(c, sender));
+        if (!charset.len)
+            charset = charset_of(config->dicom_charsets, dicom_text_first(object->meta, TAG_SOURCE_TITLE, &c->arena));
+    }
+    if (!charset.len)
+        charset = config->dicom_charset;
+    dicom_settle_encoding(object, charset, &c->arena, used);
+}
+
+/* ---- mending ---- */
+
+/* Of the named text members, those that say what the file said before, and not what it says now. */
+static uint64_t mend(const struct schema *schema, const char *const *names, const void *before, const void *now,
+                     void *record)
+{
+    uint64_t mask = 0;
+    for (; *names; names++) {
+        int index = schema_find(schema, str_from(*names));
+        size_t offset = schema->fields[index].offset;
+        struct str was = *(const struct str *)((const char *)before + offset),
+                   is = *(const struct str *)((const char *)now + offset), *member = (void *)((char *)record + offset);
+        if (!is.len || str_equal(was, is) || !str_equal(was, *member))
+            continue;
+        *member = is;
+        mask |= GIVEN(index);
+    }
+    return mask;
+}
+
+static bool index_studies(struct call *c, int64_t patient_id)
+{
+    struct cursor rows;
+    int64_t ids[1000];
+    int count = 0;
+    struct study study;
+    db_rows(c, &rows, "select id from studies where patient_id = ? and deleted_at is null limit 1000", V(patient_id));
+    while (count < 1000 && cursor_next(&rows))
+        ids[count++] = cursor_integer(&rows, 0);
+    cursor_close(&rows);
+    for (int i = 0; i < count && !c->error.code; i++)
+        if (db_get(c, &study_schema, &study, "where s.id = ?", V(ids[i])) && !study_index(c, &study))
+            return false;
+    return c->error.code == E_NONE;
+}
+
+static bool mend_patient(struct call *c, const struct filing *before, const struct filing *now, int64_t id)
+{
+    static const char *const names[] = { "name", "name_en", NULL };
+    struct patient patient;
+    if (!filing_load_patient(c, id, &patient))
+        return false;
+    uint64_t mask = patient.id ? mend(&patient_schema, names, &before->patient, &now->patient, &patient) : 0;
+    return !mask || (db_update(c, &patient_schema, &patient, mask, "where id = ?", V(id)) &&
+                     patient_index(c, &patient) && index_studies(c, id));
+}
+
+static bool mend_study(struct call *c, const struct filing *before, const struct filing *now, int64_t id)
+{
+    static const char *const names[] = { "accession_number", "study_number", "description", "referring_physician",
+                                         NULL };
+    struct study study;
+    if (id <= 0 || !db_get(c, &study_schema, &study, "where s.id = ? and s.is_deleted = 0", V(id)))
+        return c->error.code == E_NONE;
+    uint64_t mask = mend(&study_schema, names, &before->study, &now->study, &study);
+    return !mask || (db_update(c, &study_schema, &study, mask, "where id = ?", V(id)) && study_index(c, &study));
+}
+
+static bool mend_series(struct call *c, const struct filing *before, const struct filing *now, int64_t id)
+{
+    static const char *const names[] = { "description", "protocol_name", "manufacturer", "institution_name", NULL };
+    struct series series;
+    if (id <= 0 || !db_get(c, &series_schema, &series, "where id = ? and deleted_at is null", V(id)))
+        return c->error.code == E_NONE;
+    uint64_t mask = mend(&series_schema, names, &before->series, &now->series, &series);
+    return !mask || db_update(c, &series_schema, &series, mask, "where id = ?", V(id));
+}
+
+bool filing_mend_text(struct call *c, const struct filing *before, const struct filing *now, struct image_file *row)
+{
+    const struct filing *said[] = { before, now };
+    struct str descriptions[2];
+    for (int i = 0; i < 2; i++)
+        descriptions[i] = said[i]->series.description.len ? said[i]->series.description : said[i]->study.description;
+    if (descriptions[1].len && str_equal(row->description, descriptions[0]))
+        row->description = descriptions[1];
+    return mend_patient(c, before, now, row->patient_id) && mend_study(c, before, now, row->study_id) &&
+           mend_series(c, before, now, row->series_id);
+}
