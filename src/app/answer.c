@@ -184,8 +184,9 @@ static void cors_headers(struct exchange *x)
             one = list, rest = S("");
         if (str_equal(str_trim(one), origin)) {
             http_set_header(r, "Access-Control-Allow-Origin", origin);
-            http_set_header(r, "Access-Control-Expose-Headers",
-                            S("ETag, Location, X-Request-ID, Content-Range, Content-Disposition, Retry-After"));
+            http_set_header(
+                r, "Access-Control-Expose-Headers",
+                S("ETag, Location, X-Request-ID, Content-Range, Content-Disposition, Retry-After, X-Picture-Remark, X-Pixel-Format"));
             return;
         }
         list = rest;

@@ -21,7 +21,7 @@ static bool rendered_at_once(struct call *c)
         return false;
     audit_about(c, file->id, file->patient_id);
     if (!rendered_is_known(c, &key))
-        answer_bytes(c, picture_media_types[in->format - 1], bytes);
+        rendered_send(c, in, bytes);
     return true;
 }
 
@@ -267,7 +267,8 @@ static const struct endpoint rows[] = {
       .at_once = rendered_at_once, .summary = "Shows a frame as a picture",
       .doc =
           "Rescaled, windowed and inverted as the file says or as asked for. Overlays are not drawn. The ETag stands for the file's "
-          "content and all parameters." },
+          "content and all parameters. X-Picture-Remark tells what one should know of it: that the file's VOI LUT does not use the "
+          "range it declares." },
     { HTTP_GET, "/api/v1/images/{file_id}/metadata", metadata_get, &metadata_query, NULL, MAY_READ_IMAGES, WORKS,
       .flags = NOT_JSON, IMAGES, .audit = "image_file.metadata", .answers = "application/dicom+json, application/json",
       .summary = "Shows the header",

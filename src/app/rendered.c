@@ -35,8 +35,36 @@ bool rendered_is_known(struct call *c, const struct result_key *key)
     return true;
 }
 
+/* ---- what is kept: the picture; one with a remark has that before it, under a first byte that no picture begins with ----
+ *
+ *   01 [bytes of the remark] remark | picture */
+enum { REMARKED = 1, REMARK_HEAD = 2, REMARK_MAX = 255 };
+
+static struct str kept_of(struct call *c, struct str picture, struct str remark)
+{
+    if (!remark.len || remark.len > REMARK_MAX)
+        return picture;
+    ptrdiff_t len = REMARK_HEAD + remark.len + picture.len;
+    char *at = arena_alloc(&c->arena, len);
+    at[0] = REMARKED;
+    at[1] = (char)remark.len;
+    memcpy(at + REMARK_HEAD, remark.at, (size_t)remark.len);
+    memcpy(at + REMARK_HEAD + remark.len, picture.at, (size_t)picture.len);
+    return (struct str){ at, len };
+}
+
+static struct str picture_of(struct str kept, struct str *remark)
+{
+    *remark = STR_NULL;
+    if (kept.len < REMARK_HEAD || kept.at[0] != REMARKED)
+        return kept;
+    ptrdiff_t end = REMARK_HEAD + (unsigned char)kept.at[1];
+    *remark = str_slice(kept, REMARK_HEAD, end);
+    return str_slice(kept, end, kept.len);
+}
+
 static bool render_now(struct call *c, const struct image_file *file, const struct rendering_query *query,
-                       struct str *bytes)
+                       struct str *kept)
 {
     struct picture picture;
     struct decode_job job;
@@ -53,35 +81,53 @@ static bool render_now(struct call *c, const struct image_file *file, const stru
     job.render = rendering;
     ok = ok && picture_run(c, &job, &result);
     picture_close(&picture);
-    free(rendering);
     if (ok)
-        *bytes = result.bytes;
+        *kept = kept_of(c, result.bytes, rendering_remark(c, rendering));
+    free(rendering);
     return ok;
 }
 
-bool rendered_picture(struct call *c, const struct image_file *file, const struct rendering_query *query,
-                      struct str *bytes)
+static bool find_or_render(struct call *c, const struct image_file *file, const struct rendering_query *query,
+                           struct str *kept)
 {
     struct result_key key;
     bool has_key = rendered_key(c, file, query, &key);
-    bool is_kept = has_key && result_get(c->app->results, &key, RESULT_ANYWHERE, &c->arena, bytes);
-    if (!is_kept && !render_now(c, file, query, bytes))
+    bool is_kept = has_key && result_get(c->app->results, &key, RESULT_ANYWHERE, &c->arena, kept);
+    if (!is_kept && !render_now(c, file, query, kept))
         return false;
     if (has_key && !is_kept)
-        result_put(c->app->results, &key, *bytes);
+        result_put(c->app->results, &key, *kept);
     if (query->frame == 1) /* the one that thumbnails are made of */
         picture_decoded(c, file);
     return true;
 }
 
+bool rendered_picture(struct call *c, const struct image_file *file, const struct rendering_query *query,
+                      struct str *bytes)
+{
+    struct str kept, remark;
+    if (!find_or_render(c, file, query, &kept))
+        return false;
+    *bytes = picture_of(kept, &remark);
+    return true;
+}
+
+void rendered_send(struct call *c, const struct rendering_query *query, struct str kept)
+{
+    struct str remark, picture = picture_of(kept, &remark);
+    if (remark.len)
+        answer_header(c, "X-Picture-Remark", remark);
+    answer_bytes(c, picture_media_types[query->format - 1], picture);
+}
+
 bool rendered_answer(struct call *c, const struct image_file *file, const struct rendering_query *query)
 {
     struct result_key key;
-    struct str bytes;
+    struct str kept;
     if (rendered_key(c, file, query, &key) && rendered_is_known(c, &key))
         return true;
-    if (!rendered_picture(c, file, query, &bytes))
+    if (!find_or_render(c, file, query, &kept))
         return false;
-    answer_bytes(c, picture_media_types[query->format - 1], bytes);
+    rendered_send(c, query, kept);
     return true;
 }

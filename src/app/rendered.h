@@ -15,6 +15,8 @@ bool rendered_key(struct call *c, const struct image_file *file, const struct re
                   struct result_key *key);
 /* Sets ETag and Cache-Control. True: the client has this picture already, the answer is 304. */
 bool rendered_is_known(struct call *c, const struct result_key *key);
+/* Answers with what the cache keeps under a key: the picture, and X-Picture-Remark where there is something to know about it. */
+void rendered_send(struct call *c, const struct rendering_query *query, struct str kept);
 /* The picture, in the arena. Blocks; the database connection is given back. */
 bool rendered_picture(struct call *c, const struct image_file *file, const struct rendering_query *query,
                       struct str *bytes);

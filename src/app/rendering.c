@@ -15,6 +15,7 @@ static const double preset_windows[][2] = { CT_PRESETS(PRESET_WINDOW) };
 
 #define PRESET_DOC(name, center, width, what) " " #name " (" #center "/" #width "): " what ";"
 
+static const char *const voi_ranges[] = { "declared", "used", NULL };
 const char *const picture_formats[] = { "jpeg", "png", "webp", NULL };
 const char *const picture_media_types[] = { "image/jpeg", "image/png", "image/webp", NULL };
 
@@ -33,6 +34,11 @@ static const struct field rendering_query_fields[] = {
     FIELD(struct rendering_query, voi, .min = 1, .max = 64, .example = "2",
           .doc = "One of the file's own VOI LUTs and windows: its explanation, or its number from 1, LUTs first; "
                  "`none`: the full range of the values. Without it, the first one."),
+    FIELD(
+        struct rendering_query, voi_range, .choices = voi_ranges, .fallback = "declared",
+        .doc =
+            "What is white of a VOI LUT: `declared`, the largest value of as many bits as its descriptor says; `used`, its "
+            "largest entry, for files whose table declares 16 bits and uses 12. X-Picture-Remark tells when they differ."),
     FIELD(struct rendering_query, invert, .fallback = "false", .doc = "Shows black as white."),
     FIELD(struct rendering_query, width, .min = 1, .max = RENDERED_SIDE_MAX,
           .doc = "The picture is made to fit into this width in pixels, never enlarged."),
@@ -52,6 +58,7 @@ void rendering_query_default(struct rendering_query *query)
 {
     schema_clear(&rendering_query_schema, query);
     query->frame = 1;
+    query->voi_range = VOI_RANGE_DECLARED + 1;
     query->invert = false;
     query->format = PICTURE_JPEG + 1;
     query->quality = 90;
@@ -145,6 +152,24 @@ static const struct dicom_dataset *voi_item(const struct source *s, int64_t inde
     return item ? item : dicom_item(s->root, 0x00283010, index);
 }
 
+/* By the letter of C.11.2.1.1 entries are of as many bits as the descriptor says. Some CR declare 16 above tables that end at 4095, which is dark;
+ * several viewers stretch such tables, so who wants can have that, and is told. */
+static void use_range(const struct source *s, struct rendering *out)
+{
+    struct lut *lut = &out->voi_lut;
+    uint32_t most = 0, white = (1u << lut->bits) - 1;
+    int bits = 0;
+    for (int32_t i = 0; i < lut->count; i++)
+        most = lut->entries[i] > most ? lut->entries[i] : most;
+    while (most >> bits)
+        bits++;
+    if (s->query->voi_range != VOI_RANGE_USED + 1)
+        out->voi_bits_used = bits == lut->bits ? 0 : bits;
+    else
+        for (int32_t i = 0; i < lut->count && most; i++)
+            lut->entries[i] = (uint16_t)((lut->entries[i] * white + most / 2) / most);
+}
+
 /* VOI LUT `index`, from 0, which is there. What is looked up in it are modality values: negative ones need a signed first value. */
 static bool use_voi_lut(const struct source *s, int64_t index, struct rendering *out, struct error *error)
 {
@@ -155,6 +180,7 @@ static bool use_voi_lut(const struct source *s, int64_t index, struct rendering 
     if (!out->voi_lut.count)
         return error_set(error, E_INVALID, "the VOI LUT has no descriptor");
     out->voi = VOI_LUT;
+    use_range(s, out);
     return true;
 }
 
@@ -327,6 +353,7 @@ static void begin(struct rendering *out)
 {
     pixel_values_plain(out);
     out->voi = VOI_NONE;
+    out->voi_bits_used = 0;
     out->center = out->width = 0;
     out->invert = out->enlarge = false;
     out->pixel_aspect = 1;
@@ -363,6 +390,15 @@ bool rendering_of(struct call *c, const struct dicom_object *object, const struc
     source.pixels = (struct pixel_source){ c, object, format, frame };
     out->pixel_aspect = pixel_aspect(&source);
     return (is_colour(format) ? use_colour : use_grey)(&source, out);
+}
+
+struct str rendering_remark(struct call *c, const struct rendering *rendering)
+{
+    if (rendering->voi != VOI_LUT || !rendering->voi_bits_used)
+        return STR_NULL;
+    return arena_format(&c->arena,
+                        "the VOI LUT declares %d bits and uses %d; voi_range=used takes its largest entry for white",
+                        rendering->voi_lut.bits, rendering->voi_bits_used);
 }
 
 bool rendering_of_values(struct call *c, const struct dicom_object *object, const struct pixel_format *format,

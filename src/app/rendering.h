@@ -31,12 +31,16 @@
 
 enum { RENDERED_SIDE_MAX = 8192 };
 
+/* What is white of a VOI LUT: the largest value of as many bits as its descriptor says, or its largest entry. */
+enum voi_range { VOI_RANGE_DECLARED, VOI_RANGE_USED };
+
 struct rendering_query {
     int64_t file_id;
     int64_t frame;
     double window_center, window_width; /* NaN: not asked for */
     unsigned preset;                    /* 0: none */
     struct str voi;                     /* "none", a number from 1, a name; null: the file's first */
+    unsigned voi_range;                 /* enum voi_range + 1; 0: declared */
     bool invert;
     int64_t width, height; /* INTEGER_NULL: any */
     unsigned format;       /* enum picture_format + 1 */
@@ -54,6 +58,8 @@ void rendering_query_default(struct rendering_query *query);
 bool rendering_of(struct call *c, const struct dicom_object *object, const struct pixel_format *format, int64_t frame,
                   const struct rendering_query *query, struct rendering *out);
 
+/* What whoever looks at the picture should know: that a VOI LUT is shown by a range that it does not use. Null: nothing. */
+struct str rendering_remark(struct call *c, const struct rendering *rendering);
 /* What the samples stand for, and the unit of that (null: none known): all that counting or measuring takes of a rendering. Colours have no unit. */
 bool rendering_of_values(struct call *c, const struct dicom_object *object, const struct pixel_format *format,
                          int64_t frame, struct rendering *out, struct str *unit);

@@ -32,7 +32,8 @@ bool exif_lies(int orientation)
 int exif_orientation(int fd, int64_t offset, int64_t len)
 {
     unsigned char s[ENTRY];
-    if (len < TIFF_HEADER || !read_at(fd, offset, s, TIFF_HEADER) || (memcmp(s, "II*\0", 4) && memcmp(s, "MM\0*", 4)))
+    if (len < TIFF_HEADER || !read_at(fd, offset, s, TIFF_HEADER) ||
+        (memcmp(s, "II*\0", 4) != 0 && memcmp(s, "MM\0*", 4) != 0))
         return EXIF_UPRIGHT;
     bool big = s[0] == 'M';
     int64_t at = number(s + 4, 4, big);

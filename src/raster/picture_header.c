@@ -80,7 +80,7 @@ static void take_exif(struct header *h, int64_t at, int64_t length)
     enum { NAME = 6 };
     char name[NAME];
     if (h->has_exif || length < 2 + NAME || pread(h->fd, name, NAME, at + 2) != NAME ||
-        memcmp(name, "Exif\0", NAME - 1))
+        memcmp(name, "Exif\0", NAME - 1) != 0)
         return;
     h->has_exif = true;
     h->info.orientation = exif_orientation(h->fd, at + 2 + NAME, length - 2 - NAME);

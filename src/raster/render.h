@@ -42,9 +42,10 @@ struct rendering {
     bool has_range;          /* ... which then hold for stored values of this range; others stand for nothing */
     double range_low, range_high;
     enum voi_function voi;
-    double center, width; /* of the window, in what stored values stand for */
-    bool invert;          /* turns black and white, colours too; MONOCHROME1 is turned by itself */
-    bool has_padding;     /* Pixel Padding Value (and Range Limit): excluded from the full range, shown black */
+    int32_t voi_bits_used; /* bits of the largest entry of a VOI LUT that declares another number; 0: nothing to say */
+    double center, width;  /* of the window, in what stored values stand for */
+    bool invert;           /* turns black and white, colours too; MONOCHROME1 is turned by itself */
+    bool has_padding;      /* Pixel Padding Value (and Range Limit): excluded from the full range, shown black */
     int64_t padding_low, padding_high;
     double pixel_aspect; /* height of a pixel divided by its width: pixels are made square by enlarging one side; 1 */
     int32_t box_width, box_height; /* fit into this box, both 0: natural size. Enlarges only when `enlarge` */

@@ -288,7 +288,8 @@ def test_pictures(doctor):
         is_near(numpy.asarray(shown.convert("L")).astype(int), numpy.asarray(whole).astype(int), 2)
         assert wrong_members(rendered(doctor, file, 422, preset="bone")) == ["preset"]
         body = ok(doctor.get(f"/images/{file['id']}/metadata"))
-        assert body == {"file_type": kind, "width": whole.width, "height": whole.height, "pages": 1}
+        size = {"width": whole.width, "height": whole.height}
+        assert body == {"file_type": kind, **size, "pages": 1, "orientation": 1}
 
 
 def test_pages_of_a_tiff(doctor):
