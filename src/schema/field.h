@@ -60,6 +60,13 @@ struct kind;
 struct schema;
 struct field;
 
+/* What a text has to be beside its length: an e-mail address, a name that cannot be mistaken. */
+struct text_rule {
+    const char *format; /* OpenAPI "format" or NULL */
+    /* NULL when the text, trimmed and not empty, will do; else a problem type, and *message says what would be right. */
+    const char *(*check)(struct str text, struct arena *arena, struct str *message);
+};
+
 struct field {
     const char *name;  /* in C, SQL, JSON, CLI and docs alike */
     unsigned name_len; /* of `name`; 0: not known (rows written without FIELD) */
@@ -68,14 +75,15 @@ struct field {
     unsigned flags;
     int64_t min, max; /* integer, real: value; text: code points; list, texts, integers, counts: items; json: bytes.
                                      Both 0: only the kind's own bound; max below min: no upper limit but the kind's */
-    const char *const *choices; /* text or choice kinds */
-    const struct schema *of;    /* object and list kinds: what is inside */
-    const char *fallback;       /* default as text, when the input lacks it, or says null without NULLABLE */
-    const char *sql;            /* expression to select, when it is not this table's own column: "u.full_name" */
-    const char *filter;         /* in list inputs: the SQL condition with one `?`, e.g. "f.created_at >= ?" */
-    const char *doc;            /* required: one sentence or two */
-    const char *example;        /* as JSON would show it without quotes */
-    uint32_t tag;               /* DICOM attribute that fills it; 0: none */
+    const char *const *choices;   /* text or choice kinds */
+    const struct schema *of;      /* object and list kinds: what is inside */
+    const struct text_rule *rule; /* text: what else it has to be; NULL: nothing */
+    const char *fallback;         /* default as text, when the input lacks it, or says null without NULLABLE */
+    const char *sql;              /* expression to select, when it is not this table's own column: "u.full_name" */
+    const char *filter;           /* in list inputs: the SQL condition with one `?`, e.g. "f.created_at >= ?" */
+    const char *doc;              /* required: one sentence or two */
+    const char *example;          /* as JSON would show it without quotes */
+    uint32_t tag;                 /* DICOM attribute that fills it; 0: none */
 };
 
 struct schema {

@@ -155,6 +155,8 @@ static const char *text_set(const struct field *field, void *member, struct valu
     }
     if (field->choices && !choice_of(field->choices, s))
         return choice_refuse(field->choices, arena, message);
+    if (field->rule && (trouble = field->rule->check(s, arena, message)))
+        return trouble;
     MEMBER(struct str) = arena_copy(arena, s);
     return NULL;
 }

@@ -245,6 +245,8 @@ static void put_shape(struct text *out, const struct field *field, enum view vie
         put_type(out, kind->json_type, may_be_null(field, view));
         if (view != ANSWER)
             put_text_limits(out, field);
+        if (view != ANSWER && field->rule && field->rule->format)
+            text_format(out, ",\"format\":\"%s\"", field->rule->format);
     } else if (kind == &kind_text || kind == &kind_choice) {
         put_type(out, kind->json_type, may_be_null(field, view));
         put_enum(out, field, may_be_null(field, view), may_be_empty(field, view));
