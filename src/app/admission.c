@@ -33,9 +33,21 @@ static bool check_token(struct exchange *x)
     return true;
 }
 
+/* A password that somebody else has set, and knows, opens nothing but the way to one's own. */
+static bool check_password_is_own(struct exchange *x)
+{
+    const struct endpoint *e = x->endpoint;
+    if (!x->call.principal || !x->call.principal->must_change_password || (e->flags & BEFORE_CHANGE))
+        return true;
+    x->call.error.type = "urn:roentgen:problem:password-change-required";
+    return fail(&x->call, E_FORBIDDEN, "change your password first: POST /api/v1/auth/password/change");
+}
+
 static bool check_permission(struct exchange *x)
 {
     const struct endpoint *e = x->endpoint;
+    if (!check_password_is_own(x))
+        return false;
     if (e->permission < 0)
         return true;
     if ((e->flags & LOOPBACK) && proxy_is_local_caller(x))

@@ -58,6 +58,12 @@ void answer_stream(struct call *c, const char *media_type, int64_t length,
     http_set_stream(c->request, length, read, release, self);
 }
 
+void answer_after(struct call *c, void (*after)(struct call *c))
+{
+    if (c->request)
+        exchange_of(c)->after = after;
+}
+
 void audit_about(struct call *c, int64_t entity_id, int64_t patient_id)
 {
     if (!c->request)
@@ -114,7 +120,8 @@ static void encode_problem(struct exchange *x)
     const struct error_row *row = error_row(error->code);
     struct text *out = &x->answer;
     text_clear(out);
-    text_format(out, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":", row->title, row->status);
+    text_format(out, "{\"type\":\"%s\",\"title\":\"%s\",\"status\":%d,\"detail\":",
+                error->type ? error->type : "about:blank", row->title, row->status);
     bool say = row->message_is_public && error->message[0];
     text_put_json_string(out, str_from(say ? error->message : row->title));
     text_put(out, S(",\"instance\":"));

@@ -2,6 +2,7 @@
 #include "app/app.h"
 
 #include "app/audit.h"
+#include "app/lockout.h"
 #include "app/endpoint.h"
 #include "app/filing.h"
 #include "app/mail.h"
@@ -77,6 +78,7 @@ static void open_serving(struct app *app)
     app->router = router_new();
     app->metrics = metrics_new(router_count(app->router));
     app->audit = audit_open(app->db);
+    app->lockout = lockout_open(app);
     if (config->rate_limit) {
         app->rate = rate_new((int)config->rate_limit_per_minute, (int)config->rate_limit_per_minute, RATE_KEYS);
         app->login_rate = rate_new((int)config->login_rate_per_minute, (int)config->login_rate_per_minute, RATE_KEYS);
@@ -129,6 +131,7 @@ bool app_open(struct app *app, bool serving)
 
 void app_close(struct app *app)
 {
+    lockout_close(app->lockout);
     mailer_close(app->mailer);
     decoder_pool_stop(app->decoders);
     thumbnails_close(app->thumbnails);

@@ -14,6 +14,7 @@ struct metrics;
 struct router;
 struct thumbnails;
 struct mailer;
+struct lockout;
 struct decoder_pool;
 struct results;
 
@@ -36,6 +37,7 @@ struct app {
     struct metrics *metrics;
     struct router *router;
     struct thumbnails *thumbnails;
+    struct lockout *lockout;        /* counts failed sign-ins */
     struct mailer *mailer;          /* NULL: no mail server is set */
     struct results *results;        /* rendered pictures, to be made again at any time */
     struct decoder_pool *decoders;  /* helpers that decode untrusted pixels */

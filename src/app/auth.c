@@ -1,5 +1,7 @@
 /* auth.c - the endpoints of signing in and out, registering, one's own profile and password. */
+#include "app/account.h"
 #include "app/exchange.h"
+#include "app/lockout.h"
 #include "app/mail.h"
 #include "app/password.h"
 #include "app/session.h"
@@ -166,12 +168,35 @@ static bool me_get(struct call *c)
     return user_load(c, call_user(c), c->out);
 }
 
+/* Mail to the address can set a new password, so that a token that was left lying about must not be enough to change it. */
+static bool me_confirm(struct call *c)
+{
+    const struct user *in = c->in;
+    struct user before;
+    if (!schema_was_given(&profile_schema, c->given, "email"))
+        return true;
+    if (!user_load(c, call_user(c), &before))
+        return false;
+    if (str_equal(before.email, in->email))
+        return true;
+    if (!in->current_password.len)
+        return error_add_problem(&c->error, &c->arena, "body", S("current_password"), "missing",
+                                 "to change the e-mail address, give the current password too");
+    return password_confirmed(c, call_user(c), in->current_password, "current_password");
+}
+
 static bool me_patch(struct call *c)
 {
-    struct user *in = (struct user *)(uintptr_t)c->in;
+    struct user *in = (struct user *)(uintptr_t)c->in, before;
+    if (!user_load(c, call_user(c), &before))
+        return false;
     if (!db_update(c, &profile_schema, in, c->given, "where id = ?", V(call_user(c))) && c->error.code)
         return false;
-    return user_load(c, call_user(c), c->out);
+    if (!user_load(c, call_user(c), c->out))
+        return false;
+    audit_about(c, call_user(c), 0);
+    user_changed(c, &before, c->out);
+    return true;
 }
 
 /* ---- password ---- */
@@ -206,68 +231,68 @@ static bool password_change(struct call *c)
     const struct password_change *in = c->in;
     struct password_change change = { .user_id = call_user(c), .keep_session = c->principal->session_id };
     struct user user;
-    if (!user_load(c, change.user_id, &user))
-        return false;
-    struct str hash = user.password_hash;
-    db_release(c);
-    if (!password_matches(in->current_password, hash))
-        return error_add_problem(&c->error, &c->arena, "body", S("current_password"), "wrong_password",
-                                 "this is not the password");
-    return password_check(c, in->new_password, user.username, user.email, user.full_name, "new_password") &&
+    return password_confirmed(c, change.user_id, in->current_password, "current_password") &&
+           user_load(c, change.user_id, &user) &&
+           password_check(c, in->new_password, user.username, user.email, user.full_name, "new_password") &&
            password_hash(in->new_password, (int)c->app->config.bcrypt_cost, &c->arena, &change.hash, &c->error) &&
            db_transact(c, store_password, &change);
 }
 
 struct reset {
     struct str email;
-    struct str token, token_hash;
-    int64_t user_id;
 };
 static const struct field reset_fields[] = {
-    FIELD(struct reset, email, .flags = REQUIRED, .min = 3, .max = 254, .doc = "The account's address.",
-          .example = "zhang.wei@example.org"),
+    FIELD(struct reset, email, .flags = REQUIRED, .min = 3, .max = 254, .rule = &email_rule,
+          .doc = "The account's address.", .example = "zhang.wei@example.org"),
 };
 static const struct schema reset_schema = SCHEMA("PasswordReset", struct reset, reset_fields);
 
+struct reset_token {
+    int64_t user_id;
+    struct str hash;
+};
+
 static bool store_reset(struct call *c, void *context)
 {
-    const struct reset *reset = context;
+    const struct reset_token *token = context;
     int64_t now = clock_now().us;
     return db_execute(c, "delete from password_resets where expires_at < ? or user_id = ?", V(now),
-                      V(reset->user_id)) &&
+                      V(token->user_id)) &&
            db_execute(c, "insert into password_resets(token_hash, user_id, created_at, expires_at) values (?, ?, ?, ?)",
-                      V(reset->token_hash), V(reset->user_id), V(now),
-                      V(now + c->app->config.password_reset_s * 1000000));
+                      V(token->hash), V(token->user_id), V(now), V(now + c->app->config.password_reset_s * 1000000));
 }
 
-static struct str reset_mail(struct call *c, const struct reset *reset)
+/* On the mailer's thread: whether there is such an account is asked where nobody waits for the answer. */
+static bool compose_reset(struct call *c, struct mail_text *out)
 {
-    struct str url = c->app->config.public_url;
-    return arena_format(
+    const struct config *config = &c->app->config;
+    struct reset_token reset;
+    if (!db_integer(c, &reset.user_id,
+                    "select id from users where email = ? and status = 'ACTIVE' and deleted_at is null", V(out->to)) ||
+        !lockout_allows_reset(c->app->lockout, reset.user_id))
+        return false;
+    struct str token = crypto_token(&c->arena, 32);
+    reset.hash = crypto_sha256_hex(token, &c->arena);
+    if (!db_transact(c, store_reset, &reset))
+        return false;
+    out->subject = S("Roentgen: new password / 重置密码");
+    out->body = arena_format(
         &c->arena,
         "Somebody asked for a new password for your Roentgen account. Your token, good for %" PRId64 " minutes and "
         "once:\r\n\r\n%.*s\r\n\r\nServer: %.*s\r\nIf this was not you, nothing has changed.\r\n\r\n"
         "有人请求为您的 Roentgen 账户设置新密码。以上令牌只能使用一次。如果不是您本人操作，请忽略此邮件。",
-        c->app->config.password_reset_s / 60, STR_FMT(reset->token), STR_FMT(url));
+        config->password_reset_s / 60, STR_FMT(token), STR_FMT(config->public_url));
+    return true;
 }
 
-/* The answer is the same whether the account exists or not, and so is its duration but for one insert. */
+/* The same work whether the account exists or not: one piece more in a queue. */
 static bool password_reset(struct call *c)
 {
     const struct reset *in = c->in;
-    struct reset reset = { .email = in->email };
     if (!mail_is_configured(c->app))
         return fail(c, E_UNAVAILABLE, "this server sends no mail: ask an administrator to set a new password");
     answer_status(c, 202);
-    if (!db_integer(c, &reset.user_id,
-                    "select id from users where email = ? and status = 'ACTIVE' and deleted_at is null", V(in->email)))
-        return c->error.code == E_NONE;
-    db_release(c);
-    reset.token = crypto_token(&c->arena, 32);
-    reset.token_hash = crypto_sha256_hex(reset.token, &c->arena);
-    if (!db_transact(c, store_reset, &reset))
-        return false;
-    mail_send_later(c->app->mailer, c->id, in->email, S("Roentgen: new password / 重置密码"), reset_mail(c, &reset));
+    mail_compose_later(c->app->mailer, c->id, in->email, compose_reset);
     return true;
 }
 
@@ -296,7 +321,8 @@ static bool use_reset(struct call *c, void *context)
             "update password_resets set used_at = ? where token_hash = ? and used_at is null and expires_at > ?",
             V(clock_now()), V(confirming->token_hash), V(clock_now())))
         return false;
-    return used ? store_password(c, &confirming->change)
+    return used ? lockout_lift(c, confirming->change.user_id) && lockout_familiar(c, confirming->change.user_id) &&
+                      store_password(c, &confirming->change)
                 : error_add_problem(&c->error, &c->arena, "body", S("token"), "bad_token",
                                     "the token is not valid, or no longer");
 }
@@ -322,25 +348,33 @@ static bool password_reset_confirm(struct call *c)
 static const struct endpoint rows[] = {
     { HTTP_POST, "/api/v1/auth/login", login, &login_schema, &signed_in_schema, ANYONE, WORKS, BODY_JSON,
       .flags = LOGIN, AUTH, .audit = "auth.login", .summary = "Signs in with name and password",
-      .doc = "After too many failures the account is locked for the caller's address; the answer stays the same." },
+      .doc =
+          "After too many failures the account is locked for the caller's address; the answer stays the same, but says in Retry-After "
+          "how long that lasts." },
     { HTTP_POST, "/api/v1/auth/token", token, &grant_schema, &tokens_schema, ANYONE, WORKS, BODY_FORM, .flags = LOGIN,
       AUTH, .audit = "auth.login", .summary = "OAuth2 token endpoint (RFC 6749): password and refresh_token grants" },
     { HTTP_POST, "/api/v1/auth/refresh", refresh, &refresh_schema, &tokens_schema, ANYONE, WORKS, BODY_JSON, AUTH,
       .audit = "auth.refresh", .summary = "Changes a refresh token for the next pair",
       .doc = "A refresh token is good once; using one again ends its session." },
-    { HTTP_POST, "/api/v1/auth/logout", logout, NULL, NULL, SIGNED_IN, WRITES, .flags = CHANGES_AUTHORITY, AUTH,
-      .audit = "auth.logout", .summary = "Ends this session" },
-    { HTTP_POST, "/api/v1/auth/logout-all", logout_all, NULL, NULL, SIGNED_IN, WRITES, .flags = CHANGES_AUTHORITY, AUTH,
-      .audit = "auth.logout_all", .summary = "Ends all of one's sessions" },
+    { HTTP_POST, "/api/v1/auth/logout", logout, NULL, NULL, SIGNED_IN, WRITES,
+      .flags = CHANGES_AUTHORITY | BEFORE_CHANGE, AUTH, .audit = "auth.logout", .summary = "Ends this session" },
+    { HTTP_POST, "/api/v1/auth/logout-all", logout_all, NULL, NULL, SIGNED_IN, WRITES,
+      .flags = CHANGES_AUTHORITY | BEFORE_CHANGE, AUTH, .audit = "auth.logout_all",
+      .summary = "Ends all of one's sessions" },
     { HTTP_POST, "/api/v1/auth/register", register_post, &new_user_schema, &user_schema, ANYONE, WORKS, BODY_JSON, 201,
       .flags = LOGIN, AUTH, .audit = "auth.register", .summary = "Asks for an account",
       .doc = "Closed, by approval (202, the account is PENDING) or open (201), as the setting REGISTRATION says." },
-    { HTTP_GET, "/api/v1/auth/me", me_get, NULL, &user_schema, SIGNED_IN, AUTH, .summary = "Shows one's own account" },
+    { HTTP_GET, "/api/v1/auth/me", me_get, NULL, &user_schema, SIGNED_IN, .flags = BEFORE_CHANGE, AUTH,
+      .summary = "Shows one's own account" },
     { HTTP_PATCH, "/api/v1/auth/me", me_patch, &profile_schema, &user_schema, SIGNED_IN, WRITES, BODY_JSON, AUTH,
-      .audit = "auth.profile", .summary = "Changes one's own profile" },
+      .audit = "auth.profile", .first = me_confirm, .summary = "Changes one's own profile",
+      .doc = "Another e-mail address needs `current_password`; mail goes to both." },
     { HTTP_POST, "/api/v1/auth/password/change", password_change, &password_change_schema, NULL, SIGNED_IN, WORKS,
-      BODY_JSON, .flags = CHANGES_AUTHORITY, AUTH, .audit = "auth.password",
-      .summary = "Changes one's password; other sessions end" },
+      BODY_JSON, .flags = CHANGES_AUTHORITY | BEFORE_CHANGE, AUTH, .audit = "auth.password",
+      .summary = "Changes one's password; other sessions end",
+      .doc =
+          "Wrong passwords count as failed sign-ins do. After an administrator has set the password, everything else but signing "
+          "out and /auth/me answers 403 with the type urn:roentgen:problem:password-change-required until it is changed." },
     { HTTP_POST, "/api/v1/auth/password/reset", password_reset, &reset_schema, NULL, ANYONE, WORKS, BODY_JSON, 202,
       .flags = LOGIN, AUTH, .summary = "Sends a reset token by mail, if there is such an account",
       .doc = "The answer never tells whether there is." },

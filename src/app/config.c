@@ -5,6 +5,8 @@ const char *const registrations[] = { "closed", "approval", "open", NULL };
 
 const char *const proxy_headers[] = { "any", "x-forwarded-for", "forwarded", NULL };
 
+const char *const smtp_tls_names[] = { "required", "try", NULL };
+
 const char *const same_instances[] = { "refuse", "keep", NULL };
 
 #define ROW(member, TYPE, NAME, FALLBACK, ...) SETTING(struct config, member, TYPE, NAME, FALLBACK, __VA_ARGS__)
@@ -72,10 +74,22 @@ const struct setting config_rows[] = {
         .doc = "How long a sign-in lasts without being used."),
     ROW(session_remember_s, DURATION, "SESSION_LIFETIME_REMEMBERED", "30d", .min = 60, .max = 31536000,
         .group = "Security", .doc = "The same with remember_me."),
+    ROW(session_max_s, DURATION, "SESSION_MAX_LIFETIME", "90d", .min = 60, .max = 31536000, .group = "Security",
+        .doc = "How long a sign-in lasts at most, however much it is used."),
     ROW(login_max_failures, INTEGER, "LOGIN_MAX_FAILURES", "5", .min = 1, .max = 1000, .group = "Security",
         .doc = "Failed sign-ins of one account from one address before it is locked for that address."),
+    ROW(login_account_max_failures, INTEGER, "LOGIN_ACCOUNT_MAX_FAILURES", "0", .min = 0, .max = 100000,
+        .group = "Security",
+        .doc =
+            "The same from all addresses together that have not signed in to it before, for all those; 0: four times "
+            "LOGIN_MAX_FAILURES."),
+    ROW(login_network_max_failures, INTEGER, "LOGIN_NETWORK_MAX_FAILURES", "0", .min = 0, .max = 100000,
+        .group = "Security",
+        .doc =
+            "Failed sign-ins from one address of all accounts together that were not signed in to from it before, where "
+            "RATE_LIMIT is on; 0: forty times LOGIN_MAX_FAILURES."),
     ROW(login_lock_s, DURATION, "LOGIN_LOCK", "15m", .min = 1, .max = 31536000, .group = "Security",
-        .doc = "How long that lock lasts."),
+        .doc = "How long such a lock lasts."),
     ROW(bcrypt_cost, INTEGER, "BCRYPT_COST", "12", .min = 4, .max = 16, .group = "Security",
         .doc = "Work factor of password hashes."),
     ROW(password_min_length, INTEGER, "PASSWORD_MIN_LENGTH", "10", .min = 8, .max = 72, .group = "Security",
@@ -129,6 +143,10 @@ const struct setting config_rows[] = {
 
     ROW(smtp_url, TEXT, "SMTP_URL", "", .flags = SETTING_SECRET, .max = 1000, .group = "Mail",
         .doc = "smtp://user:password@host:587 or smtps://...; empty: no mail, so no password reset by mail."),
+    ROW(smtp_tls, CHOICE, "SMTP_TLS", "required", .choices = smtp_tls_names, .group = "Mail",
+        .doc =
+            "With smtp://: required sends nothing before STARTTLS has succeeded (a server on this machine needs none); try "
+            "goes on without where the server, or whoever is between, offers none."),
     ROW(mail_from, TEXT, "MAIL_FROM", "", .max = 254, .group = "Mail", .doc = "Sender of our mail."),
     ROW(public_url, TEXT, "PUBLIC_URL", "", .max = 1000, .group = "Mail",
         .doc =

@@ -20,11 +20,12 @@ struct config {
     int64_t log_rotate_bytes, log_rotate_age_s, log_keep;
     bool rate_limit;
     int64_t rate_limit_per_minute, login_rate_per_minute;
-    int64_t access_token_s, session_s, session_remember_s;
-    int64_t login_max_failures, login_lock_s;
+    int64_t access_token_s, session_s, session_remember_s, session_max_s;
+    int64_t login_max_failures, login_account_max_failures, login_network_max_failures, login_lock_s;
     int64_t bcrypt_cost, password_min_length, password_reset_s;
     unsigned registration;
     struct str smtp_url, mail_from, public_url;
+    unsigned smtp_tls;
     struct str cors_origins;
     struct str trusted_proxies;
     unsigned proxy_header;
@@ -39,9 +40,11 @@ struct config {
     int64_t stop_grace_s;
 };
 
+enum smtp_tls { SMTP_TLS_REQUIRED, SMTP_TLS_TRY };
 enum proxy_header { PROXY_ANY, PROXY_X_FORWARDED_FOR, PROXY_FORWARDED };
 enum same_instance { SAME_INSTANCE_REFUSE, SAME_INSTANCE_KEEP };
 extern const char *const same_instances[]; /* names of enum same_instance */
+extern const char *const smtp_tls_names[]; /* names of enum smtp_tls */
 extern const char *const proxy_headers[];  /* names of enum proxy_header */
 extern const char *const registrations[];  /* names of enum registration */
 extern const struct setting config_rows[];

@@ -161,6 +161,7 @@ static bool handle(struct call *c)
     x->header_count = 0;
     x->audited = false;
     x->audit_detail = STR_NULL;
+    x->after = NULL;
     c->out = e->out && !(e->flags & LIST) ? schema_new(e->out, &c->arena) : NULL;
     if (!check_if_match(x) || !e->handle(c))
         return false;
@@ -189,6 +190,8 @@ static void done(struct call *c, bool ok, void *unused)
     struct exchange *x = exchange_of(c);
     if (ok && (x->endpoint->flags & CHANGES_AUTHORITY))
         authority_changed(c->app->authority);
+    if (ok && x->after)
+        x->after(c);
     if (!ok)
         x->audited = false;
     answer_send(x, ok);
@@ -222,6 +225,10 @@ static void work(struct request *r)
     struct call *c = &x->call;
     if (!body_arrived(x)) {
         answer_send(x, false);
+        return;
+    }
+    if (x->endpoint->first) {
+        done(c, x->endpoint->first(c) && db_transact(c, handle_writes, NULL), NULL);
         return;
     }
     if (x->idempotency_key.at) {
@@ -280,6 +287,8 @@ static void run(struct exchange *x)
         }
         break;
     case WRITES:
+        if (x->endpoint->first)
+            break;
         http_wait(c->request);
         db_transact_later(c, handle_writes, NULL, done);
         return;

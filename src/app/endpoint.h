@@ -35,6 +35,7 @@ enum endpoint_flag {
     LOOPBACK = 16,         /* callers on this machine need no permission */
     QUIET = 32,            /* no rate limit: probes */
     ACTION = 64,           /* the body may be absent */
+    BEFORE_CHANGE = 256,   /* allowed to those who have to change their password first */
     HIDDEN = 128,          /* not in the OpenAPI document */
 };
 
@@ -60,6 +61,8 @@ struct endpoint {
     /* WORKS: tried first, on the I/O thread, when reading the database does not block. True: it has answered (from a cache in memory). False
      * without an error: the worker has to; nothing it did may matter then, but what it leaves in call.found. */
     bool (*at_once)(struct call *c);
+    /* WRITES: what has to be done before the transaction and may take long (comparing a password), on a worker. False: refused. */
+    bool (*first)(struct call *c);
 };
 
 /* Its answer is one thing, which has an ETag: what the path names, or the caller's own account. */

@@ -33,10 +33,11 @@ struct exchange {
         struct str value;
     } headers[8];
     int header_count;
-    struct str problem_extra; /* further members of the problem: `"missing_chunks":[3]` */
-    bool problem_is_set;      /* the handler wrote x->answer itself (RFC 6749 errors) */
-    bool on_worker;           /* begin has moved there, because the token has to be looked up in a remote database */
-    bool audited;             /* the audit row went with the change */
+    void (*after)(struct call *c); /* once it is certain that the request has succeeded, before the answer */
+    struct str problem_extra;      /* further members of the problem: `"missing_chunks":[3]` */
+    bool problem_is_set;           /* the handler wrote x->answer itself (RFC 6749 errors) */
+    bool on_worker; /* begin has moved there, because the token has to be looked up in a remote database */
+    bool audited;   /* the audit row went with the change */
 };
 
 static inline struct exchange *exchange_of(struct call *c)
@@ -55,11 +56,15 @@ void answer_file(struct call *c, const char *media_type, int fd, int64_t offset,
 void answer_stream(struct call *c, const char *media_type, int64_t length,
                    ptrdiff_t (*read)(void *self, int64_t offset, char *out, ptrdiff_t max), void (*release)(void *self),
                    void *self);
+/* `after` is called once what the handler did is committed: for mail and the like. */
+void answer_after(struct call *c, void (*after)(struct call *c));
 /* The audit row is about this entity and patient, where path and answer do not tell. */
 void audit_about(struct call *c, int64_t entity_id, int64_t patient_id);
 /* What the row of a change tells beside: a JSON object. What the row of a refusal does: a literal, which outlives the request. */
 void audit_detail(struct call *c, struct str json);
 void audit_reason(struct call *c, struct str literal);
+/* The detail of a change from one record to another: {"status":{"from":...,"to":...}} for the members in `mask` that differ. */
+void audit_changed(struct call *c, const struct schema *schema, const void *before, const void *after, uint64_t mask);
 /* In the transaction of a WORKS endpoint: the audit row of this change (WRITES endpoints get theirs by themselves). */
 bool audit_change(struct call *c);
 struct str call_client(const struct call *c);  /* the caller's address, or null */

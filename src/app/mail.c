@@ -2,6 +2,7 @@
 #include "app/mail.h"
 
 #include "app/app.h"
+#include "base/address.h"
 #include "base/log.h"
 
 #include <curl/curl.h>
@@ -37,7 +38,7 @@ static bool is_plain_address(struct str address)
     return address.len > 0;
 }
 
-static struct str compose(struct call *c, struct str to, struct str subject, struct str body)
+static struct str format_mail(struct call *c, struct str to, struct str subject, struct str body)
 {
     struct arena *arena = &c->arena;
     return arena_format(arena,
@@ -49,6 +50,32 @@ static struct str compose(struct call *c, struct str to, struct str subject, str
                         STR_FMT(body));
 }
 
+/* host:port of smtp://user:password@host:port/ehlo-name */
+static struct str server_of(struct str url)
+{
+    ptrdiff_t scheme = str_find(url, S("://"));
+    struct str authority, path, before, after;
+    url = str_slice(url, scheme < 0 ? 0 : scheme + 3, url.len);
+    if (!str_cut(url, '/', &authority, &path))
+        authority = url;
+    while (str_cut(authority, '@', &before, &after))
+        authority = after;
+    return authority;
+}
+
+/* Whoever is between can take STARTTLS out of the server's greeting; what is then sent in the clear are passwords, and tokens that set
+ * new ones. Nobody is between where the server is this machine. */
+static bool needs_tls(const struct config *config)
+{
+    struct str server = server_of(config->smtp_url), host, port;
+    struct address address;
+    if (config->smtp_tls != SMTP_TLS_REQUIRED)
+        return false;
+    if (address_parse(server, &address))
+        return !address_is_loopback(address);
+    return !str_equal_fold(str_cut(server, ':', &host, &port) ? host : server, S("localhost"));
+}
+
 static CURLcode transfer(struct call *c, CURL *curl, struct str to, struct reading *reading)
 {
     struct arena *arena = &c->arena;
@@ -56,7 +83,7 @@ static CURLcode transfer(struct call *c, CURL *curl, struct str to, struct readi
         curl_slist_append(NULL, arena_cstring(arena, arena_format(arena, "<%.*s>", STR_FMT(to))));
     curl_easy_setopt(curl, CURLOPT_URL, arena_cstring(arena, c->app->config.smtp_url));
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
-    curl_easy_setopt(curl, CURLOPT_USE_SSL, (long)CURLUSESSL_TRY);
+    curl_easy_setopt(curl, CURLOPT_USE_SSL, needs_tls(&c->app->config) ? (long)CURLUSESSL_ALL : (long)CURLUSESSL_TRY);
     curl_easy_setopt(curl, CURLOPT_MAIL_FROM,
                      arena_cstring(arena, arena_format(arena, "<%.*s>", STR_FMT(c->app->config.mail_from))));
     curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, recipients);
@@ -71,15 +98,15 @@ static CURLcode transfer(struct call *c, CURL *curl, struct str to, struct readi
     return code;
 }
 
-static bool send_now(struct call *c, struct str to, struct str subject, struct str body)
+static bool send_now(struct call *c, const struct mail_text *mail)
 {
-    if (!is_plain_address(to))
+    if (!is_plain_address(mail->to))
         return fail(c, E_INTERNAL, "a stored e-mail address cannot be written to");
     CURL *curl = curl_easy_init();
     if (!curl)
         return fail(c, E_INTERNAL, "libcurl does not start");
-    struct reading reading = { compose(c, to, subject, body) };
-    CURLcode code = transfer(c, curl, to, &reading);
+    struct reading reading = { format_mail(c, mail->to, mail->subject, mail->body) };
+    CURLcode code = transfer(c, curl, mail->to, &reading);
     curl_easy_cleanup(curl);
     return code == CURLE_OK ||
            fail(c, E_UNAVAILABLE, "the mail server did not take the mail: %s", curl_easy_strerror(code));
@@ -90,7 +117,8 @@ static bool send_now(struct call *c, struct str to, struct str subject, struct s
 struct mail {
     struct arena arena;
     char request_id[37];
-    struct str to, subject, body;
+    struct mail_text text;
+    bool (*compose)(struct call *c, struct mail_text *out); /* NULL: the text is complete */
     struct mail *next;
 };
 
@@ -134,7 +162,10 @@ static void *run(void *context)
         struct call call;
         call_init(&call, m->app, m->app->db);
         bool late = m->stopping && clock_monotonic_us() > m->stop_at_us;
-        if (late || !send_now(&call, mail->to, mail->subject, mail->body))
+        memcpy(call.id, mail->request_id, sizeof(call.id));
+        bool wanted = !mail->compose || late || mail->compose(&call, &mail->text);
+        db_release(&call);
+        if (late || (wanted && !send_now(&call, &mail->text)) || call.error.code)
             log_write(m->app->log, LOG_ERROR, mail->request_id, "mail.failed", "%s",
                       late ? "the server stopped before it was sent" : call.error.message);
         call_release(&call);
@@ -171,16 +202,8 @@ void mailer_close(struct mailer *m)
     free(m);
 }
 
-bool mail_send_later(struct mailer *m, const char *request_id, struct str to, struct str subject, struct str body)
+static bool put(struct mailer *m, struct mail *mail)
 {
-    struct mail *mail = calloc(1, sizeof(*mail));
-    if (!mail)
-        abort();
-    arena_init(&mail->arena);
-    mail->to = arena_copy(&mail->arena, to);
-    mail->subject = arena_copy(&mail->arena, subject);
-    mail->body = arena_copy(&mail->arena, body);
-    snprintf(mail->request_id, sizeof(mail->request_id), "%s", request_id);
     pthread_mutex_lock(&m->mutex);
     bool room = m->count < MAIL_QUEUE_MAX;
     if (room) {
@@ -193,4 +216,31 @@ bool mail_send_later(struct mailer *m, const char *request_id, struct str to, st
     if (!room)
         drop(mail);
     return room;
+}
+
+static struct mail *new_mail(const char *request_id, struct str to)
+{
+    struct mail *mail = calloc(1, sizeof(*mail));
+    if (!mail)
+        abort();
+    arena_init(&mail->arena);
+    mail->text.to = arena_copy(&mail->arena, to);
+    snprintf(mail->request_id, sizeof(mail->request_id), "%s", request_id);
+    return mail;
+}
+
+bool mail_send_later(struct mailer *m, const char *request_id, struct str to, struct str subject, struct str body)
+{
+    struct mail *mail = new_mail(request_id, to);
+    mail->text.subject = arena_copy(&mail->arena, subject);
+    mail->text.body = arena_copy(&mail->arena, body);
+    return put(m, mail);
+}
+
+bool mail_compose_later(struct mailer *m, const char *request_id, struct str to,
+                        bool (*compose)(struct call *c, struct mail_text *out))
+{
+    struct mail *mail = new_mail(request_id, to);
+    mail->compose = compose;
+    return put(m, mail);
 }

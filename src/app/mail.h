@@ -17,4 +17,12 @@ void mailer_close(struct mailer *mailer); /* takes NULL */
 /* Queues it; what goes wrong is told to the log alone. False: the queue is full. */
 bool mail_send_later(struct mailer *mailer, const char *request_id, struct str to, struct str subject, struct str body);
 
+struct mail_text {
+    struct str to, subject, body;
+};
+/* Queues the writing of it too: `compose` is called on the mailer's thread with `to` filled in. False there: nothing is sent, and
+ * nothing said unless call.error is set. */
+bool mail_compose_later(struct mailer *mailer, const char *request_id, struct str to,
+                        bool (*compose)(struct call *c, struct mail_text *out));
+
 #endif

@@ -17,6 +17,7 @@ struct principal {
     int64_t user_id;
     int64_t session_id;
     uint64_t permissions; /* PERMISSION_BIT each */
+    bool must_change_password;
 };
 
 struct authority;

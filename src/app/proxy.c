@@ -38,7 +38,7 @@ static struct address find_client(struct exchange *x, struct address peer)
     if (by_rfc)
         chain = http_header_list(c->request, "Forwarded", arena);
     struct address client = peer, earlier;
-    for (int hops = 0; chain.len && hops < PROXY_HOPS_MAX && address_in(client, trusted); hops++) {
+    for (int hops = 0; chain.at && chain.len && hops < PROXY_HOPS_MAX && address_in(client, trusted); hops++) {
         struct str element = last_element(&chain);
         if (!address_parse(by_rfc ? forwarded_for(element, arena) : element, &earlier))
             break;

@@ -1,4 +1,4 @@
-/* session.c - signing in, refreshing, and the list of where one is signed in. */
+/* session.c - sessions: begun, refreshed, ended, and the list of where one is signed in. */
 #include "app/session.h"
 
 #include "app/exchange.h"
@@ -21,10 +21,13 @@ static void fill_access(struct call *c, struct str session_uuid, int64_t user_id
     out->token_type = S("bearer");
 }
 
-static int64_t session_end_us(const struct call *c, bool remember_me)
+/* Every use puts the end off, but not past SESSION_MAX_LIFETIME. */
+static int64_t session_end_us(const struct call *c, bool remember_me, int64_t created_us)
 {
     const struct config *config = &c->app->config;
-    return clock_now().us + (remember_me ? config->session_remember_s : config->session_s) * 1000000;
+    int64_t end_us = clock_now().us + (remember_me ? config->session_remember_s : config->session_s) * 1000000;
+    int64_t last_us = created_us + config->session_max_s * 1000000;
+    return end_us < last_us ? end_us : last_us;
 }
 
 bool session_start(struct call *c, int64_t user_id, bool remember_me, struct tokens *out)
@@ -39,7 +42,7 @@ bool session_start(struct call *c, int64_t user_id, bool remember_me, struct tok
             "insert into sessions(session_uuid, user_id, client, user_agent, remember_me, created_at, last_used_at, "
             "expires_at) values (?, ?, ?, ?, ?, ?, ?, ?)",
             V(uuid), V(user_id), V(call_client(c)), V(str_slice(http_header(c->request, "User-Agent"), 0, 200)),
-            V(remember_me), V(now), V(now), V(session_end_us(c, remember_me))) &&
+            V(remember_me), V(now), V(now), V(session_end_us(c, remember_me, now.us))) &&
         db_integer(c, &id, "select id from sessions where session_uuid = ?", V(uuid)) &&
         put_refresh_token(c, id, &out->refresh_token) &&
         db_execute(c, "update users set last_login_at = ? where id = ?", V(now), V(user_id));
@@ -49,24 +52,40 @@ bool session_start(struct call *c, int64_t user_id, bool remember_me, struct tok
 }
 
 struct presented {
-    int64_t session_id, user_id, used_at, remember_me;
+    int64_t session_id, user_id, used_at, remember_me, created_at;
     struct str session_uuid;
 };
 
 static bool find_token(struct call *c, struct str hash, struct presented *out)
 {
     struct cursor rows;
-    db_rows(c, &rows,
-            "select t.session_id, s.user_id, t.used_at, s.remember_me, s.session_uuid from refresh_tokens t "
-            "join sessions s on s.id = t.session_id join users u on u.id = s.user_id where t.token_hash = ? "
-            "and s.revoked_at is null and s.expires_at > ? and u.status = 'ACTIVE' and u.deleted_at is null",
-            V(hash), V(clock_now()));
+    db_rows(
+        c, &rows,
+        "select t.session_id, s.user_id, t.used_at, s.remember_me, s.session_uuid, s.created_at from refresh_tokens t "
+        "join sessions s on s.id = t.session_id join users u on u.id = s.user_id where t.token_hash = ? "
+        "and s.revoked_at is null and s.expires_at > ? and u.status = 'ACTIVE' and u.deleted_at is null",
+        V(hash), V(clock_now()));
     bool found = cursor_next(&rows);
     if (found)
-        *out = (struct presented){ cursor_integer(&rows, 0), cursor_integer(&rows, 1), cursor_integer(&rows, 2),
-                                   cursor_integer(&rows, 3), arena_copy(&c->arena, cursor_text(&rows, 4)) };
+        *out = (struct presented){ cursor_integer(&rows, 0), cursor_integer(&rows, 1),
+                                   cursor_integer(&rows, 2), cursor_integer(&rows, 3),
+                                   cursor_integer(&rows, 5), arena_copy(&c->arena, cursor_text(&rows, 4)) };
     cursor_close(&rows);
     return found;
+}
+
+/* A used token is kept to recognise that somebody else has it too. Whoever comes with one that is many generations old gains nothing and is
+ * told no more than that it is not valid. */
+static bool forget_old_tokens(struct call *c, int64_t session_id)
+{
+    int64_t newest_forgotten = 0;
+    if (!db_integer(c, &newest_forgotten,
+                    "select used_at from refresh_tokens where session_id = ? and used_at is not null "
+                    "order by used_at desc limit 1 offset 8",
+                    V(session_id)))
+        return c->error.code == E_NONE;
+    return db_execute(c, "delete from refresh_tokens where session_id = ? and used_at <= ?", V(session_id),
+                      V(newest_forgotten));
 }
 
 bool session_refresh(struct call *c, struct str refresh_token, bool *reused, struct tokens *out)
@@ -88,112 +107,11 @@ bool session_refresh(struct call *c, struct str refresh_token, bool *reused, str
                           V(p.session_id));
     }
     bool ok = db_execute(c, "update sessions set last_used_at = ?, expires_at = ? where id = ?", V(now),
-                         V(session_end_us(c, p.remember_me)), V(p.session_id)) &&
-              put_refresh_token(c, p.session_id, &out->refresh_token);
+                         V(session_end_us(c, p.remember_me, p.created_at)), V(p.session_id)) &&
+              forget_old_tokens(c, p.session_id) && put_refresh_token(c, p.session_id, &out->refresh_token);
     if (ok)
         fill_access(c, p.session_uuid, p.user_id, out);
     return ok;
-}
-
-/* ---- signing in ---- */
-
-struct attempt {
-    struct str username;
-    int64_t account_id, user_id; /* the account named; the same if it may sign in */
-    bool remember_me, matches;
-    struct str user_key, address_key;
-    struct tokens *tokens;
-};
-
-/* A hash that no password has: what is compared when there is no such account, so that both cases take as long. */
-static struct str nobodys_hash(struct call *c)
-{
-    return arena_format(&c->arena, "$2b$%02d$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234",
-                        (int)c->app->config.bcrypt_cost);
-}
-
-static bool is_locked(struct call *c, const struct attempt *attempt, bool *locked)
-{
-    int64_t until = 0;
-    if (!db_integer(c, &until, "select locked_until from login_failures where key_hash = ?", V(attempt->address_key)) &&
-        c->error.code)
-        return false;
-    *locked = until > clock_now().us;
-    return true;
-}
-
-static bool find_account(struct call *c, struct attempt *attempt, struct str *hash)
-{
-    struct cursor rows;
-    const char *sql = memchr(attempt->username.at, '@', (size_t)attempt->username.len)
-                          ? "select id, password_hash, status from users where email = ? and deleted_at is null"
-                          : "select id, password_hash, status from users where username = ? and deleted_at is null";
-    db_rows(c, &rows, sql, V(attempt->username));
-    if (cursor_next(&rows)) {
-        *hash = arena_copy(&c->arena, cursor_text(&rows, 1));
-        attempt->account_id = cursor_integer(&rows, 0);
-        if (str_equal(cursor_text(&rows, 2), S("ACTIVE")))
-            attempt->user_id = attempt->account_id;
-    }
-    cursor_close(&rows);
-    return c->error.code == E_NONE;
-}
-
-/* Failures older than the lock no longer count. */
-static bool note_failure(struct call *c, const struct attempt *attempt)
-{
-    const struct config *config = &c->app->config;
-    int64_t now = clock_now().us, lock_us = config->login_lock_s * 1000000, failures = 0, updated = 0;
-    if (!db_execute(c, "delete from login_failures where last_at < ?", V(now - lock_us)))
-        return false;
-    if (!db_integer(c, &failures, "select failures from login_failures where key_hash = ?", V(attempt->address_key)) &&
-        c->error.code)
-        return false;
-    failures++;
-    struct value until = failures >= config->login_max_failures ? value_integer(now + lock_us) : value_nothing();
-    if (!db_execute_counted(c, &updated,
-                            "update login_failures set failures = ?, last_at = ?, locked_until = ? where key_hash = ?",
-                            V(failures), V(now), until, V(attempt->address_key)))
-        return false;
-    return updated || db_execute(c,
-                                 "insert into login_failures(key_hash, user_key, failures, last_at, locked_until) "
-                                 "values (?, ?, ?, ?, ?)",
-                                 V(attempt->address_key), V(attempt->user_key), V(failures), V(now), until);
-}
-
-static bool conclude(struct call *c, void *context)
-{
-    struct attempt *attempt = context;
-    if (!attempt->matches)
-        return note_failure(c, attempt);
-    audit_about(c, attempt->user_id, 0);
-    return db_execute(c, "delete from login_failures where key_hash = ?", V(attempt->address_key)) &&
-           session_start(c, attempt->user_id, attempt->remember_me, attempt->tokens) && audit_change(c);
-}
-
-bool sign_in(struct call *c, struct str username, struct str password, bool remember_me, struct tokens *out,
-             int64_t *user_id)
-{
-    struct str client = call_client(c), hash = nobodys_hash(c);
-    struct attempt attempt = { .username = username, .remember_me = remember_me, .tokens = out };
-    bool locked;
-    if (!find_account(c, &attempt, &hash))
-        return false;
-    /* An account counts once, whether it is named by user name or by address. */
-    struct str who = attempt.account_id ? arena_format(&c->arena, "%" PRId64, attempt.account_id) : username;
-    attempt.user_key = db_lookup_hash(c, who);
-    attempt.address_key = db_lookup_hash(c, arena_format(&c->arena, "%.*s|%.*s", STR_FMT(who), STR_FMT(client)));
-    if (!is_locked(c, &attempt, &locked))
-        return false;
-    db_release(c); /* not held while hashing */
-    bool right = password_matches(password, hash);
-    attempt.matches = right && attempt.user_id && !locked;
-    if (!locked && !db_transact(c, conclude, &attempt))
-        return false;
-    if (!attempt.matches)
-        return fail(c, E_UNAUTHENTICATED, "name or password is wrong");
-    *user_id = attempt.user_id;
-    return true;
 }
 
 /* ---- where am I signed in ---- */

@@ -1,6 +1,7 @@
 /* user.c - the account's record and its administration. */
 #include "app/user.h"
 
+#include "app/account.h"
 #include "app/exchange.h"
 #include "app/listing.h"
 #include "app/password.h"
@@ -8,7 +9,7 @@
 const char *const user_statuses[] = { "ACTIVE", "PENDING", "DISABLED", NULL };
 
 #define PROFILE_FIELDS(T) \
-    FIELD(T, email, .flags = REQUIRED, .min = 3, .max = 254, .doc = "E-mail address, unique.", \
+    FIELD(T, email, .flags = REQUIRED, .min = 3, .max = 254, .rule = &email_rule, .doc = "E-mail address, unique.", \
           .example = "zhang.wei@example.org"), \
         FIELD(T, full_name, .flags = REQUIRED, .min = 1, .max = 100, .doc = "Name as colleagues know it.", \
               .example = "张伟"), \
@@ -16,32 +17,46 @@ const char *const user_statuses[] = { "ACTIVE", "PENDING", "DISABLED", NULL };
         FIELD(T, department, .flags = NULLABLE, .max = 100, .doc = "Department."), \
         FIELD(T, title, .flags = NULLABLE, .max = 100, .doc = "Professional title.")
 
-static const struct field user_fields[] = {
-    FIELD(struct user, id, .flags = READ_ONLY, .doc = "Identifies the account."),
-    FIELD(struct user, username, .flags = READ_ONLY, .max = 50, .doc = "Name to sign in with."),
-    PROFILE_FIELDS(struct user),
-    FIELD(struct user, roles, .flags = READ_ONLY | NOT_STORED, .doc = "Names of the account's roles."),
-    FIELD(struct user, permissions, .flags = READ_ONLY | NOT_STORED, .doc = "What those roles allow."),
-    FIELD(struct user, status, .choices = user_statuses, .flags = REQUIRED,
-          .doc = "Only ACTIVE accounts can sign in; PENDING ones wait for approval."),
-    FIELD(struct user, must_change_password, .flags = READ_ONLY, .doc = "The password was set by somebody else."),
-    FIELD(struct user, last_login_at, .flags = READ_ONLY | NULLABLE, .doc = "Last sign-in."),
-    FIELD(struct user, created_at, .flags = READ_ONLY | SET_ON_INSERT, .doc = "When the account was made."),
-    FIELD(struct user, updated_at, .flags = READ_ONLY | SET_ON_UPDATE, .doc = "When it last changed."),
-    FIELD(struct user, password_hash, .flags = READ_ONLY | SECRET, .doc = "bcrypt."),
-};
+#define USER_FIELDS \
+    FIELD(struct user, id, .flags = READ_ONLY, .doc = "Identifies the account."), \
+        FIELD(struct user, username, .flags = READ_ONLY, .max = 50, .doc = "Name to sign in with."), \
+        PROFILE_FIELDS(struct user), \
+        FIELD(struct user, roles, .flags = READ_ONLY | NOT_STORED, .doc = "Names of the account's roles."), \
+        FIELD(struct user, permissions, .flags = READ_ONLY | NOT_STORED, .doc = "What those roles allow."), \
+        FIELD(struct user, status, .choices = user_statuses, .flags = REQUIRED, \
+              .doc = "Only ACTIVE accounts can sign in; PENDING ones wait for approval."), \
+        FIELD(struct user, must_change_password, .flags = READ_ONLY, .doc = "The password was set by somebody else."), \
+        FIELD(struct user, last_login_at, .flags = READ_ONLY | NULLABLE, .doc = "Last sign-in."), \
+        FIELD(struct user, created_at, .flags = READ_ONLY | SET_ON_INSERT, .doc = "When the account was made."), \
+        FIELD(struct user, updated_at, .flags = READ_ONLY | SET_ON_UPDATE, .doc = "When it last changed."), \
+        FIELD(struct user, password_hash, .flags = READ_ONLY | SECRET, .doc = "bcrypt.")
+
+static const struct field user_fields[] = { USER_FIELDS };
 const struct schema user_schema =
     SCHEMA("User", struct user, user_fields, .table = "users", .alias = "u", .doc = "An account.");
+
+/* The same as administrators see it. */
+static const struct field user_page_fields[] = {
+    USER_FIELDS,
+    FIELD(struct user, locked_until, .flags = READ_ONLY | NOT_STORED | NULLABLE,
+          .doc = "Sign-ins are locked until then, from the networks in `locks`; null: they are not."),
+    FIELD(struct user, locks, .of = &sign_in_lock_schema, .flags = READ_ONLY | NOT_STORED,
+          .doc = "What too many wrong passwords have locked."),
+};
+static const struct schema user_page_schema = SCHEMA("UserPage", struct user, user_page_fields, .table = "users",
+                                                     .alias = "u", .doc = "An account, as administrators see it.");
 
 /* What people may change about themselves. */
 static const struct field profile_fields[] = {
     PROFILE_FIELDS(struct user),
     FIELD(struct user, updated_at, .flags = READ_ONLY | SET_ON_UPDATE, .doc = "When it last changed."),
+    FIELD(struct user, current_password, .flags = SECRET | KEEP_SPACES | NOT_STORED, .max = 200,
+          .doc = "Needed to change the e-mail address: mail to it can set a new password."),
 };
 const struct schema profile_schema = SCHEMA("Profile", struct user, profile_fields, .table = "users", .alias = "u");
 
 static const struct field new_user_fields[] = {
-    FIELD(struct new_user, username, .flags = REQUIRED, .min = 3, .max = 50, .doc = "Name to sign in with, unique.",
+    FIELD(struct new_user, username, .flags = REQUIRED, .min = 2, .max = 50, .doc = "Name to sign in with, unique.",
           .example = "zhangwei"),
     PROFILE_FIELDS(struct new_user),
     FIELD(
@@ -122,7 +137,7 @@ bool user_other_admin_exists(struct call *c, int64_t user_id)
 }
 
 /* Only an administrator who is active now can be the last one. */
-static bool keep_an_admin(struct call *c, int64_t user_id)
+bool user_keep_an_admin(struct call *c, int64_t user_id)
 {
     int64_t is_admin = 0;
     /* One at a time, or two administrators could end each other's rights. */
@@ -187,19 +202,46 @@ bool user_create(struct call *c, const struct new_user *in, enum user_status sta
 
 /* ---- endpoints ---- */
 
+static bool load_page(struct call *c, int64_t id)
+{
+    struct user *out = c->out;
+    return user_load(c, id, out) && account_load_locks(c, out);
+}
+
 static bool user_post(struct call *c)
 {
     int64_t id;
     if (!user_create(c, c->in, USER_ACTIVE, &id))
         return false;
     answer_location(c, "/api/v1/users/%" PRId64, id);
-    return user_load(c, id, c->out);
+    return load_page(c, id);
 }
 
 static bool user_get(struct call *c)
 {
     const struct user_key *key = c->in;
-    return user_load(c, key->id, c->out);
+    return load_page(c, key->id);
+}
+
+struct email_change {
+    struct str before, after;
+};
+
+static void tell_email_change(struct call *c)
+{
+    const struct email_change *change = c->found;
+    account_tell_new_email(c, change->before, change->after);
+}
+
+void user_changed(struct call *c, const struct user *before, const struct user *after)
+{
+    struct email_change *change = arena_new(&c->arena, struct email_change);
+    *change = (struct email_change){ before->email, after->email };
+    c->found = change;
+    answer_after(c, tell_email_change);
+    uint64_t follows = GIVEN(schema_find(&user_schema, S("updated_at"))) | /* from the others */
+                       GIVEN(schema_find(&user_schema, S("permissions")));
+    audit_changed(c, &user_schema, before, after, ~follows);
 }
 
 static bool user_patch(struct call *c)
@@ -208,19 +250,23 @@ static bool user_patch(struct call *c)
     if (!user_load(c, in->id, &before))
         return false;
     if (schema_was_given(&user_schema, c->given, "status") && in->status != USER_ACTIVE) {
-        if (!keep_an_admin(c, in->id) || !sessions_revoke(c, in->id, 0, "disabled"))
+        if (!user_keep_an_admin(c, in->id) || !sessions_revoke(c, in->id, 0, "disabled"))
             return false;
     }
     if (!db_update(c, &user_schema, in, c->given, "where id = ?", V(in->id)) && c->error.code)
         return false;
-    return user_load(c, in->id, c->out);
+    if (!load_page(c, in->id))
+        return false;
+    user_changed(c, &before, c->out);
+    return true;
 }
 
 static bool user_delete(struct call *c)
 {
     const struct user_key *key = c->in;
     struct user before;
-    return user_load(c, key->id, &before) && keep_an_admin(c, key->id) && sessions_revoke(c, key->id, 0, "deleted") &&
+    return user_load(c, key->id, &before) && user_keep_an_admin(c, key->id) &&
+           sessions_revoke(c, key->id, 0, "deleted") &&
            db_execute(c, "update users set deleted_at = ?, deleted_by = ?, updated_at = ? where id = ?", V(clock_now()),
                       V(call_user(c)), V(clock_now()), V(key->id));
 }
@@ -228,16 +274,12 @@ static bool user_delete(struct call *c)
 static bool user_unlock(struct call *c)
 {
     const struct user_key *key = c->in;
-    struct user user;
-    return user_load(c, key->id, &user) &&
-           db_execute(c, "delete from login_failures where user_key = ?",
-                      V(db_lookup_hash(c, arena_format(&c->arena, "%" PRId64, user.id))));
+    return account_unlock(c, key->id);
 }
 
 struct user_password {
     int64_t id;
     struct str new_password;
-    struct str hash;
 };
 static const struct field user_password_fields[] = {
     FIELD(struct user_password, id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The account."),
@@ -246,26 +288,10 @@ static const struct field user_password_fields[] = {
 };
 static const struct schema user_password = SCHEMA("UserPassword", struct user_password, user_password_fields);
 
-static bool store_password(struct call *c, void *context)
-{
-    const struct user_password *p = context;
-    return db_execute(
-               c,
-               "update users set password_hash = ?, must_change_password = 1, password_changed_at = ?, updated_at = ? "
-               "where id = ?",
-               V(p->hash), V(clock_now()), V(clock_now()), V(p->id)) &&
-           sessions_revoke(c, p->id, 0, "password set") && audit_change(c);
-}
-
 static bool user_password_post(struct call *c)
 {
     const struct user_password *in = c->in;
-    struct user_password set = *in;
-    struct user user;
-    return user_load(c, in->id, &user) &&
-           password_check(c, in->new_password, user.username, user.email, user.full_name, "new_password") &&
-           password_hash(in->new_password, (int)c->app->config.bcrypt_cost, &c->arena, &set.hash, &c->error) &&
-           db_transact(c, store_password, &set);
+    return account_set_password(c, in->id, in->new_password);
 }
 
 struct user_roles {
@@ -286,8 +312,9 @@ static bool user_roles_put(struct call *c)
     bool stays_admin = false;
     for (ptrdiff_t i = 0; i < in->roles.count; i++)
         stays_admin |= str_equal(in->roles.items[i], S("admin"));
-    return user_load(c, in->id, &before) && (stays_admin || keep_an_admin(c, in->id)) &&
-           user_set_roles(c, in->id, in->roles, "body") && user_load(c, in->id, c->out);
+    return user_load(c, in->id, &before) && (stays_admin || user_keep_an_admin(c, in->id)) &&
+           user_set_roles(c, in->id, in->roles, "body") && load_page(c, in->id) &&
+           (user_changed(c, &before, c->out), true);
 }
 
 struct user_list {
@@ -317,14 +344,28 @@ static const struct field user_row_fields[] = {
     FIELD(struct user, roles, .sql = ROLES_OF_USER, .doc = "Names of the account's roles."),
     FIELD(struct user, status, .choices = user_statuses, .doc = "Only ACTIVE accounts can sign in."),
     FIELD(struct user, must_change_password, .doc = "The password was set by somebody else."),
+    FIELD(struct user, locked_until, .flags = NULLABLE,
+          .sql = "(select max(l.locked_until) from sign_in_locks l where l.user_id = u.id)",
+          .doc = "Sign-ins are locked until then, from some networks at least; null: they are not."),
     FIELD(struct user, last_login_at, .flags = NULLABLE, .doc = "Last sign-in."),
     FIELD(struct user, created_at, .doc = "When the account was made."),
     FIELD(struct user, updated_at, .doc = "When it last changed."),
 };
 static const struct schema user_row = SCHEMA("UserRow", struct user, user_row_fields, .table = "users", .alias = "u");
-static const struct listing user_listing = {
-    .row = &user_row, .where = "u.is_deleted = 0", .id = "u.id", .sorts = user_sorts, .columns = user_sort_columns
-};
+static void forget_past_lock(struct call *c, void *record)
+{
+    struct user *user = record;
+    (void)c;
+    if (user->locked_until.us <= clock_now().us)
+        user->locked_until = INSTANT_NULL;
+}
+
+static const struct listing user_listing = { .row = &user_row,
+                                             .where = "u.is_deleted = 0",
+                                             .id = "u.id",
+                                             .sorts = user_sorts,
+                                             .columns = user_sort_columns,
+                                             .derive = forget_past_lock };
 
 static bool user_list_get(struct call *c)
 {
@@ -393,11 +434,11 @@ static bool permission_list_get(struct call *c)
 static const struct endpoint rows[] = {
     { HTTP_GET, "/api/v1/users", user_list_get, &user_list, &user_row, .flags = LIST, USERS, .audit = "user.list",
       .summary = "Lists accounts" },
-    { HTTP_POST, "/api/v1/users", user_post, &new_user_schema, &user_schema, .body = BODY_JSON, .runs = WORKS,
+    { HTTP_POST, "/api/v1/users", user_post, &new_user_schema, &user_page_schema, .body = BODY_JSON, .runs = WORKS,
       .status = 201, .flags = CHANGES_AUTHORITY, USERS, .audit = "user.create", .summary = "Makes an account" },
-    { HTTP_GET, "/api/v1/users/{id}", user_get, &user_key, &user_schema, USERS, .audit = "user.read",
+    { HTTP_GET, "/api/v1/users/{id}", user_get, &user_key, &user_page_schema, USERS, .audit = "user.read",
       .summary = "Shows one account" },
-    { HTTP_PATCH, "/api/v1/users/{id}", user_patch, &user_schema, &user_schema, .body = BODY_JSON, .runs = WRITES,
+    { HTTP_PATCH, "/api/v1/users/{id}", user_patch, &user_schema, &user_page_schema, .body = BODY_JSON, .runs = WRITES,
       .flags = CHANGES_AUTHORITY, USERS, .audit = "user.update", .summary = "Changes an account",
       .doc = "Setting a status other than ACTIVE ends the account's sessions at once." },
     { HTTP_DELETE, "/api/v1/users/{id}", user_delete, &user_key, NULL, .runs = WRITES, .flags = CHANGES_AUTHORITY,
@@ -408,7 +449,7 @@ static const struct endpoint rows[] = {
     { HTTP_POST, "/api/v1/users/{id}/password", user_password_post, &user_password, NULL, .body = BODY_JSON,
       .runs = WORKS, .flags = CHANGES_AUTHORITY, USERS, .audit = "user.password",
       .summary = "Sets an account's password and ends its sessions" },
-    { HTTP_PUT, "/api/v1/users/{id}/roles", user_roles_put, &user_roles, &user_schema, .body = BODY_JSON,
+    { HTTP_PUT, "/api/v1/users/{id}/roles", user_roles_put, &user_roles, &user_page_schema, .body = BODY_JSON,
       .runs = WRITES, .flags = CHANGES_AUTHORITY, USERS, .audit = "user.roles",
       .summary = "Gives an account exactly these roles" },
     { HTTP_GET, "/api/v1/roles", role_list_get, &name_list, &role_schema, .flags = LIST, USERS,

@@ -15,6 +15,13 @@ struct user {
     struct instant last_login_at, created_at, updated_at;
     struct texts roles, permissions;
     struct str password_hash;
+    struct instant locked_until; /* on the page that administrators see */
+    struct list locks;           /* of struct sign_in_lock */
+    struct str current_password; /* given with a change of one's own e-mail address */
+};
+struct sign_in_lock {
+    struct str network;
+    struct instant locked_at, locked_until;
 };
 extern const struct schema user_schema, profile_schema;
 
@@ -31,10 +38,14 @@ bool user_load(struct call *c, int64_t id, struct user *out);
 /* Checks the password (password.h), hashes it, inserts the account with its roles. On a worker; *id gets the new id. */
 bool user_create(struct call *c, const struct new_user *in, enum user_status status, int64_t *id);
 
+/* For the audit row of a change, and mail to both addresses when the e-mail address is another. */
+void user_changed(struct call *c, const struct user *before, const struct user *after);
 /* Inside a transaction: gives exactly these roles; problems name unknown ones. */
 bool user_set_roles(struct call *c, int64_t user_id, struct texts roles, const char *place);
 /* Inside a transaction: is somebody but `user_id` an active administrator? E_CONFLICT when not. */
 bool user_other_admin_exists(struct call *c, int64_t user_id);
+/* The same for an account that is not one now. */
+bool user_keep_an_admin(struct call *c, int64_t user_id);
 /* Inside a transaction: ends the sessions of a user, except `keep` (0: none). */
 bool sessions_revoke(struct call *c, int64_t user_id, int64_t keep, const char *reason);
 

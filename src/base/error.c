@@ -72,6 +72,7 @@ void error_clear(struct error *error)
     error->line = 0;
     error->retry_after_s = 0;
     error->is_ours = false;
+    error->type = NULL;
     error->problems = NULL;
     error->problem_count = 0;
 }

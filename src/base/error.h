@@ -67,6 +67,7 @@ struct error {
     int line;
     int retry_after_s;        /* 0: no Retry-After */
     bool is_ours;             /* of E_UNAVAILABLE: not just much to do, but something that the operator has to know */
+    const char *type;         /* RFC 9457 "type", where programs should tell this case from others; NULL: about:blank */
     struct problem *problems; /* in the order found; in the call's arena */
     int problem_count;
 };

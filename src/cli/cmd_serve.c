@@ -7,6 +7,7 @@
 
 #include "app/endpoint.h"
 #include "app/exchange.h"
+#include "app/lockout.h"
 #include "app/migrations.h"
 #include "app/recover.h"
 #include "app/upload_chunks.h"
@@ -120,7 +121,8 @@ int cmd_serve(struct call *c)
     if (app_open(&app, true)) {
         c->app = &app;
         c->db = app.db;
-        if (!checks_pass(c) || (!recover_files(c) && command_failed(c))) {
+        if (!checks_pass(c) || (!recover_files(c) && command_failed(c)) ||
+            (!lockout_load(c, app.lockout) && command_failed(c))) {
             fprintf(stderr, "roentgen: not started\n");
         } else if (!start(&app, &c->error)) {
             command_failed(c);

@@ -276,7 +276,7 @@ def test_me_cannot_promote_itself(doctor, member, value):
 
 
 def test_me_email_of_another_409(doctor, colleague):
-    problem(doctor.patch("/auth/me", json={"email": colleague.user["email"]}), 409)
+    problem(doctor.patch("/auth/me", json={"email": colleague.user["email"], "current_password": PASSWORD}), 409)
 
 
 # ---- registration ----

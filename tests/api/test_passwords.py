@@ -61,8 +61,9 @@ class MailSink:
         self.thread.join(5)
 
     def token_for(self, address):
-        mail = wait_until(lambda: [m for m in self.mails if m["to"] == [address]], what="a mail")[-1]
-        return re.search(rb"^([A-Za-z0-9_\-]{32,})\r?$", mail["data"], re.MULTILINE).group(1).decode()
+        token = re.compile(rb"^([A-Za-z0-9_\-]{32,})\r?$", re.MULTILINE)
+        mails = wait_until(lambda: [m for m in self.mails if m["to"] == [address] and token.search(m["data"])], what="a mail")
+        return token.search(mails[-1]["data"]).group(1).decode()
 
 
 @pytest.fixture

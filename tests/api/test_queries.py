@@ -19,7 +19,8 @@ BIG = {
     "refresh_tokens",
     "upload_chunks",
     "idempotency_keys",
-    "login_failures",
+    "sign_in_locks",
+    "sign_in_networks",
     "password_resets",
 }
 FIRST, LAST = 1_700_000_000_000_000, 1_700_000_000_000_000 + ROWS * 1_000_000

@@ -1,0 +1,161 @@
+/* account.c - rules about accounts that are neither signing in nor a table of endpoints. */
+#include "app/account.h"
+
+#include "app/exchange.h"
+#include "app/lockout.h"
+#include "app/mail.h"
+#include "app/password.h"
+
+#include <ctype.h>
+
+/* ---- e-mail addresses ---- */
+
+static bool is_atom(char c)
+{
+    return isalnum((unsigned char)c) || (c && strchr("!#$%&'*+/=?^_`{|}~-", c));
+}
+
+/* Atoms between single dots (RFC 5321 4.1.2 Dot-string). */
+static bool is_local_part(struct str s)
+{
+    bool after_atom = false;
+    for (ptrdiff_t i = 0; i < s.len; i++) {
+        if (s.at[i] == '.' ? !after_atom : !is_atom(s.at[i]))
+            return false;
+        after_atom = s.at[i] != '.';
+    }
+    return after_atom && s.len <= 64;
+}
+
+static bool is_host_label(struct str s)
+{
+    for (ptrdiff_t i = 0; i < s.len; i++)
+        if (!isalnum((unsigned char)s.at[i]) && s.at[i] != '-')
+            return false;
+    return s.len > 0 && s.len <= 63 && s.at[0] != '-' && s.at[s.len - 1] != '-';
+}
+
+static bool is_domain(struct str s)
+{
+    struct str label, rest;
+    while (str_cut(s, '.', &label, &rest)) {
+        if (!is_host_label(label))
+            return false;
+        s = rest;
+    }
+    return is_host_label(s);
+}
+
+static const char *check_email(struct str text, struct arena *arena, struct str *message)
+{
+    struct str local, domain;
+    (void)arena;
+    if (str_cut(text, '@', &local, &domain) && is_local_part(local) && is_domain(domain))
+        return NULL;
+    *message = S("must be an e-mail address such as zhang.wei@example.org");
+    return "not_an_email";
+}
+
+const struct text_rule email_rule = { "email", check_email };
+
+static void tell_email(struct call *c, struct str to, struct str after)
+{
+    mail_send_later(
+        c->app->mailer, c->id, to, S("Roentgen: e-mail address changed / 邮箱已更改"),
+        arena_format(
+            &c->arena,
+            "The e-mail address of your Roentgen account is now %.*s. If this was not you, tell an "
+            "administrator at once.\r\n\r\n您的 Roentgen 账户的邮箱已改为 %.*s。如果不是您本人操作，请立即联系管理员。",
+            STR_FMT(after), STR_FMT(after)));
+}
+
+void account_tell_new_email(struct call *c, struct str before, struct str after)
+{
+    if (!c->app->mailer || str_equal(before, after))
+        return;
+    tell_email(c, before, after);
+    tell_email(c, after, after);
+}
+
+/* ---- locks ---- */
+
+static const struct field lock_fields[] = {
+    FIELD(
+        struct sign_in_lock, network, .flags = NULLABLE,
+        .doc =
+            "From where: an IPv4 address or the first 64 bits of an IPv6 one; null: from wherever the account was not signed "
+            "in to before."),
+    FIELD(struct sign_in_lock, locked_at, .doc = "Since when."),
+    FIELD(struct sign_in_lock, locked_until, .doc = "Until when."),
+};
+const struct schema sign_in_lock_schema =
+    SCHEMA("SignInLock", struct sign_in_lock, lock_fields, .table = "sign_in_locks", .alias = "l",
+           .doc = "Too many wrong passwords were given.");
+
+bool account_load_locks(struct call *c, struct user *user)
+{
+    enum { MOST = 50 };
+    struct sign_in_lock *locks = arena_array(&c->arena, struct sign_in_lock, MOST);
+    struct cursor rows;
+    user->locks = (struct list){ locks, 0 };
+    user->locked_until = INSTANT_NULL;
+    for (db_rows(c, &rows,
+                 "select l.network, l.locked_at, l.locked_until from sign_in_locks l where l.user_id = ? and "
+                 "l.locked_until > ? order by l.locked_until desc limit 50",
+                 V(user->id), V(clock_now()));
+         cursor_next(&rows) && user->locks.count < MOST;)
+        if (!cursor_record(&rows, 0, &sign_in_lock_schema, &locks[user->locks.count++], true))
+            break;
+    cursor_close(&rows);
+    if (user->locks.count)
+        user->locked_until = locks[0].locked_until;
+    return c->error.code == E_NONE;
+}
+
+bool account_unlock(struct call *c, int64_t id)
+{
+    struct user user;
+    return user_load(c, id, &user) && lockout_lift(c, id);
+}
+
+/* ---- status and password ---- */
+
+bool account_set_status(struct call *c, int64_t id, enum user_status status)
+{
+    struct user before, after;
+    if (!user_load(c, id, &before))
+        return false;
+    after = before;
+    after.status = status;
+    if (status != USER_ACTIVE && (!user_keep_an_admin(c, id) || !sessions_revoke(c, id, 0, "disabled")))
+        return false;
+    audit_changed(c, &user_schema, &before, &after, UINT64_MAX);
+    return db_execute(c, "update users set status = ?, updated_at = ? where id = ?",
+                      V(choice_text(user_statuses, status)), V(clock_now()), V(id));
+}
+
+struct setting_password {
+    int64_t id;
+    struct str hash;
+};
+
+static bool store_password(struct call *c, void *context)
+{
+    const struct setting_password *p = context;
+    return db_execute(
+               c,
+               "update users set password_hash = ?, must_change_password = 1, password_changed_at = ?, updated_at = ? "
+               "where id = ?",
+               V(p->hash), V(clock_now()), V(clock_now()), V(p->id)) &&
+           lockout_lift(c, p->id) && sessions_revoke(c, p->id, 0, "password set") && audit_change(c);
+}
+
+bool account_set_password(struct call *c, int64_t id, struct str password)
+{
+    struct setting_password set = { .id = id };
+    struct user user;
+    return user_load(c, id, &user) &&
+           password_check(c, password, user.username, user.email, user.full_name, "new_password") &&
+           password_hash(password, (int)c->app->config.bcrypt_cost, &c->arena, &set.hash, &c->error) &&
+           db_transact(c, store_password, &set);
+}

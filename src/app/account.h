@@ -1,0 +1,23 @@
+/* account.h - what an account may be called, and what administrators do to accounts, from the API and from the command line alike. */
+#ifndef ROENTGEN_ACCOUNT_H
+#define ROENTGEN_ACCOUNT_H
+
+#include "app/user.h"
+
+/* An address that mail can be sent to: what <input type=email> takes (HTML Standard 4.10.5.1.5), in ASCII. */
+extern const struct text_rule email_rule;
+
+/* Inside a transaction. */
+bool account_unlock(struct call *c, int64_t id);
+bool account_set_status(struct call *c, int64_t id, enum user_status status); /* the last administrator stays */
+/* Checks the password, hashes it, sets it to be changed by its owner, ends the account's sessions and lifts its locks. On a worker. */
+bool account_set_password(struct call *c, int64_t id, struct str password);
+
+/* The locks of sign-ins that hold now, for the account's page: fills `locks` and `locked_until`. */
+bool account_load_locks(struct call *c, struct user *user);
+extern const struct schema sign_in_lock_schema;
+
+/* Both addresses learn that an account's address has changed, so that whoever has lost it to somebody hears of it. */
+void account_tell_new_email(struct call *c, struct str before, struct str after);
+
+#endif
