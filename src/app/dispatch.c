@@ -79,6 +79,12 @@ bool exchange_audit_entry(const struct exchange *x, struct audit_entry *out)
     return true;
 }
 
+/* The handler, and what its answer is not to tell this caller. */
+static bool run_handler(struct call *c, const struct endpoint *e)
+{
+    return e->handle(c) && (!c->out || !e->out->veil || e->out->veil(c, c->out));
+}
+
 /* The ETag of what GET answers for the same path now, made by GET's own handler in the same transaction. The call's own input and
  * answer are put back however that ends. */
 static bool present_etag(struct exchange *x, const struct route *route, struct str *out)
@@ -95,7 +101,7 @@ static bool present_etag(struct exchange *x, const struct route *route, struct s
     }
     c->in = key;
     c->out = schema_new(get->out, &c->arena);
-    bool ok = c->error.code == E_NONE && get->handle(c);
+    bool ok = c->error.code == E_NONE && run_handler(c, get);
     if (ok) {
         text_clear(&x->compressed);
         json_encode(&x->compressed, get->out, c->out, JSON_ALL_FIELDS, &c->arena);
@@ -163,7 +169,7 @@ static bool handle(struct call *c)
     x->audit_detail = STR_NULL;
     x->after = NULL;
     c->out = e->out && !(e->flags & LIST) ? schema_new(e->out, &c->arena) : NULL;
-    if (!check_if_match(x) || !e->handle(c))
+    if (!check_if_match(x) || !run_handler(c, e))
         return false;
     set_default_status(x);
     answer_encode(x);

@@ -5,6 +5,7 @@
 #include "dicom/pixels.h"
 
 #include "app/exchange.h"
+#include "app/study_twins.h"
 #include "base/file.h"
 
 #include <errno.h>
@@ -181,6 +182,7 @@ struct place {
     struct image_file *row;
     int64_t by, stated;
     struct patient patient;
+    struct study_twins twins;
     int64_t study_id, study_patient, series_id;
     struct str study_modality;
 };
@@ -199,20 +201,17 @@ static bool set_aside(struct place *p, const char *why)
     return true;
 }
 
-static bool find_study(struct place *p)
+/* With the patient known: a study of theirs, else one that the uploader sees under another patient. */
+static void choose_study(struct place *p)
 {
-    struct call *c = p->c;
-    struct cursor rows;
-    db_rows(c, &rows,
-            "select s.id, s.patient_id, s.modality from studies s where s.study_uid = ? and s.deleted_at is null",
-            V(p->f->study.study_uid));
-    if (cursor_next(&rows)) {
-        p->study_id = cursor_integer(&rows, 0);
-        p->study_patient = cursor_integer(&rows, 1);
-        p->study_modality = arena_copy(&c->arena, cursor_text(&rows, 2));
-    }
-    cursor_close(&rows);
-    return c->error.code == E_NONE;
+    const struct study_twin *twin = p->patient.id ? study_twins_of_patient(&p->twins, p->patient.id) : NULL;
+    if (!twin)
+        twin = study_twins_seen(&p->twins);
+    if (!twin)
+        return;
+    p->study_id = twin->id;
+    p->study_patient = twin->patient_id;
+    p->study_modality = twin->modality;
 }
 
 /* The study says, where it is, that a file of it names another patient. */
@@ -235,9 +234,11 @@ static bool make_study(struct place *p)
     study.body_part = p->f->instance.body_part;
     study.status = 1;
     study.created_by = p->by;
+    study.claim = study_twins_claim(&p->twins, p->by);
     study.patient_name = p->patient.name;
     study.patient_number = p->patient.patient_id;
-    if (!db_insert(p->c, &study_schema, &study, &study.id) || !study_index(p->c, &study))
+    if (!db_insert(p->c, &study_schema, &study, &study.id) || !study_index(p->c, &study) ||
+        !study_twins_mark(p->c, &p->twins, study.id, study.patient_id, p->by))
         return false;
     p->study_id = study.id;
     p->study_modality = study.modality;
@@ -288,9 +289,10 @@ static bool find_patient(struct place *p)
 {
     struct call *c = p->c;
     struct filing *f = p->f;
-    if (!p->study_id || f->patient.patient_id.len || p->stated > 0)
+    const struct study_twin *seen = study_twins_seen(&p->twins);
+    if (!seen || f->patient.patient_id.len || p->stated > 0)
         return filing_find_patient(c, f, p->stated, &p->patient);
-    return filing_load_patient(c, p->study_patient, &p->patient) && (p->patient.id || db_again(c));
+    return filing_load_patient(c, seen->patient_id, &p->patient) && (p->patient.id || db_again(c));
 }
 
 /* The study was found before its patient could be locked: it may have been deleted or moved since. From here on it stays. */
@@ -311,9 +313,10 @@ static bool lock_study_found(struct place *p)
 static bool find_parents(struct place *p, bool *fit)
 {
     *fit = false;
-    if (!find_study(p))
+    if (!study_twins_find(p->c, p->f->study.study_uid, p->by, &p->twins) || !find_patient(p))
         return false;
-    if (!find_patient(p) || !lock_study_found(p))
+    choose_study(p);
+    if (!lock_study_found(p))
         return false;
     if (p->study_id && p->study_patient != p->patient.id) {
         if (p->stated > 0)

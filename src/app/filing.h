@@ -16,7 +16,7 @@
  * - Study UIDs count for the whole store; Series UIDs within their study; SOP Instance UIDs within their series.
  * - The same instance again with the same bytes is the row that is there (FILING_KNOWN). With other bytes it is refused (E_CONFLICT), or
  *   kept as a file that is not the instance (SAME_INSTANCE=keep). When the one that is there is none of the caller's business, the caller
- *   gets a file of their own, which does not count either.
+ *   gets a file of their own, which does not count either, and whoever sees both is told that there are two.
  * - A file whose pixels are cut short or not what its header promises is FAILED and never the instance: it is kept in its series, beside
  *   the intact one, whichever comes first, and status_reason says so. An instance that was found to be damaged later gives way as well.
  * - A patient is Issuer of Patient ID + Patient ID; an issuer equal to PATIENT_ID_ISSUER, or none, means our own numbers. A number whose
@@ -26,7 +26,7 @@
  *   patient of its own (is_unidentified) with a number made from the Study UID: nobody's pictures are ever put under somebody else.
  * - A stated patient whose number is not the file's is refused (E_CONFLICT).
  * - A study that is filed under another patient than the file says stays there, is marked (studies.conflict), and the file is FAILED
- *   until somebody decides.
+ *   until somebody decides; where the uploader does not see that study, the file gets one of its own (study_twins.h).
  * - What is deleted is not there: a file of a deleted patient or study makes a new one.
  * - A DICOMDIR is kept as a file and belongs to no study.
  */

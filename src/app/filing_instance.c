@@ -92,16 +92,15 @@ static bool place_damaged(struct call *c, struct filing *f, const struct twin *i
 static bool place_other_version(struct call *c, struct filing *f, const struct twin *instance, struct image_file *row)
 {
     f->outcome = FILING_COPY;
-    if (instance->same_bytes)
-        return true;
+    if (instance->same_bytes || !instance->is_seen)
+        return true; /* who sees both is told when they look (image_file_veil) */
     if (c->app->config.same_instance == SAME_INSTANCE_REFUSE) {
         f->refused = true;
         return fail(
             c, E_CONFLICT,
             "another file of this instance is filed already: the same SOP Instance UID (0008,0018) with other bytes");
     }
-    row->status_reason =
-        S("another file of this instance is filed already, with other bytes: this one is kept beside it");
+    row->status_reason = S(OTHER_VERSION);
     return true;
 }
 

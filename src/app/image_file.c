@@ -14,7 +14,7 @@ const char *const file_statuses[] = { "UPLOADING", "UPLOADED", "PROCESSING", "PR
                                       "FAILED",    "ARCHIVED", "DELETED",    NULL };
 
 static const struct field image_file_fields[] = {
-    FIELD(struct image_file, id, .flags = READ_ONLY, .doc = "Identifies the file."),
+    FIELD(struct image_file, id, .flags = READ_ONLY | VEILS, .doc = "Identifies the file."),
     FIELD(struct image_file, file_uuid, .flags = READ_ONLY, .doc = "The same, for outside."),
     FIELD(struct image_file, original_filename, .flags = READ_ONLY, .doc = "Name it was uploaded under.",
           .example = "chest_xray.jpg"),
@@ -32,7 +32,7 @@ static const struct field image_file_fields[] = {
           .flags = READ_ONLY, .doc = "That account's full name.", .example = "张医生"),
     FILE_DETAIL_FIELDS(struct image_file),
     FIELD(struct image_file, study_id, .flags = READ_ONLY | NULLABLE, .doc = "The study it belongs to."),
-    FIELD(struct image_file, series_id, .flags = READ_ONLY | NULLABLE, .doc = "The series it belongs to."),
+    FIELD(struct image_file, series_id, .flags = READ_ONLY | NULLABLE | VEILS, .doc = "The series it belongs to."),
     FIELD(struct image_file, study_date, .flags = READ_ONLY | NULLABLE, .tag = 0x00080020, .doc = "Date of the study."),
     FIELD(struct image_file, sop_class_uid, .flags = READ_ONLY | NULLABLE, .max = 64, .tag = DICOM_SOPClassUID,
           .doc = "DICOM: what kind of object it is (0008,0016)."),
@@ -48,7 +48,8 @@ static const struct field image_file_fields[] = {
           .doc = "DICOM: columns of each frame (0028,0011)."),
     FIELD(struct image_file, number_of_frames, .flags = READ_ONLY | NULLABLE, .tag = 0x00280008,
           .doc = "DICOM: frames, when the file says so (0028,0008)."),
-    FIELD(struct image_file, is_instance, .flags = READ_ONLY | WRITE_ONLY, .doc = "The instance of its series."),
+    FIELD(struct image_file, is_instance, .flags = READ_ONLY | WRITE_ONLY | VEILS,
+          .doc = "The instance of its series."),
     FIELD(struct image_file, conflict, .flags = READ_ONLY | NULLABLE,
           .doc = "DICOM: what the file says of the patient that the patient's record says otherwise."),
     FIELD(
@@ -81,8 +82,38 @@ static const struct field image_file_fields[] = {
     FIELD(struct image_file, chunk_size, .flags = READ_ONLY | WRITE_ONLY, .doc = "Bytes of a chunk."),
     FIELD(struct image_file, expected_hash, .flags = READ_ONLY | WRITE_ONLY, .doc = "The hash the client announced."),
 };
-const struct schema image_file_schema = SCHEMA("ImageFile", struct image_file, image_file_fields,
-                                               .table = "image_files", .alias = "f", .doc = "An uploaded file.");
+
+/* Another version of an instance is said to be one to whoever sees both, however it came that its uploader was not told. */
+static bool tell_other_version(struct call *c, struct image_file *file)
+{
+    int64_t found = 0;
+    if (db_integer(
+            c, &found,
+            "select 1 from image_files o join image_files f on f.series_id = o.series_id and f.sop_instance_uid = "
+            "o.sop_instance_uid where o.id = ? and f.is_instance = 1 and f.deleted_at is null and "
+            "f.sha256 <> o.sha256 and " VISIBLE_FILE,
+            V(file->id), VISIBLE_TO(c)))
+        file->status_reason = S(OTHER_VERSION);
+    return c->error.code == E_NONE;
+}
+
+bool image_file_veil(struct call *c, void *record)
+{
+    struct image_file *file = record;
+    bool sees = true;
+    if (!visibility_of_patients(c))
+        file->conflict = STR_NULL;
+    if (file->duplicate_of > 0 && file->duplicate_of != file->id && !visibility_of_everything(c) &&
+        !visibility_of_file(c, file->duplicate_of, &sees))
+        return false;
+    if (!sees)
+        file->duplicate_of = INTEGER_NULL;
+    return file->is_instance || file->series_id <= 0 || file->status_reason.len || tell_other_version(c, file);
+}
+
+const struct schema image_file_schema =
+    SCHEMA("ImageFile", struct image_file, image_file_fields, .table = "image_files", .alias = "f",
+           .veil = image_file_veil, .doc = "An uploaded file.");
 
 static const struct field image_file_key_fields[] = {
     FIELD(struct image_file_key, file_id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The file."),

@@ -55,6 +55,10 @@ struct image_file {
     struct str expected_hash; /* not sent */
 };
 extern const struct schema image_file_schema;
+/* status_reason of a file beside the instance it says to be. */
+#define OTHER_VERSION "another file of this instance is filed already, with other bytes: this one is kept beside it"
+/* Its veil: what of the record tells of files and patients that the caller does not see. */
+bool image_file_veil(struct call *c, void *record);
 
 /* What an uploader may say about a file; members of upload forms and of PATCH. */
 #define FILE_DETAIL_FIELDS(T) \

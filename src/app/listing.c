@@ -4,7 +4,7 @@
 #include "base/crypto.h"
 #include "schema/json.h"
 
-enum { SQL_MAX = 32768, ARGS_MAX = 64 };
+enum { SQL_MAX = 32768, ARGS_MAX = 128 };
 
 struct plan {
     struct call *c;
@@ -95,8 +95,8 @@ static void put_condition(struct plan *p, const struct condition *condition, boo
     text_put(&p->sql, str_from(condition->sql));
     if (condition->value.type != VALUE_NOTHING)
         bind(p, condition->value);
-    if (condition->second.type != VALUE_NOTHING)
-        bind(p, condition->second);
+    for (int i = 0; i < 3 && condition->more[i].type != VALUE_NOTHING; i++)
+        bind(p, condition->more[i]);
 }
 
 static void put_filters(struct plan *p, bool *first)
@@ -260,6 +260,8 @@ static bool put_items(struct plan *p, struct text *out, struct str *next)
             text_put_char(out, ',');
         if (p->listing->derive)
             p->listing->derive(c, record);
+        if (row->veil && !row->veil(c, record))
+            break;
         json_encode(out, row, record, fields, &c->arena);
         if (shown == p->query->page_size) {
             last_id = cursor_integer(&rows, 0);

@@ -58,7 +58,7 @@ struct list_query {
 struct condition {
     const char *sql;
     struct value value;
-    struct value second; /* for a second `?` */
+    struct value more[3]; /* for further `?` */
     /* Of a scope: its own FROM, with tables in the order in which rows are found, when few are found so that sorting them beats walking
      * the order's index. NULL: the row's table. */
     const char *from;

@@ -5,6 +5,7 @@
 #include "app/listing.h"
 #include "app/record_lock.h"
 #include "app/trash.h"
+#include "app/visibility.h"
 
 const char *const genders[] = { "MALE", "FEMALE", "OTHER", "UNKNOWN", NULL };
 static const char *const blood_types[] = {
@@ -14,7 +15,8 @@ static const char *const patient_statuses[] = { "ACTIVE", "INACTIVE", "DECEASED"
 
 #define SEALED ENCRYPTED | NULLABLE
 static const struct field patient_fields[] = {
-    FIELD(struct patient, id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "Identifies the patient here."),
+    FIELD(struct patient, id, .flags = READ_ONLY | VEILS, .min = 1, .max = INT64_MAX,
+          .doc = "Identifies the patient here."),
     FIELD(struct patient, patient_id, .flags = REQUIRED, .min = 1, .max = 64, .tag = 0x00100020, .example = "P20260001",
           .doc = "The hospital's number for the patient, unique among those of the same issuer."),
     FIELD(struct patient, issuer_of_patient_id, .flags = NULLABLE, .max = 64, .tag = 0x00100021,
@@ -51,7 +53,7 @@ static const struct field patient_fields[] = {
         .doc =
             "Which of name, gender and birth_date some file says otherwise; the files say how, in their own conflict."),
     FIELD(struct patient, image_count, .sql = "p.image_count", .flags = READ_ONLY,
-          .doc = "Image files of the patient."),
+          .doc = "Image files of the patient that one sees."),
     FIELD(struct patient, merged_into, .sql = "p.merged_into", .flags = READ_ONLY | NULLABLE,
           .doc = "The patient this one turned out to be."),
     FIELD(struct patient, created_by, .flags = READ_ONLY, .doc = "Account that registered the patient."),
@@ -61,8 +63,16 @@ static const struct field patient_fields[] = {
     FIELD(struct patient, deleted_at, .flags = READ_ONLY | NULLABLE, .doc = "When it was deleted."),
     FIELD(struct patient, deleted_by, .flags = READ_ONLY | NULLABLE, .doc = "By whom."),
 };
-const struct schema patient_schema =
-    SCHEMA("Patient", struct patient, patient_fields, .table = "patients", .alias = "p", .doc = "A patient.");
+
+static bool veil(struct call *c, void *record)
+{
+    struct patient *patient = record;
+    return visibility_of_everything(c) || patient->image_count <= 0 ||
+           visibility_count_patient_files(c, patient->id, &patient->image_count);
+}
+
+const struct schema patient_schema = SCHEMA("Patient", struct patient, patient_fields, .table = "patients",
+                                            .alias = "p", .veil = veil, .doc = "A patient.");
 
 struct patient_key {
     int64_t id;
@@ -242,7 +252,7 @@ static const struct field patient_list_fields[] = {
     FIELD(struct patient_list, gender, .choices = genders, .filter = "p.gender = ?", .doc = "Only this gender."),
     FIELD(struct patient_list, status, .choices = patient_statuses, .filter = "p.status = ?",
           .doc = "Only this status."),
-    FIELD(struct patient_list, has_images, .filter = "p.has_images = ?", .doc = "Only with (or without) image files."),
+    FIELD(struct patient_list, has_images, .doc = "Only with (or without) image files that one sees."),
     FIELD(struct patient_list, has_conflict, .filter = "p.has_conflict = ?",
           .doc = "Only those (or only others) of whom some file says another name, gender or birth date."),
     FIELD(struct patient_list, age_min, .min = 0, .max = 200, .doc = "At least so many years old."),
@@ -278,13 +288,15 @@ static bool given(const struct call *c, const char *name)
 static bool patient_list_get(struct call *c)
 {
     const struct patient_list *in = c->in;
-    struct condition more[4], exact = { 0 };
+    struct condition more[5], exact = { 0 };
     int count = 0;
     int64_t total = TOTAL_UNKNOWN;
     if (given(c, "age_min"))
         more[count++] = (struct condition){ "p.birth_date <= ?", born_by(c, in->age_min, 0) };
     if (given(c, "age_max"))
         more[count++] = (struct condition){ "p.birth_date >= ?", born_by(c, in->age_max + 1, 1) };
+    if (given(c, "has_images"))
+        more[count++] = visibility_patients_with_files(c, in->has_images);
     if (in->phone.len)
         exact =
             (struct condition){ "p.phone_hash = ?", value_text(db_lookup_hash(c, in->phone)), .from = "patients p" };

@@ -1,11 +1,11 @@
 /* series.c - the series of a study. */
 #include "app/exchange.h"
-#include "app/listing.h"
 #include "app/study.h"
+#include "app/visibility.h"
 
 #define KEPT(NAME) .sql = "x." NAME, .flags = READ_ONLY
 static const struct field series_fields[] = {
-    FIELD(struct series, id, .flags = READ_ONLY, .doc = "Identifies the series here."),
+    FIELD(struct series, id, .flags = READ_ONLY | VEILS, .doc = "Identifies the series here."),
     FIELD(struct series, series_uid, .flags = READ_ONLY, .max = 64, .tag = 0x0020000E,
           .doc = "Series Instance UID (0020,000E), unique in its study."),
     FIELD(struct series, study_id, .flags = READ_ONLY, .doc = "The study."),
@@ -46,17 +46,37 @@ static const struct field series_list_fields[] = {
 };
 static const struct schema series_list = SCHEMA("SeriesList", struct series_list, series_list_fields);
 static const struct listing series_listing = { .row = &series_schema,
-                                               .where = "x.deleted_at is null",
+                                               .where = "x.deleted_at is null and x.number_of_instances > 0",
                                                .id = "x.id",
                                                .sorts = series_sorts,
                                                .columns = series_sort_columns };
+
+static void derive_own(struct call *c, void *record)
+{
+    struct series *series = record;
+    struct visible_share share;
+    if (!visibility_share_of_series(c, series->id, &share))
+        return;
+    series->number_of_instances = share.instances;
+    series->size_bytes = share.bytes;
+}
+static const struct listing own_series_listing = { .row = &series_schema,
+                                                   .where = "x.deleted_at is null and x.number_of_instances > 0",
+                                                   .id = "x.id",
+                                                   .sorts = series_sorts,
+                                                   .columns = series_sort_columns,
+                                                   .derive = derive_own };
 
 static bool series_list_get(struct call *c)
 {
     const struct series_list *in = c->in;
     struct study study;
-    struct condition of_study = { "x.study_id = ?", V(in->id) };
-    return study_load(c, in->id, &study) && list_answer(c, &series_listing, &of_study, 1, NULL, 0, TOTAL_UNKNOWN);
+    struct condition conditions[] = { { "x.study_id = ?", V(in->id) }, visibility_own_series(c) };
+    bool all;
+    if (!study_load(c, in->id, &study) || !visibility_of_study_files(c, in->id, &all))
+        return false;
+    all = all || (study.created_by == call_user(c) && study.instances_of_others == 0);
+    return list_answer(c, all ? &series_listing : &own_series_listing, conditions, all ? 1 : 2, NULL, 0, TOTAL_UNKNOWN);
 }
 
 static const struct endpoint rows[] = {

@@ -4,6 +4,7 @@
 #include "app/exchange.h"
 #include "app/patient.h"
 #include "app/record_lock.h"
+#include "app/study_twins.h"
 #include "app/trash.h"
 #include "app/visibility.h"
 #include "base/crypto.h"
@@ -13,7 +14,8 @@ static const char *const study_statuses[] = { "OPEN", "CLOSED", NULL };
 
 #define KEPT(NAME) .sql = "s." NAME, .flags = READ_ONLY
 static const struct field study_fields[] = {
-    FIELD(struct study, id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "Identifies the study here."),
+    FIELD(struct study, id, .flags = READ_ONLY | VEILS, .min = 1, .max = INT64_MAX,
+          .doc = "Identifies the study here."),
     FIELD(struct study, study_uid, .min = 3, .max = 64, .tag = 0x0020000D, .example = "1.2.840.113619.2.55.3.1",
           .doc = "Study Instance UID (0020,000D), unique. Registered without one, a study gets one made from a UUID."),
     FIELD(struct study, patient_id, .flags = REQUIRED, .min = 1, .max = INT64_MAX, .doc = "The patient."),
@@ -35,21 +37,52 @@ static const struct field study_fields[] = {
     FIELD(struct study, referring_physician, .flags = NULLABLE, .max = 200, .tag = 0x00080090,
           .doc = "Referring physician (0008,0090)."),
     FIELD(struct study, modalities, KEPT("modalities") | NULLABLE, .doc = "Modalities of all its series."),
-    FIELD(struct study, number_of_series, KEPT("number_of_series"), .doc = "Series that hold something."),
-    FIELD(struct study, number_of_instances, KEPT("number_of_instances"), .doc = "Instances in all of them."),
+    FIELD(struct study, number_of_series, KEPT("number_of_series"), .doc = "Series that hold something one sees."),
+    FIELD(struct study, number_of_instances, KEPT("number_of_instances"), .doc = "Instances one sees in all of them."),
     FIELD(struct study, size_bytes, KEPT("size_bytes"), .doc = "Bytes of them."),
     FIELD(struct study, status, .choices = study_statuses, .fallback = "OPEN", .flags = REQUIRED, .doc = "Status."),
     FIELD(struct study, conflict, KEPT("conflict") | NULLABLE,
-          .doc = "[\"patient_id\"]: a file of this study named another patient; it was kept, but not filed."),
-    FIELD(struct study, created_by, .flags = READ_ONLY, .doc = "Account that registered it."),
+          .doc = "[\"patient_id\"]: a file of this study named another patient; it was kept, but not filed. "
+                 "[\"study_uid\"]: another study has the same UID (told to those who see all)."),
+    FIELD(struct study, created_by, .flags = READ_ONLY | VEILS, .doc = "Account that registered it."),
     FIELD(struct study, created_at, .flags = READ_ONLY | SET_ON_INSERT, .doc = "When it was registered."),
     FIELD(struct study, updated_at, .flags = READ_ONLY | SET_ON_UPDATE, .doc = "Last change."),
     FIELD(struct study, is_deleted, KEPT("is_deleted"), .doc = "Deleted?"),
     FIELD(struct study, deleted_at, .flags = READ_ONLY | NULLABLE, .doc = "When it was deleted."),
     FIELD(struct study, deleted_by, .flags = READ_ONLY | NULLABLE, .doc = "By whom."),
+    FIELD(struct study, claim, .flags = READ_ONLY | WRITE_ONLY, .doc = "Whose second study of this UID it is."),
+    FIELD(struct study, instances_of_others, .sql = "s.instances_of_others", .flags = READ_ONLY | WRITE_ONLY | VEILS,
+          .doc = "Instances by others than who registered it."),
 };
-const struct schema study_schema =
-    SCHEMA("Study", struct study, study_fields, .table = "studies", .alias = "s", .doc = "A study of a patient.");
+
+/* That a UID has two studies is told to those who see both; counts are of what the caller sees. */
+static bool veil(struct call *c, void *record)
+{
+    struct study *study = record;
+    struct visible_share share;
+    bool all = false;
+    ptrdiff_t told = 0;
+    if (visibility_of_everything(c))
+        return true;
+    for (ptrdiff_t i = 0; i < study->conflict.count; i++)
+        if (!str_equal(study->conflict.items[i], S("study_uid")))
+            study->conflict.items[told++] = study->conflict.items[i];
+    study->conflict = told ? (struct texts){ study->conflict.items, told } : (struct texts){ 0 };
+    if (study->created_by == call_user(c) && study->instances_of_others == 0)
+        return true;
+    if (!visibility_is_assigned(c, call_user(c), study->id, &all) || all)
+        return all;
+    if (!visibility_share_of_study(c, study->id, &share))
+        return false;
+    study->number_of_series = share.series;
+    study->number_of_instances = share.instances;
+    study->size_bytes = share.bytes;
+    study->modalities = share.modalities.count ? share.modalities : (struct texts){ 0 };
+    return true;
+}
+
+const struct schema study_schema = SCHEMA("Study", struct study, study_fields, .table = "studies", .alias = "s",
+                                          .veil = veil, .doc = "A study of a patient.");
 
 static const struct field study_key_fields[] = {
     FIELD(struct study_key, id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The study."),
@@ -132,8 +165,15 @@ static bool study_post(struct call *c)
     study.created_by = call_user(c);
     if (!study.study_uid.len)
         study.study_uid = study_make_uid(c);
+    struct study_twins twins;
     if (!uid_is_legal(c, study.study_uid) || !patient_must_exist(c, study.patient_id, "body") ||
-        !db_insert(c, &study_schema, &study, &study.id))
+        !study_twins_find(c, study.study_uid, call_user(c), &twins))
+        return false;
+    if (study_twins_seen(&twins))
+        return fail(c, E_CONFLICT, "a study with this study_uid is registered already");
+    study.claim = study_twins_claim(&twins, call_user(c));
+    if (!db_insert(c, &study_schema, &study, &study.id) ||
+        !study_twins_mark(c, &twins, study.id, study.patient_id, call_user(c)))
         return false;
     answer_location(c, "/api/v1/studies/%" PRId64, study.id);
     return study_load(c, study.id, out) && study_index(c, out);

@@ -4,8 +4,8 @@
  *
  * To whom a study may not be shown (visibility.h) it does not exist (404).
  *
- * number_of_series, number_of_instances, size_bytes and modalities are kept by triggers of the database (migration 0005): they
- * are right after deletion, restoring, purge and merge, too.
+ * number_of_series, number_of_instances, size_bytes and modalities are kept by triggers of the database (migrations 0005, 0010): they
+ * are right after deletion, restoring, purge and merge, too. A caller who does not see all files of a study is told those of their own.
  */
 #ifndef ROENTGEN_STUDY_H
 #define ROENTGEN_STUDY_H
@@ -30,6 +30,8 @@ struct study {
     bool is_deleted;
     struct instant deleted_at;
     int64_t deleted_by;
+    int64_t claim;               /* not sent: study_twins.h */
+    int64_t instances_of_others; /* not sent: by others than created_by */
 };
 extern const struct schema study_schema;
 

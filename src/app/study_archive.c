@@ -23,6 +23,7 @@ struct packing {
     bool all; /* files of others, too */
     struct series *series;
     int64_t series_count, files, missing_store;
+    int64_t packed; /* series that have a file in the archive: others leave no gap in the names */
     struct zip_stream *zip;
     struct dicomdir dir;
 };
@@ -57,8 +58,10 @@ static bool begin_directory(struct packing *p)
     struct patient patient;
     struct image_file first;
     if (!patient_load(c, p->study.patient_id, &patient) ||
-        (!db_get(c, &image_file_schema, &first,
-                 "where f.study_id = ? and f.is_deleted = 0 and f.is_instance = 1 limit 1", V(p->study.id)) &&
+        (!db_get(
+             c, &image_file_schema, &first,
+             "where f.study_id = ? and f.is_deleted = 0 and f.is_instance = 1 and (? = 1 or f.uploaded_by = ?) limit 1",
+             V(p->study.id), V(p->all), V(call_user(c))) &&
          c->error.code))
         return false;
     struct str name = str_is_empty(first.storage_path) ? STR_NULL : name_in_file(c, &first);
@@ -96,11 +99,10 @@ static bool load_series(struct packing *p)
     return c->error.code == E_NONE;
 }
 
-static void pack_file(struct packing *p, struct cursor *rows, int64_t series_index, int64_t number)
+static void pack_file(struct packing *p, struct cursor *rows, int64_t number)
 {
     char id[DICOMDIR_FILE_ID_MAX], path[DICOMDIR_FILE_ID_MAX];
-    int len =
-        snprintf(id, sizeof(id), "DICOM\\PAT00001\\STU00001\\SER%05d\\IM%06d", (int)(series_index + 1), (int)number);
+    int len = snprintf(id, sizeof(id), "DICOM\\PAT00001\\STU00001\\SER%05d\\IM%06d", (int)p->packed, (int)number);
     for (int i = 0; i <= len; i++)
         path[i] = id[i] == '\\' ? '/' : id[i];
     struct image_file file;
@@ -131,9 +133,11 @@ static bool pack_series(struct packing *p, int64_t index)
             "f.is_instance = 1 and (? = 1 or f.uploaded_by = ?) order by f.sort_number, f.id limit 100001",
             V(p->series[index].id), V(p->all), V(call_user(c)));
         p->files <= ARCHIVE_INSTANCES_MAX && cursor_next(&rows);) {
-        if (!number)
+        if (!number) {
             dicomdir_series(&p->dir, &p->series[index]);
-        pack_file(p, &rows, index, ++number);
+            p->packed++;
+        }
+        pack_file(p, &rows, ++number);
         p->files++;
     }
     cursor_close(&rows);

@@ -24,8 +24,7 @@ static const char *const study_sort_columns[] = { "s.created_at", "s.created_at"
               .doc = "Only studies made on this day or earlier."), \
         FIELD(struct study_list, accession_number, .max = 64, .doc = "Exactly this accession number."), \
         FIELD(struct study_list, study_uid, .max = 64, .doc = "Exactly this Study Instance UID."), \
-        FIELD(struct study_list, has_conflict, .filter = "s.has_conflict = ?", \
-              .doc = "Only with (or without) a conflict."), \
+        FIELD(struct study_list, has_conflict, .doc = "Only with (or without) a conflict."), \
         FIELD(struct study_list, search, .max = 100, \
               .doc = "Part of the description, accession number, referring physician, patient's name or number.")
 static const struct field study_list_fields[] = {
@@ -45,11 +44,20 @@ static const struct listing study_listing = { .row = &study_schema,
                                               .columns = study_sort_columns,
                                               .search_table = "study_search" };
 
+/* A conflict as the caller is told of it (study.c). */
+static struct condition with_conflict(struct call *c, bool with)
+{
+    if (visibility_of_everything(c))
+        return (struct condition){ "s.has_conflict = ?", V(with) };
+    return (struct condition){ with ? "(s.has_conflict = 1 and s.conflict <> '[\"study_uid\"]')"
+                                    : "(s.has_conflict = 0 or s.conflict = '[\"study_uid\"]')" };
+}
+
 /* Conditions that leave few rows: with all studies in sight they say where to look, else they thin out the caller's own. */
 static bool answer(struct call *c, int64_t patient_id)
 {
     const struct study_list *in = c->in;
-    struct condition few[3], scopes[VISIBILITY_SCOPES];
+    struct condition few[4], scopes[VISIBILITY_SCOPES];
     int count = 0, scope_count = visibility_study_scopes(c, scopes);
     int64_t total = TOTAL_UNKNOWN;
     if (in->study_uid.len)
@@ -59,9 +67,13 @@ static bool answer(struct call *c, int64_t patient_id)
         few[count++] = (struct condition){ "s.accession_number = ?", V(in->accession_number), .from = "studies s" };
     if (patient_id > 0)
         few[count++] = (struct condition){ "s.patient_id = ?", V(patient_id), .from = "studies s" };
-    if (!scope_count && count)
+    bool has_few = count > 0, asks_conflict = schema_was_given(exchange_of(c)->endpoint->in, c->given, "has_conflict");
+    if (asks_conflict)
+        few[count++] = with_conflict(c, in->has_conflict);
+    if (!scope_count && has_few)
         return list_answer(c, &study_listing, few + 1, count - 1, few, 1, TOTAL_UNKNOWN);
-    if (!scope_count && list_is_plain(c) && !db_integer(c, &total, "select n from row_counts where name = 'studies'"))
+    if (!scope_count && !asks_conflict && list_is_plain(c) &&
+        !db_integer(c, &total, "select n from row_counts where name = 'studies'"))
         return false;
     return list_answer(c, &study_listing, few, count, scopes, scope_count, total);
 }

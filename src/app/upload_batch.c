@@ -79,6 +79,10 @@ static void store_one(struct running *run, struct spooled *file)
         spool_drop(file);
         return;
     }
+    if (!image_file_veil(c, &row)) {
+        note_failure(c, item);
+        return;
+    }
     struct text json;
     text_init(&json, 1 << 20);
     json_encode(&json, &image_file_schema, &row, JSON_ALL_FIELDS, &c->arena);

@@ -1,7 +1,7 @@
 /* visibility.h - who may see which study and which file: the only place that says it.
  *
  *     a patient   everybody with patient.read
- *     a study     who registered it (or whose upload did); whoever it is assigned to; image.read_all
+ *     a study     who registered it (or whose upload did); whoever it is assigned to, by account, role or department; image.read_all
  *     a file      who uploaded it; whoever its study is assigned to; image.read_all
  *
  * and none of them once it is deleted. What one may not see is answered like what is not there: by the same error, found out by the
@@ -17,6 +17,9 @@
  *     int count = visibility_file_scopes(c, scopes);
  *     list_answer(c, &file_listing, NULL, 0, scopes, count, TOTAL_UNKNOWN);
  *
+ * A record that may be shown may still tell of others: how many files a study holds, which file this one repeats. The veils take that
+ * out of every answer (schema.veil); they cost nothing where there are no others, which the counts kept by triggers tell.
+ *
  * Statements that read these tables for another reason (upkeep, unique numbers, counts of everything) are listed in
  * tests/api/test_visibility_queries.py, which fails when a new one is neither built from this file nor in its list.
  */
@@ -25,29 +28,48 @@
 
 #include "app/listing.h"
 
+/* Is the study whose id the SQL expression STUDY names assigned to an account? Parameters: the account, three times. */
+#define VISIBLE_ASSIGNED(STUDY) \
+    "exists (select 1 from study_assignments va where va.user_id = ? and va.study_id = " STUDY ") or " \
+    "exists (select 1 from user_roles vu join study_role_assignments vr on vr.role_id = vu.role_id where vu.user_id = ? " \
+    "and vr.study_id = " STUDY ") or " \
+    "exists (select 1 from users vw join study_department_assignments vd on vd.department = vw.department where vw.id = ? " \
+    "and vd.study_id = " STUDY ")"
 /* Conditions for one row of `image_files f`, of `studies s`. Their parameters are VISIBLE_TO(c), or VISIBLE_TO_USER when a file is placed for
  * somebody whose rights are those of the caller. */
-#define VISIBLE_FILE \
-    "(? = 1 or f.uploaded_by = ? or exists (select 1 from study_assignments va where va.user_id = ? and " \
-    "va.study_id = f.study_id))"
-#define VISIBLE_STUDY \
-    "(? = 1 or s.created_by = ? or exists (select 1 from study_assignments va where va.user_id = ? and " \
-    "va.study_id = s.id))"
-#define VISIBLE_TO_USER(c, user) V(visibility_of_everything(c)), V(user), V(user)
+#define VISIBLE_FILE "(? = 1 or f.uploaded_by = ? or " VISIBLE_ASSIGNED("f.study_id") ")"
+#define VISIBLE_STUDY "(? = 1 or s.created_by = ? or " VISIBLE_ASSIGNED("s.id") ")"
+#define VISIBLE_TO_USER(c, user) V(visibility_of_everything(c)), V(user), V(user), V(user), V(user)
 #define VISIBLE_TO(c) VISIBLE_TO_USER(c, call_user(c))
 
 /* Does the caller see the studies and files of everybody? */
 bool visibility_of_everything(const struct call *c);
+/* Does the caller see patients? Who works at the machine itself (a command) does. */
+bool visibility_of_patients(const struct call *c);
 /* Does the caller see all files of this study (which they see), not only their own? */
 bool visibility_of_study_files(struct call *c, int64_t study_id, bool *all);
 /* Is the study assigned to this account, so that it sees all its files? For rules about somebody who is not the caller. */
 bool visibility_is_assigned(struct call *c, int64_t user_id, int64_t study_id, bool *assigned);
 
 /* The scopes of list_answer for what the caller may see: fills scopes, returns how many. 0: everything. */
-enum { VISIBILITY_SCOPES = 2 };
+enum { VISIBILITY_SCOPES = 4 };
 int visibility_file_scopes(struct call *c, struct condition scopes[VISIBILITY_SCOPES]);
 int visibility_study_scopes(struct call *c, struct condition scopes[VISIBILITY_SCOPES]);
 /* For a list within one study whose files the caller does not see all of: their own. */
 struct condition visibility_own_files(struct call *c);
+/* For lists of `series x` and of `patients p`: those with (or without) a file that this caller sees. */
+struct condition visibility_own_series(struct call *c);
+struct condition visibility_patients_with_files(struct call *c, bool with);
+
+/* What the caller sees of something that holds files of others, too. */
+struct visible_share {
+    int64_t series, instances, bytes;
+    struct texts modalities;
+};
+bool visibility_share_of_study(struct call *c, int64_t study_id, struct visible_share *out); /* their own */
+bool visibility_share_of_series(struct call *c, int64_t series_id, struct visible_share *out);
+bool visibility_count_patient_files(struct call *c, int64_t patient_id, int64_t *files);
+/* Does the caller see this file, deleted or not? */
+bool visibility_of_file(struct call *c, int64_t file_id, bool *sees);
 
 #endif

@@ -41,7 +41,7 @@ void db_select_columns(struct text *sql, const struct schema *schema, uint64_t m
             continue;
         put(sql, comma);
         comma = ", ";
-        if (!in_mask(mask, i))
+        if (!in_mask(mask, i) && !(field->flags & VEILS))
             put(sql, "null");
         else if (field->sql)
             put(sql, field->sql);

@@ -54,8 +54,10 @@ enum field_flag {
     KEEP_EMPTY = 1 << 11,   /* an empty text stays empty instead of becoming null */
     DAY_END = 1 << 13,      /* struct instant: a date alone means its last moment, not its first */
     KEEP_SPACES = 1 << 12,  /* the text is not trimmed (passwords) */
+    VEILS = 1 << 14,        /* read from SQL even when the caller did not ask for it: the schema's veil looks at it */
 };
 
+struct call;
 struct kind;
 struct schema;
 struct field;
@@ -95,6 +97,8 @@ struct schema {
     const char *table; /* NULL: not stored */
     const char *alias; /* table alias in SELECTs, e.g. "f"; NULL: the table's name */
     const char *join;  /* joins that fields' `sql` need: "left join users u on u.id = f.uploaded_by" */
+    /* Takes out of a record, before it is sent, what this caller is not to know; NULL: nothing. False: call.error says why not. */
+    bool (*veil)(struct call *c, void *record);
 };
 
 /* How one C type is cleared, read and written; and what it is called outside. */

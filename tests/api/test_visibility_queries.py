@@ -13,6 +13,7 @@ READS = re.compile(rf"\b(?:from|join)\s+{TABLES}\b|^\s*where (?:f|s)\.")
 
 # Files that work for the house, not for a caller: nothing they read goes into anybody's answer.
 UPKEEP = {
+    "invariants.c": "compares all rows with each other, for fsck",
     "record_lock.c": "locks; who reads what was locked asks as the caller",
     "trash.c": "deletes and restores what was loaded, with all that belongs to it, whoever sees it",
     "recover.c": "mends and removes what a crash left, or what is older than the trash may be",
@@ -21,9 +22,8 @@ UPKEEP = {
 }
 # (file, how the statement begins): why it asks for more than a caller may see, and where the caller's right is looked at.
 ELSEWHERE = {
-    ("filing.c", "select s.id, s.patient_id, s.modality"): "where a file belongs, seen by its uploader or not",
     ("filing.c", "select patient_id from studies where id"): "looks again under the lock",
-    ("filing.c", "select id from series where study_id"): "the same, within the study that was found",
+    ("filing.c", "select id from series where study_id"): "within the study that a file belongs to",
     ("instance.c", "select study_id from series"): "whose study is then loaded as the caller sees it",
     ("instance.c", "select number_of_instances from series"): "for those who see all files of the study",
     ("study.c", "select 1 from study_assignments"): "is it assigned already; the study was loaded",
@@ -36,6 +36,8 @@ ELSEWHERE = {
         "select 1 from image_files where sha256",
     ): "are bytes that were found as the caller sees them still there",
     ("upload.c", "where f.id = ?"): "the row that was just inserted",
+    ("upload_chunked.c", "select id from image_files where id"): "locks an upload that was loaded",
+    ("upload_chunked.c", "select 1 from image_files where id = ? and storage_path"): "did its own commit come through",
     ("upload_chunks.c", "where f.file_uuid = ?"): "compared with the caller by upload_load",
     ("upload_chunks.c", "delete from image_files where id"): "an upload that was loaded",
     ("upload_chunks.c", "where f.is_deleted = 0 and f.status = 'UPLOADING'"): "forgotten uploads, removed by the clock",
