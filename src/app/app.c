@@ -11,6 +11,7 @@
 #include "app/thumbnails.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "base/zone.h"
 #include "blob/result.h"
 #include "raster/decoder.h"
 
@@ -108,6 +109,8 @@ bool app_open(struct app *app, bool serving)
         return false;
     if (!filing_check_charsets(&app->config, &error))
         return complain(&error, "settings");
+    if (!zone_set(app->config.time_zone, &error))
+        return complain(&error, "TIME_ZONE");
     publish(app, &app->config);
     crypto_derive(app->config.secret_key, "roentgen lookup hashes", &app->lookup_key);
     if (!open_log(app, &error))

@@ -141,6 +141,11 @@ const struct setting config_rows[] = {
     ROW(stop_grace_s, DURATION, "STOP_GRACE", "30s", .min = 0, .max = 3600, .group = "Server",
         .doc = "On SIGTERM, how long requests under way may take to finish."),
 
+    ROW(time_zone, TEXT, "TIME_ZONE", "", .max = 64, .group = "Server",
+        .doc =
+            "Zone of the hospital's days (Asia/Shanghai): what a date, or a time without a zone, means in filters, ages and "
+            "counts by day. Empty: the machine's own. Answers are UTC in any case."),
+
     ROW(smtp_url, TEXT, "SMTP_URL", "", .flags = SETTING_SECRET, .max = 1000, .group = "Mail",
         .doc = "smtp://user:password@host:587 or smtps://...; empty: no mail, so no password reset by mail."),
     ROW(smtp_tls, CHOICE, "SMTP_TLS", "required", .choices = smtp_tls_names, .group = "Mail",

@@ -27,7 +27,7 @@ struct config {
     struct str smtp_url, mail_from, public_url;
     unsigned smtp_tls;
     struct str cors_origins;
-    struct str trusted_proxies;
+    struct str trusted_proxies, time_zone;
     unsigned proxy_header;
     bool https_only;
     int64_t max_connections, idle_timeout_s, header_timeout_s, send_timeout_s, body_min_bytes_per_s;

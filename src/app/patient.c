@@ -6,6 +6,7 @@
 #include "app/record_lock.h"
 #include "app/trash.h"
 #include "app/visibility.h"
+#include "base/zone.h"
 
 const char *const genders[] = { "MALE", "FEMALE", "OTHER", "UNKNOWN", NULL };
 static const char *const blood_types[] = {
@@ -86,7 +87,7 @@ static void derive_age(struct call *c, void *record)
 {
     (void)c;
     struct patient *p = record;
-    p->age = date_is_null(p->birth_date) ? INTEGER_NULL : date_age_years(p->birth_date, date_of(clock_now()));
+    p->age = date_is_null(p->birth_date) ? INTEGER_NULL : date_age_years(p->birth_date, zone_today());
 }
 
 bool patient_load(struct call *c, int64_t id, struct patient *out)
@@ -116,7 +117,7 @@ bool patient_index(struct call *c, const struct patient *p)
 
 static bool birth_is_past(struct call *c, const struct patient *p)
 {
-    if (date_is_null(p->birth_date) || p->birth_date.days <= date_of(clock_now()).days)
+    if (date_is_null(p->birth_date) || p->birth_date.days <= zone_today().days)
         return true;
     return error_add_problem(&c->error, &c->arena, "body", S("birth_date"), "in_the_future",
                              "a birth date cannot lie in the future");
@@ -271,7 +272,7 @@ static const struct listing patient_listing = { .row = &patient_schema,
 static struct value born_by(struct call *c, int64_t years, int extra_days)
 {
     int year, month, day;
-    date_to_ymd(date_of(clock_now()), &year, &month, &day);
+    date_to_ymd(zone_today(), &year, &month, &day);
     if (month == 2 && day == 29)
         day = 28;
     struct date d = date_from_ymd(year - (int)years, month, day);

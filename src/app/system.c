@@ -4,6 +4,7 @@
 #include "app/listing.h"
 #include "app/mail.h"
 #include "app/metrics.h"
+#include "base/zone.h"
 
 /* ---- info ---- */
 
@@ -65,7 +66,7 @@ static const struct field system_stats_fields[] = {
     FIELD(struct system_stats, image_bytes, .doc = "Their bytes."),
     FIELD(struct system_stats, by_type, .doc = "Image files by type."),
     FIELD(struct system_stats, by_status, .doc = "Image files by status."),
-    FIELD(struct system_stats, uploads_by_day, .doc = "Uploads of each of the last 14 days (UTC)."),
+    FIELD(struct system_stats, uploads_by_day, .doc = "Uploads of each of the last 14 days (TIME_ZONE)."),
     FIELD(struct system_stats, storage_free_bytes, .doc = "Free space of the file store."),
     FIELD(struct system_stats, storage_total_bytes, .doc = "All space of the file store."),
     FIELD(struct system_stats, database_bytes, .doc = "Size of the database."),
@@ -113,13 +114,13 @@ static bool uploads_by_day(struct call *c, struct counts *out)
     out->items = arena_array(&c->arena, struct count, DAYS);
     out->count = 0;
     for (int i = DAYS - 1; i >= 0; i--) {
-        struct date day = date_of(clock_now()), next;
+        struct date day = zone_today(), next;
         day.days -= i;
         next = (struct date){ day.days + 1 };
         int64_t n = 0;
         if (!db_integer(c, &n,
                         "select count(*) from image_files where is_deleted = 0 and created_at >= ? and created_at < ?",
-                        V(date_midnight(day)), V(date_midnight(next))))
+                        V(zone_midnight(day)), V(zone_midnight(next))))
             return false;
         char *text = arena_alloc(&c->arena, DATE_TEXT_MAX);
         out->items[out->count++] = (struct count){ { text, date_write(day, text) }, n };

@@ -2,6 +2,7 @@
 #include "schema/kinds.h"
 
 #include "base/text.h"
+#include "base/zone.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -21,7 +22,7 @@ const char *kind_mismatch(const struct kind *kind, struct str *message)
         { &kind_boolean, "not_a_boolean", "must be true or false" },
         { &kind_real, "not_a_number", "must be a number" },
         { &kind_choice, "not_a_choice", "must be one of the listed names" },
-        { &kind_instant, "not_an_instant", "must be a time such as 2026-01-05T14:30:22Z" },
+        { &kind_instant, "not_an_instant", "must be a date such as 2026-01-05 or a time such as 2026-01-05T14:30:22Z" },
         { &kind_date, "not_a_date", "must be a date such as 2026-01-05" },
         { &kind_object, "not_an_object", "must be an object" },
         { &kind_list, "not_a_list", "must be a list of objects" },
@@ -430,11 +431,11 @@ static const char *instant_set(const struct field *field, void *member, struct v
 {
     (void)arena;
     struct instant t;
-    if (value.type != VALUE_TEXT || !instant_parse(value.text, &t))
+    if (value.type != VALUE_TEXT || !zone_parse(value.text, &t))
         return kind_mismatch(field->kind, message);
     struct date day;
     if ((field->flags & DAY_END) && date_parse(value.text, &day))
-        t = (struct instant){ date_midnight((struct date){ day.days + 1 }).us - 1 };
+        t = (struct instant){ zone_midnight((struct date){ day.days + 1 }).us - 1 };
     MEMBER(struct instant) = t;
     return NULL;
 }

@@ -157,6 +157,7 @@ class Server:
             "RATE_LIMIT": "off",
             "BCRYPT_COST": "4",
             "LOG_LEVEL": "info",
+            "TIME_ZONE": "UTC",
             "WORKERS": "8",
             **settings,
         }

@@ -1,0 +1,102 @@
+/* zone.c - the C library's zone of the process (TZ), set once at the start. */
+#include "base/zone.h"
+
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define US_PER_S INT64_C(1000000)
+enum { NAME_MAX_BYTES = 64, DATE_BYTES = 10 };
+
+/* "Asia/Shanghai", "Etc/GMT+8": letters, digits and a few signs, never a path that leads elsewhere. */
+static bool is_name(struct str name)
+{
+    for (ptrdiff_t i = 0; i < name.len; i++) {
+        char c = name.at[i];
+        bool plain = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+        if (!plain && (i == 0 || !strchr("/_+-", c)))
+            return false;
+    }
+    return name.len > 0 && name.len <= NAME_MAX_BYTES;
+}
+
+bool zone_set(struct str name, struct error *error)
+{
+    char path[128];
+    if (!name.len) {
+        tzset();
+        return true;
+    }
+    const char *folder = getenv("TZDIR");
+    snprintf(path, sizeof(path), "%s/%.*s", folder && *folder ? folder : "/usr/share/zoneinfo", STR_FMT(name));
+    /* UTC needs no file, so that a machine without zoneinfo can say so, too. */
+    if (!is_name(name) || (!str_equal(name, S("UTC")) && access(path, R_OK) != 0))
+        return error_set(error, E_INVALID,
+                         "the system knows no time zone %.*s; they are called Asia/Shanghai, Europe/Berlin, UTC",
+                         STR_FMT(str_slice(name, 0, NAME_MAX_BYTES)));
+    char text[NAME_MAX_BYTES + 1];
+    snprintf(text, sizeof(text), "%.*s", STR_FMT(name));
+    if (setenv("TZ", text, 1) != 0)
+        abort();
+    tzset();
+    return true;
+}
+
+struct date zone_today(void)
+{
+    time_t now = (time_t)(clock_now().us / US_PER_S);
+    struct tm local;
+    if (!localtime_r(&now, &local))
+        return date_of(clock_now());
+    return date_from_ymd(local.tm_year + 1900, local.tm_mon + 1, local.tm_mday);
+}
+
+/* The moment at which clocks of the zone show what `shown` shows in UTC. */
+static struct instant moment_of(struct instant shown)
+{
+    int year, month, day;
+    struct date date = date_of(shown);
+    int64_t us = shown.us - date_midnight(date).us, second = us / US_PER_S;
+    date_to_ymd(date, &year, &month, &day);
+    struct tm local = { .tm_year = year - 1900,
+                        .tm_mon = month - 1,
+                        .tm_mday = day,
+                        .tm_hour = (int)(second / 3600),
+                        .tm_min = (int)(second / 60 % 60),
+                        .tm_sec = (int)(second % 60),
+                        .tm_isdst = -1,
+                        .tm_wday = -1 };
+    time_t moment = mktime(&local);
+    if (moment == (time_t)-1 && local.tm_wday < 0) /* not to be had as time_t */
+        return shown;
+    return (struct instant){ (int64_t)moment * US_PER_S + us % US_PER_S };
+}
+
+struct instant zone_midnight(struct date day)
+{
+    return moment_of(date_midnight(day));
+}
+
+static bool has_zone(struct str s)
+{
+    struct str time = str_slice(s, DATE_BYTES, s.len);
+    for (ptrdiff_t i = 0; i < time.len; i++)
+        if (strchr("Zz+-", time.at[i]))
+            return true;
+    return false;
+}
+
+bool zone_parse(struct str s, struct instant *out)
+{
+    struct instant t;
+    if (!instant_parse(s, &t))
+        return false;
+    if (!has_zone(s))
+        t = moment_of(t);
+    /* Near the first and the last year that can be written, a zone leads out of them. */
+    char text[INSTANT_TEXT_MAX];
+    if (!instant_write(t, text))
+        return false;
+    *out = t;
+    return true;
+}
