@@ -154,8 +154,7 @@ bool image_file_delete(struct call *c, const struct image_file *file)
 {
     struct instant now = clock_now();
     return db_execute(c, "update image_files set deleted_at = ?, deleted_by = ?, updated_at = ? where id = ?", V(now),
-                      V(call_user(c)), V(now), V(file->id)) &&
-           search_remove(c, "image_file_search", file->id);
+                      V(call_user(c)), V(now), V(file->id));
 }
 
 bool image_file_restore(struct call *c, const struct image_file *file)

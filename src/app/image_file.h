@@ -80,7 +80,7 @@ bool image_file_load(struct call *c, int64_t id, struct image_file *out);
 bool image_file_load_to_change(struct call *c, int64_t id, bool deleted, struct image_file *out);
 /* Inside a transaction: the file's words go into the search index. */
 bool image_file_index(struct call *c, int64_t id, struct str filename, struct str description);
-/* Inside a transaction: soft deletion and its undoing, the search index with it. */
+/* Inside a transaction: soft deletion, and its undoing. Search words stay, so that what is deleted is found among the deleted (trash.h). */
 bool image_file_delete(struct call *c, const struct image_file *file);
 bool image_file_restore(struct call *c, const struct image_file *file);
 /* The store that holds the file's bytes. */

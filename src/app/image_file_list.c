@@ -20,8 +20,8 @@ static const char *const file_sort_columns[] = { "f.created_at", "f.created_at",
     LIST_FIELDS(struct image_file_list, file_sorts, "-created_at"), \
         FIELD(struct image_file_list, file_type, .choices = file_types, .filter = "f.file_type = ?", \
               .doc = "Only this type."), \
-        FIELD(struct image_file_list, status, .choices = file_statuses, .filter = "f.status = ?", \
-              .doc = "Only this status."), \
+        FIELD(struct image_file_list, status, .choices = file_statuses, \
+              .doc = "Only this status. DELETED: the deleted files that one may restore."), \
         FIELD(struct image_file_list, modality, .max = 16, .filter = "f.modality = ?", .doc = "Only this modality."), \
         FIELD(struct image_file_list, body_part, .max = 64, .filter = "f.body_part = ?", \
               .doc = "Only this part of the body."), \
@@ -61,8 +61,9 @@ static bool count_owned(struct call *c, int64_t owner, int64_t *total)
 {
     const struct image_file_list *in = c->in;
     const struct schema *schema = exchange_of(c)->endpoint->in;
-    bool others = in->body_part.len || in->search.len || in->patient_id > 0 || in->uploaded_by > 0 ||
-                  schema_was_given(schema, c->given, "start_date") || schema_was_given(schema, c->given, "end_date");
+    bool others = in->status == FILE_DELETED || in->body_part.len || in->search.len || in->patient_id > 0 ||
+                  in->uploaded_by > 0 || schema_was_given(schema, c->given, "start_date") ||
+                  schema_was_given(schema, c->given, "end_date");
     *total = TOTAL_UNKNOWN;
     if (others)
         return true;
@@ -78,10 +79,35 @@ static bool count_owned(struct call *c, int64_t owner, int64_t *total)
            !c->error.code;
 }
 
+/* What is deleted keeps the status it had, for when it comes back. */
+static void derive_deleted(struct call *c, void *record)
+{
+    (void)c;
+    struct image_file *file = record;
+    if (file->status)
+        file->status = FILE_DELETED;
+}
+static const struct listing deleted_listing = { .row = &image_file_schema,
+                                                .where = "f.is_deleted = 1",
+                                                .id = "f.id",
+                                                .sorts = file_sorts,
+                                                .columns = file_sort_columns,
+                                                .search_table = "image_file_search",
+                                                .derive = derive_deleted };
+
 static bool answer_files(struct call *c, const struct condition *first, const struct condition *scopes, int scope_count,
                          int64_t total)
 {
-    return list_answer(c, &file_listing, first, first != NULL, scopes, scope_count, total);
+    const struct image_file_list *in = c->in;
+    struct condition conditions[2];
+    int count = 0;
+    if (first)
+        conditions[count++] = *first;
+    if (in->status == FILE_DELETED)
+        return list_answer(c, &deleted_listing, conditions, count, scopes, scope_count, total);
+    if (in->status)
+        conditions[count++] = (struct condition){ "f.status = ?", V(choice_text(file_statuses, in->status)) };
+    return list_answer(c, &file_listing, conditions, count, scopes, scope_count, total);
 }
 
 static bool my_images_get(struct call *c)
@@ -93,8 +119,11 @@ static bool my_images_get(struct call *c)
 
 static bool answer_visible(struct call *c, const struct condition *first, int64_t total)
 {
-    struct condition scopes[VISIBILITY_SCOPES];
-    int scope_count = visibility_file_scopes(c, scopes);
+    const struct image_file_list *in = c->in;
+    struct condition scopes[VISIBILITY_SCOPES] = { visibility_own_files(c) };
+    int scope_count = 1;
+    if (in->status != FILE_DELETED || principal_may(c->principal, MAY_UPDATE_IMAGES))
+        scope_count = visibility_file_scopes(c, scopes);
     return answer_files(c, first, scopes, scope_count, total);
 }
 

@@ -131,6 +131,34 @@ def test_nothing_comes_back_into_something_deleted(server, admin, doctor, househ
     problem(doctor.post(f"/image-files/{files[0]['id']}/restore"), 409)
 
 
+def test_deleted_files_are_listed_for_who_may_restore_them(admin, doctor, colleague, radiologist, technician):
+    content = png()
+    files = [doctor.upload(content if i else png(), f"{unique('weg')}.png", description="röntgen") for i in range(3)]
+    for file in files[:2]:
+        ok(doctor.delete(f"/image-files/{file['id']}"), 204)
+    gone = [files[1]["id"], files[0]["id"]]
+
+    def deleted(api, path="/image-files", **query):
+        answer = ok(api.get(path, params={"status": "DELETED", "uploaded_by": doctor.id, **query}))
+        assert answer["total"] == len(answer["items"])
+        assert all(f["status"] == "DELETED" and f["is_deleted"] and f["deleted_at"] for f in answer["items"])
+        return [f["id"] for f in answer["items"]]
+
+    mine = ok(doctor.get("/image-files/my-images", params={"status": "DELETED"}))
+    assert ([f["id"] for f in mine["items"]], mine["total"]) == (gone, 2)
+    assert deleted(doctor) == deleted(admin) == gone
+    assert deleted(colleague) == deleted(radiologist) == deleted(technician) == []
+    assert deleted(doctor, search=files[0]["original_filename"]) == gone[1:]
+    assert deleted(doctor, sort="file_size", file_type="PNG", fields="id,status,is_deleted,deleted_at") != []
+    pages = ok(doctor.get("/image-files", params={"status": "DELETED", "page_size": 1}))
+    after = ok(doctor.get("/image-files", params={"status": "DELETED", "page_size": 1, "after": pages["next"]}))
+    assert [pages["items"][0]["id"], after["items"][0]["id"]] == gone
+    outcome = ok(doctor.post("/image-files/batch", json={"ids": gone, "action": "restore"}), 207)
+    assert [i["status"] for i in outcome["items"]] == [200, 200]
+    assert deleted(doctor) == [] and doctor.file(gone[0])["status"] == "UPLOADED"
+    assert ok(doctor.get("/image-files", params={"status": "UPLOADED"}))["total"] == 3
+
+
 def test_deleted_patients_of_the_first_version_are_hidden_by_the_migration(new_server):
     server = new_server()
     admin = server.admin()
