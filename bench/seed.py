@@ -169,7 +169,7 @@ def schema_mark(binary, cache):
     cache.mkdir(parents=True, exist_ok=True)
     path = cache / "empty.db"
     path.unlink(missing_ok=True)
-    run_roentgen(binary, {"DATABASE_URL": f"sqlite:///{path}", "STORAGE_URL": f"file://{cache}/files", "SECRET_KEY": "0" * 64,
+    run_roentgen(binary, {"DATABASE_URL": f"sqlite:///{path}", "STORAGE_URL": f"file://{cache}/files", "SECRET_KEY": secrets.token_hex(32),
                           "BENCH_FOLDER": str(cache)}, "init-db")
     db = sqlite3.connect(path)
     schema = db.execute("select sql from sqlite_master order by type, name").fetchall()

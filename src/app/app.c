@@ -111,6 +111,10 @@ bool app_open(struct app *app, bool serving)
         return complain(&error, "settings");
     if (!zone_set(app->config.time_zone, &error))
         return complain(&error, "TIME_ZONE");
+    if (config_secret_is_guessable(app->config.secret_key)) {
+        error_set(&error, E_INVALID, "it can be guessed; take a random one: openssl rand -hex 32");
+        return complain(&error, "SECRET_KEY");
+    }
     publish(app, &app->config);
     crypto_derive(app->config.secret_key, "roentgen lookup hashes", &app->lookup_key);
     if (!open_log(app, &error))

@@ -1,6 +1,8 @@
 /* config.c - the one table of settings. */
 #include "app/config.h"
 
+#include <math.h>
+
 const char *const registrations[] = { "closed", "approval", "open", NULL };
 
 const char *const proxy_headers[] = { "any", "x-forwarded-for", "forwarded", NULL };
@@ -181,4 +183,35 @@ bool config_load(struct config *config, struct arena *arena)
         fprintf(stderr, "%.*s", STR_FMT(text_str(&report.problems)));
     settings_report_release(&report);
     return ok;
+}
+
+/* ---- is the secret one? ---- */
+
+enum { SECRET_BITS_MIN = 80 };
+
+/* The length of what repeats from the beginning: 3 for "abcabcab". */
+static ptrdiff_t period(struct str s)
+{
+    for (ptrdiff_t p = 1; p < s.len; p++)
+        if (!memcmp(s.at, s.at + p, (size_t)(s.len - p)))
+            return p;
+    return s.len;
+}
+
+/* An upper bound of what it takes to guess: Shannon's entropy of its characters, of one period, and nothing at all where it counts up
+ * or down. It cannot tell that a secret is good, only that one is bad. */
+bool config_secret_is_guessable(struct str secret)
+{
+    int counts[256] = { 0 }, steps = 0;
+    struct str once = str_slice(secret, 0, period(secret));
+    double bits = 0, length = (double)once.len;
+    for (ptrdiff_t i = 0; i < once.len; i++) {
+        counts[(unsigned char)once.at[i]]++;
+        int step = i ? once.at[i] - once.at[i - 1] : 2;
+        steps += step >= -1 && step <= 1;
+    }
+    for (int i = 0; i < 256; i++)
+        if (counts[i])
+            bits -= counts[i] * log2(counts[i] / length);
+    return bits < SECRET_BITS_MIN || steps * 4 > once.len * 3;
 }
