@@ -3,96 +3,11 @@
 #include "app/password.h"
 
 #include "app/app.h"
+#include "app/guess.h"
 
 #include <ctype.h>
 
 enum { BCRYPT_MAX_BYTES = 72 };
-
-/* What remains of common passwords when digits and marks at their end are taken off. */
-static const char *const common[] = {
-    "password",
-    "passwort",
-    "passw0rd",
-    "p@ssword",
-    "p@ssw0rd",
-    "qwerty",
-    "qwertyuiop",
-    "qwertyui",
-    "qazwsx",
-    "qazwsxedc",
-    "asdfghjkl",
-    "zxcvbnm",
-    "letmein",
-    "welcome",
-    "admin",
-    "administrator",
-    "root",
-    "iloveyou",
-    "sunshine",
-    "princess",
-    "football",
-    "baseball",
-    "monkey",
-    "dragon",
-    "shadow",
-    "master",
-    "superman",
-    "batman",
-    "trustno",
-    "abc",
-    "abcd",
-    "abcdef",
-    "abcdefg",
-    "abcdefgh",
-    "abcdefghij",
-    "changeme",
-    "default",
-    "guest",
-    "login",
-    "secret",
-    "test",
-    "testtest",
-    "user",
-    "hospital",
-    "doctor",
-    "clinic",
-    "radiology",
-    "roentgen",
-    "dicom",
-    "orthanc",
-    "woaini",
-    "woaiwojia",
-    "aini",
-    "mima",
-    "nihao",
-    "zhongguo",
-    "beijing",
-    "shanghai",
-    "yiyuan",
-    "yisheng",
-    "hello",
-    "helloworld",
-    "whatever",
-    "michael",
-    "jennifer",
-    "computer",
-    "internet",
-    "google",
-    "samsung",
-    "starwars",
-    "pokemon",
-    "cheese",
-    "freedom",
-    "mustang",
-    "charlie",
-    "summer",
-    "winter",
-    "spring",
-    "autumn",
-    "passwordpassword",
-    "correcthorsebatterystaple",
-    NULL,
-};
 
 static struct str lower(struct str s, struct arena *arena)
 {
@@ -102,28 +17,15 @@ static struct str lower(struct str s, struct arena *arena)
     return (struct str){ copy, s.len };
 }
 
-static bool is_common(struct str lowered)
-{
-    struct str base = lowered;
-    while (base.len && !isalpha((unsigned char)base.at[base.len - 1]) && (unsigned char)base.at[base.len - 1] < 128)
-        base.len--;
-    if (base.len == 0) /* digits and marks only */
-        return lowered.len < 14;
-    for (int i = 0; common[i]; i++)
-        if (str_equal(base, str_from(common[i])))
-            return true;
-    return false;
-}
+/* Ten random digits are as many guesses as this, and nobody's digits are random. */
+enum { BITS_MIN = 30, DIGITS_MIN = 14 };
 
-/* All one character, or each a step from the one before (12345678910, abcdefghijkl). */
-static bool is_run(struct str s)
+static bool is_tried_first(struct str password)
 {
-    int steps = 0;
-    for (ptrdiff_t i = 1; i < s.len; i++) {
-        int step = s.at[i] - s.at[i - 1];
-        steps += step >= -1 && step <= 1;
-    }
-    return steps >= s.len - 2;
+    bool only_digits_and_marks = true;
+    for (ptrdiff_t i = 0; i < password.len; i++)
+        only_digits_and_marks &= !isalpha((unsigned char)password.at[i]) && (unsigned char)password.at[i] < 128;
+    return (only_digits_and_marks && password.len < DIGITS_MIN) || guess_bits(password) < BITS_MIN;
 }
 
 /* The name with little around it: fewer than four letters are left when it is taken out. */
@@ -148,7 +50,7 @@ static const char *weakness(struct call *c, struct str password, struct str user
         return "at most 72 bytes";
     if (str_code_points(password) < c->app->config.password_min_length)
         return "it is too short";
-    if (is_common(lowered) || is_run(lowered))
+    if (is_tried_first(password))
         return "it is one of those tried first";
     if (!str_cut(email, '@', &mailbox, &rest))
         mailbox = email;
