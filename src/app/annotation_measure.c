@@ -21,8 +21,9 @@ struct frame {
     struct ultrasound ultrasound;
     struct samples samples;
     bool has_samples;
-    struct str unit;   /* of what they stand for */
-    struct str remark; /* why there are none */
+    struct sample_meanings *meanings; /* of these, where there are any */
+    struct str unit;                  /* of what they stand for */
+    struct str remark;                /* why there are none */
 };
 
 struct measuring {
@@ -126,7 +127,7 @@ static bool find_scale(struct measuring *m, const struct annotation *a, struct m
 
 struct sampling {
     const struct frame *frame;
-    const struct rendering *values;
+    struct sample_meanings *meanings;
     struct roi_stats stats;
 };
 
@@ -135,8 +136,8 @@ static void add_span(void *context, int64_t row, int64_t from, int64_t to)
     struct sampling *s = context;
     const struct frame *f = s->frame;
     for (int64_t column = from; column < to; column++) {
-        double value;
-        if (sample_meaning(&f->samples, s->values, row * f->columns + column, &value))
+        double value = sample_meaning(s->meanings, row * f->columns + column);
+        if (!isnan(value))
             roi_stats_add(&s->stats, value);
     }
 }
@@ -184,7 +185,7 @@ static void measure_axes(struct measuring *m, struct annotation *a)
 static bool measure_pixels(struct measuring *m, struct annotation *a)
 {
     struct frame *f = &m->frame;
-    struct sampling sampling = { .frame = f, .values = m->values };
+    struct sampling sampling = { .frame = f, .meanings = f->meanings };
     struct roi roi = { kind_of(a)->region, a->points.items, a->points.count, f->columns, f->rows };
     struct error error = { 0 };
     if (!f->has_samples) {
@@ -311,7 +312,11 @@ static void take_samples(struct measuring *m, bool decoded)
                      format->rows == f->rows;
     if (!f->has_samples)
         f->remark = S("pixels in colour have no single value");
-    if (f->has_samples && !rendering_of_values(m->c, m->picture->dicom, format, f->number, m->values, &f->unit)) {
+    if (!f->has_samples)
+        return;
+    if (rendering_of_values(m->c, m->picture->dicom, format, f->number, m->values, &f->unit))
+        f->meanings = sample_meanings_new(&f->samples, m->values, &m->c->error);
+    if (!f->meanings) {
         f->has_samples = false;
         is_of_file(m, "what the pixels stand for is not known");
     }
@@ -376,6 +381,8 @@ static void measure_frame(struct measuring *m, const struct annotation *first)
         if (opened && (!c->error.code || c->error.code == E_INVALID))
             measure_one(m, &m->all[i]);
     }
+    sample_meanings_free(m->frame.meanings);
+    m->frame.meanings = NULL;
     arena_release(&samples);
 }
 

@@ -176,11 +176,13 @@ static bool histogram_get(struct call *c)
     struct picture picture;
     struct decode_job job;
     struct decode_result result;
-    struct rendering *rendering = arena_new(&c->arena, struct rendering); /* too large for a stack */
     struct str unit = STR_NULL;
     if (!picture_open(c, in->file_id, &picture))
         return false;
     audit_about(c, picture.file.id, picture.file.patient_id);
+    struct rendering *rendering = malloc(sizeof(*rendering)); /* too large for a stack, or for an arena to clear */
+    if (!rendering)
+        abort();
     bool ok = picture_job(c, &picture, in->frame, &job) &&
               rendering_of_values(c, picture.dicom, &job.format, in->frame, rendering, &unit);
     unit = arena_copy(&c->arena, unit);
@@ -188,6 +190,7 @@ static bool histogram_get(struct call *c)
     job.render = rendering;
     ok = ok && picture_run(c, &job, &result);
     picture_close(&picture);
+    free(rendering);
     if (!ok)
         return false;
     struct histogram *found = arena_new(&c->arena, struct histogram);

@@ -52,13 +52,17 @@ static bool histogram_of_grey(const struct samples *samples, const struct sample
     double span = high - low, squares = span * span * (double)(layout->width * layout->height);
     if (!isfinite(256 / span) || !isfinite(squares))
         return error_set(error, E_INVALID, "the values of the picture are too large or too close for a histogram");
+    struct sample_meanings *meanings = sample_meanings_new(samples, rendering, error);
+    if (!meanings)
+        return false;
     tally_begin(&tally, out, low, high);
     for (int64_t i = 0; i < layout->width * layout->height; i++) {
-        double stored = sample_read(layout, samples->at, i), value = meaning_of(rendering, stored);
-        if (isfinite(value) && !is_padding(rendering, stored))
+        double value = sample_meaning(meanings, i);
+        if (!isnan(value))
             tally_add(&tally, value);
     }
     tally_end(&tally);
+    sample_meanings_free(meanings);
     return true;
 }
 

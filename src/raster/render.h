@@ -80,7 +80,12 @@ bool histogram(const struct samples *samples, const struct rendering *rendering,
 
 /* Stored value of sample `index` (pixel * samples + channel), sign extended from bits_stored; float kinds as they are. */
 double sample_value(const struct samples *samples, int64_t index);
-/* What grey sample `index` stands for, as pictures and histograms take it; false: it is padding, or stands for nothing. */
-bool sample_meaning(const struct samples *samples, const struct rendering *rendering, int64_t index, double *out);
+
+/* What the grey samples of a frame stand for, one by one, as pictures and histograms take them. Refers to both of its arguments. Asked for many, it
+ * makes a table of what each stored value stands for. */
+struct sample_meanings *sample_meanings_new(const struct samples *samples, const struct rendering *rendering,
+                                            struct error *error);       /* NULL: E_INVALID */
+double sample_meaning(struct sample_meanings *meanings, int64_t index); /* NaN: it is padding, or stands for nothing */
+void sample_meanings_free(struct sample_meanings *meanings);            /* takes NULL */
 
 #endif

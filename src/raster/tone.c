@@ -26,13 +26,6 @@ bool is_padding(const struct rendering *rendering, double stored)
            stored <= (double)rendering->padding_high;
 }
 
-bool sample_meaning(const struct samples *samples, const struct rendering *rendering, int64_t index, double *out)
-{
-    double stored = sample_value(samples, index), value = meaning_of(rendering, stored);
-    *out = value;
-    return isfinite(value) && !is_padding(rendering, stored);
-}
-
 struct range {
     double low, high;
 };

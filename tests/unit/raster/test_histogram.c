@@ -134,10 +134,46 @@ static void of_colour_is_of_its_luminance(void **state)
     assert_true(h.bins[76] == 1 && h.bins[150] == 1 && h.bins[29] == 1 && h.bins[9] == 1);
 }
 
+/* One by one and by table, which is made after some have been asked for: bits beyond those stored, padding, a range, a table of values. */
+static void meanings_are_the_same_by_table(void **state)
+{
+    (void)state;
+    enum { COUNT = 4096 };
+    static uint16_t at[COUNT];
+    struct error error = { 0 };
+    for (int i = 0; i < COUNT; i++)
+        at[i] = (uint16_t)(i << 2 | (i & 1 ? 0x8001 : 2)); /* 12 bits from bit 2 on */
+    struct samples s = samples(at, COUNT, 2, true);
+    s.format.bits_stored = s.decoded.bits_stored = 12;
+    s.format.high_bit = 13;
+    r->has_padding = true;
+    r->padding_low = -5, r->padding_high = 4;
+    for (int way = 0; way < 3; way++) {
+        r->has_range = way == 1;
+        r->range_low = -100, r->range_high = 1000;
+        r->world.count = way == 2 ? 50 : 0;
+        r->world.first = -10;
+        for (int i = 0; i < 50; i++)
+            r->world.values[i] = i % 7 ? i * 1.5 : NAN;
+        struct sample_meanings *m = sample_meanings_new(&s, r, &error);
+        assert_non_null(m);
+        for (int turn = 0; turn < 2; turn++)
+            for (int i = 0; i < COUNT; i++) {
+                int stored = i < 2048 ? i : i - 4096, entry = stored + 10;
+                bool is_none = (stored >= -5 && stored <= 4) || (way == 1 && (stored < -100 || stored > 1000)) ||
+                               (way == 2 && (entry < 0 || entry >= 50 || entry % 7 == 0));
+                double value = sample_meaning(m, i);
+                assert_true(is_none ? isnan(value) : value == (way == 2 ? entry * 1.5 : stored));
+            }
+        sample_meanings_free(m);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define EACH(name) cmocka_unit_test_setup_teardown(name, begin, end)
+        EACH(meanings_are_the_same_by_table),
         EACH(of_rescaled_values_without_padding),
         EACH(of_one_value),
         EACH(of_floating_values),
