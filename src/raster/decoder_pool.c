@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sys/socket.h>
@@ -323,8 +324,9 @@ static void queue(struct decoder_pool *pool, struct waiter *waiter)
 static void leave_queue(struct decoder_pool *pool, const struct waiter *waiter)
 {
     struct waiter **at = &pool->waiters;
-    while (*at != waiter)
+    while (*at && *at != waiter)
         at = &(*at)->next;
+    assert(*at);
     *at = waiter->next;
     if (!*at)
         pool->last_waiter = at;
