@@ -373,7 +373,7 @@ static bool annotations_put(struct call *c)
     return ok;
 }
 
-#define IMAGES .tag = "images", .entity = "image_file"
+#define IMAGES .tag = "images", .entity = "image_file", .lane = LANE_PICTURES
 static const struct endpoint rows[] = {
     { HTTP_GET, "/api/v1/images/{file_id}/annotations", annotations_get, &set_key, &annotation_set_schema,
       MAY_READ_IMAGES, IMAGES, .audit = "annotations.read",

@@ -5,6 +5,7 @@
 #include "app/lockout.h"
 #include "app/endpoint.h"
 #include "app/filing.h"
+#include "app/health.h"
 #include "app/mail.h"
 #include "app/metrics.h"
 #include "app/openapi_document.h"
@@ -89,6 +90,7 @@ static void open_serving(struct app *app)
     app->openapi = arena_copy(&app->arena, text_str(&document));
     text_release(&document);
     app->thumbnails = thumbnails_open(app);
+    app->prober = prober_open(app);
     if (mail_is_configured(app))
         app->mailer = mailer_open(app);
 }
@@ -140,6 +142,7 @@ void app_close(struct app *app)
 {
     lockout_close(app->lockout);
     mailer_close(app->mailer);
+    prober_close(app->prober);
     decoder_pool_stop(app->decoders);
     thumbnails_close(app->thumbnails);
     decoder_pool_close(app->decoders);

@@ -16,6 +16,7 @@ struct thumbnails;
 struct mailer;
 struct lockout;
 struct decoder_pool;
+struct prober;
 struct results;
 
 /* The settings that SIGHUP may change (SETTING_RELOAD), always seen as a whole. */
@@ -40,6 +41,7 @@ struct app {
     struct lockout *lockout;        /* counts failed sign-ins */
     struct mailer *mailer;          /* NULL: no mail server is set */
     struct results *results;        /* rendered pictures, to be made again at any time */
+    struct prober *prober;          /* looks how the server is */
     struct decoder_pool *decoders;  /* helpers that decode untrusted pixels */
     struct rate *rate, *login_rate; /* NULL: no limit */
     struct http_server *http;

@@ -344,7 +344,7 @@ static bool password_reset_confirm(struct call *c)
            db_transact(c, use_reset, &confirming);
 }
 
-#define AUTH .tag = "auth", .entity = "user"
+#define AUTH .tag = "auth", .entity = "user", .lane = LANE_SIGN_IN
 static const struct endpoint rows[] = {
     { HTTP_POST, "/api/v1/auth/login", login, &login_schema, &signed_in_schema, ANYONE, WORKS, BODY_JSON,
       .flags = LOGIN, AUTH, .audit = "auth.login", .summary = "Signs in with name and password",

@@ -124,8 +124,9 @@ const struct setting config_rows[] = {
         .doc = "TCP port; 0 picks a free one."),
     ROW(io_threads, INTEGER, "IO_THREADS", "0", .min = 0, .max = 256, .group = "Server",
         .doc = "Threads that speak HTTP; 0: one for each processor."),
-    ROW(workers, INTEGER, "WORKERS", "32", .min = 2, .max = 1024, .group = "Server",
-        .doc = "Threads for work that may wait: files, pictures, password hashes."),
+    ROW(workers, INTEGER, "WORKERS", "36", .min = 2, .max = 1024, .group = "Server",
+        .doc =
+            "Threads for work that may wait: files, the database. One account has at most seven eighths of them. Pictures, passwords and probes have some of their own."),
     ROW(max_connections, INTEGER, "MAX_CONNECTIONS", "16000", .min = 128, .max = 1000000, .group = "Server",
         .doc = "Most connections at once."),
     ROW(idle_timeout_s, DURATION, "IDLE_TIMEOUT", "75s", .min = 1, .max = 86400, .group = "Server",

@@ -303,7 +303,7 @@ static void run(struct exchange *x)
             return;
         break;
     }
-    if (!http_run(c->request, work))
+    if (!http_run(c->request, x->endpoint->runs == READS ? LANE_GENERAL : (int)x->endpoint->lane, work))
         busy(x);
 }
 
@@ -387,6 +387,8 @@ static void admit(struct exchange *x)
         answer_send(x, false);
         return;
     }
+    if (c->principal)
+        http_set_account(c->request, c->principal->user_id);
     struct str key = http_header(c->request, "Idempotency-Key");
     if (key.len && c->principal && e->method == HTTP_POST && e->body == BODY_JSON)
         x->idempotency_key = key;
@@ -419,6 +421,12 @@ static bool must_look_up(struct exchange *x)
            !authority_knows(x->call.app->authority, str_trim(token));
 }
 
+/* Callers who have not said who they are take turns by their address. */
+static int64_t account_of_address(struct str address)
+{
+    return -1 - (int64_t)(str_hash(address) >> 1);
+}
+
 static void begin(struct request *r)
 {
     struct exchange *x = http_app_data(r);
@@ -426,6 +434,7 @@ static void begin(struct request *r)
     c->request = r;
     make_request_id(x);
     proxy_find_client(x);
+    http_set_account(r, account_of_address(x->client));
     if (is_preflight(x)) {
         preflight(x);
         return;
@@ -438,7 +447,7 @@ static void begin(struct request *r)
         answer_send(x, false);
     } else if (must_look_up(x)) {
         x->on_worker = true;
-        if (!http_run(r, admit_on_worker))
+        if (!http_run(r, LANE_GENERAL, admit_on_worker))
             busy(x);
     } else {
         admit(x);

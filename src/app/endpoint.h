@@ -25,6 +25,16 @@ enum runs {
     WRITES, /* the whole handler runs inside one transaction, whose commit is durable before the answer leaves */
 };
 
+/* Where work runs that may block (WORKS, `first`; READS on MySQL are GENERAL). Each lane has threads of its own, so that a sign-in or a probe never
+ * waits for pictures; in each, accounts take turns (http.h). cmd_serve.c says how many threads. */
+enum lane {
+    LANE_GENERAL,
+    LANE_PICTURES, /* may wait for a decoder */
+    LANE_SIGN_IN,  /* hashes passwords, which is slow on purpose */
+    LANE_PROBES,   /* health and metrics */
+    LANES
+};
+
 enum body_type { BODY_NONE, BODY_JSON, BODY_FORM, BODY_MULTIPART, BODY_RELATED, BODY_RAW };
 
 enum endpoint_flag {
@@ -63,6 +73,7 @@ struct endpoint {
     bool (*at_once)(struct call *c);
     /* WRITES: what has to be done before the transaction and may take long (comparing a password), on a worker. False: refused. */
     bool (*first)(struct call *c);
+    enum lane lane;
 };
 
 /* Its answer is one thing, which has an ETag: what the path names, or the caller's own account. */

@@ -99,8 +99,8 @@ static bool file_again(struct call *c)
 
 static const struct endpoint rows[] = {
     { HTTP_POST, "/api/v1/image-files/{file_id}/file", file_again, &image_file_key, &image_file_schema,
-      MAY_UPLOAD_IMAGES, WORKS, .tag = "image-files", .entity = "image_file", .audit = "image_file.file",
-      .summary = "Files a stored DICOM file under its patient, study and series",
+      MAY_UPLOAD_IMAGES, WORKS, .lane = LANE_PICTURES, .tag = "image-files", .entity = "image_file",
+      .audit = "image_file.file", .summary = "Files a stored DICOM file under its patient, study and series",
       .doc =
           "As an upload does: for files that could not be filed then. One that is filed keeps its place; but when its text is read in another "
           "character set now (DICOM_CHARSET), what patient, study and series say because of it is mended, unless somebody has changed it. If "

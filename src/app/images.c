@@ -263,7 +263,7 @@ static bool metadata_get(struct call *c)
     return ok;
 }
 
-#define IMAGES .tag = "images", .entity = "image_file"
+#define IMAGES .tag = "images", .entity = "image_file", .lane = LANE_PICTURES
 static const struct endpoint rows[] = {
     { HTTP_GET, "/api/v1/images/{file_id}/rendered", rendered_get, &rendering_query_schema, NULL, MAY_READ_IMAGES,
       WORKS, .flags = NOT_JSON, IMAGES, .audit = "image_file.rendered", .answers = "image/*",

@@ -346,7 +346,7 @@ static const struct endpoint rows[] = {
     { HTTP_GET, "/api/v1/system/performance", performance_get, NULL, &performance_schema, .runs = WORKS, SYSTEM,
       .summary = "Count and time by endpoint and by SQL statement" },
     { HTTP_GET, "/metrics", metrics_get, NULL, NULL, MAY_READ_METRICS, WORKS, .flags = NOT_JSON | LOOPBACK | QUIET,
-      .tag = "system", .answers = "text/plain",
+      .lane = LANE_PROBES, .tag = "system", .answers = "text/plain",
       .summary = "Metrics for Prometheus; on this machine without signing in" },
 };
 ENDPOINT_TABLE(system_endpoints, rows);

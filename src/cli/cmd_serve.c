@@ -44,14 +44,32 @@ static bool checks_pass(struct call *c)
     return wrong == 0;
 }
 
+enum { PICTURE_THREADS_MIN = 8, PROBE_THREADS = 2 };
+
+_Static_assert(LANES <= sizeof(((struct http_options *)0)->lanes) / sizeof(struct http_lane), "http.h has fewer");
+
+/* In none can one account have all the threads. Those of pictures mostly wait for decoders, where accounts take turns again; one account keeps all decoders
+ * at work. Passwords cost processor time only. */
+static void set_lanes(const struct app *app, int processors, struct http_options *options)
+{
+    int workers = options->worker_threads;
+    int decoders = app->config.decoders ? (int)app->config.decoders : processors;
+    int pictures = decoders + 1 > PICTURE_THREADS_MIN ? decoders + 1 : PICTURE_THREADS_MIN;
+    options->lanes[LANE_GENERAL] = (struct http_lane){ 0, workers - (workers + 7) / 8 };
+    options->lanes[LANE_PICTURES] = (struct http_lane){ 2 * pictures, pictures };
+    options->lanes[LANE_SIGN_IN] = (struct http_lane){ processors + 1, processors };
+    options->lanes[LANE_PROBES] = (struct http_lane){ PROBE_THREADS, PROBE_THREADS - 1 };
+}
+
 static bool start(struct app *app, struct error *error)
 {
     const struct config *config = &app->config;
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    int processors = online > 0 ? (int)online : 1;
     struct http_options options = {
         .host = arena_cstring(&app->arena, config->host),
         .port = (int)config->port,
-        .io_threads = config->io_threads ? (int)config->io_threads : (int)(processors > 0 ? processors : 1),
+        .io_threads = config->io_threads ? (int)config->io_threads : processors,
         .worker_threads = (int)config->workers,
         .max_connections = (int)config->max_connections,
         .idle_timeout_s = (int)config->idle_timeout_s,
@@ -61,6 +79,7 @@ static bool start(struct app *app, struct error *error)
         .max_header_bytes = (ptrdiff_t)config->max_header_bytes,
     };
     struct http_app http_app;
+    set_lanes(app, processors, &options);
     dispatch_http_app(app, &http_app);
     return http_start(&options, &http_app, &app->http, error);
 }

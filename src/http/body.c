@@ -57,7 +57,7 @@ static void hand_over(struct request *r)
     b->emptying = filled;
     b->full = false;
     b->busy = b->begun = true;
-    workers_add(&r->server->workers, &r->body_job, r, empty_buffer, false);
+    workers_add(&r->server->lanes[0], &r->body_job, r, empty_buffer, false);
 }
 
 static void abandon_now(struct request *r)
@@ -111,7 +111,7 @@ static void abandon_later(struct request *r)
     if (!b->sink.abandon)
         return;
     b->busy = true;
-    workers_add(&r->server->workers, &r->body_job, r, run_abandon, false);
+    workers_add(&r->server->lanes[0], &r->body_job, r, run_abandon, false);
 }
 
 /* Nobody else looks at the body after `ready`. */

@@ -59,7 +59,11 @@ struct http_options {
     const char *host;
     int port; /* 0: any free one, see http_port */
     int io_threads;
-    int worker_threads;
+    int worker_threads; /* of lane 0 */
+    struct http_lane {
+        int threads;
+        int account_threads; /* at most so many at work for one account; 0: all */
+    } lanes[4];              /* further ones, from 1: those with threads; `lanes[0]` bounds accounts in lane 0 */
     int max_connections;
     int idle_timeout_s, header_timeout_s, send_timeout_s;
     int64_t body_min_bytes_per_s;
@@ -119,9 +123,12 @@ void http_collect_body(struct request *r, ptrdiff_t max_bytes);
 struct str http_body(const struct request *r);
 const struct error *http_body_error(const struct request *r); /* code E_NONE when all went well */
 
-/* Runs `work` on a worker thread. From begin, ready, or another worker. When the queue is full (worker_threads * 64
- * waiting) returns false: answer 503. */
-bool http_run(struct request *r, void (*work)(struct request *r));
+/* Runs `work` on a worker thread of this lane: what is slow in one does not hold up another. From begin, ready, or another worker. In
+ * each lane accounts take turns, so that whoever asks for a thousand things waits for them alone. When too much waits (64 for each thread, or
+ * half of that for one account) returns false: answer 503. Bodies are taken in lane 0. */
+bool http_run(struct request *r, int lane, void (*work)(struct request *r));
+/* Whose turn it is when this request needs a worker: any number; 0, as long as nobody has said: everybody's together. From begin, or a worker. */
+void http_set_account(struct request *r, int64_t account);
 /* `begin` may also go on on a worker (http_run): after http_read_body or http_collect_body there, this lets the body come. */
 void http_go_on(struct request *r);
 /* From begin or ready, before they return without a reply, when the reply will come from another thread

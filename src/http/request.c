@@ -372,13 +372,19 @@ static void run_work(struct request *r)
     request_release(r);
 }
 
-bool http_run(struct request *r, void (*work)(struct request *r))
+void http_set_account(struct request *r, int64_t account)
 {
+    r->account = account;
+}
+
+bool http_run(struct request *r, int lane, void (*work)(struct request *r))
+{
+    assert(lane >= 0 && lane < LANES && r->server->lanes[lane].count > 0);
     bool strings_kept = r->work != NULL;
     if (!strings_kept)
         request_keep_strings(r);
     r->work = work;
     if (!r->waits) /* set once: the I/O thread may be reading it when a worker runs the next piece of work */
         r->waits = true;
-    return workers_add(&r->server->workers, &r->work_job, r, run_work, true);
+    return workers_add(&r->server->lanes[lane], &r->work_job, r, run_work, true);
 }

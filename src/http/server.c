@@ -122,7 +122,8 @@ static bool start_daemon(struct http_server *server, bool six, struct error *err
 
 static void server_free(struct http_server *server)
 {
-    workers_stop(&server->workers);
+    for (int i = 0; i < LANES; i++)
+        workers_stop(&server->lanes[i]);
     guard_stop(server);
     if (server->listener >= 0 && !server->daemon)
         close(server->listener);
@@ -131,14 +132,24 @@ static void server_free(struct http_server *server)
     free(server);
 }
 
+static bool start_lanes(struct http_server *server, struct error *error)
+{
+    for (int i = 0; i < LANES; i++) {
+        struct http_lane lane = server->options.lanes[i];
+        lane.threads = i == 0 ? server->options.worker_threads : lane.threads;
+        if (lane.threads > 0 && !workers_start(&server->lanes[i], &lane, error))
+            return false;
+    }
+    return true;
+}
+
 /* Signals are for the main thread. */
 static bool start_threads(struct http_server *server, bool six, struct error *error)
 {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool ok = guard_start(server, error) && workers_start(&server->workers, server->options.worker_threads, error) &&
-              start_daemon(server, six, error);
+    bool ok = guard_start(server, error) && start_lanes(server, error) && start_daemon(server, six, error);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return ok;
 }
@@ -208,20 +219,24 @@ bool http_stop(struct http_server *server, int grace_ms)
 
 void http_stats(struct http_server *server, struct http_stats *out)
 {
-    struct workers *workers = &server->workers;
     *out = (struct http_stats){
         .connections = atomic_load(&server->connections),
         .connections_total = atomic_load(&server->connections_total),
         .requests_total = atomic_load(&server->requests_total),
         .refused_total = atomic_load(&server->refused_total),
-        .workers = workers->count,
         .timeouts_header = atomic_load(&server->timeouts_header),
         .timeouts_body = atomic_load(&server->timeouts_body),
         .timeouts_idle = atomic_load(&server->timeouts_idle),
         .timeouts_send = atomic_load(&server->timeouts_send),
     };
-    pthread_mutex_lock(&workers->lock);
-    out->workers_busy = workers->busy;
-    out->worker_queue = workers->waiting;
-    pthread_mutex_unlock(&workers->lock);
+    for (int i = 0; i < LANES; i++) {
+        struct workers *workers = &server->lanes[i];
+        if (!workers->count)
+            continue;
+        pthread_mutex_lock(&workers->lock);
+        out->workers += workers->count;
+        out->workers_busy += workers->busy;
+        out->worker_queue += workers->waiting;
+        pthread_mutex_unlock(&workers->lock);
+    }
 }

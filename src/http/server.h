@@ -34,6 +34,7 @@ enum {
     FREE_REQUESTS_MAX = 256, /* kept for the next requests */
     CLIENT_TEXT_MAX = 48,
     QUEUE_PER_WORKER = 64,
+    LANES = sizeof(((struct http_options *)0)->lanes) / sizeof(struct http_lane),
     TICK_MS = 250,
     WHEEL_SLOTS = 1024 /* of one tick each */
 };
@@ -42,25 +43,43 @@ struct header {
     struct str name, value;
 };
 
-/* ---- workers.c ---- */
+/* ---- workers.c ----
+ *
+ *   struct workers: one lane
+ *     buckets[hash of account] -> line -> line ...     of each account that has work here, waiting or under way
+ *     ready -> line -> line ...                        those of them whose next piece may begin, in turn
+ *                |-> job -> job ...                    in the order in which they came
+ */
 struct job {
     struct job *next;
     struct request *request;
     void (*run)(struct request *r);
 };
 
+enum { LINE_BUCKETS = 256 };
+
+struct line {
+    int64_t account;
+    struct job *first, **last;
+    int waiting, busy;
+    bool is_ready;
+    struct line *next_ready, *next;
+};
+
 struct workers {
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    struct job *first, **last;
+    struct line *buckets[LINE_BUCKETS];
+    struct line *ready, **last_ready;
     pthread_t *threads;
     int count, started;
+    int account_threads;
     int busy;
     int64_t waiting;
     bool stopping;
 };
 
-bool workers_start(struct workers *workers, int count, struct error *error);
+bool workers_start(struct workers *workers, const struct http_lane *lane, struct error *error);
 void workers_stop(struct workers *workers); /* runs what is queued first */
 /* False, for `bounded` jobs only, when too many wait already. Takes a reference on the request. */
 bool workers_add(struct workers *workers, struct job *job, struct request *r, void (*run)(struct request *r),
@@ -181,6 +200,7 @@ struct request {
     struct body body;
     struct job work_job, body_job;
     void (*work)(struct request *r);
+    int64_t account;
     int status, reply_header_count;
     enum reply_kind reply_kind;
     bool close;
@@ -197,7 +217,7 @@ struct http_server {
     struct MHD_Daemon *daemon;
     int listener, port;
     struct guard guard;
-    struct workers workers;
+    struct workers lanes[LANES];
     pthread_mutex_t free_lock;
     struct request *free_first;
     int free_count;

@@ -1,52 +1,119 @@
-/* workers.c - threads for what may block: a queue of jobs, each about one request. */
+/* workers.c - threads for what may block: a queue of jobs, each about one request, in which accounts take turns. */
 #include "http/server.h"
 
 #include <errno.h>
 
-static struct job *next_job(struct workers *workers)
+/* ---- lines; all under the lock ---- */
+
+static struct line **bucket_of(struct workers *workers, int64_t account)
 {
-    while (!workers->first && !workers->stopping)
-        pthread_cond_wait(&workers->wake, &workers->lock);
-    struct job *job = workers->first;
-    if (!job)
-        return NULL;
-    workers->first = job->next;
-    if (!job->next)
-        workers->last = &workers->first;
+    return &workers->buckets[((uint64_t)account * UINT64_C(0x9e3779b97f4a7c15)) >> 56];
+}
+
+static struct line *line_of(struct workers *workers, int64_t account)
+{
+    struct line **bucket = bucket_of(workers, account);
+    for (struct line *line = *bucket; line; line = line->next)
+        if (line->account == account)
+            return line;
+    struct line *line = calloc(1, sizeof(*line));
+    if (!line)
+        abort();
+    line->account = account;
+    line->last = &line->first;
+    line->next = *bucket;
+    return *bucket = line;
+}
+
+static void forget_if_empty(struct workers *workers, struct line *line)
+{
+    if (line->waiting || line->busy)
+        return;
+    struct line **at = bucket_of(workers, line->account);
+    while (*at != line)
+        at = &(*at)->next;
+    *at = line->next;
+    free(line);
+}
+
+/* Behind the others, when its next job may begin. Account 0 is everybody nobody has named, and not bounded as one. */
+static void make_ready(struct workers *workers, struct line *line)
+{
+    if (line->is_ready || !line->waiting || (line->account && line->busy >= workers->account_threads))
+        return;
+    line->is_ready = true;
+    line->next_ready = NULL;
+    *workers->last_ready = line;
+    workers->last_ready = &line->next_ready;
+}
+
+static struct job *take_job(struct workers *workers, struct line *line)
+{
+    struct job *job = line->first;
+    workers->ready = line->next_ready;
+    if (!workers->ready)
+        workers->last_ready = &workers->ready;
+    line->is_ready = false;
+    line->first = job->next;
+    if (!line->first)
+        line->last = &line->first;
+    line->waiting--;
+    line->busy++;
     workers->waiting--;
+    workers->busy++;
+    make_ready(workers, line);
+    if (workers->stopping && workers->waiting == 0)
+        pthread_cond_broadcast(&workers->wake);
     return job;
 }
+
+/* NULL: the end. */
+static struct line *next_line(struct workers *workers)
+{
+    while (!workers->ready) {
+        if (workers->stopping && workers->waiting == 0)
+            return NULL;
+        pthread_cond_wait(&workers->wake, &workers->lock);
+    }
+    return workers->ready;
+}
+
+/* ---- threads ---- */
 
 static void *worker_main(void *self)
 {
     struct workers *workers = self;
     pthread_mutex_lock(&workers->lock);
-    for (struct job *job; (job = next_job(workers));) {
+    for (struct line *line; (line = next_line(workers));) {
+        struct job *job = take_job(workers, line);
         struct request *r = job->request;
         void (*run)(struct request *) = job->run; /* the job may be queued again while it runs */
-        workers->busy++;
         pthread_mutex_unlock(&workers->lock);
         run(r);
         pthread_mutex_lock(&workers->lock);
         workers->busy--;
+        line->busy--;
+        make_ready(workers, line); /* this thread goes on with whoever is next */
+        forget_if_empty(workers, line);
     }
     pthread_mutex_unlock(&workers->lock);
     return NULL;
 }
 
-bool workers_start(struct workers *workers, int count, struct error *error)
+bool workers_start(struct workers *workers, const struct http_lane *lane, struct error *error)
 {
     pthread_mutex_init(&workers->lock, NULL);
     pthread_cond_init(&workers->wake, NULL);
-    workers->last = &workers->first;
-    workers->count = count;
-    workers->threads = calloc((size_t)count, sizeof(*workers->threads));
+    workers->last_ready = &workers->ready;
+    workers->count = lane->threads;
+    workers->account_threads = lane->account_threads ? lane->account_threads : lane->threads;
+    workers->threads = calloc((size_t)lane->threads, sizeof(*workers->threads));
     if (!workers->threads)
         abort();
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < lane->threads; i++) {
         int failed = pthread_create(&workers->threads[i], NULL, worker_main, workers);
         if (failed)
-            return error_set(error, E_INTERNAL, "cannot start worker thread %d of %d: %s", i + 1, count,
+            return error_set(error, E_INTERNAL, "cannot start worker thread %d of %d: %s", i + 1, lane->threads,
                              strerror(failed));
         workers->started++;
     }
@@ -73,15 +140,20 @@ bool workers_add(struct workers *workers, struct job *job, struct request *r, vo
                  bool bounded)
 {
     pthread_mutex_lock(&workers->lock);
-    if (bounded && workers->waiting >= (int64_t)workers->count * QUEUE_PER_WORKER) {
+    struct line *line = line_of(workers, r->account);
+    int64_t most = (int64_t)workers->count * QUEUE_PER_WORKER;
+    if (bounded && (workers->waiting >= most || (line->account && line->waiting >= most / 2))) {
+        forget_if_empty(workers, line);
         pthread_mutex_unlock(&workers->lock);
         return false;
     }
     atomic_fetch_add_explicit(&r->references, 1, memory_order_relaxed);
     *job = (struct job){ .request = r, .run = run };
-    *workers->last = job;
-    workers->last = &job->next;
+    *line->last = job;
+    line->last = &job->next;
+    line->waiting++;
     workers->waiting++;
+    make_ready(workers, line);
     pthread_mutex_unlock(&workers->lock);
     pthread_cond_signal(&workers->wake); /* a worker that runs at once finds the lock free */
     return true;

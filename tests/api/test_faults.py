@@ -298,6 +298,11 @@ def test_a_stuck_database_is_503_in_bounded_time(relayed):
     answer = server.client(admin.token, timeout=100).get(f"/patients/{patient['id']}")
     assert answer.status_code == 503 and time.monotonic() - start < 60 * SLOW
     ok(server.client().get("/health/live"))
+    for _ in range(20):  # the first waits for a while, the others know by then that a look is under way that does not end
+        answer = server.client(timeout=20 * SLOW).get("/health/ready")
+        assert answer.status_code == 503 and answer.headers["retry-after"]
+        assert answer.json()["status"] == "down" and answer.json()["checks"]["database"] != "ok"
+    assert server.client().get("/metrics").status_code == 200  # from this machine, without a token to look up
     relay.mode = "pass"
     relay.drop()
     wait_until(

@@ -26,6 +26,7 @@ enum { BIG_BYTES = 8 << 20, PATTERN_BYTES = 100000 };
 
 struct counters {
     atomic_int begun, finished, ready, abandoned, writes_at_once, overlapped, created, destroyed, worked;
+    atomic_int place_of_8; /* which piece of work was account 8's */
     atomic_llong stored;
     atomic_bool held; /* work that is under way waits */
     char *big;
@@ -78,7 +79,9 @@ static inline void answer_text(struct request *r, int status, struct str text)
 static inline void work_answer(struct request *r)
 {
     struct counters *n = http_context(r);
-    atomic_fetch_add(&n->worked, 1);
+    int place = atomic_fetch_add(&n->worked, 1) + 1;
+    if (query_number(r, "account", 0) == 8)
+        n->place_of_8 = place;
     usleep((useconds_t)query_number(r, "us", 0));
     while (atomic_load(&n->held))
         usleep(1000);
@@ -87,7 +90,7 @@ static inline void work_answer(struct request *r)
 
 static inline void work_twice(struct request *r)
 {
-    if (!http_run(r, work_answer))
+    if (!http_run(r, 0, work_answer))
         answer_text(r, 503, S("full"));
 }
 
@@ -172,10 +175,11 @@ static inline void app_begin(struct request *r)
         http_set_header(r, "ETag", S("\"1\""));
         answer_text(r, 304, S("hello"));
     } else if (str_equal(path, S("/work"))) {
-        if (!http_run(r, work_answer))
+        http_set_account(r, query_number(r, "account", 0));
+        if (!http_run(r, (int)query_number(r, "lane", 0), work_answer))
             answer_text(r, 503, S("full"));
     } else if (str_equal(path, S("/twice"))) {
-        if (!http_run(r, work_twice))
+        if (!http_run(r, 0, work_twice))
             answer_text(r, 503, S("full"));
     } else if (str_equal(path, S("/later"))) {
         pthread_t thread;
@@ -225,7 +229,7 @@ static inline void app_ready(struct request *r)
     } else if (str_equal(http_path(r), S("/echo"))) {
         answer_text(r, 200, http_body(r));
     } else if (query_number(r, "run", 0)) {
-        http_run(r, work_answer);
+        http_run(r, 0, work_answer);
     } else {
         snprintf(x->text, sizeof(x->text), "%lld %016llx", (long long)x->stored, (unsigned long long)x->sum);
         answer_text(r, 200, str_from(x->text));

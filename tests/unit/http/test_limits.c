@@ -266,6 +266,88 @@ static void test_full_queue(void **state)
     stop(server, &counters);
 }
 
+static void ask_for_work(int fd, int account, int lane)
+{
+    char text[120];
+    snprintf(text, sizeof(text), "GET /work?account=%d&lane=%d HTTP/1.1\r\nHost: x\r\n\r\n", account, lane);
+    put(fd, text);
+}
+
+static int status_of(int fd)
+{
+    struct answer answer = get_answer(fd, false);
+    free(answer.body);
+    close(fd);
+    return answer.status;
+}
+
+/* One account cannot have all threads of a lane, nor all of its queue, and none of another lane. */
+static void test_lanes_and_accounts(void **state)
+{
+    (void)state;
+    enum { N = 200, MOST = (4 * 64) / 2 };
+    struct counters counters;
+    struct http_options options = default_options();
+    options.worker_threads = 4;
+    options.lanes[0].account_threads = 3;
+    options.lanes[2] = (struct http_lane){ .threads = 1 };
+    struct http_server *server = start(options, &counters);
+    int greedy[N], full = 0;
+    counters.held = true;
+    for (int i = 0; i < N; i++) {
+        greedy[i] = dial(server);
+        ask_for_work(greedy[i], 7, 0);
+    }
+    assert_true(reaches(&counters.begun, N));
+    assert_true(reaches(&counters.worked, 3));
+    int other = dial(server), probe = dial(server);
+    ask_for_work(other, 8, 0);
+    assert_true(reaches(&counters.worked, 4)); /* the thread that nobody else could have */
+    ask_for_work(probe, 7, 2);
+    assert_true(reaches(&counters.worked, 5));
+    struct http_stats stats;
+    http_stats(server, &stats);
+    assert_int_equal(stats.workers, 5);
+    assert_int_equal(stats.workers_busy, 5);
+    assert_true(stats.worker_queue <= MOST);
+    counters.held = false;
+    assert_int_equal(status_of(other), 200);
+    assert_int_equal(status_of(probe), 200);
+    for (int i = 0; i < N; i++)
+        full += status_of(greedy[i]) == 503;
+    assert_in_range(full, N - MOST - 3, N - MOST);
+    stop(server, &counters);
+}
+
+/* With one thread: whoever comes after many of one account's is next. */
+static void test_accounts_take_turns(void **state)
+{
+    (void)state;
+    enum { N = 30 };
+    struct counters counters;
+    struct http_options options = default_options();
+    options.worker_threads = 1;
+    struct http_server *server = start(options, &counters);
+    int greedy[N];
+    struct http_stats stats = { 0 };
+    counters.held = true;
+    for (int i = 0; i < N; i++) {
+        greedy[i] = dial(server);
+        ask_for_work(greedy[i], 7, 0);
+    }
+    int other = dial(server);
+    assert_true(reaches(&counters.begun, N));
+    ask_for_work(other, 8, 0);
+    while (stats.worker_queue < N)
+        http_stats(server, &stats);
+    counters.held = false;
+    assert_int_equal(status_of(other), 200);
+    for (int i = 0; i < N; i++)
+        assert_int_equal(status_of(greedy[i]), 200);
+    assert_true(counters.place_of_8 <= 3);
+    stop(server, &counters);
+}
+
 struct stopping {
     struct http_server *server;
     int grace_ms;
@@ -442,6 +524,8 @@ int main(void)
         cmocka_unit_test(test_many_idle),
         cmocka_unit_test(test_longest_idle_makes_room),
         cmocka_unit_test(test_full_queue),
+        cmocka_unit_test(test_lanes_and_accounts),
+        cmocka_unit_test(test_accounts_take_turns),
         cmocka_unit_test(test_stop_lets_finish),
         cmocka_unit_test(test_stop_cuts),
         cmocka_unit_test(test_stop_under_load),
