@@ -48,6 +48,7 @@ static bool open_database(struct app *app, struct error *error)
         .pool_size = (int)app->config.database_pool_size,
         .cache_kib = app->config.database_cache_bytes / 1024,
         .busy_timeout_ms = 10000,
+        .waiting_max = (int)app->config.workers / 4,
     };
     crypto_derive(app->config.secret_key, "roentgen sealed fields", &options.key);
     return db_open(&options, &app->db, error);

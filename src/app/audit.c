@@ -75,7 +75,7 @@ static bool take_noted(struct audit *audit)
 }
 
 /* Rows that cannot be written now (disk full, database gone) are tried again until they can; meanwhile the queue fills and
- * readers wait. Only the end of the process gives up, after ten tries. */
+ * readers wait. Only the end of the process gives up, after ten tries or when its time is over. */
 static void *run(void *context)
 {
     struct audit *audit = context;
@@ -86,7 +86,7 @@ static void *run(void *context)
         while (!db_transact(&call, write_taken, audit)) {
             call_reset(&call);
             pthread_mutex_lock(&audit->mutex);
-            bool give_up = audit->stopping && ++tries >= 10;
+            bool give_up = audit->stopping && (++tries >= 10 || db_has_ended(audit->db));
             struct timespec until = deadline(AUDIT_DELAY_MS);
             pthread_cond_timedwait(&audit->wake, &audit->mutex, &until);
             pthread_mutex_unlock(&audit->mutex);

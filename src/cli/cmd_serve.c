@@ -112,6 +112,8 @@ static int wait_for_end(struct call *c, const sigset_t *set)
         case SIGTERM:
         case SIGINT:
             log_write(app->log, LOG_INFO, NULL, "server.stopping", "finishing what is under way");
+            /* A little earlier than requests are cut off, so that those who wait for a database that is silent can be told. */
+            db_end_within(app->db, app->config.stop_grace_s * 900);
             bool clean = http_stop(app->http, (int)app->config.stop_grace_s * 1000);
             log_write(app->log, LOG_INFO, NULL, "server.stopped",
                       clean ? "all requests were answered" : "some requests were cut off");

@@ -18,6 +18,7 @@ bool db_open(const struct db_options *options, struct db **out, struct error *er
     }
     db->driver = db->url.local ? &driver_sqlite : &driver_mysql;
     db->pool_size = options->pool_size > 0 ? options->pool_size : 8;
+    db->waiting_max = options->waiting_max > 0 ? options->waiting_max : 1;
     db->cache_kib = options->cache_kib > 0 ? options->cache_kib : 2048;
     db->busy_timeout_ms = options->busy_timeout_ms > 0 ? options->busy_timeout_ms : 5000;
     /* A key for each use, so that a hash never tells anything about the sealing key. */
@@ -43,6 +44,17 @@ void db_close(struct db *db)
     meters_release(&db->meters);
     arena_release(&db->arena);
     free(db);
+}
+
+void db_end_within(struct db *db, int64_t ms)
+{
+    if (db->driver->end_within)
+        db->driver->end_within(db, ms);
+}
+
+bool db_has_ended(struct db *db)
+{
+    return db->driver->has_ended && db->driver->has_ended(db);
 }
 
 bool db_is_local(const struct db *db)
@@ -268,23 +280,46 @@ bool db_execute_(struct call *c, const char *sql, struct db_args args, int64_t *
     return step == 0;
 }
 
+/* Which rows a locking statement wants: the same for the same words and values. */
+static uint64_t rows_wanted(const char *sql, struct db_args args)
+{
+    uint64_t hash = str_hash(str_from(sql));
+    for (int i = 1; i <= args.count; i++) {
+        const struct value *value = &args.values[i];
+        uint64_t one = value->type == VALUE_TEXT ? str_hash(value->text) : (uint64_t)value->integer;
+        hash = (hash ^ one) * 0x100000001b3u;
+    }
+    return hash;
+}
+
+/* *out: the first column of the first row; NULL: nobody asks. */
+static bool lock_rows(struct call *c, int64_t *out, const char *sql, struct db_args args)
+{
+    const struct driver *driver = c->db->driver;
+    uint64_t wanted = rows_wanted(sql, args);
+    struct str locking = arena_format(&c->arena, "%s %s", sql, driver->lock_words(c->connection, wanted));
+    struct cursor rows;
+    bool got = false;
+    for (db_rows_(c, &rows, locking.at, args); cursor_next(&rows); got = true)
+        if (!got && out)
+            *out = cursor_integer(&rows, 0);
+    cursor_close(&rows);
+    driver->lock_asked(c->connection, wanted, c->error.code == E_NONE);
+    return got;
+}
+
 bool db_lock_(struct call *c, const char *sql, struct db_args args)
 {
-    struct cursor rows;
-    if (c->db->driver->local)
-        return true;
-    struct str locking = arena_format(&c->arena, "%s for update", sql);
-    for (db_rows_(c, &rows, locking.at, args); cursor_next(&rows);)
-        continue;
-    cursor_close(&rows);
-    return c->error.code == E_NONE;
+    assert(db_in_transaction(c));
+    return !c->db->driver->lock_words || lock_rows(c, NULL, sql, args) || c->error.code == E_NONE;
 }
 
 bool db_lock_integer_(struct call *c, int64_t *out, const char *sql, struct db_args args)
 {
-    if (c->db->driver->local)
+    assert(db_in_transaction(c));
+    if (!c->db->driver->lock_words)
         return db_integer_(c, out, sql, args);
-    return db_integer_(c, out, arena_format(&c->arena, "%s for update", sql).at, args);
+    return lock_rows(c, out, sql, args);
 }
 
 bool db_again(struct call *c)

@@ -37,6 +37,7 @@ struct db_options {
     int pool_size;     /* MySQL: most connections */
     int64_t cache_kib; /* SQLite: page cache per connection */
     int busy_timeout_ms;
+    int waiting_max; /* MySQL: most callers of db_transact that wait, each on its thread, for a row that somebody holds for long */
 };
 
 bool db_open(const struct db_options *options, struct db **out, struct error *error);
@@ -45,6 +46,10 @@ bool db_is_local(const struct db *db);      /* SQLite: reads may run on an I/O t
 struct str db_dialect(const struct db *db); /* "sqlite" or "mysql" */
 void db_release(struct call *c);            /* gives the borrowed connection back; harmless without one */
 bool db_ping(struct call *c);               /* a round trip */
+/* The process is to end: after `ms` nothing waits for an answer of the database any more. What is under way then fails as if the
+ * connection were lost, and so does what comes. A database in this process needs none of it. */
+void db_end_within(struct db *db, int64_t ms);
+bool db_has_ended(struct db *db); /* that moment has come */
 
 /* The SQL (or tail) and then up to 16 values, V(...) each. The macros below only put the values into an array; without any
  * they use the empty one (ISO C wants at least one argument for `...`, so the choice is made by counting). */
@@ -86,7 +91,8 @@ void db_before_commit(struct call *c, bool (*run)(void *context, struct error *e
 bool db_execute_(struct call *c, const char *sql, struct db_args args, int64_t *changed);
 
 /* Inside a transaction: what was selected stays as it is until the commit. `sql` is a select of rows by an index. On MySQL it
- * is run `for update`; on SQLite there is one writer, and nothing to do. For reads that decide what is then written. */
+ * is run `for update`; on SQLite there is one writer, and nothing to do. For reads that decide what is then written. Two that want one
+ * row say it in the same words, so that a row which is held for long is known as the same (mysql_held.c). */
 #define db_lock(c, sql, ...) db_lock_((c), (sql), DB_ARGS(__VA_ARGS__))
 bool db_lock_(struct call *c, const char *sql, struct db_args args);
 /* The same, and reads the first column of the first row as it is now that the lock is granted: db_integer on SQLite. */

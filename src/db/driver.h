@@ -142,7 +142,14 @@ struct driver {
     bool (*transact)(struct call *c, bool (*work)(struct call *, void *), void *context);
     void (*transact_later)(struct call *c, bool (*work)(struct call *, void *), void *context,
                            void (*done)(struct call *, bool, void *));
-    void (*again)(struct db_connection *connection); /* db_again; NULL: one writer, nothing changes under it */
+    /* NULL, all three: one writer, nothing is locked and nothing changes under it. What is put behind a select that locks the rows it
+     * finds, and what came of it. */
+    const char *(*lock_words)(struct db_connection *connection, uint64_t rows);
+    void (*lock_asked)(struct db_connection *connection, uint64_t rows, bool granted);
+    void (*again)(struct db_connection *connection); /* db_again */
+    /* NULL: nobody has to be waited for. */
+    void (*end_within)(struct db *db, int64_t ms);
+    bool (*has_ended)(struct db *db);
 
     /* Schema changes: SQLite one transaction per step; MySQL on a patient connection under a named lock. */
     bool (*migrate_begin)(struct call *c);
@@ -159,7 +166,7 @@ struct db {
     struct key seal_key, hash_key;
     int pool_size;
     int64_t cache_kib;
-    int busy_timeout_ms;
+    int busy_timeout_ms, waiting_max;
     struct meters meters;
     _Atomic int64_t commits, transactions;
     _Atomic int64_t size_bytes, size_read_us; /* as last asked */

@@ -13,7 +13,10 @@ static void start_library(void)
 
 static void release(struct mysql *mysql)
 {
+    mysql_end_release(mysql);
     mysql_pool_release(mysql);
+    held_release(&mysql->held);
+    pthread_cond_destroy(&mysql->closed);
     pthread_cond_destroy(&mysql->freed);
     pthread_mutex_destroy(&mysql->lock);
     free(mysql);
@@ -33,6 +36,8 @@ static bool mysql_open(struct db *db, struct error *error)
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&mysql->freed, &attributes);
+    pthread_cond_init(&mysql->closed, &attributes);
+    held_init(&mysql->held);
     pthread_condattr_destroy(&attributes);
     struct db_connection *first;
     if (!mysql_borrow(db, &first, error)) {
@@ -96,7 +101,11 @@ const struct driver driver_mysql = {
     .run = mysql_run,
     .transact = mysql_transact,
     .transact_later = mysql_transact_later,
+    .lock_words = mysql_lock_words,
+    .lock_asked = mysql_lock_asked,
     .again = mysql_again,
+    .end_within = mysql_end_within,
+    .has_ended = mysql_has_ended,
     .migrate_begin = mysql_migrate_begin,
     .migrate_end = mysql_migrate_end,
     .transactional_schema = false,

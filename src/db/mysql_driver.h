@@ -4,6 +4,8 @@
  *   mysql_pool.c       connections: made, lent, found dead, replaced
  *   mysql_statement.c  prepared statements and their rows
  *   mysql_writer.c     transactions, and the threads that run them for callers who do not wait
+ *   mysql_held.c       rows that somebody holds for long
+ *   mysql_end.c        the end of the process, whether the server answers or not
  *   mysql_error.c      error numbers as ours
  *
  * libmariadb (Connector/C) keeps nothing per thread: mysql_thread_init is empty there, so threads need no greeting.
@@ -21,7 +23,10 @@ enum {
     MYSQL_SLOW_TIMEOUT_S = 3600,   /* schema changes */
     MYSQL_IDLE_PING_US = 60000000, /* after which a connection is tried before it is lent */
     MYSQL_VALUE_MAX = 64 << 20,    /* bytes of one column of one row */
-    MYSQL_WRITERS_MAX = 4
+    MYSQL_WRITERS_MAX = 4,
+    MYSQL_LOCK_WAIT_S = 1, /* for a row, before others get the connection and the thread */
+    MYSQL_SLOW_LOCK_WAIT_S = 60,
+    HELD_ROWS_MAX = 64
 };
 
 struct mysql_connection {
@@ -29,7 +34,9 @@ struct mysql_connection {
     MYSQL *handle;
     int64_t idle_since_us;
     int generation;  /* older than the pool's: made before somebody found the server gone */
+    int line;        /* the socket, once more: to be shut from another thread, whatever the library does with its own */
     bool slow;       /* outside the pool, for schema changes */
+    bool held;       /* conflicted, because a row that it wants is held by somebody else */
     bool conflicted; /* deadlock, lock timeout or db_again in this transaction: it is undone, and run again */
 };
 
@@ -56,6 +63,13 @@ struct mysql_statement {
 
 struct mysql_writers;
 
+struct held_rows {
+    pthread_mutex_t lock;
+    uint64_t rows[HELD_ROWS_MAX];
+    int count;
+    int next; /* to be overwritten when all are in use */
+};
+
 struct mysql {
     struct db *db;
     pthread_mutex_t lock;
@@ -64,6 +78,14 @@ struct mysql {
     struct db_connection *all;
     int count, waiting, generation;
     struct mysql_writers *writers;
+    struct held_rows held;
+    atomic_int lingering; /* callers that wait on their own threads for rows that are held */
+    /* The end (mysql_end.c), under `lock`: */
+    pthread_t ender;
+    pthread_cond_t closed;
+    struct timespec end;
+    atomic_bool ends;    /* the thread runs */
+    bool ended, closing; /* the lines were cut; the thread shall end */
 };
 
 /* mysql_pool.c */
@@ -74,9 +96,22 @@ void mysql_pool_count(struct db *db, int64_t *open, int64_t *busy, int64_t *wait
 void mysql_pool_release(struct mysql *mysql);
 bool mysql_run(struct db_connection *connection, struct str sql, struct error *error);
 
+/* mysql_held.c */
+void held_init(struct held_rows *held);
+void held_release(struct held_rows *held);
+const char *mysql_lock_words(struct db_connection *connection, uint64_t row);
+void mysql_lock_asked(struct db_connection *connection, uint64_t row, bool granted);
+
+/* mysql_end.c */
+void mysql_end_within(struct db *db, int64_t ms);
+bool mysql_has_ended(struct db *db);
+void mysql_end_release(struct mysql *mysql);
+
 /* mysql_error.c: always false. `sql` may be NULL. */
 bool mysql_fail(struct mysql_connection *connection, unsigned number, const char *message, const char *sql,
                 struct error *error);
+
+bool mysql_fail_held(struct error *error);
 
 /* mysql_statement.c */
 struct statement *mysql_prepare(struct db_connection *connection, struct str sql, struct error *error);

@@ -63,6 +63,11 @@ static bool fail_unavailable(struct error *error, int retry_after_s, unsigned nu
     return error_set(error, E_UNAVAILABLE, "%s (%u)", why, number);
 }
 
+bool mysql_fail_held(struct error *error)
+{
+    return fail_unavailable(error, 2, 1205, "somebody else is changing the same record: try again");
+}
+
 bool mysql_fail(struct mysql_connection *connection, unsigned number, const char *message, const char *sql,
                 struct error *error)
 {
@@ -75,7 +80,7 @@ bool mysql_fail(struct mysql_connection *connection, unsigned number, const char
     /* Too many connections, read-only server, interrupted, out of locks, statement timeouts. */
     static const unsigned passing[] = { 1040, 1203, 1129, 1130, 1290, 1836, 1317, 1206,
                                         1969, 3024, 1041, 1158, 1159, 1160, 1161, 0 };
-    static const unsigned conflict[] = { 1213, 1205, 1020, 0 }; /* deadlock, lock timeout, row changed */
+    static const unsigned conflict[] = { 1213, 1020, 0 }; /* deadlock, row changed */
     static const unsigned full[] = { 1021, 1114, 0 };
     static const unsigned foreign[] = { 1216, 1217, 1451, 1452, 0 };
     static const unsigned again[] = { 1243, 1615, 2057, 0 }; /* prepared anew: the schema changed */
@@ -85,6 +90,10 @@ bool mysql_fail(struct mysql_connection *connection, unsigned number, const char
     if (is_in(number, lost)) {
         connection->base.lost = true;
         return fail_unavailable(error, 2, number, "the connection to the database was lost");
+    }
+    if (number == 1205 || number == 3572) { /* the wait was too long; MySQL: `nowait` */
+        connection->conflicted = connection->held = true;
+        return mysql_fail_held(error);
     }
     if (is_in(number, conflict)) {
         connection->conflicted = true;

@@ -6,10 +6,13 @@
 #include "db/mysql_driver.h"
 
 #include <assert.h>
+#include <fcntl.h>
+#include <unistd.h>
 
-static void options(MYSQL *handle, const struct db_url *url, bool slow)
+static void options(MYSQL *handle, const struct db_url *url, bool slow, bool ends)
 {
-    unsigned connect = MYSQL_CONNECT_TIMEOUT_S, io = slow ? MYSQL_SLOW_TIMEOUT_S : MYSQL_IO_TIMEOUT_S, off = 0;
+    unsigned connect = ends ? 1 : MYSQL_CONNECT_TIMEOUT_S, io = slow ? MYSQL_SLOW_TIMEOUT_S : MYSQL_IO_TIMEOUT_S,
+             off = 0;
     my_bool on = 1;
     mysql_optionsv(handle, MYSQL_OPT_CONNECT_TIMEOUT, &connect);
     mysql_optionsv(handle, MYSQL_OPT_READ_TIMEOUT, &io);
@@ -26,6 +29,8 @@ static void options(MYSQL *handle, const struct db_url *url, bool slow)
 
 static void disconnect(struct mysql_connection *connection)
 {
+    if (connection->line >= 0)
+        close(connection->line);
     mysql_close(connection->handle); /* first, so that no statement is closed over a dead line */
     connection->handle = NULL;
     statements_release(&connection->base);
@@ -35,11 +40,13 @@ static void disconnect(struct mysql_connection *connection)
 /* NO_BACKSLASH_ESCAPES: text and `like` patterns mean what they mean on SQLite. */
 static bool set_session(struct mysql_connection *connection, struct error *error)
 {
-    return mysql_run(
-               &connection->base,
-               S("set session time_zone = '+00:00', session innodb_lock_wait_timeout = 10, session sql_mode = "
-                 "'PIPES_AS_CONCAT,STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO,NO_BACKSLASH_ESCAPES'"),
-               error) &&
+    char sql[400];
+    int len = snprintf(
+        sql, sizeof(sql),
+        "set session time_zone = '+00:00', session innodb_lock_wait_timeout = %d, session sql_mode = "
+        "'PIPES_AS_CONCAT,STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO,NO_BACKSLASH_ESCAPES'",
+        connection->slow ? MYSQL_SLOW_LOCK_WAIT_S : MYSQL_LOCK_WAIT_S);
+    return mysql_run(&connection->base, (struct str){ sql, len }, error) &&
            mysql_run(&connection->base, S("set session transaction isolation level read committed"), error);
 }
 
@@ -51,10 +58,11 @@ static bool connect_one(struct db *db, bool slow, struct mysql_connection **out,
         abort();
     connection_init(&connection->base, db);
     connection->slow = slow;
+    connection->line = -1;
     connection->handle = mysql_init(NULL);
     if (!connection->handle)
         abort();
-    options(connection->handle, url, slow);
+    options(connection->handle, url, slow, ((struct mysql *)db->state)->ends);
     /* Rows matched, not rows changed: an update to the same value has found its row, as on SQLite. */
     if (!mysql_real_connect(connection->handle, url->host, url->user, url->password, url->name, url->port, url->socket,
                             CLIENT_FOUND_ROWS)) {
@@ -62,6 +70,7 @@ static bool connect_one(struct db *db, bool slow, struct mysql_connection **out,
         disconnect(connection);
         return false;
     }
+    connection->line = fcntl(mysql_get_socket(connection->handle), F_DUPFD_CLOEXEC, 0);
     if (!set_session(connection, error)) {
         disconnect(connection);
         return false;
@@ -138,10 +147,12 @@ static bool take_place(struct mysql *mysql, struct mysql_connection **out, int *
     *out = NULL;
     pthread_mutex_lock(&mysql->lock);
     mysql->waiting++;
-    while (!mysql->free && mysql->count >= mysql->db->pool_size && ok)
+    while (!mysql->free && mysql->count >= mysql->db->pool_size && ok && !mysql->ended)
         ok = pthread_cond_timedwait(&mysql->freed, &mysql->lock, &until) == 0;
     mysql->waiting--;
-    if (mysql->free) {
+    if (mysql->ended) {
+        ok = false;
+    } else if (mysql->free) {
         *out = (struct mysql_connection *)mysql->free;
         mysql->free = mysql->free->next_free;
         ok = true;
@@ -167,6 +178,11 @@ static bool connect_into_pool(struct mysql *mysql, int generation, struct mysql_
 {
     bool ok = connect_one(mysql->db, false, out, error);
     pthread_mutex_lock(&mysql->lock);
+    if (ok && mysql->ended) {
+        disconnect(*out);
+        error_set(error, E_UNAVAILABLE, "the process ends");
+        ok = false;
+    }
     if (ok) {
         (*out)->generation = generation;
         link_one(mysql, &(*out)->base);
@@ -187,7 +203,9 @@ bool mysql_borrow(struct db *db, struct db_connection **out, struct error *error
         if (!take_place(mysql, &connection, &generation)) {
             if (!error->code)
                 error->retry_after_s = 2;
-            return error_set(error, E_UNAVAILABLE, "all %d connections to the database are in use", db->pool_size);
+            return error_set(error, E_UNAVAILABLE,
+                             "no connection to the database was free: %d are in use, or the server stops",
+                             db->pool_size);
         }
         if (!connection && !connect_into_pool(mysql, generation, &connection, error))
             return false;

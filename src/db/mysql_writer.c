@@ -2,13 +2,21 @@
  *
  * A deadlock is nobody's fault: the transaction is rolled back and run again after a short random pause. One of those who meet always gets
  * on, so the number of times says nothing about when it will be our turn; only time ends the attempts.
+ *
+ * A row that somebody else holds for long (mysql_held.c) is another matter: whoever wants it gives connection and thread to those who want
+ * others, and comes again.
+ *
+ *   jobs      first -> ... -> last        new ones; any thread takes them
+ *   parked    due -> due -> ...           met a held row, and are run again when they are due: on half of the threads at most
+ *
+ * Callers on threads of their own keep these while they wait, so only some may (db_options.waiting_max): the others are told to come again.
  */
 #include "db/mysql_driver.h"
 
 #include <errno.h>
 #include <signal.h>
 
-enum { ATTEMPTS_US = 15000000, PAUSE_US = 2000, PAUSE_DOUBLINGS = 5 };
+enum { ATTEMPTS_US = 15000000, PAUSE_US = 2000, PAUSE_DOUBLINGS = 5, HELD_PAUSE_US = 200000 };
 
 struct job {
     struct job *next;
@@ -16,13 +24,19 @@ struct job {
     bool (*work)(struct call *, void *);
     void *context;
     void (*done)(struct call *, bool, void *);
+    int64_t until_us, due_us;
+    bool comes_again;
+};
+struct jobs {
+    struct job *first, *last;
 };
 
 struct mysql_writers {
     pthread_mutex_t lock;
-    pthread_cond_t came;
-    struct job *first, *last;
-    int waiting;
+    pthread_cond_t came; /* CLOCK_MONOTONIC */
+    struct jobs jobs, parked;
+    int waiting;          /* jobs, parked or not */
+    int again, again_max; /* threads that run one that comes again */
     bool stop;
     pthread_t threads[MYSQL_WRITERS_MAX];
     int count;
@@ -30,22 +44,31 @@ struct mysql_writers {
 
 /* ---- one transaction ---- */
 
-static void pause_before(int attempt)
+/* Between a fifth and the whole of it. */
+static int64_t some_of(int64_t us)
 {
     unsigned char random;
     crypto_random(&random, sizeof(random));
-    int doublings = attempt < PAUSE_DOUBLINGS ? attempt : PAUSE_DOUBLINGS;
-    int64_t us = ((int64_t)PAUSE_US << doublings) * (64 + random) / 320;
+    return us * (64 + random) / 320;
+}
+
+static void pause_for(int64_t us)
+{
     struct timespec left = { .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000 };
     while (nanosleep(&left, &left) && errno == EINTR)
         continue;
+}
+
+static void pause_before(int attempt)
+{
+    pause_for(some_of((int64_t)PAUSE_US << (attempt < PAUSE_DOUBLINGS ? attempt : PAUSE_DOUBLINGS)));
 }
 
 static bool attempt_work(struct call *c, bool (*work)(struct call *, void *), void *context)
 {
     struct mysql_connection *connection = (struct mysql_connection *)c->connection;
     struct error ignored = { 0 };
-    connection->conflicted = false;
+    connection->conflicted = connection->held = false;
     connection->base.hook_count = 0;
     if (!mysql_run(&connection->base, S("start transaction"), &c->error))
         return false;
@@ -65,30 +88,62 @@ static bool attempt_work(struct call *c, bool (*work)(struct call *, void *), vo
     return ok;
 }
 
-bool mysql_transact(struct call *c, bool (*work)(struct call *, void *), void *context)
+/* Until it is done, fails, or meets a row that is held. */
+static bool attempt_often(struct call *c, bool (*work)(struct call *, void *), void *context, int64_t until_us,
+                          bool *held)
 {
     struct error before = c->error;
-    bool had = c->connection, ok = false;
-    int64_t start = clock_monotonic_us();
-    if (had && c->connection->lost && !c->connection->open) {
-        db_release(c);
-        had = false;
-    }
-    if (!c->connection && !mysql_borrow(c->db, &c->connection, &c->error))
-        return false;
-    for (int attempt = 0;; attempt++) {
+    bool ok = false, conflicted = true;
+    *held = false;
+    for (int attempt = 0; conflicted && !*held && (!attempt || clock_monotonic_us() < until_us); attempt++) {
         if (attempt)
             pause_before(attempt);
         c->error = before;
         ok = attempt_work(c, work, context);
-        bool conflicted = ((struct mysql_connection *)c->connection)->conflicted && !c->connection->lost;
-        if (ok || !conflicted || clock_monotonic_us() - start > ATTEMPTS_US)
-            break;
+        const struct mysql_connection *connection = (struct mysql_connection *)c->connection;
+        conflicted = !ok && connection->conflicted && !connection->base.lost;
+        *held = conflicted && connection->held;
     }
     if (ok) {
         atomic_fetch_add(&c->db->commits, 1);
         atomic_fetch_add(&c->db->transactions, 1);
     }
+    return ok;
+}
+
+/* May this caller wait on its thread? Counted once for each, until mysql_transact ends. */
+static bool linger(struct db *db, bool *lingers)
+{
+    struct mysql *mysql = db->state;
+    if (!*lingers && atomic_fetch_add(&mysql->lingering, 1) < db->waiting_max)
+        return *lingers = true;
+    if (!*lingers)
+        atomic_fetch_sub(&mysql->lingering, 1);
+    return *lingers;
+}
+
+bool mysql_transact(struct call *c, bool (*work)(struct call *, void *), void *context)
+{
+    struct error before = c->error;
+    bool had = c->connection, ok = false, held = false, lingers = false;
+    int64_t until_us = clock_monotonic_us() + ATTEMPTS_US;
+    if (had && c->connection->lost && !c->connection->open) {
+        db_release(c);
+        had = false;
+    }
+    do {
+        if (held) {
+            if (!had)
+                db_release(c);
+            pause_for(some_of(HELD_PAUSE_US));
+            c->error = before;
+        }
+        if (!c->connection && !mysql_borrow(c->db, &c->connection, &c->error))
+            break;
+        ok = attempt_often(c, work, context, until_us, &held);
+    } while (held && clock_monotonic_us() < until_us && linger(c->db, &lingers));
+    if (lingers)
+        atomic_fetch_sub(&((struct mysql *)c->db->state)->lingering, 1);
     if (!had)
         db_release(c);
     return ok;
@@ -101,27 +156,98 @@ void mysql_again(struct db_connection *base)
 
 /* ---- the threads ---- */
 
+static void put(struct jobs *jobs, struct job *job)
+{
+    job->next = NULL;
+    if (jobs->last)
+        jobs->last->next = job;
+    else
+        jobs->first = job;
+    jobs->last = job;
+}
+
+static struct job *take(struct jobs *jobs)
+{
+    struct job *job = jobs->first;
+    if (job) {
+        jobs->first = job->next;
+        if (!jobs->first)
+            jobs->last = NULL;
+    }
+    return job;
+}
+
+/* Those that come again do so on half of the threads. */
+static bool may_come_again(const struct mysql_writers *w)
+{
+    return w->parked.first && w->again < w->again_max;
+}
+
+static void wait_for_some(struct mysql_writers *w)
+{
+    if (!may_come_again(w)) {
+        pthread_cond_wait(&w->came, &w->lock);
+        return;
+    }
+    int64_t us = w->parked.first->due_us;
+    struct timespec due = { .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000 };
+    pthread_cond_timedwait(&w->came, &w->lock, &due);
+}
+
 /* NULL: it is the end. */
 static struct job *wait_for_job(struct mysql_writers *w)
 {
+    struct job *job = NULL;
     pthread_mutex_lock(&w->lock);
-    while (!w->first && !w->stop)
-        pthread_cond_wait(&w->came, &w->lock);
-    struct job *job = w->first;
-    if (job) {
-        w->first = job->next;
-        if (!w->first)
-            w->last = NULL;
-        w->waiting--;
+    for (;;) {
+        if (may_come_again(w) && (w->stop || w->parked.first->due_us <= clock_monotonic_us())) {
+            job = take(&w->parked);
+            w->again++;
+            break;
+        }
+        job = take(&w->jobs);
+        if (job || (w->stop && !w->parked.first))
+            break;
+        wait_for_some(w);
     }
+    w->waiting -= job != NULL;
     pthread_mutex_unlock(&w->lock);
     return job;
 }
 
-static void run_job(struct job *job)
+/* The thread is free again. True: the job waits for its next turn. */
+static bool park(struct mysql_writers *w, struct job *job, bool held)
 {
-    bool ok = mysql_transact(job->call, job->work, job->context);
-    job->done(job->call, ok, job->context);
+    int64_t now = clock_monotonic_us();
+    pthread_mutex_lock(&w->lock);
+    w->again -= job->comes_again;
+    bool parked = held && now < job->until_us && !w->stop;
+    if (parked) {
+        job->comes_again = true;
+        job->due_us = now + HELD_PAUSE_US;
+        put(&w->parked, job);
+        w->waiting++;
+    }
+    pthread_cond_signal(&w->came); /* it may be the turn of another that was parked */
+    pthread_mutex_unlock(&w->lock);
+    return parked;
+}
+
+static void run_job(struct mysql_writers *w, struct job *job)
+{
+    struct call *c = job->call;
+    struct error before = c->error;
+    bool held = false, ok = false;
+    if (mysql_borrow(c->db, &c->connection, &c->error))
+        ok = attempt_often(c, job->work, job->context, job->until_us, &held);
+    db_release(c);
+    struct error after = c->error;
+    if (held)
+        c->error = before; /* for its next turn */
+    if (park(w, job, held))
+        return;
+    c->error = after;
+    job->done(c, ok, job->context);
     free(job);
 }
 
@@ -130,7 +256,7 @@ static void *write_for_others(void *context)
     struct mysql_writers *w = context;
     pthread_setname_np(pthread_self(), "db-writer");
     for (struct job *job; (job = wait_for_job(w));)
-        run_job(job);
+        run_job(w, job);
     return NULL;
 }
 
@@ -149,14 +275,11 @@ void mysql_transact_later(struct call *c, bool (*work)(struct call *, void *), v
     if (!job)
         abort();
     *job = (struct job){ .call = c, .work = work, .context = context, .done = done };
+    job->until_us = clock_monotonic_us() + ATTEMPTS_US;
     pthread_mutex_lock(&w->lock);
     bool open = !w->stop;
     if (open) {
-        if (w->last)
-            w->last->next = job;
-        else
-            w->first = job;
-        w->last = job;
+        put(&w->jobs, job);
         w->waiting++;
         pthread_cond_signal(&w->came);
     }
@@ -184,11 +307,16 @@ bool mysql_writers_new(struct db *db, struct mysql_writers **out, struct error *
     if (!w)
         abort();
     pthread_mutex_init(&w->lock, NULL);
-    pthread_cond_init(&w->came, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&w->came, &attributes);
+    pthread_condattr_destroy(&attributes);
     /* Half of the pool at most, so that those who wait for their own transactions find connections too. */
     int wanted = db->pool_size / 2 < 1                   ? 1
                  : db->pool_size / 2 > MYSQL_WRITERS_MAX ? MYSQL_WRITERS_MAX
                                                          : db->pool_size / 2;
+    w->again_max = wanted < 2 ? 1 : wanted / 2;
     sigset_t all, old;
     sigfillset(&all); /* signals are for the main thread */
     pthread_sigmask(SIG_SETMASK, &all, &old);

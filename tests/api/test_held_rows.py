@@ -1,0 +1,248 @@
+"""MariaDB: somebody else holds a row, or the server does not answer at all. Nothing else waits for it longer than it must."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import support
+from support import ON_SQLITE, ROOT, SLOW, dicom, ok, png, problem, uid, unique, wait_until
+
+pytestmark = pytest.mark.skipif(ON_SQLITE is True, reason="one process writes to SQLite")
+
+
+class Session:
+    """A conversation of somebody else's with the database, in which a transaction can stay open."""
+
+    def __init__(self, database):
+        command = [o for o in database.command if o != "--batch"]
+        self.process = subprocess.Popen(
+            [*command, "--batch", "--unbuffered", database.name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def run(self, sql):
+        """Gives the lines of the answer when it is done."""
+        mark, lines = unique("done"), []
+        self.process.stdin.write(f"{sql};\nselect '{mark}';\n")
+        self.process.stdin.flush()
+        for line in self.process.stdout:
+            if line.strip() == mark:
+                return lines
+            lines.append(line)
+        raise AssertionError(f"{sql}: {self.process.poll()}")
+
+    def hold(self, *rows):
+        self.run("start transaction")
+        for table, row in rows:
+            self.run(f"select id from {table} where id = {row} for update")
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(10)
+
+
+@pytest.fixture
+def session(server):
+    session = Session(server.database)
+    yield session
+    session.close()
+
+
+class Waits:
+    """Have any transactions begun to wait for a lock since this was made?"""
+
+    def __init__(self, session):
+        self.session = session
+        self.before = self.count()
+
+    def count(self):
+        return int(self.session.run("show global status like 'innodb_row_lock_waits'")[0].split()[1])
+
+    def arrive(self):
+        wait_until(lambda: self.count() > self.before, what="somebody who waits")
+
+
+# ---- what was found before the lock was granted has changed by then ----
+
+
+def filed(api, **keys):
+    film = api.upload(dicom(**keys), "film.dcm")
+    return film, {"PatientID": keys["PatientID"], "StudyInstanceUID": keys["StudyInstanceUID"]}
+
+
+def beside(server, session, admin, film, changes, content, verb):
+    """Sends `content` while the film's patient is held; `changes` are made and committed beneath it."""
+    session.hold(("patients", film["patient_id"]))
+    waits = Waits(session)
+    with ThreadPoolExecutor(1) as pool:
+        sent = pool.submit(verb, content)
+        waits.arrive()
+        for change in changes:
+            session.run(change)
+        session.run("commit")
+        answer = sent.result()
+    server.run("fsck", "--rows")
+    return answer
+
+
+def test_a_film_beside_the_merge_of_its_patient_goes_where_the_patient_went(server, session, admin):
+    number = unique("M")
+    film, keys = filed(admin, PatientID=number, StudyInstanceUID=uid())
+    target, patient = admin.patient()["id"], film["patient_id"]
+    changes = [
+        f"select id from patients where id = {target} for update",
+        f"update studies set patient_id = {target} where patient_id = {patient}",
+        f"update image_files set patient_id = {target} where patient_id = {patient}",
+        f"update patients set deleted_at = 1, merged_into = {target} where id = {patient}",
+        f"delete from patient_search where id = {patient}",
+    ]
+    answer = beside(server, session, admin, film, changes, dicom(**keys), lambda c: admin.upload(c, "film.dcm"))
+    assert (answer["patient_id"], answer["study_id"], answer["status"]) == (target, film["study_id"], "UPLOADED")
+    assert ok(admin.get("/patients", params={"search": number}))["total"] == 0
+
+
+def test_a_film_beside_the_move_of_its_study_says_so(server, session, admin):
+    film, keys = filed(admin, PatientID=unique("M"), StudyInstanceUID=uid())
+    target, study = admin.patient()["id"], film["study_id"]
+    changes = [
+        f"update studies set patient_id = {target} where id = {study}",
+        f"update image_files set patient_id = {target} where study_id = {study}",
+    ]
+    answer = beside(server, session, admin, film, changes, dicom(**keys), lambda c: admin.upload(c, "film.dcm"))
+    assert answer["status"] == "FAILED" and "filed under another patient" in answer["status_reason"]
+    assert answer["study_id"] is None
+
+
+def test_a_film_beside_the_deletion_of_its_study_gets_a_new_one(server, session, admin):
+    film, keys = filed(admin, PatientID=unique("M"), StudyInstanceUID=uid())
+    study = film["study_id"]
+    changes = [
+        f"update studies set deleted_at = 1 where id = {study}",
+        f"update series set deleted_at = 1 where study_id = {study}",
+        f"update image_files set deleted_at = 1 where study_id = {study}",
+        f"delete from study_search where id = {study}",
+        f"delete from image_file_search where id = {film['id']}",
+    ]
+    answer = beside(server, session, admin, film, changes, dicom(**keys), lambda c: admin.upload(c, "film.dcm"))
+    assert answer["study_id"] not in (None, study) and answer["status"] == "UPLOADED"
+
+
+def test_a_completion_beside_the_merge_of_its_patient_goes_where_the_patient_went(server, session, admin):
+    content = png()
+    source, target = admin.patient()["id"], admin.patient()["id"]
+    body = {"filename": "x.png", "file_size": len(content), "patient_id": source}
+    upload_id = ok(admin.post("/upload/chunked", json=body), 201)["upload_id"]
+    ok(admin.put(f"/upload/chunked/{upload_id}/chunks/0", content=content))
+    changes = [
+        f"select id from patients where id = {target} for update",
+        f"update image_files set patient_id = {target} where patient_id = {source}",
+        f"update patients set deleted_at = 1, merged_into = {target} where id = {source}",
+        f"delete from patient_search where id = {source}",
+    ]
+    answer = beside(
+        server,
+        session,
+        admin,
+        {"patient_id": source},
+        changes,
+        upload_id,
+        lambda id: ok(admin.post(f"/upload/chunked/{id}/complete"), 201),
+    )
+    assert answer["patient_id"] == target
+
+
+# ---- a row that is held keeps nobody from another ----
+
+
+@pytest.mark.parametrize("what", ["patient", "study", "file", "film"])
+def test_one_held_row_keeps_nobody_from_another(server, session, admin, what):
+    film, keys = filed(admin, PatientID=unique("H"), StudyInstanceUID=uid())
+    rows = {"patient": ("patients", "patient_id"), "study": ("studies", "study_id"), "file": ("image_files", "id")}
+    table, key = rows.get(what, rows["patient"])
+    session.hold((table, film[key]))
+    waits = Waits(session)
+    api = [server.client(admin.token) for _ in range(24)]
+
+    def change(n):
+        if what == "film":
+            return api[n].post("/upload/single", files={"file": ("film.dcm", dicom(**keys))})
+        path = {"patient": f"/patients/{film['patient_id']}", "study": f"/studies/{film['study_id']}"}
+        text = {"patient": {"allergies": f"{n}"}, "study": {"description": f"{n}"}, "file": {"description": f"{n}"}}
+        return api[n].patch(path.get(what, f"/image-files/{film['id']}"), json=text[what])
+
+    with ThreadPoolExecutor(len(api)) as pool:
+        held = [pool.submit(change, n) for n in range(len(api))]
+        waits.arrive()
+        slowest = 0
+        for _ in range(3):
+            begun = time.monotonic()
+            admin.patient()
+            admin.upload(dicom(), "film.dcm")
+            slowest = max(slowest, time.monotonic() - begun)
+        session.run("commit")
+        answers = [one.result() for one in held]
+    assert slowest < 3 * SLOW, slowest
+    done = [a for a in answers if a.status_code in (200, 201)]
+    assert done
+    refused = [a for a in answers if a not in done]
+    assert bool(refused) == (what == "film"), refused  # those would keep the threads that take others' files
+    for answer in refused:
+        assert "changing the same record" in problem(answer, 503)["detail"]
+        assert int(answer.headers["retry-after"]) > 0
+    server.run("fsck", "--rows")
+
+
+# ---- a server that does not answer ----
+
+
+@pytest.fixture
+def frozen(tmp_path_factory, monkeypatch):
+    """A MariaDB of one's own, to be stopped in the middle."""
+    folder = ROOT / ".cache" / unique("m")
+    script = [ROOT / "script" / "mariadb"]
+    subprocess.run([*script, "start", folder], check=True, timeout=120 * SLOW)
+    pid = int((folder / "pid").read_text())
+    monkeypatch.setattr(support, "TEST_DATABASE", f"mysql://root@/frozen?socket={folder}/socket")
+    monkeypatch.setattr(support.MariadbDatabase, "template", None)
+    yield pid
+    os.kill(pid, signal.SIGCONT)
+    subprocess.run([*script, "stop", folder], check=True, timeout=120)
+    subprocess.run(["rm", "-rf", folder], check=True)
+
+
+def test_a_silent_database_does_not_delay_the_end(frozen, tmp_path):
+    server = support.Server(tmp_path / "server", STOP_GRACE="4s", WORKERS="8")
+    server.init().start()
+    admin = server.admin()
+    patient = admin.patient()
+    os.kill(frozen, signal.SIGSTOP)
+    answers = []
+
+    def ask(method, path, **more):
+        try:
+            answers.append(server.client(admin.token).request(method, path, **more).status_code)
+        except Exception as error:  # noqa: BLE001 - cut off, which is allowed
+            answers.append(type(error).__name__)
+
+    path = f"/patients/{patient['id']}"
+    asked = [threading.Thread(target=ask, args=("GET", path)) for _ in range(4)]
+    asked += [threading.Thread(target=ask, args=("PATCH", path), kwargs={"json": {"allergies": "x"}}) for _ in range(8)]
+    asked += [
+        threading.Thread(target=ask, args=("POST", "/upload/single"), kwargs={"files": {"file": ("a", png())}})
+        for _ in range(4)
+    ]
+    for thread in asked:
+        thread.start()  # whether they wait already or come during the end is all the same
+    begun = time.monotonic()
+    server.signal(signal.SIGTERM)
+    server.wait(30)
+    took = time.monotonic() - begun
+    for thread in asked:
+        thread.join()
+    assert took < 4 + 1.5 * SLOW, took
+    assert set(answers) <= {503, "ReadError", "RemoteProtocolError", "ConnectError"}, answers
+    os.kill(frozen, signal.SIGCONT)
+    server.close()
