@@ -7,7 +7,7 @@
     " and not exists (select 1 from " SEARCH " w where w." KEY " = t.id)"
 #define WORDS_OF_NOTHING(TABLE, SEARCH, KEY) \
     "select '" SEARCH "', w." KEY " from " SEARCH " w where not exists (select 1 from " TABLE " t where t.id = w." KEY \
-    " and t.deleted_at is null)"
+    ")"
 
 const struct invariant invariants[] = {
     /* ---- everything is where its parent is ---- */
@@ -27,7 +27,13 @@ const struct invariant invariants[] = {
     { "file_of_merged", "a file of a patient that was merged into another",
       "select 'image_files', f.id from image_files f join patients p on p.id = f.patient_id "
       "where p.merged_into is not null" },
-    /* ---- nothing is alive in something deleted (a deleted patient only hides what is theirs) ---- */
+    /* ---- nothing is alive in something deleted ---- */
+    { "alive_of_deleted_patient", "a file that is not deleted, of a deleted patient",
+      "select 'image_files', f.id from image_files f join patients p on p.id = f.patient_id "
+      "where f.deleted_at is null and p.deleted_at is not null" },
+    { "study_of_deleted_patient", "a study that is not deleted, of a deleted patient",
+      "select 'studies', s.id from studies s join patients p on p.id = s.patient_id "
+      "where s.deleted_at is null and p.deleted_at is not null" },
     { "alive_in_deleted_study", "a file that is not deleted, in a deleted study",
       "select 'image_files', f.id from image_files f join studies s on s.id = f.study_id "
       "where f.deleted_at is null and s.deleted_at is not null" },
