@@ -359,7 +359,8 @@ static bool replace(struct call *c, const struct picture *picture, const struct 
         *(struct annotation_set *)c->out = before;
         return true;
     }
-    return annotations_measure(c, picture, after.items, after.count) && keep(c, &r, after, c->out);
+    return annotations_measure(c, picture, after.items, after.count) && picture_is_whole(c, picture) &&
+           keep(c, &r, after, c->out);
 }
 
 static bool annotations_put(struct call *c)
@@ -369,8 +370,7 @@ static bool annotations_put(struct call *c)
     if (!picture_open(c, in->file_id, &picture))
         return false;
     bool ok = replace(c, &picture, in);
-    picture_close(&picture);
-    return ok;
+    return picture_close(c, &picture) && ok;
 }
 
 #define IMAGES .tag = "images", .entity = "image_file", .lane = LANE_PICTURES

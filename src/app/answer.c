@@ -292,10 +292,10 @@ static void remember(struct exchange *x)
         line.method = "OTHER";
     log_access(c->app->log, &line);
     metrics_request(c->app->metrics, x->route.index, x->status, line.us);
-    if (error->code == E_INTERNAL || error->code == E_STORAGE_FULL || error->code == E_UNAVAILABLE) {
-        log_write(c->app->log, error->code == E_INTERNAL || error->is_ours ? LOG_ERROR : LOG_WARNING, c->id,
-                  "request.failed", "%s %s: %s (%s:%d)", line.method, route, error->message,
-                  error->file ? error->file : "", error->line);
+    bool is_ours = error->code == E_INTERNAL || error->code == E_UNREADABLE || error->is_ours;
+    if (is_ours || error->code == E_STORAGE_FULL || error->code == E_UNAVAILABLE) {
+        log_write(c->app->log, is_ours ? LOG_ERROR : LOG_WARNING, c->id, "request.failed", "%s %s: %s (%s:%d)",
+                  line.method, route, error->message, error->file ? error->file : "", error->line);
         metrics_error(c->app->metrics, c->id, route, error->message);
     }
 }

@@ -1,15 +1,14 @@
 /* filing.c - reads what a DICOM file says of its place, and puts it there. filing.h has the rules. */
 #include "app/filing.h"
 
-#include "dicom/encoding.h"
-#include "dicom/pixels.h"
-
 #include "app/exchange.h"
 #include "app/study_twins.h"
 #include "base/file.h"
+#include "base/file_view.h"
+#include "dicom/encoding.h"
+#include "dicom/pixels.h"
 
 #include <errno.h>
-#include <sys/mman.h>
 
 #define UID_MEDIA_DIRECTORY "1.2.840.10008.1.3.10"
 enum {
@@ -139,7 +138,7 @@ static void check_pixels(struct call *c, struct filing *f, const struct dicom_ob
             f->damage = arena_copy(&c->arena, str_from(error.message));
 }
 
-void filing_read_bytes(struct call *c, struct str bytes, const struct filing_text *text, struct filing *out)
+bool filing_read_bytes(struct call *c, struct str bytes, const struct filing_text *text, struct filing *out)
 {
     struct dicom_limits limits = dicom_default_limits;
     struct dicom_object *object = NULL;
@@ -149,7 +148,7 @@ void filing_read_bytes(struct call *c, struct str bytes, const struct filing_tex
         take(c, out, text, object);
         check_pixels(c, out, object);
         dicom_object_release(object);
-        return;
+        return true;
     }
     dicom_object_release(object);
     limits.stop_at = TAG_PIXELS_BEGIN; /* if only the pixels are damaged, the file still belongs somewhere */
@@ -160,18 +159,23 @@ void filing_read_bytes(struct call *c, struct str bytes, const struct filing_tex
         out->reason = arena_copy(&c->arena, str_from(header.message));
     }
     dicom_object_release(object);
+    struct error *blameless = whole.code != E_INVALID                   ? &whole
+                              : header.code && header.code != E_INVALID ? &header
+                                                                        : NULL;
+    if (blameless)
+        c->error = *blameless;
+    return !blameless;
 }
 
 bool filing_read(struct call *c, int fd, int64_t size_bytes, const struct filing_text *text, struct filing *out)
 {
+    struct file_view view;
     if (fd < 0)
         return file_fail(&c->error, "open", "an upload", EMFILE);
-    void *at = mmap(NULL, (size_t)size_bytes, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (at == MAP_FAILED)
-        return file_fail(&c->error, "map", "an image file", errno);
-    filing_read_bytes(c, (struct str){ at, (ptrdiff_t)size_bytes }, text, out);
-    munmap(at, (size_t)size_bytes);
-    return true;
+    if (!file_view_open(&view, fd, size_bytes, &c->error))
+        return false;
+    bool ok = filing_read_bytes(c, view.bytes, text, out);
+    return file_view_close(&view, &c->error) && ok;
 }
 
 /* ---- its place ---- */

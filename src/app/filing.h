@@ -67,9 +67,9 @@ struct filing_text {
 };
 
 /* Reads the header of the file behind `fd`; what is wrong with the file is out->reason. False: it could not be looked at, which says nothing of
- * the file (-1 stands for a descriptor that could not be had). */
+ * the file: the disk does not give it back (E_UNREADABLE), no memory for it, no descriptor, for which -1 stands (E_UNAVAILABLE). */
 bool filing_read(struct call *c, int fd, int64_t size_bytes, const struct filing_text *text, struct filing *out);
-void filing_read_bytes(struct call *c, struct str bytes, const struct filing_text *text,
+bool filing_read_bytes(struct call *c, struct str bytes, const struct filing_text *text,
                        struct filing *out); /* in memory */
 
 /* Inside a transaction. `row` has its bytes' members (sha256, file_size, status ...) and gets patient, study, series and what the file

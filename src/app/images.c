@@ -105,7 +105,7 @@ static bool stored_frame(struct call *c, struct picture *picture, int64_t number
         return fail(c, E_TOO_LARGE, "the frame has %" PRId64 " encoded bytes: download the file instead", total);
     char *bytes = arena_alloc(&c->arena, (ptrdiff_t)total), *at = bytes;
     for (int64_t i = 0; i < job.pieces; at += job.lengths[i++])
-        memcpy(at, picture->bytes.at + job.offsets[i], (size_t)job.lengths[i]);
+        memcpy(at, picture->view.bytes.at + job.offsets[i], (size_t)job.lengths[i]);
     answer_bytes(c, media_type, (struct str){ bytes, (ptrdiff_t)total });
     return true;
 }
@@ -118,8 +118,7 @@ static bool frame_get(struct call *c)
         return false;
     audit_about(c, picture.file.id, picture.file.patient_id);
     bool ok = in->stored ? stored_frame(c, &picture, in->frame) : decoded_frame(c, &picture, in->frame);
-    picture_close(&picture);
-    return ok;
+    return picture_close(c, &picture) && ok;
 }
 
 /* ---- histogram ---- */
@@ -189,7 +188,7 @@ static bool histogram_get(struct call *c)
     job.kind = DECODE_HISTOGRAM;
     job.render = rendering;
     ok = ok && picture_run(c, &job, &result);
-    picture_close(&picture);
+    ok = picture_close(c, &picture) && ok;
     free(rendering);
     if (!ok)
         return false;
@@ -214,7 +213,8 @@ static const struct schema metadata_query = SCHEMA("MetadataQuery", struct metad
 
 enum { METADATA_MAX_BYTES = 64 << 20 };
 
-/* The DICOM JSON model of all but the pixels. A file that is damaged further on is told as far as it can be read. */
+/* The DICOM JSON model of all but the pixels. A file that is damaged further on is told as far as it can be read; one
+ * of which nothing can be read is refused. */
 static bool dicom_metadata(struct call *c, const struct picture *picture)
 {
     const struct dicom_json_options options = { .skip_pixel_data = true, .charset = picture->file.character_set };
@@ -224,15 +224,18 @@ static bool dicom_metadata(struct call *c, const struct picture *picture)
     struct error damage = { 0 };
     struct text out;
     text_init(&out, METADATA_MAX_BYTES);
-    dicom_input_memory(&input, picture->bytes);
+    dicom_input_memory(&input, picture->view.bytes);
     dicom_json_begin(&json, &options, &out);
     dicom_parse(&input, &dicom_default_limits, &dicom_json_events, &json, &file, &damage);
+    bool nothing = damage.code && !json.seen_count;
     dicom_json_end(&json);
     dicom_input_release(&input);
-    bool ok = !out.overflowed;
+    bool ok = !out.overflowed && !nothing;
     if (ok)
         answer_bytes(c, "application/dicom+json", arena_copy(&c->arena, text_str(&out)));
     text_release(&out);
+    if (nothing)
+        c->error = damage;
     return ok || fail(c, E_TOO_LARGE, "the metadata exceed %d bytes: download the file instead", METADATA_MAX_BYTES);
 }
 
@@ -255,12 +258,11 @@ static bool metadata_get(struct call *c)
 {
     const struct metadata_query *in = c->in;
     struct picture picture;
-    if (!picture_open(c, in->file_id, &picture))
+    if (!picture_open_unread(c, in->file_id, &picture))
         return false;
     audit_about(c, picture.file.id, picture.file.patient_id);
-    bool ok = picture.dicom ? dicom_metadata(c, &picture) : raster_metadata(c, &picture);
-    picture_close(&picture);
-    return ok;
+    bool ok = (picture.file.file_type == FILE_DICOM ? dicom_metadata : raster_metadata)(c, &picture);
+    return picture_close(c, &picture) && ok;
 }
 
 #define IMAGES .tag = "images", .entity = "image_file", .lane = LANE_PICTURES

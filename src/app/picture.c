@@ -2,29 +2,17 @@
 #include "app/picture.h"
 
 #include "app/exchange.h"
-#include "base/file.h"
 #include "base/log.h"
 
-#include <errno.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 /* ---- opening ---- */
-
-static bool map_file(struct call *c, struct picture *picture, int64_t size_bytes)
-{
-    void *at = mmap(NULL, (size_t)size_bytes, PROT_READ, MAP_SHARED, picture->fd, 0);
-    if (at == MAP_FAILED)
-        return file_fail(&c->error, "map", "an image file", errno);
-    picture->bytes = (struct str){ at, (ptrdiff_t)size_bytes };
-    return true;
-}
 
 /* What could be read counts: whether it is enough is for those who look for something in it. A header of which nothing could be read is refused. */
 static bool read_header(struct call *c, struct picture *picture)
 {
     struct error error = { 0 };
-    if (dicom_read(picture->bytes, NULL, &c->arena, &picture->dicom, &error))
+    if (dicom_read(picture->view.bytes, NULL, &c->arena, &picture->dicom, &error))
         return true;
     picture->damage = arena_copy(&c->arena, str_from(error.message));
     if (picture->dicom->root->count)
@@ -33,18 +21,33 @@ static bool read_header(struct call *c, struct picture *picture)
     return false;
 }
 
-bool picture_open_file(struct call *c, const struct image_file *file, struct picture *out)
+static bool open_unread(struct call *c, const struct image_file *file, struct picture *out)
 {
     int64_t size_bytes;
     *out = (struct picture){ .file = *file, .fd = -1 };
     if (!image_file_open(c, file, &out->fd, &size_bytes))
         return false;
     db_release(c);
-    if (size_bytes > 0 && map_file(c, out, size_bytes) && (file->file_type != FILE_DICOM || read_header(c, out)))
+    bool ok = size_bytes > 0 ? file_view_open(&out->view, out->fd, size_bytes, &c->error)
+                             : fail(c, E_INVALID, "image file %" PRId64 " is empty", file->id);
+    if (!ok)
+        close(out->fd);
+    return ok;
+}
+
+bool picture_open_unread(struct call *c, int64_t file_id, struct picture *out)
+{
+    struct image_file file;
+    return image_file_load(c, file_id, &file) && open_unread(c, &file, out);
+}
+
+bool picture_open_file(struct call *c, const struct image_file *file, struct picture *out)
+{
+    if (!open_unread(c, file, out))
+        return false;
+    if ((file->file_type != FILE_DICOM || read_header(c, out)) && picture_is_whole(c, out))
         return true;
-    if (!c->error.code)
-        fail(c, E_INVALID, "image file %" PRId64 " is empty", file->id);
-    picture_close(out);
+    (void)!picture_close(c, out);
     return false;
 }
 
@@ -54,14 +57,24 @@ bool picture_open(struct call *c, int64_t file_id, struct picture *out)
     return image_file_load(c, file_id, &file) && picture_open_file(c, &file, out);
 }
 
-void picture_close(struct picture *picture)
+bool picture_is_whole(struct call *c, const struct picture *picture)
+{
+    return !picture->view.lost || fail(c, E_UNREADABLE, "image file %" PRId64 " cannot be read", picture->file.id);
+}
+
+bool picture_close(struct call *c, struct picture *picture)
 {
     dicom_object_release(picture->dicom);
-    if (picture->bytes.at)
-        munmap((void *)(uintptr_t)picture->bytes.at, (size_t)picture->bytes.len);
+    bool whole = file_view_close(&picture->view, &c->error);
     if (picture->fd >= 0)
         close(picture->fd);
+    if (!whole) {
+        error_clear(&c->error);
+        fail(c, E_UNREADABLE, "image file %" PRId64 " cannot be read: it was cut meanwhile, or the disk fails",
+             picture->file.id);
+    }
     *picture = (struct picture){ .fd = -1 };
+    return whole;
 }
 
 /* ---- frames ---- */

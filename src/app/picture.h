@@ -4,8 +4,7 @@
  *     if (!picture_open(c, in->file_id, &picture)) return false;       // 404 for what the caller may not see
  *     ...
  *     bool ok = picture_samples(c, &picture, 1, &samples);             // decoded in a helper process
- *     picture_close(&picture);
- *     return ok && ...;
+ *     return picture_close(c, &picture) && ok && ...;
  *
  * Blocks (files, helpers): on a worker. The database connection is given back before any of that.
  */
@@ -13,13 +12,14 @@
 #define ROENTGEN_PICTURE_H
 
 #include "app/image_file.h"
+#include "base/file_view.h"
 #include "dicom/pixels.h"
 #include "raster/decoder.h"
 
 struct picture {
     struct image_file file;
     int fd;
-    struct str bytes;           /* the whole file, mapped */
+    struct file_view view;      /* the whole file */
     struct dicom_object *dicom; /* NULL: a JPEG, PNG or TIFF */
     struct str damage;          /* why the DICOM file could not be read to its end; null: it could */
 };
@@ -29,7 +29,13 @@ struct picture {
 bool picture_open(struct call *c, int64_t file_id, struct picture *out);
 /* The same for a row already loaded; rights are the caller's business. */
 bool picture_open_file(struct call *c, const struct image_file *file, struct picture *out);
-void picture_close(struct picture *picture);
+/* The same without its header read: `dicom` is NULL. */
+bool picture_open_unread(struct call *c, int64_t file_id, struct picture *out);
+/* False: so far the file could not be read whole (E_UNREADABLE), and what was made of it is worth nothing. For who keeps something of it before
+ * it is closed. */
+bool picture_is_whole(struct call *c, const struct picture *picture);
+/* False: the same, of all that was read. */
+bool picture_close(struct call *c, struct picture *picture) __attribute__((warn_unused_result));
 
 /* E_INVALID (DICOM without an image), E_UNSUPPORTED_TYPE (a document, a transfer syntax that is not decoded). */
 bool picture_format(struct call *c, const struct picture *picture, struct pixel_format *out);

@@ -80,7 +80,7 @@ static bool render_now(struct call *c, const struct image_file *file, const stru
     job.kind = DECODE_RENDER;
     job.render = rendering;
     ok = ok && picture_run(c, &job, &result);
-    picture_close(&picture);
+    ok = picture_close(c, &picture) && ok;
     if (ok)
         *kept = kept_of(c, result.bytes, rendering_remark(c, rendering));
     free(rendering);

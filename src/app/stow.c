@@ -3,11 +3,9 @@
  * Nothing that was not filed is reported as stored: a file whose bytes are kept but which could not be read is in the list of failures. */
 #include "app/upload.h"
 
+#include "base/file_view.h"
 #include "dicom/object.h"
 #include "http/multipart.h"
-
-#include <sys/mman.h>
-#include <unistd.h>
 
 /* PS3.18 table 10.5.3-1, PS3.4 table CC.2.3-1. */
 enum failure_reason {
@@ -34,19 +32,19 @@ struct outcome {
 };
 
 /* What the file calls itself, also when it is refused. */
-static void identify(struct call *c, const struct spooled *file, struct outcome *out, struct str *study_uid)
+static bool identify(struct call *c, const struct spooled *file, struct outcome *out, struct str *study_uid)
 {
     struct dicom_limits limits = dicom_default_limits;
     struct dicom_object *object;
     struct error ignored = { 0 };
+    struct file_view view;
     struct str uid;
     limits.stop_at = 0x00200010; /* the UIDs come before */
     *out = (struct outcome){ .class_uid = STR_NULL, .instance_uid = STR_NULL };
     *study_uid = STR_NULL;
-    void *at = mmap(NULL, (size_t)file->size_bytes, PROT_READ, MAP_SHARED, blob_writer_fd(file->writer), 0);
-    if (at == MAP_FAILED)
-        return;
-    dicom_read((struct str){ at, (ptrdiff_t)file->size_bytes }, &limits, &c->arena, &object, &ignored);
+    if (!file_view_open(&view, blob_writer_fd(file->writer), file->size_bytes, &c->error))
+        return false;
+    dicom_read(view.bytes, &limits, &c->arena, &object, &ignored);
     if (dicom_uid(object->root, DICOM_SOPClassUID, &uid))
         out->class_uid = arena_copy(&c->arena, uid);
     if (dicom_uid(object->root, DICOM_SOPInstanceUID, &uid))
@@ -54,7 +52,7 @@ static void identify(struct call *c, const struct spooled *file, struct outcome 
     if (dicom_uid(object->root, 0x0020000D /* Study Instance UID */, &uid))
         *study_uid = arena_copy(&c->arena, uid);
     dicom_object_release(object);
-    munmap(at, (size_t)file->size_bytes);
+    return file_view_close(&view, &c->error);
 }
 
 static enum failure_reason reason_of(enum error_code code)
@@ -64,6 +62,7 @@ static enum failure_reason reason_of(enum error_code code)
         return REASON_DUPLICATE;
     case E_STORAGE_FULL:
     case E_UNAVAILABLE:
+    case E_UNREADABLE:
         return REASON_NO_RESOURCES;
     case E_UNSUPPORTED_TYPE:
     case E_INVALID:
@@ -83,7 +82,11 @@ static void store_one(struct call *c, struct spooled *file, struct str wanted_st
         *out = (struct outcome){ .reason = REASON_NOT_UNDERSTOOD };
         return;
     }
-    identify(c, file, out, &study_uid);
+    if (!identify(c, file, out, &study_uid)) {
+        out->reason = reason_of(c->error.code);
+        error_clear(&c->error);
+        return;
+    }
     if (wanted_study.len && !str_equal(study_uid, wanted_study)) {
         out->reason = REASON_WRONG_STUDY;
         return;

@@ -10,9 +10,9 @@
 #include "app/patient.h"
 #include "app/visibility.h"
 #include "app/zip_stream.h"
+#include "base/file_view.h"
 #include "dicom/object.h"
 
-#include <sys/mman.h>
 #include <unistd.h>
 
 enum { ARCHIVE_INSTANCES_MAX = 100000, SERIES_MAX = 10000 };
@@ -34,6 +34,7 @@ static struct str name_in_file(struct call *c, const struct image_file *file)
     struct dicom_limits limits = dicom_default_limits;
     struct dicom_object *object = NULL;
     struct error ignored = { 0 };
+    struct file_view view;
     struct str name;
     int fd;
     int64_t size;
@@ -41,15 +42,14 @@ static struct str name_in_file(struct call *c, const struct image_file *file)
     if (!image_file_store(c, file) ||
         !blob_open_read(image_file_store(c, file), file->storage_path, &fd, &size, &ignored))
         return STR_NULL;
-    void *at = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
+    bool ok = file_view_open(&view, fd, size, &ignored);
     close(fd);
-    if (at == MAP_FAILED)
+    if (!ok)
         return STR_NULL;
-    dicom_read((struct str){ at, (ptrdiff_t)size }, &limits, &c->arena, &object, &ignored);
+    dicom_read(view.bytes, &limits, &c->arena, &object, &ignored);
     name = arena_copy(&c->arena, dicom_text_first(object->root, DICOM_PatientName, &c->arena));
     dicom_object_release(object);
-    munmap(at, (size_t)size);
-    return name;
+    return file_view_close(&view, &ignored) ? name : STR_NULL;
 }
 
 static bool begin_directory(struct packing *p)

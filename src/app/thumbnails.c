@@ -190,8 +190,8 @@ static void try_one(struct thumbnails *t, struct call *c, int64_t id)
     call_reset(c);
     bool ok = process(c, id);
     if (!ok)
-        log_write(t->app->log, LOG_WARNING, NULL, "thumbnail.failed", "image file %" PRId64 ": %s", id,
-                  c->error.message);
+        log_write(t->app->log, c->error.code == E_UNREADABLE ? LOG_ERROR : LOG_WARNING, NULL, "thumbnail.failed",
+                  "image file %" PRId64 ": %s", id, c->error.message);
     if (!ok && c->error.code == E_UNAVAILABLE)
         try_again_later(t);
     else if (ok && !t->again_us)

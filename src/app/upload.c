@@ -174,9 +174,8 @@ bool upload_store(struct call *c, struct spooled *file, const struct upload_deta
         const struct filing_text text = { .sender = uploaded_by };
         s.filing = arena_new(&c->arena, struct filing);
         struct str bytes = blob_writer_bytes(file->writer);
-        if (bytes.at)
-            filing_read_bytes(c, bytes, &text, s.filing);
-        else if (!filing_read(c, blob_writer_fd(file->writer), file->size_bytes, &text, s.filing))
+        if (!(bytes.at ? filing_read_bytes(c, bytes, &text, s.filing)
+                       : filing_read(c, blob_writer_fd(file->writer), file->size_bytes, &text, s.filing)))
             return false;
     }
     bool kept = keep_bytes(c, &s);

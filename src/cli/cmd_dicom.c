@@ -1,12 +1,12 @@
 /* cmd_dicom.c - dicom dump and dicom json: what is in DICOM files, without a server, a database or settings. */
 #include "cli/command.h"
 
+#include "base/file_view.h"
 #include "dicom/dump.h"
 #include "dicom/json.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -47,40 +47,46 @@ static ptrdiff_t read_descriptor(void *context, void *into, ptrdiff_t room)
 
 struct source {
     int fd;
-    struct str mapped; /* null: a stream */
+    struct file_view view; /* of a regular file */
     struct dicom_input input;
 };
+
+static void source_leave(struct source *s)
+{
+    if (s->fd > STDIN_FILENO)
+        close(s->fd);
+}
 
 /* Regular files are mapped; what cannot be (standard input, pipes) is read as it comes. */
 static bool source_open(struct source *s, const char *path, struct error *error)
 {
     struct stat stat;
     bool is_standard_input = !strcmp(path, "-");
-    s->mapped = STR_NULL;
+    s->view = (struct file_view){ 0 };
     s->fd = is_standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    if (s->fd < 0 || fstat(s->fd, &stat) != 0)
-        return error_set(error, E_NOT_FOUND, "cannot be opened: %s", strerror(errno));
+    if (s->fd < 0 || fstat(s->fd, &stat) != 0) {
+        int problem = errno;
+        source_leave(s);
+        return error_set(error, E_NOT_FOUND, "cannot be opened: %s", strerror(problem));
+    }
     if (is_standard_input || !S_ISREG(stat.st_mode)) {
         dicom_input_stream(&s->input, read_descriptor, &s->fd, STREAM_KEPT);
         return true;
     }
-    if (stat.st_size > 0) {
-        void *at = mmap(NULL, (size_t)stat.st_size, PROT_READ, MAP_PRIVATE, s->fd, 0);
-        if (at == MAP_FAILED)
-            return error_set(error, E_UNAVAILABLE, "cannot be mapped: %s", strerror(errno));
-        s->mapped = (struct str){ at, (ptrdiff_t)stat.st_size };
+    if (!file_view_open(&s->view, s->fd, stat.st_size, error)) {
+        source_leave(s);
+        return false;
     }
-    dicom_input_memory(&s->input, s->mapped);
+    dicom_input_memory(&s->input, s->view.bytes);
     return true;
 }
 
-static void source_close(struct source *s)
+/* False: what was told of it is not what it holds. */
+static bool source_close(struct source *s, struct error *error)
 {
     dicom_input_release(&s->input);
-    if (s->mapped.at)
-        munmap((void *)(uintptr_t)s->mapped.at, (size_t)s->mapped.len);
-    if (s->fd > STDIN_FILENO)
-        close(s->fd);
+    source_leave(s);
+    return file_view_close(&s->view, error);
 }
 
 /* ---- output ---- */
@@ -127,12 +133,13 @@ static bool put_file(const struct dicom_command *in, const char *path, struct er
     bool ok = source_open(&source, path, error);
     if (ok) {
         ok = (in->action == ACTION_JSON ? put_json : put_dump)(in, &source.input, &out, error);
-        if (out.overflowed)
+        if (!source_close(&source, error))
+            ok = false;
+        else if (out.overflowed)
             ok = error_set(error, E_TOO_LARGE, "the output exceeds %d bytes", OUTPUT_MAX);
         else if (out.len && (fwrite(out.at, 1, (size_t)out.len, stdout) != (size_t)out.len || fflush(stdout) != 0))
             ok = error_set(error, E_INTERNAL, "standard output: %s", strerror(errno));
     }
-    source_close(&source);
     text_release(&out);
     return ok;
 }

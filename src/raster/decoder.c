@@ -319,6 +319,7 @@ static enum attempt refused(struct errand *e)
     case E_INVALID:
     case E_NOT_FOUND:
     case E_UNSUPPORTED_TYPE:
+    case E_UNREADABLE:
         error_set(e->error, e->reply.code, "%s", message);
         return REFUSED;
     case E_TOO_LARGE:

@@ -1,6 +1,7 @@
 /* decoder_work.c - a request done: bytes gathered, decoded, rendered or counted. */
 #include "raster/decoder_work.h"
 
+#include "base/file_view.h"
 #include "raster/picture_file.h"
 
 #include <errno.h>
@@ -18,8 +19,8 @@ struct work {
     struct error *error;
     /* The encoded bytes: mapped, or gathered. */
     struct str encoded;
-    void *mapped, *gathered;
-    size_t mapped_bytes;
+    struct file_view view;
+    void *gathered;
     void *samples; /* where they are not the result themselves */
 };
 
@@ -97,15 +98,12 @@ static bool is_cut(struct work *w)
 /* One piece is used where it lies. */
 static bool map_piece(struct work *w, struct decoder_piece piece)
 {
-    int64_t skip = piece.offset % sysconf(_SC_PAGESIZE);
+    struct error ignored = { 0 };
     if (piece.length == 0)
         return is_cut(w);
-    w->mapped_bytes = (size_t)(piece.length + skip);
-    void *at = mmap(NULL, w->mapped_bytes, PROT_READ, MAP_PRIVATE, w->fd, piece.offset - skip);
-    if (at == MAP_FAILED)
+    if (!file_view_open_part(&w->view, w->fd, piece.offset, piece.length, &ignored))
         return no_memory(w);
-    w->mapped = at;
-    w->encoded = (struct str){ (const char *)at + skip, (ptrdiff_t)piece.length };
+    w->encoded = w->view.bytes;
     return true;
 }
 
@@ -115,8 +113,8 @@ static bool read_piece(struct work *w, struct decoder_piece piece, char *to)
         ssize_t got = pread(w->fd, to + done, (size_t)(piece.length - done), piece.offset + done);
         if (got < 0)
             return is_unreadable(w);
-        if (got == 0)
-            return is_cut(w);
+        if (got == 0) /* it was as long as that when it was opened */
+            return error_set(w->error, E_UNREADABLE, "the file cannot be read: it was cut meanwhile");
         done += got;
     }
     return true;
@@ -307,8 +305,8 @@ void decoder_work(struct decoder_desk *desk, const struct decoder_request *reque
     w.reply = reply;
     if (request->kind == DECODE_RENDER || request->kind == DECODE_HISTOGRAM)
         take_rendering(&w);
-    bool is_frame = request->file_type == FILE_DICOM;
-    if (!(is_frame ? work_on_frame : work_on_picture)(&w)) {
+    bool is_frame = request->file_type == FILE_DICOM, ok = (is_frame ? work_on_frame : work_on_picture)(&w);
+    if (!file_view_close(&w.view, &error) || !ok) {
         if (!is_frame && error.code == E_INVALID && !can_be_read(fd)) {
             error_clear(&error);
             is_unreadable(&w);
@@ -316,8 +314,6 @@ void decoder_work(struct decoder_desk *desk, const struct decoder_request *reque
         reply->code = error.code;
         snprintf(reply->message, sizeof(reply->message), "%s", error.message);
     }
-    if (w.mapped)
-        munmap(w.mapped, w.mapped_bytes);
     free(w.gathered);
     free(w.samples);
     if (desk->result_bytes > DECODER_RESULT_KEPT)

@@ -18,7 +18,8 @@ static void every_code_has_a_row(void **state)
         assert_true(strlen(row->title) > 1);
         assert_true(str_is_utf8(str_from(row->title_zh)) && strlen(row->title_zh) > 3);
         bool is_4xx = row->status >= 400 && row->status < 500;
-        assert_int_equal(row->message_is_public, is_4xx || code == E_UNAVAILABLE || code == E_STORAGE_FULL);
+        assert_int_equal(row->message_is_public,
+                         is_4xx || code == E_UNREADABLE || code == E_UNAVAILABLE || code == E_STORAGE_FULL);
     }
     assert_int_equal(error_row(E_NONE)->status, 200);
     assert_int_equal(error_row(E_INVALID)->status, 422);
