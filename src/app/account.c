@@ -5,6 +5,7 @@
 #include "app/lockout.h"
 #include "app/mail.h"
 #include "app/password.h"
+#include "base/spoof.h"
 
 #include <ctype.h>
 
@@ -57,6 +58,84 @@ static const char *check_email(struct str text, struct arena *arena, struct str 
 }
 
 const struct text_rule email_rule = { "email", check_email };
+
+/* ---- names ---- */
+
+static const char *check_name(struct str text, struct arena *arena, struct str *message)
+{
+    const char *unfit = memchr(text.at, '@', (size_t)text.len) ? "holds an @, as addresses do" : spoof_unfit(text);
+    if (!unfit)
+        return NULL;
+    *message = arena_format(arena, "is no name to sign in with: it %s", unfit);
+    return "unfit_name";
+}
+
+const struct text_rule account_name_rule = { NULL, check_name };
+
+static bool check(struct call *c, const struct text_rule *rule, struct str text, const char *member)
+{
+    struct str message;
+    const char *type = rule->check(text, &c->arena, &message);
+    return !type || error_add_problem(&c->error, &c->arena, "body", str_from(member), type, "%.*s", STR_FMT(message));
+}
+
+bool account_check(struct call *c, struct str username, struct str email)
+{
+    bool good = check(c, &account_name_rule, username, "username");
+    return check(c, &email_rule, email, "email") && good;
+}
+
+bool account_name_is_free(struct call *c, struct str username, struct str skeleton)
+{
+    int64_t like = 0;
+    if (!db_integer(c, &like,
+                    "select count(*) from users where name_skeleton = ? and username <> ? and deleted_at is null",
+                    V(skeleton), V(username)))
+        return false;
+    return !like || fail(c, E_CONFLICT, "an account has a name that looks like this one");
+}
+
+struct named {
+    int64_t id;
+    struct str name;
+};
+
+static bool fill_one(struct call *c, void *context)
+{
+    const struct named *user = context;
+    struct str skeleton = spoof_skeleton(user->name, &c->arena);
+    int64_t like = 0;
+    if (!db_integer(c, &like, "select count(*) from users where name_skeleton = ? and deleted_at is null", V(skeleton)))
+        return false;
+    return like || db_execute(c, "update users set name_skeleton = ? where id = ?", V(skeleton), V(user->id));
+}
+
+/* Two accounts that look alike already both stay; the one that came first keeps the look. */
+bool account_fill_skeletons(struct call *c)
+{
+    enum { AT_ONCE = 500 };
+    struct named *users = arena_array(&c->arena, struct named, AT_ONCE);
+    int64_t after = 0;
+    for (int count = AT_ONCE; count == AT_ONCE;) {
+        struct cursor rows;
+        count = 0;
+        for (db_rows(c, &rows,
+                     "select id, username from users where name_skeleton is null and deleted_at is null and id > ? "
+                     "order by id limit 500",
+                     V(after));
+             cursor_next(&rows);) {
+            users[count].id = after = cursor_integer(&rows, 0);
+            users[count++].name = arena_copy(&c->arena, cursor_text(&rows, 1));
+        }
+        cursor_close(&rows);
+        db_release(c);
+        for (int i = 0; i < count && c->error.code == E_NONE; i++)
+            db_transact(c, fill_one, &users[i]);
+        if (c->error.code)
+            return false;
+    }
+    return true;
+}
 
 static void tell_email(struct call *c, struct str to, struct str after)
 {

@@ -7,6 +7,16 @@
 /* An address that mail can be sent to: what <input type=email> takes (HTML Standard 4.10.5.1.5), in ASCII. */
 extern const struct text_rule email_rule;
 
+/* A name to sign in with: nothing in it that cannot be seen, no mixture of scripts that look alike (base/spoof.h), no @, which would be an address. */
+extern const struct text_rule account_name_rule;
+
+/* Both rules, for accounts that are not made through the API's schemas: problems name what is wrong. */
+bool account_check(struct call *c, struct str username, struct str email);
+/* Inside a transaction: has no account that is there a name that looks like this one? */
+bool account_name_is_free(struct call *c, struct str username, struct str skeleton);
+/* Computes what is missing of users.name_skeleton, after an upgrade. */
+bool account_fill_skeletons(struct call *c);
+
 /* Inside a transaction. */
 bool account_unlock(struct call *c, int64_t id);
 bool account_set_status(struct call *c, int64_t id, enum user_status status); /* the last administrator stays */

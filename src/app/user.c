@@ -5,6 +5,7 @@
 #include "app/exchange.h"
 #include "app/listing.h"
 #include "app/password.h"
+#include "base/spoof.h"
 
 const char *const user_statuses[] = { "ACTIVE", "PENDING", "DISABLED", NULL };
 
@@ -29,7 +30,8 @@ const char *const user_statuses[] = { "ACTIVE", "PENDING", "DISABLED", NULL };
         FIELD(struct user, last_login_at, .flags = READ_ONLY | NULLABLE, .doc = "Last sign-in."), \
         FIELD(struct user, created_at, .flags = READ_ONLY | SET_ON_INSERT, .doc = "When the account was made."), \
         FIELD(struct user, updated_at, .flags = READ_ONLY | SET_ON_UPDATE, .doc = "When it last changed."), \
-        FIELD(struct user, password_hash, .flags = READ_ONLY | SECRET, .doc = "bcrypt.")
+        FIELD(struct user, password_hash, .flags = READ_ONLY | SECRET, .doc = "bcrypt."), \
+        FIELD(struct user, name_skeleton, .flags = READ_ONLY | SECRET | NULLABLE, .doc = "What the name looks like.")
 
 static const struct field user_fields[] = { USER_FIELDS };
 const struct schema user_schema =
@@ -56,8 +58,8 @@ static const struct field profile_fields[] = {
 const struct schema profile_schema = SCHEMA("Profile", struct user, profile_fields, .table = "users", .alias = "u");
 
 static const struct field new_user_fields[] = {
-    FIELD(struct new_user, username, .flags = REQUIRED, .min = 2, .max = 50, .doc = "Name to sign in with, unique.",
-          .example = "zhangwei"),
+    FIELD(struct new_user, username, .flags = REQUIRED, .min = 2, .max = 50, .rule = &account_name_rule,
+          .doc = "Name to sign in with, unique, and not like another's to look at.", .example = "zhangwei"),
     PROFILE_FIELDS(struct new_user),
     FIELD(
         struct new_user, password, .flags = REQUIRED | SECRET | KEEP_SPACES, .min = 8, .max = 72,
@@ -173,7 +175,8 @@ static bool insert_user(struct call *c, void *context)
     struct texts roles = creation->in->roles;
     if (!roles.count)
         roles = (struct texts){ doctor, 1 };
-    if (!db_insert(c, &user_schema, &creation->user, &creation->id) || !user_set_roles(c, creation->id, roles, "body"))
+    if (!account_name_is_free(c, creation->user.username, creation->user.name_skeleton) ||
+        !db_insert(c, &user_schema, &creation->user, &creation->id) || !user_set_roles(c, creation->id, roles, "body"))
         return false;
     audit_about(c, creation->id, 0);
     return audit_change(c);
@@ -182,11 +185,13 @@ static bool insert_user(struct call *c, void *context)
 bool user_create(struct call *c, const struct new_user *in, enum user_status status, int64_t *id)
 {
     struct creation creation = { .in = in };
-    if (!password_check(c, in->password, in->username, in->email, in->full_name, "password"))
+    if (!account_check(c, in->username, in->email) ||
+        !password_check(c, in->password, in->username, in->email, in->full_name, "password"))
         return false;
     schema_clear(&user_schema, &creation.user);
     struct user *u = &creation.user;
     u->username = in->username;
+    u->name_skeleton = spoof_skeleton(in->username, &c->arena);
     u->email = in->email;
     u->full_name = in->full_name;
     u->phone = in->phone;

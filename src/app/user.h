@@ -14,7 +14,7 @@ struct user {
     bool must_change_password;
     struct instant last_login_at, created_at, updated_at;
     struct texts roles, permissions;
-    struct str password_hash;
+    struct str password_hash, name_skeleton;
     struct instant locked_until; /* on the page that administrators see */
     struct list locks;           /* of struct sign_in_lock */
     struct str current_password; /* given with a change of one's own e-mail address */

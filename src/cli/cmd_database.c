@@ -1,6 +1,7 @@
 /* cmd_database.c - migrate and init-db. */
 #include "cli/command.h"
 
+#include "app/account.h"
 #include "app/migrations.h"
 #include "base/text.h"
 
@@ -67,7 +68,7 @@ int cmd_init_db(struct call *c)
     if (current > roentgen_migrations.count)
         return migrate_check(c, &roentgen_migrations) ? 0 : command_failed(c);
     if (!migrate_to(c, &roentgen_migrations, roentgen_migrations.count, tell, NULL) ||
-        !db_transact(c, permissions_seed, NULL))
+        !db_transact(c, permissions_seed, NULL) || !account_fill_skeletons(c))
         return command_failed(c);
     printf("the database is ready\n");
     return 0;

@@ -5,6 +5,7 @@
  */
 #include "cli/command.h"
 
+#include "app/account.h"
 #include "app/endpoint.h"
 #include "app/exchange.h"
 #include "app/lockout.h"
@@ -143,7 +144,7 @@ int cmd_serve(struct call *c)
         c->app = &app;
         c->db = app.db;
         if (!checks_pass(c) || (!recover_files(c) && command_failed(c)) ||
-            (!lockout_load(c, app.lockout) && command_failed(c))) {
+            ((!lockout_load(c, app.lockout) || !account_fill_skeletons(c)) && command_failed(c))) {
             fprintf(stderr, "roentgen: not started\n");
         } else if (!start(&app, &c->error)) {
             command_failed(c);

@@ -1,0 +1,68 @@
+/* spoof.c - a small face of libicu's unorm2 and uspoof. */
+#include "base/spoof.h"
+
+#include <pthread.h>
+#include <unicode/uchar.h>
+#include <unicode/unorm2.h>
+#include <unicode/uspoof.h>
+#include <unicode/ustring.h>
+
+enum { UNITS_MAX = SPOOF_MAX_BYTES * 4 }; /* NFKC of one UTF-16 unit has 18 at most, of a name's letters one or two */
+
+static pthread_once_t opened = PTHREAD_ONCE_INIT;
+static USpoofChecker *checker;
+static const UNormalizer2 *folding;
+
+static void open_tables(void)
+{
+    UErrorCode status = U_ZERO_ERROR;
+    folding = unorm2_getNFKCCasefoldInstance(&status);
+    checker = uspoof_open(&status);
+    if (U_SUCCESS(status)) {
+        uspoof_setRestrictionLevel(checker, USPOOF_HIGHLY_RESTRICTIVE);
+        uspoof_setChecks(checker, USPOOF_RESTRICTION_LEVEL | USPOOF_INVISIBLE | USPOOF_MIXED_NUMBERS, &status);
+    }
+    if (U_FAILURE(status))
+        abort(); /* libicu without its data */
+}
+
+/* U+200B, soft hyphens, direction marks, variation selectors: there, but not to be seen. */
+static bool is_unseen(uint32_t c)
+{
+    static const uint32_t refused =
+        U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CS_MASK | U_GC_CO_MASK | U_GC_CN_MASK | U_GC_ZL_MASK | U_GC_ZP_MASK;
+    uint32_t category = U_MASK(u_charType((UChar32)c));
+    return (category & refused) || (c != ' ' && (category & U_GC_ZS_MASK)) ||
+           u_hasBinaryProperty((UChar32)c, UCHAR_DEFAULT_IGNORABLE_CODE_POINT);
+}
+
+const char *spoof_unfit(struct str name)
+{
+    UErrorCode status = U_ZERO_ERROR;
+    if (name.len > SPOOF_MAX_BYTES || !str_is_utf8(name))
+        return "is no text, or too long";
+    for (struct str rest = name; rest.len;)
+        if (is_unseen(str_next_code_point(&rest)))
+            return "holds characters that cannot be seen";
+    pthread_once(&opened, open_tables);
+    if (uspoof_checkUTF8(checker, name.at, (int32_t)name.len, NULL, &status) || U_FAILURE(status))
+        return "mixes letters of different scripts that look alike";
+    return NULL;
+}
+
+struct str spoof_skeleton(struct str name, struct arena *arena)
+{
+    UErrorCode status = U_ZERO_ERROR;
+    int32_t len = 0;
+    if (name.len > SPOOF_MAX_BYTES || !str_is_utf8(name))
+        return STR_NULL;
+    pthread_once(&opened, open_tables);
+    UChar *text = arena_array(arena, UChar, UNITS_MAX), *folded = arena_array(arena, UChar, UNITS_MAX);
+    u_strFromUTF8(text, UNITS_MAX, &len, name.at, (int32_t)name.len, &status);
+    len = unorm2_normalize(folding, text, len, folded, UNITS_MAX, &status);
+    len = uspoof_getSkeleton(checker, 0, folded, len, text, UNITS_MAX, &status);
+    /* What is compared with what: confusables may be capital letters (0 looks like O), case was folded before. */
+    char *out = arena_alloc(arena, UNITS_MAX * 3);
+    u_strToUTF8(out, UNITS_MAX * 3, &len, text, len, &status);
+    return U_FAILURE(status) ? STR_NULL : (struct str){ out, len };
+}
