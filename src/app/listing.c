@@ -97,6 +97,8 @@ static void put_condition(struct plan *p, const struct condition *condition, boo
         bind(p, condition->value);
     for (int i = 0; i < 3 && condition->more[i].type != VALUE_NOTHING; i++)
         bind(p, condition->more[i]);
+    for (int i = 0; i < condition->rest_count; i++)
+        bind(p, condition->rest[i]);
 }
 
 static void put_filters(struct plan *p, bool *first)
@@ -159,7 +161,7 @@ static void put_order(struct plan *p, const struct condition *scope)
 static void put_scope_from(struct plan *p, int i)
 {
     const struct schema *row = p->listing->row;
-    const char *from = p->scope_count ? p->scopes[i].from : NULL;
+    const char *from = p->scope_count ? p->scopes[i].from : p->listing->from;
     text_format(&p->sql, "%sselect * from (select %s as id from ", i ? " union " : "", p->listing->id);
     if (from)
         text_put(&p->sql, str_from(from));
@@ -227,7 +229,10 @@ static void put_page(struct plan *p)
         db_select_from(&p->sql, row);
         text_format(&p->sql, " on %s = m.id", p->listing->id);
     } else {
-        db_select_from(&p->sql, row);
+        if (p->listing->from)
+            text_put(&p->sql, str_from(p->listing->from));
+        else
+            db_select_from(&p->sql, row);
         put_where(p, p->scope_count ? &p->scopes[0] : NULL, true);
     }
     put_order(p, p->scope_count == 1 ? &p->scopes[0] : NULL);

@@ -58,7 +58,9 @@ struct list_query {
 struct condition {
     const char *sql;
     struct value value;
-    struct value more[3]; /* for further `?` */
+    struct value more[3];     /* for further `?` */
+    const struct value *rest; /* and for those after them */
+    int rest_count;
     /* Of a scope: its own FROM, with tables in the order in which rows are found, when few are found so that sorting them beats walking
      * the order's index. NULL: the row's table. */
     const char *from;
@@ -66,6 +68,8 @@ struct condition {
 
 struct listing {
     const struct schema *row;
+    const char *
+        from; /* FROM with tables in the order in which rows are found, when the order's column is of another table; NULL: the row's */
     const char *where;          /* always true for rows of this list; NULL: nothing */
     const char *id;             /* "f.id": unique, ends every order */
     const char *const *sorts;   /* the choices of `sort` */

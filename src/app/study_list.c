@@ -16,8 +16,9 @@ static const char *const study_sort_columns[] = { "s.created_at", "s.created_at"
 
 #define STUDY_FILTERS \
     LIST_FIELDS(struct study_list, study_sorts, "-created_at"), \
-        FIELD(struct study_list, modality, .max = 16, .filter = "s.modality = ?", \
-              .doc = "Only this modality (the study's own)."), \
+        FIELD(struct study_list, modality, .max = 200, .example = "CT,PT", \
+              .doc = \
+                  "Only studies with any of these modalities, separated by commas: Modalities in Study (0008,0061)."), \
         FIELD(struct study_list, start_date, .filter = "s.sort_date >= ?", \
               .doc = "Only studies made on this day or later."), \
         FIELD(struct study_list, end_date, .filter = "s.sort_date <= ? and s.study_date is not null", \
@@ -44,6 +45,93 @@ static const struct listing study_listing = { .row = &study_schema,
                                               .columns = study_sort_columns,
                                               .search_table = "study_search" };
 
+/* The studies of one modality, in the order that the list wants. */
+static const char *const modality_sort_columns[] = { "k.created_at", "k.created_at", "k.sort_date", "k.sort_date" };
+static const struct listing modality_listing = { .row = &study_schema,
+                                                 .from = "study_modalities k cross join studies s on s.id = k.study_id",
+                                                 .where = "k.is_deleted = 0",
+                                                 .id = "k.study_id",
+                                                 .sorts = study_sorts,
+                                                 .columns = modality_sort_columns,
+                                                 .search_table = "study_search" };
+
+enum { MODALITIES_MAX = 20 };
+struct modalities {
+    struct value at[MODALITIES_MAX];
+    int count;
+};
+
+/* "ct, MR" -> CT and MR. */
+static bool take_modalities(struct call *c, struct str list, struct modalities *out)
+{
+    struct str one, rest;
+    for (out->count = 0; list.len; list = rest) {
+        if (!str_cut(list, ',', &one, &rest)) {
+            one = list;
+            rest = STR_NULL;
+        }
+        one = str_trim(one);
+        if (out->count == MODALITIES_MAX)
+            return error_add_problem(&c->error, &c->arena, "query", S("modality"), "too_many",
+                                     "at most %d modalities can be asked for", MODALITIES_MAX);
+        char *upper = arena_alloc(&c->arena, one.len + 1);
+        for (ptrdiff_t i = 0; i < one.len; i++)
+            upper[i] = one.at[i] >= 'a' && one.at[i] <= 'z' ? (char)(one.at[i] - 'a' + 'A') : one.at[i];
+        if (one.len)
+            out->at[out->count++] = value_text((struct str){ upper, one.len });
+    }
+    return true;
+}
+
+static struct value day(struct call *c, struct date date)
+{
+    char *text = arena_alloc(&c->arena, DATE_TEXT_MAX);
+    return value_text((struct str){ text, date_write(date, text) });
+}
+
+/* All studies of one modality: from the table of modalities alone, days too. */
+static bool answer_modality(struct call *c, struct value modality)
+{
+    const struct study_list *in = c->in;
+    struct condition conditions[3] = { { "k.modality = ?", modality } };
+    int count = 1;
+    if (!date_is_null(in->start_date))
+        conditions[count++] = (struct condition){ "k.sort_date >= ?", day(c, in->start_date) };
+    if (!date_is_null(in->end_date))
+        conditions[count++] = (struct condition){ "k.sort_date <= ?", day(c, in->end_date) };
+    return list_answer(c, &modality_listing, conditions, count, NULL, 0, TOTAL_UNKNOWN);
+}
+
+/* Asked of one study after the other, in the order of the list: MariaDB would rather gather all that match and sort them, but for the "= 1". Whoever
+ * does not see all files of a study finds it by those that they see. */
+static struct condition any_modality(struct call *c, const struct modalities *asked)
+{
+    const struct value seeing[] = { VISIBLE_TO(c) };
+    enum { SEEING = sizeof(seeing) / sizeof(seeing[0]) };
+    struct value *values = arena_array(&c->arena, struct value, 2 * MODALITIES_MAX + SEEING);
+    char marks[3 * MODALITIES_MAX];
+    int count = 0, len = 0;
+    for (int i = 0; i < asked->count; i++)
+        len += snprintf(marks + len, sizeof(marks) - (size_t)len, "%s?", i ? ", " : "");
+    for (int i = 0; i < asked->count; i++)
+        values[count++] = asked->at[i];
+    struct str sql = arena_format(
+        &c->arena, "exists (select 1 from study_modalities k where k.study_id = s.id and k.modality in (%s)) = 1",
+        marks);
+    if (!visibility_of_everything(c)) {
+        sql = arena_format(
+            &c->arena,
+            "%.*s and (s.instances_of_others = 0 or exists (select 1 from image_files f where f.study_id = s.id "
+            "and f.is_deleted = 0 and f.is_instance = 1 and upper(f.modality) in (%s) and " VISIBLE_FILE ") = 1)",
+            STR_FMT(sql), marks);
+        for (int i = 0; i < asked->count; i++)
+            values[count++] = asked->at[i];
+        for (int i = 0; i < SEEING; i++)
+            values[count++] = seeing[i];
+    }
+    return (struct condition){ arena_cstring(&c->arena, sql), values[0], .rest = values + 1, .rest_count = count - 1 };
+}
+
 /* A conflict as the caller is told of it (study.c). */
 static struct condition with_conflict(struct call *c, bool with)
 {
@@ -57,9 +145,12 @@ static struct condition with_conflict(struct call *c, bool with)
 static bool answer(struct call *c, int64_t patient_id)
 {
     const struct study_list *in = c->in;
-    struct condition few[4], scopes[VISIBILITY_SCOPES];
+    struct condition few[5], scopes[VISIBILITY_SCOPES];
+    struct modalities modalities;
     int count = 0, scope_count = visibility_study_scopes(c, scopes);
     int64_t total = TOTAL_UNKNOWN;
+    if (!take_modalities(c, in->modality, &modalities))
+        return false;
     if (in->study_uid.len)
         few[count++] =
             (struct condition){ "s.deleted_at is null and s.study_uid = ?", V(in->study_uid), .from = "studies s" };
@@ -68,11 +159,15 @@ static bool answer(struct call *c, int64_t patient_id)
     if (patient_id > 0)
         few[count++] = (struct condition){ "s.patient_id = ?", V(patient_id), .from = "studies s" };
     bool has_few = count > 0, asks_conflict = schema_was_given(exchange_of(c)->endpoint->in, c->given, "has_conflict");
+    if (!scope_count && !has_few && !asks_conflict && modalities.count == 1)
+        return answer_modality(c, modalities.at[0]);
     if (asks_conflict)
         few[count++] = with_conflict(c, in->has_conflict);
+    if (modalities.count)
+        few[count++] = any_modality(c, &modalities);
     if (!scope_count && has_few)
         return list_answer(c, &study_listing, few + 1, count - 1, few, 1, TOTAL_UNKNOWN);
-    if (!scope_count && !asks_conflict && list_is_plain(c) &&
+    if (!scope_count && !count && list_is_plain(c) &&
         !db_integer(c, &total, "select n from row_counts where name = 'studies'"))
         return false;
     return list_answer(c, &study_listing, few, count, scopes, scope_count, total);

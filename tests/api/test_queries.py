@@ -13,6 +13,7 @@ BIG = {
     "image_files",
     "users",
     "studies",
+    "study_modalities",
     "series",
     "audit_logs",
     "sessions",
@@ -70,7 +71,7 @@ def fill(server, user_id):
         f"insert into audit_logs(created_at, user_id, action, entity, entity_id, patient_id, outcome) select {at}, {user}, "
         f"'patient.read', 'patient', n.seq, n.seq % 1000, 200 from {numbers()} n"
     )
-    for table in ("users", "patients", "studies", "series", "image_files", "audit_logs"):
+    for table in ("users", "patients", "studies", "study_modalities", "series", "image_files", "audit_logs"):
         if not ON_SQLITE:  # the server never runs ANALYZE on SQLite, so that plans are the same at every size
             server.database.rows(f"analyze table {table}")
 
@@ -138,6 +139,9 @@ def statements(tmp_path_factory, request):
             {"sort": "-study_date"},
             {"modality": "CT"},
             {"modality": "CT", "sort": "study_date"},
+            {"modality": "PT"},
+            {"modality": "CT", "start_date": "2003-11-15", "end_date": "2004-11-15", "sort": "-study_date"},
+            {"modality": "CT,PT"},
             {"start_date": "2023-11-15", "sort": "study_date"},
             {"end_date": "2023-11-15", "sort": "-study_date"},
             {"accession_number": "A5"},
@@ -317,6 +321,16 @@ def test_exact_lookups_use_their_index(statements, column, index):
     for sql in found:
         plan = str(explain_sqlite(server, sql) if ON_SQLITE else mariadb_keys(server, sql))
         assert index in plan, sql[-200:]
+
+
+def test_one_modality_has_its_own_order(statements):
+    """The rare PT study among all others is found at once, whatever the list is sorted by."""
+    server, seen = statements
+    found = [s for s in seen if "from study_modalities k cross join" in s]
+    assert len(found) >= 2
+    for sql in found:
+        plan = str(explain_sqlite(server, sql) if ON_SQLITE else mariadb_keys(server, sql))
+        assert "ix_study_modalities" in plan, (plan, sql[-200:])
 
 
 def test_values_travel_as_parameters(statements):

@@ -24,6 +24,11 @@ UPKEEP = {
 ELSEWHERE = {
     ("filing.c", "select patient_id from studies where id"): "looks again under the lock",
     ("filing.c", "select id from series where study_id"): "within the study that a file belongs to",
+    ("filing_again.c", "where f.id = ? and f.is_deleted = 0"): "looks again under the lock",
+    ("filing_text.c", "select id from studies where patient_id"): "search words of a patient whose name was mended",
+    ("filing_text.c", "where s.id = ?"): "the study of a file that was loaded to be changed",
+    ("study_list.c", "study_modalities k cross join studies s"): "for those who see all studies",
+    ("study_list.c", "exists (select 1 from study_modalities"): "a condition of the list, whose scopes say what is seen",
     ("instance.c", "select study_id from series"): "whose study is then loaded as the caller sees it",
     ("instance.c", "select number_of_instances from series"): "for those who see all files of the study",
     ("study.c", "select 1 from study_assignments"): "is it assigned already; the study was loaded",
