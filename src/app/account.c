@@ -213,28 +213,37 @@ bool account_set_status(struct call *c, int64_t id, enum user_status status)
                       V(choice_text(user_statuses, status)), V(clock_now()), V(id));
 }
 
+bool account_hash_password(struct call *c, int64_t id, struct str password, struct str *hash)
+{
+    struct user user;
+    return user_load(c, id, &user) &&
+           password_check(c, password, user.username, user.email, user.full_name, "new_password") &&
+           password_hash(password, (int)c->app->config.bcrypt_cost, &c->arena, hash, &c->error);
+}
+
+bool account_store_password(struct call *c, int64_t id, struct str hash)
+{
+    return db_execute(
+               c,
+               "update users set password_hash = ?, must_change_password = 1, password_changed_at = ?, updated_at = ? "
+               "where id = ?",
+               V(hash), V(clock_now()), V(clock_now()), V(id)) &&
+           lockout_lift(c, id) && sessions_revoke(c, id, 0, "password set");
+}
+
 struct setting_password {
     int64_t id;
     struct str hash;
 };
 
-static bool store_password(struct call *c, void *context)
+static bool set_password(struct call *c, void *context)
 {
     const struct setting_password *p = context;
-    return db_execute(
-               c,
-               "update users set password_hash = ?, must_change_password = 1, password_changed_at = ?, updated_at = ? "
-               "where id = ?",
-               V(p->hash), V(clock_now()), V(clock_now()), V(p->id)) &&
-           lockout_lift(c, p->id) && sessions_revoke(c, p->id, 0, "password set") && audit_change(c);
+    return account_store_password(c, p->id, p->hash) && audit_change(c);
 }
 
 bool account_set_password(struct call *c, int64_t id, struct str password)
 {
     struct setting_password set = { .id = id };
-    struct user user;
-    return user_load(c, id, &user) &&
-           password_check(c, password, user.username, user.email, user.full_name, "new_password") &&
-           password_hash(password, (int)c->app->config.bcrypt_cost, &c->arena, &set.hash, &c->error) &&
-           db_transact(c, store_password, &set);
+    return account_hash_password(c, id, password, &set.hash) && db_transact(c, set_password, &set);
 }

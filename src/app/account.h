@@ -20,7 +20,11 @@ bool account_fill_skeletons(struct call *c);
 /* Inside a transaction. */
 bool account_unlock(struct call *c, int64_t id);
 bool account_set_status(struct call *c, int64_t id, enum user_status status); /* the last administrator stays */
-/* Checks the password, hashes it, sets it to be changed by its owner, ends the account's sessions and lifts its locks. On a worker. */
+/* A password that somebody else than its owner sets, who has to change it: checked and hashed on a worker; then, inside a transaction, stored, which ends
+ * the account's sessions and lifts its locks. */
+bool account_hash_password(struct call *c, int64_t id, struct str password, struct str *hash);
+bool account_store_password(struct call *c, int64_t id, struct str hash);
+/* Both, with the audit row of a request. */
 bool account_set_password(struct call *c, int64_t id, struct str password);
 
 /* The locks of sign-ins that hold now, for the account's page: fills `locks` and `locked_until`. */

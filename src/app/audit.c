@@ -20,6 +20,11 @@ struct audit {
     atomic_int_fast64_t left_out;
 };
 
+static struct value text_or_null(const char *text)
+{
+    return text[0] ? value_text(str_from(text)) : value_nothing();
+}
+
 static struct value id_or_null(int64_t id)
 {
     return id > 0 ? value_integer(id) : value_nothing();
@@ -33,7 +38,7 @@ bool audit_insert(struct call *c, const struct audit_entry *entry)
         "request_id, detail) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         V(entry->at), id_or_null(entry->user_id), V(str_from(entry->action)), V(str_from(entry->entity)),
         id_or_null(entry->entity_id), id_or_null(entry->patient_id), V((int64_t)entry->outcome),
-        V(str_from(entry->client)), V(str_from(entry->request_id)), V(entry->detail));
+        text_or_null(entry->client), text_or_null(entry->request_id), V(entry->detail));
 }
 
 static bool write_taken(struct call *c, void *context)

@@ -4,9 +4,6 @@
 #include "app/user.h"
 #include "base/text.h"
 
-#include <termios.h>
-#include <unistd.h>
-
 struct create_superuser {
     struct str username, email, full_name;
     bool password_stdin, if_missing;
@@ -23,35 +20,6 @@ static const struct field create_superuser_fields[] = {
 const struct schema create_superuser_options =
     SCHEMA("CreateSuperuser", struct create_superuser, create_superuser_fields);
 
-static struct str read_line(struct call *c)
-{
-    char line[512];
-    if (!fgets(line, sizeof(line), stdin))
-        return STR_NULL;
-    struct str s = arena_copy(&c->arena, str_from(line));
-    while (s.len && (s.at[s.len - 1] == '\n' || s.at[s.len - 1] == '\r'))
-        s.len--;
-    return s;
-}
-
-static struct str ask(struct call *c, const char *what, bool hidden)
-{
-    struct termios before, quiet;
-    bool terminal = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &before) == 0;
-    fprintf(stderr, "%s: ", what);
-    if (terminal && hidden) {
-        quiet = before;
-        quiet.c_lflag &= ~(tcflag_t)ECHO;
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-    }
-    struct str answer = read_line(c);
-    if (terminal && hidden) {
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-        fprintf(stderr, "\n");
-    }
-    return answer;
-}
-
 static struct str from_somewhere(struct call *c, struct str option, const char *variable, const char *what, bool hidden)
 {
     const char *environment = getenv(variable);
@@ -59,7 +27,7 @@ static struct str from_somewhere(struct call *c, struct str option, const char *
         return option;
     if (environment && environment[0])
         return str_from(environment);
-    return ask(c, what, hidden);
+    return command_ask(c, what, hidden);
 }
 
 static bool admin_exists(struct call *c)
@@ -82,8 +50,8 @@ int cmd_create_superuser(struct call *c)
     schema_clear(&new_user_schema, &user);
     user.username = from_somewhere(c, in->username, "ROENTGEN_ADMIN_USERNAME", "User name", false);
     user.email = from_somewhere(c, in->email, "ROENTGEN_ADMIN_EMAIL", "E-mail", false);
-    user.password =
-        in->password_stdin ? read_line(c) : from_somewhere(c, STR_NULL, "ROENTGEN_ADMIN_PASSWORD", "Password", true);
+    user.password = in->password_stdin ? command_read_line(c)
+                                       : from_somewhere(c, STR_NULL, "ROENTGEN_ADMIN_PASSWORD", "Password", true);
     user.full_name = in->full_name.len ? in->full_name : user.username;
     user.roles = (struct texts){ admin, 1 };
     if (!user.username.len || !user.email.len || !user.password.len) {

@@ -24,7 +24,12 @@ extern const int command_count;
 /* Says what went wrong on standard error; returns 1. */
 int command_failed(const struct call *c);
 
+/* ask.c: one line of standard input without its end, null when there is none; the same after a question, unseen if `hidden`. */
+struct str command_read_line(struct call *c);
+struct str command_ask(struct call *c, const char *what, bool hidden);
+
 int cmd_serve(struct call *c);
+int cmd_user(struct call *c);
 int cmd_migrate(struct call *c);
 int cmd_init_db(struct call *c);
 int cmd_create_superuser(struct call *c);
@@ -36,7 +41,7 @@ int cmd_openapi(struct call *c);
 int cmd_config(struct call *c);
 int cmd_version(struct call *c);
 int cmd_decoder(struct call *c);
-extern const struct schema migrate_options, create_superuser_options, import_options, purge_options, config_options,
-    fsck_command_options, dicom_options;
+extern const struct schema migrate_options, create_superuser_options, user_options, import_options, purge_options,
+    config_options, fsck_command_options, dicom_options;
 
 #endif

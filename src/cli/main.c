@@ -12,6 +12,8 @@ const struct command commands[] = {
       true },
     { "create-superuser", cmd_create_superuser, &create_superuser_options, NULL, "Make an administrator's account",
       true },
+    { "user", cmd_user, &user_options, "action,username",
+      "list accounts; unlock, disable, enable or reset-password of one", true },
     { "migrate", cmd_migrate, &migrate_options, "action", "up, down, current or history of the database schema", true },
     { "import", cmd_import, &import_options, "folder", "Take files below a folder as if they were uploaded", true },
     { "purge", cmd_purge, &purge_options, NULL, "Remove deleted files for good, and uploads nobody completed", true },

@@ -1,0 +1,112 @@
+/* cmd_user.c - accounts, for an administrator who cannot sign in: because he is the one who is locked out, or the server is down. The
+ * server may run meanwhile; it hears of it within two seconds. */
+#include "cli/command.h"
+
+#include "app/account.h"
+#include "app/audit.h"
+#include "base/crypto.h"
+
+static const char *const actions[] = { "list", "unlock", "disable", "enable", "reset-password", NULL };
+enum { ACTION_NONE, ACTION_LIST, ACTION_UNLOCK, ACTION_DISABLE, ACTION_ENABLE, ACTION_RESET_PASSWORD };
+
+struct user_command {
+    unsigned action;
+    struct str username;
+    bool password_stdin;
+};
+static const struct field user_command_fields[] = {
+    FIELD(struct user_command, action, .choices = actions, .flags = REQUIRED, .doc = "What to do."),
+    FIELD(struct user_command, username, .max = 254, .doc = "Whose account, by user name or e-mail address."),
+    FIELD(struct user_command, password_stdin,
+          .doc = "reset-password: read the new password from standard input; else one is made up and printed."),
+};
+const struct schema user_options = SCHEMA("UserCommand", struct user_command, user_command_fields);
+
+/* ---- list ---- */
+
+static int list_users(struct call *c)
+{
+    struct cursor rows;
+    printf("%-8s %-24s %-9s %-28s %s\n", "id", "user name", "status", "last sign-in", "locked until");
+    for (db_rows(c, &rows,
+                 "select u.id, u.username, u.status, u.last_login_at, (select max(l.locked_until) from sign_in_locks l "
+                 "where l.user_id = u.id and l.locked_until > ?) from users u where u.deleted_at is null order by u.id",
+                 V(clock_now()));
+         cursor_next(&rows);) {
+        struct instant times[2];
+        struct str shown[2];
+        for (int i = 0; i < 2; i++) {
+            times[i].us = cursor_integer(&rows, 3 + i);
+            shown[i] = times[i].us ? instant_format(times[i], &c->arena) : S("-");
+        }
+        printf("%-8" PRId64 " %-24.*s %-9.*s %-28.*s %.*s\n", cursor_integer(&rows, 0), STR_FMT(cursor_text(&rows, 1)),
+               STR_FMT(cursor_text(&rows, 2)), STR_FMT(shown[0]), STR_FMT(shown[1]));
+    }
+    cursor_close(&rows);
+    return c->error.code ? command_failed(c) : 0;
+}
+
+/* ---- changes: each with its audit row, whose user is nobody's and whose detail says why ---- */
+
+struct change {
+    unsigned action;
+    int64_t id;
+    struct str hash;
+};
+
+static bool audit_it(struct call *c, const struct change *change, const char *action)
+{
+    struct audit_entry entry = { .at = clock_now(), .action = action, .entity = "user", .entity_id = change->id };
+    entry.outcome = 200;
+    entry.detail = arena_format(&c->arena, "{\"by\":\"command line\",\"command\":\"%s\"}", actions[change->action - 1]);
+    return audit_insert(c, &entry);
+}
+
+static bool make_change(struct call *c, void *context)
+{
+    const struct change *change = context;
+    switch (change->action) {
+    case ACTION_UNLOCK:
+        return account_unlock(c, change->id) && audit_it(c, change, "user.unlock");
+    case ACTION_DISABLE:
+        return account_set_status(c, change->id, USER_DISABLED) && audit_it(c, change, "user.update");
+    case ACTION_ENABLE:
+        return account_set_status(c, change->id, USER_ACTIVE) && audit_it(c, change, "user.update");
+    default:
+        return account_store_password(c, change->id, change->hash) && audit_it(c, change, "user.password");
+    }
+}
+
+static bool find_user(struct call *c, struct str name, int64_t *id)
+{
+    return db_integer(c, id, "select id from users where (username = ? or email = ?) and deleted_at is null", V(name),
+                      V(name)) ||
+           fail(c, E_NOT_FOUND, "there is no account %.*s", STR_FMT(name));
+}
+
+int cmd_user(struct call *c)
+{
+    const struct user_command *in = c->in;
+    struct change change = { .action = in->action };
+    struct str password = STR_NULL;
+    if (in->action == ACTION_LIST)
+        return list_users(c);
+    if (!in->username.len) {
+        fprintf(stderr, "roentgen: user %s: whose account?\n", actions[in->action - 1]);
+        return 2;
+    }
+    if (!find_user(c, in->username, &change.id))
+        return command_failed(c);
+    if (in->action == ACTION_RESET_PASSWORD) {
+        password = in->password_stdin ? command_read_line(c) : crypto_token(&c->arena, 12);
+        if (!account_hash_password(c, change.id, password, &change.hash))
+            return command_failed(c);
+    }
+    db_release(c);
+    if (!db_transact(c, make_change, &change))
+        return command_failed(c);
+    printf("%s: done for %.*s\n", actions[in->action - 1], STR_FMT(in->username));
+    if (in->action == ACTION_RESET_PASSWORD && !in->password_stdin)
+        printf("new password, to be changed at the next sign-in: %.*s\n", STR_FMT(password));
+    return 0;
+}
