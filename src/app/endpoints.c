@@ -13,6 +13,7 @@
     X(patient_history_endpoints) \
     X(study_list_endpoints) \
     X(study_endpoints) \
+    X(assignment_endpoints) \
     X(series_endpoints) \
     X(instance_endpoints) \
     X(study_archive_endpoints) \

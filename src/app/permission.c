@@ -12,7 +12,8 @@ const struct permission_row permission_rows[PERMISSIONS] = {
     [MAY_CREATE_STUDIES] = { "study.create", "Register studies." },
     [MAY_UPDATE_STUDIES] = { "study.update", "Change and assign studies." },
     [MAY_DELETE_STUDIES] = { "study.delete", "Delete studies." },
-    [MAY_READ_IMAGES] = { "image.read", "See one's own files and those of studies one is assigned to." },
+    [MAY_READ_IMAGES] = { "image.read",
+                          "See one's own files and those of studies that are open to one: by name, role or department." },
     [MAY_READ_ALL_IMAGES] = { "image.read_all", "See everybody's files; includes image.read." },
     [MAY_UPLOAD_IMAGES] = { "image.upload", "Upload files." },
     [MAY_UPDATE_IMAGES] = { "image.update", "Change, delete and restore others' files that one may see." },
@@ -32,10 +33,10 @@ const struct permission_row permission_rows[PERMISSIONS] = {
     [MAY_READ_METRICS] = { "system.metrics", "Read metrics." },
 };
 
-static const enum permission radiologist[] = { MAY_READ_PATIENTS,   MAY_READ_STUDIES,   MAY_READ_ALL_IMAGES,
-                                               MAY_ANNOTATE_IMAGES, MAY_RUN_AI,         MAY_REVIEW_AI,
-                                               MAY_CREATE_REPORTS,  MAY_UPDATE_REPORTS, MAY_REVIEW_REPORTS,
-                                               MAY_SIGN_REPORTS };
+static const enum permission radiologist[] = { MAY_READ_PATIENTS,  MAY_READ_STUDIES,    MAY_READ_ALL_IMAGES,
+                                               MAY_UPLOAD_IMAGES,  MAY_ANNOTATE_IMAGES, MAY_RUN_AI,
+                                               MAY_REVIEW_AI,      MAY_CREATE_REPORTS,  MAY_UPDATE_REPORTS,
+                                               MAY_REVIEW_REPORTS, MAY_SIGN_REPORTS };
 static const enum permission doctor[] = { MAY_READ_PATIENTS,  MAY_CREATE_PATIENTS, MAY_UPDATE_PATIENTS,
                                           MAY_READ_STUDIES,   MAY_CREATE_STUDIES,  MAY_UPLOAD_IMAGES,
                                           MAY_READ_IMAGES,    MAY_ANNOTATE_IMAGES, MAY_RUN_AI,

@@ -1,6 +1,7 @@
 /* recover.c - rows and files brought together again. The rows are right; files follow. */
 #include "app/recover.h"
 
+#include "app/assignment.h"
 #include "app/image_file.h"
 #include "app/invariants.h"
 #include "app/thumbnails.h"
@@ -265,8 +266,8 @@ static bool purge_study(struct call *c, void *context)
     int64_t still = 0;
     if (!db_lock_integer(c, &still, "select 1 from studies where id = ? and deleted_at is not null", V(*id)))
         return c->error.code == E_NONE; /* it was restored */
-    return db_execute(c, "delete from study_assignments where study_id = ?", V(*id)) &&
-           search_remove(c, "study_search", *id) && db_execute(c, "delete from series where study_id = ?", V(*id)) &&
+    return assignment_forget(c, *id) && search_remove(c, "study_search", *id) &&
+           db_execute(c, "delete from series where study_id = ?", V(*id)) &&
            db_execute(c, "delete from studies where id = ? and deleted_at is not null", V(*id));
 }
 

@@ -241,42 +241,6 @@ static bool study_restore(struct call *c)
            study_load(c, key->id, out) && study_index(c, out);
 }
 
-/* ---- whose it is to read ---- */
-
-struct assignment {
-    int64_t id, user_id;
-};
-static const struct field assignment_fields[] = {
-    FIELD(struct assignment, id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The study."),
-    FIELD(struct assignment, user_id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The account."),
-};
-static const struct schema assignment_schema = SCHEMA("StudyAssignment", struct assignment, assignment_fields);
-
-static bool assignment_put(struct call *c)
-{
-    const struct assignment *in = c->in;
-    struct study study;
-    int64_t found = 0;
-    if (!study_load(c, in->id, &study))
-        return false;
-    if (!db_integer(c, &found, "select 1 from users where id = ? and deleted_at is null", V(in->user_id)))
-        return fail(c, E_NOT_FOUND, "user %" PRId64 " does not exist", in->user_id);
-    if (db_integer(c, &found, "select 1 from study_assignments where user_id = ? and study_id = ?", V(in->user_id),
-                   V(in->id)))
-        return true;
-    return !c->error.code &&
-           db_execute(c, "insert into study_assignments(study_id, user_id, created_by, created_at) values (?, ?, ?, ?)",
-                      V(in->id), V(in->user_id), V(call_user(c)), V(clock_now()));
-}
-
-static bool assignment_delete(struct call *c)
-{
-    const struct assignment *in = c->in;
-    struct study study;
-    return study_load(c, in->id, &study) &&
-           db_execute(c, "delete from study_assignments where user_id = ? and study_id = ?", V(in->user_id), V(in->id));
-}
-
 #define STUDIES .tag = "studies", .entity = "study"
 static const struct endpoint rows[] = {
     { HTTP_POST, "/api/v1/studies", study_post, &study_schema, &study_schema, MAY_CREATE_STUDIES, WRITES, BODY_JSON,
@@ -296,9 +260,5 @@ static const struct endpoint rows[] = {
       .doc = "With the series and files that were deleted with it." },
     { HTTP_DELETE, "/api/v1/studies/{id}/conflict", study_settle_conflict, &study_key, NULL, MAY_UPDATE_STUDIES, WRITES,
       STUDIES, .audit = "study.settle_conflict", .summary = "Says that a study's conflict has been looked at" },
-    { HTTP_PUT, "/api/v1/studies/{id}/assignments/{user_id}", assignment_put, &assignment_schema, NULL,
-      MAY_UPDATE_STUDIES, WRITES, STUDIES, .audit = "study.assign", .summary = "Opens a study's files to an account" },
-    { HTTP_DELETE, "/api/v1/studies/{id}/assignments/{user_id}", assignment_delete, &assignment_schema, NULL,
-      MAY_UPDATE_STUDIES, WRITES, STUDIES, .audit = "study.unassign", .summary = "Closes them to it again" },
 };
 ENDPOINT_TABLE(study_endpoints, rows);

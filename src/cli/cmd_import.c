@@ -5,6 +5,7 @@
  * status is 0 unless something that may have been a picture is not in the store. */
 #include "cli/command.h"
 
+#include "app/assignment.h"
 #include "app/upload.h"
 #include "cli/import_skip.h"
 #include "cli/import_tally.h"
@@ -19,10 +20,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { THREADS = 4, QUEUE_MAX = 64, READ_BYTES = 1 << 20 };
+enum { THREADS = 4, QUEUE_MAX = 64, GRANTEES_MAX = 32, READ_BYTES = 1 << 20 };
 
 struct import {
-    struct str folder, username, modality, description;
+    struct str folder, username, owner, assign, modality, description;
     int64_t patient_id;
     bool verbose;
 };
@@ -30,7 +31,11 @@ static const struct field import_fields[] = {
     FIELD(struct import, folder, .flags = REQUIRED, .min = 1, .max = 4000,
           .doc = "Where the files are: everything below it is looked at. Or a single file."),
     FIELD(struct import, username, .flags = REQUIRED, .min = 1, .max = 50,
-          .doc = "Account that the files will belong to."),
+          .doc = "Account that imports: the files are its own, unless owner says whose."),
+    FIELD(struct import, owner, .min = 1, .max = 50, .doc = "Account that the files will belong to: it sees them."),
+    FIELD(struct import, assign, .max = 1000,
+          .doc = "Who else may see the studies: accounts, roles, departments (user:li, role:doctor, "
+                 "department:NAME), with commas between. Pictures outside studies stay their owner's."),
     FIELD(struct import, patient_id, .min = 1, .max = INT64_MAX,
           .doc = "Patient of all of them. DICOM files that name another patient are refused."),
     FIELD(struct import, modality, .max = 16, .doc = "Modality of those that do not say theirs."),
@@ -42,7 +47,9 @@ const struct schema import_options = SCHEMA("Import", struct import, import_fiel
 struct importing {
     struct app *app;
     struct db *db;
-    int64_t user_id;
+    int64_t user_id, by; /* whose the files are; who imports */
+    struct grantee to[GRANTEES_MAX];
+    int to_count;
     struct upload_details details;
     pthread_mutex_t mutex;
     pthread_cond_t change;
@@ -88,12 +95,53 @@ static bool spool_file(struct call *c, const char *path, struct spooled **out)
     return ok;
 }
 
-static bool is_known(struct call *c, const struct importing *import, const struct spooled *file)
+static bool is_known(struct call *c, const struct importing *import, const struct spooled *file, int64_t *study_id)
 {
-    int64_t found = 0;
-    return db_integer(c, &found,
-                      "select 1 from image_files where sha256 = ? and uploaded_by = ? and is_deleted = 0 limit 1",
-                      V(str_from(file->sha256)), V(import->user_id));
+    return db_integer(
+        c, study_id, "select study_id from image_files where sha256 = ? and uploaded_by = ? and is_deleted = 0 limit 1",
+        V(str_from(file->sha256)), V(import->user_id));
+}
+
+/* ---- who else sees it ---- */
+
+static bool find_grantees(struct call *c, struct str list, struct importing *import)
+{
+    struct str one, rest;
+    for (; list.len; list = rest) {
+        if (!str_cut(list, ',', &one, &rest)) {
+            one = list;
+            rest = STR_NULL;
+        }
+        if (import->to_count == GRANTEES_MAX)
+            return fail(c, E_INVALID, "assign takes at most %d names", GRANTEES_MAX);
+        if (!grantee_find(c, str_trim(one), &import->to[import->to_count++]))
+            return false;
+    }
+    return true;
+}
+
+struct opening {
+    const struct importing *import;
+    int64_t study_id;
+};
+
+static bool open_study(struct call *c, void *context)
+{
+    const struct opening *o = context;
+    for (int i = 0; i < o->import->to_count; i++)
+        if (!assignment_open(c, o->study_id, &o->import->to[i], o->import->by))
+            return false;
+    return true;
+}
+
+/* Files of a study mostly come together: *last saves asking again for each. */
+static bool share(struct importing *import, struct call *c, int64_t study_id, int64_t *last)
+{
+    struct opening opening = { import, study_id };
+    if (!import->to_count || study_id <= 0 || study_id == *last)
+        return true;
+    *last = study_id;
+    return db_transact(c, open_study, &opening);
 }
 
 /* What became of a file that was not taken: nothing is lost with what was never a picture. */
@@ -113,15 +161,17 @@ static enum outcome outcome_of(const struct image_file *row)
     return row->study_id > 0 ? OUTCOME_FILED : OUTCOME_STORED;
 }
 
-static void import_one(struct importing *import, struct call *c, const struct queued *one)
+static void import_one(struct importing *import, struct call *c, const struct queued *one, int64_t *last_study)
 {
     struct spooled *file = NULL;
     struct image_file row;
     struct upload_details details = import->details;
+    int64_t study_id = 0;
     bool ok = spool_file(c, one->path, &file);
-    if (ok && is_known(c, import, file)) {
+    if (ok && is_known(c, import, file, &study_id) && share(import, c, study_id, last_study)) {
         tally_add(import->tally, one->path, one->bytes, OUTCOME_KNOWN, STR_NULL);
-    } else if (ok && !c->error.code && upload_store(c, file, &details, import->user_id, NULL, NULL, &row)) {
+    } else if (ok && !c->error.code && upload_store(c, file, &details, import->user_id, NULL, NULL, &row) &&
+               share(import, c, row.study_id, last_study)) {
         enum outcome outcome = outcome_of(&row);
         tally_add(import->tally, one->path, one->bytes, outcome,
                   outcome == OUTCOME_KEPT    ? row.status_reason
@@ -189,10 +239,11 @@ static void *work(void *context)
 {
     struct importing *import = context;
     struct call one;
+    int64_t last_study = 0;
     call_init(&one, import->app, import->db);
     for (struct queued next; take_path(import, &next); free(next.path)) {
         call_reset(&one);
-        import_one(import, &one, &next);
+        import_one(import, &one, &next, &last_study);
         if (one.error.code == E_STORAGE_FULL || one.error.code == E_UNAVAILABLE)
             set(import, &import->hopeless);
         db_release(&one);
@@ -305,6 +356,14 @@ int cmd_import(struct call *c)
         fail(c, E_NOT_FOUND, "there is no account %.*s", STR_FMT(in->username));
         return command_failed(c);
     }
+    import.by = import.user_id;
+    if (in->owner.len && !db_integer(c, &import.user_id,
+                                     "select id from users where username = ? and deleted_at is null", V(in->owner))) {
+        fail(c, E_NOT_FOUND, "there is no account %.*s", STR_FMT(in->owner));
+        return command_failed(c);
+    }
+    if (!find_grantees(c, in->assign, &import))
+        return command_failed(c);
     db_release(c);
     struct stat status;
     const char *given = arena_cstring(&c->arena, in->folder);

@@ -244,6 +244,7 @@ def test_roles_and_permissions_are_listed(admin):
     assert set(roles["radiologist"]) == {
         "patient.read",
         "study.read",
+        "image.upload",
         "image.read_all",
         "image.annotate",
         "ai.run",

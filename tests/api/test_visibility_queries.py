@@ -13,6 +13,7 @@ READS = re.compile(rf"\b(?:from|join)\s+{TABLES}\b|^\s*where (?:f|s)\.")
 
 # Files that work for the house, not for a caller: nothing they read goes into anybody's answer.
 UPKEEP = {
+    "assignment.c": "changes who sees a study that was loaded",
     "invariants.c": "compares all rows with each other, for fsck",
     "record_lock.c": "locks; who reads what was locked asks as the caller",
     "trash.c": "deletes and restores what was loaded, with all that belongs to it, whoever sees it",
@@ -31,8 +32,6 @@ ELSEWHERE = {
     ("study_list.c", "exists (select 1 from study_modalities"): "a condition of the list, whose scopes say what is seen",
     ("instance.c", "select study_id from series"): "whose study is then loaded as the caller sees it",
     ("instance.c", "select number_of_instances from series"): "for those who see all files of the study",
-    ("study.c", "select 1 from study_assignments"): "is it assigned already; the study was loaded",
-    ("study.c", "delete from study_assignments"): "the study was loaded",
     ("study_archive.c", "where f.study_id = ?"): "the study was loaded",
     ("study_archive.c", "select x.id, x.series_uid"): "series of a study that was loaded",
     ("study_archive.c", "select f.storage_path"): "the caller's own where they do not see all",
@@ -47,7 +46,7 @@ ELSEWHERE = {
     ("upload_chunks.c", "delete from image_files where id"): "an upload that was loaded",
     ("upload_chunks.c", "where f.is_deleted = 0 and f.status = 'UPLOADING'"): "forgotten uploads, removed by the clock",
     ("upload_chunks.c", "select id from image_files where id"): "locks an upload that was loaded",
-    ("cmd_import.c", "select 1 from image_files where sha256"): "has this account these bytes already",
+    ("cmd_import.c", "select study_id from image_files where sha256"): "has this account these bytes already",
 }
 
 
