@@ -45,6 +45,10 @@ const struct setting config_rows[] = {
     ROW(same_instance, CHOICE, "SAME_INSTANCE", "refuse", .choices = same_instances, .group = "DICOM",
         .doc =
             "A file of an instance that is filed already, with other bytes: refuse it, or keep it beside the series."),
+    ROW(modalities, TEXT, "MODALITIES", "", .max = 1000, .group = "DICOM",
+        .doc =
+            "Modalities beyond those of DICOM that uploads and filters take, separated by commas; *: any. What DICOM files say of "
+            "themselves is kept in any case."),
     ROW(patient_id_issuer, TEXT, "PATIENT_ID_ISSUER", "", .max = 64, .group = "DICOM",
         .doc = "Issuer of Patient ID that files of our own hospital name: their patients' numbers are our own."),
     ROW(dicom_charset, TEXT, "DICOM_CHARSET", "", .max = 64, .group = "DICOM",

@@ -36,7 +36,7 @@ struct config {
     int64_t decoders, decoder_memory_bytes, decoder_timeout_s, max_frame_bytes, result_memory_bytes, result_disk_bytes;
     bool allow_other;
     unsigned same_instance;
-    struct str patient_id_issuer, dicom_charset, dicom_charsets;
+    struct str modalities, patient_id_issuer, dicom_charset, dicom_charsets;
     int64_t stop_grace_s;
 };
 

@@ -2,6 +2,7 @@
 #include "app/image_file.h"
 
 #include "app/exchange.h"
+#include "app/modality.h"
 #include "app/patient.h"
 #include "app/record_lock.h"
 #include "app/trash.h"
@@ -191,7 +192,7 @@ static bool file_patch_patch(struct call *c)
     struct file_patch in = *(const struct file_patch *)c->in;
     struct image_file before, *out = c->out;
     bool names_patient = schema_was_given(&file_patch, c->given, "patient_id");
-    if (!lock_file(c, in.file_id, names_patient ? in.patient_id : 0) ||
+    if (!modality_take(c, "body", &in.modality) || !lock_file(c, in.file_id, names_patient ? in.patient_id : 0) ||
         !image_file_load_to_change(c, in.file_id, false, &before))
         return false;
     bool moves = names_patient && in.patient_id != before.patient_id;

@@ -1,6 +1,7 @@
 /* image_file_list.c - lists and totals of files, who opened one, and what is done to many at once. */
 #include "app/exchange.h"
 #include "app/image_file.h"
+#include "app/modality.h"
 #include "app/patient.h"
 #include "app/visibility.h"
 
@@ -22,7 +23,8 @@ static const char *const file_sort_columns[] = { "f.created_at", "f.created_at",
               .doc = "Only this type."), \
         FIELD(struct image_file_list, status, .choices = file_statuses, \
               .doc = "Only this status. DELETED: the deleted files that one may restore."), \
-        FIELD(struct image_file_list, modality, .max = 16, .filter = "f.modality = ?", .doc = "Only this modality."), \
+        FIELD(struct image_file_list, modality, .max = 200, .example = "CT,MR", \
+              .doc = "Only these modalities, separated by commas."), \
         FIELD(struct image_file_list, body_part, .max = 64, .filter = "f.body_part = ?", \
               .doc = "Only this part of the body."), \
         FIELD(struct image_file_list, start_date, .filter = "f.created_at >= ?", \
@@ -57,7 +59,7 @@ static const struct listing file_listing = { .row = &image_file_schema,
                                              .search_table = "image_file_search" };
 
 /* How many files of `owner` (0: everyone) pass filters that the counters know: type, status and modality. */
-static bool count_owned(struct call *c, int64_t owner, int64_t *total)
+static bool count_owned(struct call *c, int64_t owner, const struct modalities *asked, int64_t *total)
 {
     const struct image_file_list *in = c->in;
     const struct schema *schema = exchange_of(c)->endpoint->in;
@@ -67,16 +69,26 @@ static bool count_owned(struct call *c, int64_t owner, int64_t *total)
     *total = TOTAL_UNKNOWN;
     if (others)
         return true;
-    if (!in->file_type && !in->status && !in->modality.len)
+    if (!in->file_type && !in->status && !asked->count)
         return db_integer(c, total, "select files from image_file_totals where uploaded_by = ?", V(owner)) ||
                (!c->error.code && (*total = 0, true));
-    return db_integer(c, total,
-                      "select sum(files) from image_file_counts where uploaded_by = ? and (? is null or file_type = ?) "
-                      "and (? is null or status = ?) and (? is null or modality = ?)",
-                      V(owner), V(choice_text(file_types, in->file_type)), V(choice_text(file_types, in->file_type)),
-                      V(choice_text(file_statuses, in->status)), V(choice_text(file_statuses, in->status)),
-                      V(in->modality), V(in->modality)) ||
-           !c->error.code;
+    int64_t sum = 0, files;
+    for (int i = 0; i < (asked->count ? asked->count : 1); i++) {
+        struct value modality = asked->count ? asked->at[i] : value_nothing();
+        files = 0;
+        if (!db_integer(
+                c, &files,
+                "select sum(files) from image_file_counts where uploaded_by = ? and (? is null or file_type = ?) "
+                "and (? is null or status = ?) and (? is null or modality = ?)",
+                V(owner), V(choice_text(file_types, in->file_type)), V(choice_text(file_types, in->file_type)),
+                V(choice_text(file_statuses, in->status)), V(choice_text(file_statuses, in->status)), modality,
+                modality) &&
+            c->error.code)
+            return false;
+        sum += files;
+    }
+    *total = sum;
+    return true;
 }
 
 /* What is deleted keeps the status it had, for when it comes back. */
@@ -95,53 +107,85 @@ static const struct listing deleted_listing = { .row = &image_file_schema,
                                                 .search_table = "image_file_search",
                                                 .derive = derive_deleted };
 
+/* "f.modality in (?, ?)" */
+static struct condition any_of(struct call *c, const struct modalities *asked)
+{
+    struct str marks = S("?");
+    for (int i = 1; i < asked->count; i++)
+        marks = arena_format(&c->arena, "%.*s, ?", STR_FMT(marks));
+    struct condition any = { .rest = asked->at, .rest_count = asked->count };
+    any.sql = arena_cstring(&c->arena, arena_format(&c->arena, "f.modality in (%.*s)", STR_FMT(marks)));
+    return any;
+}
+
+/* `first` may be NULL. Several modalities of a list that has no scopes yet become scopes: each is found in order by its own index. */
 static bool answer_files(struct call *c, const struct condition *first, const struct condition *scopes, int scope_count,
-                         int64_t total)
+                         const struct modalities *asked, int64_t total)
 {
     const struct image_file_list *in = c->in;
-    struct condition conditions[2];
+    bool deleted = in->status == FILE_DELETED;
+    struct condition conditions[3], each[MODALITIES_MAX];
     int count = 0;
     if (first)
         conditions[count++] = *first;
-    if (in->status == FILE_DELETED)
-        return list_answer(c, &deleted_listing, conditions, count, scopes, scope_count, total);
-    if (in->status)
+    if (in->status && !deleted)
         conditions[count++] = (struct condition){ "f.status = ?", V(choice_text(file_statuses, in->status)) };
-    return list_answer(c, &file_listing, conditions, count, scopes, scope_count, total);
+    if (asked->count == 1)
+        conditions[count++] = (struct condition){ "f.modality = ?", asked->at[0] };
+    else if (asked->count && scope_count)
+        conditions[count++] = any_of(c, asked);
+    else if (asked->count) {
+        for (int i = 0; i < asked->count; i++)
+            each[i] = (struct condition){ "f.modality = ?", asked->at[i] };
+        scopes = each;
+        scope_count = asked->count;
+    }
+    return list_answer(c, deleted ? &deleted_listing : &file_listing, conditions, count, scopes, scope_count, total);
+}
+
+static bool take_asked(struct call *c, struct modalities *asked)
+{
+    const struct image_file_list *in = c->in;
+    return modality_take_list(c, in->modality, asked);
 }
 
 static bool my_images_get(struct call *c)
 {
     struct condition mine = visibility_own_files(c);
+    struct modalities asked;
     int64_t total;
-    return count_owned(c, call_user(c), &total) && answer_files(c, &mine, NULL, 0, total);
+    return take_asked(c, &asked) && count_owned(c, call_user(c), &asked, &total) &&
+           answer_files(c, &mine, NULL, 0, &asked, total);
 }
 
-static bool answer_visible(struct call *c, const struct condition *first, int64_t total)
+static bool answer_visible(struct call *c, const struct condition *first, const struct modalities *asked, int64_t total)
 {
     const struct image_file_list *in = c->in;
     struct condition scopes[VISIBILITY_SCOPES] = { visibility_own_files(c) };
     int scope_count = 1;
     if (in->status != FILE_DELETED || principal_may(c->principal, MAY_UPDATE_IMAGES))
         scope_count = visibility_file_scopes(c, scopes);
-    return answer_files(c, first, scopes, scope_count, total);
+    return answer_files(c, first, scopes, scope_count, asked, total);
 }
 
 static bool all_images_get(struct call *c)
 {
     int64_t total = TOTAL_UNKNOWN;
-    if (visibility_of_everything(c) && !count_owned(c, 0, &total))
+    struct modalities asked;
+    if (!take_asked(c, &asked) || (visibility_of_everything(c) && !count_owned(c, 0, &asked, &total)))
         return false;
-    return answer_visible(c, NULL, total);
+    return answer_visible(c, NULL, &asked, total);
 }
 
 static bool patient_images_get(struct call *c)
 {
     const struct image_file_list *in = c->in;
     struct patient patient;
+    struct modalities asked;
     struct condition of_patient = { "f.patient_id = ?", V(in->patient_id) };
     audit_about(c, 0, in->patient_id);
-    return patient_load(c, in->patient_id, &patient) && answer_visible(c, &of_patient, TOTAL_UNKNOWN);
+    return take_asked(c, &asked) && patient_load(c, in->patient_id, &patient) &&
+           answer_visible(c, &of_patient, &asked, TOTAL_UNKNOWN);
 }
 
 /* ---- totals ---- */

@@ -2,6 +2,7 @@
 #include "app/study.h"
 
 #include "app/exchange.h"
+#include "app/modality.h"
 #include "app/patient.h"
 #include "app/record_lock.h"
 #include "app/study_twins.h"
@@ -166,8 +167,8 @@ static bool study_post(struct call *c)
     if (!study.study_uid.len)
         study.study_uid = study_make_uid(c);
     struct study_twins twins;
-    if (!uid_is_legal(c, study.study_uid) || !patient_must_exist(c, study.patient_id, "body") ||
-        !study_twins_find(c, study.study_uid, call_user(c), &twins))
+    if (!modality_take(c, "body", &study.modality) || !uid_is_legal(c, study.study_uid) ||
+        !patient_must_exist(c, study.patient_id, "body") || !study_twins_find(c, study.study_uid, call_user(c), &twins))
         return false;
     if (study_twins_seen(&twins))
         return fail(c, E_CONFLICT, "a study with this study_uid is registered already");

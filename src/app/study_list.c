@@ -1,5 +1,6 @@
 /* study_list.c - lists of studies: all that one may see, and those of a patient. */
 #include "app/exchange.h"
+#include "app/modality.h"
 #include "app/patient.h"
 #include "app/study.h"
 #include "app/visibility.h"
@@ -54,34 +55,6 @@ static const struct listing modality_listing = { .row = &study_schema,
                                                  .sorts = study_sorts,
                                                  .columns = modality_sort_columns,
                                                  .search_table = "study_search" };
-
-enum { MODALITIES_MAX = 20 };
-struct modalities {
-    struct value at[MODALITIES_MAX];
-    int count;
-};
-
-/* "ct, MR" -> CT and MR. */
-static bool take_modalities(struct call *c, struct str list, struct modalities *out)
-{
-    struct str one, rest;
-    for (out->count = 0; list.len; list = rest) {
-        if (!str_cut(list, ',', &one, &rest)) {
-            one = list;
-            rest = STR_NULL;
-        }
-        one = str_trim(one);
-        if (out->count == MODALITIES_MAX)
-            return error_add_problem(&c->error, &c->arena, "query", S("modality"), "too_many",
-                                     "at most %d modalities can be asked for", MODALITIES_MAX);
-        char *upper = arena_alloc(&c->arena, one.len + 1);
-        for (ptrdiff_t i = 0; i < one.len; i++)
-            upper[i] = one.at[i] >= 'a' && one.at[i] <= 'z' ? (char)(one.at[i] - 'a' + 'A') : one.at[i];
-        if (one.len)
-            out->at[out->count++] = value_text((struct str){ upper, one.len });
-    }
-    return true;
-}
 
 static struct value day(struct call *c, struct date date)
 {
@@ -149,7 +122,7 @@ static bool answer(struct call *c, int64_t patient_id)
     struct modalities modalities;
     int count = 0, scope_count = visibility_study_scopes(c, scopes);
     int64_t total = TOTAL_UNKNOWN;
-    if (!take_modalities(c, in->modality, &modalities))
+    if (!modality_take_list(c, in->modality, &modalities))
         return false;
     if (in->study_uid.len)
         few[count++] =

@@ -3,12 +3,32 @@
 
 #include "app/filing.h"
 #include "app/metrics.h"
+#include "app/modality.h"
 #include "app/patient.h"
 #include "app/thumbnails.h"
 #include "app/visibility.h"
 
-static const struct field upload_details_fields[] = { FILE_DETAIL_FIELDS(struct upload_details) };
+static const struct field upload_details_fields[] = { FILE_DETAIL_FIELDS(struct upload_details),
+                                                      PATIENT_NUMBER_FIELD(struct upload_details) };
 const struct schema upload_details_schema = SCHEMA("UploadDetails", struct upload_details, upload_details_fields);
+
+bool upload_details_settle(struct call *c, struct upload_details *details)
+{
+    int64_t id = 0;
+    if (!modality_take(c, "body", &details->modality))
+        return false;
+    if (!details->patient_number.len)
+        return true;
+    if (!db_integer(c, &id, "select id from patients where patient_id = ? and issuer_key = '' and deleted_at is null",
+                    V(details->patient_number)) &&
+        c->error.code)
+        return false;
+    if (!id || (details->patient_id > 0 && details->patient_id != id))
+        return error_add_problem(&c->error, &c->arena, "body", S("patient_number"), "unknown_patient",
+                                 id ? "patient_id names another patient" : "there is no patient with this number");
+    details->patient_id = id;
+    return true;
+}
 
 static bool invalid_file(struct call *c, const char *type, const char *message)
 {
@@ -203,7 +223,7 @@ static bool upload_single(struct call *c)
     struct upload_details details;
     schema_clear(&upload_details_schema, &details);
     struct image_file *out = c->out;
-    bool ok = form_take(c, form, &upload_details_schema, &details) &&
+    bool ok = form_take(c, form, &upload_details_schema, &details) && upload_details_settle(c, &details) &&
               upload_store(c, form->files, &details, call_user(c), NULL, NULL, out);
     if (ok)
         answer_location(c, "/api/v1/image-files/%" PRId64, out->id);

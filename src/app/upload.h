@@ -9,8 +9,14 @@
 struct upload_details {
     int64_t patient_id;
     struct str description, modality, body_part;
+    struct str patient_number; /* the hospital's, instead of patient_id */
 };
+#define PATIENT_NUMBER_FIELD(T) \
+    FIELD(T, patient_number, .min = 1, .max = 64, .example = "P20260001", \
+          .doc = "The patient's number in the hospital, where patient_id, which is this server's own, is not known.")
 extern const struct schema upload_details_schema;
+/* Looks the patient's number up and folds the modality. False: a problem says which member is wrong. */
+bool upload_details_settle(struct call *c, struct upload_details *details);
 
 /* What it is, by content: E_INVALID when empty, E_UNSUPPORTED_TYPE when not accepted, E_INVALID for pictures past MAX_PIXELS
  * or without a readable header. */

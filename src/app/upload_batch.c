@@ -203,7 +203,7 @@ static bool upload_batch(struct call *c)
     struct batch *out = c->out;
     struct upload_details details;
     schema_clear(&upload_details_schema, &details);
-    if (!form_take(c, form, &upload_details_schema, &details))
+    if (!form_take(c, form, &upload_details_schema, &details) || !upload_details_settle(c, &details))
         return false;
     struct running run = { .c = c, .details = &details, .most = (int)c->app->config.max_batch_files };
     run.items = arena_array(&c->arena, struct item, run.most);

@@ -24,7 +24,7 @@ struct chunked_begin {
     int64_t file_size, total_chunks, chunk_size;
     struct str file_hash;
     int64_t patient_id;
-    struct str description, modality, body_part;
+    struct str description, modality, body_part, patient_number;
 };
 static const struct field chunked_begin_fields[] = {
     FIELD(struct chunked_begin, filename, .flags = REQUIRED, .min = 1, .max = 500, .doc = "Name of the file.",
@@ -37,6 +37,7 @@ static const struct field chunked_begin_fields[] = {
     FIELD(struct chunked_begin, file_hash, .min = 32, .max = 64,
           .doc = "MD5 or SHA-256 of the whole file, hex; checked at the end."),
     FILE_DETAIL_FIELDS(struct chunked_begin),
+    PATIENT_NUMBER_FIELD(struct chunked_begin),
 };
 static const struct schema chunked_begin = SCHEMA("ChunkedUploadRequest", struct chunked_begin, chunked_begin_fields);
 
@@ -92,10 +93,13 @@ static bool chunked_post(struct call *c)
     struct chunked_started *out = c->out;
     struct image_file row;
     int64_t chunk_size, total;
+    struct upload_details details = { in->patient_id, in->description, in->modality, in->body_part,
+                                      in->patient_number };
     if (in->file_size > c->app->config.max_upload_bytes)
         return fail(c, E_TOO_LARGE, "a file may have at most %" PRId64 " bytes", c->app->config.max_upload_bytes);
     if (!lay_out(c, in, &chunk_size, &total) || !hash_is_legal(c, in->file_hash) ||
-        (in->patient_id != INTEGER_NULL && !patient_must_exist(c, in->patient_id, "body")))
+        !upload_details_settle(c, &details) ||
+        (details.patient_id != INTEGER_NULL && !patient_must_exist(c, details.patient_id, "body")))
         return false;
     schema_clear(&image_file_schema, &row);
     row.file_uuid = crypto_uuid_text(&c->arena);
@@ -104,10 +108,10 @@ static bool chunked_post(struct call *c)
     row.mime_type = S("application/octet-stream");
     row.file_size = in->file_size;
     row.uploaded_by = call_user(c);
-    row.patient_id = in->patient_id;
-    row.description = in->description;
-    row.modality = in->modality;
-    row.body_part = in->body_part;
+    row.patient_id = details.patient_id;
+    row.description = details.description;
+    row.modality = details.modality;
+    row.body_part = details.body_part;
     row.status = FILE_UPLOADING;
     row.upload_progress = 0;
     row.is_chunked = true;

@@ -23,7 +23,7 @@
 enum { THREADS = 4, QUEUE_MAX = 64, GRANTEES_MAX = 32, READ_BYTES = 1 << 20 };
 
 struct import {
-    struct str folder, username, owner, assign, modality, description;
+    struct str folder, username, owner, assign, modality, description, patient_number;
     int64_t patient_id;
     bool verbose;
 };
@@ -38,6 +38,7 @@ static const struct field import_fields[] = {
                  "department:NAME), with commas between. Pictures outside studies stay their owner's."),
     FIELD(struct import, patient_id, .min = 1, .max = INT64_MAX,
           .doc = "Patient of all of them. DICOM files that name another patient are refused."),
+    PATIENT_NUMBER_FIELD(struct import),
     FIELD(struct import, modality, .max = 16, .doc = "Modality of those that do not say theirs."),
     FIELD(struct import, description, .max = 2000, .doc = "Description of all of them."),
     FIELD(struct import, verbose, .doc = "Name each file, not only those that need a word."),
@@ -349,7 +350,8 @@ int cmd_import(struct call *c)
     const struct import *in = c->in;
     struct importing import = { .app = c->app,
                                 .db = c->db,
-                                .details = { in->patient_id, in->description, in->modality, STR_NULL } };
+                                .details = { in->patient_id, in->description, in->modality, STR_NULL,
+                                             in->patient_number } };
     char root[PATH_MAX];
     if (!db_integer(c, &import.user_id, "select id from users where username = ? and deleted_at is null",
                     V(in->username))) {
@@ -362,7 +364,7 @@ int cmd_import(struct call *c)
         fail(c, E_NOT_FOUND, "there is no account %.*s", STR_FMT(in->owner));
         return command_failed(c);
     }
-    if (!find_grantees(c, in->assign, &import))
+    if (!find_grantees(c, in->assign, &import) || !upload_details_settle(c, &import.details))
         return command_failed(c);
     db_release(c);
     struct stat status;

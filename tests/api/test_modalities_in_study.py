@@ -2,7 +2,7 @@
 
 import pytest
 
-from support import DATA, dicom, ok, problem, uid, unique
+from support import DATA, dicom, ok, uid, unique
 
 
 def found(api, **query):
@@ -39,7 +39,7 @@ def test_any_series_counts(admin, doctor, study, modality):
 
 
 def test_others_are_not_found(admin, doctor, study):
-    assert found(doctor, modality="MR") == found(doctor, modality="PTX") == found(doctor, modality="MG,MR") == []
+    assert found(doctor, modality="MR") == found(doctor, modality="MG,MR") == []
     assert study["CT"]["study_id"] not in found(admin, modality="MR", page_size=100)
     later = {"start_date": "2024-03-01", "page_size": 100}
     assert study["CT"]["study_id"] not in found(admin, modality="PT", **later)
@@ -71,7 +71,6 @@ def test_what_others_keep_does_not_show_through(admin, doctor, colleague):
     colleague.upload(dicom(Modality="PT", **values), "b.dcm")
     assert found(doctor, modality="CT") == [mine["study_id"]] and found(doctor, modality="PT,SR") == []
     assert mine["study_id"] in found(admin, modality="PT", page_size=100)
-    assert "modality" in str(problem(admin.get("/studies", params={"modality": "CT," * 21}), 422)["errors"])
 
 
 def test_pages_follow_each_other(admin):
