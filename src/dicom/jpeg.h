@@ -148,7 +148,7 @@ struct jpeg_reader {
     uint8_t *unstuffed; /* of the interval under way; room for all of the frame and eight bytes */
 };
 
-/* Up to and with the frame header; needs no memory. */
+/* Up to and with the frame header, and what application markers say up to the first scan; needs no memory. */
 bool jpeg_header(struct str encoded, struct jpeg_image *image, struct error *error);
 /* Goes on to the next SOS and reads it. *found false: the picture ended. */
 bool jpeg_next_scan(struct jpeg_reader *reader, bool *found, struct error *error);

@@ -134,6 +134,16 @@ static void application_read(int marker, struct str segment, struct jpeg_image *
     }
 }
 
+/* From the frame header to the first scan: markers that speak of colour may stand there as well. What is damaged there is for the decoder to tell. */
+static void application_read_rest(struct str encoded, ptrdiff_t at, struct jpeg_image *image)
+{
+    int marker;
+    struct str segment;
+    struct error ignored = { 0 };
+    while (next_marker(encoded, &at, &marker, &segment, &ignored) && marker != MARKER_SOS && marker != MARKER_EOI)
+        application_read(marker, segment, image);
+}
+
 bool jpeg_header(struct str encoded, struct jpeg_image *image, struct error *error)
 {
     *image = (struct jpeg_image){ 0 };
@@ -144,8 +154,12 @@ bool jpeg_header(struct str encoded, struct jpeg_image *image, struct error *err
         struct str segment;
         if (!next_marker(encoded, &at, &marker, &segment, error))
             return false;
-        if (is_frame_marker(marker))
-            return frame_read(marker, segment, image, error);
+        if (is_frame_marker(marker)) {
+            bool ok = frame_read(marker, segment, image, error);
+            if (ok)
+                application_read_rest(encoded, at, image);
+            return ok;
+        }
         if (marker == MARKER_EOI || marker == MARKER_SOS)
             return error_set(error, E_INVALID, "the JPEG frame has no frame header");
         application_read(marker, segment, image);

@@ -123,6 +123,18 @@ def test_a_marker_that_only_looks_like_jfif(doctor):
     assert numpy.abs(shown(doctor, b"\xff\xd8" + app0 + plain[2:], "RGB") - picture().astype(int)).mean() <= 8
 
 
+def test_a_marker_behind_the_frame_header(doctor):
+    """Anywhere before the first scan, as libjpeg takes it."""
+    plain = jpeg(True)
+    adobe = b"\xff\xee" + struct.pack(">H", 14) + b"Adobe" + struct.pack(">HHHB", 100, 0, 0, 0)
+    scan = segments(plain)[-1][1]
+    encoded = plain[:scan] + adobe + plain[scan:]
+    libjpeg = numpy.asarray(Image.open(io.BytesIO(encoded)).convert("RGB")).astype(int)
+    assert numpy.abs(libjpeg - picture()).mean() <= 8
+    for label in ("RGB", "YBR_FULL_422"):
+        assert numpy.abs(shown(doctor, encoded, label) - libjpeg).max() <= 3
+
+
 def test_frames_say_what_they_are(doctor):
     for stream, said in (({"jfif": True}, "YBR_FULL"), ({"ids": RGB_IDS}, "RGB")):
         file = made.send(doctor, content(jpeg(said == "RGB", **stream), "RGB"))
