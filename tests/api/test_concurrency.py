@@ -245,7 +245,9 @@ def test_fsck_names_what_does_not_agree(new_server):
         keys = {"StudyInstanceUID": uid(), "SeriesInstanceUID": uid(), "PatientID": unique("A")}
         film, film2, third = (api.upload(dicom(**more)) for more in (keys, keys, {}))
         names = {"film": film["id"], "film2": film2["id"], "study": film["study_id"], "study2": third["study_id"]}
-        server.database.rows(sql.format(**names, patient=film["patient_id"], other=other, key="rowid" if ON_SQLITE else "id"))
+        server.database.rows(
+            sql.format(**names, patient=film["patient_id"], other=other, key="rowid" if ON_SQLITE else "id")
+        )
     found = server.run("fsck", "--rows", check=False)
     assert found.returncode == 1 and "findings" in found.stdout
     missed = [name for name in BREAKS if f"({name})" not in found.stdout]

@@ -20,7 +20,10 @@ class Session:
     def __init__(self, database):
         command = [o for o in database.command if o != "--batch"]
         self.process = subprocess.Popen(
-            [*command, "--batch", "--unbuffered", database.name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [*command, "--batch", "--unbuffered", database.name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
 
     def run(self, sql):
