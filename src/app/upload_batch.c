@@ -1,12 +1,11 @@
 /* upload_batch.c - many files in one request, or a ZIP of them (libarchive). Each file stands alone: one that is refused does not
  * keep the others out, and the answer says how each went. */
+#include "app/unzip.h"
 #include "app/upload.h"
 
 #include "base/file.h"
 #include "schema/json.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <iconv.h>
 
@@ -45,8 +44,10 @@ struct running {
     const struct upload_details *details;
     struct item *items;
     int count, most;
-    int64_t unpacked_bytes;
-    char *buffer; /* READ_BYTES */
+    int64_t unpacked_bytes, unpacked_before; /* by all ZIPs of the request; by those before this one */
+    struct spooled *zip, *unpacking;         /* the ZIP, and its entry that is being taken */
+    struct unzip *reader, *counter;          /* for one ZIP after the other, as is */
+    char *buffer;                            /* READ_BYTES */
 };
 
 static struct item *new_item(struct running *run, struct str filename)
@@ -94,31 +95,29 @@ static void store_one(struct running *run, struct spooled *file)
 
 /* ---- ZIP ---- */
 
-/* Sizes in a ZIP are claims: what counts is what comes out, and it is cut off at the limits. */
-static bool unpack_entry(struct running *run, struct archive *archive, struct spooled *file, int64_t zip_bytes)
+/* It unpacks to more than may be, or to much more than it is: nothing more of it is read. */
+static bool is_bomb(const struct running *run)
 {
+    int64_t of_this = run->unpacked_bytes - run->unpacked_before;
+    return run->unpacked_bytes > run->c->app->config.max_unpacked_bytes ||
+           (of_this > RATIO_FROM_BYTES && of_this / RATIO_MAX > run->zip->size_bytes);
+}
+
+/* Sizes in a ZIP are claims: what counts is what comes out, and it is cut off at the limits. */
+static bool take_bytes(void *context, struct str bytes)
+{
+    struct running *run = context;
     struct call *c = run->c;
-    const struct config *config = &c->app->config;
-    for (;;) {
-        la_ssize_t got = archive_read_data(archive, run->buffer, READ_BYTES);
-        if (got == 0)
-            return true;
-        if (got < 0)
-            return fail(c, E_BAD_REQUEST, "the ZIP entry is damaged");
-        run->unpacked_bytes += got;
-        if (run->unpacked_bytes > config->max_unpacked_bytes ||
-            (run->unpacked_bytes > RATIO_FROM_BYTES && run->unpacked_bytes / RATIO_MAX > zip_bytes))
-            return fail(c, E_TOO_LARGE, "the ZIP unpacks to too much");
-        if (!spool_write(file, (struct str){ run->buffer, got }, &c->error))
-            return false;
-    }
+    run->unpacked_bytes += bytes.len;
+    if (is_bomb(run))
+        return fail(c, E_TOO_LARGE, "the ZIP unpacks to too much");
+    return spool_write(run->unpacking, bytes, &c->error);
 }
 
 /* Names that are not UTF-8 are taken as GB18030, which is what Windows writes in Chinese. What is neither is shown with U+FFFD (spool.c). */
-static struct str entry_name(struct call *c, struct archive_entry *entry)
+static struct str entry_name(struct call *c, struct str raw)
 {
     enum { NAME_BYTES = 2048 };
-    struct str raw = str_from(archive_entry_pathname(entry));
     if (str_is_null(raw) || str_is_utf8(raw) || raw.len > NAME_BYTES / 4)
         return arena_copy(&c->arena, raw);
     char *out = arena_alloc(&c->arena, NAME_BYTES), *to = out, *from = (char *)(uintptr_t)raw.at;
@@ -131,70 +130,105 @@ static struct str entry_name(struct call *c, struct archive_entry *entry)
     return bad == (size_t)-1 ? arena_copy(&c->arena, raw) : (struct str){ out, to - out };
 }
 
-/* False: the ZIP itself cannot be read on. */
-static bool take_entry(struct running *run, struct archive *archive, struct archive_entry *entry, int64_t zip_bytes)
+static void refuse_entry(struct running *run, struct str name, const char *why)
+{
+    fail(run->c, E_BAD_REQUEST, "%s", why);
+    note_failure(run->c, new_item(run, name));
+}
+
+static void take_file(struct running *run, const struct unzip *zip, const struct unzip_entry *entry, struct str name)
 {
     struct call *c = run->c;
-    struct str name = entry_name(c, entry);
-    if (archive_entry_filetype(entry) != AE_IFREG)
-        return true;
-    if (archive_entry_is_encrypted(entry)) {
-        fail(c, E_BAD_REQUEST, "the ZIP entry is encrypted");
-        note_failure(c, new_item(run, name));
-        return true;
-    }
     struct spooled *file = spool_begin(c, c->app->files, name, c->app->config.max_upload_bytes, &c->error);
     if (!file) {
         note_failure(c, new_item(run, name));
-        return false;
+        return;
     }
-    if (!unpack_entry(run, archive, file, zip_bytes)) {
-        bool go_on = c->error.code == E_TOO_LARGE && run->unpacked_bytes <= c->app->config.max_unpacked_bytes &&
-                     run->unpacked_bytes / RATIO_MAX <= zip_bytes;
+    run->unpacking = file;
+    if (!unzip_read(zip, entry, run->buffer, READ_BYTES, take_bytes, run, &c->error)) {
         note_failure(c, new_item(run, file->filename));
         spool_drop(file);
-        return go_on;
+        return;
     }
     spool_finish(file);
     store_one(run, file);
-    return true;
 }
 
-static void take_zip(struct running *run, struct spooled *zip)
+/* Every entry but a folder is an item: stored, or with the reason why not. */
+static void take_entry(struct running *run, const struct unzip *zip, const struct unzip_entry *entry)
+{
+    struct str name = entry_name(run->c, entry->name);
+    if (entry->kind == UNZIP_LINK)
+        refuse_entry(run, name, "the ZIP entry is a symbolic link: what it leads to is not in it");
+    else if (entry->kind != UNZIP_FILE)
+        refuse_entry(run, name, "the ZIP entry is no file");
+    else if (entry->is_encrypted)
+        refuse_entry(run, name, "the ZIP entry is encrypted");
+    else
+        take_file(run, zip, entry, name);
+}
+
+/* All of them or none: whoever sends a thousand files too many shall not have to find out which were stored. */
+static bool fits(struct running *run, const struct unzip *zip)
 {
     struct call *c = run->c;
-    struct archive *archive = archive_read_new();
-    if (!run->buffer)
+    struct unzip *walk = run->counter;
+    struct unzip_entry entry;
+    struct error ignored = { 0 };
+    int64_t files = 0;
+    for (*walk = *zip; unzip_next(walk, &entry, &ignored) == UNZIP_ENTRY;)
+        files += entry.kind != UNZIP_FOLDER;
+    return files <= run->most - run->count ||
+           fail(c, E_TOO_LARGE, "the ZIP has %" PRId64 " files, and a batch may have %d: none of them was stored",
+                files, run->most);
+}
+
+/* False, with the reason, when there are entries that no item speaks of. */
+static bool take_entries(struct running *run, struct unzip *zip)
+{
+    struct call *c = run->c;
+    struct unzip_entry entry;
+    enum unzip_step step = UNZIP_ENTRY;
+    while (!is_bomb(run) && (step = unzip_next(zip, &entry, &c->error)) == UNZIP_ENTRY)
+        if (entry.kind != UNZIP_FOLDER && run->count < run->most)
+            take_entry(run, zip, &entry);
+    if (step == UNZIP_ENTRY && zip->seen < zip->entries)
+        return fail(c, E_TOO_LARGE,
+                    "the ZIP unpacks to too much: the last %" PRId64 " of its %" PRId64 " entries were not read",
+                    zip->entries - zip->seen, zip->entries);
+    return step != UNZIP_FAILED;
+}
+
+static void take_zip(struct running *run, struct spooled *file)
+{
+    struct call *c = run->c;
+    int fd = blob_writer_fd(file->writer);
+    if (!run->buffer) {
         run->buffer = arena_alloc(&c->arena, READ_BYTES);
-    struct archive_entry *entry;
-    int fd = blob_writer_fd(zip->writer);
-    bool ok = fd >= 0 && archive && archive_read_support_format_zip_seekable(archive) == ARCHIVE_OK &&
-              archive_read_open_fd(archive, fd, READ_BYTES) == ARCHIVE_OK;
-    int got = ARCHIVE_FATAL;
-    while (ok && ((got = archive_read_next_header(archive, &entry)) == ARCHIVE_OK || got == ARCHIVE_WARN)) {
-        if (run->count >= run->most) {
-            fail(c, E_TOO_LARGE, "the ZIP has more than %d files", run->most);
-            run->count--;
-            note_failure(c, new_item(run, zip->filename));
-            break;
-        }
-        ok = take_entry(run, archive, entry, zip->size_bytes);
+        run->reader = arena_new(&c->arena, struct unzip);
+        run->counter = arena_new(&c->arena, struct unzip);
     }
-    if (!ok || (got != ARCHIVE_EOF && got != ARCHIVE_OK && got != ARCHIVE_WARN)) {
-        if (run->count < run->most && got != ARCHIVE_OK && got != ARCHIVE_WARN) {
-            if (fd < 0)
-                file_fail(&c->error, "open", "an upload", EMFILE);
-            fail(c, E_BAD_REQUEST, "the ZIP is damaged"); /* unless that was it */
-            note_failure(c, new_item(run, zip->filename));
-        }
-    }
-    archive_read_free(archive);
-    spool_drop(zip);
+    run->zip = file;
+    run->unpacked_before = run->unpacked_bytes;
+    if (fd < 0)
+        file_fail(&c->error, "open", "an upload", EMFILE);
+    else if (unzip_open(fd, file->size_bytes, run->reader, &c->error) && fits(run, run->reader))
+        take_entries(run, run->reader);
+    if (c->error.code)
+        note_failure(c, new_item(run, file->filename));
+    spool_drop(file);
 }
 
 static bool is_zip(const struct spooled *file)
 {
     return str_starts(spool_head(file), S("PK\003\004")) || str_starts(spool_head(file), S("PK\005\006"));
+}
+
+static void refuse_part(struct running *run, struct spooled *file)
+{
+    fail(run->c, E_TOO_LARGE, "a batch may have at most %d files", run->most);
+    note_failure(run->c, new_item(run, file->filename));
+    spool_drop(file);
 }
 
 static bool upload_batch(struct call *c)
@@ -206,9 +240,14 @@ static bool upload_batch(struct call *c)
     if (!form_take(c, form, &upload_details_schema, &details) || !upload_details_settle(c, &details))
         return false;
     struct running run = { .c = c, .details = &details, .most = (int)c->app->config.max_batch_files };
-    run.items = arena_array(&c->arena, struct item, run.most);
-    for (struct spooled *file = form->files; file && run.count < run.most; file = file->next) {
-        if (is_zip(file))
+    int parts = 0;
+    for (const struct spooled *file = form->files; file; file = file->next)
+        parts++;
+    run.items = arena_array(&c->arena, struct item, run.most + parts); /* each part may have a word of its own */
+    for (struct spooled *file = form->files; file; file = file->next) {
+        if (run.count >= run.most)
+            refuse_part(&run, file);
+        else if (is_zip(file))
             take_zip(&run, file);
         else
             store_one(&run, file);
