@@ -74,6 +74,7 @@ void error_clear(struct error *error)
     error->retry_after_s = 0;
     error->is_ours = false;
     error->type = NULL;
+    error->in_doubt = false;
     error->problems = NULL;
     error->problem_count = 0;
 }

@@ -69,6 +69,7 @@ struct error {
     int retry_after_s;        /* 0: no Retry-After */
     bool is_ours;             /* of E_UNAVAILABLE: not just much to do, but something that the operator has to know */
     const char *type;         /* RFC 9457 "type", where programs should tell this case from others; NULL: about:blank */
+    bool in_doubt;            /* of a commit: the change may have been made all the same (db.h) */
     struct problem *problems; /* in the order found; in the call's arena */
     int problem_count;
 };

@@ -395,6 +395,17 @@ bool db_rows_(struct call *c, struct cursor *cursor, const char *sql, struct db_
     return true;
 }
 
+static bool change_nothing(struct call *c, void *context)
+{
+    (void)context;
+    return db_execute_(c, c->db->driver->sql_change_nothing, DB_NO_ARGS, NULL);
+}
+
+bool db_takes_changes(struct call *c)
+{
+    return db_transact(c, change_nothing, NULL);
+}
+
 bool cursor_next(struct cursor *cursor)
 {
     return cursor->open && cursor->call->db->driver->step(cursor->statement, &cursor->call->error) == 1;

@@ -21,6 +21,11 @@
  *
  * Errors: unique clash -> E_CONFLICT; foreign key -> E_CONFLICT; disk full -> E_STORAGE_FULL; connection lost or busy
  * too long -> E_UNAVAILABLE with Retry-After (and the next use reconnects); others -> E_INTERNAL.
+ *
+ * A transaction that failed has changed nothing, unless error.in_doubt is set: then nobody can say. The answer to a COMMIT was lost (the
+ * server may have done it, or do it yet), or the disk refused the sync of what had been written (a restart may find it whole). Who made
+ * something for the rows of such a transaction, as a file, leaves it until the rows have been looked for: with db_lock, which waits
+ * for a commit that is still under way, or after the next start.
  */
 #ifndef ROENTGEN_DB_H
 #define ROENTGEN_DB_H
@@ -46,6 +51,8 @@ bool db_is_local(const struct db *db);      /* SQLite: reads may run on an I/O t
 struct str db_dialect(const struct db *db); /* "sqlite" or "mysql" */
 void db_release(struct call *c);            /* gives the borrowed connection back; harmless without one */
 bool db_ping(struct call *c);               /* a round trip */
+/* Does the database take changes? Asks for the right to write, and changes nothing. Blocks as db_transact does. */
+bool db_takes_changes(struct call *c);
 /* The process is to end: after `ms` nothing waits for an answer of the database any more. What is under way then fails as if the
  * connection were lost, and so does what comes. A database in this process needs none of it. */
 void db_end_within(struct db *db, int64_t ms);
@@ -73,7 +80,7 @@ struct db_args {
 /* ---- writing: only inside db_transact ---- */
 
 /* Runs `work` in a transaction and commits durably. When `work` returns false its changes are undone and db_transact returns false
- * with its error. `work` may run again (MySQL: after a deadlock; SQLite: after another's failure undid it), so it keeps no state outside the
+ * with its error (see in_doubt above). `work` may run again (MySQL: after a deadlock; SQLite: after another's failure undid it), so it keeps no state outside the
  * call. Blocks: not for I/O threads. Inside a transaction already: simply runs `work`. */
 bool db_transact(struct call *c, bool (*work)(struct call *c, void *context), void *context);
 /* The same without waiting: `done` is called on another thread, with the outcome, after the commit. The call must stay

@@ -155,7 +155,7 @@ struct driver {
     bool (*migrate_begin)(struct call *c);
     void (*migrate_end)(struct call *c);
     bool transactional_schema;
-    const char *sql_ping, *sql_tables, *sql_columns, *sql_size;
+    const char *sql_ping, *sql_change_nothing, *sql_tables, *sql_columns, *sql_size;
 };
 extern const struct driver driver_sqlite, driver_mysql;
 

@@ -110,6 +110,7 @@ const struct driver driver_mysql = {
     .migrate_end = mysql_migrate_end,
     .transactional_schema = false,
     .sql_ping = "select 1",
+    .sql_change_nothing = "delete from schema_migrations where number < 0",
     .sql_tables = "select count(*) from information_schema.tables where table_schema = database() and table_name = ?",
     .sql_columns =
         "select column_name from information_schema.columns where table_schema = database() and table_name = ?",

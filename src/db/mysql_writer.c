@@ -1,7 +1,8 @@
 /* mysql_writer.c - transactions: on the caller's thread, or on one of a few of our own for callers that do not wait.
  *
  * A deadlock is nobody's fault: the transaction is rolled back and run again after a short random pause. One of those who meet always gets
- * on, so the number of times says nothing about when it will be our turn; only time ends the attempts.
+ * on, so the number of times says nothing about when it will be our turn; only time ends the attempts. Between the deadlock and the end of
+ * the work no statement runs (mysql_start): the server has forgotten the transaction, and each would commit by itself.
  *
  * A row that somebody else holds for long (mysql_held.c) is another matter: whoever wants it gives connection and thread to those who want
  * others, and comes again.
@@ -64,6 +65,18 @@ static void pause_before(int attempt)
     pause_for(some_of((int64_t)PAUSE_US << (attempt < PAUSE_DOUBLINGS ? attempt : PAUSE_DOUBLINGS)));
 }
 
+/* A conflict undoes the transaction. After any other failure of the COMMIT itself nobody knows: its answer was lost, or the server failed
+ * half way. What goes wrong before has no such doubt: a server that loses its client undoes what was not committed. */
+static bool commit(struct mysql_connection *connection, struct error *error)
+{
+    if (!connection_before_commit(&connection->base, error))
+        return false;
+    if (mysql_run(&connection->base, S("commit"), error))
+        return true;
+    error->in_doubt = !connection->conflicted;
+    return false;
+}
+
 static bool attempt_work(struct call *c, bool (*work)(struct call *, void *), void *context)
 {
     struct mysql_connection *connection = (struct mysql_connection *)c->connection;
@@ -81,8 +94,7 @@ static bool attempt_work(struct call *c, bool (*work)(struct call *, void *), vo
     if (ok && connection->conflicted)
         ok = error_set(&c->error, E_UNAVAILABLE, "the transaction was undone by a conflict");
     if (ok)
-        ok = connection_before_commit(&connection->base, &c->error) &&
-             mysql_run(&connection->base, S("commit"), &c->error);
+        ok = commit(connection, &c->error);
     if (!ok && !connection->base.lost)
         mysql_run(&connection->base, S("rollback"), &ignored);
     return ok;

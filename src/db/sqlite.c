@@ -399,6 +399,7 @@ const struct driver driver_sqlite = {
     .migrate_end = sqlite_migrate_end,
     .transactional_schema = true,
     .sql_ping = "select count(*) from sqlite_master where name = 'x'",
+    .sql_change_nothing = "delete from schema_migrations where number < 0",
     .sql_tables = "select count(*) from sqlite_master where type in ('table', 'view') and name = ?",
     .sql_columns = "select name from pragma_table_xinfo(?)",
     .sql_size = "select c.page_count * s.page_size from pragma_page_count c, pragma_page_size s",

@@ -49,6 +49,25 @@ int sqlite_vfs_sync(void *wal); /* SQLite's code */
 /* sqlite_error.c: always false. `code` is an extended result code. */
 bool sqlite_fail(sqlite3 *handle, int code, struct error *error);
 
+/* sqlite_steps.c: the statements of a transaction. A failed COMMIT that may be found done says so in error->in_doubt; one that failed for want
+ * of a sync also in *unsynced. */
+enum sqlite_step {
+    STEP_BEGIN,
+    STEP_SAVEPOINT,
+    STEP_RELEASE,
+    STEP_ROLLBACK_TO,
+    STEP_COMMIT,
+    STEP_ROLLBACK,
+    SQLITE_STEPS
+};
+struct sqlite_steps {
+    sqlite3 *handle;
+    sqlite3_stmt *statements[SQLITE_STEPS];
+};
+bool sqlite_steps_prepare(struct sqlite_steps *steps, sqlite3 *handle, struct error *error);
+bool sqlite_steps_run(struct sqlite_steps *steps, enum sqlite_step which, bool *unsynced, struct error *error);
+void sqlite_steps_release(struct sqlite_steps *steps);
+
 /* sqlite_writer.c */
 bool sqlite_writer_new(struct db *db, struct sqlite_writer **out, struct error *error);
 void sqlite_writer_free(struct sqlite_writer *writer); /* finishes what waits; takes NULL */

@@ -15,7 +15,7 @@
  * whole transaction by itself (disk full, I/O error); then the piece that met the failure fails, and the others run again, each
  * in a transaction of its own.
  *
- * After a failed sync nobody knows what of the WAL is on the disk, and asking again may well answer yes: the group fails, and
+ * After a failed sync nobody knows what of the WAL is on the disk, and asking again may well answer yes: the group fails, in doubt, and
  * nothing more is written until the database is opened anew.
  */
 #include "db/sqlite.h"
@@ -30,11 +30,6 @@ enum {
     GATHER_US_MAX = 500,
     CHECKPOINT_PAGES = 4000,        /* of WAL, after which the writer copies it into the database */
     CHECKPOINT_RESTART_PAGES = 8000 /* after which it also waits for readers, so that the WAL starts anew */
-};
-
-enum mode { BEGIN, SAVEPOINT, RELEASE, ROLLBACK_TO, COMMIT, ROLLBACK, MODES };
-static const char *const mode_sql[MODES] = {
-    "begin immediate", "savepoint piece", "release piece", "rollback to piece", "commit", "rollback",
 };
 
 struct piece {
@@ -56,7 +51,7 @@ struct group {
 struct sqlite_writer {
     struct db *db;
     struct sqlite_connection *connection;
-    sqlite3_stmt *modes[MODES];
+    struct sqlite_steps steps;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t came; /* something to do */
@@ -80,13 +75,11 @@ struct sqlite_writer {
 
 /* ---- transactions on the writer's connection ---- */
 
-static bool mode(struct sqlite_writer *w, enum mode which, struct error *error)
+static bool step(struct sqlite_writer *w, enum sqlite_step which, struct error *error)
 {
-    int code = sqlite3_step(w->modes[which]);
-    bool ok = code == SQLITE_DONE;
-    if (!ok)
-        sqlite_fail(w->connection->handle, code, error);
-    sqlite3_reset(w->modes[which]);
+    bool unsynced = false, ok = sqlite_steps_run(&w->steps, which, &unsynced, error);
+    if (unsynced)
+        atomic_store(&w->broken, true);
     return ok;
 }
 
@@ -99,18 +92,18 @@ static void rollback(struct sqlite_writer *w)
 {
     struct error ignored = { 0 }; /* a transaction that is gone already needs none */
     if (!undone(w))
-        mode(w, ROLLBACK, &ignored);
+        step(w, STEP_ROLLBACK, &ignored);
 }
 
 static bool begin(struct sqlite_writer *w, struct error *error)
 {
     w->connection->base.hook_count = 0;
-    return mode(w, BEGIN, error);
+    return step(w, STEP_BEGIN, error);
 }
 
 static bool commit(struct sqlite_writer *w, struct error *error)
 {
-    if (!connection_before_commit(&w->connection->base, error) || !mode(w, COMMIT, error)) {
+    if (!connection_before_commit(&w->connection->base, error) || !step(w, STEP_COMMIT, error)) {
         rollback(w);
         return false;
     }
@@ -134,7 +127,7 @@ static void run(struct sqlite_writer *w, struct piece *piece)
     struct db_connection *own = c->connection;
     c->error = piece->before;
     piece->ok = false;
-    if (!mode(w, SAVEPOINT, &c->error))
+    if (!step(w, STEP_SAVEPOINT, &c->error))
         return;
     w->connection->base.writing = true;
     c->connection = &w->connection->base;
@@ -148,8 +141,8 @@ static void run(struct sqlite_writer *w, struct piece *piece)
     }
     struct error ignored = { 0 };
     if (!ok)
-        mode(w, ROLLBACK_TO, &ignored);
-    piece->ok = mode(w, RELEASE, ok ? &c->error : &ignored) && ok;
+        step(w, STEP_ROLLBACK_TO, &ignored);
+    piece->ok = step(w, STEP_RELEASE, ok ? &c->error : &ignored) && ok;
 }
 
 /* A piece in a transaction of its own. */
@@ -219,8 +212,10 @@ static void flush(struct sqlite_writer *w)
     int64_t before = clock_monotonic_us();
     if (w->wal && sqlite_vfs_sync(w->wal) != SQLITE_OK)
         atomic_store(&w->broken, true);
-    if (w->wal && broken(w, &error))
+    if (w->wal && broken(w, &error)) {
+        error.in_doubt = true; /* it is written: a restart may find it whole */
         fail_all(&w->flushed, &error);
+    }
     atomic_store(&w->last_commit_us, clock_monotonic_us() - before);
     for (int i = 0; i < w->flushed.count; i++)
         answer(w, w->flushed.pieces[i]);
@@ -464,21 +459,9 @@ void sqlite_transact_later(struct call *c, bool (*work)(struct call *, void *), 
 
 /* ---- birth and end ---- */
 
-static bool prepare_modes(struct sqlite_writer *w, struct error *error)
-{
-    for (int i = 0; i < MODES; i++) {
-        int code =
-            sqlite3_prepare_v3(w->connection->handle, mode_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &w->modes[i], NULL);
-        if (code != SQLITE_OK)
-            return sqlite_fail(w->connection->handle, code, error);
-    }
-    return true;
-}
-
 static void release(struct sqlite_writer *w)
 {
-    for (int i = 0; i < MODES; i++)
-        sqlite3_finalize(w->modes[i]);
+    sqlite_steps_release(&w->steps);
     sqlite_disconnect(w->connection);
     pthread_cond_destroy(&w->handed);
     pthread_cond_destroy(&w->came);
@@ -522,7 +505,8 @@ bool sqlite_writer_new(struct db *db, struct sqlite_writer **out, struct error *
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&w->came, &attributes);
     pthread_condattr_destroy(&attributes);
-    bool ok = sqlite_connect(db, true, &w->connection, error) && prepare_modes(w, error);
+    bool ok = sqlite_connect(db, true, &w->connection, error) &&
+              sqlite_steps_prepare(&w->steps, w->connection->handle, error);
     if (ok)
         sqlite3_wal_hook(w->connection->handle, wal_grew, w);
     if (!ok || !start_threads(w, error)) {

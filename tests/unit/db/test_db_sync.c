@@ -171,11 +171,15 @@ static void test_after_a_failed_sync_nothing_is_written(void **state)
     sem_wait(&lost.done);
     assert_false(lost.ok);
     assert_int_equal(lost.call.error.code, E_UNAVAILABLE);
-    set(&failing, false); /* the disk may say yes now: it is not believed */
+    assert_true(lost.call.error.in_doubt); /* the frames are written: reopened below, the row may be there */
+    set(&failing, false);                  /* the disk may say yes now: it is not believed */
     start(f, &late, 2);
     sem_wait(&late.done);
     assert_false(late.ok);
     assert_int_equal(late.call.error.code, E_UNAVAILABLE);
+    assert_false(late.call.error.in_doubt); /* nothing of it was written */
+    assert_false(db_takes_changes(&f->call));
+    expect_error(f, E_UNAVAILABLE);
     assert_false(db_transact(&f->call, run_sql, "insert into t_numbers(id) values (3)"));
     expect_error(f, E_UNAVAILABLE);
     end(&lost);
@@ -183,6 +187,19 @@ static void test_after_a_failed_sync_nothing_is_written(void **state)
     reopen_db(f);
     must(f, db_transact(&f->call, run_sql, "insert into t_numbers(id) values (4)"));
     assert_int_equal(count(f), 1); /* the first may have reached the disk; those that came later were never written */
+}
+
+/* The very first commit is synced by SQLite itself, which then takes it back: but its frames lie in the WAL. */
+static void test_a_failed_sync_inside_the_commit_is_in_doubt_too(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    set(&failing, true);
+    assert_false(db_transact(&f->call, run_sql, "create table t_first(id integer primary key)"));
+    assert_true(f->call.error.in_doubt);
+    error_clear(&f->call.error);
+    set(&failing, false);
+    assert_false(db_takes_changes(&f->call)); /* the disk may say yes now: it is not believed */
+    expect_error(f, E_UNAVAILABLE);
 }
 
 static void test_a_wal_that_begins_anew_syncs_its_header_first(void **state)
@@ -204,6 +221,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON_ONE(test_an_answer_waits_for_the_disk, sqlite_target),
         ON_ONE(test_after_a_failed_sync_nothing_is_written, sqlite_target),
+        ON_ONE(test_a_failed_sync_inside_the_commit_is_in_doubt_too, sqlite_target),
         ON_ONE(test_a_wal_that_begins_anew_syncs_its_header_first, sqlite_target),
     };
     (void)mysql_target;
