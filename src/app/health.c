@@ -44,7 +44,7 @@ static enum health check_store(struct blob_store *store, struct str *say)
 {
     struct error error = { 0 };
     int64_t free_bytes, total_bytes;
-    if (!blob_check(store, &error)) {
+    if (!blob_check(store, S("completed/"), &error)) {
         *say = error.code == E_STORAGE_FULL ? S("full") : S("not writable");
         return HEALTH_DOWN;
     }
@@ -62,11 +62,13 @@ static enum health look(struct call *c, struct checks *out)
     enum health health = HEALTH_OK;
     bool alive = db_ping(c);
     error_clear(&c->error);
-    out->database = alive ? S("ok") : S("not reachable");
+    bool takes_changes = alive && db_takes_changes(c);
+    error_clear(&c->error);
+    out->database = takes_changes ? S("ok") : alive ? S("takes no changes") : S("not reachable");
     bool fits = alive && migrate_check(c, &roentgen_migrations);
     error_clear(&c->error);
     out->schema = fits ? S("ok") : alive ? S("of another version") : S("unknown");
-    if (!fits)
+    if (!fits || !takes_changes)
         health = HEALTH_DOWN;
     health = worse(health, check_store(c->app->files, &out->storage));
     if (c->app->archive && check_store(c->app->archive, &out->archive) != HEALTH_OK)

@@ -40,6 +40,7 @@ bool crypto_open(const struct key *key, struct str context, struct str sealed, s
 /* MD5 (the brief's file_hash) and SHA-256 of one stream, fed in pieces. */
 struct digests;
 struct digests *digests_new(void);
+struct digests *digests_new_sha256(void);   /* without MD5, whose text stays empty */
 void digests_free(struct digests *digests); /* takes NULL */
 void digests_update(struct digests *digests, const void *bytes, ptrdiff_t len);
 void digests_finish(struct digests *digests, char md5[MD5_TEXT + 1], char sha256[SHA256_TEXT + 1]);

@@ -276,13 +276,19 @@ static bool name_it(struct blob_store *store, const char *from, const char *to, 
     return file_fail(error, "name", to, errno);
 }
 
-static bool commit_alone(struct blob_writer *writer, const struct blob_key *key, bool claimed, struct error *error)
+/* Its bytes are durable, and its name can be. */
+static bool prepare(struct blob_writer *writer, const struct blob_key *key, struct error *error)
 {
-    if (!spill(writer, error) || (claimed && !blob_claim(writer->store, str_from(key->text), error)))
+    if (!spill(writer, error))
         return false;
     if (fsync(writer->fd) != 0)
         return file_fail(error, "sync", writer->name, errno);
-    return blob_make_parents(writer->store, key, true, error) &&
+    return blob_make_parents(writer->store, key, true, error);
+}
+
+static bool commit_alone(struct blob_writer *writer, const struct blob_key *key, bool claimed, struct error *error)
+{
+    return (!claimed || blob_claim(writer->store, str_from(key->text), error)) && prepare(writer, key, error) &&
            name_it(writer->store, writer->name, key->text, E_INTERNAL, error) &&
            blob_sync_parent(writer->store, key, error);
 }
@@ -334,6 +340,23 @@ bool blob_place(struct blob_writer *writer, struct str key, struct error *error)
     return commit_and_end(writer, key, JOURNAL_CLAIMED | JOURNAL_LATER, error);
 }
 
+static bool replace(struct blob_writer *writer, struct str key_text, struct error *error)
+{
+    struct blob_key key;
+    int root = writer->store->root_fd;
+    return blob_key(key_text, &key, error) && journal_works(writer->store->journal, error) &&
+           prepare(writer, &key, error) &&
+           (renameat(root, writer->name, root, key.text) == 0 || file_fail(error, "name", key.text, errno)) &&
+           blob_sync_parent(writer->store, &key, error);
+}
+
+bool blob_replace(struct blob_writer *writer, struct str key, struct error *error)
+{
+    bool ok = replace(writer, key, error);
+    end(writer, ok);
+    return ok;
+}
+
 bool blob_flush(struct blob_store *store, struct error *error)
 {
     return journal_flush(store->journal, error);
@@ -343,17 +366,6 @@ void blob_cancel(struct blob_writer *writer)
 {
     if (writer)
         end(writer, false);
-}
-
-bool blob_check(struct blob_store *store, struct error *error)
-{
-    struct blob_writer *writer;
-    bool ok = blob_create(store, &writer, error);
-    if (ok) {
-        ok = spill(writer, error);
-        blob_cancel(writer);
-    }
-    return ok;
 }
 
 void blob_count(struct blob_store *store, struct blob_counts *out)

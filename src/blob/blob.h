@@ -33,8 +33,10 @@ struct blob_counts {
 bool blob_open(struct str url, struct blob_store **out, struct error *error);
 void blob_close(struct blob_store *store);
 void blob_count(struct blob_store *store, struct blob_counts *out);
-/* Can files be written? Makes a temporary one and removes it. */
-bool blob_check(struct blob_store *store, struct error *error);
+/* Can files be written, and named in the folder `prefix` ("completed/") and the folders in it? Tries it, and leaves nothing. */
+bool blob_check(struct blob_store *store, struct str prefix, struct error *error);
+/* Is the folder itself there? Of one that is not (unmounted, say) nothing is known of any file. */
+bool blob_is_there(struct blob_store *store);
 const char *blob_root(const struct blob_store *store);
 bool blob_key_is_legal(struct str key);
 
@@ -47,7 +49,9 @@ int blob_writer_fd(struct blob_writer *writer);
 struct str blob_writer_bytes(const struct blob_writer *writer);
 /* Durable and named `key`; an existing file of that key is E_CONFLICT. Frees the writer either way. */
 bool blob_commit(struct blob_writer *writer, struct str key, struct error *error);
-/* The same with a claim (below), which costs nothing where the journal takes the file. */
+/* The same, in the place of whatever has that name; there is no moment without one or the other. */
+bool blob_replace(struct blob_writer *writer, struct str key, struct error *error);
+/* The same as blob_commit with a claim (below), which costs nothing where the journal takes the file. */
 bool blob_commit_claimed(struct blob_writer *writer, struct str key, struct error *error);
 /* The same, but durable only once blob_flush has returned true: for many files and one flush. */
 bool blob_place(struct blob_writer *writer, struct str key, struct error *error);
@@ -64,6 +68,11 @@ bool blob_rename(struct blob_store *store, struct str from, struct str to, struc
  * finds such a file instead. */
 bool blob_claim(struct blob_store *store, struct str key, struct error *error);
 void blob_settle(struct blob_store *store, struct str key);
+/* Nobody knows whether the row is there: the claim stays for the next start. */
+void blob_leave(struct blob_store *store, struct str key);
+/* Has any process a claim on it, or a journal that speaks of it? Then a row may be about to name it. Says yes too often rather than too seldom;
+ * reads whole journals. */
+bool blob_is_claimed(struct blob_store *store, struct str key);
 /* Calls `each` with the key of every claim, and of every file that the journals of dead processes speak of, claimed or not; where it
  * returns true the claim is settled. */
 bool blob_claims(struct blob_store *store, bool (*each)(void *context, struct str key), void *context,

@@ -49,6 +49,17 @@ void blob_settle(struct blob_store *store, struct str key_text)
     unlinkat(store->root_fd, claim.name, 0);
 }
 
+/* As a file: in the journal it would keep its segment from being settled for as long as this process lives. */
+void blob_leave(struct blob_store *store, struct str key_text)
+{
+    struct blob_key key;
+    struct error ignored = { 0 };
+    if (!blob_key(key_text, &key, &ignored))
+        return;
+    blob_claim(store, key_text, &ignored); /* without it fsck finds the file */
+    journal_release(store->journal, &key);
+}
+
 bool blob_claims(struct blob_store *store, bool (*each)(void *context, struct str key), void *context,
                  struct error *error)
 {
@@ -70,6 +81,44 @@ bool blob_claims(struct blob_store *store, bool (*each)(void *context, struct st
     }
     closedir(folder);
     return journal_claims(store, each, context, error);
+}
+
+/* The segments of the living are being written, but a record is there before its file is. */
+static bool segment_mentions(struct blob_store *store, const char *name, struct str key)
+{
+    char path[sizeof(BLOB_TEMPORARY "/") + 255], *bytes = malloc(JOURNAL_SEGMENT_BYTES);
+    if (!bytes)
+        abort();
+    snprintf(path, sizeof(path), BLOB_TEMPORARY "/%s", name);
+    int fd = openat(store->root_fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    size_t len = 0;
+    for (ssize_t got = 1; fd >= 0 && got > 0 && len<JOURNAL_SEGMENT_BYTES; len += got> 0 ? (size_t)got : 0)
+        got = pread(fd, bytes + len, JOURNAL_SEGMENT_BYTES - len, (off_t)len);
+    bool found = memmem(bytes, len, key.at, (size_t)key.len) != NULL;
+    if (fd >= 0)
+        close(fd);
+    free(bytes);
+    return found;
+}
+
+bool blob_is_claimed(struct blob_store *store, struct str key_text)
+{
+    struct blob_key key;
+    struct error ignored = { 0 };
+    if (!blob_key(key_text, &key, &ignored) ||
+        faccessat(store->root_fd, claim_of(&key).name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        return true;
+    int fd = openat(store->root_fd, BLOB_TEMPORARY, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+    bool claimed = !folder;
+    for (struct dirent *entry; !claimed && (entry = readdir(folder));)
+        claimed =
+            str_starts(str_from(entry->d_name), S(JOURNAL_PREFIX)) && segment_mentions(store, entry->d_name, key_text);
+    if (folder)
+        closedir(folder);
+    else if (fd >= 0)
+        close(fd);
+    return claimed;
 }
 
 bool blob_alone(struct blob_store *store)
