@@ -10,6 +10,7 @@
 #include "app/metrics.h"
 #include "app/openapi_document.h"
 #include "app/thumbnails.h"
+#include "app/turns.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "base/zone.h"
@@ -119,6 +120,7 @@ bool app_open(struct app *app, bool serving)
         return complain(&error, "SECRET_KEY");
     }
     publish(app, &app->config);
+    app->turns = turns_new();
     crypto_derive(app->config.secret_key, "roentgen lookup hashes", &app->lookup_key);
     if (!open_log(app, &error))
         return complain(&error, "log");
@@ -158,6 +160,7 @@ void app_close(struct app *app)
     blob_close(app->files);
     db_close(app->db);
     log_close(app->log);
+    turns_free(app->turns);
     arena_release(&app->arena);
 }
 

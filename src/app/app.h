@@ -13,6 +13,7 @@ struct audit;
 struct metrics;
 struct router;
 struct thumbnails;
+struct turns;
 struct mailer;
 struct lockout;
 struct decoder_pool;
@@ -39,6 +40,7 @@ struct app {
     struct router *router;
     struct thumbnails *thumbnails;
     struct lockout *lockout;        /* counts failed sign-ins */
+    struct turns *turns;            /* of uploads of the same bytes, and of moves */
     struct mailer *mailer;          /* NULL: no mail server is set */
     struct results *results;        /* rendered pictures, to be made again at any time */
     struct prober *prober;          /* looks how the server is */

@@ -16,7 +16,7 @@ static bool place_again(struct call *c, void *context)
 {
     const struct again *a = context;
     struct image_file row = *a->file; /* this may run again, and its patient may have been merged meanwhile */
-    row.status = FILE_UPLOADED;
+    row.status = row.is_archived ? FILE_ARCHIVED : FILE_UPLOADED;
     row.status_reason = STR_NULL;
     row.conflict = STR_NULL;
     if (!lock_patient_of_file(c, row.id, &row.patient_id) ||

@@ -2,6 +2,7 @@
 #include "app/image_file.h"
 
 #include "app/exchange.h"
+#include "app/keeping.h"
 #include "app/modality.h"
 #include "app/patient.h"
 #include "app/record_lock.h"
@@ -13,6 +14,8 @@
 
 const char *const file_statuses[] = { "UPLOADING", "UPLOADED", "PROCESSING", "PROCESSED",
                                       "FAILED",    "ARCHIVED", "DELETED",    NULL };
+
+const char *const file_damages[] = { "MISSING", "SIZE", "CONTENT", NULL };
 
 static const struct field image_file_fields[] = {
     FIELD(struct image_file, id, .flags = READ_ONLY | VEILS, .doc = "Identifies the file."),
@@ -74,6 +77,14 @@ static const struct field image_file_fields[] = {
         .flags = READ_ONLY | NULLABLE, .doc = "Chunks that have arrived."),
     FIELD(struct image_file, duplicate_of, .flags = READ_ONLY | NULLABLE,
           .doc = "An earlier file with the same bytes."),
+    FIELD(struct image_file, already_stored, .flags = READ_ONLY | NOT_STORED,
+          .doc = "In the answer to an upload: this instance was here already, with these bytes; nothing was added."),
+    FIELD(
+        struct image_file, damage, .choices = file_damages, .flags = READ_ONLY | NULLABLE,
+        .doc =
+            "What is known to be wrong with the stored bytes: they are missing, of another size, or others than were stored. "
+            "Sending the file again mends it."),
+    FIELD(struct image_file, is_archived, .flags = READ_ONLY | WRITE_ONLY, .doc = "Are the bytes in the archive?"),
     FIELD(struct image_file, created_at, .flags = READ_ONLY | SET_ON_INSERT, .doc = "When the upload began."),
     FIELD(struct image_file, updated_at, .flags = READ_ONLY | SET_ON_UPDATE, .doc = "Last change."),
     FIELD(struct image_file, uploaded_at, .flags = READ_ONLY | NULLABLE, .doc = "When the upload was complete."),
@@ -228,21 +239,14 @@ static bool file_restore(struct call *c)
 
 struct blob_store *image_file_store(const struct call *c, const struct image_file *file)
 {
-    return file->status == FILE_ARCHIVED ? c->app->archive : c->app->files;
+    return file->is_archived ? c->app->archive : c->app->files;
 }
 
 bool image_file_open(struct call *c, const struct image_file *file, int *fd, int64_t *size_bytes)
 {
-    struct blob_store *store = image_file_store(c, file);
     if (str_is_empty(file->storage_path))
         return fail(c, E_CONFLICT, "image file %" PRId64 " is not uploaded completely", file->id);
-    if (!store)
-        return fail(c, E_UNAVAILABLE, "the archive is not configured now");
-    if (blob_open_read(store, file->storage_path, fd, size_bytes, &c->error))
-        return true;
-    if (c->error.code == E_NOT_FOUND) /* the row says otherwise: that is our fault, not the caller's */
-        c->error.code = E_INTERNAL;
-    return false;
+    return keeping_open(c, file, fd, size_bytes);
 }
 
 static bool file_download(struct call *c)

@@ -21,6 +21,10 @@ enum file_status {
 };
 extern const char *const file_statuses[];
 
+/* What is known to be wrong with the stored bytes (keeping.h). */
+enum file_damage { DAMAGE_NONE, DAMAGE_MISSING, DAMAGE_SIZE, DAMAGE_CONTENT };
+extern const char *const file_damages[];
+
 struct image_file {
     int64_t id;
     struct str file_uuid, original_filename;
@@ -41,8 +45,11 @@ struct image_file {
     bool is_chunked;
     int64_t total_chunks;
     struct integers uploaded_chunks;
+    bool is_archived; /* not sent: the store that has its bytes is the archive */
+    unsigned damage;
     int64_t duplicate_of;
-    bool is_instance; /* not sent: the instance of its series, not a copy nor another version of it */
+    bool already_stored; /* of the answer to an upload: the instance was here before */
+    bool is_instance;    /* not sent: the instance of its series, not a copy nor another version of it */
     struct str sop_class_uid, sop_instance_uid, transfer_syntax_uid;
     int64_t instance_number, pixel_rows, pixel_columns, number_of_frames;
     struct str conflict, character_set;
@@ -85,7 +92,7 @@ bool image_file_delete(struct call *c, const struct image_file *file);
 bool image_file_restore(struct call *c, const struct image_file *file);
 /* The store that holds the file's bytes. */
 struct blob_store *image_file_store(const struct call *c, const struct image_file *file);
-/* Opens the bytes; E_CONFLICT for files still uploading. */
+/* Opens the bytes (keeping.h); E_CONFLICT for files still uploading. */
 bool image_file_open(struct call *c, const struct image_file *file, int *fd, int64_t *size_bytes);
 
 #endif

@@ -1,90 +1,95 @@
 /* image_file_move.c - files into the archive store and back, and the same action on many files at once. */
 #include "app/exchange.h"
 #include "app/image_file.h"
+#include "app/keeping.h"
 #include "app/record_lock.h"
+#include "app/turns.h"
 
 #include <unistd.h>
 
 /* ---- archive ---- */
 
-static bool copy_bytes(struct call *c, int fd, struct blob_store *to, struct str key)
-{
-    enum { COPY_BYTES = 1 << 20 };
-    char *buffer = arena_alloc(&c->arena, COPY_BYTES);
-    struct blob_writer *writer;
-    if (!blob_create(to, &writer, &c->error))
-        return false;
-    for (ssize_t got = 1; got > 0;) {
-        got = read(fd, buffer, COPY_BYTES);
-        if (got < 0 ? !fail(c, E_INTERNAL, "a stored file cannot be read")
-                    : !blob_write(writer, (struct str){ buffer, got }, &c->error)) {
-            blob_cancel(writer);
-            return false;
-        }
-    }
-    return blob_commit(writer, key, &c->error) || c->error.code == E_CONFLICT;
-}
-
 struct moving {
     const struct image_file *file;
-    enum file_status to;
+    bool to_archive;
+    int64_t moved;
 };
 
-/* All rows that share the bytes move together. */
+/* All rows that share the bytes move together, whatever their status: a file that is FAILED stays so. */
 static bool store_move(struct call *c, void *context)
 {
-    const struct moving *m = context;
-    const char *from = m->to == FILE_ARCHIVED ? "UPLOADED" : "ARCHIVED",
-               *to = m->to == FILE_ARCHIVED ? "ARCHIVED" : "UPLOADED";
-    audit_about(c, m->file->id, m->file->patient_id);
-    return db_execute(c,
-                      "update image_files set status = ?, updated_at = ? "
-                      "where sha256 = ? and storage_path = ? and status in (?, 'PROCESSED')",
-                      V(str_from(to)), V(clock_now()), V(m->file->sha256), V(m->file->storage_path),
-                      V(str_from(from))) &&
-           audit_change(c);
+    struct moving *m = context;
+    const struct image_file *file = m->file;
+    const char *sql =
+        m->to_archive
+            ? "update image_files set is_archived = 1, updated_at = ?, status = case when status in ('UPLOADED', 'PROCESSED') "
+              "then 'ARCHIVED' else status end where sha256 = ? and storage_path = ? and is_archived = 0"
+            : "update image_files set is_archived = 0, updated_at = ?, status = case when status = 'ARCHIVED' "
+              "then 'UPLOADED' else status end where sha256 = ? and storage_path = ? and is_archived = 1";
+    audit_about(c, file->id, file->patient_id);
+    return db_execute_counted(c, &m->moved, sql, V(clock_now()), V(file->sha256), V(file->storage_path)) &&
+           (m->moved || fail(c, E_NOT_FOUND, "image file %" PRId64 " does not exist", file->id)) && audit_change(c);
 }
 
-static bool move(struct call *c, int64_t id, enum file_status to, struct image_file *out)
+/* The copy is there and durable before the rows say so, and the other is removed after they do: in a turn, so that nobody brings it back
+ * between. Rows that come to share the bytes meanwhile see that they have moved (keeping_hold). */
+static bool move_bytes(struct call *c, const struct image_file *file, bool to_archive)
 {
-    struct image_file file;
-    int fd;
-    int64_t size;
+    struct moving moving = { file, to_archive, 0 };
+    struct blob_store *target = to_archive ? c->app->archive : c->app->files;
+    struct blob_store *source = to_archive ? c->app->files : c->app->archive;
     struct error ignored = { 0 };
-    struct moving moving = { &file, to };
-    if (!image_file_load_to_change(c, id, false, &file))
+    int64_t size;
+    int fd;
+    if (!image_file_open(c, file, &fd, &size))
+        return false;
+    db_release(c);
+    bool ok = keeping_copy(c, file, fd, target);
+    close(fd);
+    if (!ok || !db_transact(c, store_move, &moving))
+        return false;                                  /* in doubt or not, both copies stay: a row names one of them */
+    blob_remove(source, file->storage_path, &ignored); /* left behind it is found by fsck */
+    return true;
+}
+
+static bool may_move(struct call *c, int64_t id, bool to_archive, struct image_file *file)
+{
+    if (!image_file_load_to_change(c, id, false, file))
         return false;
     if (!c->app->archive)
         return fail(c, E_CONFLICT, "no archive is set up here (ARCHIVE_URL)");
-    bool movable = to == FILE_ARCHIVED ? file.status == FILE_UPLOADED || file.status == FILE_PROCESSED
-                                       : file.status == FILE_ARCHIVED;
-    if (!movable)
-        return fail(c, E_CONFLICT, "a file with status %s cannot be moved there", file_statuses[file.status - 1]);
-    struct blob_store *target = to == FILE_ARCHIVED ? c->app->archive : c->app->files;
-    struct blob_store *source = to == FILE_ARCHIVED ? c->app->files : c->app->archive;
-    if (!image_file_open(c, &file, &fd, &size))
+    bool movable =
+        to_archive ? file->status == FILE_UPLOADED || file->status == FILE_PROCESSED : file->status == FILE_ARCHIVED;
+    return movable ||
+           fail(c, E_CONFLICT, "a file with status %s cannot be moved there", file_statuses[file->status - 1]);
+}
+
+static bool move(struct call *c, int64_t id, bool to_archive, struct image_file *out)
+{
+    struct image_file file;
+    struct turn turn;
+    if (!may_move(c, id, to_archive, &file))
         return false;
     db_release(c);
-    bool ok = copy_bytes(c, fd, target, file.storage_path);
-    close(fd);
-    if (ok && c->error.code == E_CONFLICT)
-        error_clear(&c->error);
-    if (!ok || !db_transact(c, store_move, &moving))
-        return false;
-    blob_remove(source, file.storage_path, &ignored); /* left behind it is found by fsck */
-    return image_file_load(c, id, out);
+    if (!turn_take(c->app->turns, file.storage_path, &turn)) {
+        c->error.retry_after_s = 1;
+        return fail(c, E_UNAVAILABLE, "the file is being moved just now");
+    }
+    bool ok = may_move(c, id, to_archive, &file) && move_bytes(c, &file, to_archive);
+    turn_give(&turn);
+    return ok && image_file_load(c, id, out);
 }
 
 static bool file_archive(struct call *c)
 {
     const struct image_file_key *key = c->in;
-    return move(c, key->file_id, FILE_ARCHIVED, c->out);
+    return move(c, key->file_id, true, c->out);
 }
 
 static bool file_unarchive(struct call *c)
 {
     const struct image_file_key *key = c->in;
-    return move(c, key->file_id, FILE_UPLOADED, c->out);
+    return move(c, key->file_id, false, c->out);
 }
 
 /* ---- batch ---- */
@@ -163,8 +168,7 @@ static bool file_batch_post(struct call *c)
     for (ptrdiff_t i = 0; i < in->ids.count; i++) {
         struct acting acting = { in, in->ids.items[i] };
         struct image_file moved;
-        bool ok =
-            in->action == ACTION_ARCHIVE ? move(c, acting.id, FILE_ARCHIVED, &moved) : db_transact(c, act, &acting);
+        bool ok = in->action == ACTION_ARCHIVE ? move(c, acting.id, true, &moved) : db_transact(c, act, &acting);
         outcomes[i] = (struct batch_outcome){ acting.id, ok ? 200 : error_row(c->error.code)->status, STR_NULL };
         if (!ok)
             outcomes[i].error = arena_copy(&c->arena, str_from(error_row(c->error.code)->message_is_public

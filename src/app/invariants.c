@@ -63,7 +63,7 @@ const struct invariant invariants[] = {
     { "bytes_of_name", "a stored name for which rows promise different bytes, or different stores",
       "select 'image_files', max(f.id) from image_files f where f.storage_path is not null group by f.storage_path "
       "having min(f.sha256) <> max(f.sha256) or min(f.file_size) <> max(f.file_size) "
-      "or min(f.status = 'ARCHIVED') <> max(f.status = 'ARCHIVED')" },
+      "or min(f.is_archived) <> max(f.is_archived)" },
     { "bytes_of_duplicate", "a duplicate with other bytes than the file it names",
       "select 'image_files', f.id from image_files f join image_files o on o.id = f.duplicate_of "
       "where f.sha256 <> o.sha256" },

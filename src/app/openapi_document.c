@@ -248,8 +248,8 @@ static void put_problem(struct text *out, enum error_code code)
 }
 
 static const enum error_code problems[] = {
-    E_BAD_REQUEST,      E_UNAUTHENTICATED, E_FORBIDDEN, E_NOT_FOUND, E_CONFLICT, E_PRECONDITION_FAILED, E_TOO_LARGE,
-    E_UNSUPPORTED_TYPE, E_RANGE,           E_INVALID,   E_TOO_MANY,  E_UNREADABLE,  E_UNAVAILABLE,         E_STORAGE_FULL
+    E_BAD_REQUEST,      E_UNAUTHENTICATED, E_FORBIDDEN, E_NOT_FOUND, E_CONFLICT,   E_PRECONDITION_FAILED, E_TOO_LARGE,
+    E_UNSUPPORTED_TYPE, E_RANGE,           E_INVALID,   E_TOO_MANY,  E_UNREADABLE, E_UNAVAILABLE,         E_STORAGE_FULL
 };
 
 static bool may_answer(const struct endpoint *e, enum error_code code)

@@ -24,7 +24,7 @@
  *   change, delete, restore a file   its patient, its study, the file                              lock_file
  *   cancel                           its patient, the file; then its chunks                        lock_file
  *   If-Match                         as for changing what is asked for                             lock_record
- *   purge                            the file that goes; or the study, its series                  recover.c
+ *   purge                            the file that goes; or the study, its series                  purge.c
  *
  * On MySQL and MariaDB transactions are READ COMMITTED (mysql_pool.c): a plain select after a lock sees what was committed before the
  * lock was granted. On SQLite one transaction writes at a time, nothing can change under it, and all of this costs nothing.

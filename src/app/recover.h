@@ -4,17 +4,25 @@
 
 #include "app/app.h"
 
-/* At a start, before anything is served: files whose row never committed, chunks of uploads that no longer exist and temporary files are
- * removed. Costs what the crash left, not what the store holds. */
+/* At a start, before anything is served: files whose row never committed are set aside (keeping.h); chunks of uploads that no longer exist
+ * and temporary files are removed. Costs what the crash left, not what the store holds. */
 bool recover_files(struct call *c);
 
 /* Compares every row with its file and every file with its rows; one line per finding through `tell`. `remove_orphans` removes files that
- * no row names. `deep` reads every file and compares its SHA-256. `rows` asks whether rows agree with each other (invariants.h). *findings
+ * no row names, and no upload that may be under way. `deep` reads every file and compares its SHA-256. What is damaged is
+ * marked on its row, what is whole again loses its mark. `rows` asks whether rows agree with each other (invariants.h). *findings
  * counts what is still wrong. */
 struct fsck_options {
     bool remove_orphans, deep, rows;
 };
 bool fsck(struct call *c, const struct fsck_options *options, void (*tell)(const char *line), int64_t *findings);
+
+/* The deep look at the next `files` files after those of the last such call, in whatever process: for a schedule. */
+struct fsck_progress {
+    int64_t files, findings;
+    bool ended; /* the last file was among them: the next slice begins with the first */
+};
+bool fsck_slice(struct call *c, int64_t files, void (*tell)(const char *line), struct fsck_progress *out);
 
 /* What purge_files would remove; bytes that several rows share are counted for each. Times are 0 without files. */
 struct purgeable {

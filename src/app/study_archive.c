@@ -23,7 +23,8 @@ struct packing {
     bool all; /* files of others, too */
     struct series *series;
     int64_t series_count, files, missing_store;
-    int64_t packed; /* series that have a file in the archive: others leave no gap in the names */
+    int64_t packed;  /* series that have a file in the archive: others leave no gap in the names */
+    int64_t damaged; /* a file that cannot be packed as its row says */
     struct zip_stream *zip;
     struct dicomdir dir;
 };
@@ -99,6 +100,19 @@ static bool load_series(struct packing *p)
     return c->error.code == E_NONE;
 }
 
+/* As far as a look tells: the ZIP states sizes before it has read the files. */
+static bool is_whole(struct blob_store *store, struct cursor *rows)
+{
+    struct error ignored = { 0 };
+    int fd;
+    int64_t size;
+    if (str_equal(cursor_text(rows, 8), str_from(file_damages[DAMAGE_CONTENT - 1])) ||
+        !blob_open_read(store, cursor_text(rows, 0), &fd, &size, &ignored))
+        return false;
+    close(fd);
+    return size == cursor_integer(rows, 2);
+}
+
 static void pack_file(struct packing *p, struct cursor *rows, int64_t number)
 {
     char id[DICOMDIR_FILE_ID_MAX], path[DICOMDIR_FILE_ID_MAX];
@@ -106,7 +120,7 @@ static void pack_file(struct packing *p, struct cursor *rows, int64_t number)
     for (int i = 0; i <= len; i++)
         path[i] = id[i] == '\\' ? '/' : id[i];
     struct image_file file;
-    file.status = choice_of(file_statuses, cursor_text(rows, 1));
+    file.is_archived = cursor_integer(rows, 1) != 0;
     struct blob_store *store = image_file_store(p->c, &file);
     struct dicomdir_file entry = { { id, len },
                                    cursor_text(rows, 3),
@@ -116,6 +130,8 @@ static void pack_file(struct packing *p, struct cursor *rows, int64_t number)
     p->missing_store += !store;
     if (!store)
         return;
+    if (!is_whole(store, rows))
+        p->damaged = cursor_integer(rows, 9);
     dicomdir_file(&p->dir, &entry);
     zip_stream_add_file(p->zip, str_from(path), store, cursor_text(rows, 0), cursor_integer(rows, 2));
 }
@@ -128,8 +144,8 @@ static bool pack_series(struct packing *p, int64_t index)
     for (
         db_rows(
             c, &rows,
-            "select f.storage_path, f.status, f.file_size, f.sop_class_uid, f.sop_instance_uid, f.transfer_syntax_uid, "
-            "f.instance_number, f.instance_number is null from image_files f where f.series_id = ? and f.is_deleted = 0 and "
+            "select f.storage_path, f.is_archived, f.file_size, f.sop_class_uid, f.sop_instance_uid, f.transfer_syntax_uid, "
+            "f.instance_number, f.instance_number is null, f.damage, f.id from image_files f where f.series_id = ? and f.is_deleted = 0 and "
             "f.is_instance = 1 and (? = 1 or f.uploaded_by = ?) order by f.sort_number, f.id limit 100001",
             V(p->series[index].id), V(p->all), V(call_user(c)));
         p->files <= ARCHIVE_INSTANCES_MAX && cursor_next(&rows);) {
@@ -142,6 +158,18 @@ static bool pack_series(struct packing *p, int64_t index)
     }
     cursor_close(&rows);
     return c->error.code == E_NONE;
+}
+
+/* As a download of it would. */
+static bool say_damaged(struct packing *p)
+{
+    struct image_file file;
+    int fd;
+    int64_t size;
+    if (!image_file_load(p->c, p->damaged, &file) || !image_file_open(p->c, &file, &fd, &size))
+        return false;
+    close(fd);
+    return fail(p->c, E_UNAVAILABLE, "a file of the study was just being moved: ask again");
 }
 
 static bool pack(struct packing *p)
@@ -157,6 +185,8 @@ static bool pack(struct packing *p)
                     ARCHIVE_INSTANCES_MAX);
     if (p->missing_store)
         return fail(c, E_UNAVAILABLE, "the archive that holds some of its files is not configured now");
+    if (p->damaged)
+        return say_damaged(p);
     if (!p->files)
         return fail(c, E_CONFLICT, "the study has no files that you may see");
     struct str directory = dicomdir_end(&p->dir);

@@ -2,11 +2,17 @@
 #include "app/upload.h"
 
 #include "app/filing.h"
+#include "app/keeping.h"
 #include "app/metrics.h"
 #include "app/modality.h"
 #include "app/patient.h"
 #include "app/thumbnails.h"
+#include "app/turns.h"
 #include "app/visibility.h"
+
+#include <unistd.h>
+
+enum { TRIES_MAX = 3 };
 
 static const struct field upload_details_fields[] = { FILE_DETAIL_FIELDS(struct upload_details),
                                                       PATIENT_NUMBER_FIELD(struct upload_details) };
@@ -60,42 +66,49 @@ struct storing {
     struct spooled *file;
     const struct upload_details *details;
     struct image_file row;
-    struct filing *filing; /* of a DICOM file; NULL: another */
+    struct filing *filing;    /* of a DICOM file; NULL: another */
+    struct image_file shared; /* whose bytes the row is to share; id 0: it has its own */
+    bool shared_has_gone;     /* they were there, and are not any more */
     int64_t stored_id;
     bool (*also)(struct call *c, void *context);
     void *context;
-    struct str key;
+    struct str key; /* of bytes of our own, once they are there */
     struct image_file *out;
 };
 
 /* The same bytes, where the caller may see them. What others keep privately must not show through. */
-static bool find_duplicate(struct call *c, struct image_file *row, bool *found)
+static bool find_duplicate(struct call *c, struct storing *s)
 {
     struct cursor rows;
-    *found = false;
-    db_rows(
-        c, &rows,
-        "select f.id, f.storage_path, f.duplicate_of from image_files f where f.sha256 = ? and f.is_deleted = 0 and f.storage_path is not null "
-        "and f.status <> 'ARCHIVED' and " VISIBLE_FILE " order by f.id limit 1",
-        V(row->sha256), VISIBLE_TO_USER(c, row->uploaded_by));
+    const struct image_file *row = &s->row;
+    struct image_file *shared = &s->shared;
+    schema_clear(&image_file_schema, shared);
+    shared->id = 0;
+    db_rows(c, &rows,
+            "select f.id, f.storage_path, f.duplicate_of, f.damage from image_files f where f.sha256 = ? and "
+            "f.is_deleted = 0 and f.storage_path is not null and f.is_archived = 0 and " VISIBLE_FILE
+            " order by f.id limit 1",
+            V(row->sha256), VISIBLE_TO_USER(c, row->uploaded_by));
     if (cursor_next(&rows)) {
-        row->duplicate_of = cursor_integer(&rows, 2) ? cursor_integer(&rows, 2) : cursor_integer(&rows, 0);
-        row->storage_path = arena_copy(&c->arena, cursor_text(&rows, 1));
-        *found = true;
+        shared->id = cursor_integer(&rows, 0);
+        shared->storage_path = arena_copy(&c->arena, cursor_text(&rows, 1));
+        shared->duplicate_of = cursor_integer(&rows, 2) ? cursor_integer(&rows, 2) : shared->id;
+        shared->damage = choice_of(file_damages, cursor_text(&rows, 3));
+        shared->sha256 = row->sha256;
+        shared->file_size = row->file_size;
     }
     cursor_close(&rows);
     return c->error.code == E_NONE;
 }
 
-/* Between finding the bytes and naming them again a purge may have taken them away. */
-static bool still_stored(struct call *c, const struct image_file *row)
+/* Between finding the bytes and naming them again they may have been purged, or moved to the archive. */
+static bool hold_shared(struct call *c, struct storing *s)
 {
-    int64_t found = 0;
-    if (db_integer(c, &found, "select 1 from image_files where sha256 = ? and storage_path = ? limit 1", V(row->sha256),
-                   V(row->storage_path)))
-        return true;
-    c->error.retry_after_s = 1;
-    return fail(c, E_UNAVAILABLE, "the stored copy has just been removed: send the file again");
+    bool there;
+    if (!keeping_hold(c, &s->shared, &there))
+        return false;
+    s->shared_has_gone = !there;
+    return there || fail(c, E_UNAVAILABLE, "the stored copy has just been moved: send the file again");
 }
 
 static bool flush_files(void *files, struct error *error)
@@ -121,7 +134,7 @@ static bool insert_row(struct call *c, void *context)
     is_known = s->filing && s->filing->outcome == FILING_KNOWN;
     if (is_known)
         row.id = s->filing->existing;
-    else if ((row.duplicate_of > 0 && !still_stored(c, &row)) || !db_insert(c, &image_file_schema, &row, &row.id) ||
+    else if ((s->shared.id && !hold_shared(c, s)) || !db_insert(c, &image_file_schema, &row, &row.id) ||
              !image_file_index(c, row.id, row.original_filename, row.description))
         return false;
     if (!is_known && s->key.at)
@@ -160,25 +173,85 @@ static void fill_row(struct call *c, struct storing *s, enum file_type type, con
     row->status = FILE_UPLOADED;
     row->upload_progress = 100;
     row->uploaded_at = clock_now();
-    s->key = upload_key(c, row->file_uuid, type);
 }
 
-/* The bytes are there under their name before the row is inserted, and durable before it commits; a row that fails takes them away again. */
+/* The bytes are there under their name before the row is inserted, and durable before it commits. */
 static bool keep_bytes(struct call *c, struct storing *s)
 {
-    bool duplicate;
-    if (!find_duplicate(c, &s->row, &duplicate))
+    s->shared_has_gone = false;
+    if (!find_duplicate(c, s))
         return false;
-    db_release(c); /* not held during the file's fsync */
-    if (duplicate) {
-        spool_drop(s->file);
-        s->key = STR_NULL;
-        return true;
-    }
+    db_release(c); /* not held while files are read and written */
+    s->row.duplicate_of = s->shared.id ? s->shared.duplicate_of : INTEGER_NULL;
+    s->row.storage_path = s->shared.storage_path;
+    if (s->shared.id)
+        return keeping_confirm(c, &s->shared, blob_writer_fd(s->file->writer));
+    struct str key = upload_key(c, s->row.file_uuid, (enum file_type)s->row.file_type);
     struct blob_writer *writer = s->file->writer;
     s->file->writer = NULL;
-    s->row.storage_path = s->key;
-    return blob_place(writer, s->key, &c->error);
+    s->row.storage_path = key;
+    if (!blob_place(writer, key, &c->error))
+        return false;
+    s->key = key;
+    return true;
+}
+
+/* Bytes, then row; again when the bytes that were to be shared have gone meanwhile. */
+static bool keep_and_name(struct call *c, struct storing *s)
+{
+    for (int tries = 0; tries < TRIES_MAX; tries++) {
+        error_clear(&c->error);
+        if (keep_bytes(c, s) &&
+            (s->filing ? filing_transact(c, s->filing, insert_row, s) : db_transact(c, insert_row, s)))
+            return true;
+        if (!s->shared_has_gone)
+            return false;
+    }
+    c->error.retry_after_s = 1;
+    return false;
+}
+
+/* The very instance is there: its row was believed, its bytes are looked at before ours go. */
+static bool confirm_known(struct call *c, struct storing *s)
+{
+    struct image_file known;
+    int fd = -1;
+    int64_t size;
+    if (!db_get(c, &image_file_schema, &known, "where f.id = ?", V(s->filing->existing))) {
+        c->error.retry_after_s = 1;
+        return fail(c, E_UNAVAILABLE, "the stored copy has just been removed: send the file again");
+    }
+    db_release(c);
+    if (s->shared.id && str_equal(s->shared.storage_path, known.storage_path))
+        return true; /* those were */
+    if (!s->key.at)
+        return keeping_confirm(c, &known, blob_writer_fd(s->file->writer));
+    bool ok = blob_open_read(c->app->files, s->key, &fd, &size, &c->error) && keeping_confirm(c, &known, fd);
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+static bool read_filing(struct call *c, struct storing *s)
+{
+    const struct filing_text text = { .sender = s->row.uploaded_by };
+    struct blob_writer *writer = s->file->writer;
+    struct str bytes = blob_writer_bytes(writer);
+    s->filing = arena_new(&c->arena, struct filing);
+    return bytes.at ? filing_read_bytes(c, bytes, &text, s->filing)
+                    : filing_read(c, blob_writer_fd(writer), s->file->size_bytes, &text, s->filing);
+}
+
+/* One upload of the same bytes by one person after the other: the second finds those of the first. */
+static bool store_in_turn(struct call *c, struct storing *s)
+{
+    struct turn turn;
+    struct str key = arena_format(&c->arena, "%" PRId64 " %.*s", s->row.uploaded_by, STR_FMT(s->row.sha256));
+    db_release(c);
+    turn_take(c->app->turns, key, &turn); /* in vain: they are stored twice, which is no harm */
+    bool named = keep_and_name(c, s);
+    turn_give(&turn);
+    return named;
 }
 
 bool upload_store(struct call *c, struct spooled *file, const struct upload_details *details, int64_t uploaded_by,
@@ -190,27 +263,19 @@ bool upload_store(struct call *c, struct spooled *file, const struct upload_deta
     if (!upload_classify(c, file, &type, &mime))
         return false;
     fill_row(c, &s, type, mime, uploaded_by);
-    if (type == FILE_DICOM) {
-        const struct filing_text text = { .sender = uploaded_by };
-        s.filing = arena_new(&c->arena, struct filing);
-        struct str bytes = blob_writer_bytes(file->writer);
-        if (!(bytes.at ? filing_read_bytes(c, bytes, &text, s.filing)
-                       : filing_read(c, blob_writer_fd(file->writer), file->size_bytes, &text, s.filing)))
-            return false;
-    }
-    bool kept = keep_bytes(c, &s);
-    bool stored = kept && (s.filing ? filing_transact(c, s.filing, insert_row, &s) : db_transact(c, insert_row, &s));
+    if (type == FILE_DICOM && !read_filing(c, &s))
+        return false;
+    bool stored = store_in_turn(c, &s);
     bool is_known = stored && s.filing && s.filing->outcome == FILING_KNOWN;
-    struct error ignored = { 0 };
-    if (kept && (!stored || is_known) && s.key.at)
-        blob_remove(c->app->files, s.key, &ignored);
+    if (is_known)
+        stored = confirm_known(c, &s);
     if (s.key.at)
-        blob_settle(c->app->files, s.key);
+        keeping_settle(c, s.key, stored && !is_known);
+    spool_drop(file);
     if (!stored)
         return false;
-    if (is_known) { /* the very instance: the answer says so */
-        out->duplicate_of = out->id;
-    } else {
+    out->already_stored = is_known;
+    if (!is_known) {
         metrics_upload(c->app->metrics, s.row.file_size);
         thumbnails_want(c->app->thumbnails, s.stored_id, type);
     }

@@ -17,6 +17,8 @@
 
 #include <unistd.h>
 
+enum { COPY_BYTES = 1 << 20 };
+
 /* ---- begin ---- */
 
 struct chunked_begin {
@@ -250,23 +252,51 @@ static bool finish_row(struct call *c, void *context)
            db_execute(c, "delete from upload_chunks where image_file_id = ?", V(row.id)) && audit_change(c);
 }
 
+/* One chunk to the end of `spooled`. *whole: it had the bytes that were acknowledged. */
+static bool append_chunk(struct call *c, const struct image_file *file, int64_t n, char *buffer,
+                         struct spooled *spooled, bool *whole)
+{
+    struct str wanted;
+    char md5[MD5_TEXT + 1], sha256[SHA256_TEXT + 1];
+    int fd;
+    *whole = false;
+    if (!chunked_open(c, file, n, &fd, &wanted))
+        return false;
+    if (fd < 0)
+        return true;
+    struct digests *digests = digests_new_sha256();
+    ssize_t got = 1;
+    bool ok = true;
+    while (ok && (got = read(fd, buffer, COPY_BYTES)) > 0) {
+        digests_update(digests, buffer, got);
+        ok = spool_write(spooled, (struct str){ buffer, got }, &c->error);
+    }
+    digests_finish(digests, md5, sha256);
+    digests_free(digests);
+    close(fd);
+    *whole = ok && got == 0 && str_equal(str_from(sha256), wanted);
+    if (!ok && c->error.code == E_TOO_LARGE) { /* it has grown */
+        error_clear(&c->error);
+        ok = true;
+    }
+    return ok;
+}
+
+/* Its bytes are not in the store any more: as good as never sent. */
+static bool say_lost(struct call *c, const struct image_file *file, int64_t n)
+{
+    return chunked_forget(c, file, n) && say_missing(c, (struct integers){ &n, 1 });
+}
+
 /* Chunks in order into one temporary file, hashed again as a whole. */
 static bool assemble(struct call *c, const struct image_file *file, struct spooled **out)
 {
-    enum { COPY_BYTES = 1 << 20 };
     char *buffer = arena_alloc(&c->arena, COPY_BYTES);
     struct spooled *spooled = spool_begin(c, c->app->files, file->original_filename, file->file_size, &c->error);
     bool ok = spooled != NULL;
     for (int64_t n = 0; ok && n < file->total_chunks; n++) {
-        int fd;
-        ok = chunked_open(c, file, n, &fd);
-        for (ssize_t got = 1; ok && got > 0;) {
-            got = read(fd, buffer, COPY_BYTES);
-            ok = got >= 0 ? got == 0 || spool_write(spooled, (struct str){ buffer, got }, &c->error)
-                          : fail(c, E_INTERNAL, "a stored chunk cannot be read");
-        }
-        if (ok)
-            close(fd);
+        bool whole;
+        ok = append_chunk(c, file, n, buffer, spooled, &whole) && (whole || say_lost(c, file, n));
     }
     if (ok)
         spool_finish(spooled);
@@ -293,10 +323,7 @@ static bool keep_assembled(struct call *c, struct spooled *spooled, struct str k
         blob_cancel(writer);
         return false;
     }
-    if (!blob_commit(writer, key, &c->error) && c->error.code != E_CONFLICT)
-        return false;
-    error_clear(&c->error); /* E_CONFLICT: an earlier attempt got as far as the file, with the same bytes */
-    return true;
+    return blob_replace(writer, key, &c->error); /* an earlier attempt may have got as far */
 }
 
 static bool drop_unnamed(struct call *c, void *context)
@@ -316,10 +343,13 @@ static bool drop_unnamed(struct call *c, void *context)
 }
 
 /* Refused, or cancelled meanwhile: nobody but the upload's own row can ever name these bytes. Another attempt to complete it may be on its
- * way there: both look under the lock of the row, which of them comes first. When the database does not answer the claim stays. */
+ * way there: both look under the lock of the row, which of them comes first. When the database does not answer, and while nobody knows whether the
+ * commit was made, the claim stays. */
 static void take_back(struct call *c, struct image_file *file)
 {
     struct error ours = c->error;
+    if (ours.in_doubt)
+        return;
     error_clear(&c->error);
     db_transact(c, drop_unnamed, file);
     c->error = ours;
@@ -379,6 +409,8 @@ static bool complete_now(struct call *c, struct image_file *file)
 static bool completed_meanwhile(struct call *c, struct str upload_id, struct image_file *file)
 {
     struct error ours = c->error;
+    if (ours.in_doubt) /* what can be read now need not be on the disk */
+        return false;
     error_clear(&c->error);
     if (!chunked_load(c, upload_id, file))
         return false; /* cancelled: there is no such upload any more */
@@ -396,6 +428,9 @@ static bool chunked_complete(struct call *c)
     const struct upload_key *key = c->in;
     struct image_file file, *out = c->out;
     if (!chunked_load(c, key->upload_id, &file))
+        return false;
+    /* Sent again: the row can be read, but is it on the disk? Not if the commit failed there. */
+    if (file.status != FILE_UPLOADING && !db_takes_changes(c))
         return false;
     if (file.status == FILE_UPLOADING && !complete_now(c, &file) && !completed_meanwhile(c, key->upload_id, &file))
         return false;

@@ -76,13 +76,44 @@ static bool find_chunk(struct call *c, int64_t file_id, int64_t number, struct s
     return true;
 }
 
-bool chunked_open(struct call *c, const struct image_file *file, int64_t number, int *fd)
+bool chunked_open(struct call *c, const struct image_file *file, int64_t number, int *fd, struct str *sha256)
 {
-    struct str sha256;
     int64_t size;
-    if (!find_chunk(c, file->id, number, &sha256))
+    *fd = -1;
+    if (!find_chunk(c, file->id, number, sha256))
         return fail(c, E_CONFLICT, "chunk %" PRId64 " has gone", number);
-    return blob_open_read(c->app->files, chunk_file(c, file->file_uuid, number, sha256), fd, &size, &c->error);
+    if (blob_open_read(c->app->files, chunk_file(c, file->file_uuid, number, *sha256), fd, &size, &c->error))
+        return true;
+    if (c->error.code != E_NOT_FOUND)
+        return false;
+    error_clear(&c->error);
+    return true;
+}
+
+struct forgetting {
+    const struct image_file *file;
+    int64_t number;
+};
+
+static bool forget_chunk(struct call *c, void *context)
+{
+    const struct forgetting *f = context;
+    int64_t still = 0;
+    if (!db_lock_integer(c, &still, "select 1 from image_files where id = ? and status = 'UPLOADING'", V(f->file->id)))
+        return fail(c, E_CONFLICT, "the upload was completed or cancelled at the same time");
+    return db_execute(c, "delete from upload_chunks where image_file_id = ? and number = ?", V(f->file->id),
+                      V(f->number));
+}
+
+bool chunked_forget(struct call *c, const struct image_file *file, int64_t number)
+{
+    struct forgetting f = { file, number };
+    if (!db_transact(c, forget_chunk, &f))
+        return false;
+    log_write(c->app->log, LOG_ERROR, c->id, "chunk.damaged",
+              "chunk %" PRId64 " of %.*s is missing or damaged: it is asked for again", number,
+              STR_FMT(file->file_uuid));
+    return true;
 }
 
 static bool remove_one(void *context, struct str key, int64_t size_bytes, struct instant changed)
@@ -263,6 +294,19 @@ static bool insert_chunk(struct call *c, void *context)
     return changed || fail(c, E_CONFLICT, "the upload is complete");
 }
 
+/* Sent again it is written again: the name alone does not say that its bytes are there. */
+static bool keep_chunk(struct call *c, struct spooled *spooled, struct str key)
+{
+    struct blob_writer *writer = spooled->writer;
+    spooled->writer = NULL;
+    if (blob_exists(c->app->files, key))
+        return blob_replace(writer, key, &c->error);
+    if (!blob_commit(writer, key, &c->error) && c->error.code != E_CONFLICT)
+        return false;
+    error_clear(&c->error); /* E_CONFLICT: another request has just written the same */
+    return true;
+}
+
 bool chunk_put(struct call *c)
 {
     const struct chunk_key *key = c->in;
@@ -279,14 +323,8 @@ bool chunk_put(struct call *c)
     db_release(c);
     if (!check_size(c, &file, key->number, spooled->size_bytes) || !check_digests(c, spooled))
         return false;
-    struct blob_writer *writer = spooled->writer;
-    spooled->writer = NULL;
-    if (!blob_commit(writer, chunk_file(c, file.file_uuid, key->number, str_from(spooled->sha256)), &c->error)) {
-        if (c->error.code != E_CONFLICT)
-            return false;
-        error_clear(&c->error); /* the same bytes are there: sent again */
-    }
-    if (!db_transact(c, insert_chunk, &s))
+    if (!keep_chunk(c, spooled, chunk_file(c, file.file_uuid, key->number, str_from(spooled->sha256))) ||
+        !db_transact(c, insert_chunk, &s))
         return false;
     *out = (struct chunk_stored){ key->number, spooled->size_bytes, s.progress };
     return true;

@@ -16,7 +16,10 @@ bool chunked_load(struct call *c, struct str upload_id, struct image_file *out);
 /* Numbers of chunks that have a row and that have none, ascending. */
 bool chunked_numbers(struct call *c, const struct image_file *file, struct integers *uploaded,
                      struct integers *missing);
-bool chunked_open(struct call *c, const struct image_file *file, int64_t number, int *fd);
+/* *fd -1: its bytes are not in the store. */
+bool chunked_open(struct call *c, const struct image_file *file, int64_t number, int *fd, struct str *sha256);
+/* Its bytes are missing or damaged: it has to be sent again. E_CONFLICT: the upload was completed or cancelled meanwhile. */
+bool chunked_forget(struct call *c, const struct image_file *file, int64_t number);
 /* After the rows are gone: the files go too. What cannot be removed now is swept later. */
 void chunked_remove_files(struct call *c, const struct image_file *file);
 /* Removes an incomplete upload: row and chunk rows in one commit, then the files. On a worker. */

@@ -6,6 +6,7 @@
 #include "cli/command.h"
 
 #include "app/assignment.h"
+#include "app/keeping.h"
 #include "app/upload.h"
 #include "cli/import_skip.h"
 #include "cli/import_tally.h"
@@ -96,11 +97,16 @@ static bool spool_file(struct call *c, const char *path, struct spooled **out)
     return ok;
 }
 
-static bool is_known(struct call *c, const struct importing *import, const struct spooled *file, int64_t *study_id)
+/* By its row, and by its bytes: those that are missing or damaged are mended with these. */
+static bool is_known(struct call *c, const struct importing *import, const struct spooled *file, struct image_file *row,
+                     bool *known)
 {
-    return db_integer(
-        c, study_id, "select study_id from image_files where sha256 = ? and uploaded_by = ? and is_deleted = 0 limit 1",
-        V(str_from(file->sha256)), V(import->user_id));
+    *known =
+        db_get(c, &image_file_schema, row,
+               "where f.sha256 = ? and f.uploaded_by = ? and f.is_deleted = 0 and f.storage_path is not null limit 1",
+               V(str_from(file->sha256)), V(import->user_id));
+    db_release(c);
+    return !c->error.code && (!*known || keeping_confirm(c, row, blob_writer_fd(file->writer)));
 }
 
 /* ---- who else sees it ---- */
@@ -155,7 +161,7 @@ static enum outcome outcome_of_failure(const struct call *c, const char *path)
 
 static enum outcome outcome_of(const struct image_file *row)
 {
-    if (row->duplicate_of == row->id)
+    if (row->already_stored)
         return OUTCOME_KNOWN;
     if (row->status == FILE_FAILED)
         return OUTCOME_KEPT;
@@ -167,11 +173,10 @@ static void import_one(struct importing *import, struct call *c, const struct qu
     struct spooled *file = NULL;
     struct image_file row;
     struct upload_details details = import->details;
-    int64_t study_id = 0;
-    bool ok = spool_file(c, one->path, &file);
-    if (ok && is_known(c, import, file, &study_id) && share(import, c, study_id, last_study)) {
+    bool known = false, ok = spool_file(c, one->path, &file) && is_known(c, import, file, &row, &known);
+    if (ok && known && share(import, c, row.study_id, last_study)) {
         tally_add(import->tally, one->path, one->bytes, OUTCOME_KNOWN, STR_NULL);
-    } else if (ok && !c->error.code && upload_store(c, file, &details, import->user_id, NULL, NULL, &row) &&
+    } else if (ok && !known && upload_store(c, file, &details, import->user_id, NULL, NULL, &row) &&
                share(import, c, row.study_id, last_study)) {
         enum outcome outcome = outcome_of(&row);
         tally_add(import->tally, one->path, one->bytes, outcome,

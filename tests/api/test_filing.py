@@ -195,7 +195,7 @@ def test_the_same_bytes_again_are_the_same_instance(server, doctor):
     first = doctor.upload(content, "a.dcm")
     before = stored(server)
     again = doctor.upload(content, "b.dcm")
-    assert again["id"] == first["id"] and again["duplicate_of"] == first["id"]
+    assert again["id"] == first["id"] and again["already_stored"] and again["duplicate_of"] is None
     assert stored(server) == before
     study = study_of(doctor, first)
     assert (study["number_of_instances"], study["number_of_series"], study["size_bytes"]) == (1, 1, len(content))

@@ -17,7 +17,10 @@ UPKEEP = {
     "invariants.c": "compares all rows with each other, for fsck",
     "record_lock.c": "locks; who reads what was locked asks as the caller",
     "trash.c": "deletes and restores what was loaded, with all that belongs to it, whoever sees it",
-    "recover.c": "mends and removes what a crash left, or what is older than the trash may be",
+    "fsck.c": "compares every row with its file",
+    "keeping.c": "of rows that were loaded: where their bytes are, and who shares them",
+    "purge.c": "removes what is older than the trash may be",
+    "recover.c": "mends what a crash left",
     "thumbnails.c": "makes thumbnails of what is stored",
     "system.c": "counts of everything, for system.read",
 }
@@ -35,18 +38,15 @@ ELSEWHERE = {
     ("study_archive.c", "where f.study_id = ?"): "the study was loaded",
     ("study_archive.c", "select x.id, x.series_uid"): "series of a study that was loaded",
     ("study_archive.c", "select f.storage_path"): "the caller's own where they do not see all",
-    (
-        "upload.c",
-        "select 1 from image_files where sha256",
-    ): "are bytes that were found as the caller sees them still there",
-    ("upload.c", "where f.id = ?"): "the row that was just inserted",
+    ("upload.c", "where f.id = ?"): "the row that was just inserted, or is the same instance, which filing found for the caller",
     ("upload_chunked.c", "select id from image_files where id"): "locks an upload that was loaded",
     ("upload_chunked.c", "select 1 from image_files where id = ? and storage_path"): "did its own commit come through",
+    ("upload_chunks.c", "select 1 from image_files where id"): "the same, and is it still under way",
     ("upload_chunks.c", "where f.file_uuid = ?"): "compared with the caller by upload_load",
     ("upload_chunks.c", "delete from image_files where id"): "an upload that was loaded",
     ("upload_chunks.c", "where f.is_deleted = 0 and f.status = 'UPLOADING'"): "forgotten uploads, removed by the clock",
     ("upload_chunks.c", "select id from image_files where id"): "locks an upload that was loaded",
-    ("cmd_import.c", "select study_id from image_files where sha256"): "has this account these bytes already",
+    ("cmd_import.c", "where f.sha256 = ? and f.uploaded_by"): "has this account these bytes already",
 }
 
 

@@ -1,0 +1,322 @@
+/* keeping.c - see keeping.h. */
+#include "app/keeping.h"
+
+#include "base/file.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+enum { PIECE_BYTES = 256 * 1024, SUFFIX_CHARS = 4 /* ".dcm" */ };
+
+static char *piece_new(void)
+{
+    char *piece = malloc(PIECE_BYTES);
+    if (!piece)
+        abort();
+    return piece;
+}
+
+/* As many as there are, at most `room`; -1: errno says why. */
+static ptrdiff_t read_at(int fd, int64_t offset, char *at, ptrdiff_t room)
+{
+    ptrdiff_t got = 0;
+    while (got < room) {
+        ssize_t n = pread(fd, at + got, (size_t)(room - got), offset + got);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        if (n == 0)
+            break;
+        got += n;
+    }
+    return got;
+}
+
+/* ---- what is wrong ---- */
+
+struct marking {
+    const struct image_file *file;
+    enum file_damage damage;
+};
+
+static bool store_mark(struct call *c, void *context)
+{
+    const struct marking *m = context;
+    struct str said = m->damage ? str_from(file_damages[m->damage - 1]) : STR_NULL;
+    return db_execute(c, "update image_files set damage = ? where sha256 = ? and storage_path = ?", V(said),
+                      V(m->file->sha256), V(m->file->storage_path));
+}
+
+void keeping_mark(struct call *c, const struct image_file *file, enum file_damage damage)
+{
+    struct marking marking = { file, damage };
+    struct error said = c->error;
+    if (file->damage == (unsigned)damage)
+        return;
+    error_clear(&c->error);
+    bool ok = db_transact(c, store_mark, &marking);
+    log_write(c->app->log, damage ? LOG_ERROR : LOG_WARNING, c->id, damage ? "file.damaged" : "file.whole",
+              "image file %" PRId64 ", %.*s: %s%s", file->id, STR_FMT(file->storage_path),
+              damage ? file_damages[damage - 1] : "its bytes are there again",
+              ok ? "" : "; its row could not be marked");
+    c->error = said;
+}
+
+static bool say_damage(struct call *c, const struct image_file *file, enum file_damage damage)
+{
+    static const char *const is[] = {
+        [DAMAGE_MISSING] = "are missing",
+        [DAMAGE_SIZE] = "are not as many as were stored",
+        [DAMAGE_CONTENT] = "are not those that were stored",
+    };
+    return fail(c, E_UNREADABLE,
+                "the stored bytes of image file %" PRId64 " %s: send the file again, or restore it from a backup",
+                file->id, is[damage]);
+}
+
+/* ---- opening ---- */
+
+/* False: *damage, or (none) c->error says why. */
+static bool open_as_said(struct call *c, const struct image_file *file, int *fd, int64_t *size_bytes,
+                         enum file_damage *damage)
+{
+    struct blob_store *store = image_file_store(c, file);
+    struct error error = { 0 };
+    *damage = DAMAGE_NONE;
+    if (!store)
+        return fail(c, E_UNAVAILABLE, "the archive is not configured now");
+    if (file->damage == DAMAGE_CONTENT) {
+        *damage = DAMAGE_CONTENT;
+        return false;
+    }
+    if (!blob_open_read(store, file->storage_path, fd, size_bytes, &error)) {
+        if (error.code != E_NOT_FOUND)
+            return fail(c, error.code, "%s", error.message);
+        if (!blob_is_there(store)) /* an unmounted disk says nothing of its files */
+            return fail(c, E_UNAVAILABLE, "the file store is not there now");
+        *damage = DAMAGE_MISSING;
+        return false;
+    }
+    if (*size_bytes == file->file_size)
+        return true;
+    close(*fd);
+    *damage = DAMAGE_SIZE;
+    return false;
+}
+
+bool keeping_open(struct call *c, const struct image_file *file, int *fd, int64_t *size_bytes)
+{
+    struct image_file now;
+    enum file_damage damage;
+    if (open_as_said(c, file, fd, size_bytes, &damage)) {
+        keeping_mark(c, file, DAMAGE_NONE);
+        return true;
+    }
+    if (!damage)
+        return false;
+    db_release(c); /* an older view of the row goes with the connection */
+    if (!db_get(c, &image_file_schema, &now, "where f.id = ?", V(file->id)))
+        return fail(c, E_NOT_FOUND, "image file %" PRId64 " does not exist", file->id);
+    if (open_as_said(c, &now, fd, size_bytes, &damage))
+        return true;
+    if (!damage)
+        return false;
+    keeping_mark(c, &now, damage);
+    return say_damage(c, &now, damage);
+}
+
+/* ---- reading whole ---- */
+
+bool keeping_check(struct call *c, const struct image_file *file, int fd, enum file_damage *damage)
+{
+    char md5[MD5_TEXT + 1], sha256[SHA256_TEXT + 1], *piece = piece_new();
+    struct digests *digests = digests_new_sha256();
+    ptrdiff_t got;
+    int64_t at = 0;
+    for (; (got = read_at(fd, at, piece, PIECE_BYTES)) > 0; at += got)
+        digests_update(digests, piece, got);
+    int number = errno;
+    digests_finish(digests, md5, sha256);
+    digests_free(digests);
+    free(piece);
+    if (got < 0)
+        return file_fail(&c->error, "read", "a stored file", number);
+    *damage = str_equal(str_from(sha256), file->sha256) ? DAMAGE_NONE : DAMAGE_CONTENT;
+    return true;
+}
+
+static bool copy(struct call *c, int fd, struct blob_writer *writer, struct digests *digests)
+{
+    char *piece = piece_new();
+    ptrdiff_t got;
+    bool ok = true;
+    for (int64_t at = 0; ok && (got = read_at(fd, at, piece, PIECE_BYTES)) != 0; at += got) {
+        ok = got > 0 ? blob_write(writer, (struct str){ piece, got }, &c->error)
+                     : file_fail(&c->error, "read", "a file", errno);
+        if (ok)
+            digests_update(digests, piece, got);
+    }
+    free(piece);
+    return ok;
+}
+
+bool keeping_copy(struct call *c, const struct image_file *file, int fd, struct blob_store *target)
+{
+    char md5[MD5_TEXT + 1], sha256[SHA256_TEXT + 1];
+    struct blob_writer *writer;
+    if (!blob_create(target, &writer, &c->error))
+        return false;
+    struct digests *digests = digests_new_sha256();
+    bool ok = copy(c, fd, writer, digests);
+    digests_finish(digests, md5, sha256);
+    digests_free(digests);
+    if (ok && !str_equal(str_from(sha256), file->sha256)) {
+        keeping_mark(c, file, DAMAGE_CONTENT);
+        ok = say_damage(c, file, DAMAGE_CONTENT);
+    }
+    if (ok)
+        return blob_replace(writer, file->storage_path, &c->error);
+    blob_cancel(writer);
+    return false;
+}
+
+/* ---- the same bytes again ---- */
+
+static bool are_there(struct blob_store *store, const struct image_file *file, int fd)
+{
+    struct error ignored = { 0 };
+    int theirs;
+    int64_t size;
+    if (!blob_open_read(store, file->storage_path, &theirs, &size, &ignored))
+        return false;
+    char *ours = piece_new(), *there = piece_new();
+    bool same = size == file->file_size;
+    for (int64_t at = 0; same && at < size; at += PIECE_BYTES) {
+        ptrdiff_t got = read_at(theirs, at, there, PIECE_BYTES);
+        same = got > 0 && got == read_at(fd, at, ours, PIECE_BYTES) && memcmp(ours, there, (size_t)got) == 0;
+    }
+    free(ours);
+    free(there);
+    close(theirs);
+    return same;
+}
+
+bool keeping_confirm(struct call *c, const struct image_file *file, int fd)
+{
+    struct blob_store *store = image_file_store(c, file);
+    if (!store)
+        return fail(c, E_UNAVAILABLE, "the archive that has these bytes is not configured now");
+    if (!are_there(store, file, fd)) {
+        if (!keeping_copy(c, file, fd, store))
+            return false;
+        log_write(c->app->log, LOG_WARNING, c->id, "file.mended",
+                  "image file %" PRId64 ", %.*s: its bytes were sent again, and stored anew", file->id,
+                  STR_FMT(file->storage_path));
+    }
+    keeping_mark(c, file, DAMAGE_NONE);
+    return true;
+}
+
+bool keeping_hold(struct call *c, const struct image_file *file, bool *there)
+{
+    int64_t found = 0;
+    if (!db_lock(c, "select id from image_files where sha256 = ? and storage_path = ?", V(file->sha256),
+                 V(file->storage_path)))
+        return false;
+    *there = db_integer(c, &found,
+                        "select 1 from image_files where sha256 = ? and storage_path = ? and is_archived = 0 limit 1",
+                        V(file->sha256), V(file->storage_path));
+    return c->error.code == E_NONE;
+}
+
+/* ---- names ---- */
+
+void keeping_settle(struct call *c, struct str key, bool named)
+{
+    struct error ignored = { 0 };
+    if (!named && c->error.in_doubt) {
+        log_write(c->app->log, LOG_WARNING, c->id, "file.in_doubt",
+                  "%.*s: nobody knows whether its row was committed; its bytes stay, the next start looks",
+                  STR_FMT(key));
+        blob_leave(c->app->files, key);
+        return;
+    }
+    if (!named)
+        blob_remove(c->app->files, key, &ignored);
+    blob_settle(c->app->files, key);
+}
+
+struct looking {
+    struct str key;
+    bool named;
+};
+
+/* completed/3f/UUID.dcm: UUID. Most likely the row of that name has it. */
+static struct str uuid_of(struct str key)
+{
+    ptrdiff_t end = key.len - SUFFIX_CHARS;
+    return end >= UUID_TEXT ? str_slice(key, end - UUID_TEXT, end) : STR_NULL;
+}
+
+bool keeping_is_named(struct call *c, struct str key, bool *named)
+{
+    int64_t found = 0;
+    if (!db_integer(c, &found, "select 1 from image_files where file_uuid = ? and storage_path = ?", V(uuid_of(key)),
+                    V(key)) &&
+        !c->error.code)
+        db_integer(c, &found, "select 1 from image_files where storage_path = ? limit 1", V(key));
+    *named = found != 0;
+    return c->error.code == E_NONE;
+}
+
+/* Whoever else may name it does so beside a row that does already (keeping_hold). */
+static bool look(struct call *c, void *context)
+{
+    struct looking *looking = context;
+    return db_lock(c, "select id from image_files where file_uuid = ?", V(uuid_of(looking->key))) &&
+           keeping_is_named(c, looking->key, &looking->named);
+}
+
+bool keeping_look(struct call *c, struct str key, bool *named)
+{
+    struct looking looking = { .key = key };
+    if (!db_transact(c, look, &looking))
+        return false;
+    *named = looking.named;
+    return true;
+}
+
+static struct str aside_of(struct call *c, struct str key)
+{
+    ptrdiff_t slash = key.len;
+    while (slash > 0 && key.at[slash - 1] != '/')
+        slash--;
+    return arena_format(&c->arena, "aside/%.*s", STR_FMT(str_slice(key, slash, key.len)));
+}
+
+bool keeping_set_aside(struct call *c, struct str key)
+{
+    struct error error = { 0 };
+    if (blob_rename(c->app->files, key, aside_of(c, key), &error)) {
+        log_write(c->app->log, LOG_WARNING, c->id, "file.set_aside", "%.*s: no row names it; it is now in %s",
+                  STR_FMT(key), "aside/");
+        return true;
+    }
+    return error.code == E_NOT_FOUND || fail(c, error.code, "%s", error.message);
+}
+
+bool keeping_bring_back(struct call *c, const struct image_file *file)
+{
+    struct error ignored = { 0 };
+    struct str aside = aside_of(c, file->storage_path);
+    enum file_damage damage;
+    int64_t size;
+    int fd;
+    if (file->is_archived || !blob_open_read(c->app->files, aside, &fd, &size, &ignored))
+        return false;
+    bool same = size == file->file_size && keeping_check(c, file, fd, &damage) && !damage;
+    close(fd);
+    error_clear(&c->error);
+    return same && blob_rename(c->app->files, aside, file->storage_path, &ignored);
+}
