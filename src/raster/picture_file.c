@@ -1,10 +1,11 @@
 /* picture_file.c - picture files to samples.
  *
- *   load -> flatten -> shrink to the box -> colours to RGB -> one band or three -> strips -> turned upright
+ *   load -> flatten -> shrink to the box -> colours to RGB -> one band, three, or four inks -> strips -> inks to RGB -> turned upright
  */
 #include "raster/picture_file.h"
 
 #include "raster/exif.h"
+#include "raster/inks.h"
 #include "raster/vips.h"
 
 #include <errno.h>
@@ -20,8 +21,10 @@ struct picture_file {
     struct vips_image *image; /* the newest; each step replaces it */
     struct picture_request request;
     struct raster_info info;
-    int orientation;                /* EXIF: 1 to 8 */
-    int width, height, pixel_bytes; /* as the pipeline gives them, not yet upright */
+    int orientation;                      /* EXIF: 1 to 8 */
+    int width, height, strip_pixel_bytes; /* as the pipeline gives them, not yet upright */
+    int pixel_bytes;                      /* of the samples: fewer, where inks have become colours */
+    struct inks *inks;                    /* NULL: it is not in four inks */
     struct error *error;
 };
 
@@ -118,9 +121,14 @@ static bool is_intensity(struct picture_file *p)
     case VIPS_INTERPRETATION_RGB16:
     case VIPS_INTERPRETATION_GREY16:
         return true;
-    default: /* Lab, CMYK and the like: their numbers are not what is shown */
+    default: /* Lab and the like: their numbers are not what is shown */
         return false;
     }
+}
+
+static bool is_inks(struct picture_file *p)
+{
+    return p->vips->interpretation(p->image) == VIPS_INTERPRETATION_CMYK && p->vips->bands(p->image) >= 4;
 }
 
 /* Transparency becomes white paper. */
@@ -129,7 +137,7 @@ static bool flatten(struct picture_file *p)
     if (!p->vips->has_alpha(p->image))
         return true;
     struct vips_image *out = NULL;
-    double white = p->vips->format(p->image) == VIPS_FORMAT_USHORT ? 65535 : 255;
+    double white = is_inks(p) ? 0 : p->vips->format(p->image) == VIPS_FORMAT_USHORT ? 65535 : 255;
     struct vips_array *background = p->vips->array_new(1, white);
     int result = p->vips->flatten(p->image, &out, "background", background, VIPS_END);
     p->vips->array_unref(background);
@@ -139,10 +147,27 @@ static bool flatten(struct picture_file *p)
 static bool limit_bands(struct picture_file *p)
 {
     struct vips_image *out = NULL;
-    int bands = p->vips->bands(p->image);
-    if (bands == 1 || bands == 3)
+    int bands = p->vips->bands(p->image), wanted = is_inks(p) ? 4 : bands >= 3 ? 3 : 1;
+    return bands == wanted || next(p, p->vips->extract_band(p->image, &out, 0, "n", wanted, VIPS_END), &out);
+}
+
+/* Inks become colours when they are fetched: libvips would do it with profiles in files, which nobody here may open. */
+static bool find_inks(struct picture_file *p)
+{
+    struct str profile = STR_NULL;
+    const void *at = NULL;
+    size_t bytes = 0;
+    int format = p->vips->format(p->image);
+    if (!is_inks(p))
         return true;
-    return next(p, p->vips->extract_band(p->image, &out, 0, "n", bands > 3 ? 3 : 1, VIPS_END), &out);
+    if (format != VIPS_FORMAT_UCHAR && format != VIPS_FORMAT_USHORT)
+        return error_set(p->error, E_INVALID, "inks are shown of 8 or 16 bits");
+    if (p->vips->has_field(p->image, "icc-profile-data") &&
+        p->vips->get_blob(p->image, "icc-profile-data", &at, &bytes) == 0)
+        profile = (struct str){ at, (ptrdiff_t)bytes };
+    p->inks = inks_open(p->vips, profile, format == VIPS_FORMAT_USHORT ? 16 : 8,
+                        p->request.type == FILE_JPEG && !p->info.has_adobe);
+    return true;
 }
 
 static bool shrink(struct picture_file *p, int width, int height)
@@ -177,9 +202,9 @@ static bool prepare(struct picture_file *p, int fd)
     if (format == VIPS_FORMAT_COMPLEX || format > VIPS_FORMAT_DOUBLE)
         return error_set(p->error, E_INVALID, "pictures of complex numbers cannot be shown");
     return (flatten(p) && shrink(p, width, height) &&
-            (is_intensity(p) ||
+            (is_intensity(p) || is_inks(p) ||
              next(p, p->vips->colourspace(p->image, &out, VIPS_INTERPRETATION_SRGB, VIPS_END), &out)) &&
-            limit_bands(p)) ||
+            limit_bands(p) && find_inks(p)) ||
            damaged(p);
 }
 
@@ -198,6 +223,11 @@ static const struct {
 static bool describe(struct picture_file *p, struct pixel_format *out)
 {
     int format = p->vips->format(p->image), bands = p->vips->bands(p->image);
+    p->strip_pixel_bytes = format >= 0 && format <= VIPS_FORMAT_DOUBLE ? bands * formats[format].bits / 8 : 0;
+    if (p->inks) {
+        format = VIPS_FORMAT_UCHAR;
+        bands = 3;
+    }
     if (format < 0 || format > VIPS_FORMAT_DOUBLE || !formats[format].bits || (bands != 1 && bands != 3))
         return damaged(p);
     p->width = p->vips->width(p->image);
@@ -275,13 +305,30 @@ static void put_strip(const struct picture_file *p, const char *strip, int top, 
             memcpy(samples + upright(p, x, top + y) * (int64_t)pixel, strip, pixel);
 }
 
+/* A strip of the pipeline's pixels to where it belongs. */
+static bool take_strip(const struct picture_file *p, char *strip, int top, int rows, char *samples)
+{
+    if (!p->inks) {
+        put_strip(p, strip, top, rows, samples);
+        return true;
+    }
+    int64_t pixels = (int64_t)rows * p->width;
+    unsigned char *rgb = malloc((size_t)(pixels * p->pixel_bytes));
+    if (!rgb)
+        return error_set(p->error, E_TOO_LARGE, "there is no memory for a strip of the picture");
+    inks_to_rgb(p->inks, strip, pixels, rgb);
+    put_strip(p, (const char *)rgb, top, rows, samples);
+    free(rgb);
+    return true;
+}
+
 bool picture_file_read(struct picture_file *p, void *samples, struct error *error)
 {
     p->error = error;
     struct vips_region *region = p->vips->region_new(p->image);
     if (!region)
         return damaged(p);
-    int64_t row_bytes = (int64_t)p->width * p->pixel_bytes;
+    int64_t row_bytes = (int64_t)p->width * p->strip_pixel_bytes;
     int step = row_bytes * STRIP_ROWS <= STRIP_BYTES ? STRIP_ROWS : (int)(STRIP_BYTES / row_bytes);
     bool ok = true;
     if (step < 1)
@@ -290,9 +337,7 @@ bool picture_file_read(struct picture_file *p, void *samples, struct error *erro
         size_t bytes = 0;
         int rows = p->height - top < step ? p->height - top : step;
         void *strip = p->vips->region_fetch(region, 0, top, p->width, rows, &bytes);
-        ok = strip && bytes == (size_t)(rows * row_bytes);
-        if (ok && samples)
-            put_strip(p, strip, top, rows, samples);
+        ok = strip && bytes == (size_t)(rows * row_bytes) && (!samples || take_strip(p, strip, top, rows, samples));
         if (strip)
             p->vips->free(strip);
     }
@@ -304,6 +349,7 @@ void picture_file_close(struct picture_file *p)
 {
     if (!p)
         return;
+    inks_close(p->inks);
     if (p->vips) {
         if (p->image)
             p->vips->unref(p->image);

@@ -89,7 +89,7 @@ static void take_exif(struct header *h, int64_t at, int64_t length)
 /* From marker to marker until the first scan begins. */
 static bool read_jpeg(struct header *h)
 {
-    enum { SOI = 0xd8, EOI = 0xd9, SOS = 0xda, APP1 = 0xe1 };
+    enum { SOI = 0xd8, EOI = 0xd9, SOS = 0xda, APP1 = 0xe1, APP14 = 0xee };
     unsigned char s[10]; /* marker, length, then the first six bytes of the segment */
     int64_t at = 2;
     if (!read_at(h, 0, s, 2) || s[0] != 0xff || s[1] != SOI)
@@ -118,6 +118,8 @@ static bool read_jpeg(struct header *h)
             return damaged(h);
         if (marker == APP1)
             take_exif(h, at + 2, length);
+        if (marker == APP14 && length >= 14 && read_at(h, at, s, 10))
+            h->info.has_adobe |= memcmp(s + 4, "Adobe", 5) == 0;
         at += 2 + length;
     }
     return damaged(h);

@@ -21,6 +21,7 @@ struct raster_info {
     int64_t width, height; /* of the first page, upright: as pictures of it are sent and points on it are taken */
     int pages;
     int orientation; /* of the first page as it is stored: 1 to 8 (Exif) */
+    bool has_adobe;  /* a JPEG with the marker that Adobe's programs write (APP14; ITU-T T.872 6.5.3) */
 };
 /* Reads the header of a JPEG, PNG or TIFF file: with pread, so that the descriptor's offset does not matter. E_INVALID with words for
  * the client when it is damaged, of a coding that is not read, or when its pixels on all pages exceed max_pixels. E_UNAVAILABLE when the disk

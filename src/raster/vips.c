@@ -38,6 +38,7 @@ static const struct symbol symbols[] = {
     SYMBOL(interpretation, "vips_image_get_interpretation"),
     SYMBOL(has_alpha, "vips_image_hasalpha"),
     SYMBOL(has_field, "vips_image_get_typeof"),
+    SYMBOL(get_blob, "vips_image_get_blob"),
     SYMBOL(get_integer, "vips_image_get_int"),
     SYMBOL(resize, "vips_resize"),
     SYMBOL(extract_band, "vips_extract_band"),
@@ -47,6 +48,13 @@ static const struct symbol symbols[] = {
     SYMBOL(array_unref, "vips_area_unref"),
     SYMBOL(region_new, "vips_region_new"),
     SYMBOL(region_fetch, "vips_region_fetch"),
+    SYMBOL(profile_open, "cmsOpenProfileFromMem"),
+    SYMBOL(profile_space, "cmsGetColorSpace"),
+    SYMBOL(profile_close, "cmsCloseProfile"),
+    SYMBOL(transform_new, "cmsCreateTransform"),
+    SYMBOL(transform_do, "cmsDoTransform"),
+    SYMBOL(transform_free, "cmsDeleteTransform"),
+    SYMBOL(srgb_new, "cmsCreate_sRGBProfile"),
 };
 
 /* The library can be opened and started once in a process, whoever asks: the one thing here that belongs to no object. */
@@ -92,6 +100,13 @@ static void open_library(void)
     }
     enum { G_LOG_LEVELS_BELOW_ERROR = 0xf8 }; /* critical, warning, message, info, debug */
     library.log_handler("VIPS", G_LOG_LEVELS_BELOW_ERROR, ignore_message, NULL);
+    library.srgb =
+        library
+            .srgb_new(); /* now: making a profile asks for the time, and the first who asks reads the time zone from a file */
+    if (!library.srgb) {
+        snprintf(problem, sizeof(problem), "the colours of screens have no profile");
+        return;
+    }
     library.cache_set_max(0); /* every picture is read once */
     library.concurrency_set(1);
     library.vector_set_enabled(false); /* code made at run time: the sandbox forbids it */

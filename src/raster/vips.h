@@ -32,6 +32,7 @@ enum {
 enum {
     VIPS_INTERPRETATION_MULTIBAND = 0,
     VIPS_INTERPRETATION_B_W = 1,
+    VIPS_INTERPRETATION_CMYK = 15,
     VIPS_INTERPRETATION_SRGB = 22,
     VIPS_INTERPRETATION_RGB16 = 25,
     VIPS_INTERPRETATION_GREY16 = 26
@@ -62,6 +63,8 @@ struct vips {
     int (*interpretation)(const struct vips_image *image);
     int (*has_alpha)(struct vips_image *image);
     size_t (*has_field)(const struct vips_image *image, const char *name); /* 0: no */
+    int (*get_blob)(const struct vips_image *image, const char *name, const void **out,
+                    size_t *bytes); /* the image's */
     int (*get_integer)(const struct vips_image *image, const char *name, int *out);
 
     int (*resize)(struct vips_image *in, struct vips_image **out, double scale, ...);
@@ -74,6 +77,17 @@ struct vips {
     struct vips_region *(*region_new)(struct vips_image *image);
     /* A copy of a rectangle, rows without gaps; NULL when it cannot be computed. Given back with `free`. */
     void *(*region_fetch)(struct vips_region *region, int left, int top, int width, int height, size_t *bytes);
+
+    /* Of Little CMS, which comes with libvips (lcms2.h). */
+    void *(*profile_open)(const void *bytes, uint32_t len); /* NULL: it is none. Copies the bytes */
+    uint32_t (*profile_space)(void *profile);
+    int (*profile_close)(void *profile);
+    void *(*transform_new)(void *from, uint32_t from_format, void *to, uint32_t to_format, uint32_t intent,
+                           uint32_t flags);
+    void (*transform_do)(void *transform, const void *from, void *to, uint32_t pixels);
+    void (*transform_free)(void *transform);
+    void *(*srgb_new)(void);
+    void *srgb; /* the profile of screens */
 };
 
 /* Opens the library on first use. E_INTERNAL when it is not installed or lacks a call. */
