@@ -68,13 +68,15 @@ static bool take_token(struct exchange *x, struct rate *rate, const char *kind)
     return fail(c, E_TOO_MANY, "too many %s; try again in %d s", kind, c->error.retry_after_s);
 }
 
+/* Strangers share what their address has; who signed in has an account's, which ordinary work never meets. */
 static bool check_rate(struct exchange *x)
 {
+    struct app *app = x->call.app;
     if (x->endpoint->flags & QUIET)
         return true;
-    if ((x->endpoint->flags & LOGIN) && !take_token(x, x->call.app->login_rate, "attempts to sign in"))
+    if ((x->endpoint->flags & LOGIN) && !take_token(x, app->login_rate, "attempts to sign in"))
         return false;
-    return take_token(x, x->call.app->rate, "requests");
+    return take_token(x, x->call.principal ? app->user_rate : app->rate, "requests");
 }
 
 /* Callers who cannot say who they are share the limit of their address, so that tokens cannot be tried out freely. */

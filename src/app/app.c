@@ -85,6 +85,7 @@ static void open_serving(struct app *app)
     app->lockout = lockout_open(app);
     if (config->rate_limit) {
         app->rate = rate_new((int)config->rate_limit_per_minute, (int)config->rate_limit_per_minute, RATE_KEYS);
+        app->user_rate = rate_new((int)config->user_rate_per_minute, (int)config->user_rate_per_minute, RATE_KEYS);
         app->login_rate = rate_new((int)config->login_rate_per_minute, (int)config->login_rate_per_minute, RATE_KEYS);
     }
     text_init(&document, 16 << 20);
@@ -152,6 +153,7 @@ void app_close(struct app *app)
     results_close(app->results);
     audit_close(app->audit);
     rate_free(app->rate);
+    rate_free(app->user_rate);
     rate_free(app->login_rate);
     router_free(app->router);
     metrics_free(app->metrics);

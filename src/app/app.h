@@ -39,13 +39,13 @@ struct app {
     struct metrics *metrics;
     struct router *router;
     struct thumbnails *thumbnails;
-    struct lockout *lockout;        /* counts failed sign-ins */
-    struct turns *turns;            /* of uploads of the same bytes, and of moves */
-    struct mailer *mailer;          /* NULL: no mail server is set */
-    struct results *results;        /* rendered pictures, to be made again at any time */
-    struct prober *prober;          /* looks how the server is */
-    struct decoder_pool *decoders;  /* helpers that decode untrusted pixels */
-    struct rate *rate, *login_rate; /* NULL: no limit */
+    struct lockout *lockout;                    /* counts failed sign-ins */
+    struct turns *turns;                        /* of uploads of the same bytes, and of moves */
+    struct mailer *mailer;                      /* NULL: no mail server is set */
+    struct results *results;                    /* rendered pictures, to be made again at any time */
+    struct prober *prober;                      /* looks how the server is */
+    struct decoder_pool *decoders;              /* helpers that decode untrusted pixels */
+    struct rate *rate, *user_rate, *login_rate; /* of strangers, of accounts, of sign-ins; NULL: no limit */
     struct http_server *http;
     struct key lookup_key; /* for keyed hashes of things that are searched by equality */
     int64_t started_us;    /* clock_monotonic_us */

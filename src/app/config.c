@@ -109,9 +109,13 @@ const struct setting config_rows[] = {
     ROW(https_only, BOOLEAN, "HTTPS_ONLY", "false", .group = "Security",
         .doc = "Behind a TLS proxy: redirect requests with X-Forwarded-Proto: http to PUBLIC_URL's host, and send "
                "Strict-Transport-Security."),
-    ROW(rate_limit, BOOLEAN, "RATE_LIMIT", "on", .group = "Security", .doc = "Limit requests per user or address."),
+    ROW(rate_limit, BOOLEAN, "RATE_LIMIT", "on", .group = "Security", .doc = "Limit requests per account or address."),
     ROW(rate_limit_per_minute, INTEGER, "RATE_LIMIT_PER_MINUTE", "600", .min = 1, .max = 100000000, .group = "Security",
-        .doc = "Requests a minute of one user or address."),
+        .doc = "Requests a minute of one address by callers who have not signed in."),
+    ROW(user_rate_per_minute, INTEGER, "USER_RATE_PER_MINUTE", "30000", .min = 1, .max = 100000000, .group = "Security",
+        .doc =
+            "Requests a minute of one account: more than a folder of thousands of films or a wall of thumbnails asks for, so that "
+            "only a program gone wild meets it. What is costly has queues of its own."),
     ROW(login_rate_per_minute, INTEGER, "LOGIN_RATE_PER_MINUTE", "30", .min = 1, .max = 100000000, .group = "Security",
         .doc = "Sign-in and password-reset requests a minute of one address."),
 

@@ -19,7 +19,7 @@ struct config {
     struct str log_file;
     int64_t log_rotate_bytes, log_rotate_age_s, log_keep;
     bool rate_limit;
-    int64_t rate_limit_per_minute, login_rate_per_minute;
+    int64_t rate_limit_per_minute, user_rate_per_minute, login_rate_per_minute;
     int64_t access_token_s, session_s, session_remember_s, session_max_s;
     int64_t login_max_failures, login_account_max_failures, login_network_max_failures, login_lock_s;
     int64_t bcrypt_cost, password_min_length, password_reset_s;

@@ -7,6 +7,7 @@ import resource
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -233,7 +234,7 @@ def test_a_low_file_limit_is_survived(new_server):
 
 
 def test_rate_limit(new_server):
-    server = new_server(RATE_LIMIT="on", RATE_LIMIT_PER_MINUTE="60")
+    server = new_server(RATE_LIMIT="on", USER_RATE_PER_MINUTE="60")
     admin = server.admin()
     other = server.account("doctor", admin=admin)
     codes = [admin.get("/auth/me") for _ in range(90)]
@@ -245,6 +246,16 @@ def test_rate_limit(new_server):
     for _ in range(90):
         ok(server.client().get("/health/live"))
     wait_until(lambda: admin.get("/auth/me").status_code == 200, 5, "the next token")
+
+
+def test_ordinary_work_meets_no_limit(new_server):
+    """A folder of films goes in over six connections, and a page full of thumbnails is looked at, with everything at its default."""
+    server = new_server(RATE_LIMIT=None)
+    doctor = server.account("doctor")
+    with ThreadPoolExecutor(6) as pool:
+        films = list(pool.map(lambda _: doctor.upload(png(4, 4))["id"], range(700)))
+        answers = list(pool.map(lambda film: doctor.get(f"/image-files/{film}").status_code, films * 2))
+    assert set(answers) == {200}
 
 
 def test_rate_limit_of_sign_ins(new_server):

@@ -157,7 +157,7 @@ def test_requests_of_strangers_write_nothing(new_server):
 
 
 def test_too_many_requests_write_nothing(new_server):
-    server = new_server(RATE_LIMIT="on", RATE_LIMIT_PER_MINUTE="30")
+    server = new_server(RATE_LIMIT="on", USER_RATE_PER_MINUTE="30")
     admin = server.admin()
     codes = [admin.get("/patients/1").status_code for _ in range(60)]
     assert codes.count(429) >= 25
