@@ -39,6 +39,12 @@ const struct setting config_rows[] = {
         .doc = "Chunk size of chunked uploads that state none."),
     ROW(upload_expiry_s, DURATION, "UPLOAD_EXPIRY", "24h", .min = 60, .max = 31536000, .group = "Storage",
         .doc = "A chunked upload not completed by then is removed."),
+    ROW(max_uploads_under_way, INTEGER, "MAX_UPLOADS_UNDER_WAY", "50", .min = 1, .max = 1000000, .group = "Storage",
+        .doc = "Most chunked uploads of one account that are begun and neither completed nor cancelled."),
+    ROW(account_quota_bytes, SIZE, "ACCOUNT_QUOTA", "0", .min = 0, .max = 1125899906842624, .group = "Storage",
+        .doc =
+            "Most bytes that the files of one account may have together, deleted ones not counted; 0: as many as there is room "
+            "for."),
     ROW(allow_other, BOOLEAN, "ALLOW_OTHER", "false", .group = "Storage",
         .doc = "Accept files that are neither DICOM, JPEG, PNG nor TIFF, as type OTHER."),
 

@@ -1,6 +1,7 @@
 /* upload.c - one file in one request; and the way from bytes to a row that all uploads share. */
 #include "app/upload.h"
 
+#include "app/allowance.h"
 #include "app/filing.h"
 #include "app/keeping.h"
 #include "app/metrics.h"
@@ -129,7 +130,7 @@ static bool insert_row(struct call *c, void *context)
     struct storing *s = context;
     struct image_file row = s->row; /* this may run again */
     bool is_known;
-    if (!place_row(c, s, &row))
+    if (!allowance_bytes(c, row.uploaded_by, row.file_size) || !place_row(c, s, &row))
         return false;
     is_known = s->filing && s->filing->outcome == FILING_KNOWN;
     if (is_known)

@@ -7,6 +7,7 @@
  * A chunk is its row: bytes without one are as good as absent. Sent again with the same bytes a chunk is accepted again; with others it
  * is refused. Uploads that nobody completes are swept after UPLOAD_EXPIRY.
  */
+#include "app/allowance.h"
 #include "app/filing.h"
 #include "app/metrics.h"
 #include "app/patient.h"
@@ -99,7 +100,8 @@ static bool chunked_post(struct call *c)
                                       in->patient_number };
     if (in->file_size > c->app->config.max_upload_bytes)
         return fail(c, E_TOO_LARGE, "a file may have at most %" PRId64 " bytes", c->app->config.max_upload_bytes);
-    if (!lay_out(c, in, &chunk_size, &total) || !hash_is_legal(c, in->file_hash) ||
+    if (!allowance_begin(c, call_user(c)) || !allowance_bytes(c, call_user(c), in->file_size) ||
+        !lay_out(c, in, &chunk_size, &total) || !hash_is_legal(c, in->file_hash) ||
         !upload_details_settle(c, &details) ||
         (details.patient_id != INTEGER_NULL && !patient_must_exist(c, details.patient_id, "body")))
         return false;
