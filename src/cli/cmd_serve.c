@@ -1,7 +1,7 @@
 /* cmd_serve.c - checks that all fits together, serves, and stops gracefully.
  *
  * SIGTERM, SIGINT: finish what is under way, then exit 0 (1 when something had to be cut off). SIGHUP: reopen logs, read settings again. SIGUSR1,
- * SIGUSR2: log more, log less. Signals are taken one by one with sigwait on this thread; all others block them.
+ * SIGUSR2: log more, log less. Signals are taken one by one with sigwaitinfo on this thread; all others block them.
  */
 #include "cli/command.h"
 
@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/text.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -97,6 +98,60 @@ static void sweep(struct call *c)
     call_reset(c);
 }
 
+/* On a thread of its own: a database that is silent keeps it, and not the one that takes signals. */
+struct sweeper {
+    struct app *app;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake; /* CLOCK_MONOTONIC */
+    bool stop;
+};
+
+static void *sweep_again_and_again(void *context)
+{
+    struct sweeper *s = context;
+    struct call call;
+    bool stop = false;
+    call_init(&call, NULL, s->app->db);
+    call.app = s->app;
+    while (!stop) {
+        sweep(&call);
+        int64_t us = clock_monotonic_us() + SWEEP_EVERY_S * 1000000LL;
+        struct timespec until = { .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000 };
+        pthread_mutex_lock(&s->lock);
+        while (!s->stop && !pthread_cond_timedwait(&s->wake, &s->lock, &until))
+            continue;
+        stop = s->stop;
+        pthread_mutex_unlock(&s->lock);
+    }
+    call_release(&call);
+    return NULL;
+}
+
+static void sweeper_start(struct sweeper *s, struct app *app)
+{
+    pthread_condattr_t attributes;
+    *s = (struct sweeper){ .app = app };
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    if (pthread_create(&s->thread, NULL, sweep_again_and_again, s))
+        abort();
+}
+
+static void sweeper_stop(struct sweeper *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->stop = true;
+    pthread_cond_signal(&s->wake);
+    pthread_mutex_unlock(&s->lock);
+    pthread_join(s->thread, NULL);
+    pthread_cond_destroy(&s->wake);
+    pthread_mutex_destroy(&s->lock);
+}
+
 static void shift_level(struct log *log, int by)
 {
     int level = (int)log_get_level(log) + by;
@@ -104,12 +159,10 @@ static void shift_level(struct log *log, int by)
         log_set_level(log, (enum log_level)level);
 }
 
-static int wait_for_end(struct call *c, const sigset_t *set)
+static int wait_for_end(struct app *app, const sigset_t *set)
 {
-    struct app *app = c->app;
     for (;;) {
-        struct timespec wait = { .tv_sec = SWEEP_EVERY_S };
-        switch (sigtimedwait(set, NULL, &wait)) {
+        switch (sigwaitinfo(set, NULL)) {
         case SIGTERM:
         case SIGINT:
             log_write(app->log, LOG_INFO, NULL, "server.stopping", "finishing what is under way");
@@ -128,8 +181,8 @@ static int wait_for_end(struct call *c, const sigset_t *set)
         case SIGUSR2:
             shift_level(app->log, 1);
             break;
-        default:
-            sweep(c);
+        default: /* interrupted */
+            break;
         }
     }
 }
@@ -153,8 +206,10 @@ int cmd_serve(struct call *c)
             log_write(app.log, LOG_INFO, NULL, "server.ready", "listening on http://%s:%d",
                       arena_cstring(&app.arena, app.config.host), http_port(app.http));
             log_flush(app.log);
-            sweep(c);
-            status = wait_for_end(c, &set);
+            struct sweeper sweeper;
+            sweeper_start(&sweeper, &app);
+            status = wait_for_end(&app, &set);
+            sweeper_stop(&sweeper);
         }
         db_release(c);
     }
