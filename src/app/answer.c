@@ -254,6 +254,11 @@ static void set_json_body(struct exchange *x, const char *media_type)
 static void build(struct exchange *x, bool ok)
 {
     struct request *r = x->call.request;
+    if (ok && x->endpoint && !answer_preconditions(x)) {
+        ok = x->problem_is_set = false;
+        x->header_count = 0; /* they were about the other answer */
+        text_clear(&x->answer);
+    }
     common_headers(x);
     if (!ok) {
         x->status = error_row(x->call.error.code)->status;

@@ -96,6 +96,8 @@ void answer_encode(struct exchange *x);
 void answer_send(struct exchange *x, bool ok);
 /* The strong ETag of a JSON answer. */
 struct str answer_etag(struct arena *arena, struct str body);
+/* Looks at the preconditions of a GET whose answer is ready (conditional.c): it may become 304. False: E_PRECONDITION_FAILED. */
+bool answer_preconditions(struct exchange *x);
 
 /* dispatch.c: the audit row of this exchange; false when it is about nothing (nobody signed in, no route). */
 struct audit_entry;

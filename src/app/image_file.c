@@ -309,6 +309,7 @@ static const struct endpoint rows[] = {
       MAY_READ_IMAGES, WRITES, FILES, .audit = "image_file.restore", .summary = "Brings a deleted file back" },
     { HTTP_GET, "/api/v1/image-files/{file_id}/download", file_download, &image_file_key, NULL, MAY_READ_IMAGES, WORKS,
       .flags = NOT_JSON, FILES, .audit = "image_file.download", .answers = "*/*",
-      .summary = "Sends the bytes as they were uploaded", .doc = "Honours Range, If-Range and If-None-Match." },
+      .summary = "Sends the bytes as they were uploaded",
+      .doc = "Honours Range, If-Range, If-Match, If-None-Match, If-Modified-Since and If-Unmodified-Since." },
 };
 ENDPOINT_TABLE(image_file_endpoints, rows);

@@ -154,6 +154,8 @@ static void put_parameters(struct text *out, const struct endpoint *e)
     }
     if (e->method == HTTP_GET && endpoint_is_single(e))
         put_header(out, &first, "If-None-Match", "ETag that the client has: 304 when it still fits.", "");
+    if (e->method == HTTP_GET && endpoint_is_single(e))
+        put_header(out, &first, "If-Match", "ETag that the client counts on: 412 when it no longer fits.", "");
     if (e->method != HTTP_GET && endpoint_is_single(e) && e->method != HTTP_POST)
         put_header(out, &first, "If-Match", "ETag that the change is based on: 412 when it no longer fits.", "");
     if (e->method == HTTP_POST && e->body == BODY_JSON && e->permission != ANYONE)

@@ -7,8 +7,18 @@ enum { TEXT_PARTS_MAX = 32, TEXT_PART_BYTES_MAX = 65536, FILENAME_BYTES_MAX = 51
 
 /* ---- one file ---- */
 
+/* Directories of the sender are nobody's business (RFC 7578 4.2, RFC 6266 4.3), whichever system wrote them. Nothing is left of "../..". */
+static struct str last_component(struct str name)
+{
+    ptrdiff_t begin = name.len;
+    while (begin > 0 && name.at[begin - 1] != '/' && name.at[begin - 1] != '\\')
+        begin--;
+    struct str last = str_slice(name, begin, name.len), bare = str_trim(last);
+    return str_equal(bare, S(".")) || str_equal(bare, S("..")) ? STR_NULL : last;
+}
+
 /* Not valid UTF-8, or too long: cut at a code point. NUL and other controls become U+FFFD, so that names can be shown. */
-static struct str clean_name(struct call *c, struct str name)
+struct str spool_clean_name(struct call *c, struct str name)
 {
     struct text out;
     struct str rest = name;
@@ -28,13 +38,18 @@ static struct str clean_name(struct call *c, struct str name)
     return copy;
 }
 
+struct str spool_filename(struct call *c, struct str name)
+{
+    return spool_clean_name(c, last_component(name));
+}
+
 struct spooled *spool_begin(struct call *c, struct blob_store *store, struct str filename, int64_t max_bytes,
                             struct error *error)
 {
     struct spooled *file = arena_new(&c->arena, struct spooled);
     if (!blob_create(store, &file->writer, error))
         return NULL;
-    file->filename = clean_name(c, filename);
+    file->filename = spool_filename(c, filename);
     file->max_bytes = max_bytes;
     file->digests = digests_new();
     return file;

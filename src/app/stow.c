@@ -109,6 +109,12 @@ static void put_uid(struct text *json, const char *tag, struct str uid)
     text_put_char(json, '}');
 }
 
+/* Type 2 at both levels (PS3.18 table I.1-1): empty while there is no Retrieve Transaction that an address could be for. */
+static void put_retrieve_url(struct text *json)
+{
+    text_put(json, S("\"00081190\":{\"vr\":\"UR\"}"));
+}
+
 static void put_items(struct text *json, const struct outcome *outcomes, int count, bool failed)
 {
     bool first = true;
@@ -121,8 +127,11 @@ static void put_items(struct text *json, const struct outcome *outcomes, int cou
         put_uid(json, "00081150", outcomes[i].class_uid);
         text_put_char(json, ',');
         put_uid(json, "00081155", outcomes[i].instance_uid);
+        text_put_char(json, ',');
         if (failed)
-            text_format(json, ",\"00081197\":{\"vr\":\"US\",\"Value\":[%d]}", (int)outcomes[i].reason);
+            text_format(json, "\"00081197\":{\"vr\":\"US\",\"Value\":[%d]}", (int)outcomes[i].reason);
+        else
+            put_retrieve_url(json);
         text_put_char(json, '}');
     }
     text_put(json, S("]}"));
@@ -136,6 +145,8 @@ static void answer(struct call *c, const struct outcome *outcomes, int count)
         failures += outcomes[i].reason != REASON_NONE;
     text_init(&json, 64 << 20);
     text_put_char(&json, '{');
+    put_retrieve_url(&json);
+    text_put_char(&json, ',');
     if (failures)
         put_items(&json, outcomes, count, true);
     if (failures && failures < count)

@@ -18,7 +18,7 @@ struct item {
     struct json image_file;
 };
 static const struct field item_fields[] = {
-    FIELD(struct item, filename, .doc = "Name as sent, or of the ZIP's entry."),
+    FIELD(struct item, filename, .doc = "Name as sent, without directories; of a ZIP's entry with them."),
     FIELD(struct item, status, .doc = "HTTP status of this file: 201 when stored."),
     FIELD(struct item, image_file_id, .flags = NULLABLE, .doc = "The stored file's id."),
     FIELD(struct item, image_file, .flags = NULLABLE, .doc = "The stored file's record (ImageFile)."),
@@ -70,10 +70,11 @@ static void note_failure(struct call *c, struct item *item)
     error_clear(&c->error);
 }
 
-static void store_one(struct running *run, struct spooled *file)
+/* `name`: as the answer calls it. */
+static void store_one(struct running *run, struct spooled *file, struct str name)
 {
     struct call *c = run->c;
-    struct item *item = new_item(run, file->filename);
+    struct item *item = new_item(run, name);
     struct image_file row;
     if (!upload_store(c, file, run->details, call_user(c), NULL, NULL, &row)) {
         note_failure(c, item);
@@ -146,18 +147,18 @@ static void take_file(struct running *run, const struct unzip *zip, const struct
     }
     run->unpacking = file;
     if (!unzip_read(zip, entry, run->buffer, READ_BYTES, take_bytes, run, &c->error)) {
-        note_failure(c, new_item(run, file->filename));
+        note_failure(c, new_item(run, name));
         spool_drop(file);
         return;
     }
     spool_finish(file);
-    store_one(run, file);
+    store_one(run, file, name);
 }
 
 /* Every entry but a folder is an item: stored, or with the reason why not. */
 static void take_entry(struct running *run, const struct unzip *zip, const struct unzip_entry *entry)
 {
-    struct str name = entry_name(run->c, entry->name);
+    struct str name = spool_clean_name(run->c, entry_name(run->c, entry->name));
     if (entry->kind == UNZIP_LINK)
         refuse_entry(run, name, "the ZIP entry is a symbolic link: what it leads to is not in it");
     else if (entry->kind != UNZIP_FILE)
@@ -250,7 +251,7 @@ static bool upload_batch(struct call *c)
         else if (is_zip(file))
             take_zip(&run, file);
         else
-            store_one(&run, file);
+            store_one(&run, file, file->filename);
     }
     out->total = run.count;
     out->succeeded = 0;

@@ -107,7 +107,7 @@ static bool chunked_post(struct call *c)
         return false;
     schema_clear(&image_file_schema, &row);
     row.file_uuid = crypto_uuid_text(&c->arena);
-    row.original_filename = in->filename;
+    row.original_filename = spool_filename(c, in->filename);
     row.file_type = FILE_OTHER; /* known when the bytes are */
     row.mime_type = S("application/octet-stream");
     row.file_size = in->file_size;

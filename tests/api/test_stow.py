@@ -27,7 +27,11 @@ def send(api, contents, expect=200, study=None, **more):
     answer = api.post(STUDIES + (f"/{study}" if study else ""), **related(contents, **more))
     model = ok(answer, expect)
     assert answer.headers["content-type"] == "application/dicom+json"
-    assert set(model) <= {"00081198", "00081199"}
+    assert set(model) <= {"00081190", "00081198", "00081199"}
+    # Retrieve URL is Type 2 at both levels (PS3.18 table I.1-1): there, and empty
+    assert [model, *model.get("00081199", {"Value": []})["Value"]] == [
+        {**level, "00081190": {"vr": "UR"}} for level in (model, *model.get("00081199", {"Value": []})["Value"])
+    ]
     return items(model, "00081199"), items(model, "00081198")
 
 
