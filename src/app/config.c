@@ -29,7 +29,7 @@ const struct setting config_rows[] = {
         .doc = "Where archived files rest, in the same form. Empty: archiving is not offered."),
     ROW(max_upload_bytes, SIZE, "MAX_UPLOAD", "4GiB", .min = 1, .max = 1099511627776, .group = "Storage",
         .doc = "Largest single file."),
-    ROW(max_batch_files, INTEGER, "MAX_BATCH_FILES", "1000", .min = 1, .max = 100000, .group = "Storage",
+    ROW(max_batch_files, INTEGER, "MAX_BATCH_FILES", "20000", .min = 1, .max = 100000, .group = "Storage",
         .doc = "Most files in one batch upload, ZIP entries counted."),
     ROW(max_unpacked_bytes, SIZE, "MAX_UNPACKED", "8GiB", .min = 1, .max = 1099511627776, .group = "Storage",
         .doc = "Most bytes that one uploaded ZIP may unpack to."),
