@@ -40,7 +40,6 @@ def status_of(reply):
         "/api/v1/nothing",
         "/api/v2/patients",
         "/api/v1",
-        "/",
         "/api/v1/patients/1/2/3/4",
         "/health/x",
         "/api/v1/patients/1/nothing",
