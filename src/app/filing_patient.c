@@ -98,8 +98,7 @@ static bool find_stated(struct call *c, struct filing *f, int64_t stated, struct
         return true;
     f->refused = true;
     if (!visibility_of_patients(c)) /* which number the stated one has is not to be tried out */
-        return error_add_problem(&c->error, &c->arena, "body", S("patient_id"), "unknown_patient",
-                                 "there is no such patient");
+        return patient_is_unknown(c, "body");
     return fail(
         c, E_CONFLICT,
         "the file speaks of another patient: its Patient ID (0010,0020) is not the number of the patient stated");

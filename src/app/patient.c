@@ -98,15 +98,19 @@ bool patient_load(struct call *c, int64_t id, struct patient *out)
     return true;
 }
 
+bool patient_is_unknown(struct call *c, const char *place)
+{
+    return error_add_problem(&c->error, &c->arena, place, S("patient_id"), "unknown_patient",
+                             "there is no patient with this id, which is this server's own; the hospital's number goes "
+                             "into patient_number");
+}
+
 bool patient_must_exist(struct call *c, int64_t id, const char *place)
 {
     int64_t found = 0;
     if (db_lock_integer(c, &found, "select id from patients where id = ? and deleted_at is null", V(id)))
         return true;
-    return !c->error.code &&
-           error_add_problem(&c->error, &c->arena, place, S("patient_id"), "unknown_patient",
-                             "there is no patient with this id, which is this server's own; the hospital's number goes "
-                             "into patient_number");
+    return !c->error.code && patient_is_unknown(c, place);
 }
 
 /* ---- one patient ---- */

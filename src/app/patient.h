@@ -37,5 +37,7 @@ bool patient_index(struct call *c, const struct patient *patient);
  * before rows that refer to it are written: their foreign key would share its lock, and the counts kept by triggers need it alone, so
  * that any two at once would be a deadlock. */
 bool patient_must_exist(struct call *c, int64_t id, const char *place);
+/* Only the problem; false. For a patient of whom the caller may not learn that it is there. */
+bool patient_is_unknown(struct call *c, const char *place);
 
 #endif

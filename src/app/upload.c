@@ -32,7 +32,8 @@ bool upload_details_settle(struct call *c, struct upload_details *details)
         return false;
     if (!id || (details->patient_id > 0 && details->patient_id != id))
         return error_add_problem(&c->error, &c->arena, "body", S("patient_number"), "unknown_patient",
-                                 id ? "patient_id names another patient" : "there is no patient with this number");
+                                 id && visibility_of_patients(c) ? "patient_id names another patient"
+                                                                 : "there is no patient with this number");
     details->patient_id = id;
     return true;
 }

@@ -86,10 +86,12 @@ def statements(tmp_path_factory, request):
     fill(server, admin_id)
     server.start()
     admin = server.admin()
-    doctor = server.account("doctor", admin=admin)
+    doctor = server.account("doctor", admin=admin, department="x")
     patient = doctor.patient(name="王小明", phone="123", id_card=unique())
     file = doctor.upload(png(), patient_id=patient["id"])
     scan = doctor.upload(dicom(), "a.dcm")
+    for who in ("roles/doctor", "departments/x"):  # all scopes are asked
+        ok(admin.put(f"/studies/{scan['study_id']}/assignments/{who}"), 204)
     files = [
         {},
         {"file_type": "JPEG"},
