@@ -303,6 +303,7 @@ static const struct endpoint rows[] = {
       .audit = "image_file.upload", .summary = "Uploads one file",
       .doc =
           "The type is decided by content. Bytes that are stored already, where the caller may see them, are not stored twice: "
-          "duplicate_of names the first file." },
+          "duplicate_of names the first file. A DICOM instance that is here already is answered with its own record (already_stored). Stored "
+          "bytes that are missing or damaged are mended." },
 };
 ENDPOINT_TABLE(upload_endpoints, rows);
