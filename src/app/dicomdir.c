@@ -93,6 +93,23 @@ static void put_time(struct text *out, uint32_t tag, struct str time)
     put_value(out, tag, "TM", (struct str){ digits, len });
 }
 
+/* ---- Type 1: made up where it is not known ---- */
+
+static struct date known_date(struct date date)
+{
+    return date_is_null(date) ? date_from_ymd(1900, 1, 1) : date;
+}
+
+static struct str known(struct str value, struct str otherwise)
+{
+    return value.len ? value : otherwise;
+}
+
+static int64_t known_number(int64_t number, int64_t otherwise)
+{
+    return number == INTEGER_NULL ? otherwise : number;
+}
+
 static void patch(struct text *out, ptrdiff_t at, ptrdiff_t value)
 {
     for (int i = 0; i < 4 && at + 4 <= out->len; i++)
@@ -192,12 +209,12 @@ static void put_study(struct dicomdir *dir, const struct study *s)
     struct text *out = &dir->out;
     dir->study = begin_record(dir, "STUDY", 0, dir->patient);
     put_value(out, 0x00080005, "CS", S("ISO_IR 192"));
-    put_date(out, 0x00080020, s->study_date);
-    put_time(out, 0x00080030, s->study_time);
+    put_date(out, 0x00080020, known_date(s->study_date));
+    put_time(out, 0x00080030, known(s->study_time, S("00:00:00")));
     put_text(out, 0x00080050, "SH", 16, s->accession_number);
     put_text(out, 0x00081030, "LO", 64, s->description);
     put_value(out, 0x0020000D, "UI", s->study_uid);
-    put_text(out, 0x00200010, "SH", 16, s->study_number);
+    put_text(out, 0x00200010, "SH", 16, known(s->study_number, S("1")));
     end_record(dir, dir->study);
 }
 
@@ -227,13 +244,13 @@ void dicomdir_series(struct dicomdir *dir, const struct series *series)
     struct text *out = &dir->out;
     ptrdiff_t at = begin_record(dir, "SERIES", dir->last_series, dir->study);
     put_value(out, 0x00080005, "CS", S("ISO_IR 192"));
-    put_value(out, 0x00080060, "CS", series->modality);
+    put_value(out, 0x00080060, "CS", known(series->modality, S("OT")));
     put_text(out, 0x0008103E, "LO", 64, series->description);
     put_value(out, 0x0020000E, "UI", series->series_uid);
-    put_integer(out, 0x00200011, series->series_number);
+    put_integer(out, 0x00200011, known_number(series->series_number, ++dir->series));
     end_record(dir, at);
     dir->last_series = at;
-    dir->last_file = 0;
+    dir->last_file = dir->files = 0;
 }
 
 void dicomdir_file(struct dicomdir *dir, const struct dicomdir_file *file)
@@ -244,7 +261,7 @@ void dicomdir_file(struct dicomdir *dir, const struct dicomdir_file *file)
     put_value(out, 0x00041510, "UI", file->sop_class_uid);
     put_value(out, 0x00041511, "UI", file->sop_instance_uid);
     put_value(out, 0x00041512, "UI", file->transfer_syntax_uid);
-    put_integer(out, 0x00200013, file->instance_number);
+    put_integer(out, 0x00200013, known_number(file->instance_number, ++dir->files));
     end_record(dir, at);
     dir->last_file = at;
 }

@@ -10,7 +10,9 @@
  *   PATIENT -> STUDY -> SERIES -> IMAGE, SR DOCUMENT, ...       each record points to the next of its kind and to its first below,
  *                                                                by byte offsets in the file
  *
- * Explicit VR little endian; text is UTF-8 (ISO_IR 192). What is not known is written empty, never made up.
+ * Explicit VR little endian; text is UTF-8 (ISO_IR 192). What is not known is written empty; but keys of Type 1 (PS3.3 F.5) have to have a value,
+ * without which many readers refuse the directory. Those that no file states are made up so that nobody takes them for real: 1 January 1900,
+ * midnight, modality OT, the patient's number of our own, the study's, series' and file's number in the order of this directory. The files stay as they are.
  */
 #ifndef ROENTGEN_DICOMDIR_H
 #define ROENTGEN_DICOMDIR_H
@@ -31,6 +33,7 @@ struct dicomdir {
     ptrdiff_t directory_length;          /* where the length of the record sequence stands */
     ptrdiff_t patient, study;            /* their records */
     ptrdiff_t last_series, last_file;    /* the latest records; 0: none */
+    int64_t series, files;               /* how many series, and files of the latest */
     ptrdiff_t first_offset, last_offset; /* where the offsets of the root's first and last record stand */
 };
 

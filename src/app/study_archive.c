@@ -68,7 +68,7 @@ static bool begin_directory(struct packing *p)
     struct str name = str_is_empty(first.storage_path) ? STR_NULL : name_in_file(c, &first);
     static const char sexes[] = { 0, 'M', 'F', 'O', 0 };
     struct dicomdir_patient who = { .name = name.len ? name : patient.name,
-                                    .patient_id = patient.is_unidentified ? STR_NULL : patient.patient_id,
+                                    .patient_id = patient.patient_id,
                                     .issuer = patient.issuer_of_patient_id,
                                     .birth_date = patient.birth_date,
                                     .sex = sexes[patient.gender] };
