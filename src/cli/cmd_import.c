@@ -78,8 +78,10 @@ static bool spool_file(struct call *c, const char *path, struct spooled **out)
     char *buffer = arena_alloc(&c->arena, READ_BYTES);
     const char *slash = strrchr(path, '/');
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0)
-        return fail(c, E_BAD_REQUEST, "it cannot be opened");
+    if (fd < 0) {
+        fail(c, E_BAD_REQUEST, "it cannot be opened");
+        return false;
+    }
     struct spooled *file =
         spool_begin(c, c->app->files, str_from(slash ? slash + 1 : path), c->app->config.max_upload_bytes, &c->error);
     bool ok = file != NULL;
