@@ -170,8 +170,10 @@ static void problem_headers(struct exchange *x)
                         str_is_null(http_header(r, "Authorization"))
                             ? S("Bearer realm=\"roentgen\"")
                             : S("Bearer realm=\"roentgen\", error=\"invalid_token\""));
-    if (error->retry_after_s > 0)
-        http_set_header(r, "Retry-After", arena_format(&x->call.arena, "%d", error->retry_after_s));
+    enum { LATER_S = 5 }; /* where nobody has said when */
+    int after_s = error->retry_after_s > 0 ? error->retry_after_s : error->code == E_UNAVAILABLE ? LATER_S : 0;
+    if (after_s > 0)
+        http_set_header(r, "Retry-After", arena_format(&x->call.arena, "%d", after_s));
     if (error->code == E_TOO_LARGE)
         http_set_close(r);
 }
