@@ -337,6 +337,11 @@ static bool leaves_row(struct exchange *x)
 void answer_send(struct exchange *x, bool ok)
 {
     struct call *c = &x->call;
+    if (x->answer.starved) {
+        ok = false;
+        c->error.retry_after_s = 2;
+        fail(c, E_UNAVAILABLE, "too much is under way: try again when that has ended");
+    }
     if (ok && x->answer.overflowed)
         ok = fail(c, E_INTERNAL, "the answer grew past its maximum");
     build(x, ok);

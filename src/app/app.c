@@ -80,6 +80,7 @@ static void open_serving(struct app *app)
     const struct config *config = &app->config;
     struct text document;
     app->router = router_new();
+    app->budget = budget_new(config->memory_budget_bytes, config->memory_budget_bytes / 2);
     app->metrics = metrics_new(router_count(app->router));
     app->audit = audit_open(app->db);
     app->lockout = lockout_open(app);
@@ -161,6 +162,7 @@ void app_close(struct app *app)
     blob_close(app->archive);
     blob_close(app->files);
     db_close(app->db);
+    budget_free(app->budget);
     log_close(app->log);
     turns_free(app->turns);
     arena_release(&app->arena);

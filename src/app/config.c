@@ -141,6 +141,10 @@ const struct setting config_rows[] = {
     ROW(workers, INTEGER, "WORKERS", "36", .min = 2, .max = 1024, .group = "Server",
         .doc =
             "Threads for work that may wait: files, the database. One account has at most seven eighths of them. Pictures, passwords and probes have some of their own."),
+    ROW(memory_budget_bytes, SIZE, "MEMORY_BUDGET", "512MiB", .min = 67108864, .max = 1099511627776, .group = "Server",
+        .doc =
+            "Memory for what is under way: bodies, decoded frames, answers that wait for slow readers. Beyond it, and beyond half "
+            "of it for one account, requests are answered 503 until others have ended."),
     ROW(max_connections, INTEGER, "MAX_CONNECTIONS", "16000", .min = 128, .max = 1000000, .group = "Server",
         .doc = "Most connections at once."),
     ROW(idle_timeout_s, DURATION, "IDLE_TIMEOUT", "75s", .min = 1, .max = 86400, .group = "Server",

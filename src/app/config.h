@@ -14,6 +14,7 @@ enum registration { REGISTRATION_CLOSED, REGISTRATION_APPROVAL, REGISTRATION_OPE
 struct config {
     struct str database_url, storage_url, archive_url, secret_key, host;
     int64_t port, io_threads, workers, database_pool_size, database_cache_bytes;
+    int64_t memory_budget_bytes;
     unsigned log_level;
     unsigned log_requests;
     struct str log_file;

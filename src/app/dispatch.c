@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "schema/json.h"
 
-enum { ANSWER_MAX_BYTES = 64 << 20, IDEMPOTENCY_KEY_MAX = 200 };
+enum { ANSWER_MAX_BYTES = 64 << 20, IDEMPOTENCY_KEY_MAX = 200, BODY_STREAM_BYTES = 256 << 10 };
 
 static void create(void *data, void *context)
 {
@@ -22,6 +22,8 @@ static void create(void *data, void *context)
     call_init(&x->call, app, app->db);
     text_init(&x->answer, ANSWER_MAX_BYTES);
     text_init(&x->compressed, ANSWER_MAX_BYTES);
+    x->call.hold.budget = app->budget;
+    x->answer.hold = x->compressed.hold = &x->call.hold;
 }
 
 static void destroy(void *data, void *context)
@@ -40,9 +42,9 @@ static void finish(struct request *r)
     if (x->upload_release)
         x->upload_release(x->upload);
     db_release(&x->call);
-    call_reset(&x->call);
     text_clear(&x->answer);
     text_clear(&x->compressed);
+    call_reset(&x->call);
     memset((char *)x + offsetof(struct exchange, route), 0, sizeof(*x) - offsetof(struct exchange, route));
 }
 
@@ -338,19 +340,31 @@ static bool is_preflight(struct exchange *x)
     return x->route.allowed && !x->route.endpoint;
 }
 
+/* What the body may take while it comes: two buffers of a stream, all of what is gathered. */
+static bool hold_body(struct exchange *x)
+{
+    struct call *c = &x->call;
+    int64_t length = http_content_length(c->request), most = admission_body_limit(x);
+    if (x->endpoint->receive)
+        most = 2 * BODY_STREAM_BYTES;
+    return hold_more(&c->hold, length >= 0 && length < most ? length : most, &c->error);
+}
+
 static void read_body(struct exchange *x)
 {
     struct call *c = &x->call;
     const struct endpoint *e = x->endpoint;
     struct body_sink sink = { 0 };
-    if (e->body == BODY_JSON || e->body == BODY_FORM)
+    if (!hold_body(x))
+        answer_send(x, false);
+    else if (e->body == BODY_JSON || e->body == BODY_FORM)
         http_collect_body(c->request, (ptrdiff_t)admission_body_limit(x));
     else if (e->receive(c, &sink))
         http_read_body(c->request, &sink, admission_body_limit(x));
-    else {
+    else
         answer_send(x, false);
+    if (c->error.code)
         return;
-    }
     if (x->on_worker) {
         x->on_worker = false; /* `ready` comes on an I/O thread again */
         http_go_on(c->request);
@@ -387,6 +401,7 @@ static void admit(struct exchange *x)
         answer_send(x, false);
         return;
     }
+    c->hold.owner = c->principal ? budget_account(c->principal->user_id) : budget_stranger(x->client);
     if (c->principal)
         http_set_account(c->request, c->principal->user_id);
     struct str key = http_header(c->request, "Idempotency-Key");

@@ -143,6 +143,7 @@ bool filing_read_bytes(struct call *c, struct str bytes, const struct filing_tex
     struct dicom_limits limits = dicom_default_limits;
     struct dicom_object *object = NULL;
     struct error whole = { 0 }, header = { 0 };
+    limits.hold = &c->hold;
     clear(out);
     if (dicom_read(bytes, &limits, &c->arena, &object, &whole)) {
         take(c, out, text, object);

@@ -91,6 +91,8 @@ static bool stored_frame(struct call *c, struct picture *picture, int64_t number
         return false;
     const char *media_type = job.format.syntax->media_type;
     if (job.fd < 0) {
+        if (!hold_more(&c->hold, job.bytes.len, &c->error))
+            return false;
         answer_bytes(c, media_type, arena_copy(&c->arena, job.bytes));
         return true;
     }
@@ -103,6 +105,8 @@ static bool stored_frame(struct call *c, struct picture *picture, int64_t number
         total += job.lengths[i];
     if (total > c->app->config.max_frame_bytes)
         return fail(c, E_TOO_LARGE, "the frame has %" PRId64 " encoded bytes: download the file instead", total);
+    if (!hold_more(&c->hold, total, &c->error))
+        return false;
     char *bytes = arena_alloc(&c->arena, (ptrdiff_t)total), *at = bytes;
     for (int64_t i = 0; i < job.pieces; at += job.lengths[i++])
         memcpy(at, picture->view.bytes.at + job.offsets[i], (size_t)job.lengths[i]);
@@ -211,8 +215,6 @@ static const struct field metadata_query_fields[] = {
 };
 static const struct schema metadata_query = SCHEMA("MetadataQuery", struct metadata_query, metadata_query_fields);
 
-enum { METADATA_MAX_BYTES = 64 << 20 };
-
 /* The DICOM JSON model of all but the pixels. A file that is damaged further on is told as far as it can be read; one
  * of which nothing can be read is refused. */
 static bool dicom_metadata(struct call *c, const struct picture *picture)
@@ -222,21 +224,22 @@ static bool dicom_metadata(struct call *c, const struct picture *picture)
     struct dicom_input input;
     struct dicom_file file;
     struct error damage = { 0 };
-    struct text out;
-    text_init(&out, METADATA_MAX_BYTES);
+    struct dicom_limits limits = dicom_default_limits;
+    struct text *out = &exchange_of(c)->answer;
+    limits.hold = &c->hold;
     dicom_input_memory(&input, picture->view.bytes);
-    dicom_json_begin(&json, &options, &out);
-    dicom_parse(&input, &dicom_default_limits, &dicom_json_events, &json, &file, &damage);
-    bool nothing = damage.code && !json.seen_count;
+    dicom_json_begin(&json, &options, out);
+    dicom_parse(&input, &limits, &dicom_json_events, &json, &file, &damage);
+    bool nothing = damage.code && (!json.seen_count || damage.code != E_INVALID);
     dicom_json_end(&json);
     dicom_input_release(&input);
-    bool ok = !out.overflowed && !nothing;
-    if (ok)
-        answer_bytes(c, "application/dicom+json", arena_copy(&c->arena, text_str(&out)));
-    text_release(&out);
     if (nothing)
         c->error = damage;
-    return ok || fail(c, E_TOO_LARGE, "the metadata exceed %d bytes: download the file instead", METADATA_MAX_BYTES);
+    else if (out->overflowed && !out->starved)
+        fail(c, E_TOO_LARGE, "the metadata exceed %td bytes: download the file instead", out->max);
+    else if (!out->overflowed)
+        answer_bytes(c, "application/dicom+json", text_str(out));
+    return !nothing && !out->overflowed;
 }
 
 /* Of a JPEG, PNG or TIFF only what its size is, upright as pictures of it are, and how it was stored: what else such files hold (places, names, devices) is nobody's business. */

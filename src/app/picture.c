@@ -12,10 +12,12 @@
 static bool read_header(struct call *c, struct picture *picture)
 {
     struct error error = { 0 };
-    if (dicom_read(picture->view.bytes, NULL, &c->arena, &picture->dicom, &error))
+    struct dicom_limits limits = dicom_default_limits;
+    limits.hold = &c->hold;
+    if (dicom_read(picture->view.bytes, &limits, &c->arena, &picture->dicom, &error))
         return true;
     picture->damage = arena_copy(&c->arena, str_from(error.message));
-    if (picture->dicom->root->count)
+    if (picture->dicom->root->count && error.code == E_INVALID)
         return true;
     c->error = error;
     return false;
@@ -123,6 +125,8 @@ static bool place_pieces(struct call *c, const struct frame_source *frame, struc
         job->bytes = frame->pieces[0];
         return true;
     }
+    if (!hold_more(&c->hold, total, &c->error))
+        return false;
     char *bytes = arena_alloc(&c->arena, (ptrdiff_t)total), *at = bytes;
     for (int64_t i = 0; i < frame->count; i++) {
         memcpy(at, frame->pieces[i].at, (size_t)frame->pieces[i].len);
@@ -154,9 +158,16 @@ bool picture_job(struct call *c, const struct picture *picture, int64_t number, 
     return place_pieces(c, &frame, job);
 }
 
+/* Samples of a frame are as many as its format says, and are held before they are made; of other results the size is known only then. */
 bool picture_run(struct call *c, const struct decode_job *job, struct decode_result *result)
 {
-    bool ok = decoder_run(c->app->decoders, job, &c->arena, result, &c->error);
+    bool is_known = job->kind == DECODE_SAMPLES && job->file_type == FILE_DICOM;
+    if (is_known && !hold_more(&c->hold, pixel_frame_bytes(&job->format), &c->error)) {
+        *result = (struct decode_result){ 0 };
+        return false;
+    }
+    bool ok = decoder_run(c->app->decoders, job, &c->arena, result, &c->error) &&
+              (is_known || hold_more(&c->hold, result->bytes.len, &c->error));
     if (result->trouble[0])
         log_write(c->app->log, LOG_ERROR, c->id[0] ? c->id : NULL, "decoder.trouble", "%s", result->trouble);
     return ok;

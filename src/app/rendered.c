@@ -93,7 +93,7 @@ static bool find_or_render(struct call *c, const struct image_file *file, const 
     struct result_key key;
     bool has_key = rendered_key(c, file, query, &key);
     bool is_kept = has_key && result_get(c->app->results, &key, RESULT_ANYWHERE, &c->arena, kept);
-    if (!is_kept && !render_now(c, file, query, kept))
+    if (is_kept ? !hold_more(&c->hold, kept->len, &c->error) : !render_now(c, file, query, kept))
         return false;
     if (has_key && !is_kept)
         result_put(c->app->results, &key, *kept);

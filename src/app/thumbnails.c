@@ -227,6 +227,7 @@ static void *run(void *context)
     int64_t id = 0;
     bool look;
     call_init(&c, t->app, t->app->db);
+    c.hold.budget = t->app->budget;
     while (next(t, &id, &look)) {
         if (look)
             look_in_database(t, &c);

@@ -143,6 +143,22 @@ void *arena_alloc(struct arena *arena, ptrdiff_t size_bytes)
     return fresh ? piece : memset(piece, 0, (size_t)size_bytes);
 }
 
+void *arena_try_alloc(struct arena *arena, ptrdiff_t size_bytes)
+{
+    if (size_bytes < LARGEST_BLOCK_BYTES)
+        return take(arena, size_bytes, ALIGNMENT, NULL);
+    assert(size_bytes < PTRDIFF_MAX / 2);
+    if (!arena->block)
+        add_block(arena);
+    struct arena_block *block = malloc((size_t)size_bytes + sizeof(*block));
+    if (!block)
+        return NULL;
+    arena->used_bytes += size_bytes;
+    *block = (struct arena_block){ .next = arena->block->next, .size = size_bytes + (ptrdiff_t)sizeof(*block) };
+    arena->block->next = block;
+    return block->bytes;
+}
+
 void *arena_alloc_array(struct arena *arena, ptrdiff_t count, ptrdiff_t size_bytes)
 {
     ptrdiff_t product;

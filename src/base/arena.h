@@ -32,6 +32,8 @@ void arena_reset(struct arena *arena);
 void arena_release(struct arena *arena);
 
 void *arena_alloc(struct arena *arena, ptrdiff_t size_bytes);
+/* For pieces whose size a stranger decides: NULL when there is no memory for it. Not zeroed. */
+void *arena_try_alloc(struct arena *arena, ptrdiff_t size_bytes);
 #define arena_new(arena, T) ((T *)arena_alloc((arena), (ptrdiff_t)sizeof(T)))
 #define arena_array(arena, T, n) ((T *)arena_alloc_array((arena), (ptrdiff_t)(n), (ptrdiff_t)sizeof(T)))
 void *arena_alloc_array(struct arena *arena, ptrdiff_t count, ptrdiff_t size_bytes); /* checks the product */

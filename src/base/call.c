@@ -13,6 +13,8 @@ void call_reset(struct call *call)
 {
     assert(!call->connection); /* base cannot give it back: whoever ran the unit does (db_release) */
     arena_reset(&call->arena);
+    hold_end(&call->hold);
+    call->hold.owner = 0;
     error_clear(&call->error);
     call->request = NULL;
     call->principal = NULL;
@@ -27,5 +29,6 @@ void call_release(struct call *call)
 {
     assert(!call->connection);
     arena_release(&call->arena);
+    hold_end(&call->hold);
     *call = (struct call){ 0 };
 }

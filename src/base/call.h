@@ -15,7 +15,7 @@
 #ifndef ROENTGEN_CALL_H
 #define ROENTGEN_CALL_H
 
-#include "base/error.h"
+#include "base/budget.h"
 
 #include <inttypes.h>
 
@@ -37,6 +37,7 @@ struct call {
     void *out;         /* answer to encode, as the endpoint's `out` says */
     uint64_t given;    /* bit i: field i of `in` was in the input, even if null */
     const void *found; /* what an endpoint's `at_once` leaves for its handler, in the arena; NULL: nothing */
+    struct hold hold;  /* memory of the process' budget; given back by call_reset */
     char id[37];       /* request id (UUID), also in logs and answers */
 };
 

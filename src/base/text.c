@@ -18,19 +18,37 @@ void text_init(struct text *text, ptrdiff_t max_bytes)
 
 void text_clear(struct text *text)
 {
+    if (text->capacity > HOLD_FROM_BYTES)
+        text_release(text);
     text->len = 0;
-    text->overflowed = false;
+    text->overflowed = text->starved = false;
 }
 
 void text_release(struct text *text)
 {
     free(text->at);
-    *text = (struct text){ .max = text->max };
+    if (text->held)
+        hold_less(text->hold, text->held);
+    *text = (struct text){ .max = text->max, .hold = text->hold };
 }
 
 struct str text_str(const struct text *text)
 {
     return (struct str){ text->at ? text->at : "", text->len };
+}
+
+/* The buffer doubles, so what is held does so as well; the old one is there until its bytes are copied. */
+static bool may_hold(struct text *text, ptrdiff_t capacity)
+{
+    struct error ignored = { 0 };
+    if (!text->hold || capacity <= HOLD_FROM_BYTES)
+        return true;
+    if (!hold_more(text->hold, capacity, &ignored))
+        return false;
+    if (text->held)
+        hold_less(text->hold, text->held);
+    text->held = capacity;
+    return true;
 }
 
 static bool grow(struct text *text, ptrdiff_t len)
@@ -44,9 +62,11 @@ static bool grow(struct text *text, ptrdiff_t len)
         capacity = text->len + len;
     if (capacity > text->max)
         capacity = text->max;
-    char *at = realloc(text->at, (size_t)capacity + 1);
-    if (!at)
-        abort();
+    char *at = may_hold(text, capacity) ? realloc(text->at, (size_t)capacity + 1) : NULL;
+    if (!at) {
+        text->overflowed = text->starved = true;
+        return false;
+    }
     text->at = at;
     text->capacity = capacity;
     return true;

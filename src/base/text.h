@@ -7,12 +7,12 @@
  *     if (out.overflowed) ...       // asked once, at the end: puts past the maximum are dropped
  *     text_release(&out);
  *
- * Owns its bytes (malloc), which are not NUL-terminated. `text_clear` keeps them for re-use.
+ * Owns its bytes (malloc), which are not NUL-terminated. `text_clear` keeps up to HOLD_FROM_BYTES of them for re-use.
  */
 #ifndef ROENTGEN_TEXT_H
 #define ROENTGEN_TEXT_H
 
-#include "base/str.h"
+#include "base/budget.h"
 
 #include <stdarg.h>
 
@@ -20,6 +20,10 @@ struct text {
     char *at;
     ptrdiff_t len, capacity, max; /* bytes */
     bool overflowed;
+    bool starved; /* overflowed for want of memory, or of the right to it */
+    /* What is larger than HOLD_FROM_BYTES counts here, and is given back by text_clear; NULL: it is not counted. */
+    struct hold *hold;
+    ptrdiff_t held;
 };
 
 void text_init(struct text *text, ptrdiff_t max_bytes);

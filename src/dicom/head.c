@@ -125,7 +125,7 @@ static bool choose_encoding(struct parser *p, struct dicom_file *file)
             remark_at(p, wrapping == WRAPPED_ZLIB ? "the deflated data set has a zlib header, which PS3.5 A.5 forbids"
                                                   : "the deflated data set has a gzip header, which PS3.5 A.5 forbids");
         p->implicit = p->big_endian = false;
-        return dicom_input_inflate(p->input, wrapping, p->limits->inflated_bytes, p->error);
+        return dicom_input_inflate(p->input, wrapping, p->limits->inflated_bytes, p->limits->hold, p->error);
     }
     if (file->syntax && file->syntax->deflated)
         remark_at(p, "the data set is not deflated, as the transfer syntax says");

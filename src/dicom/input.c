@@ -138,7 +138,22 @@ struct inflating {
     struct reserve reserve;
     z_stream z;
     bool ended, damaged;
+    struct hold *hold; /* NULL: what comes out is not counted */
+    int64_t held;
 };
+
+enum { HELD_AT_ONCE = 1 << 20 };
+
+/* Counted before it is there. */
+static bool may_grow(struct inflating *f, ptrdiff_t room, struct error *error)
+{
+    while (f->hold && f->reserve.used + room > f->held) {
+        if (!hold_more(f->hold, HELD_AT_ONCE, error))
+            return false;
+        f->held += HELD_AT_ONCE;
+    }
+    return true;
+}
 
 /* One step: inflates into what is reserved; false: the bytes below could not be read. What came out before damage stays. */
 static bool inflate_some(struct inflating *f, ptrdiff_t need, struct error *error)
@@ -153,6 +168,8 @@ static bool inflate_some(struct inflating *f, ptrdiff_t need, struct error *erro
         room = need;
     else if (room > CHUNK_BYTES)
         room = CHUNK_BYTES;
+    if (!may_grow(f, room, error))
+        return false;
     f->z.next_in = (unsigned char *)(uintptr_t)under->at;
     f->z.avail_in = (unsigned)given;
     f->z.next_out = f->reserve.base + f->reserve.used;
@@ -188,6 +205,8 @@ static void inflating_release(struct dicom_input *input)
 {
     struct inflating *f = input->state;
     inflateEnd(&f->z);
+    if (f->held)
+        hold_less(f->hold, f->held);
     munmap(f->reserve.base, (size_t)f->reserve.capacity);
     dicom_input_release(&f->under);
     free(f);
@@ -212,7 +231,8 @@ enum wrapping dicom_input_wrapping(struct dicom_input *input, struct error *erro
     return is_zlib ? WRAPPED_ZLIB : WRAPPED_NO_DEFLATE;
 }
 
-bool dicom_input_inflate(struct dicom_input *input, enum wrapping wrapping, int64_t max_bytes, struct error *error)
+bool dicom_input_inflate(struct dicom_input *input, enum wrapping wrapping, int64_t max_bytes, struct hold *hold,
+                         struct error *error)
 {
     static const int bits[] = { [WRAPPED_NOT] = -MAX_WBITS,
                                 [WRAPPED_ZLIB] = MAX_WBITS,
@@ -227,6 +247,7 @@ bool dicom_input_inflate(struct dicom_input *input, enum wrapping wrapping, int6
     }
     if (inflateInit2(&f->z, bits[wrapping]) != Z_OK)
         abort(); /* out of memory */
+    f->hold = hold;
     f->under = *input;
     *input = (struct dicom_input){
         .at = f->reserve.base, .end = f->reserve.base, .more = inflating_more, .release = inflating_release, .state = f

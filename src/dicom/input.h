@@ -15,7 +15,8 @@ enum wrapping {
 };
 enum wrapping dicom_input_wrapping(struct dicom_input *input, struct error *error);
 
-/* From here on *input is the inflated form of what is left of it; at most max_bytes. */
-bool dicom_input_inflate(struct dicom_input *input, enum wrapping wrapping, int64_t max_bytes, struct error *error);
+/* From here on *input is the inflated form of what is left of it; at most max_bytes, which count in `hold` until it is released. */
+bool dicom_input_inflate(struct dicom_input *input, enum wrapping wrapping, int64_t max_bytes, struct hold *hold,
+                         struct error *error);
 
 #endif

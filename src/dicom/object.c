@@ -27,6 +27,9 @@ struct builder {
     bool in_data; /* past group 0002 */
     bool in_pixels;
     int64_t pieces_capacity;
+    struct hold *hold;      /* NULL: the tree is not counted */
+    ptrdiff_t before, held; /* of the arena's bytes; of the tree's, counted so far */
+    struct error refused;
     struct dicom_node first_nodes[FIRST_NODES];
 };
 
@@ -40,6 +43,19 @@ static void grow(struct builder *b)
         memcpy(nodes, b->first_nodes, size);
     b->nodes = nodes;
     b->capacity *= 2;
+}
+
+/* Small trees are not counted. The stack counts twice, since it is copied into the arena where a data set ends. */
+static bool may_grow(struct builder *b)
+{
+    enum { STEP = 1 << 20 };
+    ptrdiff_t bytes = b->arena->used_bytes - b->before + 2 * b->count * (ptrdiff_t)sizeof(*b->nodes);
+    if (bytes < b->held || !b->hold)
+        return true;
+    if (!hold_more(b->hold, bytes - b->held + STEP, &b->refused))
+        return false;
+    b->held = bytes + STEP;
+    return true;
 }
 
 static struct dicom_element *on_room(void *context)
@@ -110,7 +126,7 @@ static bool on_element(void *context, const struct dicom_element *e)
     push_node(b, e);
     if (e->tag == DICOM_SpecificCharacterSet)
         dicom_charset_init(&b->levels[b->level].dataset->charset, e->value);
-    return true;
+    return may_grow(b);
 }
 
 static bool on_sequence(void *context, const struct dicom_element *e)
@@ -138,7 +154,7 @@ static bool on_item(void *context, int64_t offset)
     outer->last_item = dataset;
     newest(b)->item_count++;
     b->levels[++b->level] = (struct level){ b->count, dataset, NULL };
-    return true;
+    return may_grow(b);
 }
 
 static bool on_item_end(void *context)
@@ -185,7 +201,7 @@ static bool on_fragment(void *context, int64_t offset, struct str bytes)
     }
     pieces->at[node->item_count] = bytes;
     pieces->offsets[node->item_count++] = offset;
-    return true;
+    return may_grow(b);
 }
 
 static bool on_sequence_end(void *context)
@@ -219,6 +235,10 @@ bool dicom_read(struct str bytes, const struct dicom_limits *limits, struct aren
     b.level = 0;
     b.in_data = false;
     b.pieces_capacity = 0;
+    b.hold = limits ? limits->hold : NULL;
+    b.before = arena->used_bytes;
+    b.held = 1 << 20;
+    error_clear(&b.refused);
     object->meta = arena_new(arena, struct dicom_dataset);
     object->root = arena_new(arena, struct dicom_dataset);
     b.levels[0] = (struct level){ 0, object->meta, NULL };
@@ -237,6 +257,10 @@ bool dicom_read(struct str bytes, const struct dicom_limits *limits, struct aren
     if (b.nodes != b.first_nodes)
         free(b.nodes);
     *out = object;
+    if (b.refused.code) {
+        *error = b.refused;
+        return false;
+    }
     return ok;
 }
 

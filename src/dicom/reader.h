@@ -34,7 +34,7 @@
 #ifndef ROENTGEN_DICOM_READER_H
 #define ROENTGEN_DICOM_READER_H
 
-#include "base/error.h"
+#include "base/budget.h"
 
 /* A value representation is its two letters: VR('P','N'). */
 #define VR(a, b) ((uint16_t)((a) << 8 | (b)))
@@ -76,7 +76,8 @@ struct dicom_limits {
     int64_t value_bytes; /* longest value taken from a stream; longer ones are passed over, their value is null */
     int64_t
         inflated_bytes; /* of a deflated data set; one of more than 128 MiB may be at most 200 times the size of its file */
-    uint32_t stop_at; /* the first top-level element with this tag or a later one ends reading, untold; 0: never */
+    struct hold *hold; /* what a tree and an inflated data set take counts here (E_UNAVAILABLE beyond); NULL: not */
+    uint32_t stop_at;  /* the first top-level element with this tag or a later one ends reading, untold; 0: never */
 };
 extern const struct dicom_limits dicom_default_limits;
 

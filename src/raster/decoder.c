@@ -232,7 +232,11 @@ static bool read_result(struct errand *e, const struct decoder_process *process,
 {
     const struct decoder_reply *r = &e->reply;
     struct decode_result *made = e->result;
-    char *bytes = arena_alloc(arena, r->bytes > 0 ? (ptrdiff_t)r->bytes : 1);
+    char *bytes = arena_try_alloc(arena, r->bytes > 0 ? (ptrdiff_t)r->bytes : 1);
+    if (!bytes) {
+        e->error->retry_after_s = 5;
+        return error_set(e->error, E_UNAVAILABLE, "there is no memory for the picture just now: try again");
+    }
     for (int64_t done = 0; done < r->bytes;) {
         ssize_t got = pread(process->memory, bytes + done, (size_t)(r->bytes - done), DECODER_REQUEST_BYTES + done);
         if (got <= 0)
@@ -377,7 +381,9 @@ static enum attempt attempt(struct errand *e, struct decoder_slot *slot, struct 
     if (answer != DECODER_ANSWERED)
         return unanswered(e, slot, answer);
     if (e->reply.code == E_NONE)
-        return is_result(e) && read_result(e, &process, arena) ? DONE : unanswered(e, slot, DECODER_GARBLED);
+        return is_result(e) && read_result(e, &process, arena) ? DONE
+               : e->error->code                                ? REFUSED
+                                                               : unanswered(e, slot, DECODER_GARBLED);
     enum attempt outcome = refused(e);
     if (outcome != REFUSED)
         decoder_slot_end(e->pool, slot, e->flavour, DECODER_DIED);
