@@ -109,6 +109,9 @@ static bool check_body_type(struct exchange *x)
     return fail(&x->call, E_UNSUPPORTED_TYPE, "send this as %s", types[e->body]);
 }
 
+/* Of who has not signed in, names and passwords are all that is expected. */
+enum { STRANGER_BODY_BYTES = 16 << 10 };
+
 int64_t admission_body_limit(const struct exchange *x)
 {
     const struct config *config = &x->call.app->config;
@@ -117,7 +120,8 @@ int64_t admission_body_limit(const struct exchange *x)
         return e->body_max;
     if (e->receive)
         return config->max_upload_bytes + (1 << 20);
-    return config->max_json_bytes;
+    return e->permission == ANYONE && config->max_json_bytes > STRANGER_BODY_BYTES ? STRANGER_BODY_BYTES
+                                                                                   : config->max_json_bytes;
 }
 
 static bool check_body_size(struct exchange *x)
