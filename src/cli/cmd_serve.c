@@ -16,6 +16,7 @@
 #include "base/text.h"
 
 #include <pthread.h>
+#include <malloc.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -61,6 +62,17 @@ static void set_lanes(const struct app *app, int processors, struct http_options
     options->lanes[LANE_PICTURES] = (struct http_lane){ 2 * pictures, pictures };
     options->lanes[LANE_SIGN_IN] = (struct http_lane){ processors + 1, processors };
     options->lanes[LANE_PROBES] = (struct http_lane){ PROBE_THREADS, PROBE_THREADS - 1 };
+}
+
+/* Memory that a busy moment took goes back: large blocks are mappings of their own, for good (the C library would raise that limit with each
+ * one that is freed, and keep what is smaller), and there are no more heaps than processors. */
+static void bound_heaps(void)
+{
+    enum { MAPPED_FROM_BYTES = 512 << 10, KEPT_FREE_BYTES = 4 << 20 };
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    mallopt(M_MMAP_THRESHOLD, MAPPED_FROM_BYTES);
+    mallopt(M_TRIM_THRESHOLD, KEPT_FREE_BYTES);
+    mallopt(M_ARENA_MAX, processors > 2 ? (int)processors : 2);
 }
 
 static bool start(struct app *app, struct error *error)
@@ -192,6 +204,7 @@ int cmd_serve(struct call *c)
     struct app app;
     sigset_t set;
     int status = 1;
+    bound_heaps();
     block_signals(&set);
     if (app_open(&app, true)) {
         c->app = &app;
