@@ -124,6 +124,14 @@ int64_t admission_body_limit(const struct exchange *x)
                                                                                    : config->max_json_bytes;
 }
 
+/* Bytes are kept as they come, so a coding that is not undone would be stored as if it were the file (RFC 9110 8.4, 15.5.16). */
+static bool check_body_coding(struct exchange *x)
+{
+    struct str coding = str_trim(http_header(x->call.request, "Content-Encoding"));
+    return !coding.len || str_equal_fold(coding, S("identity")) || !http_has_body(x->call.request) ||
+           fail(&x->call, E_UNSUPPORTED_TYPE, "send the body without a Content-Encoding");
+}
+
 static bool check_body_size(struct exchange *x)
 {
     int64_t length = http_content_length(x->call.request), most = admission_body_limit(x);
@@ -134,5 +142,5 @@ static bool check_body_size(struct exchange *x)
 
 bool admission_check(struct exchange *x)
 {
-    return check_caller(x) && check_permission(x) && check_body_type(x) && check_body_size(x);
+    return check_caller(x) && check_permission(x) && check_body_type(x) && check_body_coding(x) && check_body_size(x);
 }

@@ -94,3 +94,10 @@ def test_who_has_not_signed_in_sends_little(server):
     )
     assert b" 413 " in nobody.recv(200)  # before the rest is sent
     nobody.close()
+
+
+def test_a_coded_body_is_not_taken_as_it_is(doctor):
+    body = {"patient_id": uid()[-20:], "name": "x"}
+    for coding in ("gzip", "br", "gzip, identity"):
+        problem(doctor.post("/patients", json=body, headers={"Content-Encoding": coding}), 415)
+    ok(doctor.post("/patients", json=body, headers={"Content-Encoding": "identity"}), 201)
