@@ -236,8 +236,8 @@ static void print_decoders(const struct app *app, struct text *out)
     one(out, "decoder_died_total", "counter", "Decoder processes that ended by themselves.", decoders.died);
     one(out, "decoder_timed_out_total", "counter", "Decoder processes ended because they took too long.",
         decoders.timed_out);
-    one(out, "decoder_replaced_total", "counter", "Decoder processes replaced because another account's file came.",
-        decoders.replaced);
+    one(out, "decoder_replaced_total", "counter",
+        "Decoder processes replaced because another account's file came, or to try again.", decoders.replaced);
 }
 
 static void print_results(const struct app *app, struct text *out)

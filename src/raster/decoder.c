@@ -385,8 +385,8 @@ static enum attempt attempt(struct errand *e, struct decoder_slot *slot, struct 
                : e->error->code                                ? REFUSED
                                                                : unanswered(e, slot, DECODER_GARBLED);
     enum attempt outcome = refused(e);
-    if (outcome != REFUSED)
-        decoder_slot_end(e->pool, slot, e->flavour, DECODER_DIED);
+    if (outcome != REFUSED) /* it lives, but another shall try */
+        decoder_slot_end(e->pool, slot, e->flavour, DECODER_REPLACED);
     return outcome;
 }
 
