@@ -370,7 +370,8 @@ static enum attempt attempt(struct errand *e, struct decoder_slot *slot, struct 
     struct decoder_process process;
     int64_t timeout_us = decoder_pool_options(e->pool)->timeout_ms * 1000;
     if (!decoder_slot_ready(e->pool, slot, e->flavour, &process, e->error)) {
-        ours(e, "%.150s", e->error->message);
+        if (!decoder_pool_is_stopping(e->pool))
+            ours(e, "%.150s", e->error->message);
         return REFUSED;
     }
     if (!write_tables(e, process.memory))

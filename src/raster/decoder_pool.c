@@ -400,6 +400,8 @@ static bool wait_until_ready(struct decoder_pool *pool, struct decoder_slot *slo
     decoder_slot_end(pool, slot, flavour, late ? DECODER_TIMED_OUT : DECODER_DIED);
     if (answer == DECODER_ANSWERED && (reply.code == E_INTERNAL || reply.code == E_UNAVAILABLE))
         return error_set(error, reply.code, "%s", reply.message);
+    if (decoder_pool_is_stopping(pool))
+        return refuse(error, 5, "the server is shutting down");
     return refuse(error, 5, late ? "a decoder did not start in time" : "a decoder did not start");
 }
 
