@@ -292,7 +292,10 @@ static bool file_download(struct call *c)
         length = size;
         break;
     }
-    answer_file(c, arena_cstring(&c->arena, file.mime_type), fd, first, length);
+    /* What is no picture may be a page with a script in it: no browser is to make anything of it. */
+    const char *type =
+        file.file_type == FILE_OTHER ? "application/octet-stream" : arena_cstring(&c->arena, file.mime_type);
+    answer_file(c, type, fd, first, length);
     return true;
 }
 

@@ -101,3 +101,10 @@ def test_a_coded_body_is_not_taken_as_it_is(doctor):
     for coding in ("gzip", "br", "gzip, identity"):
         problem(doctor.post("/patients", json=body, headers={"Content-Encoding": coding}), 415)
     ok(doctor.post("/patients", json=body, headers={"Content-Encoding": "identity"}), 201)
+
+
+def test_pages_among_other_files_are_only_bytes(new_server):
+    doctor = new_server(ALLOW_OTHER="true").account("doctor")
+    for page in (b"<!doctype html><script>alert(1)</script>", b"<svg xmlns='http://www.w3.org/2000/svg'/>"):
+        answer = doctor.get(f"/image-files/{doctor.upload(page, filename='page')['id']}/download")
+        assert answer.headers["content-type"] == "application/octet-stream" and answer.content == page
