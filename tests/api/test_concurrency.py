@@ -140,7 +140,9 @@ PAIRS = [*itertools.combinations(OPERATIONS, 2), (upload, upload), (merge, merge
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("concurrency")
-    server = support.Server(folder, ARCHIVE_URL=f"file://{folder}/archive", WORKERS="16")
+    server = support.Server(
+        folder, ARCHIVE_URL=f"file://{folder}/archive", WORKERS="16", MAX_UPLOADS_UNDER_WAY="1000000"
+    )
     server.init().start()
     yield server
     server.close()
