@@ -335,6 +335,12 @@ static bool find_parents(struct place *p, bool *fit)
     return true;
 }
 
+/* Rows and Columns are US (PS3.6): a number that does not fit there, in whatever VR it came, is none. */
+static int64_t side(int64_t said)
+{
+    return said <= UINT16_MAX ? said : INTEGER_NULL;
+}
+
 /* What the file says goes before what the uploader says, but for the description. */
 static void say_what_the_file_says(const struct filing *f, struct image_file *row)
 {
@@ -350,8 +356,8 @@ static void say_what_the_file_says(const struct filing *f, struct image_file *ro
     row->sop_instance_uid = said->sop_instance_uid;
     row->transfer_syntax_uid = said->transfer_syntax_uid;
     row->instance_number = said->instance_number;
-    row->pixel_rows = said->pixel_rows;
-    row->pixel_columns = said->pixel_columns;
+    row->pixel_rows = side(said->pixel_rows);
+    row->pixel_columns = side(said->pixel_columns);
     row->number_of_frames = said->number_of_frames;
     row->character_set = said->character_set;
     row->remarks = said->remarks;

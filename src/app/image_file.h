@@ -31,7 +31,7 @@ struct image_file {
     unsigned file_type;
     struct str mime_type, storage_path;
     int64_t file_size;
-    struct str file_hash, sha256, thumbnail_path;
+    struct str file_hash, sha256, thumbnail_path, thumbnail_url;
     int64_t uploaded_by;
     struct str uploader_name;
     int64_t patient_id, study_id, series_id;

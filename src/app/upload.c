@@ -43,25 +43,38 @@ static bool invalid_file(struct call *c, const char *type, const char *message)
     return error_add_problem(&c->error, &c->arena, "body", S("file"), type, "%s", message);
 }
 
-bool upload_classify(struct call *c, const struct spooled *file, enum file_type *type, const char **mime)
+/* What its header says of the picture. */
+static bool measure_picture(struct call *c, int fd, struct image_file *row)
 {
     struct raster_info info;
+    struct error error = { 0 };
+    if (raster_probe(fd, row->file_type, c->app->config.max_pixels, &info, &error)) {
+        row->pixel_rows = info.height;
+        row->pixel_columns = info.width;
+        if (row->file_type == FILE_TIFF)
+            row->number_of_frames = info.pages;
+        return true;
+    }
+    if (error.code == E_INVALID)
+        return invalid_file(c, "bad_image", error.message);
+    c->error = error;
+    return false;
+}
+
+bool upload_classify(struct call *c, const struct spooled *file, struct image_file *row)
+{
+    const char *mime;
     if (file->size_bytes == 0)
         return invalid_file(c, "empty", "the file is empty");
-    *type = sniff(spool_head(file), mime);
-    if (*type == FILE_OTHER && !c->app->config.allow_other)
+    enum file_type type = sniff(spool_head(file), &mime);
+    row->file_type = type;
+    row->mime_type = str_from(mime);
+    if (type == FILE_OTHER && !c->app->config.allow_other)
         return fail(c, E_UNSUPPORTED_TYPE,
                     "only DICOM, JPEG, PNG and TIFF files are taken; by its content this is none of them");
-    if (*type != FILE_JPEG && *type != FILE_PNG && *type != FILE_TIFF)
+    if (type != FILE_JPEG && type != FILE_PNG && type != FILE_TIFF)
         return true;
-    struct error error = { 0 };
-    if (raster_probe(blob_writer_fd(file->writer), *type, c->app->config.max_pixels, &info, &error))
-        return true;
-    if (error.code != E_INVALID) {
-        c->error = error;
-        return false;
-    }
-    return invalid_file(c, "bad_image", error.message);
+    return measure_picture(c, blob_writer_fd(file->writer), row);
 }
 
 struct storing {
@@ -155,15 +168,13 @@ struct str upload_key(struct call *c, struct str file_uuid, enum file_type type)
     return arena_format(&c->arena, "completed/%.2s/%.*s.%s", file_uuid.at, STR_FMT(file_uuid), suffixes[type]);
 }
 
-static void fill_row(struct call *c, struct storing *s, enum file_type type, const char *mime, int64_t uploaded_by)
+static void fill_row(struct call *c, struct storing *s, int64_t uploaded_by)
 {
     struct image_file *row = &s->row;
     const struct spooled *file = s->file;
     schema_clear(&image_file_schema, row);
     row->file_uuid = crypto_uuid_text(&c->arena);
     row->original_filename = file->filename;
-    row->file_type = type;
-    row->mime_type = str_from(mime);
     row->file_size = file->size_bytes;
     row->file_hash = arena_copy(&c->arena, str_from(file->md5));
     row->sha256 = arena_copy(&c->arena, str_from(file->sha256));
@@ -260,12 +271,8 @@ bool upload_store(struct call *c, struct spooled *file, const struct upload_deta
                   bool (*also)(struct call *c, void *context), void *context, struct image_file *out)
 {
     struct storing s = { .file = file, .details = details, .also = also, .context = context, .out = out };
-    enum file_type type = FILE_TYPE_NONE;
-    const char *mime = NULL;
-    if (!upload_classify(c, file, &type, &mime))
-        return false;
-    fill_row(c, &s, type, mime, uploaded_by);
-    if (type == FILE_DICOM && !read_filing(c, &s))
+    fill_row(c, &s, uploaded_by);
+    if (!upload_classify(c, file, &s.row) || (s.row.file_type == FILE_DICOM && !read_filing(c, &s)))
         return false;
     bool stored = store_in_turn(c, &s);
     bool is_known = stored && s.filing && s.filing->outcome == FILING_KNOWN;
@@ -279,7 +286,7 @@ bool upload_store(struct call *c, struct spooled *file, const struct upload_deta
     out->already_stored = is_known;
     if (!is_known) {
         metrics_upload(c->app->metrics, s.row.file_size);
-        thumbnails_want(c->app->thumbnails, s.stored_id, type);
+        thumbnails_want(c->app->thumbnails, s.stored_id, (enum file_type)s.row.file_type);
     }
     return true;
 }

@@ -18,9 +18,10 @@ extern const struct schema upload_details_schema;
 /* Looks the patient's number up and folds the modality. False: a problem says which member is wrong. */
 bool upload_details_settle(struct call *c, struct upload_details *details);
 
-/* What it is, by content: E_INVALID when empty, E_UNSUPPORTED_TYPE when not accepted, E_INVALID for pictures past MAX_PIXELS
- * or without a readable header. */
-bool upload_classify(struct call *c, const struct spooled *file, enum file_type *type, const char **mime);
+/* What it is, by content: the row gets type and media type; of a JPEG, PNG or TIFF also rows and columns, upright as pictures of it are sent,
+ * and a TIFF's pages as frames. E_INVALID when empty, E_UNSUPPORTED_TYPE when not accepted, E_INVALID for pictures past MAX_PIXELS or
+ * without a readable header. */
+bool upload_classify(struct call *c, const struct spooled *file, struct image_file *row);
 
 /* Under which key a file of this name and type rests: made by us, "completed/3f/3f2c....dcm". */
 struct str upload_key(struct call *c, struct str file_uuid, enum file_type type);

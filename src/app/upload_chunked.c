@@ -215,8 +215,9 @@ struct finishing {
 /* The members that completing an upload changes. */
 static uint64_t finished_members(void)
 {
-    static const char *const names[] = { "file_type", "mime_type",       "storage_path", "file_hash",
-                                         "sha256",    "upload_progress", "uploaded_at" };
+    static const char *const names[] = { "file_type",     "mime_type",       "storage_path", "file_hash",
+                                         "sha256",        "upload_progress", "uploaded_at",  "pixel_rows",
+                                         "pixel_columns", "number_of_frames" };
     uint64_t mask = filing_members();
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         mask |= GIVEN(schema_find(&image_file_schema, str_from(names[i])));
@@ -360,12 +361,9 @@ static void take_back(struct call *c, struct image_file *file)
 static bool store_assembled(struct call *c, struct image_file *file, struct integers uploaded, struct spooled *spooled)
 {
     struct finishing f = { .file = file, .chunk_numbers = numbers_text(c, uploaded) };
-    enum file_type type;
-    const char *mime;
-    if (!hash_fits(c, file, spooled) || !upload_classify(c, spooled, &type, &mime))
+    if (!hash_fits(c, file, spooled) || !upload_classify(c, spooled, file))
         return false;
-    file->file_type = type;
-    file->mime_type = str_from(mime);
+    enum file_type type = (enum file_type)file->file_type;
     file->storage_path = upload_key(c, file->file_uuid, type);
     file->file_hash = str_from(spooled->md5);
     file->sha256 = str_from(spooled->sha256);

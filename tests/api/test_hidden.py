@@ -16,6 +16,7 @@ SAME = (
     "updated_at",
     "uploaded_at",
     "thumbnail_path",
+    "thumbnail_url",
     "study_id",
     "series_id",
     "file_size",
