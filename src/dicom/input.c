@@ -142,7 +142,7 @@ struct inflating {
     int64_t held;
 };
 
-enum { HELD_AT_ONCE = 1 << 20 };
+enum { HELD_AT_ONCE = 1 << 20, INFLATED_AT_ONCE = 8 << 20 };
 
 /* Counted before it is there. */
 static bool may_grow(struct inflating *f, ptrdiff_t room, struct error *error)
@@ -164,10 +164,10 @@ static bool inflate_some(struct inflating *f, ptrdiff_t need, struct error *erro
     ptrdiff_t given = under->end - under->at, room = f->reserve.capacity - f->reserve.used;
     if (given > CHUNK_BYTES)
         given = CHUNK_BYTES;
-    if (room > need && need > CHUNK_BYTES)
-        room = need;
-    else if (room > CHUNK_BYTES)
-        room = CHUNK_BYTES;
+    /* A large value comes in large steps, between which it is asked whether this is a bomb. */
+    ptrdiff_t most = need < CHUNK_BYTES ? CHUNK_BYTES : need < INFLATED_AT_ONCE ? need : INFLATED_AT_ONCE;
+    if (room > most)
+        room = most;
     if (!may_grow(f, room, error))
         return false;
     f->z.next_in = (unsigned char *)(uintptr_t)under->at;
