@@ -87,12 +87,12 @@ bool account_check(struct call *c, struct str username, struct str email)
 
 bool account_name_is_free(struct call *c, struct str username, struct str skeleton)
 {
-    int64_t like = 0;
-    if (!db_integer(c, &like,
-                    "select count(*) from users where name_skeleton = ? and username <> ? and deleted_at is null",
-                    V(skeleton), V(username)))
-        return false;
-    return !like || fail(c, E_CONFLICT, "an account has a name that looks like this one");
+    int64_t is_same = 0;
+    if (!db_integer(c, &is_same,
+                    "select username = ? from users where name_skeleton = ? and deleted_at is null order by id limit 1",
+                    V(username), V(skeleton)))
+        return !c->error.code;
+    return fail(c, E_CONFLICT, is_same ? "username is taken already" : "an account has a name that looks like this one");
 }
 
 struct named {

@@ -150,7 +150,7 @@ def test_a_lost_file_is_a_server_error_without_its_path(new_server):
     file = doctor.upload(png())
     (server.files / file["storage_path"]).unlink()
     answer = doctor.get(f"/image-files/{file['id']}/download")
-    body = problem(answer, 500)
+    body = problem(answer, 502)
     assert file["storage_path"] not in answer.text and str(server.folder) not in answer.text
     assert body["request_id"] in server.log_text() or wait_until(
         lambda: body["request_id"] in server.log_text(), what="a log line"

@@ -73,7 +73,7 @@ def test_errors_are_kept_for_the_administrator(new_server):
     assert ok(admin.get("/system/errors"))["items"] == []
     file = admin.upload(sample(CT))
     (server.files / file["storage_path"]).unlink()
-    request_id = problem(admin.get(f"/image-files/{file['id']}/download"), 500)["request_id"]
+    request_id = problem(admin.get(f"/image-files/{file['id']}/download"), 502)["request_id"]
     kept = ok(admin.get("/system/errors"))["items"]
     assert [e["request_id"] for e in kept] == [request_id]
 
