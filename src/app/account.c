@@ -92,7 +92,8 @@ bool account_name_is_free(struct call *c, struct str username, struct str skelet
                     "select username = ? from users where name_skeleton = ? and deleted_at is null order by id limit 1",
                     V(username), V(skeleton)))
         return !c->error.code;
-    return fail(c, E_CONFLICT, is_same ? "username is taken already" : "an account has a name that looks like this one");
+    return fail(c, E_CONFLICT,
+                is_same ? "username is taken already" : "an account has a name that looks like this one");
 }
 
 struct named {

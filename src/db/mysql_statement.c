@@ -173,8 +173,15 @@ bool mysql_start(struct statement *statement, const struct value *values, struct
     }
     bind_columns(s);
     s->rebind = false;
-    if (mysql_stmt_bind_result(s->handle, s->binds) || mysql_stmt_store_result(s->handle))
+    if (mysql_stmt_bind_result(s->handle, s->binds))
         return failed(s, error);
+    if (mysql_stmt_store_result(s->handle)) {
+        /* A deadlock, say, told after the columns and in place of the rows. The library believes that these are still to come, and would
+         * wait for them before it runs the statement again. */
+        failed(s, error);
+        statement->stale = true;
+        return false;
+    }
     return true;
 }
 
