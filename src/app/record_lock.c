@@ -69,7 +69,7 @@ bool lock_patient_of_file(struct call *c, int64_t id, int64_t *patient)
     if (!find_place(c, id, &place) ||
         (!db_is_local(c->db) && (!lock_patients(c, place.patient, 0) || !still_there(c, id, &place))))
         return false;
-    *patient = place.patient;
+    *patient = place.patient ? place.patient : INTEGER_NULL;
     return true;
 }
 

@@ -38,7 +38,7 @@
 bool lock_patients(struct call *c, int64_t one, int64_t other);
 bool lock_study(struct call *c, int64_t id, int64_t other_patient);
 bool lock_file(struct call *c, int64_t id, int64_t other_patient);
-/* A file's patient alone, for who locks the rest by itself; *patient (0: none) cannot change any more. */
+/* A file's patient alone, for who locks the rest by itself; *patient (INTEGER_NULL: none) cannot change any more. */
 bool lock_patient_of_file(struct call *c, int64_t id, int64_t *patient);
 /* A row of any table, by the rule above where it knows the table. */
 bool lock_record(struct call *c, const char *table, int64_t id);

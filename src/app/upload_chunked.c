@@ -230,8 +230,6 @@ static bool finish_row(struct call *c, void *context)
     struct image_file row = *f->file;                      /* this may run again */
     if (!lock_patient_of_file(c, row.id, &row.patient_id)) /* who may have been merged since the upload began */
         return false;
-    if (!row.patient_id)
-        row.patient_id = INTEGER_NULL;
     if (f->filing ? !filing_place(c, f->filing, row.patient_id, row.uploaded_by, &row)
                   : row.patient_id > 0 && !patient_must_exist(c, row.patient_id, "body"))
         return false;

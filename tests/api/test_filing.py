@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support import ROOT, Server, dicom, ok, png, problem, stored, uid, unique, zipped
+from support import ROOT, Server, dicom, ok, png, problem, sample, stored, uid, unique, zipped
 
 SHARED = (ROOT / ".." / "shared" / "data").resolve()
 EXPECTED = json.loads((SHARED / "EXPECTED.json").read_text())["files"]
@@ -557,3 +557,10 @@ def test_different_bytes_at_once_leave_one_instance(server, admin):
 def test_pictures_are_as_before(admin):
     file = admin.upload(png())
     assert file["study_id"] is None and file["sop_instance_uid"] is None and file["conflict"] is None
+
+
+def test_a_file_without_a_patient_is_filed_again_and_says_why_not(doctor):
+    file = doctor.upload(sample("dicom/no_meta_group_length.dcm"))
+    again = ok(doctor.post(f"/image-files/{file['id']}/file"))
+    assert again["status"] == "FAILED" and again["patient_id"] is None
+    assert again["status_reason"] == file["status_reason"] and "SOP Instance UID" in again["status_reason"]
