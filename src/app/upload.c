@@ -61,18 +61,25 @@ static bool measure_picture(struct call *c, int fd, struct image_file *row)
     return false;
 }
 
-bool upload_classify(struct call *c, const struct spooled *file, struct image_file *row)
+bool upload_sniff(struct call *c, const struct spooled *file, struct image_file *row)
 {
     const char *mime;
-    if (file->size_bytes == 0)
-        return invalid_file(c, "empty", "the file is empty");
     enum file_type type = sniff(spool_head(file), &mime);
     row->file_type = type;
     row->mime_type = str_from(mime);
     if (type == FILE_OTHER && !c->app->config.allow_other)
         return fail(c, E_UNSUPPORTED_TYPE,
                     "only DICOM, JPEG, PNG and TIFF files are taken; by its content this is none of them");
-    if (type != FILE_JPEG && type != FILE_PNG && type != FILE_TIFF)
+    return true;
+}
+
+bool upload_classify(struct call *c, const struct spooled *file, struct image_file *row)
+{
+    if (file->size_bytes == 0)
+        return invalid_file(c, "empty", "the file is empty");
+    if (!upload_sniff(c, file, row))
+        return false;
+    if (row->file_type != FILE_JPEG && row->file_type != FILE_PNG && row->file_type != FILE_TIFF)
         return true;
     return measure_picture(c, blob_writer_fd(file->writer), row);
 }

@@ -22,6 +22,8 @@ bool upload_details_settle(struct call *c, struct upload_details *details);
  * and a TIFF's pages as frames. E_INVALID when empty, E_UNSUPPORTED_TYPE when not accepted, E_INVALID for pictures past MAX_PIXELS or
  * without a readable header. */
 bool upload_classify(struct call *c, const struct spooled *file, struct image_file *row);
+/* The first of it, as far as the type goes by the first SNIFF_BYTES: E_UNSUPPORTED_TYPE when not accepted. */
+bool upload_sniff(struct call *c, const struct spooled *file, struct image_file *row);
 
 /* Under which key a file of this name and type rests: made by us, "completed/3f/3f2c....dcm". */
 struct str upload_key(struct call *c, struct str file_uuid, enum file_type type);

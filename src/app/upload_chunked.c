@@ -6,6 +6,9 @@
  *
  * A chunk is its row: bytes without one are as good as absent. Sent again with the same bytes a chunk is accepted again; with others it
  * is refused. Uploads that nobody completes are swept after UPLOAD_EXPIRY.
+ *
+ * What would be refused as a whole is refused as early as it shows, and is cancelled with that: a type that is not taken at chunk 0, whenever that
+ * comes; a wrong hash or a picture without a readable header at the end.
  */
 #include "app/allowance.h"
 #include "app/filing.h"
@@ -359,8 +362,10 @@ static void take_back(struct call *c, struct image_file *file)
 static bool store_assembled(struct call *c, struct image_file *file, struct integers uploaded, struct spooled *spooled)
 {
     struct finishing f = { .file = file, .chunk_numbers = numbers_text(c, uploaded) };
-    if (!hash_fits(c, file, spooled) || !upload_classify(c, spooled, file))
+    if (!hash_fits(c, file, spooled) || !upload_classify(c, spooled, file)) {
+        chunked_refuse(c, file);
         return false;
+    }
     enum file_type type = (enum file_type)file->file_type;
     file->storage_path = upload_key(c, file->file_uuid, type);
     file->file_hash = str_from(spooled->md5);
@@ -407,7 +412,8 @@ static bool complete_now(struct call *c, struct image_file *file)
 static bool completed_meanwhile(struct call *c, struct str upload_id, struct image_file *file)
 {
     struct error ours = c->error;
-    if (ours.in_doubt) /* what can be read now need not be on the disk */
+    bool refused = ours.code == E_UNSUPPORTED_TYPE || ours.code == E_INVALID;
+    if (ours.in_doubt || refused) /* in doubt: what can be read now need not be on the disk */
         return false;
     error_clear(&c->error);
     if (!chunked_load(c, upload_id, file))
@@ -461,11 +467,13 @@ static const struct endpoint rows[] = {
       .body_max = CHUNK_BYTES_MAX, .summary = "Sends one chunk",
       .doc =
           "Chunks are numbered from 0 and have exactly chunk_size bytes, but for the last. Content-MD5, Digest or Content-Digest are "
-          "checked. A chunk may be sent again." },
+          "checked. A chunk may be sent again. Chunk 0 tells the type: 415 when it is none that is taken, and the upload is cancelled." },
     { HTTP_POST, "/api/v1/upload/chunked/{upload_id}/complete", chunked_complete, &upload_key_schema,
       &image_file_schema, .runs = WORKS, .status = 201, UPLOADS, .audit = "image_file.upload",
       .summary = "Puts the chunks together and checks size and hash",
-      .doc = "409 with missing_chunks while some are missing. May be repeated." },
+      .doc =
+          "409 with missing_chunks while some are missing. May be repeated. Refused for its hash or its content (415, 422) the upload is "
+          "cancelled: begin another." },
     { HTTP_DELETE, "/api/v1/upload/chunked/{upload_id}", chunked_delete, &upload_key_schema, NULL, .runs = WORKS,
       UPLOADS, .audit = "image_file.upload_cancel", .summary = "Cancels an upload and frees what it took" },
 };

@@ -1,6 +1,7 @@
 /* upload_chunks.c - see upload_chunks.h and the picture in upload_chunked.c. */
 #include "app/upload_chunks.h"
 
+#include "app/filing.h"
 #include "app/record_lock.h"
 
 static const struct field upload_key_fields[] = {
@@ -133,17 +134,31 @@ void chunked_remove_files(struct call *c, const struct image_file *file)
               &ignored);
 }
 
-static bool drop_rows(struct call *c, void *context)
+static bool delete_rows(struct call *c, const struct image_file *file)
 {
-    const struct image_file *file = context;
     int64_t dropped = 0;
-    audit_about(c, file->id, file->patient_id);
     if (!lock_file(c, file->id, 0) ||
         !db_execute(c, "delete from upload_chunks where image_file_id = ?", V(file->id)) ||
         !search_remove(c, "image_file_search", file->id) ||
         !db_execute_counted(c, &dropped, "delete from image_files where id = ? and status = 'UPLOADING'", V(file->id)))
         return false;
-    return dropped ? audit_change(c) : fail(c, E_CONFLICT, "the upload was completed at the same time");
+    return dropped || fail(c, E_CONFLICT, "the upload was completed at the same time");
+}
+
+static bool drop_rows(struct call *c, void *context)
+{
+    const struct image_file *file = context;
+    audit_about(c, file->id, file->patient_id);
+    return delete_rows(c, file) && audit_change(c);
+}
+
+/* The request fails, and has its own row for that where it leaves one. */
+static bool refuse_rows(struct call *c, void *context)
+{
+    const struct image_file *file = context;
+    int64_t patient = file->patient_id > 0 ? file->patient_id : 0;
+    return delete_rows(c, file) &&
+           filing_note(c, "image_file.upload_cancel", "image_file", file->id, patient, file->uploaded_by);
 }
 
 bool chunked_drop(struct call *c, const struct image_file *file)
@@ -152,6 +167,26 @@ bool chunked_drop(struct call *c, const struct image_file *file)
         return false;
     chunked_remove_files(c, file);
     return true;
+}
+
+/* An error of our own (E_UNAVAILABLE) says nothing of the bytes. A cancellation that fails leaves it to the next attempt, or to the sweep; one
+ * that has come too late says so. */
+static void refuse_by(struct call *c, const struct image_file *file, bool (*work)(struct call *c, void *context))
+{
+    struct error why = c->error;
+    if (why.code != E_UNSUPPORTED_TYPE && why.code != E_INVALID)
+        return;
+    error_clear(&c->error);
+    bool done = db_transact(c, work, (void *)(uintptr_t)file);
+    if (done)
+        chunked_remove_files(c, file);
+    if (done || c->error.code != E_CONFLICT)
+        c->error = why;
+}
+
+void chunked_refuse(struct call *c, const struct image_file *file)
+{
+    refuse_by(c, file, refuse_rows);
 }
 
 bool chunked_expire(struct call *c, struct instant before, int64_t *count)
@@ -294,6 +329,28 @@ static bool insert_chunk(struct call *c, void *context)
     return changed || fail(c, E_CONFLICT, "the upload is complete");
 }
 
+/* A first chunk that is here already was of a type that is taken: this one is other bytes, and no reason to cancel. */
+static bool refuse_first(struct call *c, void *context)
+{
+    const struct image_file *file = context;
+    struct str before;
+    if (!lock_file(c, file->id, 0))
+        return false;
+    if (find_chunk(c, file->id, 0, &before))
+        return fail(c, E_CONFLICT, "chunk 0 is here already, with other bytes");
+    return c->error.code == E_NONE && refuse_rows(c, context);
+}
+
+/* All that the type goes by is in the first chunk: one that is shorter is the whole file (CHUNK_BYTES_MIN). */
+static bool check_type(struct call *c, const struct image_file *file, int64_t number, const struct spooled *s)
+{
+    struct image_file seen;
+    if (number > 0 || upload_sniff(c, s, &seen))
+        return true;
+    refuse_by(c, file, refuse_first);
+    return false;
+}
+
 /* Sent again it is written again: the name alone does not say that its bytes are there. */
 static bool keep_chunk(struct call *c, struct spooled *spooled, struct str key)
 {
@@ -321,7 +378,8 @@ bool chunk_put(struct call *c)
     if (file.status != FILE_UPLOADING)
         return fail(c, E_CONFLICT, "the upload is complete");
     db_release(c);
-    if (!check_size(c, &file, key->number, spooled->size_bytes) || !check_digests(c, spooled))
+    if (!check_size(c, &file, key->number, spooled->size_bytes) || !check_digests(c, spooled) ||
+        !check_type(c, &file, key->number, spooled))
         return false;
     if (!keep_chunk(c, spooled, chunk_file(c, file.file_uuid, key->number, str_from(spooled->sha256))) ||
         !db_transact(c, insert_chunk, &s))

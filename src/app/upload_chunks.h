@@ -24,6 +24,9 @@ bool chunked_forget(struct call *c, const struct image_file *file, int64_t numbe
 void chunked_remove_files(struct call *c, const struct image_file *file);
 /* Removes an incomplete upload: row and chunk rows in one commit, then the files. On a worker. */
 bool chunked_drop(struct call *c, const struct image_file *file);
+/* Its bytes are what no completion would take, as c->error says: the upload is cancelled, so that it neither looks like one that goes on nor
+ * takes up room. The error stays, unless it was completed or cancelled meanwhile (E_CONFLICT). On a worker. */
+void chunked_refuse(struct call *c, const struct image_file *file);
 /* Drops uploads begun before `before` that are still incomplete; returns how many. */
 bool chunked_expire(struct call *c, struct instant before, int64_t *count);
 

@@ -288,7 +288,7 @@ def test_fsck_is_clean_after_ordinary_work(new_server):
     begun = ok(
         admin.post("/upload/chunked", json={"filename": "x.png", "file_size": 200000, "chunk_size": 100000}), 201
     )
-    ok(admin.put(f"/upload/chunked/{begun['upload_id']}/chunks/0", content=b"x" * 100000))
+    ok(admin.put(f"/upload/chunked/{begun['upload_id']}/chunks/0", content=sample(JPEG)[:1000].ljust(100000, b"x")))
     assert "clean" in server.run("fsck").stdout
     assert "clean" in server.run("fsck", "--deep").stdout
 

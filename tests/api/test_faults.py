@@ -71,7 +71,7 @@ def fill(admin):
 def test_disk_full_507_and_nothing_lost(small_disk):
     admin = small_disk.admin()
     begun = ok(admin.post("/upload/chunked", json={"filename": "c.png", "file_size": 4 * MIB, "chunk_size": MIB}), 201)
-    chunk = os.urandom(MIB)
+    chunk = (png() + os.urandom(MIB))[:MIB]
     ok(admin.put(f"/upload/chunked/{begun['upload_id']}/chunks/0", content=chunk))
     kept = fill(admin)
     assert len(kept) >= 4

@@ -289,7 +289,7 @@ def test_one_chunk_from_many_clients_at_once(server, doctor):
 
     def send(i):
         with server.client(doctor.token) as api:
-            part = piece(upload, content, 0) if i % 2 else os.urandom(64 * KIB)
+            part = piece(upload, content, 0) if i % 2 else fat_png(64 * KIB)
             return api.put(path(upload, "chunks", 0), content=part)
 
     with ThreadPoolExecutor(8) as pool:
@@ -359,23 +359,81 @@ def test_complete_from_many_clients_at_once(server, doctor):
 
 
 @pytest.mark.parametrize("hashed", [md5, sha256])
-def test_complete_with_another_hash_422(doctor, hashed):
+def test_complete_with_another_hash_422(server, doctor, hashed):
     content = fat_png(100 * KIB)
     upload = begin(doctor, content, file_hash=hashed(b"another"))
     ok(put(doctor, upload, content, 0))
     assert wrong_members(problem(doctor.post(path(upload, "complete")), 422)) == ["file_hash"]
-    assert doctor.file(upload["image_file_id"])["status"] != "UPLOADED"
+    assert is_cancelled(server, doctor, upload)
     right = begin(doctor, content, file_hash=hashed(content).upper())
     ok(put(doctor, right, content, 0))
     ok(doctor.post(path(right, "complete")), 201)
 
 
-def test_complete_of_a_file_of_no_known_type(doctor):
-    content = b"just text " * 1000
-    upload = begin(doctor, content, filename="x.png")
+def is_cancelled(server, api, upload):
+    """It is as if it had never begun: no record, no chunks, and its place among those under way is free."""
+    problem(api.get(path(upload)), 404)
+    problem(api.post(path(upload, "complete")), 404)
+    problem(api.get(f"/image-files/{upload['image_file_id']}"), 404)
+    wait_until(
+        lambda: not [p for p in server.files.rglob("*") if p.is_file() and upload["upload_id"] in str(p)],
+        what="the chunks gone",
+    )
+    actions = server.database.rows(
+        "select count(*) from audit_logs where action = 'image_file.upload_cancel' and entity = 'image_file' "
+        f"and entity_id = {upload['image_file_id']} and user_id = {api.id}"
+    )
+    assert actions[0][0] == 1
+    return True
+
+
+NO_PICTURES = [b"just text " * 20000, b"PK\3\4" + os.urandom(150 * KIB), b"%PDF-1.7\n" + os.urandom(150 * KIB), b"x"]
+
+
+@pytest.mark.parametrize("content", NO_PICTURES, ids=["text", "zip", "pdf", "one-byte"])
+def test_the_first_chunk_tells_a_type_that_is_refused(server, doctor, content):
+    upload = begin(doctor, content, filename="x.png", **({"chunk_size": 64 * KIB} if len(content) > 64 * KIB else {}))
+    assert "none of them" in problem(put(doctor, upload, content, 0), 415)["detail"]
+    assert is_cancelled(server, doctor, upload)
+    problem(put(doctor, upload, content, 0), 404)
+
+
+def test_the_first_chunk_may_come_last(server, doctor):
+    content = NO_PICTURES[0]
+    upload = begin(doctor, content, chunk_size=64 * KIB)
+    for n in range(upload["total_chunks"] - 1, 0, -1):
+        ok(put(doctor, upload, content, n))
+    problem(put(doctor, upload, content, 0), 415)
+    assert is_cancelled(server, doctor, upload)
+
+
+def test_a_first_chunk_damaged_on_its_way_cancels_nothing(doctor):
+    content = fat_png(150 * KIB)
+    upload = begin(doctor, content, chunk_size=64 * KIB)
+    noise = b"x" * 64 * KIB
+    way = path(upload, "chunks", 0)
+    problem(doctor.put(way, content=noise, headers={"Content-MD5": md5_base64(content)}), 422)
+    problem(doctor.put(way, content=noise[:100]), 422)
+    for n in range(3):
+        ok(put(doctor, upload, content, n))
+    assert "other bytes" in problem(doctor.put(way, content=noise), 409)["detail"]
+    ok(doctor.post(path(upload, "complete")), 201)
+
+
+def test_other_types_are_taken_in_chunks_where_they_are_allowed(new_server):
+    doctor = new_server(ALLOW_OTHER="true").account("doctor")
+    content = NO_PICTURES[0]
+    upload = begin(doctor, content)
     ok(put(doctor, upload, content, 0))
-    problem(doctor.post(path(upload, "complete")), 415)
-    assert doctor.file(upload["image_file_id"])["status"] != "UPLOADED"
+    assert ok(doctor.post(path(upload, "complete")), 201)["file_type"] == "OTHER"
+
+
+def test_a_picture_whose_header_is_damaged_is_refused_at_the_end(server, doctor):
+    content = png()[:8] + os.urandom(1000)
+    upload = begin(doctor, content)
+    ok(put(doctor, upload, content, 0))
+    assert wrong_members(problem(doctor.post(path(upload, "complete")), 422)) == ["file"]
+    assert is_cancelled(server, doctor, upload)
 
 
 def test_cancel_frees(server, doctor):
