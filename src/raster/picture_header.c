@@ -206,12 +206,26 @@ static int64_t entry_value(const struct tiff *t, const unsigned char *entry)
     return bytes && count == 1 && value <= INT32_MAX ? (int64_t)value : -1;
 }
 
+/* Colours that no decoder here turns into red, green and blue: shown as they are they would be others. TIFF 6.0 sections 21 and 23. Only JPEG
+ * decoders know what to do with YCbCr. */
+static bool shows_its_colours(struct header *h, int64_t photometric, int64_t compression)
+{
+    enum { YCBCR = 6, CIELAB = 8, ICCLAB = 9, ITULAB = 10, OLD_JPEG = 6, JPEG = 7 };
+    if (photometric == YCBCR && compression != JPEG && compression != OLD_JPEG)
+        return error_set(h->error, E_UNSUPPORTED_TYPE,
+                         "TIFF files whose colours are YCbCr are taken only with JPEG compression: save it in RGB");
+    if (photometric == CIELAB || photometric == ICCLAB || photometric == ITULAB)
+        return error_set(h->error, E_UNSUPPORTED_TYPE,
+                         "TIFF files whose colours are CIE L*a*b* are not taken: save it in RGB");
+    return true;
+}
+
 /* One directory: the size of its page. Entries are sorted by tag, so width and height come early. */
 static bool read_directory(struct header *h, const struct tiff *t, int64_t at, int64_t *next)
 {
-    enum { IMAGE_WIDTH = 256, IMAGE_LENGTH = 257, ENTRY_MAX = 20 };
+    enum { IMAGE_WIDTH = 256, IMAGE_LENGTH = 257, COMPRESSION = 259, PHOTOMETRIC = 262, ENTRY_MAX = 20 };
     unsigned char s[TIFF_ENTRIES_LOOKED_AT * ENTRY_MAX];
-    int64_t width = -1, height = -1, orientation = EXIF_UPRIGHT, pixels;
+    int64_t width = -1, height = -1, orientation = EXIF_UPRIGHT, pixels, compression = 1, photometric = 0;
     if (!read_at(h, at, s, (size_t)t->count_bytes))
         return false;
     uint64_t entries = number(s, t->count_bytes, t->big);
@@ -229,7 +243,13 @@ static bool read_directory(struct header *h, const struct tiff *t, int64_t at, i
             height = entry_value(t, entry);
         if (tag == EXIF_ORIENTATION)
             orientation = entry_value(t, entry);
+        if (tag == COMPRESSION)
+            compression = entry_value(t, entry);
+        if (tag == PHOTOMETRIC)
+            photometric = entry_value(t, entry);
     }
+    if (!shows_its_colours(h, photometric, compression))
+        return false;
     if (width < 1 || height < 1)
         return damaged(h);
     if (h->info.pages++ == 0) {

@@ -209,3 +209,14 @@ def test_no_kind_of_tiff_meets_the_sandbox(doctor, server, mode, compression):
         assert answer.status_code in (200, 415, 422), answer.text
         assert "call" not in answer.text if answer.status_code != 200 else True
     assert not server.log_lines("decoder.trouble")
+
+
+@pytest.mark.parametrize("mode", ["YCbCr", "LAB"])
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "tiff_adobe_deflate"])
+def test_colours_that_cannot_be_shown_are_refused_by_name(doctor, mode, compression):
+    """Shown as they are, Y, Cb and Cr would be red, green and blue."""
+    out = io.BytesIO()
+    more = {"tiffinfo": {530: (1, 1)}} if mode == "YCbCr" else {}
+    Image.new("RGB", (16, 12), (120, 40, 175)).convert(mode).save(out, "TIFF", compression=compression, **more)
+    refused = doctor.upload(out.getvalue(), "a.tif", expect=415)
+    assert ("YCbCr" if mode == "YCbCr" else "L*a*b*") in refused["detail"]
