@@ -111,7 +111,7 @@ void codestream_samples(const struct pixel_format *format, int precision, bool i
 {
     bool sign_is_above = format->is_signed && !is_signed;
     decoded->precision = precision;
-    decoded->is_signed = format->is_signed || is_signed;
+    decoded->is_signed = format->is_signed;
     decoded->bits_stored = precision < format->bits_stored && !sign_is_above ? precision : format->bits_stored;
 }
 

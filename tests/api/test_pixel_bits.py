@@ -16,7 +16,7 @@ from pydicom.uid import (
 )
 
 import made
-from support import DATA
+from support import DATA, ok, sample
 
 # name: Bits Stored, High Bit, signed
 KINDS = {
@@ -169,3 +169,13 @@ def test_colour_of_fewer_bits(doctor, planar):
         made.image(values | 0xA000, BitsStored=12, PlanarConfiguration=planar, Modality="OT"),
     )
     assert (made.drawn(doctor, file) == values >> 4).all()
+
+
+def test_the_header_says_whether_a_jpeg_2000_has_a_sign(doctor):
+    """Pixel Representation decides (PS3.3 C.7.6.3.1.4), as GDCM and pydicom have it: 12 unsigned bits in a codestream that says signed."""
+    file = doctor.upload(sample("dicom/j2k-signed-stream.dcm"))
+    body = {"annotations": [{"kind": "point", "points": [{"x": 63.5, "y": 40.5}]}]}
+    (value,) = ok(doctor.put(f"/images/{file['id']}/annotations", json=body))["annotations"][0]["values"]
+    assert (value["value"], value["unit"]) == (1605, "HU")
+    histogram = ok(doctor.get(f"/images/{file['id']}/histogram"))
+    assert (histogram["min"], histogram["max"]) == (-1024, 3008)
