@@ -114,7 +114,7 @@ static void put_filters(struct plan *p, bool *first)
         bool is_search = p->listing->search_table && !strcmp(field->name, "search");
         if ((!field->filter && !is_search) || value.type == VALUE_NOTHING || !(c->given & GIVEN(i)))
             continue;
-        struct str phrase = is_search ? search_phrase(&c->arena, value.text) : STR_NULL;
+        struct str phrase = is_search ? search_phrase(c->db, &c->arena, value.text) : STR_NULL;
         if (is_search && !phrase.at)
             continue; /* nothing but spaces and marks: it is part of every name */
         put_and(p, first);

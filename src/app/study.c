@@ -110,9 +110,19 @@ bool study_load(struct call *c, int64_t id, struct study *out)
 
 bool study_index(struct call *c, const struct study *study)
 {
-    const struct str texts[] = { study->patient_name, study->patient_number, study->accession_number,
-                                 str_slice(study->description, 0, 400), study->referring_physician };
-    return search_put(c, "study_search", study->id, texts, 5);
+    struct cursor rows;
+    struct str latin = STR_NULL;
+    db_rows(c, &rows, "select name_en from patients where id = ?", V(study->patient_id));
+    if (cursor_next(&rows))
+        latin = arena_copy(&c->arena, cursor_text(&rows, 0));
+    cursor_close(&rows);
+    const struct str texts[] = { study->patient_name,
+                                 latin,
+                                 study->patient_number,
+                                 study->accession_number,
+                                 str_slice(study->description, 0, 400),
+                                 study->referring_physician };
+    return !c->error.code && search_put(c, "study_search", study->id, texts, 6);
 }
 
 /* ---- one study ---- */

@@ -183,14 +183,14 @@ struct str db_lookup_hash(struct call *c, struct str value);
  *
  *     struct text sql;  ...  text_put(&sql, S(" and "));
  *     search_condition(&sql, c->db, "patient_search", "p.id");      // one `?`
- *     db_rows(c, &rows, ..., V(search_phrase(&c->arena, wanted)));
+ *     db_rows(c, &rows, ..., V(search_phrase(c->db, &c->arena, wanted)));
  */
 bool search_put(struct call *c, const char *search_table, int64_t id, const struct str *texts,
                 int count); /* insert or replace */
 bool search_remove(struct call *c, const char *search_table, int64_t id);
 /* The match expression for a search text, to be bound to the `?` of search_condition. Text without a visible
  * character gives null: leave the condition out. */
-struct str search_phrase(struct arena *arena, struct str wanted);
+struct str search_phrase(const struct db *db, struct arena *arena, struct str wanted);
 /* Appends "<id_column> in (select ... from <search_table> where ... ?)". */
 void search_condition(struct text *sql, const struct db *db, const char *search_table, const char *id_column);
 

@@ -56,7 +56,7 @@ static int64_t find(struct fixture *f, const char *wanted)
     text_put(&sql, S(" order by n.id"));
     const char *query = arena_cstring(&f->call.arena, text_str(&sql));
     text_release(&sql);
-    struct str phrase = search_phrase(&f->call.arena, str_from(wanted));
+    struct str phrase = search_phrase(f->db, &f->call.arena, str_from(wanted));
     assert_false(str_is_null(phrase));
     for (db_rows(&f->call, &rows, query, V(phrase)); cursor_next(&rows);)
         found = found * 10 + cursor_integer(&rows, 0);
@@ -92,7 +92,7 @@ static void test_substrings_are_found(void **state)
     assert_int_equal(find(f, "chest_ct.dcm"), 4);
     assert_int_equal(find(f, "chest%"), 0);
     assert_int_equal(find(f, "ä"), 3);
-    assert_int_equal(find(f, "SSE"), 0);
+    assert_int_equal(find(f, "SSE"), 3); /* full case folding */
     assert_int_equal(find(f, "ße är"), 3);
     assert_int_equal(find(f, " ße \n ÄR "), 3);
     assert_int_equal(find(f, "E A"), 3);
@@ -107,6 +107,56 @@ static void test_substrings_are_found(void **state)
     assert_int_equal(find(f, "\" OR *"), 0);
     assert_int_equal(find(f, "'"), 0);
     assert_int_equal(find(f, "*"), 0);
+}
+
+/* UAX #15 and CaseFolding.txt: what is one text in any form. */
+static void test_every_form_is_found(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    make_tables(f);
+    must(f, db_transact(&f->call, insert_notes, NULL));
+    put(f, 1,
+        S("Pru\xCC\x88"
+          "fung"),
+        S("Ceshi Renming"));
+    put(f, 2, S("ﾔﾏﾀﾞ"), S("a^b"));
+    put(f, 3, S("\u1112\u1161\u11ab"), S("ΟΔΟΣ"));
+    put(f, 4, S("Nguyễn"), S("ﬁlm ﻼ"));
+    assert_int_equal(find(f, "Prüfung"), 1);
+    assert_int_equal(find(f, "PRU\xCC\x88"
+                             "FUNG"),
+                     1);
+    assert_int_equal(find(f, "ceshi^renming"), 1);
+    assert_int_equal(find(f, "Ceshi Ren"), 1);
+    assert_int_equal(find(f, "ヤマダ"), 2);
+    assert_int_equal(find(f, "A^B"), 2);
+    assert_int_equal(find(f, "한"), 3);
+    assert_int_equal(find(f, "οδος"), 3);
+    assert_int_equal(find(f, "NGUYE\xCC\x82\xCC\x83N"), 4);
+    assert_int_equal(find(f, "film"), 4);
+    assert_int_equal(find(f, "لا"), 4);
+}
+
+static bool put_words(struct call *c, void *context)
+{
+    const struct row *row = context;
+    return db_execute(c,
+                      db_is_local(c->db) ? "insert into t_search(rowid, grams) values (?, ?)"
+                                         : "insert into t_search(id, grams) values (?, ?)",
+                      V(row->id), V(row->texts[0]));
+}
+
+/* Sharp s was a letter of its own, and a letter with its mark two. */
+static void test_rows_of_earlier_versions_are_found(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    make_tables(f);
+    must(f, db_transact(&f->call, insert_notes, NULL));
+    struct row sharp = { 1, { S("2p67 672t 2t00") }, 1 }, apart = { 2, { S("39lk lk2u 2u00") }, 1 };
+    must(f, db_transact(&f->call, put_words, &sharp));
+    must(f, db_transact(&f->call, put_words, &apart));
+    assert_int_equal(find(f, "aße"), 1);
+    assert_int_equal(find(f, "üf"), 2);
 }
 
 static void test_rows_are_replaced_and_removed(void **state)
@@ -152,27 +202,29 @@ static void test_long_texts(void **state)
 
 static void test_phrases(void **state)
 {
-    (void)state;
+    struct fixture *f = fixture_of(state);
     struct arena arena;
     arena_init(&arena);
-    assert_true(str_is_null(search_phrase(&arena, STR_NULL)));
-    assert_true(str_is_null(search_phrase(&arena, S(" \t\r\n\xE3\x80\x80"))));
-    assert_true(str_equal(search_phrase(&arena, S("A")), S("2p*")));
-    assert_true(str_equal(search_phrase(&arena, S("aB")), S("\"2p2q\"")));
-    assert_true(str_equal(search_phrase(&arena, S("\xEF\xBC\xA1")), S("2p*")));
-    assert_true(str_equal(search_phrase(&arena, S("a\xFFz")), search_phrase(&arena, S("a\xEF\xBF\xBDz"))));
-    assert_true(str_equal(search_phrase(&arena, S("ΣΟΦΟΣ")), search_phrase(&arena, S("σοφος"))));
-    assert_true(str_equal(search_phrase(&arena, S("ŽLUŤ")), search_phrase(&arena, S("žluť"))));
-    assert_true(str_equal(search_phrase(&arena, S("ĽÝĎ")), search_phrase(&arena, S("ľýď"))));
-    assert_true(str_equal(search_phrase(&arena, S("×")), search_phrase(&arena, S("×"))));
-    assert_false(str_equal(search_phrase(&arena, S("÷")), search_phrase(&arena, S("×"))));
+    assert_true(str_is_null(search_phrase(f->db, &arena, STR_NULL)));
+    assert_true(str_is_null(search_phrase(f->db, &arena, S(" \t\r\n\xE3\x80\x80"))));
+    assert_true(str_equal(search_phrase(f->db, &arena, S("A")), S("2p*")));
+    assert_true(str_equal(search_phrase(f->db, &arena, S("aB")), S("\"2p2q\"")));
+    assert_true(str_equal(search_phrase(f->db, &arena, S("\xEF\xBC\xA1")), S("2p*")));
+    assert_true(
+        str_equal(search_phrase(f->db, &arena, S("a\xFFz")), search_phrase(f->db, &arena, S("a\xEF\xBF\xBDz"))));
+    assert_true(str_equal(search_phrase(f->db, &arena, S("ΣΟΦΟΣ")), search_phrase(f->db, &arena, S("σοφος"))));
+    assert_true(str_equal(search_phrase(f->db, &arena, S("ŽLUŤ")), search_phrase(f->db, &arena, S("žluť"))));
+    assert_true(str_equal(search_phrase(f->db, &arena, S("ĽÝĎ")), search_phrase(f->db, &arena, S("ľýď"))));
+    assert_true(str_equal(search_phrase(f->db, &arena, S("×")), search_phrase(f->db, &arena, S("×"))));
+    assert_false(str_equal(search_phrase(f->db, &arena, S("÷")), search_phrase(f->db, &arena, S("×"))));
     /* Different code points have different codes, none the beginning of another: at the borders of each length. */
     static const char *const points[] = { "\xD1\xBF",         "\xD2\x80",         "\xF0\x9F\xBF\xBF",
                                           "\xF0\xA0\x80\x80", "\xF0\xA2\x9D\x83", "\xF0\xA2\x9D\x84",
                                           "\xF4\x8F\xBF\xBF" };
     for (size_t i = 0; i < 7; i++) {
         for (size_t j = 0; j < 7; j++) {
-            struct str a = search_phrase(&arena, str_from(points[i])), b = search_phrase(&arena, str_from(points[j]));
+            struct str a = search_phrase(f->db, &arena, str_from(points[i])),
+                       b = search_phrase(f->db, &arena, str_from(points[j]));
             a.len--;
             b.len--;
             assert_int_equal(str_starts(a, b), i == j);
@@ -184,10 +236,9 @@ static void test_phrases(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_BOTH(test_substrings_are_found),
-        ON_BOTH(test_rows_are_replaced_and_removed),
-        ON_BOTH(test_long_texts),
-        cmocka_unit_test(test_phrases),
+        ON_BOTH(test_substrings_are_found), ON_BOTH(test_rows_are_replaced_and_removed),
+        ON_BOTH(test_long_texts),           ON_BOTH(test_phrases),
+        ON_BOTH(test_every_form_is_found),  ON_BOTH(test_rows_of_earlier_versions_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
