@@ -12,20 +12,24 @@
  *
  * Explicit VR little endian; text is UTF-8 (ISO_IR 192). What is not known is written empty; but keys of Type 1 (PS3.3 F.5) have to have a value,
  * without which many readers refuse the directory. Those that no file states are made up so that nobody takes them for real: 1 January 1900,
- * midnight, modality OT, the patient's number of our own, the study's, series' and file's number in the order of this directory. The files stay as they are.
+ * midnight, modality OT, the patient's number of our own, the study's, series' and file's number in the order of this directory. The files stay as they are. Keys of
+ * the records that speak of files: dicomdir_keys.h.
  */
 #ifndef ROENTGEN_DICOMDIR_H
 #define ROENTGEN_DICOMDIR_H
 
 #include "app/study.h"
 #include "base/text.h"
+#include "dicom/object.h"
 
 enum { DICOMDIR_FILE_ID_MAX = 64 };
 
 struct dicomdir_file {
     struct str file_id; /* components joined by '\', each of at most 8 of A-Z, 0-9, _ (PS3.10 8.2, 8.5) */
     struct str sop_class_uid, sop_instance_uid, transfer_syntax_uid;
-    int64_t instance_number; /* INTEGER_NULL: none */
+    int64_t instance_number;             /* INTEGER_NULL: none */
+    const struct dicom_dataset *content; /* as far as dicomdir_keys_end asks for it; NULL: not read */
+    struct arena *arena;                 /* for what is only needed until the record is written */
 };
 
 struct dicomdir {

@@ -5,13 +5,14 @@
  *
  * The list of files is made first, so the length is known; the bytes of each file are read when its turn comes. */
 #include "app/dicomdir.h"
+#include "app/dicomdir_keys.h"
 #include "app/exchange.h"
 #include "app/image_file.h"
 #include "app/patient.h"
 #include "app/visibility.h"
 #include "app/zip_stream.h"
 #include "base/file_view.h"
-#include "dicom/object.h"
+#include "dicom/encoding.h"
 
 #include <unistd.h>
 
@@ -113,6 +114,40 @@ static bool is_whole(struct blob_store *store, struct cursor *rows)
     return size == cursor_integer(rows, 2);
 }
 
+/* The record of one file. Pictures need no look into it; of others, what the keys of their records want is read, one file at a time. */
+static bool put_record(struct packing *p, struct dicomdir_file *entry, struct blob_store *store, struct str path)
+{
+    struct error ignored = { 0 };
+    struct dicom_limits limits = dicom_default_limits;
+    struct dicom_object *object = NULL;
+    struct file_view view;
+    int fd;
+    int64_t size;
+    limits.stop_at = dicomdir_keys_end(dicomdir_record_of(entry->sop_class_uid));
+    bool open = limits.stop_at && blob_open_read(store, path, &fd, &size, &ignored);
+    if (open) {
+        open = file_view_open(&view, fd, size, &ignored);
+        close(fd);
+    }
+    if (!open) {
+        dicomdir_file(&p->dir, entry);
+        return !limits.stop_at;
+    }
+    struct arena arena;
+    struct str used;
+    arena_init(&arena);
+    dicom_read(view.bytes, &limits, &arena, &object, &ignored);
+    dicom_settle_encoding(object, p->c->app->config.dicom_charset, &arena, &used);
+    entry->content = object->root;
+    entry->arena = &arena;
+    dicomdir_file(&p->dir, entry);
+    entry->content = NULL;
+    entry->arena = NULL;
+    dicom_object_release(object);
+    arena_release(&arena);
+    return file_view_close(&view, &ignored);
+}
+
 static void pack_file(struct packing *p, struct cursor *rows, int64_t number)
 {
     char id[DICOMDIR_FILE_ID_MAX], path[DICOMDIR_FILE_ID_MAX];
@@ -126,13 +161,14 @@ static void pack_file(struct packing *p, struct cursor *rows, int64_t number)
                                    cursor_text(rows, 3),
                                    cursor_text(rows, 4),
                                    cursor_text(rows, 5),
-                                   cursor_integer(rows, 7) ? INTEGER_NULL : cursor_integer(rows, 6) };
+                                   cursor_integer(rows, 7) ? INTEGER_NULL : cursor_integer(rows, 6),
+                                   NULL,
+                                   NULL };
     p->missing_store += !store;
     if (!store)
         return;
-    if (!is_whole(store, rows))
+    if (!is_whole(store, rows) || !put_record(p, &entry, store, cursor_text(rows, 0)))
         p->damaged = cursor_integer(rows, 9);
-    dicomdir_file(&p->dir, &entry);
     zip_stream_add_file(p->zip, str_from(path), store, cursor_text(rows, 0), cursor_integer(rows, 2));
 }
 
