@@ -218,6 +218,50 @@ bool keeping_confirm(struct call *c, const struct image_file *file, int fd)
     return true;
 }
 
+/* Other names of these bytes, as far as there is room. */
+static int find_others(struct call *c, const struct image_file *file, struct image_file *out, int most)
+{
+    struct cursor rows;
+    int count = 0;
+    db_rows(
+        c, &rows,
+        "select min(id), storage_path, is_archived, max(damage) from image_files where sha256 = ? and storage_path <> ? "
+        "group by storage_path, is_archived",
+        V(file->sha256), V(file->storage_path));
+    while (count < most && cursor_next(&rows)) {
+        struct image_file *other = &out[count++];
+        schema_clear(&image_file_schema, other);
+        other->id = cursor_integer(&rows, 0);
+        other->storage_path = arena_copy(&c->arena, cursor_text(&rows, 1));
+        other->is_archived = cursor_integer(&rows, 2) != 0;
+        other->damage = choice_of(file_damages, cursor_text(&rows, 3));
+        other->sha256 = file->sha256;
+        other->file_size = file->file_size;
+    }
+    cursor_close(&rows);
+    db_release(c);
+    return count;
+}
+
+void keeping_mend_others(struct call *c, const struct image_file *file)
+{
+    enum { OTHERS_MAX = 16 };
+    struct error kept = c->error;
+    struct image_file *others = arena_array(&c->arena, struct image_file, OTHERS_MAX);
+    int64_t size;
+    int fd = -1, count = find_others(c, file, others, OTHERS_MAX);
+    if (count && blob_open_read(c->app->files, file->storage_path, &fd, &size, &c->error)) {
+        for (int i = 0; i < count; i++) {
+            error_clear(&c->error);
+            if (!keeping_confirm(c, &others[i], fd))
+                log_write(c->app->log, LOG_WARNING, c->id, "file.not_mended", "image file %" PRId64 ", %.*s: %s",
+                          others[i].id, STR_FMT(others[i].storage_path), c->error.message);
+        }
+        close(fd);
+    }
+    c->error = kept;
+}
+
 bool keeping_hold(struct call *c, const struct image_file *file, bool *there)
 {
     int64_t found = 0;

@@ -32,6 +32,10 @@ bool keeping_open(struct call *c, const struct image_file *file, int *fd, int64_
  * or damaged. Outside a transaction. */
 bool keeping_confirm(struct call *c, const struct image_file *file, int fd);
 
+/* `file` has just been stored under a name of its own; other rows may have the same bytes under theirs: mends those that are missing or
+ * damaged. What cannot be mended is logged: `file` is stored in any case. Outside a transaction; keeps c->error. */
+void keeping_mend_others(struct call *c, const struct image_file *file);
+
 /* Inside a transaction that adds a row sharing these bytes: some row names them and still has them in the files, and goes on to do so until
  * the commit. *there false: they have gone or moved. */
 bool keeping_hold(struct call *c, const struct image_file *file, bool *there);

@@ -12,6 +12,7 @@
  */
 #include "app/allowance.h"
 #include "app/filing.h"
+#include "app/keeping.h"
 #include "app/metrics.h"
 #include "app/patient.h"
 #include "app/record_lock.h"
@@ -386,6 +387,7 @@ static bool store_assembled(struct call *c, struct image_file *file, struct inte
         return false;
     }
     blob_settle(c->app->files, file->storage_path);
+    keeping_mend_others(c, file);
     metrics_upload(c->app->metrics, file->file_size);
     thumbnails_want(c->app->thumbnails, file->id, type);
     chunked_remove_files(c, file);

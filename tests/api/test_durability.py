@@ -199,6 +199,12 @@ def stow(api, content):
     return answer
 
 
+def in_chunks(api, content):
+    begun = ok(api.post("/upload/chunked", json={"filename": "c", "file_size": len(content)}), 201)
+    ok(api.put(f"/upload/chunked/{begun['upload_id']}/chunks/0", content=content))
+    return api.post(f"/upload/chunked/{begun['upload_id']}/complete")
+
+
 def files_of(api, content):
     listed = ok(api.get("/image-files/my-images", params={"page_size": 100}))["items"]
     return [f for f in listed if f["sha256"] == sha256(content)]
@@ -215,6 +221,7 @@ def whole(api, content):
 
 
 WAYS = [(single, png), (single, dicom), (batch, png), (in_a_zip, dicom), (stow, dicom)]
+MENDS = [*WAYS, (in_chunks, png), (in_chunks, dicom)]
 
 
 @pytest.mark.parametrize("send, make", WAYS, ids=[f"{s.__name__}-{m.__name__}" for s, m in WAYS])
@@ -337,7 +344,7 @@ def test_a_damaged_file_says_so_and_is_mended_by_sending_it_again(house, chief, 
 
 
 @pytest.mark.parametrize("harm", HARM, ids=lambda h: h.__name__)
-@pytest.mark.parametrize("send, make", WAYS, ids=[f"{s.__name__}-{m.__name__}" for s, m in WAYS])
+@pytest.mark.parametrize("send, make", MENDS, ids=[f"{s.__name__}-{m.__name__}" for s, m in MENDS])
 def test_every_way_in_mends(house, chief, harm, send, make):
     """Also what nobody has noticed yet."""
     content = make()
