@@ -103,7 +103,10 @@ static bool check_body_type(struct exchange *x)
         return true;
     if (!http_has_body(x->call.request) && (e->flags & ACTION))
         return true;
-    struct str type = http_media_type(http_header(x->call.request, "Content-Type"));
+    struct str given = http_header(x->call.request, "Content-Type"), type = http_media_type(given);
+    if (given.len != http_header_list(x->call.request, "Content-Type", &x->call.arena).len)
+        return fail(&x->call, E_BAD_REQUEST,
+                    "Content-Type is given twice"); /* which counts, others may read otherwise */
     if (str_equal_fold(type, str_from(types[e->body])))
         return true;
     return fail(&x->call, E_UNSUPPORTED_TYPE, "send this as %s", types[e->body]);
@@ -127,7 +130,7 @@ int64_t admission_body_limit(const struct exchange *x)
 /* Bytes are kept as they come, so a coding that is not undone would be stored as if it were the file (RFC 9110 8.4, 15.5.16). */
 static bool check_body_coding(struct exchange *x)
 {
-    struct str coding = str_trim(http_header(x->call.request, "Content-Encoding"));
+    struct str coding = str_trim(http_header_list(x->call.request, "Content-Encoding", &x->call.arena));
     return !coding.len || str_equal_fold(coding, S("identity")) || !http_has_body(x->call.request) ||
            fail(&x->call, E_UNSUPPORTED_TYPE, "send the body without a Content-Encoding");
 }

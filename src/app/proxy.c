@@ -63,10 +63,10 @@ void proxy_find_client(struct exchange *x)
 /* ---- is it somebody on this machine? ---- */
 
 /* What proxies add. Some, left to their defaults, add only one of these. */
-static const char *const proxy_signs[] = { "Forwarded",      "Via",          "X-Forwarded", "X-Real-IP",
-                                           "X-Client-IP",    "X-Original-",  "X-Envoy-",    "X-Cluster-",
-                                           "X-Proxy",        "X-ProxyUser",  "True-Client", "CF-Connecti",
-                                           "Fastly-Client-", "Fly-Client-IP" };
+static const char *const proxy_signs[] = { "Forwarded",      "Via",           "X-Forwarded", "X-Real-IP",
+                                           "X-Client-IP",    "X-Original-",   "X-Envoy-",    "X-Cluster-",
+                                           "X-Proxy",        "X-ProxyUser",   "True-Client", "CF-Connecti",
+                                           "Fastly-Client-", "Fly-Client-IP", "Client-IP",   "Origin" };
 
 static struct str host_name(struct str host)
 {

@@ -85,7 +85,7 @@ def test_the_setting_names_the_header_that_the_proxy_writes(new_server):
 
 # ---- callers on this machine ----
 
-SIGNS = ["Forwarded", "Via", "X-Real-IP", "X-Forwarded-For", "X-Forwarded-Proto", "x-forwarded-host", "X-Client-IP", "True-Client-IP"]
+SIGNS = ["Forwarded", "Via", "X-Real-IP", "X-Forwarded-For", "X-Forwarded-Proto", "x-forwarded-host", "X-Client-IP", "True-Client-IP", "Client-IP", "Origin"]
 
 
 @pytest.mark.parametrize("sign", SIGNS)

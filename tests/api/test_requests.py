@@ -382,3 +382,12 @@ def test_https_only(new_server):
     assert (
         "max-age" in client.get("/health", headers={"X-Forwarded-Proto": "https"}).headers["strict-transport-security"]
     )
+
+
+def test_headers_that_can_be_read_in_two_ways(doctor):
+    """RFC 9110 5.3: a header of one value is not given twice; of Content-Encoding every line counts."""
+    body = b'{"patient_id": "P-twice", "name": "x"}'
+    twice = [("Content-Type", "text/plain"), ("Content-Type", "application/json")]
+    problem(doctor.post("/patients", content=body, headers=twice), 400)
+    coded = [("Content-Type", "application/json"), ("Content-Encoding", "identity"), ("Content-Encoding", "gzip")]
+    problem(doctor.post("/patients", content=body, headers=coded), 415)
