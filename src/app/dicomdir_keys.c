@@ -253,8 +253,9 @@ uint32_t dicomdir_keys_end(const struct dicomdir_record *record)
 {
     uint32_t last = 0;
     for (int i = 0; i < KEYS_MAX && record->keys[i].tag; i++)
-        last = record->keys[i].tag > last ? record->keys[i].tag : last;
-    return last == INSTANCE_NUMBER ? 0 : last + 1;
+        if (record->keys[i].tag != INSTANCE_NUMBER && record->keys[i].tag > last)
+            last = record->keys[i].tag;
+    return last ? last + 1 : 0;
 }
 
 /* ---- items, as they are in the file ---- */

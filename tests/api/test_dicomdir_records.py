@@ -206,3 +206,14 @@ def test_a_verified_report_without_the_time_of_it(doctor, tmp_path):
     found, said = records_of(doctor, [make("88.11", study(), VerificationFlag="VERIFIED")], tmp_path)
     assert "Error" not in said, said
     assert found["88.11"].VerificationDateTime == "19000101000000"
+
+
+def test_dates_of_records_that_have_no_later_keys(doctor, tmp_path):
+    whose, dated = study(), {"ContentDate": "20130125", "ContentTime": "105919", "InstanceNumber": 5}
+    files = [make(c, whose, **dated) for c in ("9.1.1", "66", "68.1")]
+    files.append(make("90.1", whose, InstanceCreationDate="20130126", InstanceCreationTime="105920"))
+    found, _ = records_of(doctor, files, tmp_path)
+    for sop_class in ("9.1.1", "66", "68.1"):
+        record = found[sop_class]
+        assert (record.ContentDate, record.ContentTime, record.InstanceNumber) == ("20130125", "105919", 5)
+    assert (found["90.1"].InstanceCreationDate, found["90.1"].InstanceCreationTime) == ("20130126", "105920")
