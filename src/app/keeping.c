@@ -331,36 +331,55 @@ bool keeping_look(struct call *c, struct str key, bool *named)
     return true;
 }
 
-static struct str aside_of(struct call *c, struct str key)
+/* The n-th place, from 1, for bytes that had this name: an upload that is completed again after each of several crashes leaves them again and
+ * again under the one name that it has. */
+enum { ASIDE_MAX = 1000 };
+static struct str aside_of(struct call *c, struct str key, int n)
 {
     ptrdiff_t slash = key.len;
     while (slash > 0 && key.at[slash - 1] != '/')
         slash--;
-    return arena_format(&c->arena, "aside/%.*s", STR_FMT(str_slice(key, slash, key.len)));
+    struct str name = str_slice(key, slash, key.len);
+    return n == 1 ? arena_format(&c->arena, "aside/%.*s", STR_FMT(name))
+                  : arena_format(&c->arena, "aside/%d-%.*s", n, STR_FMT(name));
 }
 
 bool keeping_set_aside(struct call *c, struct str key)
 {
     struct error error = { 0 };
-    if (blob_rename(c->app->files, key, aside_of(c, key), &error)) {
-        log_write(c->app->log, LOG_WARNING, c->id, "file.set_aside", "%.*s: no row names it; it is now in %s",
-                  STR_FMT(key), "aside/");
-        return true;
+    for (int n = 1; n <= ASIDE_MAX; n++) {
+        error = (struct error){ 0 };
+        if (blob_rename(c->app->files, key, aside_of(c, key, n), &error)) {
+            log_write(c->app->log, LOG_WARNING, c->id, "file.set_aside", "%.*s: no row names it; it is now in %s",
+                      STR_FMT(key), "aside/");
+            return true;
+        }
+        if (error.code != E_CONFLICT)
+            break;
     }
     return error.code == E_NOT_FOUND || fail(c, error.code, "%s", error.message);
 }
 
-bool keeping_bring_back(struct call *c, const struct image_file *file)
+static bool bring_back_from(struct call *c, const struct image_file *file, struct str aside, bool *there)
 {
     struct error ignored = { 0 };
-    struct str aside = aside_of(c, file->storage_path);
     enum file_damage damage;
     int64_t size;
     int fd;
-    if (file->is_archived || !blob_open_read(c->app->files, aside, &fd, &size, &ignored))
+    *there = blob_open_read(c->app->files, aside, &fd, &size, &ignored);
+    if (!*there)
         return false;
     bool same = size == file->file_size && keeping_check(c, file, fd, &damage) && !damage;
     close(fd);
     error_clear(&c->error);
     return same && blob_rename(c->app->files, aside, file->storage_path, &ignored);
+}
+
+bool keeping_bring_back(struct call *c, const struct image_file *file)
+{
+    bool there = true;
+    for (int n = 1; !file->is_archived && n <= ASIDE_MAX && (there || n == 2); n++)
+        if (bring_back_from(c, file, aside_of(c, file->storage_path, n), &there))
+            return true;
+    return false;
 }

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import tempfile
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -507,6 +508,35 @@ def test_an_older_database_beside_a_newer_store_loses_nothing(new_server):
     server.start()
     for content in [old, *new]:
         whole(server.client(api.token), content)
+
+
+@pytest.mark.skipif(not ON_SQLITE, reason="a database file that is put back")
+def test_what_is_set_aside_twice_under_one_name_keeps_no_server_from_starting(new_server):
+    """An upload that is completed again after a crash has the name that it had before it."""
+    server = new_server()
+    api = server.admin()
+    server.stop()
+    kept = server.database.path.read_bytes()
+    server.start()
+    content = png()
+    name = Path(server.client(api.token).upload(content)["storage_path"]).name
+    server.kill()
+    newer = {p.name: p.read_bytes() for p in server.folder.glob("roentgen.db*")}
+    for path in server.folder.glob("roentgen.db*"):
+        path.unlink()
+    server.database.path.write_bytes(kept)
+    aside = server.files / "aside"
+    aside.mkdir(exist_ok=True)
+    (aside / name).write_bytes(b"of an attempt before")
+    server.start()
+    assert sorted(p.name for p in aside.iterdir()) == sorted([name, f"2-{name}"])
+    assert (aside / name).read_bytes() == b"of an attempt before"
+    server.stop()
+    for path, content_of in newer.items():
+        (server.folder / path).write_bytes(content_of)
+    assert "brought back" in server.run("fsck", "--deep").stdout
+    server.start()
+    whole(server.client(api.token), content)
 
 
 def test_fsck_removes_nothing_that_an_upload_may_be_about_to_name(house, chief):
