@@ -89,7 +89,7 @@ bool account_name_is_free(struct call *c, struct str username, struct str skelet
 {
     int64_t is_same = 0;
     if (!db_integer(c, &is_same,
-                    "select username = ? from users where name_skeleton = ? and deleted_at is null order by id limit 1",
+                    "select username = ? from users where name_skeleton = ? and deleted_at is null limit 1",
                     V(username), V(skeleton)))
         return !c->error.code;
     return fail(c, E_CONFLICT,
