@@ -84,7 +84,7 @@ bool exchange_audit_entry(const struct exchange *x, struct audit_entry *out)
 /* The handler, and what its answer is not to tell this caller. */
 static bool run_handler(struct call *c, const struct endpoint *e)
 {
-    return e->handle(c) && (!c->out || !e->out->veil || e->out->veil(c, c->out));
+    return e->handle(c) && (!c->out || !e->out || !e->out->veil || e->out->veil(c, c->out));
 }
 
 /* The ETag of what GET answers for the same path now, made by GET's own handler in the same transaction. The call's own input and

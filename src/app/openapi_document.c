@@ -172,7 +172,7 @@ static void put_form(struct text *out, const struct endpoint *e)
         out,
         S("{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"file\"],\"properties\":{\"file\":"));
     text_format(out, e->status == 207 ? "{\"type\":\"array\",\"minItems\":1,\"items\":%s}" : "%s", file);
-    for (int i = 0; i < e->in->count; i++) {
+    for (int i = 0; e->in && i < e->in->count; i++) {
         text_format(out, ",\"%s\":", e->in->fields[i].name);
         openapi_put_form_field(out, &e->in->fields[i]);
     }
