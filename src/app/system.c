@@ -295,12 +295,14 @@ static void put_statement(const struct db_statement_stats *stats, void *context)
     put_times(list->json, stats->count, stats->total_us, stats->buckets, 16, 16);
 }
 
+enum { STATEMENTS_TOLD = 1000 }; /* those that took the most time; more than the server's own lists can ask */
+
 static bool performance_get(struct call *c)
 {
     const struct app *app = c->app;
     struct text json;
     bool first = true;
-    text_init(&json, 4 << 20);
+    text_init(&json, 16 << 20);
     text_put(&json, S("{\"endpoints\":["));
     for (int i = 0; i < router_count(app->router); i++) {
         struct route_stats s;
@@ -315,7 +317,7 @@ static bool performance_get(struct call *c)
     }
     struct statement_list list = { &json, 0 };
     text_put(&json, S("],\"statements\":["));
-    db_statement_stats(c->db, 200, put_statement, &list);
+    db_statement_stats(c->db, STATEMENTS_TOLD, put_statement, &list);
     text_put(&json, S("]}"));
     take_text(c, &json);
     return true;
