@@ -51,10 +51,12 @@ void proxy_find_client(struct exchange *x)
 {
     struct str peer = http_client(x->call.request);
     struct address address;
+    bool trusts = x->call.app->config.trusted_proxies.len > 0;
     x->client = x->network = peer;
-    if (!address_parse(peer, &address))
+    /* An IPv4 address comes from the socket in its only form, and is a network of its own. */
+    if ((!trusts && !memchr(peer.at, ':', (size_t)peer.len)) || !address_parse(peer, &address))
         return;
-    if (x->call.app->config.trusted_proxies.len)
+    if (trusts)
         address = find_client(x, address);
     x->client = address_text(address, &x->call.arena);
     x->network = address_text(address_network(address), &x->call.arena);
