@@ -141,7 +141,7 @@ bool account_fill_skeletons(struct call *c)
 static void tell_email(struct call *c, struct str to, struct str after)
 {
     mail_send_later(
-        c->app->mailer, c->id, to, S("Roentgen: e-mail address changed / 邮箱已更改"),
+        c->app->mailer, call_request_id(c), to, S("Roentgen: e-mail address changed / 邮箱已更改"),
         arena_format(
             &c->arena,
             "The e-mail address of your Roentgen account is now %.*s. If this was not you, tell an "

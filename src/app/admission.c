@@ -29,7 +29,7 @@ static bool check_token(struct exchange *x)
         return fail(c, E_UNAUTHENTICATED, "only bearer tokens are accepted");
     if (!authority_check(c, c->app->authority, str_trim(token), &x->principal))
         return false;
-    c->principal = &x->principal;
+    x->actor.principal = &x->principal;
     return true;
 }
 
@@ -37,7 +37,7 @@ static bool check_token(struct exchange *x)
 static bool check_password_is_own(struct exchange *x)
 {
     const struct endpoint *e = x->endpoint;
-    if (!x->call.principal || !x->call.principal->must_change_password || (e->flags & BEFORE_CHANGE))
+    if (!x->actor.principal || !x->principal.must_change_password || (e->flags & BEFORE_CHANGE))
         return true;
     x->call.error.type = "urn:roentgen:problem:password-change-required";
     return fail(&x->call, E_FORBIDDEN, "change your password first: POST /api/v1/auth/password/change");
@@ -52,9 +52,9 @@ static bool check_permission(struct exchange *x)
         return true;
     if ((e->flags & LOOPBACK) && proxy_is_local_caller(x))
         return true;
-    if (!x->call.principal)
+    if (!x->actor.principal)
         return fail(&x->call, E_UNAUTHENTICATED, "sign in first: send a bearer token");
-    if (!principal_may(x->call.principal, (enum permission)e->permission))
+    if (!call_may(&x->call, (enum permission)e->permission))
         return fail(&x->call, E_FORBIDDEN, "this needs the permission %s", permission_rows[e->permission].name);
     return true;
 }
@@ -62,7 +62,7 @@ static bool check_permission(struct exchange *x)
 static bool take_token(struct exchange *x, struct rate *rate, const char *kind)
 {
     struct call *c = &x->call;
-    struct str who = c->principal ? arena_format(&c->arena, "u%" PRId64, c->principal->user_id) : x->network;
+    struct str who = x->actor.principal ? arena_format(&c->arena, "u%" PRId64, x->principal.user_id) : x->actor.network;
     if (!rate || rate_take(rate, who, &c->error.retry_after_s))
         return true;
     return fail(c, E_TOO_MANY, "too many %s; try again in %d s", kind, c->error.retry_after_s);
@@ -76,7 +76,7 @@ static bool check_rate(struct exchange *x)
         return true;
     if ((x->endpoint->flags & LOGIN) && !take_token(x, app->login_rate, "attempts to sign in"))
         return false;
-    return take_token(x, x->call.principal ? app->user_rate : app->rate, "requests");
+    return take_token(x, x->actor.principal ? app->user_rate : app->rate, "requests");
 }
 
 /* Callers who cannot say who they are share the limit of their address, so that tokens cannot be tried out freely. */

@@ -2,7 +2,6 @@
  * audit row). */
 #include "app/exchange.h"
 
-#include "app/audit.h"
 #include "app/metrics.h"
 #include "base/log.h"
 #include "schema/json.h"
@@ -13,7 +12,8 @@ enum { GZIP_FROM_BYTES = 1024 };
 
 void answer_status(struct call *c, int status)
 {
-    exchange_of(c)->status = status;
+    struct exchange *x = exchange_of(c);
+    x->status = x->actor.audit.outcome = status;
 }
 
 void answer_header(struct call *c, const char *name, struct str value)
@@ -60,44 +60,7 @@ void answer_stream(struct call *c, const char *media_type, int64_t length,
 
 void answer_after(struct call *c, void (*after)(struct call *c))
 {
-    if (c->request)
-        exchange_of(c)->after = after;
-}
-
-void audit_about(struct call *c, int64_t entity_id, int64_t patient_id)
-{
-    if (!c->request)
-        return;
-    struct exchange *x = exchange_of(c);
-    x->audit_id = entity_id;
-    x->audit_patient_id = patient_id;
-}
-
-void audit_reason(struct call *c, struct str literal)
-{
-    if (c->request)
-        exchange_of(c)->audit_reason = literal;
-}
-
-void audit_detail(struct call *c, struct str json)
-{
-    if (c->request)
-        exchange_of(c)->audit_detail = json;
-}
-
-struct str call_client(const struct call *c)
-{
-    return c->request ? exchange_of((struct call *)(uintptr_t)c)->client : STR_NULL;
-}
-
-struct str call_network(const struct call *c)
-{
-    return c->request ? exchange_of((struct call *)(uintptr_t)c)->network : STR_NULL;
-}
-
-int64_t call_user(const struct call *c)
-{
-    return c->principal ? c->principal->user_id : 0;
+    exchange_of(c)->after = after;
 }
 
 struct str answer_etag(struct arena *arena, struct str body)
@@ -126,7 +89,7 @@ static void encode_problem(struct exchange *x)
     text_put_json_string(out, str_from(say ? error->message : row->title));
     text_put(out, S(",\"instance\":"));
     text_put_json_string(out, http_path(x->call.request));
-    text_format(out, ",\"request_id\":\"%s\"", x->call.id);
+    text_format(out, ",\"request_id\":\"%s\"", x->actor.request_id);
     if (error->problems) {
         text_put(out, S(",\"errors\":["));
         for (const struct problem *p = error->problems; p; p = p->next) {
@@ -205,7 +168,7 @@ static void cors_headers(struct exchange *x)
 static void common_headers(struct exchange *x)
 {
     struct request *r = x->call.request;
-    http_set_header(r, "X-Request-ID", str_from(x->call.id));
+    http_set_header(r, "X-Request-ID", str_from(x->actor.request_id));
     http_set_header(r, "X-Content-Type-Options", S("nosniff"));
     http_set_header(r, "Referrer-Policy", S("no-referrer"));
     bool own_policy = false, own_caching = false;
@@ -285,10 +248,10 @@ static void remember(struct exchange *x)
     const struct error *error = &c->error;
     const char *route = x->endpoint ? x->endpoint->path : "";
     struct log_access line = {
-        .request_id = c->id,
+        .request_id = call_request_id(c),
         .method = http_method_names[http_method(c->request) < HTTP_METHODS ? http_method(c->request) : HTTP_GET],
         .route = route,
-        .client = x->client,
+        .client = x->actor.client,
         .user_id = call_user(c),
         .status = x->status,
         .us = clock_monotonic_us() - http_started_us(c->request),
@@ -301,9 +264,9 @@ static void remember(struct exchange *x)
     metrics_request(c->app->metrics, x->route.index, x->status, line.us);
     bool is_ours = error->code == E_INTERNAL || error->code == E_UNREADABLE || error->is_ours;
     if (is_ours || error->code == E_STORAGE_FULL || error->code == E_UNAVAILABLE) {
-        log_write(c->app->log, is_ours ? LOG_ERROR : LOG_WARNING, c->id, "request.failed", "%s %s: %s (%s:%d)",
-                  line.method, route, error->message, error->file ? error->file : "", error->line);
-        metrics_error(c->app->metrics, c->id, route, error->message);
+        log_write(c->app->log, is_ours ? LOG_ERROR : LOG_WARNING, call_request_id(c), "request.failed",
+                  "%s %s: %s (%s:%d)", line.method, route, error->message, error->file ? error->file : "", error->line);
+        metrics_error(c->app->metrics, call_request_id(c), route, error->message);
     }
 }
 
@@ -324,14 +287,14 @@ static bool audit_write(struct call *c, void *context)
 static bool leaves_row(struct exchange *x)
 {
     const struct endpoint *e = x->endpoint;
-    if (!e || !e->audit || x->audited)
+    if (!e || !e->audit || x->actor.audit.written)
         return false;
     if (x->status < 400)
         return true;
     int64_t user = call_user(&x->call);
     if (x->status == 429 || (!user && !(e->flags & LOGIN)))
         return false;
-    return audit_admits(x->call.app->audit, user, x->network);
+    return audit_admits(x->call.app->audit, user, x->actor.network);
 }
 
 void answer_send(struct exchange *x, bool ok)
@@ -348,10 +311,13 @@ void answer_send(struct exchange *x, bool ok)
     remember(x);
     db_release(c);
     struct audit_entry *entry = arena_new(&c->arena, struct audit_entry);
-    if (leaves_row(x) && exchange_audit_entry(x, entry) && !audit_note(c->app->audit, entry)) {
-        http_wait(c->request);
-        db_transact_later(c, audit_write, entry, audit_written);
-        return;
+    if (leaves_row(x)) {
+        exchange_audit_entry(x, entry);
+        if (!audit_note(c->app->audit, entry)) {
+            http_wait(c->request);
+            db_transact_later(c, audit_write, entry, audit_written);
+            return;
+        }
     }
     http_reply(c->request);
 }

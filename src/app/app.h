@@ -2,8 +2,8 @@
 #ifndef ROENTGEN_APP_H
 #define ROENTGEN_APP_H
 
+#include "app/actor.h"
 #include "app/config.h"
-#include "app/principal.h"
 #include "blob/blob.h"
 #include "db/db.h"
 #include "http/http.h"

@@ -67,14 +67,20 @@ static struct value whom(const struct grantee *to)
     return to->kind == GRANTEE_DEPARTMENT ? V(to->name) : V(to->id);
 }
 
-bool assignment_open(struct call *c, int64_t study_id, const struct grantee *to, int64_t by)
+bool assignment_open(struct call *c, int64_t study_id, const struct grantee *to, int64_t by, bool *opened)
 {
     int64_t found = 0;
+    if (opened)
+        *opened = false;
     if (!db_lock(c, "select id from studies where id = ?", V(study_id)))
         return false;
     if (db_integer(c, &found, assigning[to->kind].find, V(study_id), whom(to)))
         return true;
-    return !c->error.code && db_execute(c, assigning[to->kind].open, V(study_id), whom(to), V(by), V(clock_now()));
+    if (c->error.code || !db_execute(c, assigning[to->kind].open, V(study_id), whom(to), V(by), V(clock_now())))
+        return false;
+    if (opened)
+        *opened = true;
+    return true;
 }
 
 bool assignment_close(struct call *c, int64_t study_id, const struct grantee *to)
@@ -132,7 +138,8 @@ static bool assignment_put(struct call *c)
     const struct assignment *in = c->in;
     struct study study;
     struct grantee to;
-    return study_load(c, in->id, &study) && grantee_of(c, in, &to) && assignment_open(c, in->id, &to, call_user(c));
+    return study_load(c, in->id, &study) && grantee_of(c, in, &to) &&
+           assignment_open(c, in->id, &to, call_user(c), NULL);
 }
 
 static bool assignment_delete(struct call *c)

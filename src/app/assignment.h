@@ -1,7 +1,7 @@
 /* assignment.h - to whom a study is open besides who registered it and who sees everything: accounts, roles, departments.
  *
  *     struct grantee who;
- *     grantee_find(c, S("role:doctor"), &who) && assignment_open(c, study_id, &who, by)
+ *     grantee_find(c, S("role:doctor"), &who) && assignment_open(c, study_id, &who, by, NULL)
  *
  * What an assignment lets see is visibility.h's word: the study and all its files. A department is what accounts have in their
  * `department`, letter by letter; who comes into a role or department later sees what is assigned to it.
@@ -21,8 +21,9 @@ struct grantee {
 /* "user:li", "role:doctor", "department:放射科"; without a kind an account, else a role. E_NOT_FOUND: there is none. */
 bool grantee_find(struct call *c, struct str text, struct grantee *out);
 
-/* Inside a transaction; the caller has seen to it that the study may be assigned. Both are done when they are done already. */
-bool assignment_open(struct call *c, int64_t study_id, const struct grantee *to, int64_t by);
+/* Inside a transaction; the caller has seen to it that the study may be assigned. Both are done when they are done already; *opened (may be
+ * NULL): it was not. */
+bool assignment_open(struct call *c, int64_t study_id, const struct grantee *to, int64_t by, bool *opened);
 bool assignment_close(struct call *c, int64_t study_id, const struct grantee *to);
 /* Before the study itself goes for good. */
 bool assignment_forget(struct call *c, int64_t study_id);

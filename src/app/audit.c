@@ -85,7 +85,7 @@ static void *run(void *context)
 {
     struct audit *audit = context;
     struct call call;
-    call_init(&call, NULL, audit->db);
+    call_init(&call, NULL, audit->db); /* others act: it has no actor */
     while (take_noted(audit)) {
         int tries = 0;
         while (!db_transact(&call, write_taken, audit)) {

@@ -23,13 +23,14 @@ enum {
     AUDIT_REFUSED_STRANGERS = 3000,
     AUDIT_REFUSED_STRANGERS_PER_MINUTE = 600
 };
+enum { AUDIT_DONE = 200 }; /* the outcome of what succeeded, where no answer to a request says it more exactly */
 enum { AUDIT_DELAY_MS = 500, AUDIT_QUEUE = 32768, AUDIT_BATCH = AUDIT_QUEUE * 3 / 4 };
 
 struct audit_entry {
     struct instant at;
     const char *action, *entity;            /* literals */
     int64_t user_id, entity_id, patient_id; /* 0: none */
-    int outcome;                            /* HTTP status */
+    int outcome;                            /* as statuses of HTTP say it */
     struct str detail;                      /* a JSON object or null; a literal where the row is noted */
     char client[46];
     char request_id[37];

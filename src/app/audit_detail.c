@@ -1,5 +1,5 @@
 /* audit_detail.c - what changed from what to what, for the audit row. */
-#include "app/exchange.h"
+#include "app/actor.h"
 
 #include "schema/json.h"
 

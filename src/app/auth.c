@@ -137,7 +137,7 @@ static bool logout(struct call *c)
 {
     return db_execute(
         c, "update sessions set revoked_at = ?, revoked_reason = 'logout' where id = ? and revoked_at is null",
-        V(clock_now()), V(c->principal->session_id));
+        V(clock_now()), V(call_principal(c)->session_id));
 }
 
 static bool logout_all(struct call *c)
@@ -229,7 +229,7 @@ static bool store_password(struct call *c, void *context)
 static bool password_change(struct call *c)
 {
     const struct password_change *in = c->in;
-    struct password_change change = { .user_id = call_user(c), .keep_session = c->principal->session_id };
+    struct password_change change = { .user_id = call_user(c), .keep_session = call_principal(c)->session_id };
     struct user user;
     return password_confirmed(c, change.user_id, in->current_password, "current_password") &&
            user_load(c, change.user_id, &user) &&
@@ -292,7 +292,7 @@ static bool password_reset(struct call *c)
     if (!mail_is_configured(c->app))
         return fail(c, E_UNAVAILABLE, "this server sends no mail: ask an administrator to set a new password");
     answer_status(c, 202);
-    mail_compose_later(c->app->mailer, c->id, in->email, compose_reset);
+    mail_compose_later(c->app->mailer, call_request_id(c), in->email, compose_reset);
     return true;
 }
 

@@ -7,7 +7,6 @@
  */
 #include "app/exchange.h"
 
-#include "app/audit.h"
 #include "app/metrics.h"
 #include "app/record_lock.h"
 #include "base/log.h"
@@ -20,6 +19,7 @@ static void create(void *data, void *context)
     struct exchange *x = data;
     struct app *app = context;
     call_init(&x->call, app, app->db);
+    x->call.actor = &x->actor;
     text_init(&x->answer, ANSWER_MAX_BYTES);
     text_init(&x->compressed, ANSWER_MAX_BYTES);
     x->call.hold.budget = app->budget;
@@ -50,35 +50,28 @@ static void finish(struct request *r)
 
 /* ---- the handler and what surrounds it ---- */
 
-bool exchange_audit_entry(const struct exchange *x, struct audit_entry *out)
+/* What the row says of the thing, where no rule has said it: which one the answer is about. */
+static void complete_audit(struct exchange *x)
 {
     const struct call *c = &x->call;
     const struct endpoint *e = x->endpoint;
-    *out = (struct audit_entry){ .at = clock_now(),
-                                 .action = e->audit,
-                                 .entity = e->entity,
-                                 .user_id = call_user(c),
-                                 .entity_id = x->audit_id,
-                                 .patient_id = x->audit_patient_id,
-                                 .outcome = x->status,
-                                 .detail = x->status < 400 ? STR_NULL : x->audit_reason };
-    bool is_patient = e->entity && !strcmp(e->entity, "patient");
-    for (int i = 0; e->entity && !out->entity_id && i < x->route.variables; i++)
-        if (str_equal(x->route.names[i], S("id")) || str_equal(x->route.names[i], S("file_id")))
-            str_to_integer(x->route.values[i], &out->entity_id);
-    if (c->out && e->out && !(e->flags & LIST)) {
-        int id = schema_find(e->out, S("id")), patient = schema_find(e->out, S("patient_id"));
-        const char *record = c->out;
-        if (e->entity && !out->entity_id && id >= 0 && e->out->fields[id].kind == &kind_integer)
-            memcpy(&out->entity_id, record + e->out->fields[id].offset, sizeof(int64_t));
-        if (!out->patient_id && patient >= 0 && e->out->fields[patient].kind == &kind_integer)
-            memcpy(&out->patient_id, record + e->out->fields[patient].offset, sizeof(int64_t));
-    }
-    if (is_patient && !out->patient_id)
-        out->patient_id = out->entity_id;
-    snprintf(out->client, sizeof(out->client), "%.*s", STR_FMT(x->client));
-    memcpy(out->request_id, c->id, sizeof(out->request_id));
-    return true;
+    struct audit_draft *draft = &x->actor.audit;
+    if (!c->out || !e->out || (e->flags & LIST))
+        return;
+    int id = schema_find(e->out, S("id")), patient = schema_find(e->out, S("patient_id"));
+    const char *record = c->out;
+    if (e->entity && !draft->entity_id && !draft->named_id && id >= 0 && e->out->fields[id].kind == &kind_integer)
+        memcpy(&draft->entity_id, record + e->out->fields[id].offset, sizeof(int64_t));
+    if (!draft->patient_id && patient >= 0 && e->out->fields[patient].kind == &kind_integer)
+        memcpy(&draft->patient_id, record + e->out->fields[patient].offset, sizeof(int64_t));
+}
+
+void exchange_audit_entry(struct exchange *x, struct audit_entry *out)
+{
+    complete_audit(x);
+    audit_entry_of(&x->call, out);
+    out->outcome = x->status;
+    out->detail = x->status < 400 ? STR_NULL : x->actor.audit.refusal;
 }
 
 /* The handler, and what its answer is not to tell this caller. */
@@ -139,24 +132,15 @@ static bool check_if_match(struct exchange *x)
            fail(c, E_PRECONDITION_FAILED, "it has changed since: read it again");
 }
 
-static void set_default_status(struct exchange *x)
+static int default_status(const struct endpoint *e)
 {
-    const struct endpoint *e = x->endpoint;
-    if (x->status == 0)
-        x->status = e->status ? e->status : (e->out || (e->flags & NOT_JSON)) ? 200 : 204;
+    return e->status ? e->status : (e->out || (e->flags & NOT_JSON)) ? 200 : 204;
 }
 
-bool audit_change(struct call *c)
+static void set_default_status(struct exchange *x)
 {
-    if (!c->request)
-        return true;
-    struct exchange *x = exchange_of(c);
-    struct audit_entry entry;
-    set_default_status(x);
-    exchange_audit_entry(x, &entry);
-    entry.detail = x->audit_detail;
-    x->audited = true;
-    return audit_insert(c, &entry);
+    if (x->status == 0)
+        x->status = default_status(x->endpoint);
 }
 
 /* May run again after a deadlock, so it starts from nothing each time. */
@@ -167,15 +151,19 @@ static bool handle(struct call *c)
     text_clear(&x->answer);
     x->status = 0;
     x->header_count = 0;
-    x->audited = false;
-    x->audit_detail = STR_NULL;
     x->after = NULL;
+    x->actor.audit.written = false;
+    x->actor.audit.detail = STR_NULL;
+    x->actor.audit.outcome = default_status(e);
     c->out = e->out && !(e->flags & LIST) ? schema_new(e->out, &c->arena) : NULL;
     if (!check_if_match(x) || !run_handler(c, e))
         return false;
     set_default_status(x);
     answer_encode(x);
-    return !e->audit || !db_in_transaction(c) || audit_change(c);
+    if (!e->audit || !db_in_transaction(c))
+        return true;
+    complete_audit(x);
+    return audit_change(c);
 }
 
 static bool handle_writes(struct call *c, void *unused)
@@ -201,7 +189,7 @@ static void done(struct call *c, bool ok, void *unused)
     if (ok && x->after)
         x->after(c);
     if (!ok)
-        x->audited = false;
+        x->actor.audit.written = false;
     answer_send(x, ok);
 }
 
@@ -382,7 +370,7 @@ static void make_request_id(struct exchange *x)
     unsigned char *bytes = x->random + (x->random_left -= 16);
     bytes[6] = (unsigned char)((bytes[6] & 0x0f) | 0x40);
     bytes[8] = (unsigned char)((bytes[8] & 0x3f) | 0x80);
-    char *out = x->call.id;
+    char *out = x->actor.request_id;
     for (int i = 0; i < 16; i++) {
         if (i == 4 || i == 6 || i == 8 || i == 10)
             *out++ = '-';
@@ -401,11 +389,12 @@ static void admit(struct exchange *x)
         answer_send(x, false);
         return;
     }
-    c->hold.owner = c->principal ? budget_account(c->principal->user_id) : budget_stranger(x->client);
-    if (c->principal)
-        http_set_account(c->request, c->principal->user_id);
+    int64_t user = call_user(c);
+    c->hold.owner = user ? budget_account(user) : budget_stranger(x->actor.client);
+    if (user)
+        http_set_account(c->request, user);
     struct str key = http_header(c->request, "Idempotency-Key");
-    if (key.len && c->principal && e->method == HTTP_POST && e->body == BODY_JSON)
+    if (key.len && user && e->method == HTTP_POST && e->body == BODY_JSON)
         x->idempotency_key = key;
     if (x->idempotency_key.len > IDEMPOTENCY_KEY_MAX) {
         error_add_problem(&c->error, &c->arena, "header", S("Idempotency-Key"), "too_long", "at most %d characters",
@@ -442,14 +431,26 @@ static int64_t account_of_address(struct str address)
     return -1 - (int64_t)(str_hash(address) >> 1);
 }
 
+/* What the row can tell from the path alone. */
+static void begin_audit(struct exchange *x)
+{
+    struct audit_draft *draft = &x->actor.audit;
+    draft->action = x->endpoint->audit;
+    draft->entity = x->endpoint->entity;
+    for (int i = 0; draft->entity && !draft->named_id && i < x->route.variables; i++)
+        if (str_equal(x->route.names[i], S("id")) || str_equal(x->route.names[i], S("file_id")))
+            str_to_integer(x->route.values[i], &draft->named_id);
+}
+
 static void begin(struct request *r)
 {
     struct exchange *x = http_app_data(r);
     struct call *c = &x->call;
     c->request = r;
     make_request_id(x);
+    x->actor.user_agent = http_header(r, "User-Agent");
     proxy_find_client(x);
-    http_set_account(r, account_of_address(x->client));
+    http_set_account(r, account_of_address(x->actor.client));
     if (is_preflight(x)) {
         preflight(x);
         return;
@@ -460,7 +461,10 @@ static void begin(struct request *r)
     }
     if (!admission_route(x)) {
         answer_send(x, false);
-    } else if (must_look_up(x)) {
+        return;
+    }
+    begin_audit(x);
+    if (must_look_up(x)) {
         x->on_worker = true;
         if (!http_run(r, LANE_GENERAL, admit_on_worker))
             busy(x);

@@ -2,9 +2,12 @@
 #ifndef ROENTGEN_EXCHANGE_H
 #define ROENTGEN_EXCHANGE_H
 
+#include "app/actor.h"
 #include "app/app.h"
 #include "app/endpoint.h"
 #include "base/text.h"
+
+#include <assert.h>
 
 struct exchange {
     struct call call;          /* first: exchange_of relies on it */
@@ -16,18 +19,15 @@ struct exchange {
     struct route route;
     const struct endpoint *endpoint;
     struct principal principal;
-    uint64_t fields;        /* ?fields= mask of the answer's members */
-    int status;             /* 0: the row's */
-    const char *media_type; /* NULL: application/json */
-    bool body_is_set;       /* the handler gave the body to http itself (file, asset): answer_file, answer_bytes */
-    bool replayed;          /* answer of an earlier request with the same Idempotency-Key */
-    int64_t audit_id, audit_patient_id;    /* what the audit row speaks of; 0: from path or answer */
-    struct str audit_detail, audit_reason; /* what changed; why it was refused */
-    struct str idempotency_key;            /* null: none */
-    void *upload;                          /* what `receive` keeps for the handler */
-    void (*upload_release)(void *upload);  /* called at the end of the request, however it ended; may be NULL */
-    struct str client;                     /* address, behind trusted proxies the one they name */
-    struct str network;                    /* what belongs to one subscriber: the address, of IPv6 the first 64 bits */
+    struct actor actor;         /* call.actor points here */
+    uint64_t fields;            /* ?fields= mask of the answer's members */
+    int status;                 /* 0: the row's */
+    const char *media_type;     /* NULL: application/json */
+    bool body_is_set;           /* the handler gave the body to http itself (file, asset): answer_file, answer_bytes */
+    bool replayed;              /* answer of an earlier request with the same Idempotency-Key */
+    struct str idempotency_key; /* null: none */
+    void *upload;               /* what `receive` keeps for the handler */
+    void (*upload_release)(void *upload); /* called at the end of the request, however it ended; may be NULL */
     struct {
         const char *name;
         struct str value;
@@ -37,11 +37,12 @@ struct exchange {
     struct str problem_extra;      /* further members of the problem: `"missing_chunks":[3]` */
     bool problem_is_set;           /* the handler wrote x->answer itself (RFC 6749 errors) */
     bool on_worker; /* begin has moved there, because the token has to be looked up in a remote database */
-    bool audited;   /* the audit row went with the change */
 };
 
+/* The request behind a call, for handlers: a rule that a command may reach asks app/actor.h instead. */
 static inline struct exchange *exchange_of(struct call *c)
 {
+    assert(c->request);
     return (struct exchange *)(void *)c;
 }
 
@@ -58,18 +59,6 @@ void answer_stream(struct call *c, const char *media_type, int64_t length,
                    void *self);
 /* `after` is called once what the handler did is committed: for mail and the like. */
 void answer_after(struct call *c, void (*after)(struct call *c));
-/* The audit row is about this entity and patient, where path and answer do not tell. */
-void audit_about(struct call *c, int64_t entity_id, int64_t patient_id);
-/* What the row of a change tells beside: a JSON object. What the row of a refusal does: a literal, which outlives the request. */
-void audit_detail(struct call *c, struct str json);
-void audit_reason(struct call *c, struct str literal);
-/* The detail of a change from one record to another: {"status":{"from":...,"to":...}} for the members in `mask` that differ. */
-void audit_changed(struct call *c, const struct schema *schema, const void *before, const void *after, uint64_t mask);
-/* In the transaction of a WORKS endpoint: the audit row of this change (WRITES endpoints get theirs by themselves). */
-bool audit_change(struct call *c);
-struct str call_client(const struct call *c);  /* the caller's address, or null */
-struct str call_network(const struct call *c); /* the caller's network, or null */
-int64_t call_user(const struct call *c);       /* 0: nobody */
 
 /* dispatch.c */
 void dispatch_http_app(struct app *app, struct http_app *out);
@@ -81,7 +70,7 @@ int64_t admission_body_limit(const struct exchange *x);
 
 /* proxy.c: who asks, through which names. */
 enum { PROXY_HOPS_MAX = 32 };
-void proxy_find_client(struct exchange *x);           /* sets client and network */
+void proxy_find_client(struct exchange *x);           /* sets the actor's client and network */
 bool proxy_is_local_caller(const struct exchange *x); /* somebody on this machine, through no proxy and no other name */
 bool proxy_https(
     struct exchange *x); /* false: the answer is a redirect to https, already set; or c->error says why not */
@@ -99,9 +88,8 @@ struct str answer_etag(struct arena *arena, struct str body);
 /* Looks at the preconditions of a GET whose answer is ready (conditional.c): it may become 304. False: E_PRECONDITION_FAILED. */
 bool answer_preconditions(struct exchange *x);
 
-/* dispatch.c: the audit row of this exchange; false when it is about nothing (nobody signed in, no route). */
-struct audit_entry;
-bool exchange_audit_entry(const struct exchange *x, struct audit_entry *out);
+/* dispatch.c: the audit row of this exchange, whose answer is known. */
+void exchange_audit_entry(struct exchange *x, struct audit_entry *out);
 
 /* idempotency.c: POST with an Idempotency-Key. */
 enum idempotency { IDEMPOTENCY_NONE, IDEMPOTENCY_FIRST, IDEMPOTENCY_REPLAY, IDEMPOTENCY_REFUSED };

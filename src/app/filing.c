@@ -228,7 +228,7 @@ static bool mark_study(struct place *p)
                c, &changed,
                "update studies set conflict = '[\"patient_id\"]', updated_at = ? where id = ? and conflict is null",
                V(clock_now()), V(p->study_id)) &&
-           (!changed || filing_note(c, "study.conflict", "study", p->study_id, p->study_patient, p->by));
+           (!changed || audit_also(c, "study.conflict", "study", p->study_id, p->study_patient));
 }
 
 static bool make_study(struct place *p)
@@ -243,7 +243,7 @@ static bool make_study(struct place *p)
     study.patient_name = p->patient.name;
     study.patient_number = p->patient.patient_id;
     if (!db_insert(p->c, &study_schema, &study, &study.id) || !study_index(p->c, &study) ||
-        !study_twins_mark(p->c, &p->twins, study.id, study.patient_id, p->by))
+        !study_twins_mark(p->c, &p->twins, study.id, study.patient_id))
         return false;
     p->study_id = study.id;
     p->study_modality = study.modality;
@@ -387,7 +387,7 @@ bool filing_place(struct call *c, struct filing *f, int64_t stated_patient, int6
         return place_without_study(&p);
     if (!find_parents(&p, &fit) || !fit)
         return c->error.code == E_NONE;
-    if ((!p.patient.id && !filing_make_patient(c, f, by, &p.patient)) || !filing_compare(c, f, &p.patient, by, row) ||
+    if ((!p.patient.id && !filing_make_patient(c, f, by, &p.patient)) || !filing_compare(c, f, &p.patient, row) ||
         (!p.study_id && !make_study(&p)) || !find_series(&p) || (!p.series_id && !make_series(&p)))
         return false;
     row->patient_id = p.patient.id;

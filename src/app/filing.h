@@ -113,10 +113,6 @@ void filing_person_name(struct arena *arena, struct str pn, struct str *name, st
 
 /* ---- filing_patient.c ---- */
 
-/* Inside a transaction: an audit row of its own, beside that of the upload: something does not fit together. */
-bool filing_note(struct call *c, const char *action, const char *entity, int64_t entity_id, int64_t patient_id,
-                 int64_t by);
-
 /* Inside a transaction: what is compared of a patient that is not deleted; *out->id is 0 when there is none. Locks the patient, so that
  * files of one patient are placed one after the other (see patient_must_exist). */
 bool filing_load_patient(struct call *c, int64_t id, struct patient *out);
@@ -125,7 +121,6 @@ bool filing_find_patient(struct call *c, struct filing *f, int64_t stated, struc
 /* Makes the patient as the file says. */
 bool filing_make_patient(struct call *c, struct filing *f, int64_t by, struct patient *out);
 /* Compares name, gender and birth date; marks patient and row. */
-bool filing_compare(struct call *c, const struct filing *f, const struct patient *patient, int64_t by,
-                    struct image_file *row);
+bool filing_compare(struct call *c, const struct filing *f, const struct patient *patient, struct image_file *row);
 
 #endif

@@ -57,7 +57,7 @@ static bool mend_instance(struct call *c, void *context)
     row.character_set = a->filing->instance.character_set;
     row.remarks = a->filing->instance.remarks;
     if (!filing_mend_text(c, a->before, a->filing, &row) || !filing_load_patient(c, row.patient_id, &patient) ||
-        (patient.id && !filing_compare(c, a->filing, &patient, row.uploaded_by, &row)))
+        (patient.id && !filing_compare(c, a->filing, &patient, &row)))
         return false;
     audit_about(c, row.id, row.patient_id);
     if (str_equal(was.description, row.description) && str_equal(was.conflict, row.conflict) &&

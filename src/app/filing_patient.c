@@ -1,7 +1,7 @@
 /* filing_patient.c - which patient a file speaks of, and whether it says of them what we know. */
 #include "app/filing.h"
 
-#include "app/audit.h"
+#include "app/actor.h"
 #include "app/visibility.h"
 #include "base/crypto.h"
 #include "base/text.h"
@@ -175,31 +175,14 @@ static void say(struct text *out, const char *what, struct str value)
     text_format(out, "%s%s: %.*s", out->len ? "; " : "", what, STR_FMT(value));
 }
 
-bool filing_note(struct call *c, const char *action, const char *entity, int64_t entity_id, int64_t patient_id,
-                 int64_t by)
-{
-    struct audit_entry entry = { .at = clock_now(),
-                                 .action = action,
-                                 .entity = entity,
-                                 .user_id = by,
-                                 .entity_id = entity_id,
-                                 .patient_id = patient_id,
-                                 .outcome = 200 };
-    struct str client = call_client(c);
-    snprintf(entry.client, sizeof(entry.client), "%.*s", STR_FMT(client));
-    memcpy(entry.request_id, c->id, sizeof(entry.request_id));
-    return audit_insert(c, &entry);
-}
-
-static bool note(struct call *c, const struct patient *patient, struct str list, int64_t by)
+static bool note(struct call *c, const struct patient *patient, struct str list)
 {
     return db_execute(c, "update patients set conflict = ?, updated_at = ? where id = ?", V(list), V(clock_now()),
                       V(patient->id)) &&
-           filing_note(c, "patient.conflict", "patient", patient->id, patient->id, by);
+           audit_also(c, "patient.conflict", "patient", patient->id, patient->id);
 }
 
-bool filing_compare(struct call *c, const struct filing *f, const struct patient *patient, int64_t by,
-                    struct image_file *row)
+bool filing_compare(struct call *c, const struct filing *f, const struct patient *patient, struct image_file *row)
 {
     static const char *const names[] = { "\"name\"", "\"gender\"", "\"birth_date\"" };
     const struct patient *said = &f->patient;
@@ -225,7 +208,7 @@ bool filing_compare(struct call *c, const struct filing *f, const struct patient
             text_format(&list, "%c%s", list.len ? ',' : '[', names[i]);
     text_put_char(&list, ']');
     row->conflict = arena_copy(&c->arena, text_str(&words));
-    bool ok = str_equal(before, text_str(&list)) || note(c, patient, text_str(&list), by);
+    bool ok = str_equal(before, text_str(&list)) || note(c, patient, text_str(&list));
     text_release(&words);
     text_release(&list);
     return ok;

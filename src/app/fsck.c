@@ -162,6 +162,7 @@ bool fsck(struct call *c, const struct fsck_options *options, void (*tell)(const
     struct call own; /* what it makes is let go of every thousand rows */
     struct checking k = { &own, options, tell, 0 };
     call_init(&own, c->app, c->db);
+    own.actor = c->actor;
     bool ok = check_all(&k);
     *findings = k.findings;
     if (!ok)
@@ -200,6 +201,7 @@ bool fsck_slice(struct call *c, int64_t files, void (*tell)(const char *line), s
     struct scrub scrub;
     *out = (struct fsck_progress){ 0 };
     call_init(&own, c->app, c->db);
+    own.actor = c->actor;
     bool ok = load_position(&own, &scrub.last);
     while (ok && out->files < files && !out->ended) {
         int64_t most = files - out->files < ROWS_AT_ONCE ? files - out->files : ROWS_AT_ONCE, count = 0;

@@ -95,7 +95,9 @@ static void *keep_looking(void *context)
 {
     struct prober *p = context;
     struct call c;
+    struct actor actor = ACTOR_OF_TASK("health");
     call_init(&c, p->app, p->app->db);
+    c.actor = &actor;
     pthread_mutex_lock(&p->mutex);
     while (!p->stopping) {
         if (p->asked == p->begun) {

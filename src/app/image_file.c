@@ -158,7 +158,7 @@ bool image_file_load_to_change(struct call *c, int64_t id, bool deleted, struct 
 {
     if (!load(c, id, deleted, out))
         return false;
-    if (out->uploaded_by == call_user(c) || principal_may(c->principal, MAY_UPDATE_IMAGES))
+    if (out->uploaded_by == call_user(c) || call_may(c, MAY_UPDATE_IMAGES))
         return true;
     return fail(c, E_FORBIDDEN, "only its uploader or somebody with image.update may change this file");
 }

@@ -163,7 +163,7 @@ static bool file_batch_post(struct call *c)
     const struct file_batch *in = c->in;
     struct batch_outcomes *out = c->out;
     struct batch_outcome *outcomes = arena_array(&c->arena, struct batch_outcome, in->ids.count);
-    if (in->action == ACTION_ARCHIVE && !principal_may(c->principal, MAY_ARCHIVE_IMAGES))
+    if (in->action == ACTION_ARCHIVE && !call_may(c, MAY_ARCHIVE_IMAGES))
         return fail(c, E_FORBIDDEN, "this needs the permission %s", permission_rows[MAY_ARCHIVE_IMAGES].name);
     for (ptrdiff_t i = 0; i < in->ids.count; i++) {
         struct acting acting = { in, in->ids.items[i] };

@@ -56,7 +56,7 @@ void keeping_mark(struct call *c, const struct image_file *file, enum file_damag
         return;
     error_clear(&c->error);
     bool ok = db_transact(c, store_mark, &marking);
-    log_write(c->app->log, damage ? LOG_ERROR : LOG_WARNING, c->id, damage ? "file.damaged" : "file.whole",
+    log_write(c->app->log, damage ? LOG_ERROR : LOG_WARNING, call_request_id(c), damage ? "file.damaged" : "file.whole",
               "image file %" PRId64 ", %.*s: %s%s", file->id, STR_FMT(file->storage_path),
               damage ? file_damages[damage - 1] : "its bytes are there again",
               ok ? "" : "; its row could not be marked");
@@ -210,7 +210,7 @@ bool keeping_confirm(struct call *c, const struct image_file *file, int fd)
     if (!are_there(store, file, fd)) {
         if (!keeping_copy(c, file, fd, store))
             return false;
-        log_write(c->app->log, LOG_WARNING, c->id, "file.mended",
+        log_write(c->app->log, LOG_WARNING, call_request_id(c), "file.mended",
                   "image file %" PRId64 ", %.*s: its bytes were sent again, and stored anew", file->id,
                   STR_FMT(file->storage_path));
     }
@@ -254,8 +254,9 @@ void keeping_mend_others(struct call *c, const struct image_file *file)
         for (int i = 0; i < count; i++) {
             error_clear(&c->error);
             if (!keeping_confirm(c, &others[i], fd))
-                log_write(c->app->log, LOG_WARNING, c->id, "file.not_mended", "image file %" PRId64 ", %.*s: %s",
-                          others[i].id, STR_FMT(others[i].storage_path), c->error.message);
+                log_write(c->app->log, LOG_WARNING, call_request_id(c), "file.not_mended",
+                          "image file %" PRId64 ", %.*s: %s", others[i].id, STR_FMT(others[i].storage_path),
+                          c->error.message);
         }
         close(fd);
     }
@@ -280,7 +281,7 @@ void keeping_settle(struct call *c, struct str key, bool named)
 {
     struct error ignored = { 0 };
     if (!named && c->error.in_doubt) {
-        log_write(c->app->log, LOG_WARNING, c->id, "file.in_doubt",
+        log_write(c->app->log, LOG_WARNING, call_request_id(c), "file.in_doubt",
                   "%.*s: nobody knows whether its row was committed; its bytes stay, the next start looks",
                   STR_FMT(key));
         blob_leave(c->app->files, key);
@@ -350,8 +351,8 @@ bool keeping_set_aside(struct call *c, struct str key)
     for (int n = 1; n <= ASIDE_MAX; n++) {
         error = (struct error){ 0 };
         if (blob_rename(c->app->files, key, aside_of(c, key, n), &error)) {
-            log_write(c->app->log, LOG_WARNING, c->id, "file.set_aside", "%.*s: no row names it; it is now in %s",
-                      STR_FMT(key), "aside/");
+            log_write(c->app->log, LOG_WARNING, call_request_id(c), "file.set_aside",
+                      "%.*s: no row names it; it is now in %s", STR_FMT(key), "aside/");
             return true;
         }
         if (error.code != E_CONFLICT)

@@ -1,8 +1,8 @@
 /* lockout.c - the three counters, and what is left behind when one of them locks. */
 #include "app/lockout.h"
 
-#include "app/audit.h"
-#include "app/exchange.h"
+#include "app/actor.h"
+#include "app/app.h"
 #include "app/mail.h"
 #include "kv/tries.h"
 
@@ -85,10 +85,10 @@ int64_t lockout_familiar_since(void)
 
 struct lock_note {
     struct call call;
+    struct actor actor; /* as of the attempt that was one too many */
     int64_t user_id;
     struct str network; /* null: every network that is not familiar */
     struct instant since, until;
-    struct audit_entry entry;
     struct str email;
 };
 
@@ -103,7 +103,7 @@ static bool store_lock(struct call *c, void *context)
            db_execute(c, "delete from sign_in_locks where locked_until < ?", V(note->since)) &&
            db_execute(c, "insert into sign_in_locks(user_id, network, locked_at, locked_until) values (?, ?, ?, ?)",
                       V(note->user_id), V(note->network), V(note->since), V(note->until)) &&
-           audit_insert(c, &note->entry);
+           audit_change(c);
 }
 
 static void tell_owner(struct lock_note *note)
@@ -112,7 +112,7 @@ static void tell_owner(struct lock_note *note)
     struct str until = instant_format(note->until, &c->arena);
     struct str from = note->network.at ? note->network : S("many addresses / 多个地址");
     mail_send_later(
-        c->app->mailer, c->id, note->email, S("Roentgen: sign-in locked / 登录已锁定"),
+        c->app->mailer, call_request_id(c), note->email, S("Roentgen: sign-in locked / 登录已锁定"),
         arena_format(
             &c->arena,
             "Too many wrong passwords were given for your Roentgen account, from: %.*s. Until %.*s it cannot be "
@@ -144,20 +144,19 @@ static void note_lock(struct call *c, int64_t user_id, struct str network, int64
     if (!note)
         abort();
     call_init(&note->call, c->app, c->app->db);
-    memcpy(note->call.id, c->id, sizeof(note->call.id));
     struct arena *arena = &note->call.arena;
+    note->call.actor = &note->actor;
+    note->actor.client = arena_copy(arena, call_client(c));
+    memcpy(note->actor.request_id, call_request_id(c), sizeof(note->actor.request_id));
     note->user_id = user_id;
     note->network = arena_copy(arena, network);
     note->since = (struct instant){ now_us };
     note->until = (struct instant){ until_us };
-    note->entry =
-        (struct audit_entry){ .at = note->since, .action = "auth.lock", .entity = "user", .entity_id = user_id };
-    note->entry.outcome = 401;
-    note->entry.detail = arena_format(arena, "{\"network\":%s%.*s%s,\"until\":\"%.*s\"}", network.at ? "\"" : "",
-                                      STR_FMT(network.at ? network : S("null")), network.at ? "\"" : "",
-                                      STR_FMT(instant_format(note->until, arena)));
-    snprintf(note->entry.client, sizeof(note->entry.client), "%.*s", STR_FMT(call_client(c)));
-    memcpy(note->entry.request_id, c->id, sizeof(note->entry.request_id));
+    note->actor.audit = (struct audit_draft){ .action = "auth.lock", .entity = "user", .entity_id = user_id };
+    note->actor.audit.outcome = error_row(E_UNAUTHENTICATED)->status;
+    audit_detail(&note->call, arena_format(arena, "{\"network\":%s%.*s%s,\"until\":\"%.*s\"}", network.at ? "\"" : "",
+                                           STR_FMT(network.at ? network : S("null")), network.at ? "\"" : "",
+                                           STR_FMT(instant_format(note->until, arena))));
     pthread_mutex_lock(&lockout->mutex);
     lockout->under_way++;
     pthread_mutex_unlock(&lockout->mutex);

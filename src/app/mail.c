@@ -1,6 +1,7 @@
 /* mail.c - RFC 5322 text handed to libcurl's SMTP, one after the other. */
 #include "app/mail.h"
 
+#include "app/actor.h"
 #include "app/app.h"
 #include "base/address.h"
 #include "base/log.h"
@@ -160,9 +161,11 @@ static void *run(void *context)
     struct mailer *m = context;
     for (struct mail *mail; (mail = next_mail(m)); drop(mail)) {
         struct call call;
+        struct actor actor = ACTOR_OF_TASK("mail");
         call_init(&call, m->app, m->app->db);
+        call.actor = &actor;
         bool late = m->stopping && clock_monotonic_us() > m->stop_at_us;
-        memcpy(call.id, mail->request_id, sizeof(call.id));
+        memcpy(actor.request_id, mail->request_id, sizeof(actor.request_id));
         bool wanted = !mail->compose || late || mail->compose(&call, &mail->text);
         db_release(&call);
         if (late || (wanted && !send_now(&call, &mail->text)) || call.error.code)

@@ -75,7 +75,7 @@ static bool patient_timeline(struct call *c)
     audit_about(c, in->id, in->id);
     if (!patient_load(c, in->id, &patient))
         return false;
-    if (principal_may(c->principal, MAY_READ_STUDIES)) {
+    if (call_may(c, MAY_READ_STUDIES)) {
         db_rows(c, &rows,
                 "select s.id, s.created_at, s.description from studies s where s.patient_id = ? and s.is_deleted = 0 "
                 "and " VISIBLE_STUDY " order by s.created_at desc limit 500",
@@ -83,7 +83,7 @@ static bool patient_timeline(struct call *c)
         if (!add_events(c, &rows, events, &count, false))
             return false;
     }
-    if (principal_may(c->principal, MAY_READ_IMAGES)) {
+    if (call_may(c, MAY_READ_IMAGES)) {
         db_rows(c, &rows,
                 "select f.id, f.created_at, f.original_filename, f.study_id from image_files f where f.patient_id = ? "
                 "and f.is_deleted = 0 and " VISIBLE_FILE " order by f.created_at desc limit 500",

@@ -169,7 +169,7 @@ bool picture_run(struct call *c, const struct decode_job *job, struct decode_res
     bool ok = decoder_run(c->app->decoders, job, &c->arena, result, &c->error) &&
               (is_known || hold_more(&c->hold, result->bytes.len, &c->error));
     if (result->trouble[0])
-        log_write(c->app->log, LOG_ERROR, c->id[0] ? c->id : NULL, "decoder.trouble", "%s", result->trouble);
+        log_write(c->app->log, LOG_ERROR, call_request_id(c), "decoder.trouble", "%s", result->trouble);
     return ok;
 }
 

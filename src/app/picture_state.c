@@ -51,7 +51,7 @@ void picture_decoded(struct call *c, const struct image_file *file)
     if (file->status != FILE_FAILED || !is_of_decoding(file))
         return;
     if (!db_transact(c, clear_reason, &failed))
-        log_write(c->app->log, LOG_ERROR, c->id[0] ? c->id : NULL, "picture.not_mended",
+        log_write(c->app->log, LOG_ERROR, call_request_id(c), "picture.not_mended",
                   "image file %" PRId64 " is decoded well, but stays FAILED: %s", file->id, c->error.message);
     error_clear(&c->error);
     db_release(c);

@@ -52,14 +52,14 @@ void proxy_find_client(struct exchange *x)
     struct str peer = http_client(x->call.request);
     struct address address;
     bool trusts = x->call.app->config.trusted_proxies.len > 0;
-    x->client = x->network = peer;
+    x->actor.client = x->actor.network = peer;
     /* An IPv4 address comes from the socket in its only form, and is a network of its own. */
     if ((!trusts && !memchr(peer.at, ':', (size_t)peer.len)) || !address_parse(peer, &address))
         return;
     if (trusts)
         address = find_client(x, address);
-    x->client = address_text(address, &x->call.arena);
-    x->network = address_text(address_network(address), &x->call.arena);
+    x->actor.client = address_text(address, &x->call.arena);
+    x->actor.network = address_text(address_network(address), &x->call.arena);
 }
 
 /* ---- is it somebody on this machine? ---- */

@@ -1,6 +1,7 @@
 /* purge.c - deleted files removed for good: row first, then the bytes when no other row shares them. */
 #include "app/recover.h"
 
+#include "app/actor.h"
 #include "app/assignment.h"
 #include "app/keeping.h"
 #include "app/thumbnails.h"
@@ -50,7 +51,8 @@ static bool purge_row(struct call *c, void *context)
            db_execute(c, "delete from image_files where id = ? and deleted_at is not null", V(p->file.id)) &&
            db_integer(c, &others, "select count(*) from image_files where sha256 = ? and storage_path = ?",
                       V(p->file.sha256), V(p->file.storage_path)) &&
-           (p->shared = others > 0, p->gone = true);
+           (p->shared = others > 0, p->gone = true) &&
+           audit_also(c, "image_file.purge", "image_file", p->file.id, p->file.patient_id);
 }
 
 static bool purge_one(struct call *c, struct purging *p, int64_t *bytes)
@@ -76,12 +78,14 @@ static bool purge_one(struct call *c, struct purging *p, int64_t *bytes)
 static bool purge_study(struct call *c, void *context)
 {
     const int64_t *id = context;
-    int64_t still = 0;
-    if (!db_lock_integer(c, &still, "select 1 from studies where id = ? and deleted_at is not null", V(*id)))
+    int64_t patient_id = 0;
+    if (!db_lock_integer(c, &patient_id, "select patient_id from studies where id = ? and deleted_at is not null",
+                         V(*id)))
         return c->error.code == E_NONE; /* it was restored */
     return assignment_forget(c, *id) && search_remove(c, "study_search", *id) &&
            db_execute(c, "delete from series where study_id = ?", V(*id)) &&
-           db_execute(c, "delete from studies where id = ? and deleted_at is not null", V(*id));
+           db_execute(c, "delete from studies where id = ? and deleted_at is not null", V(*id)) &&
+           audit_also(c, "study.purge", "study", *id, patient_id);
 }
 
 static bool purge_studies(struct call *c, struct instant before)

@@ -41,8 +41,8 @@ bool session_start(struct call *c, int64_t user_id, bool remember_me, struct tok
             c,
             "insert into sessions(session_uuid, user_id, client, user_agent, remember_me, created_at, last_used_at, "
             "expires_at) values (?, ?, ?, ?, ?, ?, ?, ?)",
-            V(uuid), V(user_id), V(call_client(c)), V(str_slice(http_header(c->request, "User-Agent"), 0, 200)),
-            V(remember_me), V(now), V(now), V(session_end_us(c, remember_me, now.us))) &&
+            V(uuid), V(user_id), V(call_client(c)), V(str_slice(call_user_agent(c), 0, 200)), V(remember_me), V(now),
+            V(now), V(session_end_us(c, remember_me, now.us))) &&
         db_integer(c, &id, "select id from sessions where session_uuid = ?", V(uuid)) &&
         put_refresh_token(c, id, &out->refresh_token) &&
         db_execute(c, "update users set last_login_at = ? where id = ?", V(now), V(user_id));
@@ -145,7 +145,7 @@ static const struct schema session_list = SCHEMA("SessionList", struct session_l
 static void mark_current(struct call *c, void *record)
 {
     struct session *session = record;
-    session->current = session->id == c->principal->session_id;
+    session->current = session->id == call_principal(c)->session_id;
 }
 
 static const struct listing session_listing = { .row = &session_schema,

@@ -183,8 +183,7 @@ static bool study_post(struct call *c)
     if (study_twins_seen(&twins))
         return fail(c, E_CONFLICT, "a study with this study_uid is registered already");
     study.claim = study_twins_claim(&twins, call_user(c));
-    if (!db_insert(c, &study_schema, &study, &study.id) ||
-        !study_twins_mark(c, &twins, study.id, study.patient_id, call_user(c)))
+    if (!db_insert(c, &study_schema, &study, &study.id) || !study_twins_mark(c, &twins, study.id, study.patient_id))
         return false;
     answer_location(c, "/api/v1/studies/%" PRId64, study.id);
     return study_load(c, study.id, out) && study_index(c, out);

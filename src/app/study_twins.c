@@ -47,12 +47,12 @@ static bool mark(struct call *c, int64_t study_id)
                       V(study_id));
 }
 
-bool study_twins_mark(struct call *c, const struct study_twins *twins, int64_t new_id, int64_t patient_id, int64_t by)
+bool study_twins_mark(struct call *c, const struct study_twins *twins, int64_t new_id, int64_t patient_id)
 {
     if (!twins->count)
         return true;
     for (int i = 0; i < twins->count; i++)
         if (!mark(c, twins->at[i].id))
             return false;
-    return mark(c, new_id) && filing_note(c, "study.conflict", "study", new_id, patient_id, by);
+    return mark(c, new_id) && audit_also(c, "study.conflict", "study", new_id, patient_id);
 }

@@ -35,6 +35,6 @@ const struct study_twin *study_twins_seen(const struct study_twins *twins);
 /* studies.claim of a new one beside them. */
 int64_t study_twins_claim(const struct study_twins *twins, int64_t by);
 /* A new one stands beside them: all are marked. Nothing to do when there are none. */
-bool study_twins_mark(struct call *c, const struct study_twins *twins, int64_t new_id, int64_t patient_id, int64_t by);
+bool study_twins_mark(struct call *c, const struct study_twins *twins, int64_t new_id, int64_t patient_id);
 
 #endif

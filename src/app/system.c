@@ -174,13 +174,16 @@ static const struct field audit_row_fields[] = {
     FIELD(struct audit_row, entity, .flags = NULLABLE, .doc = "To what kind of thing."),
     FIELD(struct audit_row, entity_id, .flags = NULLABLE, .doc = "To which one."),
     FIELD(struct audit_row, patient_id, .flags = NULLABLE, .doc = "Whose data."),
-    FIELD(struct audit_row, outcome, .doc = "HTTP status of the answer."),
+    FIELD(struct audit_row, outcome,
+          .doc = "HTTP status of the answer; 200 for what a command or the server itself did."),
     FIELD(struct audit_row, client, .flags = NULLABLE, .doc = "From which address."),
     FIELD(struct audit_row, request_id, .flags = NULLABLE, .doc = "Which request."),
     FIELD(
         struct audit_row, detail, .flags = NULLABLE,
         .doc =
-            "What changed ({\"roles\": {\"from\": [...], \"to\": [...]}}), or why it was refused ({\"reason\": ...})."),
+            "What changed ({\"roles\": {\"from\": [...], \"to\": [...]}}), or why it was refused ({\"reason\": ...}). Of what nobody "
+            "signed in for: which command and which user of the operating system ({\"by\": \"command line\", \"command\": \"import\", "
+            "\"system_user\": ...}), or which task of the server ({\"by\": \"server\", \"task\": ...})."),
 };
 static const struct schema audit_row_schema =
     SCHEMA("AuditRow", struct audit_row, audit_row_fields, .table = "audit_logs", .alias = "a",

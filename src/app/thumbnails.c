@@ -1,6 +1,7 @@
 /* thumbnails.c - the background thread that makes small pictures, and the endpoint that shows them. */
 #include "app/thumbnails.h"
 
+#include "app/actor.h"
 #include "app/picture_state.h"
 #include "app/rendered.h"
 #include "base/log.h"
@@ -226,7 +227,9 @@ static void *run(void *context)
     struct call c;
     int64_t id = 0;
     bool look;
+    struct actor actor = ACTOR_OF_TASK("thumbnails");
     call_init(&c, t->app, t->app->db);
+    c.actor = &actor;
     c.hold.budget = t->app->budget;
     while (next(t, &id, &look)) {
         if (look)

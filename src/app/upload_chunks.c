@@ -111,7 +111,7 @@ bool chunked_forget(struct call *c, const struct image_file *file, int64_t numbe
     struct forgetting f = { file, number };
     if (!db_transact(c, forget_chunk, &f))
         return false;
-    log_write(c->app->log, LOG_ERROR, c->id, "chunk.damaged",
+    log_write(c->app->log, LOG_ERROR, call_request_id(c), "chunk.damaged",
               "chunk %" PRId64 " of %.*s is missing or damaged: it is asked for again", number,
               STR_FMT(file->file_uuid));
     return true;
@@ -157,8 +157,7 @@ static bool refuse_rows(struct call *c, void *context)
 {
     const struct image_file *file = context;
     int64_t patient = file->patient_id > 0 ? file->patient_id : 0;
-    return delete_rows(c, file) &&
-           filing_note(c, "image_file.upload_cancel", "image_file", file->id, patient, file->uploaded_by);
+    return delete_rows(c, file) && audit_also(c, "image_file.upload_cancel", "image_file", file->id, patient);
 }
 
 bool chunked_drop(struct call *c, const struct image_file *file)
@@ -193,6 +192,7 @@ bool chunked_expire(struct call *c, struct instant before, int64_t *count)
 {
     struct image_file file;
     *count = 0;
+    audit_action(c, "image_file.upload_expire", "image_file");
     while (db_get(c, &image_file_schema, &file,
                   "where f.is_deleted = 0 and f.status = 'UPLOADING' and f.created_at < ? limit 1", V(before))) {
         if (!chunked_drop(c, &file))

@@ -5,12 +5,12 @@ enum { MODALITIES_MAX = 64 };
 
 bool visibility_of_everything(const struct call *c)
 {
-    return principal_may(c->principal, MAY_READ_ALL_IMAGES);
+    return call_may(c, MAY_READ_ALL_IMAGES);
 }
 
 bool visibility_of_patients(const struct call *c)
 {
-    return !c->principal || principal_may(c->principal, MAY_READ_PATIENTS);
+    return !call_principal(c) || call_may(c, MAY_READ_PATIENTS);
 }
 
 bool visibility_is_assigned(struct call *c, int64_t user_id, int64_t study_id, bool *assigned)

@@ -17,12 +17,10 @@ void call_reset(struct call *call)
     call->hold.owner = 0;
     error_clear(&call->error);
     call->request = NULL;
-    call->principal = NULL;
     call->in = NULL;
     call->out = NULL;
     call->found = NULL;
     call->given = 0;
-    call->id[0] = '\0';
 }
 
 void call_release(struct call *call)

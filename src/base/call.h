@@ -23,7 +23,7 @@ struct app;           /* app/app.h: what the process shares */
 struct db;            /* db/db.h */
 struct db_connection; /* db/db.h: borrowed on first use, given back by db_release */
 struct request;       /* http/http.h; NULL outside HTTP */
-struct principal;     /* app/principal.h: who asks; NULL when nobody signed in */
+struct actor;         /* app/actor.h: who acts; NULL: nobody */
 
 struct call {
     struct arena arena;
@@ -32,17 +32,16 @@ struct call {
     struct db *db;
     struct db_connection *connection;
     struct request *request;
-    const struct principal *principal;
-    const void *in;    /* decoded input, as the endpoint's `in` says */
-    void *out;         /* answer to encode, as the endpoint's `out` says */
-    uint64_t given;    /* bit i: field i of `in` was in the input, even if null */
-    const void *found; /* what an endpoint's `at_once` leaves for its handler, in the arena; NULL: nothing */
-    struct hold hold;  /* memory of the process' budget; given back by call_reset */
-    char id[37];       /* request id (UUID), also in logs and answers */
+    struct actor *actor; /* of whoever began the call */
+    const void *in;      /* decoded input, as the endpoint's `in` says */
+    void *out;           /* answer to encode, as the endpoint's `out` says */
+    uint64_t given;      /* bit i: field i of `in` was in the input, even if null */
+    const void *found;   /* what an endpoint's `at_once` leaves for its handler, in the arena; NULL: nothing */
+    struct hold hold;    /* memory of the process' budget; given back by call_reset */
 };
 
 void call_init(struct call *call, struct app *app, struct db *db);
-void call_reset(struct call *call); /* ready for the next unit; keeps app and db */
+void call_reset(struct call *call); /* ready for the next unit; keeps app, db and actor */
 void call_release(struct call *call);
 
 #define fail(c, code, ...) error_set(&(c)->error, (code), __VA_ARGS__)

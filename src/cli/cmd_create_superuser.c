@@ -58,6 +58,7 @@ int cmd_create_superuser(struct call *c)
         fprintf(stderr, "roentgen: user name, e-mail and password are all needed\n");
         return 2;
     }
+    audit_action(c, "user.create", "user");
     if (!user_create(c, &user, USER_ACTIVE, &id))
         return command_failed(c);
     printf("administrator %.*s made\n", STR_FMT(user.username));

@@ -49,6 +49,7 @@ const struct schema import_options = SCHEMA("Import", struct import, import_fiel
 struct importing {
     struct app *app;
     struct db *db;
+    struct str origin;   /* of the actor */
     int64_t user_id, by; /* whose the files are; who imports */
     struct grantee to[GRANTEES_MAX];
     int to_count;
@@ -131,25 +132,28 @@ static bool find_grantees(struct call *c, struct str list, struct importing *imp
 
 struct opening {
     const struct importing *import;
-    int64_t study_id;
+    int64_t study_id, patient_id;
 };
 
 static bool open_study(struct call *c, void *context)
 {
     const struct opening *o = context;
-    for (int i = 0; i < o->import->to_count; i++)
-        if (!assignment_open(c, o->study_id, &o->import->to[i], o->import->by))
+    for (int i = 0; i < o->import->to_count; i++) {
+        bool opened;
+        if (!assignment_open(c, o->study_id, &o->import->to[i], o->import->by, &opened) ||
+            (opened && !audit_also(c, "study.assign", "study", o->study_id, o->patient_id)))
             return false;
+    }
     return true;
 }
 
 /* Files of a study mostly come together: *last saves asking again for each. */
-static bool share(struct importing *import, struct call *c, int64_t study_id, int64_t *last)
+static bool share(struct importing *import, struct call *c, const struct image_file *row, int64_t *last)
 {
-    struct opening opening = { import, study_id };
-    if (!import->to_count || study_id <= 0 || study_id == *last)
+    struct opening opening = { import, row->study_id, row->patient_id };
+    if (!import->to_count || row->study_id <= 0 || row->study_id == *last)
         return true;
-    *last = study_id;
+    *last = row->study_id;
     return db_transact(c, open_study, &opening);
 }
 
@@ -176,10 +180,10 @@ static void import_one(struct importing *import, struct call *c, const struct qu
     struct image_file row;
     struct upload_details details = import->details;
     bool known = false, ok = spool_file(c, one->path, &file) && is_known(c, import, file, &row, &known);
-    if (ok && known && share(import, c, row.study_id, last_study)) {
+    if (ok && known && share(import, c, &row, last_study)) {
         tally_add(import->tally, one->path, one->bytes, OUTCOME_KNOWN, STR_NULL);
     } else if (ok && !known && upload_store(c, file, &details, import->user_id, NULL, NULL, &row) &&
-               share(import, c, row.study_id, last_study)) {
+               share(import, c, &row, last_study)) {
         enum outcome outcome = outcome_of(&row);
         tally_add(import->tally, one->path, one->bytes, outcome,
                   outcome == OUTCOME_KEPT    ? row.status_reason
@@ -247,8 +251,11 @@ static void *work(void *context)
 {
     struct importing *import = context;
     struct call one;
+    struct actor actor = { .origin = import->origin };
     int64_t last_study = 0;
     call_init(&one, import->app, import->db);
+    one.actor = &actor;
+    audit_action(&one, "image_file.upload", "image_file");
     for (struct queued next; take_path(import, &next); free(next.path)) {
         call_reset(&one);
         import_one(import, &one, &next, &last_study);
@@ -366,6 +373,8 @@ int cmd_import(struct call *c)
         return command_failed(c);
     }
     import.by = import.user_id;
+    command_acts(c, "import", in->username);
+    import.origin = c->actor->origin;
     if (in->owner.len && !db_integer(c, &import.user_id,
                                      "select id from users where username = ? and deleted_at is null", V(in->owner))) {
         fail(c, E_NOT_FOUND, "there is no account %.*s", STR_FMT(in->owner));

@@ -124,8 +124,9 @@ static void *sweep_again_and_again(void *context)
     struct sweeper *s = context;
     struct call call;
     bool stop = false;
-    call_init(&call, NULL, s->app->db);
-    call.app = s->app;
+    struct actor actor = ACTOR_OF_TASK("uploads.sweep");
+    call_init(&call, s->app, s->app->db);
+    call.actor = &actor;
     while (!stop) {
         sweep(&call);
         int64_t us = clock_monotonic_us() + SWEEP_EVERY_S * 1000000LL;

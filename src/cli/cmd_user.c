@@ -3,7 +3,6 @@
 #include "cli/command.h"
 
 #include "app/account.h"
-#include "app/audit.h"
 #include "base/crypto.h"
 
 static const char *const actions[] = { "list", "unlock", "disable", "enable", "reset-password", NULL };
@@ -46,7 +45,7 @@ static int list_users(struct call *c)
     return c->error.code ? command_failed(c) : 0;
 }
 
-/* ---- changes: each with its audit row, whose user is nobody's and whose detail says why ---- */
+/* ---- changes ---- */
 
 struct change {
     unsigned action;
@@ -54,27 +53,29 @@ struct change {
     struct str hash;
 };
 
-static bool audit_it(struct call *c, const struct change *change, const char *action)
-{
-    struct audit_entry entry = { .at = clock_now(), .action = action, .entity = "user", .entity_id = change->id };
-    entry.outcome = 200;
-    entry.detail = arena_format(&c->arena, "{\"by\":\"command line\",\"command\":\"%s\"}", actions[change->action - 1]);
-    return audit_insert(c, &entry);
-}
-
 static bool make_change(struct call *c, void *context)
 {
     const struct change *change = context;
+    static const char *const names[] = { [ACTION_UNLOCK] = "user.unlock",
+                                         [ACTION_DISABLE] = "user.update",
+                                         [ACTION_ENABLE] = "user.update",
+                                         [ACTION_RESET_PASSWORD] = "user.password" };
+    bool ok;
+    audit_action(c, names[change->action], "user");
+    audit_about(c, change->id, 0);
     switch (change->action) {
     case ACTION_UNLOCK:
-        return account_unlock(c, change->id) && audit_it(c, change, "user.unlock");
+        ok = account_unlock(c, change->id);
+        break;
     case ACTION_DISABLE:
-        return account_set_status(c, change->id, USER_DISABLED) && audit_it(c, change, "user.update");
     case ACTION_ENABLE:
-        return account_set_status(c, change->id, USER_ACTIVE) && audit_it(c, change, "user.update");
+        ok = account_set_status(c, change->id, change->action == ACTION_ENABLE ? USER_ACTIVE : USER_DISABLED);
+        break;
     default:
-        return account_store_password(c, change->id, change->hash) && audit_it(c, change, "user.password");
+        ok = account_store_password(c, change->id, change->hash);
+        break;
     }
+    return ok && audit_change(c);
 }
 
 static bool find_user(struct call *c, struct str name, int64_t *id)
@@ -95,6 +96,7 @@ int cmd_user(struct call *c)
         fprintf(stderr, "roentgen: user %s: whose account?\n", actions[in->action - 1]);
         return 2;
     }
+    command_acts(c, arena_cstring(&c->arena, arena_format(&c->arena, "user %s", actions[in->action - 1])), STR_NULL);
     if (!find_user(c, in->username, &change.id))
         return command_failed(c);
     if (in->action == ACTION_RESET_PASSWORD) {

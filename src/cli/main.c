@@ -110,7 +110,11 @@ int main(int argc, char **argv)
             if (is_help(argv[a]))
                 return help(command);
         struct call call;
+        struct actor actor = { 0 };
         call_init(&call, NULL, NULL);
+        call.actor = &actor;
+        if (!command->internal)
+            command_acts(&call, command->name, STR_NULL);
         int status = (command->opens_app ? run_with_app : run)(command, &call, argc - 2, argv + 2);
         call_release(&call);
         return status;

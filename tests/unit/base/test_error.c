@@ -119,14 +119,12 @@ static void calls(void **state)
     call_init(&call, (struct app *)(void *)&app, (struct db *)(void *)&db);
     call.in = arena_alloc(&call.arena, 10);
     call.given = 5;
-    call.id[0] = 'x';
     assert_false(fail(&call, E_LOCKED, "by %s", "another"));
     assert_string_equal(call.error.message, "by another");
     call_reset(&call);
     assert_int_equal(call.error.code, E_NONE);
     assert_null(call.in);
     assert_int_equal(call.given, 0);
-    assert_string_equal(call.id, "");
     assert_int_equal(call.arena.used_bytes, 0);
     assert_ptr_equal(call.app, &app);
     assert_ptr_equal(call.db, &db);
