@@ -375,7 +375,7 @@ MARKS = {"server": "bench", "imaging": "imaging"}  # of the tables in docs/perfo
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("suite", nargs="?", choices=SUITES, default="server", help="what to measure")
-    parser.add_argument("--data", default=servers.ROOT.parent / "shared" / "data", help="imaging: the folder of sample files")
+    parser.add_argument("--data", default=servers.ROOT / "tests" / "data", help="imaging: the folder of sample files")
     parser.add_argument("--binary", default=servers.ROOT / "build" / "roentgen", help="a release build of the server")
     parser.add_argument("--quick", action="store_true", help="shorter and smaller, for a look; the page stays as it is")
     parser.add_argument("--only", help="parts, separated by commas: " + "; ".join(f"{name}: {', '.join(parts)}" for name, parts in SUITES.items()) + "; the page stays as it is")

@@ -1,18 +1,16 @@
 """What tests about annotations share: real files to draw on, and asking for their measurements."""
 
 import copy
-import json
 import uuid
 
-from support import ROOT, ok, problem, unique, wrong_members
+from support import DATA, EXPECTED, ok, problem, unique, wrong_members
 
-SHARED = ROOT.parent / "shared" / "data" / "dicom"
-EXPECTED = json.loads((SHARED.parent / "EXPECTED.json").read_text())["files"]
+DICOM = DATA / "dicom"
 CT_SPACING = 0.661468
 
 
 def real(name):
-    return (SHARED / name).read_bytes()
+    return (DICOM / name).read_bytes()
 
 
 def fresh(name):

@@ -23,6 +23,7 @@ import httpx
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests" / "data"
+EXPECTED = json.loads((DATA / "EXPECTED.json").read_text())["files"]  # what independent tools read from each sample
 BINARY = str(Path(os.environ.get("ROENTGEN_BINARY", ROOT / "build" / "roentgen")).resolve())
 TEST_DATABASE = os.environ.get("ROENTGEN_TEST_DATABASE", "sqlite")
 ON_SQLITE = TEST_DATABASE == "sqlite"

@@ -1,19 +1,11 @@
 """A DICOM file that is uploaded files itself under patient, study and series; every value in the database is the one in the file."""
 
-import json
 import threading
 from pathlib import Path
 
 import pytest
 
-from support import ROOT, Server, dicom, ok, png, problem, sample, stored, uid, unique, zipped
-
-SHARED = (ROOT / ".." / "shared" / "data").resolve()
-EXPECTED = json.loads((SHARED / "EXPECTED.json").read_text())["files"]
-
-
-def shared(name):
-    return (SHARED / name).read_bytes()
+from support import EXPECTED, Server, dicom, ok, png, problem, sample, stored, uid, unique, zipped
 
 
 def study_of(api, file):
@@ -55,7 +47,7 @@ def filed(tmp_path_factory):
     names = sorted(EXPECTED)
     answers = {}
     for name in names:
-        answer = admin.post("/upload/single", files={"file": (Path(name).name, shared(name))})
+        answer = admin.post("/upload/single", files={"file": (Path(name).name, sample(name))})
         answers[name] = answer
     yield server, admin, answers
     server.close()

@@ -16,7 +16,7 @@ import pydicom
 import pytest
 from PIL import Image
 
-from annotations import SHARED
+from annotations import DICOM
 from support import (
     SLOW,
     Server,
@@ -355,7 +355,7 @@ def test_ten_thousand_deep(hostile, api, defined, closed):
 
 def test_records_that_point_at_themselves(api):
     """Offsets of a directory are not followed, so they may go in circles."""
-    content = (SHARED / "dicomdir" / "DICOMDIR").read_bytes()
+    content = (DICOM / "dicomdir" / "DICOMDIR").read_bytes()
     data = pydicom.dcmread(io.BytesIO(content))
     for record in data.DirectoryRecordSequence:
         record.OffsetOfTheNextDirectoryRecord = record.seq_item_tell
@@ -576,7 +576,7 @@ def mutations(content, seed, count):
 def test_mutated_codestreams(hostile, api, name):
     """Decoded, or refused with words; no decoder dies of it."""
     with Growth(hostile) as growth:
-        for number, content in enumerate(mutations((SHARED / name).read_bytes(), name, 40)):
+        for number, content in enumerate(mutations((DICOM / name).read_bytes(), name, 40)):
             answer = api.post("/upload/single", files={"file": (f"{number}.dcm", content)})
             file = ok(answer, 201)
             for view in ("frames/1", "rendered"):

@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from annotations import CT_SPACING, SHARED, fresh, line, measured, path, points, put, real, refused, upload
+from annotations import CT_SPACING, DICOM, fresh, line, measured, path, points, put, real, refused, upload
 from support import ROOT, ok, png, problem, unique
 
 
@@ -215,7 +215,7 @@ def test_padding_is_not_counted(doctor):
 def test_compressed_pixels_are_the_same(doctor):
     roi = {"kind": "ellipse", "points": points((100, 100), (400, 300))}
     plain = measured(doctor, upload(doctor, "ct_transfer_syntaxes/CTImage.dcm"), roi)
-    others = sorted(p.name for p in (SHARED / "ct_transfer_syntaxes").iterdir() if "lossless" in p.name.lower())[:3]
+    others = sorted(p.name for p in (DICOM / "ct_transfer_syntaxes").iterdir() if "lossless" in p.name.lower())[:3]
     for name in others:
         assert measured(doctor, upload(doctor, f"ct_transfer_syntaxes/{name}"), roi) == plain
 

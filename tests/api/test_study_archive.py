@@ -12,9 +12,7 @@ import pydicom
 import pytest
 from pydicom.fileset import FileSet
 
-from support import ROOT, dicom, ok, problem, sha256, uid, unique, wait_until
-
-SHARED = (ROOT / ".." / "shared" / "data").resolve()
+from support import DATA, dicom, ok, problem, sha256, uid, unique, wait_until
 
 
 def fetch(api, study_id):
@@ -28,13 +26,13 @@ def fetch(api, study_id):
 
 @pytest.fixture(scope="module")
 def phantom(tmp_path_factory):
-    """A real CT series, uploaded and packed."""
+    """Slices of a real CT series, whose names sort otherwise than their numbers, uploaded and packed."""
     from support import Server
 
     server = Server(tmp_path_factory.mktemp("phantom"))
     server.init().start()
     admin = server.admin()
-    files = sorted((SHARED / "series" / "ct_philips_phantom").iterdir())
+    files = sorted((DATA / "series" / "ct_philips_phantom").iterdir())
     rows = [admin.upload(f.read_bytes(), f.name) for f in files if f.is_file()]
     yield server, admin, files, rows
     server.close()

@@ -36,7 +36,7 @@ static int end(void **state)
 static const char *path_of(const char *file)
 {
     static char path[1000];
-    snprintf(path, sizeof(path), "%s/../../../shared/data/dicom/%s", getenv("ROENTGEN_TEST_DATA"), file);
+    snprintf(path, sizeof(path), "%s/dicom/%s", getenv("ROENTGEN_TEST_DATA"), file);
     return path;
 }
 

@@ -1,4 +1,4 @@
-/* The first frame of every sample file against what independent decoders made of it (EXPECTED.json beside the files). */
+/* The first frame of every sample file against what independent decoders made of it (tests/data/EXPECTED.json). */
 #include "base/crypto.h"
 #include "frame.h"
 
@@ -175,7 +175,7 @@ static void first_frames(void **state)
         wrong += problem != NULL;
         compared++;
     }
-    assert_true(compared > 170);
+    assert_true(compared > 125);
     assert_int_equal(wrong, 0);
     json_decref(all);
 }
@@ -207,7 +207,7 @@ static void all_frames(void **state)
         }
         test_file_close(&file);
     }
-    assert_true(decoded > 500);
+    assert_true(decoded > 450);
     assert_in_range(in_place, 100, decoded - 100);
     /* multiframe.dcm: tiles at the edge whose codestreams are smaller than Rows and Columns say; and what is in bad/. */
     assert_in_range(refused, 20, 40);
@@ -216,7 +216,7 @@ static void all_frames(void **state)
 
 int main(void)
 {
-    snprintf(data, sizeof(data), "%s/../../../shared/data", getenv("ROENTGEN_TEST_DATA"));
+    snprintf(data, sizeof(data), "%s", getenv("ROENTGEN_TEST_DATA"));
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_frames),
         cmocka_unit_test(all_frames),

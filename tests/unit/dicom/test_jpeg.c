@@ -243,18 +243,17 @@ static void dct_as_libjpeg_turbo(void **state)
 {
     (void)state;
     static const char *const files[] = {
-        "CTImage.dcm_JPEGProcess1TransferSyntax_1.2.840.10008.1.2.4.50.dcm",
-        "../SC_rgb_small_odd_jpeg.dcm",
-        "../SC_jpeg_no_color_transform_2.dcm",
-        "../examples_ybr_color.dcm",
+        "ct_transfer_syntaxes/CTImage.dcm_JPEGProcess1TransferSyntax_1.2.840.10008.1.2.4.50.dcm",
+        "SC_rgb_small_odd_jpeg.dcm",
+        "SC_jpeg_no_color_transform_2.dcm",
+        "examples_ybr_color.dcm",
     };
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         char path[4200];
         struct test_file file;
         struct test_frame frame;
         struct frame_source source;
-        snprintf(path, sizeof(path), "%s/../../../shared/data/dicom/ct_transfer_syntaxes/%s",
-                 getenv("ROENTGEN_TEST_DATA"), files[i]);
+        snprintf(path, sizeof(path), "%s/dicom/%s", getenv("ROENTGEN_TEST_DATA"), files[i]);
         assert_true(test_file_open(&file, path));
         assert_true(test_frame_decode(&file, 1, &frame));
         assert_true(pixel_frame(file.object, &frame.format, 1, &file.arena, &source, &frame.error));

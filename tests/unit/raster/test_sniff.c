@@ -33,14 +33,14 @@ static void real_files(void **state)
         { "dicom/ExplVR_LitEndNoMeta.dcm", FILE_DICOM, "application/dicom" },
         { "dicom/no_meta_group_length.dcm", FILE_DICOM, "application/dicom" },
         { "dicom/nested_priv_SQ.dcm", FILE_DICOM, "application/dicom" },
-        { "dicom/no_preamble_dicm_in_data", FILE_DICOM, "application/dicom" },
-        { "heads/CR-MONO1-10-chest.head", FILE_DICOM, "application/dicom" },
-        { "heads/no_meta.dcm.head", FILE_DICOM, "application/dicom" },
-        { "heads/54-implicit-file-meta-info.dcm.head", FILE_DICOM, "application/dicom" },
-        { "heads/MR_truncated.dcm.head", FILE_DICOM, "application/dicom" }, /* its preamble says TIFF */
-        { "heads/DICOMDIR.head", FILE_DICOM, "application/dicom" },
-        { "heads/ExplVR_BigEnd.dcm.head", FILE_DICOM, "application/dicom" },
-        { "heads/no_meta_stray_byte.dcm.head", FILE_OTHER, "application/octet-stream" }, /* no reader takes it */
+        { "dicom/bad/no_preamble_dicm_in_data", FILE_DICOM, "application/dicom" },
+        { "dicom/CR-MONO1-10-chest", FILE_DICOM, "application/dicom" },
+        { "dicom/no_meta.dcm", FILE_DICOM, "application/dicom" },
+        { "dicom/bad/54-implicit-file-meta-info.dcm", FILE_DICOM, "application/dicom" },
+        { "dicom/bad/MR_truncated.dcm", FILE_DICOM, "application/dicom" }, /* its preamble says TIFF */
+        { "dicom/dicomdir/DICOMDIR", FILE_DICOM, "application/dicom" },
+        { "dicom/ExplVR_BigEnd.dcm", FILE_DICOM, "application/dicom" },
+        { "dicom/bad/no_meta_stray_byte.dcm", FILE_OTHER, "application/octet-stream" }, /* no reader takes it */
         { "images/kermany_person101_virus_187.jpeg", FILE_JPEG, "image/jpeg" },
         { "images/truncated.jpg", FILE_JPEG, "image/jpeg" },
         { "images/nih_00027426_000.png", FILE_PNG, "image/png" },
@@ -156,7 +156,7 @@ static void preambles(void **state)
 static void every_length_of_a_real_head_is_safe(void **state)
 {
     (void)state;
-    static const char *const names[] = { "dicom/CT_small.dcm", "heads/CR-MONO1-10-chest.head", "heads/no_meta.dcm.head",
+    static const char *const names[] = { "dicom/CT_small.dcm", "dicom/CR-MONO1-10-chest", "dicom/no_meta.dcm",
                                          "images/stardist_img2d.tif" };
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         char buffer[SNIFF_BYTES];
