@@ -1,5 +1,6 @@
 /* test_log.c - log lines: their form, when they are written, rotation, and hostile text. */
 #include "folder.h"
+#include "own_clock.h"
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -242,13 +243,16 @@ static void files_rotate_by_age(void **state)
     const char *path = folder_file(folder, "age.log");
     struct error error = { 0 };
     struct log *log;
+    own_clock_stop();
     assert_true(
         log_open(&(struct log_options){ .level = LOG_INFO, .path = path, .rotate_age_s = 1, .keep = 1 }, &log, &error));
     log_write(log, LOG_WARNING, NULL, "e", "young");
+    own_clock_move_ms(999);
     log_write(log, LOG_WARNING, NULL, "e", "still young");
-    usleep(1100000);
+    own_clock_move_ms(1);
     log_write(log, LOG_WARNING, NULL, "e", "next");
     log_close(log);
+    own_clock_go();
     assert_has(content(folder, folder_file(folder, "age.log.1")), "still young");
     assert_has(content(folder, path), "next");
     assert_true(str_find(content(folder, path), S("young")) < 0);

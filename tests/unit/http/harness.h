@@ -39,6 +39,7 @@ struct exchange {
     uint64_t sum;
     int64_t stored, fail_after;
     int pause_us;
+    bool hold; /* its sink waits while work that is held does */
     struct counters *counters;
     atomic_int in_write, abandoned;
     char text[128];
@@ -109,6 +110,8 @@ static inline bool sink_write(void *self, struct str bytes, struct error *error)
         atomic_fetch_add(&x->counters->overlapped, 1);
     if (x->pause_us)
         usleep((useconds_t)x->pause_us);
+    while (x->hold && atomic_load(&x->counters->held))
+        usleep(1000);
     x->sum = sum_bytes(x->sum, bytes.at, bytes.len);
     x->stored += bytes.len;
     atomic_fetch_add(&x->counters->stored, bytes.len);
@@ -200,7 +203,8 @@ static inline void app_begin(struct request *r)
                                 .counters = n,
                                 .sum = 14695981039346656037ULL,
                                 .fail_after = query_number(r, "fail", INT64_MAX),
-                                .pause_us = (int)query_number(r, "pause", 0) };
+                                .pause_us = (int)query_number(r, "pause", 0),
+                                .hold = query_number(r, "hold", 0) };
         http_read_body(r, &(struct body_sink){ sink_write, sink_abandon, x }, query_number(r, "max", 1LL << 40));
     } else if (str_equal(path, S("/inject"))) {
         http_set_header(r, "X-Bad", S("a\r\nX-Evil: 1"));

@@ -1,6 +1,10 @@
 /* test_limits.c - slow, silent and numerous clients; stopping. */
 #include "harness.h"
 
+#include "../base/own_clock.h"
+
+#include <sys/ioctl.h>
+
 static struct http_options tight(void)
 {
     struct http_options options = default_options();
@@ -8,14 +12,44 @@ static struct http_options tight(void)
     return options;
 }
 
-/* That a client who is quick enough is not cut off cannot be seen on a machine that holds the client up itself. So these are tried again:
- * a server that cuts off too early does so each time. */
-static void expect_once(bool (*holds)(void))
+/* The clock of these tests stands until they move it, so a machine that is held up cuts nobody off. */
+static struct http_server *start_at_noon(struct http_options options, struct counters *counters)
 {
-    for (int i = 0; i < 10; i++)
-        if (holds())
-            return;
-    fail_msg("a client in time was cut off, ten times of ten");
+    own_clock_stop();
+    return start(options, counters);
+}
+
+static void stop_and_go_on(struct http_server *server, struct counters *counters)
+{
+    own_clock_go();
+    stop(server, counters);
+}
+
+/* The server has taken all that `fd` has sent: its end of the connection, which is in this process, has nothing left to read. */
+static void all_is_read(int fd)
+{
+    struct sockaddr_in own, peer;
+    socklen_t size = sizeof(own);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&own, &size), 0);
+    for (int other = 3; other < 1024; other++) {
+        size = sizeof(peer);
+        if (other == fd || getpeername(other, (struct sockaddr *)&peer, &size) || peer.sin_family != AF_INET ||
+            peer.sin_port != own.sin_port)
+            continue;
+        for (int unread = 1, i = 0; i < PATIENCE_MS && ioctl(other, FIONREAD, &unread) == 0 && unread; i++)
+            usleep(1000);
+        return;
+    }
+}
+
+static void connects(struct http_server *server, int64_t connections)
+{
+    struct http_stats stats = { 0 };
+    for (int i = 0; i < PATIENCE_MS && stats.connections != connections; i++) {
+        usleep(1000);
+        http_stats(server, &stats);
+    }
+    assert_int_equal(stats.connections, connections);
 }
 
 static void test_slow_header(void **state)
@@ -24,152 +58,146 @@ static void test_slow_header(void **state)
     struct counters counters;
     struct http_options options = tight();
     options.idle_timeout_s = 30;
-    struct http_server *server = start(options, &counters);
+    struct http_server *server = start_at_noon(options, &counters);
     struct http_stats stats;
-    int64_t begun = clock_monotonic_us();
     int fd = dial(server);
     put(fd, "GET /small HTTP/1.1\r\nHost: x\r\n");
-    bool closed = false;
-    for (int i = 0; i < PATIENCE_MS / 100 && !closed; i++) {
+    for (int i = 0; i < 9; i++) {
         put(fd, "X: 1\r\n");
-        closed = closes_within(fd, 100);
+        all_is_read(fd);
+        own_clock_pass_ms(100);
+        assert_false(closes_within(fd, 1));
     }
-    int64_t took_ms = (clock_monotonic_us() - begun) / 1000;
-    assert_true(closed);
-    assert_true(took_ms >= 1000);
+    own_clock_pass_ms(1300); /* it began within the first step; and the guard's ticks */
+    assert_true(closes_within(fd, PATIENCE_MS));
     http_stats(server, &stats);
     assert_int_equal(stats.timeouts_header, 1);
     close(fd);
-    stop(server, &counters);
+    stop_and_go_on(server, &counters);
 }
 
-static bool idle_time_begins_with_the_answer(void)
+static void test_idle_time_begins_with_the_answer(void **state)
 {
+    (void)state;
     struct counters counters;
-    struct http_server *server = start(tight(), &counters);
+    struct http_server *server = start_at_noon(tight(), &counters);
     struct http_stats stats;
-    int64_t begun = clock_monotonic_us();
     int silent = dial(server), dripping = dial(server), served = dial(server);
-    usleep(600000);
-    int64_t asked = clock_monotonic_us();
+    connects(server, 3);
+    own_clock_pass_ms(900);
     put(served, "GET /small HTTP/1.1\r\nHost: x\r\n\r\n");
-    struct answer answer = get_answer(served, false);
-    bool in_time = answer.status == 200;
-    free(answer.body);
+    expect_answer(served, 200, "hello");
     put(dripping, "GET /sm"); /* no whole request line: counts as idle */
+    all_is_read(dripping);
+    assert_false(closes_within(silent, 1));
+    own_clock_pass_ms(600);
     assert_true(closes_within(silent, PATIENCE_MS));
-    assert_true(clock_monotonic_us() - begun >= 1000000);
     assert_true(closes_within(dripping, PATIENCE_MS));
+    assert_false(closes_within(served, 1));
+    own_clock_pass_ms(1000);
     assert_true(closes_within(served, PATIENCE_MS));
-    in_time = in_time && clock_monotonic_us() - asked >= 1000000;
     http_stats(server, &stats);
     assert_int_equal(stats.timeouts_idle, 3);
     close(silent), close(dripping), close(served);
-    stop(server, &counters);
-    return in_time;
+    stop_and_go_on(server, &counters);
 }
 
-static void test_idle(void **state)
+static void test_only_the_slow_body_is_cut(void **state)
 {
     (void)state;
-    expect_once(idle_time_begins_with_the_answer);
-}
-
-static bool only_the_slow_body_is_cut(void)
-{
     struct counters counters;
     struct http_options options = tight();
     options.body_min_bytes_per_s = 1000;
-    struct http_server *server = start(options, &counters);
+    struct http_server *server = start_at_noon(options, &counters);
     struct http_stats stats;
     int slow = dial(server), steady = dial(server);
     put(slow, "POST /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n");
     put(steady, "POST /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 24000\r\n\r\n");
-    char bytes[400];
+    assert_true(reaches(&counters.begun, 2));
+    char bytes[2000];
     memset(bytes, 'x', sizeof(bytes));
-    bool cut = false, sent = true;
-    for (int i = 0; i < 60; i++) {
-        if (!cut) {
-            put_bytes(slow, bytes, 20);
-            cut = closes_within(slow, 1);
-        }
-        sent = sent && put_bytes(steady, bytes, 400);
-        usleep(50000);
+    for (int i = 0; i < 12; i++) { /* 400 and 8000 bytes a second */
+        if (i < 4)
+            put_bytes(slow, bytes, 100);
+        assert_true(put_bytes(steady, bytes, 2000));
+        all_is_read(slow);
+        all_is_read(steady);
+        own_clock_pass_ms(250);
     }
-    assert_true(cut || closes_within(slow, PATIENCE_MS));
-    struct answer answer = get_answer(steady, false);
-    bool in_time = sent && answer.status == 200;
-    free(answer.body);
+    assert_true(closes_within(slow, PATIENCE_MS));
+    expect_answer(steady, 200, NULL);
     http_stats(server, &stats);
-    assert_int_equal(stats.timeouts_body, in_time ? 1 : 2);
-    assert_int_equal(counters.abandoned, stats.timeouts_body);
+    assert_int_equal(stats.timeouts_body, 1);
+    assert_true(reaches(&counters.abandoned, 1));
     close(slow), close(steady);
-    stop(server, &counters);
-    return in_time;
+    stop_and_go_on(server, &counters);
 }
 
-static void test_slow_body(void **state)
+/* As many bytes as the server takes before it wants no more. */
+static int64_t put_until_full(int fd, const char *bytes, int64_t most)
 {
-    (void)state;
-    expect_once(only_the_slow_body_is_cut);
-}
-
-static bool slow_sink_is_waited_for(void)
-{
-    struct counters counters;
-    struct http_options options = tight();
-    options.body_min_bytes_per_s = 100 << 20;
-    struct http_server *server = start(options, &counters);
-    int fd = dial(server);
-    char *bytes = calloc(1, 1 << 20);
-    put(fd, "POST /sink?pause=600000 HTTP/1.1\r\nHost: x\r\nContent-Length: 1048576\r\n\r\n");
-    bool sent = put_bytes(fd, bytes, 1 << 20);
-    struct answer answer = get_answer(fd, false);
-    free(answer.body);
-    free(bytes);
-    close(fd);
-    stop(server, &counters);
-    return sent && answer.status == 200;
+    int64_t done = 0;
+    struct pollfd room = { .fd = fd, .events = POLLOUT };
+    while (done < most && poll(&room, 1, 300) > 0) {
+        ssize_t n = send(fd, bytes + done, (size_t)(most - done), MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && errno != EAGAIN)
+            break;
+        done += n > 0 ? n : 0;
+    }
+    return done;
 }
 
 /* A slow sink is not the client's fault. */
 static void test_slow_sink_is_not_a_slow_body(void **state)
 {
     (void)state;
-    expect_once(slow_sink_is_waited_for);
+    enum { BYTES = 32 << 20 };
+    struct counters counters;
+    struct http_options options = tight();
+    options.body_min_bytes_per_s = 100 << 20;
+    struct http_server *server = start_at_noon(options, &counters);
+    struct http_stats stats;
+    int fd = dial(server);
+    char *bytes = calloc(1, BYTES);
+    counters.held = true; /* the sink takes nothing */
+    put(fd, "POST /sink?hold=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 33554432\r\n\r\n");
+    int64_t done = put_until_full(fd, bytes, BYTES);
+    assert_true(done < BYTES);
+    for (int i = 0; i < 10; i++)
+        own_clock_pass_ms(500);
+    counters.held = false;
+    assert_true(put_bytes(fd, bytes, BYTES - done));
+    expect_answer(fd, 200, NULL);
+    http_stats(server, &stats);
+    assert_int_equal(stats.timeouts_body, 0);
+    free(bytes);
+    close(fd);
+    stop_and_go_on(server, &counters);
 }
 
-static bool only_the_stuck_answer_is_cut(void)
+static void test_only_the_stuck_answer_is_cut(void **state)
 {
+    (void)state;
     struct counters counters;
-    struct http_server *server = start(tight(), &counters);
-    struct http_stats stats = { 0 };
+    struct http_server *server = start_at_noon(tight(), &counters);
+    struct http_stats stats;
     int stuck = dial(server), slow = dial(server);
     put(stuck, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
     put(slow, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+    enum { PART = 1 << 20 };
     char *bytes = malloc(BIG_BYTES);
-    bool taken = true;
-    for (int i = 0; i < 60 && taken; i++) { /* takes some now and then, which is enough */
-        taken = get_bytes(slow, bytes, 131072);
-        usleep(60000);
+    for (int i = 0; i < 6; i++) { /* takes some now and then, which is enough */
+        assert_true(get_bytes(slow, bytes, PART));
+        own_clock_pass_ms(500);
     }
-    taken = taken && get_bytes(slow, bytes, BIG_BYTES - 60 * 131072);
-    for (int i = 0; i < PATIENCE_MS / 10 && stats.timeouts_send < (taken ? 1 : 2); i++) {
-        usleep(10000);
-        http_stats(server, &stats);
-    }
-    assert_int_equal(stats.timeouts_send, taken ? 1 : 2);
+    assert_true(get_bytes(slow, bytes, BIG_BYTES - 6 * PART));
+    own_clock_pass_ms(1500);
     assert_true(reaches(&counters.finished, 2));
+    http_stats(server, &stats);
+    assert_int_equal(stats.timeouts_send, 1);
     free(bytes);
     close(stuck), close(slow);
-    stop(server, &counters);
-    return taken;
-}
-
-static void test_answer_not_taken(void **state)
-{
-    (void)state;
-    expect_once(only_the_stuck_answer_is_cut);
+    stop_and_go_on(server, &counters);
 }
 
 static void test_many_idle(void **state)
@@ -517,10 +545,10 @@ int main(void)
     signal(SIGPIPE, SIG_IGN);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_slow_header),
-        cmocka_unit_test(test_idle),
-        cmocka_unit_test(test_slow_body),
+        cmocka_unit_test(test_idle_time_begins_with_the_answer),
+        cmocka_unit_test(test_only_the_slow_body_is_cut),
         cmocka_unit_test(test_slow_sink_is_not_a_slow_body),
-        cmocka_unit_test(test_answer_not_taken),
+        cmocka_unit_test(test_only_the_stuck_answer_is_cut),
         cmocka_unit_test(test_many_idle),
         cmocka_unit_test(test_longest_idle_makes_room),
         cmocka_unit_test(test_full_queue),
