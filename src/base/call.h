@@ -44,6 +44,9 @@ void call_init(struct call *call, struct app *app, struct db *db);
 void call_reset(struct call *call); /* ready for the next unit; keeps app, db and actor */
 void call_release(struct call *call);
 
+/* What looking for something comes to. NONE is no failure; FAILED has filled call.error. Not to be taken for a bool. */
+enum found { NONE, FOUND, FAILED };
+
 #define fail(c, code, ...) error_set(&(c)->error, (code), __VA_ARGS__)
 
 #endif

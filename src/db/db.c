@@ -293,7 +293,7 @@ static uint64_t rows_wanted(const char *sql, struct db_args args)
 }
 
 /* *out: the first column of the first row; NULL: nobody asks. */
-static bool lock_rows(struct call *c, int64_t *out, const char *sql, struct db_args args)
+static enum found lock_rows(struct call *c, int64_t *out, const char *sql, struct db_args args)
 {
     const struct driver *driver = c->db->driver;
     uint64_t wanted = rows_wanted(sql, args);
@@ -303,23 +303,28 @@ static bool lock_rows(struct call *c, int64_t *out, const char *sql, struct db_a
     for (db_rows_(c, &rows, locking.at, args); cursor_next(&rows); got = true)
         if (!got && out)
             *out = cursor_integer(&rows, 0);
-    cursor_close(&rows);
-    driver->lock_asked(c->connection, wanted, c->error.code == E_NONE);
-    return got;
+    bool ok = cursor_close(&rows);
+    driver->lock_asked(c->connection, wanted, ok);
+    return !ok ? FAILED : got ? FOUND : NONE;
 }
 
 bool db_lock_(struct call *c, const char *sql, struct db_args args)
 {
     assert(db_in_transaction(c));
-    return !c->db->driver->lock_words || lock_rows(c, NULL, sql, args) || c->error.code == E_NONE;
+    return !c->db->driver->lock_words || lock_rows(c, NULL, sql, args) != FAILED;
+}
+
+enum found db_find_locked_(struct call *c, int64_t *out, const char *sql, struct db_args args)
+{
+    assert(db_in_transaction(c));
+    if (!c->db->driver->lock_words)
+        return db_find_integer_(c, out, sql, args);
+    return lock_rows(c, out, sql, args);
 }
 
 bool db_lock_integer_(struct call *c, int64_t *out, const char *sql, struct db_args args)
 {
-    assert(db_in_transaction(c));
-    if (!c->db->driver->lock_words)
-        return db_integer_(c, out, sql, args);
-    return lock_rows(c, out, sql, args);
+    return db_find_locked_(c, out, sql, args) == FOUND;
 }
 
 bool db_again(struct call *c)
@@ -332,20 +337,30 @@ bool db_again(struct call *c)
 
 /* ---- reading ---- */
 
-bool db_value_(struct call *c, struct value *out, const char *sql, struct db_args args)
+enum found found_by(int step)
+{
+    return step == 1 ? FOUND : step == 0 ? NONE : FAILED;
+}
+
+enum found db_find_value_(struct call *c, struct value *out, const char *sql, struct db_args args)
 {
     struct statement *statement = open_sql(c, sql, args);
     if (!statement)
-        return false;
-    bool got = c->db->driver->step(statement, &c->error) == 1;
-    if (got) {
+        return FAILED;
+    enum found found = found_by(c->db->driver->step(statement, &c->error));
+    if (found == FOUND) {
         struct value value = c->db->driver->column(statement, 0);
         if (value.type == VALUE_TEXT)
             value.text = arena_copy(&c->arena, value.text);
         *out = value;
     }
     statement_close(statement);
-    return got;
+    return found;
+}
+
+bool db_value_(struct call *c, struct value *out, const char *sql, struct db_args args)
+{
+    return db_find_value_(c, out, sql, args) == FOUND;
 }
 
 static int64_t as_integer(struct value value)
@@ -366,16 +381,21 @@ static int64_t as_integer(struct value value)
     return 0;
 }
 
-bool db_integer_(struct call *c, int64_t *out, const char *sql, struct db_args args)
+enum found db_find_integer_(struct call *c, int64_t *out, const char *sql, struct db_args args)
 {
     struct statement *statement = open_sql(c, sql, args);
     if (!statement)
-        return false;
-    bool got = c->db->driver->step(statement, &c->error) == 1;
-    if (got)
+        return FAILED;
+    enum found found = found_by(c->db->driver->step(statement, &c->error));
+    if (found == FOUND)
         *out = as_integer(c->db->driver->column(statement, 0));
     statement_close(statement);
-    return got;
+    return found;
+}
+
+bool db_integer_(struct call *c, int64_t *out, const char *sql, struct db_args args)
+{
+    return db_find_integer_(c, out, sql, args) == FOUND;
 }
 
 bool db_ping(struct call *c)
@@ -386,13 +406,9 @@ bool db_ping(struct call *c)
 
 bool db_rows_(struct call *c, struct cursor *cursor, const char *sql, struct db_args args)
 {
-    *cursor = (struct cursor){ .call = c };
     struct statement *statement = open_sql(c, sql, args);
-    if (!statement)
-        return false;
-    cursor->statement = statement;
-    cursor->open = true;
-    return true;
+    *cursor = (struct cursor){ .call = c, .statement = statement, .open = statement, .failed = !statement };
+    return statement;
 }
 
 static bool change_nothing(struct call *c, void *context)
@@ -408,7 +424,11 @@ bool db_takes_changes(struct call *c)
 
 bool cursor_next(struct cursor *cursor)
 {
-    return cursor->open && cursor->call->db->driver->step(cursor->statement, &cursor->call->error) == 1;
+    if (!cursor->open)
+        return false;
+    int step = cursor->call->db->driver->step(cursor->statement, &cursor->call->error);
+    cursor->failed |= step < 0;
+    return step == 1;
 }
 
 struct value cursor_value(struct cursor *cursor, int column)
@@ -432,14 +452,16 @@ int64_t cursor_integer(struct cursor *cursor, int column)
 bool cursor_record(struct cursor *cursor, int first, const struct schema *schema, void *record, bool copy)
 {
     assert(cursor->open);
-    return record_load(cursor->call, cursor->statement, first, schema, record, copy);
+    bool ok = record_load(cursor->call, cursor->statement, first, schema, record, copy);
+    cursor->failed |= !ok;
+    return ok;
 }
 
-void cursor_close(struct cursor *cursor)
+bool cursor_close(struct cursor *cursor)
 {
-    if (!cursor->open)
-        return;
+    if (cursor->open)
+        statement_close(cursor->statement);
     cursor->open = false;
-    statement_close(cursor->statement);
     cursor->statement = NULL;
+    return !cursor->failed;
 }

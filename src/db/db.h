@@ -16,8 +16,13 @@
  * Reading borrows a connection on first use and holds it until db_release(c) (the dispatcher's job). Writing happens
  * only inside db_transact, which is durable when it returns true: synchronous=FULL on SQLite.
  *
- * Statements are prepared once per connection and kept in a bounded cache. "No row" and "the database failed" are different: both
- * return false, but only failure sets c->error.
+ * Statements are prepared once per connection and kept in a bounded cache.
+ *
+ * "No row" and "the database failed" are different. Who needs to tell them apart uses db_find and its like, which have three answers (enum found); who
+ * takes both for a failure uses db_get and its like, where both are false and only failure has set c->error:
+ *
+ *     enum found found = db_find_integer(c, &id, "select id from roles where name = ?", V(name));
+ *     return found == FAILED ? false : found == NONE ? role_make(c, name, &id) : true;
  *
  * Errors: unique clash -> E_CONFLICT; foreign key -> E_CONFLICT; disk full -> E_STORAGE_FULL; connection lost or busy
  * too long -> E_UNAVAILABLE with Retry-After (and the next use reconnects); others -> E_INTERNAL.
@@ -77,6 +82,8 @@ struct db_args {
     int count;
 };
 
+#define DB_ASKED __attribute__((warn_unused_result))
+
 /* ---- writing: only inside db_transact ---- */
 
 /* Runs `work` in a transaction and commits durably. When `work` returns false its changes are undone and db_transact returns false
@@ -105,6 +112,8 @@ bool db_lock_(struct call *c, const char *sql, struct db_args args);
 /* The same, and reads the first column of the first row as it is now that the lock is granted: db_integer on SQLite. */
 #define db_lock_integer(c, out, sql, ...) db_lock_integer_((c), (out), (sql), DB_ARGS(__VA_ARGS__))
 bool db_lock_integer_(struct call *c, int64_t *out, const char *sql, struct db_args args);
+#define db_find_locked(c, out, sql, ...) db_find_locked_((c), (out), (sql), DB_ARGS(__VA_ARGS__))
+enum found db_find_locked_(struct call *c, int64_t *out, const char *sql, struct db_args args) DB_ASKED;
 /* Inside a transaction: what was read before a lock was granted no longer holds, so all of it is undone and the work runs from its
  * beginning. Always false: `return db_again(c)`. On SQLite nothing can change under a transaction, and it is a failure. */
 bool db_again(struct call *c);
@@ -117,17 +126,28 @@ bool db_insert(struct call *c, const struct schema *schema, void *record, int64_
 #define db_update(c, schema, record, mask, ...) db_update_((c), (schema), (record), (mask), DB_SQL(__VA_ARGS__))
 bool db_update_(struct call *c, const struct schema *schema, void *record, uint64_t mask, const char *tail,
                 struct db_args args);
+#define db_find_update(c, schema, record, mask, ...) \
+    db_find_update_((c), (schema), (record), (mask), DB_SQL(__VA_ARGS__))
+enum found db_find_update_(struct call *c, const struct schema *schema, void *record, uint64_t mask, const char *tail,
+                           struct db_args args) DB_ASKED;
 
 /* ---- reading ---- */
 
 /* First row of `select <fields> from <table> <alias> <join> <tail>` into *record (cleared first). Text lives in the call's arena. */
 #define db_get(c, schema, record, ...) db_get_((c), (schema), (record), DB_SQL(__VA_ARGS__))
 bool db_get_(struct call *c, const struct schema *schema, void *record, const char *tail, struct db_args args);
+#define db_find(c, schema, record, ...) db_find_((c), (schema), (record), DB_SQL(__VA_ARGS__))
+enum found db_find_(struct call *c, const struct schema *schema, void *record, const char *tail,
+                    struct db_args args) DB_ASKED;
 /* First column of the first row. */
 #define db_value(c, out, ...) db_value_((c), (out), DB_SQL(__VA_ARGS__))
 bool db_value_(struct call *c, struct value *out, const char *sql, struct db_args args);
+#define db_find_value(c, out, ...) db_find_value_((c), (out), DB_SQL(__VA_ARGS__))
+enum found db_find_value_(struct call *c, struct value *out, const char *sql, struct db_args args) DB_ASKED;
 #define db_integer(c, out, ...) db_integer_((c), (out), DB_SQL(__VA_ARGS__))
 bool db_integer_(struct call *c, int64_t *out, const char *sql, struct db_args args); /* null reads as 0 */
+#define db_find_integer(c, out, ...) db_find_integer_((c), (out), DB_SQL(__VA_ARGS__))
+enum found db_find_integer_(struct call *c, int64_t *out, const char *sql, struct db_args args) DB_ASKED;
 
 /* Row by row. Values and record text read from a cursor stay valid until the next row (no copies), so encode or copy them
  * at once. Text given as a parameter must live until cursor_close. Always close; db_release and the end of a transaction close
@@ -136,13 +156,12 @@ bool db_integer_(struct call *c, int64_t *out, const char *sql, struct db_args a
  *     struct cursor rows;
  *     for (db_rows(c, &rows, "select name from roles order by name"); cursor_next(&rows);)
  *         use(cursor_text(&rows, 0));
- *     cursor_close(&rows);
- *     if (c->error.code) return false;
+ *     return cursor_close(&rows);
  */
 struct cursor {
     struct call *call;
     void *statement; /* the driver's */
-    bool open;
+    bool open, failed;
 };
 #define db_rows(c, cursor, ...) db_rows_((c), (cursor), DB_SQL(__VA_ARGS__))
 bool db_rows_(struct call *c, struct cursor *cursor, const char *sql, struct db_args args);
@@ -152,7 +171,8 @@ struct str cursor_text(struct cursor *cursor, int column);
 int64_t cursor_integer(struct cursor *cursor, int column); /* null reads as 0 */
 /* Reads the columns of db_select_columns, which begin at `first`, into *record. `copy`: text goes to the arena. */
 bool cursor_record(struct cursor *cursor, int first, const struct schema *schema, void *record, bool copy);
-void cursor_close(struct cursor *cursor); /* harmless when it never opened */
+bool cursor_close(
+    struct cursor *cursor); /* harmless when it never opened. False: it did not open, or a row could not be read */
 
 /* "f.id, f.file_uuid, u.full_name" for the fields in `mask` that are stored or joined; those not in the mask are selected as
  * null, so cursor_record needs no mask. */

@@ -186,6 +186,8 @@ void connection_init(struct db_connection *connection, struct db *db);
 struct statement *statement_open(struct call *c, const struct statement_key *key, const struct value *values,
                                  int count);
 void statement_close(struct statement *statement);
+/* Of a `step`. */
+enum found found_by(int step);
 void statement_free(struct statement *statement);                   /* drops it from meters and calls the driver */
 void connection_close_statements(struct db_connection *connection); /* cursors that were left open */
 /* What db_before_commit asked for; false: do not commit. */

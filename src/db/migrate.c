@@ -193,8 +193,7 @@ bool migrate_history(struct call *c, const struct migrations *migrations, struct
             last = (int)cursor_integer(&rows, 0);
             put_applied(out, last, cursor_text(&rows, 1), cursor_integer(&rows, 2), last <= migrations->count);
         }
-        cursor_close(&rows);
-        if (c->error.code)
+        if (!cursor_close(&rows))
             return false;
     }
     for (int i = last; i < migrations->count; i++)
@@ -251,8 +250,7 @@ static bool column_names(struct call *c, const char *table, struct text *names)
         text_put(names, cursor_text(&rows, 0));
         text_put_char(names, ' ');
     }
-    cursor_close(&rows);
-    return !c->error.code;
+    return cursor_close(&rows);
 }
 
 static int check_column(const struct text *names, const struct schema *schema, const char *column, const char *suffix,

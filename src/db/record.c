@@ -251,12 +251,12 @@ bool db_insert(struct call *c, const struct schema *schema, void *record, int64_
     return ok;
 }
 
-bool db_update_(struct call *c, const struct schema *schema, void *record, uint64_t mask, const char *tail,
-                struct db_args args)
+enum found db_find_update_(struct call *c, const struct schema *schema, void *record, uint64_t mask, const char *tail,
+                           struct db_args args)
 {
     assert(schema->table && schema->count <= 64);
     if (!must_write(c))
-        return false;
+        return FAILED;
     stamp(schema, record, SET_ON_UPDATE);
     const struct statement_key key = {
         .verb = STATEMENT_UPDATE,
@@ -275,13 +275,19 @@ bool db_update_(struct call *c, const struct schema *schema, void *record, uint6
         values[count++] = args.values[i + 1];
     struct statement *statement = statement_open(c, &key, values, count);
     if (!statement)
-        return false;
+        return FAILED;
     int step = c->db->driver->step(statement, &c->error);
     bool matched = step == 1 || (step == 0 && c->db->driver->changes(statement) > 0);
     if (statement->columns && step == 0) /* the `select 1` of an update that sets nothing */
         matched = false;
     statement_close(statement);
-    return matched;
+    return step < 0 ? FAILED : matched ? FOUND : NONE;
+}
+
+bool db_update_(struct call *c, const struct schema *schema, void *record, uint64_t mask, const char *tail,
+                struct db_args args)
+{
+    return db_find_update_(c, schema, record, mask, tail, args) == FOUND;
 }
 
 /* ---- reading ---- */
@@ -349,18 +355,23 @@ bool record_load(struct call *c, struct statement *statement, int first, const s
     return true;
 }
 
-bool db_get_(struct call *c, const struct schema *schema, void *record, const char *tail, struct db_args args)
+enum found db_find_(struct call *c, const struct schema *schema, void *record, const char *tail, struct db_args args)
 {
     schema_clear(schema, record);
     const struct statement_key key = { .verb = STATEMENT_GET, .schema = schema, .text = str_from(tail) };
     struct statement *statement = statement_open(c, &key, args.values + 1, args.count);
     if (!statement)
-        return false;
-    bool got = c->db->driver->step(statement, &c->error) == 1;
-    if (got && !record_load(c, statement, 0, schema, record, true)) {
+        return FAILED;
+    enum found found = found_by(c->db->driver->step(statement, &c->error));
+    if (found == FOUND && !record_load(c, statement, 0, schema, record, true)) {
         schema_clear(schema, record);
-        got = false;
+        found = FAILED;
     }
     statement_close(statement);
-    return got;
+    return found;
+}
+
+bool db_get_(struct call *c, const struct schema *schema, void *record, const char *tail, struct db_args args)
+{
+    return db_find_(c, schema, record, tail, args) == FOUND;
 }

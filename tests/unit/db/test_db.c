@@ -193,6 +193,63 @@ static void test_no_row_is_not_a_failure(void **state)
     expect_error(f, E_INTERNAL);
 }
 
+struct finding {
+    struct note *note;
+    enum found there, absent, failed, locked, unlocked;
+};
+
+static bool find_in_transaction(struct call *c, void *context)
+{
+    struct finding *find = context;
+    int64_t n = 0;
+    find->there = db_find_update(c, &note_schema, find->note, UINT64_MAX, "where id = ?", V(find->note->id));
+    find->absent = db_find_update(c, &note_schema, find->note, UINT64_MAX, "where id = ?", V(404));
+    find->locked = db_find_locked(c, &n, "select id from t_notes where id = ?", V(find->note->id));
+    find->unlocked = db_find_locked(c, &n, "select id from t_notes where id = ?", V(404));
+    find->failed = db_find_update(c, &note_schema, find->note, UINT64_MAX, "where nonsense = ?", V(1));
+    return find->failed != FAILED;
+}
+
+static void test_looking_has_three_answers(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    make_tables(f);
+    struct note note = a_note("here"), back;
+    struct finding find = { .note = &note };
+    struct value value;
+    struct cursor rows;
+    int64_t id = put_note(f, &note), n = 0;
+    assert_int_equal(db_find(&f->call, &note_schema, &back, "where n.id = ?", V(id)), FOUND);
+    assert_int_equal(db_find(&f->call, &note_schema, &back, "where n.id = ?", V(404)), NONE);
+    assert_int_equal(db_find_integer(&f->call, &n, "select id from t_notes where id = ?", V(id)), FOUND);
+    assert_int_equal(db_find_integer(&f->call, &n, "select id from t_notes where id = ?", V(404)), NONE);
+    assert_int_equal(db_find_value(&f->call, &value, "select title from t_notes where id = ?", V(id)), FOUND);
+    assert_int_equal(db_find_value(&f->call, &value, "select title from t_notes where id = ?", V(404)), NONE);
+    db_rows(&f->call, &rows, "select id from t_notes");
+    assert_true(cursor_next(&rows));
+    assert_false(cursor_next(&rows));
+    assert_true(cursor_close(&rows));
+    assert_int_equal(f->call.error.code, E_NONE);
+    assert_int_equal(db_find(&f->call, &note_schema, &back, "where n.nonsense = ?", V(1)), FAILED);
+    expect_error(f, E_INTERNAL);
+    assert_int_equal(db_find_integer(&f->call, &n, "select nonsense from t_notes"), FAILED);
+    expect_error(f, E_INTERNAL);
+    assert_int_equal(db_find_value(&f->call, &value, "select nonsense from t_notes"), FAILED);
+    expect_error(f, E_INTERNAL);
+    assert_false(db_rows(&f->call, &rows, "select nonsense from t_notes"));
+    assert_false(cursor_next(&rows));
+    assert_false(cursor_close(&rows));
+    expect_error(f, E_INTERNAL);
+    note.id = id;
+    assert_false(db_transact(&f->call, find_in_transaction, &find));
+    expect_error(f, E_INTERNAL);
+    assert_int_equal(find.there, FOUND);
+    assert_int_equal(find.absent, NONE);
+    assert_int_equal(find.locked, FOUND);
+    assert_int_equal(find.unlocked, NONE);
+    assert_int_equal(find.failed, FAILED);
+}
+
 struct update {
     struct note *note;
     uint64_t mask;
@@ -686,6 +743,7 @@ int main(void)
         ON_BOTH(test_empty_text_is_not_null),
         ON_BOTH(test_id_is_kept_when_given),
         ON_BOTH(test_no_row_is_not_a_failure),
+        ON_BOTH(test_looking_has_three_answers),
         ON_BOTH(test_update_changes_the_mask_only),
         ON_BOTH(test_update_of_nothing_finds_the_row),
         ON_BOTH(test_secrets_are_sealed_and_found),
