@@ -88,10 +88,11 @@ bool account_check(struct call *c, struct str username, struct str email)
 bool account_name_is_free(struct call *c, struct str username, struct str skeleton)
 {
     int64_t is_same = 0;
-    if (!db_integer(c, &is_same,
-                    "select username = ? from users where name_skeleton = ? and deleted_at is null limit 1",
-                    V(username), V(skeleton)))
-        return !c->error.code;
+    enum found found = db_find_integer(
+        c, &is_same, "select username = ? from users where name_skeleton = ? and deleted_at is null limit 1",
+        V(username), V(skeleton));
+    if (found != FOUND)
+        return found == NONE;
     return fail(c, E_CONFLICT,
                 is_same ? "username is taken already" : "an account has a name that looks like this one");
 }
@@ -128,12 +129,12 @@ bool account_fill_skeletons(struct call *c)
             users[count].id = after = cursor_integer(&rows, 0);
             users[count++].name = arena_copy(&c->arena, cursor_text(&rows, 1));
         }
-        cursor_close(&rows);
-        db_release(c);
-        for (int i = 0; i < count && c->error.code == E_NONE; i++)
-            db_transact(c, fill_one, &users[i]);
-        if (c->error.code)
+        if (!cursor_close(&rows))
             return false;
+        db_release(c);
+        for (int i = 0; i < count; i++)
+            if (!db_transact(c, fill_one, &users[i]))
+                return false;
     }
     return true;
 }
@@ -186,10 +187,9 @@ bool account_load_locks(struct call *c, struct user *user)
          cursor_next(&rows) && user->locks.count < MOST;)
         if (!cursor_record(&rows, 0, &sign_in_lock_schema, &locks[user->locks.count++], true))
             break;
-    cursor_close(&rows);
     if (user->locks.count)
         user->locked_until = locks[0].locked_until;
-    return c->error.code == E_NONE;
+    return cursor_close(&rows);
 }
 
 bool account_unlock(struct call *c, int64_t id)

@@ -24,8 +24,7 @@ bool allowance_bytes(struct call *c, int64_t user_id, int64_t more)
     int64_t most = c->app->config.account_quota_bytes, held = 0;
     if (!most)
         return true;
-    if (!db_lock_integer(c, &held, "select bytes from image_file_totals where uploaded_by = ?", V(user_id)) &&
-        c->error.code)
+    if (db_find_locked(c, &held, "select bytes from image_file_totals where uploaded_by = ?", V(user_id)) == FAILED)
         return false;
     if (more <= most && held <= most - more)
         return true;

@@ -68,8 +68,7 @@ static bool load_set(struct call *c, int64_t file_id, int64_t number, struct ann
         out->comment = comment.at ? arena_copy(&c->arena, comment) : STR_NULL;
         content = arena_copy(&c->arena, cursor_text(&rows, 4));
     }
-    cursor_close(&rows);
-    if (c->error.code)
+    if (!cursor_close(&rows))
         return false;
     if (number && !out->version)
         return fail(c, E_NOT_FOUND, "there is no version %" PRId64 " of these annotations", number);
@@ -295,8 +294,8 @@ static bool store(struct call *c, void *context)
     int64_t version = 0, changed = 0;
     audit_about(c, r->file->id, r->file->patient_id);
     if (!db_lock(c, "select version from image_annotations where image_file_id = ?", V(r->file->id)) ||
-        (!db_integer(c, &version, "select version from image_annotations where image_file_id = ?", V(r->file->id)) &&
-         c->error.code))
+        db_find_integer(c, &version, "select version from image_annotations where image_file_id = ?", V(r->file->id)) ==
+            FAILED)
         return false;
     if (version != r->before)
         return fail(c, E_PRECONDITION_FAILED, "somebody else has just changed these annotations: read them again");

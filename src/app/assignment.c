@@ -13,16 +13,16 @@ static bool no_such(struct call *c, const char *what, struct str name)
     return fail(c, E_NOT_FOUND, "there is no %s %.*s", what, STR_FMT(name));
 }
 
-static bool find_user(struct call *c, struct str name, struct grantee *out)
+static enum found find_user(struct call *c, struct str name, struct grantee *out)
 {
     *out = (struct grantee){ .kind = GRANTEE_USER };
-    return db_integer(c, &out->id, "select id from users where username = ? and deleted_at is null", V(name));
+    return db_find_integer(c, &out->id, "select id from users where username = ? and deleted_at is null", V(name));
 }
 
-static bool find_role(struct call *c, struct str name, struct grantee *out)
+static enum found find_role(struct call *c, struct str name, struct grantee *out)
 {
     *out = (struct grantee){ .kind = GRANTEE_ROLE };
-    return db_integer(c, &out->id, "select id from roles where name = ?", V(name));
+    return db_find_integer(c, &out->id, "select id from roles where name = ?", V(name));
 }
 
 bool grantee_find(struct call *c, struct str text, struct grantee *out)
@@ -31,17 +31,19 @@ bool grantee_find(struct call *c, struct str text, struct grantee *out)
     unsigned choice = str_cut(text, ':', &kind, &name) ? choice_of(grantee_kinds, kind) : GRANTEE_NONE;
     switch ((enum grantee_kind)choice) {
     case GRANTEE_USER:
-        return find_user(c, name, out) || no_such(c, "account", name);
+        return find_user(c, name, out) == FOUND || no_such(c, "account", name);
     case GRANTEE_ROLE:
-        return find_role(c, name, out) || no_such(c, "role", name);
+        return find_role(c, name, out) == FOUND || no_such(c, "role", name);
     case GRANTEE_DEPARTMENT:
         *out = (struct grantee){ .kind = GRANTEE_DEPARTMENT, .name = name };
         return name.len > 0 || no_such(c, "department", name);
     case GRANTEE_NONE:
         break;
     }
-    return find_user(c, text, out) || (!c->error.code && find_role(c, text, out)) ||
-           no_such(c, "account or role", text);
+    enum found found = find_user(c, text, out);
+    if (found == NONE)
+        found = find_role(c, text, out);
+    return found == FOUND || no_such(c, "account or role", text);
 }
 
 /* ---- what is open to them ---- */
@@ -69,14 +71,15 @@ static struct value whom(const struct grantee *to)
 
 bool assignment_open(struct call *c, int64_t study_id, const struct grantee *to, int64_t by, bool *opened)
 {
-    int64_t found = 0;
+    int64_t one;
     if (opened)
         *opened = false;
     if (!db_lock(c, "select id from studies where id = ?", V(study_id)))
         return false;
-    if (db_integer(c, &found, assigning[to->kind].find, V(study_id), whom(to)))
-        return true;
-    if (c->error.code || !db_execute(c, assigning[to->kind].open, V(study_id), whom(to), V(by), V(clock_now())))
+    enum found found = db_find_integer(c, &one, assigning[to->kind].find, V(study_id), whom(to));
+    if (found != NONE)
+        return found == FOUND;
+    if (!db_execute(c, assigning[to->kind].open, V(study_id), whom(to), V(by), V(clock_now())))
         return false;
     if (opened)
         *opened = true;
@@ -123,7 +126,7 @@ static bool grantee_of(struct call *c, const struct assignment *in, struct grant
 {
     const struct schema *schema = exchange_of(c)->endpoint->in;
     if (schema == &to_role)
-        return find_role(c, in->role, out) || no_such(c, "role", in->role);
+        return find_role(c, in->role, out) == FOUND || no_such(c, "role", in->role);
     if (schema == &to_department) {
         *out = (struct grantee){ .kind = GRANTEE_DEPARTMENT, .name = in->department };
         return true;

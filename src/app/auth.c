@@ -190,7 +190,7 @@ static bool me_patch(struct call *c)
     struct user *in = (struct user *)(uintptr_t)c->in, before;
     if (!user_load(c, call_user(c), &before))
         return false;
-    if (!db_update(c, &profile_schema, in, c->given, "where id = ?", V(call_user(c))) && c->error.code)
+    if (db_find_update(c, &profile_schema, in, c->given, "where id = ?", V(call_user(c))) == FAILED)
         return false;
     if (!user_load(c, call_user(c), c->out))
         return false;

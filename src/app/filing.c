@@ -282,11 +282,9 @@ static bool make_series(struct place *p)
 static bool find_series(struct place *p)
 {
     p->series_id = 0;
-    if (!db_integer(p->c, &p->series_id,
-                    "select id from series where study_id = ? and series_uid = ? and deleted_at is null",
-                    V(p->study_id), V(p->f->series.series_uid)))
-        p->series_id = 0;
-    return p->c->error.code == E_NONE;
+    return db_find_integer(p->c, &p->series_id,
+                           "select id from series where study_id = ? and series_uid = ? and deleted_at is null",
+                           V(p->study_id), V(p->f->series.series_uid)) != FAILED;
 }
 
 /* The patient that the uploader, the file or its study names, locked. */
@@ -307,9 +305,8 @@ static bool lock_study_found(struct place *p)
     int64_t patient = 0;
     if (!p->study_id || db_is_local(c->db))
         return true;
-    if (!db_lock_integer(c, &patient, "select patient_id from studies where id = ? and deleted_at is null",
-                         V(p->study_id)) &&
-        c->error.code)
+    if (db_find_locked(c, &patient, "select patient_id from studies where id = ? and deleted_at is null",
+                       V(p->study_id)) == FAILED)
         return false;
     return patient == p->study_patient || db_again(c);
 }
@@ -385,8 +382,10 @@ bool filing_place(struct call *c, struct filing *f, int64_t stated_patient, int6
     say_what_the_file_says(f, row);
     if (f->reason.at || f->is_directory)
         return place_without_study(&p);
-    if (!find_parents(&p, &fit) || !fit)
-        return c->error.code == E_NONE;
+    if (!find_parents(&p, &fit))
+        return false;
+    if (!fit)
+        return true;
     if ((!p.patient.id && !filing_make_patient(c, f, by, &p.patient)) || !filing_compare(c, f, &p.patient, row) ||
         (!p.study_id && !make_study(&p)) || !find_series(&p) || (!p.series_id && !make_series(&p)))
         return false;

@@ -24,9 +24,10 @@ static bool place_again(struct call *c, void *context)
         return false;
     if (a->filing->outcome == FILING_KNOWN)
         row.duplicate_of = a->filing->existing;
-    if (!db_update(c, &image_file_schema, &row, filing_members(),
-                   "where id = ? and deleted_at is null and is_instance = 0", V(row.id))) {
-        a->filing->refused = c->error.code == E_NONE;
+    enum found found = db_find_update(c, &image_file_schema, &row, filing_members(),
+                                      "where id = ? and deleted_at is null and is_instance = 0", V(row.id));
+    if (found != FOUND) {
+        a->filing->refused = found == NONE;
         return fail(c, E_CONFLICT, "the file was filed or deleted at the same time");
     }
     audit_about(c, row.id, row.patient_id);
@@ -48,10 +49,11 @@ static bool mend_instance(struct call *c, void *context)
     struct image_file row;
     struct patient patient;
     uint64_t mask = 0;
-    if (!lock_file(c, a->file->id, 0) ||
-        !db_get(c, &image_file_schema, &row, "where f.id = ? and f.is_deleted = 0 and f.is_instance = 1",
+    if (!lock_file(c, a->file->id, 0))
+        return false;
+    if (!db_get(c, &image_file_schema, &row, "where f.id = ? and f.is_deleted = 0 and f.is_instance = 1",
                 V(a->file->id)))
-        return !c->error.code && fail(c, E_CONFLICT, "the file was moved or deleted at the same time");
+        return fail(c, E_CONFLICT, "the file was moved or deleted at the same time");
     const struct image_file was = row;
     row.conflict = STR_NULL;
     row.character_set = a->filing->instance.character_set;

@@ -48,8 +48,7 @@ static bool find_twins(struct call *c, const struct filing *f, int64_t by, const
         twin->is_seen = cursor_integer(&rows, 6) != 0;
         out->count += twin->id != row->id;
     }
-    cursor_close(&rows);
-    return c->error.code == E_NONE;
+    return cursor_close(&rows);
 }
 
 /* The same bytes are no second file. Of a damaged file those that lie beside the instance count, too: senders try again. */

@@ -34,8 +34,7 @@ bool filing_load_patient(struct call *c, int64_t id, struct patient *out)
         out->conflict = (struct texts){ arena_new(arena, struct str), 1 };
         out->conflict.items[0] = arena_copy(arena, cursor_text(&rows, 7)); /* the list as it is stored */
     }
-    cursor_close(&rows);
-    return c->error.code == E_NONE;
+    return cursor_close(&rows);
 }
 
 static struct str key_of(struct str issuer)
@@ -52,25 +51,27 @@ static bool same_key(struct str a, struct str b)
 /* The patient with this number, or (*by_merge) the one it was merged into. */
 static bool find_by_number(struct call *c, struct str number, struct str issuer, int64_t *id, bool *by_merge)
 {
-    int64_t deleted = 0;
     *id = 0;
     *by_merge = false;
-    if (db_integer(c, id, "select id from patients where patient_id = ? and issuer_key = ? and deleted_at is null",
-                   V(number), V(key_of(issuer))))
+    enum found found =
+        db_find_integer(c, id, "select id from patients where patient_id = ? and issuer_key = ? and deleted_at is null",
+                        V(number), V(key_of(issuer)));
+    if (found == FOUND)
         return true;
     *by_merge = true;
-    if (!c->error.code && !db_integer(c, id,
-                                      "select merged_into from patients where is_deleted = 1 and patient_id = ? and "
-                                      "issuer_key = ? and merged_into is not null order by id desc limit 1",
-                                      V(number), V(key_of(issuer))))
-        *id = 0;
-    for (int i = 0; !c->error.code && *id > 0 && i < MERGES_MAX; i++) {
-        if (!db_integer(c, &deleted, "select coalesce(merged_into, 0) from patients where id = ? and is_deleted = 1",
-                        V(*id)))
-            break; /* alive */
-        *id = deleted;
+    if (found == NONE)
+        found = db_find_integer(c, id,
+                                "select merged_into from patients where is_deleted = 1 and patient_id = ? and "
+                                "issuer_key = ? and merged_into is not null order by id desc limit 1",
+                                V(number), V(key_of(issuer)));
+    for (int i = 0; found == FOUND && *id > 0 && i < MERGES_MAX; i++) {
+        int64_t next;
+        found = db_find_integer(
+            c, &next, "select coalesce(merged_into, 0) from patients where id = ? and is_deleted = 1", V(*id));
+        if (found == FOUND)
+            *id = next; /* else it is alive */
     }
-    return c->error.code == E_NONE;
+    return found != FAILED;
 }
 
 /* A number for the patient of one study whose files have none: the same for all of them, like no other. */

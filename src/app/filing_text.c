@@ -118,11 +118,14 @@ static bool index_studies(struct call *c, int64_t patient_id)
     db_rows(c, &rows, "select id from studies where patient_id = ? and deleted_at is null limit 1000", V(patient_id));
     while (count < 1000 && cursor_next(&rows))
         ids[count++] = cursor_integer(&rows, 0);
-    cursor_close(&rows);
-    for (int i = 0; i < count && !c->error.code; i++)
-        if (db_get(c, &study_schema, &study, "where s.id = ?", V(ids[i])) && !study_index(c, &study))
+    if (!cursor_close(&rows))
+        return false;
+    for (int i = 0; i < count; i++) {
+        enum found found = db_find(c, &study_schema, &study, "where s.id = ?", V(ids[i]));
+        if (found == FAILED || (found == FOUND && !study_index(c, &study)))
             return false;
-    return c->error.code == E_NONE;
+    }
+    return true;
 }
 
 static bool mend_patient(struct call *c, const struct filing *before, const struct filing *now, int64_t id)
@@ -141,8 +144,11 @@ static bool mend_study(struct call *c, const struct filing *before, const struct
     static const char *const names[] = { "accession_number", "study_number", "description", "referring_physician",
                                          NULL };
     struct study study;
-    if (id <= 0 || !db_get(c, &study_schema, &study, "where s.id = ? and s.is_deleted = 0", V(id)))
-        return c->error.code == E_NONE;
+    if (id <= 0)
+        return true;
+    enum found found = db_find(c, &study_schema, &study, "where s.id = ? and s.is_deleted = 0", V(id));
+    if (found != FOUND)
+        return found == NONE;
     uint64_t mask = mend(&study_schema, names, &before->study, &now->study, &study);
     return !mask || (db_update(c, &study_schema, &study, mask, "where id = ?", V(id)) && study_index(c, &study));
 }
@@ -151,8 +157,11 @@ static bool mend_series(struct call *c, const struct filing *before, const struc
 {
     static const char *const names[] = { "description", "protocol_name", "manufacturer", "institution_name", NULL };
     struct series series;
-    if (id <= 0 || !db_get(c, &series_schema, &series, "where id = ? and deleted_at is null", V(id)))
-        return c->error.code == E_NONE;
+    if (id <= 0)
+        return true;
+    enum found found = db_find(c, &series_schema, &series, "where id = ? and deleted_at is null", V(id));
+    if (found != FOUND)
+        return found == NONE;
     uint64_t mask = mend(&series_schema, names, &before->series, &now->series, &series);
     return !mask || db_update(c, &series_schema, &series, mask, "where id = ?", V(id));
 }

@@ -90,11 +90,13 @@ static bool check_some(struct checking *k, int64_t *last, int64_t most, int64_t 
         file->is_archived = cursor_integer(&rows, 4) != 0;
         file->damage = choice_of(file_damages, cursor_text(&rows, 5));
     }
-    cursor_close(&rows);
+    bool ok = cursor_close(&rows);
     db_release(c);
-    for (int64_t i = 0; i < *count && !c->error.code; i++)
+    for (int64_t i = 0; ok && i < *count; i++) {
         check_row(k, &files[i]);
-    return c->error.code == E_NONE;
+        ok = !c->error.code;
+    }
+    return ok;
 }
 
 static bool check_rows(struct checking *k)

@@ -19,21 +19,20 @@ static struct str request_hash(struct call *c)
     return crypto_hmac_hex(&c->app->lookup_key, text, &c->arena);
 }
 
-static bool find(struct call *c, struct str *request, int64_t *status, struct str *body, struct instant *created)
+static enum found find(struct call *c, struct str *request, int64_t *status, struct str *body, struct instant *created)
 {
     struct cursor rows;
     db_rows(c, &rows,
             "select request_hash, status, body, created_at from idempotency_keys where user_id = ? and key_hash = ?",
             V(call_user(c)), V(key_hash(c)));
-    bool found = cursor_next(&rows);
-    if (found) {
+    bool is_there = cursor_next(&rows);
+    if (is_there) {
         *request = arena_copy(&c->arena, cursor_text(&rows, 0));
         *status = cursor_integer(&rows, 1);
         *body = arena_copy(&c->arena, cursor_text(&rows, 2));
         *created = (struct instant){ cursor_integer(&rows, 3) };
     }
-    cursor_close(&rows);
-    return found;
+    return !cursor_close(&rows) ? FAILED : is_there ? FOUND : NONE;
 }
 
 static bool replay(struct call *c, int64_t status, struct str sealed)
@@ -62,7 +61,10 @@ enum idempotency idempotency_begin(struct call *c)
     struct str request, body;
     int64_t status;
     struct instant created, now = clock_now();
-    if (find(c, &request, &status, &body, &created)) {
+    enum found found = find(c, &request, &status, &body, &created);
+    if (found == FAILED)
+        return IDEMPOTENCY_REFUSED;
+    if (found == FOUND) {
         int64_t age_s = (now.us - created.us) / 1000000;
         bool expired = age_s > KEPT_S || (status == 0 && age_s > UNDER_WAY_S);
         if (!expired) {
@@ -78,8 +80,6 @@ enum idempotency idempotency_begin(struct call *c)
         if (!forget(c))
             return IDEMPOTENCY_REFUSED;
     }
-    if (c->error.code)
-        return IDEMPOTENCY_REFUSED;
     db_execute(c, "delete from idempotency_keys where created_at < ?", V(now.us - (int64_t)KEPT_S * 1000000));
     bool ok = db_execute(c,
                          "insert into idempotency_keys(user_id, key_hash, request_hash, status, body, created_at) "

@@ -105,15 +105,16 @@ static const struct field image_file_fields[] = {
 /* Another version of an instance is said to be one to whoever sees both, however it came that its uploader was not told. */
 static bool tell_other_version(struct call *c, struct image_file *file)
 {
-    int64_t found = 0;
-    if (db_integer(
-            c, &found,
-            "select 1 from image_files o join image_files f on f.series_id = o.series_id and f.sop_instance_uid = "
-            "o.sop_instance_uid where o.id = ? and f.is_instance = 1 and f.deleted_at is null and "
-            "f.sha256 <> o.sha256 and " VISIBLE_FILE,
-            V(file->id), VISIBLE_TO(c)))
+    int64_t one;
+    enum found found = db_find_integer(
+        c, &one,
+        "select 1 from image_files o join image_files f on f.series_id = o.series_id and f.sop_instance_uid = "
+        "o.sop_instance_uid where o.id = ? and f.is_instance = 1 and f.deleted_at is null and "
+        "f.sha256 <> o.sha256 and " VISIBLE_FILE,
+        V(file->id), VISIBLE_TO(c));
+    if (found == FOUND)
         file->status_reason = S(OTHER_VERSION);
-    return c->error.code == E_NONE;
+    return found != FAILED;
 }
 
 bool image_file_veil(struct call *c, void *record)
@@ -218,7 +219,7 @@ static bool file_patch_patch(struct call *c)
         return fail(c, E_CONFLICT, "it belongs to a study of its patient: move the study");
     if (in.patient_id != INTEGER_NULL && names_patient && !patient_must_exist(c, in.patient_id, "body"))
         return false;
-    if (!db_update(c, &file_patch, &in, c->given, "where id = ?", V(in.file_id)) && c->error.code)
+    if (db_find_update(c, &file_patch, &in, c->given, "where id = ?", V(in.file_id)) == FAILED)
         return false;
     return image_file_load(c, in.file_id, out) &&
            image_file_index(c, out->id, out->original_filename, out->description);

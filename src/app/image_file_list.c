@@ -66,12 +66,12 @@ static bool count_owned(struct call *c, int64_t owner, const struct modalities *
     bool others = in->status == FILE_DELETED || in->body_part.len || in->search.len || in->patient_id > 0 ||
                   in->uploaded_by > 0 || schema_was_given(schema, c->given, "start_date") ||
                   schema_was_given(schema, c->given, "end_date");
-    *total = TOTAL_UNKNOWN;
+    *total = others ? TOTAL_UNKNOWN : 0;
     if (others)
         return true;
     if (!in->file_type && !in->status && !asked->count)
-        return db_integer(c, total, "select files from image_file_totals where uploaded_by = ?", V(owner)) ||
-               (!c->error.code && (*total = 0, true));
+        return db_find_integer(c, total, "select files from image_file_totals where uploaded_by = ?", V(owner)) !=
+               FAILED;
     int64_t sum = 0, files;
     for (int i = 0; i < (asked->count ? asked->count : 1); i++) {
         struct value modality = asked->count ? asked->at[i] : value_nothing();
@@ -82,8 +82,7 @@ static bool count_owned(struct call *c, int64_t owner, const struct modalities *
                 "and (? is null or status = ?) and (? is null or modality = ?)",
                 V(owner), V(choice_text(file_types, in->file_type)), V(choice_text(file_types, in->file_type)),
                 V(choice_text(file_statuses, in->status)), V(choice_text(file_statuses, in->status)), modality,
-                modality) &&
-            c->error.code)
+                modality))
             return false;
         sum += files;
     }
@@ -255,8 +254,7 @@ static bool stats_get(struct call *c)
         count_up(c, &out->by_status, cursor_text(&rows, 1), files);
         count_up(c, &out->by_modality, cursor_text(&rows, 2), files);
     }
-    cursor_close(&rows);
-    return c->error.code == E_NONE;
+    return cursor_close(&rows);
 }
 
 /* ---- who opened it ---- */

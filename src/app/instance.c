@@ -28,12 +28,12 @@ static bool instance_list_get(struct call *c)
     struct condition conditions[] = { { "f.series_id = ? and f.is_instance = 1", V(in->id) }, visibility_own_files(c) };
     int64_t study_id = 0, total = TOTAL_UNKNOWN;
     bool all;
-    if (!db_integer(c, &study_id, "select study_id from series where id = ? and deleted_at is null", V(in->id)) ||
-        !study_load(c, study_id, &study)) {
-        if (c->error.code == E_NOT_FOUND)
-            error_clear(&c->error);
+    enum found found =
+        db_find_integer(c, &study_id, "select study_id from series where id = ? and deleted_at is null", V(in->id));
+    if (found == FOUND)
+        found = study_find(c, study_id, false, &study);
+    if (found != FOUND)
         return fail(c, E_NOT_FOUND, "series %" PRId64 " does not exist", in->id);
-    }
     if (!visibility_of_study_files(c, study_id, &all) ||
         (all && !db_integer(c, &total, "select number_of_instances from series where id = ?", V(in->id))))
         return false;

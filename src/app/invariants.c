@@ -124,8 +124,7 @@ bool invariants_check(struct call *c,
         struct cursor rows;
         for (db_rows(c, &rows, !db_is_local(c->db) && one->mysql ? one->mysql : one->sql); cursor_next(&rows);)
             found(one, cursor_text(&rows, 0), cursor_integer(&rows, 1), context);
-        cursor_close(&rows);
-        if (c->error.code)
+        if (!cursor_close(&rows))
             return false;
     }
     return true;

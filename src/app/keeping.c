@@ -265,14 +265,15 @@ void keeping_mend_others(struct call *c, const struct image_file *file)
 
 bool keeping_hold(struct call *c, const struct image_file *file, bool *there)
 {
-    int64_t found = 0;
+    int64_t one;
     if (!db_lock(c, "select id from image_files where sha256 = ? and storage_path = ?", V(file->sha256),
                  V(file->storage_path)))
         return false;
-    *there = db_integer(c, &found,
-                        "select 1 from image_files where sha256 = ? and storage_path = ? and is_archived = 0 limit 1",
-                        V(file->sha256), V(file->storage_path));
-    return c->error.code == E_NONE;
+    enum found found = db_find_integer(
+        c, &one, "select 1 from image_files where sha256 = ? and storage_path = ? and is_archived = 0 limit 1",
+        V(file->sha256), V(file->storage_path));
+    *there = found == FOUND;
+    return found != FAILED;
 }
 
 /* ---- names ---- */
@@ -306,13 +307,13 @@ static struct str uuid_of(struct str key)
 
 bool keeping_is_named(struct call *c, struct str key, bool *named)
 {
-    int64_t found = 0;
-    if (!db_integer(c, &found, "select 1 from image_files where file_uuid = ? and storage_path = ?", V(uuid_of(key)),
-                    V(key)) &&
-        !c->error.code)
-        db_integer(c, &found, "select 1 from image_files where storage_path = ? limit 1", V(key));
-    *named = found != 0;
-    return c->error.code == E_NONE;
+    int64_t one;
+    enum found found = db_find_integer(c, &one, "select 1 from image_files where file_uuid = ? and storage_path = ?",
+                                       V(uuid_of(key)), V(key));
+    if (found == NONE)
+        found = db_find_integer(c, &one, "select 1 from image_files where storage_path = ? limit 1", V(key));
+    *named = found == FOUND;
+    return found != FAILED;
 }
 
 /* Whoever else may name it does so beside a row that does already (keeping_hold). */

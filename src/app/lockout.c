@@ -98,9 +98,7 @@ static bool store_lock(struct call *c, void *context)
     struct cursor rows;
     db_rows(c, &rows, "select email from users where id = ? and status = 'ACTIVE'", V(note->user_id));
     note->email = cursor_next(&rows) ? arena_copy(&c->arena, cursor_text(&rows, 0)) : STR_NULL;
-    cursor_close(&rows);
-    return c->error.code == E_NONE &&
-           db_execute(c, "delete from sign_in_locks where locked_until < ?", V(note->since)) &&
+    return cursor_close(&rows) && db_execute(c, "delete from sign_in_locks where locked_until < ?", V(note->since)) &&
            db_execute(c, "insert into sign_in_locks(user_id, network, locked_at, locked_until) values (?, ?, ?, ?)",
                       V(note->user_id), V(note->network), V(note->since), V(note->until)) &&
            audit_change(c);
@@ -243,6 +241,5 @@ bool lockout_load(struct call *c, struct lockout *lockout)
             key = pair_key(&c->arena, key, network);
         tries_lock(lockout->tries, key, cursor_integer(&rows, 2), cursor_integer(&rows, 3));
     }
-    cursor_close(&rows);
-    return c->error.code == E_NONE;
+    return cursor_close(&rows);
 }

@@ -90,12 +90,17 @@ static void derive_age(struct call *c, void *record)
     p->age = date_is_null(p->birth_date) ? INTEGER_NULL : date_age_years(p->birth_date, zone_today());
 }
 
+enum found patient_find(struct call *c, int64_t id, struct patient *out)
+{
+    enum found found = db_find(c, &patient_schema, out, "where p.id = ? and p.deleted_at is null", V(id));
+    if (found == FOUND)
+        derive_age(c, out);
+    return found;
+}
+
 bool patient_load(struct call *c, int64_t id, struct patient *out)
 {
-    if (!db_get(c, &patient_schema, out, "where p.id = ? and p.deleted_at is null", V(id)))
-        return fail(c, E_NOT_FOUND, "patient %" PRId64 " does not exist", id);
-    derive_age(c, out);
-    return true;
+    return patient_find(c, id, out) == FOUND || fail(c, E_NOT_FOUND, "patient %" PRId64 " does not exist", id);
 }
 
 bool patient_is_unknown(struct call *c, const char *place)
@@ -107,10 +112,9 @@ bool patient_is_unknown(struct call *c, const char *place)
 
 bool patient_must_exist(struct call *c, int64_t id, const char *place)
 {
-    int64_t found = 0;
-    if (db_lock_integer(c, &found, "select id from patients where id = ? and deleted_at is null", V(id)))
-        return true;
-    return !c->error.code && patient_is_unknown(c, place);
+    int64_t same;
+    enum found found = db_find_locked(c, &same, "select id from patients where id = ? and deleted_at is null", V(id));
+    return found == FOUND || (found == NONE && patient_is_unknown(c, place));
 }
 
 /* ---- one patient ---- */
@@ -151,7 +155,7 @@ static bool change(struct call *c, uint64_t mask)
     struct patient before;
     if (!lock_patients(c, in.id, 0) || !patient_load(c, in.id, &before) || !birth_is_past(c, &in))
         return false;
-    if (!db_update(c, &patient_schema, &in, mask, "where id = ? and deleted_at is null", V(in.id)) && c->error.code)
+    if (db_find_update(c, &patient_schema, &in, mask, "where id = ? and deleted_at is null", V(in.id)) == FAILED)
         return false;
     return patient_load(c, in.id, out) && patient_index(c, out);
 }
@@ -222,12 +226,10 @@ static bool patient_merge_post(struct call *c)
                                  "this is the patient itself");
     if (!lock_patients(c, in->id, in->source_id) || !patient_load(c, in->id, &target))
         return false; /* locked: nothing may be filed under the one that goes meanwhile */
-    if (!patient_load(c, in->source_id, &source)) {
-        if (c->error.code == E_NOT_FOUND)
-            error_clear(&c->error);
-        return error_add_problem(&c->error, &c->arena, "body", S("source_id"), "unknown_patient",
-                                 "there is no such patient");
-    }
+    enum found found = patient_find(c, in->source_id, &source);
+    if (found != FOUND)
+        return found == NONE && error_add_problem(&c->error, &c->arena, "body", S("source_id"), "unknown_patient",
+                                                  "there is no such patient");
     return db_execute(c, "update studies set patient_id = ?, updated_at = ? where patient_id = ?", V(in->id), V(now),
                       V(in->source_id)) &&
            db_execute(c, "update image_files set patient_id = ?, updated_at = ? where patient_id = ?", V(in->id),

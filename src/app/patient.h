@@ -30,6 +30,7 @@ struct patient {
 extern const struct schema patient_schema;
 
 /* A patient that is not deleted, or E_NOT_FOUND. */
+enum found patient_find(struct call *c, int64_t id, struct patient *out);
 bool patient_load(struct call *c, int64_t id, struct patient *out);
 /* Inside a transaction: the patient's names and number go into the search index. */
 bool patient_index(struct call *c, const struct patient *patient);

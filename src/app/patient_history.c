@@ -54,8 +54,7 @@ static bool add_events(struct call *c, struct cursor *rows, struct event *events
         if (files && cursor_integer(rows, 3))
             e->study_id = cursor_integer(rows, 3);
     }
-    cursor_close(rows);
-    return c->error.code == E_NONE;
+    return cursor_close(rows);
 }
 
 static int newest_first(const void *a, const void *b)

@@ -74,7 +74,7 @@ int permission_of(struct str name)
 static bool find_id(struct call *c, const char *sql, struct str name, int64_t *id)
 {
     *id = 0;
-    return db_integer(c, id, sql, V(name)) || !c->error.code;
+    return db_find_integer(c, id, sql, V(name)) != FAILED;
 }
 
 static bool seed_permissions(struct call *c)

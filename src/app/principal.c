@@ -92,10 +92,9 @@ static bool load_permissions(struct call *c, struct principal *out)
         if (permission >= 0)
             out->permissions |= PERMISSION_BIT(permission);
     }
-    cursor_close(&rows);
     if (out->permissions & PERMISSION_BIT(MAY_READ_ALL_IMAGES))
         out->permissions |= PERMISSION_BIT(MAY_READ_IMAGES);
-    return c->error.code == E_NONE;
+    return cursor_close(&rows);
 }
 
 static bool load(struct call *c, struct str session, struct principal *out)

@@ -20,8 +20,7 @@ bool purge_look(struct call *c, struct instant before, struct purgeable *out)
                                   cursor_integer(&rows, 1),
                                   { cursor_integer(&rows, 2) },
                                   { cursor_integer(&rows, 3) } };
-    cursor_close(&rows);
-    if (c->error.code)
+    if (!cursor_close(&rows))
         return false;
     *out = sum;
     return true;
@@ -40,8 +39,9 @@ static bool purge_row(struct call *c, void *context)
     p->gone = false;
     if (!db_lock(c, "select id from image_files where id = ?", V(id)))
         return false;
-    if (!db_get(c, &image_file_schema, &p->file, "where f.id = ? and f.deleted_at is not null", V(id)))
-        return c->error.code == E_NONE; /* it was restored, or another purge was faster */
+    enum found found = db_find(c, &image_file_schema, &p->file, "where f.id = ? and f.deleted_at is not null", V(id));
+    if (found != FOUND)
+        return found == NONE; /* it was restored, or another purge was faster */
     if (p->file.storage_path.at && !image_file_store(c, &p->file))
         return fail(c, E_UNAVAILABLE, "the archive that has the bytes of image file %" PRId64 " is not configured now",
                     id);
@@ -79,9 +79,10 @@ static bool purge_study(struct call *c, void *context)
 {
     const int64_t *id = context;
     int64_t patient_id = 0;
-    if (!db_lock_integer(c, &patient_id, "select patient_id from studies where id = ? and deleted_at is not null",
-                         V(*id)))
-        return c->error.code == E_NONE; /* it was restored */
+    enum found found = db_find_locked(c, &patient_id,
+                                      "select patient_id from studies where id = ? and deleted_at is not null", V(*id));
+    if (found != FOUND)
+        return found == NONE; /* it was restored */
     return assignment_forget(c, *id) && search_remove(c, "study_search", *id) &&
            db_execute(c, "delete from series where study_id = ?", V(*id)) &&
            db_execute(c, "delete from studies where id = ? and deleted_at is not null", V(*id)) &&
@@ -91,30 +92,33 @@ static bool purge_study(struct call *c, void *context)
 static bool purge_studies(struct call *c, struct instant before)
 {
     int64_t id = 0;
-    while (db_integer(c, &id,
-                      "select s.id from studies s where s.deleted_at < ? and s.id > ? and not exists "
-                      "(select 1 from image_files f where f.study_id = s.id) order by s.id limit 1",
-                      V(before), V(id))) {
+    enum found found;
+    while ((found = db_find_integer(c, &id,
+                                    "select s.id from studies s where s.deleted_at < ? and s.id > ? and not exists "
+                                    "(select 1 from image_files f where f.study_id = s.id) order by s.id limit 1",
+                                    V(before), V(id))) == FOUND) {
         if (db_transact(c, purge_study, &id))
             continue;
         if (c->error.code != E_CONFLICT)
             return false;
         error_clear(&c->error);
     }
-    return c->error.code == E_NONE;
+    return found == NONE;
 }
 
 bool purge_files(struct call *c, struct instant before, int64_t *files, int64_t *bytes)
 {
     struct purging p = { 0 };
+    enum found found;
     *files = *bytes = 0;
-    while (db_integer(
-        c, &p.id,
-        "select id from image_files where deleted_at is not null and deleted_at < ? order by deleted_at limit 1",
-        V(before))) {
+    while (
+        (found = db_find_integer(
+             c, &p.id,
+             "select id from image_files where deleted_at is not null and deleted_at < ? order by deleted_at limit 1",
+             V(before))) == FOUND) {
         if (!purge_one(c, &p, bytes))
             return false;
         *files += p.gone;
     }
-    return c->error.code == E_NONE && purge_studies(c, before);
+    return found == NONE && purge_studies(c, before);
 }

@@ -20,11 +20,12 @@ bool lock_study(struct call *c, int64_t id, int64_t other_patient)
     int64_t patient = 0, now = 0;
     if (db_is_local(c->db))
         return true;
-    if (!db_integer(c, &patient, "select patient_id from studies where id = ?", V(id)))
-        return c->error.code == E_NONE; /* there is none: who reads it will say so */
+    enum found found = db_find_integer(c, &patient, "select patient_id from studies where id = ?", V(id));
+    if (found != FOUND)
+        return found == NONE; /* who reads it will say so */
     if (!lock_patients(c, patient, other_patient))
         return false;
-    if (!db_lock_integer(c, &now, "select patient_id from studies where id = ?", V(id)) && c->error.code)
+    if (db_find_locked(c, &now, "select patient_id from studies where id = ?", V(id)) == FAILED)
         return false;
     return now == patient || db_again(c);
 }
@@ -41,8 +42,7 @@ static bool find_place(struct call *c, int64_t id, struct place_of_file *out)
     db_rows(c, &rows, "select patient_id, study_id from image_files where id = ?", V(id));
     if (cursor_next(&rows))
         *out = (struct place_of_file){ cursor_integer(&rows, 0), cursor_integer(&rows, 1) };
-    cursor_close(&rows);
-    return c->error.code == E_NONE;
+    return cursor_close(&rows);
 }
 
 static bool still_there(struct call *c, int64_t id, const struct place_of_file *place)

@@ -19,12 +19,12 @@ static bool mend_chunk(void *context, struct str key, int64_t size_bytes, struct
     (void)size_bytes;
     (void)changed;
     struct call *c = context;
-    int64_t found = 0;
+    int64_t one;
     struct error ignored = { 0 };
     struct str uuid = str_slice(key, 7, 7 + UUID_TEXT);
-    if (db_integer(c, &found, "select 1 from image_files where file_uuid = ? and status = 'UPLOADING'", V(uuid)))
-        return true;
-    return !c->error.code && blob_remove(c->app->files, key, &ignored);
+    enum found found =
+        db_find_integer(c, &one, "select 1 from image_files where file_uuid = ? and status = 'UPLOADING'", V(uuid));
+    return found == FOUND || (found == NONE && blob_remove(c->app->files, key, &ignored));
 }
 
 /* A file is moved to the archive before its row says so, and may be moved again. */

@@ -56,7 +56,7 @@ struct presented {
     struct str session_uuid;
 };
 
-static bool find_token(struct call *c, struct str hash, struct presented *out)
+static enum found find_token(struct call *c, struct str hash, struct presented *out)
 {
     struct cursor rows;
     db_rows(
@@ -65,13 +65,12 @@ static bool find_token(struct call *c, struct str hash, struct presented *out)
         "join sessions s on s.id = t.session_id join users u on u.id = s.user_id where t.token_hash = ? "
         "and s.revoked_at is null and s.expires_at > ? and u.status = 'ACTIVE' and u.deleted_at is null",
         V(hash), V(clock_now()));
-    bool found = cursor_next(&rows);
-    if (found)
+    bool is_there = cursor_next(&rows);
+    if (is_there)
         *out = (struct presented){ cursor_integer(&rows, 0), cursor_integer(&rows, 1),
                                    cursor_integer(&rows, 2), cursor_integer(&rows, 3),
                                    cursor_integer(&rows, 5), arena_copy(&c->arena, cursor_text(&rows, 4)) };
-    cursor_close(&rows);
-    return found;
+    return !cursor_close(&rows) ? FAILED : is_there ? FOUND : NONE;
 }
 
 /* A used token is kept to recognise that somebody else has it too. Whoever comes with one that is many generations old gains nothing and is
@@ -79,11 +78,12 @@ static bool find_token(struct call *c, struct str hash, struct presented *out)
 static bool forget_old_tokens(struct call *c, int64_t session_id)
 {
     int64_t newest_forgotten = 0;
-    if (!db_integer(c, &newest_forgotten,
-                    "select used_at from refresh_tokens where session_id = ? and used_at is not null "
-                    "order by used_at desc limit 1 offset 8",
-                    V(session_id)))
-        return c->error.code == E_NONE;
+    enum found found = db_find_integer(c, &newest_forgotten,
+                                       "select used_at from refresh_tokens where session_id = ? and used_at is not "
+                                       "null order by used_at desc limit 1 offset 8",
+                                       V(session_id));
+    if (found != FOUND)
+        return found == NONE;
     return db_execute(c, "delete from refresh_tokens where session_id = ? and used_at <= ?", V(session_id),
                       V(newest_forgotten));
 }
@@ -94,7 +94,7 @@ bool session_refresh(struct call *c, struct str refresh_token, bool *reused, str
     struct str hash = crypto_sha256_hex(refresh_token, &c->arena);
     struct instant now = clock_now();
     *reused = false;
-    if (!find_token(c, hash, &p))
+    if (find_token(c, hash, &p) != FOUND)
         return fail(c, E_UNAUTHENTICATED, "the refresh token is not valid, or no longer");
     int64_t used = 0;
     if (!p.used_at &&

@@ -35,8 +35,7 @@ static bool find_account(struct call *c, struct attempt *attempt, struct str *ha
         who->familiar = cursor_integer(&rows, 4) > 0;
         attempt->active = str_equal(cursor_text(&rows, 2), S("ACTIVE"));
     }
-    cursor_close(&rows);
-    return c->error.code == E_NONE;
+    return cursor_close(&rows);
 }
 
 static bool begin_session(struct call *c, void *context)
@@ -81,8 +80,7 @@ bool password_confirmed(struct call *c, int64_t user_id, struct str password, co
         hash = arena_copy(&c->arena, cursor_text(&rows, 0));
         who.unlocked_at = cursor_integer(&rows, 1);
     }
-    cursor_close(&rows);
-    if (c->error.code)
+    if (!cursor_close(&rows))
         return false;
     db_release(c);
     if (lockout_pass(c, &who, password_matches(password, hash), &locked_until))

@@ -92,12 +92,16 @@ const struct schema study_key = SCHEMA("StudyKey", struct study_key, study_key_f
 
 /* ---- one that the caller may see ---- */
 
-static bool load(struct call *c, int64_t id, bool deleted, struct study *out)
+enum found study_find(struct call *c, int64_t id, bool deleted, struct study *out)
 {
     const char *tail = deleted ? "where s.id = ? and s.is_deleted = 1 and " VISIBLE_STUDY
                                : "where s.id = ? and s.is_deleted = 0 and " VISIBLE_STUDY;
-    return db_get(c, &study_schema, out, tail, V(id), VISIBLE_TO(c)) ||
-           fail(c, E_NOT_FOUND, "study %" PRId64 " does not exist", id);
+    return db_find(c, &study_schema, out, tail, V(id), VISIBLE_TO(c));
+}
+
+static bool load(struct call *c, int64_t id, bool deleted, struct study *out)
+{
+    return study_find(c, id, deleted, out) == FOUND || fail(c, E_NOT_FOUND, "study %" PRId64 " does not exist", id);
 }
 
 bool study_load(struct call *c, int64_t id, struct study *out)
@@ -115,14 +119,15 @@ bool study_index(struct call *c, const struct study *study)
     db_rows(c, &rows, "select name_en from patients where id = ?", V(study->patient_id));
     if (cursor_next(&rows))
         latin = arena_copy(&c->arena, cursor_text(&rows, 0));
-    cursor_close(&rows);
+    if (!cursor_close(&rows))
+        return false;
     const struct str texts[] = { study->patient_name,
                                  latin,
                                  study->patient_number,
                                  study->accession_number,
                                  str_slice(study->description, 0, 400),
                                  study->referring_physician };
-    return !c->error.code && search_put(c, "study_search", study->id, texts, 6);
+    return search_put(c, "study_search", study->id, texts, 6);
 }
 
 /* ---- one study ---- */
@@ -217,7 +222,7 @@ static bool study_patch_patch(struct call *c)
     if (!lock_study(c, in.id, moves ? in.patient_id : 0) || !study_load(c, in.id, &before) ||
         (moves && !patient_must_exist(c, in.patient_id, "body")))
         return false;
-    if (!db_update(c, &study_patch, &in, c->given, "where id = ?", V(in.id)) && c->error.code)
+    if (db_find_update(c, &study_patch, &in, c->given, "where id = ?", V(in.id)) == FAILED)
         return false;
     if (moves && in.patient_id != before.patient_id &&
         !db_execute(c, "update image_files set patient_id = ?, updated_at = ? where study_id = ?", V(in.patient_id),

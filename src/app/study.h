@@ -51,7 +51,9 @@ struct study_key {
 };
 extern const struct schema study_key;
 
-/* A study that the caller may see and that is not deleted; E_NOT_FOUND otherwise. */
+/* A study that the caller may see. */
+enum found study_find(struct call *c, int64_t id, bool deleted, struct study *out);
+/* The same of one that is not deleted, for the audit row too; E_NOT_FOUND otherwise. */
 bool study_load(struct call *c, int64_t id, struct study *out);
 /* A new UID, made from a UUID (PS3.5 B.2): for what is made here, never for what came without one. */
 struct str study_make_uid(struct call *c);

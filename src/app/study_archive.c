@@ -60,11 +60,10 @@ static bool begin_directory(struct packing *p)
     struct patient patient;
     struct image_file first;
     if (!patient_load(c, p->study.patient_id, &patient) ||
-        (!db_get(
-             c, &image_file_schema, &first,
-             "where f.study_id = ? and f.is_deleted = 0 and f.is_instance = 1 and (? = 1 or f.uploaded_by = ?) limit 1",
-             V(p->study.id), V(p->all), V(call_user(c))) &&
-         c->error.code))
+        db_find(
+            c, &image_file_schema, &first,
+            "where f.study_id = ? and f.is_deleted = 0 and f.is_instance = 1 and (? = 1 or f.uploaded_by = ?) limit 1",
+            V(p->study.id), V(p->all), V(call_user(c))) == FAILED)
         return false;
     struct str name = str_is_empty(first.storage_path) ? STR_NULL : name_in_file(c, &first);
     static const char sexes[] = { 0, 'M', 'F', 'O', 0 };
@@ -97,8 +96,7 @@ static bool load_series(struct packing *p)
         s->modality = arena_copy(&c->arena, cursor_text(&rows, 3));
         s->description = arena_copy(&c->arena, cursor_text(&rows, 4));
     }
-    cursor_close(&rows);
-    return c->error.code == E_NONE;
+    return cursor_close(&rows);
 }
 
 /* As far as a look tells: the ZIP states sizes before it has read the files. */
@@ -192,8 +190,7 @@ static bool pack_series(struct packing *p, int64_t index)
         pack_file(p, &rows, ++number);
         p->files++;
     }
-    cursor_close(&rows);
-    return c->error.code == E_NONE;
+    return cursor_close(&rows);
 }
 
 /* As a download of it would. */

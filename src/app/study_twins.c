@@ -19,8 +19,7 @@ bool study_twins_find(struct call *c, struct str study_uid, int64_t by, struct s
         twin->modality = arena_copy(&c->arena, cursor_text(&rows, 2));
         twin->is_seen = cursor_integer(&rows, 3) != 0;
     }
-    cursor_close(&rows);
-    return c->error.code == E_NONE;
+    return cursor_close(&rows);
 }
 
 const struct study_twin *study_twins_of_patient(const struct study_twins *twins, int64_t patient_id)

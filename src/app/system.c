@@ -90,8 +90,7 @@ static bool row_counts(struct call *c, struct system_stats *out)
         else if (str_equal(name, S("series")))
             out->series = n;
     }
-    cursor_close(&rows);
-    return c->error.code == E_NONE;
+    return cursor_close(&rows);
 }
 
 static bool named_counts(struct call *c, struct counts *out, const char *sql)
@@ -103,8 +102,7 @@ static bool named_counts(struct call *c, struct counts *out, const char *sql)
     for (db_rows(c, &rows, sql); out->count < MOST && cursor_next(&rows);)
         out->items[out->count++] =
             (struct count){ arena_copy(&c->arena, cursor_text(&rows, 0)), cursor_integer(&rows, 1) };
-    cursor_close(&rows);
-    return c->error.code == E_NONE;
+    return cursor_close(&rows);
 }
 
 /* One range of the created_at index a day. */

@@ -115,8 +115,9 @@ bool thumbnails_make(struct call *c, const struct image_file *file)
 static bool process(struct call *c, int64_t id)
 {
     struct image_file file;
-    if (!db_get(c, &image_file_schema, &file, "where f.id = ? and f.is_deleted = 0", V(id)))
-        return c->error.code == E_NONE;
+    enum found found = db_find(c, &image_file_schema, &file, "where f.id = ? and f.is_deleted = 0", V(id));
+    if (found != FOUND)
+        return found == NONE;
     if (file.status != FILE_UPLOADED || file.thumbnail_path.at)
         return true;
     db_release(c);

@@ -44,8 +44,7 @@ static bool studies_gone(struct call *c, int64_t patient_id, struct value at, st
                  at);
          out->count < most && cursor_next(&rows);)
         out->items[out->count++] = cursor_integer(&rows, 0);
-    cursor_close(&rows);
-    return c->error.code == E_NONE;
+    return cursor_close(&rows);
 }
 
 bool trash_study(struct call *c, int64_t id)
@@ -99,12 +98,13 @@ static bool restore_some_words(struct call *c, int64_t study_id, struct instant 
         files[count].original_filename = arena_copy(&c->arena, cursor_text(&rows, 1));
         files[count].description = arena_copy(&c->arena, cursor_text(&rows, 2));
     }
-    cursor_close(&rows);
-    for (int i = 0; i < count && !c->error.code; i++)
+    if (!cursor_close(&rows))
+        return false;
+    for (int i = 0; i < count; i++)
         if (!image_file_index(c, files[i].id, files[i].original_filename, files[i].description))
             return false;
     *last = count == WORDS_AT_ONCE ? files[count - 1].id : 0;
-    return c->error.code == E_NONE;
+    return true;
 }
 
 static bool restore_words(struct call *c, int64_t study_id, struct instant at)

@@ -26,9 +26,9 @@ bool upload_details_settle(struct call *c, struct upload_details *details)
         return false;
     if (!details->patient_number.len)
         return true;
-    if (!db_integer(c, &id, "select id from patients where patient_id = ? and issuer_key = '' and deleted_at is null",
-                    V(details->patient_number)) &&
-        c->error.code)
+    if (db_find_integer(c, &id,
+                        "select id from patients where patient_id = ? and issuer_key = '' and deleted_at is null",
+                        V(details->patient_number)) == FAILED)
         return false;
     if (!id || (details->patient_id > 0 && details->patient_id != id))
         return error_add_problem(&c->error, &c->arena, "body", S("patient_number"), "unknown_patient",
@@ -119,8 +119,7 @@ static bool find_duplicate(struct call *c, struct storing *s)
         shared->sha256 = row->sha256;
         shared->file_size = row->file_size;
     }
-    cursor_close(&rows);
-    return c->error.code == E_NONE;
+    return cursor_close(&rows);
 }
 
 /* Between finding the bytes and naming them again they may have been purged, or moved to the archive. */

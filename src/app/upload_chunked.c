@@ -245,10 +245,11 @@ static bool finish_row(struct call *c, void *context)
         c->error.retry_after_s = 1;
         return fail(c, E_UNAVAILABLE, "another attempt to complete this upload was refused: try again");
     }
-    if (!db_update(c, &image_file_schema, &row, finished_members(),
-                   "where id = ? and status = 'UPLOADING' and deleted_at is null", V(row.id))) {
+    enum found found = db_find_update(c, &image_file_schema, &row, finished_members(),
+                                      "where id = ? and status = 'UPLOADING' and deleted_at is null", V(row.id));
+    if (found != FOUND) {
         if (f->filing)
-            f->filing->refused = c->error.code == E_NONE;
+            f->filing->refused = found == NONE;
         return fail(c, E_CONFLICT, "the upload was completed or cancelled at the same time");
     }
     audit_about(c, row.id, row.patient_id);
@@ -335,14 +336,14 @@ static bool drop_unnamed(struct call *c, void *context)
 {
     const struct image_file *file = context;
     struct error ignored = { 0 };
-    int64_t named = 0;
+    int64_t one;
     if (!db_lock(c, "select id from image_files where id = ?", V(file->id)))
         return false;
-    if (!db_integer(c, &named, "select 1 from image_files where id = ? and storage_path = ?", V(file->id),
-                    V(file->storage_path)) &&
-        c->error.code)
+    enum found named = db_find_integer(c, &one, "select 1 from image_files where id = ? and storage_path = ?",
+                                       V(file->id), V(file->storage_path));
+    if (named == FAILED)
         return false;
-    if (!named && blob_remove(c->app->files, file->storage_path, &ignored))
+    if (named == NONE && blob_remove(c->app->files, file->storage_path, &ignored))
         blob_settle(c->app->files, file->storage_path);
     return true;
 }

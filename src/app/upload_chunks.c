@@ -56,10 +56,9 @@ bool chunked_numbers(struct call *c, const struct image_file *file, struct integ
         if (here < file->total_chunks)
             uploaded->items[uploaded->count++] = here;
     }
-    cursor_close(&rows);
     for (; n < file->total_chunks; n++)
         *(done ? &uploaded->items[uploaded->count++] : &missing->items[missing->count++]) = n;
-    return c->error.code == E_NONE;
+    return cursor_close(&rows);
 }
 
 static struct str chunk_file(struct call *c, struct str uuid, int64_t number, struct str sha256)
@@ -67,21 +66,21 @@ static struct str chunk_file(struct call *c, struct str uuid, int64_t number, st
     return arena_format(&c->arena, "chunks/%.*s/%" PRId64 ".%.*s", STR_FMT(uuid), number, STR_FMT(sha256));
 }
 
-static bool find_chunk(struct call *c, int64_t file_id, int64_t number, struct str *sha256)
+static enum found find_chunk(struct call *c, int64_t file_id, int64_t number, struct str *sha256)
 {
     struct value value;
-    if (!db_value(c, &value, "select sha256 from upload_chunks where image_file_id = ? and number = ?", V(file_id),
-                  V(number)))
-        return false;
-    *sha256 = arena_copy(&c->arena, value.text);
-    return true;
+    enum found found = db_find_value(
+        c, &value, "select sha256 from upload_chunks where image_file_id = ? and number = ?", V(file_id), V(number));
+    if (found == FOUND)
+        *sha256 = value.text;
+    return found;
 }
 
 bool chunked_open(struct call *c, const struct image_file *file, int64_t number, int *fd, struct str *sha256)
 {
     int64_t size;
     *fd = -1;
-    if (!find_chunk(c, file->id, number, sha256))
+    if (find_chunk(c, file->id, number, sha256) != FOUND)
         return fail(c, E_CONFLICT, "chunk %" PRId64 " has gone", number);
     if (blob_open_read(c->app->files, chunk_file(c, file->file_uuid, number, *sha256), fd, &size, &c->error))
         return true;
@@ -193,13 +192,15 @@ bool chunked_expire(struct call *c, struct instant before, int64_t *count)
     struct image_file file;
     *count = 0;
     audit_action(c, "image_file.upload_expire", "image_file");
-    while (db_get(c, &image_file_schema, &file,
-                  "where f.is_deleted = 0 and f.status = 'UPLOADING' and f.created_at < ? limit 1", V(before))) {
+    enum found found;
+    while ((found = db_find(c, &image_file_schema, &file,
+                            "where f.is_deleted = 0 and f.status = 'UPLOADING' and f.created_at < ? limit 1",
+                            V(before))) == FOUND) {
         if (!chunked_drop(c, &file))
             return false;
         ++*count;
     }
-    return c->error.code == E_NONE;
+    return found == NONE;
 }
 
 /* ---- taking one chunk ---- */
@@ -305,18 +306,17 @@ static bool insert_chunk(struct call *c, void *context)
     /* One chunk of an upload after the other: the same one sent twice is seen, and the percentage counts all of them. */
     if (!db_lock(c, "select id from image_files where id = ?", V(file->id)))
         return false;
-    if (find_chunk(c, file->id, s->number, &before)) {
-        if (!str_equal(before, sha256))
-            return fail(c, E_CONFLICT, "chunk %" PRId64 " is here already, with other bytes", s->number);
-    } else if (
-        c->error.code ||
-        !db_execute(
-            c,
-            "insert into upload_chunks(image_file_id, number, size_bytes, md5, sha256, created_at) values (?, ?, ?, ?, ?, ?)",
-            V(file->id), V(s->number), V(s->spooled->size_bytes), V(str_from(s->spooled->md5)), V(sha256),
-            V(clock_now()))) {
+    enum found found = find_chunk(c, file->id, s->number, &before);
+    if (found == FOUND && !str_equal(before, sha256))
+        return fail(c, E_CONFLICT, "chunk %" PRId64 " is here already, with other bytes", s->number);
+    if (found == FAILED ||
+        (found == NONE &&
+         !db_execute(
+             c,
+             "insert into upload_chunks(image_file_id, number, size_bytes, md5, sha256, created_at) values (?, ?, ?, ?, ?, ?)",
+             V(file->id), V(s->number), V(s->spooled->size_bytes), V(str_from(s->spooled->md5)), V(sha256),
+             V(clock_now()))))
         return false;
-    }
     int64_t bytes = 0, changed = 0;
     if (!db_integer(c, &bytes, "select sum(size_bytes) from upload_chunks where image_file_id = ?", V(file->id)))
         return false;
@@ -336,9 +336,10 @@ static bool refuse_first(struct call *c, void *context)
     struct str before;
     if (!lock_file(c, file->id, 0))
         return false;
-    if (find_chunk(c, file->id, 0, &before))
+    enum found found = find_chunk(c, file->id, 0, &before);
+    if (found == FOUND)
         return fail(c, E_CONFLICT, "chunk 0 is here already, with other bytes");
-    return c->error.code == E_NONE && refuse_rows(c, context);
+    return found == NONE && refuse_rows(c, context);
 }
 
 /* All that the type goes by is in the first chunk: one that is shorter is the whole file (CHUNK_BYTES_MIN). */

@@ -88,8 +88,7 @@ static bool load_names(struct call *c, const char *sql, int64_t id, struct texts
     out->count = 0;
     for (db_rows(c, &rows, sql, V(id)); out->count < MOST && cursor_next(&rows);)
         out->items[out->count++] = arena_copy(&c->arena, cursor_text(&rows, 0));
-    cursor_close(&rows);
-    return c->error.code == E_NONE;
+    return cursor_close(&rows);
 }
 
 bool user_load(struct call *c, int64_t id, struct user *out)
@@ -110,12 +109,15 @@ bool user_set_roles(struct call *c, int64_t user_id, struct texts roles, const c
 {
     if (!db_execute(c, "delete from user_roles where user_id = ?", V(user_id)))
         return false;
+    bool all = true;
     for (ptrdiff_t i = 0; i < roles.count; i++) {
         int64_t role = 0, twice = 0;
-        if (!db_integer(c, &role, "select id from roles where name = ?", V(roles.items[i]))) {
-            if (!c->error.code || c->error.code == E_INVALID)
-                error_add_problem(&c->error, &c->arena, place, arena_format(&c->arena, "roles.%td", i), "not_a_choice",
-                                  "there is no such role");
+        enum found found = db_find_integer(c, &role, "select id from roles where name = ?", V(roles.items[i]));
+        if (found == FAILED)
+            return false;
+        if (found == NONE) {
+            all = error_add_problem(&c->error, &c->arena, place, arena_format(&c->arena, "roles.%td", i),
+                                    "not_a_choice", "there is no such role");
             continue;
         }
         if (!db_integer(c, &twice, "select count(*) from user_roles where user_id = ? and role_id = ?", V(user_id),
@@ -123,10 +125,10 @@ bool user_set_roles(struct call *c, int64_t user_id, struct texts roles, const c
             (!twice && !db_execute(c, "insert into user_roles(user_id, role_id) values (?, ?)", V(user_id), V(role))))
             return false;
     }
-    return c->error.code == E_NONE;
+    return all;
 }
 
-bool user_other_admin_exists(struct call *c, int64_t user_id)
+enum found user_other_admin(struct call *c, int64_t user_id)
 {
     int64_t others = 0;
     if (!db_integer(
@@ -134,8 +136,8 @@ bool user_other_admin_exists(struct call *c, int64_t user_id)
             "select count(*) from users u join user_roles x on x.user_id = u.id join roles r on r.id = x.role_id "
             "where r.name = 'admin' and u.status = 'ACTIVE' and u.deleted_at is null and u.id <> ?",
             V(user_id)))
-        return false;
-    return others || fail(c, E_CONFLICT, "this is the last active administrator");
+        return FAILED;
+    return others ? FOUND : NONE;
 }
 
 /* Only an administrator who is active now can be the last one. */
@@ -151,7 +153,8 @@ bool user_keep_an_admin(struct call *c, int64_t user_id)
             "where r.name = 'admin' and u.status = 'ACTIVE' and u.id = ?",
             V(user_id)))
         return false;
-    return !is_admin || user_other_admin_exists(c, user_id);
+    return !is_admin || user_other_admin(c, user_id) == FOUND ||
+           fail(c, E_CONFLICT, "this is the last active administrator");
 }
 
 bool sessions_revoke(struct call *c, int64_t user_id, int64_t keep, const char *reason)
@@ -258,7 +261,7 @@ static bool user_patch(struct call *c)
         if (!user_keep_an_admin(c, in->id) || !sessions_revoke(c, in->id, 0, "disabled"))
             return false;
     }
-    if (!db_update(c, &user_schema, in, c->given, "where id = ?", V(in->id)) && c->error.code)
+    if (db_find_update(c, &user_schema, in, c->given, "where id = ?", V(in->id)) == FAILED)
         return false;
     if (!load_page(c, in->id))
         return false;

@@ -42,9 +42,9 @@ bool user_create(struct call *c, const struct new_user *in, enum user_status sta
 void user_changed(struct call *c, const struct user *before, const struct user *after);
 /* Inside a transaction: gives exactly these roles; problems name unknown ones. */
 bool user_set_roles(struct call *c, int64_t user_id, struct texts roles, const char *place);
-/* Inside a transaction: is somebody but `user_id` an active administrator? E_CONFLICT when not. */
-bool user_other_admin_exists(struct call *c, int64_t user_id);
-/* The same for an account that is not one now. */
+/* Is somebody but `user_id` an active administrator? */
+enum found user_other_admin(struct call *c, int64_t user_id);
+/* Inside a transaction, before the account stops being one: E_CONFLICT when it is the last. */
 bool user_keep_an_admin(struct call *c, int64_t user_id);
 /* Inside a transaction: ends the sessions of a user, except `keep` (0: none). */
 bool sessions_revoke(struct call *c, int64_t user_id, int64_t keep, const char *reason);

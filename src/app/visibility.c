@@ -15,10 +15,12 @@ bool visibility_of_patients(const struct call *c)
 
 bool visibility_is_assigned(struct call *c, int64_t user_id, int64_t study_id, bool *assigned)
 {
-    int64_t found = 0;
-    *assigned = db_integer(c, &found, "select 1 from studies s where s.id = ? and (" VISIBLE_ASSIGNED("s.id") ")",
-                           V(study_id), V(user_id), V(user_id), V(user_id));
-    return c->error.code == E_NONE;
+    int64_t one;
+    enum found found =
+        db_find_integer(c, &one, "select 1 from studies s where s.id = ? and (" VISIBLE_ASSIGNED("s.id") ")",
+                        V(study_id), V(user_id), V(user_id), V(user_id));
+    *assigned = found == FOUND;
+    return found != FAILED;
 }
 
 bool visibility_of_study_files(struct call *c, int64_t study_id, bool *all)
@@ -29,10 +31,11 @@ bool visibility_of_study_files(struct call *c, int64_t study_id, bool *all)
 
 bool visibility_of_file(struct call *c, int64_t file_id, bool *sees)
 {
-    int64_t found = 0;
-    *sees = db_integer(c, &found, "select 1 from image_files f where f.id = ? and " VISIBLE_FILE, V(file_id),
-                       VISIBLE_TO(c));
-    return c->error.code == E_NONE;
+    int64_t one;
+    enum found found = db_find_integer(c, &one, "select 1 from image_files f where f.id = ? and " VISIBLE_FILE,
+                                       V(file_id), VISIBLE_TO(c));
+    *sees = found == FOUND;
+    return found != FAILED;
 }
 
 /* ---- lists ---- */
@@ -135,8 +138,7 @@ bool visibility_share_of_study(struct call *c, int64_t study_id, struct visible_
         out->instances += cursor_integer(&rows, 2);
         out->bytes += cursor_integer(&rows, 3);
     }
-    cursor_close(&rows);
-    return c->error.code == E_NONE;
+    return cursor_close(&rows);
 }
 
 bool visibility_share_of_series(struct call *c, int64_t series_id, struct visible_share *out)
@@ -151,8 +153,7 @@ bool visibility_share_of_series(struct call *c, int64_t series_id, struct visibl
         out->instances = cursor_integer(&rows, 0);
         out->bytes = cursor_integer(&rows, 1);
     }
-    cursor_close(&rows);
-    return c->error.code == E_NONE;
+    return cursor_close(&rows);
 }
 
 bool visibility_count_patient_files(struct call *c, int64_t patient_id, int64_t *files)

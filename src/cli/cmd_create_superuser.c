@@ -30,20 +30,16 @@ static struct str from_somewhere(struct call *c, struct str option, const char *
     return command_ask(c, what, hidden);
 }
 
-static bool admin_exists(struct call *c)
-{
-    bool exists = user_other_admin_exists(c, 0);
-    error_clear(&c->error);
-    return exists;
-}
-
 int cmd_create_superuser(struct call *c)
 {
     const struct create_superuser *in = c->in;
     static struct str admin[] = { { "admin", 5 } };
     struct new_user user;
     int64_t id;
-    if (in->if_missing && admin_exists(c)) {
+    enum found found = in->if_missing ? user_other_admin(c, 0) : NONE;
+    if (found == FAILED)
+        return command_failed(c);
+    if (found == FOUND) {
         printf("there is an administrator already\n");
         return 0;
     }

@@ -104,12 +104,13 @@ static bool spool_file(struct call *c, const char *path, struct spooled **out)
 static bool is_known(struct call *c, const struct importing *import, const struct spooled *file, struct image_file *row,
                      bool *known)
 {
-    *known =
-        db_get(c, &image_file_schema, row,
-               "where f.sha256 = ? and f.uploaded_by = ? and f.is_deleted = 0 and f.storage_path is not null limit 1",
-               V(str_from(file->sha256)), V(import->user_id));
+    enum found found =
+        db_find(c, &image_file_schema, row,
+                "where f.sha256 = ? and f.uploaded_by = ? and f.is_deleted = 0 and f.storage_path is not null limit 1",
+                V(str_from(file->sha256)), V(import->user_id));
     db_release(c);
-    return !c->error.code && (!*known || keeping_confirm(c, row, blob_writer_fd(file->writer)));
+    *known = found == FOUND;
+    return found == NONE || (found == FOUND && keeping_confirm(c, row, blob_writer_fd(file->writer)));
 }
 
 /* ---- who else sees it ---- */
