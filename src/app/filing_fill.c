@@ -1,6 +1,7 @@
 /* filing_fill.c - from a DICOM data set into records: one walk over the field rows, by their tags. */
 #include "app/filing.h"
 
+#include "base/folding.h"
 #include "base/text.h"
 
 enum { TEXT_MAX = 4000, NAME_MAX = 100 }; /* code points of any text member, of a name */
@@ -98,18 +99,10 @@ void filing_fill(struct call *c, const struct dicom_dataset *dataset, const stru
 
 /* ---- names of persons ---- */
 
-/* Written without spaces between family and given name: Han, Kana, Hangul. */
-static bool is_east_asian(uint32_t point)
-{
-    return (point >= 0x1100 && point <= 0x11ff) || (point >= 0x2e80 && point <= 0x9fff) ||
-           (point >= 0xac00 && point <= 0xd7a3) || (point >= 0xf900 && point <= 0xfaff) ||
-           (point >= 0x20000 && point <= 0x3ffff);
-}
-
 static bool has_east_asian(struct str text)
 {
     while (text.len)
-        if (is_east_asian(str_next_code_point(&text)))
+        if (folding_is_east_asian(str_next_code_point(&text)))
             return true;
     return false;
 }

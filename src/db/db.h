@@ -187,9 +187,9 @@ struct str db_lookup_hash(struct call *c, struct str value);
  *
  * A search table holds, per row of the searched table, the text as overlapping pairs of code points, each a word of base-36
  * digits (search.c draws it). Any substring is then a phrase, whatever the language and however short: FTS5 on
- * SQLite, FULLTEXT on MySQL. Case and width are folded (Latin, Greek, Cyrillic; full-width ASCII), runs of spaces count as
- * one. A query looks at its first 100 code points. A row is found only when its words were put there in the same transaction
- * as its own change; what is not found by mistake does not exist: matches are exact, no LIKE has to follow.
+ * SQLite, FULLTEXT on MySQL. Text is folded (folding_search, base/folding.h). A query looks at its first 100 code points. A row is found
+ * only when its words were put there in the same transaction as its own change; what is not found by mistake does not exist: matches are
+ * exact, no LIKE has to follow.
  *
  * Migrations make the table like this. On SQLite it keeps the words too, because a contentless table (content='') of 3.40
  * cannot forget a row without being told its old words:

@@ -185,25 +185,16 @@ static struct str phrase_of(struct arena *arena, struct str wanted)
     return arena_copy(arena, (struct str){ out, len });
 }
 
-/* Names are kept with spaces where DICOM has ^ (PS3.5 6.2.1.2). */
-static struct str without_carets(struct arena *arena, struct str text)
-{
-    char *out = arena_alloc(arena, text.len + 1);
-    for (ptrdiff_t i = 0; i < text.len; i++)
-        out[i] = text.at[i] == '^' ? ' ' : text.at[i];
-    return (struct str){ out, text.len };
-}
-
-/* Rows that were indexed by earlier versions hold their text as it was, only lowered: it is looked for too, as it was
- * typed and with its letters taken apart. */
+/* Rows whose words an earlier version made hold their text as it was, only lowered, until they are made anew: it is looked for, too, as it
+ * was typed and with its letters taken apart. */
 struct str search_phrase(const struct db *db, struct arena *arena, struct str wanted)
 {
-    struct str folded = folding_text(wanted, arena);
-    struct str forms[] = { folded, wanted, folding_decompose(wanted, arena), without_carets(arena, folded) };
+    struct str forms[] = { folding_search(wanted, arena), wanted, folding_decompose(wanted, arena) };
+    enum { FORMS = sizeof(forms) / sizeof(forms[0]) };
     const char *between = db_is_local(db) ? " OR " : " "; /* MariaDB's boolean mode: any of them */
     struct text out;
     text_init(&out, 8 * (ptrdiff_t)SEARCH_WANTED_MAX * WORD_MAX);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < FORMS; i++) {
         bool seen = false;
         forms[i] = phrase_of(arena, forms[i]);
         for (int k = 0; k < i; k++)
@@ -224,7 +215,7 @@ bool search_put(struct call *c, const char *search_table, int64_t id, const stru
     text_init(&words, (ptrdiff_t)SEARCH_INDEXED_MAX * WORD_MAX);
     int budget = SEARCH_INDEXED_MAX;
     for (int i = 0; i < count; i++)
-        put_text(&words, folding_text(texts[i], &c->arena), &budget);
+        put_text(&words, folding_search(texts[i], &c->arena), &budget);
     bool ok;
     if (!words.len) {
         ok = search_remove(c, search_table, id);

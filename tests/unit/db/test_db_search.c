@@ -135,6 +135,20 @@ static void test_every_form_is_found(void **state)
     assert_int_equal(find(f, "NGUYE\xCC\x82\xCC\x83N"), 4);
     assert_int_equal(find(f, "film"), 4);
     assert_int_equal(find(f, "لا"), 4);
+    put(f, 5, S("山田太郎"), S("やまだたろう"));
+    put(f, 6, S("胸部 正位 X光"), S("ｱﾍﾞ ﾊﾅ"));
+    assert_int_equal(find(f, "山田^太郎"), 5);
+    assert_int_equal(find(f, "山田　太郎"), 5);
+    assert_int_equal(find(f, "ヤマダ"), 25);
+    assert_int_equal(find(f, "ﾀﾛｳ"), 5);
+    assert_int_equal(find(f, "や"), 25);
+    assert_int_equal(find(f, "部正"), 6);
+    assert_int_equal(find(f, "部 正"), 6);
+    assert_int_equal(find(f, "位X"), 0);
+    assert_int_equal(find(f, "あべ^はな"), 6);
+    assert_int_equal(find(f, "はべ"), 0);
+    assert_int_equal(find(f, "ceshi^"), 1);
+    assert_int_equal(find(f, "^renming"), 1);
 }
 
 static bool put_words(struct call *c, void *context)
