@@ -4,6 +4,7 @@
 #include "app/actor.h"
 #include "app/visibility.h"
 #include "base/crypto.h"
+#include "base/folding.h"
 #include "base/text.h"
 
 enum { MERGES_MAX = 16, MADE_DIGITS = 24 };
@@ -144,23 +145,13 @@ bool filing_make_patient(struct call *c, struct filing *f, int64_t by, struct pa
 
 /* ---- does the file say what the record says? ---- */
 
-/* Letters only, folded: "DOE^John" and "Doe John" are one name. */
-static struct str name_key(struct arena *arena, struct str name)
-{
-    char *out = arena_alloc(arena, name.len + 1);
-    ptrdiff_t len = 0;
-    for (ptrdiff_t i = 0; i < name.len; i++) {
-        char ch = name.at[i];
-        if (ch == ' ' || ch == '^' || ch == ',' || ch == '.' || ch == '-' || ch == '\'')
-            continue;
-        out[len++] = ch >= 'A' && ch <= 'Z' ? (char)(ch - 'A' + 'a') : ch;
-    }
-    return (struct str){ out, len };
-}
-
+/* Of two names that are both said. Where punctuation is all there is, it counts. */
 static bool same_name(struct call *c, struct str a, struct str b)
 {
-    return a.len && b.len && str_equal(name_key(&c->arena, a), name_key(&c->arena, b));
+    if (a.len && str_equal(a, b))
+        return true;
+    struct str x = folding_name(a, &c->arena), y = folding_name(b, &c->arena);
+    return a.len && b.len && (x.len || y.len) && str_equal(x, y);
 }
 
 static bool names_differ(struct call *c, const struct patient *said, const struct patient *known)
