@@ -1,7 +1,7 @@
 /* account.c - rules about accounts that are neither signing in nor a table of endpoints. */
 #include "app/account.h"
 
-#include "app/exchange.h"
+#include "app/app.h"
 #include "app/lockout.h"
 #include "app/mail.h"
 #include "app/password.h"

@@ -1,7 +1,7 @@
 /* annotation_measure.c - checks annotations against the image and computes their values, frame by frame. */
 #include "app/annotation.h"
 
-#include "app/exchange.h"
+#include "app/app.h"
 #include "app/rendering.h"
 #include "app/ultrasound.h"
 

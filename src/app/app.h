@@ -6,10 +6,10 @@
 #include "app/config.h"
 #include "blob/blob.h"
 #include "db/db.h"
-#include "http/http.h"
 #include "kv/rate.h"
 
 struct audit;
+struct http_server;
 struct metrics;
 struct router;
 struct thumbnails;

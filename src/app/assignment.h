@@ -9,7 +9,8 @@
 #ifndef ROENTGEN_ASSIGNMENT_H
 #define ROENTGEN_ASSIGNMENT_H
 
-#include "app/endpoint.h"
+#include "base/call.h"
+#include "schema/field.h"
 
 enum grantee_kind { GRANTEE_NONE, GRANTEE_USER, GRANTEE_ROLE, GRANTEE_DEPARTMENT };
 struct grantee {

@@ -1,7 +1,7 @@
 /* filing.c - reads what a DICOM file says of its place, and puts it there. filing.h has the rules. */
 #include "app/filing.h"
 
-#include "app/exchange.h"
+#include "app/app.h"
 #include "app/study_twins.h"
 #include "base/file.h"
 #include "base/file_view.h"

@@ -1,7 +1,7 @@
 /* filing_text.c - which character set a file's text is in by the settings, and how records are mended that were filled in another. */
 #include "app/filing.h"
 
-#include "app/exchange.h"
+#include "app/app.h"
 #include "dicom/encoding.h"
 
 enum { TAG_SOURCE_TITLE = 0x00020016 };

@@ -6,7 +6,6 @@
 #define ROENTGEN_IMAGE_FILE_H
 
 #include "app/app.h"
-#include "app/endpoint.h"
 #include "raster/raster.h"
 
 enum file_status {

@@ -1,5 +1,6 @@
 /* image_file_list.c - lists and totals of files, who opened one, and what is done to many at once. */
 #include "app/exchange.h"
+#include "app/listing.h"
 #include "app/image_file.h"
 #include "app/modality.h"
 #include "app/patient.h"

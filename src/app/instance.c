@@ -1,5 +1,6 @@
 /* instance.c - the instances of a series: image files that are counted in it. */
 #include "app/exchange.h"
+#include "app/listing.h"
 #include "app/image_file.h"
 #include "app/study.h"
 #include "app/visibility.h"

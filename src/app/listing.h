@@ -19,6 +19,7 @@
 #define ROENTGEN_LISTING_H
 
 #include "app/exchange.h"
+#include "db/condition.h"
 
 enum { LIST_COUNT_MAX = 10000, LIST_OFFSET_MAX = 10000 };
 
@@ -53,18 +54,6 @@ struct list_query {
         .name = "sort", .kind = &kind_choice, .offset = offsetof(T, list.sort), .choices = sorts, .fallback = first, \
         .doc = "Order of the rows; a leading minus reverses it." \
     }
-
-/* A further condition that the handler knows: SQL with one `?` for `value` (none when `value` is nothing and there is no `?`). */
-struct condition {
-    const char *sql;
-    struct value value;
-    struct value more[3];     /* for further `?` */
-    const struct value *rest; /* and for those after them */
-    int rest_count;
-    /* Of a scope: its own FROM, with tables in the order in which rows are found, when few are found so that sorting them beats walking
-     * the order's index. NULL: the row's table. */
-    const char *from;
-};
 
 struct listing {
     const struct schema *row;

@@ -2,7 +2,8 @@
 #ifndef ROENTGEN_PATIENT_H
 #define ROENTGEN_PATIENT_H
 
-#include "app/endpoint.h"
+#include "base/call.h"
+#include "schema/field.h"
 
 enum gender { GENDER_NONE, GENDER_MALE, GENDER_FEMALE, GENDER_OTHER, GENDER_UNKNOWN };
 extern const char *const genders[];

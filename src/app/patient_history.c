@@ -1,6 +1,7 @@
 /* patient_history.c - what a patient has, in order of time. Studies and files are told of only as far as the
  * caller may see them. */
 #include "app/exchange.h"
+#include "app/listing.h"
 #include "app/image_file.h"
 #include "app/patient.h"
 #include "app/visibility.h"

@@ -1,7 +1,7 @@
 /* picture.c - image files opened for their pixels: from the row to a job for the decoder processes. */
 #include "app/picture.h"
 
-#include "app/exchange.h"
+#include "app/app.h"
 #include "base/log.h"
 
 #include <unistd.h>

@@ -20,7 +20,7 @@
 #ifndef ROENTGEN_PIXEL_VALUES_H
 #define ROENTGEN_PIXEL_VALUES_H
 
-#include "app/exchange.h"
+#include "base/call.h"
 #include "dicom/pixels.h"
 #include "raster/render.h"
 

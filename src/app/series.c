@@ -1,5 +1,6 @@
 /* series.c - the series of a study. */
 #include "app/exchange.h"
+#include "app/listing.h"
 #include "app/study.h"
 #include "app/visibility.h"
 

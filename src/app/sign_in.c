@@ -1,5 +1,5 @@
 /* sign_in.c - passwords that are presented, compared under the rules of lockout.h. */
-#include "app/exchange.h"
+#include "app/app.h"
 #include "app/lockout.h"
 #include "app/session.h"
 #include "base/crypto.h"

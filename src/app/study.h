@@ -10,7 +10,8 @@
 #ifndef ROENTGEN_STUDY_H
 #define ROENTGEN_STUDY_H
 
-#include "app/endpoint.h"
+#include "base/call.h"
+#include "schema/field.h"
 
 struct study {
     int64_t id;

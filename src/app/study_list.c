@@ -1,5 +1,6 @@
 /* study_list.c - lists of studies: all that one may see, and those of a patient. */
 #include "app/exchange.h"
+#include "app/listing.h"
 #include "app/modality.h"
 #include "app/patient.h"
 #include "app/study.h"

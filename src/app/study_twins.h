@@ -12,7 +12,8 @@
 #ifndef ROENTGEN_STUDY_TWINS_H
 #define ROENTGEN_STUDY_TWINS_H
 
-#include "app/endpoint.h"
+#include "base/call.h"
+#include "schema/field.h"
 
 enum { STUDY_TWINS_MAX = 16 };
 

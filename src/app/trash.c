@@ -1,7 +1,7 @@
 /* trash.c - deletes and restores patients and studies with what belongs to them. */
 #include "app/trash.h"
 
-#include "app/exchange.h"
+#include "app/app.h"
 #include "app/image_file.h"
 
 enum { WORDS_AT_ONCE = 200 };

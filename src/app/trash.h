@@ -13,7 +13,8 @@
 #ifndef ROENTGEN_TRASH_H
 #define ROENTGEN_TRASH_H
 
-#include "app/endpoint.h"
+#include "base/call.h"
+#include "schema/field.h"
 
 bool trash_patient(struct call *c, int64_t id);
 bool trash_study(struct call *c, int64_t id);

@@ -2,7 +2,8 @@
 #ifndef ROENTGEN_USER_H
 #define ROENTGEN_USER_H
 
-#include "app/endpoint.h"
+#include "base/call.h"
+#include "schema/field.h"
 
 enum user_status { USER_STATUS_NONE, USER_ACTIVE, USER_PENDING, USER_DISABLED };
 extern const char *const user_statuses[];

@@ -26,7 +26,8 @@
 #ifndef ROENTGEN_VISIBILITY_H
 #define ROENTGEN_VISIBILITY_H
 
-#include "app/listing.h"
+#include "app/actor.h"
+#include "db/condition.h"
 
 /* Is the study whose id the SQL expression STUDY names assigned to an account? Parameters: the account, three times. */
 #define VISIBLE_ASSIGNED(STUDY) \
