@@ -8,6 +8,20 @@
 #include <archive_entry.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int64_t hole; /* bytes of the file that is nothing but a hole; 0: there is none */
+
+/* Four gigabytes of zeros need not come from the disk. */
+ssize_t pread(int fd, void *out, size_t len, off_t at)
+{
+    if (!hole)
+        return (ssize_t)syscall(SYS_pread64, fd, out, len, at);
+    int64_t left = hole - at, n = left < (int64_t)len ? left : (int64_t)len;
+    memset(out, 0, (size_t)n);
+    return (ssize_t)n;
+}
 
 static const struct instant now = { 1750000000000000 };
 
@@ -134,7 +148,9 @@ static void large_files_are_zip64(void **state)
     zip_stream_add_bytes(zip, S("DICOMDIR"), S("after it"));
     int64_t length = zip_stream_length(zip);
     assert_true(length > size);
+    hole = size;
     assert_int_equal(drain(zip, tail, sizeof(tail)), length);
+    hole = 0;
     assert_memory_equal(tail, "PK\6\6", 4);      /* ZIP64 end */
     assert_memory_equal(tail + 56, "PK\6\7", 4); /* its locator */
     assert_memory_equal(tail + 76, "PK\5\6", 4);
