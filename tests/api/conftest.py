@@ -47,6 +47,15 @@ def new_server(tmp_path):
             stack.callback(server.close)
 
 
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """A server that is never started: for commands of a module that need a database, and do not mind what others left in it."""
+    server = support.Server(tmp_path_factory.mktemp("prepared"))
+    server.init()
+    yield server
+    server.close()
+
+
 @pytest.fixture(scope="session")
 def admin(server):
     return server.admin()

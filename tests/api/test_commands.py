@@ -45,9 +45,8 @@ def test_version_and_help(new_server):
         ("fsck", "extra"),
     ],
 )
-def test_wrong_options(new_server, arguments):
-    server = new_server(start=False)
-    done = server.run(*arguments, check=False)
+def test_wrong_options(prepared, arguments):
+    done = prepared.run(*arguments, check=False)
     assert done.returncode != 0 and done.stderr
 
 
@@ -72,8 +71,7 @@ def superuser(server, *arguments, **more):
 
 
 def test_create_superuser(new_server):
-    server = new_server(init=False, start=False)
-    server.run("init-db")
+    server = new_server(start=False)
     done = superuser(server, "--password-stdin", input=PASSWORD + "\n")
     assert PASSWORD not in done.stdout + done.stderr
     server.start()
@@ -90,8 +88,7 @@ def test_create_superuser_refuses(new_server):
 
 
 def test_create_superuser_from_the_environment(new_server):
-    server = new_server(init=False, start=False)
-    server.run("init-db")
+    server = new_server(start=False)
     env = {
         **server.environment(),
         "ROENTGEN_ADMIN_USERNAME": "envy",
@@ -104,8 +101,7 @@ def test_create_superuser_from_the_environment(new_server):
 
 
 def test_create_superuser_by_prompt(new_server):
-    server = new_server(init=False, start=False)
-    server.run("init-db")
+    server = new_server(start=False)
     server.run("create-superuser", input=f"prompted\nprompted@example.org\n{PASSWORD}\n")
     server.start()
     assert server.sign_in("prompted").user["roles"] == ["admin"]
@@ -138,7 +134,7 @@ def test_migrate_down_and_up(new_server):
         server.run("migrate", "down")
     server.run("migrate", "up")
     server.run("migrate", "up")
-    server.init().start()
+    server.init(copies=False).start()
     server.admin().patient()
 
 
@@ -239,15 +235,13 @@ def test_import_tells_what_it_refused(new_server, old_files):
 
 
 @pytest.mark.parametrize("arguments", [("--username", "ghost"), ("--username", "chief", "--patient-id", "99999")])
-def test_import_refuses(new_server, old_files, arguments):
-    server = new_server()
-    assert server.run("import", str(old_files), *arguments, check=False).returncode == 1
-    assert ok(server.admin().get("/image-files/my-images"))["total"] == 0
+def test_import_refuses(prepared, old_files, arguments):
+    assert prepared.run("import", str(old_files), *arguments, check=False).returncode == 1
+    assert prepared.database.rows("select count(*) from image_files") == [(0,)]
 
 
-def test_import_of_no_folder(new_server, tmp_path):
-    server = new_server(start=False)
-    done = server.run("import", str(tmp_path / "missing"), "--username", server.admin_name, check=False)
+def test_import_of_no_folder(prepared, tmp_path):
+    done = prepared.run("import", str(tmp_path / "missing"), "--username", prepared.admin_name, check=False)
     assert done.returncode == 1 and "missing" in done.stderr
 
 

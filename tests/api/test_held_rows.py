@@ -209,7 +209,6 @@ def frozen(tmp_path_factory, monkeypatch):
     subprocess.run([*script, "start", folder], check=True, timeout=120 * SLOW)
     pid = int((folder / "pid").read_text())
     monkeypatch.setattr(support, "TEST_DATABASE", f"mysql://root@/frozen?socket={folder}/socket")
-    monkeypatch.setattr(support.MariadbDatabase, "template", None)
     yield pid
     os.kill(pid, signal.SIGCONT)
     subprocess.run([*script, "stop", folder], check=True, timeout=120)

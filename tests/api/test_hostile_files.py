@@ -725,18 +725,22 @@ def test_lengths_of_bodies_are_not_allocated(hostile, length):
     """What is said to come takes no memory before it comes; who stops sending is let go."""
     token = hostile.admin().token
     with Growth(hostile) as growth:
+        connections = []
         for path, kind in (
             ("/api/v1/upload/single", "multipart/form-data; boundary=b"),
             ("/dicom-web/studies", 'multipart/related; type="application/dicom"; boundary=b'),
             ("/api/v1/patients", "application/json"),
         ):
-            with socket.create_connection(("127.0.0.1", hostile.port), 20 * SLOW) as connection:
-                head = (
-                    f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
-                    f"Content-Type: {kind}\r\nContent-Length: {length}\r\n\r\n--b\r\n"
-                )
-                connection.sendall(head.encode())
-                connection.shutdown(socket.SHUT_WR)
+            connection = socket.create_connection(("127.0.0.1", hostile.port), 20 * SLOW)
+            connections.append(connection)
+            head = (
+                f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+                f"Content-Type: {kind}\r\nContent-Length: {length}\r\n\r\n--b\r\n"
+            )
+            connection.sendall(head.encode())
+            connection.shutdown(socket.SHUT_WR)
+        for connection in connections:
+            with connection:
                 answer = b""
                 while got := connection.recv(65536):
                     answer += got

@@ -43,25 +43,23 @@ def test_what_lies_beside_the_pictures_is_no_failure(new_server, disc):
 
 
 @pytest.mark.parametrize("name", ["IM0002", "IM0002.dcm", "film.jpg", "film", "scan.nii", "films.zip"])
-def test_what_may_have_been_a_picture_is_a_failure(new_server, disc, name):
-    server = new_server()
+def test_what_may_have_been_a_picture_is_a_failure(prepared, disc, name):
     (disc / name).write_bytes(b"once upon a time there was a picture here")
-    done = run(server, disc)
+    done = run(prepared, disc)
     assert done.returncode == 1
     assert str(disc / name) in done.stderr and "1 refused: " in done.stdout
 
 
-def test_reasons_are_counted_together(new_server, disc):
-    server = new_server()
+def test_reasons_are_counted_together(prepared, disc):
     for number in range(3):
         (disc / f"empty{number}.dcm").write_bytes(b"")
-    done = run(server, disc)
+    done = run(prepared, disc)
     assert "3 refused" in done.stdout.splitlines()[0]
     assert any(line.startswith("  3 refused: ") for line in done.stdout.splitlines())
 
 
 def test_a_single_file(new_server, disc):
-    server = new_server()
+    server = new_server(start=False)
     os.symlink(disc / "IMAGES" / "IM0001", disc.parent / "link")
     assert run(server, disc / "IMAGES" / "key.png").stdout.startswith("0 filed, 1 stored")
     assert run(server, disc.parent / "link").stdout.startswith("1 filed, 0 stored")
@@ -69,12 +67,11 @@ def test_a_single_file(new_server, disc):
     assert "key.png: known already" in again.stdout and again.returncode == 0
 
 
-def test_what_is_not_there_is_said_in_the_systems_words(new_server, disc):
-    server = new_server(start=False)
-    done = run(server, disc / "nowhere")
+def test_what_is_not_there_is_said_in_the_systems_words(prepared, disc):
+    done = run(prepared, disc / "nowhere")
     assert done.returncode == 1 and f"{disc / 'nowhere'}: No such file or directory" in done.stderr
     os.mkfifo(disc / "pipe")
-    assert "neither a folder nor a file" in run(server, disc / "pipe").stderr
+    assert "neither a folder nor a file" in run(prepared, disc / "pipe").stderr
 
 
 def test_it_stops_with_what_it_has(new_server, tmp_path):
@@ -102,8 +99,7 @@ def test_it_stops_with_what_it_has(new_server, tmp_path):
     assert f"{600 - stored} stored, {stored} known already" in run(server, folder).stdout
 
 
-def test_a_terminal_sees_how_far_it_has_got(new_server, tmp_path):
-    server = new_server(start=False)
+def test_a_terminal_sees_how_far_it_has_got(prepared, tmp_path):
     folder = tmp_path / "many"
     folder.mkdir()
     for number in range(50):
@@ -111,9 +107,9 @@ def test_a_terminal_sees_how_far_it_has_got(new_server, tmp_path):
     os.mkfifo(folder / "zz")  # passed over
     master, terminal = pty.openpty()
     process = subprocess.Popen(
-        [BINARY, "import", str(folder), "--username", server.admin_name],
-        cwd=server.folder,
-        env=server.environment(),
+        [BINARY, "import", str(folder), "--username", prepared.admin_name],
+        cwd=prepared.folder,
+        env=prepared.environment(),
         stdout=subprocess.PIPE,
         stderr=terminal,
     )
