@@ -340,13 +340,34 @@ bool blob_place(struct blob_writer *writer, struct str key, struct error *error)
     return commit_and_end(writer, key, JOURNAL_CLAIMED | JOURNAL_LATER, error);
 }
 
+/* A folder has the name that a file is to have: no rename replaces it, and what is in it may be dear to somebody. */
+static bool move_folder_aside(struct blob_store *store, const char *name, struct error *error)
+{
+    struct blob_key aside;
+    char uuid[UUID_TEXT + 1], text[sizeof("aside/folder-") + UUID_TEXT];
+    crypto_uuid(uuid);
+    snprintf(text, sizeof(text), "aside/folder-%s", uuid);
+    if (!blob_key(str_from(text), &aside, error) || !blob_make_parents(store, &aside, true, error))
+        return false;
+    return renameat(store->root_fd, name, store->root_fd, aside.text) == 0 || file_fail(error, "move", name, errno);
+}
+
+static bool take_place(struct blob_writer *writer, const char *name, struct error *error)
+{
+    int root = writer->store->root_fd;
+    if (renameat(root, writer->name, root, name) == 0)
+        return true;
+    if (errno != EISDIR)
+        return file_fail(error, "name", name, errno);
+    return move_folder_aside(writer->store, name, error) &&
+           (renameat(root, writer->name, root, name) == 0 || file_fail(error, "name", name, errno));
+}
+
 static bool replace(struct blob_writer *writer, struct str key_text, struct error *error)
 {
     struct blob_key key;
-    int root = writer->store->root_fd;
     return blob_key(key_text, &key, error) && journal_works(writer->store->journal, error) &&
-           prepare(writer, &key, error) &&
-           (renameat(root, writer->name, root, key.text) == 0 || file_fail(error, "name", key.text, errno)) &&
+           prepare(writer, &key, error) && take_place(writer, key.text, error) &&
            blob_sync_parent(writer->store, &key, error);
 }
 
@@ -373,13 +394,19 @@ void blob_count(struct blob_store *store, struct blob_counts *out)
     journal_count(store->journal, out);
 }
 
+/* What open says when there is nothing, a symbolic link (O_NOFOLLOW: open(2)), a socket, or a device that is not there. */
+static bool says_no_file(int number)
+{
+    return number == ENOENT || number == ENOTDIR || number == ELOOP || number == ENXIO || number == ENODEV;
+}
+
 bool blob_open_read(struct blob_store *store, struct str key_text, int *fd, int64_t *size_bytes, struct error *error)
 {
     struct blob_key key;
     if (!blob_key(key_text, &key, error))
         return false;
     int opened = openat(store->root_fd, key.text, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (opened < 0 && (errno == ENOENT || errno == ENOTDIR))
+    if (opened < 0 && says_no_file(errno))
         return error_set(error, E_NOT_FOUND, "the file is not in the store");
     if (opened < 0)
         return file_fail(error, "open", key.text, errno);
@@ -412,7 +439,7 @@ bool blob_remove(struct blob_store *store, struct str key_text, struct error *er
         journal_drop(store->journal, &key);
         return true;
     }
-    return errno == ENOENT || errno == ENOTDIR || file_fail(error, "remove", key.text, errno);
+    return errno == ENOENT || errno == ENOTDIR || errno == EISDIR || file_fail(error, "remove", key.text, errno);
 }
 
 bool blob_rename(struct blob_store *store, struct str from_text, struct str to_text, struct error *error)

@@ -49,7 +49,7 @@ int blob_writer_fd(struct blob_writer *writer);
 struct str blob_writer_bytes(const struct blob_writer *writer);
 /* Durable and named `key`; an existing file of that key is E_CONFLICT. Frees the writer either way. */
 bool blob_commit(struct blob_writer *writer, struct str key, struct error *error);
-/* The same, in the place of whatever has that name; there is no moment without one or the other. */
+/* The same, in the place of whatever has that name; there is no moment without one or the other. A folder that has it goes to aside/. */
 bool blob_replace(struct blob_writer *writer, struct str key, struct error *error);
 /* The same as blob_commit with a claim (below), which costs nothing where the journal takes the file. */
 bool blob_commit_claimed(struct blob_writer *writer, struct str key, struct error *error);
@@ -58,10 +58,11 @@ bool blob_place(struct blob_writer *writer, struct str key, struct error *error)
 bool blob_flush(struct blob_store *store, struct error *error);
 void blob_cancel(struct blob_writer *writer); /* removes the temporary file; takes NULL */
 
-bool blob_open_read(struct blob_store *store, struct str key, int *fd, int64_t *size_bytes,
-                    struct error *error); /* E_NOT_FOUND */
+/* What is no file (a folder, a symbolic link, a pipe) is not there: E_NOT_FOUND. */
+bool blob_open_read(struct blob_store *store, struct str key, int *fd, int64_t *size_bytes, struct error *error);
 bool blob_exists(struct blob_store *store, struct str key);
-bool blob_remove(struct blob_store *store, struct str key, struct error *error); /* absent is fine */
+/* Absent is fine, and so is a folder, which stays: it is none of ours. */
+bool blob_remove(struct blob_store *store, struct str key, struct error *error);
 bool blob_rename(struct blob_store *store, struct str from, struct str to, struct error *error);
 /* A claim says that a row for `key` is about to be committed. It is made before blob_commit and settled once the row is there (or the file is
  * gone again); the claims found at a start tell which files a crash may have left without a row. Not synced: after a power cut fsck
