@@ -106,6 +106,8 @@ void audit_entry_of(struct call *c, struct audit_entry *out)
 bool audit_change(struct call *c)
 {
     struct audit_entry entry;
+    if (!audit_watched(c))
+        return false;
     audit_entry_of(c, &entry);
     assert(entry.action);
     c->actor->audit.written = true;

@@ -29,10 +29,11 @@ struct audit_draft {
     int64_t named_id;            /* what the path of a request names; 0: nothing */
     int64_t entity_id;           /* what a rule says it is about; 0: `named_id` */
     int64_t patient_id;
-    int outcome;        /* 0: AUDIT_DONE */
-    struct str detail;  /* what changed, a JSON object */
-    struct str refusal; /* why not, a JSON object that is a literal */
-    bool written;       /* it went with the change */
+    int outcome;             /* 0: AUDIT_DONE */
+    struct str detail;       /* what changed, a JSON object */
+    struct str refusal;      /* why not, a JSON object that is a literal */
+    bool written;            /* it went with the change */
+    struct watched *watched; /* records that are about to change (audit_watch) */
 };
 
 struct actor {
@@ -68,6 +69,11 @@ void audit_detail(struct call *c, struct str json);
 void audit_reason(struct call *c, struct str literal);
 /* The detail of a change from one record to another: {"status":{"from":...,"to":...}} for the members in `mask` that differ. */
 void audit_changed(struct call *c, const struct schema *schema, const void *before, const void *after, uint64_t mask);
+/* In a transaction of a request: this record is about to change. What has become of it by the time of the change's row is told there, or, when
+ * that is about another record, in a row of its own. Whoever locks a record (record_lock.h) has said so. `entity`: a literal. */
+bool audit_watch(struct call *c, const char *entity, const struct schema *schema, int64_t id);
+/* What was watched and has changed: of the record that the row in progress is about, into its detail. */
+bool audit_watched(struct call *c);
 /* Inside a transaction: the row of the change that it makes. WRITES endpoints get theirs by themselves. */
 bool audit_change(struct call *c);
 /* The same for something else that was done on the way, of which the row in progress does not speak. */

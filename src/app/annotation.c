@@ -171,6 +171,7 @@ static const struct schema set_put = SCHEMA("AnnotationSetPut", struct set_put, 
 /* What happens to the set. */
 struct replacing {
     const struct image_file *file;
+    const struct annotation_set *set_before, *set_after;
     struct str comment, content;
     int64_t before, version; /* 0: there was none */
     int64_t count, added, changed, removed;
@@ -288,6 +289,14 @@ static bool check_version(struct call *c, const struct annotation_set *now)
     return matches || fail(c, E_PRECONDITION_FAILED, "it has changed since: read it again");
 }
 
+static bool tell_change(struct call *c, const struct replacing *r)
+{
+    uint64_t follows = GIVEN(schema_find(&annotation_set_schema, S("updated_by"))) |
+                       GIVEN(schema_find(&annotation_set_schema, S("updated_at")));
+    audit_changed(c, &annotation_set_schema, r->set_before, r->set_after, ~follows);
+    return audit_change(c);
+}
+
 static bool store(struct call *c, void *context)
 {
     const struct replacing *r = context;
@@ -315,7 +324,7 @@ static bool store(struct call *c, void *context)
                       "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                       V(r->file->id), V(r->version), V(call_user(c)), V(r->now), V(r->comment), V(r->count),
                       V(r->added), V(r->changed), V(r->removed), V(r->content)) &&
-           audit_change(c);
+           tell_change(c, r);
 }
 
 /* A version that could not be read again is not written. */
@@ -327,6 +336,12 @@ static bool keep(struct call *c, struct replacing *r, struct list annotations, s
         error_clear(&c->error);
         return fail(c, E_TOO_LARGE, "the annotations are too many for one file");
     }
+    out->file_id = r->file->id;
+    out->version = r->version;
+    out->comment = r->comment;
+    out->updated_by = call_user(c);
+    out->updated_at = r->now;
+    r->set_after = out;
     if (!db_transact(c, store, r)) {
         if (c->error.code == E_CONFLICT) { /* two first versions at once */
             error_clear(&c->error);
@@ -334,11 +349,6 @@ static bool keep(struct call *c, struct replacing *r, struct list annotations, s
         }
         return false;
     }
-    out->file_id = r->file->id;
-    out->version = r->version;
-    out->comment = r->comment;
-    out->updated_by = call_user(c);
-    out->updated_at = r->now;
     return true;
 }
 
@@ -351,6 +361,7 @@ static bool replace(struct call *c, const struct picture *picture, const struct 
     if (!load_set(c, in->file_id, 0, &before) || !check_version(c, &before) || !take_ids(c, after))
         return false;
     db_release(c);
+    r.set_before = &before;
     r.before = before.version;
     r.version = before.version + 1;
     compare(c, before.annotations, after, &r);

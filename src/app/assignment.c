@@ -136,13 +136,29 @@ static bool grantee_of(struct call *c, const struct assignment *in, struct grant
            fail(c, E_NOT_FOUND, "user %" PRId64 " does not exist", in->user_id);
 }
 
+/* To whom it has been opened, or is closed now, in the audit row. */
+static void tell(struct call *c, bool opens)
+{
+    const struct assignment *in = c->in;
+    const struct schema *schema = exchange_of(c)->endpoint->in;
+    struct assignment nobody;
+    schema_clear(schema, &nobody);
+    nobody.id = in->id;
+    audit_changed(c, schema, opens ? &nobody : in, opens ? in : &nobody, UINT64_MAX);
+}
+
 static bool assignment_put(struct call *c)
 {
     const struct assignment *in = c->in;
     struct study study;
     struct grantee to;
-    return study_load(c, in->id, &study) && grantee_of(c, in, &to) &&
-           assignment_open(c, in->id, &to, call_user(c), NULL);
+    bool opened = false;
+    if (!study_load(c, in->id, &study) || !grantee_of(c, in, &to) ||
+        !assignment_open(c, in->id, &to, call_user(c), &opened))
+        return false;
+    if (opened)
+        tell(c, true);
+    return true;
 }
 
 static bool assignment_delete(struct call *c)
@@ -150,8 +166,13 @@ static bool assignment_delete(struct call *c)
     const struct assignment *in = c->in;
     struct study study;
     struct grantee to = { GRANTEE_USER, in->user_id, STR_NULL }; /* an account that is gone can be taken off, too */
-    return study_load(c, in->id, &study) && (exchange_of(c)->endpoint->in == &to_user || grantee_of(c, in, &to)) &&
-           assignment_close(c, in->id, &to);
+    int64_t found = 0;
+    if (!study_load(c, in->id, &study) || (exchange_of(c)->endpoint->in != &to_user && !grantee_of(c, in, &to)))
+        return false;
+    enum found was_open = db_find_integer(c, &found, assigning[to.kind].find, V(in->id), whom(&to));
+    if (was_open == FOUND)
+        tell(c, false);
+    return was_open != FAILED && assignment_close(c, in->id, &to);
 }
 
 #define ASSIGNMENTS .tag = "studies", .entity = "study"

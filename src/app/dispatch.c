@@ -74,10 +74,10 @@ void exchange_audit_entry(struct exchange *x, struct audit_entry *out)
     out->detail = x->status < 400 ? STR_NULL : x->actor.audit.refusal;
 }
 
-/* The handler, and what its answer is not to tell this caller. */
-static bool run_handler(struct call *c, const struct endpoint *e)
+/* What the answer is not to tell this caller goes out of it. */
+static bool veil(struct call *c, const struct endpoint *e)
 {
-    return e->handle(c) && (!c->out || !e->out || !e->out->veil || e->out->veil(c, c->out));
+    return !c->out || !e->out || !e->out->veil || e->out->veil(c, c->out);
 }
 
 /* The ETag of what GET answers for the same path now, made by GET's own handler in the same transaction. The call's own input and
@@ -96,7 +96,7 @@ static bool present_etag(struct exchange *x, const struct route *route, struct s
     }
     c->in = key;
     c->out = schema_new(get->out, &c->arena);
-    bool ok = c->error.code == E_NONE && run_handler(c, get);
+    bool ok = c->error.code == E_NONE && get->handle(c) && veil(c, get);
     if (ok) {
         text_clear(&x->compressed);
         json_encode(&x->compressed, get->out, c->out, JSON_ALL_FIELDS, &c->arena);
@@ -154,16 +154,17 @@ static bool handle(struct call *c)
     x->after = NULL;
     x->actor.audit.written = false;
     x->actor.audit.detail = STR_NULL;
+    x->actor.audit.watched = NULL;
     x->actor.audit.outcome = default_status(e);
     c->out = e->out && !(e->flags & LIST) ? schema_new(e->out, &c->arena) : NULL;
-    if (!check_if_match(x) || !run_handler(c, e))
+    if (!check_if_match(x) || !e->handle(c))
+        return false;
+    complete_audit(x); /* the log is told, whatever the caller is not */
+    if (!veil(c, e))
         return false;
     set_default_status(x);
     answer_encode(x);
-    if (!e->audit || !db_in_transaction(c))
-        return true;
-    complete_audit(x);
-    return audit_change(c);
+    return !e->audit || !db_in_transaction(c) || audit_change(c);
 }
 
 static bool handle_writes(struct call *c, void *unused)

@@ -20,6 +20,7 @@ static bool place_again(struct call *c, void *context)
     row.status_reason = STR_NULL;
     row.conflict = STR_NULL;
     if (!lock_patient_of_file(c, row.id, &row.patient_id) ||
+        !audit_watch(c, "image_file", &image_file_schema, row.id) ||
         !filing_place(c, a->filing, row.patient_id, row.uploaded_by, &row))
         return false;
     if (a->filing->outcome == FILING_KNOWN)

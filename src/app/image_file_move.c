@@ -27,7 +27,8 @@ static bool store_move(struct call *c, void *context)
             : "update image_files set is_archived = 0, updated_at = ?, status = case when status = 'ARCHIVED' "
               "then 'UPLOADED' else status end where sha256 = ? and storage_path = ? and is_archived = 1";
     audit_about(c, file->id, file->patient_id);
-    return db_execute_counted(c, &m->moved, sql, V(clock_now()), V(file->sha256), V(file->storage_path)) &&
+    return audit_watch(c, "image_file", &image_file_schema, file->id) &&
+           db_execute_counted(c, &m->moved, sql, V(clock_now()), V(file->sha256), V(file->storage_path)) &&
            (m->moved || fail(c, E_NOT_FOUND, "image file %" PRId64 " does not exist", file->id)) && audit_change(c);
 }
 

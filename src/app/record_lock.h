@@ -26,6 +26,8 @@
  *   If-Match                         as for changing what is asked for                             lock_record
  *   purge                            the file that goes; or the study, its series                  purge.c
  *
+ * What is locked here is about to change: the request's audit row tells what has become of it (audit_watch).
+ *
  * On MySQL and MariaDB transactions are READ COMMITTED (mysql_pool.c): a plain select after a lock sees what was committed before the
  * lock was granted. On SQLite one transaction writes at a time, nothing can change under it, and all of this costs nothing.
  */

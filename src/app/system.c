@@ -179,7 +179,8 @@ static const struct field audit_row_fields[] = {
     FIELD(
         struct audit_row, detail, .flags = NULLABLE,
         .doc =
-            "What changed ({\"roles\": {\"from\": [...], \"to\": [...]}}), or why it was refused ({\"reason\": ...}). Of what nobody "
+            "What changed ({\"roles\": {\"from\": [...], \"to\": [...]}}; of secrets, sealed and very long members only that they did: "
+            "{\"phone\": {\"changed\": true}}), or why it was refused ({\"reason\": ...}). Of what nobody "
             "signed in for: which command and which user of the operating system ({\"by\": \"command line\", \"command\": \"import\", "
             "\"system_user\": ...}), or which task of the server ({\"by\": \"server\", \"task\": ...})."),
 };
