@@ -76,11 +76,14 @@ static bool is_directory(const struct dicom_object *object)
 static void take_patient(struct call *c, struct filing *f, const struct dicom_dataset *root)
 {
     struct patient *p = &f->patient;
-    struct str ours = c->app->config.patient_id_issuer, pn = dicom_text(root, TAG_PATIENT_NAME, &c->arena), name, latin;
+    struct str ours = c->app->config.patient_id_issuer, pn = dicom_text(root, TAG_PATIENT_NAME, &c->arena), name, latin,
+               phonetic;
     filing_fill(c, root, &patient_schema, p);
-    filing_person_name(&c->arena, pn, &name, &latin);
+    filing_person_name(&c->arena, pn, &name, &latin, &phonetic);
     if (latin.len)
         filing_clean(&c->arena, latin, &p->name_en);
+    if (phonetic.len)
+        filing_clean(&c->arena, phonetic, &p->name_phonetic);
     if (!p->patient_id.len || str_equal(p->issuer_of_patient_id, ours))
         p->issuer_of_patient_id = STR_NULL;
 }
@@ -240,9 +243,7 @@ static bool make_study(struct place *p)
     study.status = 1;
     study.created_by = p->by;
     study.claim = study_twins_claim(&p->twins, p->by);
-    study.patient_name = p->patient.name;
-    study.patient_number = p->patient.patient_id;
-    if (!db_insert(p->c, &study_schema, &study, &study.id) || !study_index(p->c, &study) ||
+    if (!db_insert(p->c, &study_schema, &study, &study.id) || !study_index(p->c, &study, &p->patient) ||
         !study_twins_mark(p->c, &p->twins, study.id, study.patient_id))
         return false;
     p->study_id = study.id;

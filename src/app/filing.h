@@ -108,8 +108,9 @@ void filing_fill(struct call *c, const struct dicom_dataset *dataset, const stru
 void filing_clean(struct arena *arena, struct str raw, struct str *out);
 
 /* A person's name (PS3.5 6.2.1) as people read it. `name`: the ideographic group where there is one, else the alphabetic one; `latin`: the
- * alphabetic one, when it is in Latin letters. Ideographs and Hangul are written without a space: "王^小东" is 王小东. */
-void filing_person_name(struct arena *arena, struct str pn, struct str *name, struct str *latin);
+ * alphabetic one, when it is in Latin letters; `phonetic`: the phonetic one, or one in kana or the like that stands where the alphabetic
+ * one should, unless that is the name. Ideographs and Hangul are written without a space: "王^小东" is 王小东. */
+void filing_person_name(struct arena *arena, struct str pn, struct str *name, struct str *latin, struct str *phonetic);
 
 /* ---- filing_patient.c ---- */
 

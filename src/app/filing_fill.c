@@ -52,9 +52,9 @@ static void fill_text(struct call *c, const struct dicom_dataset *dataset, const
     const struct dicom_node *node = dicom_find(dataset, field->tag);
     if (!node)
         return;
-    struct str text = dicom_text(dataset, field->tag, &c->arena), latin;
+    struct str text = dicom_text(dataset, field->tag, &c->arena), latin, phonetic;
     if (node->element.vr == VR('P', 'N'))
-        filing_person_name(&c->arena, text, &text, &latin);
+        filing_person_name(&c->arena, text, &text, &latin, &phonetic);
     text = clean_text(&c->arena, text, field->max > 0 ? field->max : TEXT_MAX);
     if (text.len)
         *member = text;
@@ -130,7 +130,7 @@ static struct str join_components(struct arena *arena, struct str group)
     return len ? (struct str){ out, len } : STR_NULL;
 }
 
-void filing_person_name(struct arena *arena, struct str pn, struct str *name, struct str *latin)
+void filing_person_name(struct arena *arena, struct str pn, struct str *name, struct str *latin, struct str *phonetic)
 {
     struct str first, other, groups[3] = { STR_NULL, STR_NULL, STR_NULL };
     if (str_cut(pn, '\\', &first, &other)) /* of several names the first */
@@ -142,9 +142,12 @@ void filing_person_name(struct arena *arena, struct str pn, struct str *name, st
         }
         pn = other;
     }
-    struct str alphabetic = join_components(arena, groups[0]), ideographic = join_components(arena, groups[1]);
-    if (!ideographic.len && !alphabetic.len)
-        ideographic = join_components(arena, groups[2]); /* phonetic alone is better than nothing */
-    *name = ideographic.len ? ideographic : alphabetic;
-    *latin = alphabetic.len && !has_east_asian(alphabetic) ? alphabetic : STR_NULL;
+    struct str alphabetic = join_components(arena, groups[0]), ideographic = join_components(arena, groups[1]),
+               spoken = join_components(arena, groups[2]);
+    bool is_latin = alphabetic.len && !has_east_asian(alphabetic);
+    *name = ideographic.len ? ideographic : alphabetic.len ? alphabetic : spoken; /* spoken is better than nothing */
+    *latin = is_latin ? alphabetic : STR_NULL;
+    *phonetic = spoken.len ? spoken : is_latin ? STR_NULL : alphabetic;
+    if (str_equal(*phonetic, *name))
+        *phonetic = STR_NULL;
 }

@@ -20,7 +20,8 @@ bool filing_load_patient(struct call *c, int64_t id, struct patient *out)
     if (!db_lock(c, "select id from patients where id = ?", V(id)))
         return false;
     db_rows(c, &rows,
-            "select p.id, p.patient_id, p.issuer_of_patient_id, p.name, p.name_en, p.gender, p.birth_date, p.conflict "
+            "select p.id, p.patient_id, p.issuer_of_patient_id, p.name, p.name_en, p.name_phonetic, "
+            "p.gender, p.birth_date, p.conflict "
             "from patients p where p.id = ? and p.deleted_at is null",
             V(id));
     if (cursor_next(&rows)) {
@@ -30,10 +31,11 @@ bool filing_load_patient(struct call *c, int64_t id, struct patient *out)
         out->issuer_of_patient_id = arena_copy(arena, cursor_text(&rows, 2));
         out->name = arena_copy(arena, cursor_text(&rows, 3));
         out->name_en = arena_copy(arena, cursor_text(&rows, 4));
-        out->gender = choice_of(genders, cursor_text(&rows, 5));
-        date_parse(cursor_text(&rows, 6), &out->birth_date);
+        out->name_phonetic = arena_copy(arena, cursor_text(&rows, 5));
+        out->gender = choice_of(genders, cursor_text(&rows, 6));
+        date_parse(cursor_text(&rows, 7), &out->birth_date);
         out->conflict = (struct texts){ arena_new(arena, struct str), 1 };
-        out->conflict.items[0] = arena_copy(arena, cursor_text(&rows, 7)); /* the list as it is stored */
+        out->conflict.items[0] = arena_copy(arena, cursor_text(&rows, 8)); /* the list as it is stored */
     }
     return cursor_close(&rows);
 }
@@ -154,12 +156,14 @@ static bool same_name(struct call *c, struct str a, struct str b)
     return a.len && b.len && (x.len || y.len) && str_equal(x, y);
 }
 
+/* Different people share a reading; it stands for the name only where one of the two has no other. */
 static bool names_differ(struct call *c, const struct patient *said, const struct patient *known)
 {
     if (!said->name.len)
         return false;
     return !same_name(c, said->name, known->name) && !same_name(c, said->name, known->name_en) &&
-           !same_name(c, said->name_en, known->name) && !same_name(c, said->name_en, known->name_en);
+           !same_name(c, said->name_en, known->name) && !same_name(c, said->name_en, known->name_en) &&
+           !same_name(c, said->name, known->name_phonetic) && !same_name(c, said->name_phonetic, known->name);
 }
 
 static void say(struct text *out, const char *what, struct str value)

@@ -122,19 +122,30 @@ static bool index_studies(struct call *c, int64_t patient_id)
         return false;
     for (int i = 0; i < count; i++) {
         enum found found = db_find(c, &study_schema, &study, "where s.id = ?", V(ids[i]));
-        if (found == FAILED || (found == FOUND && !study_index(c, &study)))
+        if (found == FAILED || (found == FOUND && !study_index(c, &study, NULL)))
             return false;
     }
     return true;
 }
 
+/* A record from before readings were kept has none; the same person's file tells it. */
+static uint64_t add_reading(const struct patient *said, struct patient *known)
+{
+    if (known->name_phonetic.len || !said->name_phonetic.len || !str_equal(said->name, known->name))
+        return 0;
+    known->name_phonetic = said->name_phonetic;
+    return GIVEN(schema_find(&patient_schema, S("name_phonetic")));
+}
+
 static bool mend_patient(struct call *c, const struct filing *before, const struct filing *now, int64_t id)
 {
-    static const char *const names[] = { "name", "name_en", NULL };
+    static const char *const names[] = { "name", "name_en", "name_phonetic", NULL };
     struct patient patient;
     if (!filing_load_patient(c, id, &patient))
         return false;
     uint64_t mask = patient.id ? mend(&patient_schema, names, &before->patient, &now->patient, &patient) : 0;
+    if (patient.id)
+        mask |= add_reading(&now->patient, &patient);
     return !mask || (db_update(c, &patient_schema, &patient, mask, "where id = ?", V(id)) &&
                      patient_index(c, &patient) && index_studies(c, id));
 }
@@ -150,7 +161,7 @@ static bool mend_study(struct call *c, const struct filing *before, const struct
     if (found != FOUND)
         return found == NONE;
     uint64_t mask = mend(&study_schema, names, &before->study, &now->study, &study);
-    return !mask || (db_update(c, &study_schema, &study, mask, "where id = ?", V(id)) && study_index(c, &study));
+    return !mask || (db_update(c, &study_schema, &study, mask, "where id = ?", V(id)) && study_index(c, &study, NULL));
 }
 
 static bool mend_series(struct call *c, const struct filing *before, const struct filing *now, int64_t id)

@@ -26,6 +26,8 @@ static const struct field patient_fields[] = {
           .doc = "Name."),
     FIELD(struct patient, name_en, .flags = NULLABLE, .max = 100, .example = "Wang Xiaoming",
           .doc = "Name in Latin letters."),
+    FIELD(struct patient, name_phonetic, .flags = NULLABLE, .max = 100, .example = "やまだたろう",
+          .doc = "Name as it is spoken, in kana or Hangul: the phonetic group of a DICOM name."),
     FIELD(struct patient, gender, .choices = genders, .fallback = "UNKNOWN", .tag = 0x00100040, .flags = REQUIRED,
           .doc = "Gender."),
     FIELD(struct patient, birth_date, .flags = NULLABLE, .tag = 0x00100030, .example = "1980-05-17",
@@ -120,10 +122,20 @@ bool patient_must_exist(struct call *c, int64_t id, const char *place)
 
 /* ---- one patient ---- */
 
+int patient_texts(const struct patient *p, struct str *out)
+{
+    int count = 0;
+    out[count++] = p->name;
+    out[count++] = p->name_en;
+    out[count++] = p->name_phonetic;
+    out[count++] = p->patient_id;
+    return count;
+}
+
 bool patient_index(struct call *c, const struct patient *p)
 {
-    const struct str texts[] = { p->name, p->name_en, p->patient_id };
-    return search_put(c, "patient_search", p->id, texts, 3);
+    struct str texts[SEARCH_TEXTS_MAX];
+    return search_put(c, "patient_search", p->id, texts, patient_texts(p, texts));
 }
 
 static bool birth_is_past(struct call *c, const struct patient *p)
@@ -256,7 +268,8 @@ static const char *const patient_sort_columns[] = { "p.created_at", "p.created_a
                                                     "p.name",       "p.patient_id", "p.patient_id" };
 static const struct field patient_list_fields[] = {
     LIST_FIELDS(struct patient_list, patient_sorts, "-created_at"),
-    FIELD(struct patient_list, search, .max = 100, .doc = "Part of the name, the Latin name or the hospital number."),
+    FIELD(struct patient_list, search, .max = 100,
+          .doc = "Part of the name, the Latin name, the reading or the hospital number."),
     FIELD(struct patient_list, id_card, .max = 64, .doc = "Exactly this identity card."),
     FIELD(struct patient_list, phone, .max = 32, .doc = "Exactly this telephone number."),
     FIELD(struct patient_list, gender, .choices = genders, .filter = "p.gender = ?", .doc = "Only this gender."),

@@ -11,7 +11,7 @@ enum patient_status { PATIENT_STATUS_NONE, PATIENT_ACTIVE, PATIENT_INACTIVE, PAT
 
 struct patient {
     int64_t id;
-    struct str patient_id, issuer_of_patient_id, name, name_en;
+    struct str patient_id, issuer_of_patient_id, name, name_en, name_phonetic;
     unsigned gender;
     struct date birth_date;
     int64_t age;
@@ -33,7 +33,9 @@ extern const struct schema patient_schema;
 /* A patient that is not deleted, or E_NOT_FOUND. */
 enum found patient_find(struct call *c, int64_t id, struct patient *out);
 bool patient_load(struct call *c, int64_t id, struct patient *out);
-/* Inside a transaction: the patient's names and number go into the search index. */
+/* What a patient is found by, at most SEARCH_TEXTS_MAX; returns how many. */
+int patient_texts(const struct patient *patient, struct str *out);
+/* Inside a transaction: that goes into the search index. */
 bool patient_index(struct call *c, const struct patient *patient);
 /* Inside a transaction: adds a problem at `place`.patient_id when there is no such patient. The patient stays until the commit, and is locked
  * before rows that refer to it are written: their foreign key would share its lock, and the counts kept by triggers need it alone, so

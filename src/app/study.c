@@ -3,7 +3,6 @@
 
 #include "app/exchange.h"
 #include "app/modality.h"
-#include "app/patient.h"
 #include "app/record_lock.h"
 #include "app/study_twins.h"
 #include "app/trash.h"
@@ -112,22 +111,36 @@ bool study_load(struct call *c, int64_t id, struct study *out)
     return true;
 }
 
-bool study_index(struct call *c, const struct study *study)
+int study_texts(const struct study *study, const struct patient *patient, struct str *out)
+{
+    int count = patient_texts(patient, out);
+    out[count++] = study->accession_number;
+    out[count++] = str_slice(study->description, 0, SEARCH_DESCRIPTION_BYTES);
+    out[count++] = study->referring_physician;
+    return count;
+}
+
+static bool load_names(struct call *c, int64_t id, struct patient *out)
 {
     struct cursor rows;
-    struct str latin = STR_NULL;
-    db_rows(c, &rows, "select name_en from patients where id = ?", V(study->patient_id));
-    if (cursor_next(&rows))
-        latin = arena_copy(&c->arena, cursor_text(&rows, 0));
-    if (!cursor_close(&rows))
+    *out = (struct patient){ 0 };
+    db_rows(c, &rows, "select name, name_en, name_phonetic, patient_id from patients where id = ?", V(id));
+    if (cursor_next(&rows)) {
+        out->name = arena_copy(&c->arena, cursor_text(&rows, 0));
+        out->name_en = arena_copy(&c->arena, cursor_text(&rows, 1));
+        out->name_phonetic = arena_copy(&c->arena, cursor_text(&rows, 2));
+        out->patient_id = arena_copy(&c->arena, cursor_text(&rows, 3));
+    }
+    return cursor_close(&rows);
+}
+
+bool study_index(struct call *c, const struct study *study, const struct patient *patient)
+{
+    struct str texts[SEARCH_TEXTS_MAX];
+    struct patient names;
+    if (!patient && !load_names(c, study->patient_id, &names))
         return false;
-    const struct str texts[] = { study->patient_name,
-                                 latin,
-                                 study->patient_number,
-                                 study->accession_number,
-                                 str_slice(study->description, 0, 400),
-                                 study->referring_physician };
-    return search_put(c, "study_search", study->id, texts, 6);
+    return search_put(c, "study_search", study->id, texts, study_texts(study, patient ? patient : &names, texts));
 }
 
 /* ---- one study ---- */
@@ -191,7 +204,7 @@ static bool study_post(struct call *c)
     if (!db_insert(c, &study_schema, &study, &study.id) || !study_twins_mark(c, &twins, study.id, study.patient_id))
         return false;
     answer_location(c, "/api/v1/studies/%" PRId64, study.id);
-    return study_load(c, study.id, out) && study_index(c, out);
+    return study_load(c, study.id, out) && study_index(c, out, NULL);
 }
 
 struct study_patch {
@@ -228,7 +241,7 @@ static bool study_patch_patch(struct call *c)
         !db_execute(c, "update image_files set patient_id = ?, updated_at = ? where study_id = ?", V(in.patient_id),
                     V(clock_now()), V(in.id)))
         return false;
-    return study_load(c, in.id, out) && study_index(c, out);
+    return study_load(c, in.id, out) && study_index(c, out, NULL);
 }
 
 static bool study_settle_conflict(struct call *c)
@@ -253,7 +266,7 @@ static bool study_restore(struct call *c)
     struct study study, *out = c->out;
     return lock_study(c, key->id, 0) && load(c, key->id, true, &study) &&
            trash_parents_are_there(c, study.patient_id, 0) && trash_restore_study(c, key->id, study.deleted_at) &&
-           study_load(c, key->id, out) && study_index(c, out);
+           study_load(c, key->id, out) && study_index(c, out, NULL);
 }
 
 #define STUDIES .tag = "studies", .entity = "study"

@@ -10,8 +10,7 @@
 #ifndef ROENTGEN_STUDY_H
 #define ROENTGEN_STUDY_H
 
-#include "base/call.h"
-#include "schema/field.h"
+#include "app/patient.h"
 
 struct study {
     int64_t id;
@@ -58,7 +57,9 @@ enum found study_find(struct call *c, int64_t id, bool deleted, struct study *ou
 bool study_load(struct call *c, int64_t id, struct study *out);
 /* A new UID, made from a UUID (PS3.5 B.2): for what is made here, never for what came without one. */
 struct str study_make_uid(struct call *c);
-/* Inside a transaction: the study's words go into the search index. */
-bool study_index(struct call *c, const struct study *study);
+/* What a study of this patient is found by, at most SEARCH_TEXTS_MAX; returns how many. */
+int study_texts(const struct study *study, const struct patient *patient, struct str *out);
+/* Inside a transaction: that goes into the search index. `patient`: the study's, with names and number; NULL: they are read. */
+bool study_index(struct call *c, const struct study *study, const struct patient *patient);
 
 #endif

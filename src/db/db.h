@@ -205,6 +205,8 @@ struct str db_lookup_hash(struct call *c, struct str value);
  *     search_condition(&sql, c->db, "patient_search", "p.id");      // one `?`
  *     db_rows(c, &rows, ..., V(search_phrase(c->db, &c->arena, wanted)));
  */
+enum { SEARCH_TEXTS_MAX = 8 /* of a row */, SEARCH_DESCRIPTION_BYTES = 400 };
+
 bool search_put(struct call *c, const char *search_table, int64_t id, const struct str *texts,
                 int count); /* insert or replace */
 bool search_remove(struct call *c, const char *search_table, int64_t id);

@@ -82,7 +82,7 @@ static void names(void **state)
 {
     (void)state;
     static const struct {
-        const char *pn, *name, *latin;
+        const char *pn, *name, *latin, *phonetic;
     } rows[] = {
         { "Doe^John", "Doe John", "Doe John" },
         { "Doe^John^^Dr", "Doe John Dr", "Doe John Dr" },
@@ -91,7 +91,12 @@ static void names(void **state)
         { "王^小东", "王小东", NULL },
         { "王小东", "王小东", NULL },
         { "==やまだ^たろう", "やまだたろう", NULL },
-        { "Hong^Gildong=洪^吉洞=홍^길동", "洪吉洞", "Hong Gildong" },
+        { "Hong^Gildong=洪^吉洞=홍^길동", "洪吉洞", "Hong Gildong", "홍길동" },
+        /* PS3.5 H.3 examples 1 and 2, and an alphabetic group in kana of full width */
+        { "Yamada^Tarou=山田^太郎=やまだ^たろう", "山田太郎", "Yamada Tarou", "やまだたろう" },
+        { "ﾔﾏﾀﾞ^ﾀﾛｳ=山田^太郎=やまだ^たろう", "山田太郎", "ﾔﾏﾀﾞ ﾀﾛｳ", "やまだたろう" },
+        { "ヤマダ^タロウ=山田^太郎", "山田太郎", NULL, "ヤマダタロウ" },
+        { "Yamada^Tarou==やまだ^たろう", "Yamada Tarou", "Yamada Tarou", "やまだたろう" },
         { "A^B\\C^D", "A B", "A B" },
         { "  A  ^ B ", "A B", "A B" },
         { "^^^^", NULL, NULL },
@@ -99,10 +104,11 @@ static void names(void **state)
         { "", NULL, NULL },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct str name, latin;
-        filing_person_name(&call.arena, str_from(rows[i].pn), &name, &latin);
+        struct str name, latin, phonetic;
+        filing_person_name(&call.arena, str_from(rows[i].pn), &name, &latin, &phonetic);
         assert_str_is(name, rows[i].name);
         assert_str_is(latin, rows[i].latin);
+        assert_str_is(phonetic, rows[i].phonetic);
     }
 }
 

@@ -1,0 +1,2 @@
+-- A name as it is spoken: the phonetic group of Patient's Name.
+alter table patients add column name_phonetic text;
