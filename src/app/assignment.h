@@ -22,10 +22,10 @@ struct grantee {
 /* "user:li", "role:doctor", "department:放射科"; without a kind an account, else a role. E_NOT_FOUND: there is none. */
 bool grantee_find(struct call *c, struct str text, struct grantee *out);
 
-/* Inside a transaction; the caller has seen to it that the study may be assigned. Both are done when they are done already; *opened (may be
- * NULL): it was not. */
+/* Inside a transaction; the caller has seen to it that the study may be assigned. Both are done when they are done already; *opened,
+ * *closed (may be NULL): it was not. */
 bool assignment_open(struct call *c, int64_t study_id, const struct grantee *to, int64_t by, bool *opened);
-bool assignment_close(struct call *c, int64_t study_id, const struct grantee *to);
+bool assignment_close(struct call *c, int64_t study_id, const struct grantee *to, bool *closed);
 /* Before the study itself goes for good. */
 bool assignment_forget(struct call *c, int64_t study_id);
 

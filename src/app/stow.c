@@ -1,6 +1,7 @@
 /* stow.c - STOW-RS (PS3.18 10.5): DICOM files in a multipart/related body, each filed as any upload is.
  *
  * Nothing that was not filed is reported as stored: a file whose bytes are kept but which could not be read is in the list of failures. */
+#include "app/form.h"
 #include "app/upload.h"
 
 #include "base/file_view.h"

@@ -4,9 +4,11 @@
  *   DICOM/PAT00001/STU00001/SER00001/IM000001 ...
  *
  * The list of files is made first, so the length is known; the bytes of each file are read when its turn comes. */
+#include "app/study_archive.h"
+
 #include "app/dicomdir.h"
 #include "app/dicomdir_keys.h"
-#include "app/exchange.h"
+#include "app/app.h"
 #include "app/image_file.h"
 #include "app/patient.h"
 #include "app/visibility.h"
@@ -229,30 +231,16 @@ static bool pack(struct packing *p)
     return true;
 }
 
-static bool study_archive_get(struct call *c)
+struct zip_stream *study_archive_pack(struct call *c, int64_t study_id)
 {
-    const struct study_key *key = c->in;
     struct packing p = { .c = c };
-    if (!study_load(c, key->id, &p.study) || !visibility_of_study_files(c, key->id, &p.all) || !begin_directory(&p))
-        return false;
+    if (!study_load(c, study_id, &p.study) || !visibility_of_study_files(c, study_id, &p.all) || !begin_directory(&p))
+        return NULL;
     p.zip = zip_stream_new(clock_now());
     bool ok = pack(&p);
     dicomdir_release(&p.dir);
-    if (!ok) {
-        zip_stream_free(p.zip);
-        return false;
-    }
-    struct str name = arena_format(&c->arena, "study-%" PRId64 ".zip", key->id);
-    answer_header(c, "Content-Disposition", http_content_disposition(&c->arena, name));
-    answer_header(c, "Cache-Control", S("private, no-store"));
-    answer_stream(c, "application/zip", zip_stream_length(p.zip), zip_stream_read, zip_stream_free, p.zip);
-    return true;
+    if (ok)
+        return p.zip;
+    zip_stream_free(p.zip);
+    return NULL;
 }
-
-static const struct endpoint rows[] = {
-    { HTTP_GET, "/api/v1/studies/{id}/archive", study_archive_get, &study_key, NULL, MAY_READ_IMAGES, WORKS,
-      .flags = NOT_JSON, .tag = "studies", .entity = "study", .audit = "study.archive", .answers = "application/zip",
-      .summary = "Sends a study as a ZIP with a DICOMDIR",
-      .doc = "The files that one may see, as they were uploaded, under names that a file-set may have." },
-};
-ENDPOINT_TABLE(study_archive_endpoints, rows);

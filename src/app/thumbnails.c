@@ -1,4 +1,4 @@
-/* thumbnails.c - the background thread that makes small pictures, and the endpoint that shows them. */
+/* thumbnails.c - the background thread that makes small pictures. */
 #include "app/thumbnails.h"
 
 #include "app/actor.h"
@@ -7,7 +7,6 @@
 #include "base/log.h"
 
 #include <pthread.h>
-#include <unistd.h>
 
 enum { QUEUE_MAX = 4096, SWEEP_ROWS = 1000, JPEG_QUALITY = 82, QUIET_US = 1000000 };
 enum { PAUSE_US = 1000000, PAUSE_MAX_US = 300000000 };
@@ -52,8 +51,12 @@ static bool is_picture(unsigned type)
     return type == FILE_JPEG || type == FILE_PNG || type == FILE_TIFF;
 }
 
-/* The picture of at most size x size, as the file wants to be shown. */
-static void query_of(struct rendering_query *query, int64_t size)
+bool thumbnails_have(unsigned type)
+{
+    return is_picture(type) || type == FILE_DICOM;
+}
+
+void thumbnail_rendering(struct rendering_query *query, int64_t size)
 {
     rendering_query_default(query);
     query->width = query->height = size;
@@ -98,7 +101,7 @@ bool thumbnails_make(struct call *c, const struct image_file *file)
     struct rendering_query query;
     struct str jpeg;
     struct made made = { .file = file };
-    query_of(&query, THUMBNAIL_SIZE);
+    thumbnail_rendering(&query, THUMBNAIL_SIZE);
     if (!rendered_picture(c, file, &query, &jpeg)) {
         struct error found = c->error;
         if (found.code != E_UNSUPPORTED_TYPE && found.code != E_INVALID)
@@ -276,7 +279,7 @@ void thumbnails_close(struct thumbnails *t)
 
 void thumbnails_want(struct thumbnails *t, int64_t image_file_id, enum file_type type)
 {
-    if (!t || (!is_picture(type) && type != FILE_DICOM))
+    if (!t || !thumbnails_have(type))
         return;
     pthread_mutex_lock(&t->mutex);
     if (type == FILE_DICOM) {
@@ -289,58 +292,3 @@ void thumbnails_want(struct thumbnails *t, int64_t image_file_id, enum file_type
         pthread_cond_signal(&t->wake);
     pthread_mutex_unlock(&t->mutex);
 }
-
-/* ---- the endpoint ---- */
-
-struct thumbnail_query {
-    int64_t file_id, size;
-};
-static const struct field thumbnail_query_fields[] = {
-    FIELD(struct thumbnail_query, file_id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The file."),
-    FIELD(struct thumbnail_query, size, .min = 16, .max = 1024, .fallback = "256", .doc = "Longest side in pixels."),
-};
-static const struct schema thumbnail_query = SCHEMA("ThumbnailQuery", struct thumbnail_query, thumbnail_query_fields);
-
-static bool stored_thumbnail(struct call *c, const struct image_file *file, struct str *jpeg)
-{
-    int fd;
-    int64_t size_bytes;
-    struct error ignored = { 0 };
-    if (!file->thumbnail_path.at || !blob_open_read(c->app->files, file->thumbnail_path, &fd, &size_bytes, &ignored))
-        return false;
-    char *bytes = arena_alloc(&c->arena, (ptrdiff_t)size_bytes);
-    bool ok = pread(fd, bytes, (size_t)size_bytes, 0) == size_bytes;
-    close(fd);
-    *jpeg = (struct str){ bytes, (ptrdiff_t)size_bytes };
-    return ok;
-}
-
-static bool thumbnail_get(struct call *c)
-{
-    const struct thumbnail_query *in = c->in;
-    struct image_file file;
-    struct rendering_query query;
-    struct result_key key;
-    struct str jpeg;
-    if (!image_file_load(c, in->file_id, &file))
-        return false;
-    db_release(c);
-    audit_about(c, file.id, file.patient_id);
-    if (!is_picture(file.file_type) && file.file_type != FILE_DICOM)
-        return fail(c, E_UNSUPPORTED_TYPE, "there are no thumbnails of %s files", file_types[file.file_type - 1]);
-    query_of(&query, in->size);
-    bool may_be_stored = in->size == THUMBNAIL_SIZE && file.status != FILE_FAILED;
-    if (may_be_stored && rendered_key(c, &file, &query, &key) && stored_thumbnail(c, &file, &jpeg)) {
-        if (!rendered_is_known(c, &key))
-            answer_bytes(c, "image/jpeg", jpeg);
-        return true;
-    }
-    return rendered_answer(c, &file, &query);
-}
-
-static const struct endpoint rows[] = {
-    { HTTP_GET, "/api/v1/images/{file_id}/thumbnail", thumbnail_get, &thumbnail_query, NULL, MAY_READ_IMAGES, WORKS,
-      .flags = NOT_JSON, .lane = LANE_PICTURES, .tag = "images", .entity = "image_file",
-      .audit = "image_file.thumbnail", .answers = "image/jpeg", .summary = "Shows a small picture of a file" },
-};
-ENDPOINT_TABLE(thumbnail_endpoints, rows);

@@ -1,5 +1,6 @@
 /* upload_batch.c - many files in one request, or a ZIP of them (libarchive). Each file stands alone: one that is refused does not
  * keep the others out, and the answer says how each went. */
+#include "app/form.h"
 #include "app/unzip.h"
 #include "app/upload.h"
 

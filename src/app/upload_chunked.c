@@ -11,6 +11,7 @@
  * comes; a wrong hash or a picture without a readable header at the end.
  */
 #include "app/allowance.h"
+#include "app/chunk_api.h"
 #include "app/filing.h"
 #include "app/keeping.h"
 #include "app/metrics.h"

@@ -9,27 +9,6 @@ static const struct field upload_key_fields[] = {
 };
 const struct schema upload_key_schema = SCHEMA("UploadKey", struct upload_key, upload_key_fields);
 
-struct chunk_key {
-    struct str upload_id;
-    int64_t number;
-};
-static const struct field chunk_key_fields[] = {
-    FIELD(struct chunk_key, upload_id, .flags = READ_ONLY, .min = 36, .max = 36, .doc = "The upload."),
-    FIELD(struct chunk_key, number, .flags = READ_ONLY, .min = 0, .max = CHUNKS_MAX - 1,
-          .doc = "Number of the chunk, from 0."),
-};
-const struct schema chunk_key_schema = SCHEMA("ChunkKey", struct chunk_key, chunk_key_fields);
-
-struct chunk_stored {
-    int64_t number, size, upload_progress;
-};
-static const struct field chunk_stored_fields[] = {
-    FIELD(struct chunk_stored, number, .doc = "Number of the chunk."),
-    FIELD(struct chunk_stored, size, .doc = "Its bytes."),
-    FIELD(struct chunk_stored, upload_progress, .doc = "Percent of the file that is here."),
-};
-const struct schema chunk_stored_schema = SCHEMA("ChunkStored", struct chunk_stored, chunk_stored_fields);
-
 /* ---- rows and files ---- */
 
 bool chunked_load(struct call *c, struct str upload_id, struct image_file *out)
@@ -205,81 +184,7 @@ bool chunked_expire(struct call *c, struct instant before, int64_t *count)
 
 /* ---- taking one chunk ---- */
 
-struct arriving {
-    struct spooled *spooled;
-};
-
-static bool arriving_write(void *self, struct str bytes, struct error *error)
-{
-    struct arriving *arriving = self;
-    return spool_write(arriving->spooled, bytes, error);
-}
-
-static void arriving_release(void *self)
-{
-    struct arriving *arriving = self;
-    if (arriving->spooled)
-        spool_drop(arriving->spooled);
-}
-
-bool chunk_receive(struct call *c, struct body_sink *sink)
-{
-    struct arriving *arriving = arena_new(&c->arena, struct arriving);
-    arriving->spooled = spool_begin(c, c->app->files, S("chunk"), CHUNK_BYTES_MAX, &c->error);
-    if (!arriving->spooled)
-        return false;
-    exchange_of(c)->upload = arriving;
-    exchange_of(c)->upload_release = arriving_release;
-    *sink = (struct body_sink){ .write = arriving_write, .self = arriving, .late = true };
-    return true;
-}
-
-static bool digest_is(struct call *c, struct str base64, const char *hex, ptrdiff_t len)
-{
-    struct str bytes;
-    unsigned char ours[SHA256_BYTES];
-    return crypto_unbase64(base64, &c->arena, &bytes) && bytes.len == len && crypto_unhex(str_from(hex), ours, len) &&
-           memcmp(bytes.at, ours, (size_t)len) == 0;
-}
-
-static bool refuse_digest(struct call *c, const char *header)
-{
-    return error_add_problem(&c->error, &c->arena, "header", str_from(header), "hash_mismatch",
-                             "the bytes received do not have this hash");
-}
-
-/* Digest (RFC 3230: `sha-256=BASE64`) and Content-Digest, Repr-Digest (RFC 9530: `sha-256=:BASE64:`). Algorithms we do not know are passed over. */
-static bool check_digest_header(struct call *c, const struct spooled *s, const char *header)
-{
-    struct str list = http_header(c->request, header);
-    while (list.len) {
-        struct str one, rest, name, value;
-        if (!str_cut(list, ',', &one, &rest))
-            one = list, rest = S("");
-        list = rest;
-        if (!str_cut(str_trim(one), '=', &name, &value))
-            continue;
-        if (str_starts(value, S(":")) && str_ends(value, S(":")) && value.len >= 2)
-            value = str_slice(value, 1, value.len - 1);
-        bool is_md5 = str_equal_fold(name, S("md5"));
-        if (!is_md5 && !str_equal_fold(name, S("sha-256")))
-            continue;
-        if (!digest_is(c, value, is_md5 ? s->md5 : s->sha256, is_md5 ? MD5_BYTES : SHA256_BYTES))
-            return refuse_digest(c, header);
-    }
-    return true;
-}
-
-static bool check_digests(struct call *c, const struct spooled *s)
-{
-    struct str md5 = http_header(c->request, "Content-MD5");
-    if (md5.at && !digest_is(c, str_trim(md5), s->md5, MD5_BYTES))
-        return refuse_digest(c, "Content-MD5");
-    return check_digest_header(c, s, "Digest") && check_digest_header(c, s, "Content-Digest") &&
-           check_digest_header(c, s, "Repr-Digest");
-}
-
-static bool check_size(struct call *c, const struct image_file *file, int64_t number, int64_t size)
+bool chunked_check_size(struct call *c, const struct image_file *file, int64_t number, int64_t size)
 {
     if (number >= file->total_chunks)
         return error_add_problem(&c->error, &c->arena, "path", S("number"), "too_large",
@@ -365,26 +270,14 @@ static bool keep_chunk(struct call *c, struct spooled *spooled, struct str key)
     return true;
 }
 
-bool chunk_put(struct call *c)
+bool chunked_keep(struct call *c, const struct image_file *file, int64_t number, struct spooled *spooled,
+                  int64_t *progress)
 {
-    const struct chunk_key *key = c->in;
-    struct chunk_stored *out = c->out;
-    struct arriving *arriving = exchange_of(c)->upload;
-    struct spooled *spooled = arriving->spooled;
-    struct image_file file;
-    struct storing_chunk s = { .file = &file, .spooled = spooled, .number = key->number };
-    spool_finish(spooled);
-    if (!chunked_load(c, key->upload_id, &file))
-        return false;
-    if (file.status != FILE_UPLOADING)
-        return fail(c, E_CONFLICT, "the upload is complete");
-    db_release(c);
-    if (!check_size(c, &file, key->number, spooled->size_bytes) || !check_digests(c, spooled) ||
-        !check_type(c, &file, key->number, spooled))
-        return false;
-    if (!keep_chunk(c, spooled, chunk_file(c, file.file_uuid, key->number, str_from(spooled->sha256))) ||
+    struct storing_chunk s = { .file = file, .spooled = spooled, .number = number };
+    if (!check_type(c, file, number, spooled) ||
+        !keep_chunk(c, spooled, chunk_file(c, file->file_uuid, number, str_from(spooled->sha256))) ||
         !db_transact(c, insert_chunk, &s))
         return false;
-    *out = (struct chunk_stored){ key->number, spooled->size_bytes, s.progress };
+    *progress = s.progress;
     return true;
 }

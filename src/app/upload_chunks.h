@@ -1,4 +1,4 @@
-/* upload_chunks.h - the chunks of an upload: their files, their rows, and the endpoint that takes one. */
+/* upload_chunks.h - the chunks of an upload: their files, their rows, and what is done with them. */
 #ifndef ROENTGEN_UPLOAD_CHUNKS_H
 #define ROENTGEN_UPLOAD_CHUNKS_H
 
@@ -30,8 +30,11 @@ void chunked_refuse(struct call *c, const struct image_file *file);
 /* Drops uploads begun before `before` that are still incomplete; returns how many. */
 bool chunked_expire(struct call *c, struct instant before, int64_t *count);
 
-extern const struct schema chunk_key_schema, chunk_stored_schema;
-bool chunk_receive(struct call *c, struct body_sink *sink);
-bool chunk_put(struct call *c);
+/* Is this as long as that chunk has to be? A problem at path.number or body otherwise. */
+bool chunked_check_size(struct call *c, const struct image_file *file, int64_t number, int64_t size);
+/* Keeps chunk `number`, whose size and digests are right; *progress: percent of the file that is here now. E_UNSUPPORTED_TYPE: the first one
+ * tells a type that is not taken, and the upload is cancelled. On a worker. */
+bool chunked_keep(struct call *c, const struct image_file *file, int64_t number, struct spooled *spooled,
+                  int64_t *progress);
 
 #endif
