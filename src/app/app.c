@@ -9,6 +9,7 @@
 #include "app/mail.h"
 #include "app/metrics.h"
 #include "app/openapi_document.h"
+#include "app/renewal.h"
 #include "app/thumbnails.h"
 #include "app/turns.h"
 #include "base/log.h"
@@ -148,6 +149,7 @@ void app_close(struct app *app)
     lockout_close(app->lockout);
     mailer_close(app->mailer);
     prober_close(app->prober);
+    renewer_close(app->renewer);
     decoder_pool_stop(app->decoders);
     thumbnails_close(app->thumbnails);
     decoder_pool_close(app->decoders);

@@ -15,6 +15,7 @@ struct router;
 struct thumbnails;
 struct turns;
 struct mailer;
+struct renewer;
 struct lockout;
 struct decoder_pool;
 struct prober;
@@ -42,6 +43,7 @@ struct app {
     struct lockout *lockout;                    /* counts failed sign-ins */
     struct turns *turns;                        /* of uploads of the same bytes, and of moves */
     struct mailer *mailer;                      /* NULL: no mail server is set */
+    struct renewer *renewer;                    /* makes search words anew; NULL in commands */
     struct results *results;                    /* rendered pictures, to be made again at any time */
     struct prober *prober;                      /* looks how the server is */
     struct decoder_pool *decoders;              /* helpers that decode untrusted pixels */

@@ -2,6 +2,7 @@
 #include "app/filing.h"
 
 #include "app/app.h"
+#include "app/renewal.h"
 #include "dicom/encoding.h"
 
 enum { TAG_SOURCE_TITLE = 0x00020016 };
@@ -109,25 +110,6 @@ static uint64_t mend(const struct schema *schema, const char *const *names, cons
     return mask;
 }
 
-static bool index_studies(struct call *c, int64_t patient_id)
-{
-    struct cursor rows;
-    int64_t ids[1000];
-    int count = 0;
-    struct study study;
-    db_rows(c, &rows, "select id from studies where patient_id = ? and deleted_at is null limit 1000", V(patient_id));
-    while (count < 1000 && cursor_next(&rows))
-        ids[count++] = cursor_integer(&rows, 0);
-    if (!cursor_close(&rows))
-        return false;
-    for (int i = 0; i < count; i++) {
-        enum found found = db_find(c, &study_schema, &study, "where s.id = ?", V(ids[i]));
-        if (found == FAILED || (found == FOUND && !study_index(c, &study, NULL)))
-            return false;
-    }
-    return true;
-}
-
 /* A record from before readings were kept has none; the same person's file tells it. */
 static uint64_t add_reading(const struct patient *said, struct patient *known)
 {
@@ -147,7 +129,7 @@ static bool mend_patient(struct call *c, const struct filing *before, const stru
     if (patient.id)
         mask |= add_reading(&now->patient, &patient);
     return !mask || (db_update(c, &patient_schema, &patient, mask, "where id = ?", V(id)) &&
-                     patient_index(c, &patient) && index_studies(c, id));
+                     patient_index(c, &patient) && renewal_of_patient(c, id));
 }
 
 static bool mend_study(struct call *c, const struct filing *before, const struct filing *now, int64_t id)

@@ -3,6 +3,7 @@
 
 #include "app/health.h"
 #include "app/migrations.h"
+#include "app/renewal.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -11,13 +12,17 @@ static const char *const healths[] = { "ok", "degraded", "down", NULL };
 enum health { HEALTH_NONE, HEALTH_OK, HEALTH_DEGRADED, HEALTH_DOWN };
 
 struct checks {
-    struct str database, schema, storage, archive;
+    struct str database, schema, storage, archive, search;
 };
 static const struct field checks_fields[] = {
     FIELD(struct checks, database, .doc = "ok, or what is wrong with the database."),
     FIELD(struct checks, schema, .doc = "ok, or what is wrong with its schema."),
     FIELD(struct checks, storage, .doc = "ok, or what is wrong with the file store."),
     FIELD(struct checks, archive, .flags = NULLABLE, .doc = "The same of the archive store; null when there is none."),
+    FIELD(
+        struct checks, search,
+        .doc =
+            "ok, or that search words are being made anew: until that is done, some records are found only as they were before."),
 };
 static const struct schema checks_schema =
     SCHEMA("HealthChecks", struct checks, checks_fields, .doc = "What was looked at.");
@@ -60,6 +65,7 @@ static enum health check_store(struct blob_store *store, struct str *say)
 static enum health look(struct call *c, struct checks *out)
 {
     enum health health = HEALTH_OK;
+    int64_t words = 0;
     bool alive = db_ping(c);
     error_clear(&c->error);
     bool takes_changes = alive && db_takes_changes(c);
@@ -67,6 +73,9 @@ static enum health look(struct call *c, struct checks *out)
     out->database = takes_changes ? S("ok") : alive ? S("takes no changes") : S("not reachable");
     bool fits = alive && migrate_check(c, &roentgen_migrations);
     error_clear(&c->error);
+    bool left = fits && renewal_left(c, &words) && words;
+    error_clear(&c->error);
+    out->search = left ? S("words are being made anew") : fits ? S("ok") : S("unknown");
     out->schema = fits ? S("ok") : alive ? S("of another version") : S("unknown");
     if (!fits || !takes_changes)
         health = HEALTH_DOWN;
@@ -184,7 +193,7 @@ static bool health_get(struct call *c)
     struct health_answer *out = c->out;
     if (!ask(c->app->prober, out)) {
         struct str late = S("no answer within 4 s from the database or a disk");
-        *out = (struct health_answer){ HEALTH_DOWN, { late, late, late, STR_NULL } };
+        *out = (struct health_answer){ HEALTH_DOWN, { late, late, late, STR_NULL, late } };
     }
     answer_status(c, out->status == HEALTH_DOWN ? 503 : 200);
     if (out->status == HEALTH_DOWN)

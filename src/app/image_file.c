@@ -164,10 +164,18 @@ bool image_file_load_to_change(struct call *c, int64_t id, bool deleted, struct 
     return fail(c, E_FORBIDDEN, "only its uploader or somebody with image.update may change this file");
 }
 
+int image_file_texts(struct str filename, struct str description, struct str *out)
+{
+    int count = 0;
+    out[count++] = filename;
+    out[count++] = str_slice(description, 0, SEARCH_DESCRIPTION_BYTES);
+    return count;
+}
+
 bool image_file_index(struct call *c, int64_t id, struct str filename, struct str description)
 {
-    const struct str texts[] = { filename, str_slice(description, 0, 400) };
-    return search_put(c, "image_file_search", id, texts, 2);
+    struct str texts[SEARCH_TEXTS_MAX];
+    return search_put(c, "image_file_search", id, texts, image_file_texts(filename, description, texts));
 }
 
 bool image_file_delete(struct call *c, const struct image_file *file)

@@ -84,7 +84,9 @@ extern const struct schema image_file_key;
 bool image_file_load(struct call *c, int64_t id, struct image_file *out);
 /* The same, and the caller may change it (owner, or image.update); E_FORBIDDEN for one that is only to be seen. */
 bool image_file_load_to_change(struct call *c, int64_t id, bool deleted, struct image_file *out);
-/* Inside a transaction: the file's words go into the search index. */
+/* What a file is found by, at most SEARCH_TEXTS_MAX; returns how many. */
+int image_file_texts(struct str filename, struct str description, struct str *out);
+/* Inside a transaction: that goes into the search index. */
 bool image_file_index(struct call *c, int64_t id, struct str filename, struct str description);
 /* Inside a transaction: soft deletion, and its undoing. Search words stay, so that what is deleted is found among the deleted (trash.h). */
 bool image_file_delete(struct call *c, const struct image_file *file);

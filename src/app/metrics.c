@@ -4,6 +4,7 @@
 #include "app/app.h"
 #include "app/audit.h"
 #include "app/endpoint.h"
+#include "app/renewal.h"
 #include "blob/result.h"
 #include "raster/decoder.h"
 
@@ -215,6 +216,7 @@ static int64_t resident_bytes(void)
 static void print_database(struct call *c, struct text *out)
 {
     struct db_stats db;
+    int64_t words = 0;
     db_stats(c->db, &db);
     one(out, "db_commits_total", "counter", "Durable commits.", db.commits);
     one(out, "db_transactions_total", "counter", "Pieces of work inside those commits.", db.transactions);
@@ -222,6 +224,9 @@ static void print_database(struct call *c, struct text *out)
     one(out, "db_connections_busy", "gauge", "Database connections in use.", db.connections_busy);
     one(out, "db_writer_waiting", "gauge", "Pieces of work waiting for the writer.", db.writer_waiting);
     one(out, "db_size_bytes", "gauge", "Size of the database.", db.size_bytes);
+    if (renewal_left(c, &words))
+        one(out, "search_records_to_renew", "gauge", "Records whose search words are still to be made anew.", words);
+    error_clear(&c->error);
     family(out, "sql_seconds", "summary", "Time by SQL statement, the slowest in sum.");
     db_statement_stats(c->db, 50, print_statement, out);
 }

@@ -4,6 +4,7 @@
 #include "app/exchange.h"
 #include "app/listing.h"
 #include "app/record_lock.h"
+#include "app/renewal.h"
 #include "app/trash.h"
 #include "app/visibility.h"
 #include "base/zone.h"
@@ -138,6 +139,18 @@ bool patient_index(struct call *c, const struct patient *p)
     return search_put(c, "patient_search", p->id, texts, patient_texts(p, texts));
 }
 
+/* The studies are found by what has changed. */
+static bool renames(const struct patient *before, const struct patient *after)
+{
+    struct str was[SEARCH_TEXTS_MAX], is[SEARCH_TEXTS_MAX];
+    int count = patient_texts(before, was);
+    patient_texts(after, is);
+    for (int i = 0; i < count; i++)
+        if (!str_equal(was[i], is[i]))
+            return true;
+    return false;
+}
+
 static bool birth_is_past(struct call *c, const struct patient *p)
 {
     if (date_is_null(p->birth_date) || p->birth_date.days <= zone_today().days)
@@ -170,7 +183,8 @@ static bool change(struct call *c, uint64_t mask)
         return false;
     if (db_find_update(c, &patient_schema, &in, mask, "where id = ? and deleted_at is null", V(in.id)) == FAILED)
         return false;
-    return patient_load(c, in.id, out) && patient_index(c, out);
+    return patient_load(c, in.id, out) && patient_index(c, out) &&
+           (!renames(&before, out) || renewal_of_patient(c, in.id));
 }
 
 static bool patient_patch(struct call *c)
@@ -250,7 +264,8 @@ static bool patient_merge_post(struct call *c)
            db_execute(
                c, "update patients set deleted_at = ?, deleted_by = ?, merged_into = ?, updated_at = ? where id = ?",
                V(now), V(call_user(c)), V(in->id), V(now), V(in->source_id)) &&
-           search_remove(c, "patient_search", in->source_id) && patient_load(c, in->id, c->out);
+           search_remove(c, "patient_search", in->source_id) && renewal_of_patient(c, in->id) &&
+           patient_load(c, in->id, c->out);
 }
 
 /* ---- the list ---- */

@@ -35,7 +35,7 @@ enum found patient_find(struct call *c, int64_t id, struct patient *out);
 bool patient_load(struct call *c, int64_t id, struct patient *out);
 /* What a patient is found by, at most SEARCH_TEXTS_MAX; returns how many. */
 int patient_texts(const struct patient *patient, struct str *out);
-/* Inside a transaction: that goes into the search index. */
+/* Inside a transaction: that goes into the search index. Studies are found by it, too: renewal_of_patient (renewal.h). */
 bool patient_index(struct call *c, const struct patient *patient);
 /* Inside a transaction: adds a problem at `place`.patient_id when there is no such patient. The patient stays until the commit, and is locked
  * before rows that refer to it are written: their foreign key would share its lock, and the counts kept by triggers need it alone, so

@@ -24,6 +24,7 @@
  *   change, delete, restore a file   its patient, its study, the file                              lock_file
  *   cancel                           its patient, the file; then its chunks                        lock_file
  *   If-Match                         as for changing what is asked for                             lock_record
+ *   search words made anew           the words alone                                               search_hold (db/db.h)
  *   purge                            the file that goes; or the study, its series                  purge.c
  *
  * What is locked here is about to change: the request's audit row tells what has become of it (audit_watch).

@@ -3,6 +3,7 @@
 
 #include "app/account.h"
 #include "app/migrations.h"
+#include "app/renewal.h"
 #include "base/text.h"
 
 static const char *const actions[] = { "up", "down", "current", "history", NULL };
@@ -68,7 +69,7 @@ int cmd_init_db(struct call *c)
     if (current > roentgen_migrations.count)
         return migrate_check(c, &roentgen_migrations) ? 0 : command_failed(c);
     if (!migrate_to(c, &roentgen_migrations, roentgen_migrations.count, tell, NULL) ||
-        !db_transact(c, permissions_seed, NULL) || !account_fill_skeletons(c))
+        !db_transact(c, permissions_seed, NULL) || !account_fill_skeletons(c) || !renewal_begin(c))
         return command_failed(c);
     printf("the database is ready\n");
     return 0;

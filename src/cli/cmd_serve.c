@@ -11,6 +11,7 @@
 #include "app/lockout.h"
 #include "app/migrations.h"
 #include "app/recover.h"
+#include "app/renewal.h"
 #include "app/upload_chunks.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -211,9 +212,9 @@ int cmd_serve(struct call *c)
         c->app = &app;
         c->db = app.db;
         if (!checks_pass(c) || (!recover_files(c) && command_failed(c)) ||
-            ((!lockout_load(c, app.lockout) || !account_fill_skeletons(c)) && command_failed(c))) {
+            ((!lockout_load(c, app.lockout) || !account_fill_skeletons(c) || !renewal_begin(c)) && command_failed(c))) {
             fprintf(stderr, "roentgen: not started\n");
-        } else if (!start(&app, &c->error)) {
+        } else if (app.renewer = renewer_open(&app), !start(&app, &c->error)) {
             command_failed(c);
         } else {
             db_release(c);

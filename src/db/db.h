@@ -205,11 +205,27 @@ struct str db_lookup_hash(struct call *c, struct str value);
  *     search_condition(&sql, c->db, "patient_search", "p.id");      // one `?`
  *     db_rows(c, &rows, ..., V(search_phrase(c->db, &c->arena, wanted)));
  */
-enum { SEARCH_TEXTS_MAX = 8 /* of a row */, SEARCH_DESCRIPTION_BYTES = 400 };
+/* Of the words that are made here: one more where folding changes, or what a record is found by. Rows with words of an earlier version are
+ * found as they were by that one; app/renewal.h makes them anew. */
+enum { SEARCH_VERSION = 2, SEARCH_TEXTS_MAX = 8 /* of a row */, SEARCH_DESCRIPTION_BYTES = 400 };
 
 bool search_put(struct call *c, const char *search_table, int64_t id, const struct str *texts,
                 int count); /* insert or replace */
 bool search_remove(struct call *c, const char *search_table, int64_t id);
+
+/* Words made anew beside others who change the same record:
+ *
+ *     search_hold(c, table, id, &found)                                 // the row's words stay until the commit
+ *     ... now the record is read ...
+ *     search_renew(c, table, id, found, texts, count, &changed)         // writes only what differs
+ *
+ * Everybody writes a record first and then its words, in one transaction. So who has held the words reads either what they say, or
+ * what their next writer, who waits for the hold, will overwrite. Without words there is nothing to hold: then those that somebody else has put
+ * meanwhile stay. */
+bool search_hold(struct call *c, const char *search_table, int64_t id, bool *found);
+bool search_renew(struct call *c, const char *search_table, int64_t id, bool found, const struct str *texts, int count,
+                  bool *changed);
+
 /* The match expression for a search text, to be bound to the `?` of search_condition. Text without a visible
  * character gives null: leave the condition out. */
 struct str search_phrase(const struct db *db, struct arena *arena, struct str wanted);

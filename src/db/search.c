@@ -209,34 +209,68 @@ struct str search_phrase(const struct db *db, struct arena *arena, struct str wa
 
 /* ---- the tables ---- */
 
-bool search_put(struct call *c, const char *search_table, int64_t id, const struct str *texts, int count)
+static struct str words_of(struct arena *arena, const struct str *texts, int count)
 {
     struct text words;
     text_init(&words, (ptrdiff_t)SEARCH_INDEXED_MAX * WORD_MAX);
     int budget = SEARCH_INDEXED_MAX;
     for (int i = 0; i < count; i++)
-        put_text(&words, folding_search(texts[i], &c->arena), &budget);
-    bool ok;
-    if (!words.len) {
-        ok = search_remove(c, search_table, id);
-    } else {
-        const char *format =
-            db_is_local(c->db)
-                ? "insert or replace into %s(rowid, grams) values (?, ?)"
-                : "insert into %s(id, grams) values (?, ?) on duplicate key update grams = values(grams)";
-        char sql[256];
-        snprintf(sql, sizeof(sql), format, search_table);
-        ok = db_execute(c, sql, V(id), V(text_str(&words)));
-    }
+        put_text(&words, folding_search(texts[i], arena), &budget);
+    struct str copy = words.len ? arena_copy(arena, text_str(&words)) : STR_NULL;
     text_release(&words);
-    return ok;
+    return copy;
+}
+
+static bool replace(struct call *c, const char *search_table, int64_t id, struct str words)
+{
+    if (!words.len)
+        return search_remove(c, search_table, id);
+    const char *format = db_is_local(c->db)
+                             ? "insert or replace into %s(rowid, grams) values (?, ?)"
+                             : "insert into %s(id, grams) values (?, ?) on duplicate key update grams = values(grams)";
+    return db_execute(c, arena_format(&c->arena, format, search_table).at, V(id), V(words));
+}
+
+bool search_put(struct call *c, const char *search_table, int64_t id, const struct str *texts, int count)
+{
+    return replace(c, search_table, id, words_of(&c->arena, texts, count));
+}
+
+static const char *key_of(const struct db *db)
+{
+    return db_is_local(db) ? "rowid" : "id";
 }
 
 bool search_remove(struct call *c, const char *search_table, int64_t id)
 {
-    char sql[256];
-    snprintf(sql, sizeof(sql), "delete from %s where %s = ?", search_table, db_is_local(c->db) ? "rowid" : "id");
-    return db_execute(c, sql, V(id));
+    return db_execute(c, arena_format(&c->arena, "delete from %s where %s = ?", search_table, key_of(c->db)).at, V(id));
+}
+
+bool search_hold(struct call *c, const char *search_table, int64_t id, bool *found)
+{
+    int64_t n = 0;
+    enum found there = db_find_locked(
+        c, &n, arena_format(&c->arena, "select 1 from %s where %s = ?", search_table, key_of(c->db)).at, V(id));
+    *found = there == FOUND;
+    return there != FAILED;
+}
+
+bool search_renew(struct call *c, const char *search_table, int64_t id, bool found, const struct str *texts, int count,
+                  bool *changed)
+{
+    struct str words = words_of(&c->arena, texts, count);
+    struct value old = { .type = VALUE_NOTHING };
+    if (!found) {
+        const char *format = db_is_local(c->db) ? "insert into %s(rowid, grams) values (?, ?)"
+                                                : "insert ignore into %s(id, grams) values (?, ?)";
+        *changed = words.len > 0;
+        return !words.len || db_execute(c, arena_format(&c->arena, format, search_table).at, V(id), V(words));
+    }
+    const char *sql = arena_format(&c->arena, "select grams from %s where %s = ?", search_table, key_of(c->db)).at;
+    if (db_find_value(c, &old, sql, V(id)) == FAILED)
+        return false;
+    *changed = old.type != VALUE_TEXT || !str_equal(old.text, words);
+    return !*changed || replace(c, search_table, id, words);
 }
 
 void search_condition(struct text *sql, const struct db *db, const char *search_table, const char *id_column)

@@ -22,6 +22,7 @@ UPKEEP = {
     "purge.c": "removes what is older than the trash may be",
     "recover.c": "mends what a crash left",
     "thumbnails.c": "makes thumbnails of what is stored",
+    "renewal.c": "makes the search words of every record anew, whoever sees it",
     "system.c": "counts of everything, for system.read",
 }
 # (file, how the statement begins): why it asks for more than a caller may see, and where the caller's right is looked at.
@@ -29,7 +30,6 @@ ELSEWHERE = {
     ("filing.c", "select patient_id from studies where id"): "looks again under the lock",
     ("filing.c", "select id from series where study_id"): "within the study that a file belongs to",
     ("filing_again.c", "where f.id = ? and f.is_deleted = 0"): "looks again under the lock",
-    ("filing_text.c", "select id from studies where patient_id"): "search words of a patient whose name was mended",
     ("filing_text.c", "where s.id = ?"): "the study of a file that was loaded to be changed",
     ("study_list.c", "study_modalities k cross join studies s"): "for those who see all studies",
     ("study_list.c", "exists (select 1 from study_modalities"): "a condition of the list, whose scopes say what is seen",

@@ -173,6 +173,44 @@ static void test_rows_of_earlier_versions_are_found(void **state)
     assert_int_equal(find(f, "üf"), 2);
 }
 
+struct renewing {
+    struct row row;
+    bool found, changed;
+};
+
+static bool renew_row(struct call *c, void *context)
+{
+    struct renewing *r = context;
+    return search_hold(c, "t_search", r->row.id, &r->found) &&
+           search_renew(c, "t_search", r->row.id, r->found, r->row.texts, r->row.count, &r->changed);
+}
+
+static void test_words_are_renewed_where_they_differ(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    make_tables(f);
+    must(f, db_transact(&f->call, insert_notes, NULL));
+    struct row old = { 1, { S("2p2q 2q00") }, 1 };
+    must(f, db_transact(&f->call, put_words, &old));
+    struct renewing r = { .row = { 1, { S("Straße") }, 1 } };
+    must(f, db_transact(&f->call, renew_row, &r));
+    assert_true(r.found && r.changed);
+    assert_int_equal(find(f, "strasse"), 1);
+    assert_int_equal(find(f, "ab"), 0);
+    must(f, db_transact(&f->call, renew_row, &r));
+    assert_true(r.found && !r.changed);
+    r.row.id = 2;
+    must(f, db_transact(&f->call, renew_row, &r));
+    assert_true(!r.found && r.changed);
+    assert_int_equal(find(f, "STRASSE"), 12);
+    r.row.texts[0] = S(" ");
+    must(f, db_transact(&f->call, renew_row, &r));
+    assert_true(r.found && r.changed);
+    assert_int_equal(find(f, "strasse"), 1);
+    must(f, db_transact(&f->call, renew_row, &r));
+    assert_true(!r.found && !r.changed);
+}
+
 static void test_rows_are_replaced_and_removed(void **state)
 {
     struct fixture *f = fixture_of(state);
@@ -250,9 +288,13 @@ static void test_phrases(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_BOTH(test_substrings_are_found), ON_BOTH(test_rows_are_replaced_and_removed),
-        ON_BOTH(test_long_texts),           ON_BOTH(test_phrases),
-        ON_BOTH(test_every_form_is_found),  ON_BOTH(test_rows_of_earlier_versions_are_found),
+        ON_BOTH(test_substrings_are_found),
+        ON_BOTH(test_rows_are_replaced_and_removed),
+        ON_BOTH(test_long_texts),
+        ON_BOTH(test_phrases),
+        ON_BOTH(test_words_are_renewed_where_they_differ),
+        ON_BOTH(test_every_form_is_found),
+        ON_BOTH(test_rows_of_earlier_versions_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,2 @@
+drop table study_renewals;
+drop table search_rebuilds;
