@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 
-enum { METRIC_BUCKETS = 20, ERRORS_KEPT = 100 };
+enum { METRIC_BUCKETS = 20, METRIC_FIRST_BUCKET_US = 8, ERRORS_KEPT = 100 };
 
 struct metrics;
 struct metrics *metrics_new(int routes);
@@ -15,6 +15,8 @@ void metrics_free(struct metrics *metrics); /* takes NULL */
 /* `route` -1: no such path. Lock-free. */
 void metrics_request(struct metrics *metrics, int route, int status, int64_t us);
 void metrics_upload(struct metrics *metrics, int64_t bytes);
+/* Those that were stored. */
+void metrics_uploads(const struct metrics *metrics, int64_t *uploads, int64_t *bytes);
 /* The last ERRORS_KEPT failures that were our fault, for /system/errors. */
 void metrics_error(struct metrics *metrics, const char *request_id, const char *route, const char *message);
 
