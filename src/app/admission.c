@@ -94,22 +94,19 @@ static bool check_caller(struct exchange *x)
 
 static bool check_body_type(struct exchange *x)
 {
-    static const char *const types[] = { [BODY_JSON] = "application/json",
-                                         [BODY_FORM] = "application/x-www-form-urlencoded",
-                                         [BODY_MULTIPART] = "multipart/form-data",
-                                         [BODY_RELATED] = "multipart/related" };
     const struct endpoint *e = x->endpoint;
     if (e->body == BODY_NONE || e->body == BODY_RAW)
         return true;
     if (!http_has_body(x->call.request) && (e->flags & ACTION))
         return true;
+    const char *wanted = body_media_types[e->body];
     struct str given = http_header(x->call.request, "Content-Type"), type = http_media_type(given);
     if (given.len != http_header_list(x->call.request, "Content-Type", &x->call.arena).len)
         return fail(&x->call, E_BAD_REQUEST,
                     "Content-Type is given twice"); /* which counts, others may read otherwise */
-    if (str_equal_fold(type, str_from(types[e->body])))
+    if (str_equal_fold(type, str_from(wanted)))
         return true;
-    return fail(&x->call, E_UNSUPPORTED_TYPE, "send this as %s", types[e->body]);
+    return fail(&x->call, E_UNSUPPORTED_TYPE, "send this as %s", wanted);
 }
 
 /* Of who has not signed in, names and passwords are all that is expected. */

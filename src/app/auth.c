@@ -351,8 +351,9 @@ static const struct endpoint rows[] = {
       .doc =
           "After too many failures the account is locked for the caller's address; the answer stays the same, but says in Retry-After "
           "how long that lasts." },
-    { HTTP_POST, "/api/v1/auth/token", token, &grant_schema, &tokens_schema, ANYONE, WORKS, BODY_FORM, .flags = LOGIN,
-      AUTH, .audit = "auth.login", .summary = "OAuth2 token endpoint (RFC 6749): password and refresh_token grants" },
+    { HTTP_POST, "/api/v1/auth/token", token, &grant_schema, &tokens_schema, ANYONE, WORKS, BODY_FORM,
+      .flags = LOGIN | OAUTH, AUTH, .audit = "auth.login",
+      .summary = "OAuth2 token endpoint (RFC 6749): password and refresh_token grants" },
     { HTTP_POST, "/api/v1/auth/refresh", refresh, &refresh_schema, &tokens_schema, ANYONE, WORKS, BODY_JSON, AUTH,
       .audit = "auth.refresh", .summary = "Changes a refresh token for the next pair",
       .doc = "A refresh token is good once; using one again ends its session." },
@@ -363,6 +364,7 @@ static const struct endpoint rows[] = {
       .summary = "Ends all of one's sessions" },
     { HTTP_POST, "/api/v1/auth/register", register_post, &new_user_schema, &user_schema, ANYONE, WORKS, BODY_JSON, 201,
       .flags = LOGIN, AUTH, .audit = "auth.register", .summary = "Asks for an account",
+      .also = { { 202, "The account waits for approval." } },
       .doc = "Closed, by approval (202, the account is PENDING) or open (201), as the setting REGISTRATION says." },
     { HTTP_GET, "/api/v1/auth/me", me_get, NULL, &user_schema, SIGNED_IN, .flags = BEFORE_CHANGE, AUTH,
       .summary = "Shows one's own account" },

@@ -82,17 +82,16 @@ static bool veil(struct call *c, const struct endpoint *e)
 
 /* The ETag of what GET answers for the same path now, made by GET's own handler in the same transaction. The call's own input and
  * answer are put back however that ends. */
-static bool present_etag(struct exchange *x, const struct route *route, struct str *out)
+static bool present_etag(struct exchange *x, const struct endpoint *get, struct str *out)
 {
     struct call *c = &x->call;
-    const struct endpoint *get = route->endpoint;
     const struct schema *schema = endpoint_in(get);
     const void *in = c->in;
     void *answer = c->out, *key = schema_new(schema, &c->arena);
-    for (int i = 0; i < route->variables; i++) {
-        int index = schema_find(schema, route->names[i]);
+    for (int i = 0; i < x->route.variables; i++) {
+        int index = schema_find(schema, x->route.names[i]);
         if (index >= 0)
-            field_take(c, &schema->fields[index], key, value_text(route->values[i]), "path", STR_NULL);
+            field_take(c, &schema->fields[index], key, value_text(x->route.values[i]), "path", STR_NULL);
     }
     c->in = key;
     c->out = schema_new(get->out, &c->arena);
@@ -108,39 +107,31 @@ static bool present_etag(struct exchange *x, const struct route *route, struct s
 }
 
 /* The row that the path names; a path without a variable is about the caller's own account. */
-static bool lock_present(struct call *c, const struct route *route)
+static bool lock_present(struct exchange *x, const struct endpoint *get)
 {
-    const char *table = route->endpoint->out->table;
-    int64_t id = call_user(c);
-    return !table || (route->variables && !str_to_integer(route->values[0], &id)) || lock_record(c, table, id);
+    const char *table = get->out->table;
+    int64_t id = call_user(&x->call);
+    return !table || (x->route.variables && !str_to_integer(x->route.values[0], &id)) ||
+           lock_record(&x->call, table, id);
 }
 
 static bool check_if_match(struct exchange *x)
 {
     struct call *c = &x->call;
     struct str wanted = http_header(c->request, "If-Match"), etag;
-    struct route route;
-    if (str_is_null(wanted) || x->endpoint->method == HTTP_GET)
+    const struct endpoint *get = str_is_null(wanted) ? NULL : endpoint_shown(x->endpoint);
+    if (!get)
         return true;
-    router_find(c->app->router, HTTP_GET, http_path(c->request), &route);
-    const struct endpoint *get = route.endpoint;
-    if (!get || !get->out || (get->flags & (LIST | NOT_JSON)) || get->runs == WORKS)
-        return true;
-    if (!lock_present(c, &route) || !present_etag(x, &route, &etag))
+    if (!lock_present(x, get) || !present_etag(x, get, &etag))
         return false;
     return http_etag_matches(wanted, etag, false) ||
            fail(c, E_PRECONDITION_FAILED, "it has changed since: read it again");
 }
 
-static int default_status(const struct endpoint *e)
-{
-    return e->status ? e->status : (e->out || (e->flags & NOT_JSON)) ? 200 : 204;
-}
-
 static void set_default_status(struct exchange *x)
 {
     if (x->status == 0)
-        x->status = default_status(x->endpoint);
+        x->status = endpoint_status(x->endpoint);
 }
 
 /* May run again after a deadlock, so it starts from nothing each time. */
@@ -155,7 +146,7 @@ static bool handle(struct call *c)
     x->actor.audit.written = false;
     x->actor.audit.detail = STR_NULL;
     x->actor.audit.watched = NULL;
-    x->actor.audit.outcome = default_status(e);
+    x->actor.audit.outcome = endpoint_status(e);
     c->out = e->out && !(e->flags & LIST) ? schema_new(e->out, &c->arena) : NULL;
     if (!check_if_match(x) || !e->handle(c))
         return false;

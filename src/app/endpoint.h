@@ -36,6 +36,7 @@ enum lane {
 };
 
 enum body_type { BODY_NONE, BODY_JSON, BODY_FORM, BODY_MULTIPART, BODY_RELATED, BODY_RAW };
+extern const char *const body_media_types[];
 
 enum endpoint_flag {
     LIST = 1,              /* the answer is a list of `out` (written by list_answer) */
@@ -47,6 +48,9 @@ enum endpoint_flag {
     ACTION = 64,           /* the body may be absent */
     BEFORE_CHANGE = 256,   /* allowed to those who have to change their password first */
     HIDDEN = 128,          /* not in the OpenAPI document */
+    TAGGED = 512,          /* of NOT_JSON: the answer has an ETag (answer_tag) */
+    RANGES = 1024,         /* of NOT_JSON: parts of the answer can be asked for */
+    OAUTH = 2048,          /* tells what went wrong as RFC 6749 5.2 says, with status 400 */
 };
 
 struct endpoint {
@@ -65,6 +69,10 @@ struct endpoint {
     const char *summary;
     const char *doc;     /* optional, longer */
     const char *answers; /* media type when NOT_JSON */
+    struct {
+        int status;
+        const char *doc;
+    } also[2]; /* other statuses that come with the same answer; 0: none */
     /* BODY_MULTIPART, BODY_RELATED and BODY_RAW: where the bytes go; called before any arrives. */
     bool (*receive)(struct call *c, struct body_sink *sink);
     int64_t body_max; /* 0: the setting for the body's type */
@@ -76,8 +84,14 @@ struct endpoint {
     enum lane lane;
 };
 
-/* Its answer is one thing, which has an ETag: what the path names, or the caller's own account. */
+/* Its answer is one record, which has an ETag: what the path names, or the caller's own account. */
 bool endpoint_is_single(const struct endpoint *e);
+/* The same, or other bytes that have an ETag: If-None-Match may be answered 304. */
+bool endpoint_is_tagged(const struct endpoint *e);
+/* Of what changes something: the GET with the same path, whose ETag If-Match holds; NULL when there is none. */
+const struct endpoint *endpoint_shown(const struct endpoint *e);
+/* What success answers, unless the handler says otherwise. */
+int endpoint_status(const struct endpoint *e);
 
 struct endpoint_table {
     const struct endpoint *rows;

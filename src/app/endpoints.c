@@ -41,9 +41,37 @@ static const struct endpoint_table *const tables[] = { TABLES(ADDRESS) };
 const struct endpoint_table *const *const endpoint_tables = tables;
 const int endpoint_table_count = (int)(sizeof(tables) / sizeof(tables[0]));
 
+const char *const body_media_types[] = {
+    [BODY_JSON] = "application/json",         [BODY_FORM] = "application/x-www-form-urlencoded",
+    [BODY_MULTIPART] = "multipart/form-data", [BODY_RELATED] = "multipart/related",
+    [BODY_RAW] = "application/octet-stream",
+};
+
 bool endpoint_is_single(const struct endpoint *e)
 {
     return e->out && !(e->flags & (LIST | NOT_JSON)) && (strchr(e->path, '{') || e->out->table);
+}
+
+bool endpoint_is_tagged(const struct endpoint *e)
+{
+    return endpoint_is_single(e) || (e->flags & TAGGED);
+}
+
+/* One that works long (a histogram) is not run once more for the sake of its ETag. */
+const struct endpoint *endpoint_shown(const struct endpoint *e)
+{
+    for (int t = 0; e->method != HTTP_GET && t < endpoint_table_count; t++)
+        for (int r = 0; r < endpoint_tables[t]->count; r++) {
+            const struct endpoint *get = &endpoint_tables[t]->rows[r];
+            if (get->method == HTTP_GET && !strcmp(get->path, e->path))
+                return endpoint_is_single(get) && get->runs != WORKS ? get : NULL;
+        }
+    return NULL;
+}
+
+int endpoint_status(const struct endpoint *e)
+{
+    return e->status ? e->status : (e->out || (e->flags & NOT_JSON)) ? 200 : 204;
 }
 
 static int check_path(const struct endpoint *e, struct text *complaints)
@@ -54,8 +82,13 @@ static int check_path(const struct endpoint *e, struct text *complaints)
         struct str name;
         if (!str_cut(rest, '}', &name, &rest))
             break;
-        if (!e->in || schema_find(e->in, name) < 0) {
-            text_format(complaints, "%s %s: the input lacks {%.*s}\n", http_method_names[e->method], e->path,
+        int index = e->in ? schema_find(e->in, name) : -1;
+        const char *trouble = index < 0 ? "the input lacks"
+                              : e->body != BODY_NONE && !(e->in->fields[index].flags & READ_ONLY)
+                                  ? "the body may hold, too, what the path says:"
+                                  : NULL;
+        if (trouble) {
+            text_format(complaints, "%s %s: %s {%.*s}\n", http_method_names[e->method], e->path, trouble,
                         STR_FMT(name));
             wrong++;
         }

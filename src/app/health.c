@@ -207,13 +207,14 @@ static bool live_get(struct call *c)
     return true;
 }
 
-#define PROBE .permission = ANYONE, .tag = "system", .flags = QUIET, .lane = LANE_PROBES
+#define HEALTH \
+    .permission = ANYONE, .tag = "system", .flags = QUIET, .lane = LANE_PROBES, .also = { { 503, "It cannot serve." } }
 static const struct endpoint rows[] = {
-    { HTTP_GET, "/health", health_get, NULL, &health_schema, .runs = WORKS, PROBE,
+    { HTTP_GET, "/health", health_get, NULL, &health_schema, .runs = WORKS, HEALTH,
       .summary = "How the server is; 503 when down" },
-    { HTTP_GET, "/health/ready", health_get, NULL, &health_schema, .runs = WORKS, PROBE,
+    { HTTP_GET, "/health/ready", health_get, NULL, &health_schema, .runs = WORKS, HEALTH,
       .summary = "Can it serve? 503 when not" },
-    { HTTP_GET, "/api/v1/health", health_get, NULL, &health_schema, .runs = WORKS, PROBE,
+    { HTTP_GET, "/api/v1/health", health_get, NULL, &health_schema, .runs = WORKS, HEALTH,
       .summary = "How the server is; 503 when down" },
     { HTTP_GET, "/health/live", live_get, NULL, NULL, .permission = ANYONE, .tag = "system", .flags = QUIET | NOT_JSON,
       .answers = "application/json", .summary = "Is the process alive?" },

@@ -327,7 +327,7 @@ static const struct endpoint rows[] = {
     { HTTP_POST, "/api/v1/image-files/{file_id}/restore", file_restore, &image_file_key, &image_file_schema,
       MAY_READ_IMAGES, WRITES, FILES, .audit = "image_file.restore", .summary = "Brings a deleted file back" },
     { HTTP_GET, "/api/v1/image-files/{file_id}/download", file_download, &image_file_key, NULL, MAY_READ_IMAGES, WORKS,
-      .flags = NOT_JSON, FILES, .audit = "image_file.download", .answers = "*/*",
+      .flags = NOT_JSON | TAGGED | RANGES, FILES, .audit = "image_file.download", .answers = "*/*",
       .summary = "Sends the bytes as they were uploaded",
       .doc = "Honours Range, If-Range, If-Match, If-None-Match, If-Modified-Since and If-Unmodified-Since." },
 };

@@ -271,7 +271,7 @@ static bool metadata_get(struct call *c)
 #define IMAGES .tag = "images", .entity = "image_file", .lane = LANE_PICTURES
 static const struct endpoint rows[] = {
     { HTTP_GET, "/api/v1/images/{file_id}/rendered", rendered_get, &rendering_query_schema, NULL, MAY_READ_IMAGES,
-      WORKS, .flags = NOT_JSON, IMAGES, .audit = "image_file.rendered", .answers = "image/*",
+      WORKS, .flags = NOT_JSON | TAGGED, IMAGES, .audit = "image_file.rendered", .answers = "image/*",
       .at_once = rendered_at_once, .summary = "Shows a frame as a picture",
       .doc =
           "Rescaled, windowed and inverted as the file says or as asked for. Overlays are not drawn. The ETag stands for the file's "

@@ -6,83 +6,6 @@
 
 #include <ctype.h>
 
-enum { SCHEMAS_MAX = 256, VARIABLES_MAX = PATH_VARIABLES_MAX };
-
-/* ---- components ---- */
-
-struct schemas {
-    const struct schema *items[SCHEMAS_MAX];
-    int count;
-};
-
-static void collect(struct schemas *schemas, const struct schema *schema, unsigned hidden_flags);
-
-static void collect_inside(struct schemas *schemas, const struct schema *schema, unsigned hidden_flags)
-{
-    for (int i = 0; i < schema->count; i++)
-        if (schema->fields[i].of && !(schema->fields[i].flags & hidden_flags))
-            collect(schemas, schema->fields[i].of, hidden_flags);
-}
-
-static void collect(struct schemas *schemas, const struct schema *schema, unsigned hidden_flags)
-{
-    for (int i = 0; i < schemas->count; i++)
-        if (!strcmp(schemas->items[i]->name, schema->name))
-            return;
-    if (schemas->count == SCHEMAS_MAX)
-        return;
-    schemas->items[schemas->count++] = schema;
-    collect_inside(schemas, schema, hidden_flags);
-}
-
-/* With ?fields= any member may be left out. */
-static bool takes_fields(const struct schema *schema)
-{
-    for (int t = 0; t < endpoint_table_count; t++)
-        for (int r = 0; r < endpoint_tables[t]->count; r++) {
-            const struct endpoint *e = &endpoint_tables[t]->rows[r];
-            if (e->method == HTTP_GET && e->out && !strcmp(e->out->name, schema->name))
-                return true;
-        }
-    return false;
-}
-
-static void put_schemas(struct text *out)
-{
-    struct schemas schemas = { .count = 0 }, inputs = { .count = 0 };
-    for (int t = 0; t < endpoint_table_count; t++)
-        for (int r = 0; r < endpoint_tables[t]->count; r++) {
-            const struct endpoint *e = &endpoint_tables[t]->rows[r];
-            if (e->out && !(e->flags & HIDDEN))
-                collect(&schemas, e->out, WRITE_ONLY | SECRET);
-            if (e->in && e->body == BODY_JSON && !(e->flags & HIDDEN))
-                collect_inside(&inputs, e->in, READ_ONLY);
-        }
-    text_put(out, S("\"schemas\":{"));
-    for (int i = 0; i < schemas.count; i++) {
-        text_format(out, "\"%s\":", schemas.items[i]->name);
-        openapi_put_schema(out, schemas.items[i], false, takes_fields(schemas.items[i]), NULL);
-        text_put_char(out, ',');
-    }
-    for (int i = 0; i < inputs.count; i++) {
-        text_format(out, "\"%sInput\":", inputs.items[i]->name);
-        openapi_put_schema(out, inputs.items[i], true, false, NULL);
-        text_put_char(out, ',');
-    }
-    text_put(
-        out,
-        S("\"Problem\":{\"type\":\"object\",\"description\":\"What went wrong (RFC 9457).\",\"required\":[\"type\",\"title\","
-          "\"status\",\"detail\",\"instance\",\"request_id\"],\"properties\":{\"type\":{\"type\":\"string\"},\"title\":{\"type\":"
-          "\"string\"},\"status\":{\"type\":\"integer\"},\"detail\":{\"type\":\"string\"},\"instance\":{\"type\":\"string\"},"
-          "\"request_id\":{\"type\":\"string\",\"format\":\"uuid\"},\"errors\":{\"type\":\"array\",\"items\":{\"type\":\"object\","
-          "\"required\":[\"loc\",\"msg\",\"type\"],\"properties\":{\"loc\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"
-          "\"msg\":{\"type\":\"string\"},\"type\":{\"type\":\"string\"}}}}}},"));
-    text_put(
-        out,
-        S("\"TokenProblem\":{\"type\":\"object\",\"description\":\"RFC 6749 5.2.\",\"properties\":{\"error\":{\"type\":\"string\"},"
-          "\"error_description\":{\"type\":\"string\"}}}}"));
-}
-
 /* ---- one operation ---- */
 
 static bool is_path_variable(const struct endpoint *e, const char *name)
@@ -101,33 +24,28 @@ static bool is_query_parameter(const struct endpoint *e, const struct field *fie
 
 static void put_parameter(struct text *out, bool *first, const char *in, const struct field *field)
 {
-    bool required = !strcmp(in, "path") || (field->flags & REQUIRED);
-    text_format(out, "%s{\"name\":\"%s\",\"in\":\"%s\",\"required\":%s,\"description\":", *first ? "" : ",",
-                field->name, in, required ? "true" : "false");
+    bool in_path = !strcmp(in, "path");
+    text_format(out, "%s{\"name\":\"%s\",\"in\":\"%s\"%s,\"description\":", *first ? "" : ",", field->name, in,
+                in_path || (field->flags & REQUIRED) ? ",\"required\":true" : "");
     text_put_json_string(out, str_from(field->doc));
     if (field->kind == &kind_texts || field->kind == &kind_integers)
         text_put(out, S(",\"style\":\"form\",\"explode\":false"));
     text_put(out, S(",\"schema\":"));
-    if (!strcmp(in, "path"))
-        openapi_put_path_field(out, field);
-    else
-        openapi_put_field(out, field);
+    (in_path ? openapi_put_path_parameter : openapi_put_parameter)(out, field);
     text_put_char(out, '}');
     *first = false;
 }
 
-static void put_header(struct text *out, bool *first, const char *name, const char *doc, const char *more)
+static void put_further(struct text *out, bool *first, const char *json)
 {
-    text_format(
-        out,
-        "%s{\"name\":\"%s\",\"in\":\"header\",\"required\":false,\"description\":\"%s\",\"schema\":{\"type\":\"string\"%s}}",
-        *first ? "" : ",", name, doc, more);
+    text_put(out, *first ? S("") : S(","));
+    openapi_put_json(out, json);
     *first = false;
 }
 
 static void put_parameters(struct text *out, const struct endpoint *e)
 {
-    bool first = true;
+    bool first = true, is_get = e->method == HTTP_GET;
     text_put(out, S("\"parameters\":["));
     for (int i = 0; e->in && i < e->in->count; i++) {
         const struct field *field = &e->in->fields[i];
@@ -136,31 +54,27 @@ static void put_parameters(struct text *out, const struct endpoint *e)
         else if (is_query_parameter(e, field))
             put_parameter(out, &first, "query", field);
     }
-    if (e->method == HTTP_GET && e->out) {
-        text_format(
-            out,
-            "%s{\"name\":\"fields\",\"in\":\"query\",\"required\":false,\"description\":\"Only these members of the answer, "
-            "separated by commas.\",\"style\":\"form\",\"explode\":false,\"schema\":{\"type\":\"array\",\"minItems\":1,"
-            "\"items\":{\"type\":\"string\",\"enum\":[",
-            first ? "" : ",");
-        const char *comma = "";
-        for (int i = 0; i < e->out->count; i++)
-            if (!(e->out->fields[i].flags & (WRITE_ONLY | SECRET))) {
-                text_format(out, "%s\"%s\"", comma, e->out->fields[i].name);
-                comma = ",";
-            }
-        text_put(out, S("]}}}"));
-        first = false;
-    }
-    if (e->method == HTTP_GET && endpoint_is_single(e))
-        put_header(out, &first, "If-None-Match", "ETag that the client has: 304 when it still fits.", "");
-    if (e->method == HTTP_GET && endpoint_is_single(e))
-        put_header(out, &first, "If-Match", "ETag that the client counts on: 412 when it no longer fits.", "");
-    if (e->method != HTTP_GET && endpoint_is_single(e) && e->method != HTTP_POST)
-        put_header(out, &first, "If-Match", "ETag that the change is based on: 412 when it no longer fits.", "");
+    if (is_get && e->out)
+        put_further(out, &first,
+                    "{'name':'fields','in':'query','description':'Only these members of the answer.','style':'form',"
+                    "'explode':false,'schema':{'type':'array','items':{'type':'string'}}}");
+    if (is_get && endpoint_is_tagged(e))
+        put_further(out, &first,
+                    "{'name':'If-None-Match','in':'header','description':'ETag that the client has: 304 when it still "
+                    "fits.','schema':{'type':'string'}}");
+    if (is_get ? endpoint_is_tagged(e) : endpoint_shown(e) != NULL)
+        put_further(out, &first,
+                    "{'name':'If-Match','in':'header','description':'ETag that the client counts on: 412 when it no "
+                    "longer fits.','schema':{'type':'string'}}");
+    if (e->flags & RANGES)
+        put_further(out, &first,
+                    "{'name':'Range','in':'header','description':'Which bytes, as in `bytes=0-1023`.','schema':"
+                    "{'type':'string'}}");
     if (e->method == HTTP_POST && e->body == BODY_JSON && e->permission != ANYONE)
-        put_header(out, &first, "Idempotency-Key",
-                   "A request repeated with the same key within 24 hours gets the first answer.", ",\"maxLength\":200");
+        put_further(
+            out, &first,
+            "{'name':'Idempotency-Key','in':'header','description':'A request repeated with the same key within "
+            "24 hours gets the first answer.','schema':{'type':'string','maxLength':200}}");
     text_put_char(out, ']');
 }
 
@@ -181,27 +95,16 @@ static void put_form(struct text *out, const struct endpoint *e)
 
 static void put_body(struct text *out, const struct endpoint *e)
 {
-    static const char *const types[] = { [BODY_JSON] = "application/json",
-                                         [BODY_FORM] = "application/x-www-form-urlencoded",
-                                         [BODY_MULTIPART] = "multipart/form-data",
-                                         [BODY_RELATED] = "multipart/related",
-                                         [BODY_RAW] = "application/octet-stream" };
-    const char *skip[VARIABLES_MAX + 1] = { 0 };
-    int skipped = 0;
     if (e->body == BODY_NONE)
         return;
-    for (int i = 0; e->in && i < e->in->count && skipped < VARIABLES_MAX; i++)
-        if (is_path_variable(e, e->in->fields[i].name))
-            skip[skipped++] = e->in->fields[i].name;
     text_format(out, ",\"requestBody\":{\"required\":%s,\"content\":{\"%s\":{\"schema\":",
-                e->flags & ACTION ? "false" : "true", types[e->body]);
-    if (e->body == BODY_RAW || e->body == BODY_RELATED) {
-        text_put(out, S("{\"type\":\"string\",\"format\":\"binary\"}"));
-    } else if (e->body == BODY_MULTIPART) {
+                e->flags & ACTION ? "false" : "true", body_media_types[e->body]);
+    if (e->body == BODY_RAW || e->body == BODY_RELATED)
+        openapi_put_json(out, "{'type':'string','format':'binary'}");
+    else if (e->body == BODY_MULTIPART)
         put_form(out, e);
-    } else {
-        openapi_put_schema(out, e->in, true, e->method == HTTP_PATCH, skip);
-    }
+    else
+        openapi_put_body_reference(out, e);
     text_put(out, S("}}}"));
 }
 
@@ -220,65 +123,52 @@ static void put_answers(struct text *out, struct str types)
     text_put_char(out, '}');
 }
 
-static void put_success(struct text *out, const struct endpoint *e)
+static const char *meaning(int status)
 {
-    int status = e->status ? e->status : (e->out || (e->flags & NOT_JSON)) ? 200 : 204;
-    text_format(out, "\"%d\":{\"description\":", status);
-    text_put_json_string(out, str_from(e->summary));
+    static const struct {
+        int status;
+        const char *meaning;
+    } rows[] = { { 200, "Done." },
+                 { 201, "Made." },
+                 { 202, "Taken, and done later." },
+                 { 204, "Done, no answer." },
+                 { 207, "How each went." } };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (rows[i].status == status)
+            return rows[i].meaning;
+    return "Done.";
+}
+
+static void put_answer(struct text *out, const struct endpoint *e, int status, const char *doc)
+{
+    text_format(out, "\"%d\":{\"description\":\"%s\"", status, doc);
     if (e->flags & NOT_JSON) {
         put_answers(out, str_from(e->answers));
-    } else if (e->out && (e->flags & LIST)) {
-        text_format(
-            out,
-            ",\"content\":{\"application/json\":{\"schema\":{\"type\":\"object\",\"required\":[\"total\",\"page\",\"page_size\",\"items\"],"
-            "\"properties\":{\"total\":{\"type\":\"integer\",\"description\":\"Rows in the whole list.\"},\"total_is_lower_bound\":{\"type\":"
-            "\"boolean\",\"description\":\"Are there more than total says?\"},\"page\":{\"type\":\"integer\"},\"page_size\":{\"type\":\"integer\"},"
-            "\"items\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/%s\"}},\"next\":{\"type\":[\"string\",\"null\"],"
-            "\"description\":\"For `after`: the rows that follow.\"}}}}}",
-            e->out->name);
     } else if (e->out) {
-        text_format(out, ",\"content\":{\"application/json\":{\"schema\":{\"$ref\":\"#/components/schemas/%s\"}}}",
-                    e->out->name);
+        text_put(out, S(",\"content\":{\"application/json\":{\"schema\":"));
+        openapi_put_answer_reference(out, e);
+        text_put(out, S("}}"));
     }
     text_put_char(out, '}');
 }
 
-static void put_problem(struct text *out, enum error_code code)
+/* What every operation may answer beside is one reference; the introduction says which status means what. */
+static void put_responses(struct text *out, const struct endpoint *e)
 {
-    const struct error_row *row = error_row(code);
-    text_format(out, ",\"%d\":{\"$ref\":\"#/components/responses/Problem%d\"}", row->status, row->status);
-}
-
-static const enum error_code problems[] = {
-    E_BAD_REQUEST,      E_UNAUTHENTICATED, E_FORBIDDEN, E_NOT_FOUND, E_CONFLICT,   E_PRECONDITION_FAILED, E_TOO_LARGE,
-    E_UNSUPPORTED_TYPE, E_RANGE,           E_INVALID,   E_TOO_MANY,  E_UNREADABLE, E_UNAVAILABLE,         E_STORAGE_FULL
-};
-
-static bool may_answer(const struct endpoint *e, enum error_code code)
-{
-    bool changes = e->method != HTTP_GET;
-    switch (code) {
-    case E_UNAUTHENTICATED:
-        return e->permission != ANYONE || (e->flags & LOGIN) || strstr(e->path, "refresh");
-    case E_FORBIDDEN:
-        return e->permission >= 0 || strstr(e->path, "register");
-    case E_NOT_FOUND:
-        return strchr(e->path, '{') != NULL;
-    case E_CONFLICT:
-    case E_PRECONDITION_FAILED:
-    case E_STORAGE_FULL:
-        return changes;
-    case E_TOO_LARGE:
-        return e->body != BODY_NONE;
-    case E_UNSUPPORTED_TYPE:
-        return e->body != BODY_NONE || strstr(e->path, "/images/");
-    case E_UNREADABLE:
-        return strstr(e->path, "{file_id}") != NULL || strstr(e->path, "upload/") != NULL;
-    case E_RANGE:
-        return strstr(e->path, "download") != NULL;
-    default:
-        return true;
+    text_put(out, S(",\"responses\":{"));
+    put_answer(out, e, endpoint_status(e), meaning(endpoint_status(e)));
+    for (size_t i = 0; i < sizeof(e->also) / sizeof(e->also[0]) && e->also[i].status; i++) {
+        text_put_char(out, ',');
+        put_answer(out, e, e->also[i].status, e->also[i].doc);
     }
+    if (e->flags & RANGES)
+        openapi_put_json(out, ",'206':{'$ref':'#/components/responses/Part'}");
+    if (e->method == HTTP_GET && endpoint_is_tagged(e))
+        openapi_put_json(out, ",'304':{'$ref':'#/components/responses/NotModified'}");
+    if (e->flags & OAUTH)
+        openapi_put_json(out, ",'400':{'$ref':'#/components/responses/TokenProblem'}");
+    openapi_put_json(out, ",'422':{'$ref':'#/components/responses/Invalid'},"
+                          "'default':{'$ref':'#/components/responses/Problem'}}");
 }
 
 static void put_operation(struct text *out, const struct endpoint *e)
@@ -306,39 +196,11 @@ static void put_operation(struct text *out, const struct endpoint *e)
         text_put(out, S("\"security\":[],"));
     put_parameters(out, e);
     put_body(out, e);
-    text_put(out, S(",\"responses\":{"));
-    put_success(out, e);
-    if (endpoint_is_single(e) && e->method == HTTP_GET)
-        text_put(out, S(",\"304\":{\"description\":\"The client has it already.\"}"));
-    if (strstr(e->path, "download"))
-        text_put(
-            out,
-            S(",\"206\":{\"description\":\"The part asked for.\"},\"304\":{\"description\":\"The client has it already.\"}"));
-    for (size_t p = 0; p < sizeof(problems) / sizeof(problems[0]); p++)
-        if (may_answer(e, problems[p]))
-            put_problem(out, problems[p]);
-    text_put(out, S(",\"default\":{\"$ref\":\"#/components/responses/Problem\"}}}"));
+    put_responses(out, e);
+    text_put_char(out, '}');
 }
 
 /* ---- the document ---- */
-
-static void put_responses(struct text *out)
-{
-    text_put(out, S("\"responses\":{"));
-    for (size_t p = 0; p < sizeof(problems) / sizeof(problems[0]); p++) {
-        const struct error_row *row = error_row(problems[p]);
-        text_format(
-            out,
-            "\"Problem%d\":{\"description\":\"%s\",\"content\":{\"application/problem+json\":{\"schema\":{\"$ref\":\"#/components/schemas/Problem\"}}%s}},",
-            row->status, row->title,
-            row->status == 400 ? ",\"application/json\":{\"schema\":{\"$ref\":\"#/components/schemas/TokenProblem\"}}"
-                               : "");
-    }
-    text_put(
-        out,
-        S("\"Problem\":{\"description\":\"What went wrong.\",\"content\":{\"application/problem+json\":{\"schema\":{\"$ref\":"
-          "\"#/components/schemas/Problem\"}}}}}"));
-}
 
 static void put_tags(struct text *out)
 {
@@ -391,25 +253,18 @@ static void put_path(struct text *out, const char *path, bool *first)
 void openapi_put_document(struct text *out)
 {
     bool first = true;
-    text_put(
-        out,
-        S("{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"Roentgen\",\"version\":\"" ROENTGEN_VERSION
-          "\",\"summary\":\"A self-hosted medical-imaging server\",\"description\":\"Times are UTC (RFC 3339). Errors are problem "
-          "details (RFC 9457). 医疗影像服务器接口。\",\"license\":{\"name\":\"Apache-2.0\",\"identifier\":\"Apache-2.0\"}},"
-          "\"servers\":[{\"url\":\"/\",\"description\":\"This server\"}],\"security\":[{\"password\":[]},{\"bearer\":[]}],"));
+    openapi_put_json(out, "{'openapi':'3.1.0','info':{'title':'Roentgen','version':'" ROENTGEN_VERSION
+                          "','summary':'A self-hosted medical-imaging server','description':");
+    openapi_put_introduction(out);
+    openapi_put_json(out, ",'license':{'name':'Apache-2.0','identifier':'Apache-2.0'}},'servers':[{'url':'/',"
+                          "'description':'This server'}],'security':[{'password':[]},{'bearer':[]}],");
     put_tags(out);
     text_put(out, S(",\"paths\":{"));
     for (int t = 0; t < endpoint_table_count; t++)
         for (int r = 0; r < endpoint_tables[t]->count; r++)
             if (is_first_of_path(t, r) && !(endpoint_tables[t]->rows[r].flags & HIDDEN))
                 put_path(out, endpoint_tables[t]->rows[r].path, &first);
-    text_put(
-        out,
-        S("},\"components\":{\"securitySchemes\":{\"password\":{\"type\":\"oauth2\",\"description\":\"Name and password.\",\"flows\":"
-          "{\"password\":{\"tokenUrl\":\"/api/v1/auth/token\",\"refreshUrl\":\"/api/v1/auth/token\",\"scopes\":{}}}},"
-          "\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\",\"bearerFormat\":\"JWT\",\"description\":\"An access token.\"}},"));
-    put_responses(out);
-    text_put_char(out, ',');
-    put_schemas(out);
-    text_put(out, S("}}"));
+    text_put(out, S("},"));
+    openapi_put_components(out);
+    text_put_char(out, '}');
 }

@@ -190,7 +190,8 @@ static bool stow_study(struct call *c)
 
 #define STOW \
     .flags = NOT_JSON, .receive = form_receive_related, .tag = "dicomweb", .entity = "image_file", \
-    .audit = "image_file.upload_batch", .answers = "application/dicom+json"
+    .audit = "image_file.upload_batch", .answers = "application/dicom+json", \
+    .also = { { 202, "Some are stored, some are not." }, { 409, "None is stored." } }
 static const struct endpoint rows[] = {
     { HTTP_POST, "/dicom-web/studies", stow_studies, NULL, NULL, MAY_UPLOAD_IMAGES, WORKS, BODY_RELATED, STOW,
       .summary = "Stores DICOM files (STOW-RS)",

@@ -53,7 +53,7 @@ static bool thumbnail_get(struct call *c)
 
 static const struct endpoint rows[] = {
     { HTTP_GET, "/api/v1/images/{file_id}/thumbnail", thumbnail_get, &thumbnail_query, NULL, MAY_READ_IMAGES, WORKS,
-      .flags = NOT_JSON, .lane = LANE_PICTURES, .tag = "images", .entity = "image_file",
+      .flags = NOT_JSON | TAGGED, .lane = LANE_PICTURES, .tag = "images", .entity = "image_file",
       .audit = "image_file.thumbnail", .answers = "image/jpeg", .summary = "Shows a small picture of a file" },
 };
 ENDPOINT_TABLE(thumbnail_endpoints, rows);

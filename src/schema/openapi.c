@@ -1,7 +1,8 @@
 /* openapi.c - schemas as OpenAPI 3.1 objects (JSON Schema 2020-12).
  *
- * For input they say exactly what decoding takes, so that a test which makes bodies and queries from this document
- * can hold the server to it. For answers they say type, format, names and null; limits are the input's business. */
+ * For input they say what decoding takes, but for the rules that hold everywhere (what a text is, what stands for nothing, a day where a
+ * time is asked for): those the document's introduction tells once, and a `format` points to them. For answers they say type, format,
+ * names and null; limits are the input's business. */
 #include "schema/openapi.h"
 
 #include "schema/json.h"
@@ -11,13 +12,11 @@
 
 enum view { ANSWER, BODY, PARAMETER };
 
-/* Code points that text may hold, and those of them that are no space. ECMA-262 regular expressions. */
-#define ANY "[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f]"
-#define VISIBLE "[^\\u0000-\\u0020\\u007f]"
-
+/* Inside an object, whose first member has no comma before it. */
 static void put_key(struct text *out, const char *key)
 {
-    text_format(out, ",\"%s\":", key);
+    text_put(out, out->len && out->at[out->len - 1] == '{' ? S("") : S(","));
+    text_format(out, "\"%s\":", key);
 }
 
 static void put_number(struct text *out, const char *key, int64_t n)
@@ -42,37 +41,13 @@ static bool may_be_null(const struct field *field, enum view view)
     return view == BODY && field_accepts_null(field);
 }
 
-static bool may_be_empty(const struct field *field, enum view view)
-{
-    return view != ANSWER && field_accepts_null(field);
-}
-
 /* ---- text ---- */
 
-/* What text_set of kinds.c takes: `min` code points between the first and the last that is no space. */
-static void put_pattern(struct text *out, const struct field *field, int64_t min, bool empty)
+static const char *format_of(const struct field *field)
 {
-    struct text regex;
-    text_init(&regex, 1024);
-    if (field->flags & KEEP_SPACES) {
-        if (empty && min > 1)
-            text_format(&regex, "^(?:" ANY "{%" PRId64 ",})?$", min);
-        else
-            text_put(&regex, S("^" ANY "*$"));
-    } else {
-        bool either = empty && min > 1;
-        text_put(&regex, either ? S("^(?:[ \\t\\r\\n]*|") : S("^"));
-        if (min == 0 || (empty && min == 1))
-            text_put(&regex, S(ANY "*"));
-        else if (min == 1)
-            text_put(&regex, S(ANY "*" VISIBLE ANY "*"));
-        else
-            text_format(&regex, ANY "*" VISIBLE ANY "{%" PRId64 ",}" VISIBLE ANY "*", min - 2);
-        text_put(&regex, either ? S(")$") : S("$"));
-    }
-    put_key(out, "pattern");
-    text_put_json_string(out, text_str(&regex));
-    text_release(&regex);
+    if (field->rule && field->rule->format)
+        return field->rule->format;
+    return field->flags & KEEP_SPACES ? "password" : "text";
 }
 
 static void put_text_limits(struct text *out, const struct field *field)
@@ -81,81 +56,55 @@ static void put_text_limits(struct text *out, const struct field *field)
     bool keeps_empty = field->flags & KEEP_EMPTY, required = field->flags & REQUIRED;
     if (required && !keeps_empty && limits.min < 1)
         limits.min = 1;
-    bool empty = !required && !keeps_empty;
-    if (limits.min > 0 && !empty)
+    if (limits.min > 1 || (limits.min == 1 && (required || keeps_empty)))
         put_number(out, "minLength", limits.min);
     put_number(out, "maxLength", limits.max);
-    put_pattern(out, field, limits.min, empty);
+    text_format(out, ",\"format\":\"%s\"", format_of(field));
 }
 
-static void put_enum(struct text *out, const struct field *field, bool null, bool empty)
+static void put_enum(struct text *out, const struct field *field, bool null)
 {
     text_put(out, S(",\"enum\":["));
     for (int i = 0; field->choices[i]; i++) {
         text_put(out, i ? S(",") : S(""));
         text_put_json_string(out, str_from(field->choices[i]));
     }
-    text_put(out, empty ? S(",\"\"") : S(""));
-    text_put(out, null ? S(",null") : S(""));
-    text_put_char(out, ']');
+    text_put(out, null ? S(",null]") : S("]"));
 }
 
 /* ---- numbers, times ---- */
 
+/* What the row says; the bounds of the kind itself are what its format means. */
 static void put_number_limits(struct text *out, const struct field *field)
 {
     if (field->kind == &kind_integer) {
         struct limits limits = field_limits(field);
-        put_number(out, "minimum", limits.min);
-        put_number(out, "maximum", limits.max);
+        if (limits.min > -INT64_MAX)
+            put_number(out, "minimum", limits.min);
+        if (limits.max < INT64_MAX)
+            put_number(out, "maximum", limits.max);
     } else if (field->kind == &kind_real) {
         double min = 0, max = 0;
         field_real_limits(field, &min, &max);
-        put_key(out, "minimum");
-        text_put_real(out, min);
-        put_key(out, "maximum");
-        text_put_real(out, max);
+        if (min > -REAL_MOST) {
+            put_key(out, "minimum");
+            text_put_real(out, min);
+        }
+        if (max < REAL_MOST) {
+            put_key(out, "maximum");
+            text_put_real(out, max);
+        }
     }
 }
 
-static void put_single(struct text *out, const struct field *field, enum view view, bool null)
-{
-    put_type(out, field->kind->json_type, null);
-    if (field->kind->format)
-        text_format(out, ",\"format\":\"%s\"", field->kind->format);
-    if (view == ANSWER)
-        return;
-    put_number_limits(out, field);
-    if (field->kind == &kind_date || field->kind == &kind_instant)
-        text_put(out, S(",\"pattern\":\"^(?!0000)\"")); /* there is no year 0 */
-}
-
-/* Integer, real, boolean, instant, date. What is taken beside the kind's own form is an alternative: an empty text
- * for null, a digit for a boolean, a day for its midnight. */
+/* Integer, real, boolean, instant, date. */
 static void put_scalar(struct text *out, const struct field *field, enum view view)
 {
-    bool is_time = field->kind == &kind_date || field->kind == &kind_instant;
-    bool null = may_be_null(field, view), empty = may_be_empty(field, view) && (is_time || view == PARAMETER);
-    bool digit = view == PARAMETER && field->kind == &kind_boolean;
-    bool day = view != ANSWER && field->kind == &kind_instant;
-    if (!empty && !digit && !day) {
-        put_single(out, field, view, null);
-        return;
-    }
-    text_put(out, S("\"anyOf\":[{"));
-    put_single(out, field, view, null);
-    text_put_char(out, '}');
-    if (day) {
-        text_put(out, S(",{"));
-        put_single(out, &(struct field){ .kind = &kind_date }, view, false);
-        text_put_char(out, '}');
-    }
-    if (digit)
-        text_put(out, empty ? S(",{\"type\":\"string\",\"enum\":[\"1\",\"0\",\"\"]}")
-                            : S(",{\"type\":\"string\",\"enum\":[\"1\",\"0\"]}"));
-    else if (empty)
-        text_put(out, S(",{\"type\":\"string\",\"maxLength\":0}"));
-    text_put_char(out, ']');
+    put_type(out, field->kind->json_type, may_be_null(field, view));
+    if (field->kind->format)
+        text_format(out, ",\"format\":\"%s\"", field->kind->format);
+    if (view != ANSWER)
+        put_number_limits(out, field);
 }
 
 /* ---- lists and objects ---- */
@@ -170,13 +119,8 @@ static void put_text_item(struct text *out, const struct field *field, enum view
 {
     text_put(out, S("{\"type\":\"string\""));
     if (field->choices)
-        put_enum(out, field, false, false);
-    else if (view == PARAMETER) /* a comma begins the next item */
-        text_format(
-            out, ",\"minLength\":1,\"maxLength\":%d,\"pattern\":\"%s\"", (int)LIST_TEXT_MAX,
-            "^[^,\\\\u0000-\\\\u0008\\\\u000b\\\\u000c\\\\u000e-\\\\u001f\\\\u007f]*"
-            "[^,\\\\u0000-\\\\u0020\\\\u007f][^,\\\\u0000-\\\\u0008\\\\u000b\\\\u000c\\\\u000e-\\\\u001f\\\\u007f]*$");
-    else if (view == BODY)
+        put_enum(out, field, false);
+    else if (view != ANSWER)
         put_text_limits(out, &(struct field){ .kind = &kind_text, .flags = REQUIRED, .min = 1, .max = LIST_TEXT_MAX });
     text_put_char(out, '}');
 }
@@ -185,7 +129,7 @@ static void put_integer_item(struct text *out, enum view view)
 {
     static const struct field item = { .name = "", .kind = &kind_integer, .flags = REQUIRED };
     text_put_char(out, '{');
-    put_single(out, &item, view, false);
+    put_scalar(out, &item, view);
     text_put_char(out, '}');
 }
 
@@ -245,11 +189,9 @@ static void put_shape(struct text *out, const struct field *field, enum view vie
         put_type(out, kind->json_type, may_be_null(field, view));
         if (view != ANSWER)
             put_text_limits(out, field);
-        if (view != ANSWER && field->rule && field->rule->format)
-            text_format(out, ",\"format\":\"%s\"", field->rule->format);
     } else if (kind == &kind_text || kind == &kind_choice) {
         put_type(out, kind->json_type, may_be_null(field, view));
-        put_enum(out, field, may_be_null(field, view), may_be_empty(field, view));
+        put_enum(out, field, may_be_null(field, view));
     } else if (kind == &kind_object) {
         put_object(out, field, view);
     } else if (kind == &kind_counts) {
@@ -283,13 +225,13 @@ static void put_taken(struct text *out, const struct field *field, const char *t
     arena_release(&arena);
 }
 
-static void put_field(struct text *out, const struct field *field, enum view view)
+/* All after the shape: `doc` where it does not stand elsewhere. */
+static void put_notes(struct text *out, const struct field *field, enum view view, const char *doc)
 {
-    text_put_char(out, '{');
-    ptrdiff_t start = out->len;
-    put_shape(out, field, view);
-    text_put(out, out->len > start ? S(",\"description\":") : S("\"description\":"));
-    text_put_json_string(out, str_from(field->doc));
+    if (doc) {
+        put_key(out, "description");
+        text_put_json_string(out, str_from(doc));
+    }
     if (field->fallback && view != ANSWER) {
         put_key(out, "default");
         put_taken(out, field, field->fallback);
@@ -302,12 +244,27 @@ static void put_field(struct text *out, const struct field *field, enum view vie
     }
     if (view == BODY && (field->flags & (WRITE_ONLY | SECRET)))
         text_put(out, S(",\"writeOnly\":true"));
+}
+
+static void put_field(struct text *out, const struct field *field, enum view view, const char *doc)
+{
+    text_put_char(out, '{');
+    put_shape(out, field, view);
+    put_notes(out, field, view, doc);
     text_put_char(out, '}');
 }
 
-void openapi_put_field(struct text *out, const struct field *field)
+void openapi_put_parameter(struct text *out, const struct field *field)
 {
-    put_field(out, field, PARAMETER);
+    put_field(out, field, PARAMETER, NULL);
+}
+
+void openapi_put_path_parameter(struct text *out, const struct field *field)
+{
+    struct field row = *field;
+    row.flags |= REQUIRED;
+    row.fallback = NULL;
+    put_field(out, &row, PARAMETER, NULL);
 }
 
 void openapi_put_form_field(struct text *out, const struct field *field)
@@ -316,7 +273,7 @@ void openapi_put_form_field(struct text *out, const struct field *field)
     bool may_be_empty = !(field->flags & REQUIRED) && !field->fallback;
     if (may_be_empty)
         row.example = NULL;
-    put_field(out, &row, PARAMETER);
+    put_field(out, &row, PARAMETER, field->doc);
     if (!may_be_empty)
         return;
     out->len--; /* the brace */
@@ -328,34 +285,20 @@ void openapi_put_form_field(struct text *out, const struct field *field)
     text_put(out, S("]}"));
 }
 
-void openapi_put_path_field(struct text *out, const struct field *field)
-{
-    struct field row = *field;
-    row.flags |= REQUIRED;
-    row.fallback = NULL;
-    put_field(out, &row, PARAMETER);
-}
-
 /* ---- a schema ---- */
 
-static bool is_skipped(const struct field *field, bool input, const char *const *skip)
+static bool is_skipped(const struct field *field, bool input)
 {
-    if (!input)
-        return field->flags & (WRITE_ONLY | SECRET);
-    for (int i = 0; skip && skip[i]; i++) {
-        if (strcmp(skip[i], field->name) == 0)
-            return true;
-    }
-    return field->flags & (READ_ONLY | IN_QUERY);
+    return field->flags & (input ? READ_ONLY | IN_QUERY : WRITE_ONLY | SECRET);
 }
 
-static void put_required(struct text *out, const struct schema *schema, bool input, const char *const *skip)
+static void put_required(struct text *out, const struct schema *schema, bool input)
 {
     bool first = true;
     for (int i = 0; i < schema->count; i++) {
         const struct field *field = &schema->fields[i];
         bool required = !input || ((field->flags & REQUIRED) && !field->fallback);
-        if (!required || is_skipped(field, input, skip))
+        if (!required || is_skipped(field, input))
             continue;
         text_put(out, first ? S(",\"required\":[") : S(","));
         first = false;
@@ -364,29 +307,25 @@ static void put_required(struct text *out, const struct schema *schema, bool inp
     text_put(out, first ? S("") : S("]"));
 }
 
-void openapi_put_schema(struct text *out, const struct schema *schema, bool input, bool partial,
-                        const char *const *skip)
+void openapi_put_schema(struct text *out, const struct schema *schema, enum openapi_use use)
 {
+    bool input = use != OPENAPI_ANSWER;
     text_put(out, S("{\"type\":\"object\""));
     if (schema->doc) {
         put_key(out, "description");
         text_put_json_string(out, str_from(schema->doc));
     }
     text_put(out, S(",\"properties\":{"));
-    bool first = true;
     for (int i = 0; i < schema->count; i++) {
         const struct field *field = &schema->fields[i];
-        if (is_skipped(field, input, skip))
+        if (is_skipped(field, input))
             continue;
-        text_put(out, first ? S("") : S(","));
-        first = false;
-        text_put_json_string(out, str_from(field->name));
-        text_put_char(out, ':');
-        put_field(out, field, input ? BODY : ANSWER);
+        put_key(out, field->name);
+        put_field(out, field, input ? BODY : ANSWER, field->doc);
     }
     text_put_char(out, '}');
-    if (!partial)
-        put_required(out, schema, input, skip);
+    if (use != OPENAPI_PATCH)
+        put_required(out, schema, input);
     if (input)
         text_put(out, S(",\"additionalProperties\":false"));
     text_put_char(out, '}');

@@ -1,24 +1,30 @@
-/* openapi.h - a schema as OpenAPI 3.1 (JSON Schema 2020-12) text. */
+/* openapi.h - a schema as OpenAPI 3.1 (JSON Schema 2020-12) text.
+ *
+ * What holds for every member is not said at each: the rules of texts (`format` "text", or "password", which keeps its spaces), the empty text
+ * that stands for nothing, a day where a time is asked for, and what lies within int64 and double are told once, in the introduction of the
+ * document (app/openapi_introduction.c). tests/contract/in_full.py puts them back as JSON Schema and holds the server to them.
+ */
 #ifndef ROENTGEN_SCHEMA_OPENAPI_H
 #define ROENTGEN_SCHEMA_OPENAPI_H
 
 #include "base/text.h"
 #include "schema/field.h"
 
-/* The schema object of one field as a query parameter (or a part of a form), where all is text: type, format, limits,
- * enum, default, description, example. It says exactly what query_decode takes: an optional parameter may be empty,
- * none is null. Kinds texts and integers are arrays, to be sent with style form and explode false. */
-void openapi_put_field(struct text *out, const struct field *field);
-
-/* The same as a part of a form. The first example of an optional one is empty: Swagger UI fills forms in with examples, and makes some up
- * where there is none. */
-void openapi_put_form_field(struct text *out, const struct field *field);
+/* The schema of one field as a query parameter: type, format, limits, enum, default, example. Its doc is the parameter's. Kinds texts and
+ * integers are arrays, to be sent with style form and explode false. */
+void openapi_put_parameter(struct text *out, const struct field *field);
 /* The same for a variable in the path, which is never empty. */
-void openapi_put_path_field(struct text *out, const struct field *field);
-/* An object schema for answers (`input` false: WRITE_ONLY members left out) or for request bodies (`input` true:
- * READ_ONLY members, IN_QUERY members and those named in `skip` (NULL-terminated, may be NULL) left out,
- * additionalProperties false; `partial`: nothing required). */
-void openapi_put_schema(struct text *out, const struct schema *schema, bool input, bool partial,
-                        const char *const *skip);
+void openapi_put_path_parameter(struct text *out, const struct field *field);
+/* The same as a part of a form, with its doc. The first example of an optional one is empty: Swagger UI fills forms in with examples, and
+ * makes some up where there is none. */
+void openapi_put_form_field(struct text *out, const struct field *field);
+
+enum openapi_use {
+    OPENAPI_ANSWER, /* all members but WRITE_ONLY ones, and all of them are there */
+    OPENAPI_BODY,   /* without READ_ONLY and IN_QUERY members; no others are taken */
+    OPENAPI_PATCH,  /* the same, and none of them has to be there */
+};
+/* An object schema. What is inside a record is referred to: "#/components/schemas/Part", in bodies ".../PartInput". */
+void openapi_put_schema(struct text *out, const struct schema *schema, enum openapi_use use);
 
 #endif

@@ -16,6 +16,8 @@ import uuid
 
 import schemathesis
 
+from in_full import put_document_in_full
+
 URL = os.environ["CONTRACT_URL"]
 ENDS_SESSIONS = ("/auth/logout", "/auth/logout-all", "/auth/sessions/{id}", "/auth/password/change")
 
@@ -63,6 +65,26 @@ class Session:
 SESSION = Session()
 OWN_ID = str(sign_in()["user"]["id"])
 PATIENT_ID = post("/patients", {"patient_id": uuid.uuid4().hex, "name": "王小明"}, SESSION.token())["id"]
+
+
+WHOLE = {}
+
+
+@schemathesis.hook
+def before_load_schema(context, raw_schema):
+    WHOLE.update(put_document_in_full(raw_schema))
+
+
+@schemathesis.check
+def whole_answers(ctx, response, case):
+    """All members that are required are there, unless `fields` asks for others."""
+    members, is_list = WHOLE.get((case.method.upper(), case.operation.path), ((), False))
+    if response.status_code // 100 != 2 or "fields" in (case.query or {}) or not members:
+        return
+    answer = response.json()
+    for record in answer["items"] if is_list else [answer]:
+        lacking = set(members) - set(record)
+        assert not lacking, f"the answer lacks {sorted(lacking)}"
 
 
 @schemathesis.auth(refresh_interval=None)
