@@ -131,16 +131,14 @@ struct version_list {
     struct list_query list;
     int64_t file_id;
 };
-static const char *const version_sorts[] = { "-version", "version", NULL };
-static const char *const version_columns[] = { "v.version", "v.version" };
+#define VERSION_SORTS(X) X("version", "v.version")
+LIST_ORDER(version_order, VERSION_SORTS);
 static const struct field version_list_fields[] = {
-    LIST_FIELDS(struct version_list, version_sorts, "-version"),
+    LIST_FIELDS(struct version_list, version_order, "-version"),
     FIELD(struct version_list, file_id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The file."),
 };
 static const struct schema version_list = SCHEMA("AnnotationHistory", struct version_list, version_list_fields);
-static const struct listing version_listing = {
-    .row = &version_schema, .id = "v.id", .sorts = version_sorts, .columns = version_columns
-};
+static const struct listing version_listing = { .row = &version_schema, .id = "v.id", .order = &version_order };
 
 static bool history_get(struct call *c)
 {
@@ -150,7 +148,7 @@ static bool history_get(struct call *c)
     if (!image_file_load(c, in->file_id, &file))
         return false;
     audit_about(c, file.id, file.patient_id);
-    return list_answer(c, &version_listing, &of_file, 1, NULL, 0, TOTAL_UNKNOWN);
+    return list_answer(c, &version_listing, (struct list_among){ .conditions = &of_file, .condition_count = 1 });
 }
 
 /* ---- replacing ---- */

@@ -15,11 +15,11 @@ struct image_file_list {
     int64_t patient_id, uploaded_by;
     struct instant start_date, end_date;
 };
-static const char *const file_sorts[] = { "-created_at", "created_at", "-file_size", "file_size", NULL };
-static const char *const file_sort_columns[] = { "f.created_at", "f.created_at", "f.file_size", "f.file_size" };
+#define FILE_SORTS(X) X("created_at", "f.created_at") X("file_size", "f.file_size")
+LIST_ORDER(file_order, FILE_SORTS);
 
 #define FILE_LIST_FIELDS \
-    LIST_FIELDS(struct image_file_list, file_sorts, "-created_at"), \
+    LIST_FIELDS(struct image_file_list, file_order, "-created_at"), \
         FIELD(struct image_file_list, file_type, .choices = file_types, .filter = "f.file_type = ?", \
               .doc = "Only this type."), \
         FIELD(struct image_file_list, status, .choices = file_statuses, \
@@ -55,25 +55,24 @@ static const struct schema patient_images = SCHEMA("PatientImages", struct image
 static const struct listing file_listing = { .row = &image_file_schema,
                                              .where = "f.is_deleted = 0",
                                              .id = "f.id",
-                                             .sorts = file_sorts,
-                                             .columns = file_sort_columns,
+                                             .order = &file_order,
                                              .search_table = "image_file_search" };
 
 /* How many files of `owner` (0: everyone) pass filters that the counters know: type, status and modality. */
-static bool count_owned(struct call *c, int64_t owner, const struct modalities *asked, int64_t *total)
+static bool count_owned(struct call *c, int64_t owner, const struct modalities *asked, struct list_total *total)
 {
     const struct image_file_list *in = c->in;
     const struct schema *schema = exchange_of(c)->endpoint->in;
     bool others = in->status == FILE_DELETED || in->body_part.len || in->search.len || in->patient_id > 0 ||
                   in->uploaded_by > 0 || schema_was_given(schema, c->given, "start_date") ||
                   schema_was_given(schema, c->given, "end_date");
-    *total = others ? TOTAL_UNKNOWN : 0;
+    *total = (struct list_total){ .is_known = !others };
     if (others)
         return true;
     if (!in->file_type && !in->status && !asked->count)
-        return db_find_integer(c, total, "select files from image_file_totals where uploaded_by = ?", V(owner)) !=
-               FAILED;
-    int64_t sum = 0, files;
+        return db_find_integer(c, &total->rows, "select files from image_file_totals where uploaded_by = ?",
+                               V(owner)) != FAILED;
+    int64_t files;
     for (int i = 0; i < (asked->count ? asked->count : 1); i++) {
         struct value modality = asked->count ? asked->at[i] : value_nothing();
         files = 0;
@@ -85,9 +84,8 @@ static bool count_owned(struct call *c, int64_t owner, const struct modalities *
                 V(choice_text(file_statuses, in->status)), V(choice_text(file_statuses, in->status)), modality,
                 modality))
             return false;
-        sum += files;
+        total->rows += files;
     }
-    *total = sum;
     return true;
 }
 
@@ -102,8 +100,7 @@ static void derive_deleted(struct call *c, void *record)
 static const struct listing deleted_listing = { .row = &image_file_schema,
                                                 .where = "f.is_deleted = 1",
                                                 .id = "f.id",
-                                                .sorts = file_sorts,
-                                                .columns = file_sort_columns,
+                                                .order = &file_order,
                                                 .search_table = "image_file_search",
                                                 .derive = derive_deleted };
 
@@ -120,7 +117,7 @@ static struct condition any_of(struct call *c, const struct modalities *asked)
 
 /* `first` may be NULL. Several modalities of a list that has no scopes yet become scopes: each is found in order by its own index. */
 static bool answer_files(struct call *c, const struct condition *first, const struct condition *scopes, int scope_count,
-                         const struct modalities *asked, int64_t total)
+                         const struct modalities *asked, struct list_total total)
 {
     const struct image_file_list *in = c->in;
     bool deleted = in->status == FILE_DELETED;
@@ -140,7 +137,8 @@ static bool answer_files(struct call *c, const struct condition *first, const st
         scopes = each;
         scope_count = asked->count;
     }
-    return list_answer(c, deleted ? &deleted_listing : &file_listing, conditions, count, scopes, scope_count, total);
+    return list_answer(c, deleted ? &deleted_listing : &file_listing,
+                       (struct list_among){ conditions, count, scopes, scope_count, total });
 }
 
 static bool take_asked(struct call *c, struct modalities *asked)
@@ -153,12 +151,13 @@ static bool my_images_get(struct call *c)
 {
     struct condition mine = visibility_own_files(c);
     struct modalities asked;
-    int64_t total;
+    struct list_total total;
     return take_asked(c, &asked) && count_owned(c, call_user(c), &asked, &total) &&
            answer_files(c, &mine, NULL, 0, &asked, total);
 }
 
-static bool answer_visible(struct call *c, const struct condition *first, const struct modalities *asked, int64_t total)
+static bool answer_visible(struct call *c, const struct condition *first, const struct modalities *asked,
+                           struct list_total total)
 {
     const struct image_file_list *in = c->in;
     struct condition scopes[VISIBILITY_SCOPES] = { visibility_own_files(c) };
@@ -170,7 +169,7 @@ static bool answer_visible(struct call *c, const struct condition *first, const 
 
 static bool all_images_get(struct call *c)
 {
-    int64_t total = TOTAL_UNKNOWN;
+    struct list_total total = { 0 };
     struct modalities asked;
     if (!take_asked(c, &asked) || (visibility_of_everything(c) && !count_owned(c, 0, &asked, &total)))
         return false;
@@ -185,7 +184,7 @@ static bool patient_images_get(struct call *c)
     struct condition of_patient = { "f.patient_id = ?", V(in->patient_id) };
     audit_about(c, 0, in->patient_id);
     return take_asked(c, &asked) && patient_load(c, in->patient_id, &patient) &&
-           answer_visible(c, &of_patient, &asked, TOTAL_UNKNOWN);
+           answer_visible(c, &of_patient, &asked, (struct list_total){ 0 });
 }
 
 /* ---- totals ---- */
@@ -283,18 +282,17 @@ struct access_list {
     struct list_query list;
     int64_t file_id;
 };
-static const char *const access_sorts[] = { "-id", "id", NULL };
-static const char *const access_sort_columns[] = { "a.id", "a.id" };
+#define ACCESS_SORTS(X) X("id", "a.id")
+LIST_ORDER(access_order, ACCESS_SORTS);
 static const struct field access_list_fields[] = {
-    LIST_FIELDS(struct access_list, access_sorts, "-id"),
+    LIST_FIELDS(struct access_list, access_order, "-id"),
     FIELD(struct access_list, file_id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The file."),
 };
 static const struct schema access_list = SCHEMA("AccessList", struct access_list, access_list_fields);
 static const struct listing access_listing = { .row = &access_schema,
                                                .where = "a.entity = 'image_file' and a.user_id is not null",
                                                .id = "a.id",
-                                               .sorts = access_sorts,
-                                               .columns = access_sort_columns };
+                                               .order = &access_order };
 
 static bool access_log_get(struct call *c)
 {
@@ -302,7 +300,7 @@ static bool access_log_get(struct call *c)
     struct image_file file;
     struct condition of_file = { "a.entity_id = ?", V(in->file_id) };
     return image_file_load(c, in->file_id, &file) &&
-           list_answer(c, &access_listing, &of_file, 1, NULL, 0, TOTAL_UNKNOWN);
+           list_answer(c, &access_listing, (struct list_among){ .conditions = &of_file, .condition_count = 1 });
 }
 
 #define FILES .tag = "image-files", .entity = "image_file"

@@ -9,37 +9,38 @@ struct instance_list {
     struct list_query list;
     int64_t id;
 };
-static const char *const instance_sorts[] = { "instance_number", "-instance_number", NULL };
-static const char *const instance_sort_columns[] = { "f.sort_number", "f.sort_number" };
+#define INSTANCE_SORTS(X) X("instance_number", "f.sort_number")
+LIST_ORDER(instance_order, INSTANCE_SORTS);
 static const struct field instance_list_fields[] = {
-    LIST_FIELDS(struct instance_list, instance_sorts, "instance_number"),
+    LIST_FIELDS(struct instance_list, instance_order, "instance_number"),
     FIELD(struct instance_list, id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The series."),
 };
 static const struct schema instance_list = SCHEMA("InstanceList", struct instance_list, instance_list_fields);
-static const struct listing instance_listing = { .row = &image_file_schema,
-                                                 .where = "f.is_deleted = 0",
-                                                 .id = "f.id",
-                                                 .sorts = instance_sorts,
-                                                 .columns = instance_sort_columns };
+static const struct listing instance_listing = {
+    .row = &image_file_schema, .where = "f.is_deleted = 0", .id = "f.id", .order = &instance_order
+};
 
 static bool instance_list_get(struct call *c)
 {
     const struct instance_list *in = c->in;
     struct study study;
     struct condition conditions[] = { { "f.series_id = ? and f.is_instance = 1", V(in->id) }, visibility_own_files(c) };
-    int64_t study_id = 0, total = TOTAL_UNKNOWN;
-    bool all;
+    struct list_total total = { 0 };
+    int64_t study_id = 0;
     enum found found =
         db_find_integer(c, &study_id, "select study_id from series where id = ? and deleted_at is null", V(in->id));
     if (found == FOUND)
         found = study_find(c, study_id, false, &study);
     if (found != FOUND)
         return fail(c, E_NOT_FOUND, "series %" PRId64 " does not exist", in->id);
-    if (!visibility_of_study_files(c, study_id, &all) ||
-        (all && !db_integer(c, &total, "select number_of_instances from series where id = ?", V(in->id))))
+    if (!visibility_of_study_files(c, study_id, &total.is_known) ||
+        (total.is_known &&
+         !db_integer(c, &total.rows, "select number_of_instances from series where id = ?", V(in->id))))
         return false;
     audit_about(c, in->id, study.patient_id);
-    return list_answer(c, &instance_listing, conditions, all ? 1 : 2, NULL, 0, total);
+    return list_answer(
+        c, &instance_listing,
+        (struct list_among){ .conditions = conditions, .condition_count = total.is_known ? 1 : 2, .total = total });
 }
 
 static const struct endpoint rows[] = {

@@ -12,8 +12,7 @@ struct plan {
     struct call *c;
     const struct listing *listing;
     const struct list_query *query;
-    const struct condition *conditions, *scopes;
-    int condition_count, scope_count;
+    struct list_among among;
     const char *column; /* of the order */
     bool descending;
     struct value after_key, after_id; /* nothing: no cursor */
@@ -38,7 +37,7 @@ static struct db_args args_of(struct plan *p)
 
 static const char *sort_name(const struct plan *p)
 {
-    return p->listing->sorts[p->query->sort - 1];
+    return p->listing->order->names[p->query->sort - 1];
 }
 
 static struct str make_cursor(struct plan *p, struct value key, int64_t id)
@@ -138,8 +137,8 @@ static void put_where(struct plan *p, const struct condition *scope, bool with_c
     }
     if (scope)
         put_condition(p, scope, &first);
-    for (int i = 0; i < p->condition_count; i++)
-        put_condition(p, &p->conditions[i], &first);
+    for (int i = 0; i < p->among.condition_count; i++)
+        put_condition(p, &p->among.conditions[i], &first);
     put_filters(p, &first);
     if (with_cursor && p->after_id.type != VALUE_NOTHING) {
         const char *beyond = p->descending ? "<" : ">";
@@ -163,7 +162,7 @@ static void put_order(struct plan *p, const struct condition *scope)
 static void put_scope_from(struct plan *p, int i)
 {
     const struct schema *row = p->listing->row;
-    const char *from = p->scope_count ? p->scopes[i].from : p->listing->from;
+    const char *from = p->among.scope_count ? p->among.scopes[i].from : p->listing->from;
     text_format(&p->sql, "%sselect * from (select %s as id from ", i ? " union " : "", p->listing->id);
     if (from)
         text_put(&p->sql, str_from(from));
@@ -178,9 +177,9 @@ static bool count_matches(struct plan *p, int64_t *total, bool *lower_bound)
     text_clear(&p->sql);
     p->count = 0;
     text_put(&p->sql, S("select count(*) from ("));
-    for (int i = 0; i < (p->scope_count ? p->scope_count : 1); i++) {
+    for (int i = 0; i < (p->among.scope_count ? p->among.scope_count : 1); i++) {
         put_scope_from(p, i);
-        put_where(p, p->scope_count ? &p->scopes[i] : NULL, false);
+        put_where(p, p->among.scope_count ? &p->among.scopes[i] : NULL, false);
         text_format(&p->sql, " limit %d) s%d", LIST_COUNT_MAX + 1, i);
     }
     text_put(&p->sql, S(") m"));
@@ -218,12 +217,12 @@ static void put_page(struct plan *p)
     text_format(&p->sql, "select %s, %s, ", p->listing->id, p->column);
     db_select_columns(&p->sql, row, exchange_of(p->c)->fields);
     text_put(&p->sql, S(" from "));
-    if (p->scope_count > 1) {
+    if (p->among.scope_count > 1) {
         text_put_char(&p->sql, '(');
-        for (int i = 0; i < p->scope_count; i++) {
+        for (int i = 0; i < p->among.scope_count; i++) {
             put_scope_from(p, i);
-            put_where(p, &p->scopes[i], true);
-            put_order(p, &p->scopes[i]);
+            put_where(p, &p->among.scopes[i], true);
+            put_order(p, &p->among.scopes[i]);
             text_format(&p->sql, " limit ?) s%d", i);
             bind(p, value_integer(offset + p->page_rows));
         }
@@ -235,9 +234,9 @@ static void put_page(struct plan *p)
             text_put(&p->sql, str_from(p->listing->from));
         else
             db_select_from(&p->sql, row);
-        put_where(p, p->scope_count ? &p->scopes[0] : NULL, true);
+        put_where(p, p->among.scope_count ? &p->among.scopes[0] : NULL, true);
     }
-    put_order(p, p->scope_count == 1 ? &p->scopes[0] : NULL);
+    put_order(p, p->among.scope_count == 1 ? &p->among.scopes[0] : NULL);
     text_put(&p->sql, S(" limit ?"));
     bind(p, value_integer(p->page_rows));
     if (offset) {
@@ -283,12 +282,13 @@ static bool put_items(struct plan *p, struct text *out, struct str *next)
     return c->error.code == E_NONE;
 }
 
-static bool run(struct plan *p, int64_t total)
+static bool run(struct plan *p)
 {
+    int64_t total = p->among.total.rows;
     struct text *out = &exchange_of(p->c)->answer;
     bool lower_bound = false;
     struct str next = STR_NULL;
-    if (!read_cursor(p) || (total == TOTAL_UNKNOWN && !count_matches(p, &total, &lower_bound)))
+    if (!read_cursor(p) || (!p->among.total.is_known && !count_matches(p, &total, &lower_bound)))
         return false;
     int64_t offset = offset_of(p);
     bool past_the_end = offset > 0 && offset >= total && !lower_bound;
@@ -310,22 +310,19 @@ static bool run(struct plan *p, int64_t total)
     return true;
 }
 
-bool list_answer(struct call *c, const struct listing *listing, const struct condition *conditions, int condition_count,
-                 const struct condition *scopes, int scope_count, int64_t total)
+bool list_answer(struct call *c, const struct listing *listing, struct list_among among)
 {
     struct plan *p = arena_new(&c->arena, struct plan);
     p->c = c;
     p->listing = listing;
     p->query = c->in; /* struct list_query is the first member of every list input */
-    p->conditions = conditions;
-    p->condition_count = condition_count;
-    p->scopes = scopes;
-    p->scope_count = scope_count;
-    p->column = listing->columns[p->query->sort - 1];
+    p->among = among;
+    assert(p->query->sort <= (unsigned)listing->order->count);
+    p->column = listing->order->columns[p->query->sort - 1];
     p->descending = sort_name(p)[0] == '-';
     p->page_rows = p->query->page_size + 1;
     text_init(&p->sql, SQL_MAX);
-    bool ok = run(p, total);
+    bool ok = run(p);
     text_release(&p->sql);
     return ok;
 }

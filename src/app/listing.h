@@ -1,13 +1,15 @@
 /* listing.h - lists: filters, order, pages and totals, for every list endpoint.
  *
+ *     #define USER_SORTS(X) X("created_at", "u.created_at") X("name", "u.full_name")
+ *     LIST_ORDER(user_order, USER_SORTS);
  *     struct user_list { struct list_query list; unsigned status; };
  *     static const struct field user_list_fields[] = {
- *         LIST_FIELDS(struct user_list, user_sorts, "-created_at"),
+ *         LIST_FIELDS(struct user_list, user_order, "-created_at"),
  *         FIELD(struct user_list, status, .choices = user_statuses, .filter = "u.status = ?", .doc = "..."),
  *     };
  *     static const struct listing user_listing = { .row = &user_schema, .where = "u.is_deleted = 0", .id = "u.id",
- *         .sorts = user_sorts, .columns = user_sort_columns };
- *     return list_answer(c, &user_listing, NULL, 0, NULL, 0, TOTAL_UNKNOWN);
+ *         .order = &user_order };
+ *     return list_answer(c, &user_listing, (struct list_among){ 0 });
  *
  * Members of the input with `filter` become conditions when given. Pages come by number (page, page_size) or by cursor (after),
  * which costs the same wherever it points: the order is always (sort column, id), and the cursor holds both of the last row. A numbered
@@ -29,8 +31,21 @@ struct list_query {
     unsigned sort;
 };
 
-/* `sorts`: names of columns, each also with a leading '-', as choices. */
-#define LIST_FIELDS(T, sorts, first) \
+/* The orders of a list: one row X(name, SQL column) each, both ways. */
+struct list_order {
+    const char *const *names;   /* the choices of `sort`: each name, and each with a leading '-' */
+    const char *const *columns; /* of each name, in the same order */
+    int count;
+};
+#define LIST_ORDER_NAMES(name, column) name, "-" name,
+#define LIST_ORDER_COLUMNS(name, column) column, column,
+#define LIST_ORDER(ORDER, ROWS) \
+    static const char *const ORDER##_names[] = { ROWS(LIST_ORDER_NAMES) NULL }; \
+    static const char *const ORDER##_columns[] = { ROWS(LIST_ORDER_COLUMNS) }; \
+    static const struct list_order ORDER = { ORDER##_names, ORDER##_columns, \
+                                             (int)(sizeof(ORDER##_columns) / sizeof(ORDER##_columns[0])) }
+
+#define LIST_FIELDS(T, order, first) \
     { .name = "page", \
       .kind = &kind_integer, \
       .offset = offsetof(T, list.page), \
@@ -51,27 +66,38 @@ struct list_query {
           .max = 600, \
           .doc = "Rows after this cursor: `next` of an earlier answer with the same sort." }, \
     { \
-        .name = "sort", .kind = &kind_choice, .offset = offsetof(T, list.sort), .choices = sorts, .fallback = first, \
-        .doc = "Order of the rows; a leading minus reverses it." \
+        .name = "sort", .kind = &kind_choice, .offset = offsetof(T, list.sort), .choices = order##_names, \
+        .fallback = first, .doc = "Order of the rows; a leading minus reverses it." \
     }
 
 struct listing {
     const struct schema *row;
     const char *
         from; /* FROM with tables in the order in which rows are found, when the order's column is of another table; NULL: the row's */
-    const char *where;          /* always true for rows of this list; NULL: nothing */
-    const char *id;             /* "f.id": unique, ends every order */
-    const char *const *sorts;   /* the choices of `sort` */
-    const char *const *columns; /* SQL column of each choice, in the same order: "f.created_at" for both signs */
-    const char *search_table;   /* for the member `search`, when the input has one */
+    const char *where;                            /* always true for rows of this list; NULL: nothing */
+    const char *id;                               /* "f.id": unique, ends every order */
+    const struct list_order *order;               /* has the names of the input's, in their order */
+    const char *search_table;                     /* for the member `search`, when the input has one */
     void (*derive)(struct call *c, void *record); /* fills members that no column holds; may be NULL */
 };
 
-enum { TOTAL_UNKNOWN = -1 };
-/* `scopes`: alternatives; a row is listed when any of them holds. The page is the merge of the scopes' own pages, so that each uses
- * its own index. None: no such restriction. `total` TOTAL_UNKNOWN: count. */
-bool list_answer(struct call *c, const struct listing *listing, const struct condition *conditions, int condition_count,
-                 const struct condition *scopes, int scope_count, int64_t total);
+/* What a maintained counter says of a list. */
+struct list_total {
+    bool is_known; /* false: matches are counted */
+    int64_t rows;
+};
+
+/* Which of the listing's rows, beside what the input's own members with `filter` ask for. All of it may be left out. */
+struct list_among {
+    const struct condition *conditions; /* hold for every row */
+    int condition_count;
+    /* Alternatives; a row is listed when any of them holds. The page is the merge of the scopes' own pages, so that each uses its own index.
+     * None: no such restriction. */
+    const struct condition *scopes;
+    int scope_count;
+    struct list_total total;
+};
+bool list_answer(struct call *c, const struct listing *listing, struct list_among among);
 /* Is the input's list unfiltered (no member with `filter` or `search` given)? Then a counter knows the total. */
 bool list_is_plain(const struct call *c);
 

@@ -277,12 +277,10 @@ struct patient_list {
     int64_t age_min, age_max;
     bool has_images, has_conflict;
 };
-static const char *const patient_sorts[] = { "-created_at", "created_at",  "name", "-name",
-                                             "patient_id",  "-patient_id", NULL };
-static const char *const patient_sort_columns[] = { "p.created_at", "p.created_at", "p.name",
-                                                    "p.name",       "p.patient_id", "p.patient_id" };
+#define PATIENT_SORTS(X) X("created_at", "p.created_at") X("name", "p.name") X("patient_id", "p.patient_id")
+LIST_ORDER(patient_order, PATIENT_SORTS);
 static const struct field patient_list_fields[] = {
-    LIST_FIELDS(struct patient_list, patient_sorts, "-created_at"),
+    LIST_FIELDS(struct patient_list, patient_order, "-created_at"),
     FIELD(struct patient_list, search, .max = 100,
           .doc = "Part of the name, the Latin name, the reading or the hospital number."),
     FIELD(struct patient_list, id_card, .max = 64, .doc = "Exactly this identity card."),
@@ -300,8 +298,7 @@ static const struct schema patient_list = SCHEMA("PatientList", struct patient_l
 static const struct listing patient_listing = { .row = &patient_schema,
                                                 .where = "p.is_deleted = 0",
                                                 .id = "p.id",
-                                                .sorts = patient_sorts,
-                                                .columns = patient_sort_columns,
+                                                .order = &patient_order,
                                                 .search_table = "patient_search",
                                                 .derive = derive_age };
 
@@ -328,7 +325,7 @@ static bool patient_list_get(struct call *c)
     const struct patient_list *in = c->in;
     struct condition more[5], exact = { 0 };
     int count = 0;
-    int64_t total = TOTAL_UNKNOWN;
+    struct list_total total = { 0 };
     if (given(c, "age_min"))
         more[count++] = (struct condition){ "p.birth_date <= ?", born_by(c, in->age_min, 0) };
     if (given(c, "age_max"))
@@ -343,10 +340,10 @@ static bool patient_list_get(struct call *c)
     if (in->id_card.len)
         exact = (struct condition){ "p.deleted_at is null and p.id_card_hash = ?",
                                     value_text(db_lookup_hash(c, in->id_card)), .from = "patients p" };
-    if (!count && !exact.sql && list_is_plain(c) &&
-        !db_integer(c, &total, "select n from row_counts where name = 'patients'"))
+    total.is_known = !count && !exact.sql && list_is_plain(c);
+    if (total.is_known && !db_integer(c, &total.rows, "select n from row_counts where name = 'patients'"))
         return false;
-    return list_answer(c, &patient_listing, more, count, &exact, exact.sql != NULL, total);
+    return list_answer(c, &patient_listing, (struct list_among){ more, count, &exact, exact.sql != NULL, total });
 }
 
 #define PATIENTS .tag = "patients", .entity = "patient"

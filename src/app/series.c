@@ -38,10 +38,10 @@ struct series_list {
     int64_t id;
     struct str modality;
 };
-static const char *const series_sorts[] = { "series_number", "-series_number", NULL };
-static const char *const series_sort_columns[] = { "x.sort_number", "x.sort_number" };
+#define SERIES_SORTS(X) X("series_number", "x.sort_number")
+LIST_ORDER(series_order, SERIES_SORTS);
 static const struct field series_list_fields[] = {
-    LIST_FIELDS(struct series_list, series_sorts, "series_number"),
+    LIST_FIELDS(struct series_list, series_order, "series_number"),
     FIELD(struct series_list, id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The study."),
     FIELD(struct series_list, modality, .max = 16, .filter = "x.modality = ?", .doc = "Only this modality."),
 };
@@ -49,8 +49,7 @@ static const struct schema series_list = SCHEMA("SeriesList", struct series_list
 static const struct listing series_listing = { .row = &series_schema,
                                                .where = "x.deleted_at is null and x.number_of_instances > 0",
                                                .id = "x.id",
-                                               .sorts = series_sorts,
-                                               .columns = series_sort_columns };
+                                               .order = &series_order };
 
 static void derive_own(struct call *c, void *record)
 {
@@ -64,8 +63,7 @@ static void derive_own(struct call *c, void *record)
 static const struct listing own_series_listing = { .row = &series_schema,
                                                    .where = "x.deleted_at is null and x.number_of_instances > 0",
                                                    .id = "x.id",
-                                                   .sorts = series_sorts,
-                                                   .columns = series_sort_columns,
+                                                   .order = &series_order,
                                                    .derive = derive_own };
 
 static bool series_list_get(struct call *c)
@@ -77,7 +75,8 @@ static bool series_list_get(struct call *c)
     if (!study_load(c, in->id, &study) || !visibility_of_study_files(c, in->id, &all))
         return false;
     all = all || (study.created_by == call_user(c) && study.instances_of_others == 0);
-    return list_answer(c, all ? &series_listing : &own_series_listing, conditions, all ? 1 : 2, NULL, 0, TOTAL_UNKNOWN);
+    return list_answer(c, all ? &series_listing : &own_series_listing,
+                       (struct list_among){ .conditions = conditions, .condition_count = all ? 1 : 2 });
 }
 
 static const struct endpoint rows[] = {

@@ -137,9 +137,9 @@ static const struct field session_fields[] = {
 };
 static const struct schema session_schema = SCHEMA("Session", struct session, session_fields, .table = "sessions",
                                                    .alias = "s", .doc = "One place where the account is signed in.");
-static const char *const session_sorts[] = { "-created_at", "created_at", NULL };
-static const char *const session_sort_columns[] = { "s.created_at", "s.created_at" };
-static const struct field session_list_fields[] = { LIST_FIELDS(struct session_list, session_sorts, "-created_at") };
+#define SESSION_SORTS(X) X("created_at", "s.created_at")
+LIST_ORDER(session_order, SESSION_SORTS);
+static const struct field session_list_fields[] = { LIST_FIELDS(struct session_list, session_order, "-created_at") };
 static const struct schema session_list = SCHEMA("SessionList", struct session_list, session_list_fields);
 
 static void mark_current(struct call *c, void *record)
@@ -151,14 +151,13 @@ static void mark_current(struct call *c, void *record)
 static const struct listing session_listing = { .row = &session_schema,
                                                 .where = "s.revoked_at is null",
                                                 .id = "s.id",
-                                                .sorts = session_sorts,
-                                                .columns = session_sort_columns,
+                                                .order = &session_order,
                                                 .derive = mark_current };
 
 static bool session_list_get(struct call *c)
 {
     struct condition mine[] = { { "s.user_id = ?", V(call_user(c)) }, { "s.expires_at > ?", V(clock_now()) } };
-    return list_answer(c, &session_listing, mine, 2, NULL, 0, TOTAL_UNKNOWN);
+    return list_answer(c, &session_listing, (struct list_among){ .conditions = mine, .condition_count = 2 });
 }
 
 struct session_key {

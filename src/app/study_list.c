@@ -13,11 +13,11 @@ struct study_list {
     struct date start_date, end_date;
     bool has_conflict;
 };
-static const char *const study_sorts[] = { "-created_at", "created_at", "-study_date", "study_date", NULL };
-static const char *const study_sort_columns[] = { "s.created_at", "s.created_at", "s.sort_date", "s.sort_date" };
+#define STUDY_SORTS(X) X("created_at", "s.created_at") X("study_date", "s.sort_date")
+LIST_ORDER(study_order, STUDY_SORTS);
 
 #define STUDY_FILTERS \
-    LIST_FIELDS(struct study_list, study_sorts, "-created_at"), \
+    LIST_FIELDS(struct study_list, study_order, "-created_at"), \
         FIELD(struct study_list, modality, .max = 200, .example = "CT,PT", \
               .doc = \
                   "Only studies with any of these modalities, separated by commas: Modalities in Study (0008,0061)."), \
@@ -43,18 +43,17 @@ static const struct schema patient_studies = SCHEMA("PatientStudies", struct stu
 static const struct listing study_listing = { .row = &study_schema,
                                               .where = "s.is_deleted = 0",
                                               .id = "s.id",
-                                              .sorts = study_sorts,
-                                              .columns = study_sort_columns,
+                                              .order = &study_order,
                                               .search_table = "study_search" };
 
 /* The studies of one modality, in the order that the list wants. */
-static const char *const modality_sort_columns[] = { "k.created_at", "k.created_at", "k.sort_date", "k.sort_date" };
+#define MODALITY_SORTS(X) X("created_at", "k.created_at") X("study_date", "k.sort_date")
+LIST_ORDER(modality_order, MODALITY_SORTS);
 static const struct listing modality_listing = { .row = &study_schema,
                                                  .from = "study_modalities k cross join studies s on s.id = k.study_id",
                                                  .where = "k.is_deleted = 0",
                                                  .id = "k.study_id",
-                                                 .sorts = study_sorts,
-                                                 .columns = modality_sort_columns,
+                                                 .order = &modality_order,
                                                  .search_table = "study_search" };
 
 static struct value day(struct call *c, struct date date)
@@ -73,7 +72,7 @@ static bool answer_modality(struct call *c, struct value modality)
         conditions[count++] = (struct condition){ "k.sort_date >= ?", day(c, in->start_date) };
     if (!date_is_null(in->end_date))
         conditions[count++] = (struct condition){ "k.sort_date <= ?", day(c, in->end_date) };
-    return list_answer(c, &modality_listing, conditions, count, NULL, 0, TOTAL_UNKNOWN);
+    return list_answer(c, &modality_listing, (struct list_among){ .conditions = conditions, .condition_count = count });
 }
 
 /* Asked of one study after the other, in the order of the list: MariaDB would rather gather all that match and sort them, but for the "= 1". Whoever
@@ -122,7 +121,7 @@ static bool answer(struct call *c, int64_t patient_id)
     struct condition few[5], scopes[VISIBILITY_SCOPES];
     struct modalities modalities;
     int count = 0, scope_count = visibility_study_scopes(c, scopes);
-    int64_t total = TOTAL_UNKNOWN;
+    struct list_total total = { 0 };
     if (!modality_take_list(c, in->modality, &modalities))
         return false;
     if (in->study_uid.len)
@@ -140,11 +139,12 @@ static bool answer(struct call *c, int64_t patient_id)
     if (modalities.count)
         few[count++] = any_modality(c, &modalities);
     if (!scope_count && has_few)
-        return list_answer(c, &study_listing, few + 1, count - 1, few, 1, TOTAL_UNKNOWN);
-    if (!scope_count && !count && list_is_plain(c) &&
-        !db_integer(c, &total, "select n from row_counts where name = 'studies'"))
+        return list_answer(c, &study_listing,
+                           (struct list_among){ few + 1, count - 1, .scopes = few, .scope_count = 1 });
+    total.is_known = !scope_count && !count && list_is_plain(c);
+    if (total.is_known && !db_integer(c, &total.rows, "select n from row_counts where name = 'studies'"))
         return false;
-    return list_answer(c, &study_listing, few, count, scopes, scope_count, total);
+    return list_answer(c, &study_listing, (struct list_among){ few, count, scopes, scope_count, total });
 }
 
 static bool study_list_get(struct call *c)

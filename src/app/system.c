@@ -193,10 +193,10 @@ struct audit_list {
     struct str entity, action;
     struct instant start_date, end_date;
 };
-static const char *const audit_sorts[] = { "-id", "id", NULL };
-static const char *const audit_sort_columns[] = { "a.id", "a.id" };
+#define AUDIT_SORTS(X) X("id", "a.id")
+LIST_ORDER(audit_order, AUDIT_SORTS);
 static const struct field audit_list_fields[] = {
-    LIST_FIELDS(struct audit_list, audit_sorts, "-id"),
+    LIST_FIELDS(struct audit_list, audit_order, "-id"),
     FIELD(struct audit_list, user_id, .min = 1, .max = INT64_MAX, .filter = "a.user_id = ?",
           .doc = "Only this account's."),
     FIELD(struct audit_list, patient_id, .min = 1, .max = INT64_MAX, .filter = "a.patient_id = ?",
@@ -209,13 +209,11 @@ static const struct field audit_list_fields[] = {
     FIELD(struct audit_list, end_date, .flags = DAY_END, .filter = "a.created_at <= ?", .doc = "Not after."),
 };
 static const struct schema audit_list = SCHEMA("AuditList", struct audit_list, audit_list_fields);
-static const struct listing audit_listing = {
-    .row = &audit_row_schema, .id = "a.id", .sorts = audit_sorts, .columns = audit_sort_columns
-};
+static const struct listing audit_listing = { .row = &audit_row_schema, .id = "a.id", .order = &audit_order };
 
 static bool audit_get(struct call *c)
 {
-    return list_answer(c, &audit_listing, NULL, 0, NULL, 0, TOTAL_UNKNOWN);
+    return list_answer(c, &audit_listing, (struct list_among){ 0 });
 }
 
 /* ---- configuration, errors, times ---- */

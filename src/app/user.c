@@ -330,10 +330,10 @@ struct user_list {
     unsigned status;
     struct str username;
 };
-static const char *const user_sorts[] = { "-created_at", "created_at", NULL };
-static const char *const user_sort_columns[] = { "u.created_at", "u.created_at" };
+#define USER_SORTS(X) X("created_at", "u.created_at")
+LIST_ORDER(user_order, USER_SORTS);
 static const struct field user_list_fields[] = {
-    LIST_FIELDS(struct user_list, user_sorts, "-created_at"),
+    LIST_FIELDS(struct user_list, user_order, "-created_at"),
     FIELD(struct user_list, status, .choices = user_statuses, .filter = "u.status = ?",
           .doc = "Only accounts in this state."),
     FIELD(struct user_list, username, .max = 50, .filter = "u.username = ?", .doc = "Only the account of this name."),
@@ -368,19 +368,16 @@ static void forget_past_lock(struct call *c, void *record)
         user->locked_until = INSTANT_NULL;
 }
 
-static const struct listing user_listing = { .row = &user_row,
-                                             .where = "u.is_deleted = 0",
-                                             .id = "u.id",
-                                             .sorts = user_sorts,
-                                             .columns = user_sort_columns,
-                                             .derive = forget_past_lock };
+static const struct listing user_listing = {
+    .row = &user_row, .where = "u.is_deleted = 0", .id = "u.id", .order = &user_order, .derive = forget_past_lock
+};
 
 static bool user_list_get(struct call *c)
 {
-    int64_t total = TOTAL_UNKNOWN;
-    if (list_is_plain(c) && !db_integer(c, &total, "select n from row_counts where name = 'users'"))
+    struct list_total total = { .is_known = list_is_plain(c) };
+    if (total.is_known && !db_integer(c, &total.rows, "select n from row_counts where name = 'users'"))
         return false;
-    return list_answer(c, &user_listing, NULL, 0, NULL, 0, total);
+    return list_answer(c, &user_listing, (struct list_among){ .total = total });
 }
 
 /* ---- roles and permissions ---- */
@@ -416,26 +413,25 @@ static const struct schema permission_schema =
 struct name_list {
     struct list_query list;
 };
-static const char *const name_sorts[] = { "name", "-name", NULL };
-static const char *const role_sort_columns[] = { "r.name", "r.name" }, *const permission_sort_columns[] = { "p.name",
-                                                                                                            "p.name" };
-static const struct field name_list_fields[] = { LIST_FIELDS(struct name_list, name_sorts, "name") };
+#define ROLE_SORTS(X) X("name", "r.name")
+#define PERMISSION_SORTS(X) X("name", "p.name")
+LIST_ORDER(role_order, ROLE_SORTS);
+LIST_ORDER(permission_order, PERMISSION_SORTS);
+static const struct field name_list_fields[] = { LIST_FIELDS(struct name_list, role_order, "name") };
 static const struct schema name_list = SCHEMA("NameList", struct name_list, name_list_fields);
-static const struct listing role_listing = {
-    .row = &role_schema, .id = "r.id", .sorts = name_sorts, .columns = role_sort_columns
-};
-static const struct listing permission_listing = {
-    .row = &permission_schema, .id = "p.id", .sorts = name_sorts, .columns = permission_sort_columns
-};
+static const struct listing role_listing = { .row = &role_schema, .id = "r.id", .order = &role_order };
+static const struct listing permission_listing = { .row = &permission_schema,
+                                                   .id = "p.id",
+                                                   .order = &permission_order };
 
 static bool role_list_get(struct call *c)
 {
-    return list_answer(c, &role_listing, NULL, 0, NULL, 0, TOTAL_UNKNOWN);
+    return list_answer(c, &role_listing, (struct list_among){ 0 });
 }
 
 static bool permission_list_get(struct call *c)
 {
-    return list_answer(c, &permission_listing, NULL, 0, NULL, 0, TOTAL_UNKNOWN);
+    return list_answer(c, &permission_listing, (struct list_among){ 0 });
 }
 
 #define USERS .permission = MAY_MANAGE_USERS, .tag = "users", .entity = "user"

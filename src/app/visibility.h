@@ -15,7 +15,7 @@
  *
  *     struct condition scopes[VISIBILITY_SCOPES];
  *     int count = visibility_file_scopes(c, scopes);
- *     list_answer(c, &file_listing, NULL, 0, scopes, count, TOTAL_UNKNOWN);
+ *     list_answer(c, &file_listing, (struct list_among){ .scopes = scopes, .scope_count = count });
  *
  * A record that may be shown may still tell of others: how many files a study holds, which file this one repeats. The veils take that
  * out of every answer (schema.veil); they cost nothing where there are no others, which the counts kept by triggers tell.
