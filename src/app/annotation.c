@@ -85,7 +85,7 @@ struct set_key {
     int64_t file_id, version;
 };
 static const struct field set_key_fields[] = {
-    FIELD(struct set_key, file_id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The file."),
+    KEY(struct set_key, file_id, "The file."),
     FIELD(struct set_key, version, .min = 1, .max = INT64_MAX,
           .doc = "An earlier version; the current one without it."),
 };
@@ -135,7 +135,7 @@ struct version_list {
 LIST_ORDER(version_order, VERSION_SORTS);
 static const struct field version_list_fields[] = {
     LIST_FIELDS(struct version_list, version_order, "-version"),
-    FIELD(struct version_list, file_id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The file."),
+    KEY(struct version_list, file_id, "The file."),
 };
 static const struct schema version_list = SCHEMA("AnnotationHistory", struct version_list, version_list_fields);
 static const struct listing version_listing = { .row = &version_schema, .id = "v.id", .order = &version_order };
@@ -159,7 +159,7 @@ struct set_put {
     struct str comment;
 };
 static const struct field set_put_fields[] = {
-    FIELD(struct set_put, file_id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The file."),
+    KEY(struct set_put, file_id, "The file."),
     FIELD(struct set_put, annotations, .of = &annotation_schema, .flags = REQUIRED, .min = 0, .max = ANNOTATIONS_MAX,
           .doc = "All annotations the file is to have; those left out are removed."),
     FIELD(struct set_put, comment, .flags = NULLABLE, .max = 1000, .doc = "Why it was changed."),

@@ -8,10 +8,10 @@ struct assignment {
     int64_t id, user_id;
     struct str role, department;
 };
-#define OF_STUDY FIELD(struct assignment, id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The study.")
+#define OF_STUDY KEY(struct assignment, id, "The study.")
 static const struct field to_user_fields[] = {
     OF_STUDY,
-    FIELD(struct assignment, user_id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The account."),
+    KEY(struct assignment, user_id, "The account."),
 };
 static const struct field to_role_fields[] = {
     OF_STUDY,

@@ -136,7 +136,7 @@ const struct schema image_file_schema =
            .veil = image_file_veil, .doc = "An uploaded file.");
 
 static const struct field image_file_key_fields[] = {
-    FIELD(struct image_file_key, file_id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The file."),
+    KEY(struct image_file_key, file_id, "The file."),
 };
 const struct schema image_file_key = SCHEMA("ImageFileKey", struct image_file_key, image_file_key_fields);
 

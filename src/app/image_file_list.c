@@ -49,7 +49,7 @@ static const struct field all_images_fields[] = {
 static const struct schema all_images = SCHEMA("ImageFileList", struct image_file_list, all_images_fields);
 static const struct field patient_images_fields[] = {
     FILE_LIST_FIELDS,
-    FIELD(struct image_file_list, patient_id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The patient."),
+    KEY(struct image_file_list, patient_id, "The patient."),
 };
 static const struct schema patient_images = SCHEMA("PatientImages", struct image_file_list, patient_images_fields);
 static const struct listing file_listing = { .row = &image_file_schema,
@@ -286,7 +286,7 @@ struct access_list {
 LIST_ORDER(access_order, ACCESS_SORTS);
 static const struct field access_list_fields[] = {
     LIST_FIELDS(struct access_list, access_order, "-id"),
-    FIELD(struct access_list, file_id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The file."),
+    KEY(struct access_list, file_id, "The file."),
 };
 static const struct schema access_list = SCHEMA("AccessList", struct access_list, access_list_fields);
 static const struct listing access_listing = { .row = &access_schema,

@@ -47,7 +47,7 @@ struct frame_query {
     bool stored;
 };
 static const struct field frame_query_fields[] = {
-    FIELD(struct frame_query, file_id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The file."),
+    KEY(struct frame_query, file_id, "The file."),
     FIELD(struct frame_query, frame, .flags = READ_ONLY, .min = 1, .max = PIXEL_FRAMES_MAX,
           .doc = "Number of the frame or page, from 1."),
     FIELD(struct frame_query, stored, .fallback = "false",
@@ -131,7 +131,7 @@ struct histogram_query {
     int64_t file_id, frame;
 };
 static const struct field histogram_query_fields[] = {
-    FIELD(struct histogram_query, file_id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The file."),
+    KEY(struct histogram_query, file_id, "The file."),
     FIELD(struct histogram_query, frame, .min = 1, .max = PIXEL_FRAMES_MAX, .fallback = "1",
           .doc = "Number of the frame or page, from 1."),
 };
@@ -211,7 +211,7 @@ struct metadata_query {
     int64_t file_id;
 };
 static const struct field metadata_query_fields[] = {
-    FIELD(struct metadata_query, file_id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The file."),
+    KEY(struct metadata_query, file_id, "The file."),
 };
 static const struct schema metadata_query = SCHEMA("MetadataQuery", struct metadata_query, metadata_query_fields);
 

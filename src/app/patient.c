@@ -83,7 +83,7 @@ struct patient_key {
     int64_t id;
 };
 static const struct field patient_key_fields[] = {
-    FIELD(struct patient_key, id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The patient."),
+    KEY(struct patient_key, id, "The patient."),
 };
 static const struct schema patient_key = SCHEMA("PatientKey", struct patient_key, patient_key_fields);
 
@@ -237,7 +237,7 @@ struct patient_merge {
     int64_t id, source_id;
 };
 static const struct field patient_merge_fields[] = {
-    FIELD(struct patient_merge, id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The patient that stays."),
+    KEY(struct patient_merge, id, "The patient that stays."),
     FIELD(struct patient_merge, source_id, .flags = REQUIRED, .min = 1, .max = INT64_MAX,
           .doc = "The patient whose studies and files move there; it is deleted and says where it went."),
 };

@@ -39,7 +39,7 @@ struct timeline_key {
     int64_t id;
 };
 static const struct field timeline_key_fields[] = {
-    FIELD(struct timeline_key, id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The patient."),
+    KEY(struct timeline_key, id, "The patient."),
 };
 static const struct schema timeline_key = SCHEMA("TimelineKey", struct timeline_key, timeline_key_fields);
 

@@ -20,7 +20,7 @@ const char *const picture_formats[] = { "jpeg", "png", "webp", NULL };
 const char *const picture_media_types[] = { "image/jpeg", "image/png", "image/webp", NULL };
 
 static const struct field rendering_query_fields[] = {
-    FIELD(struct rendering_query, file_id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The image file."),
+    KEY(struct rendering_query, file_id, "The image file."),
     FIELD(struct rendering_query, frame, .min = 1, .max = PIXEL_FRAMES_MAX, .fallback = "1",
           .doc = "Frame, or page of a TIFF, from 1."),
     FIELD(struct rendering_query, window_center, .min = -1000000000, .max = 1000000000, .example = "40",

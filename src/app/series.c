@@ -42,7 +42,7 @@ struct series_list {
 LIST_ORDER(series_order, SERIES_SORTS);
 static const struct field series_list_fields[] = {
     LIST_FIELDS(struct series_list, series_order, "series_number"),
-    FIELD(struct series_list, id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The study."),
+    KEY(struct series_list, id, "The study."),
     FIELD(struct series_list, modality, .max = 16, .filter = "x.modality = ?", .doc = "Only this modality."),
 };
 static const struct schema series_list = SCHEMA("SeriesList", struct series_list, series_list_fields);

@@ -164,7 +164,7 @@ struct session_key {
     int64_t id;
 };
 static const struct field session_key_fields[] = {
-    FIELD(struct session_key, id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The session."),
+    KEY(struct session_key, id, "The session."),
 };
 static const struct schema session_key = SCHEMA("SessionKey", struct session_key, session_key_fields);
 

@@ -85,7 +85,7 @@ const struct schema study_schema = SCHEMA("Study", struct study, study_fields, .
                                           .veil = veil, .doc = "A study of a patient.");
 
 static const struct field study_key_fields[] = {
-    FIELD(struct study_key, id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The study."),
+    KEY(struct study_key, id, "The study."),
 };
 const struct schema study_key = SCHEMA("StudyKey", struct study_key, study_key_fields);
 

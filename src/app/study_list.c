@@ -37,7 +37,7 @@ static const struct field study_list_fields[] = {
 static const struct schema study_list = SCHEMA("StudyList", struct study_list, study_list_fields);
 static const struct field patient_studies_fields[] = {
     STUDY_FILTERS,
-    FIELD(struct study_list, id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The patient."),
+    KEY(struct study_list, id, "The patient."),
 };
 static const struct schema patient_studies = SCHEMA("PatientStudies", struct study_list, patient_studies_fields);
 static const struct listing study_listing = { .row = &study_schema,

@@ -9,7 +9,7 @@ struct thumbnail_query {
     int64_t file_id, size;
 };
 static const struct field thumbnail_query_fields[] = {
-    FIELD(struct thumbnail_query, file_id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The file."),
+    KEY(struct thumbnail_query, file_id, "The file."),
     FIELD(struct thumbnail_query, size, .min = 16, .max = 1024, .fallback = "256", .doc = "Longest side in pixels."),
 };
 static const struct schema thumbnail_query = SCHEMA("ThumbnailQuery", struct thumbnail_query, thumbnail_query_fields);

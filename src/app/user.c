@@ -74,7 +74,7 @@ struct user_key {
     int64_t id;
 };
 static const struct field user_key_fields[] = {
-    FIELD(struct user_key, id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The account."),
+    KEY(struct user_key, id, "The account."),
 };
 static const struct schema user_key = SCHEMA("UserKey", struct user_key, user_key_fields);
 
@@ -290,7 +290,7 @@ struct user_password {
     struct str new_password;
 };
 static const struct field user_password_fields[] = {
-    FIELD(struct user_password, id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The account."),
+    KEY(struct user_password, id, "The account."),
     FIELD(struct user_password, new_password, .flags = REQUIRED | SECRET | KEEP_SPACES, .min = 8, .max = 72,
           .doc = "The password to set; the user will be asked to change it."),
 };
@@ -307,7 +307,7 @@ struct user_roles {
     struct texts roles;
 };
 static const struct field user_roles_fields[] = {
-    FIELD(struct user_roles, id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "The account."),
+    KEY(struct user_roles, id, "The account."),
     FIELD(struct user_roles, roles, .flags = REQUIRED, .min = 1, .max = 20,
           .doc = "All the roles the account is to have."),
 };
