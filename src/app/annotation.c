@@ -277,14 +277,7 @@ static bool check_version(struct call *c, const struct annotation_set *now)
         return fail(c, E_PRECONDITION_FAILED,
                     "the file has annotations (version %" PRId64 "): read them and send their ETag as If-Match",
                     now->version);
-    if (!wanted.at)
-        return true;
-    struct text text;
-    text_init(&text, 4 * CONTENT_MAX_BYTES);
-    json_encode(&text, &annotation_set_schema, now, JSON_ALL_FIELDS, &c->arena);
-    bool matches = http_etag_matches(wanted, answer_etag(&c->arena, text_str(&text)), false);
-    text_release(&text);
-    return matches || fail(c, E_PRECONDITION_FAILED, "it has changed since: read it again");
+    return record_matches(c, &annotation_set_schema, now);
 }
 
 static bool tell_change(struct call *c, const struct replacing *r)
@@ -350,12 +343,12 @@ static bool keep(struct call *c, struct replacing *r, struct list annotations, s
     return true;
 }
 
-static bool replace(struct call *c, const struct picture *picture, const struct set_put *in)
+static bool replace(struct call *c, struct picture *picture)
 {
+    const struct set_put *in = c->in;
     struct annotation_set before;
     struct replacing r = { .file = &picture->file, .comment = in->comment, .now = clock_now() };
     struct list after = in->annotations;
-    audit_about(c, picture->file.id, picture->file.patient_id);
     if (!load_set(c, in->file_id, 0, &before) || !check_version(c, &before) || !take_ids(c, after))
         return false;
     db_release(c);
@@ -374,11 +367,7 @@ static bool replace(struct call *c, const struct picture *picture, const struct 
 static bool annotations_put(struct call *c)
 {
     const struct set_put *in = c->in;
-    struct picture picture;
-    if (!picture_open(c, in->file_id, &picture))
-        return false;
-    bool ok = replace(c, &picture, in);
-    return picture_close(c, &picture) && ok;
+    return picture_look(c, in->file_id, PICTURE_READ, replace);
 }
 
 #define IMAGES .tag = "images", .entity = "image_file", .lane = LANE_PICTURES

@@ -63,11 +63,6 @@ void answer_after(struct call *c, void (*after)(struct call *c))
     exchange_of(c)->after = after;
 }
 
-struct str answer_etag(struct arena *arena, struct str body)
-{
-    return arena_format(arena, "\"%016" PRIx64 "-%tx\"", str_hash(body), body.len);
-}
-
 void answer_encode(struct exchange *x)
 {
     const struct endpoint *e = x->endpoint;
@@ -186,20 +181,6 @@ static void common_headers(struct exchange *x)
     cors_headers(x);
 }
 
-/* The ETag of a single resource, named by its path or one's own account; true when the client has it already (304). */
-static bool etag_header(struct exchange *x)
-{
-    const struct endpoint *e = x->endpoint;
-    struct request *r = x->call.request;
-    bool single = e && endpoint_is_single(e) && x->status == 200 && x->fields == JSON_ALL_FIELDS;
-    if (!single)
-        return false;
-    struct str etag = answer_etag(&x->call.arena, text_str(&x->answer));
-    http_set_header(r, "ETag", etag);
-    struct str wanted = e->method == HTTP_GET ? http_header(r, "If-None-Match") : STR_NULL;
-    return wanted.at && http_etag_matches(wanted, etag, true);
-}
-
 static void set_json_body(struct exchange *x, const char *media_type)
 {
     struct request *r = x->call.request;
@@ -219,6 +200,8 @@ static void set_json_body(struct exchange *x, const char *media_type)
 static void build(struct exchange *x, bool ok)
 {
     struct request *r = x->call.request;
+    if (ok)
+        answer_tag_record(x);
     if (ok && x->endpoint && !answer_preconditions(x)) {
         ok = x->problem_is_set = false;
         x->header_count = 0; /* they were about the other answer */
@@ -234,9 +217,7 @@ static void build(struct exchange *x, bool ok)
     } else if (x->body_is_set) {
         if (x->media_type)
             http_set_header(r, "Content-Type", str_from(x->media_type));
-    } else if (etag_header(x)) {
-        x->status = 304;
-    } else if (x->answer.len) {
+    } else if (x->answer.len && x->status != 304) {
         set_json_body(x, x->media_type ? x->media_type : "application/json");
     }
     http_set_status(r, x->status);

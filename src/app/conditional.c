@@ -1,5 +1,5 @@
 /* conditional.c - preconditions of GET and HEAD (RFC 9110 13.1), looked at in one place, when the answer is known: in the order of 13.2.2, If-Match,
- * else If-Unmodified-Since, then If-None-Match, else If-Modified-Since. Handlers that can save work answer 304 themselves before. An answer other
+ * else If-Unmodified-Since, then If-None-Match, else If-Modified-Since. Handlers that can save work ask answer_is_known before it. An answer other
  * than 2xx or 304 is what it would have been without preconditions (13.2.1). */
 #include "app/exchange.h"
 
@@ -23,12 +23,65 @@ static bool seconds_of(struct str date, int64_t *out)
     return true;
 }
 
-/* The ETag of a single resource is that of its encoded record; it is not computed unless somebody asks. */
-static struct str etag_of(struct exchange *x)
+bool answer_is_known(struct call *c, struct str etag)
 {
-    struct str etag = header_of(x, "ETag");
-    bool single = endpoint_is_single(x->endpoint) && x->fields == JSON_ALL_FIELDS && !x->body_is_set;
-    return etag.at || !single ? etag : answer_etag(&x->call.arena, text_str(&x->answer));
+    struct str known = http_header(c->request, "If-None-Match");
+    answer_header(c, "ETag", etag);
+    if (exchange_of(c)->endpoint->method != HTTP_GET || !known.at || !http_etag_matches(known, etag, true))
+        return false;
+    answer_status(c, 304);
+    exchange_of(c)->body_is_set = false;
+    http_set_body(c->request, STR_NULL);
+    return true;
+}
+
+bool answer_range(struct call *c, struct str etag, struct str modified, int64_t size)
+{
+    struct str range = http_header(c->request, "Range"), if_range = http_header(c->request, "If-Range");
+    bool is_other = if_range.at && !str_equal(if_range, etag) && !str_equal(if_range, modified);
+    int64_t first, length;
+    switch (range.at && !is_other ? http_parse_range(range, size, &first, &length) : RANGE_NONE) {
+    case RANGE_UNSATISFIABLE:
+        answer_header(c, "Content-Range", arena_format(&c->arena, "bytes */%" PRId64, size));
+        return fail(c, E_RANGE, "the file has %" PRId64 " bytes", size);
+    case RANGE_PART:
+        answer_status(c, 206);
+        answer_header(
+            c, "Content-Range",
+            arena_format(&c->arena, "bytes %" PRId64 "-%" PRId64 "/%" PRId64, first, first + length - 1, size));
+        http_set_file_part(c->request, first, length);
+        break;
+    case RANGE_NONE:
+        break;
+    }
+    return true;
+}
+
+static struct str etag_of(struct arena *arena, struct str body)
+{
+    return arena_format(arena, "\"%016" PRIx64 "-%tx\"", str_hash(body), body.len);
+}
+
+/* The ETag of a single resource is that of its encoded record. */
+void answer_tag_record(struct exchange *x)
+{
+    if (x->endpoint && endpoint_is_single(x->endpoint) && x->status == 200 && x->fields == JSON_ALL_FIELDS &&
+        !x->body_is_set)
+        answer_is_known(&x->call, etag_of(&x->call.arena, text_str(&x->answer)));
+}
+
+bool record_matches(struct call *c, const struct schema *schema, const void *record)
+{
+    struct str wanted = http_header(c->request, "If-Match");
+    struct text *text = &exchange_of(c)->compressed;
+    if (!wanted.at)
+        return true;
+    text_clear(text);
+    json_encode(text, schema, record, JSON_ALL_FIELDS, &c->arena);
+    if (text->overflowed)
+        return fail(c, E_UNAVAILABLE, "too much is under way: try again when that has ended");
+    return http_etag_matches(wanted, etag_of(&c->arena, text_str(text)), false) ||
+           fail(c, E_PRECONDITION_FAILED, "it has changed since: read it again");
 }
 
 bool answer_preconditions(struct exchange *x)
@@ -40,7 +93,7 @@ bool answer_preconditions(struct exchange *x)
     if (x->endpoint->method != HTTP_GET || (x->status / 100 != 2 && x->status != 304))
         return true;
     if (match.at) {
-        struct str etag = etag_of(x);
+        struct str etag = header_of(x, "ETag");
         if (!http_etag_matches(match, etag.at ? etag : S(""), false))
             return fail(&x->call, E_PRECONDITION_FAILED, "it is not, or no longer, what If-Match names");
     } else if (seconds_of(unmodified, &stated) && seconds_of(modified, &last) && last > stated) {

@@ -80,9 +80,9 @@ static bool veil(struct call *c, const struct endpoint *e)
     return !c->out || !e->out || !e->out->veil || e->out->veil(c, c->out);
 }
 
-/* The ETag of what GET answers for the same path now, made by GET's own handler in the same transaction. The call's own input and
- * answer are put back however that ends. */
-static bool present_etag(struct exchange *x, const struct endpoint *get, struct str *out)
+/* What GET answers for the same path now, made by GET's own handler in the same transaction. The call's own input and answer are put back
+ * however that ends. */
+static bool load_present(struct exchange *x, const struct endpoint *get, void **out)
 {
     struct call *c = &x->call;
     const struct schema *schema = endpoint_in(get);
@@ -94,13 +94,8 @@ static bool present_etag(struct exchange *x, const struct endpoint *get, struct 
             field_take(c, &schema->fields[index], key, value_text(x->route.values[i]), "path", STR_NULL);
     }
     c->in = key;
-    c->out = schema_new(get->out, &c->arena);
+    c->out = *out = schema_new(get->out, &c->arena);
     bool ok = c->error.code == E_NONE && get->handle(c) && veil(c, get);
-    if (ok) {
-        text_clear(&x->compressed);
-        json_encode(&x->compressed, get->out, c->out, JSON_ALL_FIELDS, &c->arena);
-        *out = answer_etag(&c->arena, text_str(&x->compressed));
-    }
     c->in = in;
     c->out = answer;
     return ok;
@@ -118,14 +113,9 @@ static bool lock_present(struct exchange *x, const struct endpoint *get)
 static bool check_if_match(struct exchange *x)
 {
     struct call *c = &x->call;
-    struct str wanted = http_header(c->request, "If-Match"), etag;
-    const struct endpoint *get = str_is_null(wanted) ? NULL : endpoint_shown(x->endpoint);
-    if (!get)
-        return true;
-    if (!lock_present(x, get) || !present_etag(x, get, &etag))
-        return false;
-    return http_etag_matches(wanted, etag, false) ||
-           fail(c, E_PRECONDITION_FAILED, "it has changed since: read it again");
+    void *present;
+    const struct endpoint *get = http_header(c->request, "If-Match").at ? endpoint_shown(x->endpoint) : NULL;
+    return !get || (lock_present(x, get) && load_present(x, get, &present) && record_matches(c, get->out, present));
 }
 
 static void set_default_status(struct exchange *x)

@@ -11,16 +11,12 @@ static bool asset_get(struct call *c)
     const struct asset *asset = asset_find(path);
     if (!asset)
         return fail(c, E_NOT_FOUND, "there is nothing at this path");
-    struct str etag = str_from(asset->etag), known = http_header(c->request, "If-None-Match");
-    answer_header(c, "ETag", etag);
     answer_header(c, "Cache-Control", S("no-cache"));
     answer_header(c, "Vary", S("Accept-Encoding"));
     if (asset->policy)
         answer_header(c, "Content-Security-Policy", str_from(asset->policy));
-    if (known.at && http_etag_matches(known, etag, true)) {
-        answer_status(c, 304);
+    if (answer_is_known(c, str_from(asset->etag)))
         return true;
-    }
     if (http_accepts_gzip(http_header(c->request, "Accept-Encoding"))) {
         answer_header(c, "Content-Encoding", S("gzip"));
         answer_bytes(c, asset->type, (struct str){ (const char *)asset->gzip, asset->gzip_bytes });

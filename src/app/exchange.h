@@ -83,9 +83,17 @@ const struct schema *endpoint_in(const struct endpoint *e);
 /* answer.c: encodes call.out into x->answer; sends the answer or the problem, with its headers, log line and metrics. */
 void answer_encode(struct exchange *x);
 void answer_send(struct exchange *x, bool ok);
-/* The strong ETag of a JSON answer. */
-struct str answer_etag(struct arena *arena, struct str body);
-/* Looks at the preconditions of a GET whose answer is ready (conditional.c): it may become 304. False: E_PRECONDITION_FAILED. */
+
+/* conditional.c: preconditions (RFC 9110 13). */
+/* Says the ETag of the answer. True: the client has it already, and the answer is 304 without a body. */
+bool answer_is_known(struct call *c, struct str etag);
+/* Of an answer_file with `size` bytes: sends the part that Range asks for, unless If-Range says that it would be one of another file (RFC 9110
+ * 14.2, 13.1.5). False: E_RANGE. */
+bool answer_range(struct call *c, struct str etag, struct str modified, int64_t size);
+/* Of a change: is the record, as GET would answer it, what If-Match names (if it is sent)? False: E_PRECONDITION_FAILED. */
+bool record_matches(struct call *c, const struct schema *schema, const void *record);
+void answer_tag_record(struct exchange *x);
+/* Looks at the preconditions of a GET whose answer is ready: it may become 304. False: E_PRECONDITION_FAILED. */
 bool answer_preconditions(struct exchange *x);
 
 /* dispatch.c: the audit row of this exchange, whose answer is known. */

@@ -72,13 +72,25 @@ static bool mend_instance(struct call *c, void *context)
            image_file_index(c, row.id, row.original_filename, row.description) && audit_change(c);
 }
 
+/* As it is read now, and as it was when it was filed. */
+static bool read_again(struct call *c, const struct image_file *file, struct filing *now, struct filing *before)
+{
+    int fd;
+    int64_t size;
+    if (!image_file_open(c, file, &fd, &size))
+        return false;
+    db_release(c);
+    bool ok = filing_read(c, fd, size, &(struct filing_text){ .sender = file->uploaded_by }, now) &&
+              filing_read(c, fd, size, &(struct filing_text){ .charset = file->character_set }, before);
+    close(fd);
+    return ok;
+}
+
 static bool file_again(struct call *c)
 {
     const struct image_file_key *key = c->in;
     struct image_file file;
     struct filing before, filing;
-    int fd;
-    int64_t size;
     if (!image_file_load_to_change(c, key->file_id, false, &file))
         return false;
     if (file.status == FILE_FAILED && (file.file_type != FILE_DICOM || file.is_instance)) /* it is its picture */
@@ -88,14 +100,9 @@ static bool file_again(struct call *c)
         return fail(c, E_CONFLICT, "only DICOM files know where they belong");
     if (file.status == FILE_ARCHIVED)
         return fail(c, E_CONFLICT, "bring it back from the archive first");
-    if (!image_file_open(c, &file, &fd, &size))
-        return false;
-    db_release(c);
-    bool was_read = filing_read(c, fd, size, &(struct filing_text){ .sender = file.uploaded_by }, &filing) &&
-                    filing_read(c, fd, size, &(struct filing_text){ .charset = file.character_set }, &before);
-    close(fd);
     struct again again = { &file, &before, &filing };
-    if (!was_read || !filing_transact(c, &filing, file.is_instance ? mend_instance : place_again, &again))
+    if (!read_again(c, &file, &filing, &before) ||
+        !filing_transact(c, &filing, file.is_instance ? mend_instance : place_again, &again))
         return false;
     return image_file_load(c, key->file_id, c->out);
 }

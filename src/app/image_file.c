@@ -268,51 +268,23 @@ bool image_file_open(struct call *c, const struct image_file *file, int *fd, int
 static bool file_download(struct call *c)
 {
     const struct image_file_key *key = c->in;
-    struct request *r = c->request;
     struct image_file file;
-    int64_t size, first = 0, length;
+    int64_t size;
     int fd;
     if (!image_file_load(c, key->file_id, &file) || !image_file_open(c, &file, &fd, &size))
         return false;
     audit_about(c, file.id, file.patient_id);
     struct str etag = arena_format(&c->arena, "\"%.*s\"", STR_FMT(file.sha256));
     struct str modified = instant_http_format(file.uploaded_at, &c->arena);
-    answer_header(c, "ETag", etag);
+    /* What is no picture may be a page with a script in it: no browser is to make anything of it. */
+    const char *type =
+        file.file_type == FILE_OTHER ? "application/octet-stream" : arena_cstring(&c->arena, file.mime_type);
+    answer_file(c, type, fd, 0, size);
     answer_header(c, "Last-Modified", modified);
     answer_header(c, "Accept-Ranges", S("bytes"));
     answer_header(c, "Cache-Control", S("private, no-cache"));
     answer_header(c, "Content-Disposition", http_content_disposition(&c->arena, file.original_filename));
-    struct str known = http_header(r, "If-None-Match");
-    if (known.at && http_etag_matches(known, etag, true)) {
-        close(fd);
-        answer_status(c, 304);
-        return true;
-    }
-    struct str range = http_header(r, "Range"), if_range = http_header(r, "If-Range");
-    if (if_range.at && !str_equal(if_range, etag) && !str_equal(if_range, modified))
-        range = STR_NULL;
-    length = size;
-    switch (range.at ? http_parse_range(range, size, &first, &length) : RANGE_NONE) {
-    case RANGE_UNSATISFIABLE:
-        close(fd);
-        answer_header(c, "Content-Range", arena_format(&c->arena, "bytes */%" PRId64, size));
-        return fail(c, E_RANGE, "the file has %" PRId64 " bytes", size);
-    case RANGE_PART:
-        answer_status(c, 206);
-        answer_header(
-            c, "Content-Range",
-            arena_format(&c->arena, "bytes %" PRId64 "-%" PRId64 "/%" PRId64, first, first + length - 1, size));
-        break;
-    case RANGE_NONE:
-        first = 0;
-        length = size;
-        break;
-    }
-    /* What is no picture may be a page with a script in it: no browser is to make anything of it. */
-    const char *type =
-        file.file_type == FILE_OTHER ? "application/octet-stream" : arena_cstring(&c->arena, file.mime_type);
-    answer_file(c, type, fd, first, length);
-    return true;
+    return answer_is_known(c, etag) || answer_range(c, etag, modified, size);
 }
 
 #define FILES .tag = "image-files", .entity = "image_file"

@@ -114,15 +114,16 @@ static bool stored_frame(struct call *c, struct picture *picture, int64_t number
     return true;
 }
 
+static bool put_frame(struct call *c, struct picture *picture)
+{
+    const struct frame_query *in = c->in;
+    return in->stored ? stored_frame(c, picture, in->frame) : decoded_frame(c, picture, in->frame);
+}
+
 static bool frame_get(struct call *c)
 {
     const struct frame_query *in = c->in;
-    struct picture picture;
-    if (!picture_open(c, in->file_id, &picture))
-        return false;
-    audit_about(c, picture.file.id, picture.file.patient_id);
-    bool ok = in->stored ? stored_frame(c, &picture, in->frame) : decoded_frame(c, &picture, in->frame);
-    return picture_close(c, &picture) && ok;
+    return picture_look(c, in->file_id, PICTURE_READ, put_frame);
 }
 
 /* ---- histogram ---- */
@@ -173,36 +174,36 @@ static void take_histogram(struct call *c, const struct histogram *from, struct 
     out->bins = (struct integers){ bins, 256 };
 }
 
-static bool histogram_get(struct call *c)
+static bool put_histogram(struct call *c, struct picture *picture)
 {
     const struct histogram_query *in = c->in;
-    struct picture picture;
+    struct histogram_answer *out = c->out;
     struct decode_job job;
     struct decode_result result;
     struct str unit = STR_NULL;
-    if (!picture_open(c, in->file_id, &picture))
-        return false;
-    audit_about(c, picture.file.id, picture.file.patient_id);
     struct rendering *rendering = malloc(sizeof(*rendering)); /* too large for a stack, or for an arena to clear */
     if (!rendering)
         abort();
-    bool ok = picture_job(c, &picture, in->frame, &job) &&
-              rendering_of_values(c, picture.dicom, &job.format, in->frame, rendering, &unit);
-    unit = arena_copy(&c->arena, unit);
+    bool ok = picture_job(c, picture, in->frame, &job) &&
+              rendering_of_values(c, picture->dicom, &job.format, in->frame, rendering, &unit);
     job.kind = DECODE_HISTOGRAM;
     job.render = rendering;
     ok = ok && picture_run(c, &job, &result);
-    ok = picture_close(c, &picture) && ok;
     free(rendering);
     if (!ok)
         return false;
     struct histogram *found = arena_new(&c->arena, struct histogram);
-    struct histogram_answer *out = c->out;
     memcpy(found, result.bytes.at, sizeof(*found));
     take_histogram(c, found, out);
     if (unit.len)
-        out->unit = unit;
+        out->unit = arena_copy(&c->arena, unit);
     return true;
+}
+
+static bool histogram_get(struct call *c)
+{
+    const struct histogram_query *in = c->in;
+    return picture_look(c, in->file_id, PICTURE_READ, put_histogram);
 }
 
 /* ---- metadata ---- */
@@ -257,15 +258,15 @@ static bool raster_metadata(struct call *c, const struct picture *picture)
     return true;
 }
 
+static bool put_metadata(struct call *c, struct picture *picture)
+{
+    return (picture->file.file_type == FILE_DICOM ? dicom_metadata : raster_metadata)(c, picture);
+}
+
 static bool metadata_get(struct call *c)
 {
     const struct metadata_query *in = c->in;
-    struct picture picture;
-    if (!picture_open_unread(c, in->file_id, &picture))
-        return false;
-    audit_about(c, picture.file.id, picture.file.patient_id);
-    bool ok = (picture.file.file_type == FILE_DICOM ? dicom_metadata : raster_metadata)(c, &picture);
-    return picture_close(c, &picture) && ok;
+    return picture_look(c, in->file_id, PICTURE_UNREAD, put_metadata);
 }
 
 #define IMAGES .tag = "images", .entity = "image_file", .lane = LANE_PICTURES

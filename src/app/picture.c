@@ -37,12 +37,6 @@ static bool open_unread(struct call *c, const struct image_file *file, struct pi
     return ok;
 }
 
-bool picture_open_unread(struct call *c, int64_t file_id, struct picture *out)
-{
-    struct image_file file;
-    return image_file_load(c, file_id, &file) && open_unread(c, &file, out);
-}
-
 bool picture_open_file(struct call *c, const struct image_file *file, struct picture *out)
 {
     if (!open_unread(c, file, out))
@@ -51,12 +45,6 @@ bool picture_open_file(struct call *c, const struct image_file *file, struct pic
         return true;
     (void)!picture_close(c, out);
     return false;
-}
-
-bool picture_open(struct call *c, int64_t file_id, struct picture *out)
-{
-    struct image_file file;
-    return image_file_load(c, file_id, &file) && picture_open_file(c, &file, out);
 }
 
 bool picture_is_whole(struct call *c, const struct picture *picture)
@@ -77,6 +65,19 @@ bool picture_close(struct call *c, struct picture *picture)
     }
     *picture = (struct picture){ .fd = -1 };
     return whole;
+}
+
+bool picture_look(struct call *c, int64_t file_id, enum picture_header header,
+                  bool (*look)(struct call *c, struct picture *picture))
+{
+    struct image_file file;
+    struct picture picture;
+    if (!image_file_load(c, file_id, &file) ||
+        !(header == PICTURE_READ ? picture_open_file : open_unread)(c, &file, &picture))
+        return false;
+    audit_about(c, file.id, file.patient_id);
+    bool ok = look(c, &picture);
+    return picture_close(c, &picture) && ok;
 }
 
 /* ---- frames ---- */

@@ -1,10 +1,7 @@
 /* picture.h - an image file opened for what is in it: its header, its frames, its scale.
  *
- *     struct picture picture;
- *     if (!picture_open(c, in->file_id, &picture)) return false;       // 404 for what the caller may not see
- *     ...
- *     bool ok = picture_samples(c, &picture, 1, &samples);             // decoded in a helper process
- *     return picture_close(c, &picture) && ok && ...;
+ *     static bool mean_of(struct call *c, struct picture *picture) { ... picture_samples(c, picture, 1, &samples) ... }
+ *     static bool mean_get(struct call *c) { return picture_look(c, in->file_id, PICTURE_READ, mean_of); }
  *
  * Blocks (files, helpers): on a worker. The database connection is given back before any of that.
  */
@@ -24,13 +21,15 @@ struct picture {
     struct str damage;          /* why the DICOM file could not be read to its end; null: it could */
 };
 
-/* A file that the caller may see; E_NOT_FOUND otherwise, E_CONFLICT while it is still uploading, E_INVALID when a DICOM file's header cannot be
+enum picture_header { PICTURE_READ, PICTURE_UNREAD /* `dicom` is NULL */ };
+/* What `look` returns of a file that the caller may see, opened for it and closed after it; the audit row is about it. False as well when the file
+ * could not be opened (below), or not be read whole (E_UNREADABLE), whatever `look` said. */
+bool picture_look(struct call *c, int64_t file_id, enum picture_header header,
+                  bool (*look)(struct call *c, struct picture *picture));
+
+/* A row already loaded; rights are the caller's business. E_CONFLICT while it is still uploading, E_INVALID when a DICOM file's header cannot be
  * read far enough. On failure there is nothing to close. */
-bool picture_open(struct call *c, int64_t file_id, struct picture *out);
-/* The same for a row already loaded; rights are the caller's business. */
 bool picture_open_file(struct call *c, const struct image_file *file, struct picture *out);
-/* The same without its header read: `dicom` is NULL. */
-bool picture_open_unread(struct call *c, int64_t file_id, struct picture *out);
 /* False: so far the file could not be read whole (E_UNREADABLE), and what was made of it is worth nothing. For who keeps something of it before
  * it is closed. */
 bool picture_is_whole(struct call *c, const struct picture *picture);

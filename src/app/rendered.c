@@ -26,13 +26,8 @@ bool rendered_key(struct call *c, const struct image_file *file, const struct re
 bool rendered_is_known(struct call *c, const struct result_key *key)
 {
     struct str etag = arena_format(&c->arena, "\"%.16s-%s\"", key->content, key->recipe);
-    answer_header(c, "ETag", etag);
     answer_header(c, "Cache-Control", S("private, no-cache"));
-    struct str known = http_header(c->request, "If-None-Match");
-    if (!known.at || !http_etag_matches(known, etag, true))
-        return false;
-    answer_status(c, 304);
-    return true;
+    return answer_is_known(c, etag);
 }
 
 /* ---- what is kept: the picture; one with a remark has that before it, under a first byte that no picture begins with ----

@@ -145,6 +145,8 @@ void http_set_header(struct request *r, const char *name, struct str value);
 void http_set_body(struct request *r, struct str bytes);
 /* or part of a file, sent by sendfile; takes over the descriptor. */
 void http_set_file(struct request *r, int fd, int64_t offset, int64_t length);
+/* of which only this part, counted from its offset. */
+void http_set_file_part(struct request *r, int64_t first, int64_t length);
 /* or made while it is sent: `read` fills up to `max` bytes, returns how many, 0 at the end, -1 to break the
  * connection; called on I/O thread; `length` -1 when unknown. */
 void http_set_stream(struct request *r, int64_t length,

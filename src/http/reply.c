@@ -64,6 +64,13 @@ void http_set_file(struct request *r, int fd, int64_t offset, int64_t length)
     r->reply_length = length;
 }
 
+void http_set_file_part(struct request *r, int64_t first, int64_t length)
+{
+    assert(r->reply_kind == REPLY_FILE && first >= 0 && first + length <= r->reply_length);
+    r->file_offset += first;
+    r->reply_length = length;
+}
+
 void http_set_stream(struct request *r, int64_t length,
                      ptrdiff_t (*read)(void *self, int64_t offset, char *out, ptrdiff_t max),
                      void (*release)(void *self), void *self)
