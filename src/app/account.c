@@ -166,8 +166,8 @@ static const struct field lock_fields[] = {
         .doc =
             "From where: an IPv4 address or the first 64 bits of an IPv6 one; null: from wherever the account was not signed "
             "in to before."),
-    FIELD(struct sign_in_lock, locked_at, .doc = "Since when."),
-    FIELD(struct sign_in_lock, locked_until, .doc = "Until when."),
+    FIELD(struct sign_in_lock, locked_at, .doc = "When it was locked."),
+    FIELD(struct sign_in_lock, locked_until, .doc = "When it opens by itself."),
 };
 const struct schema sign_in_lock_schema =
     SCHEMA("SignInLock", struct sign_in_lock, lock_fields, .table = "sign_in_locks", .alias = "l",

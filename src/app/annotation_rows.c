@@ -15,7 +15,7 @@ static const struct schema point_schema =
 
 static const struct field value_fields[] = {
     FIELD(struct annotation_value, name, .example = "length", .doc = "What it is: length, area, cobb_angle, mean ..."),
-    FIELD(struct annotation_value, value, .doc = "The number."),
+    FIELD(struct annotation_value, value, .doc = "The measured number."),
     FIELD(struct annotation_value, unit, .flags = NULLABLE, .example = "mm",
           .doc =
               "mm, mm2, px, px2, deg; along the axes of ultrasound regions also s, cm/s, Hz, % and others; for pixel "
@@ -43,8 +43,8 @@ static const struct schema calibration_schema =
            .doc = "A stated scale, used instead of the file's: mm_per_pixel, or length_mm with from and to.");
 
 static const struct field model_fields[] = {
-    FIELD(struct annotation_model, name, .flags = REQUIRED, .min = 1, .max = 100, .doc = "The model."),
-    FIELD(struct annotation_model, version, .flags = REQUIRED, .min = 1, .max = 50, .doc = "Its version."),
+    FIELD(struct annotation_model, name, .flags = REQUIRED, .min = 1, .max = 100, .doc = "What the model is called."),
+    FIELD(struct annotation_model, version, .flags = REQUIRED, .min = 1, .max = 50, .doc = "Which version of the model it was."),
 };
 static const struct schema model_schema =
     SCHEMA("AnnotationModel", struct annotation_model, model_fields, .doc = "The AI model that drew it.");
@@ -75,9 +75,9 @@ static const struct schema model_schema =
         FIELD(struct annotation, values, .of = &value_schema, .flags = OURS, .doc = "What was measured."), \
         FIELD(struct annotation, remark, .flags = (OURS) | NULLABLE, .doc = "Why a value is missing."), \
         FIELD(struct annotation, created_by, .flags = OURS, .doc = "Account that drew it first."), \
-        FIELD(struct annotation, created_at, .flags = OURS, .doc = "When."), \
+        FIELD(struct annotation, created_at, .flags = OURS, .doc = "When it was drawn first."), \
         FIELD(struct annotation, updated_by, .flags = OURS, .doc = "Account that changed it last."), \
-        FIELD(struct annotation, updated_at, .flags = OURS, .doc = "When.")
+        FIELD(struct annotation, updated_at, .flags = OURS, .doc = "When it was changed last.")
 
 static const struct field annotation_fields[] = { ANNOTATION_FIELDS(READ_ONLY) };
 const struct schema annotation_schema = SCHEMA("Annotation", struct annotation, annotation_fields,
@@ -86,13 +86,13 @@ static const struct field stored_annotation_fields[] = { ANNOTATION_FIELDS(0) };
 const struct schema stored_annotation_schema = SCHEMA("StoredAnnotation", struct annotation, stored_annotation_fields);
 
 static const struct field set_fields[] = {
-    FIELD(struct annotation_set, file_id, .doc = "The file."),
+    FIELD(struct annotation_set, file_id, .doc = "The file that they are drawn on."),
     FIELD(struct annotation_set, version,
           .doc = "Which version of its annotations this is, from 1; 0: there are none yet."),
     FIELD(struct annotation_set, annotations, .of = &annotation_schema, .doc = "All annotations of the file."),
     FIELD(struct annotation_set, comment, .flags = NULLABLE, .doc = "What was said about this version."),
     FIELD(struct annotation_set, updated_by, .flags = NULLABLE, .doc = "Account that made this version."),
-    FIELD(struct annotation_set, updated_at, .flags = NULLABLE, .doc = "When."),
+    FIELD(struct annotation_set, updated_at, .flags = NULLABLE, .doc = "When this version was made."),
 };
 const struct schema annotation_set_schema =
     SCHEMA("AnnotationSet", struct annotation_set, set_fields, .doc = "The annotations of an image file.");

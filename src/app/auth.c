@@ -18,7 +18,7 @@ struct login {
 static const struct field login_fields[] = {
     FIELD(struct login, username, .flags = REQUIRED, .min = 1, .max = 254, .doc = "User name or e-mail address.",
           .example = "zhangwei"),
-    FIELD(struct login, password, PASSWORD_LIMITS, .doc = "Password."),
+    FIELD(struct login, password, PASSWORD_LIMITS, .doc = "The password of the account."),
     FIELD(struct login, remember_me, .doc = "Keep the session for longer."),
 };
 static const struct schema login_schema = SCHEMA("Login", struct login, login_fields);
@@ -300,7 +300,7 @@ struct reset_confirm {
     struct str token, new_password;
 };
 static const struct field reset_confirm_fields[] = {
-    FIELD(struct reset_confirm, token, .flags = REQUIRED | SECRET, .min = 1, .max = 200, .doc = "From the mail."),
+    FIELD(struct reset_confirm, token, .flags = REQUIRED | SECRET, .min = 1, .max = 200, .doc = "The token from the mail."),
     FIELD(struct reset_confirm, new_password, .flags = REQUIRED | SECRET | KEEP_SPACES, .min = 8, .max = 72,
           .doc = "The password from now on."),
 };

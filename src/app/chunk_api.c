@@ -19,7 +19,7 @@ struct chunk_stored {
 };
 static const struct field chunk_stored_fields[] = {
     FIELD(struct chunk_stored, number, .doc = "Number of the chunk."),
-    FIELD(struct chunk_stored, size, .doc = "Its bytes."),
+    FIELD(struct chunk_stored, size, .doc = "How many bytes the chunk has."),
     FIELD(struct chunk_stored, upload_progress, .doc = "Percent of the file that is here."),
 };
 const struct schema chunk_stored_schema = SCHEMA("ChunkStored", struct chunk_stored, chunk_stored_fields);

@@ -22,11 +22,11 @@ static const struct field image_file_fields[] = {
     FIELD(struct image_file, file_uuid, .flags = READ_ONLY, .doc = "The same, for outside."),
     FIELD(struct image_file, original_filename, .flags = READ_ONLY, .doc = "Name it was uploaded under.",
           .example = "chest_xray.jpg"),
-    FIELD(struct image_file, file_type, .choices = file_types, .flags = READ_ONLY, .doc = "Type, by content."),
+    FIELD(struct image_file, file_type, .choices = file_types, .flags = READ_ONLY, .doc = "What its content says it is."),
     FIELD(struct image_file, mime_type, .flags = READ_ONLY, .doc = "Media type, by content.", .example = "image/jpeg"),
     FIELD(struct image_file, storage_path, .flags = READ_ONLY | NULLABLE,
           .doc = "Where it rests in the store, relative."),
-    FIELD(struct image_file, file_size, .flags = READ_ONLY, .doc = "Bytes."),
+    FIELD(struct image_file, file_size, .flags = READ_ONLY, .doc = "How many bytes it has."),
     FIELD(struct image_file, file_hash, .flags = READ_ONLY | NULLABLE, .doc = "MD5 of the bytes, hex."),
     FIELD(struct image_file, sha256, .flags = READ_ONLY | NULLABLE, .doc = "SHA-256 of the bytes, hex."),
     FIELD(struct image_file, thumbnail_path, .flags = READ_ONLY | NULLABLE,
@@ -69,13 +69,13 @@ static const struct field image_file_fields[] = {
             "DICOM: what its text was read as, when the file names no character set or its bytes contradict the name."),
     FIELD(struct image_file, remarks, .flags = READ_ONLY | NULLABLE,
           .doc = "DICOM: what was stepped over or forgiven when the file was read. It is no failure."),
-    FIELD(struct image_file, tags, .flags = READ_ONLY | NULLABLE, .doc = "Tags."),
-    FIELD(struct image_file, status, .choices = file_statuses, .flags = READ_ONLY, .doc = "Where it stands."),
+    FIELD(struct image_file, tags, .flags = READ_ONLY | NULLABLE, .doc = "Words that it was tagged with."),
+    FIELD(struct image_file, status, .choices = file_statuses, .flags = READ_ONLY, .doc = "How far it has come."),
     FIELD(struct image_file, status_reason, .flags = READ_ONLY | NULLABLE,
           .doc = "Why it is FAILED, or not the instance of its series."),
-    FIELD(struct image_file, upload_progress, .flags = READ_ONLY, .doc = "Percent uploaded."),
-    FIELD(struct image_file, is_chunked, .flags = READ_ONLY, .doc = "Uploaded in chunks?"),
-    FIELD(struct image_file, total_chunks, .flags = READ_ONLY | NULLABLE, .doc = "How many chunks."),
+    FIELD(struct image_file, upload_progress, .flags = READ_ONLY, .doc = "How much of it is here, in percent."),
+    FIELD(struct image_file, is_chunked, .flags = READ_ONLY, .doc = "Was it uploaded in chunks?"),
+    FIELD(struct image_file, total_chunks, .flags = READ_ONLY | NULLABLE, .doc = "How many chunks it has."),
     FIELD(
         struct image_file, uploaded_chunks,
         .sql =
@@ -93,11 +93,11 @@ static const struct field image_file_fields[] = {
             "Sending the file again mends it."),
     FIELD(struct image_file, is_archived, .flags = READ_ONLY | WRITE_ONLY, .doc = "Are the bytes in the archive?"),
     FIELD(struct image_file, created_at, .flags = READ_ONLY | SET_ON_INSERT, .doc = "When the upload began."),
-    FIELD(struct image_file, updated_at, .flags = READ_ONLY | SET_ON_UPDATE, .doc = "Last change."),
+    FIELD(struct image_file, updated_at, .flags = READ_ONLY | SET_ON_UPDATE, .doc = "When it was changed last."),
     FIELD(struct image_file, uploaded_at, .flags = READ_ONLY | NULLABLE, .doc = "When the upload was complete."),
-    FIELD(struct image_file, is_deleted, .sql = "f.is_deleted", .flags = READ_ONLY, .doc = "Deleted?"),
+    FIELD(struct image_file, is_deleted, .sql = "f.is_deleted", .flags = READ_ONLY, .doc = "Has it been deleted?"),
     FIELD(struct image_file, deleted_at, .flags = READ_ONLY | NULLABLE, .doc = "When it was deleted."),
-    FIELD(struct image_file, deleted_by, .flags = READ_ONLY | NULLABLE, .doc = "By whom."),
+    FIELD(struct image_file, deleted_by, .flags = READ_ONLY | NULLABLE, .doc = "Account that deleted it."),
     FIELD(struct image_file, chunk_size, .flags = READ_ONLY | WRITE_ONLY, .doc = "Bytes of a chunk."),
     FIELD(struct image_file, expected_hash, .flags = READ_ONLY | WRITE_ONLY, .doc = "The hash the client announced."),
 };
@@ -209,7 +209,7 @@ struct file_patch {
 static const struct field file_patch_fields[] = {
     FIELD(struct file_patch, file_id, .flags = READ_ONLY | NOT_STORED, .min = 1, .max = INT64_MAX, .doc = "The file."),
     FILE_DETAIL_FIELDS(struct file_patch),
-    FIELD(struct file_patch, updated_at, .flags = READ_ONLY | SET_ON_UPDATE, .doc = "Last change."),
+    FIELD(struct file_patch, updated_at, .flags = READ_ONLY | SET_ON_UPDATE, .doc = "When it was changed last."),
 };
 static const struct schema file_patch =
     SCHEMA("ImageFilePatch", struct file_patch, file_patch_fields, .table = "image_files", .alias = "f");

@@ -69,7 +69,7 @@ bool image_file_veil(struct call *c, void *record);
 /* What an uploader may say about a file; members of upload forms and of PATCH. */
 #define FILE_DETAIL_FIELDS(T) \
     FIELD(T, patient_id, .flags = NULLABLE, .min = 1, .max = INT64_MAX, .doc = "The patient it belongs to."), \
-        FIELD(T, description, .flags = NULLABLE, .max = 2000, .doc = "Description."), \
+        FIELD(T, description, .flags = NULLABLE, .max = 2000, .doc = "What it shows, in words."), \
         FIELD(T, modality, .flags = NULLABLE, .max = 16, .tag = 0x00080060, .example = "XR", \
               .doc = "What made it: CT, MR, XR ..."), \
         FIELD(T, body_part, .flags = NULLABLE, .max = 64, .tag = 0x00180015, .example = "CHEST", \

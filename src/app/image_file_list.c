@@ -205,8 +205,8 @@ struct file_stats {
     struct counts by_type, by_status, by_modality;
 };
 static const struct field file_stats_fields[] = {
-    FIELD(struct file_stats, total_files, .doc = "Files."),
-    FIELD(struct file_stats, total_size, .doc = "Bytes."),
+    FIELD(struct file_stats, total_files, .doc = "How many files there are."),
+    FIELD(struct file_stats, total_size, .doc = "How many bytes they have together."),
     FIELD(struct file_stats, by_type, .doc = "Files by file_type."),
     FIELD(struct file_stats, by_status, .doc = "Files by status."),
     FIELD(struct file_stats, by_modality, .doc = "Files by modality; files without one are not in it."),
@@ -268,12 +268,12 @@ struct access {
 };
 static const struct field access_fields[] = {
     FIELD(struct access, id, .doc = "Identifies the entry."),
-    FIELD(struct access, at, .sql = "a.created_at", .doc = "When."),
-    FIELD(struct access, user_id, .flags = NULLABLE, .doc = "Who."),
+    FIELD(struct access, at, .sql = "a.created_at", .doc = "When it was accessed."),
+    FIELD(struct access, user_id, .flags = NULLABLE, .doc = "Account that accessed it."),
     FIELD(struct access, username, .sql = "(select u.username from users u where u.id = a.user_id)", .flags = NULLABLE,
-          .doc = "Who, by name."),
+          .doc = "The name that account signs in with."),
     FIELD(struct access, action, .doc = "What was done."),
-    FIELD(struct access, client, .flags = NULLABLE, .doc = "From which address."),
+    FIELD(struct access, client, .flags = NULLABLE, .doc = "The address it came from."),
     FIELD(struct access, outcome, .doc = "HTTP status of the answer."),
 };
 static const struct schema access_schema =

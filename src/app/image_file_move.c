@@ -103,7 +103,7 @@ struct file_batch {
     struct texts tags;
 };
 static const struct field file_batch_fields[] = {
-    FIELD(struct file_batch, ids, .flags = REQUIRED, .min = 1, .max = 1000, .doc = "The files."),
+    FIELD(struct file_batch, ids, .flags = REQUIRED, .min = 1, .max = 1000, .doc = "The files to work on."),
     FIELD(struct file_batch, action, .flags = REQUIRED, .choices = batch_actions, .doc = "What to do with each."),
     FIELD(struct file_batch, tags, .max = 50, .doc = "With action tag: the tags the files are to have."),
 };
@@ -114,7 +114,7 @@ struct batch_outcome {
     struct str error;
 };
 static const struct field batch_outcome_fields[] = {
-    FIELD(struct batch_outcome, id, .doc = "The file."),
+    FIELD(struct batch_outcome, id, .doc = "The file that this is about."),
     FIELD(struct batch_outcome, status, .doc = "HTTP status of this file."),
     FIELD(struct batch_outcome, error, .flags = NULLABLE, .doc = "Why it was not done."),
 };

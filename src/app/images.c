@@ -147,9 +147,9 @@ struct histogram_answer {
 static const struct field histogram_fields[] = {
     FIELD(struct histogram_answer, low, .doc = "Where the first bin begins."),
     FIELD(struct histogram_answer, high, .doc = "Where the last bin ends."),
-    FIELD(struct histogram_answer, min, .doc = "Least value."),
-    FIELD(struct histogram_answer, max, .doc = "Greatest value."),
-    FIELD(struct histogram_answer, mean, .doc = "Mean."),
+    FIELD(struct histogram_answer, min, .doc = "The least value."),
+    FIELD(struct histogram_answer, max, .doc = "The greatest value."),
+    FIELD(struct histogram_answer, mean, .doc = "The mean of the values."),
     FIELD(struct histogram_answer, sd, .doc = "Standard deviation of the values (divided by their number)."),
     FIELD(struct histogram_answer, count, .doc = "Values counted; padding is not."),
     FIELD(struct histogram_answer, bins, .doc = "How many values lie in each of 256 equal parts."),

@@ -38,14 +38,14 @@ struct measurement {
 };
 static const struct field measurement_fields[] = {
     FIELD(struct measurement, kind, .doc = "The annotation's `kind`."),
-    FIELD(struct measurement, name, .doc = "Its name."),
+    FIELD(struct measurement, name, .doc = "What it is called in English."),
     FIELD(struct measurement, name_zh, .doc = "Its name in Chinese."),
     FIELD(struct measurement, doc, .doc = "What is measured."),
     FIELD(struct measurement, doc_zh, .doc = "The same in Chinese."),
     FIELD(struct measurement, view, .choices = measure_views,
           .doc = "lateral: `facing` has to be said; frontal: `patient_left` has to be said; any: neither."),
-    FIELD(struct measurement, min_points, .doc = "Points at least."),
-    FIELD(struct measurement, max_points, .doc = "Points at most."),
+    FIELD(struct measurement, min_points, .doc = "How many points it needs."),
+    FIELD(struct measurement, max_points, .doc = "How many points it takes at most."),
     FIELD(struct measurement, points, .of = &named_point_schema,
           .doc = "The points in their order; empty where they have no names (outlines)."),
     FIELD(struct measurement, values, .of = &named_value_schema, .doc = "What it gives."),
@@ -60,7 +60,7 @@ struct catalogue {
     struct list items;
 };
 static const struct field catalogue_fields[] = {
-    FIELD(struct catalogue, items, .of = &measurement_schema, .doc = "All kinds."),
+    FIELD(struct catalogue, items, .of = &measurement_schema, .doc = "All kinds of measurement there are."),
 };
 static const struct schema catalogue_schema =
     SCHEMA("MeasurementCatalogue", struct catalogue, catalogue_fields, .doc = "What can be drawn and measured.");

@@ -20,7 +20,7 @@ static const struct field event_fields[] = {
     FIELD(struct event, at, .doc = "When it came."),
     FIELD(struct event, kind, .choices = event_kinds, .doc = "What it is."),
     FIELD(struct event, title, .flags = NULLABLE, .doc = "Description or file name."),
-    FIELD(struct event, study_id, .flags = NULLABLE, .doc = "The study."),
+    FIELD(struct event, study_id, .flags = NULLABLE, .doc = "The study that it belongs to."),
     FIELD(struct event, image_file_id, .flags = NULLABLE, .doc = "The image file."),
 };
 static const struct schema event_schema = SCHEMA("TimelineEvent", struct event, event_fields);

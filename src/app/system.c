@@ -58,12 +58,12 @@ struct system_stats {
     int64_t storage_free_bytes, storage_total_bytes, database_bytes;
 };
 static const struct field system_stats_fields[] = {
-    FIELD(struct system_stats, users, .doc = "Accounts."),
-    FIELD(struct system_stats, patients, .doc = "Patients."),
-    FIELD(struct system_stats, studies, .doc = "Studies."),
-    FIELD(struct system_stats, series, .doc = "Series."),
-    FIELD(struct system_stats, image_files, .doc = "Image files."),
-    FIELD(struct system_stats, image_bytes, .doc = "Their bytes."),
+    FIELD(struct system_stats, users, .doc = "How many accounts there are."),
+    FIELD(struct system_stats, patients, .doc = "How many patients there are."),
+    FIELD(struct system_stats, studies, .doc = "How many studies there are."),
+    FIELD(struct system_stats, series, .doc = "How many series there are."),
+    FIELD(struct system_stats, image_files, .doc = "How many image files there are."),
+    FIELD(struct system_stats, image_bytes, .doc = "How many bytes the image files have together."),
     FIELD(struct system_stats, by_type, .doc = "Image files by type."),
     FIELD(struct system_stats, by_status, .doc = "Image files by status."),
     FIELD(struct system_stats, uploads_by_day, .doc = "Uploads of each of the last 14 days (TIME_ZONE)."),
@@ -164,18 +164,18 @@ struct audit_row {
 };
 static const struct field audit_row_fields[] = {
     FIELD(struct audit_row, id, .doc = "Identifies the entry."),
-    FIELD(struct audit_row, created_at, .doc = "When."),
+    FIELD(struct audit_row, created_at, .doc = "When it was done."),
     FIELD(struct audit_row, user_id, .flags = NULLABLE, .doc = "Who; null when nobody was signed in."),
     FIELD(struct audit_row, username, .sql = "(select u.username from users u where u.id = a.user_id)",
-          .flags = NULLABLE, .doc = "Who, by name."),
+          .flags = NULLABLE, .doc = "The name that account signs in with."),
     FIELD(struct audit_row, action, .doc = "What was done."),
     FIELD(struct audit_row, entity, .flags = NULLABLE, .doc = "To what kind of thing."),
-    FIELD(struct audit_row, entity_id, .flags = NULLABLE, .doc = "To which one."),
-    FIELD(struct audit_row, patient_id, .flags = NULLABLE, .doc = "Whose data."),
+    FIELD(struct audit_row, entity_id, .flags = NULLABLE, .doc = "Which of them it was done to."),
+    FIELD(struct audit_row, patient_id, .flags = NULLABLE, .doc = "The patient whose data it was."),
     FIELD(struct audit_row, outcome,
           .doc = "HTTP status of the answer; 200 for what a command or the server itself did."),
-    FIELD(struct audit_row, client, .flags = NULLABLE, .doc = "From which address."),
-    FIELD(struct audit_row, request_id, .flags = NULLABLE, .doc = "Which request."),
+    FIELD(struct audit_row, client, .flags = NULLABLE, .doc = "The address it came from."),
+    FIELD(struct audit_row, request_id, .flags = NULLABLE, .doc = "The request that did it, as its answer named it."),
     FIELD(
         struct audit_row, detail, .flags = NULLABLE,
         .doc =
@@ -205,8 +205,8 @@ static const struct field audit_list_fields[] = {
     FIELD(struct audit_list, entity_id, .min = 1, .max = INT64_MAX, .filter = "a.entity_id = ?",
           .doc = "Only about this one."),
     FIELD(struct audit_list, action, .max = 64, .filter = "a.action = ?", .doc = "Only this action."),
-    FIELD(struct audit_list, start_date, .filter = "a.created_at >= ?", .doc = "Not before."),
-    FIELD(struct audit_list, end_date, .flags = DAY_END, .filter = "a.created_at <= ?", .doc = "Not after."),
+    FIELD(struct audit_list, start_date, .filter = "a.created_at >= ?", .doc = "Only rows from this time on."),
+    FIELD(struct audit_list, end_date, .flags = DAY_END, .filter = "a.created_at <= ?", .doc = "Only rows up to this time."),
 };
 static const struct schema audit_list = SCHEMA("AuditList", struct audit_list, audit_list_fields);
 static const struct listing audit_listing = { .row = &audit_row_schema, .id = "a.id", .order = &audit_order };

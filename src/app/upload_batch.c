@@ -34,8 +34,8 @@ struct batch {
 };
 static const struct field batch_fields[] = {
     FIELD(struct batch, total, .doc = "Files in the request."),
-    FIELD(struct batch, succeeded, .doc = "Files stored."),
-    FIELD(struct batch, failed, .doc = "Files not stored."),
+    FIELD(struct batch, succeeded, .doc = "How many files are stored."),
+    FIELD(struct batch, failed, .doc = "How many files are not stored."),
     FIELD(struct batch, items, .of = &item_schema, .doc = "How each went, in order."),
 };
 static const struct schema batch_schema = SCHEMA("BatchResult", struct batch, batch_fields, .doc = "How a batch went.");

@@ -37,7 +37,7 @@ struct chunked_begin {
 static const struct field chunked_begin_fields[] = {
     FIELD(struct chunked_begin, filename, .flags = REQUIRED, .min = 1, .max = 500, .doc = "Name of the file.",
           .example = "ct.dcm"),
-    FIELD(struct chunked_begin, file_size, .flags = REQUIRED, .min = 1, .max = (int64_t)1 << 50, .doc = "Its bytes."),
+    FIELD(struct chunked_begin, file_size, .flags = REQUIRED, .min = 1, .max = (int64_t)1 << 50, .doc = "How many bytes the file has."),
     FIELD(struct chunked_begin, total_chunks, .min = 1, .max = 100000,
           .doc = "How many chunks; or give chunk_size, or neither."),
     FIELD(struct chunked_begin, chunk_size, .min = 1, .max = CHUNK_BYTES_MAX,
@@ -154,12 +154,12 @@ static const struct field chunked_state_fields[] = {
     FIELD(struct chunked_state, upload_id, .doc = "Names the upload."),
     FIELD(struct chunked_state, image_file_id, .doc = "The file's record."),
     FIELD(struct chunked_state, filename, .doc = "Name of the file."),
-    FIELD(struct chunked_state, file_size, .doc = "Its bytes."),
+    FIELD(struct chunked_state, file_size, .doc = "How many bytes the file has."),
     FIELD(struct chunked_state, chunk_size, .doc = "Bytes of every chunk but the last."),
     FIELD(struct chunked_state, total_chunks, .doc = "Chunks, numbered from 0."),
     FIELD(struct chunked_state, uploaded_chunks, .doc = "Numbers of those that are here."),
     FIELD(struct chunked_state, missing_chunks, .doc = "Numbers of those that are not."),
-    FIELD(struct chunked_state, upload_progress, .doc = "Percent."),
+    FIELD(struct chunked_state, upload_progress, .doc = "How much of it is here, in percent."),
     FIELD(struct chunked_state, status, .choices = file_statuses, .doc = "Status of the file's record."),
     FIELD(struct chunked_state, expires_at, .doc = "When an incomplete upload is removed."),
 };

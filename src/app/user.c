@@ -14,9 +14,9 @@ const char *const user_statuses[] = { "ACTIVE", "PENDING", "DISABLED", NULL };
           .example = "zhang.wei@example.org"), \
         FIELD(T, full_name, .flags = REQUIRED, .min = 1, .max = 100, .doc = "Name as colleagues know it.", \
               .example = "张伟"), \
-        FIELD(T, phone, .flags = NULLABLE, .max = 32, .doc = "Telephone."), \
-        FIELD(T, department, .flags = NULLABLE, .max = 100, .doc = "Department."), \
-        FIELD(T, title, .flags = NULLABLE, .max = 100, .doc = "Professional title.")
+        FIELD(T, phone, .flags = NULLABLE, .max = 32, .doc = "Where the person can be called."), \
+        FIELD(T, department, .flags = NULLABLE, .max = 100, .doc = "The department that the person belongs to."), \
+        FIELD(T, title, .flags = NULLABLE, .max = 100, .doc = "The person's professional title.")
 
 #define USER_FIELDS \
     FIELD(struct user, id, .flags = READ_ONLY, .doc = "Identifies the account."), \
@@ -27,7 +27,7 @@ const char *const user_statuses[] = { "ACTIVE", "PENDING", "DISABLED", NULL };
         FIELD(struct user, status, .choices = user_statuses, .flags = REQUIRED, \
               .doc = "Only ACTIVE accounts can sign in; PENDING ones wait for approval."), \
         FIELD(struct user, must_change_password, .flags = READ_ONLY, .doc = "The password was set by somebody else."), \
-        FIELD(struct user, last_login_at, .flags = READ_ONLY | NULLABLE, .doc = "Last sign-in."), \
+        FIELD(struct user, last_login_at, .flags = READ_ONLY | NULLABLE, .doc = "When it was last signed in with."), \
         FIELD(struct user, created_at, .flags = READ_ONLY | SET_ON_INSERT, .doc = "When the account was made."), \
         FIELD(struct user, updated_at, .flags = READ_ONLY | SET_ON_UPDATE, .doc = "When it last changed."), \
         FIELD(struct user, password_hash, .flags = READ_ONLY | SECRET, .doc = "bcrypt."), \
@@ -355,7 +355,7 @@ static const struct field user_row_fields[] = {
     FIELD(struct user, locked_until, .flags = NULLABLE,
           .sql = "(select max(l.locked_until) from sign_in_locks l where l.user_id = u.id)",
           .doc = "Sign-ins are locked until then, from some networks at least; null: they are not."),
-    FIELD(struct user, last_login_at, .flags = NULLABLE, .doc = "Last sign-in."),
+    FIELD(struct user, last_login_at, .flags = NULLABLE, .doc = "When it was last signed in with."),
     FIELD(struct user, created_at, .doc = "When the account was made."),
     FIELD(struct user, updated_at, .doc = "When it last changed."),
 };
@@ -389,7 +389,7 @@ struct role {
 };
 static const struct field role_fields[] = {
     FIELD(struct role, id, .doc = "Identifies the role."),
-    FIELD(struct role, name, .doc = "Its name."),
+    FIELD(struct role, name, .doc = "What the role is called."),
     FIELD(struct role, description, .doc = "What it is for."),
     FIELD(struct role, permissions,
           .sql = "(select '[\"' || replace(group_concat(p.name), ',', '\",\"') || '\"]' from role_permissions x "
@@ -404,7 +404,7 @@ struct permission_record {
 };
 static const struct field permission_fields[] = {
     FIELD(struct permission_record, id, .doc = "Identifies the permission."),
-    FIELD(struct permission_record, name, .doc = "Its name."),
+    FIELD(struct permission_record, name, .doc = "What the permission is called, as `study.read`."),
     FIELD(struct permission_record, description, .doc = "What it allows."),
 };
 static const struct schema permission_schema =
