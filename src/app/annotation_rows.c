@@ -44,7 +44,8 @@ static const struct schema calibration_schema =
 
 static const struct field model_fields[] = {
     FIELD(struct annotation_model, name, .flags = REQUIRED, .min = 1, .max = 100, .doc = "What the model is called."),
-    FIELD(struct annotation_model, version, .flags = REQUIRED, .min = 1, .max = 50, .doc = "Which version of the model it was."),
+    FIELD(struct annotation_model, version, .flags = REQUIRED, .min = 1, .max = 50,
+          .doc = "Which version of the model it was."),
 };
 static const struct schema model_schema =
     SCHEMA("AnnotationModel", struct annotation_model, model_fields, .doc = "The AI model that drew it.");

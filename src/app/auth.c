@@ -300,7 +300,8 @@ struct reset_confirm {
     struct str token, new_password;
 };
 static const struct field reset_confirm_fields[] = {
-    FIELD(struct reset_confirm, token, .flags = REQUIRED | SECRET, .min = 1, .max = 200, .doc = "The token from the mail."),
+    FIELD(struct reset_confirm, token, .flags = REQUIRED | SECRET, .min = 1, .max = 200,
+          .doc = "The token from the mail."),
     FIELD(struct reset_confirm, new_password, .flags = REQUIRED | SECRET | KEEP_SPACES, .min = 8, .max = 72,
           .doc = "The password from now on."),
 };

@@ -15,7 +15,7 @@ static const char *const blood_types[] = {
 };
 static const char *const patient_statuses[] = { "ACTIVE", "INACTIVE", "DECEASED", NULL };
 
-#define SEALED ENCRYPTED | NULLABLE
+#define SEALED (ENCRYPTED | NULLABLE)
 static const struct field patient_fields[] = {
     FIELD(struct patient, id, .flags = READ_ONLY | VEILS, .min = 1, .max = INT64_MAX,
           .doc = "Identifies the patient here."),
@@ -40,30 +40,34 @@ static const struct field patient_fields[] = {
     FIELD(struct patient, phone, .flags = SEALED | HASHED, .max = 32, .doc = "Telephone. Encrypted at rest."),
     FIELD(struct patient, email, .flags = SEALED, .max = 254, .doc = "E-mail. Encrypted at rest."),
     FIELD(struct patient, address, .flags = SEALED, .max = 500, .doc = "Address. Encrypted at rest."),
-    FIELD(struct patient, blood_type, .choices = blood_types, .flags = NULLABLE, .doc = "The blood group, where it is known."),
+    FIELD(struct patient, blood_type, .choices = blood_types, .flags = NULLABLE,
+          .doc = "The blood group, where it is known."),
     FIELD(struct patient, height_cm, .flags = NULLABLE, .min = 1, .max = 300, .doc = "Height in centimetres."),
     FIELD(struct patient, weight_kg, .flags = NULLABLE, .min = 0, .max = 700, .doc = "Weight in kilograms."),
-    FIELD(struct patient, allergies, .flags = NULLABLE, .max = 4000, .doc = "What the patient is known to be allergic to."),
-    FIELD(struct patient, medical_history, .flags = NULLABLE, .max = 10000, .doc = "What is known of earlier illnesses."),
+    FIELD(struct patient, allergies, .flags = NULLABLE, .max = 4000,
+          .doc = "What the patient is known to be allergic to."),
+    FIELD(struct patient, medical_history, .flags = NULLABLE, .max = 10000,
+          .doc = "What is known of earlier illnesses."),
     FIELD(struct patient, emergency_contact_name, .flags = NULLABLE, .max = 100, .doc = "Whom to call."),
-    FIELD(struct patient, emergency_contact_phone, .flags = NULLABLE | NOT_QUOTED, .max = 32, .doc = "Where that person can be called."),
+    FIELD(struct patient, emergency_contact_phone, .flags = NULLABLE | NOT_QUOTED, .max = 32,
+          .doc = "Where that person can be called."),
     FIELD(struct patient, insurance_number, .flags = NULLABLE, .max = 64, .doc = "The number of the insurance."),
     FIELD(struct patient, status, .choices = patient_statuses, .fallback = "ACTIVE", .flags = REQUIRED,
           .doc = "Whether the patient is still seen here, or has died."),
-    FIELD(struct patient, is_unidentified, .sql = "p.is_unidentified", .flags = READ_ONLY,
+    FIELD(struct patient, is_unidentified, .flags = GENERATED | READ_ONLY,
           .doc = "Made for a study whose files have no Patient ID; the number was made here."),
     FIELD(
-        struct patient, conflict, .sql = "p.conflict", .flags = READ_ONLY | NULLABLE,
+        struct patient, conflict, .flags = GENERATED | READ_ONLY | NULLABLE,
         .doc =
             "Which of name, gender and birth_date some file says otherwise; the files say how, in their own conflict."),
-    FIELD(struct patient, image_count, .sql = "p.image_count", .flags = READ_ONLY,
+    FIELD(struct patient, image_count, .flags = GENERATED | READ_ONLY,
           .doc = "Image files of the patient that one sees."),
-    FIELD(struct patient, merged_into, .sql = "p.merged_into", .flags = READ_ONLY | NULLABLE,
+    FIELD(struct patient, merged_into, .flags = GENERATED | READ_ONLY | NULLABLE,
           .doc = "The patient this one turned out to be."),
     FIELD(struct patient, created_by, .flags = READ_ONLY, .doc = "Account that registered the patient."),
     FIELD(struct patient, created_at, .flags = READ_ONLY | SET_ON_INSERT, .doc = "When the patient was registered."),
     FIELD(struct patient, updated_at, .flags = READ_ONLY | SET_ON_UPDATE, .doc = "When the record was changed last."),
-    FIELD(struct patient, is_deleted, .sql = "p.is_deleted", .flags = READ_ONLY, .doc = "Has it been deleted?"),
+    FIELD(struct patient, is_deleted, .flags = GENERATED | READ_ONLY, .doc = "Has it been deleted?"),
     FIELD(struct patient, deleted_at, .flags = READ_ONLY | NULLABLE, .doc = "When it was deleted."),
     FIELD(struct patient, deleted_by, .flags = READ_ONLY | NULLABLE, .doc = "Account that deleted it."),
 };

@@ -4,7 +4,6 @@
 #include "app/study.h"
 #include "app/visibility.h"
 
-#define KEPT(NAME) .sql = "x." NAME, .flags = READ_ONLY
 static const struct field series_fields[] = {
     FIELD(struct series, id, .flags = READ_ONLY | VEILS, .doc = "Identifies the series here."),
     FIELD(struct series, series_uid, .flags = READ_ONLY, .max = 64, .tag = 0x0020000E,
@@ -25,8 +24,8 @@ static const struct field series_fields[] = {
           .doc = "Manufacturer (0008,0070)."),
     FIELD(struct series, institution_name, .flags = READ_ONLY | NULLABLE, .max = 64, .tag = 0x00080080,
           .doc = "Institution Name (0008,0080)."),
-    FIELD(struct series, number_of_instances, KEPT("number_of_instances"), .doc = "How many instances are in it."),
-    FIELD(struct series, size_bytes, KEPT("size_bytes"), .doc = "How many bytes they have together."),
+    FIELD(struct series, number_of_instances, .flags = GENERATED | READ_ONLY, .doc = "How many instances are in it."),
+    FIELD(struct series, size_bytes, .flags = GENERATED | READ_ONLY, .doc = "How many bytes they have together."),
     FIELD(struct series, created_at, .flags = READ_ONLY | SET_ON_INSERT, .doc = "When its first file came."),
     FIELD(struct series, updated_at, .flags = READ_ONLY | SET_ON_UPDATE, .doc = "When it was changed last."),
 };

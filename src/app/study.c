@@ -12,13 +12,13 @@
 enum study_status { STUDY_STATUS_NONE, STUDY_OPEN, STUDY_CLOSED };
 static const char *const study_statuses[] = { "OPEN", "CLOSED", NULL };
 
-#define KEPT(NAME) .sql = "s." NAME, .flags = READ_ONLY
 static const struct field study_fields[] = {
     FIELD(struct study, id, .flags = READ_ONLY | VEILS, .min = 1, .max = INT64_MAX,
           .doc = "Identifies the study here."),
     FIELD(struct study, study_uid, .min = 3, .max = 64, .tag = 0x0020000D, .example = "1.2.840.113619.2.55.3.1",
           .doc = "Study Instance UID (0020,000D), unique. Registered without one, a study gets one made from a UUID."),
-    FIELD(struct study, patient_id, .flags = REQUIRED, .min = 1, .max = INT64_MAX, .doc = "The patient whose study it is."),
+    FIELD(struct study, patient_id, .flags = REQUIRED, .min = 1, .max = INT64_MAX,
+          .doc = "The patient whose study it is."),
     FIELD(struct study, patient_name, .sql = "(select p.name from patients p where p.id = s.patient_id)",
           .flags = READ_ONLY, .doc = "The patient's name."),
     FIELD(struct study, patient_number, .sql = "(select p.patient_id from patients p where p.id = s.patient_id)",
@@ -36,22 +36,25 @@ static const struct field study_fields[] = {
           .doc = "Study Description (0008,1030)."),
     FIELD(struct study, referring_physician, .flags = NULLABLE, .max = 200, .tag = 0x00080090,
           .doc = "Referring physician (0008,0090)."),
-    FIELD(struct study, modalities, KEPT("modalities") | NULLABLE, .doc = "Modalities of all its series."),
-    FIELD(struct study, number_of_series, KEPT("number_of_series"), .doc = "Series that hold something one sees."),
-    FIELD(struct study, number_of_instances, KEPT("number_of_instances"), .doc = "Instances one sees in all of them."),
-    FIELD(struct study, size_bytes, KEPT("size_bytes"), .doc = "How many bytes they have together."),
-    FIELD(struct study, status, .choices = study_statuses, .fallback = "OPEN", .flags = REQUIRED, .doc = "How far the work on it has come."),
-    FIELD(struct study, conflict, KEPT("conflict") | NULLABLE,
+    FIELD(struct study, modalities, .flags = GENERATED | READ_ONLY | NULLABLE, .doc = "Modalities of all its series."),
+    FIELD(struct study, number_of_series, .flags = GENERATED | READ_ONLY,
+          .doc = "Series that hold something one sees."),
+    FIELD(struct study, number_of_instances, .flags = GENERATED | READ_ONLY,
+          .doc = "Instances one sees in all of them."),
+    FIELD(struct study, size_bytes, .flags = GENERATED | READ_ONLY, .doc = "How many bytes they have together."),
+    FIELD(struct study, status, .choices = study_statuses, .fallback = "OPEN", .flags = REQUIRED,
+          .doc = "How far the work on it has come."),
+    FIELD(struct study, conflict, .flags = GENERATED | READ_ONLY | NULLABLE,
           .doc = "[\"patient_id\"]: a file of this study named another patient; it was kept, but not filed. "
                  "[\"study_uid\"]: another study has the same UID (told to those who see all)."),
     FIELD(struct study, created_by, .flags = READ_ONLY | VEILS, .doc = "Account that registered it."),
     FIELD(struct study, created_at, .flags = READ_ONLY | SET_ON_INSERT, .doc = "When it was registered."),
     FIELD(struct study, updated_at, .flags = READ_ONLY | SET_ON_UPDATE, .doc = "When it was changed last."),
-    FIELD(struct study, is_deleted, KEPT("is_deleted"), .doc = "Has it been deleted?"),
+    FIELD(struct study, is_deleted, .flags = GENERATED | READ_ONLY, .doc = "Has it been deleted?"),
     FIELD(struct study, deleted_at, .flags = READ_ONLY | NULLABLE, .doc = "When it was deleted."),
     FIELD(struct study, deleted_by, .flags = READ_ONLY | NULLABLE, .doc = "Account that deleted it."),
     FIELD(struct study, claim, .flags = READ_ONLY | WRITE_ONLY, .doc = "Whose second study of this UID it is."),
-    FIELD(struct study, instances_of_others, .sql = "s.instances_of_others", .flags = READ_ONLY | WRITE_ONLY | VEILS,
+    FIELD(struct study, instances_of_others, .flags = GENERATED | READ_ONLY | WRITE_ONLY | VEILS,
           .doc = "Instances by others than who registered it."),
 };
 
@@ -217,11 +220,13 @@ static const struct field study_patch_fields[] = {
     FIELD(struct study_patch, id, .flags = READ_ONLY | NOT_STORED, .min = 1, .max = INT64_MAX, .doc = "The study."),
     FIELD(struct study_patch, patient_id, .flags = REQUIRED, .min = 1, .max = INT64_MAX,
           .doc = "The patient: its files move there with it."),
-    FIELD(struct study_patch, accession_number, .flags = NULLABLE, .max = 64, .doc = "Number of the order (0008,0050)."),
+    FIELD(struct study_patch, accession_number, .flags = NULLABLE, .max = 64,
+          .doc = "Number of the order (0008,0050)."),
     FIELD(struct study_patch, body_part, .flags = NULLABLE, .max = 64, .doc = "Part of the body."),
     FIELD(struct study_patch, description, .flags = NULLABLE, .max = 2000, .doc = "What was done, in words."),
     FIELD(struct study_patch, referring_physician, .flags = NULLABLE, .max = 200, .doc = "Who asked for it."),
-    FIELD(struct study_patch, status, .choices = study_statuses, .flags = REQUIRED, .doc = "How far the work on it has come."),
+    FIELD(struct study_patch, status, .choices = study_statuses, .flags = REQUIRED,
+          .doc = "How far the work on it has come."),
     FIELD(struct study_patch, updated_at, .flags = READ_ONLY | SET_ON_UPDATE, .doc = "When it was changed last."),
 };
 static const struct schema study_patch =

@@ -206,7 +206,8 @@ static const struct field audit_list_fields[] = {
           .doc = "Only about this one."),
     FIELD(struct audit_list, action, .max = 64, .filter = "a.action = ?", .doc = "Only this action."),
     FIELD(struct audit_list, start_date, .filter = "a.created_at >= ?", .doc = "Only rows from this time on."),
-    FIELD(struct audit_list, end_date, .flags = DAY_END, .filter = "a.created_at <= ?", .doc = "Only rows up to this time."),
+    FIELD(struct audit_list, end_date, .flags = DAY_END, .filter = "a.created_at <= ?",
+          .doc = "Only rows up to this time."),
 };
 static const struct schema audit_list = SCHEMA("AuditList", struct audit_list, audit_list_fields);
 static const struct listing audit_listing = { .row = &audit_row_schema, .id = "a.id", .order = &audit_order };

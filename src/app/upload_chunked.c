@@ -37,7 +37,8 @@ struct chunked_begin {
 static const struct field chunked_begin_fields[] = {
     FIELD(struct chunked_begin, filename, .flags = REQUIRED, .min = 1, .max = 500, .doc = "Name of the file.",
           .example = "ct.dcm"),
-    FIELD(struct chunked_begin, file_size, .flags = REQUIRED, .min = 1, .max = (int64_t)1 << 50, .doc = "How many bytes the file has."),
+    FIELD(struct chunked_begin, file_size, .flags = REQUIRED, .min = 1, .max = (int64_t)1 << 50,
+          .doc = "How many bytes the file has."),
     FIELD(struct chunked_begin, total_chunks, .min = 1, .max = 100000,
           .doc = "How many chunks; or give chunk_size, or neither."),
     FIELD(struct chunked_begin, chunk_size, .min = 1, .max = CHUNK_BYTES_MAX,

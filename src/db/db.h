@@ -118,7 +118,7 @@ enum found db_find_locked_(struct call *c, int64_t *out, const char *sql, struct
  * beginning. Always false: `return db_again(c)`. On SQLite nothing can change under a transaction, and it is a failure. */
 bool db_again(struct call *c);
 
-/* Inserts every stored field except joined ones, and `id` only when it is above 0; sets SET_ON_INSERT/SET_ON_UPDATE members in the record to now. *id
+/* Inserts every stored field except joined and GENERATED ones, and `id` only when it is above 0; sets SET_ON_INSERT/SET_ON_UPDATE members in the record to now. *id
  * (may be NULL) gets the new id. Fields whose member is null are inserted as null. */
 bool db_insert(struct call *c, const struct schema *schema, void *record, int64_t *id);
 /* Updates the fields in `mask` (never `id`) plus SET_ON_UPDATE ones. False with no error when no row matched. `tail` is "where ..."

@@ -15,6 +15,11 @@ bool field_is_selected(const struct field *field)
     return field->sql || field_is_column(field);
 }
 
+static bool is_written(const struct field *field)
+{
+    return field_is_column(field) && !(field->flags & GENERATED);
+}
+
 static bool is_id(const struct field *field)
 {
     return strcmp(field->name, "id") == 0;
@@ -78,7 +83,7 @@ static void get_sql(const struct statement_key *key, struct text *sql)
 
 static bool is_inserted(const struct field *field, bool with_id)
 {
-    return field_is_column(field) && (with_id || !is_id(field));
+    return is_written(field) && (with_id || !is_id(field));
 }
 
 static void insert_sql(const struct statement_key *key, struct text *sql)
@@ -107,7 +112,7 @@ static void insert_sql(const struct statement_key *key, struct text *sql)
 
 static bool is_updated(const struct field *field, int index, uint64_t mask)
 {
-    return field_is_column(field) && !is_id(field) && (in_mask(mask, index) || (field->flags & SET_ON_UPDATE));
+    return is_written(field) && !is_id(field) && (in_mask(mask, index) || (field->flags & SET_ON_UPDATE));
 }
 
 static void update_sql(const struct statement_key *key, struct text *sql)

@@ -54,9 +54,9 @@ enum field_flag {
     KEEP_EMPTY = 1 << 11,   /* an empty text stays empty instead of becoming null */
     DAY_END = 1 << 13,      /* struct instant: a date alone means its last moment, not its first */
     KEEP_SPACES = 1 << 12,  /* the text is not trimmed (passwords) */
-    NOT_QUOTED =
-        1 << 15,     /* the audit log says that it changed, not from what to what: so of SECRET and ENCRYPTED, too */
-    VEILS = 1 << 14, /* read from SQL even when the caller did not ask for it: the schema's veil looks at it */
+    VEILS = 1 << 14,        /* read from SQL even when the caller did not ask for it: the schema's veil looks at it */
+    NOT_QUOTED = 1 << 15,   /* the audit log says that it changed, not from what to what; so of SECRET, ENCRYPTED */
+    GENERATED = 1 << 16,    /* a column that is only read with the record: triggers or SQL of their own keep it */
 };
 
 struct call;

@@ -96,7 +96,7 @@ static uint64_t stored_mask(const struct schema *schema)
 {
     uint64_t mask = 0;
     for (int i = 0; i < schema->count; i++)
-        if (!(schema->fields[i].flags & NOT_STORED) && !schema->fields[i].sql &&
+        if (!(schema->fields[i].flags & (NOT_STORED | GENERATED)) && !schema->fields[i].sql &&
             strcmp(schema->fields[i].name, "id") != 0)
             mask |= GIVEN(i);
     return mask;
