@@ -64,6 +64,12 @@ static bool refuse(struct call *c, const char *place, struct str name, const cha
     return error_add_problem(&c->error, &c->arena, place, shown, type, "%.*s", STR_FMT(message));
 }
 
+/* A boolean has no null to become: one that need not be there is none when it is empty, as all others are. */
+static bool is_left_out(const struct field *field, struct str value)
+{
+    return !value.len && field->kind == &kind_boolean && !(field->flags & REQUIRED) && !field->fallback;
+}
+
 bool query_decode(struct call *c, struct str query, const struct schema *schema, void *record, const char *place,
                   bool (*accepts)(const struct field *field), uint64_t *given, uint64_t *seen)
 {
@@ -80,7 +86,8 @@ bool query_decode(struct call *c, struct str query, const struct schema *schema,
             refuse(c, place, name, "read_only", S("cannot be set"));
         } else if (*seen & GIVEN(index)) {
             refuse(c, place, name, "duplicate", S("is given twice"));
-        } else if (field_take(c, field, record, value_text(value), place, S("")) && value.len) {
+        } else if (!is_left_out(field, value) && field_take(c, field, record, value_text(value), place, S("")) &&
+                   value.len) {
             *given |= GIVEN(index); /* an empty filter is none */
         }
         if (field)

@@ -104,6 +104,24 @@ static void test_empty_is_not_given(void **state)
     assert_int_equal(d->page, 1);
 }
 
+static void test_an_empty_boolean_is_not_given(void **state)
+{
+    (void)state;
+    struct flags {
+        bool wanted, needed;
+    } record;
+    static const struct field fields[] = {
+        FIELD(struct flags, wanted, .doc = "Only those."),
+        FIELD(struct flags, needed, .flags = REQUIRED, .doc = "Has to be said."),
+    };
+    static const struct schema schema = SCHEMA("Flags", struct flags, fields);
+    given = seen = 0;
+    assert_true(query_decode(&c, S("wanted="), &schema, &record, "query", NULL, &given, &seen));
+    assert_true(given == 0 && seen == GIVEN(0));
+    assert_false(query_decode(&c, S("needed="), &schema, &record, "query", NULL, &given, &seen));
+    assert_str(problems_text(&c), "needed:not_a_boolean");
+}
+
 static void test_problems(void **state)
 {
     (void)state;
@@ -165,6 +183,7 @@ int main(void)
         TEST(test_bad_pairs),
         TEST(test_decode),
         TEST(test_empty_is_not_given),
+        TEST(test_an_empty_boolean_is_not_given),
         TEST(test_problems),
         TEST(test_accepts),
         TEST(test_path_members_stay),
