@@ -52,7 +52,7 @@ struct list_order {
       .min = 1, \
       .max = 1000000, \
       .fallback = "1", \
-      .doc = "Which page, from 1. Only the first 10,000 rows have numbered pages; `after` goes on from there." }, \
+      .doc = "Which page, from 1; only of the first 10,000 rows." }, \
         { .name = "page_size", \
           .kind = &kind_integer, \
           .offset = offsetof(T, list.page_size), \
@@ -64,10 +64,10 @@ struct list_order {
           .kind = &kind_text, \
           .offset = offsetof(T, list.after), \
           .max = 600, \
-          .doc = "Rows after this cursor: `next` of an earlier answer with the same sort." }, \
+          .doc = "`next` of an earlier answer with the same sort: the rows after it." }, \
     { \
         .name = "sort", .kind = &kind_choice, .offset = offsetof(T, list.sort), .choices = order##_names, \
-        .fallback = first, .doc = "Order of the rows; a leading minus reverses it." \
+        .fallback = first, .doc = "Order of the rows; with a minus the other way." \
     }
 
 struct listing {

@@ -50,8 +50,11 @@ static const char *format_of(const struct field *field)
     return field->flags & KEEP_SPACES ? "password" : "text";
 }
 
-static void put_text_limits(struct text *out, const struct field *field)
+static void put_text(struct text *out, const struct field *field, enum view view)
 {
+    put_type(out, "string", may_be_null(field, view));
+    if (view == ANSWER)
+        return;
     struct limits limits = field_limits(field);
     bool keeps_empty = field->flags & KEEP_EMPTY, required = field->flags & REQUIRED;
     if (required && !keeps_empty && limits.min < 1)
@@ -62,14 +65,15 @@ static void put_text_limits(struct text *out, const struct field *field)
     text_format(out, ",\"format\":\"%s\"", format_of(field));
 }
 
+/* One that may be null is an alternative of two, as generators make one type of the names then. */
 static void put_enum(struct text *out, const struct field *field, bool null)
 {
-    text_put(out, S(",\"enum\":["));
+    text_put(out, null ? S("\"anyOf\":[{\"type\":\"string\",\"enum\":[") : S("\"type\":\"string\",\"enum\":["));
     for (int i = 0; field->choices[i]; i++) {
         text_put(out, i ? S(",") : S(""));
         text_put_json_string(out, str_from(field->choices[i]));
     }
-    text_put(out, null ? S(",null]") : S("]"));
+    text_put(out, null ? S("]},{\"type\":\"null\"}]") : S("]"));
 }
 
 /* ---- numbers, times ---- */
@@ -117,11 +121,12 @@ static void put_reference(struct text *out, const struct field *field, enum view
 
 static void put_text_item(struct text *out, const struct field *field, enum view view)
 {
-    text_put(out, S("{\"type\":\"string\""));
+    static const struct field item = { .kind = &kind_text, .flags = REQUIRED, .min = 1, .max = LIST_TEXT_MAX };
+    text_put_char(out, '{');
     if (field->choices)
         put_enum(out, field, false);
-    else if (view != ANSWER)
-        put_text_limits(out, &(struct field){ .kind = &kind_text, .flags = REQUIRED, .min = 1, .max = LIST_TEXT_MAX });
+    else
+        put_text(out, &item, view);
     text_put_char(out, '}');
 }
 
@@ -186,11 +191,8 @@ static void put_shape(struct text *out, const struct field *field, enum view vie
 {
     const struct kind *kind = field->kind;
     if (kind == &kind_text && !field->choices) {
-        put_type(out, kind->json_type, may_be_null(field, view));
-        if (view != ANSWER)
-            put_text_limits(out, field);
+        put_text(out, field, view);
     } else if (kind == &kind_text || kind == &kind_choice) {
-        put_type(out, kind->json_type, may_be_null(field, view));
         put_enum(out, field, may_be_null(field, view));
     } else if (kind == &kind_object) {
         put_object(out, field, view);

@@ -59,7 +59,9 @@ def put_in_full(schema, in_query, required):
     """One member of a body (where null tells that it may be empty) or one parameter or part of a form (where all is text)."""
     optional = not required if in_query else has_type(schema, "null")
     form = schema.get("format")
-    if "enum" in schema:
+    if "anyOf" in schema:  # or null
+        schema["anyOf"][0].get("enum", []).append("")
+    elif "enum" in schema:
         schema["enum"] += [""] if optional else []
     elif form in ("date", "date-time"):
         put_time(schema, optional)

@@ -67,7 +67,7 @@ static void test_answer(void **state)
     check_property(s, "age", "{\"type\":[\"integer\",\"null\"],\"format\":\"int64\",\"description\":\"Years.\"}");
     check_property(s, "visible", "{\"type\":\"boolean\",\"description\":\"Is it visible?\"}");
     check_property(s, "modality",
-                   "{\"type\":[\"string\",\"null\"],\"enum\":[\"CT\",\"MR\",\"XR\",null],"
+                   "{\"anyOf\":[{\"type\":\"string\",\"enum\":[\"CT\",\"MR\",\"XR\"]},{\"type\":\"null\"}],"
                    "\"description\":\"What made it.\"}");
     check_property(s, "born_on", "{\"type\":\"string\",\"format\":\"date\",\"description\":\"Day.\"}");
     check_property(s, "part", "{\"$ref\":\"#/components/schemas/Part\",\"description\":\"One part.\"}");
@@ -111,7 +111,7 @@ static void test_body(void **state)
     check_property(s, "visible",
                    "{\"type\":[\"boolean\",\"null\"],\"description\":\"Is it visible?\",\"default\":true}");
     check_property(s, "modality",
-                   "{\"type\":[\"string\",\"null\"],\"enum\":[\"CT\",\"MR\",\"XR\",null],"
+                   "{\"anyOf\":[{\"type\":\"string\",\"enum\":[\"CT\",\"MR\",\"XR\"]},{\"type\":\"null\"}],"
                    "\"description\":\"What made it.\"}");
     check_property(s, "status",
                    "{\"type\":\"string\",\"enum\":[\"ACTIVE\",\"AT \\\"REST\\\"\"],"
