@@ -116,8 +116,7 @@ static void test_body(void **state)
     check_property(s, "status",
                    "{\"type\":\"string\",\"enum\":[\"ACTIVE\",\"AT \\\"REST\\\"\"],"
                    "\"description\":\"State.\",\"default\":\"ACTIVE\"}");
-    check_property(s, "born_on",
-                   "{\"type\":\"string\",\"format\":\"date\",\"description\":\"Day.\"}");
+    check_property(s, "born_on", "{\"type\":\"string\",\"format\":\"date\",\"description\":\"Day.\"}");
     check_property(s, "seen_at", "{\"type\":[\"string\",\"null\"],\"format\":\"date-time\",\"description\":\"When.\"}");
     check_property(s, "parts",
                    "{\"type\":[\"array\",\"null\"],\"maxItems\":3,\"items\":{\"$ref\":"
@@ -178,7 +177,8 @@ static void check_parameter(const char *name, bool path, const char *wanted)
 static void test_parameters(void **state)
 {
     (void)state;
-    check_parameter("page", false, "{\"type\":\"integer\",\"format\":\"int64\",\"minimum\":1,\"maximum\":100,\"default\":1}");
+    check_parameter("page", false,
+                    "{\"type\":\"integer\",\"format\":\"int64\",\"minimum\":1,\"maximum\":100,\"default\":1}");
     check_parameter("page", true, "{\"type\":\"integer\",\"format\":\"int64\",\"minimum\":1,\"maximum\":100}");
     check_parameter("number", false, "{\"type\":\"integer\",\"format\":\"int64\",\"examples\":[-5]}");
     check_parameter("active", false, "{\"type\":\"boolean\"}");
