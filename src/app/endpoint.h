@@ -93,9 +93,6 @@ const struct endpoint *endpoint_shown(const struct endpoint *e);
 /* What success answers, unless the handler says otherwise. */
 int endpoint_status(const struct endpoint *e);
 
-/* A path variable that names a record. */
-#define KEY(T, member, what) FIELD(T, member, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = what)
-
 struct endpoint_table {
     const struct endpoint *rows;
     int count;

@@ -180,6 +180,9 @@ struct json {
         __VA_ARGS__ \
     }
 
+/* The id of a record, which the path names. */
+#define KEY(T, member, what) FIELD(T, member, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = what)
+
 /* SCHEMA(name, type, rows) or with more: SCHEMA(name, type, rows, .table = "..."). */
 #define SCHEMA(NAME, T, ...) SCHEMA_OF(NAME, __VA_ARGS__, .size = sizeof(T))
 #define SCHEMA_OF(NAME, FIELDS, ...) \
