@@ -451,7 +451,7 @@ static void what_is_too_large_is_refused(void **state)
 {
     (void)state;
     static uint8_t at[64 * 64];
-    struct samples s = grey(at, sizeof(at), 64, 8, 8, false);
+    struct samples s = grey(at, sizeof(at), 64, 8, 8, false), one_row = grey(at, 64, 64, 8, 8, false);
     for (size_t i = 0; i < sizeof(at); i++)
         at[i] = (uint8_t)(i * i * 31);
     for (int format = PICTURE_JPEG; format <= PICTURE_WEBP; format++) {
@@ -464,10 +464,10 @@ static void what_is_too_large_is_refused(void **state)
         assert_int_equal(error.code, E_TOO_LARGE);
         text_release(&out);
     }
-    r->box_width = 20000;
+    r->box_width = 20000; /* too wide; of one row it is not large besides */
     r->enlarge = true;
     r->format = PICTURE_WEBP;
-    refuses(&s, E_INVALID);
+    refuses(&one_row, E_INVALID);
     r->pixel_aspect = 1100;
     r->enlarge = false;
     r->box_width = 0;
