@@ -104,7 +104,7 @@ static void put(struct results *r, const char *content, const char *recipe, stru
     result_put(r, &key, bytes);
 }
 
-static void test_found_again(void **state)
+static void found_again(void **state)
 {
     struct fixture *f = *state;
     struct results *r = open_results(f, 1 << 20, 1 << 20);
@@ -121,7 +121,7 @@ static void test_found_again(void **state)
     results_close(r);
 }
 
-static void test_damage_counts_as_absent(void **state)
+static void damage_counts_as_absent(void **state)
 {
     struct fixture *f = *state;
     struct results *r = open_results(f, 0, 1 << 20);
@@ -133,7 +133,7 @@ static void test_damage_counts_as_absent(void **state)
     results_close(r);
 }
 
-static void test_forgotten(void **state)
+static void forgotten(void **state)
 {
     struct fixture *f = *state;
     struct results *r = open_results(f, 1 << 20, 1 << 20);
@@ -148,7 +148,7 @@ static void test_forgotten(void **state)
     results_close(r);
 }
 
-static void test_memory_is_bounded(void **state)
+static void memory_is_bounded(void **state)
 {
     struct fixture *f = *state;
     struct results *r = open_results(f, 100000, 0);
@@ -171,7 +171,7 @@ static void test_memory_is_bounded(void **state)
     results_close(r);
 }
 
-static void test_disk_is_bounded(void **state)
+static void disk_is_bounded(void **state)
 {
     struct fixture *f = *state;
     char block[10000], recipe[20];
@@ -208,7 +208,7 @@ static void *reader(void *context)
     return NULL;
 }
 
-static void test_threads(void **state)
+static void many_threads_at_once(void **state)
 {
     struct fixture *f = *state;
     struct results *r = open_results(f, 5000, 1 << 20);
@@ -223,12 +223,12 @@ static void test_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_found_again, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_damage_counts_as_absent, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_forgotten, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_memory_is_bounded, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_disk_is_bounded, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_threads, setup, teardown),
+        cmocka_unit_test_setup_teardown(found_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(damage_counts_as_absent, setup, teardown),
+        cmocka_unit_test_setup_teardown(forgotten, setup, teardown),
+        cmocka_unit_test_setup_teardown(memory_is_bounded, setup, teardown),
+        cmocka_unit_test_setup_teardown(disk_is_bounded, setup, teardown),
+        cmocka_unit_test_setup_teardown(many_threads_at_once, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -107,7 +107,7 @@ static int64_t count_of(struct fixture *f, const char *table)
 
 /* ---- records ---- */
 
-static void test_record_comes_back(void **state)
+static void record_comes_back(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -138,7 +138,7 @@ static void test_record_comes_back(void **state)
     assert_true(back.amount == INT64_MAX);
 }
 
-static void test_nulls_come_back(void **state)
+static void nulls_come_back(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -153,7 +153,7 @@ static void test_nulls_come_back(void **state)
     assert_int_equal(nulls, 1);
 }
 
-static void test_empty_text_is_not_null(void **state)
+static void empty_text_is_not_null(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -163,7 +163,7 @@ static void test_empty_text_is_not_null(void **state)
     assert_true(!str_is_null(back.title) && back.title.len == 0);
 }
 
-static void test_id_is_kept_when_given(void **state)
+static void id_is_kept_when_given(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -175,7 +175,7 @@ static void test_id_is_kept_when_given(void **state)
     assert_int_equal(back.id, 41);
 }
 
-static void test_no_row_is_not_a_failure(void **state)
+static void no_row_is_not_a_failure(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -210,7 +210,7 @@ static bool find_in_transaction(struct call *c, void *context)
     return find->failed != FAILED;
 }
 
-static void test_looking_has_three_answers(void **state)
+static void looking_has_three_answers(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -266,7 +266,7 @@ static uint64_t mask_of(const char *name)
     return GIVEN(schema_find(&note_schema, str_from(name)));
 }
 
-static void test_update_changes_the_mask_only(void **state)
+static void update_changes_the_mask_only(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -300,7 +300,7 @@ static bool update_nothing(struct call *c, void *context)
     return db_update(c, &bare_schema, &note, 0, "where id = ?", V(*(int64_t *)context));
 }
 
-static void test_update_of_nothing_finds_the_row(void **state)
+static void update_of_nothing_finds_the_row(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -313,7 +313,7 @@ static void test_update_of_nothing_finds_the_row(void **state)
 
 /* ---- sealed and hashed ---- */
 
-static void test_secrets_are_sealed_and_found(void **state)
+static void secrets_are_sealed_and_found(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -342,7 +342,7 @@ static void test_secrets_are_sealed_and_found(void **state)
     expect_error(f, E_INTERNAL);
 }
 
-static void test_value_of_the_wrong_type(void **state)
+static void value_of_the_wrong_type(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -369,7 +369,7 @@ static bool fill_parents(struct call *c, void *context)
     return true;
 }
 
-static void test_rows_of_any_length(void **state)
+static void rows_of_any_length(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -395,7 +395,7 @@ static void test_rows_of_any_length(void **state)
     assert_int_equal(f->call.error.code, E_NONE);
 }
 
-static void test_rows_within_rows(void **state)
+static void rows_within_rows(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -416,7 +416,7 @@ static void test_rows_within_rows(void **state)
     assert_int_equal(sum, 15 * 15);
 }
 
-static void test_cursor_record_without_copies(void **state)
+static void cursor_record_without_copies(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -452,7 +452,7 @@ static void test_cursor_record_without_copies(void **state)
     assert_int_equal(f->call.arena.used_bytes, used);
 }
 
-static void test_sums_are_integers(void **state)
+static void sums_are_integers(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -471,7 +471,7 @@ static void test_sums_are_integers(void **state)
     assert_int_equal(nothing, 0);
 }
 
-static void test_values_of_every_type(void **state)
+static void values_of_every_type(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -493,7 +493,7 @@ static void test_values_of_every_type(void **state)
     must(f, db_ping(&f->call));
 }
 
-static void test_sixteen_values(void **state)
+static void sixteen_values(void **state)
 {
     struct fixture *f = fixture_of(state);
     int64_t sum = 0;
@@ -504,7 +504,7 @@ static void test_sixteen_values(void **state)
 
 /* ---- the statement cache ---- */
 
-static void test_many_statements(void **state)
+static void many_statements(void **state)
 {
     struct fixture *f = fixture_of(state);
     /* More than are kept, twice, so that those thrown out come back; text in one buffer, so that only content counts. */
@@ -537,7 +537,7 @@ static void count_selects(const struct db_statement_stats *stats, void *context)
     }
 }
 
-static void test_statements_are_counted(void **state)
+static void statements_are_counted(void **state)
 {
     struct fixture *f = fixture_of(state);
     int64_t n, seen[3] = { 0 };
@@ -562,7 +562,7 @@ static void test_statements_are_counted(void **state)
     db_release(&f->call);
 }
 
-static void test_left_open_cursors(void **state)
+static void left_open_cursors(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -578,7 +578,7 @@ static void test_left_open_cursors(void **state)
 
 /* ---- errors ---- */
 
-static void test_unique_clash_names_the_column(void **state)
+static void unique_clash_names_the_column(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -608,7 +608,7 @@ static void test_unique_clash_names_the_column(void **state)
     assert_int_equal(count_of(f, "t_notes"), 2);
 }
 
-static void test_foreign_keys(void **state)
+static void foreign_keys(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -624,7 +624,7 @@ static void test_foreign_keys(void **state)
     expect_error(f, E_CONFLICT);
 }
 
-static void test_internal_errors_hold_no_values(void **state)
+static void internal_errors_hold_no_values(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -641,7 +641,7 @@ static void test_internal_errors_hold_no_values(void **state)
     }
 }
 
-static void test_writes_need_a_transaction(void **state)
+static void writes_need_a_transaction(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -659,7 +659,7 @@ static void test_writes_need_a_transaction(void **state)
     }
 }
 
-static void test_first_error_stays(void **state)
+static void first_error_stays(void **state)
 {
     struct fixture *f = fixture_of(state);
     int64_t n;
@@ -680,7 +680,7 @@ static bool insert_and_count(struct call *c, void *context)
            db_execute_counted(c, &changed, "delete from t_notes where id < 0") && changed == 0 && db_in_transaction(c);
 }
 
-static void test_reads_see_own_writes(void **state)
+static void reads_see_own_writes(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -694,7 +694,7 @@ static void test_reads_see_own_writes(void **state)
     assert_int_equal(count_of(f, "t_notes"), 1);
 }
 
-static void test_others_writes_are_seen(void **state)
+static void others_writes_are_seen(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -710,7 +710,7 @@ static void test_others_writes_are_seen(void **state)
     call_release(&other);
 }
 
-static void test_the_schema_is_checked(void **state)
+static void the_schema_is_checked(void **state)
 {
     static const struct field wrong_fields[] = {
         FIELD(struct note, title, .doc = "Title."),
@@ -738,33 +738,33 @@ static void test_the_schema_is_checked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_BOTH(test_record_comes_back),
-        ON_BOTH(test_nulls_come_back),
-        ON_BOTH(test_empty_text_is_not_null),
-        ON_BOTH(test_id_is_kept_when_given),
-        ON_BOTH(test_no_row_is_not_a_failure),
-        ON_BOTH(test_looking_has_three_answers),
-        ON_BOTH(test_update_changes_the_mask_only),
-        ON_BOTH(test_update_of_nothing_finds_the_row),
-        ON_BOTH(test_secrets_are_sealed_and_found),
-        ON_BOTH(test_value_of_the_wrong_type),
-        ON_BOTH(test_rows_of_any_length),
-        ON_BOTH(test_rows_within_rows),
-        ON_BOTH(test_cursor_record_without_copies),
-        ON_BOTH(test_sums_are_integers),
-        ON_BOTH(test_values_of_every_type),
-        ON_BOTH(test_sixteen_values),
-        ON_BOTH(test_many_statements),
-        ON_BOTH(test_statements_are_counted),
-        ON_BOTH(test_left_open_cursors),
-        ON_BOTH(test_unique_clash_names_the_column),
-        ON_BOTH(test_foreign_keys),
-        ON_BOTH(test_internal_errors_hold_no_values),
-        ON_BOTH(test_writes_need_a_transaction),
-        ON_BOTH(test_first_error_stays),
-        ON_BOTH(test_reads_see_own_writes),
-        ON_BOTH(test_others_writes_are_seen),
-        ON_BOTH(test_the_schema_is_checked),
+        ON_BOTH(record_comes_back),
+        ON_BOTH(nulls_come_back),
+        ON_BOTH(empty_text_is_not_null),
+        ON_BOTH(id_is_kept_when_given),
+        ON_BOTH(no_row_is_not_a_failure),
+        ON_BOTH(looking_has_three_answers),
+        ON_BOTH(update_changes_the_mask_only),
+        ON_BOTH(update_of_nothing_finds_the_row),
+        ON_BOTH(secrets_are_sealed_and_found),
+        ON_BOTH(value_of_the_wrong_type),
+        ON_BOTH(rows_of_any_length),
+        ON_BOTH(rows_within_rows),
+        ON_BOTH(cursor_record_without_copies),
+        ON_BOTH(sums_are_integers),
+        ON_BOTH(values_of_every_type),
+        ON_BOTH(sixteen_values),
+        ON_BOTH(many_statements),
+        ON_BOTH(statements_are_counted),
+        ON_BOTH(left_open_cursors),
+        ON_BOTH(unique_clash_names_the_column),
+        ON_BOTH(foreign_keys),
+        ON_BOTH(internal_errors_hold_no_values),
+        ON_BOTH(writes_need_a_transaction),
+        ON_BOTH(first_error_stays),
+        ON_BOTH(reads_see_own_writes),
+        ON_BOTH(others_writes_are_seen),
+        ON_BOTH(the_schema_is_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

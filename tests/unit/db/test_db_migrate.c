@@ -64,7 +64,7 @@ static bool insert_one(struct call *c, void *context)
     return db_execute(c, "insert into m_one(id, body) values (2, 'x')");
 }
 
-static void test_up_and_down(void **state)
+static void up_and_down(void **state)
 {
     struct fixture *f = fixture_of(state);
     int lines = 0;
@@ -92,7 +92,7 @@ static void test_up_and_down(void **state)
     assert_false(db_in_transaction(&f->call));
 }
 
-static void test_check_and_history(void **state)
+static void check_and_history(void **state)
 {
     struct fixture *f = fixture_of(state);
     struct text out;
@@ -123,7 +123,7 @@ static void test_check_and_history(void **state)
     text_release(&out);
 }
 
-static void test_failing_step(void **state)
+static void failing_step(void **state)
 {
     struct fixture *f = fixture_of(state);
     assert_false(migrate_to(&f->call, &half, 2, NULL, NULL));
@@ -146,7 +146,7 @@ static void *migrate_up(void *context)
     return (void *)(intptr_t)ok;
 }
 
-static void test_several_at_once(void **state)
+static void several_at_once(void **state)
 {
     struct fixture *f = fixture_of(state);
     struct fixture others[4];
@@ -172,10 +172,10 @@ static void test_several_at_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_BOTH(test_up_and_down),
-        ON_BOTH(test_check_and_history),
-        ON_BOTH(test_failing_step),
-        ON_BOTH(test_several_at_once),
+        ON_BOTH(up_and_down),
+        ON_BOTH(check_and_history),
+        ON_BOTH(failing_step),
+        ON_BOTH(several_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

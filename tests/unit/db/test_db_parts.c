@@ -31,7 +31,7 @@ static bool parse(const char *text, struct db_url *url)
     return ok;
 }
 
-static void test_urls_that_are_right(void **state)
+static void urls_that_are_right(void **state)
 {
     (void)state;
     struct db_url url;
@@ -64,7 +64,7 @@ static void test_urls_that_are_right(void **state)
     assert_string_equal(url.host, "host");
 }
 
-static void test_urls_that_are_wrong(void **state)
+static void urls_that_are_wrong(void **state)
 {
     (void)state;
     static const char *const wrong[] = {
@@ -119,7 +119,7 @@ static void expect_statements(const char *sql, const char *const *expected)
 
 #define EXPECT(sql, ...) expect_statements(sql, (const char *const[]){ __VA_ARGS__, NULL })
 
-static void test_sql_is_split(void **state)
+static void sql_is_split(void **state)
 {
     (void)state;
     expect_statements("", (const char *const[]){ NULL });
@@ -135,7 +135,7 @@ static void test_sql_is_split(void **state)
     EXPECT("select case when 1 then 2 end; b", "select case when 1 then 2 end", "b");
 }
 
-static void test_triggers_stay_whole(void **state)
+static void triggers_stay_whole(void **state)
 {
     (void)state;
     const char *simple =
@@ -156,7 +156,7 @@ static void test_triggers_stay_whole(void **state)
 
 /* ---- counters ---- */
 
-static void test_meter_buckets(void **state)
+static void meter_buckets(void **state)
 {
     (void)state;
     struct meters meters;
@@ -178,7 +178,7 @@ static void test_meter_buckets(void **state)
     meters_release(&meters);
 }
 
-static void test_meters_are_bounded(void **state)
+static void meters_are_bounded(void **state)
 {
     (void)state;
     struct meters meters;
@@ -197,7 +197,7 @@ static void test_meters_are_bounded(void **state)
     meters_release(&meters);
 }
 
-static void test_statement_hash_sees_all(void **state)
+static void statement_hash_sees_all(void **state)
 {
     (void)state;
     char text[40] = "where id = ? and name = ? and x";
@@ -221,13 +221,13 @@ static void test_statement_hash_sees_all(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_urls_that_are_right, open_arena, close_arena),
-        cmocka_unit_test_setup_teardown(test_urls_that_are_wrong, open_arena, close_arena),
-        cmocka_unit_test(test_sql_is_split),
-        cmocka_unit_test(test_triggers_stay_whole),
-        cmocka_unit_test(test_meter_buckets),
-        cmocka_unit_test(test_meters_are_bounded),
-        cmocka_unit_test(test_statement_hash_sees_all),
+        cmocka_unit_test_setup_teardown(urls_that_are_right, open_arena, close_arena),
+        cmocka_unit_test_setup_teardown(urls_that_are_wrong, open_arena, close_arena),
+        cmocka_unit_test(sql_is_split),
+        cmocka_unit_test(triggers_stay_whole),
+        cmocka_unit_test(meter_buckets),
+        cmocka_unit_test(meters_are_bounded),
+        cmocka_unit_test(statement_hash_sees_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -65,7 +65,7 @@ static int64_t find(struct fixture *f, const char *wanted)
     return found;
 }
 
-static void test_substrings_are_found(void **state)
+static void substrings_are_found(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -110,7 +110,7 @@ static void test_substrings_are_found(void **state)
 }
 
 /* UAX #15 and CaseFolding.txt: what is one text in any form. */
-static void test_every_form_is_found(void **state)
+static void every_form_is_found(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -161,7 +161,7 @@ static bool put_words(struct call *c, void *context)
 }
 
 /* Sharp s was a letter of its own, and a letter with its mark two. */
-static void test_rows_of_earlier_versions_are_found(void **state)
+static void rows_of_earlier_versions_are_found(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -185,7 +185,7 @@ static bool renew_row(struct call *c, void *context)
            search_renew(c, "t_search", r->row.id, r->found, r->row.texts, r->row.count, &r->changed);
 }
 
-static void test_words_are_renewed_where_they_differ(void **state)
+static void words_are_renewed_where_they_differ(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -211,7 +211,7 @@ static void test_words_are_renewed_where_they_differ(void **state)
     assert_true(!r.found && !r.changed);
 }
 
-static void test_rows_are_replaced_and_removed(void **state)
+static void rows_are_replaced_and_removed(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -229,7 +229,7 @@ static void test_rows_are_replaced_and_removed(void **state)
     must(f, db_transact(&f->call, remove_row, &id));
 }
 
-static void test_long_texts(void **state)
+static void long_texts(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -252,7 +252,7 @@ static void test_long_texts(void **state)
     free(text);
 }
 
-static void test_phrases(void **state)
+static void phrases(void **state)
 {
     struct fixture *f = fixture_of(state);
     struct arena arena;
@@ -288,13 +288,13 @@ static void test_phrases(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_BOTH(test_substrings_are_found),
-        ON_BOTH(test_rows_are_replaced_and_removed),
-        ON_BOTH(test_long_texts),
-        ON_BOTH(test_phrases),
-        ON_BOTH(test_words_are_renewed_where_they_differ),
-        ON_BOTH(test_every_form_is_found),
-        ON_BOTH(test_rows_of_earlier_versions_are_found),
+        ON_BOTH(substrings_are_found),
+        ON_BOTH(rows_are_replaced_and_removed),
+        ON_BOTH(long_texts),
+        ON_BOTH(phrases),
+        ON_BOTH(words_are_renewed_where_they_differ),
+        ON_BOTH(every_form_is_found),
+        ON_BOTH(rows_of_earlier_versions_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

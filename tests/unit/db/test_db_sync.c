@@ -139,7 +139,7 @@ static int64_t count(struct fixture *f)
     return n;
 }
 
-static void test_an_answer_waits_for_the_disk(void **state)
+static void an_answer_waits_for_the_disk(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_table(f);
@@ -161,7 +161,7 @@ static void test_an_answer_waits_for_the_disk(void **state)
     end(&second);
 }
 
-static void test_after_a_failed_sync_nothing_is_written(void **state)
+static void after_a_failed_sync_nothing_is_written(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_table(f);
@@ -190,7 +190,7 @@ static void test_after_a_failed_sync_nothing_is_written(void **state)
 }
 
 /* The very first commit is synced by SQLite itself, which then takes it back: but its frames lie in the WAL. */
-static void test_a_failed_sync_inside_the_commit_is_in_doubt_too(void **state)
+static void a_failed_sync_inside_the_commit_is_in_doubt_too(void **state)
 {
     struct fixture *f = fixture_of(state);
     set(&failing, true);
@@ -202,7 +202,7 @@ static void test_a_failed_sync_inside_the_commit_is_in_doubt_too(void **state)
     expect_error(f, E_UNAVAILABLE);
 }
 
-static void test_a_wal_that_begins_anew_syncs_its_header_first(void **state)
+static void a_wal_that_begins_anew_syncs_its_header_first(void **state)
 {
     struct fixture *f = fixture_of(state);
     ddl(f, "create table t_bodies(id integer primary key, body blob);");
@@ -219,10 +219,10 @@ static void test_a_wal_that_begins_anew_syncs_its_header_first(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_ONE(test_an_answer_waits_for_the_disk, sqlite_target),
-        ON_ONE(test_after_a_failed_sync_nothing_is_written, sqlite_target),
-        ON_ONE(test_a_failed_sync_inside_the_commit_is_in_doubt_too, sqlite_target),
-        ON_ONE(test_a_wal_that_begins_anew_syncs_its_header_first, sqlite_target),
+        ON_ONE(an_answer_waits_for_the_disk, sqlite_target),
+        ON_ONE(after_a_failed_sync_nothing_is_written, sqlite_target),
+        ON_ONE(a_failed_sync_inside_the_commit_is_in_doubt_too, sqlite_target),
+        ON_ONE(a_wal_that_begins_anew_syncs_its_header_first, sqlite_target),
     };
     (void)mysql_target;
     return cmocka_run_group_tests(tests, NULL, NULL);

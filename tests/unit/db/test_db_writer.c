@@ -82,7 +82,7 @@ static void *count_up(void *context)
     return (void *)failures;
 }
 
-static void test_counters_of_many_threads(void **state)
+static void counters_of_many_threads(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -190,7 +190,7 @@ static void release_pieces(struct piece *pieces, int count)
         call_release(&pieces[i].call);
 }
 
-static void test_all_that_wait_share_a_commit(void **state)
+static void all_that_wait_share_a_commit(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -216,7 +216,7 @@ static void test_all_that_wait_share_a_commit(void **state)
     release_pieces(pieces, LATER);
 }
 
-static void test_clashing_piece_fails_alone(void **state)
+static void clashing_piece_fails_alone(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -242,7 +242,7 @@ static bool limit_pages(struct call *c, void *context)
     return c->db->driver->run(c->connection, str_from(sql), &c->error);
 }
 
-static void test_full_disk(void **state)
+static void full_disk(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -277,7 +277,7 @@ static bool go_on_after_full(struct call *c, void *context)
     return true;
 }
 
-static void test_nothing_slips_past_a_failure(void **state)
+static void nothing_slips_past_a_failure(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -290,7 +290,7 @@ static void test_nothing_slips_past_a_failure(void **state)
 
 /* ---- another process writes ---- */
 
-static void test_busy_database(void **state)
+static void busy_database(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -327,7 +327,7 @@ static bool outer(struct call *c, void *context)
     return db_transact(c, inner, &first) && db_in_transaction(c) && db_transact(c, inner, &second) && *(bool *)context;
 }
 
-static void test_nested_transactions_are_one(void **state)
+static void nested_transactions_are_one(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -346,7 +346,7 @@ static void test_nested_transactions_are_one(void **state)
 
 /* ---- closing ---- */
 
-static void test_close_runs_what_waits(void **state)
+static void close_runs_what_waits(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -381,7 +381,7 @@ static void *read_once(void *context)
     return (void *)(intptr_t)n;
 }
 
-static void test_connections_of_ended_threads_are_used_again(void **state)
+static void connections_of_ended_threads_are_used_again(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -399,7 +399,7 @@ static void test_connections_of_ended_threads_are_used_again(void **state)
     assert_true(stats.connections_busy <= 1);
 }
 
-static void test_two_calls_on_one_thread(void **state)
+static void two_calls_on_one_thread(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -460,7 +460,7 @@ static long wal_bytes(struct fixture *f)
     return bytes;
 }
 
-static void test_wal_stays_small_under_constant_reading(void **state)
+static void wal_stays_small_under_constant_reading(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -478,7 +478,7 @@ static void test_wal_stays_small_under_constant_reading(void **state)
     assert_true(wal_bytes(f) < 48 << 20);
 }
 
-static void test_wal_shrinks_after_a_long_reader(void **state)
+static void wal_shrinks_after_a_long_reader(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -532,7 +532,7 @@ static void *run_crossing(void *context)
     return NULL;
 }
 
-static void test_deadlocks_are_run_again(void **state)
+static void deadlocks_are_run_again(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -561,7 +561,7 @@ static bool lose_often(struct call *c, void *context)
     return (*left)-- <= 0 || db_execute(c, "signal sqlstate '40001' set mysql_errno = 1213");
 }
 
-static void test_bad_luck_is_not_counted(void **state)
+static void bad_luck_is_not_counted(void **state)
 {
     struct fixture *f = fixture_of(state);
     int left = 40;
@@ -577,7 +577,7 @@ static bool kill_itself(struct call *c, void *context)
     return db_execute(c, "insert into t_counts(id, n) values (9, 9)") && db_execute(c, "kill connection_id()");
 }
 
-static void test_lost_connections_are_replaced(void **state)
+static void lost_connections_are_replaced(void **state)
 {
     struct fixture *f = fixture_of(state);
     make_tables(f);
@@ -604,7 +604,7 @@ static void test_lost_connections_are_replaced(void **state)
     assert_int_equal(stats.connections_busy, 0);
 }
 
-static void test_pool_is_bounded(void **state)
+static void pool_is_bounded(void **state)
 {
     struct fixture *f = fixture_of(state);
     struct call calls[9];
@@ -628,22 +628,22 @@ static void test_pool_is_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_BOTH(test_counters_of_many_threads),
-        ON_BOTH(test_all_that_wait_share_a_commit),
-        ON_BOTH(test_clashing_piece_fails_alone),
-        ON_ONE(test_full_disk, sqlite_target),
-        ON_ONE(test_nothing_slips_past_a_failure, sqlite_target),
-        ON_ONE(test_busy_database, sqlite_target),
-        ON_BOTH(test_nested_transactions_are_one),
-        ON_BOTH(test_close_runs_what_waits),
-        ON_BOTH(test_connections_of_ended_threads_are_used_again),
-        ON_BOTH(test_two_calls_on_one_thread),
-        ON_ONE(test_wal_stays_small_under_constant_reading, sqlite_target),
-        ON_ONE(test_wal_shrinks_after_a_long_reader, sqlite_target),
-        ON_ONE(test_deadlocks_are_run_again, mysql_target),
-        ON_ONE(test_bad_luck_is_not_counted, mysql_target),
-        ON_ONE(test_lost_connections_are_replaced, mysql_target),
-        ON_ONE(test_pool_is_bounded, mysql_target),
+        ON_BOTH(counters_of_many_threads),
+        ON_BOTH(all_that_wait_share_a_commit),
+        ON_BOTH(clashing_piece_fails_alone),
+        ON_ONE(full_disk, sqlite_target),
+        ON_ONE(nothing_slips_past_a_failure, sqlite_target),
+        ON_ONE(busy_database, sqlite_target),
+        ON_BOTH(nested_transactions_are_one),
+        ON_BOTH(close_runs_what_waits),
+        ON_BOTH(connections_of_ended_threads_are_used_again),
+        ON_BOTH(two_calls_on_one_thread),
+        ON_ONE(wal_stays_small_under_constant_reading, sqlite_target),
+        ON_ONE(wal_shrinks_after_a_long_reader, sqlite_target),
+        ON_ONE(deadlocks_are_run_again, mysql_target),
+        ON_ONE(bad_luck_is_not_counted, mysql_target),
+        ON_ONE(lost_connections_are_replaced, mysql_target),
+        ON_ONE(pool_is_bounded, mysql_target),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,7 +58,7 @@ static bool put_chunks(int fd, const char *bytes, ptrdiff_t len, ptrdiff_t step)
 }
 
 /* Sizes around the buffers' edges, known and chunked, one connection for all. */
-static void test_sizes(void **state)
+static void bodies_of_all_sizes(void **state)
 {
     (void)state;
     static const ptrdiff_t sizes[] = { 0, 1, 16384, 262143, 262144, 262145, 524287, 524288, 524289, 3000000 };
@@ -77,7 +77,7 @@ static void test_sizes(void **state)
     assert_int_equal(counters.abandoned, 0);
 }
 
-static void test_tiny_chunks(void **state)
+static void tiny_chunks(void **state)
 {
     (void)state;
     int fd = dial(server);
@@ -92,7 +92,7 @@ static void test_tiny_chunks(void **state)
     close(fd);
 }
 
-static void test_slow_sink(void **state)
+static void slow_sink(void **state)
 {
     (void)state;
     int fd = dial(server);
@@ -121,7 +121,7 @@ static void *upload(void *self)
     return same ? NULL : "differs";
 }
 
-static void test_uploads_at_once(void **state)
+static void uploads_at_once(void **state)
 {
     (void)state;
     enum { N = 16 };
@@ -138,7 +138,7 @@ static void test_uploads_at_once(void **state)
     }
 }
 
-static void test_collect_limit(void **state)
+static void collect_limit(void **state)
 {
     (void)state;
     int fd = dial(server);
@@ -173,7 +173,7 @@ static void expect_mid_body_answer(const char *path, int status)
     close(fd);
 }
 
-static void test_answers_in_the_middle(void **state)
+static void answers_in_the_middle(void **state)
 {
     (void)state;
     expect_mid_body_answer("/sink?max=1000000", 413);
@@ -192,7 +192,7 @@ static void test_answers_in_the_middle(void **state)
     close(fd);
 }
 
-static void test_early_answer_small_rest(void **state)
+static void early_answer_small_rest(void **state)
 {
     (void)state;
     int fd = dial(server);
@@ -209,7 +209,7 @@ static void test_early_answer_small_rest(void **state)
 }
 
 /* 32 MiB are on their way when the answer comes: it must not be lost to a reset. */
-static void test_early_answer_large_body(void **state)
+static void early_answer_large_body(void **state)
 {
     (void)state;
     char *bytes = random_bytes(32 << 20);
@@ -232,7 +232,7 @@ static void test_early_answer_large_body(void **state)
     free(bytes);
 }
 
-static void test_expect_continue(void **state)
+static void expect_continue(void **state)
 {
     (void)state;
     int fd = dial(server);
@@ -250,7 +250,7 @@ static void test_expect_continue(void **state)
     close(fd);
 }
 
-static void test_waits_before_reading(void **state)
+static void waits_before_reading(void **state)
 {
     (void)state;
     int fd = dial(server);
@@ -263,7 +263,7 @@ static void test_waits_before_reading(void **state)
     close(fd);
 }
 
-static void test_abandoned_uploads(void **state)
+static void abandoned_uploads(void **state)
 {
     (void)state;
     char *bytes = random_bytes(2 << 20);
@@ -291,7 +291,7 @@ static void test_abandoned_uploads(void **state)
 
 /* The whole body is there, the sink is still busy, the client goes. Nobody notices before the answer, which is fine;
  * but everything is called once. */
-static void test_leaves_after_body(void **state)
+static void leaves_after_body(void **state)
 {
     (void)state;
     char *bytes = random_bytes(600000);
@@ -308,7 +308,7 @@ static void test_leaves_after_body(void **state)
     free(bytes);
 }
 
-static void test_malformed_chunk(void **state)
+static void malformed_chunk(void **state)
 {
     (void)state;
     int fd = dial(server);
@@ -325,19 +325,19 @@ int main(void)
     signal(SIGPIPE, SIG_IGN);
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        CASE(test_sizes),
-        CASE(test_tiny_chunks),
-        CASE(test_slow_sink),
-        CASE(test_uploads_at_once),
-        CASE(test_collect_limit),
-        CASE(test_answers_in_the_middle),
-        CASE(test_early_answer_small_rest),
-        CASE(test_early_answer_large_body),
-        CASE(test_expect_continue),
-        CASE(test_waits_before_reading),
-        CASE(test_abandoned_uploads),
-        CASE(test_leaves_after_body),
-        CASE(test_malformed_chunk),
+        CASE(bodies_of_all_sizes),
+        CASE(tiny_chunks),
+        CASE(slow_sink),
+        CASE(uploads_at_once),
+        CASE(collect_limit),
+        CASE(answers_in_the_middle),
+        CASE(early_answer_small_rest),
+        CASE(early_answer_large_body),
+        CASE(expect_continue),
+        CASE(waits_before_reading),
+        CASE(abandoned_uploads),
+        CASE(leaves_after_body),
+        CASE(malformed_chunk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -52,7 +52,7 @@ static void connects(struct http_server *server, int64_t connections)
     assert_int_equal(stats.connections, connections);
 }
 
-static void test_slow_header(void **state)
+static void slow_header(void **state)
 {
     (void)state;
     struct counters counters;
@@ -76,7 +76,7 @@ static void test_slow_header(void **state)
     stop_and_go_on(server, &counters);
 }
 
-static void test_idle_time_begins_with_the_answer(void **state)
+static void idle_time_begins_with_the_answer(void **state)
 {
     (void)state;
     struct counters counters;
@@ -102,7 +102,7 @@ static void test_idle_time_begins_with_the_answer(void **state)
     stop_and_go_on(server, &counters);
 }
 
-static void test_only_the_slow_body_is_cut(void **state)
+static void only_the_slow_body_is_cut(void **state)
 {
     (void)state;
     struct counters counters;
@@ -148,7 +148,7 @@ static int64_t put_until_full(int fd, const char *bytes, int64_t most)
 }
 
 /* A slow sink is not the client's fault. */
-static void test_slow_sink_is_not_a_slow_body(void **state)
+static void slow_sink_is_not_a_slow_body(void **state)
 {
     (void)state;
     enum { BYTES = 32 << 20 };
@@ -175,7 +175,7 @@ static void test_slow_sink_is_not_a_slow_body(void **state)
     stop_and_go_on(server, &counters);
 }
 
-static void test_only_the_stuck_answer_is_cut(void **state)
+static void only_the_stuck_answer_is_cut(void **state)
 {
     (void)state;
     struct counters counters;
@@ -200,7 +200,7 @@ static void test_only_the_stuck_answer_is_cut(void **state)
     stop_and_go_on(server, &counters);
 }
 
-static void test_many_idle(void **state)
+static void many_idle(void **state)
 {
     (void)state;
     enum { N = 2000 };
@@ -238,7 +238,7 @@ static void test_many_idle(void **state)
 }
 
 /* Past the limit the longest idle connection makes room; busy ones stay. */
-static void test_longest_idle_makes_room(void **state)
+static void longest_idle_makes_room(void **state)
 {
     (void)state;
     enum { N = 60 };
@@ -266,7 +266,7 @@ static void test_longest_idle_makes_room(void **state)
     stop(server, &counters);
 }
 
-static void test_full_queue(void **state)
+static void full_queue(void **state)
 {
     (void)state;
     enum { N = 80 };
@@ -310,7 +310,7 @@ static int status_of(int fd)
 }
 
 /* One account cannot have all threads of a lane, nor all of its queue, and none of another lane. */
-static void test_lanes_and_accounts(void **state)
+static void lanes_and_accounts(void **state)
 {
     (void)state;
     enum { N = 200, MOST = (4 * 64) / 2 };
@@ -348,7 +348,7 @@ static void test_lanes_and_accounts(void **state)
 }
 
 /* With one thread: whoever comes after many of one account's is next. */
-static void test_accounts_take_turns(void **state)
+static void accounts_take_turns(void **state)
 {
     (void)state;
     enum { N = 30 };
@@ -390,7 +390,7 @@ static void *stop_it(void *self)
 }
 
 /* What is under way is answered; what comes meanwhile gets 503. */
-static void test_stop_lets_finish(void **state)
+static void stop_lets_finish(void **state)
 {
     (void)state;
     struct counters counters;
@@ -436,7 +436,7 @@ static void *let_go_after_the_cut(void *self)
 }
 
 /* Grace runs out over a stalled upload, a stalled download and queued work. */
-static void test_stop_cuts(void **state)
+static void stop_cuts(void **state)
 {
     (void)state;
     struct counters counters;
@@ -480,7 +480,7 @@ static void *keep_asking(void *self)
     return NULL;
 }
 
-static void test_stop_under_load(void **state)
+static void stop_under_load(void **state)
 {
     (void)state;
     for (int round = 0; round < 5; round++) {
@@ -498,7 +498,7 @@ static void test_stop_under_load(void **state)
     }
 }
 
-static void test_start_failures(void **state)
+static void start_failures(void **state)
 {
     (void)state;
     struct counters counters;
@@ -519,7 +519,7 @@ static void test_start_failures(void **state)
     stop(server, &counters);
 }
 
-static void test_ipv6(void **state)
+static void ipv6(void **state)
 {
     (void)state;
     struct counters counters;
@@ -544,21 +544,21 @@ int main(void)
 {
     signal(SIGPIPE, SIG_IGN);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_slow_header),
-        cmocka_unit_test(test_idle_time_begins_with_the_answer),
-        cmocka_unit_test(test_only_the_slow_body_is_cut),
-        cmocka_unit_test(test_slow_sink_is_not_a_slow_body),
-        cmocka_unit_test(test_only_the_stuck_answer_is_cut),
-        cmocka_unit_test(test_many_idle),
-        cmocka_unit_test(test_longest_idle_makes_room),
-        cmocka_unit_test(test_full_queue),
-        cmocka_unit_test(test_lanes_and_accounts),
-        cmocka_unit_test(test_accounts_take_turns),
-        cmocka_unit_test(test_stop_lets_finish),
-        cmocka_unit_test(test_stop_cuts),
-        cmocka_unit_test(test_stop_under_load),
-        cmocka_unit_test(test_start_failures),
-        cmocka_unit_test(test_ipv6),
+        cmocka_unit_test(slow_header),
+        cmocka_unit_test(idle_time_begins_with_the_answer),
+        cmocka_unit_test(only_the_slow_body_is_cut),
+        cmocka_unit_test(slow_sink_is_not_a_slow_body),
+        cmocka_unit_test(only_the_stuck_answer_is_cut),
+        cmocka_unit_test(many_idle),
+        cmocka_unit_test(longest_idle_makes_room),
+        cmocka_unit_test(full_queue),
+        cmocka_unit_test(lanes_and_accounts),
+        cmocka_unit_test(accounts_take_turns),
+        cmocka_unit_test(stop_lets_finish),
+        cmocka_unit_test(stop_cuts),
+        cmocka_unit_test(stop_under_load),
+        cmocka_unit_test(start_failures),
+        cmocka_unit_test(ipv6),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

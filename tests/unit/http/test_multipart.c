@@ -95,7 +95,7 @@ static void expect(const char *body, const char *expected)
 #define DELIMITER "\r\n--XX--X"
 #define FILE_HEADER "Content-Disposition: form-data; name=\"f\"; filename=\"a.png\"\r\nContent-Type: image/png\r\n\r\n"
 
-static void test_plain(void **state)
+static void plain(void **state)
 {
     (void)state;
     expect("--XX--X\r\n" FILE_HEADER "data" DELIMITER "--", "P(f|a.png|image/png)dataE");
@@ -107,7 +107,7 @@ static void test_plain(void **state)
     expect("--XX--X--", "");
 }
 
-static void test_nearly_a_boundary(void **state)
+static void nearly_a_boundary(void **state)
 {
     (void)state;
     expect("--XX--X\r\n\r\na\r\n--XX--\r\n--XX-\r\r\n--XX--Y\r\n\r\n--X\r\n-" DELIMITER "--",
@@ -116,7 +116,7 @@ static void test_nearly_a_boundary(void **state)
     expect("\r\n\r--XX--X\r\n--XX--X\r\n\r\n--XX--X" DELIMITER "--", "P(-|-|-)--XX--XE");
 }
 
-static void test_names(void **state)
+static void names(void **state)
 {
     (void)state;
     static const struct {
@@ -145,7 +145,7 @@ static void test_names(void **state)
            "P(folded|-|-)E");
 }
 
-static void test_damage(void **state)
+static void damage(void **state)
 {
     (void)state;
     expect("", NULL);
@@ -161,7 +161,7 @@ static void test_damage(void **state)
     expect("--XX--X\r\nA: b\r\n", NULL);
 }
 
-static void test_part_limit(void **state)
+static void part_limit(void **state)
 {
     (void)state;
     struct record record = { 0 };
@@ -174,7 +174,7 @@ static void test_part_limit(void **state)
     text_release(&record.text);
 }
 
-static void test_header_limit(void **state)
+static void header_limit(void **state)
 {
     (void)state;
     for (int more = -1; more <= 1; more++) {
@@ -195,7 +195,7 @@ static void test_header_limit(void **state)
 }
 
 /* An error of the receiver ends it and stays the first cause. */
-static void test_receiver_fails(void **state)
+static void receiver_fails(void **state)
 {
     (void)state;
     for (int at = 1; at <= 3; at++) {
@@ -208,7 +208,7 @@ static void test_receiver_fails(void **state)
     }
 }
 
-static void test_boundaries(void **state)
+static void boundaries(void **state)
 {
     (void)state;
     char longest[72];
@@ -265,7 +265,7 @@ static bool ignore_end(void *self, struct error *error)
     return true;
 }
 
-static void test_not_copied_and_fast(void **state)
+static void not_copied_and_fast(void **state)
 {
     (void)state;
     enum { BYTES = 1 << 20, ROUNDS = 64 };
@@ -295,15 +295,9 @@ static void test_not_copied_and_fast(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain),
-        cmocka_unit_test(test_nearly_a_boundary),
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_part_limit),
-        cmocka_unit_test(test_header_limit),
-        cmocka_unit_test(test_receiver_fails),
-        cmocka_unit_test(test_boundaries),
-        cmocka_unit_test(test_not_copied_and_fast),
+        cmocka_unit_test(plain),          cmocka_unit_test(nearly_a_boundary), cmocka_unit_test(names),
+        cmocka_unit_test(damage),         cmocka_unit_test(part_limit),        cmocka_unit_test(header_limit),
+        cmocka_unit_test(receiver_fails), cmocka_unit_test(boundaries),        cmocka_unit_test(not_copied_and_fast),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

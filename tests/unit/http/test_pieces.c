@@ -32,7 +32,7 @@ static void assert_text(struct str actual, const char *expected)
         fail_msg("\"%.*s\" is not \"%s\"", STR_FMT(actual), expected);
 }
 
-static void test_range(void **state)
+static void range(void **state)
 {
     (void)state;
     static const struct {
@@ -81,7 +81,7 @@ static void test_range(void **state)
     assert_int_equal(first, 7); /* untouched */
 }
 
-static void test_etag(void **state)
+static void etags_are_compared(void **state)
 {
     (void)state;
     struct str etag = S("\"a,b\"");
@@ -98,7 +98,7 @@ static void test_etag(void **state)
     assert_false(http_etag_matches(S("garbage \"a,b\""), etag, true));
 }
 
-static void test_accepts_gzip(void **state)
+static void accepts_gzip(void **state)
 {
     (void)state;
     static const struct {
@@ -127,7 +127,7 @@ static void test_accepts_gzip(void **state)
             fail_msg("%s", rows[i].header);
 }
 
-static void test_accepts(void **state)
+static void accept_is_understood(void **state)
 {
     (void)state;
     static const struct {
@@ -154,7 +154,7 @@ static void test_accepts(void **state)
             fail_msg("%s", rows[i].header);
 }
 
-static void test_gzip(void **state)
+static void gzip(void **state)
 {
     (void)state;
     char in[5000], back[6000];
@@ -186,7 +186,7 @@ static void test_gzip(void **state)
     text_release(&out);
 }
 
-static void test_parameters(void **state)
+static void parameters(void **state)
 {
     (void)state;
     static const struct {
@@ -219,7 +219,7 @@ static void test_parameters(void **state)
     assert_int_equal(http_media_type(STR_NULL).len, 0);
 }
 
-static void test_percent(void **state)
+static void percent(void **state)
 {
     (void)state;
     struct str out = S("untouched");
@@ -239,7 +239,7 @@ static void test_percent(void **state)
     assert_text(out, "untouched");
 }
 
-static void test_disposition(void **state)
+static void disposition(void **state)
 {
     (void)state;
     static const struct {
@@ -269,9 +269,10 @@ static void test_disposition(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_range),   cmocka_unit_test(test_etag),        cmocka_unit_test(test_accepts_gzip),
-        cmocka_unit_test(test_accepts), cmocka_unit_test(test_gzip),        cmocka_unit_test(test_parameters),
-        cmocka_unit_test(test_percent), cmocka_unit_test(test_disposition),
+        cmocka_unit_test(range),        cmocka_unit_test(etags_are_compared),
+        cmocka_unit_test(accepts_gzip), cmocka_unit_test(accept_is_understood),
+        cmocka_unit_test(gzip),         cmocka_unit_test(parameters),
+        cmocka_unit_test(percent),      cmocka_unit_test(disposition),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -29,7 +29,7 @@ static int teardown(void **state)
     return 0;
 }
 
-static void test_get(void **state)
+static void get(void **state)
 {
     (void)state;
     int fd = dial(server);
@@ -46,7 +46,7 @@ static void test_get(void **state)
     close(fd);
 }
 
-static void test_pipelined(void **state)
+static void pipelined(void **state)
 {
     (void)state;
     int fd = dial(server);
@@ -65,7 +65,7 @@ static void test_pipelined(void **state)
     close(fd);
 }
 
-static void test_byte_by_byte(void **state)
+static void byte_by_byte(void **state)
 {
     (void)state;
     int fd = dial(server);
@@ -77,7 +77,7 @@ static void test_byte_by_byte(void **state)
     close(fd);
 }
 
-static void test_http_1_0(void **state)
+static void http_1_0(void **state)
 {
     (void)state;
     int fd = dial(server);
@@ -98,7 +98,7 @@ static void test_http_1_0(void **state)
     close(fd);
 }
 
-static void test_head(void **state)
+static void head(void **state)
 {
     (void)state;
     int fd = dial(server);
@@ -121,7 +121,7 @@ static void test_head(void **state)
     close(fd);
 }
 
-static void test_no_content(void **state)
+static void no_content(void **state)
 {
     (void)state;
     int fd = dial(server);
@@ -137,7 +137,7 @@ static void test_no_content(void **state)
     close(fd);
 }
 
-static void test_file_and_ranges(void **state)
+static void file_and_ranges(void **state)
 {
     (void)state;
     static const struct {
@@ -165,7 +165,7 @@ static void test_file_and_ranges(void **state)
     close(fd);
 }
 
-static void test_streams(void **state)
+static void streams(void **state)
 {
     (void)state;
     int fd = dial(server);
@@ -185,7 +185,7 @@ static void test_streams(void **state)
     close(fd);
 }
 
-static void test_workers(void **state)
+static void workers(void **state)
 {
     (void)state;
     enum { N = 50 };
@@ -202,7 +202,7 @@ static void test_workers(void **state)
     }
 }
 
-static void test_what_the_request_says(void **state)
+static void what_the_request_says(void **state)
 {
     (void)state;
     int fd = dial(server);
@@ -217,7 +217,7 @@ static void test_what_the_request_says(void **state)
     close(fd);
 }
 
-static void test_injection(void **state)
+static void injection(void **state)
 {
     (void)state;
     int fd = dial(server);
@@ -231,7 +231,7 @@ static void test_injection(void **state)
     close(fd);
 }
 
-static void test_refused_requests(void **state)
+static void refused_requests(void **state)
 {
     (void)state;
     static const struct {
@@ -288,7 +288,7 @@ static void send_with_headers(int fd, int count, int bytes_each)
     put(fd, "\r\n");
 }
 
-static void test_header_limits(void **state)
+static void header_limits(void **state)
 {
     (void)state;
     static const struct {
@@ -340,7 +340,7 @@ static void *hammer(void *self)
     return NULL;
 }
 
-static void test_many_at_once(void **state)
+static void many_at_once(void **state)
 {
     (void)state;
     pthread_t threads[8];
@@ -363,20 +363,9 @@ int main(void)
     signal(SIGPIPE, SIG_IGN);
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        CASE(test_get),
-        CASE(test_pipelined),
-        CASE(test_byte_by_byte),
-        CASE(test_http_1_0),
-        CASE(test_head),
-        CASE(test_no_content),
-        CASE(test_file_and_ranges),
-        CASE(test_streams),
-        CASE(test_workers),
-        CASE(test_what_the_request_says),
-        CASE(test_injection),
-        CASE(test_refused_requests),
-        CASE(test_header_limits),
-        CASE(test_many_at_once),
+        CASE(get),        CASE(pipelined),        CASE(byte_by_byte),  CASE(http_1_0),     CASE(head),
+        CASE(no_content), CASE(file_and_ranges),  CASE(streams),       CASE(workers),      CASE(what_the_request_says),
+        CASE(injection),  CASE(refused_requests), CASE(header_limits), CASE(many_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -65,7 +65,7 @@ static bool decode(const char *line)
     return decode_with(line, "name,files");
 }
 
-static void test_options(void **state)
+static void options(void **state)
 {
     (void)state;
     assert_true(decode("--name|x|--page-size=7|--verbose|--user_name|张|--level|high"));
@@ -83,7 +83,7 @@ static void test_options(void **state)
     assert_str(got->name, "--x=y");
 }
 
-static void test_bare_words(void **state)
+static void bare_words(void **state)
 {
     (void)state;
     assert_true(decode("n|a,b|--verbose|-|c"));
@@ -101,7 +101,7 @@ static void test_bare_words(void **state)
     check_problem(&c, "n", "unknown");
 }
 
-static void test_problems(void **state)
+static void problems(void **state)
 {
     (void)state;
     assert_false(decode(""));
@@ -110,7 +110,7 @@ static void test_problems(void **state)
     assert_str(problems_text(&c), "nope:unknown page_size:not_an_integer id:unknown user_name:missing_value");
 }
 
-static void test_problem_details(void **state)
+static void problem_details(void **state)
 {
     (void)state;
     assert_false(decode("n|--page-size|101"));
@@ -129,7 +129,7 @@ static void test_problem_details(void **state)
     assert_false(decode("n|--page_siz|2"));
 }
 
-static void test_help(void **state)
+static void help(void **state)
 {
     (void)state;
     struct text out;
@@ -159,7 +159,7 @@ static void test_help(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_options), TEST(test_bare_words), TEST(test_problems), TEST(test_problem_details), TEST(test_help),
+        TEST(options), TEST(bare_words), TEST(problems), TEST(problem_details), TEST(help),
     };
     return cmocka_run_group_tests_name("cli", tests, NULL, NULL);
 }

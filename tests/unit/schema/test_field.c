@@ -31,7 +31,7 @@ static bool take_text(struct demo *d, const char *name, const char *text)
     return take(d, name, value_text(str_from(text)));
 }
 
-static void test_clear_is_null(void **state)
+static void clear_is_null(void **state)
 {
     (void)state;
     struct demo *d = schema_new(&demo_schema, &c.arena);
@@ -50,7 +50,7 @@ static void test_clear_is_null(void **state)
     }
 }
 
-static void test_find(void **state)
+static void find(void **state)
 {
     (void)state;
     assert_int_equal(schema_find(&demo_schema, S("id")), 0);
@@ -64,7 +64,7 @@ static void test_find(void **state)
     assert_false(schema_was_given(&demo_schema, UINT64_MAX, "no"));
 }
 
-static void test_choices(void **state)
+static void choices(void **state)
 {
     (void)state;
     static const char *const names[] = { "A", "B", NULL };
@@ -77,7 +77,7 @@ static void test_choices(void **state)
     assert_int_equal(choice_of(NULL, S("A")), 0);
 }
 
-static void test_text(void **state)
+static void texts_are_kept(void **state)
 {
     (void)state;
     struct demo *d = schema_new(&demo_schema, &c.arena);
@@ -113,7 +113,7 @@ static void test_text(void **state)
     assert_true(str_is_null(d->grade));
 }
 
-static void test_text_is_copied(void **state)
+static void text_is_copied(void **state)
 {
     (void)state;
     struct demo *d = schema_new(&demo_schema, &c.arena);
@@ -123,7 +123,7 @@ static void test_text_is_copied(void **state)
     assert_str(d->name, "abc");
 }
 
-static void test_numbers_as_text(void **state)
+static void numbers_as_text(void **state)
 {
     (void)state;
     struct demo *d = schema_new(&demo_schema, &c.arena);
@@ -162,7 +162,7 @@ static void test_numbers_as_text(void **state)
     check_problem(&c, "weight", "too_large");
 }
 
-static void test_booleans(void **state)
+static void booleans(void **state)
 {
     (void)state;
     struct demo *d = schema_new(&demo_schema, &c.arena);
@@ -177,7 +177,7 @@ static void test_booleans(void **state)
     assert_true(take_text(d, "visible", "") && d->visible); /* back to its default */
 }
 
-static void test_lists_as_text(void **state)
+static void lists_as_text(void **state)
 {
     (void)state;
     struct demo *d = schema_new(&demo_schema, &c.arena);
@@ -205,7 +205,7 @@ static void test_lists_as_text(void **state)
     check_problem(&c, "tags", "not_a_list");
 }
 
-static void test_null_and_defaults(void **state)
+static void null_and_defaults(void **state)
 {
     (void)state;
     struct demo *d = schema_new(&demo_schema, &c.arena);
@@ -221,7 +221,7 @@ static void test_null_and_defaults(void **state)
     assert_true(d->age == INTEGER_NULL);
 }
 
-static void test_finish(void **state)
+static void finish(void **state)
 {
     (void)state;
     struct part *part = schema_new(&part_schema, &c.arena);
@@ -244,7 +244,7 @@ static void test_finish(void **state)
                                   "born_on:missing part:missing roles:missing");
 }
 
-static void test_store_and_load(void **state)
+static void store_and_load(void **state)
 {
     (void)state;
     struct demo *a = schema_new(&demo_schema, &c.arena), *b = schema_new(&demo_schema, &c.arena);
@@ -286,7 +286,7 @@ static void test_store_and_load(void **state)
     assert_int_equal(a->seen_at.us, INT64_C(1767623422500000));
 }
 
-static void test_load_refuses(void **state)
+static void load_refuses(void **state)
 {
     (void)state;
     struct demo *d = schema_new(&demo_schema, &c.arena);
@@ -332,7 +332,7 @@ static void test_load_refuses(void **state)
     assert_int_equal(d->ids.count, 0);
 }
 
-static void test_demo_is_right(void **state)
+static void demo_is_right(void **state)
 {
     (void)state;
     struct text complaints;
@@ -367,7 +367,7 @@ static void check_complaint(const struct schema *schema, const char *wanted)
         check_complaint(&schema_, wanted); \
     } while (0)
 
-static void test_check_complains(void **state)
+static void check_complains(void **state)
 {
     (void)state;
     CHECK_BAD("has no doc", FIELD(struct bad, a, .flags = NULLABLE));
@@ -401,7 +401,7 @@ static void test_check_complains(void **state)
     text_release(&none);
 }
 
-static void test_check_looks_inside(void **state)
+static void check_looks_inside(void **state)
 {
     (void)state;
     const struct field inner_fields[] = { FIELD(struct bad, a, .flags = NULLABLE) };
@@ -416,21 +416,21 @@ static void test_check_looks_inside(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_clear_is_null),
-        TEST(test_find),
-        TEST(test_choices),
-        TEST(test_text),
-        TEST(test_text_is_copied),
-        TEST(test_numbers_as_text),
-        TEST(test_booleans),
-        TEST(test_lists_as_text),
-        TEST(test_null_and_defaults),
-        TEST(test_finish),
-        TEST(test_store_and_load),
-        TEST(test_load_refuses),
-        TEST(test_demo_is_right),
-        TEST(test_check_complains),
-        TEST(test_check_looks_inside),
+        TEST(clear_is_null),
+        TEST(find),
+        TEST(choices),
+        TEST(texts_are_kept),
+        TEST(text_is_copied),
+        TEST(numbers_as_text),
+        TEST(booleans),
+        TEST(lists_as_text),
+        TEST(null_and_defaults),
+        TEST(finish),
+        TEST(store_and_load),
+        TEST(load_refuses),
+        TEST(demo_is_right),
+        TEST(check_complains),
+        TEST(check_looks_inside),
     };
     return cmocka_run_group_tests_name("field", tests, NULL, NULL);
 }

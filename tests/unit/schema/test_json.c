@@ -55,7 +55,7 @@ static struct str encode(const struct schema *schema, const void *record, uint64
 
 /* ---- decoding ---- */
 
-static void test_whole_object(void **state)
+static void whole_object(void **state)
 {
     (void)state;
     struct demo *d = schema_new(&demo_schema, &c.arena);
@@ -94,7 +94,7 @@ static void test_whole_object(void **state)
     assert_false(given & (bit("page") | bit("note") | bit("id") | bit("lang")));
 }
 
-static void test_every_problem_at_once(void **state)
+static void every_problem_at_once(void **state)
 {
     (void)state;
     struct demo *d = schema_new(&demo_schema, &c.arena);
@@ -113,7 +113,7 @@ static void test_every_problem_at_once(void **state)
     assert_int_equal(given, 0); /* untouched on failure */
 }
 
-static void test_problems_are_bounded(void **state)
+static void problems_are_bounded(void **state)
 {
     (void)state;
     struct demo *d = schema_new(&demo_schema, &c.arena);
@@ -132,7 +132,7 @@ static void test_problems_are_bounded(void **state)
     text_release(&body);
 }
 
-static void test_values_are_not_quoted(void **state)
+static void values_are_not_quoted(void **state)
 {
     (void)state;
     struct demo *d = schema_new(&demo_schema, &c.arena);
@@ -159,7 +159,7 @@ static void test_values_are_not_quoted(void **state)
     }
 }
 
-static void test_malformed(void **state)
+static void malformed(void **state)
 {
     (void)state;
     struct demo *d = schema_new(&demo_schema, &c.arena);
@@ -190,7 +190,7 @@ static void test_malformed(void **state)
     }
 }
 
-static void test_root_is_an_object(void **state)
+static void root_is_an_object(void **state)
 {
     (void)state;
     struct demo *d = schema_new(&demo_schema, &c.arena);
@@ -215,7 +215,7 @@ static struct str nested(int depth)
     return (struct str){ at, 10 + 2 * depth };
 }
 
-static void test_depth(void **state)
+static void depth_is_bounded(void **state)
 {
     (void)state;
     struct demo *d = schema_new(&demo_schema, &c.arena);
@@ -230,7 +230,7 @@ static void test_depth(void **state)
     assert_true(decode(d, "{\"note\":\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\\\"[[[[[[[[[[[[[[[\"}"));
 }
 
-static void test_number_of_values(void **state)
+static void number_of_values(void **state)
 {
     (void)state;
     struct demo *d = schema_new(&demo_schema, &c.arena);
@@ -246,7 +246,7 @@ static void test_number_of_values(void **state)
     text_release(&body);
 }
 
-static void test_path_members_stay(void **state)
+static void path_members_stay(void **state)
 {
     (void)state;
     struct part *part = schema_new(&part_schema, &c.arena);
@@ -261,7 +261,7 @@ static void test_path_members_stay(void **state)
     assert_int_equal(part->number, 4);
 }
 
-static void test_partial(void **state)
+static void parts_of_a_record(void **state)
 {
     (void)state;
     struct demo *d = schema_new(&demo_schema, &c.arena);
@@ -280,7 +280,7 @@ static void test_partial(void **state)
     assert_int_equal(d->page, 1);
 }
 
-static void test_numbers_that_do_not_fit(void **state)
+static void numbers_that_do_not_fit(void **state)
 {
     (void)state;
     struct demo *d = schema_new(&demo_schema, &c.arena);
@@ -308,7 +308,7 @@ static void test_numbers_that_do_not_fit(void **state)
     assert_true(d->number == INT64_C(9223372036854774784));
 }
 
-static void test_long_unknown_name(void **state)
+static void long_unknown_name(void **state)
 {
     (void)state;
     struct demo *d = schema_new(&demo_schema, &c.arena);
@@ -322,7 +322,7 @@ static void test_long_unknown_name(void **state)
     assert_true(str_is_utf8(c.error.problems->member));
 }
 
-static void test_earlier_errors_count(void **state)
+static void earlier_errors_count(void **state)
 {
     (void)state;
     struct demo *d = schema_new(&demo_schema, &c.arena);
@@ -333,7 +333,7 @@ static void test_earlier_errors_count(void **state)
 
 /* ---- encoding ---- */
 
-static void test_encode_every_kind(void **state)
+static void encode_every_kind(void **state)
 {
     (void)state;
     struct demo *d = schema_new(&demo_schema, &c.arena);
@@ -372,7 +372,7 @@ static void test_encode_every_kind(void **state)
         "\"roles\":[],\"ids\":[1,-20,300],\"by_type\":{\"CT\\\"\":80,\"MR\":0},\"extra\":{\"a\":[1]},\"lang\":null}");
 }
 
-static void test_encode_nothing(void **state)
+static void encode_nothing(void **state)
 {
     (void)state;
     struct demo *d = schema_new(&demo_schema, &c.arena);
@@ -387,7 +387,7 @@ static void test_encode_nothing(void **state)
     assert_str(encode(&none, d, JSON_ALL_FIELDS), "{}");
 }
 
-static void test_encode_mask_is_for_the_top(void **state)
+static void encode_mask_is_for_the_top(void **state)
 {
     (void)state;
     struct demo *d = schema_new(&demo_schema, &c.arena);
@@ -395,7 +395,7 @@ static void test_encode_mask_is_for_the_top(void **state)
     assert_str(encode(&demo_schema, d, bit("part")), "{\"part\":{\"number\":1,\"label\":null}}");
 }
 
-static void test_encode_respects_the_maximum(void **state)
+static void encode_respects_the_maximum(void **state)
 {
     (void)state;
     struct demo *d = schema_new(&demo_schema, &c.arena);
@@ -408,7 +408,7 @@ static void test_encode_respects_the_maximum(void **state)
     }
 }
 
-static void test_integers_of_every_length(void **state)
+static void integers_of_every_length(void **state)
 {
     (void)state;
     struct text out;
@@ -429,7 +429,7 @@ static void test_integers_of_every_length(void **state)
     text_release(&out);
 }
 
-static void test_put_value(void **state)
+static void put_value(void **state)
 {
     (void)state;
     struct text out;
@@ -443,7 +443,7 @@ static void test_put_value(void **state)
     text_release(&out);
 }
 
-static void test_fields_mask(void **state)
+static void fields_mask(void **state)
 {
     (void)state;
     uint64_t mask = 0;
@@ -462,7 +462,7 @@ static void test_fields_mask(void **state)
 }
 
 /* An object of which nothing is known is null where its row allows that, and comes back as such. */
-static void test_nullable_object(void **state)
+static void nullable_object(void **state)
 {
     (void)state;
     struct outer {
@@ -494,27 +494,27 @@ static void test_nullable_object(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_whole_object),
-        TEST(test_every_problem_at_once),
-        TEST(test_problems_are_bounded),
-        TEST(test_values_are_not_quoted),
-        TEST(test_malformed),
-        TEST(test_root_is_an_object),
-        TEST(test_depth),
-        TEST(test_number_of_values),
-        TEST(test_path_members_stay),
-        TEST(test_partial),
-        TEST(test_numbers_that_do_not_fit),
-        TEST(test_long_unknown_name),
-        TEST(test_earlier_errors_count),
-        TEST(test_encode_every_kind),
-        TEST(test_encode_nothing),
-        TEST(test_encode_mask_is_for_the_top),
-        TEST(test_encode_respects_the_maximum),
-        TEST(test_integers_of_every_length),
-        TEST(test_put_value),
-        TEST(test_fields_mask),
-        TEST(test_nullable_object),
+        TEST(whole_object),
+        TEST(every_problem_at_once),
+        TEST(problems_are_bounded),
+        TEST(values_are_not_quoted),
+        TEST(malformed),
+        TEST(root_is_an_object),
+        TEST(depth_is_bounded),
+        TEST(number_of_values),
+        TEST(path_members_stay),
+        TEST(parts_of_a_record),
+        TEST(numbers_that_do_not_fit),
+        TEST(long_unknown_name),
+        TEST(earlier_errors_count),
+        TEST(encode_every_kind),
+        TEST(encode_nothing),
+        TEST(encode_mask_is_for_the_top),
+        TEST(encode_respects_the_maximum),
+        TEST(integers_of_every_length),
+        TEST(put_value),
+        TEST(fields_mask),
+        TEST(nullable_object),
     };
     return cmocka_run_group_tests_name("json", tests, NULL, NULL);
 }

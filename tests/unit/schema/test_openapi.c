@@ -53,7 +53,7 @@ static char *required(json_t *schema)
     return json_dumps(json_object_get(schema, "required"), JSON_COMPACT | JSON_ENCODE_ANY);
 }
 
-static void test_answer(void **state)
+static void answer(void **state)
 {
     (void)state;
     json_t *s = whole(OPENAPI_ANSWER);
@@ -87,7 +87,7 @@ static void test_answer(void **state)
     json_decref(s);
 }
 
-static void test_body(void **state)
+static void body(void **state)
 {
     (void)state;
     json_t *s = whole(OPENAPI_BODY);
@@ -130,7 +130,7 @@ static void test_body(void **state)
 }
 
 /* Their rules stand in the introduction; here are the limits, and which rules they are. */
-static void test_texts(void **state)
+static void texts(void **state)
 {
     (void)state;
     json_t *s = whole(OPENAPI_BODY);
@@ -155,7 +155,7 @@ static void test_texts(void **state)
     json_decref(s);
 }
 
-static void test_partial(void **state)
+static void partial(void **state)
 {
     (void)state;
     json_t *s = whole(OPENAPI_PATCH);
@@ -174,7 +174,7 @@ static void check_parameter(const char *name, bool path, const char *wanted)
     assert_str(text_str(&out), wanted);
 }
 
-static void test_parameters(void **state)
+static void parameters(void **state)
 {
     (void)state;
     check_parameter("page", false,
@@ -199,7 +199,7 @@ static void test_parameters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_answer), TEST(test_body), TEST(test_texts), TEST(test_partial), TEST(test_parameters),
+        TEST(answer), TEST(body), TEST(texts), TEST(partial), TEST(parameters),
     };
     return cmocka_run_group_tests_name("openapi", tests, NULL, NULL);
 }

@@ -34,7 +34,7 @@ static uint64_t bit(const char *name)
     return GIVEN(schema_find(&demo_schema, str_from(name)));
 }
 
-static void test_pairs(void **state)
+static void pairs(void **state)
 {
     (void)state;
     struct str query = S("&&a=1&b=%E5%BC%A0+x&c&=e&d=a=b&"), name, value;
@@ -51,7 +51,7 @@ static void test_pairs(void **state)
     assert_false(query_next(&query, &c.arena, &name, &value, &ok));
 }
 
-static void test_bad_pairs(void **state)
+static void bad_pairs(void **state)
 {
     (void)state;
     static const char *const bad[] = { "%", "%1", "%g0", "%0g", "%00", "%ff", "%ed%a0%80", "a%", "%c3", "%f0%9f" };
@@ -74,7 +74,7 @@ static void test_bad_pairs(void **state)
     }
 }
 
-static void test_decode(void **state)
+static void queries_are_decoded(void **state)
 {
     (void)state;
     struct demo *d = schema_new(&demo_schema, &c.arena);
@@ -93,7 +93,7 @@ static void test_decode(void **state)
     assert_int_equal(seen, 0);
 }
 
-static void test_empty_is_not_given(void **state)
+static void empty_is_not_given(void **state)
 {
     (void)state;
     struct demo *d = schema_new(&demo_schema, &c.arena);
@@ -104,7 +104,7 @@ static void test_empty_is_not_given(void **state)
     assert_int_equal(d->page, 1);
 }
 
-static void test_an_empty_boolean_is_not_given(void **state)
+static void an_empty_boolean_is_not_given(void **state)
 {
     (void)state;
     struct flags {
@@ -122,7 +122,7 @@ static void test_an_empty_boolean_is_not_given(void **state)
     assert_str(problems_text(&c), "needed:not_a_boolean");
 }
 
-static void test_problems(void **state)
+static void problems(void **state)
 {
     (void)state;
     struct demo *d = schema_new(&demo_schema, &c.arena);
@@ -140,7 +140,7 @@ static bool only_in_query(const struct field *field)
     return field->flags & IN_QUERY;
 }
 
-static void test_accepts(void **state)
+static void accept_is_understood(void **state)
 {
     (void)state;
     struct demo *d = schema_new(&demo_schema, &c.arena);
@@ -150,7 +150,7 @@ static void test_accepts(void **state)
     check_problem(&c, "age", "unknown");
 }
 
-static void test_path_members_stay(void **state)
+static void path_members_stay(void **state)
 {
     (void)state;
     struct demo *d = schema_new(&demo_schema, &c.arena);
@@ -162,7 +162,7 @@ static void test_path_members_stay(void **state)
     assert_int_equal(d->number, 5);
 }
 
-static void test_long_unknown_name(void **state)
+static void long_unknown_name(void **state)
 {
     (void)state;
     struct demo *d = schema_new(&demo_schema, &c.arena);
@@ -179,15 +179,15 @@ static void test_long_unknown_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_pairs),
-        TEST(test_bad_pairs),
-        TEST(test_decode),
-        TEST(test_empty_is_not_given),
-        TEST(test_an_empty_boolean_is_not_given),
-        TEST(test_problems),
-        TEST(test_accepts),
-        TEST(test_path_members_stay),
-        TEST(test_long_unknown_name),
+        TEST(pairs),
+        TEST(bad_pairs),
+        TEST(queries_are_decoded),
+        TEST(empty_is_not_given),
+        TEST(an_empty_boolean_is_not_given),
+        TEST(problems),
+        TEST(accept_is_understood),
+        TEST(path_members_stay),
+        TEST(long_unknown_name),
     };
     return cmocka_run_group_tests_name("query", tests, NULL, NULL);
 }

@@ -6,7 +6,7 @@
 
 #include "schema/json.h"
 
-static void test_demo(void **state)
+static void the_demo_table(void **state)
 {
     (void)state;
     struct text complaints;
@@ -17,7 +17,7 @@ static void test_demo(void **state)
     text_release(&complaints);
 }
 
-static void test_mixes_differ(void **state)
+static void mixes_differ(void **state)
 {
     (void)state;
     struct arena arena;
@@ -36,7 +36,7 @@ static void test_mixes_differ(void **state)
     arena_release(&arena);
 }
 
-static void test_limits_are_there(void **state)
+static void limits_are_there(void **state)
 {
     (void)state;
     struct arena arena;
@@ -63,7 +63,7 @@ static const char *forget(const struct field *field, void *member, struct value 
     return NULL;
 }
 
-static void test_finds_a_broken_kind(void **state)
+static void finds_a_broken_kind(void **state)
 {
     (void)state;
     struct kind broken = kind_integer;
@@ -80,10 +80,10 @@ static void test_finds_a_broken_kind(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_demo),
-        cmocka_unit_test(test_mixes_differ),
-        cmocka_unit_test(test_limits_are_there),
-        cmocka_unit_test(test_finds_a_broken_kind),
+        cmocka_unit_test(the_demo_table),
+        cmocka_unit_test(mixes_differ),
+        cmocka_unit_test(limits_are_there),
+        cmocka_unit_test(finds_a_broken_kind),
     };
     return cmocka_run_group_tests_name("sample", tests, NULL, NULL);
 }
