@@ -5,7 +5,7 @@ import sqlite3
 
 import pytest
 
-from support import ON_SQLITE, Server, dicom, ok, png, unique
+from support import ON_SQLITE, Server, dicom, ok, png, unique, wait_until
 
 ROWS = 20000
 BIG = {
@@ -84,6 +84,10 @@ def statements(tmp_path_factory, request):
     server.init()
     admin_id = server.database.rows("select id from users")[0][0]
     fill(server, admin_id)
+    for name in ("patients", "studies", "image_files"):  # as if an upgrade had come to the last few
+        server.database.rows(
+            f"update search_rebuilds set done_id = (select max(id) - 5 from {name}) where name = '{name}'"
+        )
     server.start()
     admin = server.admin()
     doctor = server.account("doctor", admin=admin, department="x")
@@ -182,6 +186,8 @@ def statements(tmp_path_factory, request):
         ok(admin.get("/system/audit-logs", params=query))
     ok(admin.get("/system/stats"))
     ok(admin.get("/users"))
+    ok(admin.patch(f"/patients/{patient['id']}", json={"name": "王小小"}))  # its studies follow
+    wait_until(lambda: ok(server.client().get("/health"))["checks"]["search"] == "ok", what="the last few")
     seen = [s["statement"] for s in ok(admin.get("/system/performance"))["items"]["statements"]]
     return server, [s for s in seen if s.lower().startswith("select")]
 
@@ -275,6 +281,7 @@ def test_no_list_is_sorted(statements):
             "id_card_hash = ?",
             "birth_date <= ?",
             "thumbnail_path is null",
+            "name_skeleton is null",
             "merged_into is not null",
             "s.patient_id = ?",
             "s.study_uid = ?",
@@ -323,6 +330,16 @@ def test_exact_lookups_use_their_index(statements, column, index):
     for sql in found:
         plan = str(explain_sqlite(server, sql) if ON_SQLITE else mariadb_keys(server, sql))
         assert index in plan, sql[-200:]
+
+
+def test_studies_of_a_patient_are_found_by_the_patient(statements):
+    """Whose name changed has a few studies among all."""
+    server, seen = statements
+    found = [s for s in seen if s.startswith("select s.id from studies s where s.patient_id = ? and s.id > ?")]
+    assert found
+    for sql in found:
+        plan = explain_sqlite(server, sql) if ON_SQLITE else mariadb_keys(server, sql)
+        assert "ix_studies_patient" in str(plan), plan
 
 
 def test_one_modality_has_its_own_order(statements):
