@@ -121,7 +121,7 @@ static bool answer_files(struct call *c, const struct condition *first, const st
 {
     const struct image_file_list *in = c->in;
     bool deleted = in->status == FILE_DELETED;
-    struct condition conditions[3], each[MODALITIES_MAX];
+    struct condition conditions[3], each[MODALITIES_ASKED_MAX];
     int count = 0;
     if (first)
         conditions[count++] = *first;

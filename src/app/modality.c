@@ -78,9 +78,9 @@ bool modality_take_list(struct call *c, struct str list, struct modalities *out)
             list = STR_NULL;
         if (!str_trim(one).len)
             continue;
-        if (out->count == MODALITIES_MAX)
+        if (out->count == MODALITIES_ASKED_MAX)
             return error_add_problem(&c->error, &c->arena, "query", S("modality"), "too_many", "at most %d modalities",
-                                     MODALITIES_MAX);
+                                     MODALITIES_ASKED_MAX);
         if (!modality_take(c, "query", &one))
             return false;
         bool again = false;

@@ -11,10 +11,10 @@
 
 #include "app/app.h"
 
-enum { MODALITIES_MAX = 16 };
+enum { MODALITIES_ASKED_MAX = 16 }; /* of one filter */
 /* What a filter asks for; none: everything, and what has no modality. */
 struct modalities {
-    struct value at[MODALITIES_MAX];
+    struct value at[MODALITIES_ASKED_MAX];
     int count;
 };
 

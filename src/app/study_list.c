@@ -81,8 +81,8 @@ static struct condition any_modality(struct call *c, const struct modalities *as
 {
     const struct value seeing[] = { VISIBLE_TO(c) };
     enum { SEEING = sizeof(seeing) / sizeof(seeing[0]) };
-    struct value *values = arena_array(&c->arena, struct value, 2 * MODALITIES_MAX + SEEING);
-    char marks[3 * MODALITIES_MAX];
+    struct value *values = arena_array(&c->arena, struct value, 2 * MODALITIES_ASKED_MAX + SEEING);
+    char marks[3 * MODALITIES_ASKED_MAX];
     int count = 0, len = 0;
     for (int i = 0; i < asked->count; i++)
         len += snprintf(marks + len, sizeof(marks) - (size_t)len, "%s?", i ? ", " : "");

@@ -1,7 +1,7 @@
 /* visibility.c - who may see which study and which file. */
 #include "app/visibility.h"
 
-enum { MODALITIES_MAX = 64 };
+enum { STUDY_MODALITIES_MAX = 64 }; /* that are told of one study */
 
 bool visibility_of_everything(const struct call *c)
 {
@@ -124,7 +124,7 @@ struct condition visibility_patients_with_files(struct call *c, bool with)
 bool visibility_share_of_study(struct call *c, int64_t study_id, struct visible_share *out)
 {
     struct cursor rows;
-    *out = (struct visible_share){ .modalities.items = arena_array(&c->arena, struct str, MODALITIES_MAX) };
+    *out = (struct visible_share){ .modalities.items = arena_array(&c->arena, struct str, STUDY_MODALITIES_MAX) };
     for (db_rows(c, &rows,
                  "select x.modality, count(distinct x.id), count(*), sum(f.file_size) from image_files f join series x "
                  "on x.id = f.series_id where f.study_id = ? and f.is_deleted = 0 and f.is_instance = 1 and "
@@ -132,7 +132,7 @@ bool visibility_share_of_study(struct call *c, int64_t study_id, struct visible_
                  V(study_id), V(call_user(c)));
          cursor_next(&rows);) {
         struct str modality = arena_copy(&c->arena, cursor_text(&rows, 0));
-        if (modality.len && out->modalities.count < MODALITIES_MAX)
+        if (modality.len && out->modalities.count < STUDY_MODALITIES_MAX)
             out->modalities.items[out->modalities.count++] = modality;
         out->series += cursor_integer(&rows, 1);
         out->instances += cursor_integer(&rows, 2);
