@@ -128,8 +128,7 @@ static void problem_headers(struct exchange *x)
                         str_is_null(http_header(r, "Authorization"))
                             ? S("Bearer realm=\"roentgen\"")
                             : S("Bearer realm=\"roentgen\", error=\"invalid_token\""));
-    enum { LATER_S = 5 }; /* where nobody has said when */
-    int after_s = error->retry_after_s > 0 ? error->retry_after_s : error->code == E_UNAVAILABLE ? LATER_S : 0;
+    int after_s = error->retry_after_s > 0 ? error->retry_after_s : error_row(error->code)->retry_after_s;
     if (after_s > 0)
         http_set_header(r, "Retry-After", arena_format(&x->call.arena, "%d", after_s));
     if (error->code == E_TOO_LARGE)

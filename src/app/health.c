@@ -197,7 +197,7 @@ static bool health_get(struct call *c)
     }
     answer_status(c, out->status == HEALTH_DOWN ? 503 : 200);
     if (out->status == HEALTH_DOWN)
-        answer_header(c, "Retry-After", S("5"));
+        answer_header(c, "Retry-After", arena_format(&c->arena, "%d", error_row(E_UNAVAILABLE)->retry_after_s));
     return true;
 }
 

@@ -36,7 +36,7 @@ enum error_code {
     E_HEADERS_TOO_LARGE,   /* 431 */
     E_INTERNAL,            /* 500: a bug or a state that should not be */
     E_UNREADABLE,          /* 502: the disk does not give back what was stored; logged as an error */
-    E_UNAVAILABLE,         /* 503, with retry_after_s: database gone, shutting down */
+    E_UNAVAILABLE,         /* 503: database gone, shutting down */
     E_STORAGE_FULL,        /* 507 */
     E_CODES
 };
@@ -47,6 +47,7 @@ struct error_row {
     const char *title;      /* RFC 9457 "title" */
     const char *title_zh;   /* the same for Chinese readers */
     bool message_is_public; /* may `message` reach the client as "detail"? */
+    int retry_after_s;      /* Retry-After where the error says none of its own; 0: no such header */
 };
 const struct error_row *error_row(enum error_code code);
 
@@ -66,7 +67,7 @@ struct error {
     char message[ERROR_MESSAGE_MAX]; /* NUL-terminated, cut if longer */
     const char *file;                /* where it was set */
     int line;
-    int retry_after_s;        /* 0: no Retry-After */
+    int retry_after_s;        /* 0: as its code's row says */
     bool is_ours;             /* of E_UNAVAILABLE: not just much to do, but something that the operator has to know */
     const char *type;         /* RFC 9457 "type", where programs should tell this case from others; NULL: about:blank */
     bool in_doubt;            /* of a commit: the change may have been made all the same (db.h) */

@@ -74,7 +74,6 @@ bool file_view_open_part(struct file_view *view, int fd, int64_t offset, int64_t
     if (pages == MAP_FAILED) {
         if (errno != ENOMEM && errno != EAGAIN && errno != ENFILE)
             return error_set(error, E_INTERNAL, "cannot map a file: %s", strerror(errno));
-        error->retry_after_s = 5;
         return error_set(error, E_UNAVAILABLE, "there is no room to read a file just now: try again");
     }
     view->pages = pages;

@@ -67,7 +67,7 @@ bool sqlite_fail(sqlite3 *handle, int code, struct error *error)
     case SQLITE_PROTOCOL:
         return fail_unavailable(error, 1, "the database is busy: another process writes to it");
     case SQLITE_CANTOPEN:
-        return fail_unavailable(error, 5, "the database file cannot be opened");
+        return error_set(error, E_UNAVAILABLE, "the database file cannot be opened");
     case SQLITE_IOERR:
         if (is_disk_full(sqlite3_system_errno(handle)))
             return error_set(error, E_STORAGE_FULL, "the disk of the database is full");

@@ -25,7 +25,7 @@ static void begin(struct request *r)
     atomic_fetch_sub(&server->active, 1);
     atomic_fetch_add_explicit(&server->refused_total, 1, memory_order_relaxed);
     reply_problem(r, 503, "the server is shutting down");
-    http_set_header(r, "Retry-After", S("5"));
+    http_set_header(r, "Retry-After", arena_format(&r->arena, "%d", error_row(E_UNAVAILABLE)->retry_after_s));
     http_set_close(r);
     http_reply(r);
 }
