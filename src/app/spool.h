@@ -17,7 +17,7 @@
 #include "raster/raster.h"
 
 struct spooled {
-    struct str filename;        /* as the client says; text, never a path */
+    struct str filename;        /* base/file_name.h */
     struct blob_writer *writer; /* NULL once committed or given up */
     struct digests *digests;
     int64_t size_bytes, max_bytes;
@@ -25,11 +25,7 @@ struct spooled {
     char md5[MD5_TEXT + 1], sha256[SHA256_TEXT + 1]; /* after spool_finish */
     struct spooled *next;
 };
-/* As UTF-8 without control characters, of at most 512 bytes; "unnamed" when nothing is left. */
-struct str spool_clean_name(struct call *c, struct str name);
-/* The name under which a file is kept: the last component of what the sender calls it, cleaned. */
-struct str spool_filename(struct call *c, struct str name);
-
+/* `filename`: as the sender says. */
 struct spooled *spool_begin(struct call *c, struct blob_store *store, struct str filename, int64_t max_bytes,
                             struct error *error);
 /* E_TOO_LARGE past max_bytes. */

@@ -5,6 +5,7 @@
 #include "app/upload.h"
 
 #include "base/file.h"
+#include "base/file_name.h"
 #include "schema/json.h"
 
 #include <errno.h>
@@ -19,7 +20,8 @@ struct item {
     struct json image_file;
 };
 static const struct field item_fields[] = {
-    FIELD(struct item, filename, .doc = "Name as sent, without directories; of a ZIP's entry with them."),
+    FIELD(struct item, filename,
+          .doc = "Name as sent, without directories; of a ZIP's entry with those inside the ZIP."),
     FIELD(struct item, status, .doc = "HTTP status of this file: 201 when stored."),
     FIELD(struct item, image_file_id, .flags = NULLABLE, .doc = "The stored file's id."),
     FIELD(struct item, image_file, .flags = NULLABLE, .doc = "The stored file's record (ImageFile)."),
@@ -116,7 +118,7 @@ static bool take_bytes(void *context, struct str bytes)
     return spool_write(run->unpacking, bytes, &c->error);
 }
 
-/* Names that are not UTF-8 are taken as GB18030, which is what Windows writes in Chinese. What is neither is shown with U+FFFD (spool.c). */
+/* Names that are not UTF-8 are taken as GB18030, which is what Windows writes in Chinese. What is neither is shown with U+FFFD. */
 static struct str entry_name(struct call *c, struct str raw)
 {
     enum { NAME_BYTES = 2048 };
@@ -159,7 +161,7 @@ static void take_file(struct running *run, const struct unzip *zip, const struct
 /* Every entry but a folder is an item: stored, or with the reason why not. */
 static void take_entry(struct running *run, const struct unzip *zip, const struct unzip_entry *entry)
 {
-    struct str name = spool_clean_name(run->c, entry_name(run->c, entry->name));
+    struct str name = file_path_of(entry_name(run->c, entry->name), &run->c->arena);
     if (entry->kind == UNZIP_LINK)
         refuse_entry(run, name, "the ZIP entry is a symbolic link: what it leads to is not in it");
     else if (entry->kind != UNZIP_FILE)

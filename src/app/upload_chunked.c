@@ -20,6 +20,7 @@
 #include "app/thumbnails.h"
 #include "app/upload.h"
 #include "app/upload_chunks.h"
+#include "base/file_name.h"
 
 #include <unistd.h>
 
@@ -113,7 +114,7 @@ static bool chunked_post(struct call *c)
         return false;
     schema_clear(&image_file_schema, &row);
     row.file_uuid = crypto_uuid_text(&c->arena);
-    row.original_filename = spool_filename(c, in->filename);
+    row.original_filename = file_name_of(in->filename, &c->arena);
     row.file_type = FILE_OTHER; /* known when the bytes are */
     row.mime_type = S("application/octet-stream");
     row.file_size = in->file_size;

@@ -1,4 +1,5 @@
 /* header.c - the grammar of header values: tokens, parameters, Content-Disposition, percent escapes. */
+#include "base/file_name.h"
 #include "http/server.h"
 
 /* RFC 9110 5.6.2: tchar. */
@@ -142,13 +143,6 @@ bool http_percent_decode(struct str in, bool plus_is_space, struct arena *arena,
 
 /* ---- Content-Disposition ---- */
 
-/* Control characters, and the marks that turn "gpj.exe" around (Unicode TR36). */
-static bool is_dropped(uint32_t c)
-{
-    return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x061C || c == 0x200E || c == 0x200F ||
-           (c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
-}
-
 /* RFC 8187 3.2.1: attr-char. */
 static bool is_attribute_char(unsigned char c)
 {
@@ -186,21 +180,19 @@ static ptrdiff_t put_escaped(char *out, uint32_t c)
     return n;
 }
 
-struct str http_content_disposition(struct arena *arena, struct str name)
+struct str http_content_disposition(struct arena *arena, struct str stored)
 {
-    /* A code point takes one byte or more and becomes at most 12; U+FFFD for a bad byte becomes 9. */
-    char *plain = arena_alloc(arena, name.len + 1), *escaped = arena_alloc(arena, name.len * 9 + 1);
+    struct str name =
+        file_name_of(stored, arena); /* of one that is stored, itself, unless it is older than that rule */
+    /* A byte becomes three. */
+    char *plain = arena_alloc(arena, name.len + 1), *escaped = arena_alloc(arena, name.len * 3 + 1);
     ptrdiff_t plain_len = 0, escaped_len = 0;
     for (struct str rest = name; rest.len > 0;) {
         uint32_t c = str_next_code_point(&rest);
-        if (is_dropped(c))
-            continue;
-        bool safe = c < 0x80 && c != '"' && c != '\\' && c != '%' && c != '/';
+        bool safe = c < 0x80 && c != '"' && c != '%';
         plain[plain_len++] = safe ? (char)c : '_';
         escaped_len += put_escaped(escaped + escaped_len, c);
     }
-    if (plain_len == 0)
-        return S("attachment; filename=\"download\"");
     struct str ascii = { plain, plain_len }, utf8 = { escaped, escaped_len };
     return arena_format(arena, "attachment; filename=\"%.*s\"; filename*=UTF-8''%.*s", STR_FMT(ascii), STR_FMT(utf8));
 }

@@ -173,7 +173,7 @@ bool http_accepts_gzip(struct str header);
 bool http_gzip(struct str in, struct text *out);
 /* Does an Accept header allow `type` ("application/json")? Absent header: yes. */
 bool http_accepts(struct str header, struct str type);
-/* attachment; filename="ascii"; filename*=UTF-8''... (RFC 6266, 8187); control and direction marks are dropped. */
+/* attachment; filename="ascii"; filename*=UTF-8''... (RFC 6266, 8187), as base/file_name.h calls it. */
 struct str http_content_disposition(struct arena *arena, struct str name);
 /* %XX decoded into the arena; false for bad escapes, NUL or bytes that are not UTF-8. */
 bool http_percent_decode(struct str in, bool plus_is_space, struct arena *arena, struct str *out);

@@ -116,7 +116,7 @@ def test_the_file_on_disk_has_a_name_made_by_us(server, doctor):
         ("..\\..\\windows\\system.ini", "system.ini"),
         ("/etc/cron.d/x", "x"),
         ("胸部正位片（第1次）.png", None),
-        ("evil\u202egnp.exe", None),
+        ("evil\u202egnp.exe", "evilgnp.exe"),
         ("a b;c=d&e.png", None),
         ("C:\\x.png", "x.png"),
         (".", "unnamed"),
@@ -139,7 +139,7 @@ def test_file_names_are_text_never_a_path(server, doctor, filename, shown):
     header = answer.headers["content-disposition"]
     assert header.startswith("attachment") and "\u202e" not in urllib.parse.unquote(header)
     encoded = re.search(r"filename\*=UTF-8''(\S+)", header)
-    if encoded and "\u202e" not in filename and not re.search(r'[/\\<>"]', filename):
+    if encoded and not re.search(r'[/\\<>"]', filename):
         assert urllib.parse.unquote(encoded.group(1)) == (shown or filename)
 
 
