@@ -133,10 +133,8 @@ static void clear(struct filing *out)
 static void check_pixels(struct call *c, struct filing *f, const struct dicom_object *object)
 {
     struct pixel_format format;
-    struct frame_source frame;
     struct error error = { 0 };
-    if (!pixel_format_of(object, &format, &error) ||
-        !pixel_frame(object, &format, format.frames, &c->arena, &frame, &error))
+    if (!pixel_format_of(object, &format, &error) || !pixels_are_there(object, &format, &c->arena, &error))
         if (error.code == E_INVALID)
             f->damage = arena_copy(&c->arena, str_from(error.message));
 }

@@ -17,6 +17,9 @@ codec_face jpeg_turbo_decode;
 codec_face jpeg_ls_decode;
 codec_face jpeg2000_decode;
 codec_face deflated_decode;
+/* Has the frame all that its header promises? */
+bool rle_is_whole(const struct pixel_format *format, struct str encoded);
+bool deflated_is_whole(const struct pixel_format *format, struct str encoded);
 bool native_decode(const struct pixel_format *format, struct str encoded, int first_bit, void *out,
                    struct error *error);
 /* YBR_FULL_422 whose samples are as they were stored. Encoded frames of that name have, decoded, all samples of all pixels. */

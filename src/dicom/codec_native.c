@@ -120,6 +120,26 @@ bool native_decode(const struct pixel_format *format, struct str encoded, int fi
     return true;
 }
 
+bool deflated_is_whole(const struct pixel_format *format, struct str encoded)
+{
+    int64_t left = (native_frame_bits(format) + 7) / 8;
+    unsigned char some[1 << 14];
+    z_stream stream = { .next_in = (Bytef *)(uintptr_t)encoded.at, .avail_in = (uInt)encoded.len };
+    if (encoded.len > UINT32_MAX)
+        return false;
+    if (inflateInit2(&stream, -MAX_WBITS) != Z_OK)
+        abort();
+    int status = Z_OK;
+    while (left > 0 && status == Z_OK) {
+        stream.next_out = some;
+        stream.avail_out = sizeof(some);
+        status = inflate(&stream, Z_NO_FLUSH);
+        left -= (int64_t)sizeof(some) - stream.avail_out;
+    }
+    inflateEnd(&stream);
+    return left <= 0;
+}
+
 bool deflated_decode(const struct pixel_format *format, struct str encoded, void *out, struct decoded_format *decoded,
                      struct error *error)
 {

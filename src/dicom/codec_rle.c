@@ -48,6 +48,25 @@ static bool planes_unpack(struct str encoded, const int64_t *offsets, int segmen
     return true;
 }
 
+/* What the segment would make of it, without making it. */
+static int64_t segment_count(const uint8_t *at, const uint8_t *end, int64_t len)
+{
+    int64_t made = 0;
+    while (made < len && at < end) {
+        int control = *at++;
+        ptrdiff_t run = control < 128 ? control + 1 : 257 - control;
+        if (control == 128)
+            continue;
+        if (control < 128 && run > end - at)
+            run = end - at;
+        else if (control > 128 && at == end)
+            break;
+        at += control < 128 ? run : 1;
+        made += run;
+    }
+    return made;
+}
+
 static bool header_read(struct str encoded, int segments, int64_t *offsets, struct error *error)
 {
     if (encoded.len < HEADER_BYTES)
@@ -68,11 +87,34 @@ static bool header_read(struct str encoded, int segments, int64_t *offsets, stru
     return true;
 }
 
+static int segments_of(const struct pixel_format *format)
+{
+    return format->samples * sample_bytes(format);
+}
+
+static int64_t plane_bytes_of(const struct pixel_format *format)
+{
+    int64_t pixels = format->rows * format->columns;
+    return format->bits_allocated == 1 ? (pixels + 7) / 8 : pixels;
+}
+
+bool rle_is_whole(const struct pixel_format *format, struct str encoded)
+{
+    int64_t offsets[SEGMENTS_MAX + 1], plane_bytes = plane_bytes_of(format);
+    int segments = segments_of(format);
+    struct error ignored = { 0 };
+    const uint8_t *bytes = (const uint8_t *)encoded.at;
+    bool whole = segments <= SEGMENTS_MAX && header_read(encoded, segments, offsets, &ignored);
+    for (int i = 0; whole && i < segments; i++)
+        whole = segment_count(bytes + offsets[i], bytes + offsets[i + 1], plane_bytes) >= plane_bytes;
+    return whole;
+}
+
 bool rle_decode(const struct pixel_format *format, struct str encoded, void *out, struct decoded_format *decoded,
                 struct error *error)
 {
     (void)decoded;
-    int width = sample_bytes(format), segments = format->samples * width;
+    int width = sample_bytes(format), segments = segments_of(format);
     bool bits = format->bits_allocated == 1 && format->samples == 1;
     if ((!bits && format->bits_allocated != width * 8) || segments > SEGMENTS_MAX)
         return error_set(error, E_INVALID, "RLE does not hold %d samples of %d bits", format->samples,
@@ -80,8 +122,7 @@ bool rle_decode(const struct pixel_format *format, struct str encoded, void *out
     int64_t offsets[SEGMENTS_MAX + 1];
     if (!header_read(encoded, segments, offsets, error))
         return false;
-    int64_t pixels = format->rows * format->columns;
-    int64_t plane_bytes = bits ? (pixels + 7) / 8 : pixels;
+    int64_t pixels = format->rows * format->columns, plane_bytes = plane_bytes_of(format);
     /* Two bytes make at most 128: nothing is allocated for what cannot be whole. */
     if (encoded.len < plane_bytes / 64 * segments)
         return error_set(error, E_INVALID, "%lld RLE bytes cannot hold a frame of %lld", (long long)encoded.len,

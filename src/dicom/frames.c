@@ -136,6 +136,50 @@ static bool span_find(const struct dicom_object *object, const struct dicom_node
            span_by_markers(node, format, number, fragments, out);
 }
 
+/* ---- the last frame of a file that does not say where its fragments end ---- */
+
+static bool ends_with_marker(const struct frame_source *frame)
+{
+    const unsigned char *last = NULL;
+    unsigned char kept[2] = { 0 };
+    int count = 0;
+    for (int64_t i = frame->count - 1; i >= 0 && count < 2; i--) {
+        last = (const unsigned char *)frame->pieces[i].at;
+        for (ptrdiff_t at = frame->pieces[i].len - 1; at >= 0 && count < 2; at--)
+            if (count || last[at]) /* zeros behind it are padding */
+                kept[count++] = last[at];
+    }
+    return count == 2 && kept[1] == 0xFF && kept[0] == 0xD9;
+}
+
+static bool is_as_long(const struct frame_source *frame, int64_t bytes)
+{
+    for (int64_t i = 0; i < frame->count; i++)
+        bytes -= frame->pieces[i].len;
+    return bytes <= 0;
+}
+
+/* As far as can be told without decoding: JPEG's EOI, JPEG 2000's EOC; RLE and deflated frames, which are one fragment each (PS3.5 A.4.2, A.4.13),
+ * by what they unpack to. Of films nothing is known. */
+static bool is_whole(const struct pixel_format *format, const struct frame_source *frame)
+{
+    switch (format->syntax->coding) {
+    case CODING_NATIVE:
+        return is_as_long(frame, (native_frame_bits(format) + 7) / 8);
+    case CODING_JPEG:
+    case CODING_JPEG_LS:
+    case CODING_JPEG2000:
+        return ends_with_marker(frame);
+    case CODING_RLE:
+        return frame->count == 1 && rle_is_whole(format, frame->pieces[0]);
+    case CODING_DEFLATED_FRAME:
+        return frame->count == 1 && deflated_is_whole(format, frame->pieces[0]);
+    case CODING_UNSUPPORTED:
+        break;
+    }
+    return true;
+}
+
 static bool encapsulated_frame(const struct dicom_object *object, const struct dicom_node *node,
                                const struct pixel_format *format, int64_t number, struct arena *arena,
                                struct frame_source *out, struct error *error)
@@ -155,8 +199,26 @@ static bool encapsulated_frame(const struct dicom_object *object, const struct d
     int64_t count = span.end - span.first, *offsets = arena_array(arena, int64_t, count);
     for (int64_t i = 0; i < count; i++)
         offsets[i] = object->file.syntax->deflated ? -1 : node->fragments->offsets[span.first + i] + ITEM_HEADER;
-    *out = (struct frame_source){ .pieces = node->fragments->at + span.first, .offsets = offsets, .count = count };
+    struct frame_source frame = { .pieces = node->fragments->at + span.first, .offsets = offsets, .count = count };
+    if (object->file.is_unended && number == format->frames && !is_whole(format, &frame))
+        return error_set(
+            error, E_INVALID,
+            "Pixel Data (7FE0,0010) at byte %lld: the file ends before the end of its fragments, and frame "
+            "%lld of %lld is not whole",
+            (long long)element->offset, (long long)number, (long long)format->frames);
+    *out = frame;
     return true;
+}
+
+bool pixels_are_there(const struct dicom_object *object, const struct pixel_format *format, struct arena *arena,
+                      struct error *error)
+{
+    enum sample_kind kind;
+    const struct dicom_node *node = pixel_node(object, &kind);
+    struct frame_source frame;
+    bool is_film = format->syntax->coding == CODING_UNSUPPORTED && node && node->fragments;
+    /* The frames of a film share fragments, any number of them (PS3.5 8.2.5 and on). */
+    return (is_film && node->item_count > 0) || pixel_frame(object, format, format->frames, arena, &frame, error);
 }
 
 bool pixel_frame(const struct dicom_object *object, const struct pixel_format *format, int64_t number,

@@ -154,7 +154,7 @@ bool dicom_parse(struct dicom_input *input, const struct dicom_limits *limits, c
     p.events = events;
     p.context = context;
     p.error = error;
-    p.implicit = p.big_endian = p.stopped = p.signed_pixels = p.forgivable = false;
+    p.implicit = p.big_endian = p.stopped = p.signed_pixels = p.forgivable = p.unended = false;
     p.items = p.depth = 0;
     p.told = 0;
     p.bound = -1;
@@ -168,5 +168,6 @@ bool dicom_parse(struct dicom_input *input, const struct dicom_limits *limits, c
         ok = parser_data_set(&p);
     file->end_offset = input->offset;
     file->stopped = p.stopped;
+    file->is_unended = p.unended;
     return ok;
 }

@@ -23,6 +23,7 @@ struct parser {
     struct error *error;
     bool implicit, big_endian;
     bool stopped;
+    bool unended;       /* encapsulated pixel data had no delimiter at their end */
     bool forgivable;    /* the error is about a part that may be stepped over, when its length is known */
     bool signed_pixels; /* as the last Pixel Representation said */
     int items;          /* open ones: the depth that elements are told with */

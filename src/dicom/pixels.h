@@ -59,8 +59,12 @@ struct frame_source {
     int first_bit; /* native frames that do not begin on a byte: 0 to 7; on a pair of bytes (as_words): 0 to 15 */
 };
 /* `number` from 1. Frames of several fragments are told apart by the extended or basic offset table, else by one fragment
- * a frame, else by the fragments' own begin markers (JPEG SOI, JPEG 2000 SOC, RLE header). */
+ * a frame, else by the fragments' own begin markers (JPEG SOI, JPEG 2000 SOC, RLE header). The last frame of a file whose
+ * fragments end without a delimiter has to be whole. */
 bool pixel_frame(const struct dicom_object *object, const struct pixel_format *format, int64_t number,
                  struct arena *arena, struct frame_source *out, struct error *error);
+/* Are there as many bytes, or fragments, as all frames need? Without decoding any. E_INVALID says what is missing. */
+bool pixels_are_there(const struct dicom_object *object, const struct pixel_format *format, struct arena *arena,
+                      struct error *error);
 
 #endif

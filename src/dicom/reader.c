@@ -328,6 +328,54 @@ static bool count_one(struct parser *p, uint32_t tag, int64_t offset)
     return ++p->told <= p->limits->elements || parser_fail(p, tag, offset, "there are too many elements");
 }
 
+/* Eight bytes, whatever is there: items have no VR (PS3.5 7.5). */
+static void fragment_header(struct parser *p, struct dicom_element *out)
+{
+    const unsigned char *at = p->input->at;
+    *out = (struct dicom_element){ .offset = p->input->offset, .depth = p->items, .big_endian = p->big_endian };
+    out->tag = (uint32_t)dicom_u16(at, p->big_endian) << 16 | dicom_u16(at + 2, p->big_endian);
+    out->length = dicom_u32(at + 4, p->big_endian);
+    advance(p, 8);
+}
+
+/* Nothing but zeros to the end of the input, which are passed over: files are padded, and ends of them lost. */
+static bool only_zeros_follow(struct parser *p)
+{
+    while (parser_need(p, 1)) {
+        if (*p->input->at)
+            return false;
+        advance(p, 1);
+    }
+    return p->error->code == E_NONE;
+}
+
+/* What comes where a fragment or the delimiter should: nothing, padding, the delimiter of an item, or what may follow pixel data (trailing padding,
+ * signatures), which is left for the data set. `next` NULL: fewer bytes than a header. */
+static bool end_is_unsaid(struct parser *p, const struct dicom_element *e, const struct dicom_element *next)
+{
+    bool wide, ends = false;
+    if (p->error->code || p->depth)
+        return false;
+    if (!next || (next->tag == 0 && next->length == 0)) {
+        ends = only_zeros_follow(p);
+    } else if (next->tag == 0xFFFEE00D) {
+        ends = next->length == 0;
+    } else if (next->tag >> 16 != 0xFFFE && next->tag > e->tag) {
+        const unsigned char *at = p->input->at - 8;
+        ends = vr_is_known(VR(at[4], at[5]), &wide);
+        if (ends)
+            advance(p, -8);
+    }
+    if (ends) {
+        struct error what = { 0 };
+        error_set(&what, E_INVALID, TAG_FMT " at byte %" PRId64 ": its fragments end without a delimiter",
+                  TAG_ARGS(e->tag), e->offset);
+        parser_remark(p, what.message);
+        p->unended = p->unended || e->tag >> 16 == 0x7FE0;
+    }
+    return ends;
+}
+
 /* Encapsulated pixel data (PS3.5 A.4): items with stated lengths up to the sequence delimiter. */
 static bool read_fragments(struct parser *p, struct dicom_element *e)
 {
@@ -336,15 +384,21 @@ static bool read_fragments(struct parser *p, struct dicom_element *e)
     if (p->events->fragments && !p->events->fragments(p->context, e))
         return !(p->stopped = true);
     for (;;) {
-        if (!parser_need(p, 8))
+        if (!parser_need(p, 8)) {
+            if (end_is_unsaid(p, e, NULL))
+                break;
             return p->error->code ? false : parser_fail(p, e->tag, e->offset, "the file ends between its fragments");
-        parser_header(p, &item);
+        }
+        fragment_header(p, &item);
         if (!count_one(p, e->tag, item.offset))
             return false;
         if (item.tag == 0xFFFEE0DD)
             break;
-        if (item.tag != 0xFFFEE000 || item.length == DICOM_UNDEFINED_LENGTH)
-            return parser_fail(p, item.tag, item.offset, "no fragment begins here");
+        if (item.tag != 0xFFFEE000 || item.length == DICOM_UNDEFINED_LENGTH) {
+            if (end_is_unsaid(p, e, &item))
+                break;
+            return p->error->code ? false : parser_fail(p, item.tag, item.offset, "no fragment begins here");
+        }
         if (p->bound >= 0 && p->input->offset + (int64_t)item.length > p->bound) {
             past_end(p, item.tag, item.offset, item.length);
             return p->forgivable = false; /* receivers wait for the end of the fragments */

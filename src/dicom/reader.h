@@ -25,9 +25,11 @@
  * The stack is explicit and bounded: depth, count of elements and length of values have limits, and what exceeds them, like what
  * is malformed, is E_INVALID with the tag and the byte offset. What came before has been told: the caller keeps it or not.
  *
- * Some of what is malformed has a stated length, and what follows it is sound. That is stepped over, told as a remark, and no error:
+ * Some of what is malformed has a known end, and what follows it is sound. That is stepped over, told as a remark, and no error:
  *   - a sequence of defined length whose content is no items: told as an element of VR UN, with its bytes as they are;
  *   - an item, or the rest of a sequence, of defined length, in which something does not fit: told as far as it could be read;
+ *   - encapsulated pixel data of the data set itself whose delimiter is missing: the file ends with a fragment, or zeros follow it, the delimiter of
+ *     an item, or an element that comes after pixel data. All fragments are told; whether the last frame is whole is for pixels.h;
  *   - a deflated data set with a zlib or gzip header, or one that is said to be deflated and is not (PS3.5 A.5).
  * Sound means: what comes next can come next, an element with a greater tag, an item or a delimiter. Else the length is not to be trusted.
  */
@@ -90,6 +92,7 @@ struct dicom_file {
     int64_t data_offset; /* where the data set begins */
     int64_t end_offset;  /* how far it was read */
     bool stopped;        /* by stop_at or by an event */
+    bool is_unended;     /* nothing says that the fragments of its pixel data are all there */
 };
 
 /* ---- input ---- */
