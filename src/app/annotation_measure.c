@@ -292,7 +292,7 @@ static bool probe(struct measuring *m, int64_t number, struct pixel_format *out)
 static bool is_of_file(struct measuring *m, const char *what)
 {
     struct call *c = m->c;
-    if (c->error.code != E_INVALID && c->error.code != E_UNSUPPORTED_TYPE)
+    if ((c->error.code != E_INVALID && c->error.code != E_UNSUPPORTED_TYPE) || !picture_blame(c, m->picture))
         return false;
     m->frame.remark = arena_format(&c->arena, "%s: %s", what, c->error.message);
     error_clear(&c->error);

@@ -2,6 +2,7 @@
  * reads one that is filed again, where another character set tells more. */
 #include "app/exchange.h"
 #include "app/filing.h"
+#include "app/keeping.h"
 #include "app/record_lock.h"
 #include "app/thumbnails.h"
 
@@ -80,7 +81,8 @@ static bool read_again(struct call *c, const struct image_file *file, struct fil
     if (!image_file_open(c, file, &fd, &size))
         return false;
     db_release(c);
-    bool ok = filing_read(c, fd, size, &(struct filing_text){ .sender = file->uploaded_by }, now) &&
+    bool ok = keeping_is_as_stored(c, file, fd) && /* what a disk has turned mends no record */
+              filing_read(c, fd, size, &(struct filing_text){ .sender = file->uploaded_by }, now) &&
               filing_read(c, fd, size, &(struct filing_text){ .charset = file->character_set }, before);
     close(fd);
     return ok;

@@ -234,9 +234,11 @@ static bool dicom_metadata(struct call *c, const struct picture *picture)
     bool nothing = damage.code && (!json.seen_count || damage.code != E_INVALID);
     dicom_json_end(&json);
     dicom_input_release(&input);
-    if (nothing)
-        c->error = damage;
-    else if (out->overflowed && !out->starved)
+    c->error = damage;
+    if (nothing || (damage.code && !picture_blame(c, picture)))
+        return false;
+    error_clear(&c->error);
+    if (out->overflowed && !out->starved)
         fail(c, E_TOO_LARGE, "the metadata exceed %td bytes: download the file instead", out->max);
     else if (!out->overflowed)
         answer_bytes(c, "application/dicom+json", text_str(out));

@@ -146,6 +146,23 @@ bool keeping_check(struct call *c, const struct image_file *file, int fd, enum f
     return true;
 }
 
+bool keeping_is_as_stored(struct call *c, const struct image_file *file, int fd)
+{
+    struct error said = c->error;
+    enum file_damage damage;
+    if (str_is_empty(file->sha256))
+        return true;
+    error_clear(&c->error);
+    if (!keeping_check(c, file, fd, &damage))
+        return false;
+    if (damage) {
+        keeping_mark(c, file, damage);
+        return say_damage(c, file, damage);
+    }
+    c->error = said;
+    return true;
+}
+
 static bool copy(struct call *c, int fd, struct blob_writer *writer, struct digests *digests)
 {
     char *piece = piece_new();
@@ -183,16 +200,29 @@ bool keeping_copy(struct call *c, const struct image_file *file, int fd, struct 
 
 /* ---- the same bytes again ---- */
 
-static bool are_there(struct blob_store *store, const struct image_file *file, int fd)
+/* What has that name, if it has as many bytes as `file`; -1: it has not, or (not *found) nothing has that name. */
+static int open_as_many(struct blob_store *store, struct str key, const struct image_file *file, bool *found)
 {
     struct error ignored = { 0 };
-    int theirs;
     int64_t size;
-    if (!blob_open_read(store, file->storage_path, &theirs, &size, &ignored))
+    int fd;
+    *found = blob_open_read(store, key, &fd, &size, &ignored);
+    if (!*found)
+        return -1;
+    if (size == file->file_size)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+static bool are_there(struct blob_store *store, const struct image_file *file, int fd)
+{
+    bool found, same = true;
+    int theirs = open_as_many(store, file->storage_path, file, &found);
+    if (theirs < 0)
         return false;
     char *ours = piece_new(), *there = piece_new();
-    bool same = size == file->file_size;
-    for (int64_t at = 0; same && at < size; at += PIECE_BYTES) {
+    for (int64_t at = 0; same && at < file->file_size; at += PIECE_BYTES) {
         ptrdiff_t got = read_at(theirs, at, there, PIECE_BYTES);
         same = got > 0 && got == read_at(fd, at, ours, PIECE_BYTES) && memcmp(ours, there, (size_t)got) == 0;
     }
@@ -366,12 +396,10 @@ static bool bring_back_from(struct call *c, const struct image_file *file, struc
 {
     struct error ignored = { 0 };
     enum file_damage damage;
-    int64_t size;
-    int fd;
-    *there = blob_open_read(c->app->files, aside, &fd, &size, &ignored);
-    if (!*there)
+    int fd = open_as_many(c->app->files, aside, file, there);
+    if (fd < 0)
         return false;
-    bool same = size == file->file_size && keeping_check(c, file, fd, &damage) && !damage;
+    bool same = keeping_check(c, file, fd, &damage) && !damage;
     close(fd);
     error_clear(&c->error);
     return same && blob_rename(c->app->files, aside, file->storage_path, &ignored);

@@ -6,7 +6,8 @@
  *   2  An acknowledgement says that bytes of this size and SHA-256 are in the store now. A row alone says nothing of the sort: before
  *      bytes are dropped because they are there already, those that are there are compared with them.
  *   3  Bytes go out only as their row says. Their size is looked at whenever they are opened; what is known to be damaged answers
- *      E_UNREADABLE (502), is marked on its row (`damage`) and logged as an error. fsck finds flipped bits.
+ *      E_UNREADABLE (502), is marked on its row (`damage`) and logged as an error. fsck finds flipped bits; so does who cannot make anything of
+ *      what is in a file: before that is said to be the file's fault, the bytes are looked at (keeping_is_as_stored).
  *   4  A file that is sent again mends one that is missing or damaged, under the name it has.
  *
  * A row names its bytes by `storage_path` in one of two stores: the archive where `is_archived`, else the files. Rows that share bytes have
@@ -60,6 +61,9 @@ bool keeping_copy(struct call *c, const struct image_file *file, int fd, struct 
 
 /* Reads them all. `damage`: DAMAGE_CONTENT or none. False: they cannot be read now, which says nothing of them. */
 bool keeping_check(struct call *c, const struct image_file *file, int fd, enum file_damage *damage);
+/* Reads them all, too. False: they are not those that were stored, which is said on their rows; or they cannot be read now. Either way that is
+ * c->error now, whatever it said before, which stays otherwise. Outside a transaction. */
+bool keeping_is_as_stored(struct call *c, const struct image_file *file, int fd);
 /* Says it on every row of these bytes (DAMAGE_NONE: they are whole again), and in the log. Keeps c->error as it is. */
 void keeping_mark(struct call *c, const struct image_file *file, enum file_damage damage);
 

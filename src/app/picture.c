@@ -2,6 +2,7 @@
 #include "app/picture.h"
 
 #include "app/app.h"
+#include "app/keeping.h"
 #include "base/log.h"
 
 #include <unistd.h>
@@ -52,8 +53,34 @@ bool picture_is_whole(struct call *c, const struct picture *picture)
     return !picture->view.lost || fail(c, E_UNREADABLE, "image file %" PRId64 " cannot be read", picture->file.id);
 }
 
+/* Pixels that are decoded here were in it when it was filed, or it is of a type that is nothing else. */
+static bool promises_pixels(const struct image_file *file)
+{
+    const struct dicom_syntax *syntax = dicom_syntax_find(file->transfer_syntax_uid);
+    return file->file_type == FILE_DICOM ? file->pixel_rows > 0 && syntax && syntax->coding != CODING_UNSUPPORTED
+                                         : file->file_type != FILE_OTHER;
+}
+
+/* What is wrong with a request has problems, or another code. */
+static bool blames_file(const struct call *c, const struct image_file *file)
+{
+    const struct error *error = &c->error;
+    if (error->code == E_UNSUPPORTED_TYPE)
+        return promises_pixels(file);
+    return error->code == E_INVALID && !error->problems;
+}
+
+bool picture_blame(struct call *c, const struct picture *picture)
+{
+    const struct image_file *file = &picture->file;
+    bool is_known = file->status == FILE_FAILED && str_find(file->status_reason, str_from(c->error.message)) >= 0;
+    return is_known || picture->fd < 0 || picture->view.lost || !blames_file(c, file) ||
+           keeping_is_as_stored(c, file, picture->fd);
+}
+
 bool picture_close(struct call *c, struct picture *picture)
 {
+    (void)picture_blame(c, picture);
     dicom_object_release(picture->dicom);
     bool whole = file_view_close(&picture->view, &c->error);
     if (picture->fd >= 0)

@@ -33,7 +33,10 @@ bool picture_open_file(struct call *c, const struct image_file *file, struct pic
 /* False: so far the file could not be read whole (E_UNREADABLE), and what was made of it is worth nothing. For who keeps something of it before
  * it is closed. */
 bool picture_is_whole(struct call *c, const struct picture *picture);
-/* False: the same, of all that was read. */
+/* When c->error says that something is wrong with what is in the file: is that so? True: its bytes are those that were stored, or its row says the
+ * same already. False: they are not, and c->error is E_UNREADABLE. picture_close asks; before it, who makes something else of the error has to. */
+bool picture_blame(struct call *c, const struct picture *picture);
+/* False: as picture_is_whole, of all that was read. */
 bool picture_close(struct call *c, struct picture *picture) __attribute__((warn_unused_result));
 
 /* E_INVALID (DICOM without an image), E_UNSUPPORTED_TYPE (a document, a transfer syntax that is not decoded). */

@@ -10,6 +10,7 @@
 #include "app/dicomdir_keys.h"
 #include "app/app.h"
 #include "app/image_file.h"
+#include "app/keeping.h"
 #include "app/patient.h"
 #include "app/visibility.h"
 #include "app/zip_stream.h"
@@ -28,6 +29,7 @@ struct packing {
     int64_t series_count, files, missing_store;
     int64_t packed;  /* series that have a file in the archive: others leave no gap in the names */
     int64_t damaged; /* a file that cannot be packed as its row says */
+    int64_t doubted; /* a file of which something cannot be read that was when it was filed */
     struct zip_stream *zip;
     struct dicomdir dir;
 };
@@ -115,7 +117,8 @@ static bool is_whole(struct blob_store *store, struct cursor *rows)
 }
 
 /* The record of one file. Pictures need no look into it; of others, what the keys of their records want is read, one file at a time. */
-static bool put_record(struct packing *p, struct dicomdir_file *entry, struct blob_store *store, struct str path)
+static bool put_record(struct packing *p, struct dicomdir_file *entry, struct blob_store *store, struct str path,
+                       int64_t id)
 {
     struct error ignored = { 0 };
     struct dicom_limits limits = dicom_default_limits;
@@ -136,7 +139,8 @@ static bool put_record(struct packing *p, struct dicomdir_file *entry, struct bl
     struct arena arena;
     struct str used;
     arena_init(&arena);
-    dicom_read(view.bytes, &limits, &arena, &object, &ignored);
+    if (!dicom_read(view.bytes, &limits, &arena, &object, &ignored))
+        p->doubted = id;
     dicom_settle_encoding(object, p->c->app->config.dicom_charset, &arena, &used);
     entry->content = object->root;
     entry->arena = &arena;
@@ -167,7 +171,7 @@ static void pack_file(struct packing *p, struct cursor *rows, int64_t number)
     p->missing_store += !store;
     if (!store)
         return;
-    if (!is_whole(store, rows) || !put_record(p, &entry, store, cursor_text(rows, 0)))
+    if (!is_whole(store, rows) || !put_record(p, &entry, store, cursor_text(rows, 0), cursor_integer(rows, 9)))
         p->damaged = cursor_integer(rows, 9);
     zip_stream_add_file(p->zip, str_from(path), store, cursor_text(rows, 0), cursor_integer(rows, 2));
 }
@@ -207,6 +211,19 @@ static bool say_damaged(struct packing *p)
     return fail(p->c, E_UNAVAILABLE, "a file of the study was just being moved: ask again");
 }
 
+/* The doubtful file is what it was when it came: its record is made of what can be read. */
+static bool is_beyond_doubt(struct packing *p)
+{
+    struct image_file file;
+    int fd;
+    int64_t size;
+    if (!image_file_load(p->c, p->doubted, &file) || !image_file_open(p->c, &file, &fd, &size))
+        return false;
+    bool ok = keeping_is_as_stored(p->c, &file, fd);
+    close(fd);
+    return ok;
+}
+
 static bool pack(struct packing *p)
 {
     struct call *c = p->c;
@@ -222,6 +239,8 @@ static bool pack(struct packing *p)
         return fail(c, E_UNAVAILABLE, "the archive that holds some of its files is not configured now");
     if (p->damaged)
         return say_damaged(p);
+    if (p->doubted && !is_beyond_doubt(p))
+        return false;
     if (!p->files)
         return fail(c, E_CONFLICT, "the study has no files that you may see");
     struct str directory = dicomdir_end(&p->dir);
