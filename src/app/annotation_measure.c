@@ -2,6 +2,7 @@
 #include "app/annotation.h"
 
 #include "app/app.h"
+#include "app/header_doubts.h"
 #include "app/rendering.h"
 #include "app/ultrasound.h"
 
@@ -142,6 +143,20 @@ static void add_span(void *context, int64_t row, int64_t from, int64_t to)
     }
 }
 
+static void note(struct measuring *m, struct annotation *a, struct str text)
+{
+    if (text.len)
+        a->remark = a->remark.len ? arena_format(&m->c->arena, "%.*s; %.*s", STR_FMT(a->remark), STR_FMT(text)) : text;
+}
+
+/* What would have given these numbers a unit, and cannot be read. */
+static void note_doubts(struct measuring *m, struct annotation *a, unsigned about)
+{
+    enum { BYTES_MAX = 1000 };
+    if (m->picture->dicom)
+        note(m, a, header_doubts_text(m->picture->dicom, m->frame.number, about, BYTES_MAX, &m->c->arena));
+}
+
 static void put_value(struct annotation *a, const char *name, double value, struct str unit, enum value_basis basis)
 {
     struct annotation_value *values = a->values.items;
@@ -161,6 +176,13 @@ static void put_along(struct annotation *a, const char *name, const struct ultra
                   BASIS_ULTRASOUND);
 }
 
+static struct str axis_words(struct arena *arena, const struct ultrasound_axis *axis)
+{
+    if (axis->unit)
+        return arena_format(arena, "calibrated in %s", axis->unit);
+    return axis->is_unread ? S("of a scale that cannot be read") : S("not calibrated");
+}
+
 /* Seconds across and velocities down have no length between them: what a line or a point is along each axis is told instead. */
 static void measure_axes(struct measuring *m, struct annotation *a)
 {
@@ -170,12 +192,19 @@ static void measure_axes(struct measuring *m, struct annotation *a)
     if (!m->frame.ultrasound.has_regions || (region && ultrasound_is_spatial(region)))
         return;
     if (!region) {
-        a->remark = S("its points are not all in one region of the ultrasound image: lengths are in pixels");
+        note(
+            m, a,
+            S("its points are not all in one region of the ultrasound image, or in regions that contradict each other: "
+              "lengths, areas and angles are of pixels"));
         return;
     }
-    const char *across = region->across.unit, *down = region->down.unit;
-    a->remark = arena_format(&m->c->arena, "the axes of this ultrasound region are %s and %s: lengths are in pixels",
-                             across ? across : "not calibrated", down ? down : "not calibrated");
+    struct arena *arena = &m->c->arena;
+    note(m, a,
+         arena_format(
+             arena,
+             "of this ultrasound region the horizontal axis is %.*s, the vertical axis %.*s: lengths, areas and "
+             "angles are of pixels",
+             STR_FMT(axis_words(arena, &region->across)), STR_FMT(axis_words(arena, &region->down))));
     if ((kind == REGION_POINT && a->points.count == 1) || (!strcmp(kind_of(a)->name, "line") && a->points.count == 2)) {
         put_along(a, "horizontal", &region->across, p->x, q->x);
         put_along(a, "vertical", &region->down, p->y, q->y);
@@ -189,9 +218,10 @@ static bool measure_pixels(struct measuring *m, struct annotation *a)
     struct roi roi = { kind_of(a)->region, a->points.items, a->points.count, f->columns, f->rows };
     struct error error = { 0 };
     if (!f->has_samples) {
-        a->remark = f->remark;
+        note(m, a, f->remark);
         return true;
     }
+    note_doubts(m, a, DOUBT_VALUES);
     if (!roi_visit(&roi, &m->work, &m->c->arena, add_span, &sampling, &error))
         return refuse(m, a, "points", "too_large", error.message);
     const struct roi_stats *stats = &sampling.stats;
@@ -203,7 +233,7 @@ static bool measure_pixels(struct measuring *m, struct annotation *a)
     if (roi.region != REGION_POINT)
         put_value(a, "pixel_count", (double)stats->count, STR_NULL, BASIS_NONE);
     if (!stats->count) {
-        a->remark = S("no pixel with a value has its centre inside");
+        note(m, a, S("no pixel with a value has its centre inside"));
         return true;
     }
     put_value(a, "mean", stats->mean, unit, BASIS_NONE);
@@ -247,6 +277,7 @@ static bool measure_one(struct measuring *m, struct annotation *a)
     struct measure_result result;
     struct error error = { 0 };
     enum value_basis basis = BASIS_NONE;
+    a->remark = STR_NULL;
     if (!check_source(m, a) || !check_points(m, a) || !find_scale(m, a, &in, &basis))
         return false;
     if (!measure(kind_of(a), &in, &result, &error))
@@ -257,6 +288,8 @@ static bool measure_one(struct measuring *m, struct annotation *a)
         put_value(a, result.values[i].name, result.values[i].value, str_from(units[result.values[i].unit]), basis);
     if (basis != BASIS_CALIBRATION)
         measure_axes(m, a);
+    if (basis == BASIS_PIXELS && !m->frame.ultrasound.has_regions)
+        note_doubts(m, a, DOUBT_LENGTHS);
     return kind_of(a)->region == REGION_NONE || measure_pixels(m, a);
 }
 

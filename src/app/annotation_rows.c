@@ -74,7 +74,8 @@ static const struct schema model_schema =
                      .doc = "With source model: which one."), \
         FIELD(struct annotation, visible, .fallback = "true", .doc = "Is it to be shown?"), \
         FIELD(struct annotation, values, .of = &value_schema, .flags = OURS, .doc = "What was measured."), \
-        FIELD(struct annotation, remark, .flags = (OURS) | NULLABLE, .doc = "Why a value is missing."), \
+        FIELD(struct annotation, remark, .flags = (OURS) | NULLABLE, \
+              .doc = "Why a value is missing, or in pixels, or only a stored one."), \
         FIELD(struct annotation, created_by, .flags = OURS, .doc = "Account that drew it first."), \
         FIELD(struct annotation, created_at, .flags = OURS, .doc = "When it was drawn first."), \
         FIELD(struct annotation, updated_by, .flags = OURS, .doc = "Account that changed it last."), \

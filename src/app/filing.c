@@ -2,6 +2,7 @@
 #include "app/filing.h"
 
 #include "app/app.h"
+#include "app/header_doubts.h"
 #include "app/study_twins.h"
 #include "base/file.h"
 #include "base/file_view.h"
@@ -88,12 +89,17 @@ static void take_patient(struct call *c, struct filing *f, const struct dicom_da
         p->issuer_of_patient_id = STR_NULL;
 }
 
+/* What the reader forgave, and what of the header decides numbers and cannot be read. */
 static void take_remarks(struct call *c, const struct dicom_object *object, struct texts *out)
 {
-    if (!object->remark_count)
+    struct texts doubts = header_doubts(object, 0, DOUBT_ALL, &c->arena);
+    if (!object->remark_count && !doubts.count)
         return;
-    out->items = arena_copy_array(&c->arena, object->remarks, object->remark_count, (ptrdiff_t)sizeof(struct str));
-    out->count = object->remark_count;
+    out->items = arena_array(&c->arena, struct str, object->remark_count + doubts.count);
+    for (int i = 0; i < object->remark_count; i++)
+        out->items[out->count++] = object->remarks[i];
+    for (ptrdiff_t i = 0; i < doubts.count; i++)
+        out->items[out->count++] = doubts.items[i];
 }
 
 static void take(struct call *c, struct filing *f, const struct filing_text *text, struct dicom_object *object)

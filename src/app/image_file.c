@@ -68,8 +68,11 @@ static const struct field image_file_fields[] = {
         struct image_file, character_set, .flags = READ_ONLY | NULLABLE, .max = 64, .example = "GB18030",
         .doc =
             "DICOM: what its text was read as, when the file names no character set or its bytes contradict the name."),
-    FIELD(struct image_file, remarks, .flags = READ_ONLY | NULLABLE,
-          .doc = "DICOM: what was stepped over or forgiven when the file was read. It is no failure."),
+    FIELD(
+        struct image_file, remarks, .flags = READ_ONLY | NULLABLE,
+        .doc =
+            "DICOM: what was stepped over or forgiven when the file was read, and what of its header decides numbers (rescale, window, "
+            "spacing, SUV ...) and cannot be read. It is no failure."),
     FIELD(struct image_file, tags, .flags = READ_ONLY | NULLABLE, .doc = "Words that it was tagged with."),
     FIELD(struct image_file, status, .choices = file_statuses, .flags = READ_ONLY, .doc = "How far it has come."),
     FIELD(struct image_file, status_reason, .flags = READ_ONLY | NULLABLE,

@@ -1,5 +1,6 @@
 /* images.c - what is in an image file: its picture, header, frames and histogram. */
 #include "app/exchange.h"
+#include "app/header_doubts.h"
 #include "app/picture.h"
 #include "app/rendered.h"
 #include "dicom/json.h"
@@ -128,6 +129,7 @@ static bool frame_get(struct call *c)
 
 /* ---- histogram ---- */
 
+enum { REMARK_BYTES_MAX = 1000 };
 struct histogram_query {
     int64_t file_id, frame;
 };
@@ -142,7 +144,7 @@ struct histogram_answer {
     double low, high, min, max, mean, sd;
     int64_t count;
     struct integers bins;
-    struct str unit;
+    struct str unit, remark;
 };
 static const struct field histogram_fields[] = {
     FIELD(struct histogram_answer, low, .doc = "Where the first bin begins."),
@@ -155,6 +157,8 @@ static const struct field histogram_fields[] = {
     FIELD(struct histogram_answer, bins, .doc = "How many values lie in each of 256 equal parts."),
     FIELD(struct histogram_answer, unit, .flags = NULLABLE, .example = "HU",
           .doc = "Unit of the values; null: as stored."),
+    FIELD(struct histogram_answer, remark, .flags = NULLABLE,
+          .doc = "What of the header says what the values stand for and cannot be read."),
 };
 static const struct schema histogram_schema =
     SCHEMA("Histogram", struct histogram_answer, histogram_fields,
@@ -189,6 +193,8 @@ static bool put_histogram(struct call *c, struct picture *picture)
     job.kind = DECODE_HISTOGRAM;
     job.render = rendering;
     ok = ok && picture_run(c, &job, &result);
+    if (ok && picture->dicom)
+        out->remark = header_doubts_text(picture->dicom, in->frame, DOUBT_VALUES, REMARK_BYTES_MAX, &c->arena);
     free(rendering);
     if (!ok)
         return false;
@@ -242,7 +248,7 @@ static bool dicom_metadata(struct call *c, const struct picture *picture)
         fail(c, E_TOO_LARGE, "the metadata exceed %td bytes: download the file instead", out->max);
     else if (!out->overflowed)
         answer_bytes(c, "application/dicom+json", text_str(out));
-    return !nothing && !out->overflowed;
+    return !out->overflowed;
 }
 
 /* Of a JPEG, PNG or TIFF only what its size is, upright as pictures of it are, and how it was stored: what else such files hold (places, names, devices) is nobody's business. */
@@ -279,7 +285,7 @@ static const struct endpoint rows[] = {
       .doc =
           "Rescaled, windowed and inverted as the file says or as asked for. Overlays are not drawn. The ETag stands for the file's "
           "content and all parameters. X-Picture-Remark tells what one should know of it: that the file's VOI LUT does not use the "
-          "range it declares." },
+          "range it declares, that its rescale or window cannot be read." },
     { HTTP_GET, "/api/v1/images/{file_id}/metadata", metadata_get, &metadata_query, NULL, MAY_READ_IMAGES, WORKS,
       .flags = NOT_JSON, IMAGES, .audit = "image_file.metadata", .answers = "application/dicom+json, application/json",
       .summary = "Shows the header",

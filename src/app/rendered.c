@@ -6,7 +6,7 @@
 #include "schema/json.h"
 
 /* Part of every key: raised when the same parameters give another picture. */
-#define RENDERER "2"
+#define RENDERER "3"
 
 bool rendered_key(struct call *c, const struct image_file *file, const struct rendering_query *query,
                   struct result_key *key)
@@ -75,9 +75,10 @@ static bool render_now(struct call *c, const struct image_file *file, const stru
     job.kind = DECODE_RENDER;
     job.render = rendering;
     ok = ok && picture_run(c, &job, &result);
+    struct str remark = ok ? rendering_remark(c, picture.dicom, query, rendering, REMARK_MAX) : STR_NULL;
     ok = picture_close(c, &picture) && ok;
     if (ok)
-        *kept = kept_of(c, result.bytes, rendering_remark(c, rendering));
+        *kept = kept_of(c, result.bytes, remark);
     free(rendering);
     return ok;
 }

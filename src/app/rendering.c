@@ -1,6 +1,7 @@
 /* rendering.c - the file's own transformations and the request's wishes (PS3.3 C.7.6.3, C.7.6.16.2.9, C.7.6.16.2.10, C.11.1, C.11.2). */
 #include "app/rendering.h"
 
+#include "app/header_doubts.h"
 #include "raster/lut_data.h"
 
 #include <math.h>
@@ -392,13 +393,22 @@ bool rendering_of(struct call *c, const struct dicom_object *object, const struc
     return (is_colour(format) ? use_colour : use_grey)(&source, out);
 }
 
-struct str rendering_remark(struct call *c, const struct rendering *rendering)
+struct str rendering_remark(struct call *c, const struct dicom_object *object, const struct rendering_query *query,
+                            const struct rendering *rendering, ptrdiff_t most)
 {
-    if (rendering->voi != VOI_LUT || !rendering->voi_bits_used)
-        return STR_NULL;
-    return arena_format(&c->arena,
-                        "the VOI LUT declares %d bits and uses %d; voi_range=used takes its largest entry for white",
-                        rendering->voi_lut.bits, rendering->voi_bits_used);
+    bool is_own_choice = asks_window(query) || query->preset || query->voi.at;
+    struct str range = STR_NULL, doubts = STR_NULL;
+    if (rendering->voi == VOI_LUT && rendering->voi_bits_used)
+        range = arena_format(
+            &c->arena, "the VOI LUT declares %d bits and uses %d; voi_range=used takes its largest entry for white",
+            rendering->voi_lut.bits, rendering->voi_bits_used);
+    if (object)
+        doubts = header_doubts_text(object, query->frame, DOUBT_VALUES | (is_own_choice ? 0 : DOUBT_WINDOW), most,
+                                    &c->arena);
+    if (!range.len || !doubts.len)
+        return range.len ? range : doubts;
+    struct str both = arena_format(&c->arena, "%.*s; %.*s", STR_FMT(doubts), STR_FMT(range));
+    return both.len <= most ? both : doubts;
 }
 
 bool rendering_of_values(struct call *c, const struct dicom_object *object, const struct pixel_format *format,

@@ -58,8 +58,10 @@ void rendering_query_default(struct rendering_query *query);
 bool rendering_of(struct call *c, const struct dicom_object *object, const struct pixel_format *format, int64_t frame,
                   const struct rendering_query *query, struct rendering *out);
 
-/* What whoever looks at the picture should know: that a VOI LUT is shown by a range that it does not use. Null: nothing. */
-struct str rendering_remark(struct call *c, const struct rendering *rendering);
+/* What whoever looks at the picture should know: that a VOI LUT is shown by a range that it does not use, that the file's rescale or window cannot
+ * be read (header_doubts.h). At most `most` bytes. Null: nothing. */
+struct str rendering_remark(struct call *c, const struct dicom_object *object, const struct rendering_query *query,
+                            const struct rendering *rendering, ptrdiff_t most);
 /* What the samples stand for, and the unit of that (null: none known): all that counting or measuring takes of a rendering. Colours have no unit. */
 bool rendering_of_values(struct call *c, const struct dicom_object *object, const struct pixel_format *format,
                          int64_t frame, struct rendering *out, struct str *unit);

@@ -23,8 +23,12 @@ static struct ultrasound_axis axis_of(const struct dicom_dataset *item, const st
     struct ultrasound_axis axis = { 0 };
     int64_t unit, reference;
     double delta;
-    if (!dicom_integer(item, tags->unit, &unit) || unit < 1 || unit >= (int64_t)(sizeof(units) / sizeof(units[0])) ||
-        !dicom_real(item, tags->delta, &delta) || delta == 0 || !isfinite(1 / delta))
+    if (!dicom_find(item, tags->unit) || (dicom_integer(item, tags->unit, &unit) && unit == 0))
+        return axis;
+    axis.is_unread = !dicom_integer(item, tags->unit, &unit) || unit < 0 ||
+                     unit >= (int64_t)(sizeof(units) / sizeof(units[0])) || !dicom_real(item, tags->delta, &delta) ||
+                     delta == 0 || !isfinite(1 / delta);
+    if (axis.is_unread)
         return axis;
     axis.unit = units[unit];
     axis.is_length = unit == CENTIMETRES;
@@ -59,10 +63,12 @@ void ultrasound_of(const struct dicom_dataset *root, struct ultrasound *out)
 {
     const struct dicom_dataset *item;
     out->has_regions = dicom_item(root, REGIONS, 0) != NULL;
-    out->count = 0;
+    out->count = out->unread = 0;
     for (int i = 0; i < ULTRASOUND_REGIONS_MAX && (item = dicom_item(root, REGIONS, i)); i++)
         if (region_read(item, &out->regions[out->count]))
             out->count++;
+        else
+            out->unread++;
 }
 
 static bool axis_equals(const struct ultrasound_axis *a, const struct ultrasound_axis *b)

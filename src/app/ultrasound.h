@@ -24,6 +24,7 @@ enum { ULTRASOUND_REGIONS_MAX = 64 };
 struct ultrasound_axis {
     const char *unit; /* NULL: not calibrated */
     bool is_length;   /* in centimetres */
+    bool is_unread;   /* it states a unit, but which, or how much a pixel is of it, cannot be read */
     double delta;     /* units from pixel to pixel, may be negative: velocities grow upwards */
     bool has_origin;  /* C.8.5.5.1.16: where on the image (pixel coordinates of measure.h) which value is */
     double origin, origin_value;
@@ -37,7 +38,8 @@ struct ultrasound_region {
 
 struct ultrasound {
     bool has_regions;
-    int count; /* of those whose rectangle makes sense */
+    int count;  /* of those whose rectangle makes sense */
+    int unread; /* of the others */
     struct ultrasound_region regions[ULTRASOUND_REGIONS_MAX];
 };
 

@@ -1,0 +1,248 @@
+/* header_doubts.c - the table of such members, and where they are. */
+#include "app/header_doubts.h"
+
+#include "app/picture.h"
+#include "app/suv.h"
+#include "app/ultrasound.h"
+
+#include <math.h>
+
+enum place { IN_ROOT, IN_TRANSFORMATION, IN_VOI, IN_MEASURES, IN_DRUG, PLACES };
+
+/* The functional group that holds what is in the root of other files (PS3.3 C.7.6.16.2); 0: none. */
+static const uint32_t groups[PLACES] = {
+    [IN_TRANSFORMATION] = 0x00289145,
+    [IN_VOI] = 0x00289132,
+    [IN_MEASURES] = 0x00289110,
+};
+enum { FRAME_GROUPS = 0x52009230, RADIOPHARMACEUTICALS = 0x00540016, MODALITY_LUT = 0x00283000, UNITS = 0x00541001 };
+enum { RESCALE_SLOPE = 0x00281053 };
+
+enum need { ANY_NUMBER, NOT_ZERO, ABOVE_ZERO, TWO_ABOVE_ZERO, A_DATE, A_TIME };
+
+#define AS_STORED "values are as stored, without a unit"
+#define NO_WINDOW "this window is not used"
+#define NO_SPACING "it is not used for lengths"
+#define NO_SUV "no SUV is told"
+#define SQUARE "pixels are taken for square"
+#define SPACING_MAX_MM 1e6
+
+struct row {
+    uint32_t tag, partner; /* the partner is nothing without this one; 0: it has none */
+    const char *name;
+    enum place place;
+    enum need need;
+    unsigned about;
+    const char *modality; /* NULL: of any */
+    const char *then;
+};
+
+static const struct row rows[] = {
+    { RESCALE_SLOPE, 0x00281052, "Rescale Slope", IN_TRANSFORMATION, NOT_ZERO, DOUBT_VALUES, NULL, AS_STORED },
+    { 0x00281052, RESCALE_SLOPE, "Rescale Intercept", IN_TRANSFORMATION, ANY_NUMBER, DOUBT_VALUES, NULL, AS_STORED },
+    { 0x3004000E, 0, "Dose Grid Scaling", IN_ROOT, ABOVE_ZERO, DOUBT_VALUES, "RTDOSE", AS_STORED },
+    { 0x00280120, 0, "Pixel Padding Value", IN_ROOT, ANY_NUMBER, DOUBT_VALUES, NULL, "padding counts as values" },
+    { 0x00281050, 0x00281051, "Window Center", IN_VOI, ANY_NUMBER, DOUBT_WINDOW, NULL, NO_WINDOW },
+    { 0x00281051, 0x00281050, "Window Width", IN_VOI, ABOVE_ZERO, DOUBT_WINDOW, NULL, NO_WINDOW },
+    { 0x00280030, 0, "Pixel Spacing", IN_MEASURES, TWO_ABOVE_ZERO, DOUBT_LENGTHS, NULL, NO_SPACING },
+    { 0x00181164, 0, "Imager Pixel Spacing", IN_ROOT, TWO_ABOVE_ZERO, DOUBT_LENGTHS, NULL, NO_SPACING },
+    { 0x00182010, 0, "Nominal Scanned Pixel Spacing", IN_ROOT, TWO_ABOVE_ZERO, DOUBT_LENGTHS, NULL, NO_SPACING },
+    { 0x00280034, 0, "Pixel Aspect Ratio", IN_ROOT, TWO_ABOVE_ZERO, DOUBT_LENGTHS, NULL, SQUARE },
+    { 0x00101030, 0, "Patient's Weight", IN_ROOT, ABOVE_ZERO, DOUBT_VALUES, "PT", NO_SUV },
+    { 0x00181074, 0, "Radionuclide Total Dose", IN_DRUG, ABOVE_ZERO, DOUBT_VALUES, "PT", NO_SUV },
+    { 0x00181075, 0, "Radionuclide Half Life", IN_DRUG, ABOVE_ZERO, DOUBT_VALUES, "PT", NO_SUV },
+    { 0x00181072, 0, "Radiopharmaceutical Start Time", IN_DRUG, A_TIME, DOUBT_VALUES, "PT", NO_SUV },
+    { 0x00080021, 0, "Series Date", IN_ROOT, A_DATE, DOUBT_VALUES, "PT", NO_SUV },
+    { 0x00080031, 0, "Series Time", IN_ROOT, A_TIME, DOUBT_VALUES, "PT", NO_SUV },
+    { 0x00080022, 0, "Acquisition Date", IN_ROOT, A_DATE, DOUBT_VALUES, "PT", NO_SUV },
+    { 0x00080032, 0, "Acquisition Time", IN_ROOT, A_TIME, DOUBT_VALUES, "PT", NO_SUV },
+};
+enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
+
+struct doubting {
+    const struct dicom_object *object;
+    struct arena *arena;
+    unsigned about;
+    struct str modality;
+    bool has_suv;    /* of a PET: nothing that it needs is in doubt */
+    bool told[ROWS]; /* of some frame */
+    struct texts out;
+};
+
+static void tell(struct doubting *d, struct str text)
+{
+    if (d->out.count < DOUBTS_MAX)
+        d->out.items[d->out.count++] = text;
+}
+
+static bool is_modality(const struct doubting *d, const char *name)
+{
+    return !name || str_equal(d->modality, str_from(name));
+}
+
+/* ---- one member ---- */
+
+/* Text of blanks and padding is empty; bytes of numbers are not, zeros or not. */
+static bool is_empty(const struct dicom_node *node)
+{
+    struct str value = node->element.value;
+    uint16_t vr = node->element.vr;
+    bool is_text = vr == VR('D', 'S') || vr == VR('I', 'S') || vr == VR('D', 'A') || vr == VR('T', 'M') ||
+                   vr == VR('C', 'S') || vr == VR('L', 'O');
+    while (is_text && value.len && (value.at[value.len - 1] == ' ' || !value.at[value.len - 1]))
+        value.len--;
+    return value.len == 0;
+}
+
+static const char *fault_of_number(const struct dicom_dataset *from, uint32_t tag, int64_t index, enum need need)
+{
+    double value;
+    if (!dicom_real_at(from, tag, index, &value))
+        return index < dicom_value_count(from, tag) || !index ? "is no finite number" : "is not two numbers";
+    if (need == ANY_NUMBER)
+        return NULL;
+    if (value == 0)
+        return "is 0";
+    if (need != NOT_ZERO && value < 0)
+        return "is below 0";
+    return need == TWO_ABOVE_ZERO && value > SPACING_MAX_MM ? "is larger than any image" : NULL;
+}
+
+/* NULL: it is absent, or as it should be. */
+static const char *fault_of(const struct dicom_dataset *from, const struct row *row)
+{
+    const struct dicom_node *node = dicom_find(from, row->tag);
+    struct date date;
+    int64_t time;
+    if (!node)
+        return row->partner && dicom_find(from, row->partner) ? "is missing" : NULL;
+    if (is_empty(node))
+        return "is empty";
+    if (row->need == A_DATE)
+        return dicom_date(from, row->tag, &date) ? NULL : "is no date";
+    if (row->need == A_TIME)
+        return dicom_time(from, row->tag, &time) ? NULL : "is no time";
+    const char *fault = fault_of_number(from, row->tag, 0, row->need);
+    return fault || row->need != TWO_ABOVE_ZERO ? fault : fault_of_number(from, row->tag, 1, row->need);
+}
+
+/* `frame` 0: it is the same for all, or the frame is known to who asks. */
+static void look_at(struct doubting *d, const struct dicom_dataset *from, enum place place, int64_t frame)
+{
+    for (int i = 0; from && i < ROWS; i++) {
+        const struct row *row = &rows[i];
+        const char *fault;
+        if (row->place != place || !(row->about & d->about) || d->told[i] || !is_modality(d, row->modality) ||
+            (d->has_suv && !strcmp(row->then, NO_SUV)) || !(fault = fault_of(from, row)))
+            continue;
+        d->told[i] = true;
+        struct str of = frame ? arena_format(d->arena, " of frame %" PRId64, frame) : S("");
+        tell(d, arena_format(d->arena, "%s (%04X,%04X)%.*s %s: %s", row->name, row->tag >> 16, row->tag & 0xFFFF,
+                             STR_FMT(of), fault, row->then));
+    }
+}
+
+/* ---- what is no single member ---- */
+
+static void look_at_modality_lut(struct doubting *d)
+{
+    const struct dicom_dataset *item = dicom_item(d->object->root, MODALITY_LUT, 0);
+    int64_t number;
+    if (item && !dicom_integer(item, 0x00283002 /* LUT Descriptor */, &number))
+        tell(d, S("Modality LUT Sequence (0028,3000) has no LUT Descriptor: it is not used"));
+}
+
+static void look_at_mappings(struct doubting *d, int64_t frame)
+{
+    enum { MAPPINGS = 0x00409096, MAPPINGS_MAX = 64, SLOPE = 0x00409225, INTERCEPT = 0x00409224 };
+    static const struct row slope = { SLOPE, INTERCEPT, NULL, IN_ROOT, NOT_ZERO, 0, NULL, NULL },
+                            intercept = { INTERCEPT, SLOPE, NULL, IN_ROOT, ANY_NUMBER, 0, NULL, NULL };
+    const struct dicom_dataset *item = dicom_item(picture_group_holder(d->object, MAPPINGS, frame), MAPPINGS, 0);
+    for (int i = 1; item && i <= MAPPINGS_MAX; i++, item = item->next) {
+        const char *fault = fault_of(item, &slope), *other = fault_of(item, &intercept);
+        if (!dicom_find(item, 0x00409212 /* Real World Value LUT Data */) && (fault || other))
+            tell(d, arena_format(d->arena, "Real World Value %s of mapping %d in (0040,9096) %s: it is not used",
+                                 fault ? "Slope" : "Intercept", i, fault ? fault : other));
+    }
+}
+
+static void look_at_pet(struct doubting *d)
+{
+    const struct dicom_dataset *root = d->object->root;
+    if (!is_modality(d, "PT"))
+        return;
+    struct pet_scale scale = pet_scale_of(root, d->arena);
+    d->has_suv = str_equal(scale.unit, S("g/ml"));
+    const struct dicom_node *units = dicom_find(root, UNITS);
+    if ((d->about & DOUBT_VALUES) && dicom_find(root, RESCALE_SLOPE) && (!units || is_empty(units)))
+        tell(d, arena_format(d->arena, "Units (0054,1001) is %s: values have no unit, and no SUV is told",
+                             units ? "empty" : "missing"));
+}
+
+static void look_at_ultrasound(struct doubting *d)
+{
+    struct ultrasound regions;
+    ultrasound_of(d->object->root, &regions);
+    if (regions.unread)
+        tell(d, arena_format(
+                    d->arena,
+                    "%d of the regions in (0018,6011) have no place that can be read: nothing is measured by them",
+                    regions.unread));
+    int unread = 0;
+    for (int i = 0; i < regions.count; i++)
+        unread += regions.regions[i].across.is_unread || regions.regions[i].down.is_unread;
+    if (unread)
+        tell(d, arena_format(
+                    d->arena,
+                    "%d of the regions in (0018,6011) have a scale that cannot be read: lengths there are in pixels",
+                    unread));
+}
+
+/* ---- all of it ---- */
+
+static void look_at_all_frames(struct doubting *d)
+{
+    int64_t number = 1;
+    for (const struct dicom_dataset *frame = dicom_item(d->object->root, FRAME_GROUPS, 0); frame; frame = frame->next) {
+        for (int place = 0; place < PLACES; place++)
+            if (groups[place])
+                look_at(d, dicom_item(frame, groups[place], 0), (enum place)place, number);
+        number++;
+    }
+}
+
+struct texts header_doubts(const struct dicom_object *object, int64_t frame, unsigned about, struct arena *arena)
+{
+    struct doubting d = { .object = object, .arena = arena, .about = about };
+    d.modality = dicom_text_first(object->root, DICOM_Modality, arena);
+    d.out.items = arena_array(arena, struct str, DOUBTS_MAX);
+    look_at_pet(&d);
+    look_at(&d, object->root, IN_ROOT, 0);
+    look_at(&d, dicom_item(object->root, RADIOPHARMACEUTICALS, 0), IN_DRUG, 0);
+    for (int place = 0; place < PLACES; place++)
+        if (groups[place])
+            look_at(&d, picture_functional_group(object, groups[place], frame), (enum place)place, 0);
+    if (!frame)
+        look_at_all_frames(&d);
+    if (about & DOUBT_VALUES) {
+        look_at_modality_lut(&d);
+        look_at_mappings(&d, frame);
+    }
+    if ((about & DOUBT_LENGTHS) && dicom_find(object->root, 0x00186011 /* Sequence of Ultrasound Regions */))
+        look_at_ultrasound(&d);
+    return d.out;
+}
+
+struct str header_doubts_text(const struct dicom_object *object, int64_t frame, unsigned about, ptrdiff_t most,
+                              struct arena *arena)
+{
+    struct texts doubts = header_doubts(object, frame, about, arena);
+    struct str text = doubts.count ? doubts.items[0] : STR_NULL;
+    for (ptrdiff_t i = 1; i < doubts.count; i++) {
+        struct str longer = arena_format(arena, "%.*s; %.*s", STR_FMT(text), STR_FMT(doubts.items[i]));
+        if (longer.len > most)
+            break;
+        text = longer;
+    }
+    return text;
+}
