@@ -36,15 +36,26 @@ static bool is_host_label(struct str s)
     return s.len > 0 && s.len <= 63 && s.at[0] != '-' && s.at[s.len - 1] != '-';
 }
 
+static bool has_letter(struct str s)
+{
+    for (ptrdiff_t i = 0; i < s.len; i++)
+        if (isalpha((unsigned char)s.at[i]))
+            return true;
+    return false;
+}
+
+/* Two labels or more: a single one is a host of the local network or a top-level domain, to neither of which mail is sent (RFC 7085). The last is
+ * no number, as in 192.0.2.1, which is no domain (RFC 3696 2). */
 static bool is_domain(struct str s)
 {
     struct str label, rest;
-    while (str_cut(s, '.', &label, &rest)) {
+    int labels = 1;
+    for (; str_cut(s, '.', &label, &rest); labels++) {
         if (!is_host_label(label))
             return false;
         s = rest;
     }
-    return is_host_label(s);
+    return labels > 1 && is_host_label(s) && has_letter(s);
 }
 
 static const char *check_email(struct str text, struct arena *arena, struct str *message)
