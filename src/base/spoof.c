@@ -61,8 +61,9 @@ struct str spoof_skeleton(struct str name, struct arena *arena)
     u_strFromUTF8(text, UNITS_MAX, &len, name.at, (int32_t)name.len, &status);
     len = unorm2_normalize(folding, text, len, folded, UNITS_MAX, &status);
     len = uspoof_getSkeleton(checker, 0, folded, len, text, UNITS_MAX, &status);
-    /* What is compared with what: confusables may be capital letters (0 looks like O), case was folded before. */
+    /* Characters may look like capital letters: 0 like O, which is the same name as with an o. */
+    len = u_strFoldCase(folded, UNITS_MAX, text, len, U_FOLD_CASE_DEFAULT, &status);
     char *out = arena_alloc(arena, UNITS_MAX * 3);
-    u_strToUTF8(out, UNITS_MAX * 3, &len, text, len, &status);
+    u_strToUTF8(out, UNITS_MAX * 3, &len, folded, len, &status);
     return U_FAILURE(status) ? STR_NULL : (struct str){ out, len };
 }

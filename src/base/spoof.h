@@ -22,7 +22,10 @@ const char *spoof_unfit(struct str name);
 
 /* What the name looks like: compatibility forms (full-width letters) and case folded (UAX #15, UTS #46), then each character replaced by the simplest one
  * that looks like it (UTS #39 4). Null: the name is longer than SPOOF_MAX_BYTES, or not UTF-8. Not for showing: "chief" has the skeleton "chief", "admin" that of
- * "adrnin". */
+ * "adrnin", "leo" that of "le0".
+ *
+ * Digits that stand for letters without looking like them (ch1ef, 5ara, m4ria) have skeletons of their own. The tables take 1 for l, but an i is no l:
+ * if it were, mali and mail would be one name; and whoever reads 5 for s cannot tell user5 from users. */
 struct str spoof_skeleton(struct str name, struct arena *arena);
 
 #endif

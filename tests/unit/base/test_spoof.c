@@ -17,6 +17,9 @@ static void look_alikes_have_one_skeleton(void **state)
         { "admin", "adrnin", true }, { "li", "1i", true },
         { "é", "e\xcc\x81", true }, /* composed or not */
         { "李娜", "李娜", true },    { "李娜", "李那", false },
+        { "leo", "le0", true },      { "LEO", "le0", true },
+        { "user1", "userl", true },  { "anna1", "anna2", false },
+        { "mali", "mail", false },   { "user5", "users", false },
         { "chief", "chef", false },  { "zhangwei", "zhangwei2", false },
     };
     struct arena arena;
