@@ -217,6 +217,28 @@ static ptrdiff_t period(struct str s)
     return s.len;
 }
 
+/* Words of keys that documents and templates show, and that nobody has replaced: "your-secret-key-change-in-production-please". Letters alone
+ * count, of either case. None is shorter than six, so that hardly any random key in a million holds one. */
+static bool holds_words_of_examples(struct str secret)
+{
+    static const char *const words[] = { "change",      "replace",    "placeholder",  "insecure",    "example",
+                                         "default",     "mysecret",   "yoursecret",   "supersecret", "verysecret",
+                                         "topsecret",   "secrethere", "keyhere",      "characters",  "production",
+                                         "development", "randomkey",  "randomstring", "keyboard",    "qwerty",
+                                         "letmein",     "password" };
+    char letters[1000];
+    ptrdiff_t count = 0;
+    for (ptrdiff_t i = 0; i < secret.len && count < (ptrdiff_t)sizeof(letters); i++) {
+        char c = secret.at[i] >= 'A' && secret.at[i] <= 'Z' ? (char)(secret.at[i] + ('a' - 'A')) : secret.at[i];
+        if (c >= 'a' && c <= 'z')
+            letters[count++] = c;
+    }
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (str_find((struct str){ letters, count }, str_from(words[i])) >= 0)
+            return true;
+    return false;
+}
+
 /* An upper bound of what it takes to guess: Shannon's entropy of its characters, of one period, and nothing at all where it counts up
  * or down. It cannot tell that a secret is good, only that one is bad. */
 bool config_secret_is_guessable(struct str secret)
@@ -232,5 +254,5 @@ bool config_secret_is_guessable(struct str secret)
     for (int i = 0; i < 256; i++)
         if (counts[i])
             bits -= counts[i] * log2(counts[i] / length);
-    return bits < SECRET_BITS_MIN || steps * 4 > once.len * 3;
+    return bits < SECRET_BITS_MIN || steps * 4 > once.len * 3 || holds_words_of_examples(secret);
 }

@@ -54,7 +54,8 @@ extern const int config_count;
 
 /* Reads `.env` and the environment; problems and warnings go to standard error. False when something is wrong. */
 bool config_load(struct config *config, struct arena *arena);
-/* Does SECRET_KEY repeat itself, count, or hold too few different characters? What it protects then opens to whoever tries. */
+/* Does SECRET_KEY repeat itself, count, hold too few different characters, or the words of an example that was never replaced? What it protects then
+ * opens to whoever tries. */
 bool config_secret_is_guessable(struct str secret);
 
 #endif
