@@ -10,6 +10,7 @@ import os
 import re
 import signal
 import sqlite3
+import ssl
 import struct
 import subprocess
 import time
@@ -31,6 +32,7 @@ SLOW = float(os.environ.get("ROENTGEN_TEST_SLOWNESS", "1"))  # stretches deadlin
 PASSWORD = "brave-otter-9174"
 V1 = "/api/v1"
 _numbers = itertools.count(1)
+_TLS = ssl.create_default_context()  # nobody asks for it; made for each client it takes more time than most requests
 
 
 def unique(prefix="x"):
@@ -345,6 +347,7 @@ class Api(httpx.Client):
     def __init__(self, server, token=None, **more):
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         more.setdefault("timeout", 60 * SLOW)
+        more.setdefault("verify", _TLS)
         super().__init__(base_url=server.url, headers=headers, trust_env=False, **more)
         self.server = server
         self.token = token
