@@ -5,6 +5,7 @@
 #include "app/mail.h"
 #include "app/password.h"
 #include "app/session.h"
+#include "app/user_api.h"
 #include "schema/json.h"
 
 #define PASSWORD_LIMITS .flags = REQUIRED | SECRET | KEEP_SPACES, .min = 1, .max = 200

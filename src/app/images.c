@@ -2,7 +2,7 @@
 #include "app/exchange.h"
 #include "app/header_doubts.h"
 #include "app/picture.h"
-#include "app/rendered.h"
+#include "app/rendered_api.h"
 #include "dicom/json.h"
 #include "schema/json.h"
 

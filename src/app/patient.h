@@ -8,6 +8,7 @@
 enum gender { GENDER_NONE, GENDER_MALE, GENDER_FEMALE, GENDER_OTHER, GENDER_UNKNOWN };
 extern const char *const genders[];
 enum patient_status { PATIENT_STATUS_NONE, PATIENT_ACTIVE, PATIENT_INACTIVE, PATIENT_DECEASED };
+extern const char *const patient_statuses[];
 
 struct patient {
     int64_t id;
@@ -33,6 +34,8 @@ extern const struct schema patient_schema;
 /* A patient that is not deleted, or E_NOT_FOUND. */
 enum found patient_find(struct call *c, int64_t id, struct patient *out);
 bool patient_load(struct call *c, int64_t id, struct patient *out);
+/* Fills what no column holds. */
+void patient_derive_age(struct call *c, void *record);
 /* What a patient is found by, at most SEARCH_TEXTS_MAX; returns how many. */
 int patient_texts(const struct patient *patient, struct str *out);
 /* Inside a transaction: that goes into the search index. Studies are found by it, too: renewal_of_patient (renewal.h). */

@@ -23,13 +23,6 @@ bool rendered_key(struct call *c, const struct image_file *file, const struct re
     return true;
 }
 
-bool rendered_is_known(struct call *c, const struct result_key *key)
-{
-    struct str etag = arena_format(&c->arena, "\"%.16s-%s\"", key->content, key->recipe);
-    answer_header(c, "Cache-Control", S("private, no-cache"));
-    return answer_is_known(c, etag);
-}
-
 /* ---- what is kept: the picture; one with a remark has that before it, under a first byte that no picture begins with ----
  *
  *   01 [bytes of the remark] remark | picture */
@@ -48,7 +41,7 @@ static struct str kept_of(struct call *c, struct str picture, struct str remark)
     return (struct str){ at, len };
 }
 
-static struct str picture_of(struct str kept, struct str *remark)
+struct str rendered_picture_of(struct str kept, struct str *remark)
 {
     *remark = STR_NULL;
     if (kept.len < REMARK_HEAD || kept.at[0] != REMARKED)
@@ -83,8 +76,7 @@ static bool render_now(struct call *c, const struct image_file *file, const stru
     return ok;
 }
 
-static bool find_or_render(struct call *c, const struct image_file *file, const struct rendering_query *query,
-                           struct str *kept)
+bool rendered_find(struct call *c, const struct image_file *file, const struct rendering_query *query, struct str *kept)
 {
     struct result_key key;
     bool has_key = rendered_key(c, file, query, &key);
@@ -102,28 +94,8 @@ bool rendered_picture(struct call *c, const struct image_file *file, const struc
                       struct str *bytes)
 {
     struct str kept, remark;
-    if (!find_or_render(c, file, query, &kept))
+    if (!rendered_find(c, file, query, &kept))
         return false;
-    *bytes = picture_of(kept, &remark);
-    return true;
-}
-
-void rendered_send(struct call *c, const struct rendering_query *query, struct str kept)
-{
-    struct str remark, picture = picture_of(kept, &remark);
-    if (remark.len)
-        answer_header(c, "X-Picture-Remark", remark);
-    answer_bytes(c, picture_media_types[query->format - 1], picture);
-}
-
-bool rendered_answer(struct call *c, const struct image_file *file, const struct rendering_query *query)
-{
-    struct result_key key;
-    struct str kept;
-    if (rendered_key(c, file, query, &key) && rendered_is_known(c, &key))
-        return true;
-    if (!find_or_render(c, file, query, &kept))
-        return false;
-    rendered_send(c, query, kept);
+    *bytes = rendered_picture_of(kept, &remark);
     return true;
 }

@@ -12,6 +12,8 @@
 
 #include "app/patient.h"
 
+extern const char *const study_statuses[];
+
 struct study {
     int64_t id;
     struct str study_uid;

@@ -1,6 +1,6 @@
 /* thumbnail_api.c - shows the small picture of a file. */
 #include "app/exchange.h"
-#include "app/rendered.h"
+#include "app/rendered_api.h"
 #include "app/thumbnails.h"
 
 #include <unistd.h>

@@ -39,8 +39,6 @@ bool user_load(struct call *c, int64_t id, struct user *out);
 /* Checks the password (password.h), hashes it, inserts the account with its roles. On a worker; *id gets the new id. */
 bool user_create(struct call *c, const struct new_user *in, enum user_status status, int64_t *id);
 
-/* For the audit row of a change, and mail to both addresses when the e-mail address is another. */
-void user_changed(struct call *c, const struct user *before, const struct user *after);
 /* Inside a transaction: gives exactly these roles; problems name unknown ones. */
 bool user_set_roles(struct call *c, int64_t user_id, struct texts roles, const char *place);
 /* Is somebody but `user_id` an active administrator? */
