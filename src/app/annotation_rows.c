@@ -1,8 +1,12 @@
 /* annotation_rows.c - what an annotation looks like outside and in a stored version. */
 #include "app/annotation.h"
 
+#include "base/names.h"
+
 static const char *const sources[] = { "human", "model", NULL };
+NAMES_REACH(sources, SOURCE_MODEL);
 static const char *const bases[] = { "pixels", "pixel_spacing", "detector", "calibration", "ultrasound_region", NULL };
+NAMES_REACH(bases, BASIS_ULTRASOUND);
 
 static const struct field point_fields[] = {
     FIELD(struct measure_point, x, .flags = REQUIRED, .min = 0, .max = PIXEL_SIDE_MAX,

@@ -2,8 +2,10 @@
 #include "app/assignment.h"
 
 #include "app/app.h"
+#include "base/names.h"
 
 static const char *const grantee_kinds[] = { "user", "role", "department", NULL };
+NAMES_REACH(grantee_kinds, GRANTEE_DEPARTMENT);
 
 /* ---- who ---- */
 

@@ -6,6 +6,7 @@
 #include "app/password.h"
 #include "app/session.h"
 #include "app/user_api.h"
+#include "base/names.h"
 #include "schema/json.h"
 
 #define PASSWORD_LIMITS .flags = REQUIRED | SECRET | KEEP_SPACES, .min = 1, .max = 200
@@ -50,6 +51,7 @@ static bool login(struct call *c)
 
 enum grant_type { GRANT_NONE, GRANT_PASSWORD, GRANT_REFRESH };
 static const char *const grant_types[] = { "password", "refresh_token", NULL };
+NAMES_REACH(grant_types, GRANT_REFRESH);
 struct grant {
     unsigned grant_type;
     struct str username, password, refresh_token, scope, client_id, client_secret;

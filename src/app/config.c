@@ -1,15 +1,21 @@
 /* config.c - the one table of settings. */
 #include "app/config.h"
 
+#include "base/names.h"
+
 #include <math.h>
 
 const char *const registrations[] = { "closed", "approval", "open", NULL };
+NAMES_REACH(registrations, REGISTRATION_OPEN + 1);
 
 const char *const proxy_headers[] = { "any", "x-forwarded-for", "forwarded", NULL };
+NAMES_REACH(proxy_headers, PROXY_FORWARDED + 1);
 
 const char *const smtp_tls_names[] = { "required", "try", NULL };
+NAMES_REACH(smtp_tls_names, SMTP_TLS_TRY + 1);
 
 const char *const same_instances[] = { "refuse", "keep", NULL };
+NAMES_REACH(same_instances, SAME_INSTANCE_KEEP + 1);
 
 #define ROW(member, TYPE, NAME, FALLBACK, ...) SETTING(struct config, member, TYPE, NAME, FALLBACK, __VA_ARGS__)
 

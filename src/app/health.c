@@ -4,12 +4,14 @@
 #include "app/health.h"
 #include "app/migrations.h"
 #include "app/renewal.h"
+#include "base/names.h"
 
 #include <errno.h>
 #include <pthread.h>
 
-static const char *const healths[] = { "ok", "degraded", "down", NULL };
 enum health { HEALTH_NONE, HEALTH_OK, HEALTH_DEGRADED, HEALTH_DOWN };
+static const char *const healths[] = { "ok", "degraded", "down", NULL };
+NAMES_REACH(healths, HEALTH_DOWN);
 
 struct checks {
     struct str database, schema, storage, archive, search;

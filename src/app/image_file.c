@@ -5,12 +5,15 @@
 #include "app/keeping.h"
 #include "app/trash.h"
 #include "app/visibility.h"
+#include "base/names.h"
 #include "dicom/object.h"
 
 const char *const file_statuses[] = { "UPLOADING", "UPLOADED", "PROCESSING", "PROCESSED",
                                       "FAILED",    "ARCHIVED", "DELETED",    NULL };
+NAMES_REACH(file_statuses, FILE_DELETED);
 
 const char *const file_damages[] = { "MISSING", "SIZE", "CONTENT", NULL };
+NAMES_REACH(file_damages, DAMAGE_CONTENT);
 
 static const struct field image_file_fields[] = {
     FIELD(struct image_file, id, .flags = READ_ONLY | VEILS, .doc = "Identifies the file."),

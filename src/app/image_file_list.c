@@ -5,6 +5,7 @@
 #include "app/modality.h"
 #include "app/patient.h"
 #include "app/visibility.h"
+#include "base/names.h"
 
 /* ---- lists ---- */
 
@@ -191,6 +192,7 @@ static bool patient_images_get(struct call *c)
 
 enum stats_scope { SCOPE_NONE, SCOPE_MINE, SCOPE_ALL };
 static const char *const stats_scopes[] = { "mine", "all", NULL };
+NAMES_REACH(stats_scopes, SCOPE_ALL);
 struct stats_query {
     unsigned scope;
 };

@@ -4,6 +4,7 @@
 #include "app/keeping.h"
 #include "app/record_lock.h"
 #include "app/turns.h"
+#include "base/names.h"
 
 #include <unistd.h>
 
@@ -97,6 +98,7 @@ static bool file_unarchive(struct call *c)
 
 enum batch_action { ACTION_NONE, ACTION_DELETE, ACTION_RESTORE, ACTION_ARCHIVE, ACTION_TAG };
 static const char *const batch_actions[] = { "delete", "restore", "archive", "tag", NULL };
+NAMES_REACH(batch_actions, ACTION_TAG);
 struct file_batch {
     struct integers ids;
     unsigned action;

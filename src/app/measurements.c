@@ -1,8 +1,10 @@
 /* measurements.c - the catalogue of what can be drawn and measured, for front ends: the rows of measure/catalogue.c. */
 #include "app/endpoint.h"
+#include "base/names.h"
 #include "measure/measure.h"
 
 static const char *const unit_kinds[] = { "length", "area", "angle", NULL };
+NAMES_REACH(unit_kinds, MEASURE_DEGREES + 1);
 
 struct named_point {
     struct str name, name_zh;

@@ -3,13 +3,16 @@
 
 #include "app/app.h"
 #include "app/visibility.h"
+#include "base/names.h"
 #include "base/zone.h"
 
 const char *const genders[] = { "MALE", "FEMALE", "OTHER", "UNKNOWN", NULL };
+NAMES_REACH(genders, GENDER_UNKNOWN);
 static const char *const blood_types[] = {
     "A", "B", "AB", "O", "A+", "A-", "B+", "B-", "AB+", "AB-", "O+", "O-", NULL
 };
 const char *const patient_statuses[] = { "ACTIVE", "INACTIVE", "DECEASED", NULL };
+NAMES_REACH(patient_statuses, PATIENT_DECEASED);
 
 #define SEALED (ENCRYPTED | NULLABLE)
 static const struct field patient_fields[] = {

@@ -5,10 +5,13 @@
 #include "app/image_file.h"
 #include "app/patient.h"
 #include "app/visibility.h"
+#include "base/names.h"
 
 /* ---- timeline ---- */
 
+enum event_kind { EVENT_NONE, EVENT_STUDY, EVENT_IMAGE_FILE };
 static const char *const event_kinds[] = { "STUDY", "IMAGE_FILE", NULL };
+NAMES_REACH(event_kinds, EVENT_IMAGE_FILE);
 struct event {
     int64_t id;
     struct instant at;
@@ -49,7 +52,7 @@ static bool add_events(struct call *c, struct cursor *rows, struct event *events
         struct event *e = &events[(*count)++];
         schema_clear(&event_schema, e);
         e->at = (struct instant){ cursor_integer(rows, 1) };
-        e->kind = files ? 2 : 1;
+        e->kind = files ? EVENT_IMAGE_FILE : EVENT_STUDY;
         e->title = arena_copy(&c->arena, cursor_text(rows, 2));
         *(files ? &e->image_file_id : &e->study_id) = cursor_integer(rows, 0);
         if (files && cursor_integer(rows, 3))

@@ -2,6 +2,7 @@
 #include "app/rendering.h"
 
 #include "app/header_doubts.h"
+#include "base/names.h"
 #include "raster/lut_data.h"
 
 #include <math.h>
@@ -17,8 +18,11 @@ static const double preset_windows[][2] = { CT_PRESETS(PRESET_WINDOW) };
 #define PRESET_DOC(name, center, width, what) " " #name " (" #center "/" #width "): " what ";"
 
 static const char *const voi_ranges[] = { "declared", "used", NULL };
+NAMES_REACH(voi_ranges, VOI_RANGE_USED + 1);
 const char *const picture_formats[] = { "jpeg", "png", "webp", NULL };
+NAMES_REACH(picture_formats, PICTURE_WEBP + 1);
 const char *const picture_media_types[] = { "image/jpeg", "image/png", "image/webp", NULL };
+NAMES_REACH(picture_media_types, PICTURE_WEBP + 1);
 
 static const struct field rendering_query_fields[] = {
     KEY(struct rendering_query, file_id, "The image file."),

@@ -4,9 +4,11 @@
 #include "app/app.h"
 #include "app/visibility.h"
 #include "base/crypto.h"
+#include "base/names.h"
 
 enum study_status { STUDY_STATUS_NONE, STUDY_OPEN, STUDY_CLOSED };
 const char *const study_statuses[] = { "OPEN", "CLOSED", NULL };
+NAMES_REACH(study_statuses, STUDY_CLOSED);
 
 static const struct field study_fields[] = {
     FIELD(struct study, id, .flags = READ_ONLY | VEILS, .min = 1, .max = INT64_MAX,

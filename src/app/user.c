@@ -5,9 +5,11 @@
 #include "app/app.h"
 #include "app/password.h"
 #include "app/user_fields.h"
+#include "base/names.h"
 #include "base/spoof.h"
 
 const char *const user_statuses[] = { "ACTIVE", "PENDING", "DISABLED", NULL };
+NAMES_REACH(user_statuses, USER_DISABLED);
 
 static const struct field user_fields[] = { USER_FIELDS };
 const struct schema user_schema =

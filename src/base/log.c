@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/log_file.h"
+#include "base/names.h"
 #include "base/text.h"
 
 #include <assert.h>
@@ -22,8 +23,10 @@ enum {
 };
 
 const char *const log_level_names[] = { "debug", "info", "warning", "error", "off", NULL };
+NAMES_REACH(log_level_names, LOG_OFF + 1);
 
 const char *const log_requests_names[] = { "auto", "on", "off", NULL };
+NAMES_REACH(log_requests_names, LOG_REQUESTS_OFF + 1);
 
 struct log {
     pthread_mutex_t lock;

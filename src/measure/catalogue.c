@@ -1,10 +1,14 @@
 /* catalogue.c - one row for each kind of annotation: its points and their order, its values, units and signs, and who computes them. */
 #include "measure/compute.h"
 
+#include "base/names.h"
+
 #include <math.h>
 
 const char *const measure_sides[] = { "left", "right", NULL };
 const char *const measure_views[] = { "any", "lateral", "frontal", NULL };
+NAMES_REACH(measure_sides, SIDE_RIGHT);
+NAMES_REACH(measure_views, VIEW_FRONTAL + 1);
 
 #define LENGTH(NAME, EN, ZH) \
     { \

@@ -1,7 +1,10 @@
 /* sniff.c - what a file is, by its first bytes. */
 #include "raster/raster.h"
 
+#include "base/names.h"
+
 const char *const file_types[] = { "DICOM", "JPEG", "PNG", "TIFF", "OTHER", NULL };
+NAMES_REACH(file_types, FILE_OTHER);
 
 struct magic {
     ptrdiff_t offset;
