@@ -3,7 +3,7 @@
 
 #include "app/audit.h"
 #include "app/lockout.h"
-#include "app/endpoint.h"
+#include "app/endpoints.h"
 #include "app/filing.h"
 #include "app/health.h"
 #include "app/mail.h"
@@ -80,7 +80,7 @@ static void open_serving(struct app *app)
 {
     const struct config *config = &app->config;
     struct text document;
-    app->router = router_new();
+    app->router = router_new(&endpoints_served);
     app->budget = budget_new(config->memory_budget_bytes, config->memory_budget_bytes / 2);
     app->metrics = metrics_new(router_count(app->router));
     app->audit = audit_open(app->db);
@@ -91,7 +91,7 @@ static void open_serving(struct app *app)
         app->login_rate = rate_new((int)config->login_rate_per_minute, (int)config->login_rate_per_minute, RATE_KEYS);
     }
     text_init(&document, 16 << 20);
-    openapi_put_document(&document);
+    openapi_put_document(&document, &endpoints_served);
     app->openapi = arena_copy(&app->arena, text_str(&document));
     text_release(&document);
     app->thumbnails = thumbnails_open(app);

@@ -8,7 +8,6 @@
 #include "app/exchange.h"
 
 #include "app/metrics.h"
-#include "app/record_lock.h"
 #include "base/log.h"
 #include "schema/json.h"
 
@@ -107,14 +106,15 @@ static bool lock_present(struct exchange *x, const struct endpoint *get)
     const char *table = get->out->table;
     int64_t id = call_user(&x->call);
     return !table || (x->route.variables && !str_to_integer(x->route.values[0], &id)) ||
-           lock_record(&x->call, table, id);
+           router_service(x->call.app->router)->lock(&x->call, table, id);
 }
 
 static bool check_if_match(struct exchange *x)
 {
     struct call *c = &x->call;
     void *present;
-    const struct endpoint *get = http_header(c->request, "If-Match").at ? endpoint_shown(x->endpoint) : NULL;
+    const struct endpoint *get =
+        http_header(c->request, "If-Match").at ? endpoint_shown(router_service(c->app->router), x->endpoint) : NULL;
     return !get || (lock_present(x, get) && load_present(x, get, &present) && record_matches(c, get->out, present));
 }
 

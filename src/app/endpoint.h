@@ -7,7 +7,8 @@
  *     };
  *
  * Routing, permission checks, decoding, encoding, ETags, audit rows, metrics labels and the OpenAPI document come from the row;
- * the handler holds only its own thought. Tables of rows are listed by hand in endpoints.c.
+ * the handler holds only its own thought. Tables of rows are listed by hand in endpoints.c, and handed to
+ * what serves them (struct service), which knows no noun.
  *
  * Input: path variables fill the members of `in` with their names; the others come from the query (GET, DELETE, and members marked
  * IN_QUERY) or from the body.
@@ -84,22 +85,28 @@ struct endpoint {
     enum lane lane;
 };
 
+struct endpoint_table {
+    const struct endpoint *rows;
+    int count;
+};
+#define ENDPOINT_TABLE(name, rows) const struct endpoint_table name = { rows, (int)(sizeof(rows) / sizeof(rows[0])) }
+
+/* All that is served, in the order of the documentation. */
+struct service {
+    const struct endpoint_table *const *tables;
+    int count;
+    bool (*lock)(struct call *c, const char *table,
+                 int64_t id); /* before If-Match is compared: the record stays as it is */
+};
+
 /* Its answer is one record, which has an ETag: what the path names, or the caller's own account. */
 bool endpoint_is_single(const struct endpoint *e);
 /* The same, or other bytes that have an ETag: If-None-Match may be answered 304. */
 bool endpoint_is_tagged(const struct endpoint *e);
 /* Of what changes something: the GET with the same path, whose ETag If-Match holds; NULL when there is none. */
-const struct endpoint *endpoint_shown(const struct endpoint *e);
+const struct endpoint *endpoint_shown(const struct service *served, const struct endpoint *e);
 /* What success answers, unless the handler says otherwise. */
 int endpoint_status(const struct endpoint *e);
-
-struct endpoint_table {
-    const struct endpoint *rows;
-    int count;
-};
-extern const struct endpoint_table *const *const endpoint_tables;
-extern const int endpoint_table_count;
-#define ENDPOINT_TABLE(name, rows) const struct endpoint_table name = { rows, (int)(sizeof(rows) / sizeof(rows[0])) }
 
 /* ---- router.c ---- */
 enum { PATH_VARIABLES_MAX = 4 };
@@ -111,7 +118,8 @@ struct route {
     int variables;
 };
 struct router;
-struct router *router_new(void);
+struct router *router_new(const struct service *served); /* `served` outlives it */
+const struct service *router_service(const struct router *router);
 void router_free(struct router *router); /* takes NULL */
 void router_find(const struct router *router, enum http_method method, struct str path, struct route *out);
 int router_count(const struct router *router);
@@ -119,6 +127,6 @@ const struct endpoint *router_endpoint(const struct router *router, int index);
 
 /* Start-up check of every table: equal paths, a path variable that `in` lacks, a missing summary, field rows that
  * schema_check refuses, columns that the database lacks. Says all that is wrong; returns how many. */
-int endpoints_check(struct call *c, struct text *complaints);
+int endpoints_check(struct call *c, const struct service *served, struct text *complaints);
 
 #endif

@@ -14,6 +14,7 @@ struct component {
 };
 
 struct components {
+    const struct service *served;
     struct component items[COMPONENTS_MAX];
     int count;
 };
@@ -24,12 +25,13 @@ void openapi_put_json(struct text *out, const char *json)
         text_put_char(out, *json == '\'' ? '"' : *json);
 }
 
-static void each_endpoint(void (*visit)(const struct endpoint *e, void *context), void *context)
+static void each_endpoint(const struct service *served, void (*visit)(const struct endpoint *e, void *context),
+                          void *context)
 {
-    for (int t = 0; t < endpoint_table_count; t++)
-        for (int r = 0; r < endpoint_tables[t]->count; r++)
-            if (!(endpoint_tables[t]->rows[r].flags & HIDDEN))
-                visit(&endpoint_tables[t]->rows[r], context);
+    for (int t = 0; t < served->count; t++)
+        for (int r = 0; r < served->tables[t]->count; r++)
+            if (!(served->tables[t]->rows[r].flags & HIDDEN))
+                visit(&served->tables[t]->rows[r], context);
 }
 
 /* ---- which schemas, under which names ---- */
@@ -63,33 +65,34 @@ static void add_answer(const struct endpoint *e, void *all)
         add_inside(all, e->out, false);
 }
 
-static bool is_answer(const struct schema *schema)
+static bool is_answer(const struct service *served, const struct schema *schema)
 {
-    for (int t = 0; t < endpoint_table_count; t++)
-        for (int r = 0; r < endpoint_tables[t]->count; r++)
-            if (endpoint_tables[t]->rows[r].out == schema)
+    for (int t = 0; t < served->count; t++)
+        for (int r = 0; r < served->tables[t]->count; r++)
+            if (served->tables[t]->rows[r].out == schema)
                 return true;
     return false;
 }
 
-static struct component body_of(const struct endpoint *e)
+static struct component body_of(const struct service *served, const struct endpoint *e)
 {
     bool partial = e->method == HTTP_PATCH;
     return (struct component){ e->in, partial ? OPENAPI_PATCH : OPENAPI_BODY,
-                               !is_answer(e->in) ? ""
-                               : partial         ? "Patch"
-                                                 : "Input" };
+                               !is_answer(served, e->in) ? ""
+                               : partial                 ? "Patch"
+                                                         : "Input" };
 }
 
-static void add_body(const struct endpoint *e, void *all)
+static void add_body(const struct endpoint *e, void *context)
 {
-    if (e->in && (e->body == BODY_JSON || e->body == BODY_FORM) && add(all, body_of(e)))
+    struct components *all = context;
+    if (e->in && (e->body == BODY_JSON || e->body == BODY_FORM) && add(all, body_of(all->served, e)))
         add_inside(all, e->in, true);
 }
 
-void openapi_put_body_reference(struct text *out, const struct endpoint *e)
+void openapi_put_body_reference(struct text *out, const struct service *served, const struct endpoint *e)
 {
-    struct component body = body_of(e);
+    struct component body = body_of(served, e);
     text_format(out, "{\"$ref\":\"#/components/schemas/%s%s\"}", body.schema->name, body.suffix);
 }
 
@@ -100,13 +103,21 @@ void openapi_put_answer_reference(struct text *out, const struct endpoint *e)
 
 /* ---- schemas ---- */
 
-static void put_page(const struct endpoint *e, void *out)
+struct pages {
+    const struct service *served;
+    struct text *out;
+};
+
+static void put_page(const struct endpoint *e, void *context)
 {
+    const struct pages *pages = context;
+    const struct service *served = pages->served;
+    struct text *out = pages->out;
     if (!(e->flags & LIST))
         return;
-    for (int t = 0; t < endpoint_table_count; t++) /* each once */
-        for (int r = 0; r < endpoint_tables[t]->count; r++) {
-            const struct endpoint *other = &endpoint_tables[t]->rows[r];
+    for (int t = 0; t < served->count; t++) /* each once */
+        for (int r = 0; r < served->tables[t]->count; r++) {
+            const struct endpoint *other = &served->tables[t]->rows[r];
             if (other == e) {
                 text_format(out, "\"PageOf%s\":", e->out->name);
                 openapi_put_json(out, "{'allOf':[{'$ref':'#/components/schemas/Page'},{'type':'object','required':"
@@ -148,11 +159,12 @@ static const char problem[] =
     "'TokenError':{'type':'object','description':'What went wrong (RFC 6749 5.2).','required':['error'],'properties':{"
     "'error':{'type':'string'},'error_description':{'type':'string'}}}";
 
-static void put_schemas(struct text *out)
+static void put_schemas(struct text *out, const struct service *served)
 {
-    struct components all = { .count = 0 };
-    each_endpoint(add_answer, &all);
-    each_endpoint(add_body, &all);
+    struct components all = { .served = served };
+    struct pages pages = { served, out };
+    each_endpoint(served, add_answer, &all);
+    each_endpoint(served, add_body, &all);
     text_put(out, S("\"schemas\":{"));
     for (int i = 0; i < all.count; i++) {
         const struct component *one = &all.items[i];
@@ -160,7 +172,7 @@ static void put_schemas(struct text *out)
         openapi_put_schema(out, one->schema, one->use);
         text_put_char(out, ',');
     }
-    each_endpoint(put_page, out);
+    each_endpoint(served, put_page, &pages);
     openapi_put_json(out, page);
     openapi_put_json(out, problem);
     text_put_char(out, '}');
@@ -185,11 +197,11 @@ static const char sign_in[] =
     "{'password':{'tokenUrl':'/api/v1/auth/token','refreshUrl':'/api/v1/auth/token','scopes':{}}}},"
     "'bearer':{'type':'http','scheme':'bearer','bearerFormat':'JWT','description':'An access token.'}},";
 
-void openapi_put_components(struct text *out)
+void openapi_put_components(struct text *out, const struct service *served)
 {
     text_put(out, S("\"components\":{"));
     openapi_put_json(out, sign_in);
     openapi_put_json(out, responses);
-    put_schemas(out);
+    put_schemas(out, served);
     text_put_char(out, '}');
 }

@@ -43,7 +43,7 @@ static void put_further(struct text *out, bool *first, const char *json)
     *first = false;
 }
 
-static void put_parameters(struct text *out, const struct endpoint *e)
+static void put_parameters(struct text *out, const struct service *served, const struct endpoint *e)
 {
     bool first = true, is_get = e->method == HTTP_GET;
     text_put(out, S("\"parameters\":["));
@@ -62,7 +62,7 @@ static void put_parameters(struct text *out, const struct endpoint *e)
         put_further(out, &first,
                     "{'name':'If-None-Match','in':'header','description':'ETag that the client has: 304 when it still "
                     "fits.','schema':{'type':'string'}}");
-    if (is_get ? endpoint_is_tagged(e) : endpoint_shown(e) != NULL)
+    if (is_get ? endpoint_is_tagged(e) : endpoint_shown(served, e) != NULL)
         put_further(out, &first,
                     "{'name':'If-Match','in':'header','description':'ETag that the client counts on: 412 when it no "
                     "longer fits.','schema':{'type':'string'}}");
@@ -93,7 +93,7 @@ static void put_form(struct text *out, const struct endpoint *e)
     text_put(out, S("}}"));
 }
 
-static void put_body(struct text *out, const struct endpoint *e)
+static void put_body(struct text *out, const struct service *served, const struct endpoint *e)
 {
     if (e->body == BODY_NONE)
         return;
@@ -104,7 +104,7 @@ static void put_body(struct text *out, const struct endpoint *e)
     else if (e->body == BODY_MULTIPART)
         put_form(out, e);
     else
-        openapi_put_body_reference(out, e);
+        openapi_put_body_reference(out, served, e);
     text_put(out, S("}}}"));
 }
 
@@ -171,7 +171,7 @@ static void put_responses(struct text *out, const struct endpoint *e)
                           "'default':{'$ref':'#/components/responses/Problem'}}");
 }
 
-static void put_operation(struct text *out, const struct endpoint *e)
+static void put_operation(struct text *out, const struct service *served, const struct endpoint *e)
 {
     char name[16];
     ptrdiff_t i = 0;
@@ -194,8 +194,8 @@ static void put_operation(struct text *out, const struct endpoint *e)
     text_put_char(out, ',');
     if (e->permission == ANYONE || (e->flags & LOOPBACK))
         text_put(out, S("\"security\":[],"));
-    put_parameters(out, e);
-    put_body(out, e);
+    put_parameters(out, served, e);
+    put_body(out, served, e);
     put_responses(out, e);
     text_put_char(out, '}');
 }
@@ -222,35 +222,35 @@ static void put_tags(struct text *out)
 }
 
 /* All rows with the same path stand under one key; the first of them prints them all. */
-static bool is_first_of_path(int table, int row)
+static bool is_first_of_path(const struct service *served, int table, int row)
 {
-    const char *path = endpoint_tables[table]->rows[row].path;
+    const char *path = served->tables[table]->rows[row].path;
     for (int t = 0; t <= table; t++)
-        for (int r = 0; r < (t == table ? row : endpoint_tables[t]->count); r++)
-            if (!strcmp(endpoint_tables[t]->rows[r].path, path))
+        for (int r = 0; r < (t == table ? row : served->tables[t]->count); r++)
+            if (!strcmp(served->tables[t]->rows[r].path, path))
                 return false;
     return true;
 }
 
-static void put_path(struct text *out, const char *path, bool *first)
+static void put_path(struct text *out, const struct service *served, const char *path, bool *first)
 {
     bool first_method = true;
     text_format(out, "%s\"%s\":{", *first ? "" : ",", path);
     *first = false;
-    for (int t = 0; t < endpoint_table_count; t++)
-        for (int r = 0; r < endpoint_tables[t]->count; r++) {
-            const struct endpoint *e = &endpoint_tables[t]->rows[r];
+    for (int t = 0; t < served->count; t++)
+        for (int r = 0; r < served->tables[t]->count; r++) {
+            const struct endpoint *e = &served->tables[t]->rows[r];
             if (strcmp(e->path, path) != 0)
                 continue;
             if (!first_method)
                 text_put_char(out, ',');
             first_method = false;
-            put_operation(out, e);
+            put_operation(out, served, e);
         }
     text_put_char(out, '}');
 }
 
-void openapi_put_document(struct text *out)
+void openapi_put_document(struct text *out, const struct service *served)
 {
     bool first = true;
     openapi_put_json(out, "{'openapi':'3.1.0','info':{'title':'Roentgen','version':'" ROENTGEN_VERSION
@@ -260,11 +260,11 @@ void openapi_put_document(struct text *out)
                           "'description':'This server'}],'security':[{'password':[]},{'bearer':[]}],");
     put_tags(out);
     text_put(out, S(",\"paths\":{"));
-    for (int t = 0; t < endpoint_table_count; t++)
-        for (int r = 0; r < endpoint_tables[t]->count; r++)
-            if (is_first_of_path(t, r) && !(endpoint_tables[t]->rows[r].flags & HIDDEN))
-                put_path(out, endpoint_tables[t]->rows[r].path, &first);
+    for (int t = 0; t < served->count; t++)
+        for (int r = 0; r < served->tables[t]->count; r++)
+            if (is_first_of_path(served, t, r) && !(served->tables[t]->rows[r].flags & HIDDEN))
+                put_path(out, served, served->tables[t]->rows[r].path, &first);
     text_put(out, S("},"));
-    openapi_put_components(out);
+    openapi_put_components(out, served);
     text_put_char(out, '}');
 }

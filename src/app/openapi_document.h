@@ -11,7 +11,8 @@
 
 #include "base/text.h"
 
-void openapi_put_document(struct text *out);
+struct service;
+void openapi_put_document(struct text *out, const struct service *served);
 
 /* ---- between the three files ---- */
 
@@ -20,9 +21,9 @@ struct endpoint;
 /* A JSON text of ours, written with ' for " so that it can be read; it holds no other quotes. */
 void openapi_put_json(struct text *out, const char *json);
 /* {"$ref":"..."} of the component that the endpoint's JSON body or form, or its answer, is. */
-void openapi_put_body_reference(struct text *out, const struct endpoint *e);
+void openapi_put_body_reference(struct text *out, const struct service *served, const struct endpoint *e);
 void openapi_put_answer_reference(struct text *out, const struct endpoint *e);
-void openapi_put_components(struct text *out);
+void openapi_put_components(struct text *out, const struct service *served);
 /* A JSON string: Markdown. */
 void openapi_put_introduction(struct text *out);
 

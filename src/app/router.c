@@ -17,6 +17,7 @@ struct node {
 };
 
 struct router {
+    const struct service *served;
     struct arena arena;
     struct node root;
     const struct endpoint **endpoints;
@@ -58,19 +59,20 @@ static void add(struct router *router, const struct endpoint *endpoint, int inde
     router->endpoints[index] = endpoint;
 }
 
-struct router *router_new(void)
+struct router *router_new(const struct service *served)
 {
     struct router *router = calloc(1, sizeof(*router));
     if (!router)
         abort();
     arena_init(&router->arena);
-    for (int i = 0; i < endpoint_table_count; i++)
-        router->count += endpoint_tables[i]->count;
+    router->served = served;
+    for (int i = 0; i < served->count; i++)
+        router->count += served->tables[i]->count;
     router->endpoints = arena_array(&router->arena, const struct endpoint *, router->count);
     int index = 0;
-    for (int i = 0; i < endpoint_table_count; i++)
-        for (int k = 0; k < endpoint_tables[i]->count; k++)
-            add(router, &endpoint_tables[i]->rows[k], index++);
+    for (int i = 0; i < served->count; i++)
+        for (int k = 0; k < served->tables[i]->count; k++)
+            add(router, &served->tables[i]->rows[k], index++);
     return router;
 }
 
@@ -133,6 +135,11 @@ void router_find(const struct router *router, enum http_method method, struct st
     out->index = index;
     out->endpoint = router->endpoints[index];
     name_variables(out);
+}
+
+const struct service *router_service(const struct router *router)
+{
+    return router->served;
 }
 
 int router_count(const struct router *router)

@@ -1,6 +1,7 @@
 /* cmd_print.c - openapi, config and version: commands that only print. */
 #include "cli/command.h"
 
+#include "app/endpoints.h"
 #include "app/openapi_document.h"
 #include "base/text.h"
 
@@ -16,7 +17,7 @@ int cmd_openapi(struct call *c)
     (void)c;
     struct text text;
     text_init(&text, 16 << 20);
-    openapi_put_document(&text);
+    openapi_put_document(&text, &endpoints_served);
     text_put_char(&text, '\n');
     return print_and_release(&text);
 }

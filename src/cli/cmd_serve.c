@@ -6,7 +6,7 @@
 #include "cli/command.h"
 
 #include "app/account.h"
-#include "app/endpoint.h"
+#include "app/endpoints.h"
 #include "app/exchange.h"
 #include "app/lockout.h"
 #include "app/migrations.h"
@@ -42,7 +42,7 @@ static bool checks_pass(struct call *c)
     if (!migrate_check(c, &roentgen_migrations))
         return command_failed(c) == 0;
     text_init(&complaints, 1 << 20);
-    int wrong = endpoints_check(c, &complaints);
+    int wrong = endpoints_check(c, &endpoints_served, &complaints);
     fprintf(stderr, "%.*s", STR_FMT(text_str(&complaints)));
     text_release(&complaints);
     return wrong == 0;

@@ -1,6 +1,6 @@
 /* test_tables.c - every field table and every endpoint row of the program, tried without knowing them: the tables hold together, every limit is
  * kept, what is encoded decodes again, and what is inserted is selected again. */
-#include "app/endpoint.h"
+#include "app/endpoints.h"
 #include "app/migrations.h"
 #include "app/permission.h"
 #include "base/text.h"
@@ -49,9 +49,9 @@ static int close_database(void **state)
 
 static void each_schema(void (*try)(const struct schema *schema))
 {
-    for (int t = 0; t < endpoint_table_count; t++)
-        for (int r = 0; r < endpoint_tables[t]->count; r++) {
-            const struct endpoint *e = &endpoint_tables[t]->rows[r];
+    for (int t = 0; t < endpoints_served.count; t++)
+        for (int r = 0; r < endpoints_served.tables[t]->count; r++) {
+            const struct endpoint *e = &endpoints_served.tables[t]->rows[r];
             if (e->in)
                 try(e->in);
             if (e->out)
@@ -66,7 +66,7 @@ static void tables_hold_together(void **state)
     (void)state;
     struct text complaints;
     text_init(&complaints, 1 << 20);
-    if (endpoints_check(&call, &complaints))
+    if (endpoints_check(&call, &endpoints_served, &complaints))
         fail_msg("%.*s", STR_FMT(text_str(&complaints)));
     text_release(&complaints);
 }
@@ -215,7 +215,7 @@ static void down_undoes_up(void **state)
 static void routes_are_found(void **state)
 {
     (void)state;
-    struct router *router = router_new();
+    struct router *router = router_new(&endpoints_served);
     struct route route;
     router_find(router, HTTP_GET, S("/api/v1/image-files/my-images/"), &route);
     assert_non_null(route.endpoint);
