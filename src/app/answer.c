@@ -281,9 +281,13 @@ void answer_send(struct exchange *x, bool ok)
 {
     struct call *c = &x->call;
     if (x->answer.starved) {
+        if (x->answer.is_too_large) {
+            hold_never(&c->hold, &c->error);
+        } else {
+            c->error.retry_after_s = 2;
+            fail(c, E_UNAVAILABLE, "too much is under way: try again when that has ended");
+        }
         ok = false;
-        c->error.retry_after_s = 2;
-        fail(c, E_UNAVAILABLE, "too much is under way: try again when that has ended");
     }
     if (ok && x->answer.overflowed)
         ok = fail(c, E_INTERNAL, "the answer grew past its maximum");

@@ -100,6 +100,18 @@ static void open_serving(struct app *app)
         app->mailer = mailer_open(app);
 }
 
+/* Said where whoever starts it looks, and in the log. */
+static void warn_of_contradictions(struct app *app)
+{
+    const char *names[CONTRADICTIONS_MAX];
+    int count = config_contradictions(&app->config, names);
+    for (int i = 0; i < count; i++) {
+        fprintf(stderr, "roentgen: MEMORY_BUDGET is smaller than %s: what needs more than that is refused\n", names[i]);
+        log_write(app->log, LOG_WARNING, NULL, "settings.contradict",
+                  "MEMORY_BUDGET is smaller than %s: what needs more than that is refused", names[i]);
+    }
+}
+
 static void publish(struct app *app, const struct config *config)
 {
     struct reloadable *live = arena_new(&app->arena, struct reloadable);
@@ -139,8 +151,10 @@ bool app_open(struct app *app, bool serving)
         return complain(&error, "decoders");
     if (serving && !app_open_results(app, &error))
         return complain(&error, "rendered pictures");
-    if (serving)
+    if (serving) {
+        warn_of_contradictions(app);
         open_serving(app);
+    }
     return true;
 }
 

@@ -150,7 +150,8 @@ const struct setting config_rows[] = {
     ROW(memory_budget_bytes, SIZE, "MEMORY_BUDGET", "512MiB", .min = 67108864, .max = 1099511627776, .group = "Server",
         .doc =
             "Memory for what is under way: bodies, decoded frames, answers that wait for slow readers. Beyond it, and beyond half "
-            "of it for one account, requests are answered 503 until others have ended."),
+            "of it for one account, requests are answered 503 until others have ended; one that alone needs more, 413. Not below "
+            "MAX_FRAME."),
     ROW(max_connections, INTEGER, "MAX_CONNECTIONS", "16000", .min = 128, .max = 1000000, .group = "Server",
         .doc = "Most connections at once."),
     ROW(idle_timeout_s, DURATION, "IDLE_TIMEOUT", "75s", .min = 1, .max = 86400, .group = "Server",
@@ -211,6 +212,21 @@ bool config_load(struct config *config, struct arena *arena)
 }
 
 /* ---- is the secret one? ---- */
+
+/* ---- settings that do not go together ---- */
+
+int config_contradictions(const struct config *config, const char *names[CONTRADICTIONS_MAX])
+{
+    const struct {
+        const char *name;
+        int64_t bytes;
+    } largest[] = { { "MAX_FRAME", config->max_frame_bytes }, { "MAX_JSON", config->max_json_bytes } };
+    int count = 0;
+    for (size_t i = 0; i < sizeof(largest) / sizeof(largest[0]); i++)
+        if (largest[i].bytes > config->memory_budget_bytes)
+            names[count++] = largest[i].name;
+    return count;
+}
 
 enum { SECRET_BITS_MIN = 80 };
 

@@ -2,7 +2,7 @@
  *
  *     struct budget *budget = budget_new(512 << 20, 256 << 20);
  *     struct hold hold = { budget, owner, 0 };                         // one for each unit of work, in struct call
- *     if (!hold_more(&hold, bytes, error)) return false;               // E_UNAVAILABLE with retry_after_s; before the bytes are taken
+ *     if (!hold_more(&hold, bytes, error)) return false;               // before the bytes are taken
  *     ...
  *     hold_end(&hold);                                                 // at the end of the unit: all of it at once
  *
@@ -10,7 +10,11 @@
  * answers that wait for slow readers, trees of metadata, inflated data sets, listings of ZIPs. Beyond the budget requests are refused until
  * others have ended; nothing aborts, and nobody's results are thrown away once made.
  *
- * Who holds nothing may take more than the share, if the budget has it: one thing is never too large for an account that has it to itself.
+ * E_UNAVAILABLE with retry_after_s says that it can be had when others, or other requests of the account, have ended. What could not be had even
+ * then is E_TOO_LARGE: nobody is told to try again what cannot succeed.
+ *
+ * A unit that is the only one of its account may take more than the share, if the budget has it, at once or step by step: one thing is never
+ * too large for an account that has it to itself.
  * Accounts whose ids are BUDGET_OWNERS apart share one share; of callers without an account each address has a small one.
  *
  * Thread-safe; a hold belongs to one thread at a time. A hold without a budget (a command's) is never refused.
@@ -39,6 +43,8 @@ uint64_t budget_stranger(struct str address);
 
 /* Less than HOLD_FROM_BYTES is not counted. */
 bool hold_more(struct hold *hold, int64_t bytes, struct error *error);
+/* The refusal of what is too large on an idle server. Always false. */
+bool hold_never(const struct hold *hold, struct error *error);
 void hold_less(struct hold *hold, int64_t bytes); /* of what hold_more counted */
 void hold_end(struct hold *hold);
 /* What is held belongs to this owner from now on: the caller is known only after the first bytes. */

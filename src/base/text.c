@@ -21,7 +21,7 @@ void text_clear(struct text *text)
     if (text->capacity > HOLD_FROM_BYTES)
         text_release(text);
     text->len = 0;
-    text->overflowed = text->starved = false;
+    text->overflowed = text->starved = text->is_too_large = false;
 }
 
 void text_release(struct text *text)
@@ -40,11 +40,13 @@ struct str text_str(const struct text *text)
 /* The buffer doubles, so what is held does so as well; the old one is there until its bytes are copied. */
 static bool may_hold(struct text *text, ptrdiff_t capacity)
 {
-    struct error ignored = { 0 };
+    struct error error = { 0 };
     if (!text->hold || capacity <= HOLD_FROM_BYTES)
         return true;
-    if (!hold_more(text->hold, capacity, &ignored))
+    if (!hold_more(text->hold, capacity, &error)) {
+        text->is_too_large = error.code == E_TOO_LARGE;
         return false;
+    }
     if (text->held)
         hold_less(text->hold, text->held);
     text->held = capacity;

@@ -20,7 +20,8 @@ struct text {
     char *at;
     ptrdiff_t len, capacity, max; /* bytes */
     bool overflowed;
-    bool starved; /* overflowed for want of memory, or of the right to it */
+    bool starved;      /* overflowed for want of memory, or of the right to it */
+    bool is_too_large; /* starved, and would be so if nothing else were under way */
     /* What is larger than HOLD_FROM_BYTES counts here, and is given back by text_clear; NULL: it is not counted. */
     struct hold *hold;
     ptrdiff_t held;

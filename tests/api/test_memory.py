@@ -77,7 +77,10 @@ def test_slow_readers_get_503_and_the_server_lives(new_server):
 def test_what_is_inflated_counts(new_server):
     server = new_server(MEMORY_BUDGET="64MiB")
     doctor = server.account("doctor")
-    problem(doctor.post("/upload/single", files={"file": ("bomb.dcm", deflated_zeros(100 * MIB))}), 503)
+    refused = doctor.post("/upload/single", files={"file": ("bomb.dcm", deflated_zeros(100 * MIB))})
+    assert "MEMORY_BUDGET" in problem(refused, 413)["detail"]  # which no time will change
+    assert "Retry-After" not in refused.headers
+    assert server.log_lines("settings.contradict")  # a frame of MAX_FRAME would not fit, either
     small = doctor.upload(deflated_zeros(MIB), filename="small.dcm")
     answers = [doctor.get(f"/images/{small['id']}/metadata") for _ in range(100)]  # each gives back what it took
     assert {a.status_code for a in answers} == {200}

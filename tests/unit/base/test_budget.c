@@ -18,7 +18,8 @@ static void shares(void **state)
     assert_true(error.retry_after_s > 0);
     error_clear(&error);
     assert_true(hold_more(&two, 10 * MB, &error));
-    assert_false(hold_more(&other, 61 * MB, &error)); /* more than there is */
+    assert_false(hold_more(&other, 61 * MB, &error)); /* more than there is now */
+    assert_int_equal(error.code, E_UNAVAILABLE);
     error_clear(&error);
     assert_true(hold_more(&other, 60 * MB, &error)); /* more than a share, but the only thing */
     assert_false(hold_more(&other, 1 * MB, &error));
@@ -34,6 +35,32 @@ static void shares(void **state)
     assert_int_equal(budget_used(budget), 0);
     budget_free(budget);
     budget_free(NULL);
+}
+
+/* What could not be had on an idle server is never told to come again. */
+static void what_never_fits(void **state)
+{
+    (void)state;
+    struct error error = { 0 };
+    struct budget *budget = budget_new(100 * MB, 50 * MB);
+    struct hold one = { budget, budget_account(1), 0 }, other = { budget, budget_account(2), 0 };
+    assert_false(hold_more(&one, 101 * MB, &error));
+    assert_int_equal(error.code, E_TOO_LARGE);
+    assert_int_equal(error.retry_after_s, 0);
+    assert_non_null(strstr(error.message, "MEMORY_BUDGET"));
+    error_clear(&error);
+    for (int i = 0; i < 99; i++) /* step by step, past its share, since it is the only one of its account */
+        assert_true(hold_more(&one, MB, &error));
+    assert_true(hold_more(&other, MB, &error));
+    assert_false(hold_more(&one, MB, &error)); /* which fitted without the other */
+    assert_int_equal(error.code, E_UNAVAILABLE);
+    error_clear(&error);
+    assert_false(hold_more(&one, 2 * MB, &error));
+    assert_int_equal(error.code, E_TOO_LARGE);
+    assert_int_equal(budget_used(budget), 100 * MB);
+    hold_end(&one);
+    hold_end(&other);
+    budget_free(budget);
 }
 
 static void strangers(void **state)
@@ -83,6 +110,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shares),
+        cmocka_unit_test(what_never_fits),
         cmocka_unit_test(strangers),
         cmocka_unit_test(texts),
     };
