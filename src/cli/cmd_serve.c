@@ -92,6 +92,7 @@ static bool start(struct app *app, struct error *error)
         .send_timeout_s = (int)config->send_timeout_s,
         .body_min_bytes_per_s = config->body_min_bytes_per_s,
         .max_header_bytes = (ptrdiff_t)config->max_header_bytes,
+        .body_window_s = (int)config->body_window_s,
     };
     struct http_app http_app;
     set_lanes(app, processors, &options);

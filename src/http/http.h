@@ -17,7 +17,7 @@
  * receiving and writing overlap.
  *
  * Limits, all cut the connection: idle_timeout_s between requests; header_timeout_s from the request line to the end
- * of the headers; a body slower than body_min_bytes_per_s over 20 s; an answer not taken for send_timeout_s. Past
+ * of the headers; a body slower than body_min_bytes_per_s over body_window_s; an answer not taken for send_timeout_s. Past
  * max_connections the longest idle connection is closed for the new one. Early answers linger (RFC 9112 9.6): the
  * socket is drained for a bounded time, so the client can read why.
  */

@@ -5,14 +5,14 @@ import os
 import re
 import resource
 import socket
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pytest
 
-from support import PASSWORD, SLOW, ok, png, problem, wait_until
+from support import PASSWORD, SLOW, Server, ok, png, problem, wait_until
 
 
 def connect(server, timeout=60):
@@ -29,42 +29,71 @@ def closed_after(s, most):
     return time.monotonic() - start
 
 
+@pytest.fixture(scope="module")
+def impatient(tmp_path_factory):
+    """A server that waits for a second where others wait for a minute."""
+    folder = tmp_path_factory.mktemp("impatient")
+    server = Server(folder, IDLE_TIMEOUT="1s", SEND_TIMEOUT="1s", BODY_MIN_RATE="1KiB", BODY_WINDOW="2s")
+    server.init().start()
+    yield server
+    server.close()
+
+
+def at_once(*tasks):
+    with ThreadPoolExecutor(len(tasks)) as pool:
+        for task in [pool.submit(task) for task in tasks]:
+            task.result()
+
+
 def test_slow_headers_are_cut(new_server):
     server = new_server(HEADER_TIMEOUT="1s", IDLE_TIMEOUT="30s")
-    with connect(server) as s:
-        s.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nX-Sl")
-        assert 0.5 < closed_after(s, 10) < 8 * SLOW
-    with connect(server) as s:  # a byte now and then does not help
-        s.settimeout(15 * SLOW)
-        start = time.monotonic()
-        with contextlib.suppress(ConnectionResetError, BrokenPipeError, TimeoutError):
-            s.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n")
-            while time.monotonic() - start < 10 * SLOW:
-                s.sendall(b"X")
-                s.settimeout(0.2)
-                try:
-                    if s.recv(1000) == b"":
-                        break
-                except TimeoutError:
-                    pass
-        assert time.monotonic() - start < 9 * SLOW
+
+    def stop_short():
+        with connect(server) as s:
+            s.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nX-Sl")
+            assert 0.5 < closed_after(s, 10) < 8 * SLOW
+
+    def dribble():  # a byte now and then does not help
+        with connect(server) as s:
+            start = time.monotonic()
+            with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+                s.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n")
+                while time.monotonic() - start < 10 * SLOW:
+                    s.sendall(b"X")
+                    s.settimeout(0.2)
+                    with contextlib.suppress(TimeoutError):
+                        if s.recv(1000) == b"":
+                            break
+            assert time.monotonic() - start < 9 * SLOW
+
+    at_once(stop_short, dribble)
     ok(server.client().get("/health/live"))
 
 
-def test_idle_connections_are_closed(new_server):
-    server = new_server(IDLE_TIMEOUT="1s")
-    with connect(server) as s:
-        assert 0.5 < closed_after(s, 10) < 8 * SLOW
-    with connect(server) as s:
-        s.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert s.recv(65536).startswith(b"HTTP/1.1 200")
-        assert 0.5 < closed_after(s, 10) < 8 * SLOW
+def test_idle_connections_are_closed(impatient):
+    with connect(impatient) as fresh, connect(impatient) as used:
+        used.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert used.recv(65536).startswith(b"HTTP/1.1 200")
+
+        def closes(s):
+            assert 0.5 < closed_after(s, 10) < 8 * SLOW
+
+        at_once(lambda: closes(fresh), lambda: closes(used))
 
 
-def test_clients_that_take_nothing_are_cut(new_server):
-    server = new_server(SEND_TIMEOUT="1s")
+def holds(server, name):
+    """Has the server this file open?"""
+    for link in Path(f"/proc/{server.process.pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            if os.readlink(link).endswith(name):
+                return True
+    return False
+
+
+def test_clients_that_take_nothing_are_cut(impatient):
+    server = impatient
     admin = server.admin()
-    size = 64 << 20
+    size = 16 << 20  # more than the system's buffers take
     file = admin.upload(png() + b"\0" * size)
     with socket.socket() as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -72,7 +101,8 @@ def test_clients_that_take_nothing_are_cut(new_server):
         s.sendall(
             f"GET /api/v1/image-files/{file['id']}/download HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\n\r\n".encode()
         )
-        time.sleep(6 * SLOW)
+        wait_until(lambda: holds(server, file["storage_path"]), what="the file to be opened")
+        wait_until(lambda: not holds(server, file["storage_path"]), 30, "the end of the request")
         s.settimeout(10)
         taken = 0
         with contextlib.suppress(ConnectionResetError):
@@ -82,9 +112,9 @@ def test_clients_that_take_nothing_are_cut(new_server):
     ok(admin.get("/auth/me"))
 
 
-def test_slow_bodies_are_cut(new_server):
-    """A body below BODY_MIN_RATE over 20 seconds is given up; one above it is not."""
-    server = new_server(BODY_MIN_RATE="1KiB")
+def test_slow_bodies_are_cut(impatient):
+    """A body below BODY_MIN_RATE over BODY_WINDOW is given up; one above it is not."""
+    server = impatient
     admin = server.admin()
     head = (
         f"POST /api/v1/upload/single HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\n"
@@ -100,39 +130,34 @@ def test_slow_bodies_are_cut(new_server):
                     head.replace("{}", "10000000").encode()
                     + b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
                 )
-                while time.monotonic() - start < 70 * SLOW:
-                    s.sendall(b"x" * 100)
-                    s.settimeout(1)
-                    try:
-                        if s.recv(1000) == b"" or True:
-                            break
-                    except TimeoutError:
-                        pass
+                while time.monotonic() - start < 30 * SLOW:
+                    s.sendall(b"x" * 50)
+                    s.settimeout(0.5)
+                    with contextlib.suppress(TimeoutError):
+                        s.recv(1000)
+                        break
         results["crawl"] = time.monotonic() - start
 
     def walk():
         body = (
             b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
             + png()
-            + os.urandom(75_000)
+            + os.urandom(24_000)
             + b"\r\n--x--\r\n"
         )
         with connect(server) as s:
             s.sendall(head.replace("{}", str(len(body))).encode())
-            for i in range(0, len(body), 1500):
-                s.sendall(body[i : i + 1500])
-                time.sleep(0.5)
+            for i in range(0, len(body), 500):
+                s.sendall(body[i : i + 500])
+                time.sleep(0.1)  # some 5 s in all: more than two windows
             results["walk"] = s.recv(100)
 
-    threads = [threading.Thread(target=crawl), threading.Thread(target=walk)]
-    for t in threads:
-        t.start()
-    time.sleep(2)
-    for _ in range(20):
-        ok(server.client().get("/health/live"))
-    for t in threads:
-        t.join()
-    assert 15 < results["crawl"] < 60 * SLOW
+    def look():
+        for _ in range(20):
+            ok(server.client().get("/health/live"))
+
+    at_once(crawl, walk, look)
+    assert 1.5 < results["crawl"] < 25 * SLOW
     assert results["walk"].startswith(b"HTTP/1.1 201"), results["walk"]
 
 
