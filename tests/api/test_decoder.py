@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from support import BINARY, JPEG, PNG, TIFF, png, problem, sample, wait_until
+from support import BINARY, JPEG, PNG, TIFF, Server, png, problem, sample, wait_until
 
 
 def children(server):
@@ -46,6 +46,15 @@ def pool(new_server):
     return server, server.admin()
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """The same for those who do not end it."""
+    server = Server(tmp_path_factory.mktemp("shared"), DECODERS=2)
+    server.init().start()
+    yield server, server.admin()
+    server.close()
+
+
 def test_not_by_hand():
     for descriptors in ((), (3,)):
         script = "exec 3</dev/null; " if descriptors else ""
@@ -77,8 +86,8 @@ def test_gone_with_a_server_that_is_killed(pool):
     wait_until(lambda: not any(map(alive, started)), what="the end of the decoders")
 
 
-def test_the_server_loads_no_picture_library(pool):
-    server, admin = pool
+def test_the_server_loads_no_picture_library(shared):
+    server, admin = shared
     admin.settled(admin.upload(sample(JPEG))["id"])
     assert thumbnail(admin, admin.upload(sample(TIFF)), 100).status_code == 200
     maps = Path(f"/proc/{server.process.pid}/maps").read_text()
@@ -86,8 +95,8 @@ def test_the_server_loads_no_picture_library(pool):
         assert "libvips" not in maps
 
 
-def test_closed_in(pool):
-    server, admin = pool
+def test_closed_in(shared):
+    server, admin = shared
     admin.settled(admin.upload(sample(PNG))["id"])
     for pid in children(server):
         status = Path(f"/proc/{pid}/status").read_text()
@@ -102,9 +111,9 @@ def test_closed_in(pool):
             assert all("memfd:" in target for target in others), others
 
 
-def test_killed_decoders_are_replaced(pool):
+def test_killed_decoders_are_replaced(shared):
     """Whoever kills them, the server stays and so do its answers."""
-    server, admin = pool
+    server, admin = shared
     files = [admin.settled(admin.upload(content)["id"]) for content in (sample(JPEG), sample(PNG), png(300, 200))]
     died = metric(admin, "decoder_died_total")
     with concurrent.futures.ThreadPoolExecutor(6) as threads:
