@@ -139,7 +139,7 @@ static bool check_aside(void *context, struct str key, int64_t size_bytes, struc
 {
     (void)size_bytes;
     (void)changed;
-    tell_of(context, "set aside, since no row named it (import it, or remove it)", key);
+    tell_of(context, "set aside, since no row named it (import it, or purge --set-aside)", key);
     return true;
 }
 

@@ -128,9 +128,9 @@ bool keeping_open(struct call *c, const struct image_file *file, int *fd, int64_
 
 /* ---- reading whole ---- */
 
-bool keeping_check(struct call *c, const struct image_file *file, int fd, enum file_damage *damage)
+static bool hash(struct call *c, int fd, char sha256[SHA256_TEXT + 1])
 {
-    char md5[MD5_TEXT + 1], sha256[SHA256_TEXT + 1], *piece = piece_new();
+    char md5[MD5_TEXT + 1], *piece = piece_new();
     struct digests *digests = digests_new_sha256();
     ptrdiff_t got;
     int64_t at = 0;
@@ -140,8 +140,14 @@ bool keeping_check(struct call *c, const struct image_file *file, int fd, enum f
     digests_finish(digests, md5, sha256);
     digests_free(digests);
     free(piece);
-    if (got < 0)
-        return file_fail(&c->error, "read", "a stored file", number);
+    return got == 0 || file_fail(&c->error, "read", "a stored file", number);
+}
+
+bool keeping_check(struct call *c, const struct image_file *file, int fd, enum file_damage *damage)
+{
+    char sha256[SHA256_TEXT + 1];
+    if (!hash(c, fd, sha256))
+        return false;
     *damage = str_equal(str_from(sha256), file->sha256) ? DAMAGE_NONE : DAMAGE_CONTENT;
     return true;
 }
@@ -412,4 +418,58 @@ bool keeping_bring_back(struct call *c, const struct image_file *file)
         if (bring_back_from(c, file, aside_of(c, file->storage_path, n), &there))
             return true;
     return false;
+}
+
+/* Has every row of these bytes its own? */
+static bool rows_have_bytes(struct call *c, struct str sha256, bool *have)
+{
+    enum { NAMES_MAX = 16 };
+    struct image_file files[NAMES_MAX];
+    struct cursor rows;
+    int count = 0;
+    *have = true;
+    for (db_rows(c, &rows,
+                 "select storage_path, max(file_size), is_archived, max(damage) from image_files where sha256 = ? and "
+                 "storage_path is not null group by storage_path, is_archived limit 16",
+                 V(sha256));
+         cursor_next(&rows); count++) {
+        schema_clear(&image_file_schema, &files[count]);
+        files[count].storage_path = arena_copy(&c->arena, cursor_text(&rows, 0));
+        files[count].file_size = cursor_integer(&rows, 1);
+        files[count].is_archived = cursor_integer(&rows, 2) != 0;
+        *have = *have && cursor_text(&rows, 3).len == 0;
+    }
+    if (!cursor_close(&rows))
+        return false;
+    *have = *have && count < NAMES_MAX;
+    for (int i = 0; *have && i < count; i++) {
+        struct error ignored = { 0 };
+        struct blob_store *store = image_file_store(c, &files[i]);
+        int64_t size = -1;
+        int fd;
+        *have = store && blob_open_read(store, files[i].storage_path, &fd, &size, &ignored);
+        if (*have)
+            close(fd);
+        *have = *have && size == files[i].file_size;
+    }
+    return true;
+}
+
+bool keeping_needs_aside(struct call *c, struct str aside, bool *needed)
+{
+    char sha256[SHA256_TEXT + 1];
+    int64_t row, size;
+    int fd;
+    bool have = false;
+    enum found found = db_find_integer(c, &row, "select 1 from image_files where file_uuid = ?", V(uuid_of(aside)));
+    *needed = true;
+    if (found != NONE)
+        return found == FOUND;
+    if (!blob_open_read(c->app->files, aside, &fd, &size, &c->error))
+        return false;
+    bool ok = hash(c, fd, sha256);
+    close(fd);
+    ok = ok && rows_have_bytes(c, str_from(sha256), &have);
+    *needed = !ok || !have;
+    return ok;
 }

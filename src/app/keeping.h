@@ -56,6 +56,10 @@ bool keeping_set_aside(struct call *c, struct str key);
 /* Brings bytes of `file` that were set aside back to their name, when they are its bytes. */
 bool keeping_bring_back(struct call *c, const struct image_file *file);
 
+/* Does a row want what was set aside under this key: the row of its name, or one of the same bytes that cannot find its own? `needed` stays true
+ * where that cannot be known. */
+bool keeping_needs_aside(struct call *c, struct str aside, bool *needed);
+
 /* Copies the bytes behind `fd` to `target` under the file's name, whatever is there, if they are those of the row; else E_UNREADABLE. */
 bool keeping_copy(struct call *c, const struct image_file *file, int fd, struct blob_store *target);
 

@@ -122,3 +122,39 @@ bool purge_files(struct call *c, struct instant before, int64_t *files, int64_t 
     }
     return found == NONE && purge_studies(c, before);
 }
+
+/* ---- what was set aside ---- */
+
+struct asides {
+    struct call *c;
+    struct instant before;
+    bool remove;
+    void (*tell)(const char *line);
+    struct aside_found found;
+};
+
+static bool purge_one_aside(void *context, struct str key, int64_t size_bytes, struct instant changed)
+{
+    struct asides *a = context;
+    struct call *c = a->c;
+    bool needed;
+    if (changed.us >= a->before.us)
+        return true;
+    if (!keeping_needs_aside(c, key, &needed) || (!needed && a->remove && !blob_remove(c->app->files, key, &c->error)))
+        return false;
+    const char *what = needed ? "kept, since a row needs it" : a->remove ? "removed" : "would be removed";
+    a->tell(arena_cstring(&c->arena, arena_format(&c->arena, "%s: %.*s", what, STR_FMT(key))));
+    a->found.kept += needed;
+    a->found.files += !needed;
+    a->found.bytes += needed ? 0 : size_bytes;
+    return true;
+}
+
+bool purge_aside(struct call *c, struct instant before, bool remove, void (*tell)(const char *line),
+                 struct aside_found *out)
+{
+    struct asides a = { c, before, remove, tell, { 0 } };
+    bool ok = blob_walk(c->app->files, S("aside/"), purge_one_aside, &a, &c->error) && c->error.code == E_NONE;
+    *out = a.found;
+    return ok;
+}

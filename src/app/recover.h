@@ -31,6 +31,14 @@ struct purgeable {
 };
 bool purge_look(struct call *c, struct instant before, struct purgeable *out);
 
+/* What a start set aside (keeping.h) before `before`, as long as no row needs it; one line for each through `tell`. `remove` false: only says what
+ * would go. Counts what went, or would. */
+struct aside_found {
+    int64_t files, bytes, kept;
+};
+bool purge_aside(struct call *c, struct instant before, bool remove, void (*tell)(const char *line),
+                 struct aside_found *out);
+
 /* Removes for good the files deleted before `before`: row first, then the bytes when no other row shares them. Studies
  * deleted before then follow their last file. */
 bool purge_files(struct call *c, struct instant before, int64_t *files, int64_t *bytes);

@@ -86,7 +86,7 @@ void blob_share(struct blob_store *store);
 
 /* Temporary files older than `age_s`. Returns how many were removed. */
 int blob_sweep(struct blob_store *store, int64_t age_s);
-/* Every key under `prefix`, in no order; stops when `each` returns false. */
+/* Every key under `prefix`, in no order; stops when `each` returns false. `changed`: when its bytes were written or it got its name, the later. */
 bool blob_walk(struct blob_store *store, struct str prefix,
                bool (*each)(void *context, struct str key, int64_t size_bytes, struct instant changed), void *context,
                struct error *error);

@@ -24,6 +24,12 @@ static struct instant instant_of(struct timespec t)
     return (struct instant){ (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000 };
 }
 
+static struct instant last_change(const struct stat *st)
+{
+    struct instant written = instant_of(st->st_mtim), named = instant_of(st->st_ctim);
+    return written.us > named.us ? written : named;
+}
+
 /* Could anything below `key` (a directory) begin with the prefix? */
 static bool leads_to(struct str prefix, struct str key)
 {
@@ -44,8 +50,7 @@ static bool walk_entry(struct walk *w, int directory, const char *name)
     /* Not a key (".", ".." and the temporary directory among them); or removed since the directory was read. */
     if (!blob_key_is_legal(key) || fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
         return true;
-    if (S_ISREG(st.st_mode) && str_starts(key, w->prefix) &&
-        !w->each(w->context, key, st.st_size, instant_of(st.st_mtim))) {
+    if (S_ISREG(st.st_mode) && str_starts(key, w->prefix) && !w->each(w->context, key, st.st_size, last_change(&st))) {
         w->stopped = true;
         return false;
     }

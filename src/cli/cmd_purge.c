@@ -14,11 +14,13 @@
 
 struct purge {
     struct str older_than;
-    bool dry_run, yes;
+    bool dry_run, yes, set_aside;
 };
 static const struct field purge_fields[] = {
     FIELD(struct purge, older_than, .fallback = "30d", .max = 20, .doc = "Only files deleted so long ago: 12h, 30d."),
     FIELD(struct purge, dry_run, .doc = "Say what would be removed, and remove nothing."),
+    FIELD(struct purge, set_aside,
+          .doc = "Instead of deleted files, those that a start set aside so long ago and that no row needs."),
     FIELD(struct purge, yes, .doc = "Do not ask before removing what was deleted on more than one day."),
 };
 const struct schema purge_options = SCHEMA("Purge", struct purge, purge_fields);
@@ -42,6 +44,11 @@ static void describe(const struct purgeable *sum)
     }
 }
 
+static void say(const char *line)
+{
+    puts(line);
+}
+
 /* Only a person at a terminal can be asked. */
 static bool confirmed(const struct purgeable *sum)
 {
@@ -58,6 +65,16 @@ static bool confirmed(const struct purgeable *sum)
     return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
+static int purge_set_aside(struct call *c, struct instant before, bool dry_run)
+{
+    struct aside_found found;
+    if (!purge_aside(c, before, !dry_run, say, &found))
+        return command_failed(c);
+    printf("%" PRId64 " files that were set aside %s, %" PRId64 " bytes; %" PRId64 " kept\n", found.files,
+           dry_run ? "would be removed" : "removed", found.bytes, found.kept);
+    return 0;
+}
+
 int cmd_purge(struct call *c)
 {
     const struct purge *in = c->in;
@@ -68,6 +85,8 @@ int cmd_purge(struct call *c)
         return 2;
     }
     struct instant before = { clock_now().us - age_s * 1000000 };
+    if (in->set_aside)
+        return purge_set_aside(c, before, in->dry_run);
     if (!purge_look(c, before, &sum))
         return command_failed(c);
     db_release(c);

@@ -1,5 +1,8 @@
 """`roentgen purge`: what is removed for good needs an age with its unit, and is said before it goes."""
 
+import uuid
+from pathlib import Path
+
 from support import ok, png
 
 
@@ -48,3 +51,35 @@ def test_what_went_on_more_than_one_day_is_not_removed_unasked(new_server):
     assert refused.returncode == 1 and "--yes" in refused.stderr and deleted_count(server) == 2
     server.run("purge", "--older-than", "0s", "--yes")
     assert deleted_count(server) == 0
+
+
+def test_what_was_set_aside_goes_only_when_no_row_needs_it(new_server):
+    """Bytes that no row names; those of a row that has lost its own; those of a row that has them twice; those whose row is there again."""
+    server = new_server()
+    admin = server.admin()
+    content = {name: png() + name.encode() for name in ("nobody", "lost", "twice", "again")}
+    files = {name: admin.upload(content[name]) for name in ("lost", "twice", "again")}
+    server.stop()
+    (server.files / files["lost"]["storage_path"]).unlink()
+    aside = server.files / "aside"
+    aside.mkdir(exist_ok=True)
+    names = {name: f"{uuid.uuid4()}.png" for name in content} | {"again": Path(files["again"]["storage_path"]).name}
+    for name, file in names.items():
+        (aside / file).write_bytes(content[name])
+
+    def purge(*options):
+        said = server.run("purge", "--set-aside", *options).stdout.splitlines()
+        return {line.split("/")[1]: line.split(":")[0] for line in said[:-1]}, said[-1]
+
+    assert purge() == ({}, "0 files that were set aside removed, 0 bytes; 0 kept")  # all too young
+    sizes = len(content["nobody"]) + len(content["twice"])
+    kept = {names["lost"]: "kept, since a row needs it", names["again"]: "kept, since a row needs it"}
+    would, total = purge("--older-than", "0s", "--dry-run")
+    assert would == {names["nobody"]: "would be removed", names["twice"]: "would be removed"} | kept
+    assert total == f"2 files that were set aside would be removed, {sizes} bytes; 2 kept"
+    assert len(list(aside.iterdir())) == 4
+    went, _ = purge("--older-than", "0s")
+    assert went == {names["nobody"]: "removed", names["twice"]: "removed"} | kept
+    assert {f.name for f in aside.iterdir()} == {names["lost"], names["again"]}
+    said = server.run("fsck", check=False).stdout
+    assert names["lost"] in said and names["nobody"] not in said
