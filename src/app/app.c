@@ -11,6 +11,7 @@
 #include "app/openapi_document.h"
 #include "app/renewal.h"
 #include "app/thumbnails.h"
+#include "app/trash_work.h"
 #include "app/turns.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -160,6 +161,7 @@ bool app_open(struct app *app, bool serving)
 
 void app_close(struct app *app)
 {
+    trash_worker_close(app->trash);
     lockout_close(app->lockout);
     mailer_close(app->mailer);
     prober_close(app->prober);

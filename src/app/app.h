@@ -13,6 +13,7 @@ struct http_server;
 struct metrics;
 struct router;
 struct thumbnails;
+struct trash_worker;
 struct turns;
 struct mailer;
 struct renewer;
@@ -40,6 +41,7 @@ struct app {
     struct metrics *metrics;
     struct router *router;
     struct thumbnails *thumbnails;
+    struct trash_worker *trash;                 /* marks what belongs to what was deleted; NULL in commands */
     struct lockout *lockout;                    /* counts failed sign-ins */
     struct turns *turns;                        /* of uploads of the same bytes, and of moves */
     struct mailer *mailer;                      /* NULL: no mail server is set */

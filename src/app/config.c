@@ -213,8 +213,6 @@ bool config_load(struct config *config, struct arena *arena)
     return ok;
 }
 
-/* ---- is the secret one? ---- */
-
 /* ---- settings that do not go together ---- */
 
 int config_contradictions(const struct config *config, const char *names[CONTRADICTIONS_MAX])
@@ -229,6 +227,8 @@ int config_contradictions(const struct config *config, const char *names[CONTRAD
             names[count++] = largest[i].name;
     return count;
 }
+
+/* ---- is the secret one? ---- */
 
 enum { SECRET_BITS_MIN = 80 };
 

@@ -5,6 +5,7 @@
 #include "app/keeping.h"
 #include "app/record_lock.h"
 #include "app/thumbnails.h"
+#include "app/visibility.h"
 
 #include <unistd.h>
 
@@ -26,8 +27,9 @@ static bool place_again(struct call *c, void *context)
         return false;
     if (a->filing->outcome == FILING_KNOWN)
         row.duplicate_of = a->filing->existing;
-    enum found found = db_find_update(c, &image_file_schema, &row, filing_members(),
-                                      "where id = ? and deleted_at is null and is_instance = 0", V(row.id));
+    enum found found =
+        db_find_update(c, &image_file_schema, &row, filing_members(),
+                       "where id = ? and deleted_at is null and is_instance = 0 and " STAYS("image_files"), V(row.id));
     if (found != FOUND) {
         a->filing->refused = found == NONE;
         return fail(c, E_CONFLICT, "the file was filed or deleted at the same time");
@@ -53,7 +55,7 @@ static bool mend_instance(struct call *c, void *context)
     uint64_t mask = 0;
     if (!lock_file(c, a->file->id, 0))
         return false;
-    if (!db_get(c, &image_file_schema, &row, "where f.id = ? and f.is_deleted = 0 and f.is_instance = 1",
+    if (!db_get(c, &image_file_schema, &row, "where f.id = ? and " IN_SIGHT("f") " and f.is_instance = 1",
                 V(a->file->id)))
         return fail(c, E_CONFLICT, "the file was moved or deleted at the same time");
     const struct image_file was = row;

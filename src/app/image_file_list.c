@@ -54,7 +54,7 @@ static const struct field patient_images_fields[] = {
 };
 static const struct schema patient_images = SCHEMA("PatientImages", struct image_file_list, patient_images_fields);
 static const struct listing file_listing = { .row = &image_file_schema,
-                                             .where = "f.is_deleted = 0",
+                                             .where = IN_SIGHT("f"),
                                              .id = "f.id",
                                              .order = &file_order,
                                              .search_table = "image_file_search" };

@@ -17,7 +17,7 @@ static const struct field instance_list_fields[] = {
 };
 static const struct schema instance_list = SCHEMA("InstanceList", struct instance_list, instance_list_fields);
 static const struct listing instance_listing = {
-    .row = &image_file_schema, .where = "f.is_deleted = 0", .id = "f.id", .order = &instance_order
+    .row = &image_file_schema, .where = IN_SIGHT("f"), .id = "f.id", .order = &instance_order
 };
 
 static bool instance_list_get(struct call *c)

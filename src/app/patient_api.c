@@ -4,7 +4,7 @@
 #include "app/listing.h"
 #include "app/record_lock.h"
 #include "app/renewal.h"
-#include "app/trash.h"
+#include "app/trash_work.h"
 #include "app/visibility.h"
 #include "base/zone.h"
 
@@ -82,12 +82,14 @@ static bool patient_put(struct call *c)
 static bool patient_delete(struct call *c)
 {
     const struct patient_key *key = c->in;
+    const struct tree tree = { .patient_id = key->id };
     struct patient before;
-    return lock_patients(c, key->id, 0) && patient_load(c, key->id, &before) && trash_patient(c, key->id) &&
+    answer_after(c, trash_work_wake);
+    return lock_patients(c, key->id, 0) && patient_load(c, key->id, &before) && trash_tree(c, &tree) &&
            search_remove(c, "patient_search", key->id);
 }
 
-static bool patient_restore(struct call *c)
+static bool find_deleted(struct call *c, struct tree *tree, struct instant *deleted_at)
 {
     const struct patient_key *key = c->in;
     struct patient *out = c->out;
@@ -96,7 +98,21 @@ static bool patient_restore(struct call *c)
     if (!db_get(c, &patient_schema, out, "where p.id = ? and p.deleted_at is not null and p.merged_into is null",
                 V(key->id)))
         return fail(c, E_NOT_FOUND, "there is no deleted patient %" PRId64, key->id);
-    return trash_restore_patient(c, key->id, out->deleted_at) && patient_load(c, key->id, out) && patient_index(c, out);
+    *tree = (struct tree){ .patient_id = key->id };
+    *deleted_at = out->deleted_at;
+    return true;
+}
+
+static bool finish_restoring(struct call *c)
+{
+    const struct patient_key *key = c->in;
+    return patient_load(c, key->id, c->out) && patient_index(c, c->out) && audit_change(c);
+}
+
+static bool patient_restore(struct call *c)
+{
+    static const struct restoring how = { find_deleted, finish_restoring };
+    return trash_restore(c, &how);
 }
 
 static bool patient_settle_conflict(struct call *c)
@@ -134,10 +150,7 @@ static bool patient_merge_post(struct call *c)
     if (found != FOUND)
         return found == NONE && error_add_problem(&c->error, &c->arena, "body", S("source_id"), "unknown_patient",
                                                   "there is no such patient");
-    return db_execute(c, "update studies set patient_id = ?, updated_at = ? where patient_id = ?", V(in->id), V(now),
-                      V(in->source_id)) &&
-           db_execute(c, "update image_files set patient_id = ?, updated_at = ? where patient_id = ?", V(in->id),
-                      V(now), V(in->source_id)) &&
+    return trash_move(c, &(struct tree){ .patient_id = in->source_id }, in->id) &&
            db_execute(
                c, "update patients set deleted_at = ?, deleted_by = ?, merged_into = ?, updated_at = ? where id = ?",
                V(now), V(call_user(c)), V(in->id), V(now), V(in->source_id)) &&
@@ -240,7 +253,7 @@ static const struct endpoint rows[] = {
       .audit = "patient.delete", .summary = "Deletes a patient with the studies and files",
       .doc = "It can be restored; its number is free for another." },
     { HTTP_POST, "/api/v1/patients/{id}/restore", patient_restore, &patient_key, &patient_schema, MAY_DELETE_PATIENTS,
-      WRITES, PATIENTS, .audit = "patient.restore", .summary = "Brings a deleted patient back",
+      WORKS, PATIENTS, .audit = "patient.restore", .summary = "Brings a deleted patient back",
       .doc = "With the studies and files that were deleted with it." },
     { HTTP_DELETE, "/api/v1/patients/{id}/conflict", patient_settle_conflict, &patient_key, NULL, MAY_UPDATE_PATIENTS,
       WRITES, PATIENTS, .audit = "patient.settle_conflict",

@@ -89,7 +89,7 @@ static bool patient_timeline(struct call *c)
     if (call_may(c, MAY_READ_IMAGES)) {
         db_rows(c, &rows,
                 "select f.id, f.created_at, f.original_filename, f.study_id from image_files f where f.patient_id = ? "
-                "and f.is_deleted = 0 and " VISIBLE_FILE " order by f.created_at desc limit 500",
+                "and " IN_SIGHT("f") " and " VISIBLE_FILE " order by f.created_at desc limit 500",
                 V(in->id), VISIBLE_TO(c));
         if (!add_events(c, &rows, events, &count, true))
             return false;

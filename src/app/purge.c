@@ -5,6 +5,8 @@
 #include "app/assignment.h"
 #include "app/keeping.h"
 #include "app/thumbnails.h"
+#include "app/trash_work.h"
+#include "app/visibility.h"
 #include "blob/result.h"
 
 bool purge_look(struct call *c, struct instant before, struct purgeable *out)
@@ -39,7 +41,8 @@ static bool purge_row(struct call *c, void *context)
     p->gone = false;
     if (!db_lock(c, "select id from image_files where id = ?", V(id)))
         return false;
-    enum found found = db_find(c, &image_file_schema, &p->file, "where f.id = ? and f.deleted_at is not null", V(id));
+    enum found found =
+        db_find(c, &image_file_schema, &p->file, "where f.id = ? and f.deleted_at is not null and " STAYS("f"), V(id));
     if (found != FOUND)
         return found == NONE; /* it was restored, or another purge was faster */
     if (p->file.storage_path.at && !image_file_store(c, &p->file))
@@ -79,8 +82,11 @@ static bool purge_study(struct call *c, void *context)
 {
     const int64_t *id = context;
     int64_t patient_id = 0;
-    enum found found = db_find_locked(c, &patient_id,
-                                      "select patient_id from studies where id = ? and deleted_at is not null", V(*id));
+    enum found found =
+        db_find_locked(c, &patient_id,
+                       "select patient_id from studies where id = ? and deleted_at is not null and not exists "
+                       "(select 1 from trash_work w where w.study_id = studies.id)",
+                       V(*id));
     if (found != FOUND)
         return found == NONE; /* it was restored */
     return assignment_forget(c, *id) && search_remove(c, "study_search", *id) &&
@@ -95,6 +101,7 @@ static bool purge_studies(struct call *c, struct instant before)
     enum found found;
     while ((found = db_find_integer(c, &id,
                                     "select s.id from studies s where s.deleted_at < ? and s.id > ? and not exists "
+                                    "(select 1 from trash_work w where w.study_id = s.id) and not exists "
                                     "(select 1 from image_files f where f.study_id = s.id) order by s.id limit 1",
                                     V(before), V(id))) == FOUND) {
         if (db_transact(c, purge_study, &id))
@@ -111,11 +118,14 @@ bool purge_files(struct call *c, struct instant before, int64_t *files, int64_t 
     struct purging p = { 0 };
     enum found found;
     *files = *bytes = 0;
-    while (
-        (found = db_find_integer(
-             c, &p.id,
-             "select id from image_files where deleted_at is not null and deleted_at < ? order by deleted_at limit 1",
-             V(before))) == FOUND) {
+    for (bool more = true; more;)
+        if (!trash_work_some(c, &more))
+            return false;
+    while ((found = db_find_integer(
+                c, &p.id,
+                "select f.id from image_files f where f.deleted_at is not null and f.deleted_at < ? and " STAYS(
+                    "f") " order by f.deleted_at limit 1",
+                V(before))) == FOUND) {
         if (!purge_one(c, &p, bytes))
             return false;
         *files += p.gone;
@@ -147,14 +157,22 @@ static bool purge_one_aside(void *context, struct str key, int64_t size_bytes, s
     a->found.kept += needed;
     a->found.files += !needed;
     a->found.bytes += needed ? 0 : size_bytes;
+    db_release(c);
+    call_reset(c);
     return true;
 }
 
 bool purge_aside(struct call *c, struct instant before, bool remove, void (*tell)(const char *line),
                  struct aside_found *out)
 {
-    struct asides a = { c, before, remove, tell, { 0 } };
-    bool ok = blob_walk(c->app->files, S("aside/"), purge_one_aside, &a, &c->error) && c->error.code == E_NONE;
+    struct call own; /* what it makes is let go of with each file */
+    struct asides a = { &own, before, remove, tell, { 0 } };
+    call_init(&own, c->app, c->db);
+    bool ok = blob_walk(c->app->files, S("aside/"), purge_one_aside, &a, &own.error) && own.error.code == E_NONE;
     *out = a.found;
+    if (!ok)
+        c->error = own.error;
+    db_release(&own);
+    call_release(&own);
     return ok;
 }

@@ -4,7 +4,7 @@
 #include "app/modality.h"
 #include "app/record_lock.h"
 #include "app/study_twins.h"
-#include "app/trash.h"
+#include "app/trash_work.h"
 
 static bool study_get(struct call *c)
 {
@@ -74,8 +74,7 @@ static bool study_patch_patch(struct call *c)
     if (db_find_update(c, &study_patch, &in, c->given, "where id = ?", V(in.id)) == FAILED)
         return false;
     if (moves && in.patient_id != before.patient_id &&
-        !db_execute(c, "update image_files set patient_id = ?, updated_at = ? where study_id = ?", V(in.patient_id),
-                    V(clock_now()), V(in.id)))
+        !trash_move(c, &(struct tree){ before.patient_id, in.id }, in.patient_id))
         return false;
     return study_load(c, in.id, out) && study_index(c, out, NULL);
 }
@@ -92,8 +91,9 @@ static bool study_delete(struct call *c)
 {
     const struct study_key *key = c->in;
     struct study study;
-    return lock_study(c, key->id, 0) && study_load(c, key->id, &study) && trash_study(c, key->id) &&
-           search_remove(c, "study_search", key->id);
+    answer_after(c, trash_work_wake);
+    return lock_study(c, key->id, 0) && study_load(c, key->id, &study) &&
+           trash_tree(c, &(struct tree){ study.patient_id, key->id }) && search_remove(c, "study_search", key->id);
 }
 
 static bool load_deleted(struct call *c, int64_t id, struct study *out)
@@ -101,13 +101,28 @@ static bool load_deleted(struct call *c, int64_t id, struct study *out)
     return study_find(c, id, true, out) == FOUND || fail(c, E_NOT_FOUND, "study %" PRId64 " does not exist", id);
 }
 
-static bool study_restore(struct call *c)
+static bool find_deleted(struct call *c, struct tree *tree, struct instant *deleted_at)
 {
     const struct study_key *key = c->in;
-    struct study study, *out = c->out;
-    return lock_study(c, key->id, 0) && load_deleted(c, key->id, &study) &&
-           trash_parents_are_there(c, study.patient_id, 0) && trash_restore_study(c, key->id, study.deleted_at) &&
-           study_load(c, key->id, out) && study_index(c, out, NULL);
+    struct study study;
+    if (!lock_study(c, key->id, 0) || !load_deleted(c, key->id, &study) ||
+        !trash_parents_are_there(c, study.patient_id, 0))
+        return false;
+    *tree = (struct tree){ study.patient_id, key->id };
+    *deleted_at = study.deleted_at;
+    return true;
+}
+
+static bool finish_restoring(struct call *c)
+{
+    const struct study_key *key = c->in;
+    return study_load(c, key->id, c->out) && study_index(c, c->out, NULL) && audit_change(c);
+}
+
+static bool study_restore(struct call *c)
+{
+    static const struct restoring how = { find_deleted, finish_restoring };
+    return trash_restore(c, &how);
 }
 
 #define STUDIES .tag = "studies", .entity = "study"
@@ -124,7 +139,7 @@ static const struct endpoint rows[] = {
     { HTTP_DELETE, "/api/v1/studies/{id}", study_delete, &study_key, NULL, MAY_DELETE_STUDIES, WRITES, STUDIES,
       .audit = "study.delete", .summary = "Deletes a study with its series and files",
       .doc = "It can be restored until its files are purged." },
-    { HTTP_POST, "/api/v1/studies/{id}/restore", study_restore, &study_key, &study_schema, MAY_DELETE_STUDIES, WRITES,
+    { HTTP_POST, "/api/v1/studies/{id}/restore", study_restore, &study_key, &study_schema, MAY_DELETE_STUDIES, WORKS,
       STUDIES, .audit = "study.restore", .summary = "Brings a deleted study back",
       .doc = "With the series and files that were deleted with it." },
     { HTTP_DELETE, "/api/v1/studies/{id}/conflict", study_settle_conflict, &study_key, NULL, MAY_UPDATE_STUDIES, WRITES,

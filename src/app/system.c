@@ -4,6 +4,7 @@
 #include "app/listing.h"
 #include "app/mail.h"
 #include "app/metrics.h"
+#include "app/visibility.h"
 #include "base/zone.h"
 
 /* ---- info ---- */
@@ -116,9 +117,10 @@ static bool uploads_by_day(struct call *c, struct counts *out)
         day.days -= i;
         next = (struct date){ day.days + 1 };
         int64_t n = 0;
-        if (!db_integer(c, &n,
-                        "select count(*) from image_files where is_deleted = 0 and created_at >= ? and created_at < ?",
-                        V(zone_midnight(day)), V(zone_midnight(next))))
+        if (!db_integer(
+                c, &n,
+                "select count(*) from image_files f where " IN_SIGHT("f") " and f.created_at >= ? and f.created_at < ?",
+                V(zone_midnight(day)), V(zone_midnight(next))))
             return false;
         char *text = arena_alloc(&c->arena, DATE_TEXT_MAX);
         out->items[out->count++] = (struct count){ { text, date_write(day, text) }, n };

@@ -107,9 +107,8 @@ static bool find_duplicate(struct call *c, struct storing *s)
     schema_clear(&image_file_schema, shared);
     shared->id = 0;
     db_rows(c, &rows,
-            "select f.id, f.storage_path, f.duplicate_of, f.damage from image_files f where f.sha256 = ? and "
-            "f.is_deleted = 0 and f.storage_path is not null and f.is_archived = 0 and " VISIBLE_FILE
-            " order by f.id limit 1",
+            "select f.id, f.storage_path, f.duplicate_of, f.damage from image_files f where f.sha256 = ? and " IN_SIGHT(
+                "f") " and f.storage_path is not null and f.is_archived = 0 and " VISIBLE_FILE " order by f.id limit 1",
             V(row->sha256), VISIBLE_TO_USER(c, row->uploaded_by));
     if (cursor_next(&rows)) {
         shared->id = cursor_integer(&rows, 0);

@@ -20,6 +20,7 @@
 #include "app/thumbnails.h"
 #include "app/upload.h"
 #include "app/upload_chunks.h"
+#include "app/visibility.h"
 #include "base/file_name.h"
 
 #include <unistd.h>
@@ -248,8 +249,9 @@ static bool finish_row(struct call *c, void *context)
         c->error.retry_after_s = 1;
         return fail(c, E_UNAVAILABLE, "another attempt to complete this upload was refused: try again");
     }
-    enum found found = db_find_update(c, &image_file_schema, &row, finished_members(),
-                                      "where id = ? and status = 'UPLOADING' and deleted_at is null", V(row.id));
+    enum found found = db_find_update(
+        c, &image_file_schema, &row, finished_members(),
+        "where id = ? and status = 'UPLOADING' and deleted_at is null and " STAYS("image_files"), V(row.id));
     if (found != FOUND) {
         if (f->filing)
             f->filing->refused = found == NONE;

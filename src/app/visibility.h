@@ -9,7 +9,7 @@
  *
  * One row, on its way out of the database:
  *
- *     db_get(c, &image_file_schema, &file, "where f.id = ? and f.is_deleted = 0 and " VISIBLE_FILE, V(id), VISIBLE_TO(c))
+ *     db_get(c, &image_file_schema, &file, "where f.id = ? and " IN_SIGHT("f") " and " VISIBLE_FILE, V(id), VISIBLE_TO(c))
  *
  * A list, whose scopes each use their own index (listing.h); none means that the caller sees everything:
  *
@@ -29,6 +29,12 @@
 #include "app/actor.h"
 #include "db/condition.h"
 
+/* Is this row of image_files, under the alias F, in sight of anybody? Not if it is deleted, nor while it follows a patient or a study that is
+ * (trash_work.h). Nearly always that table is empty, which is asked once. */
+#define IN_SIGHT(F) F ".is_deleted = 0 and " STAYS(F)
+#define STAYS(F) \
+    "(not exists (select 1 from trash_work) or not exists (select 1 from trash_work tw where tw.patient_id = " F \
+    ".patient_id or tw.study_id = " F ".study_id))"
 /* Is the study whose id the SQL expression STUDY names assigned to an account? Parameters: the account, three times. */
 #define VISIBLE_ASSIGNED(STUDY) \
     "exists (select 1 from study_assignments va where va.user_id = ? and va.study_id = " STUDY ") or " \

@@ -8,6 +8,7 @@
 #include "app/assignment.h"
 #include "app/keeping.h"
 #include "app/upload.h"
+#include "app/visibility.h"
 #include "cli/import_skip.h"
 #include "cli/import_tally.h"
 
@@ -106,7 +107,7 @@ static bool is_known(struct call *c, const struct importing *import, const struc
 {
     enum found found =
         db_find(c, &image_file_schema, row,
-                "where f.sha256 = ? and f.uploaded_by = ? and f.is_deleted = 0 and f.storage_path is not null limit 1",
+                "where f.sha256 = ? and f.uploaded_by = ? and " IN_SIGHT("f") " and f.storage_path is not null limit 1",
                 V(str_from(file->sha256)), V(import->user_id));
     db_release(c);
     *known = found == FOUND;

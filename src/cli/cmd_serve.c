@@ -12,6 +12,7 @@
 #include "app/migrations.h"
 #include "app/recover.h"
 #include "app/renewal.h"
+#include "app/trash_work.h"
 #include "app/upload_chunks.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -91,8 +92,8 @@ static bool start(struct app *app, struct error *error)
         .header_timeout_s = (int)config->header_timeout_s,
         .send_timeout_s = (int)config->send_timeout_s,
         .body_min_bytes_per_s = config->body_min_bytes_per_s,
-        .max_header_bytes = (ptrdiff_t)config->max_header_bytes,
         .body_window_s = (int)config->body_window_s,
+        .max_header_bytes = (ptrdiff_t)config->max_header_bytes,
     };
     struct http_app http_app;
     set_lanes(app, processors, &options);
@@ -213,7 +214,9 @@ int cmd_serve(struct call *c)
         c->app = &app;
         c->db = app.db;
         if (!checks_pass(c) || (!recover_files(c) && command_failed(c)) ||
-            ((!lockout_load(c, app.lockout) || !account_fill_skeletons(c) || !renewal_begin(c)) && command_failed(c))) {
+            ((!lockout_load(c, app.lockout) || !account_fill_skeletons(c) || !renewal_begin(c) ||
+              !trash_work_recover(c)) &&
+             command_failed(c))) {
             fprintf(stderr, "roentgen: not started\n");
         } else if (app.renewer = renewer_open(&app), !start(&app, &c->error)) {
             command_failed(c);
@@ -222,6 +225,7 @@ int cmd_serve(struct call *c)
             log_write(app.log, LOG_INFO, NULL, "server.ready", "listening on http://%s:%d",
                       arena_cstring(&app.arena, app.config.host), http_port(app.http));
             log_flush(app.log);
+            app.trash = trash_worker_open(&app);
             struct sweeper sweeper;
             sweeper_start(&sweeper, &app);
             status = wait_for_end(&app, &set);

@@ -5,7 +5,7 @@ import re
 
 from support import ROOT
 
-PART = r'"(?:\\.|[^"\\\n])*"|VISIBLE_\w+(?:\([^)]*\))?'
+PART = r'"(?:\\.|[^"\\\n])*"|(?:VISIBLE_\w+|IN_SIGHT|STAYS)(?:\([^)]*\))?'
 LITERAL = re.compile(rf"(?:{PART})(?:\s*(?:{PART}))*")
 COMMENT = re.compile(r'/\*.*?\*/|("(?:\\.|[^"\\\n])*")', re.DOTALL)
 TABLES = r"(?:image_files|studies|series|study_\w*assignments)"
@@ -17,6 +17,7 @@ UPKEEP = {
     "invariants.c": "compares all rows with each other, for fsck",
     "record_lock.c": "locks; who reads what was locked asks as the caller",
     "trash.c": "deletes and restores what was loaded, with all that belongs to it, whoever sees it",
+    "trash_work.c": "the same, in slices",
     "fsck.c": "compares every row with its file",
     "keeping.c": "of rows that were loaded: where their bytes are, and who shares them",
     "purge.c": "removes what is older than the trash may be",
@@ -29,7 +30,7 @@ UPKEEP = {
 ELSEWHERE = {
     ("filing.c", "select patient_id from studies where id"): "looks again under the lock",
     ("filing.c", "select id from series where study_id"): "within the study that a file belongs to",
-    ("filing_again.c", "where f.id = ? and f.is_deleted = 0"): "looks again under the lock",
+    ("filing_again.c", "where f.id = ? and {IN_SIGHT"): "looks again under the lock",
     ("filing_text.c", "where s.id = ?"): "the study of a file that was loaded to be changed",
     ("study_list.c", "study_modalities k cross join studies s"): "for those who see all studies",
     ("study_list.c", "exists (select 1 from study_modalities"): "a condition of the list, whose scopes say what is seen",
@@ -54,7 +55,7 @@ def statements():
     for path in sorted((ROOT / "src").glob("*/*.[ch]")):
         text = COMMENT.sub(lambda m: m.group(1) or " ", path.read_text())
         for found in LITERAL.finditer(text):
-            sql = re.sub(r"VISIBLE_\w+(\([^)]*\))?", lambda m: f'"{{{m.group(0)}}}"', found.group(0))
+            sql = re.sub(r"(VISIBLE_\w+|IN_SIGHT|STAYS)(\([^)]*\))?", lambda m: '"{' + re.sub(r'["\s]', "", m.group(0)) + '}"', found.group(0))
             yield path.name, "".join(re.findall(r'"((?:\\.|[^"\\\n])*)"', sql)).strip()
 
 
@@ -96,3 +97,26 @@ def test_nobody_else_asks_who_a_study_is_assigned_to():
 def test_rights_to_everything_are_asked_for_in_one_place():
     asked = [p.name for p in sorted((ROOT / "src").glob("*/*.c")) if "MAY_READ_ALL_IMAGES" in p.read_text()]
     assert set(asked) <= {"visibility.c", "permission.c", "principal.c", "image_file_list.c"}, asked
+
+
+# Statements about files of a study, a series or a patient that was found in sight: these are marked before any of their files.
+WITHIN = {
+    "filing_instance.c": "the series that a file is filed in",
+    "study_archive.c": "the study was loaded",
+    "study_list.c": "a study of the list",
+    "image_file.c": "a column of a file that was found",
+    "upload_chunks.c": "forgotten uploads, removed by the clock",
+}
+
+
+def test_files_that_follow_something_deleted_are_out_of_sight():
+    """Between the deletion of a patient and the mark on the last of its files (src/app/trash_work.h) a file's own row is not to be asked alone."""
+    alone = [
+        (name, sql)
+        for name, sql in statements()
+        if re.search(r"\bf\.(is_deleted = 0|deleted_at is null)", sql)
+        and name not in UPKEEP
+        and name not in WITHIN
+        and not name.startswith("visibility.")
+    ]
+    assert alone == []
