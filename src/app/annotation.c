@@ -177,7 +177,10 @@ static void compare(struct call *c, struct list before, struct list after, struc
         a->created_at = same ? (*same)->created_at : r->now;
         a->updated_by = user;
         a->updated_at = r->now;
-        *(same ? &r->changed : &r->added) += 1;
+        if (same)
+            r->changed++;
+        else
+            r->added++;
     }
     r->removed = before.count - found;
 }

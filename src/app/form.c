@@ -29,7 +29,10 @@ static bool begin_file(struct form *form, struct str filename, struct error *err
     struct spooled *file = spool_begin(c, c->app->files, filename, c->app->config.max_upload_bytes, error);
     if (!file)
         return false;
-    *(form->last ? &form->last->next : &form->files) = file;
+    if (form->last)
+        form->last->next = file;
+    else
+        form->files = file;
     form->last = form->current_file = file;
     form->file_count++;
     return true;

@@ -54,9 +54,11 @@ static bool add_events(struct call *c, struct cursor *rows, struct event *events
         e->at = (struct instant){ cursor_integer(rows, 1) };
         e->kind = files ? EVENT_IMAGE_FILE : EVENT_STUDY;
         e->title = arena_copy(&c->arena, cursor_text(rows, 2));
-        *(files ? &e->image_file_id : &e->study_id) = cursor_integer(rows, 0);
-        if (files && cursor_integer(rows, 3))
-            e->study_id = cursor_integer(rows, 3);
+        int64_t id = cursor_integer(rows, 0), study_id = files ? cursor_integer(rows, 3) : id;
+        if (files)
+            e->image_file_id = id;
+        if (study_id)
+            e->study_id = study_id;
     }
     return cursor_close(rows);
 }

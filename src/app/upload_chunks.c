@@ -35,8 +35,9 @@ bool chunked_numbers(struct call *c, const struct image_file *file, struct integ
         if (here < file->total_chunks)
             uploaded->items[uploaded->count++] = here;
     }
+    struct integers *rest = done ? uploaded : missing;
     for (; n < file->total_chunks; n++)
-        *(done ? &uploaded->items[uploaded->count++] : &missing->items[missing->count++]) = n;
+        rest->items[rest->count++] = n;
     return cursor_close(&rows);
 }
 

@@ -52,15 +52,24 @@ static void unreference(struct entry *entry)
 
 static void unlink_from_list(struct result_memory *m, struct entry *entry)
 {
-    *(entry->newer ? &entry->newer->older : &m->newest) = entry->older;
-    *(entry->older ? &entry->older->newer : &m->oldest) = entry->newer;
+    if (entry->newer)
+        entry->newer->older = entry->older;
+    else
+        m->newest = entry->older;
+    if (entry->older)
+        entry->older->newer = entry->newer;
+    else
+        m->oldest = entry->newer;
 }
 
 static void link_first(struct result_memory *m, struct entry *entry)
 {
     entry->newer = NULL;
     entry->older = m->newest;
-    *(m->newest ? &m->newest->newer : &m->oldest) = entry;
+    if (m->newest)
+        m->newest->newer = entry;
+    else
+        m->oldest = entry;
     m->newest = entry;
 }
 
