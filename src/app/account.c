@@ -44,12 +44,14 @@ static bool has_letter(struct str s)
     return false;
 }
 
-/* Two labels or more: a single one is a host of the local network or a top-level domain, to neither of which mail is sent (RFC 7085). The last is
- * no number, as in 192.0.2.1, which is no domain (RFC 3696 2). */
+/* Two labels or more: a single one is a host of the local network or a top-level domain, to neither of which mail is sent (RFC 7085), but for
+ * this machine's own name (RFC 6761 6.3). The last is no number, as in 192.0.2.1, which is no domain (RFC 3696 2). */
 static bool is_domain(struct str s)
 {
     struct str label, rest;
     int labels = 1;
+    if (str_equal_fold(s, S("localhost")))
+        return true;
     for (; str_cut(s, '.', &label, &rest); labels++) {
         if (!is_host_label(label))
             return false;

@@ -5,7 +5,7 @@
 #include "app/user.h"
 
 /* An address that mail can be sent to: what <input type=email> takes (HTML Standard 4.10.5.1.5), in ASCII, at a domain with a dot in it. Hospitals
- * whose mail stays within have such domains, too (ris.local); "admin@localhost" reaches nobody but the machine itself. */
+ * whose mail stays within have such domains, too (ris.local). "localhost" is one as well: a machine that is tried alone has no other. */
 extern const struct text_rule email_rule;
 
 /* A name to sign in with: nothing in it that cannot be seen, no mixture of scripts that look alike (base/spoof.h), no @, which would be an address. */

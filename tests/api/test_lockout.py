@@ -215,7 +215,7 @@ def test_another_email_needs_the_password(server, admin):
     problem(viewer.patch("/auth/me", json={"email": f"x{email}", "current_password": PASSWORD}), 429)
 
 
-@pytest.mark.parametrize("value", ["no-at-sign", "a@b\r\nBcc: c@d", "a b@example.org", "@example.org", "a@", "a@@b", "a@b..c", "a@-b", "<a@b>", "a@b,c@d", "张@example.org", ".a@b", "a@b\u200b", "a@b", "admin@localhost", "a@192.0.2.1", "a@b.1"])
+@pytest.mark.parametrize("value", ["no-at-sign", "a@b\r\nBcc: c@d", "a b@example.org", "@example.org", "a@", "a@@b", "a@b..c", "a@-b", "<a@b>", "a@b,c@d", "张@example.org", ".a@b", "a@b\u200b", "a@b", "a@localhosts", "a@192.0.2.1", "a@b.1"])
 def test_what_is_no_email_address(server, admin, doctor, value):
     assert "email" in wrong_members(problem(doctor.patch("/auth/me", json={"email": value, "current_password": PASSWORD}), 422))
     assert wrong_members(problem(admin.patch(f"/users/{doctor.id}", json={"email": value}), 422)) == ["email"]
