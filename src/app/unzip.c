@@ -307,6 +307,13 @@ static bool entry_damaged(struct archive *archive, const struct alone *a, struct
     return error_set(error, E_BAD_REQUEST, "the ZIP entry is damaged: %s", why ? why : "it cannot be read");
 }
 
+/* libarchive compares sizes and checksums where it has unpacked something: an entry of no packed bytes is an empty file to it, whatever the
+ * directory says. */
+static bool is_as_promised(const struct unzip_entry *entry, int64_t bytes)
+{
+    return bytes == entry->size_bytes && (bytes || !entry->crc);
+}
+
 bool unzip_read(const struct unzip *zip, const struct unzip_entry *entry, char *buffer, ptrdiff_t buffer_bytes,
                 bool (*take)(void *context, struct str bytes), void *context, struct error *error)
 {
@@ -321,12 +328,18 @@ bool unzip_read(const struct unzip *zip, const struct unzip_entry *entry, char *
               archive_read_open(archive, &alone, NULL, give, NULL) == ARCHIVE_OK &&
               archive_read_next_header(archive, &ignored) >= ARCHIVE_WARN;
     la_ssize_t got = 1;
+    int64_t bytes = 0;
     bool taken = true;
-    while (ok && taken && (got = archive_read_data(archive, buffer, (size_t)buffer_bytes)) > 0)
+    while (ok && taken && (got = archive_read_data(archive, buffer, (size_t)buffer_bytes)) > 0) {
+        bytes += got;
         taken = take(context, (struct str){ buffer, got });
+    }
     ok = ok && got >= 0;
     if (!ok)
         entry_damaged(archive, &alone, error);
+    else if (taken && !is_as_promised(entry, bytes))
+        ok = error_set(error, E_BAD_REQUEST,
+                       "the ZIP entry is damaged: it gives %" PRId64 " bytes, the directory promises others", bytes);
     archive_read_free(archive);
     return ok && taken;
 }

@@ -55,6 +55,10 @@ def too_long(packed, number):
     return patched(packed, nth(packed, CENTRAL, number) + 20, struct.pack("<I", 0x7FFFFFF0))
 
 
+def nothing_packed(packed, number):
+    return patched(packed, nth(packed, CENTRAL, number) + 20, struct.pack("<I", 0))
+
+
 def unknown_method(packed, number):
     packed = patched(packed, nth(packed, LOCAL, number) + 8, struct.pack("<H", 77))
     return patched(packed, nth(packed, CENTRAL, number) + 10, struct.pack("<H", 77))
@@ -67,7 +71,7 @@ def flipped_byte(packed, number):
 
 @pytest.mark.parametrize(
     "damage",
-    [bad_crc, broken_deflate, broken_header, far_away, too_long, unknown_method, flipped_byte],
+    [bad_crc, broken_deflate, broken_header, far_away, too_long, nothing_packed, unknown_method, flipped_byte],
     ids=lambda d: d.__name__,
 )
 @pytest.mark.parametrize("number", [0, 2, 5])
