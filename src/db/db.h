@@ -226,7 +226,8 @@ bool search_hold(struct call *c, const char *search_table, int64_t id, bool *fou
 bool search_renew(struct call *c, const char *search_table, int64_t id, bool found, const struct str *texts, int count,
                   bool *changed);
 
-/* The match expression for a search text, to be bound to the `?` of search_condition. Text without a visible
+/* The match expression for a search text, to be bound to the `?` of search_condition. A DICOM name with its component groups
+ * (A^B=甲^乙) finds the rows that have each of them. Text without a visible
  * character gives null: leave the condition out. */
 struct str search_phrase(const struct db *db, struct arena *arena, struct str wanted);
 /* Appends "<id_column> in (select ... from <search_table> where ... ?)". */

@@ -185,11 +185,44 @@ static struct str phrase_of(struct arena *arena, struct str wanted)
     return arena_copy(arena, (struct str){ out, len });
 }
 
+enum { GROUPS_MAX = 3 };
+
+/* The phrases of a DICOM name's component groups (PS3.5 6.2.1.2), as somebody copies it; 0: that is no such name. The phonetic one counts
+ * only where it is alone, since rows of earlier versions have none. */
+static int groups_of(struct arena *arena, struct str wanted, struct str *phrases)
+{
+    struct str group, rest;
+    int count = 0, seen = 0;
+    if (str_find(wanted, S("^")) < 0 || !str_cut(wanted, '=', &group, &rest))
+        return 0;
+    for (; wanted.len && seen < GROUPS_MAX; seen++, wanted = rest) {
+        if (!str_cut(wanted, '=', &group, &rest)) {
+            group = wanted;
+            rest = STR_NULL;
+        }
+        struct str phrase = phrase_of(arena, folding_search(group, arena));
+        if (phrase.len && (seen < GROUPS_MAX - 1 || !count))
+            phrases[count++] = phrase;
+    }
+    return wanted.len ? 0 : count;
+}
+
+/* Or: a row that has all of these. */
+static void put_all(struct text *out, const struct db *db, const struct str *phrases, int count)
+{
+    bool local = db_is_local(db);
+    for (int i = 0; i < count; i++)
+        text_format(out, "%s%.*s", i ? local ? " AND " : " +" : local ? " OR " : " (+", STR_FMT(phrases[i]));
+    if (count && !local)
+        text_put_char(out, ')');
+}
+
 /* Rows whose words an earlier version made hold their text as it was, only lowered, until they are made anew: it is looked for, too, as it
  * was typed and with its letters taken apart. */
 struct str search_phrase(const struct db *db, struct arena *arena, struct str wanted)
 {
     struct str forms[] = { folding_search(wanted, arena), wanted, folding_decompose(wanted, arena) };
+    struct str groups[GROUPS_MAX];
     enum { FORMS = sizeof(forms) / sizeof(forms[0]) };
     const char *between = db_is_local(db) ? " OR " : " "; /* MariaDB's boolean mode: any of them */
     struct text out;
@@ -202,6 +235,8 @@ struct str search_phrase(const struct db *db, struct arena *arena, struct str wa
         if (forms[i].len && !seen)
             text_format(&out, "%s%.*s", out.len ? between : "", STR_FMT(forms[i]));
     }
+    if (out.len)
+        put_all(&out, db, groups, groups_of(arena, wanted, groups));
     struct str phrase = out.len ? arena_copy(arena, text_str(&out)) : STR_NULL;
     text_release(&out);
     return phrase;

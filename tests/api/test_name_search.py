@@ -44,7 +44,7 @@ def finds(api, kind, word):
 def test_every_component_group_is_searched(admin, name, reading, words):
     file = admin.upload(dicom(PatientName=name), "a.dcm")
     assert ok(admin.get(f"/patients/{file['patient_id']}"))["name_phonetic"] == reading
-    for word in words:
+    for word in [name, *words]:
         assert file["patient_id"] in finds(admin, "patients", word), word
         assert file["study_id"] in finds(admin, "studies", word), word
 

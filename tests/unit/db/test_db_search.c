@@ -149,6 +149,13 @@ static void every_form_is_found(void **state)
     assert_int_equal(find(f, "はべ"), 0);
     assert_int_equal(find(f, "ceshi^"), 1);
     assert_int_equal(find(f, "^renming"), 1);
+    assert_int_equal(find(f, "山田^太郎=やまだ^たろう"), 5);
+    assert_int_equal(find(f, "やまだ^たろう=山田^太郎=x^y"), 5);
+    assert_int_equal(find(f, "==ヤマダ^タロウ"), 5);
+    assert_int_equal(find(f, "山田^太郎=はな^"), 0);
+    assert_int_equal(find(f, "山田=やまだ"), 0); /* no name */
+    assert_int_equal(find(f, "^=="), 0);
+    assert_int_equal(find(f, "a^=b=c=d"), 0);
 }
 
 static bool put_words(struct call *c, void *context)
