@@ -96,6 +96,7 @@ static void open_serving(struct app *app)
     app->openapi = arena_copy(&app->arena, text_str(&document));
     text_release(&document);
     app->thumbnails = thumbnails_open(app);
+    app->jobs = (struct jobs){ thumbnails_want, app->thumbnails };
     app->prober = prober_open(app);
     if (mail_is_configured(app))
         app->mailer = mailer_open(app);

@@ -4,6 +4,7 @@
 
 #include "app/actor.h"
 #include "app/config.h"
+#include "app/jobs.h"
 #include "blob/blob.h"
 #include "db/db.h"
 #include "kv/rate.h"
@@ -42,6 +43,7 @@ struct app {
     struct router *router;
     struct thumbnails *thumbnails;
     struct trash_worker *trash;                 /* marks what belongs to what was deleted; NULL in commands */
+    struct jobs jobs;                           /* whom to ask for what is done later */
     struct lockout *lockout;                    /* counts failed sign-ins */
     struct turns *turns;                        /* of uploads of the same bytes, and of moves */
     struct mailer *mailer;                      /* NULL: no mail server is set */

@@ -85,8 +85,10 @@ static void *run(void *context)
 {
     struct renewer *r = context;
     struct call c;
+    struct actor actor = ACTOR_OF_TASK("search.renewal");
     int64_t pause_us;
     call_init(&c, r->app, r->app->db);
+    c.actor = &actor;
     do {
         pause_us = work(r, &c);
         db_release(&c);

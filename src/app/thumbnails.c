@@ -277,9 +277,11 @@ void thumbnails_close(struct thumbnails *t)
     free(t);
 }
 
-void thumbnails_want(struct thumbnails *t, int64_t image_file_id, enum file_type type)
+void thumbnails_want(void *thumbnails, int64_t image_file_id, unsigned file_type)
 {
-    if (!t || !thumbnails_have(type))
+    struct thumbnails *t = thumbnails;
+    enum file_type type = (enum file_type)file_type;
+    if (!thumbnails_have(type))
         return;
     pthread_mutex_lock(&t->mutex);
     if (type == FILE_DICOM) {

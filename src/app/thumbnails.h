@@ -28,7 +28,7 @@ void thumbnail_rendering(struct rendering_query *query, int64_t size);
 struct str thumbnail_key(struct call *c, struct str file_uuid);
 /* Makes it now. False only when that could not be tried: that a file has no picture, or a damaged one, is an outcome (its row says so). */
 bool thumbnails_make(struct call *c, const struct image_file *file);
-/* Files of other types are ignored. */
-void thumbnails_want(struct thumbnails *thumbnails, int64_t image_file_id, enum file_type type);
+/* Makes it soon, as jobs.h asks. Files of other types are ignored. */
+void thumbnails_want(void *thumbnails, int64_t image_file_id, unsigned file_type);
 
 #endif

@@ -7,7 +7,6 @@
 #include "app/metrics.h"
 #include "app/modality.h"
 #include "app/patient.h"
-#include "app/thumbnails.h"
 #include "app/turns.h"
 #include "app/visibility.h"
 
@@ -291,7 +290,7 @@ bool upload_store(struct call *c, struct spooled *file, const struct upload_deta
     out->already_stored = is_known;
     if (!is_known) {
         metrics_upload(c->app->metrics, s.row.file_size);
-        thumbnails_want(c->app->thumbnails, s.stored_id, (enum file_type)s.row.file_type);
+        jobs_want_thumbnail(&c->app->jobs, s.stored_id, s.row.file_type);
     }
     return true;
 }

@@ -17,7 +17,6 @@
 #include "app/metrics.h"
 #include "app/patient.h"
 #include "app/record_lock.h"
-#include "app/thumbnails.h"
 #include "app/upload.h"
 #include "app/upload_chunks.h"
 #include "app/visibility.h"
@@ -395,7 +394,7 @@ static bool store_assembled(struct call *c, struct image_file *file, struct inte
     blob_settle(c->app->files, file->storage_path);
     keeping_mend_others(c, file);
     metrics_upload(c->app->metrics, file->file_size);
-    thumbnails_want(c->app->thumbnails, file->id, type);
+    jobs_want_thumbnail(&c->app->jobs, file->id, type);
     chunked_remove_files(c, file);
     return true;
 }
