@@ -168,6 +168,7 @@ bool purge_aside(struct call *c, struct instant before, bool remove, void (*tell
     struct call own; /* what it makes is let go of with each file */
     struct asides a = { &own, before, remove, tell, { 0 } };
     call_init(&own, c->app, c->db);
+    own.actor = c->actor;
     bool ok = blob_walk(c->app->files, S("aside/"), purge_one_aside, &a, &own.error) && own.error.code == E_NONE;
     *out = a.found;
     if (!ok)

@@ -352,7 +352,9 @@ static void *run(void *context)
 {
     struct trash_worker *t = context;
     struct call c;
+    struct actor actor = ACTOR_OF_TASK("trash");
     call_init(&c, t->app, t->app->db);
+    c.actor = &actor;
     while (next(t))
         delete_all(t, &c);
     call_release(&c);
