@@ -57,7 +57,7 @@ static bool assignment_put(struct call *c)
     struct study study;
     struct grantee to;
     bool opened = false;
-    if (!study_load(c, in->id, &study) || !grantee_of(c, in, &to) ||
+    if (!study_load_to_change(c, in->id, &study) || !grantee_of(c, in, &to) ||
         !assignment_open(c, in->id, &to, call_user(c), &opened))
         return false;
     if (opened)
@@ -71,7 +71,8 @@ static bool assignment_delete(struct call *c)
     struct study study;
     struct grantee to = { GRANTEE_USER, in->user_id, STR_NULL }; /* an account that is gone can be taken off, too */
     bool closed = false;
-    if (!study_load(c, in->id, &study) || (exchange_of(c)->endpoint->in != &to_user && !grantee_of(c, in, &to)) ||
+    if (!study_load_to_change(c, in->id, &study) ||
+        (exchange_of(c)->endpoint->in != &to_user && !grantee_of(c, in, &to)) ||
         !assignment_close(c, in->id, &to, &closed))
         return false;
     if (closed)

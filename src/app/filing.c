@@ -3,7 +3,9 @@
 
 #include "app/app.h"
 #include "app/header_doubts.h"
+#include "app/modality.h"
 #include "app/study_twins.h"
+#include "app/study_view.h"
 #include "base/file.h"
 #include "base/file_view.h"
 #include "dicom/encoding.h"
@@ -195,7 +197,7 @@ struct place {
     int64_t by, stated;
     struct patient patient;
     struct study_twins twins;
-    int64_t study_id, study_patient, series_id;
+    int64_t study_id, study_patient, study_by, series_id; /* study_by: who registered it */
     struct str study_modality;
 };
 
@@ -223,73 +225,98 @@ static void choose_study(struct place *p)
         return;
     p->study_id = twin->id;
     p->study_patient = twin->patient_id;
+    p->study_by = twin->created_by;
     p->study_modality = twin->modality;
 }
 
-/* The study says, where it is, that a file of it names another patient. */
+/* The study says, where it is, that a file of it names another patient: to those who see that file. */
 static bool mark_study(struct place *p)
 {
     struct call *c = p->c;
     int64_t changed = 0;
-    return db_execute_counted(
-               c, &changed,
-               "update studies set conflict = '[\"patient_id\"]', updated_at = ? where id = ? and conflict is null",
-               V(clock_now()), V(p->study_id)) &&
+    return db_execute_counted(c, &changed,
+                              "update studies set conflict = '[\"patient_id\"]' where id = ? and conflict is null",
+                              V(p->study_id)) &&
+           study_conflict_note(c, p->study_id, p->by) &&
            (!changed || audit_also(c, "study.conflict", "study", p->study_id, p->study_patient));
+}
+
+/* What the file says of its study and series. */
+static struct study said_of_study(const struct filing *f)
+{
+    struct study study = f->study;
+    study.modality = f->instance.modality;
+    study.body_part = f->instance.body_part;
+    return study;
+}
+
+static struct series said_of_series(const struct filing *f)
+{
+    struct series series = f->series;
+    series.modality = f->instance.modality;
+    series.body_part = f->instance.body_part;
+    return series;
 }
 
 static bool make_study(struct place *p)
 {
-    struct study study = p->f->study;
+    struct study study = said_of_study(p->f);
     study.patient_id = p->patient.id;
-    study.modality = p->f->instance.modality;
-    study.body_part = p->f->instance.body_part;
-    study.status = 1;
+    study.status = STUDY_OPEN;
     study.created_by = p->by;
     study.claim = study_twins_claim(&p->twins, p->by);
     if (!db_insert(p->c, &study_schema, &study, &study.id) || !study_index(p->c, &study, &p->patient) ||
         !study_twins_mark(p->c, &p->twins, study.id, study.patient_id))
         return false;
     p->study_id = study.id;
+    p->study_by = p->by;
     p->study_modality = study.modality;
     return true;
-}
-
-/* Documents, drawings and plans about pictures do not say what made the pictures. */
-static bool is_auxiliary(struct str modality)
-{
-    static const char *const names[] = { "SR",  "PR", "KO",   "DOC", "SEG", "REG",     "FID",
-                                         "RWV", "AU", "PLAN", "OT",  "HC",  "RTSTRUCT" };
-    bool found = modality.len == 0;
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        found = found || str_equal(modality, str_from(names[i]));
-    return found;
 }
 
 static bool make_series(struct place *p)
 {
     struct call *c = p->c;
-    struct series series = p->f->series;
-    struct str modality = p->f->instance.modality, body_part = p->f->instance.body_part;
+    struct series series = said_of_series(p->f);
+    struct str modality = series.modality, body_part = series.body_part;
     series.study_id = p->study_id;
-    series.modality = modality;
-    series.body_part = body_part;
+    series.created_by = p->by;
     if (!db_insert(c, &series_schema, &series, &series.id))
         return false;
     p->series_id = series.id;
-    if (modality.len && is_auxiliary(p->study_modality) && !str_equal(p->study_modality, modality))
-        return db_execute(
-            c, "update studies set modality = ?, body_part = coalesce(body_part, ?), updated_at = ? where id = ?",
-            V(modality), V(body_part), V(clock_now()), V(p->study_id));
+    /* What others' files say is no word of the record: those who see them are told by the veil. */
+    if (p->by == p->study_by && modality.len && modality_is_auxiliary(p->study_modality) &&
+        !str_equal(p->study_modality, modality))
+        return db_execute(c, "update studies set modality = ?, body_part = coalesce(body_part, ?) where id = ?",
+                          V(modality), V(body_part), V(p->study_id));
     return true;
 }
 
+/* The one that is there, or a new one. */
 static bool find_series(struct place *p)
 {
-    p->series_id = 0;
-    return db_find_integer(p->c, &p->series_id,
-                           "select id from series where study_id = ? and series_uid = ? and deleted_at is null",
-                           V(p->study_id), V(p->f->series.series_uid)) != FAILED;
+    struct call *c = p->c;
+    struct cursor rows;
+    int64_t made_by = 0;
+    db_rows(c, &rows, "select id, created_by from series where study_id = ? and series_uid = ? and deleted_at is null",
+            V(p->study_id), V(p->f->series.series_uid));
+    bool found = cursor_next(&rows);
+    p->series_id = found ? cursor_integer(&rows, 0) : 0;
+    made_by = found ? cursor_integer(&rows, 1) : 0;
+    if (!cursor_close(&rows))
+        return false;
+    if (!found)
+        return make_series(p);
+    const struct series said = said_of_series(p->f);
+    return made_by == p->by || series_view_keep(c, &said, p->series_id, p->by);
+}
+
+static bool find_study(struct place *p)
+{
+    if (!p->study_id)
+        return make_study(p);
+    const struct study said = said_of_study(p->f);
+    return p->study_by == p->by || study_view_keep(p->c, &said, p->study_id, p->by);
 }
 
 /* The patient that the uploader, the file or its study names, locked. */
@@ -383,7 +410,7 @@ bool filing_place(struct call *c, struct filing *f, int64_t stated_patient, int6
     struct place p = { .c = c, .f = f, .row = row, .by = by, .stated = stated_patient };
     bool fit;
     f->existing = 0;
-    row->is_instance = false;
+    row->is_instance = row->is_apart = false;
     say_what_the_file_says(f, row);
     if (f->reason.at || f->is_directory)
         return place_without_study(&p);
@@ -391,24 +418,22 @@ bool filing_place(struct call *c, struct filing *f, int64_t stated_patient, int6
         return false;
     if (!fit)
         return true;
-    if ((!p.patient.id && !filing_make_patient(c, f, by, &p.patient)) || !filing_compare(c, f, &p.patient, row) ||
-        (!p.study_id && !make_study(&p)) || !find_series(&p) || (!p.series_id && !make_series(&p)))
+    if ((!p.patient.id && !filing_make_patient(c, f, by, &p.patient)) || !find_study(&p) || !find_series(&p))
         return false;
     row->patient_id = p.patient.id;
     row->study_id = p.study_id;
     row->series_id = p.series_id;
-    return filing_instance(c, f, by, row);
+    return filing_compare(c, f, &p.patient, row) && filing_instance(c, f, by, row);
 }
 
 uint64_t filing_members(void)
 {
     static const char *const names[] = {
-        "status",           "status_reason",       "duplicate_of",    "patient_id",
-        "study_id",         "series_id",           "is_instance",     "modality",
-        "body_part",        "description",         "study_date",      "sop_class_uid",
-        "sop_instance_uid", "transfer_syntax_uid", "instance_number", "pixel_rows",
-        "pixel_columns",    "number_of_frames",    "conflict",        "character_set",
-        "remarks",
+        "status",          "status_reason", "duplicate_of",  "patient_id",       "study_id",
+        "series_id",       "is_instance",   "is_apart",      "modality",         "body_part",
+        "description",     "study_date",    "sop_class_uid", "sop_instance_uid", "transfer_syntax_uid",
+        "instance_number", "pixel_rows",    "pixel_columns", "number_of_frames", "conflict",
+        "character_set",   "remarks",
     };
     uint64_t mask = 0;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

@@ -97,6 +97,9 @@ bool filing_mend_text(struct call *c, const struct filing *before, const struct 
 /* Inside a transaction: is `row`, whose patient, study and series are known, the instance, a copy beside it, or there already? Fills
  * f->outcome, f->existing, row->is_instance and the row's status. False: E_CONFLICT, or the database failed. */
 bool filing_instance(struct call *c, struct filing *f, int64_t by, struct image_file *row);
+/* Inside a transaction: `file` has just been deleted; it is about to be restored. False: E_CONFLICT, the caller sees another in its place. */
+bool filing_instance_gone(struct call *c, const struct image_file *file);
+bool filing_instance_back(struct call *c, const struct image_file *file);
 
 /* ---- filing_fill.c ---- */
 

@@ -173,14 +173,14 @@ static void say(struct text *out, const char *what, struct str value)
 
 static bool note(struct call *c, const struct patient *patient, struct str list)
 {
-    return db_execute(c, "update patients set conflict = ?, updated_at = ? where id = ?", V(list), V(clock_now()),
-                      V(patient->id)) &&
+    return db_execute(c, "update patients set conflict = ? where id = ?", V(list), V(patient->id)) &&
            audit_also(c, "patient.conflict", "patient", patient->id, patient->id);
 }
 
 bool filing_compare(struct call *c, const struct filing *f, const struct patient *patient, struct image_file *row)
 {
     static const char *const names[] = { "\"name\"", "\"gender\"", "\"birth_date\"" };
+    static const char *const members[] = { "name", "gender", "birth_date" };
     const struct patient *said = &f->patient;
     struct str before = patient->conflict.count ? patient->conflict.items[0] : STR_NULL;
     bool differs[] = { names_differ(c, said, patient),
@@ -205,6 +205,8 @@ bool filing_compare(struct call *c, const struct filing *f, const struct patient
     text_put_char(&list, ']');
     row->conflict = arena_copy(&c->arena, text_str(&words));
     bool ok = str_equal(before, text_str(&list)) || note(c, patient, text_str(&list));
+    for (int i = 0; i < 3; i++)
+        ok = ok && (!differs[i] || patient_conflict_note(c, patient->id, members[i], row->study_id, row->uploaded_by));
     text_release(&words);
     text_release(&list);
     return ok;

@@ -3,6 +3,7 @@
 
 #include "app/app.h"
 #include "app/renewal.h"
+#include "app/study_view.h"
 #include "dicom/encoding.h"
 
 enum { TAG_SOURCE_TITLE = 0x00020016 };
@@ -132,29 +133,48 @@ static bool mend_patient(struct call *c, const struct filing *before, const stru
                      patient_index(c, &patient) && renewal_of_patient(c, id));
 }
 
-static bool mend_study(struct call *c, const struct filing *before, const struct filing *now, int64_t id)
+/* The words of a study and of a series are those of the account whose file made them; what others' files said is in their views. */
+static bool mend_view(struct call *c, const struct schema *schema, const char *const *names, const void *before,
+                      const void *now, void *view, int64_t id, int64_t by)
+{
+    enum found found = db_find(c, schema, view, "where v.id = ? and v.created_by = ?", V(id), V(by));
+    if (found != FOUND)
+        return found == NONE;
+    uint64_t mask = mend(schema, names, before, now, view);
+    return !mask || db_update(c, schema, view, mask, "where id = ? and created_by = ?", V(id), V(by));
+}
+
+static bool mend_study(struct call *c, const struct filing *before, const struct filing *now,
+                       const struct image_file *row)
 {
     static const char *const names[] = { "accession_number", "study_number", "description", "referring_physician",
                                          NULL };
     struct study study;
+    int64_t id = row->study_id, by = row->uploaded_by;
     if (id <= 0)
         return true;
     enum found found = db_find(c, &study_schema, &study, "where s.id = ? and s.is_deleted = 0", V(id));
     if (found != FOUND)
         return found == NONE;
+    if (study.created_by != by)
+        return mend_view(c, &study_view_schema, names, &before->study, &now->study, &study, id, by);
     uint64_t mask = mend(&study_schema, names, &before->study, &now->study, &study);
     return !mask || (db_update(c, &study_schema, &study, mask, "where id = ?", V(id)) && study_index(c, &study, NULL));
 }
 
-static bool mend_series(struct call *c, const struct filing *before, const struct filing *now, int64_t id)
+static bool mend_series(struct call *c, const struct filing *before, const struct filing *now,
+                        const struct image_file *row)
 {
     static const char *const names[] = { "description", "protocol_name", "manufacturer", "institution_name", NULL };
     struct series series;
+    int64_t id = row->series_id, by = row->uploaded_by;
     if (id <= 0)
         return true;
     enum found found = db_find(c, &series_schema, &series, "where id = ? and deleted_at is null", V(id));
     if (found != FOUND)
         return found == NONE;
+    if (series.created_by != by)
+        return mend_view(c, &series_view_schema, names, &before->series, &now->series, &series, id, by);
     uint64_t mask = mend(&series_schema, names, &before->series, &now->series, &series);
     return !mask || db_update(c, &series_schema, &series, mask, "where id = ?", V(id));
 }
@@ -167,6 +187,6 @@ bool filing_mend_text(struct call *c, const struct filing *before, const struct 
         descriptions[i] = said[i]->series.description.len ? said[i]->series.description : said[i]->study.description;
     if (descriptions[1].len && str_equal(row->description, descriptions[0]))
         row->description = descriptions[1];
-    return mend_patient(c, before, now, row->patient_id) && mend_study(c, before, now, row->study_id) &&
-           mend_series(c, before, now, row->series_id);
+    return mend_patient(c, before, now, row->patient_id) && mend_study(c, before, now, row) &&
+           mend_series(c, before, now, row);
 }

@@ -2,6 +2,7 @@
 #include "app/image_file.h"
 
 #include "app/app.h"
+#include "app/filing.h"
 #include "app/keeping.h"
 #include "app/trash.h"
 #include "app/visibility.h"
@@ -60,6 +61,7 @@ static const struct field image_file_fields[] = {
           .doc = "Frames, when the file says so (DICOM: 0028,0008); pages of a TIFF."),
     FIELD(struct image_file, is_instance, .flags = READ_ONLY | WRITE_ONLY | VEILS,
           .doc = "The instance of its series."),
+    FIELD(struct image_file, is_apart, .flags = READ_ONLY | WRITE_ONLY, .doc = "The instance for its uploader alone."),
     FIELD(struct image_file, conflict, .flags = READ_ONLY | NULLABLE,
           .doc = "DICOM: what the file says of the patient that the patient's record says otherwise."),
     FIELD(
@@ -119,18 +121,30 @@ static bool tell_other_version(struct call *c, struct image_file *file)
     return found != FAILED;
 }
 
+/* An account that only uploads needs the file's id; those of what it may not read are none of its business. */
+static void veil_parents(struct call *c, struct image_file *file)
+{
+    if (!visibility_of_patients(c)) {
+        file->conflict = STR_NULL;
+        file->patient_id = INTEGER_NULL;
+    }
+    if (!visibility_of_studies(c))
+        file->study_id = file->series_id = INTEGER_NULL;
+}
+
 bool image_file_veil(struct call *c, void *record)
 {
     struct image_file *file = record;
     bool sees = true;
-    if (!visibility_of_patients(c))
-        file->conflict = STR_NULL;
     if (file->duplicate_of > 0 && file->duplicate_of != file->id && !visibility_of_everything(c) &&
         !visibility_of_file(c, file->duplicate_of, &sees))
         return false;
     if (!sees)
         file->duplicate_of = INTEGER_NULL;
-    return file->is_instance || file->series_id <= 0 || file->status_reason.len || tell_other_version(c, file);
+    if (!file->is_instance && file->series_id > 0 && !file->status_reason.len && !tell_other_version(c, file))
+        return false;
+    veil_parents(c, file);
+    return true;
 }
 
 const struct schema image_file_schema =
@@ -184,12 +198,13 @@ bool image_file_delete(struct call *c, const struct image_file *file)
 {
     struct instant now = clock_now();
     return db_execute(c, "update image_files set deleted_at = ?, deleted_by = ?, updated_at = ? where id = ?", V(now),
-                      V(call_user(c)), V(now), V(file->id));
+                      V(call_user(c)), V(now), V(file->id)) &&
+           filing_instance_gone(c, file);
 }
 
 bool image_file_restore(struct call *c, const struct image_file *file)
 {
-    return trash_parents_are_there(c, file->patient_id, file->study_id) &&
+    return trash_parents_are_there(c, file->patient_id, file->study_id) && filing_instance_back(c, file) &&
            db_execute(c, "update image_files set deleted_at = null, deleted_by = null, updated_at = ? where id = ?",
                       V(clock_now()), V(file->id)) &&
            image_file_index(c, file->id, file->original_filename, file->description);

@@ -145,7 +145,8 @@ static bool answer_files(struct call *c, const struct condition *first, const st
 static bool take_asked(struct call *c, struct modalities *asked)
 {
     const struct image_file_list *in = c->in;
-    return modality_take_list(c, in->modality, asked);
+    return visibility_asks_for_patients(c, in->patient_id > 0, "asking for a patient's") &&
+           modality_take_list(c, in->modality, asked);
 }
 
 static bool my_images_get(struct call *c)
@@ -184,7 +185,7 @@ static bool patient_images_get(struct call *c)
     struct modalities asked;
     struct condition of_patient = { "f.patient_id = ?", V(in->patient_id) };
     audit_about(c, 0, in->patient_id);
-    return take_asked(c, &asked) && patient_load(c, in->patient_id, &patient) &&
+    return patient_load_shown(c, in->patient_id, &patient) && take_asked(c, &asked) &&
            answer_visible(c, &of_patient, &asked, (struct list_total){ 0 });
 }
 

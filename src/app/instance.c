@@ -24,7 +24,7 @@ static bool instance_list_get(struct call *c)
 {
     const struct instance_list *in = c->in;
     struct study study;
-    struct condition conditions[] = { { "f.series_id = ? and f.is_instance = 1", V(in->id) }, visibility_own_files(c) };
+    struct condition of_series = { "f.series_id = ?", V(in->id) }, scopes[] = { { "f.is_instance = 1" }, { 0 } };
     struct list_total total = { 0 };
     int64_t study_id = 0;
     enum found found =
@@ -38,9 +38,10 @@ static bool instance_list_get(struct call *c)
          !db_integer(c, &total.rows, "select number_of_instances from series where id = ?", V(in->id))))
         return false;
     audit_about(c, in->id, study.patient_id);
-    return list_answer(
-        c, &instance_listing,
-        (struct list_among){ .conditions = conditions, .condition_count = total.is_known ? 1 : 2, .total = total });
+    if (!total.is_known)
+        visibility_instance_scopes(c, scopes);
+    return list_answer(c, &instance_listing,
+                       (struct list_among){ &of_series, 1, scopes, total.is_known ? 1 : 2, total });
 }
 
 static const struct endpoint rows[] = {

@@ -82,6 +82,13 @@ const struct invariant invariants[] = {
     { "uploads_of_patient", "a patient whose count of files by an account is wrong",
       "select 'patients', p.id from patients p where p.image_count <> "
       "(select coalesce(sum(k.files), 0) from patient_uploads k where k.patient_id = p.id)" },
+    { "files_of_view", "a view of a study whose count of files is wrong",
+      "select 'study_views', v.id from study_views v where v.files <> (select count(*) from image_files f where "
+      "f.study_id = v.id and f.uploaded_by = v.created_by and f.deleted_at is null)" },
+    { "view_of_file", "a file in a study that its uploader neither registered nor has a view of",
+      "select 'image_files', f.id from image_files f join studies s on s.id = f.study_id where f.deleted_at is null and "
+      "f.uploaded_by <> s.created_by and not exists (select 1 from study_views v where v.id = s.id and v.created_by = "
+      "f.uploaded_by)" },
     { "count_of_study", "a study whose count of instances or bytes is wrong",
       "select 'studies', s.id from studies s left join (select study_id, count(*) as n, sum(file_size) as b "
       "from image_files where is_instance = 1 and deleted_at is null group by study_id) f on f.study_id = s.id "

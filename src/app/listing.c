@@ -102,7 +102,14 @@ static void put_condition(struct plan *p, const struct condition *condition, boo
         bind(p, condition->rest[i]);
 }
 
-static void put_filters(struct plan *p, bool *first)
+static void put_search(struct plan *p, const struct condition *scope)
+{
+    bool elsewhere = scope && scope->search_table;
+    search_condition(&p->sql, p->c->db, elsewhere ? scope->search_table : p->listing->search_table,
+                     elsewhere ? scope->search_id : p->listing->id);
+}
+
+static void put_filters(struct plan *p, const struct condition *scope, bool *first)
 {
     struct call *c = p->c;
     const struct schema *in = exchange_of(c)->endpoint->in;
@@ -118,7 +125,7 @@ static void put_filters(struct plan *p, bool *first)
             continue; /* nothing but spaces and marks: it is part of every name */
         put_and(p, first);
         if (is_search) {
-            search_condition(&p->sql, c->db, p->listing->search_table, p->listing->id);
+            put_search(p, scope);
             value = value_text(phrase);
         } else {
             text_put(&p->sql, str_from(field->filter));
@@ -139,7 +146,7 @@ static void put_where(struct plan *p, const struct condition *scope, bool with_c
         put_condition(p, scope, &first);
     for (int i = 0; i < p->among.condition_count; i++)
         put_condition(p, &p->among.conditions[i], &first);
-    put_filters(p, &first);
+    put_filters(p, scope, &first);
     if (with_cursor && p->after_id.type != VALUE_NOTHING) {
         const char *beyond = p->descending ? "<" : ">";
         put_and(p, &first);
@@ -151,19 +158,21 @@ static void put_where(struct plan *p, const struct condition *scope, bool with_c
     }
 }
 
-static void put_order(struct plan *p, const struct condition *scope)
+static void put_order(struct plan *p, const char *column, const struct condition *scope)
 {
     const char *way = p->descending ? "desc" : "asc";
-    text_format(&p->sql, " order by %s%s %s, %s %s", scope && scope->from ? "+" : "", p->column, way, p->listing->id,
-                way);
+    text_format(&p->sql, " order by %s%s %s, %s %s", scope && scope->from ? "+" : "", column, way, p->listing->id, way);
 }
 
-/* The beginning of the i-th scope's part, whose end is " limit ...) sI". */
-static void put_scope_from(struct plan *p, int i)
+/* The beginning of the i-th scope's part, whose end is " limit ...) sI". `key`: with what it is ordered by, too. */
+static void put_scope_from(struct plan *p, int i, bool key)
 {
     const struct schema *row = p->listing->row;
     const char *from = p->among.scope_count ? p->among.scopes[i].from : p->listing->from;
-    text_format(&p->sql, "%sselect * from (select %s as id from ", i ? " union " : "", p->listing->id);
+    text_format(&p->sql, "%sselect * from (select %s as id", i ? " union " : "", p->listing->id);
+    if (key)
+        text_format(&p->sql, ", %s as sort_key", p->column);
+    text_put(&p->sql, S(" from "));
     if (from)
         text_put(&p->sql, str_from(from));
     else
@@ -178,7 +187,7 @@ static bool count_matches(struct plan *p, int64_t *total, bool *lower_bound)
     p->count = 0;
     text_put(&p->sql, S("select count(*) from ("));
     for (int i = 0; i < (p->among.scope_count ? p->among.scope_count : 1); i++) {
-        put_scope_from(p, i);
+        put_scope_from(p, i, false);
         put_where(p, p->among.scope_count ? &p->among.scopes[i] : NULL, false);
         text_format(&p->sql, " limit %d) s%d", LIST_COUNT_MAX + 1, i);
     }
@@ -214,15 +223,15 @@ static void put_page(struct plan *p)
     int64_t offset = offset_of(p);
     text_clear(&p->sql);
     p->count = 0;
-    text_format(&p->sql, "select %s, %s, ", p->listing->id, p->column);
+    text_format(&p->sql, "select %s, %s, ", p->listing->id, p->among.scope_count > 1 ? "m.sort_key" : p->column);
     db_select_columns(&p->sql, row, exchange_of(p->c)->fields);
     text_put(&p->sql, S(" from "));
     if (p->among.scope_count > 1) {
         text_put_char(&p->sql, '(');
         for (int i = 0; i < p->among.scope_count; i++) {
-            put_scope_from(p, i);
+            put_scope_from(p, i, true);
             put_where(p, &p->among.scopes[i], true);
-            put_order(p, &p->among.scopes[i]);
+            put_order(p, p->column, &p->among.scopes[i]);
             text_format(&p->sql, " limit ?) s%d", i);
             bind(p, value_integer(offset + p->page_rows));
         }
@@ -236,7 +245,8 @@ static void put_page(struct plan *p)
             db_select_from(&p->sql, row);
         put_where(p, p->among.scope_count ? &p->among.scopes[0] : NULL, true);
     }
-    put_order(p, p->among.scope_count == 1 ? &p->among.scopes[0] : NULL);
+    put_order(p, p->among.scope_count > 1 ? "m.sort_key" : p->column,
+              p->among.scope_count == 1 ? &p->among.scopes[0] : NULL);
     text_put(&p->sql, S(" limit ?"));
     bind(p, value_integer(p->page_rows));
     if (offset) {

@@ -92,6 +92,7 @@ struct list_among {
     const struct condition *conditions; /* hold for every row */
     int condition_count;
     /* Alternatives; a row is listed when any of them holds. The page is the merge of the scopes' own pages, so that each uses its own index.
+     * A scope's own FROM may give the row's alias to something that says other than the row's table does: then orders and filters go by that.
      * None: no such restriction. */
     const struct condition *scopes;
     int scope_count;

@@ -26,5 +26,7 @@ bool modality_take(struct call *c, const char *place, struct str *code);
 
 /* Those of a filter, separated by commas, each once. False: a problem. */
 bool modality_take_list(struct call *c, struct str list, struct modalities *out);
+/* Documents, drawings and plans about pictures, and no modality at all, do not say what made the pictures. */
+bool modality_is_auxiliary(struct str modality);
 
 #endif

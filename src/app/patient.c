@@ -58,7 +58,7 @@ static const struct field patient_fields[] = {
     FIELD(
         struct patient, conflict, .flags = GENERATED | READ_ONLY | NULLABLE,
         .doc =
-            "Which of name, gender and birth_date some file says otherwise; the files say how, in their own conflict."),
+            "Which of name, gender and birth_date some file that one sees says otherwise; the files say how, in their own conflict."),
     FIELD(struct patient, image_count, .flags = GENERATED | READ_ONLY,
           .doc = "Image files of the patient that one sees."),
     FIELD(struct patient, merged_into, .flags = GENERATED | READ_ONLY | NULLABLE,
@@ -74,8 +74,11 @@ static const struct field patient_fields[] = {
 static bool veil(struct call *c, void *record)
 {
     struct patient *patient = record;
-    return visibility_of_everything(c) || patient->image_count <= 0 ||
-           visibility_count_patient_files(c, patient->id, &patient->image_count);
+    if (visibility_of_everything(c))
+        return true;
+    if (patient->conflict.count && !patient_conflict_veil(c, patient))
+        return false;
+    return patient->image_count <= 0 || visibility_count_patient_files(c, patient->id, &patient->image_count);
 }
 
 const struct schema patient_schema = SCHEMA("Patient", struct patient, patient_fields, .table = "patients",
@@ -99,6 +102,12 @@ enum found patient_find(struct call *c, int64_t id, struct patient *out)
 bool patient_load(struct call *c, int64_t id, struct patient *out)
 {
     return patient_find(c, id, out) == FOUND || fail(c, E_NOT_FOUND, "patient %" PRId64 " does not exist", id);
+}
+
+bool patient_load_shown(struct call *c, int64_t id, struct patient *out)
+{
+    return visibility_of_patients(c) ? patient_load(c, id, out)
+                                     : fail(c, E_NOT_FOUND, "patient %" PRId64 " does not exist", id);
 }
 
 bool patient_is_unknown(struct call *c, const char *place)

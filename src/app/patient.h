@@ -36,10 +36,21 @@ enum found patient_find(struct call *c, int64_t id, struct patient *out);
 bool patient_load(struct call *c, int64_t id, struct patient *out);
 /* Fills what no column holds. */
 void patient_derive_age(struct call *c, void *record);
+/* The same for who may not read patients at all: none is there. */
+bool patient_load_shown(struct call *c, int64_t id, struct patient *out);
 /* What a patient is found by, at most SEARCH_TEXTS_MAX; returns how many. */
 int patient_texts(const struct patient *patient, struct str *out);
 /* Inside a transaction: that goes into the search index. Studies are found by it, too: renewal_of_patient (renewal.h). */
 bool patient_index(struct call *c, const struct patient *patient);
+/* ---- patient_conflict.c: which members some file says otherwise, and who is told: those who see such a file ---- */
+
+/* Inside a transaction: a file of `by` in this study says `member` ("name", "gender", "birth_date") otherwise. */
+bool patient_conflict_note(struct call *c, int64_t patient_id, const char *member, int64_t study_id, int64_t by);
+/* Leaves in patient->conflict what the caller is told of. */
+bool patient_conflict_veil(struct call *c, struct patient *patient);
+/* Inside a transaction: what the caller is told of has been looked at; the rest stays. */
+bool patient_conflict_settle(struct call *c, const struct patient *patient);
+
 /* Inside a transaction: adds a problem at `place`.patient_id when there is no such patient. The patient stays until the commit, and is locked
  * before rows that refer to it are written: their foreign key would share its lock, and the counts kept by triggers need it alone, so
  * that any two at once would be a deadlock. */

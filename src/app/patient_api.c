@@ -119,9 +119,7 @@ static bool patient_settle_conflict(struct call *c)
 {
     const struct patient_key *key = c->in;
     struct patient patient;
-    return lock_patients(c, key->id, 0) && patient_load(c, key->id, &patient) &&
-           db_execute(c, "update patients set conflict = null, updated_at = ? where id = ?", V(clock_now()),
-                      V(key->id));
+    return lock_patients(c, key->id, 0) && patient_load(c, key->id, &patient) && patient_conflict_settle(c, &patient);
 }
 
 /* ---- merge: the other record turned out to be the same person ---- */
@@ -179,8 +177,9 @@ static const struct field patient_list_fields[] = {
     FIELD(struct patient_list, status, .choices = patient_statuses, .filter = "p.status = ?",
           .doc = "Only this status."),
     FIELD(struct patient_list, has_images, .doc = "Only with (or without) image files that one sees."),
-    FIELD(struct patient_list, has_conflict, .filter = "p.has_conflict = ?",
-          .doc = "Only those (or only others) of whom some file says another name, gender or birth date."),
+    FIELD(struct patient_list, has_conflict,
+          .doc =
+              "Only those (or only others) of whom some file that one sees says another name, gender or birth date."),
     FIELD(struct patient_list, age_min, .min = 0, .max = 200, .doc = "At least so many years old."),
     FIELD(struct patient_list, age_max, .min = 0, .max = 200, .doc = "At most so many years old."),
 };
@@ -213,7 +212,7 @@ static bool given(const struct call *c, const char *name)
 static bool patient_list_get(struct call *c)
 {
     const struct patient_list *in = c->in;
-    struct condition more[5], exact = { 0 };
+    struct condition more[6], exact = { 0 };
     int count = 0;
     struct list_total total = { 0 };
     if (given(c, "age_min"))
@@ -222,6 +221,8 @@ static bool patient_list_get(struct call *c)
         more[count++] = (struct condition){ "p.birth_date >= ?", born_by(c, in->age_max + 1, 1) };
     if (given(c, "has_images"))
         more[count++] = visibility_patients_with_files(c, in->has_images);
+    if (given(c, "has_conflict"))
+        more[count++] = visibility_patients_with_conflict(c, in->has_conflict);
     if (in->phone.len)
         exact =
             (struct condition){ "p.phone_hash = ?", value_text(db_lookup_hash(c, in->phone)), .from = "patients p" };

@@ -36,7 +36,7 @@ static const struct field timeline_fields[] = {
 };
 static const struct schema timeline_schema =
     SCHEMA("Timeline", struct timeline, timeline_fields, .doc = "What came for a patient, newest first.");
-enum { TIMELINE_MAX = 500 };
+enum { TIMELINE_MAX = 500, EVENTS_MAX = 3 * TIMELINE_MAX };
 
 struct timeline_key {
     int64_t id;
@@ -48,7 +48,7 @@ static const struct schema timeline_key = SCHEMA("TimelineKey", struct timeline_
 
 static bool add_events(struct call *c, struct cursor *rows, struct event *events, ptrdiff_t *count, bool files)
 {
-    for (; cursor_next(rows) && *count < 2 * TIMELINE_MAX;) {
+    for (; cursor_next(rows) && *count < EVENTS_MAX;) {
         struct event *e = &events[(*count)++];
         schema_clear(&event_schema, e);
         e->at = (struct instant){ cursor_integer(rows, 1) };
@@ -75,7 +75,7 @@ static bool patient_timeline(struct call *c)
     struct timeline *out = c->out;
     struct patient patient;
     struct cursor rows;
-    struct event *events = arena_array(&c->arena, struct event, 2 * TIMELINE_MAX);
+    struct event *events = arena_array(&c->arena, struct event, EVENTS_MAX);
     ptrdiff_t count = 0;
     audit_about(c, in->id, in->id);
     if (!patient_load(c, in->id, &patient))
@@ -83,8 +83,15 @@ static bool patient_timeline(struct call *c)
     if (call_may(c, MAY_READ_STUDIES)) {
         db_rows(c, &rows,
                 "select s.id, s.created_at, s.description from studies s where s.patient_id = ? and s.is_deleted = 0 "
-                "and " VISIBLE_STUDY " order by s.created_at desc limit 500",
+                "and " VISIBLE_RECORD " order by s.created_at desc limit 500",
                 V(in->id), VISIBLE_TO(c));
+        if (!add_events(c, &rows, events, &count, false))
+            return false;
+        db_rows(c, &rows, /* of those in which one has only a file: what that says */
+                "select s.id, v.created_at, v.description from studies s join study_views v on v.id = s.id and "
+                "v.created_by = ? and v.is_live = 1 where s.patient_id = ? and s.is_deleted = 0 and not " VISIBLE_RECORD
+                " order by v.created_at desc limit 500",
+                V(call_user(c)), V(in->id), VISIBLE_TO(c));
         if (!add_events(c, &rows, events, &count, false))
             return false;
     }

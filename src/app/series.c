@@ -6,6 +6,7 @@ static const struct field series_fields[] = {
     FIELD(struct series, series_uid, .flags = READ_ONLY, .max = 64, .tag = 0x0020000E,
           .doc = "Series Instance UID (0020,000E), unique in its study."),
     FIELD(struct series, study_id, .flags = READ_ONLY, .doc = "The study that it belongs to."),
+    FIELD(struct series, created_by, .flags = READ_ONLY | WRITE_ONLY | VEILS, .doc = "Whose file made it."),
     FIELD(struct series, series_number, .flags = READ_ONLY | NULLABLE, .tag = 0x00200011,
           .doc = "Series Number (0020,0011)."),
     FIELD(struct series, modality, .flags = READ_ONLY | NULLABLE, .max = 16, .doc = "Modality (0008,0060)."),

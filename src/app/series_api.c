@@ -1,7 +1,7 @@
 /* series_api.c - lists the series of a study. */
 #include "app/exchange.h"
 #include "app/listing.h"
-#include "app/study.h"
+#include "app/study_view.h"
 #include "app/visibility.h"
 
 struct series_list {
@@ -22,32 +22,30 @@ static const struct listing series_listing = { .row = &series_schema,
                                                .id = "x.id",
                                                .order = &series_order };
 
+/* Of who does not see all files: words, orders and filters by what their own say. */
 static void derive_own(struct call *c, void *record)
 {
-    struct series *series = record;
-    struct visible_share share;
-    if (!visibility_share_of_series(c, series->id, &share))
-        return;
-    series->number_of_instances = share.instances;
-    series->size_bytes = share.bytes;
+    series_take_view(c, record);
 }
-static const struct listing own_series_listing = { .row = &series_schema,
-                                                   .where = "x.deleted_at is null and x.number_of_instances > 0",
-                                                   .id = "x.id",
-                                                   .order = &series_order,
-                                                   .derive = derive_own };
+static const struct listing own_series_listing = {
+    .row = &series_schema, .where = "x.deleted_at is null", .id = "x.id", .order = &series_order, .derive = derive_own
+};
 
 static bool series_list_get(struct call *c)
 {
     const struct series_list *in = c->in;
     struct study study;
     struct condition conditions[] = { { "x.study_id = ?", V(in->id) }, visibility_own_series(c) };
+    struct condition scopes[VISIBILITY_SERIES_SCOPES];
     bool all;
     if (!study_load(c, in->id, &study) || !visibility_of_study_files(c, in->id, &all))
         return false;
     all = all || (study.created_by == call_user(c) && study.instances_of_others == 0);
-    return list_answer(c, all ? &series_listing : &own_series_listing,
-                       (struct list_among){ .conditions = conditions, .condition_count = all ? 1 : 2 });
+    if (all)
+        return list_answer(c, &series_listing, (struct list_among){ .conditions = conditions, .condition_count = 1 });
+    visibility_series_scopes(c, scopes);
+    return list_answer(c, &own_series_listing,
+                       (struct list_among){ conditions, 2, scopes, VISIBILITY_SERIES_SCOPES, { 0 } });
 }
 
 static const struct endpoint rows[] = {

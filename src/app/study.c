@@ -2,11 +2,11 @@
 #include "app/study.h"
 
 #include "app/app.h"
+#include "app/study_view.h"
 #include "app/visibility.h"
 #include "base/crypto.h"
 #include "base/names.h"
 
-enum study_status { STUDY_STATUS_NONE, STUDY_OPEN, STUDY_CLOSED };
 const char *const study_statuses[] = { "OPEN", "CLOSED", NULL };
 NAMES_REACH(study_statuses, STUDY_CLOSED);
 
@@ -18,23 +18,25 @@ static const struct field study_fields[] = {
     FIELD(struct study, patient_id, .flags = REQUIRED, .min = 1, .max = INT64_MAX,
           .doc = "The patient whose study it is."),
     FIELD(struct study, patient_name, .sql = "(select p.name from patients p where p.id = s.patient_id)",
-          .flags = READ_ONLY, .doc = "The patient's name."),
+          .flags = READ_ONLY | NULLABLE, .doc = "The patient's name; null to who may not read patients."),
     FIELD(struct study, patient_number, .sql = "(select p.patient_id from patients p where p.id = s.patient_id)",
-          .flags = READ_ONLY, .doc = "The patient's number."),
+          .flags = READ_ONLY | NULLABLE, .doc = "The patient's number; null to who may not read patients."),
     FIELD(struct study, accession_number, .flags = NULLABLE, .max = 64, .tag = 0x00080050,
           .doc = "Accession number (0008,0050)."),
     FIELD(struct study, study_number, .flags = NULLABLE, .max = 64, .tag = 0x00200010, .doc = "Study ID (0020,0010)."),
     FIELD(struct study, study_date, .flags = NULLABLE, .tag = 0x00080020, .doc = "Date of the study (0008,0020)."),
     FIELD(struct study, study_time, .flags = NULLABLE, .max = 15, .example = "14:30:22",
           .doc = "Time of the study (0008,0030), as the machine's clock showed it."),
-    FIELD(struct study, modality, .flags = NULLABLE, .max = 16, .example = "CT",
+    FIELD(struct study, modality, .flags = NULLABLE | VEILS, .max = 16, .example = "CT",
           .doc = "What made the pictures: the modality of the first series that has any."),
-    FIELD(struct study, body_part, .flags = NULLABLE, .max = 64, .example = "CHEST", .doc = "Part of the body."),
+    FIELD(struct study, body_part, .flags = NULLABLE | VEILS, .max = 64, .example = "CHEST",
+          .doc = "Part of the body."),
     FIELD(struct study, description, .flags = NULLABLE, .max = 2000, .tag = 0x00081030,
           .doc = "Study Description (0008,1030)."),
     FIELD(struct study, referring_physician, .flags = NULLABLE, .max = 200, .tag = 0x00080090,
           .doc = "Referring physician (0008,0090)."),
-    FIELD(struct study, modalities, .flags = GENERATED | READ_ONLY | NULLABLE, .doc = "Modalities of all its series."),
+    FIELD(struct study, modalities, .flags = GENERATED | READ_ONLY | NULLABLE | VEILS,
+          .doc = "Modalities of all its series that one sees."),
     FIELD(struct study, number_of_series, .flags = GENERATED | READ_ONLY,
           .doc = "Series that hold something one sees."),
     FIELD(struct study, number_of_instances, .flags = GENERATED | READ_ONLY,
@@ -42,10 +44,15 @@ static const struct field study_fields[] = {
     FIELD(struct study, size_bytes, .flags = GENERATED | READ_ONLY, .doc = "How many bytes they have together."),
     FIELD(struct study, status, .choices = study_statuses, .fallback = "OPEN", .flags = REQUIRED,
           .doc = "How far the work on it has come."),
-    FIELD(struct study, conflict, .flags = GENERATED | READ_ONLY | NULLABLE,
-          .doc = "[\"patient_id\"]: a file of this study named another patient; it was kept, but not filed. "
-                 "[\"study_uid\"]: another study has the same UID (told to those who see all)."),
-    FIELD(struct study, created_by, .flags = READ_ONLY | VEILS, .doc = "Account that registered it."),
+    FIELD(
+        struct study, conflict, .flags = GENERATED | READ_ONLY | NULLABLE,
+        .doc =
+            "[\"patient_id\"]: a file of this study named another patient; it was kept, but not filed (told to who sent it, and "
+            "to those who see all). [\"study_uid\"]: another study has the same UID (told to those who see all)."),
+    FIELD(
+        struct study, created_by, .flags = READ_ONLY | NULLABLE | VEILS,
+        .doc =
+            "Account that registered it; null: one sees of it only one's own files, and is told only what these say."),
     FIELD(struct study, created_at, .flags = READ_ONLY | SET_ON_INSERT, .doc = "When it was registered."),
     FIELD(struct study, updated_at, .flags = READ_ONLY | SET_ON_UPDATE, .doc = "When it was changed last."),
     FIELD(struct study, is_deleted, .flags = GENERATED | READ_ONLY, .doc = "Has it been deleted?"),
@@ -56,34 +63,8 @@ static const struct field study_fields[] = {
           .doc = "Instances by others than who registered it."),
 };
 
-/* That a UID has two studies is told to those who see both; counts are of what the caller sees. */
-static bool veil(struct call *c, void *record)
-{
-    struct study *study = record;
-    struct visible_share share;
-    bool all = false;
-    ptrdiff_t told = 0;
-    if (visibility_of_everything(c))
-        return true;
-    for (ptrdiff_t i = 0; i < study->conflict.count; i++)
-        if (!str_equal(study->conflict.items[i], S("study_uid")))
-            study->conflict.items[told++] = study->conflict.items[i];
-    study->conflict = told ? (struct texts){ study->conflict.items, told } : (struct texts){ 0 };
-    if (study->created_by == call_user(c) && study->instances_of_others == 0)
-        return true;
-    if (!visibility_is_assigned(c, call_user(c), study->id, &all) || all)
-        return all;
-    if (!visibility_share_of_study(c, study->id, &share))
-        return false;
-    study->number_of_series = share.series;
-    study->number_of_instances = share.instances;
-    study->size_bytes = share.bytes;
-    study->modalities = share.modalities.count ? share.modalities : (struct texts){ 0 };
-    return true;
-}
-
 const struct schema study_schema = SCHEMA("Study", struct study, study_fields, .table = "studies", .alias = "s",
-                                          .veil = veil, .doc = "A study of a patient.");
+                                          .veil = study_veil, .doc = "A study of a patient.");
 
 static const struct field study_key_fields[] = {
     KEY(struct study_key, id, "The study."),
@@ -96,7 +77,7 @@ enum found study_find(struct call *c, int64_t id, bool deleted, struct study *ou
 {
     const char *tail = deleted ? "where s.id = ? and s.is_deleted = 1 and " VISIBLE_STUDY
                                : "where s.id = ? and s.is_deleted = 0 and " VISIBLE_STUDY;
-    return db_find(c, &study_schema, out, tail, V(id), VISIBLE_TO(c));
+    return db_find(c, &study_schema, out, tail, V(id), VISIBLE_STUDY_TO(c));
 }
 
 bool study_load(struct call *c, int64_t id, struct study *out)
@@ -105,6 +86,13 @@ bool study_load(struct call *c, int64_t id, struct study *out)
         return fail(c, E_NOT_FOUND, "study %" PRId64 " does not exist", id);
     audit_about(c, out->id, out->patient_id);
     return true;
+}
+
+bool study_load_to_change(struct call *c, int64_t id, struct study *out)
+{
+    bool whole;
+    return study_load(c, id, out) && visibility_of_study_record(c, out->id, &whole) &&
+           (whole || fail(c, E_FORBIDDEN, "only those who see the whole study may change it"));
 }
 
 int study_texts(const struct study *study, const struct patient *patient, struct str *out)

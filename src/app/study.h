@@ -5,7 +5,8 @@
  * To whom a study may not be shown (visibility.h) it does not exist (404).
  *
  * number_of_series, number_of_instances, size_bytes and modalities are kept by triggers of the database (migrations 0005, 0010): they
- * are right after deletion, restoring, purge and merge, too. A caller who does not see all files of a study is told those of their own.
+ * are right after deletion, restoring, purge and merge, too. A caller who does not see all files of a study is told those of their own, and
+ * of the record no word that came from others' files (study_view.h).
  */
 #ifndef ROENTGEN_STUDY_H
 #define ROENTGEN_STUDY_H
@@ -13,6 +14,7 @@
 #include "app/patient.h"
 
 extern const char *const study_statuses[];
+enum study_status { STUDY_STATUS_NONE, STUDY_OPEN, STUDY_CLOSED };
 
 struct study {
     int64_t id;
@@ -44,6 +46,7 @@ struct series {
     int64_t series_number;
     struct str modality, body_part, description, protocol_name, laterality, manufacturer, institution_name;
     int64_t number_of_instances, size_bytes;
+    int64_t created_by; /* not sent: whose file made it; INTEGER_NULL: nobody knows */
     struct instant created_at, updated_at;
 };
 extern const struct schema series_schema;
@@ -53,10 +56,12 @@ struct study_key {
 };
 extern const struct schema study_key;
 
-/* A study that the caller may see. */
+/* A study that the caller may see. As it is: what is sent of it goes through its veil. */
 enum found study_find(struct call *c, int64_t id, bool deleted, struct study *out);
 /* The same of one that is not deleted, for the audit row too; E_NOT_FOUND otherwise. */
 bool study_load(struct call *c, int64_t id, struct study *out);
+/* The same, and the caller may change it, as far as their rights go; E_FORBIDDEN when they see it only because a file of theirs is in it. */
+bool study_load_to_change(struct call *c, int64_t id, struct study *out);
 /* A new UID, made from a UUID (PS3.5 B.2): for what is made here, never for what came without one. */
 struct str study_make_uid(struct call *c);
 /* What a study of this patient is found by, at most SEARCH_TEXTS_MAX; returns how many. */

@@ -4,6 +4,7 @@
 #include "app/modality.h"
 #include "app/record_lock.h"
 #include "app/study_twins.h"
+#include "app/study_view.h"
 #include "app/trash_work.h"
 
 static bool study_get(struct call *c)
@@ -68,7 +69,7 @@ static bool study_patch_patch(struct call *c)
     struct study_patch in = *(const struct study_patch *)c->in;
     struct study before, *out = c->out;
     bool moves = schema_was_given(&study_patch, c->given, "patient_id");
-    if (!lock_study(c, in.id, moves ? in.patient_id : 0) || !study_load(c, in.id, &before) ||
+    if (!lock_study(c, in.id, moves ? in.patient_id : 0) || !study_load_to_change(c, in.id, &before) ||
         (moves && !patient_must_exist(c, in.patient_id, "body")))
         return false;
     if (db_find_update(c, &study_patch, &in, c->given, "where id = ?", V(in.id)) == FAILED)
@@ -83,8 +84,7 @@ static bool study_settle_conflict(struct call *c)
 {
     const struct study_key *key = c->in;
     struct study study;
-    return lock_study(c, key->id, 0) && study_load(c, key->id, &study) &&
-           db_execute(c, "update studies set conflict = null, updated_at = ? where id = ?", V(clock_now()), V(key->id));
+    return lock_study(c, key->id, 0) && study_load(c, key->id, &study) && study_conflict_settle(c, key->id);
 }
 
 static bool study_delete(struct call *c)
@@ -92,7 +92,7 @@ static bool study_delete(struct call *c)
     const struct study_key *key = c->in;
     struct study study;
     answer_after(c, trash_work_wake);
-    return lock_study(c, key->id, 0) && study_load(c, key->id, &study) &&
+    return lock_study(c, key->id, 0) && study_load_to_change(c, key->id, &study) &&
            trash_tree(c, &(struct tree){ study.patient_id, key->id }) && search_remove(c, "study_search", key->id);
 }
 

@@ -12,6 +12,7 @@
 #include "app/image_file.h"
 #include "app/keeping.h"
 #include "app/patient.h"
+#include "app/study_view.h"
 #include "app/visibility.h"
 #include "app/zip_stream.h"
 #include "base/file_view.h"
@@ -19,7 +20,7 @@
 
 #include <unistd.h>
 
-enum { ARCHIVE_INSTANCES_MAX = 100000, SERIES_MAX = 10000 };
+enum { ARCHIVE_INSTANCES_MAX = 100000, SERIES_MAX = 10000, TAG_PATIENT_ID = 0x00100020 };
 
 struct packing {
     struct call *c;
@@ -34,50 +35,69 @@ struct packing {
     struct dicomdir dir;
 };
 
-/* The name as the files have it: our own record has lost its component groups. */
-static struct str name_in_file(struct call *c, const struct image_file *file)
+/* Name and number as the files have them: our own record has lost the name's component groups. */
+static void patient_in_file(struct call *c, const struct image_file *file, struct dicomdir_patient *out)
 {
     struct dicom_limits limits = dicom_default_limits;
     struct dicom_object *object = NULL;
     struct error ignored = { 0 };
     struct file_view view;
-    struct str name;
     int fd;
     int64_t size;
-    limits.stop_at = 0x00100020;
-    if (!image_file_store(c, file) ||
+    limits.stop_at = TAG_PATIENT_ID + 1;
+    if (str_is_empty(file->storage_path) || !image_file_store(c, file) ||
         !blob_open_read(image_file_store(c, file), file->storage_path, &fd, &size, &ignored))
-        return STR_NULL;
+        return;
     bool ok = file_view_open(&view, fd, size, &ignored);
     close(fd);
     if (!ok)
-        return STR_NULL;
+        return;
     dicom_read(view.bytes, &limits, &c->arena, &object, &ignored);
-    name = arena_copy(&c->arena, dicom_text_first(object->root, DICOM_PatientName, &c->arena));
+    struct str name = arena_copy(&c->arena, dicom_text_first(object->root, DICOM_PatientName, &c->arena)),
+               number = arena_copy(&c->arena, dicom_text_first(object->root, TAG_PATIENT_ID, &c->arena));
     dicom_object_release(object);
-    return file_view_close(&view, &ignored) ? name : STR_NULL;
+    if (!file_view_close(&view, &ignored))
+        return;
+    out->name = name;
+    out->patient_id = number;
 }
 
 static bool begin_directory(struct packing *p)
 {
+    static const char sexes[] = { 0, 'M', 'F', 'O', 0 };
     struct call *c = p->c;
     struct patient patient;
     struct image_file first;
-    if (!patient_load(c, p->study.patient_id, &patient) ||
-        db_find(
-            c, &image_file_schema, &first,
-            "where f.study_id = ? and f.is_deleted = 0 and f.is_instance = 1 and (? = 1 or f.uploaded_by = ?) limit 1",
-            V(p->study.id), V(p->all), V(call_user(c))) == FAILED)
+    struct dicomdir_patient who = { .birth_date = DATE_NULL };
+    struct study *told = arena_new(&c->arena, struct study);
+    *told = p->study;
+    if (!study_veil(c, told) || !patient_load(c, p->study.patient_id, &patient) ||
+        db_find(c, &image_file_schema, &first,
+                "where f.study_id = ? and f.is_deleted = 0 and (f.is_instance = 1 or (? = 0 and f.is_apart = 1)) and "
+                "(? = 1 or f.uploaded_by = ?) limit 1",
+                V(p->study.id), V(p->all), V(p->all), V(call_user(c))) == FAILED)
         return false;
-    struct str name = str_is_empty(first.storage_path) ? STR_NULL : name_in_file(c, &first);
-    static const char sexes[] = { 0, 'M', 'F', 'O', 0 };
-    struct dicomdir_patient who = { .name = name.len ? name : patient.name,
-                                    .patient_id = patient.patient_id,
-                                    .issuer = patient.issuer_of_patient_id,
-                                    .birth_date = patient.birth_date,
-                                    .sex = sexes[patient.gender] };
-    dicomdir_begin(&p->dir, study_make_uid(c), &who, &p->study);
+    patient_in_file(c, &first, &who);
+    if (visibility_of_patients(c))
+        who = (struct dicomdir_patient){ .name = who.name.len ? who.name : patient.name,
+                                         .patient_id = patient.patient_id,
+                                         .issuer = patient.issuer_of_patient_id,
+                                         .birth_date = patient.birth_date,
+                                         .sex = sexes[patient.gender] };
+    dicomdir_begin(&p->dir, study_make_uid(c), &who, told);
     return true;
+}
+
+/* As lists have them: by number, those without one last. */
+static int by_number(const void *a, const void *b)
+{
+    const struct series *x = a, *y = b;
+    bool numbered[] = { x->series_number != INTEGER_NULL, y->series_number != INTEGER_NULL };
+    if (numbered[0] != numbered[1])
+        return numbered[0] ? -1 : 1;
+    if (numbered[0] && x->series_number != y->series_number)
+        return x->series_number < y->series_number ? -1 : 1;
+    return (x->id > y->id) - (x->id < y->id);
 }
 
 static bool load_series(struct packing *p)
@@ -88,8 +108,8 @@ static bool load_series(struct packing *p)
     for (
         db_rows(
             c, &rows,
-            "select x.id, x.series_uid, x.series_number, x.modality, x.description, x.series_number is null from series x where "
-            "x.study_id = ? and x.deleted_at is null and x.number_of_instances > 0 order by x.sort_number, x.id limit 10000",
+            "select x.id, x.series_uid, x.series_number, x.modality, x.description, x.series_number is null, x.created_by from "
+            "series x where x.study_id = ? and x.deleted_at is null and x.number_of_instances > 0 order by x.sort_number, x.id limit 10000",
             V(p->study.id));
         p->series_count <= p->study.number_of_series && cursor_next(&rows);) {
         struct series *s = &p->series[p->series_count++];
@@ -99,8 +119,16 @@ static bool load_series(struct packing *p)
         s->series_number = cursor_integer(&rows, 5) ? INTEGER_NULL : cursor_integer(&rows, 2);
         s->modality = arena_copy(&c->arena, cursor_text(&rows, 3));
         s->description = arena_copy(&c->arena, cursor_text(&rows, 4));
+        s->created_by = cursor_integer(&rows, 6);
     }
-    return cursor_close(&rows);
+    if (!cursor_close(&rows))
+        return false;
+    for (int64_t i = 0; !p->all && i < p->series_count; i++)
+        if (!series_take_view(c, &p->series[i]))
+            return false;
+    if (!p->all)
+        qsort(p->series, (size_t)p->series_count, sizeof(*p->series), by_number);
+    return true;
 }
 
 /* As far as a look tells: the ZIP states sizes before it has read the files. */
@@ -176,19 +204,22 @@ static void pack_file(struct packing *p, struct cursor *rows, int64_t number)
     zip_stream_add_file(p->zip, str_from(path), store, cursor_text(rows, 0), cursor_integer(rows, 2));
 }
 
+#define PACKED \
+    "select f.storage_path, f.is_archived, f.file_size, f.sop_class_uid, f.sop_instance_uid, f.transfer_syntax_uid, " \
+    "f.instance_number, f.instance_number is null, f.damage, f.id from image_files f where f.series_id = ? and " \
+    "f.is_deleted = 0 and "
+#define IN_ORDER " order by f.sort_number, f.id limit 100001"
 static bool pack_series(struct packing *p, int64_t index)
 {
     struct call *c = p->c;
     struct cursor rows;
     int64_t number = 0;
-    for (
-        db_rows(
-            c, &rows,
-            "select f.storage_path, f.is_archived, f.file_size, f.sop_class_uid, f.sop_instance_uid, f.transfer_syntax_uid, "
-            "f.instance_number, f.instance_number is null, f.damage, f.id from image_files f where f.series_id = ? and f.is_deleted = 0 and "
-            "f.is_instance = 1 and (? = 1 or f.uploaded_by = ?) order by f.sort_number, f.id limit 100001",
-            V(p->series[index].id), V(p->all), V(call_user(c)));
-        p->files <= ARCHIVE_INSTANCES_MAX && cursor_next(&rows);) {
+    if (p->all)
+        db_rows(c, &rows, PACKED "f.is_instance = 1" IN_ORDER, V(p->series[index].id));
+    else
+        db_rows(c, &rows, PACKED VISIBLE_OWN_INSTANCE " and f.uploaded_by = ?" IN_ORDER, V(p->series[index].id),
+                V(call_user(c)));
+    while (p->files <= ARCHIVE_INSTANCES_MAX && cursor_next(&rows)) {
         if (!number) {
             dicomdir_series(&p->dir, &p->series[index]);
             p->packed++;

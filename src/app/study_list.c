@@ -75,43 +75,33 @@ static bool answer_modality(struct call *c, struct value modality)
     return list_answer(c, &modality_listing, (struct list_among){ .conditions = conditions, .condition_count = count });
 }
 
+#define HOLDS_ANY "exists (select 1 from study_modalities k where k.study_id = s.id and k.modality in (%s)) = 1"
+/* By the record, and by the files that the caller sees: theirs say what theirs are, whatever their series is called by others. */
+#define SHOWS_ANY \
+    "(s.instances_of_others = 0 and " HOLDS_ANY \
+    " or s.instances_of_others > 0 and (upper(s.modality) in (%s) or exists " \
+    "(select 1 from image_files f where f.study_id = s.id and f.is_deleted = 0 and f.is_instance + f.is_apart > 0 and " \
+    "upper(f.modality) in (%s) and " VISIBLE_FILE ") = 1))"
+
 /* Asked of one study after the other, in the order of the list: MariaDB would rather gather all that match and sort them, but for the "= 1". Whoever
  * does not see all files of a study finds it by those that they see. */
 static struct condition any_modality(struct call *c, const struct modalities *asked)
 {
     const struct value seeing[] = { VISIBLE_TO(c) };
     enum { SEEING = sizeof(seeing) / sizeof(seeing[0]) };
-    struct value *values = arena_array(&c->arena, struct value, 2 * MODALITIES_ASKED_MAX + SEEING);
+    struct value *values = arena_array(&c->arena, struct value, 3 * MODALITIES_ASKED_MAX + SEEING);
     char marks[3 * MODALITIES_ASKED_MAX];
+    bool all = visibility_of_everything(c);
     int count = 0, len = 0;
     for (int i = 0; i < asked->count; i++)
         len += snprintf(marks + len, sizeof(marks) - (size_t)len, "%s?", i ? ", " : "");
-    for (int i = 0; i < asked->count; i++)
-        values[count++] = asked->at[i];
-    struct str sql = arena_format(
-        &c->arena, "exists (select 1 from study_modalities k where k.study_id = s.id and k.modality in (%s)) = 1",
-        marks);
-    if (!visibility_of_everything(c)) {
-        sql = arena_format(
-            &c->arena,
-            "%.*s and (s.instances_of_others = 0 or exists (select 1 from image_files f where f.study_id = s.id "
-            "and f.is_deleted = 0 and f.is_instance = 1 and upper(f.modality) in (%s) and " VISIBLE_FILE ") = 1)",
-            STR_FMT(sql), marks);
-        for (int i = 0; i < asked->count; i++)
-            values[count++] = asked->at[i];
-        for (int i = 0; i < SEEING; i++)
-            values[count++] = seeing[i];
-    }
+    for (int i = 0; i < (all ? 1 : 3) * asked->count; i++)
+        values[count++] = asked->at[i % asked->count];
+    for (int i = 0; !all && i < SEEING; i++)
+        values[count++] = seeing[i];
+    struct str sql =
+        all ? arena_format(&c->arena, HOLDS_ANY, marks) : arena_format(&c->arena, SHOWS_ANY, marks, marks, marks);
     return (struct condition){ arena_cstring(&c->arena, sql), values[0], .rest = values + 1, .rest_count = count - 1 };
-}
-
-/* A conflict as the caller is told of it (study.c). */
-static struct condition with_conflict(struct call *c, bool with)
-{
-    if (visibility_of_everything(c))
-        return (struct condition){ "s.has_conflict = ?", V(with) };
-    return (struct condition){ with ? "(s.has_conflict = 1 and s.conflict <> '[\"study_uid\"]')"
-                                    : "(s.has_conflict = 0 or s.conflict = '[\"study_uid\"]')" };
 }
 
 /* Conditions that leave few rows: with all studies in sight they say where to look, else they thin out the caller's own. */
@@ -122,7 +112,8 @@ static bool answer(struct call *c, int64_t patient_id)
     struct modalities modalities;
     int count = 0, scope_count = visibility_study_scopes(c, scopes);
     struct list_total total = { 0 };
-    if (!modality_take_list(c, in->modality, &modalities))
+    if (!visibility_asks_for_patients(c, in->search.len > 0, "searching, which looks into patients' names,") ||
+        !modality_take_list(c, in->modality, &modalities))
         return false;
     if (in->study_uid.len)
         few[count++] =
@@ -135,7 +126,7 @@ static bool answer(struct call *c, int64_t patient_id)
     if (!scope_count && !has_few && !asks_conflict && modalities.count == 1)
         return answer_modality(c, modalities.at[0]);
     if (asks_conflict)
-        few[count++] = with_conflict(c, in->has_conflict);
+        few[count++] = visibility_studies_with_conflict(c, in->has_conflict);
     if (modalities.count)
         few[count++] = any_modality(c, &modalities);
     if (!scope_count && has_few)
@@ -152,7 +143,7 @@ static bool study_list_get(struct call *c)
     const struct study_list *in = c->in;
     if (in->patient_id > 0)
         audit_about(c, 0, in->patient_id);
-    return answer(c, in->patient_id);
+    return visibility_asks_for_patients(c, in->patient_id > 0, "asking for a patient's") && answer(c, in->patient_id);
 }
 
 static bool patient_studies_get(struct call *c)
@@ -160,7 +151,7 @@ static bool patient_studies_get(struct call *c)
     const struct study_list *in = c->in;
     struct patient patient;
     audit_about(c, in->id, in->id);
-    return patient_load(c, in->id, &patient) && answer(c, in->id);
+    return patient_load_shown(c, in->id, &patient) && answer(c, in->id);
 }
 
 static const struct endpoint rows[] = {

@@ -9,15 +9,16 @@ bool study_twins_find(struct call *c, struct str study_uid, int64_t by, struct s
     struct cursor rows;
     out->count = 0;
     for (db_rows(c, &rows,
-                 "select s.id, s.patient_id, s.modality, " VISIBLE_STUDY
-                 " as seen from studies s where s.study_uid = ? and s.deleted_at is null order by seen desc, s.id",
-                 VISIBLE_TO_USER(c, by), V(study_uid));
+                 "select s.id, s.patient_id, s.modality, " VISIBLE_STUDY " as seen, s.created_by from studies s where "
+                 "s.study_uid = ? and s.deleted_at is null order by seen desc, s.id",
+                 VISIBLE_STUDY_TO_USER(c, by), V(study_uid));
          out->count < STUDY_TWINS_MAX && cursor_next(&rows);) {
         struct study_twin *twin = &out->at[out->count++];
         twin->id = cursor_integer(&rows, 0);
         twin->patient_id = cursor_integer(&rows, 1);
         twin->modality = arena_copy(&c->arena, cursor_text(&rows, 2));
         twin->is_seen = cursor_integer(&rows, 3) != 0;
+        twin->created_by = cursor_integer(&rows, 4);
     }
     return cursor_close(&rows);
 }

@@ -5,7 +5,8 @@
  * gets a study of its own, claimed by that account. Both are marked (conflict: study_uid); those who see everything are told.
  *
  *     uploader sees a study of this patient      it goes there
- *     there is one of this patient, hidden       it goes there too: the study's films belong together; the uploader sees their own
+ *     there is one of this patient, hidden       it goes there too: the study's films belong together; the uploader sees of the study what
+ *                                                their own films say (study_view.h)
  *     uploader sees one of another patient       the study is marked, the file is FAILED, says why (filing.h)
  *     there is one of another patient, hidden    a study of its own
  */
@@ -18,7 +19,7 @@
 enum { STUDY_TWINS_MAX = 16 };
 
 struct study_twin {
-    int64_t id, patient_id;
+    int64_t id, patient_id, created_by;
     struct str modality;
     bool is_seen;
 };

@@ -226,6 +226,7 @@ BREAKS = {
     "bytes_of_duplicate": "update image_files set duplicate_of = {film2} where id = {film}",
     "count_of_patient": "update patients set image_count = image_count + 1 where id = {patient}",
     "count_of_study": "update studies set number_of_instances = 7 where id = {study}",
+    "files_of_view": "insert into study_views(id, created_by, created_at, files) select {study}, min(id), 0, 7 from users",
     "count_of_series": "update series set size_bytes = 7 where study_id = {study}",
     "series_of_study": "update studies set number_of_series = 7 where id = {study}",
     "count_of_owner": "update image_file_totals set files = files + 1",

@@ -221,8 +221,8 @@ def test_what_others_keep_does_not_show_through(server, doctor, colleague):
     content = dicom()
     theirs, mine = colleague.upload(content, "a.dcm"), doctor.upload(content, "a.dcm")
     assert mine["id"] != theirs["id"] and mine["duplicate_of"] is None and mine["status"] == "UPLOADED"
-    problem(doctor.get(f"/studies/{mine['study_id']}"), 404)
-    assert study_of(colleague, theirs)["number_of_instances"] == 1
+    assert [study_of(api, mine)["number_of_instances"] for api in (doctor, colleague)] == [1, 1]
+    problem(doctor.get(f"/image-files/{theirs['id']}"), 404)
     assert doctor.get(f"/image-files/{mine['id']}/download").content == content
 
 

@@ -328,4 +328,5 @@ def test_hidden_and_absent_answer_alike(doctor, colleague, shared_study):
     assert [i["error"].replace(str(i["id"]), "N") for i in outcome] == [
         outcome[0]["error"].replace(str(hidden), "N")
     ] * 2
-    problem(colleague.get(f"/studies/{study}"), 404)
+    # Of the study both see their own files, and no more.
+    assert [ok(api.get(f"/studies/{study}"))["number_of_instances"] for api in (doctor, colleague)] == [1, 2]

@@ -29,16 +29,19 @@ UPKEEP = {
 # (file, how the statement begins): why it asks for more than a caller may see, and where the caller's right is looked at.
 ELSEWHERE = {
     ("filing.c", "select patient_id from studies where id"): "looks again under the lock",
-    ("filing.c", "select id from series where study_id"): "within the study that a file belongs to",
+    ("filing.c", "select id, created_by from series where study_id"): "within the study that a file belongs to",
     ("filing_again.c", "where f.id = ? and {IN_SIGHT"): "looks again under the lock",
     ("filing_text.c", "where s.id = ?"): "the study of a file that was loaded to be changed",
     ("study_list.c", "study_modalities k cross join studies s"): "for those who see all studies",
-    ("study_list.c", "exists (select 1 from study_modalities"): "a condition of the list, whose scopes say what is seen",
+    ("study_list.c", "(select 1 from image_files f where f.study_id = s.id"): "goes on with VISIBLE_FILE",
+    ("study_view.c", "select x.body_part from series"): "for those who see all files of the study",
+    ("filing_instance.c", "select f.id from image_files f where f.series_id"): "takes a place, whoever sees it",
+    ("filing_instance.c", "select id from image_files where series_id"): "asks then whether the caller sees it",
     ("instance.c", "select study_id from series"): "whose study is then loaded as the caller sees it",
     ("instance.c", "select number_of_instances from series"): "for those who see all files of the study",
     ("study_archive.c", "where f.study_id = ?"): "the study was loaded",
     ("study_archive.c", "select x.id, x.series_uid"): "series of a study that was loaded",
-    ("study_archive.c", "select f.storage_path"): "the caller's own where they do not see all",
+    ("study_archive.c", "f.instance_number, f.instance_number is null"): "the caller's own where they do not see all",
     ("upload.c", "where f.id = ?"): "the row that was just inserted, or is the same instance, which filing found for the caller",
     ("upload_chunked.c", "select id from image_files where id"): "locks an upload that was loaded",
     ("upload_chunked.c", "select 1 from image_files where id = ? and storage_path"): "did its own commit come through",
@@ -80,7 +83,7 @@ def test_lists_of_studies_and_files_take_their_scopes_from_visibility():
     for path in sorted((ROOT / "src" / "app").glob("*.c")):
         text = path.read_text()
         if re.search(r"\.row = &(?:image_file|study)_schema", text):
-            assert re.search(r"visibility_(?:file|study)_scopes|visibility_own_files", text), path.name
+            assert re.search(r"visibility_(?:file|study|instance)_scopes|visibility_own_files", text), path.name
 
 
 def test_nobody_else_asks_who_a_study_is_assigned_to():

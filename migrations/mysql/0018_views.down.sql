@@ -1,0 +1,11 @@
+drop table study_conflicts;
+drop table patient_conflicts;
+drop trigger image_files_views_insert;
+drop trigger image_files_views_update;
+drop trigger image_files_views_delete;
+alter table image_files drop column is_apart;
+alter table series drop foreign key fk_series_created_by;
+drop index ix_series_created_by on series;
+alter table series drop column created_by;
+drop table series_views;
+drop table study_views;
