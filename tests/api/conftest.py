@@ -62,8 +62,14 @@ def admin(server):
 
 
 @pytest.fixture
-def doctor(server, admin):
-    return server.account("doctor", admin=admin)
+def doctor(request, server, admin):
+    """One for each test. A module of pictures may say `doctor_of_all = None`: as a decoder sees files of one uploader only, each new one
+    costs two processes."""
+    module = request.module
+    if not hasattr(module, "doctor_of_all"):
+        return server.account("doctor", admin=admin)
+    module.doctor_of_all = module.doctor_of_all or server.account("doctor", admin=admin)
+    return module.doctor_of_all
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from pydicom.uid import JPEGBaseline8Bit
 
 import made
 
+doctor_of_all = None  # conftest.py
+
 SIZE = 64
 
 

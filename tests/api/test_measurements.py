@@ -10,6 +10,8 @@ import pytest
 from annotations import CT_SPACING, DICOM, fresh, line, measured, path, points, put, real, refused, upload
 from support import ROOT, ok, png, problem, unique
 
+doctor_of_all = None  # conftest.py
+
 
 @pytest.fixture
 def ct(doctor):

@@ -8,6 +8,8 @@ from PIL import Image
 
 from support import CT, dicom, ok, sample, sha256, unique
 
+doctor_of_all = None  # conftest.py
+
 WIDTH, HEIGHT, ON_ITS_SIDE = 40, 24, 6
 
 

@@ -18,6 +18,8 @@ from pydicom.uid import (
 import made
 from support import DATA, ok, sample
 
+doctor_of_all = None  # conftest.py
+
 # name: Bits Stored, High Bit, signed
 KINDS = {
     "u12": (12, 11, False),
