@@ -186,7 +186,7 @@ def test_sigkill_loses_nothing_that_was_acknowledged(tmp_path):
             clients = [Client(server, token, f"{kill}/{n}", state) for n, state in enumerate(states)]
             for client in clients:
                 client.start()
-            time.sleep(rng.uniform(0.02, 1.0))
+            time.sleep(rng.uniform(0.02, 0.6))
             server.kill()
             for client in clients:
                 client.join()
