@@ -48,7 +48,7 @@ static void install(void)
     sigaction(SIGBUS, &action, &before);
 }
 
-/* Threads are begun with all signals blocked; of a fault that is blocked the kernel makes an end of the process. */
+/* Whoever began this thread may have blocked all signals; of a fault that is blocked the kernel makes an end of the process. */
 static void get_ready(void)
 {
     sigset_t bus;

@@ -7,10 +7,9 @@
 #include "base/log_file.h"
 #include "base/names.h"
 #include "base/text.h"
+#include "base/thread.h"
 
 #include <assert.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -29,12 +28,9 @@ const char *const log_requests_names[] = { "auto", "on", "off", NULL };
 NAMES_REACH(log_requests_names, LOG_REQUESTS_OFF + 1);
 
 struct log {
-    pthread_mutex_t lock;
-    pthread_cond_t wake; /* pending became non-empty, or stopping */
-    pthread_t flusher;
-    bool stopping;
-    bool readable; /* text for a terminal, not JSON */
-    bool requests; /* access lines are written */
+    struct background flusher; /* its lock guards all; woken when pending becomes non-empty */
+    bool readable;             /* text for a terminal, not JSON */
+    bool requests;             /* access lines are written */
     atomic_int level;
     struct text pending;
     struct log_file file;
@@ -48,43 +44,28 @@ static void flush_locked(struct log *log)
     text_clear(&log->pending);
 }
 
-static void *flusher_main(void *argument)
+static void flush_again_and_again(void *context)
 {
-    struct log *log = argument;
-    pthread_mutex_lock(&log->lock);
-    while (!log->stopping) {
+    struct log *log = context;
+    background_lock(&log->flusher);
+    while (!log->flusher.stopping) {
         if (log->pending.len == 0) {
-            pthread_cond_wait(&log->wake, &log->lock);
+            background_wait(&log->flusher, NEVER);
             continue;
         }
-        int64_t until = clock_monotonic_us() + FLUSH_AFTER_US;
-        struct timespec at = { .tv_sec = until / 1000000, .tv_nsec = until % 1000000 * 1000 };
-        while (!log->stopping && pthread_cond_timedwait(&log->wake, &log->lock, &at) == 0)
+        int64_t until_us = clock_monotonic_us() + FLUSH_AFTER_US;
+        while (!log->flusher.stopping && background_wait(&log->flusher, until_us))
             continue;
         flush_locked(log);
     }
-    pthread_mutex_unlock(&log->lock);
-    return NULL;
+    background_unlock(&log->flusher);
 }
 
-static void init_locks(struct log *log)
+static void release(struct log *log)
 {
-    pthread_condattr_t attributes;
-    if (pthread_mutex_init(&log->lock, NULL) || pthread_condattr_init(&attributes) ||
-        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) || pthread_cond_init(&log->wake, &attributes))
-        abort();
-    pthread_condattr_destroy(&attributes);
-}
-
-/* Signals belong to the threads that expect them. */
-static int start_flusher(struct log *log)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int number = pthread_create(&log->flusher, NULL, flusher_main, log);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return number;
+    log_file_close(&log->file);
+    text_release(&log->pending);
+    free(log);
 }
 
 bool log_open(const struct log_options *options, struct log **out, struct error *error)
@@ -100,15 +81,9 @@ bool log_open(const struct log_options *options, struct log **out, struct error 
     log->requests = options->requests == LOG_REQUESTS_AUTO ? !log->readable : options->requests == LOG_REQUESTS_ON;
     atomic_init(&log->level, options->level);
     text_init(&log->pending, FLUSH_BYTES + LINE_MAX_BYTES);
-    init_locks(log);
-    int number = start_flusher(log);
-    if (number != 0) {
-        log_file_close(&log->file);
-        text_release(&log->pending);
-        pthread_cond_destroy(&log->wake);
-        pthread_mutex_destroy(&log->lock);
-        free(log);
-        return error_set(error, E_INTERNAL, "cannot start the log's thread: %s", strerrordesc_np(number));
+    if (!background_start(&log->flusher, "log-flusher", flush_again_and_again, log, error)) {
+        release(log);
+        return false;
     }
     *out = log;
     return true;
@@ -118,32 +93,25 @@ void log_close(struct log *log)
 {
     if (!log)
         return;
-    pthread_mutex_lock(&log->lock);
-    log->stopping = true;
-    pthread_cond_signal(&log->wake);
-    pthread_mutex_unlock(&log->lock);
-    pthread_join(log->flusher, NULL);
+    background_stop(&log->flusher);
     flush_locked(log);
-    log_file_close(&log->file);
-    text_release(&log->pending);
-    pthread_cond_destroy(&log->wake);
-    pthread_mutex_destroy(&log->lock);
-    free(log);
+    background_release(&log->flusher);
+    release(log);
 }
 
 void log_flush(struct log *log)
 {
-    pthread_mutex_lock(&log->lock);
+    background_lock(&log->flusher);
     flush_locked(log);
-    pthread_mutex_unlock(&log->lock);
+    background_unlock(&log->flusher);
 }
 
 void log_reopen(struct log *log)
 {
-    pthread_mutex_lock(&log->lock);
+    background_lock(&log->flusher);
     flush_locked(log);
     log_file_reopen(&log->file);
-    pthread_mutex_unlock(&log->lock);
+    background_unlock(&log->flusher);
 }
 
 void log_set_level(struct log *log, enum log_level level)
@@ -202,7 +170,7 @@ static void put_number(struct log *log, struct str json_name, struct str readabl
 static void start_line(struct log *log, enum log_level level, struct str event)
 {
     if (log->pending.len == 0)
-        pthread_cond_signal(&log->wake);
+        background_wake(&log->flusher);
     char time[INSTANT_TEXT_MAX];
     struct str now = { time, instant_write(clock_now(), time) };
     text_put(&log->pending, log->readable ? STR_NULL : S("{\"time\":\""));
@@ -237,20 +205,20 @@ void log_write(struct log *log, enum log_level level, const char *request_id, co
     int length = vsnprintf(message, sizeof(message), format, args);
     va_end(args);
     assert(length >= 0);
-    pthread_mutex_lock(&log->lock);
+    background_lock(&log->flusher);
     start_line(log, level, part_of(event));
     if (request_id && *request_id)
         put_text(log, S(",\"request_id\":"), part_of(request_id));
     put_text(log, S(",\"message\":"), (struct str){ message, length < MESSAGE_MAX ? length : MESSAGE_MAX });
     end_line(log, level);
-    pthread_mutex_unlock(&log->lock);
+    background_unlock(&log->flusher);
 }
 
 void log_access(struct log *log, const struct log_access *line)
 {
     if (!is_wanted(log, LOG_INFO) || !log->requests)
         return;
-    pthread_mutex_lock(&log->lock);
+    background_lock(&log->flusher);
     start_line(log, LOG_INFO, S("request"));
     if (line->request_id && *line->request_id)
         put_text(log, S(",\"request_id\":"), part_of(line->request_id));
@@ -267,5 +235,5 @@ void log_access(struct log *log, const struct log_access *line)
     put_number(log, S(",\"bytes_in\":"), S(" in="), line->bytes_in);
     put_number(log, S(",\"bytes_out\":"), S(" out="), line->bytes_out);
     end_line(log, LOG_INFO);
-    pthread_mutex_unlock(&log->lock);
+    background_unlock(&log->flusher);
 }
