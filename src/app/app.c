@@ -77,14 +77,13 @@ bool app_open_results(struct app *app, struct error *error)
     return results_open(folder.at, config->result_memory_bytes, config->result_disk_bytes, &app->results, error);
 }
 
-static void open_serving(struct app *app)
+static bool open_serving(struct app *app, struct error *error)
 {
     const struct config *config = &app->config;
     struct text document;
     app->router = router_new(&endpoints_served);
     app->budget = budget_new(config->memory_budget_bytes, config->memory_budget_bytes / 2);
     app->metrics = metrics_new(router_count(app->router));
-    app->audit = audit_open(app->db);
     app->lockout = lockout_open(app);
     if (config->rate_limit) {
         app->rate = rate_new((int)config->rate_limit_per_minute, (int)config->rate_limit_per_minute, RATE_KEYS);
@@ -95,11 +94,10 @@ static void open_serving(struct app *app)
     openapi_put_document(&document, &endpoints_served);
     app->openapi = arena_copy(&app->arena, text_str(&document));
     text_release(&document);
-    app->thumbnails = thumbnails_open(app);
+    if (!audit_open(app->db, &app->audit, error) || !thumbnails_open(app, &app->thumbnails, error))
+        return false;
     app->jobs = (struct jobs){ thumbnails_want, app->thumbnails };
-    app->prober = prober_open(app);
-    if (mail_is_configured(app))
-        app->mailer = mailer_open(app);
+    return prober_open(app, &app->prober, error) && (!mail_is_configured(app) || mailer_open(app, &app->mailer, error));
 }
 
 /* Said where whoever starts it looks, and in the log. */
@@ -153,10 +151,10 @@ bool app_open(struct app *app, bool serving)
         return complain(&error, "decoders");
     if (serving && !app_open_results(app, &error))
         return complain(&error, "rendered pictures");
-    if (serving) {
+    if (serving)
         warn_of_contradictions(app);
-        open_serving(app);
-    }
+    if (serving && !open_serving(app, &error))
+        return complain(&error, "start");
     return true;
 }
 

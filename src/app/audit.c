@@ -1,21 +1,18 @@
 /* audit.c - the queue of rows to come, and the row's way into the table. */
 #include "app/audit.h"
 
+#include "base/thread.h"
 #include "kv/rate.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 enum { REFUSED_KEYS = 16384 };
 
 struct audit {
     struct db *db;
-    pthread_t thread;
-    pthread_mutex_t mutex;
-    pthread_cond_t wake;                   /* rows are there, or the end */
+    struct background background;          /* woken when rows are there, and when many are */
     struct audit_entry *filling, *writing; /* AUDIT_QUEUE each */
     int filled, to_write;
-    bool stopping;
     struct rate *accounts, *networks, *strangers; /* refusals that may leave a row */
     atomic_int_fast64_t left_out;
 };
@@ -50,38 +47,33 @@ static bool write_taken(struct call *c, void *context)
     return true;
 }
 
-static struct timespec deadline(int delay_ms)
+static int64_t soon_us(void)
 {
-    struct timespec at;
-    clock_gettime(CLOCK_REALTIME, &at);
-    at.tv_nsec += (long)delay_ms * 1000000;
-    at.tv_sec += at.tv_nsec / 1000000000;
-    at.tv_nsec %= 1000000000;
-    return at;
+    return clock_monotonic_us() + AUDIT_DELAY_MS * 1000;
 }
 
 /* Waits until rows are there and either AUDIT_DELAY_MS has passed or many have gathered; takes them. False at the end. */
 static bool take_noted(struct audit *audit)
 {
-    pthread_mutex_lock(&audit->mutex);
-    while (!audit->filled && !audit->stopping)
-        pthread_cond_wait(&audit->wake, &audit->mutex);
-    struct timespec until = deadline(AUDIT_DELAY_MS);
-    while (audit->filled < AUDIT_BATCH && !audit->stopping)
-        if (pthread_cond_timedwait(&audit->wake, &audit->mutex, &until))
-            break;
+    struct background *background = &audit->background;
+    background_lock(background);
+    while (!audit->filled && !background->stopping)
+        background_wait(background, NEVER);
+    int64_t until_us = soon_us();
+    while (audit->filled < AUDIT_BATCH && !background->stopping && background_wait(background, until_us))
+        continue;
     struct audit_entry *swap = audit->writing;
     audit->writing = audit->filling;
     audit->filling = swap;
     audit->to_write = audit->filled;
     audit->filled = 0;
-    pthread_mutex_unlock(&audit->mutex);
+    background_unlock(background);
     return audit->to_write > 0;
 }
 
 /* Rows that cannot be written now (disk full, database gone) are tried again until they can; meanwhile the queue fills and
  * readers wait. Only the end of the process gives up, after ten tries or when its time is over. */
-static void *run(void *context)
+static void write_noted(void *context)
 {
     struct audit *audit = context;
     struct call call;
@@ -90,11 +82,10 @@ static void *run(void *context)
         int tries = 0;
         while (!db_transact(&call, write_taken, audit)) {
             call_reset(&call);
-            pthread_mutex_lock(&audit->mutex);
-            bool give_up = audit->stopping && (++tries >= 10 || db_has_ended(audit->db));
-            struct timespec until = deadline(AUDIT_DELAY_MS);
-            pthread_cond_timedwait(&audit->wake, &audit->mutex, &until);
-            pthread_mutex_unlock(&audit->mutex);
+            background_lock(&audit->background);
+            bool give_up = audit->background.stopping && (++tries >= 10 || db_has_ended(audit->db));
+            background_wait(&audit->background, soon_us());
+            background_unlock(&audit->background);
             if (give_up)
                 break;
         }
@@ -102,44 +93,46 @@ static void *run(void *context)
     }
     db_release(&call);
     call_release(&call);
-    return NULL;
 }
 
-struct audit *audit_open(struct db *db)
+static void release(struct audit *audit)
 {
-    struct audit *audit = calloc(1, sizeof(*audit));
-    if (!audit)
-        abort();
-    audit->db = db;
-    pthread_mutex_init(&audit->mutex, NULL);
-    pthread_cond_init(&audit->wake, NULL);
-    audit->accounts = rate_new(AUDIT_REFUSED_ACCOUNT, AUDIT_REFUSED_ACCOUNT_PER_MINUTE, REFUSED_KEYS);
-    audit->networks = rate_new(AUDIT_REFUSED_NETWORK, AUDIT_REFUSED_NETWORK_PER_MINUTE, REFUSED_KEYS);
-    audit->strangers = rate_new(AUDIT_REFUSED_STRANGERS, AUDIT_REFUSED_STRANGERS_PER_MINUTE, 1);
-    audit->filling = calloc(AUDIT_QUEUE, sizeof(struct audit_entry));
-    audit->writing = calloc(AUDIT_QUEUE, sizeof(struct audit_entry));
-    if (!audit->filling || !audit->writing || pthread_create(&audit->thread, NULL, run, audit))
-        abort();
-    return audit;
-}
-
-void audit_close(struct audit *audit)
-{
-    if (!audit)
-        return;
-    pthread_mutex_lock(&audit->mutex);
-    audit->stopping = true;
-    pthread_cond_signal(&audit->wake);
-    pthread_mutex_unlock(&audit->mutex);
-    pthread_join(audit->thread, NULL);
-    pthread_cond_destroy(&audit->wake);
-    pthread_mutex_destroy(&audit->mutex);
     rate_free(audit->accounts);
     rate_free(audit->networks);
     rate_free(audit->strangers);
     free(audit->filling);
     free(audit->writing);
     free(audit);
+}
+
+bool audit_open(struct db *db, struct audit **out, struct error *error)
+{
+    struct audit *audit = calloc(1, sizeof(*audit));
+    if (!audit)
+        abort();
+    audit->db = db;
+    audit->accounts = rate_new(AUDIT_REFUSED_ACCOUNT, AUDIT_REFUSED_ACCOUNT_PER_MINUTE, REFUSED_KEYS);
+    audit->networks = rate_new(AUDIT_REFUSED_NETWORK, AUDIT_REFUSED_NETWORK_PER_MINUTE, REFUSED_KEYS);
+    audit->strangers = rate_new(AUDIT_REFUSED_STRANGERS, AUDIT_REFUSED_STRANGERS_PER_MINUTE, 1);
+    audit->filling = calloc(AUDIT_QUEUE, sizeof(struct audit_entry));
+    audit->writing = calloc(AUDIT_QUEUE, sizeof(struct audit_entry));
+    if (!audit->filling || !audit->writing)
+        abort();
+    if (!background_start(&audit->background, "audit", write_noted, audit, error)) {
+        release(audit);
+        return false;
+    }
+    *out = audit;
+    return true;
+}
+
+void audit_close(struct audit *audit)
+{
+    if (!audit)
+        return;
+    background_stop(&audit->background);
+    background_release(&audit->background);
+    release(audit);
 }
 
 bool audit_admits(struct audit *audit, int64_t user_id, struct str network)
@@ -161,12 +154,12 @@ int64_t audit_left_out(struct audit *audit)
 
 bool audit_note(struct audit *audit, const struct audit_entry *entry)
 {
-    pthread_mutex_lock(&audit->mutex);
+    background_lock(&audit->background);
     bool room = audit->filled < AUDIT_QUEUE;
     if (room)
         audit->filling[audit->filled++] = *entry;
     if (audit->filled == 1 || audit->filled == AUDIT_BATCH)
-        pthread_cond_signal(&audit->wake);
-    pthread_mutex_unlock(&audit->mutex);
+        background_wake(&audit->background);
+    background_unlock(&audit->background);
     return room;
 }

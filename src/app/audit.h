@@ -37,7 +37,7 @@ struct audit_entry {
 };
 
 struct audit;
-struct audit *audit_open(struct db *db);
+bool audit_open(struct db *db, struct audit **out, struct error *error);
 void audit_close(struct audit *audit); /* writes what was noted, then frees; takes NULL; before db_close */
 
 /* May one more refusal leave a row? Asked once for each. `user_id` 0: nobody signed in. */

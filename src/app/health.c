@@ -5,9 +5,7 @@
 #include "app/migrations.h"
 #include "app/renewal.h"
 #include "base/names.h"
-
-#include <errno.h>
-#include <pthread.h>
+#include "base/thread.h"
 
 enum health { HEALTH_NONE, HEALTH_OK, HEALTH_DEGRADED, HEALTH_DOWN };
 static const char *const healths[] = { "ok", "degraded", "down", NULL };
@@ -93,76 +91,70 @@ enum { LOOK_MAX_US = 4000000 };
 
 struct prober {
     struct app *app;
-    pthread_t thread;
-    pthread_mutex_t mutex;
-    pthread_cond_t wanted, done; /* done: CLOCK_MONOTONIC */
+    struct background background; /* woken when a look is wanted */
+    pthread_cond_t done;
     int64_t asked, begun, ended; /* looks, counted */
     int64_t begun_us;
     struct health_answer last;
-    bool stopping;
 };
 
-static void *keep_looking(void *context)
+static void keep_looking(void *context)
 {
     struct prober *p = context;
     struct call c;
     struct actor actor = ACTOR_OF_TASK("health");
     call_init(&c, p->app, p->app->db);
     c.actor = &actor;
-    pthread_mutex_lock(&p->mutex);
-    while (!p->stopping) {
+    background_lock(&p->background);
+    while (!p->background.stopping) {
         if (p->asked == p->begun) {
-            pthread_cond_wait(&p->wanted, &p->mutex);
+            background_wait(&p->background, NEVER);
             continue;
         }
         struct health_answer found = { 0 };
         p->begun++;
         p->begun_us = clock_monotonic_us();
-        pthread_mutex_unlock(&p->mutex);
+        background_unlock(&p->background);
         call_reset(&c);
         found.status = look(&c, &found.checks);
         db_release(&c);
-        pthread_mutex_lock(&p->mutex);
+        background_lock(&p->background);
         p->last = found;
         p->ended = p->begun;
         pthread_cond_broadcast(&p->done);
     }
-    pthread_mutex_unlock(&p->mutex);
+    background_unlock(&p->background);
     call_release(&c);
-    return NULL;
 }
 
-struct prober *prober_open(struct app *app)
+static void release(struct prober *p)
+{
+    pthread_cond_destroy(&p->done);
+    free(p);
+}
+
+bool prober_open(struct app *app, struct prober **out, struct error *error)
 {
     struct prober *p = calloc(1, sizeof(*p));
-    pthread_condattr_t monotonic;
     if (!p)
         abort();
     p->app = app;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_mutex_init(&p->mutex, NULL);
-    pthread_cond_init(&p->wanted, NULL);
-    pthread_cond_init(&p->done, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    if (pthread_create(&p->thread, NULL, keep_looking, p))
-        abort();
-    return p;
+    pthread_cond_init(&p->done, NULL);
+    if (!background_start(&p->background, "prober", keep_looking, p, error)) {
+        release(p);
+        return false;
+    }
+    *out = p;
+    return true;
 }
 
 void prober_close(struct prober *p)
 {
     if (!p)
         return;
-    pthread_mutex_lock(&p->mutex);
-    p->stopping = true;
-    pthread_cond_signal(&p->wanted);
-    pthread_mutex_unlock(&p->mutex);
-    pthread_join(p->thread, NULL);
-    pthread_cond_destroy(&p->done);
-    pthread_cond_destroy(&p->wanted);
-    pthread_mutex_destroy(&p->mutex);
-    free(p);
+    background_stop(&p->background);
+    background_release(&p->background);
+    release(p);
 }
 
 /* Has the look that is under way taken so long that the next is not to be waited for? */
@@ -175,18 +167,17 @@ static bool is_stuck(const struct prober *p)
 static bool ask(struct prober *p, struct health_answer *out)
 {
     int64_t until_us = clock_monotonic_us() + LOOK_MAX_US;
-    struct timespec until = { .tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000 };
     bool late = false;
-    pthread_mutex_lock(&p->mutex);
+    background_lock(&p->background);
     int64_t number = p->begun + 1;
     p->asked = number;
-    pthread_cond_signal(&p->wanted);
+    background_wake(&p->background);
     while (p->ended < number && !late && !is_stuck(p))
-        late = pthread_cond_timedwait(&p->done, &p->mutex, &until) == ETIMEDOUT;
+        late = !thread_wait(&p->done, &p->background.lock, until_us);
     bool ok = p->ended >= number;
     if (ok)
         *out = p->last;
-    pthread_mutex_unlock(&p->mutex);
+    background_unlock(&p->background);
     return ok;
 }
 

@@ -9,7 +9,7 @@
 struct app;
 struct prober;
 
-struct prober *prober_open(struct app *app);
+bool prober_open(struct app *app, struct prober **out, struct error *error);
 void prober_close(struct prober *prober); /* takes NULL */
 
 #endif

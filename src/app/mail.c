@@ -5,9 +5,9 @@
 #include "app/app.h"
 #include "base/address.h"
 #include "base/log.h"
+#include "base/thread.h"
 
 #include <curl/curl.h>
-#include <pthread.h>
 
 enum { CONNECT_TIMEOUT_S = 5, TIMEOUT_S = 20 };
 
@@ -125,20 +125,19 @@ struct mail {
 
 struct mailer {
     struct app *app;
-    pthread_t thread;
-    pthread_mutex_t mutex;
-    pthread_cond_t wake;
+    struct background background;
     struct mail *first, **last;
     int count;
-    bool stopping;
-    int64_t stop_at_us;
+    int64_t stop_at_us; /* once it is told to end: after which nothing is sent any more */
 };
 
-static struct mail *next_mail(struct mailer *m)
+/* NULL: the end. */
+static struct mail *next_mail(struct mailer *m, bool *late)
 {
-    pthread_mutex_lock(&m->mutex);
-    while (!m->first && !m->stopping)
-        pthread_cond_wait(&m->wake, &m->mutex);
+    background_lock(&m->background);
+    while (!m->first && !m->background.stopping)
+        background_wait(&m->background, NEVER);
+    *late = clock_monotonic_us() > m->stop_at_us;
     struct mail *mail = m->first;
     if (mail) {
         m->first = mail->next;
@@ -146,7 +145,7 @@ static struct mail *next_mail(struct mailer *m)
             m->last = &m->first;
         m->count--;
     }
-    pthread_mutex_unlock(&m->mutex);
+    background_unlock(&m->background);
     return mail;
 }
 
@@ -156,15 +155,15 @@ static void drop(struct mail *mail)
     free(mail);
 }
 
-static void *run(void *context)
+static void send_all(void *context)
 {
     struct mailer *m = context;
-    for (struct mail *mail; (mail = next_mail(m)); drop(mail)) {
+    bool late;
+    for (struct mail *mail; (mail = next_mail(m, &late)); drop(mail)) {
         struct call call;
         struct actor actor = ACTOR_OF_TASK("mail");
         call_init(&call, m->app, m->app->db);
         call.actor = &actor;
-        bool late = m->stopping && clock_monotonic_us() > m->stop_at_us;
         memcpy(actor.request_id, mail->request_id, sizeof(actor.request_id));
         bool wanted = !mail->compose || late || mail->compose(&call, &mail->text);
         db_release(&call);
@@ -173,49 +172,47 @@ static void *run(void *context)
                       late ? "the server stopped before it was sent" : call.error.message);
         call_release(&call);
     }
-    return NULL;
 }
 
-struct mailer *mailer_open(struct app *app)
+bool mailer_open(struct app *app, struct mailer **out, struct error *error)
 {
     struct mailer *m = calloc(1, sizeof(*m));
     if (!m)
         abort();
     m->app = app;
     m->last = &m->first;
-    pthread_mutex_init(&m->mutex, NULL);
-    pthread_cond_init(&m->wake, NULL);
-    if (pthread_create(&m->thread, NULL, run, m))
-        abort();
-    return m;
+    m->stop_at_us = NEVER;
+    if (!background_start(&m->background, "mailer", send_all, m, error)) {
+        free(m);
+        return false;
+    }
+    *out = m;
+    return true;
 }
 
 void mailer_close(struct mailer *m)
 {
     if (!m)
         return;
-    pthread_mutex_lock(&m->mutex);
-    m->stopping = true;
+    background_lock(&m->background);
     m->stop_at_us = clock_monotonic_us() + (int64_t)MAIL_GRACE_S * 1000000;
-    pthread_cond_signal(&m->wake);
-    pthread_mutex_unlock(&m->mutex);
-    pthread_join(m->thread, NULL);
-    pthread_cond_destroy(&m->wake);
-    pthread_mutex_destroy(&m->mutex);
+    background_unlock(&m->background);
+    background_stop(&m->background);
+    background_release(&m->background);
     free(m);
 }
 
 static bool put(struct mailer *m, struct mail *mail)
 {
-    pthread_mutex_lock(&m->mutex);
+    background_lock(&m->background);
     bool room = m->count < MAIL_QUEUE_MAX;
     if (room) {
         *m->last = mail;
         m->last = &mail->next;
         m->count++;
-        pthread_cond_signal(&m->wake);
+        background_wake(&m->background);
     }
-    pthread_mutex_unlock(&m->mutex);
+    background_unlock(&m->background);
     if (!room)
         drop(mail);
     return room;

@@ -12,7 +12,7 @@ struct mailer;
 enum { MAIL_GRACE_S = 10, MAIL_QUEUE_MAX = 1000 };
 
 bool mail_is_configured(const struct app *app);
-struct mailer *mailer_open(struct app *app);
+bool mailer_open(struct app *app, struct mailer **out, struct error *error);
 void mailer_close(struct mailer *mailer); /* takes NULL */
 /* Queues it; what goes wrong is told to the log alone. False: the queue is full. */
 bool mail_send_later(struct mailer *mailer, const char *request_id, struct str to, struct str subject, struct str body);

@@ -45,7 +45,7 @@ bool renewal_left(struct call *c, int64_t *records);
 /* ---- the thread that does the pieces (renewer.c) ---- */
 
 struct renewer;
-struct renewer *renewer_open(struct app *app);
+bool renewer_open(struct app *app, struct renewer **out, struct error *error);
 void renewer_wake(struct renewer *renewer);  /* there is something to do; takes NULL */
 void renewer_close(struct renewer *renewer); /* after the piece under way; takes NULL */
 

@@ -5,17 +5,14 @@
 
 #include "app/app.h"
 #include "base/log.h"
-
-#include <pthread.h>
+#include "base/thread.h"
 
 enum { PAUSE_MIN_US = 2000, LOOK_EVERY_US = 30000000, AFTER_FAILURE_US = 5000000, TELL_EVERY_US = 10000000 };
 
 struct renewer {
     struct app *app;
-    pthread_t thread;
-    pthread_mutex_t mutex;
-    pthread_cond_t wake; /* CLOCK_MONOTONIC */
-    bool woken, stopping;
+    struct background background;
+    bool woken;
     /* Of the thread alone: since it last had nothing to do. */
     struct renewal_done done;
     int64_t began_us, told_us; /* began_us 0: it has nothing to do */
@@ -25,14 +22,12 @@ struct renewer {
 static bool rest(struct renewer *r, int64_t us)
 {
     int64_t until_us = clock_monotonic_us() + us;
-    struct timespec until = { .tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000 };
-    bool late = false;
-    pthread_mutex_lock(&r->mutex);
-    while (!r->stopping && !late && !r->woken)
-        late = pthread_cond_timedwait(&r->wake, &r->mutex, &until) != 0;
+    background_lock(&r->background);
+    while (!r->background.stopping && !r->woken && background_wait(&r->background, until_us))
+        continue;
     r->woken = false;
-    bool go_on = !r->stopping;
-    pthread_mutex_unlock(&r->mutex);
+    bool go_on = !r->background.stopping;
+    background_unlock(&r->background);
     return go_on;
 }
 
@@ -81,7 +76,7 @@ static int64_t work(struct renewer *r, struct call *c)
     return took_us > PAUSE_MIN_US ? took_us : PAUSE_MIN_US;
 }
 
-static void *run(void *context)
+static void renew(void *context)
 {
     struct renewer *r = context;
     struct call c;
@@ -95,46 +90,37 @@ static void *run(void *context)
         call_reset(&c);
     } while (rest(r, pause_us));
     call_release(&c);
-    return NULL;
 }
 
-struct renewer *renewer_open(struct app *app)
+bool renewer_open(struct app *app, struct renewer **out, struct error *error)
 {
     struct renewer *r = calloc(1, sizeof(*r));
-    pthread_condattr_t monotonic;
     if (!r)
         abort();
     r->app = app;
-    pthread_mutex_init(&r->mutex, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&r->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    if (pthread_create(&r->thread, NULL, run, r))
-        abort();
-    return r;
+    if (!background_start(&r->background, "search-renewer", renew, r, error)) {
+        free(r);
+        return false;
+    }
+    *out = r;
+    return true;
 }
 
 void renewer_wake(struct renewer *r)
 {
     if (!r)
         return;
-    pthread_mutex_lock(&r->mutex);
+    background_lock(&r->background);
     r->woken = true;
-    pthread_cond_signal(&r->wake);
-    pthread_mutex_unlock(&r->mutex);
+    background_wake(&r->background);
+    background_unlock(&r->background);
 }
 
 void renewer_close(struct renewer *r)
 {
     if (!r)
         return;
-    pthread_mutex_lock(&r->mutex);
-    r->stopping = true;
-    pthread_cond_signal(&r->wake);
-    pthread_mutex_unlock(&r->mutex);
-    pthread_join(r->thread, NULL);
-    pthread_cond_destroy(&r->wake);
-    pthread_mutex_destroy(&r->mutex);
+    background_stop(&r->background);
+    background_release(&r->background);
     free(r);
 }

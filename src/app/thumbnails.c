@@ -5,8 +5,7 @@
 #include "app/picture_state.h"
 #include "app/rendered.h"
 #include "base/log.h"
-
-#include <pthread.h>
+#include "base/thread.h"
 
 enum { QUEUE_MAX = 4096, SWEEP_ROWS = 1000, JPEG_QUALITY = 82, QUIET_US = 1000000 };
 enum { PAUSE_US = 1000000, PAUSE_MAX_US = 300000000 };
@@ -18,16 +17,13 @@ struct ring {
 
 struct thumbnails {
     struct app *app;
-    pthread_t thread;
-    pthread_mutex_t mutex;
-    pthread_cond_t wake;   /* CLOCK_MONOTONIC */
+    struct background background;
     struct ring pictures;  /* at once */
     struct ring dicom;     /* when nothing has come for a while: whoever sends a thousand slices comes first */
     int64_t last_dicom_us; /* when the last of these came */
     bool missed;           /* pictures were dropped, or the process has just started: look in the database */
     int64_t again_us; /* when to look there for those that could not be made now (decoders, disk); 0: there are none */
     int64_t pause_us; /* after how long, next time */
-    bool stopping;
 };
 
 static bool ring_put(struct ring *ring, int64_t id)
@@ -129,18 +125,12 @@ static bool process(struct call *c, int64_t id)
 
 /* ---- the thread ---- */
 
-static void wait_until(struct thumbnails *t, int64_t us)
-{
-    struct timespec until = { .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000 };
-    pthread_cond_timedwait(&t->wake, &t->mutex, &until);
-}
-
-/* The moment from which there is something to do; INT64_MAX: when somebody says so. */
+/* The moment from which there is something to do; NEVER: when somebody says so. */
 static int64_t due_us(const struct thumbnails *t)
 {
-    int64_t dicom_us = t->dicom.count ? t->last_dicom_us + QUIET_US : INT64_MAX;
-    int64_t again_us = t->again_us ? t->again_us : INT64_MAX;
-    if (t->stopping || t->pictures.count || t->missed)
+    int64_t dicom_us = t->dicom.count ? t->last_dicom_us + QUIET_US : NEVER;
+    int64_t again_us = t->again_us ? t->again_us : NEVER;
+    if (t->background.stopping || t->pictures.count || t->missed)
         return 0;
     return dicom_us < again_us ? dicom_us : again_us;
 }
@@ -148,18 +138,14 @@ static int64_t due_us(const struct thumbnails *t)
 /* Waits for something to do. False: the end. */
 static bool next(struct thumbnails *t, int64_t *id, bool *look)
 {
-    pthread_mutex_lock(&t->mutex);
-    for (int64_t due; (due = due_us(t)) > clock_monotonic_us();) {
-        if (due == INT64_MAX)
-            pthread_cond_wait(&t->wake, &t->mutex);
-        else
-            wait_until(t, due);
-    }
+    background_lock(&t->background);
+    for (int64_t due; (due = due_us(t)) > clock_monotonic_us();)
+        background_wait(&t->background, due);
     if (t->again_us && clock_monotonic_us() >= t->again_us) {
         t->again_us = 0;
         t->missed = true;
     }
-    bool go_on = !t->stopping;
+    bool go_on = !t->background.stopping;
     *look = !t->pictures.count && t->missed;
     if (t->pictures.count)
         *id = ring_take(&t->pictures);
@@ -167,27 +153,19 @@ static bool next(struct thumbnails *t, int64_t *id, bool *look)
         t->missed = false;
     else if (go_on)
         *id = ring_take(&t->dicom);
-    pthread_mutex_unlock(&t->mutex);
+    background_unlock(&t->background);
     return go_on;
-}
-
-static bool stopping(struct thumbnails *t)
-{
-    pthread_mutex_lock(&t->mutex);
-    bool yes = t->stopping;
-    pthread_mutex_unlock(&t->mutex);
-    return yes;
 }
 
 /* Sooner at first, then seldom: it may be over in a second, or when somebody has bought a disk. */
 static void try_again_later(struct thumbnails *t)
 {
-    pthread_mutex_lock(&t->mutex);
+    background_lock(&t->background);
     if (!t->again_us) {
         t->pause_us = t->pause_us < PAUSE_US ? PAUSE_US : t->pause_us < PAUSE_MAX_US ? t->pause_us * 4 : PAUSE_MAX_US;
         t->again_us = clock_monotonic_us() + t->pause_us;
     }
-    pthread_mutex_unlock(&t->mutex);
+    background_unlock(&t->background);
 }
 
 static void try_one(struct thumbnails *t, struct call *c, int64_t id)
@@ -220,12 +198,12 @@ static void look_in_database(struct thumbnails *t, struct call *c)
             ids[count++] = cursor_integer(&rows, 0);
         cursor_close(&rows);
         db_release(c);
-        for (int i = 0; i < count && !stopping(t); i++)
+        for (int i = 0; i < count && !background_is_stopping(&t->background); i++)
             try_one(t, c, last = ids[i]);
-    } while (count == SWEEP_ROWS && !stopping(t));
+    } while (count == SWEEP_ROWS && !background_is_stopping(&t->background));
 }
 
-static void *run(void *context)
+static void make_wanted(void *context)
 {
     struct thumbnails *t = context;
     struct call c;
@@ -242,38 +220,29 @@ static void *run(void *context)
             try_one(t, &c, id);
     }
     call_release(&c);
-    return NULL;
 }
 
-struct thumbnails *thumbnails_open(struct app *app)
+bool thumbnails_open(struct app *app, struct thumbnails **out, struct error *error)
 {
     struct thumbnails *t = calloc(1, sizeof(*t));
     if (!t)
         abort();
     t->app = app;
     t->missed = true;
-    pthread_mutex_init(&t->mutex, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&t->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
-    if (pthread_create(&t->thread, NULL, run, t))
-        abort();
-    return t;
+    if (!background_start(&t->background, "thumbnails", make_wanted, t, error)) {
+        free(t);
+        return false;
+    }
+    *out = t;
+    return true;
 }
 
 void thumbnails_close(struct thumbnails *t)
 {
     if (!t)
         return;
-    pthread_mutex_lock(&t->mutex);
-    t->stopping = true;
-    pthread_cond_signal(&t->wake);
-    pthread_mutex_unlock(&t->mutex);
-    pthread_join(t->thread, NULL);
-    pthread_cond_destroy(&t->wake);
-    pthread_mutex_destroy(&t->mutex);
+    background_stop(&t->background);
+    background_release(&t->background);
     free(t);
 }
 
@@ -283,7 +252,7 @@ void thumbnails_want(void *thumbnails, int64_t image_file_id, unsigned file_type
     enum file_type type = (enum file_type)file_type;
     if (!thumbnails_have(type))
         return;
-    pthread_mutex_lock(&t->mutex);
+    background_lock(&t->background);
     if (type == FILE_DICOM) {
         ring_put(&t->dicom, image_file_id); /* one that finds no room is made when it is asked for */
         t->last_dicom_us = clock_monotonic_us();
@@ -291,6 +260,6 @@ void thumbnails_want(void *thumbnails, int64_t image_file_id, unsigned file_type
         t->missed = true;
     }
     if (type != FILE_DICOM || t->dicom.count == 1) /* further ones only put the moment off */
-        pthread_cond_signal(&t->wake);
-    pthread_mutex_unlock(&t->mutex);
+        background_wake(&t->background);
+    background_unlock(&t->background);
 }

@@ -18,7 +18,8 @@ struct thumbnails;
 
 enum { THUMBNAIL_SIZE = 256 };
 
-struct thumbnails *thumbnails_open(struct app *app);  /* starts its thread and looks for what is left to do */
+/* Starts its thread, which looks for what is left to do. */
+bool thumbnails_open(struct app *app, struct thumbnails **out, struct error *error);
 void thumbnails_close(struct thumbnails *thumbnails); /* takes NULL */
 /* Are there any of files of this type (enum file_type)? */
 bool thumbnails_have(unsigned type);

@@ -5,8 +5,7 @@
 #include "app/image_file.h"
 #include "app/record_lock.h"
 #include "base/log.h"
-
-#include <pthread.h>
+#include "base/thread.h"
 
 enum { PAUSE_US = 1000000, PAUSE_MAX_US = 60000000 };
 
@@ -284,10 +283,8 @@ bool trash_work_some(struct call *c, bool *more)
 
 struct trash_worker {
     struct app *app;
-    pthread_t thread;
-    pthread_mutex_t mutex;
-    pthread_cond_t wake; /* CLOCK_MONOTONIC */
-    bool wanted, stopping;
+    struct background background;
+    bool wanted;
     int64_t again_us; /* when to try again what has failed; 0: nothing has */
     int64_t pause_us;
 };
@@ -295,33 +292,20 @@ struct trash_worker {
 /* Waits for something to do. False: the end. */
 static bool next(struct trash_worker *t)
 {
-    pthread_mutex_lock(&t->mutex);
-    while (!t->stopping && !t->wanted && (!t->again_us || clock_monotonic_us() < t->again_us)) {
-        struct timespec until = { .tv_sec = t->again_us / 1000000, .tv_nsec = t->again_us % 1000000 * 1000 };
-        if (t->again_us)
-            pthread_cond_timedwait(&t->wake, &t->mutex, &until);
-        else
-            pthread_cond_wait(&t->wake, &t->mutex);
-    }
+    background_lock(&t->background);
+    while (!t->background.stopping && !t->wanted && background_wait(&t->background, t->again_us ? t->again_us : NEVER))
+        continue;
     t->wanted = false;
-    bool go_on = !t->stopping;
-    pthread_mutex_unlock(&t->mutex);
+    bool go_on = !t->background.stopping;
+    background_unlock(&t->background);
     return go_on;
-}
-
-static bool stopping(struct trash_worker *t)
-{
-    pthread_mutex_lock(&t->mutex);
-    bool yes = t->stopping;
-    pthread_mutex_unlock(&t->mutex);
-    return yes;
 }
 
 /* Slices until nothing is left, each behind the writes that came meanwhile. */
 static void delete_all(struct trash_worker *t, struct call *c)
 {
     bool ok = true, more = true;
-    while (ok && more && !stopping(t)) {
+    while (ok && more && !background_is_stopping(&t->background)) {
         call_reset(c);
         ok = trash_work_some(c, &more);
         db_release(c);
@@ -348,7 +332,7 @@ bool trash_work_recover(struct call *c)
     return db_transact(c, settle, NULL);
 }
 
-static void *run(void *context)
+static void delete_wanted(void *context)
 {
     struct trash_worker *t = context;
     struct call c;
@@ -358,38 +342,29 @@ static void *run(void *context)
     while (next(t))
         delete_all(t, &c);
     call_release(&c);
-    return NULL;
 }
 
-struct trash_worker *trash_worker_open(struct app *app)
+bool trash_worker_open(struct app *app, struct trash_worker **out, struct error *error)
 {
     struct trash_worker *t = calloc(1, sizeof(*t));
     if (!t)
         abort();
     t->app = app;
     t->wanted = true;
-    pthread_mutex_init(&t->mutex, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&t->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
-    if (pthread_create(&t->thread, NULL, run, t))
-        abort();
-    return t;
+    if (!background_start(&t->background, "trash", delete_wanted, t, error)) {
+        free(t);
+        return false;
+    }
+    *out = t;
+    return true;
 }
 
 void trash_worker_close(struct trash_worker *t)
 {
     if (!t)
         return;
-    pthread_mutex_lock(&t->mutex);
-    t->stopping = true;
-    pthread_cond_signal(&t->wake);
-    pthread_mutex_unlock(&t->mutex);
-    pthread_join(t->thread, NULL);
-    pthread_cond_destroy(&t->wake);
-    pthread_mutex_destroy(&t->mutex);
+    background_stop(&t->background);
+    background_release(&t->background);
     free(t);
 }
 
@@ -398,8 +373,8 @@ void trash_work_wake(struct call *c)
     struct trash_worker *t = c->app->trash;
     if (!t)
         return;
-    pthread_mutex_lock(&t->mutex);
+    background_lock(&t->background);
     t->wanted = true;
-    pthread_cond_signal(&t->wake);
-    pthread_mutex_unlock(&t->mutex);
+    background_wake(&t->background);
+    background_unlock(&t->background);
 }

@@ -28,7 +28,7 @@ struct app;
 struct trash_worker;
 
 /* Its thread begins with what an earlier process left. */
-struct trash_worker *trash_worker_open(struct app *app);
+bool trash_worker_open(struct app *app, struct trash_worker **out, struct error *error);
 void trash_worker_close(struct trash_worker *worker); /* takes NULL */
 /* The next slice of the oldest deletion; *more: there was one. Blocks. For the thread, and for purge, beside which no server need run. */
 bool trash_work_some(struct call *c, bool *more);

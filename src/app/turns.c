@@ -2,9 +2,7 @@
 #include "app/turns.h"
 
 #include "base/clock.h"
-
-#include <pthread.h>
-#include <stdlib.h>
+#include "base/thread.h"
 
 enum { WAIT_US = 10000000 };
 
@@ -20,11 +18,7 @@ struct turns *turns_new(void)
     if (!turns)
         abort();
     pthread_mutex_init(&turns->lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&turns->given, &attributes);
-    pthread_condattr_destroy(&attributes);
+    pthread_cond_init(&turns->given, NULL);
     return turns;
 }
 
@@ -47,13 +41,12 @@ static bool is_taken(const struct turns *turns, struct str key)
 
 bool turn_take(struct turns *turns, struct str key, struct turn *turn)
 {
-    int64_t end = clock_monotonic_us() + WAIT_US;
-    struct timespec until = { .tv_sec = end / 1000000, .tv_nsec = end % 1000000 * 1000 };
+    int64_t until_us = clock_monotonic_us() + WAIT_US;
     bool mine = true;
     *turn = (struct turn){ .key = key };
     pthread_mutex_lock(&turns->lock);
     while (is_taken(turns, key) && mine)
-        mine = pthread_cond_timedwait(&turns->given, &turns->lock, &until) == 0;
+        mine = thread_wait(&turns->given, &turns->lock, until_us);
     mine = !is_taken(turns, key);
     if (mine) {
         turn->turns = turns;

@@ -9,6 +9,7 @@
 #include "app/keeping.h"
 #include "app/upload.h"
 #include "app/visibility.h"
+#include "base/thread.h"
 #include "cli/import_skip.h"
 #include "cli/import_tally.h"
 
@@ -16,7 +17,6 @@
 #include <fcntl.h>
 #include <fts.h>
 #include <limits.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -249,7 +249,7 @@ static void set(struct importing *import, bool *flag)
     pthread_mutex_unlock(&import->mutex);
 }
 
-static void *work(void *context)
+static void take_given(void *context)
 {
     struct importing *import = context;
     struct call one;
@@ -266,7 +266,6 @@ static void *work(void *context)
         db_release(&one);
     }
     call_release(&one);
-    return NULL;
 }
 
 static int by_name(const FTSENT **a, const FTSENT **b)
@@ -319,24 +318,25 @@ static bool count_files(struct call *c, char *root, int64_t *files, int64_t *byt
     return tree != NULL;
 }
 
-static void take_files(struct importing *import, FTS *tree)
+static bool take_files(struct importing *import, FTS *tree, struct error *error)
 {
-    pthread_t threads[THREADS];
+    struct thread threads[THREADS] = { 0 };
+    bool ok = true;
     pthread_mutex_init(&import->mutex, NULL);
     pthread_cond_init(&import->change, NULL);
-    for (int i = 0; i < THREADS; i++)
-        if (pthread_create(&threads[i], NULL, work, import))
-            abort();
-    for (FTSENT *entry; (entry = next_file(tree, import->tally));)
+    for (int i = 0; i < THREADS && ok; i++)
+        ok = thread_start(&threads[i], "import", take_given, import, error);
+    for (FTSENT *entry; ok && (entry = next_file(tree, import->tally));)
         if (!give_path(import, entry->fts_path, entry->fts_statp->st_size))
             break;
-    set(import, interrupted ? &import->hopeless : &import->ended);
+    set(import, interrupted || !ok ? &import->hopeless : &import->ended);
     for (int i = 0; i < THREADS; i++)
-        pthread_join(threads[i], NULL);
+        thread_join(&threads[i]);
     for (int i = 0; i < import->count; i++)
         free(import->queue[(import->first + i) % QUEUE_MAX].path);
     pthread_cond_destroy(&import->change);
     pthread_mutex_destroy(&import->mutex);
+    return ok;
 }
 
 static int import_all(struct call *c, struct importing *import, char *root, bool verbose)
@@ -350,8 +350,10 @@ static int import_all(struct call *c, struct importing *import, char *root, bool
     if (!count_files(c, root, &files, &bytes) || !(tree = walk(c, root)))
         return command_failed(c);
     import->tally = tally_new(files, bytes, verbose);
-    take_files(import, tree);
+    bool begun = take_files(import, tree, &c->error);
     fts_close(tree);
+    if (!begun)
+        return tally_free(import->tally), command_failed(c);
     tally_print(import->tally);
     bool lost = import->hopeless || tally_count(import->tally, OUTCOME_REFUSED) > 0;
     tally_free(import->tally);

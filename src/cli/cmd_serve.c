@@ -16,8 +16,8 @@
 #include "app/upload_chunks.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "base/thread.h"
 
-#include <pthread.h>
 #include <malloc.h>
 #include <signal.h>
 #include <unistd.h>
@@ -116,13 +116,10 @@ static void sweep(struct call *c)
 /* On a thread of its own: a database that is silent keeps it, and not the one that takes signals. */
 struct sweeper {
     struct app *app;
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t wake; /* CLOCK_MONOTONIC */
-    bool stop;
+    struct background background;
 };
 
-static void *sweep_again_and_again(void *context)
+static void sweep_again_and_again(void *context)
 {
     struct sweeper *s = context;
     struct call call;
@@ -132,40 +129,14 @@ static void *sweep_again_and_again(void *context)
     call.actor = &actor;
     while (!stop) {
         sweep(&call);
-        int64_t us = clock_monotonic_us() + SWEEP_EVERY_S * 1000000LL;
-        struct timespec until = { .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000 };
-        pthread_mutex_lock(&s->lock);
-        while (!s->stop && !pthread_cond_timedwait(&s->wake, &s->lock, &until))
+        int64_t next_us = clock_monotonic_us() + SWEEP_EVERY_S * 1000000LL;
+        background_lock(&s->background);
+        while (!s->background.stopping && background_wait(&s->background, next_us))
             continue;
-        stop = s->stop;
-        pthread_mutex_unlock(&s->lock);
+        stop = s->background.stopping;
+        background_unlock(&s->background);
     }
     call_release(&call);
-    return NULL;
-}
-
-static void sweeper_start(struct sweeper *s, struct app *app)
-{
-    pthread_condattr_t attributes;
-    *s = (struct sweeper){ .app = app };
-    pthread_mutex_init(&s->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
-    if (pthread_create(&s->thread, NULL, sweep_again_and_again, s))
-        abort();
-}
-
-static void sweeper_stop(struct sweeper *s)
-{
-    pthread_mutex_lock(&s->lock);
-    s->stop = true;
-    pthread_cond_signal(&s->wake);
-    pthread_mutex_unlock(&s->lock);
-    pthread_join(s->thread, NULL);
-    pthread_cond_destroy(&s->wake);
-    pthread_mutex_destroy(&s->lock);
 }
 
 static void shift_level(struct log *log, int by)
@@ -203,6 +174,30 @@ static int wait_for_end(struct app *app, const sigset_t *set)
     }
 }
 
+static int serve(struct call *c, const sigset_t *set)
+{
+    struct app *app = c->app;
+    struct sweeper sweeper = { .app = app };
+    int status = 1;
+    if (!renewer_open(app, &app->renewer, &c->error) || !trash_worker_open(app, &app->trash, &c->error) ||
+        !background_start(&sweeper.background, "upload-sweeper", sweep_again_and_again, &sweeper, &c->error)) {
+        command_failed(c);
+        return status;
+    }
+    if (start(app, &c->error)) {
+        db_release(c);
+        log_write(app->log, LOG_INFO, NULL, "server.ready", "listening on http://%s:%d",
+                  arena_cstring(&app->arena, app->config.host), http_port(app->http));
+        log_flush(app->log);
+        status = wait_for_end(app, set);
+    } else {
+        command_failed(c);
+    }
+    background_stop(&sweeper.background);
+    background_release(&sweeper.background);
+    return status;
+}
+
 int cmd_serve(struct call *c)
 {
     struct app app;
@@ -218,18 +213,8 @@ int cmd_serve(struct call *c)
               !trash_work_recover(c)) &&
              command_failed(c))) {
             fprintf(stderr, "roentgen: not started\n");
-        } else if (app.renewer = renewer_open(&app), !start(&app, &c->error)) {
-            command_failed(c);
         } else {
-            db_release(c);
-            log_write(app.log, LOG_INFO, NULL, "server.ready", "listening on http://%s:%d",
-                      arena_cstring(&app.arena, app.config.host), http_port(app.http));
-            log_flush(app.log);
-            app.trash = trash_worker_open(&app);
-            struct sweeper sweeper;
-            sweeper_start(&sweeper, &app);
-            status = wait_for_end(&app, &set);
-            sweeper_stop(&sweeper);
+            status = serve(c, &set);
         }
         db_release(c);
     }
