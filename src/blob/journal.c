@@ -2,13 +2,12 @@
 #include "blob/journal.h"
 
 #include "base/file.h"
+#include "base/thread.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -46,8 +45,8 @@ struct journal {
     struct claim *claims; /* as many as files are being uploaded */
     uint64_t generations, numbers;
     int64_t last_append_us, full_until_us;
-    bool has_settler, has_flusher, stop, failed;
-    pthread_t settler, flusher;
+    bool stop, failed;
+    struct thread settler, flusher; /* begun with the first segment */
     struct blob_counts counts;
 };
 
@@ -60,18 +59,15 @@ static bool refuse(struct error *error)
                      "an earlier write to the file store failed: it takes no files until the server is restarted");
 }
 
-static void *settle_all(void *context);
-static void *flush_all(void *context);
+static void settle_all(void *context);
+static void flush_all(void *context);
 
+/* Without them files go the way of large ones. */
 static bool start_threads(struct journal *j)
 {
-    sigset_t all, old;
-    sigfillset(&all); /* signals are for the main thread */
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    j->has_settler = j->has_settler || pthread_create(&j->settler, NULL, settle_all, j) == 0;
-    j->has_flusher = j->has_flusher || pthread_create(&j->flusher, NULL, flush_all, j) == 0;
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return j->has_settler && j->has_flusher;
+    struct error ignored = { 0 };
+    return (j->settler.started || thread_start(&j->settler, "blob-journal", settle_all, j, &ignored)) &&
+           (j->flusher.started || thread_start(&j->flusher, "blob-flusher", flush_all, j, &ignored));
 }
 
 static struct segment *free_segment(struct journal *j)
@@ -129,7 +125,7 @@ static struct segment *reserve(struct journal *j, ptrdiff_t bytes)
             pthread_cond_signal(&j->to_do);
             return segment;
         }
-        if (!any_sealed(j) || !j->has_settler)
+        if (!any_sealed(j) || !j->settler.started)
             return NULL;
         pthread_cond_wait(&j->moved, &j->lock); /* until one has been settled */
     }
@@ -219,10 +215,9 @@ static bool flush(struct journal *j, struct segment *segment, int64_t until)
 }
 
 /* What is put for later is flushed at once, while the row that will name it is being written: journal_flush then seldom waits. */
-static void *flush_all(void *context)
+static void flush_all(void *context)
 {
     struct journal *j = context;
-    pthread_setname_np(pthread_self(), "blob-flusher");
     pthread_mutex_lock(&j->lock);
     while (!j->stop && !j->failed)
         if (j->open && j->open->flushed < j->open->placed)
@@ -230,7 +225,6 @@ static void *flush_all(void *context)
         else
             pthread_cond_wait(&j->put, &j->lock);
     pthread_mutex_unlock(&j->lock);
-    return NULL;
 }
 
 /* ---- one file ---- */
@@ -375,11 +369,6 @@ static void settle(struct journal *j)
     pthread_cond_broadcast(&j->moved);
 }
 
-static struct timespec moment(int64_t us)
-{
-    return (struct timespec){ .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000 };
-}
-
 /* Under the lock; until a segment is sealed, or seals the open one when nothing has come for a while. */
 static void wait_for_sealed(struct journal *j)
 {
@@ -388,17 +377,15 @@ static void wait_for_sealed(struct journal *j)
             pthread_cond_wait(&j->to_do, &j->lock);
             continue;
         }
-        struct timespec until = moment(j->last_append_us + IDLE_SETTLE_US);
-        if (pthread_cond_timedwait(&j->to_do, &j->lock, &until) && j->open &&
+        if (!thread_wait(&j->to_do, &j->lock, j->last_append_us + IDLE_SETTLE_US) && j->open &&
             clock_monotonic_us() - j->last_append_us >= IDLE_SETTLE_US)
             seal(j);
     }
 }
 
-static void *settle_all(void *context)
+static void settle_all(void *context)
 {
     struct journal *j = context;
-    pthread_setname_np(pthread_self(), "blob-journal");
     pthread_mutex_lock(&j->lock);
     for (;;) {
         wait_for_sealed(j);
@@ -411,7 +398,6 @@ static void *settle_all(void *context)
             break;
     }
     pthread_mutex_unlock(&j->lock);
-    return NULL;
 }
 
 bool journal_settle(struct journal *j, struct error *error)
@@ -450,13 +436,9 @@ struct journal *journal_new(struct blob_store *store)
     for (int i = 0; i < JOURNAL_SEGMENTS_MAX; i++)
         j->segments[i].fd = -1;
     pthread_mutex_init(&j->lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&j->moved, NULL);
     pthread_cond_init(&j->put, NULL);
-    pthread_cond_init(&j->to_do, &attributes);
-    pthread_condattr_destroy(&attributes);
+    pthread_cond_init(&j->to_do, NULL);
     return j;
 }
 
@@ -495,10 +477,8 @@ void journal_free(struct journal *j)
     pthread_cond_signal(&j->put);
     pthread_cond_broadcast(&j->moved);
     pthread_mutex_unlock(&j->lock);
-    if (j->has_flusher)
-        pthread_join(j->flusher, NULL);
-    if (j->has_settler)
-        pthread_join(j->settler, NULL);
+    thread_join(&j->flusher);
+    thread_join(&j->settler);
     close_segments(j);
     for (struct claim *claim = j->claims, *next; claim; claim = next) {
         next = claim->next;

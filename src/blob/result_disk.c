@@ -7,11 +7,11 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/thread.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -30,10 +30,7 @@ struct result_disk {
     int64_t max_bytes;
     _Atomic int64_t bytes;
     _Atomic uint64_t serial; /* of temporary names */
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    bool stopping;
+    struct background sweeper; /* woken by a put past the limit */
 };
 
 struct name {
@@ -115,9 +112,9 @@ void result_disk_put(struct result_disk *disk, const struct result_key *key, str
         return;
     }
     if (atomic_fetch_add(&disk->bytes, bytes.len) + bytes.len > disk->max_bytes) {
-        pthread_mutex_lock(&disk->lock);
-        pthread_cond_signal(&disk->wake);
-        pthread_mutex_unlock(&disk->lock);
+        background_lock(&disk->sweeper);
+        background_wake(&disk->sweeper);
+        background_unlock(&disk->sweeper);
     }
 }
 
@@ -208,21 +205,20 @@ static void sweep(struct result_disk *disk)
     free(all.at);
 }
 
-static void *run(void *context)
+static void sweep_when_full(void *context)
 {
     struct result_disk *disk = context;
     sweep(disk);
-    pthread_mutex_lock(&disk->lock);
-    while (!disk->stopping) {
-        pthread_cond_wait(&disk->wake, &disk->lock); /* for the end, or a put past the limit */
-        if (!disk->stopping && atomic_load(&disk->bytes) > disk->max_bytes) {
-            pthread_mutex_unlock(&disk->lock);
+    background_lock(&disk->sweeper);
+    while (!disk->sweeper.stopping) {
+        background_wait(&disk->sweeper, NEVER);
+        if (!disk->sweeper.stopping && atomic_load(&disk->bytes) > disk->max_bytes) {
+            background_unlock(&disk->sweeper);
             sweep(disk);
-            pthread_mutex_lock(&disk->lock);
+            background_lock(&disk->sweeper);
         }
     }
-    pthread_mutex_unlock(&disk->lock);
-    return NULL;
+    background_unlock(&disk->sweeper);
 }
 
 bool result_disk_open(const char *directory, int64_t max_bytes, struct result_disk **out, struct error *error)
@@ -237,10 +233,11 @@ bool result_disk_open(const char *directory, int64_t max_bytes, struct result_di
         abort();
     disk->root_fd = root_fd;
     disk->max_bytes = max_bytes;
-    pthread_mutex_init(&disk->lock, NULL);
-    pthread_cond_init(&disk->wake, NULL);
-    if (pthread_create(&disk->thread, NULL, run, disk))
-        abort();
+    if (!background_start(&disk->sweeper, "result-sweeper", sweep_when_full, disk, error)) {
+        close(root_fd);
+        free(disk);
+        return false;
+    }
     *out = disk;
     return true;
 }
@@ -249,13 +246,8 @@ void result_disk_close(struct result_disk *disk)
 {
     if (!disk)
         return;
-    pthread_mutex_lock(&disk->lock);
-    disk->stopping = true;
-    pthread_cond_signal(&disk->wake);
-    pthread_mutex_unlock(&disk->lock);
-    pthread_join(disk->thread, NULL);
-    pthread_cond_destroy(&disk->wake);
-    pthread_mutex_destroy(&disk->lock);
+    background_stop(&disk->sweeper);
+    background_release(&disk->sweeper);
     close(disk->root_fd);
     free(disk);
 }

@@ -16,7 +16,6 @@ static void release(struct mysql *mysql)
     mysql_end_release(mysql);
     mysql_pool_release(mysql);
     held_release(&mysql->held);
-    pthread_cond_destroy(&mysql->closed);
     pthread_cond_destroy(&mysql->freed);
     pthread_mutex_destroy(&mysql->lock);
     free(mysql);
@@ -32,13 +31,8 @@ static bool mysql_open(struct db *db, struct error *error)
     mysql->db = db;
     db->state = mysql;
     pthread_mutex_init(&mysql->lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&mysql->freed, &attributes);
-    pthread_cond_init(&mysql->closed, &attributes);
+    pthread_cond_init(&mysql->freed, NULL);
     held_init(&mysql->held);
-    pthread_condattr_destroy(&attributes);
     struct db_connection *first;
     if (!mysql_borrow(db, &first, error)) {
         release(mysql);

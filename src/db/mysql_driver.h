@@ -15,6 +15,8 @@
 
 #include "db/driver.h"
 
+#include "base/thread.h"
+
 #include <mysql.h>
 
 enum {
@@ -80,12 +82,11 @@ struct mysql {
     struct mysql_writers *writers;
     struct held_rows held;
     atomic_int lingering; /* callers that wait on their own threads for rows that are held */
-    /* The end (mysql_end.c), under `lock`: */
-    pthread_t ender;
-    pthread_cond_t closed;
-    struct timespec end;
-    atomic_bool ends;    /* the thread runs */
-    bool ended, closing; /* the lines were cut; the thread shall end */
+    /* The end (mysql_end.c): */
+    struct background ender;
+    int64_t end_us;
+    atomic_bool ends; /* the thread runs */
+    bool ended;       /* under `lock`: the lines were cut */
 };
 
 /* mysql_pool.c */

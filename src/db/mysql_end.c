@@ -5,42 +5,39 @@
  */
 #include "db/mysql_driver.h"
 
-#include <signal.h>
 #include <sys/socket.h>
 
 static void cut(struct mysql *mysql)
 {
+    pthread_mutex_lock(&mysql->lock);
     mysql->ended = true;
     for (struct db_connection *at = mysql->all; at; at = at->next)
         shutdown(((struct mysql_connection *)at)->line, SHUT_RDWR);
     pthread_cond_broadcast(&mysql->freed); /* nobody waits for a connection any more */
+    pthread_mutex_unlock(&mysql->lock);
 }
 
-static void *run(void *context)
+static void cut_at_the_end(void *context)
 {
     struct mysql *mysql = context;
-    bool waiting = true;
-    pthread_mutex_lock(&mysql->lock);
-    while (!mysql->closing && waiting)
-        waiting = pthread_cond_timedwait(&mysql->closed, &mysql->lock, &mysql->end) == 0;
-    if (!mysql->closing)
+    struct background *ender = &mysql->ender;
+    background_lock(ender);
+    while (!ender->stopping && background_wait(ender, mysql->end_us))
+        continue;
+    bool late = !ender->stopping;
+    background_unlock(ender);
+    if (late)
         cut(mysql);
-    pthread_mutex_unlock(&mysql->lock);
-    return NULL;
 }
 
 void mysql_end_within(struct db *db, int64_t ms)
 {
     struct mysql *mysql = db->state;
-    int64_t us = clock_monotonic_us() + ms * 1000;
-    sigset_t all, old;
+    struct error ignored = { 0 }; /* without the thread, statements end when they do */
     if (mysql->ends)
         return;
-    mysql->end = (struct timespec){ .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000 };
-    sigfillset(&all); /* signals are for the main thread */
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    mysql->ends = pthread_create(&mysql->ender, NULL, run, mysql) == 0;
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    mysql->end_us = clock_monotonic_us() + ms * 1000;
+    mysql->ends = background_start(&mysql->ender, "db-ender", cut_at_the_end, mysql, &ignored);
 }
 
 bool mysql_has_ended(struct db *db)
@@ -56,10 +53,7 @@ void mysql_end_release(struct mysql *mysql)
 {
     if (!mysql->ends)
         return;
-    pthread_mutex_lock(&mysql->lock);
-    mysql->closing = true;
-    pthread_cond_signal(&mysql->closed);
-    pthread_mutex_unlock(&mysql->lock);
-    pthread_join(mysql->ender, NULL);
+    background_stop(&mysql->ender);
+    background_release(&mysql->ender);
     mysql->ends = false;
 }

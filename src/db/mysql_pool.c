@@ -133,22 +133,16 @@ static void retire(struct mysql *mysql, struct mysql_connection *connection)
     disconnect(connection);
 }
 
-static struct timespec after_ms(int ms)
-{
-    int64_t us = clock_monotonic_us() + (int64_t)ms * 1000;
-    return (struct timespec){ .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000 };
-}
-
 /* An idle connection, or the right to make one (*out NULL). False when the wait was too long. */
 static bool take_place(struct mysql *mysql, struct mysql_connection **out, int *generation)
 {
-    struct timespec until = after_ms(mysql->db->busy_timeout_ms);
+    int64_t until_us = clock_monotonic_us() + (int64_t)mysql->db->busy_timeout_ms * 1000;
     bool ok = true;
     *out = NULL;
     pthread_mutex_lock(&mysql->lock);
     mysql->waiting++;
     while (!mysql->free && mysql->count >= mysql->db->pool_size && ok && !mysql->ended)
-        ok = pthread_cond_timedwait(&mysql->freed, &mysql->lock, &until) == 0;
+        ok = thread_wait(&mysql->freed, &mysql->lock, until_us);
     mysql->waiting--;
     if (mysql->ended) {
         ok = false;

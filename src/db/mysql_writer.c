@@ -15,7 +15,6 @@
 #include "db/mysql_driver.h"
 
 #include <errno.h>
-#include <signal.h>
 
 enum { ATTEMPTS_US = 15000000, PAUSE_US = 2000, PAUSE_DOUBLINGS = 5, HELD_PAUSE_US = 200000 };
 
@@ -34,12 +33,12 @@ struct jobs {
 
 struct mysql_writers {
     pthread_mutex_t lock;
-    pthread_cond_t came; /* CLOCK_MONOTONIC */
+    pthread_cond_t came;
     struct jobs jobs, parked;
     int waiting;          /* jobs, parked or not */
     int again, again_max; /* threads that run one that comes again */
     bool stop;
-    pthread_t threads[MYSQL_WRITERS_MAX];
+    struct thread threads[MYSQL_WRITERS_MAX];
     int count;
 };
 
@@ -197,13 +196,7 @@ static bool may_come_again(const struct mysql_writers *w)
 
 static void wait_for_some(struct mysql_writers *w)
 {
-    if (!may_come_again(w)) {
-        pthread_cond_wait(&w->came, &w->lock);
-        return;
-    }
-    int64_t us = w->parked.first->due_us;
-    struct timespec due = { .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000 };
-    pthread_cond_timedwait(&w->came, &w->lock, &due);
+    thread_wait(&w->came, &w->lock, may_come_again(w) ? w->parked.first->due_us : NEVER);
 }
 
 /* NULL: it is the end. */
@@ -263,13 +256,11 @@ static void run_job(struct mysql_writers *w, struct job *job)
     free(job);
 }
 
-static void *write_for_others(void *context)
+static void write_for_others(void *context)
 {
     struct mysql_writers *w = context;
-    pthread_setname_np(pthread_self(), "db-writer");
     for (struct job *job; (job = wait_for_job(w));)
         run_job(w, job);
-    return NULL;
 }
 
 /* ---- asking ---- */
@@ -319,25 +310,17 @@ bool mysql_writers_new(struct db *db, struct mysql_writers **out, struct error *
     if (!w)
         abort();
     pthread_mutex_init(&w->lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&w->came, &attributes);
-    pthread_condattr_destroy(&attributes);
+    pthread_cond_init(&w->came, NULL);
     /* Half of the pool at most, so that those who wait for their own transactions find connections too. */
     int wanted = db->pool_size / 2 < 1                   ? 1
                  : db->pool_size / 2 > MYSQL_WRITERS_MAX ? MYSQL_WRITERS_MAX
                                                          : db->pool_size / 2;
     w->again_max = wanted < 2 ? 1 : wanted / 2;
-    sigset_t all, old;
-    sigfillset(&all); /* signals are for the main thread */
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    while (w->count < wanted && !pthread_create(&w->threads[w->count], NULL, write_for_others, w))
+    while (w->count < wanted && thread_start(&w->threads[w->count], "db-writer", write_for_others, w, error))
         w->count++;
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (w->count < wanted) {
         mysql_writers_free(w);
-        return error_set(error, E_INTERNAL, "cannot start the threads that write to the database");
+        return false;
     }
     *out = w;
     return true;
@@ -352,7 +335,7 @@ void mysql_writers_free(struct mysql_writers *w)
     pthread_cond_broadcast(&w->came);
     pthread_mutex_unlock(&w->lock);
     for (int i = 0; i < w->count; i++)
-        pthread_join(w->threads[i], NULL);
+        thread_join(&w->threads[i]);
     pthread_cond_destroy(&w->came);
     pthread_mutex_destroy(&w->lock);
     free(w);

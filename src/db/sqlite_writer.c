@@ -20,9 +20,10 @@
  */
 #include "db/sqlite.h"
 
+#include "base/thread.h"
+
 #include <assert.h>
 #include <semaphore.h>
-#include <signal.h>
 
 enum {
     GROUP_PIECES_MAX = 256,
@@ -52,14 +53,14 @@ struct sqlite_writer {
     struct db *db;
     struct sqlite_connection *connection;
     struct sqlite_steps steps;
-    pthread_t thread;
+    struct thread thread;
     pthread_mutex_t lock;
     pthread_cond_t came; /* something to do */
     struct piece *first, *last;
     int waiting;
     bool stop;
     _Atomic bool busy;
-    pthread_t flusher;
+    struct thread flusher;
     pthread_cond_t handed; /* to the flusher */
     bool flushing;         /* `flushed` is the flusher's; else the writer's */
     bool closing;          /* nothing will be handed over any more */
@@ -221,10 +222,9 @@ static void flush(struct sqlite_writer *w)
         answer(w, w->flushed.pieces[i]);
 }
 
-static void *flush_all(void *context)
+static void flush_all(void *context)
 {
     struct sqlite_writer *w = context;
-    pthread_setname_np(pthread_self(), "db-flusher");
     pthread_mutex_lock(&w->lock);
     for (;;) {
         while (!w->flushing && !w->closing)
@@ -238,7 +238,6 @@ static void *flush_all(void *context)
         pthread_cond_signal(&w->came);
     }
     pthread_mutex_unlock(&w->lock);
-    return NULL;
 }
 
 /* Before anything else may sync the WAL: the system tells of a failure once, and that has to be the flusher. */
@@ -373,9 +372,8 @@ static void gather(struct sqlite_writer *w)
     int64_t patience = atomic_load(&w->last_commit_us) / 2;
     if (patience > GATHER_US_MAX)
         patience = GATHER_US_MAX;
-    int64_t end = clock_monotonic_us() + patience;
-    struct timespec until = { .tv_sec = end / 1000000, .tv_nsec = end % 1000000 * 1000 };
-    while (w->waiting < w->last_count && !w->stop && !pthread_cond_timedwait(&w->came, &w->lock, &until))
+    int64_t until_us = clock_monotonic_us() + patience;
+    while (w->waiting < w->last_count && !w->stop && thread_wait(&w->came, &w->lock, until_us))
         continue;
 }
 
@@ -392,17 +390,15 @@ static bool wait_for_work(struct sqlite_writer *w)
     return work;
 }
 
-static void *write_all(void *context)
+static void write_all(void *context)
 {
     struct sqlite_writer *w = context;
-    pthread_setname_np(pthread_self(), "db-writer");
     while (wait_for_work(w)) {
         atomic_store(&w->busy, true);
         run_group(w);
         checkpoint(w);
         atomic_store(&w->busy, false);
     }
-    return NULL;
 }
 
 /* ---- asking ---- */
@@ -433,7 +429,7 @@ bool sqlite_transact(struct call *c, bool (*work)(struct call *, void *), void *
 {
     struct sqlite_writer *w = writer_of(c->db);
     /* A `done` must not wait for its own thread. */
-    assert(!pthread_equal(pthread_self(), w->thread) && !pthread_equal(pthread_self(), w->flusher));
+    assert(!thread_is_self(&w->thread) && !thread_is_self(&w->flusher));
     struct piece piece = { .call = c, .work = work, .context = context, .before = c->error };
     sem_init(&piece.finished, 0, 0);
     bool open = push(w, &piece);
@@ -475,20 +471,16 @@ static void end_flusher(struct sqlite_writer *w)
     w->closing = true;
     pthread_cond_signal(&w->handed);
     pthread_mutex_unlock(&w->lock);
-    pthread_join(w->flusher, NULL);
+    thread_join(&w->flusher);
 }
 
 static bool start_threads(struct sqlite_writer *w, struct error *error)
 {
-    sigset_t all, old;
-    sigfillset(&all); /* signals are for the main thread */
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    bool flusher = pthread_create(&w->flusher, NULL, flush_all, w) == 0;
-    bool writer = flusher && pthread_create(&w->thread, NULL, write_all, w) == 0;
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (flusher && !writer)
-        end_flusher(w);
-    return writer || error_set(error, E_INTERNAL, "cannot start the threads that write to the database");
+    if (thread_start(&w->flusher, "db-flusher", flush_all, w, error) &&
+        thread_start(&w->thread, "db-writer", write_all, w, error))
+        return true;
+    end_flusher(w);
+    return false;
 }
 
 bool sqlite_writer_new(struct db *db, struct sqlite_writer **out, struct error *error)
@@ -500,11 +492,7 @@ bool sqlite_writer_new(struct db *db, struct sqlite_writer **out, struct error *
     w->checkpoint_pages = CHECKPOINT_PAGES;
     pthread_mutex_init(&w->lock, NULL);
     pthread_cond_init(&w->handed, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&w->came, &attributes);
-    pthread_condattr_destroy(&attributes);
+    pthread_cond_init(&w->came, NULL);
     bool ok = sqlite_connect(db, true, &w->connection, error) &&
               sqlite_steps_prepare(&w->steps, w->connection->handle, error);
     if (ok)
@@ -525,7 +513,7 @@ void sqlite_writer_free(struct sqlite_writer *w)
     w->stop = true;
     pthread_cond_signal(&w->came);
     pthread_mutex_unlock(&w->lock);
-    pthread_join(w->thread, NULL);
+    thread_join(&w->thread);
     end_flusher(w);
     if (atomic_load(&w->broken))
         sqlite3_db_config(w->connection->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);

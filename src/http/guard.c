@@ -342,7 +342,7 @@ static void take_events(struct guard *guard)
     }
 }
 
-static void *guard_main(void *self)
+static void guard_main(void *self)
 {
     struct http_server *server = self;
     struct guard *guard = &server->guard;
@@ -355,7 +355,6 @@ static void *guard_main(void *self)
         if (atomic_exchange(&guard->pressed, false))
             close_longest_idle(server);
     }
-    return NULL;
 }
 
 static int64_t shortest_limit_ms(const struct http_options *options)
@@ -392,21 +391,16 @@ bool guard_start(struct http_server *server, struct error *error)
     struct epoll_event event = { .events = EPOLLIN, .data.u32 = EVENT_WAKE };
     if (guard->epoll < 0 || guard->event < 0 || epoll_ctl(guard->epoll, EPOLL_CTL_ADD, guard->event, &event))
         return error_set(error, E_INTERNAL, "cannot watch connections: %s", strerror(errno));
-    int failed = pthread_create(&guard->thread, NULL, guard_main, server);
-    if (failed)
-        return error_set(error, E_INTERNAL, "cannot start a thread: %s", strerror(failed));
-    guard->started = true;
-    return true;
+    return thread_start(&guard->thread, "http-guard", guard_main, server, error);
 }
 
 void guard_stop(struct http_server *server)
 {
     struct guard *guard = &server->guard;
     atomic_store(&guard->stopping, true);
-    if (guard->started) {
+    if (guard->thread.started)
         wake_guard(guard);
-        pthread_join(guard->thread, NULL);
-    }
+    thread_join(&guard->thread);
     for (int i = 0; i < LINGERS_MAX; i++)
         if (guard->lingers[i].fd >= 0)
             close(guard->lingers[i].fd);

@@ -143,12 +143,10 @@ static bool start_lanes(struct http_server *server, struct error *error)
     return true;
 }
 
-/* Signals are for the main thread. */
 static bool start_threads(struct http_server *server, bool six, struct error *error)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    sigset_t before;
+    thread_mask_signals(&before); /* for libmicrohttpd's */
     bool ok = guard_start(server, error) && start_lanes(server, error) && start_daemon(server, six, error);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return ok;

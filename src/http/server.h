@@ -20,10 +20,10 @@
 #define ROENTGEN_HTTP_SERVER_H
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "http/http.h"
 
 #include <microhttpd.h>
-#include <pthread.h>
 #include <stdatomic.h>
 
 enum {
@@ -71,8 +71,8 @@ struct workers {
     pthread_cond_t wake;
     struct line *buckets[LINE_BUCKETS];
     struct line *ready, **last_ready;
-    pthread_t *threads;
-    int count, started;
+    struct thread *threads;
+    int count;
     int account_threads;
     int busy;
     int64_t waiting;
@@ -112,8 +112,7 @@ enum { LINGERS_MAX = 256 };
 
 struct guard {
     pthread_mutex_t lock;
-    pthread_t thread;
-    bool started;
+    struct thread thread;
     int epoll, event;
     struct conn slots[WHEEL_SLOTS]; /* list heads */
     int64_t tick;                   /* last slot looked at */

@@ -80,7 +80,7 @@ static struct line *next_line(struct workers *workers)
 
 /* ---- threads ---- */
 
-static void *worker_main(void *self)
+static void worker_main(void *self)
 {
     struct workers *workers = self;
     pthread_mutex_lock(&workers->lock);
@@ -97,7 +97,6 @@ static void *worker_main(void *self)
         forget_if_empty(workers, line);
     }
     pthread_mutex_unlock(&workers->lock);
-    return NULL;
 }
 
 bool workers_start(struct workers *workers, const struct http_lane *lane, struct error *error)
@@ -110,14 +109,10 @@ bool workers_start(struct workers *workers, const struct http_lane *lane, struct
     workers->threads = calloc((size_t)lane->threads, sizeof(*workers->threads));
     if (!workers->threads)
         abort();
-    for (int i = 0; i < lane->threads; i++) {
-        int failed = pthread_create(&workers->threads[i], NULL, worker_main, workers);
-        if (failed)
-            return error_set(error, E_INTERNAL, "cannot start worker thread %d of %d: %s", i + 1, lane->threads,
-                             strerror(failed));
-        workers->started++;
-    }
-    return true;
+    bool ok = true;
+    for (int i = 0; i < lane->threads && ok; i++)
+        ok = thread_start(&workers->threads[i], "http-worker", worker_main, workers, error);
+    return ok;
 }
 
 void workers_stop(struct workers *workers)
@@ -128,8 +123,8 @@ void workers_stop(struct workers *workers)
     workers->stopping = true;
     pthread_cond_broadcast(&workers->wake);
     pthread_mutex_unlock(&workers->lock);
-    for (int i = 0; i < workers->started; i++)
-        pthread_join(workers->threads[i], NULL);
+    for (int i = 0; i < workers->count; i++)
+        thread_join(&workers->threads[i]);
     free(workers->threads);
     workers->threads = NULL;
     pthread_cond_destroy(&workers->wake);

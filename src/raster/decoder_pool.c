@@ -2,14 +2,13 @@
 #include "raster/decoder_pool.h"
 
 #include "base/clock.h"
+#include "base/thread.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <pthread.h>
 #include <sys/socket.h>
 
 struct decoder_slot {
-    struct decoder_process processes[DECODER_FLAVOURS]; /* changed under the pool's mutex, as are their owners */
+    struct decoder_process processes[DECODER_FLAVOURS]; /* changed under the pool's lock, as are their owners */
     int64_t owners[DECODER_FLAVOURS];                   /* whose files the process has seen */
     int64_t account, owner;                             /* of the job that has it, or had it last */
     int64_t ticket;
@@ -37,16 +36,15 @@ enum { SPARES_MAX = 2 };
 struct decoder_pool {
     struct decoder_options options;
     struct decoder_slot *slots;
-    pthread_mutex_t mutex;
-    pthread_cond_t freed, wanted, started; /* a slot; a process; the same */
-    pthread_t keeper;
-    struct start *starts; /* wanted, not yet looked at */
+    struct background keeper;      /* its lock guards all; woken when a process is wanted */
+    pthread_cond_t freed, started; /* a slot; a process */
+    struct start *starts;          /* wanted, not yet looked at */
     struct waiter *waiters, **last_waiter;
     int64_t serving; /* the highest ticket that got a slot */
     struct decoder_process spares[DECODER_FLAVOURS][SPARES_MAX];
     bool wants_spares
         [DECODER_FLAVOURS]; /* once one had to be replaced: where all files come from one account none is ever needed */
-    bool stopping, closing;
+    bool stopping;          /* no more jobs; the keeper ends when the pool is closed */
     uint64_t number;
     struct decoder_stats stats;
 };
@@ -64,14 +62,14 @@ static bool start_process(const struct decoder_pool *pool, enum decoder_flavour 
     return true;
 }
 
-/* Under the mutex, which it lets go of meanwhile. */
+/* Under the lock, which it lets go of meanwhile. */
 static void answer_start(struct decoder_pool *pool)
 {
     struct start *start = pool->starts;
     pool->starts = start->next;
-    pthread_mutex_unlock(&pool->mutex);
+    background_unlock(&pool->keeper);
     start->ok = start_process(pool, start->flavour, &start->process, &start->error);
-    pthread_mutex_lock(&pool->mutex);
+    background_lock(&pool->keeper);
     start->done = true;
     pthread_cond_broadcast(&pool->started);
 }
@@ -87,14 +85,14 @@ static struct decoder_process *empty_place(struct decoder_pool *pool, enum decod
     return NULL;
 }
 
-/* Under the mutex, as above. One that cannot be started now is wanted again when the next has to be replaced. */
+/* Under the lock, as above. One that cannot be started now is wanted again when the next has to be replaced. */
 static void fill_place(struct decoder_pool *pool, enum decoder_flavour flavour, struct decoder_process *place)
 {
     struct decoder_process process;
     struct error ignored = { 0 };
-    pthread_mutex_unlock(&pool->mutex);
+    background_unlock(&pool->keeper);
     bool ok = start_process(pool, flavour, &process, &ignored);
-    pthread_mutex_lock(&pool->mutex);
+    background_lock(&pool->keeper);
     if (!ok) {
         pool->wants_spares[flavour] = false;
         return;
@@ -103,22 +101,21 @@ static void fill_place(struct decoder_pool *pool, enum decoder_flavour flavour, 
     pool->stats.running++;
 }
 
-static void *keep(void *context)
+static void keep(void *context)
 {
     struct decoder_pool *pool = context;
     enum decoder_flavour flavour;
-    pthread_mutex_lock(&pool->mutex);
-    while (!pool->closing) {
+    background_lock(&pool->keeper);
+    while (!pool->keeper.stopping) {
         struct decoder_process *place;
         if (pool->starts)
             answer_start(pool);
         else if ((place = empty_place(pool, &flavour)))
             fill_place(pool, flavour, place);
         else
-            pthread_cond_wait(&pool->wanted, &pool->mutex);
+            background_wait(&pool->keeper, NEVER);
     }
-    pthread_mutex_unlock(&pool->mutex);
-    return NULL;
+    background_unlock(&pool->keeper);
 }
 
 static void bury_one(struct decoder_pool *pool, struct decoder_process *process)
@@ -130,7 +127,7 @@ static void bury_one(struct decoder_pool *pool, struct decoder_process *process)
     pool->stats.died++;
 }
 
-/* Those that ended while nobody used them: they would stay as zombies until their slot's next job. Under the mutex. */
+/* Those that ended while nobody used them: they would stay as zombies until their slot's next job. Under the lock. */
 static void bury(struct decoder_pool *pool)
 {
     for (int f = 0; f < DECODER_FLAVOURS; f++) {
@@ -142,7 +139,7 @@ static void bury(struct decoder_pool *pool)
     }
 }
 
-/* Under the mutex. */
+/* Under the lock. */
 static bool take_spare(struct decoder_pool *pool, enum decoder_flavour flavour, struct decoder_process *out)
 {
     bury(pool);
@@ -151,7 +148,7 @@ static bool take_spare(struct decoder_pool *pool, enum decoder_flavour flavour, 
             *out = pool->spares[flavour][i];
             pool->spares[flavour][i] = DECODER_PROCESS_NONE;
             pool->stats.running--;
-            pthread_cond_signal(&pool->wanted);
+            background_wake(&pool->keeper);
             return true;
         }
     return false;
@@ -162,17 +159,17 @@ static bool get_process(struct decoder_pool *pool, enum decoder_flavour flavour,
                         struct error *error)
 {
     struct start start = { .flavour = flavour };
-    pthread_mutex_lock(&pool->mutex);
+    background_lock(&pool->keeper);
     if (take_spare(pool, flavour, out)) {
-        pthread_mutex_unlock(&pool->mutex);
+        background_unlock(&pool->keeper);
         return true;
     }
     start.next = pool->starts;
     pool->starts = &start;
-    pthread_cond_signal(&pool->wanted);
+    background_wake(&pool->keeper);
     while (!start.done)
-        pthread_cond_wait(&pool->started, &pool->mutex);
-    pthread_mutex_unlock(&pool->mutex);
+        pthread_cond_wait(&pool->started, &pool->keeper.lock);
+    background_unlock(&pool->keeper);
     if (start.ok)
         *out = start.process;
     else
@@ -182,11 +179,18 @@ static bool get_process(struct decoder_pool *pool, enum decoder_flavour flavour,
 
 /* ---- opening and closing ---- */
 
+static void release(struct decoder_pool *pool)
+{
+    pthread_cond_destroy(&pool->started);
+    pthread_cond_destroy(&pool->freed);
+    free(pool->slots);
+    free(pool);
+}
+
 bool decoder_pool_open(const struct decoder_options *options, struct decoder_pool **out, struct error *error)
 {
     struct decoder_pool *pool = calloc(1, sizeof(*pool));
     struct decoder_slot *slots = calloc((size_t)options->helpers, sizeof(*slots));
-    pthread_condattr_t monotonic;
     if (!pool || !slots)
         abort();
     pool->options = *options;
@@ -200,18 +204,11 @@ bool decoder_pool_open(const struct decoder_options *options, struct decoder_poo
         for (int i = 0; i < SPARES_MAX; i++)
             pool->spares[f][i] = DECODER_PROCESS_NONE;
     }
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_mutex_init(&pool->mutex, NULL);
-    pthread_cond_init(&pool->freed, &monotonic);
-    pthread_cond_init(&pool->wanted, NULL);
+    pthread_cond_init(&pool->freed, NULL);
     pthread_cond_init(&pool->started, NULL);
-    pthread_condattr_destroy(&monotonic);
-    int failed = pthread_create(&pool->keeper, NULL, keep, pool);
-    if (failed) {
-        free(slots);
-        free(pool);
-        return error_set(error, E_UNAVAILABLE, "no thread for the decoders: %s", strerror(failed));
+    if (!background_start(&pool->keeper, "decoder-keeper", keep, pool, error)) {
+        release(pool);
+        return false;
     }
     *out = pool;
     return true;
@@ -222,14 +219,14 @@ void decoder_pool_stop(struct decoder_pool *pool)
 {
     if (!pool)
         return;
-    pthread_mutex_lock(&pool->mutex);
+    background_lock(&pool->keeper);
     pool->stopping = true;
     for (int i = 0; i < pool->options.helpers; i++)
         for (int f = 0; f < DECODER_FLAVOURS; f++)
             if (pool->slots[i].processes[f].pid)
                 shutdown(pool->slots[i].processes[f].socket, SHUT_RDWR);
     pthread_cond_broadcast(&pool->freed);
-    pthread_mutex_unlock(&pool->mutex);
+    background_unlock(&pool->keeper);
 }
 
 void decoder_pool_close(struct decoder_pool *pool)
@@ -237,11 +234,8 @@ void decoder_pool_close(struct decoder_pool *pool)
     if (!pool)
         return;
     decoder_pool_stop(pool);
-    pthread_mutex_lock(&pool->mutex);
-    pool->closing = true;
-    pthread_cond_signal(&pool->wanted);
-    pthread_mutex_unlock(&pool->mutex);
-    pthread_join(pool->keeper, NULL);
+    background_stop(&pool->keeper);
+    background_release(&pool->keeper);
     for (int f = 0; f < DECODER_FLAVOURS; f++) {
         for (int i = 0; i < pool->options.helpers; i++)
             if (pool->slots[i].processes[f].pid)
@@ -250,12 +244,7 @@ void decoder_pool_close(struct decoder_pool *pool)
             if (pool->spares[f][i].pid)
                 decoder_process_end(&pool->spares[f][i]);
     }
-    pthread_cond_destroy(&pool->started);
-    pthread_cond_destroy(&pool->wanted);
-    pthread_cond_destroy(&pool->freed);
-    pthread_mutex_destroy(&pool->mutex);
-    free(pool->slots);
-    free(pool);
+    release(pool);
 }
 
 /* ---- slots ---- */
@@ -290,7 +279,7 @@ static bool refuse(struct error *error, int after_s, const char *why)
     return error_set(error, E_UNAVAILABLE, "%s", why);
 }
 
-/* ---- the queue; under the mutex ---- */
+/* ---- the queue; under the lock ---- */
 
 static int64_t ticket_for(const struct decoder_pool *pool, int64_t account)
 {
@@ -339,12 +328,11 @@ struct decoder_slot *decoder_pool_take(struct decoder_pool *pool, enum decoder_f
     struct decoder_slot *slot = NULL;
     struct waiter self = { .account = account };
     int64_t until_us = clock_monotonic_us() + pool->options.timeout_ms * 1000;
-    struct timespec until = { .tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000 };
     bool late = false;
-    pthread_mutex_lock(&pool->mutex);
+    background_lock(&pool->keeper);
     queue(pool, &self);
     while (!pool->stopping && !late && !(is_next(pool, &self) && (slot = find_free(pool, flavour, owner))))
-        late = pthread_cond_timedwait(&pool->freed, &pool->mutex, &until) == ETIMEDOUT;
+        late = !thread_wait(&pool->freed, &pool->keeper.lock, until_us);
     leave_queue(pool, &self);
     if (slot) {
         slot->taken = true;
@@ -358,22 +346,22 @@ struct decoder_slot *decoder_pool_take(struct decoder_pool *pool, enum decoder_f
         refuse(error, 5, "all decoders are busy: try again later");
     }
     pthread_cond_broadcast(&pool->freed); /* another is next now */
-    pthread_mutex_unlock(&pool->mutex);
+    background_unlock(&pool->keeper);
     return slot;
 }
 
 void decoder_pool_give(struct decoder_pool *pool, struct decoder_slot *slot)
 {
-    pthread_mutex_lock(&pool->mutex);
+    background_lock(&pool->keeper);
     slot->taken = false;
-    pthread_mutex_unlock(&pool->mutex);
-    pthread_cond_broadcast(&pool->freed); /* who runs at once finds the mutex free */
+    background_unlock(&pool->keeper);
+    pthread_cond_broadcast(&pool->freed); /* who runs at once finds the lock free */
 }
 
 int decoder_slot_end(struct decoder_pool *pool, struct decoder_slot *slot, enum decoder_flavour flavour,
                      enum decoder_end why)
 {
-    pthread_mutex_lock(&pool->mutex); /* decoder_pool_stop may be looking at it */
+    background_lock(&pool->keeper); /* decoder_pool_stop may be looking at it */
     struct decoder_process process = slot->processes[flavour];
     slot->processes[flavour] = DECODER_PROCESS_NONE;
     pool->stats.running--;
@@ -384,7 +372,7 @@ int decoder_slot_end(struct decoder_pool *pool, struct decoder_slot *slot, enum 
     else if (!pool->stopping)
         pool->stats.died++;
     bury(pool); /* where one died others may have */
-    pthread_mutex_unlock(&pool->mutex);
+    background_unlock(&pool->keeper);
     return decoder_process_end(&process);
 }
 
@@ -411,10 +399,10 @@ static void give_up_other(struct decoder_pool *pool, struct decoder_slot *slot, 
     if (!slot->processes[flavour].pid || slot->owners[flavour] == slot->owner)
         return;
     decoder_slot_end(pool, slot, flavour, DECODER_REPLACED);
-    pthread_mutex_lock(&pool->mutex);
+    background_lock(&pool->keeper);
     pool->wants_spares[flavour] = true;
-    pthread_cond_signal(&pool->wanted);
-    pthread_mutex_unlock(&pool->mutex);
+    background_wake(&pool->keeper);
+    background_unlock(&pool->keeper);
 }
 
 bool decoder_slot_ready(struct decoder_pool *pool, struct decoder_slot *slot, enum decoder_flavour flavour,
@@ -425,13 +413,13 @@ bool decoder_slot_ready(struct decoder_pool *pool, struct decoder_slot *slot, en
     if (!slot->processes[flavour].pid) {
         if (!get_process(pool, flavour, &process, error))
             return false;
-        pthread_mutex_lock(&pool->mutex);
+        background_lock(&pool->keeper);
         slot->processes[flavour] = process;
         slot->owners[flavour] = slot->owner;
         pool->stats.running++;
         if (pool->stopping)
             shutdown(process.socket, SHUT_RDWR);
-        pthread_mutex_unlock(&pool->mutex);
+        background_unlock(&pool->keeper);
         if (!wait_until_ready(pool, slot, flavour, error))
             return false;
     }
@@ -448,18 +436,18 @@ const struct decoder_options *decoder_pool_options(const struct decoder_pool *po
 
 bool decoder_pool_is_stopping(struct decoder_pool *pool)
 {
-    pthread_mutex_lock(&pool->mutex);
+    background_lock(&pool->keeper);
     bool yes = pool->stopping;
-    pthread_mutex_unlock(&pool->mutex);
+    background_unlock(&pool->keeper);
     return yes;
 }
 
 uint64_t decoder_pool_next_number(struct decoder_pool *pool)
 {
-    pthread_mutex_lock(&pool->mutex);
+    background_lock(&pool->keeper);
     uint64_t number = ++pool->number;
     pool->stats.jobs++;
-    pthread_mutex_unlock(&pool->mutex);
+    background_unlock(&pool->keeper);
     return number;
 }
 
@@ -468,8 +456,8 @@ void decoder_stats(struct decoder_pool *pool, struct decoder_stats *out)
     *out = (struct decoder_stats){ 0 };
     if (!pool)
         return;
-    pthread_mutex_lock(&pool->mutex);
+    background_lock(&pool->keeper);
     bury(pool);
     *out = pool->stats;
-    pthread_mutex_unlock(&pool->mutex);
+    background_unlock(&pool->keeper);
 }
