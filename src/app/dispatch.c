@@ -344,22 +344,13 @@ static void read_body(struct exchange *x)
 /* A version 4 UUID. Random bytes are fetched for many requests at a time, since asking the system costs as much as the rest. */
 static void make_request_id(struct exchange *x)
 {
-    static const char digits[] = "0123456789abcdef";
-    if (x->random_left < 16) {
+    if (x->random_left < UUID_BYTES) {
         crypto_random(x->random, (ptrdiff_t)sizeof(x->random));
         x->random_left = (int)sizeof(x->random);
     }
-    unsigned char *bytes = x->random + (x->random_left -= 16);
-    bytes[6] = (unsigned char)((bytes[6] & 0x0f) | 0x40);
-    bytes[8] = (unsigned char)((bytes[8] & 0x3f) | 0x80);
-    char *out = x->actor.request_id;
-    for (int i = 0; i < 16; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10)
-            *out++ = '-';
-        *out++ = digits[bytes[i] >> 4];
-        *out++ = digits[bytes[i] & 15];
-    }
-    *out = '\0';
+    unsigned char *bytes = x->random + (x->random_left -= UUID_BYTES);
+    crypto_uuid_mark(bytes);
+    crypto_uuid_write(bytes, x->actor.request_id);
 }
 
 /* The rest of begin, once it is known who asks. */

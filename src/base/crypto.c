@@ -34,12 +34,14 @@ static void write_hex(char *out, const unsigned char *bytes, ptrdiff_t len)
     }
 }
 
-void crypto_uuid(char out[UUID_TEXT + 1])
+void crypto_uuid_mark(unsigned char bytes[UUID_BYTES])
 {
-    unsigned char bytes[16];
-    crypto_random(bytes, sizeof(bytes));
-    bytes[6] = (unsigned char)((bytes[6] & 0x0F) | 0x40); /* version 4, RFC 9562 5.4 */
-    bytes[8] = (unsigned char)((bytes[8] & 0x3F) | 0x80); /* variant, 4.1 */
+    bytes[6] = (unsigned char)((bytes[6] & 0x0F) | 0x40); /* version 4 */
+    bytes[8] = (unsigned char)((bytes[8] & 0x3F) | 0x80); /* variant, RFC 9562 4.1 */
+}
+
+void crypto_uuid_write(const unsigned char bytes[UUID_BYTES], char out[UUID_TEXT + 1])
+{
     write_hex(out, bytes, 4);
     write_hex(out + 9, bytes + 4, 2);
     write_hex(out + 14, bytes + 6, 2);
@@ -47,6 +49,14 @@ void crypto_uuid(char out[UUID_TEXT + 1])
     write_hex(out + 24, bytes + 10, 6);
     out[8] = out[13] = out[18] = out[23] = '-';
     out[UUID_TEXT] = '\0';
+}
+
+void crypto_uuid(char out[UUID_TEXT + 1])
+{
+    unsigned char bytes[UUID_BYTES];
+    crypto_random(bytes, sizeof(bytes));
+    crypto_uuid_mark(bytes);
+    crypto_uuid_write(bytes, out);
 }
 
 struct str crypto_uuid_text(struct arena *arena)

@@ -9,15 +9,27 @@
 #include "base/arena.h"
 #include "base/error.h"
 
-enum { SHA256_BYTES = 32, MD5_BYTES = 16, KEY_BYTES = 32, UUID_TEXT = 36, SHA256_TEXT = 64, MD5_TEXT = 32 };
+enum {
+    SHA256_BYTES = 32,
+    MD5_BYTES = 16,
+    KEY_BYTES = 32,
+    UUID_BYTES = 16,
+    UUID_TEXT = 36,
+    SHA256_TEXT = 64,
+    MD5_TEXT = 32
+};
 
 struct key {
     unsigned char bytes[KEY_BYTES];
 };
 
 void crypto_random(void *out, ptrdiff_t len); /* aborts when the system has none */
-void crypto_uuid(char out[UUID_TEXT + 1]);    /* version 4, lower case, NUL-terminated */
+/* UUIDs of version 4 (RFC 9562 5.4), as text in lower case, NUL-terminated. */
+void crypto_uuid(char out[UUID_TEXT + 1]);
 struct str crypto_uuid_text(struct arena *arena);
+/* The same in two steps: of sixteen random bytes, and as text. */
+void crypto_uuid_mark(unsigned char bytes[UUID_BYTES]);
+void crypto_uuid_write(const unsigned char bytes[UUID_BYTES], char out[UUID_TEXT + 1]);
 struct str crypto_token(struct arena *arena, ptrdiff_t random_bytes); /* URL-safe base64 without padding */
 bool crypto_equal(struct str a, struct str b);                        /* time depends on the lengths only */
 
