@@ -262,12 +262,6 @@ uint32_t dicomdir_keys_end(const struct dicomdir_record *record)
 
 enum { SHORT_VALUE_MAX = 65534 };
 
-static bool has_long_length(uint16_t vr)
-{
-    return vr_row(vr)->kind == VR_BYTES || vr == VR('S', 'Q') || vr == VR('U', 'C') || vr == VR('U', 'R') ||
-           vr == VR('U', 'T') || vr == VR('S', 'V') || vr == VR('U', 'V');
-}
-
 /* In little endian, whatever the file's byte order. */
 static void copy_bytes(struct text *out, const struct dicom_element *e)
 {
@@ -288,9 +282,10 @@ static void copy_value(struct text *out, const struct dicom_dataset *dataset, co
     struct str text =
         dicom_charset_concerns(e->vr) ? dicom_charset_utf8(&dataset->charset, e->vr, e->value, arena) : STR_NULL;
     ptrdiff_t len = dicom_charset_concerns(e->vr) ? text.len : e->value.len;
-    if (len > SHORT_VALUE_MAX && !has_long_length(e->vr))
+    const struct vr_row *row = vr_row(e->vr);
+    if (len > SHORT_VALUE_MAX && !row->is_wide)
         return;
-    if (has_long_length(e->vr)) {
+    if (row->is_wide) {
         element_long_header(out, e->tag, vr, (uint32_t)(len + len % 2));
     } else {
         element_tag(out, e->tag);
@@ -302,7 +297,7 @@ static void copy_value(struct text *out, const struct dicom_dataset *dataset, co
     else
         copy_bytes(out, e);
     if (len % 2)
-        text_put_char(out, vr_row(e->vr)->kind == VR_BYTES || e->vr == VR('U', 'I') ? '\0' : ' ');
+        text_put_char(out, row->kind == VR_BYTES || e->vr == VR('U', 'I') ? '\0' : ' ');
 }
 
 static void copy_sequence(struct text *out, const struct dicom_node *node, struct arena *arena);

@@ -25,28 +25,13 @@ enum { CLASHES_MAX = 12 };
 
 /* ---- what the file says ---- */
 
-/* Numbers joined by dots (PS3.5 9.1). Components with leading zeros are illegal, too, but come from real machines. */
-static bool is_legal_uid(struct str uid)
-{
-    bool digit = false;
-    int dots = 0;
-    for (ptrdiff_t i = 0; i < uid.len; i++) {
-        bool dot = uid.at[i] == '.';
-        if (dot && !digit)
-            return false;
-        dots += dot;
-        digit = !dot;
-    }
-    return digit && dots > 0 && uid.len <= 64;
-}
-
 static void take_uid(struct call *c, struct filing *f, const struct dicom_object *object, uint32_t tag,
                      const char *name, struct str *out)
 {
     struct arena *arena = &c->arena;
     const struct dicom_node *node = dicom_find(object->root, tag);
     struct str uid = STR_NULL, is = arena_format(arena, "%s (%04X,%04X)", name, tag >> 16, tag & 0xffff);
-    bool legal = dicom_uid(object->root, tag, &uid) && is_legal_uid(uid);
+    bool legal = dicom_uid(object->root, tag, &uid);
     *out = legal ? arena_copy(arena, uid) : STR_NULL;
     if (legal || f->reason.at)
         return;

@@ -4,7 +4,6 @@
 #include "app/app.h"
 #include "app/study_view.h"
 #include "app/visibility.h"
-#include "base/crypto.h"
 #include "base/names.h"
 
 const char *const study_statuses[] = { "OPEN", "CLOSED", NULL };
@@ -125,31 +124,4 @@ bool study_index(struct call *c, const struct study *study, const struct patient
     if (!patient && !load_names(c, study->patient_id, &names))
         return false;
     return search_put(c, "study_search", study->id, texts, study_texts(study, patient ? patient : &names, texts));
-}
-
-/* PS3.5 B.2: "2.25." and the UUID as one decimal number. */
-struct str study_make_uid(struct call *c)
-{
-    unsigned char n[16];
-    char digits[40];
-    int count = 0;
-    crypto_random(n, 16);
-    n[6] = (unsigned char)((n[6] & 0x0f) | 0x40);
-    n[8] = (unsigned char)((n[8] & 0x3f) | 0x80);
-    for (bool more = true; more && count < 39;) {
-        unsigned rest = 0;
-        more = false;
-        for (int i = 0; i < 16; i++) {
-            rest = rest << 8 | n[i];
-            n[i] = (unsigned char)(rest / 10);
-            rest %= 10;
-            more = more || n[i];
-        }
-        digits[count++] = (char)('0' + rest);
-    }
-    char *out = arena_alloc(&c->arena, 5 + count);
-    memcpy(out, "2.25.", 5);
-    for (int i = 0; i < count; i++)
-        out[5 + i] = digits[count - 1 - i];
-    return (struct str){ out, 5 + count };
 }

@@ -62,8 +62,6 @@ enum found study_find(struct call *c, int64_t id, bool deleted, struct study *ou
 bool study_load(struct call *c, int64_t id, struct study *out);
 /* The same, and the caller may change it, as far as their rights go; E_FORBIDDEN when they see it only because a file of theirs is in it. */
 bool study_load_to_change(struct call *c, int64_t id, struct study *out);
-/* A new UID, made from a UUID (PS3.5 B.2): for what is made here, never for what came without one. */
-struct str study_make_uid(struct call *c);
 /* What a study of this patient is found by, at most SEARCH_TEXTS_MAX; returns how many. */
 int study_texts(const struct study *study, const struct patient *patient, struct str *out);
 /* Inside a transaction: that goes into the search index. `patient`: the study's, with names and number; NULL: they are read. */

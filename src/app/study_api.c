@@ -6,6 +6,7 @@
 #include "app/study_twins.h"
 #include "app/study_view.h"
 #include "app/trash_work.h"
+#include "dicom/uid.h"
 
 static bool study_get(struct call *c)
 {
@@ -13,14 +14,10 @@ static bool study_get(struct call *c)
     return study_load(c, key->id, c->out);
 }
 
-static bool uid_is_legal(struct call *c, struct str uid)
+static bool uid_fits(struct call *c, struct str uid)
 {
-    bool ok = uid.len > 0 && uid.at[0] != '.' && uid.at[uid.len - 1] != '.' && str_find(uid, S("..")) < 0 &&
-              str_find(uid, S(".")) > 0;
-    for (ptrdiff_t i = 0; i < uid.len; i++)
-        ok = ok && (uid.at[i] == '.' || (uid.at[i] >= '0' && uid.at[i] <= '9'));
-    return ok || error_add_problem(&c->error, &c->arena, "body", S("study_uid"), "not_a_uid",
-                                   "a UID is made of numbers joined by dots");
+    return uid_is_legal(uid) || error_add_problem(&c->error, &c->arena, "body", S("study_uid"), "not_a_uid",
+                                                  "a UID is made of numbers joined by dots");
 }
 
 static bool study_post(struct call *c)
@@ -28,9 +25,9 @@ static bool study_post(struct call *c)
     struct study study = *(const struct study *)c->in, *out = c->out;
     study.created_by = call_user(c);
     if (!study.study_uid.len)
-        study.study_uid = study_make_uid(c);
+        study.study_uid = uid_make(&c->arena);
     struct study_twins twins;
-    if (!modality_take(c, "body", &study.modality) || !uid_is_legal(c, study.study_uid) ||
+    if (!modality_take(c, "body", &study.modality) || !uid_fits(c, study.study_uid) ||
         !patient_must_exist(c, study.patient_id, "body") || !study_twins_find(c, study.study_uid, call_user(c), &twins))
         return false;
     if (study_twins_seen(&twins))

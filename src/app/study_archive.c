@@ -17,6 +17,7 @@
 #include "app/zip_stream.h"
 #include "base/file_view.h"
 #include "dicom/encoding.h"
+#include "dicom/uid.h"
 
 #include <unistd.h>
 
@@ -84,7 +85,7 @@ static bool begin_directory(struct packing *p)
                                          .issuer = patient.issuer_of_patient_id,
                                          .birth_date = patient.birth_date,
                                          .sex = sexes[patient.gender] };
-    dicomdir_begin(&p->dir, study_make_uid(c), &who, told);
+    dicomdir_begin(&p->dir, uid_make(&c->arena), &who, told);
     return true;
 }
 

@@ -8,7 +8,7 @@
  */
 #include "dicom/charset.h"
 
-#include "dicom/reader.h"
+#include "dicom/vr.h"
 
 #include <errno.h>
 #include <iconv.h>
@@ -484,8 +484,7 @@ static void decode(struct decoder *d, struct str raw)
 
 bool dicom_charset_concerns(uint16_t vr)
 {
-    return vr == VR('P', 'N') || vr == VR('L', 'O') || vr == VR('S', 'H') || vr == VR('L', 'T') || vr == VR('S', 'T') ||
-           vr == VR('U', 'T') || vr == VR('U', 'C');
+    return vr_row(vr)->has_charset;
 }
 
 struct str dicom_charset_utf8(const struct dicom_charset *charset, uint16_t vr, struct str raw, struct arena *arena)
@@ -503,7 +502,7 @@ struct str dicom_charset_utf8(const struct dicom_charset *charset, uint16_t vr, 
         return raw;
     struct decoder d = {
         .initial = { row->g0, row->g1 },
-        .backslash_delimits = vr != VR('S', 'T') && vr != VR('L', 'T') && vr != VR('U', 'T'),
+        .backslash_delimits = vr_row(vr)->kind != VR_TEXT,
         .is_name = vr == VR('P', 'N'),
     };
     decode(&d, raw);

@@ -1,6 +1,8 @@
 /* head.c - where the data set begins and how it is encoded: preamble, meta information, transfer syntax (PS3.10 7.1). */
 #include "dicom/head.h"
 
+#include "dicom/vr.h"
+
 #include <assert.h>
 
 /* Bytes of a preamble and its prefix. */
@@ -14,8 +16,7 @@ static void advance(struct parser *p, ptrdiff_t count)
 
 static bool has_vr(const unsigned char *at)
 {
-    bool wide;
-    return vr_is_known(VR(at[4], at[5]), &wide);
+    return vr_is_known(VR(at[4], at[5]));
 }
 
 /* Groups that a data set can begin with. */

@@ -53,6 +53,4 @@ static inline struct dicom_element *parser_room(const struct parser *p, struct d
     return p->events->room ? p->events->room(p->context) : own;
 }
 
-bool vr_is_known(uint16_t vr, bool *wide);
-
 #endif

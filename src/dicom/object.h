@@ -96,7 +96,7 @@ int64_t dicom_value_count(const struct dicom_dataset *dataset, uint32_t tag);
 /* DA (also the old 1993.08.22), TM: microseconds since midnight. Impossible dates are absent. */
 bool dicom_date(const struct dicom_dataset *dataset, uint32_t tag, struct date *out);
 bool dicom_time(const struct dicom_dataset *dataset, uint32_t tag, int64_t *microseconds);
-/* One value of digits and dots, 1 to 64 (PS3.5 9.1); padding removed. Not so: false. */
+/* One legal value (uid.h), padding removed. Not so: false. */
 bool dicom_uid(const struct dicom_dataset *dataset, uint32_t tag, struct str *out);
 
 /* Values of one element. */

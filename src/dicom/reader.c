@@ -1,5 +1,6 @@
 /* reader.c - the data set: elements, sequences, items, fragments. head.c finds where it begins and how it is encoded. */
 #include "dicom/head.h"
+#include "dicom/vr.h"
 
 #include "dicom/dictionary.h"
 
@@ -73,53 +74,6 @@ static bool take_value(struct parser *p, struct dicom_element *e)
 
 /* ---- one element's header ---- */
 
-/* The VRs of PS3.5 6.2, and whether their explicit length takes 32 bits (7.1.2). */
-bool vr_is_known(uint16_t vr, bool *wide)
-{
-    switch (vr) {
-    case VR('O', 'B'):
-    case VR('O', 'D'):
-    case VR('O', 'F'):
-    case VR('O', 'L'):
-    case VR('O', 'V'):
-    case VR('O', 'W'):
-    case VR('S', 'Q'):
-    case VR('S', 'V'):
-    case VR('U', 'C'):
-    case VR('U', 'N'):
-    case VR('U', 'R'):
-    case VR('U', 'T'):
-    case VR('U', 'V'):
-        *wide = true;
-        return true;
-    case VR('A', 'E'):
-    case VR('A', 'S'):
-    case VR('A', 'T'):
-    case VR('C', 'S'):
-    case VR('D', 'A'):
-    case VR('D', 'S'):
-    case VR('D', 'T'):
-    case VR('F', 'D'):
-    case VR('F', 'L'):
-    case VR('I', 'S'):
-    case VR('L', 'O'):
-    case VR('L', 'T'):
-    case VR('P', 'N'):
-    case VR('S', 'H'):
-    case VR('S', 'L'):
-    case VR('S', 'S'):
-    case VR('S', 'T'):
-    case VR('T', 'M'):
-    case VR('U', 'I'):
-    case VR('U', 'L'):
-    case VR('U', 'S'):
-        *wide = false;
-        return true;
-    default:
-        return false;
-    }
-}
-
 static bool is_letter(unsigned char c)
 {
     return c >= 'A' && c <= 'Z';
@@ -138,11 +92,11 @@ static bool implicit_header(struct parser *p, struct dicom_element *e)
 static bool explicit_header(struct parser *p, struct dicom_element *e)
 {
     const unsigned char *at = p->input->at;
-    bool wide = false;
     if (!is_letter(at[4]) || !is_letter(at[5]))
         return implicit_header(p, e); /* some writers put implicit elements into explicit data sets */
     e->vr = VR(at[4], at[5]);
-    bool known = vr_is_known(e->vr, &wide);
+    const struct vr_row *row = vr_row(e->vr);
+    bool known = vr_is_known(e->vr), wide = row->is_wide;
     if (!known)
         wide = at[6] == 0 && at[7] == 0 && parser_need(p, 12);
     if (!wide) {
@@ -353,7 +307,7 @@ static bool only_zeros_follow(struct parser *p)
  * signatures), which is left for the data set. `next` NULL: fewer bytes than a header. */
 static bool end_is_unsaid(struct parser *p, const struct dicom_element *e, const struct dicom_element *next)
 {
-    bool wide, ends = false;
+    bool ends = false;
     if (p->error->code || p->depth)
         return false;
     if (!next || (next->tag == 0 && next->length == 0)) {
@@ -362,7 +316,7 @@ static bool end_is_unsaid(struct parser *p, const struct dicom_element *e, const
         ends = next->length == 0;
     } else if (next->tag >> 16 != 0xFFFE && next->tag > e->tag) {
         const unsigned char *at = p->input->at - 8;
-        ends = vr_is_known(VR(at[4], at[5]), &wide);
+        ends = vr_is_known(VR(at[4], at[5]));
         if (ends)
             advance(p, -8);
     }

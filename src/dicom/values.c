@@ -1,40 +1,17 @@
 /* values.c - values of elements as text, numbers, days and UIDs (PS3.5 6.2). */
 #include "dicom/object.h"
 
+#include "dicom/uid.h"
+#include "dicom/vr.h"
+
 #include <math.h>
 
 /* ---- text ---- */
 
-static bool is_text(uint16_t vr)
+/* Values of one text begin with what counts: only what follows is padding. A UR is trimmed like several texts. */
+static bool keeps_leading_spaces(const struct vr_row *row)
 {
-    switch (vr) {
-    case VR('A', 'E'):
-    case VR('A', 'S'):
-    case VR('C', 'S'):
-    case VR('D', 'A'):
-    case VR('D', 'S'):
-    case VR('D', 'T'):
-    case VR('I', 'S'):
-    case VR('L', 'O'):
-    case VR('L', 'T'):
-    case VR('P', 'N'):
-    case VR('S', 'H'):
-    case VR('S', 'T'):
-    case VR('T', 'M'):
-    case VR('U', 'C'):
-    case VR('U', 'I'):
-    case VR('U', 'R'):
-    case VR('U', 'T'):
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* Values of these begin with what counts: only what follows is padding. */
-static bool keeps_leading_spaces(uint16_t vr)
-{
-    return vr == VR('L', 'T') || vr == VR('S', 'T') || vr == VR('U', 'T');
+    return row->kind == VR_TEXT && row->vr != VR('U', 'R');
 }
 
 static bool is_padding(char c)
@@ -56,10 +33,11 @@ static struct str trim(struct str s, bool leading)
 struct str dicom_node_text(const struct dicom_dataset *dataset, const struct dicom_node *node, struct arena *arena)
 {
     const struct dicom_element *e = &node->element;
-    if (!is_text(e->vr) || !e->value.at)
+    const struct vr_row *row = vr_row(e->vr);
+    if (!vr_is_text(row) || !e->value.at)
         return STR_NULL;
     struct str text = dicom_charset_utf8(&dataset->charset, e->vr, e->value, arena);
-    text = trim(text, !keeps_leading_spaces(e->vr));
+    text = trim(text, !keeps_leading_spaces(row));
     return text.len ? text : STR_NULL;
 }
 
@@ -86,25 +64,10 @@ struct str dicom_bytes(const struct dicom_dataset *dataset, uint32_t tag)
 
 /* ---- numbers ---- */
 
-/* Bytes of one value of a binary VR; 0: not binary. */
-static ptrdiff_t binary_width(uint16_t vr)
+/* Bytes of one value that is a number; 0: it is none, or written as text. */
+static ptrdiff_t binary_width(const struct vr_row *row)
 {
-    switch (vr) {
-    case VR('U', 'S'):
-    case VR('S', 'S'):
-        return 2;
-    case VR('U', 'L'):
-    case VR('S', 'L'):
-    case VR('F', 'L'):
-    case VR('A', 'T'):
-        return 4;
-    case VR('U', 'V'):
-    case VR('S', 'V'):
-    case VR('F', 'D'):
-        return 8;
-    default:
-        return 0;
-    }
+    return row->kind == VR_INTEGERS || row->kind == VR_REALS || row->kind == VR_TAGS ? row->width : 0;
 }
 
 static int64_t count_texts(struct str text)
@@ -118,12 +81,13 @@ static int64_t count_texts(struct str text)
 int64_t dicom_node_count(const struct dicom_node *node)
 {
     const struct dicom_element *e = &node->element;
-    ptrdiff_t width = binary_width(e->vr);
-    if (e->vr == VR('S', 'Q'))
+    const struct vr_row *row = vr_row(e->vr);
+    ptrdiff_t width = binary_width(row);
+    if (row->kind == VR_ITEMS)
         return node->item_count;
     if (width)
         return e->value.len / width;
-    if (keeps_leading_spaces(e->vr) || !is_text(e->vr))
+    if (keeps_leading_spaces(row) || !vr_is_text(row))
         return e->value.len > 0;
     return count_texts(e->value);
 }
@@ -204,7 +168,7 @@ static bool binary_integer(const struct dicom_element *e, const char *at, int64_
 
 static bool binary_at(const struct dicom_element *e, int64_t index, const char **at)
 {
-    ptrdiff_t width = binary_width(e->vr);
+    ptrdiff_t width = binary_width(vr_row(e->vr));
     if (!width || index < 0 || index >= e->value.len / width)
         return false;
     *at = e->value.at + index * width;
@@ -288,7 +252,7 @@ static struct str first_value(const struct dicom_dataset *dataset, uint32_t tag)
 {
     const struct dicom_node *node = dicom_find(dataset, tag);
     struct str value;
-    if (!node || !is_text(node->element.vr) || !number_text(node->element.value, 0, &value))
+    if (!node || !vr_is_text(vr_row(node->element.vr)) || !number_text(node->element.value, 0, &value))
         return STR_NULL;
     return value;
 }
@@ -350,11 +314,8 @@ bool dicom_time(const struct dicom_dataset *dataset, uint32_t tag, int64_t *micr
 bool dicom_uid(const struct dicom_dataset *dataset, uint32_t tag, struct str *out)
 {
     struct str s = first_value(dataset, tag);
-    if (!s.len || s.len > 64 || dicom_value_count(dataset, tag) != 1)
+    if (!uid_is_legal(s) || dicom_value_count(dataset, tag) != 1)
         return false;
-    for (ptrdiff_t i = 0; i < s.len; i++)
-        if (s.at[i] != '.' && (s.at[i] < '0' || s.at[i] > '9'))
-            return false;
     *out = s;
     return true;
 }
