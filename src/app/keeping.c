@@ -16,23 +16,6 @@ static char *piece_new(void)
     return piece;
 }
 
-/* As many as there are, at most `room`; -1: errno says why. */
-static ptrdiff_t read_at(int fd, int64_t offset, char *at, ptrdiff_t room)
-{
-    ptrdiff_t got = 0;
-    while (got < room) {
-        ssize_t n = pread(fd, at + got, (size_t)(room - got), offset + got);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -1;
-        if (n == 0)
-            break;
-        got += n;
-    }
-    return got;
-}
-
 /* ---- what is wrong ---- */
 
 struct marking {
@@ -134,7 +117,7 @@ static bool hash(struct call *c, int fd, char sha256[SHA256_TEXT + 1])
     struct digests *digests = digests_new_sha256();
     ptrdiff_t got;
     int64_t at = 0;
-    for (; (got = read_at(fd, at, piece, PIECE_BYTES)) > 0; at += got)
+    for (; (got = file_read_at(fd, at, piece, PIECE_BYTES)) > 0; at += got)
         digests_update(digests, piece, got);
     int number = errno;
     digests_finish(digests, md5, sha256);
@@ -174,7 +157,7 @@ static bool copy(struct call *c, int fd, struct blob_writer *writer, struct dige
     char *piece = piece_new();
     ptrdiff_t got;
     bool ok = true;
-    for (int64_t at = 0; ok && (got = read_at(fd, at, piece, PIECE_BYTES)) != 0; at += got) {
+    for (int64_t at = 0; ok && (got = file_read_at(fd, at, piece, PIECE_BYTES)) != 0; at += got) {
         ok = got > 0 ? blob_write(writer, (struct str){ piece, got }, &c->error)
                      : file_fail(&c->error, "read", "a file", errno);
         if (ok)
@@ -229,8 +212,8 @@ static bool are_there(struct blob_store *store, const struct image_file *file, i
         return false;
     char *ours = piece_new(), *there = piece_new();
     for (int64_t at = 0; same && at < file->file_size; at += PIECE_BYTES) {
-        ptrdiff_t got = read_at(theirs, at, there, PIECE_BYTES);
-        same = got > 0 && got == read_at(fd, at, ours, PIECE_BYTES) && memcmp(ours, there, (size_t)got) == 0;
+        ptrdiff_t got = file_read_at(theirs, at, there, PIECE_BYTES);
+        same = got > 0 && got == file_read_at(fd, at, ours, PIECE_BYTES) && memcmp(ours, there, (size_t)got) == 0;
     }
     free(ours);
     free(there);

@@ -2,6 +2,7 @@
 #include "app/exchange.h"
 #include "app/rendered_api.h"
 #include "app/thumbnails.h"
+#include "base/file.h"
 
 #include <unistd.h>
 
@@ -22,7 +23,7 @@ static bool stored_thumbnail(struct call *c, const struct image_file *file, stru
     if (!file->thumbnail_path.at || !blob_open_read(c->app->files, file->thumbnail_path, &fd, &size_bytes, &ignored))
         return false;
     char *bytes = arena_alloc(&c->arena, (ptrdiff_t)size_bytes);
-    bool ok = pread(fd, bytes, (size_t)size_bytes, 0) == size_bytes;
+    bool ok = file_read_at(fd, 0, bytes, (ptrdiff_t)size_bytes) == size_bytes;
     close(fd);
     *jpeg = (struct str){ bytes, (ptrdiff_t)size_bytes };
     return ok;

@@ -1,6 +1,8 @@
 /* unzip.c - the directory of a ZIP, and its entries by libarchive, each alone. APPNOTE.TXT is PKWARE's, 6.3.10. */
 #include "app/unzip.h"
 
+#include "base/file.h"
+
 #include <archive.h>
 #include <archive_entry.h>
 #include <assert.h>
@@ -58,19 +60,10 @@ static bool damaged(struct error *error, const char *why)
 
 static bool read_at(int fd, void *to, int64_t bytes, int64_t at, struct error *error)
 {
-    for (char *out = to; bytes > 0;) {
-        ssize_t got = pread(fd, out, (size_t)bytes, at);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return error_set(error, E_INTERNAL, "an upload cannot be read: %s", strerror(errno));
-        if (got == 0)
-            return damaged(error, "it is cut short");
-        out += got;
-        at += got;
-        bytes -= got;
-    }
-    return true;
+    ptrdiff_t got = file_read_at(fd, at, to, (ptrdiff_t)bytes);
+    if (got < 0)
+        return error_set(error, E_INTERNAL, "an upload cannot be read: %s", strerror(errno));
+    return got == bytes || damaged(error, "it is cut short");
 }
 
 /* ---- where the directory is ---- */

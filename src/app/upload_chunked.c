@@ -20,6 +20,7 @@
 #include "app/upload.h"
 #include "app/upload_chunks.h"
 #include "app/visibility.h"
+#include "base/file.h"
 #include "base/file_name.h"
 
 #include <unistd.h>
@@ -275,9 +276,9 @@ static bool append_chunk(struct call *c, const struct image_file *file, int64_t 
     if (fd < 0)
         return true;
     struct digests *digests = digests_new_sha256();
-    ssize_t got = 1;
+    ptrdiff_t got = 1;
     bool ok = true;
-    while (ok && (got = read(fd, buffer, COPY_BYTES)) > 0) {
+    for (int64_t at = 0; ok && (got = file_read_at(fd, at, buffer, COPY_BYTES)) > 0; at += got) {
         digests_update(digests, buffer, got);
         ok = spool_write(spooled, (struct str){ buffer, got }, &c->error);
     }

@@ -1,9 +1,9 @@
 /* zip_stream.c - writes a ZIP piece by piece: each piece of structure goes through a small buffer, data goes straight to the reader. */
 #include "app/zip_stream.h"
 
+#include "base/file.h"
 #include "base/text.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -294,9 +294,7 @@ static ptrdiff_t read_data(struct zip_stream *zip, char *out, ptrdiff_t max)
     if (e->bytes)
         memcpy(out, e->bytes + zip->data_done, (size_t)n);
     else
-        do
-            n = pread(zip->fd, out, (size_t)(left < max ? left : max), zip->data_done);
-        while (n < 0 && errno == EINTR);
+        n = file_read_at(zip->fd, zip->data_done, out, n);
     if (n <= 0)
         return -1;
     e->crc = (uint32_t)crc32(e->crc, (const unsigned char *)out, (unsigned)n);

@@ -98,6 +98,38 @@ bool file_write_all(int fd, struct str bytes, struct error *error)
     return true;
 }
 
+ptrdiff_t file_read_at(int fd, int64_t offset, void *to, ptrdiff_t most)
+{
+    ptrdiff_t len = 0;
+    while (len < most) {
+        ssize_t got = pread(fd, (char *)to + len, (size_t)(most - len), offset + len);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -1;
+        if (got == 0)
+            break;
+        len += got;
+    }
+    return len;
+}
+
+bool file_write_at(int fd, int64_t offset, struct str bytes)
+{
+    while (bytes.len > 0) {
+        ssize_t put = pwrite(fd, bytes.at, (size_t)bytes.len, offset);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0) {
+            errno = put < 0 ? errno : EIO;
+            return false;
+        }
+        offset += put;
+        bytes = str_slice(bytes, put, bytes.len);
+    }
+    return true;
+}
+
 /* Reads to the end, or one byte past what may be. */
 static bool read_all(int fd, const char *path, ptrdiff_t max_bytes, struct text *text, struct error *error)
 {

@@ -164,16 +164,8 @@ bool blob_create(struct blob_store *store, struct blob_writer **out, struct erro
 
 static bool pwrite_all(struct blob_writer *writer, int fd, int64_t offset, struct str bytes, struct error *error)
 {
-    while (bytes.len > 0) {
-        ssize_t n = pwrite(fd, bytes.at, (size_t)bytes.len, offset);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return file_fail(error, "write", *writer->name ? writer->name : "a temporary file", n < 0 ? errno : EIO);
-        offset += n;
-        bytes = str_slice(bytes, n, bytes.len);
-    }
-    return true;
+    return file_write_at(fd, offset, bytes) ||
+           file_fail(error, "write", *writer->name ? writer->name : "a temporary file", errno);
 }
 
 static void let_go(struct blob_writer *writer)

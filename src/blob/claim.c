@@ -91,10 +91,10 @@ static bool segment_mentions(struct blob_store *store, const char *name, struct 
         abort();
     snprintf(path, sizeof(path), BLOB_TEMPORARY "/%s", name);
     int fd = openat(store->root_fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    size_t len = 0;
-    for (ssize_t got = 1; fd >= 0 && got > 0 && len<JOURNAL_SEGMENT_BYTES; len += got> 0 ? (size_t)got : 0)
-        got = pread(fd, bytes + len, JOURNAL_SEGMENT_BYTES - len, (off_t)len);
-    bool found = memmem(bytes, len, key.at, (size_t)key.len) != NULL;
+    bool gone = fd < 0 && errno == ENOENT;
+    ptrdiff_t len = fd < 0 ? -1 : file_read_at(fd, 0, bytes, JOURNAL_SEGMENT_BYTES);
+    bool found =
+        !gone && (len < 0 || memmem(bytes, (size_t)len, key.at, (size_t)key.len)); /* what cannot be read may */
     if (fd >= 0)
         close(fd);
     free(bytes);

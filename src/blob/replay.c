@@ -122,7 +122,7 @@ static void take(struct replay *r, const char *name)
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
-            break; /* what cannot be read ends it like what is damaged */
+            break; /* what cannot be read ends it like what is damaged: what comes before counts */
         segment->len += got;
     }
     segment->next = r->segments;
@@ -176,7 +176,7 @@ static bool holds(struct blob_store *store, const struct blob_key *key, struct s
     char *buffer = malloc(COMPARED_BYTES);
     assert(buffer);
     for (ptrdiff_t at = 0; same && at < bytes.len;) {
-        ssize_t got = pread(fd, buffer, COMPARED_BYTES, at);
+        ptrdiff_t got = file_read_at(fd, at, buffer, COMPARED_BYTES);
         same = got > 0 && got <= bytes.len - at && memcmp(buffer, bytes.at + at, (size_t)got) == 0;
         at += got;
     }
@@ -195,14 +195,7 @@ static bool restore(struct blob_store *store, const struct blob_key *key, struct
     int fd = openat(store->root_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
     if (fd < 0)
         return file_fail(error, "create", name, errno);
-    bool ok = true;
-    while (ok && bytes.len > 0) {
-        ssize_t n = write(fd, bytes.at, (size_t)bytes.len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        ok = n > 0 || file_fail(error, "write", name, n < 0 ? errno : EIO);
-        bytes = str_slice(bytes, ok ? n : 0, bytes.len);
-    }
+    bool ok = file_write_at(fd, 0, bytes) || file_fail(error, "write", name, errno);
     ok = ok &&
          (renameat(store->root_fd, name, store->root_fd, key->text) == 0 || file_fail(error, "name", key->text, errno));
     if (!ok)

@@ -29,7 +29,7 @@ struct result_disk {
     int root_fd;
     int64_t max_bytes;
     _Atomic int64_t bytes;
-    _Atomic uint64_t serial; /* of temporary names */
+    _Atomic uint64_t serial;   /* of temporary names */
     struct background sweeper; /* woken by a put past the limit */
 };
 
@@ -46,21 +46,16 @@ static struct name name_of(const struct result_key *key)
 
 /* ---- getting and putting ---- */
 
-static bool read_all(int fd, void *into, int64_t length, int64_t offset)
-{
-    return pread(fd, into, (size_t)length, (off_t)offset) == (ssize_t)length;
-}
-
 static bool read_checked(int fd, int64_t size_bytes, struct arena *arena, struct str *bytes)
 {
     struct head head;
     if (size_bytes < (int64_t)sizeof(head) || size_bytes > RESULT_MAX_BYTES ||
-        !read_all(fd, &head, (int64_t)sizeof(head), 0) || memcmp(head.magic, magic, sizeof(magic)) != 0 ||
-        head.length != (uint64_t)size_bytes - sizeof(head))
+        file_read_at(fd, 0, &head, (ptrdiff_t)sizeof(head)) != (ptrdiff_t)sizeof(head) ||
+        memcmp(head.magic, magic, sizeof(magic)) != 0 || head.length != (uint64_t)size_bytes - sizeof(head))
         return false;
     char *at = arena_alloc(arena, (ptrdiff_t)head.length + 1);
     struct str found = { at, (ptrdiff_t)head.length };
-    if (!read_all(fd, at, (int64_t)head.length, (int64_t)sizeof(head)) || str_hash(found) != head.hash)
+    if (file_read_at(fd, (int64_t)sizeof(head), at, found.len) != found.len || str_hash(found) != head.hash)
         return false;
     *bytes = found;
     return true;
