@@ -144,10 +144,7 @@ static void cors_headers(struct exchange *x)
     if (!origin.len || !list.len)
         return;
     http_set_header(r, "Vary", S("Origin"));
-    while (list.len) {
-        struct str one, rest;
-        if (!str_cut(list, ',', &one, &rest))
-            one = list, rest = S("");
+    for (struct str one; str_next(&list, ',', &one);)
         if (str_equal(str_trim(one), origin)) {
             http_set_header(r, "Access-Control-Allow-Origin", origin);
             http_set_header(
@@ -155,8 +152,6 @@ static void cors_headers(struct exchange *x)
                 S("ETag, Location, X-Request-ID, Content-Range, Content-Disposition, Retry-After, X-Picture-Remark, X-Pixel-Format"));
             return;
         }
-        list = rest;
-    }
 }
 
 static void common_headers(struct exchange *x)

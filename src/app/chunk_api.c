@@ -71,11 +71,7 @@ static bool refuse_digest(struct call *c, const char *header)
 static bool check_digest_header(struct call *c, const struct spooled *s, const char *header)
 {
     struct str list = http_header(c->request, header);
-    while (list.len) {
-        struct str one, rest, name, value;
-        if (!str_cut(list, ',', &one, &rest))
-            one = list, rest = S("");
-        list = rest;
+    for (struct str one, name, value; str_next(&list, ',', &one);) {
         if (!str_cut(str_trim(one), '=', &name, &value))
             continue;
         if (str_starts(value, S(":")) && str_ends(value, S(":")) && value.len >= 2)

@@ -47,16 +47,11 @@ static struct str without_fields(struct call *c, struct str query, struct str *f
     if (str_find(query, S("fields=")) < 0)
         return query;
     struct str rest = S("");
-    while (query.len) {
-        struct str pair, after;
-        if (!str_cut(query, '&', &pair, &after))
-            pair = query, after = S("");
+    for (struct str pair; str_next(&query, '&', &pair);)
         if (str_starts(pair, S("fields=")) && str_is_null(*fields))
             *fields = str_slice(pair, 7, pair.len);
         else
             rest = arena_format(&c->arena, "%.*s%s%.*s", STR_FMT(rest), rest.len ? "&" : "", STR_FMT(pair));
-        query = after;
-    }
     return rest;
 }
 

@@ -113,35 +113,23 @@ static struct str join_components(struct arena *arena, struct str group)
     bool tight = has_east_asian(group);
     char *out = arena_alloc(arena, group.len + 1);
     ptrdiff_t len = 0;
-    while (group.len) {
-        struct str component, rest;
-        if (!str_cut(group, '^', &component, &rest)) {
-            component = group;
-            rest = STR_NULL;
-        }
+    for (struct str component; str_next(&group, '^', &component);) {
         component = str_trim(component);
         if (component.len && len && !tight)
             out[len++] = ' ';
         if (component.len)
             memcpy(out + len, component.at, (size_t)component.len);
         len += component.len;
-        group = rest;
     }
     return len ? (struct str){ out, len } : STR_NULL;
 }
 
 void filing_person_name(struct arena *arena, struct str pn, struct str *name, struct str *latin, struct str *phonetic)
 {
-    struct str first, other, groups[3] = { STR_NULL, STR_NULL, STR_NULL };
-    if (str_cut(pn, '\\', &first, &other)) /* of several names the first */
-        pn = first;
-    for (int i = 0; i < 3 && pn.len; i++) {
-        if (!str_cut(pn, '=', &groups[i], &other)) {
-            groups[i] = pn;
-            other = STR_NULL;
-        }
-        pn = other;
-    }
+    struct str others, groups[3] = { STR_NULL, STR_NULL, STR_NULL };
+    str_cut(pn, '\\', &pn, &others); /* of several names the first */
+    for (int i = 0; i < 3 && str_next(&pn, '=', &groups[i]);)
+        i++;
     struct str alphabetic = join_components(arena, groups[0]), ideographic = join_components(arena, groups[1]),
                spoken = join_components(arena, groups[2]);
     bool is_latin = alphabetic.len && !has_east_asian(alphabetic);

@@ -20,19 +20,10 @@ static bool is_known(struct str charset)
 /* The next NAME=SET of the list; false: there is none. */
 static bool next_source(struct str *list, struct str *name, struct str *charset)
 {
-    while (list->len) {
-        struct str entry, rest;
-        if (!str_cut(*list, ',', &entry, &rest)) {
-            entry = *list;
-            rest = STR_NULL;
-        }
-        *list = rest;
+    for (struct str entry; str_next(list, ',', &entry);) {
         if (!str_trim(entry).len)
             continue;
-        if (!str_cut(entry, '=', name, charset)) {
-            *name = entry;
-            *charset = STR_NULL;
-        }
+        str_cut(entry, '=', name, charset);
         *name = str_trim(*name);
         *charset = str_trim(*charset);
         return true;

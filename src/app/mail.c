@@ -56,9 +56,7 @@ static struct str server_of(struct str url)
 {
     ptrdiff_t scheme = str_find(url, S("://"));
     struct str authority, path, before, after;
-    url = str_slice(url, scheme < 0 ? 0 : scheme + 3, url.len);
-    if (!str_cut(url, '/', &authority, &path))
-        authority = url;
+    str_cut(str_slice(url, scheme < 0 ? 0 : scheme + 3, url.len), '/', &authority, &path);
     while (str_cut(authority, '@', &before, &after))
         authority = after;
     return authority;
@@ -74,7 +72,8 @@ static bool needs_tls(const struct config *config)
         return false;
     if (address_parse(server, &address))
         return !address_is_loopback(address);
-    return !str_equal_fold(str_cut(server, ':', &host, &port) ? host : server, S("localhost"));
+    str_cut(server, ':', &host, &port);
+    return !str_equal_fold(host, S("localhost"));
 }
 
 static CURLcode transfer(struct call *c, CURL *curl, struct str to, struct reading *reading)

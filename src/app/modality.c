@@ -28,15 +28,9 @@ struct str modality_fold(struct arena *arena, struct str code)
 /* What the setting adds: its own terms, or "*". */
 static bool is_added(struct str added, struct str code)
 {
-    while (added.len) {
-        struct str one = added, rest = STR_NULL;
-        if (str_cut(added, ',', &one, &rest))
-            added = rest;
-        else
-            added = STR_NULL;
+    for (struct str one; str_next(&added, ',', &one);)
         if (str_equal(str_trim(one), S("*")) || str_equal_fold(str_trim(one), code))
             return true;
-    }
     return false;
 }
 
@@ -70,12 +64,7 @@ bool modality_take(struct call *c, const char *place, struct str *code)
 bool modality_take_list(struct call *c, struct str list, struct modalities *out)
 {
     out->count = 0;
-    while (list.len) {
-        struct str one = list, rest = STR_NULL;
-        if (str_cut(list, ',', &one, &rest))
-            list = rest;
-        else
-            list = STR_NULL;
+    for (struct str one; str_next(&list, ',', &one);) {
         if (!str_trim(one).len)
             continue;
         if (out->count == MODALITIES_ASKED_MAX)

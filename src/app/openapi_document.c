@@ -111,11 +111,10 @@ static void put_body(struct text *out, const struct service *served, const struc
 /* The media types of an answer that is no record: "application/dicom+json, application/json". */
 static void put_answers(struct text *out, struct str types)
 {
-    struct str type = types, rest = STR_NULL;
+    bool first = true;
     text_put(out, S(",\"content\":{"));
-    for (bool more = true, first = true; more; types = rest, first = false) {
-        more = str_cut(types, ',', &type, &rest);
-        type = str_trim(more ? type : types);
+    for (struct str type; str_next(&types, ',', &type); first = false) {
+        type = str_trim(type);
         text_format(out, "%s\"%.*s\":{\"schema\":%s}", first ? "" : ",", STR_FMT(type),
                     str_find(type, S("json")) >= 0 ? "{\"type\":\"object\"}"
                                                    : "{\"type\":\"string\",\"format\":\"binary\"}");

@@ -77,7 +77,8 @@ static struct str host_name(struct str host)
         return end < 0 ? host : str_slice(host, 0, end + 1);
     }
     struct str name, port;
-    return str_cut(host, ':', &name, &port) ? name : host;
+    str_cut(host, ':', &name, &port);
+    return name;
 }
 
 /* A name that no stranger's name server answers for: with any other a web page could reach us under its own name and read the
@@ -110,8 +111,8 @@ static struct str public_authority(const struct config *config)
     ptrdiff_t scheme = str_find(url, S("://"));
     if (scheme < 0)
         return STR_NULL;
-    url = str_slice(url, scheme + 3, url.len);
-    return str_cut(url, '/', &authority, &path) ? authority : url;
+    str_cut(str_slice(url, scheme + 3, url.len), '/', &authority, &path);
+    return authority;
 }
 
 /* The caller's Host is repeated only where it cannot lead anywhere else: a redirect to a name that a stranger made up is his. */

@@ -220,12 +220,9 @@ static bool is_named(const struct source *s, const struct dicom_dataset *from, u
 {
     struct str name, rest = dicom_text(from, tag, &s->c->arena);
     for (int64_t i = 0; rest.at; i++) {
-        struct str after = STR_NULL;
-        if (!str_cut(rest, '\\', &name, &after))
-            name = rest;
+        str_cut(rest, '\\', &name, &rest);
         if (i == index)
             return str_equal_fold(str_trim(name), s->query->voi);
-        rest = after;
     }
     return false;
 }

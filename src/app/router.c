@@ -39,13 +39,8 @@ static struct node *child_for(struct router *router, struct node *parent, struct
 
 static struct str next_segment(struct str *path)
 {
-    struct str segment, rest;
-    if (str_cut(*path, '/', &segment, &rest)) {
-        *path = rest;
-        return segment;
-    }
-    segment = *path;
-    *path = STR_NULL;
+    struct str segment;
+    str_cut(*path, '/', &segment, path);
     return segment;
 }
 

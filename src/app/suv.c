@@ -70,12 +70,9 @@ static bool has_term(const struct dicom_dataset *root, uint32_t tag, struct str 
 {
     struct str one, rest = dicom_text(root, tag, arena);
     while (rest.at) {
-        struct str after = STR_NULL;
-        if (!str_cut(rest, '\\', &one, &after))
-            one = rest;
+        str_cut(rest, '\\', &one, &rest);
         if (str_equal(str_trim(one), term))
             return true;
-        rest = after;
     }
     return false;
 }

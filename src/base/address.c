@@ -95,13 +95,8 @@ static bool in_one(const struct address *address, struct str one)
 
 bool address_in(struct address address, struct str list)
 {
-    while (list.len) {
-        struct str one, rest;
-        if (!str_cut(list, ',', &one, &rest))
-            one = list, rest = S("");
+    for (struct str one; str_next(&list, ',', &one);)
         if (in_one(&address, str_trim(one)))
             return true;
-        list = rest;
-    }
     return false;
 }

@@ -93,9 +93,8 @@ struct dotenv_line *dotenv_parse(struct str content, const char *file, struct ar
     struct dotenv_line *first = NULL, **end = &first;
     if (str_starts(content, S("\xEF\xBB\xBF"))) /* a mark that some editors put before UTF-8 */
         content = str_slice(content, 3, content.len);
-    for (int number = 1; content.len > 0; number++) {
-        struct str line;
-        str_cut(content, '\n', &line, &content);
+    struct str line;
+    for (int number = 1; str_next(&content, '\n', &line); number++) {
         line = str_trim(line);
         if (line.len == 0 || line.at[0] == '#')
             continue;

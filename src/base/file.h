@@ -13,6 +13,10 @@
 bool file_make_directories(const char *path, struct error *error); /* mkdir -p, mode 0750 */
 bool file_sync_directory(const char *path, struct error *error);
 bool file_write_all(int fd, struct str bytes, struct error *error); /* handles short writes, EINTR */
+/* As many bytes as there are, `most` at most: fewer only at the end of the file. -1: errno says why. */
+ptrdiff_t file_read_at(int fd, int64_t offset, void *to, ptrdiff_t most);
+/* All of them. False: errno says why. */
+bool file_write_at(int fd, int64_t offset, struct str bytes);
 bool file_read_whole(const char *path, ptrdiff_t max_bytes, struct arena *arena, struct str *out, struct error *error);
 /* Writes `bytes` under `path` so that after a crash either the old or the new content is there. */
 bool file_replace(const char *path, struct str bytes, mode_t mode, struct error *error);

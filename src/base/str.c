@@ -115,6 +115,14 @@ bool str_cut(struct str s, char separator, struct str *before, struct str *after
     return true;
 }
 
+bool str_next(struct str *list, char separator, struct str *piece)
+{
+    if (!list->len)
+        return false;
+    str_cut(*list, separator, piece, list);
+    return true;
+}
+
 bool str_to_integer(struct str s, int64_t *out)
 {
     bool negative = s.len && s.at[0] == '-';

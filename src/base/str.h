@@ -39,6 +39,10 @@ struct str str_trim(struct str s);                                /* spaces, tab
 /* Splits at the first `separator`: before and after it. False, with everything in *before and
  * *after null, when there is none. */
 bool str_cut(struct str s, char separator, struct str *before, struct str *after);
+/* Takes the next piece off a list of them, to be used as
+ *     while (str_next(&list, ',', &one))
+ * Pieces may be empty, but for one behind the last separator. False: the list is empty. */
+bool str_next(struct str *list, char separator, struct str *piece);
 
 /* The whole of s must be the number: no spaces, no plus sign, in range. INT64_MIN, which stands for "nothing" in
  * records (value.h), is out of range; so is a real of more than 512 bytes. */

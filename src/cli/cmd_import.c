@@ -9,6 +9,7 @@
 #include "app/keeping.h"
 #include "app/upload.h"
 #include "app/visibility.h"
+#include "base/file.h"
 #include "base/thread.h"
 #include "cli/import_skip.h"
 #include "cli/import_tally.h"
@@ -87,8 +88,9 @@ static bool spool_file(struct call *c, const char *path, struct spooled **out)
     struct spooled *file =
         spool_begin(c, c->app->files, str_from(slash ? slash + 1 : path), c->app->config.max_upload_bytes, &c->error);
     bool ok = file != NULL;
-    for (ssize_t got = 1; ok && got > 0;) {
-        got = read(fd, buffer, READ_BYTES);
+    ptrdiff_t got = 1;
+    for (int64_t at = 0; ok && got > 0; at += got) {
+        got = file_read_at(fd, at, buffer, READ_BYTES);
         ok = got >= 0 ? got == 0 || spool_write(file, (struct str){ buffer, got }, &c->error)
                       : fail(c, E_BAD_REQUEST, "it cannot be read");
     }
@@ -118,12 +120,7 @@ static bool is_known(struct call *c, const struct importing *import, const struc
 
 static bool find_grantees(struct call *c, struct str list, struct importing *import)
 {
-    struct str one, rest;
-    for (; list.len; list = rest) {
-        if (!str_cut(list, ',', &one, &rest)) {
-            one = list;
-            rest = STR_NULL;
-        }
+    for (struct str one; str_next(&list, ',', &one);) {
         if (import->to_count == GRANTEES_MAX)
             return fail(c, E_INVALID, "assign takes at most %d names", GRANTEES_MAX);
         if (!grantee_find(c, str_trim(one), &import->to[import->to_count++]))

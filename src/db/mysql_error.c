@@ -15,19 +15,15 @@ static bool is_in(unsigned number, const unsigned *numbers)
 /* The word after the first `insert into`, `replace into` or `update` of the text. */
 static struct str table_of(const char *sql)
 {
-    struct str rest = str_trim(str_from(sql)), word, more;
-    for (int i = 0; i < 4 && rest.len; i++) {
-        if (!str_cut(rest, ' ', &word, &more)) {
-            word = rest;
-            more = STR_NULL;
-        }
+    struct str rest = str_trim(str_from(sql)), word;
+    for (int i = 0; i < 4 && str_next(&rest, ' ', &word); i++) {
         bool verb = str_equal_fold(word, S("insert")) || str_equal_fold(word, S("replace")) ||
                     str_equal_fold(word, S("update")) || str_equal_fold(word, S("into")) ||
                     str_equal_fold(word, S("ignore"));
         ptrdiff_t bracket = str_find(word, S("("));
         if (!verb)
             return bracket >= 0 ? str_slice(word, 0, bracket) : word;
-        rest = str_trim(more);
+        rest = str_trim(rest);
     }
     return STR_NULL;
 }

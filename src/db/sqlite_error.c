@@ -11,9 +11,8 @@ static bool fail_unique(const char *message, struct error *error)
     ptrdiff_t at = str_find(text, S(": "));
     if (at < 0)
         return error_set(error, E_CONFLICT, "a unique value is taken already");
-    struct str name = str_slice(text, at + 2, text.len), first, others;
-    if (str_cut(name, ',', &first, &others))
-        name = first;
+    struct str name, others;
+    str_cut(str_slice(text, at + 2, text.len), ',', &name, &others);
     if (str_starts(name, S("index '"))) { /* an index over expressions has only its own name */
         name = str_slice(name, 7, name.len - 1);
         if (str_starts(name, S("uq_")))

@@ -92,7 +92,7 @@ static bool parse_host(struct str text, struct arena *arena, struct db_url *out,
             return bad(error, "has something other than a port after `]`");
         if (after.len)
             port = str_slice(after, 1, after.len);
-    } else if (str_find(text, S(":")) >= 0) {
+    } else {
         str_cut(text, ':', &host, &port);
     }
     if (!str_is_null(port) && !parse_port(port, out, error))
@@ -115,19 +115,15 @@ static ptrdiff_t find_last(struct str s, char c)
 
 static bool parse_mysql(struct str rest, struct arena *arena, struct db_url *out, struct error *error)
 {
-    struct str before = rest, options = STR_NULL, authority, name, user = STR_NULL, password = STR_NULL;
-    if (str_find(rest, S("?")) >= 0)
-        str_cut(rest, '?', &before, &options);
+    struct str before, options, authority, name, user = STR_NULL, password = STR_NULL;
+    str_cut(rest, '?', &before, &options);
     if (!str_cut(before, '/', &authority, &name) || !name.len || str_find(name, S("/")) >= 0)
         return bad(error, "names no database (mysql://user:password@host:port/name)");
     ptrdiff_t at = find_last(authority, '@');
     struct str host = authority;
     if (at >= 0) {
-        user = str_slice(authority, 0, at);
         host = str_slice(authority, at + 1, authority.len);
-        struct str whole = user;
-        if (str_find(whole, S(":")) >= 0)
-            str_cut(whole, ':', &user, &password);
+        str_cut(str_slice(authority, 0, at), ':', &user, &password);
     }
     out->port = 3306;
     if (!parse_host(host, arena, out, error))
@@ -135,14 +131,9 @@ static bool parse_mysql(struct str rest, struct arena *arena, struct db_url *out
     if (!decode(name, arena, &out->name) || (user.len && !decode(user, arena, &out->user)) ||
         (password.len && !decode(password, arena, &out->password)))
         return bad(error, "holds a bad percent-escape");
-    while (options.len) {
-        struct str pair = options, more = STR_NULL;
-        if (str_find(options, S("&")) >= 0)
-            str_cut(options, '&', &pair, &more);
+    for (struct str pair; str_next(&options, '&', &pair);)
         if (!parse_option(pair, arena, out, error))
             return false;
-        options = more;
-    }
     if (!out->host && !out->socket)
         return bad(error, "names neither a host nor a socket");
     return true;

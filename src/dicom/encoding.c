@@ -123,8 +123,7 @@ static bool find_hint(const struct dicom_object *object, struct str *name, struc
     struct str rest = declared_name(object), first;
     if (!str_cut(rest, '\\', &first, &rest))
         return false;
-    if (!str_cut(rest, '\\', name, &first))
-        *name = rest;
+    str_cut(rest, '\\', name, &first);
     *name = str_trim(*name);
     if (str_find(*name, S("58")) >= 0)
         *name = S("GB18030"); /* which begins with GB 2312 */

@@ -17,30 +17,16 @@ static bool weight_is_zero(struct str weight)
 /* Takes one `name;param;q=0.5` off *list. */
 static bool next_choice(struct str *list, struct str *name, bool *refused)
 {
-    if (!list->len)
+    struct str element;
+    if (!str_next(list, ',', &element))
         return false;
-    struct str element, rest, part;
-    if (!str_cut(*list, ',', &element, &rest)) {
-        element = *list;
-        rest = STR_NULL;
-    }
-    *list = rest;
     *refused = false;
-    if (!str_cut(element, ';', name, &rest)) {
-        *name = element;
-        rest = STR_NULL;
-    }
+    str_cut(element, ';', name, &element);
     *name = str_trim(*name);
-    while (rest.len) {
-        struct str after;
-        if (!str_cut(rest, ';', &part, &after)) {
-            part = rest;
-            after = STR_NULL;
-        }
+    for (struct str part; str_next(&element, ';', &part);) {
         part = str_trim(part);
         if (part.len > 2 && (*part.at | 0x20) == 'q' && part.at[1] == '=')
             *refused = weight_is_zero(str_trim(str_slice(part, 2, part.len)));
-        rest = after;
     }
     return true;
 }

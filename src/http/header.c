@@ -30,7 +30,8 @@ bool header_value_is_clean(struct str value)
 struct str http_media_type(struct str value)
 {
     struct str type, rest;
-    return str_trim(str_cut(value, ';', &type, &rest) ? type : value);
+    str_cut(value, ';', &type, &rest);
+    return str_trim(type);
 }
 
 /* ---- parameters: `; name=token` and `; name="quoted \" string"` ---- */

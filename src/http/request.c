@@ -132,10 +132,7 @@ void request_read_target(struct request *r, const char *uri)
         target = str_slice(target, authority, target.len);
     }
     target = arena_copy(&r->arena, target);
-    if (!str_cut(target, '?', &r->path, &r->query)) {
-        r->path = target;
-        r->query = STR_NULL;
-    }
+    str_cut(target, '?', &r->path, &r->query);
     if (!r->path.len)
         r->path = S("/");
 }

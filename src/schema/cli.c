@@ -139,11 +139,9 @@ bool cli_decode(struct call *c, int argc, char **argv, const char *positional, c
 static bool is_positional(const char *positional, const char *name)
 {
     struct str rest = str_from(positional), one;
-    while (rest.len) {
-        str_cut(rest, ',', &one, &rest);
+    while (str_next(&rest, ',', &one))
         if (str_equal(one, str_from(name)))
             return true;
-    }
     return false;
 }
 
@@ -208,8 +206,7 @@ void cli_print_help(struct text *out, const char *command, const char *positiona
     for (int i = 0; i < schema->count; i++)
         options += !(schema->fields[i].flags & READ_ONLY) && !is_positional(positional, schema->fields[i].name);
     text_put(out, options ? S(" [options]") : S(""));
-    for (struct str rest = str_from(positional), name; rest.len;) {
-        str_cut(rest, ',', &name, &rest);
+    for (struct str rest = str_from(positional), name; str_next(&rest, ',', &name);) {
         int index = schema_find(schema, name);
         if (index < 0)
             continue;

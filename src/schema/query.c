@@ -41,11 +41,9 @@ static bool decode(struct str in, struct arena *arena, struct str *out)
 bool query_next(struct str *query, struct arena *arena, struct str *name, struct str *value, bool *ok)
 {
     struct str pair = STR_NULL;
-    while (pair.len == 0) {
-        if (query->len == 0)
+    while (pair.len == 0)
+        if (!str_next(query, '&', &pair))
             return false;
-        str_cut(*query, '&', &pair, query);
-    }
     struct str raw_name, raw_value;
     if (!str_cut(pair, '=', &raw_name, &raw_value))
         raw_value = S("");
