@@ -24,7 +24,6 @@ struct exchange {
     int status;                 /* 0: the row's */
     const char *media_type;     /* NULL: application/json */
     bool body_is_set;           /* the handler gave the body to http itself (file, asset): answer_file, answer_bytes */
-    bool replayed;              /* answer of an earlier request with the same Idempotency-Key */
     struct str idempotency_key; /* null: none */
     void *upload;               /* what `receive` keeps for the handler */
     void (*upload_release)(void *upload); /* called at the end of the request, however it ended; may be NULL */

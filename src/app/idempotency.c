@@ -46,7 +46,6 @@ static bool replay(struct call *c, int64_t status, struct str sealed)
         answer_header(c, "Location", location);
     text_put(&x->answer, body);
     x->status = (int)status;
-    x->replayed = true;
     return true;
 }
 

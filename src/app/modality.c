@@ -16,7 +16,8 @@ static const char *const terms[] = {
     "FS",         "LP",    "MA",         "MS",       "OPR",      "ST",  "VF",  "XR",
 };
 
-struct str modality_fold(struct arena *arena, struct str code)
+/* Upper case of ASCII, without blanks around it. */
+static struct str modality_fold(struct arena *arena, struct str code)
 {
     code = str_trim(code);
     char *upper = arena_alloc(arena, code.len + 1);

@@ -18,9 +18,6 @@ struct modalities {
     int count;
 };
 
-/* Upper case of ASCII, without blanks around it. */
-struct str modality_fold(struct arena *arena, struct str code);
-
 /* Folds *code, which may be null or empty. False: a problem at `place` says that it is none. */
 bool modality_take(struct call *c, const char *place, struct str *code);
 

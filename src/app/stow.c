@@ -92,7 +92,7 @@ static void store_one(struct call *c, struct spooled *file, struct str wanted_st
         out->reason = REASON_WRONG_STUDY;
         return;
     }
-    if (!upload_store(c, file, &nothing, call_user(c), NULL, NULL, &row)) {
+    if (!upload_store(c, file, &nothing, call_user(c), &row)) {
         out->reason = reason_of(c->error.code);
         error_clear(&c->error);
     } else if (row.status == FILE_FAILED || row.file_type != FILE_DICOM) {

@@ -91,8 +91,6 @@ struct storing {
     struct image_file shared; /* whose bytes the row is to share; id 0: it has its own */
     bool shared_has_gone;     /* they were there, and are not any more */
     int64_t stored_id;
-    bool (*also)(struct call *c, void *context);
-    void *context;
     struct str key; /* of bytes of our own, once they are there */
     struct image_file *out;
 };
@@ -160,8 +158,7 @@ static bool insert_row(struct call *c, void *context)
         db_before_commit(c, flush_files, c->app->files);
     s->stored_id = row.id;
     audit_about(c, row.id, row.patient_id);
-    return (!s->also || s->also(c, s->context)) && audit_change(c) &&
-           db_get(c, &image_file_schema, s->out, "where f.id = ?", V(row.id));
+    return audit_change(c) && db_get(c, &image_file_schema, s->out, "where f.id = ?", V(row.id));
 }
 
 struct str upload_key(struct call *c, struct str file_uuid, enum file_type type)
@@ -272,9 +269,9 @@ static bool store_in_turn(struct call *c, struct storing *s)
 }
 
 bool upload_store(struct call *c, struct spooled *file, const struct upload_details *details, int64_t uploaded_by,
-                  bool (*also)(struct call *c, void *context), void *context, struct image_file *out)
+                  struct image_file *out)
 {
-    struct storing s = { .file = file, .details = details, .also = also, .context = context, .out = out };
+    struct storing s = { .file = file, .details = details, .out = out };
     fill_row(c, &s, uploaded_by);
     if (!upload_classify(c, file, &s.row) || (s.row.file_type == FILE_DICOM && !read_filing(c, &s)))
         return false;

@@ -29,9 +29,9 @@ bool upload_sniff(struct call *c, const struct spooled *file, struct image_file 
 struct str upload_key(struct call *c, struct str file_uuid, enum file_type type);
 
 /* Stores the bytes (or finds them stored already, where the caller may see them), then inserts the row; one durable commit. What it says is
- * true of the store then (keeping.h). Takes the spooled file either way. `also` (may be NULL) runs in the same transaction. An instance
- * that is there already is answered with its own row (already_stored). On a worker. */
+ * true of the store then (keeping.h). Takes the spooled file either way. An instance that is there already is answered with its own row
+ * (already_stored). On a worker. */
 bool upload_store(struct call *c, struct spooled *file, const struct upload_details *details, int64_t uploaded_by,
-                  bool (*also)(struct call *c, void *context), void *context, struct image_file *out);
+                  struct image_file *out);
 
 #endif

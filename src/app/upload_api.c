@@ -9,7 +9,7 @@ static bool upload_single(struct call *c)
     schema_clear(&upload_details_schema, &details);
     struct image_file *out = c->out;
     bool ok = form_take(c, form, &upload_details_schema, &details) && upload_details_settle(c, &details) &&
-              upload_store(c, form->files, &details, call_user(c), NULL, NULL, out);
+              upload_store(c, form->files, &details, call_user(c), out);
     if (ok)
         answer_location(c, "/api/v1/image-files/%" PRId64, out->id);
     return ok;

@@ -79,7 +79,7 @@ static void store_one(struct running *run, struct spooled *file, struct str name
     struct call *c = run->c;
     struct item *item = new_item(run, name);
     struct image_file row;
-    if (!upload_store(c, file, run->details, call_user(c), NULL, NULL, &row)) {
+    if (!upload_store(c, file, run->details, call_user(c), &row)) {
         note_failure(c, item);
         spool_drop(file);
         return;

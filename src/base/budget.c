@@ -105,12 +105,3 @@ void hold_end(struct hold *hold)
     atomic_fetch_sub(&hold->budget->used, hold->bytes);
     hold->bytes = 0;
 }
-
-void hold_own(struct hold *hold, uint64_t owner)
-{
-    if (hold->bytes)
-        atomic_fetch_sub(share_of(hold), hold->bytes);
-    hold->owner = owner;
-    if (hold->bytes)
-        atomic_fetch_add(share_of(hold), hold->bytes);
-}

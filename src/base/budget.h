@@ -47,7 +47,5 @@ bool hold_more(struct hold *hold, int64_t bytes, struct error *error);
 bool hold_never(const struct hold *hold, struct error *error);
 void hold_less(struct hold *hold, int64_t bytes); /* of what hold_more counted */
 void hold_end(struct hold *hold);
-/* What is held belongs to this owner from now on: the caller is known only after the first bytes. */
-void hold_own(struct hold *hold, uint64_t owner);
 
 #endif

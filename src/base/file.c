@@ -163,29 +163,3 @@ bool file_read_whole(const char *path, ptrdiff_t max_bytes, struct arena *arena,
     text_release(&text);
     return good;
 }
-
-static bool write_and_sync(int fd, const char *path, struct str bytes, mode_t mode, struct error *error)
-{
-    if (fchmod(fd, mode) != 0)
-        return file_fail(error, "set the mode of", path, errno);
-    return file_write_all(fd, bytes, error) && (fsync(fd) == 0 || file_fail(error, "sync", path, errno));
-}
-
-bool file_replace(const char *path, struct str bytes, mode_t mode, struct error *error)
-{
-    char fresh[PATH_MAX], folder[PATH_MAX];
-    int len = snprintf(fresh, sizeof(fresh), "%s.XXXXXX", path);
-    if (len >= (int)sizeof(fresh) || !folder_of(path, folder))
-        return file_fail(error, "write", path, ENAMETOOLONG);
-    int fd = mkostemp(fresh, O_CLOEXEC);
-    if (fd < 0)
-        return file_fail(error, "create", fresh, errno);
-    bool good = write_and_sync(fd, path, bytes, mode, error);
-    close(fd); /* what could fail here was reported by fsync */
-    good = good && (rename(fresh, path) == 0 || file_fail(error, "rename to", path, errno));
-    if (!good) {
-        unlink(fresh);
-        return false;
-    }
-    return file_sync_directory(folder, error);
-}

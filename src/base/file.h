@@ -18,8 +18,6 @@ ptrdiff_t file_read_at(int fd, int64_t offset, void *to, ptrdiff_t most);
 /* All of them. False: errno says why. */
 bool file_write_at(int fd, int64_t offset, struct str bytes);
 bool file_read_whole(const char *path, ptrdiff_t max_bytes, struct arena *arena, struct str *out, struct error *error);
-/* Writes `bytes` under `path` so that after a crash either the old or the new content is there. */
-bool file_replace(const char *path, struct str bytes, mode_t mode, struct error *error);
 /* errno of a failed file call as an error: ENOSPC and EDQUOT are E_STORAGE_FULL, others E_INTERNAL. */
 bool file_fail(struct error *error, const char *doing, const char *path, int number);
 

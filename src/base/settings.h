@@ -66,7 +66,6 @@ bool settings_load(const struct setting *rows, int count, const char *env_file, 
                    struct settings_report *report);
 
 void settings_print_example(const struct setting *rows, int count, struct text *out); /* .env.example */
-void settings_print_help(const struct setting *rows, int count, struct text *out);
 /* NAME=value lines as in force, secrets as ********. */
 void settings_print(const struct setting *rows, int count, const void *config, struct text *out);
 /* One setting's value as text, masked if secret. */

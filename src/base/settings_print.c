@@ -46,22 +46,6 @@ void settings_print_example(const struct setting *rows, int count, struct text *
     }
 }
 
-void settings_print_help(const struct setting *rows, int count, struct text *out)
-{
-    for (int i = 0; i < count; i++) {
-        const struct setting *row = &rows[i];
-        if (starts_group(rows, i))
-            text_format(out, "%s%s:\n", i ? "\n" : "", row->group);
-        text_format(out, "  %s  ", row->name);
-        setting_put_type(row, out);
-        if (row->flags & SETTING_REQUIRED)
-            text_put(out, S("; required"));
-        else if (row->fallback && *row->fallback)
-            text_format(out, "; default %s", row->fallback);
-        text_format(out, "\n      %s\n", row->doc ? row->doc : "");
-    }
-}
-
 void settings_print(const struct setting *rows, int count, const void *config, struct text *out)
 {
     struct arena arena;

@@ -217,20 +217,6 @@ void text_put_real(struct text *text, double n)
     put_digits(text, digits, count, point);
 }
 
-void text_put_hex(struct text *text, const void *bytes, ptrdiff_t len)
-{
-    static const char hex[] = "0123456789abcdef";
-    const unsigned char *from = bytes;
-    char *to = text_room(text, 2 * len);
-    if (!to)
-        return;
-    for (ptrdiff_t i = 0; i < len; i++) {
-        *to++ = hex[from[i] >> 4];
-        *to++ = hex[from[i] & 15];
-    }
-    text_grown(text, 2 * len);
-}
-
 void text_format(struct text *text, const char *format, ...)
 {
     va_list args;

@@ -36,7 +36,6 @@ void text_put(struct text *text, struct str s);
 void text_put_char(struct text *text, char c);
 void text_put_integer(struct text *text, int64_t n);
 void text_put_real(struct text *text, double n); /* shortest form that reads back the same */
-void text_put_hex(struct text *text, const void *bytes, ptrdiff_t len);
 void text_format(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_vformat(struct text *text, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 /* At least `len` writable bytes at the end, or NULL when the maximum forbids; then text_grown. */

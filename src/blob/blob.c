@@ -322,11 +322,6 @@ bool blob_commit(struct blob_writer *writer, struct str key, struct error *error
     return commit_and_end(writer, key, 0, error);
 }
 
-bool blob_commit_claimed(struct blob_writer *writer, struct str key, struct error *error)
-{
-    return commit_and_end(writer, key, JOURNAL_CLAIMED, error);
-}
-
 bool blob_place(struct blob_writer *writer, struct str key, struct error *error)
 {
     return commit_and_end(writer, key, JOURNAL_CLAIMED | JOURNAL_LATER, error);

@@ -3,7 +3,7 @@
  *     struct blob_writer *w;
  *     blob_create(store, &w, error)
  *     blob_write(w, bytes, error) ...                            // in memory, or past a size in a temporary file
- *     blob_commit_claimed(w, S("completed/ab/cd/abcd..."), error)    // survives a power cut
+ *     blob_commit(w, S("completed/ab/cd/abcd..."), error)    // survives a power cut
  *     ... the row that names it commits, or blob_remove ...
  *     blob_settle(store, S("completed/ab/cd/abcd..."))
  *
@@ -51,9 +51,8 @@ struct str blob_writer_bytes(const struct blob_writer *writer);
 bool blob_commit(struct blob_writer *writer, struct str key, struct error *error);
 /* The same, in the place of whatever has that name; there is no moment without one or the other. A folder that has it goes to aside/. */
 bool blob_replace(struct blob_writer *writer, struct str key, struct error *error);
-/* The same as blob_commit with a claim (below), which costs nothing where the journal takes the file. */
-bool blob_commit_claimed(struct blob_writer *writer, struct str key, struct error *error);
-/* The same, but durable only once blob_flush has returned true: for many files and one flush. */
+/* The same as blob_commit with a claim (below), which costs nothing where the journal takes the file, and durable only once blob_flush has
+ * returned true: for many files and one flush. */
 bool blob_place(struct blob_writer *writer, struct str key, struct error *error);
 bool blob_flush(struct blob_store *store, struct error *error);
 void blob_cancel(struct blob_writer *writer); /* removes the temporary file; takes NULL */

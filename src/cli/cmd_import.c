@@ -181,7 +181,7 @@ static void import_one(struct importing *import, struct call *c, const struct qu
     bool known = false, ok = spool_file(c, one->path, &file) && is_known(c, import, file, &row, &known);
     if (ok && known && share(import, c, &row, last_study)) {
         tally_add(import->tally, one->path, one->bytes, OUTCOME_KNOWN, STR_NULL);
-    } else if (ok && !known && upload_store(c, file, &details, import->user_id, NULL, NULL, &row) &&
+    } else if (ok && !known && upload_store(c, file, &details, import->user_id, &row) &&
                share(import, c, &row, last_study)) {
         enum outcome outcome = outcome_of(&row);
         tally_add(import->tally, one->path, one->bytes, outcome,

@@ -195,8 +195,7 @@ bool connection_before_commit(struct db_connection *connection, struct error *er
 
 /* record.c */
 void statement_sql(const struct statement_key *key, struct text *sql);
-bool field_is_column(const struct field *field);   /* this table's own */
-bool field_is_selected(const struct field *field); /* own or joined */
+bool field_is_column(const struct field *field); /* this table's own */
 bool record_load(struct call *c, struct statement *statement, int first, const struct schema *schema, void *record,
                  bool copy);
 

@@ -112,8 +112,6 @@ void mysql_end_release(struct mysql *mysql);
 bool mysql_fail(struct mysql_connection *connection, unsigned number, const char *message, const char *sql,
                 struct error *error);
 
-bool mysql_fail_held(struct error *error);
-
 /* mysql_statement.c */
 struct statement *mysql_prepare(struct db_connection *connection, struct str sql, struct error *error);
 void mysql_finalize(struct statement *statement);

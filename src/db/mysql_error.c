@@ -59,7 +59,7 @@ static bool fail_unavailable(struct error *error, int retry_after_s, unsigned nu
     return error_set(error, E_UNAVAILABLE, "%s (%u)", why, number);
 }
 
-bool mysql_fail_held(struct error *error)
+static bool mysql_fail_held(struct error *error)
 {
     return fail_unavailable(error, 2, 1205, "somebody else is changing the same record: try again");
 }

@@ -10,7 +10,8 @@ bool field_is_column(const struct field *field)
     return !(field->flags & NOT_STORED) && !field->sql && field->kind != &kind_object && field->kind != &kind_list;
 }
 
-bool field_is_selected(const struct field *field)
+/* Own or joined. */
+static bool field_is_selected(const struct field *field)
 {
     return field->sql || field_is_column(field);
 }

@@ -16,7 +16,7 @@ enum { WRITER_CACHES = 4 };
 
 /* ---- connections ---- */
 
-bool sqlite_run(struct sqlite_connection *connection, const char *sql, struct error *error)
+static bool sqlite_run(struct sqlite_connection *connection, const char *sql, struct error *error)
 {
     int code = sqlite3_exec(connection->handle, sql, NULL, NULL, NULL);
     return code == SQLITE_OK || sqlite_fail(connection->handle, sqlite3_extended_errcode(connection->handle), error);

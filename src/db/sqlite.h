@@ -35,7 +35,6 @@ struct sqlite {
 /* sqlite.c */
 bool sqlite_connect(struct db *db, bool writes, struct sqlite_connection **out, struct error *error);
 void sqlite_disconnect(struct sqlite_connection *connection); /* takes NULL */
-bool sqlite_run(struct sqlite_connection *connection, const char *sql, struct error *error);
 
 /* sqlite_vfs.c: how the files are written, under this name. Harmless when called again. */
 #define SQLITE_VFS_NAME "roentgen"

@@ -44,35 +44,6 @@ bool http_accepts_gzip(struct str header)
     return any;
 }
 
-/* How closely the range names the type: 3 wholly, 2 by "text/<star>", 1 by the star alone, 0 not. */
-static int closeness(struct str range, struct str type)
-{
-    if (str_equal_fold(range, type))
-        return 3;
-    if (str_equal(range, S("*/*")) || str_equal(range, S("*")))
-        return 1;
-    if (!str_ends(range, S("/*")) || type.len < range.len)
-        return 0;
-    return str_equal_fold(str_slice(range, 0, range.len - 1), str_slice(type, 0, range.len - 1)) ? 2 : 0;
-}
-
-bool http_accepts(struct str header, struct str type)
-{
-    struct str name;
-    bool refused, accepted = false;
-    int closest = 0;
-    if (!str_trim(header).len)
-        return true;
-    while (next_choice(&header, &name, &refused)) {
-        int close = closeness(name, type);
-        if (close > closest || (close && close == closest && !refused)) {
-            closest = close;
-            accepted = !refused;
-        }
-    }
-    return accepted;
-}
-
 bool http_gzip(struct str in, struct text *out)
 {
     enum { LEVEL = 4, GZIP_WINDOW = 15 + 16, MEMORY = 8, HEADER_BYTES = 18 };

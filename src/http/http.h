@@ -156,7 +156,6 @@ void http_set_close(struct request *r); /* Connection: close after this answer *
 /* Sends what was set. From any thread, once. Content-Length, Date and Connection are added; HEAD answers lose the
  * body. */
 void http_reply(struct request *r);
-int http_status(const struct request *r); /* as set, for logs */
 int64_t http_reply_bytes(const struct request *r);
 
 /* ---- pieces that stand alone ---- */
@@ -171,8 +170,6 @@ bool http_etag_matches(struct str list, struct str etag, bool weak);
 bool http_accepts_gzip(struct str header);
 /* gzip of `in`, or false when it would not get smaller. */
 bool http_gzip(struct str in, struct text *out);
-/* Does an Accept header allow `type` ("application/json")? Absent header: yes. */
-bool http_accepts(struct str header, struct str type);
 /* attachment; filename="ascii"; filename*=UTF-8''... (RFC 6266, 8187), as base/file_name.h calls it. */
 struct str http_content_disposition(struct arena *arena, struct str name);
 /* %XX decoded into the arena; false for bad escapes, NUL or bytes that are not UTF-8. */

@@ -13,11 +13,6 @@ void http_set_status(struct request *r, int status)
     r->status = status;
 }
 
-int http_status(const struct request *r)
-{
-    return r->status;
-}
-
 /* These follow from the body and the connection. */
 static bool is_ours(struct str name)
 {

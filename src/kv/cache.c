@@ -140,18 +140,6 @@ void cache_put(struct cache *cache, struct str key, const void *value, int64_t t
     pthread_mutex_unlock(&place.shard->lock);
 }
 
-void cache_remove(struct cache *cache, struct str key)
-{
-    atomic_fetch_add(&cache->epoch, 1);
-    struct place place = cache_lock(cache, key);
-    struct entry *entry = find(cache, &place);
-    if (entry) {
-        memset(value_of(cache, entry), 0, cache->value_bytes);
-        *entry = (struct entry){ 0 };
-    }
-    pthread_mutex_unlock(&place.shard->lock);
-}
-
 void cache_clear(struct cache *cache)
 {
     atomic_fetch_add(&cache->epoch, 1);

@@ -12,7 +12,7 @@
  *
  * A cache may forget anything at any time, and an answer of it is never newer than the truth. The epoch closes the gap in which one
  * thread has read the old truth, another changes it and clears the cache, and the first then stores what it read: a value
- * put with an epoch older than the last cache_clear or cache_remove is dropped.
+ * put with an epoch older than the last cache_clear is dropped.
  *
  * Values are plain bytes of one size, without pointers, so that another store (shared by several processes) can stand behind the
  * same face. Keys may be secrets: only a keyed hash of them is kept. Thread-safe; a full cache forgets what expires first.
@@ -33,7 +33,6 @@ void cache_free(struct cache *cache);                            /* takes NULL *
 bool cache_get(struct cache *cache, struct str key, void *value);
 uint64_t cache_epoch(struct cache *cache);
 void cache_put(struct cache *cache, struct str key, const void *value, int64_t ttl_ms, uint64_t epoch);
-void cache_remove(struct cache *cache, struct str key);
 void cache_clear(struct cache *cache);
 
 struct cache_stats {

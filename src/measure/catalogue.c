@@ -325,14 +325,6 @@ const char *const measure_names[] = { "point",
                                       NULL };
 const int measure_kind_count = (int)(sizeof(measure_kinds) / sizeof(measure_kinds[0]));
 
-const struct measure_kind *measure_find(struct str name)
-{
-    for (int i = 0; i < measure_kind_count; i++)
-        if (str_equal(name, str_from(measure_kinds[i].name)))
-            return &measure_kinds[i];
-    return NULL;
-}
-
 static bool check(const struct measure_kind *kind, const struct measure_input *in, struct error *error)
 {
     if (in->count < kind->min_points || in->count > kind->max_points) {

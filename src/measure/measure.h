@@ -1,6 +1,6 @@
 /* measure.h - what is measured on an image, from points: lengths, angles, areas, and the measurements of spine films.
  *
- *     const struct measure_kind *kind = measure_find(S("cobb"));
+ *     const struct measure_kind *kind = &measure_kinds[i];                          // measure_names[i] is "cobb"
  *     struct measure_input in = { points, 4, .column = 0.168, .row = 0.168 };       // mm between pixels
  *     struct measure_result result;
  *     if (!measure(kind, &in, &result, &error)) ...                                 // words for the client
@@ -93,7 +93,6 @@ extern const struct measure_kind measure_kinds[];
 extern const int measure_kind_count;
 extern const char
     *const measure_names[]; /* the rows' names in their order, as choices; measure_names[i] is measure_kinds[i].name */
-const struct measure_kind *measure_find(struct str name); /* NULL: no such kind */
 
 /* E_INVALID with words: too few points, a missing side, points that coincide or stand in the wrong order. */
 bool measure(const struct measure_kind *kind, const struct measure_input *in, struct measure_result *out,

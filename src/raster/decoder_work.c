@@ -47,12 +47,6 @@ static void unmap_result(struct decoder_desk *desk)
     desk->result_bytes = 0;
 }
 
-void decoder_desk_close(struct decoder_desk *desk)
-{
-    unmap_result(desk);
-    munmap((void *)(uintptr_t)desk->request, DECODER_REQUEST_BYTES);
-}
-
 /* `bytes` of the shared memory to write the result to. */
 static void *result_room(struct work *w, int64_t bytes)
 {

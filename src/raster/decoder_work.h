@@ -18,7 +18,6 @@ struct decoder_desk {
 };
 
 bool decoder_desk_open(struct decoder_desk *desk, int memory, int64_t max_result_bytes, struct error *error);
-void decoder_desk_close(struct decoder_desk *desk);
 void decoder_work(struct decoder_desk *desk, const struct decoder_request *request, int fd,
                   struct decoder_reply *reply);
 

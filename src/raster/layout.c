@@ -104,16 +104,3 @@ bool sample_table_pays(const struct sample_layout *layout)
 {
     return sample_fits_table(layout) && layout->bytes <= 2 && layout->width * layout->height * 2 >= 1 << layout->bits;
 }
-
-double sample_value(const struct samples *samples, int64_t index)
-{
-    const struct pixel_format *format = &samples->format;
-    struct sample_layout layout = {
-        .bytes = bytes_of(format->bits_allocated),
-        .bits = samples->decoded.bits_stored,
-        .shift = shift_of(samples),
-        .is_signed = samples->decoded.is_signed,
-        .kind = format->kind,
-    };
-    return sample_read(&layout, samples->at, index);
-}

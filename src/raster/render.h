@@ -78,9 +78,6 @@ struct histogram {
 bool histogram(const struct samples *samples, const struct rendering *rendering, struct histogram *out,
                struct error *error);
 
-/* Stored value of sample `index` (pixel * samples + channel), sign extended from bits_stored; float kinds as they are. */
-double sample_value(const struct samples *samples, int64_t index);
-
 /* What the grey samples of a frame stand for, one by one, as pictures and histograms take them. Refers to both of its arguments. Asked for many, it
  * makes a table of what each stored value stands for. */
 struct sample_meanings *sample_meanings_new(const struct samples *samples, const struct rendering *rendering,

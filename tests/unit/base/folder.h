@@ -41,4 +41,12 @@ static inline const char *folder_file(struct folder *folder, const char *name)
     return arena_format(&folder->arena, "%s/%s", folder->path, name).at;
 }
 
+static inline void folder_write(struct folder *folder, const char *name, struct str bytes)
+{
+    FILE *file = fopen(folder_file(folder, name), "we");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes.at, 1, (size_t)bytes.len, file), bytes.len);
+    assert_int_equal(fclose(file), 0);
+}
+
 #endif

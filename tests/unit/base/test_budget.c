@@ -69,12 +69,13 @@ static void strangers(void **state)
     struct error error = { 0 };
     struct budget *budget = budget_new(100 * MB, 32 * MB);
     struct hold first = { budget, budget_stranger(S("10.0.0.1")), 0 }, second = first;
+    struct hold known = { budget, budget_account(7), 0 };
     assert_true(hold_more(&first, MB / 2, &error));
     assert_true(hold_more(&second, MB / 2, &error));
     assert_false(hold_more(&second, MB / 2, &error)); /* a 32nd of a share */
     error_clear(&error);
-    hold_own(&second, budget_account(7)); /* has signed in */
-    assert_true(hold_more(&second, 20 * MB, &error));
+    assert_true(hold_more(&known, 20 * MB, &error)); /* from there, too, but signed in */
+    hold_end(&known);
     hold_end(&first);
     hold_end(&second);
     assert_int_equal(budget_used(budget), 0);

@@ -18,7 +18,7 @@ static void directories(void **state)
     assert_int_equal(stat(folder_file(folder, "a/b/c"), &status), 0);
     assert_int_equal(status.st_mode & 07777 & ~0750u, 0);
     assert_true(file_sync_directory(deep, &error));
-    assert_true(file_replace(folder_file(folder, "plain"), S("x"), 0600, &error));
+    folder_write(folder, "plain", S("x"));
     assert_false(file_make_directories(folder_file(folder, "plain/sub"), &error));
     assert_int_equal(error.code, E_INTERNAL);
     error_clear(&error);
@@ -45,7 +45,7 @@ static void reading_has_a_limit(void **state)
         const char *path = folder_file(folder, "content");
         struct error error = { 0 };
         struct str out = S("untouched");
-        assert_true(file_replace(path, (struct str){ bytes, sizes[i] }, 0640, &error));
+        folder_write(folder, "content", (struct str){ bytes, sizes[i] });
         assert_true(file_read_whole(path, sizes[i], &folder->arena, &out, &error));
         assert_int_equal(out.len, sizes[i]);
         assert_memory_equal(out.at, bytes, (size_t)sizes[i]);
@@ -64,42 +64,28 @@ static void reading_has_a_limit(void **state)
     assert_false(file_read_whole(folder->path, 10, &folder->arena, &out, &error)); /* a directory */
 }
 
-static void replacing(void **state)
+static void pieces(void **state)
 {
     struct folder *folder = *state;
-    const char *path = folder_file(folder, "replaced");
-    struct error error = { 0 };
-    struct str out;
-    assert_true(file_replace(path, S("old"), 0600, &error));
-    assert_true(file_replace(path, S("new content"), 0640, &error));
-    assert_true(file_read_whole(path, 100, &folder->arena, &out, &error));
-    assert_str_is(out, "new content");
-    struct stat status;
-    assert_int_equal(stat(path, &status), 0);
-    assert_int_equal(status.st_mode & 07777, 0640);
-    /* A folder stands in the way: the failure leaves no temporary file. */
-    const char *taken = folder_file(folder, "taken");
-    assert_int_equal(mkdir(taken, 0700), 0);
-    assert_false(file_replace(taken, S("x"), 0600, &error));
-    assert_int_equal(error.code, E_INTERNAL);
-    error_clear(&error);
-    assert_false(file_replace(folder_file(folder, "none/file"), S("x"), 0600, &error));
-}
-
-static int temporary_files;
-
-static int count_temporary(const char *path, const struct stat *status, int type, struct FTW *walk)
-{
-    (void)status, (void)type;
-    temporary_files += strchr(path + walk->base, '.') != NULL;
-    return 0;
-}
-
-static void nothing_temporary_is_left(void **state)
-{
-    struct folder *folder = *state;
-    nftw(folder->path, count_temporary, 8, FTW_PHYS);
-    assert_int_equal(temporary_files, 0);
+    char out[8] = "........";
+    int fd = open(folder_file(folder, "pieces"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    assert_true(file_write_at(fd, 2, S("cdef")) && file_write_at(fd, 0, S("ab")) && file_write_at(fd, 9, S("")));
+    assert_int_equal(file_read_at(fd, 1, out, 3), 3);
+    assert_memory_equal(out, "bcd.", 4);
+    assert_int_equal(file_read_at(fd, 4, out, 8), 2); /* to the end */
+    assert_int_equal(file_read_at(fd, 6, out, 8), 0);
+    close(fd);
+    assert_int_equal(file_read_at(fd, 0, out, 1), -1);
+    assert_int_equal(errno, EBADF);
+    assert_int_equal(file_read_at(fd, 0, out, 0), 0);
+    assert_false(file_write_at(fd, 0, S("x")));
+    assert_int_equal(errno, EBADF);
+    fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_false(file_write_at(fd, 0, S("x")));
+    assert_int_equal(errno, ENOSPC);
+    close(fd);
 }
 
 static void a_full_disk_is_told_apart(void **state)
@@ -131,8 +117,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(directories),
         cmocka_unit_test(reading_has_a_limit),
-        cmocka_unit_test(replacing),
-        cmocka_unit_test(nothing_temporary_is_left),
+        cmocka_unit_test(pieces),
         cmocka_unit_test(a_full_disk_is_told_apart),
     };
     return cmocka_run_group_tests(tests, folder_setup, folder_teardown);

@@ -201,18 +201,6 @@ static void reals_whatever_the_locale(void **state)
     setlocale(LC_NUMERIC, "C");
 }
 
-static void hex(void **state)
-{
-    (void)state;
-    struct text text;
-    text_init(&text, 8);
-    text_put_hex(&text, "\x00\x9f\xA0\xff", 4);
-    assert_str_is(text_str(&text), "009fa0ff");
-    text_put_hex(&text, "a", 1);
-    assert_true(text.overflowed);
-    text_release(&text);
-}
-
 static void check_json(struct str s, const char *expected)
 {
     struct text text;
@@ -288,7 +276,6 @@ int main(void)
         cmocka_unit_test(reals),
         cmocka_unit_test(reals_read_back),
         cmocka_unit_test(reals_whatever_the_locale),
-        cmocka_unit_test(hex),
         cmocka_unit_test(json_strings),
         cmocka_unit_test(json_specials_at_every_place),
     };
