@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -141,12 +142,14 @@ def test_a_locked_database_is_503_and_recovers(new_server):
     lock.execute("begin immediate")
     try:
         start = time.monotonic()
-        answer = admin.post("/patients", json={"patient_id": unique("P"), "name": "x"})
-        problem(answer, 503)
-        assert int(answer.headers["retry-after"]) >= 1
-        assert time.monotonic() - start < 20 * SLOW
-        file = admin.post("/upload/single", files={"file": ("x.png", png())})
-        problem(file, 503)
+        other = server.client(admin.token)
+        with ThreadPoolExecutor(1) as pool:  # both wait for the lock
+            upload = pool.submit(other.post, "/upload/single", files={"file": ("x.png", png())})
+            answer = admin.post("/patients", json={"patient_id": unique("P"), "name": "x"})
+            problem(answer, 503)
+            assert int(answer.headers["retry-after"]) >= 1
+            assert time.monotonic() - start < 20 * SLOW
+            problem(upload.result(), 503)
         assert admin.get("/auth/me").status_code == 200
     finally:
         lock.execute("rollback")

@@ -11,13 +11,13 @@ MIB = 1 << 20
 SIDE = 4096  # a frame of 16 MiB, from a file of 256 KiB
 
 
-def rle_frame():
+def rle_frame(side=SIDE):
     """RLE Lossless (PS3.5 annex G): one segment of runs of 128 zeros."""
-    segment = b"\x81\x00" * (SIDE * SIDE // 128)
+    segment = b"\x81\x00" * (side * side // 128)
     fragment = struct.pack("<16I", 1, 64, *[0] * 14) + segment
     pixels = struct.pack("<HHI", 0xFFFE, 0xE000, 0) + struct.pack("<HHI", 0xFFFE, 0xE000, len(fragment)) + fragment
     pixels += struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
-    plain = dicom(Rows=struct.pack("<H", SIDE), Columns=struct.pack("<H", SIDE), pixels=b"")
+    plain = dicom(Rows=struct.pack("<H", side), Columns=struct.pack("<H", side), pixels=b"")
     plain = plain[: plain.rindex(struct.pack("<HH", 0x7FE0, 0x0010))]
     head = plain.replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.5\0")
     return head + struct.pack("<HH2sHI", 0x7FE0, 0x0010, b"OB", 0, 0xFFFFFFFF) + pixels
@@ -81,6 +81,10 @@ def test_what_is_inflated_counts(new_server):
     assert "MEMORY_BUDGET" in problem(refused, 413)["detail"]  # which no time will change
     assert "Retry-After" not in refused.headers
     assert server.log_lines("settings.contradict")  # a frame of MAX_FRAME would not fit, either
+    large = doctor.upload(rle_frame(9216), filename="large.dcm")  # 81 MiB
+    refused = doctor.get(f"/images/{large['id']}/frames/1")
+    assert "MEMORY_BUDGET" in problem(refused, 413)["detail"] and "Retry-After" not in refused.headers
+    assert doctor.file(large["id"])["status"] == "UPLOADED"  # nothing is wrong with the file
     small = doctor.upload(deflated_zeros(MIB), filename="small.dcm")
     answers = [doctor.get(f"/images/{small['id']}/metadata") for _ in range(100)]  # each gives back what it took
     assert {a.status_code for a in answers} == {200}

@@ -7,8 +7,8 @@ import pytest
 
 from support import PASSWORD, PNG, Server, ok, png, png_bomb, sample, wait_until
 
-WIDE = 6000  # pixels, which take long to render
-MANY = 64
+WIDE = 4000  # pixels, which take long to render
+MANY = 48
 
 
 def queued(admin):
