@@ -135,6 +135,51 @@ bool keeping_check(struct call *c, const struct image_file *file, int fd, enum f
     return true;
 }
 
+/* What has that name, if it has as many bytes as `file`; -1: it has not, or (not *found) nothing has that name. */
+static int open_as_many(struct blob_store *store, struct str key, const struct image_file *file, bool *found)
+{
+    struct error ignored = { 0 };
+    int64_t size;
+    int fd;
+    *found = blob_open_read(store, key, &fd, &size, &ignored);
+    if (!*found)
+        return -1;
+    if (size == file->file_size)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+/* What has its name at this moment; that it cannot be read is no sign of damage. */
+static bool is_whole_now(struct call *c, const struct image_file *file)
+{
+    struct blob_store *store = image_file_store(c, file);
+    enum file_damage damage = DAMAGE_NONE;
+    bool found;
+    int fd = store ? open_as_many(store, file->storage_path, file, &found) : -1;
+    if (fd < 0)
+        return false;
+    bool whole = !keeping_check(c, file, fd, &damage) || !damage;
+    close(fd);
+    error_clear(&c->error);
+    return whole;
+}
+
+/* Somebody may send the file again meanwhile, and mend it: looked at again before it is said, and, since the mender says that it is whole after it
+ * is, once more after that. */
+static bool mark_if_it_is(struct call *c, const struct image_file *file, enum file_damage damage)
+{
+    struct image_file marked = *file;
+    marked.damage = damage;
+    if (is_whole_now(c, file))
+        return false;
+    keeping_mark(c, file, damage);
+    if (!is_whole_now(c, file))
+        return true;
+    keeping_mark(c, &marked, DAMAGE_NONE);
+    return false;
+}
+
 bool keeping_is_as_stored(struct call *c, const struct image_file *file, int fd)
 {
     struct error said = c->error;
@@ -145,8 +190,10 @@ bool keeping_is_as_stored(struct call *c, const struct image_file *file, int fd)
     if (!keeping_check(c, file, fd, &damage))
         return false;
     if (damage) {
-        keeping_mark(c, file, damage);
-        return say_damage(c, file, damage);
+        if (mark_if_it_is(c, file, damage))
+            return say_damage(c, file, damage);
+        c->error.retry_after_s = 1;
+        return fail(c, E_UNAVAILABLE, "image file %" PRId64 " has just been mended: ask again", file->id);
     }
     c->error = said;
     return true;
@@ -188,21 +235,6 @@ bool keeping_copy(struct call *c, const struct image_file *file, int fd, struct 
 }
 
 /* ---- the same bytes again ---- */
-
-/* What has that name, if it has as many bytes as `file`; -1: it has not, or (not *found) nothing has that name. */
-static int open_as_many(struct blob_store *store, struct str key, const struct image_file *file, bool *found)
-{
-    struct error ignored = { 0 };
-    int64_t size;
-    int fd;
-    *found = blob_open_read(store, key, &fd, &size, &ignored);
-    if (!*found)
-        return -1;
-    if (size == file->file_size)
-        return fd;
-    close(fd);
-    return -1;
-}
 
 static bool are_there(struct blob_store *store, const struct image_file *file, int fd)
 {
