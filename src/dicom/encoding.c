@@ -158,9 +158,20 @@ static enum choice decide(const struct evidence *e)
     return e->fallback && e->lost[2] < e->lost[0] ? AS_FALLBACK : AS_DECLARED;
 }
 
+/* As people may read it: names of character sets are ASCII, what is written in their place may be anything. */
+static struct str readable(struct str name, struct arena *arena)
+{
+    enum { CHARS_MAX = 64 };
+    name = str_slice(name, 0, CHARS_MAX);
+    char *out = arena_alloc(arena, name.len + 1);
+    for (ptrdiff_t i = 0; i < name.len; i++)
+        out[i] = name.at[i] >= ' ' && name.at[i] <= '~' ? name.at[i] : '?';
+    return (struct str){ out, name.len };
+}
+
 static void say(struct dicom_object *object, struct arena *arena, struct str used, bool lost)
 {
-    struct str declared = declared_name(object), what;
+    struct str declared = readable(declared_name(object), arena), what;
     if (object->remark_count == DICOM_REMARKS_MAX)
         object->remark_count--; /* this one is about what people read */
     if (!used.at)
