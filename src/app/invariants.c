@@ -51,8 +51,9 @@ const struct invariant invariants[] = {
     { "patient_number_once", "a patient whose number another one has",
       "select 'patients', max(p.id) from patients p where p.deleted_at is null "
       "group by p.patient_id, coalesce(p.issuer_of_patient_id, '') having count(*) > 1" },
-    { "study_uid_once", "a study whose UID another one has",
-      "select 'studies', max(s.id) from studies s where s.deleted_at is null group by s.study_uid having count(*) > 1" },
+    { "study_uid_once", "a study whose UID another one of the same claim has",
+      "select 'studies', max(s.id) from studies s where s.deleted_at is null group by s.study_uid, s.claim having "
+      "count(*) > 1" },
     { "series_uid_once", "a series whose UID another one of its study has",
       "select 'series', max(x.id) from series x where x.deleted_at is null group by x.study_id, x.series_uid "
       "having count(*) > 1" },

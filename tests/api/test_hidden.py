@@ -118,7 +118,7 @@ def radiologist_upload(api, **values):
     return api.upload(dicom(**uids(**values)), "d.dcm")
 
 
-def test_registering_a_hidden_studys_uid(doctor, colleague, admin):
+def test_registering_a_hidden_studys_uid(server, doctor, colleague, admin):
     patient = doctor.patient()
     theirs = ok(colleague.post("/studies", json={"patient_id": patient["id"], "study_uid": uid()}), 201)
     body = {"patient_id": patient["id"], "study_uid": theirs["study_uid"]}
@@ -137,6 +137,7 @@ def test_registering_a_hidden_studys_uid(doctor, colleague, admin):
     assert "already" in problem(admin.post("/studies", json=body), 409)["detail"]
     listed = ok(admin.get("/studies", params={"study_uid": mine["study_uid"]}))["items"]
     assert [s["conflict"] for s in listed] == [["study_uid"]] * 2
+    assert "study_uid_once" not in server.run("fsck", "--rows", check=False).stdout
 
 
 @pytest.fixture
