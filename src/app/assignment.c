@@ -2,6 +2,7 @@
 #include "app/assignment.h"
 
 #include "app/app.h"
+#include "base/text.h"
 #include "base/names.h"
 
 static const char *const grantee_kinds[] = { "user", "role", "department", NULL };
@@ -22,7 +23,7 @@ static enum found find_user(struct call *c, struct str name, struct grantee *out
 
 static enum found find_role(struct call *c, struct str name, struct grantee *out)
 {
-    *out = (struct grantee){ .kind = GRANTEE_ROLE };
+    *out = (struct grantee){ .kind = GRANTEE_ROLE, .name = name };
     return db_find_integer(c, &out->id, "select id from roles where name = ?", V(name));
 }
 
@@ -95,6 +96,23 @@ bool assignment_close(struct call *c, int64_t study_id, const struct grantee *to
     if (closed)
         *closed = count > 0;
     return true;
+}
+
+struct str assignment_opened_detail(struct call *c, const struct grantee *to)
+{
+    enum { DETAIL_MAX = 2000 };
+    struct text text;
+    text_init(&text, DETAIL_MAX);
+    if (to->kind == GRANTEE_USER) {
+        text_format(&text, "{\"user_id\":{\"from\":null,\"to\":%" PRId64 "}}", to->id);
+    } else {
+        text_format(&text, "{\"%s\":{\"from\":null,\"to\":", grantee_kinds[to->kind - 1]);
+        text_put_json_string(&text, to->name);
+        text_put(&text, S("}}"));
+    }
+    struct str detail = arena_copy(&c->arena, text_str(&text));
+    text_release(&text);
+    return detail;
 }
 
 bool assignment_forget(struct call *c, int64_t study_id)

@@ -16,7 +16,7 @@ enum grantee_kind { GRANTEE_NONE, GRANTEE_USER, GRANTEE_ROLE, GRANTEE_DEPARTMENT
 struct grantee {
     enum grantee_kind kind;
     int64_t id;      /* of an account or role */
-    struct str name; /* of a department */
+    struct str name; /* of a role or department */
 };
 
 /* "user:li", "role:doctor", "department:放射科"; without a kind an account, else a role. E_NOT_FOUND: there is none. */
@@ -26,6 +26,8 @@ bool grantee_find(struct call *c, struct str text, struct grantee *out);
  * *closed (may be NULL): it was not. */
 bool assignment_open(struct call *c, int64_t study_id, const struct grantee *to, int64_t by, bool *opened);
 bool assignment_close(struct call *c, int64_t study_id, const struct grantee *to, bool *closed);
+/* What the audit row of opening it says, as that of a request does: {"user_id":{"from":null,"to":7}}. */
+struct str assignment_opened_detail(struct call *c, const struct grantee *to);
 /* Before the study itself goes for good. */
 bool assignment_forget(struct call *c, int64_t study_id);
 

@@ -137,10 +137,12 @@ struct opening {
 static bool open_study(struct call *c, void *context)
 {
     const struct opening *o = context;
+    audit_action(c, "study.assign", "study");
+    audit_about(c, o->study_id, o->patient_id);
     for (int i = 0; i < o->import->to_count; i++) {
         bool opened;
         if (!assignment_open(c, o->study_id, &o->import->to[i], o->import->by, &opened) ||
-            (opened && !audit_also(c, "study.assign", "study", o->study_id, o->patient_id)))
+            (opened && (audit_detail(c, assignment_opened_detail(c, &o->import->to[i])), !audit_change(c))))
             return false;
     }
     return true;
@@ -178,6 +180,7 @@ static void import_one(struct importing *import, struct call *c, const struct qu
     struct spooled *file = NULL;
     struct image_file row;
     struct upload_details details = import->details;
+    c->actor->audit = (struct audit_draft){ .action = "image_file.upload", .entity = "image_file" };
     bool known = false, ok = spool_file(c, one->path, &file) && is_known(c, import, file, &row, &known);
     if (ok && known && share(import, c, &row, last_study)) {
         tally_add(import->tally, one->path, one->bytes, OUTCOME_KNOWN, STR_NULL);
@@ -254,7 +257,6 @@ static void take_given(void *context)
     int64_t last_study = 0;
     call_init(&one, import->app, import->db);
     one.actor = &actor;
-    audit_action(&one, "image_file.upload", "image_file");
     for (struct queued next; take_path(import, &next); free(next.path)) {
         call_reset(&one);
         import_one(import, &one, &next, &last_study);

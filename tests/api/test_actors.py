@@ -54,12 +54,18 @@ def test_import_leaves_a_row_for_each_file(own, chief, tmp_path):
 def test_import_leaves_a_row_where_it_opens_a_study(own, chief, tmp_path):
     viewer = own.account("viewer", admin=chief)
     (tmp_path / "a.dcm").write_bytes(dicom(PatientID=unique("P")))
-    arguments = ("import", str(tmp_path), "--username", own.admin_name, "--assign", f"user:{viewer.user['username']}")
+    to = f"user:{viewer.user['username']},role:radiologist,department:放射科"
+    arguments = ("import", str(tmp_path), "--username", own.admin_name, "--assign", to)
     own.run(*arguments)
     own.run(*arguments)
     (study,) = ok(viewer.get("/studies"))["items"]
-    (row,) = logged(chief, entity="study", entity_id=study["id"], action="study.assign")
-    assert says_command(row, "import", account=own.admin_name) and row["patient_id"] == study["patient_id"]
+    rows = logged(chief, entity="study", entity_id=study["id"], action="study.assign")
+    opened = [{"user_id": viewer.id}, {"role": "radiologist"}, {"department": "放射科"}]
+    assert len(rows) == 3
+    for row, to in zip(rows, opened):
+        changed = {member: {"from": None, "to": value} for member, value in to.items()}
+        assert says_command(row, "import", account=own.admin_name, **changed)
+        assert row["patient_id"] == study["patient_id"]
 
 
 def test_what_an_imported_file_contradicts_is_nobodys_finding(own, chief, tmp_path):
