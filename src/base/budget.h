@@ -6,16 +6,18 @@
  *     ...
  *     hold_end(&hold);                                                 // at the end of the unit: all of it at once
  *
- * What a request takes from HOLD_FROM_BYTES on counts (less is every request's own, bounded by the number of connections): bodies, decoded frames,
- * answers that wait for slow readers, trees of metadata, inflated data sets, listings of ZIPs. Beyond the budget requests are refused until
- * others have ended; nothing aborts, and nobody's results are thrown away once made.
+ * What a request takes from HOLD_FROM_BYTES on counts (less is every request's own, bounded by the number of
+ * connections): bodies, decoded frames, answers that wait for slow readers, trees of metadata, inflated data sets,
+ * listings of ZIPs. Beyond the budget requests are refused until others have ended; nothing aborts, and nobody's
+ * results are thrown away once made.
  *
- * E_UNAVAILABLE with retry_after_s says that it can be had when others, or other requests of the account, have ended. What could not be had even
- * then is E_TOO_LARGE: nobody is told to try again what cannot succeed.
+ * E_UNAVAILABLE with retry_after_s says that it can be had when others, or other requests of the account, have ended.
+ * What could not be had even then is E_TOO_LARGE: nobody is told to try again what cannot succeed.
  *
- * A unit that is the only one of its account may take more than the share, if the budget has it, at once or step by step: one thing is never
- * too large for an account that has it to itself.
- * Accounts whose ids are BUDGET_OWNERS apart share one share; of callers without an account each address has a small one.
+ * A unit that is the only one of its account may take more than the share, if the budget has it, at once or step by
+ * step: one thing is never too large for an account that has it to itself.
+ * Accounts whose ids are BUDGET_OWNERS apart share one share; of callers without an account each address has a small
+ * one.
  *
  * Thread-safe; a hold belongs to one thread at a time. A hold without a budget (a command's) is never refused.
  */

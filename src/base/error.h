@@ -81,7 +81,8 @@ bool error_set_at(struct error *error, const char *file, int line, enum error_co
 #define error_set(error, code, ...) error_set_at((error), __FILE__, __LINE__, (code), __VA_ARGS__)
 void error_clear(struct error *error);
 
-/* Is this errno a want of descriptors, memory or processes, which may be over in a moment, and says nothing of what was asked for? */
+/* Is this errno a want of descriptors, memory or processes, which may be over in a moment, and says nothing of what was
+ * asked for? */
 bool error_is_shortage(int number);
 
 /* Adds a problem and makes the error E_INVALID unless a cause is already there. Past PROBLEMS_MAX they

@@ -7,9 +7,9 @@ struct range {
     uint32_t first, last;
 };
 
-/* Direction (Unicode TR36 3.5, UAX #9) and no width: soft hyphen, Arabic letter mark, Mongolian vowel separator, zero width space, marks, line and
- * paragraph separators, embeddings and overrides, word joiner and invisible operators, isolates, deprecated format characters, byte order
- * mark, interlinear annotation, tags. */
+/* Direction (Unicode TR36 3.5, UAX #9) and no width: soft hyphen, Arabic letter mark, Mongolian vowel separator, zero
+ * width space, marks, line and paragraph separators, embeddings and overrides, word joiner and invisible operators,
+ * isolates, deprecated format characters, byte order mark, interlinear annotation, tags. */
 static const struct range unseen[] = {
     { 0xAD, 0xAD },     { 0x61C, 0x61C },   { 0x180E, 0x180E }, { 0x200B, 0x200B }, { 0x200E, 0x200F },
     { 0x2028, 0x202E }, { 0x2060, 0x206F }, { 0xFEFF, 0xFEFF }, { 0xFFF9, 0xFFFB }, { 0xE0000, 0xE007F },

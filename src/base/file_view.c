@@ -12,7 +12,8 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static struct sigaction before;
 static size_t page_size;
 
-/* From the page of `at` to the end, so that a long file costs one signal and not one a page. Only a system call: fit for a handler. */
+/* From the page of `at` to the end, so that a long file costs one signal and not one a page. Only a system call: fit
+ * for a handler. */
 static bool replace_pages(struct file_view *view, const char *at)
 {
     size_t kept = (size_t)(at - (const char *)view->pages) / page_size * page_size;
@@ -48,7 +49,8 @@ static void install(void)
     sigaction(SIGBUS, &action, &before);
 }
 
-/* Whoever began this thread may have blocked all signals; of a fault that is blocked the kernel makes an end of the process. */
+/* Whoever began this thread may have blocked all signals; of a fault that is blocked the kernel makes an end of the
+ * process. */
 static void get_ready(void)
 {
     sigset_t bus;

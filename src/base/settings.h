@@ -48,8 +48,9 @@ struct setting {
         .name = NAME, .type = SETTING_##TYPE, .offset = offsetof(T, member), .fallback = FALLBACK, __VA_ARGS__ \
     }
 
-/* Seconds of "90s", "15m", "12h", "30d": a whole number and its unit, which only 0 may lack, since who writes 3 for three days must not
- * get three seconds. Every duration that a person types is read by this. False: it is none, or too large. */
+/* Seconds of "90s", "15m", "12h", "30d": a whole number and its unit, which only 0 may lack, since who writes 3 for
+ * three days must not get three seconds. Every duration that a person types is read by this. False: it is none, or too
+ * large. */
 bool duration_read(struct str s, int64_t *seconds);
 
 /* What loading found: problems stop the start, warnings (a name in `.env` that no row has, with the nearest

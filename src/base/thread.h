@@ -1,7 +1,7 @@
 /* thread.h - threads of our own: how they are begun, wait, are woken, and end.
  *
- * Most work in the background is one thread that waits under a lock until there is something to do, does it with the lock
- * given back, and is told to end. That is a `struct background`, part of what it works for:
+ * Most work in the background is one thread that waits under a lock until there is something to do, does it with the
+ * lock given back, and is told to end. That is a `struct background`, part of what it works for:
  *
  *     struct sender {
  *         struct background background;
@@ -35,18 +35,20 @@
  *     background_wake(&s->background);
  *     background_unlock(&s->background);
  *     ...
- *     background_stop(&s->background);                          // what it still does is its own affair; then it has ended
+ *     background_stop(&s->background);                          // what it still does is its own affair; then it has
+ *                                                               ended
  *     background_release(&s->background);
  *
- * What has several threads, or several reasons to wait, takes the parts: `struct thread`, pthread's locks and conditions, and
- * thread_wait, which knows about moments.
+ * What has several threads, or several reasons to wait, takes the parts: `struct thread`, pthread's locks and
+ * conditions, and thread_wait, which knows about moments.
  *
- * Moments are of clock_monotonic_us: nobody waits longer because a clock was set. A wait may end for no reason; so each stands in
- * a loop that looks again at what it waits for.
+ * Moments are of clock_monotonic_us: nobody waits longer because a clock was set. A wait may end for no reason; so each
+ * stands in a loop that looks again at what it waits for.
  *
- * Signals are for the main thread: ours take none, but those that a thread raises by itself (SIGBUS of a mapped file, file_view.h).
- * A thread that cannot be made (too many, no memory) is told as E_UNAVAILABLE by thread_start alone, and whoever needs it fails
- * with that error. pthread_create and waits on the wall clock do not compile elsewhere in the product (poison.h).
+ * Signals are for the main thread: ours take none, but those that a thread raises by itself (SIGBUS of a mapped file,
+ * file_view.h). A thread that cannot be made (too many, no memory) is told as E_UNAVAILABLE by thread_start alone, and
+ * whoever needs it fails with that error. pthread_create and waits on the wall clock do not compile elsewhere in the
+ * product (poison.h).
  */
 #ifndef ROENTGEN_THREAD_H
 #define ROENTGEN_THREAD_H

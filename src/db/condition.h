@@ -1,4 +1,5 @@
-/* condition.h - a condition of a select with the values of its `?`, so that who says which rows count and who makes the list of them agree. */
+/* condition.h - a condition of a select with the values of its `?`, so that who says which rows count and who makes the
+ * list of them agree. */
 #ifndef ROENTGEN_CONDITION_H
 #define ROENTGEN_CONDITION_H
 
@@ -11,8 +12,8 @@ struct condition {
     struct value more[3];     /* for further `?` */
     const struct value *rest; /* and for those after them */
     int rest_count;
-    /* Of a scope: its own FROM, with tables in the order in which rows are found, when few are found so that sorting them beats walking
-     * the order's index. NULL: the row's table. */
+    /* Of a scope: its own FROM, with tables in the order in which rows are found, when few are found so that sorting
+     * them beats walking the order's index. NULL: the row's table. */
     const char *from;
     /* Of a scope: where `search` looks, when not into the listing's table by the listing's id. */
     const char *search_table, *search_id;

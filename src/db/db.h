@@ -1,12 +1,14 @@
 /* db.h - SQL on SQLite or MySQL/MariaDB behind one face.
  *
  *     if (!db_get(c, &study_schema, &study, "where s.id = ?", V(id)))
- *         return fail(c, E_NOT_FOUND, "study %" PRId64 " does not exist", id);   // keeps a database failure, if that was it
+ *         return fail(c, E_NOT_FOUND, "study %" PRId64 " does not exist", id);   // keeps a database failure, if that
+ *                                                                                was it
  *     db_update(c, &study_schema, &study, c->given, "where id = ?", V(id))
  *     db_execute(c, "update users set locked_until = null where id = ?", V(user_id))
  *
- * SQL is written once, in the dialect both understand, with plain `?` parameters; what differs (upsert, full-text search,
- * schema changes) lives in this folder or in the migrations. Values travel as parameters, never inside the text.
+ * SQL is written once, in the dialect both understand, with plain `?` parameters; what differs (upsert, full-text
+ * search, schema changes) lives in this folder or in the migrations. Values travel as parameters, never inside the
+ * text.
  *
  *   readers                                   writer (SQLite)                     MySQL/MariaDB
  *   each thread: own connection,              one thread: takes all that waits,   each write: a pooled connection,
@@ -18,8 +20,9 @@
  *
  * Statements are prepared once per connection and kept in a bounded cache.
  *
- * "No row" and "the database failed" are different. Who needs to tell them apart uses db_find and its like, which have three answers (enum found); who
- * takes both for a failure uses db_get and its like, where both are false and only failure has set c->error:
+ * "No row" and "the database failed" are different. Who needs to tell them apart uses db_find and its like, which have
+ * three answers (enum found); who takes both for a failure uses db_get and its like, where both are false and only
+ * failure has set c->error:
  *
  *     enum found found = db_find_integer(c, &id, "select id from roles where name = ?", V(name));
  *     return found == FAILED ? false : found == NONE ? role_make(c, name, &id) : true;
@@ -27,10 +30,10 @@
  * Errors: unique clash -> E_CONFLICT; foreign key -> E_CONFLICT; disk full -> E_STORAGE_FULL; connection lost or busy
  * too long -> E_UNAVAILABLE with Retry-After (and the next use reconnects); others -> E_INTERNAL.
  *
- * A transaction that failed has changed nothing, unless error.in_doubt is set: then nobody can say. The answer to a COMMIT was lost (the
- * server may have done it, or do it yet), or the disk refused the sync of what had been written (a restart may find it whole). Who made
- * something for the rows of such a transaction, as a file, leaves it until the rows have been looked for: with db_lock, which waits
- * for a commit that is still under way, or after the next start.
+ * A transaction that failed has changed nothing, unless error.in_doubt is set: then nobody can say. The answer to a
+ * COMMIT was lost (the server may have done it, or do it yet), or the disk refused the sync of what had been written (a
+ * restart may find it whole). Who made something for the rows of such a transaction, as a file, leaves it until the
+ * rows have been looked for: with db_lock, which waits for a commit that is still under way, or after the next start.
  */
 #ifndef ROENTGEN_DB_H
 #define ROENTGEN_DB_H
@@ -47,7 +50,8 @@ struct db_options {
     int pool_size;     /* MySQL: most connections */
     int64_t cache_kib; /* SQLite: page cache per connection */
     int busy_timeout_ms;
-    int waiting_max; /* MySQL: most callers of db_transact that wait, each on its thread, for a row that somebody holds for long */
+    /* MySQL: most callers of db_transact that wait, each on its thread, for a row that somebody holds for long */
+    int waiting_max;
 };
 
 bool db_open(const struct db_options *options, struct db **out, struct error *error);
@@ -58,13 +62,13 @@ void db_release(struct call *c);            /* gives the borrowed connection bac
 bool db_ping(struct call *c);               /* a round trip */
 /* Does the database take changes? Asks for the right to write, and changes nothing. Blocks as db_transact does. */
 bool db_takes_changes(struct call *c);
-/* The process is to end: after `ms` nothing waits for an answer of the database any more. What is under way then fails as if the
- * connection were lost, and so does what comes. A database in this process needs none of it. */
+/* The process is to end: after `ms` nothing waits for an answer of the database any more. What is under way then fails
+ * as if the connection were lost, and so does what comes. A database in this process needs none of it. */
 void db_end_within(struct db *db, int64_t ms);
 bool db_has_ended(struct db *db); /* that moment has come */
 
-/* The SQL (or tail) and then up to 16 values, V(...) each. The macros below only put the values into an array; without any
- * they use the empty one (ISO C wants at least one argument for `...`, so the choice is made by counting). */
+/* The SQL (or tail) and then up to 16 values, V(...) each. The macros below only put the values into an array; without
+ * any they use the empty one (ISO C wants at least one argument for `...`, so the choice is made by counting). */
 #define DB_ARGS(...) \
     ((struct db_args){ \
         (const struct value[]){ { .type = VALUE_NOTHING }, __VA_ARGS__ }, \
@@ -86,27 +90,29 @@ struct db_args {
 
 /* ---- writing: only inside db_transact ---- */
 
-/* Runs `work` in a transaction and commits durably. When `work` returns false its changes are undone and db_transact returns false
- * with its error (see in_doubt above). `work` may run again (MySQL: after a deadlock; SQLite: after another's failure undid it), so it keeps no state outside the
- * call. Blocks: not for I/O threads. Inside a transaction already: simply runs `work`. */
+/* Runs `work` in a transaction and commits durably. When `work` returns false its changes are undone and db_transact
+ * returns false with its error (see in_doubt above). `work` may run again (MySQL: after a deadlock; SQLite: after
+ * another's failure undid it), so it keeps no state outside the call. Blocks: not for I/O threads. Inside a transaction
+ * already: simply runs `work`. */
 bool db_transact(struct call *c, bool (*work)(struct call *c, void *context), void *context);
 /* The same without waiting: `done` is called on another thread, with the outcome, after the commit. The call must stay
- * untouched meanwhile. Gives the call's borrowed connection back first. `done` runs on a thread of the writer's: it is short, does
- * not call db_transact, and may call db_transact_later. */
+ * untouched meanwhile. Gives the call's borrowed connection back first. `done` runs on a thread of the writer's: it is
+ * short, does not call db_transact, and may call db_transact_later. */
 void db_transact_later(struct call *c, bool (*work)(struct call *c, void *context), void *context,
                        void (*done)(struct call *c, bool ok, void *context));
 bool db_in_transaction(const struct call *c);
-/* Inside a transaction: `run` is called before it commits, once for all that asked for the same; when it returns false nothing
- * commits. For what has to be durable before the rows that name it, and is cheaper to make so for many. */
+/* Inside a transaction: `run` is called before it commits, once for all that asked for the same; when it returns false
+ * nothing commits. For what has to be durable before the rows that name it, and is cheaper to make so for many. */
 void db_before_commit(struct call *c, bool (*run)(void *context, struct error *error), void *context);
 
 #define db_execute(c, ...) db_execute_((c), DB_SQL(__VA_ARGS__), NULL)
 #define db_execute_counted(c, changed, ...) db_execute_((c), DB_SQL(__VA_ARGS__), (changed))
 bool db_execute_(struct call *c, const char *sql, struct db_args args, int64_t *changed);
 
-/* Inside a transaction: what was selected stays as it is until the commit. `sql` is a select of rows by an index. On MySQL it
- * is run `for update`; on SQLite there is one writer, and nothing to do. For reads that decide what is then written. Two that want one
- * row say it in the same words, so that a row which is held for long is known as the same (mysql_held.c). */
+/* Inside a transaction: what was selected stays as it is until the commit. `sql` is a select of rows by an index. On
+ * MySQL it is run `for update`; on SQLite there is one writer, and nothing to do. For reads that decide what is then
+ * written. Two that want one row say it in the same words, so that a row which is held for long is known as the same
+ * (mysql_held.c). */
 #define db_lock(c, sql, ...) db_lock_((c), (sql), DB_ARGS(__VA_ARGS__))
 bool db_lock_(struct call *c, const char *sql, struct db_args args);
 /* The same, and reads the first column of the first row as it is now that the lock is granted: db_integer on SQLite. */
@@ -114,15 +120,17 @@ bool db_lock_(struct call *c, const char *sql, struct db_args args);
 bool db_lock_integer_(struct call *c, int64_t *out, const char *sql, struct db_args args);
 #define db_find_locked(c, out, sql, ...) db_find_locked_((c), (out), (sql), DB_ARGS(__VA_ARGS__))
 enum found db_find_locked_(struct call *c, int64_t *out, const char *sql, struct db_args args) DB_ASKED;
-/* Inside a transaction: what was read before a lock was granted no longer holds, so all of it is undone and the work runs from its
- * beginning. Always false: `return db_again(c)`. On SQLite nothing can change under a transaction, and it is a failure. */
+/* Inside a transaction: what was read before a lock was granted no longer holds, so all of it is undone and the work
+ * runs from its beginning. Always false: `return db_again(c)`. On SQLite nothing can change under a transaction, and it
+ * is a failure. */
 bool db_again(struct call *c);
 
-/* Inserts every stored field except joined and GENERATED ones, and `id` only when it is above 0; sets SET_ON_INSERT/SET_ON_UPDATE members in the record to now. *id
- * (may be NULL) gets the new id. Fields whose member is null are inserted as null. */
+/* Inserts every stored field except joined and GENERATED ones, and `id` only when it is above 0; sets
+ * SET_ON_INSERT/SET_ON_UPDATE members in the record to now. *id (may be NULL) gets the new id. Fields whose member is
+ * null are inserted as null. */
 bool db_insert(struct call *c, const struct schema *schema, void *record, int64_t *id);
-/* Updates the fields in `mask` (never `id`) plus SET_ON_UPDATE ones. False with no error when no row matched. `tail` is "where ..."
- * without alias. */
+/* Updates the fields in `mask` (never `id`) plus SET_ON_UPDATE ones. False with no error when no row matched. `tail` is
+ * "where ..." without alias. */
 #define db_update(c, schema, record, mask, ...) db_update_((c), (schema), (record), (mask), DB_SQL(__VA_ARGS__))
 bool db_update_(struct call *c, const struct schema *schema, void *record, uint64_t mask, const char *tail,
                 struct db_args args);
@@ -133,7 +141,8 @@ enum found db_find_update_(struct call *c, const struct schema *schema, void *re
 
 /* ---- reading ---- */
 
-/* First row of `select <fields> from <table> <alias> <join> <tail>` into *record (cleared first). Text lives in the call's arena. */
+/* First row of `select <fields> from <table> <alias> <join> <tail>` into *record (cleared first). Text lives in the
+ * call's arena. */
 #define db_get(c, schema, record, ...) db_get_((c), (schema), (record), DB_SQL(__VA_ARGS__))
 bool db_get_(struct call *c, const struct schema *schema, void *record, const char *tail, struct db_args args);
 #define db_find(c, schema, record, ...) db_find_((c), (schema), (record), DB_SQL(__VA_ARGS__))
@@ -149,9 +158,9 @@ bool db_integer_(struct call *c, int64_t *out, const char *sql, struct db_args a
 #define db_find_integer(c, out, ...) db_find_integer_((c), (out), DB_SQL(__VA_ARGS__))
 enum found db_find_integer_(struct call *c, int64_t *out, const char *sql, struct db_args args) DB_ASKED;
 
-/* Row by row. Values and record text read from a cursor stay valid until the next row (no copies), so encode or copy them
- * at once. Text given as a parameter must live until cursor_close. Always close; db_release and the end of a transaction close
- * what was forgotten.
+/* Row by row. Values and record text read from a cursor stay valid until the next row (no copies), so encode or copy
+ * them at once. Text given as a parameter must live until cursor_close. Always close; db_release and the end of a
+ * transaction close what was forgotten.
  *
  *     struct cursor rows;
  *     for (db_rows(c, &rows, "select name from roles order by name"); cursor_next(&rows);)
@@ -174,8 +183,8 @@ bool cursor_record(struct cursor *cursor, int first, const struct schema *schema
 bool cursor_close(
     struct cursor *cursor); /* harmless when it never opened. False: it did not open, or a row could not be read */
 
-/* "f.id, f.file_uuid, u.full_name" for the fields in `mask` that are stored or joined; those not in the mask are selected as
- * null, so cursor_record needs no mask. */
+/* "f.id, f.file_uuid, u.full_name" for the fields in `mask` that are stored or joined; those not in the mask are
+ * selected as null, so cursor_record needs no mask. */
 void db_select_columns(struct text *sql, const struct schema *schema, uint64_t mask);
 /* "image_files f left join users u on ..." */
 void db_select_from(struct text *sql, const struct schema *schema);
@@ -185,14 +194,14 @@ struct str db_lookup_hash(struct call *c, struct str value);
 
 /* ---- substring search (search.c) ----
  *
- * A search table holds, per row of the searched table, the text as overlapping pairs of code points, each a word of base-36
- * digits (search.c draws it). Any substring is then a phrase, whatever the language and however short: FTS5 on
- * SQLite, FULLTEXT on MySQL. Text is folded (folding_search, base/folding.h). A query looks at its first 100 code points. A row is found
- * only when its words were put there in the same transaction as its own change; what is not found by mistake does not exist: matches are
- * exact, no LIKE has to follow.
+ * A search table holds, per row of the searched table, the text as overlapping pairs of code points, each a word of
+ * base-36 digits (search.c draws it). Any substring is then a phrase, whatever the language and however short: FTS5 on
+ * SQLite, FULLTEXT on MySQL. Text is folded (folding_search, base/folding.h). A query looks at its first 100 code
+ * points. A row is found only when its words were put there in the same transaction as its own change; what is not
+ * found by mistake does not exist: matches are exact, no LIKE has to follow.
  *
- * Migrations make the table like this. On SQLite it keeps the words too, because a contentless table (content='') of 3.40
- * cannot forget a row without being told its old words:
+ * Migrations make the table like this. On SQLite it keeps the words too, because a contentless table (content='') of
+ * 3.40 cannot forget a row without being told its old words:
  *
  *     sqlite   create virtual table NAME using fts5(grams, tokenize='ascii', columnsize=0);
  *     mysql    create table NAME (
@@ -205,8 +214,8 @@ struct str db_lookup_hash(struct call *c, struct str value);
  *     search_condition(&sql, c->db, "patient_search", "p.id");      // one `?`
  *     db_rows(c, &rows, ..., V(search_phrase(c->db, &c->arena, wanted)));
  */
-/* Of the words that are made here: one more where folding changes, or what a record is found by. Rows with words of an earlier version are
- * found as they were by that one; app/renewal.h makes them anew. */
+/* Of the words that are made here: one more where folding changes, or what a record is found by. Rows with words of an
+ * earlier version are found as they were by that one; app/renewal.h makes them anew. */
 enum { SEARCH_VERSION = 2, SEARCH_TEXTS_MAX = 8 /* of a row */, SEARCH_DESCRIPTION_BYTES = 400 };
 
 bool search_put(struct call *c, const char *search_table, int64_t id, const struct str *texts,
@@ -219,15 +228,15 @@ bool search_remove(struct call *c, const char *search_table, int64_t id);
  *     ... now the record is read ...
  *     search_renew(c, table, id, found, texts, count, &changed)         // writes only what differs
  *
- * Everybody writes a record first and then its words, in one transaction. So who has held the words reads either what they say, or
- * what their next writer, who waits for the hold, will overwrite. Without words there is nothing to hold: then those that somebody else has put
- * meanwhile stay. */
+ * Everybody writes a record first and then its words, in one transaction. So who has held the words reads either what
+ * they say, or what their next writer, who waits for the hold, will overwrite. Without words there is nothing to hold:
+ * then those that somebody else has put meanwhile stay. */
 bool search_hold(struct call *c, const char *search_table, int64_t id, bool *found);
 bool search_renew(struct call *c, const char *search_table, int64_t id, bool found, const struct str *texts, int count,
                   bool *changed);
 
-/* The match expression for a search text, to be bound to the `?` of search_condition. A DICOM name with its component groups
- * (A^B=甲^乙) finds the rows that have each of them. Text without a visible
+/* The match expression for a search text, to be bound to the `?` of search_condition. A DICOM name with its component
+ * groups (A^B=甲^乙) finds the rows that have each of them. Text without a visible
  * character gives null: leave the condition out. */
 struct str search_phrase(const struct db *db, struct arena *arena, struct str wanted);
 /* Appends "<id_column> in (select ... from <search_table> where ... ?)". */

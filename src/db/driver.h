@@ -5,9 +5,9 @@
  *         statement        prepared once, found again by its key, in use by at most one cursor at a time
  *
  * A statement is keyed by what it says, not by where the text lies: the verb, the schema and mask it walks, and the
- * content of its text (the tail of a db_get, or the whole SQL). So neither a db_get nor a db_insert builds its SQL more than
- * once per connection, and text made in an arena is as good as a literal. Schemas are static tables: their address is
- * their name.
+ * content of its text (the tail of a db_get, or the whole SQL). So neither a db_get nor a db_insert builds its SQL more
+ * than once per connection, and text made in an arena is as good as a literal. Schemas are static tables: their address
+ * is their name.
  *
  * Drivers put their own members after these structs (which come first in theirs).
  */
@@ -105,8 +105,9 @@ struct db_connection {
     struct db *db;
     struct cache cache;
     struct statement *open; /* in use */
-    /* SQLite: the first closed statement of a call that has not run to its end is not reset, so that its read transaction lasts until
-     * db_release: the call's further reads see the same moment, and take no locks of their own. */
+    /* SQLite: the first closed statement of a call that has not run to its end is not reset, so that its read
+     * transaction lasts until db_release: the call's further reads see the same moment, and take no locks of their
+     * own. */
     struct statement *lingering;
     bool writing; /* inside db_transact */
     struct db_hook hooks[DB_HOOKS_MAX];
@@ -142,8 +143,8 @@ struct driver {
     bool (*transact)(struct call *c, bool (*work)(struct call *, void *), void *context);
     void (*transact_later)(struct call *c, bool (*work)(struct call *, void *), void *context,
                            void (*done)(struct call *, bool, void *));
-    /* NULL, all three: one writer, nothing is locked and nothing changes under it. What is put behind a select that locks the rows it
-     * finds, and what came of it. */
+    /* NULL, all three: one writer, nothing is locked and nothing changes under it. What is put behind a select that
+     * locks the rows it finds, and what came of it. */
     const char *(*lock_words)(struct db_connection *connection, uint64_t rows);
     void (*lock_asked)(struct db_connection *connection, uint64_t rows, bool granted);
     void (*again)(struct db_connection *connection); /* db_again */

@@ -1,7 +1,8 @@
 /* mysql_end.c - the end of the process does not wait for a database that does not answer.
  *
- * db_end_within starts a thread that sleeps until then, and shuts every line to the server. Whoever waits for an answer hears that the
- * connection was lost, and nobody gets another one. mysql_close_all ends the thread, in most cases long before.
+ * db_end_within starts a thread that sleeps until then, and shuts every line to the server. Whoever waits for an answer
+ * hears that the connection was lost, and nobody gets another one. mysql_close_all ends the thread, in most cases long
+ * before.
  */
 #include "db/mysql_driver.h"
 

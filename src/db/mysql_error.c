@@ -1,4 +1,5 @@
-/* mysql_error.c - MySQL's error numbers as ours. Its messages may quote values, so only those known not to are passed on. */
+/* mysql_error.c - MySQL's error numbers as ours. Its messages may quote values, so only those known not to are passed
+ * on. */
 #include "db/mysql_driver.h"
 
 #include <errmsg.h>
@@ -28,8 +29,8 @@ static struct str table_of(const char *sql)
     return STR_NULL;
 }
 
-/* "Duplicate entry 'x' for key 'uq_patients_patient_id'" -> "patient_id", the member as people know it. The value may hold anything, so the key is
- * looked for from the end. MySQL 8 puts the table before it: 'patients.uq_...'. */
+/* "Duplicate entry 'x' for key 'uq_patients_patient_id'" -> "patient_id", the member as people know it. The value may
+ * hold anything, so the key is looked for from the end. MySQL 8 puts the table before it: 'patients.uq_...'. */
 static bool fail_unique(const char *message, const char *sql, struct error *error)
 {
     struct str text = str_from(message), table = table_of(sql), key = STR_NULL;

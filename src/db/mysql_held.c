@@ -1,9 +1,10 @@
 /* mysql_held.c - rows that somebody holds for long are not waited for.
  *
- * A transaction that asks for a row's lock waits for it in the database, and keeps a connection, a thread and the locks it has got
- * meanwhile. After MYSQL_LOCK_WAIT_S in vain the row is noted here. From then on, until somebody gets it, it is asked for with `nowait`: who does not
- * get it lets go of everything, as after a deadlock, and comes again a little later (mysql_writer.c). So one row, however many want it,
- * keeps nobody from another for longer than the first of them waited.
+ * A transaction that asks for a row's lock waits for it in the database, and keeps a connection, a thread and the locks
+ * it has got meanwhile. After MYSQL_LOCK_WAIT_S in vain the row is noted here. From then on, until somebody gets it, it
+ * is asked for with `nowait`: who does not get it lets go of everything, as after a deadlock, and comes again a little
+ * later (mysql_writer.c). So one row, however many want it, keeps nobody from another for longer than the first of them
+ * waited.
  *
  *     rows[]   hashes of locking statements with their values
  *

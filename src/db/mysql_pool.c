@@ -1,7 +1,7 @@
 /* mysql_pool.c - a bounded set of connections, lent for the length of a call.
  *
- * A server that goes away is noticed by whoever speaks first: that call fails with E_UNAVAILABLE, the generation goes up, and
- * all older connections are replaced when their turn comes. One idle for a minute is tried before it is lent.
+ * A server that goes away is noticed by whoever speaks first: that call fails with E_UNAVAILABLE, the generation goes
+ * up, and all older connections are replaced when their turn comes. One idle for a minute is tried before it is lent.
  */
 #include "db/mysql_driver.h"
 

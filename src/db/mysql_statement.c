@@ -1,7 +1,8 @@
 /* mysql_statement.c - prepared statements of MySQL/MariaDB.
  *
- * A result is fetched whole before its first row is handed out, so that other statements can run on the connection while
- * a cursor is open; lists are bounded by their callers. Columns arrive in buffers that grow to the longest value met.
+ * A result is fetched whole before its first row is handed out, so that other statements can run on the connection
+ * while a cursor is open; lists are bounded by their callers. Columns arrive in buffers that grow to the longest value
+ * met.
  */
 #include "db/mysql_driver.h"
 
@@ -176,8 +177,8 @@ bool mysql_start(struct statement *statement, const struct value *values, struct
     if (mysql_stmt_bind_result(s->handle, s->binds))
         return failed(s, error);
     if (mysql_stmt_store_result(s->handle)) {
-        /* A deadlock, say, told after the columns and in place of the rows. The library believes that these are still to come, and would
-         * wait for them before it runs the statement again. */
+        /* A deadlock, say, told after the columns and in place of the rows. The library believes that these are still
+         * to come, and would wait for them before it runs the statement again. */
         failed(s, error);
         statement->stale = true;
         return false;

@@ -1,16 +1,19 @@
 /* mysql_writer.c - transactions: on the caller's thread, or on one of a few of our own for callers that do not wait.
  *
- * A deadlock is nobody's fault: the transaction is rolled back and run again after a short random pause. One of those who meet always gets
- * on, so the number of times says nothing about when it will be our turn; only time ends the attempts. Between the deadlock and the end of
- * the work no statement runs (mysql_start): the server has forgotten the transaction, and each would commit by itself.
+ * A deadlock is nobody's fault: the transaction is rolled back and run again after a short random pause. One of those
+ * who meet always gets on, so the number of times says nothing about when it will be our turn; only time ends the
+ * attempts. Between the deadlock and the end of the work no statement runs (mysql_start): the server has forgotten the
+ * transaction, and each would commit by itself.
  *
- * A row that somebody else holds for long (mysql_held.c) is another matter: whoever wants it gives connection and thread to those who want
- * others, and comes again.
+ * A row that somebody else holds for long (mysql_held.c) is another matter: whoever wants it gives connection and
+ * thread to those who want others, and comes again.
  *
  *   jobs      first -> ... -> last        new ones; any thread takes them
- *   parked    due -> due -> ...           met a held row, and are run again when they are due: on half of the threads at most
+ *   parked    due -> due -> ...           met a held row, and are run again when they are due: on half of the threads
+ *                                         at most
  *
- * Callers on threads of their own keep these while they wait, so only some may (db_options.waiting_max): the others are told to come again.
+ * Callers on threads of their own keep these while they wait, so only some may (db_options.waiting_max): the others are
+ * told to come again.
  */
 #include "db/mysql_driver.h"
 
@@ -64,8 +67,9 @@ static void pause_before(int attempt)
     pause_for(some_of((int64_t)PAUSE_US << (attempt < PAUSE_DOUBLINGS ? attempt : PAUSE_DOUBLINGS)));
 }
 
-/* A conflict undoes the transaction. After any other failure of the COMMIT itself nobody knows: its answer was lost, or the server failed
- * half way. What goes wrong before has no such doubt: a server that loses its client undoes what was not committed. */
+/* A conflict undoes the transaction. After any other failure of the COMMIT itself nobody knows: its answer was lost, or
+ * the server failed half way. What goes wrong before has no such doubt: a server that loses its client undoes what was
+ * not committed. */
 static bool commit(struct mysql_connection *connection, struct error *error)
 {
     if (!connection_before_commit(&connection->base, error))

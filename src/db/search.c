@@ -1,14 +1,15 @@
 /* search.c - substring search through full-text indexes.
  *
  * Every pair of neighbouring code points becomes a word, the last one paired with nothing; then any substring of two or
- * more is a phrase of words that follow each other, and a single code point is the beginning of a word. A phrase cannot run
- * from one text of a row into the next, because the word that ends a text never stands in a query.
+ * more is a phrase of words that follow each other, and a single code point is the beginning of a word. A phrase cannot
+ * run from one text of a row into the next, because the word that ends a text never stands in a query.
  *
  *   code point < 1152            2 digits, the first 0..v    Latin, Greek, Cyrillic, ...
  *   the next 139968              w x y and 3 digits          the rest of planes 0 and 1, part of 2
  *   all others                   z and 4 digits
  *
- * The digits are base 36, the code is prefix-free, and the shortest word has four letters: InnoDB indexes words of 3 to 84.
+ * The digits are base 36, the code is prefix-free, and the shortest word has four letters: InnoDB indexes words of 3 to
+ * 84.
  */
 #include "base/folding.h"
 #include "db/driver.h"
@@ -187,8 +188,8 @@ static struct str phrase_of(struct arena *arena, struct str wanted)
 
 enum { GROUPS_MAX = 3 };
 
-/* The phrases of a DICOM name's component groups (PS3.5 6.2.1.2), as somebody copies it; 0: that is no such name. The phonetic one counts
- * only where it is alone, since rows of earlier versions have none. */
+/* The phrases of a DICOM name's component groups (PS3.5 6.2.1.2), as somebody copies it; 0: that is no such name. The
+ * phonetic one counts only where it is alone, since rows of earlier versions have none. */
 static int groups_of(struct arena *arena, struct str wanted, struct str *phrases)
 {
     struct str group, rest;
@@ -217,8 +218,8 @@ static void put_all(struct text *out, const struct db *db, const struct str *phr
         text_put_char(out, ')');
 }
 
-/* Rows whose words an earlier version made hold their text as it was, only lowered, until they are made anew: it is looked for, too, as it
- * was typed and with its letters taken apart. */
+/* Rows whose words an earlier version made hold their text as it was, only lowered, until they are made anew: it is
+ * looked for, too, as it was typed and with its letters taken apart. */
 struct str search_phrase(const struct db *db, struct arena *arena, struct str wanted)
 {
     struct str forms[] = { folding_search(wanted, arena), wanted, folding_decompose(wanted, arena) };

@@ -1,7 +1,8 @@
 /* split.c - SQL text into statements.
  *
- * `;` ends a statement except inside quotes ('..', "..", `..`), comments (-- , #, slash-star) and the body of a trigger or
- * stored program: after `create [temp] trigger|procedure|function|event`, begin/case/if/loop/while/repeat nest and `end` closes.
+ * `;` ends a statement except inside quotes ('..', "..", `..`), comments (-- , #, slash-star) and the body of a trigger
+ * or stored program: after `create [temp] trigger|procedure|function|event`, begin/case/if/loop/while/repeat nest and
+ * `end` closes.
  */
 #include "db/driver.h"
 
@@ -24,8 +25,8 @@ static bool follows(const struct scan *s, const char *what)
     return str_starts(str_slice(s->text, s->at, s->text.len), str_from(what));
 }
 
-/* Past the closing quote; a doubled quote is part of the text. Backslashes are plain, as in standard SQL: migrations do not
- * use MySQL's escapes, since SQLite has none. */
+/* Past the closing quote; a doubled quote is part of the text. Backslashes are plain, as in standard SQL: migrations do
+ * not use MySQL's escapes, since SQLite has none. */
 static void skip_quoted(struct scan *s, char quote)
 {
     for (s->at++; s->at < s->text.len; s->at++) {

@@ -43,7 +43,8 @@ static bool make_file(const char *path, struct error *error)
     return true;
 }
 
-/* Where the file system cannot share memory, SQLite quietly stays with a journal that lets readers wait for the writer. */
+/* Where the file system cannot share memory, SQLite quietly stays with a journal that lets readers wait for the
+ * writer. */
 static bool is_wal(struct sqlite_connection *connection, struct error *error)
 {
     sqlite3_stmt *statement = NULL;
@@ -235,7 +236,8 @@ static int bind(sqlite3_stmt *handle, int index, const struct value *value)
 
 static bool sqlite_start(struct statement *statement, const struct value *values, struct error *error)
 {
-    /* SQLite undoes the whole transaction by itself when the disk is full; what came now would then be committed alone. */
+    /* SQLite undoes the whole transaction by itself when the disk is full; what came now would then be committed
+     * alone. */
     if (statement->connection->writing && sqlite3_get_autocommit(connection_of(statement)))
         return error_set(error, E_INTERNAL, "the transaction was undone by an earlier failure");
     for (int i = 0; i < statement->parameters; i++) {
@@ -262,8 +264,9 @@ static bool sqlite_holds_snapshot(struct statement *statement)
     return sqlite3_stmt_busy(handle_of(statement));
 }
 
-/* One sqlite3_column_value instead of a sqlite3_column_ call for type, bytes and length each, which check the handle every time. The
- * value is "unprotected": only this connection's thread may look at it, and only until the next step. */
+/* One sqlite3_column_value instead of a sqlite3_column_ call for type, bytes and length each, which check the handle
+ * every time. The value is "unprotected": only this connection's thread may look at it, and only until the next
+ * step. */
 static struct value sqlite_column(struct statement *statement, int column)
 {
     sqlite3_value *value = sqlite3_column_value(handle_of(statement), column);

@@ -41,15 +41,16 @@ void sqlite_disconnect(struct sqlite_connection *connection); /* takes NULL */
 void sqlite_vfs_register(void);
 /* The commit that comes writes its WAL without a sync. */
 void sqlite_vfs_later(sqlite3 *handle);
-/* Ends that, and returns the WAL if its sync was left out: for sqlite_vfs_sync, which any thread may call until the connection is closed. */
+/* Ends that, and returns the WAL if its sync was left out: for sqlite_vfs_sync, which any thread may call until the
+ * connection is closed. */
 void *sqlite_vfs_left(sqlite3 *handle);
 int sqlite_vfs_sync(void *wal); /* SQLite's code */
 
 /* sqlite_error.c: always false. `code` is an extended result code. */
 bool sqlite_fail(sqlite3 *handle, int code, struct error *error);
 
-/* sqlite_steps.c: the statements of a transaction. A failed COMMIT that may be found done says so in error->in_doubt; one that failed for want
- * of a sync also in *unsynced. */
+/* sqlite_steps.c: the statements of a transaction. A failed COMMIT that may be found done says so in error->in_doubt;
+ * one that failed for want of a sync also in *unsynced. */
 enum sqlite_step {
     STEP_BEGIN,
     STEP_SAVEPOINT,

@@ -3,8 +3,8 @@
 
 #include <errno.h>
 
-/* "UNIQUE constraint failed: patients.patient_id, patients.x" -> "patient_id": the member as people know it. What a hash column guards is
- * the column it was made from. */
+/* "UNIQUE constraint failed: patients.patient_id, patients.x" -> "patient_id": the member as people know it. What a
+ * hash column guards is the column it was made from. */
 static bool fail_unique(const char *message, struct error *error)
 {
     struct str text = str_from(message);

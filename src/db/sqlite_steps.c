@@ -26,8 +26,8 @@ bool sqlite_steps_run(struct sqlite_steps *steps, enum sqlite_step which, bool *
         sqlite_fail(steps->handle, code, error);
     if (code == SQLITE_IOERR_FSYNC)
         *unsynced = true;
-    /* All frames of a commit may be in the WAL when an error comes, and stand there until others overwrite them. A full disk, and a
-     * database that others hold, are met before its last frame. */
+    /* All frames of a commit may be in the WAL when an error comes, and stand there until others overwrite them. A full
+     * disk, and a database that others hold, are met before its last frame. */
     if (which == STEP_COMMIT && (code & 0xff) == SQLITE_IOERR && error->code != E_STORAGE_FULL)
         error->in_doubt = true;
     sqlite3_reset(steps->statements[which]);

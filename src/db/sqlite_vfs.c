@@ -1,17 +1,19 @@
 /* sqlite_vfs.c - the WAL written in few large pieces, and synced while the next commit is being prepared.
  *
- * SQLite writes a commit as two small writes for each page (a header of 24 bytes, the page), all behind each other: some eighty system
- * calls for one upload with its indexes. This layer over the system's VFS gathers them:
+ * SQLite writes a commit as two small writes for each page (a header of 24 bytes, the page), all behind each other:
+ * some eighty system calls for one upload with its indexes. This layer over the system's VFS gathers them:
  *
  *     xWrite  header | page | header | page | ...      into memory while each follows the one before
  *     xSync                                            one write of all of it, then the sync
  *
- * That is safe because a commit is published to other connections only after its xSync (synchronous = full, which all connections have),
- * and because whatever else is done with the file writes what was gathered first. Only WAL files are treated so.
+ * That is safe because a commit is published to other connections only after its xSync (synchronous = full, which all
+ * connections have), and because whatever else is done with the file writes what was gathered first. Only WAL files are
+ * treated so.
  *
- * The writer asks for more (sqlite_vfs_later): the xSync of its commits only writes, and another thread syncs (sqlite_vfs_sync) before
- * anybody hears of the commit. Others may read it a moment before it is durable, as they may read it a moment before its author hears
- * of it. What SQLite syncs for its own order (checkpoints, the header of a WAL that begins anew) is synced where it asks. */
+ * The writer asks for more (sqlite_vfs_later): the xSync of its commits only writes, and another thread syncs
+ * (sqlite_vfs_sync) before anybody hears of the commit. Others may read it a moment before it is durable, as they may
+ * read it a moment before its author hears of it. What SQLite syncs for its own order (checkpoints, the header of a WAL
+ * that begins anew) is synced where it asks. */
 #include "db/sqlite.h"
 
 #include <pthread.h>

@@ -11,12 +11,12 @@
  *     --------------------------------- hands over ------->  sync
  *     begin immediate ...                                    answer piece 1, 2, ...
  *
- * Everybody who asks while a group is on its way to the disk shares the next one, whose work is done meanwhile. SQLite may undo the
- * whole transaction by itself (disk full, I/O error); then the piece that met the failure fails, and the others run again, each
- * in a transaction of its own.
+ * Everybody who asks while a group is on its way to the disk shares the next one, whose work is done meanwhile. SQLite
+ * may undo the whole transaction by itself (disk full, I/O error); then the piece that met the failure fails, and the
+ * others run again, each in a transaction of its own.
  *
- * After a failed sync nobody knows what of the WAL is on the disk, and asking again may well answer yes: the group fails, in doubt, and
- * nothing more is written until the database is opened anew.
+ * After a failed sync nobody knows what of the WAL is on the disk, and asking again may well answer yes: the group
+ * fails, in doubt, and nothing more is written until the database is opened anew.
  */
 #include "db/sqlite.h"
 
@@ -261,7 +261,8 @@ static void hand_over(struct sqlite_writer *w, void *wal)
 
 /* ---- groups ---- */
 
-/* The group without the piece that brought the transaction down: those that had succeeded lost their changes with it. */
+/* The group without the piece that brought the transaction down: those that had succeeded lost their changes with
+ * it. */
 static void recover(struct sqlite_writer *w, const struct group *group)
 {
     for (int i = 0; i < group->count; i++)
@@ -341,8 +342,8 @@ static int wal_grew(void *context, sqlite3 *handle, const char *name, int pages)
     return SQLITE_OK;
 }
 
-/* Beside the answers, since nobody has to wait for it. PASSIVE disturbs no reader, but readers that are always there may keep
- * the WAL from starting anew; so past a size it waits for them a moment (new ones are not held up). */
+/* Beside the answers, since nobody has to wait for it. PASSIVE disturbs no reader, but readers that are always there
+ * may keep the WAL from starting anew; so past a size it waits for them a moment (new ones are not held up). */
 static void checkpoint(struct sqlite_writer *w)
 {
     if (w->wal_pages < w->checkpoint_pages)
@@ -363,8 +364,8 @@ static void checkpoint(struct sqlite_writer *w)
 
 /* ---- the thread ---- */
 
-/* Those just answered tend to come back at once; a moment of patience puts them into one commit instead of two. The moment
- * is short beside the commit that it may save. Called with the lock. */
+/* Those just answered tend to come back at once; a moment of patience puts them into one commit instead of two. The
+ * moment is short beside the commit that it may save. Called with the lock. */
 static void gather(struct sqlite_writer *w)
 {
     if (w->last_count < 2 || w->stop)

@@ -1,7 +1,8 @@
 /* charset.c - the table of character sets, escape sequences, and decoding by glibc's iconv.
  *
- * ISO 2022 as DICOM uses it (PS3.5 6.1.2.5): bytes below 0x80 are of the set designated as G0, the others of G1. An escape sequence
- * designates a set; delimiters and control characters bring back those of the first value of Specific Character Set.
+ * ISO 2022 as DICOM uses it (PS3.5 6.1.2.5): bytes below 0x80 are of the set designated as G0, the others of G1. An
+ * escape sequence designates a set; delimiters and control characters bring back those of the first value of Specific
+ * Character Set.
  *
  *   ESC $ B | 3B 33 45 44 | ESC ( B | ^ | ESC $ B | 42 40 4F 3A        \ISO 2022 IR 87
  *   G0=JIS    pairs         G0=ASCII  delimiter: reset
@@ -80,8 +81,8 @@ static const struct repertoire_row {
     [WINDOWS_874] = { WHOLE, "CP874" },       [KOI8_R] = { WHOLE, "KOI8-R" },
 };
 
-/* PS3.3 C.12.1.1.2. `name` is what remains of the defined term without ISO, 2022, IR and punctuation; g0 and g1 are what the set
- * designates as the first value. Further rows: names that are not defined terms, but say the same. */
+/* PS3.3 C.12.1.1.2. `name` is what remains of the defined term without ISO, 2022, IR and punctuation; g0 and g1 are
+ * what the set designates as the first value. Further rows: names that are not defined terms, but say the same. */
 static const struct charset_row {
     const char *name;
     enum repertoire g0, g1;
@@ -208,7 +209,8 @@ void dicom_charset_init(struct dicom_charset *charset, struct str specific_chara
         if (charset->count < DICOM_CHARSETS_MAX)
             charset->sets[charset->count++] = (unsigned char)(row < 0 ? ROW_IR_6 : row);
     }
-    /* Encodings of the whole text have no code extensions, and are none (PS3.3 C.12.1.1.2). Behind an empty value one still says what it is. */
+    /* Encodings of the whole text have no code extensions, and are none (PS3.3 C.12.1.1.2). Behind an empty value one
+     * still says what it is. */
     for (int i = 0; i < charset->count; i++) {
         if (repertoires[rows[charset->sets[i]].g0].form == WHOLE) {
             charset->sets[0] = charset->sets[i];
@@ -270,8 +272,8 @@ static void put_byte(struct sink *sink, unsigned char byte)
 
 /* ---- iconv ---- */
 
-/* One converter of each kind is kept for the next who needs it. iconv_open takes some microseconds, and a converter is for one thread
- * at a time: who finds none opens one, and the later one of two that come back is closed. */
+/* One converter of each kind is kept for the next who needs it. iconv_open takes some microseconds, and a converter is
+ * for one thread at a time: who finds none opens one, and the later one of two that come back is closed. */
 static _Atomic(iconv_t) spare[REPERTOIRES];
 
 static iconv_t take_converter(enum repertoire repertoire)
@@ -335,7 +337,8 @@ struct decoder {
 static void reset(struct decoder *d)
 {
     d->now[0] = d->initial[0];
-    /* Without a G1 of its own, the first value leaves nothing that bytes above 0x7F could mean, except what they meant last. */
+    /* Without a G1 of its own, the first value leaves nothing that bytes above 0x7F could mean, except what they meant
+     * last. */
     if (d->initial[1] != NONE)
         d->now[1] = d->initial[1];
 }
@@ -495,7 +498,8 @@ struct str dicom_charset_utf8(const struct dicom_charset *charset, uint16_t vr, 
     const struct charset_row *row = &rows[has_set ? charset->sets[0] : ROW_IR_6];
     if (is_plain(raw, row->g0 == ROMAJI))
         return raw;
-    /* UTF-8 under another name: bytes that are valid UTF-8 are hardly ever anything else, and IR 6 leaves them no other meaning. */
+    /* UTF-8 under another name: bytes that are valid UTF-8 are hardly ever anything else, and IR 6 leaves them no other
+     * meaning. */
     bool may_be_utf8 =
         row->g0 == UTF8 || (dicom_charset_concerns(vr) && row->g0 == ASCII && row->g1 == NONE && charset->count <= 1);
     if (may_be_utf8 && str_is_utf8(raw) && (row->g0 == UTF8 || !memchr(raw.at, ESC, (size_t)raw.len)))

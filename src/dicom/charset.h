@@ -4,10 +4,10 @@
  *     dicom_charset_init(&charset, S("\\ISO 2022 IR 87"));            // value of (0008,0005), or null
  *     struct str name = dicom_charset_utf8(&charset, VR('P', 'N'), raw, arena);
  *
- * Knows the repertoires without code extensions, ISO 2022 switching with all escape sequences of the standard, GB18030, GBK and UTF-8; and what is
- * no defined term, but found in files all the same: Big5, Shift_JIS, EUC-JP, EUC-KR, some windows-125x, KOI8-R.
- * What cannot be decoded becomes U+FFFD; nothing fails. Names that say their character set in an odd but unmistakable way
- * ("ISO-IR 100", "ISO_IR_100", "ISO 2022 IR 100" alone) are understood.
+ * Knows the repertoires without code extensions, ISO 2022 switching with all escape sequences of the standard, GB18030,
+ * GBK and UTF-8; and what is no defined term, but found in files all the same: Big5, Shift_JIS, EUC-JP, EUC-KR, some
+ * windows-125x, KOI8-R. What cannot be decoded becomes U+FFFD; nothing fails. Names that say their character set in an
+ * odd but unmistakable way ("ISO-IR 100", "ISO_IR_100", "ISO 2022 IR 100" alone) are understood.
  */
 #ifndef ROENTGEN_DICOM_CHARSET_H
 #define ROENTGEN_DICOM_CHARSET_H
@@ -29,8 +29,9 @@ bool dicom_charset_concerns(uint16_t vr);
 bool dicom_charset_is_ascii(const struct dicom_charset *charset);
 bool dicom_charset_is_single(const struct dicom_charset *charset);
 bool dicom_charset_is_latin(const struct dicom_charset *charset);
-/* Only text VRs (LO LT PN SH ST UC UT) use the character set; others are taken as ASCII. Trailing padding (space, NUL) is kept out. The result is
- * a view of `raw` where that is UTF-8 already, else in the arena: at most 4 bytes for each of raw. Valid UTF-8 in all cases. */
+/* Only text VRs (LO LT PN SH ST UC UT) use the character set; others are taken as ASCII. Trailing padding (space, NUL)
+ * is kept out. The result is a view of `raw` where that is UTF-8 already, else in the arena: at most 4 bytes for each
+ * of raw. Valid UTF-8 in all cases. */
 struct str dicom_charset_utf8(const struct dicom_charset *charset, uint16_t vr, struct str raw, struct arena *arena);
 
 #endif

@@ -117,8 +117,9 @@ void codestream_samples(const struct pixel_format *format, int precision, bool i
 
 /* ---- lossy samples beyond Bits Stored ----
  *
- * A lossy codestream of more bits than are stored comes back a little above white, or below black: masked, such pixels would turn over. They are
- * cut to the ends of what can be stored, unless any lies so far beyond that the bits above hold something of their own. */
+ * A lossy codestream of more bits than are stored comes back a little above white, or below black: masked, such pixels
+ * would turn over. They are cut to the ends of what can be stored, unless any lies so far beyond that the bits above
+ * hold something of their own. */
 
 static int64_t sample_get(const void *at, int64_t index, int width, bool is_signed)
 {

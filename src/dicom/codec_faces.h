@@ -1,7 +1,7 @@
 /* codec_faces.h - inside the codecs only: one function per coding, and what they share.
  *
- * Each face fills all of `out` (pixel_frame_bytes of the format, checked by frame_decode) or fails. `decoded` comes in with the file's own
- * values; a face changes what its codestream says otherwise.
+ * Each face fills all of `out` (pixel_frame_bytes of the format, checked by frame_decode) or fails. `decoded` comes in
+ * with the file's own values; a face changes what its codestream says otherwise.
  */
 #ifndef ROENTGEN_DICOM_CODEC_FACES_H
 #define ROENTGEN_DICOM_CODEC_FACES_H
@@ -22,7 +22,8 @@ bool rle_is_whole(const struct pixel_format *format, struct str encoded);
 bool deflated_is_whole(const struct pixel_format *format, struct str encoded);
 bool native_decode(const struct pixel_format *format, struct str encoded, int first_bit, void *out,
                    struct error *error);
-/* YBR_FULL_422 whose samples are as they were stored. Encoded frames of that name have, decoded, all samples of all pixels. */
+/* YBR_FULL_422 whose samples are as they were stored. Encoded frames of that name have, decoded, all samples of all
+ * pixels. */
 bool is_subsampled(const struct pixel_format *format);
 /* What one frame takes in native coding. */
 int64_t native_frame_bits(const struct pixel_format *format);
@@ -34,7 +35,8 @@ const struct dicom_node *pixel_node(const struct dicom_object *object, enum samp
 int sample_bytes(const struct pixel_format *format);
 int64_t frame_samples(const struct pixel_format *format); /* rows * columns * samples */
 
-/* Samples of 8 or 16 bits into the width of `format`, which must be no narrower than what the values need. `out` is advanced by the caller. */
+/* Samples of 8 or 16 bits into the width of `format`, which must be no narrower than what the values need. `out` is
+ * advanced by the caller. */
 void samples_widen_u8(const uint8_t *from, int64_t count, int width, void *out);
 void samples_widen_u16(const uint16_t *from, int64_t count, int width, void *out);
 /* planes[0] planes[1] ... of `pixels` units of `unit` bytes each into interleaved units. */
@@ -43,7 +45,8 @@ void planes_interleave(const void *planes, int64_t pixels, int count, int unit, 
 /* The codestream's dimensions against the file's. `coding` names it in the message. */
 bool codestream_matches(const struct pixel_format *format, const char *coding, int64_t columns, int64_t rows,
                         int samples, int bits, struct error *error);
-/* What a codestream says of its samples. Where they have no sign, the sign bit of a signed image is where the file says. */
+/* What a codestream says of its samples. Where they have no sign, the sign bit of a signed image is where the file
+ * says. */
 void codestream_samples(const struct pixel_format *format, int precision, bool is_signed,
                         struct decoded_format *decoded);
 

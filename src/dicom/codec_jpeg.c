@@ -1,8 +1,10 @@
-/* codec_jpeg.c - JPEG (PS3.5 8.2.1): the frame header, not the transfer syntax, says which decoder it takes and how deep its samples are. */
+/* codec_jpeg.c - JPEG (PS3.5 8.2.1): the frame header, not the transfer syntax, says which decoder it takes and how
+ * deep its samples are. */
 #include "dicom/jpeg.h"
 
-/* What the three components of a picture are. The stream's own word counts before the file's (PS3.5 8.2.1: its characteristics are those
- * inside the stream); the first row that fits decides. It is what libjpeg (jdapimin.c) and dcm4che do; docs/conformance.md has the table too.
+/* What the three components of a picture are. The stream's own word counts before the file's (PS3.5 8.2.1: its
+ * characteristics are those inside the stream); the first row that fits decides. It is what libjpeg (jdapimin.c) and
+ * dcm4che do; docs/conformance.md has the table too.
  *
  *   1  lossless process                    as labelled    no transform belongs to it
  *   2  JFIF marker                         YCbCr          ITU-T T.871 6.1

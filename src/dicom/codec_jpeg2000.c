@@ -111,7 +111,8 @@ static void component_write(const OPJ_INT32 *from, int64_t pixels, int step, int
     }
 }
 
-/* Does the main header's COD say that the first three components are transformed? Its segments follow SIZ, each with its length. */
+/* Does the main header's COD say that the first three components are transformed? Its segments follow SIZ, each with
+ * its length. */
 static bool has_component_transform(struct str encoded)
 {
     enum { COD = 0xFF52, SOT = 0xFF90, TRANSFORM_AT = 8 };
@@ -141,8 +142,8 @@ static bool image_write(const opj_image_t *image, const struct pixel_format *for
                         (char *)out + (ptrdiff_t)i * width);
     }
     codestream_samples(format, (int)image->comps[0].prec, image->comps[0].sgnd, decoded);
-    /* The library has undone the component transform that these names stand for (PS3.3 C.7.6.3.1.2), and undoes it whatever the name is: what
-     * the codestream says it did counts (ISO 15444-1 A.6.1). */
+    /* The library has undone the component transform that these names stand for (PS3.3 C.7.6.3.1.2), and undoes it
+     * whatever the name is: what the codestream says it did counts (ISO 15444-1 A.6.1). */
     if (decoded->photometric == YBR_RCT || decoded->photometric == YBR_ICT || is_transformed)
         decoded->photometric = RGB;
     return true;
@@ -178,7 +179,8 @@ bool jpeg2000_decode(const struct pixel_format *format, struct str encoded, void
     /* Indices are what samples of PALETTE COLOR are: a palette in the JP2 boxes is not for us. */
     parameters.flags |= OPJ_DPARAMETERS_IGNORE_PCLR_CMAP_CDEF_FLAG;
     opj_image_t *image = NULL;
-    /* Strict, as the library is unless told otherwise: a codestream that ends early is an error, not a picture with holes. */
+    /* Strict, as the library is unless told otherwise: a codestream that ends early is an error, not a picture with
+     * holes. */
     bool ok = opj_setup_decoder(codec, &parameters) && opj_read_header(stream, codec, &image) &&
               opj_decode(codec, stream, image);
     if (!ok)

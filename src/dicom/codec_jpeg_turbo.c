@@ -33,7 +33,8 @@ static void turbo_failed(j_common_ptr common)
     longjmp(errors->leave, 1);
 }
 
-/* Level -1: the data is damaged. The library would go on with grey; a diagnosis must not rest on that. Bytes too many hurt nobody. */
+/* Level -1: the data is damaged. The library would go on with grey; a diagnosis must not rest on that. Bytes too many
+ * hurt nobody. */
 static void turbo_warned(j_common_ptr common, int level)
 {
     int code = common->err->msg_code;

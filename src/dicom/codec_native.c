@@ -1,4 +1,5 @@
-/* codec_native.c - pixels as they are (PS3.5 8.1.1, 8.2 and annex D), and deflated frames (PS3.5 A.4.13), which are native ones inside. */
+/* codec_native.c - pixels as they are (PS3.5 8.1.1, 8.2 and annex D), and deflated frames (PS3.5 A.4.13), which are
+ * native ones inside. */
 #include "dicom/codec_faces.h"
 
 #include <zlib.h>

@@ -1,6 +1,9 @@
-/* codec_rle.c - RLE Lossless (PS3.5 annex G): a header of 16 numbers, then one PackBits segment for each byte of the samples.
+/* codec_rle.c - RLE Lossless (PS3.5 annex G): a header of 16 numbers, then one PackBits segment for each byte of the
+ * samples.
  *
- *   [count][offset of segment 1]..[offset of segment 15]  segment 1: most significant bytes of the first sample of all pixels  segment 2 ...
+ *   [count][offset of segment 1]..[offset of segment 15]
+ *   segment 1: most significant bytes of the first sample of all pixels
+ *   segment 2 ...
  */
 #include "dicom/codec_faces.h"
 

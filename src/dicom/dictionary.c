@@ -2,10 +2,11 @@
  *
  *   tag --x 0x9E3779B1--> bucket --> multipliers[bucket] --x tag--> slot --> slots[slot] --> entries[row]
  *
- * The multipliers are chosen so that no two tags share a slot: one comparison tells whether the tag is known. Only tags that are not
- * in the table are tried as group length, private creator and repeating group.
+ * The multipliers are chosen so that no two tags share a slot: one comparison tells whether the tag is known. Only tags
+ * that are not in the table are tried as group length, private creator and repeating group.
  *
- * VRs alone lie in pages of 256 tags, where those of neighbours share a cache line: a data set comes in the order of its tags.
+ * VRs alone lie in pages of 256 tags, where those of neighbours share a cache line: a data set comes in the order of
+ * its tags.
  */
 #include "dicom/dictionary.h"
 

@@ -15,9 +15,9 @@
  *
  *   ! (0040,A170) at byte 732: what this sequence holds is no items; it is stepped over
  *
- * After the tag come the VR, the length in the file ("-": undefined), the keyword ("?" when unknown) and the value as UTF-8, cut where it is long. Control
- * characters are shown as '.', so that a file cannot steer a terminal. Everything in the file is told, group lengths and meta information too.
- * Owns an arena between begin and end.
+ * After the tag come the VR, the length in the file ("-": undefined), the keyword ("?" when unknown) and the value as
+ * UTF-8, cut where it is long. Control characters are shown as '.', so that a file cannot steer a terminal. Everything
+ * in the file is told, group lengths and meta information too. Owns an arena between begin and end.
  */
 #ifndef ROENTGEN_DICOM_DUMP_H
 #define ROENTGEN_DICOM_DUMP_H

@@ -63,7 +63,8 @@ static void weigh_utf8(struct evidence *e, struct str text)
     }
 }
 
-/* Runs of bytes above ASCII, as if they were letters of ISO 8859: those begin at 0xC0 (in Latin sets), signs lie below. */
+/* Runs of bytes above ASCII, as if they were letters of ISO 8859: those begin at 0xC0 (in Latin sets), signs lie
+ * below. */
 static void weigh_words(struct evidence *e, struct str text)
 {
     for (ptrdiff_t i = 0; i < text.len;) {
@@ -96,7 +97,8 @@ static void weigh(struct evidence *e, const struct dicom_element *element)
     e->lost[2] += count_lost(e, e->fallback, element);
 }
 
-/* Every data set whose character set is that of the root: weighed, or given another. As deep as the parser lets them be. */
+/* Every data set whose character set is that of the root: weighed, or given another. As deep as the parser lets them
+ * be. */
 static void visit(struct dicom_dataset *dataset, const struct dicom_charset *declared, struct evidence *e,
                   const struct dicom_charset *other)
 {
@@ -176,9 +178,9 @@ static void say(struct dicom_object *object, struct arena *arena, struct str use
         object->remark_count--; /* this one is about what people read */
     if (!used.at)
         what =
-            lost
-                ? S("the text is not in the character set that Specific Character Set (0008,0005) stands for; some of it cannot be read")
-                : STR_NULL;
+            lost ? S("the text is not in the character set that Specific Character Set (0008,0005) stands for; some of "
+                     "it cannot be read")
+                 : STR_NULL;
     else if (declared.len)
         what = arena_format(arena,
                             "the text is not in %.*s, as Specific Character Set (0008,0005) says: it was read as %.*s",

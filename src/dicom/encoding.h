@@ -1,11 +1,12 @@
-/* encoding.h - the character set that the text of a file is really in, when the file names none or its bytes contradict the name.
+/* encoding.h - the character set that the text of a file is really in, when the file names none or its bytes contradict
+ * the name.
  *
  *     struct str used;
  *     dicom_settle_encoding(object, S("GB18030"), &arena, &used);        // null fallback: nothing is assumed
  *     // getters of object.h read its text so; `used` is null when that is as declared
  *
- * Files of one hospital often name no character set, or ISO_IR 100 because a setting said so once, and hold what the machine's system wrote.
- * Decided once for all text of a file, from its bytes:
+ * Files of one hospital often name no character set, or ISO_IR 100 because a setting said so once, and hold what the
+ * machine's system wrote. Decided once for all text of a file, from its bytes:
  *
  *   declares        and the bytes                                               are read as
  *   anything        are ASCII                                                   declared
@@ -18,8 +19,9 @@
  *   not fit         are valid UTF-8                                             ISO_IR 192
  *                   fit none of these                                           where the least is lost
  *
- * Valid UTF-8 of two bytes each may be GB18030 (and is, where that is the fallback); of three bytes it hardly ever is anything else. Items that name
- * a character set of their own, other than the file's, are left as they are. What was decided is a remark of the object.
+ * Valid UTF-8 of two bytes each may be GB18030 (and is, where that is the fallback); of three bytes it hardly ever is
+ * anything else. Items that name a character set of their own, other than the file's, are left as they are. What was
+ * decided is a remark of the object.
  */
 #ifndef ROENTGEN_DICOM_ENCODING_H
 #define ROENTGEN_DICOM_ENCODING_H

@@ -56,8 +56,8 @@ struct span {
     int64_t first, end; /* fragments */
 };
 
-/* By a table of offsets from the first fragment's item, `width` bytes each. A table that does not point at fragments, or not upwards, is of no
- * use: writers have counted them from elsewhere, or left room and never filled it. */
+/* By a table of offsets from the first fragment's item, `width` bytes each. A table that does not point at fragments,
+ * or not upwards, is of no use: writers have counted them from elsewhere, or left room and never filled it. */
 static bool span_by_table(const struct dicom_node *node, const struct pixel_format *format, int64_t number,
                           struct str table, int width, struct span *out)
 {
@@ -159,8 +159,8 @@ static bool is_as_long(const struct frame_source *frame, int64_t bytes)
     return bytes <= 0;
 }
 
-/* As far as can be told without decoding: JPEG's EOI, JPEG 2000's EOC; RLE and deflated frames, which are one fragment each (PS3.5 A.4.2, A.4.13),
- * by what they unpack to. Of films nothing is known. */
+/* As far as can be told without decoding: JPEG's EOI, JPEG 2000's EOC; RLE and deflated frames, which are one fragment
+ * each (PS3.5 A.4.2, A.4.13), by what they unpack to. Of films nothing is known. */
 static bool is_whole(const struct pixel_format *format, const struct frame_source *frame)
 {
     switch (format->syntax->coding) {

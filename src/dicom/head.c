@@ -1,4 +1,5 @@
-/* head.c - where the data set begins and how it is encoded: preamble, meta information, transfer syntax (PS3.10 7.1). */
+/* head.c - where the data set begins and how it is encoded: preamble, meta information, transfer syntax (PS3.10
+ * 7.1). */
 #include "dicom/head.h"
 
 #include "dicom/vr.h"
@@ -25,8 +26,8 @@ static bool is_plausible_group(uint16_t group)
     return group >= 0x0002 && group <= 0x7FE0 && group != 0x2020;
 }
 
-/* "DICM" at byte 128 is the prefix, unless a data set has begun at byte 0 already and just happens to hold it there: what follows the prefix is
- * group 0002. */
+/* "DICM" at byte 128 is the prefix, unless a data set has begun at byte 0 already and just happens to hold it there:
+ * what follows the prefix is group 0002. */
 static void pass_preamble(struct parser *p, struct dicom_file *file)
 {
     if (parser_need(p, PREAMBLE_BYTES + PREFIX_BYTES + 8) &&
@@ -108,8 +109,8 @@ static void remark_at(const struct parser *p, const char *what)
     parser_remark(p, text);
 }
 
-/* What the file says, unless its first element says otherwise: then the element is right. A file that has neither preamble nor meta information and
- * begins with nothing plausible is not DICOM. */
+/* What the file says, unless its first element says otherwise: then the element is right. A file that has neither
+ * preamble nor meta information and begins with nothing plausible is not DICOM. */
 static bool choose_encoding(struct parser *p, struct dicom_file *file)
 {
     bool implicit = false, big_endian = false, stated = file->syntax_uid[0] != '\0';

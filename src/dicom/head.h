@@ -1,4 +1,5 @@
-/* head.h - private to dicom/: the parser's state, shared by reader.c (the data set) and head.c (what comes before it). */
+/* head.h - private to dicom/: the parser's state, shared by reader.c (the data set) and head.c (what comes before
+ * it). */
 #ifndef ROENTGEN_DICOM_HEAD_H
 #define ROENTGEN_DICOM_HEAD_H
 

@@ -1,7 +1,7 @@
 /* input.c - where the parser's bytes come from: memory, a stream, or a deflated data set inside either.
  *
- * Streams and inflated data grow into address space reserved at the start, so that views of what has come never move; only pages that were written
- * cost memory.
+ * Streams and inflated data grow into address space reserved at the start, so that views of what has come never move;
+ * only pages that were written cost memory.
  *
  *   base                    at            end          base + capacity
  *   |  told, views of it    | not yet read |  reserved  |
@@ -129,8 +129,8 @@ void dicom_input_stream(struct dicom_input *input, ptrdiff_t (*read)(void *conte
 
 /* ---- deflated data set ---- */
 
-/* Headers and pictures become a few times smaller; only bombs, and pictures of nothing, more than RATIO_MAX times. Those may be as large as
- * pictures usually are, no larger. */
+/* Headers and pictures become a few times smaller; only bombs, and pictures of nothing, more than RATIO_MAX times.
+ * Those may be as large as pictures usually are, no larger. */
 enum { RATIO_MAX = 200, RATIO_FROM_BYTES = 128 << 20 };
 
 struct inflating {
@@ -155,7 +155,8 @@ static bool may_grow(struct inflating *f, ptrdiff_t room, struct error *error)
     return true;
 }
 
-/* One step: inflates into what is reserved; false: the bytes below could not be read. What came out before damage stays. */
+/* One step: inflates into what is reserved; false: the bytes below could not be read. What came out before damage
+ * stays. */
 static bool inflate_some(struct inflating *f, ptrdiff_t need, struct error *error)
 {
     struct dicom_input *under = &f->under;
@@ -212,8 +213,9 @@ static void inflating_release(struct dicom_input *input)
     free(f);
 }
 
-/* The headers cannot be mistaken: 1F is a block of a type that does not exist; the first byte of a zlib header begins a stored block, whose
- * length is followed by its complement (RFC 1951 3.2.4), and is a multiple of 31 with the second (RFC 1950 2.2). */
+/* The headers cannot be mistaken: 1F is a block of a type that does not exist; the first byte of a zlib header begins a
+ * stored block, whose length is followed by its complement (RFC 1951 3.2.4), and is a multiple of 31 with the second
+ * (RFC 1950 2.2). */
 enum wrapping dicom_input_wrapping(struct dicom_input *input, struct error *error)
 {
     enum { STORED = 0, RESERVED = 3, DEFLATE_METHOD = 8 };

@@ -6,7 +6,8 @@
 
 #include <inttypes.h>
 
-/* What a data set that is said to be deflated begins with. RFC 1951 alone is right (PS3.5 A.5), but some writers put RFC 1950 or 1952 around it. */
+/* What a data set that is said to be deflated begins with. RFC 1951 alone is right (PS3.5 A.5), but some writers put
+ * RFC 1950 or 1952 around it. */
 enum wrapping {
     WRAPPED_NOT,       /* a deflate block may begin here */
     WRAPPED_ZLIB,      /* RFC 1950 */
@@ -15,7 +16,8 @@ enum wrapping {
 };
 enum wrapping dicom_input_wrapping(struct dicom_input *input, struct error *error);
 
-/* From here on *input is the inflated form of what is left of it; at most max_bytes, which count in `hold` until it is released. */
+/* From here on *input is the inflated form of what is left of it; at most max_bytes, which count in `hold` until it is
+ * released. */
 bool dicom_input_inflate(struct dicom_input *input, enum wrapping wrapping, int64_t max_bytes, struct hold *hold,
                          struct error *error);
 

@@ -1,5 +1,5 @@
-/* jpeg.h - our own decoder of ISO 10918-1 (ITU-T T.81), for what libjpeg-turbo of Debian 12 does not read: lossless (SOF3, 2 to 16 bits, all
- * predictors) and 12-bit sequential and progressive DCT (SOF0 to SOF2).
+/* jpeg.h - our own decoder of ISO 10918-1 (ITU-T T.81), for what libjpeg-turbo of Debian 12 does not read: lossless
+ * (SOF3, 2 to 16 bits, all predictors) and 12-bit sequential and progressive DCT (SOF0 to SOF2).
  *
  *   SOI  [DQT DHT DRI APPn COM ...]  SOFn  [DQT DHT ...]  SOS data RSTm data ...  [DHT ...] SOS data ...  EOI
  *
@@ -7,8 +7,9 @@
  *     if (!jpeg_header(encoded, &image, &error)) ...                 // up to the frame header: what the picture is
  *     if (!jpeg_own_decode(format, encoded, out, decoded, &error)) ...  // all of it
  *
- * Entropy-coded data is first copied without its stuffed bytes (T.81 B.1.1.5), one restart interval at a time: the bit reader then loads eight
- * bytes at once, wherever they are. Past the end it gives zeros; whether more was taken than there was is asked once a row of blocks.
+ * Entropy-coded data is first copied without its stuffed bytes (T.81 B.1.1.5), one restart interval at a time: the bit
+ * reader then loads eight bytes at once, wherever they are. Past the end it gives zeros; whether more was taken than
+ * there was is asked once a row of blocks.
  */
 #ifndef ROENTGEN_DICOM_JPEG_H
 #define ROENTGEN_DICOM_JPEG_H
@@ -49,8 +50,8 @@ struct jpeg_huffman {
     int32_t longest[18];                /* largest code of each length; -1: none. [17] ends every search */
     int32_t first[17];                  /* what added to a code of that length is the index of its symbol */
     uint16_t look[1 << JPEG_LOOKAHEAD]; /* code length << 8 | symbol; 0: longer than the lookahead */
-    /* Difference and code in one step: difference << 16 | symbol << 8 | bits of both; 0: does not fit the lookahead. For the lossless
-     * process, whose symbols are the number of bits that follow. */
+    /* Difference and code in one step: difference << 16 | symbol << 8 | bits of both; 0: does not fit the lookahead.
+     * For the lossless process, whose symbols are the number of bits that follow. */
     int32_t difference[1 << JPEG_LOOKAHEAD];
 };
 /* A DHT table of 16 counts and their symbols; false: the codes do not fit 16 bits. */
@@ -152,7 +153,8 @@ struct jpeg_reader {
 bool jpeg_header(struct str encoded, struct jpeg_image *image, struct error *error);
 /* Goes on to the next SOS and reads it. *found false: the picture ended. */
 bool jpeg_next_scan(struct jpeg_reader *reader, bool *found, struct error *error);
-/* The entropy-coded data from here to the next marker. A restart marker is passed over first where `restart` says that one must be there. */
+/* The entropy-coded data from here to the next marker. A restart marker is passed over first where `restart` says that
+ * one must be there. */
 bool jpeg_interval(struct jpeg_reader *reader, bool restart, struct jpeg_bits *bits, struct error *error);
 bool jpeg_data_ended(const struct jpeg_reader *reader, struct error *error); /* sets the error, for `return` */
 

@@ -32,7 +32,8 @@ static int word_at(struct str s, ptrdiff_t at)
     return byte_at(s, at) << 8 | byte_at(s, at + 1);
 }
 
-/* The next marker and its segment's contents. Bytes between segments are passed over, as 0xFF for filling is (B.1.1.2). */
+/* The next marker and its segment's contents. Bytes between segments are passed over, as 0xFF for filling is
+ * (B.1.1.2). */
 static bool next_marker(struct str bytes, ptrdiff_t *at, int *marker, struct str *segment, struct error *error)
 {
     ptrdiff_t i = *at;
@@ -134,7 +135,8 @@ static void application_read(int marker, struct str segment, struct jpeg_image *
     }
 }
 
-/* From the frame header to the first scan: markers that speak of colour may stand there as well. What is damaged there is for the decoder to tell. */
+/* From the frame header to the first scan: markers that speak of colour may stand there as well. What is damaged there
+ * is for the decoder to tell. */
 static void application_read_rest(struct str encoded, ptrdiff_t at, struct jpeg_image *image)
 {
     int marker;

@@ -84,8 +84,8 @@ static void block_ac_first(struct dct_scan *scan, int16_t *block)
     scan->bits = bits;
 }
 
-/* Passes over `zeros` coefficients without history, giving one more bit to those that have one; returns where the next without history
- * is. */
+/* Passes over `zeros` coefficients without history, giving one more bit to those that have one; returns where the next
+ * without history is. */
 static inline __attribute__((always_inline)) int pass_over(struct jpeg_bits *bits, int16_t *block, int k, int last,
                                                            int zeros, int bit)
 {

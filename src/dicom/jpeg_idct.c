@@ -1,8 +1,9 @@
-/* jpeg_idct.c - coefficients of 8 x 8 blocks to samples of more than 8 bits: dequantization, inverse DCT, level shift (T.81 A.3.3, A.3.1).
+/* jpeg_idct.c - coefficients of 8 x 8 blocks to samples of more than 8 bits: dequantization, inverse DCT, level shift
+ * (T.81 A.3.3, A.3.1).
  *
- * The transform is that of Loeffler, Ligtenberg and Moschytz (ICASSP 1989), 11 multiplications in each of 8 rows and 8 columns, in integers with
- * 13 bits of fraction; between the two passes one bit is kept, so that 12-bit samples fit 32 bits. Arithmetic wraps: what
- * damaged data makes is of no meaning, but never undefined.
+ * The transform is that of Loeffler, Ligtenberg and Moschytz (ICASSP 1989), 11 multiplications in each of 8 rows and 8
+ * columns, in integers with 13 bits of fraction; between the two passes one bit is kept, so that 12-bit samples fit 32
+ * bits. Arithmetic wraps: what damaged data makes is of no meaning, but never undefined.
  */
 #include "dicom/jpeg.h"
 

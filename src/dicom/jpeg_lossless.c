@@ -1,4 +1,5 @@
-/* jpeg_lossless.c - the lossless process (T.81 annex H): each sample is its neighbours' prediction and a Huffman-coded difference.
+/* jpeg_lossless.c - the lossless process (T.81 annex H): each sample is its neighbours' prediction and a Huffman-coded
+ * difference.
  *
  *    C B      the predictors are made of A, B and C, which are known already
  *    A x
@@ -14,8 +15,8 @@ struct lossless {
     int low; /* point transform */
 };
 
-/* A difference takes at most 32 bits and mostly fewer than 12. Filling the window is what the next one waits for, so `often` false does
- * it only where it must be done. */
+/* A difference takes at most 32 bits and mostly fewer than 12. Filling the window is what the next one waits for, so
+ * `often` false does it only where it must be done. */
 static inline __attribute__((always_inline)) int difference(struct jpeg_bits *bits, const struct jpeg_huffman *table,
                                                             bool often)
 {
@@ -51,8 +52,8 @@ static inline __attribute__((always_inline)) int predict(int predictor, int a, i
     }
 }
 
-/* One row of one component, after its first sample; `above` is the row over it. Samples are kept without the point transform's zeros
- * until the scan is done. */
+/* One row of one component, after its first sample; `above` is the row over it. Samples are kept without the point
+ * transform's zeros until the scan is done. */
 static inline __attribute__((always_inline)) void row_alone(struct lossless *scan, uint16_t *row, const uint16_t *above,
                                                             int stride, int predictor)
 {

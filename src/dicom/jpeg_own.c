@@ -17,8 +17,8 @@ static bool image_check(const struct jpeg_image *image, struct error *error)
     return true;
 }
 
-/* What the smallest codestream of such a picture takes: one bit a sample in the lossless process, one a block with DCT. Nothing is
- * allocated for a frame that cannot be whole. */
+/* What the smallest codestream of such a picture takes: one bit a sample in the lossless process, one a block with DCT.
+ * Nothing is allocated for a frame that cannot be whole. */
 static bool length_check(struct str encoded, const struct jpeg_image *image, struct error *error)
 {
     int64_t least = image->rows * image->columns * image->count / (image->process == JPEG_LOSSLESS ? 8 : 64 * 8);

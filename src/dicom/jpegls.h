@@ -1,9 +1,11 @@
-/* jpegls.h - our own decoder of JPEG-LS (ISO 14495-1, ITU-T T.87), lossless and near-lossless, 2 to 16 bits, all interleave modes.
+/* jpegls.h - our own decoder of JPEG-LS (ISO 14495-1, ITU-T T.87), lossless and near-lossless, 2 to 16 bits, all
+ * interleave modes.
  *
  *   SOI  [LSE APPn COM DRI ...]  SOF55  [LSE ...]  SOS data  [RSTm data ...]  [SOS data ...]  EOI
  *
- * Each sample is predicted from its neighbours a (left), b (above), c (above left), d (above right); what they differ by chooses one of 365 contexts,
- * whose statistics correct the prediction and say how the rest is coded (Golomb). Where they are all alike, runs are coded instead.
+ * Each sample is predicted from its neighbours a (left), b (above), c (above left), d (above right); what they differ
+ * by chooses one of 365 contexts, whose statistics correct the prediction and say how the rest is coded (Golomb). Where
+ * they are all alike, runs are coded instead.
  */
 #ifndef ROENTGEN_DICOM_JPEGLS_H
 #define ROENTGEN_DICOM_JPEGLS_H

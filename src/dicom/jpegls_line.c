@@ -261,7 +261,8 @@ void jls_line(struct jls_decoder *decoder, int component, uint16_t *line, const 
         line_decode(decoder, run_index, line, above, columns, decoder->scan.near);
 }
 
-/* A run where all components are alike; its length is that of all, and what ends it is coded as of the first kind in each. */
+/* A run where all components are alike; its length is that of all, and what ends it is coded as of the first kind in
+ * each. */
 static int64_t run_of_samples(struct jls_decoder *decoder, uint16_t *const *lines, uint16_t *const *above, int64_t x,
                               int64_t columns)
 {

@@ -9,13 +9,15 @@
  *   {"00100010":{"vr":"PN","Value":[{"Alphabetic":"Yamada^Tarou","Ideographic":"山田^太郎"}]},
  *    "00280010":{"vr":"US","Value":[512]}, "7FE00010":{"vr":"OW","BulkDataURI":"bulkdata/7FE00010"}}
  *
- * Members come in the order of the file; of equal tags in one data set the first is told. Group lengths are left out (F.2).
- * Where the model leaves a choice, or the file breaks its rules:
- *   - DS and IS are numbers with the digits of the file ("1.50" stays 1.50); text that is no number is a string, as F.2.3.1 allows.
+ * Members come in the order of the file; of equal tags in one data set the first is told. Group lengths are left out
+ * (F.2). Where the model leaves a choice, or the file breaks its rules:
+ *   - DS and IS are numbers with the digits of the file ("1.50" stays 1.50); text that is no number is a string, as
+ *   F.2.3.1 allows.
  *   - SV and UV are numbers up to 2^53, strings beyond, where JSON readers would round.
  *   - FL and FD that are not finite are the strings "NaN", "Infinity" and "-Infinity".
  *   - A binary value whose length is no multiple of its VR's width is told as UN.
- *   - InlineBinary is little endian whatever the file is. Encapsulated pixel data is its items with their tags and lengths, without the delimiter.
+ *   - InlineBinary is little endian whatever the file is. Encapsulated pixel data is its items with their tags and
+ *   lengths, without the delimiter.
  *   - Empty values among others are null; a value without any is left out, with "vr" alone.
  *
  * Owns an arena between begin and end; writes into the caller's text, and stops the parser when that overflows.
@@ -28,8 +30,9 @@
 #include "dicom/reader.h"
 
 struct dicom_json_options {
-    /* Longer values, where F.2.6 allows it, and all encapsulated pixel data are given as BulkDataURI: the prefix and the way there, tags and numbers of
-     * items from 1: PREFIX00081140/1/00091001. A null prefix: never, all is inline. */
+    /* Longer values, where F.2.6 allows it, and all encapsulated pixel data are given as BulkDataURI: the prefix and
+     * the way there, tags and numbers of items from 1: PREFIX00081140/1/00091001. A null prefix: never, all is
+     * inline. */
     int64_t bulk_threshold_bytes;
     struct str bulk_uri_prefix;
     bool skip_pixel_data; /* leaves out (7FE0,0008), (7FE0,0009) and (7FE0,0010) */

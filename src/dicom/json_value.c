@@ -114,8 +114,8 @@ static void put_name(struct text *out, struct str name)
     text_put_char(out, '}');
 }
 
-/* A numeral of PS3.5 6.2 (DS, IS) as a JSON number: without plus sign and needless zeros in front, with digits on both sides of the point.
- * False: it is none. */
+/* A numeral of PS3.5 6.2 (DS, IS) as a JSON number: without plus sign and needless zeros in front, with digits on both
+ * sides of the point. False: it is none. */
 static bool put_numeral(struct text *out, struct str s)
 {
     double real;

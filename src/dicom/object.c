@@ -1,6 +1,7 @@
 /* object.c - the tree, built from the parser's events.
  *
- * Nodes of all open data sets lie on one stack; when an item ends, its part of the stack is copied into the arena and taken off:
+ * Nodes of all open data sets lie on one stack; when an item ends, its part of the stack is copied into the arena and
+ * taken off:
  *
  *   stack   | root's nodes so far | nodes of the item that is open | nodes of an item inside it ...
  *             ^ levels[0].first     ^ levels[1].first                ^ levels[2].first

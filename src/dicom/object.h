@@ -1,7 +1,8 @@
 /* object.h - a DICOM object in memory: a tree of elements, whose values stay where they are.
  *
  *     struct dicom_object *object;
- *     if (!dicom_read(bytes, NULL, &arena, &object, &error)) ...      // object holds what could be read, error says where it ended
+ *     if (!dicom_read(bytes, NULL, &arena, &object, &error)) ...      // object holds what could be read, error says
+ *                                                                     where it ended
  *     int64_t rows;
  *     if (dicom_integer(object->root, DICOM_Rows, &rows)) ...
  *     struct str name = dicom_text(object->root, DICOM_PatientName, &arena);    // UTF-8
@@ -10,11 +11,12 @@
  *   object -> root: data set -> elements, sorted by tag -> (sequence) items: data sets -> elements ...
  *                                                       -> (encapsulated pixel data) fragments
  *
- * Owned by the arena; bytes must outlive the object. dicom_object_release gives back what the arena does not hold (inflated data); it may be
- * left out for objects whose file is not deflated, but costs nothing.
+ * Owned by the arena; bytes must outlive the object. dicom_object_release gives back what the arena does not hold
+ * (inflated data); it may be left out for objects whose file is not deflated, but costs nothing.
  *
- * Getters look in one data set, not in its items. They check the VR: a tag whose value has another VR than the dictionary's is read by
- * the VR in the file where the meaning is unmistakable (Rows as UL or IS), else it counts as absent.
+ * Getters look in one data set, not in its items. They check the VR: a tag whose value has another VR than the
+ * dictionary's is read by the VR in the file where the meaning is unmistakable (Rows as UL or IS), else it counts as
+ * absent.
  */
 #ifndef ROENTGEN_DICOM_OBJECT_H
 #define ROENTGEN_DICOM_OBJECT_H

@@ -132,8 +132,8 @@ static bool colour(const struct dicom_object *object, struct pixel_format *forma
     return true;
 }
 
-/* 4:2:2 halves the chrominance of pairs of pixels (PS3.3 C.7.6.3.1.2). Some write the name over pixels that have all of it: their
- * length tells. */
+/* 4:2:2 halves the chrominance of pairs of pixels (PS3.3 C.7.6.3.1.2). Some write the name over pixels that have all of
+ * it: their length tells. */
 static bool subsampling(const struct dicom_node *node, struct pixel_format *format, struct error *error)
 {
     if (!is_subsampled(format))

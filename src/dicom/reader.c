@@ -1,4 +1,5 @@
-/* reader.c - the data set: elements, sequences, items, fragments. head.c finds where it begins and how it is encoded. */
+/* reader.c - the data set: elements, sequences, items, fragments. head.c finds where it begins and how it is
+ * encoded. */
 #include "dicom/head.h"
 #include "dicom/vr.h"
 
@@ -171,8 +172,8 @@ static bool close_finished(struct parser *p)
 
 /* ---- what is stepped over ---- */
 
-/* May the element, item or delimiter that comes next follow what has just ended, and all that ends with it? At the end of the input nothing has to
- * come. */
+/* May the element, item or delimiter that comes next follow what has just ended, and all that ends with it? At the end
+ * of the input nothing has to come. */
 static bool goes_on(struct parser *p, uint32_t ended)
 {
     int depth = p->depth;
@@ -229,7 +230,8 @@ static bool step_out(struct parser *p)
 
 /* ---- what an element can be ---- */
 
-/* UN of undefined length, and UN that the dictionary knows as a sequence, are implicit little endian inside (PS3.5 6.2.2, note 4). */
+/* UN of undefined length, and UN that the dictionary knows as a sequence, are implicit little endian inside (PS3.5
+ * 6.2.2, note 4). */
 static void enter_unknown(struct parser *p)
 {
     p->implicit = true;
@@ -303,8 +305,8 @@ static bool only_zeros_follow(struct parser *p)
     return p->error->code == E_NONE;
 }
 
-/* What comes where a fragment or the delimiter should: nothing, padding, the delimiter of an item, or what may follow pixel data (trailing padding,
- * signatures), which is left for the data set. `next` NULL: fewer bytes than a header. */
+/* What comes where a fragment or the delimiter should: nothing, padding, the delimiter of an item, or what may follow
+ * pixel data (trailing padding, signatures), which is left for the data set. `next` NULL: fewer bytes than a header. */
 static bool end_is_unsaid(struct parser *p, const struct dicom_element *e, const struct dicom_element *next)
 {
     bool ends = false;
@@ -393,7 +395,8 @@ static bool read_element(struct parser *p, struct dicom_element *e, bool was_unk
     return !p->stopped;
 }
 
-/* A delimiter where elements are expected. Ones that close nothing are passed over: some writers end defined lengths with them. */
+/* A delimiter where elements are expected. Ones that close nothing are passed over: some writers end defined lengths
+ * with them. */
 static bool read_delimiter(struct parser *p, const struct dicom_element *e)
 {
     if (e->tag == 0xFFFEE000)

@@ -9,9 +9,9 @@
  *     bool ok = dicom_parse(&input, &dicom_default_limits, &events, context, &file, &error);
  *     dicom_input_release(&input);
  *
- * One parser serves indexing, JSON and dump. It reads implicit and explicit VR little endian, explicit VR big endian and
- * deflated data sets; defined and undefined lengths; nested sequences; encapsulated pixel data; files without preamble
- * or without meta information (the encoding is then told from the first element).
+ * One parser serves indexing, JSON and dump. It reads implicit and explicit VR little endian, explicit VR big endian
+ * and deflated data sets; defined and undefined lengths; nested sequences; encapsulated pixel data; files without
+ * preamble or without meta information (the encoding is then told from the first element).
  *
  *   file    [128 bytes][DICM][group 0002, explicit LE][data set in the transfer syntax]
  *   element  tag(4) VR(2) length(2)              value        explicit, most VRs
@@ -19,19 +19,26 @@
  *            tag(4) length(4)                    value        implicit: VR from the dictionary
  *   sequence element, then  FFFE,E000 length  [elements]  FFFE,E00D   ...  FFFE,E0DD
  *
- * Events come in the order of the file, between sequence and sequence_end one item and item_end for each item. Values are views of the
- * input, never copies, in the byte order of the file (dicom_element.big_endian). They live as long as the input.
+ * Events come in the order of the file, between sequence and sequence_end one item and item_end for each item. Values
+ * are views of the input, never copies, in the byte order of the file (dicom_element.big_endian). They live as long as
+ * the input.
  *
- * The stack is explicit and bounded: depth, count of elements and length of values have limits, and what exceeds them, like what
- * is malformed, is E_INVALID with the tag and the byte offset. What came before has been told: the caller keeps it or not.
+ * The stack is explicit and bounded: depth, count of elements and length of values have limits, and what exceeds them,
+ * like what is malformed, is E_INVALID with the tag and the byte offset. What came before has been told: the caller
+ * keeps it or not.
  *
- * Some of what is malformed has a known end, and what follows it is sound. That is stepped over, told as a remark, and no error:
+ * Some of what is malformed has a known end, and what follows it is sound. That is stepped over, told as a remark, and
+ * no error:
  *   - a sequence of defined length whose content is no items: told as an element of VR UN, with its bytes as they are;
- *   - an item, or the rest of a sequence, of defined length, in which something does not fit: told as far as it could be read;
- *   - encapsulated pixel data of the data set itself whose delimiter is missing: the file ends with a fragment, or zeros follow it, the delimiter of
- *     an item, or an element that comes after pixel data. All fragments are told; whether the last frame is whole is for pixels.h;
+ *   - an item, or the rest of a sequence, of defined length, in which something does not fit: told as far as it could
+ *   be read;
+ *   - encapsulated pixel data of the data set itself whose delimiter is missing: the file ends with a fragment, or
+ *   zeros follow it, the delimiter of
+ *     an item, or an element that comes after pixel data. All fragments are told; whether the last frame is whole is
+ *     for pixels.h;
  *   - a deflated data set with a zlib or gzip header, or one that is said to be deflated and is not (PS3.5 A.5).
- * Sound means: what comes next can come next, an element with a greater tag, an item or a delimiter. Else the length is not to be trusted.
+ * Sound means: what comes next can come next, an element with a greater tag, an item or a delimiter. Else the length is
+ * not to be trusted.
  */
 #ifndef ROENTGEN_DICOM_READER_H
 #define ROENTGEN_DICOM_READER_H
@@ -64,11 +71,14 @@ struct dicom_events {
     bool (*item_end)(void *context);
     bool (*sequence_end)(void *context);
     bool (*fragments)(void *context, const struct dicom_element *e); /* encapsulated pixel data begins ... */
-    /* ... and this is one item of it; the first is the basic offset table, which may be empty. Ends with sequence_end. */
+    /* ... and this is one item of it; the first is the basic offset table, which may be empty. Ends with
+     * sequence_end. */
     bool (*fragment)(void *context, int64_t offset, struct str bytes);
-    /* Something was stepped over or forgiven: what, with tag and byte offset, for people. The text lives as long as the call. */
+    /* Something was stepped over or forgiven: what, with tag and byte offset, for people. The text lives as long as the
+     * call. */
     void (*remark)(void *context, const char *text);
-    /* Where the next element is to be written, which an event may then tell of; who keeps elements need not copy them. NULL: the parser's own. */
+    /* Where the next element is to be written, which an event may then tell of; who keeps elements need not copy them.
+     * NULL: the parser's own. */
     struct dicom_element *(*room)(void *context);
 };
 
@@ -76,8 +86,8 @@ struct dicom_limits {
     int depth;           /* of nested sequences */
     int64_t elements;    /* with items and fragments */
     int64_t value_bytes; /* longest value taken from a stream; longer ones are passed over, their value is null */
-    int64_t
-        inflated_bytes; /* of a deflated data set; one of more than 128 MiB may be at most 200 times the size of its file */
+    /* of a deflated data set; one of more than 128 MiB may be at most 200 times the size of its file */
+    int64_t inflated_bytes;
     struct hold *hold; /* what a tree and an inflated data set take counts here (E_UNAVAILABLE beyond); NULL: not */
     uint32_t stop_at;  /* the first top-level element with this tag or a later one ends reading, untold; 0: never */
 };
@@ -97,8 +107,8 @@ struct dicom_file {
 
 /* ---- input ---- */
 
-/* A window on the bytes. Memory is all there at once; a stream and an inflated data set come in on demand, into reserved address space,
- * so that views stay where they are. */
+/* A window on the bytes. Memory is all there at once; a stream and an inflated data set come in on demand, into
+ * reserved address space, so that views stay where they are. */
 struct dicom_input {
     const unsigned char *at, *end; /* what is there and not yet read */
     int64_t offset;                /* of `at` */

@@ -6,7 +6,8 @@
 
 enum { UID_MAX = 64 };
 
-/* Numbers joined by dots, two of them at least (PS3.5 9.1). Leading zeros in them are illegal, too, but come from real machines. */
+/* Numbers joined by dots, two of them at least (PS3.5 9.1). Leading zeros in them are illegal, too, but come from real
+ * machines. */
 bool uid_is_legal(struct str uid);
 /* "2.25." and a UUID as one decimal number (PS3.5 B.2): for what is made here, never for what came without one. */
 struct str uid_make(struct arena *arena);

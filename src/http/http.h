@@ -17,8 +17,8 @@
  * receiving and writing overlap.
  *
  * Limits, all cut the connection: idle_timeout_s between requests; header_timeout_s from the request line to the end
- * of the headers; a body slower than body_min_bytes_per_s over body_window_s; an answer not taken for send_timeout_s. Past
- * max_connections the longest idle connection is closed for the new one. Early answers linger (RFC 9112 9.6): the
+ * of the headers; a body slower than body_min_bytes_per_s over body_window_s; an answer not taken for send_timeout_s.
+ * Past max_connections the longest idle connection is closed for the new one. Early answers linger (RFC 9112 9.6): the
  * socket is drained for a bounded time, so the client can read why.
  */
 #ifndef ROENTGEN_HTTP_H
@@ -110,26 +110,30 @@ struct body_sink {
     bool (*write)(void *self, struct str bytes, struct error *error);
     void (*abandon)(void *self); /* the body will not be completed; may be NULL */
     void *self;
-    /* A body that fits into one buffer is written by the worker that http_run from `ready` brings, before the work: two changes of
-     * thread fewer. The work then looks at http_body_error first; without http_run nothing is written. */
+    /* A body that fits into one buffer is written by the worker that http_run from `ready` brings, before the work: two
+     * changes of thread fewer. The work then looks at http_body_error first; without http_run nothing is written. */
     bool late;
 };
-/* From begin, or from the worker that goes on with it (see http_go_on). Bytes beyond `max_bytes` end the body with E_TOO_LARGE (known before reading when Content-Length
- * says so: check that first), as does a failed write with its own error: then `ready` is called with http_body_error
- * set, in the middle of the body. The answer to that must be bytes, not a file or a stream. */
+/* From begin, or from the worker that goes on with it (see http_go_on). Bytes beyond `max_bytes` end the body with
+ * E_TOO_LARGE (known before reading when Content-Length says so: check that first), as does a failed write with its own
+ * error: then `ready` is called with http_body_error set, in the middle of the body. The answer to that must be bytes,
+ * not a file or a stream. */
 void http_read_body(struct request *r, const struct body_sink *sink, int64_t max_bytes);
 /* Gathers a small body in memory instead; http_body gives it in ready. */
 void http_collect_body(struct request *r, ptrdiff_t max_bytes);
 struct str http_body(const struct request *r);
 const struct error *http_body_error(const struct request *r); /* code E_NONE when all went well */
 
-/* Runs `work` on a worker thread of this lane: what is slow in one does not hold up another. From begin, ready, or another worker. In
- * each lane accounts take turns, so that whoever asks for a thousand things waits for them alone. When too much waits (64 for each thread, or
- * half of that for one account) returns false: answer 503. Bodies are taken in lane 0. */
+/* Runs `work` on a worker thread of this lane: what is slow in one does not hold up another. From begin, ready, or
+ * another worker. In each lane accounts take turns, so that whoever asks for a thousand things waits for them alone.
+ * When too much waits (64 for each thread, or half of that for one account) returns false: answer 503. Bodies are taken
+ * in lane 0. */
 bool http_run(struct request *r, int lane, void (*work)(struct request *r));
-/* Whose turn it is when this request needs a worker: any number; 0, as long as nobody has said: everybody's together. From begin, or a worker. */
+/* Whose turn it is when this request needs a worker: any number; 0, as long as nobody has said: everybody's together.
+ * From begin, or a worker. */
 void http_set_account(struct request *r, int64_t account);
-/* `begin` may also go on on a worker (http_run): after http_read_body or http_collect_body there, this lets the body come. */
+/* `begin` may also go on on a worker (http_run): after http_read_body or http_collect_body there, this lets the body
+ * come. */
 void http_go_on(struct request *r);
 /* From begin or ready, before they return without a reply, when the reply will come from another thread
  * (db_transact_later's done, for example). http_run does this itself. */

@@ -96,7 +96,8 @@ void http_reply(struct request *r)
     struct MHD_Connection *sleeping = r->suspended ? r->mhd : NULL;
     r->suspended = false;
     pthread_mutex_unlock(&r->lock);
-    /* Waking the I/O thread may run it at once, and it wants the lock. It sleeps until here, so that the connection is still there. */
+    /* Waking the I/O thread may run it at once, and it wants the lock. It sleeps until here, so that the connection is
+     * still there. */
     if (sleeping)
         MHD_resume_connection(sleeping);
 }

@@ -10,12 +10,13 @@
  *     ... a role changes, the transaction commits ...
  *     cache_clear(cache);                           // nobody keeps the old rights
  *
- * A cache may forget anything at any time, and an answer of it is never newer than the truth. The epoch closes the gap in which one
- * thread has read the old truth, another changes it and clears the cache, and the first then stores what it read: a value
- * put with an epoch older than the last cache_clear is dropped.
+ * A cache may forget anything at any time, and an answer of it is never newer than the truth. The epoch closes the gap
+ * in which one thread has read the old truth, another changes it and clears the cache, and the first then stores what
+ * it read: a value put with an epoch older than the last cache_clear is dropped.
  *
- * Values are plain bytes of one size, without pointers, so that another store (shared by several processes) can stand behind the
- * same face. Keys may be secrets: only a keyed hash of them is kept. Thread-safe; a full cache forgets what expires first.
+ * Values are plain bytes of one size, without pointers, so that another store (shared by several processes) can stand
+ * behind the same face. Keys may be secrets: only a keyed hash of them is kept. Thread-safe; a full cache forgets what
+ * expires first.
  */
 #ifndef ROENTGEN_KV_CACHE_H
 #define ROENTGEN_KV_CACHE_H

@@ -1,8 +1,8 @@
 /* rate.c - token buckets as one number each.
  *
- * The generic cell rate algorithm (ITU-T I.371): instead of tokens and a time, a bucket is the moment at which it will be full again.
- * Each call moves it `interval` later; a call is refused when that would put it more than `burst` intervals ahead of now. A moment
- * in the past is a full bucket, which is also what a key never seen has.
+ * The generic cell rate algorithm (ITU-T I.371): instead of tokens and a time, a bucket is the moment at which it will
+ * be full again. Each call moves it `interval` later; a call is refused when that would put it more than `burst`
+ * intervals ahead of now. A moment in the past is a full bucket, which is also what a key never seen has.
  *
  *   shards  -> sets of WAYS buckets; a key belongs to one set, in which it may have any place
  */

@@ -5,11 +5,11 @@
  *     if (!rate_take(rate, S("user:17"), &retry_after_s))
  *         ... 429 with Retry-After: retry_after_s ...
  *
- * A bucket holds `burst` tokens and gains `per_minute` of them a minute; each call takes one. A refused call takes nothing, so
- * asking again too early costs no extra time. Thread-safe.
+ * A bucket holds `burst` tokens and gains `per_minute` of them a minute; each call takes one. A refused call takes
+ * nothing, so asking again too early costs no extra time. Thread-safe.
  *
- * Memory is taken once. When a new key finds its place full, the bucket nearest to full is forgotten, which forgives its owner
- * the least: a stranger who invents keys pushes out his own, not those of callers who are over their limit.
+ * Memory is taken once. When a new key finds its place full, the bucket nearest to full is forgotten, which forgives
+ * its owner the least: a stranger who invents keys pushes out his own, not those of callers who are over their limit.
  */
 #ifndef ROENTGEN_KV_RATE_H
 #define ROENTGEN_KV_RATE_H

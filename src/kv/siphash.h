@@ -1,7 +1,8 @@
 /* siphash.h - a keyed hash that a stranger cannot make collide. Private to kv/.
  *
- * SipHash-2-4 with a 128-bit result (Aumasson and Bernstein, 2012). The tables here keep the hash instead of the key: with a
- * random secret nobody can aim at another's entry, 128 bits do not meet by chance, and tokens do not rest in memory.
+ * SipHash-2-4 with a 128-bit result (Aumasson and Bernstein, 2012). The tables here keep the hash instead of the key:
+ * with a random secret nobody can aim at another's entry, 128 bits do not meet by chance, and tokens do not rest in
+ * memory.
  */
 #ifndef ROENTGEN_KV_SIPHASH_H
 #define ROENTGEN_KV_SIPHASH_H

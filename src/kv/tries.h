@@ -3,20 +3,23 @@
  *     struct tries *tries = tries_new(65536);
  *     static const struct tries_rule rule = { .most = 5, .lock_us = 900000000 };
  *     bool begins;
- *     int64_t until = right ? tries_locked_until(tries, key, now_us, 0) : tries_fail(tries, key, &rule, now_us, 0, &begins);
+ *     int64_t until = right ? tries_locked_until(tries, key, now_us, 0) : tries_fail(tries, key, &rule, now_us, 0,
+ *     &begins);
  *     if (until)
  *         ... refuse, right or not ...
  *     else if (right)
  *         tries_forget(tries, key);
  *
- * Counting and looking are one step under a lock, so that of attempts made at the same moment no more get an answer than of
- * attempts made in turn: whoever is told "right" knows that fewer than `most` failures were counted before.
+ * Counting and looking are one step under a lock, so that of attempts made at the same moment no more get an answer
+ * than of attempts made in turn: whoever is told "right" knows that fewer than `most` failures were counted before.
  *
- * Failures count until none came for lock_us; a lock lasts lock_us from the failure that began it, is not made longer by further ones, and
- * leaves nothing behind. `forgiven_us`: what was counted up to that moment is forgotten (somebody has lifted the lock).
+ * Failures count until none came for lock_us; a lock lasts lock_us from the failure that began it, is not made longer
+ * by further ones, and leaves nothing behind. `forgiven_us`: what was counted up to that moment is forgotten (somebody
+ * has lifted the lock).
  *
- * Moments are clock_now's, so that a lock can outlive the process. Memory is taken once; a new key whose place is full takes that of
- * the key with the fewest failures, so that inventing keys pushes out invented ones. Only keyed hashes of keys are kept. Thread-safe.
+ * Moments are clock_now's, so that a lock can outlive the process. Memory is taken once; a new key whose place is full
+ * takes that of the key with the fewest failures, so that inventing keys pushes out invented ones. Only keyed hashes of
+ * keys are kept. Thread-safe.
  */
 #ifndef ROENTGEN_KV_TRIES_H
 #define ROENTGEN_KV_TRIES_H

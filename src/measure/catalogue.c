@@ -1,4 +1,5 @@
-/* catalogue.c - one row for each kind of annotation: its points and their order, its values, units and signs, and who computes them. */
+/* catalogue.c - one row for each kind of annotation: its points and their order, its values, units and signs, and who
+ * computes them. */
 #include "measure/compute.h"
 
 #include "base/names.h"
@@ -79,8 +80,8 @@ const struct measure_kind measure_kinds[] = {
       .max_points = MEASURE_POINTS_MAX,
       .values = AREA_AND_PERIMETER,
       .compute = compute_polygon,
-      .doc = { "A closed outline. Where it crosses itself, parts that run the other way round count negative in the area, and pixels "
-               "belong by the even-odd rule.",
+      .doc = { "A closed outline. Where it crosses itself, parts that run the other way round count negative in the "
+               "area, and pixels belong by the even-odd rule.",
                "封闭轮廓。轮廓自相交时,反向部分在面积中按负值计算,像素归属按奇偶规则判定。" } },
     { .name = "rectangle",
       .title = { "Rectangle", "矩形" },
@@ -98,8 +99,8 @@ const struct measure_kind measure_kinds[] = {
       .max_points = 4,
       .values = AREA_AND_PERIMETER,
       .compute = compute_ellipse,
-      .doc = { "Two points: opposite corners of the box around it. Four points: the ends of one axis, then of the other, which may be "
-               "turned.",
+      .doc = { "Two points: opposite corners of the box around it. Four points: the ends of one axis, "
+               "then of the other, which may be turned.",
                "两点:外接矩形的对角;四点:一条轴的两端,再另一条轴的两端,可旋转。" } },
     { .name = "angle",
       .title = { "Angle", "角度" },
@@ -129,8 +130,8 @@ const struct measure_kind measure_kinds[] = {
       .values = { ANGLE("cobb_angle", "Angle between the two endplates, 0 to 180, without sign.",
                         "两终板间的夹角,0至180度,无正负。") },
       .compute = compute_cobb,
-      .doc = { "Curve of the spine between the two most tilted vertebrae: upper endplate of the upper one, lower endplate of the lower "
-               "one. Both endplates are drawn from the same side.",
+      .doc = { "Curve of the spine between the two most tilted vertebrae: upper endplate of the upper one, lower "
+               "endplate of the lower one. Both endplates are drawn from the same side.",
                "弯曲两端倾斜最大的椎体之间的角度:上端椎取上终板,下端椎取下终板,两终板须从同一侧画起。" } },
     { .name = "t1_tilt",
       .title = { "T1 tilt", "T1倾斜角" },
@@ -285,7 +286,8 @@ const struct measure_kind measure_kinds[] = {
                   ANGLE("pi_check", "PI - (PT + SS), each measured by itself: 0 but for rounding.",
                         "PI-(PT+SS),三者各自独立计算,除舍入误差外应为0。") },
       .compute = compute_pelvic_incidence,
-      .doc = { "From the perpendicular at the middle of the S1 upper endplate to the line that joins it and the hip axis.",
+      .doc = { "From the perpendicular at the middle of the S1 upper endplate to the line that joins it "
+               "and the hip axis.",
                "S1上终板中点处的垂线与该点至髋轴连线的夹角。" } },
     { .name = "sva",
       .title = { "Sagittal vertical axis (SVA)", "矢状面垂直轴(SVA)" },

@@ -1,4 +1,5 @@
-/* compute.h - the functions of the table in catalogue.c; private to measure/. Each fills `values` in the order of its row. */
+/* compute.h - the functions of the table in catalogue.c; private to measure/. Each fills `values` in the order of its
+ * row. */
 #ifndef ROENTGEN_MEASURE_COMPUTE_H
 #define ROENTGEN_MEASURE_COMPUTE_H
 

@@ -47,8 +47,9 @@ double measure_ellipse_area(struct measure_point a, struct measure_point b)
     return M_PI * fabs(a.x * b.y - a.y * b.x);
 }
 
-/* The semi-axes are the singular values p >= q of the matrix [a b]: p^2 + q^2 is the sum of its squares, p q its determinant. The
- * perimeter is 4 p E(e), E by the arithmetic-geometric mean (Abramowitz and Stegun 17.6), exact to the last digits in a few steps. */
+/* The semi-axes are the singular values p >= q of the matrix [a b]: p^2 + q^2 is the sum of its squares, p q its
+ * determinant. The perimeter is 4 p E(e), E by the arithmetic-geometric mean (Abramowitz and Stegun 17.6), exact to the
+ * last digits in a few steps. */
 double measure_ellipse_perimeter(struct measure_point a, struct measure_point b)
 {
     double squares = a.x * a.x + a.y * a.y + b.x * b.x + b.y * b.y, product = fabs(a.x * b.y - a.y * b.x);

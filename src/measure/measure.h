@@ -6,8 +6,9 @@
  *     if (!measure(kind, &in, &result, &error)) ...                                 // words for the client
  *     result.values[0]: "cobb_angle", 41.3, MEASURE_DEGREES
  *
- * Coordinates are those of PS3.3 C.10.5.1.2 (and of SCOORD, C.18.6.1.2): x to the right, y down, in pixels, 0\0 the outer corner of the
- * first pixel, 1\1 that pixel's opposite corner, columns\rows the outer corner of the last. The centre of the first pixel is 0.5\0.5.
+ * Coordinates are those of PS3.3 C.10.5.1.2 (and of SCOORD, C.18.6.1.2): x to the right, y down, in pixels, 0\0 the
+ * outer corner of the first pixel, 1\1 that pixel's opposite corner, columns\rows the outer corner of the last. The
+ * centre of the first pixel is 0.5\0.5.
  *
  *     0     1     2   x ->
  *   0 +-----+-----+
@@ -15,13 +16,15 @@
  *   1 +-----+-----+
  *   y
  *
- * Pixels need not be square: every point is first scaled by `column` (size of a pixel across) and `row` (down), so angles are right too.
- * Without millimetres `column` is 1 and `row` the pixel's height in widths (1 for square ones): lengths are then in pixels.
+ * Pixels need not be square: every point is first scaled by `column` (size of a pixel across) and `row` (down), so
+ * angles are right too. Without millimetres `column` is 1 and `row` the pixel's height in widths (1 for square ones):
+ * lengths are then in pixels.
  *
- * Sides. A film does not tell which way the patient faces; the client must. Lateral films: `facing` is the side of the image that the
- * patient's front points to. Frontal films: `patient_left` is the side of the image where the patient's left is (right when
- * seen from the front, as radiologists hang films; left when seen from behind, as spine surgeons do). Frontal measurements ask for it even
- * where the named points alone would settle the sign, so that exchanged sides are noticed.
+ * Sides. A film does not tell which way the patient faces; the client must. Lateral films: `facing` is the side of the
+ * image that the patient's front points to. Frontal films: `patient_left` is the side of the image where the patient's
+ * left is (right when seen from the front, as radiologists hang films; left when seen from behind, as spine surgeons
+ * do). Frontal measurements ask for it even where the named points alone would settle the sign, so that exchanged sides
+ * are noticed.
  *
  * All functions are pure. Each kind is one row of the table in catalogue.c; docs/measurements.md draws them.
  */
@@ -107,7 +110,8 @@ double measure_path(const struct measure_input *in, bool closed); /* length of t
 double measure_polygon_area(const struct measure_input *in);      /* shoelace formula, without sign */
 /* Degrees from one direction to another, -180 (not reached) to 180; positive from x towards y. */
 double measure_turn(struct measure_point from, struct measure_point to);
-/* The ellipse with the conjugate semi-diameters a and b: an affine picture of the circle, so pixels that are not square keep it an ellipse. */
+/* The ellipse with the conjugate semi-diameters a and b: an affine picture of the circle, so pixels that are not square
+ * keep it an ellipse. */
 double measure_ellipse_area(struct measure_point a, struct measure_point b);
 double measure_ellipse_perimeter(struct measure_point a, struct measure_point b);
 /* Do the segments ab and cd have a point in common? */
@@ -116,9 +120,10 @@ bool measure_segments_cross(struct measure_point a, struct measure_point b, stru
 
 /* ---- roi.c: the pixels of a figure ----
  *
- * A pixel belongs to it when its centre does. Polygon and rectangle: even-odd rule; a centre exactly on the outline belongs when the inside
- * lies to its right (or below, on horizontal edges), so that two regions that share an edge share no pixel. Ellipse: centres on
- * the outline belong. Point: the pixel it lies in. Pixels are found row by row; what lies outside the image does not exist.
+ * A pixel belongs to it when its centre does. Polygon and rectangle: even-odd rule; a centre exactly on the outline
+ * belongs when the inside lies to its right (or below, on horizontal edges), so that two regions that share an edge
+ * share no pixel. Ellipse: centres on the outline belong. Point: the pixel it lies in. Pixels are found row by row;
+ * what lies outside the image does not exist.
  */
 enum { ROI_WORK_MAX = 100000000 }; /* pixels and (times 8) crossings of rows and edges: about a second */
 
@@ -127,8 +132,8 @@ struct roi {
     const struct measure_point *points;
     int64_t count, columns, rows;
 };
-/* Calls `span` for pixels [from, to) of a row, rows and spans ascending. Takes what it costs off *work; E_INVALID when that would become
- * negative, before anything is visited. */
+/* Calls `span` for pixels [from, to) of a row, rows and spans ascending. Takes what it costs off *work; E_INVALID when
+ * that would become negative, before anything is visited. */
 bool roi_visit(const struct roi *roi, int64_t *work, struct arena *arena,
                void (*span)(void *context, int64_t row, int64_t from, int64_t to), void *context, struct error *error);
 

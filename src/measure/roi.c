@@ -117,8 +117,8 @@ static bool visit_polygon(const struct roi *roi, int64_t *work, struct arena *ar
 
 /* ---- ellipses ----
  *
- * With the semi-diameters a and b, D = a.x b.y - a.y b.x and A = a.y^2 + b.y^2, the line at height Y above the centre lies inside between
- * (Y (a.x a.y + b.x b.y) -+ |D| sqrt(A - Y^2)) / A. */
+ * With the semi-diameters a and b, D = a.x b.y - a.y b.x and A = a.y^2 + b.y^2, the line at height Y above the centre
+ * lies inside between (Y (a.x a.y + b.x b.y) -+ |D| sqrt(A - Y^2)) / A. */
 static bool visit_ellipse(const struct roi *roi, int64_t *work,
                           void (*span)(void *context, int64_t row, int64_t from, int64_t to), void *context,
                           struct error *error)

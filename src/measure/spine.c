@@ -1,9 +1,9 @@
-/* spine.c - measurements of spine films. The names and signs are those of the Scoliosis Research Society's terminology and of
- * the Spinal Deformity Study Group's manual (O'Brien, Kuklo, Blanke, Lenke: Radiographic Measurement Manual, 2008), except that
- * lordosis is positive where it is lordotic; each row of catalogue.c says its own.
+/* spine.c - measurements of spine films. The names and signs are those of the Scoliosis Research Society's terminology
+ * and of the Spinal Deformity Study Group's manual (O'Brien, Kuklo, Blanke, Lenke: Radiographic Measurement Manual,
+ * 2008), except that lordosis is positive where it is lordotic; each row of catalogue.c says its own.
  *
- * Lateral films are turned so that x grows towards the patient's front, frontal ones so that x grows towards the patient's right; y grows
- * downwards. A slope is then the turn from the x axis, positive where the far end is lower. */
+ * Lateral films are turned so that x grows towards the patient's front, frontal ones so that x grows towards the
+ * patient's right; y grows downwards. A slope is then the turn from the x axis, positive where the far end is lower. */
 #include "measure/compute.h"
 
 #include <math.h>
@@ -39,8 +39,8 @@ static bool differ(struct measure_point a, struct measure_point b, struct error 
 
 /* ---- frontal ---- */
 
-/* Two endplates, each drawn from the same side of the patient. Drawn crosswise, the lines that join their ends meet, and the
- * angle would be 180 degrees less it; so that is refused. */
+/* Two endplates, each drawn from the same side of the patient. Drawn crosswise, the lines that join their ends meet,
+ * and the angle would be 180 degrees less it; so that is refused. */
 bool compute_cobb(const struct measure_input *in, double values[MEASURE_VALUES_MAX], struct error *error)
 {
     struct measure_point a = measure_scaled(in, 0), b = measure_scaled(in, 1);
@@ -135,8 +135,8 @@ bool compute_lordosis(const struct measure_input *in, double values[MEASURE_VALU
     return true;
 }
 
-/* Posterior and anterior end of the S1 endplate, centres of one or both femoral heads. The plate's middle and the way from there to the hip
- * axis (the middle of both centres). */
+/* Posterior and anterior end of the S1 endplate, centres of one or both femoral heads. The plate's middle and the way
+ * from there to the hip axis (the middle of both centres). */
 static bool pelvis(const struct measure_input *in, struct measure_point *plate, struct measure_point *to_hips,
                    struct error *error)
 {
@@ -149,8 +149,8 @@ static bool pelvis(const struct measure_input *in, struct measure_point *plate, 
            error_set(error, E_INVALID, "the hip axis coincides with the middle of the sacral endplate");
 }
 
-/* From straight down to the hip axis, positive where the hips lie in front of the sacrum. In this turned plane (x forward, y down) going from
- * down to forward is against measure_turn's sense. */
+/* From straight down to the hip axis, positive where the hips lie in front of the sacrum. In this turned plane (x
+ * forward, y down) going from down to forward is against measure_turn's sense. */
 static double tilt_of(struct measure_point to_hips)
 {
     return -measure_turn((struct measure_point){ 0, 1 }, to_hips);

@@ -1,6 +1,7 @@
 /* colour.c - RGB, YBR and palette colour to RGB of 8 bits (PS3.3 C.7.6.3.1.2).
  *
- * No modality or VOI transformation applies to colour (PS3.4 N.2): what the file holds is what is shown, cut to its upper 8 bits.
+ * No modality or VOI transformation applies to colour (PS3.4 N.2): what the file holds is what is shown, cut to its
+ * upper 8 bits.
  */
 #include "raster/canvas.h"
 
@@ -55,7 +56,8 @@ static void draw_colour(const struct picture_rows *rows, int64_t y, uint8_t *out
     invert(rows, out);
 }
 
-/* Y1 Y2 Cb Cr for two pixels of a row, one after another through the frame; both get the colour that was sampled with the first. */
+/* Y1 Y2 Cb Cr for two pixels of a row, one after another through the frame; both get the colour that was sampled with
+ * the first. */
 static void draw_subsampled(const struct picture_rows *rows, int64_t y, uint8_t *out)
 {
     const uint8_t *at = rows->at;

@@ -1,4 +1,5 @@
-/* decoder.c - one job, from the server's side: checked, written down for a decoder process, its result checked and copied. */
+/* decoder.c - one job, from the server's side: checked, written down for a decoder process, its result checked and
+ * copied. */
 #include "raster/decoder.h"
 
 #include "base/clock.h"
@@ -76,8 +77,8 @@ static bool check_job(struct errand *e)
                      job->format.columns, job->format.rows, most);
 }
 
-/* The rights a descriptor has go with it. Of one that can only read, a helper may do no more than move the offset, which nobody relies on
- * (decoder.h). */
+/* The rights a descriptor has go with it. Of one that can only read, a helper may do no more than move the offset,
+ * which nobody relies on (decoder.h). */
 static bool is_read_only(int fd)
 {
     int flags = fcntl(fd, F_GETFL);
@@ -262,13 +263,15 @@ static bool read_result(struct errand *e, const struct decoder_process *process,
 /* How an attempt ended. */
 enum attempt {
     DONE,
-    REFUSED, /* the file was understood, and what is wrong with it is said; or nothing can be said now (E_UNAVAILABLE) */
+    /* the file was understood, and what is wrong with it is said; or nothing can be said now (E_UNAVAILABLE) */
+    REFUSED,
     SUSPECT, /* the file may have done it: true when it happens to another process too */
     OURS,    /* says nothing of the file */
 };
 
-/* Signals that a program brings upon itself by what it reads. The others are sent by somebody: the operator, the kernel when memory is short
- * everywhere (SIGKILL), the sandbox for a call that it should have let pass (SIGSYS), or the disk that does not give what is mapped (SIGBUS). */
+/* Signals that a program brings upon itself by what it reads. The others are sent by somebody: the operator, the kernel
+ * when memory is short everywhere (SIGKILL), the sandbox for a call that it should have let pass (SIGSYS), or the disk
+ * that does not give what is mapped (SIGBUS). */
 static bool is_own_signal(int number)
 {
     return number == SIGSEGV || number == SIGABRT || number == SIGFPE || number == SIGILL || number == SIGTRAP;
@@ -311,8 +314,8 @@ static enum attempt died(struct errand *e, int status)
                    sigdescr_np(WTERMSIG(status)));
 }
 
-/* The helper's own words, about the file. They reach clients, so they are text whatever was done to it. Memory it lacked may be short for a
- * moment only, or wasted by earlier files. */
+/* The helper's own words, about the file. They reach clients, so they are text whatever was done to it. Memory it
+ * lacked may be short for a moment only, or wasted by earlier files. */
 static enum attempt refused(struct errand *e)
 {
     char *message = e->reply.message;

@@ -9,17 +9,19 @@
  *   job + descriptor of the file (SCM_RIGHTS) --> maps the file read-only, decodes, renders, encodes
  *   result header                             <-- writes into the shared memory both have mapped
  *
- * A helper has no network, no file system and no way to start programs (seccomp, rlimits; set before the first job), and a bounded memory
- * and time. Each sees files of one account only: before it gets another's, a new one takes its place. One that dies or runs late is replaced.
+ * A helper has no network, no file system and no way to start programs (seccomp, rlimits; set before the first job),
+ * and a bounded memory and time. Each sees files of one account only: before it gets another's, a new one takes its
+ * place. One that dies or runs late is replaced.
  *
- * The file is blamed (E_INVALID: "the decoder gave up on ...") only for what it can do: it used all the processor time of a job, or ended two
- * helpers in turn by a signal that a program raises itself. All else is tried again with another helper, then is E_UNAVAILABLE: a helper
- * that was stopped, killed by the kernel or the operator, or died idle; a call that the sandbox forbids; a disk that does not answer;
- * nonsense. `trouble` says what it was, for the log, even when the second attempt went well.
+ * The file is blamed (E_INVALID: "the decoder gave up on ...") only for what it can do: it used all the processor time
+ * of a job, or ended two helpers in turn by a signal that a program raises itself. All else is tried again with another
+ * helper, then is E_UNAVAILABLE: a helper that was stopped, killed by the kernel or the operator, or died idle; a call
+ * that the sandbox forbids; a disk that does not answer; nonsense. `trouble` says what it was, for the log, even when
+ * the second attempt went well.
  *
- * Helpers are started on first use and stay; a job waits for a free one as long as it may take itself, accounts in turn, then
- * E_UNAVAILABLE. There are two kinds: picture files need libvips, which takes long to load; frames do not. They end with the pool, and
- * with the server however that ends.
+ * Helpers are started on first use and stay; a job waits for a free one as long as it may take itself, accounts in
+ * turn, then E_UNAVAILABLE. There are two kinds: picture files need libvips, which takes long to load; frames do not.
+ * They end with the pool, and with the server however that ends.
  *
  * Nothing a helper answers is believed: numbers are checked, bytes are copied before anybody looks at them.
  *
@@ -43,8 +45,8 @@ struct decode_job {
     enum decode_kind kind;
     int64_t account; /* who asks, for turns; 0: nobody, as of work in the background */
     int64_t owner;   /* whose file it is */
-    /* Where the bytes are: a file and the pieces of it that make the frame (DICOM; of the others the whole file is read). Its offset is moved.
-     * fd -1: `bytes` instead (inflated, or not a local file). */
+    /* Where the bytes are: a file and the pieces of it that make the frame (DICOM; of the others the whole file is
+     * read). Its offset is moved. fd -1: `bytes` instead (inflated, or not a local file). */
     int fd;
     const int64_t *offsets, *lengths;
     int64_t pieces;
@@ -78,11 +80,12 @@ struct decoder_options {
 
 struct decoder_pool;
 bool decoder_pool_open(const struct decoder_options *options, struct decoder_pool **out, struct error *error);
-/* Jobs under way and those that come fail with E_UNAVAILABLE; takes NULL. For a server that stops, before it waits for the threads that
- * run jobs. */
+/* Jobs under way and those that come fail with E_UNAVAILABLE; takes NULL. For a server that stops, before it waits for
+ * the threads that run jobs. */
 void decoder_pool_stop(struct decoder_pool *pool);
 void decoder_pool_close(struct decoder_pool *pool); /* takes NULL; ends the helpers. Nobody may be in decoder_run */
-/* E_INVALID, E_UNSUPPORTED_TYPE, E_NOT_FOUND (a page past the last): it is about the file. E_UNAVAILABLE, with retry_after_s: it is not. Blocks. */
+/* E_INVALID, E_UNSUPPORTED_TYPE, E_NOT_FOUND (a page past the last): it is about the file. E_UNAVAILABLE, with
+ * retry_after_s: it is not. Blocks. */
 bool decoder_run(struct decoder_pool *pool, const struct decode_job *job, struct arena *arena,
                  struct decode_result *result, struct error *error);
 

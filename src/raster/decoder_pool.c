@@ -249,7 +249,8 @@ void decoder_pool_close(struct decoder_pool *pool)
 
 /* ---- slots ---- */
 
-/* How well a free slot suits: its process knows only this owner's files; it has none, so that nobody else's has to be given up; it has another's. */
+/* How well a free slot suits: its process knows only this owner's files; it has none, so that nobody else's has to be
+ * given up; it has another's. */
 static int fitness(const struct decoder_slot *slot, enum decoder_flavour flavour, int64_t owner)
 {
     if (slot->taken)

@@ -6,15 +6,18 @@
  *     decoder_pool_give(pool, slot);
  *
  *   pool -> slots[helpers]: taken or free, each with at most one process of each flavour
- *        -> waiters: in the order in which they come to it. Accounts take turns: each waiter has a ticket, one more than the last of its own account,
- *           but no less than the number now served, and the lowest is next. Whoever asks for a thousand pictures waits for most of them,
+ *        -> waiters: in the order in which they come to it. Accounts take turns: each waiter has a ticket, one more
+ *        than the last of its own account,
+ *           but no less than the number now served, and the lowest is next. Whoever asks for a thousand pictures waits
+ *           for most of them,
  *           and nobody else does.
  *        -> spares: processes that have not seen anybody's file
- *        -> keeper: the thread that starts processes. They end with the thread that started them (PR_SET_PDEATHSIG), so it has to
+ *        -> keeper: the thread that starts processes. They end with the thread that started them (PR_SET_PDEATHSIG), so
+ *        it has to
  *           be one that lives as long as the pool.
  *
- * A process belongs to the owner of the first file it got, and gets no other's: what a crafted file may have made of it sees, and changes,
- * nothing but files of the account that brought it.
+ * A process belongs to the owner of the first file it got, and gets no other's: what a crafted file may have made of it
+ * sees, and changes, nothing but files of the account that brought it.
  */
 #ifndef ROENTGEN_RASTER_DECODER_POOL_H
 #define ROENTGEN_RASTER_DECODER_POOL_H
@@ -24,13 +27,14 @@
 struct decoder_slot;
 
 const struct decoder_options *decoder_pool_options(const struct decoder_pool *pool);
-/* E_UNAVAILABLE when none is free within the time of a job, or the pool stops. `account` asks, `owner` brought the file. */
+/* E_UNAVAILABLE when none is free within the time of a job, or the pool stops. `account` asks, `owner` brought the
+ * file. */
 struct decoder_slot *decoder_pool_take(struct decoder_pool *pool, enum decoder_flavour flavour, int64_t account,
                                        int64_t owner, struct error *error);
 void decoder_pool_give(struct decoder_pool *pool, struct decoder_slot *slot);
 
-/* A process of this flavour for the owner named in decoder_pool_take, started and in its sandbox. Its own reason when it does not get that
- * far. */
+/* A process of this flavour for the owner named in decoder_pool_take, started and in its sandbox. Its own reason when
+ * it does not get that far. */
 bool decoder_slot_ready(struct decoder_pool *pool, struct decoder_slot *slot, enum decoder_flavour flavour,
                         struct decoder_process *out, struct error *error);
 /* Ends the process, which is replaced on next use. Returns its wait status. */

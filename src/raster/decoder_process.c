@@ -30,8 +30,8 @@ static int make_memory(int64_t max_result_bytes)
     return -1;
 }
 
-/* Nothing of ours is its business: passwords may stand in the environment. Where libraries lie and what a sanitizer is told holds for the
- * same program in another process too. */
+/* Nothing of ours is its business: passwords may stand in the environment. Where libraries lie and what a sanitizer is
+ * told holds for the same program in another process too. */
 static char **helper_environment(char **found, int most)
 {
     static const char *const wanted[] = { "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "TSAN_OPTIONS=", "LD_LIBRARY_PATH=" };
@@ -60,8 +60,8 @@ static int spawn(const char *program, int socket, pid_t *pid)
     failed = failed ? failed : posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
     failed = failed ? failed : posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
     failed = failed ? failed : posix_spawn_file_actions_addclosefrom_np(&actions, DECODER_SOCKET + 1);
-    /* The server blocks signals and ignores SIGPIPE. A session of its own: Ctrl-C at a terminal is for the server, which finishes what is
-     * under way. */
+    /* The server blocks signals and ignores SIGPIPE. A session of its own: Ctrl-C at a terminal is for the server,
+     * which finishes what is under way. */
     failed = failed ? failed : posix_spawnattr_setsigmask(&attributes, &none);
     failed = failed ? failed : posix_spawnattr_setsigdefault(&attributes, &all);
     failed = failed ? failed

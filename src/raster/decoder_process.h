@@ -1,4 +1,5 @@
-/* decoder_process.h - one decoder process as the server sees it: started, given a packet, waited for, ended. Private to raster/.
+/* decoder_process.h - one decoder process as the server sees it: started, given a packet, waited for, ended. Private to
+ * raster/.
  *
  * Not thread-safe: who uses a process has it for himself (decoder_pool.h).
  */
@@ -15,8 +16,8 @@ struct decoder_process {
 };
 #define DECODER_PROCESS_NONE ((struct decoder_process){ 0, -1, -1 })
 
-/* `program` with the argument "decoder", an empty environment, /dev/null, standard error and its socket. It ends with the thread that
- * calls this. E_UNAVAILABLE when the system has no room for it. */
+/* `program` with the argument "decoder", an empty environment, /dev/null, standard error and its socket. It ends with
+ * the thread that calls this. E_UNAVAILABLE when the system has no room for it. */
 bool decoder_process_start(const char *program, int64_t max_result_bytes, struct decoder_process *out,
                            struct error *error);
 bool decoder_process_has_ended(const struct decoder_process *process);
@@ -34,8 +35,9 @@ enum decoder_answer {
     DECODER_LATE,    /* nothing, and it had hardly any processor time: stopped, or too much else runs here */
     DECODER_GARBLED, /* something that is no reply to this request */
 };
-/* Waits for the reply numbered so. Nothing in it has been looked at but its size, its number and that its text ends. `timeout_us` is meant in time
- * that the process works: one that is slow because others use the processors gets up to eight times as long. */
+/* Waits for the reply numbered so. Nothing in it has been looked at but its size, its number and that its text ends.
+ * `timeout_us` is meant in time that the process works: one that is slow because others use the processors gets up to
+ * eight times as long. */
 enum decoder_answer decoder_process_receive(const struct decoder_process *process, uint64_t number, int64_t timeout_us,
                                             struct decoder_reply *reply);
 

@@ -7,15 +7,15 @@
  *                                                    <--  reply
  *   ...                                                   until the socket closes
  *
- * One packet each (SOCK_SEQPACKET), structs as they lie in memory: both ends are the same program. The shared memory is a memfd whose
- * size the server has set and sealed:
+ * One packet each (SOCK_SEQPACKET), structs as they lie in memory: both ends are the same program. The shared memory is
+ * a memfd whose size the server has set and sealed:
  *
  *   0             REQUEST_BYTES
  *   | pieces, LUTs | result ................... |
  *     server writes  helper writes
  *
- * The server never maps it: it writes and reads with pwrite and pread, so that nothing a helper does to it can stop the server, and what was
- * read no longer changes. Pages are only there where something was written.
+ * The server never maps it: it writes and reads with pwrite and pread, so that nothing a helper does to it can stop the
+ * server, and what was read no longer changes. Pages are only there where something was written.
  */
 #ifndef ROENTGEN_RASTER_DECODER_PROTOCOL_H
 #define ROENTGEN_RASTER_DECODER_PROTOCOL_H

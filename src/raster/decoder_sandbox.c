@@ -34,7 +34,8 @@ static bool set_limits(const struct decoder_limits *limits)
            limit(RLIMIT_NOFILE, limits->descriptors) && limit(RLIMIT_MEMLOCK, 0) && limit(RLIMIT_MSGQUEUE, 0);
 }
 
-/* Calls whose arguments do not matter: they reach nothing but this process's memory, its open descriptors and the time. */
+/* Calls whose arguments do not matter: they reach nothing but this process's memory, its open descriptors and the
+ * time. */
 static const int allowed[] = {
     SCMP_SYS(read),
     SCMP_SYS(pread64),

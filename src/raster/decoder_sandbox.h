@@ -3,8 +3,9 @@
  *     if (!decoder_sandbox_enter(&limits, &error)) ...   // and nothing of this can be taken back
  *
  * Memory, the descriptors it has, and its socket: no files are opened, no sockets made, no programs started, nothing is
- * made executable, nobody else is signalled. Whatever it needs from outside (libraries, tables) has to be loaded before. A forbidden call ends
- * the process with SIGSYS. It cannot be traced and leaves no core file, since its memory holds patients' pictures.
+ * made executable, nobody else is signalled. Whatever it needs from outside (libraries, tables) has to be loaded
+ * before. A forbidden call ends the process with SIGSYS. It cannot be traced and leaves no core file, since its memory
+ * holds patients' pictures.
  */
 #ifndef ROENTGEN_RASTER_DECODER_SANDBOX_H
 #define ROENTGEN_RASTER_DECODER_SANDBOX_H
@@ -12,8 +13,8 @@
 #include "base/error.h"
 
 struct decoder_limits {
-    int64_t
-        memory_bytes; /* address space; not enforced under AddressSanitizer and ThreadSanitizer, which reserve terabytes */
+    /* address space; not enforced under AddressSanitizer and ThreadSanitizer, which reserve terabytes */
+    int64_t memory_bytes;
     int descriptors; /* most open at once */
     int socket;      /* the only descriptor that messages may be sent over */
     bool threads;    /* may it start threads? libvips does, where a picture is transparent */

@@ -242,8 +242,8 @@ static bool work_on_frame(struct work *w)
            finish(w, at, bytes, &decoded);
 }
 
-/* Grey values of 8 bits are what a screen shows, and stay as they are unless a window is asked for; deeper ones are seldom used to their
- * full range and are stretched (VOI_NONE). */
+/* Grey values of 8 bits are what a screen shows, and stay as they are unless a window is asked for; deeper ones are
+ * seldom used to their full range and are stretched (VOI_NONE). */
 static void show_as_stored(struct rendering *r)
 {
     if (r->voi != VOI_NONE)

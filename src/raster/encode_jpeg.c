@@ -1,4 +1,5 @@
-/* encode_jpeg.c - baseline JPEG (JFIF) by libjpeg-turbo, whose integer DCT and Huffman coder are vectorised. Grey stays one component. */
+/* encode_jpeg.c - baseline JPEG (JFIF) by libjpeg-turbo, whose integer DCT and Huffman coder are vectorised. Grey stays
+ * one component. */
 #include "raster/canvas.h"
 
 #include <setjmp.h>
@@ -64,8 +65,8 @@ static void write_rows(j_compress_ptr jpeg, const struct canvas *canvas)
     }
 }
 
-/* Grey rows of whole blocks need none of what libjpeg does to rows before it cuts them into blocks, a quarter of its time: they go in eight at
- * a time, the last one again where fewer are left, as libjpeg would repeat it. */
+/* Grey rows of whole blocks need none of what libjpeg does to rows before it cuts them into blocks, a quarter of its
+ * time: they go in eight at a time, the last one again where fewer are left, as libjpeg would repeat it. */
 static bool is_whole_blocks(const struct canvas *canvas)
 {
     return canvas->channels == 1 && canvas->width % DCTSIZE == 0;

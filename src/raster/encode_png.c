@@ -5,8 +5,9 @@
 
 #include <png.h>
 
-/* Measured on CT, CR, MR, fundus and ultrasound: level 3 makes files 5 to 8 % smaller than level 1 and takes about twice as long, level 6 another 5 %
- * for four times as long. Differences of neighbours (SUB) help what is grey; the text and flat areas of colour screens are better left alone. */
+/* Measured on CT, CR, MR, fundus and ultrasound: level 3 makes files 5 to 8 % smaller than level 1 and takes about
+ * twice as long, level 6 another 5 % for four times as long. Differences of neighbours (SUB) help what is grey; the
+ * text and flat areas of colour screens are better left alone. */
 enum { DEFLATE_LEVEL = 1 };
 
 struct png_trouble {

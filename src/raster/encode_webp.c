@@ -3,7 +3,8 @@
 
 #include <webp/encode.h>
 
-/* Of 0, the fastest, to 6, the smallest. Lossy: 2 is smaller than 1 in the same time, 4 takes twice as long. Lossless: 0 makes files as large as PNG. */
+/* Of 0, the fastest, to 6, the smallest. Lossy: 2 is smaller than 1 in the same time, 4 takes twice as long. Lossless:
+ * 0 makes files as large as PNG. */
 enum { LOSSY_METHOD = 2, LOSSLESS_METHOD = 1 };
 
 static int on_bytes(const uint8_t *at, size_t len, const WebPPicture *picture)

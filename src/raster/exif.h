@@ -11,8 +11,8 @@
 
 enum { EXIF_UPRIGHT = 1, EXIF_ORIENTATION = 274 };
 
-/* The Orientation in the Exif data (a TIFF header and its first directory) at `offset`, `len` bytes; 1 where there is none, or nothing that can
- * be read. Uses pread, allocates nothing. */
+/* The Orientation in the Exif data (a TIFF header and its first directory) at `offset`, `len` bytes; 1 where there is
+ * none, or nothing that can be read. Uses pread, allocates nothing. */
 int exif_orientation(int fd, int64_t offset, int64_t len);
 /* What a directory's entry says; 1 for what is none. */
 int exif_orientation_of(int64_t value);

@@ -8,7 +8,8 @@ struct inks {
     bool turned;
 };
 
-/* Little CMS' words for how pixels lie in memory (lcms2.h: colour space, channels, bytes of each), its colour space of inks, its intent. */
+/* Little CMS' words for how pixels lie in memory (lcms2.h: colour space, channels, bytes of each), its colour space of
+ * inks, its intent. */
 enum { CMYK_BYTES = 6 << 16 | 4 << 3 | 1, CMYK_WORDS = 6 << 16 | 4 << 3 | 2, RGB_BYTES = 4 << 16 | 3 << 3 | 1 };
 enum { SPACE_CMYK = 0x434D594B, INTENT_PERCEPTUAL = 0, PROFILE_MAX = 16 << 20 };
 

@@ -13,7 +13,8 @@ static int bytes_of(int bits_allocated)
     return bits_allocated <= 32 ? 4 : 8;
 }
 
-/* Samples lie where High Bit says, but for codestreams that do not reach up to it: these hold values without anything below. */
+/* Samples lie where High Bit says, but for codestreams that do not reach up to it: these hold values without anything
+ * below. */
 static int shift_of(const struct samples *samples)
 {
     const struct pixel_format *format = &samples->format;

@@ -2,8 +2,8 @@
  *
  *   16 bits allocated, 12 stored, high bit 11      garbage | s v v v v v v v v v v v      (s: sign, when signed)
  *
- * Only bits_stored bits count; what is above is garbage, and what is below (high bit 15) is shifted out. Never trusts the
- * sizes it is told: sample_layout_of checks that the bytes are there.
+ * Only bits_stored bits count; what is above is garbage, and what is below (high bit 15) is shifted out. Never trusts
+ * the sizes it is told: sample_layout_of checks that the bytes are there.
  */
 #ifndef ROENTGEN_RASTER_LAYOUT_H
 #define ROENTGEN_RASTER_LAYOUT_H

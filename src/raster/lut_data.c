@@ -176,7 +176,8 @@ bool palette_read(const struct dicom_dataset *from, bool is_signed, struct lut p
         for (int32_t entry = 0; entry < palette[i].count; entry++)
             is_low = is_low && palette[i].entries[entry] < 256;
     }
-    /* Entries said to have 16 bits, of which only the lower 8 are used, are of 8 bits: else the picture would be black. */
+    /* Entries said to have 16 bits, of which only the lower 8 are used, are of 8 bits: else the picture would be
+     * black. */
     for (int i = 0; i < 3 && is_low; i++)
         palette[i].bits = 8;
     return true;

@@ -21,8 +21,9 @@ struct lut_place {
     const char *name;  /* for messages */
 };
 
-/* Absent, or without a value for its descriptor (Type 1): true, with out->count 0. E_INVALID when it is broken; *out is then unspecified. `is_signed`: the values looked up may be
- * negative, so that the first one mapped is signed even where its VR says US. */
+/* Absent, or without a value for its descriptor (Type 1): true, with out->count 0. E_INVALID when it is broken; *out is
+ * then unspecified. `is_signed`: the values looked up may be negative, so that the first one mapped is signed even
+ * where its VR says US. */
 bool lut_read(const struct dicom_dataset *from, const struct lut_place *place, bool is_signed, struct lut *out,
               struct error *error);
 /* The three Palette Color Lookup Tables; all absent: true. */

@@ -1,6 +1,7 @@
 /* picture_file.c - picture files to samples.
  *
- *   load -> flatten -> shrink to the box -> colours to RGB -> one band, three, or four inks -> strips -> inks to RGB -> turned upright
+ *   load -> flatten -> shrink to the box -> colours to RGB -> one band, three, or four inks -> strips -> inks to RGB ->
+ *   turned upright
  */
 #include "raster/picture_file.h"
 
@@ -28,8 +29,9 @@ struct picture_file {
     struct error *error;
 };
 
-/* libvips keeps one message text for all, of its own wording, so it is not quoted. Only whether memory was short is looked for: libvips ("out of
- * memory"), libjpeg and libpng ("Insufficient memory"), libtiff ("No space for", "Out of memory") say so in words alone. */
+/* libvips keeps one message text for all, of its own wording, so it is not quoted. Only whether memory was short is
+ * looked for: libvips ("out of memory"), libjpeg and libpng ("Insufficient memory"), libtiff ("No space for", "Out of
+ * memory") say so in words alone. */
 static bool damaged(struct picture_file *p)
 {
     const char *words = p->vips ? p->vips->error_buffer() : "";
@@ -104,8 +106,8 @@ static void wanted_size(const struct picture_file *p, int width, int height, int
     *out_height = (int)fmax(1, round(height * scale));
 }
 
-/* A JPEG decodes cheaper to an eighth, a quarter or half of its size; at least twice the wanted size stays for resampling. Of a strip that is
- * narrower than that nothing would stay, which libvips does not survive. */
+/* A JPEG decodes cheaper to an eighth, a quarter or half of its size; at least twice the wanted size stays for
+ * resampling. Of a strip that is narrower than that nothing would stay, which libvips does not survive. */
 static int shrink_on_load(int longer, int shorter, int wanted)
 {
     int factor = shorter < 16 ? 1 : longer / wanted;
@@ -269,7 +271,8 @@ bool picture_file_open(int fd, const struct picture_request *request, struct pic
     return false;
 }
 
-/* Where pixel (x, y) as stored stands upright (EXIF 2.32, tag 0112H: which side is the 0th row, which the 0th column). */
+/* Where pixel (x, y) as stored stands upright (EXIF 2.32, tag 0112H: which side is the 0th row, which the 0th
+ * column). */
 static int64_t upright(const struct picture_file *p, int64_t x, int64_t y)
 {
     int64_t w = p->width, h = p->height;

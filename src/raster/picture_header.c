@@ -1,7 +1,8 @@
 /* picture_header.c - the dimensions of JPEG, PNG and TIFF files, from their headers alone.
  *
- * Runs in the server, on strangers' files: reads at most a few bytes at a time at places it has checked, allocates nothing, and takes a bounded
- * number of steps. Whether the picture behind the header is whole shows when a decoder process reads it.
+ * Runs in the server, on strangers' files: reads at most a few bytes at a time at places it has checked, allocates
+ * nothing, and takes a bounded number of steps. Whether the picture behind the header is whole shows when a decoder
+ * process reads it.
  */
 #include "raster/exif.h"
 #include "raster/raster.h"
@@ -74,7 +75,8 @@ static bool is_without_segment(int marker)
     return marker == 0x01 || (marker >= 0xd0 && marker <= 0xd8);
 }
 
-/* APP1 of Exif; the first one counts. `at` and `length`: of what follows the marker, the length's own two bytes and all. */
+/* APP1 of Exif; the first one counts. `at` and `length`: of what follows the marker, the length's own two bytes and
+ * all. */
 static void take_exif(struct header *h, int64_t at, int64_t length)
 {
     enum { NAME = 6 };
@@ -144,7 +146,8 @@ static bool is_png_depth(int depth, int colour)
     }
 }
 
-/* eXIf (PNG extensions, 11.3.4.7) stands before or behind the pixels. Chunk after chunk; what follows is not looked at once one is strange. */
+/* eXIf (PNG extensions, 11.3.4.7) stands before or behind the pixels. Chunk after chunk; what follows is not looked at
+ * once one is strange. */
 static void find_exif_chunk(struct header *h)
 {
     enum { FIRST_CHUNK = 33, OVERHEAD = 12 };
@@ -206,8 +209,8 @@ static int64_t entry_value(const struct tiff *t, const unsigned char *entry)
     return bytes && count == 1 && value <= INT32_MAX ? (int64_t)value : -1;
 }
 
-/* Colours that no decoder here turns into red, green and blue: shown as they are they would be others. TIFF 6.0 sections 21 and 23. Only JPEG
- * decoders know what to do with YCbCr. */
+/* Colours that no decoder here turns into red, green and blue: shown as they are they would be others. TIFF 6.0
+ * sections 21 and 23. Only JPEG decoders know what to do with YCbCr. */
 static bool shows_its_colours(struct header *h, int64_t photometric, int64_t compression)
 {
     enum { YCBCR = 6, CIELAB = 8, ICCLAB = 9, ITULAB = 10, OLD_JPEG = 6, JPEG = 7 };
@@ -262,7 +265,8 @@ static bool read_directory(struct header *h, const struct tiff *t, int64_t at, i
     return read_offset(h, t, at + t->count_bytes + (int64_t)entries * t->entry_bytes, next);
 }
 
-/* Directory after directory. One seen at page 1, 2, 4, 8 ... is remembered: a chain that runs in a circle comes by there again. */
+/* Directory after directory. One seen at page 1, 2, 4, 8 ... is remembered: a chain that runs in a circle comes by
+ * there again. */
 static bool read_directories(struct header *h, const struct tiff *t, int64_t at)
 {
     int64_t seen = 0;

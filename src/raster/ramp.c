@@ -103,7 +103,8 @@ void ramp_draw(const struct ramp *ramp, const void *words, uint8_t *out, int64_t
     }
 }
 
-/* The values between which brightness changes, with two more on each side than should be needed; kept within those there are. */
+/* The values between which brightness changes, with two more on each side than should be needed; kept within those
+ * there are. */
 static bool find_slope(double factor, double offset, int32_t least, int32_t greatest, int32_t *low, int32_t *high)
 {
     double black = -offset / factor, white = (1 - offset) / factor;
@@ -137,7 +138,8 @@ static bool is_exact(const struct ramp *ramp, int32_t count, const uint8_t *expe
 
 bool ramp_open(struct ramp *ramp, const struct tone *tone, const struct sample_layout *layout)
 {
-    /* Where a value lies on the edge between two shades, single precision may fall to the other side: a little is added, or taken. */
+    /* Where a value lies on the edge between two shades, single precision may fall to the other side: a little is
+     * added, or taken. */
     static const double nudges[] = { 0, 1e-4, -1e-4 };
     uint8_t expected[SLOPE_MAX + 8];
     int32_t low, high, half = (int32_t)1 << (layout->bits - 1);

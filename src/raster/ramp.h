@@ -1,4 +1,5 @@
-/* ramp.h - 16-bit grey drawn without a table: most pictures' brightness is a straight line between black and white. Private to raster/.
+/* ramp.h - 16-bit grey drawn without a table: most pictures' brightness is a straight line between black and white.
+ * Private to raster/.
  *
  *     struct ramp ramp;
  *     if (ramp_open(&ramp, &tone, &layout))
@@ -6,8 +7,8 @@
  *
  *   stored words -> value, cut to [low, high] -> times factor, plus offset -> 0 to 255
  *
- * It is computed in single precision, many pixels at once, where the table is made in double precision: ramp_open draws every value of the
- * slope and compares, so that no pixel differs.
+ * It is computed in single precision, many pixels at once, where the table is made in double precision: ramp_open draws
+ * every value of the slope and compares, so that no pixel differs.
  */
 #ifndef ROENTGEN_RASTER_RAMP_H
 #define ROENTGEN_RASTER_RAMP_H
@@ -21,7 +22,8 @@ struct ramp {
     float factor, offset;
 };
 
-/* False: this picture needs the table (a LUT, a sigmoid, padding that the window does not make black, a slope of many values). */
+/* False: this picture needs the table (a LUT, a sigmoid, padding that the window does not make black, a slope of many
+ * values). */
 bool ramp_open(struct ramp *ramp, const struct tone *tone, const struct sample_layout *layout);
 void ramp_draw(const struct ramp *ramp, const void *words, uint8_t *out, int64_t count);
 

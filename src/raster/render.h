@@ -3,7 +3,8 @@
  *   stored value -> what it stands for -> VOI LUT or window -> presentation (inversion) -> 8 or 16 bits
  *   palette or YBR -> RGB                                                                    -> scale -> encode
  *
- * struct rendering holds no pointers, so that it goes to a decoder process as it is. rendering_of (app/) fills it from the data set and the request.
+ * struct rendering holds no pointers, so that it goes to a decoder process as it is. rendering_of (app/) fills it from
+ * the data set and the request.
  */
 #ifndef ROENTGEN_RASTER_RENDER_H
 #define ROENTGEN_RASTER_RENDER_H
@@ -21,7 +22,8 @@ struct lut {
     uint16_t entries[LUT_ENTRIES_MAX];
 };
 
-/* What stored values stand for where no line does: a value for each from `first` on; NaN, and beyond the ends: none. count 0: no table. */
+/* What stored values stand for where no line does: a value for each from `first` on; NaN, and beyond the ends: none.
+ * count 0: no table. */
 struct value_table {
     int32_t count, first;
     double values[LUT_ENTRIES_MAX];
@@ -78,8 +80,8 @@ struct histogram {
 bool histogram(const struct samples *samples, const struct rendering *rendering, struct histogram *out,
                struct error *error);
 
-/* What the grey samples of a frame stand for, one by one, as pictures and histograms take them. Refers to both of its arguments. Asked for many, it
- * makes a table of what each stored value stands for. */
+/* What the grey samples of a frame stand for, one by one, as pictures and histograms take them. Refers to both of its
+ * arguments. Asked for many, it makes a table of what each stored value stands for. */
 struct sample_meanings *sample_meanings_new(const struct samples *samples, const struct rendering *rendering,
                                             struct error *error);       /* NULL: E_INVALID */
 double sample_meaning(struct sample_meanings *meanings, int64_t index); /* NaN: it is padding, or stands for nothing */

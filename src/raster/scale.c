@@ -3,8 +3,9 @@
  *   rows of 16 bits --average of bx x by pixels--> small rows --filter down--> one row --filter across--> canvas
  *                                              (a ring of the last few)
  *
- * Reducing by r, blocks of about r / 2 are averaged, which is cheap, and the cubic (Keys 1981, a = -1/2: Catmull-Rom), widened by what is
- * left of the ratio, keeps edges sharp without aliasing. Enlarging, the same cubic interpolates. Only a few rows are in memory at once.
+ * Reducing by r, blocks of about r / 2 are averaged, which is cheap, and the cubic (Keys 1981, a = -1/2: Catmull-Rom),
+ * widened by what is left of the ratio, keeps edges sharp without aliasing. Enlarging, the same cubic interpolates.
+ * Only a few rows are in memory at once.
  */
 #include "raster/canvas.h"
 
@@ -12,8 +13,8 @@
 
 enum { LANES = 4 };
 
-/* For each position of the output: `count` weights for the input from first[position] on. They sum to 1. In memory there are `stride` of them, those
- * past `count` 0, so that four can be taken at once. */
+/* For each position of the output: `count` weights for the input from first[position] on. They sum to 1. In memory
+ * there are `stride` of them, those past `count` 0, so that four can be taken at once. */
 struct taps {
     int64_t count, stride;
     int64_t *first;

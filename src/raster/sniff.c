@@ -118,14 +118,15 @@ static bool read_element(struct str s, bool big, struct element *out)
     return true;
 }
 
-/* Does a data set that begins with group 0002 or 0008 stand here? Its first element must be one that can come first, and the
- * next, as far as it is in sight, must follow it in order. */
+/* Does a data set that begins with group 0002 or 0008 stand here? Its first element must be one that can come first,
+ * and the next, as far as it is in sight, must follow it in order. */
 static bool is_data_set_in(struct str s, bool big)
 {
     struct element first, next;
     if (!read_element(s, big, &first) || (first.group != 0x0002 && first.group != 0x0008))
         return false;
-    /* Data sets in big endian are explicit (PS3.5 A.3). What comes first in these groups is short: a length, a UID, a name. */
+    /* Data sets in big endian are explicit (PS3.5 A.3). What comes first in these groups is short: a length, a UID, a
+     * name. */
     if ((big && !first.is_explicit) || first.number > 0x1200 || first.length > (first.is_explicit ? 1024 : 256))
         return false;
     if (first.number == 0 && first.length != 4) /* group length is UL */
@@ -142,7 +143,8 @@ static bool is_data_set(struct str s)
     return is_data_set_in(s, false) || is_data_set_in(s, true);
 }
 
-/* A file meta group (PS3.10 7.1), possibly written without its group length, or as some old writers do a bare data set. */
+/* A file meta group (PS3.10 7.1), possibly written without its group length, or as some old writers do a bare data
+ * set. */
 static bool is_after_preamble(struct str s)
 {
     if (s.len < 8)
@@ -189,8 +191,8 @@ enum file_type sniff(struct str head, const char **mime)
 {
     head = str_slice(head, 0, SNIFF_BYTES);
     const struct magic *magic = find_magic(head);
-    /* The preamble belongs to whoever wrote the file and may make it a TIFF as well (PS3.10 7.1). What makes it a program or a
-     * document is refused: such a file could act on whoever opens it (PS3.10 7.5). */
+    /* The preamble belongs to whoever wrote the file and may make it a TIFF as well (PS3.10 7.1). What makes it a
+     * program or a document is refused: such a file could act on whoever opens it (PS3.10 7.5). */
     if (!(magic && magic->active) && is_dicom(head)) {
         *mime = "application/dicom";
         return FILE_DICOM;

@@ -82,7 +82,8 @@ bool value_range(const struct samples *samples, const struct sample_layout *layo
     return true;
 }
 
-/* A picture of one value only has no range of its own: it is shown where the value lies among those that its bits could hold. */
+/* A picture of one value only has no range of its own: it is shown where the value lies among those that its bits could
+ * hold. */
 static void possible_range(const struct sample_layout *layout, const struct rendering *rendering, double *low,
                            double *high)
 {
@@ -180,8 +181,8 @@ static void fill(uint16_t *out, int32_t from, int32_t to, uint16_t value)
         out[bits] = value;
 }
 
-/* Entries `from` to `to` are of the stored values that differ from their index by `shift`. Most of 65536 lie on one side of the window or the
- * other, where all are alike; two more are computed on each side than should be needed. */
+/* Entries `from` to `to` are of the stored values that differ from their index by `shift`. Most of 65536 lie on one
+ * side of the window or the other, where all are alike; two more are computed on each side than should be needed. */
 static void fill_affine(uint16_t *restrict out, int32_t from, int32_t to, int32_t shift, double factor, double offset,
                         double white)
 {

@@ -26,7 +26,8 @@ bool tone_open(struct tone *tone, const struct samples *samples, const struct sa
 double tone_of(const struct tone *tone, double stored);
 /* tone_of for all 2^bits values, times `white`, rounded; index: sample_bits. */
 void tone_table(const struct tone *tone, const struct sample_layout *layout, int white, uint16_t *out);
-/* Brightness is stored * factor + offset, cut to 0..1 (padding apart), where that is all there is to it: most pictures. */
+/* Brightness is stored * factor + offset, cut to 0..1 (padding apart), where that is all there is to it: most
+ * pictures. */
 bool tone_line(const struct tone *tone, double *factor, double *offset);
 /* tone_table's 0 to 255 of such a line, for `count` values from `stored` on. */
 void tone_line_shades(double factor, double offset, int32_t stored, int32_t count, uint8_t *out);

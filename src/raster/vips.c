@@ -57,7 +57,8 @@ static const struct symbol symbols[] = {
     SYMBOL(srgb_new, "cmsCreate_sRGBProfile"),
 };
 
-/* The library can be opened and started once in a process, whoever asks: the one thing here that belongs to no object. */
+/* The library can be opened and started once in a process, whoever asks: the one thing here that belongs to no
+ * object. */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static struct vips library;
 static char problem[200]; /* why it could not be opened; "" when it was */
@@ -100,9 +101,8 @@ static void open_library(void)
     }
     enum { G_LOG_LEVELS_BELOW_ERROR = 0xf8 }; /* critical, warning, message, info, debug */
     library.log_handler("VIPS", G_LOG_LEVELS_BELOW_ERROR, ignore_message, NULL);
-    library.srgb =
-        library
-            .srgb_new(); /* now: making a profile asks for the time, and the first who asks reads the time zone from a file */
+    /* Now: making a profile asks for the time, and the first who asks reads the time zone from a file. */
+    library.srgb = library.srgb_new();
     if (!library.srgb) {
         snprintf(problem, sizeof(problem), "the colours of screens have no profile");
         return;

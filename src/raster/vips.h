@@ -1,7 +1,8 @@
 /* vips.h - the few calls of libvips that picture_file.c makes, found at run time. Private to raster/.
  *
- * Opening the library takes 60 ms and 20 MB, which only those decoder processes spend that read picture files. Pictures, regions and sources
- * are GObjects; each is given back with `unref`. The variadic calls take option names and values, closed by VIPS_END.
+ * Opening the library takes 60 ms and 20 MB, which only those decoder processes spend that read picture files.
+ * Pictures, regions and sources are GObjects; each is given back with `unref`. The variadic calls take option names and
+ * values, closed by VIPS_END.
  */
 #ifndef ROENTGEN_RASTER_VIPS_H
 #define ROENTGEN_RASTER_VIPS_H

@@ -8,8 +8,8 @@ static double clamp(double y)
     return y <= 0 ? 0 : y >= 1 ? 1 : y;
 }
 
-/* LINEAR is defined for whole numbers: a window of width w shows w values, so the first and the last are w - 1 apart, and the middle of them
- * is half a value below the centre. A width of 1 is a threshold. */
+/* LINEAR is defined for whole numbers: a window of width w shows w values, so the first and the last are w - 1 apart,
+ * and the middle of them is half a value below the centre. A width of 1 is a threshold. */
 static double linear(double center, double width, double value)
 {
     double middle = center - 0.5, span = width - 1;

@@ -67,7 +67,8 @@ struct field;
 /* What a text has to be beside its length: an e-mail address, a name that cannot be mistaken. */
 struct text_rule {
     const char *format; /* OpenAPI "format" or NULL */
-    /* NULL when the text, trimmed and not empty, will do; else a problem type, and *message says what would be right. */
+    /* NULL when the text, trimmed and not empty, will do; else a problem type, and *message says what would be
+     * right. */
     const char *(*check)(struct str text, struct arena *arena, struct str *message);
 };
 
@@ -99,7 +100,8 @@ struct schema {
     const char *table; /* NULL: not stored */
     const char *alias; /* table alias in SELECTs, e.g. "f"; NULL: the table's name */
     const char *join;  /* joins that fields' `sql` need: "left join users u on u.id = f.uploaded_by" */
-    /* Takes out of a record, before it is sent, what this caller is not to know; NULL: nothing. False: call.error says why not. */
+    /* Takes out of a record, before it is sent, what this caller is not to know; NULL: nothing. False: call.error says
+     * why not. */
     bool (*veil)(struct call *c, void *record);
 };
 

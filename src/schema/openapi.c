@@ -1,8 +1,8 @@
 /* openapi.c - schemas as OpenAPI 3.1 objects (JSON Schema 2020-12).
  *
- * For input they say what decoding takes, but for the rules that hold everywhere (what a text is, what stands for nothing, a day where a
- * time is asked for): those the document's introduction tells once, and a `format` points to them. For answers they say type, format,
- * names and null; limits are the input's business. */
+ * For input they say what decoding takes, but for the rules that hold everywhere (what a text is, what stands for
+ * nothing, a day where a time is asked for): those the document's introduction tells once, and a `format` points to
+ * them. For answers they say type, format, names and null; limits are the input's business. */
 #include "schema/openapi.h"
 
 #include "schema/json.h"
@@ -113,7 +113,8 @@ static void put_scalar(struct text *out, const struct field *field, enum view vi
 
 /* ---- lists and objects ---- */
 
-/* What is inside a body has other members (no READ_ONLY ones) and limits than in answers, so it has a name of its own. */
+/* What is inside a body has other members (no READ_ONLY ones) and limits than in answers, so it has a name of its
+ * own. */
 static void put_reference(struct text *out, const struct field *field, enum view view)
 {
     text_format(out, "\"$ref\":\"#/components/schemas/%s%s\"", field->of->name, view == BODY ? "Input" : "");

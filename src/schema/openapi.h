@@ -1,8 +1,9 @@
 /* openapi.h - a schema as OpenAPI 3.1 (JSON Schema 2020-12) text.
  *
- * What holds for every member is not said at each: the rules of texts (`format` "text", or "password", which keeps its spaces), the empty text
- * that stands for nothing, a day where a time is asked for, and what lies within int64 and double are told once, in the introduction of the
- * document (app/openapi_introduction.c). tests/contract/in_full.py puts them back as JSON Schema and holds the server to them.
+ * What holds for every member is not said at each: the rules of texts (`format` "text", or "password", which keeps its
+ * spaces), the empty text that stands for nothing, a day where a time is asked for, and what lies within int64 and
+ * double are told once, in the introduction of the document (app/openapi_introduction.c). tests/contract/in_full.py
+ * puts them back as JSON Schema and holds the server to them.
  */
 #ifndef ROENTGEN_SCHEMA_OPENAPI_H
 #define ROENTGEN_SCHEMA_OPENAPI_H
@@ -10,13 +11,13 @@
 #include "base/text.h"
 #include "schema/field.h"
 
-/* The schema of one field as a query parameter: type, format, limits, enum, default, example. Its doc is the parameter's. Kinds texts and
- * integers are arrays, to be sent with style form and explode false. */
+/* The schema of one field as a query parameter: type, format, limits, enum, default, example. Its doc is the
+ * parameter's. Kinds texts and integers are arrays, to be sent with style form and explode false. */
 void openapi_put_parameter(struct text *out, const struct field *field);
 /* The same for a variable in the path, which is never empty. */
 void openapi_put_path_parameter(struct text *out, const struct field *field);
-/* The same as a part of a form, with its doc. The first example of an optional one is empty: Swagger UI fills forms in with examples, and
- * makes some up where there is none. */
+/* The same as a part of a form, with its doc. The first example of an optional one is empty: Swagger UI fills forms in
+ * with examples, and makes some up where there is none. */
 void openapi_put_form_field(struct text *out, const struct field *field);
 
 enum openapi_use {
