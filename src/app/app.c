@@ -143,6 +143,7 @@ bool app_open(struct app *app, bool serving)
         return complain(&error, "database");
     if (!blob_open(app->config.storage_url, &app->files, &error))
         return complain(&error, "file store");
+    blob_reserve(app->files, app->config.storage_reserve_bytes);
     if (app->config.archive_url.len && !blob_open(app->config.archive_url, &app->archive, &error))
         return complain(&error, "archive store");
     if (!authority_open(app->config.secret_key, &app->authority, &error))

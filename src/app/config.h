@@ -34,7 +34,7 @@ struct config {
     int64_t max_connections, idle_timeout_s, header_timeout_s, send_timeout_s, body_min_bytes_per_s, body_window_s;
     int64_t max_header_bytes, max_json_bytes, max_upload_bytes, max_batch_files, max_unpacked_bytes;
     int64_t max_pixels, chunk_size_bytes, upload_expiry_s;
-    int64_t max_uploads_under_way, account_quota_bytes;
+    int64_t max_uploads_under_way, account_quota_bytes, storage_reserve_bytes;
     int64_t decoders, decoder_memory_bytes, decoder_timeout_s, max_frame_bytes, result_memory_bytes, result_disk_bytes;
     bool allow_other;
     unsigned same_instance;

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -87,6 +88,11 @@ bool blob_open(struct str url, struct blob_store **out, struct error *error)
     return true;
 }
 
+void blob_reserve(struct blob_store *store, int64_t bytes)
+{
+    store->reserve_bytes = bytes;
+}
+
 void blob_close(struct blob_store *store)
 {
     if (!store)
@@ -146,6 +152,19 @@ static bool make_temporary(struct blob_writer *writer, struct error *error)
     return writer->fd >= 0 || file_fail(error, "create a temporary file in", store->root, errno);
 }
 
+/* What many write at once may go below the reserve by a piece each. */
+static bool has_room(struct blob_store *store, struct error *error)
+{
+    int64_t free_bytes, total_bytes;
+    if (!store->reserve_bytes)
+        return true;
+    if (!blob_space(store, &free_bytes, &total_bytes, error))
+        return false;
+    return free_bytes >= store->reserve_bytes ||
+           error_set(error, E_STORAGE_FULL, "no space is left for files: the last %" PRId64 " MiB are kept free",
+                     (store->reserve_bytes + (1 << 20) - 1) >> 20);
+}
+
 bool blob_create(struct blob_store *store, struct blob_writer **out, struct error *error)
 {
     if (!journal_works(store->journal, error))
@@ -155,6 +174,10 @@ bool blob_create(struct blob_store *store, struct blob_writer **out, struct erro
     *writer = (struct blob_writer){ .store = store, .fd = -1, .view = -1 };
     /* Is the folder still there? If not, it is looked for again on the way to a temporary file. */
     if (faccessat(store->root_fd, BLOB_TEMPORARY, F_OK, 0) != 0 && !make_temporary(writer, error)) {
+        free(writer);
+        return false;
+    }
+    if (!has_room(store, error)) {
         free(writer);
         return false;
     }
@@ -214,7 +237,8 @@ static bool hold(struct blob_writer *writer, int64_t more)
 
 bool blob_write_at(struct blob_writer *writer, int64_t offset, struct str bytes, struct error *error)
 {
-    return spill(writer, error) && pwrite_all(writer, writer->fd, offset, bytes, error);
+    return has_room(writer->store, error) && spill(writer, error) &&
+           pwrite_all(writer, writer->fd, offset, bytes, error);
 }
 
 bool blob_write(struct blob_writer *writer, struct str bytes, struct error *error)

@@ -32,6 +32,9 @@ struct blob_counts {
 /* file:///absolute or file://relative; makes directories. What the journal of a dead process says is made true again. */
 bool blob_open(struct str url, struct blob_store **out, struct error *error);
 void blob_close(struct blob_store *store);
+/* Takes no more bytes (E_STORAGE_FULL) once less than this is free on its disk, so that there is room for what must go on when it is
+ * full: the database that lies beside it, and its rows of what is deleted. 0, as opened: up to the last byte. */
+void blob_reserve(struct blob_store *store, int64_t bytes);
 void blob_count(struct blob_store *store, struct blob_counts *out);
 /* Can files be written, and named in the folder `prefix` ("completed/") and the folders in it? Tries it, and leaves nothing. */
 bool blob_check(struct blob_store *store, struct str prefix, struct error *error);

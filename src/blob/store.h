@@ -27,6 +27,7 @@ struct blob_store {
     pthread_mutex_t making;
     uint64_t durable[BLOB_DIRECTORIES_KNOWN]; /* sums of the names of directories; under `making` */
     struct journal *journal;
+    int64_t reserve_bytes;      /* of the disk, which stay free */
     _Atomic int64_t held_bytes; /* of files that are being written, in memory */
 };
 

@@ -51,6 +51,7 @@ def small_disk(new_server):
         server.settings["DATABASE_URL"] = f"sqlite:///{disk}/roentgen.db"
         server.settings["ARCHIVE_URL"] = ""
     server.settings["STORAGE_URL"] = f"file://{disk}/files"
+    server.settings["STORAGE_RESERVE"] = "4MiB"
     script = 'seed="$0"; disk="$1"; shift; mount -t tmpfs -o size=12m tmpfs "$disk" && cp "$seed"/roentgen.db* "$disk"/ 2>/dev/null; exec "$@"'
     server.start(prefix=[*mounts, "sh", "-c", script, str(server.folder), str(disk)])
     return server
