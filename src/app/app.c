@@ -162,8 +162,8 @@ bool app_open(struct app *app, bool serving)
 void app_close(struct app *app)
 {
     trash_worker_close(app->trash);
-    lockout_close(app->lockout);
     mailer_close(app->mailer);
+    lockout_close(app->lockout); /* which mails that are composed now still ask */
     prober_close(app->prober);
     renewer_close(app->renewer);
     decoder_pool_stop(app->decoders);
