@@ -1,10 +1,10 @@
-/* recover.h - what a crash leaves, mended: at every start, and on demand by fsck and purge. */
+/* recover.h - what a crash leaves, mended at every start; fsck and purge. */
 #ifndef ROENTGEN_RECOVER_H
 #define ROENTGEN_RECOVER_H
 
 #include "app/app.h"
 
-/* At a start, before anything is served: files whose row never committed are set aside (keeping.h); chunks of uploads that no longer exist
+/* At a start, before anything is served, and before a purge: files whose row never committed are set aside (keeping.h); chunks of uploads that no longer exist
  * and temporary files are removed. Costs what the crash left, not what the store holds. */
 bool recover_files(struct call *c);
 

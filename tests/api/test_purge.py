@@ -53,6 +53,20 @@ def test_what_went_on_more_than_one_day_is_not_removed_unasked(new_server):
     assert deleted_count(server) == 0
 
 
+def test_nothing_comes_back_from_the_journal_of_a_killed_server(new_server):
+    server = new_server()
+    content = png() + b"gone for good"
+    admin = server.admin()
+    ok(admin.delete(f"/image-files/{admin.upload(content)['id']}"), 204)
+    server.kill()
+    server.run("purge", "--older-than", "0s")
+    assert "clean" in server.run("fsck").stdout
+    server.start()
+    server.stop()
+    held = [p for p in server.files.rglob("*") if p.is_file() and content in p.read_bytes()]
+    assert held == [] and "clean" in server.run("fsck").stdout
+
+
 def test_what_was_set_aside_goes_only_when_no_row_needs_it(new_server):
     """Bytes that no row names; those of a row that has lost its own; those of a row that has them twice; those whose row is there again."""
     server = new_server()
