@@ -110,8 +110,8 @@ const char *blob_root(const struct blob_store *store)
     return store->root;
 }
 
-/* The folder was removed, or lost and mounted again: whoever uses root_fd gets the one that has its name now. Only on the same
- * file system as at the start: the empty folder below a lost mount is not the store. */
+/* The folder was removed, or lost and mounted again: whoever uses root_fd gets the one that has its name now. Only on
+ * the same file system as at the start: the empty folder below a lost mount is not the store. */
 static bool find_root_again(struct blob_store *store)
 {
     pthread_mutex_lock(&store->making);
@@ -405,7 +405,8 @@ void blob_count(struct blob_store *store, struct blob_counts *out)
     journal_count(store->journal, out);
 }
 
-/* What open says when there is nothing, a symbolic link (O_NOFOLLOW: open(2)), a socket, or a device that is not there. */
+/* What open says when there is nothing, a symbolic link (O_NOFOLLOW: open(2)), a socket, or a device that is not
+ * there. */
 static bool says_no_file(int number)
 {
     return number == ENOENT || number == ENOTDIR || number == ELOOP || number == ENXIO || number == ENODEV;

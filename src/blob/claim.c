@@ -1,5 +1,5 @@
-/* claim.c - who uses the store, and for what: claims are empty files tmp/claim+KEY, with '+' for '/' (which no key holds); every process
- * holds a shared lock on the root. */
+/* claim.c - who uses the store, and for what: claims are empty files tmp/claim+KEY, with '+' for '/' (which no key
+ * holds); every process holds a shared lock on the root. */
 #include "blob/journal.h"
 
 #include "base/file.h"

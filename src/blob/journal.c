@@ -187,8 +187,8 @@ static void leave(struct journal *j, struct segment *segment)
         pthread_cond_broadcast(&j->moved);
 }
 
-/* Under the lock. The first who comes flushes for all that appended so far; those who come meanwhile share the next one. As a user of the
- * segment: should it begin anew meanwhile, `until` would mean other bytes. */
+/* Under the lock. The first who comes flushes for all that appended so far; those who come meanwhile share the next
+ * one. As a user of the segment: should it begin anew meanwhile, `until` would mean other bytes. */
 static bool flush(struct journal *j, struct segment *segment, int64_t until)
 {
     segment->users++;
@@ -214,7 +214,8 @@ static bool flush(struct journal *j, struct segment *segment, int64_t until)
     return segment->flushed >= until;
 }
 
-/* What is put for later is flushed at once, while the row that will name it is being written: journal_flush then seldom waits. */
+/* What is put for later is flushed at once, while the row that will name it is being written: journal_flush then seldom
+ * waits. */
 static void flush_all(void *context)
 {
     struct journal *j = context;

@@ -1,4 +1,5 @@
-/* journal.h - small files made durable together: one flush for all that wait, instead of two for each. Private to blob/.
+/* journal.h - small files made durable together: one flush for all that wait, instead of two for each. Private to
+ * blob/.
  *
  *     journal_put(journal, key, bytes, error)
  *       1  append the record (key, bytes, checksum) to the open segment      in the page cache: survives a kill
@@ -9,18 +10,20 @@
  *
  *     | record | record | record |  what an earlier use left, of an older generation: ignored  |
  *
- *     record   mark  kind  generation  number  key length  payload length  checksum | key | payload | to the next 16 bytes
+ *     record   mark  kind  generation  number  key length  payload length  checksum | key | payload | to the next 16
+ *                                                                          bytes
  *     kind     PUT: this file has these bytes.  DROP: what was said of this key before is void (payload: none)
  *
- *   segment  OPEN --full, or a second without an append--> SEALED --syncfs: its files are durable by themselves--> FREE --> OPEN
+ *   segment  OPEN --full, or a second without an append--> SEALED --syncfs: its files are durable by themselves--> FREE
+ *            --> OPEN
  *
- * Segments belong to the process that made them, which holds an exclusive flock on each. Those of a dead process are replayed by whoever
- * opens the store next (replay.c): a file that is missing or has other bytes is written again. They then stand as claims until
- * blob_claims has asked about every key in them. A torn or damaged record ends its segment: nothing after it was acknowledged,
- * because a flush covers all that was appended before it.
+ * Segments belong to the process that made them, which holds an exclusive flock on each. Those of a dead process are
+ * replayed by whoever opens the store next (replay.c): a file that is missing or has other bytes is written again. They
+ * then stand as claims until blob_claims has asked about every key in them. A torn or damaged record ends its segment:
+ * nothing after it was acknowledged, because a flush covers all that was appended before it.
  *
- * After a failed flush nobody knows what is on the disk, and asking again may well answer yes: so all that wait fail, and the store
- * takes no more bytes until it is opened anew (and replayed). The segments stay for that.
+ * After a failed flush nobody knows what is on the disk, and asking again may well answer yes: so all that wait fail,
+ * and the store takes no more bytes until it is opened anew (and replayed). The segments stay for that.
  */
 #ifndef ROENTGEN_BLOB_JOURNAL_H
 #define ROENTGEN_BLOB_JOURNAL_H
@@ -87,7 +90,8 @@ void journal_forget(struct journal *journal);
 bool journal_settle(struct journal *journal, struct error *error);
 void journal_count(struct journal *journal, struct blob_counts *out);
 
-/* segment.c: a new segment, with its lock, durable under the name that is written to `name`; -1: there is no room, or the like. */
+/* segment.c: a new segment, with its lock, durable under the name that is written to `name`; -1: there is no room, or
+ * the like. */
 enum { JOURNAL_NAME_BYTES = sizeof(BLOB_TEMPORARY "/" JOURNAL_PREFIX) + UUID_TEXT };
 int journal_make_segment(struct blob_store *store, char name[JOURNAL_NAME_BYTES]);
 

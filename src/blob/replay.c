@@ -47,7 +47,8 @@ static void add(struct replay *r, struct said said)
     r->said[r->count++] = said;
 }
 
-/* The record at the beginning of `bytes`, and how long it is; 0: there is no whole one, or it is of an older generation. */
+/* The record at the beginning of `bytes`, and how long it is; 0: there is no whole one, or it is of an older
+ * generation. */
 static ptrdiff_t read_record(struct str bytes, uint64_t *generation, struct said *out)
 {
     struct journal_record record;

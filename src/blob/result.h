@@ -1,4 +1,5 @@
-/* result.h - results that can be made again at any time (rendered pictures), kept in bounded memory and on bounded disk.
+/* result.h - results that can be made again at any time (rendered pictures), kept in bounded memory and on bounded
+ * disk.
  *
  *     struct result_key key;
  *     result_key(&key, file.sha256, recipe);             // what it is made from, and how
@@ -10,8 +11,9 @@
  *   memory   hash table + list, most recently used first         forgets the last when it is full
  *   disk     ROOT/ab/abcd...(sha256)-RECIPE, [check][bytes]      a thread removes the oldest when it is full
  *
- * Content-addressed: a key always stands for the same bytes, so nothing ever has to be invalidated; result_forget is for content that is purged.
- * Files are not synced: one that a crash has damaged does not match its check and counts as absent. Thread-safe.
+ * Content-addressed: a key always stands for the same bytes, so nothing ever has to be invalidated; result_forget is
+ * for content that is purged. Files are not synced: one that a crash has damaged does not match its check and counts as
+ * absent. Thread-safe.
  */
 #ifndef ROENTGEN_BLOB_RESULT_H
 #define ROENTGEN_BLOB_RESULT_H

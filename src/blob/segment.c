@@ -24,8 +24,8 @@ static bool fill(int fd)
     return true;
 }
 
-/* With its lock, so that nobody takes it for one of a dead process. Somebody may have done so between open and flock, and have
- * removed it: then another is made. */
+/* With its lock, so that nobody takes it for one of a dead process. Somebody may have done so between open and flock,
+ * and have removed it: then another is made. */
 static int make_file(const char *name, int root)
 {
     for (;;) {
