@@ -212,7 +212,7 @@ class Server:
 
     def init(self, copies=True):
         """A database with an administrator. The commands make the first of a kind; those after it are copies."""
-        kind = self.settings["BCRYPT_COST"]
+        kind = self.settings["BCRYPT_COST"], self.admin_name
         if copies and kind in Server.made:
             self.database.fill(Server.made[kind])
             return self
