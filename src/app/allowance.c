@@ -3,9 +3,24 @@
 
 #include "app/app.h"
 
+/* The account's row of the totals, which its first file would make, is there and locked: where there was none, nothing would hold the
+ * uploads of one moment apart. */
+static bool lock_totals(struct call *c, int64_t user_id, int64_t *bytes)
+{
+    const char *find = "select bytes from image_file_totals where uploaded_by = ?";
+    enum found found = db_find_locked(c, bytes, find, V(user_id));
+    if (found != NONE || db_is_local(c->db))
+        return found != FAILED;
+    return db_execute(c, "insert ignore into image_file_totals(uploaded_by, files, bytes) values (?, 0, 0)",
+                      V(user_id)) &&
+           db_find_locked(c, bytes, find, V(user_id)) != FAILED;
+}
+
 bool allowance_begin(struct call *c, int64_t user_id)
 {
-    int64_t most = c->app->config.max_uploads_under_way, under_way = 0;
+    int64_t most = c->app->config.max_uploads_under_way, under_way = 0, bytes = 0;
+    if (!lock_totals(c, user_id, &bytes))
+        return false;
     if (!db_lock_integer(c, &under_way,
                          "select coalesce(sum(files), 0) from image_file_counts where uploaded_by = ? and "
                          "status = 'UPLOADING'",
@@ -24,7 +39,7 @@ bool allowance_bytes(struct call *c, int64_t user_id, int64_t more)
     int64_t most = c->app->config.account_quota_bytes, held = 0;
     if (!most)
         return true;
-    if (db_find_locked(c, &held, "select bytes from image_file_totals where uploaded_by = ?", V(user_id)) == FAILED)
+    if (!lock_totals(c, user_id, &held))
         return false;
     if (more <= most && held <= most - more)
         return true;
