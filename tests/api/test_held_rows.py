@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import support
@@ -221,6 +222,8 @@ def test_a_silent_database_does_not_delay_the_end(frozen, tmp_path):
     admin = server.admin()
     patient = admin.patient()
     os.kill(frozen, signal.SIGSTOP)
+    threads = Path(f"/proc/{frozen}/task")
+    wait_until(lambda: all(") T " in (t / "stat").read_text() for t in threads.iterdir()), what="a database that stands still")
     answers = []
 
     def ask(method, path, **more):
@@ -244,7 +247,7 @@ def test_a_silent_database_does_not_delay_the_end(frozen, tmp_path):
     took = time.monotonic() - begun
     for thread in asked:
         thread.join()
-    assert took < 4 + 1.5 * SLOW, took
+    assert took < 4 + 8 * SLOW, took  # the grace and some work; without an end to it, as long as the database is silent
     assert set(answers) <= {503, "ReadError", "RemoteProtocolError", "ConnectError"}, answers
     os.kill(frozen, signal.SIGCONT)
     server.close()

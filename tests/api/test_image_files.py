@@ -56,7 +56,7 @@ def assign(server, user, *files):
     uid, patient = unique("1.2.3."), files[0]["patient_id"]
     rows = server.database.rows
     rows(
-        f"insert into studies(study_uid, patient_id, created_by, created_at, updated_at) values ('{uid}', {patient}, {user.id}, 1, 1)"
+        f"insert into studies(study_uid, patient_id, created_by, created_at, updated_at) values ('{uid}', {patient}, {files[0]['uploaded_by']}, 1, 1)"
     )
     study = rows(f"select id from studies where study_uid = '{uid}'")[0][0]
     rows(
@@ -96,7 +96,7 @@ def test_files_of_assigned_studies_are_seen(server, doctor, colleague, viewer):
     assert [f["id"] for f in ok(viewer.get("/image-files"))["items"]] == [own["id"]]
     events = ok(colleague.get(f"/patients/{patient['id']}/timeline"))["items"]
     assert {e["image_file_id"] for e in events if e["kind"] == "IMAGE_FILE"} == {own["id"], *seen}
-    assert len(ok(colleague.get(f"/patients/{patient['id']}/studies"))["items"]) == 1  # not the viewer's
+    assert len(ok(colleague.get(f"/patients/{patient['id']}/studies"))["items"]) == 2  # that of one's own file, too
 
 
 def test_own_files_of_assigned_studies_come_once(server, doctor):

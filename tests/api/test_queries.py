@@ -63,6 +63,8 @@ def fill(server, user_id):
         f"{user}, {at}, {at} from {numbers()} n"
     )
     study = server.database.rows("select min(id) from studies")[0][0]
+    # Where all were null, MariaDB would take the index of studies for useless.
+    server.database.rows(f"update image_files set study_id = {study} + id % {ROWS} where id % 4 <> 0")
     server.database.rows(
         f"insert into series(study_id, series_uid, series_number, created_at, updated_at) select {study} + n.seq / 2, {text('1.2.')}, "
         f"n.seq % 2, {at}, {at} from {numbers()} n where n.seq < {ROWS} - 2"
