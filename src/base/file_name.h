@@ -6,12 +6,10 @@
  *
  * - UTF-8: a byte that is none, and a control character, is U+FFFD, so that something is seen where something was.
  * - Marks that turn the direction of text ("exe.gpj" for "gpj.exe") and characters that have no width are dropped, but
- * for those that Persian,
- *   Indian scripts and emoji are written with (U+200C, U+200D).
+ *   for those that Persian, Indian scripts and emoji are written with (U+200C, U+200D).
  * - Directories of the sender are nobody's business (RFC 7578 4.2, RFC 6266 4.3), whichever system wrote them, and so
- * is a drive of Windows
- *   ("C:x.png" is a file of the directory that drive C is in). This is looked at last, so that nothing dropped hides
- *   one.
+ *   is a drive of Windows ("C:x.png" is a file of the directory that drive C is in). This is looked at last, so that
+ *   nothing dropped hides one.
  * - At most 512 bytes, cut at a code point. "unnamed" when nothing is left, or only blanks.
  *
  * Both take their own output for what it is: file_name_of(file_name_of(x)) is file_name_of(x).

@@ -23,10 +23,9 @@ struct str folding_text(struct str text, struct arena *arena);
  * - ^ is a space: it stands between the components of a DICOM name (PS3.5 6.2.1.2), where people write a space;
  * - runs of spaces are one space, and none between two characters of scripts that are written without: 山田 太郎 is 山田太郎;
  * - katakana are hiragana. They are two ways to write one sound, and a reading is kept in either of them; the Japanese
- * order of text tells
- *   them apart at its fourth level only (JIS X 4061, CLDR `ja`), so what compares by it, as the find of browsers and
- *   the usual
- *   collations of databases do, finds one by the other. Small kana and voice marks stay what they are.
+ *   order of text tells them apart at its fourth level only (JIS X 4061, CLDR `ja`), so what compares by it, as the
+ *   find of browsers and the usual collations of databases do, finds one by the other. Small kana and voice marks stay
+ *   what they are.
  * ASCII without ^ is given back as it is, its capitals and its runs of spaces for the caller. */
 struct str folding_search(struct str text, struct arena *arena);
 

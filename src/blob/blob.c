@@ -152,15 +152,14 @@ static bool make_temporary(struct blob_writer *writer, struct error *error)
     return writer->fd >= 0 || file_fail(error, "create a temporary file in", store->root, errno);
 }
 
-/* What many write at once may go below the reserve by a piece each. */
-static bool has_room(struct blob_store *store, struct error *error)
+bool blob_has_room(struct blob_store *store, int64_t more_bytes, struct error *error)
 {
     int64_t free_bytes, total_bytes;
-    if (!store->reserve_bytes)
+    if (!store->reserve_bytes && !more_bytes)
         return true;
     if (!blob_space(store, &free_bytes, &total_bytes, error))
         return false;
-    return free_bytes >= store->reserve_bytes ||
+    return free_bytes - more_bytes >= store->reserve_bytes ||
            error_set(error, E_STORAGE_FULL, "no space is left for files: the last %" PRId64 " MiB are kept free",
                      (store->reserve_bytes + (1 << 20) - 1) >> 20);
 }
@@ -177,7 +176,7 @@ bool blob_create(struct blob_store *store, struct blob_writer **out, struct erro
         free(writer);
         return false;
     }
-    if (!has_room(store, error)) {
+    if (!blob_has_room(store, 0, error)) {
         free(writer);
         return false;
     }
@@ -237,7 +236,7 @@ static bool hold(struct blob_writer *writer, int64_t more)
 
 bool blob_write_at(struct blob_writer *writer, int64_t offset, struct str bytes, struct error *error)
 {
-    return has_room(writer->store, error) && spill(writer, error) &&
+    return blob_has_room(writer->store, bytes.len, error) && spill(writer, error) &&
            pwrite_all(writer, writer->fd, offset, bytes, error);
 }
 

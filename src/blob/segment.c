@@ -45,20 +45,12 @@ static int make_file(const char *name, int root)
     }
 }
 
-/* Trying where there is none takes, for a moment, the last bytes from others. */
-static bool has_room(struct blob_store *store)
-{
-    struct error ignored = { 0 };
-    int64_t free_bytes, total_bytes;
-    return blob_space(store, &free_bytes, &total_bytes, &ignored) &&
-           free_bytes >= JOURNAL_SEGMENT_BYTES + store->reserve_bytes;
-}
-
 int journal_make_segment(struct blob_store *store, char name[JOURNAL_NAME_BYTES])
 {
     char uuid[UUID_TEXT + 1];
-    if (!has_room(store))
-        return -1;
+    struct error ignored = { 0 };
+    if (!blob_has_room(store, JOURNAL_SEGMENT_BYTES, &ignored))
+        return -1; /* trying would take, for a moment, the last bytes from others */
     crypto_uuid(uuid);
     snprintf(name, JOURNAL_NAME_BYTES, BLOB_TEMPORARY "/" JOURNAL_PREFIX "%s", uuid);
     int fd = make_file(name, store->root_fd);

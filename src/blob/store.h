@@ -41,5 +41,8 @@ bool blob_key(struct str key, struct blob_key *out, struct error *error);
 bool blob_make_parents(struct blob_store *store, const struct blob_key *key, bool durable, struct error *error);
 /* Makes the name of `key` (or its absence) durable. */
 bool blob_sync_parent(struct blob_store *store, const struct blob_key *key, struct error *error);
+/* Do so many bytes more leave the reserve free? Else E_STORAGE_FULL. Many who write at once may go below it by a
+ * piece each. */
+bool blob_has_room(struct blob_store *store, int64_t more_bytes, struct error *error);
 
 #endif
