@@ -36,14 +36,16 @@ static void check_bytes(struct checking *k, const struct image_file *file, int f
         find(k, "a file that cannot be read", file->storage_path);
         return;
     }
+    if (damage == DAMAGE_CONTENT && !keeping_mark_content(k->c, file, fd))
+        return; /* mended since */
     if (damage)
         find(k,
              damage == DAMAGE_SIZE ? "a file of another size than its row says"
                                    : "a file with other bytes than its row says",
              file->storage_path);
-    if (damage || deep || file->damage != DAMAGE_CONTENT)
+    if (damage == DAMAGE_SIZE || (!damage && (deep || file->damage != DAMAGE_CONTENT)))
         keeping_mark(k->c, file, damage);
-    else
+    else if (!damage)
         find(k, "a file with other bytes than its row says, as was found before", file->storage_path);
 }
 

@@ -21,29 +21,57 @@ static char *piece_new(void)
 struct marking {
     const struct image_file *file;
     enum file_damage damage;
+    int fd;        /* -1: whatever has the name now */
+    bool replaced; /* since they were read */
 };
 
+static bool set_damage(struct call *c, const struct image_file *file, enum file_damage damage)
+{
+    struct str said = damage ? str_from(file_damages[damage - 1]) : STR_NULL;
+    return db_execute(c, "update image_files set damage = ? where sha256 = ? and storage_path = ?", V(said),
+                      V(file->sha256), V(file->storage_path));
+}
+
+/* Whoever mends the bytes says so after they have their name, on rows that are locked here: either it is seen here, or
+ * what is said here is taken back there. */
 static bool store_mark(struct call *c, void *context)
 {
-    const struct marking *m = context;
-    struct str said = m->damage ? str_from(file_damages[m->damage - 1]) : STR_NULL;
-    return db_execute(c, "update image_files set damage = ? where sha256 = ? and storage_path = ?", V(said),
-                      V(m->file->sha256), V(m->file->storage_path));
+    struct marking *m = context;
+    const struct image_file *file = m->file;
+    struct blob_store *store = image_file_store(c, file);
+    if (!db_lock(c, "select id from image_files where sha256 = ? and storage_path = ?", V(file->sha256),
+                 V(file->storage_path)))
+        return false;
+    m->replaced = m->fd >= 0 && !(store && blob_is_named(store, file->storage_path, m->fd));
+    return m->replaced || set_damage(c, file, m->damage);
+}
+
+static void mark(struct call *c, struct marking *m)
+{
+    const struct image_file *file = m->file;
+    struct error said = c->error;
+    error_clear(&c->error);
+    bool ok = db_transact(c, store_mark, m);
+    if (!m->replaced)
+        log_write(c->app->log, m->damage ? LOG_ERROR : LOG_WARNING, call_request_id(c),
+                  m->damage ? "file.damaged" : "file.whole", "image file %" PRId64 ", %.*s: %s%s", file->id,
+                  STR_FMT(file->storage_path), m->damage ? file_damages[m->damage - 1] : "its bytes are there again",
+                  ok ? "" : "; its row could not be marked");
+    c->error = said;
 }
 
 void keeping_mark(struct call *c, const struct image_file *file, enum file_damage damage)
 {
-    struct marking marking = { file, damage };
-    struct error said = c->error;
-    if (file->damage == (unsigned)damage)
-        return;
-    error_clear(&c->error);
-    bool ok = db_transact(c, store_mark, &marking);
-    log_write(c->app->log, damage ? LOG_ERROR : LOG_WARNING, call_request_id(c), damage ? "file.damaged" : "file.whole",
-              "image file %" PRId64 ", %.*s: %s%s", file->id, STR_FMT(file->storage_path),
-              damage ? file_damages[damage - 1] : "its bytes are there again",
-              ok ? "" : "; its row could not be marked");
-    c->error = said;
+    if (file->damage != (unsigned)damage)
+        mark(c, &(struct marking){ .file = file, .damage = damage, .fd = -1 });
+}
+
+bool keeping_mark_content(struct call *c, const struct image_file *file, int fd)
+{
+    struct marking m = { .file = file, .damage = DAMAGE_CONTENT, .fd = fd };
+    if (file->damage != DAMAGE_CONTENT)
+        mark(c, &m);
+    return !m.replaced;
 }
 
 static bool say_damage(struct call *c, const struct image_file *file, enum file_damage damage)
@@ -150,36 +178,6 @@ static int open_as_many(struct blob_store *store, struct str key, const struct i
     return -1;
 }
 
-/* What has its name at this moment; that it cannot be read is no sign of damage. */
-static bool is_whole_now(struct call *c, const struct image_file *file)
-{
-    struct blob_store *store = image_file_store(c, file);
-    enum file_damage damage = DAMAGE_NONE;
-    bool found;
-    int fd = store ? open_as_many(store, file->storage_path, file, &found) : -1;
-    if (fd < 0)
-        return false;
-    bool whole = !keeping_check(c, file, fd, &damage) || !damage;
-    close(fd);
-    error_clear(&c->error);
-    return whole;
-}
-
-/* Somebody may send the file again meanwhile, and mend it: looked at again before it is said, and, since the mender says that it is whole after it
- * is, once more after that. */
-static bool mark_if_it_is(struct call *c, const struct image_file *file, enum file_damage damage)
-{
-    struct image_file marked = *file;
-    marked.damage = damage;
-    if (is_whole_now(c, file))
-        return false;
-    keeping_mark(c, file, damage);
-    if (!is_whole_now(c, file))
-        return true;
-    keeping_mark(c, &marked, DAMAGE_NONE);
-    return false;
-}
-
 bool keeping_is_as_stored(struct call *c, const struct image_file *file, int fd)
 {
     struct error said = c->error;
@@ -190,7 +188,7 @@ bool keeping_is_as_stored(struct call *c, const struct image_file *file, int fd)
     if (!keeping_check(c, file, fd, &damage))
         return false;
     if (damage) {
-        if (mark_if_it_is(c, file, damage))
+        if (keeping_mark_content(c, file, fd))
             return say_damage(c, file, damage);
         c->error.retry_after_s = 1;
         return fail(c, E_UNAVAILABLE, "image file %" PRId64 " has just been mended: ask again", file->id);
@@ -225,7 +223,7 @@ bool keeping_copy(struct call *c, const struct image_file *file, int fd, struct 
     digests_finish(digests, md5, sha256);
     digests_free(digests);
     if (ok && !str_equal(str_from(sha256), file->sha256)) {
-        keeping_mark(c, file, DAMAGE_CONTENT);
+        (void)keeping_mark_content(c, file, fd);
         ok = say_damage(c, file, DAMAGE_CONTENT);
     }
     if (ok)
@@ -258,14 +256,16 @@ bool keeping_confirm(struct call *c, const struct image_file *file, int fd)
     struct blob_store *store = image_file_store(c, file);
     if (!store)
         return fail(c, E_UNAVAILABLE, "the archive that has these bytes is not configured now");
-    if (!are_there(store, file, fd)) {
-        if (!keeping_copy(c, file, fd, store))
-            return false;
-        log_write(c->app->log, LOG_WARNING, call_request_id(c), "file.mended",
-                  "image file %" PRId64 ", %.*s: its bytes were sent again, and stored anew", file->id,
-                  STR_FMT(file->storage_path));
+    if (are_there(store, file, fd)) {
+        keeping_mark(c, file, DAMAGE_NONE);
+        return true;
     }
-    keeping_mark(c, file, DAMAGE_NONE);
+    if (!keeping_copy(c, file, fd, store))
+        return false;
+    log_write(c->app->log, LOG_WARNING, call_request_id(c), "file.mended",
+              "image file %" PRId64 ", %.*s: its bytes were sent again, and stored anew", file->id,
+              STR_FMT(file->storage_path));
+    mark(c, &(struct marking){ file, DAMAGE_NONE, -1, false }); /* also what was said since `file` was read */
     return true;
 }
 

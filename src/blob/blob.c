@@ -440,6 +440,16 @@ bool blob_exists(struct blob_store *store, struct str key_text)
            S_ISREG(st.st_mode);
 }
 
+bool blob_is_named(struct blob_store *store, struct str key_text, int fd)
+{
+    struct blob_key key;
+    struct error ignored = { 0 };
+    struct stat named, opened;
+    return blob_key(key_text, &key, &ignored) && fstat(fd, &opened) == 0 &&
+           fstatat(store->root_fd, key.text, &named, AT_SYMLINK_NOFOLLOW) == 0 && named.st_dev == opened.st_dev &&
+           named.st_ino == opened.st_ino;
+}
+
 /* Not synced: should a power cut bring the file back, fsck finds it as one without a row. */
 bool blob_remove(struct blob_store *store, struct str key_text, struct error *error)
 {

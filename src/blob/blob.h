@@ -70,6 +70,8 @@ void blob_cancel(struct blob_writer *writer); /* removes the temporary file; tak
 /* What is no file (a folder, a symbolic link, a pipe) is not there: E_NOT_FOUND. */
 bool blob_open_read(struct blob_store *store, struct str key, int *fd, int64_t *size_bytes, struct error *error);
 bool blob_exists(struct blob_store *store, struct str key);
+/* Is what is open behind `fd` what has this name now? Bytes that are replaced are so by others under their name. */
+bool blob_is_named(struct blob_store *store, struct str key, int fd);
 /* Absent is fine, and so is a folder, which stays: it is none of ours. */
 bool blob_remove(struct blob_store *store, struct str key, struct error *error);
 bool blob_rename(struct blob_store *store, struct str from, struct str to, struct error *error);

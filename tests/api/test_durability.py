@@ -12,6 +12,7 @@ import socket
 import subprocess
 import tempfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -353,6 +354,31 @@ def test_every_way_in_mends(house, chief, harm, send, make):
     harm(path_of(house, file))
     assert send(chief, content).status_code in (200, 201)
     whole(chief, content)
+
+
+def test_what_was_seen_before_the_mend_is_not_said_after_it(house, chief):
+    """Many look at the file while its bytes change and are sent again: who had opened the old ones speaks late."""
+    content, over = png(300, 300), threading.Event()
+    file = chief.upload(content)
+
+    def look():
+        api = house.client(chief.token)
+        while not over.is_set():
+            api.get(f"/images/{file['id']}/frames/1")
+
+    with ThreadPoolExecutor(4) as pool:
+        looking = [pool.submit(look) for _ in range(4)]
+        try:
+            for _ in range(15):
+                with open(path_of(house, file), "r+b") as stored:
+                    stored.seek(100)
+                    stored.write(os.urandom(8))
+                single(chief, content)
+                whole(chief, content)
+        finally:
+            over.set()
+        for each in looking:
+            each.result()
 
 
 @pytest.mark.parametrize("harm", HARM, ids=lambda h: h.__name__)
