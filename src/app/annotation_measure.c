@@ -2,9 +2,9 @@
 #include "app/annotation.h"
 
 #include "app/app.h"
-#include "app/header_doubts.h"
+#include "measure/header_doubts.h"
 #include "app/rendering.h"
-#include "app/ultrasound.h"
+#include "measure/ultrasound.h"
 
 #include <math.h>
 

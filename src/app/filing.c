@@ -2,7 +2,7 @@
 #include "app/filing.h"
 
 #include "app/app.h"
-#include "app/header_doubts.h"
+#include "measure/header_doubts.h"
 #include "app/modality.h"
 #include "app/study_twins.h"
 #include "app/study_view.h"
@@ -79,14 +79,15 @@ static void take_patient(struct call *c, struct filing *f, const struct dicom_da
 /* What the reader forgave, and what of the header decides numbers and cannot be read. */
 static void take_remarks(struct call *c, const struct dicom_object *object, struct texts *out)
 {
-    struct texts doubts = header_doubts(object, 0, DOUBT_ALL, &c->arena);
-    if (!object->remark_count && !doubts.count)
+    struct str doubts[DOUBTS_MAX];
+    int count = header_doubts(object, 0, DOUBT_ALL, doubts, &c->arena);
+    if (!object->remark_count && !count)
         return;
-    out->items = arena_array(&c->arena, struct str, object->remark_count + doubts.count);
+    out->items = arena_array(&c->arena, struct str, object->remark_count + count);
     for (int i = 0; i < object->remark_count; i++)
         out->items[out->count++] = object->remarks[i];
-    for (ptrdiff_t i = 0; i < doubts.count; i++)
-        out->items[out->count++] = doubts.items[i];
+    for (int i = 0; i < count; i++)
+        out->items[out->count++] = doubts[i];
 }
 
 static void take(struct call *c, struct filing *f, const struct filing_text *text, struct dicom_object *object)

@@ -1,6 +1,6 @@
 /* images.c - what is in an image file: its picture, header, frames and histogram. */
 #include "app/exchange.h"
-#include "app/header_doubts.h"
+#include "measure/header_doubts.h"
 #include "app/picture.h"
 #include "app/rendered_api.h"
 #include "dicom/json.h"

@@ -217,26 +217,8 @@ bool picture_samples(struct call *c, const struct picture *picture, int64_t numb
 /* ---- what the header says of values and distances ---- */
 
 enum {
-    SHARED_GROUPS = 0x52009229,
-    FRAME_GROUPS = 0x52009230,
     PIXEL_MEASURES = 0x00289110,
 };
-
-const struct dicom_dataset *picture_group_holder(const struct dicom_object *object, uint32_t sequence, int64_t number)
-{
-    const struct dicom_dataset *own = dicom_item(object->root, FRAME_GROUPS, number - 1),
-                               *shared = dicom_item(object->root, SHARED_GROUPS, 0);
-    if (own && dicom_item(own, sequence, 0))
-        return own;
-    return shared && dicom_item(shared, sequence, 0) ? shared : object->root;
-}
-
-const struct dicom_dataset *picture_functional_group(const struct dicom_object *object, uint32_t sequence,
-                                                     int64_t number)
-{
-    const struct dicom_dataset *holder = picture_group_holder(object, sequence, number);
-    return holder == object->root ? holder : dicom_item(holder, sequence, 0);
-}
 
 static bool read_spacing(const struct dicom_dataset *from, uint32_t tag, struct pixel_spacing *out)
 {
@@ -257,7 +239,7 @@ void picture_spacing(struct call *c, const struct picture *picture, int64_t numb
     if (!picture->dicom)
         return;
     const struct dicom_dataset *root = picture->dicom->root,
-                               *from = picture_functional_group(picture->dicom, PIXEL_MEASURES, number);
+                               *from = dicom_functional_group(picture->dicom, PIXEL_MEASURES, number);
     bool has_detector = read_spacing(root, 0x00181164 /* Imager Pixel Spacing */, &detector) ||
                         read_spacing(root, 0x00182010 /* Nominal Scanned Pixel Spacing */, &detector);
     if (read_spacing(from, 0x00280030 /* Pixel Spacing */, out)) {

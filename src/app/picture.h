@@ -47,11 +47,6 @@ bool picture_samples(struct call *c, const struct picture *picture, int64_t numb
 /* A job for the decoder processes about frame `number`, all but its kind and rendering. Its lists live in the arena. */
 bool picture_job(struct call *c, const struct picture *picture, int64_t number, struct decode_job *job);
 bool picture_run(struct call *c, const struct decode_job *job, struct decode_result *result);
-/* The data set of an item in the functional groups (PS3.3 C.7.6.16): the frame's own, else the shared one, else the file's root. */
-const struct dicom_dataset *picture_functional_group(const struct dicom_object *object, uint32_t sequence,
-                                                     int64_t number);
-/* The data set that has such a sequence, of any number of items: the frame's groups, the shared ones, else the file's root. */
-const struct dicom_dataset *picture_group_holder(const struct dicom_object *object, uint32_t sequence, int64_t number);
 
 /* How pixels become millimetres. */
 enum spacing_source {

@@ -2,7 +2,7 @@
 #include "app/pixel_values.h"
 
 #include "app/picture.h"
-#include "app/suv.h"
+#include "measure/suv.h"
 #include "raster/lut_data.h"
 
 #include <math.h>
@@ -68,7 +68,7 @@ static void use_padding(const struct pixel_source *s, struct rendering *out)
 
 static const struct dicom_dataset *rescale_of(const struct pixel_source *s)
 {
-    return picture_functional_group(s->object, PIXEL_VALUE_TRANSFORMATION, s->frame);
+    return dicom_functional_group(s->object, PIXEL_VALUE_TRANSFORMATION, s->frame);
 }
 
 /* Rescale Type and Modality LUT Type; US is "unspecified" (C.11.1.1.2). A rescaled CT is in Hounsfield units unless it says otherwise (C.8.2.1). */
@@ -222,7 +222,7 @@ static void use_mappings(const struct pixel_source *s, const struct mapping *all
  * that unit go on where it ends. False: there is none. */
 static bool real_world_mapping(const struct pixel_source *s, struct rendering *out, struct str *unit)
 {
-    const struct dicom_dataset *holder = picture_group_holder(s->object, REAL_WORLD_MAPPING, s->frame);
+    const struct dicom_dataset *holder = dicom_group_holder(s->object, REAL_WORLD_MAPPING, s->frame);
     struct mapping all[MAPPINGS_MAX];
     int count = 0;
     for (int i = 0; i < MAPPINGS_MAX; i++) {

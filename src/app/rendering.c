@@ -1,7 +1,7 @@
 /* rendering.c - the file's own transformations and the request's wishes (PS3.3 C.7.6.3, C.7.6.16.2.9, C.7.6.16.2.10, C.11.1, C.11.2). */
 #include "app/rendering.h"
 
-#include "app/header_doubts.h"
+#include "measure/header_doubts.h"
 #include "base/names.h"
 #include "raster/lut_data.h"
 
@@ -129,7 +129,7 @@ static bool is_whole(const struct source *s)
 static struct str file_function(const struct source *s)
 {
     const struct dicom_dataset *from =
-        picture_functional_group(s->object, 0x00289132 /* Frame VOI LUT Sequence */, s->frame);
+        dicom_functional_group(s->object, 0x00289132 /* Frame VOI LUT Sequence */, s->frame);
     struct str name = dicom_text_first(from, 0x00281056 /* VOI LUT Function */, &s->c->arena);
     return name.at ? name : S("LINEAR");
 }
@@ -138,7 +138,7 @@ static struct str file_function(const struct source *s)
 static bool use_window(const struct source *s, int64_t index, struct rendering *out)
 {
     const struct dicom_dataset *from =
-        picture_functional_group(s->object, 0x00289132 /* Frame VOI LUT Sequence */, s->frame);
+        dicom_functional_group(s->object, 0x00289132 /* Frame VOI LUT Sequence */, s->frame);
     double center, width;
     if (!dicom_real_at(from, 0x00281050 /* Window Center */, index, &center) ||
         !dicom_real_at(from, 0x00281051 /* Window Width */, index, &width) || !(width > 0))
@@ -152,7 +152,7 @@ static bool use_window(const struct source *s, int64_t index, struct rendering *
 static const struct dicom_dataset *voi_item(const struct source *s, int64_t index)
 {
     const struct dicom_dataset *from =
-        picture_functional_group(s->object, 0x00289132 /* Frame VOI LUT Sequence */, s->frame);
+        dicom_functional_group(s->object, 0x00289132 /* Frame VOI LUT Sequence */, s->frame);
     const struct dicom_dataset *item = dicom_item(from, 0x00283010 /* VOI LUT Sequence */, index);
     return item ? item : dicom_item(s->root, 0x00283010, index);
 }
@@ -232,7 +232,7 @@ static bool use_asked(const struct source *s, struct rendering *out)
 {
     enum { CHOICES_MAX = 1000 };
     const struct dicom_dataset *windows =
-        picture_functional_group(s->object, 0x00289132 /* Frame VOI LUT Sequence */, s->frame);
+        dicom_functional_group(s->object, 0x00289132 /* Frame VOI LUT Sequence */, s->frame);
     int64_t number = 0, luts = 0;
     if (str_equal(s->query->voi, S("none")))
         return true;
@@ -293,7 +293,7 @@ static double pixel_aspect(const struct source *s)
                                      0x00182010 /* Nominal Scanned Pixel Spacing */,
                                      0x00280034 /* Pixel Aspect Ratio */ };
     const struct dicom_dataset *measures =
-        picture_functional_group(s->object, 0x00289110 /* Pixel Measures Sequence */, s->frame);
+        dicom_functional_group(s->object, 0x00289110 /* Pixel Measures Sequence */, s->frame);
     for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {
         double down, across;
         if (!dicom_real_at(i ? s->root : measures, tags[i], 0, &down) ||

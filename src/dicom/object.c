@@ -292,3 +292,18 @@ const struct dicom_dataset *dicom_item(const struct dicom_dataset *dataset, uint
         item = item->next;
     return item;
 }
+
+const struct dicom_dataset *dicom_group_holder(const struct dicom_object *object, uint32_t sequence, int64_t number)
+{
+    const struct dicom_dataset *own = dicom_item(object->root, DICOM_PerFrameFunctionalGroupsSequence, number - 1),
+                               *shared = dicom_item(object->root, DICOM_SharedFunctionalGroupsSequence, 0);
+    if (own && dicom_item(own, sequence, 0))
+        return own;
+    return shared && dicom_item(shared, sequence, 0) ? shared : object->root;
+}
+
+const struct dicom_dataset *dicom_functional_group(const struct dicom_object *object, uint32_t sequence, int64_t number)
+{
+    const struct dicom_dataset *holder = dicom_group_holder(object, sequence, number);
+    return holder == object->root ? holder : dicom_item(holder, sequence, 0);
+}

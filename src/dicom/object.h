@@ -80,6 +80,17 @@ const struct dicom_node *dicom_find(const struct dicom_dataset *dataset, uint32_
 /* The index-th item of a sequence in the data set; NULL: absent. */
 const struct dicom_dataset *dicom_item(const struct dicom_dataset *dataset, uint32_t sequence, int64_t index);
 
+/* ---- functional groups (PS3.3 C.7.6.16) of frame `number`, from 1; 0: of none ---- */
+#define DICOM_PerFrameFunctionalGroupsSequence 0x52009230u
+#define DICOM_SharedFunctionalGroupsSequence 0x52009229u
+
+/* The data set that has such a sequence, of any number of items: the frame's groups, the shared ones, else the file's
+ * root. */
+const struct dicom_dataset *dicom_group_holder(const struct dicom_object *object, uint32_t sequence, int64_t number);
+/* The sequence's first item there; else the file's root. */
+const struct dicom_dataset *dicom_functional_group(const struct dicom_object *object, uint32_t sequence,
+                                                   int64_t number);
+
 /* ---- values: false (or null) when the element is absent, empty, or not of such a kind ---- */
 
 /* All values as one UTF-8 text, padding removed, several joined by '\'. Binary VRs give null. */

@@ -2,7 +2,7 @@
  * what of its header cannot be read. */
 #include "app/app.h"
 #include "app/filing.h"
-#include "app/header_doubts.h"
+#include "measure/header_doubts.h"
 
 #include <assert.h>
 

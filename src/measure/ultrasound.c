@@ -1,5 +1,5 @@
 /* ultrasound.c - Sequence of Ultrasound Regions (0018,6011). */
-#include "app/ultrasound.h"
+#include "measure/ultrasound.h"
 
 #include <math.h>
 

@@ -2,7 +2,8 @@
  * window without its width. The image is shown and measured all the same, as if it were not there; but a doctor has to be told, since values that
  * are only stored ones look like Hounsfield units.
  *
- *     struct texts doubts = header_doubts(object, 3, DOUBT_VALUES, &arena);
+ *     struct str doubts[DOUBTS_MAX];
+ *     int count = header_doubts(object, 3, DOUBT_VALUES, doubts, &arena);
  *     "Rescale Slope (0028,1053) is no finite number: values are as stored, without a unit"
  *
  * What is absent altogether is no doubt: that the file does not know is told by a unit or a spacing that is not there. What is used instead is decided
@@ -12,7 +13,6 @@
 #define ROENTGEN_HEADER_DOUBTS_H
 
 #include "dicom/object.h"
-#include "schema/field.h"
 
 enum doubt {
     DOUBT_VALUES = 1, /* what a sample stands for */
@@ -23,8 +23,9 @@ enum doubt {
 
 enum { DOUBTS_MAX = 8 }; /* further ones are not told */
 
-/* Of one frame, from 1; 0: of all, each thing once. */
-struct texts header_doubts(const struct dicom_object *object, int64_t frame, unsigned about, struct arena *arena);
+/* How many, of one frame, from 1; 0: of all, each thing once. Their text is the arena's. */
+int header_doubts(const struct dicom_object *object, int64_t frame, unsigned about, struct str out[DOUBTS_MAX],
+                  struct arena *arena);
 /* The same as one text, "; " between them, cut to whole ones of at most `most` bytes. Null: there are none. */
 struct str header_doubts_text(const struct dicom_object *object, int64_t frame, unsigned about, ptrdiff_t most,
                               struct arena *arena);

@@ -1,5 +1,5 @@
 /* suv.c - the scale of PET images (PS3.3 C.8.9.1, C.8.9.2; QIBA FDG-PET profile, SUV vendor-neutral pseudo code). */
-#include "app/suv.h"
+#include "measure/suv.h"
 
 #include <math.h>
 

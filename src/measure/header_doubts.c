@@ -1,10 +1,10 @@
 /* header_doubts.c - the table of such members, and where they are. */
-#include "app/header_doubts.h"
+#include "measure/header_doubts.h"
 
-#include "app/picture.h"
-#include "app/suv.h"
-#include "app/ultrasound.h"
+#include "measure/suv.h"
+#include "measure/ultrasound.h"
 
+#include <inttypes.h>
 #include <math.h>
 
 enum place { IN_ROOT, IN_TRANSFORMATION, IN_VOI, IN_MEASURES, IN_DRUG, PLACES };
@@ -15,7 +15,7 @@ static const uint32_t groups[PLACES] = {
     [IN_VOI] = 0x00289132,
     [IN_MEASURES] = 0x00289110,
 };
-enum { FRAME_GROUPS = 0x52009230, RADIOPHARMACEUTICALS = 0x00540016, MODALITY_LUT = 0x00283000, UNITS = 0x00541001 };
+enum { RADIOPHARMACEUTICALS = 0x00540016, MODALITY_LUT = 0x00283000, UNITS = 0x00541001 };
 enum { RESCALE_SLOPE = 0x00281053 };
 
 enum need { ANY_NUMBER, NOT_ZERO, ABOVE_ZERO, TWO_ABOVE_ZERO, A_DATE, A_TIME };
@@ -66,13 +66,14 @@ struct doubting {
     struct str modality;
     bool has_suv;    /* of a PET: nothing that it needs is in doubt */
     bool told[ROWS]; /* of some frame */
-    struct texts out;
+    int count;
+    struct str *out;
 };
 
 static void tell(struct doubting *d, struct str text)
 {
-    if (d->out.count < DOUBTS_MAX)
-        d->out.items[d->out.count++] = text;
+    if (d->count < DOUBTS_MAX)
+        d->out[d->count++] = text;
 }
 
 static bool is_modality(const struct doubting *d, const char *name)
@@ -157,7 +158,7 @@ static void look_at_mappings(struct doubting *d, int64_t frame)
     enum { MAPPINGS = 0x00409096, MAPPINGS_MAX = 64, SLOPE = 0x00409225, INTERCEPT = 0x00409224 };
     static const struct row slope = { SLOPE, INTERCEPT, NULL, IN_ROOT, NOT_ZERO, 0, NULL, NULL },
                             intercept = { INTERCEPT, SLOPE, NULL, IN_ROOT, ANY_NUMBER, 0, NULL, NULL };
-    const struct dicom_dataset *item = dicom_item(picture_group_holder(d->object, MAPPINGS, frame), MAPPINGS, 0);
+    const struct dicom_dataset *item = dicom_item(dicom_group_holder(d->object, MAPPINGS, frame), MAPPINGS, 0);
     for (int i = 1; item && i <= MAPPINGS_MAX; i++, item = item->next) {
         const char *fault = fault_of(item, &slope), *other = fault_of(item, &intercept);
         if (!dicom_find(item, 0x00409212 /* Real World Value LUT Data */) && (fault || other))
@@ -203,7 +204,8 @@ static void look_at_ultrasound(struct doubting *d)
 static void look_at_all_frames(struct doubting *d)
 {
     int64_t number = 1;
-    for (const struct dicom_dataset *frame = dicom_item(d->object->root, FRAME_GROUPS, 0); frame; frame = frame->next) {
+    for (const struct dicom_dataset *frame = dicom_item(d->object->root, DICOM_PerFrameFunctionalGroupsSequence, 0);
+         frame; frame = frame->next) {
         for (int place = 0; place < PLACES; place++)
             if (groups[place])
                 look_at(d, dicom_item(frame, groups[place], 0), (enum place)place, number);
@@ -211,17 +213,17 @@ static void look_at_all_frames(struct doubting *d)
     }
 }
 
-struct texts header_doubts(const struct dicom_object *object, int64_t frame, unsigned about, struct arena *arena)
+int header_doubts(const struct dicom_object *object, int64_t frame, unsigned about, struct str out[DOUBTS_MAX],
+                  struct arena *arena)
 {
-    struct doubting d = { .object = object, .arena = arena, .about = about };
+    struct doubting d = { .object = object, .arena = arena, .about = about, .out = out };
     d.modality = dicom_text_first(object->root, DICOM_Modality, arena);
-    d.out.items = arena_array(arena, struct str, DOUBTS_MAX);
     look_at_pet(&d);
     look_at(&d, object->root, IN_ROOT, 0);
     look_at(&d, dicom_item(object->root, RADIOPHARMACEUTICALS, 0), IN_DRUG, 0);
     for (int place = 0; place < PLACES; place++)
         if (groups[place])
-            look_at(&d, picture_functional_group(object, groups[place], frame), (enum place)place, 0);
+            look_at(&d, dicom_functional_group(object, groups[place], frame), (enum place)place, 0);
     if (!frame)
         look_at_all_frames(&d);
     if (about & DOUBT_VALUES) {
@@ -230,16 +232,17 @@ struct texts header_doubts(const struct dicom_object *object, int64_t frame, uns
     }
     if ((about & DOUBT_LENGTHS) && dicom_find(object->root, 0x00186011 /* Sequence of Ultrasound Regions */))
         look_at_ultrasound(&d);
-    return d.out;
+    return d.count;
 }
 
 struct str header_doubts_text(const struct dicom_object *object, int64_t frame, unsigned about, ptrdiff_t most,
                               struct arena *arena)
 {
-    struct texts doubts = header_doubts(object, frame, about, arena);
-    struct str text = doubts.count ? doubts.items[0] : STR_NULL;
-    for (ptrdiff_t i = 1; i < doubts.count; i++) {
-        struct str longer = arena_format(arena, "%.*s; %.*s", STR_FMT(text), STR_FMT(doubts.items[i]));
+    struct str doubts[DOUBTS_MAX];
+    int count = header_doubts(object, frame, about, doubts, arena);
+    struct str text = count ? doubts[0] : STR_NULL;
+    for (int i = 1; i < count; i++) {
+        struct str longer = arena_format(arena, "%.*s; %.*s", STR_FMT(text), STR_FMT(doubts[i]));
         if (longer.len > most)
             break;
         text = longer;
