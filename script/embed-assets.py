@@ -6,14 +6,14 @@
 A FILE may be followed by @@OLD@@NEW: that text in it, which must be there, is replaced.
 
 FOLDER/NAME.gz gets the compressed bytes, which OUT.c takes in with `.incbin`. OUT.h has, for each NAME, a macro
-ASSET_NAME: the members of struct asset (src/app/assets.h) that say what the bytes are.
+ASSET_NAME: the members of struct asset (src/server/assets.h) that say what the bytes are.
 """
 import gzip
 import hashlib
 import os
 import sys
 
-HEADER = """/* Made by script/embed-assets.py from files of npm packages and src/app/web. */
+HEADER = """/* Made by script/embed-assets.py from files of npm packages and src/server/pages. */
 #ifndef ROENTGEN_APP_ASSETS_DATA_H
 #define ROENTGEN_APP_ASSETS_DATA_H
 

@@ -41,7 +41,7 @@ def main():
     names = {dialect: names_of(os.path.join(folder, dialect)) for dialect in DIALECTS}
     if names["sqlite"] != names["mysql"]:
         sys.exit(f"{folder}: sqlite and mysql differ in {sorted(set(names['sqlite']) ^ set(names['mysql']))}")
-    code = "/* Made by script/embed-migrations.py. */\n#include \"app/migrations.h\"\n"
+    code = "/* Made by script/embed-migrations.py. */\n#include \"site/migrations.h\"\n"
     for dialect in DIALECTS:
         code += f"\nstatic const struct migration {dialect}[] = {{\n"
         for name in names[dialect]:

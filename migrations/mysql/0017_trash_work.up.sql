@@ -1,5 +1,5 @@
 -- Patients and studies that are deleted, or about to be restored, with more files than one transaction should touch: what belongs to them
--- follows in slices (app/trash_work.h). Files of these are out of sight, and counted nowhere, whatever their own row says.
+-- follows in slices (records/trash_work.h). Files of these are out of sight, and counted nowhere, whatever their own row says.
 create table trash_work (
     id bigint not null auto_increment primary key,
     patient_id bigint,

@@ -1,4 +1,4 @@
--- What belongs to a deleted patient goes with it (app/trash.h): up to now its studies and files stayed where they could be read.
+-- What belongs to a deleted patient goes with it (records/trash.h): up to now its studies and files stayed where they could be read.
 update series set
     deleted_at = (select p.deleted_at from studies s join patients p on p.id = s.patient_id where s.id = series.study_id),
     deleted_by = (select p.deleted_by from studies s join patients p on p.id = s.patient_id where s.id = series.study_id)

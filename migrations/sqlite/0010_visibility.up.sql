@@ -1,4 +1,4 @@
--- What each caller sees, and how much of it (app/visibility.h).
+-- What each caller sees, and how much of it (records/visibility.h).
 
 -- To whom a study is open besides single accounts: everybody with a role, everybody of a department (as accounts name it).
 create table study_role_assignments (

@@ -1,5 +1,5 @@
 -- What an account sees of a study or series that somebody else registered and of which it does not see all: what its own files said, as if it had
--- registered it (app/study_view.h). files: how many of its own are in the study; kept by triggers.
+-- registered it (records/study_view.h). files: how many of its own are in the study; kept by triggers.
 create table study_views (
     id integer not null references studies(id) on delete cascade,
     created_by integer not null references users(id),

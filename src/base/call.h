@@ -19,11 +19,11 @@
 
 #include <inttypes.h>
 
-struct app;           /* app/app.h: what the process shares */
+struct app;           /* site/app.h: what the process shares */
 struct db;            /* db/db.h */
 struct db_connection; /* db/db.h: borrowed on first use, given back by db_release */
 struct request;       /* http/http.h; NULL outside HTTP */
-struct actor;         /* app/actor.h: who acts; NULL: nobody */
+struct actor;         /* site/actor.h: who acts; NULL: nobody */
 
 struct call {
     struct arena arena;

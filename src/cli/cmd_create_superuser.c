@@ -1,7 +1,7 @@
 /* cmd_create_superuser.c - the first administrator, or another one. */
 #include "cli/command.h"
 
-#include "app/user.h"
+#include "people/user.h"
 #include "base/text.h"
 
 struct create_superuser {

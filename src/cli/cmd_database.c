@@ -1,9 +1,9 @@
 /* cmd_database.c - migrate and init-db. */
 #include "cli/command.h"
 
-#include "app/account.h"
-#include "app/migrations.h"
-#include "app/renewal.h"
+#include "people/account.h"
+#include "site/migrations.h"
+#include "records/renewal.h"
 #include "base/text.h"
 
 static const char *const actions[] = { "up", "down", "current", "history", NULL };

@@ -1,7 +1,7 @@
 /* cmd_fsck.c - rows and files compared. It may run while the server does. */
 #include "cli/command.h"
 
-#include "app/recover.h"
+#include "upkeep/recover.h"
 
 struct fsck_command {
     bool remove_orphans, deep, rows;

@@ -5,10 +5,10 @@
  * status is 0 unless something that may have been a picture is not in the store. */
 #include "cli/command.h"
 
-#include "app/assignment.h"
-#include "app/keeping.h"
-#include "app/upload.h"
-#include "app/visibility.h"
+#include "records/assignment.h"
+#include "records/keeping.h"
+#include "intake/upload.h"
+#include "records/visibility.h"
 #include "base/file.h"
 #include "base/thread.h"
 #include "cli/import_skip.h"

@@ -1,8 +1,8 @@
 /* cmd_print.c - openapi, config and version: commands that only print. */
 #include "cli/command.h"
 
-#include "app/endpoints.h"
-#include "app/openapi_document.h"
+#include "server/endpoints.h"
+#include "web/openapi_document.h"
 #include "base/text.h"
 
 static int print_and_release(struct text *text)

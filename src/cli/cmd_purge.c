@@ -5,7 +5,7 @@
  */
 #include "cli/command.h"
 
-#include "app/recover.h"
+#include "upkeep/recover.h"
 #include "base/settings.h"
 
 #include <unistd.h>

@@ -2,7 +2,7 @@
  * server may run meanwhile; it hears of it within two seconds. */
 #include "cli/command.h"
 
-#include "app/account.h"
+#include "people/account.h"
 #include "base/crypto.h"
 
 static const char *const actions[] = { "list", "unlock", "disable", "enable", "reset-password", NULL };

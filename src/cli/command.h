@@ -6,8 +6,8 @@
 #ifndef ROENTGEN_COMMAND_H
 #define ROENTGEN_COMMAND_H
 
-#include "app/actor.h"
-#include "app/app.h"
+#include "site/actor.h"
+#include "site/app.h"
 #include "schema/field.h"
 
 struct command {

@@ -215,7 +215,7 @@ struct str db_lookup_hash(struct call *c, struct str value);
  *     db_rows(c, &rows, ..., V(search_phrase(c->db, &c->arena, wanted)));
  */
 /* Of the words that are made here: one more where folding changes, or what a record is found by. Rows with words of an
- * earlier version are found as they were by that one; app/renewal.h makes them anew. */
+ * earlier version are found as they were by that one; records/renewal.h makes them anew. */
 enum { SEARCH_VERSION = 2, SEARCH_TEXTS_MAX = 8 /* of a row */, SEARCH_DESCRIPTION_BYTES = 400 };
 
 bool search_put(struct call *c, const char *search_table, int64_t id, const struct str *texts,

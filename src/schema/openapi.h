@@ -2,7 +2,7 @@
  *
  * What holds for every member is not said at each: the rules of texts (`format` "text", or "password", which keeps its
  * spaces), the empty text that stands for nothing, a day where a time is asked for, and what lies within int64 and
- * double are told once, in the introduction of the document (app/openapi_introduction.c). tests/contract/in_full.py
+ * double are told once, in the introduction of the document (web/openapi_introduction.c). tests/contract/in_full.py
  * puts them back as JSON Schema and holds the server to them.
  */
 #ifndef ROENTGEN_SCHEMA_OPENAPI_H

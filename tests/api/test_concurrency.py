@@ -1,7 +1,7 @@
 """Everything that moves records, beside everything else that does: each pair many rounds, then the rows are asked whether they agree.
 
 ROENTGEN_ROUNDS=40 runs each pair so often (one is enough to see that nothing is broken outright; races want many). What must hold is
-the table of src/app/invariants.c, asked by `roentgen fsck --rows`, and that what was acknowledged is there."""
+the table of src/records/invariants.c, asked by `roentgen fsck --rows`, and that what was acknowledged is there."""
 
 import itertools
 import os

@@ -1,4 +1,4 @@
-"""Patients and studies with more files than one transaction marks (TRASH_SLICE, src/app/trash_work.h): what is deleted is out of sight at once,
+"""Patients and studies with more files than one transaction marks (TRASH_SLICE, src/records/trash_work.h): what is deleted is out of sight at once,
 what is restored is in sight at once, and the state between, which these tests hold, is told to nobody."""
 
 import pytest

@@ -16,8 +16,8 @@ def table(name):
 
 def rights_that_do_something():
     """Permissions that some row of an endpoint or some rule asks for."""
-    names = dict(re.findall(r'\[(MAY_\w+)\] = \{\s*"([\w.]+)"', (ROOT / "src/app/permission.c").read_text()))
-    others = [p.read_text() for p in sorted((ROOT / "src/app").glob("*.c")) if p.name != "permission.c"]
+    names = dict(re.findall(r'\[(MAY_\w+)\] = \{\s*"([\w.]+)"', (ROOT / "src/site/permission.c").read_text()))
+    others = [p.read_text() for p in sorted((ROOT / "src").glob("*/*.c")) if p.name != "permission.c"]
     return {right for may, right in names.items() if any(re.search(rf"\b{may}\b", text) for text in others)}, set(
         names.values()
     )

@@ -1,4 +1,4 @@
-"""Who may see what is said in one place: every statement of the program that reads studies or files is built from app/visibility.h, or
+"""Who may see what is said in one place: every statement of the program that reads studies or files is built from records/visibility.h, or
 stands here with the reason why it need not be. A new one fails this test until somebody has thought about it."""
 
 import re
@@ -13,44 +13,44 @@ READS = re.compile(rf"\b(?:from|join)\s+{TABLES}\b|^\s*where (?:f|s)\.")
 
 # Files that work for the house, not for a caller: nothing they read goes into anybody's answer.
 UPKEEP = {
-    "assignment.c": "changes who sees a study that was loaded",
-    "invariants.c": "compares all rows with each other, for fsck",
-    "record_lock.c": "locks; who reads what was locked asks as the caller",
-    "trash.c": "deletes and restores what was loaded, with all that belongs to it, whoever sees it",
-    "trash_work.c": "the same, in slices",
-    "fsck.c": "compares every row with its file",
-    "keeping.c": "of rows that were loaded: where their bytes are, and who shares them",
-    "purge.c": "removes what is older than the trash may be",
-    "recover.c": "mends what a crash left",
-    "thumbnails.c": "makes thumbnails of what is stored",
-    "renewal.c": "makes the search words of every record anew, whoever sees it",
-    "system.c": "counts of everything, for system.read",
+    "records/assignment.c": "changes who sees a study that was loaded",
+    "records/invariants.c": "compares all rows with each other, for fsck",
+    "records/record_lock.c": "locks; who reads what was locked asks as the caller",
+    "records/trash.c": "deletes and restores what was loaded, with all that belongs to it, whoever sees it",
+    "records/trash_work.c": "the same, in slices",
+    "upkeep/fsck.c": "compares every row with its file",
+    "records/keeping.c": "of rows that were loaded: where their bytes are, and who shares them",
+    "upkeep/purge.c": "removes what is older than the trash may be",
+    "upkeep/recover.c": "mends what a crash left",
+    "imaging/thumbnails.c": "makes thumbnails of what is stored",
+    "records/renewal.c": "makes the search words of every record anew, whoever sees it",
+    "server/system.c": "counts of everything, for system.read",
 }
 # (file, how the statement begins): why it asks for more than a caller may see, and where the caller's right is looked at.
 ELSEWHERE = {
-    ("filing.c", "select patient_id from studies where id"): "looks again under the lock",
-    ("filing.c", "select id, created_by from series where study_id"): "within the study that a file belongs to",
-    ("filing_again.c", "where f.id = ? and {IN_SIGHT"): "looks again under the lock",
-    ("filing_text.c", "where s.id = ?"): "the study of a file that was loaded to be changed",
-    ("study_list.c", "study_modalities k cross join studies s"): "for those who see all studies",
-    ("study_list.c", "(select 1 from image_files f where f.study_id = s.id"): "goes on with VISIBLE_FILE",
-    ("study_view.c", "select x.body_part from series"): "for those who see all files of the study",
-    ("filing_instance.c", "select f.id from image_files f where f.series_id"): "takes a place, whoever sees it",
-    ("filing_instance.c", "select id from image_files where series_id"): "asks then whether the caller sees it",
-    ("instance.c", "select study_id from series"): "whose study is then loaded as the caller sees it",
-    ("instance.c", "select number_of_instances from series"): "for those who see all files of the study",
-    ("study_archive.c", "where f.study_id = ?"): "the study was loaded",
-    ("study_archive.c", "select x.id, x.series_uid"): "series of a study that was loaded",
-    ("study_archive.c", "f.instance_number, f.instance_number is null"): "the caller's own where they do not see all",
-    ("upload.c", "where f.id = ?"): "the row that was just inserted, or is the same instance, which filing found for the caller",
-    ("upload_chunked.c", "select id from image_files where id"): "locks an upload that was loaded",
-    ("upload_chunked.c", "select 1 from image_files where id = ? and storage_path"): "did its own commit come through",
-    ("upload_chunks.c", "select 1 from image_files where id"): "the same, and is it still under way",
-    ("upload_chunks.c", "where f.file_uuid = ?"): "compared with the caller by upload_load",
-    ("upload_chunks.c", "delete from image_files where id"): "an upload that was loaded",
-    ("upload_chunks.c", "where f.is_deleted = 0 and f.status = 'UPLOADING'"): "forgotten uploads, removed by the clock",
-    ("upload_chunks.c", "select id from image_files where id"): "locks an upload that was loaded",
-    ("cmd_import.c", "where f.sha256 = ? and f.uploaded_by"): "has this account these bytes already",
+    ("records/filing.c", "select patient_id from studies where id"): "looks again under the lock",
+    ("records/filing.c", "select id, created_by from series where study_id"): "within the study that a file belongs to",
+    ("api/filing_again.c", "where f.id = ? and {IN_SIGHT"): "looks again under the lock",
+    ("records/filing_text.c", "where s.id = ?"): "the study of a file that was loaded to be changed",
+    ("api/study_list.c", "study_modalities k cross join studies s"): "for those who see all studies",
+    ("api/study_list.c", "(select 1 from image_files f where f.study_id = s.id"): "goes on with VISIBLE_FILE",
+    ("records/study_view.c", "select x.body_part from series"): "for those who see all files of the study",
+    ("records/filing_instance.c", "select f.id from image_files f where f.series_id"): "takes a place, whoever sees it",
+    ("records/filing_instance.c", "select id from image_files where series_id"): "asks then whether the caller sees it",
+    ("api/instance.c", "select study_id from series"): "whose study is then loaded as the caller sees it",
+    ("api/instance.c", "select number_of_instances from series"): "for those who see all files of the study",
+    ("parcel/study_archive.c", "where f.study_id = ?"): "the study was loaded",
+    ("parcel/study_archive.c", "select x.id, x.series_uid"): "series of a study that was loaded",
+    ("parcel/study_archive.c", "f.instance_number, f.instance_number is null"): "the caller's own where they do not see all",
+    ("intake/upload.c", "where f.id = ?"): "the row that was just inserted, or is the same instance, which filing found for the caller",
+    ("api/upload_chunked.c", "select id from image_files where id"): "locks an upload that was loaded",
+    ("api/upload_chunked.c", "select 1 from image_files where id = ? and storage_path"): "did its own commit come through",
+    ("intake/upload_chunks.c", "select 1 from image_files where id"): "the same, and is it still under way",
+    ("intake/upload_chunks.c", "where f.file_uuid = ?"): "compared with the caller by upload_load",
+    ("intake/upload_chunks.c", "delete from image_files where id"): "an upload that was loaded",
+    ("intake/upload_chunks.c", "where f.is_deleted = 0 and f.status = 'UPLOADING'"): "forgotten uploads, removed by the clock",
+    ("intake/upload_chunks.c", "select id from image_files where id"): "locks an upload that was loaded",
+    ("cli/cmd_import.c", "where f.sha256 = ? and f.uploaded_by"): "has this account these bytes already",
 }
 
 
@@ -59,7 +59,7 @@ def statements():
         text = COMMENT.sub(lambda m: m.group(1) or " ", path.read_text())
         for found in LITERAL.finditer(text):
             sql = re.sub(r"(VISIBLE_\w+|IN_SIGHT|STAYS)(\([^)]*\))?", lambda m: '"{' + re.sub(r'["\s]', "", m.group(0)) + '}"', found.group(0))
-            yield path.name, "".join(re.findall(r'"((?:\\.|[^"\\\n])*)"', sql)).strip()
+            yield f"{path.parent.name}/{path.name}", "".join(re.findall(r'"((?:\\.|[^"\\\n])*)"', sql)).strip()
 
 
 def is_explained(name, sql):
@@ -67,10 +67,10 @@ def is_explained(name, sql):
 
 
 def test_every_statement_goes_through_visibility():
-    reads = [(n, s) for n, s in statements() if READS.search(s) and n not in ("visibility.c", "visibility.h")]
+    reads = [(n, s) for n, s in statements() if READS.search(s) and not n.startswith("records/visibility.")]
     assert sum("{VISIBLE_" in sql for _, sql in reads) >= 6
     loose = [(name, sql) for name, sql in reads if "{VISIBLE_" not in sql and not is_explained(name, sql)]
-    assert loose == [], "build it from app/visibility.h, or say in ELSEWHERE why not"
+    assert loose == [], "build it from records/visibility.h, or say in ELSEWHERE why not"
 
 
 def test_the_list_of_exceptions_is_not_older_than_the_program():
@@ -80,7 +80,7 @@ def test_the_list_of_exceptions_is_not_older_than_the_program():
 
 def test_lists_of_studies_and_files_take_their_scopes_from_visibility():
     """A list has no WHERE of its own to look at: the file that shows rows of these tables asks for their scopes."""
-    for path in sorted((ROOT / "src" / "app").glob("*.c")):
+    for path in sorted((ROOT / "src").glob("*/*.c")):
         text = path.read_text()
         if re.search(r"\.row = &(?:image_file|study)_schema", text):
             assert re.search(r"visibility_(?:file|study|instance)_scopes|visibility_own_files", text), path.name
@@ -91,7 +91,7 @@ def test_nobody_else_asks_who_a_study_is_assigned_to():
         (name, sql)
         for name, sql in statements()
         if re.search(r"\b(?:from|join) study_\w*assignments", sql)
-        and not name.startswith("visibility.")
+        and not name.startswith("records/visibility.")
         and not is_explained(name, sql)
     ]
     assert loose == []
@@ -104,22 +104,22 @@ def test_rights_to_everything_are_asked_for_in_one_place():
 
 # Statements about files of a study, a series or a patient that was found in sight: these are marked before any of their files.
 WITHIN = {
-    "filing_instance.c": "the series that a file is filed in",
-    "study_archive.c": "the study was loaded",
-    "study_list.c": "a study of the list",
-    "image_file.c": "a column of a file that was found",
-    "upload_chunks.c": "forgotten uploads, removed by the clock",
+    "records/filing_instance.c": "the series that a file is filed in",
+    "parcel/study_archive.c": "the study was loaded",
+    "api/study_list.c": "a study of the list",
+    "records/image_file.c": "a column of a file that was found",
+    "intake/upload_chunks.c": "forgotten uploads, removed by the clock",
 }
 
 
 def test_files_that_follow_something_deleted_are_out_of_sight():
-    """Between the deletion of a patient and the mark on the last of its files (src/app/trash_work.h) a file's own row is not to be asked alone."""
+    """Between the deletion of a patient and the mark on the last of its files (src/records/trash_work.h) a file's own row is not to be asked alone."""
     alone = [
         (name, sql)
         for name, sql in statements()
         if re.search(r"\bf\.(is_deleted = 0|deleted_at is null)", sql)
         and name not in UPKEEP
         and name not in WITHIN
-        and not name.startswith("visibility.")
+        and not name.startswith("records/visibility.")
     ]
     assert alone == []

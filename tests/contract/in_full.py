@@ -1,6 +1,6 @@
 """What the document's introduction says in words, as JSON Schema at every place where it holds.
 
-The document is made for people and for client generators, so rules that hold everywhere stand there once (src/app/openapi_introduction.c).
+The document is made for people and for client generators, so rules that hold everywhere stand there once (src/web/openapi_introduction.c).
 Whoever makes requests out of it needs them where they act: with them the schemas of parameters and bodies say exactly what is taken, so that
 what is generated to fit must be taken, and what is generated not to fit must be refused.
 """

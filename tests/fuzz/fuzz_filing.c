@@ -1,7 +1,7 @@
 /* fuzz_filing.c - what is taken of any file for its patient, study, series and instance: UTF-8, with legal UIDs or the reason why not, and words about
  * what of its header cannot be read. */
-#include "app/app.h"
-#include "app/filing.h"
+#include "site/app.h"
+#include "records/filing.h"
 #include "measure/header_doubts.h"
 
 #include <assert.h>

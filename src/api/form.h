@@ -1,0 +1,37 @@
+/* form.h - bodies of many parts: files, and text members beside them.
+ *
+ *   worker thread:  body bytes -> multipart -> files: spool.h
+ *                                          `-> text parts, kept for the form's schema
+ */
+#ifndef ROENTGEN_FORM_H
+#define ROENTGEN_FORM_H
+
+#include "web/exchange.h"
+#include "intake/spool.h"
+
+/* What arrived of a form: files in order, text members by name. */
+struct form {
+    struct call *call;
+    struct multipart *parser;
+    struct spooled *files, *last;
+    int file_count, max_files;
+    struct form_text *texts;
+    struct form_text *current_text;
+    struct spooled *current_file;
+};
+struct form_text {
+    struct str name;
+    struct text value;
+    struct form_text *next;
+};
+
+/* `receive` of multipart endpoints: file parts must be called `file` (or `files`). exchange.upload becomes the form; what
+ * nobody took of it is dropped when the request ends. */
+bool form_receive_one(struct call *c, struct body_sink *sink);
+bool form_receive_many(struct call *c, struct body_sink *sink);
+/* `receive` of multipart/related bodies whose parts are all DICOM files (PS3.18 8.7.3.5). */
+bool form_receive_related(struct call *c, struct body_sink *sink);
+/* Text members into a record of `schema`, with all problems; at least one file must be there. */
+bool form_take(struct call *c, struct form *form, const struct schema *schema, void *record);
+
+#endif

@@ -1,0 +1,53 @@
+/* instance.c - the instances of a series: image files that are counted in it. */
+#include "web/exchange.h"
+#include "web/listing.h"
+#include "records/image_file.h"
+#include "records/study.h"
+#include "records/visibility.h"
+
+struct instance_list {
+    struct list_query list;
+    int64_t id;
+};
+#define INSTANCE_SORTS(X) X("instance_number", "f.sort_number")
+LIST_ORDER(instance_order, INSTANCE_SORTS);
+static const struct field instance_list_fields[] = {
+    LIST_FIELDS(struct instance_list, instance_order, "instance_number"),
+    KEY(struct instance_list, id, "The series."),
+};
+static const struct schema instance_list = SCHEMA("InstanceList", struct instance_list, instance_list_fields);
+static const struct listing instance_listing = {
+    .row = &image_file_schema, .where = IN_SIGHT("f"), .id = "f.id", .order = &instance_order
+};
+
+static bool instance_list_get(struct call *c)
+{
+    const struct instance_list *in = c->in;
+    struct study study;
+    struct condition of_series = { "f.series_id = ?", V(in->id) }, scopes[] = { { "f.is_instance = 1" }, { 0 } };
+    struct list_total total = { 0 };
+    int64_t study_id = 0;
+    enum found found =
+        db_find_integer(c, &study_id, "select study_id from series where id = ? and deleted_at is null", V(in->id));
+    if (found == FOUND)
+        found = study_find(c, study_id, false, &study);
+    if (found != FOUND)
+        return fail(c, E_NOT_FOUND, "series %" PRId64 " does not exist", in->id);
+    if (!visibility_of_study_files(c, study_id, &total.is_known) ||
+        (total.is_known &&
+         !db_integer(c, &total.rows, "select number_of_instances from series where id = ?", V(in->id))))
+        return false;
+    audit_about(c, in->id, study.patient_id);
+    if (!total.is_known)
+        visibility_instance_scopes(c, scopes);
+    return list_answer(c, &instance_listing,
+                       (struct list_among){ &of_series, 1, scopes, total.is_known ? 1 : 2, total });
+}
+
+static const struct endpoint rows[] = {
+    { HTTP_GET, "/api/v1/series/{id}/instances", instance_list_get, &instance_list, &image_file_schema, MAY_READ_IMAGES,
+      .flags = LIST, .tag = "studies", .entity = "series", .audit = "series.instances",
+      .summary = "Lists a series' instances that one may see",
+      .doc = "In the order of their numbers; instances without one come last." },
+};
+ENDPOINT_TABLE(instance_endpoints, rows);

@@ -1,0 +1,266 @@
+/* patient.c - patients: kept, changed, merged, found. */
+#include "records/patient.h"
+#include "web/exchange.h"
+#include "web/listing.h"
+#include "records/record_lock.h"
+#include "records/renewal.h"
+#include "records/trash_work.h"
+#include "records/visibility.h"
+#include "base/zone.h"
+
+struct patient_key {
+    int64_t id;
+};
+static const struct field patient_key_fields[] = {
+    KEY(struct patient_key, id, "The patient."),
+};
+static const struct schema patient_key = SCHEMA("PatientKey", struct patient_key, patient_key_fields);
+
+/* The studies are found by what has changed. */
+static bool renames(const struct patient *before, const struct patient *after)
+{
+    struct str was[SEARCH_TEXTS_MAX], is[SEARCH_TEXTS_MAX];
+    int count = patient_texts(before, was);
+    patient_texts(after, is);
+    for (int i = 0; i < count; i++)
+        if (!str_equal(was[i], is[i]))
+            return true;
+    return false;
+}
+
+static bool birth_is_past(struct call *c, const struct patient *p)
+{
+    if (date_is_null(p->birth_date) || p->birth_date.days <= zone_today().days)
+        return true;
+    return error_add_problem(&c->error, &c->arena, "body", S("birth_date"), "in_the_future",
+                             "a birth date cannot lie in the future");
+}
+
+static bool patient_post(struct call *c)
+{
+    struct patient p = *(const struct patient *)c->in;
+    p.created_by = call_user(c);
+    if (!birth_is_past(c, &p) || !db_insert(c, &patient_schema, &p, &p.id) || !patient_index(c, &p))
+        return false;
+    answer_location(c, "/api/v1/patients/%" PRId64, p.id);
+    return patient_load(c, p.id, c->out);
+}
+
+static bool patient_get(struct call *c)
+{
+    const struct patient_key *key = c->in;
+    return patient_load(c, key->id, c->out);
+}
+
+static bool change(struct call *c, uint64_t mask)
+{
+    struct patient in = *(const struct patient *)c->in, *out = c->out;
+    struct patient before;
+    if (!lock_patients(c, in.id, 0) || !patient_load(c, in.id, &before) || !birth_is_past(c, &in))
+        return false;
+    if (db_find_update(c, &patient_schema, &in, mask, "where id = ? and deleted_at is null", V(in.id)) == FAILED)
+        return false;
+    return patient_load(c, in.id, out) && patient_index(c, out) &&
+           (!renames(&before, out) || renewal_of_patient(c, in.id));
+}
+
+static bool patient_patch(struct call *c)
+{
+    return change(c, c->given);
+}
+
+/* PUT replaces: what is not given becomes null. */
+static bool patient_put(struct call *c)
+{
+    uint64_t mask = 0;
+    for (int i = 0; i < patient_schema.count; i++)
+        if (!(patient_schema.fields[i].flags & (READ_ONLY | NOT_STORED)) && !patient_schema.fields[i].sql)
+            mask |= GIVEN(i);
+    return change(c, mask);
+}
+
+static bool patient_delete(struct call *c)
+{
+    const struct patient_key *key = c->in;
+    const struct tree tree = { .patient_id = key->id };
+    struct patient before;
+    answer_after(c, trash_work_wake);
+    return lock_patients(c, key->id, 0) && patient_load(c, key->id, &before) && trash_tree(c, &tree) &&
+           search_remove(c, "patient_search", key->id);
+}
+
+static bool find_deleted(struct call *c, struct tree *tree, struct instant *deleted_at)
+{
+    const struct patient_key *key = c->in;
+    struct patient *out = c->out;
+    if (!lock_patients(c, key->id, 0))
+        return false;
+    if (!db_get(c, &patient_schema, out, "where p.id = ? and p.deleted_at is not null and p.merged_into is null",
+                V(key->id)))
+        return fail(c, E_NOT_FOUND, "there is no deleted patient %" PRId64, key->id);
+    *tree = (struct tree){ .patient_id = key->id };
+    *deleted_at = out->deleted_at;
+    return true;
+}
+
+static bool finish_restoring(struct call *c)
+{
+    const struct patient_key *key = c->in;
+    return patient_load(c, key->id, c->out) && patient_index(c, c->out) && audit_change(c);
+}
+
+static bool patient_restore(struct call *c)
+{
+    static const struct restoring how = { find_deleted, finish_restoring };
+    return trash_restore(c, &how);
+}
+
+static bool patient_settle_conflict(struct call *c)
+{
+    const struct patient_key *key = c->in;
+    struct patient patient;
+    return lock_patients(c, key->id, 0) && patient_load(c, key->id, &patient) && patient_conflict_settle(c, &patient);
+}
+
+/* ---- merge: the other record turned out to be the same person ---- */
+
+struct patient_merge {
+    int64_t id, source_id;
+};
+static const struct field patient_merge_fields[] = {
+    KEY(struct patient_merge, id, "The patient that stays."),
+    FIELD(struct patient_merge, source_id, .flags = REQUIRED, .min = 1, .max = INT64_MAX,
+          .doc = "The patient whose studies and files move there; it is deleted and says where it went."),
+};
+static const struct schema patient_merge = SCHEMA("PatientMerge", struct patient_merge, patient_merge_fields);
+
+static bool patient_merge_post(struct call *c)
+{
+    const struct patient_merge *in = c->in;
+    struct patient source, target;
+    struct instant now = clock_now();
+    if (in->id == in->source_id)
+        return error_add_problem(&c->error, &c->arena, "body", S("source_id"), "same_patient",
+                                 "this is the patient itself");
+    if (!lock_patients(c, in->id, in->source_id) || !patient_load(c, in->id, &target))
+        return false; /* locked: nothing may be filed under the one that goes meanwhile */
+    enum found found = patient_find(c, in->source_id, &source);
+    if (found != FOUND)
+        return found == NONE && error_add_problem(&c->error, &c->arena, "body", S("source_id"), "unknown_patient",
+                                                  "there is no such patient");
+    return trash_move(c, &(struct tree){ .patient_id = in->source_id }, in->id) &&
+           db_execute(
+               c, "update patients set deleted_at = ?, deleted_by = ?, merged_into = ?, updated_at = ? where id = ?",
+               V(now), V(call_user(c)), V(in->id), V(now), V(in->source_id)) &&
+           search_remove(c, "patient_search", in->source_id) && renewal_of_patient(c, in->id) &&
+           patient_load(c, in->id, c->out);
+}
+
+/* ---- the list ---- */
+
+struct patient_list {
+    struct list_query list;
+    struct str search, id_card, phone;
+    unsigned gender, status;
+    int64_t age_min, age_max;
+    bool has_images, has_conflict;
+};
+#define PATIENT_SORTS(X) X("created_at", "p.created_at") X("name", "p.name") X("patient_id", "p.patient_id")
+LIST_ORDER(patient_order, PATIENT_SORTS);
+static const struct field patient_list_fields[] = {
+    LIST_FIELDS(struct patient_list, patient_order, "-created_at"),
+    FIELD(struct patient_list, search, .max = 100,
+          .doc = "Part of the name, the Latin name, the reading or the hospital number."),
+    FIELD(struct patient_list, id_card, .max = 64, .doc = "Exactly this identity card."),
+    FIELD(struct patient_list, phone, .max = 32, .doc = "Exactly this telephone number."),
+    FIELD(struct patient_list, gender, .choices = genders, .filter = "p.gender = ?", .doc = "Only this gender."),
+    FIELD(struct patient_list, status, .choices = patient_statuses, .filter = "p.status = ?",
+          .doc = "Only this status."),
+    FIELD(struct patient_list, has_images, .doc = "Only with (or without) image files that one sees."),
+    FIELD(struct patient_list, has_conflict,
+          .doc =
+              "Only those (or only others) of whom some file that one sees says another name, gender or birth date."),
+    FIELD(struct patient_list, age_min, .min = 0, .max = 200, .doc = "At least so many years old."),
+    FIELD(struct patient_list, age_max, .min = 0, .max = 200, .doc = "At most so many years old."),
+};
+static const struct schema patient_list = SCHEMA("PatientList", struct patient_list, patient_list_fields);
+static const struct listing patient_listing = { .row = &patient_schema,
+                                                .where = "p.is_deleted = 0",
+                                                .id = "p.id",
+                                                .order = &patient_order,
+                                                .search_table = "patient_search",
+                                                .derive = patient_derive_age };
+
+/* The last day on which somebody who is `years` old today may have been born; 29 February counts as 28 February. */
+static struct value born_by(struct call *c, int64_t years, int extra_days)
+{
+    int year, month, day;
+    date_to_ymd(zone_today(), &year, &month, &day);
+    if (month == 2 && day == 29)
+        day = 28;
+    struct date d = date_from_ymd(year - (int)years, month, day);
+    d.days += extra_days;
+    char *text = arena_alloc(&c->arena, DATE_TEXT_MAX);
+    return value_text((struct str){ text, date_write(d, text) });
+}
+
+static bool given(const struct call *c, const char *name)
+{
+    return schema_was_given(&patient_list, c->given, name);
+}
+
+static bool patient_list_get(struct call *c)
+{
+    const struct patient_list *in = c->in;
+    struct condition more[6], exact = { 0 };
+    int count = 0;
+    struct list_total total = { 0 };
+    if (given(c, "age_min"))
+        more[count++] = (struct condition){ "p.birth_date <= ?", born_by(c, in->age_min, 0) };
+    if (given(c, "age_max"))
+        more[count++] = (struct condition){ "p.birth_date >= ?", born_by(c, in->age_max + 1, 1) };
+    if (given(c, "has_images"))
+        more[count++] = visibility_patients_with_files(c, in->has_images);
+    if (given(c, "has_conflict"))
+        more[count++] = visibility_patients_with_conflict(c, in->has_conflict);
+    if (in->phone.len)
+        exact =
+            (struct condition){ "p.phone_hash = ?", value_text(db_lookup_hash(c, in->phone)), .from = "patients p" };
+    if (in->id_card.len && exact.sql)
+        more[count++] = exact;
+    if (in->id_card.len)
+        exact = (struct condition){ "p.deleted_at is null and p.id_card_hash = ?",
+                                    value_text(db_lookup_hash(c, in->id_card)), .from = "patients p" };
+    total.is_known = !count && !exact.sql && list_is_plain(c);
+    if (total.is_known && !db_integer(c, &total.rows, "select n from row_counts where name = 'patients'"))
+        return false;
+    return list_answer(c, &patient_listing, (struct list_among){ more, count, &exact, exact.sql != NULL, total });
+}
+
+#define PATIENTS .tag = "patients", .entity = "patient"
+static const struct endpoint rows[] = {
+    { HTTP_GET, "/api/v1/patients", patient_list_get, &patient_list, &patient_schema, MAY_READ_PATIENTS, .flags = LIST,
+      PATIENTS, .audit = "patient.list", .summary = "Lists and searches patients" },
+    { HTTP_POST, "/api/v1/patients", patient_post, &patient_schema, &patient_schema, MAY_CREATE_PATIENTS, WRITES,
+      BODY_JSON, 201, PATIENTS, .audit = "patient.create", .summary = "Registers a patient" },
+    { HTTP_GET, "/api/v1/patients/{id}", patient_get, &patient_key, &patient_schema, MAY_READ_PATIENTS, PATIENTS,
+      .audit = "patient.read", .summary = "Shows one patient" },
+    { HTTP_PUT, "/api/v1/patients/{id}", patient_put, &patient_schema, &patient_schema, MAY_UPDATE_PATIENTS, WRITES,
+      BODY_JSON, PATIENTS, .audit = "patient.update", .summary = "Replaces a patient's record",
+      .doc = "Optional members that are absent become null." },
+    { HTTP_PATCH, "/api/v1/patients/{id}", patient_patch, &patient_schema, &patient_schema, MAY_UPDATE_PATIENTS, WRITES,
+      BODY_JSON, PATIENTS, .audit = "patient.update", .summary = "Changes what is given of a patient's record" },
+    { HTTP_DELETE, "/api/v1/patients/{id}", patient_delete, &patient_key, NULL, MAY_DELETE_PATIENTS, WRITES, PATIENTS,
+      .audit = "patient.delete", .summary = "Deletes a patient with the studies and files",
+      .doc = "It can be restored; its number is free for another." },
+    { HTTP_POST, "/api/v1/patients/{id}/restore", patient_restore, &patient_key, &patient_schema, MAY_DELETE_PATIENTS,
+      WORKS, PATIENTS, .audit = "patient.restore", .summary = "Brings a deleted patient back",
+      .doc = "With the studies and files that were deleted with it." },
+    { HTTP_DELETE, "/api/v1/patients/{id}/conflict", patient_settle_conflict, &patient_key, NULL, MAY_UPDATE_PATIENTS,
+      WRITES, PATIENTS, .audit = "patient.settle_conflict",
+      .summary = "Says that a patient's conflict has been looked at" },
+    { HTTP_POST, "/api/v1/patients/{id}/merge", patient_merge_post, &patient_merge, &patient_schema,
+      MAY_DELETE_PATIENTS, WRITES, BODY_JSON, PATIENTS, .audit = "patient.merge",
+      .summary = "Moves another patient's studies and files here" },
+};
+ENDPOINT_TABLE(patient_endpoints, rows);

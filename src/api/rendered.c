@@ -1,0 +1,29 @@
+/* rendered.c - answers that are pictures. */
+#include "api/rendered.h"
+
+bool rendered_is_known(struct call *c, const struct result_key *key)
+{
+    struct str etag = arena_format(&c->arena, "\"%.16s-%s\"", key->content, key->recipe);
+    answer_header(c, "Cache-Control", S("private, no-cache"));
+    return answer_is_known(c, etag);
+}
+
+void rendered_send(struct call *c, const struct rendering_query *query, struct str kept)
+{
+    struct str remark, picture = rendered_picture_of(kept, &remark);
+    if (remark.len)
+        answer_header(c, "X-Picture-Remark", remark);
+    answer_bytes(c, picture_media_types[query->format - 1], picture);
+}
+
+bool rendered_answer(struct call *c, const struct image_file *file, const struct rendering_query *query)
+{
+    struct result_key key;
+    struct str kept;
+    if (rendered_key(c, file, query, &key) && rendered_is_known(c, &key))
+        return true;
+    if (!rendered_find(c, file, query, &kept))
+        return false;
+    rendered_send(c, query, kept);
+    return true;
+}

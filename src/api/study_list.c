@@ -1,0 +1,165 @@
+/* study_list.c - lists of studies: all that one may see, and those of a patient. */
+#include "web/exchange.h"
+#include "web/listing.h"
+#include "records/modality.h"
+#include "records/patient.h"
+#include "records/study.h"
+#include "records/visibility.h"
+
+struct study_list {
+    struct list_query list;
+    int64_t id, patient_id;
+    struct str study_uid, accession_number, modality, search;
+    struct date start_date, end_date;
+    bool has_conflict;
+};
+#define STUDY_SORTS(X) X("created_at", "s.created_at") X("study_date", "s.sort_date")
+LIST_ORDER(study_order, STUDY_SORTS);
+
+#define STUDY_FILTERS \
+    LIST_FIELDS(struct study_list, study_order, "-created_at"), \
+        FIELD(struct study_list, modality, .max = 200, .example = "CT,PT", \
+              .doc = \
+                  "Only studies with any of these modalities, separated by commas: Modalities in Study (0008,0061)."), \
+        FIELD(struct study_list, start_date, .filter = "s.sort_date >= ?", \
+              .doc = "Only studies made on this day or later."), \
+        FIELD(struct study_list, end_date, .filter = "s.sort_date <= ? and s.study_date is not null", \
+              .doc = "Only studies made on this day or earlier."), \
+        FIELD(struct study_list, accession_number, .max = 64, .doc = "Exactly this accession number."), \
+        FIELD(struct study_list, study_uid, .max = 64, .doc = "Exactly this Study Instance UID."), \
+        FIELD(struct study_list, has_conflict, .doc = "Only with (or without) a conflict."), \
+        FIELD(struct study_list, search, .max = 100, \
+              .doc = "Part of the description, accession number, referring physician, patient's name or number.")
+static const struct field study_list_fields[] = {
+    STUDY_FILTERS,
+    FIELD(struct study_list, patient_id, .min = 1, .max = INT64_MAX, .doc = "Only this patient's."),
+};
+static const struct schema study_list = SCHEMA("StudyList", struct study_list, study_list_fields);
+static const struct field patient_studies_fields[] = {
+    STUDY_FILTERS,
+    KEY(struct study_list, id, "The patient."),
+};
+static const struct schema patient_studies = SCHEMA("PatientStudies", struct study_list, patient_studies_fields);
+static const struct listing study_listing = { .row = &study_schema,
+                                              .where = "s.is_deleted = 0",
+                                              .id = "s.id",
+                                              .order = &study_order,
+                                              .search_table = "study_search" };
+
+/* The studies of one modality, in the order that the list wants. */
+#define MODALITY_SORTS(X) X("created_at", "k.created_at") X("study_date", "k.sort_date")
+LIST_ORDER(modality_order, MODALITY_SORTS);
+static const struct listing modality_listing = { .row = &study_schema,
+                                                 .from = "study_modalities k cross join studies s on s.id = k.study_id",
+                                                 .where = "k.is_deleted = 0",
+                                                 .id = "k.study_id",
+                                                 .order = &modality_order,
+                                                 .search_table = "study_search" };
+
+static struct value day(struct call *c, struct date date)
+{
+    char *text = arena_alloc(&c->arena, DATE_TEXT_MAX);
+    return value_text((struct str){ text, date_write(date, text) });
+}
+
+/* All studies of one modality: from the table of modalities alone, days too. */
+static bool answer_modality(struct call *c, struct value modality)
+{
+    const struct study_list *in = c->in;
+    struct condition conditions[3] = { { "k.modality = ?", modality } };
+    int count = 1;
+    if (!date_is_null(in->start_date))
+        conditions[count++] = (struct condition){ "k.sort_date >= ?", day(c, in->start_date) };
+    if (!date_is_null(in->end_date))
+        conditions[count++] = (struct condition){ "k.sort_date <= ?", day(c, in->end_date) };
+    return list_answer(c, &modality_listing, (struct list_among){ .conditions = conditions, .condition_count = count });
+}
+
+#define HOLDS_ANY "exists (select 1 from study_modalities k where k.study_id = s.id and k.modality in (%s)) = 1"
+/* By the record, and by the files that the caller sees: theirs say what theirs are, whatever their series is called by others. */
+#define SHOWS_ANY \
+    "(s.instances_of_others = 0 and " HOLDS_ANY \
+    " or s.instances_of_others > 0 and (upper(s.modality) in (%s) or exists " \
+    "(select 1 from image_files f where f.study_id = s.id and f.is_deleted = 0 and f.is_instance + f.is_apart > 0 and " \
+    "upper(f.modality) in (%s) and " VISIBLE_FILE ") = 1))"
+
+/* Asked of one study after the other, in the order of the list: MariaDB would rather gather all that match and sort them, but for the "= 1". Whoever
+ * does not see all files of a study finds it by those that they see. */
+static struct condition any_modality(struct call *c, const struct modalities *asked)
+{
+    const struct value seeing[] = { VISIBLE_TO(c) };
+    enum { SEEING = sizeof(seeing) / sizeof(seeing[0]) };
+    struct value *values = arena_array(&c->arena, struct value, 3 * MODALITIES_ASKED_MAX + SEEING);
+    char marks[3 * MODALITIES_ASKED_MAX];
+    bool all = visibility_of_everything(c);
+    int count = 0, len = 0;
+    for (int i = 0; i < asked->count; i++)
+        len += snprintf(marks + len, sizeof(marks) - (size_t)len, "%s?", i ? ", " : "");
+    for (int i = 0; i < (all ? 1 : 3) * asked->count; i++)
+        values[count++] = asked->at[i % asked->count];
+    for (int i = 0; !all && i < SEEING; i++)
+        values[count++] = seeing[i];
+    struct str sql =
+        all ? arena_format(&c->arena, HOLDS_ANY, marks) : arena_format(&c->arena, SHOWS_ANY, marks, marks, marks);
+    return (struct condition){ arena_cstring(&c->arena, sql), values[0], .rest = values + 1, .rest_count = count - 1 };
+}
+
+/* Conditions that leave few rows: with all studies in sight they say where to look, else they thin out the caller's own. */
+static bool answer(struct call *c, int64_t patient_id)
+{
+    const struct study_list *in = c->in;
+    struct condition few[5], scopes[VISIBILITY_SCOPES];
+    struct modalities modalities;
+    int count = 0, scope_count = visibility_study_scopes(c, scopes);
+    struct list_total total = { 0 };
+    if (!visibility_asks_for_patients(c, in->search.len > 0, "searching, which looks into patients' names,") ||
+        !modality_take_list(c, in->modality, &modalities))
+        return false;
+    if (in->study_uid.len)
+        few[count++] =
+            (struct condition){ "s.deleted_at is null and s.study_uid = ?", V(in->study_uid), .from = "studies s" };
+    if (in->accession_number.len)
+        few[count++] = (struct condition){ "s.accession_number = ?", V(in->accession_number), .from = "studies s" };
+    if (patient_id > 0)
+        few[count++] = (struct condition){ "s.patient_id = ?", V(patient_id), .from = "studies s" };
+    bool has_few = count > 0, asks_conflict = schema_was_given(exchange_of(c)->endpoint->in, c->given, "has_conflict");
+    if (!scope_count && !has_few && !asks_conflict && modalities.count == 1)
+        return answer_modality(c, modalities.at[0]);
+    if (asks_conflict)
+        few[count++] = visibility_studies_with_conflict(c, in->has_conflict);
+    if (modalities.count)
+        few[count++] = any_modality(c, &modalities);
+    if (!scope_count && has_few)
+        return list_answer(c, &study_listing,
+                           (struct list_among){ few + 1, count - 1, .scopes = few, .scope_count = 1 });
+    total.is_known = !scope_count && !count && list_is_plain(c);
+    if (total.is_known && !db_integer(c, &total.rows, "select n from row_counts where name = 'studies'"))
+        return false;
+    return list_answer(c, &study_listing, (struct list_among){ few, count, scopes, scope_count, total });
+}
+
+static bool study_list_get(struct call *c)
+{
+    const struct study_list *in = c->in;
+    if (in->patient_id > 0)
+        audit_about(c, 0, in->patient_id);
+    return visibility_asks_for_patients(c, in->patient_id > 0, "asking for a patient's") && answer(c, in->patient_id);
+}
+
+static bool patient_studies_get(struct call *c)
+{
+    const struct study_list *in = c->in;
+    struct patient patient;
+    audit_about(c, in->id, in->id);
+    return patient_load_shown(c, in->id, &patient) && answer(c, in->id);
+}
+
+static const struct endpoint rows[] = {
+    { HTTP_GET, "/api/v1/studies", study_list_get, &study_list, &study_schema, MAY_READ_STUDIES, .flags = LIST,
+      .tag = "studies", .entity = "study", .audit = "study.list",
+      .summary = "Lists and searches the studies one may see" },
+    { HTTP_GET, "/api/v1/patients/{id}/studies", patient_studies_get, &patient_studies, &study_schema, MAY_READ_STUDIES,
+      .flags = LIST, .tag = "patients", .entity = "patient", .audit = "patient.studies",
+      .summary = "Lists a patient's studies that one may see" },
+};
+ENDPOINT_TABLE(study_list_endpoints, rows);

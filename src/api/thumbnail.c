@@ -1,0 +1,60 @@
+/* thumbnail.c - shows the small picture of a file. */
+#include "web/exchange.h"
+#include "api/rendered.h"
+#include "imaging/thumbnails.h"
+#include "base/file.h"
+
+#include <unistd.h>
+
+struct thumbnail_query {
+    int64_t file_id, size;
+};
+static const struct field thumbnail_query_fields[] = {
+    KEY(struct thumbnail_query, file_id, "The file."),
+    FIELD(struct thumbnail_query, size, .min = 16, .max = 1024, .fallback = "256", .doc = "Longest side in pixels."),
+};
+static const struct schema thumbnail_query = SCHEMA("ThumbnailQuery", struct thumbnail_query, thumbnail_query_fields);
+
+static bool stored_thumbnail(struct call *c, const struct image_file *file, struct str *jpeg)
+{
+    int fd;
+    int64_t size_bytes;
+    struct error ignored = { 0 };
+    if (!file->thumbnail_path.at || !blob_open_read(c->app->files, file->thumbnail_path, &fd, &size_bytes, &ignored))
+        return false;
+    char *bytes = arena_alloc(&c->arena, (ptrdiff_t)size_bytes);
+    bool ok = file_read_at(fd, 0, bytes, (ptrdiff_t)size_bytes) == size_bytes;
+    close(fd);
+    *jpeg = (struct str){ bytes, (ptrdiff_t)size_bytes };
+    return ok;
+}
+
+static bool thumbnail_get(struct call *c)
+{
+    const struct thumbnail_query *in = c->in;
+    struct image_file file;
+    struct rendering_query query;
+    struct result_key key;
+    struct str jpeg;
+    if (!image_file_load(c, in->file_id, &file))
+        return false;
+    db_release(c);
+    audit_about(c, file.id, file.patient_id);
+    if (!thumbnails_have(file.file_type))
+        return fail(c, E_UNSUPPORTED_TYPE, "there are no thumbnails of %s files", file_types[file.file_type - 1]);
+    thumbnail_rendering(&query, in->size);
+    bool may_be_stored = in->size == THUMBNAIL_SIZE && file.status != FILE_FAILED;
+    if (may_be_stored && rendered_key(c, &file, &query, &key) && stored_thumbnail(c, &file, &jpeg)) {
+        if (!rendered_is_known(c, &key))
+            answer_bytes(c, "image/jpeg", jpeg);
+        return true;
+    }
+    return rendered_answer(c, &file, &query);
+}
+
+static const struct endpoint rows[] = {
+    { HTTP_GET, "/api/v1/images/{file_id}/thumbnail", thumbnail_get, &thumbnail_query, NULL, MAY_READ_IMAGES, WORKS,
+      .flags = NOT_JSON | TAGGED, .lane = LANE_PICTURES, .tag = "images", .entity = "image_file",
+      .audit = "image_file.thumbnail", .answers = "image/jpeg", .summary = "Shows a small picture of a file" },
+};
+ENDPOINT_TABLE(thumbnail_endpoints, rows);

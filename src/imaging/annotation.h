@@ -1,0 +1,86 @@
+/* annotation.h - what people and models draw and measure on an image file.
+ *
+ * A file has one set of annotations, kept whole in versions that are never rewritten:
+ *
+ *     image_annotations            image_annotation_versions
+ *     file 7 -> version 3          file 7, version 1: content (JSON)   who, when, comment, counts
+ *                                  file 7, version 2
+ *                                  file 7, version 3  <- current
+ *
+ * PUT replaces the set. An annotation that is the same as before keeps its author, times and values; others are measured anew. Values are
+ * always the server's own (measure/measure.h): from the points and the frame's spacing, or the annotation's calibration.
+ */
+#ifndef ROENTGEN_ANNOTATION_H
+#define ROENTGEN_ANNOTATION_H
+
+#include "imaging/picture.h"
+#include "measure/measure.h"
+
+enum { ANNOTATIONS_MAX = 1000, ANNOTATION_VALUES_MAX = MEASURE_VALUES_MAX + 5 };
+
+enum annotation_source { SOURCE_NONE, SOURCE_HUMAN, SOURCE_MODEL };
+
+/* Where a value's unit comes from. */
+enum value_basis { BASIS_NONE, BASIS_PIXELS, BASIS_PIXEL_SPACING, BASIS_DETECTOR, BASIS_CALIBRATION, BASIS_ULTRASOUND };
+
+struct annotation_value {
+    struct str name;
+    double value;
+    struct str unit;
+    unsigned spacing; /* enum value_basis; none for pixel values */
+};
+
+/* Either mm_per_pixel, or a length between two points. */
+struct annotation_calibration {
+    double mm_per_pixel, length_mm;
+    struct measure_point from, to;
+};
+
+struct annotation_model {
+    struct str name, version;
+};
+
+struct annotation {
+    struct str id;
+    unsigned kind; /* measure_kinds[kind - 1] */
+    int64_t frame;
+    struct list points; /* struct measure_point */
+    struct str label;
+    unsigned facing, patient_left; /* enum measure_side */
+    struct annotation_calibration calibration;
+    unsigned source;
+    struct annotation_model model;
+    bool visible;
+    /* The server's. */
+    struct list values; /* struct annotation_value */
+    struct str remark;
+    int64_t created_by;
+    struct instant created_at;
+    int64_t updated_by;
+    struct instant updated_at;
+};
+extern const struct schema annotation_schema;        /* as clients send and see it */
+extern const struct schema stored_annotation_schema; /* the same with nothing read-only, as versions keep it */
+
+struct annotation_set {
+    int64_t file_id, version; /* 0: none yet */
+    struct list annotations;
+    struct str comment;
+    int64_t updated_by;
+    struct instant updated_at;
+};
+extern const struct schema annotation_set_schema;
+
+/* Version `number`, 0: the current one; E_NOT_FOUND. Without any there is an empty set of version 0. */
+bool annotation_set_load(struct call *c, int64_t file_id, int64_t number, struct annotation_set *out);
+/* `after` (of struct annotation) takes the place of the set that was read as `before`: measured, kept as the next version, with its audit row.
+ * E_PRECONDITION_FAILED: somebody was faster. Nothing is kept when nothing differs and there is no comment. On a worker. */
+bool annotation_set_replace(struct call *c, struct picture *picture, const struct annotation_set *before,
+                            struct list after, struct str comment, struct annotation_set *out);
+
+/* Checks and measures those of the set whose `values` have no items yet, decoding each frame that needs it once. Problems are told by
+ * their place in the body ("annotations.3.points"). Blocks. */
+bool annotations_measure(struct call *c, const struct picture *picture, struct annotation *annotations,
+                         ptrdiff_t count);
+
+#endif

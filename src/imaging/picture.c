@@ -1,0 +1,253 @@
+/* picture.c - image files opened for their pixels: from the row to a job for the decoder processes. */
+#include "imaging/picture.h"
+
+#include "site/app.h"
+#include "records/keeping.h"
+#include "base/log.h"
+
+#include <unistd.h>
+
+/* ---- opening ---- */
+
+/* What could be read counts: whether it is enough is for those who look for something in it. A header of which nothing could be read is refused. */
+static bool read_header(struct call *c, struct picture *picture)
+{
+    struct error error = { 0 };
+    struct dicom_limits limits = dicom_default_limits;
+    limits.hold = &c->hold;
+    if (dicom_read(picture->view.bytes, &limits, &c->arena, &picture->dicom, &error))
+        return true;
+    picture->damage = arena_copy(&c->arena, str_from(error.message));
+    if (picture->dicom->root->count && error.code == E_INVALID)
+        return true;
+    c->error = error;
+    return false;
+}
+
+static bool open_unread(struct call *c, const struct image_file *file, struct picture *out)
+{
+    int64_t size_bytes;
+    *out = (struct picture){ .file = *file, .fd = -1 };
+    if (!image_file_open(c, file, &out->fd, &size_bytes))
+        return false;
+    db_release(c);
+    bool ok = size_bytes > 0 ? file_view_open(&out->view, out->fd, size_bytes, &c->error)
+                             : fail(c, E_INVALID, "image file %" PRId64 " is empty", file->id);
+    if (!ok)
+        close(out->fd);
+    return ok;
+}
+
+bool picture_open_file(struct call *c, const struct image_file *file, struct picture *out)
+{
+    if (!open_unread(c, file, out))
+        return false;
+    if ((file->file_type != FILE_DICOM || read_header(c, out)) && picture_is_whole(c, out))
+        return true;
+    (void)!picture_close(c, out);
+    return false;
+}
+
+bool picture_is_whole(struct call *c, const struct picture *picture)
+{
+    return !picture->view.lost || fail(c, E_UNREADABLE, "image file %" PRId64 " cannot be read", picture->file.id);
+}
+
+/* Pixels that are decoded here were in it when it was filed, or it is of a type that is nothing else. */
+static bool promises_pixels(const struct image_file *file)
+{
+    const struct dicom_syntax *syntax = dicom_syntax_find(file->transfer_syntax_uid);
+    return file->file_type == FILE_DICOM ? file->pixel_rows > 0 && syntax && syntax->coding != CODING_UNSUPPORTED
+                                         : file->file_type != FILE_OTHER;
+}
+
+/* What is wrong with a request has problems, or another code. */
+static bool blames_file(const struct call *c, const struct image_file *file)
+{
+    const struct error *error = &c->error;
+    if (error->code == E_UNSUPPORTED_TYPE)
+        return promises_pixels(file);
+    return error->code == E_INVALID && !error->problems;
+}
+
+bool picture_blame(struct call *c, const struct picture *picture)
+{
+    const struct image_file *file = &picture->file;
+    bool is_known = file->status == FILE_FAILED && str_find(file->status_reason, str_from(c->error.message)) >= 0;
+    return is_known || picture->fd < 0 || picture->view.lost || !blames_file(c, file) ||
+           keeping_is_as_stored(c, file, picture->fd);
+}
+
+bool picture_close(struct call *c, struct picture *picture)
+{
+    (void)picture_blame(c, picture);
+    dicom_object_release(picture->dicom);
+    bool whole = file_view_close(&picture->view, &c->error);
+    if (picture->fd >= 0)
+        close(picture->fd);
+    if (!whole) {
+        error_clear(&c->error);
+        fail(c, E_UNREADABLE, "image file %" PRId64 " cannot be read: it was cut meanwhile, or the disk fails",
+             picture->file.id);
+    }
+    *picture = (struct picture){ .fd = -1 };
+    return whole;
+}
+
+bool picture_look(struct call *c, int64_t file_id, enum picture_header header,
+                  bool (*look)(struct call *c, struct picture *picture))
+{
+    struct image_file file;
+    struct picture picture;
+    if (!image_file_load(c, file_id, &file) ||
+        !(header == PICTURE_READ ? picture_open_file : open_unread)(c, &file, &picture))
+        return false;
+    audit_about(c, file.id, file.patient_id);
+    bool ok = look(c, &picture);
+    return picture_close(c, &picture) && ok;
+}
+
+/* ---- frames ---- */
+
+static bool is_raster(const struct picture *picture)
+{
+    unsigned type = picture->file.file_type;
+    return type == FILE_JPEG || type == FILE_PNG || type == FILE_TIFF;
+}
+
+bool picture_format(struct call *c, const struct picture *picture, struct pixel_format *out)
+{
+    if (!picture->dicom)
+        return fail(c, E_UNSUPPORTED_TYPE, "%s files have no DICOM header", file_types[picture->file.file_type - 1]);
+    if (!pixel_format_of(picture->dicom, out, &c->error)) {
+        if (picture->damage.at && c->error.code == E_UNSUPPORTED_TYPE) { /* the pixels are behind the damage */
+            error_clear(&c->error);
+            fail(c, E_INVALID, "%.*s", STR_FMT(picture->damage));
+        }
+        return false;
+    }
+    if (!out->syntax || out->syntax->coding == CODING_UNSUPPORTED)
+        return fail(c, E_UNSUPPORTED_TYPE, "pixels of the transfer syntax %s are not decoded here",
+                    out->syntax ? out->syntax->name : picture->dicom->file.syntax_uid);
+    return true;
+}
+
+/* Where the pieces lie in the file; those of an inflated data set are put together in memory instead. */
+static bool place_pieces(struct call *c, const struct frame_source *frame, struct decode_job *job)
+{
+    int64_t *lengths = arena_array(&c->arena, int64_t, frame->count ? frame->count : 1);
+    int64_t total = 0;
+    bool in_file = true;
+    for (int64_t i = 0; i < frame->count; i++) {
+        total += lengths[i] = frame->pieces[i].len;
+        in_file = in_file && frame->offsets[i] >= 0;
+    }
+    if (in_file) {
+        job->offsets = frame->offsets;
+        job->lengths = lengths;
+        job->pieces = frame->count;
+        return true;
+    }
+    job->fd = -1;
+    if (frame->count == 1) {
+        job->bytes = frame->pieces[0];
+        return true;
+    }
+    if (!hold_more(&c->hold, total, &c->error))
+        return false;
+    char *bytes = arena_alloc(&c->arena, (ptrdiff_t)total), *at = bytes;
+    for (int64_t i = 0; i < frame->count; i++) {
+        memcpy(at, frame->pieces[i].at, (size_t)frame->pieces[i].len);
+        at += frame->pieces[i].len;
+    }
+    job->bytes = (struct str){ bytes, (ptrdiff_t)total };
+    return true;
+}
+
+bool picture_job(struct call *c, const struct picture *picture, int64_t number, struct decode_job *job)
+{
+    struct frame_source frame;
+    *job = (struct decode_job){ .account = call_user(c),
+                                .owner = picture->file.uploaded_by,
+                                .fd = picture->fd,
+                                .file_type = (enum file_type)picture->file.file_type,
+                                .page = number,
+                                .max_pixels = c->app->config.max_pixels };
+    if (is_raster(picture))
+        return true;
+    if (!picture_format(c, picture, &job->format))
+        return false;
+    if (number > job->format.frames)
+        return fail(c, E_NOT_FOUND, "image file %" PRId64 " has %" PRId64 " frames", picture->file.id,
+                    job->format.frames);
+    if (!pixel_frame(picture->dicom, &job->format, number, &c->arena, &frame, &c->error))
+        return false;
+    job->first_bit = frame.first_bit;
+    return place_pieces(c, &frame, job);
+}
+
+/* Samples of a frame are as many as its format says, and are held before they are made; of other results the size is known only then. */
+bool picture_run(struct call *c, const struct decode_job *job, struct decode_result *result)
+{
+    bool is_known = job->kind == DECODE_SAMPLES && job->file_type == FILE_DICOM;
+    if (is_known && !hold_more(&c->hold, pixel_frame_bytes(&job->format), &c->error)) {
+        *result = (struct decode_result){ 0 };
+        return false;
+    }
+    bool ok = decoder_run(c->app->decoders, job, &c->arena, result, &c->error) &&
+              (is_known || hold_more(&c->hold, result->bytes.len, &c->error));
+    if (result->trouble[0])
+        log_write(c->app->log, LOG_ERROR, call_request_id(c), "decoder.trouble", "%s", result->trouble);
+    return ok;
+}
+
+bool picture_samples(struct call *c, const struct picture *picture, int64_t number, struct samples *out)
+{
+    struct decode_job job;
+    struct decode_result result;
+    if (!picture_job(c, picture, number, &job))
+        return false;
+    job.kind = DECODE_SAMPLES;
+    if (!picture_run(c, &job, &result))
+        return false;
+    *out = (struct samples){ result.bytes.at, result.bytes.len, result.format, result.decoded };
+    return true;
+}
+
+/* ---- what the header says of values and distances ---- */
+
+enum {
+    PIXEL_MEASURES = 0x00289110,
+};
+
+static bool read_spacing(const struct dicom_dataset *from, uint32_t tag, struct pixel_spacing *out)
+{
+    double row, column;
+    if (!dicom_real_at(from, tag, 0, &row) || !dicom_real_at(from, tag, 1, &column) || row <= 0 || column <= 0 ||
+        row > 1e6 || column > 1e6)
+        return false;
+    out->row_mm = row;
+    out->column_mm = column;
+    return true;
+}
+
+/* Pixel Spacing of a projection that equals the detector's and says no calibration is the detector's (PS3.3 10.7.1.3). */
+void picture_spacing(struct call *c, const struct picture *picture, int64_t number, struct pixel_spacing *out)
+{
+    struct pixel_spacing detector = { 0 };
+    *out = (struct pixel_spacing){ 0 };
+    if (!picture->dicom)
+        return;
+    const struct dicom_dataset *root = picture->dicom->root,
+                               *from = dicom_functional_group(picture->dicom, PIXEL_MEASURES, number);
+    bool has_detector = read_spacing(root, 0x00181164 /* Imager Pixel Spacing */, &detector) ||
+                        read_spacing(root, 0x00182010 /* Nominal Scanned Pixel Spacing */, &detector);
+    if (read_spacing(from, 0x00280030 /* Pixel Spacing */, out)) {
+        bool calibrated = dicom_text_first(root, 0x00280A02 /* Pixel Spacing Calibration Type */, &c->arena).len > 0;
+        bool same = has_detector && out->row_mm == detector.row_mm && out->column_mm == detector.column_mm;
+        out->source = same && !calibrated ? SPACING_DETECTOR : SPACING_PIXEL;
+    } else if (has_detector) {
+        *out = detector;
+        out->source = SPACING_DETECTOR;
+    }
+}

@@ -1,0 +1,283 @@
+/* pixel_values.c - from stored to modality and to real-world values. */
+#include "imaging/pixel_values.h"
+
+#include "imaging/picture.h"
+#include "measure/suv.h"
+#include "raster/lut_data.h"
+
+#include <math.h>
+
+enum {
+    MODALITY_LUT_SEQUENCE = 0x00283000,
+    MODALITY_LUT_TYPE = 0x00283004,
+    PIXEL_VALUE_TRANSFORMATION = 0x00289145,
+    RESCALE_INTERCEPT = 0x00281052,
+    RESCALE_SLOPE = 0x00281053,
+    RESCALE_TYPE = 0x00281054,
+    REAL_WORLD_MAPPING = 0x00409096,
+    DOSE_UNITS = 0x30040002,
+    DOSE_GRID_SCALING = 0x3004000E,
+};
+
+static bool has_modality(const struct pixel_source *s, struct str code)
+{
+    return str_equal(dicom_text_first(s->object->root, DICOM_Modality, &s->c->arena), code);
+}
+
+void pixel_values_plain(struct rendering *out)
+{
+    out->slope = 1;
+    out->intercept = 0;
+    out->has_range = false;
+    out->modality.count = out->world.count = 0;
+    out->has_padding = false;
+}
+
+/* ---- padding ---- */
+
+/* In the type of the pixels, whatever its VR says. */
+static bool padding_value(const struct pixel_source *s, uint32_t tag, int64_t *out)
+{
+    int64_t value;
+    int allocated = s->format->bits_allocated, stored = s->format->bits_stored;
+    if (!dicom_integer(s->object->root, tag, &value) || stored < 1 || stored > 32 || allocated > 32)
+        return false;
+    if (s->format->is_signed && value >> (allocated - 1) == 1)
+        value -= (int64_t)1 << allocated;
+    /* One that the stored bits cannot hold occurs in no pixel. */
+    int64_t low = s->format->is_signed ? -((int64_t)1 << (stored - 1)) : 0;
+    if (value < low || value > low + ((int64_t)1 << stored) - 1)
+        return false;
+    *out = value;
+    return true;
+}
+
+static void use_padding(const struct pixel_source *s, struct rendering *out)
+{
+    int64_t value, limit;
+    if (s->format->kind != SAMPLE_INTEGER || !padding_value(s, 0x00280120 /* Pixel Padding Value */, &value))
+        return;
+    if (!padding_value(s, 0x00280121 /* Pixel Padding Range Limit */, &limit))
+        limit = value;
+    out->has_padding = true;
+    out->padding_low = value < limit ? value : limit;
+    out->padding_high = value < limit ? limit : value;
+}
+
+/* ---- the modality's ---- */
+
+static const struct dicom_dataset *rescale_of(const struct pixel_source *s)
+{
+    return dicom_functional_group(s->object, PIXEL_VALUE_TRANSFORMATION, s->frame);
+}
+
+/* Rescale Type and Modality LUT Type; US is "unspecified" (C.11.1.1.2). A rescaled CT is in Hounsfield units unless it says otherwise (C.8.2.1). */
+static struct str unit_of(const struct pixel_source *s, const struct dicom_dataset *from, uint32_t tag)
+{
+    struct str type = dicom_text_first(from, tag, &s->c->arena);
+    if (type.len && !str_equal(type, S("US")))
+        return type;
+    return has_modality(s, S("CT")) ? S("HU") : STR_NULL;
+}
+
+static bool modality_values(const struct pixel_source *s, struct rendering *out, struct str *unit)
+{
+    static const struct lut_place place = { .descriptor = 0x00283002, .data = 0x00283006, .name = "modality LUT" };
+    const struct dicom_dataset *item = dicom_item(s->object->root, MODALITY_LUT_SEQUENCE, 0), *from = rescale_of(s);
+    double slope, intercept;
+    pixel_values_plain(out);
+    use_padding(s, out);
+    *unit = STR_NULL;
+    if (item && !lut_read(item, &place, s->format->is_signed, &out->modality, &s->c->error))
+        return false;
+    if (out->modality.count) {
+        *unit = unit_of(s, item, MODALITY_LUT_TYPE);
+    } else if (dicom_real(from, RESCALE_SLOPE, &slope) && dicom_real(from, RESCALE_INTERCEPT, &intercept) &&
+               slope != 0) {
+        out->slope = slope;
+        out->intercept = intercept;
+        *unit = unit_of(s, from, RESCALE_TYPE);
+    }
+    return true;
+}
+
+bool pixel_values_modality(const struct pixel_source *from, struct rendering *out)
+{
+    struct str unit;
+    return modality_values(from, out, &unit);
+}
+
+/* ---- Real World Value Mapping ---- */
+
+/* One item: stored values from `first` to `last` by a line or a table. */
+struct mapping {
+    double first, last, slope, intercept;
+    const struct dicom_node *table;
+    struct str unit;
+};
+
+/* An end of the range, in the type of the pixels whatever its VR says; doubles where pixels are real numbers. */
+static bool mapping_end(const struct pixel_source *s, const struct dicom_dataset *item, uint32_t tag, uint32_t real_tag,
+                        double *out)
+{
+    int64_t value;
+    if (dicom_real(item, real_tag, out))
+        return true;
+    if (s->format->kind != SAMPLE_INTEGER || !dicom_integer(item, tag, &value))
+        return false;
+    if (s->format->is_signed && value > INT16_MAX)
+        value -= 65536;
+    if (!s->format->is_signed && value < 0)
+        value += 65536;
+    *out = (double)value;
+    return true;
+}
+
+/* Code of the units, in UCUM's words; of other schemes its meaning. */
+static struct str mapping_unit(const struct pixel_source *s, const struct dicom_dataset *item)
+{
+    struct arena *arena = &s->c->arena;
+    const struct dicom_dataset *code = dicom_item(item, 0x004008EA /* Measurement Units Code Sequence */, 0);
+    if (!code)
+        return STR_NULL;
+    bool is_ucum = str_equal(dicom_text_first(code, 0x00080102 /* Coding Scheme Designator */, arena), S("UCUM"));
+    struct str value = dicom_text_first(code, 0x00080100 /* Code Value */, arena),
+               meaning = dicom_text_first(code, 0x00080104 /* Code Meaning */, arena);
+    if (is_ucum && str_equal(value, S("[hnsf'U]")))
+        return S("HU");
+    return (is_ucum && value.len) || !meaning.len ? value : meaning;
+}
+
+static bool mapping_read(const struct pixel_source *s, const struct dicom_dataset *item, struct mapping *out)
+{
+    struct mapping m = { .first = -INFINITY, .last = INFINITY, .unit = mapping_unit(s, item) };
+    bool has_first =
+        mapping_end(s, item, 0x00409216 /* First Value Mapped */, 0x00409214 /* Double Float ... */, &m.first);
+    bool has_last =
+        mapping_end(s, item, 0x00409211 /* Last Value Mapped */, 0x00409213 /* Double Float ... */, &m.last);
+    bool is_unfilled = m.first == 0 && m.last == 0; /* room that the writer never used */
+    if (has_first != has_last || (!has_first && s->format->kind == SAMPLE_INTEGER) || !(m.first <= m.last) ||
+        is_unfilled)
+        return false;
+    m.table = dicom_find(item, 0x00409212 /* Real World Value LUT Data */);
+    int64_t entries = m.table ? dicom_node_count(m.table) : 0;
+    if (entries > 0) {
+        *out = m;
+        return has_first && (double)entries >= m.last - m.first + 1;
+    }
+    m.table = NULL;
+    if (!dicom_real(item, 0x00409225 /* Slope */, &m.slope) ||
+        !dicom_real(item, 0x00409224 /* Intercept */, &m.intercept) || m.slope == 0)
+        return false;
+    *out = m;
+    return true;
+}
+
+static void storable_range(const struct pixel_source *s, double *least, double *greatest)
+{
+    int bits = s->format->bits_stored;
+    *least = s->format->is_signed ? -ldexp(1, bits - 1) : 0;
+    *greatest = *least + ldexp(1, bits) - 1;
+}
+
+/* Entries that no mapping has made yet. */
+static void mapping_fill(const struct mapping *m, struct value_table *out)
+{
+    for (int32_t i = 0; i < out->count; i++) {
+        double stored = (double)out->first + i, value;
+        if (stored < m->first || stored > m->last || !isnan(out->values[i]))
+            continue;
+        if (!m->table)
+            out->values[i] = stored * m->slope + m->intercept;
+        else if (dicom_node_real(m->table, (int64_t)(stored - m->first), &value))
+            out->values[i] = value;
+    }
+}
+
+enum { MAPPINGS_MAX = 64 };
+
+/* All items of one unit together, the earlier ones first: a table of what can be stored. */
+static void use_mappings(const struct pixel_source *s, const struct mapping *all, int count, struct rendering *out)
+{
+    double least, greatest;
+    bool is_whole = s->format->kind == SAMPLE_INTEGER;
+    storable_range(s, &least, &greatest);
+    if ((count == 1 && !all->table) || !is_whole || s->format->bits_stored > 16) {
+        out->slope = all->slope;
+        out->intercept = all->intercept;
+        out->has_range = !is_whole || all->first > least || all->last < greatest;
+        out->range_low = all->first;
+        out->range_high = all->last;
+        return;
+    }
+    out->world.first = (int32_t)least;
+    out->world.count = (int32_t)(greatest - least) + 1;
+    for (int32_t i = 0; i < out->world.count; i++)
+        out->world.values[i] = NAN;
+    for (int i = 0; i < count; i++)
+        mapping_fill(&all[i], &out->world);
+}
+
+/* The frame's functional groups, the shared ones, or the file itself (C.7.6.16.2.11). The first item that can be used tells the unit; others of
+ * that unit go on where it ends. False: there is none. */
+static bool real_world_mapping(const struct pixel_source *s, struct rendering *out, struct str *unit)
+{
+    const struct dicom_dataset *holder = dicom_group_holder(s->object, REAL_WORLD_MAPPING, s->frame);
+    struct mapping all[MAPPINGS_MAX];
+    int count = 0;
+    for (int i = 0; i < MAPPINGS_MAX; i++) {
+        const struct dicom_dataset *item = dicom_item(holder, REAL_WORLD_MAPPING, i);
+        if (!item)
+            break;
+        bool tabled_at_most = s->format->kind == SAMPLE_INTEGER && s->format->bits_stored <= 16;
+        if (mapping_read(s, item, &all[count]) && (tabled_at_most || !all[count].table) &&
+            (count == 0 || str_equal(all[count].unit, all[0].unit)))
+            count++;
+    }
+    if (count == 0)
+        return false;
+    out->modality.count = 0;
+    use_mappings(s, all, count, out);
+    *unit = all[0].unit;
+    return true;
+}
+
+/* ---- dose, PET ---- */
+
+static bool dose(const struct pixel_source *s, struct rendering *out, struct str *unit)
+{
+    double scaling;
+    if (!has_modality(s, S("RTDOSE")) || !dicom_real(s->object->root, DOSE_GRID_SCALING, &scaling) || !(scaling > 0))
+        return false;
+    struct str units = dicom_text_first(s->object->root, DOSE_UNITS, &s->c->arena);
+    out->modality.count = 0;
+    out->slope = scaling;
+    out->intercept = 0;
+    *unit = str_equal(units, S("GY")) ? S("Gy") : str_equal(units, S("RELATIVE")) ? S("relative") : units;
+    return true;
+}
+
+static bool is_rescaled_pet(const struct pixel_source *s)
+{
+    double slope, intercept;
+    return has_modality(s, S("PT")) && dicom_real(rescale_of(s), RESCALE_SLOPE, &slope) && slope != 0 &&
+           dicom_real(rescale_of(s), RESCALE_INTERCEPT, &intercept);
+}
+
+static void pet(const struct pixel_source *s, struct rendering *out, struct str *unit)
+{
+    struct pet_scale scale = pet_scale_of(s->object->root, &s->c->arena);
+    out->slope *= scale.factor;
+    out->intercept *= scale.factor;
+    if (scale.unit.len)
+        *unit = scale.unit;
+}
+
+bool pixel_values_real(const struct pixel_source *from, struct rendering *out, struct str *unit)
+{
+    if (!modality_values(from, out, unit))
+        return false;
+    if (!real_world_mapping(from, out, unit) && !dose(from, out, unit) && !out->modality.count && is_rescaled_pet(from))
+        pet(from, out, unit);
+    return true;
+}

@@ -1,0 +1,101 @@
+/* rendered.c - the key of a picture, and the way to it. */
+#include "imaging/rendered.h"
+
+#include "imaging/picture.h"
+#include "imaging/picture_state.h"
+#include "schema/json.h"
+
+/* Part of every key: raised when the same parameters give another picture. */
+#define RENDERER "3"
+
+bool rendered_key(struct call *c, const struct image_file *file, const struct rendering_query *query,
+                  struct result_key *key)
+{
+    const struct schema *schema = &rendering_query_schema;
+    struct text recipe;
+    if (file->sha256.len != SHA256_TEXT)
+        return false;
+    text_init(&recipe, 4096);
+    text_put(&recipe, S(RENDERER " "));
+    json_encode(&recipe, schema, query, JSON_ALL_FIELDS & ~GIVEN(schema_find(schema, S("file_id"))), &c->arena);
+    result_key(key, file->sha256, text_str(&recipe));
+    text_release(&recipe);
+    return true;
+}
+
+/* ---- what is kept: the picture; one with a remark has that before it, under a first byte that no picture begins with ----
+ *
+ *   01 [bytes of the remark] remark | picture */
+enum { REMARKED = 1, REMARK_HEAD = 2, REMARK_MAX = 255 };
+
+static struct str kept_of(struct call *c, struct str picture, struct str remark)
+{
+    if (!remark.len || remark.len > REMARK_MAX)
+        return picture;
+    ptrdiff_t len = REMARK_HEAD + remark.len + picture.len;
+    char *at = arena_alloc(&c->arena, len);
+    at[0] = REMARKED;
+    at[1] = (char)remark.len;
+    memcpy(at + REMARK_HEAD, remark.at, (size_t)remark.len);
+    memcpy(at + REMARK_HEAD + remark.len, picture.at, (size_t)picture.len);
+    return (struct str){ at, len };
+}
+
+struct str rendered_picture_of(struct str kept, struct str *remark)
+{
+    *remark = STR_NULL;
+    if (kept.len < REMARK_HEAD || kept.at[0] != REMARKED)
+        return kept;
+    ptrdiff_t end = REMARK_HEAD + (unsigned char)kept.at[1];
+    *remark = str_slice(kept, REMARK_HEAD, end);
+    return str_slice(kept, end, kept.len);
+}
+
+static bool render_now(struct call *c, const struct image_file *file, const struct rendering_query *query,
+                       struct str *kept)
+{
+    struct picture picture;
+    struct decode_job job;
+    struct decode_result result;
+    if (!picture_open_file(c, file, &picture))
+        return false;
+    /* Lookup tables that are seldom filled: too large for a stack, and for an arena, which would clear them. */
+    struct rendering *rendering = malloc(sizeof(*rendering));
+    if (!rendering)
+        abort();
+    bool ok = picture_job(c, &picture, query->frame, &job) &&
+              rendering_of(c, picture.dicom, picture.dicom ? &job.format : NULL, query->frame, query, rendering);
+    job.kind = DECODE_RENDER;
+    job.render = rendering;
+    ok = ok && picture_run(c, &job, &result);
+    struct str remark = ok ? rendering_remark(c, picture.dicom, query, rendering, REMARK_MAX) : STR_NULL;
+    ok = picture_close(c, &picture) && ok;
+    if (ok)
+        *kept = kept_of(c, result.bytes, remark);
+    free(rendering);
+    return ok;
+}
+
+bool rendered_find(struct call *c, const struct image_file *file, const struct rendering_query *query, struct str *kept)
+{
+    struct result_key key;
+    bool has_key = rendered_key(c, file, query, &key);
+    bool is_kept = has_key && result_get(c->app->results, &key, RESULT_ANYWHERE, &c->arena, kept);
+    if (is_kept ? !hold_more(&c->hold, kept->len, &c->error) : !render_now(c, file, query, kept))
+        return false;
+    if (has_key && !is_kept)
+        result_put(c->app->results, &key, *kept);
+    if (query->frame == 1) /* the one that thumbnails are made of */
+        picture_decoded(c, file);
+    return true;
+}
+
+bool rendered_picture(struct call *c, const struct image_file *file, const struct rendering_query *query,
+                      struct str *bytes)
+{
+    struct str kept, remark;
+    if (!rendered_find(c, file, query, &kept))
+        return false;
+    *bytes = rendered_picture_of(kept, &remark);
+    return true;
+}

@@ -1,0 +1,426 @@
+/* rendering.c - the file's own transformations and the request's wishes (PS3.3 C.7.6.3, C.7.6.16.2.9, C.7.6.16.2.10, C.11.1, C.11.2). */
+#include "imaging/rendering.h"
+
+#include "measure/header_doubts.h"
+#include "base/names.h"
+#include "raster/lut_data.h"
+
+#include <math.h>
+
+/* ---- the query ---- */
+
+#define PRESET_NAME(name, center, width, what) #name,
+static const char *const preset_names[] = { CT_PRESETS(PRESET_NAME) NULL };
+
+#define PRESET_WINDOW(name, center, width, what) { center, width },
+static const double preset_windows[][2] = { CT_PRESETS(PRESET_WINDOW) };
+
+#define PRESET_DOC(name, center, width, what) " " #name " (" #center "/" #width "): " what ";"
+
+static const char *const voi_ranges[] = { "declared", "used", NULL };
+NAMES_REACH(voi_ranges, VOI_RANGE_USED + 1);
+const char *const picture_formats[] = { "jpeg", "png", "webp", NULL };
+NAMES_REACH(picture_formats, PICTURE_WEBP + 1);
+const char *const picture_media_types[] = { "image/jpeg", "image/png", "image/webp", NULL };
+NAMES_REACH(picture_media_types, PICTURE_WEBP + 1);
+
+static const struct field rendering_query_fields[] = {
+    KEY(struct rendering_query, file_id, "The image file."),
+    FIELD(struct rendering_query, frame, .min = 1, .max = PIXEL_FRAMES_MAX, .fallback = "1",
+          .doc = "Frame, or page of a TIFF, from 1."),
+    FIELD(struct rendering_query, window_center, .min = -1000000000, .max = 1000000000, .example = "40",
+          .doc = "Centre of the window, in the values that the histogram and measurements tell (CT: Hounsfield units); "
+                 "with window_width."),
+    FIELD(struct rendering_query, window_width, .min = 0, .max = 2000000000, .example = "400",
+          .doc = "Width of the window, more than 0; with window_center."),
+    FIELD(struct rendering_query, preset, .choices = preset_names,
+          .doc = "A common window for CT (centre/width):" CT_PRESETS(
+              PRESET_DOC) " instead of window_center and window_width."),
+    FIELD(struct rendering_query, voi, .min = 1, .max = 64, .example = "2",
+          .doc = "One of the file's own VOI LUTs and windows: its explanation, or its number from 1, LUTs first; "
+                 "`none`: the full range of the values. Without it, the first one."),
+    FIELD(
+        struct rendering_query, voi_range, .choices = voi_ranges, .fallback = "declared",
+        .doc =
+            "What is white of a VOI LUT: `declared`, the largest value of as many bits as its descriptor says; `used`, its "
+            "largest entry, for files whose table declares 16 bits and uses 12. X-Picture-Remark tells when they differ."),
+    FIELD(struct rendering_query, invert, .fallback = "false", .doc = "Shows black as white."),
+    FIELD(struct rendering_query, width, .min = 1, .max = RENDERED_SIDE_MAX,
+          .doc = "The picture is made to fit into this width in pixels, never enlarged."),
+    FIELD(struct rendering_query, height, .min = 1, .max = RENDERED_SIDE_MAX,
+          .doc = "The picture is made to fit into this height in pixels, never enlarged."),
+    FIELD(struct rendering_query, format, .choices = picture_formats, .fallback = "jpeg",
+          .doc = "What the picture is encoded as."),
+    FIELD(struct rendering_query, quality, .min = 1, .max = 100, .fallback = "90",
+          .doc = "Quality of JPEG and WebP; WebP of quality 100 is lossless. PNG always is."),
+    FIELD(struct rendering_query, bits, .min = 8, .max = 16, .fallback = "8",
+          .doc = "Bits a channel: 8, or 16 for grey pictures as PNG."),
+};
+const struct schema rendering_query_schema =
+    SCHEMA("RenderingQuery", struct rendering_query, rendering_query_fields, .doc = "How a picture is shown.");
+
+void rendering_query_default(struct rendering_query *query)
+{
+    schema_clear(&rendering_query_schema, query);
+    query->frame = 1;
+    query->voi_range = VOI_RANGE_DECLARED + 1;
+    query->invert = false;
+    query->format = PICTURE_JPEG + 1;
+    query->quality = 90;
+    query->bits = 8;
+}
+
+static bool wrong(struct call *c, struct str member, const char *message)
+{
+    return error_add_problem(&c->error, &c->arena, "query", member, "not_possible", "%s", message);
+}
+
+static bool asks_window(const struct rendering_query *query)
+{
+    return !isnan(query->window_center) || !isnan(query->window_width);
+}
+
+/* What is wrong whatever the file is; all of it is told. */
+static bool check_query(struct call *c, const struct rendering_query *query)
+{
+    int wishes = asks_window(query) + (query->preset != 0) + (query->voi.at != NULL);
+    bool ok = true;
+    if (asks_window(query) && (isnan(query->window_center) || isnan(query->window_width)))
+        ok = wrong(c, isnan(query->window_width) ? S("window_width") : S("window_center"),
+                   "window_center and window_width belong together");
+    else if (asks_window(query) && !(query->window_width > 0))
+        ok = wrong(c, S("window_width"), "must be more than 0");
+    if (wishes > 1)
+        ok = wrong(c, query->preset ? S("preset") : S("voi"),
+                   "ask for one of: window_center with window_width, preset, voi");
+    if (query->bits != 8 && query->bits != 16)
+        ok = wrong(c, S("bits"), "must be 8 or 16");
+    else if (query->bits == 16 && query->format != PICTURE_PNG + 1)
+        ok = wrong(c, S("bits"), "16 bits are for format=png");
+    return ok;
+}
+
+struct source {
+    struct call *c;
+    const struct dicom_object *object;
+    const struct dicom_dataset *root;
+    const struct pixel_format *format;
+    int64_t frame;
+    const struct rendering_query *query;
+    struct pixel_source pixels; /* the same, for those who know the values */
+};
+
+/* ---- the file's VOI LUTs and windows ---- */
+
+/* LINEAR counts whole values, of which a window shows at least one (C.11.2.1.2.1). It is written all the same for narrower windows and for
+ * floating-point values, where it can only mean the same without the halves. */
+static enum voi_function function_of(struct str name, double width, bool whole)
+{
+    if (str_equal(name, S("SIGMOID")))
+        return VOI_SIGMOID;
+    return str_equal(name, S("LINEAR_EXACT")) || width < 1 || !whole ? VOI_LINEAR_EXACT : VOI_LINEAR;
+}
+
+static bool is_whole(const struct source *s)
+{
+    return s->format->kind == SAMPLE_INTEGER;
+}
+
+static struct str file_function(const struct source *s)
+{
+    const struct dicom_dataset *from =
+        dicom_functional_group(s->object, 0x00289132 /* Frame VOI LUT Sequence */, s->frame);
+    struct str name = dicom_text_first(from, 0x00281056 /* VOI LUT Function */, &s->c->arena);
+    return name.at ? name : S("LINEAR");
+}
+
+/* Window `index`, from 0. False: there is none. Ones of no width are none either. */
+static bool use_window(const struct source *s, int64_t index, struct rendering *out)
+{
+    const struct dicom_dataset *from =
+        dicom_functional_group(s->object, 0x00289132 /* Frame VOI LUT Sequence */, s->frame);
+    double center, width;
+    if (!dicom_real_at(from, 0x00281050 /* Window Center */, index, &center) ||
+        !dicom_real_at(from, 0x00281051 /* Window Width */, index, &width) || !(width > 0))
+        return false;
+    out->voi = function_of(file_function(s), width, is_whole(s));
+    out->center = center;
+    out->width = width;
+    return true;
+}
+
+static const struct dicom_dataset *voi_item(const struct source *s, int64_t index)
+{
+    const struct dicom_dataset *from =
+        dicom_functional_group(s->object, 0x00289132 /* Frame VOI LUT Sequence */, s->frame);
+    const struct dicom_dataset *item = dicom_item(from, 0x00283010 /* VOI LUT Sequence */, index);
+    return item ? item : dicom_item(s->root, 0x00283010, index);
+}
+
+/* By the letter of C.11.2.1.1 entries are of as many bits as the descriptor says. Some CR declare 16 above tables that end at 4095, which is dark;
+ * several viewers stretch such tables, so who wants can have that, and is told. */
+static void use_range(const struct source *s, struct rendering *out)
+{
+    struct lut *lut = &out->voi_lut;
+    uint32_t most = 0, white = (1u << lut->bits) - 1;
+    int bits = 0;
+    for (int32_t i = 0; i < lut->count; i++)
+        most = lut->entries[i] > most ? lut->entries[i] : most;
+    while (most >> bits)
+        bits++;
+    if (s->query->voi_range != VOI_RANGE_USED + 1)
+        out->voi_bits_used = bits == lut->bits ? 0 : bits;
+    else
+        for (int32_t i = 0; i < lut->count && most; i++)
+            lut->entries[i] = (uint16_t)((lut->entries[i] * white + most / 2) / most);
+}
+
+/* VOI LUT `index`, from 0, which is there. What is looked up in it are modality values: negative ones need a signed first value. */
+static bool use_voi_lut(const struct source *s, int64_t index, struct rendering *out, struct error *error)
+{
+    static const struct lut_place place = { .descriptor = 0x00283002, .data = 0x00283006, .name = "VOI LUT" };
+    bool is_signed = !out->modality.count && (s->format->is_signed || out->intercept < 0 || out->slope < 0);
+    if (!lut_read(voi_item(s, index), &place, is_signed, &out->voi_lut, error))
+        return false;
+    if (!out->voi_lut.count)
+        return error_set(error, E_INVALID, "the VOI LUT has no descriptor");
+    out->voi = VOI_LUT;
+    use_range(s, out);
+    return true;
+}
+
+/* Eight bits of these are brightness, made to be looked at as they are: stretched, each frame of a film would be of another brightness. Those of
+ * others (NM, PT, SEG ...) are numbers. */
+static bool is_brightness(const struct source *s, const struct rendering *rendering)
+{
+    static const char *const modalities[] = { "US", "IVUS", "XA", "RF", "DX", "CR", "MG", "IO",  "PX", "ES",
+                                              "XC", "GM",   "SM", "OP", "OT", "HC", "DG", "OPT", "SC" };
+    struct str modality = dicom_text_first(s->root, DICOM_Modality, &s->c->arena);
+    bool untouched = !rendering->modality.count && rendering->slope == 1 && rendering->intercept == 0;
+    if (!untouched || s->format->is_signed || s->format->bits_stored != 8)
+        return false;
+    for (size_t i = 0; i < sizeof(modalities) / sizeof(modalities[0]); i++)
+        if (str_equal(modality, str_from(modalities[i])))
+            return true;
+    return false;
+}
+
+/* The file's first one that can be used; broken ones are passed over, since nobody asked for them. */
+static void use_first(const struct source *s, struct rendering *out)
+{
+    struct error ignored = { 0 };
+    if (voi_item(s, 0) && use_voi_lut(s, 0, out, &ignored))
+        return;
+    out->voi_lut.count = 0;
+    if (!use_window(s, 0, out) && is_brightness(s, out))
+        out->voi = VOI_AS_IS;
+}
+
+static bool is_named(const struct source *s, const struct dicom_dataset *from, uint32_t tag, int64_t index)
+{
+    struct str name, rest = dicom_text(from, tag, &s->c->arena);
+    for (int64_t i = 0; rest.at; i++) {
+        str_cut(rest, '\\', &name, &rest);
+        if (i == index)
+            return str_equal_fold(str_trim(name), s->query->voi);
+    }
+    return false;
+}
+
+/* By number, LUTs before windows, or by explanation. */
+static bool use_asked(const struct source *s, struct rendering *out)
+{
+    enum { CHOICES_MAX = 1000 };
+    const struct dicom_dataset *windows =
+        dicom_functional_group(s->object, 0x00289132 /* Frame VOI LUT Sequence */, s->frame);
+    int64_t number = 0, luts = 0;
+    if (str_equal(s->query->voi, S("none")))
+        return true;
+    bool by_number = str_to_integer(s->query->voi, &number);
+    for (; luts < CHOICES_MAX && voi_item(s, luts); luts++)
+        if (by_number ? luts == number - 1 : is_named(s, voi_item(s, luts), 0x00283003 /* LUT Explanation */, 0))
+            return use_voi_lut(s, luts, out, &s->c->error);
+    int64_t count = dicom_value_count(windows, 0x00281050 /* Window Center */);
+    for (int64_t i = 0; i < count && i < CHOICES_MAX; i++)
+        if (by_number ? i == number - 1 - luts
+                      : is_named(s, windows, 0x00281055 /* Window Center & Width Explanation */, i))
+            return use_window(s, i, out) || wrong(s->c, S("voi"), "this window of the file has no width");
+    return wrong(s->c, S("voi"), "the file has no such VOI LUT or window");
+}
+
+static bool use_preset(const struct source *s, struct rendering *out)
+{
+    if (!str_equal(dicom_text_first(s->root, DICOM_Modality, &s->c->arena), S("CT")))
+        return wrong(s->c, S("preset"), "presets are windows in Hounsfield units: the image is not a CT");
+    out->voi = VOI_LINEAR;
+    out->center = preset_windows[s->query->preset - 1][0];
+    out->width = preset_windows[s->query->preset - 1][1];
+    return true;
+}
+
+/* In real-world values. Where these are no whole numbers that a window could count, the halves of LINEAR mean nothing. */
+static bool use_asked_window(const struct source *s, struct rendering *out)
+{
+    struct str unit;
+    double slope = out->slope, intercept = out->intercept;
+    if (!pixel_values_real(&s->pixels, out, &unit))
+        return false;
+    bool is_rescale = !out->world.count && !out->has_range && out->slope == slope && out->intercept == intercept;
+    out->voi = function_of(file_function(s), s->query->window_width, is_whole(s) && is_rescale);
+    out->center = s->query->window_center;
+    out->width = s->query->window_width;
+    return true;
+}
+
+static bool use_voi(const struct source *s, struct rendering *out)
+{
+    if (s->query->preset)
+        return use_preset(s, out);
+    if (s->query->voi.at)
+        return use_asked(s, out);
+    if (asks_window(s->query))
+        return use_asked_window(s, out);
+    use_first(s, out);
+    return true;
+}
+
+/* ---- geometry ---- */
+
+/* Height of a pixel by its width: from millimetres, else from the ratio (which is vertical\horizontal, C.7.6.3.1.7). */
+static double pixel_aspect(const struct source *s)
+{
+    static const uint32_t tags[] = { 0x00280030 /* Pixel Spacing */, 0x00181164 /* Imager Pixel Spacing */,
+                                     0x00182010 /* Nominal Scanned Pixel Spacing */,
+                                     0x00280034 /* Pixel Aspect Ratio */ };
+    const struct dicom_dataset *measures =
+        dicom_functional_group(s->object, 0x00289110 /* Pixel Measures Sequence */, s->frame);
+    for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {
+        double down, across;
+        if (!dicom_real_at(i ? s->root : measures, tags[i], 0, &down) ||
+            !dicom_real_at(i ? s->root : measures, tags[i], 1, &across) || !(down > 0) || !(across > 0))
+            continue;
+        double aspect = down / across;
+        /* What is written with three digits differs by as much as that; a ratio beyond 20 is a mistake, not a pixel. */
+        return fabs(aspect - 1) < 0.002 || !(aspect > 0.05 && aspect < 20) ? 1 : aspect;
+    }
+    return 1;
+}
+
+/* INVERSE in an image says in other words that it is MONOCHROME1 (C.8.11.3.1.2): together they invert once. */
+static bool is_inverse(const struct source *s)
+{
+    return s->format->photometric != MONOCHROME1 &&
+           str_equal(dicom_text_first(s->root, 0x20500020 /* Presentation LUT Shape */, &s->c->arena), S("INVERSE"));
+}
+
+static bool use_colour(const struct source *s, struct rendering *out)
+{
+    if (asks_window(s->query) || s->query->preset || s->query->voi.at)
+        return wrong(s->c,
+                     asks_window(s->query) ? S("window_center")
+                     : s->query->preset    ? S("preset")
+                                           : S("voi"),
+                     "windows are for grey pictures; this one is in colour");
+    if (s->query->bits == 16)
+        return wrong(s->c, S("bits"), "16 bits are for grey pictures; this one is in colour");
+    return s->format->photometric != PALETTE_COLOR ||
+           palette_read(s->root, s->format->is_signed, out->palette, &s->c->error);
+}
+
+static bool use_grey(const struct source *s, struct rendering *out)
+{
+    if (!pixel_values_modality(&s->pixels, out) || !use_voi(s, out))
+        return false;
+    if (is_inverse(s))
+        out->invert = !out->invert;
+    return true;
+}
+
+/* A photograph has no values with a meaning: what was asked in numbers is of its stored ones. */
+static bool use_photograph(struct call *c, const struct rendering_query *query, struct rendering *out)
+{
+    if (query->preset || query->voi.at)
+        return wrong(c, query->preset ? S("preset") : S("voi"), "only DICOM images have such windows");
+    if (asks_window(query)) {
+        out->voi = function_of(S("LINEAR"), query->window_width, true);
+        out->center = query->window_center;
+        out->width = query->window_width;
+    } else {
+        out->voi = VOI_AS_IS;
+    }
+    return true;
+}
+
+static void begin(struct rendering *out)
+{
+    pixel_values_plain(out);
+    out->voi = VOI_NONE;
+    out->voi_bits_used = 0;
+    out->center = out->width = 0;
+    out->invert = out->enlarge = false;
+    out->pixel_aspect = 1;
+    out->box_width = out->box_height = 0;
+    out->format = PICTURE_PNG;
+    out->quality = 100;
+    out->bits = 8;
+    out->voi_lut.count = 0;
+    for (int i = 0; i < 3; i++)
+        out->palette[i].count = 0;
+}
+
+static bool is_colour(const struct pixel_format *format)
+{
+    return format->samples != 1 || format->photometric == PALETTE_COLOR;
+}
+
+bool rendering_of(struct call *c, const struct dicom_object *object, const struct pixel_format *format, int64_t frame,
+                  const struct rendering_query *query, struct rendering *out)
+{
+    struct source source = { .c = c, .object = object, .format = format, .frame = frame, .query = query };
+    if (!check_query(c, query))
+        return false;
+    begin(out);
+    out->invert = query->invert;
+    out->box_width = query->width == INTEGER_NULL ? 0 : (int32_t)query->width;
+    out->box_height = query->height == INTEGER_NULL ? 0 : (int32_t)query->height;
+    out->format = (enum picture_format)(query->format - 1);
+    out->quality = (int32_t)query->quality;
+    out->bits = (int32_t)query->bits;
+    if (!object)
+        return use_photograph(c, query, out);
+    source.root = object->root;
+    source.pixels = (struct pixel_source){ c, object, format, frame };
+    out->pixel_aspect = pixel_aspect(&source);
+    return (is_colour(format) ? use_colour : use_grey)(&source, out);
+}
+
+struct str rendering_remark(struct call *c, const struct dicom_object *object, const struct rendering_query *query,
+                            const struct rendering *rendering, ptrdiff_t most)
+{
+    bool is_own_choice = asks_window(query) || query->preset || query->voi.at;
+    struct str range = STR_NULL, doubts = STR_NULL;
+    if (rendering->voi == VOI_LUT && rendering->voi_bits_used)
+        range = arena_format(
+            &c->arena, "the VOI LUT declares %d bits and uses %d; voi_range=used takes its largest entry for white",
+            rendering->voi_lut.bits, rendering->voi_bits_used);
+    if (object)
+        doubts = header_doubts_text(object, query->frame, DOUBT_VALUES | (is_own_choice ? 0 : DOUBT_WINDOW), most,
+                                    &c->arena);
+    if (!range.len || !doubts.len)
+        return range.len ? range : doubts;
+    struct str both = arena_format(&c->arena, "%.*s; %.*s", STR_FMT(doubts), STR_FMT(range));
+    return both.len <= most ? both : doubts;
+}
+
+bool rendering_of_values(struct call *c, const struct dicom_object *object, const struct pixel_format *format,
+                         int64_t frame, struct rendering *out, struct str *unit)
+{
+    struct pixel_source source = { c, object, format, frame };
+    begin(out);
+    *unit = STR_NULL;
+    if (!object || (is_colour(format) && format->photometric != PALETTE_COLOR))
+        return true;
+    if (is_colour(format))
+        return palette_read(object->root, format->is_signed, out->palette, &c->error);
+    return pixel_values_real(&source, out, unit);
+}

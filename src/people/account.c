@@ -1,0 +1,263 @@
+/* account.c - rules about accounts that are neither signing in nor a table of endpoints. */
+#include "people/account.h"
+
+#include "site/app.h"
+#include "people/lockout.h"
+#include "site/mail.h"
+#include "people/password.h"
+#include "base/spoof.h"
+
+#include <ctype.h>
+
+/* ---- e-mail addresses ---- */
+
+static bool is_atom(char c)
+{
+    return isalnum((unsigned char)c) || (c && strchr("!#$%&'*+/=?^_`{|}~-", c));
+}
+
+/* Atoms between single dots (RFC 5321 4.1.2 Dot-string). */
+static bool is_local_part(struct str s)
+{
+    bool after_atom = false;
+    for (ptrdiff_t i = 0; i < s.len; i++) {
+        if (s.at[i] == '.' ? !after_atom : !is_atom(s.at[i]))
+            return false;
+        after_atom = s.at[i] != '.';
+    }
+    return after_atom && s.len <= 64;
+}
+
+static bool is_host_label(struct str s)
+{
+    for (ptrdiff_t i = 0; i < s.len; i++)
+        if (!isalnum((unsigned char)s.at[i]) && s.at[i] != '-')
+            return false;
+    return s.len > 0 && s.len <= 63 && s.at[0] != '-' && s.at[s.len - 1] != '-';
+}
+
+static bool has_letter(struct str s)
+{
+    for (ptrdiff_t i = 0; i < s.len; i++)
+        if (isalpha((unsigned char)s.at[i]))
+            return true;
+    return false;
+}
+
+/* Two labels or more: a single one is a host of the local network or a top-level domain, to neither of which mail is sent (RFC 7085), but for
+ * this machine's own name (RFC 6761 6.3). The last is no number, as in 192.0.2.1, which is no domain (RFC 3696 2). */
+static bool is_domain(struct str s)
+{
+    struct str label, rest;
+    int labels = 1;
+    if (str_equal_fold(s, S("localhost")))
+        return true;
+    for (; str_cut(s, '.', &label, &rest); labels++) {
+        if (!is_host_label(label))
+            return false;
+        s = rest;
+    }
+    return labels > 1 && is_host_label(s) && has_letter(s);
+}
+
+static const char *check_email(struct str text, struct arena *arena, struct str *message)
+{
+    struct str local, domain;
+    (void)arena;
+    if (str_cut(text, '@', &local, &domain) && is_local_part(local) && is_domain(domain))
+        return NULL;
+    *message = S("must be an e-mail address such as zhang.wei@example.org");
+    return "not_an_email";
+}
+
+const struct text_rule email_rule = { "email", check_email };
+
+/* ---- names ---- */
+
+static const char *check_name(struct str text, struct arena *arena, struct str *message)
+{
+    const char *unfit = memchr(text.at, '@', (size_t)text.len) ? "holds an @, as addresses do" : spoof_unfit(text);
+    if (!unfit)
+        return NULL;
+    *message = arena_format(arena, "is no name to sign in with: it %s", unfit);
+    return "unfit_name";
+}
+
+const struct text_rule account_name_rule = { NULL, check_name };
+
+static bool check(struct call *c, const struct text_rule *rule, struct str text, const char *member)
+{
+    struct str message;
+    const char *type = rule->check(text, &c->arena, &message);
+    return !type || error_add_problem(&c->error, &c->arena, "body", str_from(member), type, "%.*s", STR_FMT(message));
+}
+
+bool account_check(struct call *c, struct str username, struct str email)
+{
+    bool good = check(c, &account_name_rule, username, "username");
+    return check(c, &email_rule, email, "email") && good;
+}
+
+bool account_name_is_free(struct call *c, struct str username, struct str skeleton)
+{
+    int64_t is_same = 0;
+    enum found found = db_find_integer(
+        c, &is_same, "select username = ? from users where name_skeleton = ? and deleted_at is null limit 1",
+        V(username), V(skeleton));
+    if (found != FOUND)
+        return found == NONE;
+    return fail(c, E_CONFLICT,
+                is_same ? "username is taken already" : "an account has a name that looks like this one");
+}
+
+struct named {
+    int64_t id;
+    struct str name;
+};
+
+static bool fill_one(struct call *c, void *context)
+{
+    const struct named *user = context;
+    struct str skeleton = spoof_skeleton(user->name, &c->arena);
+    int64_t like = 0;
+    if (!db_integer(c, &like, "select count(*) from users where name_skeleton = ? and deleted_at is null", V(skeleton)))
+        return false;
+    return like || db_execute(c, "update users set name_skeleton = ? where id = ?", V(skeleton), V(user->id));
+}
+
+/* Two accounts that look alike already both stay; the one that came first keeps the look. */
+bool account_fill_skeletons(struct call *c)
+{
+    enum { AT_ONCE = 500 };
+    struct named *users = arena_array(&c->arena, struct named, AT_ONCE);
+    int64_t after = 0;
+    for (int count = AT_ONCE; count == AT_ONCE;) {
+        struct cursor rows;
+        count = 0;
+        for (db_rows(c, &rows,
+                     "select id, username from users where name_skeleton is null and deleted_at is null and id > ? "
+                     "order by id limit 500",
+                     V(after));
+             cursor_next(&rows);) {
+            users[count].id = after = cursor_integer(&rows, 0);
+            users[count++].name = arena_copy(&c->arena, cursor_text(&rows, 1));
+        }
+        if (!cursor_close(&rows))
+            return false;
+        db_release(c);
+        for (int i = 0; i < count; i++)
+            if (!db_transact(c, fill_one, &users[i]))
+                return false;
+    }
+    return true;
+}
+
+static void tell_email(struct call *c, struct str to, struct str after)
+{
+    mail_send_later(
+        c->app->mailer, call_request_id(c), to, S("Roentgen: e-mail address changed / 邮箱已更改"),
+        arena_format(
+            &c->arena,
+            "The e-mail address of your Roentgen account is now %.*s. If this was not you, tell an "
+            "administrator at once.\r\n\r\n您的 Roentgen 账户的邮箱已改为 %.*s。如果不是您本人操作，请立即联系管理员。",
+            STR_FMT(after), STR_FMT(after)));
+}
+
+void account_tell_new_email(struct call *c, struct str before, struct str after)
+{
+    if (!c->app->mailer || str_equal(before, after))
+        return;
+    tell_email(c, before, after);
+    tell_email(c, after, after);
+}
+
+/* ---- locks ---- */
+
+static const struct field lock_fields[] = {
+    FIELD(
+        struct sign_in_lock, network, .flags = NULLABLE,
+        .doc =
+            "From where: an IPv4 address or the first 64 bits of an IPv6 one; null: from wherever the account was not signed "
+            "in to before."),
+    FIELD(struct sign_in_lock, locked_at, .doc = "When it was locked."),
+    FIELD(struct sign_in_lock, locked_until, .doc = "When it opens by itself."),
+};
+const struct schema sign_in_lock_schema =
+    SCHEMA("SignInLock", struct sign_in_lock, lock_fields, .table = "sign_in_locks", .alias = "l",
+           .doc = "Too many wrong passwords were given.");
+
+bool account_load_locks(struct call *c, struct user *user)
+{
+    enum { MOST = 50 };
+    struct sign_in_lock *locks = arena_array(&c->arena, struct sign_in_lock, MOST);
+    struct cursor rows;
+    user->locks = (struct list){ locks, 0 };
+    user->locked_until = INSTANT_NULL;
+    for (db_rows(c, &rows,
+                 "select l.network, l.locked_at, l.locked_until from sign_in_locks l where l.user_id = ? and "
+                 "l.locked_until > ? order by l.locked_until desc limit 50",
+                 V(user->id), V(clock_now()));
+         cursor_next(&rows) && user->locks.count < MOST;)
+        if (!cursor_record(&rows, 0, &sign_in_lock_schema, &locks[user->locks.count++], true))
+            break;
+    if (user->locks.count)
+        user->locked_until = locks[0].locked_until;
+    return cursor_close(&rows);
+}
+
+bool account_unlock(struct call *c, int64_t id)
+{
+    struct user user;
+    return user_load(c, id, &user) && lockout_lift(c, id);
+}
+
+/* ---- status and password ---- */
+
+bool account_set_status(struct call *c, int64_t id, enum user_status status)
+{
+    struct user before, after;
+    if (!user_load(c, id, &before))
+        return false;
+    after = before;
+    after.status = status;
+    if (status != USER_ACTIVE && (!user_keep_an_admin(c, id) || !sessions_revoke(c, id, 0, "disabled")))
+        return false;
+    audit_changed(c, &user_schema, &before, &after, UINT64_MAX);
+    return db_execute(c, "update users set status = ?, updated_at = ? where id = ?",
+                      V(choice_text(user_statuses, status)), V(clock_now()), V(id));
+}
+
+bool account_hash_password(struct call *c, int64_t id, struct str password, struct str *hash)
+{
+    struct user user;
+    return user_load(c, id, &user) &&
+           password_check(c, password, user.username, user.email, user.full_name, "new_password") &&
+           password_hash(password, (int)c->app->config.bcrypt_cost, &c->arena, hash, &c->error);
+}
+
+bool account_store_password(struct call *c, int64_t id, struct str hash)
+{
+    return db_execute(
+               c,
+               "update users set password_hash = ?, must_change_password = 1, password_changed_at = ?, updated_at = ? "
+               "where id = ?",
+               V(hash), V(clock_now()), V(clock_now()), V(id)) &&
+           lockout_lift(c, id) && sessions_revoke(c, id, 0, "password set");
+}
+
+struct setting_password {
+    int64_t id;
+    struct str hash;
+};
+
+static bool set_password(struct call *c, void *context)
+{
+    const struct setting_password *p = context;
+    return account_store_password(c, p->id, p->hash) && audit_change(c);
+}
+
+bool account_set_password(struct call *c, int64_t id, struct str password)
+{
+    struct setting_password set = { .id = id };
+    return account_hash_password(c, id, password, &set.hash) && db_transact(c, set_password, &set);
+}

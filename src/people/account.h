@@ -1,0 +1,38 @@
+/* account.h - what an account may be called, and what administrators do to accounts, from the API and from the command line alike. */
+#ifndef ROENTGEN_ACCOUNT_H
+#define ROENTGEN_ACCOUNT_H
+
+#include "people/user.h"
+
+/* An address that mail can be sent to: what <input type=email> takes (HTML Standard 4.10.5.1.5), in ASCII, at a domain with a dot in it. Hospitals
+ * whose mail stays within have such domains, too (ris.local). "localhost" is one as well: a machine that is tried alone has no other. */
+extern const struct text_rule email_rule;
+
+/* A name to sign in with: nothing in it that cannot be seen, no mixture of scripts that look alike (base/spoof.h), no @, which would be an address. */
+extern const struct text_rule account_name_rule;
+
+/* Both rules, for accounts that are not made through the API's schemas: problems name what is wrong. */
+bool account_check(struct call *c, struct str username, struct str email);
+/* Inside a transaction: has no account that is there a name that looks like this one? */
+bool account_name_is_free(struct call *c, struct str username, struct str skeleton);
+/* Computes what is missing of users.name_skeleton, after an upgrade. */
+bool account_fill_skeletons(struct call *c);
+
+/* Inside a transaction. */
+bool account_unlock(struct call *c, int64_t id);
+bool account_set_status(struct call *c, int64_t id, enum user_status status); /* the last administrator stays */
+/* A password that somebody else than its owner sets, who has to change it: checked and hashed on a worker; then, inside a transaction, stored, which ends
+ * the account's sessions and lifts its locks. */
+bool account_hash_password(struct call *c, int64_t id, struct str password, struct str *hash);
+bool account_store_password(struct call *c, int64_t id, struct str hash);
+/* Both, with the audit row of a request. */
+bool account_set_password(struct call *c, int64_t id, struct str password);
+
+/* The locks of sign-ins that hold now, for the account's page: fills `locks` and `locked_until`. */
+bool account_load_locks(struct call *c, struct user *user);
+extern const struct schema sign_in_lock_schema;
+
+/* Both addresses learn that an account's address has changed, so that whoever has lost it to somebody hears of it. */
+void account_tell_new_email(struct call *c, struct str before, struct str after);
+
+#endif

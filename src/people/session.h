@@ -1,0 +1,44 @@
+/* session.h - being signed in: sessions and their refresh tokens. */
+#ifndef ROENTGEN_SESSION_H
+#define ROENTGEN_SESSION_H
+
+#include "people/user.h"
+
+struct tokens {
+    struct str access_token, refresh_token, token_type;
+    int64_t expires_in;
+};
+#define TOKEN_FIELDS(T, prefix) \
+    { .name = "access_token", \
+      .kind = &kind_text, \
+      .offset = offsetof(T, prefix access_token), \
+      .doc = "JWT for the Authorization header." }, \
+        { .name = "refresh_token", \
+          .kind = &kind_text, \
+          .offset = offsetof(T, prefix refresh_token), \
+          .doc = "Good once, for the next pair." }, \
+        { .name = "token_type", \
+          .kind = &kind_text, \
+          .offset = offsetof(T, prefix token_type), \
+          .doc = "Always bearer." }, \
+    { \
+        .name = "expires_in", .kind = &kind_integer, .offset = offsetof(T, prefix expires_in), \
+        .doc = "Seconds the access token is good for." \
+    }
+
+/* A new session for the user. Inside a transaction. */
+bool session_start(struct call *c, int64_t user_id, bool remember_me, struct tokens *out);
+
+/* Uses up a refresh token and gives the next pair. A token used before ends its session: *reused is set and the caller must let the
+ * transaction commit, then refuse. E_UNAUTHENTICATED for unknown or expired ones. Inside a transaction. */
+bool session_refresh(struct call *c, struct str refresh_token, bool *reused, struct tokens *out);
+
+/* Name (or e-mail) and password against the accounts. One answer and one duration for everything that is wrong, but for how long to wait
+ * where failures were too many (lockout.h). On a worker. */
+bool sign_in(struct call *c, struct str username, struct str password, bool remember_me, struct tokens *out,
+             int64_t *user_id);
+/* The password of an account that is signed in already, given once more before something weighty. Counts as an attempt to sign in does. On a
+ * worker. A problem at body.`member`, or E_TOO_MANY. */
+bool password_confirmed(struct call *c, int64_t user_id, struct str password, const char *member);
+
+#endif

@@ -1,0 +1,166 @@
+/* user.c - the account's record and the rules about it. */
+#include "people/user.h"
+
+#include "people/account.h"
+#include "site/app.h"
+#include "people/password.h"
+#include "people/user_fields.h"
+#include "base/names.h"
+#include "base/spoof.h"
+
+const char *const user_statuses[] = { "ACTIVE", "PENDING", "DISABLED", NULL };
+NAMES_REACH(user_statuses, USER_DISABLED);
+
+static const struct field user_fields[] = { USER_FIELDS };
+const struct schema user_schema =
+    SCHEMA("User", struct user, user_fields, .table = "users", .alias = "u", .doc = "An account.");
+
+/* What people may change about themselves. */
+static const struct field profile_fields[] = {
+    PROFILE_FIELDS(struct user),
+    FIELD(struct user, updated_at, .flags = READ_ONLY | SET_ON_UPDATE, .doc = "When it last changed."),
+    FIELD(struct user, current_password, .flags = SECRET | KEEP_SPACES | NOT_STORED, .max = 200,
+          .doc = "Needed to change the e-mail address: mail to it can set a new password."),
+};
+const struct schema profile_schema = SCHEMA("Profile", struct user, profile_fields, .table = "users", .alias = "u");
+
+static const struct field new_user_fields[] = {
+    FIELD(struct new_user, username, .flags = REQUIRED, .min = 2, .max = 50, .rule = &account_name_rule,
+          .doc = "Name to sign in with, unique, and not like another's to look at.", .example = "zhangwei"),
+    PROFILE_FIELDS(struct new_user),
+    FIELD(
+        struct new_user, password, .flags = REQUIRED | SECRET | KEEP_SPACES, .min = 8, .max = 72,
+        .doc =
+            "At least as long as the setting says (10), not a common one, not the account's own name; at most 72 bytes."),
+    FIELD(struct new_user, roles, .max = 20, .doc = "Names of roles; doctor when absent."),
+};
+const struct schema new_user_schema =
+    SCHEMA("NewUser", struct new_user, new_user_fields, .doc = "What a new account is made of.");
+
+static bool load_names(struct call *c, const char *sql, int64_t id, struct texts *out)
+{
+    struct cursor rows;
+    enum { MOST = 64 };
+    out->items = arena_array(&c->arena, struct str, MOST);
+    out->count = 0;
+    for (db_rows(c, &rows, sql, V(id)); out->count < MOST && cursor_next(&rows);)
+        out->items[out->count++] = arena_copy(&c->arena, cursor_text(&rows, 0));
+    return cursor_close(&rows);
+}
+
+bool user_load(struct call *c, int64_t id, struct user *out)
+{
+    if (!db_get(c, &user_schema, out, "where u.id = ? and u.deleted_at is null", V(id)))
+        return fail(c, E_NOT_FOUND, "account %" PRId64 " does not exist", id);
+    return load_names(
+               c,
+               "select r.name from user_roles u join roles r on r.id = u.role_id where u.user_id = ? order by r.name",
+               id, &out->roles) &&
+           load_names(c,
+                      "select distinct p.name from user_roles u join role_permissions r on r.role_id = u.role_id "
+                      "join permissions p on p.id = r.permission_id where u.user_id = ? order by p.name",
+                      id, &out->permissions);
+}
+
+bool user_set_roles(struct call *c, int64_t user_id, struct texts roles, const char *place)
+{
+    if (!db_execute(c, "delete from user_roles where user_id = ?", V(user_id)))
+        return false;
+    bool all = true;
+    for (ptrdiff_t i = 0; i < roles.count; i++) {
+        int64_t role = 0, twice = 0;
+        enum found found = db_find_integer(c, &role, "select id from roles where name = ?", V(roles.items[i]));
+        if (found == FAILED)
+            return false;
+        if (found == NONE) {
+            all = error_add_problem(&c->error, &c->arena, place, arena_format(&c->arena, "roles.%td", i),
+                                    "not_a_choice", "there is no such role");
+            continue;
+        }
+        if (!db_integer(c, &twice, "select count(*) from user_roles where user_id = ? and role_id = ?", V(user_id),
+                        V(role)) ||
+            (!twice && !db_execute(c, "insert into user_roles(user_id, role_id) values (?, ?)", V(user_id), V(role))))
+            return false;
+    }
+    return all;
+}
+
+enum found user_other_admin(struct call *c, int64_t user_id)
+{
+    int64_t others = 0;
+    if (!db_integer(
+            c, &others,
+            "select count(*) from users u join user_roles x on x.user_id = u.id join roles r on r.id = x.role_id "
+            "where r.name = 'admin' and u.status = 'ACTIVE' and u.deleted_at is null and u.id <> ?",
+            V(user_id)))
+        return FAILED;
+    return others ? FOUND : NONE;
+}
+
+/* Only an administrator who is active now can be the last one. */
+bool user_keep_an_admin(struct call *c, int64_t user_id)
+{
+    int64_t is_admin = 0;
+    /* One at a time, or two administrators could end each other's rights. */
+    if (!db_lock(c, "select id from roles where name = ?", V(S("admin"))))
+        return false;
+    if (!db_integer(
+            c, &is_admin,
+            "select count(*) from users u join user_roles x on x.user_id = u.id join roles r on r.id = x.role_id "
+            "where r.name = 'admin' and u.status = 'ACTIVE' and u.id = ?",
+            V(user_id)))
+        return false;
+    return !is_admin || user_other_admin(c, user_id) == FOUND ||
+           fail(c, E_CONFLICT, "this is the last active administrator");
+}
+
+bool sessions_revoke(struct call *c, int64_t user_id, int64_t keep, const char *reason)
+{
+    return db_execute(
+        c,
+        "update sessions set revoked_at = ?, revoked_reason = ? where user_id = ? and revoked_at is null and id <> ?",
+        V(clock_now()), V(str_from(reason)), V(user_id), V(keep));
+}
+
+struct creation {
+    const struct new_user *in;
+    struct user user;
+    int64_t id;
+};
+
+static bool insert_user(struct call *c, void *context)
+{
+    struct creation *creation = context;
+    static struct str doctor[] = { { "doctor", 6 } };
+    struct texts roles = creation->in->roles;
+    if (!roles.count)
+        roles = (struct texts){ doctor, 1 };
+    if (!account_name_is_free(c, creation->user.username, creation->user.name_skeleton) ||
+        !db_insert(c, &user_schema, &creation->user, &creation->id) || !user_set_roles(c, creation->id, roles, "body"))
+        return false;
+    audit_about(c, creation->id, 0);
+    return audit_change(c);
+}
+
+bool user_create(struct call *c, const struct new_user *in, enum user_status status, int64_t *id)
+{
+    struct creation creation = { .in = in };
+    if (!account_check(c, in->username, in->email) ||
+        !password_check(c, in->password, in->username, in->email, in->full_name, "password"))
+        return false;
+    schema_clear(&user_schema, &creation.user);
+    struct user *u = &creation.user;
+    u->username = in->username;
+    u->name_skeleton = spoof_skeleton(in->username, &c->arena);
+    u->email = in->email;
+    u->full_name = in->full_name;
+    u->phone = in->phone;
+    u->department = in->department;
+    u->title = in->title;
+    u->status = status;
+    if (!password_hash(in->password, (int)c->app->config.bcrypt_cost, &c->arena, &u->password_hash, &c->error) ||
+        !db_transact(c, insert_user, &creation))
+        return false;
+    *id = creation.id;
+    return true;
+}

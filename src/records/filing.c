@@ -1,0 +1,442 @@
+/* filing.c - reads what a DICOM file says of its place, and puts it there. filing.h has the rules. */
+#include "records/filing.h"
+
+#include "site/app.h"
+#include "measure/header_doubts.h"
+#include "records/modality.h"
+#include "records/study_twins.h"
+#include "records/study_view.h"
+#include "base/file.h"
+#include "base/file_view.h"
+#include "dicom/encoding.h"
+#include "dicom/pixels.h"
+
+#include <errno.h>
+
+#define UID_MEDIA_DIRECTORY "1.2.840.10008.1.3.10"
+enum {
+    TAG_MEDIA_CLASS = 0x00020002,
+    TAG_RECORDS = 0x00041220,
+    TAG_STUDY_UID = 0x0020000D,
+    TAG_SERIES_UID = 0x0020000E
+};
+enum { TAG_STUDY_TIME = 0x00080030, TAG_PIXELS_BEGIN = 0x7FE00000, TAG_PATIENT_NAME = 0x00100010 };
+enum { CLASHES_MAX = 12 };
+
+/* ---- what the file says ---- */
+
+static void take_uid(struct call *c, struct filing *f, const struct dicom_object *object, uint32_t tag,
+                     const char *name, struct str *out)
+{
+    struct arena *arena = &c->arena;
+    const struct dicom_node *node = dicom_find(object->root, tag);
+    struct str uid = STR_NULL, is = arena_format(arena, "%s (%04X,%04X)", name, tag >> 16, tag & 0xffff);
+    bool legal = dicom_uid(object->root, tag, &uid);
+    *out = legal ? arena_copy(arena, uid) : STR_NULL;
+    if (legal || f->reason.at)
+        return;
+    if (!node)
+        f->reason = arena_format(arena, "%.*s is missing in the data set, which begins at byte %" PRId64, STR_FMT(is),
+                                 object->file.data_offset);
+    else
+        f->reason = arena_format(arena, "%.*s at byte %" PRId64 " is %s", STR_FMT(is), node->element.offset,
+                                 node->element.value.len ? "no legal UID" : "empty");
+}
+
+/* "13:45:10", with the fraction where there is one. */
+static struct str time_text(struct call *c, const struct dicom_dataset *dataset, uint32_t tag)
+{
+    int64_t us;
+    if (!dicom_time(dataset, tag, &us))
+        return STR_NULL;
+    int64_t s = us / 1000000, fraction = us % 1000000;
+    struct str whole = arena_format(&c->arena, "%02d:%02d:%02d", (int)(s / 3600), (int)(s / 60 % 60), (int)(s % 60));
+    return fraction ? arena_format(&c->arena, "%.*s.%06d", STR_FMT(whole), (int)fraction) : whole;
+}
+
+static bool is_directory(const struct dicom_object *object)
+{
+    struct str media;
+    return dicom_find(object->root, TAG_RECORDS) ||
+           (dicom_uid(object->meta, TAG_MEDIA_CLASS, &media) && str_equal(media, S(UID_MEDIA_DIRECTORY)));
+}
+
+static void take_patient(struct call *c, struct filing *f, const struct dicom_dataset *root)
+{
+    struct patient *p = &f->patient;
+    struct str ours = c->app->config.patient_id_issuer, pn = dicom_text(root, TAG_PATIENT_NAME, &c->arena), name, latin,
+               phonetic;
+    filing_fill(c, root, &patient_schema, p);
+    filing_person_name(&c->arena, pn, &name, &latin, &phonetic);
+    if (latin.len)
+        filing_clean(&c->arena, latin, &p->name_en);
+    if (phonetic.len)
+        filing_clean(&c->arena, phonetic, &p->name_phonetic);
+    if (!p->patient_id.len || str_equal(p->issuer_of_patient_id, ours))
+        p->issuer_of_patient_id = STR_NULL;
+}
+
+/* What the reader forgave, and what of the header decides numbers and cannot be read. */
+static void take_remarks(struct call *c, const struct dicom_object *object, struct texts *out)
+{
+    struct str doubts[DOUBTS_MAX];
+    int count = header_doubts(object, 0, DOUBT_ALL, doubts, &c->arena);
+    if (!object->remark_count && !count)
+        return;
+    out->items = arena_array(&c->arena, struct str, object->remark_count + count);
+    for (int i = 0; i < object->remark_count; i++)
+        out->items[out->count++] = object->remarks[i];
+    for (int i = 0; i < count; i++)
+        out->items[out->count++] = doubts[i];
+}
+
+static void take(struct call *c, struct filing *f, const struct filing_text *text, struct dicom_object *object)
+{
+    const struct dicom_dataset *root = object->root;
+    if (text->sender > 0)
+        filing_settle_text(c, text->sender, object, &f->instance.character_set);
+    else
+        dicom_set_encoding(object, text->charset);
+    take_remarks(c, object, &f->instance.remarks);
+    f->is_directory = is_directory(object);
+    filing_fill(c, root, &image_file_schema, &f->instance);
+    f->instance.transfer_syntax_uid = arena_copy(&c->arena, str_from(object->file.syntax_uid));
+    if (f->is_directory)
+        return;
+    take_patient(c, f, root);
+    filing_fill(c, root, &study_schema, &f->study);
+    f->study.study_time = time_text(c, root, TAG_STUDY_TIME);
+    filing_fill(c, root, &series_schema, &f->series);
+    take_uid(c, f, object, DICOM_SOPInstanceUID, "SOP Instance UID", &f->instance.sop_instance_uid);
+    take_uid(c, f, object, DICOM_SOPClassUID, "SOP Class UID", &f->instance.sop_class_uid);
+    take_uid(c, f, object, TAG_STUDY_UID, "Study Instance UID", &f->study.study_uid);
+    take_uid(c, f, object, TAG_SERIES_UID, "Series Instance UID", &f->series.series_uid);
+}
+
+static void clear(struct filing *out)
+{
+    *out = (struct filing){ 0 };
+    schema_clear(&patient_schema, &out->patient);
+    schema_clear(&study_schema, &out->study);
+    schema_clear(&series_schema, &out->series);
+    schema_clear(&image_file_schema, &out->instance);
+}
+
+/* Do the pixels keep what the header promises? Decoding them is not for here; that there are as many bytes or fragments as frames need
+ * can be seen at once. */
+static void check_pixels(struct call *c, struct filing *f, const struct dicom_object *object)
+{
+    struct pixel_format format;
+    struct error error = { 0 };
+    if (!pixel_format_of(object, &format, &error) || !pixels_are_there(object, &format, &c->arena, &error))
+        if (error.code == E_INVALID)
+            f->damage = arena_copy(&c->arena, str_from(error.message));
+}
+
+bool filing_read_bytes(struct call *c, struct str bytes, const struct filing_text *text, struct filing *out)
+{
+    struct dicom_limits limits = dicom_default_limits;
+    struct dicom_object *object = NULL;
+    struct error whole = { 0 }, header = { 0 };
+    limits.hold = &c->hold;
+    clear(out);
+    if (dicom_read(bytes, &limits, &c->arena, &object, &whole)) {
+        take(c, out, text, object);
+        check_pixels(c, out, object);
+        dicom_object_release(object);
+        return true;
+    }
+    dicom_object_release(object);
+    limits.stop_at = TAG_PIXELS_BEGIN; /* if only the pixels are damaged, the file still belongs somewhere */
+    if (dicom_read(bytes, &limits, &c->arena, &object, &header)) {
+        take(c, out, text, object);
+        out->damage = arena_copy(&c->arena, str_from(whole.message));
+    } else {
+        out->reason = arena_copy(&c->arena, str_from(header.message));
+    }
+    dicom_object_release(object);
+    struct error *blameless = whole.code != E_INVALID                   ? &whole
+                              : header.code && header.code != E_INVALID ? &header
+                                                                        : NULL;
+    if (blameless)
+        c->error = *blameless;
+    return !blameless;
+}
+
+bool filing_read(struct call *c, int fd, int64_t size_bytes, const struct filing_text *text, struct filing *out)
+{
+    struct file_view view;
+    if (fd < 0)
+        return file_fail(&c->error, "open", "an upload", EMFILE);
+    if (!file_view_open(&view, fd, size_bytes, &c->error))
+        return false;
+    bool ok = filing_read_bytes(c, view.bytes, text, out);
+    return file_view_close(&view, &c->error) && ok;
+}
+
+/* ---- its place ---- */
+
+struct place {
+    struct call *c;
+    struct filing *f;
+    struct image_file *row;
+    int64_t by, stated;
+    struct patient patient;
+    struct study_twins twins;
+    int64_t study_id, study_patient, study_by, series_id; /* study_by: who registered it */
+    struct str study_modality;
+};
+
+static bool refuse(struct place *p, const char *why)
+{
+    p->f->refused = true;
+    return fail(p->c, E_CONFLICT, "%s", why);
+}
+
+static bool set_aside(struct place *p, const char *why)
+{
+    p->row->status = FILE_FAILED;
+    p->row->status_reason = str_from(why);
+    p->f->outcome = FILING_NONE;
+    return true;
+}
+
+/* With the patient known: a study of theirs, else one that the uploader sees under another patient. */
+static void choose_study(struct place *p)
+{
+    const struct study_twin *twin = p->patient.id ? study_twins_of_patient(&p->twins, p->patient.id) : NULL;
+    if (!twin)
+        twin = study_twins_seen(&p->twins);
+    if (!twin)
+        return;
+    p->study_id = twin->id;
+    p->study_patient = twin->patient_id;
+    p->study_by = twin->created_by;
+    p->study_modality = twin->modality;
+}
+
+/* The study says, where it is, that a file of it names another patient: to those who see that file. */
+static bool mark_study(struct place *p)
+{
+    struct call *c = p->c;
+    int64_t changed = 0;
+    return db_execute_counted(c, &changed,
+                              "update studies set conflict = '[\"patient_id\"]' where id = ? and conflict is null",
+                              V(p->study_id)) &&
+           study_conflict_note(c, p->study_id, p->by) &&
+           (!changed || audit_also(c, "study.conflict", "study", p->study_id, p->study_patient));
+}
+
+/* What the file says of its study and series. */
+static struct study said_of_study(const struct filing *f)
+{
+    struct study study = f->study;
+    study.modality = f->instance.modality;
+    study.body_part = f->instance.body_part;
+    return study;
+}
+
+static struct series said_of_series(const struct filing *f)
+{
+    struct series series = f->series;
+    series.modality = f->instance.modality;
+    series.body_part = f->instance.body_part;
+    return series;
+}
+
+static bool make_study(struct place *p)
+{
+    struct study study = said_of_study(p->f);
+    study.patient_id = p->patient.id;
+    study.status = STUDY_OPEN;
+    study.created_by = p->by;
+    study.claim = study_twins_claim(&p->twins, p->by);
+    if (!db_insert(p->c, &study_schema, &study, &study.id) || !study_index(p->c, &study, &p->patient) ||
+        !study_twins_mark(p->c, &p->twins, study.id, study.patient_id))
+        return false;
+    p->study_id = study.id;
+    p->study_by = p->by;
+    p->study_modality = study.modality;
+    return true;
+}
+
+static bool make_series(struct place *p)
+{
+    struct call *c = p->c;
+    struct series series = said_of_series(p->f);
+    struct str modality = series.modality, body_part = series.body_part;
+    series.study_id = p->study_id;
+    series.created_by = p->by;
+    if (!db_insert(c, &series_schema, &series, &series.id))
+        return false;
+    p->series_id = series.id;
+    /* What others' files say is no word of the record: those who see them are told by the veil. */
+    if (p->by == p->study_by && modality.len && modality_is_auxiliary(p->study_modality) &&
+        !str_equal(p->study_modality, modality))
+        return db_execute(c, "update studies set modality = ?, body_part = coalesce(body_part, ?) where id = ?",
+                          V(modality), V(body_part), V(p->study_id));
+    return true;
+}
+
+/* The one that is there, or a new one. */
+static bool find_series(struct place *p)
+{
+    struct call *c = p->c;
+    struct cursor rows;
+    int64_t made_by = 0;
+    db_rows(c, &rows, "select id, created_by from series where study_id = ? and series_uid = ? and deleted_at is null",
+            V(p->study_id), V(p->f->series.series_uid));
+    bool found = cursor_next(&rows);
+    p->series_id = found ? cursor_integer(&rows, 0) : 0;
+    made_by = found ? cursor_integer(&rows, 1) : 0;
+    if (!cursor_close(&rows))
+        return false;
+    if (!found)
+        return make_series(p);
+    const struct series said = said_of_series(p->f);
+    return made_by == p->by || series_view_keep(c, &said, p->series_id, p->by);
+}
+
+static bool find_study(struct place *p)
+{
+    if (!p->study_id)
+        return make_study(p);
+    const struct study said = said_of_study(p->f);
+    return p->study_by == p->by || study_view_keep(p->c, &said, p->study_id, p->by);
+}
+
+/* The patient that the uploader, the file or its study names, locked. */
+static bool find_patient(struct place *p)
+{
+    struct call *c = p->c;
+    struct filing *f = p->f;
+    const struct study_twin *seen = study_twins_seen(&p->twins);
+    if (!seen || f->patient.patient_id.len || p->stated > 0)
+        return filing_find_patient(c, f, p->stated, &p->patient);
+    return filing_load_patient(c, seen->patient_id, &p->patient) && (p->patient.id || db_again(c));
+}
+
+/* The study was found before its patient could be locked: it may have been deleted or moved since. From here on it stays. */
+static bool lock_study_found(struct place *p)
+{
+    struct call *c = p->c;
+    int64_t patient = 0;
+    if (!p->study_id || db_is_local(c->db))
+        return true;
+    if (db_find_locked(c, &patient, "select patient_id from studies where id = ? and deleted_at is null",
+                       V(p->study_id)) == FAILED)
+        return false;
+    return patient == p->study_patient || db_again(c);
+}
+
+/* Patient and study, or the reason why they do not fit together. */
+static bool find_parents(struct place *p, bool *fit)
+{
+    *fit = false;
+    if (!study_twins_find(p->c, p->f->study.study_uid, p->by, &p->twins) || !find_patient(p))
+        return false;
+    choose_study(p);
+    if (!lock_study_found(p))
+        return false;
+    if (p->study_id && p->study_patient != p->patient.id) {
+        if (p->stated > 0)
+            return refuse(p, "its study is filed under another patient than the one stated");
+        p->row->patient_id = p->patient.id ? p->patient.id : INTEGER_NULL;
+        return mark_study(p) &&
+               set_aside(p, "its Study Instance UID (0020,000D) is filed under another patient than its "
+                            "Patient ID (0010,0020) says");
+    }
+    *fit = true;
+    return true;
+}
+
+/* Rows and Columns are US (PS3.6): a number that does not fit there, in whatever VR it came, is none. */
+static int64_t side(int64_t said)
+{
+    return said <= UINT16_MAX ? said : INTEGER_NULL;
+}
+
+/* What the file says goes before what the uploader says, but for the description. */
+static void say_what_the_file_says(const struct filing *f, struct image_file *row)
+{
+    const struct image_file *said = &f->instance;
+    if (said->modality.len)
+        row->modality = said->modality;
+    if (said->body_part.len)
+        row->body_part = said->body_part;
+    if (!row->description.len)
+        row->description = f->series.description.len ? f->series.description : f->study.description;
+    row->study_date = said->study_date;
+    row->sop_class_uid = said->sop_class_uid;
+    row->sop_instance_uid = said->sop_instance_uid;
+    row->transfer_syntax_uid = said->transfer_syntax_uid;
+    row->instance_number = said->instance_number;
+    row->pixel_rows = side(said->pixel_rows);
+    row->pixel_columns = side(said->pixel_columns);
+    row->number_of_frames = said->number_of_frames;
+    row->character_set = said->character_set;
+    row->remarks = said->remarks;
+}
+
+static bool place_without_study(struct place *p)
+{
+    struct filing *f = p->f;
+    f->outcome = FILING_NONE;
+    if (p->stated > 0 && !filing_find_patient(p->c, f, p->stated, &p->patient))
+        return false;
+    if (f->reason.at) {
+        p->row->status = FILE_FAILED;
+        p->row->status_reason = f->reason;
+    }
+    return true;
+}
+
+bool filing_place(struct call *c, struct filing *f, int64_t stated_patient, int64_t by, struct image_file *row)
+{
+    struct place p = { .c = c, .f = f, .row = row, .by = by, .stated = stated_patient };
+    bool fit;
+    f->existing = 0;
+    row->is_instance = row->is_apart = false;
+    say_what_the_file_says(f, row);
+    if (f->reason.at || f->is_directory)
+        return place_without_study(&p);
+    if (!find_parents(&p, &fit))
+        return false;
+    if (!fit)
+        return true;
+    if ((!p.patient.id && !filing_make_patient(c, f, by, &p.patient)) || !find_study(&p) || !find_series(&p))
+        return false;
+    row->patient_id = p.patient.id;
+    row->study_id = p.study_id;
+    row->series_id = p.series_id;
+    return filing_compare(c, f, &p.patient, row) && filing_instance(c, f, by, row);
+}
+
+uint64_t filing_members(void)
+{
+    static const char *const names[] = {
+        "status",          "status_reason", "duplicate_of",  "patient_id",       "study_id",
+        "series_id",       "is_instance",   "is_apart",      "modality",         "body_part",
+        "description",     "study_date",    "sop_class_uid", "sop_instance_uid", "transfer_syntax_uid",
+        "instance_number", "pixel_rows",    "pixel_columns", "number_of_frames", "conflict",
+        "character_set",   "remarks",
+    };
+    uint64_t mask = 0;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        mask |= GIVEN(schema_find(&image_file_schema, str_from(names[i])));
+    return mask;
+}
+
+bool filing_transact(struct call *c, struct filing *f, bool (*work)(struct call *c, void *context), void *context)
+{
+    for (int clashes = 0; clashes < CLASHES_MAX; clashes++) {
+        f->refused = false;
+        if (db_transact(c, work, context))
+            return true;
+        if (c->error.code != E_CONFLICT || f->refused)
+            return false;
+        error_clear(&c->error);
+    }
+    c->error.retry_after_s = 1;
+    return fail(c, E_UNAVAILABLE, "too many uploads of the same study at this moment: send the file again");
+}

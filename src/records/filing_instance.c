@@ -1,0 +1,198 @@
+/* filing_instance.c - the files that say to be one instance, and which of them it is.
+ *
+ *   series, SOP Instance UID -> the instance       at most one; intact, unless damage was found after it was filed
+ *                            -> files beside it    damaged ones, and with SAME_INSTANCE=keep other versions
+ *
+ * Who does not see the file that is the instance has a file of their own that is one to them: set apart (is_apart). When the instance goes to
+ * the trash, the oldest of these takes its place; so do the others see what there is.
+ */
+#include "records/filing.h"
+
+#include "records/visibility.h"
+
+#define BESIDE_INTACT "; an intact file of this instance is filed, this one is kept beside it"
+enum { TWINS_MAX = 64 };
+
+/* A row that is there already. */
+struct twin {
+    int64_t id, uploaded_by;
+    struct str reason;
+    bool is_instance, is_apart, is_damaged, same_bytes, is_seen; /* by whom the new file belongs to */
+};
+
+struct twins {
+    struct twin at[TWINS_MAX];
+    int count;
+};
+
+/* Both branches lead through ix_image_files_series or the unique index of instances: files beside instances are few. */
+static bool find_twins(struct call *c, const struct filing *f, int64_t by, const struct image_file *row,
+                       struct twins *out)
+{
+    struct cursor rows;
+    struct str uid = f->instance.sop_instance_uid;
+    out->count = 0;
+    db_rows(c, &rows,
+            "select f.id, f.uploaded_by, f.sha256, f.status, f.status_reason, 1, " VISIBLE_FILE
+            ", 0 from image_files f where "
+            "f.series_id = ? and f.sop_instance_uid = ? and f.is_instance = 1 and f.deleted_at is null "
+            "union all select f.id, f.uploaded_by, f.sha256, f.status, f.status_reason, 0, " VISIBLE_FILE
+            ", f.is_apart from image_files f where "
+            "f.series_id = ? and f.is_deleted = 0 and f.is_instance = 0 and f.sop_instance_uid = ?",
+            VISIBLE_TO_USER(c, by), V(row->series_id), V(uid), VISIBLE_TO_USER(c, by), V(row->series_id), V(uid));
+    while (out->count < TWINS_MAX && cursor_next(&rows)) {
+        struct twin *twin = &out->at[out->count];
+        twin->id = cursor_integer(&rows, 0);
+        twin->uploaded_by = cursor_integer(&rows, 1);
+        twin->same_bytes = str_equal(cursor_text(&rows, 2), row->sha256);
+        twin->is_damaged = str_equal(cursor_text(&rows, 3), str_from(file_statuses[FILE_FAILED - 1]));
+        twin->reason = twin->is_damaged ? arena_copy(&c->arena, cursor_text(&rows, 4)) : STR_NULL;
+        twin->is_instance = cursor_integer(&rows, 5) != 0;
+        twin->is_seen = cursor_integer(&rows, 6) != 0;
+        twin->is_apart = cursor_integer(&rows, 7) != 0;
+        out->count += twin->id != row->id;
+    }
+    return cursor_close(&rows);
+}
+
+/* The same bytes are no second file. Of a damaged file those that lie beside the instance count, too: senders try again. */
+static bool find_known(struct filing *f, const struct twins *twins)
+{
+    for (int i = 0; i < twins->count; i++) {
+        const struct twin *twin = &twins->at[i];
+        if (!twin->is_seen || !twin->same_bytes || !(twin->is_instance || twin->is_apart || f->damage.at))
+            continue;
+        f->outcome = FILING_KNOWN;
+        f->existing = twin->id;
+        return true;
+    }
+    return false;
+}
+
+/* Those who keep a damaged file, and may see the intact one, read in its reason that it is there. A damaged instance gives way. */
+static bool step_aside(struct call *c, const struct twin *twin, int64_t by, int64_t study_id)
+{
+    bool tell = twin->uploaded_by == by;
+    struct str reason = twin->reason;
+    if (!tell && !twin->is_instance && twin->is_apart)
+        return true;
+    if (!tell && !visibility_is_assigned(c, twin->uploaded_by, study_id, &tell))
+        return false;
+    if (tell && str_find(reason, S(BESIDE_INTACT)) < 0)
+        reason = arena_format(&c->arena, "%.*s" BESIDE_INTACT, STR_FMT(reason));
+    else if (!twin->is_instance)
+        return true;
+    if (tell)
+        return db_execute(c,
+                          "update image_files set is_instance = 0, is_apart = 0, status_reason = ?, updated_at = ? "
+                          "where id = ?",
+                          V(reason), V(clock_now()), V(twin->id));
+    return db_execute(c, "update image_files set is_instance = 0, is_apart = 1 where id = ?", V(twin->id));
+}
+
+static bool place_damaged(struct call *c, struct filing *f, const struct twin *instance, struct image_file *row)
+{
+    f->outcome = FILING_COPY;
+    if (instance && !instance->is_damaged)
+        row->status_reason = arena_format(&c->arena, "%.*s" BESIDE_INTACT, STR_FMT(f->damage));
+    return true;
+}
+
+static bool place_other_version(struct call *c, struct filing *f, const struct twin *instance, struct image_file *row)
+{
+    f->outcome = FILING_COPY;
+    row->is_apart = !instance;
+    if (!instance || instance->same_bytes)
+        return true; /* who sees both is told when they look (image_file_veil) */
+    if (c->app->config.same_instance == SAME_INSTANCE_REFUSE) {
+        f->refused = true;
+        return fail(
+            c, E_CONFLICT,
+            "another file of this instance is filed already: the same SOP Instance UID (0008,0018) with other bytes");
+    }
+    row->status_reason = S(OTHER_VERSION);
+    return true;
+}
+
+static bool place_instance(struct call *c, struct filing *f, const struct twins *twins, int64_t by,
+                           struct image_file *row)
+{
+    f->outcome = FILING_FILED;
+    row->is_instance = true;
+    for (int i = 0; i < twins->count; i++)
+        if (twins->at[i].is_damaged && !step_aside(c, &twins->at[i], by, row->study_id))
+            return false;
+    return true;
+}
+
+/* The instance; and what is it to the one who sends the new file, NULL: they see none. */
+static const struct twin *find_instance(const struct twins *twins, const struct twin **seen)
+{
+    const struct twin *instance = NULL, *apart = NULL;
+    for (int i = 0; i < twins->count; i++) {
+        const struct twin *twin = &twins->at[i];
+        if (twin->is_instance)
+            instance = twin;
+        else if (twin->is_apart && twin->is_seen && !apart)
+            apart = twin;
+    }
+    *seen = instance && instance->is_seen ? instance : apart;
+    return instance;
+}
+
+bool filing_instance(struct call *c, struct filing *f, int64_t by, struct image_file *row)
+{
+    struct twins *twins = arena_new(&c->arena, struct twins);
+    const struct twin *instance, *seen;
+    f->outcome = FILING_NONE;
+    row->is_instance = row->is_apart = false;
+    if (f->damage.at) {
+        row->status = FILE_FAILED;
+        row->status_reason = f->damage;
+    }
+    if (!find_twins(c, f, by, row, twins))
+        return false;
+    if (find_known(f, twins))
+        return true;
+    instance = find_instance(twins, &seen);
+    if (f->damage.at)
+        return place_damaged(c, f, seen, row);
+    if (instance && (instance->same_bytes || !instance->is_damaged))
+        return place_other_version(c, f, seen, row);
+    return place_instance(c, f, twins, by, row);
+}
+
+/* The oldest that is set apart takes the place of an instance that is gone. */
+bool filing_instance_gone(struct call *c, const struct image_file *file)
+{
+    int64_t next = 0;
+    if (!file->is_instance)
+        return true;
+    enum found found = db_find_integer(
+        c, &next,
+        "select f.id from image_files f where f.series_id = ? and f.is_deleted = 0 and f.is_instance = 0 and f.is_apart = 1 "
+        "and f.sop_instance_uid = ? order by f.id limit 1",
+        V(file->series_id), V(file->sop_instance_uid));
+    return found != FAILED &&
+           (found == NONE ||
+            db_execute(c, "update image_files set is_instance = 1, is_apart = 0 where id = ?", V(next)));
+}
+
+bool filing_instance_back(struct call *c, const struct image_file *file)
+{
+    int64_t there = 0;
+    bool seen;
+    if (!file->is_instance && !file->is_apart)
+        return true;
+    enum found found = db_find_integer(
+        c, &there,
+        "select id from image_files where series_id = ? and sop_instance_uid = ? and is_instance = 1 and deleted_at is null",
+        V(file->series_id), V(file->sop_instance_uid));
+    if (found == NONE)
+        return db_execute(c, "update image_files set is_instance = 1, is_apart = 0 where id = ?", V(file->id));
+    if (found == FAILED || !visibility_of_file(c, there, &seen))
+        return false;
+    if (seen && file->is_instance)
+        return fail(c, E_CONFLICT, "another file of this instance has been filed since: file %" PRId64, there);
+    return db_execute(c, "update image_files set is_instance = 0, is_apart = 1 where id = ?", V(file->id));
+}

@@ -1,0 +1,100 @@
+/* image_file.h - uploaded files: the record of the brief.
+ *
+ * To whom it may not be shown (visibility.h) it does not exist (404).
+ */
+#ifndef ROENTGEN_IMAGE_FILE_H
+#define ROENTGEN_IMAGE_FILE_H
+
+#include "site/app.h"
+#include "raster/raster.h"
+
+enum file_status {
+    FILE_STATUS_NONE,
+    FILE_UPLOADING,
+    FILE_UPLOADED,
+    FILE_PROCESSING,
+    FILE_PROCESSED,
+    FILE_FAILED,
+    FILE_ARCHIVED,
+    FILE_DELETED,
+};
+extern const char *const file_statuses[];
+
+/* What is known to be wrong with the stored bytes (keeping.h). */
+enum file_damage { DAMAGE_NONE, DAMAGE_MISSING, DAMAGE_SIZE, DAMAGE_CONTENT };
+extern const char *const file_damages[];
+
+struct image_file {
+    int64_t id;
+    struct str file_uuid, original_filename;
+    unsigned file_type;
+    struct str mime_type, storage_path;
+    int64_t file_size;
+    struct str file_hash, sha256, thumbnail_path, thumbnail_url;
+    int64_t uploaded_by;
+    struct str uploader_name;
+    int64_t patient_id, study_id, series_id;
+    struct str modality, body_part;
+    struct date study_date;
+    struct str description;
+    struct texts tags;
+    unsigned status;
+    struct str status_reason;
+    int64_t upload_progress;
+    bool is_chunked;
+    int64_t total_chunks;
+    struct integers uploaded_chunks;
+    bool is_archived; /* not sent: the store that has its bytes is the archive */
+    unsigned damage;
+    int64_t duplicate_of;
+    bool already_stored; /* of the answer to an upload: the instance was here before */
+    bool is_instance;    /* not sent: the instance of its series, not a copy nor another version of it */
+    bool is_apart;       /* not sent: not that, but to its uploader, who does not see the one that is */
+    struct str sop_class_uid, sop_instance_uid, transfer_syntax_uid;
+    int64_t instance_number, pixel_rows, pixel_columns, number_of_frames;
+    struct str conflict, character_set;
+    struct texts remarks;
+    struct instant created_at, updated_at, uploaded_at;
+    bool is_deleted;
+    struct instant deleted_at;
+    int64_t deleted_by;
+    int64_t chunk_size;       /* not sent */
+    struct str expected_hash; /* not sent */
+};
+extern const struct schema image_file_schema;
+/* status_reason of a file beside the instance it says to be. */
+#define OTHER_VERSION "another file of this instance is filed already, with other bytes: this one is kept beside it"
+/* Its veil: what of the record tells of files and patients that the caller does not see. */
+bool image_file_veil(struct call *c, void *record);
+
+/* What an uploader may say about a file; members of upload forms and of PATCH. */
+#define FILE_DETAIL_FIELDS(T) \
+    FIELD(T, patient_id, .flags = NULLABLE, .min = 1, .max = INT64_MAX, .doc = "The patient it belongs to."), \
+        FIELD(T, description, .flags = NULLABLE, .max = 2000, .doc = "What it shows, in words."), \
+        FIELD(T, modality, .flags = NULLABLE, .max = 16, .tag = 0x00080060, .example = "XR", \
+              .doc = "What made it: CT, MR, XR ..."), \
+        FIELD(T, body_part, .flags = NULLABLE, .max = 64, .tag = 0x00180015, .example = "CHEST", \
+              .doc = "Part of the body.")
+
+struct image_file_key {
+    int64_t file_id;
+};
+extern const struct schema image_file_key;
+
+/* A file that the caller may see and that is not deleted; E_NOT_FOUND otherwise. */
+bool image_file_load(struct call *c, int64_t id, struct image_file *out);
+/* The same, and the caller may change it (owner, or image.update); E_FORBIDDEN for one that is only to be seen. */
+bool image_file_load_to_change(struct call *c, int64_t id, bool deleted, struct image_file *out);
+/* What a file is found by, at most SEARCH_TEXTS_MAX; returns how many. */
+int image_file_texts(struct str filename, struct str description, struct str *out);
+/* Inside a transaction: that goes into the search index. */
+bool image_file_index(struct call *c, int64_t id, struct str filename, struct str description);
+/* Inside a transaction: soft deletion, and its undoing. Search words stay, so that what is deleted is found among the deleted (trash.h). */
+bool image_file_delete(struct call *c, const struct image_file *file);
+bool image_file_restore(struct call *c, const struct image_file *file);
+/* The store that holds the file's bytes. */
+struct blob_store *image_file_store(const struct call *c, const struct image_file *file);
+/* Opens the bytes (keeping.h); E_CONFLICT for files still uploading. */
+bool image_file_open(struct call *c, const struct image_file *file, int *fd, int64_t *size_bytes);
+
+#endif

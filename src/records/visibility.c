@@ -1,0 +1,270 @@
+/* visibility.c - who may see which study and which file. */
+#include "records/visibility.h"
+
+enum { STUDY_MODALITIES_MAX = 64 }; /* that are told of one study */
+
+bool visibility_of_everything(const struct call *c)
+{
+    return call_may(c, MAY_READ_ALL_IMAGES);
+}
+
+bool visibility_of_patients(const struct call *c)
+{
+    return !call_principal(c) || call_may(c, MAY_READ_PATIENTS);
+}
+
+bool visibility_of_studies(const struct call *c)
+{
+    return !call_principal(c) || call_may(c, MAY_READ_STUDIES) || call_may(c, MAY_READ_IMAGES);
+}
+
+bool visibility_asks_for_patients(struct call *c, bool asked, const char *what)
+{
+    return !asked || visibility_of_patients(c) ||
+           fail(c, E_FORBIDDEN, "%s needs the permission %s", what, permission_rows[MAY_READ_PATIENTS].name);
+}
+
+int64_t visibility_opened_to(const struct call *c, int64_t user)
+{
+    return visibility_of_studies(c) ? user : 0;
+}
+
+bool visibility_is_assigned(struct call *c, int64_t user_id, int64_t study_id, bool *assigned)
+{
+    int64_t one;
+    enum found found =
+        db_find_integer(c, &one, "select 1 from studies s where s.id = ? and (" VISIBLE_ASSIGNED("s.id") ")",
+                        V(study_id), V(user_id), V(user_id), V(user_id));
+    *assigned = found == FOUND;
+    return found != FAILED;
+}
+
+bool visibility_of_study_files(struct call *c, int64_t study_id, bool *all)
+{
+    *all = visibility_of_everything(c);
+    return *all || visibility_is_assigned(c, call_user(c), study_id, all);
+}
+
+bool visibility_of_study_record(struct call *c, int64_t study_id, bool *whole)
+{
+    int64_t one;
+    enum found found = db_find_integer(c, &one, "select 1 from studies s where s.id = ? and " VISIBLE_RECORD,
+                                       V(study_id), VISIBLE_TO(c));
+    *whole = found == FOUND;
+    return found != FAILED;
+}
+
+bool visibility_of_file(struct call *c, int64_t file_id, bool *sees)
+{
+    int64_t one;
+    enum found found = db_find_integer(c, &one, "select 1 from image_files f where f.id = ? and " VISIBLE_FILE,
+                                       V(file_id), VISIBLE_TO(c));
+    *sees = found == FOUND;
+    return found != FAILED;
+}
+
+/* ---- lists ---- */
+
+struct condition visibility_own_files(struct call *c)
+{
+    return (struct condition){ "f.uploaded_by = ?", V(call_user(c)) };
+}
+
+/* Which of an account's role and department anything is assigned to, and has it files in others' studies: a scope that finds nothing costs a list
+ * more than asking first. */
+enum { BY_ROLE = 1, BY_DEPARTMENT = 2, BY_FILE = 4 };
+static int64_t shared_ways(struct call *c)
+{
+    int64_t ways = 0, me = call_user(c);
+    db_integer(c, &ways,
+               "select exists (select 1 from user_roles r join study_role_assignments a on a.role_id = r.role_id where "
+               "r.user_id = ?) + 2 * exists (select 1 from users w join study_department_assignments a on "
+               "a.department = w.department where w.id = ?) + 4 * exists (select 1 from study_views k where "
+               "k.created_by = ? and k.is_live = 1)",
+               V(me), V(me), V(me));
+    return ways;
+}
+
+/* `own`: the first scope; `from[i]`: where those of an account, its roles and its department are found. */
+static int scopes_of(struct call *c, struct condition own, const char *const from[3], int64_t ways,
+                     struct condition scopes[VISIBILITY_SCOPES])
+{
+    struct value me = V(call_user(c));
+    int count = 0;
+    scopes[count++] = own;
+    scopes[count++] = (struct condition){ "a.user_id = ?", me, .from = from[0] };
+    if (ways & BY_ROLE)
+        scopes[count++] = (struct condition){ "r.user_id = ?", me, .from = from[1] };
+    if (ways & BY_DEPARTMENT)
+        scopes[count++] = (struct condition){ "w.id = ?", me, .from = from[2] };
+    return count;
+}
+
+#define BY_ROLE_FROM "user_roles r cross join study_role_assignments a on a.role_id = r.role_id cross join "
+#define BY_DEPARTMENT_FROM \
+    "users w cross join study_department_assignments a on a.department = w.department cross join "
+
+/* Studies by what somebody is told of them who has a file of their own in them and no more: orders and filters go by that. */
+#define STUDIES_AS_TOLD \
+    "(select k.id, k.created_by, k.accession_number, k.study_date, k.sort_date, k.modality, k.created_at, " \
+    "1 as instances_of_others, t.study_uid, t.patient_id, t.is_deleted, t.deleted_at, t.has_conflict from study_views k " \
+    "cross join studies t on t.id = k.id where k.is_live = 1) s"
+#define SERIES_AS_TOLD \
+    "(select k.id, k.created_by, k.modality, k.sort_number, t.study_id, t.deleted_at, t.number_of_instances from series t " \
+    "cross join series_views k on k.id = t.id where t.created_by is null or t.created_by <> k.created_by) x"
+
+int visibility_file_scopes(struct call *c, struct condition scopes[VISIBILITY_SCOPES])
+{
+    static const char *const from[] = { "study_assignments a cross join image_files f on f.study_id = a.study_id",
+                                        BY_ROLE_FROM "image_files f on f.study_id = a.study_id",
+                                        BY_DEPARTMENT_FROM "image_files f on f.study_id = a.study_id" };
+    return visibility_of_everything(c) ? 0 : scopes_of(c, visibility_own_files(c), from, shared_ways(c), scopes);
+}
+
+int visibility_study_scopes(struct call *c, struct condition scopes[VISIBILITY_SCOPES])
+{
+    static const char *const from[] = { "study_assignments a cross join studies s on s.id = a.study_id",
+                                        BY_ROLE_FROM "studies s on s.id = a.study_id",
+                                        BY_DEPARTMENT_FROM "studies s on s.id = a.study_id" };
+    struct value me = V(call_user(c));
+    struct condition own = { "s.created_by = ?", me };
+    if (visibility_of_everything(c))
+        return 0;
+    int64_t ways = shared_ways(c);
+    int count = scopes_of(c, own, from, ways, scopes);
+    if (ways & BY_FILE)
+        scopes[count++] = (struct condition){ "s.created_by = ? and not (" VISIBLE_ASSIGNED("s.id") ")",
+                                              me,
+                                              { me, me, me },
+                                              .from = STUDIES_AS_TOLD,
+                                              .search_table = "patient_search",
+                                              .search_id = "s.patient_id" };
+    return count;
+}
+
+struct condition visibility_own_series(struct call *c)
+{
+    return (struct condition){ "exists (select 1 from image_files f where f.series_id = x.id and f.is_deleted = 0 "
+                               "and " VISIBLE_OWN_INSTANCE " and f.uploaded_by = ?)",
+                               V(call_user(c)) };
+}
+
+void visibility_series_scopes(struct call *c, struct condition scopes[VISIBILITY_SERIES_SCOPES])
+{
+    scopes[0] = (struct condition){ "x.created_by = ?", V(call_user(c)) };
+    scopes[1] = (struct condition){ "x.created_by = ?", V(call_user(c)), .from = SERIES_AS_TOLD };
+}
+
+void visibility_instance_scopes(struct call *c, struct condition scopes[2])
+{
+    scopes[0] = (struct condition){ "f.is_instance = 1 and f.uploaded_by = ?", V(call_user(c)) };
+    scopes[1] = (struct condition){ "f.is_instance = 0 and f.is_apart = 1 and f.uploaded_by = ?", V(call_user(c)) };
+}
+
+#define PATIENT_HAS_VISIBLE \
+    "(exists (select 1 from patient_uploads k where k.patient_id = p.id and k.uploaded_by = ? and k.files > 0) or " \
+    "exists (select 1 from studies s where s.patient_id = p.id and s.is_deleted = 0 and (" VISIBLE_ASSIGNED( \
+        "s.id") ") and " \
+                "exists (select 1 from image_files f where f.study_id = s.id and f.is_deleted = 0)))"
+
+struct condition visibility_patients_with_files(struct call *c, bool with)
+{
+    struct value me = V(call_user(c));
+    if (visibility_of_everything(c))
+        return (struct condition){ "p.has_images = ?", V(with) };
+    return (struct condition){ with ? "p.has_images = 1 and " PATIENT_HAS_VISIBLE
+                                    : "(p.has_images = 0 or not " PATIENT_HAS_VISIBLE ")",
+                               me,
+                               { me, me, me } };
+}
+
+#define PATIENT_HAS_VISIBLE_CONFLICT \
+    "exists (select 1 from patient_conflicts k where k.patient_id = p.id and (k.uploaded_by = ? or " VISIBLE_ASSIGNED( \
+        "k.study_id") "))"
+
+struct condition visibility_patients_with_conflict(struct call *c, bool with)
+{
+    struct value me = V(call_user(c));
+    if (visibility_of_everything(c))
+        return (struct condition){ "p.has_conflict = ?", V(with) };
+    return (struct condition){ with ? "p.has_conflict = 1 and " PATIENT_HAS_VISIBLE_CONFLICT
+                                    : "(p.has_conflict = 0 or not " PATIENT_HAS_VISIBLE_CONFLICT ")",
+                               me,
+                               { me, me, me } };
+}
+
+#define STUDY_HAS_VISIBLE_CONFLICT \
+    "exists (select 1 from study_conflicts k where k.study_id = s.id and k.uploaded_by = ?)"
+
+struct condition visibility_studies_with_conflict(struct call *c, bool with)
+{
+    if (visibility_of_everything(c))
+        return (struct condition){ "s.has_conflict = ?", V(with) };
+    return (struct condition){ with ? "s.has_conflict = 1 and " STUDY_HAS_VISIBLE_CONFLICT
+                                    : "(s.has_conflict = 0 or not " STUDY_HAS_VISIBLE_CONFLICT ")",
+                               V(call_user(c)) };
+}
+
+/* ---- counts ---- */
+
+/* Sorted, each once. */
+static void add_modality(struct call *c, struct texts *list, struct str modality)
+{
+    ptrdiff_t at = 0;
+    while (at < list->count && str_compare(list->items[at], modality) < 0)
+        at++;
+    if (!modality.len || list->count == STUDY_MODALITIES_MAX ||
+        (at < list->count && str_equal(list->items[at], modality)))
+        return;
+    memmove(&list->items[at + 1], &list->items[at], (size_t)(list->count - at) * sizeof(struct str));
+    list->items[at] = arena_copy(&c->arena, modality);
+    list->count++;
+}
+
+bool visibility_share_of_study(struct call *c, int64_t study_id, struct visible_share *out)
+{
+    struct cursor rows;
+    int64_t last = 0;
+    *out = (struct visible_share){ .modalities.items = arena_array(&c->arena, struct str, STUDY_MODALITIES_MAX) };
+    for (db_rows(
+             c, &rows,
+             "select f.modality, f.series_id, count(*), sum(f.file_size) from image_files f where f.study_id = ? and "
+             "f.is_deleted = 0 and " VISIBLE_OWN_INSTANCE " and f.uploaded_by = ? group by f.series_id, f.modality "
+             "order by f.series_id",
+             V(study_id), V(call_user(c)));
+         cursor_next(&rows);) {
+        add_modality(c, &out->modalities, cursor_text(&rows, 0));
+        out->series += cursor_integer(&rows, 1) != last;
+        last = cursor_integer(&rows, 1);
+        out->instances += cursor_integer(&rows, 2);
+        out->bytes += cursor_integer(&rows, 3);
+    }
+    return cursor_close(&rows);
+}
+
+bool visibility_share_of_series(struct call *c, int64_t series_id, struct visible_share *out)
+{
+    struct cursor rows;
+    *out = (struct visible_share){ .series = 1 };
+    db_rows(
+        c, &rows,
+        "select count(*), sum(f.file_size) from image_files f where f.series_id = ? and f.is_deleted = 0 and " VISIBLE_OWN_INSTANCE
+        " and f.uploaded_by = ?",
+        V(series_id), V(call_user(c)));
+    if (cursor_next(&rows)) {
+        out->instances = cursor_integer(&rows, 0);
+        out->bytes = cursor_integer(&rows, 1);
+    }
+    return cursor_close(&rows);
+}
+
+bool visibility_count_patient_files(struct call *c, int64_t patient_id, int64_t *files)
+{
+    struct value patient = V(patient_id), me = V(call_user(c));
+    return db_integer(c, files,
+                      "select coalesce((select k.files from patient_uploads k where k.patient_id = ? and "
+                      "k.uploaded_by = ?), 0) + coalesce((select sum((select count(*) from image_files f where "
+                      "f.study_id = s.id and f.is_deleted = 0 and f.uploaded_by <> ?)) from studies s where "
+                      "s.patient_id = ? and s.is_deleted = 0 and (" VISIBLE_ASSIGNED("s.id") ")), 0)",
+                      patient, me, me, patient, me, me, me);
+}

@@ -1,0 +1,201 @@
+/* app.c - opening and closing what the process shares. */
+#include "server/app.h"
+
+#include "site/audit.h"
+#include "people/lockout.h"
+#include "server/endpoints.h"
+#include "records/filing.h"
+#include "server/health.h"
+#include "site/mail.h"
+#include "site/metrics.h"
+#include "web/openapi_document.h"
+#include "records/renewal.h"
+#include "imaging/thumbnails.h"
+#include "records/trash_work.h"
+#include "site/turns.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "base/zone.h"
+#include "blob/result.h"
+#include "raster/decoder.h"
+
+#include <stdatomic.h>
+#include <unistd.h>
+
+enum { RATE_KEYS = 65536 };
+
+static bool complain(const struct error *error, const char *what)
+{
+    fprintf(stderr, "roentgen: %s: %s\n", what, error->message);
+    return false;
+}
+
+static bool open_log(struct app *app, struct error *error)
+{
+    const struct config *config = &app->config;
+    struct log_options options = {
+        .level = (enum log_level)config->log_level,
+        .requests = (enum log_requests)config->log_requests,
+        .path = arena_cstring(&app->arena, config->log_file),
+        .rotate_bytes = config->log_rotate_bytes,
+        .rotate_age_s = config->log_rotate_age_s,
+        .keep = (int)config->log_keep,
+    };
+    return log_open(&options, &app->log, error);
+}
+
+static bool open_database(struct app *app, struct error *error)
+{
+    struct db_options options = {
+        .url = app->config.database_url,
+        .pool_size = (int)app->config.database_pool_size,
+        .cache_kib = app->config.database_cache_bytes / 1024,
+        .busy_timeout_ms = 10000,
+        .waiting_max = (int)app->config.workers / 4,
+    };
+    crypto_derive(app->config.secret_key, "roentgen sealed fields", &options.key);
+    return db_open(&options, &app->db, error);
+}
+
+static bool open_decoders(struct app *app, struct error *error)
+{
+    const struct config *config = &app->config;
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    struct decoder_options options = {
+        .helpers = config->decoders ? (int)config->decoders : (int)(processors > 0 ? processors : 1),
+        .memory_bytes = config->decoder_memory_bytes,
+        .timeout_ms = config->decoder_timeout_s * 1000,
+        .max_result_bytes = config->max_frame_bytes,
+    };
+    return decoder_pool_open(&options, &app->decoders, error);
+}
+
+bool app_open_results(struct app *app, struct error *error)
+{
+    const struct config *config = &app->config;
+    struct str folder = arena_format(&app->arena, "%s/rendered", blob_root(app->files));
+    return results_open(folder.at, config->result_memory_bytes, config->result_disk_bytes, &app->results, error);
+}
+
+static bool open_serving(struct app *app, struct error *error)
+{
+    const struct config *config = &app->config;
+    struct text document;
+    app->router = router_new(&endpoints_served);
+    app->budget = budget_new(config->memory_budget_bytes, config->memory_budget_bytes / 2);
+    app->metrics = metrics_new(router_count(app->router));
+    app->lockout = lockout_open(app);
+    if (config->rate_limit) {
+        app->rate = rate_new((int)config->rate_limit_per_minute, (int)config->rate_limit_per_minute, RATE_KEYS);
+        app->user_rate = rate_new((int)config->user_rate_per_minute, (int)config->user_rate_per_minute, RATE_KEYS);
+        app->login_rate = rate_new((int)config->login_rate_per_minute, (int)config->login_rate_per_minute, RATE_KEYS);
+    }
+    text_init(&document, 16 << 20);
+    openapi_put_document(&document, &endpoints_served);
+    app->openapi = arena_copy(&app->arena, text_str(&document));
+    text_release(&document);
+    if (!audit_open(app->db, &app->audit, error) || !thumbnails_open(app, &app->thumbnails, error))
+        return false;
+    app->jobs = (struct jobs){ thumbnails_want, app->thumbnails };
+    return prober_open(app, &app->prober, error) && (!mail_is_configured(app) || mailer_open(app, &app->mailer, error));
+}
+
+/* Said where whoever starts it looks, and in the log. */
+static void warn_of_contradictions(struct app *app)
+{
+    const char *names[CONTRADICTIONS_MAX];
+    int count = config_contradictions(&app->config, names);
+    for (int i = 0; i < count; i++) {
+        fprintf(stderr, "roentgen: MEMORY_BUDGET is smaller than %s: what needs more than that is refused\n", names[i]);
+        log_write(app->log, LOG_WARNING, NULL, "settings.contradict",
+                  "MEMORY_BUDGET is smaller than %s: what needs more than that is refused", names[i]);
+    }
+}
+
+static void publish(struct app *app, const struct config *config)
+{
+    struct reloadable *live = arena_new(&app->arena, struct reloadable);
+    *live = (struct reloadable){ config->registration, config->cors_origins };
+    atomic_store(&app->live, live);
+}
+
+bool app_open(struct app *app, bool serving)
+{
+    struct error error = { 0 };
+    *app = (struct app){ .started_us = clock_monotonic_us() };
+    arena_init(&app->arena);
+    if (!config_load(&app->config, &app->arena))
+        return false;
+    if (!filing_check_charsets(&app->config, &error))
+        return complain(&error, "settings");
+    if (!zone_set(app->config.time_zone, &error))
+        return complain(&error, "TIME_ZONE");
+    if (config_secret_is_guessable(app->config.secret_key)) {
+        error_set(&error, E_INVALID, "it can be guessed; take a random one: openssl rand -hex 32");
+        return complain(&error, "SECRET_KEY");
+    }
+    publish(app, &app->config);
+    app->turns = turns_new();
+    crypto_derive(app->config.secret_key, "roentgen lookup hashes", &app->lookup_key);
+    if (!open_log(app, &error))
+        return complain(&error, "log");
+    if (!open_database(app, &error))
+        return complain(&error, "database");
+    if (!blob_open(app->config.storage_url, &app->files, &error))
+        return complain(&error, "file store");
+    blob_reserve(app->files, app->config.storage_reserve_bytes);
+    if (app->config.archive_url.len && !blob_open(app->config.archive_url, &app->archive, &error))
+        return complain(&error, "archive store");
+    if (!authority_open(app->config.secret_key, &app->authority, &error))
+        return complain(&error, "tokens");
+    if (serving && !open_decoders(app, &error))
+        return complain(&error, "decoders");
+    if (serving && !app_open_results(app, &error))
+        return complain(&error, "rendered pictures");
+    if (serving)
+        warn_of_contradictions(app);
+    if (serving && !open_serving(app, &error))
+        return complain(&error, "start");
+    return true;
+}
+
+void app_close(struct app *app)
+{
+    trash_worker_close(app->trash);
+    mailer_close(app->mailer);
+    lockout_close(app->lockout); /* which mails that are composed now still ask */
+    prober_close(app->prober);
+    renewer_close(app->renewer);
+    decoder_pool_stop(app->decoders);
+    thumbnails_close(app->thumbnails);
+    decoder_pool_close(app->decoders);
+    results_close(app->results);
+    audit_close(app->audit);
+    rate_free(app->rate);
+    rate_free(app->user_rate);
+    rate_free(app->login_rate);
+    router_free(app->router);
+    metrics_free(app->metrics);
+    authority_close(app->authority);
+    blob_close(app->archive);
+    blob_close(app->files);
+    db_close(app->db);
+    budget_free(app->budget);
+    log_close(app->log);
+    turns_free(app->turns);
+    arena_release(&app->arena);
+}
+
+/* The new values are read beside the old ones; only those marked SETTING_RELOAD are taken over. */
+void app_reload(struct app *app)
+{
+    struct config fresh;
+    log_reopen(app->log);
+    if (!config_load(&fresh, &app->arena)) {
+        log_write(app->log, LOG_ERROR, NULL, "settings.rejected", "the settings have problems; the old ones stay");
+        return;
+    }
+    publish(app, &fresh);
+    log_set_level(app->log, (enum log_level)fresh.log_level);
+    log_write(app->log, LOG_INFO, NULL, "settings.reloaded", "settings read again");
+}

@@ -1,0 +1,16 @@
+/* app.h - opening and closing what the process shares (site/app.h). */
+#ifndef ROENTGEN_SERVER_APP_H
+#define ROENTGEN_SERVER_APP_H
+
+#include "site/app.h"
+
+/* What a command needs: settings, log, database and stores. `serving` also starts what serve needs (tokens, metrics, rate limits,
+ * thumbnails). Messages for people go to standard error. */
+bool app_open(struct app *app, bool serving);
+/* The cache of rendered pictures, for a command that removes files. */
+bool app_open_results(struct app *app, struct error *error);
+void app_close(struct app *app);
+/* SIGHUP: log files are reopened, settings marked SETTING_RELOAD are read again. */
+void app_reload(struct app *app);
+
+#endif

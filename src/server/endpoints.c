@@ -1,0 +1,43 @@
+/* endpoints.c - every table of endpoints, by hand. */
+#include "server/endpoints.h"
+
+#include "records/record_lock.h"
+
+/* In the order of the documentation. */
+#define TABLES(X) \
+    X(auth_endpoints) \
+    X(session_endpoints) \
+    X(user_endpoints) \
+    X(patient_endpoints) \
+    X(patient_history_endpoints) \
+    X(study_list_endpoints) \
+    X(study_endpoints) \
+    X(assignment_endpoints) \
+    X(series_endpoints) \
+    X(instance_endpoints) \
+    X(study_archive_endpoints) \
+    X(upload_endpoints) \
+    X(upload_batch_endpoints) \
+    X(upload_chunked_endpoints) \
+    X(stow_endpoints) \
+    X(image_file_list_endpoints) \
+    X(image_file_endpoints) \
+    X(image_file_move_endpoints) \
+    X(filing_endpoints) \
+    X(image_endpoints) \
+    X(thumbnail_endpoints) \
+    X(annotation_endpoints) \
+    X(measurement_endpoints) \
+    X(system_endpoints) \
+    X(health_endpoints) \
+    X(document_endpoints)
+
+#define DECLARE(name) extern const struct endpoint_table name;
+TABLES(DECLARE)
+
+#define ADDRESS(name) &name,
+static const struct endpoint_table *const tables[] = { TABLES(ADDRESS) };
+
+const struct service endpoints_served = { .tables = tables,
+                                          .count = (int)(sizeof(tables) / sizeof(tables[0])),
+                                          .lock = lock_record };

@@ -1,0 +1,62 @@
+/* app.h - what the process shares: opened once by a command, closed once. */
+#ifndef ROENTGEN_APP_H
+#define ROENTGEN_APP_H
+
+#include "site/actor.h"
+#include "site/config.h"
+#include "site/jobs.h"
+#include "blob/blob.h"
+#include "db/db.h"
+#include "kv/rate.h"
+
+struct audit;
+struct http_server;
+struct metrics;
+struct router;
+struct thumbnails;
+struct trash_worker;
+struct turns;
+struct mailer;
+struct renewer;
+struct lockout;
+struct decoder_pool;
+struct prober;
+struct results;
+
+/* The settings that SIGHUP may change (SETTING_RELOAD), always seen as a whole. */
+struct reloadable {
+    unsigned registration;
+    struct str cors_origins;
+};
+
+struct app {
+    struct config config;
+    struct arena arena;                    /* holds the settings' text */
+    const struct reloadable *_Atomic live; /* never freed before the app: requests may be looking at an old one */
+    struct log *log;
+    struct db *db;
+    struct blob_store *files;
+    struct blob_store *archive; /* NULL: not set */
+    struct authority *authority;
+    struct audit *audit;
+    struct metrics *metrics;
+    struct router *router;
+    struct thumbnails *thumbnails;
+    struct trash_worker *trash;                 /* marks what belongs to what was deleted; NULL in commands */
+    struct jobs jobs;                           /* whom to ask for what is done later */
+    struct lockout *lockout;                    /* counts failed sign-ins */
+    struct turns *turns;                        /* of uploads of the same bytes, and of moves */
+    struct mailer *mailer;                      /* NULL: no mail server is set */
+    struct renewer *renewer;                    /* makes search words anew; NULL in commands */
+    struct results *results;                    /* rendered pictures, to be made again at any time */
+    struct prober *prober;                      /* looks how the server is */
+    struct decoder_pool *decoders;              /* helpers that decode untrusted pixels */
+    struct budget *budget;                      /* of memory under way; NULL: none, in commands */
+    struct rate *rate, *user_rate, *login_rate; /* of strangers, of accounts, of sign-ins; NULL: no limit */
+    struct http_server *http;
+    struct key lookup_key; /* for keyed hashes of things that are searched by equality */
+    int64_t started_us;    /* clock_monotonic_us */
+    struct str openapi;    /* the document, made at start */
+};
+
+#endif

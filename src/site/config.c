@@ -1,0 +1,284 @@
+/* config.c - the one table of settings. */
+#include "site/config.h"
+
+#include "base/names.h"
+
+#include <math.h>
+
+const char *const registrations[] = { "closed", "approval", "open", NULL };
+NAMES_REACH(registrations, REGISTRATION_OPEN + 1);
+
+const char *const proxy_headers[] = { "any", "x-forwarded-for", "forwarded", NULL };
+NAMES_REACH(proxy_headers, PROXY_FORWARDED + 1);
+
+const char *const smtp_tls_names[] = { "required", "try", NULL };
+NAMES_REACH(smtp_tls_names, SMTP_TLS_TRY + 1);
+
+const char *const same_instances[] = { "refuse", "keep", NULL };
+NAMES_REACH(same_instances, SAME_INSTANCE_KEEP + 1);
+
+#define ROW(member, TYPE, NAME, FALLBACK, ...) SETTING(struct config, member, TYPE, NAME, FALLBACK, __VA_ARGS__)
+
+const struct setting config_rows[] = {
+    ROW(database_url, TEXT, "DATABASE_URL", "sqlite:///data/roentgen.db", .group = "Database", .flags = SETTING_SECRET,
+        .min = 1, .max = 1000,
+        .doc = "sqlite:///relative/path, sqlite:////absolute/path, or mysql://user:password@host:port/name "
+               "(?socket=/path for a local socket)."),
+    ROW(database_pool_size, INTEGER, "DATABASE_POOL_SIZE", "16", .min = 2, .max = 500, .group = "Database",
+        .doc = "MySQL/MariaDB: most connections at once."),
+    ROW(database_cache_bytes, SIZE, "DATABASE_CACHE", "4MiB", .min = 262144, .max = 1099511627776, .group = "Database",
+        .doc = "SQLite: page cache of each connection that reads; the one that writes has four times as much."),
+
+    ROW(storage_url, TEXT, "STORAGE_URL", "file://data/files", .min = 1, .max = 1000, .group = "Storage",
+        .doc = "Where image files rest: file://relative/path or file:///absolute/path."),
+    ROW(archive_url, TEXT, "ARCHIVE_URL", "", .max = 1000, .group = "Storage",
+        .doc = "Where archived files rest, in the same form. Empty: archiving is not offered."),
+    ROW(storage_reserve_bytes, SIZE, "STORAGE_RESERVE", "64MiB", .min = 0, .max = 1099511627776, .group = "Storage",
+        .doc = "No more files are taken once less than this is free on their disk: deleting and signing in need some."),
+    ROW(max_upload_bytes, SIZE, "MAX_UPLOAD", "4GiB", .min = 1, .max = 1099511627776, .group = "Storage",
+        .doc = "Largest single file."),
+    ROW(max_batch_files, INTEGER, "MAX_BATCH_FILES", "20000", .min = 1, .max = 100000, .group = "Storage",
+        .doc = "Most files in one batch upload, ZIP entries counted."),
+    ROW(max_unpacked_bytes, SIZE, "MAX_UNPACKED", "8GiB", .min = 1, .max = 1099511627776, .group = "Storage",
+        .doc = "Most bytes that one uploaded ZIP may unpack to."),
+    ROW(max_pixels, INTEGER, "MAX_PIXELS", "500000000", .min = 1, .max = 100000000000, .group = "Storage",
+        .doc = "Most pixels (width x height x pages) of a JPEG, PNG or TIFF."),
+    ROW(chunk_size_bytes, SIZE, "CHUNK_SIZE", "8MiB", .min = 65536, .max = 268435456, .group = "Storage",
+        .doc = "Chunk size of chunked uploads that state none."),
+    ROW(upload_expiry_s, DURATION, "UPLOAD_EXPIRY", "24h", .min = 60, .max = 31536000, .group = "Storage",
+        .doc = "A chunked upload not completed by then is removed."),
+    ROW(max_uploads_under_way, INTEGER, "MAX_UPLOADS_UNDER_WAY", "50", .min = 1, .max = 1000000, .group = "Storage",
+        .doc = "Most chunked uploads of one account that are begun and neither completed nor cancelled."),
+    ROW(account_quota_bytes, SIZE, "ACCOUNT_QUOTA", "0", .min = 0, .max = 1125899906842624, .group = "Storage",
+        .doc =
+            "Most bytes that the files of one account may have together, deleted ones not counted; 0: as many as there is room "
+            "for."),
+    ROW(allow_other, BOOLEAN, "ALLOW_OTHER", "false", .group = "Storage",
+        .doc = "Accept files that are neither DICOM, JPEG, PNG nor TIFF, as type OTHER."),
+
+    ROW(same_instance, CHOICE, "SAME_INSTANCE", "refuse", .choices = same_instances, .group = "DICOM",
+        .doc =
+            "A file of an instance that is filed already, with other bytes: refuse it, or keep it beside the series."),
+    ROW(modalities, TEXT, "MODALITIES", "", .max = 1000, .group = "DICOM",
+        .doc =
+            "Modalities beyond those of DICOM that uploads and filters take, separated by commas; *: any. What DICOM files say of "
+            "themselves is kept in any case."),
+    ROW(patient_id_issuer, TEXT, "PATIENT_ID_ISSUER", "", .max = 64, .group = "DICOM",
+        .doc = "Issuer of Patient ID that files of our own hospital name: their patients' numbers are our own."),
+    ROW(dicom_charset, TEXT, "DICOM_CHARSET", "", .max = 64, .group = "DICOM",
+        .doc = "Character set of files that name none, or one that their bytes contradict: GB18030, Big5, Shift_JIS, "
+               "EUC-KR, ISO_IR 100 ... Empty: nothing but UTF-8 is assumed."),
+    ROW(dicom_charsets, TEXT, "DICOM_CHARSETS", "", .max = 4000, .group = "DICOM",
+        .doc = "The same for single sources, NAME=SET separated by commas. NAME is the account that sends, or the "
+               "Source Application Entity Title (0002,0016) in the file."),
+
+    ROW(decoders, INTEGER, "DECODERS", "0", .min = 0, .max = 1024, .group = "Pictures",
+        .doc = "Most decoder processes at work at once; 0: one for each processor."),
+    ROW(decoder_memory_bytes, SIZE, "DECODER_MEMORY", "2GiB", .min = 268435456, .max = 1099511627776,
+        .group = "Pictures", .doc = "Address space of each: a picture that needs more is refused."),
+    ROW(decoder_timeout_s, DURATION, "DECODER_TIMEOUT", "30s", .min = 1, .max = 3600, .group = "Pictures",
+        .doc = "Longest time for one picture, and longest wait for a decoder."),
+    ROW(max_frame_bytes, SIZE, "MAX_FRAME", "256MiB", .min = 1048576, .max = 1099511627776, .group = "Pictures",
+        .doc = "Largest decoded frame or page."),
+    ROW(result_memory_bytes, SIZE, "RENDERED_MEMORY", "64MiB", .min = 0, .max = 1099511627776, .group = "Pictures",
+        .doc = "Memory for pictures that were rendered before."),
+    ROW(result_disk_bytes, SIZE, "RENDERED_DISK", "1GiB", .min = 0, .max = 1099511627776, .group = "Pictures",
+        .doc = "Room on disk for them, in the folder rendered beside the image files; 0: none."),
+
+    ROW(secret_key, TEXT, "SECRET_KEY", NULL, .flags = SETTING_SECRET | SETTING_REQUIRED, .min = 32, .max = 1000,
+        .group = "Security",
+        .doc = "At least 32 random characters. Signs tokens and seals patients' contact data: losing it loses those."),
+    ROW(access_token_s, DURATION, "ACCESS_TOKEN_LIFETIME", "30m", .min = 30, .max = 86400, .group = "Security",
+        .doc = "How long an access token is good."),
+    ROW(session_s, DURATION, "SESSION_LIFETIME", "7d", .min = 60, .max = 31536000, .group = "Security",
+        .doc = "How long a sign-in lasts without being used."),
+    ROW(session_remember_s, DURATION, "SESSION_LIFETIME_REMEMBERED", "30d", .min = 60, .max = 31536000,
+        .group = "Security", .doc = "The same with remember_me."),
+    ROW(session_max_s, DURATION, "SESSION_MAX_LIFETIME", "90d", .min = 60, .max = 31536000, .group = "Security",
+        .doc = "How long a sign-in lasts at most, however much it is used."),
+    ROW(login_max_failures, INTEGER, "LOGIN_MAX_FAILURES", "5", .min = 1, .max = 1000, .group = "Security",
+        .doc = "Failed sign-ins of one account from one address before it is locked for that address."),
+    ROW(login_account_max_failures, INTEGER, "LOGIN_ACCOUNT_MAX_FAILURES", "0", .min = 0, .max = 100000,
+        .group = "Security",
+        .doc =
+            "The same from all addresses together that have not signed in to it before, for all those; 0: four times "
+            "LOGIN_MAX_FAILURES."),
+    ROW(login_network_max_failures, INTEGER, "LOGIN_NETWORK_MAX_FAILURES", "0", .min = 0, .max = 100000,
+        .group = "Security",
+        .doc =
+            "Failed sign-ins from one address of all accounts together that were not signed in to from it before, where "
+            "RATE_LIMIT is on; 0: forty times LOGIN_MAX_FAILURES."),
+    ROW(login_lock_s, DURATION, "LOGIN_LOCK", "15m", .min = 1, .max = 31536000, .group = "Security",
+        .doc = "How long such a lock lasts."),
+    ROW(bcrypt_cost, INTEGER, "BCRYPT_COST", "12", .min = 4, .max = 16, .group = "Security",
+        .doc = "Work factor of password hashes."),
+    ROW(password_min_length, INTEGER, "PASSWORD_MIN_LENGTH", "10", .min = 8, .max = 72, .group = "Security",
+        .doc = "Shortest password allowed."),
+    ROW(password_reset_s, DURATION, "PASSWORD_RESET_LIFETIME", "1h", .min = 60, .max = 604800, .group = "Security",
+        .doc = "How long a mailed reset token is good."),
+    ROW(registration, CHOICE, "REGISTRATION", "closed", .choices = registrations, .flags = SETTING_RELOAD,
+        .group = "Security", .doc = "Who may register: nobody, people an administrator approves, or anybody."),
+    ROW(cors_origins, TEXT, "CORS_ORIGINS", "", .max = 4000, .flags = SETTING_RELOAD, .group = "Security",
+        .doc = "Origins of browser applications that may call the API, separated by commas."),
+    ROW(https_only, BOOLEAN, "HTTPS_ONLY", "false", .group = "Security",
+        .doc = "Behind a TLS proxy: redirect requests with X-Forwarded-Proto: http to PUBLIC_URL's host, and send "
+               "Strict-Transport-Security."),
+    ROW(rate_limit, BOOLEAN, "RATE_LIMIT", "on", .group = "Security", .doc = "Limit requests per account or address."),
+    ROW(rate_limit_per_minute, INTEGER, "RATE_LIMIT_PER_MINUTE", "600", .min = 1, .max = 100000000, .group = "Security",
+        .doc = "Requests a minute of one address by callers who have not signed in."),
+    ROW(user_rate_per_minute, INTEGER, "USER_RATE_PER_MINUTE", "30000", .min = 1, .max = 100000000, .group = "Security",
+        .doc =
+            "Requests a minute of one account: more than a folder of thousands of films or a wall of thumbnails asks for, so that "
+            "only a program gone wild meets it. What is costly has queues of its own."),
+    ROW(login_rate_per_minute, INTEGER, "LOGIN_RATE_PER_MINUTE", "30", .min = 1, .max = 100000000, .group = "Security",
+        .doc = "Sign-in and password-reset requests a minute of one address."),
+
+    ROW(trusted_proxies, TEXT, "TRUSTED_PROXIES", "", .max = 4000, .group = "Server",
+        .doc =
+            "Addresses and networks (10.0.0.0/8) of proxies whose word about the caller's address is believed, separated "
+            "by commas. Each must add whom it heard to the header, or write it anew."),
+    ROW(proxy_header, CHOICE, "PROXY_HEADER", "any", .choices = proxy_headers, .group = "Server",
+        .doc =
+            "The header they say it in: X-Forwarded-For, Forwarded (RFC 7239), or the first where both are there, else any "
+            "of the two. Name it when the proxy passes the other one on as it comes."),
+    ROW(host, TEXT, "HOST", "127.0.0.1", .min = 1, .max = 255, .group = "Server", .doc = "Address to listen on."),
+    ROW(port, INTEGER, "PORT", "8000", .min = 0, .max = 65535, .group = "Server",
+        .doc = "TCP port; 0 picks a free one."),
+    ROW(io_threads, INTEGER, "IO_THREADS", "0", .min = 0, .max = 256, .group = "Server",
+        .doc = "Threads that speak HTTP; 0: one for each processor."),
+    ROW(workers, INTEGER, "WORKERS", "36", .min = 2, .max = 1024, .group = "Server",
+        .doc =
+            "Threads for work that may wait: files, the database. One account has at most seven eighths of them. Pictures, passwords and probes have some of their own."),
+    ROW(memory_budget_bytes, SIZE, "MEMORY_BUDGET", "512MiB", .min = 67108864, .max = 1099511627776, .group = "Server",
+        .doc =
+            "Memory for what is under way: bodies, decoded frames, answers that wait for slow readers. Beyond it, and beyond half "
+            "of it for one account, requests are answered 503 until others have ended; one that alone needs more, 413. Not below "
+            "MAX_FRAME."),
+    ROW(max_connections, INTEGER, "MAX_CONNECTIONS", "16000", .min = 128, .max = 1000000, .group = "Server",
+        .doc = "Most connections at once."),
+    ROW(idle_timeout_s, DURATION, "IDLE_TIMEOUT", "75s", .min = 1, .max = 86400, .group = "Server",
+        .doc = "A connection without a request is closed."),
+    ROW(header_timeout_s, DURATION, "HEADER_TIMEOUT", "15s", .min = 1, .max = 3600, .group = "Server",
+        .doc = "Longest time for the headers of a request."),
+    ROW(send_timeout_s, DURATION, "SEND_TIMEOUT", "60s", .min = 1, .max = 3600, .group = "Server",
+        .doc = "A client that takes nothing of an answer for so long is cut off."),
+    ROW(body_min_bytes_per_s, SIZE, "BODY_MIN_RATE", "1KiB", .min = 1, .max = 1073741824, .group = "Server",
+        .doc = "Slowest body: bytes a second over BODY_WINDOW."),
+    ROW(body_window_s, DURATION, "BODY_WINDOW", "20s", .min = 1, .max = 3600, .group = "Server",
+        .doc = "How long a body may be slower than BODY_MIN_RATE."),
+    ROW(max_header_bytes, SIZE, "MAX_HEADERS", "16KiB", .min = 4096, .max = 1048576, .group = "Server",
+        .doc = "Largest request line and headers."),
+    ROW(max_json_bytes, SIZE, "MAX_JSON", "1MiB", .min = 1024, .max = 1073741824, .group = "Server",
+        .doc = "Largest JSON or form body."),
+    ROW(stop_grace_s, DURATION, "STOP_GRACE", "30s", .min = 0, .max = 3600, .group = "Server",
+        .doc = "On SIGTERM, how long requests under way may take to finish."),
+
+    ROW(time_zone, TEXT, "TIME_ZONE", "", .max = 64, .group = "Server",
+        .doc =
+            "Zone of the hospital's days (Asia/Shanghai): what a date, or a time without a zone, means in filters, ages and "
+            "counts by day. Empty: the machine's own. Answers are UTC in any case."),
+
+    ROW(smtp_url, TEXT, "SMTP_URL", "", .flags = SETTING_SECRET, .max = 1000, .group = "Mail",
+        .doc = "smtp://user:password@host:587 or smtps://...; empty: no mail, so no password reset by mail."),
+    ROW(smtp_tls, CHOICE, "SMTP_TLS", "required", .choices = smtp_tls_names, .group = "Mail",
+        .doc =
+            "With smtp://: required sends nothing before STARTTLS has succeeded (a server on this machine needs none); try "
+            "goes on without where the server, or whoever is between, offers none."),
+    ROW(mail_from, TEXT, "MAIL_FROM", "", .max = 254, .group = "Mail", .doc = "Sender of our mail."),
+    ROW(public_url, TEXT, "PUBLIC_URL", "", .max = 1000, .group = "Mail",
+        .doc =
+            "Where people reach this server (https://roentgen.example.org), for links in mail and for redirects to https."),
+
+    ROW(log_level, CHOICE, "LOG_LEVEL", "info", .choices = log_level_names, .flags = SETTING_RELOAD, .group = "Log",
+        .doc = "Least important level written; SIGUSR1 makes it one step more talkative, SIGUSR2 one step less."),
+    ROW(log_file, TEXT, "LOG_FILE", "", .max = 1000, .group = "Log", .doc = "Log file; empty: standard error."),
+    ROW(log_requests, CHOICE, "LOG_REQUESTS", "auto", .choices = log_requests_names, .group = "Log",
+        .doc = "A line for each request: on, off, or auto: everywhere but on a terminal."),
+    ROW(log_rotate_bytes, SIZE, "LOG_ROTATE_SIZE", "100MiB", .min = 0, .max = 1099511627776, .group = "Log",
+        .doc = "A new log file past this size; 0: never."),
+    ROW(log_rotate_age_s, DURATION, "LOG_ROTATE_AGE", "1d", .min = 0, .max = 31536000, .group = "Log",
+        .doc = "A new log file past this age; 0: never."),
+    ROW(log_keep, INTEGER, "LOG_KEEP", "14", .min = 0, .max = 1000, .group = "Log", .doc = "Old log files kept."),
+};
+const int config_count = (int)(sizeof(config_rows) / sizeof(config_rows[0]));
+
+bool config_load(struct config *config, struct arena *arena)
+{
+    struct settings_report report;
+    settings_report_init(&report);
+    bool ok = settings_load(config_rows, config_count, ".env", config, arena, &report);
+    if (report.warnings.len)
+        fprintf(stderr, "%.*s", STR_FMT(text_str(&report.warnings)));
+    if (report.problems.len)
+        fprintf(stderr, "%.*s", STR_FMT(text_str(&report.problems)));
+    settings_report_release(&report);
+    return ok;
+}
+
+/* ---- settings that do not go together ---- */
+
+int config_contradictions(const struct config *config, const char *names[CONTRADICTIONS_MAX])
+{
+    const struct {
+        const char *name;
+        int64_t bytes;
+    } largest[] = { { "MAX_FRAME", config->max_frame_bytes }, { "MAX_JSON", config->max_json_bytes } };
+    int count = 0;
+    for (size_t i = 0; i < sizeof(largest) / sizeof(largest[0]); i++)
+        if (largest[i].bytes > config->memory_budget_bytes)
+            names[count++] = largest[i].name;
+    return count;
+}
+
+/* ---- is the secret one? ---- */
+
+enum { SECRET_BITS_MIN = 80 };
+
+/* The length of what repeats from the beginning: 3 for "abcabcab". */
+static ptrdiff_t period(struct str s)
+{
+    for (ptrdiff_t p = 1; p < s.len; p++)
+        if (!memcmp(s.at, s.at + p, (size_t)(s.len - p)))
+            return p;
+    return s.len;
+}
+
+/* Words of keys that documents and templates show, and that nobody has replaced: "your-secret-key-change-in-production-please". Letters alone
+ * count, of either case. None is shorter than six, so that hardly any random key in a million holds one. */
+static bool holds_words_of_examples(struct str secret)
+{
+    static const char *const words[] = { "change",      "replace",    "placeholder",  "insecure",    "example",
+                                         "default",     "mysecret",   "yoursecret",   "supersecret", "verysecret",
+                                         "topsecret",   "secrethere", "keyhere",      "characters",  "production",
+                                         "development", "randomkey",  "randomstring", "keyboard",    "qwerty",
+                                         "letmein",     "password" };
+    char letters[1000];
+    ptrdiff_t count = 0;
+    for (ptrdiff_t i = 0; i < secret.len && count < (ptrdiff_t)sizeof(letters); i++) {
+        char c = secret.at[i] >= 'A' && secret.at[i] <= 'Z' ? (char)(secret.at[i] + ('a' - 'A')) : secret.at[i];
+        if (c >= 'a' && c <= 'z')
+            letters[count++] = c;
+    }
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (str_find((struct str){ letters, count }, str_from(words[i])) >= 0)
+            return true;
+    return false;
+}
+
+/* An upper bound of what it takes to guess: Shannon's entropy of its characters, of one period, and nothing at all where it counts up
+ * or down. It cannot tell that a secret is good, only that one is bad. */
+bool config_secret_is_guessable(struct str secret)
+{
+    int counts[256] = { 0 }, steps = 0;
+    struct str once = str_slice(secret, 0, period(secret));
+    double bits = 0, length = (double)once.len;
+    for (ptrdiff_t i = 0; i < once.len; i++) {
+        counts[(unsigned char)once.at[i]]++;
+        int step = i ? once.at[i] - once.at[i - 1] : 2;
+        steps += step >= -1 && step <= 1;
+    }
+    for (int i = 0; i < 256; i++)
+        if (counts[i])
+            bits -= counts[i] * log2(counts[i] / length);
+    return bits < SECRET_BITS_MIN || steps * 4 > once.len * 3 || holds_words_of_examples(secret);
+}

@@ -1,0 +1,144 @@
+/* principal.c - tokens made and checked (libjwt), and the rights behind them read from the database. */
+#include "site/principal.h"
+
+#include "base/crypto.h"
+#include "db/db.h"
+#include "kv/cache.h"
+
+#include <jwt.h>
+
+enum { CACHED_PRINCIPALS = 4096 };
+
+struct authority {
+    struct key key;
+    struct cache *cache; /* token -> struct cached */
+};
+
+struct cached {
+    struct principal principal;
+    int64_t expires_at_us;
+};
+
+bool authority_open(struct str secret_key, struct authority **out, struct error *error)
+{
+    struct authority *authority = calloc(1, sizeof(*authority));
+    if (!authority)
+        return error_set(error, E_INTERNAL, "out of memory");
+    crypto_derive(secret_key, "roentgen access tokens", &authority->key);
+    authority->cache = cache_new(CACHED_PRINCIPALS, (ptrdiff_t)sizeof(struct cached));
+    *out = authority;
+    return true;
+}
+
+void authority_close(struct authority *authority)
+{
+    if (!authority)
+        return;
+    cache_free(authority->cache);
+    free(authority);
+}
+
+struct str authority_token(const struct authority *authority, struct arena *arena, struct str session_uuid,
+                           int64_t user_id, int64_t lifetime_s)
+{
+    jwt_t *jwt = NULL;
+    char id[UUID_TEXT + 1];
+    crypto_uuid(id);
+    int64_t now_s = clock_now().us / 1000000;
+    struct str subject = arena_format(arena, "%" PRId64, user_id);
+    bool ok =
+        jwt_new(&jwt) == 0 && jwt_set_alg(jwt, JWT_ALG_HS256, authority->key.bytes, KEY_BYTES) == 0 &&
+        jwt_add_grant(jwt, "typ", "access") == 0 && jwt_add_grant(jwt, "sub", arena_cstring(arena, subject)) == 0 &&
+        jwt_add_grant(jwt, "sid", arena_cstring(arena, session_uuid)) == 0 && jwt_add_grant(jwt, "jti", id) == 0 &&
+        jwt_add_grant_int(jwt, "iat", now_s) == 0 && jwt_add_grant_int(jwt, "exp", now_s + lifetime_s) == 0;
+    char *text = ok ? jwt_encode_str(jwt) : NULL;
+    if (!text)
+        abort(); /* only memory can be missing */
+    struct str token = arena_copy(arena, str_from(text));
+    free(text);
+    jwt_free(jwt);
+    return token;
+}
+
+/* The session's name and the expiry, if the signature, algorithm, type and time are right. */
+static bool read_token(const struct authority *authority, struct arena *arena, struct str token, struct str *session,
+                       int64_t *expires_at_us)
+{
+    jwt_t *jwt = NULL;
+    if (token.len > 2048 || jwt_decode(&jwt, arena_cstring(arena, token), authority->key.bytes, KEY_BYTES))
+        return false;
+    const char *sid = jwt_get_grant(jwt, "sid"), *type = jwt_get_grant(jwt, "typ");
+    int64_t expires_s = jwt_get_grant_int(jwt, "exp");
+    bool ok = jwt_get_alg(jwt) == JWT_ALG_HS256 && sid && type && !strcmp(type, "access") && expires_s > 0 &&
+              expires_s < INT64_MAX / 1000000;
+    if (ok) {
+        *session = arena_copy(arena, str_from(sid));
+        *expires_at_us = expires_s * 1000000;
+    }
+    jwt_free(jwt);
+    return ok;
+}
+
+static bool load_permissions(struct call *c, struct principal *out)
+{
+    struct cursor rows;
+    out->permissions = 0;
+    for (db_rows(c, &rows,
+                 "select distinct p.name from user_roles u join role_permissions r on r.role_id = u.role_id "
+                 "join permissions p on p.id = r.permission_id where u.user_id = ?",
+                 V(out->user_id));
+         cursor_next(&rows);) {
+        int permission = permission_of(cursor_text(&rows, 0));
+        if (permission >= 0)
+            out->permissions |= PERMISSION_BIT(permission);
+    }
+    if (out->permissions & PERMISSION_BIT(MAY_READ_ALL_IMAGES))
+        out->permissions |= PERMISSION_BIT(MAY_READ_IMAGES);
+    return cursor_close(&rows);
+}
+
+static bool load(struct call *c, struct str session, struct principal *out)
+{
+    struct cursor rows;
+    db_rows(
+        c, &rows,
+        "select s.id, s.user_id, u.must_change_password from sessions s join users u on u.id = s.user_id where s.session_uuid = ? "
+        "and s.revoked_at is null and s.expires_at > ? and u.status = 'ACTIVE' and u.deleted_at is null",
+        V(session), V(clock_now()));
+    bool found = cursor_next(&rows);
+    if (found) {
+        out->session_id = cursor_integer(&rows, 0);
+        out->user_id = cursor_integer(&rows, 1);
+        out->must_change_password = cursor_integer(&rows, 2) != 0;
+    }
+    cursor_close(&rows);
+    return found && load_permissions(c, out);
+}
+
+bool authority_check(struct call *c, struct authority *authority, struct str token, struct principal *out)
+{
+    struct cached cached;
+    uint64_t epoch = cache_epoch(authority->cache);
+    if (!cache_get(authority->cache, token, &cached)) {
+        struct str session;
+        if (!read_token(authority, &c->arena, token, &session, &cached.expires_at_us) ||
+            !load(c, session, &cached.principal))
+            return fail(c, E_UNAUTHENTICATED, "the token is not valid, or no longer");
+        cache_put(authority->cache, token, &cached, PRINCIPAL_CACHE_S * 1000, epoch);
+    }
+    if (cached.expires_at_us <= clock_now().us)
+        return fail(c, E_UNAUTHENTICATED, "the token has expired");
+    *out = cached.principal;
+    return true;
+}
+
+bool authority_knows(struct authority *authority, struct str token)
+{
+    struct cached cached;
+    return cache_get(authority->cache, token, &cached);
+}
+
+void authority_changed(struct authority *authority)
+{
+    cache_clear(authority->cache);
+}

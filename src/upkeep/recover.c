@@ -1,0 +1,54 @@
+/* recover.c - rows and files brought together again at a start. */
+#include "upkeep/recover.h"
+
+#include "records/keeping.h"
+
+/* What no row names stays all the same: it may have been acknowledged, and the database be an older one than the store. */
+static bool mend_claim(void *context, struct str key)
+{
+    struct call *c = context;
+    bool named;
+    if (!str_starts(key, S("completed/")))
+        return true; /* thumbnails can be made again; chunks: below */
+    return keeping_look(c, key, &named) && (named || keeping_set_aside(c, key));
+}
+
+/* chunks/UUID/N.SHA256 whose upload is no longer under way. */
+static bool mend_chunk(void *context, struct str key, int64_t size_bytes, struct instant changed)
+{
+    (void)size_bytes;
+    (void)changed;
+    struct call *c = context;
+    int64_t one;
+    struct error ignored = { 0 };
+    struct str uuid = str_slice(key, 7, 7 + UUID_TEXT);
+    enum found found =
+        db_find_integer(c, &one, "select 1 from image_files where file_uuid = ? and status = 'UPLOADING'", V(uuid));
+    return found == FOUND || (found == NONE && blob_remove(c->app->files, key, &ignored));
+}
+
+/* A file is moved to the archive before its row says so, and may be moved again. */
+static bool keep_claim(void *context, struct str key)
+{
+    (void)context;
+    (void)key;
+    return true;
+}
+
+bool recover_files(struct call *c)
+{
+    struct app *app = c->app;
+    if (!blob_alone(app->files))
+        return true; /* another process is at work: nothing here is certainly left over */
+    bool ok = blob_claims(app->files, mend_claim, c, &c->error) && !c->error.code &&
+              blob_walk(app->files, S("chunks/"), mend_chunk, c, &c->error) && !c->error.code;
+    if (ok)
+        blob_sweep(app->files, 0);
+    blob_share(app->files);
+    if (ok && app->archive && blob_alone(app->archive)) {
+        ok = blob_claims(app->archive, keep_claim, c, &c->error);
+        blob_sweep(app->archive, 0);
+        blob_share(app->archive);
+    }
+    return ok;
+}

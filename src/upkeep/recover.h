@@ -1,0 +1,46 @@
+/* recover.h - what a crash leaves, mended at every start; fsck and purge. */
+#ifndef ROENTGEN_RECOVER_H
+#define ROENTGEN_RECOVER_H
+
+#include "site/app.h"
+
+/* At a start, before anything is served, and before a purge: files whose row never committed are set aside (keeping.h); chunks of uploads that no longer exist
+ * and temporary files are removed. Costs what the crash left, not what the store holds. */
+bool recover_files(struct call *c);
+
+/* Compares every row with its file and every file with its rows; one line per finding through `tell`. `remove_orphans` removes files that
+ * no row names, and no upload that may be under way. `deep` reads every file and compares its SHA-256. What is damaged is
+ * marked on its row, what is whole again loses its mark. `rows` asks whether rows agree with each other (invariants.h). *findings
+ * counts what is still wrong. */
+struct fsck_options {
+    bool remove_orphans, deep, rows;
+};
+bool fsck(struct call *c, const struct fsck_options *options, void (*tell)(const char *line), int64_t *findings);
+
+/* The deep look at the next `files` files after those of the last such call, in whatever process: for a schedule. */
+struct fsck_progress {
+    int64_t files, findings;
+    bool ended; /* the last file was among them: the next slice begins with the first */
+};
+bool fsck_slice(struct call *c, int64_t files, void (*tell)(const char *line), struct fsck_progress *out);
+
+/* What purge_files would remove; bytes that several rows share are counted for each. Times are 0 without files. */
+struct purgeable {
+    int64_t files, bytes;
+    struct instant first_deleted, last_deleted;
+};
+bool purge_look(struct call *c, struct instant before, struct purgeable *out);
+
+/* What a start set aside (keeping.h) before `before`, as long as no row needs it; one line for each through `tell`. `remove` false: only says what
+ * would go. Counts what went, or would. */
+struct aside_found {
+    int64_t files, bytes, kept;
+};
+bool purge_aside(struct call *c, struct instant before, bool remove, void (*tell)(const char *line),
+                 struct aside_found *out);
+
+/* Removes for good the files deleted before `before`: row first, then the bytes when no other row shares them. Studies
+ * deleted before then follow their last file. */
+bool purge_files(struct call *c, struct instant before, int64_t *files, int64_t *bytes);
+
+#endif

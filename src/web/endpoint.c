@@ -1,0 +1,114 @@
+/* endpoint.c - what a row says between its lines, and the check that the tables hold together. */
+#include "web/endpoint.h"
+
+#include "base/text.h"
+#include "db/db.h"
+
+const char *const body_media_types[] = {
+    [BODY_JSON] = "application/json",         [BODY_FORM] = "application/x-www-form-urlencoded",
+    [BODY_MULTIPART] = "multipart/form-data", [BODY_RELATED] = "multipart/related",
+    [BODY_RAW] = "application/octet-stream",
+};
+
+bool endpoint_is_single(const struct endpoint *e)
+{
+    return e->out && !(e->flags & (LIST | NOT_JSON)) && (strchr(e->path, '{') || e->out->table);
+}
+
+bool endpoint_is_tagged(const struct endpoint *e)
+{
+    return endpoint_is_single(e) || (e->flags & TAGGED);
+}
+
+/* One that works long (a histogram) is not run once more for the sake of its ETag. */
+const struct endpoint *endpoint_shown(const struct service *served, const struct endpoint *e)
+{
+    for (int t = 0; e->method != HTTP_GET && t < served->count; t++)
+        for (int r = 0; r < served->tables[t]->count; r++) {
+            const struct endpoint *get = &served->tables[t]->rows[r];
+            if (get->method == HTTP_GET && !strcmp(get->path, e->path))
+                return endpoint_is_single(get) && get->runs != WORKS ? get : NULL;
+        }
+    return NULL;
+}
+
+int endpoint_status(const struct endpoint *e)
+{
+    return e->status ? e->status : (e->out || (e->flags & NOT_JSON)) ? 200 : 204;
+}
+
+static int check_path(const struct endpoint *e, struct text *complaints)
+{
+    int wrong = 0;
+    struct str rest = str_from(e->path), before;
+    while (str_cut(rest, '{', &before, &rest)) {
+        struct str name;
+        if (!str_cut(rest, '}', &name, &rest))
+            break;
+        int index = e->in ? schema_find(e->in, name) : -1;
+        const char *trouble = index < 0 ? "the input lacks"
+                              : e->body != BODY_NONE && !(e->in->fields[index].flags & READ_ONLY)
+                                  ? "the body may hold, too, what the path says:"
+                                  : NULL;
+        if (trouble) {
+            text_format(complaints, "%s %s: %s {%.*s}\n", http_method_names[e->method], e->path, trouble,
+                        STR_FMT(name));
+            wrong++;
+        }
+    }
+    return wrong;
+}
+
+static bool same_path(const char *a, const char *b)
+{
+    struct str x = str_from(a), y = str_from(b);
+    while (x.len && y.len) {
+        struct str p, q;
+        str_cut(x, '/', &p, &x);
+        str_cut(y, '/', &q, &y);
+        if (!str_equal(p, q) && !(str_starts(p, S("{")) && str_starts(q, S("{"))))
+            return false;
+    }
+    return !x.len && !y.len;
+}
+
+static int check_twins(const struct service *served, int table, int row, struct text *complaints)
+{
+    const struct endpoint *e = &served->tables[table]->rows[row];
+    for (int t = 0; t <= table; t++)
+        for (int r = 0; r < (t == table ? row : served->tables[t]->count); r++) {
+            const struct endpoint *other = &served->tables[t]->rows[r];
+            if (other->method == e->method && same_path(other->path, e->path)) {
+                text_format(complaints, "%s %s stands twice\n", http_method_names[e->method], e->path);
+                return 1;
+            }
+        }
+    return 0;
+}
+
+static int check_schema(struct call *c, const struct schema *schema, struct text *complaints)
+{
+    return schema ? schema_check(schema, complaints) + (schema->table ? db_check_schema(c, schema, complaints) : 0) : 0;
+}
+
+int endpoints_check(struct call *c, const struct service *served, struct text *complaints)
+{
+    int wrong = 0;
+    for (int t = 0; t < served->count; t++)
+        for (int r = 0; r < served->tables[t]->count; r++) {
+            const struct endpoint *e = &served->tables[t]->rows[r];
+            if (!e->summary || !e->handle || !e->tag) {
+                text_format(complaints, "%s %s: summary, tag or function missing\n", http_method_names[e->method],
+                            e->path);
+                wrong++;
+            }
+            if ((e->body == BODY_MULTIPART || e->body == BODY_RELATED || e->body == BODY_RAW) != (e->receive != NULL)) {
+                text_format(complaints, "%s %s: a body that streams needs `receive`, others must not have it\n",
+                            http_method_names[e->method], e->path);
+                wrong++;
+            }
+            wrong += check_path(e, complaints) + check_twins(served, t, r, complaints) +
+                     check_schema(c, e->in, complaints) + check_schema(c, e->out, complaints);
+        }
+    return wrong;
+}

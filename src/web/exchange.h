@@ -1,0 +1,108 @@
+/* exchange.h - one request and its answer, as dispatch sees it. Handlers see the struct call inside. */
+#ifndef ROENTGEN_EXCHANGE_H
+#define ROENTGEN_EXCHANGE_H
+
+#include "site/actor.h"
+#include "site/app.h"
+#include "web/endpoint.h"
+#include "base/text.h"
+
+#include <assert.h>
+
+struct exchange {
+    struct call call;          /* first: exchange_of relies on it */
+    unsigned char random[512]; /* for request ids */
+    int random_left;
+    struct text answer;     /* body to send */
+    struct text compressed; /* the same, gzip */
+    /* From here on everything is zero when a request begins. */
+    struct route route;
+    const struct endpoint *endpoint;
+    struct principal principal;
+    struct actor actor;         /* call.actor points here */
+    uint64_t fields;            /* ?fields= mask of the answer's members */
+    int status;                 /* 0: the row's */
+    const char *media_type;     /* NULL: application/json */
+    bool body_is_set;           /* the handler gave the body to http itself (file, asset): answer_file, answer_bytes */
+    struct str idempotency_key; /* null: none */
+    void *upload;               /* what `receive` keeps for the handler */
+    void (*upload_release)(void *upload); /* called at the end of the request, however it ended; may be NULL */
+    struct {
+        const char *name;
+        struct str value;
+    } headers[8];
+    int header_count;
+    void (*after)(struct call *c); /* once it is certain that the request has succeeded, before the answer */
+    struct str problem_extra;      /* further members of the problem: `"missing_chunks":[3]` */
+    bool problem_is_set;           /* the handler wrote x->answer itself (RFC 6749 errors) */
+    bool on_worker; /* begin has moved there, because the token has to be looked up in a remote database */
+};
+
+/* The request behind a call, for handlers: a rule that a command may reach asks site/actor.h instead. */
+static inline struct exchange *exchange_of(struct call *c)
+{
+    assert(c->request);
+    return (struct exchange *)(void *)c;
+}
+
+/* For handlers. */
+void answer_status(struct call *c, int status);
+void answer_header(struct call *c, const char *name, struct str value);
+void answer_location(struct call *c, const char *format, int64_t id); /* "/api/v1/things/%" PRId64 */
+/* NOT_JSON answers: bytes that outlive the request or live in its arena; or part of a file, whose descriptor is taken over. */
+void answer_bytes(struct call *c, const char *media_type, struct str bytes);
+void answer_file(struct call *c, const char *media_type, int fd, int64_t offset, int64_t length);
+/* Bytes made while they are sent (http_set_stream): `self` is not in the call's arena, and `release` gives it back. */
+void answer_stream(struct call *c, const char *media_type, int64_t length,
+                   ptrdiff_t (*read)(void *self, int64_t offset, char *out, ptrdiff_t max), void (*release)(void *self),
+                   void *self);
+/* `after` is called once what the handler did is committed: for mail and the like. */
+void answer_after(struct call *c, void (*after)(struct call *c));
+
+/* dispatch.c */
+void dispatch_http_app(struct app *app, struct http_app *out);
+
+/* admission.c: what is decided before the body is read. Each sets call.error when it says no. */
+bool admission_route(struct exchange *x);
+bool admission_check(struct exchange *x); /* token, rate, permission, type and size of the body */
+int64_t admission_body_limit(const struct exchange *x);
+
+/* proxy.c: who asks, through which names. */
+enum { PROXY_HOPS_MAX = 32 };
+void proxy_find_client(struct exchange *x);           /* sets the actor's client and network */
+bool proxy_is_local_caller(const struct exchange *x); /* somebody on this machine, through no proxy and no other name */
+bool proxy_https(
+    struct exchange *x); /* false: the answer is a redirect to https, already set; or c->error says why not */
+
+/* decode.c: fills call.in from path, query and body. */
+bool decode_input(struct call *c);
+/* What its handler finds in call.in: of an endpoint that takes nothing, a record without members. */
+const struct schema *endpoint_in(const struct endpoint *e);
+
+/* answer.c: encodes call.out into x->answer; sends the answer or the problem, with its headers, log line and metrics. */
+void answer_encode(struct exchange *x);
+void answer_send(struct exchange *x, bool ok);
+
+/* conditional.c: preconditions (RFC 9110 13). */
+/* Says the ETag of the answer. True: the client has it already, and the answer is 304 without a body. */
+bool answer_is_known(struct call *c, struct str etag);
+/* Of an answer_file with `size` bytes: sends the part that Range asks for, unless If-Range says that it would be one of another file (RFC 9110
+ * 14.2, 13.1.5). False: E_RANGE. */
+bool answer_range(struct call *c, struct str etag, struct str modified, int64_t size);
+/* Of a change: is the record, as GET would answer it, what If-Match names (if it is sent)? False: E_PRECONDITION_FAILED. */
+bool record_matches(struct call *c, const struct schema *schema, const void *record);
+void answer_tag_record(struct exchange *x);
+/* Looks at the preconditions of a GET whose answer is ready: it may become 304. False: E_PRECONDITION_FAILED. */
+bool answer_preconditions(struct exchange *x);
+
+/* dispatch.c: the audit row of this exchange, whose answer is known. */
+void exchange_audit_entry(struct exchange *x, struct audit_entry *out);
+
+/* idempotency.c: POST with an Idempotency-Key. */
+enum idempotency { IDEMPOTENCY_NONE, IDEMPOTENCY_FIRST, IDEMPOTENCY_REPLAY, IDEMPOTENCY_REFUSED };
+/* Inside a transaction. REPLAY: x holds the first answer. REFUSED: c->error is set. */
+enum idempotency idempotency_begin(struct call *c);
+/* Inside a transaction: keeps the answer, or forgets the key when the request failed. */
+bool idempotency_end(struct call *c, bool ok);
+
+#endif
