@@ -2,9 +2,10 @@
  *
  *     instances PORT CLIENTS COUNT FIRST TEMPLATE KIND [TOKEN]
  *
- * TEMPLATE is a DICOM file whose UIDs hold the digits 7700000000 (SOP instance), 8800000000 (series) and 9900000000 (study). Instance number i
- * (from FIRST) gets i in the first, i / 50 in the second, i / 500 in the third: no two are alike. KIND: `form` is multipart to
- * /api/v1/upload/single, `body` is the bytes alone to /instances. Anything but 200 and 201 is an error. Prints one line of JSON. */
+ * TEMPLATE is a DICOM file whose UIDs hold the digits 7700000000 (SOP instance), 8800000000 (series) and 9900000000
+ * (study). Instance number i (from FIRST) gets i in the first, i / 50 in the second, i / 500 in the third: no two are
+ * alike. KIND: `form` is multipart to /api/v1/upload/single, `body` is the bytes alone to /instances. Anything but
+ * 200 and 201 is an error. Prints one line of JSON. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -132,21 +133,20 @@ static void *run(void *context)
                      (unsigned long)(1000000000 + i / marks[m].divisor) % 10000000000UL);
             memcpy(body + marks[m].at, digits, DIGITS);
         }
-        int part_len =
-            as_form
-                ? snprintf(
-                      part, sizeof(part),
-                      "--instances-of-the-bench\r\nContent-Disposition: form-data; name=\"file\"; filename=\"I%ld.dcm\"\r\n"
-                      "Content-Type: application/dicom\r\n\r\n",
-                      i)
-                : 0;
+        int part_len = as_form ? snprintf(part, sizeof(part),
+                                          "--instances-of-the-bench\r\nContent-Disposition: form-data; name=\"file\"; "
+                                          "filename=\"I%ld.dcm\"\r\n"
+                                          "Content-Type: application/dicom\r\n\r\n",
+                                          i)
+                               : 0;
         size_t length = template_len + (size_t)part_len + (as_form ? sizeof(tail) - 1 : 0);
         int head_len =
             as_form
                 ? snprintf(
                       head, sizeof(head),
                       "POST /api/v1/upload/single HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n"
-                      "Content-Type: multipart/form-data; boundary=instances-of-the-bench\r\nContent-Length: %zu\r\n\r\n",
+                      "Content-Type: multipart/form-data; boundary=instances-of-the-bench\r\nContent-Length: %zu\r\n"
+                      "\r\n",
                       token, length)
                 : snprintf(head, sizeof(head),
                            "POST /instances HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/dicom\r\n"
@@ -210,11 +210,11 @@ int main(int argc, char **argv)
     struct rusage used;
     getrusage(RUSAGE_SELF, &used);
     qsort(latencies, (size_t)count, sizeof(*latencies), ascending);
-    printf(
-        "{\"files\": %ld, \"seconds\": %.6f, \"failed\": %ld, \"p50_us\": %.0f, \"p99_us\": %.0f, \"max_us\": %.0f, \"marks\": %d, \"cpu_s\": %.3f}\n",
-        count, took, (long)failed, latencies[count / 2] * 1e6, latencies[count * 99 / 100] * 1e6,
-        latencies[count - 1] * 1e6, mark_count,
-        (double)used.ru_utime.tv_sec + (double)used.ru_utime.tv_usec / 1e6 + (double)used.ru_stime.tv_sec +
-            (double)used.ru_stime.tv_usec / 1e6);
+    printf("{\"files\": %ld, \"seconds\": %.6f, \"failed\": %ld, \"p50_us\": %.0f, \"p99_us\": %.0f, \"max_us\": %.0f, "
+           "\"marks\": %d, \"cpu_s\": %.3f}\n",
+           count, took, (long)failed, latencies[count / 2] * 1e6, latencies[count * 99 / 100] * 1e6,
+           latencies[count - 1] * 1e6, mark_count,
+           (double)used.ru_utime.tv_sec + (double)used.ru_utime.tv_usec / 1e6 + (double)used.ru_stime.tv_sec +
+               (double)used.ru_stime.tv_usec / 1e6);
     return failed ? 1 : 0;
 }

@@ -2,8 +2,9 @@
  *
  *     decode SECONDS FILE...
  *
- * Prints a line for each: decoded bytes, frames a second, MB/s of decoded samples, transfer syntax, file. Seconds are of processor time, which
- * other work on the machine does not stretch. Compiled by the bench against the libraries of the release build. */
+ * Prints a line for each: decoded bytes, frames a second, MB/s of decoded samples, transfer syntax, file. Seconds are
+ * of processor time, which other work on the machine does not stretch. Compiled by the bench against the libraries of
+ * the release build. */
 #include "dicom/codec.h"
 
 #include <stdio.h>

@@ -1,5 +1,6 @@
-/* ingest.c - the least a server can do that keeps what it is sent: reads a body from a socket, computes MD5 and SHA-256 of it, writes it, makes
- * it durable together with what the others wait for, and answers. No HTTP beyond Content-Length, no database, no names, no rights.
+/* ingest.c - the least a server can do that keeps what it is sent: reads a body from a socket, computes MD5 and
+ * SHA-256 of it, writes it, makes it durable together with what the others wait for, and answers. No HTTP beyond
+ * Content-Length, no database, no names, no rights.
  *
  *     ingest PORT FOLDER files    each body a new file; a group: fsync of each of its files and of the folder
  *     ingest PORT FOLDER log      all bodies behind each other in one preallocated file; a group: one fdatasync

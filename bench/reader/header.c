@@ -1,7 +1,7 @@
 /* header.c - how fast headers are read: the parser of the server on files already in memory, and a folder of them.
  *
- *     header FILE             microseconds of processor time for FILE's header, mapped and warm: to the pixel data, as a tree
- *     header -f FOLDER        files a second of all in FOLDER: open, read the first 8 KiB, parse, close; a longer header is mapped
+ *     header FILE             microseconds of processor time for FILE's header, mapped and warm: to the pixels, a tree
+ *     header -f FOLDER        files a second of all in FOLDER: open, read 8 KiB, parse; a longer header is mapped
  *
  * Compiled by the bench against the libraries of the release build. */
 #include "dicom/object.h"

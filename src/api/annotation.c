@@ -121,9 +121,9 @@ static const struct endpoint rows[] = {
     { HTTP_PUT, "/api/v1/images/{file_id}/annotations", annotations_put, &set_put, &annotation_set_schema,
       MAY_ANNOTATE_IMAGES, WORKS, BODY_JSON, IMAGES, .audit = "annotations.update",
       .summary = "Replaces what is drawn and measured on an image file",
-      .doc =
-          "Where there are annotations already, If-Match must hold the ETag of the version this one was made from; otherwise 412. "
-          "Values are computed here. Annotations that are the same as before keep their author and times." },
+      .doc = "Where there are annotations already, If-Match must hold the ETag of the version this one was made from; "
+             "otherwise 412. Values are computed here. Annotations that are the same as before keep their author and "
+             "times." },
     { HTTP_GET, "/api/v1/images/{file_id}/annotations/history", history_get, &version_list, &version_schema,
       MAY_READ_IMAGES, .flags = LIST, IMAGES, .audit = "annotations.history",
       .summary = "Lists the versions of a file's annotations" },

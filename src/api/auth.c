@@ -171,7 +171,8 @@ static bool me_get(struct call *c)
     return user_load(c, call_user(c), c->out);
 }
 
-/* Mail to the address can set a new password, so that a token that was left lying about must not be enough to change it. */
+/* Mail to the address can set a new password, so that a token that was left lying about must not be enough to change
+ * it. */
 static bool me_confirm(struct call *c)
 {
     const struct user *in = c->in;
@@ -352,9 +353,8 @@ static bool password_reset_confirm(struct call *c)
 static const struct endpoint rows[] = {
     { HTTP_POST, "/api/v1/auth/login", login, &login_schema, &signed_in_schema, ANYONE, WORKS, BODY_JSON,
       .flags = LOGIN, AUTH, .audit = "auth.login", .summary = "Signs in with name and password",
-      .doc =
-          "After too many failures the account is locked for the caller's address; the answer stays the same, but says in Retry-After "
-          "how long that lasts." },
+      .doc = "After too many failures the account is locked for the caller's address; the answer stays the same, but "
+             "says in Retry-After how long that lasts." },
     { HTTP_POST, "/api/v1/auth/token", token, &grant_schema, &tokens_schema, ANYONE, WORKS, BODY_FORM,
       .flags = LOGIN | OAUTH, AUTH, .audit = "auth.login",
       .summary = "OAuth2 token endpoint (RFC 6749): password and refresh_token grants" },
@@ -379,8 +379,9 @@ static const struct endpoint rows[] = {
       BODY_JSON, .flags = CHANGES_AUTHORITY | BEFORE_CHANGE, AUTH, .audit = "auth.password",
       .summary = "Changes one's password; other sessions end",
       .doc =
-          "Wrong passwords count as failed sign-ins do. After an administrator has set the password, everything else but signing "
-          "out and /auth/me answers 403 with the type urn:roentgen:problem:password-change-required until it is changed." },
+          "Wrong passwords count as failed sign-ins do. After an administrator has set the password, everything else "
+          "but signing out and /auth/me answers 403 with the type urn:roentgen:problem:password-change-required "
+          "until it is changed." },
     { HTTP_POST, "/api/v1/auth/password/reset", password_reset, &reset_schema, NULL, ANYONE, WORKS, BODY_JSON, 202,
       .flags = LOGIN, AUTH, .summary = "Sends a reset token by mail, if there is such an account",
       .doc = "The answer never tells whether there is." },

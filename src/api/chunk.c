@@ -1,4 +1,5 @@
-/* chunk.c - takes one chunk of an upload: its bytes as they come, and the digests that the request's headers say they have. */
+/* chunk.c - takes one chunk of an upload: its bytes as they come, and the digests that the request's headers say they
+ * have. */
 #include "api/chunk.h"
 
 #include "intake/upload_chunks.h"
@@ -67,7 +68,8 @@ static bool refuse_digest(struct call *c, const char *header)
                              "the bytes received do not have this hash");
 }
 
-/* Digest (RFC 3230: `sha-256=BASE64`) and Content-Digest, Repr-Digest (RFC 9530: `sha-256=:BASE64:`). Algorithms we do not know are passed over. */
+/* Digest (RFC 3230: `sha-256=BASE64`) and Content-Digest, Repr-Digest (RFC 9530: `sha-256=:BASE64:`). Algorithms we
+ * do not know are passed over. */
 static bool check_digest_header(struct call *c, const struct spooled *s, const char *header)
 {
     struct str list = http_header(c->request, header);

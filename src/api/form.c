@@ -53,7 +53,8 @@ static bool on_part(void *self, const struct multipart_part *part, struct error 
     return begin_file(form, part->filename, error);
 }
 
-/* A part of multipart/related: a DICOM file without a name. Only the representation that the body's `type` announces is taken. */
+/* A part of multipart/related: a DICOM file without a name. Only the representation that the body's `type` announces
+ * is taken. */
 static bool on_related_part(void *self, const struct multipart_part *part, struct error *error)
 {
     struct form *form = self;

@@ -25,8 +25,8 @@ struct form_text {
     struct form_text *next;
 };
 
-/* `receive` of multipart endpoints: file parts must be called `file` (or `files`). exchange.upload becomes the form; what
- * nobody took of it is dropped when the request ends. */
+/* `receive` of multipart endpoints: file parts must be called `file` (or `files`). exchange.upload becomes the form;
+ * what nobody took of it is dropped when the request ends. */
 bool form_receive_one(struct call *c, struct body_sink *sink);
 bool form_receive_many(struct call *c, struct body_sink *sink);
 /* `receive` of multipart/related bodies whose parts are all DICOM files (PS3.18 8.7.3.5). */

@@ -116,7 +116,8 @@ static struct condition any_of(struct call *c, const struct modalities *asked)
     return any;
 }
 
-/* `first` may be NULL. Several modalities of a list that has no scopes yet become scopes: each is found in order by its own index. */
+/* `first` may be NULL. Several modalities of a list that has no scopes yet become scopes: each is found in order by
+ * its own index. */
 static bool answer_files(struct call *c, const struct condition *first, const struct condition *scopes, int scope_count,
                          const struct modalities *asked, struct list_total total)
 {
@@ -244,12 +245,12 @@ static bool stats_get(struct call *c)
     out->by_status.items = arena_array(&c->arena, struct count, COUNTS_MAX);
     out->by_modality.items = arena_array(&c->arena, struct count, COUNTS_MAX);
     out->total_files = out->total_size = 0;
-    for (
-        db_rows(
-            c, &rows,
-            "select file_type, status, modality, files, bytes from image_file_counts where uploaded_by = ? and files > 0",
-            V(all ? (int64_t)0 : call_user(c)));
-        cursor_next(&rows);) {
+    for (db_rows(
+             c, &rows,
+             "select file_type, status, modality, files, bytes from image_file_counts where uploaded_by = ? and files "
+             "> 0",
+             V(all ? (int64_t)0 : call_user(c)));
+         cursor_next(&rows);) {
         int64_t files = cursor_integer(&rows, 3);
         out->total_files += files;
         out->total_size += cursor_integer(&rows, 4);

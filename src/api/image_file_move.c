@@ -23,8 +23,8 @@ static bool store_move(struct call *c, void *context)
     const struct image_file *file = m->file;
     const char *sql =
         m->to_archive
-            ? "update image_files set is_archived = 1, updated_at = ?, status = case when status in ('UPLOADED', 'PROCESSED') "
-              "then 'ARCHIVED' else status end where sha256 = ? and storage_path = ? and is_archived = 0"
+            ? "update image_files set is_archived = 1, updated_at = ?, status = case when status in ('UPLOADED', "
+              "'PROCESSED') then 'ARCHIVED' else status end where sha256 = ? and storage_path = ? and is_archived = 0"
             : "update image_files set is_archived = 0, updated_at = ?, status = case when status = 'ARCHIVED' "
               "then 'UPLOADED' else status end where sha256 = ? and storage_path = ? and is_archived = 1";
     audit_about(c, file->id, file->patient_id);
@@ -33,8 +33,9 @@ static bool store_move(struct call *c, void *context)
            (m->moved || fail(c, E_NOT_FOUND, "image file %" PRId64 " does not exist", file->id)) && audit_change(c);
 }
 
-/* The copy is there and durable before the rows say so, and the other is removed after they do: in a turn, so that nobody brings it back
- * between. Rows that come to share the bytes meanwhile see that they have moved (keeping_hold). */
+/* The copy is there and durable before the rows say so, and the other is removed after they do: in a turn, so that
+ * nobody brings it back between. Rows that come to share the bytes meanwhile see that they have moved
+ * (keeping_hold). */
 static bool move_bytes(struct call *c, const struct image_file *file, bool to_archive)
 {
     struct moving moving = { file, to_archive, 0 };

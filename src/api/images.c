@@ -251,7 +251,8 @@ static bool dicom_metadata(struct call *c, const struct picture *picture)
     return !out->overflowed;
 }
 
-/* Of a JPEG, PNG or TIFF only what its size is, upright as pictures of it are, and how it was stored: what else such files hold (places, names, devices) is nobody's business. */
+/* Of a JPEG, PNG or TIFF only what its size is, upright as pictures of it are, and how it was stored: what else such
+ * files hold (places, names, devices) is nobody's business. */
 static bool raster_metadata(struct call *c, const struct picture *picture)
 {
     struct raster_info info;
@@ -283,21 +284,21 @@ static const struct endpoint rows[] = {
       WORKS, .flags = NOT_JSON | TAGGED, IMAGES, .audit = "image_file.rendered", .answers = "image/*",
       .at_once = rendered_at_once, .summary = "Shows a frame as a picture",
       .doc =
-          "Rescaled, windowed and inverted as the file says or as asked for. Overlays are not drawn. The ETag stands for the file's "
-          "content and all parameters. X-Picture-Remark tells what one should know of it: that the file's VOI LUT does not use the "
-          "range it declares, that its rescale or window cannot be read." },
+          "Rescaled, windowed and inverted as the file says or as asked for. Overlays are not drawn. The ETag stands "
+          "for the file's content and all parameters. X-Picture-Remark tells what one should know of it: that the "
+          "file's VOI LUT does not use the range it declares, that its rescale or window cannot be read." },
     { HTTP_GET, "/api/v1/images/{file_id}/metadata", metadata_get, &metadata_query, NULL, MAY_READ_IMAGES, WORKS,
       .flags = NOT_JSON, IMAGES, .audit = "image_file.metadata", .answers = "application/dicom+json, application/json",
       .summary = "Shows the header",
       .doc =
           "DICOM files: the DICOM JSON model (PS3.18 F) without pixel data. Others: type, pages, width and height "
-          "as pictures are sent and points are taken, and the orientation as stored (Exif, 1 to 8), after which they are turned." },
+          "as pictures are sent and points are taken, and the orientation as stored (Exif, 1 to 8), after which they "
+          "are turned." },
     { HTTP_GET, "/api/v1/images/{file_id}/frames/{frame}", frame_get, &frame_query, NULL, MAY_READ_IMAGES, WORKS,
       .flags = NOT_JSON, IMAGES, .audit = "image_file.frame", .answers = "application/octet-stream",
       .summary = "Sends the samples of a frame",
-      .doc =
-          "Decoded stored values, little endian, colour by pixel; X-Pixel-Format says what they are. With stored=true the encoded bytes as "
-          "they are in the file." },
+      .doc = "Decoded stored values, little endian, colour by pixel; X-Pixel-Format says what they are. With "
+             "stored=true the encoded bytes as they are in the file." },
     { HTTP_GET, "/api/v1/images/{file_id}/histogram", histogram_get, &histogram_query, &histogram_schema,
       MAY_READ_IMAGES, WORKS, IMAGES, .audit = "image_file.histogram", .summary = "Counts a frame's values" },
 };

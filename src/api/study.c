@@ -126,8 +126,8 @@ static bool study_restore(struct call *c)
 static const struct endpoint rows[] = {
     { HTTP_POST, "/api/v1/studies", study_post, &study_schema, &study_schema, MAY_CREATE_STUDIES, WRITES, BODY_JSON,
       201, STUDIES, .audit = "study.create", .summary = "Registers a study",
-      .doc =
-          "DICOM files register theirs by themselves; a study with the same UID that was registered before takes them up." },
+      .doc = "DICOM files register theirs by themselves; a study with the same UID that was registered before takes "
+             "them up." },
     { HTTP_GET, "/api/v1/studies/{id}", study_get, &study_key, &study_schema, MAY_READ_STUDIES, STUDIES,
       .audit = "study.read", .summary = "Shows one study" },
     { HTTP_PATCH, "/api/v1/studies/{id}", study_patch_patch, &study_patch, &study_schema, MAY_UPDATE_STUDIES, WRITES,

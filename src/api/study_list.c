@@ -76,15 +76,16 @@ static bool answer_modality(struct call *c, struct value modality)
 }
 
 #define HOLDS_ANY "exists (select 1 from study_modalities k where k.study_id = s.id and k.modality in (%s)) = 1"
-/* By the record, and by the files that the caller sees: theirs say what theirs are, whatever their series is called by others. */
+/* By the record, and by the files that the caller sees: theirs say what theirs are, whatever their series is called
+ * by others. */
 #define SHOWS_ANY \
     "(s.instances_of_others = 0 and " HOLDS_ANY \
     " or s.instances_of_others > 0 and (upper(s.modality) in (%s) or exists " \
-    "(select 1 from image_files f where f.study_id = s.id and f.is_deleted = 0 and f.is_instance + f.is_apart > 0 and " \
-    "upper(f.modality) in (%s) and " VISIBLE_FILE ") = 1))"
+    "(select 1 from image_files f where f.study_id = s.id and f.is_deleted = 0 and f.is_instance + f.is_apart > 0 " \
+    "and upper(f.modality) in (%s) and " VISIBLE_FILE ") = 1))"
 
-/* Asked of one study after the other, in the order of the list: MariaDB would rather gather all that match and sort them, but for the "= 1". Whoever
- * does not see all files of a study finds it by those that they see. */
+/* Asked of one study after the other, in the order of the list: MariaDB would rather gather all that match and sort
+ * them, but for the "= 1". Whoever does not see all files of a study finds it by those that they see. */
 static struct condition any_modality(struct call *c, const struct modalities *asked)
 {
     const struct value seeing[] = { VISIBLE_TO(c) };
@@ -104,7 +105,8 @@ static struct condition any_modality(struct call *c, const struct modalities *as
     return (struct condition){ arena_cstring(&c->arena, sql), values[0], .rest = values + 1, .rest_count = count - 1 };
 }
 
-/* Conditions that leave few rows: with all studies in sight they say where to look, else they thin out the caller's own. */
+/* Conditions that leave few rows: with all studies in sight they say where to look, else they thin out the caller's
+ * own. */
 static bool answer(struct call *c, int64_t patient_id)
 {
     const struct study_list *in = c->in;

@@ -19,9 +19,8 @@ static const struct endpoint rows[] = {
     { HTTP_POST, "/api/v1/upload/single", upload_single, &upload_details_schema, &image_file_schema, MAY_UPLOAD_IMAGES,
       WORKS, BODY_MULTIPART, 201, .receive = form_receive_one, .tag = "upload", .entity = "image_file",
       .audit = "image_file.upload", .summary = "Uploads one file",
-      .doc =
-          "The type is decided by content. Bytes that are stored already, where the caller may see them, are not stored twice: "
-          "duplicate_of names the first file. A DICOM instance that is here already is answered with its own record (already_stored). Stored "
-          "bytes that are missing or damaged are mended." },
+      .doc = "The type is decided by content. Bytes that are stored already, where the caller may see them, are not "
+             "stored twice: duplicate_of names the first file. A DICOM instance that is here already is answered "
+             "with its own record (already_stored). Stored bytes that are missing or damaged are mended." },
 };
 ENDPOINT_TABLE(upload_endpoints, rows);

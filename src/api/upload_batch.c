@@ -1,5 +1,5 @@
-/* upload_batch.c - many files in one request, or a ZIP of them (libarchive). Each file stands alone: one that is refused does not
- * keep the others out, and the answer says how each went. */
+/* upload_batch.c - many files in one request, or a ZIP of them (libarchive). Each file stands alone: one that is
+ * refused does not keep the others out, and the answer says how each went. */
 #include "api/form.h"
 #include "intake/unzip.h"
 #include "intake/upload.h"
@@ -118,7 +118,8 @@ static bool take_bytes(void *context, struct str bytes)
     return spool_write(run->unpacking, bytes, &c->error);
 }
 
-/* Names that are not UTF-8 are taken as GB18030, which is what Windows writes in Chinese. What is neither is shown with U+FFFD. */
+/* Names that are not UTF-8 are taken as GB18030, which is what Windows writes in Chinese. What is neither is shown
+ * with U+FFFD. */
 static struct str entry_name(struct call *c, struct str raw)
 {
     enum { NAME_BYTES = 2048 };
@@ -269,7 +270,7 @@ static const struct endpoint rows[] = {
     { HTTP_POST, "/api/v1/upload/batch", upload_batch, &upload_details_schema, &batch_schema, MAY_UPLOAD_IMAGES, WORKS,
       BODY_MULTIPART, 207, .receive = form_receive_many, .tag = "upload", .entity = "image_file",
       .audit = "image_file.upload_batch", .summary = "Uploads many files, or a ZIP of them",
-      .doc =
-          "Parts named \"file\", any number; a ZIP counts as the files in it. The answer is 207 with the outcome of each." },
+      .doc = "Parts named \"file\", any number; a ZIP counts as the files in it. The answer is 207 with the outcome of "
+             "each." },
 };
 ENDPOINT_TABLE(upload_batch_endpoints, rows);

@@ -1,14 +1,15 @@
 /* upload_chunked.c - a file in pieces, in any order, in parallel, over days if need be.
  *
- *   POST   a row of image_files, status UPLOADING; its file_uuid is the upload_id
- *   PUT n  chunk -> temporary file -> hash checked -> chunks/UUID/N.SHA256, synced -> row in upload_chunks
- *   complete  chunks -> one file, hashed on the way -> synced under its name -> row UPLOADED, chunk rows gone (one commit)
+ *   POST      a row of image_files, status UPLOADING; its file_uuid is the upload_id
+ *   PUT n     chunk -> temporary file -> hash checked -> chunks/UUID/N.SHA256, synced -> row in upload_chunks
+ *   complete  chunks -> one file, hashed on the way -> synced under its name -> row UPLOADED, chunk rows gone (one
+ *             commit)
  *
- * A chunk is its row: bytes without one are as good as absent. Sent again with the same bytes a chunk is accepted again; with others it
- * is refused. Uploads that nobody completes are swept after UPLOAD_EXPIRY.
+ * A chunk is its row: bytes without one are as good as absent. Sent again with the same bytes a chunk is accepted
+ * again; with others it is refused. Uploads that nobody completes are swept after UPLOAD_EXPIRY.
  *
- * What would be refused as a whole is refused as early as it shows, and is cancelled with that: a type that is not taken at chunk 0, whenever that
- * comes; a wrong hash or a picture without a readable header at the end.
+ * What would be refused as a whole is refused as early as it shows, and is cancelled with that: a type that is not
+ * taken at chunk 0, whenever that comes; a wrong hash or a picture without a readable header at the end.
  */
 #include "records/allowance.h"
 #include "api/chunk.h"
@@ -353,9 +354,9 @@ static bool drop_unnamed(struct call *c, void *context)
     return true;
 }
 
-/* Refused, or cancelled meanwhile: nobody but the upload's own row can ever name these bytes. Another attempt to complete it may be on its
- * way there: both look under the lock of the row, which of them comes first. When the database does not answer, and while nobody knows whether the
- * commit was made, the claim stays. */
+/* Refused, or cancelled meanwhile: nobody but the upload's own row can ever name these bytes. Another attempt to
+ * complete it may be on its way there: both look under the lock of the row, which of them comes first. When the
+ * database does not answer, and while nobody knows whether the commit was made, the claim stays. */
 static void take_back(struct call *c, struct image_file *file)
 {
     struct error ours = c->error;
@@ -416,7 +417,8 @@ static bool complete_now(struct call *c, struct image_file *file)
     return ok;
 }
 
-/* Another client's completion takes the chunks away under ours, in any order. Once it has, ours is one that was sent again. */
+/* Another client's completion takes the chunks away under ours, in any order. Once it has, ours is one that was sent
+ * again. */
 static bool completed_meanwhile(struct call *c, struct str upload_id, struct image_file *file)
 {
     struct error ours = c->error;
@@ -473,15 +475,14 @@ static const struct endpoint rows[] = {
     { HTTP_PUT, "/api/v1/upload/chunked/{upload_id}/chunks/{number}", chunk_put, &chunk_key_schema,
       &chunk_stored_schema, .runs = WORKS, .body = BODY_RAW, UPLOADS, .receive = chunk_receive,
       .body_max = CHUNK_BYTES_MAX, .summary = "Sends one chunk",
-      .doc =
-          "Chunks are numbered from 0 and have exactly chunk_size bytes, but for the last. Content-MD5, Digest or Content-Digest are "
-          "checked. A chunk may be sent again. Chunk 0 tells the type: 415 when it is none that is taken, and the upload is cancelled." },
+      .doc = "Chunks are numbered from 0 and have exactly chunk_size bytes, but for the last. Content-MD5, Digest or "
+             "Content-Digest are checked. A chunk may be sent again. Chunk 0 tells the type: 415 when it is none "
+             "that is taken, and the upload is cancelled." },
     { HTTP_POST, "/api/v1/upload/chunked/{upload_id}/complete", chunked_complete, &upload_key_schema,
       &image_file_schema, .runs = WORKS, .status = 201, UPLOADS, .audit = "image_file.upload",
       .summary = "Puts the chunks together and checks size and hash",
-      .doc =
-          "409 with missing_chunks while some are missing. May be repeated. Refused for its hash or its content (415, 422) the upload is "
-          "cancelled: begin another." },
+      .doc = "409 with missing_chunks while some are missing. May be repeated. Refused for its hash or its content "
+             "(415, 422) the upload is cancelled: begin another." },
     { HTTP_DELETE, "/api/v1/upload/chunked/{upload_id}", chunked_delete, &upload_key_schema, NULL, .runs = WORKS,
       UPLOADS, .audit = "image_file.upload_cancel", .summary = "Cancels an upload and frees what it took" },
 };

@@ -155,8 +155,8 @@ static const struct field user_list_fields[] = {
 static const struct schema user_list = SCHEMA("UserList", struct user_list, user_list_fields);
 
 #define ROLES_OF_USER \
-    "(select '[\"' || replace(group_concat(r.name), ',', '\",\"') || '\"]' from user_roles x join roles r on r.id = x.role_id " \
-    "where x.user_id = u.id)"
+    "(select '[\"' || replace(group_concat(r.name), ',', '\",\"') || '\"]' from user_roles x join roles r on r.id = " \
+    "x.role_id where x.user_id = u.id)"
 
 /* A row of the list: the account without its roles and permissions, which are the single account's. */
 static const struct field user_row_fields[] = {

@@ -10,11 +10,9 @@ struct fsck_command {
 static const struct field fsck_fields[] = {
     FIELD(struct fsck_command, remove_orphans, .doc = "Remove files that no row names."),
     FIELD(struct fsck_command, deep, .doc = "Read every file and compare its SHA-256."),
-    FIELD(
-        struct fsck_command, rows,
-        .doc =
-            "Ask also whether rows agree with each other: a file's patient is its study's, nothing is alive in something deleted, "
-            "each number is there once, counts are right."),
+    FIELD(struct fsck_command, rows,
+          .doc = "Ask also whether rows agree with each other: a file's patient is its study's, nothing is alive in "
+                 "something deleted, each number is there once, counts are right."),
     FIELD(struct fsck_command, files, .min = 1, .max = INT64_MAX,
           .doc = "Read so many files deeply, going on where the last such run ended: for a schedule."),
 };

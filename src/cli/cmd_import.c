@@ -1,8 +1,10 @@
-/* cmd_import.c - a folder of files, or a single one, into the store, as if they were uploaded. It may run while the server does.
+/* cmd_import.c - a folder of files, or a single one, into the store, as if they were uploaded. It may run while the
+ * server does.
  *
- * The folder is walked twice: to know how much there is, then to take it. One thread walks, a few take the files: while one waits for the
- * disk another reads, and their rows share commits. SIGINT and SIGTERM let those under way finish, and what was done is said. The exit
- * status is 0 unless something that may have been a picture is not in the store. */
+ * The folder is walked twice: to know how much there is, then to take it. One thread walks, a few take the files:
+ * while one waits for the disk another reads, and their rows share commits. SIGINT and SIGTERM let those under way
+ * finish, and what was done is said. The exit status is 0 unless something that may have been a picture is not in the
+ * store. */
 #include "cli/command.h"
 
 #include "records/assignment.h"
@@ -281,7 +283,8 @@ static FTS *walk(struct call *c, char *root)
     return tree;
 }
 
-/* The next regular file that may be a picture. What is passed over is told to `tally`, which may be NULL. NULL: the end. */
+/* The next regular file that may be a picture. What is passed over is told to `tally`, which may be NULL. NULL: the
+ * end. */
 static FTSENT *next_file(FTS *tree, struct tally *tally)
 {
     for (FTSENT *entry; !interrupted && (entry = fts_read(tree));) {

@@ -1,7 +1,8 @@
 /* cmd_purge.c - deleted files go for good. It may run while the server does.
  *
- * Nothing that is removed here comes back, so a slip of the finger must not cost a month of deletions: an age needs its unit, `--dry-run`
- * says what would go, and what was deleted on more than one day goes only when somebody says yes.
+ * Nothing that is removed here comes back, so a slip of the finger must not cost a month of deletions: an age needs
+ * its unit, `--dry-run` says what would go, and what was deleted on more than one day goes only when somebody says
+ * yes.
  */
 #include "cli/command.h"
 

@@ -1,7 +1,8 @@
 /* cmd_serve.c - checks that all fits together, serves, and stops gracefully.
  *
- * SIGTERM, SIGINT: finish what is under way, then exit 0 (1 when something had to be cut off). SIGHUP: reopen logs, read settings again. SIGUSR1,
- * SIGUSR2: log more, log less. Signals are taken one by one with sigwaitinfo on this thread; all others block them.
+ * SIGTERM, SIGINT: finish what is under way, then exit 0 (1 when something had to be cut off). SIGHUP: reopen logs,
+ * read settings again. SIGUSR1, SIGUSR2: log more, log less. Signals are taken one by one with sigwaitinfo on this
+ * thread; all others block them.
  */
 #include "cli/command.h"
 
@@ -53,8 +54,8 @@ enum { PICTURE_THREADS_MIN = 8, PROBE_THREADS = 2 };
 
 _Static_assert(LANES <= sizeof(((struct http_options *)0)->lanes) / sizeof(struct http_lane), "http.h has fewer");
 
-/* In none can one account have all the threads. Those of pictures mostly wait for decoders, where accounts take turns again; one account keeps all decoders
- * at work. Passwords cost processor time only. */
+/* In none can one account have all the threads. Those of pictures mostly wait for decoders, where accounts take turns
+ * again; one account keeps all decoders at work. Passwords cost processor time only. */
 static void set_lanes(const struct app *app, int processors, struct http_options *options)
 {
     int workers = options->worker_threads;
@@ -66,8 +67,9 @@ static void set_lanes(const struct app *app, int processors, struct http_options
     options->lanes[LANE_PROBES] = (struct http_lane){ PROBE_THREADS, PROBE_THREADS - 1 };
 }
 
-/* Memory that a busy moment took goes back: large blocks are mappings of their own, for good (the C library would raise that limit with each
- * one that is freed, and keep what is smaller), and there are no more heaps than processors. */
+/* Memory that a busy moment took goes back: large blocks are mappings of their own, for good (the C library would
+ * raise that limit with each one that is freed, and keep what is smaller), and there are no more heaps than
+ * processors. */
 static void bound_heaps(void)
 {
     enum { MAPPED_FROM_BYTES = 512 << 10, KEPT_FREE_BYTES = 4 << 20 };
@@ -153,7 +155,8 @@ static int wait_for_end(struct app *app, const sigset_t *set)
         case SIGTERM:
         case SIGINT:
             log_write(app->log, LOG_INFO, NULL, "server.stopping", "finishing what is under way");
-            /* A little earlier than requests are cut off, so that those who wait for a database that is silent can be told. */
+            /* A little earlier than requests are cut off, so that those who wait for a database that is silent can be
+             * told. */
             db_end_within(app->db, app->config.stop_grace_s * 900);
             bool clean = http_stop(app->http, (int)app->config.stop_grace_s * 1000);
             log_write(app->log, LOG_INFO, NULL, "server.stopped",

@@ -1,5 +1,5 @@
-/* cmd_user.c - accounts, for an administrator who cannot sign in: because he is the one who is locked out, or the server is down. The
- * server may run meanwhile; it hears of it within two seconds. */
+/* cmd_user.c - accounts, for an administrator who cannot sign in: because he is the one who is locked out, or the
+ * server is down. The server may run meanwhile; it hears of it within two seconds. */
 #include "cli/command.h"
 
 #include "people/account.h"

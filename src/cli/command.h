@@ -1,6 +1,8 @@
-/* command.h - one row says all there is to say about one command. The rows are in main.c; each function has a file cmd_NAME.c.
+/* command.h - one row says all there is to say about one command. The rows are in main.c; each function has a file
+ * cmd_NAME.c.
  *
- * A command gets a struct call whose actor is the operating-system user (who.c) and whose `in` is decoded from the command line by the row's schema, and returns an exit status: 0 done,
+ * A command gets a struct call whose actor is the operating-system user (who.c) and whose `in` is decoded from the
+ * command line by the row's schema, and returns an exit status: 0 done,
  * 1 failed (said on standard error), 2 wrongly called.
  */
 #ifndef ROENTGEN_COMMAND_H
@@ -25,11 +27,12 @@ extern const int command_count;
 /* Says what went wrong on standard error; returns 1. */
 int command_failed(const struct call *c);
 
-/* who.c: the call's actor is the operating-system user who gave this command. `account`: in whose name it works, where it was told one; nobody
- * has signed in as it, so that it is no more than said. */
+/* who.c: the call's actor is the operating-system user who gave this command. `account`: in whose name it works,
+ * where it was told one; nobody has signed in as it, so that it is no more than said. */
 void command_acts(struct call *c, const char *command, struct str account);
 
-/* ask.c: one line of standard input without its end, null when there is none; the same after a question, unseen if `hidden`. */
+/* ask.c: one line of standard input without its end, null when there is none; the same after a question, unseen if
+ * `hidden`. */
 struct str command_read_line(struct call *c);
 struct str command_ask(struct call *c, const char *what, bool hidden);
 

@@ -2,12 +2,12 @@
  *
  *     struct tally *tally = tally_new(files, bytes, verbose);
  *     tally_add(tally, path, size_bytes, OUTCOME_REFUSED, S("the file is empty"));     // from any thread
- *     tally_print(tally);                                                             // counts, then each reason with its count
+ *     tally_print(tally);                        // counts, then each reason with its count
  *     tally_free(tally);
  *
- * On a terminal one line on standard error says how many are done, how fast, and how long it will take; elsewhere a line on standard
- * output every ten seconds. Files that could not be taken are named at once (standard error), others that need a word on standard
- * output; plain successes only with `verbose`.
+ * On a terminal one line on standard error says how many are done, how fast, and how long it will take; elsewhere a
+ * line on standard output every ten seconds. Files that could not be taken are named at once (standard error), others
+ * that need a word on standard output; plain successes only with `verbose`.
  */
 #ifndef ROENTGEN_IMPORT_TALLY_H
 #define ROENTGEN_IMPORT_TALLY_H

@@ -44,7 +44,8 @@ static int usage(FILE *to)
             fprintf(to, "  %-18s %s\n", commands[i].name, commands[i].summary);
     fprintf(
         to,
-        "\nroentgen COMMAND --help tells more. Settings come from the environment and from .env in the folder where it is started:\nroentgen config --example explains them.\n");
+        "\nroentgen COMMAND --help tells more. Settings come from the environment and from .env in the folder where "
+        "it is started:\nroentgen config --example explains them.\n");
     return to == stdout ? 0 : 2;
 }
 

@@ -24,7 +24,8 @@ static struct str name_of(struct arena *arena, uid_t uid)
     return arena_format(arena, "%ju", (uintmax_t)uid);
 }
 
-/* Who came into the machine, which Linux remembers through sudo and su (proc(5), loginuid). False: nobody did, or it was not kept. */
+/* Who came into the machine, which Linux remembers through sudo and su (proc(5), loginuid). False: nobody did, or it
+ * was not kept. */
 static bool login_uid(uid_t *out)
 {
     char line[32] = "";

@@ -1,6 +1,7 @@
 /* stow.c - STOW-RS (PS3.18 10.5): DICOM files in a multipart/related body, each filed as any upload is.
  *
- * Nothing that was not filed is reported as stored: a file whose bytes are kept but which could not be read is in the list of failures. */
+ * Nothing that was not filed is reported as stored: a file whose bytes are kept but which could not be read is in the
+ * list of failures. */
 #include "api/form.h"
 #include "intake/upload.h"
 
@@ -110,7 +111,8 @@ static void put_uid(struct text *json, const char *tag, struct str uid)
     text_put_char(json, '}');
 }
 
-/* Type 2 at both levels (PS3.18 table I.1-1): empty while there is no Retrieve Transaction that an address could be for. */
+/* Type 2 at both levels (PS3.18 table I.1-1): empty while there is no Retrieve Transaction that an address could be
+ * for. */
 static void put_retrieve_url(struct text *json)
 {
     text_put(json, S("\"00081190\":{\"vr\":\"UR\"}"));

@@ -7,8 +7,9 @@
  *                                  file 7, version 2
  *                                  file 7, version 3  <- current
  *
- * PUT replaces the set. An annotation that is the same as before keeps its author, times and values; others are measured anew. Values are
- * always the server's own (measure/measure.h): from the points and the frame's spacing, or the annotation's calibration.
+ * PUT replaces the set. An annotation that is the same as before keeps its author, times and values; others are
+ * measured anew. Values are always the server's own (measure/measure.h): from the points and the frame's spacing, or
+ * the annotation's calibration.
  */
 #ifndef ROENTGEN_ANNOTATION_H
 #define ROENTGEN_ANNOTATION_H
@@ -73,13 +74,14 @@ extern const struct schema annotation_set_schema;
 
 /* Version `number`, 0: the current one; E_NOT_FOUND. Without any there is an empty set of version 0. */
 bool annotation_set_load(struct call *c, int64_t file_id, int64_t number, struct annotation_set *out);
-/* `after` (of struct annotation) takes the place of the set that was read as `before`: measured, kept as the next version, with its audit row.
- * E_PRECONDITION_FAILED: somebody was faster. Nothing is kept when nothing differs and there is no comment. On a worker. */
+/* `after` (of struct annotation) takes the place of the set that was read as `before`: measured, kept as the next
+ * version, with its audit row. E_PRECONDITION_FAILED: somebody was faster. Nothing is kept when nothing differs and
+ * there is no comment. On a worker. */
 bool annotation_set_replace(struct call *c, struct picture *picture, const struct annotation_set *before,
                             struct list after, struct str comment, struct annotation_set *out);
 
-/* Checks and measures those of the set whose `values` have no items yet, decoding each frame that needs it once. Problems are told by
- * their place in the body ("annotations.3.points"). Blocks. */
+/* Checks and measures those of the set whose `values` have no items yet, decoding each frame that needs it once.
+ * Problems are told by their place in the body ("annotations.3.points"). Blocks. */
 bool annotations_measure(struct call *c, const struct picture *picture, struct annotation *annotations,
                          ptrdiff_t count);
 

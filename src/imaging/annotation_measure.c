@@ -183,7 +183,8 @@ static struct str axis_words(struct arena *arena, const struct ultrasound_axis *
     return axis->is_unread ? S("of a scale that cannot be read") : S("not calibrated");
 }
 
-/* Seconds across and velocities down have no length between them: what a line or a point is along each axis is told instead. */
+/* Seconds across and velocities down have no length between them: what a line or a point is along each axis is told
+ * instead. */
 static void measure_axes(struct measuring *m, struct annotation *a)
 {
     const struct ultrasound_region *region = region_of(m, a);
@@ -384,8 +385,8 @@ static bool open_frame(struct measuring *m, const struct annotation *a)
     return true;
 }
 
-/* Frame `number` and all that waits for it. Its samples are in an arena of their own, given back before the next. Once something is refused
- * nothing is decoded any more. */
+/* Frame `number` and all that waits for it. Its samples are in an arena of their own, given back before the next.
+ * Once something is refused nothing is decoded any more. */
 static void measure_frame(struct measuring *m, const struct annotation *first)
 {
     struct call *c = m->c;

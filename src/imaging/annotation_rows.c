@@ -24,12 +24,11 @@ static const struct field value_fields[] = {
           .doc =
               "mm, mm2, px, px2, deg; along the axes of ultrasound regions also s, cm/s, Hz, % and others; for pixel "
               "values HU or what the file says; null: none known."),
-    FIELD(
-        struct annotation_value, spacing, .choices = bases, .flags = NULLABLE,
-        .doc =
-            "What lengths and angles rest on: pixel_spacing; detector (millimetres at the detector, larger than in the patient); "
-            "calibration; ultrasound_region (the calibrated region that holds all points); pixels (no millimetres are known). "
-            "Null for pixel values."),
+    FIELD(struct annotation_value, spacing, .choices = bases, .flags = NULLABLE,
+          .doc =
+              "What lengths and angles rest on: pixel_spacing; detector (millimetres at the detector, larger than in "
+              "the patient); calibration; ultrasound_region (the calibrated region that holds all points); pixels "
+              "(no millimetres are known). Null for pixel values."),
 };
 static const struct schema value_schema =
     SCHEMA("AnnotationValue", struct annotation_value, value_fields, .doc = "A measured number.");

@@ -9,7 +9,8 @@
 
 /* ---- opening ---- */
 
-/* What could be read counts: whether it is enough is for those who look for something in it. A header of which nothing could be read is refused. */
+/* What could be read counts: whether it is enough is for those who look for something in it. A header of which
+ * nothing could be read is refused. */
 static bool read_header(struct call *c, struct picture *picture)
 {
     struct error error = { 0 };
@@ -186,7 +187,8 @@ bool picture_job(struct call *c, const struct picture *picture, int64_t number, 
     return place_pieces(c, &frame, job);
 }
 
-/* Samples of a frame are as many as its format says, and are held before they are made; of other results the size is known only then. */
+/* Samples of a frame are as many as its format says, and are held before they are made; of other results the size is
+ * known only then. */
 bool picture_run(struct call *c, const struct decode_job *job, struct decode_result *result)
 {
     bool is_known = job->kind == DECODE_SAMPLES && job->file_type == FILE_DICOM;
@@ -231,7 +233,8 @@ static bool read_spacing(const struct dicom_dataset *from, uint32_t tag, struct 
     return true;
 }
 
-/* Pixel Spacing of a projection that equals the detector's and says no calibration is the detector's (PS3.3 10.7.1.3). */
+/* Pixel Spacing of a projection that equals the detector's and says no calibration is the detector's (PS3.3
+ * 10.7.1.3). */
 void picture_spacing(struct call *c, const struct picture *picture, int64_t number, struct pixel_spacing *out)
 {
     struct pixel_spacing detector = { 0 };

@@ -22,19 +22,21 @@ struct picture {
 };
 
 enum picture_header { PICTURE_READ, PICTURE_UNREAD /* `dicom` is NULL */ };
-/* What `look` returns of a file that the caller may see, opened for it and closed after it; the audit row is about it. False as well when the file
- * could not be opened (below), or not be read whole (E_UNREADABLE), whatever `look` said. */
+/* What `look` returns of a file that the caller may see, opened for it and closed after it; the audit row is about
+ * it. False as well when the file could not be opened (below), or not be read whole (E_UNREADABLE), whatever `look`
+ * said. */
 bool picture_look(struct call *c, int64_t file_id, enum picture_header header,
                   bool (*look)(struct call *c, struct picture *picture));
 
-/* A row already loaded; rights are the caller's business. E_CONFLICT while it is still uploading, E_INVALID when a DICOM file's header cannot be
- * read far enough. On failure there is nothing to close. */
+/* A row already loaded; rights are the caller's business. E_CONFLICT while it is still uploading, E_INVALID when a
+ * DICOM file's header cannot be read far enough. On failure there is nothing to close. */
 bool picture_open_file(struct call *c, const struct image_file *file, struct picture *out);
-/* False: so far the file could not be read whole (E_UNREADABLE), and what was made of it is worth nothing. For who keeps something of it before
- * it is closed. */
+/* False: so far the file could not be read whole (E_UNREADABLE), and what was made of it is worth nothing. For who
+ * keeps something of it before it is closed. */
 bool picture_is_whole(struct call *c, const struct picture *picture);
-/* When c->error says that something is wrong with what is in the file: is that so? True: its bytes are those that were stored, or its row says the
- * same already. False: they are not, and c->error is E_UNREADABLE. picture_close asks; before it, who makes something else of the error has to. */
+/* When c->error says that something is wrong with what is in the file: is that so? True: its bytes are those that
+ * were stored, or its row says the same already. False: they are not, and c->error is E_UNREADABLE. picture_close
+ * asks; before it, who makes something else of the error has to. */
 bool picture_blame(struct call *c, const struct picture *picture);
 /* False: as picture_is_whole, of all that was read. */
 bool picture_close(struct call *c, struct picture *picture) __attribute__((warn_unused_result));

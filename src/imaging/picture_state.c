@@ -28,7 +28,8 @@ bool picture_undecodable(struct call *c, const struct image_file *file, struct s
     return db_transact(c, write_reason, &outcome);
 }
 
-/* Pictures that are no DICOM files never fail otherwise. The second is how decoders' trouble was told before it was known from damage. */
+/* Pictures that are no DICOM files never fail otherwise. The second is how decoders' trouble was told before it was
+ * known from damage. */
 static bool is_of_decoding(const struct image_file *file)
 {
     return file->file_type != FILE_DICOM || str_starts(file->status_reason, S(REASON)) ||

@@ -3,9 +3,10 @@
  *     if (rendered well)                 picture_decoded(c, &file);
  *     else if (code == E_INVALID)        picture_undecodable(c, &file, message);
  *
- * Only what is wrong with the file itself is written (E_INVALID of decoder.h): a decoder that had trouble, a disk that did not answer, a lack
- * of descriptors are E_UNAVAILABLE and leave the row alone. A row that says FAILED because its picture could not be decoded, and whose picture
- * is decoded after all, is mended: whatever it was then, it is not the file. What filing.h wrote there stays.
+ * Only what is wrong with the file itself is written (E_INVALID of decoder.h): a decoder that had trouble, a disk
+ * that did not answer, a lack of descriptors are E_UNAVAILABLE and leave the row alone. A row that says FAILED
+ * because its picture could not be decoded, and whose picture is decoded after all, is mended: whatever it was then,
+ * it is not the file. What filing.h wrote there stays.
  */
 #ifndef ROENTGEN_PICTURE_STATE_H
 #define ROENTGEN_PICTURE_STATE_H

@@ -71,7 +71,8 @@ static const struct dicom_dataset *rescale_of(const struct pixel_source *s)
     return dicom_functional_group(s->object, PIXEL_VALUE_TRANSFORMATION, s->frame);
 }
 
-/* Rescale Type and Modality LUT Type; US is "unspecified" (C.11.1.1.2). A rescaled CT is in Hounsfield units unless it says otherwise (C.8.2.1). */
+/* Rescale Type and Modality LUT Type; US is "unspecified" (C.11.1.1.2). A rescaled CT is in Hounsfield units unless
+ * it says otherwise (C.8.2.1). */
 static struct str unit_of(const struct pixel_source *s, const struct dicom_dataset *from, uint32_t tag)
 {
     struct str type = dicom_text_first(from, tag, &s->c->arena);
@@ -218,8 +219,8 @@ static void use_mappings(const struct pixel_source *s, const struct mapping *all
         mapping_fill(&all[i], &out->world);
 }
 
-/* The frame's functional groups, the shared ones, or the file itself (C.7.6.16.2.11). The first item that can be used tells the unit; others of
- * that unit go on where it ends. False: there is none. */
+/* The frame's functional groups, the shared ones, or the file itself (C.7.6.16.2.11). The first item that can be used
+ * tells the unit; others of that unit go on where it ends. False: there is none. */
 static bool real_world_mapping(const struct pixel_source *s, struct rendering *out, struct str *unit)
 {
     const struct dicom_dataset *holder = dicom_group_holder(s->object, REAL_WORLD_MAPPING, s->frame);

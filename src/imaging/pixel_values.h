@@ -1,21 +1,21 @@
-/* pixel_values.h - what a stored sample stands for: one path for pictures, histograms and measurements, so that two answers about one pixel
- * cannot differ.
+/* pixel_values.h - what a stored sample stands for: one path for pictures, histograms and measurements, so that two
+ * answers about one pixel cannot differ.
  *
  *   stored bits --(raster/layout.h: shift, mask, sign)--> stored value
  *     |
  *     +-- Modality LUT, or rescale (PS3.3 C.11.1) ----------> modality value: the file's VOI LUTs and windows
  *     |
  *     +-- real-world mapping (C.7.6.16.2.11)           \
- *     +-- Dose Grid Scaling of RT doses (C.8.8.3)       +---> real-world value, with its unit: histograms, measurements, windows that are
- *     +-- SUV of PET (suv.h)                            /     asked for; the first that the file has, else the modality value
- *     +-- rescale, whose unit the file states
+ *     +-- Dose Grid Scaling of RT doses (C.8.8.3)       +---> real-world value, with its unit: histograms, lengths,
+ *     +-- SUV of PET (measure/suv.h)                    /     windows that are asked for; the first that the file has,
+ *     +-- rescale, whose unit the file states                 else the modality value
  *
  *     struct pixel_source source = { c, object, &format, frame };
  *     struct str unit;
- *     if (!pixel_values_real(&source, rendering, &unit)) ...         // then sample_meaning (raster/render.h) for each sample
+ *     if (!pixel_values_real(&source, rendering, &unit)) ...    // then sample_meaning (raster/render.h) for each
  *
- * Nothing is guessed: a unit is told where the file states it, or where the standard fixes it (HU for CT). Stored values that a mapping does not
- * cover have no value.
+ * Nothing is guessed: a unit is told where the file states it, or where the standard fixes it (HU for CT). Stored
+ * values that a mapping does not cover have no value.
  */
 #ifndef ROENTGEN_PIXEL_VALUES_H
 #define ROENTGEN_PIXEL_VALUES_H
@@ -33,8 +33,8 @@ struct pixel_source {
 
 /* As stored, without a unit: what a photograph has. */
 void pixel_values_plain(struct rendering *out);
-/* Both fill slope, intercept, range and tables, and the padding of *out, and nothing else. E_INVALID for a Modality LUT that is broken; one without
- * descriptor or data is none. */
+/* Both fill slope, intercept, range and tables, and the padding of *out, and nothing else. E_INVALID for a Modality
+ * LUT that is broken; one without descriptor or data is none. */
 bool pixel_values_modality(const struct pixel_source *from, struct rendering *out);
 bool pixel_values_real(const struct pixel_source *from, struct rendering *out, struct str *unit);
 #endif

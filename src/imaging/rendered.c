@@ -23,8 +23,9 @@ bool rendered_key(struct call *c, const struct image_file *file, const struct re
     return true;
 }
 
-/* ---- what is kept: the picture; one with a remark has that before it, under a first byte that no picture begins with ----
+/* ---- what is kept ----
  *
+ * The picture; one with a remark has that before it, under a first byte that no picture begins with:
  *   01 [bytes of the remark] remark | picture */
 enum { REMARKED = 1, REMARK_HEAD = 2, REMARK_MAX = 255 };
 

@@ -1,7 +1,7 @@
 /* rendered.h - pictures of image files: from the cache, or rendered now and kept there.
  *
- * The key is made of the file's SHA-256 and every parameter, so equal keys are equal pictures: nothing has to be invalidated, and the key is the
- * ETag as well.
+ * The key is made of the file's SHA-256 and every parameter, so equal keys are equal pictures: nothing has to be
+ * invalidated, and the key is the ETag as well.
  */
 #ifndef ROENTGEN_RENDERED_H
 #define ROENTGEN_RENDERED_H

@@ -1,4 +1,5 @@
-/* rendering.c - the file's own transformations and the request's wishes (PS3.3 C.7.6.3, C.7.6.16.2.9, C.7.6.16.2.10, C.11.1, C.11.2). */
+/* rendering.c - the file's own transformations and the request's wishes (PS3.3 C.7.6.3, C.7.6.16.2.9, C.7.6.16.2.10,
+ * C.11.1, C.11.2). */
 #include "imaging/rendering.h"
 
 #include "measure/header_doubts.h"
@@ -39,11 +40,10 @@ static const struct field rendering_query_fields[] = {
     FIELD(struct rendering_query, voi, .min = 1, .max = 64, .example = "2",
           .doc = "One of the file's own VOI LUTs and windows: its explanation, or its number from 1, LUTs first; "
                  "`none`: the full range of the values. Without it, the first one."),
-    FIELD(
-        struct rendering_query, voi_range, .choices = voi_ranges, .fallback = "declared",
-        .doc =
-            "What is white of a VOI LUT: `declared`, the largest value of as many bits as its descriptor says; `used`, its "
-            "largest entry, for files whose table declares 16 bits and uses 12. X-Picture-Remark tells when they differ."),
+    FIELD(struct rendering_query, voi_range, .choices = voi_ranges, .fallback = "declared",
+          .doc = "What is white of a VOI LUT: `declared`, the largest value of as many bits as its descriptor says; "
+                 "`used`, its largest entry, for files whose table declares 16 bits and uses 12. X-Picture-Remark "
+                 "tells when they differ."),
     FIELD(struct rendering_query, invert, .fallback = "false", .doc = "Shows black as white."),
     FIELD(struct rendering_query, width, .min = 1, .max = RENDERED_SIDE_MAX,
           .doc = "The picture is made to fit into this width in pixels, never enlarged."),
@@ -112,8 +112,8 @@ struct source {
 
 /* ---- the file's VOI LUTs and windows ---- */
 
-/* LINEAR counts whole values, of which a window shows at least one (C.11.2.1.2.1). It is written all the same for narrower windows and for
- * floating-point values, where it can only mean the same without the halves. */
+/* LINEAR counts whole values, of which a window shows at least one (C.11.2.1.2.1). It is written all the same for
+ * narrower windows and for floating-point values, where it can only mean the same without the halves. */
 static enum voi_function function_of(struct str name, double width, bool whole)
 {
     if (str_equal(name, S("SIGMOID")))
@@ -157,8 +157,8 @@ static const struct dicom_dataset *voi_item(const struct source *s, int64_t inde
     return item ? item : dicom_item(s->root, 0x00283010, index);
 }
 
-/* By the letter of C.11.2.1.1 entries are of as many bits as the descriptor says. Some CR declare 16 above tables that end at 4095, which is dark;
- * several viewers stretch such tables, so who wants can have that, and is told. */
+/* By the letter of C.11.2.1.1 entries are of as many bits as the descriptor says. Some CR declare 16 above tables
+ * that end at 4095, which is dark; several viewers stretch such tables, so who wants can have that, and is told. */
 static void use_range(const struct source *s, struct rendering *out)
 {
     struct lut *lut = &out->voi_lut;
@@ -175,7 +175,8 @@ static void use_range(const struct source *s, struct rendering *out)
             lut->entries[i] = (uint16_t)((lut->entries[i] * white + most / 2) / most);
 }
 
-/* VOI LUT `index`, from 0, which is there. What is looked up in it are modality values: negative ones need a signed first value. */
+/* VOI LUT `index`, from 0, which is there. What is looked up in it are modality values: negative ones need a signed
+ * first value. */
 static bool use_voi_lut(const struct source *s, int64_t index, struct rendering *out, struct error *error)
 {
     static const struct lut_place place = { .descriptor = 0x00283002, .data = 0x00283006, .name = "VOI LUT" };
@@ -189,8 +190,8 @@ static bool use_voi_lut(const struct source *s, int64_t index, struct rendering 
     return true;
 }
 
-/* Eight bits of these are brightness, made to be looked at as they are: stretched, each frame of a film would be of another brightness. Those of
- * others (NM, PT, SEG ...) are numbers. */
+/* Eight bits of these are brightness, made to be looked at as they are: stretched, each frame of a film would be of
+ * another brightness. Those of others (NM, PT, SEG ...) are numbers. */
 static bool is_brightness(const struct source *s, const struct rendering *rendering)
 {
     static const char *const modalities[] = { "US", "IVUS", "XA", "RF", "DX", "CR", "MG", "IO",  "PX", "ES",
@@ -258,7 +259,8 @@ static bool use_preset(const struct source *s, struct rendering *out)
     return true;
 }
 
-/* In real-world values. Where these are no whole numbers that a window could count, the halves of LINEAR mean nothing. */
+/* In real-world values. Where these are no whole numbers that a window could count, the halves of LINEAR mean
+ * nothing. */
 static bool use_asked_window(const struct source *s, struct rendering *out)
 {
     struct str unit;

@@ -1,12 +1,14 @@
-/* rendering.h - how a frame is to be shown: from what the file says and what was asked, to a struct rendering (raster/render.h).
+/* rendering.h - how a frame is to be shown: from what the file says and what was asked, to a struct rendering
+ * (raster/render.h).
  *
  *     struct rendering *rendering = arena_new(&c->arena, struct rendering);     // 650 KB: never on the stack
  *     if (!rendering_of(c, picture.dicom, &format, in->frame, in, rendering)) return false;
  *     job.render = rendering;
  *
- * Grey: the window asked for, else the file's first VOI LUT, else its first window, else the full range of the values. A window asked for is
- * in the values that histograms and measurements tell, the file's own are in those of its modality (pixel_values.h). Overlays are not drawn,
- * presentation states not applied. Functional groups of the frame count before the file's own attributes.
+ * Grey: the window asked for, else the file's first VOI LUT, else its first window, else the full range of the
+ * values. A window asked for is in the values that histograms and measurements tell, the file's own are in those of
+ * its modality (pixel_values.h). Overlays are not drawn, presentation states not applied. Functional groups of the
+ * frame count before the file's own attributes.
  */
 #ifndef ROENTGEN_RENDERING_H
 #define ROENTGEN_RENDERING_H
@@ -53,16 +55,17 @@ extern const char *const picture_media_types[]; /* likewise */
 /* The query of a picture as the file would have it, e.g. for a thumbnail: nothing asked for but the box. */
 void rendering_query_default(struct rendering_query *query);
 
-/* `object` NULL: a JPEG, PNG or TIFF, whose format need not be known yet (`format` NULL). E_INVALID, with problems, for wishes that contradict
- * each other or this file; for a lookup table that the picture needs and that is broken. */
+/* `object` NULL: a JPEG, PNG or TIFF, whose format need not be known yet (`format` NULL). E_INVALID, with problems,
+ * for wishes that contradict each other or this file; for a lookup table that the picture needs and that is broken. */
 bool rendering_of(struct call *c, const struct dicom_object *object, const struct pixel_format *format, int64_t frame,
                   const struct rendering_query *query, struct rendering *out);
 
-/* What whoever looks at the picture should know: that a VOI LUT is shown by a range that it does not use, that the file's rescale or window cannot
- * be read (header_doubts.h). At most `most` bytes. Null: nothing. */
+/* What whoever looks at the picture should know: that a VOI LUT is shown by a range that it does not use, that the
+ * file's rescale or window cannot be read (header_doubts.h). At most `most` bytes. Null: nothing. */
 struct str rendering_remark(struct call *c, const struct dicom_object *object, const struct rendering_query *query,
                             const struct rendering *rendering, ptrdiff_t most);
-/* What the samples stand for, and the unit of that (null: none known): all that counting or measuring takes of a rendering. Colours have no unit. */
+/* What the samples stand for, and the unit of that (null: none known): all that counting or measuring takes of a
+ * rendering. Colours have no unit. */
 bool rendering_of_values(struct call *c, const struct dicom_object *object, const struct pixel_format *format,
                          int64_t frame, struct rendering *out, struct str *unit);
 

@@ -90,8 +90,8 @@ static bool keep(struct call *c, const struct image_file *file, struct str jpeg,
     return blob_commit(writer, *key, &c->error);
 }
 
-/* Thumbnails of pictures rest in the store. Those of DICOM files, which may be a thousand in a series, are in the cache of rendered pictures,
- * whence they may go: the next who asks makes them again. */
+/* Thumbnails of pictures rest in the store. Those of DICOM files, which may be a thousand in a series, are in the
+ * cache of rendered pictures, whence they may go: the next who asks makes them again. */
 bool thumbnails_make(struct call *c, const struct image_file *file)
 {
     struct rendering_query query;

@@ -1,9 +1,9 @@
 /* thumbnails.h - small pictures, made in the background after an upload and on demand.
  *
- * Making one decodes the whole picture, so this is also where damage is found: such a file becomes FAILED with the reason
- * (picture_state.h). What could not be made for another reason is tried again. The queue lives in memory; what it loses in a crash is
- * found again at the next start (UPLOADED pictures without a thumbnail). DICOM files wait until no more of them come; what is lost of
- * those is made when somebody asks.
+ * Making one decodes the whole picture, so this is also where damage is found: such a file becomes FAILED with the
+ * reason (picture_state.h). What could not be made for another reason is tried again. The queue lives in memory; what
+ * it loses in a crash is found again at the next start (UPLOADED pictures without a thumbnail). DICOM files wait
+ * until no more of them come; what is lost of those is made when somebody asks.
  */
 #ifndef ROENTGEN_THUMBNAILS_H
 #define ROENTGEN_THUMBNAILS_H
@@ -27,7 +27,8 @@ bool thumbnails_have(unsigned type);
 void thumbnail_rendering(struct rendering_query *query, int64_t size);
 /* Where the thumbnail of a file of this name rests. */
 struct str thumbnail_key(struct call *c, struct str file_uuid);
-/* Makes it now. False only when that could not be tried: that a file has no picture, or a damaged one, is an outcome (its row says so). */
+/* Makes it now. False only when that could not be tried: that a file has no picture, or a damaged one, is an outcome
+ * (its row says so). */
 bool thumbnails_make(struct call *c, const struct image_file *file);
 /* Makes it soon, as jobs.h asks. Files of other types are ignored. */
 void thumbnails_want(void *thumbnails, int64_t image_file_id, unsigned file_type);

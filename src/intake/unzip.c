@@ -300,8 +300,8 @@ static bool entry_damaged(struct archive *archive, const struct alone *a, struct
     return error_set(error, E_BAD_REQUEST, "the ZIP entry is damaged: %s", why ? why : "it cannot be read");
 }
 
-/* libarchive compares sizes and checksums where it has unpacked something: an entry of no packed bytes is an empty file to it, whatever the
- * directory says. */
+/* libarchive compares sizes and checksums where it has unpacked something: an entry of no packed bytes is an empty
+ * file to it, whatever the directory says. */
 static bool is_as_promised(const struct unzip_entry *entry, int64_t bytes)
 {
     return bytes == entry->size_bytes && (bytes || !entry->crc);

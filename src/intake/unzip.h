@@ -6,14 +6,17 @@
  *         if (entry.kind == UNZIP_FILE)
  *             unzip_read(&zip, &entry, buffer, bytes, take, context, &error)
  *
- *   local header, data | local header, data | ... | directory: one header for each entry | where the directory is, how many it has
+ *   local header, data | local header, data | ... | directory: one header for each entry | where the directory is,
+ *   how many it has
  *
- * What there is, is said by the directory (APPNOTE.TXT 4.3.12), which is walked through a window: memory does not grow with the number of
- * entries. What an entry holds is decoded by libarchive, which gets that entry alone, behind a local header made from the directory's: so
- * neither a damaged entry nor a damaged local header keeps the others from being read, and libarchive lists nothing. ZIP64, entries in
- * any order and bytes before the first entry are read.
+ * What there is, is said by the directory (APPNOTE.TXT 4.3.12), which is walked through a window: memory does not
+ * grow with the number of entries. What an entry holds is decoded by libarchive, which gets that entry alone, behind
+ * a local header made from the directory's: so neither a damaged entry nor a damaged local header keeps the others
+ * from being read, and libarchive lists nothing. ZIP64, entries in any order and bytes before the first entry are
+ * read.
  *
- * All numbers are claims of the sender: they are checked against the file's size, and what comes out is the caller's to limit.
+ * All numbers are claims of the sender: they are checked against the file's size, and what comes out is the caller's
+ * to limit.
  */
 #ifndef ROENTGEN_UNZIP_H
 #define ROENTGEN_UNZIP_H
@@ -48,8 +51,8 @@ enum unzip_step { UNZIP_ENTRY, UNZIP_END, UNZIP_FAILED };
 bool unzip_open(int fd, int64_t size_bytes, struct unzip *out, struct error *error);
 /* UNZIP_FAILED: the directory is damaged from here on; zip->seen of zip->entries were told. */
 enum unzip_step unzip_next(struct unzip *zip, struct unzip_entry *out, struct error *error);
-/* Hands the entry's bytes to `take`, piece by piece, each read into `buffer`. False: `take` said so (with its own error), or the entry is
- * damaged (E_BAD_REQUEST, with the reason): its checksum, too. */
+/* Hands the entry's bytes to `take`, piece by piece, each read into `buffer`. False: `take` said so (with its own
+ * error), or the entry is damaged (E_BAD_REQUEST, with the reason): its checksum, too. */
 bool unzip_read(const struct unzip *zip, const struct unzip_entry *entry, char *buffer, ptrdiff_t buffer_bytes,
                 bool (*take)(void *context, struct str bytes), void *context, struct error *error);
 

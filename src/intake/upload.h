@@ -18,9 +18,9 @@ extern const struct schema upload_details_schema;
 /* Looks the patient's number up and folds the modality. False: a problem says which member is wrong. */
 bool upload_details_settle(struct call *c, struct upload_details *details);
 
-/* What it is, by content: the row gets type and media type; of a JPEG, PNG or TIFF also rows and columns, upright as pictures of it are sent,
- * and a TIFF's pages as frames. E_INVALID when empty, E_UNSUPPORTED_TYPE when not accepted, E_INVALID for pictures past MAX_PIXELS or
- * without a readable header. */
+/* What it is, by content: the row gets type and media type; of a JPEG, PNG or TIFF also rows and columns, upright as
+ * pictures of it are sent, and a TIFF's pages as frames. E_INVALID when empty, E_UNSUPPORTED_TYPE when not accepted,
+ * E_INVALID for pictures past MAX_PIXELS or without a readable header. */
 bool upload_classify(struct call *c, const struct spooled *file, struct image_file *row);
 /* The first of it, as far as the type goes by the first SNIFF_BYTES: E_UNSUPPORTED_TYPE when not accepted. */
 bool upload_sniff(struct call *c, const struct spooled *file, struct image_file *row);
@@ -28,9 +28,9 @@ bool upload_sniff(struct call *c, const struct spooled *file, struct image_file 
 /* Under which key a file of this name and type rests: made by us, "completed/3f/3f2c....dcm". */
 struct str upload_key(struct call *c, struct str file_uuid, enum file_type type);
 
-/* Stores the bytes (or finds them stored already, where the caller may see them), then inserts the row; one durable commit. What it says is
- * true of the store then (keeping.h). Takes the spooled file either way. An instance that is there already is answered with its own row
- * (already_stored). On a worker. */
+/* Stores the bytes (or finds them stored already, where the caller may see them), then inserts the row; one durable
+ * commit. What it says is true of the store then (keeping.h). Takes the spooled file either way. An instance that is
+ * there already is answered with its own row (already_stored). On a worker. */
 bool upload_store(struct call *c, struct spooled *file, const struct upload_details *details, int64_t uploaded_by,
                   struct image_file *out);
 

@@ -147,8 +147,8 @@ bool chunked_drop(struct call *c, const struct image_file *file)
     return true;
 }
 
-/* An error of our own (E_UNAVAILABLE) says nothing of the bytes. A cancellation that fails leaves it to the next attempt, or to the sweep; one
- * that has come too late says so. */
+/* An error of our own (E_UNAVAILABLE) says nothing of the bytes. A cancellation that fails leaves it to the next
+ * attempt, or to the sweep; one that has come too late says so. */
 static void refuse_by(struct call *c, const struct image_file *file, bool (*work)(struct call *c, void *context))
 {
     struct error why = c->error;
@@ -209,7 +209,8 @@ static bool insert_chunk(struct call *c, void *context)
     struct storing_chunk *s = context;
     const struct image_file *file = s->file;
     struct str sha256 = str_from(s->spooled->sha256), before;
-    /* One chunk of an upload after the other: the same one sent twice is seen, and the percentage counts all of them. */
+    /* One chunk of an upload after the other: the same one sent twice is seen, and the percentage counts all of
+     * them. */
     if (!db_lock(c, "select id from image_files where id = ?", V(file->id)))
         return false;
     enum found found = find_chunk(c, file->id, s->number, &before);
@@ -219,7 +220,8 @@ static bool insert_chunk(struct call *c, void *context)
         (found == NONE &&
          !db_execute(
              c,
-             "insert into upload_chunks(image_file_id, number, size_bytes, md5, sha256, created_at) values (?, ?, ?, ?, ?, ?)",
+             "insert into upload_chunks(image_file_id, number, size_bytes, md5, sha256, created_at) values (?, ?, ?, "
+             "?, ?, ?)",
              V(file->id), V(s->number), V(s->spooled->size_bytes), V(str_from(s->spooled->md5)), V(sha256),
              V(clock_now()))))
         return false;

@@ -1,13 +1,14 @@
-/* header_doubts.h - what of a DICOM header decides numbers and brightness, is there, and cannot be read: Rescale Slope "abc", a Pixel Spacing of 0, a
- * window without its width. The image is shown and measured all the same, as if it were not there; but a doctor has to be told, since values that
- * are only stored ones look like Hounsfield units.
+/* header_doubts.h - what of a DICOM header decides numbers and brightness, is there, and cannot be read: Rescale
+ * Slope "abc", a Pixel Spacing of 0, a window without its width. The image is shown and measured all the same, as if
+ * it were not there; but a doctor has to be told, since values that are only stored ones look like Hounsfield units.
  *
  *     struct str doubts[DOUBTS_MAX];
  *     int count = header_doubts(object, 3, DOUBT_VALUES, doubts, &arena);
  *     "Rescale Slope (0028,1053) is no finite number: values are as stored, without a unit"
  *
- * What is absent altogether is no doubt: that the file does not know is told by a unit or a spacing that is not there. What is used instead is decided
- * by those who use it (pixel_values.h, picture.h, suv.h, ultrasound.h); a test compares.
+ * What is absent altogether is no doubt: that the file does not know is told by a unit or a spacing that is not
+ * there. What is used instead is decided by those who use it (pixel_values.h, picture.h, suv.h, ultrasound.h); a test
+ * compares.
  */
 #ifndef ROENTGEN_HEADER_DOUBTS_H
 #define ROENTGEN_HEADER_DOUBTS_H

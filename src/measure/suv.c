@@ -39,7 +39,8 @@ static bool time_at(const struct dicom_dataset *from, uint32_t date_tag, uint32_
     return true;
 }
 
-/* DT: YYYYMMDDHHMMSS.FFFFFF, with all of the time there; an offset from UTC behind it is the one that the other times of the file have. */
+/* DT: YYYYMMDDHHMMSS.FFFFFF, with all of the time there; an offset from UTC behind it is the one that the other times
+ * of the file have. */
 static bool moment_at(const struct dicom_dataset *from, uint32_t tag, struct arena *arena, double *out)
 {
     enum { DATE = 8, TIME = 14 };
@@ -87,8 +88,8 @@ static uint32_t private_tag(const struct dicom_dataset *root, uint32_t group, st
     return 0;
 }
 
-/* When the scan began, which START corrects to. A series made later has a later date: then GE's own, else back from the middle of the frame's
- * decay. */
+/* When the scan began, which START corrects to. A series made later has a later date: then GE's own, else back from
+ * the middle of the frame's decay. */
 static bool scan_time(const struct dicom_dataset *root, double half_life, struct arena *arena, double *out)
 {
     double series, acquired, reference_ms, duration_ms;

@@ -1,17 +1,20 @@
 /* suv.h - standardised uptake values of PET by body weight, where the header has all that they take.
  *
- * Follows the vendor-neutral pseudo code of the QIBA FDG-PET profile, its "happy path" and the branches for what GE and Philips write:
+ * Follows the vendor-neutral pseudo code of the QIBA FDG-PET profile, its "happy path" and the branches for what GE
+ * and Philips write:
  *
  *   SUVbw [g/ml] = activity [Bq/ml] * weight [g] / dose left at the time that the decay is corrected to [Bq]
  *
- * Images that are corrected for attenuation and decay only. Anything missing or impossible: no SUV, the activity stays what it is.
+ * Images that are corrected for attenuation and decay only. Anything missing or impossible: no SUV, the activity
+ * stays what it is.
  */
 #ifndef ROENTGEN_SUV_H
 #define ROENTGEN_SUV_H
 
 #include "dicom/object.h"
 
-/* What rescaled values are multiplied by, and the unit they have then: "g/ml", or what Units (0054,1001) says in the words of UCUM.
+/* What rescaled values are multiplied by, and the unit they have then: "g/ml", or what Units (0054,1001) says in the
+ * words of UCUM.
  * 1 and null for what is no PET. `arena` holds texts meanwhile. */
 struct pet_scale {
     double factor;

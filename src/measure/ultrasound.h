@@ -1,4 +1,5 @@
-/* ultrasound.h - the calibrated regions of an ultrasound image (PS3.3 C.8.5.5): rectangles, each with scales of its own.
+/* ultrasound.h - the calibrated regions of an ultrasound image (PS3.3 C.8.5.5): rectangles, each with scales of its
+ * own.
  *
  *   +------------------+
  *   | 2D: cm, cm       |     a figure inside: millimetres
@@ -8,10 +9,11 @@
  *
  *     struct ultrasound regions;
  *     ultrasound_of(root, &regions);
- *     const struct ultrasound_region *region = ultrasound_region_of(&regions, points, count);     // NULL: no one region holds them all
+ *     region = ultrasound_region_of(&regions, points, count);     // NULL: no one region holds them all
  *
- * Where regions overlap and their scales differ, one of high priority goes before those of low priority (C.8.5.5.1.3); among equals it is not
- * determined, and nothing is taken. An image that has regions has no other spacing: a Pixel Spacing beside them does not know which region it is of.
+ * Where regions overlap and their scales differ, one of high priority goes before those of low priority
+ * (C.8.5.5.1.3); among equals it is not determined, and nothing is taken. An image that has regions has no other
+ * spacing: a Pixel Spacing beside them does not know which region it is of.
  */
 #ifndef ROENTGEN_ULTRASOUND_H
 #define ROENTGEN_ULTRASOUND_H

@@ -7,13 +7,14 @@
  *     struct str bytes = dicomdir_end(&dir);    // until dicomdir_release
  *     dicomdir_release(&dir);
  *
- *   PATIENT -> STUDY -> SERIES -> IMAGE, SR DOCUMENT, ...       each record points to the next of its kind and to its first below,
- *                                                                by byte offsets in the file
+ *   PATIENT -> STUDY -> SERIES -> IMAGE, SR DOCUMENT, ...    each record points to the next of its kind and to its
+ *                                                            first below, by byte offsets in the file
  *
- * Explicit VR little endian; text is UTF-8 (ISO_IR 192). What is not known is written empty; but keys of Type 1 (PS3.3 F.5) have to have a value,
- * without which many readers refuse the directory. Those that no file states are made up so that nobody takes them for real: 1 January 1900,
- * midnight, modality OT, the patient's number of our own, the study's, series' and file's number in the order of this directory. The files stay as they are. Keys of
- * the records that speak of files: dicomdir_keys.h.
+ * Explicit VR little endian; text is UTF-8 (ISO_IR 192). What is not known is written empty; but keys of Type 1
+ * (PS3.3 F.5) have to have a value, without which many readers refuse the directory. Those that no file states are
+ * made up so that nobody takes them for real: 1 January 1900, midnight, modality OT, the patient's number of our own,
+ * the study's, series' and file's number in the order of this directory. The files stay as they are. Keys of the
+ * records that speak of files: dicomdir_keys.h.
  */
 #ifndef ROENTGEN_DICOMDIR_H
 #define ROENTGEN_DICOMDIR_H

@@ -1,4 +1,5 @@
-/* dicomdir_element.h - single elements of a DICOMDIR: explicit VR little endian (PS3.5 7.1.2). For dicomdir.c and dicomdir_keys.c. */
+/* dicomdir_element.h - single elements of a DICOMDIR: explicit VR little endian (PS3.5 7.1.2). For dicomdir.c and
+ * dicomdir_keys.c. */
 #ifndef ROENTGEN_DICOMDIR_ELEMENT_H
 #define ROENTGEN_DICOMDIR_ELEMENT_H
 

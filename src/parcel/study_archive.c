@@ -106,13 +106,12 @@ static bool load_series(struct packing *p)
     struct call *c = p->c;
     struct cursor rows;
     p->series = arena_array(&c->arena, struct series, p->study.number_of_series + 1);
-    for (
-        db_rows(
-            c, &rows,
-            "select x.id, x.series_uid, x.series_number, x.modality, x.description, x.series_number is null, x.created_by from "
-            "series x where x.study_id = ? and x.deleted_at is null and x.number_of_instances > 0 order by x.sort_number, x.id limit 10000",
-            V(p->study.id));
-        p->series_count <= p->study.number_of_series && cursor_next(&rows);) {
+    for (db_rows(c, &rows,
+                 "select x.id, x.series_uid, x.series_number, x.modality, x.description, x.series_number is null, "
+                 "x.created_by from series x where x.study_id = ? and x.deleted_at is null and x.number_of_instances "
+                 "> 0 order by x.sort_number, x.id limit 10000",
+                 V(p->study.id));
+         p->series_count <= p->study.number_of_series && cursor_next(&rows);) {
         struct series *s = &p->series[p->series_count++];
         schema_clear(&series_schema, s);
         s->id = cursor_integer(&rows, 0);
@@ -145,7 +144,8 @@ static bool is_whole(struct blob_store *store, struct cursor *rows)
     return size == cursor_integer(rows, 2);
 }
 
-/* The record of one file. Pictures need no look into it; of others, what the keys of their records want is read, one file at a time. */
+/* The record of one file. Pictures need no look into it; of others, what the keys of their records want is read, one
+ * file at a time. */
 static bool put_record(struct packing *p, struct dicomdir_file *entry, struct blob_store *store, struct str path,
                        int64_t id)
 {

@@ -1,4 +1,5 @@
-/* zip_stream.c - writes a ZIP piece by piece: each piece of structure goes through a small buffer, data goes straight to the reader. */
+/* zip_stream.c - writes a ZIP piece by piece: each piece of structure goes through a small buffer, data goes straight
+ * to the reader. */
 #include "parcel/zip_stream.h"
 
 #include "base/file.h"
@@ -28,7 +29,8 @@ struct entry {
     uint32_t crc;
 };
 
-/* What comes after the piece at hand: the next local header, data (then its descriptor), the next central header, nothing. */
+/* What comes after the piece at hand: the next local header, data (then its descriptor), the next central header,
+ * nothing. */
 enum step { STEP_LOCAL, STEP_DATA, STEP_CENTRAL, STEP_DONE };
 
 struct zip_stream {

@@ -9,9 +9,9 @@
  *
  *   [local header][data][descriptor: CRC-32, sizes]  ...  [central directory][ZIP64 end][ZIP64 locator][end]
  *
- * Entries are stored, not compressed. Names are ours: ASCII. Sizes and offsets past 4 GiB take the ZIP64 form, as do more than 65,534
- * entries. The bytes are made in order, once. A file that is gone, or shorter than was said, breaks the stream (-1): an archive
- * that ends well is whole.
+ * Entries are stored, not compressed. Names are ours: ASCII. Sizes and offsets past 4 GiB take the ZIP64 form, as do
+ * more than 65,534 entries. The bytes are made in order, once. A file that is gone, or shorter than was said, breaks
+ * the stream (-1): an archive that ends well is whole.
  */
 #ifndef ROENTGEN_ZIP_STREAM_H
 #define ROENTGEN_ZIP_STREAM_H

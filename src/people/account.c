@@ -44,8 +44,9 @@ static bool has_letter(struct str s)
     return false;
 }
 
-/* Two labels or more: a single one is a host of the local network or a top-level domain, to neither of which mail is sent (RFC 7085), but for
- * this machine's own name (RFC 6761 6.3). The last is no number, as in 192.0.2.1, which is no domain (RFC 3696 2). */
+/* Two labels or more: a single one is a host of the local network or a top-level domain, to neither of which mail is
+ * sent (RFC 7085), but for this machine's own name (RFC 6761 6.3). The last is no number, as in 192.0.2.1, which is
+ * no domain (RFC 3696 2). */
 static bool is_domain(struct str s)
 {
     struct str label, rest;
@@ -174,11 +175,9 @@ void account_tell_new_email(struct call *c, struct str before, struct str after)
 /* ---- locks ---- */
 
 static const struct field lock_fields[] = {
-    FIELD(
-        struct sign_in_lock, network, .flags = NULLABLE,
-        .doc =
-            "From where: an IPv4 address or the first 64 bits of an IPv6 one; null: from wherever the account was not signed "
-            "in to before."),
+    FIELD(struct sign_in_lock, network, .flags = NULLABLE,
+          .doc = "From where: an IPv4 address or the first 64 bits of an IPv6 one; null: from wherever the account was "
+                 "not signed in to before."),
     FIELD(struct sign_in_lock, locked_at, .doc = "When it was locked."),
     FIELD(struct sign_in_lock, locked_until, .doc = "When it opens by itself."),
 };

@@ -1,14 +1,17 @@
-/* account.h - what an account may be called, and what administrators do to accounts, from the API and from the command line alike. */
+/* account.h - what an account may be called, and what administrators do to accounts, from the API and from the
+ * command line alike. */
 #ifndef ROENTGEN_ACCOUNT_H
 #define ROENTGEN_ACCOUNT_H
 
 #include "people/user.h"
 
-/* An address that mail can be sent to: what <input type=email> takes (HTML Standard 4.10.5.1.5), in ASCII, at a domain with a dot in it. Hospitals
- * whose mail stays within have such domains, too (ris.local). "localhost" is one as well: a machine that is tried alone has no other. */
+/* An address that mail can be sent to: what <input type=email> takes (HTML Standard 4.10.5.1.5), in ASCII, at a
+ * domain with a dot in it. Hospitals whose mail stays within have such domains, too (ris.local). "localhost" is one
+ * as well: a machine that is tried alone has no other. */
 extern const struct text_rule email_rule;
 
-/* A name to sign in with: nothing in it that cannot be seen, no mixture of scripts that look alike (base/spoof.h), no @, which would be an address. */
+/* A name to sign in with: nothing in it that cannot be seen, no mixture of scripts that look alike (base/spoof.h), no
+ * @, which would be an address. */
 extern const struct text_rule account_name_rule;
 
 /* Both rules, for accounts that are not made through the API's schemas: problems name what is wrong. */
@@ -21,8 +24,8 @@ bool account_fill_skeletons(struct call *c);
 /* Inside a transaction. */
 bool account_unlock(struct call *c, int64_t id);
 bool account_set_status(struct call *c, int64_t id, enum user_status status); /* the last administrator stays */
-/* A password that somebody else than its owner sets, who has to change it: checked and hashed on a worker; then, inside a transaction, stored, which ends
- * the account's sessions and lifts its locks. */
+/* A password that somebody else than its owner sets, who has to change it: checked and hashed on a worker; then,
+ * inside a transaction, stored, which ends the account's sessions and lifts its locks. */
 bool account_hash_password(struct call *c, int64_t id, struct str password, struct str *hash);
 bool account_store_password(struct call *c, int64_t id, struct str hash);
 /* Both, with the audit row of a request. */

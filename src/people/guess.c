@@ -22,7 +22,8 @@ static int compare_line(struct str word, const char *line)
     return line[i] == ' ' ? 1 : (unsigned char)word.at[i] - (unsigned char)line[i];
 }
 
-/* How soon the word is tried, in bits; -1: it is none. The list is searched by halves, whose middle is moved to the begin of a line. */
+/* How soon the word is tried, in bits; -1: it is none. The list is searched by halves, whose middle is moved to the
+ * begin of a line. */
 static int word_bits(struct str word)
 {
     ptrdiff_t from = 0, to = common_passwords_bytes;

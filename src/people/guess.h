@@ -1,7 +1,7 @@
 /* guess.h - how soon would this password be tried?
  *
- * An estimate of the base-two logarithm of how many guesses come first, by whoever knows how people choose: it is the cheapest way to put the
- * password together of
+ * An estimate of the base-two logarithm of how many guesses come first, by whoever knows how people choose: it is the
+ * cheapest way to put the password together of
  *
  *   words and usual passwords   words/passwords.txt knows how soon each is tried; letters may be digits (p4ssw0rd)
  *   keyboard walks              qwertz.., 1qaz, zaq12wsx: each key next to the one before

@@ -4,16 +4,18 @@
  *
  *   account and network   LOGIN_MAX_FAILURES           always counts
  *   account               LOGIN_ACCOUNT_MAX_FAILURES   all networks together, which have not signed in to it before
- *   network               LOGIN_NETWORK_MAX_FAILURES   all accounts together, which have not been signed in to from it before
+ *   network               LOGIN_NETWORK_MAX_FAILURES   all accounts together that have not been signed in to from it
+ *                                                      before
  *
- * A network is an IPv4 address, or the first 64 bits of an IPv6 one. One from which an account has been signed in to lately has only the
- * counter of the two, so that strangers who lock an account do not shut its owner out of where he works, and one person's mistakes
- * do not shut out the hospital behind one address. Elsewhere a lock slows the owner down as it does the strangers, for LOGIN_LOCK at a
- * time; an administrator can lift it (users.unlocked_at: what was counted before does not count).
+ * A network is an IPv4 address, or the first 64 bits of an IPv6 one. One from which an account has been signed in to
+ * lately has only the counter of the two, so that strangers who lock an account do not shut its owner out of where he
+ * works, and one person's mistakes do not shut out the hospital behind one address. Elsewhere a lock slows the owner
+ * down as it does the strangers, for LOGIN_LOCK at a time; an administrator can lift it (users.unlocked_at: what was
+ * counted before does not count).
  *
- * A name that no account has is counted alike, so that nobody learns which names there are. Counters are in memory (kv/tries.h): a failed
- * attempt writes nothing. A lock of an account that exists is kept in sign_in_locks, after the answer, for administrators to see
- * and for the next start; it leaves an audit row, and its owner gets a mail.
+ * A name that no account has is counted alike, so that nobody learns which names there are. Counters are in memory
+ * (kv/tries.h): a failed attempt writes nothing. A lock of an account that exists is kept in sign_in_locks, after the
+ * answer, for administrators to see and for the next start; it leaves an audit row, and its owner gets a mail.
  */
 #ifndef ROENTGEN_LOCKOUT_H
 #define ROENTGEN_LOCKOUT_H
@@ -35,13 +37,15 @@ struct lock_subject {
     bool familiar;       /* the account was signed in to from this network */
 };
 
-/* The columns familiar and unlocked_at of a query on `users u`, with two parameters: network, lockout_familiar_since(). */
+/* The columns familiar and unlocked_at of a query on `users u`, with two parameters: network,
+ * lockout_familiar_since(). */
 #define LOCK_COLUMNS \
-    "u.unlocked_at, (select count(*) from sign_in_networks n where n.user_id = u.id and n.network = ? and n.last_at > ?)"
+    "u.unlocked_at, " \
+    "(select count(*) from sign_in_networks n where n.user_id = u.id and n.network = ? and n.last_at > ?)"
 int64_t lockout_familiar_since(void);
 
-/* Asked once for each password, after it was compared: true when it was right and no counter is over its limit. When one is, *locked_until
- * gets its end, else 0; how long to wait is also in c->error.retry_after_s. */
+/* Asked once for each password, after it was compared: true when it was right and no counter is over its limit. When
+ * one is, *locked_until gets its end, else 0; how long to wait is also in c->error.retry_after_s. */
 bool lockout_pass(struct call *c, const struct lock_subject *who, bool right, int64_t *locked_until);
 
 /* May one more mail for a new password go to this account? Five an hour: a mailbox is not to be flooded. */

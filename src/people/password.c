@@ -1,5 +1,5 @@
-/* password.c - what makes a password too weak. No rules about character classes (NIST SP 800-63B 5.1.1.2): length, and not being
- * one that is tried first. */
+/* password.c - what makes a password too weak. No rules about character classes (NIST SP 800-63B 5.1.1.2): length,
+ * and not being one that is tried first. */
 #include "people/password.h"
 
 #include "site/app.h"

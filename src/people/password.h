@@ -4,8 +4,8 @@
 
 #include "base/call.h"
 
-/* Adds a problem at body.`member` when the password is too short, longer than bcrypt's 72 bytes, one that is tried early (guess.h), or made
- * of the user's own names. True when it will do. */
+/* Adds a problem at body.`member` when the password is too short, longer than bcrypt's 72 bytes, one that is tried
+ * early (guess.h), or made of the user's own names. True when it will do. */
 bool password_check(struct call *c, struct str password, struct str username, struct str email, struct str full_name,
                     const char *member);
 

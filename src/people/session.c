@@ -72,8 +72,8 @@ static enum found find_token(struct call *c, struct str hash, struct presented *
     return !cursor_close(&rows) ? FAILED : is_there ? FOUND : NONE;
 }
 
-/* A used token is kept to recognise that somebody else has it too. Whoever comes with one that is many generations old gains nothing and is
- * told no more than that it is not valid. */
+/* A used token is kept to recognise that somebody else has it too. Whoever comes with one that is many generations
+ * old gains nothing and is told no more than that it is not valid. */
 static bool forget_old_tokens(struct call *c, int64_t session_id)
 {
     int64_t newest_forgotten = 0;

@@ -29,16 +29,17 @@ struct tokens {
 /* A new session for the user. Inside a transaction. */
 bool session_start(struct call *c, int64_t user_id, bool remember_me, struct tokens *out);
 
-/* Uses up a refresh token and gives the next pair. A token used before ends its session: *reused is set and the caller must let the
- * transaction commit, then refuse. E_UNAUTHENTICATED for unknown or expired ones. Inside a transaction. */
+/* Uses up a refresh token and gives the next pair. A token used before ends its session: *reused is set and the
+ * caller must let the transaction commit, then refuse. E_UNAUTHENTICATED for unknown or expired ones. Inside a
+ * transaction. */
 bool session_refresh(struct call *c, struct str refresh_token, bool *reused, struct tokens *out);
 
-/* Name (or e-mail) and password against the accounts. One answer and one duration for everything that is wrong, but for how long to wait
- * where failures were too many (lockout.h). On a worker. */
+/* Name (or e-mail) and password against the accounts. One answer and one duration for everything that is wrong, but
+ * for how long to wait where failures were too many (lockout.h). On a worker. */
 bool sign_in(struct call *c, struct str username, struct str password, bool remember_me, struct tokens *out,
              int64_t *user_id);
-/* The password of an account that is signed in already, given once more before something weighty. Counts as an attempt to sign in does. On a
- * worker. A problem at body.`member`, or E_TOO_MANY. */
+/* The password of an account that is signed in already, given once more before something weighty. Counts as an
+ * attempt to sign in does. On a worker. A problem at body.`member`, or E_TOO_MANY. */
 bool password_confirmed(struct call *c, int64_t user_id, struct str password, const char *member);
 
 #endif

@@ -28,10 +28,9 @@ static const struct field new_user_fields[] = {
     FIELD(struct new_user, username, .flags = REQUIRED, .min = 2, .max = 50, .rule = &account_name_rule,
           .doc = "Name to sign in with, unique, and not like another's to look at.", .example = "zhangwei"),
     PROFILE_FIELDS(struct new_user),
-    FIELD(
-        struct new_user, password, .flags = REQUIRED | SECRET | KEEP_SPACES, .min = 8, .max = 72,
-        .doc =
-            "At least as long as the setting says (10), not a common one, not the account's own name; at most 72 bytes."),
+    FIELD(struct new_user, password, .flags = REQUIRED | SECRET | KEEP_SPACES, .min = 8, .max = 72,
+          .doc = "At least as long as the setting says (10), not a common one, not the account's own name; at most 72 "
+                 "bytes."),
     FIELD(struct new_user, roles, .max = 20, .doc = "Names of roles; doctor when absent."),
 };
 const struct schema new_user_schema =

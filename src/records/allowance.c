@@ -3,8 +3,8 @@
 
 #include "site/app.h"
 
-/* The account's row of the totals, which its first file would make, is there and locked: where there was none, nothing would hold the
- * uploads of one moment apart. */
+/* The account's row of the totals, which its first file would make, is there and locked: where there was none,
+ * nothing would hold the uploads of one moment apart. */
 static bool lock_totals(struct call *c, int64_t user_id, int64_t *bytes)
 {
     const char *find = "select bytes from image_file_totals where uploaded_by = ?";

@@ -1,8 +1,10 @@
-/* allowance.h - how much one account may take up: unfinished uploads (MAX_UPLOADS_UNDER_WAY), and bytes in all (ACCOUNT_QUOTA).
+/* allowance.h - how much one account may take up: unfinished uploads (MAX_UPLOADS_UNDER_WAY), and bytes in all
+ * (ACCOUNT_QUOTA).
  *
- * What an account takes up are its files that are not deleted, and the sizes that its unfinished uploads have announced. Both are counters
- * that the database keeps, locked while they decide (MariaDB), so that uploads at the same moment do not pass together where each alone
- * may. Both functions belong inside a transaction, before anything is written.
+ * What an account takes up are its files that are not deleted, and the sizes that its unfinished uploads have
+ * announced. Both are counters that the database keeps, locked while they decide (MariaDB), so that uploads at the
+ * same moment do not pass together where each alone may. Both functions belong inside a transaction, before anything
+ * is written.
  */
 #ifndef ROENTGEN_ALLOWANCE_H
 #define ROENTGEN_ALLOWANCE_H

@@ -58,7 +58,8 @@ static const struct assigning assigning[] = {
                        "insert into study_assignments(study_id, user_id, created_by, created_at) values (?, ?, ?, ?)",
                        "delete from study_assignments where study_id = ? and user_id = ?" },
     [GRANTEE_ROLE] = { "select 1 from study_role_assignments where study_id = ? and role_id = ?",
-                       "insert into study_role_assignments(study_id, role_id, created_by, created_at) values (?, ?, ?, ?)",
+                       "insert into study_role_assignments(study_id, role_id, created_by, created_at) values (?, ?, "
+                       "?, ?)",
                        "delete from study_role_assignments where study_id = ? and role_id = ?" },
     [GRANTEE_DEPARTMENT] = { "select 1 from study_department_assignments where study_id = ? and department = ?",
                              "insert into study_department_assignments(study_id, department, created_by, created_at) "

@@ -1,9 +1,11 @@
-/* assignment.h - to whom a study is open besides who registered it and who sees everything: accounts, roles, departments.
+/* assignment.h - to whom a study is open besides who registered it and who sees everything: accounts, roles,
+ * departments.
  *
  *     struct grantee who;
  *     grantee_find(c, S("role:doctor"), &who) && assignment_open(c, study_id, &who, by, NULL)
  *
- * What an assignment lets see is visibility.h's word: the study and all its files. A department is what accounts have in their
+ * What an assignment lets see is visibility.h's word: the study and all its files. A department is what accounts have
+ * in their
  * `department`, letter by letter; who comes into a role or department later sees what is assigned to it.
  */
 #ifndef ROENTGEN_ASSIGNMENT_H
@@ -22,7 +24,8 @@ struct grantee {
 /* "user:li", "role:doctor", "department:放射科"; without a kind an account, else a role. E_NOT_FOUND: there is none. */
 bool grantee_find(struct call *c, struct str text, struct grantee *out);
 
-/* Inside a transaction; the caller has seen to it that the study may be assigned. Both are done when they are done already; *opened,
+/* Inside a transaction; the caller has seen to it that the study may be assigned. Both are done when they are done
+ * already; *opened,
  * *closed (may be NULL): it was not. */
 bool assignment_open(struct call *c, int64_t study_id, const struct grantee *to, int64_t by, bool *opened);
 bool assignment_close(struct call *c, int64_t study_id, const struct grantee *to, bool *closed);

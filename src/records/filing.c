@@ -122,8 +122,8 @@ static void clear(struct filing *out)
     schema_clear(&image_file_schema, &out->instance);
 }
 
-/* Do the pixels keep what the header promises? Decoding them is not for here; that there are as many bytes or fragments as frames need
- * can be seen at once. */
+/* Do the pixels keep what the header promises? Decoding them is not for here; that there are as many bytes or
+ * fragments as frames need can be seen at once. */
 static void check_pixels(struct call *c, struct filing *f, const struct dicom_object *object)
 {
     struct pixel_format format;
@@ -316,7 +316,8 @@ static bool find_patient(struct place *p)
     return filing_load_patient(c, seen->patient_id, &p->patient) && (p->patient.id || db_again(c));
 }
 
-/* The study was found before its patient could be locked: it may have been deleted or moved since. From here on it stays. */
+/* The study was found before its patient could be locked: it may have been deleted or moved since. From here on it
+ * stays. */
 static bool lock_study_found(struct place *p)
 {
     struct call *c = p->c;

@@ -3,8 +3,8 @@
  *   series, SOP Instance UID -> the instance       at most one; intact, unless damage was found after it was filed
  *                            -> files beside it    damaged ones, and with SAME_INSTANCE=keep other versions
  *
- * Who does not see the file that is the instance has a file of their own that is one to them: set apart (is_apart). When the instance goes to
- * the trash, the oldest of these takes its place; so do the others see what there is.
+ * Who does not see the file that is the instance has a file of their own that is one to them: set apart (is_apart).
+ * When the instance goes to the trash, the oldest of these takes its place; so do the others see what there is.
  */
 #include "records/filing.h"
 
@@ -55,7 +55,8 @@ static bool find_twins(struct call *c, const struct filing *f, int64_t by, const
     return cursor_close(&rows);
 }
 
-/* The same bytes are no second file. Of a damaged file those that lie beside the instance count, too: senders try again. */
+/* The same bytes are no second file. Of a damaged file those that lie beside the instance count, too: senders try
+ * again. */
 static bool find_known(struct filing *f, const struct twins *twins)
 {
     for (int i = 0; i < twins->count; i++) {
@@ -69,7 +70,8 @@ static bool find_known(struct filing *f, const struct twins *twins)
     return false;
 }
 
-/* Those who keep a damaged file, and may see the intact one, read in its reason that it is there. A damaged instance gives way. */
+/* Those who keep a damaged file, and may see the intact one, read in its reason that it is there. A damaged instance
+ * gives way. */
 static bool step_aside(struct call *c, const struct twin *twin, int64_t by, int64_t study_id)
 {
     bool tell = twin->uploaded_by == by;
@@ -170,8 +172,8 @@ bool filing_instance_gone(struct call *c, const struct image_file *file)
         return true;
     enum found found = db_find_integer(
         c, &next,
-        "select f.id from image_files f where f.series_id = ? and f.is_deleted = 0 and f.is_instance = 0 and f.is_apart = 1 "
-        "and f.sop_instance_uid = ? order by f.id limit 1",
+        "select f.id from image_files f where f.series_id = ? and f.is_deleted = 0 and f.is_instance = 0 and "
+        "f.is_apart = 1 and f.sop_instance_uid = ? order by f.id limit 1",
         V(file->series_id), V(file->sop_instance_uid));
     return found != FAILED &&
            (found == NONE ||
@@ -186,7 +188,8 @@ bool filing_instance_back(struct call *c, const struct image_file *file)
         return true;
     enum found found = db_find_integer(
         c, &there,
-        "select id from image_files where series_id = ? and sop_instance_uid = ? and is_instance = 1 and deleted_at is null",
+        "select id from image_files where series_id = ? and sop_instance_uid = ? and is_instance = 1 and deleted_at "
+        "is null",
         V(file->series_id), V(file->sop_instance_uid));
     if (found == NONE)
         return db_execute(c, "update image_files set is_instance = 1, is_apart = 0 where id = ?", V(file->id));

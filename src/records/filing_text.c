@@ -1,4 +1,5 @@
-/* filing_text.c - which character set a file's text is in by the settings, and how records are mended that were filled in another. */
+/* filing_text.c - which character set a file's text is in by the settings, and how records are mended that were
+ * filled in another. */
 #include "records/filing.h"
 
 #include "site/app.h"
@@ -124,7 +125,8 @@ static bool mend_patient(struct call *c, const struct filing *before, const stru
                      patient_index(c, &patient) && renewal_of_patient(c, id));
 }
 
-/* The words of a study and of a series are those of the account whose file made them; what others' files said is in their views. */
+/* The words of a study and of a series are those of the account whose file made them; what others' files said is in
+ * their views. */
 static bool mend_view(struct call *c, const struct schema *schema, const char *const *names, const void *before,
                       const void *now, void *view, int64_t id, int64_t by)
 {

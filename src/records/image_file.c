@@ -68,11 +68,10 @@ static const struct field image_file_fields[] = {
         struct image_file, character_set, .flags = READ_ONLY | NULLABLE, .max = 64, .example = "GB18030",
         .doc =
             "DICOM: what its text was read as, when the file names no character set or its bytes contradict the name."),
-    FIELD(
-        struct image_file, remarks, .flags = READ_ONLY | NULLABLE,
-        .doc =
-            "DICOM: what was stepped over or forgiven when the file was read, and what of its header decides numbers (rescale, window, "
-            "spacing, SUV ...) and cannot be read. It is no failure."),
+    FIELD(struct image_file, remarks, .flags = READ_ONLY | NULLABLE,
+          .doc =
+              "DICOM: what was stepped over or forgiven when the file was read, and what of its header decides numbers "
+              "(rescale, window, spacing, SUV ...) and cannot be read. It is no failure."),
     FIELD(struct image_file, tags, .flags = READ_ONLY | NULLABLE, .doc = "Words that it was tagged with."),
     FIELD(struct image_file, status, .choices = file_statuses, .flags = READ_ONLY, .doc = "How far it has come."),
     FIELD(struct image_file, status_reason, .flags = READ_ONLY | NULLABLE,
@@ -80,21 +79,18 @@ static const struct field image_file_fields[] = {
     FIELD(struct image_file, upload_progress, .flags = READ_ONLY, .doc = "How much of it is here, in percent."),
     FIELD(struct image_file, is_chunked, .flags = READ_ONLY, .doc = "Was it uploaded in chunks?"),
     FIELD(struct image_file, total_chunks, .flags = READ_ONLY | NULLABLE, .doc = "How many chunks it has."),
-    FIELD(
-        struct image_file, uploaded_chunks,
-        .sql =
-            "case when f.status <> 'UPLOADING' then f.uploaded_chunks else (select '[' || coalesce(group_concat(k.number), '') || ']' "
-            "from upload_chunks k where k.image_file_id = f.id) end",
-        .flags = READ_ONLY | NULLABLE, .doc = "Chunks that have arrived."),
+    FIELD(struct image_file, uploaded_chunks,
+          .sql = "case when f.status <> 'UPLOADING' then f.uploaded_chunks else (select '[' || "
+                 "coalesce(group_concat(k.number), '') || ']' from upload_chunks k where k.image_file_id = f.id) end",
+          .flags = READ_ONLY | NULLABLE, .doc = "Chunks that have arrived."),
     FIELD(struct image_file, duplicate_of, .flags = READ_ONLY | NULLABLE,
           .doc = "An earlier file with the same bytes."),
     FIELD(struct image_file, already_stored, .flags = READ_ONLY | NOT_STORED,
           .doc = "In the answer to an upload: this instance was here already, with these bytes; nothing was added."),
-    FIELD(
-        struct image_file, damage, .choices = file_damages, .flags = READ_ONLY | NULLABLE,
-        .doc =
-            "What is known to be wrong with the stored bytes: they are missing, of another size, or others than were stored. "
-            "Sending the file again mends it."),
+    FIELD(struct image_file, damage, .choices = file_damages, .flags = READ_ONLY | NULLABLE,
+          .doc =
+              "What is known to be wrong with the stored bytes: they are missing, of another size, or others than were "
+              "stored. Sending the file again mends it."),
     FIELD(struct image_file, is_archived, .flags = READ_ONLY | WRITE_ONLY, .doc = "Are the bytes in the archive?"),
     FIELD(struct image_file, created_at, .flags = READ_ONLY | SET_ON_INSERT, .doc = "When the upload began."),
     FIELD(struct image_file, updated_at, .flags = READ_ONLY | SET_ON_UPDATE, .doc = "When it was changed last."),
@@ -106,7 +102,8 @@ static const struct field image_file_fields[] = {
     FIELD(struct image_file, expected_hash, .flags = READ_ONLY | WRITE_ONLY, .doc = "The hash the client announced."),
 };
 
-/* Another version of an instance is said to be one to whoever sees both, however it came that its uploader was not told. */
+/* Another version of an instance is said to be one to whoever sees both, however it came that its uploader was not
+ * told. */
 static bool tell_other_version(struct call *c, struct image_file *file)
 {
     int64_t one;

@@ -1,4 +1,5 @@
-/* invariants.c - the table, and the walk. Every join goes by an index; the whole costs about as much as reading each row once. */
+/* invariants.c - the table, and the walk. Every join goes by an index; the whole costs about as much as reading each
+ * row once. */
 #include "records/invariants.h"
 
 /* A search table's key is `rowid` on SQLite and `id` on MySQL. */
@@ -9,7 +10,8 @@
     "select '" SEARCH "', w." KEY " from " SEARCH " w where not exists (select 1 from " TABLE " t where t.id = w." KEY \
     ")"
 
-/* What follows a patient or a study that is deleted is counted nowhere, and its own row may not say yet that it is deleted (trash_work.h). */
+/* What follows a patient or a study that is deleted is counted nowhere, and its own row may not say yet that it is
+ * deleted (trash_work.h). */
 #define FOLLOWS(F) \
     "exists (select 1 from trash_work w where w.patient_id = " F ".patient_id or w.study_id = " F ".study_id)"
 
@@ -87,9 +89,9 @@ const struct invariant invariants[] = {
       "select 'study_views', v.id from study_views v where v.files <> (select count(*) from image_files f where "
       "f.study_id = v.id and f.uploaded_by = v.created_by and f.deleted_at is null)" },
     { "view_of_file", "a file in a study that its uploader neither registered nor has a view of",
-      "select 'image_files', f.id from image_files f join studies s on s.id = f.study_id where f.deleted_at is null and "
-      "f.uploaded_by <> s.created_by and not exists (select 1 from study_views v where v.id = s.id and v.created_by = "
-      "f.uploaded_by)" },
+      "select 'image_files', f.id from image_files f join studies s on s.id = f.study_id where f.deleted_at is null "
+      "and f.uploaded_by <> s.created_by and not exists (select 1 from study_views v where v.id = s.id and "
+      "v.created_by = f.uploaded_by)" },
     { "count_of_study", "a study whose count of instances or bytes is wrong",
       "select 'studies', s.id from studies s left join (select study_id, count(*) as n, sum(file_size) as b "
       "from image_files where is_instance = 1 and deleted_at is null group by study_id) f on f.study_id = s.id "
@@ -103,10 +105,11 @@ const struct invariant invariants[] = {
       "(select count(*) from series x where x.study_id = s.id and x.number_of_instances > 0)" },
     { "count_of_owner", "an account whose count of files or bytes is wrong",
       "select 'users', t.uploaded_by from image_file_totals t where t.uploaded_by <> 0 and (t.files <> "
-      "(select count(*) from image_files f where f.uploaded_by = t.uploaded_by and f.deleted_at is null and not " FOLLOWS(
+      "(select count(*) from image_files f where f.uploaded_by = t.uploaded_by and f.deleted_at is null and "
+      "not " FOLLOWS(
           "f") ") "
-               "or t.bytes <> (select coalesce(sum(f.file_size), 0) from image_files f where f.uploaded_by = t.uploaded_by "
-               "and f.deleted_at is null and not " FOLLOWS("f") "))" },
+               "or t.bytes <> (select coalesce(sum(f.file_size), 0) from image_files f where f.uploaded_by = "
+               "t.uploaded_by and f.deleted_at is null and not " FOLLOWS("f") "))" },
     { "follows_what_is_there", "something that is on its way to the trash and is not deleted",
       "select 'trash_work', w.id from trash_work w left join patients p on p.id = w.patient_id "
       "left join studies s on s.id = w.study_id where p.deleted_at is null and s.deleted_at is null" },

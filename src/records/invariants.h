@@ -2,8 +2,9 @@
  *
  *     struct invariant { name, words, sql: selects the table and id of every offender }
  *
- * The lock order (record_lock.h), the unique indexes and the triggers keep them; `roentgen fsck --rows` asks whether they did. None of
- * these rows can be wrong by what somebody sends or does. Each statement reads one moment; between two of them work may go on.
+ * The lock order (record_lock.h), the unique indexes and the triggers keep them; `roentgen fsck --rows` asks whether
+ * they did. None of these rows can be wrong by what somebody sends or does. Each statement reads one moment; between
+ * two of them work may go on.
  */
 #ifndef ROENTGEN_INVARIANTS_H
 #define ROENTGEN_INVARIANTS_H

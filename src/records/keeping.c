@@ -274,11 +274,10 @@ static int find_others(struct call *c, const struct image_file *file, struct ima
 {
     struct cursor rows;
     int count = 0;
-    db_rows(
-        c, &rows,
-        "select min(id), storage_path, is_archived, max(damage) from image_files where sha256 = ? and storage_path <> ? "
-        "group by storage_path, is_archived",
-        V(file->sha256), V(file->storage_path));
+    db_rows(c, &rows,
+            "select min(id), storage_path, is_archived, max(damage) from image_files where sha256 = ? and storage_path "
+            "<> ? group by storage_path, is_archived",
+            V(file->sha256), V(file->storage_path));
     while (count < most && cursor_next(&rows)) {
         struct image_file *other = &out[count++];
         schema_clear(&image_file_schema, other);
@@ -384,8 +383,8 @@ bool keeping_look(struct call *c, struct str key, bool *named)
     return true;
 }
 
-/* The n-th place, from 1, for bytes that had this name: an upload that is completed again after each of several crashes leaves them again and
- * again under the one name that it has. */
+/* The n-th place, from 1, for bytes that had this name: an upload that is completed again after each of several
+ * crashes leaves them again and again under the one name that it has. */
 enum { ASIDE_MAX = 1000 };
 static struct str aside_of(struct call *c, struct str key, int n)
 {

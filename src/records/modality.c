@@ -1,8 +1,8 @@
 /* modality.c - the table of terms. */
 #include "records/modality.h"
 
-/* PS3.3 C.7.3.1.1.1, edition 2024e: the defined terms, the retired ones, and XR, which is none of them but what the films of a
- * hospital are called. Sorted by nothing but the standard's own order. */
+/* PS3.3 C.7.3.1.1.1, edition 2024e: the defined terms, the retired ones, and XR, which is none of them but what the
+ * films of a hospital are called. Sorted by nothing but the standard's own order. */
 static const char *const terms[] = {
     "ANN",        "AR",    "ASMT",       "AU",       "BDUS",     "BI",  "BMD", "CFM",        "CR",      "CT",
     "CTPROTOCOL", "DMS",   "DG",         "DOC",      "DX",       "ECG", "EEG", "EMG",        "EOG",     "EPS",

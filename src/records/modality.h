@@ -3,8 +3,9 @@
  *     if (!modality_take(c, "body", &row.modality)) return false;            // "ct" becomes CT; "KT" is refused
  *     if (!modality_take_list(c, in->modality, &asked)) return false;        // of a filter: "CT,mr"
  *
- * The terms are those of DICOM PS3.3 C.7.3.1.1.1, retired ones too, XR as hospitals call any X-ray, and what the setting MODALITIES adds. They
- * are code strings: upper case, whatever case they are typed in. What a DICOM file says of itself is kept, term or not.
+ * The terms are those of DICOM PS3.3 C.7.3.1.1.1, retired ones too, XR as hospitals call any X-ray, and what the
+ * setting MODALITIES adds. They are code strings: upper case, whatever case they are typed in. What a DICOM file says
+ * of itself is kept, term or not.
  */
 #ifndef ROENTGEN_MODALITY_H
 #define ROENTGEN_MODALITY_H

@@ -55,10 +55,9 @@ static const struct field patient_fields[] = {
           .doc = "Whether the patient is still seen here, or has died."),
     FIELD(struct patient, is_unidentified, .flags = GENERATED | READ_ONLY,
           .doc = "Made for a study whose files have no Patient ID; the number was made here."),
-    FIELD(
-        struct patient, conflict, .flags = GENERATED | READ_ONLY | NULLABLE,
-        .doc =
-            "Which of name, gender and birth_date some file that one sees says otherwise; the files say how, in their own conflict."),
+    FIELD(struct patient, conflict, .flags = GENERATED | READ_ONLY | NULLABLE,
+          .doc = "Which of name, gender and birth_date some file that one sees says otherwise; the files say how, in "
+                 "their own conflict."),
     FIELD(struct patient, image_count, .flags = GENERATED | READ_ONLY,
           .doc = "Image files of the patient that one sees."),
     FIELD(struct patient, merged_into, .flags = GENERATED | READ_ONLY | NULLABLE,

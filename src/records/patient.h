@@ -40,7 +40,8 @@ void patient_derive_age(struct call *c, void *record);
 bool patient_load_shown(struct call *c, int64_t id, struct patient *out);
 /* What a patient is found by, at most SEARCH_TEXTS_MAX; returns how many. */
 int patient_texts(const struct patient *patient, struct str *out);
-/* Inside a transaction: that goes into the search index. Studies are found by it, too: renewal_of_patient (renewal.h). */
+/* Inside a transaction: that goes into the search index. Studies are found by it, too: renewal_of_patient
+ * (renewal.h). */
 bool patient_index(struct call *c, const struct patient *patient);
 /* ---- patient_conflict.c: which members some file says otherwise, and who is told: those who see such a file ---- */
 
@@ -51,9 +52,9 @@ bool patient_conflict_veil(struct call *c, struct patient *patient);
 /* Inside a transaction: what the caller is told of has been looked at; the rest stays. */
 bool patient_conflict_settle(struct call *c, const struct patient *patient);
 
-/* Inside a transaction: adds a problem at `place`.patient_id when there is no such patient. The patient stays until the commit, and is locked
- * before rows that refer to it are written: their foreign key would share its lock, and the counts kept by triggers need it alone, so
- * that any two at once would be a deadlock. */
+/* Inside a transaction: adds a problem at `place`.patient_id when there is no such patient. The patient stays until
+ * the commit, and is locked before rows that refer to it are written: their foreign key would share its lock, and the
+ * counts kept by triggers need it alone, so that any two at once would be a deadlock. */
 bool patient_must_exist(struct call *c, int64_t id, const char *place);
 /* Only the problem; false. For a patient of whom the caller may not learn that it is there. */
 bool patient_is_unknown(struct call *c, const char *place);

@@ -1,5 +1,6 @@
-/* patient_conflict.c - which members of a patient some file says otherwise: kept with whose file it was and in which study, so that nobody is told
- * of it, or can put it away, who sees none of these files. patients.conflict is the sum of it, for those who see everything. */
+/* patient_conflict.c - which members of a patient some file says otherwise: kept with whose file it was and in which
+ * study, so that nobody is told of it, or can put it away, who sees none of these files. patients.conflict is the sum
+ * of it, for those who see everything. */
 #include "records/patient.h"
 
 #include "records/visibility.h"
@@ -51,11 +52,10 @@ static bool settle_member(struct call *c, int64_t patient_id, struct str member,
 {
     int64_t changed = 0, left = 0;
     struct value me = V(call_user(c));
-    if (!db_execute_counted(
-            c, &changed,
-            "delete from patient_conflicts where patient_id = ? and member = ? and (uploaded_by = ? or " VISIBLE_ASSIGNED(
-                "patient_conflicts.study_id") ")",
-            V(patient_id), V(member), me, me, me, me))
+    if (!db_execute_counted(c, &changed,
+                            "delete from patient_conflicts where patient_id = ? and member = ? and "
+                            "(uploaded_by = ? or " VISIBLE_ASSIGNED("patient_conflicts.study_id") ")",
+                            V(patient_id), V(member), me, me, me, me))
         return false;
     enum found there =
         db_find_integer(c, &left, "select 1 from patient_conflicts where patient_id = ? and member = ? limit 1",

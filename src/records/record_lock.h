@@ -1,20 +1,21 @@
 /* record_lock.h - who locks which records, and in which order.
  *
- *      patient  ->  study  ->  series  ->  file  ->  what follows from it: search words, chunks, counts kept by triggers
+ *      patient -> study -> series -> file -> what follows from it: search words, chunks, counts kept by triggers
  *
- * Whoever changes a record, or puts something into one, locks all that stands to the left of it first, and only then reads what
- * decides what is done. So two who meet wait for each other in one order, and what was read is still so when it is acted on. Of two
- * patients the one with the smaller id comes first. A series is locked by its study: nobody touches one without it.
+ * Whoever changes a record, or puts something into one, locks all that stands to the left of it first, and only then
+ * reads what decides what is done. So two who meet wait for each other in one order, and what was read is still so
+ * when it is acted on. Of two patients the one with the smaller id comes first. A series is locked by its study:
+ * nobody touches one without it.
  *
  *     static bool study_delete(struct call *c)
  *         if (!lock_study(c, key->id, 0) || !study_load(c, key->id, &study))    // first locked, then read
  *
- * A record's parents have to be read before they can be locked, and may have changed by then: a study moved, a patient merged into
- * another. These functions look again when they have the locks, and begin the transaction anew where it is so (db_again). They do not
- * tell whether a record is there: reading it afterwards does.
+ * A record's parents have to be read before they can be locked, and may have changed by then: a study moved, a
+ * patient merged into another. These functions look again when they have the locks, and begin the transaction anew
+ * where it is so (db_again). They do not tell whether a record is there: reading it afterwards does.
  *
  *   operation                        locks
- *   upload, complete, file again     the patient found or stated, the study found, (the row)       filing.c, filing_patient.c
+ *   upload, complete, file again     the patient found or stated, the study found, (the row)       filing.c
  *   register a study                 the patient                                                   patient_must_exist
  *   change, delete, restore a patient  the patient                                                 lock_patients
  *   merge                            both patients; then its studies, its files                    lock_patients
@@ -24,13 +25,14 @@
  *   change, delete, restore a file   its patient, its study, the file                              lock_file
  *   cancel                           its patient, the file; then its chunks                        lock_file
  *   If-Match                         as for changing what is asked for                             lock_record
- *   search words made anew           the words alone                                               search_hold (db/db.h)
+ *   search words made anew           the words alone                                               search_hold
  *   purge                            the file that goes; or the study, its series                  purge.c
  *
  * What is locked here is about to change: the request's audit row tells what has become of it (audit_watch).
  *
- * On MySQL and MariaDB transactions are READ COMMITTED (mysql_pool.c): a plain select after a lock sees what was committed before the
- * lock was granted. On SQLite one transaction writes at a time, nothing can change under it, and all of this costs nothing.
+ * On MySQL and MariaDB transactions are READ COMMITTED (mysql_pool.c): a plain select after a lock sees what was
+ * committed before the lock was granted. On SQLite one transaction writes at a time, nothing can change under it, and
+ * all of this costs nothing.
  */
 #ifndef ROENTGEN_RECORD_LOCK_H
 #define ROENTGEN_RECORD_LOCK_H

@@ -73,7 +73,8 @@ static bool read_texts(struct call *c, const struct findable *of, int64_t id, bo
     return cursor_close(&rows);
 }
 
-/* What is deleted keeps the words it has, for who looks among the deleted and for its restoring, and gets none that it lacks. */
+/* What is deleted keeps the words it has, for who looks among the deleted and for its restoring, and gets none that
+ * it lacks. */
 static bool renew(struct call *c, const struct findable *of, int64_t id, struct renewal_done *done)
 {
     struct str texts[SEARCH_TEXTS_MAX];

@@ -1,17 +1,18 @@
 /* renewal.h - search words made anew where they no longer say what the records say.
  *
- *     a patient's name or number changed, or studies came from another    renewal_of_patient    the studies of that patient
+ *     a patient's name or number changed, or studies came from another    renewal_of_patient    that patient's studies
  *     this version makes other words than the one before                  renewal_begin         everything
  *
- * What is still to do stands in the database, and is done a piece at a time, each in a short transaction of its own. So who writes waits
- * for a piece at most, and after a crash, or when another server of the same database takes over, it goes on where it was:
+ * What is still to do stands in the database, and is done a piece at a time, each in a short transaction of its own.
+ * So who writes waits for a piece at most, and after a crash, or when another server of the same database takes over,
+ * it goes on where it was:
  *
- *     search_rebuilds    patients, studies, image_files:   the version asked for, and up to which record it is done (null: all)
- *     study_renewals     a patient:                        up to which of the studies it is done
+ *     search_rebuilds    patients, studies, image_files:   the version asked for, and the last record done (null: all)
+ *     study_renewals     a patient:                        the last study done
  *
- * Whoever does a piece holds that row, so that two servers take turns and nothing is done twice. Of records only the words are held
- * (search_hold): who changes a record meanwhile does not wait for more than one piece, and a patient's row is never asked for. Locks are
- * taken in the order  patient -> row of this work -> words.
+ * Whoever does a piece holds that row, so that two servers take turns and nothing is done twice. Of records only the
+ * words are held (search_hold): who changes a record meanwhile does not wait for more than one piece, and a patient's
+ * row is never asked for. Locks are taken in the order  patient -> row of this work -> words.
  *
  * Files are found by their own name and description: a patient's new name changes nothing of theirs.
  */
@@ -24,12 +25,12 @@ struct app;
 
 enum { RENEWAL_PIECE = 100 }; /* records */
 
-/* At a start, and when the database is made: asks for new words of all records that an earlier version made them for. Once, however many
- * servers start. A newer version's words stay: that one asked for them. */
+/* At a start, and when the database is made: asks for new words of all records that an earlier version made them for.
+ * Once, however many servers start. A newer version's words stay: that one asked for them. */
 bool renewal_begin(struct call *c);
 
-/* Inside a transaction in which the patient is locked: the words of the studies follow what the record says now. Of RENEWAL_PIECE
- * studies at once, of more later. */
+/* Inside a transaction in which the patient is locked: the words of the studies follow what the record says now. Of
+ * RENEWAL_PIECE studies at once, of more later. */
 bool renewal_of_patient(struct call *c, int64_t patient_id);
 
 /* One piece: records looked at, those that had other words, and whether there was anything left to do at all. */

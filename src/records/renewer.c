@@ -1,6 +1,6 @@
-/* renewer.c - the thread that makes search words anew: a piece, then as long a pause, so that others have at least half of what the database
- * can do. Without anything to do it sleeps until somebody wakes it, and looks now and then, since another server of the same database
- * may have left something. */
+/* renewer.c - the thread that makes search words anew: a piece, then as long a pause, so that others have at least
+ * half of what the database can do. Without anything to do it sleeps until somebody wakes it, and looks now and then,
+ * since another server of the same database may have left something. */
 #include "records/renewal.h"
 
 #include "site/app.h"

@@ -43,11 +43,11 @@ static const struct field study_fields[] = {
     FIELD(struct study, size_bytes, .flags = GENERATED | READ_ONLY, .doc = "How many bytes they have together."),
     FIELD(struct study, status, .choices = study_statuses, .fallback = "OPEN", .flags = REQUIRED,
           .doc = "How far the work on it has come."),
-    FIELD(
-        struct study, conflict, .flags = GENERATED | READ_ONLY | NULLABLE,
-        .doc =
-            "[\"patient_id\"]: a file of this study named another patient; it was kept, but not filed (told to who sent it, and "
-            "to those who see all). [\"study_uid\"]: another study has the same UID (told to those who see all)."),
+    FIELD(struct study, conflict, .flags = GENERATED | READ_ONLY | NULLABLE,
+          .doc =
+              "[\"patient_id\"]: a file of this study named another patient; it was kept, but not filed (told to who "
+              "sent it, and to those who see all). [\"study_uid\"]: another study has the same UID (told to those "
+              "who see all)."),
     FIELD(
         struct study, created_by, .flags = READ_ONLY | NULLABLE | VEILS,
         .doc =

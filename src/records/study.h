@@ -4,9 +4,9 @@
  *
  * To whom a study may not be shown (visibility.h) it does not exist (404).
  *
- * number_of_series, number_of_instances, size_bytes and modalities are kept by triggers of the database (migrations 0005, 0010): they
- * are right after deletion, restoring, purge and merge, too. A caller who does not see all files of a study is told those of their own, and
- * of the record no word that came from others' files (study_view.h).
+ * number_of_series, number_of_instances, size_bytes and modalities are kept by triggers of the database (migrations
+ * 0005, 0010): they are right after deletion, restoring, purge and merge, too. A caller who does not see all files of
+ * a study is told those of their own, and of the record no word that came from others' files (study_view.h).
  */
 #ifndef ROENTGEN_STUDY_H
 #define ROENTGEN_STUDY_H
@@ -60,11 +60,13 @@ extern const struct schema study_key;
 enum found study_find(struct call *c, int64_t id, bool deleted, struct study *out);
 /* The same of one that is not deleted, for the audit row too; E_NOT_FOUND otherwise. */
 bool study_load(struct call *c, int64_t id, struct study *out);
-/* The same, and the caller may change it, as far as their rights go; E_FORBIDDEN when they see it only because a file of theirs is in it. */
+/* The same, and the caller may change it, as far as their rights go; E_FORBIDDEN when they see it only because a file
+ * of theirs is in it. */
 bool study_load_to_change(struct call *c, int64_t id, struct study *out);
 /* What a study of this patient is found by, at most SEARCH_TEXTS_MAX; returns how many. */
 int study_texts(const struct study *study, const struct patient *patient, struct str *out);
-/* Inside a transaction: that goes into the search index. `patient`: the study's, with names and number; NULL: they are read. */
+/* Inside a transaction: that goes into the search index. `patient`: the study's, with names and number; NULL: they
+ * are read. */
 bool study_index(struct call *c, const struct study *study, const struct patient *patient);
 
 #endif

@@ -1,12 +1,13 @@
 /* study_twins.h - the studies that have one Study Instance UID.
  *
- * A UID names one study (PS3.3 C.7.2.1), and almost always there is one. But whoever may not see it must not learn that it is there, and it
- * must not keep their own films out. So a UID that somebody uses for another patient, or registers again, without seeing whose it is,
- * gets a study of its own, claimed by that account. Both are marked (conflict: study_uid); those who see everything are told.
+ * A UID names one study (PS3.3 C.7.2.1), and almost always there is one. But whoever may not see it must not learn
+ * that it is there, and it must not keep their own films out. So a UID that somebody uses for another patient, or
+ * registers again, without seeing whose it is, gets a study of its own, claimed by that account. Both are marked
+ * (conflict: study_uid); those who see everything are told.
  *
  *     uploader sees a study of this patient      it goes there
- *     there is one of this patient, hidden       it goes there too: the study's films belong together; the uploader sees of the study what
- *                                                their own films say (study_view.h)
+ *     there is one of this patient, hidden       it goes there too: the study's films belong together; the uploader
+ *                                                sees of the study what their own films say (study_view.h)
  *     uploader sees one of another patient       the study is marked, the file is FAILED, says why (filing.h)
  *     there is one of another patient, hidden    a study of its own
  */

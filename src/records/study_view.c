@@ -94,7 +94,8 @@ static bool take_study_share(struct call *c, struct study *study)
     return true;
 }
 
-/* That a UID has two studies is told to those who see both, that a file named another patient to its uploader and those. */
+/* That a UID has two studies is told to those who see both, that a file named another patient to its uploader and
+ * those. */
 static bool veil_conflict(struct call *c, struct study *study)
 {
     static struct str patient_id = { "patient_id", 10 };

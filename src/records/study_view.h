@@ -1,15 +1,15 @@
 /* study_view.h - a study, or a series, as one account sees it that does not see all of its files.
  *
  *   sees all its files (assigned, image.read_all)   the record as it is
- *   registered it, or its first file did            the record; counts, and what else comes from files, of their own files
+ *   registered it, or its first file did            the record; counts, and what else comes from files, of their own
  *   has a file of their own in it, no more          a view: what their own files said, as if these had registered it
  *
- * All films of a visit are in one study, whoever sent them, so that who reports it has them all. A sender that does not see it otherwise still
- * finds it, because their own file is in it, and learns nothing of it but what that file said: not its description, nor who registered it,
- * nor when. Changing it is not theirs.
+ * All films of a visit are in one study, whoever sent them, so that who reports it has them all. A sender that does
+ * not see it otherwise still finds it, because their own file is in it, and learns nothing of it but what that file
+ * said: not its description, nor who registered it, nor when. Changing it is not theirs.
  *
- * A view is a row of study_views or series_views: `id` is the study's or series', `created_by` whose view it is. It is made when a file comes
- * (filing.c) whose uploader has not made the study (series); who made it needs none.
+ * A view is a row of study_views or series_views: `id` is the study's or series', `created_by` whose view it is. It
+ * is made when a file comes (filing.c) whose uploader has not made the study (series); who made it needs none.
  */
 #ifndef ROENTGEN_STUDY_VIEW_H
 #define ROENTGEN_STUDY_VIEW_H
@@ -19,7 +19,8 @@
 extern const struct schema study_view_schema;  /* of a struct study: its words */
 extern const struct schema series_view_schema; /* of a struct series */
 
-/* Inside a transaction: `said` is what a file of `by` says, the members with the words filled in. Nothing to do when there is a view already. */
+/* Inside a transaction: `said` is what a file of `by` says, the members with the words filled in. Nothing to do when
+ * there is a view already. */
 bool study_view_keep(struct call *c, const struct study *said, int64_t study_id, int64_t by);
 bool series_view_keep(struct call *c, const struct series *said, int64_t series_id, int64_t by);
 

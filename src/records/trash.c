@@ -126,7 +126,8 @@ static bool restore_step(struct call *c, void *context)
                     s->how->finish(c));
 }
 
-/* Its number or UID has been given to another meanwhile, or the database failed: what had come back follows the rest again. */
+/* Its number or UID has been given to another meanwhile, or the database failed: what had come back follows the rest
+ * again. */
 static bool give_up(struct call *c, void *context)
 {
     const struct step *s = context;

@@ -76,7 +76,8 @@ struct group {
 static bool find_groups(struct call *c, const struct tree *tree, struct group **out)
 {
 #define COUNTED \
-    "select f.uploaded_by, f.file_type, f.status, coalesce(f.modality, ''), count(*), sum(f.file_size) from image_files f where "
+    "select f.uploaded_by, f.file_type, f.status, coalesce(f.modality, ''), count(*), sum(f.file_size) " \
+    "from image_files f where "
 #define BY_GROUP " group by f.uploaded_by, f.file_type, f.status, coalesce(f.modality, '')"
     struct cursor rows;
     *out = NULL;

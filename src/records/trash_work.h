@@ -1,6 +1,6 @@
 /* trash_work.h - the files of a large deleted patient or study, in slices.
  *
- *     table trash_work: patient_id or study_id, is_restoring         one row for each that is on its way; nearly always none
+ *     table trash_work: patient_id or study_id, is_restoring: one row for each that is on its way; nearly always none
  *
  *     deletion   request   records marked, files taken out of all counts, row put here     one transaction
  *                thread    a slice of files gets its parent's deleted_at; ...; row goes    one short transaction each
@@ -8,14 +8,16 @@
  *                          counts taken anew, records unmarked, row goes                   one transaction
  *
  * While the row is there,
- *     - no file below is in sight, whether its own row says so yet or not: IN_SIGHT is part of every question for files (visibility.h);
- *     - the triggers that count files by owner, kind and patient pass them over. Those that count within a study and a series, which are
- *       deleted, do not;
+ *     - no file below is in sight, whether its own row says so yet or not: IN_SIGHT is part of every question for
+ *       files (visibility.h);
+ *     - the triggers that count files by owner, kind and patient pass them over. Those that count within a study and
+ *       a series, which are deleted, do not;
  *     - purge leaves them alone.
  *
- * Each slice locks what record_lock.h says and looks at the row again, so a restoring that meets a deletion turns it round, and whatever
- * is interrupted goes on where it stopped. One that was being restored when the server ended had not been answered: the next start lets it stay
- * deleted. Deletions are done in their order: a study's before that of its patient.
+ * Each slice locks what record_lock.h says and looks at the row again, so a restoring that meets a deletion turns it
+ * round, and whatever is interrupted goes on where it stopped. One that was being restored when the server ended had
+ * not been answered: the next start lets it stay deleted. Deletions are done in their order: a study's before that of
+ * its patient.
  */
 #ifndef ROENTGEN_TRASH_WORK_H
 #define ROENTGEN_TRASH_WORK_H
@@ -30,7 +32,8 @@ struct trash_worker;
 /* Its thread begins with what an earlier process left. */
 bool trash_worker_open(struct app *app, struct trash_worker **out, struct error *error);
 void trash_worker_close(struct trash_worker *worker); /* takes NULL */
-/* The next slice of the oldest deletion; *more: there was one. Blocks. For the thread, and for purge, beside which no server need run. */
+/* The next slice of the oldest deletion; *more: there was one. Blocks. For the thread, and for purge, beside which no
+ * server need run. */
 bool trash_work_some(struct call *c, bool *more);
 /* At a start, before anything is served: what was being restored stays deleted. */
 bool trash_work_recover(struct call *c);

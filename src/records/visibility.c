@@ -70,8 +70,8 @@ struct condition visibility_own_files(struct call *c)
     return (struct condition){ "f.uploaded_by = ?", V(call_user(c)) };
 }
 
-/* Which of an account's role and department anything is assigned to, and has it files in others' studies: a scope that finds nothing costs a list
- * more than asking first. */
+/* Which of an account's role and department anything is assigned to, and has it files in others' studies: a scope
+ * that finds nothing costs a list more than asking first. */
 enum { BY_ROLE = 1, BY_DEPARTMENT = 2, BY_FILE = 4 };
 static int64_t shared_ways(struct call *c)
 {
@@ -104,14 +104,15 @@ static int scopes_of(struct call *c, struct condition own, const char *const fro
 #define BY_DEPARTMENT_FROM \
     "users w cross join study_department_assignments a on a.department = w.department cross join "
 
-/* Studies by what somebody is told of them who has a file of their own in them and no more: orders and filters go by that. */
+/* Studies by what somebody is told of them who has a file of their own in them and no more: orders and filters go by
+ * that. */
 #define STUDIES_AS_TOLD \
     "(select k.id, k.created_by, k.accession_number, k.study_date, k.sort_date, k.modality, k.created_at, " \
-    "1 as instances_of_others, t.study_uid, t.patient_id, t.is_deleted, t.deleted_at, t.has_conflict from study_views k " \
-    "cross join studies t on t.id = k.id where k.is_live = 1) s"
+    "1 as instances_of_others, t.study_uid, t.patient_id, t.is_deleted, t.deleted_at, t.has_conflict from " \
+    "study_views k cross join studies t on t.id = k.id where k.is_live = 1) s"
 #define SERIES_AS_TOLD \
-    "(select k.id, k.created_by, k.modality, k.sort_number, t.study_id, t.deleted_at, t.number_of_instances from series t " \
-    "cross join series_views k on k.id = t.id where t.created_by is null or t.created_by <> k.created_by) x"
+    "(select k.id, k.created_by, k.modality, k.sort_number, t.study_id, t.deleted_at, t.number_of_instances from " \
+    "series t cross join series_views k on k.id = t.id where t.created_by is null or t.created_by <> k.created_by) x"
 
 int visibility_file_scopes(struct call *c, struct condition scopes[VISIBILITY_SCOPES])
 {
@@ -246,11 +247,10 @@ bool visibility_share_of_series(struct call *c, int64_t series_id, struct visibl
 {
     struct cursor rows;
     *out = (struct visible_share){ .series = 1 };
-    db_rows(
-        c, &rows,
-        "select count(*), sum(f.file_size) from image_files f where f.series_id = ? and f.is_deleted = 0 and " VISIBLE_OWN_INSTANCE
-        " and f.uploaded_by = ?",
-        V(series_id), V(call_user(c)));
+    db_rows(c, &rows,
+            "select count(*), sum(f.file_size) from image_files f "
+            "where f.series_id = ? and f.is_deleted = 0 and " VISIBLE_OWN_INSTANCE " and f.uploaded_by = ?",
+            V(series_id), V(call_user(c)));
     if (cursor_next(&rows)) {
         out->instances = cursor_integer(&rows, 0);
         out->bytes = cursor_integer(&rows, 1);

@@ -1,16 +1,18 @@
 /* visibility.h - who may see which study and which file: the only place that says it.
  *
  *     a patient   everybody with patient.read
- *     a study     who registered it (or whose upload did); whoever it is assigned to, by account, role or department; image.read_all;
- *                 and who has a file of their own in it: they are told of it what their files say (study_view.h)
+ *     a study     who registered it (or whose upload did); whoever it is assigned to, by account, role or department;
+ *                 image.read_all; and who has a file of their own in it: they are told of it what their files say
+ *                 (study_view.h)
  *     a file      who uploaded it; whoever its study is assigned to; image.read_all
  *
- * and none of them once it is deleted. What one may not see is answered like what is not there: by the same error, found out by the
- * same statement, so that not even the time tells. Counts count what the caller sees.
+ * and none of them once it is deleted. What one may not see is answered like what is not there: by the same error,
+ * found out by the same statement, so that not even the time tells. Counts count what the caller sees.
  *
  * One row, on its way out of the database:
  *
- *     db_get(c, &image_file_schema, &file, "where f.id = ? and " IN_SIGHT("f") " and " VISIBLE_FILE, V(id), VISIBLE_TO(c))
+ *     db_get(c, &image_file_schema, &file, "where f.id = ? and " IN_SIGHT("f") " and " VISIBLE_FILE, V(id),
+ *            VISIBLE_TO(c))
  *
  * A list, whose scopes each use their own index (listing.h); none means that the caller sees everything:
  *
@@ -18,8 +20,9 @@
  *     int count = visibility_file_scopes(c, scopes);
  *     list_answer(c, &file_listing, (struct list_among){ .scopes = scopes, .scope_count = count });
  *
- * A record that may be shown may still tell of others: how many files a study holds, which file this one repeats. The veils take that
- * out of every answer (schema.veil); they cost nothing where there are no others, which the counts kept by triggers tell.
+ * A record that may be shown may still tell of others: how many files a study holds, which file this one repeats. The
+ * veils take that out of every answer (schema.veil); they cost nothing where there are no others, which the counts
+ * kept by triggers tell.
  *
  * Statements that read these tables for another reason (upkeep, unique numbers, counts of everything) are listed in
  * tests/api/test_visibility_queries.py, which fails when a new one is neither built from this file nor in its list.
@@ -30,8 +33,8 @@
 #include "site/actor.h"
 #include "db/condition.h"
 
-/* Is this row of image_files, under the alias F, in sight of anybody? Not if it is deleted, nor while it follows a patient or a study that is
- * (trash_work.h). Nearly always that table is empty, which is asked once. */
+/* Is this row of image_files, under the alias F, in sight of anybody? Not if it is deleted, nor while it follows a
+ * patient or a study that is (trash_work.h). Nearly always that table is empty, which is asked once. */
 #define IN_SIGHT(F) F ".is_deleted = 0 and " STAYS(F)
 #define STAYS(F) \
     "(not exists (select 1 from trash_work) or not exists (select 1 from trash_work tw where tw.patient_id = " F \
@@ -39,12 +42,13 @@
 /* Is the study whose id the SQL expression STUDY names assigned to an account? Parameters: the account, three times. */
 #define VISIBLE_ASSIGNED(STUDY) \
     "exists (select 1 from study_assignments va where va.user_id = ? and va.study_id = " STUDY ") or " \
-    "exists (select 1 from user_roles vu join study_role_assignments vr on vr.role_id = vu.role_id where vu.user_id = ? " \
-    "and vr.study_id = " STUDY ") or " \
-    "exists (select 1 from users vw join study_department_assignments vd on vd.department = vw.department where vw.id = ? " \
-    "and vd.study_id = " STUDY ")"
-/* Conditions for one row of `image_files f`, of `studies s`. Their parameters are VISIBLE_TO(c), or VISIBLE_TO_USER when a file is placed for
- * somebody whose rights are those of the caller. VISIBLE_RECORD: the study as its record has it, not only the caller's own files. */
+    "exists (select 1 from user_roles vu join study_role_assignments vr on vr.role_id = vu.role_id where vu.user_id " \
+    "= ? and vr.study_id = " STUDY ") or " \
+    "exists (select 1 from users vw join study_department_assignments vd on vd.department = vw.department where " \
+    "vw.id = ? and vd.study_id = " STUDY ")"
+/* Conditions for one row of `image_files f`, of `studies s`. Their parameters are VISIBLE_TO(c), or VISIBLE_TO_USER
+ * when a file is placed for somebody whose rights are those of the caller. VISIBLE_RECORD: the study as its record
+ * has it, not only the caller's own files. */
 #define VISIBLE_FILE "(? = 1 or f.uploaded_by = ? or " VISIBLE_ASSIGNED("f.study_id") ")"
 #define VISIBLE_RECORD "(? = 1 or s.created_by = ? or " VISIBLE_ASSIGNED("s.id") ")"
 #define VISIBLE_STUDY \
@@ -56,13 +60,14 @@
 #define VISIBLE_TO(c) VISIBLE_TO_USER(c, call_user(c))
 #define VISIBLE_STUDY_TO_USER(c, user) VISIBLE_TO_USER(c, user), V(user) /* those of VISIBLE_STUDY */
 #define VISIBLE_STUDY_TO(c) VISIBLE_STUDY_TO_USER(c, call_user(c))
-/* What `f` is to who does not see all files of its series: an instance, also when another file is that for everybody else (filing_instance.c). */
+/* What `f` is to who does not see all files of its series: an instance, also when another file is that for everybody
+ * else (filing_instance.c). */
 #define VISIBLE_OWN_INSTANCE "(f.is_instance = 1 or f.is_apart = 1)"
 
 /* Does the caller see the studies and files of everybody? */
 bool visibility_of_everything(const struct call *c);
-/* Does the caller see patients, studies and series? Who works at the machine itself (a command) does. Who only uploads sees neither, and is not
- * told their ids. */
+/* Does the caller see patients, studies and series? Who works at the machine itself (a command) does. Who only
+ * uploads sees neither, and is not told their ids. */
 bool visibility_of_patients(const struct call *c);
 bool visibility_of_studies(const struct call *c);
 /* False, E_FORBIDDEN: `what` is asked for, which would tell of patients, and the caller does not see them. */
@@ -73,7 +78,8 @@ int64_t visibility_opened_to(const struct call *c, int64_t user);
 bool visibility_of_study_record(struct call *c, int64_t study_id, bool *whole);
 /* Does the caller see all files of this study (which they see), not only their own? */
 bool visibility_of_study_files(struct call *c, int64_t study_id, bool *all);
-/* Is the study assigned to this account, so that it sees all its files? For rules about somebody who is not the caller. */
+/* Is the study assigned to this account, so that it sees all its files? For rules about somebody who is not the
+ * caller. */
 bool visibility_is_assigned(struct call *c, int64_t user_id, int64_t study_id, bool *assigned);
 
 /* The scopes of list_answer for what the caller may see: fills scopes, returns how many. 0: everything. */
@@ -82,7 +88,8 @@ int visibility_file_scopes(struct call *c, struct condition scopes[VISIBILITY_SC
 int visibility_study_scopes(struct call *c, struct condition scopes[VISIBILITY_SCOPES]);
 /* For a list within one study whose files the caller does not see all of: their own. */
 struct condition visibility_own_files(struct call *c);
-/* For the list of a study's series: those with an instance of the caller's own; and as scopes, whose orders and filters go by what is told. */
+/* For the list of a study's series: those with an instance of the caller's own; and as scopes, whose orders and
+ * filters go by what is told. */
 enum { VISIBILITY_SERIES_SCOPES = 2 };
 struct condition visibility_own_series(struct call *c);
 void visibility_series_scopes(struct call *c, struct condition scopes[VISIBILITY_SERIES_SCOPES]);

@@ -4,8 +4,8 @@
 
 #include "site/app.h"
 
-/* What a command needs: settings, log, database and stores. `serving` also starts what serve needs (tokens, metrics, rate limits,
- * thumbnails). Messages for people go to standard error. */
+/* What a command needs: settings, log, database and stores. `serving` also starts what serve needs (tokens, metrics,
+ * rate limits, thumbnails). Messages for people go to standard error. */
 bool app_open(struct app *app, bool serving);
 /* The cache of rendered pictures, for a command that removes files. */
 bool app_open_results(struct app *app, struct error *error);

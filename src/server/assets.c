@@ -1,10 +1,12 @@
 /* assets.c - the table of embedded files.
  *
  * What each page needs of the browser, found by forbidding everything else and trying:
- *   /docs   Swagger UI: scripts, styles and data of its own origin; pictures also as data: (icons in its style sheet) and as blob:
- *           (those that an operation answered). It sets styles through the DOM, which a policy does not concern.
- *   /redoc  Redoc: besides that, two inline styles known by their hashes (an empty one, which it fills through the DOM, and
- *           the one of its scroll bar; a new version may need another), and its search in a worker made from a blob.
+ *   /docs   Swagger UI: scripts, styles and data of its own origin; pictures also as data: (icons in its style sheet)
+ *           and as blob: (those that an operation answered). It sets styles through the DOM, which a policy does not
+ *           concern.
+ *   /redoc  Redoc: besides that, two inline styles known by their hashes (an empty one, which it fills through the
+ *           DOM, and the one of its scroll bar; a new version may need another), and its search in a worker made from
+ *           a blob.
  */
 #include "server/assets.h"
 
@@ -14,8 +16,8 @@
 #include <zlib.h>
 
 #define PAGE \
-    "default-src 'none'; script-src 'self'; connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; " \
-    "frame-ancestors 'none'; "
+    "default-src 'none'; script-src 'self'; connect-src 'self'; font-src 'self'; base-uri 'none'; form-action " \
+    "'none'; frame-ancestors 'none'; "
 
 static const char docs_policy[] = PAGE "img-src 'self' data: blob:; style-src 'self'";
 static const char redoc_policy[] = PAGE "img-src 'self' data:; worker-src blob:; style-src 'self' "

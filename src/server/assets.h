@@ -7,7 +7,8 @@
  *         ... asset_plain(asset, arena) ...
  *
  * Each answer carries `type`, `etag`, X-Content-Type-Options: nosniff and, when it is a page, `policy` as its
- * Content-Security-Policy. Files of npm packages change with the binary only, so `Cache-Control: no-cache` with the ETag does.
+ * Content-Security-Policy. Files of npm packages change with the binary only, so `Cache-Control: no-cache` with the
+ * ETag does.
  */
 #ifndef ROENTGEN_APP_ASSETS_H
 #define ROENTGEN_APP_ASSETS_H

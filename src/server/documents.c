@@ -1,4 +1,5 @@
-/* documents.c - the interface described: /openapi.json from the tables, /docs (Swagger UI) and /redoc from files in the binary. */
+/* documents.c - the interface described: /openapi.json from the tables, /docs (Swagger UI) and /redoc from files in
+ * the binary. */
 #include "web/exchange.h"
 
 #include "server/assets.h"

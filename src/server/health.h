@@ -1,7 +1,8 @@
 /* health.h - looks whether the server can serve, in a thread of its own.
  *
- * A database or a disk that does not answer holds up that thread and nobody else: who asks waits a bounded time for a look that began after he
- * asked, and is told at once when one has been under way for longer than that. Many who ask at the same time share a look.
+ * A database or a disk that does not answer holds up that thread and nobody else: who asks waits a bounded time for a
+ * look that began after he asked, and is told at once when one has been under way for longer than that. Many who ask
+ * at the same time share a look.
  */
 #ifndef ROENTGEN_HEALTH_H
 #define ROENTGEN_HEALTH_H

@@ -140,7 +140,8 @@ static bool stats_get(struct call *c)
                     "select coalesce(sum(bytes), 0) from image_file_totals where uploaded_by = 0") ||
         !named_counts(
             c, &out->by_type,
-            "select file_type, sum(files) from image_file_counts where uploaded_by = 0 and files > 0 group by file_type") ||
+            "select file_type, sum(files) from image_file_counts where uploaded_by = 0 and files > 0 group by "
+            "file_type") ||
         !named_counts(
             c, &out->by_status,
             "select status, sum(files) from image_file_counts where uploaded_by = 0 and files > 0 group by status") ||
@@ -178,13 +179,13 @@ static const struct field audit_row_fields[] = {
           .doc = "HTTP status of the answer; 200 for what a command or the server itself did."),
     FIELD(struct audit_row, client, .flags = NULLABLE, .doc = "The address it came from."),
     FIELD(struct audit_row, request_id, .flags = NULLABLE, .doc = "The request that did it, as its answer named it."),
-    FIELD(
-        struct audit_row, detail, .flags = NULLABLE,
-        .doc =
-            "What changed ({\"roles\": {\"from\": [...], \"to\": [...]}}; of secrets, sealed and very long members only that they did: "
-            "{\"phone\": {\"changed\": true}}), or why it was refused ({\"reason\": ...}). Of what nobody "
-            "signed in for: which command and which user of the operating system ({\"by\": \"command line\", \"command\": \"import\", "
-            "\"system_user\": ...}), or which task of the server ({\"by\": \"server\", \"task\": ...})."),
+    FIELD(struct audit_row, detail, .flags = NULLABLE,
+          .doc =
+              "What changed ({\"roles\": {\"from\": [...], \"to\": [...]}}; of secrets, sealed and very long members "
+              "only that they did: {\"phone\": {\"changed\": true}}), or why it was refused ({\"reason\": ...}). Of "
+              "what nobody signed in for: which command and which user of the operating system ({\"by\": \"command "
+              "line\", \"command\": \"import\", \"system_user\": ...}), or which task of the server ({\"by\": "
+              "\"server\", \"task\": ...})."),
 };
 static const struct schema audit_row_schema =
     SCHEMA("AuditRow", struct audit_row, audit_row_fields, .table = "audit_logs", .alias = "a",

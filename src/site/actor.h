@@ -1,7 +1,7 @@
 /* actor.h - who acts: behind a request, at a command line, on a thread of the server.
  *
- * A rule asks here whether somebody may do a thing, and leaves here the audit row of what it did, without knowing how it was
- * reached. Each call points to its actor, which whoever began the call has filled and keeps until it ends:
+ * A rule asks here whether somebody may do a thing, and leaves here the audit row of what it did, without knowing how
+ * it was reached. Each call points to its actor, which whoever began the call has filled and keeps until it ends:
  *
  *     a request     what its headers and its token say                            dispatch.c, admission.c
  *     a command     the operating-system user who gave it; nobody has signed in    cli/main.c
@@ -9,10 +9,9 @@
  *
  *     static bool thing_rename(struct call *c, void *context)             // inside a transaction
  *     {
- *         const struct renaming *r = context;
- *         audit_about(c, r->id, r->patient_id);
- *         audit_changed(c, &thing_schema, &r->before, &r->after, UINT64_MAX);
- *         return db_execute(c, "update things set name = ? where id = ?", V(r->after.name), V(r->id)) && audit_change(c);
+ *         const struct renaming *r = context; audit_about(c, r->id, r->patient_id); audit_changed(c, &thing_schema,
+ *         &r->before, &r->after, UINT64_MAX); return db_execute(c, "update things set name = ? where id = ?",
+ *         V(r->after.name), V(r->id)) && audit_change(c);
  *     }
  *
  * A call without an actor is nobody's: it sees what anybody does, and may change nothing that leaves a row (asserted).
@@ -64,13 +63,16 @@ const char *call_request_id(const struct call *c); /* "" without a request */
 void audit_action(struct call *c, const char *action, const char *entity);
 /* The row is about this entity and patient; 0: what the path names, or the answer tells. */
 void audit_about(struct call *c, int64_t entity_id, int64_t patient_id);
-/* What the row of a change tells beside: a JSON object. What the row of a refusal does: a literal, which outlives the request. */
+/* What the row of a change tells beside: a JSON object. What the row of a refusal does: a literal, which outlives the
+ * request. */
 void audit_detail(struct call *c, struct str json);
 void audit_reason(struct call *c, struct str literal);
-/* The detail of a change from one record to another: {"status":{"from":...,"to":...}} for the members in `mask` that differ. */
+/* The detail of a change from one record to another: {"status":{"from":...,"to":...}} for the members in `mask` that
+ * differ. */
 void audit_changed(struct call *c, const struct schema *schema, const void *before, const void *after, uint64_t mask);
-/* In a transaction of a request: this record is about to change. What has become of it by the time of the change's row is told there, or, when
- * that is about another record, in a row of its own. Whoever locks a record (record_lock.h) has said so. `entity`: a literal. */
+/* In a transaction of a request: this record is about to change. What has become of it by the time of the change's
+ * row is told there, or, when that is about another record, in a row of its own. Whoever locks a record
+ * (record_lock.h) has said so. `entity`: a literal. */
 bool audit_watch(struct call *c, const char *entity, const struct schema *schema, int64_t id);
 /* What was watched and has changed: of the record that the row in progress is about, into its detail. */
 bool audit_watched(struct call *c);

@@ -52,7 +52,8 @@ static int64_t soon_us(void)
     return clock_monotonic_us() + AUDIT_DELAY_MS * 1000;
 }
 
-/* Waits until rows are there and either AUDIT_DELAY_MS has passed or many have gathered; takes them. False at the end. */
+/* Waits until rows are there and either AUDIT_DELAY_MS has passed or many have gathered; takes them. False at the
+ * end. */
 static bool take_noted(struct audit *audit)
 {
     struct background *background = &audit->background;
@@ -71,8 +72,8 @@ static bool take_noted(struct audit *audit)
     return audit->to_write > 0;
 }
 
-/* Rows that cannot be written now (disk full, database gone) are tried again until they can; meanwhile the queue fills and
- * readers wait. Only the end of the process gives up, after ten tries or when its time is over. */
+/* Rows that cannot be written now (disk full, database gone) are tried again until they can; meanwhile the queue
+ * fills and readers wait. Only the end of the process gives up, after ten tries or when its time is over. */
 static void write_noted(void *context)
 {
     struct audit *audit = context;

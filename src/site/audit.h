@@ -1,12 +1,14 @@
 /* audit.h - who did what to whose data, when, from where, and how it ended.
  *
- * A change and its row are one transaction. A read's row is queued in memory (audit_note) and written with the writer's next
- * group, within AUDIT_DELAY_MS: a power cut can lose the rows of that last moment, never a row of a change. When the queue
- * is full the reader waits for its own row instead (dispatch does so), so that no row of anything done is ever skipped.
+ * A change and its row are one transaction. A read's row is queued in memory (audit_note) and written with the
+ * writer's next group, within AUDIT_DELAY_MS: a power cut can lose the rows of that last moment, never a row of a
+ * change. When the queue is full the reader waits for its own row instead (dispatch does so), so that no row of
+ * anything done is ever skipped.
  *
- * What was refused is another matter: strangers choose how often that happens, and each row is disk that is never given back. So
- * refusals of requests that nobody stands behind leave none, except failed attempts to sign in; those, and what people who
- * are signed in were refused, leave a row while they are not too many (audit_admits). What is left out is counted.
+ * What was refused is another matter: strangers choose how often that happens, and each row is disk that is never
+ * given back. So refusals of requests that nobody stands behind leave none, except failed attempts to sign in; those,
+ * and what people who are signed in were refused, leave a row while they are not too many (audit_admits). What is
+ * left out is counted.
  */
 #ifndef ROENTGEN_AUDIT_H
 #define ROENTGEN_AUDIT_H
@@ -14,7 +16,8 @@
 #include "base/call.h"
 #include "db/db.h"
 
-/* Rows for refusals: at once, and a minute after that. Of one account; of one network that nobody signed in from; of all those. */
+/* Rows for refusals: at once, and a minute after that. Of one account; of one network that nobody signed in from; of
+ * all those. */
 enum {
     AUDIT_REFUSED_ACCOUNT = 120,
     AUDIT_REFUSED_ACCOUNT_PER_MINUTE = 60,

@@ -2,8 +2,8 @@
  *
  *     {"name":{"from":"Wang","to":"王"},"phone":{"changed":true}}
  *
- * Secret and sealed members say only that they changed. A row of the log stays small: long values are cut or left out, and when much has
- * changed the last members say only that they have, too. */
+ * Secret and sealed members say only that they changed. A row of the log stays small: long values are cut or left
+ * out, and when much has changed the last members say only that they have, too. */
 #include "site/actor.h"
 
 #include "schema/json.h"

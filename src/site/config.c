@@ -50,9 +50,8 @@ const struct setting config_rows[] = {
     ROW(max_uploads_under_way, INTEGER, "MAX_UPLOADS_UNDER_WAY", "50", .min = 1, .max = 1000000, .group = "Storage",
         .doc = "Most chunked uploads of one account that are begun and neither completed nor cancelled."),
     ROW(account_quota_bytes, SIZE, "ACCOUNT_QUOTA", "0", .min = 0, .max = 1125899906842624, .group = "Storage",
-        .doc =
-            "Most bytes that the files of one account may have together, deleted ones not counted; 0: as many as there is room "
-            "for."),
+        .doc = "Most bytes that the files of one account may have together, deleted ones not counted; 0: as many as "
+               "there is room for."),
     ROW(allow_other, BOOLEAN, "ALLOW_OTHER", "false", .group = "Storage",
         .doc = "Accept files that are neither DICOM, JPEG, PNG nor TIFF, as type OTHER."),
 
@@ -61,8 +60,8 @@ const struct setting config_rows[] = {
             "A file of an instance that is filed already, with other bytes: refuse it, or keep it beside the series."),
     ROW(modalities, TEXT, "MODALITIES", "", .max = 1000, .group = "DICOM",
         .doc =
-            "Modalities beyond those of DICOM that uploads and filters take, separated by commas; *: any. What DICOM files say of "
-            "themselves is kept in any case."),
+            "Modalities beyond those of DICOM that uploads and filters take, separated by commas; *: any. What DICOM "
+            "files say of themselves is kept in any case."),
     ROW(patient_id_issuer, TEXT, "PATIENT_ID_ISSUER", "", .max = 64, .group = "DICOM",
         .doc = "Issuer of Patient ID that files of our own hospital name: their patients' numbers are our own."),
     ROW(dicom_charset, TEXT, "DICOM_CHARSET", "", .max = 64, .group = "DICOM",
@@ -105,9 +104,8 @@ const struct setting config_rows[] = {
             "LOGIN_MAX_FAILURES."),
     ROW(login_network_max_failures, INTEGER, "LOGIN_NETWORK_MAX_FAILURES", "0", .min = 0, .max = 100000,
         .group = "Security",
-        .doc =
-            "Failed sign-ins from one address of all accounts together that were not signed in to from it before, where "
-            "RATE_LIMIT is on; 0: forty times LOGIN_MAX_FAILURES."),
+        .doc = "Failed sign-ins from one address of all accounts together that were not signed in to from it before, "
+               "where RATE_LIMIT is on; 0: forty times LOGIN_MAX_FAILURES."),
     ROW(login_lock_s, DURATION, "LOGIN_LOCK", "15m", .min = 1, .max = 31536000, .group = "Security",
         .doc = "How long such a lock lasts."),
     ROW(bcrypt_cost, INTEGER, "BCRYPT_COST", "12", .min = 4, .max = 16, .group = "Security",
@@ -128,32 +126,29 @@ const struct setting config_rows[] = {
         .doc = "Requests a minute of one address by callers who have not signed in."),
     ROW(user_rate_per_minute, INTEGER, "USER_RATE_PER_MINUTE", "30000", .min = 1, .max = 100000000, .group = "Security",
         .doc =
-            "Requests a minute of one account: more than a folder of thousands of films or a wall of thumbnails asks for, so that "
-            "only a program gone wild meets it. What is costly has queues of its own."),
+            "Requests a minute of one account: more than a folder of thousands of films or a wall of thumbnails asks "
+            "for, so that only a program gone wild meets it. What is costly has queues of its own."),
     ROW(login_rate_per_minute, INTEGER, "LOGIN_RATE_PER_MINUTE", "30", .min = 1, .max = 100000000, .group = "Security",
         .doc = "Sign-in and password-reset requests a minute of one address."),
 
     ROW(trusted_proxies, TEXT, "TRUSTED_PROXIES", "", .max = 4000, .group = "Server",
-        .doc =
-            "Addresses and networks (10.0.0.0/8) of proxies whose word about the caller's address is believed, separated "
-            "by commas. Each must add whom it heard to the header, or write it anew."),
+        .doc = "Addresses and networks (10.0.0.0/8) of proxies whose word about the caller's address is believed, "
+               "separated by commas. Each must add whom it heard to the header, or write it anew."),
     ROW(proxy_header, CHOICE, "PROXY_HEADER", "any", .choices = proxy_headers, .group = "Server",
-        .doc =
-            "The header they say it in: X-Forwarded-For, Forwarded (RFC 7239), or the first where both are there, else any "
-            "of the two. Name it when the proxy passes the other one on as it comes."),
+        .doc = "The header they say it in: X-Forwarded-For, Forwarded (RFC 7239), or the first where both are there, "
+               "else any of the two. Name it when the proxy passes the other one on as it comes."),
     ROW(host, TEXT, "HOST", "127.0.0.1", .min = 1, .max = 255, .group = "Server", .doc = "Address to listen on."),
     ROW(port, INTEGER, "PORT", "8000", .min = 0, .max = 65535, .group = "Server",
         .doc = "TCP port; 0 picks a free one."),
     ROW(io_threads, INTEGER, "IO_THREADS", "0", .min = 0, .max = 256, .group = "Server",
         .doc = "Threads that speak HTTP; 0: one for each processor."),
     ROW(workers, INTEGER, "WORKERS", "36", .min = 2, .max = 1024, .group = "Server",
-        .doc =
-            "Threads for work that may wait: files, the database. One account has at most seven eighths of them. Pictures, passwords and probes have some of their own."),
+        .doc = "Threads for work that may wait: files, the database. One account has at most seven eighths of them. "
+               "Pictures, passwords and probes have some of their own."),
     ROW(memory_budget_bytes, SIZE, "MEMORY_BUDGET", "512MiB", .min = 67108864, .max = 1099511627776, .group = "Server",
-        .doc =
-            "Memory for what is under way: bodies, decoded frames, answers that wait for slow readers. Beyond it, and beyond half "
-            "of it for one account, requests are answered 503 until others have ended; one that alone needs more, 413. Not below "
-            "MAX_FRAME."),
+        .doc = "Memory for what is under way: bodies, decoded frames, answers that wait for slow readers. Beyond it, "
+               "and beyond half of it for one account, requests are answered 503 until others have ended; one that "
+               "alone needs more, 413. Not below MAX_FRAME."),
     ROW(max_connections, INTEGER, "MAX_CONNECTIONS", "16000", .min = 128, .max = 1000000, .group = "Server",
         .doc = "Most connections at once."),
     ROW(idle_timeout_s, DURATION, "IDLE_TIMEOUT", "75s", .min = 1, .max = 86400, .group = "Server",
@@ -174,20 +169,18 @@ const struct setting config_rows[] = {
         .doc = "On SIGTERM, how long requests under way may take to finish."),
 
     ROW(time_zone, TEXT, "TIME_ZONE", "", .max = 64, .group = "Server",
-        .doc =
-            "Zone of the hospital's days (Asia/Shanghai): what a date, or a time without a zone, means in filters, ages and "
-            "counts by day. Empty: the machine's own. Answers are UTC in any case."),
+        .doc = "Zone of the hospital's days (Asia/Shanghai): what a date, or a time without a zone, means in filters, "
+               "ages and counts by day. Empty: the machine's own. Answers are UTC in any case."),
 
     ROW(smtp_url, TEXT, "SMTP_URL", "", .flags = SETTING_SECRET, .max = 1000, .group = "Mail",
         .doc = "smtp://user:password@host:587 or smtps://...; empty: no mail, so no password reset by mail."),
     ROW(smtp_tls, CHOICE, "SMTP_TLS", "required", .choices = smtp_tls_names, .group = "Mail",
-        .doc =
-            "With smtp://: required sends nothing before STARTTLS has succeeded (a server on this machine needs none); try "
-            "goes on without where the server, or whoever is between, offers none."),
+        .doc = "With smtp://: required sends nothing before STARTTLS has succeeded (a server on this machine needs "
+               "none); try goes on without where the server, or whoever is between, offers none."),
     ROW(mail_from, TEXT, "MAIL_FROM", "", .max = 254, .group = "Mail", .doc = "Sender of our mail."),
     ROW(public_url, TEXT, "PUBLIC_URL", "", .max = 1000, .group = "Mail",
-        .doc =
-            "Where people reach this server (https://roentgen.example.org), for links in mail and for redirects to https."),
+        .doc = "Where people reach this server (https://roentgen.example.org), for links in mail and for redirects to "
+               "https."),
 
     ROW(log_level, CHOICE, "LOG_LEVEL", "info", .choices = log_level_names, .flags = SETTING_RELOAD, .group = "Log",
         .doc = "Least important level written; SIGUSR1 makes it one step more talkative, SIGUSR2 one step less."),
@@ -243,8 +236,9 @@ static ptrdiff_t period(struct str s)
     return s.len;
 }
 
-/* Words of keys that documents and templates show, and that nobody has replaced: "your-secret-key-change-in-production-please". Letters alone
- * count, of either case. None is shorter than six, so that hardly any random key in a million holds one. */
+/* Words of keys that documents and templates show, and that nobody has replaced:
+ * "your-secret-key-change-in-production-please". Letters alone count, of either case. None is shorter than six, so
+ * that hardly any random key in a million holds one. */
 static bool holds_words_of_examples(struct str secret)
 {
     static const char *const words[] = { "change",      "replace",    "placeholder",  "insecure",    "example",
@@ -265,8 +259,8 @@ static bool holds_words_of_examples(struct str secret)
     return false;
 }
 
-/* An upper bound of what it takes to guess: Shannon's entropy of its characters, of one period, and nothing at all where it counts up
- * or down. It cannot tell that a secret is good, only that one is bad. */
+/* An upper bound of what it takes to guess: Shannon's entropy of its characters, of one period, and nothing at all
+ * where it counts up or down. It cannot tell that a secret is good, only that one is bad. */
 bool config_secret_is_guessable(struct str secret)
 {
     int counts[256] = { 0 }, steps = 0;

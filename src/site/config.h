@@ -1,6 +1,7 @@
 /* config.h - everything that can be set, one row each in config.c.
  *
- * Read from the environment and `.env` (see base/settings.h); `roentgen config` prints what is in force, `roentgen config
+ * Read from the environment and `.env` (see base/settings.h); `roentgen config` prints what is in force, `roentgen
+ * config
  * --example` the commented `.env.example`.
  */
 #ifndef ROENTGEN_CONFIG_H
@@ -54,11 +55,12 @@ extern const int config_count;
 
 /* Reads `.env` and the environment; problems and warnings go to standard error. False when something is wrong. */
 bool config_load(struct config *config, struct arena *arena);
-/* Which settings allow one request more than MEMORY_BUDGET does; returns how many. Such a server starts, and refuses the largest of them. */
+/* Which settings allow one request more than MEMORY_BUDGET does; returns how many. Such a server starts, and refuses
+ * the largest of them. */
 enum { CONTRADICTIONS_MAX = 2 };
 int config_contradictions(const struct config *config, const char *names[CONTRADICTIONS_MAX]);
-/* Does SECRET_KEY repeat itself, count, hold too few different characters, or the words of an example that was never replaced? What it protects then
- * opens to whoever tries. */
+/* Does SECRET_KEY repeat itself, count, hold too few different characters, or the words of an example that was never
+ * replaced? What it protects then opens to whoever tries. */
 bool config_secret_is_guessable(struct str secret);
 
 #endif

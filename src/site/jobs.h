@@ -3,8 +3,8 @@
  *     jobs_want_thumbnail(&c->app->jobs, file.id, file.file_type);      // whoever stores a file
  *     app->jobs.thumbnail = thumbnails_want;                            // app.c, where somebody is there to do it
  *
- * Nobody is told when it is done, and nothing is lost where nobody is there to do it, as in a command: whoever does it looks for what is left
- * at its next start.
+ * Nobody is told when it is done, and nothing is lost where nobody is there to do it, as in a command: whoever does
+ * it looks for what is left at its next start.
  */
 #ifndef ROENTGEN_JOBS_H
 #define ROENTGEN_JOBS_H

@@ -62,8 +62,8 @@ static struct str server_of(struct str url)
     return authority;
 }
 
-/* Whoever is between can take STARTTLS out of the server's greeting; what is then sent in the clear are passwords, and tokens that set
- * new ones. Nobody is between where the server is this machine. */
+/* Whoever is between can take STARTTLS out of the server's greeting; what is then sent in the clear are passwords,
+ * and tokens that set new ones. Nobody is between where the server is this machine. */
 static bool needs_tls(const struct config *config)
 {
     struct str server = server_of(config->smtp_url), host, port;

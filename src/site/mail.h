@@ -1,7 +1,7 @@
 /* mail.h - sends mail through the SMTP server that the settings name (libcurl).
  *
- * A thread of its own does it, so that no answer's duration tells whether there was somebody to write to. Mail waiting at the end of the process
- * gets MAIL_GRACE_S; mail is a courtesy here, never the only copy of anything.
+ * A thread of its own does it, so that no answer's duration tells whether there was somebody to write to. Mail
+ * waiting at the end of the process gets MAIL_GRACE_S; mail is a courtesy here, never the only copy of anything.
  */
 #ifndef ROENTGEN_MAIL_H
 #define ROENTGEN_MAIL_H
@@ -20,8 +20,8 @@ bool mail_send_later(struct mailer *mailer, const char *request_id, struct str t
 struct mail_text {
     struct str to, subject, body;
 };
-/* Queues the writing of it too: `compose` is called on the mailer's thread with `to` filled in. False there: nothing is sent, and
- * nothing said unless call.error is set. */
+/* Queues the writing of it too: `compose` is called on the mailer's thread with `to` filled in. False there: nothing
+ * is sent, and nothing said unless call.error is set. */
 bool mail_compose_later(struct mailer *mailer, const char *request_id, struct str to,
                         bool (*compose)(struct call *c, struct mail_text *out));
 

@@ -13,7 +13,8 @@ const struct permission_row permission_rows[PERMISSIONS] = {
     [MAY_UPDATE_STUDIES] = { "study.update", "Change and assign studies." },
     [MAY_DELETE_STUDIES] = { "study.delete", "Delete studies." },
     [MAY_READ_IMAGES] = { "image.read",
-                          "See one's own files and those of studies that are open to one: by name, role or department." },
+                          "See one's own files and those of studies that are open to one: by name, role or "
+                          "department." },
     [MAY_READ_ALL_IMAGES] = { "image.read_all", "See everybody's files; includes image.read." },
     [MAY_UPLOAD_IMAGES] = { "image.upload", "Upload files." },
     [MAY_UPDATE_IMAGES] = { "image.update", "Change, delete and restore others' files that one may see." },

@@ -1,7 +1,7 @@
 /* permission.h - what people may do, and the roles a new installation starts with.
  *
- * Names are rows of the table `permissions`; roles and who has them live in the database too and can be changed there. Here
- * stands only what the program asks for. A principal's permissions are a mask with one bit for each.
+ * Names are rows of the table `permissions`; roles and who has them live in the database too and can be changed
+ * there. Here stands only what the program asks for. A principal's permissions are a mask with one bit for each.
  */
 #ifndef ROENTGEN_PERMISSION_H
 #define ROENTGEN_PERMISSION_H

@@ -100,11 +100,11 @@ static bool load_permissions(struct call *c, struct principal *out)
 static bool load(struct call *c, struct str session, struct principal *out)
 {
     struct cursor rows;
-    db_rows(
-        c, &rows,
-        "select s.id, s.user_id, u.must_change_password from sessions s join users u on u.id = s.user_id where s.session_uuid = ? "
-        "and s.revoked_at is null and s.expires_at > ? and u.status = 'ACTIVE' and u.deleted_at is null",
-        V(session), V(clock_now()));
+    db_rows(c, &rows,
+            "select s.id, s.user_id, u.must_change_password from sessions s join users u on u.id = s.user_id where "
+            "s.session_uuid = ? and s.revoked_at is null and s.expires_at > ? and u.status = 'ACTIVE' and "
+            "u.deleted_at is null",
+            V(session), V(clock_now()));
     bool found = cursor_next(&rows);
     if (found) {
         out->session_id = cursor_integer(&rows, 0);

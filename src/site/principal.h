@@ -1,10 +1,10 @@
 /* principal.h - who asks, and how we know.
  *
- *   Authorization: Bearer <JWT>  ->  signature, type and expiry checked  ->  session and account looked up  ->  principal
+ *   Authorization: Bearer <JWT> -> signature, type and expiry checked -> session and account looked up -> principal
  *
  * An access token (JWT, HS256) names a session, nothing more: rights are read from the database, kept in memory for a
- * few seconds at most, and dropped at once when this process changes an account, a role or a session. So a disabled or demoted
- * user loses access with the next request, on other processes within PRINCIPAL_CACHE_S seconds.
+ * few seconds at most, and dropped at once when this process changes an account, a role or a session. So a disabled
+ * or demoted user loses access with the next request, on other processes within PRINCIPAL_CACHE_S seconds.
  */
 #ifndef ROENTGEN_PRINCIPAL_H
 #define ROENTGEN_PRINCIPAL_H

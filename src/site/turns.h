@@ -1,12 +1,13 @@
-/* turns.h - one at a time for whoever does something about the same thing: uploads of the same bytes by one person, moves of one file.
+/* turns.h - one at a time for whoever does something about the same thing: uploads of the same bytes by one person,
+ * moves of one file.
  *
  *     struct turn turn;
  *     bool mine = turn_take(app->turns, key, &turn);    // waits for who has it, within reason
  *     ... look, then act ...
  *     turn_give(&turn);
  *
- * Within one process, and only a courtesy: what must hold between processes is a lock in the database. Nobody who waits holds a connection
- * to it. A key that nobody has costs a mutex.
+ * Within one process, and only a courtesy: what must hold between processes is a lock in the database. Nobody who
+ * waits holds a connection to it. A key that nobody has costs a mutex.
  */
 #ifndef ROENTGEN_TURNS_H
 #define ROENTGEN_TURNS_H

@@ -71,7 +71,8 @@ static void check_row(struct checking *k, const struct image_file *file)
         keeping_mark(k->c, file, DAMAGE_MISSING);
 }
 
-/* From the row after *last, at most `most`; *count of them were there. Nothing is held open while their files are read, which may take long. */
+/* From the row after *last, at most `most`; *count of them were there. Nothing is held open while their files are
+ * read, which may take long. */
 static bool check_some(struct checking *k, int64_t *last, int64_t most, int64_t *count)
 {
     struct call *c = k->c;

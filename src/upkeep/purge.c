@@ -13,10 +13,10 @@ bool purge_look(struct call *c, struct instant before, struct purgeable *out)
 {
     struct cursor rows;
     struct purgeable sum = { 0 };
-    db_rows(
-        c, &rows,
-        "select count(*), coalesce(sum(file_size), 0), min(deleted_at), max(deleted_at) from image_files where deleted_at < ?",
-        V(before));
+    db_rows(c, &rows,
+            "select count(*), coalesce(sum(file_size), 0), min(deleted_at), max(deleted_at) from image_files where "
+            "deleted_at < ?",
+            V(before));
     if (cursor_next(&rows))
         sum = (struct purgeable){ cursor_integer(&rows, 0),
                                   cursor_integer(&rows, 1),

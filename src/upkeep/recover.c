@@ -3,7 +3,8 @@
 
 #include "records/keeping.h"
 
-/* What no row names stays all the same: it may have been acknowledged, and the database be an older one than the store. */
+/* What no row names stays all the same: it may have been acknowledged, and the database be an older one than the
+ * store. */
 static bool mend_claim(void *context, struct str key)
 {
     struct call *c = context;

@@ -4,14 +4,15 @@
 
 #include "site/app.h"
 
-/* At a start, before anything is served, and before a purge: files whose row never committed are set aside (keeping.h); chunks of uploads that no longer exist
- * and temporary files are removed. Costs what the crash left, not what the store holds. */
+/* At a start, before anything is served, and before a purge: files whose row never committed are set aside
+ * (keeping.h); chunks of uploads that no longer exist and temporary files are removed. Costs what the crash left, not
+ * what the store holds. */
 bool recover_files(struct call *c);
 
-/* Compares every row with its file and every file with its rows; one line per finding through `tell`. `remove_orphans` removes files that
- * no row names, and no upload that may be under way. `deep` reads every file and compares its SHA-256. What is damaged is
- * marked on its row, what is whole again loses its mark. `rows` asks whether rows agree with each other (invariants.h). *findings
- * counts what is still wrong. */
+/* Compares every row with its file and every file with its rows; one line per finding through `tell`.
+ * `remove_orphans` removes files that no row names, and no upload that may be under way. `deep` reads every file and
+ * compares its SHA-256. What is damaged is marked on its row, what is whole again loses its mark. `rows` asks whether
+ * rows agree with each other (invariants.h). *findings counts what is still wrong. */
 struct fsck_options {
     bool remove_orphans, deep, rows;
 };
@@ -31,8 +32,8 @@ struct purgeable {
 };
 bool purge_look(struct call *c, struct instant before, struct purgeable *out);
 
-/* What a start set aside (keeping.h) before `before`, as long as no row needs it; one line for each through `tell`. `remove` false: only says what
- * would go. Counts what went, or would. */
+/* What a start set aside (keeping.h) before `before`, as long as no row needs it; one line for each through `tell`.
+ * `remove` false: only says what would go. Counts what went, or would. */
 struct aside_found {
     int64_t files, bytes, kept;
 };

@@ -1,5 +1,5 @@
-/* admission.c - may this request be handled at all? Everything that is decided before its body is read: who asks, how often, with which
- * right, and whether the body is of a kind and size that will be taken. */
+/* admission.c - may this request be handled at all? Everything that is decided before its body is read: who asks, how
+ * often, with which right, and whether the body is of a kind and size that will be taken. */
 #include "web/exchange.h"
 
 bool admission_route(struct exchange *x)
@@ -124,7 +124,8 @@ int64_t admission_body_limit(const struct exchange *x)
                                                                                    : config->max_json_bytes;
 }
 
-/* Bytes are kept as they come, so a coding that is not undone would be stored as if it were the file (RFC 9110 8.4, 15.5.16). */
+/* Bytes are kept as they come, so a coding that is not undone would be stored as if it were the file (RFC 9110 8.4,
+ * 15.5.16). */
 static bool check_body_coding(struct exchange *x)
 {
     struct str coding = str_trim(http_header_list(x->call.request, "Content-Encoding", &x->call.arena));

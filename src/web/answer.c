@@ -1,5 +1,5 @@
-/* answer.c - what leaves: the encoded record or the problem, its headers, and what is remembered of it (access line, metrics,
- * audit row). */
+/* answer.c - what leaves: the encoded record or the problem, its headers, and what is remembered of it (access line,
+ * metrics, audit row). */
 #include "web/exchange.h"
 
 #include "site/metrics.h"
@@ -149,7 +149,8 @@ static void cors_headers(struct exchange *x)
             http_set_header(r, "Access-Control-Allow-Origin", origin);
             http_set_header(
                 r, "Access-Control-Expose-Headers",
-                S("ETag, Location, X-Request-ID, Content-Range, Content-Disposition, Retry-After, X-Picture-Remark, X-Pixel-Format"));
+                S("ETag, Location, X-Request-ID, Content-Range, Content-Disposition, Retry-After, X-Picture-Remark, "
+                  "X-Pixel-Format"));
             return;
         }
 }

@@ -1,6 +1,7 @@
-/* conditional.c - preconditions of GET and HEAD (RFC 9110 13.1), looked at in one place, when the answer is known: in the order of 13.2.2, If-Match,
- * else If-Unmodified-Since, then If-None-Match, else If-Modified-Since. Handlers that can save work ask answer_is_known before it. An answer other
- * than 2xx or 304 is what it would have been without preconditions (13.2.1). */
+/* conditional.c - preconditions of GET and HEAD (RFC 9110 13.1), looked at in one place, when the answer is known: in
+ * the order of 13.2.2, If-Match, else If-Unmodified-Since, then If-None-Match, else If-Modified-Since. Handlers that
+ * can save work ask answer_is_known before it. An answer other than 2xx or 304 is what it would have been without
+ * preconditions (13.2.1). */
 #include "web/exchange.h"
 
 #include "schema/json.h"
@@ -13,7 +14,8 @@ static struct str header_of(const struct exchange *x, const char *name)
     return STR_NULL;
 }
 
-/* Seconds, as HTTP dates have no fractions. False: there is none, or it is no date, and the field is ignored (13.1.3, 13.1.4). */
+/* Seconds, as HTTP dates have no fractions. False: there is none, or it is no date, and the field is ignored (13.1.3,
+ * 13.1.4). */
 static bool seconds_of(struct str date, int64_t *out)
 {
     struct instant at;

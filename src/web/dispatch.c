@@ -1,9 +1,9 @@
-/* dispatch.c - the life of a request, from its headers to its answer. What the endpoint's row says is done here, once for all
- * endpoints; see the picture in http.h for the threads.
+/* dispatch.c - the life of a request, from its headers to its answer. What the endpoint's row says is done here, once
+ * for all endpoints; see the picture in http.h for the threads.
  *
  *   begin:  id -> preflight, https -> route -> token -> rate limit -> permission -> body type and size (admission.c)
  *   ready:  decode -> run where the row says -> answer
- *   run:    If-Match -> Idempotency-Key -> handler -> audit row -> encode (all in one transaction when the row says WRITES)
+ *   run:    If-Match -> Idempotency-Key -> handler -> audit row -> encode (in one transaction when the row says WRITES)
  */
 #include "web/exchange.h"
 
@@ -79,8 +79,8 @@ static bool veil(struct call *c, const struct endpoint *e)
     return !c->out || !e->out || !e->out->veil || e->out->veil(c, c->out);
 }
 
-/* What GET answers for the same path now, made by GET's own handler in the same transaction. The call's own input and answer are put back
- * however that ends. */
+/* What GET answers for the same path now, made by GET's own handler in the same transaction. The call's own input and
+ * answer are put back however that ends. */
 static bool load_present(struct exchange *x, const struct endpoint *get, void **out)
 {
     struct call *c = &x->call;
@@ -341,7 +341,8 @@ static void read_body(struct exchange *x)
     }
 }
 
-/* A version 4 UUID. Random bytes are fetched for many requests at a time, since asking the system costs as much as the rest. */
+/* A version 4 UUID. Random bytes are fetched for many requests at a time, since asking the system costs as much as
+ * the rest. */
 static void make_request_id(struct exchange *x)
 {
     if (x->random_left < UUID_BYTES) {

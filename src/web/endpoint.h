@@ -6,12 +6,12 @@
  *           .summary = "Shows one patient" },
  *     };
  *
- * Routing, permission checks, decoding, encoding, ETags, audit rows, metrics labels and the OpenAPI document come from the row;
- * the handler holds only its own thought. Tables of rows are listed by hand in endpoints.c, and handed to
- * what serves them (struct service), which knows no noun.
+ * Routing, permission checks, decoding, encoding, ETags, audit rows, metrics labels and the OpenAPI document come
+ * from the row; the handler holds only its own thought. Tables of rows are listed by hand in endpoints.c, and handed
+ * to what serves them (struct service), which knows no noun.
  *
- * Input: path variables fill the members of `in` with their names; the others come from the query (GET, DELETE, and members marked
- * IN_QUERY) or from the body.
+ * Input: path variables fill the members of `in` with their names; the others come from the query (GET, DELETE, and
+ * members marked IN_QUERY) or from the body.
  */
 #ifndef ROENTGEN_ENDPOINT_H
 #define ROENTGEN_ENDPOINT_H
@@ -26,8 +26,9 @@ enum runs {
     WRITES, /* the whole handler runs inside one transaction, whose commit is durable before the answer leaves */
 };
 
-/* Where work runs that may block (WORKS, `first`; READS on MySQL are GENERAL). Each lane has threads of its own, so that a sign-in or a probe never
- * waits for pictures; in each, accounts take turns (http.h). cmd_serve.c says how many threads. */
+/* Where work runs that may block (WORKS, `first`; READS on MySQL are GENERAL). Each lane has threads of its own, so
+ * that a sign-in or a probe never waits for pictures; in each, accounts take turns (http.h). cmd_serve.c says how
+ * many threads. */
 enum lane {
     LANE_GENERAL,
     LANE_PICTURES, /* may wait for a decoder */
@@ -77,10 +78,12 @@ struct endpoint {
     /* BODY_MULTIPART, BODY_RELATED and BODY_RAW: where the bytes go; called before any arrives. */
     bool (*receive)(struct call *c, struct body_sink *sink);
     int64_t body_max; /* 0: the setting for the body's type */
-    /* WORKS: tried first, on the I/O thread, when reading the database does not block. True: it has answered (from a cache in memory). False
-     * without an error: the worker has to; nothing it did may matter then, but what it leaves in call.found. */
+    /* WORKS: tried first, on the I/O thread, when reading the database does not block. True: it has answered (from a
+     * cache in memory). False without an error: the worker has to; nothing it did may matter then, but what it leaves
+     * in call.found. */
     bool (*at_once)(struct call *c);
-    /* WRITES: what has to be done before the transaction and may take long (comparing a password), on a worker. False: refused. */
+    /* WRITES: what has to be done before the transaction and may take long (comparing a password), on a worker.
+     * False: refused. */
     bool (*first)(struct call *c);
     enum lane lane;
 };

@@ -49,7 +49,8 @@ static inline struct exchange *exchange_of(struct call *c)
 void answer_status(struct call *c, int status);
 void answer_header(struct call *c, const char *name, struct str value);
 void answer_location(struct call *c, const char *format, int64_t id); /* "/api/v1/things/%" PRId64 */
-/* NOT_JSON answers: bytes that outlive the request or live in its arena; or part of a file, whose descriptor is taken over. */
+/* NOT_JSON answers: bytes that outlive the request or live in its arena; or part of a file, whose descriptor is taken
+ * over. */
 void answer_bytes(struct call *c, const char *media_type, struct str bytes);
 void answer_file(struct call *c, const char *media_type, int fd, int64_t offset, int64_t length);
 /* Bytes made while they are sent (http_set_stream): `self` is not in the call's arena, and `release` gives it back. */
@@ -79,17 +80,19 @@ bool decode_input(struct call *c);
 /* What its handler finds in call.in: of an endpoint that takes nothing, a record without members. */
 const struct schema *endpoint_in(const struct endpoint *e);
 
-/* answer.c: encodes call.out into x->answer; sends the answer or the problem, with its headers, log line and metrics. */
+/* answer.c: encodes call.out into x->answer; sends the answer or the problem, with its headers, log line and
+ * metrics. */
 void answer_encode(struct exchange *x);
 void answer_send(struct exchange *x, bool ok);
 
 /* conditional.c: preconditions (RFC 9110 13). */
 /* Says the ETag of the answer. True: the client has it already, and the answer is 304 without a body. */
 bool answer_is_known(struct call *c, struct str etag);
-/* Of an answer_file with `size` bytes: sends the part that Range asks for, unless If-Range says that it would be one of another file (RFC 9110
- * 14.2, 13.1.5). False: E_RANGE. */
+/* Of an answer_file with `size` bytes: sends the part that Range asks for, unless If-Range says that it would be one
+ * of another file (RFC 9110 14.2, 13.1.5). False: E_RANGE. */
 bool answer_range(struct call *c, struct str etag, struct str modified, int64_t size);
-/* Of a change: is the record, as GET would answer it, what If-Match names (if it is sent)? False: E_PRECONDITION_FAILED. */
+/* Of a change: is the record, as GET would answer it, what If-Match names (if it is sent)? False:
+ * E_PRECONDITION_FAILED. */
 bool record_matches(struct call *c, const struct schema *schema, const void *record);
 void answer_tag_record(struct exchange *x);
 /* Looks at the preconditions of a GET whose answer is ready: it may become 304. False: E_PRECONDITION_FAILED. */

@@ -1,5 +1,5 @@
-/* idempotency.c - a POST sent twice with one Idempotency-Key happens once: the first answer is kept for 24 hours and given
- * again. Kept answers are sealed, since they may hold patients' data. */
+/* idempotency.c - a POST sent twice with one Idempotency-Key happens once: the first answer is kept for 24 hours and
+ * given again. Kept answers are sealed, since they may hold patients' data. */
 #include "web/exchange.h"
 
 #include "base/crypto.h"

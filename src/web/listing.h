@@ -11,11 +11,12 @@
  *         .order = &user_order };
  *     return list_answer(c, &user_listing, (struct list_among){ 0 });
  *
- * Members of the input with `filter` become conditions when given. Pages come by number (page, page_size) or by cursor (after),
- * which costs the same wherever it points: the order is always (sort column, id), and the cursor holds both of the last row. A numbered
- * page costs a walk past all rows before it: one past the end is empty without a look, one that begins behind LIST_OFFSET_MAX rows is
- * refused. Rows go from the database straight into the answer. Totals come from a maintained counter where the caller has one; otherwise
- * matches are counted up to LIST_COUNT_MAX and the answer says so (total_is_lower_bound).
+ * Members of the input with `filter` become conditions when given. Pages come by number (page, page_size) or by
+ * cursor (after), which costs the same wherever it points: the order is always (sort column, id), and the cursor
+ * holds both of the last row. A numbered page costs a walk past all rows before it: one past the end is empty without
+ * a look, one that begins behind LIST_OFFSET_MAX rows is refused. Rows go from the database straight into the answer.
+ * Totals come from a maintained counter where the caller has one; otherwise matches are counted up to LIST_COUNT_MAX
+ * and the answer says so (total_is_lower_bound).
  */
 #ifndef ROENTGEN_LISTING_H
 #define ROENTGEN_LISTING_H
@@ -72,8 +73,9 @@ struct list_order {
 
 struct listing {
     const struct schema *row;
-    const char *
-        from; /* FROM with tables in the order in which rows are found, when the order's column is of another table; NULL: the row's */
+    /* FROM with tables in the order in which rows are found, when the order's column is of another table; NULL: the
+     * row's. */
+    const char *from;
     const char *where;                            /* always true for rows of this list; NULL: nothing */
     const char *id;                               /* "f.id": unique, ends every order */
     const struct list_order *order;               /* has the names of the input's, in their order */
@@ -91,9 +93,9 @@ struct list_total {
 struct list_among {
     const struct condition *conditions; /* hold for every row */
     int condition_count;
-    /* Alternatives; a row is listed when any of them holds. The page is the merge of the scopes' own pages, so that each uses its own index.
-     * A scope's own FROM may give the row's alias to something that says other than the row's table does: then orders and filters go by that.
-     * None: no such restriction. */
+    /* Alternatives; a row is listed when any of them holds. The page is the merge of the scopes' own pages, so that
+     * each uses its own index. A scope's own FROM may give the row's alias to something that says other than the
+     * row's table does: then orders and filters go by that. None: no such restriction. */
     const struct condition *scopes;
     int scope_count;
     struct list_total total;

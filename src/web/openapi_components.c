@@ -1,5 +1,6 @@
-/* openapi_components.c - what operations refer to. A record stands under its schema's name; what a body may hold of one that is also an answer,
- * and what is inside bodies, is another shape and has "Input" (PATCH: "Patch") behind its name; a page of a list has "PageOf" before it. */
+/* openapi_components.c - what operations refer to. A record stands under its schema's name; what a body may hold of
+ * one that is also an answer, and what is inside bodies, is another shape and has "Input" (PATCH: "Patch") behind its
+ * name; a page of a list has "PageOf" before it. */
 #include "web/openapi_document.h"
 
 #include "web/endpoint.h"
@@ -137,8 +138,8 @@ static const char page[] =
     "'total_is_lower_bound':{'type':'boolean','description':'There are more rows than `total` says.'},"
     "'page':{'type':'integer','description':'Which page this is, from 1.'},"
     "'page_size':{'type':'integer','description':'Rows on a full page.'},"
-    "'next':{'type':['string','null'],'description':'Give it as `after` to get the rows that follow; null on the last page.'}"
-    "}},";
+    "'next':{'type':['string','null'],'description':'Give it as `after` to get the rows that follow; null on the "
+    "last page.'}}},";
 
 static const char problem[] =
     "'Problem':{'type':'object','description':'What went wrong (RFC 9457).',"
@@ -153,8 +154,8 @@ static const char problem[] =
     "'items':{'$ref':'#/components/schemas/ValidationError'}}}},"
     "'ValidationError':{'type':'object','description':'One thing that does not fit.',"
     "'required':['loc','msg','type'],'properties':{"
-    "'loc':{'type':'array','items':{'type':'string'},'description':'Where: body, query, path or header, and the member.'},"
-    "'msg':{'type':'string','description':'What would be right.'},"
+    "'loc':{'type':'array','items':{'type':'string'},'description':'Where: body, query, path or header, and the "
+    "member.'},'msg':{'type':'string','description':'What would be right.'},"
     "'type':{'type':'string','description':'The same as one word, for programs.'}}},"
     "'TokenError':{'type':'object','description':'What went wrong (RFC 6749 5.2).','required':['error'],'properties':{"
     "'error':{'type':'string'},'error_description':{'type':'string'}}}";

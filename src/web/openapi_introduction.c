@@ -1,32 +1,37 @@
-/* openapi_introduction.c - what holds for every operation, said once for those who read the document. tests/contract/in_full.py says the same as
- * JSON Schema: who changes a rule here changes it there. */
+/* openapi_introduction.c - what holds for every operation, said once for those who read the document.
+ * tests/contract/in_full.py says the same as JSON Schema: who changes a rule here changes it there. */
 #include "web/openapi_document.h"
 
 #include "base/error.h"
 
 static const char english[] =
-    "Everything under `/api/v1` takes and gives JSON (UTF-8). Members and parameters that are not listed are refused.\n\n"
+    "Everything under `/api/v1` takes and gives JSON (UTF-8). Members and parameters that are not listed are "
+    "refused.\n\n"
     "## Signing in\n\n"
-    "`POST /api/v1/auth/login` gives an access token: send it as `Authorization: Bearer ...`. When it has expired, `POST "
-    "/api/v1/auth/refresh` gives the next pair.\n\n"
+    "`POST /api/v1/auth/login` gives an access token: send it as `Authorization: Bearer ...`. When it has expired, "
+    "`POST /api/v1/auth/refresh` gives the next pair.\n\n"
     "## Values\n\n"
-    "- **Texts** (`format: text`) hold no control characters but tab and line ends. Spaces around them are taken off. `minLength` "
-    "counts what is left, `maxLength` what was sent, both in characters (code points). Passwords (`format: password`) keep their spaces.\n"
-    "- **Nothing** is `null`. Where `null` or leaving out is allowed, an empty text means the same; so does an empty value in a query.\n"
-    "- **Times** (`date-time`) are answered in UTC: `2026-01-05T14:30:22.123456Z`. Where one is asked for, other offsets will do, and a day "
-    "alone (`2026-01-05`) is its first moment, as the end of a span its last. There is no year 0.\n"
+    "- **Texts** (`format: text`) hold no control characters but tab and line ends. Spaces around them are taken "
+    "off. `minLength` counts what is left, `maxLength` what was sent, both in characters (code points). Passwords "
+    "(`format: password`) keep their spaces.\n"
+    "- **Nothing** is `null`. Where `null` or leaving out is allowed, an empty text means the same; so does an empty "
+    "value in a query.\n"
+    "- **Times** (`date-time`) are answered in UTC: `2026-01-05T14:30:22.123456Z`. Where one is asked for, other "
+    "offsets will do, and a day alone (`2026-01-05`) is its first moment, as the end of a span its last. There is no "
+    "year 0.\n"
     "- **Numbers**: `int64` is what 64 bits hold but for the least of them, `double` is finite.\n"
     "- **Queries**: lists are separated by commas. `1` and `0` will do for `true` and `false`.\n\n"
     "## Lists and members\n\n"
-    "Lists come in pages: `page` and `page_size`, or, from any place at the same cost, `after` with the `next` of the page before. With "
-    "`fields=id,name` an answer (of a list: each row) has only these members; without it all that are `required` are there.\n\n"
+    "Lists come in pages: `page` and `page_size`, or, from any place at the same cost, `after` with the `next` of "
+    "the page before. With `fields=id,name` an answer (of a list: each row) has only these members; without it all "
+    "that are `required` are there.\n\n"
     "## Changes\n\n"
-    "Answers about one thing have an `ETag`. Sent back as `If-Match` a change is made only if nobody was faster (else 412); sent back as "
-    "`If-None-Match` an answer is only repeated if it is another one (else 304). A POST with an `Idempotency-Key` happens once, however "
-    "often it is sent within 24 hours.\n\n"
+    "Answers about one thing have an `ETag`. Sent back as `If-Match` a change is made only if nobody was faster "
+    "(else 412); sent back as `If-None-Match` an answer is only repeated if it is another one (else 304). A POST "
+    "with an `Idempotency-Key` happens once, however often it is sent within 24 hours.\n\n"
     "## What may go wrong\n\n"
-    "Every operation may answer one of these, as `application/problem+json` (RFC 9457). With 422, `errors` lists all that does not fit. "
-    "Where `Retry-After` is given it is worth trying again after so many seconds.\n\n"
+    "Every operation may answer one of these, as `application/problem+json` (RFC 9457). With 422, `errors` lists all "
+    "that does not fit. Where `Retry-After` is given it is worth trying again after so many seconds.\n\n"
     "| status | | |\n|---|---|---|\n";
 
 static const char chinese[] =

@@ -1,5 +1,5 @@
-/* proxy.c - what stands between the caller and us: whose words about the caller's address are believed, whether there is a proxy at all,
- * and which names this server is reached by. */
+/* proxy.c - what stands between the caller and us: whose words about the caller's address are believed, whether there
+ * is a proxy at all, and which names this server is reached by. */
 #include "web/exchange.h"
 
 #include "base/address.h"
@@ -13,8 +13,8 @@ static struct str forwarded_for(struct str element, struct arena *arena)
     return http_header_parameter(arena_format(arena, ";%.*s", STR_FMT(element)), S("for"), arena);
 }
 
-/* Takes the last element off a list; commas inside quotes separate nothing. Read from the right, where the nearest proxy wrote, so that a
- * quote that the caller left open further left swallows none of it. */
+/* Takes the last element off a list; commas inside quotes separate nothing. Read from the right, where the nearest
+ * proxy wrote, so that a quote that the caller left open further left swallows none of it. */
 static struct str last_element(struct str *list)
 {
     bool quoted = false;
@@ -26,8 +26,9 @@ static struct str last_element(struct str *list)
     return last;
 }
 
-/* Behind trusted proxies the caller is the last one in the chain whom no trusted proxy is: each proxy appends whom it heard, so that
- * what is further left is the caller's own words, as is everything left of something that is no address. */
+/* Behind trusted proxies the caller is the last one in the chain whom no trusted proxy is: each proxy appends whom it
+ * heard, so that what is further left is the caller's own words, as is everything left of something that is no
+ * address. */
 static struct address find_client(struct exchange *x, struct address peer)
 {
     const struct call *c = &x->call;
@@ -81,8 +82,8 @@ static struct str host_name(struct str host)
     return name;
 }
 
-/* A name that no stranger's name server answers for: with any other a web page could reach us under its own name and read the
- * answer (DNS rebinding). */
+/* A name that no stranger's name server answers for: with any other a web page could reach us under its own name and
+ * read the answer (DNS rebinding). */
 static bool is_local_name(struct str host)
 {
     struct str name = host_name(host);
@@ -115,7 +116,8 @@ static struct str public_authority(const struct config *config)
     return authority;
 }
 
-/* The caller's Host is repeated only where it cannot lead anywhere else: a redirect to a name that a stranger made up is his. */
+/* The caller's Host is repeated only where it cannot lead anywhere else: a redirect to a name that a stranger made up
+ * is his. */
 bool proxy_https(struct exchange *x)
 {
     struct call *c = &x->call;

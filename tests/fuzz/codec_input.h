@@ -1,7 +1,8 @@
-/* codec_input.h - for the fuzz targets of codecs: a pixel format from the first bytes of the input, small enough that millions of frames can
- * be decoded, and the decoding itself.
+/* codec_input.h - for the fuzz targets of codecs: a pixel format from the first bytes of the input, small enough that
+ * millions of frames can be decoded, and the decoding itself.
  *
- *   byte 0: rows 1 to 64   1: columns 1 to 64   2: samples, sign, planes   3: bits allocated   4: photometric interpretation
+ *   byte 0: rows 1 to 64   1: columns 1 to 64   2: samples, sign, planes   3: bits allocated
+ *        4: photometric interpretation
  */
 #ifndef ROENTGEN_FUZZ_CODEC_INPUT_H
 #define ROENTGEN_FUZZ_CODEC_INPUT_H
@@ -38,7 +39,8 @@ static inline struct str fuzz_format(const uint8_t *data, size_t size, enum dico
     return (struct str){ (const char *)data + FUZZ_HEADER, (ptrdiff_t)size - FUZZ_HEADER };
 }
 
-/* The format that a JPEG codestream's own frame header says, so that it is not the first check that ends most of the runs. False: none, or too big. */
+/* The format that a JPEG codestream's own frame header says, so that it is not the first check that ends most of the
+ * runs. False: none, or too big. */
 static inline bool fuzz_jpeg_format(struct str encoded, struct pixel_format *format, struct jpeg_image *image,
                                     int64_t side_max)
 {

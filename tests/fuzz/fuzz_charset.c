@@ -1,4 +1,5 @@
-/* fuzz_charset.c - any bytes under any character set become valid UTF-8 of bounded length. Input: terms, NUL, VR (two letters), text. */
+/* fuzz_charset.c - any bytes under any character set become valid UTF-8 of bounded length. Input: terms, NUL, VR (two
+ * letters), text. */
 #include "dicom/charset.h"
 #include "dicom/reader.h"
 

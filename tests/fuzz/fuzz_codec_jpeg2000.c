@@ -1,5 +1,5 @@
-/* fuzz_codec_jpeg2000.c - JPEG 2000 and high-throughput JPEG 2000. The input is a codestream or a JP2 file alone: the format is what
- * its SIZ marker says. */
+/* fuzz_codec_jpeg2000.c - JPEG 2000 and high-throughput JPEG 2000. The input is a codestream or a JP2 file alone: the
+ * format is what its SIZ marker says. */
 #include "codec_input.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,5 +1,5 @@
-/* fuzz_codec_jpeg_own.c - our JPEG decoder: lossless, sequential and progressive. The input is a codestream alone. DCT of 8 bits comes here,
- * too, although libjpeg-turbo decodes it in the product. */
+/* fuzz_codec_jpeg_own.c - our JPEG decoder: lossless, sequential and progressive. The input is a codestream alone.
+ * DCT of 8 bits comes here, too, although libjpeg-turbo decodes it in the product. */
 #include "codec_input.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

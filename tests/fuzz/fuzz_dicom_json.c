@@ -14,8 +14,8 @@ static const struct dicom_limits limits = {
 };
 enum { OUTPUT_MAX = 1 << 22, POOL_BYTES = 1 << 22 };
 
-/* jansson is what checks here, not what is checked: its many small pieces come from a pool, which is several times as quick as the
- * address sanitizer's allocator. */
+/* jansson is what checks here, not what is checked: its many small pieces come from a pool, which is several times as
+ * quick as the address sanitizer's allocator. */
 static _Alignas(max_align_t) char pool[POOL_BYTES];
 static size_t pool_used;
 

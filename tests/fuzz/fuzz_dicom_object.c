@@ -1,4 +1,5 @@
-/* fuzz_dicom_object.c - the tree that a file becomes is whole: sorted, linked, and its values can be asked for in every way. */
+/* fuzz_dicom_object.c - the tree that a file becomes is whole: sorted, linked, and its values can be asked for in
+ * every way. */
 #include "dicom/object.h"
 
 #include <assert.h>

@@ -1,4 +1,5 @@
-/* fuzz_dicom_reader.c - from memory and from a stream that comes in odd pieces, the parser tells the same events and the same error. */
+/* fuzz_dicom_reader.c - from memory and from a stream that comes in odd pieces, the parser tells the same events and
+ * the same error. */
 #include "dicom/reader.h"
 
 #include <assert.h>

@@ -1,5 +1,5 @@
-/* fuzz_encoding.c - the character set of any file can be settled: a known one, by which all text is UTF-8, and the same when the file is read
- * again and asked, or is told the name. */
+/* fuzz_encoding.c - the character set of any file can be settled: a known one, by which all text is UTF-8, and the
+ * same when the file is read again and asked, or is told the name. */
 #include "dicom/encoding.h"
 
 #include <assert.h>

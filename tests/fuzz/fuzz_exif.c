@@ -1,4 +1,5 @@
-/* fuzz_exif.c - Exif data at any place of a file: an orientation from 1 to 8, and nothing read outside of what is said to be there. */
+/* fuzz_exif.c - Exif data at any place of a file: an orientation from 1 to 8, and nothing read outside of what is
+ * said to be there. */
 #include "raster/exif.h"
 
 #include <assert.h>

@@ -1,5 +1,5 @@
-/* fuzz_filing.c - what is taken of any file for its patient, study, series and instance: UTF-8, with legal UIDs or the reason why not, and words about
- * what of its header cannot be read. */
+/* fuzz_filing.c - what is taken of any file for its patient, study, series and instance: UTF-8, with legal UIDs or
+ * the reason why not, and words about what of its header cannot be read. */
 #include "site/app.h"
 #include "records/filing.h"
 #include "measure/header_doubts.h"

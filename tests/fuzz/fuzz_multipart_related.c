@@ -1,5 +1,5 @@
-/* fuzz_multipart_related.c - what STOW-RS reads (PS3.18 10.5.1): the header Content-Type with its parameters, the body by the boundary that it
- * names, and of the first part the UIDs.
+/* fuzz_multipart_related.c - what STOW-RS reads (PS3.18 10.5.1): the header Content-Type with its parameters, the
+ * body by the boundary that it names, and of the first part the UIDs.
  *
  *   input: [seed of the pieces] [value of Content-Type] LF [body] */
 #include "multipart_input.h"

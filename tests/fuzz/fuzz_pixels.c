@@ -1,5 +1,5 @@
-/* fuzz_pixels.c - whole files: what their numbers say of the image, where frames are, and native and RLE frames to samples (other
- * codecs have targets of their own, which are quicker). */
+/* fuzz_pixels.c - whole files: what their numbers say of the image, where frames are, and native and RLE frames to
+ * samples (other codecs have targets of their own, which are quicker). */
 #include "codec_input.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,4 +1,5 @@
-/* fuzz_tries.c - failures and locks of a few keys, in any order and at any moment, against what tries.h says of one key. */
+/* fuzz_tries.c - failures and locks of a few keys, in any order and at any moment, against what tries.h says of one
+ * key. */
 #include "kv/tries.h"
 
 #include <assert.h>

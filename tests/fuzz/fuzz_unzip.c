@@ -1,5 +1,5 @@
-/* fuzz_unzip.c - ZIPs of strangers: whatever is told of an entry lies within the ZIP, what comes out of one is what its directory promises, and
- * what is refused is refused with words. */
+/* fuzz_unzip.c - ZIPs of strangers: whatever is told of an entry lies within the ZIP, what comes out of one is what
+ * its directory promises, and what is refused is refused with words. */
 #include "intake/unzip.h"
 
 #include <assert.h>

@@ -1,5 +1,5 @@
-/* multipart_input.h - for the fuzz targets of multipart bodies: a body pushed whole and in pieces of random sizes gives the same events, and
- * data events never leave the bytes that were sent. */
+/* multipart_input.h - for the fuzz targets of multipart bodies: a body pushed whole and in pieces of random sizes
+ * gives the same events, and data events never leave the bytes that were sent. */
 #ifndef ROENTGEN_FUZZ_MULTIPART_INPUT_H
 #define ROENTGEN_FUZZ_MULTIPART_INPUT_H
 
@@ -56,7 +56,8 @@ static bool on_end(void *self, struct error *error)
     return true;
 }
 
-/* Pushes a piece as it would come off a socket: nothing of the body lies behind it, so that the address sanitizer sees a read past it. */
+/* Pushes a piece as it would come off a socket: nothing of the body lies behind it, so that the address sanitizer
+ * sees a read past it. */
 static bool push_piece(struct multipart *m, struct str piece, char room[PIECE_MAX], struct error *error)
 {
     char *at = room + PIECE_MAX - piece.len;
@@ -100,7 +101,8 @@ static inline bool multipart_agrees(struct str boundary, struct str body, unsign
     bool again = multipart_run(boundary, body, seed, &pieces);
     assert(begun == again);
     assert(whole->ok == pieces.ok && whole->data_bytes <= body.len);
-    /* After damage the last data event may have been held back differently, so only whole bodies must agree to the byte. */
+    /* After damage the last data event may have been held back differently, so only whole bodies must agree to the
+     * byte. */
     if (whole->ok)
         assert(str_equal(text_str(&whole->text), text_str(&pieces.text)));
     text_release(&pieces.text);

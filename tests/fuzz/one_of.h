@@ -1,5 +1,5 @@
-/* one_of.h - for fuzz targets with several independent checks: a run makes one of them, which the last byte of the input says, so that there
- * are more runs. A replayed corpus, which is a test, makes all.
+/* one_of.h - for fuzz targets with several independent checks: a run makes one of them, which the last byte of the
+ * input says, so that there are more runs. A replayed corpus, which is a test, makes all.
  *
  *   int which = ONE_OF(3, data, size);
  *   if (which & 1) ... if (which & 2) ... if (which & 4) ...

@@ -7,9 +7,9 @@
  *     own_clock_move_ms(1);
  *     ... it is gone ...
  *
- * This replaces libc's clock_gettime in the program. A thread that looks at the clock now and then, as the guard of connections does, sleeps in
- * epoll_wait; while the clock stands, such a sleep takes a few milliseconds, and own_clock_pass_ms returns only when the thread has seen the new
- * time and done what it does at that time. */
+ * This replaces libc's clock_gettime in the program. A thread that looks at the clock now and then, as the guard of
+ * connections does, sleeps in epoll_wait; while the clock stands, such a sleep takes a few milliseconds, and
+ * own_clock_pass_ms returns only when the thread has seen the new time and done what it does at that time. */
 #ifndef ROENTGEN_TEST_OWN_CLOCK_H
 #define ROENTGEN_TEST_OWN_CLOCK_H
 

@@ -1,4 +1,5 @@
-/* test_file_view.c - views of files that are cut while they are looked at, and signals that are none of their business. */
+/* test_file_view.c - views of files that are cut while they are looked at, and signals that are none of their
+ * business. */
 #include "folder.h"
 
 #include "base/file_view.h"

@@ -88,7 +88,8 @@ static void access_lines(void **state)
     assert_str_is(
         str_slice(line, 36, line.len),
         "\",\"level\":\"info\",\"event\":\"request\",\"request_id\":\"r\","
-        "\"method\":\"GET\",\"route\":\"/a/{id}\",\"client\":\"::1\",\"user_id\":7,\"status\":200,\"us\":1234,\"bytes_in\":5,\"bytes_out\":99}");
+        "\"method\":\"GET\",\"route\":\"/a/{id}\",\"client\":\"::1\",\"user_id\":7,\"status\":200,\"us\":1234,"
+        "\"bytes_in\":5,\"bytes_out\":99}");
     assert_true(str_cut(rest, '\n', &line, &rest));
     assert_str_is(str_slice(line, 36, line.len), "\",\"level\":\"info\",\"event\":\"request\",\"status\":400,"
                                                  "\"us\":0,\"bytes_in\":0,\"bytes_out\":0}");

@@ -1,7 +1,8 @@
 /* test_journal.c - what is left of small files after a kill, a power cut, a full or a failing disk.
  *
- * A store is "killed" by a child that ends without closing it. A power cut is the same, and then the files that nobody synced are taken
- * away or damaged by hand. The calls that make bytes durable are ours (below): they can fail, and wait for no disk. */
+ * A store is "killed" by a child that ends without closing it. A power cut is the same, and then the files that
+ * nobody synced are taken away or damaged by hand. The calls that make bytes durable are ours (below): they can fail,
+ * and wait for no disk. */
 #include "blob/journal.h"
 
 #include "base/text.h"

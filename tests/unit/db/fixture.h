@@ -1,8 +1,8 @@
 /* fixture.h - a database to test against: SQLite in a folder that goes away, and MySQL where TEST_MYSQL_URL says so.
  *
- * Each test function is listed once per database; without TEST_MYSQL_URL those for MySQL are skipped. The URL names any database
- * that exists (mysql://root@/mysql?socket=...): each test makes and drops one of its own beside it, so that several test programs
- * can run at once.
+ * Each test function is listed once per database; without TEST_MYSQL_URL those for MySQL are skipped. The URL names
+ * any database that exists (mysql://root@/mysql?socket=...): each test makes and drops one of its own beside it, so
+ * that several test programs can run at once.
  */
 #ifndef ROENTGEN_TEST_DB_FIXTURE_H
 #define ROENTGEN_TEST_DB_FIXTURE_H

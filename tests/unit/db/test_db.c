@@ -507,7 +507,8 @@ static void sixteen_values(void **state)
 static void many_statements(void **state)
 {
     struct fixture *f = fixture_of(state);
-    /* More than are kept, twice, so that those thrown out come back; text in one buffer, so that only content counts. */
+    /* More than are kept, twice, so that those thrown out come back; text in one buffer, so that only content
+     * counts. */
     char sql[64];
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i < STATEMENTS_MAX + 50; i++) {

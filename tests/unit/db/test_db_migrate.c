@@ -5,7 +5,8 @@
 
 static const struct migration good[] = {
     { 1, "0001_one",
-      "-- One.\ncreate table m_one(id integer primary key, body varchar(20)); insert into m_one(id, body) values (1, 'a;b');",
+      "-- One.\ncreate table m_one(id integer primary key, body varchar(20)); insert into m_one(id, body) values (1, "
+      "'a;b');",
       "drop table m_one;" },
     { 2, "0002_two", "create table m_two(id integer primary key, n integer);\ninsert into m_two(id, n) values (1, 0);",
       "drop table m_two" },
@@ -16,7 +17,8 @@ static const struct migration good_sqlite[] = {
       "drop table m_one;" },
     { 2, "0002_two",
       "create table m_two(id integer primary key, n integer);\ninsert into m_two(id, n) values (1, 0);"
-      "create trigger m_count after insert on m_one begin update m_two set n = n + 1; update m_two set n = n + 10; end;",
+      "create trigger m_count after insert on m_one begin update m_two set n = n + 1; update m_two set n = n + 10; "
+      "end;",
       "drop trigger m_count; drop table m_two" },
 };
 static const struct migration good_mysql[] = {
@@ -25,8 +27,8 @@ static const struct migration good_mysql[] = {
       "drop table m_one;" },
     { 2, "0002_two",
       "create table m_two(id integer primary key, n integer);\ninsert into m_two(id, n) values (1, 0);"
-      "create trigger m_count after insert on m_one for each row begin if new.id > 0 then update m_two set n = n + 1; end if;"
-      " update m_two set n = if(new.id > 0, n + 10, 0); end;",
+      "create trigger m_count after insert on m_one for each row begin if new.id > 0 then update m_two set n = n + "
+      "1; end if; update m_two set n = if(new.id > 0, n + 10, 0); end;",
       "drop trigger m_count; drop table m_two" },
 };
 static const struct migration broken[] = {

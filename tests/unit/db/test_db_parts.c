@@ -139,7 +139,8 @@ static void triggers_stay_whole(void **state)
 {
     (void)state;
     const char *simple =
-        "CREATE TEMP TRIGGER IF NOT EXISTS t after insert on x when new.a is null\nBEGIN\n  update y set n = 1; delete from z;\nEND";
+        "CREATE TEMP TRIGGER IF NOT EXISTS t after insert on x when new.a is null\nBEGIN\n  update y set n = 1; "
+        "delete from z;\nEND";
     const char *nested =
         "create trigger t after update on x for each row\nbegin\n if new.a then\n  update y set n = if(new.b, 1, 2);\n"
         " elseif new.c then set @x = case when 1 then 2 else 3 end; end if;\n"

@@ -1,4 +1,5 @@
-/* test_db_sync.c - SQLite: nobody hears of a commit before it is on the disk, and the next group is prepared meanwhile. */
+/* test_db_sync.c - SQLite: nobody hears of a commit before it is on the disk, and the next group is prepared
+ * meanwhile. */
 #include "fixture.h"
 
 #include <errno.h>
@@ -24,8 +25,8 @@ static bool is_wal(int fd)
     return len > 4 && strcmp(path + len - 4, "-wal") == 0;
 }
 
-/* A WAL that begins anew has other salts in its header. That has to be on the disk before its first frame, which has the same, overwrites
- * one of the old WAL: else a power cut could leave a prefix of the old one that looks whole. */
+/* A WAL that begins anew has other salts in its header. That has to be on the disk before its first frame, which has
+ * the same, overwrites one of the old WAL: else a power cut could leave a prefix of the old one that looks whole. */
 static void look_at_header(int fd)
 {
     unsigned char header[32], frame[24];

@@ -474,8 +474,9 @@ static uint32_t wal_beginnings(struct fixture *f)
     return (uint32_t)header[12] << 24 | (uint32_t)header[13] << 16 | (uint32_t)header[14] << 8 | header[15];
 }
 
-/* Each time that so much has come as could be copied, the writer waits a moment for those who read. How long they take is the machine's
- * business: on a busy one it may find none of the first moments, but it does not go on without for long. */
+/* Each time that so much has come as could be copied, the writer waits a moment for those who read. How long they
+ * take is the machine's business: on a busy one it may find none of the first moments, but it does not go on without
+ * for long. */
 static void wal_begins_anew_under_constant_reading(void **state)
 {
     enum { MEGABYTES_MAX = 1000 };

@@ -127,11 +127,11 @@ static void korean(void **state)
     expect(S("\\ISO 2022 IR 149"), PN,
            S("Hong^Gildong=\x1b$)C\xFB\xF3^\x1b$)C\xD1\xCE\xD4\xD7=\x1b$)C\xC8\xAB^\x1b$)C\xB1\xE6\xB5\xBF"),
            S("Hong^Gildong=洪^吉洞=홍^길동"));
-    expect(
-        S("\\ISO 2022 IR 149"), ST,
-        S("\x1b$)CThe first line includes \xB1\xE6\xB5\xBF.\r\n\x1b$)CThe second line includes \xB1\xE6\xB5\xBF, too.\r\n"
-          "The third line."),
-        S("The first line includes 길동.\r\nThe second line includes 길동, too.\r\nThe third line."));
+    expect(S("\\ISO 2022 IR 149"), ST,
+           S("\x1b$)CThe first line includes \xB1\xE6\xB5\xBF.\r\n\x1b$)CThe second line includes \xB1\xE6\xB5\xBF, "
+             "too.\r\n"
+             "The third line."),
+           S("The first line includes 길동.\r\nThe second line includes 길동, too.\r\nThe third line."));
     expect(S("ISO 2022 IR 149"), LO, S("\xC8\xAB"), S("홍")); /* the only value: meant from the begin */
 }
 

@@ -62,8 +62,8 @@ static const struct {
     const char *reason;
 } differences[] = {
     { "dicom/SC_rgb_rle_16bit.dcm", .by = "dcmtk",
-      .reason =
-          "gdcm swaps the byte planes of 16-bit colour; PS3.5 G.2 puts the most significant first, as dcmtk and pydicom do" },
+      .reason = "gdcm swaps the byte planes of 16-bit colour; PS3.5 G.2 puts the most significant first, as dcmtk and "
+                "pydicom do" },
     { "dicom/bad/MR_truncated.dcm", .refused = "Pixel Data (7FE0,0010)",
       .reason = "the file ends inside of Pixel Data; gdcm fills what is missing with zeros, we make up no pixels" },
 };
@@ -99,8 +99,8 @@ static bool near(json_t *expected, const char *key, double value, double toleran
     return fabs(json_number_value(json_object_get(expected, key)) - value) <= tolerance;
 }
 
-/* Null when the frame is what it should be, else what is wrong. The sum binds lossless coding and JPEG-LS, which has one exact answer even
- * where it loses; other lossy decoders may round otherwise. */
+/* Null when the frame is what it should be, else what is wrong. The sum binds lossless coding and JPEG-LS, which has
+ * one exact answer even where it loses; other lossy decoders may round otherwise. */
 static const char *compare(const struct test_frame *frame, json_t *expected)
 {
     static char wrong[400];
@@ -209,7 +209,8 @@ static void all_frames(void **state)
     }
     assert_true(decoded > 450);
     assert_in_range(in_place, 100, decoded - 100);
-    /* multiframe.dcm: tiles at the edge whose codestreams are smaller than Rows and Columns say; and what is in bad/. */
+    /* multiframe.dcm: tiles at the edge whose codestreams are smaller than Rows and Columns say; and what is in
+     * bad/. */
     assert_in_range(refused, 20, 40);
     json_decref(all);
 }

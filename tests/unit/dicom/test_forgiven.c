@@ -226,7 +226,8 @@ static void wrapped_deflate(void **state)
     assert_false(read_it() && dicom_find(object->root, DICOM_PixelData));
 }
 
-/* A stored block whose padding is not zero may begin with the two bytes of a zlib header: 0x78 0xDA. Its length's complement tells. */
+/* A stored block whose padding is not zero may begin with the two bytes of a zlib header: 0x78 0xDA. Its length's
+ * complement tells. */
 static void stored_block_like_a_zlib_header(void **state)
 {
     enum { SIZE = 0xDA, TEXT = SIZE - 12 - 16 };

@@ -1,5 +1,5 @@
-/* Our JPEG decoder against an encoder written here (lossless: predictors, depths, components, restarts, point transform), and against
- * libjpeg-turbo where both can decode. */
+/* Our JPEG decoder against an encoder written here (lossless: predictors, depths, components, restarts, point
+ * transform), and against libjpeg-turbo where both can decode. */
 #include "dicom/jpeg.h"
 #include "frame.h"
 
@@ -237,8 +237,8 @@ static void contradictions_are_refused(void **state)
     free(p.samples);
 }
 
-/* Our decoder keeps one bit less between the passes of the transform, for 12-bit samples' sake: two apart at most. Chrominance that is
- * subsampled is not interpolated, so only what is not is compared. */
+/* Our decoder keeps one bit less between the passes of the transform, for 12-bit samples' sake: two apart at most.
+ * Chrominance that is subsampled is not interpolated, so only what is not is compared. */
 static void dct_as_libjpeg_turbo(void **state)
 {
     (void)state;

@@ -149,9 +149,9 @@ static void sequences(void **state)
     ds_item(0);
     ds_sequence_end();
     ds_element(0x00100020, "LO", S("ID"));
-    expect(
-        "{\"00081140\":{\"vr\":\"SQ\",\"Value\":[{\"00080060\":{\"vr\":\"CS\",\"Value\":[\"CT\"]},\"00081150\":{\"vr\":\"SQ\"}},{}]},"
-        "\"00100020\":{\"vr\":\"LO\",\"Value\":[\"ID\"]}}");
+    expect("{\"00081140\":{\"vr\":\"SQ\",\"Value\":"
+           "[{\"00080060\":{\"vr\":\"CS\",\"Value\":[\"CT\"]},\"00081150\":{\"vr\":\"SQ\"}},{}]},"
+           "\"00100020\":{\"vr\":\"LO\",\"Value\":[\"ID\"]}}");
 }
 
 static void character_sets_of_items(void **state)
@@ -194,9 +194,9 @@ static void what_is_left_out(void **state)
     ds_element(0x00020010, "UI", S("1.2.840.10008.1.2.1\0"));
     ds_element(0x00100020, "LO", S("A"));
     expect("{\"00100020\":{\"vr\":\"LO\",\"Value\":[\"A\"]}}");
-    expect_with(
-        &(struct dicom_json_options){ .include_meta = true },
-        "{\"00020010\":{\"vr\":\"UI\",\"Value\":[\"1.2.840.10008.1.2.1\"]},\"00100020\":{\"vr\":\"LO\",\"Value\":[\"A\"]}}");
+    expect_with(&(struct dicom_json_options){ .include_meta = true },
+                "{\"00020010\":{\"vr\":\"UI\",\"Value\":[\"1.2.840.10008.1.2.1\"]},"
+                "\"00100020\":{\"vr\":\"LO\",\"Value\":[\"A\"]}}");
 }
 
 static void bulk(void **state)

@@ -1,4 +1,5 @@
-/* Pixel formats and frames of data sets made here: what is refused, how frames are told apart, native cells of all kinds. */
+/* Pixel formats and frames of data sets made here: what is refused, how frames are told apart, native cells of all
+ * kinds. */
 #include "dicom/codec_faces.h"
 #include "frame.h"
 

@@ -1,4 +1,5 @@
-/* test_unended.c - encapsulated pixel data without a delimiter at their end: read, with a remark, when the last frame is whole. */
+/* test_unended.c - encapsulated pixel data without a delimiter at their end: read, with a remark, when the last frame
+ * is whole. */
 #include "data_set.h"
 
 #include "dicom/pixels.h"

@@ -25,7 +25,8 @@ static void stop_and_go_on(struct http_server *server, struct counters *counters
     stop(server, counters);
 }
 
-/* The server has taken all that `fd` has sent: its end of the connection, which is in this process, has nothing left to read. */
+/* The server has taken all that `fd` has sent: its end of the connection, which is in this process, has nothing left
+ * to read. */
 static void all_is_read(int fd)
 {
     struct sockaddr_in own, peer;

@@ -1,5 +1,5 @@
-/* rendered_expected.h - what DCMTK 3.6.7 (dcmj2pnm +op, with the options given) makes of sample files: the mean of all bytes, and 8 x 8 pixels, at odd
- * sixteenths of width and height. */
+/* rendered_expected.h - what DCMTK 3.6.7 (dcmj2pnm +op, with the options given) makes of sample files: the mean of
+ * all bytes, and 8 x 8 pixels, at odd sixteenths of width and height. */
 static const struct expected {
     const char *file, *options;
     int width, height, channels;

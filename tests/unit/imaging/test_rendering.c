@@ -88,7 +88,8 @@ static unsigned char *pixels_of(const struct shown *shown, int *width, int *heig
     return pixels;
 }
 
-/* DCMTK cuts fractions off where we round: brightness differs by 1, and the mean by up to a half. Its YBR tables differ by 2. */
+/* DCMTK cuts fractions off where we round: brightness differs by 1, and the mean by up to a half. Its YBR tables
+ * differ by 2. */
 static void shown_as_dcmtk_shows_it(const struct expected *e)
 {
     struct shown shown;

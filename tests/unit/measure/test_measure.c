@@ -1,4 +1,5 @@
-/* test_measure.c - every kind against numbers worked out by hand; what turning, moving and mirroring must not change. */
+/* test_measure.c - every kind against numbers worked out by hand; what turning, moving and mirroring must not
+ * change. */
 #include "measure/measure.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
-/* test_zip_stream.c - the ZIP that is made while it is sent: libarchive reads it back, its length is known before, and what is large takes the
- * ZIP64 form. */
+/* test_zip_stream.c - the ZIP that is made while it is sent: libarchive reads it back, its length is known before,
+ * and what is large takes the ZIP64 form. */
 #include "parcel/zip_stream.h"
 
 #include "../base/folder.h"

@@ -1,6 +1,7 @@
 /* test_decoder.c - the pool with the real program, with helpers that die, and with helpers that lie.
  *
- * Called as `decoder`, this program is such a helper: which one says the memory limit, the only thing that a pool tells it freely.
+ * Called as `decoder`, this program is such a helper: which one says the memory limit, the only thing that a pool
+ * tells it freely.
  */
 #include "raster/decoder.h"
 #include "raster/decoder_pool.h"

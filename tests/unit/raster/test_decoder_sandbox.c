@@ -1,4 +1,5 @@
-/* test_decoder_sandbox.c - what the sandbox forbids ends the process; what decoding needs does not. Each trial in a process of its own. */
+/* test_decoder_sandbox.c - what the sandbox forbids ends the process; what decoding needs does not. Each trial in a
+ * process of its own. */
 #include "raster/decoder_sandbox.h"
 
 #include <errno.h>

@@ -134,7 +134,8 @@ static void of_colour_is_of_its_luminance(void **state)
     assert_true(h.bins[76] == 1 && h.bins[150] == 1 && h.bins[29] == 1 && h.bins[9] == 1);
 }
 
-/* One by one and by table, which is made after some have been asked for: bits beyond those stored, padding, a range, a table of values. */
+/* One by one and by table, which is made after some have been asked for: bits beyond those stored, padding, a range,
+ * a table of values. */
 static void meanings_are_the_same_by_table(void **state)
 {
     (void)state;

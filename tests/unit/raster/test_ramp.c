@@ -1,4 +1,5 @@
-/* test_ramp.c - brightness by arithmetic is brightness by table: every value, rows of every length, windows on the edge between shades. */
+/* test_ramp.c - brightness by arithmetic is brightness by table: every value, rows of every length, windows on the
+ * edge between shades. */
 #include "raster/ramp.h"
 
 #include <setjmp.h>

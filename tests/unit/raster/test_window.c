@@ -1,4 +1,5 @@
-/* test_window.c - the three VOI functions at their edges: the standard's own examples (PS3.3 C.11.2.1.2.1, C.11.2.1.3.2), and lookup tables. */
+/* test_window.c - the three VOI functions at their edges: the standard's own examples (PS3.3 C.11.2.1.2.1,
+ * C.11.2.1.3.2), and lookup tables. */
 #include "raster/tone.h"
 
 #include <math.h>

@@ -1,4 +1,5 @@
-/* written.h - for tests: a data set written element by element, in explicit VR little endian or big endian, and read back.
+/* written.h - for tests: a data set written element by element, in explicit VR little endian or big endian, and read
+ * back.
  *
  *     struct written w;
  *     written_begin(&w, false);

@@ -1,4 +1,5 @@
-/* test_openapi.c - schemas as OpenAPI 3.1: limits for input, plain for answers, nothing said at each member that holds for all. */
+/* test_openapi.c - schemas as OpenAPI 3.1: limits for input, plain for answers, nothing said at each member that
+ * holds for all. */
 #include "check.h"
 #include "demo.h"
 

@@ -1,4 +1,5 @@
-/* test_assets.c - what the binary carries: every file unpacks, pages name only files that are there, migrations are whole. */
+/* test_assets.c - what the binary carries: every file unpacks, pages name only files that are there, migrations are
+ * whole. */
 #include "server/assets.h"
 #include "site/migrations.h"
 

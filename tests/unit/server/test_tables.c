@@ -1,5 +1,5 @@
-/* test_tables.c - every field table and every endpoint row of the program, tried without knowing them: the tables hold together, every limit is
- * kept, what is encoded decodes again, and what is inserted is selected again. */
+/* test_tables.c - every field table and every endpoint row of the program, tried without knowing them: the tables
+ * hold together, every limit is kept, what is encoded decodes again, and what is inserted is selected again. */
 #include "server/endpoints.h"
 #include "site/migrations.h"
 #include "site/permission.h"
