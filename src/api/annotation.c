@@ -99,18 +99,18 @@ static bool check_version(struct call *c, const struct annotation_set *now)
     return record_matches(c, &annotation_set_schema, now);
 }
 
-static bool replace(struct call *c, struct picture *picture)
+static bool replace(struct call *c, struct image *image)
 {
     const struct set_put *in = c->in;
     struct annotation_set before;
     return annotation_set_load(c, in->file_id, 0, &before) && check_version(c, &before) &&
-           annotation_set_replace(c, picture, &before, in->annotations, in->comment, c->out);
+           annotation_set_replace(c, image, &before, in->annotations, in->comment, c->out);
 }
 
 static bool annotations_put(struct call *c)
 {
     const struct set_put *in = c->in;
-    return picture_look(c, in->file_id, PICTURE_READ, replace);
+    return image_look(c, in->file_id, IMAGE_READ, replace);
 }
 
 #define IMAGES .tag = "images", .entity = "image_file", .lane = LANE_PICTURES

@@ -248,10 +248,10 @@ static bool keep(struct call *c, struct replacing *r, struct list annotations, s
     return true;
 }
 
-bool annotation_set_replace(struct call *c, struct picture *picture, const struct annotation_set *before,
-                            struct list after, struct str comment, struct annotation_set *out)
+bool annotation_set_replace(struct call *c, struct image *image, const struct annotation_set *before, struct list after,
+                            struct str comment, struct annotation_set *out)
 {
-    struct replacing r = { .file = &picture->file, .set_before = before, .comment = comment, .now = clock_now() };
+    struct replacing r = { .file = &image->file, .set_before = before, .comment = comment, .now = clock_now() };
     if (!take_ids(c, after))
         return false;
     db_release(c);
@@ -262,6 +262,6 @@ bool annotation_set_replace(struct call *c, struct picture *picture, const struc
         *out = *before;
         return true;
     }
-    return annotations_measure(c, picture, after.items, after.count) && picture_is_whole(c, picture) &&
+    return annotations_measure(c, image, after.items, after.count) && image_is_whole(c, image) &&
            keep(c, &r, after, out);
 }

@@ -14,7 +14,7 @@
 #ifndef ROENTGEN_ANNOTATION_H
 #define ROENTGEN_ANNOTATION_H
 
-#include "imaging/picture.h"
+#include "imaging/image.h"
 #include "measure/measure.h"
 
 enum { ANNOTATIONS_MAX = 1000, ANNOTATION_VALUES_MAX = MEASURE_VALUES_MAX + 5 };
@@ -77,12 +77,11 @@ bool annotation_set_load(struct call *c, int64_t file_id, int64_t number, struct
 /* `after` (of struct annotation) takes the place of the set that was read as `before`: measured, kept as the next
  * version, with its audit row. E_PRECONDITION_FAILED: somebody was faster. Nothing is kept when nothing differs and
  * there is no comment. On a worker. */
-bool annotation_set_replace(struct call *c, struct picture *picture, const struct annotation_set *before,
-                            struct list after, struct str comment, struct annotation_set *out);
+bool annotation_set_replace(struct call *c, struct image *image, const struct annotation_set *before, struct list after,
+                            struct str comment, struct annotation_set *out);
 
 /* Checks and measures those of the set whose `values` have no items yet, decoding each frame that needs it once.
  * Problems are told by their place in the body ("annotations.3.points"). Blocks. */
-bool annotations_measure(struct call *c, const struct picture *picture, struct annotation *annotations,
-                         ptrdiff_t count);
+bool annotations_measure(struct call *c, const struct image *image, struct annotation *annotations, ptrdiff_t count);
 
 #endif

@@ -29,7 +29,7 @@ struct frame {
 
 struct measuring {
     struct call *c;
-    const struct picture *picture;
+    const struct image *image;
     struct annotation *all;
     ptrdiff_t count;
     bool *done;               /* one for each: measured, or told why not */
@@ -153,8 +153,8 @@ static void note(struct measuring *m, struct annotation *a, struct str text)
 static void note_doubts(struct measuring *m, struct annotation *a, unsigned about)
 {
     enum { BYTES_MAX = 1000 };
-    if (m->picture->dicom)
-        note(m, a, header_doubts_text(m->picture->dicom, m->frame.number, about, BYTES_MAX, &m->c->arena));
+    if (m->image->dicom)
+        note(m, a, header_doubts_text(m->image->dicom, m->frame.number, about, BYTES_MAX, &m->c->arena));
 }
 
 static void put_value(struct annotation *a, const char *name, double value, struct str unit, enum value_basis basis)
@@ -311,12 +311,12 @@ static bool probe(struct measuring *m, int64_t number, struct pixel_format *out)
 {
     struct decode_job job;
     struct decode_result result;
-    if (m->picture->dicom)
-        return picture_format(m->c, m->picture, out);
-    if (!picture_job(m->c, m->picture, number, &job))
+    if (m->image->dicom)
+        return image_format(m->c, m->image, out);
+    if (!image_job(m->c, m->image, number, &job))
         return false;
     job.kind = DECODE_PROBE;
-    if (!picture_run(m->c, &job, &result))
+    if (!image_run(m->c, &job, &result))
         return false;
     *out = result.format;
     return true;
@@ -326,7 +326,7 @@ static bool probe(struct measuring *m, int64_t number, struct pixel_format *out)
 static bool is_of_file(struct measuring *m, const char *what)
 {
     struct call *c = m->c;
-    if ((c->error.code != E_INVALID && c->error.code != E_UNSUPPORTED_TYPE) || !picture_blame(c, m->picture))
+    if ((c->error.code != E_INVALID && c->error.code != E_UNSUPPORTED_TYPE) || !image_blame(c, m->image))
         return false;
     m->frame.remark = arena_format(&c->arena, "%s: %s", what, c->error.message);
     error_clear(&c->error);
@@ -348,7 +348,7 @@ static void take_samples(struct measuring *m, bool decoded)
         f->remark = S("pixels in colour have no single value");
     if (!f->has_samples)
         return;
-    if (rendering_of_values(m->c, m->picture->dicom, format, f->number, m->values, &f->unit))
+    if (rendering_of_values(m->c, m->image->dicom, format, f->number, m->values, &f->unit))
         f->meanings = sample_meanings_new(&f->samples, m->values, &m->c->error);
     if (!f->meanings) {
         f->has_samples = false;
@@ -368,20 +368,20 @@ static bool open_frame(struct measuring *m, const struct annotation *a)
 {
     struct pixel_format format;
     struct frame *f = &m->frame;
-    const struct picture *picture = m->picture;
+    const struct image *image = m->image;
     *f = (struct frame){ .number = a->frame };
     if (!probe(m, a->frame, &format))
         return false;
-    if (picture->dicom && a->frame > format.frames)
+    if (image->dicom && a->frame > format.frames)
         return refuse(m, a, "frame", "no_such_frame",
                       arena_format(&m->c->arena, "the file has %" PRId64 " frames", format.frames).at);
     f->columns = format.columns;
     f->rows = format.rows;
-    if (picture->dicom)
-        ultrasound_of(picture->dicom->root, &f->ultrasound);
+    if (image->dicom)
+        ultrasound_of(image->dicom->root, &f->ultrasound);
     if (!f->ultrasound.has_regions)
-        picture_spacing(m->c, picture, a->frame, &f->spacing);
-    f->aspect = read_aspect(&f->spacing, picture->dicom ? picture->dicom->root : NULL);
+        image_spacing(m->c, image, a->frame, &f->spacing);
+    f->aspect = read_aspect(&f->spacing, image->dicom ? image->dicom->root : NULL);
     return true;
 }
 
@@ -392,7 +392,7 @@ static void measure_frame(struct measuring *m, const struct annotation *first)
     struct call *c = m->c;
     struct arena samples;
     int64_t number = first->frame;
-    bool decodes = !c->error.code && needs_samples(m, number), costs = decodes || !m->picture->dicom, opened = false;
+    bool decodes = !c->error.code && needs_samples(m, number), costs = decodes || !m->image->dicom, opened = false;
     if (costs && m->decoded++ >= FRAMES_MAX)
         refuse(m, first, "frame", "too_many_frames", "so many frames are not measured at once");
     else
@@ -403,7 +403,7 @@ static void measure_frame(struct measuring *m, const struct annotation *first)
             abort();
         struct arena own = c->arena;
         c->arena = samples;
-        bool decoded = picture_samples(c, m->picture, number, &m->frame.samples);
+        bool decoded = image_samples(c, m->image, number, &m->frame.samples);
         samples = c->arena;
         c->arena = own;
         take_samples(m, decoded);
@@ -420,9 +420,9 @@ static void measure_frame(struct measuring *m, const struct annotation *first)
     arena_release(&samples);
 }
 
-bool annotations_measure(struct call *c, const struct picture *picture, struct annotation *annotations, ptrdiff_t count)
+bool annotations_measure(struct call *c, const struct image *image, struct annotation *annotations, ptrdiff_t count)
 {
-    struct measuring m = { .c = c, .picture = picture, .all = annotations, .count = count, .work = ROI_WORK_MAX };
+    struct measuring m = { .c = c, .image = image, .all = annotations, .count = count, .work = ROI_WORK_MAX };
     m.done = arena_array(&c->arena, bool, count + 1);
     for (ptrdiff_t i = 0; i < count; i++)
         m.done[i] = annotations[i].values.items != NULL;

@@ -1,7 +1,7 @@
 /* pixel_values.c - from stored to modality and to real-world values. */
 #include "imaging/pixel_values.h"
 
-#include "imaging/picture.h"
+#include "imaging/image.h"
 #include "measure/suv.h"
 #include "raster/lut_data.h"
 

@@ -1,8 +1,8 @@
 /* rendered.c - the key of a picture, and the way to it. */
 #include "imaging/rendered.h"
 
-#include "imaging/picture.h"
-#include "imaging/picture_state.h"
+#include "imaging/image.h"
+#include "imaging/image_state.h"
 #include "schema/json.h"
 
 /* Part of every key: raised when the same parameters give another picture. */
@@ -55,22 +55,22 @@ struct str rendered_picture_of(struct str kept, struct str *remark)
 static bool render_now(struct call *c, const struct image_file *file, const struct rendering_query *query,
                        struct str *kept)
 {
-    struct picture picture;
+    struct image image;
     struct decode_job job;
     struct decode_result result;
-    if (!picture_open_file(c, file, &picture))
+    if (!image_open(c, file, &image))
         return false;
     /* Lookup tables that are seldom filled: too large for a stack, and for an arena, which would clear them. */
     struct rendering *rendering = malloc(sizeof(*rendering));
     if (!rendering)
         abort();
-    bool ok = picture_job(c, &picture, query->frame, &job) &&
-              rendering_of(c, picture.dicom, picture.dicom ? &job.format : NULL, query->frame, query, rendering);
+    bool ok = image_job(c, &image, query->frame, &job) &&
+              rendering_of(c, image.dicom, image.dicom ? &job.format : NULL, query->frame, query, rendering);
     job.kind = DECODE_RENDER;
     job.render = rendering;
-    ok = ok && picture_run(c, &job, &result);
-    struct str remark = ok ? rendering_remark(c, picture.dicom, query, rendering, REMARK_MAX) : STR_NULL;
-    ok = picture_close(c, &picture) && ok;
+    ok = ok && image_run(c, &job, &result);
+    struct str remark = ok ? rendering_remark(c, image.dicom, query, rendering, REMARK_MAX) : STR_NULL;
+    ok = image_close(c, &image) && ok;
     if (ok)
         *kept = kept_of(c, result.bytes, remark);
     free(rendering);
@@ -87,7 +87,7 @@ bool rendered_find(struct call *c, const struct image_file *file, const struct r
     if (has_key && !is_kept)
         result_put(c->app->results, &key, *kept);
     if (query->frame == 1) /* the one that thumbnails are made of */
-        picture_decoded(c, file);
+        image_decoded(c, file);
     return true;
 }
 

@@ -2,7 +2,7 @@
  * (raster/render.h).
  *
  *     struct rendering *rendering = arena_new(&c->arena, struct rendering);     // 650 KB: never on the stack
- *     if (!rendering_of(c, picture.dicom, &format, in->frame, in, rendering)) return false;
+ *     if (!rendering_of(c, image.dicom, &format, in->frame, in, rendering)) return false;
  *     job.render = rendering;
  *
  * Grey: the window asked for, else the file's first VOI LUT, else its first window, else the full range of the
@@ -13,7 +13,7 @@
 #ifndef ROENTGEN_RENDERING_H
 #define ROENTGEN_RENDERING_H
 
-#include "imaging/picture.h"
+#include "imaging/image.h"
 #include "imaging/pixel_values.h"
 
 /* Windows of CT, in Hounsfield units, as they are commonly set: name, centre, width, what for. */

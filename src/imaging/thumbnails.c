@@ -2,7 +2,7 @@
 #include "imaging/thumbnails.h"
 
 #include "site/actor.h"
-#include "imaging/picture_state.h"
+#include "imaging/image_state.h"
 #include "imaging/rendered.h"
 #include "base/log.h"
 #include "base/thread.h"
@@ -104,7 +104,7 @@ bool thumbnails_make(struct call *c, const struct image_file *file)
             return false;
         error_clear(&c->error);
         return found.code == E_UNSUPPORTED_TYPE || /* no image in it, or none that is decoded here */
-               picture_undecodable(c, file, arena_copy(&c->arena, str_from(found.message)));
+               image_undecodable(c, file, arena_copy(&c->arena, str_from(found.message)));
     }
     if (!is_picture(file->file_type) || file->thumbnail_path.at)
         return true;

@@ -1,7 +1,7 @@
 /* thumbnails.h - small pictures, made in the background after an upload and on demand.
  *
  * Making one decodes the whole picture, so this is also where damage is found: such a file becomes FAILED with the
- * reason (picture_state.h). What could not be made for another reason is tried again. The queue lives in memory; what
+ * reason (image_state.h). What could not be made for another reason is tried again. The queue lives in memory; what
  * it loses in a crash is found again at the next start (UPLOADED pictures without a thumbnail). DICOM files wait
  * until no more of them come; what is lost of those is made when somebody asks.
  */

@@ -7,7 +7,7 @@
  *     "Rescale Slope (0028,1053) is no finite number: values are as stored, without a unit"
  *
  * What is absent altogether is no doubt: that the file does not know is told by a unit or a spacing that is not
- * there. What is used instead is decided by those who use it (pixel_values.h, picture.h, suv.h, ultrasound.h); a test
+ * there. What is used instead is decided by those who use it (pixel_values.h, image.h, suv.h, ultrasound.h); a test
  * compares.
  */
 #ifndef ROENTGEN_HEADER_DOUBTS_H

@@ -1,5 +1,5 @@
-/* picture_state.c - FAILED because of a picture, and back. */
-#include "imaging/picture_state.h"
+/* image_state.c - FAILED because of a picture, and back. */
+#include "imaging/image_state.h"
 
 #include "site/app.h"
 #include "records/record_lock.h"
@@ -22,7 +22,7 @@ static bool write_reason(struct call *c, void *context)
                       V(outcome->reason), V(clock_now()), V(outcome->file->id));
 }
 
-bool picture_undecodable(struct call *c, const struct image_file *file, struct str why)
+bool image_undecodable(struct call *c, const struct image_file *file, struct str why)
 {
     struct outcome outcome = { file, arena_format(&c->arena, REASON "%.*s", STR_FMT(why)) };
     return db_transact(c, write_reason, &outcome);
@@ -46,7 +46,7 @@ static bool clear_reason(struct call *c, void *context)
         V(clock_now()), V(file->id), V(file->status_reason));
 }
 
-void picture_decoded(struct call *c, const struct image_file *file)
+void image_decoded(struct call *c, const struct image_file *file)
 {
     struct image_file failed = *file;
     if (file->status != FILE_FAILED || !is_of_decoding(file))

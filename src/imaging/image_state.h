@@ -1,21 +1,21 @@
-/* picture_state.h - what decoding a file has shown, written on its row.
+/* image_state.h - what decoding a file has shown, written on its row.
  *
- *     if (rendered well)                 picture_decoded(c, &file);
- *     else if (code == E_INVALID)        picture_undecodable(c, &file, message);
+ *     if (rendered well)                 image_decoded(c, &file);
+ *     else if (code == E_INVALID)        image_undecodable(c, &file, message);
  *
  * Only what is wrong with the file itself is written (E_INVALID of decoder.h): a decoder that had trouble, a disk
  * that did not answer, a lack of descriptors are E_UNAVAILABLE and leave the row alone. A row that says FAILED
  * because its picture could not be decoded, and whose picture is decoded after all, is mended: whatever it was then,
  * it is not the file. What filing.h wrote there stays.
  */
-#ifndef ROENTGEN_PICTURE_STATE_H
-#define ROENTGEN_PICTURE_STATE_H
+#ifndef ROENTGEN_IMAGE_STATE_H
+#define ROENTGEN_IMAGE_STATE_H
 
 #include "records/image_file.h"
 
 /* UPLOADED becomes FAILED, with the reason. In a transaction of its own, as the next. */
-bool picture_undecodable(struct call *c, const struct image_file *file, struct str why);
+bool image_undecodable(struct call *c, const struct image_file *file, struct str why);
 /* Does nothing unless file->status is FAILED. What goes wrong is logged, and no failure: the picture is there. */
-void picture_decoded(struct call *c, const struct image_file *file);
+void image_decoded(struct call *c, const struct image_file *file);
 
 #endif

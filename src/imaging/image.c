@@ -1,5 +1,5 @@
-/* picture.c - image files opened for their pixels: from the row to a job for the decoder processes. */
-#include "imaging/picture.h"
+/* image.c - image files opened for their pixels: from the row to a job for the decoder processes. */
+#include "imaging/image.h"
 
 #include "site/app.h"
 #include "records/keeping.h"
@@ -11,24 +11,24 @@
 
 /* What could be read counts: whether it is enough is for those who look for something in it. A header of which
  * nothing could be read is refused. */
-static bool read_header(struct call *c, struct picture *picture)
+static bool read_header(struct call *c, struct image *image)
 {
     struct error error = { 0 };
     struct dicom_limits limits = dicom_default_limits;
     limits.hold = &c->hold;
-    if (dicom_read(picture->view.bytes, &limits, &c->arena, &picture->dicom, &error))
+    if (dicom_read(image->view.bytes, &limits, &c->arena, &image->dicom, &error))
         return true;
-    picture->damage = arena_copy(&c->arena, str_from(error.message));
-    if (picture->dicom->root->count && error.code == E_INVALID)
+    image->damage = arena_copy(&c->arena, str_from(error.message));
+    if (image->dicom->root->count && error.code == E_INVALID)
         return true;
     c->error = error;
     return false;
 }
 
-static bool open_unread(struct call *c, const struct image_file *file, struct picture *out)
+static bool open_unread(struct call *c, const struct image_file *file, struct image *out)
 {
     int64_t size_bytes;
-    *out = (struct picture){ .file = *file, .fd = -1 };
+    *out = (struct image){ .file = *file, .fd = -1 };
     if (!image_file_open(c, file, &out->fd, &size_bytes))
         return false;
     db_release(c);
@@ -39,19 +39,19 @@ static bool open_unread(struct call *c, const struct image_file *file, struct pi
     return ok;
 }
 
-bool picture_open_file(struct call *c, const struct image_file *file, struct picture *out)
+bool image_open(struct call *c, const struct image_file *file, struct image *out)
 {
     if (!open_unread(c, file, out))
         return false;
-    if ((file->file_type != FILE_DICOM || read_header(c, out)) && picture_is_whole(c, out))
+    if ((file->file_type != FILE_DICOM || read_header(c, out)) && image_is_whole(c, out))
         return true;
-    (void)!picture_close(c, out);
+    (void)!image_close(c, out);
     return false;
 }
 
-bool picture_is_whole(struct call *c, const struct picture *picture)
+bool image_is_whole(struct call *c, const struct image *image)
 {
-    return !picture->view.lost || fail(c, E_UNREADABLE, "image file %" PRId64 " cannot be read", picture->file.id);
+    return !image->view.lost || fail(c, E_UNREADABLE, "image file %" PRId64 " cannot be read", image->file.id);
 }
 
 /* Pixels that are decoded here were in it when it was filed, or it is of a type that is nothing else. */
@@ -71,65 +71,64 @@ static bool blames_file(const struct call *c, const struct image_file *file)
     return error->code == E_INVALID && !error->problems;
 }
 
-bool picture_blame(struct call *c, const struct picture *picture)
+bool image_blame(struct call *c, const struct image *image)
 {
-    const struct image_file *file = &picture->file;
+    const struct image_file *file = &image->file;
     bool is_known = file->status == FILE_FAILED && str_find(file->status_reason, str_from(c->error.message)) >= 0;
-    return is_known || picture->fd < 0 || picture->view.lost || !blames_file(c, file) ||
-           keeping_is_as_stored(c, file, picture->fd);
+    return is_known || image->fd < 0 || image->view.lost || !blames_file(c, file) ||
+           keeping_is_as_stored(c, file, image->fd);
 }
 
-bool picture_close(struct call *c, struct picture *picture)
+bool image_close(struct call *c, struct image *image)
 {
-    (void)picture_blame(c, picture);
-    dicom_object_release(picture->dicom);
-    bool whole = file_view_close(&picture->view, &c->error);
-    if (picture->fd >= 0)
-        close(picture->fd);
+    (void)image_blame(c, image);
+    dicom_object_release(image->dicom);
+    bool whole = file_view_close(&image->view, &c->error);
+    if (image->fd >= 0)
+        close(image->fd);
     if (!whole) {
         error_clear(&c->error);
         fail(c, E_UNREADABLE, "image file %" PRId64 " cannot be read: it was cut meanwhile, or the disk fails",
-             picture->file.id);
+             image->file.id);
     }
-    *picture = (struct picture){ .fd = -1 };
+    *image = (struct image){ .fd = -1 };
     return whole;
 }
 
-bool picture_look(struct call *c, int64_t file_id, enum picture_header header,
-                  bool (*look)(struct call *c, struct picture *picture))
+bool image_look(struct call *c, int64_t file_id, enum image_header header,
+                bool (*look)(struct call *c, struct image *image))
 {
     struct image_file file;
-    struct picture picture;
-    if (!image_file_load(c, file_id, &file) ||
-        !(header == PICTURE_READ ? picture_open_file : open_unread)(c, &file, &picture))
+    struct image image;
+    if (!image_file_load(c, file_id, &file) || !(header == IMAGE_READ ? image_open : open_unread)(c, &file, &image))
         return false;
     audit_about(c, file.id, file.patient_id);
-    bool ok = look(c, &picture);
-    return picture_close(c, &picture) && ok;
+    bool ok = look(c, &image);
+    return image_close(c, &image) && ok;
 }
 
 /* ---- frames ---- */
 
-static bool is_raster(const struct picture *picture)
+static bool is_raster(const struct image *image)
 {
-    unsigned type = picture->file.file_type;
+    unsigned type = image->file.file_type;
     return type == FILE_JPEG || type == FILE_PNG || type == FILE_TIFF;
 }
 
-bool picture_format(struct call *c, const struct picture *picture, struct pixel_format *out)
+bool image_format(struct call *c, const struct image *image, struct pixel_format *out)
 {
-    if (!picture->dicom)
-        return fail(c, E_UNSUPPORTED_TYPE, "%s files have no DICOM header", file_types[picture->file.file_type - 1]);
-    if (!pixel_format_of(picture->dicom, out, &c->error)) {
-        if (picture->damage.at && c->error.code == E_UNSUPPORTED_TYPE) { /* the pixels are behind the damage */
+    if (!image->dicom)
+        return fail(c, E_UNSUPPORTED_TYPE, "%s files have no DICOM header", file_types[image->file.file_type - 1]);
+    if (!pixel_format_of(image->dicom, out, &c->error)) {
+        if (image->damage.at && c->error.code == E_UNSUPPORTED_TYPE) { /* the pixels are behind the damage */
             error_clear(&c->error);
-            fail(c, E_INVALID, "%.*s", STR_FMT(picture->damage));
+            fail(c, E_INVALID, "%.*s", STR_FMT(image->damage));
         }
         return false;
     }
     if (!out->syntax || out->syntax->coding == CODING_UNSUPPORTED)
         return fail(c, E_UNSUPPORTED_TYPE, "pixels of the transfer syntax %s are not decoded here",
-                    out->syntax ? out->syntax->name : picture->dicom->file.syntax_uid);
+                    out->syntax ? out->syntax->name : image->dicom->file.syntax_uid);
     return true;
 }
 
@@ -165,23 +164,23 @@ static bool place_pieces(struct call *c, const struct frame_source *frame, struc
     return true;
 }
 
-bool picture_job(struct call *c, const struct picture *picture, int64_t number, struct decode_job *job)
+bool image_job(struct call *c, const struct image *image, int64_t number, struct decode_job *job)
 {
     struct frame_source frame;
     *job = (struct decode_job){ .account = call_user(c),
-                                .owner = picture->file.uploaded_by,
-                                .fd = picture->fd,
-                                .file_type = (enum file_type)picture->file.file_type,
+                                .owner = image->file.uploaded_by,
+                                .fd = image->fd,
+                                .file_type = (enum file_type)image->file.file_type,
                                 .page = number,
                                 .max_pixels = c->app->config.max_pixels };
-    if (is_raster(picture))
+    if (is_raster(image))
         return true;
-    if (!picture_format(c, picture, &job->format))
+    if (!image_format(c, image, &job->format))
         return false;
     if (number > job->format.frames)
-        return fail(c, E_NOT_FOUND, "image file %" PRId64 " has %" PRId64 " frames", picture->file.id,
+        return fail(c, E_NOT_FOUND, "image file %" PRId64 " has %" PRId64 " frames", image->file.id,
                     job->format.frames);
-    if (!pixel_frame(picture->dicom, &job->format, number, &c->arena, &frame, &c->error))
+    if (!pixel_frame(image->dicom, &job->format, number, &c->arena, &frame, &c->error))
         return false;
     job->first_bit = frame.first_bit;
     return place_pieces(c, &frame, job);
@@ -189,7 +188,7 @@ bool picture_job(struct call *c, const struct picture *picture, int64_t number, 
 
 /* Samples of a frame are as many as its format says, and are held before they are made; of other results the size is
  * known only then. */
-bool picture_run(struct call *c, const struct decode_job *job, struct decode_result *result)
+bool image_run(struct call *c, const struct decode_job *job, struct decode_result *result)
 {
     bool is_known = job->kind == DECODE_SAMPLES && job->file_type == FILE_DICOM;
     if (is_known && !hold_more(&c->hold, pixel_frame_bytes(&job->format), &c->error)) {
@@ -203,14 +202,14 @@ bool picture_run(struct call *c, const struct decode_job *job, struct decode_res
     return ok;
 }
 
-bool picture_samples(struct call *c, const struct picture *picture, int64_t number, struct samples *out)
+bool image_samples(struct call *c, const struct image *image, int64_t number, struct samples *out)
 {
     struct decode_job job;
     struct decode_result result;
-    if (!picture_job(c, picture, number, &job))
+    if (!image_job(c, image, number, &job))
         return false;
     job.kind = DECODE_SAMPLES;
-    if (!picture_run(c, &job, &result))
+    if (!image_run(c, &job, &result))
         return false;
     *out = (struct samples){ result.bytes.at, result.bytes.len, result.format, result.decoded };
     return true;
@@ -235,14 +234,14 @@ static bool read_spacing(const struct dicom_dataset *from, uint32_t tag, struct 
 
 /* Pixel Spacing of a projection that equals the detector's and says no calibration is the detector's (PS3.3
  * 10.7.1.3). */
-void picture_spacing(struct call *c, const struct picture *picture, int64_t number, struct pixel_spacing *out)
+void image_spacing(struct call *c, const struct image *image, int64_t number, struct pixel_spacing *out)
 {
     struct pixel_spacing detector = { 0 };
     *out = (struct pixel_spacing){ 0 };
-    if (!picture->dicom)
+    if (!image->dicom)
         return;
-    const struct dicom_dataset *root = picture->dicom->root,
-                               *from = dicom_functional_group(picture->dicom, PIXEL_MEASURES, number);
+    const struct dicom_dataset *root = image->dicom->root,
+                               *from = dicom_functional_group(image->dicom, PIXEL_MEASURES, number);
     bool has_detector = read_spacing(root, 0x00181164 /* Imager Pixel Spacing */, &detector) ||
                         read_spacing(root, 0x00182010 /* Nominal Scanned Pixel Spacing */, &detector);
     if (read_spacing(from, 0x00280030 /* Pixel Spacing */, out)) {

@@ -1,7 +1,7 @@
-/* images.c - what is in an image file: its picture, header, frames and histogram. */
+/* image.c - what is in an image file: its picture, header, frames and histogram. */
 #include "web/exchange.h"
 #include "measure/header_doubts.h"
-#include "imaging/picture.h"
+#include "imaging/image.h"
 #include "api/rendered.h"
 #include "dicom/json.h"
 #include "schema/json.h"
@@ -71,10 +71,10 @@ static void say_format(struct call *c, const struct pixel_format *format, const 
                                photometric_names[decoded->photometric]));
 }
 
-static bool decoded_frame(struct call *c, const struct picture *picture, int64_t number)
+static bool decoded_frame(struct call *c, const struct image *image, int64_t number)
 {
     struct samples samples;
-    if (!picture_samples(c, picture, number, &samples))
+    if (!image_samples(c, image, number, &samples))
         return false;
     say_format(c, &samples.format, &samples.decoded);
     answer_bytes(c, "application/octet-stream", (struct str){ samples.at, samples.bytes });
@@ -82,13 +82,13 @@ static bool decoded_frame(struct call *c, const struct picture *picture, int64_t
 }
 
 /* One piece of a file goes out as it lies there; several are put together. */
-static bool stored_frame(struct call *c, struct picture *picture, int64_t number)
+static bool stored_frame(struct call *c, struct image *image, int64_t number)
 {
     struct decode_job job;
     int64_t total = 0;
-    if (!picture->dicom)
+    if (!image->dicom)
         return fail(c, E_UNSUPPORTED_TYPE, "only DICOM files have stored frames; download the file instead");
-    if (!picture_job(c, picture, number, &job))
+    if (!image_job(c, image, number, &job))
         return false;
     const char *media_type = job.format.syntax->media_type;
     if (job.fd < 0) {
@@ -98,8 +98,8 @@ static bool stored_frame(struct call *c, struct picture *picture, int64_t number
         return true;
     }
     if (job.pieces == 1) {
-        answer_file(c, media_type, picture->fd, job.offsets[0], job.lengths[0]);
-        picture->fd = -1;
+        answer_file(c, media_type, image->fd, job.offsets[0], job.lengths[0]);
+        image->fd = -1;
         return true;
     }
     for (int64_t i = 0; i < job.pieces; i++)
@@ -110,21 +110,21 @@ static bool stored_frame(struct call *c, struct picture *picture, int64_t number
         return false;
     char *bytes = arena_alloc(&c->arena, (ptrdiff_t)total), *at = bytes;
     for (int64_t i = 0; i < job.pieces; at += job.lengths[i++])
-        memcpy(at, picture->view.bytes.at + job.offsets[i], (size_t)job.lengths[i]);
+        memcpy(at, image->view.bytes.at + job.offsets[i], (size_t)job.lengths[i]);
     answer_bytes(c, media_type, (struct str){ bytes, (ptrdiff_t)total });
     return true;
 }
 
-static bool put_frame(struct call *c, struct picture *picture)
+static bool put_frame(struct call *c, struct image *image)
 {
     const struct frame_query *in = c->in;
-    return in->stored ? stored_frame(c, picture, in->frame) : decoded_frame(c, picture, in->frame);
+    return in->stored ? stored_frame(c, image, in->frame) : decoded_frame(c, image, in->frame);
 }
 
 static bool frame_get(struct call *c)
 {
     const struct frame_query *in = c->in;
-    return picture_look(c, in->file_id, PICTURE_READ, put_frame);
+    return image_look(c, in->file_id, IMAGE_READ, put_frame);
 }
 
 /* ---- histogram ---- */
@@ -178,7 +178,7 @@ static void take_histogram(struct call *c, const struct histogram *from, struct 
     out->bins = (struct integers){ bins, 256 };
 }
 
-static bool put_histogram(struct call *c, struct picture *picture)
+static bool put_histogram(struct call *c, struct image *image)
 {
     const struct histogram_query *in = c->in;
     struct histogram_answer *out = c->out;
@@ -188,13 +188,13 @@ static bool put_histogram(struct call *c, struct picture *picture)
     struct rendering *rendering = malloc(sizeof(*rendering)); /* too large for a stack, or for an arena to clear */
     if (!rendering)
         abort();
-    bool ok = picture_job(c, picture, in->frame, &job) &&
-              rendering_of_values(c, picture->dicom, &job.format, in->frame, rendering, &unit);
+    bool ok = image_job(c, image, in->frame, &job) &&
+              rendering_of_values(c, image->dicom, &job.format, in->frame, rendering, &unit);
     job.kind = DECODE_HISTOGRAM;
     job.render = rendering;
-    ok = ok && picture_run(c, &job, &result);
-    if (ok && picture->dicom)
-        out->remark = header_doubts_text(picture->dicom, in->frame, DOUBT_VALUES, REMARK_BYTES_MAX, &c->arena);
+    ok = ok && image_run(c, &job, &result);
+    if (ok && image->dicom)
+        out->remark = header_doubts_text(image->dicom, in->frame, DOUBT_VALUES, REMARK_BYTES_MAX, &c->arena);
     free(rendering);
     if (!ok)
         return false;
@@ -209,7 +209,7 @@ static bool put_histogram(struct call *c, struct picture *picture)
 static bool histogram_get(struct call *c)
 {
     const struct histogram_query *in = c->in;
-    return picture_look(c, in->file_id, PICTURE_READ, put_histogram);
+    return image_look(c, in->file_id, IMAGE_READ, put_histogram);
 }
 
 /* ---- metadata ---- */
@@ -224,9 +224,9 @@ static const struct schema metadata_query = SCHEMA("MetadataQuery", struct metad
 
 /* The DICOM JSON model of all but the pixels. A file that is damaged further on is told as far as it can be read; one
  * of which nothing can be read is refused. */
-static bool dicom_metadata(struct call *c, const struct picture *picture)
+static bool dicom_metadata(struct call *c, const struct image *image)
 {
-    const struct dicom_json_options options = { .skip_pixel_data = true, .charset = picture->file.character_set };
+    const struct dicom_json_options options = { .skip_pixel_data = true, .charset = image->file.character_set };
     struct dicom_json json;
     struct dicom_input input;
     struct dicom_file file;
@@ -234,14 +234,14 @@ static bool dicom_metadata(struct call *c, const struct picture *picture)
     struct dicom_limits limits = dicom_default_limits;
     struct text *out = &exchange_of(c)->answer;
     limits.hold = &c->hold;
-    dicom_input_memory(&input, picture->view.bytes);
+    dicom_input_memory(&input, image->view.bytes);
     dicom_json_begin(&json, &options, out);
     dicom_parse(&input, &limits, &dicom_json_events, &json, &file, &damage);
     bool nothing = damage.code && (!json.seen_count || damage.code != E_INVALID);
     dicom_json_end(&json);
     dicom_input_release(&input);
     c->error = damage;
-    if (nothing || (damage.code && !picture_blame(c, picture)))
+    if (nothing || (damage.code && !image_blame(c, image)))
         return false;
     error_clear(&c->error);
     if (out->overflowed && !out->starved)
@@ -253,29 +253,29 @@ static bool dicom_metadata(struct call *c, const struct picture *picture)
 
 /* Of a JPEG, PNG or TIFF only what its size is, upright as pictures of it are, and how it was stored: what else such
  * files hold (places, names, devices) is nobody's business. */
-static bool raster_metadata(struct call *c, const struct picture *picture)
+static bool raster_metadata(struct call *c, const struct image *image)
 {
     struct raster_info info;
-    if (!raster_probe(picture->fd, picture->file.file_type, c->app->config.max_pixels, &info, &c->error))
+    if (!raster_probe(image->fd, image->file.file_type, c->app->config.max_pixels, &info, &c->error))
         return false;
     answer_bytes(c, "application/json",
                  arena_format(&c->arena,
                               "{\"file_type\":\"%s\",\"width\":%" PRId64 ",\"height\":%" PRId64
                               ",\"pages\":%d,\"orientation\":%d}",
-                              file_types[picture->file.file_type - 1], info.width, info.height, info.pages,
+                              file_types[image->file.file_type - 1], info.width, info.height, info.pages,
                               info.orientation));
     return true;
 }
 
-static bool put_metadata(struct call *c, struct picture *picture)
+static bool put_metadata(struct call *c, struct image *image)
 {
-    return (picture->file.file_type == FILE_DICOM ? dicom_metadata : raster_metadata)(c, picture);
+    return (image->file.file_type == FILE_DICOM ? dicom_metadata : raster_metadata)(c, image);
 }
 
 static bool metadata_get(struct call *c)
 {
     const struct metadata_query *in = c->in;
-    return picture_look(c, in->file_id, PICTURE_UNREAD, put_metadata);
+    return image_look(c, in->file_id, IMAGE_UNREAD, put_metadata);
 }
 
 #define IMAGES .tag = "images", .entity = "image_file", .lane = LANE_PICTURES
