@@ -6,6 +6,7 @@
  */
 #include "cli/command.h"
 
+#include "server/app.h"
 #include "upkeep/recover.h"
 #include "base/settings.h"
 

@@ -6,6 +6,7 @@
  */
 #include "cli/command.h"
 
+#include "server/app.h"
 #include "people/account.h"
 #include "server/endpoints.h"
 #include "web/exchange.h"

@@ -1,6 +1,7 @@
 /* main.c - the table of commands, and the way into one. */
 #include "cli/command.h"
 
+#include "server/app.h"
 #include "base/text.h"
 #include "schema/cli.h"
 
