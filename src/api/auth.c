@@ -1,13 +1,11 @@
 /* auth.c - the endpoints of signing in and out, registering, one's own profile and password. */
-#include "people/account.h"
-#include "web/exchange.h"
-#include "people/lockout.h"
-#include "site/mail.h"
-#include "people/password.h"
-#include "people/session.h"
 #include "api/user.h"
 #include "base/names.h"
-#include "schema/json.h"
+#include "people/account.h"
+#include "people/own_password.h"
+#include "people/profile.h"
+#include "people/session.h"
+#include "web/exchange.h"
 
 #define PASSWORD_LIMITS .flags = REQUIRED | SECRET | KEEP_SPACES, .min = 1, .max = 200
 
@@ -67,30 +65,6 @@ static const struct field grant_fields[] = {
 };
 static const struct schema grant_schema = SCHEMA("TokenRequest", struct grant, grant_fields);
 
-struct refreshing {
-    struct str token;
-    struct tokens *tokens;
-    bool reused;
-};
-
-static bool do_refresh(struct call *c, void *context)
-{
-    struct refreshing *refreshing = context;
-    return session_refresh(c, refreshing->token, &refreshing->reused, refreshing->tokens) && audit_change(c);
-}
-
-/* The end of a session whose token was stolen must be committed, so the refusal comes after the transaction. */
-static bool refresh_with(struct call *c, struct str token, struct tokens *out)
-{
-    struct refreshing refreshing = { .token = token, .tokens = out };
-    if (!db_transact(c, do_refresh, &refreshing))
-        return false;
-    if (!refreshing.reused)
-        return true;
-    authority_changed(c->app->authority);
-    return fail(c, E_UNAUTHENTICATED, "this refresh token was used before; its session has been ended");
-}
-
 static bool oauth_refuse(struct call *c, const char *error, const char *description)
 {
     struct exchange *x = exchange_of(c);
@@ -115,7 +89,7 @@ static bool token(struct call *c)
     }
     if (!in->refresh_token.len)
         return oauth_refuse(c, "invalid_request", "refresh_token is needed");
-    return refresh_with(c, in->refresh_token, c->out) ||
+    return session_refresh(c, in->refresh_token, c->out) ||
            oauth_refuse(c, "invalid_grant", "the refresh token is not valid");
 }
 
@@ -131,16 +105,14 @@ static const struct schema refresh_schema = SCHEMA("Refresh", struct refresh, re
 static bool refresh(struct call *c)
 {
     const struct refresh *in = c->in;
-    return refresh_with(c, in->refresh_token, c->out);
+    return session_refresh(c, in->refresh_token, c->out);
 }
 
 /* ---- sign out ---- */
 
 static bool logout(struct call *c)
 {
-    return db_execute(
-        c, "update sessions set revoked_at = ?, revoked_reason = 'logout' where id = ? and revoked_at is null",
-        V(clock_now()), V(call_principal(c)->session_id));
+    return session_end(c);
 }
 
 static bool logout_all(struct call *c)
@@ -152,15 +124,12 @@ static bool logout_all(struct call *c)
 
 static bool register_post(struct call *c)
 {
-    struct new_user in = *(const struct new_user *)c->in;
-    unsigned policy = c->app->live->registration;
+    enum user_status status;
     int64_t id;
-    if (policy == REGISTRATION_CLOSED)
-        return fail(c, E_FORBIDDEN, "registration is closed here: ask an administrator for an account");
-    in.roles = (struct texts){ 0 }; /* nobody chooses their own */
-    if (!user_create(c, &in, policy == REGISTRATION_OPEN ? USER_ACTIVE : USER_PENDING, &id))
+    if (!profile_register(c, c->in, &status, &id))
         return false;
-    answer_status(c, policy == REGISTRATION_OPEN ? 201 : 202);
+    if (status == USER_PENDING)
+        answer_status(c, 202);
     return user_load(c, id, c->out);
 }
 
@@ -171,43 +140,24 @@ static bool me_get(struct call *c)
     return user_load(c, call_user(c), c->out);
 }
 
-/* Mail to the address can set a new password, so that a token that was left lying about must not be enough to change
- * it. */
 static bool me_confirm(struct call *c)
 {
-    const struct user *in = c->in;
-    struct user before;
-    if (!schema_was_given(&profile_schema, c->given, "email"))
-        return true;
-    if (!user_load(c, call_user(c), &before))
-        return false;
-    if (str_equal(before.email, in->email))
-        return true;
-    if (!in->current_password.len)
-        return error_add_problem(&c->error, &c->arena, "body", S("current_password"), "missing",
-                                 "to change the e-mail address, give the current password too");
-    return password_confirmed(c, call_user(c), in->current_password, "current_password");
+    return profile_confirm(c, c->in, c->given);
 }
 
 static bool me_patch(struct call *c)
 {
-    struct user *in = (struct user *)(uintptr_t)c->in, before;
-    if (!user_load(c, call_user(c), &before))
+    struct user before;
+    if (!profile_change(c, c->in, c->given, &before, c->out))
         return false;
-    if (db_find_update(c, &profile_schema, in, c->given, "where id = ?", V(call_user(c))) == FAILED)
-        return false;
-    if (!user_load(c, call_user(c), c->out))
-        return false;
-    audit_about(c, call_user(c), 0);
-    user_changed(c, &before, c->out);
+    user_tell_after(c, &before, c->out);
     return true;
 }
 
 /* ---- password ---- */
 
 struct password_change {
-    struct str current_password, new_password, hash;
-    int64_t user_id, keep_session;
+    struct str current_password, new_password;
 };
 static const struct field password_change_fields[] = {
     FIELD(struct password_change, current_password, PASSWORD_LIMITS, .doc = "The password so far."),
@@ -217,29 +167,10 @@ static const struct field password_change_fields[] = {
 static const struct schema password_change_schema =
     SCHEMA("PasswordChange", struct password_change, password_change_fields);
 
-static bool store_password(struct call *c, void *context)
-{
-    const struct password_change *p = context;
-    audit_about(c, p->user_id, 0);
-    return db_execute(
-               c,
-               "update users set password_hash = ?, must_change_password = 0, password_changed_at = ?, updated_at = ? "
-               "where id = ?",
-               V(p->hash), V(clock_now()), V(clock_now()), V(p->user_id)) &&
-           sessions_revoke(c, p->user_id, p->keep_session, "password changed") &&
-           db_execute(c, "delete from password_resets where user_id = ?", V(p->user_id)) && audit_change(c);
-}
-
 static bool password_change(struct call *c)
 {
     const struct password_change *in = c->in;
-    struct password_change change = { .user_id = call_user(c), .keep_session = call_principal(c)->session_id };
-    struct user user;
-    return password_confirmed(c, change.user_id, in->current_password, "current_password") &&
-           user_load(c, change.user_id, &user) &&
-           password_check(c, in->new_password, user.username, user.email, user.full_name, "new_password") &&
-           password_hash(in->new_password, (int)c->app->config.bcrypt_cost, &c->arena, &change.hash, &c->error) &&
-           db_transact(c, store_password, &change);
+    return own_password_change(c, in->current_password, in->new_password);
 }
 
 struct reset {
@@ -251,53 +182,10 @@ static const struct field reset_fields[] = {
 };
 static const struct schema reset_schema = SCHEMA("PasswordReset", struct reset, reset_fields);
 
-struct reset_token {
-    int64_t user_id;
-    struct str hash;
-};
-
-static bool store_reset(struct call *c, void *context)
-{
-    const struct reset_token *token = context;
-    int64_t now = clock_now().us;
-    return db_execute(c, "delete from password_resets where expires_at < ? or user_id = ?", V(now),
-                      V(token->user_id)) &&
-           db_execute(c, "insert into password_resets(token_hash, user_id, created_at, expires_at) values (?, ?, ?, ?)",
-                      V(token->hash), V(token->user_id), V(now), V(now + c->app->config.password_reset_s * 1000000));
-}
-
-/* On the mailer's thread: whether there is such an account is asked where nobody waits for the answer. */
-static bool compose_reset(struct call *c, struct mail_text *out)
-{
-    const struct config *config = &c->app->config;
-    struct reset_token reset;
-    if (!db_integer(c, &reset.user_id,
-                    "select id from users where email = ? and status = 'ACTIVE' and deleted_at is null", V(out->to)) ||
-        !lockout_allows_reset(c->app->lockout, reset.user_id))
-        return false;
-    struct str token = crypto_token(&c->arena, 32);
-    reset.hash = crypto_sha256_hex(token, &c->arena);
-    if (!db_transact(c, store_reset, &reset))
-        return false;
-    out->subject = S("Roentgen: new password / 重置密码");
-    out->body = arena_format(
-        &c->arena,
-        "Somebody asked for a new password for your Roentgen account. Your token, good for %" PRId64 " minutes and "
-        "once:\r\n\r\n%.*s\r\n\r\nServer: %.*s\r\nIf this was not you, nothing has changed.\r\n\r\n"
-        "有人请求为您的 Roentgen 账户设置新密码。以上令牌只能使用一次。如果不是您本人操作，请忽略此邮件。",
-        config->password_reset_s / 60, STR_FMT(token), STR_FMT(config->public_url));
-    return true;
-}
-
-/* The same work whether the account exists or not: one piece more in a queue. */
 static bool password_reset(struct call *c)
 {
     const struct reset *in = c->in;
-    if (!mail_is_configured(c->app))
-        return fail(c, E_UNAVAILABLE, "this server sends no mail: ask an administrator to set a new password");
-    answer_status(c, 202);
-    mail_compose_later(c->app->mailer, call_request_id(c), in->email, compose_reset);
-    return true;
+    return own_password_ask(c, in->email);
 }
 
 struct reset_confirm {
@@ -312,41 +200,10 @@ static const struct field reset_confirm_fields[] = {
 static const struct schema reset_confirm_schema =
     SCHEMA("PasswordResetConfirm", struct reset_confirm, reset_confirm_fields);
 
-struct confirming {
-    struct password_change change;
-    struct str token_hash;
-};
-
-static bool use_reset(struct call *c, void *context)
-{
-    struct confirming *confirming = context;
-    int64_t used = 0;
-    if (!db_execute_counted(
-            c, &used,
-            "update password_resets set used_at = ? where token_hash = ? and used_at is null and expires_at > ?",
-            V(clock_now()), V(confirming->token_hash), V(clock_now())))
-        return false;
-    return used ? lockout_lift(c, confirming->change.user_id) && lockout_familiar(c, confirming->change.user_id) &&
-                      store_password(c, &confirming->change)
-                : error_add_problem(&c->error, &c->arena, "body", S("token"), "bad_token",
-                                    "the token is not valid, or no longer");
-}
-
 static bool password_reset_confirm(struct call *c)
 {
     const struct reset_confirm *in = c->in;
-    struct confirming confirming = { .token_hash = crypto_sha256_hex(in->token, &c->arena) };
-    struct user user;
-    if (!db_integer(c, &confirming.change.user_id,
-                    "select user_id from password_resets where token_hash = ? and used_at is null and expires_at > ?",
-                    V(confirming.token_hash), V(clock_now())))
-        return error_add_problem(&c->error, &c->arena, "body", S("token"), "bad_token",
-                                 "the token is not valid, or no longer");
-    return user_load(c, confirming.change.user_id, &user) &&
-           password_check(c, in->new_password, user.username, user.email, user.full_name, "new_password") &&
-           password_hash(in->new_password, (int)c->app->config.bcrypt_cost, &c->arena, &confirming.change.hash,
-                         &c->error) &&
-           db_transact(c, use_reset, &confirming);
+    return own_password_reset(c, in->token, in->new_password);
 }
 
 #define AUTH .tag = "auth", .entity = "user", .lane = LANE_SIGN_IN

@@ -1,4 +1,5 @@
 /* session.c - where one is signed in. */
+#include "people/session.h"
 #include "web/exchange.h"
 #include "web/listing.h"
 
@@ -57,14 +58,7 @@ static const struct schema session_key = SCHEMA("SessionKey", struct session_key
 static bool session_delete(struct call *c)
 {
     const struct session_key *key = c->in;
-    int64_t ended = 0;
-    if (!db_execute_counted(
-            c, &ended,
-            "update sessions set revoked_at = ?, revoked_reason = 'revoked' where id = ? and user_id = ? "
-            "and revoked_at is null",
-            V(clock_now()), V(key->id), V(call_user(c))))
-        return false;
-    return ended || fail(c, E_NOT_FOUND, "session %" PRId64 " does not exist", key->id);
+    return session_end_other(c, key->id);
 }
 
 static const struct endpoint rows[] = {

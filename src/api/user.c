@@ -26,8 +26,7 @@ static const struct schema user_key = SCHEMA("UserKey", struct user_key, user_ke
 
 static bool load_page(struct call *c, int64_t id)
 {
-    struct user *out = c->out;
-    return user_load(c, id, out) && account_load_locks(c, out);
+    return user_load(c, id, c->out) && account_load_locks(c, c->out);
 }
 
 static bool user_post(struct call *c)
@@ -55,42 +54,27 @@ static void tell_email_change(struct call *c)
     account_tell_new_email(c, change->before, change->after);
 }
 
-void user_changed(struct call *c, const struct user *before, const struct user *after)
+void user_tell_after(struct call *c, const struct user *before, const struct user *after)
 {
     struct email_change *change = arena_new(&c->arena, struct email_change);
     *change = (struct email_change){ before->email, after->email };
     c->found = change;
     answer_after(c, tell_email_change);
-    uint64_t follows = GIVEN(schema_find(&user_schema, S("updated_at"))) | /* from the others */
-                       GIVEN(schema_find(&user_schema, S("permissions")));
-    audit_changed(c, &user_schema, before, after, ~follows);
 }
 
 static bool user_patch(struct call *c)
 {
-    struct user *in = (struct user *)(uintptr_t)c->in, before;
-    if (!user_load(c, in->id, &before))
+    struct user before;
+    if (!account_change(c, c->in, c->given, &before, c->out) || !account_load_locks(c, c->out))
         return false;
-    if (schema_was_given(&user_schema, c->given, "status") && in->status != USER_ACTIVE) {
-        if (!user_keep_an_admin(c, in->id) || !sessions_revoke(c, in->id, 0, "disabled"))
-            return false;
-    }
-    if (db_find_update(c, &user_schema, in, c->given, "where id = ?", V(in->id)) == FAILED)
-        return false;
-    if (!load_page(c, in->id))
-        return false;
-    user_changed(c, &before, c->out);
+    user_tell_after(c, &before, c->out);
     return true;
 }
 
 static bool user_delete(struct call *c)
 {
     const struct user_key *key = c->in;
-    struct user before;
-    return user_load(c, key->id, &before) && user_keep_an_admin(c, key->id) &&
-           sessions_revoke(c, key->id, 0, "deleted") &&
-           db_execute(c, "update users set deleted_at = ?, deleted_by = ?, updated_at = ? where id = ?", V(clock_now()),
-                      V(call_user(c)), V(clock_now()), V(key->id));
+    return account_delete(c, key->id);
 }
 
 static bool user_unlock(struct call *c)
@@ -131,12 +115,7 @@ static bool user_roles_put(struct call *c)
 {
     const struct user_roles *in = c->in;
     struct user before;
-    bool stays_admin = false;
-    for (ptrdiff_t i = 0; i < in->roles.count; i++)
-        stays_admin |= str_equal(in->roles.items[i], S("admin"));
-    return user_load(c, in->id, &before) && (stays_admin || user_keep_an_admin(c, in->id)) &&
-           user_set_roles(c, in->id, in->roles, "body") && load_page(c, in->id) &&
-           (user_changed(c, &before, c->out), true);
+    return account_set_roles(c, in->id, in->roles, &before, c->out) && account_load_locks(c, c->out);
 }
 
 struct user_list {

@@ -210,7 +210,54 @@ bool account_unlock(struct call *c, int64_t id)
     return user_load(c, id, &user) && lockout_lift(c, id);
 }
 
-/* ---- status and password ---- */
+/* ---- record, roles, status ---- */
+
+void account_note_change(struct call *c, const struct user *before, const struct user *after)
+{
+    uint64_t follows = GIVEN(schema_find(&user_schema, S("updated_at"))) | /* from the others */
+                       GIVEN(schema_find(&user_schema, S("permissions")));
+    audit_changed(c, &user_schema, before, after, ~follows);
+}
+
+static bool may_stop(struct call *c, int64_t id, const char *why)
+{
+    return user_keep_an_admin(c, id) && sessions_revoke(c, id, 0, why);
+}
+
+bool account_change(struct call *c, const struct user *in, uint64_t given, struct user *before, struct user *after)
+{
+    struct user change = *in;
+    if (!user_load(c, in->id, before))
+        return false;
+    if (schema_was_given(&user_schema, given, "status") && in->status != USER_ACTIVE &&
+        !may_stop(c, in->id, "disabled"))
+        return false;
+    if (db_find_update(c, &user_schema, &change, given, "where id = ?", V(in->id)) == FAILED ||
+        !user_load(c, in->id, after))
+        return false;
+    account_note_change(c, before, after);
+    return true;
+}
+
+bool account_set_roles(struct call *c, int64_t id, struct texts roles, struct user *before, struct user *after)
+{
+    bool stays_admin = false;
+    for (ptrdiff_t i = 0; i < roles.count; i++)
+        stays_admin |= str_equal(roles.items[i], S("admin"));
+    if (!user_load(c, id, before) || (!stays_admin && !user_keep_an_admin(c, id)) ||
+        !user_set_roles(c, id, roles, "body") || !user_load(c, id, after))
+        return false;
+    account_note_change(c, before, after);
+    return true;
+}
+
+bool account_delete(struct call *c, int64_t id)
+{
+    struct user before;
+    return user_load(c, id, &before) && may_stop(c, id, "deleted") &&
+           db_execute(c, "update users set deleted_at = ?, deleted_by = ?, updated_at = ? where id = ?", V(clock_now()),
+                      V(call_user(c)), V(clock_now()), V(id));
+}
 
 bool account_set_status(struct call *c, int64_t id, enum user_status status)
 {
@@ -219,12 +266,14 @@ bool account_set_status(struct call *c, int64_t id, enum user_status status)
         return false;
     after = before;
     after.status = status;
-    if (status != USER_ACTIVE && (!user_keep_an_admin(c, id) || !sessions_revoke(c, id, 0, "disabled")))
+    if (status != USER_ACTIVE && !may_stop(c, id, "disabled"))
         return false;
     audit_changed(c, &user_schema, &before, &after, UINT64_MAX);
     return db_execute(c, "update users set status = ?, updated_at = ? where id = ?",
                       V(choice_text(user_statuses, status)), V(clock_now()), V(id));
 }
+
+/* ---- password ---- */
 
 bool account_hash_password(struct call *c, int64_t id, struct str password, struct str *hash)
 {

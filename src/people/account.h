@@ -21,9 +21,17 @@ bool account_name_is_free(struct call *c, struct str username, struct str skelet
 /* Computes what is missing of users.name_skeleton, after an upgrade. */
 bool account_fill_skeletons(struct call *c);
 
-/* Inside a transaction. */
+/* Inside a transaction, as the next ones. Who is no longer to sign in loses all sessions at once; the last active
+ * administrator stays one (E_CONFLICT). */
 bool account_unlock(struct call *c, int64_t id);
-bool account_set_status(struct call *c, int64_t id, enum user_status status); /* the last administrator stays */
+bool account_set_status(struct call *c, int64_t id, enum user_status status);
+bool account_delete(struct call *c, int64_t id);
+/* What is given (a mask) of `in`, whose id is the account's, becomes the record; the account gets exactly these roles.
+ * The audit row says what changed; *before and *after are the record. */
+bool account_change(struct call *c, const struct user *in, uint64_t given, struct user *before, struct user *after);
+bool account_set_roles(struct call *c, int64_t id, struct texts roles, struct user *before, struct user *after);
+/* What such a change leaves in the audit row, for who makes one himself. */
+void account_note_change(struct call *c, const struct user *before, const struct user *after);
 /* A password that somebody else than its owner sets, who has to change it: checked and hashed on a worker; then,
  * inside a transaction, stored, which ends the account's sessions and lifts its locks. */
 bool account_hash_password(struct call *c, int64_t id, struct str password, struct str *hash);

@@ -87,12 +87,19 @@ static bool forget_old_tokens(struct call *c, int64_t session_id)
                       V(newest_forgotten));
 }
 
-bool session_refresh(struct call *c, struct str refresh_token, bool *reused, struct tokens *out)
+struct refreshing {
+    struct str token;
+    struct tokens *tokens;
+    bool reused;
+};
+
+static bool use_token(struct call *c, struct refreshing *refreshing)
 {
     struct presented p;
-    struct str hash = crypto_sha256_hex(refresh_token, &c->arena);
+    struct tokens *out = refreshing->tokens;
+    struct str hash = crypto_sha256_hex(refreshing->token, &c->arena);
     struct instant now = clock_now();
-    *reused = false;
+    refreshing->reused = false;
     if (find_token(c, hash, &p) != FOUND)
         return fail(c, E_UNAUTHENTICATED, "the refresh token is not valid, or no longer");
     int64_t used = 0;
@@ -101,7 +108,7 @@ bool session_refresh(struct call *c, struct str refresh_token, bool *reused, str
                             V(now), V(hash)))
         return false;
     if (!used) {
-        *reused = true;
+        refreshing->reused = true;
         return db_execute(c, "update sessions set revoked_at = ?, revoked_reason = 'token reused' where id = ?", V(now),
                           V(p.session_id));
     }
@@ -111,4 +118,42 @@ bool session_refresh(struct call *c, struct str refresh_token, bool *reused, str
     if (ok)
         fill_access(c, p.session_uuid, p.user_id, out);
     return ok;
+}
+
+static bool refresh(struct call *c, void *context)
+{
+    return use_token(c, context) && audit_change(c);
+}
+
+/* The end of a session whose token was stolen must be committed, so the refusal comes after the transaction. */
+bool session_refresh(struct call *c, struct str refresh_token, struct tokens *out)
+{
+    struct refreshing refreshing = { .token = refresh_token, .tokens = out };
+    if (!db_transact(c, refresh, &refreshing))
+        return false;
+    if (!refreshing.reused)
+        return true;
+    authority_changed(c->app->authority);
+    return fail(c, E_UNAUTHENTICATED, "this refresh token was used before; its session has been ended");
+}
+
+/* ---- ended by whom they are ---- */
+
+bool session_end(struct call *c)
+{
+    return db_execute(
+        c, "update sessions set revoked_at = ?, revoked_reason = 'logout' where id = ? and revoked_at is null",
+        V(clock_now()), V(call_principal(c)->session_id));
+}
+
+bool session_end_other(struct call *c, int64_t id)
+{
+    int64_t ended = 0;
+    if (!db_execute_counted(
+            c, &ended,
+            "update sessions set revoked_at = ?, revoked_reason = 'revoked' where id = ? and user_id = ? "
+            "and revoked_at is null",
+            V(clock_now()), V(id), V(call_user(c))))
+        return false;
+    return ended || fail(c, E_NOT_FOUND, "session %" PRId64 " does not exist", id);
 }

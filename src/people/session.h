@@ -29,10 +29,14 @@ struct tokens {
 /* A new session for the user. Inside a transaction. */
 bool session_start(struct call *c, int64_t user_id, bool remember_me, struct tokens *out);
 
-/* Uses up a refresh token and gives the next pair. A token used before ends its session: *reused is set and the
- * caller must let the transaction commit, then refuse. E_UNAUTHENTICATED for unknown or expired ones. Inside a
- * transaction. */
-bool session_refresh(struct call *c, struct str refresh_token, bool *reused, struct tokens *out);
+/* Uses up a refresh token and gives the next pair. E_UNAUTHENTICATED for unknown or expired ones, and for one that was
+ * used before: two have it, so its session ends, which is committed though the answer is no. On a worker. */
+bool session_refresh(struct call *c, struct str refresh_token, struct tokens *out);
+
+/* Inside a transaction: ends the session that the call comes in, or another one of the caller's (E_NOT_FOUND when it
+ * is not theirs, or has ended). All of an account's: sessions_revoke (user.h). */
+bool session_end(struct call *c);
+bool session_end_other(struct call *c, int64_t id);
 
 /* Name (or e-mail) and password against the accounts. One answer and one duration for everything that is wrong, but
  * for how long to wait where failures were too many (lockout.h). On a worker. */
