@@ -8,6 +8,7 @@
 
 #include "server/app.h"
 #include "people/account.h"
+#include "server/app.h"
 #include "server/endpoints.h"
 #include "web/exchange.h"
 #include "people/lockout.h"

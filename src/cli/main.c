@@ -4,6 +4,7 @@
 #include "server/app.h"
 #include "base/text.h"
 #include "schema/cli.h"
+#include "server/app.h"
 
 #include <locale.h>
 
