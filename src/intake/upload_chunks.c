@@ -1,13 +1,97 @@
-/* upload_chunks.c - see upload_chunks.h and the picture in upload_chunked.c. */
+/* upload_chunks.c - begins and cancels an upload in chunks, and takes them one by one (upload_chunks.h). */
 #include "intake/upload_chunks.h"
 
+#include "records/allowance.h"
 #include "records/filing.h"
+#include "records/patient.h"
 #include "records/record_lock.h"
+#include "base/file_name.h"
 
 static const struct field upload_key_fields[] = {
     FIELD(struct upload_key, upload_id, .flags = READ_ONLY, .min = 36, .max = 36, .doc = "The upload."),
 };
 const struct schema upload_key_schema = SCHEMA("UploadKey", struct upload_key, upload_key_fields);
+
+/* ---- begin ---- */
+
+static bool refuse(struct call *c, const char *member, const char *type, const char *message)
+{
+    return error_add_problem(&c->error, &c->arena, "body", str_from(member), type, "%s", message);
+}
+
+/* Chunk size and number from whichever was given. */
+static bool lay_out(struct call *c, const struct chunked_plan *plan, int64_t *chunk_size, int64_t *total)
+{
+    *chunk_size = plan->chunk_size != INTEGER_NULL ? plan->chunk_size : c->app->config.chunk_size_bytes;
+    if (plan->chunk_size == INTEGER_NULL && plan->total_chunks != INTEGER_NULL)
+        *chunk_size = (plan->file_size + plan->total_chunks - 1) / plan->total_chunks;
+    *total = (plan->file_size + *chunk_size - 1) / *chunk_size;
+    if (plan->total_chunks != INTEGER_NULL && plan->total_chunks != *total)
+        return refuse(c, "total_chunks", "does_not_fit", "file_size, chunk_size and total_chunks do not fit together");
+    if (*chunk_size > CHUNK_BYTES_MAX)
+        return refuse(c, "total_chunks", "too_small", "chunks may have at most 256 MiB: use more of them");
+    if (*total > 1 && *chunk_size < CHUNK_BYTES_MIN)
+        return refuse(c, "chunk_size", "too_small", "chunks have at least 64 KiB, unless there is only one");
+    if (*total > CHUNKS_MAX)
+        return refuse(c, "chunk_size", "too_small", "at most 100000 chunks: use larger ones");
+    return true;
+}
+
+static bool hash_is_legal(struct call *c, struct str hash)
+{
+    unsigned char bytes[SHA256_BYTES];
+    if (str_is_null(hash) || (hash.len == MD5_TEXT && crypto_unhex(hash, bytes, MD5_BYTES)) ||
+        (hash.len == SHA256_TEXT && crypto_unhex(hash, bytes, SHA256_BYTES)))
+        return true;
+    return refuse(c, "file_hash", "not_a_hash", "an MD5 (32) or SHA-256 (64 hexadecimal digits)");
+}
+
+/* May it begin at all, and is it what can be cut into chunks? */
+static bool check_plan(struct call *c, const struct chunked_plan *plan, int64_t *chunk_size, int64_t *total)
+{
+    if (plan->file_size > c->app->config.max_upload_bytes)
+        return fail(c, E_TOO_LARGE, "a file may have at most %" PRId64 " bytes", c->app->config.max_upload_bytes);
+    return allowance_begin(c, call_user(c)) && allowance_bytes(c, call_user(c), plan->file_size) &&
+           lay_out(c, plan, chunk_size, total) && hash_is_legal(c, plan->file_hash);
+}
+
+bool chunked_begin(struct call *c, const struct chunked_plan *plan, struct upload_details *details,
+                   struct image_file *out)
+{
+    struct image_file row;
+    int64_t chunk_size = 0, total = 0;
+    if (!check_plan(c, plan, &chunk_size, &total) || !upload_details_settle(c, details) ||
+        (details->patient_id != INTEGER_NULL && !patient_must_exist(c, details->patient_id, "body")))
+        return false;
+    schema_clear(&image_file_schema, &row);
+    row.file_uuid = crypto_uuid_text(&c->arena);
+    row.original_filename = file_name_of(plan->filename, &c->arena);
+    row.file_type = FILE_OTHER; /* known when the bytes are */
+    row.mime_type = S("application/octet-stream");
+    row.file_size = plan->file_size;
+    row.uploaded_by = call_user(c);
+    row.patient_id = details->patient_id;
+    row.description = details->description;
+    row.modality = details->modality;
+    row.body_part = details->body_part;
+    row.status = FILE_UPLOADING;
+    row.upload_progress = 0;
+    row.is_chunked = true;
+    row.total_chunks = total;
+    row.chunk_size = chunk_size;
+    row.expected_hash = plan->file_hash;
+    if (!db_insert(c, &image_file_schema, &row, &row.id) ||
+        !image_file_index(c, row.id, row.original_filename, row.description))
+        return false;
+    audit_about(c, row.id, row.patient_id);
+    *out = row;
+    return true;
+}
+
+struct instant chunked_expires_at(const struct call *c, const struct image_file *file)
+{
+    return (struct instant){ file->created_at.us + c->app->config.upload_expiry_s * 1000000 };
+}
 
 /* ---- rows and files ---- */
 
@@ -139,12 +223,23 @@ static bool refuse_rows(struct call *c, void *context)
     return delete_rows(c, file) && audit_also(c, "image_file.upload_cancel", "image_file", file->id, patient);
 }
 
-bool chunked_drop(struct call *c, const struct image_file *file)
+/* Removes an incomplete upload: row and chunk rows in one commit, then the files. */
+static bool drop(struct call *c, const struct image_file *file)
 {
     if (!db_transact(c, drop_rows, (void *)(uintptr_t)file))
         return false;
     chunked_remove_files(c, file);
     return true;
+}
+
+bool chunked_cancel(struct call *c, struct str upload_id)
+{
+    struct image_file file;
+    if (!chunked_load(c, upload_id, &file))
+        return false;
+    if (file.status != FILE_UPLOADING)
+        return fail(c, E_CONFLICT, "the upload is complete: delete the image file instead");
+    return drop(c, &file);
 }
 
 /* An error of our own (E_UNAVAILABLE) says nothing of the bytes. A cancellation that fails leaves it to the next
@@ -176,7 +271,7 @@ bool chunked_expire(struct call *c, struct instant before, int64_t *count)
     while ((found = db_find(c, &image_file_schema, &file,
                             "where f.is_deleted = 0 and f.status = 'UPLOADING' and f.created_at < ? limit 1",
                             V(before))) == FOUND) {
-        if (!chunked_drop(c, &file))
+        if (!drop(c, &file))
             return false;
         ++*count;
     }
