@@ -21,6 +21,7 @@
  *                                           in doubt    -> keeping_settle(not named): left to the next start
  *     again        keeping_confirm, then a row that shares them (a lock on the others keeps a purge or a move away
  *                  until it commits)
+ *     move         keeping_copy to the other store -> rows commit -> the bytes here are removed (image_file_move.h)
  *     read         keeping_open
  *     start        keeping_look for each claim -> keeping_set_aside
  */
