@@ -251,7 +251,7 @@ static bool dicom_metadata(struct call *c, const struct image *image)
     return !out->overflowed;
 }
 
-/* Of a JPEG, PNG or TIFF only what its size is, upright as pictures of it are, and how it was stored: what else such
+/* Of a raster file only what its size is, upright as pictures of it are, and how it was stored: what else such
  * files hold (places, names, devices) is nobody's business. */
 static bool raster_metadata(struct call *c, const struct image *image)
 {

@@ -109,12 +109,6 @@ bool image_look(struct call *c, int64_t file_id, enum image_header header,
 
 /* ---- frames ---- */
 
-static bool is_raster(const struct image *image)
-{
-    unsigned type = image->file.file_type;
-    return type == FILE_JPEG || type == FILE_PNG || type == FILE_TIFF;
-}
-
 bool image_format(struct call *c, const struct image *image, struct pixel_format *out)
 {
     if (!image->dicom)
@@ -173,7 +167,7 @@ bool image_job(struct call *c, const struct image *image, int64_t number, struct
                                 .file_type = (enum file_type)image->file.file_type,
                                 .page = number,
                                 .max_pixels = c->app->config.max_pixels };
-    if (is_raster(image))
+    if (file_is_raster(image->file.file_type))
         return true;
     if (!image_format(c, image, &job->format))
         return false;

@@ -17,7 +17,7 @@ struct image {
     struct image_file file;
     int fd;
     struct file_view view;      /* the whole file */
-    struct dicom_object *dicom; /* NULL: a JPEG, PNG or TIFF */
+    struct dicom_object *dicom; /* NULL: a raster file, or none that is known */
     struct str damage;          /* why the DICOM file could not be read to its end; null: it could */
 };
 

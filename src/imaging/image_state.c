@@ -28,7 +28,7 @@ bool image_undecodable(struct call *c, const struct image_file *file, struct str
     return db_transact(c, write_reason, &outcome);
 }
 
-/* Pictures that are no DICOM files never fail otherwise. The second is how decoders' trouble was told before it was
+/* Raster files never fail otherwise. The second is how decoders' trouble was told before it was
  * known from damage. */
 static bool is_of_decoding(const struct image_file *file)
 {

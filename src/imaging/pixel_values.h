@@ -31,7 +31,7 @@ struct pixel_source {
     int64_t frame;
 };
 
-/* As stored, without a unit: what a photograph has. */
+/* As stored, without a unit: what a raster file has. */
 void pixel_values_plain(struct rendering *out);
 /* Both fill slope, intercept, range and tables, and the padding of *out, and nothing else. E_INVALID for a Modality
  * LUT that is broken; one without descriptor or data is none. */

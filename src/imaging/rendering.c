@@ -338,8 +338,8 @@ static bool use_grey(const struct source *s, struct rendering *out)
     return true;
 }
 
-/* A photograph has no values with a meaning: what was asked in numbers is of its stored ones. */
-static bool use_photograph(struct call *c, const struct rendering_query *query, struct rendering *out)
+/* A raster file has no values with a meaning: what was asked in numbers is of its stored ones. */
+static bool use_raster(struct call *c, const struct rendering_query *query, struct rendering *out)
 {
     if (query->preset || query->voi.at)
         return wrong(c, query->preset ? S("preset") : S("voi"), "only DICOM images have such windows");
@@ -389,7 +389,7 @@ bool rendering_of(struct call *c, const struct dicom_object *object, const struc
     out->quality = (int32_t)query->quality;
     out->bits = (int32_t)query->bits;
     if (!object)
-        return use_photograph(c, query, out);
+        return use_raster(c, query, out);
     source.root = object->root;
     source.pixels = (struct pixel_source){ c, object, format, frame };
     out->pixel_aspect = pixel_aspect(&source);

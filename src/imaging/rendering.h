@@ -55,7 +55,7 @@ extern const char *const picture_media_types[]; /* likewise */
 /* The query of a picture as the file would have it, e.g. for a thumbnail: nothing asked for but the box. */
 void rendering_query_default(struct rendering_query *query);
 
-/* `object` NULL: a JPEG, PNG or TIFF, whose format need not be known yet (`format` NULL). E_INVALID, with problems,
+/* `object` NULL: a raster file, whose format need not be known yet (`format` NULL). E_INVALID, with problems,
  * for wishes that contradict each other or this file; for a lookup table that the picture needs and that is broken. */
 bool rendering_of(struct call *c, const struct dicom_object *object, const struct pixel_format *format, int64_t frame,
                   const struct rendering_query *query, struct rendering *out);

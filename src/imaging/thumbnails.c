@@ -18,10 +18,10 @@ struct ring {
 struct thumbnails {
     struct app *app;
     struct background background;
-    struct ring pictures;  /* at once */
+    struct ring rasters;   /* at once */
     struct ring dicom;     /* when nothing has come for a while: whoever sends a thousand slices comes first */
     int64_t last_dicom_us; /* when the last of these came */
-    bool missed;           /* pictures were dropped, or the process has just started: look in the database */
+    bool missed;           /* raster files were dropped, or the process has just started: look in the database */
     int64_t again_us; /* when to look there for those that could not be made now (decoders, disk); 0: there are none */
     int64_t pause_us; /* after how long, next time */
 };
@@ -42,14 +42,9 @@ static int64_t ring_take(struct ring *ring)
     return id;
 }
 
-static bool is_picture(unsigned type)
-{
-    return type == FILE_JPEG || type == FILE_PNG || type == FILE_TIFF;
-}
-
 bool thumbnails_have(unsigned type)
 {
-    return is_picture(type) || type == FILE_DICOM;
+    return file_is_raster(type) || type == FILE_DICOM;
 }
 
 void thumbnail_rendering(struct rendering_query *query, int64_t size)
@@ -90,7 +85,7 @@ static bool keep(struct call *c, const struct image_file *file, struct str jpeg,
     return blob_commit(writer, *key, &c->error);
 }
 
-/* Thumbnails of pictures rest in the store. Those of DICOM files, which may be a thousand in a series, are in the
+/* Thumbnails of raster files rest in the store. Those of DICOM files, which may be a thousand in a series, are in the
  * cache of rendered pictures, whence they may go: the next who asks makes them again. */
 bool thumbnails_make(struct call *c, const struct image_file *file)
 {
@@ -106,7 +101,7 @@ bool thumbnails_make(struct call *c, const struct image_file *file)
         return found.code == E_UNSUPPORTED_TYPE || /* no image in it, or none that is decoded here */
                image_undecodable(c, file, arena_copy(&c->arena, str_from(found.message)));
     }
-    if (!is_picture(file->file_type) || file->thumbnail_path.at)
+    if (!file_is_raster(file->file_type) || file->thumbnail_path.at)
         return true;
     return keep(c, file, jpeg, &made.key) && db_transact(c, store_key, &made);
 }
@@ -130,7 +125,7 @@ static int64_t due_us(const struct thumbnails *t)
 {
     int64_t dicom_us = t->dicom.count ? t->last_dicom_us + QUIET_US : NEVER;
     int64_t again_us = t->again_us ? t->again_us : NEVER;
-    if (t->background.stopping || t->pictures.count || t->missed)
+    if (t->background.stopping || t->rasters.count || t->missed)
         return 0;
     return dicom_us < again_us ? dicom_us : again_us;
 }
@@ -146,9 +141,9 @@ static bool next(struct thumbnails *t, int64_t *id, bool *look)
         t->missed = true;
     }
     bool go_on = !t->background.stopping;
-    *look = !t->pictures.count && t->missed;
-    if (t->pictures.count)
-        *id = ring_take(&t->pictures);
+    *look = !t->rasters.count && t->missed;
+    if (t->rasters.count)
+        *id = ring_take(&t->rasters);
     else if (*look)
         t->missed = false;
     else if (go_on)
@@ -182,7 +177,7 @@ static void try_one(struct thumbnails *t, struct call *c, int64_t id)
     db_release(c);
 }
 
-/* Uploaded pictures without a thumbnail, in steps of SWEEP_ROWS: after a start, and when the queue was too short. */
+/* Uploaded raster files without a thumbnail, in steps of SWEEP_ROWS: after a start, and when the queue was too short. */
 static void look_in_database(struct thumbnails *t, struct call *c)
 {
     static const char *const sql =
@@ -256,7 +251,7 @@ void thumbnails_want(void *thumbnails, int64_t image_file_id, unsigned file_type
     if (type == FILE_DICOM) {
         ring_put(&t->dicom, image_file_id); /* one that finds no room is made when it is asked for */
         t->last_dicom_us = clock_monotonic_us();
-    } else if (!ring_put(&t->pictures, image_file_id)) {
+    } else if (!ring_put(&t->rasters, image_file_id)) {
         t->missed = true;
     }
     if (type != FILE_DICOM || t->dicom.count == 1) /* further ones only put the moment off */

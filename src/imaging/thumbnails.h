@@ -2,7 +2,7 @@
  *
  * Making one decodes the whole picture, so this is also where damage is found: such a file becomes FAILED with the
  * reason (image_state.h). What could not be made for another reason is tried again. The queue lives in memory; what
- * it loses in a crash is found again at the next start (UPLOADED pictures without a thumbnail). DICOM files wait
+ * it loses in a crash is found again at the next start (UPLOADED raster files without a thumbnail). DICOM files wait
  * until no more of them come; what is lost of those is made when somebody asks.
  */
 #ifndef ROENTGEN_THUMBNAILS_H

@@ -63,7 +63,7 @@ static bool check_job(struct errand *e)
     int64_t most = decoder_pool_options(e->pool)->max_result_bytes;
     if (job->file_type < FILE_DICOM || job->file_type > FILE_TIFF)
         return error_set(e->error, E_UNSUPPORTED_TYPE, "only DICOM, JPEG, PNG and TIFF files have pictures");
-    e->flavour = job->file_type == FILE_DICOM ? DECODER_FRAMES : DECODER_PICTURES;
+    e->flavour = job->file_type == FILE_DICOM ? DECODER_FRAMES : DECODER_RASTER;
     if (!check_pieces(e))
         return false;
     if (job->file_type != FILE_DICOM)
@@ -204,7 +204,7 @@ static bool is_result(const struct errand *e)
 {
     const struct decoder_reply *r = &e->reply;
     if (r->bytes < 0 || r->bytes > decoder_pool_options(e->pool)->max_result_bytes ||
-        (e->flavour == DECODER_PICTURES && !is_format(e, &r->format)))
+        (e->flavour == DECODER_RASTER && !is_format(e, &r->format)))
         return false;
     switch (e->job->kind) {
     case DECODE_SAMPLES:
@@ -250,8 +250,8 @@ static bool read_result(struct errand *e, const struct decoder_process *process,
         fallocate(process->memory, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                   DECODER_REQUEST_BYTES + DECODER_RESULT_KEPT, r->bytes - DECODER_RESULT_KEPT);
     made->bytes = (struct str){ bytes, (ptrdiff_t)r->bytes };
-    made->format = e->flavour == DECODER_PICTURES ? r->format : e->job->format;
-    made->format.syntax = e->flavour == DECODER_PICTURES ? NULL : e->job->format.syntax;
+    made->format = e->flavour == DECODER_RASTER ? r->format : e->job->format;
+    made->format.syntax = e->flavour == DECODER_RASTER ? NULL : e->job->format.syntax;
     made->decoded = r->decoded;
     made->width = r->width;
     made->height = r->height;

@@ -20,7 +20,7 @@
  * the second attempt went well.
  *
  * Helpers are started on first use and stay; a job waits for a free one as long as it may take itself, accounts in
- * turn, then E_UNAVAILABLE. There are two kinds: picture files need libvips, which takes long to load; frames do not.
+ * turn, then E_UNAVAILABLE. There are two kinds: raster files need libvips, which takes long to load; frames do not.
  * They end with the pool, and with the server however that ends.
  *
  * Nothing a helper answers is believed: numbers are checked, bytes are copied before anybody looks at them.
@@ -38,7 +38,7 @@ enum decode_kind {
     DECODE_SAMPLES,   /* result.bytes: samples as codec.h describes them */
     DECODE_RENDER,    /* result.bytes: a PNG, JPEG or WebP, as job.render says */
     DECODE_HISTOGRAM, /* result.bytes: struct histogram */
-    DECODE_PROBE, /* picture files: decodes all of it (damage anywhere is E_INVALID), keeps nothing but result.format */
+    DECODE_PROBE, /* raster files: decodes all of it (damage anywhere is E_INVALID), keeps nothing but result.format */
 };
 
 struct decode_job {
@@ -63,7 +63,7 @@ struct decode_job {
 
 struct decode_result {
     struct str bytes;           /* in the arena */
-    struct pixel_format format; /* of the samples: also for picture files, whose rows and columns are only known now */
+    struct pixel_format format; /* of the samples: also for raster files, whose rows and columns are only known now */
     struct decoded_format decoded;
     int64_t width, height; /* of the rendered picture */
     char trouble

@@ -58,11 +58,11 @@ static bool set_up(const struct decoder_setup *setup, int memory, struct decoder
 {
     const struct vips *vips;
     struct decoder_limits limits = { setup->memory_bytes, DESCRIPTORS_MAX, DECODER_SOCKET,
-                                     setup->flavour == DECODER_PICTURES };
+                                     setup->flavour == DECODER_RASTER };
     mallopt(M_MMAP_THRESHOLD, KEPT_BLOCK_BYTES);
     mallopt(M_TRIM_THRESHOLD, KEPT_FREE_BYTES);
     return decoder_desk_open(desk, memory, setup->max_result_bytes, error) &&
-           (setup->flavour != DECODER_PICTURES || vips_open(&vips, error)) && decoder_sandbox_enter(&limits, error);
+           (setup->flavour != DECODER_RASTER || vips_open(&vips, error)) && decoder_sandbox_enter(&limits, error);
 }
 
 static void serve(struct decoder_desk *desk)

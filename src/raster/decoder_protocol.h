@@ -28,8 +28,8 @@ enum { DECODER_REQUEST_BYTES = 4 << 20 }; /* holds the most pieces and LUTs */
 enum { DECODER_RESULT_KEPT = 8 << 20 };   /* result pages that stay between jobs */
 #define DECODER_MAGIC 0x726f656eu
 
-/* Frames of DICOM files need nothing but this program; picture files need libvips, which is slow to load and large. */
-enum decoder_flavour { DECODER_FRAMES, DECODER_PICTURES, DECODER_FLAVOURS };
+/* Frames of DICOM files need nothing but this program; raster files need libvips, which is slow to load and large. */
+enum decoder_flavour { DECODER_FRAMES, DECODER_RASTER, DECODER_FLAVOURS };
 
 struct decoder_setup {
     uint32_t magic;

@@ -2,7 +2,7 @@
 #include "raster/decoder_work.h"
 
 #include "base/file_view.h"
-#include "raster/picture_file.h"
+#include "raster/raster_file.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -267,18 +267,18 @@ static bool can_be_read(int fd)
     return got == 0;
 }
 
-static bool work_on_picture(struct work *w)
+static bool work_on_raster(struct work *w)
 {
-    struct picture_file *file = NULL;
-    struct picture_request wanted = { .type = w->request->file_type,
-                                      .page = w->request->page,
-                                      .max_pixels = w->request->max_pixels };
+    struct raster_file *file = NULL;
+    struct raster_request wanted = { .type = w->request->file_type,
+                                     .page = w->request->page,
+                                     .max_pixels = w->request->max_pixels };
     bool renders = w->request->kind == DECODE_RENDER;
     if (renders) {
         wanted.box_width = w->desk->rendering.box_width;
         wanted.box_height = w->desk->rendering.box_height;
     }
-    if (!picture_file_open(w->fd, &wanted, &file, &w->format, w->error))
+    if (!raster_file_open(w->fd, &wanted, &file, &w->format, w->error))
         return false;
     struct decoded_format decoded = { w->format.photometric, w->format.bits_stored, w->format.is_signed };
     int64_t bytes = w->format.rows * w->format.columns * w->format.samples * (w->format.bits_allocated / 8);
@@ -286,8 +286,8 @@ static bool work_on_picture(struct work *w)
     void *at = probe ? NULL : sample_room(w, bytes);
     if (renders && w->format.bits_allocated == 8 && !w->format.is_signed)
         show_as_stored(&w->desk->rendering);
-    bool ok = (at || probe) && picture_file_read(file, at, w->error) && finish(w, at, bytes, &decoded);
-    picture_file_close(file);
+    bool ok = (at || probe) && raster_file_read(file, at, w->error) && finish(w, at, bytes, &decoded);
+    raster_file_close(file);
     return ok;
 }
 
@@ -299,7 +299,7 @@ void decoder_work(struct decoder_desk *desk, const struct decoder_request *reque
     w.reply = reply;
     if (request->kind == DECODE_RENDER || request->kind == DECODE_HISTOGRAM)
         take_rendering(&w);
-    bool is_frame = request->file_type == FILE_DICOM, ok = (is_frame ? work_on_frame : work_on_picture)(&w);
+    bool is_frame = request->file_type == FILE_DICOM, ok = (is_frame ? work_on_frame : work_on_raster)(&w);
     if (!file_view_close(&w.view, &error) || !ok) {
         if (!is_frame && error.code == E_INVALID && !can_be_read(fd)) {
             error_clear(&error);

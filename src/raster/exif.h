@@ -1,6 +1,6 @@
-/* exif.h - which way up a picture is (CIPA DC-008, Exif 2.32, 4.6.5.1.1: Orientation). Private to raster/.
+/* exif.h - which way up a raster file is to be seen (CIPA DC-008, Exif 2.32, 4.6.5.1.1: Orientation). Private to raster/.
  *
- *   1  2  3  4     5  6  7  8          of the stored picture: 1 upright, 2 mirrored, 3 turned by 180, 4 upside down;
+ *   1  2  3  4     5  6  7  8          of what is stored: 1 upright, 2 mirrored, 3 turned by 180, 4 upside down;
  *   F  7  d  L     lying, columns become rows: 5 to 8
  */
 #ifndef ROENTGEN_RASTER_EXIF_H

@@ -1,4 +1,4 @@
-/* inks.c - by the picture's profile (Little CMS), or as ideal inks. */
+/* inks.c - by the file's profile (Little CMS), or as ideal inks. */
 #include "raster/inks.h"
 
 struct inks {

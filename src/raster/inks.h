@@ -1,11 +1,11 @@
-/* inks.h - pictures in four inks (cyan, magenta, yellow, black) to what a screen shows. Private to raster/, for decoder
+/* inks.h - raster files in four inks (cyan, magenta, yellow, black) to what a screen shows. Private to raster/, for decoder
  * processes only.
  *
  *     struct inks *inks = inks_open(vips, profile, 16, false); // profile: bytes of an ICC profile; null: there is none
  *     inks_to_rgb(inks, four, pixels, three);
  *     inks_close(inks);
  *
- * The picture's own ICC profile says what its inks look like. Without one, or with one that cannot be used, ink takes
+ * The file's own ICC profile says what its inks look like. Without one, or with one that cannot be used, ink takes
  * away light as on ideal paper: red is (1 - cyan)(1 - black), and so on. 0 is no ink. JPEG files with Adobe's marker
  * hold the opposite; libvips turns all JPEG files round, so those without the marker have to be turned back (`turned`).
  */

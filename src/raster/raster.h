@@ -12,6 +12,9 @@
 enum file_type { FILE_TYPE_NONE, FILE_DICOM, FILE_JPEG, FILE_PNG, FILE_TIFF, FILE_OTHER };
 extern const char *const file_types[]; /* file_types[FILE_DICOM - 1] is "DICOM", and so on; ends with NULL */
 
+/* A JPEG, PNG or TIFF: a raster file, which has pages and no DICOM header. */
+bool file_is_raster(unsigned type);
+
 enum { SNIFF_BYTES = 512 };
 /* `head`: the first bytes, up to SNIFF_BYTES. DICOM: "DICM" at 128, or without preamble a plausible first element of
  * group 0002 or 0008 (ACR-NEMA style). A ZIP, PDF, executable or anything else is FILE_OTHER; *mime says what it looks

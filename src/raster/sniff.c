@@ -6,6 +6,11 @@
 const char *const file_types[] = { "DICOM", "JPEG", "PNG", "TIFF", "OTHER", NULL };
 NAMES_REACH(file_types, FILE_OTHER);
 
+bool file_is_raster(unsigned type)
+{
+    return type == FILE_JPEG || type == FILE_PNG || type == FILE_TIFF;
+}
+
 struct magic {
     ptrdiff_t offset;
     struct str bytes;

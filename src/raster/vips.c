@@ -107,7 +107,7 @@ static void open_library(void)
         snprintf(problem, sizeof(problem), "the colours of screens have no profile");
         return;
     }
-    library.cache_set_max(0); /* every picture is read once */
+    library.cache_set_max(0); /* every file is read once */
     library.concurrency_set(1);
     library.vector_set_enabled(false); /* code made at run time: the sandbox forbids it */
     library.operation_block_set("VipsForeignLoad", true);

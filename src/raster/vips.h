@@ -1,7 +1,7 @@
-/* vips.h - the few calls of libvips that picture_file.c makes, found at run time. Private to raster/.
+/* vips.h - the few calls of libvips that raster_file.c makes, found at run time. Private to raster/.
  *
- * Opening the library takes 60 ms and 20 MB, which only those decoder processes spend that read picture files.
- * Pictures, regions and sources are GObjects; each is given back with `unref`. The variadic calls take option names and
+ * Opening the library takes 60 ms and 20 MB, which only those decoder processes spend that read raster files.
+ * Images, regions and sources are GObjects; each is given back with `unref`. The variadic calls take option names and
  * values, closed by VIPS_END.
  */
 #ifndef ROENTGEN_RASTER_VIPS_H
@@ -18,7 +18,7 @@ struct vips_region; /* VipsRegion */
 
 /* Values of libvips' enumerations that go through variadic calls or come back (vips/foreign.h, image.h, resample.h). */
 enum { VIPS_ACCESS_SEQUENTIAL = 1 };
-enum { VIPS_FAIL_ON_ERROR = 2 }; /* truncation, and errors that spoil the picture */
+enum { VIPS_FAIL_ON_ERROR = 2 }; /* truncation, and errors that spoil the image */
 enum {
     VIPS_FORMAT_UCHAR,
     VIPS_FORMAT_CHAR,

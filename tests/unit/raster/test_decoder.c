@@ -21,7 +21,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "made_pictures.h"
+#include "made_rasters.h"
 
 /* ---- helpers that lie ---- */
 

@@ -1,6 +1,6 @@
-/* made_pictures.h - PNG and TIFF files made by tests, and the real ones of tests/data. Include after cmocka.h. */
-#ifndef ROENTGEN_TEST_MADE_PICTURES_H
-#define ROENTGEN_TEST_MADE_PICTURES_H
+/* made_rasters.h - PNG and TIFF files made by tests, and the real ones of tests/data. Include after cmocka.h. */
+#ifndef ROENTGEN_TEST_MADE_RASTERS_H
+#define ROENTGEN_TEST_MADE_RASTERS_H
 
 #include <fcntl.h>
 #include <stdlib.h>

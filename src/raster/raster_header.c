@@ -1,8 +1,8 @@
-/* picture_header.c - the dimensions of JPEG, PNG and TIFF files, from their headers alone.
+/* raster_header.c - the dimensions of JPEG, PNG and TIFF files, from their headers alone.
  *
  * Runs in the server, on strangers' files: reads at most a few bytes at a time at places it has checked, allocates
- * nothing, and takes a bounded number of steps. Whether the picture behind the header is whole shows when a decoder
- * process reads it.
+ * nothing, and takes a bounded number of steps. Whether the pixels behind the header are whole shows when a decoder
+ * process reads them.
  */
 #include "raster/exif.h"
 #include "raster/raster.h"
@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-/* Interlaced and progressive pictures are decoded as a whole before the first line comes out; others line by line. */
+/* Interlaced and progressive files are decoded as a whole before the first line comes out; others line by line. */
 enum { WHOLE_PICTURE_MAX_BYTES = 512 << 20 };
 enum { JPEG_SEGMENTS_MAX = 10000, PNG_CHUNKS_MAX = 20000, TIFF_PAGES_MAX = 65535, TIFF_ENTRIES_LOOKED_AT = 256 };
 

@@ -1,9 +1,9 @@
-/* picture_file.c - picture files to samples.
+/* raster_file.c - raster files to samples.
  *
  *   load -> flatten -> shrink to the box -> colours to RGB -> one band, three, or four inks -> strips -> inks to RGB ->
  *   turned upright
  */
-#include "raster/picture_file.h"
+#include "raster/raster_file.h"
 
 #include "raster/exif.h"
 #include "raster/inks.h"
@@ -16,11 +16,11 @@
 
 enum { STRIP_BYTES = 1 << 20, STRIP_ROWS = 64 };
 
-struct picture_file {
+struct raster_file {
     const struct vips *vips;
     struct vips_source *source;
     struct vips_image *image; /* the newest; each step replaces it */
-    struct picture_request request;
+    struct raster_request request;
     struct raster_info info;
     int orientation;                      /* EXIF: 1 to 8 */
     int width, height, strip_pixel_bytes; /* as the pipeline gives them, not yet upright */
@@ -32,7 +32,7 @@ struct picture_file {
 /* libvips keeps one message text for all, of its own wording, so it is not quoted. Only whether memory was short is
  * looked for: libvips ("out of memory"), libjpeg and libpng ("Insufficient memory"), libtiff ("No space for", "Out of
  * memory") say so in words alone. */
-static bool damaged(struct picture_file *p)
+static bool damaged(struct raster_file *p)
 {
     const char *words = p->vips ? p->vips->error_buffer() : "";
     if (strcasestr(words, "memory") || strstr(words, "No space for"))
@@ -40,8 +40,8 @@ static bool damaged(struct picture_file *p)
     return error_set(p->error, E_INVALID, "the %s file is damaged or cut short", file_types[p->request.type - 1]);
 }
 
-/* Takes `made` over as the newest picture. `result` is what the call that made it returned. */
-static bool next(struct picture_file *p, int result, struct vips_image **made)
+/* Takes `made` over as the newest image. `result` is what the call that made it returned. */
+static bool next(struct raster_file *p, int result, struct vips_image **made)
 {
     if (result != 0)
         return false;
@@ -52,7 +52,7 @@ static bool next(struct picture_file *p, int result, struct vips_image **made)
     return true;
 }
 
-static bool rewind_source(struct picture_file *p, int fd)
+static bool rewind_source(struct raster_file *p, int fd)
 {
     if (p->source)
         p->vips->unref(p->source);
@@ -63,7 +63,7 @@ static bool rewind_source(struct picture_file *p, int fd)
     return p->source || error_set(p->error, E_INTERNAL, "libvips takes no file descriptor");
 }
 
-static bool load(struct picture_file *p, int fd, int shrink)
+static bool load(struct raster_file *p, int fd, int shrink)
 {
     const struct vips *vips = p->vips;
     struct vips_image *out = NULL;
@@ -83,7 +83,7 @@ static bool load(struct picture_file *p, int fd, int shrink)
 }
 
 /* The header's word (raster_probe), so that what it says of the size holds; of a TIFF's further pages libvips knows. */
-static void find_orientation(struct picture_file *p)
+static void find_orientation(struct raster_file *p)
 {
     int orientation = EXIF_UPRIGHT;
     if (p->request.page > 1 && p->vips->has_field(p->image, "orientation"))
@@ -92,7 +92,7 @@ static void find_orientation(struct picture_file *p)
 }
 
 /* The size it is wanted in, not yet upright; at most its own. */
-static void wanted_size(const struct picture_file *p, int width, int height, int *out_width, int *out_height)
+static void wanted_size(const struct raster_file *p, int width, int height, int *out_width, int *out_height)
 {
     bool lies = exif_lies(p->orientation);
     double box_width = lies ? p->request.box_height : p->request.box_width;
@@ -114,7 +114,7 @@ static int shrink_on_load(int longer, int shorter, int wanted)
     return factor >= 16 ? 8 : factor >= 8 ? 4 : factor >= 4 ? 2 : 1;
 }
 
-static bool is_intensity(struct picture_file *p)
+static bool is_intensity(struct raster_file *p)
 {
     switch (p->vips->interpretation(p->image)) {
     case VIPS_INTERPRETATION_MULTIBAND:
@@ -128,13 +128,13 @@ static bool is_intensity(struct picture_file *p)
     }
 }
 
-static bool is_inks(struct picture_file *p)
+static bool is_inks(struct raster_file *p)
 {
     return p->vips->interpretation(p->image) == VIPS_INTERPRETATION_CMYK && p->vips->bands(p->image) >= 4;
 }
 
 /* Transparency becomes white paper. */
-static bool flatten(struct picture_file *p)
+static bool flatten(struct raster_file *p)
 {
     if (!p->vips->has_alpha(p->image))
         return true;
@@ -146,7 +146,7 @@ static bool flatten(struct picture_file *p)
     return next(p, result, &out);
 }
 
-static bool limit_bands(struct picture_file *p)
+static bool limit_bands(struct raster_file *p)
 {
     struct vips_image *out = NULL;
     int bands = p->vips->bands(p->image), wanted = is_inks(p) ? 4 : bands >= 3 ? 3 : 1;
@@ -154,7 +154,7 @@ static bool limit_bands(struct picture_file *p)
 }
 
 /* Inks become colours when they are fetched: libvips would do it with profiles in files, which nobody here may open. */
-static bool find_inks(struct picture_file *p)
+static bool find_inks(struct raster_file *p)
 {
     struct str profile = STR_NULL;
     const void *at = NULL;
@@ -172,7 +172,7 @@ static bool find_inks(struct picture_file *p)
     return true;
 }
 
-static bool shrink(struct picture_file *p, int width, int height)
+static bool shrink(struct raster_file *p, int width, int height)
 {
     struct vips_image *out = NULL;
     int from_width = p->vips->width(p->image), from_height = p->vips->height(p->image);
@@ -184,7 +184,7 @@ static bool shrink(struct picture_file *p, int width, int height)
 }
 
 /* Builds the pipeline; nothing runs yet. */
-static bool prepare(struct picture_file *p, int fd)
+static bool prepare(struct raster_file *p, int fd)
 {
     int width, height;
     struct vips_image *out = NULL;
@@ -222,7 +222,7 @@ static const struct {
     [VIPS_FORMAT_FLOAT] = { 32, true, SAMPLE_FLOAT },     [VIPS_FORMAT_DOUBLE] = { 64, true, SAMPLE_DOUBLE },
 };
 
-static bool describe(struct picture_file *p, struct pixel_format *out)
+static bool describe(struct raster_file *p, struct pixel_format *out)
 {
     int format = p->vips->format(p->image), bands = p->vips->bands(p->image);
     p->strip_pixel_bytes = format >= 0 && format <= VIPS_FORMAT_DOUBLE ? bands * formats[format].bits / 8 : 0;
@@ -251,10 +251,10 @@ static bool describe(struct picture_file *p, struct pixel_format *out)
     return true;
 }
 
-bool picture_file_open(int fd, const struct picture_request *request, struct picture_file **out,
-                       struct pixel_format *format, struct error *error)
+bool raster_file_open(int fd, const struct raster_request *request, struct raster_file **out,
+                      struct pixel_format *format, struct error *error)
 {
-    struct picture_file *p = calloc(1, sizeof(*p));
+    struct raster_file *p = calloc(1, sizeof(*p));
     if (!p)
         abort();
     p->request = *request;
@@ -267,13 +267,13 @@ bool picture_file_open(int fd, const struct picture_request *request, struct pic
         *out = p;
         return true;
     }
-    picture_file_close(p);
+    raster_file_close(p);
     return false;
 }
 
 /* Where pixel (x, y) as stored stands upright (EXIF 2.32, tag 0112H: which side is the 0th row, which the 0th
  * column). */
-static int64_t upright(const struct picture_file *p, int64_t x, int64_t y)
+static int64_t upright(const struct raster_file *p, int64_t x, int64_t y)
 {
     int64_t w = p->width, h = p->height;
     switch (p->orientation) {
@@ -296,7 +296,7 @@ static int64_t upright(const struct picture_file *p, int64_t x, int64_t y)
     }
 }
 
-static void put_strip(const struct picture_file *p, const char *strip, int top, int rows, char *samples)
+static void put_strip(const struct raster_file *p, const char *strip, int top, int rows, char *samples)
 {
     size_t pixel = (size_t)p->pixel_bytes;
     if (p->orientation == 1) {
@@ -309,7 +309,7 @@ static void put_strip(const struct picture_file *p, const char *strip, int top, 
 }
 
 /* A strip of the pipeline's pixels to where it belongs. */
-static bool take_strip(const struct picture_file *p, char *strip, int top, int rows, char *samples)
+static bool take_strip(const struct raster_file *p, char *strip, int top, int rows, char *samples)
 {
     if (!p->inks) {
         put_strip(p, strip, top, rows, samples);
@@ -325,7 +325,7 @@ static bool take_strip(const struct picture_file *p, char *strip, int top, int r
     return true;
 }
 
-bool picture_file_read(struct picture_file *p, void *samples, struct error *error)
+bool raster_file_read(struct raster_file *p, void *samples, struct error *error)
 {
     p->error = error;
     struct vips_region *region = p->vips->region_new(p->image);
@@ -348,7 +348,7 @@ bool picture_file_read(struct picture_file *p, void *samples, struct error *erro
     return ok || damaged(p);
 }
 
-void picture_file_close(struct picture_file *p)
+void raster_file_close(struct raster_file *p)
 {
     if (!p)
         return;

@@ -1,4 +1,4 @@
-/* test_picture_file.c - thumbnails of real pictures, made-up ones and damaged ones, made by decoder processes. */
+/* test_raster_file.c - thumbnails of real pictures, made-up ones and damaged ones, made by decoder processes. */
 #include "raster/decoder.h"
 
 #include <dlfcn.h>
@@ -10,7 +10,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "made_pictures.h"
+#include "made_rasters.h"
 
 static struct decoder_pool *pool;
 

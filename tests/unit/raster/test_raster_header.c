@@ -1,4 +1,4 @@
-/* test_picture_header.c - dimensions of JPEG, PNG and TIFF files from their headers, and headers that lie. */
+/* test_raster_header.c - dimensions of JPEG, PNG and TIFF files from their headers, and headers that lie. */
 #include "raster/raster.h"
 
 #include <stdarg.h>
@@ -6,7 +6,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "made_pictures.h"
+#include "made_rasters.h"
 
 static void headers(void **state)
 {

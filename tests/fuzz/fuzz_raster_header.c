@@ -1,4 +1,4 @@
-/* fuzz_picture_header.c - headers of JPEG, PNG and TIFF: dimensions that hold, or words about why not. */
+/* fuzz_raster_header.c - headers of JPEG, PNG and TIFF: dimensions that hold, or words about why not. */
 #include "raster/raster.h"
 
 #include <assert.h>
