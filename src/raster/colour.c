@@ -3,7 +3,7 @@
  * No modality or VOI transformation applies to colour (PS3.4 N.2): what the file holds is what is shown, cut to its
  * upper 8 bits.
  */
-#include "raster/canvas.h"
+#include "raster/picture.h"
 
 /* The upper 8 bits: 0xAB00 and 0xABAB are both 0xAB. Fewer than 8 are stretched. */
 static uint8_t upper8(uint64_t value, int bits)

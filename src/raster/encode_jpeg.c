@@ -1,6 +1,6 @@
 /* encode_jpeg.c - baseline JPEG (JFIF) by libjpeg-turbo, whose integer DCT and Huffman coder are vectorised. Grey stays
  * one component. */
-#include "raster/canvas.h"
+#include "raster/picture.h"
 
 #include <setjmp.h>
 
@@ -57,54 +57,54 @@ static void on_end(j_compress_ptr jpeg)
     text_grown(out->text, out->piece - (ptrdiff_t)out->manager.free_in_buffer);
 }
 
-static void write_rows(j_compress_ptr jpeg, const struct canvas *canvas)
+static void write_rows(j_compress_ptr jpeg, const struct picture *picture)
 {
     while (jpeg->next_scanline < jpeg->image_height) {
-        JSAMPROW row = canvas->at + (ptrdiff_t)jpeg->next_scanline * canvas->stride;
+        JSAMPROW row = picture->at + (ptrdiff_t)jpeg->next_scanline * picture->stride;
         jpeg_write_scanlines(jpeg, &row, 1);
     }
 }
 
 /* Grey rows of whole blocks need none of what libjpeg does to rows before it cuts them into blocks, a quarter of its
  * time: they go in eight at a time, the last one again where fewer are left, as libjpeg would repeat it. */
-static bool is_whole_blocks(const struct canvas *canvas)
+static bool is_whole_blocks(const struct picture *picture)
 {
-    return canvas->channels == 1 && canvas->width % DCTSIZE == 0;
+    return picture->channels == 1 && picture->width % DCTSIZE == 0;
 }
 
-static void write_blocks(j_compress_ptr jpeg, const struct canvas *canvas)
+static void write_blocks(j_compress_ptr jpeg, const struct picture *picture)
 {
     JSAMPROW rows[DCTSIZE];
     JSAMPARRAY components[] = { rows };
     while (jpeg->next_scanline < jpeg->image_height) {
         for (int i = 0; i < DCTSIZE; i++) {
             int64_t y = (int64_t)jpeg->next_scanline + i;
-            rows[i] = canvas->at + (y < canvas->height ? y : canvas->height - 1) * canvas->stride;
+            rows[i] = picture->at + (y < picture->height ? y : picture->height - 1) * picture->stride;
         }
         jpeg_write_raw_data(jpeg, components, DCTSIZE);
     }
 }
 
-static void compress(j_compress_ptr jpeg, const struct canvas *canvas, int quality)
+static void compress(j_compress_ptr jpeg, const struct picture *picture, int quality)
 {
-    jpeg->image_width = (JDIMENSION)canvas->width;
-    jpeg->image_height = (JDIMENSION)canvas->height;
-    jpeg->input_components = canvas->channels;
-    jpeg->in_color_space = canvas->channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
+    jpeg->image_width = (JDIMENSION)picture->width;
+    jpeg->image_height = (JDIMENSION)picture->height;
+    jpeg->input_components = picture->channels;
+    jpeg->in_color_space = picture->channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
     jpeg_set_defaults(jpeg);
     jpeg_set_quality(jpeg, quality, TRUE);
     jpeg->dct_method = JDCT_ISLOW; /* as fast as JDCT_IFAST, which on a CT loses 3 dB at quality 97, 13 dB at 100 */
     if (quality >= FULL_COLOUR_QUALITY)
         jpeg->comp_info[0].h_samp_factor = jpeg->comp_info[0].v_samp_factor = 1;
-    jpeg->raw_data_in = is_whole_blocks(canvas);
+    jpeg->raw_data_in = is_whole_blocks(picture);
     jpeg_start_compress(jpeg, TRUE);
-    (jpeg->raw_data_in ? write_blocks : write_rows)(jpeg, canvas);
+    (jpeg->raw_data_in ? write_blocks : write_rows)(jpeg, picture);
     jpeg_finish_compress(jpeg);
 }
 
-bool encode_jpeg(const struct canvas *canvas, int quality, struct text *out, struct error *error)
+bool encode_jpeg(const struct picture *picture, int quality, struct text *out, struct error *error)
 {
-    if (canvas->width > JPEG_MAX_DIMENSION || canvas->height > JPEG_MAX_DIMENSION)
+    if (picture->width > JPEG_MAX_DIMENSION || picture->height > JPEG_MAX_DIMENSION)
         return error_set(error, E_INVALID, "a JPEG is at most %ld pixels wide and high", JPEG_MAX_DIMENSION);
     struct jpeg_compress_struct jpeg = { .err = NULL };
     struct jpeg_trouble trouble = { .message = "" };
@@ -122,7 +122,7 @@ bool encode_jpeg(const struct canvas *canvas, int quality, struct text *out, str
     }
     jpeg_create_compress(&jpeg);
     jpeg.dest = &destination.manager;
-    compress(&jpeg, canvas, quality);
+    compress(&jpeg, picture, quality);
     jpeg_destroy_compress(&jpeg);
     return true;
 }

@@ -1,5 +1,5 @@
 /* encode_png.c - PNG (ISO 15948) by libpng: grey or RGB, 8 or 16 bits. */
-#include "raster/canvas.h"
+#include "raster/picture.h"
 
 #include <endian.h>
 
@@ -37,22 +37,22 @@ static void on_flush(png_structp png)
     (void)png;
 }
 
-static void write_picture(png_structp png, png_infop info, const struct canvas *canvas)
+static void write_picture(png_structp png, png_infop info, const struct picture *picture)
 {
-    png_set_IHDR(png, info, (png_uint_32)canvas->width, (png_uint_32)canvas->height, canvas->bits,
-                 canvas->channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
+    png_set_IHDR(png, info, (png_uint_32)picture->width, (png_uint_32)picture->height, picture->bits,
+                 picture->channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
                  PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     png_set_compression_level(png, DEFLATE_LEVEL);
-    png_set_filter(png, PNG_FILTER_TYPE_BASE, canvas->channels == 1 ? PNG_FILTER_SUB : PNG_FILTER_NONE);
+    png_set_filter(png, PNG_FILTER_TYPE_BASE, picture->channels == 1 ? PNG_FILTER_SUB : PNG_FILTER_NONE);
     png_write_info(png, info);
-    if (canvas->bits == 16 && BYTE_ORDER == LITTLE_ENDIAN)
+    if (picture->bits == 16 && BYTE_ORDER == LITTLE_ENDIAN)
         png_set_swap(png);
-    for (int64_t y = 0; y < canvas->height; y++)
-        png_write_row(png, canvas->at + y * canvas->stride);
+    for (int64_t y = 0; y < picture->height; y++)
+        png_write_row(png, picture->at + y * picture->stride);
     png_write_end(png, info);
 }
 
-bool encode_png(const struct canvas *canvas, struct text *out, struct error *error)
+bool encode_png(const struct picture *picture, struct text *out, struct error *error)
 {
     struct png_trouble trouble = { .message = "no memory" };
     png_infop info = NULL;
@@ -65,7 +65,7 @@ bool encode_png(const struct canvas *canvas, struct text *out, struct error *err
     }
     png_set_write_fn(png, out, on_bytes, on_flush);
     png_set_user_limits(png, PIXEL_SIDE_MAX, PIXEL_SIDE_MAX);
-    write_picture(png, info, canvas);
+    write_picture(png, info, picture);
     png_destroy_write_struct(&png, &info);
     return !out->overflowed || error_set(error, E_TOO_LARGE, "the PNG has more than %td bytes", out->max);
 }

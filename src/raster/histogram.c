@@ -1,5 +1,5 @@
 /* histogram.c - how often each value occurs, and the moments of the values. Of colour: of its luminance, 0 to 255. */
-#include "raster/canvas.h"
+#include "raster/picture.h"
 
 #include <math.h>
 

@@ -1,5 +1,5 @@
 /* render.c - the pipeline put together: rows of brightness or colour, the size wanted, the encoding wanted. */
-#include "raster/canvas.h"
+#include "raster/picture.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -43,16 +43,16 @@ static bool size_of(const struct sample_layout *layout, const struct rendering *
     return true;
 }
 
-static bool encode(const struct canvas *canvas, const struct rendering *rendering, struct text *out,
+static bool encode(const struct picture *picture, const struct rendering *rendering, struct text *out,
                    struct error *error)
 {
     switch (rendering->format) {
     case PICTURE_PNG:
-        return encode_png(canvas, out, error);
+        return encode_png(picture, out, error);
     case PICTURE_WEBP:
-        return encode_webp(canvas, rendering->quality, out, error);
+        return encode_webp(picture, rendering->quality, out, error);
     case PICTURE_JPEG:
-        return encode_jpeg(canvas, rendering->quality, out, error);
+        return encode_jpeg(picture, rendering->quality, out, error);
     }
     return error_set(error, E_INVALID, "pictures are made as JPEG, PNG or WebP");
 }
@@ -61,7 +61,7 @@ bool render(const struct samples *samples, const struct rendering *rendering, st
             int64_t *height, struct error *error)
 {
     struct picture_rows rows = { .at = NULL };
-    struct canvas canvas = { .at = NULL };
+    struct picture picture = { .at = NULL };
     struct sample_layout layout;
     int64_t w = 0, h = 0;
     if (!check(rendering, error) || !sample_layout_of(samples, &layout, error) ||
@@ -71,9 +71,9 @@ bool render(const struct samples *samples, const struct rendering *rendering, st
     bool ok = rows_open(&rows, samples, rendering, deep, error);
     if (ok && rendering->bits == 16 && rows.channels != 1)
         ok = error_set(error, E_INVALID, "16 bits a channel are for grey pictures; this one is in colour");
-    ok = ok && canvas_draw(&canvas, &rows, w, h, rendering->bits, error) && encode(&canvas, rendering, out, error);
+    ok = ok && picture_draw(&picture, &rows, w, h, rendering->bits, error) && encode(&picture, rendering, out, error);
     rows_release(&rows);
-    canvas_release(&canvas);
+    picture_release(&picture);
     if (ok) {
         *width = w;
         *height = h;

@@ -1,5 +1,5 @@
 /* rows.c - the rows of a picture, drawn on demand from samples. */
-#include "raster/canvas.h"
+#include "raster/picture.h"
 
 /* One table look-up a pixel. Written out four times because everything else in a picture costs less. */
 static void draw_bytes8(const struct picture_rows *rows, int64_t y, uint8_t *out)

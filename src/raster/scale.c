@@ -1,13 +1,13 @@
 /* scale.c - another size: whole pixels are averaged first, then a cubic filter does the rest.
  *
- *   rows of 16 bits --average of bx x by pixels--> small rows --filter down--> one row --filter across--> canvas
+ *   rows of 16 bits --average of bx x by pixels--> small rows --filter down--> one row --filter across--> picture
  *                                              (a ring of the last few)
  *
  * Reducing by r, blocks of about r / 2 are averaged, which is cheap, and the cubic (Keys 1981, a = -1/2: Catmull-Rom),
  * widened by what is left of the ratio, keeps edges sharp without aliasing. Enlarging, the same cubic interpolates.
  * Only a few rows are in memory at once.
  */
-#include "raster/canvas.h"
+#include "raster/picture.h"
 
 #include <math.h>
 
@@ -172,19 +172,19 @@ static int32_t whole(float value, float white)
     return (int32_t)(scaled > white ? white : scaled);
 }
 
-static void scale(struct scaler *s, struct canvas *canvas)
+static void scale(struct scaler *s, struct picture *picture)
 {
-    int64_t values = canvas->width * canvas->channels;
-    for (int64_t y = 0; y < canvas->height; y++) {
-        uint8_t *restrict row = canvas->at + y * canvas->stride;
+    int64_t values = picture->width * picture->channels;
+    for (int64_t y = 0; y < picture->height; y++) {
+        uint8_t *restrict row = picture->at + y * picture->stride;
         uint16_t *restrict row16 = (uint16_t *)(void *)row;
         const float *restrict line = s->line;
         filter_down(s, y);
-        if (canvas->channels == 1)
-            filter_across_grey(s, canvas->width);
+        if (picture->channels == 1)
+            filter_across_grey(s, picture->width);
         else
-            filter_across_colour(s, canvas->width);
-        if (canvas->bits == 8)
+            filter_across_colour(s, picture->width);
+        if (picture->bits == 8)
             for (int64_t i = 0; i < values; i++)
                 row[i] = (uint8_t)whole(line[i], 255);
         else
@@ -202,23 +202,23 @@ static int64_t block_of(int64_t from, int64_t to)
     return block;
 }
 
-bool canvas_resample(struct canvas *canvas, const struct picture_rows *rows, struct error *error)
+bool picture_resample(struct picture *picture, const struct picture_rows *rows, struct error *error)
 {
     struct scaler s = { .rows = rows,
-                        .block_x = block_of(rows->width, canvas->width),
-                        .block_y = block_of(rows->height, canvas->height) };
+                        .block_x = block_of(rows->width, picture->width),
+                        .block_y = block_of(rows->height, picture->height) };
     s.width = (rows->width + s.block_x - 1) / s.block_x;
     s.height = (rows->height + s.block_y - 1) / s.block_y;
     size_t values = (size_t)(rows->width * rows->channels), small = (size_t)(s.width * rows->channels);
-    bool ok = taps_make(&s.across, (double)rows->width / (double)s.block_x, s.width, canvas->width) &&
-              taps_make(&s.down, (double)rows->height / (double)s.block_y, s.height, canvas->height) &&
+    bool ok = taps_make(&s.across, (double)rows->width / (double)s.block_x, s.width, picture->width) &&
+              taps_make(&s.down, (double)rows->height / (double)s.block_y, s.height, picture->height) &&
               (s.row = malloc(values * sizeof(*s.row))) && (s.sums = malloc(values * sizeof(*s.sums))) &&
               (s.halves[0] = malloc(values * sizeof(float))) && (s.halves[1] = malloc(values * sizeof(float))) &&
-              (s.line = malloc((size_t)(canvas->width * canvas->channels) * sizeof(*s.line))) &&
+              (s.line = malloc((size_t)(picture->width * picture->channels) * sizeof(*s.line))) &&
               (s.ring = malloc(small * (size_t)s.down.count * sizeof(*s.ring))) &&
               (s.mixed = calloc(small + LANES, sizeof(*s.mixed)));
     if (ok)
-        scale(&s, canvas);
+        scale(&s, picture);
     else
         error_set(error, E_TOO_LARGE, "there is no memory to change the picture's size");
     free(s.across.first);
