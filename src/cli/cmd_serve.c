@@ -8,7 +8,6 @@
 
 #include "server/app.h"
 #include "people/account.h"
-#include "server/app.h"
 #include "server/endpoints.h"
 #include "web/exchange.h"
 #include "people/lockout.h"

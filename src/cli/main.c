@@ -4,7 +4,6 @@
 #include "server/app.h"
 #include "base/text.h"
 #include "schema/cli.h"
-#include "server/app.h"
 
 #include <locale.h>
 
