@@ -1,114 +1,12 @@
-/* filing_again.c - files a DICOM file that is stored, but not filed: after a conflict was settled, or one from before
- * files filed themselves. And reads one that is filed again, where another character set tells more. */
+/* filing_again.c - the request that files a stored file again (records/filing_again.h). */
 #include "web/exchange.h"
-#include "records/filing.h"
-#include "records/keeping.h"
-#include "records/record_lock.h"
 #include "imaging/thumbnails.h"
-#include "records/visibility.h"
-
-#include <unistd.h>
-
-struct again {
-    const struct image_file *file;
-    struct filing *before, *filing; /* its text as it was read when it was filed, and as it is read now */
-};
-
-static bool place_again(struct call *c, void *context)
-{
-    const struct again *a = context;
-    struct image_file row = *a->file; /* this may run again, and its patient may have been merged meanwhile */
-    row.status = row.is_archived ? FILE_ARCHIVED : FILE_UPLOADED;
-    row.status_reason = STR_NULL;
-    row.conflict = STR_NULL;
-    if (!lock_patient_of_file(c, row.id, &row.patient_id) ||
-        !audit_watch(c, "image_file", &image_file_schema, row.id) ||
-        !filing_place(c, a->filing, row.patient_id, row.uploaded_by, &row))
-        return false;
-    if (a->filing->outcome == FILING_KNOWN)
-        row.duplicate_of = a->filing->existing;
-    enum found found =
-        db_find_update(c, &image_file_schema, &row, filing_members(),
-                       "where id = ? and deleted_at is null and is_instance = 0 and " STAYS("image_files"), V(row.id));
-    if (found != FOUND) {
-        a->filing->refused = found == NONE;
-        return fail(c, E_CONFLICT, "the file was filed or deleted at the same time");
-    }
-    audit_about(c, row.id, row.patient_id);
-    return image_file_index(c, row.id, row.original_filename, row.description) && audit_change(c);
-}
-
-static bool decode_again(struct call *c, const struct image_file *file)
-{
-    db_release(c);
-    audit_about(c, file->id, file->patient_id);
-    return thumbnails_make(c, file);
-}
-
-/* An instance keeps its place. What records say because of its text is mended when that is read otherwise now. */
-static bool mend_instance(struct call *c, void *context)
-{
-    static const char *const names[] = { "description", "conflict", "character_set", "remarks" };
-    const struct again *a = context;
-    struct image_file row;
-    struct patient patient;
-    uint64_t mask = 0;
-    if (!lock_file(c, a->file->id, 0))
-        return false;
-    if (!db_get(c, &image_file_schema, &row, "where f.id = ? and " IN_SIGHT("f") " and f.is_instance = 1",
-                V(a->file->id)))
-        return fail(c, E_CONFLICT, "the file was moved or deleted at the same time");
-    const struct image_file was = row;
-    row.conflict = STR_NULL;
-    row.character_set = a->filing->instance.character_set;
-    row.remarks = a->filing->instance.remarks;
-    if (!filing_mend_text(c, a->before, a->filing, &row) || !filing_load_patient(c, row.patient_id, &patient) ||
-        (patient.id && !filing_compare(c, a->filing, &patient, &row)))
-        return false;
-    audit_about(c, row.id, row.patient_id);
-    if (str_equal(was.description, row.description) && str_equal(was.conflict, row.conflict) &&
-        str_equal(was.character_set, row.character_set) && was.remarks.count == row.remarks.count)
-        return audit_change(c);
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        mask |= GIVEN(schema_find(&image_file_schema, str_from(names[i])));
-    return db_update(c, &image_file_schema, &row, mask, "where id = ?", V(row.id)) &&
-           image_file_index(c, row.id, row.original_filename, row.description) && audit_change(c);
-}
-
-/* As it is read now, and as it was when it was filed. */
-static bool read_again(struct call *c, const struct image_file *file, struct filing *now, struct filing *before)
-{
-    int fd;
-    int64_t size;
-    if (!image_file_open(c, file, &fd, &size))
-        return false;
-    db_release(c);
-    bool ok = keeping_is_as_stored(c, file, fd) && /* what a disk has turned mends no record */
-              filing_read(c, fd, size, &(struct filing_text){ .sender = file->uploaded_by }, now) &&
-              filing_read(c, fd, size, &(struct filing_text){ .charset = file->character_set }, before);
-    close(fd);
-    return ok;
-}
+#include "records/filing_again.h"
 
 static bool file_again(struct call *c)
 {
     const struct image_file_key *key = c->in;
-    struct image_file file;
-    struct filing before, filing;
-    if (!image_file_load_to_change(c, key->file_id, false, &file))
-        return false;
-    if (file.status == FILE_FAILED && (file.file_type != FILE_DICOM || file.is_instance)) /* it is its picture */
-        if (!decode_again(c, &file) || file.file_type != FILE_DICOM)
-            return !c->error.code && image_file_load(c, key->file_id, c->out);
-    if (file.file_type != FILE_DICOM)
-        return fail(c, E_CONFLICT, "only DICOM files know where they belong");
-    if (file.status == FILE_ARCHIVED)
-        return fail(c, E_CONFLICT, "bring it back from the archive first");
-    struct again again = { &file, &before, &filing };
-    if (!read_again(c, &file, &filing, &before) ||
-        !filing_transact(c, &filing, file.is_instance ? mend_instance : place_again, &again))
-        return false;
-    return image_file_load(c, key->file_id, c->out);
+    return filing_again(c, key->file_id, thumbnails_make, c->out);
 }
 
 static const struct endpoint rows[] = {

@@ -23,6 +23,7 @@
  *   change, delete, restore a study  its patient, the study; then its series, its files            lock_study
  *   move a file                      its patient and the new one, its study, the file              lock_file
  *   change, delete, restore a file   its patient, its study, the file                              lock_file
+ *   file an instance again           its patient, its study, the file                              lock_file
  *   take or forget a chunk           the row of its upload; then the chunk                         upload_chunks.c
  *   cancel                           its patient, the file; then its chunks                        lock_file
  *   to the archive and back          the files that share the bytes, by the update alone           image_file_move.c

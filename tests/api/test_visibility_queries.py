@@ -30,7 +30,7 @@ UPKEEP = {
 ELSEWHERE = {
     ("records/filing.c", "select patient_id from studies where id"): "looks again under the lock",
     ("records/filing.c", "select id, created_by from series where study_id"): "within the study that a file belongs to",
-    ("api/filing_again.c", "where f.id = ? and {IN_SIGHT"): "looks again under the lock",
+    ("records/filing_again.c", "where f.id = ? and {IN_SIGHT"): "looks again under the lock",
     ("records/filing_text.c", "where s.id = ?"): "the study of a file that was loaded to be changed",
     ("api/study_list.c", "study_modalities k cross join studies s"): "for those who see all studies",
     ("api/study_list.c", "(select 1 from image_files f where f.study_id = s.id"): "goes on with VISIBLE_FILE",
