@@ -5,6 +5,7 @@
 #include "api/rendered.h"
 #include "dicom/json.h"
 #include "schema/json.h"
+#include "base/names.h"
 
 /* ---- rendered ---- */
 
@@ -62,6 +63,7 @@ static void say_format(struct call *c, const struct pixel_format *format, const 
     static const char *const kinds[] = {
         [SAMPLE_INTEGER] = "integer", [SAMPLE_FLOAT] = "float", [SAMPLE_DOUBLE] = "float"
     };
+    NAMES_REACH(kinds, SAMPLE_DOUBLE);
     answer_header(c, "X-Pixel-Format",
                   arena_format(&c->arena,
                                "rows=%" PRId64 ";columns=%" PRId64

@@ -5,9 +5,11 @@
 #include "site/migrations.h"
 #include "records/renewal.h"
 #include "base/text.h"
+#include "base/names.h"
 
 static const char *const actions[] = { "up", "down", "current", "history", NULL };
 enum { ACTION_NONE, ACTION_UP, ACTION_DOWN, ACTION_CURRENT, ACTION_HISTORY };
+NAMES_REACH(actions, ACTION_HISTORY);
 
 struct migrate {
     unsigned action;

@@ -4,6 +4,7 @@
 #include "base/file_view.h"
 #include "dicom/dump.h"
 #include "dicom/json.h"
+#include "base/names.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +15,7 @@ enum { OUTPUT_MAX = 1 << 30, STREAM_KEPT = 1 << 30, STREAM_VALUE_MAX = 1 << 28 }
 
 static const char *const actions[] = { "dump", "json", NULL };
 enum { ACTION_NONE, ACTION_DUMP, ACTION_JSON };
+NAMES_REACH(actions, ACTION_JSON);
 
 struct dicom_command {
     unsigned action;

@@ -4,9 +4,11 @@
 
 #include "people/account.h"
 #include "base/crypto.h"
+#include "base/names.h"
 
 static const char *const actions[] = { "list", "unlock", "disable", "enable", "reset-password", NULL };
 enum { ACTION_NONE, ACTION_LIST, ACTION_UNLOCK, ACTION_DISABLE, ACTION_ENABLE, ACTION_RESET_PASSWORD };
+NAMES_REACH(actions, ACTION_RESET_PASSWORD);
 
 struct user_command {
     unsigned action;
@@ -60,6 +62,7 @@ static bool make_change(struct call *c, void *context)
                                          [ACTION_DISABLE] = "user.update",
                                          [ACTION_ENABLE] = "user.update",
                                          [ACTION_RESET_PASSWORD] = "user.password" };
+    NAMES_REACH(names, ACTION_RESET_PASSWORD);
     bool ok;
     audit_action(c, names[change->action], "user");
     audit_about(c, change->id, 0);

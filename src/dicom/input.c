@@ -7,6 +7,7 @@
  *   |  told, views of it    | not yet read |  reserved  |
  */
 #include "dicom/input.h"
+#include "base/names.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -240,6 +241,7 @@ bool dicom_input_inflate(struct dicom_input *input, enum wrapping wrapping, int6
                                 [WRAPPED_ZLIB] = MAX_WBITS,
                                 [WRAPPED_GZIP] = MAX_WBITS + 16,
                                 [WRAPPED_NO_DEFLATE] = -MAX_WBITS };
+    NAMES_REACH(bits, WRAPPED_NO_DEFLATE);
     struct inflating *f = calloc(1, sizeof(*f));
     if (!f)
         abort();

@@ -1,5 +1,6 @@
 /* pixels.c - the Image Pixel module (PS3.3 C.7.6.3) as numbers that agree with each other. */
 #include "dicom/codec_faces.h"
+#include "base/names.h"
 
 #define TAG_SAMPLES 0x00280002u
 #define TAG_PHOTOMETRIC 0x00280004u
@@ -25,6 +26,7 @@ const char *const photometric_names[] = {
     [YBR_ICT] = "YBR_ICT",
     [YBR_RCT] = "YBR_RCT",
 };
+NAMES_REACH(photometric_names, YBR_RCT);
 enum { PHOTOMETRICS = (int)(sizeof(photometric_names) / sizeof(photometric_names[0])) };
 
 static enum photometric photometric_find(struct str name)

@@ -1,11 +1,13 @@
 /* request.c - request objects: taken from a free list, filled from what libmicrohttpd parsed, asked by the
  * application, given back. */
 #include "http/server.h"
+#include "base/names.h"
 
 #include <assert.h>
 #include <strings.h>
 
 const char *const http_method_names[] = { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", NULL };
+NAMES_REACH(http_method_names, HTTP_METHODS);
 
 /* ---- life ---- */
 

@@ -5,6 +5,7 @@
 #include "measure/header_doubts.h"
 #include "imaging/rendering.h"
 #include "measure/ultrasound.h"
+#include "base/names.h"
 
 #include <math.h>
 
@@ -13,6 +14,8 @@ enum { FRAMES_MAX = 100 };
 enum { MM_PER_CM = 10 };
 
 static const char *const units_px[] = { "px", "px2", "deg" }, *const units_mm[] = { "mm", "mm2", "deg" };
+NAMES_REACH(units_px, MEASURE_DEGREES);
+NAMES_REACH(units_mm, MEASURE_DEGREES);
 
 /* One frame while its annotations are measured. */
 struct frame {

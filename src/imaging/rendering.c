@@ -15,6 +15,7 @@ static const char *const preset_names[] = { CT_PRESETS(PRESET_NAME) NULL };
 
 #define PRESET_WINDOW(name, center, width, what) { center, width },
 static const double preset_windows[][2] = { CT_PRESETS(PRESET_WINDOW) };
+NAMES_REACH(preset_names, sizeof(preset_windows) / sizeof(preset_windows[0]));
 
 #define PRESET_DOC(name, center, width, what) " " #name " (" #center "/" #width "): " what ";"
 

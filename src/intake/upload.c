@@ -9,6 +9,7 @@
 #include "records/patient.h"
 #include "site/turns.h"
 #include "records/visibility.h"
+#include "base/names.h"
 
 #include <unistd.h>
 
@@ -166,6 +167,7 @@ struct str upload_key(struct call *c, struct str file_uuid, enum file_type type)
     static const char *const suffixes[] = {
         [FILE_DICOM] = "dcm", [FILE_JPEG] = "jpg", [FILE_PNG] = "png", [FILE_TIFF] = "tif", [FILE_OTHER] = "bin"
     };
+    NAMES_REACH(suffixes, FILE_OTHER);
     return arena_format(&c->arena, "completed/%.2s/%.*s.%s", file_uuid.at, STR_FMT(file_uuid), suffixes[type]);
 }
 

@@ -325,6 +325,7 @@ const char *const measure_names[] = { "point",
                                       "pelvic_incidence",
                                       "sva",
                                       NULL };
+NAMES_REACH(measure_names, sizeof(measure_kinds) / sizeof(measure_kinds[0]));
 const int measure_kind_count = (int)(sizeof(measure_kinds) / sizeof(measure_kinds[0]));
 
 static bool check(const struct measure_kind *kind, const struct measure_input *in, struct error *error)

@@ -2,6 +2,7 @@
 #include "parcel/dicomdir_keys.h"
 #include "parcel/dicomdir_element.h"
 #include "dicom/vr.h"
+#include "base/names.h"
 
 enum {
     INSTANCE_NUMBER = 0x00200013,
@@ -186,6 +187,7 @@ static const struct dicomdir_record records[] = {
                          { 0x30100034, "LO", IF_THERE, NULL } } }, /* User Content Long Label */
     [ANNOTATION] = { "ANNOTATION", IDENTIFIED },
 };
+NAMES_REACH(records, ANNOTATION);
 
 /* Below 1.2.840.10008.5.1.4; "1.1.88." means all that begin so. The first that fits counts. */
 static const struct {

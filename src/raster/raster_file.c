@@ -8,6 +8,7 @@
 #include "raster/exif.h"
 #include "raster/inks.h"
 #include "raster/vips.h"
+#include "base/names.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -221,6 +222,7 @@ static const struct {
     [VIPS_FORMAT_UINT] = { 32, false, SAMPLE_INTEGER },   [VIPS_FORMAT_INT] = { 32, true, SAMPLE_INTEGER },
     [VIPS_FORMAT_FLOAT] = { 32, true, SAMPLE_FLOAT },     [VIPS_FORMAT_DOUBLE] = { 64, true, SAMPLE_DOUBLE },
 };
+NAMES_REACH(formats, VIPS_FORMAT_DOUBLE);
 
 static bool describe(struct raster_file *p, struct pixel_format *out)
 {

@@ -66,6 +66,7 @@ static const struct assigning assigning[] = {
                              "values (?, ?, ?, ?)",
                              "delete from study_department_assignments where study_id = ? and department = ?" },
 };
+NAMES_REACH(assigning, GRANTEE_DEPARTMENT);
 
 static struct value whom(const struct grantee *to)
 {

@@ -2,6 +2,7 @@
 #include "records/keeping.h"
 
 #include "base/file.h"
+#include "base/names.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -81,6 +82,7 @@ static bool say_damage(struct call *c, const struct image_file *file, enum file_
         [DAMAGE_SIZE] = "are not as many as were stored",
         [DAMAGE_CONTENT] = "are not those that were stored",
     };
+    NAMES_REACH(is, DAMAGE_CONTENT);
     return fail(c, E_UNREADABLE,
                 "the stored bytes of image file %" PRId64 " %s: send the file again, or restore it from a backup",
                 file->id, is[damage]);

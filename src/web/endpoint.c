@@ -3,12 +3,14 @@
 
 #include "base/text.h"
 #include "db/db.h"
+#include "base/names.h"
 
 const char *const body_media_types[] = {
     [BODY_JSON] = "application/json",         [BODY_FORM] = "application/x-www-form-urlencoded",
     [BODY_MULTIPART] = "multipart/form-data", [BODY_RELATED] = "multipart/related",
     [BODY_RAW] = "application/octet-stream",
 };
+NAMES_REACH(body_media_types, BODY_RAW);
 
 bool endpoint_is_single(const struct endpoint *e)
 {
