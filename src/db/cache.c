@@ -27,33 +27,33 @@ uint64_t statement_hash(const struct statement_key *key)
     return mix(hash, word);
 }
 
-static struct statement **bucket(struct cache *cache, uint64_t hash)
+static struct statement **bucket(struct statements *kept, uint64_t hash)
 {
-    return &cache->buckets[hash & (STATEMENT_BUCKETS - 1)];
+    return &kept->buckets[hash & (STATEMENT_BUCKETS - 1)];
 }
 
-static void unlink_use(struct cache *cache, struct statement *statement)
+static void unlink_use(struct statements *kept, struct statement *statement)
 {
     if (statement->newer)
         statement->newer->older = statement->older;
     else
-        cache->newest = statement->older;
+        kept->newest = statement->older;
     if (statement->older)
         statement->older->newer = statement->newer;
     else
-        cache->oldest = statement->newer;
+        kept->oldest = statement->newer;
     statement->newer = statement->older = NULL;
 }
 
-static void link_newest(struct cache *cache, struct statement *statement)
+static void link_newest(struct statements *kept, struct statement *statement)
 {
-    statement->older = cache->newest;
+    statement->older = kept->newest;
     statement->newer = NULL;
-    if (cache->newest)
-        cache->newest->newer = statement;
+    if (kept->newest)
+        kept->newest->newer = statement;
     else
-        cache->oldest = statement;
-    cache->newest = statement;
+        kept->oldest = statement;
+    kept->newest = statement;
 }
 
 static bool same(const struct statement *statement, const struct statement_key *key, uint64_t hash)
@@ -63,63 +63,63 @@ static bool same(const struct statement *statement, const struct statement_key *
 }
 
 /* NULL with *taken when it is there but a cursor is on it: the caller then prepares one for this use only. */
-struct statement *statements_find(struct cache *cache, const struct statement_key *key, uint64_t hash, bool *taken)
+struct statement *statements_find(struct statements *kept, const struct statement_key *key, uint64_t hash, bool *taken)
 {
     *taken = false;
-    for (struct statement *s = *bucket(cache, hash); s; s = s->chain) {
+    for (struct statement *s = *bucket(kept, hash); s; s = s->chain) {
         if (!same(s, key, hash))
             continue;
         if (s->open) {
             *taken = true;
             return NULL;
         }
-        if (s != cache->newest) {
-            unlink_use(cache, s);
-            link_newest(cache, s);
+        if (s != kept->newest) {
+            unlink_use(kept, s);
+            link_newest(kept, s);
         }
         return s;
     }
     return NULL;
 }
 
-void statements_remove(struct cache *cache, struct statement *statement)
+void statements_remove(struct statements *kept, struct statement *statement)
 {
     assert(statement->cached);
-    struct statement **at = bucket(cache, statement->hash);
+    struct statement **at = bucket(kept, statement->hash);
     while (*at != statement)
         at = &(*at)->chain;
     *at = statement->chain;
-    unlink_use(cache, statement);
+    unlink_use(kept, statement);
     statement->cached = false;
-    cache->count--;
+    kept->count--;
 }
 
 void statements_add(struct db_connection *connection, struct statement *statement)
 {
-    struct cache *cache = &connection->cache;
-    if (cache->count >= STATEMENTS_MAX) {
-        struct statement *victim = cache->oldest;
+    struct statements *kept = &connection->kept;
+    if (kept->count >= STATEMENTS_MAX) {
+        struct statement *victim = kept->oldest;
         while (victim && victim->open)
             victim = victim->newer;
         if (!victim)
             return; /* all in use: this one stays outside */
-        statements_remove(cache, victim);
+        statements_remove(kept, victim);
         statement_free(victim);
     }
-    struct statement **at = bucket(cache, statement->hash);
+    struct statement **at = bucket(kept, statement->hash);
     statement->chain = *at;
     *at = statement;
-    link_newest(cache, statement);
+    link_newest(kept, statement);
     statement->cached = true;
-    cache->count++;
+    kept->count++;
 }
 
 void statements_release(struct db_connection *connection)
 {
     connection_close_statements(connection);
-    while (connection->cache.oldest) {
-        struct statement *statement = connection->cache.oldest;
-        statements_remove(&connection->cache, statement);
+    while (connection->kept.oldest) {
+        struct statement *statement = connection->kept.oldest;
+        statements_remove(&connection->kept, statement);
         statement_free(statement);
     }
 }

@@ -209,7 +209,7 @@ struct statement *statement_open(struct call *c, const struct statement_key *key
         return NULL;
     bool taken;
     uint64_t hash = statement_hash(key);
-    struct statement *statement = statements_find(&c->connection->cache, key, hash, &taken);
+    struct statement *statement = statements_find(&c->connection->kept, key, hash, &taken);
     if (!statement)
         statement = prepare(c, key, hash, !taken);
     if (!statement)
@@ -252,7 +252,7 @@ void statement_close(struct statement *statement)
         connection->open = statement->open_next;
     statement->open = false;
     if (statement->cached && statement->stale)
-        statements_remove(&connection->cache, statement);
+        statements_remove(&connection->kept, statement);
     if (!statement->cached)
         statement_free(statement);
 }

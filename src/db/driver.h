@@ -88,7 +88,8 @@ struct statement {
     struct meter meter;
 };
 
-struct cache {
+/* The prepared statements of a connection, found by what they say; the least used one goes. */
+struct statements {
     struct statement *buckets[STATEMENT_BUCKETS];
     struct statement *newest, *oldest;
     int count;
@@ -103,7 +104,7 @@ enum { DB_HOOKS_MAX = 4 };
 
 struct db_connection {
     struct db *db;
-    struct cache cache;
+    struct statements kept; /* prepared */
     struct statement *open; /* in use */
     /* SQLite: the first closed statement of a call that has not run to its end is not reset, so that its read
      * transaction lasts until db_release: the call's further reads see the same moment, and take no locks of their
@@ -176,10 +177,10 @@ struct db {
 
 /* cache.c */
 uint64_t statement_hash(const struct statement_key *key);
-struct statement *statements_find(struct cache *cache, const struct statement_key *key, uint64_t hash, bool *taken);
+struct statement *statements_find(struct statements *kept, const struct statement_key *key, uint64_t hash, bool *taken);
 void statements_add(struct db_connection *connection,
                     struct statement *statement); /* may finalize the oldest idle one */
-void statements_remove(struct cache *cache, struct statement *statement);
+void statements_remove(struct statements *kept, struct statement *statement);
 void statements_release(struct db_connection *connection); /* finalizes all, in use or not */
 
 /* db.c */

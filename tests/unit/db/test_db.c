@@ -518,13 +518,13 @@ static void many_statements(void **state)
             assert_int_equal(n, i);
         }
     }
-    assert_int_equal(f->call.connection->cache.count, STATEMENTS_MAX);
+    assert_int_equal(f->call.connection->kept.count, STATEMENTS_MAX);
     snprintf(sql, sizeof(sql), "select %d", STATEMENTS_MAX + 49);
     const struct statement_key key = { .verb = STATEMENT_SQL, .text = str_from(sql) };
     bool taken;
-    struct statement *newest = statements_find(&f->call.connection->cache, &key, statement_hash(&key), &taken);
+    struct statement *newest = statements_find(&f->call.connection->kept, &key, statement_hash(&key), &taken);
     assert_non_null(newest);
-    assert_ptr_equal(newest, f->call.connection->cache.newest);
+    assert_ptr_equal(newest, f->call.connection->kept.newest);
 }
 
 static void count_selects(const struct db_statement_stats *stats, void *context)
