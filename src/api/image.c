@@ -11,7 +11,7 @@
 
 static bool rendered_at_once(struct call *c)
 {
-    const struct rendering_query *in = c->in;
+    const struct picture_query *in = c->in;
     struct image_file *file = arena_new(&c->arena, struct image_file);
     struct result_key key;
     struct str bytes;
@@ -29,7 +29,7 @@ static bool rendered_at_once(struct call *c)
 
 static bool rendered_get(struct call *c)
 {
-    const struct rendering_query *in = c->in;
+    const struct picture_query *in = c->in;
     const struct image_file *file = c->found;
     struct image_file loaded;
     if (!file) {
@@ -187,17 +187,18 @@ static bool put_histogram(struct call *c, struct image *image)
     struct decode_job job;
     struct decode_result result;
     struct str unit = STR_NULL;
-    struct rendering *rendering = malloc(sizeof(*rendering)); /* too large for a stack, or for an arena to clear */
-    if (!rendering)
+    struct presentation *presentation =
+        malloc(sizeof(*presentation)); /* too large for a stack, or for an arena to clear */
+    if (!presentation)
         abort();
     bool ok = image_job(c, image, in->frame, &job) &&
-              rendering_of_values(c, image->dicom, &job.format, in->frame, rendering, &unit);
+              presentation_of_values(c, image->dicom, &job.format, in->frame, presentation, &unit);
     job.kind = DECODE_HISTOGRAM;
-    job.render = rendering;
+    job.presentation = presentation;
     ok = ok && image_run(c, &job, &result);
     if (ok && image->dicom)
         out->remark = header_doubts_text(image->dicom, in->frame, DOUBT_VALUES, REMARK_BYTES_MAX, &c->arena);
-    free(rendering);
+    free(presentation);
     if (!ok)
         return false;
     struct histogram *found = arena_new(&c->arena, struct histogram);
@@ -282,8 +283,8 @@ static bool metadata_get(struct call *c)
 
 #define IMAGES .tag = "images", .entity = "image_file", .lane = LANE_PICTURES
 static const struct endpoint rows[] = {
-    { HTTP_GET, "/api/v1/images/{file_id}/rendered", rendered_get, &rendering_query_schema, NULL, MAY_READ_IMAGES,
-      WORKS, .flags = NOT_JSON | TAGGED, IMAGES, .audit = "image_file.rendered", .answers = "image/*",
+    { HTTP_GET, "/api/v1/images/{file_id}/rendered", rendered_get, &picture_query_schema, NULL, MAY_READ_IMAGES, WORKS,
+      .flags = NOT_JSON | TAGGED, IMAGES, .audit = "image_file.rendered", .answers = "image/*",
       .at_once = rendered_at_once, .summary = "Shows a frame as a picture",
       .doc =
           "Rescaled, windowed and inverted as the file says or as asked for. Overlays are not drawn. The ETag stands "

@@ -8,7 +8,7 @@ bool rendered_is_known(struct call *c, const struct result_key *key)
     return answer_is_known(c, etag);
 }
 
-void rendered_send(struct call *c, const struct rendering_query *query, struct str kept)
+void rendered_send(struct call *c, const struct picture_query *query, struct str kept)
 {
     struct str remark, picture = rendered_picture_of(kept, &remark);
     if (remark.len)
@@ -16,7 +16,7 @@ void rendered_send(struct call *c, const struct rendering_query *query, struct s
     answer_bytes(c, picture_media_types[query->format - 1], picture);
 }
 
-bool rendered_answer(struct call *c, const struct image_file *file, const struct rendering_query *query)
+bool rendered_answer(struct call *c, const struct image_file *file, const struct picture_query *query)
 {
     struct result_key key;
     struct str kept;

@@ -33,7 +33,7 @@ static bool thumbnail_get(struct call *c)
 {
     const struct thumbnail_query *in = c->in;
     struct image_file file;
-    struct rendering_query query;
+    struct picture_query query;
     struct result_key key;
     struct str jpeg;
     if (!image_file_load(c, in->file_id, &file))
@@ -42,7 +42,7 @@ static bool thumbnail_get(struct call *c)
     audit_about(c, file.id, file.patient_id);
     if (!thumbnails_have(file.file_type))
         return fail(c, E_UNSUPPORTED_TYPE, "there are no thumbnails of %s files", file_types[file.file_type - 1]);
-    thumbnail_rendering(&query, in->size);
+    thumbnail_picture_query(&query, in->size);
     bool may_be_stored = in->size == THUMBNAIL_SIZE && file.status != FILE_FAILED;
     if (may_be_stored && rendered_key(c, &file, &query, &key) && stored_thumbnail(c, &file, &jpeg)) {
         if (!rendered_is_known(c, &key))

@@ -3,7 +3,7 @@
 
 #include "site/app.h"
 #include "measure/header_doubts.h"
-#include "imaging/rendering.h"
+#include "imaging/presentation.h"
 #include "measure/ultrasound.h"
 #include "base/names.h"
 
@@ -35,10 +35,10 @@ struct measuring {
     const struct image *image;
     struct annotation *all;
     ptrdiff_t count;
-    bool *done;               /* one for each: measured, or told why not */
-    int64_t work;             /* left */
-    int decoded;              /* frames */
-    struct rendering *values; /* what the frame's samples stand for; too large for an arena, which would clear it */
+    bool *done;                  /* one for each: measured, or told why not */
+    int64_t work;                /* left */
+    int decoded;                 /* frames */
+    struct presentation *values; /* what the frame's samples stand for; too large for an arena, which would clear it */
     struct frame frame;
 };
 
@@ -351,7 +351,7 @@ static void take_samples(struct measuring *m, bool decoded)
         f->remark = S("pixels in colour have no single value");
     if (!f->has_samples)
         return;
-    if (rendering_of_values(m->c, m->image->dicom, format, f->number, m->values, &f->unit))
+    if (presentation_of_values(m->c, m->image->dicom, format, f->number, m->values, &f->unit))
         f->meanings = sample_meanings_new(&f->samples, m->values, &m->c->error);
     if (!f->meanings) {
         f->has_samples = false;

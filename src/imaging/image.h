@@ -46,7 +46,8 @@ bool image_format(struct call *c, const struct image *image, struct pixel_format
 /* Frame (page) `number` from 1; E_NOT_FOUND past the last. Samples live in the call's arena. */
 bool image_samples(struct call *c, const struct image *image, int64_t number, struct samples *out);
 
-/* A job for the decoder processes about frame `number`, all but its kind and rendering. Its lists live in the arena. */
+/* A job for the decoder processes about frame `number`, all but its kind and presentation. Its lists live in the
+ * arena. */
 bool image_job(struct call *c, const struct image *image, int64_t number, struct decode_job *job);
 bool image_run(struct call *c, const struct decode_job *job, struct decode_result *result);
 

@@ -24,7 +24,7 @@ static bool has_modality(const struct pixel_source *s, struct str code)
     return str_equal(dicom_text_first(s->object->root, DICOM_Modality, &s->c->arena), code);
 }
 
-void pixel_values_plain(struct rendering *out)
+void pixel_values_plain(struct presentation *out)
 {
     out->slope = 1;
     out->intercept = 0;
@@ -52,7 +52,7 @@ static bool padding_value(const struct pixel_source *s, uint32_t tag, int64_t *o
     return true;
 }
 
-static void use_padding(const struct pixel_source *s, struct rendering *out)
+static void use_padding(const struct pixel_source *s, struct presentation *out)
 {
     int64_t value, limit;
     if (s->format->kind != SAMPLE_INTEGER || !padding_value(s, 0x00280120 /* Pixel Padding Value */, &value))
@@ -81,7 +81,7 @@ static struct str unit_of(const struct pixel_source *s, const struct dicom_datas
     return has_modality(s, S("CT")) ? S("HU") : STR_NULL;
 }
 
-static bool modality_values(const struct pixel_source *s, struct rendering *out, struct str *unit)
+static bool modality_values(const struct pixel_source *s, struct presentation *out, struct str *unit)
 {
     static const struct lut_place place = { .descriptor = 0x00283002, .data = 0x00283006, .name = "modality LUT" };
     const struct dicom_dataset *item = dicom_item(s->object->root, MODALITY_LUT_SEQUENCE, 0), *from = rescale_of(s);
@@ -102,7 +102,7 @@ static bool modality_values(const struct pixel_source *s, struct rendering *out,
     return true;
 }
 
-bool pixel_values_modality(const struct pixel_source *from, struct rendering *out)
+bool pixel_values_modality(const struct pixel_source *from, struct presentation *out)
 {
     struct str unit;
     return modality_values(from, out, &unit);
@@ -198,7 +198,7 @@ static void mapping_fill(const struct mapping *m, struct value_table *out)
 enum { MAPPINGS_MAX = 64 };
 
 /* All items of one unit together, the earlier ones first: a table of what can be stored. */
-static void use_mappings(const struct pixel_source *s, const struct mapping *all, int count, struct rendering *out)
+static void use_mappings(const struct pixel_source *s, const struct mapping *all, int count, struct presentation *out)
 {
     double least, greatest;
     bool is_whole = s->format->kind == SAMPLE_INTEGER;
@@ -221,7 +221,7 @@ static void use_mappings(const struct pixel_source *s, const struct mapping *all
 
 /* The frame's functional groups, the shared ones, or the file itself (C.7.6.16.2.11). The first item that can be used
  * tells the unit; others of that unit go on where it ends. False: there is none. */
-static bool real_world_mapping(const struct pixel_source *s, struct rendering *out, struct str *unit)
+static bool real_world_mapping(const struct pixel_source *s, struct presentation *out, struct str *unit)
 {
     const struct dicom_dataset *holder = dicom_group_holder(s->object, REAL_WORLD_MAPPING, s->frame);
     struct mapping all[MAPPINGS_MAX];
@@ -245,7 +245,7 @@ static bool real_world_mapping(const struct pixel_source *s, struct rendering *o
 
 /* ---- dose, PET ---- */
 
-static bool dose(const struct pixel_source *s, struct rendering *out, struct str *unit)
+static bool dose(const struct pixel_source *s, struct presentation *out, struct str *unit)
 {
     double scaling;
     if (!has_modality(s, S("RTDOSE")) || !dicom_real(s->object->root, DOSE_GRID_SCALING, &scaling) || !(scaling > 0))
@@ -265,7 +265,7 @@ static bool is_rescaled_pet(const struct pixel_source *s)
            dicom_real(rescale_of(s), RESCALE_INTERCEPT, &intercept);
 }
 
-static void pet(const struct pixel_source *s, struct rendering *out, struct str *unit)
+static void pet(const struct pixel_source *s, struct presentation *out, struct str *unit)
 {
     struct pet_scale scale = pet_scale_of(s->object->root, &s->c->arena);
     out->slope *= scale.factor;
@@ -274,7 +274,7 @@ static void pet(const struct pixel_source *s, struct rendering *out, struct str 
         *unit = scale.unit;
 }
 
-bool pixel_values_real(const struct pixel_source *from, struct rendering *out, struct str *unit)
+bool pixel_values_real(const struct pixel_source *from, struct presentation *out, struct str *unit)
 {
     if (!modality_values(from, out, unit))
         return false;

@@ -12,7 +12,7 @@
  *
  *     struct pixel_source source = { c, object, &format, frame };
  *     struct str unit;
- *     if (!pixel_values_real(&source, rendering, &unit)) ...    // then sample_meaning (raster/render.h) for each
+ *     if (!pixel_values_real(&source, presentation, &unit)) ...    // then sample_meaning (raster/render.h) for each
  *
  * Nothing is guessed: a unit is told where the file states it, or where the standard fixes it (HU for CT). Stored
  * values that a mapping does not cover have no value.
@@ -32,9 +32,9 @@ struct pixel_source {
 };
 
 /* As stored, without a unit: what a raster file has. */
-void pixel_values_plain(struct rendering *out);
+void pixel_values_plain(struct presentation *out);
 /* Both fill slope, intercept, range and tables, and the padding of *out, and nothing else. E_INVALID for a Modality
  * LUT that is broken; one without descriptor or data is none. */
-bool pixel_values_modality(const struct pixel_source *from, struct rendering *out);
-bool pixel_values_real(const struct pixel_source *from, struct rendering *out, struct str *unit);
+bool pixel_values_modality(const struct pixel_source *from, struct presentation *out);
+bool pixel_values_real(const struct pixel_source *from, struct presentation *out, struct str *unit);
 #endif

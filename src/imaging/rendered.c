@@ -8,10 +8,10 @@
 /* Part of every key: raised when the same parameters give another picture. */
 #define RENDERER "3"
 
-bool rendered_key(struct call *c, const struct image_file *file, const struct rendering_query *query,
+bool rendered_key(struct call *c, const struct image_file *file, const struct picture_query *query,
                   struct result_key *key)
 {
-    const struct schema *schema = &rendering_query_schema;
+    const struct schema *schema = &picture_query_schema;
     struct text recipe;
     if (file->sha256.len != SHA256_TEXT)
         return false;
@@ -52,7 +52,7 @@ struct str rendered_picture_of(struct str kept, struct str *remark)
     return str_slice(kept, end, kept.len);
 }
 
-static bool render_now(struct call *c, const struct image_file *file, const struct rendering_query *query,
+static bool render_now(struct call *c, const struct image_file *file, const struct picture_query *query,
                        struct str *kept)
 {
     struct image image;
@@ -61,23 +61,23 @@ static bool render_now(struct call *c, const struct image_file *file, const stru
     if (!image_open(c, file, &image))
         return false;
     /* Lookup tables that are seldom filled: too large for a stack, and for an arena, which would clear them. */
-    struct rendering *rendering = malloc(sizeof(*rendering));
-    if (!rendering)
+    struct presentation *presentation = malloc(sizeof(*presentation));
+    if (!presentation)
         abort();
     bool ok = image_job(c, &image, query->frame, &job) &&
-              rendering_of(c, image.dicom, image.dicom ? &job.format : NULL, query->frame, query, rendering);
+              presentation_of(c, image.dicom, image.dicom ? &job.format : NULL, query->frame, query, presentation);
     job.kind = DECODE_RENDER;
-    job.render = rendering;
+    job.presentation = presentation;
     ok = ok && image_run(c, &job, &result);
-    struct str remark = ok ? rendering_remark(c, image.dicom, query, rendering, REMARK_MAX) : STR_NULL;
+    struct str remark = ok ? presentation_remark(c, image.dicom, query, presentation, REMARK_MAX) : STR_NULL;
     ok = image_close(c, &image) && ok;
     if (ok)
         *kept = kept_of(c, result.bytes, remark);
-    free(rendering);
+    free(presentation);
     return ok;
 }
 
-bool rendered_find(struct call *c, const struct image_file *file, const struct rendering_query *query, struct str *kept)
+bool rendered_find(struct call *c, const struct image_file *file, const struct picture_query *query, struct str *kept)
 {
     struct result_key key;
     bool has_key = rendered_key(c, file, query, &key);
@@ -91,7 +91,7 @@ bool rendered_find(struct call *c, const struct image_file *file, const struct r
     return true;
 }
 
-bool rendered_picture(struct call *c, const struct image_file *file, const struct rendering_query *query,
+bool rendered_picture(struct call *c, const struct image_file *file, const struct picture_query *query,
                       struct str *bytes)
 {
     struct str kept, remark;

@@ -6,18 +6,17 @@
 #ifndef ROENTGEN_RENDERED_H
 #define ROENTGEN_RENDERED_H
 
-#include "imaging/rendering.h"
+#include "imaging/presentation.h"
 #include "blob/result.h"
 
 /* False, without an error, for a file whose bytes have not all arrived. */
-bool rendered_key(struct call *c, const struct image_file *file, const struct rendering_query *query,
+bool rendered_key(struct call *c, const struct image_file *file, const struct picture_query *query,
                   struct result_key *key);
 /* The picture, in the arena. Blocks; the database connection is given back. */
-bool rendered_picture(struct call *c, const struct image_file *file, const struct rendering_query *query,
+bool rendered_picture(struct call *c, const struct image_file *file, const struct picture_query *query,
                       struct str *bytes);
 /* What the cache keeps, which is made now when it is not there. */
-bool rendered_find(struct call *c, const struct image_file *file, const struct rendering_query *query,
-                   struct str *kept);
+bool rendered_find(struct call *c, const struct image_file *file, const struct picture_query *query, struct str *kept);
 /* The picture in it; *remark: what is to be known about it, null: nothing. */
 struct str rendered_picture_of(struct str kept, struct str *remark);
 

@@ -47,9 +47,9 @@ bool thumbnails_have(unsigned type)
     return file_is_raster(type) || type == FILE_DICOM;
 }
 
-void thumbnail_rendering(struct rendering_query *query, int64_t size)
+void thumbnail_picture_query(struct picture_query *query, int64_t size)
 {
-    rendering_query_default(query);
+    picture_query_default(query);
     query->width = query->height = size;
     query->quality = JPEG_QUALITY;
 }
@@ -89,10 +89,10 @@ static bool keep(struct call *c, const struct image_file *file, struct str jpeg,
  * cache of rendered pictures, whence they may go: the next who asks makes them again. */
 bool thumbnails_make(struct call *c, const struct image_file *file)
 {
-    struct rendering_query query;
+    struct picture_query query;
     struct str jpeg;
     struct made made = { .file = file };
-    thumbnail_rendering(&query, THUMBNAIL_SIZE);
+    thumbnail_picture_query(&query, THUMBNAIL_SIZE);
     if (!rendered_picture(c, file, &query, &jpeg)) {
         struct error found = c->error;
         if (found.code != E_UNSUPPORTED_TYPE && found.code != E_INVALID)

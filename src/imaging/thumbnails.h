@@ -13,7 +13,7 @@
 struct app;
 struct call;
 struct image_file;
-struct rendering_query;
+struct picture_query;
 struct thumbnails;
 
 enum { THUMBNAIL_SIZE = 256 };
@@ -24,7 +24,7 @@ void thumbnails_close(struct thumbnails *thumbnails); /* takes NULL */
 /* Are there any of files of this type (enum file_type)? */
 bool thumbnails_have(unsigned type);
 /* How one of at most size x size is rendered: as the file wants to be shown. */
-void thumbnail_rendering(struct rendering_query *query, int64_t size);
+void thumbnail_picture_query(struct picture_query *query, int64_t size);
 /* Where the thumbnail of a file of this name rests. */
 struct str thumbnail_key(struct call *c, struct str file_uuid);
 /* Makes it now. False only when that could not be tried: that a file has no picture, or a damaged one, is an outcome

@@ -32,7 +32,7 @@ static void ybr_to_rgb(uint8_t *at, int64_t pixels)
 
 static void invert(const struct picture_rows *rows, uint8_t *at)
 {
-    if (rows->rendering->invert)
+    if (rows->presentation->invert)
         for (int64_t i = 0; i < rows->width * 3; i++)
             at[i] = (uint8_t)(255 - at[i]);
 }
@@ -83,7 +83,7 @@ static void draw_palette(const struct picture_rows *rows, int64_t y, uint8_t *ou
 static bool open_palette(struct picture_rows *rows, struct error *error)
 {
     static const char *const names[] = { "red palette", "green palette", "blue palette" };
-    const struct lut *luts = rows->rendering->palette;
+    const struct lut *luts = rows->presentation->palette;
     for (int i = 0; i < 3; i++) {
         if (!lut_check(&luts[i], names[i], error))
             return false;

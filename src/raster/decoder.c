@@ -111,12 +111,12 @@ static bool open_input(struct errand *e)
            error_set(e->error, E_UNAVAILABLE, "cannot open a file for a decoder: %s", strerror(problem));
 }
 
-static const struct lut *lut_of(const struct rendering *rendering, int i)
+static const struct lut *lut_of(const struct presentation *presentation, int i)
 {
-    return i == 0 ? &rendering->modality : i == 1 ? &rendering->voi_lut : &rendering->palette[i - 2];
+    return i == 0 ? &presentation->modality : i == 1 ? &presentation->voi_lut : &presentation->palette[i - 2];
 }
 
-static bool is_rendering(const struct decode_job *job)
+static bool needs_presentation(const struct decode_job *job)
 {
     return job->kind == DECODE_RENDER || job->kind == DECODE_HISTOGRAM;
 }
@@ -137,16 +137,16 @@ static void fill_request(struct errand *e)
         .max_pixels = job->max_pixels,
     };
     request->format.syntax = NULL;
-    if (!is_rendering(job))
+    if (!needs_presentation(job))
         return;
-    assert(job->render);
-    memcpy(request->rendering, job->render, sizeof(request->rendering));
+    assert(job->presentation);
+    memcpy(request->presentation, job->presentation, sizeof(request->presentation));
     for (int i = 0; i < DECODER_LUTS; i++) {
-        const struct lut *lut = lut_of(job->render, i);
+        const struct lut *lut = lut_of(job->presentation, i);
         request->luts[i] = (struct decoder_lut){ lut->count, lut->first, lut->bits };
     }
-    request->world.count = job->render->world.count;
-    request->world.first = job->render->world.first;
+    request->world.count = job->presentation->world.count;
+    request->world.first = job->presentation->world.first;
 }
 
 static bool write_at(int fd, const void *bytes, int64_t len, int64_t *offset)
@@ -172,10 +172,11 @@ static bool write_tables(const struct errand *e, int memory)
     }
     for (int i = 0; ok && i < DECODER_LUTS; i++)
         if (e->request.luts[i].count > 0)
-            ok = write_at(memory, lut_of(e->job->render, i)->entries,
+            ok = write_at(memory, lut_of(e->job->presentation, i)->entries,
                           e->request.luts[i].count * (int64_t)sizeof(uint16_t), &offset);
     if (ok && e->request.world.count > 0)
-        ok = write_at(memory, e->job->render->world.values, e->request.world.count * (int64_t)sizeof(double), &offset);
+        ok = write_at(memory, e->job->presentation->world.values, e->request.world.count * (int64_t)sizeof(double),
+                      &offset);
     return ok;
 }
 

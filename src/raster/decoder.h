@@ -1,7 +1,7 @@
 /* decoder.h - untrusted pixels are decoded in helper processes, where a crash hurts nobody.
  *
  *     struct decoder_pool *pool = decoder_pool_open(&options, &error)
- *     struct decode_job job = { .kind = DECODE_RENDER, .fd = fd, .pieces = ..., .format = ..., .render = &rendering };
+ *     struct decode_job job = { .kind = DECODE_RENDER, .fd = fd, .pieces = ..., .presentation = &presentation };
  *     struct decode_result result;
  *     if (!decoder_run(pool, &job, arena, &result, &error)) ...
  *
@@ -36,7 +36,7 @@
 
 enum decode_kind {
     DECODE_SAMPLES,   /* result.bytes: samples as codec.h describes them */
-    DECODE_RENDER,    /* result.bytes: a PNG, JPEG or WebP, as job.render says */
+    DECODE_RENDER,    /* result.bytes: a PNG, JPEG or WebP, as job.presentation says */
     DECODE_HISTOGRAM, /* result.bytes: struct histogram */
     DECODE_PROBE, /* raster files: decodes all of it (damage anywhere is E_INVALID), keeps nothing but result.format */
 };
@@ -57,8 +57,8 @@ struct decode_job {
     int first_bit;
     int64_t page;
     int64_t max_pixels;
-    const struct rendering
-        *render; /* DECODE_RENDER and DECODE_HISTOGRAM (its modality transformation); the caller's, else NULL */
+    /* Of DECODE_RENDER; DECODE_HISTOGRAM takes what values stand for. The caller's; else NULL. */
+    const struct presentation *presentation;
 };
 
 struct decode_result {

@@ -51,9 +51,9 @@ struct decoder_request {
     int first_bit;
     int64_t pieces; /* of them in the shared memory, from its start; 0: the whole file */
     int64_t page, max_pixels;
-    /* struct rendering as far as its first LUT; those with a count follow the pieces, one after another: modality, VOI,
-     * palette; then the table of values. */
-    _Alignas(double) char rendering[offsetof(struct rendering, modality)];
+    /* struct presentation as far as its first LUT; those with a count follow the pieces, one after another: modality,
+     * VOI, palette; then the table of values. */
+    _Alignas(double) char presentation[offsetof(struct presentation, modality)];
     struct decoder_lut {
         int32_t count, first, bits;
     } luts[DECODER_LUTS];

@@ -160,11 +160,11 @@ static void take_lut(struct lut *to, const struct decoder_lut *from, const char 
     *offset += count * (int64_t)sizeof(to->entries[0]);
 }
 
-static void take_rendering(struct work *w)
+static void take_presentation(struct work *w)
 {
-    struct rendering *r = &w->desk->rendering;
+    struct presentation *r = &w->desk->presentation;
     int64_t offset = w->request->pieces * (int64_t)sizeof(struct decoder_piece);
-    memcpy(r, w->request->rendering, sizeof(w->request->rendering));
+    memcpy(r, w->request->presentation, sizeof(w->request->presentation));
     for (int i = 0; i < DECODER_LUTS; i++) {
         struct lut *lut = i == 0 ? &r->modality : i == 1 ? &r->voi_lut : &r->palette[i - 2];
         take_lut(lut, &w->request->luts[i], w->desk->request, &offset);
@@ -190,11 +190,12 @@ static bool show(struct work *w, const struct samples *samples)
 {
     if (w->request->kind == DECODE_HISTOGRAM) {
         struct histogram counted;
-        return histogram(samples, &w->desk->rendering, &counted, w->error) && put_result(w, &counted, sizeof(counted));
+        return histogram(samples, &w->desk->presentation, &counted, w->error) &&
+               put_result(w, &counted, sizeof(counted));
     }
     struct text picture;
     text_init(&picture, (ptrdiff_t)w->desk->max_result_bytes);
-    bool ok = render(samples, &w->desk->rendering, &picture, &w->reply->width, &w->reply->height, w->error) &&
+    bool ok = render(samples, &w->desk->presentation, &picture, &w->reply->width, &w->reply->height, w->error) &&
               put_result(w, picture.at, picture.len);
     text_release(&picture);
     return ok;
@@ -244,7 +245,7 @@ static bool work_on_frame(struct work *w)
 
 /* Grey values of 8 bits are what a screen shows, and stay as they are unless a window is asked for; deeper ones are
  * seldom used to their full range and are stretched (VOI_NONE). */
-static void show_as_stored(struct rendering *r)
+static void show_as_stored(struct presentation *r)
 {
     if (r->voi != VOI_NONE)
         return;
@@ -275,8 +276,8 @@ static bool work_on_raster(struct work *w)
                                      .max_pixels = w->request->max_pixels };
     bool renders = w->request->kind == DECODE_RENDER;
     if (renders) {
-        wanted.box_width = w->desk->rendering.box_width;
-        wanted.box_height = w->desk->rendering.box_height;
+        wanted.box_width = w->desk->presentation.box_width;
+        wanted.box_height = w->desk->presentation.box_height;
     }
     if (!raster_file_open(w->fd, &wanted, &file, &w->format, w->error))
         return false;
@@ -285,7 +286,7 @@ static bool work_on_raster(struct work *w)
     bool probe = w->request->kind == DECODE_PROBE;
     void *at = probe ? NULL : sample_room(w, bytes);
     if (renders && w->format.bits_allocated == 8 && !w->format.is_signed)
-        show_as_stored(&w->desk->rendering);
+        show_as_stored(&w->desk->presentation);
     bool ok = (at || probe) && raster_file_read(file, at, w->error) && finish(w, at, bytes, &decoded);
     raster_file_close(file);
     return ok;
@@ -298,7 +299,7 @@ void decoder_work(struct decoder_desk *desk, const struct decoder_request *reque
     *reply = (struct decoder_reply){ .magic = DECODER_MAGIC, .number = request->number };
     w.reply = reply;
     if (request->kind == DECODE_RENDER || request->kind == DECODE_HISTOGRAM)
-        take_rendering(&w);
+        take_presentation(&w);
     bool is_frame = request->file_type == FILE_DICOM, ok = (is_frame ? work_on_frame : work_on_raster)(&w);
     if (!file_view_close(&w.view, &error) || !ok) {
         if (!is_frame && error.code == E_INVALID && !can_be_read(fd)) {

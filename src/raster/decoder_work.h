@@ -14,7 +14,7 @@ struct decoder_desk {
     const char *request; /* its first part, mapped */
     char *result;        /* the second, mapped as far as the largest result so far that is kept */
     int64_t result_bytes, max_result_bytes;
-    struct rendering rendering; /* of the request; only the LUTs in use are written */
+    struct presentation presentation; /* of the request; only the LUTs in use are written */
 };
 
 bool decoder_desk_open(struct decoder_desk *desk, int memory, int64_t max_result_bytes, struct error *error);

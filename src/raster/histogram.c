@@ -38,13 +38,13 @@ static void tally_end(struct tally *tally)
 }
 
 static bool histogram_of_grey(const struct samples *samples, const struct sample_layout *layout,
-                              const struct rendering *rendering, struct histogram *out, struct error *error)
+                              const struct presentation *presentation, struct histogram *out, struct error *error)
 {
     struct tally tally;
     double low, high;
-    if (!lut_check(&rendering->modality, "modality LUT", error))
+    if (!lut_check(&presentation->modality, "modality LUT", error))
         return false;
-    if (!value_range(samples, layout, rendering, &low, &high))
+    if (!value_range(samples, layout, presentation, &low, &high))
         return error_set(error, E_INVALID, "no pixel of the picture has a value: there is nothing but padding");
     if (!(low < high))
         high = low + 1;
@@ -52,7 +52,7 @@ static bool histogram_of_grey(const struct samples *samples, const struct sample
     double span = high - low, squares = span * span * (double)(layout->width * layout->height);
     if (!isfinite(256 / span) || !isfinite(squares))
         return error_set(error, E_INVALID, "the values of the picture are too large or too close for a histogram");
-    struct sample_meanings *meanings = sample_meanings_new(samples, rendering, error);
+    struct sample_meanings *meanings = sample_meanings_new(samples, presentation, error);
     if (!meanings)
         return false;
     tally_begin(&tally, out, low, high);
@@ -66,13 +66,13 @@ static bool histogram_of_grey(const struct samples *samples, const struct sample
     return true;
 }
 
-static bool histogram_of_colour(const struct samples *samples, const struct rendering *rendering, struct histogram *out,
-                                struct error *error)
+static bool histogram_of_colour(const struct samples *samples, const struct presentation *presentation,
+                                struct histogram *out, struct error *error)
 {
     struct picture_rows rows;
     struct tally tally;
     uint8_t *row = NULL;
-    bool ok = rows_open(&rows, samples, rendering, false, error);
+    bool ok = rows_open(&rows, samples, presentation, false, error);
     if (ok) {
         row = malloc((size_t)rows.width * 3);
         ok = row != NULL;
@@ -93,13 +93,13 @@ static bool histogram_of_colour(const struct samples *samples, const struct rend
     return ok;
 }
 
-bool histogram(const struct samples *samples, const struct rendering *rendering, struct histogram *out,
+bool histogram(const struct samples *samples, const struct presentation *presentation, struct histogram *out,
                struct error *error)
 {
     struct sample_layout layout;
     if (!sample_layout_of(samples, &layout, error))
         return false;
     if (layout.samples != 1 || layout.photometric == PALETTE_COLOR)
-        return histogram_of_colour(samples, rendering, out, error);
-    return histogram_of_grey(samples, &layout, rendering, out, error);
+        return histogram_of_colour(samples, presentation, out, error);
+    return histogram_of_grey(samples, &layout, presentation, out, error);
 }

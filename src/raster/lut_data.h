@@ -1,7 +1,7 @@
 /* lut_data.h - lookup tables out of a data set (PS3.3 C.11.1.1, C.11.2.1.1, C.7.6.3.1.5, C.7.6.3.1.6, C.7.9.2).
  *
  *     static const struct lut_place place = { .descriptor = 0x00283002, .data = 0x00283006, .name = "modality LUT" };
- *     if (!lut_read(item, &place, is_signed, &rendering->modality, &error)) ...
+ *     if (!lut_read(item, &place, is_signed, &presentation->modality, &error)) ...
  *
  *   descriptor  count (0: 65536) \ first value mapped \ bits of an entry
  *   data        one entry in 16 bits each; or, of 8 bits, packed one in each byte

@@ -8,30 +8,30 @@ enum { WORTH_A_TABLE = 8 };
 
 struct sample_meanings {
     const void *at;
-    const struct rendering *rendering;
+    const struct presentation *presentation;
     struct sample_layout layout;
     int64_t until_table; /* samples yet to be asked for */
     double *table;       /* by the stored bits */
 };
 
-struct sample_meanings *sample_meanings_new(const struct samples *samples, const struct rendering *rendering,
+struct sample_meanings *sample_meanings_new(const struct samples *samples, const struct presentation *presentation,
                                             struct error *error)
 {
     struct sample_layout layout;
-    if (!sample_layout_of(samples, &layout, error) || !lut_check(&rendering->modality, "modality LUT", error))
+    if (!sample_layout_of(samples, &layout, error) || !lut_check(&presentation->modality, "modality LUT", error))
         return NULL;
     struct sample_meanings *m = malloc(sizeof(*m));
     if (!m)
         abort();
-    *m = (struct sample_meanings){ .at = samples->at, .rendering = rendering, .layout = layout };
+    *m = (struct sample_meanings){ .at = samples->at, .presentation = presentation, .layout = layout };
     m->until_table = sample_table_pays(&layout) ? ((int64_t)1 << layout.bits) / WORTH_A_TABLE : INT64_MAX;
     return m;
 }
 
 static double meaning_of_bits(const struct sample_meanings *m, uint64_t bits)
 {
-    double stored = sample_number(&m->layout, bits), value = meaning_of(m->rendering, stored);
-    return isfinite(value) && !is_padding(m->rendering, stored) ? value : NAN;
+    double stored = sample_number(&m->layout, bits), value = meaning_of(m->presentation, stored);
+    return isfinite(value) && !is_padding(m->presentation, stored) ? value : NAN;
 }
 
 static void make_table(struct sample_meanings *m)

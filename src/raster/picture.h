@@ -1,14 +1,14 @@
 /* picture.h - a picture being made: rows drawn from samples, at the size wanted, encoded. Private to raster/.
  *
- *     bool ok = rows_open(&rows, samples, rendering, false, &error) &&
+ *     bool ok = rows_open(&rows, samples, presentation, false, &error) &&
  *               picture_draw(&picture, &rows, width, height, 8, &error) && encode_jpeg(&picture, 90, &out, &error);
  *     rows_release(&rows);           // both take what was zeroed and never opened
  *     picture_release(&picture);
  *
  *   samples --rows (drawn when asked for)--> picture (all of them, resampled if need be) --encode--> bytes
  *
- * Grey or RGB; 8 bits a channel, or 16 in the machine's byte order. Rows refer to the samples and the rendering, which
- * outlive them; a picture has memory of its own and refers to nothing. What fails leaves both to be released.
+ * Grey or RGB; 8 bits a channel, or 16 in the machine's byte order. Rows refer to the samples and the presentation,
+ * which outlive them; a picture has memory of its own and refers to nothing. What fails leaves both to be released.
  */
 #ifndef ROENTGEN_RASTER_PICTURE_H
 #define ROENTGEN_RASTER_PICTURE_H
@@ -24,15 +24,15 @@ struct picture_rows {
     /* What they draw from. */
     const void *at;
     struct sample_layout layout;
-    const struct rendering *rendering;
+    const struct presentation *presentation;
     struct tone tone;
     struct ramp ramp;
     void *table;      /* grey: brightness of each stored value, as wide as what is drawn */
     uint8_t *palette; /* RGB of each stored value */
 };
 /* `deep`: draw16 will be called, else draw8. E_INVALID for samples that cannot be shown so. */
-bool rows_open(struct picture_rows *rows, const struct samples *samples, const struct rendering *rendering, bool deep,
-               struct error *error);
+bool rows_open(struct picture_rows *rows, const struct samples *samples, const struct presentation *presentation,
+               bool deep, struct error *error);
 void rows_release(struct picture_rows *rows);
 /* colour.c: chooses draw8 and makes its tables. */
 bool rows_open_colour(struct picture_rows *rows, struct error *error);

@@ -117,7 +117,7 @@ static bool find_slope(double factor, double offset, int32_t least, int32_t grea
 }
 
 /* Padding is black: so must the slope make it. It does so between two values that it makes black. */
-static bool padding_is_black(const struct rendering *r, double factor, double offset)
+static bool padding_is_black(const struct presentation *r, double factor, double offset)
 {
     double dark = 0.25 / WHITE;
     return !r->has_padding ||
@@ -146,7 +146,7 @@ bool ramp_open(struct ramp *ramp, const struct tone *tone, const struct sample_l
     int32_t least = layout->is_signed ? -half : 0, base = layout->is_signed ? 0 : half;
     double factor, offset;
     if (layout->kind != SAMPLE_INTEGER || layout->bytes != 2 || !tone_line(tone, &factor, &offset) || factor == 0 ||
-        !padding_is_black(tone->rendering, factor, offset) ||
+        !padding_is_black(tone->presentation, factor, offset) ||
         !find_slope(factor, offset, least, least + 2 * half - 1, &low, &high))
         return false;
     int32_t count = high - low + 1;

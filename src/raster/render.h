@@ -3,8 +3,8 @@
  *   stored value -> what it stands for -> VOI LUT or window -> presentation (inversion) -> 8 or 16 bits
  *   palette or YBR -> RGB                                                                    -> scale -> encode
  *
- * struct rendering holds no pointers, so that it goes to a decoder process as it is. rendering_of (app/) fills it from
- * the data set and the request.
+ * struct presentation holds no pointers, so that it goes to a decoder process as it is. presentation_of
+ * (imaging/presentation.h) fills it from the data set and the request.
  */
 #ifndef ROENTGEN_RASTER_RENDER_H
 #define ROENTGEN_RASTER_RENDER_H
@@ -39,7 +39,7 @@ enum voi_function {
 };
 enum picture_format { PICTURE_JPEG, PICTURE_PNG, PICTURE_WEBP };
 
-struct rendering {
+struct presentation {
     double slope, intercept; /* when there is neither a `world` nor a `modality` table */
     bool has_range;          /* ... which then hold for stored values of this range; others stand for nothing */
     double range_low, range_high;
@@ -68,7 +68,7 @@ struct samples {
 };
 
 /* The picture's bytes go to `out`. E_INVALID for samples that cannot be shown; E_TOO_LARGE when it exceeds out->max. */
-bool render(const struct samples *samples, const struct rendering *rendering, struct text *out, int64_t *width,
+bool render(const struct samples *samples, const struct presentation *presentation, struct text *out, int64_t *width,
             int64_t *height, struct error *error);
 
 struct histogram {
@@ -77,12 +77,12 @@ struct histogram {
     int64_t count; /* samples counted; padding is not */
     int64_t bins[256];
 };
-bool histogram(const struct samples *samples, const struct rendering *rendering, struct histogram *out,
+bool histogram(const struct samples *samples, const struct presentation *presentation, struct histogram *out,
                struct error *error);
 
 /* What the grey samples of a frame stand for, one by one, as pictures and histograms take them. Refers to both of its
  * arguments. Asked for many, it makes a table of what each stored value stands for. */
-struct sample_meanings *sample_meanings_new(const struct samples *samples, const struct rendering *rendering,
+struct sample_meanings *sample_meanings_new(const struct samples *samples, const struct presentation *presentation,
                                             struct error *error);       /* NULL: E_INVALID */
 double sample_meaning(struct sample_meanings *meanings, int64_t index); /* NaN: it is padding, or stands for nothing */
 void sample_meanings_free(struct sample_meanings *meanings);            /* takes NULL */

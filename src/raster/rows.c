@@ -98,7 +98,7 @@ static bool open_grey(struct picture_rows *rows, const struct samples *samples, 
     rows->channels = 1;
     rows->draw8 = draw_numbers8;
     rows->draw16 = draw_numbers16;
-    if (!tone_open(&rows->tone, samples, &rows->layout, rows->rendering, error))
+    if (!tone_open(&rows->tone, samples, &rows->layout, rows->presentation, error))
         return false;
     if (!sample_table_pays(&rows->layout))
         return true;
@@ -111,10 +111,10 @@ static bool open_grey(struct picture_rows *rows, const struct samples *samples, 
     return open_table(rows, deep, error);
 }
 
-bool rows_open(struct picture_rows *rows, const struct samples *samples, const struct rendering *rendering, bool deep,
-               struct error *error)
+bool rows_open(struct picture_rows *rows, const struct samples *samples, const struct presentation *presentation,
+               bool deep, struct error *error)
 {
-    *rows = (struct picture_rows){ .at = samples->at, .rendering = rendering };
+    *rows = (struct picture_rows){ .at = samples->at, .presentation = presentation };
     if (!sample_layout_of(samples, &rows->layout, error))
         return false;
     rows->width = rows->layout.width;

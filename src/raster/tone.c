@@ -9,21 +9,21 @@ static double table_value(const struct value_table *table, double stored)
     return index >= 0 && index < table->count ? table->values[(int32_t)index] : NAN;
 }
 
-double meaning_of(const struct rendering *rendering, double stored)
+double meaning_of(const struct presentation *presentation, double stored)
 {
-    if (rendering->world.count)
-        return table_value(&rendering->world, stored);
-    if (rendering->has_range && !(stored >= rendering->range_low && stored <= rendering->range_high))
+    if (presentation->world.count)
+        return table_value(&presentation->world, stored);
+    if (presentation->has_range && !(stored >= presentation->range_low && stored <= presentation->range_high))
         return NAN;
-    if (rendering->modality.count)
-        return (double)lut_entry(&rendering->modality, stored);
-    return stored * rendering->slope + rendering->intercept;
+    if (presentation->modality.count)
+        return (double)lut_entry(&presentation->modality, stored);
+    return stored * presentation->slope + presentation->intercept;
 }
 
-bool is_padding(const struct rendering *rendering, double stored)
+bool is_padding(const struct presentation *presentation, double stored)
 {
-    return rendering->has_padding && stored >= (double)rendering->padding_low &&
-           stored <= (double)rendering->padding_high;
+    return presentation->has_padding && stored >= (double)presentation->padding_low &&
+           stored <= (double)presentation->padding_high;
 }
 
 struct range {
@@ -42,7 +42,7 @@ static void range_add(struct range *range, double value)
 
 /* Which of the up to 65536 values occur is noted first, so that tables are asked once for each. */
 static void range_by_table(const struct samples *samples, const struct sample_layout *layout,
-                           const struct rendering *rendering, unsigned char *seen, struct range *range)
+                           const struct presentation *presentation, unsigned char *seen, struct range *range)
 {
     int64_t pixels = layout->width * layout->height, values = (int64_t)1 << layout->bits;
     if (layout->bytes == 1) {
@@ -55,24 +55,24 @@ static void range_by_table(const struct samples *samples, const struct sample_la
     }
     for (int64_t bits = 0; bits < values; bits++) {
         double stored = sample_number(layout, (uint64_t)bits);
-        if (seen[bits] && !is_padding(rendering, stored))
-            range_add(range, meaning_of(rendering, stored));
+        if (seen[bits] && !is_padding(presentation, stored))
+            range_add(range, meaning_of(presentation, stored));
     }
 }
 
-bool value_range(const struct samples *samples, const struct sample_layout *layout, const struct rendering *rendering,
-                 double *low, double *high)
+bool value_range(const struct samples *samples, const struct sample_layout *layout,
+                 const struct presentation *presentation, double *low, double *high)
 {
     struct range range = { INFINITY, -INFINITY };
     unsigned char *seen = sample_table_pays(layout) ? calloc(LUT_ENTRIES_MAX, 1) : NULL;
     if (seen) {
-        range_by_table(samples, layout, rendering, seen, &range);
+        range_by_table(samples, layout, presentation, seen, &range);
         free(seen);
     } else {
         for (int64_t i = 0; i < layout->width * layout->height; i++) {
             double stored = sample_read(layout, samples->at, i);
-            if (!is_padding(rendering, stored))
-                range_add(&range, meaning_of(rendering, stored));
+            if (!is_padding(presentation, stored))
+                range_add(&range, meaning_of(presentation, stored));
         }
     }
     if (!(range.low <= range.high))
@@ -84,14 +84,14 @@ bool value_range(const struct samples *samples, const struct sample_layout *layo
 
 /* A picture of one value only has no range of its own: it is shown where the value lies among those that its bits could
  * hold. */
-static void possible_range(const struct sample_layout *layout, const struct rendering *rendering, double *low,
+static void possible_range(const struct sample_layout *layout, const struct presentation *presentation, double *low,
                            double *high)
 {
     double least = layout->is_signed ? -ldexp(1, layout->bits - 1) : 0;
     double greatest = ldexp(1, layout->is_signed ? layout->bits - 1 : layout->bits) - 1;
     if (layout->kind != SAMPLE_INTEGER)
         least = 0, greatest = 1;
-    double a = meaning_of(rendering, least), b = meaning_of(rendering, greatest);
+    double a = meaning_of(presentation, least), b = meaning_of(presentation, greatest);
     *low = a < b ? a : b;
     *high = a < b ? b : a;
 }
@@ -101,8 +101,8 @@ static void use_full_range(struct tone *tone, const struct samples *samples, con
     double low = 0, high = 0;
     /* Of a bitmap 0 is black and 1 white, even where only one of them occurs. */
     bool is_brightness = layout->bits == 1 || (tone->voi == VOI_AS_IS && layout->bits <= 8);
-    if (is_brightness || !value_range(samples, layout, tone->rendering, &low, &high) || !(low < high))
-        possible_range(layout, tone->rendering, &low, &high);
+    if (is_brightness || !value_range(samples, layout, tone->presentation, &low, &high) || !(low < high))
+        possible_range(layout, tone->presentation, &low, &high);
     if (!(low < high) || !isfinite(high - low))
         low = 0, high = 1;
     tone->voi = VOI_LINEAR_EXACT;
@@ -111,19 +111,20 @@ static void use_full_range(struct tone *tone, const struct samples *samples, con
 }
 
 bool tone_open(struct tone *tone, const struct samples *samples, const struct sample_layout *layout,
-               const struct rendering *rendering, struct error *error)
+               const struct presentation *presentation, struct error *error)
 {
-    *tone = (struct tone){ .rendering = rendering,
-                           .voi = rendering->voi,
-                           .center = rendering->center,
-                           .width = rendering->width,
-                           .flip = rendering->invert != (layout->photometric == MONOCHROME1) };
-    if (!lut_check(&rendering->modality, "modality LUT", error) || !lut_check(&rendering->voi_lut, "VOI LUT", error))
+    *tone = (struct tone){ .presentation = presentation,
+                           .voi = presentation->voi,
+                           .center = presentation->center,
+                           .width = presentation->width,
+                           .flip = presentation->invert != (layout->photometric == MONOCHROME1) };
+    if (!lut_check(&presentation->modality, "modality LUT", error) ||
+        !lut_check(&presentation->voi_lut, "VOI LUT", error))
         return false;
-    if (!isfinite(rendering->slope) || !isfinite(rendering->intercept))
+    if (!isfinite(presentation->slope) || !isfinite(presentation->intercept))
         return error_set(error, E_INVALID, "Rescale Slope and Intercept must be numbers");
     if (tone->voi == VOI_LUT)
-        return rendering->voi_lut.count > 0 || error_set(error, E_INVALID, "the picture has no VOI LUT");
+        return presentation->voi_lut.count > 0 || error_set(error, E_INVALID, "the picture has no VOI LUT");
     if (tone->voi != VOI_NONE && tone->voi != VOI_AS_IS)
         return window_check(tone->voi, tone->center, tone->width, error);
     use_full_range(tone, samples, layout);
@@ -132,10 +133,10 @@ bool tone_open(struct tone *tone, const struct samples *samples, const struct sa
 
 double tone_of(const struct tone *tone, double stored)
 {
-    double value = meaning_of(tone->rendering, stored);
-    if (isnan(value) || is_padding(tone->rendering, stored))
+    double value = meaning_of(tone->presentation, stored);
+    if (isnan(value) || is_padding(tone->presentation, stored))
         return 0;
-    double y = tone->voi == VOI_LUT ? lut_brightness(&tone->rendering->voi_lut, value)
+    double y = tone->voi == VOI_LUT ? lut_brightness(&tone->presentation->voi_lut, value)
                                     : window_apply(tone->voi, tone->center, tone->width, value);
     return tone->flip ? 1 - y : y;
 }
@@ -144,11 +145,11 @@ bool tone_line(const struct tone *tone, double *factor, double *offset)
 {
     bool halves = tone->voi == VOI_LINEAR;
     double middle = halves ? tone->center - 0.5 : tone->center, span = halves ? tone->width - 1 : tone->width;
-    if (tone->rendering->modality.count || tone->rendering->world.count || tone->rendering->has_range || !(span > 0) ||
-        (!halves && tone->voi != VOI_LINEAR_EXACT))
+    if (tone->presentation->modality.count || tone->presentation->world.count || tone->presentation->has_range ||
+        !(span > 0) || (!halves && tone->voi != VOI_LINEAR_EXACT))
         return false;
-    *factor = tone->rendering->slope / span;
-    *offset = (tone->rendering->intercept - middle) / span + 0.5;
+    *factor = tone->presentation->slope / span;
+    *offset = (tone->presentation->intercept - middle) / span + 0.5;
     if (tone->flip) {
         *factor = -*factor;
         *offset = 1 - *offset;
@@ -196,11 +197,11 @@ static void fill_affine(uint16_t *restrict out, int32_t from, int32_t to, int32_
     fill(out, end, to, affine(to - 1 + shift, factor, offset, white));
 }
 
-static void blacken_padding(const struct rendering *rendering, const struct sample_layout *layout, uint16_t *out)
+static void blacken_padding(const struct presentation *presentation, const struct sample_layout *layout, uint16_t *out)
 {
     int64_t values = (int64_t)1 << layout->bits, least = layout->is_signed ? -values / 2 : 0;
-    int64_t from = rendering->padding_low > least ? rendering->padding_low : least;
-    int64_t to = rendering->padding_high < least + values - 1 ? rendering->padding_high : least + values - 1;
+    int64_t from = presentation->padding_low > least ? presentation->padding_low : least;
+    int64_t to = presentation->padding_high < least + values - 1 ? presentation->padding_high : least + values - 1;
     for (int64_t stored = from; stored <= to; stored++)
         out[stored & (values - 1)] = 0;
 }
@@ -218,8 +219,8 @@ void tone_table(const struct tone *tone, const struct sample_layout *layout, int
     if (tone_line(tone, &factor, &offset)) {
         fill_affine(out, 0, negative, 0, factor * white, offset * white, white);
         fill_affine(out, negative, values, -values, factor * white, offset * white, white);
-        if (tone->rendering->has_padding)
-            blacken_padding(tone->rendering, layout, out);
+        if (tone->presentation->has_padding)
+            blacken_padding(tone->presentation, layout, out);
         return;
     }
     for (int32_t bits = 0; bits < values; bits++)

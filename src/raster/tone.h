@@ -1,7 +1,7 @@
 /* tone.h - from the stored value of a grey pixel to a brightness between 0 (black) and 1 (white). Private to raster/.
  *
  *     struct tone tone;
- *     if (!tone_open(&tone, samples, &layout, rendering, &error)) ...
+ *     if (!tone_open(&tone, samples, &layout, presentation, &error)) ...
  *     double brightness = tone_of(&tone, stored);
  *
  *   stored -> meaning_of -> window_apply or lut -> flip (MONOCHROME1, inversion) -> brightness
@@ -14,7 +14,7 @@
 #include "raster/layout.h"
 
 struct tone {
-    const struct rendering *rendering;
+    const struct presentation *presentation;
     enum voi_function voi; /* never VOI_NONE nor VOI_AS_IS: these become a VOI_LINEAR_EXACT window */
     double center, width;
     bool flip;
@@ -22,7 +22,7 @@ struct tone {
 
 /* E_INVALID for a window without width, a lookup table that is none. With VOI_NONE looks at all samples. */
 bool tone_open(struct tone *tone, const struct samples *samples, const struct sample_layout *layout,
-               const struct rendering *rendering, struct error *error);
+               const struct presentation *presentation, struct error *error);
 double tone_of(const struct tone *tone, double stored);
 /* tone_of for all 2^bits values, times `white`, rounded; index: sample_bits. */
 void tone_table(const struct tone *tone, const struct sample_layout *layout, int white, uint16_t *out);
@@ -42,10 +42,10 @@ uint16_t lut_entry(const struct lut *lut, double value); /* the last or first en
 double lut_brightness(const struct lut *lut, double value);
 
 /* tone.c */
-double meaning_of(const struct rendering *rendering, double stored); /* NaN: nothing */
-bool is_padding(const struct rendering *rendering, double stored);
+double meaning_of(const struct presentation *presentation, double stored); /* NaN: nothing */
+bool is_padding(const struct presentation *presentation, double stored);
 /* Least and greatest of what the samples stand for; false: nothing but padding, or all stand for nothing. */
-bool value_range(const struct samples *samples, const struct sample_layout *layout, const struct rendering *rendering,
-                 double *low, double *high);
+bool value_range(const struct samples *samples, const struct sample_layout *layout,
+                 const struct presentation *presentation, double *low, double *high);
 
 #endif

@@ -47,7 +47,7 @@ static void take_lut(struct input *in, struct lut *lut)
         lut->entries[i] = (uint16_t)take(in, 2);
 }
 
-static void take_rendering(struct input *in, struct rendering *r)
+static void take_presentation(struct input *in, struct presentation *r)
 {
     static const double aspects[] = { 1, 1, 1, 1, 0.5, 2, 1.37, 0.05, 20, 0, -1, 1e300 };
     int64_t n = take(in, 1);
@@ -96,7 +96,7 @@ static struct samples take_samples(struct input *in)
     return s;
 }
 
-static void try_render(const struct samples *s, const struct rendering *r)
+static void try_render(const struct samples *s, const struct presentation *r)
 {
     struct text out;
     struct error error = { 0 };
@@ -112,7 +112,7 @@ static void try_render(const struct samples *s, const struct rendering *r)
     text_release(&out);
 }
 
-static void try_histogram(const struct samples *s, const struct rendering *r)
+static void try_histogram(const struct samples *s, const struct presentation *r)
 {
     struct histogram h;
     struct error error = { 0 };
@@ -130,10 +130,10 @@ static void try_histogram(const struct samples *s, const struct rendering *r)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct rendering rendering;
+    static struct presentation presentation;
     struct input in = { data, size };
     struct samples samples = take_samples(&in);
-    take_rendering(&in, &rendering);
+    take_presentation(&in, &presentation);
     /* The rest, repeated by what is missing: most inputs get as far as pixels. One in eight is short. */
     enum { MOST = SIDE * SIDE * 8 * 3 };
     ptrdiff_t room = take(&in, 1) % 8 ? MOST : (ptrdiff_t)in.left;
@@ -143,8 +143,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         memcpy(bytes + i, in.at, (size_t)(step < room - i ? step : room - i));
     samples.at = bytes;
     samples.bytes = room < MOST ? room : MOST;
-    try_render(&samples, &rendering);
-    try_histogram(&samples, &rendering);
+    try_render(&samples, &presentation);
+    try_histogram(&samples, &presentation);
     free(bytes);
     return 0;
 }

@@ -220,7 +220,7 @@ struct trial {
     struct arena arena;
     struct error error;
     struct decode_job *job;
-    struct rendering *render; /* the job's */
+    struct presentation *presentation; /* the job's */
     struct decode_result result;
     uint16_t samples[ROWS * COLUMNS];
     int64_t offsets[3], lengths[3];
@@ -231,7 +231,7 @@ static struct trial *trial_new(enum decode_kind kind, uint16_t first)
     struct trial *t = calloc(1, sizeof(*t));
     arena_init(&t->arena);
     t->job = arena_new(&t->arena, struct decode_job);
-    t->job->render = t->render = arena_new(&t->arena, struct rendering);
+    t->job->presentation = t->presentation = arena_new(&t->arena, struct presentation);
     for (int i = 0; i < ROWS * COLUMNS; i++)
         t->samples[i] = (uint16_t)(first + i);
     t->job->kind = kind;
@@ -241,10 +241,10 @@ static struct trial *trial_new(enum decode_kind kind, uint16_t first)
     t->job->offsets = t->offsets;
     t->job->lengths = t->lengths;
     fill_format(&t->job->format);
-    t->render->slope = t->render->pixel_aspect = 1;
-    t->render->format = PICTURE_PNG;
-    t->render->bits = 8;
-    t->render->quality = 80;
+    t->presentation->slope = t->presentation->pixel_aspect = 1;
+    t->presentation->format = PICTURE_PNG;
+    t->presentation->bits = 8;
+    t->presentation->quality = 80;
     return t;
 }
 
@@ -320,7 +320,7 @@ static void frames_come_back(void **state)
     assert_memory_equal(t->result.bytes.at, "\x89PNG", 4);
     trial_free(t);
     t = trial_new(DECODE_HISTOGRAM, 10);
-    t->render->slope = 2;
+    t->presentation->slope = 2;
     assert_true(trial_run(pool, t));
     assert_int_equal(t->result.bytes.len, sizeof(struct histogram));
     const struct histogram *h = (const void *)t->result.bytes.at;
@@ -389,7 +389,7 @@ static void lookup_tables_arrive(void **state)
     (void)state;
     struct decoder_pool *pool = open_pool(1, 60000);
     struct trial *t = trial_new(DECODE_HISTOGRAM, 0);
-    struct lut *lut = &t->render->modality;
+    struct lut *lut = &t->presentation->modality;
     lut->count = ROWS * COLUMNS;
     lut->bits = 16;
     for (int i = 0; i < lut->count; i++)
@@ -863,7 +863,7 @@ static void bombs_are_refused(void **state)
     assert_int_equal(t->error.code, E_INVALID);
     t->job->kind = DECODE_RENDER; /* small pictures of it are possible: its lines come one after another */
     t->job->max_pixels = INT64_C(1) << 40;
-    t->render->box_width = t->render->box_height = 100;
+    t->presentation->box_width = t->presentation->box_height = 100;
     assert_true(trial_run(pool, t));
     assert_int_equal(t->result.width, 100);
     trial_free(t);

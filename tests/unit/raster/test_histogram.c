@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-static struct rendering *r;
+static struct presentation *r;
 
 static int begin(void **state)
 {

@@ -24,7 +24,7 @@ static struct sample_layout layout_of(int bits, int shift, bool is_signed)
                                    .photometric = MONOCHROME2 };
 }
 
-static struct tone tone_open_of(const struct rendering *r, const struct sample_layout *layout)
+static struct tone tone_open_of(const struct presentation *r, const struct sample_layout *layout)
 {
     struct samples none = { .at = NULL };
     struct tone tone;
@@ -44,7 +44,7 @@ static void compare(const struct ramp *ramp, const struct sample_layout *layout,
     }
 }
 
-static bool is_the_table(const struct rendering *r, const struct sample_layout *layout)
+static bool is_the_table(const struct presentation *r, const struct sample_layout *layout)
 {
     struct ramp ramp;
     struct tone tone = tone_open_of(r, layout);
@@ -61,7 +61,7 @@ static int begin(void **state)
 {
     for (int i = 0; i < VALUES; i++)
         words[i] = (uint16_t)(i * 40503); /* odd: every word once */
-    *state = calloc(1, sizeof(struct rendering));
+    *state = calloc(1, sizeof(struct presentation));
     return *state ? 0 : -1;
 }
 
@@ -76,7 +76,7 @@ static void every_value_is_as_in_the_table(void **state)
     static const double windows[][2] = { { 40, 400 }, { 40.5, 80 },   { -600, 1500 }, { 128, 256 },  { 0, 2 },
                                          { 50, 1 },   { 1000, 4000 }, { 127.5, 255 }, { 90000, 300 } };
     static const int bits[][2] = { { 16, 0 }, { 12, 0 }, { 12, 4 }, { 9, 3 } };
-    struct rendering *r = *state;
+    struct presentation *r = *state;
     int ramps = 0;
     for (int way = 0; way < 9 * 4 * 16; way++) {
         struct sample_layout layout = layout_of(bits[way / 9 % 4][0], bits[way / 9 % 4][1], way / 36 & 1);
@@ -93,7 +93,7 @@ static void every_value_is_as_in_the_table(void **state)
 
 static void what_is_no_line_needs_the_table(void **state)
 {
-    struct rendering *r = *state;
+    struct presentation *r = *state;
     struct sample_layout layout = layout_of(16, 0, true), narrow = layout;
     r->slope = 1;
     r->voi = VOI_LINEAR;
@@ -118,7 +118,7 @@ static void what_is_no_line_needs_the_table(void **state)
 
 static void padding_is_black_or_needs_the_table(void **state)
 {
-    struct rendering *r = *state;
+    struct presentation *r = *state;
     struct sample_layout layout = layout_of(16, 0, true);
     r->slope = 1;
     r->voi = VOI_LINEAR;

@@ -17,16 +17,19 @@ static struct decoder_pool *pool;
 static bool make_thumbnail(int fd, enum file_type type, int size, int64_t max_pixels, struct arena *arena,
                            struct str *out, struct error *error)
 {
-    struct rendering *render = arena_new(arena, struct rendering);
+    struct presentation *presentation = arena_new(arena, struct presentation);
     struct decode_result result;
-    struct decode_job job = {
-        .kind = DECODE_RENDER, .fd = fd, .file_type = type, .page = 1, .max_pixels = max_pixels, .render = render
-    };
-    render->slope = render->pixel_aspect = 1;
-    render->box_width = render->box_height = size;
-    render->format = PICTURE_JPEG;
-    render->quality = 82;
-    render->bits = 8;
+    struct decode_job job = { .kind = DECODE_RENDER,
+                              .fd = fd,
+                              .file_type = type,
+                              .page = 1,
+                              .max_pixels = max_pixels,
+                              .presentation = presentation };
+    presentation->slope = presentation->pixel_aspect = 1;
+    presentation->box_width = presentation->box_height = size;
+    presentation->format = PICTURE_JPEG;
+    presentation->quality = 82;
+    presentation->bits = 8;
     if (!decoder_run(pool, &job, arena, &result, error))
         return false;
     *out = result.bytes;

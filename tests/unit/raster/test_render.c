@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-static struct rendering *r;
+static struct presentation *r;
 
 static int begin(void **state)
 {
@@ -500,19 +500,19 @@ static void what_makes_no_sense_is_refused(void **state)
     REFUSES_SAMPLES(s.decoded.bits_stored = 0);
     REFUSES_SAMPLES(s.format.kind = SAMPLE_FLOAT);
     REFUSES_SAMPLES((s.format.samples = 3, s.format.rows = 1, s.decoded.photometric = YBR_RCT));
-    const struct rendering kept = { .slope = 1, .quality = 90, .bits = 8, .pixel_aspect = 1 };
-#define REFUSES_RENDERING(change) \
-    memcpy(r, &kept, offsetof(struct rendering, modality)), change, refuses(&good, E_INVALID)
-    REFUSES_RENDERING(r->bits = 12);
-    REFUSES_RENDERING((r->bits = 16, r->format = PICTURE_JPEG));
-    REFUSES_RENDERING(r->quality = 0);
-    REFUSES_RENDERING(r->box_width = -1);
-    REFUSES_RENDERING(r->pixel_aspect = 0);
-    REFUSES_RENDERING(r->pixel_aspect = NAN);
-    REFUSES_RENDERING(r->slope = INFINITY);
-    REFUSES_RENDERING((r->voi = VOI_LINEAR, r->width = 0));
-    REFUSES_RENDERING(r->voi = VOI_LUT);
-    REFUSES_RENDERING(r->modality.count = 65537);
+    const struct presentation kept = { .slope = 1, .quality = 90, .bits = 8, .pixel_aspect = 1 };
+#define REFUSES_PRESENTATION(change) \
+    memcpy(r, &kept, offsetof(struct presentation, modality)), change, refuses(&good, E_INVALID)
+    REFUSES_PRESENTATION(r->bits = 12);
+    REFUSES_PRESENTATION((r->bits = 16, r->format = PICTURE_JPEG));
+    REFUSES_PRESENTATION(r->quality = 0);
+    REFUSES_PRESENTATION(r->box_width = -1);
+    REFUSES_PRESENTATION(r->pixel_aspect = 0);
+    REFUSES_PRESENTATION(r->pixel_aspect = NAN);
+    REFUSES_PRESENTATION(r->slope = INFINITY);
+    REFUSES_PRESENTATION((r->voi = VOI_LINEAR, r->width = 0));
+    REFUSES_PRESENTATION(r->voi = VOI_LUT);
+    REFUSES_PRESENTATION(r->modality.count = 65537);
     r->modality.count = 0;
 }
 

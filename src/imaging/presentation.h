@@ -1,17 +1,17 @@
-/* rendering.h - how a frame is to be shown: from what the file says and what was asked, to a struct rendering
+/* presentation.h - how a frame is to be shown: from what the file says and what was asked, to a struct presentation
  * (raster/render.h).
  *
- *     struct rendering *rendering = arena_new(&c->arena, struct rendering);     // 650 KB: never on the stack
- *     if (!rendering_of(c, image.dicom, &format, in->frame, in, rendering)) return false;
- *     job.render = rendering;
+ *     struct presentation *presentation = arena_new(&c->arena, struct presentation);     // 650 KB: never on the stack
+ *     if (!presentation_of(c, image.dicom, &format, in->frame, in, presentation)) return false;
+ *     job.presentation = presentation;
  *
  * Grey: the window asked for, else the file's first VOI LUT, else its first window, else the full range of the
  * values. A window asked for is in the values that histograms and measurements tell, the file's own are in those of
  * its modality (pixel_values.h). Overlays are not drawn, presentation states not applied. Functional groups of the
  * frame count before the file's own attributes.
  */
-#ifndef ROENTGEN_RENDERING_H
-#define ROENTGEN_RENDERING_H
+#ifndef ROENTGEN_PRESENTATION_H
+#define ROENTGEN_PRESENTATION_H
 
 #include "imaging/image.h"
 #include "imaging/pixel_values.h"
@@ -31,12 +31,12 @@
     X(temporal_bone, 600, 2800, "temporal bone, inner ear") \
     X(angio, 300, 600, "vessels filled with contrast medium")
 
-enum { RENDERED_SIDE_MAX = 8192 };
+enum { PICTURE_SIDE_MAX = 8192 };
 
 /* What is white of a VOI LUT: the largest value of as many bits as its descriptor says, or its largest entry. */
 enum voi_range { VOI_RANGE_DECLARED, VOI_RANGE_USED };
 
-struct rendering_query {
+struct picture_query {
     int64_t file_id;
     int64_t frame;
     double window_center, window_width; /* NaN: not asked for */
@@ -48,25 +48,25 @@ struct rendering_query {
     unsigned format;       /* enum picture_format + 1 */
     int64_t quality, bits;
 };
-extern const struct schema rendering_query_schema;
+extern const struct schema picture_query_schema;
 extern const char *const picture_formats[];     /* picture_formats[PICTURE_JPEG] is "jpeg" */
 extern const char *const picture_media_types[]; /* likewise */
 
 /* The query of a picture as the file would have it, e.g. for a thumbnail: nothing asked for but the box. */
-void rendering_query_default(struct rendering_query *query);
+void picture_query_default(struct picture_query *query);
 
 /* `object` NULL: a raster file, whose format need not be known yet (`format` NULL). E_INVALID, with problems,
  * for wishes that contradict each other or this file; for a lookup table that the picture needs and that is broken. */
-bool rendering_of(struct call *c, const struct dicom_object *object, const struct pixel_format *format, int64_t frame,
-                  const struct rendering_query *query, struct rendering *out);
+bool presentation_of(struct call *c, const struct dicom_object *object, const struct pixel_format *format,
+                     int64_t frame, const struct picture_query *query, struct presentation *out);
 
 /* What whoever looks at the picture should know: that a VOI LUT is shown by a range that it does not use, that the
  * file's rescale or window cannot be read (header_doubts.h). At most `most` bytes. Null: nothing. */
-struct str rendering_remark(struct call *c, const struct dicom_object *object, const struct rendering_query *query,
-                            const struct rendering *rendering, ptrdiff_t most);
+struct str presentation_remark(struct call *c, const struct dicom_object *object, const struct picture_query *query,
+                               const struct presentation *presentation, ptrdiff_t most);
 /* What the samples stand for, and the unit of that (null: none known): all that counting or measuring takes of a
- * rendering. Colours have no unit. */
-bool rendering_of_values(struct call *c, const struct dicom_object *object, const struct pixel_format *format,
-                         int64_t frame, struct rendering *out, struct str *unit);
+ * presentation. Colours have no unit. */
+bool presentation_of_values(struct call *c, const struct dicom_object *object, const struct pixel_format *format,
+                            int64_t frame, struct presentation *out, struct str *unit);
 
 #endif

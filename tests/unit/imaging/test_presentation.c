@@ -1,5 +1,5 @@
-/* test_rendering.c - sample files as DCMTK shows them, and what files and requests say of a picture. */
-#include "imaging/rendering.h"
+/* test_presentation.c - sample files as DCMTK shows them, and what files and requests say of a picture. */
+#include "imaging/presentation.h"
 
 #include "../dicom/frame.h"
 #include "../raster/written.h"
@@ -15,20 +15,20 @@
 #include <cmocka.h>
 
 static struct call call;
-static struct rendering *rendering;
+static struct presentation *presentation;
 
 static int begin(void **state)
 {
     (void)state;
     call_init(&call, NULL, NULL);
-    rendering = calloc(1, sizeof(*rendering));
+    presentation = calloc(1, sizeof(*presentation));
     return 0;
 }
 
 static int end(void **state)
 {
     (void)state;
-    free(rendering);
+    free(presentation);
     call_release(&call);
     return 0;
 }
@@ -59,10 +59,10 @@ static void close_shown(struct shown *shown)
     test_file_close(&shown->file);
 }
 
-static bool describe(const struct shown *shown, const struct rendering_query *query)
+static bool describe(const struct shown *shown, const struct picture_query *query)
 {
     call_reset(&call);
-    return rendering_of(&call, shown->file.object, &shown->frame.format, 1, query, rendering);
+    return presentation_of(&call, shown->file.object, &shown->frame.format, 1, query, presentation);
 }
 
 /* Rendered as PNG and decoded again: width * height * channels bytes, malloc. */
@@ -73,7 +73,7 @@ static unsigned char *pixels_of(const struct shown *shown, int *width, int *heig
     struct error error = { 0 };
     int64_t w, h;
     text_init(&out, 64 << 20);
-    if (!render(&samples, rendering, &out, &w, &h, &error))
+    if (!render(&samples, presentation, &out, &w, &h, &error))
         fail_msg("%s", error.message);
     png_image png = { .version = PNG_IMAGE_VERSION };
     assert_int_equal(png_image_begin_read_from_memory(&png, out.at, (size_t)out.len), 1);
@@ -93,16 +93,16 @@ static unsigned char *pixels_of(const struct shown *shown, int *width, int *heig
 static void shown_as_dcmtk_shows_it(const struct expected *e)
 {
     struct shown shown;
-    struct rendering_query query;
+    struct picture_query query;
     int width, height;
     open_shown(&shown, e->file);
-    rendering_query_default(&query);
+    picture_query_default(&query);
     query.format = PICTURE_PNG + 1;
     if (!strcmp(e->options, "+Wm"))
         query.voi = S("none");
     assert_true(describe(&shown, &query));
-    rendering->pixel_aspect = 1;
-    rendering->has_padding = false; /* which dcmj2pnm shows like any value */
+    presentation->pixel_aspect = 1;
+    presentation->has_padding = false; /* which dcmj2pnm shows like any value */
     unsigned char *pixels = pixels_of(&shown, &width, &height, e->channels);
     assert_int_equal(width, e->width);
     assert_int_equal(height, e->height);
@@ -161,16 +161,16 @@ static void files_say_how(void **state)
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct shown shown;
-        struct rendering_query query;
+        struct picture_query query;
         open_shown(&shown, rows[i].file);
-        rendering_query_default(&query);
+        picture_query_default(&query);
         assert_true(describe(&shown, &query));
-        assert_true(rendering->slope == rows[i].slope && rendering->intercept == rows[i].intercept);
-        assert_int_equal(rendering->voi, rows[i].voi);
-        assert_true(rendering->center == rows[i].center && rendering->width == rows[i].width);
-        assert_int_equal(rendering->invert, rows[i].invert);
-        assert_int_equal(rendering->has_padding, rows[i].padding);
-        assert_true(fabs(rendering->pixel_aspect - rows[i].aspect) < 1e-9);
+        assert_true(presentation->slope == rows[i].slope && presentation->intercept == rows[i].intercept);
+        assert_int_equal(presentation->voi, rows[i].voi);
+        assert_true(presentation->center == rows[i].center && presentation->width == rows[i].width);
+        assert_int_equal(presentation->invert, rows[i].invert);
+        assert_int_equal(presentation->has_padding, rows[i].padding);
+        assert_true(fabs(presentation->pixel_aspect - rows[i].aspect) < 1e-9);
         close_shown(&shown);
     }
 }
@@ -208,10 +208,10 @@ static void write_choices(struct written *w)
 }
 
 static bool ask(const struct written *w, const struct pixel_format *format, int64_t frame,
-                const struct rendering_query *query)
+                const struct picture_query *query)
 {
     call_reset(&call);
-    return rendering_of(&call, w->object, format, frame, query, rendering);
+    return presentation_of(&call, w->object, format, frame, query, presentation);
 }
 
 static void choices_by_number_and_name(void **state)
@@ -234,19 +234,19 @@ static void choices_by_number_and_name(void **state)
     struct written w;
     write_choices(&w);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct rendering_query query;
-        rendering_query_default(&query);
+        struct picture_query query;
+        picture_query_default(&query);
         query.voi = str_from(rows[i].voi);
         if (ask(&w, &grey_format, 1, &query) != rows[i].ok)
             fail_msg("voi %s: %s", rows[i].voi, call.error.message);
         assert_int_equal(call.error.code, rows[i].ok ? E_NONE : E_INVALID);
         if (!rows[i].ok)
             continue;
-        assert_int_equal(rendering->voi, rows[i].function);
-        assert_true(rendering->center == rows[i].center && rendering->width == rows[i].width);
-        assert_true(rendering->slope == 2 && rendering->intercept == -1024);
-        if (rendering->voi == VOI_LUT) /* rescaled values are negative: so is the first one */
-            assert_int_equal(rendering->voi_lut.first, -1024);
+        assert_int_equal(presentation->voi, rows[i].function);
+        assert_true(presentation->center == rows[i].center && presentation->width == rows[i].width);
+        assert_true(presentation->slope == 2 && presentation->intercept == -1024);
+        if (presentation->voi == VOI_LUT) /* rescaled values are negative: so is the first one */
+            assert_int_equal(presentation->voi_lut.first, -1024);
     }
     written_end(&w);
 }
@@ -256,21 +256,20 @@ static void wishes_are_checked(void **state)
     (void)state;
     struct written w;
     struct pixel_format colour = grey_format;
-    struct rendering_query query;
+    struct picture_query query;
     write_choices(&w);
     colour.samples = 3;
     colour.photometric = RGB;
-#define ASKS(format, ok, change) \
-    rendering_query_default(&query), change, assert_int_equal(ask(&w, format, 1, &query), ok)
+#define ASKS(format, ok, change) picture_query_default(&query), change, assert_int_equal(ask(&w, format, 1, &query), ok)
     ASKS(&grey_format, true, (query.window_center = -5, query.window_width = 80));
-    assert_true(rendering->voi == VOI_LINEAR && rendering->center == -5 && rendering->width == 80);
+    assert_true(presentation->voi == VOI_LINEAR && presentation->center == -5 && presentation->width == 80);
     ASKS(&grey_format, true, (query.window_center = -5, query.window_width = 0.5));
-    assert_int_equal(rendering->voi, VOI_LINEAR_EXACT);
+    assert_int_equal(presentation->voi, VOI_LINEAR_EXACT);
     ASKS(&grey_format, true, query.preset = 1);
-    assert_true(rendering->center == -600 && rendering->width == 1500);
+    assert_true(presentation->center == -600 && presentation->width == 1500);
     ASKS(&grey_format, true, (query.bits = 16, query.format = PICTURE_PNG + 1));
     ASKS(&grey_format, true, (query.invert = true, query.width = 100));
-    assert_true(rendering->invert && rendering->box_width == 100 && rendering->box_height == 0);
+    assert_true(presentation->invert && presentation->box_width == 100 && presentation->box_height == 0);
     ASKS(&grey_format, false, query.window_center = 5);
     ASKS(&grey_format, false, query.window_width = 5);
     ASKS(&grey_format, false, (query.window_center = 5, query.window_width = 0));
@@ -280,7 +279,7 @@ static void wishes_are_checked(void **state)
     assert_int_equal(call.error.code, E_INVALID);
     assert_int_equal(call.error.problem_count, 1);
     ASKS(&colour, true, query.invert = true);
-    assert_int_equal(rendering->voi, VOI_NONE);
+    assert_int_equal(presentation->voi, VOI_NONE);
     ASKS(&colour, false, query.preset = 1);
     ASKS(&colour, false, query.voi = S("1"));
     ASKS(&colour, false, (query.window_center = 5, query.window_width = 5));
@@ -298,8 +297,8 @@ static void functional_groups_count_first(void **state)
 {
     (void)state;
     struct written w;
-    struct rendering_query query;
-    rendering_query_default(&query);
+    struct picture_query query;
+    picture_query_default(&query);
     written_begin(&w, false);
     written_text(&w, 0x00281050, "DS", "1");
     written_text(&w, 0x00281051, "DS", "10");
@@ -324,16 +323,16 @@ static void functional_groups_count_first(void **state)
     written_item_end(&w);
     written_read(&w);
     assert_true(ask(&w, &grey_format, 1, &query));
-    assert_true(rendering->voi == VOI_LINEAR && rendering->center == 1 && rendering->width == 10);
-    assert_true(rendering->slope == 0.5 && rendering->intercept == -7 && rendering->pixel_aspect == 2);
-    assert_true(rendering->invert);
+    assert_true(presentation->voi == VOI_LINEAR && presentation->center == 1 && presentation->width == 10);
+    assert_true(presentation->slope == 0.5 && presentation->intercept == -7 && presentation->pixel_aspect == 2);
+    assert_true(presentation->invert);
     assert_true(ask(&w, &grey_format, 2, &query));
-    assert_true(rendering->voi == VOI_SIGMOID && rendering->center == 2 && rendering->width == 20);
+    assert_true(presentation->voi == VOI_SIGMOID && presentation->center == 2 && presentation->width == 20);
     /* MONOCHROME1 and INVERSE say the same: one inversion, which the photometric interpretation makes. */
     struct pixel_format inverse = grey_format;
     inverse.photometric = MONOCHROME1;
     assert_true(ask(&w, &inverse, 1, &query));
-    assert_false(rendering->invert);
+    assert_false(presentation->invert);
     written_end(&w);
 }
 
@@ -357,20 +356,20 @@ static void padding_is_what_the_stored_bits_hold(void **state)
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct written w;
-        struct rendering_query query;
+        struct picture_query query;
         struct pixel_format format = grey_format;
         format.is_signed = rows[i].is_signed;
         format.bits_stored = rows[i].bits;
-        rendering_query_default(&query);
+        picture_query_default(&query);
         written_begin(&w, false);
         written_words(&w, 0x00280120, rows[i].vr, 1, &rows[i].value);
         if (rows[i].limit)
             written_words(&w, 0x00280121, rows[i].vr, 1, &rows[i].limit);
         written_read(&w);
         assert_true(ask(&w, &format, 1, &query));
-        assert_int_equal(rendering->has_padding, rows[i].has);
+        assert_int_equal(presentation->has_padding, rows[i].has);
         if (rows[i].has)
-            assert_true(rendering->padding_low == rows[i].low && rendering->padding_high == rows[i].high);
+            assert_true(presentation->padding_low == rows[i].low && presentation->padding_high == rows[i].high);
         written_end(&w);
     }
 }
@@ -378,13 +377,13 @@ static void padding_is_what_the_stored_bits_hold(void **state)
 static void photographs_are_as_they_are(void **state)
 {
     (void)state;
-    struct rendering_query query;
-    rendering_query_default(&query);
-    assert_true(rendering_of(&call, NULL, NULL, 1, &query, rendering));
-    assert_int_equal(rendering->voi, VOI_AS_IS);
+    struct picture_query query;
+    picture_query_default(&query);
+    assert_true(presentation_of(&call, NULL, NULL, 1, &query, presentation));
+    assert_int_equal(presentation->voi, VOI_AS_IS);
     query.preset = 1;
     call_reset(&call);
-    assert_false(rendering_of(&call, NULL, NULL, 1, &query, rendering));
+    assert_false(presentation_of(&call, NULL, NULL, 1, &query, presentation));
     assert_int_equal(call.error.code, E_INVALID);
 }
 

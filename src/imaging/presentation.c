@@ -1,6 +1,6 @@
-/* rendering.c - the file's own transformations and the request's wishes (PS3.3 C.7.6.3, C.7.6.16.2.9, C.7.6.16.2.10,
+/* presentation.c - the file's own transformations and the request's wishes (PS3.3 C.7.6.3, C.7.6.16.2.9, C.7.6.16.2.10,
  * C.11.1, C.11.2). */
-#include "imaging/rendering.h"
+#include "imaging/presentation.h"
 
 #include "measure/header_doubts.h"
 #include "base/names.h"
@@ -26,43 +26,43 @@ NAMES_REACH(picture_formats, PICTURE_WEBP + 1);
 const char *const picture_media_types[] = { "image/jpeg", "image/png", "image/webp", NULL };
 NAMES_REACH(picture_media_types, PICTURE_WEBP + 1);
 
-static const struct field rendering_query_fields[] = {
-    KEY(struct rendering_query, file_id, "The image file."),
-    FIELD(struct rendering_query, frame, .min = 1, .max = PIXEL_FRAMES_MAX, .fallback = "1",
+static const struct field picture_query_fields[] = {
+    KEY(struct picture_query, file_id, "The image file."),
+    FIELD(struct picture_query, frame, .min = 1, .max = PIXEL_FRAMES_MAX, .fallback = "1",
           .doc = "Frame, or page of a TIFF, from 1."),
-    FIELD(struct rendering_query, window_center, .min = -1000000000, .max = 1000000000, .example = "40",
+    FIELD(struct picture_query, window_center, .min = -1000000000, .max = 1000000000, .example = "40",
           .doc = "Centre of the window, in the values that the histogram and measurements tell (CT: Hounsfield units); "
                  "with window_width."),
-    FIELD(struct rendering_query, window_width, .min = 0, .max = 2000000000, .example = "400",
+    FIELD(struct picture_query, window_width, .min = 0, .max = 2000000000, .example = "400",
           .doc = "Width of the window, more than 0; with window_center."),
-    FIELD(struct rendering_query, preset, .choices = preset_names,
+    FIELD(struct picture_query, preset, .choices = preset_names,
           .doc = "A common window for CT (centre/width):" CT_PRESETS(
               PRESET_DOC) " instead of window_center and window_width."),
-    FIELD(struct rendering_query, voi, .min = 1, .max = 64, .example = "2",
+    FIELD(struct picture_query, voi, .min = 1, .max = 64, .example = "2",
           .doc = "One of the file's own VOI LUTs and windows: its explanation, or its number from 1, LUTs first; "
                  "`none`: the full range of the values. Without it, the first one."),
-    FIELD(struct rendering_query, voi_range, .choices = voi_ranges, .fallback = "declared",
+    FIELD(struct picture_query, voi_range, .choices = voi_ranges, .fallback = "declared",
           .doc = "What is white of a VOI LUT: `declared`, the largest value of as many bits as its descriptor says; "
                  "`used`, its largest entry, for files whose table declares 16 bits and uses 12. X-Picture-Remark "
                  "tells when they differ."),
-    FIELD(struct rendering_query, invert, .fallback = "false", .doc = "Shows black as white."),
-    FIELD(struct rendering_query, width, .min = 1, .max = RENDERED_SIDE_MAX,
+    FIELD(struct picture_query, invert, .fallback = "false", .doc = "Shows black as white."),
+    FIELD(struct picture_query, width, .min = 1, .max = PICTURE_SIDE_MAX,
           .doc = "The picture is made to fit into this width in pixels, never enlarged."),
-    FIELD(struct rendering_query, height, .min = 1, .max = RENDERED_SIDE_MAX,
+    FIELD(struct picture_query, height, .min = 1, .max = PICTURE_SIDE_MAX,
           .doc = "The picture is made to fit into this height in pixels, never enlarged."),
-    FIELD(struct rendering_query, format, .choices = picture_formats, .fallback = "jpeg",
+    FIELD(struct picture_query, format, .choices = picture_formats, .fallback = "jpeg",
           .doc = "What the picture is encoded as."),
-    FIELD(struct rendering_query, quality, .min = 1, .max = 100, .fallback = "90",
+    FIELD(struct picture_query, quality, .min = 1, .max = 100, .fallback = "90",
           .doc = "Quality of JPEG and WebP; WebP of quality 100 is lossless. PNG always is."),
-    FIELD(struct rendering_query, bits, .min = 8, .max = 16, .fallback = "8",
+    FIELD(struct picture_query, bits, .min = 8, .max = 16, .fallback = "8",
           .doc = "Bits a channel: 8, or 16 for grey pictures as PNG."),
 };
-const struct schema rendering_query_schema =
-    SCHEMA("RenderingQuery", struct rendering_query, rendering_query_fields, .doc = "How a picture is shown.");
+const struct schema picture_query_schema =
+    SCHEMA("RenderingQuery", struct picture_query, picture_query_fields, .doc = "How a picture is shown.");
 
-void rendering_query_default(struct rendering_query *query)
+void picture_query_default(struct picture_query *query)
 {
-    schema_clear(&rendering_query_schema, query);
+    schema_clear(&picture_query_schema, query);
     query->frame = 1;
     query->voi_range = VOI_RANGE_DECLARED + 1;
     query->invert = false;
@@ -76,13 +76,13 @@ static bool wrong(struct call *c, struct str member, const char *message)
     return error_add_problem(&c->error, &c->arena, "query", member, "not_possible", "%s", message);
 }
 
-static bool asks_window(const struct rendering_query *query)
+static bool asks_window(const struct picture_query *query)
 {
     return !isnan(query->window_center) || !isnan(query->window_width);
 }
 
 /* What is wrong whatever the file is; all of it is told. */
-static bool check_query(struct call *c, const struct rendering_query *query)
+static bool check_query(struct call *c, const struct picture_query *query)
 {
     int wishes = asks_window(query) + (query->preset != 0) + (query->voi.at != NULL);
     bool ok = true;
@@ -107,7 +107,7 @@ struct source {
     const struct dicom_dataset *root;
     const struct pixel_format *format;
     int64_t frame;
-    const struct rendering_query *query;
+    const struct picture_query *query;
     struct pixel_source pixels; /* the same, for those who know the values */
 };
 
@@ -136,7 +136,7 @@ static struct str file_function(const struct source *s)
 }
 
 /* Window `index`, from 0. False: there is none. Ones of no width are none either. */
-static bool use_window(const struct source *s, int64_t index, struct rendering *out)
+static bool use_window(const struct source *s, int64_t index, struct presentation *out)
 {
     const struct dicom_dataset *from =
         dicom_functional_group(s->object, 0x00289132 /* Frame VOI LUT Sequence */, s->frame);
@@ -160,7 +160,7 @@ static const struct dicom_dataset *voi_item(const struct source *s, int64_t inde
 
 /* By the letter of C.11.2.1.1 entries are of as many bits as the descriptor says. Some CR declare 16 above tables
  * that end at 4095, which is dark; several viewers stretch such tables, so who wants can have that, and is told. */
-static void use_range(const struct source *s, struct rendering *out)
+static void use_range(const struct source *s, struct presentation *out)
 {
     struct lut *lut = &out->voi_lut;
     uint32_t most = 0, white = (1u << lut->bits) - 1;
@@ -178,7 +178,7 @@ static void use_range(const struct source *s, struct rendering *out)
 
 /* VOI LUT `index`, from 0, which is there. What is looked up in it are modality values: negative ones need a signed
  * first value. */
-static bool use_voi_lut(const struct source *s, int64_t index, struct rendering *out, struct error *error)
+static bool use_voi_lut(const struct source *s, int64_t index, struct presentation *out, struct error *error)
 {
     static const struct lut_place place = { .descriptor = 0x00283002, .data = 0x00283006, .name = "VOI LUT" };
     bool is_signed = !out->modality.count && (s->format->is_signed || out->intercept < 0 || out->slope < 0);
@@ -193,12 +193,12 @@ static bool use_voi_lut(const struct source *s, int64_t index, struct rendering 
 
 /* Eight bits of these are brightness, made to be looked at as they are: stretched, each frame of a film would be of
  * another brightness. Those of others (NM, PT, SEG ...) are numbers. */
-static bool is_brightness(const struct source *s, const struct rendering *rendering)
+static bool is_brightness(const struct source *s, const struct presentation *presentation)
 {
     static const char *const modalities[] = { "US", "IVUS", "XA", "RF", "DX", "CR", "MG", "IO",  "PX", "ES",
                                               "XC", "GM",   "SM", "OP", "OT", "HC", "DG", "OPT", "SC" };
     struct str modality = dicom_text_first(s->root, DICOM_Modality, &s->c->arena);
-    bool untouched = !rendering->modality.count && rendering->slope == 1 && rendering->intercept == 0;
+    bool untouched = !presentation->modality.count && presentation->slope == 1 && presentation->intercept == 0;
     if (!untouched || s->format->is_signed || s->format->bits_stored != 8)
         return false;
     for (size_t i = 0; i < sizeof(modalities) / sizeof(modalities[0]); i++)
@@ -208,7 +208,7 @@ static bool is_brightness(const struct source *s, const struct rendering *render
 }
 
 /* The file's first one that can be used; broken ones are passed over, since nobody asked for them. */
-static void use_first(const struct source *s, struct rendering *out)
+static void use_first(const struct source *s, struct presentation *out)
 {
     struct error ignored = { 0 };
     if (voi_item(s, 0) && use_voi_lut(s, 0, out, &ignored))
@@ -230,7 +230,7 @@ static bool is_named(const struct source *s, const struct dicom_dataset *from, u
 }
 
 /* By number, LUTs before windows, or by explanation. */
-static bool use_asked(const struct source *s, struct rendering *out)
+static bool use_asked(const struct source *s, struct presentation *out)
 {
     enum { CHOICES_MAX = 1000 };
     const struct dicom_dataset *windows =
@@ -250,7 +250,7 @@ static bool use_asked(const struct source *s, struct rendering *out)
     return wrong(s->c, S("voi"), "the file has no such VOI LUT or window");
 }
 
-static bool use_preset(const struct source *s, struct rendering *out)
+static bool use_preset(const struct source *s, struct presentation *out)
 {
     if (!str_equal(dicom_text_first(s->root, DICOM_Modality, &s->c->arena), S("CT")))
         return wrong(s->c, S("preset"), "presets are windows in Hounsfield units: the image is not a CT");
@@ -262,7 +262,7 @@ static bool use_preset(const struct source *s, struct rendering *out)
 
 /* In real-world values. Where these are no whole numbers that a window could count, the halves of LINEAR mean
  * nothing. */
-static bool use_asked_window(const struct source *s, struct rendering *out)
+static bool use_asked_window(const struct source *s, struct presentation *out)
 {
     struct str unit;
     double slope = out->slope, intercept = out->intercept;
@@ -275,7 +275,7 @@ static bool use_asked_window(const struct source *s, struct rendering *out)
     return true;
 }
 
-static bool use_voi(const struct source *s, struct rendering *out)
+static bool use_voi(const struct source *s, struct presentation *out)
 {
     if (s->query->preset)
         return use_preset(s, out);
@@ -316,7 +316,7 @@ static bool is_inverse(const struct source *s)
            str_equal(dicom_text_first(s->root, 0x20500020 /* Presentation LUT Shape */, &s->c->arena), S("INVERSE"));
 }
 
-static bool use_colour(const struct source *s, struct rendering *out)
+static bool use_colour(const struct source *s, struct presentation *out)
 {
     if (asks_window(s->query) || s->query->preset || s->query->voi.at)
         return wrong(s->c,
@@ -330,7 +330,7 @@ static bool use_colour(const struct source *s, struct rendering *out)
            palette_read(s->root, s->format->is_signed, out->palette, &s->c->error);
 }
 
-static bool use_grey(const struct source *s, struct rendering *out)
+static bool use_grey(const struct source *s, struct presentation *out)
 {
     if (!pixel_values_modality(&s->pixels, out) || !use_voi(s, out))
         return false;
@@ -340,7 +340,7 @@ static bool use_grey(const struct source *s, struct rendering *out)
 }
 
 /* A raster file has no values with a meaning: what was asked in numbers is of its stored ones. */
-static bool use_raster(struct call *c, const struct rendering_query *query, struct rendering *out)
+static bool use_raster(struct call *c, const struct picture_query *query, struct presentation *out)
 {
     if (query->preset || query->voi.at)
         return wrong(c, query->preset ? S("preset") : S("voi"), "only DICOM images have such windows");
@@ -354,7 +354,7 @@ static bool use_raster(struct call *c, const struct rendering_query *query, stru
     return true;
 }
 
-static void begin(struct rendering *out)
+static void begin(struct presentation *out)
 {
     pixel_values_plain(out);
     out->voi = VOI_NONE;
@@ -376,8 +376,8 @@ static bool is_colour(const struct pixel_format *format)
     return format->samples != 1 || format->photometric == PALETTE_COLOR;
 }
 
-bool rendering_of(struct call *c, const struct dicom_object *object, const struct pixel_format *format, int64_t frame,
-                  const struct rendering_query *query, struct rendering *out)
+bool presentation_of(struct call *c, const struct dicom_object *object, const struct pixel_format *format,
+                     int64_t frame, const struct picture_query *query, struct presentation *out)
 {
     struct source source = { .c = c, .object = object, .format = format, .frame = frame, .query = query };
     if (!check_query(c, query))
@@ -397,15 +397,15 @@ bool rendering_of(struct call *c, const struct dicom_object *object, const struc
     return (is_colour(format) ? use_colour : use_grey)(&source, out);
 }
 
-struct str rendering_remark(struct call *c, const struct dicom_object *object, const struct rendering_query *query,
-                            const struct rendering *rendering, ptrdiff_t most)
+struct str presentation_remark(struct call *c, const struct dicom_object *object, const struct picture_query *query,
+                               const struct presentation *presentation, ptrdiff_t most)
 {
     bool is_own_choice = asks_window(query) || query->preset || query->voi.at;
     struct str range = STR_NULL, doubts = STR_NULL;
-    if (rendering->voi == VOI_LUT && rendering->voi_bits_used)
+    if (presentation->voi == VOI_LUT && presentation->voi_bits_used)
         range = arena_format(
             &c->arena, "the VOI LUT declares %d bits and uses %d; voi_range=used takes its largest entry for white",
-            rendering->voi_lut.bits, rendering->voi_bits_used);
+            presentation->voi_lut.bits, presentation->voi_bits_used);
     if (object)
         doubts = header_doubts_text(object, query->frame, DOUBT_VALUES | (is_own_choice ? 0 : DOUBT_WINDOW), most,
                                     &c->arena);
@@ -415,8 +415,8 @@ struct str rendering_remark(struct call *c, const struct dicom_object *object, c
     return both.len <= most ? both : doubts;
 }
 
-bool rendering_of_values(struct call *c, const struct dicom_object *object, const struct pixel_format *format,
-                         int64_t frame, struct rendering *out, struct str *unit)
+bool presentation_of_values(struct call *c, const struct dicom_object *object, const struct pixel_format *format,
+                            int64_t frame, struct presentation *out, struct str *unit)
 {
     struct pixel_source source = { c, object, format, frame };
     begin(out);
