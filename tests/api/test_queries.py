@@ -8,21 +8,16 @@ import pytest
 from support import ON_SQLITE, Server, dicom, ok, png, unique, wait_until
 
 ROWS = 20000
-BIG = {
-    "patients",
-    "image_files",
-    "users",
-    "studies",
-    "study_modalities",
-    "series",
-    "audit_logs",
-    "sessions",
-    "refresh_tokens",
-    "upload_chunks",
-    "idempotency_keys",
-    "sign_in_locks",
-    "sign_in_networks",
-    "password_resets",
+# Tables that stay small however long a hospital works here. All others are big, also those that do not exist yet.
+SMALL = {
+    "schema_migrations",
+    "roles",
+    "permissions",
+    "role_permissions",
+    "row_counts",
+    "search_rebuilds",
+    "trash_work",
+    "study_renewals",
 }
 FIRST, LAST = 1_700_000_000_000_000, 1_700_000_000_000_000 + ROWS * 1_000_000
 
@@ -78,6 +73,52 @@ def fill(server, user_id):
             server.database.rows(f"analyze table {table}")
 
 
+def big_tables(server):
+    if ON_SQLITE:
+        rows = server.database.rows("select name from sqlite_master where type = 'table' and name not like '%search%'")
+        return {name for (name,) in rows} - SMALL
+    # MariaDB reads a table with few rows whole. That the others have their indices is seen on SQLite, whose plans do not look at sizes.
+    rows = server.database.rows(
+        f"select table_name from information_schema.tables where table_schema = database() and table_rows > {ROWS // 2}"
+    )
+    return {name for (name,) in rows}
+
+
+# Without an index of its own: each one would cost every audited request a write, for what administrators ask now and then.
+RARELY_ASKED = re.compile(r"from audit_logs a where a\.(action|entity|entity_id) = \?(?! and)")
+
+# What filters and path variables are given, where not every value of their type will do.
+VALUES = {"search": "王", "modality": "CT", "body_part": "CHEST", "integer": 5, "boolean": "true"}
+
+
+def ask_every_list(api, document, ids):
+    """Each list of the API by each of its orders, two pages of it, and by each of its filters."""
+    for path, methods in document["paths"].items():
+        parameters = {
+            p["name"]: p["schema"] for p in methods.get("get", {}).get("parameters", ()) if p["in"] == "query"
+        }
+        if "page_size" not in parameters:
+            continue
+        noun = path.split("/")[3]
+        path = re.sub(
+            r"\{(\w+)\}", lambda m: str(ids[noun if m[1] in ("id", "file_id") else m[1]]), path[len("/api/v1") :]
+        )
+
+        def ask(**query):
+            answer = api.get(path, params={"page_size": 5, **query})
+            assert answer.status_code in (200, 403), (path, query, answer.text)
+            return answer.json().get("next")
+
+        for sort in parameters.pop("sort")["enum"]:
+            after = ask(sort=sort)
+            if after:
+                ask(sort=sort, after=after)
+        for name, schema in parameters.items():
+            if name not in ("page", "page_size", "after", "fields"):
+                kind = "2023-11-15" if "date" in schema.get("format", "") else VALUES.get(schema["type"], "5")
+                ask(**{name: ids.get(name) or VALUES.get(name) or schema.get("enum", [kind])[0]})
+
+
 @pytest.fixture(scope="module")
 def statements(tmp_path_factory, request):
     """The server's statements after every list was asked for in every way."""
@@ -98,100 +139,52 @@ def statements(tmp_path_factory, request):
     scan = doctor.upload(dicom(), "a.dcm")
     for who in ("roles/doctor", "departments/x"):  # all scopes are asked
         ok(admin.put(f"/studies/{scan['study_id']}/assignments/{who}"), 204)
-    files = [
-        {},
-        {"file_type": "JPEG"},
-        {"status": "UPLOADED"},
-        {"modality": "CT"},
-        {"body_part": "CHEST"},
-        {"start_date": "2023-11-15"},
-        {"end_date": "2023-11-16"},
-        {"sort": "file_size"},
-        {"sort": "-file_size"},
-        {"sort": "created_at"},
-        {"search": "王"},
-        {"search": "f1234"},
-        {"patient_id": patient["id"]},
-    ]
+    ids = {
+        "patients": patient["id"],
+        "patient_id": patient["id"],
+        "studies": scan["study_id"],
+        "series": scan["series_id"],
+        "image-files": file["id"],
+        "images": file["id"],
+        "user_id": admin.id,
+        "uploaded_by": admin.id,
+    }
+    document = ok(admin.get("/openapi.json"))
     for api in (admin, doctor):
-        for path in ("/image-files/my-images", "/image-files"):
-            for query in files:
+        ask_every_list(api, document, ids)
+        for path, *queries in (  # filters together with others, or with an order that is not the usual one
+            ("/image-files", {"search": "f1234"}),
+            ("/patients", {"age_min": 3, "age_max": 90}, {"search": "小明"}, {"search": "e1234"}),
+            (
+                "/studies",
+                {"modality": "CT", "sort": "study_date"},
+                {"modality": "PT"},
+                {"modality": "CT", "start_date": "2003-11-15", "end_date": "2004-11-15", "sort": "-study_date"},
+                {"modality": "CT,PT"},
+                {"start_date": "2023-11-15", "sort": "study_date"},
+                {"end_date": "2023-11-15", "sort": "-study_date"},
+            ),
+        ):
+            for query in queries:
                 body = ok(api.get(path, params={"page_size": 5, **query}))
                 if body["next"]:
                     ok(api.get(path, params={"page_size": 5, **query, "after": body["next"]}))
-        ok(api.get("/image-files", params={"uploaded_by": admin.id}))
-        ok(api.get(f"/image-files/patient/{patient['id']}"))
-        ok(api.get("/image-files/stats/summary"))
-        for query in (
-            {},
-            {"sort": "name"},
-            {"sort": "-name"},
-            {"sort": "patient_id"},
-            {"sort": "created_at"},
-            {"gender": "MALE"},
-            {"status": "ACTIVE"},
-            {"has_images": "true"},
-            {"age_min": 3, "age_max": 90},
-            {"phone": "123"},
-            {"id_card": "5"},
-            {"search": "小明"},
-            {"search": "e1234"},
-        ):
-            body = ok(api.get("/patients", params={"page_size": 5, **query}))
-            if body["next"]:
-                ok(api.get("/patients", params={"page_size": 5, **query, "after": body["next"]}))
-        for query in (
-            {},
-            {"sort": "created_at"},
-            {"sort": "study_date"},
-            {"sort": "-study_date"},
-            {"modality": "CT"},
-            {"modality": "CT", "sort": "study_date"},
-            {"modality": "PT"},
-            {"modality": "CT", "start_date": "2003-11-15", "end_date": "2004-11-15", "sort": "-study_date"},
-            {"modality": "CT,PT"},
-            {"start_date": "2023-11-15", "sort": "study_date"},
-            {"end_date": "2023-11-15", "sort": "-study_date"},
-            {"accession_number": "A5"},
-            {"study_uid": "1.2.5"},
-            {"patient_id": patient["id"]},
-            {"search": "王"},
-        ):
-            body = ok(api.get("/studies", params={"page_size": 5, **query}))
-            if body["next"]:
-                ok(api.get("/studies", params={"page_size": 5, **query, "after": body["next"]}))
-        if api is admin:
-            ok(api.get("/studies", params={"has_conflict": "true"}))
-            ok(api.get("/patients", params={"has_conflict": "true"}))
         assert api.get(f"/studies/{scan['study_id']}/archive").status_code == 200
         for path in (
+            "/image-files/stats/summary",
             f"/studies/{scan['study_id']}",
-            f"/studies/{scan['study_id']}/series",
-            f"/series/{scan['series_id']}/instances",
             f"/patients/{patient['id']}",
-            f"/patients/{patient['id']}/studies",
             f"/patients/{patient['id']}/timeline",
             f"/image-files/{file['id']}",
-            f"/image-files/{file['id']}/access-log",
-            "/auth/sessions",
             "/auth/me",
         ):
-            if api is doctor or "access-log" not in path:
-                ok(api.get(path))
-    for query in (
-        {},
-        {"user_id": admin.id},
-        {"patient_id": patient["id"]},
-        {"entity": "patient", "entity_id": 5},
-        {"start_date": "2023-11-15"},
-    ):
-        ok(admin.get("/system/audit-logs", params=query))
+            ok(api.get(path))
+    ok(admin.get("/system/audit-logs", params={"entity": "patient", "entity_id": 5}))
     ok(admin.get("/system/stats"))
-    ok(admin.get("/users"))
     ok(admin.patch(f"/patients/{patient['id']}", json={"name": "王小小"}))  # its studies follow
     wait_until(lambda: ok(server.client().get("/health"))["checks"]["search"] == "ok", what="the last few")
     seen = [s["statement"] for s in ok(admin.get("/system/performance"))["items"]["statements"]]
-    return server, [s for s in seen if s.lower().startswith("select")]
+    return server, [s for s in seen if s.lower().startswith("select")], big_tables(server)
 
 
 def explain_sqlite(server, sql):
@@ -234,19 +227,21 @@ def mariadb_keys(server, sql):
     return [(row[2], row[3], row[5]) for row in mariadb_plan(server, sql)]
 
 
-def table_of(name, sql):
+def table_of(name, sql, big):
     """The table behind an alias."""
-    found = re.search(rf"\b({'|'.join(BIG)})(?: as)? {re.escape(name)}\b", sql)
+    found = re.search(rf"\b({'|'.join(big)})(?: as)? {re.escape(name)}\b", sql)
     return found.group(1) if found else name
 
 
 def test_the_statements_were_seen(statements):
-    _, seen = statements
+    _, seen, _ = statements
     assert len(seen) > 50
     assert sum("from image_files" in s for s in seen) > 20 and sum("from patients" in s for s in seen) > 10
 
 
-def complaints(server, sql):
+def complaints(server, sql, big):
+    if RARELY_ASKED.search(sql):
+        return
     if ON_SQLITE:
         plan = explain_sqlite(server, sql)
         for step in plan:
@@ -255,25 +250,25 @@ def complaints(server, sql):
                 continue  # asks for the columns only; counts to its limit and stops
             if (
                 scanned
-                and table_of(scanned.group(1), sql) in BIG
+                and table_of(scanned.group(1), sql, big) in big
                 and not ("limit" in sql and "order by" in sql and "TEMP B-TREE" not in str(plan))
             ):
                 yield step
     else:
         for table, kind, extra in explain_mariadb(server, sql):
-            if kind == "ALL" and table and table_of(table, sql) in BIG - {"users", "sessions", "refresh_tokens"}:
+            if kind == "ALL" and table and table_of(table, sql, big) in big:
                 yield f"{table}: {kind} {extra}"
 
 
 def test_no_big_table_is_read_whole(statements):
-    server, seen = statements
-    found = {sql: list(complaints(server, sql)) for sql in seen}
+    server, seen, big = statements
+    found = {sql: list(complaints(server, sql, big)) for sql in seen}
     assert {sql: steps for sql, steps in found.items() if steps} == {}
 
 
 def test_no_list_is_sorted(statements):
     """Pages come in the order of an index. Where full-text finds the rows, or two scopes are merged, few are left to sort."""
-    server, seen = statements
+    server, seen, big = statements
     wrong = {}
     for sql in seen:
         few = (
@@ -282,29 +277,32 @@ def test_no_list_is_sorted(statements):
             "phone_hash = ?",
             "id_card_hash = ?",
             "birth_date <= ?",
+            "birth_date >= ?",
+            "sort_date <= ?",
+            "sort_date >= ? order by s.created_at",
+            "from sessions s where s.revoked_at is null and s.user_id = ?",
+            "f.patient_id = ? order by f.file_size",
             "thumbnail_path is null",
             "name_skeleton is null",
             "merged_into is not null",
             "s.patient_id = ?",
             "s.study_uid = ?",
             "s.accession_number = ?",
-        )  # an age range and an order by date share no index
-        if "order by" not in sql or "limit" not in sql or any(word in sql for word in few):
+        )  # a range and an order by something else share no index; an account has few sessions, a patient few files
+        if "order by" not in sql or "limit" not in sql or any(word in sql for word in few) or RARELY_ASKED.search(sql):
             continue
         if ON_SQLITE:
             steps = [s for s in explain_sqlite(server, sql) if "TEMP B-TREE" in s]
         else:
             steps = [f"{t}: {extra}" for t, _, extra in explain_mariadb(server, sql) if "filesort" in extra.lower()]
-        if steps and any(
-            f"from {table}" in sql for table in ("image_files", "patients", "audit_logs", "users", "studies", "series")
-        ):
+        if steps and any(f"from {table} " in sql for table in big):
             wrong[sql] = steps
     assert wrong == {}
 
 
 def test_scopes_use_their_own_index(statements):
     """What a doctor may see is merged from own files and those of assigned studies; neither part walks everybody's files."""
-    server, seen = statements
+    server, seen, _ = statements
     wrong = {}
     for sql in seen:
         if " union " not in sql or "study_assignments" not in sql:
@@ -326,7 +324,7 @@ def test_scopes_use_their_own_index(statements):
     "column, index", [("id_card_hash", "uq_patients_id_card"), ("phone_hash", "ix_patients_phone")]
 )
 def test_exact_lookups_use_their_index(statements, column, index):
-    server, seen = statements
+    server, seen, _ = statements
     found = [s for s in seen if f"p.{column} = ?" in s]
     assert found
     for sql in found:
@@ -336,7 +334,7 @@ def test_exact_lookups_use_their_index(statements, column, index):
 
 def test_studies_of_a_patient_are_found_by_the_patient(statements):
     """Whose name changed has a few studies among all."""
-    server, seen = statements
+    server, seen, _ = statements
     found = [s for s in seen if s.startswith("select s.id from studies s where s.patient_id = ? and s.id > ?")]
     assert found
     for sql in found:
@@ -346,7 +344,7 @@ def test_studies_of_a_patient_are_found_by_the_patient(statements):
 
 def test_one_modality_has_its_own_order(statements):
     """The rare PT study among all others is found at once, whatever the list is sorted by."""
-    server, seen = statements
+    server, seen, _ = statements
     found = [s for s in seen if "from study_modalities k cross join" in s]
     assert len(found) >= 2
     for sql in found:
@@ -356,7 +354,7 @@ def test_one_modality_has_its_own_order(statements):
 
 def test_values_travel_as_parameters(statements):
     """What callers send is never part of a statement."""
-    _, seen = statements
+    _, seen, _ = statements
     text = " ".join(seen)
     for sent in ("小明", "f1234", "e1234", "2023-11-15"):
         assert sent not in text
@@ -364,7 +362,7 @@ def test_values_travel_as_parameters(statements):
 
 def test_lists_do_not_ask_once_per_row(statements, tmp_path):
     """A page of 100 takes as many statements as a page of 1."""
-    server, _ = statements
+    server, *_ = statements
     admin = server.admin()
 
     def statements_run(**query):
