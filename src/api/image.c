@@ -2,14 +2,14 @@
 #include "web/exchange.h"
 #include "measure/header_doubts.h"
 #include "imaging/image.h"
-#include "api/rendered.h"
+#include "api/picture_answer.h"
 #include "dicom/json.h"
 #include "schema/json.h"
 #include "base/names.h"
 
-/* ---- rendered ---- */
+/* ---- its picture ---- */
 
-static bool rendered_at_once(struct call *c)
+static bool picture_at_once(struct call *c)
 {
     const struct picture_query *in = c->in;
     struct image_file *file = arena_new(&c->arena, struct image_file);
@@ -18,16 +18,16 @@ static bool rendered_at_once(struct call *c)
     if (!image_file_load(c, in->file_id, file))
         return false;
     c->found = file;
-    if (file->status == FILE_FAILED || !rendered_key(c, file, in, &key) ||
+    if (file->status == FILE_FAILED || !picture_key(c, file, in, &key) ||
         !result_get(c->app->results, &key, RESULT_IN_MEMORY, &c->arena, &bytes))
         return false;
     audit_about(c, file->id, file->patient_id);
-    if (!rendered_is_known(c, &key))
-        rendered_send(c, in, bytes);
+    if (!picture_is_known(c, &key))
+        picture_send(c, in, bytes);
     return true;
 }
 
-static bool rendered_get(struct call *c)
+static bool picture_get(struct call *c)
 {
     const struct picture_query *in = c->in;
     const struct image_file *file = c->found;
@@ -39,7 +39,7 @@ static bool rendered_get(struct call *c)
         file = &loaded;
     }
     audit_about(c, file->id, file->patient_id);
-    return rendered_answer(c, file, in);
+    return picture_answer(c, file, in);
 }
 
 /* ---- frames ---- */
@@ -283,9 +283,9 @@ static bool metadata_get(struct call *c)
 
 #define IMAGES .tag = "images", .entity = "image_file", .lane = LANE_PICTURES
 static const struct endpoint rows[] = {
-    { HTTP_GET, "/api/v1/images/{file_id}/rendered", rendered_get, &picture_query_schema, NULL, MAY_READ_IMAGES, WORKS,
+    { HTTP_GET, "/api/v1/images/{file_id}/rendered", picture_get, &picture_query_schema, NULL, MAY_READ_IMAGES, WORKS,
       .flags = NOT_JSON | TAGGED, IMAGES, .audit = "image_file.rendered", .answers = "image/*",
-      .at_once = rendered_at_once, .summary = "Shows a frame as a picture",
+      .at_once = picture_at_once, .summary = "Shows a frame as a picture",
       .doc =
           "Rescaled, windowed and inverted as the file says or as asked for. Overlays are not drawn. The ETag stands "
           "for the file's content and all parameters. X-Picture-Remark tells what one should know of it: that the "

@@ -1,6 +1,6 @@
 /* thumbnail.c - shows the small picture of a file. */
 #include "web/exchange.h"
-#include "api/rendered.h"
+#include "api/picture_answer.h"
 #include "imaging/thumbnails.h"
 #include "base/file.h"
 
@@ -44,12 +44,12 @@ static bool thumbnail_get(struct call *c)
         return fail(c, E_UNSUPPORTED_TYPE, "there are no thumbnails of %s files", file_types[file.file_type - 1]);
     thumbnail_picture_query(&query, in->size);
     bool may_be_stored = in->size == THUMBNAIL_SIZE && file.status != FILE_FAILED;
-    if (may_be_stored && rendered_key(c, &file, &query, &key) && stored_thumbnail(c, &file, &jpeg)) {
-        if (!rendered_is_known(c, &key))
+    if (may_be_stored && picture_key(c, &file, &query, &key) && stored_thumbnail(c, &file, &jpeg)) {
+        if (!picture_is_known(c, &key))
             answer_bytes(c, "image/jpeg", jpeg);
         return true;
     }
-    return rendered_answer(c, &file, &query);
+    return picture_answer(c, &file, &query);
 }
 
 static const struct endpoint rows[] = {

@@ -3,7 +3,7 @@
 
 #include "site/actor.h"
 #include "imaging/image_state.h"
-#include "imaging/rendered.h"
+#include "imaging/picture_cache.h"
 #include "base/log.h"
 #include "base/thread.h"
 
@@ -93,7 +93,7 @@ bool thumbnails_make(struct call *c, const struct image_file *file)
     struct str jpeg;
     struct made made = { .file = file };
     thumbnail_picture_query(&query, THUMBNAIL_SIZE);
-    if (!rendered_picture(c, file, &query, &jpeg)) {
+    if (!picture_bytes(c, file, &query, &jpeg)) {
         struct error found = c->error;
         if (found.code != E_UNSUPPORTED_TYPE && found.code != E_INVALID)
             return false;

@@ -1,5 +1,5 @@
-/* rendered.c - the key of a picture, and the way to it. */
-#include "imaging/rendered.h"
+/* picture_cache.c - the key of a picture, and the way to it. */
+#include "imaging/picture_cache.h"
 
 #include "imaging/image.h"
 #include "imaging/image_state.h"
@@ -8,8 +8,8 @@
 /* Part of every key: raised when the same parameters give another picture. */
 #define RENDERER "3"
 
-bool rendered_key(struct call *c, const struct image_file *file, const struct picture_query *query,
-                  struct result_key *key)
+bool picture_key(struct call *c, const struct image_file *file, const struct picture_query *query,
+                 struct result_key *key)
 {
     const struct schema *schema = &picture_query_schema;
     struct text recipe;
@@ -42,7 +42,7 @@ static struct str kept_of(struct call *c, struct str picture, struct str remark)
     return (struct str){ at, len };
 }
 
-struct str rendered_picture_of(struct str kept, struct str *remark)
+struct str picture_of_kept(struct str kept, struct str *remark)
 {
     *remark = STR_NULL;
     if (kept.len < REMARK_HEAD || kept.at[0] != REMARKED)
@@ -77,10 +77,10 @@ static bool render_now(struct call *c, const struct image_file *file, const stru
     return ok;
 }
 
-bool rendered_find(struct call *c, const struct image_file *file, const struct picture_query *query, struct str *kept)
+bool picture_find(struct call *c, const struct image_file *file, const struct picture_query *query, struct str *kept)
 {
     struct result_key key;
-    bool has_key = rendered_key(c, file, query, &key);
+    bool has_key = picture_key(c, file, query, &key);
     bool is_kept = has_key && result_get(c->app->results, &key, RESULT_ANYWHERE, &c->arena, kept);
     if (is_kept ? !hold_more(&c->hold, kept->len, &c->error) : !render_now(c, file, query, kept))
         return false;
@@ -91,12 +91,11 @@ bool rendered_find(struct call *c, const struct image_file *file, const struct p
     return true;
 }
 
-bool rendered_picture(struct call *c, const struct image_file *file, const struct picture_query *query,
-                      struct str *bytes)
+bool picture_bytes(struct call *c, const struct image_file *file, const struct picture_query *query, struct str *bytes)
 {
     struct str kept, remark;
-    if (!rendered_find(c, file, query, &kept))
+    if (!picture_find(c, file, query, &kept))
         return false;
-    *bytes = rendered_picture_of(kept, &remark);
+    *bytes = picture_of_kept(kept, &remark);
     return true;
 }
