@@ -30,7 +30,7 @@ running = []  # servers
 class Server:
     """A process on the server's core (or `core=None`: on all); `with` stops it."""
 
-    def __init__(self, name, command, folder, probe, environment=None, port=None, around=(), core=SERVER_CORE):
+    def __init__(self, name, command, folder, probe, environment=None, port=None, around=(), core=SERVER_CORE, limit_s=30):
         self.name, self.port, self.folder, self.around = name, port, folder, around
         folder.mkdir(parents=True, exist_ok=True)
         self.output = open(folder / f"{name}.out", "ab")
@@ -38,10 +38,10 @@ class Server:
         self.process = subprocess.Popen(
             [*around, "taskset", "-c", f"0-{os.cpu_count() - 1}" if core is None else str(core), *command], env={**os.environ, **(environment or {})}, cwd=folder,
             stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.output)
-        self.ready_s = self.wait(probe)
+        self.ready_s = self.wait(probe, limit_s)
         running.append(self)
 
-    def wait(self, probe, limit_s=30):
+    def wait(self, probe, limit_s):
         """Seconds from the start of the process until `probe` is answered with a 2xx."""
         request = f"GET {probe} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode()
         while time.perf_counter() - self.started_at < limit_s:
@@ -112,7 +112,7 @@ def descendants(pid):
     return [pid, *(found for child in children(pid) for found in descendants(child))]
 
 
-def roentgen(binary, folder, database, info, around=(), core=SERVER_CORE, settings=None):
+def roentgen(binary, folder, database, info, around=(), core=SERVER_CORE, settings=None, limit_s=30):
     """`database` is used in place: hand over a copy. `settings`: more of the environment."""
     port = free_port()
     environment = {
@@ -120,7 +120,7 @@ def roentgen(binary, folder, database, info, around=(), core=SERVER_CORE, settin
         "HOST": "127.0.0.1", "PORT": str(port), "IO_THREADS": "1", "RATE_LIMIT": "off", "ACCESS_TOKEN_LIFETIME": "24h",
         "ALLOW_OTHER": "true", "LOG_LEVEL": "info", "LOG_FILE": str(folder / "access.log"), **(settings or {}),
     }
-    return Server("roentgen", [binary, "serve"], folder, "/health/live", environment, port, around, core)
+    return Server("roentgen", [binary, "serve"], folder, "/health/live", environment, port, around, core, limit_s)
 
 
 def body_location(path, size):
