@@ -268,15 +268,26 @@ uint32_t str_next_code_point(struct str *s)
     return point;
 }
 
+#define HASH_ODD UINT64_C(0x9E3779B97F4A7C15) /* 2^64 / golden ratio */
+
+static inline uint64_t hash_word(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * HASH_ODD;
+    return hash ^ hash >> 29;
+}
+
 uint64_t str_hash(struct str s)
 {
-    const uint64_t odd = 0x9E3779B97F4A7C15u; /* 2^64 / golden ratio */
-    uint64_t hash = (uint64_t)s.len * odd;
-    for (ptrdiff_t i = 0; i < s.len; i += 8) {
-        uint64_t word = 0;
-        memcpy(&word, s.at + i, s.len - i < 8 ? (size_t)(s.len - i) : 8);
-        hash = (hash ^ word) * odd;
-        hash ^= hash >> 29;
+    uint64_t hash = (uint64_t)s.len * HASH_ODD, word;
+    ptrdiff_t i = 0;
+    for (; s.len - i >= 8; i += 8) { /* pieces of a size that the compiler knows are no calls */
+        memcpy(&word, s.at + i, 8);
+        hash = hash_word(hash, word);
+    }
+    if (i < s.len) {
+        word = 0;
+        memcpy(&word, s.at + i, (size_t)(s.len - i));
+        hash = hash_word(hash, word);
     }
     return hash ^ hash >> 32;
 }

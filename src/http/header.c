@@ -17,9 +17,22 @@ bool header_is_token(const char *at, ptrdiff_t len)
     return len > 0;
 }
 
+/* Is none of 8 bytes below a space, a DEL or not ASCII? (x - 0x01..01) marks the zero bytes of x. */
+static inline bool is_plain(uint64_t word)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    return !(((word - ones * ' ') | ((word ^ ones * 0x7F) - ones) | word) & ones * 0x80);
+}
+
 bool header_value_is_clean(struct str value)
 {
-    for (ptrdiff_t i = 0; i < value.len; i++) {
+    ptrdiff_t i = 0;
+    for (uint64_t word; value.len - i >= (ptrdiff_t)sizeof(word); i += (ptrdiff_t)sizeof(word)) {
+        memcpy(&word, value.at + i, sizeof(word));
+        if (!is_plain(word))
+            break; /* what follows is looked at one by one */
+    }
+    for (; i < value.len; i++) {
         unsigned char c = (unsigned char)value.at[i];
         if ((c < ' ' && c != '\t') || c == 0x7F)
             return false;

@@ -1,6 +1,7 @@
 /* test_pieces.c - ranges, entity tags, Accept*, gzip, parameters, percent escapes, Content-Disposition. */
-#include "http/http.h"
+#include "http/server.h"
 
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
@@ -239,12 +240,28 @@ static void disposition(void **state)
         assert_text(http_content_disposition(&arena, str_from(rows[i].name)), rows[i].expected);
 }
 
+/* Every byte at every place of values that are shorter and longer than what is looked at at once (RFC 9110 5.5). */
+static void clean_values(void **state)
+{
+    (void)state;
+    char value[20];
+    for (ptrdiff_t len = 1; len <= (ptrdiff_t)sizeof(value); len++)
+        for (ptrdiff_t at = 0; at < len; at++)
+            for (int byte = 0; byte <= UCHAR_MAX; byte++) {
+                memset(value, 'v', sizeof(value));
+                value[at] = (char)byte;
+                bool clean = byte == '\t' || (byte >= ' ' && byte != 0x7F);
+                if (header_value_is_clean((struct str){ value, len }) != clean)
+                    fail_msg("byte %d at %td of %td", byte, at, len);
+            }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(range),       cmocka_unit_test(etags_are_compared), cmocka_unit_test(accepts_gzip),
         cmocka_unit_test(gzip),        cmocka_unit_test(parameters),         cmocka_unit_test(percent),
-        cmocka_unit_test(disposition),
+        cmocka_unit_test(disposition), cmocka_unit_test(clean_values),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
