@@ -8,7 +8,7 @@
 #include <float.h>
 #include <math.h>
 
-enum { TEXT_SMALLEST = 256 };
+enum { TEXT_SMALLEST = 256, INTEGER_DIGITS_MAX = 19 };
 
 void text_init(struct text *text, ptrdiff_t max_bytes)
 {
@@ -106,19 +106,27 @@ void text_put_char(struct text *text, char c)
         text->at[text->len++] = c;
 }
 
+ptrdiff_t integer_write(int64_t n, char *out)
+{
+    uint64_t rest = n < 0 ? 0 - (uint64_t)n : (uint64_t)n, power = 10;
+    ptrdiff_t len = n < 0 ? 2 : 1;
+    for (int digits = 1; digits < INTEGER_DIGITS_MAX && rest >= power; digits++, power *= 10)
+        len++;
+    out[0] = '-'; /* what is not negative writes over it */
+    char *at = out + len;
+    for (; rest >= 100; rest /= 100)
+        digits_two(at -= 2, (unsigned)(rest % 100));
+    if (rest >= 10)
+        digits_two(at - 2, (unsigned)rest);
+    else
+        at[-1] = (char)('0' + rest);
+    return len;
+}
+
 void text_put_integer(struct text *text, int64_t n)
 {
-    char digits[20], *start = digits + sizeof(digits);
-    uint64_t rest = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
-    for (; rest >= 100; rest /= 100)
-        digits_two(start -= 2, (unsigned)(rest % 100));
-    if (rest >= 10)
-        digits_two(start -= 2, (unsigned)rest);
-    else
-        *--start = (char)('0' + rest);
-    if (n < 0)
-        *--start = '-';
-    text_put(text, (struct str){ start, digits + sizeof(digits) - start });
+    char digits[INTEGER_TEXT_MAX];
+    text_put(text, (struct str){ digits, integer_write(n, digits) });
 }
 
 /* Digits and decimal exponent of the shortest decimal fraction that reads back as n (n > 0): 0.DIGITS x 10^exponent.

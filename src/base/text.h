@@ -35,6 +35,9 @@ struct str text_str(const struct text *text); /* a view, until the next put */
 void text_put(struct text *text, struct str s);
 void text_put_char(struct text *text, char c);
 void text_put_integer(struct text *text, int64_t n);
+/* The same into INTEGER_TEXT_MAX bytes at `out` ("-9223372036854775808"), without a NUL. Returns the length. */
+enum { INTEGER_TEXT_MAX = 20 };
+ptrdiff_t integer_write(int64_t n, char *out);
 void text_put_real(struct text *text, double n); /* shortest form that reads back the same */
 void text_format(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_vformat(struct text *text, const char *format, va_list args) __attribute__((format(printf, 2, 0)));

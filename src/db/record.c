@@ -358,6 +358,8 @@ bool record_load(struct call *c, struct statement *statement, int first, const s
         if (!load_plain(field, member, &value) && !field->kind->load(field, member, value, &c->arena))
             return load_failed(c, schema, field);
     }
+    if (schema->derive)
+        schema->derive(record, &c->arena);
     return true;
 }
 

@@ -21,7 +21,7 @@ static const struct field image_file_fields[] = {
     FIELD(struct image_file, file_uuid, .flags = READ_ONLY, .doc = "The same, for outside."),
     FIELD(struct image_file, original_filename, .flags = READ_ONLY, .doc = "Name it was uploaded under.",
           .example = "chest_xray.jpg"),
-    FIELD(struct image_file, file_type, .choices = file_types, .flags = READ_ONLY,
+    FIELD(struct image_file, file_type, .choices = file_types, .flags = READ_ONLY | VEILS,
           .doc = "What its content says it is."),
     FIELD(struct image_file, mime_type, .flags = READ_ONLY, .doc = "Media type, by content.", .example = "image/jpeg"),
     FIELD(struct image_file, storage_path, .flags = READ_ONLY | NULLABLE,
@@ -31,12 +31,8 @@ static const struct field image_file_fields[] = {
     FIELD(struct image_file, sha256, .flags = READ_ONLY | NULLABLE, .doc = "SHA-256 of the bytes, hex."),
     FIELD(struct image_file, thumbnail_path, .flags = READ_ONLY | NULLABLE,
           .doc = "Where its thumbnail rests, relative; null: none is kept, it is made when asked for."),
-    FIELD(struct image_file, thumbnail_url,
-          /* Equalities, not `in`: for a list of three SQLite fills a table in memory at every row. */
-          .sql = "case when f.is_deleted = 0 and (f.file_type = 'JPEG' or f.file_type = 'PNG' or f.file_type = 'TIFF' "
-                 "or (f.file_type = 'DICOM' and f.pixel_rows > 0 and f.pixel_columns > 0)) "
-                 "then '/api/v1/images/' || f.id || '/thumbnail' end",
-          .flags = READ_ONLY | NULLABLE, .example = "/api/v1/images/1/thumbnail",
+    FIELD(struct image_file, thumbnail_url, .flags = READ_ONLY | NULLABLE | NOT_STORED,
+          .example = "/api/v1/images/1/thumbnail",
           .doc = "Where its thumbnail is asked for; null: there are no pixels in it, or it is deleted."),
     FIELD(struct image_file, uploaded_by, .flags = READ_ONLY, .doc = "Account that uploaded it."),
     FIELD(struct image_file, uploader_name, .sql = "(select u.full_name from users u where u.id = f.uploaded_by)",
@@ -53,9 +49,9 @@ static const struct field image_file_fields[] = {
           .doc = "DICOM: how it is encoded (0002,0010)."),
     FIELD(struct image_file, instance_number, .flags = READ_ONLY | NULLABLE, .tag = 0x00200013,
           .doc = "DICOM: its place in the series (0020,0013)."),
-    FIELD(struct image_file, pixel_rows, .flags = READ_ONLY | NULLABLE, .min = 0, .max = INT32_MAX, .tag = DICOM_Rows,
-          .doc = "Rows of each frame (DICOM: 0028,0010), or of the first page, upright."),
-    FIELD(struct image_file, pixel_columns, .flags = READ_ONLY | NULLABLE, .min = 0, .max = INT32_MAX,
+    FIELD(struct image_file, pixel_rows, .flags = READ_ONLY | NULLABLE | VEILS, .min = 0, .max = INT32_MAX,
+          .tag = DICOM_Rows, .doc = "Rows of each frame (DICOM: 0028,0010), or of the first page, upright."),
+    FIELD(struct image_file, pixel_columns, .flags = READ_ONLY | NULLABLE | VEILS, .min = 0, .max = INT32_MAX,
           .tag = DICOM_Columns, .doc = "Columns of each frame (DICOM: 0028,0011), or of the first page, upright."),
     FIELD(struct image_file, number_of_frames, .flags = READ_ONLY | NULLABLE, .tag = 0x00280008,
           .doc = "Frames, when the file says so (DICOM: 0028,0008); pages of a TIFF."),
@@ -80,7 +76,8 @@ static const struct field image_file_fields[] = {
     FIELD(struct image_file, is_chunked, .flags = READ_ONLY, .doc = "Was it uploaded in chunks?"),
     FIELD(struct image_file, total_chunks, .flags = READ_ONLY | NULLABLE, .doc = "How many chunks it has."),
     FIELD(struct image_file, uploaded_chunks,
-          .sql = "case when f.status <> 'UPLOADING' then f.uploaded_chunks else (select '[' || "
+          /* The flag first: it costs less than comparing a word, and nearly all files are done with here. */
+          .sql = "case when f.is_chunked = 0 or f.status <> 'UPLOADING' then f.uploaded_chunks else (select '[' || "
                  "coalesce(group_concat(k.number), '') || ']' from upload_chunks k where k.image_file_id = f.id) end",
           .flags = READ_ONLY | NULLABLE, .doc = "Chunks that have arrived."),
     FIELD(struct image_file, duplicate_of, .flags = READ_ONLY | NULLABLE,
@@ -95,7 +92,7 @@ static const struct field image_file_fields[] = {
     FIELD(struct image_file, created_at, .flags = READ_ONLY | SET_ON_INSERT, .doc = "When the upload began."),
     FIELD(struct image_file, updated_at, .flags = READ_ONLY | SET_ON_UPDATE, .doc = "When it was changed last."),
     FIELD(struct image_file, uploaded_at, .flags = READ_ONLY | NULLABLE, .doc = "When the upload was complete."),
-    FIELD(struct image_file, is_deleted, .flags = GENERATED | READ_ONLY, .doc = "Has it been deleted?"),
+    FIELD(struct image_file, is_deleted, .flags = GENERATED | READ_ONLY | VEILS, .doc = "Has it been deleted?"),
     FIELD(struct image_file, deleted_at, .flags = READ_ONLY | NULLABLE, .doc = "When it was deleted."),
     FIELD(struct image_file, deleted_by, .flags = READ_ONLY | NULLABLE, .doc = "Account that deleted it."),
     FIELD(struct image_file, chunk_size, .flags = READ_ONLY | WRITE_ONLY, .doc = "Bytes of a chunk."),
@@ -144,8 +141,37 @@ bool image_file_veil(struct call *c, void *record)
     return true;
 }
 
+static bool has_pixels(const struct image_file *file)
+{
+    switch (file->file_type) {
+    case FILE_JPEG:
+    case FILE_PNG:
+    case FILE_TIFF:
+        return true;
+    case FILE_DICOM:
+        return file->pixel_rows > 0 && file->pixel_columns > 0;
+    default:
+        return false;
+    }
+}
+
+static void derive(void *record, struct arena *arena)
+{
+    static const char before[] = "/api/v1/images/", after[] = "/thumbnail";
+    enum { BEFORE = sizeof(before) - 1, AFTER = sizeof(after) - 1 };
+    struct image_file *file = record;
+    file->thumbnail_url = STR_NULL;
+    if (file->is_deleted || !has_pixels(file))
+        return;
+    char *at = arena_alloc(arena, BEFORE + INTEGER_TEXT_MAX + AFTER);
+    memcpy(at, before, BEFORE);
+    ptrdiff_t len = BEFORE + integer_write(file->id, at + BEFORE);
+    memcpy(at + len, after, AFTER);
+    file->thumbnail_url = (struct str){ at, len + AFTER };
+}
+
 const struct schema image_file_schema =
-    SCHEMA("ImageFile", struct image_file, image_file_fields, .table = "image_files", .alias = "f",
+    SCHEMA("ImageFile", struct image_file, image_file_fields, .table = "image_files", .alias = "f", .derive = derive,
            .veil = image_file_veil, .doc = "An uploaded file.");
 
 static const struct field image_file_key_fields[] = {

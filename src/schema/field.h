@@ -54,7 +54,8 @@ enum field_flag {
     KEEP_EMPTY = 1 << 11,   /* an empty text stays empty instead of becoming null */
     DAY_END = 1 << 13,      /* struct instant: a date alone means its last moment, not its first */
     KEEP_SPACES = 1 << 12,  /* the text is not trimmed (passwords) */
-    VEILS = 1 << 14,        /* read from SQL even when the caller did not ask for it: the schema's veil looks at it */
+    VEILS = 1 << 14,        /* read from SQL even when the caller did not ask for it: the schema's veil, or what it
+                               derives, looks at it */
     NOT_QUOTED = 1 << 15,   /* the audit log says that it changed, not from what to what; so of SECRET, ENCRYPTED */
     GENERATED = 1 << 16,    /* a column that is only read with the record: triggers or SQL of their own keep it */
 };
@@ -100,6 +101,9 @@ struct schema {
     const char *table; /* NULL: not stored */
     const char *alias; /* table alias in SELECTs, e.g. "f"; NULL: the table's name */
     const char *join;  /* joins that fields' `sql` need: "left join users u on u.id = f.uploaded_by" */
+    /* Fills members that have no column (NOT_STORED) from those that have, after each row that is read; NULL: there are
+     * none. */
+    void (*derive)(void *record, struct arena *arena);
     /* Takes out of a record, before it is sent, what this caller is not to know; NULL: nothing. False: call.error says
      * why not. */
     bool (*veil)(struct call *c, void *record);
