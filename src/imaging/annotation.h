@@ -7,9 +7,18 @@
  *                                  file 7, version 2
  *                                  file 7, version 3  <- current
  *
- * PUT replaces the set. An annotation that is the same as before keeps its author, times and values; others are
- * measured anew. Values are always the server's own (measure/measure.h): from the points and the frame's spacing, or
- * the annotation's calibration.
+ *     struct annotation_set before, now;
+ *     if (!annotation_set_load(c, file_id, 0, &before)) ...                      // 0: the current version
+ *     if (!annotation_set_replace(c, image, &before, after, comment, &now)) ...
+ *
+ * The set is replaced as a whole. An annotation that is the same as before keeps its author, times and values; others
+ * are measured anew. Values are always the server's own (measure/measure.h): from the points and the frame's spacing,
+ * or the annotation's calibration.
+ *
+ * Sets and all in them lie in the call's arena; `after` is changed (ids, authors, values). The image is borrowed. On
+ * failure nothing is kept: wishes that cannot be measured are problems by their place in the body, all of them at once
+ * (E_INVALID); a version that somebody else was faster with is E_PRECONDITION_FAILED; pixels that cannot be decoded
+ * are no failure, but a remark on the annotations that wanted them.
  */
 #ifndef ROENTGEN_ANNOTATION_H
 #define ROENTGEN_ANNOTATION_H
@@ -52,7 +61,7 @@ struct annotation {
     unsigned source;
     struct annotation_model model;
     bool visible;
-    /* The server's. */
+    /* What the server says of it. */
     struct list values; /* struct annotation_value */
     struct str remark;
     int64_t created_by;
@@ -75,8 +84,7 @@ extern const struct schema annotation_set_schema;
 /* Version `number`, 0: the current one; E_NOT_FOUND. Without any there is an empty set of version 0. */
 bool annotation_set_load(struct call *c, int64_t file_id, int64_t number, struct annotation_set *out);
 /* `after` (of struct annotation) takes the place of the set that was read as `before`: measured, kept as the next
- * version, with its audit row. E_PRECONDITION_FAILED: somebody was faster. Nothing is kept when nothing differs and
- * there is no comment. On a worker. */
+ * version, with its audit row. Nothing is kept when nothing differs and there is no comment. On a worker. */
 bool annotation_set_replace(struct call *c, struct image *image, const struct annotation_set *before, struct list after,
                             struct str comment, struct annotation_set *out);
 

@@ -1,9 +1,32 @@
 /* image.h - an image file opened for what is in it: its header, its frames, its scale.
  *
+ * Four words are kept apart, here and wherever pixels are dealt with:
+ *
+ *   image file --open--> image --decode--> samples of a frame --render--> picture --encode--> JPEG, PNG, WebP
+ *                          |                                      ^
+ *                          +-- its header, and a query -->  presentation
+ *
+ *   image file     stored bytes and the row that names them (`/image-files`; records/image_file.h): a DICOM file, a
+ *                  raster file (JPEG, PNG, TIFF), or neither.
+ *   image          what such a file holds (`/images`): a header, if it is a DICOM file, and frames of pixels (PS3.3
+ *                  C.7.6.3, C.7.6.6), counted from 1. The pages of a raster file are its frames. A frame that has been
+ *                  decoded is samples (raster/render.h).
+ *   presentation   how a frame is shown (presentation.h): what its stored values stand for, which of them matter (VOI),
+ *                  which way round black and white are, how large, how encoded (PS3.4 N.2).
+ *   picture        what a person looks at: a frame rendered by a presentation, in memory (raster/picture.h) or encoded
+ *                  (picture_cache.h). PS3.18 8.3.5, and so the paths, folders and settings, call it rendered.
+ *
  *     static bool mean_of(struct call *c, struct image *image) { ... image_samples(c, image, 1, &samples) ... }
  *     static bool mean_get(struct call *c) { return image_look(c, in->file_id, IMAGE_READ, mean_of); }
  *
- * Blocks (files, helpers): on a worker. The database connection is given back before any of that.
+ * An open image owns its descriptor, the view of its bytes and its header; image_close gives them back, and image_look
+ * does that by itself. Samples and other results lie in the call's arena and outlive it. A job does not: it borrows the
+ * descriptor and the bytes.
+ *
+ * Failure: c->error says whether the file is to blame (E_INVALID, E_UNSUPPORTED_TYPE), or the disk (E_UNREADABLE), or
+ * the moment (E_UNAVAILABLE). A file is blamed only for bytes that are those which were stored (image_blame).
+ *
+ * Blocks (files, decoder processes): on a worker. The database connection is given back before any of that.
  */
 #ifndef ROENTGEN_IMAGE_H
 #define ROENTGEN_IMAGE_H
@@ -21,7 +44,8 @@ struct image {
     struct str damage;          /* why the DICOM file could not be read to its end; null: it could */
 };
 
-enum image_header { IMAGE_READ, IMAGE_UNREAD /* `dicom` is NULL */ };
+/* Is the header to be read? IMAGE_UNREAD: `dicom` is NULL, for who parses the bytes in another way. */
+enum image_header { IMAGE_READ, IMAGE_UNREAD };
 /* What `look` returns of a file that the caller may see, opened for it and closed after it; the audit row is about
  * it. False as well when the file could not be opened (below), or not be read whole (E_UNREADABLE), whatever `look`
  * said. */
@@ -49,6 +73,7 @@ bool image_samples(struct call *c, const struct image *image, int64_t number, st
 /* A job for the decoder processes about frame `number`, all but its kind and presentation. Its lists live in the
  * arena. */
 bool image_job(struct call *c, const struct image *image, int64_t number, struct decode_job *job);
+/* Has it done. The result lies in the arena, and is counted into what the call holds. */
 bool image_run(struct call *c, const struct decode_job *job, struct decode_result *result);
 
 /* How pixels become millimetres. */

@@ -1,4 +1,4 @@
-/* image_state.c - FAILED because of a picture, and back. */
+/* image_state.c - FAILED because of what is in the file, and back. */
 #include "imaging/image_state.h"
 
 #include "site/app.h"

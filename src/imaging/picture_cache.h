@@ -5,8 +5,8 @@
  *     if (!picture_bytes(c, &file, &query, &jpeg)) ...
  *
  * The key is made of the file's SHA-256 and every parameter, so equal keys are equal pictures: nothing has to be
- * invalidated, and the key is the ETag as well. The cache (blob/result.h, the folder rendered/) may lose anything at any
- * time; what it lacks is made again.
+ * invalidated, and the key is the ETag as well. The cache (blob/result.h, the folder rendered/) may lose anything at
+ * any time; what it lacks is made again.
  *
  * What is found or made lies in the call's arena. Failure: what image_open, presentation_of and the decoders say
  * (image.h, presentation.h, raster/decoder.h); nothing is then kept. Blocks: on a worker; the database connection is

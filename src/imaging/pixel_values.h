@@ -12,10 +12,14 @@
  *
  *     struct pixel_source source = { c, object, &format, frame };
  *     struct str unit;
- *     if (!pixel_values_real(&source, presentation, &unit)) ...    // then sample_meaning (raster/render.h) for each
+ *     if (!pixel_values_real(&source, presentation, &unit)) ... // then sample_meaning (raster/render.h) for each
  *
  * Nothing is guessed: a unit is told where the file states it, or where the standard fixes it (HU for CT). Stored
  * values that a mapping does not cover have no value.
+ *
+ * Tables are copied into the presentation, which refers to nothing of the source; the unit lies in the call's arena or
+ * the data set. Failure is a Modality LUT that is broken (E_INVALID): pixels whose values cannot be known are not shown
+ * as if they were. Other statements that cannot be read are as if absent; measure/header_doubts.h tells of them.
  */
 #ifndef ROENTGEN_PIXEL_VALUES_H
 #define ROENTGEN_PIXEL_VALUES_H

@@ -1,14 +1,18 @@
 /* presentation.h - how a frame is to be shown: from what the file says and what was asked, to a struct presentation
  * (raster/render.h).
  *
- *     struct presentation *presentation = arena_new(&c->arena, struct presentation);     // 650 KB: never on the stack
- *     if (!presentation_of(c, image.dicom, &format, in->frame, in, presentation)) return false;
+ *     struct presentation *presentation = malloc(sizeof(*presentation));     // 1.2 MB: never on the stack
+ *     if (!presentation_of(c, image.dicom, &format, in->frame, in, presentation)) ...
  *     job.presentation = presentation;
  *
  * Grey: the window asked for, else the file's first VOI LUT, else its first window, else the full range of the
  * values. A window asked for is in the values that histograms and measurements tell, the file's own are in those of
  * its modality (pixel_values.h). Overlays are not drawn, presentation states not applied. Functional groups of the
  * frame count before the file's own attributes.
+ *
+ * The caller owns the presentation, which refers to nothing of the file or the query. Failure is E_INVALID: a wish that
+ * contradicts another or this file, told as problems of the query, or a lookup table that the picture needs and that is
+ * broken; the presentation is then unspecified.
  */
 #ifndef ROENTGEN_PRESENTATION_H
 #define ROENTGEN_PRESENTATION_H
@@ -36,6 +40,7 @@ enum { PICTURE_SIDE_MAX = 8192 };
 /* What is white of a VOI LUT: the largest value of as many bits as its descriptor says, or its largest entry. */
 enum voi_range { VOI_RANGE_DECLARED, VOI_RANGE_USED };
 
+/* What is asked of a picture; a member that is null leaves it to the file. */
 struct picture_query {
     int64_t file_id;
     int64_t frame;
@@ -55,8 +60,7 @@ extern const char *const picture_media_types[]; /* likewise */
 /* The query of a picture as the file would have it, e.g. for a thumbnail: nothing asked for but the box. */
 void picture_query_default(struct picture_query *query);
 
-/* `object` NULL: a raster file, whose format need not be known yet (`format` NULL). E_INVALID, with problems,
- * for wishes that contradict each other or this file; for a lookup table that the picture needs and that is broken. */
+/* `object` NULL: a raster file, whose format need not be known yet (`format` NULL). */
 bool presentation_of(struct call *c, const struct dicom_object *object, const struct pixel_format *format,
                      int64_t frame, const struct picture_query *query, struct presentation *out);
 

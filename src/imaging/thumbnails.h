@@ -1,9 +1,17 @@
 /* thumbnails.h - small pictures, made in the background after an upload and on demand.
  *
- * Making one decodes the whole picture, so this is also where damage is found: such a file becomes FAILED with the
+ *     thumbnails_open(app, &app->thumbnails, &error)                      // serve: one thread
+ *     app->jobs = (struct jobs){ thumbnails_want, app->thumbnails };      // site/jobs.h: an upload asks, and goes on
+ *     thumbnails_make(c, &file)                                           // now, for who cannot wait
+ *     thumbnails_close(app->thumbnails)
+ *
+ * Making one decodes the whole first frame, so this is also where damage is found: such a file becomes FAILED with the
  * reason (image_state.h). What could not be made for another reason is tried again. The queue lives in memory; what
  * it loses in a crash is found again at the next start (UPLOADED raster files without a thumbnail). DICOM files wait
  * until no more of them come; what is lost of those is made when somebody asks.
+ *
+ * The thread has a call of its own and borrows the app, which outlives it. Its failures are lines in the log
+ * (thumbnail.failed).
  */
 #ifndef ROENTGEN_THUMBNAILS_H
 #define ROENTGEN_THUMBNAILS_H
