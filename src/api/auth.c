@@ -55,7 +55,8 @@ struct grant {
     struct str username, password, refresh_token, scope, client_id, client_secret;
 };
 static const struct field grant_fields[] = {
-    FIELD(struct grant, grant_type, .choices = grant_types, .flags = REQUIRED, .doc = "What is offered for the token."),
+    FIELD(struct grant, grant_type, .choices = grant_types, .type = "GrantType", .flags = REQUIRED,
+          .doc = "What is offered for the token."),
     FIELD(struct grant, username, .max = 254, .doc = "With grant_type=password."),
     FIELD(struct grant, password, .flags = SECRET | KEEP_SPACES, .max = 200, .doc = "With grant_type=password."),
     FIELD(struct grant, refresh_token, .flags = SECRET, .max = 200, .doc = "With grant_type=refresh_token."),

@@ -21,9 +21,9 @@ LIST_ORDER(file_order, FILE_SORTS);
 
 #define FILE_LIST_FIELDS \
     LIST_FIELDS(struct image_file_list, file_order, "-created_at"), \
-        FIELD(struct image_file_list, file_type, .choices = file_types, .filter = "f.file_type = ?", \
-              .doc = "Only this type."), \
-        FIELD(struct image_file_list, status, .choices = file_statuses, \
+        FIELD(struct image_file_list, file_type, .choices = file_types, .type = "FileType", \
+              .filter = "f.file_type = ?", .doc = "Only this type."), \
+        FIELD(struct image_file_list, status, .choices = file_statuses, .type = "ImageFileStatus", \
               .doc = "Only this status. DELETED: the deleted files that one may restore."), \
         FIELD(struct image_file_list, modality, .max = 200, .example = "CT,MR", \
               .doc = "Only these modalities, separated by commas."), \
@@ -199,7 +199,7 @@ struct stats_query {
     unsigned scope;
 };
 static const struct field stats_query_fields[] = {
-    FIELD(struct stats_query, scope, .choices = stats_scopes, .fallback = "mine",
+    FIELD(struct stats_query, scope, .choices = stats_scopes, .type = "StatsScope", .fallback = "mine",
           .doc = "One's own files, or all (needs image.read_all)."),
 };
 static const struct schema stats_query = SCHEMA("StatsQuery", struct stats_query, stats_query_fields);

@@ -24,7 +24,8 @@ struct file_batch {
 };
 static const struct field file_batch_fields[] = {
     FIELD(struct file_batch, ids, .flags = REQUIRED, .min = 1, .max = 1000, .doc = "The files to work on."),
-    FIELD(struct file_batch, action, .flags = REQUIRED, .choices = image_file_actions, .doc = "What to do with each."),
+    FIELD(struct file_batch, action, .flags = REQUIRED, .choices = image_file_actions, .type = "BatchAction",
+          .doc = "What to do with each."),
     FIELD(struct file_batch, tags, .max = 50, .doc = "With action tag: the tags the files are to have."),
 };
 static const struct schema file_batch = SCHEMA("ImageFileBatch", struct file_batch, file_batch_fields);

@@ -23,7 +23,7 @@ struct named_value {
 };
 static const struct field named_value_fields[] = {
     FIELD(struct named_value, name, .doc = "Name of the value in an annotation."),
-    FIELD(struct named_value, quantity, .choices = unit_kinds,
+    FIELD(struct named_value, quantity, .choices = unit_kinds, .type = "Quantity",
           .doc = "length (mm or px), area (mm2 or px2) or angle (deg)."),
     FIELD(struct named_value, doc, .doc = "What it is, and what its sign means."),
     FIELD(struct named_value, doc_zh, .doc = "The same in Chinese."),
@@ -44,7 +44,7 @@ static const struct field measurement_fields[] = {
     FIELD(struct measurement, name_zh, .doc = "Its name in Chinese."),
     FIELD(struct measurement, doc, .doc = "What is measured."),
     FIELD(struct measurement, doc_zh, .doc = "The same in Chinese."),
-    FIELD(struct measurement, view, .choices = measure_views,
+    FIELD(struct measurement, view, .choices = measure_views, .type = "MeasurementView",
           .doc = "lateral: `facing` has to be said; frontal: `patient_left` has to be said; any: neither."),
     FIELD(struct measurement, min_points, .doc = "How many points it needs."),
     FIELD(struct measurement, max_points, .doc = "How many points it takes at most."),

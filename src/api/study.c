@@ -54,7 +54,7 @@ static const struct field study_patch_fields[] = {
     FIELD(struct study_patch, body_part, .flags = NULLABLE, .max = 64, .doc = "Part of the body."),
     FIELD(struct study_patch, description, .flags = NULLABLE, .max = 2000, .doc = "What was done, in words."),
     FIELD(struct study_patch, referring_physician, .flags = NULLABLE, .max = 200, .doc = "Who asked for it."),
-    FIELD(struct study_patch, status, .choices = study_statuses, .flags = REQUIRED,
+    FIELD(struct study_patch, status, .choices = study_statuses, .type = "StudyStatus", .flags = REQUIRED,
           .doc = "How far the work on it has come."),
     FIELD(struct study_patch, updated_at, .flags = READ_ONLY | SET_ON_UPDATE, .doc = "When it was changed last."),
 };

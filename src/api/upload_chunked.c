@@ -79,7 +79,8 @@ static const struct field chunked_state_fields[] = {
     FIELD(struct chunked_state, uploaded_chunks, .doc = "Numbers of those that are here."),
     FIELD(struct chunked_state, missing_chunks, .doc = "Numbers of those that are not."),
     FIELD(struct chunked_state, upload_progress, .doc = "How much of it is here, in percent."),
-    FIELD(struct chunked_state, status, .choices = file_statuses, .doc = "Status of the file's record."),
+    FIELD(struct chunked_state, status, .choices = file_statuses, .type = "ImageFileStatus",
+          .doc = "Status of the file's record."),
     FIELD(struct chunked_state, expires_at, .doc = "When an incomplete upload is removed."),
 };
 static const struct schema chunked_state = SCHEMA("ChunkedUploadState", struct chunked_state, chunked_state_fields);
@@ -103,6 +104,11 @@ static bool chunked_get(struct call *c)
     out->expires_at = chunked_expires_at(c, &file);
     return true;
 }
+
+static const struct field chunks_missing_fields[] = {
+    FIELD(struct chunked_state, missing_chunks, .doc = "Numbers of the chunks that are not here."),
+};
+static const struct schema chunks_missing = SCHEMA("ChunksMissing", struct chunked_state, chunks_missing_fields);
 
 static bool complete_post(struct call *c)
 {
@@ -141,6 +147,7 @@ static const struct endpoint rows[] = {
     { HTTP_POST, "/api/v1/upload/chunked/{upload_id}/complete", complete_post, &upload_key_schema, &image_file_schema,
       .runs = WORKS, .status = 201, UPLOADS, .audit = "image_file.upload",
       .summary = "Puts the chunks together and checks size and hash",
+      .refusal = { 409, "Chunks are missing.", &chunks_missing },
       .doc = "409 with missing_chunks while some are missing. May be repeated. Refused for its hash or its content "
              "(415, 422) the upload is cancelled: begin another." },
     { HTTP_DELETE, "/api/v1/upload/chunked/{upload_id}", chunked_delete, &upload_key_schema, NULL, .runs = WORKS,

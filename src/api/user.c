@@ -127,7 +127,7 @@ struct user_list {
 LIST_ORDER(user_order, USER_SORTS);
 static const struct field user_list_fields[] = {
     LIST_FIELDS(struct user_list, user_order, "-created_at"),
-    FIELD(struct user_list, status, .choices = user_statuses, .filter = "u.status = ?",
+    FIELD(struct user_list, status, .choices = user_statuses, .type = "UserStatus", .filter = "u.status = ?",
           .doc = "Only accounts in this state."),
     FIELD(struct user_list, username, .max = 50, .filter = "u.username = ?", .doc = "Only the account of this name."),
 };
@@ -143,7 +143,8 @@ static const struct field user_row_fields[] = {
     FIELD(struct user, username, .doc = "Name to sign in with."),
     PROFILE_FIELDS(struct user),
     FIELD(struct user, roles, .sql = ROLES_OF_USER, .doc = "Names of the account's roles."),
-    FIELD(struct user, status, .choices = user_statuses, .doc = "Only ACTIVE accounts can sign in."),
+    FIELD(struct user, status, .choices = user_statuses, .type = "UserStatus",
+          .doc = "Only ACTIVE accounts can sign in."),
     FIELD(struct user, must_change_password, .doc = "The password was set by somebody else."),
     FIELD(struct user, locked_until, .flags = NULLABLE,
           .sql = "(select max(l.locked_until) from sign_in_locks l where l.user_id = u.id)",

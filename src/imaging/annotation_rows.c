@@ -24,7 +24,7 @@ static const struct field value_fields[] = {
           .doc =
               "mm, mm2, px, px2, deg; along the axes of ultrasound regions also s, cm/s, Hz, % and others; for pixel "
               "values HU or what the file says; null: none known."),
-    FIELD(struct annotation_value, spacing, .choices = bases, .flags = NULLABLE,
+    FIELD(struct annotation_value, spacing, .choices = bases, .type = "SpacingSource", .flags = NULLABLE,
           .doc =
               "What lengths and angles rest on: pixel_spacing; detector (millimetres at the detector, larger than in "
               "the patient); calibration; ultrasound_region (the calibrated region that holds all points); pixels "
@@ -58,7 +58,7 @@ static const struct schema model_schema =
     FIELD(struct annotation, id, .flags = NULLABLE, .min = 36, .max = 36, \
           .example = "0c9f3c1e-6f0b-4a5e-9d53-3f1f7a1f2b10", \
           .doc = "A UUID that stays the same over versions; made here when left out."), \
-        FIELD(struct annotation, kind, .choices = measure_names, .flags = REQUIRED, \
+        FIELD(struct annotation, kind, .choices = measure_names, .type = "AnnotationKind", .flags = REQUIRED, \
               .doc = "What is drawn or measured; GET /api/v1/measurements describes each."), \
         FIELD(struct annotation, frame, .min = 1, .max = PIXEL_FRAMES_MAX, .fallback = "1", \
               .doc = "Frame (page) of the file, from 1."), \
@@ -66,13 +66,14 @@ static const struct schema model_schema =
               .doc = "Its points, in the order of its kind."), \
         FIELD(struct annotation, label, .flags = NULLABLE, .max = 500, .example = "主弯 T5-T12", \
               .doc = "Words to it."), \
-        FIELD(struct annotation, facing, .choices = measure_sides, .flags = NULLABLE, \
+        FIELD(struct annotation, facing, .choices = measure_sides, .type = "Side", .flags = NULLABLE, \
               .doc = "Lateral measurements: the side of the image that the patient's front points to."), \
-        FIELD(struct annotation, patient_left, .choices = measure_sides, .flags = NULLABLE, \
+        FIELD(struct annotation, patient_left, .choices = measure_sides, .type = "Side", .flags = NULLABLE, \
               .doc = "Frontal measurements: the side of the image where the patient's left is."), \
         FIELD_OBJECT(struct annotation, calibration, .of = &calibration_schema, .flags = NULLABLE, \
                      .doc = "A stated scale instead of the file's."), \
-        FIELD(struct annotation, source, .choices = sources, .fallback = "human", .doc = "Who drew it."), \
+        FIELD(struct annotation, source, .choices = sources, .type = "AnnotationSource", .fallback = "human", \
+              .doc = "Who drew it."), \
         FIELD_OBJECT(struct annotation, model, .of = &model_schema, .flags = NULLABLE, \
                      .doc = "With source model: which one."), \
         FIELD(struct annotation, visible, .fallback = "true", .doc = "Is it to be shown?"), \

@@ -35,13 +35,13 @@ static const struct field picture_query_fields[] = {
                  "with window_width."),
     FIELD(struct picture_query, window_width, .min = 0, .max = 2000000000, .example = "400",
           .doc = "Width of the window, more than 0; with window_center."),
-    FIELD(struct picture_query, preset, .choices = preset_names,
+    FIELD(struct picture_query, preset, .choices = preset_names, .type = "WindowPreset",
           .doc = "A common window for CT (centre/width):" CT_PRESETS(
               PRESET_DOC) " instead of window_center and window_width."),
     FIELD(struct picture_query, voi, .min = 1, .max = 64, .example = "2",
           .doc = "One of the file's own VOI LUTs and windows: its explanation, or its number from 1, LUTs first; "
                  "`none`: the full range of the values. Without it, the first one."),
-    FIELD(struct picture_query, voi_range, .choices = voi_ranges, .fallback = "declared",
+    FIELD(struct picture_query, voi_range, .choices = voi_ranges, .type = "VoiRange", .fallback = "declared",
           .doc = "What is white of a VOI LUT: `declared`, the largest value of as many bits as its descriptor says; "
                  "`used`, its largest entry, for files whose table declares 16 bits and uses 12. X-Picture-Remark "
                  "tells when they differ."),
@@ -50,7 +50,7 @@ static const struct field picture_query_fields[] = {
           .doc = "The picture is made to fit into this width in pixels, never enlarged."),
     FIELD(struct picture_query, height, .min = 1, .max = PICTURE_SIDE_MAX,
           .doc = "The picture is made to fit into this height in pixels, never enlarged."),
-    FIELD(struct picture_query, format, .choices = picture_formats, .fallback = "jpeg",
+    FIELD(struct picture_query, format, .choices = picture_formats, .type = "PictureFormat", .fallback = "jpeg",
           .doc = "What the picture is encoded as."),
     FIELD(struct picture_query, quality, .min = 1, .max = 100, .fallback = "90",
           .doc = "Quality of JPEG and WebP; WebP of quality 100 is lossless. PNG always is."),

@@ -19,7 +19,7 @@
         PROFILE_FIELDS(struct user), \
         FIELD(struct user, roles, .flags = READ_ONLY | NOT_STORED, .doc = "Names of the account's roles."), \
         FIELD(struct user, permissions, .flags = READ_ONLY | NOT_STORED, .doc = "What those roles allow."), \
-        FIELD(struct user, status, .choices = user_statuses, .flags = REQUIRED, \
+        FIELD(struct user, status, .choices = user_statuses, .type = "UserStatus", .flags = REQUIRED, \
               .doc = "Only ACTIVE accounts can sign in; PENDING ones wait for approval."), \
         FIELD(struct user, must_change_password, .flags = READ_ONLY, .doc = "The password was set by somebody else."), \
         FIELD(struct user, last_login_at, .flags = READ_ONLY | NULLABLE, .doc = "When it was last signed in with."), \

@@ -21,7 +21,7 @@ static const struct field image_file_fields[] = {
     FIELD(struct image_file, file_uuid, .flags = READ_ONLY, .doc = "The same, for outside."),
     FIELD(struct image_file, original_filename, .flags = READ_ONLY, .doc = "Name it was uploaded under.",
           .example = "chest_xray.jpg"),
-    FIELD(struct image_file, file_type, .choices = file_types, .flags = READ_ONLY | VEILS,
+    FIELD(struct image_file, file_type, .choices = file_types, .type = "FileType", .flags = READ_ONLY | VEILS,
           .doc = "What its content says it is."),
     FIELD(struct image_file, mime_type, .flags = READ_ONLY, .doc = "Media type, by content.", .example = "image/jpeg"),
     FIELD(struct image_file, storage_path, .flags = READ_ONLY | NULLABLE,
@@ -69,7 +69,8 @@ static const struct field image_file_fields[] = {
               "DICOM: what was stepped over or forgiven when the file was read, and what of its header decides numbers "
               "(rescale, window, spacing, SUV ...) and cannot be read. It is no failure."),
     FIELD(struct image_file, tags, .flags = READ_ONLY | NULLABLE, .doc = "Words that it was tagged with."),
-    FIELD(struct image_file, status, .choices = file_statuses, .flags = READ_ONLY, .doc = "How far it has come."),
+    FIELD(struct image_file, status, .choices = file_statuses, .type = "ImageFileStatus", .flags = READ_ONLY,
+          .doc = "How far it has come."),
     FIELD(struct image_file, status_reason, .flags = READ_ONLY | NULLABLE,
           .doc = "Why it is FAILED, or not the instance of its series."),
     FIELD(struct image_file, upload_progress, .flags = READ_ONLY, .doc = "How much of it is here, in percent."),
@@ -84,7 +85,7 @@ static const struct field image_file_fields[] = {
           .doc = "An earlier file with the same bytes."),
     FIELD(struct image_file, already_stored, .flags = READ_ONLY | NOT_STORED,
           .doc = "In the answer to an upload: this instance was here already, with these bytes; nothing was added."),
-    FIELD(struct image_file, damage, .choices = file_damages, .flags = READ_ONLY | NULLABLE,
+    FIELD(struct image_file, damage, .choices = file_damages, .type = "FileDamage", .flags = READ_ONLY | NULLABLE,
           .doc =
               "What is known to be wrong with the stored bytes: they are missing, of another size, or others than were "
               "stored. Sending the file again mends it."),

@@ -11,7 +11,7 @@ static const char *const event_kinds[] = { "STUDY", "IMAGE_FILE", NULL };
 NAMES_REACH(event_kinds, EVENT_IMAGE_FILE);
 static const struct field event_fields[] = {
     FIELD(struct event, at, .doc = "When it came."),
-    FIELD(struct event, kind, .choices = event_kinds, .doc = "What it is."),
+    FIELD(struct event, kind, .choices = event_kinds, .type = "EventKind", .doc = "What it is."),
     FIELD(struct event, title, .flags = NULLABLE, .doc = "Description or file name."),
     FIELD(struct event, study_id, .flags = NULLABLE, .doc = "The study that it belongs to."),
     FIELD(struct event, image_file_id, .flags = NULLABLE, .doc = "The image file."),

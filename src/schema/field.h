@@ -5,7 +5,7 @@
  *     static const struct field study_fields[] = {
  *         FIELD(struct study, id, .flags = READ_ONLY, .doc = "Identifies the study here."),
  *         FIELD(struct study, study_uid, .flags = REQUIRED, .min = 1, .max = 64, .doc = "Study Instance UID."),
- *         FIELD(struct study, modality, .choices = modalities, .doc = "What made the images."),
+ *         FIELD(struct study, status, .choices = study_statuses, .type = "StudyStatus", .doc = "How far it is."),
  *         FIELD(struct study, created_at, .flags = READ_ONLY | SET_ON_INSERT, .doc = "When it was registered."),
  *     };
  *     const struct schema study_schema = SCHEMA("Study", struct study, study_fields, .table = "studies");
@@ -50,6 +50,7 @@ enum field_flag {
     SET_ON_INSERT = 1 << 7, /* struct instant: db_insert sets it to now */
     SET_ON_UPDATE = 1 << 8, /* struct instant: db_insert and db_update set it to now */
     NULLABLE = 1 << 9,      /* may be null in answers (documentation and OpenAPI) */
+    WITHHELD = 1 << 17,     /* the record always has it, answers may not: the veil takes it out, and it is null */
     IN_QUERY = 1 << 10,     /* comes from the query even when the request has a body */
     KEEP_EMPTY = 1 << 11,   /* an empty text stays empty instead of becoming null */
     DAY_END = 1 << 13,      /* struct instant: a date alone means its last moment, not its first */
@@ -82,6 +83,7 @@ struct field {
     int64_t min, max; /* integer, real: value; text: code points; list, texts, integers, counts: items; json: bytes.
                                      Both 0: only the kind's own bound; max below min: no upper limit but the kind's */
     const char *const *choices;   /* text or choice kinds */
+    const char *type;             /* of what has choices: what clients call them all, "StudyStatus" or "study_status" */
     const struct schema *of;      /* object and list kinds: what is inside */
     const struct text_rule *rule; /* text: what else it has to be; NULL: nothing */
     const char *fallback;         /* default as text, when the input lacks it, or says null without NULLABLE */

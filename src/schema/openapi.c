@@ -8,6 +8,7 @@
 #include "schema/json.h"
 #include "schema/kinds.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 
 enum view { ANSWER, BODY, PARAMETER };
@@ -37,7 +38,7 @@ static void put_type(struct text *out, const char *type, bool null)
 static bool may_be_null(const struct field *field, enum view view)
 {
     if (view == ANSWER)
-        return field->flags & NULLABLE;
+        return field->flags & (NULLABLE | WITHHELD);
     return view == BODY && field_accepts_null(field);
 }
 
@@ -65,15 +66,45 @@ static void put_text(struct text *out, const struct field *field, enum view view
     text_format(out, ",\"format\":\"%s\"", format_of(field));
 }
 
+static void put_names(struct text *out, const char *const *choices)
+{
+    text_put(out, S("\"type\":\"string\",\"enum\":["));
+    for (int i = 0; choices[i]; i++) {
+        text_put(out, i ? S(",") : S(""));
+        text_put_json_string(out, str_from(choices[i]));
+    }
+    text_put_char(out, ']');
+}
+
+void openapi_put_choices_name(struct text *out, const struct field *field)
+{
+    bool begins = true; /* a word */
+    for (const char *at = field->type; *at; at++) {
+        if (*at != '_')
+            text_put_char(out, begins ? (char)toupper((unsigned char)*at) : *at);
+        begins = *at == '_';
+    }
+}
+
+void openapi_put_choices(struct text *out, const struct field *field)
+{
+    text_put_char(out, '{');
+    put_names(out, field->choices);
+    text_put_char(out, '}');
+}
+
 /* One that may be null is an alternative of two, as generators make one type of the names then. */
 static void put_enum(struct text *out, const struct field *field, bool null)
 {
-    text_put(out, null ? S("\"anyOf\":[{\"type\":\"string\",\"enum\":[") : S("\"type\":\"string\",\"enum\":["));
-    for (int i = 0; field->choices[i]; i++) {
-        text_put(out, i ? S(",") : S(""));
-        text_put_json_string(out, str_from(field->choices[i]));
+    text_put(out, null ? S("\"anyOf\":[{") : S(""));
+    if (field->type) {
+        text_put(out, S("\"$ref\":\"#/components/schemas/"));
+        openapi_put_choices_name(out, field);
+        text_put_char(out, '"');
+    } else {
+        put_names(out, field->choices);
     }
-    text_put(out, null ? S("]},{\"type\":\"null\"}]") : S("]"));
+    text_put(out, null ? S("},{\"type\":\"null\"}]") : S(""));
 }
 
 /* ---- numbers, times ---- */
@@ -312,7 +343,7 @@ static void put_required(struct text *out, const struct schema *schema, bool inp
 
 void openapi_put_schema(struct text *out, const struct schema *schema, enum openapi_use use)
 {
-    bool input = use != OPENAPI_ANSWER;
+    bool input = use == OPENAPI_BODY || use == OPENAPI_PATCH;
     text_put(out, S("{\"type\":\"object\""));
     if (schema->doc) {
         put_key(out, "description");
@@ -327,7 +358,7 @@ void openapi_put_schema(struct text *out, const struct schema *schema, enum open
         put_field(out, field, input ? BODY : ANSWER, field->doc);
     }
     text_put_char(out, '}');
-    if (use != OPENAPI_PATCH)
+    if (use == OPENAPI_ANSWER || use == OPENAPI_BODY)
         put_required(out, schema, input);
     if (input)
         text_put(out, S(",\"additionalProperties\":false"));

@@ -20,10 +20,16 @@ void openapi_put_path_parameter(struct text *out, const struct field *field);
  * with examples, and makes some up where there is none. */
 void openapi_put_form_field(struct text *out, const struct field *field);
 
+/* Choices that have a `type` are a component, one for all members that choose among them: its name, "StudyStatus",
+ * and its schema. Others stand where they are used. */
+void openapi_put_choices_name(struct text *out, const struct field *field);
+void openapi_put_choices(struct text *out, const struct field *field);
+
 enum openapi_use {
     OPENAPI_ANSWER, /* all members but WRITE_ONLY ones, and all of them are there */
     OPENAPI_BODY,   /* without READ_ONLY and IN_QUERY members; no others are taken */
     OPENAPI_PATCH,  /* the same, and none of them has to be there */
+    OPENAPI_FURTHER /* members that an answer may have beside others */
 };
 /* An object schema. What is inside a record is referred to: "#/components/schemas/Part", in bodies ".../PartInput". */
 void openapi_put_schema(struct text *out, const struct schema *schema, enum openapi_use use);

@@ -32,7 +32,8 @@ struct health_answer {
     struct checks checks;
 };
 static const struct field health_fields[] = {
-    FIELD(struct health_answer, status, .choices = healths, .doc = "ok, degraded (works, but see checks) or down."),
+    FIELD(struct health_answer, status, .choices = healths, .type = "HealthStatus",
+          .doc = "ok, degraded (works, but see checks) or down."),
     FIELD_OBJECT(struct health_answer, checks, .of = &checks_schema, .doc = "What was looked at."),
 };
 static const struct schema health_schema =

@@ -352,7 +352,9 @@ static const struct endpoint rows[] = {
     { HTTP_GET, "/api/v1/system/performance", performance_get, NULL, &performance_schema, .runs = WORKS, SYSTEM,
       .summary = "Count and time by endpoint and by SQL statement" },
     { HTTP_GET, "/metrics", metrics_get, NULL, NULL, MAY_READ_METRICS, WORKS, .flags = NOT_JSON | LOOPBACK | QUIET,
-      .lane = LANE_PROBES, .tag = "system", .answers = "text/plain",
-      .summary = "Metrics for Prometheus; on this machine without signing in" },
+      .lane = LANE_PROBES, .tag = "system", .answers = "text/plain", .summary = "Metrics for Prometheus",
+      .doc =
+          "From the server's own machine, straight and not through a proxy, without a token; from anywhere else with "
+          "one that has the right `metrics.read` (401, 403)." },
 };
 ENDPOINT_TABLE(system_endpoints, rows);

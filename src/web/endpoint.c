@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "db/db.h"
+#include "web/openapi_document.h"
 #include "base/names.h"
 
 const char *const body_media_types[] = {
@@ -112,5 +113,5 @@ int endpoints_check(struct call *c, const struct service *served, struct text *c
             wrong += check_path(e, complaints) + check_twins(served, t, r, complaints) +
                      check_schema(c, e->in, complaints) + check_schema(c, e->out, complaints);
         }
-    return wrong;
+    return wrong + openapi_check_choices(served, complaints);
 }

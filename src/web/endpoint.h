@@ -75,6 +75,11 @@ struct endpoint {
         int status;
         const char *doc;
     } also[2]; /* other statuses that come with the same answer; 0: none */
+    struct {
+        int status; /* 0: none */
+        const char *doc;
+        const struct schema *members;
+    } refusal; /* a problem that tells programs more than every problem does: its further members */
     /* BODY_MULTIPART, BODY_RELATED and BODY_RAW: where the bytes go; called before any arrives. */
     bool (*receive)(struct call *c, struct body_sink *sink);
     int64_t body_max; /* 0: the setting for the body's type */

@@ -5,7 +5,8 @@
  *     struct user_list { struct list_query list; unsigned status; };
  *     static const struct field user_list_fields[] = {
  *         LIST_FIELDS(struct user_list, user_order, "-created_at"),
- *         FIELD(struct user_list, status, .choices = user_statuses, .filter = "u.status = ?", .doc = "..."),
+ *         FIELD(struct user_list, status, .choices = user_statuses, .type = "UserStatus", .filter = "u.status = ?",
+ *               .doc = "..."),
  *     };
  *     static const struct listing user_listing = { .row = &user_schema, .where = "u.is_deleted = 0", .id = "u.id",
  *         .order = &user_order };
@@ -68,7 +69,7 @@ struct list_order {
           .doc = "`next` of an earlier answer with the same sort: the rows after it." }, \
     { \
         .name = "sort", .kind = &kind_choice, .offset = offsetof(T, list.sort), .choices = order##_names, \
-        .fallback = first, .doc = "Order of the rows; with a minus the other way." \
+        .type = #order, .fallback = first, .doc = "Order of the rows; with a minus the other way." \
     }
 
 struct listing {

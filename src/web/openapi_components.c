@@ -1,12 +1,12 @@
 /* openapi_components.c - what operations refer to. A record stands under its schema's name; what a body may hold of
  * one that is also an answer, and what is inside bodies, is another shape and has "Input" (PATCH: "Patch") behind its
- * name; a page of a list has "PageOf" before it. */
+ * name; a page of a list has "PageOf" before it. Choices stand under their type's. */
 #include "web/openapi_document.h"
 
 #include "web/endpoint.h"
 #include "schema/openapi.h"
 
-enum { COMPONENTS_MAX = 256 };
+enum { COMPONENTS_MAX = 256, CHOICES_MAX = 128 };
 
 struct component {
     const struct schema *schema;
@@ -18,6 +18,8 @@ struct components {
     const struct service *served;
     struct component items[COMPONENTS_MAX];
     int count;
+    const struct field *choices[CHOICES_MAX]; /* one that has them, of each type */
+    int choices_count;
 };
 
 void openapi_put_json(struct text *out, const char *json)
@@ -66,6 +68,12 @@ static void add_answer(const struct endpoint *e, void *all)
         add_inside(all, e->out, false);
 }
 
+static void add_refusal(const struct endpoint *e, void *all)
+{
+    if (e->refusal.members)
+        add(all, (struct component){ e->refusal.members, OPENAPI_FURTHER, "" });
+}
+
 static bool is_answer(const struct service *served, const struct schema *schema)
 {
     for (int t = 0; t < served->count; t++)
@@ -100,6 +108,77 @@ void openapi_put_body_reference(struct text *out, const struct service *served, 
 void openapi_put_answer_reference(struct text *out, const struct endpoint *e)
 {
     text_format(out, "{\"$ref\":\"#/components/schemas/%s%s\"}", e->flags & LIST ? "PageOf" : "", e->out->name);
+}
+
+/* ---- choices ---- */
+
+static void add_choices(struct components *all, const struct field *field)
+{
+    for (int i = 0; i < all->choices_count; i++)
+        if (all->choices[i]->choices == field->choices)
+            return;
+    if (all->choices_count < CHOICES_MAX)
+        all->choices[all->choices_count++] = field;
+}
+
+static void add_choices_inside(struct components *all, const struct schema *schema)
+{
+    for (int i = 0; schema && i < schema->count; i++) {
+        const struct field *field = &schema->fields[i];
+        if (field->type)
+            add_choices(all, field);
+        if (field->of != schema)
+            add_choices_inside(all, field->of);
+    }
+}
+
+static void add_choices_of(const struct endpoint *e, void *all)
+{
+    add_choices_inside(all, e->in);
+    add_choices_inside(all, e->out);
+}
+
+/* Of each type there is one table of names, and of each table one type. */
+static int check_choices(const struct components *all, const struct schema *schema, struct text *complaints)
+{
+    int wrong = 0;
+    for (int i = 0; schema && i < schema->count; i++) {
+        const struct field *field = &schema->fields[i];
+        const char *trouble = field->choices && !field->type ? "needs a `type` for its choices" : NULL;
+        for (int k = 0; field->type && k < all->choices_count; k++)
+            if (!strcmp(all->choices[k]->type, field->type) != (all->choices[k]->choices == field->choices))
+                trouble = "has other choices than another of its type, or the same with another type";
+        if (trouble) {
+            text_format(complaints, "%s.%s %s\n", schema->name, field->name, trouble);
+            wrong++;
+        }
+        if (field->of != schema)
+            wrong += check_choices(all, field->of, complaints);
+    }
+    return wrong;
+}
+
+int openapi_check_choices(const struct service *served, struct text *complaints)
+{
+    int wrong = 0;
+    struct components all = { .served = served };
+    each_endpoint(served, add_choices_of, &all);
+    for (int t = 0; t < served->count; t++)
+        for (int r = 0; r < served->tables[t]->count; r++)
+            wrong += check_choices(&all, served->tables[t]->rows[r].in, complaints) +
+                     check_choices(&all, served->tables[t]->rows[r].out, complaints);
+    return wrong;
+}
+
+static void put_choices(struct text *out, const struct components *all)
+{
+    for (int i = 0; i < all->choices_count; i++) {
+        text_put_char(out, '"');
+        openapi_put_choices_name(out, all->choices[i]);
+        text_put(out, S("\":"));
+        openapi_put_choices(out, all->choices[i]);
+        text_put_char(out, ',');
+    }
 }
 
 /* ---- schemas ---- */
@@ -144,7 +223,8 @@ static const char page[] =
 static const char problem[] =
     "'Problem':{'type':'object','description':'What went wrong (RFC 9457).',"
     "'required':['type','title','status','detail','instance','request_id'],'properties':{"
-    "'type':{'type':'string','description':'Tells cases of one status apart; mostly `about:blank`.'},"
+    "'type':{'type':'string','description':'Tells cases of one status apart: `about:blank`, or "
+    "`urn:roentgen:problem:password-change-required`.'},"
     "'title':{'type':'string','description':'What the status means.'},"
     "'status':{'type':'integer','description':'The HTTP status.'},"
     "'detail':{'type':'string','description':'What went wrong this time, for people.'},"
@@ -166,6 +246,8 @@ static void put_schemas(struct text *out, const struct service *served)
     struct pages pages = { served, out };
     each_endpoint(served, add_answer, &all);
     each_endpoint(served, add_body, &all);
+    each_endpoint(served, add_refusal, &all);
+    each_endpoint(served, add_choices_of, &all);
     text_put(out, S("\"schemas\":{"));
     for (int i = 0; i < all.count; i++) {
         const struct component *one = &all.items[i];
@@ -173,6 +255,7 @@ static void put_schemas(struct text *out, const struct service *served)
         openapi_put_schema(out, one->schema, one->use);
         text_put_char(out, ',');
     }
+    put_choices(out, &all);
     each_endpoint(served, put_page, &pages);
     openapi_put_json(out, page);
     openapi_put_json(out, problem);

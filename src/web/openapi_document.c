@@ -151,6 +151,14 @@ static void put_answer(struct text *out, const struct endpoint *e, int status, c
     text_put_char(out, '}');
 }
 
+static void put_refusal(struct text *out, const struct endpoint *e)
+{
+    text_format(out, ",\"%d\":{\"description\":\"%s\",", e->refusal.status, e->refusal.doc);
+    openapi_put_json(out, "'content':{'application/problem+json':{'schema':{'allOf':[{'$ref':"
+                          "'#/components/schemas/Problem'},{'$ref':'#/components/schemas/");
+    text_format(out, "%s\"}]}}}}", e->refusal.members->name);
+}
+
 /* What every operation may answer beside is one reference; the introduction says which status means what. */
 static void put_responses(struct text *out, const struct endpoint *e)
 {
@@ -166,6 +174,8 @@ static void put_responses(struct text *out, const struct endpoint *e)
         openapi_put_json(out, ",'304':{'$ref':'#/components/responses/NotModified'}");
     if (e->flags & OAUTH)
         openapi_put_json(out, ",'400':{'$ref':'#/components/responses/TokenProblem'}");
+    if (e->refusal.status)
+        put_refusal(out, e);
     openapi_put_json(out, ",'422':{'$ref':'#/components/responses/Invalid'},"
                           "'default':{'$ref':'#/components/responses/Problem'}}");
 }
@@ -191,8 +201,10 @@ static void put_operation(struct text *out, const struct service *served, const 
         text_put_json_string(out, str_from(e->doc));
     }
     text_put_char(out, ',');
-    if (e->permission == ANYONE || (e->flags & LOOPBACK))
+    if (e->permission == ANYONE)
         text_put(out, S("\"security\":[],"));
+    else if (e->flags & LOOPBACK) /* with or without, as it depends on where the caller is */
+        openapi_put_json(out, "'security':[{'password':[]},{'bearer':[]},{}],");
     put_parameters(out, served, e);
     put_body(out, served, e);
     put_responses(out, e);

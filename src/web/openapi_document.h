@@ -14,6 +14,9 @@
 struct service;
 void openapi_put_document(struct text *out, const struct service *served);
 
+/* Start-up check (endpoints_check): each table of choices has one type, and each type one table. */
+int openapi_check_choices(const struct service *served, struct text *complaints);
+
 /* ---- between the three files ---- */
 
 struct endpoint;

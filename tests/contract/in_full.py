@@ -5,6 +5,8 @@ Whoever makes requests out of it needs them where they act: with them the schema
 what is generated to fit must be taken, and what is generated not to fit must be refused.
 """
 
+import copy
+
 INT64 = {"minimum": -(2**63) + 1, "maximum": 2**63 - 1}
 DOUBLE = {"minimum": -1e300, "maximum": 1e300}
 ANY = r"[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]"  # what a text may hold
@@ -130,10 +132,25 @@ def put_parameter_in_full(document, operation, parameter, may_lack):
     put_in_full(schema, True, parameter.get("required", False))
 
 
+def put_choices_in_full(document, schema):
+    """Names that stand in a component for all members that choose among them, at each of these members."""
+    if isinstance(schema, list):
+        for part in schema:
+            put_choices_in_full(document, part)
+    elif isinstance(schema, dict):
+        component = document["components"]["schemas"].get(str(schema.get("$ref")).removeprefix("#/components/schemas/"), {})
+        if "enum" in component:
+            del schema["$ref"]
+            schema.update(copy.deepcopy(component))
+        for part in schema.values():
+            put_choices_in_full(document, part)
+
+
 def put_document_in_full(document):
     """Changes the document. What answers have to hold unless `fields` leaves it out is no longer `required` there, but returned: for each
     (method, path) the members, and whether they are those of each row of a list."""
     found, may_lack, whole = {}, {}, {}
+    put_choices_in_full(document, document)
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             answer, is_list = answer_of(document, operation)

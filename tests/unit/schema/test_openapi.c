@@ -165,6 +165,51 @@ static void partial(void **state)
     json_decref(s);
 }
 
+static bool has(const char *part)
+{
+    return str_find(text_str(&out), str_from(part)) >= 0;
+}
+
+static void put_member(const struct field *field, enum openapi_use use)
+{
+    struct schema one = { .name = "One", .fields = field, .count = 1, .size = demo_schema.size };
+    text_clear(&out);
+    openapi_put_schema(&out, &one, use);
+}
+
+/* Choices with a type are referred to, so that all that choose among them are of one type. */
+static void types(void **state)
+{
+    (void)state;
+    struct field field = *demo_field("modality");
+    field.type = "device_kind";
+    put_member(&field, OPENAPI_ANSWER);
+    assert_true(has("\"modality\":{\"anyOf\":[{\"$ref\":\"#/components/schemas/DeviceKind\"},"
+                    "{\"type\":\"null\"}]"));
+    text_clear(&out);
+    openapi_put_parameter(&out, &field);
+    assert_str(text_str(&out), "{\"$ref\":\"#/components/schemas/DeviceKind\"}");
+    text_clear(&out);
+    openapi_put_choices(&out, &field);
+    assert_str(text_str(&out), "{\"type\":\"string\",\"enum\":[\"CT\",\"MR\",\"XR\"]}");
+}
+
+/* The record always has it, answers may not; and members that an answer may have beside others are not required. */
+static void withheld(void **state)
+{
+    (void)state;
+    struct field field = *demo_field("number");
+    field.flags |= WITHHELD;
+    put_member(&field, OPENAPI_ANSWER);
+    assert_true(has("\"number\":{\"type\":[\"integer\",\"null\"]"));
+    assert_true(has("\"required\":[\"number\"]"));
+    put_member(&field, OPENAPI_BODY);
+    assert_true(has("\"number\":{\"type\":\"integer\""));
+    put_member(&field, OPENAPI_FURTHER);
+    assert_false(has("required"));
+    assert_false(has("additionalProperties"));
+}
+
 static void check_parameter(const char *name, bool path, const char *wanted)
 {
     text_clear(&out);
@@ -200,7 +245,7 @@ static void parameters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(answer), TEST(body), TEST(texts), TEST(partial), TEST(parameters),
+        TEST(answer), TEST(body), TEST(texts), TEST(partial), TEST(types), TEST(withheld), TEST(parameters),
     };
     return cmocka_run_group_tests_name("openapi", tests, NULL, NULL);
 }
