@@ -49,7 +49,7 @@ bool crypto_unbase64(struct str text, struct arena *arena, struct str *out); /* 
 struct str crypto_seal(const struct key *key, struct str context, struct str plain, struct arena *arena);
 bool crypto_open(const struct key *key, struct str context, struct str sealed, struct arena *arena, struct str *out);
 
-/* MD5 (the brief's file_hash) and SHA-256 of one stream, fed in pieces. */
+/* MD5 (an image file's file_hash) and SHA-256 of one stream, fed in pieces. */
 struct digests;
 struct digests *digests_new(void);
 struct digests *digests_new_sha256(void);   /* without MD5, whose text stays empty */

@@ -9,8 +9,7 @@
  * Here that ends nobody:
  *
  *   file    |#########|#########|  gone   |  gone   |
- *   view    |#########|#########|000000000|000000000|     from the page that could not be read to its end: zeros, and
- *                                                         `lost`
+ *   view    |#########|#########|000000000|000000000|     from the page that could not be read on: zeros, and `lost`
  *
  * so reading goes on, with locks, cursors and memory as they are, and close says that it was for nothing. Zeros are as
  * good as any other bytes to code that reads strangers' files.

@@ -35,8 +35,7 @@
  *     background_wake(&s->background);
  *     background_unlock(&s->background);
  *     ...
- *     background_stop(&s->background);                          // what it still does is its own affair; then it has
- *                                                               ended
+ *     background_stop(&s->background);                          // returns when the thread has ended
  *     background_release(&s->background);
  *
  * What has several threads, or several reasons to wait, takes the parts: `struct thread`, pthread's locks and

@@ -1,7 +1,6 @@
 /* zone.h - the hospital's days: what a date, or a time without a zone, means where the server stands.
  *
- *     zone_set(S("Asia/Shanghai"), &error);                    // once, before other threads run; "" is the machine's
- *                                                              own zone
+ *     zone_set(S("Asia/Shanghai"), &error);                    // once, before other threads run; "": the machine's own
  *     zone_parse(S("2026-01-05"), &instant);                   // 2026-01-04T16:00:00Z
  *     struct instant first = zone_midnight(zone_today());      // when this day began
  *

@@ -13,7 +13,7 @@
  * (E_UNAVAILABLE) until it is opened again.
  *
  * Keys are made by us: lower-case letters, digits, '/', '-', '_', '.', no "..", not below tmp/, at most 200 bytes;
- * others are refused. A key is relative; the brief's `storage_path` is a key. Temporary files live in `tmp/` of the
+ * others are refused. A key is relative; an image file's `storage_path` is one. Temporary files live in `tmp/` of the
  * same store; blob_sweep removes those a crash left. A folder that was lost and is there again is used again (by
  * blob_create), without a restart.
  */

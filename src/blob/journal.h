@@ -10,12 +10,10 @@
  *
  *     | record | record | record |  what an earlier use left, of an older generation: ignored  |
  *
- *     record   mark  kind  generation  number  key length  payload length  checksum | key | payload | to the next 16
- *                                                                          bytes
+ *     record   mark  kind  generation  number  key length  payload length  checksum | key | payload | filled to 16
  *     kind     PUT: this file has these bytes.  DROP: what was said of this key before is void (payload: none)
  *
- *   segment  OPEN --full, or a second without an append--> SEALED --syncfs: its files are durable by themselves--> FREE
- *            --> OPEN
+ *   segment  OPEN --full, or a second without an append--> SEALED --syncfs: its files are durable--> FREE --> OPEN
  *
  * Segments belong to the process that made them, which holds an exclusive flock on each. Those of a dead process are
  * replayed by whoever opens the store next (replay.c): a file that is missing or has other bytes is written again. They

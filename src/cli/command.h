@@ -2,8 +2,8 @@
  * cmd_NAME.c.
  *
  * A command gets a struct call whose actor is the operating-system user (who.c) and whose `in` is decoded from the
- * command line by the row's schema, and returns an exit status: 0 done,
- * 1 failed (said on standard error), 2 wrongly called.
+ * command line by the row's schema, and returns an exit status: 0 done, 1 failed (said on standard error), 2 wrongly
+ * called.
  */
 #ifndef ROENTGEN_COMMAND_H
 #define ROENTGEN_COMMAND_H

@@ -1,8 +1,7 @@
 /* db.h - SQL on SQLite or MySQL/MariaDB behind one face.
  *
  *     if (!db_get(c, &study_schema, &study, "where s.id = ?", V(id)))
- *         return fail(c, E_NOT_FOUND, "study %" PRId64 " does not exist", id);   // keeps a database failure, if that
- *                                                                                was it
+ *         return fail(c, E_NOT_FOUND, "study %" PRId64 " does not exist", id);   // keeps a failure of the database
  *     db_update(c, &study_schema, &study, c->given, "where id = ?", V(id))
  *     db_execute(c, "update users set locked_until = null where id = ?", V(user_id))
  *
@@ -180,8 +179,8 @@ struct str cursor_text(struct cursor *cursor, int column);
 int64_t cursor_integer(struct cursor *cursor, int column); /* null reads as 0 */
 /* Reads the columns of db_select_columns, which begin at `first`, into *record. `copy`: text goes to the arena. */
 bool cursor_record(struct cursor *cursor, int first, const struct schema *schema, void *record, bool copy);
-bool cursor_close(
-    struct cursor *cursor); /* harmless when it never opened. False: it did not open, or a row could not be read */
+/* Harmless when it never opened. False: it did not open, or a row could not be read. */
+bool cursor_close(struct cursor *cursor);
 
 /* "f.id, f.file_uuid, u.full_name" for the fields in `mask` that are stored or joined; those not in the mask are
  * selected as null, so cursor_record needs no mask. */
@@ -218,8 +217,8 @@ struct str db_lookup_hash(struct call *c, struct str value);
  * earlier version are found as they were by that one; records/renewal.h makes them anew. */
 enum { SEARCH_VERSION = 2, SEARCH_TEXTS_MAX = 8 /* of a row */, SEARCH_DESCRIPTION_BYTES = 400 };
 
-bool search_put(struct call *c, const char *search_table, int64_t id, const struct str *texts,
-                int count); /* insert or replace */
+/* Inserts or replaces. */
+bool search_put(struct call *c, const char *search_table, int64_t id, const struct str *texts, int count);
 bool search_remove(struct call *c, const char *search_table, int64_t id);
 
 /* Words made anew beside others who change the same record:
@@ -236,8 +235,8 @@ bool search_renew(struct call *c, const char *search_table, int64_t id, bool fou
                   bool *changed);
 
 /* The match expression for a search text, to be bound to the `?` of search_condition. A DICOM name with its component
- * groups (A^B=甲^乙) finds the rows that have each of them. Text without a visible
- * character gives null: leave the condition out. */
+ * groups (A^B=甲^乙) finds the rows that have each of them. Text without a visible character gives null: leave the
+ * condition out. */
 struct str search_phrase(const struct db *db, struct arena *arena, struct str wanted);
 /* Appends "<id_column> in (select ... from <search_table> where ... ?)". */
 void search_condition(struct text *sql, const struct db *db, const char *search_table, const char *id_column);

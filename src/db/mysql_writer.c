@@ -9,8 +9,7 @@
  * thread to those who want others, and comes again.
  *
  *   jobs      first -> ... -> last        new ones; any thread takes them
- *   parked    due -> due -> ...           met a held row, and are run again when they are due: on half of the threads
- *                                         at most
+ *   parked    due -> due -> ...           met a held row, and are run again when due, on at most half of the threads
  *
  * Callers on threads of their own keep these while they wait, so only some may (db_options.waiting_max): the others are
  * told to come again.

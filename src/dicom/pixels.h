@@ -3,8 +3,7 @@
  *
  *     struct pixel_format format;
  *     struct frame_source frame;
- *     if (!pixel_format_of(object, &format, &error)) ...             // E_UNSUPPORTED_TYPE: no image; E_INVALID: it
- *                                                                    contradicts itself
+ *     if (!pixel_format_of(object, &format, &error)) ...             // E_UNSUPPORTED_TYPE: no image; E_INVALID: absurd
  *     if (!pixel_frame(object, &format, 1, arena, &frame, &error)) ...  // its pieces in the file
  *
  * Every number comes from a file that may lie: dimensions are checked against limits and against the bytes there are,

@@ -103,8 +103,8 @@ bool measure(const struct measure_kind *kind, const struct measure_input *in, st
 
 /* ---- geometry.c ---- */
 
-struct measure_point measure_scaled(const struct measure_input *in,
-                                    int64_t index); /* the point, in units of `column` and `row` */
+/* The point, in units of `column` and `row`. */
+struct measure_point measure_scaled(const struct measure_input *in, int64_t index);
 double measure_distance(struct measure_point a, struct measure_point b);
 double measure_path(const struct measure_input *in, bool closed); /* length of the line through all points */
 double measure_polygon_area(const struct measure_input *in);      /* shoelace formula, without sign */

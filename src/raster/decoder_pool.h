@@ -7,14 +7,11 @@
  *
  *   pool -> slots[helpers]: taken or free, each with at most one process of each flavour
  *        -> waiters: in the order in which they come to it. Accounts take turns: each waiter has a ticket, one more
- *        than the last of its own account,
- *           but no less than the number now served, and the lowest is next. Whoever asks for a thousand pictures waits
- *           for most of them,
- *           and nobody else does.
+ *           than the last of its own account, but no less than the number now served, and the lowest is next. Whoever
+ *           asks for a thousand pictures waits for most of them, and nobody else does.
  *        -> spares: processes that have not seen anybody's file
- *        -> keeper: the thread that starts processes. They end with the thread that started them (PR_SET_PDEATHSIG), so
- *        it has to
- *           be one that lives as long as the pool.
+ *        -> keeper: the thread that starts processes. They end with the thread that started them (PR_SET_PDEATHSIG),
+ *           so it has to be one that lives as long as the pool.
  *
  * A process belongs to the owner of the first file it got, and gets no other's: what a crafted file may have made of it
  * sees, and changes, nothing but files of the account that brought it.

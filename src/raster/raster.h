@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-/* The brief's file_type enum: 0 is none. */
+/* What a file is by its content (`file_type`): 0 is none. */
 enum file_type { FILE_TYPE_NONE, FILE_DICOM, FILE_JPEG, FILE_PNG, FILE_TIFF, FILE_OTHER };
 extern const char *const file_types[]; /* file_types[FILE_DICOM - 1] is "DICOM", and so on; ends with NULL */
 

@@ -6,8 +6,8 @@
  *     raster_file_close(file);
  *
  * Samples are as codec.h describes them: interleaved, one or three channels, as deep as the file's (inks become three
- * of 8 bits: inks.h); transparent parts are white, upright as
- * EXIF says. Lines come out of libvips one strip after another, so that memory stays bounded whatever the size.
+ * of 8 bits: inks.h); transparent parts are white, upright as EXIF says. Lines come out of libvips one strip after
+ * another, so that memory stays bounded whatever the size.
  */
 #ifndef ROENTGEN_RASTER_FILE_H
 #define ROENTGEN_RASTER_FILE_H

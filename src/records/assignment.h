@@ -5,8 +5,7 @@
  *     grantee_find(c, S("role:doctor"), &who) && assignment_open(c, study_id, &who, by, NULL)
  *
  * What an assignment lets see is visibility.h's word: the study and all its files. A department is what accounts have
- * in their
- * `department`, letter by letter; who comes into a role or department later sees what is assigned to it.
+ * in their `department`, letter by letter; who comes into a role or department later sees what is assigned to it.
  */
 #ifndef ROENTGEN_ASSIGNMENT_H
 #define ROENTGEN_ASSIGNMENT_H
@@ -25,8 +24,7 @@ struct grantee {
 bool grantee_find(struct call *c, struct str text, struct grantee *out);
 
 /* Inside a transaction; the caller has seen to it that the study may be assigned. Both are done when they are done
- * already; *opened,
- * *closed (may be NULL): it was not. */
+ * already; *opened, *closed (may be NULL): it was not. */
 bool assignment_open(struct call *c, int64_t study_id, const struct grantee *to, int64_t by, bool *opened);
 bool assignment_close(struct call *c, int64_t study_id, const struct grantee *to, bool *closed);
 /* What the audit row of opening it says, as that of a request does: {"user_id":{"from":null,"to":7}}. */

@@ -103,8 +103,8 @@ struct endpoint_table {
 struct service {
     const struct endpoint_table *const *tables;
     int count;
-    bool (*lock)(struct call *c, const char *table,
-                 int64_t id); /* before If-Match is compared: the record stays as it is */
+    /* Before If-Match is compared: the record stays as it is. */
+    bool (*lock)(struct call *c, const char *table, int64_t id);
 };
 
 /* Its answer is one record, which has an ETag: what the path names, or the caller's own account. */

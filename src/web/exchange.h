@@ -72,8 +72,8 @@ int64_t admission_body_limit(const struct exchange *x);
 enum { PROXY_HOPS_MAX = 32 };
 void proxy_find_client(struct exchange *x);           /* sets the actor's client and network */
 bool proxy_is_local_caller(const struct exchange *x); /* somebody on this machine, through no proxy and no other name */
-bool proxy_https(
-    struct exchange *x); /* false: the answer is a redirect to https, already set; or c->error says why not */
+/* False: the answer is a redirect to https, already set; or c->error says why not. */
+bool proxy_https(struct exchange *x);
 
 /* decode.c: fills call.in from path, query and body. */
 bool decode_input(struct call *c);

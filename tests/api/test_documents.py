@@ -17,7 +17,7 @@ def test_openapi_is_the_printed_one(server, document):
     assert json.loads(server.run("openapi").stdout) == document
 
 
-def test_openapi_names_what_the_brief_names(document):
+def test_openapi_names_what_clients_rely_on(document):
     assert document["openapi"].startswith("3.1")
     for path, method in [
         ("/api/v1/image-files/my-images", "get"),

@@ -1,4 +1,4 @@
-"""Finding image files, and their totals: the brief's filters, searches and statistics."""
+"""Finding image files, and their totals: filters, searches and statistics."""
 
 import datetime
 from concurrent.futures import ThreadPoolExecutor
