@@ -15,6 +15,17 @@ struct str command_read_line(struct call *c)
     return s;
 }
 
+bool command_confirm(const char *question, const char *unasked)
+{
+    char answer[16] = "";
+    printf("%s [y/N] ", question);
+    fflush(stdout);
+    if (isatty(STDIN_FILENO))
+        return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
+    fprintf(stderr, "\nroentgen: nothing was done: %s\n", unasked);
+    return false;
+}
+
 struct str command_ask(struct call *c, const char *what, bool hidden)
 {
     struct termios before, quiet;

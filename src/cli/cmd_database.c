@@ -14,11 +14,13 @@ NAMES_REACH(actions, ACTION_HISTORY);
 struct migrate {
     unsigned action;
     int64_t to;
+    bool yes;
 };
 static const struct field migrate_fields[] = {
     FIELD(struct migrate, action, .choices = actions, .flags = REQUIRED, .doc = "What to do."),
     FIELD(struct migrate, to, .min = 0, .max = 100000,
           .doc = "up, down: the migration to end at. Without it up goes to the newest, down one step."),
+    FIELD(struct migrate, yes, .doc = "down: do not ask before dropping what is stored."),
 };
 const struct schema migrate_options = SCHEMA("Migrate", struct migrate, migrate_fields);
 
@@ -33,6 +35,28 @@ static int target_of(const struct migrate *in, int current)
     if (in->to != INTEGER_NULL)
         return (int)in->to;
     return in->action == ACTION_UP ? roentgen_migrations.count : current > 0 ? current - 1 : 0;
+}
+
+static void tell_loss(struct str what, int64_t rows, void *context)
+{
+    bool *any = context;
+    *any = true;
+    printf("  %-40.*s %" PRId64 " rows\n", STR_FMT(what), rows);
+}
+
+/* Going down drops tables and columns with what is in them. */
+static bool may_go_down(struct call *c, int target)
+{
+    bool any = false;
+    printf("Going down to %d drops:\n", target);
+    if (!migrate_losses(c, &roentgen_migrations, target, tell_loss, &any))
+        return false;
+    if (!any)
+        printf("  nothing that is stored\n");
+    db_release(c);
+    return !any || command_confirm("There is no way back but a backup, and a server of this database has to be "
+                                   "stopped first. Drop all this?",
+                                   "it would drop what is stored; make a backup, then --yes does it unasked");
 }
 
 int cmd_migrate(struct call *c)
@@ -60,6 +84,8 @@ int cmd_migrate(struct call *c)
                 roentgen_migrations.count);
         return 2;
     }
+    if (target < current && !in->yes && !may_go_down(c, target))
+        return command_failed(c);
     return migrate_to(c, &roentgen_migrations, target, tell, NULL) ? 0 : command_failed(c);
 }
 

@@ -10,8 +10,6 @@
 #include "upkeep/recover.h"
 #include "base/settings.h"
 
-#include <unistd.h>
-
 #define DAY_US (86400 * INT64_C(1000000))
 
 struct purge {
@@ -51,20 +49,12 @@ static void say(const char *line)
     puts(line);
 }
 
-/* Only a person at a terminal can be asked. */
 static bool confirmed(const struct purgeable *sum)
 {
     describe(sum);
-    printf(": remove them for good? [y/N] ");
-    fflush(stdout);
-    if (!isatty(STDIN_FILENO)) {
-        fprintf(stderr,
-                "\nroentgen: nothing was removed: these were deleted on more than one day; --yes removes them unasked, "
-                "--dry-run only says what they are\n");
-        return false;
-    }
-    char answer[16] = "";
-    return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
+    return command_confirm(": remove them for good?",
+                           "these were deleted on more than one day; --yes removes them unasked, --dry-run only says "
+                           "what they are");
 }
 
 static int purge_set_aside(struct call *c, struct instant before, bool dry_run)

@@ -35,6 +35,8 @@ void command_acts(struct call *c, const char *command, struct str account);
  * `hidden`. */
 struct str command_read_line(struct call *c);
 struct str command_ask(struct call *c, const char *what, bool hidden);
+/* Only a person at a terminal can say yes; elsewhere `unasked` says what to do instead. */
+bool command_confirm(const char *question, const char *unasked);
 
 int cmd_serve(struct call *c);
 int cmd_user(struct call *c);

@@ -258,6 +258,10 @@ bool migrate_current(struct call *c, int *number); /* 0: empty database */
 bool migrate_to(struct call *c, const struct migrations *migrations, int target,
                 void (*tell)(const char *line, void *context), void *context);
 bool migrate_history(struct call *c, const struct migrations *migrations, struct text *out);
+/* What going down to `target` would lose: the tables that would be dropped, and the columns ("users.title"), with how
+ * many rows have something there; only those that have. */
+bool migrate_losses(struct call *c, const struct migrations *migrations, int target,
+                    void (*tell)(struct str what, int64_t rows, void *context), void *context);
 /* E_UNAVAILABLE with what to do, when the database is older or newer than this binary. */
 bool migrate_check(struct call *c, const struct migrations *migrations);
 /* Every table and column that `schema` names exists; complaints otherwise. */

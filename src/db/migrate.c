@@ -169,6 +169,67 @@ bool migrate_to(struct call *c, const struct migrations *migrations, int target,
     return ok;
 }
 
+/* ---- what going down would lose ---- */
+
+struct losses {
+    struct call *c;
+    void (*tell)(struct str what, int64_t rows, void *context);
+    void *context;
+};
+
+/* "drop table NAME ..." with `words` "drop table": NAME; null: it is something else. */
+static struct str name_after(struct str statement, struct str words)
+{
+    ptrdiff_t at = str_find(statement, words), end;
+    if (at < 0)
+        return STR_NULL;
+    struct str rest = str_trim(str_slice(statement, at + words.len, statement.len));
+    for (end = 0; end < rest.len && !strchr(" ,\n\t(", rest.at[end]); end++)
+        continue;
+    return str_slice(rest, 0, end);
+}
+
+/* What a later step of the way made is not there yet: no loss. */
+static void tell_loss(const struct losses *losses, struct str what, struct str sql)
+{
+    int64_t rows = 0;
+    if (db_find_integer(losses->c, &rows, sql.at) == FAILED)
+        error_clear(&losses->c->error);
+    if (rows > 0)
+        losses->tell(what, rows, losses->context);
+}
+
+static void tell_losses_of(const struct losses *losses, struct str statement)
+{
+    struct arena *arena = &losses->c->arena;
+    struct str dropped = name_after(statement, S("drop table ")), altered = name_after(statement, S("alter table "));
+    if (dropped.len)
+        tell_loss(losses, dropped, arena_format(arena, "select count(*) from %.*s", STR_FMT(dropped)));
+    struct str words = S("drop column ");
+    for (ptrdiff_t at; altered.len && (at = str_find(statement, words)) >= 0;
+         statement = str_slice(statement, at + words.len, statement.len)) {
+        struct str column = name_after(statement, words);
+        tell_loss(
+            losses, arena_format(arena, "%.*s.%.*s", STR_FMT(altered), STR_FMT(column)),
+            arena_format(arena, "select count(*) from %.*s where %.*s is not null", STR_FMT(altered), STR_FMT(column)));
+    }
+}
+
+bool migrate_losses(struct call *c, const struct migrations *migrations, int target,
+                    void (*tell)(struct str what, int64_t rows, void *context), void *context)
+{
+    struct losses losses = { c, tell, context };
+    int current;
+    if (!migrate_current(c, &current))
+        return false;
+    for (int i = current; i > target && i <= migrations->count; i--) {
+        struct str rest = str_from(list_of(c, migrations)[i - 1].down), statement;
+        while (sql_next(&rest, &statement))
+            tell_losses_of(&losses, statement);
+    }
+    return true;
+}
+
 /* ---- telling ---- */
 
 static void put_applied(struct text *out, int64_t number, struct str name, int64_t applied_at, bool known)

@@ -131,11 +131,24 @@ def test_migrate_down_and_up(new_server):
     history = server.run("migrate", "history").stdout
     assert all(name[5:].removesuffix(".up.sql") in history for name in files)
     for _ in files:
-        server.run("migrate", "down")
+        server.run("migrate", "down", "--yes")
     server.run("migrate", "up")
     server.run("migrate", "up")
     server.init(copies=False).start()
     server.admin().patient()
+
+
+def test_going_down_asks_before_it_drops_what_is_stored(new_server):
+    server = new_server()
+    patient = server.admin().patient()
+    server.stop()
+    asked = server.run("migrate", "down", "--to", "0", check=False)
+    assert asked.returncode == 1 and "--yes" in asked.stderr and "backup" in asked.stdout
+    for table, rows in {"patients": "1", "users": "1", "audit_logs": r"\d+"}.items():
+        assert re.search(rf"^  {table} +{rows} rows$", asked.stdout, re.M), asked.stdout
+    assert "image_files " not in asked.stdout  # there are none
+    server.start()
+    assert ok(server.admin().get(f"/patients/{patient['id']}"))["name"] == patient["name"]
 
 
 def refuses_to_start(server, *words):
@@ -151,7 +164,7 @@ def test_an_empty_database_is_refused(new_server):
 
 def test_an_older_schema_is_refused(new_server):
     server = new_server(start=False)
-    server.run("migrate", "down")
+    server.run("migrate", "down", "--yes")
     refuses_to_start(server, "older", "migrate up", "init-db")
 
 

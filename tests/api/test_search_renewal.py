@@ -152,7 +152,7 @@ def is_healthy(server):
 def test_an_upgrade_finds_all_that_was_there(filled):
     server, ids = filled
     spoil(server)
-    server.run("migrate", "down", "--to", "14")
+    server.run("migrate", "down", "--to", "14", "--yes")
     server.run("migrate", "up")
     said = len(renewed(server))
     server.start()

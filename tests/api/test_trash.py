@@ -168,7 +168,7 @@ def test_deleted_patients_of_the_first_version_are_hidden_by_the_migration(new_s
     patient = film["patient_id"]
     ok(admin.patch(f"/image-files/{picture['id']}", json={"patient_id": patient}))
     server.stop()
-    server.run("migrate", "down", "--to", "6")
+    server.run("migrate", "down", "--to", "6", "--yes")
     server.database.rows(f"update patients set deleted_at = 5, deleted_by = {admin.id} where id = {patient}")
     server.run("migrate", "up")
     nothing_alive_in_what_is_deleted(server)
