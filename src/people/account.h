@@ -1,5 +1,22 @@
-/* account.h - what an account may be called, and what administrators do to accounts, from the API and from the
- * command line alike. */
+/* account.h - what an account may be called, and what administrators do to accounts, from the API and from the command
+ * line alike.
+ *
+ *     struct user before, after;                                       // inside a transaction:
+ *     if (!account_change(c, in, given, &before, &after)) ...          // E_NOT_FOUND, E_CONFLICT
+ *     account_tell_new_email(c, before.email, after.email);            // after its commit
+ *
+ *     account_set_password(c, id, password)                            // on a worker: hashes, then stores
+ *
+ * Whether the caller may is asked before (MAY_MANAGE_USERS, or being at the machine). A change leaves its detail in the
+ * audit row in progress, which the caller's transaction writes (WRITES, audit_change); account_set_password writes its
+ * own.
+ *
+ * A name is unique as it looks, not as it is spelt: users.name_skeleton has what it looks like (base/spoof.h), under a
+ * unique index, which also settles two that come at once.
+ *
+ * Functions return false with call.error set: problems at the member that does not fit, E_NOT_FOUND when there is no
+ * such account, E_CONFLICT for a name that is taken and for the last administrator.
+ */
 #ifndef ROENTGEN_ACCOUNT_H
 #define ROENTGEN_ACCOUNT_H
 

@@ -13,9 +13,14 @@
  * down as it does the strangers, for LOGIN_LOCK at a time; an administrator can lift it (users.unlocked_at: what was
  * counted before does not count).
  *
+ *     bool right = password_matches(password, hash);           // compared first, so that a lock takes as long
+ *     if (!lockout_pass(c, &who, right, &locked_until))
+ *         return fail(c, E_UNAUTHENTICATED, "name or password is wrong");      // with Retry-After when it is locked
+ *
  * A name that no account has is counted alike, so that nobody learns which names there are. Counters are in memory
  * (kv/tries.h): a failed attempt writes nothing. A lock of an account that exists is kept in sign_in_locks, after the
- * answer, for administrators to see and for the next start; it leaves an audit row, and its owner gets a mail.
+ * answer, for administrators to see and for the next start; it leaves an audit row, and its owner gets a mail. When
+ * that cannot be written the lock holds all the same, in this process.
  */
 #ifndef ROENTGEN_LOCKOUT_H
 #define ROENTGEN_LOCKOUT_H

@@ -1,4 +1,22 @@
-/* session.h - being signed in: sessions and their refresh tokens. */
+/* session.h - being signed in: sessions and their tokens.
+ *
+ *     struct tokens tokens;
+ *     int64_t user_id;
+ *     if (!sign_in(c, name, password, false, &tokens, &user_id)) ...   // E_UNAUTHENTICATED, whatever is wrong
+ *     if (!session_refresh(c, tokens.refresh_token, &tokens)) ...      // before the access token expires
+ *
+ * A session is a row: one place where an account is signed in. Two tokens come from it:
+ *
+ *     access token    a JWT that names the session, good for ACCESS_TOKEN_LIFETIME (principal.h checks it)
+ *     refresh token   random, good once; each use gives the next pair and puts the session's end off, though not past
+ *                     SESSION_MAX_LIFETIME
+ *
+ *     refresh token   1 -used-> 2 -used-> 3
+ *                     '- comes again: somebody else has it, too. The session ends.
+ *
+ * Of a refresh token the database has only the hash; the token itself lives in the call's arena, for the answer. What
+ * ends sessions, or rights, has to drop cached principals after its commit (CHANGES_AUTHORITY in the endpoint's row).
+ */
 #ifndef ROENTGEN_SESSION_H
 #define ROENTGEN_SESSION_H
 

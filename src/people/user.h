@@ -1,4 +1,26 @@
-/* user.h - accounts: their record, and the rules about them that sign-in shares with administration. */
+/* user.h - accounts: their record, and the rules about them that signing in and administration share.
+ *
+ *     struct user user;
+ *     if (!user_load(c, id, &user)) ...                        // E_NOT_FOUND: none, or deleted
+ *     user.roles.items[0]                                      // "radiologist"
+ *
+ *     static bool stop(struct call *c, void *context)          // inside a transaction
+ *     {
+ *         const int64_t *id = context;
+ *         return user_keep_an_admin(c, *id) && sessions_revoke(c, *id, 0, "disabled") && ...;
+ *     }
+ *
+ * What holds for all accounts, whoever changes them:
+ *
+ *     one active administrator stays       user_keep_an_admin, which also makes administrators take turns
+ *     who may no longer sign in is out     sessions_revoke, in the same transaction; tokens in use are forgotten after
+ *                                          its commit (authority_changed, principal.h)
+ *     a deleted account keeps its row      so that records and the audit log still say who it was; its name is free
+ *
+ * Texts and lists of a loaded user live in the call's arena. Functions return false with call.error set: E_NOT_FOUND,
+ * E_CONFLICT, or problems that name the member. What administrators do is in account.h, what people do about
+ * themselves in profile.h and own_password.h, being signed in in session.h.
+ */
 #ifndef ROENTGEN_USER_H
 #define ROENTGEN_USER_H
 

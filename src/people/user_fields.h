@@ -1,4 +1,10 @@
-/* user_fields.h - the members of an account that several records share. */
+/* user_fields.h - the field rows of an account that several records share, each written once.
+ *
+ *     static const struct field profile_fields[] = { PROFILE_FIELDS(struct user), ... };   // what people change
+ *     static const struct field user_fields[] = { USER_FIELDS };                           // the whole record
+ *
+ * A record that uses PROFILE_FIELDS(T) has members of these names and types in T. Only rows: nothing to own.
+ */
 #ifndef ROENTGEN_USER_FIELDS_H
 #define ROENTGEN_USER_FIELDS_H
 

@@ -9,10 +9,16 @@
  *
  *     static bool thing_rename(struct call *c, void *context)             // inside a transaction
  *     {
- *         const struct renaming *r = context; audit_about(c, r->id, r->patient_id); audit_changed(c, &thing_schema,
- *         &r->before, &r->after, UINT64_MAX); return db_execute(c, "update things set name = ? where id = ?",
- *         V(r->after.name), V(r->id)) && audit_change(c);
+ *         const struct renaming *r = context;
+ *         audit_about(c, r->id, r->patient_id);
+ *         audit_changed(c, &thing_schema, &r->before, &r->after, UINT64_MAX);
+ *         return db_execute(c, "update things set name = ? where id = ?", V(r->after.name), V(r->id)) &&
+ *                audit_change(c);
  *     }
+ *
+ * Texts that the draft is given live in the call's arena, or are literals; the row is written from them at once, or
+ * noted in memory (audit.h). audit_change is false, with call.error set, when the row cannot be written: then neither
+ * is the change.
  *
  * A call without an actor is nobody's: it sees what anybody does, and may change nothing that leaves a row (asserted).
  */

@@ -1,4 +1,17 @@
-/* app.h - what the process shares: opened once by a command, closed once. */
+/* app.h - what the process shares: settings, database, stores, counters, and the threads that work behind requests.
+ *
+ *     struct app app;
+ *     if (!app_open(&app, true)) ...                           // server/app.h: whatever is missing has been said
+ *     c->app->config.bcrypt_cost                               // in any rule, through its call
+ *     app_close(&app);                                         // in the reverse order; takes one half opened
+ *
+ * A command opens it once and closes it once; in between the pointers do not change, so that any thread may read them
+ * without a lock. What they point to guards itself. A member that says so is NULL where nobody needs it: in commands,
+ * or because it is not set. `live` alone is replaced while others read it (SIGHUP): take it once for what belongs
+ * together.
+ *
+ * The types are named here and no more: whoever uses one includes its own header.
+ */
 #ifndef ROENTGEN_APP_H
 #define ROENTGEN_APP_H
 

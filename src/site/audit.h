@@ -5,6 +5,13 @@
  * change. When the queue is full the reader waits for its own row instead (dispatch does so), so that no row of
  * anything done is ever skipped.
  *
+ *     struct audit_entry entry;
+ *     audit_entry_of(c, &entry);                               // actor.h: who, when, whence, and what was drafted
+ *     if (!audit_note(c->app->audit, &entry)) ...              // of a read; full: write it before answering
+ *
+ * Rules do not come here: they draft the row through site/actor.h, and dispatch, a command or a thread has it written.
+ * A noted entry is copied, but for its texts that have to be literals.
+ *
  * What was refused is another matter: strangers choose how often that happens, and each row is disk that is never
  * given back. So refusals of requests that nobody stands behind leave none, except failed attempts to sign in; those,
  * and what people who are signed in were refused, leave a row while they are not too many (audit_admits). What is

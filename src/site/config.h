@@ -1,8 +1,16 @@
 /* config.h - everything that can be set, one row each in config.c.
  *
- * Read from the environment and `.env` (see base/settings.h); `roentgen config` prints what is in force, `roentgen
- * config
- * --example` the commented `.env.example`.
+ *     struct config config;
+ *     if (!config_load(&config, &arena)) ...                   // what is wrong stands on standard error
+ *     config.password_min_length
+ *
+ * A setting is a member here and a row there: name, default, limits and doc, from which come the environment and `.env`
+ * (base/settings.h), `roentgen config`, which prints what is in force with secrets masked, and `roentgen config
+ * --example`, the commented `.env.example`. Units are in the members' names, whatever units the text has ("30m").
+ *
+ * Texts live in the arena. Loaded once at the start; settings that SIGHUP may change (SETTING_RELOAD) are read from
+ * app.live instead, the others need a new start. Every problem is said, not the first alone, and nothing half loaded
+ * is used.
  */
 #ifndef ROENTGEN_CONFIG_H
 #define ROENTGEN_CONFIG_H

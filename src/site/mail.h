@@ -1,7 +1,11 @@
 /* mail.h - sends mail through the SMTP server that the settings name (libcurl).
  *
+ *     mail_send_later(c->app->mailer, call_request_id(c), user.email, S("Subject"), body);     // copied
+ *
  * A thread of its own does it, so that no answer's duration tells whether there was somebody to write to. Mail
- * waiting at the end of the process gets MAIL_GRACE_S; mail is a courtesy here, never the only copy of anything.
+ * waiting at the end of the process gets MAIL_GRACE_S; mail is a courtesy here, never the only copy of anything. What
+ * cannot be sent is told to the log, without the text, and tried no more; nobody who queued it hears of it. Without
+ * SMTP_URL and MAIL_FROM there is no mailer (NULL), and mail_is_configured says so.
  */
 #ifndef ROENTGEN_MAIL_H
 #define ROENTGEN_MAIL_H

@@ -2,6 +2,13 @@
  *
  * Names are rows of the table `permissions`; roles and who has them live in the database too and can be changed
  * there. Here stands only what the program asks for. A principal's permissions are a mask with one bit for each.
+ *
+ *     .permission = MAY_READ_STUDIES                           // an endpoint's row: asked before anything is read
+ *     if (call_may(c, MAY_READ_PATIENTS)) ...                  // inside a rule (actor.h)
+ *
+ * A right says what somebody may do, not to whose studies: that is records/visibility.h's. Adding one is a value here
+ * and a row in permission.c, in this order; the next init-db adds it to the database and to the administrator's role,
+ * to no other that is there. Names in the database that the program does not know are kept, and open nothing.
  */
 #ifndef ROENTGEN_PERMISSION_H
 #define ROENTGEN_PERMISSION_H

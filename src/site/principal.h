@@ -5,6 +5,14 @@
  * An access token (JWT, HS256) names a session, nothing more: rights are read from the database, kept in memory for a
  * few seconds at most, and dropped at once when this process changes an account, a role or a session. So a disabled
  * or demoted user loses access with the next request, on other processes within PRINCIPAL_CACHE_S seconds.
+ *
+ *     struct principal who;
+ *     if (!authority_check(c, app->authority, token, &who)) ...        // E_UNAUTHENTICATED, or the database's failure
+ *     principal_may(&who, MAY_READ_STUDIES)
+ *     authority_changed(app->authority);                               // after the commit of a change of rights
+ *
+ * A principal is a copy, which its request keeps to its end. The authority has the key, which SECRET_KEY gives: another
+ * SECRET_KEY, and no token is valid any more. Thread-safe.
  */
 #ifndef ROENTGEN_PRINCIPAL_H
 #define ROENTGEN_PRINCIPAL_H
