@@ -25,6 +25,8 @@
  *
  * Nothing a helper answers is believed: numbers are checked, bytes are copied before anybody looks at them.
  *
+ * All that a job names is the caller's, borrowed until decoder_run returns; the result's bytes are in the arena.
+ *
  * Thread-safe: many workers call decoder_run at once.
  */
 #ifndef ROENTGEN_RASTER_DECODER_H
@@ -66,8 +68,8 @@ struct decode_result {
     struct pixel_format format; /* of the samples: also for raster files, whose rows and columns are only known now */
     struct decoded_format decoded;
     int64_t width, height; /* of the rendered picture */
-    char trouble
-        [200]; /* set whatever decoder_run returns: what went wrong that was not the file's fault; "" if nothing */
+    /* Set whatever decoder_run returns: what went wrong that was not the file's fault; "" if nothing. */
+    char trouble[200];
 };
 
 struct decoder_options {

@@ -5,16 +5,22 @@
  *     ...decoder_process_send(&process, ...), decoder_process_receive(&process, ...)...
  *     decoder_pool_give(pool, slot);
  *
- *   pool -> slots[helpers]: taken or free, each with at most one process of each flavour
- *        -> waiters: in the order in which they come to it. Accounts take turns: each waiter has a ticket, one more
- *           than the last of its own account, but no less than the number now served, and the lowest is next. Whoever
- *           asks for a thousand pictures waits for most of them, and nobody else does.
- *        -> spares: processes that have not seen anybody's file
- *        -> keeper: the thread that starts processes. They end with the thread that started them (PR_SET_PDEATHSIG),
- *           so it has to be one that lives as long as the pool.
+ *   pool -> slots[helpers]   taken or free, each with at most one process of each flavour
+ *        -> waiters          in the order in which they come to it
+ *        -> spares           processes that have not seen anybody's file
+ *        -> keeper           the thread that starts processes
+ *
+ * Accounts take turns: each waiter has a ticket, one more than the last of its own account, but no less than the
+ * number now served, and the lowest is next. Whoever asks for a thousand pictures waits for most of them, and nobody
+ * else does.
+ *
+ * A process ends with the thread that started it (PR_SET_PDEATHSIG), so that has to be one that lives as long as the
+ * pool: the keeper.
  *
  * A process belongs to the owner of the first file it got, and gets no other's: what a crafted file may have made of it
  * sees, and changes, nothing but files of the account that brought it.
+ *
+ * A slot that was taken is given back whatever became of its process, which the pool owns. Thread-safe.
  */
 #ifndef ROENTGEN_RASTER_DECODER_POOL_H
 #define ROENTGEN_RASTER_DECODER_POOL_H

@@ -1,6 +1,13 @@
 /* decoder_process.h - one decoder process as the server sees it: started, given a packet, waited for, ended. Private to
  * raster/.
  *
+ *     if (!decoder_process_start(program, max_result_bytes, &process, &error)) ...
+ *     if (!decoder_process_send(&process, &request, sizeof(request), fd) ||
+ *         decoder_process_receive(&process, request.number, timeout_us, &reply) != DECODER_ANSWERED)
+ *         int status = decoder_process_end(&process);
+ *
+ * The struct owns the process, our end of its socket and the shared memory (decoder_protocol.h) until
+ * decoder_process_end, which is for every way that it may have gone; a descriptor that is sent stays the caller's.
  * Not thread-safe: who uses a process has it for himself (decoder_pool.h).
  */
 #ifndef ROENTGEN_RASTER_DECODER_PROCESS_H

@@ -3,6 +3,9 @@
  *     struct decoder_desk desk;
  *     if (!decoder_desk_open(&desk, memory, max_result_bytes, &error)) ...
  *     decoder_work(&desk, &request, fd, &reply);       // result in the shared memory, or the reason in the reply
+ *
+ * The desk lasts as long as the process; what a request took besides (samples, views, libvips' images) is given back at
+ * its end, however it ends. The descriptors stay the caller's.
  */
 #ifndef ROENTGEN_RASTER_DECODER_WORK_H
 #define ROENTGEN_RASTER_DECODER_WORK_H

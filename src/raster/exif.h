@@ -1,7 +1,13 @@
-/* exif.h - which way up a raster file is to be seen (CIPA DC-008, Exif 2.32, 4.6.5.1.1: Orientation). Private to raster/.
+/* exif.h - which way up a raster file is to be seen (CIPA DC-008, Exif 2.32, 4.6.5.1.1: Orientation). Private to
+ * raster/.
+ *
+ *     int orientation = exif_orientation(fd, offset, len);       // where the file's Exif data lie
+ *     if (exif_lies(orientation)) ...                            // as it is seen, rows are columns
  *
  *   1  2  3  4     5  6  7  8          of what is stored: 1 upright, 2 mirrored, 3 turned by 180, 4 upside down;
  *   F  7  d  L     lying, columns become rows: 5 to 8
+ *
+ * Nothing fails: what says nothing, or cannot be read, is upright.
  */
 #ifndef ROENTGEN_RASTER_EXIF_H
 #define ROENTGEN_RASTER_EXIF_H

@@ -1,5 +1,5 @@
-/* inks.h - raster files in four inks (cyan, magenta, yellow, black) to what a screen shows. Private to raster/, for decoder
- * processes only.
+/* inks.h - raster files in four inks (cyan, magenta, yellow, black) to what a screen shows. Private to raster/, for
+ * decoder processes only.
  *
  *     struct inks *inks = inks_open(vips, profile, 16, false); // profile: bytes of an ICC profile; null: there is none
  *     inks_to_rgb(inks, four, pixels, three);

@@ -1,9 +1,14 @@
 /* layout.h - how the decoded samples of a frame lie in memory, and the ways to read one. Private to raster/.
  *
+ *     struct sample_layout layout;
+ *     if (!sample_layout_of(&samples, &layout, &error)) ...
+ *     double stored = sample_read(&layout, samples.at, y * layout.width + x);
+ *
  *   16 bits allocated, 12 stored, high bit 11      garbage | s v v v v v v v v v v v      (s: sign, when signed)
  *
  * Only bits_stored bits count; what is above is garbage, and what is below (high bit 15) is shifted out. Never trusts
- * the sizes it is told: sample_layout_of checks that the bytes are there.
+ * the sizes it is told: sample_layout_of checks that the bytes are there (E_INVALID), and the readers, which check
+ * nothing, are for indices inside them.
  */
 #ifndef ROENTGEN_RASTER_LAYOUT_H
 #define ROENTGEN_RASTER_LAYOUT_H

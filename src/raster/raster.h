@@ -1,7 +1,14 @@
-/* raster.h - what a file is, and how large a picture.
+/* raster.h - what a file is, by its first bytes, and how large the image in a raster file is.
  *
- * sniff: the type by content, from the first bytes (and size), never by name. raster_probe: dimensions from the header,
- * read by our own code without decoding anything; decoding is for decoder processes (decoder.h).
+ *     const char *mime;
+ *     enum file_type type = sniff(head, &mime);
+ *     if (file_is_raster(type) && !raster_probe(fd, type, max_pixels, &info, &error)) ...
+ *
+ * A raster file is a JPEG, PNG or TIFF: it has pages of pixels and no DICOM header. Content decides, never the name.
+ *
+ * Both run in the server, on strangers' bytes: our own code, which decodes nothing, allocates nothing and looks at a
+ * bounded number of places. Decoding is for decoder processes (decoder.h). The descriptor is borrowed and its offset
+ * stays. sniff does not fail: what it does not know is FILE_OTHER.
  */
 #ifndef ROENTGEN_RASTER_H
 #define ROENTGEN_RASTER_H
@@ -12,7 +19,6 @@
 enum file_type { FILE_TYPE_NONE, FILE_DICOM, FILE_JPEG, FILE_PNG, FILE_TIFF, FILE_OTHER };
 extern const char *const file_types[]; /* file_types[FILE_DICOM - 1] is "DICOM", and so on; ends with NULL */
 
-/* A JPEG, PNG or TIFF: a raster file, which has pages and no DICOM header. */
 bool file_is_raster(unsigned type);
 
 enum { SNIFF_BYTES = 512 };
@@ -27,9 +33,9 @@ struct raster_info {
     int orientation; /* of the first page as it is stored: 1 to 8 (Exif) */
     bool has_adobe;  /* a JPEG with the marker that Adobe's programs write (APP14; ITU-T T.872 6.5.3) */
 };
-/* Reads the header of a JPEG, PNG or TIFF file: with pread, so that the descriptor's offset does not matter. E_INVALID
- * with words for the client when it is damaged, of a coding that is not read, or when its pixels on all pages exceed
- * max_pixels. E_UNAVAILABLE when the disk does not give it, or there is no descriptor. Blocks. */
+/* Reads the header of a raster file. E_INVALID with words for the client when it is damaged, of a coding that is not
+ * read, or when its pixels on all pages exceed max_pixels. E_UNAVAILABLE when the disk does not give it, or there is no
+ * descriptor. Blocks. */
 bool raster_probe(int fd, enum file_type type, int64_t max_pixels, struct raster_info *out, struct error *error);
 
 #endif

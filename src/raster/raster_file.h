@@ -1,13 +1,16 @@
 /* raster_file.h - JPEG, PNG and TIFF files to samples, by libvips. Private to raster/, for decoder processes only.
  *
- *     if (!raster_file_open(fd, &request, &file, &format, &error)) ...     // header read, nothing decoded
+ *     if (!raster_file_open(fd, &request, &file, &format, &error)) ...      // header read, nothing decoded
  *     void *samples = malloc(rows * columns * samples * bits_allocated / 8 of format);
  *     raster_file_read(file, samples, &error)                               // decodes all of it
  *     raster_file_close(file);
  *
  * Samples are as codec.h describes them: interleaved, one or three channels, as deep as the file's (inks become three
- * of 8 bits: inks.h); transparent parts are white, upright as EXIF says. Lines come out of libvips one strip after
+ * of 8 bits: inks.h); transparent parts are white; upright as Exif says. Lines come out of libvips one strip after
  * another, so that memory stays bounded whatever the size.
+ *
+ * The descriptor is the caller's and stays open until raster_file_close; its offset is moved. What fails leaves no file
+ * to close (open), or one that still is to be closed (read).
  */
 #ifndef ROENTGEN_RASTER_FILE_H
 #define ROENTGEN_RASTER_FILE_H
@@ -15,6 +18,7 @@
 #include "dicom/pixels.h"
 #include "raster/raster.h"
 
+/* What is wanted of it. */
 struct raster_request {
     enum file_type type;
     int64_t page; /* from 1; 0 is the first */
@@ -27,7 +31,7 @@ struct raster_file;
 /* E_INVALID: damaged, too large, numbers that are no picture; E_NOT_FOUND: a page past the last. */
 bool raster_file_open(int fd, const struct raster_request *request, struct raster_file **out,
                       struct pixel_format *format, struct error *error);
-/* NULL: only looks for damage. */
+/* `samples` NULL: only looks for damage. E_INVALID: there is some; E_TOO_LARGE: it needs more memory than there is. */
 bool raster_file_read(struct raster_file *file, void *samples, struct error *error);
 void raster_file_close(struct raster_file *file); /* takes NULL */
 

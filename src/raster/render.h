@@ -1,7 +1,15 @@
-/* render.h - from stored values to a picture on a screen (PS3.3 C.11.1, C.11.2, C.7.6.3.1; PS3.4 annex N's pipeline).
+/* render.h - from the samples of a frame to a picture of it (PS3.3 C.11.1, C.11.2, C.7.6.3.1; PS3.4 annex N's
+ * pipeline).
  *
- *   stored value -> what it stands for -> VOI LUT or window -> presentation (inversion) -> 8 or 16 bits
+ *     text_init(&out, max_bytes);
+ *     if (!render(&samples, presentation, &out, &width, &height, &error)) ...     // a JPEG, PNG or WebP
+ *     text_release(&out);
+ *
+ *   stored value -> what it stands for -> VOI LUT or window -> presentation LUT (inversion) -> 8 or 16 bits
  *   palette or YBR -> RGB                                                                    -> scale -> encode
+ *
+ * In a decoder process samples and presentation came from elsewhere, so all of their numbers are checked here. They are
+ * the caller's and only read; what is made of them (sample_meanings) refers to both. On failure `out` may hold a part.
  *
  * struct presentation holds no pointers, so that it goes to a decoder process as it is. presentation_of
  * (imaging/presentation.h) fills it from the data set and the request.
@@ -39,6 +47,7 @@ enum voi_function {
 };
 enum picture_format { PICTURE_JPEG, PICTURE_PNG, PICTURE_WEBP };
 
+/* How a frame is shown. */
 struct presentation {
     double slope, intercept; /* when there is neither a `world` nor a `modality` table */
     bool has_range;          /* ... which then hold for stored values of this range; others stand for nothing */
@@ -71,12 +80,14 @@ struct samples {
 bool render(const struct samples *samples, const struct presentation *presentation, struct text *out, int64_t *width,
             int64_t *height, struct error *error);
 
+/* How the values of a frame are spread. */
 struct histogram {
     double low, high; /* of what stored values stand for: the first bin begins at low, the last ends at high */
     double min, max, mean, sd;
     int64_t count; /* samples counted; padding is not */
     int64_t bins[256];
 };
+/* E_INVALID for samples without any value, or whose values a histogram cannot tell apart. */
 bool histogram(const struct samples *samples, const struct presentation *presentation, struct histogram *out,
                struct error *error);
 

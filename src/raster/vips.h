@@ -1,8 +1,14 @@
 /* vips.h - the few calls of libvips that raster_file.c makes, found at run time. Private to raster/.
  *
- * Opening the library takes 60 ms and 20 MB, which only those decoder processes spend that read raster files.
- * Images, regions and sources are GObjects; each is given back with `unref`. The variadic calls take option names and
- * values, closed by VIPS_END.
+ *     const struct vips *vips;
+ *     if (!vips_open(&vips, &error)) ...
+ *     struct vips_source *source = vips->source_new(fd);
+ *     ok = vips->load_png(source, &image, "access", VIPS_ACCESS_SEQUENTIAL, VIPS_END) == 0;
+ *     vips->unref(image), vips->unref(source);
+ *
+ * Opening the library takes 60 ms and 20 MB, which only those decoder processes spend that read raster files. It is
+ * never closed. Images, regions and sources are GObjects; each is given back with `unref`. The variadic calls take
+ * option names and values, closed by VIPS_END, and return 0 when they went well.
  */
 #ifndef ROENTGEN_RASTER_VIPS_H
 #define ROENTGEN_RASTER_VIPS_H
