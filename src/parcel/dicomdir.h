@@ -15,6 +15,9 @@
  * made up so that nobody takes them for real: 1 January 1900, midnight, modality OT, the patient's number of our own,
  * the study's, series' and file's number in the order of this directory. The files stay as they are. Keys of the
  * records that speak of files: dicomdir_keys.h.
+ *
+ * What is passed is written at once and not kept. The directory owns the bytes, which dicomdir_end lends. Nothing fails
+ * before the end: dicomdir_end tells when it has become too large, and is asked before anything is made of it.
  */
 #ifndef ROENTGEN_DICOMDIR_H
 #define ROENTGEN_DICOMDIR_H
@@ -25,6 +28,7 @@
 
 enum { DICOMDIR_FILE_ID_MAX = 64 };
 
+/* One file of the file-set. */
 struct dicomdir_file {
     struct str file_id; /* components joined by '\', each of at most 8 of A-Z, 0-9, _ (PS3.10 8.2, 8.5) */
     struct str sop_class_uid, sop_instance_uid, transfer_syntax_uid;
@@ -33,6 +37,7 @@ struct dicomdir_file {
     struct arena *arena;                 /* for what is only needed until the record is written */
 };
 
+/* A directory being written; offsets are from the beginning of `out`. */
 struct dicomdir {
     struct text out;
     ptrdiff_t directory_length;          /* where the length of the record sequence stands */
@@ -42,6 +47,7 @@ struct dicomdir {
     ptrdiff_t first_offset, last_offset; /* where the offsets of the root's first and last record stand */
 };
 
+/* Whose study it is. */
 struct dicomdir_patient {
     struct str name; /* as in the files: a PN in UTF-8 */
     struct str patient_id, issuer;
@@ -49,12 +55,15 @@ struct dicomdir_patient {
     char sex; /* M, F, O; 0: unknown */
 };
 
+enum { DICOMDIR_BYTES_MAX = 64 << 20 };
+
+/* `instance_uid` becomes the directory's own. */
 void dicomdir_begin(struct dicomdir *dir, struct str instance_uid, const struct dicomdir_patient *patient,
                     const struct study *study);
 void dicomdir_series(struct dicomdir *dir, const struct series *series);
 void dicomdir_file(struct dicomdir *dir, const struct dicomdir_file *file);
-struct str dicomdir_end(struct dicomdir *dir); /* null: larger than a directory may get here (DICOMDIR_BYTES_MAX) */
+/* All of it, until dicomdir_release. Null: it would be larger than DICOMDIR_BYTES_MAX. */
+struct str dicomdir_end(struct dicomdir *dir);
 void dicomdir_release(struct dicomdir *dir);
-enum { DICOMDIR_BYTES_MAX = 64 << 20 };
 
 #endif

@@ -1,5 +1,15 @@
-/* dicomdir_element.h - single elements of a DICOMDIR: explicit VR little endian (PS3.5 7.1.2). For dicomdir.c and
- * dicomdir_keys.c. */
+/* dicomdir_element.h - single elements of a DICOMDIR: explicit VR little endian (PS3.5 7.1.2). Private to parcel/, for
+ * dicomdir.c and dicomdir_keys.c.
+ *
+ *     element_text(out, 0x00200010, "SH", 16, study_number);
+ *
+ *     element_long_header(out, 0x00041220, "SQ", 0);              // its length is known only later
+ *     ptrdiff_t begin = out->len;
+ *     ... items ...
+ *     element_patch(out, begin - 4, out->len - begin);
+ *
+ * Everything is appended to `out`, which keeps its maximum and says so itself (text.overflowed): nothing fails here.
+ */
 #ifndef ROENTGEN_DICOMDIR_ELEMENT_H
 #define ROENTGEN_DICOMDIR_ELEMENT_H
 

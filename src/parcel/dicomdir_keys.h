@@ -13,6 +13,9 @@
  * A SOP class that no row knows gets an IMAGE record, as pydicom does and as the directory always had it here;
  * dcmmkdir refuses such files, but an archive leaves none out. So do kinds that belong to no patient (palettes,
  * implants, hanging protocols) and still state a study: their own records may stand only at the root (F.4).
+ *
+ * Records are rows of a static table. What is read of the data set is copied into `out`; the arena is for what is only
+ * needed meanwhile. Nothing fails: what cannot be read is as if the file did not state it.
  */
 #ifndef ROENTGEN_DICOMDIR_KEYS_H
 #define ROENTGEN_DICOMDIR_KEYS_H
@@ -21,9 +24,13 @@
 #include "dicom/object.h"
 
 struct dicomdir_record;
+/* Never NULL. */
 const struct dicomdir_record *dicomdir_record_of(struct str sop_class_uid);
+/* Its Directory Record Type (0004,1430). */
 const char *dicomdir_record_type(const struct dicomdir_record *record);
+/* The tag after the last that its keys take from the file; 0: they take none. */
 uint32_t dicomdir_keys_end(const struct dicomdir_record *record);
+/* Appends its keys. `dataset` NULL: the file was not read. */
 void dicomdir_keys_put(struct text *out, const struct dicomdir_record *record, const struct dicom_dataset *dataset,
                        int64_t instance_number, struct arena *arena);
 

@@ -12,6 +12,9 @@
  * Entries are stored, not compressed. Names are ours: ASCII. Sizes and offsets past 4 GiB take the ZIP64 form, as do
  * more than 65,534 entries. The bytes are made in order, once. A file that is gone, or shorter than was said, breaks
  * the stream (-1): an archive that ends well is whole.
+ *
+ * The stream owns copies of names, keys and bytes, and one open file at a time; the stores must outlive it. One thread
+ * at a time uses it.
  */
 #ifndef ROENTGEN_ZIP_STREAM_H
 #define ROENTGEN_ZIP_STREAM_H
@@ -23,11 +26,12 @@ struct zip_stream;
 struct zip_stream *zip_stream_new(struct instant now);
 void zip_stream_free(void *zip); /* takes NULL */
 void zip_stream_add_bytes(struct zip_stream *zip, struct str name, struct str bytes);
-/* `store` must outlive the stream. */
+/* A file of the store, which has to have that many bytes when its turn comes. */
 void zip_stream_add_file(struct zip_stream *zip, struct str name, struct blob_store *store, struct str key,
                          int64_t size_bytes);
-/* After the last was added. */
+/* Of all of it, once the last was added. */
 int64_t zip_stream_length(const struct zip_stream *zip);
+/* Up to `max` of the next bytes; `offset` is where reading stands. 0: the end; -1: it cannot be ended well. */
 ptrdiff_t zip_stream_read(void *zip, int64_t offset, char *out, ptrdiff_t max);
 
 #endif
