@@ -174,6 +174,8 @@ static void look_at_pet(struct doubting *d)
         return;
     struct pet_scale scale = pet_scale_of(root, d->arena);
     d->has_suv = str_equal(scale.unit, S("g/ml"));
+    if ((d->about & DOUBT_VALUES) && scale.trouble)
+        tell(d, str_from(scale.trouble));
     const struct dicom_node *units = dicom_find(root, UNITS);
     if ((d->about & DOUBT_VALUES) && dicom_find(root, RESCALE_SLOPE) && (!units || is_empty(units)))
         tell(d, arena_format(d->arena, "Units (0054,1001) is %s: values have no unit, and no SUV is told",

@@ -7,6 +7,10 @@
  *
  * Images that are corrected for attenuation and decay only. Anything missing or impossible: no SUV, the activity
  * stays what it is.
+ *
+ * Times of the file without an offset from UTC are of one clock, whose offset (0008,0201) states. A Radiopharmaceutical
+ * Start DateTime (0018,1078) with an offset of its own is reckoned to that clock. Where the file does not state one,
+ * it is taken for that clock's if (0018,1072) shows the same time; else there is no SUV.
  */
 #ifndef ROENTGEN_SUV_H
 #define ROENTGEN_SUV_H
@@ -19,6 +23,7 @@
 struct pet_scale {
     double factor;
     struct str unit;
+    const char *trouble; /* what of the times, weight and dose contradicts itself or is impossible; NULL: nothing */
 };
 struct pet_scale pet_scale_of(const struct dicom_dataset *root, struct arena *arena);
 
