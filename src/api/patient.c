@@ -1,9 +1,7 @@
 /* patient.c - patients: kept, changed, merged, found. */
-#include "records/patient.h"
+#include "records/patient_change.h"
 #include "web/exchange.h"
 #include "web/listing.h"
-#include "records/record_lock.h"
-#include "records/renewal.h"
 #include "records/trash_work.h"
 #include "records/visibility.h"
 #include "base/zone.h"
@@ -16,34 +14,13 @@ static const struct field patient_key_fields[] = {
 };
 static const struct schema patient_key = SCHEMA("PatientKey", struct patient_key, patient_key_fields);
 
-/* The studies are found by what has changed. */
-static bool renames(const struct patient *before, const struct patient *after)
-{
-    struct str was[SEARCH_TEXTS_MAX], is[SEARCH_TEXTS_MAX];
-    int count = patient_texts(before, was);
-    patient_texts(after, is);
-    for (int i = 0; i < count; i++)
-        if (!str_equal(was[i], is[i]))
-            return true;
-    return false;
-}
-
-static bool birth_is_past(struct call *c, const struct patient *p)
-{
-    if (date_is_null(p->birth_date) || p->birth_date.days <= zone_today().days)
-        return true;
-    return error_add_problem(&c->error, &c->arena, "body", S("birth_date"), "in_the_future",
-                             "a birth date cannot lie in the future");
-}
-
 static bool patient_post(struct call *c)
 {
-    struct patient p = *(const struct patient *)c->in;
-    p.created_by = call_user(c);
-    if (!birth_is_past(c, &p) || !db_insert(c, &patient_schema, &p, &p.id) || !patient_index(c, &p))
+    struct patient *out = c->out;
+    if (!patient_register(c, c->in, out))
         return false;
-    answer_location(c, "/api/v1/patients/%" PRId64, p.id);
-    return patient_load(c, p.id, c->out);
+    answer_location(c, "/api/v1/patients/%" PRId64, out->id);
+    return true;
 }
 
 static bool patient_get(struct call *c)
@@ -52,21 +29,9 @@ static bool patient_get(struct call *c)
     return patient_load(c, key->id, c->out);
 }
 
-static bool change(struct call *c, uint64_t mask)
-{
-    struct patient in = *(const struct patient *)c->in, *out = c->out;
-    struct patient before;
-    if (!lock_patients(c, in.id, 0) || !patient_load(c, in.id, &before) || !birth_is_past(c, &in))
-        return false;
-    if (db_find_update(c, &patient_schema, &in, mask, "where id = ? and deleted_at is null", V(in.id)) == FAILED)
-        return false;
-    return patient_load(c, in.id, out) && patient_index(c, out) &&
-           (!renames(&before, out) || renewal_of_patient(c, in.id));
-}
-
 static bool patient_patch(struct call *c)
 {
-    return change(c, c->given);
+    return patient_change(c, c->in, c->given, c->out);
 }
 
 /* PUT replaces: what is not given becomes null. */
@@ -76,53 +41,27 @@ static bool patient_put(struct call *c)
     for (int i = 0; i < patient_schema.count; i++)
         if (!(patient_schema.fields[i].flags & (READ_ONLY | NOT_STORED)) && !patient_schema.fields[i].sql)
             mask |= GIVEN(i);
-    return change(c, mask);
+    return patient_change(c, c->in, mask, c->out);
 }
 
-static bool patient_delete(struct call *c)
+static bool patient_remove(struct call *c)
 {
     const struct patient_key *key = c->in;
-    const struct tree tree = { .patient_id = key->id };
-    struct patient before;
     answer_after(c, trash_work_wake);
-    return lock_patients(c, key->id, 0) && patient_load(c, key->id, &before) && trash_tree(c, &tree) &&
-           search_remove(c, "patient_search", key->id);
+    return patient_delete(c, key->id);
 }
 
-static bool find_deleted(struct call *c, struct tree *tree, struct instant *deleted_at)
+static bool patient_restore_post(struct call *c)
 {
     const struct patient_key *key = c->in;
-    struct patient *out = c->out;
-    if (!lock_patients(c, key->id, 0))
-        return false;
-    if (!db_get(c, &patient_schema, out, "where p.id = ? and p.deleted_at is not null and p.merged_into is null",
-                V(key->id)))
-        return fail(c, E_NOT_FOUND, "there is no deleted patient %" PRId64, key->id);
-    *tree = (struct tree){ .patient_id = key->id };
-    *deleted_at = out->deleted_at;
-    return true;
-}
-
-static bool finish_restoring(struct call *c)
-{
-    const struct patient_key *key = c->in;
-    return patient_load(c, key->id, c->out) && patient_index(c, c->out) && audit_change(c);
-}
-
-static bool patient_restore(struct call *c)
-{
-    static const struct restoring how = { find_deleted, finish_restoring };
-    return trash_restore(c, &how);
+    return patient_restore(c, key->id, c->out);
 }
 
 static bool patient_settle_conflict(struct call *c)
 {
     const struct patient_key *key = c->in;
-    struct patient patient;
-    return lock_patients(c, key->id, 0) && patient_load(c, key->id, &patient) && patient_conflict_settle(c, &patient);
+    return patient_conflict_settle(c, key->id);
 }
-
-/* ---- merge: the other record turned out to be the same person ---- */
 
 struct patient_merge {
     int64_t id, source_id;
@@ -132,28 +71,12 @@ static const struct field patient_merge_fields[] = {
     FIELD(struct patient_merge, source_id, .flags = REQUIRED, .min = 1, .max = INT64_MAX,
           .doc = "The patient whose studies and files move there; it is deleted and says where it went."),
 };
-static const struct schema patient_merge = SCHEMA("PatientMerge", struct patient_merge, patient_merge_fields);
+static const struct schema patient_merge_schema = SCHEMA("PatientMerge", struct patient_merge, patient_merge_fields);
 
 static bool patient_merge_post(struct call *c)
 {
     const struct patient_merge *in = c->in;
-    struct patient source, target;
-    struct instant now = clock_now();
-    if (in->id == in->source_id)
-        return error_add_problem(&c->error, &c->arena, "body", S("source_id"), "same_patient",
-                                 "this is the patient itself");
-    if (!lock_patients(c, in->id, in->source_id) || !patient_load(c, in->id, &target))
-        return false; /* locked: nothing may be filed under the one that goes meanwhile */
-    enum found found = patient_find(c, in->source_id, &source);
-    if (found != FOUND)
-        return found == NONE && error_add_problem(&c->error, &c->arena, "body", S("source_id"), "unknown_patient",
-                                                  "there is no such patient");
-    return trash_move(c, &(struct tree){ .patient_id = in->source_id }, in->id) &&
-           db_execute(
-               c, "update patients set deleted_at = ?, deleted_by = ?, merged_into = ?, updated_at = ? where id = ?",
-               V(now), V(call_user(c)), V(in->id), V(now), V(in->source_id)) &&
-           search_remove(c, "patient_search", in->source_id) && renewal_of_patient(c, in->id) &&
-           patient_load(c, in->id, c->out);
+    return patient_merge(c, in->id, in->source_id, c->out);
 }
 
 /* ---- the list ---- */
@@ -251,16 +174,16 @@ static const struct endpoint rows[] = {
       .doc = "Optional members that are absent become null." },
     { HTTP_PATCH, "/api/v1/patients/{id}", patient_patch, &patient_schema, &patient_schema, MAY_UPDATE_PATIENTS, WRITES,
       BODY_JSON, PATIENTS, .audit = "patient.update", .summary = "Changes what is given of a patient's record" },
-    { HTTP_DELETE, "/api/v1/patients/{id}", patient_delete, &patient_key, NULL, MAY_DELETE_PATIENTS, WRITES, PATIENTS,
+    { HTTP_DELETE, "/api/v1/patients/{id}", patient_remove, &patient_key, NULL, MAY_DELETE_PATIENTS, WRITES, PATIENTS,
       .audit = "patient.delete", .summary = "Deletes a patient with the studies and files",
       .doc = "It can be restored; its number is free for another." },
-    { HTTP_POST, "/api/v1/patients/{id}/restore", patient_restore, &patient_key, &patient_schema, MAY_DELETE_PATIENTS,
-      WORKS, PATIENTS, .audit = "patient.restore", .summary = "Brings a deleted patient back",
+    { HTTP_POST, "/api/v1/patients/{id}/restore", patient_restore_post, &patient_key, &patient_schema,
+      MAY_DELETE_PATIENTS, WORKS, PATIENTS, .audit = "patient.restore", .summary = "Brings a deleted patient back",
       .doc = "With the studies and files that were deleted with it." },
     { HTTP_DELETE, "/api/v1/patients/{id}/conflict", patient_settle_conflict, &patient_key, NULL, MAY_UPDATE_PATIENTS,
       WRITES, PATIENTS, .audit = "patient.settle_conflict",
       .summary = "Says that a patient's conflict has been looked at" },
-    { HTTP_POST, "/api/v1/patients/{id}/merge", patient_merge_post, &patient_merge, &patient_schema,
+    { HTTP_POST, "/api/v1/patients/{id}/merge", patient_merge_post, &patient_merge_schema, &patient_schema,
       MAY_DELETE_PATIENTS, WRITES, BODY_JSON, PATIENTS, .audit = "patient.merge",
       .summary = "Moves another patient's studies and files here" },
 };

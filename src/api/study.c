@@ -98,8 +98,9 @@ static bool load_deleted(struct call *c, int64_t id, struct study *out)
     return study_find(c, id, true, out) == FOUND || fail(c, E_NOT_FOUND, "study %" PRId64 " does not exist", id);
 }
 
-static bool find_deleted(struct call *c, struct tree *tree, struct instant *deleted_at)
+static bool find_deleted(struct call *c, void *context, struct tree *tree, struct instant *deleted_at)
 {
+    (void)context;
     const struct study_key *key = c->in;
     struct study study;
     if (!lock_study(c, key->id, 0) || !load_deleted(c, key->id, &study) ||
@@ -110,8 +111,9 @@ static bool find_deleted(struct call *c, struct tree *tree, struct instant *dele
     return true;
 }
 
-static bool finish_restoring(struct call *c)
+static bool finish_restoring(struct call *c, void *context)
 {
+    (void)context;
     const struct study_key *key = c->in;
     return study_load(c, key->id, c->out) && study_index(c, c->out, NULL) && audit_change(c);
 }
@@ -119,7 +121,7 @@ static bool finish_restoring(struct call *c)
 static bool study_restore(struct call *c)
 {
     static const struct restoring how = { find_deleted, finish_restoring };
-    return trash_restore(c, &how);
+    return trash_restore(c, &how, NULL);
 }
 
 #define STUDIES .tag = "studies", .entity = "study"

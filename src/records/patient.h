@@ -49,8 +49,8 @@ bool patient_index(struct call *c, const struct patient *patient);
 bool patient_conflict_note(struct call *c, int64_t patient_id, const char *member, int64_t study_id, int64_t by);
 /* Leaves in patient->conflict what the caller is told of. */
 bool patient_conflict_veil(struct call *c, struct patient *patient);
-/* Inside a transaction: what the caller is told of has been looked at; the rest stays. */
-bool patient_conflict_settle(struct call *c, const struct patient *patient);
+/* Inside a transaction, locks it: what the caller is told of has been looked at; the rest stays. */
+bool patient_conflict_settle(struct call *c, int64_t patient_id);
 
 /* Inside a transaction: adds a problem at `place`.patient_id when there is no such patient. The patient stays until
  * the commit, and is locked before rows that refer to it are written: their foreign key would share its lock, and the

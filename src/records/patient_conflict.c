@@ -3,6 +3,7 @@
  * of it, for those who see everything. */
 #include "records/patient.h"
 
+#include "records/record_lock.h"
 #include "records/visibility.h"
 
 #define TOLD "(k.uploaded_by = ? or " VISIBLE_ASSIGNED("k.study_id") ")"
@@ -64,7 +65,7 @@ static bool settle_member(struct call *c, int64_t patient_id, struct str member,
     return there != FAILED;
 }
 
-bool patient_conflict_settle(struct call *c, const struct patient *patient)
+static bool settle(struct call *c, const struct patient *patient)
 {
     struct texts left = { arena_array(&c->arena, struct str, patient->conflict.count + 1), 0 };
     bool gone;
@@ -81,4 +82,10 @@ bool patient_conflict_settle(struct call *c, const struct patient *patient)
     struct value stored = left.count ? field->kind->store(field, &left, &c->arena) : value_nothing();
     return left.count == patient->conflict.count ||
            db_execute(c, "update patients set conflict = ? where id = ?", stored, V(patient->id));
+}
+
+bool patient_conflict_settle(struct call *c, int64_t patient_id)
+{
+    struct patient patient;
+    return lock_patients(c, patient_id, 0) && patient_load(c, patient_id, &patient) && settle(c, &patient);
 }

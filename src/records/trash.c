@@ -105,6 +105,7 @@ bool trash_tree(struct call *c, const struct tree *tree)
 
 struct step {
     const struct restoring *how;
+    void *context;
     struct tree tree;
     bool done;
 };
@@ -117,13 +118,13 @@ static bool restore_step(struct call *c, void *context)
     struct instant at;
     bool left;
     s->done = false;
-    if (!s->how->find(c, &s->tree, &at) || !trash_work_begin(c, &s->tree, true) ||
+    if (!s->how->find(c, s->context, &s->tree, &at) || !trash_work_begin(c, &s->tree, true) ||
         !trash_work_restore_some(c, &s->tree, at, &left))
         return false;
     m.was = V(at);
     s->done = !left;
     return left || (trash_work_end(c, &s->tree) && mark_records(c, &m) && trash_work_count(c, &s->tree, 1) &&
-                    s->how->finish(c));
+                    s->how->finish(c, s->context));
 }
 
 /* Its number or UID has been given to another meanwhile, or the database failed: what had come back follows the rest
@@ -138,9 +139,9 @@ static bool give_up(struct call *c, void *context)
                       s->tree.study_id ? V(s->tree.study_id) : value_nothing());
 }
 
-bool trash_restore(struct call *c, const struct restoring *how)
+bool trash_restore(struct call *c, const struct restoring *how, void *context)
 {
-    struct step step = { .how = how };
+    struct step step = { .how = how, .context = context };
     int steps = 0;
     bool ok = true;
     for (; ok && !step.done; steps++)

@@ -36,12 +36,13 @@ bool trash_tree(struct call *c, const struct tree *tree);
  *     find     locks and loads what is to be restored, says whether it may be, and which moment it was deleted at
  *     finish   in the transaction that has brought it back: loads, indexes, audits
  *
- * Both run inside transactions, `find` in several. On failure it is as deleted as it was. */
+ * Both run inside transactions, `find` in several; `context` is handed to both. On failure it is as deleted as it
+ * was. */
 struct restoring {
-    bool (*find)(struct call *c, struct tree *tree, struct instant *deleted_at);
-    bool (*finish)(struct call *c);
+    bool (*find)(struct call *c, void *context, struct tree *tree, struct instant *deleted_at);
+    bool (*finish)(struct call *c, void *context);
 };
-bool trash_restore(struct call *c, const struct restoring *how);
+bool trash_restore(struct call *c, const struct restoring *how, void *context);
 
 /* Inside a transaction, with the locks of record_lock.h: a study, or (study_id 0) all studies and files of a patient,
  * to another patient. */

@@ -1,0 +1,174 @@
+/* test_changes.c - what becomes of records, done by somebody who acts without a request: what api/ says to clients is
+ * asked in tests/api. Nothing of web/ or http/ is linked here. */
+#include "../intake/house.h"
+
+#include "records/patient_change.h"
+#include "base/zone.h"
+
+static struct house house;
+
+static int open_house(void **state)
+{
+    house = (struct house){ 0 };
+    if (folder_setup(state))
+        return -1;
+    house_open(&house, *state);
+    return 0;
+}
+
+static int close_house(void **state)
+{
+    house_close(&house);
+    return folder_teardown(state);
+}
+
+/* One transaction with its audit row, as a request or a step of a job is. */
+struct doing {
+    bool (*rule)(struct call *c, void *context);
+    void *context;
+};
+
+static bool do_and_tell(struct call *c, void *context)
+{
+    const struct doing *d = context;
+    return d->rule(c, d->context) && audit_change(c);
+}
+
+static bool done(const char *entity, bool (*rule)(struct call *c, void *context), void *context)
+{
+    error_clear(&house.call.error);
+    audit_about(&house.call, 0, 0);
+    audit_action(&house.call, "test", entity);
+    return db_transact(&house.call, do_and_tell, &(struct doing){ rule, context });
+}
+
+static void assert_refused(bool did, enum error_code code, const char *type)
+{
+    const struct error *error = &house.call.error;
+    assert_false(did);
+    assert_int_equal(error->code, code);
+    if (type)
+        assert_string_equal(error->problems->type, type);
+    error_clear(&house.call.error);
+}
+
+static uint64_t member(const struct schema *schema, const char *name)
+{
+    int index = schema_find(schema, str_from(name));
+    assert_true(index >= 0);
+    return GIVEN(index);
+}
+
+static int64_t count_rows(const char *sql)
+{
+    return house_count(&house.call, sql);
+}
+
+/* ---- patients ---- */
+
+struct patient_doing {
+    struct patient said, out;
+    uint64_t members;
+    int64_t id, source;
+};
+
+static bool register_patient(struct call *c, void *context)
+{
+    struct patient_doing *d = context;
+    return patient_register(c, &d->said, &d->out);
+}
+
+static bool change_patient(struct call *c, void *context)
+{
+    struct patient_doing *d = context;
+    return patient_change(c, &d->said, d->members, &d->out);
+}
+
+static bool merge_patient(struct call *c, void *context)
+{
+    struct patient_doing *d = context;
+    return patient_merge(c, d->id, d->source, &d->out);
+}
+
+static bool delete_patient(struct call *c, void *context)
+{
+    return patient_delete(c, *(const int64_t *)context);
+}
+
+static int64_t a_patient(const char *number)
+{
+    struct patient_doing d;
+    schema_clear(&patient_schema, &d.said);
+    d.said.patient_id = str_from(number);
+    d.said.name = S("王小明");
+    d.said.gender = GENDER_MALE;
+    d.said.status = PATIENT_ACTIVE;
+    must(&house.call, done("patient", register_patient, &d));
+    assert_int_equal(d.out.created_by, 5);
+    return d.out.id;
+}
+
+static void a_patient_is_registered_and_changed(void **state)
+{
+    (void)state;
+    struct patient_doing d;
+    int64_t id = a_patient("P1");
+    schema_clear(&patient_schema, &d.said);
+    d.said.id = id;
+    d.said.name = S("李四");
+    d.members = member(&patient_schema, "name");
+    must(&house.call, done("patient", change_patient, &d));
+    assert_str_is(d.out.name, "李四");
+    assert_str_is(d.out.patient_id, "P1");
+    d.said.birth_date = (struct date){ zone_today().days + 1 };
+    assert_refused(done("patient", change_patient, &d), E_INVALID, "in_the_future");
+    assert_refused(done("patient", register_patient, &d), E_INVALID, "in_the_future");
+    d.said.id = 77;
+    assert_refused(done("patient", change_patient, &d), E_NOT_FOUND, NULL);
+    assert_int_equal(count_rows("select count(*) from audit_logs where entity = 'patient' and entity_id = patient_id "
+                                "and user_id = 5 and detail like '%CT1%'"),
+                     2);
+}
+
+static void a_deleted_patient_comes_back_unless_the_number_is_taken(void **state)
+{
+    (void)state;
+    struct call *c = &house.call;
+    struct patient out;
+    int64_t id = a_patient("P1");
+    assert_refused(patient_restore(c, id, &out), E_NOT_FOUND, NULL);
+    must(c, done("patient", delete_patient, &id));
+    assert_refused(done("patient", delete_patient, &id), E_NOT_FOUND, NULL);
+    must(c, patient_restore(c, id, &out));
+    assert_false(out.is_deleted);
+    must(c, done("patient", delete_patient, &id));
+    a_patient("P1");
+    assert_refused(patient_restore(c, id, &out), E_CONFLICT, NULL);
+    assert_int_equal(count_rows("select count(*) from patients where is_deleted = 1"), 1);
+}
+
+static void of_two_patients_who_were_one_one_stays(void **state)
+{
+    (void)state;
+    struct call *c = &house.call;
+    struct patient_doing d = { .id = a_patient("P1"), .source = a_patient("P2") };
+    struct patient out;
+    must(c, done("patient", merge_patient, &d));
+    assert_int_equal(d.out.id, d.id);
+    assert_refused(done("patient", merge_patient, &d), E_INVALID, "unknown_patient");
+    assert_refused(patient_restore(c, d.source, &out), E_NOT_FOUND, NULL);
+    d.source = d.id;
+    assert_refused(done("patient", merge_patient, &d), E_INVALID, "same_patient");
+    assert_int_equal(count_rows("select merged_into from patients where patient_id = 'P2'"), d.id);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_patient_is_registered_and_changed, open_house, close_house),
+        cmocka_unit_test_setup_teardown(a_deleted_patient_comes_back_unless_the_number_is_taken, open_house,
+                                        close_house),
+        cmocka_unit_test_setup_teardown(of_two_patients_who_were_one_one_stays, open_house, close_house),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
