@@ -130,10 +130,6 @@ void dicom_input_stream(struct dicom_input *input, ptrdiff_t (*read)(void *conte
 
 /* ---- deflated data set ---- */
 
-/* Headers and pictures become a few times smaller; only bombs, and pictures of nothing, more than RATIO_MAX times.
- * Those may be as large as pictures usually are, no larger. */
-enum { RATIO_MAX = 200, RATIO_FROM_BYTES = 128 << 20 };
-
 struct inflating {
     struct dicom_input under; /* the deflated bytes */
     struct reserve reserve;
@@ -166,7 +162,7 @@ static bool inflate_some(struct inflating *f, ptrdiff_t need, struct error *erro
     ptrdiff_t given = under->end - under->at, room = f->reserve.capacity - f->reserve.used;
     if (given > CHUNK_BYTES)
         given = CHUNK_BYTES;
-    /* A large value comes in large steps, between which it is asked whether this is a bomb. */
+    /* A large value comes in large steps, each of which is counted before. */
     ptrdiff_t most = need < CHUNK_BYTES ? CHUNK_BYTES : need < INFLATED_AT_ONCE ? need : INFLATED_AT_ONCE;
     if (room > most)
         room = most;
@@ -194,9 +190,6 @@ static bool inflating_more(struct dicom_input *input, ptrdiff_t need, struct err
         if (!inflate_some(f, need - (input->end - input->at), error))
             return false;
         input->end = f->reserve.base + f->reserve.used;
-        if (f->reserve.used > RATIO_FROM_BYTES && f->reserve.used / RATIO_MAX > f->under.offset)
-            return error_set(error, E_INVALID, "the deflated data set inflates to more than %d times its size",
-                             RATIO_MAX);
     }
     if (input->end - input->at < need && f->damaged)
         return error_set(error, E_INVALID, "the deflated data set is damaged at byte %" PRId64, f->under.offset);
