@@ -7,9 +7,8 @@ struct set_key {
     int64_t file_id, version;
 };
 static const struct field set_key_fields[] = {
-    KEY(struct set_key, file_id, "The file."),
-    FIELD(struct set_key, version, .min = 1, .max = INT64_MAX,
-          .doc = "An earlier version; the current one without it."),
+    KEY(struct set_key, file_id, "The file they are drawn on."),
+    FIELD(struct set_key, version, .min = 1, .max = INT64_MAX, .doc = "Shows this version instead of the current one."),
 };
 static const struct schema set_key = SCHEMA("AnnotationSetKey", struct set_key, set_key_fields);
 
@@ -34,16 +33,16 @@ struct version_row {
 };
 static const struct field version_fields[] = {
     FIELD(struct version_row, id, .flags = READ_ONLY | WRITE_ONLY, .doc = "Identifies the row."),
-    FIELD(struct version_row, version, .doc = "Number of the version, from 1."),
-    FIELD(struct version_row, created_by, .doc = "Account that made it."),
+    FIELD(struct version_row, version, .doc = "The version's number; the first is 1."),
+    FIELD(struct version_row, created_by, .doc = "The account that made it."),
     FIELD(struct version_row, created_by_name, .sql = "(select u.full_name from users u where u.id = v.created_by)",
           .example = "张医生", .doc = "That account's full name."),
-    FIELD(struct version_row, created_at, .doc = "When it was made."),
+    FIELD(struct version_row, created_at, .doc = "The time when it was made."),
     FIELD(struct version_row, comment, .flags = NULLABLE, .doc = "What was said about it."),
     FIELD(struct version_row, annotation_count, .doc = "How many annotations are in it."),
-    FIELD(struct version_row, added_count, .doc = "Of these, new ones."),
-    FIELD(struct version_row, changed_count, .doc = "Of these, changed ones."),
-    FIELD(struct version_row, removed_count, .doc = "Annotations of the version before that are gone."),
+    FIELD(struct version_row, added_count, .doc = "How many of them are new."),
+    FIELD(struct version_row, changed_count, .doc = "How many of them were changed."),
+    FIELD(struct version_row, removed_count, .doc = "How many of the version before are gone."),
 };
 static const struct schema version_schema =
     SCHEMA("AnnotationVersion", struct version_row, version_fields, .table = "image_annotation_versions", .alias = "v",
@@ -57,7 +56,7 @@ struct version_list {
 LIST_ORDER(version_order, VERSION_SORTS);
 static const struct field version_list_fields[] = {
     LIST_FIELDS(struct version_list, version_order, "-version"),
-    KEY(struct version_list, file_id, "The file."),
+    KEY(struct version_list, file_id, "The file they are drawn on."),
 };
 static const struct schema version_list = SCHEMA("AnnotationHistory", struct version_list, version_list_fields);
 static const struct listing version_listing = { .row = &version_schema, .id = "v.id", .order = &version_order };
@@ -81,10 +80,10 @@ struct set_put {
     struct str comment;
 };
 static const struct field set_put_fields[] = {
-    KEY(struct set_put, file_id, "The file."),
+    KEY(struct set_put, file_id, "The file they are drawn on."),
     FIELD(struct set_put, annotations, .of = &annotation_schema, .flags = REQUIRED, .min = 0, .max = ANNOTATIONS_MAX,
           .doc = "All annotations the file is to have; those left out are removed."),
-    FIELD(struct set_put, comment, .flags = NULLABLE, .max = 1000, .doc = "Why it was changed."),
+    FIELD(struct set_put, comment, .flags = NULLABLE, .max = 1000, .doc = "Why they were changed."),
 };
 static const struct schema set_put = SCHEMA("AnnotationSetPut", struct set_put, set_put_fields);
 

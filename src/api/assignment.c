@@ -8,19 +8,20 @@ struct assignment {
     int64_t id, user_id;
     struct str role, department;
 };
-#define OF_STUDY KEY(struct assignment, id, "The study.")
+#define OF_STUDY KEY(struct assignment, id, "The study that is opened.")
 static const struct field to_user_fields[] = {
     OF_STUDY,
-    KEY(struct assignment, user_id, "The account."),
+    KEY(struct assignment, user_id, "The account that is to see it."),
 };
 static const struct field to_role_fields[] = {
     OF_STUDY,
-    FIELD(struct assignment, role, .flags = READ_ONLY, .min = 1, .max = 50, .example = "doctor", .doc = "The role."),
+    FIELD(struct assignment, role, .flags = READ_ONLY, .min = 1, .max = 50, .example = "doctor",
+          .doc = "The name of the role that is to see it."),
 };
 static const struct field to_department_fields[] = {
     OF_STUDY,
     FIELD(struct assignment, department, .flags = READ_ONLY, .min = 1, .max = 100, .example = "放射科",
-          .doc = "The department, as accounts name it."),
+          .doc = "The department that is to see it, as accounts name it."),
 };
 static const struct schema to_user = SCHEMA("StudyAssignment", struct assignment, to_user_fields);
 static const struct schema to_role = SCHEMA("StudyRoleAssignment", struct assignment, to_role_fields);

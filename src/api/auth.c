@@ -16,10 +16,10 @@ struct login {
     bool remember_me;
 };
 static const struct field login_fields[] = {
-    FIELD(struct login, username, .flags = REQUIRED, .min = 1, .max = 254, .doc = "User name or e-mail address.",
-          .example = "zhangwei"),
+    FIELD(struct login, username, .flags = REQUIRED, .min = 1, .max = 254,
+          .doc = "The account's name or e-mail address.", .example = "zhangwei"),
     FIELD(struct login, password, PASSWORD_LIMITS, .doc = "The password of the account."),
-    FIELD(struct login, remember_me, .doc = "Keep the session for longer."),
+    FIELD(struct login, remember_me, .doc = "The session lasts longer."),
 };
 static const struct schema login_schema = SCHEMA("Login", struct login, login_fields);
 
@@ -29,7 +29,7 @@ struct signed_in {
 };
 static const struct field signed_in_fields[] = {
     TOKEN_FIELDS(struct signed_in, tokens.),
-    FIELD_OBJECT(struct signed_in, user, .of = &user_schema, .doc = "Who signed in."),
+    FIELD_OBJECT(struct signed_in, user, .of = &user_schema, .doc = "The account that signed in."),
 };
 static const struct schema signed_in_schema = SCHEMA("SignedIn", struct signed_in, signed_in_fields);
 
@@ -57,12 +57,14 @@ struct grant {
 static const struct field grant_fields[] = {
     FIELD(struct grant, grant_type, .choices = grant_types, .type = "GrantType", .flags = REQUIRED,
           .doc = "What is offered for the token."),
-    FIELD(struct grant, username, .max = 254, .doc = "With grant_type=password."),
-    FIELD(struct grant, password, .flags = SECRET | KEEP_SPACES, .max = 200, .doc = "With grant_type=password."),
-    FIELD(struct grant, refresh_token, .flags = SECRET, .max = 200, .doc = "With grant_type=refresh_token."),
-    FIELD(struct grant, scope, .max = 200, .doc = "Not used: rights come from the account's roles."),
-    FIELD(struct grant, client_id, .max = 200, .doc = "Not used: clients are public."),
-    FIELD(struct grant, client_secret, .flags = SECRET, .max = 200, .doc = "Not used: clients are public."),
+    FIELD(struct grant, username, .max = 254, .doc = "The account's name or e-mail address, with grant_type=password."),
+    FIELD(struct grant, password, .flags = SECRET | KEEP_SPACES, .max = 200,
+          .doc = "The account's password, with grant_type=password."),
+    FIELD(struct grant, refresh_token, .flags = SECRET, .max = 200,
+          .doc = "The session's latest refresh token, with grant_type=refresh_token."),
+    FIELD(struct grant, scope, .max = 200, .doc = "It is not used: rights come from the account's roles."),
+    FIELD(struct grant, client_id, .max = 200, .doc = "It is not used: clients are public."),
+    FIELD(struct grant, client_secret, .flags = SECRET, .max = 200, .doc = "It is not used: clients are public."),
 };
 static const struct schema grant_schema = SCHEMA("TokenRequest", struct grant, grant_fields);
 
@@ -99,7 +101,7 @@ struct refresh {
 };
 static const struct field refresh_fields[] = {
     FIELD(struct refresh, refresh_token, .flags = REQUIRED | SECRET, .min = 1, .max = 200,
-          .doc = "The latest one of the session."),
+          .doc = "The session's latest refresh token."),
 };
 static const struct schema refresh_schema = SCHEMA("Refresh", struct refresh, refresh_fields);
 

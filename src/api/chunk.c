@@ -9,9 +9,10 @@ struct chunk_key {
     int64_t number;
 };
 static const struct field chunk_key_fields[] = {
-    FIELD(struct chunk_key, upload_id, .flags = READ_ONLY, .min = 36, .max = 36, .doc = "The upload."),
+    FIELD(struct chunk_key, upload_id, .flags = READ_ONLY, .min = 36, .max = 36,
+          .doc = "The upload that the chunk belongs to."),
     FIELD(struct chunk_key, number, .flags = READ_ONLY, .min = 0, .max = CHUNKS_MAX - 1,
-          .doc = "Number of the chunk, from 0."),
+          .doc = "The chunk's number; the first is 0."),
 };
 const struct schema chunk_key_schema = SCHEMA("ChunkKey", struct chunk_key, chunk_key_fields);
 
@@ -19,9 +20,9 @@ struct chunk_stored {
     int64_t number, size, upload_progress;
 };
 static const struct field chunk_stored_fields[] = {
-    FIELD(struct chunk_stored, number, .doc = "Number of the chunk."),
+    FIELD(struct chunk_stored, number, .doc = "The chunk's number."),
     FIELD(struct chunk_stored, size, .doc = "How many bytes the chunk has."),
-    FIELD(struct chunk_stored, upload_progress, .doc = "Percent of the file that is here."),
+    FIELD(struct chunk_stored, upload_progress, .doc = "How much of the file is here, in percent."),
 };
 const struct schema chunk_stored_schema = SCHEMA("ChunkStored", struct chunk_stored, chunk_stored_fields);
 

@@ -49,11 +49,11 @@ struct frame_query {
     bool stored;
 };
 static const struct field frame_query_fields[] = {
-    KEY(struct frame_query, file_id, "The file."),
+    KEY(struct frame_query, file_id, "The file whose content is asked for."),
     FIELD(struct frame_query, frame, .flags = READ_ONLY, .min = 1, .max = PIXEL_FRAMES_MAX,
-          .doc = "Number of the frame or page, from 1."),
+          .doc = "The number of the frame or page; the first is 1."),
     FIELD(struct frame_query, stored, .fallback = "false",
-          .doc = "The encoded bytes as they are in the file, instead of decoded samples."),
+          .doc = "Answers the encoded bytes as they are in the file, instead of decoded samples."),
 };
 static const struct schema frame_query = SCHEMA("FrameQuery", struct frame_query, frame_query_fields);
 
@@ -136,9 +136,9 @@ struct histogram_query {
     int64_t file_id, frame;
 };
 static const struct field histogram_query_fields[] = {
-    KEY(struct histogram_query, file_id, "The file."),
+    KEY(struct histogram_query, file_id, "The file whose content is asked for."),
     FIELD(struct histogram_query, frame, .min = 1, .max = PIXEL_FRAMES_MAX, .fallback = "1",
-          .doc = "Number of the frame or page, from 1."),
+          .doc = "The number of the frame or page; the first is 1."),
 };
 static const struct schema histogram_query = SCHEMA("HistogramQuery", struct histogram_query, histogram_query_fields);
 
@@ -154,11 +154,11 @@ static const struct field histogram_fields[] = {
     FIELD(struct histogram_answer, min, .doc = "The least value."),
     FIELD(struct histogram_answer, max, .doc = "The greatest value."),
     FIELD(struct histogram_answer, mean, .doc = "The mean of the values."),
-    FIELD(struct histogram_answer, sd, .doc = "Standard deviation of the values (divided by their number)."),
-    FIELD(struct histogram_answer, count, .doc = "Values counted; padding is not."),
+    FIELD(struct histogram_answer, sd, .doc = "The standard deviation of the values (divided by their number)."),
+    FIELD(struct histogram_answer, count, .doc = "How many values were counted; padding is not."),
     FIELD(struct histogram_answer, bins, .doc = "How many values lie in each of 256 equal parts."),
     FIELD(struct histogram_answer, unit, .flags = NULLABLE, .example = "HU",
-          .doc = "Unit of the values; null: as stored."),
+          .doc = "The unit of the values; null: they are as stored."),
     FIELD(struct histogram_answer, remark, .flags = NULLABLE,
           .doc = "What of the header says what the values stand for and cannot be read."),
 };
@@ -221,7 +221,7 @@ struct metadata_query {
     int64_t file_id;
 };
 static const struct field metadata_query_fields[] = {
-    KEY(struct metadata_query, file_id, "The file."),
+    KEY(struct metadata_query, file_id, "The file whose content is asked for."),
 };
 static const struct schema metadata_query = SCHEMA("MetadataQuery", struct metadata_query, metadata_query_fields);
 

@@ -17,9 +17,11 @@ struct file_patch {
     struct instant updated_at;
 };
 static const struct field file_patch_fields[] = {
-    FIELD(struct file_patch, file_id, .flags = READ_ONLY | NOT_STORED, .min = 1, .max = INT64_MAX, .doc = "The file."),
+    FIELD(struct file_patch, file_id, .flags = READ_ONLY | NOT_STORED, .min = 1, .max = INT64_MAX,
+          .doc = "The file that this is about."),
     FILE_DETAIL_FIELDS(struct file_patch),
-    FIELD(struct file_patch, updated_at, .flags = READ_ONLY | SET_ON_UPDATE, .doc = "When it was changed last."),
+    FIELD(struct file_patch, updated_at, .flags = READ_ONLY | SET_ON_UPDATE,
+          .doc = "The time when it was changed last."),
 };
 static const struct schema file_patch =
     SCHEMA("ImageFilePatch", struct file_patch, file_patch_fields, .table = "image_files", .alias = "f");

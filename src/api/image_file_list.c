@@ -22,35 +22,35 @@ LIST_ORDER(file_order, FILE_SORTS);
 #define FILE_LIST_FIELDS \
     LIST_FIELDS(struct image_file_list, file_order, "-created_at"), \
         FIELD(struct image_file_list, file_type, .choices = file_types, .type = "FileType", \
-              .filter = "f.file_type = ?", .doc = "Only this type."), \
+              .filter = "f.file_type = ?", .doc = "Lists only files of this type."), \
         FIELD(struct image_file_list, status, .choices = file_statuses, .type = "ImageFileStatus", \
-              .doc = "Only this status. DELETED: the deleted files that one may restore."), \
+              .doc = "Lists only files of this status. DELETED: the deleted files that one may restore."), \
         FIELD(struct image_file_list, modality, .max = 200, .example = "CT,MR", \
-              .doc = "Only these modalities, separated by commas."), \
+              .doc = "Lists only files of these modalities, separated by commas."), \
         FIELD(struct image_file_list, body_part, .max = 64, .filter = "f.body_part = ?", \
-              .doc = "Only this part of the body."), \
+              .doc = "Lists only files of this part of the body."), \
         FIELD(struct image_file_list, start_date, .filter = "f.created_at >= ?", \
-              .doc = "Only files uploaded at or after this date or instant."), \
+              .doc = "Lists only files uploaded at or after this date or instant."), \
         FIELD(struct image_file_list, end_date, .flags = DAY_END, .filter = "f.created_at <= ?", \
-              .doc = "Only files uploaded up to this date (its whole day) or instant."), \
-        FIELD(struct image_file_list, search, .max = 100, .doc = "Part of the file name or description.")
+              .doc = "Lists only files uploaded up to this date (its whole day) or instant."), \
+        FIELD(struct image_file_list, search, .max = 100, .doc = "Finds part of the file name or description.")
 static const struct field my_images_fields[] = {
     FILE_LIST_FIELDS,
     FIELD(struct image_file_list, patient_id, .min = 1, .max = INT64_MAX, .filter = "f.patient_id = ?",
-          .doc = "Only this patient's."),
+          .doc = "Lists only files of this patient."),
 };
 static const struct schema my_images = SCHEMA("MyImages", struct image_file_list, my_images_fields);
 static const struct field all_images_fields[] = {
     FILE_LIST_FIELDS,
     FIELD(struct image_file_list, patient_id, .min = 1, .max = INT64_MAX, .filter = "f.patient_id = ?",
-          .doc = "Only this patient's."),
+          .doc = "Lists only files of this patient."),
     FIELD(struct image_file_list, uploaded_by, .min = 1, .max = INT64_MAX, .filter = "f.uploaded_by = ?",
-          .doc = "Only this account's."),
+          .doc = "Lists only files that this account uploaded."),
 };
 static const struct schema all_images = SCHEMA("ImageFileList", struct image_file_list, all_images_fields);
 static const struct field patient_images_fields[] = {
     FILE_LIST_FIELDS,
-    KEY(struct image_file_list, patient_id, "The patient."),
+    KEY(struct image_file_list, patient_id, "The patient whose files are listed."),
 };
 static const struct schema patient_images = SCHEMA("PatientImages", struct image_file_list, patient_images_fields);
 static const struct listing file_listing = { .row = &image_file_schema,
@@ -200,7 +200,7 @@ struct stats_query {
 };
 static const struct field stats_query_fields[] = {
     FIELD(struct stats_query, scope, .choices = stats_scopes, .type = "StatsScope", .fallback = "mine",
-          .doc = "One's own files, or all (needs image.read_all)."),
+          .doc = "Counts one's own files, or all (needs image.read_all)."),
 };
 static const struct schema stats_query = SCHEMA("StatsQuery", struct stats_query, stats_query_fields);
 
@@ -211,9 +211,10 @@ struct file_stats {
 static const struct field file_stats_fields[] = {
     FIELD(struct file_stats, total_files, .doc = "How many files there are."),
     FIELD(struct file_stats, total_size, .doc = "How many bytes they have together."),
-    FIELD(struct file_stats, by_type, .doc = "Files by file_type."),
-    FIELD(struct file_stats, by_status, .doc = "Files by status."),
-    FIELD(struct file_stats, by_modality, .doc = "Files by modality; files without one are not in it."),
+    FIELD(struct file_stats, by_type, .doc = "How many files there are of each type."),
+    FIELD(struct file_stats, by_status, .doc = "How many files there are of each status."),
+    FIELD(struct file_stats, by_modality,
+          .doc = "How many files there are of each modality; files without one are not in it."),
 };
 static const struct schema file_stats_schema =
     SCHEMA("ImageFileStats", struct file_stats, file_stats_fields, .doc = "Totals of files.");
@@ -272,13 +273,13 @@ struct access {
 };
 static const struct field access_fields[] = {
     FIELD(struct access, id, .doc = "Identifies the entry."),
-    FIELD(struct access, at, .sql = "a.created_at", .doc = "When it was accessed."),
-    FIELD(struct access, user_id, .flags = NULLABLE, .doc = "Account that accessed it."),
+    FIELD(struct access, at, .sql = "a.created_at", .doc = "The time when it was accessed."),
+    FIELD(struct access, user_id, .flags = NULLABLE, .doc = "The account that accessed it."),
     FIELD(struct access, username, .sql = "(select u.username from users u where u.id = a.user_id)", .flags = NULLABLE,
           .doc = "The name that account signs in with."),
     FIELD(struct access, action, .doc = "What was done."),
     FIELD(struct access, client, .flags = NULLABLE, .doc = "The address it came from."),
-    FIELD(struct access, outcome, .doc = "HTTP status of the answer."),
+    FIELD(struct access, outcome, .doc = "The HTTP status of the answer."),
 };
 static const struct schema access_schema =
     SCHEMA("Access", struct access, access_fields, .table = "audit_logs", .alias = "a", .doc = "One access to a file.");
@@ -290,7 +291,7 @@ struct access_list {
 LIST_ORDER(access_order, ACCESS_SORTS);
 static const struct field access_list_fields[] = {
     LIST_FIELDS(struct access_list, access_order, "-id"),
-    KEY(struct access_list, file_id, "The file."),
+    KEY(struct access_list, file_id, "The file that was accessed."),
 };
 static const struct schema access_list = SCHEMA("AccessList", struct access_list, access_list_fields);
 static const struct listing access_listing = { .row = &access_schema,

@@ -26,7 +26,7 @@ static const struct field file_batch_fields[] = {
     FIELD(struct file_batch, ids, .flags = REQUIRED, .min = 1, .max = 1000, .doc = "The files to work on."),
     FIELD(struct file_batch, action, .flags = REQUIRED, .choices = image_file_actions, .type = "BatchAction",
           .doc = "What to do with each."),
-    FIELD(struct file_batch, tags, .max = 50, .doc = "With action tag: the tags the files are to have."),
+    FIELD(struct file_batch, tags, .max = 50, .doc = "The tags that the files are to have, with action tag."),
 };
 static const struct schema file_batch = SCHEMA("ImageFileBatch", struct file_batch, file_batch_fields);
 
@@ -36,7 +36,7 @@ struct batch_outcome {
 };
 static const struct field batch_outcome_fields[] = {
     FIELD(struct batch_outcome, id, .doc = "The file that this is about."),
-    FIELD(struct batch_outcome, status, .doc = "HTTP status of this file."),
+    FIELD(struct batch_outcome, status, .doc = "The HTTP status that the file alone would have got."),
     FIELD(struct batch_outcome, error, .flags = NULLABLE, .doc = "Why it was not done."),
 };
 static const struct schema batch_outcome =
@@ -45,7 +45,7 @@ struct batch_outcomes {
     struct list items;
 };
 static const struct field batch_outcomes_fields[] = {
-    FIELD(struct batch_outcomes, items, .of = &batch_outcome, .doc = "How each went, in order."),
+    FIELD(struct batch_outcomes, items, .of = &batch_outcome, .doc = "How each went, in the order asked."),
 };
 static const struct schema batch_outcomes = SCHEMA("BatchOutcomes", struct batch_outcomes, batch_outcomes_fields);
 

@@ -13,7 +13,7 @@ struct instance_list {
 LIST_ORDER(instance_order, INSTANCE_SORTS);
 static const struct field instance_list_fields[] = {
     LIST_FIELDS(struct instance_list, instance_order, "instance_number"),
-    KEY(struct instance_list, id, "The series."),
+    KEY(struct instance_list, id, "The series whose instances are listed."),
 };
 static const struct schema instance_list = SCHEMA("InstanceList", struct instance_list, instance_list_fields);
 static const struct listing instance_listing = {

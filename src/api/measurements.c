@@ -22,9 +22,9 @@ struct named_value {
     struct str doc, doc_zh;
 };
 static const struct field named_value_fields[] = {
-    FIELD(struct named_value, name, .doc = "Name of the value in an annotation."),
+    FIELD(struct named_value, name, .doc = "The value's name in an annotation."),
     FIELD(struct named_value, quantity, .choices = unit_kinds, .type = "Quantity",
-          .doc = "length (mm or px), area (mm2 or px2) or angle (deg)."),
+          .doc = "What is measured: length (mm or px), area (mm2 or px2) or angle (deg)."),
     FIELD(struct named_value, doc, .doc = "What it is, and what its sign means."),
     FIELD(struct named_value, doc_zh, .doc = "The same in Chinese."),
 };
@@ -39,18 +39,18 @@ struct measurement {
     bool has_pixel_values;
 };
 static const struct field measurement_fields[] = {
-    FIELD(struct measurement, kind, .doc = "The annotation's `kind`."),
+    FIELD(struct measurement, kind, .doc = "The `kind` that such annotations have."),
     FIELD(struct measurement, name, .doc = "What it is called in English."),
     FIELD(struct measurement, name_zh, .doc = "Its name in Chinese."),
     FIELD(struct measurement, doc, .doc = "What is measured."),
     FIELD(struct measurement, doc_zh, .doc = "The same in Chinese."),
     FIELD(struct measurement, view, .choices = measure_views, .type = "MeasurementView",
-          .doc = "lateral: `facing` has to be said; frontal: `patient_left` has to be said; any: neither."),
+          .doc = "What has to be said beside the points: lateral: `facing`; frontal: `patient_left`; any: neither."),
     FIELD(struct measurement, min_points, .doc = "How many points it needs."),
     FIELD(struct measurement, max_points, .doc = "How many points it takes at most."),
     FIELD(struct measurement, points, .of = &named_point_schema,
           .doc = "The points in their order; empty where they have no names (outlines)."),
-    FIELD(struct measurement, values, .of = &named_value_schema, .doc = "What it gives."),
+    FIELD(struct measurement, values, .of = &named_value_schema, .doc = "The values that it gives."),
     FIELD(struct measurement, has_pixel_values,
           .doc = "Does it also give mean, sd, min, max and pixel_count (a point: value) of the pixels inside?"),
 };

@@ -10,7 +10,7 @@ struct patient_key {
     int64_t id;
 };
 static const struct field patient_key_fields[] = {
-    KEY(struct patient_key, id, "The patient."),
+    KEY(struct patient_key, id, "The patient that this is about."),
 };
 static const struct schema patient_key = SCHEMA("PatientKey", struct patient_key, patient_key_fields);
 
@@ -93,19 +93,19 @@ LIST_ORDER(patient_order, PATIENT_SORTS);
 static const struct field patient_list_fields[] = {
     LIST_FIELDS(struct patient_list, patient_order, "-created_at"),
     FIELD(struct patient_list, search, .max = 100,
-          .doc = "Part of the name, the Latin name, the reading or the hospital number."),
-    FIELD(struct patient_list, id_card, .max = 64, .doc = "Exactly this identity card."),
-    FIELD(struct patient_list, phone, .max = 32, .doc = "Exactly this telephone number."),
+          .doc = "Finds part of the name, the Latin name, the reading or the hospital number."),
+    FIELD(struct patient_list, id_card, .max = 64, .doc = "Finds exactly this identity card."),
+    FIELD(struct patient_list, phone, .max = 32, .doc = "Finds exactly this telephone number."),
     FIELD(struct patient_list, gender, .choices = genders, .type = "Gender", .filter = "p.gender = ?",
-          .doc = "Only this gender."),
+          .doc = "Lists only patients of this gender."),
     FIELD(struct patient_list, status, .choices = patient_statuses, .type = "PatientStatus", .filter = "p.status = ?",
-          .doc = "Only this status."),
-    FIELD(struct patient_list, has_images, .doc = "Only with (or without) image files that one sees."),
+          .doc = "Lists only patients of this status."),
+    FIELD(struct patient_list, has_images, .doc = "Lists only patients with (or without) image files that one sees."),
     FIELD(struct patient_list, has_conflict,
-          .doc =
-              "Only those (or only others) of whom some file that one sees says another name, gender or birth date."),
-    FIELD(struct patient_list, age_min, .min = 0, .max = 200, .doc = "At least so many years old."),
-    FIELD(struct patient_list, age_max, .min = 0, .max = 200, .doc = "At most so many years old."),
+          .doc = "Lists only those (or only others) of whom some file that one sees says another name, gender or "
+                 "birth date."),
+    FIELD(struct patient_list, age_min, .min = 0, .max = 200, .doc = "Lists only patients at least so many years old."),
+    FIELD(struct patient_list, age_max, .min = 0, .max = 200, .doc = "Lists only patients at most so many years old."),
 };
 static const struct schema patient_list = SCHEMA("PatientList", struct patient_list, patient_list_fields);
 static const struct listing patient_listing = { .row = &patient_schema,

@@ -6,7 +6,7 @@ struct timeline_key {
     int64_t id;
 };
 static const struct field timeline_key_fields[] = {
-    KEY(struct timeline_key, id, "The patient."),
+    KEY(struct timeline_key, id, "The patient that things came for."),
 };
 static const struct schema timeline_key = SCHEMA("TimelineKey", struct timeline_key, timeline_key_fields);
 

@@ -13,8 +13,9 @@ struct series_list {
 LIST_ORDER(series_order, SERIES_SORTS);
 static const struct field series_list_fields[] = {
     LIST_FIELDS(struct series_list, series_order, "series_number"),
-    KEY(struct series_list, id, "The study."),
-    FIELD(struct series_list, modality, .max = 16, .filter = "x.modality = ?", .doc = "Only this modality."),
+    KEY(struct series_list, id, "The study whose series are listed."),
+    FIELD(struct series_list, modality, .max = 16, .filter = "x.modality = ?",
+          .doc = "Lists only series of this modality."),
 };
 static const struct schema series_list = SCHEMA("SeriesList", struct series_list, series_list_fields);
 static const struct listing series_listing = { .row = &series_schema,

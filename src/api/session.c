@@ -15,11 +15,11 @@ struct session_list {
 
 static const struct field session_fields[] = {
     FIELD(struct session, id, .doc = "Identifies the session."),
-    FIELD(struct session, client, .flags = NULLABLE, .doc = "Address it was started from."),
-    FIELD(struct session, user_agent, .flags = NULLABLE, .doc = "Program it was started with."),
-    FIELD(struct session, created_at, .doc = "When it was started."),
-    FIELD(struct session, last_used_at, .doc = "When it was last refreshed."),
-    FIELD(struct session, expires_at, .doc = "When it ends if it is not used."),
+    FIELD(struct session, client, .flags = NULLABLE, .doc = "The address it was started from."),
+    FIELD(struct session, user_agent, .flags = NULLABLE, .doc = "The program it was started with."),
+    FIELD(struct session, created_at, .doc = "The time when it was started."),
+    FIELD(struct session, last_used_at, .doc = "The time when it was last refreshed."),
+    FIELD(struct session, expires_at, .doc = "The time when it ends if it is not used."),
     FIELD(struct session, current, .flags = NOT_STORED, .doc = "Is it the one asking?"),
 };
 static const struct schema session_schema = SCHEMA("Session", struct session, session_fields, .table = "sessions",
@@ -51,7 +51,7 @@ struct session_key {
     int64_t id;
 };
 static const struct field session_key_fields[] = {
-    KEY(struct session_key, id, "The session."),
+    KEY(struct session_key, id, "The session to end."),
 };
 static const struct schema session_key = SCHEMA("SessionKey", struct session_key, session_key_fields);
 

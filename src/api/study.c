@@ -46,17 +46,20 @@ struct study_patch {
     struct instant updated_at;
 };
 static const struct field study_patch_fields[] = {
-    FIELD(struct study_patch, id, .flags = READ_ONLY | NOT_STORED, .min = 1, .max = INT64_MAX, .doc = "The study."),
+    FIELD(struct study_patch, id, .flags = READ_ONLY | NOT_STORED, .min = 1, .max = INT64_MAX,
+          .doc = "The study that this is about."),
     FIELD(struct study_patch, patient_id, .flags = REQUIRED, .min = 1, .max = INT64_MAX,
-          .doc = "The patient: its files move there with it."),
+          .doc = "The patient whose study it is; its files move there with it."),
     FIELD(struct study_patch, accession_number, .flags = NULLABLE, .max = 64,
-          .doc = "Number of the order (0008,0050)."),
-    FIELD(struct study_patch, body_part, .flags = NULLABLE, .max = 64, .doc = "Part of the body."),
+          .doc = "The number of the order (0008,0050)."),
+    FIELD(struct study_patch, body_part, .flags = NULLABLE, .max = 64,
+          .doc = "The part of the body that was examined."),
     FIELD(struct study_patch, description, .flags = NULLABLE, .max = 2000, .doc = "What was done, in words."),
     FIELD(struct study_patch, referring_physician, .flags = NULLABLE, .max = 200, .doc = "Who asked for it."),
     FIELD(struct study_patch, status, .choices = study_statuses, .type = "StudyStatus", .flags = REQUIRED,
           .doc = "How far the work on it has come."),
-    FIELD(struct study_patch, updated_at, .flags = READ_ONLY | SET_ON_UPDATE, .doc = "When it was changed last."),
+    FIELD(struct study_patch, updated_at, .flags = READ_ONLY | SET_ON_UPDATE,
+          .doc = "The time when it was changed last."),
 };
 static const struct schema study_patch =
     SCHEMA("StudyPatch", struct study_patch, study_patch_fields, .table = "studies", .alias = "s");

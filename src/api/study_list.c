@@ -19,25 +19,28 @@ LIST_ORDER(study_order, STUDY_SORTS);
 #define STUDY_FILTERS \
     LIST_FIELDS(struct study_list, study_order, "-created_at"), \
         FIELD(struct study_list, modality, .max = 200, .example = "CT,PT", \
-              .doc = \
-                  "Only studies with any of these modalities, separated by commas: Modalities in Study (0008,0061)."), \
+              .doc = "Lists only studies with any of these modalities, separated by commas: Modalities in Study " \
+                     "(0008,0061)."), \
         FIELD(struct study_list, start_date, .filter = "s.sort_date >= ?", \
-              .doc = "Only studies made on this day or later."), \
+              .doc = "Lists only studies made on this day or later."), \
         FIELD(struct study_list, end_date, .filter = "s.sort_date <= ? and s.study_date is not null", \
-              .doc = "Only studies made on this day or earlier."), \
-        FIELD(struct study_list, accession_number, .max = 64, .doc = "Exactly this accession number."), \
-        FIELD(struct study_list, study_uid, .max = 64, .doc = "Exactly this Study Instance UID."), \
-        FIELD(struct study_list, has_conflict, .doc = "Only with (or without) a conflict."), \
+              .doc = "Lists only studies made on this day or earlier."), \
+        FIELD(struct study_list, accession_number, .max = 64, \
+              .doc = "Lists only studies of exactly this accession number."), \
+        FIELD(struct study_list, study_uid, .max = 64, \
+              .doc = "Lists only studies of exactly this Study Instance UID."), \
+        FIELD(struct study_list, has_conflict, .doc = "Lists only studies with (or without) a conflict."), \
         FIELD(struct study_list, search, .max = 100, \
-              .doc = "Part of the description, accession number, referring physician, patient's name or number.")
+              .doc = \
+                  "Finds part of the description, accession number, referring physician, patient's name or number.")
 static const struct field study_list_fields[] = {
     STUDY_FILTERS,
-    FIELD(struct study_list, patient_id, .min = 1, .max = INT64_MAX, .doc = "Only this patient's."),
+    FIELD(struct study_list, patient_id, .min = 1, .max = INT64_MAX, .doc = "Lists only studies of this patient."),
 };
 static const struct schema study_list = SCHEMA("StudyList", struct study_list, study_list_fields);
 static const struct field patient_studies_fields[] = {
     STUDY_FILTERS,
-    KEY(struct study_list, id, "The patient."),
+    KEY(struct study_list, id, "The patient whose studies are listed."),
 };
 static const struct schema patient_studies = SCHEMA("PatientStudies", struct study_list, patient_studies_fields);
 static const struct listing study_listing = { .row = &study_schema,

@@ -10,8 +10,9 @@ struct thumbnail_query {
     int64_t file_id, size;
 };
 static const struct field thumbnail_query_fields[] = {
-    KEY(struct thumbnail_query, file_id, "The file."),
-    FIELD(struct thumbnail_query, size, .min = 16, .max = 1024, .fallback = "256", .doc = "Longest side in pixels."),
+    KEY(struct thumbnail_query, file_id, "The file that the thumbnail shows."),
+    FIELD(struct thumbnail_query, size, .min = 16, .max = 1024, .fallback = "256",
+          .doc = "The longest side, in pixels."),
 };
 static const struct schema thumbnail_query = SCHEMA("ThumbnailQuery", struct thumbnail_query, thumbnail_query_fields);
 

@@ -12,8 +12,8 @@ struct item {
 };
 static const struct field item_fields[] = {
     FIELD(struct item, filename,
-          .doc = "Name as sent, without directories; of a ZIP's entry with those inside the ZIP."),
-    FIELD(struct item, status, .doc = "HTTP status of this file: 201 when stored."),
+          .doc = "The name as sent, without directories; of a ZIP's entry with those inside the ZIP."),
+    FIELD(struct item, status, .doc = "The HTTP status that the file alone would have got: 201 when stored."),
     FIELD(struct item, image_file_id, .flags = NULLABLE, .doc = "The stored file's id."),
     FIELD(struct item, image_file, .flags = NULLABLE, .doc = "The stored file's record (ImageFile)."),
     FIELD(struct item, error, .flags = NULLABLE, .doc = "Why it was not stored."),
@@ -26,10 +26,10 @@ struct batch {
     struct list items;
 };
 static const struct field batch_fields[] = {
-    FIELD(struct batch, total, .doc = "Files in the request."),
+    FIELD(struct batch, total, .doc = "How many files were in the request."),
     FIELD(struct batch, succeeded, .doc = "How many files are stored."),
     FIELD(struct batch, failed, .doc = "How many files are not stored."),
-    FIELD(struct batch, items, .of = &item_schema, .doc = "How each went, in order."),
+    FIELD(struct batch, items, .of = &item_schema, .doc = "How each went, in the order sent."),
 };
 static const struct schema batch_schema = SCHEMA("BatchResult", struct batch, batch_fields, .doc = "How a batch went.");
 

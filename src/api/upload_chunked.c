@@ -12,16 +12,16 @@ struct begin_request {
     struct str description, modality, body_part, patient_number;
 };
 static const struct field begin_request_fields[] = {
-    FIELD(struct begin_request, filename, .flags = REQUIRED, .min = 1, .max = 500, .doc = "Name of the file.",
+    FIELD(struct begin_request, filename, .flags = REQUIRED, .min = 1, .max = 500, .doc = "The file's name.",
           .example = "ct.dcm"),
     FIELD(struct begin_request, file_size, .flags = REQUIRED, .min = 1, .max = (int64_t)1 << 50,
           .doc = "How many bytes the file has."),
     FIELD(struct begin_request, total_chunks, .min = 1, .max = 100000,
-          .doc = "How many chunks; or give chunk_size, or neither."),
+          .doc = "How many chunks there will be; or give chunk_size, or neither."),
     FIELD(struct begin_request, chunk_size, .min = 1, .max = CHUNK_BYTES_MAX,
-          .doc = "Bytes of every chunk but the last."),
+          .doc = "How many bytes every chunk but the last has."),
     FIELD(struct begin_request, file_hash, .min = 32, .max = 64,
-          .doc = "MD5 or SHA-256 of the whole file, hex; checked at the end."),
+          .doc = "The MD5 or SHA-256 of the whole file, in hex; it is checked at the end."),
     FILE_DETAIL_FIELDS(struct begin_request),
     PATIENT_NUMBER_FIELD(struct begin_request),
 };
@@ -33,11 +33,11 @@ struct chunked_started {
     struct instant expires_at;
 };
 static const struct field chunked_started_fields[] = {
-    FIELD(struct chunked_started, upload_id, .doc = "Names the upload."),
-    FIELD(struct chunked_started, image_file_id, .doc = "The file's record, status UPLOADING."),
-    FIELD(struct chunked_started, chunk_size, .doc = "Bytes of every chunk but the last."),
-    FIELD(struct chunked_started, total_chunks, .doc = "Chunks, numbered from 0."),
-    FIELD(struct chunked_started, expires_at, .doc = "When an incomplete upload is removed."),
+    FIELD(struct chunked_started, upload_id, .doc = "The name of the upload."),
+    FIELD(struct chunked_started, image_file_id, .doc = "The id of the file's record, whose status is UPLOADING."),
+    FIELD(struct chunked_started, chunk_size, .doc = "How many bytes every chunk but the last has."),
+    FIELD(struct chunked_started, total_chunks, .doc = "How many chunks there are; they are numbered from 0."),
+    FIELD(struct chunked_started, expires_at, .doc = "The time when the upload is removed if it is not complete."),
 };
 static const struct schema chunked_started = SCHEMA("ChunkedUpload", struct chunked_started, chunked_started_fields);
 
@@ -70,18 +70,18 @@ struct chunked_state {
     struct instant expires_at;
 };
 static const struct field chunked_state_fields[] = {
-    FIELD(struct chunked_state, upload_id, .doc = "Names the upload."),
-    FIELD(struct chunked_state, image_file_id, .doc = "The file's record."),
-    FIELD(struct chunked_state, filename, .doc = "Name of the file."),
+    FIELD(struct chunked_state, upload_id, .doc = "The name of the upload."),
+    FIELD(struct chunked_state, image_file_id, .doc = "The id of the file's record."),
+    FIELD(struct chunked_state, filename, .doc = "The file's name."),
     FIELD(struct chunked_state, file_size, .doc = "How many bytes the file has."),
-    FIELD(struct chunked_state, chunk_size, .doc = "Bytes of every chunk but the last."),
-    FIELD(struct chunked_state, total_chunks, .doc = "Chunks, numbered from 0."),
-    FIELD(struct chunked_state, uploaded_chunks, .doc = "Numbers of those that are here."),
-    FIELD(struct chunked_state, missing_chunks, .doc = "Numbers of those that are not."),
+    FIELD(struct chunked_state, chunk_size, .doc = "How many bytes every chunk but the last has."),
+    FIELD(struct chunked_state, total_chunks, .doc = "How many chunks there are; they are numbered from 0."),
+    FIELD(struct chunked_state, uploaded_chunks, .doc = "The numbers of the chunks that are here."),
+    FIELD(struct chunked_state, missing_chunks, .doc = "The numbers of the chunks that are not."),
     FIELD(struct chunked_state, upload_progress, .doc = "How much of it is here, in percent."),
     FIELD(struct chunked_state, status, .choices = file_statuses, .type = "ImageFileStatus",
-          .doc = "Status of the file's record."),
-    FIELD(struct chunked_state, expires_at, .doc = "When an incomplete upload is removed."),
+          .doc = "The status of the file's record."),
+    FIELD(struct chunked_state, expires_at, .doc = "The time when the upload is removed if it is not complete."),
 };
 static const struct schema chunked_state = SCHEMA("ChunkedUploadState", struct chunked_state, chunked_state_fields);
 
@@ -106,7 +106,7 @@ static bool chunked_get(struct call *c)
 }
 
 static const struct field chunks_missing_fields[] = {
-    FIELD(struct chunked_state, missing_chunks, .doc = "Numbers of the chunks that are not here."),
+    FIELD(struct chunked_state, missing_chunks, .doc = "The numbers of the chunks that are not here."),
 };
 static const struct schema chunks_missing = SCHEMA("ChunksMissing", struct chunked_state, chunks_missing_fields);
 

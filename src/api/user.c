@@ -11,7 +11,7 @@ static const struct field user_page_fields[] = {
     FIELD(struct user, locked_until, .flags = READ_ONLY | NOT_STORED | NULLABLE,
           .doc = "Sign-ins are locked until then, from the networks in `locks`; null: they are not."),
     FIELD(struct user, locks, .of = &sign_in_lock_schema, .flags = READ_ONLY | NOT_STORED,
-          .doc = "What too many wrong passwords have locked."),
+          .doc = "The networks that too many wrong passwords have locked."),
 };
 static const struct schema user_page_schema = SCHEMA("UserPage", struct user, user_page_fields, .table = "users",
                                                      .alias = "u", .doc = "An account, as administrators see it.");
@@ -20,7 +20,7 @@ struct user_key {
     int64_t id;
 };
 static const struct field user_key_fields[] = {
-    KEY(struct user_key, id, "The account."),
+    KEY(struct user_key, id, "The account that this is about."),
 };
 static const struct schema user_key = SCHEMA("UserKey", struct user_key, user_key_fields);
 
@@ -88,7 +88,7 @@ struct user_password {
     struct str new_password;
 };
 static const struct field user_password_fields[] = {
-    KEY(struct user_password, id, "The account."),
+    KEY(struct user_password, id, "The account that this is about."),
     FIELD(struct user_password, new_password, .flags = REQUIRED | SECRET | KEEP_SPACES, .min = 8, .max = 72,
           .doc = "The password to set; the user will be asked to change it."),
 };
@@ -105,7 +105,7 @@ struct user_roles {
     struct texts roles;
 };
 static const struct field user_roles_fields[] = {
-    KEY(struct user_roles, id, "The account."),
+    KEY(struct user_roles, id, "The account that this is about."),
     FIELD(struct user_roles, roles, .flags = REQUIRED, .min = 1, .max = 20,
           .doc = "All the roles the account is to have."),
 };
@@ -128,8 +128,9 @@ LIST_ORDER(user_order, USER_SORTS);
 static const struct field user_list_fields[] = {
     LIST_FIELDS(struct user_list, user_order, "-created_at"),
     FIELD(struct user_list, status, .choices = user_statuses, .type = "UserStatus", .filter = "u.status = ?",
-          .doc = "Only accounts in this state."),
-    FIELD(struct user_list, username, .max = 50, .filter = "u.username = ?", .doc = "Only the account of this name."),
+          .doc = "Lists only accounts in this state."),
+    FIELD(struct user_list, username, .max = 50, .filter = "u.username = ?",
+          .doc = "Lists only the account of this name."),
 };
 static const struct schema user_list = SCHEMA("UserList", struct user_list, user_list_fields);
 
@@ -140,18 +141,18 @@ static const struct schema user_list = SCHEMA("UserList", struct user_list, user
 /* A row of the list: the account without its roles and permissions, which are the single account's. */
 static const struct field user_row_fields[] = {
     FIELD(struct user, id, .flags = READ_ONLY, .doc = "Identifies the account."),
-    FIELD(struct user, username, .doc = "Name to sign in with."),
+    FIELD(struct user, username, .doc = "The name to sign in with."),
     PROFILE_FIELDS(struct user),
-    FIELD(struct user, roles, .sql = ROLES_OF_USER, .doc = "Names of the account's roles."),
+    FIELD(struct user, roles, .sql = ROLES_OF_USER, .doc = "The names of the account's roles."),
     FIELD(struct user, status, .choices = user_statuses, .type = "UserStatus",
           .doc = "Only ACTIVE accounts can sign in."),
-    FIELD(struct user, must_change_password, .doc = "The password was set by somebody else."),
+    FIELD(struct user, must_change_password, .doc = "Was the password set by somebody else?"),
     FIELD(struct user, locked_until, .flags = NULLABLE,
           .sql = "(select max(l.locked_until) from sign_in_locks l where l.user_id = u.id)",
           .doc = "Sign-ins are locked until then, from some networks at least; null: they are not."),
-    FIELD(struct user, last_login_at, .flags = NULLABLE, .doc = "When it was last signed in with."),
-    FIELD(struct user, created_at, .doc = "When the account was made."),
-    FIELD(struct user, updated_at, .doc = "When it last changed."),
+    FIELD(struct user, last_login_at, .flags = NULLABLE, .doc = "The time when it was last signed in to."),
+    FIELD(struct user, created_at, .doc = "The time when it was made."),
+    FIELD(struct user, updated_at, .doc = "The time when it last changed."),
 };
 static const struct schema user_row = SCHEMA("UserRow", struct user, user_row_fields, .table = "users", .alias = "u");
 static void forget_past_lock(struct call *c, void *record)
@@ -188,7 +189,7 @@ static const struct field role_fields[] = {
     FIELD(struct role, permissions,
           .sql = "(select '[\"' || replace(group_concat(p.name), ',', '\",\"') || '\"]' from role_permissions x "
                  "join permissions p on p.id = x.permission_id where x.role_id = r.id)",
-          .doc = "Names of what it allows."),
+          .doc = "The names of what it allows."),
 };
 static const struct schema role_schema = SCHEMA("Role", struct role, role_fields, .table = "roles", .alias = "r");
 

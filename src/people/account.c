@@ -176,10 +176,11 @@ void account_tell_new_email(struct call *c, struct str before, struct str after)
 
 static const struct field lock_fields[] = {
     FIELD(struct sign_in_lock, network, .flags = NULLABLE,
-          .doc = "From where: an IPv4 address or the first 64 bits of an IPv6 one; null: from wherever the account was "
-                 "not signed in to before."),
-    FIELD(struct sign_in_lock, locked_at, .doc = "When it was locked."),
-    FIELD(struct sign_in_lock, locked_until, .doc = "When it opens by itself."),
+          .doc =
+              "The network it is locked for: an IPv4 address or the first 64 bits of an IPv6 one; null: wherever the "
+              "account was not signed in to before."),
+    FIELD(struct sign_in_lock, locked_at, .doc = "The time when it was locked."),
+    FIELD(struct sign_in_lock, locked_until, .doc = "The time when it opens by itself."),
 };
 const struct schema sign_in_lock_schema =
     SCHEMA("SignInLock", struct sign_in_lock, lock_fields, .table = "sign_in_locks", .alias = "l",

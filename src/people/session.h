@@ -30,18 +30,18 @@ struct tokens {
     { .name = "access_token", \
       .kind = &kind_text, \
       .offset = offsetof(T, prefix access_token), \
-      .doc = "JWT for the Authorization header." }, \
+      .doc = "The JWT to send as `Authorization: Bearer ...`." }, \
         { .name = "refresh_token", \
           .kind = &kind_text, \
           .offset = offsetof(T, prefix refresh_token), \
-          .doc = "Good once, for the next pair." }, \
+          .doc = "The token that gets the next pair; it is good once." }, \
         { .name = "token_type", \
           .kind = &kind_text, \
           .offset = offsetof(T, prefix token_type), \
-          .doc = "Always bearer." }, \
+          .doc = "It is always bearer." }, \
     { \
         .name = "expires_in", .kind = &kind_integer, .offset = offsetof(T, prefix expires_in), \
-        .doc = "Seconds the access token is good for." \
+        .doc = "How many seconds the access token is good for." \
     }
 
 /* A new session for the user. Inside a transaction. */

@@ -18,20 +18,20 @@ const struct schema user_schema =
 /* What people may change about themselves. */
 static const struct field profile_fields[] = {
     PROFILE_FIELDS(struct user),
-    FIELD(struct user, updated_at, .flags = READ_ONLY | SET_ON_UPDATE, .doc = "When it last changed."),
+    FIELD(struct user, updated_at, .flags = READ_ONLY | SET_ON_UPDATE, .doc = "The time when it last changed."),
     FIELD(struct user, current_password, .flags = SECRET | KEEP_SPACES | NOT_STORED, .max = 200,
-          .doc = "Needed to change the e-mail address: mail to it can set a new password."),
+          .doc = "It is needed to change the e-mail address, since mail to that can set a new password."),
 };
 const struct schema profile_schema = SCHEMA("Profile", struct user, profile_fields, .table = "users", .alias = "u");
 
 static const struct field new_user_fields[] = {
     FIELD(struct new_user, username, .flags = REQUIRED, .min = 2, .max = 50, .rule = &account_name_rule,
-          .doc = "Name to sign in with, unique, and not like another's to look at.", .example = "zhangwei"),
+          .doc = "The name to sign in with. It is unique, and does not look like another's.", .example = "zhangwei"),
     PROFILE_FIELDS(struct new_user),
     FIELD(struct new_user, password, .flags = REQUIRED | SECRET | KEEP_SPACES, .min = 8, .max = 72,
-          .doc = "At least as long as the setting says (10), not a common one, not the account's own name; at most 72 "
-                 "bytes."),
-    FIELD(struct new_user, roles, .max = 20, .doc = "Names of roles; doctor when absent."),
+          .doc = "The password to begin with. It is at least as long as the setting says (10), at most 72 bytes, not a "
+                 "common one, and not the account's own name."),
+    FIELD(struct new_user, roles, .max = 20, .doc = "The names of its roles; doctor when absent."),
 };
 const struct schema new_user_schema =
     SCHEMA("NewUser", struct new_user, new_user_fields, .doc = "What a new account is made of.");

@@ -11,27 +11,30 @@
 #include "people/account.h"
 
 #define PROFILE_FIELDS(T) \
-    FIELD(T, email, .flags = REQUIRED, .min = 3, .max = 254, .rule = &email_rule, .doc = "E-mail address, unique.", \
-          .example = "zhang.wei@example.org"), \
-        FIELD(T, full_name, .flags = REQUIRED, .min = 1, .max = 100, .doc = "Name as colleagues know it.", \
-              .example = "张伟"), \
-        FIELD(T, phone, .flags = NULLABLE, .max = 32, .doc = "Where the person can be called."), \
+    FIELD(T, email, .flags = REQUIRED, .min = 3, .max = 254, .rule = &email_rule, \
+          .doc = "The e-mail address; no two accounts share one.", .example = "zhang.wei@example.org"), \
+        FIELD(T, full_name, .flags = REQUIRED, .min = 1, .max = 100, \
+              .doc = "The name that colleagues know the person by.", .example = "张伟"), \
+        FIELD(T, phone, .flags = NULLABLE, .max = 32, .doc = "The number where the person can be called."), \
         FIELD(T, department, .flags = NULLABLE, .max = 100, .doc = "The department that the person belongs to."), \
         FIELD(T, title, .flags = NULLABLE, .max = 100, .doc = "The person's professional title.")
 
 #define USER_FIELDS \
     FIELD(struct user, id, .flags = READ_ONLY, .doc = "Identifies the account."), \
-        FIELD(struct user, username, .flags = READ_ONLY, .max = 50, .doc = "Name to sign in with."), \
+        FIELD(struct user, username, .flags = READ_ONLY, .max = 50, .doc = "The name to sign in with."), \
         PROFILE_FIELDS(struct user), \
-        FIELD(struct user, roles, .flags = READ_ONLY | NOT_STORED, .doc = "Names of the account's roles."), \
+        FIELD(struct user, roles, .flags = READ_ONLY | NOT_STORED, .doc = "The names of the account's roles."), \
         FIELD(struct user, permissions, .flags = READ_ONLY | NOT_STORED, .doc = "What those roles allow."), \
         FIELD(struct user, status, .choices = user_statuses, .type = "UserStatus", .flags = REQUIRED, \
               .doc = "Only ACTIVE accounts can sign in; PENDING ones wait for approval."), \
-        FIELD(struct user, must_change_password, .flags = READ_ONLY, .doc = "The password was set by somebody else."), \
-        FIELD(struct user, last_login_at, .flags = READ_ONLY | NULLABLE, .doc = "When it was last signed in with."), \
-        FIELD(struct user, created_at, .flags = READ_ONLY | SET_ON_INSERT, .doc = "When the account was made."), \
-        FIELD(struct user, updated_at, .flags = READ_ONLY | SET_ON_UPDATE, .doc = "When it last changed."), \
-        FIELD(struct user, password_hash, .flags = READ_ONLY | SECRET, .doc = "bcrypt."), \
-        FIELD(struct user, name_skeleton, .flags = READ_ONLY | SECRET | NULLABLE, .doc = "What the name looks like.")
+        FIELD(struct user, must_change_password, .flags = READ_ONLY, \
+              .doc = "Was the password set by somebody else? Then it has to be changed first."), \
+        FIELD(struct user, last_login_at, .flags = READ_ONLY | NULLABLE, \
+              .doc = "The time when it was last signed in to."), \
+        FIELD(struct user, created_at, .flags = READ_ONLY | SET_ON_INSERT, .doc = "The time when it was made."), \
+        FIELD(struct user, updated_at, .flags = READ_ONLY | SET_ON_UPDATE, .doc = "The time when it last changed."), \
+        FIELD(struct user, password_hash, .flags = READ_ONLY | SECRET, .doc = "The password's bcrypt hash."), \
+        FIELD(struct user, name_skeleton, .flags = READ_ONLY | SECRET | NULLABLE, \
+              .doc = "What the name looks like (base/spoof.h).")
 
 #endif
