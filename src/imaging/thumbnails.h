@@ -35,7 +35,7 @@ bool thumbnails_have(unsigned type);
 void thumbnail_picture_query(struct picture_query *query, int64_t size);
 /* Where the thumbnail of a file of this name rests. */
 struct str thumbnail_key(struct call *c, struct str file_uuid);
-/* Makes it now. False only when that could not be tried: that a file has no picture, or a damaged one, is an outcome
+/* Makes it now. False only when that could not be tried: that a file has no image, or a damaged one, is an outcome
  * (its row says so). */
 bool thumbnails_make(struct call *c, const struct image_file *file);
 /* Makes it soon, as jobs.h asks. Files of other types are ignored. */

@@ -144,7 +144,7 @@ static bool is_whole(struct blob_store *store, struct cursor *rows)
     return size == cursor_integer(rows, 2);
 }
 
-/* The record of one file. Pictures need no look into it; of others, what the keys of their records want is read, one
+/* The record of one file. Images need no look into it; of others, what the keys of their records want is read, one
  * file at a time. */
 static bool put_record(struct packing *p, struct dicomdir_file *entry, struct blob_store *store, struct str path,
                        int64_t id)

@@ -17,7 +17,7 @@ struct decoder_limits {
     int64_t memory_bytes;
     int descriptors; /* most open at once */
     int socket;      /* the only descriptor that messages may be sent over */
-    bool threads;    /* may it start threads? libvips does, where a picture is transparent */
+    bool threads;    /* may it start threads? libvips does, where a raster file is transparent */
 };
 
 /* E_UNAVAILABLE when this kernel (or the container it runs in) does not let a process close itself in. */

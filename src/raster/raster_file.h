@@ -28,7 +28,7 @@ struct raster_request {
 
 struct raster_file;
 
-/* E_INVALID: damaged, too large, numbers that are no picture; E_NOT_FOUND: a page past the last. */
+/* E_INVALID: damaged, too large, numbers that cannot be shown; E_NOT_FOUND: a page past the last. */
 bool raster_file_open(int fd, const struct raster_request *request, struct raster_file **out,
                       struct pixel_format *format, struct error *error);
 /* `samples` NULL: only looks for damage. E_INVALID: there is some; E_TOO_LARGE: it needs more memory than there is. */
