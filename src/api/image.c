@@ -2,6 +2,7 @@
 #include "web/exchange.h"
 #include "measure/header_doubts.h"
 #include "imaging/image.h"
+#include "imaging/presentation.h"
 #include "api/picture_answer.h"
 #include "dicom/json.h"
 #include "schema/json.h"

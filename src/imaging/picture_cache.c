@@ -3,6 +3,7 @@
 
 #include "imaging/image.h"
 #include "imaging/image_state.h"
+#include "imaging/presentation.h"
 #include "schema/json.h"
 
 /* Part of every key: raised when the same parameters give another picture. */

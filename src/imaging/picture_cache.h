@@ -1,7 +1,7 @@
 /* picture_cache.h - pictures of image files: from the cache, or rendered now and kept there.
  *
  *     struct str jpeg;
- *     picture_query_default(&query);                          // presentation.h: as the file would have it
+ *     picture_query_default(&query);                          // as the file would have it
  *     if (!picture_bytes(c, &file, &query, &jpeg)) ...
  *
  * The key is made of the file's SHA-256 and every parameter, so equal keys are equal pictures: nothing has to be
@@ -15,7 +15,8 @@
 #ifndef ROENTGEN_PICTURE_CACHE_H
 #define ROENTGEN_PICTURE_CACHE_H
 
-#include "imaging/presentation.h"
+#include "imaging/picture_query.h"
+#include "records/image_file.h"
 #include "blob/result.h"
 
 /* False, without an error, for a file whose bytes have not all arrived. */

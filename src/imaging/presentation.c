@@ -3,103 +3,9 @@
 #include "imaging/presentation.h"
 
 #include "measure/header_doubts.h"
-#include "base/names.h"
 #include "raster/lut_data.h"
 
 #include <math.h>
-
-/* ---- the query ---- */
-
-#define PRESET_NAME(name, center, width, what) #name,
-static const char *const preset_names[] = { CT_PRESETS(PRESET_NAME) NULL };
-
-#define PRESET_WINDOW(name, center, width, what) { center, width },
-static const double preset_windows[][2] = { CT_PRESETS(PRESET_WINDOW) };
-NAMES_REACH(preset_names, sizeof(preset_windows) / sizeof(preset_windows[0]));
-
-#define PRESET_DOC(name, center, width, what) " " #name " (" #center "/" #width "): " what ";"
-
-static const char *const voi_ranges[] = { "declared", "used", NULL };
-NAMES_REACH(voi_ranges, VOI_RANGE_USED + 1);
-const char *const picture_formats[] = { "jpeg", "png", "webp", NULL };
-NAMES_REACH(picture_formats, PICTURE_WEBP + 1);
-const char *const picture_media_types[] = { "image/jpeg", "image/png", "image/webp", NULL };
-NAMES_REACH(picture_media_types, PICTURE_WEBP + 1);
-
-static const struct field picture_query_fields[] = {
-    KEY(struct picture_query, file_id, "The image file."),
-    FIELD(struct picture_query, frame, .min = 1, .max = PIXEL_FRAMES_MAX, .fallback = "1",
-          .doc = "Frame, or page of a TIFF, from 1."),
-    FIELD(struct picture_query, window_center, .min = -1000000000, .max = 1000000000, .example = "40",
-          .doc = "Centre of the window, in the values that the histogram and measurements tell (CT: Hounsfield units); "
-                 "with window_width."),
-    FIELD(struct picture_query, window_width, .min = 0, .max = 2000000000, .example = "400",
-          .doc = "Width of the window, more than 0; with window_center."),
-    FIELD(struct picture_query, preset, .choices = preset_names, .type = "WindowPreset",
-          .doc = "A common window for CT (centre/width):" CT_PRESETS(
-              PRESET_DOC) " instead of window_center and window_width."),
-    FIELD(struct picture_query, voi, .min = 1, .max = 64, .example = "2",
-          .doc = "One of the file's own VOI LUTs and windows: its explanation, or its number from 1, LUTs first; "
-                 "`none`: the full range of the values. Without it, the first one."),
-    FIELD(struct picture_query, voi_range, .choices = voi_ranges, .type = "VoiRange", .fallback = "declared",
-          .doc = "What is white of a VOI LUT: `declared`, the largest value of as many bits as its descriptor says; "
-                 "`used`, its largest entry, for files whose table declares 16 bits and uses 12. X-Picture-Remark "
-                 "tells when they differ."),
-    FIELD(struct picture_query, invert, .fallback = "false", .doc = "Shows black as white."),
-    FIELD(struct picture_query, width, .min = 1, .max = PICTURE_SIDE_MAX,
-          .doc = "The picture is made to fit into this width in pixels, never enlarged."),
-    FIELD(struct picture_query, height, .min = 1, .max = PICTURE_SIDE_MAX,
-          .doc = "The picture is made to fit into this height in pixels, never enlarged."),
-    FIELD(struct picture_query, format, .choices = picture_formats, .type = "PictureFormat", .fallback = "jpeg",
-          .doc = "What the picture is encoded as."),
-    FIELD(struct picture_query, quality, .min = 1, .max = 100, .fallback = "90",
-          .doc = "Quality of JPEG and WebP; WebP of quality 100 is lossless. PNG always is."),
-    FIELD(struct picture_query, bits, .min = 8, .max = 16, .fallback = "8",
-          .doc = "Bits a channel: 8, or 16 for grey pictures as PNG."),
-};
-const struct schema picture_query_schema =
-    SCHEMA("RenderingQuery", struct picture_query, picture_query_fields, .doc = "How a picture is shown.");
-
-void picture_query_default(struct picture_query *query)
-{
-    schema_clear(&picture_query_schema, query);
-    query->frame = 1;
-    query->voi_range = VOI_RANGE_DECLARED + 1;
-    query->invert = false;
-    query->format = PICTURE_JPEG + 1;
-    query->quality = 90;
-    query->bits = 8;
-}
-
-static bool wrong(struct call *c, struct str member, const char *message)
-{
-    return error_add_problem(&c->error, &c->arena, "query", member, "not_possible", "%s", message);
-}
-
-static bool asks_window(const struct picture_query *query)
-{
-    return !isnan(query->window_center) || !isnan(query->window_width);
-}
-
-/* What is wrong whatever the file is; all of it is told. */
-static bool check_query(struct call *c, const struct picture_query *query)
-{
-    int wishes = asks_window(query) + (query->preset != 0) + (query->voi.at != NULL);
-    bool ok = true;
-    if (asks_window(query) && (isnan(query->window_center) || isnan(query->window_width)))
-        ok = wrong(c, isnan(query->window_width) ? S("window_width") : S("window_center"),
-                   "window_center and window_width belong together");
-    else if (asks_window(query) && !(query->window_width > 0))
-        ok = wrong(c, S("window_width"), "must be more than 0");
-    if (wishes > 1)
-        ok = wrong(c, query->preset ? S("preset") : S("voi"),
-                   "ask for one of: window_center with window_width, preset, voi");
-    if (query->bits != 8 && query->bits != 16)
-        ok = wrong(c, S("bits"), "must be 8 or 16");
-    else if (query->bits == 16 && query->format != PICTURE_PNG + 1)
-        ok = wrong(c, S("bits"), "16 bits are for format=png");
-    return ok;
-}
 
 struct source {
     struct call *c;
@@ -127,10 +33,15 @@ static bool is_whole(const struct source *s)
     return s->format->kind == SAMPLE_INTEGER;
 }
 
+/* Where the file says which values of the frame matter. */
+static const struct dicom_dataset *voi_group(const struct source *s)
+{
+    return dicom_functional_group(s->object, 0x00289132 /* Frame VOI LUT Sequence */, s->frame);
+}
+
 static struct str file_function(const struct source *s)
 {
-    const struct dicom_dataset *from =
-        dicom_functional_group(s->object, 0x00289132 /* Frame VOI LUT Sequence */, s->frame);
+    const struct dicom_dataset *from = voi_group(s);
     struct str name = dicom_text_first(from, 0x00281056 /* VOI LUT Function */, &s->c->arena);
     return name.at ? name : S("LINEAR");
 }
@@ -138,8 +49,7 @@ static struct str file_function(const struct source *s)
 /* Window `index`, from 0. False: there is none. Ones of no width are none either. */
 static bool use_window(const struct source *s, int64_t index, struct presentation *out)
 {
-    const struct dicom_dataset *from =
-        dicom_functional_group(s->object, 0x00289132 /* Frame VOI LUT Sequence */, s->frame);
+    const struct dicom_dataset *from = voi_group(s);
     double center, width;
     if (!dicom_real_at(from, 0x00281050 /* Window Center */, index, &center) ||
         !dicom_real_at(from, 0x00281051 /* Window Width */, index, &width) || !(width > 0))
@@ -152,8 +62,7 @@ static bool use_window(const struct source *s, int64_t index, struct presentatio
 
 static const struct dicom_dataset *voi_item(const struct source *s, int64_t index)
 {
-    const struct dicom_dataset *from =
-        dicom_functional_group(s->object, 0x00289132 /* Frame VOI LUT Sequence */, s->frame);
+    const struct dicom_dataset *from = voi_group(s);
     const struct dicom_dataset *item = dicom_item(from, 0x00283010 /* VOI LUT Sequence */, index);
     return item ? item : dicom_item(s->root, 0x00283010, index);
 }
@@ -233,8 +142,7 @@ static bool is_named(const struct source *s, const struct dicom_dataset *from, u
 static bool use_asked(const struct source *s, struct presentation *out)
 {
     enum { CHOICES_MAX = 1000 };
-    const struct dicom_dataset *windows =
-        dicom_functional_group(s->object, 0x00289132 /* Frame VOI LUT Sequence */, s->frame);
+    const struct dicom_dataset *windows = voi_group(s);
     int64_t number = 0, luts = 0;
     if (str_equal(s->query->voi, S("none")))
         return true;
@@ -246,17 +154,18 @@ static bool use_asked(const struct source *s, struct presentation *out)
     for (int64_t i = 0; i < count && i < CHOICES_MAX; i++)
         if (by_number ? i == number - 1 - luts
                       : is_named(s, windows, 0x00281055 /* Window Center & Width Explanation */, i))
-            return use_window(s, i, out) || wrong(s->c, S("voi"), "this window of the file has no width");
-    return wrong(s->c, S("voi"), "the file has no such VOI LUT or window");
+            return use_window(s, i, out) ||
+                   picture_query_refuse(s->c, S("voi"), "this window of the file has no width");
+    return picture_query_refuse(s->c, S("voi"), "the file has no such VOI LUT or window");
 }
 
 static bool use_preset(const struct source *s, struct presentation *out)
 {
     if (!str_equal(dicom_text_first(s->root, DICOM_Modality, &s->c->arena), S("CT")))
-        return wrong(s->c, S("preset"), "presets are windows in Hounsfield units: the image is not a CT");
+        return picture_query_refuse(s->c, S("preset"),
+                                    "presets are windows in Hounsfield units: the image is not a CT");
     out->voi = VOI_LINEAR;
-    out->center = preset_windows[s->query->preset - 1][0];
-    out->width = preset_windows[s->query->preset - 1][1];
+    picture_query_preset(s->query, &out->center, &out->width);
     return true;
 }
 
@@ -281,7 +190,7 @@ static bool use_voi(const struct source *s, struct presentation *out)
         return use_preset(s, out);
     if (s->query->voi.at)
         return use_asked(s, out);
-    if (asks_window(s->query))
+    if (picture_query_has_window(s->query))
         return use_asked_window(s, out);
     use_first(s, out);
     return true;
@@ -318,14 +227,11 @@ static bool is_inverse(const struct source *s)
 
 static bool use_colour(const struct source *s, struct presentation *out)
 {
-    if (asks_window(s->query) || s->query->preset || s->query->voi.at)
-        return wrong(s->c,
-                     asks_window(s->query) ? S("window_center")
-                     : s->query->preset    ? S("preset")
-                                           : S("voi"),
-                     "windows are for grey pictures; this one is in colour");
+    struct str wish = picture_query_wish(s->query);
+    if (wish.at)
+        return picture_query_refuse(s->c, wish, "windows are for grey pictures; this one is in colour");
     if (s->query->bits == 16)
-        return wrong(s->c, S("bits"), "16 bits are for grey pictures; this one is in colour");
+        return picture_query_refuse(s->c, S("bits"), "16 bits are for grey pictures; this one is in colour");
     return s->format->photometric != PALETTE_COLOR ||
            palette_read(s->root, s->format->is_signed, out->palette, &s->c->error);
 }
@@ -342,9 +248,10 @@ static bool use_grey(const struct source *s, struct presentation *out)
 /* A raster file has no values with a meaning: what was asked in numbers is of its stored ones. */
 static bool use_raster(struct call *c, const struct picture_query *query, struct presentation *out)
 {
-    if (query->preset || query->voi.at)
-        return wrong(c, query->preset ? S("preset") : S("voi"), "only DICOM images have such windows");
-    if (asks_window(query)) {
+    struct str wish = picture_query_wish(query);
+    if (wish.at && !picture_query_has_window(query))
+        return picture_query_refuse(c, wish, "only DICOM images have such windows");
+    if (wish.at) {
         out->voi = function_of(S("LINEAR"), query->window_width, true);
         out->center = query->window_center;
         out->width = query->window_width;
@@ -380,7 +287,7 @@ bool presentation_of(struct call *c, const struct dicom_object *object, const st
                      int64_t frame, const struct picture_query *query, struct presentation *out)
 {
     struct source source = { .c = c, .object = object, .format = format, .frame = frame, .query = query };
-    if (!check_query(c, query))
+    if (!picture_query_check(c, query))
         return false;
     begin(out);
     out->invert = query->invert;
@@ -400,7 +307,7 @@ bool presentation_of(struct call *c, const struct dicom_object *object, const st
 struct str presentation_remark(struct call *c, const struct dicom_object *object, const struct picture_query *query,
                                const struct presentation *presentation, ptrdiff_t most)
 {
-    bool is_own_choice = asks_window(query) || query->preset || query->voi.at;
+    bool is_own_choice = picture_query_wish(query).at != NULL;
     struct str range = STR_NULL, doubts = STR_NULL;
     if (presentation->voi == VOI_LUT && presentation->voi_bits_used)
         range = arena_format(

@@ -177,7 +177,8 @@ static void try_one(struct thumbnails *t, struct call *c, int64_t id)
     db_release(c);
 }
 
-/* Uploaded raster files without a thumbnail, in steps of SWEEP_ROWS: after a start, and when the queue was too short. */
+/* Uploaded raster files without a thumbnail, in steps of SWEEP_ROWS: after a start, and when the queue was too
+ * short. */
 static void look_in_database(struct thumbnails *t, struct call *c)
 {
     static const char *const sql =
