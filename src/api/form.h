@@ -2,6 +2,15 @@
  *
  *   worker thread:  body bytes -> multipart -> files: spool.h
  *                                          `-> text parts, kept for the form's schema
+ *
+ *     { ..., BODY_MULTIPART, .receive = form_receive_one, ... }          // the row
+ *
+ *     struct form *form = exchange_of(c)->upload;                        // the handler
+ *     return form_take(c, form, &details_schema, &details) && upload_store(c, form->files, &details, user, c->out);
+ *
+ * The form is the request's: what no handler has taken of it is dropped when that ends. What a form cannot be (too many
+ * files or parts, no names) is refused while it arrives, with the rest unread; what its members cannot be, all at once
+ * by form_take.
  */
 #ifndef ROENTGEN_FORM_H
 #define ROENTGEN_FORM_H

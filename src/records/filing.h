@@ -1,7 +1,7 @@
 /* filing.h - a DICOM file finds its place: patient, study, series, instance.
  *
  *     struct filing f;
- *     if (!filing_read(c, fd, size_bytes, &f)) return false;    // what the file says; damage is a reason, no failure
+ *     if (!filing_read(c, fd, size_bytes, &text, &f)) return false;    // what the file says; damage is no failure
  *     ... bytes are kept under their name ...
  *     db_transact(c, work, ...):                                // filing_transact does this, and again after a clash
  *         filing_place(c, &f, stated_patient_id, user, &row)    // finds or makes patient, study, series; fills the row
@@ -34,6 +34,8 @@
  *   (study_twins.h).
  * - What is deleted is not there: a file of a deleted patient or study makes a new one.
  * - A DICOMDIR is kept as a file and belongs to no study.
+ *
+ * A struct filing and all its text live in the call's arena; the descriptor stays the caller's.
  */
 #ifndef ROENTGEN_FILING_H
 #define ROENTGEN_FILING_H
@@ -75,8 +77,8 @@ struct filing_text {
  * at, which says nothing of the file: the disk does not give it back (E_UNREADABLE), no memory for it, no descriptor,
  * for which -1 stands (E_UNAVAILABLE). */
 bool filing_read(struct call *c, int fd, int64_t size_bytes, const struct filing_text *text, struct filing *out);
-bool filing_read_bytes(struct call *c, struct str bytes, const struct filing_text *text,
-                       struct filing *out); /* in memory */
+/* The same of bytes in memory. */
+bool filing_read_bytes(struct call *c, struct str bytes, const struct filing_text *text, struct filing *out);
 
 /* Inside a transaction. `row` has its bytes' members (sha256, file_size, status ...) and gets patient, study, series
  * and what the file says. `stated_patient`: what the uploader said, or not above 0. False: E_CONFLICT, or the

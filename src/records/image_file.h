@@ -1,6 +1,21 @@
-/* image_file.h - uploaded files: the record of the brief.
+/* image_file.h - uploaded files: the record, and how its bytes are reached.
  *
- * To whom it may not be shown (visibility.h) it does not exist (404).
+ *     struct image_file file;
+ *     if (!image_file_load(c, id, &file) || !image_file_open(c, &file, &fd, &size_bytes))
+ *         return false;
+ *     ... fd is the caller's to close ...
+ *
+ *     UPLOADING --> UPLOADED <--> ARCHIVED    its bytes are in the archive store (image_file_move.h)
+ *         |            |
+ *         |            `--> FAILED            kept, but cannot be filed or shown: status_reason says why;
+ *         |                                   and back, when it can be after all (filing_again.h)
+ *         `-- chunks of it, and no name in the store yet (intake/upload_chunks.h)
+ *
+ * Rows may share bytes: then they have the same storage_path and SHA-256 (keeping.h). A row with is_instance is the one
+ * instance of its series with its SOP Instance UID (filing.h); all others are files and no more.
+ *
+ * A file that is deleted, or may not be shown to the caller (visibility.h), does not exist: E_NOT_FOUND. E_UNREADABLE:
+ * the bytes are not those that were stored (keeping.h), which is the store's damage and never the caller's fault.
  */
 #ifndef ROENTGEN_IMAGE_FILE_H
 #define ROENTGEN_IMAGE_FILE_H

@@ -1,10 +1,12 @@
 /* invariants.h - what must hold between rows, whatever has been done at the same time: a table, and a walk over it.
  *
- *     struct invariant { name, words, sql: selects the table and id of every offender }
+ *     static void found(const struct invariant *broken, struct str table, int64_t id, void *context);
+ *     ...
+ *     invariants_check(c, found, &count)                          // `roentgen fsck --rows`
  *
- * The lock order (record_lock.h), the unique indexes and the triggers keep them; `roentgen fsck --rows` asks whether
- * they did. None of these rows can be wrong by what somebody sends or does. Each statement reads one moment; between
- * two of them work may go on.
+ * The lock order (record_lock.h), the unique indexes and the triggers keep them; this asks whether they did. None of
+ * these rows can be wrong by what somebody sends or does: each that is found is a fault of the program's. Each
+ * statement reads one moment; between two of them work may go on.
  */
 #ifndef ROENTGEN_INVARIANTS_H
 #define ROENTGEN_INVARIANTS_H

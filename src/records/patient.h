@@ -1,4 +1,18 @@
-/* patient.h - patients, as other nouns need them. */
+/* patient.h - patients: the record, and what a study or a file asks of one.
+ *
+ *     struct patient patient;
+ *     if (!lock_patients(c, id, 0) || !patient_load(c, id, &patient))          // to change it (record_lock.h)
+ *         return false;
+ *     ... db_update, then patient_index, and renewal_of_patient where a name or the number is another ...
+ *
+ * Whoever may read patients sees all of them; two things in the record come from files, and are told only as far as the
+ * caller sees these: image_count and conflict (the veil). Numbers are unique among patients that are not deleted and
+ * have the same issuer. id_card, phone, email and address are sealed in the database; id_card_hash and phone_hash find
+ * the first two exactly.
+ *
+ * Text of a loaded patient lives in the call's arena. A patient that is deleted, or was merged into another, is not
+ * there: E_NOT_FOUND, or a problem of the member that named it.
+ */
 #ifndef ROENTGEN_PATIENT_H
 #define ROENTGEN_PATIENT_H
 

@@ -15,6 +15,9 @@
  * row is never asked for. Locks are taken in the order  patient -> row of this work -> words.
  *
  * Files are found by their own name and description: a patient's new name changes nothing of theirs.
+ *
+ * False: the database failed. The thread then waits and tries the piece again: until it is done, a record is found by
+ * the words it had.
  */
 #ifndef ROENTGEN_RENEWAL_H
 #define ROENTGEN_RENEWAL_H

@@ -2,11 +2,17 @@
  *
  *   patient 1-n study 1-n series 1-n instance (a row of image_files with is_instance = 1)
  *
- * To whom a study may not be shown (visibility.h) it does not exist (404).
+ *     struct study study;
+ *     if (!lock_study(c, id, 0) || !study_load_to_change(c, id, &study))       // to change it (record_lock.h)
+ *         return false;
+ *     ... db_update, then study_index where what it is found by is another ...
  *
  * number_of_series, number_of_instances, size_bytes and modalities are kept by triggers of the database (migrations
- * 0005, 0010): they are right after deletion, restoring, purge and merge, too. A caller who does not see all files of
- * a study is told those of their own, and of the record no word that came from others' files (study_view.h).
+ * 0005, 0010): they are right after deletion, restoring, purge and merge, too. A caller who does not see all files of a
+ * study is told those of their own, and of the record no word that came from others' files (study_view.h).
+ *
+ * Text of a loaded study lives in the call's arena. To whom a study may not be shown (visibility.h) it does not exist:
+ * E_NOT_FOUND. E_FORBIDDEN: it is there for them, but is not theirs to change.
  */
 #ifndef ROENTGEN_STUDY_H
 #define ROENTGEN_STUDY_H

@@ -10,6 +10,13 @@
  *                                                sees of the study what their own films say (study_view.h)
  *     uploader sees one of another patient       the study is marked, the file is FAILED, says why (filing.h)
  *     there is one of another patient, hidden    a study of its own
+ *
+ *     struct study_twins twins;
+ *     if (!study_twins_find(c, uid, by, &twins)) return false;
+ *     const struct study_twin *ours = study_twins_of_patient(&twins, patient_id);     // NULL: make one, with
+ *     study.claim = study_twins_claim(&twins, by);                                    // study_twins_mark after it
+ *
+ * The twins are a copy, whose text lives in the call's arena. False: the database failed.
  */
 #ifndef ROENTGEN_STUDY_TWINS_H
 #define ROENTGEN_STUDY_TWINS_H

@@ -10,6 +10,11 @@
  *
  * A view is a row of study_views or series_views: `id` is the study's or series', `created_by` whose view it is. It
  * is made when a file comes (filing.c) whose uploader has not made the study (series); who made it needs none.
+ *
+ *     struct study study;
+ *     db_get(c, &study_schema, &study, ...) && study_veil(c, &study)      // as the caller may be told of it
+ *
+ * Veils change the record in place, in the call's arena. False: the database failed, and nothing may be sent.
  */
 #ifndef ROENTGEN_STUDY_VIEW_H
 #define ROENTGEN_STUDY_VIEW_H

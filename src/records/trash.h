@@ -14,7 +14,10 @@
  * Search words stay where they are: a list shows no deleted row, and purge removes the words. So restoring is as
  * cheap as deleting.
  *
- * The caller has loaded the record as visibility.h allows.
+ *     return lock_study(c, id, 0) && study_load(c, id, &study) && trash_tree(c, &(struct tree){ .study_id = id });
+ *
+ * The caller has loaded the record as visibility.h allows. False: the database failed, or E_CONFLICT says what stands
+ * against it; as all of it is one transaction of the caller's, nothing is half deleted.
  */
 #ifndef ROENTGEN_TRASH_H
 #define ROENTGEN_TRASH_H

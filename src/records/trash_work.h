@@ -18,6 +18,11 @@
  * round, and whatever is interrupted goes on where it stopped. One that was being restored when the server ended had
  * not been answered: the next start lets it stay deleted. Deletions are done in their order: a study's before that of
  * its patient.
+ *
+ *     answer_after(c, trash_work_wake);                     // all that a handler does itself; trash.c calls the rest
+ *     return ... && trash_tree(c, &tree);
+ *
+ * False: the database failed. The thread then waits and takes the slice again; a request has changed nothing.
  */
 #ifndef ROENTGEN_TRASH_WORK_H
 #define ROENTGEN_TRASH_WORK_H

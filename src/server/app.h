@@ -1,4 +1,13 @@
-/* app.h - opening and closing what the process shares (site/app.h). */
+/* app.h - opening and closing what the process shares (site/app.h).
+ *
+ *     struct app app;
+ *     if (app_open(&app, true))
+ *         ...                                  // http_server, calls with .app = &app and .db = app.db
+ *     app_close(&app);                         // however far it came
+ *
+ * The app owns all that its members point to, and outlives every call. What has threads is closed before what they use.
+ * What makes it false has been said on standard error.
+ */
 #ifndef ROENTGEN_SERVER_APP_H
 #define ROENTGEN_SERVER_APP_H
 

@@ -1,4 +1,17 @@
-/* recover.h - what a crash leaves, mended at every start; fsck and purge. */
+/* recover.h - rows and files brought together again: at a start, by fsck, and when what was deleted goes for good.
+ *
+ *     recover_files(c)                                         // at a start: what a crash left
+ *     fsck(c, &options, tell, &findings)                       // `roentgen fsck`: all rows, all files
+ *     fsck_slice(c, 10000, tell, &progress)                    //   some, and on from there the next time
+ *     purge_files(c, before, &files, &bytes)                   // `roentgen purge`
+ *     purge_aside(c, before, true, tell, &found)
+ *
+ * All keep the rule of keeping.h: bytes go only when it is known that no row names them. Fsck and purge may run beside
+ * a server: before bytes or rows are removed, their row is looked at again under its lock.
+ *
+ * `tell` gets one finding or removal as a line that lives for the call only. What was found to be wrong is counted, and
+ * no failure. False: the database or a store failed; what was done before stays done, and the next run goes on.
+ */
 #ifndef ROENTGEN_RECOVER_H
 #define ROENTGEN_RECOVER_H
 

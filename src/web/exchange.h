@@ -1,4 +1,26 @@
-/* exchange.h - one request and its answer, as dispatch sees it. Handlers see the struct call inside. */
+/* exchange.h - one request and its answer: what dispatch keeps beside the struct call that a handler gets.
+ *
+ *     static bool thing_post(struct call *c)                        // endpoint.h: the row says what runs, and where
+ *     {
+ *         struct thing thing = *(const struct thing *)c->in;
+ *         if (!db_insert(c, &thing_schema, &thing, &thing.id))
+ *             return false;
+ *         answer_location(c, "/api/v1/things/%" PRId64, thing.id);
+ *         return thing_load(c, thing.id, c->out);                   // encoded as the row's `out` says
+ *     }
+ *
+ *     begin    admission.c, proxy.c     who asks, and whether they may
+ *     ready    decode.c                 call.in
+ *     run      dispatch.c               If-Match, Idempotency-Key, the handler, the audit row
+ *     end      answer.c                 call.out, or c->error as a problem; headers, log line, metrics
+ *
+ * False from a handler: the answer is the problem in c->error. A transaction may run the handler again, and what it
+ * said before is forgotten then.
+ *
+ * The exchange is memory of http's that goes from request to request. A handler keeps nothing of it: whatever is in the
+ * call's arena lives until the answer has been sent, descriptors go to answer_file, and what `receive` made to
+ * `upload_release`, which is called however the request ends.
+ */
 #ifndef ROENTGEN_EXCHANGE_H
 #define ROENTGEN_EXCHANGE_H
 

@@ -4,6 +4,8 @@
  *     openapi_components.c    what they refer to: schemas, responses, ways to sign in
  *     openapi_introduction.c  what holds for all of them, in words
  *
+ *     openapi_put_document(&text, &endpoints_served);          // once at a start, and by `roentgen openapi`
+ *
  * It is meant to be read, and to make clients from: what is said of one thing stands there once.
  */
 #ifndef ROENTGEN_OPENAPI_DOCUMENT_H
