@@ -1,7 +1,7 @@
 /* object.h - a DICOM object in memory: a tree of elements, whose values stay where they are.
  *
  *     struct dicom_object *object;
- *     if (!dicom_read(bytes, NULL, &arena, &object, &error)) ...      // holds what could be read; error: where it ended
+ *     if (!dicom_read(bytes, NULL, &arena, &object, &error)) ...      // what could be read; error: where it ended
  *     int64_t rows;
  *     if (dicom_integer(object->root, DICOM_Rows, &rows)) ...
  *     struct str name = dicom_text(object->root, DICOM_PatientName, &arena);    // UTF-8

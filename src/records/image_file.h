@@ -89,7 +89,7 @@ bool image_file_veil(struct call *c, void *record);
         FIELD(T, modality, .flags = NULLABLE, .max = 16, .tag = 0x00080060, .example = "XR", \
               .doc = "What made it: CT, MR, XR ..."), \
         FIELD(T, body_part, .flags = NULLABLE, .max = 64, .tag = 0x00180015, .example = "CHEST", \
-              .doc = "Part of the body.")
+              .doc = "The part of the body that it shows.")
 
 struct image_file_key {
     int64_t file_id;

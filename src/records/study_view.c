@@ -4,17 +4,18 @@
 #include "records/modality.h"
 #include "records/visibility.h"
 
+#define SAID .doc = "What the account's own files say of it."
 static const struct field study_view_fields[] = {
     FIELD(struct study, id, .doc = "The study."),
     FIELD(struct study, created_by, .doc = "Whose view it is."),
-    FIELD(struct study, accession_number, .flags = NULLABLE, .doc = "Accession number."),
-    FIELD(struct study, study_number, .flags = NULLABLE, .doc = "Study ID."),
-    FIELD(struct study, study_date, .flags = NULLABLE, .doc = "Date of the study."),
-    FIELD(struct study, study_time, .flags = NULLABLE, .doc = "Time of the study."),
-    FIELD(struct study, modality, .flags = NULLABLE, .doc = "Modality."),
-    FIELD(struct study, body_part, .flags = NULLABLE, .doc = "Part of the body."),
-    FIELD(struct study, description, .flags = NULLABLE, .doc = "Description."),
-    FIELD(struct study, referring_physician, .flags = NULLABLE, .doc = "Referring physician."),
+    FIELD(struct study, accession_number, .flags = NULLABLE, SAID),
+    FIELD(struct study, study_number, .flags = NULLABLE, SAID),
+    FIELD(struct study, study_date, .flags = NULLABLE, SAID),
+    FIELD(struct study, study_time, .flags = NULLABLE, SAID),
+    FIELD(struct study, modality, .flags = NULLABLE, SAID),
+    FIELD(struct study, body_part, .flags = NULLABLE, SAID),
+    FIELD(struct study, description, .flags = NULLABLE, SAID),
+    FIELD(struct study, referring_physician, .flags = NULLABLE, SAID),
     FIELD(struct study, created_at, .flags = SET_ON_INSERT, .doc = "When its first file came."),
 };
 const struct schema study_view_schema =
@@ -23,14 +24,14 @@ const struct schema study_view_schema =
 static const struct field series_view_fields[] = {
     FIELD(struct series, id, .doc = "The series."),
     FIELD(struct series, created_by, .doc = "Whose view it is."),
-    FIELD(struct series, series_number, .flags = NULLABLE, .doc = "Series Number."),
-    FIELD(struct series, modality, .flags = NULLABLE, .doc = "Modality."),
-    FIELD(struct series, body_part, .flags = NULLABLE, .doc = "Part of the body."),
-    FIELD(struct series, description, .flags = NULLABLE, .doc = "Description."),
-    FIELD(struct series, protocol_name, .flags = NULLABLE, .doc = "Protocol Name."),
-    FIELD(struct series, laterality, .flags = NULLABLE, .doc = "Laterality."),
-    FIELD(struct series, manufacturer, .flags = NULLABLE, .doc = "Manufacturer."),
-    FIELD(struct series, institution_name, .flags = NULLABLE, .doc = "Institution Name."),
+    FIELD(struct series, series_number, .flags = NULLABLE, SAID),
+    FIELD(struct series, modality, .flags = NULLABLE, SAID),
+    FIELD(struct series, body_part, .flags = NULLABLE, SAID),
+    FIELD(struct series, description, .flags = NULLABLE, SAID),
+    FIELD(struct series, protocol_name, .flags = NULLABLE, SAID),
+    FIELD(struct series, laterality, .flags = NULLABLE, SAID),
+    FIELD(struct series, manufacturer, .flags = NULLABLE, SAID),
+    FIELD(struct series, institution_name, .flags = NULLABLE, SAID),
     FIELD(struct series, created_at, .flags = SET_ON_INSERT, .doc = "When its first file came."),
 };
 const struct schema series_view_schema =

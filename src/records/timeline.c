@@ -11,15 +11,16 @@ static const char *const event_kinds[] = { "STUDY", "IMAGE_FILE", NULL };
 NAMES_REACH(event_kinds, EVENT_IMAGE_FILE);
 static const struct field event_fields[] = {
     FIELD(struct event, at, .doc = "When it came."),
-    FIELD(struct event, kind, .choices = event_kinds, .type = "EventKind", .doc = "What it is."),
-    FIELD(struct event, title, .flags = NULLABLE, .doc = "Description or file name."),
+    FIELD(struct event, kind, .choices = event_kinds, .type = "EventKind",
+          .doc = "Whether it is a study or an image file."),
+    FIELD(struct event, title, .flags = NULLABLE, .doc = "The study's description, or the name of the file."),
     FIELD(struct event, study_id, .flags = NULLABLE, .doc = "The study that it belongs to."),
-    FIELD(struct event, image_file_id, .flags = NULLABLE, .doc = "The image file."),
+    FIELD(struct event, image_file_id, .flags = NULLABLE, .doc = "The image file, where it is one."),
 };
 static const struct schema event_schema = SCHEMA("TimelineEvent", struct event, event_fields);
 
 static const struct field timeline_fields[] = {
-    FIELD(struct timeline, items, .of = &event_schema, .doc = "Newest first, the latest 500."),
+    FIELD(struct timeline, items, .of = &event_schema, .doc = "The latest 500 events, newest first."),
 };
 const struct schema timeline_schema =
     SCHEMA("Timeline", struct timeline, timeline_fields, .doc = "What came for a patient, newest first.");
