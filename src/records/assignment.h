@@ -6,6 +6,8 @@
  *
  * What an assignment lets see is visibility.h's word: the study and all its files. A department is what accounts have
  * in their `department`, letter by letter; who comes into a role or department later sees what is assigned to it.
+ *
+ * A grantee's name is the caller's text. False: E_NOT_FOUND for whom there is none, or the database failed.
  */
 #ifndef ROENTGEN_ASSIGNMENT_H
 #define ROENTGEN_ASSIGNMENT_H

@@ -1,9 +1,8 @@
 /* patient.h - patients: the record, and what a study or a file asks of one.
  *
  *     struct patient patient;
- *     if (!lock_patients(c, id, 0) || !patient_load(c, id, &patient))          // to change it (record_lock.h)
- *         return false;
- *     ... db_update, then patient_index, and renewal_of_patient where a name or the number is another ...
+ *     if (!lock_patients(c, id, 0) || !patient_load(c, id, &patient))      // before something is put into one, or it
+ *         return false;                                                    // is changed (patient_change.h)
  *
  * Whoever may read patients sees all of them; two things in the record come from files, and are told only as far as the
  * caller sees these: image_count and conflict (the veil). Numbers are unique among patients that are not deleted and

@@ -8,7 +8,7 @@
  *
  * Each answer carries `type`, `etag`, X-Content-Type-Options: nosniff and, when it is a page, `policy` as its
  * Content-Security-Policy. Files of npm packages change with the binary only, so `Cache-Control: no-cache` with the
- * ETag does.
+ * ETag does. Assets are part of the program and constant; nothing here can fail, but that there is no such file.
  */
 #ifndef ROENTGEN_APP_ASSETS_H
 #define ROENTGEN_APP_ASSETS_H

@@ -12,6 +12,10 @@
  *
  * Input: path variables fill the members of `in` with their names; the others come from the query (GET, DELETE, and
  * members marked IN_QUERY) or from the body.
+ *
+ * Tables are static and constant; what is in call.in and call.out lives in the call's arena. A handler that fails has
+ * filled call.error, whose row in base/error.c says the status. Rows that do not hold together are said at a start
+ * (endpoints_check), which then ends.
  */
 #ifndef ROENTGEN_ENDPOINT_H
 #define ROENTGEN_ENDPOINT_H

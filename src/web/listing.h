@@ -18,6 +18,10 @@
  * a look, one that begins behind LIST_OFFSET_MAX rows is refused. Rows go from the database straight into the answer.
  * Totals come from a maintained counter where the caller has one; otherwise matches are counted up to LIST_COUNT_MAX
  * and the answer says so (total_is_lower_bound).
+ *
+ * The listing is static; conditions and what they point to live until list_answer returns. False: a problem says which
+ * member of the query cannot be (a cursor of another sort, a page too deep), or the database failed; what had been
+ * written of the answer is not sent.
  */
 #ifndef ROENTGEN_LISTING_H
 #define ROENTGEN_LISTING_H

@@ -6,7 +6,8 @@
  *
  *     openapi_put_document(&text, &endpoints_served);          // once at a start, and by `roentgen openapi`
  *
- * It is meant to be read, and to make clients from: what is said of one thing stands there once.
+ * It is meant to be read, and to make clients from: what is said of one thing stands there once. Nothing here can fail;
+ * a table that does not hold together is endpoints_check's to tell.
  */
 #ifndef ROENTGEN_OPENAPI_DOCUMENT_H
 #define ROENTGEN_OPENAPI_DOCUMENT_H
