@@ -2,6 +2,7 @@
 #include "records/study_view.h"
 
 #include "records/modality.h"
+#include "records/record_lock.h"
 #include "records/visibility.h"
 
 #define SAID .doc = "What the account's own files say of it."
@@ -191,7 +192,7 @@ bool study_conflict_note(struct call *c, int64_t study_id, int64_t by)
                                                             V(study_id), V(by)));
 }
 
-bool study_conflict_settle(struct call *c, int64_t study_id)
+static bool settle(struct call *c, int64_t study_id)
 {
     int64_t settled = 0;
     bool all = visibility_of_everything(c);
@@ -205,4 +206,10 @@ bool study_conflict_settle(struct call *c, int64_t study_id)
                                   "update studies set conflict = null where id = ? and conflict = '[\"patient_id\"]' "
                                   "and not exists (select 1 from study_conflicts k where k.study_id = studies.id)",
                                   V(study_id));
+}
+
+bool study_conflict_settle(struct call *c, int64_t study_id)
+{
+    struct study study;
+    return lock_study(c, study_id, 0) && study_load(c, study_id, &study) && settle(c, study_id);
 }

@@ -36,7 +36,7 @@ bool series_take_view(struct call *c, struct series *series);
 
 /* Inside a transaction: a file of `by` names another patient than the study that its UID names. */
 bool study_conflict_note(struct call *c, int64_t study_id, int64_t by);
-/* Inside a transaction: what the caller is told of a study's conflict has been looked at. */
+/* Inside a transaction, locks it: what the caller is told of a study's conflict has been looked at. */
 bool study_conflict_settle(struct call *c, int64_t study_id);
 
 #endif

@@ -2,7 +2,10 @@
  * asked in tests/api. Nothing of web/ or http/ is linked here. */
 #include "../intake/house.h"
 
+#include "intake/instance_store.h"
 #include "records/patient_change.h"
+#include "records/study_change.h"
+#include "records/study_view.h"
 #include "base/zone.h"
 
 static struct house house;
@@ -162,6 +165,115 @@ static void of_two_patients_who_were_one_one_stays(void **state)
     assert_int_equal(count_rows("select merged_into from patients where patient_id = 'P2'"), d.id);
 }
 
+/* ---- studies ---- */
+
+struct study_doing {
+    struct study said, out;
+    struct study_change change;
+    uint64_t members;
+};
+
+static bool register_study(struct call *c, void *context)
+{
+    struct study_doing *d = context;
+    return study_register(c, &d->said, &d->out);
+}
+
+static bool change_study(struct call *c, void *context)
+{
+    struct study_doing *d = context;
+    return study_change(c, &d->change, d->members, &d->out);
+}
+
+static bool delete_study(struct call *c, void *context)
+{
+    return study_delete(c, *(const int64_t *)context);
+}
+
+static bool settle_study(struct call *c, void *context)
+{
+    return study_conflict_settle(c, *(const int64_t *)context);
+}
+
+static struct study_doing study_of(int64_t patient, const char *uid)
+{
+    struct study_doing d;
+    schema_clear(&study_schema, &d.said);
+    d.said.patient_id = patient;
+    d.said.study_uid = str_from(uid);
+    d.said.modality = S("ct");
+    d.said.status = STUDY_OPEN;
+    return d;
+}
+
+static void a_study_is_registered_once(void **state)
+{
+    (void)state;
+    struct study_doing d = study_of(a_patient("P1"), "");
+    must(&house.call, done("study", register_study, &d));
+    assert_str_is(d.out.modality, "CT");
+    assert_int_equal(d.out.created_by, 5);
+    assert_memory_equal(d.out.study_uid.at, "2.25.", 5);
+    d.said.study_uid = d.out.study_uid;
+    assert_refused(done("study", register_study, &d), E_CONFLICT, NULL);
+    d = study_of(d.said.patient_id, "one.two");
+    assert_refused(done("study", register_study, &d), E_INVALID, "not_a_uid");
+    d = study_of(77, "1.2.3");
+    assert_refused(done("study", register_study, &d), E_INVALID, "unknown_patient");
+    assert_int_equal(count_rows("select count(*) from studies"), 1);
+    assert_int_equal(count_rows("select count(*) from audit_logs a join studies s on s.id = a.entity_id and "
+                                "s.patient_id = a.patient_id where a.entity = 'study' and a.user_id = 5"),
+                     1);
+}
+
+static void a_study_moves_with_its_files(void **state)
+{
+    (void)state;
+    struct call *c = &house.call;
+    struct instance_outcome stored;
+    struct spooled *file = house_spool(c, "instance", house_sample(c, "dicom/petct-ct.dcm"));
+    struct study_doing d;
+    audit_action(c, "image_file.upload", "image_file");
+    instance_store(c, file, S(""), &stored);
+    spool_drop(file);
+    assert_int_equal(stored.reason, REASON_NONE);
+    int64_t study = count_rows("select id from studies"), other = a_patient("P2");
+    schema_clear(&study_change_schema, &d.change);
+    d.change.id = study;
+    d.change.patient_id = other;
+    d.change.description = S("moved");
+    d.members = member(&study_change_schema, "patient_id") | member(&study_change_schema, "description");
+    must(c, done("study", change_study, &d));
+    assert_int_equal(d.out.patient_id, other);
+    assert_str_is(d.out.description, "moved");
+    must(c, done("study", settle_study, &study));
+    assert_int_equal(count_rows("select patient_id from image_files"), other);
+    assert_int_equal(count_rows("select image_count from patients where patient_id = 'P2'"), 1);
+    d.change.patient_id = 77;
+    assert_refused(done("study", change_study, &d), E_INVALID, "unknown_patient");
+}
+
+static void a_study_comes_back_after_its_patient_only(void **state)
+{
+    (void)state;
+    struct call *c = &house.call;
+    struct patient patient;
+    struct study_doing d = study_of(a_patient("P1"), "1.2.3");
+    must(c, done("study", register_study, &d));
+    int64_t id = d.out.id, of = d.out.patient_id;
+    must(c, done("study", delete_study, &id));
+    assert_refused(done("study", settle_study, &id), E_NOT_FOUND, NULL);
+    must(c, done("patient", delete_patient, &of));
+    assert_refused(study_restore(c, id, &d.out), E_CONFLICT, NULL);
+    must(c, patient_restore(c, of, &patient));
+    assert_int_equal(count_rows("select count(*) from studies where is_deleted = 1"), 1);
+    must(c, study_restore(c, id, &d.out));
+    assert_false(d.out.is_deleted);
+    house.who.permissions = 0; /* somebody else, who sees nothing of it */
+    house.who.user_id = 6;
+    assert_refused(done("study", delete_study, &id), E_NOT_FOUND, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +281,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_deleted_patient_comes_back_unless_the_number_is_taken, open_house,
                                         close_house),
         cmocka_unit_test_setup_teardown(of_two_patients_who_were_one_one_stays, open_house, close_house),
+        cmocka_unit_test_setup_teardown(a_study_is_registered_once, open_house, close_house),
+        cmocka_unit_test_setup_teardown(a_study_moves_with_its_files, open_house, close_house),
+        cmocka_unit_test_setup_teardown(a_study_comes_back_after_its_patient_only, open_house, close_house),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
