@@ -238,10 +238,9 @@ static const struct endpoint rows[] = {
     { HTTP_POST, "/api/v1/auth/password/change", password_change, &password_change_schema, NULL, SIGNED_IN, WORKS,
       BODY_JSON, .flags = CHANGES_AUTHORITY | BEFORE_CHANGE, AUTH, .audit = "auth.password",
       .summary = "Changes one's password; other sessions end",
-      .doc =
-          "Wrong passwords count as failed sign-ins do. After an administrator has set the password, everything else "
-          "but signing out and /auth/me answers 403 with the type urn:roentgen:problem:password-change-required "
-          "until it is changed." },
+      .doc = "Wrong passwords count as failed sign-ins do. After an administrator has set the password, everything "
+             "else but signing out and /auth/me answers 403 with the type "
+             "urn:roentgen:problem:password-change-required until it is changed." },
     { HTTP_POST, "/api/v1/auth/password/reset", password_reset, &reset_schema, NULL, ANYONE, WORKS, BODY_JSON, 202,
       .flags = LOGIN, AUTH, .summary = "Sends a reset token by mail, if there is such an account",
       .doc = "The answer never tells whether there is." },

@@ -287,17 +287,15 @@ static const struct endpoint rows[] = {
     { HTTP_GET, "/api/v1/images/{file_id}/rendered", picture_get, &picture_query_schema, NULL, MAY_READ_IMAGES, WORKS,
       .flags = NOT_JSON | TAGGED, IMAGES, .audit = "image_file.rendered", .answers = "image/*",
       .at_once = picture_at_once, .summary = "Shows a frame as a picture",
-      .doc =
-          "Rescaled, windowed and inverted as the file says or as asked for. Overlays are not drawn. The ETag stands "
-          "for the file's content and all parameters. X-Picture-Remark tells what one should know of it: that the "
-          "file's VOI LUT does not use the range it declares, that its rescale or window cannot be read." },
+      .doc = "Rescaled, windowed and inverted as the file says or as asked for. Overlays are not drawn. The ETag "
+             "stands for the file's content and all parameters. X-Picture-Remark tells what one should know of it: "
+             "that the file's VOI LUT does not use the range it declares, that its rescale or window cannot be read." },
     { HTTP_GET, "/api/v1/images/{file_id}/metadata", metadata_get, &metadata_query, NULL, MAY_READ_IMAGES, WORKS,
       .flags = NOT_JSON, IMAGES, .audit = "image_file.metadata", .answers = "application/dicom+json, application/json",
       .summary = "Shows the header",
-      .doc =
-          "DICOM files: the DICOM JSON model (PS3.18 F) without pixel data. Others: type, pages, width and height "
-          "as pictures are sent and points are taken, and the orientation as stored (Exif, 1 to 8), after which they "
-          "are turned." },
+      .doc = "DICOM files: the DICOM JSON model (PS3.18 F) without pixel data. Others: type, pages, width and height "
+             "as pictures are sent and points are taken, and the orientation as stored (Exif, 1 to 8), after which "
+             "they are turned." },
     { HTTP_GET, "/api/v1/images/{file_id}/frames/{frame}", frame_get, &frame_query, NULL, MAY_READ_IMAGES, WORKS,
       .flags = NOT_JSON, IMAGES, .audit = "image_file.frame", .answers = "application/octet-stream",
       .summary = "Sends the samples of a frame",

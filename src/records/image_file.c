@@ -62,14 +62,12 @@ static const struct field image_file_fields[] = {
     FIELD(struct image_file, is_apart, .flags = READ_ONLY | WRITE_ONLY, .doc = "The instance for its uploader alone."),
     FIELD(struct image_file, conflict, .flags = READ_ONLY | NULLABLE,
           .doc = "DICOM: what the file says of the patient that the patient's record says otherwise."),
-    FIELD(
-        struct image_file, character_set, .flags = READ_ONLY | NULLABLE, .max = 64, .example = "GB18030",
-        .doc =
-            "DICOM: what its text was read as, when the file names no character set or its bytes contradict the name."),
+    FIELD(struct image_file, character_set, .flags = READ_ONLY | NULLABLE, .max = 64, .example = "GB18030",
+          .doc = "DICOM: what its text was read as, when the file names no character set or its bytes contradict the "
+                 "name."),
     FIELD(struct image_file, remarks, .flags = READ_ONLY | NULLABLE,
-          .doc =
-              "DICOM: what was stepped over or forgiven when the file was read, and what of its header decides numbers "
-              "(rescale, window, spacing, SUV ...) and cannot be read. It is no failure."),
+          .doc = "DICOM: what was stepped over or forgiven when the file was read, and what of its header decides "
+                 "numbers (rescale, window, spacing, SUV ...) and cannot be read. It is no failure."),
     FIELD(struct image_file, tags, .flags = READ_ONLY | NULLABLE, .doc = "Words that it was tagged with."),
     FIELD(struct image_file, status, .choices = file_statuses, .type = "ImageFileStatus", .flags = READ_ONLY,
           .doc = "How far it has come."),
@@ -88,9 +86,8 @@ static const struct field image_file_fields[] = {
     FIELD(struct image_file, already_stored, .flags = READ_ONLY | NOT_STORED,
           .doc = "In the answer to an upload: this instance was here already, with these bytes; nothing was added."),
     FIELD(struct image_file, damage, .choices = file_damages, .type = "FileDamage", .flags = READ_ONLY | NULLABLE,
-          .doc =
-              "What is known to be wrong with the stored bytes: they are missing, of another size, or others than were "
-              "stored. Sending the file again mends it."),
+          .doc = "What is known to be wrong with the stored bytes: they are missing, of another size, or others than "
+                 "were stored. Sending the file again mends it."),
     FIELD(struct image_file, is_archived, .flags = READ_ONLY | WRITE_ONLY, .doc = "Are the bytes in the archive?"),
     FIELD(struct image_file, created_at, .flags = READ_ONLY | SET_ON_INSERT, .doc = "When the upload began."),
     FIELD(struct image_file, updated_at, .flags = READ_ONLY | SET_ON_UPDATE, .doc = "When it was changed last."),

@@ -44,10 +44,9 @@ static const struct field study_fields[] = {
     FIELD(struct study, status, .choices = study_statuses, .type = "StudyStatus", .fallback = "OPEN", .flags = REQUIRED,
           .doc = "How far the work on it has come."),
     FIELD(struct study, conflict, .flags = GENERATED | READ_ONLY | NULLABLE,
-          .doc =
-              "[\"patient_id\"]: a file of this study named another patient; it was kept, but not filed (told to who "
-              "sent it, and to those who see all). [\"study_uid\"]: another study has the same UID (told to those "
-              "who see all)."),
+          .doc = "[\"patient_id\"]: a file of this study named another patient; it was kept, but not filed (told to "
+                 "who sent it, and to those who see all). [\"study_uid\"]: another study has the same UID (told to "
+                 "those who see all)."),
     FIELD(struct study, created_by, .flags = READ_ONLY | NULLABLE | VEILS,
           .doc = "The account that registered it; null: one sees of it only one's own files, and is told only what "
                  "these say."),

@@ -20,9 +20,8 @@ static const struct field checks_fields[] = {
     FIELD(struct checks, storage, .doc = "ok, or what is wrong with the file store."),
     FIELD(struct checks, archive, .flags = NULLABLE, .doc = "The same of the archive store; null when there is none."),
     FIELD(struct checks, search,
-          .doc =
-              "ok, or that search words are being made anew: until that is done, some records are found only as they "
-              "were before."),
+          .doc = "ok, or that search words are being made anew: until that is done, some records are found only as "
+                 "they were before."),
 };
 static const struct schema checks_schema =
     SCHEMA("HealthChecks", struct checks, checks_fields, .doc = "What was looked at.");

@@ -180,12 +180,11 @@ static const struct field audit_row_fields[] = {
     FIELD(struct audit_row, client, .flags = NULLABLE, .doc = "The address it came from."),
     FIELD(struct audit_row, request_id, .flags = NULLABLE, .doc = "The request that did it, as its answer named it."),
     FIELD(struct audit_row, detail, .flags = NULLABLE,
-          .doc =
-              "What changed ({\"roles\": {\"from\": [...], \"to\": [...]}}; of secrets, sealed and very long members "
-              "only that they did: {\"phone\": {\"changed\": true}}), or why it was refused ({\"reason\": ...}). Of "
-              "what nobody signed in for: which command and which user of the operating system ({\"by\": \"command "
-              "line\", \"command\": \"import\", \"system_user\": ...}), or which task of the server ({\"by\": "
-              "\"server\", \"task\": ...})."),
+          .doc = "What changed ({\"roles\": {\"from\": [...], \"to\": [...]}}; of secrets, sealed and very long "
+                 "members only that they did: {\"phone\": {\"changed\": true}}), or why it was refused ({\"reason\": "
+                 "...}). Of what nobody signed in for: which command and which user of the operating system ({\"by\": "
+                 "\"command line\", \"command\": \"import\", \"system_user\": ...}), or which task of the server "
+                 "({\"by\": \"server\", \"task\": ...})."),
 };
 static const struct schema audit_row_schema =
     SCHEMA("AuditRow", struct audit_row, audit_row_fields, .table = "audit_logs", .alias = "a",
@@ -353,8 +352,7 @@ static const struct endpoint rows[] = {
       .summary = "Count and time by endpoint and by SQL statement" },
     { HTTP_GET, "/metrics", metrics_get, NULL, NULL, MAY_READ_METRICS, WORKS, .flags = NOT_JSON | LOOPBACK | QUIET,
       .lane = LANE_PROBES, .tag = "system", .answers = "text/plain", .summary = "Metrics for Prometheus",
-      .doc =
-          "From the server's own machine, straight and not through a proxy, without a token; from anywhere else with "
-          "one that has the right `metrics.read` (401, 403)." },
+      .doc = "From the server's own machine, straight and not through a proxy, without a token; from anywhere else "
+             "with one that has the right `metrics.read` (401, 403)." },
 };
 ENDPOINT_TABLE(system_endpoints, rows);
