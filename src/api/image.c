@@ -1,8 +1,7 @@
 /* image.c - what is in an image file: its picture, header, frames and histogram. */
 #include "web/exchange.h"
-#include "measure/header_doubts.h"
+#include "imaging/frame_histogram.h"
 #include "imaging/image.h"
-#include "imaging/presentation.h"
 #include "api/picture_answer.h"
 #include "dicom/json.h"
 #include "schema/json.h"
@@ -84,37 +83,18 @@ static bool decoded_frame(struct call *c, const struct image *image, int64_t num
     return true;
 }
 
-/* One piece of a file goes out as it lies there; several are put together. */
+/* A part of the file goes out as it lies there. */
 static bool stored_frame(struct call *c, struct image *image, int64_t number)
 {
-    struct decode_job job;
-    int64_t total = 0;
-    if (!image->dicom)
-        return fail(c, E_UNSUPPORTED_TYPE, "only DICOM files have stored frames; download the file instead");
-    if (!image_job(c, image, number, &job))
+    struct encoded_frame frame;
+    if (!image_encoded(c, image, number, &frame))
         return false;
-    const char *media_type = job.format.syntax->media_type;
-    if (job.fd < 0) {
-        if (!hold_more(&c->hold, job.bytes.len, &c->error))
-            return false;
-        answer_bytes(c, media_type, arena_copy(&c->arena, job.bytes));
+    if (!frame.length) {
+        answer_bytes(c, frame.media_type, frame.bytes);
         return true;
     }
-    if (job.pieces == 1) {
-        answer_file(c, media_type, image->fd, job.offsets[0], job.lengths[0]);
-        image->fd = -1;
-        return true;
-    }
-    for (int64_t i = 0; i < job.pieces; i++)
-        total += job.lengths[i];
-    if (total > c->app->config.max_frame_bytes)
-        return fail(c, E_TOO_LARGE, "the frame has %" PRId64 " encoded bytes: download the file instead", total);
-    if (!hold_more(&c->hold, total, &c->error))
-        return false;
-    char *bytes = arena_alloc(&c->arena, (ptrdiff_t)total), *at = bytes;
-    for (int64_t i = 0; i < job.pieces; at += job.lengths[i++])
-        memcpy(at, image->view.bytes.at + job.offsets[i], (size_t)job.lengths[i]);
-    answer_bytes(c, media_type, (struct str){ bytes, (ptrdiff_t)total });
+    answer_file(c, frame.media_type, image->fd, frame.offset, frame.length);
+    image->fd = -1;
     return true;
 }
 
@@ -132,7 +112,6 @@ static bool frame_get(struct call *c)
 
 /* ---- histogram ---- */
 
-enum { REMARK_BYTES_MAX = 1000 };
 struct histogram_query {
     int64_t file_id, frame;
 };
@@ -167,10 +146,9 @@ static const struct schema histogram_schema =
     SCHEMA("Histogram", struct histogram_answer, histogram_fields,
            .doc = "Values of a frame, as its file says what they stand for: those that measurements tell.");
 
-static void take_histogram(struct call *c, const struct histogram *from, struct histogram_answer *out)
+/* Refers to the bins of `from`. */
+static void take_histogram(struct histogram *from, struct histogram_answer *out)
 {
-    int64_t *bins = arena_array(&c->arena, int64_t, 256);
-    memcpy(bins, from->bins, sizeof(from->bins));
     out->low = from->low;
     out->high = from->high;
     out->min = from->min;
@@ -178,35 +156,19 @@ static void take_histogram(struct call *c, const struct histogram *from, struct 
     out->mean = from->mean;
     out->sd = from->sd;
     out->count = from->count;
-    out->bins = (struct integers){ bins, 256 };
+    out->bins = (struct integers){ from->bins, sizeof(from->bins) / sizeof(from->bins[0]) };
 }
 
 static bool put_histogram(struct call *c, struct image *image)
 {
     const struct histogram_query *in = c->in;
     struct histogram_answer *out = c->out;
-    struct decode_job job;
-    struct decode_result result;
-    struct str unit = STR_NULL;
-    struct presentation *presentation =
-        malloc(sizeof(*presentation)); /* too large for a stack, or for an arena to clear */
-    if (!presentation)
-        abort();
-    bool ok = image_job(c, image, in->frame, &job) &&
-              presentation_of_values(c, image->dicom, &job.format, in->frame, presentation, &unit);
-    job.kind = DECODE_HISTOGRAM;
-    job.presentation = presentation;
-    ok = ok && image_run(c, &job, &result);
-    if (ok && image->dicom)
-        out->remark = header_doubts_text(image->dicom, in->frame, DOUBT_VALUES, REMARK_BYTES_MAX, &c->arena);
-    free(presentation);
-    if (!ok)
+    struct frame_histogram *found = arena_new(&c->arena, struct frame_histogram);
+    if (!frame_histogram_of(c, image, in->frame, found))
         return false;
-    struct histogram *found = arena_new(&c->arena, struct histogram);
-    memcpy(found, result.bytes.at, sizeof(*found));
-    take_histogram(c, found, out);
-    if (unit.len)
-        out->unit = arena_copy(&c->arena, unit);
+    take_histogram(&found->counted, out);
+    out->unit = found->unit;
+    out->remark = found->remark;
     return true;
 }
 

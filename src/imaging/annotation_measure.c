@@ -38,7 +38,7 @@ struct measuring {
     bool *done;                  /* one for each: measured, or told why not */
     int64_t work;                /* left */
     int decoded;                 /* frames */
-    struct presentation *values; /* what the frame's samples stand for; too large for an arena, which would clear it */
+    struct presentation *values; /* what the frame's samples stand for */
     struct frame frame;
 };
 
@@ -402,8 +402,8 @@ static void measure_frame(struct measuring *m, const struct annotation *first)
         opened = open_frame(m, first);
     arena_init(&samples);
     if (opened && decodes) {
-        if (!m->values && !(m->values = malloc(sizeof(*m->values))))
-            abort();
+        if (!m->values)
+            m->values = presentation_new();
         struct arena own = c->arena;
         c->arena = samples;
         bool decoded = image_samples(c, m->image, number, &m->frame.samples);
@@ -432,6 +432,6 @@ bool annotations_measure(struct call *c, const struct image *image, struct annot
     for (ptrdiff_t i = 0; i < count && (!c->error.code || c->error.code == E_INVALID); i++)
         if (!m.done[i])
             measure_frame(&m, &annotations[i]);
-    free(m.values);
+    presentation_free(m.values);
     return c->error.code == E_NONE;
 }

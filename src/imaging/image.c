@@ -126,36 +126,81 @@ bool image_format(struct call *c, const struct image *image, struct pixel_format
     return true;
 }
 
-/* Where the pieces lie in the file; those of an inflated data set are put together in memory instead. */
-static bool place_pieces(struct call *c, const struct frame_source *frame, struct decode_job *job)
+static bool find_frame(struct call *c, const struct image *image, int64_t number, struct pixel_format *format,
+                       struct frame_source *out)
 {
-    int64_t *lengths = arena_array(&c->arena, int64_t, frame->count ? frame->count : 1);
+    if (!image_format(c, image, format))
+        return false;
+    if (number > format->frames)
+        return fail(c, E_NOT_FOUND, "image file %" PRId64 " has %" PRId64 " frames", image->file.id, format->frames);
+    return pixel_frame(image->dicom, format, number, &c->arena, out, &c->error);
+}
+
+static bool is_in_file(const struct frame_source *frame)
+{
+    bool ok = true;
+    for (int64_t i = 0; ok && i < frame->count; i++)
+        ok = frame->offsets[i] >= 0;
+    return ok;
+}
+
+static int64_t encoded_bytes(const struct frame_source *frame)
+{
     int64_t total = 0;
-    bool in_file = true;
-    for (int64_t i = 0; i < frame->count; i++) {
-        total += lengths[i] = frame->pieces[i].len;
-        in_file = in_file && frame->offsets[i] >= 0;
-    }
-    if (in_file) {
-        job->offsets = frame->offsets;
-        job->lengths = lengths;
-        job->pieces = frame->count;
-        return true;
-    }
-    job->fd = -1;
-    if (frame->count == 1) {
-        job->bytes = frame->pieces[0];
-        return true;
-    }
+    for (int64_t i = 0; i < frame->count; i++)
+        total += frame->pieces[i].len;
+    return total;
+}
+
+/* A copy of all pieces, one behind the other. */
+static bool put_together(struct call *c, const struct frame_source *frame, struct str *out)
+{
+    int64_t total = encoded_bytes(frame);
     if (!hold_more(&c->hold, total, &c->error))
         return false;
     char *bytes = arena_alloc(&c->arena, (ptrdiff_t)total), *at = bytes;
-    for (int64_t i = 0; i < frame->count; i++) {
+    for (int64_t i = 0; i < frame->count; at += frame->pieces[i++].len)
         memcpy(at, frame->pieces[i].at, (size_t)frame->pieces[i].len);
-        at += frame->pieces[i].len;
-    }
-    job->bytes = (struct str){ bytes, (ptrdiff_t)total };
+    *out = (struct str){ bytes, (ptrdiff_t)total };
     return true;
+}
+
+/* Where the pieces lie in the file; those of an inflated data set are in memory instead. */
+static bool place_pieces(struct call *c, const struct frame_source *frame, struct decode_job *job)
+{
+    if (!is_in_file(frame)) {
+        job->fd = -1;
+        job->bytes = frame->count == 1 ? frame->pieces[0] : STR_NULL;
+        return frame->count == 1 || put_together(c, frame, &job->bytes);
+    }
+    int64_t *lengths = arena_array(&c->arena, int64_t, frame->count ? frame->count : 1);
+    for (int64_t i = 0; i < frame->count; i++)
+        lengths[i] = frame->pieces[i].len;
+    job->offsets = frame->offsets;
+    job->lengths = lengths;
+    job->pieces = frame->count;
+    return true;
+}
+
+bool image_encoded(struct call *c, const struct image *image, int64_t number, struct encoded_frame *out)
+{
+    struct pixel_format format;
+    struct frame_source frame;
+    if (!image->dicom)
+        return fail(c, E_UNSUPPORTED_TYPE, "only DICOM files have stored frames; download the file instead");
+    if (!find_frame(c, image, number, &format, &frame))
+        return false;
+    bool in_file = is_in_file(&frame);
+    *out = (struct encoded_frame){ .media_type = format.syntax->media_type };
+    if (in_file && frame.count == 1) {
+        out->offset = frame.offsets[0];
+        out->length = frame.pieces[0].len;
+        return true;
+    }
+    int64_t total = encoded_bytes(&frame);
+    if (in_file && total > c->app->config.max_frame_bytes)
+        return fail(c, E_TOO_LARGE, "the frame has %" PRId64 " encoded bytes: download the file instead", total);
+    return put_together(c, &frame, &out->bytes);
 }
 
 bool image_job(struct call *c, const struct image *image, int64_t number, struct decode_job *job)
@@ -169,12 +214,7 @@ bool image_job(struct call *c, const struct image *image, int64_t number, struct
                                 .max_pixels = c->app->config.max_pixels };
     if (file_is_raster(image->file.file_type))
         return true;
-    if (!image_format(c, image, &job->format))
-        return false;
-    if (number > job->format.frames)
-        return fail(c, E_NOT_FOUND, "image file %" PRId64 " has %" PRId64 " frames", image->file.id,
-                    job->format.frames);
-    if (!pixel_frame(image->dicom, &job->format, number, &c->arena, &frame, &c->error))
+    if (!find_frame(c, image, number, &job->format, &frame))
         return false;
     job->first_bit = frame.first_bit;
     return place_pieces(c, &frame, job);

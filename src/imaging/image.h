@@ -70,6 +70,16 @@ bool image_format(struct call *c, const struct image *image, struct pixel_format
 /* Frame (page) `number` from 1; E_NOT_FOUND past the last. Samples live in the call's arena. */
 bool image_samples(struct call *c, const struct image *image, int64_t number, struct samples *out);
 
+/* A frame's encoded bytes, as they are stored: a part of the file, or, where they are in several pieces, a copy. */
+struct encoded_frame {
+    const char *media_type;
+    int64_t offset, length; /* in the file; length 0: `bytes` instead */
+    struct str bytes;       /* in the call's arena */
+};
+/* E_UNSUPPORTED_TYPE for what has no frames in this sense (raster files), E_NOT_FOUND past the last, E_TOO_LARGE for a
+ * copy larger than MAX_FRAME. */
+bool image_encoded(struct call *c, const struct image *image, int64_t number, struct encoded_frame *out);
+
 /* A job for the decoder processes about frame `number`, all but its kind and presentation. Its lists live in the
  * arena. */
 bool image_job(struct call *c, const struct image *image, int64_t number, struct decode_job *job);

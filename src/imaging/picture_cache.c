@@ -61,10 +61,7 @@ static bool render_now(struct call *c, const struct image_file *file, const stru
     struct decode_result result;
     if (!image_open(c, file, &image))
         return false;
-    /* Lookup tables that are seldom filled: too large for a stack, and for an arena, which would clear them. */
-    struct presentation *presentation = malloc(sizeof(*presentation));
-    if (!presentation)
-        abort();
+    struct presentation *presentation = presentation_new();
     bool ok = image_job(c, &image, query->frame, &job) &&
               presentation_of(c, image.dicom, image.dicom ? &job.format : NULL, query->frame, query, presentation);
     job.kind = DECODE_RENDER;
@@ -74,7 +71,7 @@ static bool render_now(struct call *c, const struct image_file *file, const stru
     ok = image_close(c, &image) && ok;
     if (ok)
         *kept = kept_of(c, result.bytes, remark);
-    free(presentation);
+    presentation_free(presentation);
     return ok;
 }
 

@@ -261,6 +261,19 @@ static bool use_raster(struct call *c, const struct picture_query *query, struct
     return true;
 }
 
+struct presentation *presentation_new(void)
+{
+    struct presentation *presentation = malloc(sizeof(*presentation));
+    if (!presentation)
+        abort();
+    return presentation;
+}
+
+void presentation_free(struct presentation *presentation)
+{
+    free(presentation);
+}
+
 static void begin(struct presentation *out)
 {
     pixel_values_plain(out);

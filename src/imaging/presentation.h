@@ -1,9 +1,11 @@
 /* presentation.h - how a frame is to be shown: from what the file says and what was asked
  * (picture_query.h), to a struct presentation (raster/render.h).
  *
- *     struct presentation *presentation = malloc(sizeof(*presentation));     // 1.2 MB: never on the stack
+ *     struct presentation *presentation = presentation_new();                // 1.2 MB: never on the stack
  *     if (!presentation_of(c, image.dicom, &format, in->frame, in, presentation)) ...
  *     job.presentation = presentation;
+ *     ...
+ *     presentation_free(presentation);
  *
  * Grey: the window asked for, else the file's first VOI LUT, else its first window, else the full range of the
  * values. A window asked for is in the values that histograms and measurements tell, the file's own are in those of
@@ -20,6 +22,11 @@
 #include "imaging/image.h"
 #include "imaging/picture_query.h"
 #include "imaging/pixel_values.h"
+
+/* A new one, unspecified inside: its tables are seldom filled, too large for a stack, and for an arena, which would
+ * clear them. Never NULL. */
+struct presentation *presentation_new(void);
+void presentation_free(struct presentation *presentation); /* takes NULL */
 
 /* `object` NULL: a raster file, whose format need not be known yet (`format` NULL). */
 bool presentation_of(struct call *c, const struct dicom_object *object, const struct pixel_format *format,
