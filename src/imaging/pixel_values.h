@@ -28,6 +28,7 @@
 #include "dicom/pixels.h"
 #include "raster/render.h"
 
+/* The frame whose values are asked for. */
 struct pixel_source {
     struct call *c;
     const struct dicom_object *object;
@@ -37,8 +38,9 @@ struct pixel_source {
 
 /* As stored, without a unit: what a raster file has. */
 void pixel_values_plain(struct presentation *out);
-/* Both fill slope, intercept, range and tables, and the padding of *out, and nothing else. E_INVALID for a Modality
- * LUT that is broken; one without descriptor or data is none. */
+/* Both fill what stored values stand for, and no other part of *out. E_INVALID for a Modality LUT that is broken; one
+ * without descriptor or data is none. */
 bool pixel_values_modality(const struct pixel_source *from, struct presentation *out);
 bool pixel_values_real(const struct pixel_source *from, struct presentation *out, struct str *unit);
+
 #endif

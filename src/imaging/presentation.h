@@ -1,5 +1,5 @@
-/* presentation.h - how a frame is to be shown: from what the file says and what was asked
- * (picture_query.h), to a struct presentation (raster/render.h).
+/* presentation.h - how a frame is to be shown: from what the file says and what was asked (picture_query.h), to a
+ * struct presentation (raster/render.h).
  *
  *     struct presentation *presentation = presentation_new();                // 1.2 MB: never on the stack
  *     if (!presentation_of(c, image.dicom, &format, in->frame, in, presentation)) ...

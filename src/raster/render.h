@@ -49,21 +49,30 @@ enum picture_format { PICTURE_JPEG, PICTURE_PNG, PICTURE_WEBP };
 
 /* How a frame is shown. */
 struct presentation {
+    /* What its stored values stand for. */
     double slope, intercept; /* when there is neither a `world` nor a `modality` table */
     bool has_range;          /* ... which then hold for stored values of this range; others stand for nothing */
     double range_low, range_high;
+    bool has_padding; /* Pixel Padding Value (and Range Limit): excluded from the full range, shown black */
+    int64_t padding_low, padding_high;
+
+    /* Which of these are told apart, from black to white. */
     enum voi_function voi;
     int32_t voi_bits_used; /* bits of the largest entry of a VOI LUT that declares another number; 0: nothing to say */
     double center, width;  /* of the window, in what stored values stand for */
     bool invert;           /* turns black and white, colours too; MONOCHROME1 is turned by itself */
-    bool has_padding;      /* Pixel Padding Value (and Range Limit): excluded from the full range, shown black */
-    int64_t padding_low, padding_high;
+
+    /* How large. */
     double pixel_aspect; /* height of a pixel divided by its width: pixels are made square by enlarging one side; 1 */
-    int32_t box_width, box_height; /* fit into this box, both 0: natural size. Enlarges only when `enlarge` */
-    bool enlarge;
+    int32_t box_width, box_height; /* it fits into this box; 0: any size, both 0: its natural one */
+    bool enlarge;                  /* may it grow to fill the box? */
+
+    /* How encoded. */
     enum picture_format format;
     int32_t quality; /* 1 to 100: JPEG, WebP (100 for WebP: lossless) */
     int32_t bits;    /* 8, or 16 for PNG of one channel */
+
+    /* Last, since only those in use go to a decoder process (decoder_protocol.h). */
     struct lut modality, voi_lut, palette[3];
     struct value_table world; /* instead of `modality` */
 };
