@@ -2,9 +2,6 @@
 #include "web/exchange.h"
 #include "api/picture_answer.h"
 #include "imaging/thumbnails.h"
-#include "base/file.h"
-
-#include <unistd.h>
 
 struct thumbnail_query {
     int64_t file_id, size;
@@ -15,20 +12,6 @@ static const struct field thumbnail_query_fields[] = {
           .doc = "The longest side, in pixels."),
 };
 static const struct schema thumbnail_query = SCHEMA("ThumbnailQuery", struct thumbnail_query, thumbnail_query_fields);
-
-static bool stored_thumbnail(struct call *c, const struct image_file *file, struct str *jpeg)
-{
-    int fd;
-    int64_t size_bytes;
-    struct error ignored = { 0 };
-    if (!file->thumbnail_path.at || !blob_open_read(c->app->files, file->thumbnail_path, &fd, &size_bytes, &ignored))
-        return false;
-    char *bytes = arena_alloc(&c->arena, (ptrdiff_t)size_bytes);
-    bool ok = file_read_at(fd, 0, bytes, (ptrdiff_t)size_bytes) == size_bytes;
-    close(fd);
-    *jpeg = (struct str){ bytes, (ptrdiff_t)size_bytes };
-    return ok;
-}
 
 static bool thumbnail_get(struct call *c)
 {
@@ -44,8 +27,8 @@ static bool thumbnail_get(struct call *c)
     if (!thumbnails_have(file.file_type))
         return fail(c, E_UNSUPPORTED_TYPE, "there are no thumbnails of %s files", file_types[file.file_type - 1]);
     thumbnail_picture_query(&query, in->size);
-    bool may_be_stored = in->size == THUMBNAIL_SIZE && file.status != FILE_FAILED;
-    if (may_be_stored && picture_key(c, &file, &query, &key) && stored_thumbnail(c, &file, &jpeg)) {
+    bool may_be_kept = in->size == THUMBNAIL_SIZE && file.status != FILE_FAILED;
+    if (may_be_kept && picture_key(c, &file, &query, &key) && thumbnail_kept(c, &file, &jpeg)) {
         if (!picture_is_known(c, &key))
             answer_bytes(c, "image/jpeg", jpeg);
         return true;

@@ -4,8 +4,11 @@
 #include "site/actor.h"
 #include "imaging/image_state.h"
 #include "imaging/picture_cache.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/thread.h"
+
+#include <unistd.h>
 
 enum { QUEUE_MAX = 4096, SWEEP_ROWS = 1000, JPEG_QUALITY = 82, QUIET_US = 1000000 };
 enum { PAUSE_US = 1000000, PAUSE_MAX_US = 300000000 };
@@ -68,6 +71,20 @@ static bool store_key(struct call *c, void *context)
 struct str thumbnail_key(struct call *c, struct str file_uuid)
 {
     return arena_format(&c->arena, "thumbnails/%.2s/%.*s.jpg", file_uuid.at, STR_FMT(file_uuid));
+}
+
+bool thumbnail_kept(struct call *c, const struct image_file *file, struct str *jpeg)
+{
+    int fd;
+    int64_t size_bytes;
+    struct error ignored = { 0 };
+    if (!file->thumbnail_path.at || !blob_open_read(c->app->files, file->thumbnail_path, &fd, &size_bytes, &ignored))
+        return false;
+    char *bytes = arena_alloc(&c->arena, (ptrdiff_t)size_bytes);
+    bool ok = file_read_at(fd, 0, bytes, (ptrdiff_t)size_bytes) == size_bytes;
+    close(fd);
+    *jpeg = (struct str){ bytes, (ptrdiff_t)size_bytes };
+    return ok;
 }
 
 static bool keep(struct call *c, const struct image_file *file, struct str jpeg, struct str *key)

@@ -35,6 +35,8 @@ bool thumbnails_have(unsigned type);
 void thumbnail_picture_query(struct picture_query *query, int64_t size);
 /* Where the thumbnail of a file of this name rests. */
 struct str thumbnail_key(struct call *c, struct str file_uuid);
+/* The one of THUMBNAIL_SIZE that rests in the store, in the call's arena. False, without an error: there is none. */
+bool thumbnail_kept(struct call *c, const struct image_file *file, struct str *jpeg);
 /* Makes it now. False only when that could not be tried: that a file has no image, or a damaged one, is an outcome
  * (its row says so). */
 bool thumbnails_make(struct call *c, const struct image_file *file);
