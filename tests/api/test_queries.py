@@ -93,9 +93,14 @@ VALUES = {"search": "王", "modality": "CT", "body_part": "CHEST", "integer": 5,
 
 def ask_every_list(api, document, ids):
     """Each list of the API by each of its orders, two pages of it, and by each of its filters."""
+
+    def schema_of(parameter):
+        named = parameter["schema"].get("$ref")
+        return document["components"]["schemas"][named.rsplit("/", 1)[1]] if named else parameter["schema"]
+
     for path, methods in document["paths"].items():
         parameters = {
-            p["name"]: p["schema"] for p in methods.get("get", {}).get("parameters", ()) if p["in"] == "query"
+            p["name"]: schema_of(p) for p in methods.get("get", {}).get("parameters", ()) if p["in"] == "query"
         }
         if "page_size" not in parameters:
             continue
