@@ -1,9 +1,6 @@
 /* image_file.c - one file: its record, and its bytes as they were uploaded. */
-#include "records/image_file.h"
+#include "records/image_file_change.h"
 #include "web/exchange.h"
-#include "records/modality.h"
-#include "records/patient.h"
-#include "records/record_lock.h"
 
 static bool file_get(struct call *c)
 {
@@ -11,56 +8,21 @@ static bool file_get(struct call *c)
     return image_file_load(c, key->file_id, c->out);
 }
 
-struct file_patch {
-    int64_t file_id, patient_id;
-    struct str description, modality, body_part;
-    struct instant updated_at;
-};
-static const struct field file_patch_fields[] = {
-    FIELD(struct file_patch, file_id, .flags = READ_ONLY | NOT_STORED, .min = 1, .max = INT64_MAX,
-          .doc = "The file that this is about."),
-    FILE_DETAIL_FIELDS(struct file_patch),
-    FIELD(struct file_patch, updated_at, .flags = READ_ONLY | SET_ON_UPDATE,
-          .doc = "The time when it was changed last."),
-};
-static const struct schema file_patch =
-    SCHEMA("ImageFilePatch", struct file_patch, file_patch_fields, .table = "image_files", .alias = "f");
-
-static bool file_patch_patch(struct call *c)
+static bool file_patch(struct call *c)
 {
-    struct file_patch in = *(const struct file_patch *)c->in;
-    struct image_file before, *out = c->out;
-    bool names_patient = schema_was_given(&file_patch, c->given, "patient_id");
-    if (!modality_take(c, "body", &in.modality) || !lock_file(c, in.file_id, names_patient ? in.patient_id : 0) ||
-        !image_file_load_to_change(c, in.file_id, false, &before))
-        return false;
-    bool moves = names_patient && in.patient_id != before.patient_id;
-    if (moves && before.study_id > 0)
-        return fail(c, E_CONFLICT, "it belongs to a study of its patient: move the study");
-    if (in.patient_id != INTEGER_NULL && names_patient && !patient_must_exist(c, in.patient_id, "body"))
-        return false;
-    if (db_find_update(c, &file_patch, &in, c->given, "where id = ?", V(in.file_id)) == FAILED)
-        return false;
-    return image_file_load(c, in.file_id, out) &&
-           image_file_index(c, out->id, out->original_filename, out->description);
+    return image_file_change(c, c->in, c->given, c->out);
 }
 
 static bool file_delete(struct call *c)
 {
     const struct image_file_key *key = c->in;
-    struct image_file file;
-    if (!lock_file(c, key->file_id, 0) || !image_file_load_to_change(c, key->file_id, false, &file))
-        return false;
-    audit_about(c, file.id, file.patient_id);
-    return image_file_delete(c, &file);
+    return image_file_delete(c, key->file_id);
 }
 
 static bool file_restore(struct call *c)
 {
     const struct image_file_key *key = c->in;
-    struct image_file *out = c->out;
-    return lock_file(c, key->file_id, 0) && image_file_load_to_change(c, key->file_id, true, out) &&
-           image_file_restore(c, out) && image_file_load(c, key->file_id, out);
+    return image_file_restore(c, key->file_id, c->out);
 }
 
 static bool file_download(struct call *c)
@@ -89,8 +51,8 @@ static bool file_download(struct call *c)
 static const struct endpoint rows[] = {
     { HTTP_GET, "/api/v1/image-files/{file_id}", file_get, &image_file_key, &image_file_schema, MAY_READ_IMAGES, FILES,
       .audit = "image_file.read", .summary = "Shows one file's record" },
-    { HTTP_PATCH, "/api/v1/image-files/{file_id}", file_patch_patch, &file_patch, &image_file_schema, MAY_READ_IMAGES,
-      WRITES, BODY_JSON, FILES, .audit = "image_file.update",
+    { HTTP_PATCH, "/api/v1/image-files/{file_id}", file_patch, &image_file_change_schema, &image_file_schema,
+      MAY_READ_IMAGES, WRITES, BODY_JSON, FILES, .audit = "image_file.update",
       .summary = "Changes description, modality, body part or patient of a file" },
     { HTTP_DELETE, "/api/v1/image-files/{file_id}", file_delete, &image_file_key, NULL, MAY_READ_IMAGES, WRITES, FILES,
       .audit = "image_file.delete", .summary = "Deletes a file", .doc = "It can be restored until it is purged." },

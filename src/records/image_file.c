@@ -2,9 +2,7 @@
 #include "records/image_file.h"
 
 #include "site/app.h"
-#include "records/filing.h"
 #include "records/keeping.h"
-#include "records/trash.h"
 #include "records/visibility.h"
 #include "base/names.h"
 #include "dicom/object.h"
@@ -215,22 +213,6 @@ bool image_file_index(struct call *c, int64_t id, struct str filename, struct st
 {
     struct str texts[SEARCH_TEXTS_MAX];
     return search_put(c, "image_file_search", id, texts, image_file_texts(filename, description, texts));
-}
-
-bool image_file_delete(struct call *c, const struct image_file *file)
-{
-    struct instant now = clock_now();
-    return db_execute(c, "update image_files set deleted_at = ?, deleted_by = ?, updated_at = ? where id = ?", V(now),
-                      V(call_user(c)), V(now), V(file->id)) &&
-           filing_instance_gone(c, file);
-}
-
-bool image_file_restore(struct call *c, const struct image_file *file)
-{
-    return trash_parents_are_there(c, file->patient_id, file->study_id) && filing_instance_back(c, file) &&
-           db_execute(c, "update image_files set deleted_at = null, deleted_by = null, updated_at = ? where id = ?",
-                      V(clock_now()), V(file->id)) &&
-           image_file_index(c, file->id, file->original_filename, file->description);
 }
 
 /* ---- the bytes ---- */

@@ -104,10 +104,6 @@ bool image_file_load_to_change(struct call *c, int64_t id, bool deleted, struct 
 int image_file_texts(struct str filename, struct str description, struct str *out);
 /* Inside a transaction: that goes into the search index. */
 bool image_file_index(struct call *c, int64_t id, struct str filename, struct str description);
-/* Inside a transaction: soft deletion, and its undoing. Search words stay, so that what is deleted is found among the
- * deleted (trash.h). */
-bool image_file_delete(struct call *c, const struct image_file *file);
-bool image_file_restore(struct call *c, const struct image_file *file);
 /* The store that holds the file's bytes. */
 struct blob_store *image_file_store(const struct call *c, const struct image_file *file);
 /* Opens the bytes (keeping.h); E_CONFLICT for files still uploading. */

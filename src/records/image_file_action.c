@@ -1,8 +1,8 @@
 /* image_file_action.c - deletes, restores, tags or archives one file of many (image_file_action.h). */
 #include "records/image_file_action.h"
 
+#include "records/image_file_change.h"
 #include "records/image_file_move.h"
-#include "records/record_lock.h"
 #include "site/actor.h"
 #include "base/names.h"
 
@@ -21,29 +21,12 @@ struct acting {
     struct texts tags;
 };
 
-static bool set_tags(struct call *c, const struct image_file *file, struct texts tags)
-{
-    struct image_file change;
-    schema_clear(&image_file_schema, &change);
-    change.tags = tags;
-    return db_update(c, &image_file_schema, &change, GIVEN(schema_find(&image_file_schema, S("tags"))), "where id = ?",
-                     V(file->id));
-}
-
 static bool act(struct call *c, void *context)
 {
     const struct acting *a = context;
-    struct image_file file;
-    if (!lock_file(c, a->id, 0) || !image_file_load_to_change(c, a->id, a->action == ACTION_RESTORE, &file))
-        return false;
-    audit_about(c, file.id, file.patient_id);
-    bool ok = false;
-    if (a->action == ACTION_DELETE)
-        ok = image_file_delete(c, &file);
-    else if (a->action == ACTION_RESTORE)
-        ok = image_file_restore(c, &file);
-    else
-        ok = set_tags(c, &file, a->tags);
+    bool ok = a->action == ACTION_DELETE    ? image_file_delete(c, a->id)
+              : a->action == ACTION_RESTORE ? image_file_restore(c, a->id, NULL)
+                                            : image_file_tag(c, a->id, a->tags);
     return ok && audit_change(c);
 }
 

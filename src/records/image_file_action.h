@@ -17,7 +17,7 @@ extern const char *const image_file_actions[];
 
 /* May the caller do this to any file at all? E_FORBIDDEN otherwise. */
 bool image_file_action_allowed(struct call *c, enum image_file_action action);
-/* `tags`: with ACTION_TAG, those that the file is to have. E_NOT_FOUND, E_FORBIDDEN: image_file_load_to_change;
+/* `tags`: with ACTION_TAG, those that the file is to have. E_NOT_FOUND, E_FORBIDDEN: image_file_change.h;
  * for ACTION_ARCHIVE see image_file_move.h. Outside a transaction, on a worker. */
 bool image_file_act(struct call *c, int64_t id, enum image_file_action action, struct texts tags);
 

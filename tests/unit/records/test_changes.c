@@ -3,6 +3,7 @@
 #include "../intake/house.h"
 
 #include "intake/instance_store.h"
+#include "records/image_file_change.h"
 #include "records/patient_change.h"
 #include "records/study_change.h"
 #include "records/study_view.h"
@@ -165,6 +166,123 @@ static void of_two_patients_who_were_one_one_stays(void **state)
     assert_int_equal(count_rows("select merged_into from patients where patient_id = 'P2'"), d.id);
 }
 
+/* ---- files ---- */
+
+static int64_t an_instance(void)
+{
+    struct call *c = &house.call;
+    struct instance_outcome stored;
+    struct spooled *file = house_spool(c, "instance", house_sample(c, "dicom/petct-ct.dcm"));
+    audit_action(c, "image_file.upload", "image_file");
+    instance_store(c, file, S(""), &stored);
+    spool_drop(file);
+    assert_int_equal(stored.reason, REASON_NONE);
+    return count_rows("select max(id) from image_files");
+}
+
+static int64_t a_document(void)
+{
+    struct call *c = &house.call;
+    struct upload_details nothing;
+    struct image_file row;
+    struct spooled *file = house_spool(c, "letter.txt", S("a letter"));
+    schema_clear(&upload_details_schema, &nothing);
+    audit_action(c, "image_file.upload", "image_file");
+    must(c, upload_store(c, file, &nothing, house.who.user_id, &row));
+    spool_drop(file);
+    return row.id;
+}
+
+struct file_doing {
+    struct image_file_change said;
+    struct image_file out;
+    uint64_t members;
+    struct texts tags;
+};
+
+static bool change_file(struct call *c, void *context)
+{
+    struct file_doing *d = context;
+    return image_file_change(c, &d->said, d->members, &d->out);
+}
+
+static bool tag_file(struct call *c, void *context)
+{
+    struct file_doing *d = context;
+    return image_file_tag(c, d->said.file_id, d->tags);
+}
+
+static bool delete_file(struct call *c, void *context)
+{
+    const struct file_doing *d = context;
+    return image_file_delete(c, d->said.file_id);
+}
+
+static bool restore_file(struct call *c, void *context)
+{
+    struct file_doing *d = context;
+    return image_file_restore(c, d->said.file_id, &d->out);
+}
+
+static struct str tag = { "seen", 4 };
+
+static struct file_doing with_file(int64_t id)
+{
+    struct file_doing d;
+    schema_clear(&image_file_change_schema, &d.said);
+    d.said.file_id = id;
+    d.members = 0;
+    d.tags = (struct texts){ &tag, 1 };
+    return d;
+}
+
+static void a_file_that_is_alone_is_given_to_a_patient(void **state)
+{
+    (void)state;
+    struct file_doing d = with_file(a_document());
+    d.said.patient_id = a_patient("P1");
+    d.said.modality = S("ct");
+    d.members = member(&image_file_change_schema, "patient_id") | member(&image_file_change_schema, "modality");
+    must(&house.call, done("image_file", change_file, &d));
+    assert_int_equal(d.out.patient_id, d.said.patient_id);
+    assert_str_is(d.out.modality, "CT");
+    d.said.patient_id = INTEGER_NULL;
+    must(&house.call, done("image_file", change_file, &d));
+    assert_int_equal(d.out.patient_id, INTEGER_NULL);
+    d.said.patient_id = 77;
+    assert_refused(done("image_file", change_file, &d), E_INVALID, "unknown_patient");
+    d.said.modality = S("KT");
+    assert_refused(done("image_file", change_file, &d), E_INVALID, "not_a_modality");
+    d = with_file(an_instance()); /* it is where its study is */
+    d.said.patient_id = count_rows("select id from patients where patient_id = 'P1'");
+    d.members = member(&image_file_change_schema, "patient_id");
+    assert_refused(done("image_file", change_file, &d), E_CONFLICT, NULL);
+    assert_int_equal(count_rows("select count(*) from audit_logs a join image_files f on f.id = a.entity_id where "
+                                "a.action = 'test' and a.entity = 'image_file' and a.user_id = 5"),
+                     2);
+}
+
+static void a_file_is_tagged_deleted_and_brought_back(void **state)
+{
+    (void)state;
+    struct call *c = &house.call;
+    struct file_doing d = with_file(an_instance());
+    must(c, done("image_file", tag_file, &d));
+    assert_refused(done("image_file", restore_file, &d), E_NOT_FOUND, NULL);
+    must(c, done("image_file", delete_file, &d));
+    assert_refused(done("image_file", tag_file, &d), E_NOT_FOUND, NULL);
+    must(c, done("image_file", restore_file, &d));
+    assert_str_is(d.out.tags.items[0], "seen");
+    must(c, done("image_file", delete_file, &d));
+    d = with_file(an_instance()); /* the same again: the place is taken */
+    d.said.file_id = count_rows("select min(id) from image_files");
+    assert_refused(done("image_file", restore_file, &d), E_CONFLICT, NULL);
+    house.who.permissions = 0; /* somebody else */
+    house.who.user_id = 6;
+    d.said.file_id = count_rows("select max(id) from image_files");
+    assert_refused(done("image_file", delete_file, &d), E_NOT_FOUND, NULL);
+}
+
 /* ---- studies ---- */
 
 struct study_doing {
@@ -230,13 +348,8 @@ static void a_study_moves_with_its_files(void **state)
 {
     (void)state;
     struct call *c = &house.call;
-    struct instance_outcome stored;
-    struct spooled *file = house_spool(c, "instance", house_sample(c, "dicom/petct-ct.dcm"));
     struct study_doing d;
-    audit_action(c, "image_file.upload", "image_file");
-    instance_store(c, file, S(""), &stored);
-    spool_drop(file);
-    assert_int_equal(stored.reason, REASON_NONE);
+    an_instance();
     int64_t study = count_rows("select id from studies"), other = a_patient("P2");
     schema_clear(&study_change_schema, &d.change);
     d.change.id = study;
@@ -281,6 +394,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_deleted_patient_comes_back_unless_the_number_is_taken, open_house,
                                         close_house),
         cmocka_unit_test_setup_teardown(of_two_patients_who_were_one_one_stays, open_house, close_house),
+        cmocka_unit_test_setup_teardown(a_file_that_is_alone_is_given_to_a_patient, open_house, close_house),
+        cmocka_unit_test_setup_teardown(a_file_is_tagged_deleted_and_brought_back, open_house, close_house),
         cmocka_unit_test_setup_teardown(a_study_is_registered_once, open_house, close_house),
         cmocka_unit_test_setup_teardown(a_study_moves_with_its_files, open_house, close_house),
         cmocka_unit_test_setup_teardown(a_study_comes_back_after_its_patient_only, open_house, close_house),
