@@ -5,7 +5,6 @@
 #include "schema/json.h"
 
 enum {
-    NUMBER_ROOM = 24,                  /* -9223372036854775807 and some */
     FIXED_ROOM = INSTANT_TEXT_MAX + 8, /* any value that is not text: "2026-01-05T14:30:22.123456Z" */
     NAME_ROOM = 4                      /* ,"": */
 };
@@ -26,19 +25,6 @@ static inline char *write_literal(char *at, struct str s)
     return at + s.len;
 }
 
-static char *write_integer(char *at, int64_t n)
-{
-    char digits[NUMBER_ROOM], *from = digits + sizeof(digits);
-    uint64_t rest = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
-    do {
-        *--from = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest);
-    if (n < 0)
-        *--from = '-';
-    return write_literal(at, (struct str){ from, digits + sizeof(digits) - from });
-}
-
 static char *write_instant(char *at, struct instant t)
 {
     *at = '"';
@@ -55,12 +41,37 @@ static char *write_date(char *at, struct date d)
     return at + len + 2;
 }
 
+/* As memcpy, without a call: names and words are short. The last piece may overlap the one before. */
+static inline char *write_short(char *at, const char *from, ptrdiff_t len)
+{
+    uint64_t word;
+    uint32_t half;
+    ptrdiff_t i = 0;
+    if (len >= 8) {
+        for (; i < len - 8; i += 8) {
+            memcpy(&word, from + i, 8);
+            memcpy(at + i, &word, 8);
+        }
+        memcpy(&word, from + len - 8, 8);
+        memcpy(at + len - 8, &word, 8);
+    } else if (len >= 4) {
+        memcpy(&half, from, 4);
+        memcpy(at, &half, 4);
+        memcpy(&half, from + len - 4, 4);
+        memcpy(at + len - 4, &half, 4);
+    } else {
+        for (; i < len; i++)
+            at[i] = from[i];
+    }
+    return at + len;
+}
+
 /* The kinds of fixed size. NULL for the others, and nothing is written. */
 static char *write_fixed(char *at, const struct kind *kind, const void *member)
 {
     if (kind == &kind_integer) {
         int64_t n = *(const int64_t *)member;
-        return n == INTEGER_NULL ? write_literal(at, S("null")) : write_integer(at, n);
+        return n == INTEGER_NULL ? write_literal(at, S("null")) : at + integer_write(n, at);
     }
     if (kind == &kind_boolean)
         return *(const bool *)member ? write_literal(at, S("true")) : write_literal(at, S("false"));
@@ -85,19 +96,29 @@ static inline bool is_special(uint64_t word)
     return ((word - ones * 0x20) | (quote - ones) | (backslash - ones) | word) & ones * 0x80;
 }
 
-/* Copies plain ASCII between quotes. False when there is more to it, and nothing is written. */
-static inline bool put_plain(struct text *out, struct str s)
+/* Copies plain ASCII, eight bytes at a time; the last piece may overlap the one before. False: there is more to it. */
+static inline bool copy_plain(char *at, struct str s)
 {
-    char *at = room(out, s.len + 2);
-    if (!at)
-        return true; /* dropped, as any put past the maximum */
-    *at++ = '"';
+    uint64_t word;
+    uint32_t first, last;
     ptrdiff_t i = 0;
-    for (uint64_t word; i + 8 <= s.len; i += 8) {
-        memcpy(&word, s.at + i, 8);
-        if (is_special(word))
-            return false;
-        memcpy(at + i, &word, 8);
+    if (s.len >= 8) {
+        for (; i < s.len - 8; i += 8) {
+            memcpy(&word, s.at + i, 8);
+            if (is_special(word))
+                return false;
+            memcpy(at + i, &word, 8);
+        }
+        memcpy(&word, s.at + s.len - 8, 8);
+        memcpy(at + s.len - 8, &word, 8);
+        return !is_special(word);
+    }
+    if (s.len >= 4) {
+        memcpy(&first, s.at, 4);
+        memcpy(&last, s.at + s.len - 4, 4);
+        memcpy(at, &first, 4);
+        memcpy(at + s.len - 4, &last, 4);
+        return !is_special(first | (uint64_t)last << 32);
     }
     for (; i < s.len; i++) {
         char c = s.at[i];
@@ -105,7 +126,18 @@ static inline bool put_plain(struct text *out, struct str s)
             return false;
         at[i] = c;
     }
-    at[i] = '"';
+    return true;
+}
+
+/* Plain ASCII between quotes. False when there is more to it, and nothing is written. */
+static inline bool put_plain(struct text *out, struct str s)
+{
+    char *at = room(out, s.len + 2);
+    if (!at)
+        return true; /* dropped, as any put past the maximum */
+    if (!copy_plain(at + 1, s))
+        return false;
+    at[0] = at[s.len + 1] = '"';
     out->len += s.len + 2;
     return true;
 }
@@ -120,9 +152,9 @@ static void put_text(struct text *out, struct str s)
 
 static void put_integer(struct text *out, int64_t n)
 {
-    char *at = room(out, NUMBER_ROOM);
+    char *at = room(out, INTEGER_TEXT_MAX);
     if (at)
-        out->len += write_integer(at, n) - at;
+        out->len += integer_write(n, at);
 }
 
 /* ---- lists and the rest ---- */
@@ -233,54 +265,62 @@ static void put_nested(struct text *out, const struct field *field, const void *
         json_put_value(out, kind->get(field, member, arena));
 }
 
-void json_put_member(struct text *out, const struct field *field, const void *member, struct arena *arena)
+/* A value at `at`, where FIXED_ROOM is free: most kinds are written there, and others find out->len set. */
+static inline void put_at(struct text *out, char *at, const struct field *field, const void *member,
+                          struct arena *arena)
 {
     const struct kind *kind = field->kind;
-    if (kind == &kind_text) {
-        put_text(out, *(const struct str *)member);
-    } else if (kind == &kind_choice) {
-        put_text(out, choice_text(field->choices, *(const unsigned *)member));
+    char *end = NULL;
+    out->len = at - out->at;
+    if (kind == &kind_text || kind == &kind_choice) {
+        struct str s =
+            kind == &kind_text ? *(const struct str *)member : choice_text(field->choices, *(const unsigned *)member);
+        if (s.at)
+            put_text(out, s);
+        else
+            end = write_literal(at, S("null"));
     } else {
-        char *at = room(out, FIXED_ROOM), *end = at ? write_fixed(at, kind, member) : NULL;
-        if (end)
-            out->len += end - at;
-        else if (at)
+        end = write_fixed(at, kind, member);
+        if (!end)
             put_nested(out, field, member, arena);
     }
+    if (end)
+        out->len = end - out->at;
 }
 
-/* `,"name":`, the comma left out for the first. */
-static inline bool put_name(struct text *out, const struct field *field, bool first)
+void json_put_member(struct text *out, const struct field *field, const void *member, struct arena *arena)
 {
-    const char *name = field->name;
-    size_t len = field->name_len ? field->name_len : strlen(name);
-    char *at = room(out, (ptrdiff_t)len + NAME_ROOM), *from = at;
+    char *at = room(out, FIXED_ROOM);
+    if (at)
+        put_at(out, at, field, member, arena);
+}
+
+/* `before"name":value`. */
+static inline void put_named(struct text *out, char before, const struct field *field, const void *member,
+                             struct arena *arena)
+{
+    ptrdiff_t len = field->name_len ? (ptrdiff_t)field->name_len : (ptrdiff_t)strlen(field->name);
+    char *at = room(out, len + NAME_ROOM + FIXED_ROOM);
     if (!at)
-        return false;
-    if (!first)
-        *at++ = ',';
+        return;
+    *at++ = before;
     *at++ = '"';
-    memcpy(at, name, len);
-    at += len;
+    at = write_short(at, field->name, len);
     *at++ = '"';
     *at++ = ':';
-    out->len += at - from;
-    return true;
+    put_at(out, at, field, member, arena);
 }
 
 void json_encode(struct text *out, const struct schema *schema, const void *record, uint64_t fields,
                  struct arena *arena)
 {
-    bool first = true;
-    text_put_char(out, '{');
+    char before = '{';
     for (int i = 0; i < schema->count; i++) {
         const struct field *field = &schema->fields[i];
         if (!(fields & GIVEN(i)) || (field->flags & (WRITE_ONLY | SECRET)))
             continue;
-        if (!put_name(out, field, first))
-            return;
-        first = false;
-        json_put_member(out, field, (const char *)record + field->offset, arena);
+        put_named(out, before, field, (const char *)record + field->offset, arena);
+        before = ',';
     }
-    text_put_char(out, '}');
+    text_put(out, before == '{' ? S("{}") : S("}"));
 }
