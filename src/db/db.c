@@ -449,10 +449,11 @@ int64_t cursor_integer(struct cursor *cursor, int column)
     return as_integer(cursor_value(cursor, column));
 }
 
-bool cursor_record(struct cursor *cursor, int first, const struct schema *schema, void *record, bool copy)
+bool cursor_record(struct cursor *cursor, int first, const struct schema *schema, uint64_t mask, void *record,
+                   bool copy)
 {
     assert(cursor->open);
-    bool ok = record_load(cursor->call, cursor->statement, first, schema, record, copy);
+    bool ok = record_load(cursor->call, cursor->statement, first, schema, mask, record, copy);
     cursor->failed |= !ok;
     return ok;
 }

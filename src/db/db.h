@@ -177,13 +177,15 @@ bool cursor_next(struct cursor *cursor);
 struct value cursor_value(struct cursor *cursor, int column);
 struct str cursor_text(struct cursor *cursor, int column);
 int64_t cursor_integer(struct cursor *cursor, int column); /* null reads as 0 */
-/* Reads the columns of db_select_columns, which begin at `first`, into *record. `copy`: text goes to the arena. */
-bool cursor_record(struct cursor *cursor, int first, const struct schema *schema, void *record, bool copy);
+/* Reads the columns of db_select_columns with the same mask, which begin at `first`, into *record, whose other members
+ * stay. `copy`: text goes to the arena. */
+bool cursor_record(struct cursor *cursor, int first, const struct schema *schema, uint64_t mask, void *record,
+                   bool copy);
 /* Harmless when it never opened. False: it did not open, or a row could not be read. */
 bool cursor_close(struct cursor *cursor);
 
-/* "f.id, f.file_uuid, u.full_name" for the fields in `mask` that are stored or joined; those not in the mask are
- * selected as null, so cursor_record needs no mask. */
+/* "f.id, f.file_uuid, u.full_name": the fields in `mask`, and those that VEILS, as far as they are stored or joined;
+ * "null" when there are none. */
 void db_select_columns(struct text *sql, const struct schema *schema, uint64_t mask);
 /* "image_files f left join users u on ..." */
 void db_select_from(struct text *sql, const struct schema *schema);

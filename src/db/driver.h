@@ -81,7 +81,8 @@ struct statement {
     bool cached, open;
     bool stale; /* to be prepared anew */
     int parameters, columns;
-    const struct schema *loads;    /* whose records were last read from it ... */
+    const struct schema *loads;    /* whose records were last read from it, ... */
+    uint64_t load_mask;            /* ... which of their members ... */
     unsigned char load_fields[64]; /* ... and which of its fields the columns are */
     int load_count;
     int64_t started_us;
@@ -198,8 +199,8 @@ bool connection_before_commit(struct db_connection *connection, struct error *er
 /* record.c */
 void statement_sql(const struct statement_key *key, struct text *sql);
 bool field_is_column(const struct field *field); /* this table's own */
-bool record_load(struct call *c, struct statement *statement, int first, const struct schema *schema, void *record,
-                 bool copy);
+bool record_load(struct call *c, struct statement *statement, int first, const struct schema *schema, uint64_t mask,
+                 void *record, bool copy);
 
 /* ---- splitting a migration into statements (split.c) ---- */
 

@@ -10,10 +10,16 @@ bool field_is_column(const struct field *field)
     return !(field->flags & NOT_STORED) && !field->sql && field->kind != &kind_object && field->kind != &kind_list;
 }
 
-/* Own or joined. */
-static bool field_is_selected(const struct field *field)
+static bool in_mask(uint64_t mask, int index)
 {
-    return field->sql || field_is_column(field);
+    return mask & GIVEN(index);
+}
+
+/* Own or joined, and asked for. */
+static bool is_selected(const struct schema *schema, int index, uint64_t mask)
+{
+    const struct field *field = &schema->fields[index];
+    return (in_mask(mask, index) || (field->flags & VEILS)) && (field->sql || field_is_column(field));
 }
 
 static bool is_written(const struct field *field)
@@ -24,11 +30,6 @@ static bool is_written(const struct field *field)
 static bool is_id(const struct field *field)
 {
     return strcmp(field->name, "id") == 0;
-}
-
-static bool in_mask(uint64_t mask, int index)
-{
-    return mask & GIVEN(index);
 }
 
 static void put(struct text *sql, const char *text)
@@ -43,20 +44,20 @@ void db_select_columns(struct text *sql, const struct schema *schema, uint64_t m
     const char *alias = schema->alias ? schema->alias : schema->table, *comma = "";
     for (int i = 0; i < schema->count; i++) {
         const struct field *field = &schema->fields[i];
-        if (!field_is_selected(field))
+        if (!is_selected(schema, i, mask))
             continue;
         put(sql, comma);
         comma = ", ";
-        if (!in_mask(mask, i) && !(field->flags & VEILS))
-            put(sql, "null");
-        else if (field->sql)
+        if (field->sql) {
             put(sql, field->sql);
-        else {
+        } else {
             put(sql, alias);
             text_put_char(sql, '.');
             put(sql, field->name);
         }
     }
+    if (!*comma)
+        put(sql, "null");
 }
 
 void db_select_from(struct text *sql, const struct schema *schema)
@@ -316,12 +317,13 @@ static bool open_sealed(struct call *c, const struct schema *schema, const struc
 }
 
 /* Which fields a statement's columns are is worked out once, not for every row. */
-static void plan_load(struct statement *statement, const struct schema *schema)
+static void plan_load(struct statement *statement, const struct schema *schema, uint64_t mask)
 {
     statement->loads = schema;
+    statement->load_mask = mask;
     statement->load_count = 0;
     for (int i = 0; i < schema->count; i++)
-        if (field_is_selected(&schema->fields[i]))
+        if (is_selected(schema, i, mask))
             statement->load_fields[statement->load_count++] = (unsigned char)i;
 }
 
@@ -339,12 +341,12 @@ static inline bool load_plain(const struct field *field, void *member, const str
     return true;
 }
 
-bool record_load(struct call *c, struct statement *statement, int first, const struct schema *schema, void *record,
-                 bool copy)
+bool record_load(struct call *c, struct statement *statement, int first, const struct schema *schema, uint64_t mask,
+                 void *record, bool copy)
 {
     struct value (*column)(struct statement *, int) = c->db->driver->column;
-    if (statement->loads != schema)
-        plan_load(statement, schema);
+    if (statement->loads != schema || statement->load_mask != mask)
+        plan_load(statement, schema, mask);
     for (int i = 0; i < statement->load_count; i++) {
         const struct field *field = &schema->fields[statement->load_fields[i]];
         struct value value = column(statement, first + i);
@@ -371,7 +373,7 @@ enum found db_find_(struct call *c, const struct schema *schema, void *record, c
     if (!statement)
         return FAILED;
     enum found found = found_by(c->db->driver->step(statement, &c->error));
-    if (found == FOUND && !record_load(c, statement, 0, schema, record, true)) {
+    if (found == FOUND && !record_load(c, statement, 0, schema, UINT64_MAX, record, true)) {
         schema_clear(schema, record);
         found = FAILED;
     }

@@ -198,7 +198,7 @@ bool account_load_locks(struct call *c, struct user *user)
                  "l.locked_until > ? order by l.locked_until desc limit 50",
                  V(user->id), V(clock_now()));
          cursor_next(&rows) && user->locks.count < MOST;)
-        if (!cursor_record(&rows, 0, &sign_in_lock_schema, &locks[user->locks.count++], true))
+        if (!cursor_record(&rows, 0, &sign_in_lock_schema, UINT64_MAX, &locks[user->locks.count++], true))
             break;
     if (user->locks.count)
         user->locked_until = locks[0].locked_until;

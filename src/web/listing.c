@@ -19,6 +19,7 @@ struct plan {
     struct text sql;
     struct value args[ARGS_MAX + 1];
     int count;
+    uint64_t members;  /* of a row, that are read */
     int64_t page_rows; /* asked of the database: one more than shown, to know whether a next page exists */
 };
 
@@ -217,6 +218,17 @@ static bool too_deep(struct plan *p)
                              LIST_OFFSET_MAX);
 }
 
+/* The members that are sent: others need no column, but those that the veil looks at (VEILS). */
+static uint64_t members_sent(const struct plan *p)
+{
+    const struct schema *row = p->listing->row;
+    uint64_t mask = exchange_of(p->c)->fields;
+    for (int i = 0; i < row->count; i++)
+        if (row->fields[i].flags & (WRITE_ONLY | SECRET))
+            mask &= ~GIVEN(i);
+    return mask;
+}
+
 static void put_page(struct plan *p)
 {
     const struct schema *row = p->listing->row;
@@ -224,7 +236,7 @@ static void put_page(struct plan *p)
     text_clear(&p->sql);
     p->count = 0;
     text_format(&p->sql, "select %s, %s, ", p->listing->id, p->among.scope_count > 1 ? "m.sort_key" : p->column);
-    db_select_columns(&p->sql, row, exchange_of(p->c)->fields);
+    db_select_columns(&p->sql, row, p->members);
     text_put(&p->sql, S(" from "));
     if (p->among.scope_count > 1) {
         text_put_char(&p->sql, '(');
@@ -270,7 +282,9 @@ static bool put_items(struct plan *p, struct text *out, struct str *next)
     text_put(out, S("\"items\":["));
     for (db_rows_(c, &rows, p->sql.at, args_of(p)); !more && cursor_next(&rows);) {
         more = shown == p->query->page_size;
-        if (more || !cursor_record(&rows, 2, row, record, false))
+        if (fields != JSON_ALL_FIELDS)
+            schema_clear(row, record); /* of what the veil set for the row before */
+        if (more || !cursor_record(&rows, 2, row, p->members, record, false))
             break;
         if (shown++)
             text_put_char(out, ',');
@@ -331,6 +345,7 @@ bool list_answer(struct call *c, const struct listing *listing, struct list_amon
     p->column = listing->order->columns[p->query->sort - 1];
     p->descending = sort_name(p)[0] == '-';
     p->page_rows = p->query->page_size + 1;
+    p->members = members_sent(p);
     text_init(&p->sql, SQL_MAX);
     bool ok = run(p);
     text_release(&p->sql);
