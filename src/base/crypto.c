@@ -26,8 +26,9 @@ void crypto_random(void *out, ptrdiff_t len)
     }
 }
 
-static void write_hex(char *out, const unsigned char *bytes, ptrdiff_t len)
+void crypto_hex_write(char *out, const void *from, ptrdiff_t len)
 {
+    const unsigned char *bytes = from;
     for (ptrdiff_t i = 0; i < len; i++) {
         out[2 * i] = hex_digits[bytes[i] >> 4];
         out[2 * i + 1] = hex_digits[bytes[i] & 15];
@@ -42,11 +43,11 @@ void crypto_uuid_mark(unsigned char bytes[UUID_BYTES])
 
 void crypto_uuid_write(const unsigned char bytes[UUID_BYTES], char out[UUID_TEXT + 1])
 {
-    write_hex(out, bytes, 4);
-    write_hex(out + 9, bytes + 4, 2);
-    write_hex(out + 14, bytes + 6, 2);
-    write_hex(out + 19, bytes + 8, 2);
-    write_hex(out + 24, bytes + 10, 6);
+    crypto_hex_write(out, bytes, 4);
+    crypto_hex_write(out + 9, bytes + 4, 2);
+    crypto_hex_write(out + 14, bytes + 6, 2);
+    crypto_hex_write(out + 19, bytes + 8, 2);
+    crypto_hex_write(out + 24, bytes + 10, 6);
     out[8] = out[13] = out[18] = out[23] = '-';
     out[UUID_TEXT] = '\0';
 }
@@ -123,7 +124,7 @@ void crypto_derive(struct str secret, const char *label, struct key *out)
 struct str crypto_hex(const void *bytes, ptrdiff_t len, struct arena *arena)
 {
     char *text = arena_alloc_array(arena, len, 2);
-    write_hex(text, bytes, len);
+    crypto_hex_write(text, bytes, len);
     return (struct str){ text, 2 * len };
 }
 

@@ -40,6 +40,7 @@ struct str crypto_hmac_hex(const struct key *key, struct str data, struct arena 
 void crypto_derive(struct str secret, const char *label, struct key *out); /* HKDF-SHA-256 */
 
 struct str crypto_hex(const void *bytes, ptrdiff_t len, struct arena *arena); /* lower case */
+void crypto_hex_write(char *out, const void *bytes, ptrdiff_t len);           /* the same: 2*len digits, no NUL */
 bool crypto_unhex(struct str hex, void *out, ptrdiff_t len);                  /* exactly 2*len digits */
 struct str crypto_base64(struct str bytes, struct arena *arena);
 bool crypto_unbase64(struct str text, struct arena *arena, struct str *out); /* RFC 4648 4, padding required */

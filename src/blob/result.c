@@ -19,8 +19,8 @@ void result_key(struct result_key *key, struct str content, struct str recipe)
     memcpy(key->content, content.at, SHA256_TEXT);
     key->content[SHA256_TEXT] = '\0';
     crypto_sha256(recipe, digest);
-    for (int i = 0; i < RECIPE_TEXT / 2; i++)
-        snprintf(key->recipe + 2 * (ptrdiff_t)i, 3, "%02x", digest[i]);
+    crypto_hex_write(key->recipe, digest, RECIPE_TEXT / 2);
+    key->recipe[RECIPE_TEXT] = '\0';
 }
 
 bool results_open(const char *directory, int64_t memory_bytes, int64_t disk_bytes, struct results **out,
