@@ -172,9 +172,38 @@ static bool is_decimal(struct str s)
     return i == s.len;
 }
 
+/* [-] digits [. digits] of up to 15 digits, as nearly all are: both whole numbers below 2^53 and the powers of ten up to
+ * 10^22 are doubles, so that one division rounds once, as IEEE 754 wants the text read. */
+static bool short_decimal(struct str s, double *out)
+{
+    enum { DIGITS_MAX = 15 };
+    static const double powers[DIGITS_MAX + 1] = { 1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                                   1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15 };
+    bool negative = s.len && s.at[0] == '-', point = false;
+    int64_t n = 0;
+    int digits = 0, decimals = 0;
+    for (ptrdiff_t i = negative; i < s.len; i++) {
+        if (s.at[i] == '.' && !point) {
+            point = true;
+            continue;
+        }
+        if (s.at[i] < '0' || s.at[i] > '9' || digits++ == DIGITS_MAX)
+            return false;
+        n = 10 * n + (s.at[i] - '0');
+        decimals += point;
+    }
+    if (!digits)
+        return false;
+    double value = (double)n / powers[decimals];
+    *out = negative ? -value : value;
+    return true;
+}
+
 bool str_to_real(struct str s, double *out)
 {
     char text[REAL_TEXT_MAX + 1];
+    if (short_decimal(s, out))
+        return true;
     if (s.len > REAL_TEXT_MAX || !is_decimal(s))
         return false;
     memcpy(text, s.at, (size_t)s.len);

@@ -143,6 +143,33 @@ static void reals(void **state)
     assert_true(str_to_real((struct str){ "1.55", 3 }, &n) && n == 1.5); /* not past the end */
 }
 
+/* Digits of every number, the point in every place: to the bit what strtod makes of them (IEEE 754 5.12.2). */
+static void reals_are_rounded_once(void **state)
+{
+    (void)state;
+    uint64_t random = 0x2545F4914F6CDD1D;
+    for (int round = 0; round < 20000; round++) {
+        char text[24];
+        ptrdiff_t len = 0, digits = 1 + round % 17;
+        if (round % 3 == 0)
+            text[len++] = '-';
+        for (ptrdiff_t i = 0; i < digits; i++) {
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            if (i == (ptrdiff_t)(random >> 33) % 17)
+                text[len++] = '.';
+            text[len++] = (char)('0' + (random >> 40) % 10);
+            if (memchr(text, '.', (size_t)len) == NULL && i == digits / 2)
+                text[len++] = '.';
+        }
+        text[len] = '\0';
+        double n, expected = strtod(text, NULL);
+        bool one_point = strchr(text, '.') == strrchr(text, '.');
+        assert_int_equal(str_to_real((struct str){ text, len }, &n), one_point);
+        if (one_point && memcmp(&n, &expected, sizeof(n)) != 0)
+            fail_msg("\"%s\" gave %.17g", text, n);
+    }
+}
+
 static void reals_whatever_the_locale(void **state)
 {
     (void)state;
@@ -235,6 +262,7 @@ int main(void)
         cmocka_unit_test(finding_and_cutting),
         cmocka_unit_test(integers),
         cmocka_unit_test(reals),
+        cmocka_unit_test(reals_are_rounded_once),
         cmocka_unit_test(reals_whatever_the_locale),
         cmocka_unit_test(utf8),
         cmocka_unit_test(code_points),
