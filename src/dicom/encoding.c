@@ -1,6 +1,8 @@
 /* encoding.c - evidence from all text of a file, and the table of encoding.h. */
 #include "dicom/encoding.h"
 
+#include "dicom/vr.h"
+
 #include <string.h>
 
 enum { ESC = 0x1B };
@@ -31,9 +33,23 @@ static bool is_letter(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
+/* Is one of 8 bytes high, or ESC? (x - 0x01..01) marks the zero bytes of x. */
+static inline bool has_foreign(uint64_t word)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    return (word | ((word ^ ones * ESC) - ones)) & ones * 0x80;
+}
+
+/* Eight bytes at a time: every text of every file that comes in is looked at. */
 static bool is_foreign(struct str text)
 {
-    for (ptrdiff_t i = 0; i < text.len; i++)
+    ptrdiff_t i = 0;
+    for (uint64_t word; text.len - i >= (ptrdiff_t)sizeof(word); i += (ptrdiff_t)sizeof(word)) {
+        memcpy(&word, text.at + i, sizeof(word));
+        if (has_foreign(word))
+            return true;
+    }
+    for (; i < text.len; i++)
         if (is_high(text.at[i]) || text.at[i] == ESC)
             return true;
     return false;
@@ -82,10 +98,10 @@ static void weigh_words(struct evidence *e, struct str text)
 static void weigh(struct evidence *e, const struct dicom_element *element)
 {
     struct str text = element->value;
+    if (!vr_row(element->vr)->has_charset || !is_foreign(text))
+        return;
     while (text.len && (text.at[text.len - 1] == ' ' || text.at[text.len - 1] == '\0'))
         text.len--;
-    if (!dicom_charset_concerns(element->vr) || !is_foreign(text))
-        return;
     e->foreign = true;
     e->escapes = e->escapes || memchr(text.at, ESC, (size_t)text.len);
     if (!e->arena) /* only asked whether there is any */

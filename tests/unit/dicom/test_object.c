@@ -1,6 +1,7 @@
 /* The tree and its getters: values by tag, of the right VR and the wrong, in items, in damaged files. */
 #include "data_set.h"
 
+#include "dicom/encoding.h"
 #include "dicom/object.h"
 
 #include <setjmp.h>
@@ -228,6 +229,31 @@ static void damaged_files(void **state)
     assert_true(str_equal(dicom_text(item, 0x00100030, &arena), S("20240101")));
 }
 
+/* Text that is not ASCII, wherever in a value it stands, and in an item; bytes of other VRs are none. */
+static void foreign_text(void **state)
+{
+    (void)state;
+    static const char signs[] = { '\x1B', '\x80', '\xFF', '\0', '\x7F', '\x1A' };
+    for (size_t sign = 0; sign < sizeof(signs); sign++)
+        for (ptrdiff_t at = 0; at < 20; at++) {
+            char name[20];
+            ds_clear();
+            memset(name, 'n', sizeof(name));
+            name[at] = signs[sign];
+            ds_element(0x00100010, "PN", (struct str){ name, sizeof(name) });
+            assert_true(read_it());
+            if (dicom_has_foreign_text(object) != (sign < 3))
+                fail_msg("byte %d at %td", (unsigned char)signs[sign], at);
+            dicom_object_release(object);
+            object = NULL;
+        }
+    ds_clear();
+    ds_element(0x00100030, "DA", S("\xFF\xFF"));
+    ds_element(0x00280106, "US", S("\xFF\xFF"));
+    assert_true(read_it());
+    assert_false(dicom_has_foreign_text(object));
+}
+
 static void nothing_at_all(void **state)
 {
     (void)state;
@@ -243,7 +269,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(texts),         TEST(numbers),   TEST(days_times_uids), TEST(items),          TEST(order_and_repetition),
-        TEST(meta_is_apart), TEST(fragments), TEST(damaged_files),   TEST(nothing_at_all),
+        TEST(meta_is_apart), TEST(fragments), TEST(damaged_files),   TEST(nothing_at_all), TEST(foreign_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
