@@ -33,11 +33,11 @@ static bool find_twins(struct call *c, const struct filing *f, int64_t by, const
     struct str uid = f->instance.sop_instance_uid;
     out->count = 0;
     db_rows(c, &rows,
-            "select f.id, f.uploaded_by, f.sha256, f.status, f.status_reason, 1, " VISIBLE_FILE
-            ", 0 from image_files f where "
+            "select f.id, f.uploaded_by, f.sha256, f.status, f.status_reason, 1, case when " VISIBLE_FILE
+            " then 1 else 0 end, 0 from image_files f where "
             "f.series_id = ? and f.sop_instance_uid = ? and f.is_instance = 1 and f.deleted_at is null "
-            "union all select f.id, f.uploaded_by, f.sha256, f.status, f.status_reason, 0, " VISIBLE_FILE
-            ", f.is_apart from image_files f where "
+            "union all select f.id, f.uploaded_by, f.sha256, f.status, f.status_reason, 0, case when " VISIBLE_FILE
+            " then 1 else 0 end, f.is_apart from image_files f where "
             "f.series_id = ? and f.is_deleted = 0 and f.is_instance = 0 and f.sop_instance_uid = ?",
             VISIBLE_TO_USER(c, by), V(row->series_id), V(uid), VISIBLE_TO_USER(c, by), V(row->series_id), V(uid));
     while (out->count < TWINS_MAX && cursor_next(&rows)) {

@@ -4,21 +4,44 @@
 #include "records/filing.h"
 #include "records/visibility.h"
 
+/* Does a stand before b? */
+static bool is_before(const struct study_twin *a, const struct study_twin *b)
+{
+    return a->is_seen != b->is_seen ? a->is_seen : a->id < b->id;
+}
+
+/* In its place; of too many the last goes. */
+static void put_twin(struct study_twins *twins, const struct study_twin *twin)
+{
+    int at = twins->count;
+    while (at > 0 && is_before(twin, &twins->at[at - 1]))
+        at--;
+    if (at == STUDY_TWINS_MAX)
+        return;
+    twins->count += twins->count < STUDY_TWINS_MAX;
+    memmove(&twins->at[at + 1], &twins->at[at], (size_t)(twins->count - 1 - at) * sizeof(*twin));
+    twins->at[at] = *twin;
+}
+
+/* Put in order here: SQLite would make a sorter for the one row that there nearly always is. */
 bool study_twins_find(struct call *c, struct str study_uid, int64_t by, struct study_twins *out)
 {
     struct cursor rows;
     out->count = 0;
     for (db_rows(c, &rows,
-                 "select s.id, s.patient_id, s.modality, " VISIBLE_STUDY " as seen, s.created_by from studies s where "
-                 "s.study_uid = ? and s.deleted_at is null order by seen desc, s.id",
+                 "select s.id, s.patient_id, s.modality, case when " VISIBLE_STUDY
+                 " then 1 else 0 end, s.created_by from studies s where "
+                 "s.study_uid = ? and s.deleted_at is null",
                  VISIBLE_STUDY_TO_USER(c, by), V(study_uid));
-         out->count < STUDY_TWINS_MAX && cursor_next(&rows);) {
-        struct study_twin *twin = &out->at[out->count++];
-        twin->id = cursor_integer(&rows, 0);
-        twin->patient_id = cursor_integer(&rows, 1);
-        twin->modality = arena_copy(&c->arena, cursor_text(&rows, 2));
-        twin->is_seen = cursor_integer(&rows, 3) != 0;
-        twin->created_by = cursor_integer(&rows, 4);
+         cursor_next(&rows);) {
+        struct study_twin twin = {
+            .id = cursor_integer(&rows, 0),
+            .patient_id = cursor_integer(&rows, 1),
+            .modality = arena_copy(&c->arena, cursor_text(&rows, 2)),
+            .is_seen = cursor_integer(&rows, 3) != 0,
+            .created_by = cursor_integer(&rows, 4),
+        };
+        put_twin(out, &twin);
     }
     return cursor_close(&rows);
 }
