@@ -172,8 +172,8 @@ static bool is_decimal(struct str s)
     return i == s.len;
 }
 
-/* [-] digits [. digits] of up to 15 digits, as nearly all are: both whole numbers below 2^53 and the powers of ten up to
- * 10^22 are doubles, so that one division rounds once, as IEEE 754 wants the text read. */
+/* [-] digits [. digits] of up to 15 digits, as nearly all are: whole numbers below 2^53 and powers of ten up to 10^22
+ * are doubles, so that one division rounds once, as IEEE 754 wants the text read. */
 static bool short_decimal(struct str s, double *out)
 {
     enum { DIGITS_MAX = 15 };

@@ -48,8 +48,8 @@
     "vw.id = ? and vd.study_id = " STUDY ")"
 /* Conditions for one row of `image_files f`, of `studies s`. Their parameters are VISIBLE_TO(c), or VISIBLE_TO_USER
  * when a file is placed for somebody whose rights are those of the caller. VISIBLE_RECORD: the study as its record
- * has it, not only the caller's own files. As a column they stand in `case when ... then 1 else 0 end`: of an `or` whose
- * value is wanted SQLite runs all subqueries, of one that decides only those before the first that holds. */
+ * has it, not only the caller's own files. As a column they stand in `case when ... then 1 else 0 end`: of an `or`
+ * whose value is wanted SQLite runs all subqueries, of one that decides only those before the first that holds. */
 #define VISIBLE_FILE "(? = 1 or f.uploaded_by = ? or " VISIBLE_ASSIGNED("f.study_id") ")"
 #define VISIBLE_RECORD "(? = 1 or s.created_by = ? or " VISIBLE_ASSIGNED("s.id") ")"
 #define VISIBLE_STUDY \
