@@ -104,6 +104,10 @@ bool dicom_real(const struct dicom_dataset *dataset, uint32_t tag, double *out);
 /* The index-th of several: IS DS US SS UL SL UV SV FL FD AT. */
 bool dicom_integer_at(const struct dicom_dataset *dataset, uint32_t tag, int64_t index, int64_t *out);
 bool dicom_real_at(const struct dicom_dataset *dataset, uint32_t tag, int64_t index, double *out);
+/* Where there can be one value, or two, and there are as many: of others nobody knows which counts. */
+bool dicom_sole_integer(const struct dicom_dataset *dataset, uint32_t tag, int64_t *out);
+bool dicom_sole_real(const struct dicom_dataset *dataset, uint32_t tag, double *out);
+bool dicom_two_reals(const struct dicom_dataset *dataset, uint32_t tag, double *first, double *second);
 int64_t dicom_value_count(const struct dicom_dataset *dataset, uint32_t tag);
 /* DA (also the old 1993.08.22), TM: microseconds since midnight. Impossible dates are absent. */
 bool dicom_date(const struct dicom_dataset *dataset, uint32_t tag, struct date *out);

@@ -239,6 +239,22 @@ bool dicom_real(const struct dicom_dataset *dataset, uint32_t tag, double *out)
     return dicom_real_at(dataset, tag, 0, out);
 }
 
+bool dicom_sole_integer(const struct dicom_dataset *dataset, uint32_t tag, int64_t *out)
+{
+    return dicom_value_count(dataset, tag) == 1 && dicom_integer(dataset, tag, out);
+}
+
+bool dicom_sole_real(const struct dicom_dataset *dataset, uint32_t tag, double *out)
+{
+    return dicom_value_count(dataset, tag) == 1 && dicom_real(dataset, tag, out);
+}
+
+bool dicom_two_reals(const struct dicom_dataset *dataset, uint32_t tag, double *first, double *second)
+{
+    return dicom_value_count(dataset, tag) == 2 && dicom_real_at(dataset, tag, 0, first) &&
+           dicom_real_at(dataset, tag, 1, second);
+}
+
 int64_t dicom_value_count(const struct dicom_dataset *dataset, uint32_t tag)
 {
     const struct dicom_node *node = dicom_find(dataset, tag);

@@ -156,7 +156,7 @@ static void note(struct measuring *m, struct annotation *a, struct str text)
 static void note_doubts(struct measuring *m, struct annotation *a, unsigned about)
 {
     enum { BYTES_MAX = 1000 };
-    if (m->image->dicom)
+    if (m->image->dicom && about)
         note(m, a, header_doubts_text(m->image->dicom, m->frame.number, about, BYTES_MAX, &m->c->arena));
 }
 
@@ -225,7 +225,6 @@ static bool measure_pixels(struct measuring *m, struct annotation *a)
         note(m, a, f->remark);
         return true;
     }
-    note_doubts(m, a, DOUBT_VALUES);
     if (!roi_visit(&roi, &m->work, &m->c->arena, add_span, &sampling, &error))
         return refuse(m, a, "points", "too_large", error.message);
     const struct roi_stats *stats = &sampling.stats;
@@ -292,21 +291,22 @@ static bool measure_one(struct measuring *m, struct annotation *a)
         put_value(a, result.values[i].name, result.values[i].value, str_from(units[result.values[i].unit]), basis);
     if (basis != BASIS_CALIBRATION)
         measure_axes(m, a);
-    if (basis == BASIS_PIXELS && !m->frame.ultrasound.has_regions)
-        note_doubts(m, a, DOUBT_LENGTHS);
-    return kind_of(a)->region == REGION_NONE || measure_pixels(m, a);
+    bool has_region = kind_of(a)->region != REGION_NONE;
+    note_doubts(m, a,
+                (basis == BASIS_PIXELS && !m->frame.ultrasound.has_regions ? DOUBT_LENGTHS : 0u) |
+                    (has_region && m->frame.has_samples ? DOUBT_VALUES : 0u));
+    return !has_region || measure_pixels(m, a);
 }
 
 /* ---- one frame ---- */
 
 static double read_aspect(const struct pixel_spacing *spacing, const struct dicom_dataset *root)
 {
-    int64_t down, across;
+    double down, across;
     if (spacing->source != SPACING_NONE)
         return spacing->row_mm / spacing->column_mm;
-    if (root && dicom_integer_at(root, 0x00280034 /* Pixel Aspect Ratio */, 0, &down) &&
-        dicom_integer_at(root, 0x00280034, 1, &across) && down > 0 && across > 0)
-        return (double)down / (double)across;
+    if (root && dicom_two_reals(root, 0x00280034 /* Pixel Aspect Ratio */, &down, &across) && down > 0 && across > 0)
+        return down / across;
     return 1;
 }
 

@@ -258,8 +258,7 @@ enum {
 static bool read_spacing(const struct dicom_dataset *from, uint32_t tag, struct pixel_spacing *out)
 {
     double row, column;
-    if (!dicom_real_at(from, tag, 0, &row) || !dicom_real_at(from, tag, 1, &column) || row <= 0 || column <= 0 ||
-        row > 1e6 || column > 1e6)
+    if (!dicom_two_reals(from, tag, &row, &column) || row <= 0 || column <= 0 || row > 1e6 || column > 1e6)
         return false;
     out->row_mm = row;
     out->column_mm = column;

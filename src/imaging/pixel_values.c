@@ -3,11 +3,13 @@
 
 #include "imaging/image.h"
 #include "measure/suv.h"
+#include "measure/world_mapping.h"
 #include "raster/lut_data.h"
 
 #include <math.h>
 
 enum {
+    MULTI_ENERGY = 0x00189361, /* Multi-energy CT Acquisition */
     MODALITY_LUT_SEQUENCE = 0x00283000,
     MODALITY_LUT_TYPE = 0x00283004,
     PIXEL_VALUE_TRANSFORMATION = 0x00289145,
@@ -40,7 +42,7 @@ static bool padding_value(const struct pixel_source *s, uint32_t tag, int64_t *o
 {
     int64_t value;
     int allocated = s->format->bits_allocated, stored = s->format->bits_stored;
-    if (!dicom_integer(s->object->root, tag, &value) || stored < 1 || stored > 32 || allocated > 32)
+    if (!dicom_sole_integer(s->object->root, tag, &value) || stored < 1 || stored > 32 || allocated > 32)
         return false;
     if (s->format->is_signed && value >> (allocated - 1) == 1)
         value -= (int64_t)1 << allocated;
@@ -71,17 +73,19 @@ static const struct dicom_dataset *rescale_of(const struct pixel_source *s)
     return dicom_functional_group(s->object, PIXEL_VALUE_TRANSFORMATION, s->frame);
 }
 
-/* Rescale Type and Modality LUT Type; US is "unspecified" (C.11.1.1.2). A rescaled CT is in Hounsfield units unless
- * it says otherwise (C.8.2.1). */
+/* Rescale Type and Modality LUT Type; US is "unspecified" (C.11.1.1.2). A rescaled CT that says nothing is in Hounsfield
+ * units, but one of several energies has to say it (C.8.2.1). */
 static struct str unit_of(const struct pixel_source *s, const struct dicom_dataset *from, uint32_t tag)
 {
-    struct str type = dicom_text_first(from, tag, &s->c->arena);
-    if (type.len && !str_equal(type, S("US")))
-        return type;
-    return has_modality(s, S("CT")) ? S("HU") : STR_NULL;
+    struct arena *arena = &s->c->arena;
+    struct str type = dicom_text_first(from, tag, arena);
+    if (type.len)
+        return str_equal_fold(type, S("US")) ? STR_NULL : str_equal_fold(type, S("HU")) ? S("HU") : type;
+    bool has_energies = str_equal(dicom_text_first(s->object->root, MULTI_ENERGY, arena), S("YES"));
+    return has_modality(s, S("CT")) && !has_energies ? S("HU") : STR_NULL;
 }
 
-static bool modality_values(const struct pixel_source *s, struct presentation *out, struct str *unit)
+bool pixel_values_modality(const struct pixel_source *s, struct presentation *out, struct str *unit)
 {
     static const struct lut_place place = { .descriptor = 0x00283002, .data = 0x00283006, .name = "modality LUT" };
     const struct dicom_dataset *item = dicom_item(s->object->root, MODALITY_LUT_SEQUENCE, 0), *from = rescale_of(s);
@@ -93,7 +97,7 @@ static bool modality_values(const struct pixel_source *s, struct presentation *o
         return false;
     if (out->modality.count) {
         *unit = unit_of(s, item, MODALITY_LUT_TYPE);
-    } else if (dicom_real(from, RESCALE_SLOPE, &slope) && dicom_real(from, RESCALE_INTERCEPT, &intercept) &&
+    } else if (dicom_sole_real(from, RESCALE_SLOPE, &slope) && dicom_sole_real(from, RESCALE_INTERCEPT, &intercept) &&
                slope != 0) {
         out->slope = slope;
         out->intercept = intercept;
@@ -102,77 +106,7 @@ static bool modality_values(const struct pixel_source *s, struct presentation *o
     return true;
 }
 
-bool pixel_values_modality(const struct pixel_source *from, struct presentation *out)
-{
-    struct str unit;
-    return modality_values(from, out, &unit);
-}
-
 /* ---- Real World Value Mapping ---- */
-
-/* One item: stored values from `first` to `last` by a line or a table. */
-struct mapping {
-    double first, last, slope, intercept;
-    const struct dicom_node *table;
-    struct str unit;
-};
-
-/* An end of the range, in the type of the pixels whatever its VR says; doubles where pixels are real numbers. */
-static bool mapping_end(const struct pixel_source *s, const struct dicom_dataset *item, uint32_t tag, uint32_t real_tag,
-                        double *out)
-{
-    int64_t value;
-    if (dicom_real(item, real_tag, out))
-        return true;
-    if (s->format->kind != SAMPLE_INTEGER || !dicom_integer(item, tag, &value))
-        return false;
-    if (s->format->is_signed && value > INT16_MAX)
-        value -= 65536;
-    if (!s->format->is_signed && value < 0)
-        value += 65536;
-    *out = (double)value;
-    return true;
-}
-
-/* Code of the units, in UCUM's words; of other schemes its meaning. */
-static struct str mapping_unit(const struct pixel_source *s, const struct dicom_dataset *item)
-{
-    struct arena *arena = &s->c->arena;
-    const struct dicom_dataset *code = dicom_item(item, 0x004008EA /* Measurement Units Code Sequence */, 0);
-    if (!code)
-        return STR_NULL;
-    bool is_ucum = str_equal(dicom_text_first(code, 0x00080102 /* Coding Scheme Designator */, arena), S("UCUM"));
-    struct str value = dicom_text_first(code, 0x00080100 /* Code Value */, arena),
-               meaning = dicom_text_first(code, 0x00080104 /* Code Meaning */, arena);
-    if (is_ucum && str_equal(value, S("[hnsf'U]")))
-        return S("HU");
-    return (is_ucum && value.len) || !meaning.len ? value : meaning;
-}
-
-static bool mapping_read(const struct pixel_source *s, const struct dicom_dataset *item, struct mapping *out)
-{
-    struct mapping m = { .first = -INFINITY, .last = INFINITY, .unit = mapping_unit(s, item) };
-    bool has_first =
-        mapping_end(s, item, 0x00409216 /* First Value Mapped */, 0x00409214 /* Double Float ... */, &m.first);
-    bool has_last =
-        mapping_end(s, item, 0x00409211 /* Last Value Mapped */, 0x00409213 /* Double Float ... */, &m.last);
-    bool is_unfilled = m.first == 0 && m.last == 0; /* room that the writer never used */
-    if (has_first != has_last || (!has_first && s->format->kind == SAMPLE_INTEGER) || !(m.first <= m.last) ||
-        is_unfilled)
-        return false;
-    m.table = dicom_find(item, 0x00409212 /* Real World Value LUT Data */);
-    int64_t entries = m.table ? dicom_node_count(m.table) : 0;
-    if (entries > 0) {
-        *out = m;
-        return has_first && (double)entries >= m.last - m.first + 1;
-    }
-    m.table = NULL;
-    if (!dicom_real(item, 0x00409225 /* Slope */, &m.slope) ||
-        !dicom_real(item, 0x00409224 /* Intercept */, &m.intercept) || m.slope == 0)
-        return false;
-    *out = m;
-    return true;
-}
 
 static void storable_range(const struct pixel_source *s, double *least, double *greatest)
 {
@@ -182,7 +116,7 @@ static void storable_range(const struct pixel_source *s, double *least, double *
 }
 
 /* Entries that no mapping has made yet. */
-static void mapping_fill(const struct mapping *m, struct value_table *out)
+static void mapping_fill(const struct world_mapping *m, struct value_table *out)
 {
     for (int32_t i = 0; i < out->count; i++) {
         double stored = (double)out->first + i, value;
@@ -195,10 +129,9 @@ static void mapping_fill(const struct mapping *m, struct value_table *out)
     }
 }
 
-enum { MAPPINGS_MAX = 64 };
-
 /* All items of one unit together, the earlier ones first: a table of what can be stored. */
-static void use_mappings(const struct pixel_source *s, const struct mapping *all, int count, struct presentation *out)
+static void use_mappings(const struct pixel_source *s, const struct world_mapping *all, int count,
+                         struct presentation *out)
 {
     double least, greatest;
     bool is_whole = s->format->kind == SAMPLE_INTEGER;
@@ -224,14 +157,14 @@ static void use_mappings(const struct pixel_source *s, const struct mapping *all
 static bool real_world_mapping(const struct pixel_source *s, struct presentation *out, struct str *unit)
 {
     const struct dicom_dataset *holder = dicom_group_holder(s->object, REAL_WORLD_MAPPING, s->frame);
-    struct mapping all[MAPPINGS_MAX];
+    struct world_mapping all[WORLD_MAPPINGS_MAX];
+    struct mapping_fault ignored; /* told by header_doubts.h */
     int count = 0;
-    for (int i = 0; i < MAPPINGS_MAX; i++) {
+    for (int i = 0; i < WORLD_MAPPINGS_MAX; i++) {
         const struct dicom_dataset *item = dicom_item(holder, REAL_WORLD_MAPPING, i);
         if (!item)
             break;
-        bool tabled_at_most = s->format->kind == SAMPLE_INTEGER && s->format->bits_stored <= 16;
-        if (mapping_read(s, item, &all[count]) && (tabled_at_most || !all[count].table) &&
+        if (world_mapping_read(item, s->format, &s->c->arena, &all[count], &ignored) &&
             (count == 0 || str_equal(all[count].unit, all[0].unit)))
             count++;
     }
@@ -248,7 +181,8 @@ static bool real_world_mapping(const struct pixel_source *s, struct presentation
 static bool dose(const struct pixel_source *s, struct presentation *out, struct str *unit)
 {
     double scaling;
-    if (!has_modality(s, S("RTDOSE")) || !dicom_real(s->object->root, DOSE_GRID_SCALING, &scaling) || !(scaling > 0))
+    if (!has_modality(s, S("RTDOSE")) || !dicom_sole_real(s->object->root, DOSE_GRID_SCALING, &scaling) ||
+        !(scaling > 0))
         return false;
     struct str units = dicom_text_first(s->object->root, DOSE_UNITS, &s->c->arena);
     out->modality.count = 0;
@@ -261,8 +195,8 @@ static bool dose(const struct pixel_source *s, struct presentation *out, struct 
 static bool is_rescaled_pet(const struct pixel_source *s)
 {
     double slope, intercept;
-    return has_modality(s, S("PT")) && dicom_real(rescale_of(s), RESCALE_SLOPE, &slope) && slope != 0 &&
-           dicom_real(rescale_of(s), RESCALE_INTERCEPT, &intercept);
+    return has_modality(s, S("PT")) && dicom_sole_real(rescale_of(s), RESCALE_SLOPE, &slope) && slope != 0 &&
+           dicom_sole_real(rescale_of(s), RESCALE_INTERCEPT, &intercept);
 }
 
 static void pet(const struct pixel_source *s, struct presentation *out, struct str *unit)
@@ -276,7 +210,7 @@ static void pet(const struct pixel_source *s, struct presentation *out, struct s
 
 bool pixel_values_real(const struct pixel_source *from, struct presentation *out, struct str *unit)
 {
-    if (!modality_values(from, out, unit))
+    if (!pixel_values_modality(from, out, unit))
         return false;
     if (!real_world_mapping(from, out, unit) && !dose(from, out, unit) && !out->modality.count && is_rescaled_pet(from))
         pet(from, out, unit);

@@ -40,7 +40,7 @@ struct pixel_source {
 void pixel_values_plain(struct presentation *out);
 /* Both fill what stored values stand for, and no other part of *out. E_INVALID for a Modality LUT that is broken; one
  * without descriptor or data is none. */
-bool pixel_values_modality(const struct pixel_source *from, struct presentation *out);
+bool pixel_values_modality(const struct pixel_source *from, struct presentation *out, struct str *unit);
 bool pixel_values_real(const struct pixel_source *from, struct presentation *out, struct str *unit);
 
 #endif

@@ -14,6 +14,7 @@ struct source {
     const struct pixel_format *format;
     int64_t frame;
     const struct picture_query *query;
+    struct str unit;            /* of its modality's values */
     struct pixel_source pixels; /* the same, for those who know the values */
 };
 
@@ -159,11 +160,18 @@ static bool use_asked(const struct source *s, struct presentation *out)
     return picture_query_refuse(s->c, S("voi"), "the file has no such VOI LUT or window");
 }
 
+/* Of a CT without any rescale nobody can say more than that it is one. */
 static bool use_preset(const struct source *s, struct presentation *out)
 {
+    const struct dicom_dataset *rescale =
+        dicom_functional_group(s->object, 0x00289145 /* Pixel Value Transformation Sequence */, s->frame);
+    bool has_units = out->modality.count || dicom_find(rescale, 0x00281053 /* Rescale Slope */);
     if (!str_equal(dicom_text_first(s->root, DICOM_Modality, &s->c->arena), S("CT")))
         return picture_query_refuse(s->c, S("preset"),
                                     "presets are windows in Hounsfield units: the image is not a CT");
+    if (has_units && !str_equal(s->unit, S("HU")))
+        return picture_query_refuse(s->c, S("preset"),
+                                    "presets are windows in Hounsfield units: the values of this CT have another unit");
     out->voi = VOI_LINEAR;
     picture_query_preset(s->query, &out->center, &out->width);
     return true;
@@ -208,8 +216,7 @@ static double pixel_aspect(const struct source *s)
         dicom_functional_group(s->object, 0x00289110 /* Pixel Measures Sequence */, s->frame);
     for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {
         double down, across;
-        if (!dicom_real_at(i ? s->root : measures, tags[i], 0, &down) ||
-            !dicom_real_at(i ? s->root : measures, tags[i], 1, &across) || !(down > 0) || !(across > 0))
+        if (!dicom_two_reals(i ? s->root : measures, tags[i], &down, &across) || !(down > 0) || !(across > 0))
             continue;
         double aspect = down / across;
         /* What is written with three digits differs by as much as that; a ratio beyond 20 is a mistake, not a pixel. */
@@ -225,7 +232,7 @@ static bool is_inverse(const struct source *s)
            str_equal(dicom_text_first(s->root, 0x20500020 /* Presentation LUT Shape */, &s->c->arena), S("INVERSE"));
 }
 
-static bool use_colour(const struct source *s, struct presentation *out)
+static bool use_colour(struct source *s, struct presentation *out)
 {
     struct str wish = picture_query_wish(s->query);
     if (wish.at)
@@ -236,9 +243,9 @@ static bool use_colour(const struct source *s, struct presentation *out)
            palette_read(s->root, s->format->is_signed, out->palette, &s->c->error);
 }
 
-static bool use_grey(const struct source *s, struct presentation *out)
+static bool use_grey(struct source *s, struct presentation *out)
 {
-    if (!pixel_values_modality(&s->pixels, out) || !use_voi(s, out))
+    if (!pixel_values_modality(&s->pixels, out, &s->unit) || !use_voi(s, out))
         return false;
     if (is_inverse(s))
         out->invert = !out->invert;

@@ -3,6 +3,7 @@
 
 #include "measure/suv.h"
 #include "measure/ultrasound.h"
+#include "measure/world_mapping.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -16,7 +17,7 @@ static const uint32_t groups[PLACES] = {
     [IN_MEASURES] = 0x00289110,
 };
 enum { RADIOPHARMACEUTICALS = 0x00540016, MODALITY_LUT = 0x00283000, UNITS = 0x00541001 };
-enum { RESCALE_SLOPE = 0x00281053 };
+enum { RESCALE_SLOPE = 0x00281053, MAPPINGS = 0x00409096, SHARED_GROUPS = DICOM_SharedFunctionalGroupsSequence };
 
 enum need { ANY_NUMBER, NOT_ZERO, ABOVE_ZERO, TWO_ABOVE_ZERO, A_DATE, A_TIME };
 
@@ -64,8 +65,9 @@ struct doubting {
     struct arena *arena;
     unsigned about;
     struct str modality;
-    bool has_suv;    /* of a PET: nothing that it needs is in doubt */
-    bool told[ROWS]; /* of some frame */
+    const struct pixel_format *format; /* NULL: there are no pixels that could be shown */
+    bool has_suv;                      /* of a PET: nothing that it needs is in doubt */
+    bool told[ROWS];                   /* of some frame */
     int count;
     struct str *out;
 };
@@ -98,6 +100,8 @@ static bool is_empty(const struct dicom_node *node)
 static const char *fault_of_number(const struct dicom_dataset *from, uint32_t tag, int64_t index, enum need need)
 {
     double value;
+    if (need == TWO_ABOVE_ZERO && dicom_value_count(from, tag) > 2)
+        return "is not two numbers";
     if (!dicom_real_at(from, tag, index, &value))
         return index < dicom_value_count(from, tag) || !index ? "is no finite number" : "is not two numbers";
     if (need == ANY_NUMBER)
@@ -123,6 +127,8 @@ static const char *fault_of(const struct dicom_dataset *from, const struct row *
         return dicom_date(from, row->tag, &date) ? NULL : "is no date";
     if (row->need == A_TIME)
         return dicom_time(from, row->tag, &time) ? NULL : "is no time";
+    if (dicom_value_count(from, row->tag) > 1 && row->need != TWO_ABOVE_ZERO && row->place != IN_VOI)
+        return "is several numbers";
     const char *fault = fault_of_number(from, row->tag, 0, row->need);
     return fault || row->need != TWO_ABOVE_ZERO ? fault : fault_of_number(from, row->tag, 1, row->need);
 }
@@ -153,18 +159,19 @@ static void look_at_modality_lut(struct doubting *d)
         tell(d, S("Modality LUT Sequence (0028,3000) has no LUT Descriptor: it is not used"));
 }
 
-static void look_at_mappings(struct doubting *d, int64_t frame)
+/* `holder` has them, or has none. False: one was told. */
+static bool look_at_mappings(struct doubting *d, const struct dicom_dataset *holder, int64_t frame)
 {
-    enum { MAPPINGS = 0x00409096, MAPPINGS_MAX = 64, SLOPE = 0x00409225, INTERCEPT = 0x00409224 };
-    static const struct row slope = { SLOPE, INTERCEPT, NULL, IN_ROOT, NOT_ZERO, 0, NULL, NULL },
-                            intercept = { INTERCEPT, SLOPE, NULL, IN_ROOT, ANY_NUMBER, 0, NULL, NULL };
-    const struct dicom_dataset *item = dicom_item(dicom_group_holder(d->object, MAPPINGS, frame), MAPPINGS, 0);
-    for (int i = 1; item && i <= MAPPINGS_MAX; i++, item = item->next) {
-        const char *fault = fault_of(item, &slope), *other = fault_of(item, &intercept);
-        if (!dicom_find(item, 0x00409212 /* Real World Value LUT Data */) && (fault || other))
-            tell(d, arena_format(d->arena, "Real World Value %s of mapping %d in (0040,9096) %s: it is not used",
-                                 fault ? "Slope" : "Intercept", i, fault ? fault : other));
-    }
+    const struct dicom_dataset *item = dicom_item(holder, MAPPINGS, 0);
+    struct str of = frame ? arena_format(d->arena, " of frame %" PRId64, frame) : S("");
+    int before = d->count;
+    struct world_mapping mapping;
+    struct mapping_fault fault;
+    for (int i = 1; item && d->format && i <= WORLD_MAPPINGS_MAX; i++, item = item->next)
+        if (!world_mapping_read(item, d->format, d->arena, &mapping, &fault) && fault.of)
+            tell(d, arena_format(d->arena, "Real World Value %s of mapping %d in (0040,9096)%.*s %s: it is not used",
+                                 fault.of, i, STR_FMT(of), fault.what));
+    return d->count == before;
 }
 
 static void look_at_pet(struct doubting *d)
@@ -201,13 +208,64 @@ static void look_at_ultrasound(struct doubting *d)
                     unread));
 }
 
+/* ---- functional groups ---- */
+
+/* As many items as frames (PS3.3 C.7.6.16.1.1); of frames behind the last one only what is shared is known. */
+static void look_at_item_count(struct doubting *d, int64_t frame)
+{
+    const struct dicom_node *node = dicom_find(d->object->root, DICOM_PerFrameFunctionalGroupsSequence);
+    int64_t frames = d->format ? d->format->frames : 0;
+    if (!node || !frames || node->item_count == frames ||
+        (node->item_count < frames && frame && frame <= node->item_count))
+        return;
+    struct str then = node->item_count < frames ? arena_format(d->arena,
+                                                               "values, windows and spacings of frames from %" PRId64
+                                                               " on are taken from what all frames share",
+                                                               node->item_count + 1)
+                                                : S("the first items are taken for those of the frames");
+    tell(d, arena_format(d->arena,
+                         "Per-Frame Functional Groups Sequence (5200,9230) has %" PRId64 " items for %" PRId64
+                         " frames: %.*s",
+                         node->item_count, frames, STR_FMT(then)));
+}
+
+/* A group is in the items of all frames, or of none (C.7.6.16.1.1). Told of the frame, 0: of the first that lacks it. */
+static void look_at_absent(struct doubting *d, uint32_t group, const char *name, int64_t frame, const char *then)
+{
+    const struct dicom_dataset *shared = dicom_item(d->object->root, SHARED_GROUPS, 0);
+    int64_t without = 0, with = 0, number = 1;
+    if (shared && dicom_find(shared, group))
+        return;
+    for (const struct dicom_dataset *item = dicom_item(d->object->root, DICOM_PerFrameFunctionalGroupsSequence, 0);
+         item && !(with && without); item = item->next, number++) {
+        if (dicom_item(item, group, 0))
+            with = number;
+        else if (!without && (!frame || frame == number))
+            without = number;
+    }
+    if (with && without)
+        tell(d, arena_format(d->arena, "%s (%04X,%04X) is there for other frames and not for frame %" PRId64 ": %s",
+                             name, group >> 16, group & 0xFFFF, without, then));
+}
+
+static void look_at_groups(struct doubting *d, int64_t frame)
+{
+    look_at_item_count(d, frame);
+    if (d->about & DOUBT_VALUES)
+        look_at_absent(d, groups[IN_TRANSFORMATION], "Pixel Value Transformation Sequence", frame, AS_STORED);
+    if (d->about & DOUBT_LENGTHS)
+        look_at_absent(d, groups[IN_MEASURES], "Pixel Measures Sequence", frame, "its lengths are in pixels");
+}
+
 /* ---- all of it ---- */
 
 static void look_at_all_frames(struct doubting *d)
 {
     int64_t number = 1;
+    bool maps = (d->about & DOUBT_VALUES) != 0;
     for (const struct dicom_dataset *frame = dicom_item(d->object->root, DICOM_PerFrameFunctionalGroupsSequence, 0);
          frame; frame = frame->next) {
+        maps = maps && look_at_mappings(d, frame, number);
         for (int place = 0; place < PLACES; place++)
             if (groups[place])
                 look_at(d, dicom_item(frame, groups[place], 0), (enum place)place, number);
@@ -219,6 +277,10 @@ int header_doubts(const struct dicom_object *object, int64_t frame, unsigned abo
                   struct arena *arena)
 {
     struct doubting d = { .object = object, .arena = arena, .about = about, .out = out };
+    struct pixel_format format;
+    struct error ignored = { 0 };
+    if (pixel_format_of(object, &format, &ignored))
+        d.format = &format;
     d.modality = dicom_text_first(object->root, DICOM_Modality, arena);
     look_at_pet(&d);
     look_at(&d, object->root, IN_ROOT, 0);
@@ -226,11 +288,13 @@ int header_doubts(const struct dicom_object *object, int64_t frame, unsigned abo
     for (int place = 0; place < PLACES; place++)
         if (groups[place])
             look_at(&d, dicom_functional_group(object, groups[place], frame), (enum place)place, 0);
+    if (dicom_find(object->root, DICOM_PerFrameFunctionalGroupsSequence))
+        look_at_groups(&d, frame);
     if (!frame)
         look_at_all_frames(&d);
     if (about & DOUBT_VALUES) {
         look_at_modality_lut(&d);
-        look_at_mappings(&d, frame);
+        look_at_mappings(&d, dicom_group_holder(object, MAPPINGS, frame), 0);
     }
     if ((about & DOUBT_LENGTHS) && dicom_find(object->root, 0x00186011 /* Sequence of Ultrasound Regions */))
         look_at_ultrasound(&d);

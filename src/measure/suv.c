@@ -59,7 +59,7 @@ static bool offset_of(struct str text, double *out)
     int sign = text.at[0] == '-' ? -1 : 1;
     if (number % 100 > 59 || sign * number < WEST_MAX || sign * number > EAST_MAX)
         return false;
-    *out = sign * (number / 100 * 3600.0 + number % 100 * 60.0);
+    *out = sign * (number / 100 * 3600 + number % 100 * 60);
     return true;
 }
 
@@ -153,8 +153,8 @@ static bool scan_time(const struct dicom_dataset *root, double half_life, struct
         *out = begun.seconds;
         return true;
     }
-    if (!dicom_real(root, FRAME_REFERENCE_TIME, &reference_ms) || !dicom_real(root, FRAME_DURATION, &duration_ms) ||
-        !(reference_ms > 0) || !(duration_ms > 0))
+    if (!dicom_sole_real(root, FRAME_REFERENCE_TIME, &reference_ms) ||
+        !dicom_sole_real(root, FRAME_DURATION, &duration_ms) || !(reference_ms > 0) || !(duration_ms > 0))
         return false;
     double constant = log(2) / half_life, decay = constant * duration_ms / 1000;
     double average_at = 1 / constant * log(decay / (1 - exp(-decay)));
@@ -226,8 +226,8 @@ static bool suv_factor(const struct dicom_dataset *root, struct arena *arena, do
 {
     const struct dicom_dataset *drug = dicom_item(root, RADIOPHARMACEUTICALS, 0);
     double weight, dose, half_life, seconds = 0;
-    if (!drug || dicom_item(root, RADIOPHARMACEUTICALS, 1) || !dicom_real(root, PATIENT_WEIGHT, &weight) ||
-        !dicom_real(drug, TOTAL_DOSE, &dose) || !dicom_real(drug, HALF_LIFE, &half_life))
+    if (!drug || dicom_item(root, RADIOPHARMACEUTICALS, 1) || !dicom_sole_real(root, PATIENT_WEIGHT, &weight) ||
+        !dicom_sole_real(drug, TOTAL_DOSE, &dose) || !dicom_sole_real(drug, HALF_LIFE, &half_life))
         return false;
     if (!(weight > 0) || !(dose > 0) || !(half_life > 0))
         return false;
@@ -259,9 +259,9 @@ static struct pet_scale philips_scale(const struct dicom_dataset *root, bool cor
              activity = private_tag(root, 0x7053, creator, 0x09, arena);
     double factor, more;
     const char *trouble = NULL;
-    if (suv && corrected && dicom_real(root, suv, &factor) && factor > 0)
+    if (suv && corrected && dicom_sole_real(root, suv, &factor) && factor > 0)
         return (struct pet_scale){ factor, S("g/ml"), NULL };
-    if (!activity || !dicom_real(root, activity, &factor) || !(factor > 0))
+    if (!activity || !dicom_sole_real(root, activity, &factor) || !(factor > 0))
         return (struct pet_scale){ 1, S("counts"), NULL };
     if (corrected && suv_factor(root, arena, &more, &trouble))
         return (struct pet_scale){ factor * more, S("g/ml"), trouble };

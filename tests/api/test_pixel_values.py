@@ -103,7 +103,7 @@ def test_a_broken_modality_lut_is_told(doctor):
     "modality, kind, unit",
     [
         ("CT", None, "HU"),
-        ("CT", "US", "HU"),
+        ("CT", "US", None),
         ("MR", None, None),
         ("MR", "US", None),
         ("CT", "MGML", "MGML"),

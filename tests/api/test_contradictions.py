@@ -1,0 +1,190 @@
+"""Headers that contradict themselves: nothing is made of them that they do not say, and everything that shows them tells."""
+
+import io
+
+import numpy
+import pydicom
+import pytest
+from PIL import Image
+
+import made
+from support import wrong_members
+from test_header_doubts import INTERCEPT, SLOPE, SPACING, remark_of_line, remark_of_point, with_element
+from test_pixel_values import groups, mapped, mapping
+
+RAMP = numpy.arange(64, dtype=numpy.uint16).reshape(8, 8)
+HU = {"RescaleSlope": "1", "RescaleIntercept": "-1024"}
+
+
+def told(api, content, frame=1):
+    """What the file tells, where its picture, histogram and measurement of values say the same."""
+    file = made.send(api, content)
+    assert file["status"] == "UPLOADED"
+    [remark] = file["remarks"] or [None]
+    found = made.histogram_of(api, file, frame)
+    assert found["remark"] == remark
+    assert made.rendered(api, file, frame=frame).headers.get("x-picture-remark") == remark
+    if frame == 1 and api.get(f"/images/{file['id']}/metadata").json()["00280002"]["Value"] == [1]:
+        assert remark_of_point(api, file)[0] == remark
+    return file, remark, found
+
+
+def changed(content, **members):
+    """With other values, of which pydicom need not approve. None: without it."""
+    data = pydicom.dcmread(io.BytesIO(content))
+    for keyword, value in members.items():
+        tag = pydicom.datadict.tag_for_keyword(keyword)
+        if keyword in data:
+            del data[keyword]
+        if isinstance(value, bytes):
+            value += b" " * (len(value) % 2)
+            vr = pydicom.datadict.dictionary_VR(tag).split(" ")[0]
+            data._dict[pydicom.tag.Tag(tag)] = pydicom.dataelem.RawDataElement(
+                pydicom.tag.Tag(tag), vr, len(value), value, 0, False, True
+            )
+        elif value is not None:
+            setattr(data, keyword, value)
+    out = io.BytesIO()
+    pydicom.dcmwrite(out, data)
+    return out.getvalue()
+
+
+# ---- several numbers where there is one ----
+
+
+@pytest.mark.parametrize("tag, other, name", [(SLOPE, INTERCEPT, "Rescale Slope"), (INTERCEPT, SLOPE, "Rescale Intercept")])
+def test_two_slopes(doctor, tag, other, name):
+    content = with_element(with_element(made.image(RAMP), tag, "DS", b"2\\3"), other, "DS", b"1")
+    file, remark, found = told(doctor, content)
+    assert remark == f"{name} ({tag >> 16:04X},{tag & 0xFFFF:04X}) is several numbers: values are as stored, without a unit"
+    assert (found["max"], found["unit"]) == (63, None)
+
+
+def test_two_paddings(doctor):
+    _, remark, found = told(doctor, made.image(RAMP, PixelPaddingValue=[0, 1]))
+    assert remark == "Pixel Padding Value (0028,0120) is several numbers: padding counts as values" and found["min"] == 0
+
+
+@pytest.mark.parametrize("tag", [SPACING, 0x00181164, 0x00280034])
+def test_three_spacings(doctor, tag):
+    vr = "IS" if tag == 0x00280034 else "DS"
+    file = made.send(doctor, with_element(made.image(RAMP, Modality="DX"), tag, vr, b"2\\1\\3"))
+    [remark] = file["remarks"]
+    assert " is not two numbers: " in remark
+    said, values = remark_of_line(doctor, file)
+    assert values["length"] == ("px", "pixels") and said.startswith(remark)
+    with Image.open(io.BytesIO(made.rendered(doctor, file).content)) as picture:
+        assert picture.size == (8, 8)
+
+
+# ---- units ----
+
+
+@pytest.mark.parametrize(
+    "members, unit",
+    [
+        ({}, "HU"),
+        ({"RescaleType": "HU"}, "HU"),
+        ({"RescaleType": "US"}, None),  # unspecified (PS3.3 C.11.1.1.2)
+        ({"RescaleType": "OD"}, "OD"),
+        ({"MultienergyCTAcquisition": "YES"}, None),  # has to say it (C.8.2.1)
+        ({"MultienergyCTAcquisition": "YES", "RescaleType": "HU"}, "HU"),
+    ],
+)
+def test_the_unit_of_a_ct(doctor, members, unit):
+    file, remark, found = told(doctor, made.image(RAMP, **HU, **members))
+    assert (found["unit"], found["min"], remark) == (unit, -1024, None)
+    assert made.measured_at(doctor, file, 1, 0) == (-1023, unit)
+    r = doctor.get(f"/images/{file['id']}/rendered", params={"preset": "bone"})
+    assert r.status_code == (200 if unit == "HU" else 422) and (unit == "HU" or wrong_members(r.json()) == ["preset"])
+
+
+def frames(count, **members):
+    pixels = numpy.concatenate([RAMP + i for i in range(count)]).astype(numpy.uint16)
+    return made.image(pixels, Rows=8, NumberOfFrames=count, **members)
+
+
+def rescaled(slope, intercept, kind="HU"):
+    return groups(
+        PixelValueTransformationSequence={"RescaleSlope": slope, "RescaleIntercept": intercept, "RescaleType": kind}
+    )
+
+
+def test_the_unit_of_each_frame(doctor):
+    content = frames(2, PerFrameFunctionalGroupsSequence=made.items(rescaled(1, 0), rescaled(2, -10, "US")))
+    file = made.send(doctor, content)
+    assert [made.histogram_of(doctor, file, n)["unit"] for n in (1, 2)] == ["HU", None]
+
+
+# ---- functional groups (C.7.6.16.1.1) ----
+
+
+def test_fewer_items_than_frames(doctor):
+    content = frames(3, PerFrameFunctionalGroupsSequence=made.items(rescaled(1, 0), rescaled(2, -10)))
+    file, remark, found = told(doctor, content, frame=3)
+    assert remark.startswith("Per-Frame Functional Groups Sequence (5200,9230) has 2 items for 3 frames: ")
+    assert "frames from 3 on" in remark and found["unit"] is None
+    for frame in (1, 2):
+        assert made.histogram_of(doctor, file, frame)["remark"] is None
+        assert "x-picture-remark" not in made.rendered(doctor, file, frame=frame).headers
+
+
+def test_more_items_than_frames(doctor):
+    content = frames(1, PerFrameFunctionalGroupsSequence=made.items(rescaled(1, 0), rescaled(2, -10)))
+    _, remark, found = told(doctor, content)
+    assert "has 2 items for 1 frames: the first items" in remark and found["unit"] == "HU"
+
+
+def test_a_group_that_one_frame_lacks(doctor):
+    content = frames(2, PerFrameFunctionalGroupsSequence=made.items(rescaled(2, 0), made.item()))
+    file, remark, found = told(doctor, content, frame=2)
+    assert "(0028,9145) is there for other frames and not for frame 2: values are as stored" in remark
+    assert (found["unit"], found["max"]) == (None, 64)
+    assert made.histogram_of(doctor, file, 1)["remark"] is None
+    content = frames(
+        2,
+        PerFrameFunctionalGroupsSequence=made.items(
+            made.item(), groups(PixelMeasuresSequence={"PixelSpacing": [2, 2]})
+        ),
+    )
+    file = made.send(doctor, content)
+    assert "Pixel Measures Sequence (0028,9110)" in file["remarks"][0] and "frame 1" in file["remarks"][0]
+    assert remark_of_line(doctor, file)[0] == file["remarks"][0]
+
+
+# ---- Real World Value Mappings (C.7.6.16.2.11) ----
+
+
+def without(keyword, found):
+    del found[keyword]
+    return found
+
+
+def test_one_mapping(doctor):
+    assert told(doctor, mapped(RAMP, mapping(0, 63, 2, 0)))[1] is None
+
+
+@pytest.mark.parametrize(
+    "make, words",
+    [
+        (lambda: mapping(40, 0, 2, 0), "Last Value Mapped of mapping 1 in (0040,9096) comes before the first"),
+        (lambda: without("RealWorldValueFirstValueMapped", mapping(0, 40, 2, 0)), "First Value Mapped of mapping 1"),
+        (lambda: without("RealWorldValueLastValueMapped", mapping(0, 40, 2, 0)), "Last Value Mapped of mapping 1"),
+        (lambda: without("RealWorldValueIntercept", mapping(0, 40, 2, 0)), "Intercept of mapping 1"),
+        (lambda: mapping(0, 40, float("nan"), 0), "Slope of mapping 1 in (0040,9096) is no finite number"),
+        (lambda: mapping(0, 3, table=[1.0, 2.0]), "LUT Data of mapping 1 in (0040,9096) has fewer entries"),
+    ],
+)
+def test_a_mapping_that_cannot_be_used(doctor, make, words):
+    _, remark, found = told(doctor, mapped(RAMP, make()))
+    assert words in remark and remark.endswith(": it is not used")
+    assert (found["max"], found["unit"]) == (63 * 7 + 3, None)  # by the rescale
+
+
+def test_a_mapping_of_one_frame(doctor):
+    broken, sound = (groups(RealWorldValueMappingSequence=m) for m in (mapping(40, 0, 2, 0), mapping(0, 64, 2, 0)))
+    file = made.send(doctor, frames(2, PerFrameFunctionalGroupsSequence=made.items(sound, broken)))
+    first, second = made.histogram_of(doctor, file, 1), made.histogram_of(doctor, file, 2)
+    assert "Last Value Mapped of mapping 1 in (0040,9096) of frame 2 comes before the first" in file["remarks"][0]
+    assert (first["unit"], first["remark"], second["unit"]) == ("mm2/s", None, None)
+    assert "Last Value Mapped of mapping 1" in second["remark"]
