@@ -62,9 +62,7 @@ static bool file_batch_post(struct call *c)
         bool ok = image_file_act(c, id, action, in->tags);
         outcomes[i] = (struct batch_outcome){ id, ok ? 200 : error_row(c->error.code)->status, STR_NULL };
         if (!ok)
-            outcomes[i].error = arena_copy(&c->arena, str_from(error_row(c->error.code)->message_is_public
-                                                                   ? c->error.message
-                                                                   : error_row(c->error.code)->title));
+            outcomes[i].error = arena_copy(&c->arena, error_told(&c->error));
         error_clear(&c->error);
     }
     out->items = (struct list){ outcomes, in->ids.count };

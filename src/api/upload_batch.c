@@ -39,17 +39,6 @@ struct telling {
     int count;
 };
 
-static void note_failure(struct call *c, struct item *item)
-{
-    const struct error_row *row = error_row(c->error.code);
-    const char *message = c->error.message;
-    item->status = row->status;
-    if (c->error.problems)
-        item->error = c->error.problems->message;
-    else
-        item->error = arena_copy(&c->arena, str_from(row->message_is_public && message[0] ? message : row->title));
-}
-
 static void tell(void *context, struct str name, struct image_file *stored)
 {
     struct telling *telling = context;
@@ -58,7 +47,8 @@ static void tell(void *context, struct str name, struct image_file *stored)
     schema_clear(&item_schema, item);
     item->filename = name;
     if (!stored || !image_file_veil(c, stored)) {
-        note_failure(c, item);
+        item->status = error_row(c->error.code)->status;
+        item->error = arena_copy(&c->arena, error_told(&c->error));
         return;
     }
     struct text json;

@@ -65,6 +65,14 @@ bool error_set_at(struct error *error, const char *file, int line, enum error_co
     return false;
 }
 
+struct str error_told(const struct error *error)
+{
+    const struct error_row *row = error_row(error->code);
+    if (error->problems)
+        return error->problems->message;
+    return str_from(row->message_is_public && error->message[0] ? error->message : row->title);
+}
+
 void error_clear(struct error *error)
 {
     error->code = E_NONE;

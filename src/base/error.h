@@ -79,6 +79,9 @@ struct error {
 bool error_set_at(struct error *error, const char *file, int line, enum error_code code, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 #define error_set(error, code, ...) error_set_at((error), __FILE__, __LINE__, (code), __VA_ARGS__)
+/* In one line, for whoever asked: the first problem, else the message where it may be told, else the title. Lives as
+ * long as the error, and no longer than its arena. */
+struct str error_told(const struct error *error);
 void error_clear(struct error *error);
 
 /* Is this errno a want of descriptors, memory or processes, which may be over in a moment, and says nothing of what was

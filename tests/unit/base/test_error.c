@@ -89,6 +89,27 @@ static void problems_keep_their_order(void **state)
     arena_release(&arena);
 }
 
+static void what_is_told_of_an_error_is_public(void **state)
+{
+    (void)state;
+    struct error error = { 0 };
+    struct arena arena;
+    arena_init(&arena);
+    error_set(&error, E_CONFLICT, "it is there");
+    assert_str_is(error_told(&error), "it is there");
+    error_clear(&error);
+    error_set(&error, E_INTERNAL, "table patients is locked");
+    assert_str_is(error_told(&error), error_row(E_INTERNAL)->title);
+    error_clear(&error);
+    error_set(&error, E_NOT_FOUND, "%s", "");
+    assert_str_is(error_told(&error), error_row(E_NOT_FOUND)->title);
+    error_clear(&error);
+    error_add_problem(&error, &arena, "body", S("a"), "too_long", "at most 9");
+    error_add_problem(&error, &arena, "body", S("b"), "missing", "needed");
+    assert_str_is(error_told(&error), "at most 9");
+    arena_release(&arena);
+}
+
 static void problems_are_bounded(void **state)
 {
     (void)state;
@@ -158,6 +179,7 @@ int main(void)
         cmocka_unit_test(the_first_cause_stays),
         cmocka_unit_test(long_messages_are_cut_between_code_points),
         cmocka_unit_test(problems_keep_their_order),
+        cmocka_unit_test(what_is_told_of_an_error_is_public),
         cmocka_unit_test(problems_are_bounded),
         cmocka_unit_test(calls),
         cmocka_unit_test(values),
