@@ -1,8 +1,7 @@
 /* image_file_list.c - lists and totals of files, who opened one, and what is done to many at once. */
 #include "web/exchange.h"
 #include "web/listing.h"
-#include "records/image_file.h"
-#include "records/modality.h"
+#include "records/image_file_counts.h"
 #include "records/patient.h"
 #include "records/visibility.h"
 #include "base/names.h"
@@ -59,7 +58,7 @@ static const struct listing file_listing = { .row = &image_file_schema,
                                              .order = &file_order,
                                              .search_table = "image_file_search" };
 
-/* How many files of `owner` (0: everyone) pass filters that the counters know: type, status and modality. */
+/* How many files of `owner` pass the filters, where these are only those that counters know. */
 static bool count_owned(struct call *c, int64_t owner, const struct modalities *asked, struct list_total *total)
 {
     const struct image_file_list *in = c->in;
@@ -68,26 +67,8 @@ static bool count_owned(struct call *c, int64_t owner, const struct modalities *
                   in->uploaded_by > 0 || schema_was_given(schema, c->given, "start_date") ||
                   schema_was_given(schema, c->given, "end_date");
     *total = (struct list_total){ .is_known = !others };
-    if (others)
-        return true;
-    if (!in->file_type && !in->status && !asked->count)
-        return db_find_integer(c, &total->rows, "select files from image_file_totals where uploaded_by = ?",
-                               V(owner)) != FAILED;
-    int64_t files;
-    for (int i = 0; i < (asked->count ? asked->count : 1); i++) {
-        struct value modality = asked->count ? asked->at[i] : value_nothing();
-        files = 0;
-        if (!db_integer(
-                c, &files,
-                "select sum(files) from image_file_counts where uploaded_by = ? and (? is null or file_type = ?) "
-                "and (? is null or status = ?) and (? is null or modality = ?)",
-                V(owner), V(choice_text(file_types, in->file_type)), V(choice_text(file_types, in->file_type)),
-                V(choice_text(file_statuses, in->status)), V(choice_text(file_statuses, in->status)), modality,
-                modality))
-            return false;
-        total->rows += files;
-    }
-    return true;
+    return others ||
+           image_file_count(c, owner, &(struct counted_files){ in->file_type, in->status, *asked }, &total->rows);
 }
 
 /* What is deleted keeps the status it had, for when it comes back. */
@@ -174,7 +155,7 @@ static bool all_images_get(struct call *c)
 {
     struct list_total total = { 0 };
     struct modalities asked;
-    if (!take_asked(c, &asked) || (visibility_of_everything(c) && !count_owned(c, 0, &asked, &total)))
+    if (!take_asked(c, &asked) || (visibility_of_everything(c) && !count_owned(c, EVERYBODY, &asked, &total)))
         return false;
     return answer_visible(c, NULL, &asked, total);
 }
@@ -204,62 +185,21 @@ static const struct field stats_query_fields[] = {
 };
 static const struct schema stats_query = SCHEMA("StatsQuery", struct stats_query, stats_query_fields);
 
-struct file_stats {
-    int64_t total_files, total_size;
-    struct counts by_type, by_status, by_modality;
-};
 static const struct field file_stats_fields[] = {
-    FIELD(struct file_stats, total_files, .doc = "How many files there are."),
-    FIELD(struct file_stats, total_size, .doc = "How many bytes they have together."),
-    FIELD(struct file_stats, by_type, .doc = "How many files there are of each type."),
-    FIELD(struct file_stats, by_status, .doc = "How many files there are of each status."),
-    FIELD(struct file_stats, by_modality,
+    FIELD(struct image_file_sums, total_files, .doc = "How many files there are."),
+    FIELD(struct image_file_sums, total_size, .doc = "How many bytes they have together."),
+    FIELD(struct image_file_sums, by_type, .doc = "How many files there are of each type."),
+    FIELD(struct image_file_sums, by_status, .doc = "How many files there are of each status."),
+    FIELD(struct image_file_sums, by_modality,
           .doc = "How many files there are of each modality; files without one are not in it."),
 };
 static const struct schema file_stats_schema =
-    SCHEMA("ImageFileStats", struct file_stats, file_stats_fields, .doc = "Totals of files.");
-
-enum { COUNTS_MAX = 256 };
-
-static void count_up(struct call *c, struct counts *counts, struct str name, int64_t n)
-{
-    if (!name.len)
-        return;
-    for (ptrdiff_t i = 0; i < counts->count; i++)
-        if (str_equal(counts->items[i].name, name)) {
-            counts->items[i].n += n;
-            return;
-        }
-    if (counts->count < COUNTS_MAX)
-        counts->items[counts->count++] = (struct count){ arena_copy(&c->arena, name), n };
-}
+    SCHEMA("ImageFileStats", struct image_file_sums, file_stats_fields, .doc = "Totals of files.");
 
 static bool stats_get(struct call *c)
 {
     const struct stats_query *in = c->in;
-    struct file_stats *out = c->out;
-    struct cursor rows;
-    bool all = in->scope == SCOPE_ALL;
-    if (all && !visibility_of_everything(c))
-        return fail(c, E_FORBIDDEN, "this needs the permission %s", permission_rows[MAY_READ_ALL_IMAGES].name);
-    out->by_type.items = arena_array(&c->arena, struct count, COUNTS_MAX);
-    out->by_status.items = arena_array(&c->arena, struct count, COUNTS_MAX);
-    out->by_modality.items = arena_array(&c->arena, struct count, COUNTS_MAX);
-    out->total_files = out->total_size = 0;
-    for (db_rows(
-             c, &rows,
-             "select file_type, status, modality, files, bytes from image_file_counts where uploaded_by = ? and files "
-             "> 0",
-             V(all ? (int64_t)0 : call_user(c)));
-         cursor_next(&rows);) {
-        int64_t files = cursor_integer(&rows, 3);
-        out->total_files += files;
-        out->total_size += cursor_integer(&rows, 4);
-        count_up(c, &out->by_type, cursor_text(&rows, 0), files);
-        count_up(c, &out->by_status, cursor_text(&rows, 1), files);
-        count_up(c, &out->by_modality, cursor_text(&rows, 2), files);
-    }
-    return cursor_close(&rows);
+    return image_file_sums(c, in->scope == SCOPE_ALL, c->out);
 }
 
 /* ---- who opened it ---- */

@@ -4,6 +4,7 @@
 #include "web/listing.h"
 #include "records/trash_work.h"
 #include "records/visibility.h"
+#include "site/row_counts.h"
 #include "base/zone.h"
 
 struct patient_key {
@@ -156,7 +157,7 @@ static bool patient_list_get(struct call *c)
         exact = (struct condition){ "p.deleted_at is null and p.id_card_hash = ?",
                                     value_text(db_lookup_hash(c, in->id_card)), .from = "patients p" };
     total.is_known = !count && !exact.sql && list_is_plain(c);
-    if (total.is_known && !db_integer(c, &total.rows, "select n from row_counts where name = 'patients'"))
+    if (total.is_known && !row_count(c, ROWS_PATIENTS, &total.rows))
         return false;
     return list_answer(c, &patient_listing, (struct list_among){ more, count, &exact, exact.sql != NULL, total });
 }

@@ -5,6 +5,7 @@
 #include "records/patient.h"
 #include "records/study.h"
 #include "records/visibility.h"
+#include "site/row_counts.h"
 
 struct study_list {
     struct list_query list;
@@ -138,7 +139,7 @@ static bool answer(struct call *c, int64_t patient_id)
         return list_answer(c, &study_listing,
                            (struct list_among){ few + 1, count - 1, .scopes = few, .scope_count = 1 });
     total.is_known = !scope_count && !count && list_is_plain(c);
-    if (total.is_known && !db_integer(c, &total.rows, "select n from row_counts where name = 'studies'"))
+    if (total.is_known && !row_count(c, ROWS_STUDIES, &total.rows))
         return false;
     return list_answer(c, &study_listing, (struct list_among){ few, count, scopes, scope_count, total });
 }

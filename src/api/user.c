@@ -4,6 +4,7 @@
 #include "people/account.h"
 #include "web/listing.h"
 #include "people/user_fields.h"
+#include "site/row_counts.h"
 
 /* The same as administrators see it. */
 static const struct field user_page_fields[] = {
@@ -170,7 +171,7 @@ static const struct listing user_listing = {
 static bool user_list_get(struct call *c)
 {
     struct list_total total = { .is_known = list_is_plain(c) };
-    if (total.is_known && !db_integer(c, &total.rows, "select n from row_counts where name = 'users'"))
+    if (total.is_known && !row_count(c, ROWS_USERS, &total.rows))
         return false;
     return list_answer(c, &user_listing, (struct list_among){ .total = total });
 }

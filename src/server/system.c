@@ -4,8 +4,8 @@
 #include "web/listing.h"
 #include "site/mail.h"
 #include "site/metrics.h"
-#include "records/visibility.h"
-#include "base/zone.h"
+#include "site/row_counts.h"
+#include "records/image_file_counts.h"
 
 /* ---- info ---- */
 
@@ -75,78 +75,24 @@ static const struct field system_stats_fields[] = {
 static const struct schema system_stats_schema =
     SCHEMA("SystemStats", struct system_stats, system_stats_fields, .doc = "Totals for a dashboard.");
 
-static bool row_counts(struct call *c, struct system_stats *out)
-{
-    struct cursor rows;
-    out->users = out->patients = out->studies = out->series = 0;
-    for (db_rows(c, &rows, "select name, n from row_counts"); cursor_next(&rows);) {
-        struct str name = cursor_text(&rows, 0);
-        int64_t n = cursor_integer(&rows, 1);
-        if (str_equal(name, S("users")))
-            out->users = n;
-        else if (str_equal(name, S("patients")))
-            out->patients = n;
-        else if (str_equal(name, S("studies")))
-            out->studies = n;
-        else if (str_equal(name, S("series")))
-            out->series = n;
-    }
-    return cursor_close(&rows);
-}
-
-static bool named_counts(struct call *c, struct counts *out, const char *sql)
-{
-    enum { MOST = 32 };
-    struct cursor rows;
-    out->items = arena_array(&c->arena, struct count, MOST);
-    out->count = 0;
-    for (db_rows(c, &rows, sql); out->count < MOST && cursor_next(&rows);)
-        out->items[out->count++] =
-            (struct count){ arena_copy(&c->arena, cursor_text(&rows, 0)), cursor_integer(&rows, 1) };
-    return cursor_close(&rows);
-}
-
-/* One range of the created_at index a day. */
-static bool uploads_by_day(struct call *c, struct counts *out)
-{
-    enum { DAYS = 14 };
-    out->items = arena_array(&c->arena, struct count, DAYS);
-    out->count = 0;
-    for (int i = DAYS - 1; i >= 0; i--) {
-        struct date day = zone_today(), next;
-        day.days -= i;
-        next = (struct date){ day.days + 1 };
-        int64_t n = 0;
-        if (!db_integer(
-                c, &n,
-                "select count(*) from image_files f where " IN_SIGHT("f") " and f.created_at >= ? and f.created_at < ?",
-                V(zone_midnight(day)), V(zone_midnight(next))))
-            return false;
-        char *text = arena_alloc(&c->arena, DATE_TEXT_MAX);
-        out->items[out->count++] = (struct count){ { text, date_write(day, text) }, n };
-    }
-    return true;
-}
-
 static bool stats_get(struct call *c)
 {
     struct system_stats *out = c->out;
+    struct image_file_overview files;
     struct db_stats db;
     struct error ignored = { 0 };
-    if (!row_counts(c, out) ||
-        !db_integer(c, &out->image_files,
-                    "select coalesce(sum(files), 0) from image_file_totals where uploaded_by = 0") ||
-        !db_integer(c, &out->image_bytes,
-                    "select coalesce(sum(bytes), 0) from image_file_totals where uploaded_by = 0") ||
-        !named_counts(
-            c, &out->by_type,
-            "select file_type, sum(files) from image_file_counts where uploaded_by = 0 and files > 0 group by "
-            "file_type") ||
-        !named_counts(
-            c, &out->by_status,
-            "select status, sum(files) from image_file_counts where uploaded_by = 0 and files > 0 group by status") ||
-        !uploads_by_day(c, &out->uploads_by_day))
+    int64_t counts[ROW_KINDS];
+    if (!row_counts(c, counts) || !image_file_overview(c, &files))
         return false;
+    *out = (struct system_stats){ .users = counts[ROWS_USERS],
+                                  .patients = counts[ROWS_PATIENTS],
+                                  .studies = counts[ROWS_STUDIES],
+                                  .series = counts[ROWS_SERIES],
+                                  .image_files = files.files,
+                                  .image_bytes = files.bytes,
+                                  .by_type = files.by_type,
+                                  .by_status = files.by_status,
+                                  .uploads_by_day = files.uploads_by_day };
     if (!blob_space(c->app->files, &out->storage_free_bytes, &out->storage_total_bytes, &ignored))
         out->storage_free_bytes = out->storage_total_bytes = 0;
     db_stats(c->db, &db);

@@ -4,9 +4,11 @@
 
 #include "intake/instance_store.h"
 #include "records/image_file_change.h"
+#include "records/image_file_counts.h"
 #include "records/patient_change.h"
 #include "records/study_change.h"
 #include "records/study_view.h"
+#include "site/row_counts.h"
 #include "base/zone.h"
 
 static struct house house;
@@ -283,6 +285,44 @@ static void a_file_is_tagged_deleted_and_brought_back(void **state)
     assert_refused(done("image_file", delete_file, &d), E_NOT_FOUND, NULL);
 }
 
+static void files_are_counted_by_kind_and_owner(void **state)
+{
+    (void)state;
+    struct call *c = &house.call;
+    struct image_file_sums sums;
+    struct image_file_overview overview;
+    int64_t files, uploads = 0, rows[ROW_KINDS];
+    an_instance();
+    a_document();
+    must(c, image_file_count(c, 5, &(struct counted_files){ 0 }, &files));
+    assert_int_equal(files, 2);
+    must(c,
+         image_file_count(c, 5, &(struct counted_files){ .file_type = FILE_DICOM, .status = FILE_UPLOADED }, &files));
+    assert_int_equal(files, 1);
+    must(c, image_file_count(c, 6, &(struct counted_files){ 0 }, &files));
+    assert_int_equal(files, 0);
+    must(c, image_file_sums(c, true, &sums));
+    assert_int_equal(sums.total_files, 2);
+    assert_int_equal(sums.by_type.count, 2);
+    assert_int_equal(sums.by_modality.count, 1);
+    must(c, image_file_overview(c, &overview));
+    assert_int_equal(overview.files, 2);
+    assert_int_equal(overview.bytes, sums.total_size);
+    for (ptrdiff_t i = 0; i < overview.uploads_by_day.count; i++)
+        uploads += overview.uploads_by_day.items[i].n;
+    assert_int_equal(uploads, 2);
+    must(c, row_counts(c, rows));
+    assert_int_equal(rows[ROWS_USERS], 1);
+    for (enum row_kind kind = ROWS_PATIENTS; kind < ROW_KINDS; kind++) {
+        must(c, row_count(c, kind, &files));
+        assert_int_equal(files, 1);
+        assert_int_equal(rows[kind], 1);
+    }
+    house.who.permissions = 0;
+    assert_refused(image_file_sums(c, true, &sums), E_FORBIDDEN, NULL);
+    db_release(c);
+}
+
 /* ---- studies ---- */
 
 struct study_doing {
@@ -396,6 +436,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(of_two_patients_who_were_one_one_stays, open_house, close_house),
         cmocka_unit_test_setup_teardown(a_file_that_is_alone_is_given_to_a_patient, open_house, close_house),
         cmocka_unit_test_setup_teardown(a_file_is_tagged_deleted_and_brought_back, open_house, close_house),
+        cmocka_unit_test_setup_teardown(files_are_counted_by_kind_and_owner, open_house, close_house),
         cmocka_unit_test_setup_teardown(a_study_is_registered_once, open_house, close_house),
         cmocka_unit_test_setup_teardown(a_study_moves_with_its_files, open_house, close_house),
         cmocka_unit_test_setup_teardown(a_study_comes_back_after_its_patient_only, open_house, close_house),
