@@ -2,6 +2,7 @@
 #include "records/assignment.h"
 
 #include "web/exchange.h"
+#include "records/record_lock.h"
 #include "records/study.h"
 
 struct assignment {
@@ -58,7 +59,7 @@ static bool assignment_put(struct call *c)
     struct study study;
     struct grantee to;
     bool opened = false;
-    if (!study_load_to_change(c, in->id, &study) || !grantee_of(c, in, &to) ||
+    if (!lock_study(c, in->id, 0) || !study_load_with_files(c, in->id, &study) || !grantee_of(c, in, &to) ||
         !assignment_open(c, in->id, &to, call_user(c), &opened))
         return false;
     if (opened)
@@ -72,7 +73,7 @@ static bool assignment_delete(struct call *c)
     struct study study;
     struct grantee to = { GRANTEE_USER, in->user_id, STR_NULL }; /* an account that is gone can be taken off, too */
     bool closed = false;
-    if (!study_load_to_change(c, in->id, &study) ||
+    if (!lock_study(c, in->id, 0) || !study_load_with_files(c, in->id, &study) ||
         (exchange_of(c)->endpoint->in != &to_user && !grantee_of(c, in, &to)) ||
         !assignment_close(c, in->id, &to, &closed))
         return false;

@@ -21,6 +21,7 @@
  *   merge                            both patients; then its studies, its files                    lock_patients
  *   move a study                     its patient and the new one, the study; then its files        lock_study
  *   change, delete, restore a study  its patient, the study; then its series, its files            lock_study
+ *   open or close a study            its patient, the study                                        lock_study
  *   move a file                      its patient and the new one, its study, the file              lock_file
  *   change, delete, restore a file   its patient, its study, the file                              lock_file
  *   file an instance again           its patient, its study, the file                              lock_file

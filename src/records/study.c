@@ -92,6 +92,13 @@ bool study_load_to_change(struct call *c, int64_t id, struct study *out)
            (whole || fail(c, E_FORBIDDEN, "only those who see the whole study may change it"));
 }
 
+bool study_load_with_files(struct call *c, int64_t id, struct study *out)
+{
+    bool hidden;
+    return study_load_to_change(c, id, out) && visibility_hides_files_of_study(c, id, &hidden) &&
+           (!hidden || fail(c, E_FORBIDDEN, "only those who see all files of the study may assign, move or delete it"));
+}
+
 int study_texts(const struct study *study, const struct patient *patient, struct str *out)
 {
     int count = patient_texts(patient, out);

@@ -57,10 +57,12 @@ bool study_change(struct call *c, const struct study_change *said, uint64_t memb
     if (!lock_study(c, in.id, moves ? in.patient_id : 0) || !study_load_to_change(c, in.id, &before) ||
         (moves && !patient_must_exist(c, in.patient_id, "body")))
         return false;
+    moves = moves && in.patient_id != before.patient_id;
+    if (moves && !study_load_with_files(c, in.id, &before))
+        return false;
     if (db_find_update(c, &study_change_schema, &in, members, "where id = ?", V(in.id)) == FAILED)
         return false;
-    if (moves && in.patient_id != before.patient_id &&
-        !trash_move(c, &(struct tree){ before.patient_id, in.id }, in.patient_id))
+    if (moves && !trash_move(c, &(struct tree){ before.patient_id, in.id }, in.patient_id))
         return false;
     return study_load(c, in.id, out) && study_index(c, out, NULL);
 }
@@ -68,7 +70,7 @@ bool study_change(struct call *c, const struct study_change *said, uint64_t memb
 bool study_delete(struct call *c, int64_t id)
 {
     struct study study;
-    return lock_study(c, id, 0) && study_load_to_change(c, id, &study) &&
+    return lock_study(c, id, 0) && study_load_with_files(c, id, &study) &&
            trash_tree(c, &(struct tree){ study.patient_id, id }) && search_remove(c, "study_search", id);
 }
 

@@ -45,6 +45,20 @@ bool visibility_of_study_files(struct call *c, int64_t study_id, bool *all)
     return *all || visibility_is_assigned(c, call_user(c), study_id, all);
 }
 
+bool visibility_hides_files_of_study(struct call *c, int64_t study_id, bool *hides)
+{
+    int64_t one;
+    bool all;
+    *hides = false;
+    if (!visibility_of_study_files(c, study_id, &all) || all)
+        return !c->error.code;
+    enum found found =
+        db_find_integer(c, &one, "select 1 from image_files f where f.study_id = ? and not " VISIBLE_FILE " limit 1",
+                        V(study_id), VISIBLE_TO(c));
+    *hides = found == FOUND;
+    return found != FAILED;
+}
+
 bool visibility_of_study_record(struct call *c, int64_t study_id, bool *whole)
 {
     int64_t one;

@@ -79,6 +79,8 @@ int64_t visibility_opened_to(const struct call *c, int64_t user);
 bool visibility_of_study_record(struct call *c, int64_t study_id, bool *whole);
 /* Does the caller see all files of this study (which they see), not only their own? */
 bool visibility_of_study_files(struct call *c, int64_t study_id, bool *all);
+/* Is there a file of this study, deleted or not, that the caller does not see? */
+bool visibility_hides_files_of_study(struct call *c, int64_t study_id, bool *hides);
 /* Is the study assigned to this account, so that it sees all its files? For rules about somebody who is not the
  * caller. */
 bool visibility_is_assigned(struct call *c, int64_t user_id, int64_t study_id, bool *assigned);
