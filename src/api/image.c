@@ -259,7 +259,7 @@ static const struct endpoint rows[] = {
              "as pictures are sent and points are taken, and the orientation as stored (Exif, 1 to 8), after which "
              "they are turned." },
     { HTTP_GET, "/api/v1/images/{file_id}/frames/{frame}", frame_get, &frame_query, NULL, MAY_READ_IMAGES, WORKS,
-      .flags = NOT_JSON, IMAGES, .audit = "image_file.frame", .answers = "application/octet-stream",
+      .flags = NOT_JSON, IMAGES, .audit = "image_file.frame", .answers = "application/octet-stream, image/*",
       .summary = "Sends the samples of a frame",
       .doc = "Decoded stored values, little endian, colour by pixel; X-Pixel-Format says what they are. With "
              "stored=true the encoded bytes as they are in the file." },

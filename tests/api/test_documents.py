@@ -106,6 +106,8 @@ def test_openapi_tells_what_clients_can_count_on(document):
         assert "304" in document["paths"]["/api/v1/images/{file_id}/" + path]["get"]["responses"]
     headers = [p["name"] for p in document["paths"]["/api/v1/patients/{id}"]["delete"]["parameters"]]
     assert headers == ["id", "If-Match"]
+    stored = document["paths"]["/api/v1/images/{file_id}/frames/{frame}"]["get"]["responses"]["200"]
+    assert set(stored["content"]) == {"application/octet-stream", "image/*"}  # ?stored=true: as the file has them
     assert "202" in document["paths"]["/api/v1/auth/register"]["post"]["responses"]
     assert "503" in document["paths"]["/health/ready"]["get"]["responses"]
 
