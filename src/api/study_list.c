@@ -79,36 +79,6 @@ static bool answer_modality(struct call *c, struct value modality)
     return list_answer(c, &modality_listing, (struct list_among){ .conditions = conditions, .condition_count = count });
 }
 
-#define HOLDS_ANY "exists (select 1 from study_modalities k where k.study_id = s.id and k.modality in (%s)) = 1"
-/* By the record, and by the files that the caller sees: theirs say what theirs are, whatever their series is called
- * by others. */
-#define SHOWS_ANY \
-    "(s.instances_of_others = 0 and " HOLDS_ANY \
-    " or s.instances_of_others > 0 and (upper(s.modality) in (%s) or exists " \
-    "(select 1 from image_files f where f.study_id = s.id and f.is_deleted = 0 and f.is_instance + f.is_apart > 0 " \
-    "and upper(f.modality) in (%s) and " VISIBLE_FILE ") = 1))"
-
-/* Asked of one study after the other, in the order of the list: MariaDB would rather gather all that match and sort
- * them, but for the "= 1". Whoever does not see all files of a study finds it by those that they see. */
-static struct condition any_modality(struct call *c, const struct modalities *asked)
-{
-    const struct value seeing[] = { VISIBLE_TO(c) };
-    enum { SEEING = sizeof(seeing) / sizeof(seeing[0]) };
-    struct value *values = arena_array(&c->arena, struct value, 3 * MODALITIES_ASKED_MAX + SEEING);
-    char marks[3 * MODALITIES_ASKED_MAX];
-    bool all = visibility_of_everything(c);
-    int count = 0, len = 0;
-    for (int i = 0; i < asked->count; i++)
-        len += snprintf(marks + len, sizeof(marks) - (size_t)len, "%s?", i ? ", " : "");
-    for (int i = 0; i < (all ? 1 : 3) * asked->count; i++)
-        values[count++] = asked->at[i % asked->count];
-    for (int i = 0; !all && i < SEEING; i++)
-        values[count++] = seeing[i];
-    struct str sql =
-        all ? arena_format(&c->arena, HOLDS_ANY, marks) : arena_format(&c->arena, SHOWS_ANY, marks, marks, marks);
-    return (struct condition){ arena_cstring(&c->arena, sql), values[0], .rest = values + 1, .rest_count = count - 1 };
-}
-
 /* Conditions that leave few rows: with all studies in sight they say where to look, else they thin out the caller's
  * own. */
 static bool answer(struct call *c, int64_t patient_id)
@@ -134,7 +104,7 @@ static bool answer(struct call *c, int64_t patient_id)
     if (asks_conflict)
         few[count++] = visibility_studies_with_conflict(c, in->has_conflict);
     if (modalities.count)
-        few[count++] = any_modality(c, &modalities);
+        few[count++] = visibility_studies_with_modality(c, &modalities);
     if (!scope_count && has_few)
         return list_answer(c, &study_listing,
                            (struct list_among){ few + 1, count - 1, .scopes = few, .scope_count = 1 });

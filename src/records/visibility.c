@@ -1,6 +1,8 @@
 /* visibility.c - who may see which study and which file. */
 #include "records/visibility.h"
 
+#include "records/modality.h"
+
 enum { STUDY_MODALITIES_MAX = 64 }; /* that are told of one study */
 
 bool visibility_of_everything(const struct call *c)
@@ -218,6 +220,36 @@ struct condition visibility_studies_with_conflict(struct call *c, bool with)
     return (struct condition){ with ? "s.has_conflict = 1 and " STUDY_HAS_VISIBLE_CONFLICT
                                     : "(s.has_conflict = 0 or not " STUDY_HAS_VISIBLE_CONFLICT ")",
                                V(call_user(c)) };
+}
+
+#define HOLDS_ANY "exists (select 1 from study_modalities k where k.study_id = s.id and k.modality in (%s)) = 1"
+/* By the record, and by the files that the caller sees: theirs say what theirs are, whatever their series is called
+ * by others. */
+#define SHOWS_ANY \
+    "(s.instances_of_others = 0 and " HOLDS_ANY \
+    " or s.instances_of_others > 0 and (upper(s.modality) in (%s) or exists " \
+    "(select 1 from image_files f where f.study_id = s.id and f.is_deleted = 0 and f.is_instance + f.is_apart > 0 " \
+    "and upper(f.modality) in (%s) and " VISIBLE_FILE ") = 1))"
+
+/* Asked of one study after the other, in the order of the list: MariaDB would rather gather all that match and sort
+ * them, but for the "= 1". Whoever does not see all files of a study finds it by those that they see. */
+struct condition visibility_studies_with_modality(struct call *c, const struct modalities *asked)
+{
+    const struct value seeing[] = { VISIBLE_TO(c) };
+    enum { SEEING = sizeof(seeing) / sizeof(seeing[0]) };
+    struct value *values = arena_array(&c->arena, struct value, 3 * MODALITIES_ASKED_MAX + SEEING);
+    char marks[3 * MODALITIES_ASKED_MAX];
+    bool all = visibility_of_everything(c);
+    int count = 0, len = 0;
+    for (int i = 0; i < asked->count; i++)
+        len += snprintf(marks + len, sizeof(marks) - (size_t)len, "%s?", i ? ", " : "");
+    for (int i = 0; i < (all ? 1 : 3) * asked->count; i++)
+        values[count++] = asked->at[i % asked->count];
+    for (int i = 0; !all && i < SEEING; i++)
+        values[count++] = seeing[i];
+    struct str sql =
+        all ? arena_format(&c->arena, HOLDS_ANY, marks) : arena_format(&c->arena, SHOWS_ANY, marks, marks, marks);
+    return (struct condition){ arena_cstring(&c->arena, sql), values[0], .rest = values + 1, .rest_count = count - 1 };
 }
 
 /* ---- counts ---- */

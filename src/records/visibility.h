@@ -33,6 +33,8 @@
 #include "site/actor.h"
 #include "db/condition.h"
 
+struct modalities; /* records/modality.h */
+
 /* Is this row of image_files, under the alias F, in sight of anybody? Not if it is deleted, nor while it follows a
  * patient or a study that is (trash_work.h). Nearly always that table is empty, which is asked once. */
 #define IN_SIGHT(F) F ".is_deleted = 0 and " STAYS(F)
@@ -102,6 +104,8 @@ void visibility_instance_scopes(struct call *c, struct condition scopes[2]);
 struct condition visibility_patients_with_files(struct call *c, bool with);
 struct condition visibility_patients_with_conflict(struct call *c, bool with);
 struct condition visibility_studies_with_conflict(struct call *c, bool with);
+/* For lists of `studies s`: those with any of these modalities, of which there is one at least. */
+struct condition visibility_studies_with_modality(struct call *c, const struct modalities *asked);
 
 /* What the caller sees of something that holds files of others, too. */
 struct visible_share {

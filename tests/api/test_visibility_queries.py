@@ -33,7 +33,6 @@ ELSEWHERE = {
     ("records/image_file_counts.c", "select count(*) from image_files f where {IN_SIGHT"): "counts of everything, for system.read",
     ("records/filing_text.c", "where s.id = ?"): "the study of a file that was loaded to be changed",
     ("api/study_list.c", "study_modalities k cross join studies s"): "for those who see all studies",
-    ("api/study_list.c", "(select 1 from image_files f where f.study_id = s.id"): "goes on with VISIBLE_FILE",
     ("records/study_view.c", "select x.body_part from series"): "for those who see all files of the study",
     ("records/filing_instance.c", "select f.id from image_files f where f.series_id"): "takes a place, whoever sees it",
     ("records/filing_instance.c", "select id from image_files where series_id"): "asks then whether the caller sees it",
@@ -106,7 +105,6 @@ def test_rights_to_everything_are_asked_for_in_one_place():
 WITHIN = {
     "records/filing_instance.c": "the series that a file is filed in",
     "parcel/study_archive.c": "the study was loaded",
-    "api/study_list.c": "a study of the list",
     "records/image_file.c": "a column of a file that was found",
     "intake/upload_chunks.c": "forgotten uploads, removed by the clock",
 }
