@@ -26,16 +26,8 @@ static bool instance_list_get(struct call *c)
     struct study study;
     struct condition of_series = { "f.series_id = ?", V(in->id) }, scopes[] = { { "f.is_instance = 1" }, { 0 } };
     struct list_total total = { 0 };
-    int64_t study_id = 0;
-    enum found found =
-        db_find_integer(c, &study_id, "select study_id from series where id = ? and deleted_at is null", V(in->id));
-    if (found == FOUND)
-        found = study_find(c, study_id, false, &study);
-    if (found != FOUND)
-        return fail(c, E_NOT_FOUND, "series %" PRId64 " does not exist", in->id);
-    if (!visibility_of_study_files(c, study_id, &total.is_known) ||
-        (total.is_known &&
-         !db_integer(c, &total.rows, "select number_of_instances from series where id = ?", V(in->id))))
+    if (!series_load_study(c, in->id, &study) || !visibility_of_study_files(c, study.id, &total.is_known) ||
+        (total.is_known && !series_count_instances(c, in->id, &total.rows)))
         return false;
     audit_about(c, in->id, study.patient_id);
     if (!total.is_known)

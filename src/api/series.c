@@ -39,9 +39,8 @@ static bool series_list_get(struct call *c)
     struct condition conditions[] = { { "x.study_id = ?", V(in->id) }, visibility_own_series(c) };
     struct condition scopes[VISIBILITY_SERIES_SCOPES];
     bool all;
-    if (!study_load(c, in->id, &study) || !visibility_of_study_files(c, in->id, &all))
+    if (!study_load(c, in->id, &study) || !study_shows_all_files(c, &study, &all))
         return false;
-    all = all || (study.created_by == call_user(c) && study.instances_of_others == 0);
     if (all)
         return list_answer(c, &series_listing, (struct list_among){ .conditions = conditions, .condition_count = 1 });
     visibility_series_scopes(c, scopes);

@@ -1,5 +1,7 @@
-/* series.c - the series of a study. */
+/* series.c - the series of a study: the record, and whose it is. */
 #include "records/study.h"
+
+#include "db/db.h"
 
 static const struct field series_fields[] = {
     FIELD(struct series, id, .flags = READ_ONLY | VEILS, .doc = "Identifies the series here."),
@@ -29,3 +31,18 @@ static const struct field series_fields[] = {
 };
 const struct schema series_schema =
     SCHEMA("Series", struct series, series_fields, .table = "series", .alias = "x", .doc = "A series of a study.");
+
+bool series_load_study(struct call *c, int64_t series_id, struct study *out)
+{
+    int64_t study_id = 0;
+    enum found found =
+        db_find_integer(c, &study_id, "select study_id from series where id = ? and deleted_at is null", V(series_id));
+    if (found == FOUND)
+        found = study_find(c, study_id, false, out);
+    return found == FOUND || fail(c, E_NOT_FOUND, "series %" PRId64 " does not exist", series_id);
+}
+
+bool series_count_instances(struct call *c, int64_t series_id, int64_t *count)
+{
+    return db_integer(c, count, "select number_of_instances from series where id = ?", V(series_id));
+}

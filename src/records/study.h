@@ -78,4 +78,11 @@ int study_texts(const struct study *study, const struct patient *patient, struct
  * are read. */
 bool study_index(struct call *c, const struct study *study, const struct patient *patient);
 
+/* ---- series.c ---- */
+
+/* The study of a series, for a caller who may see it; E_NOT_FOUND otherwise, which names the series. */
+bool series_load_study(struct call *c, int64_t series_id, struct study *out);
+/* How many instances are in the series, for who sees all files of its study. */
+bool series_count_instances(struct call *c, int64_t series_id, int64_t *count);
+
 #endif

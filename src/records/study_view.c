@@ -152,6 +152,14 @@ bool study_veil(struct call *c, void *record)
     return (own || take_study_view(c, study)) && take_study_share(c, study);
 }
 
+bool study_shows_all_files(struct call *c, const struct study *study, bool *all)
+{
+    if (!visibility_of_study_files(c, study->id, all))
+        return false;
+    *all = *all || (study->created_by == call_user(c) && study->instances_of_others == 0);
+    return true;
+}
+
 /* ---- and of a series ---- */
 
 bool series_take_view(struct call *c, struct series *series)

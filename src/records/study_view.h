@@ -33,6 +33,9 @@ bool series_view_keep(struct call *c, const struct series *said, int64_t series_
 bool study_veil(struct call *c, void *record);
 /* The same of a series, for a caller who does not see all files of its study. */
 bool series_take_view(struct call *c, struct series *series);
+/* Does the caller see all files of this study, which is as study_load leaves it? Who registered it does while nobody
+ * else has sent any. */
+bool study_shows_all_files(struct call *c, const struct study *study, bool *all);
 
 /* Inside a transaction: a file of `by` names another patient than the study that its UID names. */
 bool study_conflict_note(struct call *c, int64_t study_id, int64_t by);
