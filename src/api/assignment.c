@@ -37,9 +37,7 @@ static bool grantee_of(struct call *c, const struct assignment *in, struct grant
         *out = (struct grantee){ .kind = GRANTEE_DEPARTMENT, .name = in->department };
         return true;
     }
-    *out = (struct grantee){ .kind = GRANTEE_USER };
-    return db_integer(c, &out->id, "select id from users where id = ? and deleted_at is null", V(in->user_id)) ||
-           fail(c, E_NOT_FOUND, "user %" PRId64 " does not exist", in->user_id);
+    return grantee_account(c, in->user_id, out);
 }
 
 /* To whom it has been opened, or is closed now, in the audit row. */

@@ -48,6 +48,13 @@ bool grantee_find(struct call *c, struct str text, struct grantee *out)
     return found == FOUND || no_such(c, "account or role", text);
 }
 
+bool grantee_account(struct call *c, int64_t user_id, struct grantee *out)
+{
+    *out = (struct grantee){ .kind = GRANTEE_USER };
+    return db_integer(c, &out->id, "select id from users where id = ? and deleted_at is null", V(user_id)) ||
+           fail(c, E_NOT_FOUND, "user %" PRId64 " does not exist", user_id);
+}
+
 /* ---- what is open to them ---- */
 
 struct assigning {

@@ -24,6 +24,8 @@ struct grantee {
 
 /* "user:li", "role:doctor", "department:放射科"; without a kind an account, else a role. E_NOT_FOUND: there is none. */
 bool grantee_find(struct call *c, struct str text, struct grantee *out);
+/* The account with this id; E_NOT_FOUND: there is none. */
+bool grantee_account(struct call *c, int64_t user_id, struct grantee *out);
 
 /* Inside a transaction; the caller has seen to it that the study may be assigned. Both are done when they are done
  * already; *opened, *closed (may be NULL): it was not. */

@@ -3,11 +3,13 @@
 #include "../intake/house.h"
 
 #include "intake/instance_store.h"
+#include "records/assignment.h"
 #include "records/image_file_change.h"
 #include "records/image_file_counts.h"
 #include "records/patient_change.h"
 #include "records/study_change.h"
 #include "records/study_view.h"
+#include "records/visibility.h"
 #include "site/row_counts.h"
 #include "base/zone.h"
 
@@ -427,6 +429,44 @@ static void a_study_comes_back_after_its_patient_only(void **state)
     assert_refused(done("study", delete_study, &id), E_NOT_FOUND, NULL);
 }
 
+static void a_study_is_shown_to_whom_it_is_opened(void **state)
+{
+    (void)state;
+    struct call *c = &house.call;
+    struct study study;
+    struct grantee who;
+    bool all;
+    an_instance();
+    int64_t series = count_rows("select id from series"), count = 0;
+    must(c, series_load_study(c, series, &study) && series_count_instances(c, series, &count));
+    assert_int_equal(count, 1);
+    assert_refused(grantee_account(c, 77, &who), E_NOT_FOUND, NULL);
+    must(c, grantee_account(c, 5, &who));
+    assert_int_equal(who.kind, GRANTEE_USER);
+    house.who.permissions = 0;
+    must(c, study_shows_all_files(c, &study, &all));
+    assert_true(all); /* who registered it, and no other sent any */
+    study.instances_of_others = 1;
+    must(c, study_shows_all_files(c, &study, &all));
+    assert_false(all);
+    house.who.user_id = 6;
+    assert_refused(series_load_study(c, series, &study), E_NOT_FOUND, NULL);
+    db_release(c);
+}
+
+static void studies_are_found_by_modality_as_they_are_shown(void **state)
+{
+    (void)state;
+    struct call *c = &house.call;
+    struct modalities asked;
+    must(c, modality_take_list(c, S("ct,MR"), &asked));
+    struct condition holds = visibility_studies_with_modality(c, &asked);
+    assert_int_equal(holds.rest_count, 1); /* two modalities, and of nobody */
+    assert_null(strstr(holds.sql, "image_files"));
+    house.who.permissions = 0;
+    assert_non_null(strstr(visibility_studies_with_modality(c, &asked).sql, "image_files"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -440,6 +480,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_study_is_registered_once, open_house, close_house),
         cmocka_unit_test_setup_teardown(a_study_moves_with_its_files, open_house, close_house),
         cmocka_unit_test_setup_teardown(a_study_comes_back_after_its_patient_only, open_house, close_house),
+        cmocka_unit_test_setup_teardown(a_study_is_shown_to_whom_it_is_opened, open_house, close_house),
+        cmocka_unit_test_setup_teardown(studies_are_found_by_modality_as_they_are_shown, open_house, close_house),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
