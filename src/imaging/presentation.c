@@ -14,9 +14,14 @@ struct source {
     const struct pixel_format *format;
     int64_t frame;
     const struct picture_query *query;
-    struct str unit;            /* of its modality's values */
-    struct pixel_source pixels; /* the same, for those who know the values */
+    struct str unit; /* of its modality's values */
 };
+
+/* For those who know the values. */
+static struct pixel_source pixels_of(const struct source *s)
+{
+    return (struct pixel_source){ s->c, s->object, s->format, s->frame };
+}
 
 /* ---- the file's VOI LUTs and windows ---- */
 
@@ -183,7 +188,8 @@ static bool use_asked_window(const struct source *s, struct presentation *out)
 {
     struct str unit;
     double slope = out->slope, intercept = out->intercept;
-    if (!pixel_values_real(&s->pixels, out, &unit))
+    struct pixel_source pixels = pixels_of(s);
+    if (!pixel_values_real(&pixels, out, &unit))
         return false;
     bool is_rescale = !out->world.count && !out->has_range && out->slope == slope && out->intercept == intercept;
     out->voi = function_of(file_function(s), s->query->window_width, is_whole(s) && is_rescale);
@@ -245,7 +251,8 @@ static bool use_colour(struct source *s, struct presentation *out)
 
 static bool use_grey(struct source *s, struct presentation *out)
 {
-    if (!pixel_values_modality(&s->pixels, out, &s->unit) || !use_voi(s, out))
+    struct pixel_source pixels = pixels_of(s);
+    if (!pixel_values_modality(&pixels, out, &s->unit) || !use_voi(s, out))
         return false;
     if (is_inverse(s))
         out->invert = !out->invert;
@@ -319,7 +326,6 @@ bool presentation_of(struct call *c, const struct dicom_object *object, const st
     if (!object)
         return use_raster(c, query, out);
     source.root = object->root;
-    source.pixels = (struct pixel_source){ c, object, format, frame };
     out->pixel_aspect = pixel_aspect(&source);
     return (is_colour(format) ? use_colour : use_grey)(&source, out);
 }
