@@ -210,6 +210,49 @@ static bool encapsulated_frame(const struct dicom_object *object, const struct d
     return true;
 }
 
+static bool is_blank(const char *at, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (at[i])
+            return false;
+    return true;
+}
+
+static int64_t native_left_over(const struct dicom_node *node, const struct pixel_format *format)
+{
+    int64_t frame = native_frame_bits(format), row = (frame / format->rows + 7) / 8;
+    if (frame > (INT64_MAX >> 1) / format->frames)
+        return 0;
+    int64_t needed = (frame * format->frames + 7) / 8, more = node->element.value.len - needed;
+    bool is_padding =
+        more < 2 || more < row || (more < (frame + 7) / 8 && is_blank(node->element.value.at + needed, more));
+    return is_padding ? 0 : more;
+}
+
+static bool has_more_frames(const struct dicom_object *object, const struct dicom_node *node,
+                            const struct pixel_format *format)
+{
+    int64_t begun = 0;
+    if (node->item_count <= format->frames)
+        return false;
+    if (dicom_bytes(object->root, TAG_EXTENDED_OFFSETS).len / 8 > format->frames ||
+        node->fragments->table.len / 4 > format->frames)
+        return true;
+    for (int64_t i = 0; i < node->item_count && begun <= format->frames; i++)
+        begun += begins_frame(format->syntax->coding, node->fragments->at[i]);
+    return begun > format->frames;
+}
+
+int64_t pixels_left_over(const struct dicom_object *object, const struct pixel_format *format)
+{
+    enum sample_kind kind;
+    const struct dicom_node *node = pixel_node(object, &kind);
+    if (!node || format->syntax->coding == CODING_UNSUPPORTED ||
+        format->syntax->encapsulated != (node->fragments != NULL))
+        return 0;
+    return node->fragments ? has_more_frames(object, node, format) : native_left_over(node, format);
+}
+
 bool pixels_are_there(const struct dicom_object *object, const struct pixel_format *format, struct arena *arena,
                       struct error *error)
 {

@@ -29,10 +29,28 @@ const char *const photometric_names[] = {
 NAMES_REACH(photometric_names, YBR_RCT);
 enum { PHOTOMETRICS = (int)(sizeof(photometric_names) / sizeof(photometric_names[0])) };
 
+/* Letters and digits alone, small ones as capitals: "Palette-Color" is PALETTE COLOR. */
+static bool is_same_term(struct str a, struct str b)
+{
+    ptrdiff_t i = 0, j = 0;
+    for (;;) {
+        while (i < a.len && (a.at[i] == ' ' || a.at[i] == '_' || a.at[i] == '-'))
+            i++;
+        while (j < b.len && (b.at[j] == ' ' || b.at[j] == '_'))
+            j++;
+        if (i == a.len || j == b.len)
+            return i == a.len && j == b.len;
+        if (!str_equal_fold(str_slice(a, i, i + 1), str_slice(b, j, j + 1)))
+            return false;
+        i++;
+        j++;
+    }
+}
+
 static enum photometric photometric_find(struct str name)
 {
     for (int i = 1; i < PHOTOMETRICS; i++)
-        if (str_equal_fold(str_trim(name), str_from(photometric_names[i])))
+        if (is_same_term(name, str_from(photometric_names[i])))
             return (enum photometric)i;
     return PHOTOMETRIC_UNKNOWN;
 }

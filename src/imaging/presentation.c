@@ -29,9 +29,9 @@ static struct pixel_source pixels_of(const struct source *s)
  * narrower windows and for floating-point values, where it can only mean the same without the halves. */
 static enum voi_function function_of(struct str name, double width, bool whole)
 {
-    if (str_equal(name, S("SIGMOID")))
+    if (str_equal_fold(name, S("SIGMOID")))
         return VOI_SIGMOID;
-    return str_equal(name, S("LINEAR_EXACT")) || width < 1 || !whole ? VOI_LINEAR_EXACT : VOI_LINEAR;
+    return str_equal_fold(name, S("LINEAR_EXACT")) || width < 1 || !whole ? VOI_LINEAR_EXACT : VOI_LINEAR;
 }
 
 static bool is_whole(const struct source *s)
@@ -235,7 +235,8 @@ static double pixel_aspect(const struct source *s)
 static bool is_inverse(const struct source *s)
 {
     return s->format->photometric != MONOCHROME1 &&
-           str_equal(dicom_text_first(s->root, 0x20500020 /* Presentation LUT Shape */, &s->c->arena), S("INVERSE"));
+           str_equal_fold(dicom_text_first(s->root, 0x20500020 /* Presentation LUT Shape */, &s->c->arena),
+                          S("INVERSE"));
 }
 
 static bool use_colour(struct source *s, struct presentation *out)
@@ -310,6 +311,15 @@ static bool is_colour(const struct pixel_format *format)
     return format->samples != 1 || format->photometric == PALETTE_COLOR;
 }
 
+/* What they are is not known, so neither is what they look like; as samples they are sent all the same. */
+static bool refuse_unknown(struct call *c, const struct dicom_object *object)
+{
+    enum { BYTES_MAX = 64 };
+    struct str name = dicom_text(object->root, 0x00280004 /* Photometric Interpretation */, &c->arena);
+    return fail(c, E_UNSUPPORTED_TYPE, "Photometric Interpretation (0028,0004) is %.*s: such pixels are not shown",
+                STR_FMT(str_slice(name, 0, name.len < BYTES_MAX ? name.len : BYTES_MAX)));
+}
+
 bool presentation_of(struct call *c, const struct dicom_object *object, const struct pixel_format *format,
                      int64_t frame, const struct picture_query *query, struct presentation *out)
 {
@@ -325,6 +335,8 @@ bool presentation_of(struct call *c, const struct dicom_object *object, const st
     out->bits = (int32_t)query->bits;
     if (!object)
         return use_raster(c, query, out);
+    if (format->photometric == PHOTOMETRIC_UNKNOWN)
+        return refuse_unknown(c, object);
     source.root = object->root;
     out->pixel_aspect = pixel_aspect(&source);
     return (is_colour(format) ? use_colour : use_grey)(&source, out);

@@ -1,6 +1,7 @@
 /* header_doubts.c - the table of such members, and where they are. */
 #include "measure/header_doubts.h"
 
+#include "measure/pixel_doubts.h"
 #include "measure/suv.h"
 #include "measure/ultrasound.h"
 #include "measure/world_mapping.h"
@@ -17,9 +18,14 @@ static const uint32_t groups[PLACES] = {
     [IN_MEASURES] = 0x00289110,
 };
 enum { RADIOPHARMACEUTICALS = 0x00540016, MODALITY_LUT = 0x00283000, UNITS = 0x00541001 };
-enum { RESCALE_SLOPE = 0x00281053, MAPPINGS = 0x00409096, SHARED_GROUPS = DICOM_SharedFunctionalGroupsSequence };
+enum {
+    RESCALE_SLOPE = 0x00281053,
+    MAPPINGS = 0x00409096,
+    LUT_DESCRIPTOR = 0x00283002,
+    SHARED_GROUPS = DICOM_SharedFunctionalGroupsSequence
+};
 
-enum need { ANY_NUMBER, NOT_ZERO, ABOVE_ZERO, TWO_ABOVE_ZERO, A_DATE, A_TIME };
+enum need { ANY_NUMBER, NOT_ZERO, ABOVE_ZERO, TWO_ABOVE_ZERO, A_DATE, A_TIME, A_FUNCTION, A_SHAPE };
 
 #define AS_STORED "values are as stored, without a unit"
 #define NO_WINDOW "this window is not used"
@@ -45,6 +51,9 @@ static const struct row rows[] = {
     { 0x00280120, 0, "Pixel Padding Value", IN_ROOT, ANY_NUMBER, DOUBT_VALUES, NULL, "padding counts as values" },
     { 0x00281050, 0x00281051, "Window Center", IN_VOI, ANY_NUMBER, DOUBT_WINDOW, NULL, NO_WINDOW },
     { 0x00281051, 0x00281050, "Window Width", IN_VOI, ABOVE_ZERO, DOUBT_WINDOW, NULL, NO_WINDOW },
+    { 0x00281056, 0, "VOI LUT Function", IN_VOI, A_FUNCTION, DOUBT_WINDOW, NULL, "it is taken for LINEAR" },
+    { 0x20500020, 0, "Presentation LUT Shape", IN_ROOT, A_SHAPE, DOUBT_WINDOW, NULL, "it is taken for IDENTITY" },
+    { 0x00280121, 0, "Pixel Padding Range Limit", IN_ROOT, ANY_NUMBER, DOUBT_VALUES, NULL, "it is not used" },
     { 0x00280030, 0, "Pixel Spacing", IN_MEASURES, TWO_ABOVE_ZERO, DOUBT_LENGTHS, NULL, NO_SPACING },
     { 0x00181164, 0, "Imager Pixel Spacing", IN_ROOT, TWO_ABOVE_ZERO, DOUBT_LENGTHS, NULL, NO_SPACING },
     { 0x00182010, 0, "Nominal Scanned Pixel Spacing", IN_ROOT, TWO_ABOVE_ZERO, DOUBT_LENGTHS, NULL, NO_SPACING },
@@ -85,16 +94,21 @@ static bool is_modality(const struct doubting *d, const char *name)
 
 /* ---- one member ---- */
 
+static struct str unpadded(const struct dicom_node *node)
+{
+    struct str value = node->element.value;
+    while (value.len && (value.at[value.len - 1] == ' ' || !value.at[value.len - 1]))
+        value.len--;
+    return str_trim(value);
+}
+
 /* Text of blanks and padding is empty; bytes of numbers are not, zeros or not. */
 static bool is_empty(const struct dicom_node *node)
 {
-    struct str value = node->element.value;
     uint16_t vr = node->element.vr;
     bool is_text = vr == VR('D', 'S') || vr == VR('I', 'S') || vr == VR('D', 'A') || vr == VR('T', 'M') ||
                    vr == VR('C', 'S') || vr == VR('L', 'O');
-    while (is_text && value.len && (value.at[value.len - 1] == ' ' || !value.at[value.len - 1]))
-        value.len--;
-    return value.len == 0;
+    return (is_text ? unpadded(node) : node->element.value).len == 0;
 }
 
 static const char *fault_of_number(const struct dicom_dataset *from, uint32_t tag, int64_t index, enum need need)
@@ -113,6 +127,17 @@ static const char *fault_of_number(const struct dicom_dataset *from, uint32_t ta
     return need == TWO_ABOVE_ZERO && value > SPACING_MAX_MM ? "is larger than any image" : NULL;
 }
 
+/* Small letters too. */
+static bool is_term(const struct dicom_node *node, enum need need)
+{
+    static const char *const terms[2][3] = { { "LINEAR", "LINEAR_EXACT", "SIGMOID" }, { "IDENTITY", "INVERSE", NULL } };
+    struct str value = unpadded(node);
+    for (int i = 0; i < 3 && terms[need == A_SHAPE][i]; i++)
+        if (str_equal_fold(value, str_from(terms[need == A_SHAPE][i])))
+            return true;
+    return false;
+}
+
 /* NULL: it is absent, or as it should be. */
 static const char *fault_of(const struct dicom_dataset *from, const struct row *row)
 {
@@ -123,6 +148,8 @@ static const char *fault_of(const struct dicom_dataset *from, const struct row *
         return row->partner && dicom_find(from, row->partner) ? "is missing" : NULL;
     if (is_empty(node))
         return "is empty";
+    if (row->need == A_FUNCTION || row->need == A_SHAPE)
+        return is_term(node, row->need) ? NULL : "is none of its terms";
     if (row->need == A_DATE)
         return dicom_date(from, row->tag, &date) ? NULL : "is no date";
     if (row->need == A_TIME)
@@ -151,12 +178,32 @@ static void look_at(struct doubting *d, const struct dicom_dataset *from, enum p
 
 /* ---- what is no single member ---- */
 
+/* Entries of two bytes that need more bits than are declared (C.11.1.1.1). */
+static bool exceeds(const struct dicom_dataset *lut, int64_t bits)
+{
+    const struct dicom_node *data = dicom_find(lut, 0x00283006 /* LUT Data */);
+    int64_t count = 0;
+    if (!data || bits < 1 || bits > 15 || !dicom_integer(lut, LUT_DESCRIPTOR, &count))
+        return false;
+    count &= UINT16_MAX;
+    bool is_packed = data->element.value.len < 2 * (count ? count : UINT16_MAX + 1);
+    for (ptrdiff_t at = 0; !is_packed && at + 1 < data->element.value.len; at += 2)
+        if (dicom_u16(data->element.value.at + at, data->element.big_endian) >> bits)
+            return true;
+    return false;
+}
+
 static void look_at_modality_lut(struct doubting *d)
 {
     const struct dicom_dataset *item = dicom_item(d->object->root, MODALITY_LUT, 0);
-    int64_t number;
-    if (item && !dicom_integer(item, 0x00283002 /* LUT Descriptor */, &number))
+    int64_t number, bits;
+    if (item && !dicom_integer(item, LUT_DESCRIPTOR, &number))
         tell(d, S("Modality LUT Sequence (0028,3000) has no LUT Descriptor: it is not used"));
+    else if (item && dicom_integer_at(item, LUT_DESCRIPTOR, 2, &bits) && exceeds(item, bits))
+        tell(d, arena_format(d->arena,
+                             "Modality LUT Sequence (0028,3000) declares %" PRId64
+                             " bits and has larger entries: they are taken as they are",
+                             bits));
 }
 
 /* `holder` has them, or has none. False: one was told. */
@@ -282,6 +329,8 @@ int header_doubts(const struct dicom_object *object, int64_t frame, unsigned abo
     if (pixel_format_of(object, &format, &ignored))
         d.format = &format;
     d.modality = dicom_text_first(object->root, DICOM_Modality, arena);
+    if (d.format && (about & DOUBT_VALUES))
+        d.count = pixel_doubts(object, &format, out, DOUBTS_MAX, arena);
     look_at_pet(&d);
     look_at(&d, object->root, IN_ROOT, 0);
     look_at(&d, dicom_item(object->root, RADIOPHARMACEUTICALS, 0), IN_DRUG, 0);

@@ -188,3 +188,149 @@ def test_a_mapping_of_one_frame(doctor):
     assert "Last Value Mapped of mapping 1 in (0040,9096) of frame 2 comes before the first" in file["remarks"][0]
     assert (first["unit"], first["remark"], second["unit"]) == ("mm2/s", None, None)
     assert "Last Value Mapped of mapping 1" in second["remark"]
+
+
+# ---- what the samples are (C.7.6.3) ----
+
+COLOUR = numpy.random.default_rng(1).integers(0, 256, (8, 8, 3), dtype=numpy.uint8)
+TWELVE = made.image(RAMP, BitsStored=12)
+
+
+@pytest.mark.parametrize(
+    "content, name",
+    [
+        (made.image(COLOUR, PhotometricInterpretation=name), name)
+        for name in ("HSV", "ARGB", "CMYK", "YBR_PARTIAL_422", "FOO")
+    ]
+    + [(made.image(RAMP, PhotometricInterpretation=name), name) for name in ("MONOCHROME3", "FOO")],
+)
+def test_colours_that_are_not_known(doctor, content, name):
+    """Others than PS3.3 C.7.6.3.1.2 lists, or retired ones: no picture is truer than one of wrong colours."""
+    file = made.send(doctor, made.another(content))
+    remark = "Photometric Interpretation (0028,0004) is none that is known: the image is not shown"
+    assert (file["status"], file["remarks"]) == ("UPLOADED", [remark])
+    for view in ("rendered", "thumbnail"):
+        r = doctor.get(f"/images/{file['id']}/{view}")
+        assert r.status_code == 415 and f"(0028,0004) is {name}: " in r.json()["detail"]
+    assert made.histogram_of(doctor, file)["remark"] == remark
+    assert doctor.get(f"/images/{file['id']}/frames/1").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "pixels, name, used, words",
+    [
+        (COLOUR, b"rgb", "RGB", "no defined term"),
+        (COLOUR, b"", "RGB", "empty"),
+        (COLOUR, b"RGB\\HSV", "RGB", "several terms"),
+        (COLOUR, b"Ybr Full", "YBR_FULL", "no defined term"),
+        (RAMP, b"monochrome1", "MONOCHROME1", "no defined term"),
+        (RAMP, b"MONOCHROME 2", "MONOCHROME2", "no defined term"),
+        (RAMP, b"", "MONOCHROME2", "empty"),
+    ],
+)
+def test_colours_by_another_spelling(doctor, pixels, name, used, words):
+    content = made.image(pixels)
+    file, remark, _ = told(doctor, changed(content, PhotometricInterpretation=name))
+    assert remark == f"Photometric Interpretation (0028,0004) is {words}: it is taken for {used}"
+    plain = made.send(doctor, changed(made.another(content), PhotometricInterpretation=used.encode()))
+    assert plain["remarks"] is None
+    assert made.rendered(doctor, plain).content == made.rendered(doctor, file).content
+
+
+@pytest.mark.parametrize(
+    "content, members, remark",
+    [
+        (TWELVE, {"PixelRepresentation": 7}, "Pixel Representation (0028,0103) is 7: it is taken for 0"),
+        (TWELVE, {"HighBit": 7}, "High Bit (0028,0102) is 7: it is taken for 11"),
+        (TWELVE, {"HighBit": 16}, "High Bit (0028,0102) is 16: it is taken for 11"),
+        (TWELVE, {"NumberOfFrames": b"abc"}, "Number of Frames (0028,0008) is no whole number: it is taken for 1"),
+        (TWELVE, {"NumberOfFrames": b"-1"}, "Number of Frames (0028,0008) is -1: it is taken for 1"),
+        (TWELVE, {"NumberOfFrames": b"0"}, "Number of Frames (0028,0008) is 0: it is taken for 1"),
+        (TWELVE, {"NumberOfFrames": b""}, "Number of Frames (0028,0008) is empty: it is taken for 1"),
+        (TWELVE, {"NumberOfFrames": b"1\\2"}, "Number of Frames (0028,0008) is several numbers: it is taken for 1"),
+        (TWELVE, {"BitsStored": b"\x0c\0\x08\0"}, "Bits Stored (0028,0101) is several numbers: it is taken for 12"),
+        (made.image(COLOUR), {"PlanarConfiguration": 7}, "Planar Configuration (0028,0006) is 7: it is taken for 0"),
+    ],
+)
+def test_a_number_that_cannot_be(doctor, content, members, remark):
+    plain = made.send(doctor, made.another(content))
+    file, said, found = told(doctor, changed(made.another(content), **members))
+    assert said == remark and plain["remarks"] is None
+    assert found == {**made.histogram_of(doctor, plain), "remark": remark}
+    assert made.rendered(doctor, plain).content == made.rendered(doctor, file).content
+
+
+def with_pixels(content, more):
+    return changed(content, PixelData=pydicom.dcmread(io.BytesIO(content)).PixelData + more)
+
+
+def test_pixels_of_more_rows(doctor):
+    """The upper half is a picture, and not all of it."""
+    content = changed(made.image(numpy.concatenate([RAMP, RAMP + 1])), Rows=8)
+    _, remark, _ = told(doctor, content)
+    assert remark == "the pixel data are 128 bytes longer than 1 frames of 8 x 8 pixels: the rest is not shown"
+
+
+@pytest.mark.parametrize("more, is_told", [(bytes(14), False), (b"\1" * 14, False), (b"\1" * 16, True), (bytes(100), False), (bytes(128), True)])
+def test_padding_behind_pixels(doctor, more, is_told):
+    """Less than a row, or zeros that are less than a frame, are padding."""
+    remark = told(doctor, with_pixels(made.image(RAMP), more))[1]
+    assert (remark is not None) == is_told
+
+
+def test_more_encoded_frames_than_said(doctor):
+    pixels = numpy.tile(numpy.arange(64, dtype=numpy.uint8) * 4, (64, 1))
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "JPEG", quality=95)
+    content = made.image(pixels, pydicom.uid.JPEGBaseline8Bit, frame=out.getvalue())
+    data = pydicom.dcmread(io.BytesIO(content))
+    frame = out.getvalue() + b"\0" * (len(out.getvalue()) % 2)
+    data.PixelData = pydicom.encaps.encapsulate([frame, frame, frame])
+    for frames_said, is_told in ((1, True), (2, True), (3, False)):
+        data.NumberOfFrames = frames_said
+        written = io.BytesIO()
+        data.save_as(written)
+        remark = made.send(doctor, made.another(written.getvalue()))["remarks"]
+        assert bool(remark) == is_told
+        if is_told:
+            assert "more frames than the" in remark[0]
+
+
+# ---- brightness ----
+
+
+@pytest.mark.parametrize(
+    "function, same_as, words",
+    [
+        (b"sigmoid", "SIGMOID", None),
+        (b"Linear_Exact", "LINEAR_EXACT", None),
+        (b"FOO", "LINEAR", "VOI LUT Function (0028,1056) is none of its terms: it is taken for LINEAR"),
+        (b"", "LINEAR", "VOI LUT Function (0028,1056) is empty: it is taken for LINEAR"),
+    ],
+)
+def test_the_function_of_a_window(doctor, function, same_as, words):
+    content = made.image(RAMP, WindowCenter="30", WindowWidth="20")
+    file = made.send(doctor, changed(content, VOILUTFunction=function))
+    plain = made.send(doctor, changed(made.another(content), VOILUTFunction=same_as.encode()))
+    shown = made.rendered(doctor, file)
+    assert shown.content == made.rendered(doctor, plain).content
+    assert file["remarks"] == ([words] if words else None) and shown.headers.get("x-picture-remark") == words
+
+
+@pytest.mark.parametrize("shape, inverts, words", [(b"inverse", True, None), (b"FOO", False, "(2050,0020) is none of its terms")])
+def test_the_shape_of_a_picture(doctor, shape, inverts, words):
+    content = made.image(RAMP)
+    file = made.send(doctor, changed(content, PresentationLUTShape=shape))
+    plain = made.send(doctor, made.another(content))
+    assert made.rendered(doctor, file).content == made.rendered(doctor, plain, invert=inverts).content
+    assert (words in file["remarks"][0]) if words else file["remarks"] is None
+
+
+@pytest.mark.parametrize("bits, entries, is_told", [(7, 4095, True), (8, 255, False), (12, 4095, False), (16, 4095, False), (11, 4095, True)])
+def test_bits_of_a_modality_lut(doctor, bits, entries, is_told):
+    table = made.item(ModalityLUTType="OD")
+    table.add_new(0x00283002, "US", [64, 0, bits])
+    table.add_new(0x00283006, "US", [i * entries // 63 for i in range(64)])
+    _, remark, found = told(doctor, made.image(RAMP, Modality="CR", ModalityLUTSequence=made.items(table)))
+    assert found["max"] == entries and bool(remark) == is_told
+    assert not is_told or f"declares {bits} bits and has larger entries" in remark
