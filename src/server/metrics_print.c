@@ -157,6 +157,8 @@ static void print_server(const struct app *app, struct text *out)
     one(out, "http_timeouts_header_total", "counter", "Connections cut for slow headers.", http.timeouts_header);
     one(out, "http_timeouts_body_total", "counter", "Connections cut for slow bodies.", http.timeouts_body);
     one(out, "http_timeouts_idle_total", "counter", "Idle connections closed.", http.timeouts_idle);
+    one(out, "http_timeouts_send_total", "counter", "Connections cut that took nothing of an answer.",
+        http.timeouts_send);
     one(out, "workers", "gauge", "Worker threads.", http.workers);
     one(out, "workers_busy", "gauge", "Worker threads at work.", http.workers_busy);
     one(out, "worker_queue", "gauge", "Work waiting for a worker.", http.worker_queue);

@@ -2,6 +2,7 @@
 
 import atexit
 import base64
+import contextlib
 import hashlib
 import io
 import itertools
@@ -9,6 +10,7 @@ import json
 import os
 import re
 import signal
+import socket
 import sqlite3
 import ssl
 import struct
@@ -28,7 +30,8 @@ EXPECTED = json.loads((DATA / "EXPECTED.json").read_text())["files"]  # what ind
 BINARY = str(Path(os.environ.get("ROENTGEN_BINARY", ROOT / "build" / "roentgen")).resolve())
 TEST_DATABASE = os.environ.get("ROENTGEN_TEST_DATABASE", "sqlite")
 ON_SQLITE = TEST_DATABASE == "sqlite"
-SLOW = float(os.environ.get("ROENTGEN_TEST_SLOWNESS", "1"))  # stretches deadlines: sanitizers, valgrind
+SLOW = float(os.environ.get("ROENTGEN_TEST_SLOWNESS", "1"))  # how much longer work takes: sanitizers, valgrind
+PATIENCE = 120 * SLOW  # seconds after which something hangs. No test waits for it to pass, none needs it to be short
 PASSWORD = "brave-otter-9174"
 V1 = "/api/v1"
 _numbers = itertools.count(1)
@@ -40,14 +43,14 @@ def unique(prefix="x"):
     return f"{prefix}{os.getpid():x}{next(_numbers):x}{uuid.uuid4().hex[:6]}"
 
 
-def wait_until(check, seconds=10, what="the condition"):
+def wait_until(check, what="the condition"):
     """Polls until check() is truthy and gives its value."""
-    end = time.monotonic() + seconds * SLOW
+    end = time.monotonic() + PATIENCE
     while True:
         value = check()
         if value:
             return value
-        assert time.monotonic() < end, f"{what} did not come true within {seconds * SLOW:.0f} s"
+        assert time.monotonic() < end, f"{what} did not come true within {PATIENCE:.0f} s"
         time.sleep(0.02)
 
 
@@ -60,7 +63,7 @@ class SqliteFile:
         self.url = f"sqlite:///{self.path}"
 
     def rows(self, sql):
-        connection = sqlite3.connect(self.path, timeout=30)
+        connection = sqlite3.connect(self.path, timeout=PATIENCE)
         try:
             with connection:
                 return connection.execute(sql).fetchall()
@@ -102,7 +105,7 @@ class MariadbDatabase:
         self._run(f"create database {self.name} character set utf8mb4")
 
     def _run(self, sql, *more):
-        done = subprocess.run([*self.command, *more], input=sql.encode(), capture_output=True, timeout=60, check=False)
+        done = subprocess.run([*self.command, *more], input=sql.encode(), capture_output=True, timeout=PATIENCE, check=False)
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout.decode()
 
@@ -117,7 +120,7 @@ class MariadbDatabase:
         """All of it, for `fill`, as SQL: loading it costs a fraction of the migrations."""
         options = [o for o in self.command[1:] if "column-names" not in o and o != "--batch"]
         dump = ["mariadb-dump", *options, "--skip-add-locks", "--skip-disable-keys", "--skip-comments"]
-        done = subprocess.run([*dump, self.name], capture_output=True, timeout=60 * SLOW, check=False)
+        done = subprocess.run([*dump, self.name], capture_output=True, timeout=PATIENCE, check=False)
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout.decode()
 
@@ -145,8 +148,39 @@ def _end_leftovers():
             process.kill()
 
 
+def is_decoder(pid):
+    """Not one that is still the server's own copy (whoever starts it waits for it to become a program), nor a dead one."""
+    with contextlib.suppress(OSError):
+        return b"\0decoder\0" in Path(f"/proc/{pid}/cmdline").read_bytes()  # empty of the dead
+    return False
+
+
+def decoders(server):
+    """Process ids of the server's decoders."""
+    found = []
+    for task in Path(f"/proc/{server.process.pid}/task").iterdir():
+        with contextlib.suppress(OSError):  # threads and processes end when they like
+            found += [int(pid) for pid in (task / "children").read_text().split() if is_decoder(pid)]
+    return found
+
+
+def end_decoders(server, number=signal.SIGKILL):
+    """Sends it to each, and waits until those are gone: how many there were."""
+    pids = decoders(server)
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            os.kill(pid, number)
+            os.kill(pid, signal.SIGCONT)  # those that were stopped hear of nothing else
+    wait_until(lambda: not any(map(is_decoder, pids)), "the end of the decoders")
+    return len(pids)
+
+
 class Server:
-    """The real binary in a folder of its own. Settings are given by name; None takes one away."""
+    """The real binary in a folder of its own. Settings are given by name; None takes one away.
+
+    What the server gives up after some time it gives up after a very long one here: a test that is about that says so,
+    and no other one meets it where the machine has too much to do.
+    """
 
     def __init__(self, folder, **settings):
         self.folder = Path(folder)
@@ -165,6 +199,12 @@ class Server:
             "LOG_LEVEL": "info",
             "TIME_ZONE": "UTC",
             "WORKERS": "8",
+            "DECODER_TIMEOUT": "10m",
+            "HEADER_TIMEOUT": "10m",
+            "IDLE_TIMEOUT": "1h",
+            "SEND_TIMEOUT": "1h",
+            "BODY_WINDOW": "1h",
+            "STOP_GRACE": "10m",
             **settings,
         }
         self.process = None
@@ -190,7 +230,7 @@ class Server:
         env.update({name: str(value) for name, value in self.settings.items() if value is not None})
         return env
 
-    def run(self, *arguments, input=None, timeout=60, check=True, env=None):
+    def run(self, *arguments, input=None, check=True, env=None):
         """Runs one command of the binary to its end."""
         done = subprocess.run(
             [BINARY, *arguments],
@@ -199,7 +239,7 @@ class Server:
             text=True,
             cwd=self.folder,
             env=env if env is not None else self.environment(),
-            timeout=timeout * SLOW,
+            timeout=PATIENCE,
             check=False,
         )
         if check:
@@ -242,22 +282,25 @@ class Server:
                 preexec_fn=preexec,
             )
         _running.add(self.process)
-        self.port = wait_until(lambda: self._find_port(start), 30, "a server.ready line")
+        self.port = wait_until(lambda: self._find_port(start), "a server.ready line")
         return self
 
     def _find_port(self, start):
         text = self._log_source(start)
         for line in reversed(text.splitlines()):
-            if '"server.ready"' in line and line.endswith("}"):
+            if '"server.ready"' in line:
                 found = re.search(r"http://[^/\s\"]*:(\d+)", json.loads(line)["message"])
                 return int(found.group(1))
         assert self.process.poll() is None, f"the server ended with {self.process.returncode}:\n{text[-3000:]}"
         return None
 
     def _log_source(self, start=0):
+        """Whole lines: the last one may be half written."""
         path = Path(self.settings.get("LOG_FILE") or self.log_path)
         text = self.log_path.read_bytes()[start:].decode(errors="replace")
-        return text + (path.read_text(errors="replace") if path != self.log_path and path.exists() else "")
+        if path != self.log_path and path.exists():
+            text += path.read_text(errors="replace")
+        return text[: text.rfind("\n") + 1]
 
     @property
     def url(self):
@@ -276,8 +319,8 @@ class Server:
     def signal(self, number):
         self.process.send_signal(number)
 
-    def wait(self, seconds=40):
-        code = self.process.wait(seconds * SLOW)
+    def wait(self):
+        code = self.process.wait(PATIENCE)
         self._forget()
         return code
 
@@ -341,12 +384,17 @@ class Server:
         return self.sign_in(name)
 
 
+def connect(server):
+    """A connection for those who write their bytes themselves."""
+    return socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE)
+
+
 class Api(httpx.Client):
     """httpx.Client whose relative paths are below /api/v1."""
 
     def __init__(self, server, token=None, **more):
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        more.setdefault("timeout", 60 * SLOW)
+        more.setdefault("timeout", PATIENCE)
         more.setdefault("verify", _TLS)
         super().__init__(base_url=server.url, headers=headers, trust_env=False, **more)
         self.server = server
@@ -380,7 +428,6 @@ class Api(httpx.Client):
         """The file once its thumbnail has been made or has failed."""
         return wait_until(
             lambda: (f := self.file(file_id)) and (f["thumbnail_path"] or f["status"] == "FAILED") and f,
-            20,
             "a thumbnail",
         )
 
@@ -557,9 +604,14 @@ def dicom(preamble=b"\0" * 128, pixels=b"\1\2\3\4", **values):
 # ---- what lies in the store ----
 
 
+def files_below(folder):
+    """All of them, though folders may go meanwhile."""
+    return {Path(place) / name for place, _, names in os.walk(folder) for name in names}
+
+
 def stored(server):
     """Files in the store, but those that come by themselves."""
-    return sorted(str(p.relative_to(server.files)) for p in server.files.rglob("*") if p.is_file() and is_of_the_store(p))
+    return sorted(str(p.relative_to(server.files)) for p in files_below(server.files) if is_of_the_store(p))
 
 
 def nothing_new(server, before):

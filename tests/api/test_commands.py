@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from support import CT, JPEG, PASSWORD, PNG, ROOT, TIFF, dicom, ok, png, problem, sample, unique
+from support import CT, JPEG, PASSWORD, PNG, ROOT, TIFF, dicom, files_below, ok, png, problem, sample, unique
 
 
 def test_version_and_help(new_server):
@@ -152,7 +152,7 @@ def test_going_down_asks_before_it_drops_what_is_stored(new_server):
 
 
 def refuses_to_start(server, *words):
-    done = server.run("serve", check=False, timeout=20)
+    done = server.run("serve", check=False)
     assert done.returncode == 1
     said = (done.stderr + done.stdout).lower()
     assert [w for w in words if w in said], said
@@ -259,7 +259,7 @@ def test_import_of_no_folder(prepared, tmp_path):
 
 
 def on_disk(server):
-    return {str(p.relative_to(server.files)) for p in server.files.rglob("*") if p.is_file()}
+    return {str(p.relative_to(server.files)) for p in files_below(server.files)}
 
 
 def test_purge_frees_deleted_files(new_server):

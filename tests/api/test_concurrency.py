@@ -169,7 +169,7 @@ def together(scene, clients, operations):
 
 
 def check(place, api, scenes):
-    checked = place.run("fsck", "--rows", check=False, timeout=120)
+    checked = place.run("fsck", "--rows", check=False)
     assert checked.returncode == 0, checked.stdout[:2000]
     for scene in scenes:
         living = [

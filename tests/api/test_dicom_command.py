@@ -13,7 +13,7 @@ import pydicom
 import pytest
 from pydicom.datadict import DicomDictionary, get_entry, tag_for_keyword
 
-from support import BINARY, DATA, EXPECTED, ROOT, SLOW
+from support import BINARY, DATA, EXPECTED, PATIENCE, ROOT
 
 NAMES = sorted(EXPECTED)
 
@@ -37,7 +37,7 @@ UNLIKE_PYDICOM = {
 
 def run(*arguments, stdin=None):
     return subprocess.run(
-        [BINARY, "dicom", *map(str, arguments)], input=stdin, capture_output=True, timeout=60 * SLOW, check=False
+        [BINARY, "dicom", *map(str, arguments)], input=stdin, capture_output=True, timeout=PATIENCE, check=False
     )
 
 

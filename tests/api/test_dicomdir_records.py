@@ -14,7 +14,7 @@ from pydicom.uid import (
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
 )
-from support import uid, unique
+from support import PATIENCE, uid, unique
 
 STORAGE = "1.2.840.10008.5.1.4.1.1."
 CONTENT = {"ContentDate": "19000101", "ContentTime": "000000"}
@@ -122,7 +122,7 @@ def records_of(api, files, tmp_path):
     for record in found:
         tags = [e.tag for e in record]
         assert tags == sorted(tags)
-    done = subprocess.run(["dciodvfy", tmp_path / "DICOMDIR"], capture_output=True, check=False, timeout=120)
+    done = subprocess.run(["dciodvfy", tmp_path / "DICOMDIR"], capture_output=True, check=False, timeout=PATIENCE)
     said = (done.stdout + done.stderr).decode(errors="replace")
     return {r.ReferencedSOPClassUIDInFile.removeprefix(STORAGE): r for r in found}, said
 

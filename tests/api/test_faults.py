@@ -10,13 +10,12 @@ import sqlite3
 import subprocess
 import tempfile
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from support import BINARY, ON_SQLITE, SLOW, is_of_the_store, ok, png, problem, unique, wait_until
+from support import BINARY, ON_SQLITE, ok, png, problem, stored, unique, wait_until
 
 MIB = 1 << 20
 
@@ -85,7 +84,7 @@ def test_disk_full_507_and_nothing_lost(small_disk):
     listed = ok(admin.get("/image-files/my-images", params={"page_size": 100, "status": "UPLOADED"}))
     assert {f["id"] for f in listed["items"]} == set(kept)
     assert ok(admin.get(f"/upload/chunked/{begun['upload_id']}"))["uploaded_chunks"] == [0]
-    assert admin.get("/health").json()["status"] in ("degraded", "down")
+    wait_until(lambda: admin.get("/health").json()["status"] in ("degraded", "down"), "a word of it")
     ok(admin.delete(f"/upload/chunked/{begun['upload_id']}"), 204)
     content = png() + os.urandom(MIB // 2)
     file = wait_until(
@@ -111,8 +110,7 @@ def test_file_size_limit(new_server):
     assert server.process.poll() is None
     assert admin.get(f"/image-files/{file['id']}/download").content == small
     assert ok(admin.get("/image-files/my-images"))["total"] == 1
-    left = [p for p in server.files.rglob("*") if p.is_file() and is_of_the_store(p)]
-    assert [str(p.relative_to(server.files)) for p in left] == [file["storage_path"]]
+    wait_until(lambda: stored(server) == [file["storage_path"]], "nothing of the other left")
     admin.upload(png())
 
 
@@ -142,21 +140,19 @@ def test_a_locked_database_is_503_and_recovers(new_server):
     lock = sqlite3.connect(server.database.path, isolation_level=None)
     lock.execute("begin immediate")
     try:
-        start = time.monotonic()
         other = server.client(admin.token)
         with ThreadPoolExecutor(1) as pool:  # both wait for the lock
             upload = pool.submit(other.post, "/upload/single", files={"file": ("x.png", png())})
             answer = admin.post("/patients", json={"patient_id": unique("P"), "name": "x"})
             problem(answer, 503)
             assert int(answer.headers["retry-after"]) >= 1
-            assert time.monotonic() - start < 20 * SLOW
             problem(upload.result(), 503)
         assert admin.get("/auth/me").status_code == 200
     finally:
         lock.execute("rollback")
         lock.close()
     admin.patient()
-    assert not [p for p in server.files.rglob("*") if p.is_file() and not p.name.startswith("journal+")]
+    wait_until(lambda: stored(server) == [], "nothing of the upload left")
     assert ok(admin.get("/patients"))["total"] == 1
 
 
@@ -165,7 +161,7 @@ def test_a_file_that_is_no_database(new_server):
     server = new_server(init=False, start=False)
     server.database.path.write_bytes(b"this is not a database" * 1000)
     for command in ("init-db", "serve"):
-        done = server.run(command, check=False, timeout=20)
+        done = server.run(command, check=False)
         assert done.returncode == 1 and done.stderr
 
 
@@ -179,8 +175,10 @@ class Relay:
         self.target = target
         self.folder = tempfile.mkdtemp(prefix="relay", dir="/tmp")
         self.path = os.path.join(self.folder, "s")
-        self.mode = "pass"
+        self.passes = threading.Event()
+        self.passes.set()
         self.pairs = []
+        self.lock = threading.Lock()  # holds pairs, and that none joins them once connections are refused
         self.listener = None
         self.listen()
 
@@ -198,37 +196,42 @@ class Relay:
                 near, _ = listener.accept()
                 far = socket.socket(socket.AF_UNIX)
                 far.connect(self.target)
-                self.pairs += [near, far]
+                with self.lock:
+                    if listener is not self.listener:
+                        near.close()
+                        far.close()
+                        return
+                    self.pairs += [near, far]
                 for source, sink in ((near, far), (far, near)):
                     threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
 
     def _pump(self, source, sink):
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
-                while self.mode == "hang":
-                    time.sleep(0.05)
+                self.passes.wait()
                 sink.sendall(data)
         for s in (source, sink):
             with contextlib.suppress(OSError):
                 s.shutdown(socket.SHUT_RDWR)
 
     def refuse(self):
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
+        with self.lock:
+            listener, self.listener = self.listener, None
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
         os.unlink(self.path)
         self.drop()
 
     def drop(self):
-        for s in self.pairs:
+        with self.lock:
+            pairs, self.pairs = self.pairs, []
+        for s in pairs:  # closed by their threads
             with contextlib.suppress(OSError):
                 s.shutdown(socket.SHUT_RDWR)
-            s.close()
-        self.pairs = []
 
     def close(self):
-        self.mode = "pass"
-        with contextlib.suppress(OSError):
-            self.refuse()
+        self.passes.set()
+        self.refuse()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -268,8 +271,8 @@ def test_database_gone_is_503_and_recovers(relayed):
     assert health.status_code == 503 and health.json()["checks"]["database"] != "ok"
     ok(server.client().get("/health/live"))
     relay.listen()
-    wait_until(lambda: admin.get(f"/patients/{patient['id']}").status_code == 200, 15, "the database again")
-    assert ok(server.client().get("/health"))["checks"]["database"] == "ok"
+    wait_until(lambda: admin.get(f"/patients/{patient['id']}").status_code == 200, "the database again")
+    wait_until(lambda: server.client().get("/health").json()["checks"]["database"] == "ok", "health")
     assert ok(admin.get("/patients"))["total"] == 1
     assert [f["id"] for f in ok(admin.get("/image-files/my-images"))["items"]] == [kept["id"]]
     admin.patient()
@@ -283,35 +286,30 @@ def test_broken_connections_are_replaced(relayed):
     admin = server.admin()
     for _ in range(3):
         relay.drop()
-        wait_until(lambda: admin.get("/patients").status_code == 200, 10, "reads")
+        wait_until(lambda: admin.get("/patients").status_code == 200, "reads")
         wait_until(
             lambda: admin.post("/patients", json={"patient_id": unique("P"), "name": "x"}).status_code == 201,
-            10,
             "writes",
         )
 
 
 @pytest.mark.skipif(ON_SQLITE, reason="about MariaDB")
-@pytest.mark.timeout(180)
 def test_a_stuck_database_is_503_in_bounded_time(relayed):
     server, relay = relayed
     admin = server.admin()
     patient = admin.patient()
-    relay.mode = "hang"
-    start = time.monotonic()
-    answer = server.client(admin.token, timeout=100).get(f"/patients/{patient['id']}")
-    assert answer.status_code == 503 and time.monotonic() - start < 60 * SLOW
+    relay.passes.clear()
+    problem(server.client(admin.token).get(f"/patients/{patient['id']}"), 503)
     ok(server.client().get("/health/live"))
     for _ in range(20):  # the first waits for a while, the others know by then that a look is under way that does not end
-        answer = server.client(timeout=20 * SLOW).get("/health/ready")
+        answer = server.client().get("/health/ready")
         assert answer.status_code == 503 and answer.headers["retry-after"]
         assert answer.json()["status"] == "down" and answer.json()["checks"]["database"] != "ok"
     assert server.client().get("/metrics").status_code == 200  # from this machine, without a token to look up
-    relay.mode = "pass"
+    relay.passes.set()
     relay.drop()
     wait_until(
         lambda: server.client(admin.token).get(f"/patients/{patient['id']}").status_code == 200,
-        30,
         "the database again",
     )
 
@@ -320,7 +318,7 @@ def test_a_stuck_database_is_503_in_bounded_time(relayed):
 def test_no_database_at_start_is_a_clear_refusal(new_server):
     server = new_server(start=False)
     server.settings["DATABASE_URL"] = server.database.url.split("?")[0] + "?socket=/nonexistent/socket"
-    done = server.run("serve", check=False, timeout=60)
+    done = server.run("serve", check=False)
     assert done.returncode == 1 and done.stderr
 
 

@@ -6,7 +6,7 @@ import re
 import subprocess
 
 import pytest
-from support import BINARY, PASSWORD, problem, wait_until
+from support import BINARY, PASSWORD, PATIENCE, problem, wait_until
 
 
 def test_the_address_alone_leads_to_the_documentation(nobody):
@@ -27,7 +27,7 @@ def test_redoc_asks_nobody_for_a_logo(nobody):
 
 def run(*words, folder=None, **env):
     return subprocess.run(
-        [BINARY, *words], capture_output=True, text=True, cwd=folder, env={"PATH": os.environ["PATH"], **env}, timeout=60
+        [BINARY, *words], capture_output=True, text=True, cwd=folder, env={"PATH": os.environ["PATH"], **env}, timeout=PATIENCE
     )
 
 
@@ -79,11 +79,11 @@ def test_a_terminal_keeps_what_was_said_at_the_start(new_server):
             said += os.read(master, 4096).decode()
             return re.search(r"http://[^/\s]*:(\d+)", said)
 
-        server.port = int(wait_until(ready, 30).group(1))
+        server.port = int(wait_until(ready).group(1))
         assert server.client().get("/health/live").status_code == 200
     finally:
         process.terminate()
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE) == 0
     try:
         while more := os.read(master, 4096).decode():
             said += more

@@ -17,20 +17,7 @@ import pytest
 from PIL import Image
 
 from annotations import DICOM
-from support import (
-    SLOW,
-    Server,
-    dicom,
-    element,
-    multipart,
-    ok,
-    png,
-    problem,
-    stored,
-    uid,
-    unique,
-    zipped,
-)
+from support import SLOW, Server, connect, dicom, element, multipart, ok, png, problem, stored, uid, unique, zipped
 
 EXPLICIT, IMPLICIT, DEFLATED = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2", "1.2.840.10008.1.2.1.99"
 RLE = "1.2.840.10008.1.2.5"
@@ -741,7 +728,7 @@ def test_lengths_of_bodies_are_not_allocated(hostile, length):
             ("/dicom-web/studies", 'multipart/related; type="application/dicom"; boundary=b'),
             ("/api/v1/patients", "application/json"),
         ):
-            connection = socket.create_connection(("127.0.0.1", hostile.port), 20 * SLOW)
+            connection = connect(hostile)
             connections.append(connection)
             head = (
                 f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"

@@ -6,7 +6,7 @@ import signal
 import subprocess
 
 import pytest
-from support import BINARY, CT, ok, png, sample
+from support import BINARY, CT, PATIENCE, ok, png, sample
 
 
 @pytest.fixture
@@ -87,10 +87,11 @@ def test_it_stops_with_what_it_has(new_server, tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        pipesize=4096,  # it waits for its lines to be read, long before the last
     )
     assert ": stored" in process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 128 + signal.SIGINT and "stopped before the end" in err
     stored = int(out.splitlines()[-1].split(" stored")[0].rsplit(" ", 1)[1])
     assert 0 < stored < 600
@@ -114,7 +115,7 @@ def test_a_terminal_sees_how_far_it_has_got(prepared, tmp_path):
         stderr=terminal,
     )
     os.close(terminal)
-    out, _ = process.communicate(timeout=120)
+    out, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0 and b"50 stored" in out
     os.set_blocking(master, False)
     try:

@@ -211,13 +211,14 @@ CODINGS = [None, "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"]
 @pytest.mark.parametrize("mode, compression", [(m, c) for m in MODES for c in CODINGS if tiff(m, c)])
 def test_no_kind_of_tiff_meets_the_sandbox(doctor, server, mode, compression):
     """Whatever a library does for one of them, it is allowed, or was done before the sandbox closed."""
+    before = len(server.log_lines("decoder.trouble"))
     uploaded = doctor.post("/upload/single", files={"file": (f"{mode}{compression}.tif", tiff(mode, compression))})
     assert uploaded.status_code in (201, 415, 422), uploaded.text
     if uploaded.status_code == 201:
         answer = doctor.get(f"/images/{uploaded.json()['id']}/rendered", params={"format": "png"})
         assert answer.status_code in (200, 415, 422), answer.text
         assert "call" not in answer.text if answer.status_code != 200 else True
-    assert not server.log_lines("decoder.trouble")
+    assert not server.log_lines("decoder.trouble")[before:]
 
 
 @pytest.mark.parametrize("mode", ["YCbCr", "LAB"])

@@ -79,7 +79,7 @@ class House:
         self.server.run("fsck", "--rows")
 
     def settled(self, alive=0):
-        wait_until(lambda: self.alive() == alive and not self.server.database.rows("select id from trash_work"), 30)
+        wait_until(lambda: self.alive() == alive and not self.server.database.rows("select id from trash_work"))
         self.agrees()
 
 
@@ -224,14 +224,14 @@ def test_the_next_start_goes_on(new_server):
     house.agrees()
     server.database.rows("drop trigger hold")
     server.start()
-    wait_until(lambda: house.alive() == 0, 30)
+    house.settled()
     server.kill()
     half = f"update image_files set deleted_at = null, deleted_by = null where patient_id = {house.patient} and id % 2 = 0"
     server.database.rows(f"insert into trash_work(patient_id, is_restoring) values ({house.patient}, 1)")
     server.database.rows(half)
     house.agrees()
     server.start()
-    wait_until(lambda: house.alive() == 0 and not server.database.rows("select id from trash_work"), 30)
+    wait_until(lambda: house.alive() == 0 and not server.database.rows("select id from trash_work"))
     house.agrees()
     problem(server.admin().get(house.path), 404)
 

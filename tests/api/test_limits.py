@@ -1,6 +1,7 @@
 """Clients that are slow, dead, many or too eager."""
 
 import contextlib
+import itertools
 import os
 import re
 import resource
@@ -12,21 +13,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from support import PASSWORD, SLOW, Server, ok, png, problem, wait_until
+from support import PASSWORD, PATIENCE, Server, connect, ok, png, problem, wait_until
 
 
-def connect(server, timeout=60):
-    return socket.create_connection(("127.0.0.1", server.port), timeout=timeout * SLOW)
-
-
-def closed_after(s, most):
-    """Seconds until the server closes this connection."""
-    start = time.monotonic()
-    s.settimeout(most * SLOW)
+def cut_after(s, begun):
+    """Seconds from `begun` until the server closes this connection."""
     with contextlib.suppress(ConnectionResetError, BrokenPipeError):
         while s.recv(65536):
             pass
-    return time.monotonic() - start
+    return time.monotonic() - begun
 
 
 @pytest.fixture(scope="module")
@@ -45,49 +40,51 @@ def at_once(*tasks):
             task.result()
 
 
+def dribble(s, piece, every):
+    """Sends the same piece again and again until the server closes the connection."""
+    s.settimeout(every)
+    begun = time.monotonic()
+    with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+        while time.monotonic() - begun < PATIENCE:
+            s.sendall(piece)
+            with contextlib.suppress(TimeoutError):
+                while s.recv(1000):
+                    pass
+                return
+        raise AssertionError("the server is still listening")
+
+
 def test_slow_headers_are_cut(new_server):
-    server = new_server(HEADER_TIMEOUT="1s", IDLE_TIMEOUT="30s")
+    server = new_server(HEADER_TIMEOUT="1s")
 
     def stop_short():
+        begun = time.monotonic()
         with connect(server) as s:
             s.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nX-Sl")
-            assert 0.5 < closed_after(s, 10) < 8 * SLOW
+            assert cut_after(s, begun) > 0.5
 
-    def dribble():  # a byte now and then does not help
+    def now_and_then():  # a byte now and then does not help
         with connect(server) as s:
-            start = time.monotonic()
-            with contextlib.suppress(ConnectionResetError, BrokenPipeError):
-                s.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n")
-                while time.monotonic() - start < 10 * SLOW:
-                    s.sendall(b"X")
-                    s.settimeout(0.2)
-                    with contextlib.suppress(TimeoutError):
-                        if s.recv(1000) == b"":
-                            break
-            assert time.monotonic() - start < 9 * SLOW
+            s.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n")
+            dribble(s, b"X", 0.2)
 
-    at_once(stop_short, dribble)
+    at_once(stop_short, now_and_then)
     ok(server.client().get("/health/live"))
 
 
 def test_idle_connections_are_closed(impatient):
+    begun = time.monotonic()
     with connect(impatient) as fresh, connect(impatient) as used:
         used.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
         assert used.recv(65536).startswith(b"HTTP/1.1 200")
-
-        def closes(s):
-            assert 0.5 < closed_after(s, 10) < 8 * SLOW
-
-        at_once(lambda: closes(fresh), lambda: closes(used))
+        for s in (fresh, used):
+            assert cut_after(s, begun) > 0.5
 
 
-def holds(server, name):
-    """Has the server this file open?"""
-    for link in Path(f"/proc/{server.process.pid}/fd").iterdir():
-        with contextlib.suppress(OSError):
-            if os.readlink(link).endswith(name):
-                return True
-    return False
+def metric(server, name):
+    """Asked of a connection of its own: the idle ones of this server end."""
+    with server.client() as client:
+        return int(re.search(rf"^roentgen_{name} (\d+)$", client.get("/metrics").text, re.M).group(1))
 
 
 def test_clients_that_take_nothing_are_cut(impatient):
@@ -95,89 +92,53 @@ def test_clients_that_take_nothing_are_cut(impatient):
     admin = server.admin()
     size = 16 << 20  # more than the system's buffers take
     file = admin.upload(png() + b"\0" * size)
+    cut = metric(server, "http_timeouts_send_total")
     with socket.socket() as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        s.settimeout(PATIENCE)
         s.connect(("127.0.0.1", server.port))
-        s.sendall(
-            f"GET /api/v1/image-files/{file['id']}/download HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\n\r\n".encode()
-        )
-        wait_until(lambda: holds(server, file["storage_path"]), what="the file to be opened")
-        wait_until(lambda: not holds(server, file["storage_path"]), 30, "the end of the request")
-        s.settimeout(10)
+        path = f"/api/v1/image-files/{file['id']}/download"
+        s.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\n\r\n".encode())
+        wait_until(lambda: metric(server, "http_timeouts_send_total") > cut, "the end of the connection")
         taken = 0
         with contextlib.suppress(ConnectionResetError):
             while part := s.recv(1 << 20):
                 taken += len(part)
         assert taken < size
-    ok(admin.get("/auth/me"))
+    ok(server.client(admin.token).get("/auth/me"))
 
 
 def test_slow_bodies_are_cut(impatient):
-    """A body below BODY_MIN_RATE over BODY_WINDOW is given up; one above it is not."""
+    """A body below BODY_MIN_RATE over BODY_WINDOW is given up. That one above it is not, tests/unit/http proves on a clock of its own."""
     server = impatient
-    admin = server.admin()
-    head = (
-        f"POST /api/v1/upload/single HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\n"
-        "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: {}\r\n\r\n"
-    )
-    results = {}
-
-    def crawl():
-        start = time.monotonic()
-        with connect(server) as s:
-            with contextlib.suppress(ConnectionResetError, BrokenPipeError):
-                s.sendall(
-                    head.replace("{}", "10000000").encode()
-                    + b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
-                )
-                while time.monotonic() - start < 30 * SLOW:
-                    s.sendall(b"x" * 50)
-                    s.settimeout(0.5)
-                    with contextlib.suppress(TimeoutError):
-                        s.recv(1000)
-                        break
-        results["crawl"] = time.monotonic() - start
-
-    def walk():
-        body = (
-            b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
-            + png()
-            + os.urandom(24_000)
-            + b"\r\n--x--\r\n"
+    token = server.admin().token
+    begun = time.monotonic()
+    with connect(server) as s:
+        s.sendall(
+            f"POST /api/v1/upload/single HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+            "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 10000000\r\n\r\n"
+            '--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'.encode()
         )
-        with connect(server) as s:
-            s.sendall(head.replace("{}", str(len(body))).encode())
-            for i in range(0, len(body), 500):
-                s.sendall(body[i : i + 500])
-                time.sleep(0.1)  # some 5 s in all: more than two windows
-            results["walk"] = s.recv(100)
-
-    def look():
-        for _ in range(20):
-            ok(server.client().get("/health/live"))
-
-    at_once(crawl, walk, look)
-    assert 1.5 < results["crawl"] < 25 * SLOW
-    assert results["walk"].startswith(b"HTTP/1.1 201"), results["walk"]
+        dribble(s, b"x" * 50, 0.5)
+    assert time.monotonic() - begun > 1.5
 
 
 def test_slow_uploads_do_not_hold_up_others(new_server):
-    """More of them under way than there are workers."""
+    """More of them under way than there are workers, and none of them ever ends."""
     server = new_server(WORKERS="4")
     admin = server.admin()
     head = (
-        f"POST /api/v1/upload/single HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\nContent-Type: multipart/form-data; boundary=x\r\n"
-        'Content-Length: 1000000\r\n\r\n--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+        f"POST /api/v1/upload/single HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 1000000\r\n\r\n"
+        '--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
     ).encode()
     slow = [connect(server) for _ in range(40)]
     try:
         for s in slow:
             s.sendall(head + b"x" * 1000)
-        start = time.monotonic()
         admin.upload(png())
         ok(admin.get("/patients"))
         server.admin()
-        assert time.monotonic() - start < 5 * SLOW
     finally:
         for s in slow:
             s.close()
@@ -203,10 +164,8 @@ def test_10000_idle_connections_do_not_stop_a_new_one(new_server):
             for _ in range(10_000):
                 idle.append(connect(server))
             for _ in range(20):
-                start = time.monotonic()
                 with server.client(admin.token) as fresh:
                     ok(fresh.get("/auth/me"))
-                assert time.monotonic() - start < 3 * SLOW
             for s in (idle[0], idle[5000], idle[-1]):
                 s.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
                 assert s.recv(1000).startswith(b"HTTP/1.1 200")
@@ -246,11 +205,12 @@ def test_a_low_file_limit_is_survived(new_server):
     try:
         for _ in range(400):
             with contextlib.suppress(OSError):
-                idle.append(connect(server, 5))
+                idle.append(connect(server))
     finally:
         for s in idle:
             s.close()
-    time.sleep(0.5)
+    descriptors = Path(f"/proc/{server.process.pid}/fd")
+    wait_until(lambda: len(list(descriptors.iterdir())) < 100, "the end of the connections")
     ok(server.client().get("/health/live"))
     server.admin().upload(png())
 
@@ -258,19 +218,25 @@ def test_a_low_file_limit_is_survived(new_server):
 # ---- too many requests ----
 
 
+def until_refused(ask):
+    """All answers up to the first 429. However slow the machine is, it asks more often than once a second."""
+    answers = []
+    wait_until(lambda: answers.append(ask()) or answers[-1].status_code == 429, "a refusal")
+    return answers
+
+
 def test_rate_limit(new_server):
     server = new_server(RATE_LIMIT="on", USER_RATE_PER_MINUTE="60")
     admin = server.admin()
     other = server.account("doctor", admin=admin)
-    codes = [admin.get("/auth/me") for _ in range(90)]
-    refused = [a for a in codes if a.status_code == 429]
-    assert refused and codes[0].status_code == 200
-    problem(refused[0], 429)
-    assert 1 <= int(refused[0].headers["retry-after"]) <= 60
+    answers = until_refused(lambda: admin.get("/auth/me"))
+    assert len(answers) > 40 and {a.status_code for a in answers[:-1]} == {200}
+    problem(answers[-1], 429)
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
     ok(other.get("/auth/me"))
     for _ in range(90):
         ok(server.client().get("/health/live"))
-    wait_until(lambda: admin.get("/auth/me").status_code == 200, 5, "the next token")
+    wait_until(lambda: admin.get("/auth/me").status_code == 200, "the next token")
 
 
 def test_ordinary_work_meets_no_limit(new_server):
@@ -286,31 +252,30 @@ def test_ordinary_work_meets_no_limit(new_server):
 def test_rate_limit_of_sign_ins(new_server):
     server = new_server(RATE_LIMIT="on", LOGIN_RATE_PER_MINUTE="5", LOGIN_MAX_FAILURES="1000")
     client = server.client()
-    answers = [client.post("/auth/login", json={"username": f"ghost{i}", "password": "x" * 12}) for i in range(12)]
-    assert [a.status_code for a in answers][0] == 401
-    assert answers[-1].status_code == 429 and int(answers[-1].headers["retry-after"]) >= 1
-    problem(
-        client.post(
-            "/auth/token", data={"grant_type": "password", "username": server.admin_name, "password": PASSWORD}
-        ),
-        429,
-    )
+    numbers = itertools.count()
+    login = {"password": "x" * 12}
+    answers = until_refused(lambda: client.post("/auth/login", json={"username": f"ghost{next(numbers)}", **login}))
+    assert len(answers) > 4 and {a.status_code for a in answers[:-1]} == {401}
+    assert int(answers[-1].headers["retry-after"]) >= 1
+    form = {"grant_type": "password", "username": server.admin_name, "password": PASSWORD}
+    problem(until_refused(lambda: client.post("/auth/token", data=form))[-1], 429)
 
 
 def test_strangers_share_the_limit_of_their_address(new_server):
     server = new_server(RATE_LIMIT="on", RATE_LIMIT_PER_MINUTE="60")
-    codes = {server.client().get("/patients").status_code for _ in range(90)}
-    assert codes == {401, 429}
+    answers = until_refused(lambda: server.client().get("/patients"))
+    assert len(answers) > 40 and {a.status_code for a in answers} == {401, 429}
 
 
 @pytest.mark.parametrize("header", [{}, {"X-Forwarded-For": "203.0.113.{}"}])
 def test_the_limit_cannot_be_dodged_by_a_header(new_server, header):
     server = new_server(RATE_LIMIT="on", RATE_LIMIT_PER_MINUTE="60")
-    codes = [
-        server.client().get("/patients", headers={k: v.format(i % 250) for k, v in header.items()}).status_code
-        for i in range(90)
-    ]
-    assert 429 in codes
+    numbers = itertools.cycle(range(250))
+
+    def ask():
+        return server.client().get("/patients", headers={k: v.format(next(numbers)) for k, v in header.items()})
+
+    assert len(until_refused(ask)) > 40
 
 
 def test_off_means_off(server, doctor):

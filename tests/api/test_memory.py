@@ -5,7 +5,7 @@ import socket
 import struct
 import zlib
 
-from support import SLOW, dicom, element, ok, png, problem, uid, wait_until
+from support import PATIENCE, SLOW, connect, dicom, element, ok, png, problem, uid, wait_until
 
 MIB = 1 << 20
 SIDE = 4096  # a frame of 16 MiB, from a file of 256 KiB
@@ -38,7 +38,7 @@ class SlowReader:
     def __init__(self, server, token, path):
         self.socket = socket.socket()
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        self.socket.settimeout(60 * SLOW)
+        self.socket.settimeout(PATIENCE)
         self.socket.connect(("127.0.0.1", server.port))
         self.socket.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n".encode())
         head = b""
@@ -69,7 +69,7 @@ def test_slow_readers_get_503_and_the_server_lives(new_server):
     doctors[0].upload(png())
     for r in readers:
         r.socket.close()
-    answer = wait_until(lambda: (a := doctors[0].get(paths[0])).status_code == 200 and a, 20, "memory given back")
+    answer = wait_until(lambda: (a := doctors[0].get(paths[0])).status_code == 200 and a, "memory given back")
     assert answer.content == bytes(SIDE * SIDE)
     assert server.process.poll() is None
 
@@ -80,7 +80,7 @@ def test_what_is_inflated_counts(new_server):
     refused = doctor.post("/upload/single", files={"file": ("bomb.dcm", deflated_zeros(100 * MIB))})
     assert "MEMORY_BUDGET" in problem(refused, 413)["detail"]  # which no time will change
     assert "Retry-After" not in refused.headers
-    assert server.log_lines("settings.contradict")  # a frame of MAX_FRAME would not fit, either
+    wait_until(lambda: server.log_lines("settings.contradict"), "a word at the start")  # a frame of MAX_FRAME would not fit, either
     large = doctor.upload(rle_frame(9216), filename="large.dcm")  # 81 MiB
     refused = doctor.get(f"/images/{large['id']}/frames/1")
     assert "MEMORY_BUDGET" in problem(refused, 413)["detail"] and "Retry-After" not in refused.headers
@@ -95,7 +95,7 @@ def test_who_has_not_signed_in_sends_little(server):
         kind = "application/x-www-form-urlencoded" if path.endswith("token") else "application/json"
         answer = server.client().post(path, content=b" " * 20000, headers={"Content-Type": kind})
         problem(answer, 413)
-    nobody = socket.create_connection(("127.0.0.1", server.port), timeout=20)
+    nobody = connect(server)
     nobody.sendall(
         b"POST /api/v1/auth/refresh HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1048576\r\n\r\n{"
     )

@@ -6,16 +6,19 @@ import threading
 
 import pytest
 
-from support import PASSWORD, ok, problem, unique, wait_until, wrong_members
+from support import PASSWORD, PATIENCE, ok, problem, unique, wait_until, wrong_members
 
 NEW = "quiet-heron-6021"
 
 
 class MailSink:
-    """An SMTP server in a thread that keeps what it is sent."""
+    """An SMTP server in a thread that keeps what it is sent. One that is held says nothing to those who come."""
 
     def __init__(self):
         self.mails = []
+        self.connections = 0
+        self.is_open = asyncio.Event()
+        self.is_open.set()
         self.loop = asyncio.new_event_loop()
         started = threading.Event()
 
@@ -30,10 +33,12 @@ class MailSink:
 
         self.thread = threading.Thread(target=run, daemon=True)
         self.thread.start()
-        assert started.wait(5)
+        assert started.wait(PATIENCE)
 
     async def _talk(self, reader, writer):
         mail = {"to": [], "data": b""}
+        self.connections += 1
+        await self.is_open.wait()
         writer.write(b"220 sink ESMTP\r\n")
         while line := await reader.readline():
             word = line.split(b" ")[0].strip().upper()
@@ -56,9 +61,15 @@ class MailSink:
                 writer.write(b"250 ok\r\n")
         writer.close()
 
+    def hold(self):
+        self.loop.call_soon_threadsafe(self.is_open.clear)
+
+    def release(self):
+        self.loop.call_soon_threadsafe(self.is_open.set)
+
     def close(self):
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join(5)
+        self.thread.join(PATIENCE)
 
     def token_for(self, address):
         token = re.compile(rb"^([A-Za-z0-9_\-]{32,})\r?$", re.MULTILINE)

@@ -3,75 +3,61 @@
 import json
 import os
 import pty
+import re
 import signal
-import socket
 import subprocess
-import threading
-import time
+from pathlib import Path
 
 import pytest
 
-from support import BINARY, ON_SQLITE, is_of_the_store, ok, png, sha256, wait_until
+from support import BINARY, ON_SQLITE, PATIENCE, connect, ok, png, sha256, stored, wait_until
 
 
-def slow_upload(server, token, content, seconds, result):
-    """Sends a file over some seconds; result gets the answer's status line and body."""
-    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="slow.png"\r\n\r\n'
-    tail = b"\r\n--x--\r\n"
-    body = head + content + tail
-    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as s:
-        s.sendall(
-            f"POST /api/v1/upload/single HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
-            f"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-        )
-        step = len(body) // 20 + 1
-        for i in range(0, len(body), step):
-            s.sendall(body[i : i + step])
-            result["sent"] = i
-            time.sleep(seconds / 20)
-        data = b""
-        while part := s.recv(65536):
-            data += part
-            if b"\r\n\r\n" in data and data.rstrip().endswith(b"}"):
-                break
-        result["answer"] = data
+def head_of_an_upload(token, length):
+    return (
+        f"POST /api/v1/upload/single HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+        f"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: {length}\r\n\r\n"
+    ).encode()
 
 
-def refused(server):
-    try:
-        socket.create_connection(("127.0.0.1", server.port), timeout=2).close()
-        return False
-    except ConnectionRefusedError:
-        return True
+PART = b'--x\r\nContent-Disposition: form-data; name="file"; filename="slow.png"\r\n\r\n'
+
+
+def begin_upload(server, token, length, first):
+    """A connection over which an upload is under way: its first bytes have reached the store."""
+    before = stored(server)
+    s = connect(server)
+    s.sendall(head_of_an_upload(token, length) + first)
+    wait_until(lambda: stored(server) != before, "a temporary file")
+    return s
 
 
 def test_sigterm_finishes_an_upload_under_way(new_server):
     server = new_server()
     admin = server.admin()
-    content, result = png() + os.urandom(2 << 20), {}
-    thread = threading.Thread(target=slow_upload, args=(server, admin.token, content, 2.0, result))
-    thread.start()
-    wait_until(lambda: result.get("sent", 0) > 100_000, what="the upload under way")
-    server.signal(signal.SIGTERM)
-    wait_until(lambda: server.log_lines("server.stopping"), what="the server stopping")
-    assert server.process.poll() is None
-    wait_until(lambda: refused(server), 5, "new connections refused")
-    thread.join()
-    assert result["answer"].startswith(b"HTTP/1.1 201"), result["answer"][:300]
-    file = json.loads(result["answer"].partition(b"\r\n\r\n")[2])
+    content = png() + os.urandom(4 << 20)
+    body = PART + content + b"\r\n--x--\r\n"
+    with begin_upload(server, admin.token, len(body), body[: 3 << 20]) as s:
+        server.signal(signal.SIGTERM)
+        wait_until(lambda: server.log_lines("server.stopping"), "the server stopping")
+        wait_until(lambda: server.client().get("/health/live").status_code == 503, "new requests refused")
+        assert server.process.poll() is None
+        s.sendall(body[3 << 20 :])
+        answer = b""
+        while part := s.recv(65536):
+            answer += part
+    assert answer.startswith(b"HTTP/1.1 201"), answer[:300]
+    file = json.loads(answer.partition(b"\r\n\r\n")[2])
     assert server.wait() == 0
     server.start()
     assert sha256(server.client(admin.token).get(f"/image-files/{file['id']}/download").content) == sha256(content)
 
 
-def test_sigterm_with_idle_connections_ends_quickly(new_server):
-    server = new_server()
-    idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(50)]
-    client = server.client()
-    ok(client.get("/health/live"))
-    start = time.monotonic()
+def test_sigterm_does_not_wait_for_idle_connections(new_server):
+    server = new_server(STOP_GRACE="1h")
+    idle = [connect(server) for _ in range(50)]
+    ok(server.client().get("/health/live"))
     assert server.stop() == 0
-    assert time.monotonic() - start < 5
     for s in idle:
         s.close()
 
@@ -79,17 +65,9 @@ def test_sigterm_with_idle_connections_ends_quickly(new_server):
 def test_sigterm_does_not_wait_for_ever(new_server):
     server = new_server(STOP_GRACE="1s")
     admin = server.admin()
-    with socket.create_connection(("127.0.0.1", server.port)) as s:
-        s.sendall(
-            f"POST /api/v1/upload/single HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\n"
-            "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 1000000\r\n\r\n--x\r\n".encode()
-        )
-        time.sleep(0.2)
-        start = time.monotonic()
+    with begin_upload(server, admin.token, 4_000_000, PART + png() + b"\0" * 3_000_000):
         server.signal(signal.SIGTERM)
-        code = server.wait(15)
-        assert time.monotonic() - start < 10
-        assert code in (0, 1)
+        assert server.wait() in (0, 1)
 
 
 def test_sigint_is_sigterm(new_server):
@@ -129,21 +107,29 @@ def test_log_injection(new_server):
         json.loads(text)
 
 
+def is_pending(server, number):
+    masks = re.findall(r"^(?:Shd|Sig)Pnd:\s*(\w+)$", Path(f"/proc/{server.process.pid}/status").read_text(), re.M)
+    return any(int(mask, 16) >> (number - 1) & 1 for mask in masks)
+
+
+def lands_in(log, client, seen):
+    """Asks once more, and looks whether any of what was asked is there now."""
+    seen.append(client.get("/patients").headers["x-request-id"])
+    return log.exists() and any(request_id in log.read_text() for request_id in seen)
+
+
 def test_sigusr_changes_the_level(new_server):
+    """One thread takes signals, one after the other: a line of the next one says that this one has been heeded."""
     server = new_server()
     client = server.client()
     server.signal(signal.SIGUSR2)
-    time.sleep(0.3)
+    wait_until(lambda: not is_pending(server, signal.SIGUSR2), "the signal taken")
+    (server.folder / ".env").write_text("REGISTRATION=sideways\n")
+    server.signal(signal.SIGHUP)
+    wait_until(lambda: server.log_lines("settings.rejected"), "the settings refused")
     quiet = client.get("/patients").headers["x-request-id"]
     server.signal(signal.SIGUSR1)
-    wait_until(
-        lambda: (
-            (r := client.get("/patients").headers["x-request-id"])
-            and time.sleep(0.2) is None
-            and r in server.log_text()
-        ),
-        what="lines again",
-    )
+    wait_until(lambda seen=[]: lands_in(server.log_path, client, seen), "lines again")
     assert quiet not in server.log_text()
 
 
@@ -157,12 +143,7 @@ def test_sighup_reopens_logs(new_server, tmp_path):
     server.signal(signal.SIGHUP)
     wait_until(log.exists, what="a new file")
 
-    def lands_in_the_new_file():
-        request_id = client.get("/patients").headers["x-request-id"]
-        time.sleep(0.25)
-        return request_id in log.read_text()
-
-    wait_until(lands_in_the_new_file, what="lines in the new file")
+    wait_until(lambda seen=[]: lands_in(log, client, seen), "lines in the new file")
     assert first in (tmp_path / "old.log").read_text()
 
 
@@ -183,7 +164,7 @@ def test_sighup_with_a_bad_env_keeps_serving(new_server):
     server.start()
     (server.folder / ".env").write_text("REGISTRATION=sideways\nLOG_LEVEL=7\n")
     server.signal(signal.SIGHUP)
-    time.sleep(0.5)
+    wait_until(lambda: server.log_lines("settings.rejected"), "the settings refused")
     ok(server.client().get("/health/live"))
     assert server.process.poll() is None
 
@@ -199,11 +180,11 @@ def test_log_rotation_by_size(new_server, tmp_path):
             client.get("/patients")
         return len(list(log.parent.iterdir())) >= 4
 
-    wait_until(rotated, 30, "three old files")
+    wait_until(rotated, "three old files")
     for _ in range(300):
         client.get("/patients")
-    time.sleep(0.5)
-    assert len(list(log.parent.iterdir())) <= 5
+    assert server.stop() == 0  # what waits is written
+    assert sorted(p.name for p in log.parent.iterdir()) == ["roentgen.log", *(f"roentgen.log.{n}" for n in (1, 2, 3))]
     assert log.stat().st_size < 200_000
 
 
@@ -213,12 +194,9 @@ def test_log_rotation_by_age(new_server, tmp_path):
     server = new_server(LOG_FILE=str(log), LOG_ROTATE_AGE="1s")
     client = server.client()
     first = client.get("/patients").headers["x-request-id"]
-    wait_until(lambda: client.get("/patients") and len(list(log.parent.iterdir())) >= 2, 15, "an old file")
-    wait_until(
-        lambda: first in "".join(p.read_text() for p in log.parent.iterdir() if p != log),
-        10,
-        "the first line in an old file",
-    )
+    wait_until(lambda: client.get("/patients") and len(list(log.parent.iterdir())) >= 2, "an old file")
+    assert server.stop() == 0  # no file moves any more
+    assert first in "".join(p.read_text() for p in log.parent.iterdir() if p != log)
 
 
 def test_log_is_readable_on_a_terminal(new_server):
@@ -236,54 +214,25 @@ def test_log_is_readable_on_a_terminal(new_server):
         assert "server.ready" in line and not line.startswith("{")
     finally:
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
         os.close(near)
 
 
 def test_the_port_in_use_is_a_clear_refusal(new_server):
     first = new_server()
     second = new_server(start=False, PORT=str(first.port))
-    done = second.run("serve", check=False, timeout=20)
+    done = second.run("serve", check=False)
     assert done.returncode == 1 and ("in use" in done.stderr.lower() or str(first.port) in done.stderr)
-
-
-def test_start_is_quick(new_server):
-    server = new_server(start=False)
-    start = time.monotonic()
-    server.start()
-    ok(server.client().get("/health/live"))
-    assert time.monotonic() - start < 3
 
 
 def test_a_start_sweeps_what_a_crash_left(new_server):
     server = new_server()
     admin = server.admin()
     kept = admin.upload(png())
-    with socket.create_connection(("127.0.0.1", server.port)) as s:
-        s.sendall(
-            f"POST /api/v1/upload/single HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\n"
-            "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 9000000\r\n\r\n"
-            '--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'.encode()
-            + png()
-            + b"\0" * 3_000_000
-        )
-        wait_until(
-            lambda: len([p for p in server.files.rglob("*") if p.is_file() and is_of_the_store(p)]) > 1,
-            what="a temporary file",
-        )
+    with begin_upload(server, admin.token, 9_000_000, PART + png() + b"\0" * 3_000_000):
         server.kill()
     server.start()
-    wait_until(
-        lambda: (
-            {
-                str(p.relative_to(server.files))
-                for p in server.files.rglob("*")
-                if p.is_file() and is_of_the_store(p)
-            }
-            == {kept["storage_path"]}
-        ),
-        what="the temporary file swept",
-    )
+    wait_until(lambda: stored(server) == [kept["storage_path"]], "the temporary file swept")
     server.run("fsck", "--deep")
 
 
@@ -298,4 +247,4 @@ def test_two_servers_share_a_database(new_server):
     there = two.client(doctor.token)
     ok(there.get("/auth/me"))
     ok(admin.patch(f"/users/{doctor.id}", json={"status": "DISABLED"}))
-    wait_until(lambda: there.get("/auth/me").status_code == 401, 5, "the other server noticing")
+    wait_until(lambda: there.get("/auth/me").status_code == 401, "the other server noticing")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from support import BINARY, PASSWORD, ROOT, wait_until
+from support import BINARY, PASSWORD, PATIENCE, ROOT, wait_until
 
 PAGES = ["README.md", "README.zh-CN.md"]
 
@@ -45,7 +45,7 @@ def test_chinese_pages_have_all_headings():
 
 
 def test_every_command_is_named(new_server):
-    usage = subprocess.run([BINARY, "--help"], capture_output=True, text=True, timeout=60).stdout
+    usage = subprocess.run([BINARY, "--help"], capture_output=True, text=True, timeout=PATIENCE).stdout
     for command in re.findall(r"^  ([a-z-]+) ", usage, re.M):
         for page in PAGES:
             assert re.search(rf"`roentgen [^`]*\b{command}\b", (ROOT / page).read_text()), f"{page}: {command}"
@@ -76,7 +76,7 @@ def test_the_session_runs_as_it_stands(checkout, page):
         env={**checkout.environment(), "API": f"{checkout.url}/api/v1", "PASSWORD": PASSWORD},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr
     assert (checkout.checkout / "bone.png").read_bytes().startswith(b"\x89PNG")
@@ -101,7 +101,7 @@ def test_the_proxy_works_as_it_stands(tmp_path, new_server):
         cwd=tmp_path,
         check=True,
         capture_output=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     socket = tmp_path / "nginx.socket"
     proxy = proxy.replace("/etc/ssl/certs/", f"{tmp_path}/").replace("/etc/ssl/private/", f"{tmp_path}/")
@@ -125,10 +125,10 @@ def test_the_proxy_works_as_it_stands(tmp_path, new_server):
             assert process.poll() is None, Path(tmp_path / "nginx.log").read_text()
             return socket.exists()
 
-        wait_until(listening, 20, "nginx")
+        wait_until(listening, "nginx")
         trust = ssl.create_default_context(cafile=str(tmp_path / "roentgen.pem"))
         transport = httpx.HTTPTransport(uds=str(socket), verify=trust)
-        with httpx.Client(base_url=f"https://{name}", transport=transport, trust_env=False, timeout=60) as client:
+        with httpx.Client(base_url=f"https://{name}", transport=transport, trust_env=False, timeout=PATIENCE) as client:
             answer = client.post("/api/v1/auth/login", json={"username": server.admin_name, "password": PASSWORD})
             assert answer.status_code == 200, answer.text
             assert "max-age" in answer.headers["strict-transport-security"]
@@ -143,4 +143,4 @@ def test_the_proxy_works_as_it_stands(tmp_path, new_server):
             assert allowed.headers["access-control-allow-origin"] == origin
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(PATIENCE)

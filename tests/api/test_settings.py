@@ -39,7 +39,7 @@ def test_settings_that_cannot_work(new_server, name, value):
     server = new_server(init=False, start=False, **{name: value})
     done = server.run("init-db", check=False)
     if done.returncode == 0:
-        done = server.run("serve", check=False, timeout=20)
+        done = server.run("serve", check=False)
     assert done.returncode != 0 and done.stderr
 
 

@@ -9,7 +9,7 @@ import numpy
 import pytest
 
 from made import image
-from support import CT, JPEG, dicom, ok, png, problem, sample, wrong_members, zipped
+from support import CT, JPEG, dicom, files_below, ok, png, problem, sample, wrong_members, zipped
 
 
 def send(api, files, expect=207, **details):
@@ -91,10 +91,10 @@ def test_zip_with_path_tricks(server, doctor, tmp_path):
         "x\u202egnp.png",
         "n" * 290 + ".png",
     ]
-    before = {p for p in server.folder.rglob("*") if p.is_file()}
+    before = files_below(server.folder)
     body = send(doctor, [("z.zip", zipped([(n, png()) for n in names]))])
     assert body["total"] == len(names)
-    new = {p for p in server.folder.rglob("*") if p.is_file()} - before
+    new = files_below(server.folder) - before
     assert not [p for p in new if "evil" in p.name]
     assert not (server.folder.parent / "evil.png").exists()
     for item in body["items"]:

@@ -11,6 +11,7 @@ import pytest
 from support import (
     JPEG,
     dicom,
+    files_below,
     md5,
     md5_base64,
     nothing_new,
@@ -122,7 +123,7 @@ def test_whole_way(server, doctor):
     ) == ("大片.png", patient["id"], "CT", "HEAD", "分片")
     assert file["uploaded_chunks"] == [0, 1, 2, 3, 4] and file["uploaded_at"]
     assert doctor.get(f"/image-files/{file['id']}/download").content == content
-    assert not [p for p in server.files.rglob("*") if p.is_file() and upload["upload_id"] in str(p.parent)]
+    wait_until(lambda: not [p for p in chunks_of(server, upload) if upload["upload_id"] in str(p.parent)], "the chunks gone")
 
 
 def test_a_large_file_in_parallel_in_any_order(server, doctor):
@@ -370,15 +371,16 @@ def test_complete_with_another_hash_422(server, doctor, hashed):
     ok(doctor.post(path(right, "complete")), 201)
 
 
+def chunks_of(server, upload):
+    return [p for p in files_below(server.files) if upload["upload_id"] in str(p)]
+
+
 def is_cancelled(server, api, upload):
     """It is as if it had never begun: no record, no chunks, and its place among those under way is free."""
     problem(api.get(path(upload)), 404)
     problem(api.post(path(upload, "complete")), 404)
     problem(api.get(f"/image-files/{upload['image_file_id']}"), 404)
-    wait_until(
-        lambda: not [p for p in server.files.rglob("*") if p.is_file() and upload["upload_id"] in str(p)],
-        what="the chunks gone",
-    )
+    wait_until(lambda: not chunks_of(server, upload), "the chunks gone")
     actions = server.database.rows(
         "select count(*) from audit_logs where action = 'image_file.upload_cancel' and entity = 'image_file' "
         f"and entity_id = {upload['image_file_id']} and user_id = {api.id}"
@@ -441,7 +443,7 @@ def test_cancel_frees(server, doctor):
     upload = begin(doctor, content, chunk_size=64 * KIB)
     for n in range(3):
         ok(put(doctor, upload, content, n))
-    assert [p for p in server.files.rglob("*") if p.is_file() and upload["upload_id"] in str(p)]
+    assert chunks_of(server, upload)
     ok(doctor.delete(path(upload)), 204)
     for answer in (
         doctor.get(path(upload)),
@@ -451,10 +453,7 @@ def test_cancel_frees(server, doctor):
         doctor.get(f"/image-files/{upload['image_file_id']}"),
     ):
         problem(answer, 404)
-    wait_until(
-        lambda: not [p for p in server.files.rglob("*") if p.is_file() and upload["upload_id"] in str(p)],
-        what="the chunks gone",
-    )
+    wait_until(lambda: not chunks_of(server, upload), "the chunks gone")
 
 
 def test_uploads_of_others_do_not_exist(doctor, colleague, admin):
@@ -507,11 +506,8 @@ def test_uploads_nobody_completes_are_swept(new_server):
     )
     server.start()
     admin = server.client(admin.token)
-    wait_until(lambda: admin.get(path(upload)).status_code == 404, 20, "the upload swept")
-    wait_until(
-        lambda: not [p for p in server.files.rglob("*") if p.is_file() and upload["upload_id"] in str(p)],
-        what="the chunks gone",
-    )
+    wait_until(lambda: admin.get(path(upload)).status_code == 404, "the upload swept")
+    wait_until(lambda: not chunks_of(server, upload), "the chunks gone")
 
 
 def test_a_real_jpeg_gets_its_thumbnail(doctor):

@@ -3,9 +3,8 @@
 import hashlib
 import os
 import re
-import socket
 
-from support import CT, nothing_new, ok, png, png_bomb, sample, stored, wait_until, wrong_members
+from support import CT, connect, nothing_new, ok, png, png_bomb, sample, stored, wait_until, wrong_members
 
 
 def test_too_large_413_before_the_body(new_server):
@@ -16,7 +15,7 @@ def test_too_large_413_before_the_body(new_server):
         f"POST /api/v1/upload/single HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\n"
         "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 5000000000\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as s:
+    with connect(server) as s:
         s.sendall(head.encode())
         assert s.recv(100).startswith(b"HTTP/1.1 413")
     limit = 2 << 20

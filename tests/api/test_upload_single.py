@@ -2,9 +2,7 @@
 
 import os
 import re
-import socket
 import threading
-import time
 import urllib.parse
 
 import pytest
@@ -14,6 +12,7 @@ from support import (
     JPEG,
     PNG,
     TIFF,
+    connect,
     dicom,
     md5,
     multipart,
@@ -24,6 +23,7 @@ from support import (
     sample,
     sha256,
     stored,
+    wait_until,
     wrong_members,
 )
 
@@ -386,7 +386,7 @@ def test_rights(admin, doctor, technician, radiologist, viewer, nobody):
 
 def test_refused_before_the_body_is_read(server, nobody):
     """Without a token a large body is not taken in: the answer comes first."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as s:
+    with connect(server) as s:
         s.sendall(
             b"POST /api/v1/upload/single HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
             b"Content-Length: 1000000000\r\n\r\n"
@@ -396,14 +396,14 @@ def test_refused_before_the_body_is_read(server, nobody):
 
 def test_an_upload_broken_off_leaves_nothing(server, doctor):
     before = stored(server)
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as s:
+    with connect(server) as s:
         s.sendall(
             f"POST /api/v1/upload/single HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {doctor.token}\r\n"
             "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 10000000\r\n\r\n"
             '--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'.encode()
             + png()
-            + b"\0" * 1_000_000
+            + b"\0" * 3_000_000
         )
-        time.sleep(0.1)
+        wait_until(lambda: set(stored(server)) > set(before), "a temporary file")
     nothing_new(server, before)
     assert ok(doctor.get("/image-files/my-images"))["total"] == 0

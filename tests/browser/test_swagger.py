@@ -10,10 +10,10 @@ from playwright.sync_api import expect, sync_playwright
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "api"))
 
 import support  # noqa: E402
-from support import DATA, PASSWORD, SLOW, ok  # noqa: E402
+from support import DATA, PASSWORD, PATIENCE, ok  # noqa: E402
 
 SERIES = sorted((DATA / "series" / "ct_philips_phantom").iterdir())
-expect.set_options(timeout=30000 * SLOW)
+expect.set_options(timeout=PATIENCE * 1000)
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
     "--headless",
@@ -41,7 +41,7 @@ class Docs:
     def __init__(self, page, server):
         self.page = page
         self.complaints = []
-        page.set_default_timeout(30000 * SLOW)
+        page.set_default_timeout(PATIENCE * 1000)
         page.on("console", self._listen)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.route(lambda url: not url.startswith((server.url, "blob:", "data:")), lambda route: route.abort())

@@ -29,7 +29,7 @@ PNG = base64.b64decode(
 def post(path, body, token=None):
     headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
     request = urllib.request.Request(f"{URL}/api/v1{path}", json.dumps(body).encode(), headers)
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=120) as answer:
         return json.load(answer)
 
 
@@ -40,7 +40,7 @@ def sign_in():
 def is_valid(token):
     request = urllib.request.Request(f"{URL}/api/v1/auth/me", headers={"Authorization": f"Bearer {token}"})
     try:
-        with urllib.request.urlopen(request, timeout=30):
+        with urllib.request.urlopen(request, timeout=120):
             return True
     except urllib.error.HTTPError:
         return False

@@ -21,7 +21,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "api"))
 
 import support  # noqa: E402
-from support import ok, png  # noqa: E402
+from support import ok, png, wait_until  # noqa: E402
 
 KILLS = int(os.environ.get("ROENTGEN_CRASH_KILLS", "60"))
 CLIENTS = 8
@@ -71,10 +71,11 @@ class Client(threading.Thread):
         self.server, self.token, self.state = server, token, state
         self.random = random.Random(f"{SEED}/{number}")
         self.failure = None
+        self.kept = 0
 
     def run(self):
         try:
-            with self.server.client(self.token, timeout=20) as api:
+            with self.server.client(self.token) as api:
                 while True:
                     self.random.choice((self.single, self.single, self.many, self.batch, self.chunked, self.delete))(api)
         except httpx.TransportError:
@@ -88,6 +89,7 @@ class Client(threading.Thread):
     def keep(self, file, content):
         assert file["sha256"] == hashlib.sha256(content).hexdigest()
         self.state["files"][file["id"]] = file["sha256"]
+        self.kept += 1
 
     def single(self, api):
         content = self.content()
@@ -175,7 +177,12 @@ def verify(api, states, everything, rng):
             done |= here
 
 
-@pytest.mark.timeout(900)
+def wait_for(clients, files):
+    """Until they have so many acknowledged together."""
+    wait_until(lambda: sum(c.kept for c in clients) >= files or any(c.failure for c in clients), f"{files} files")
+
+
+@pytest.mark.timeout(1800)
 def test_sigkill_loses_nothing_that_was_acknowledged(tmp_path):
     rng, lost = random.Random(SEED), 0
     server = support.Server(tmp_path / "server", WORKERS="16").init().start()
@@ -186,7 +193,9 @@ def test_sigkill_loses_nothing_that_was_acknowledged(tmp_path):
             clients = [Client(server, token, f"{kill}/{n}", state) for n, state in enumerate(states)]
             for client in clients:
                 client.start()
-            time.sleep(rng.uniform(0.02, 0.6))
+            # A number of files, since a machine may be slow; and a moment, since a kill may come between any two steps of the next.
+            wait_for(clients, rng.randrange(60))
+            time.sleep(rng.uniform(0, 0.02))
             server.kill()
             for client in clients:
                 client.join()
@@ -195,7 +204,7 @@ def test_sigkill_loses_nothing_that_was_acknowledged(tmp_path):
             if kill % 2:
                 lost += cut_power(server.files, rng)
             server.start()
-            checked = server.run("fsck", "--deep" if kill % 10 == 9 else "--deep=false", check=False, timeout=120)
+            checked = server.run("fsck", "--deep" if kill % 10 == 9 else "--deep=false", check=False)
             assert checked.returncode == 0, f"after kill {kill + 1}: {checked.stdout}{checked.stderr}"
             verify(server.client(token), states, kill == KILLS - 1, rng)
         total = sum(len(s["files"]) for s in states)

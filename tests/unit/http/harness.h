@@ -19,6 +19,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -260,16 +261,19 @@ static inline void app_destroy(void *data, void *context)
 
 /* ---- the server ---- */
 
+/* A machine may be slow: what must happen is waited for long, and nothing is said of how long it took. */
+enum { PATIENCE_MS = 100000 };
+
 static inline struct http_options default_options(void)
 {
     return (struct http_options){ .host = "127.0.0.1",
                                   .io_threads = 2,
                                   .worker_threads = 3,
                                   .max_connections = 500,
-                                  .idle_timeout_s = 30,
-                                  .header_timeout_s = 10,
-                                  .send_timeout_s = 30,
-                                  .body_min_bytes_per_s = 1024,
+                                  .idle_timeout_s = PATIENCE_MS / 100,
+                                  .header_timeout_s = PATIENCE_MS / 100,
+                                  .send_timeout_s = PATIENCE_MS / 100,
+                                  .body_min_bytes_per_s = 1,
                                   .max_header_bytes = 16384 };
 }
 
@@ -298,9 +302,6 @@ static inline void check_balance(struct counters *counters)
     assert_int_equal(counters->overlapped, 0);
     free(counters->big);
 }
-
-/* A machine may be slow: what must happen is waited for long, and nothing is said of how long it took. */
-enum { PATIENCE_MS = 100000 };
 
 static inline void stop(struct http_server *server, struct counters *counters)
 {
@@ -455,6 +456,24 @@ static inline bool closes_within(int fd, int ms)
             return false;
         if (recv(fd, dropped, sizeof(dropped), MSG_DONTWAIT) <= 0)
             return true;
+    }
+}
+
+/* The server has taken all that `fd` has sent: its end of the connection, which is in this process, has nothing left
+ * to read. */
+static inline void all_is_read(int fd)
+{
+    struct sockaddr_in own, peer;
+    socklen_t size = sizeof(own);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&own, &size), 0);
+    for (int other = 3; other < 1024; other++) {
+        size = sizeof(peer);
+        if (other == fd || getpeername(other, (struct sockaddr *)&peer, &size) || peer.sin_family != AF_INET ||
+            peer.sin_port != own.sin_port)
+            continue;
+        for (int unread = 1, i = 0; i < PATIENCE_MS && ioctl(other, FIONREAD, &unread) == 0 && unread; i++)
+            usleep(1000);
+        return;
     }
 }
 

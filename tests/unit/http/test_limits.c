@@ -3,8 +3,6 @@
 
 #include "../base/own_clock.h"
 
-#include <sys/ioctl.h>
-
 static struct http_options tight(void)
 {
     struct http_options options = default_options();
@@ -23,24 +21,6 @@ static void stop_and_go_on(struct http_server *server, struct counters *counters
 {
     own_clock_go();
     stop(server, counters);
-}
-
-/* The server has taken all that `fd` has sent: its end of the connection, which is in this process, has nothing left
- * to read. */
-static void all_is_read(int fd)
-{
-    struct sockaddr_in own, peer;
-    socklen_t size = sizeof(own);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&own, &size), 0);
-    for (int other = 3; other < 1024; other++) {
-        size = sizeof(peer);
-        if (other == fd || getpeername(other, (struct sockaddr *)&peer, &size) || peer.sin_family != AF_INET ||
-            peer.sin_port != own.sin_port)
-            continue;
-        for (int unread = 1, i = 0; i < PATIENCE_MS && ioctl(other, FIONREAD, &unread) == 0 && unread; i++)
-            usleep(1000);
-        return;
-    }
 }
 
 static void connects(struct http_server *server, int64_t connections)
@@ -246,7 +226,7 @@ static void longest_idle_makes_room(void **state)
     struct counters counters;
     struct http_options options = default_options();
     options.max_connections = 32;
-    struct http_server *server = start(options, &counters);
+    struct http_server *server = start_at_noon(options, &counters);
     int busy = dial(server), fds[N];
     counters.held = true;
     put(busy, "GET /work HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -255,7 +235,7 @@ static void longest_idle_makes_room(void **state)
         fds[i] = dial(server);
         put(fds[i], "GET /small HTTP/1.1\r\nHost: x\r\n\r\n");
         expect_answer(fds[i], 200, "hello");
-        usleep(10000);
+        own_clock_move_ms(10);
     }
     assert_true(closes_within(fds[0], PATIENCE_MS));
     assert_false(closes_within(fds[N - 1], 100));
@@ -264,7 +244,7 @@ static void longest_idle_makes_room(void **state)
     for (int i = 0; i < N; i++)
         close(fds[i]);
     close(busy);
-    stop(server, &counters);
+    stop_and_go_on(server, &counters);
 }
 
 static void full_queue(void **state)
@@ -491,7 +471,8 @@ static void stop_under_load(void **state)
         pthread_t threads[4];
         for (int i = 0; i < 4; i++)
             pthread_create(&threads[i], NULL, keep_asking, &s);
-        usleep(50000);
+        while (atomic_load(&counters.finished) < 50)
+            usleep(1000);
         assert_true(http_stop(server, PATIENCE_MS));
         check_balance(&counters);
         for (int i = 0; i < 4; i++)

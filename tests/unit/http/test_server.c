@@ -61,7 +61,7 @@ static void pipelined(void **state)
     assert_string_equal(answer.body, "bye");
     assert_memory_equal(answer_header(&answer, "Connection"), "close", 5);
     free(answer.body);
-    assert_true(closes_within(fd, 2000));
+    assert_true(closes_within(fd, PATIENCE_MS));
     close(fd);
 }
 
@@ -71,7 +71,7 @@ static void byte_by_byte(void **state)
     int fd = dial(server);
     for (const char *c = "POST /echo?a=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"; *c; c++) {
         put_bytes(fd, c, 1);
-        usleep(200);
+        all_is_read(fd);
     }
     expect_answer(fd, 200, "hello");
     close(fd);
@@ -83,7 +83,7 @@ static void http_1_0(void **state)
     int fd = dial(server);
     put(fd, "GET /small HTTP/1.0\r\n\r\n");
     expect_answer(fd, 200, "hello");
-    assert_true(closes_within(fd, 2000));
+    assert_true(closes_within(fd, PATIENCE_MS));
     close(fd);
     fd = dial(server);
     put(fd, "GET /small HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
@@ -94,7 +94,7 @@ static void http_1_0(void **state)
     char *body = malloc(PATTERN_BYTES);
     assert_true(get_bytes(fd, body, PATTERN_BYTES));
     free(body);
-    assert_true(closes_within(fd, 2000));
+    assert_true(closes_within(fd, PATIENCE_MS));
     close(fd);
 }
 
@@ -268,7 +268,7 @@ static void refused_requests(void **state)
         struct answer answer = get_answer(fd, true);
         if (answer.status != rows[i].status)
             fail_msg("%s -> %d", rows[i].text, answer.status);
-        assert_true(closes_within(fd, 2000));
+        assert_true(closes_within(fd, PATIENCE_MS));
         close(fd);
     }
     assert_int_equal(counters.begun, counters.finished);

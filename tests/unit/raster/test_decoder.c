@@ -555,10 +555,14 @@ static void late_helpers_are_ended(void **state)
     assert_int_equal(stats_of(pool).died, 0);
     decoder_pool_close(pool);
     pool = open_lying(SPINS, 1000);
-    assert_false(trial_run(pool, t));
+    int64_t timed_out;
+    do { /* again where other work left it so little of the processor that it was late, too */
+        timed_out = stats_of(pool).timed_out;
+        assert_false(trial_run(pool, t));
+    } while (t->error.code == E_UNAVAILABLE);
     assert_int_equal(t->error.code, E_INVALID);
     assert_non_null(strstr(t->error.message, "longer than"));
-    assert_int_equal(stats_of(pool).timed_out, 1);
+    assert_true(stats_of(pool).timed_out > timed_out);
     decoder_pool_close(pool);
     pool = open_lying(SILENT_AT_START, 30);
     assert_false(trial_run(pool, t));
