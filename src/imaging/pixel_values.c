@@ -73,8 +73,8 @@ static const struct dicom_dataset *rescale_of(const struct pixel_source *s)
     return dicom_functional_group(s->object, PIXEL_VALUE_TRANSFORMATION, s->frame);
 }
 
-/* Rescale Type and Modality LUT Type; US is "unspecified" (C.11.1.1.2). A rescaled CT that says nothing is in Hounsfield
- * units, but one of several energies has to say it (C.8.2.1). */
+/* Rescale Type and Modality LUT Type; US is "unspecified" (C.11.1.1.2). A rescaled CT that says nothing is in
+ * Hounsfield units, but one of several energies has to say it (C.8.2.1). */
 static struct str unit_of(const struct pixel_source *s, const struct dicom_dataset *from, uint32_t tag)
 {
     struct arena *arena = &s->c->arena;
