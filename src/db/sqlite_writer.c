@@ -2,7 +2,7 @@
  *
  *   db-writer                                              db-flusher
  *     begin immediate                                        (the group before)
- *       savepoint  piece 1  release                          sync
+ *       piece 1, or after a failure rollback, begin          sync
  *       savepoint  piece 2  release, or after a              answer its pieces
  *       ...                 failure rollback to it
  *     until nothing waits and the flusher is free,
@@ -121,14 +121,29 @@ static bool commit_unsynced(struct sqlite_writer *w, void **wal, struct error *e
     return ok;
 }
 
-/* Runs one piece inside the open transaction. */
-static void run(struct sqlite_writer *w, struct piece *piece)
+/* Undoes a piece that failed, and nothing else. The first has only itself to undo: where no transaction can be begun
+ * after it, the group ends. */
+static void undo(struct sqlite_writer *w, bool first)
+{
+    struct error ignored = { 0 };
+    if (first) {
+        rollback(w);
+        begin(w, &ignored);
+    } else {
+        step(w, STEP_ROLLBACK_TO, &ignored);
+        step(w, STEP_RELEASE, &ignored);
+    }
+}
+
+/* Runs one piece inside the open transaction. The first needs no savepoint, within which SQLite copies every page
+ * before it changes it. */
+static void run(struct sqlite_writer *w, struct piece *piece, bool first)
 {
     struct call *c = piece->call;
     struct db_connection *own = c->connection;
     c->error = piece->before;
     piece->ok = false;
-    if (!step(w, STEP_SAVEPOINT, &c->error))
+    if (!first && !step(w, STEP_SAVEPOINT, &c->error))
         return;
     w->connection->base.writing = true;
     c->connection = &w->connection->base;
@@ -140,10 +155,10 @@ static void run(struct sqlite_writer *w, struct piece *piece)
         error_set(&c->error, E_INTERNAL, "the transaction was undone by a failure");
         return;
     }
-    struct error ignored = { 0 };
     if (!ok)
-        step(w, STEP_ROLLBACK_TO, &ignored);
-    piece->ok = step(w, STEP_RELEASE, ok ? &c->error : &ignored) && ok;
+        undo(w, first);
+    else
+        piece->ok = first || step(w, STEP_RELEASE, &c->error);
 }
 
 /* A piece in a transaction of its own. */
@@ -153,7 +168,7 @@ static void run_alone(struct sqlite_writer *w, struct piece *piece)
     piece->ok = false;
     if (!begin(w, &piece->call->error))
         return;
-    run(w, piece);
+    run(w, piece, true);
     piece->ok = !undone(w) && commit(w, &piece->call->error) && piece->ok;
 }
 
@@ -280,8 +295,8 @@ static bool fill_group(struct sqlite_writer *w)
         struct piece *piece = take(w, group->count > 0);
         if (!piece)
             break;
+        run(w, piece, group->count == 0);
         group->pieces[group->count++] = piece;
-        run(w, piece);
         whole = !undone(w);
     }
     return whole;

@@ -138,18 +138,21 @@ static void note_done(struct call *c, bool ok, void *context)
     sem_post(piece->done);
 }
 
+enum { GATE_ID = 1000000 };
 struct gate {
     sem_t entered, open;
+    bool fails; /* after it has written a row */
 };
 
 static bool wait_at_gate(struct call *c, void *context)
 {
-    (void)c;
     struct gate *gate = context;
     sem_post(&gate->entered);
     sem_wait(&gate->open);
     sem_post(&gate->open); /* stays open, should it run again */
-    return true;
+    if (gate->fails)
+        db_execute(c, "insert into t_counts(id, n) values (?, 0)", V(GATE_ID));
+    return !gate->fails;
 }
 
 static void forget(struct call *c, bool ok, void *context)
@@ -158,9 +161,9 @@ static void forget(struct call *c, bool ok, void *context)
 }
 
 /* Queues the pieces behind a closed gate, opens it, and waits for all. */
-static void run_together(struct fixture *f, struct piece *pieces, int count)
+static void run_behind(struct fixture *f, bool gate_fails, struct piece *pieces, int count)
 {
-    struct gate gate;
+    struct gate gate = { .fails = gate_fails };
     struct call gate_call;
     sem_t done;
     sem_init(&gate.entered, 0, 0);
@@ -182,6 +185,11 @@ static void run_together(struct fixture *f, struct piece *pieces, int count)
     assert_true(
         db_transact(&f->call, run_sql, "delete from t_counts where id = -1")); /* the gate's own answer came before */
     call_release(&gate_call);
+}
+
+static void run_together(struct fixture *f, struct piece *pieces, int count)
+{
+    run_behind(f, false, pieces, count);
 }
 
 static void release_pieces(struct piece *pieces, int count)
@@ -215,6 +223,20 @@ static void all_that_wait_share_a_commit(void **state)
         assert_true(after.commits - before.commits <=
                     LATER / 2); /* a group is cut each 20 ms, be the machine as slow as it may */
     release_pieces(pieces, LATER);
+}
+
+/* What it wrote is gone, and what others of its group write stays. */
+static void first_piece_fails_alone(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    make_tables(f);
+    struct piece pieces[] = { { .number = 1, .fails = true }, { .number = 2 }, { .number = 3 } };
+    run_behind(f, true, pieces, 3);
+    assert_false(pieces[0].ok);
+    assert_true(pieces[1].ok && pieces[2].ok);
+    assert_int_equal(integer(f, "select count(*) from t_counts where id in (2, 3)"), 2);
+    assert_int_equal(integer(f, "select count(*) from t_counts"), 2);
+    release_pieces(pieces, 3);
 }
 
 static void clashing_piece_fails_alone(void **state)
@@ -651,6 +673,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON_BOTH(counters_of_many_threads),
         ON_BOTH(all_that_wait_share_a_commit),
+        ON_BOTH(first_piece_fails_alone),
         ON_BOTH(clashing_piece_fails_alone),
         ON_ONE(full_disk, sqlite_target),
         ON_ONE(nothing_slips_past_a_failure, sqlite_target),
