@@ -7,8 +7,8 @@
  * when it is acted on. Of two patients the one with the smaller id comes first. A series is locked by its study:
  * nobody touches one without it.
  *
- *     static bool study_delete(struct call *c)
- *         if (!lock_study(c, key->id, 0) || !study_load(c, key->id, &study))    // first locked, then read
+ *     bool study_delete(struct call *c, int64_t id)
+ *         if (!lock_study(c, id, 0) || !study_load_to_change(c, id, &study))    // first locked, then read
  *
  * A record's parents have to be read before they can be locked, and may have changed by then: a study moved, a
  * patient merged into another. These functions look again when they have the locks, and begin the transaction anew
