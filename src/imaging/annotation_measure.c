@@ -6,6 +6,7 @@
 #include "imaging/presentation.h"
 #include "measure/ultrasound.h"
 #include "base/names.h"
+#include "schema/kinds.h"
 
 #include <math.h>
 
@@ -160,22 +161,27 @@ static void note_doubts(struct measuring *m, struct annotation *a, unsigned abou
         note(m, a, header_doubts_text(m->image->dicom, m->frame.number, about, BYTES_MAX, &m->c->arena));
 }
 
-static void put_value(struct annotation *a, const char *name, double value, struct str unit, enum value_basis basis)
+/* A rescale may be so large that no number is left. */
+static void put_value(struct measuring *m, struct annotation *a, const char *name, double value, struct str unit,
+                      enum value_basis basis)
 {
     struct annotation_value *values = a->values.items;
-    values[a->values.count++] = (struct annotation_value){ str_from(name), value, unit, basis };
+    if (fabs(value) <= REAL_MOST)
+        values[a->values.count++] = (struct annotation_value){ str_from(name), value, unit, basis };
+    else
+        note(m, a, arena_format(&m->c->arena, "%s is too large to be told", name));
 }
 
 /* ---- ultrasound regions whose axes are no lengths ---- */
 
 /* Of two points how far they are apart along the axis, of one where it is. */
-static void put_along(struct annotation *a, const char *name, const struct ultrasound_axis *axis, double from,
-                      double to)
+static void put_along(struct measuring *m, struct annotation *a, const char *name, const struct ultrasound_axis *axis,
+                      double from, double to)
 {
     if (axis->unit && a->points.count == 2)
-        put_value(a, name, fabs((to - from) * axis->delta), str_from(axis->unit), BASIS_ULTRASOUND);
+        put_value(m, a, name, fabs((to - from) * axis->delta), str_from(axis->unit), BASIS_ULTRASOUND);
     else if (axis->unit && axis->has_origin)
-        put_value(a, name, (from - axis->origin) * axis->delta + axis->origin_value, str_from(axis->unit),
+        put_value(m, a, name, (from - axis->origin) * axis->delta + axis->origin_value, str_from(axis->unit),
                   BASIS_ULTRASOUND);
 }
 
@@ -210,8 +216,8 @@ static void measure_axes(struct measuring *m, struct annotation *a)
              "angles are of pixels",
              STR_FMT(axis_words(arena, &region->across)), STR_FMT(axis_words(arena, &region->down))));
     if ((kind == REGION_POINT && a->points.count == 1) || (!strcmp(kind_of(a)->name, "line") && a->points.count == 2)) {
-        put_along(a, "horizontal", &region->across, p->x, q->x);
-        put_along(a, "vertical", &region->down, p->y, q->y);
+        put_along(m, a, "horizontal", &region->across, p->x, q->x);
+        put_along(m, a, "vertical", &region->down, p->y, q->y);
     }
 }
 
@@ -230,19 +236,19 @@ static bool measure_pixels(struct measuring *m, struct annotation *a)
     const struct roi_stats *stats = &sampling.stats;
     struct str unit = f->unit;
     if (roi.region == REGION_POINT && stats->count) {
-        put_value(a, "value", stats->mean, unit, BASIS_NONE);
+        put_value(m, a, "value", stats->mean, unit, BASIS_NONE);
         return true;
     }
     if (roi.region != REGION_POINT)
-        put_value(a, "pixel_count", (double)stats->count, STR_NULL, BASIS_NONE);
+        put_value(m, a, "pixel_count", (double)stats->count, STR_NULL, BASIS_NONE);
     if (!stats->count) {
         note(m, a, S("no pixel with a value has its centre inside"));
         return true;
     }
-    put_value(a, "mean", stats->mean, unit, BASIS_NONE);
-    put_value(a, "sd", roi_stats_sd(stats), unit, BASIS_NONE);
-    put_value(a, "min", stats->min, unit, BASIS_NONE);
-    put_value(a, "max", stats->max, unit, BASIS_NONE);
+    put_value(m, a, "mean", stats->mean, unit, BASIS_NONE);
+    put_value(m, a, "sd", roi_stats_sd(stats), unit, BASIS_NONE);
+    put_value(m, a, "min", stats->min, unit, BASIS_NONE);
+    put_value(m, a, "max", stats->max, unit, BASIS_NONE);
     return true;
 }
 
@@ -288,7 +294,7 @@ static bool measure_one(struct measuring *m, struct annotation *a)
     const char *const *units = basis == BASIS_PIXELS ? units_px : units_mm;
     a->values = (struct list){ arena_array(&m->c->arena, struct annotation_value, ANNOTATION_VALUES_MAX), 0 };
     for (int i = 0; i < result.count; i++)
-        put_value(a, result.values[i].name, result.values[i].value, str_from(units[result.values[i].unit]), basis);
+        put_value(m, a, result.values[i].name, result.values[i].value, str_from(units[result.values[i].unit]), basis);
     if (basis != BASIS_CALIBRATION)
         measure_axes(m, a);
     bool has_region = kind_of(a)->region != REGION_NONE;

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 import made
+from annotations import path, points, put
 from support import wrong_members
 from test_header_doubts import INTERCEPT, SLOPE, SPACING, remark_of_line, remark_of_point, with_element
 from test_pixel_values import groups, mapped, mapping
@@ -334,3 +335,22 @@ def test_bits_of_a_modality_lut(doctor, bits, entries, is_told):
     _, remark, found = told(doctor, made.image(RAMP, Modality="CR", ModalityLUTSequence=made.items(table)))
     assert found["max"] == entries and bool(remark) == is_told
     assert not is_told or f"declares {bits} bits and has larger entries" in remark
+
+
+# ---- numbers that nobody can tell ----
+
+
+@pytest.mark.parametrize("slope, intercept", [("1e300", "1e300"), ("1e308", "0"), ("-1e308", "-1e308")])
+def test_values_beyond_numbers(doctor, slope, intercept):
+    """The figure is kept, what cannot be told is left out with a word."""
+    file = made.send(doctor, with_element(with_element(made.image(RAMP), SLOPE, "DS", slope.encode()), INTERCEPT, "DS", intercept.encode()))
+    etag = doctor.get(path(file)).headers["etag"]
+    figures = [
+        {"kind": "point", "points": points((4.5, 4.5))},
+        {"kind": "rectangle", "points": points((1, 1), (5, 5))},
+    ]
+    point, rectangle = put(doctor, file, figures, etag=etag)["annotations"]
+    assert point["values"] == [] and point["remark"] == "value is too large to be told"
+    assert {v["name"]: v["value"] for v in rectangle["values"]} == {"area": 16, "perimeter": 16, "pixel_count": 16}
+    assert "mean is too large to be told; sd is" in rectangle["remark"]
+    assert doctor.get(path(file)).json()["annotations"][0]["remark"] == point["remark"]
