@@ -3,6 +3,7 @@
 #include "server/endpoints.h"
 #include "site/migrations.h"
 #include "site/permission.h"
+#include "web/openapi_document.h"
 #include "base/text.h"
 #include "db/db.h"
 
@@ -69,6 +70,41 @@ static void tables_hold_together(void **state)
     if (endpoints_check(&call, &endpoints_served, &complaints))
         fail_msg("%.*s", STR_FMT(text_str(&complaints)));
     text_release(&complaints);
+}
+
+struct basket {
+    unsigned first, second;
+};
+static const char *const fruits[] = { "apple", "pear", NULL };
+static const char *const trees[] = { "oak", NULL };
+
+/* Of each table of choices clients make one type, and of each type one table: else two would share a name. */
+static void choices_have_one_type(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *const *choices;
+        const char *type;
+        int wrong; /* members complained of */
+    } seconds[] = {
+        { fruits, "Fruit", 0 }, { trees, "Tree", 0 }, { fruits, "Food", 1 }, { trees, "Fruit", 2 }, { fruits, NULL, 1 }
+    };
+    for (size_t i = 0; i < sizeof(seconds) / sizeof(seconds[0]); i++) {
+        const struct field fields[] = {
+            FIELD(struct basket, first, .choices = fruits, .type = "Fruit", .doc = "What is in it."),
+            FIELD(struct basket, second, .choices = seconds[i].choices, .type = seconds[i].type,
+                  .doc = "What else is."),
+        };
+        const struct schema schema = SCHEMA("Basket", struct basket, fields);
+        const struct endpoint row = { .path = "/basket", .out = &schema };
+        const struct endpoint_table table = { &row, 1 };
+        const struct service one = { .tables = (const struct endpoint_table *[]){ &table }, .count = 1 };
+        struct text complaints;
+        text_init(&complaints, 1 << 20);
+        if (openapi_check_choices(&one, &complaints) != seconds[i].wrong)
+            fail_msg("%zu: %.*s", i, STR_FMT(text_str(&complaints)));
+        text_release(&complaints);
+    }
 }
 
 static void limits_are_kept(const struct schema *schema)
@@ -249,6 +285,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tables_hold_together),
+        cmocka_unit_test(choices_have_one_type),
         cmocka_unit_test(every_table_keeps_its_limits),
         cmocka_unit_test(every_stored_record_survives_sql),
         cmocka_unit_test(roles_are_seeded_once),
