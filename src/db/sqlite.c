@@ -303,9 +303,8 @@ static void sqlite_reset(struct statement *statement)
     sqlite3_reset(handle_of(statement));
 }
 
-static bool sqlite_run_text(struct db_connection *base, struct str sql, struct error *error)
+static bool run_statement(struct sqlite_connection *connection, struct str sql, struct error *error)
 {
-    struct sqlite_connection *connection = (struct sqlite_connection *)base;
     sqlite3_stmt *handle = NULL;
     int code = sqlite3_prepare_v2(connection->handle, sql.at, (int)sql.len, &handle, NULL);
     if (code != SQLITE_OK)
@@ -315,6 +314,16 @@ static bool sqlite_run_text(struct db_connection *base, struct str sql, struct e
     } while (code == SQLITE_ROW);
     bool ok = code == SQLITE_DONE || sqlite_fail(connection->handle, code, error);
     sqlite3_finalize(handle);
+    return ok;
+}
+
+/* Of a migration, which alone may write the text of the schema: what it says is the program's own. */
+static bool sqlite_run_text(struct db_connection *base, struct str sql, struct error *error)
+{
+    struct sqlite_connection *connection = (struct sqlite_connection *)base;
+    sqlite3_db_config(connection->handle, SQLITE_DBCONFIG_DEFENSIVE, 0, NULL);
+    bool ok = run_statement(connection, sql, error);
+    sqlite3_db_config(connection->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     return ok;
 }
 

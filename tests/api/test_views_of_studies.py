@@ -307,7 +307,7 @@ def test_an_upgrade_tells_what_rows_say(new_server):
     theirs = colleague.upload(dicom(pixels=b"\5\6\7\x08", **same, **HIDDEN), "a.dcm")
     mine = doctor.upload(dicom(**same, **{**OWN, "PatientName": "Other^Name"}), "b.dcm")
     server.stop()
-    server.run("migrate", "down", "--yes")
+    server.run("migrate", "down", "--to", "17", "--yes")
     server.run("migrate", "up")
     server.start()
     doctor, colleague, admin = (server.client(api.token) for api in (doctor, colleague, admin))
