@@ -77,7 +77,7 @@ static bool check_job(struct errand *e)
                      job->format.columns, job->format.rows, most);
 }
 
-/* The rights a descriptor has go with it. Of one that can only read, a helper may do no more than move the offset,
+/* The rights a descriptor has go with it. Of one that can only read, a decoder may do no more than move the offset,
  * which nobody relies on (decoder.h). */
 static bool is_read_only(int fd)
 {
@@ -180,7 +180,7 @@ static bool write_tables(const struct errand *e, int memory)
     return ok;
 }
 
-/* ---- the result: nothing a helper says is believed ---- */
+/* ---- the result: nothing a decoder says is believed ---- */
 
 static bool is_format(const struct errand *e, const struct pixel_format *f)
 {
@@ -315,7 +315,7 @@ static enum attempt died(struct errand *e, int status)
                    sigdescr_np(WTERMSIG(status)));
 }
 
-/* The helper's own words, about the file. They reach clients, so they are text whatever was done to it. Memory it
+/* The decoder's own words, about the file. They reach clients, so they are text whatever was done to it. Memory it
  * lacked may be short for a moment only, or wasted by earlier files. */
 static enum attempt refused(struct errand *e)
 {

@@ -1,29 +1,29 @@
-/* decoder.h - untrusted pixels are decoded in helper processes, where a crash hurts nobody.
+/* decoder.h - untrusted pixels are decoded in processes of their own, where a crash hurts nobody.
  *
  *     struct decoder_pool *pool = decoder_pool_open(&options, &error)
  *     struct decode_job job = { .kind = DECODE_RENDER, .fd = fd, .pieces = ..., .presentation = &presentation };
  *     struct decode_result result;
  *     if (!decoder_run(pool, &job, arena, &result, &error)) ...
  *
- *   server                                        helper: `roentgen decoder`, spawned by the server
+ *   server                                        decoder: `roentgen decoder`, a process
  *   job + descriptor of the file (SCM_RIGHTS) --> maps the file read-only, decodes, renders, encodes
- *   result header                             <-- writes into the shared memory both have mapped
+ *   result header                             <-- writes the result into memory that both share
  *
- * A helper has no network, no file system and no way to start programs (seccomp, rlimits; set before the first job),
+ * A decoder has no network, no file system and no way to start programs (seccomp, rlimits; set before the first job),
  * and a bounded memory and time. Each sees files of one account only: before it gets another's, a new one takes its
  * place. One that dies or runs late is replaced.
  *
  * The file is blamed (E_INVALID: "the decoder gave up on ...") only for what it can do: it used all the processor time
- * of a job, or ended two helpers in turn by a signal that a program raises itself. All else is tried again with another
- * helper, then is E_UNAVAILABLE: a helper that was stopped, killed by the kernel or the operator, or died idle; a call
- * that the sandbox forbids; a disk that does not answer; nonsense. `trouble` says what it was, for the log, even when
- * the second attempt went well.
+ * of a job, or ended two decoders in turn by a signal that a program raises itself. All else is tried again with
+ * another decoder, then is E_UNAVAILABLE: a decoder that was stopped, killed by the kernel or the operator, or died
+ * idle; a call that the sandbox forbids; a disk that does not answer; nonsense. `trouble` says what it was, for the
+ * log, even when the second attempt went well.
  *
- * Helpers are started on first use and stay; a job waits for a free one as long as it may take itself, accounts in
+ * Decoders are started on first use and stay; a job waits for a free one as long as it may take itself, accounts in
  * turn, then E_UNAVAILABLE. There are two kinds: raster files need libvips, which takes long to load; frames do not.
  * They end with the pool, and with the server however that ends.
  *
- * Nothing a helper answers is believed: numbers are checked, bytes are copied before anybody looks at them.
+ * Nothing a decoder answers is believed: numbers are checked, bytes are copied before anybody looks at them.
  *
  * All that a job names is the caller's, borrowed until decoder_run returns; the result's bytes are in the arena.
  *
@@ -73,7 +73,7 @@ struct decode_result {
 };
 
 struct decoder_options {
-    int helpers;          /* at most so many at work at once */
+    int processes;        /* at most so many at work at once */
     int64_t memory_bytes; /* of each, address space */
     int64_t timeout_ms;   /* for one job */
     int64_t max_result_bytes;
@@ -85,7 +85,7 @@ bool decoder_pool_open(const struct decoder_options *options, struct decoder_poo
 /* Jobs under way and those that come fail with E_UNAVAILABLE; takes NULL. For a server that stops, before it waits for
  * the threads that run jobs. */
 void decoder_pool_stop(struct decoder_pool *pool);
-void decoder_pool_close(struct decoder_pool *pool); /* takes NULL; ends the helpers. Nobody may be in decoder_run */
+void decoder_pool_close(struct decoder_pool *pool); /* takes NULL; ends the decoders. Nobody may be in decoder_run */
 /* E_INVALID, E_UNSUPPORTED_TYPE, E_NOT_FOUND (a page past the last): it is about the file. E_UNAVAILABLE, with
  * retry_after_s: it is not. Blocks. */
 bool decoder_run(struct decoder_pool *pool, const struct decode_job *job, struct arena *arena,
@@ -95,10 +95,10 @@ struct decoder_stats {
     int64_t running, waiting, jobs; /* processes; jobs that wait for one; jobs so far */
     int64_t died, timed_out, replaced;
 };
-/* Also buries helpers that died idle. */
+/* Also buries decoders that died idle. */
 void decoder_stats(struct decoder_pool *pool, struct decoder_stats *out);
 
-/* `roentgen decoder`: the helper itself. Speaks over the socket that is its descriptor 3; returns its exit status. */
+/* `roentgen decoder`: the process itself. Speaks over the socket that is its descriptor 3; returns its exit status. */
 int decoder_main(void);
 
 #endif

@@ -1,4 +1,4 @@
-/* decoder_main.c - the helper process: reads requests from its socket until that closes. */
+/* decoder_main.c - the decoder process: reads requests from its socket until that closes. */
 #include "raster/decoder_sandbox.h"
 #include "raster/decoder_work.h"
 #include "raster/vips.h"

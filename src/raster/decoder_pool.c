@@ -77,7 +77,7 @@ static void answer_start(struct decoder_pool *pool)
 static struct decoder_process *empty_place(struct decoder_pool *pool, enum decoder_flavour *flavour)
 {
     for (int f = 0; f < DECODER_FLAVOURS; f++)
-        for (int i = 0; pool->wants_spares[f] && !pool->stopping && i < SPARES_MAX && i < pool->options.helpers; i++)
+        for (int i = 0; pool->wants_spares[f] && !pool->stopping && i < SPARES_MAX && i < pool->options.processes; i++)
             if (!pool->spares[f][i].pid) {
                 *flavour = (enum decoder_flavour)f;
                 return &pool->spares[f][i];
@@ -131,7 +131,7 @@ static void bury_one(struct decoder_pool *pool, struct decoder_process *process)
 static void bury(struct decoder_pool *pool)
 {
     for (int f = 0; f < DECODER_FLAVOURS; f++) {
-        for (int i = 0; i < pool->options.helpers; i++)
+        for (int i = 0; i < pool->options.processes; i++)
             if (!pool->slots[i].taken)
                 bury_one(pool, &pool->slots[i].processes[f]);
         for (int i = 0; i < SPARES_MAX; i++)
@@ -190,7 +190,7 @@ static void release(struct decoder_pool *pool)
 bool decoder_pool_open(const struct decoder_options *options, struct decoder_pool **out, struct error *error)
 {
     struct decoder_pool *pool = calloc(1, sizeof(*pool));
-    struct decoder_slot *slots = calloc((size_t)options->helpers, sizeof(*slots));
+    struct decoder_slot *slots = calloc((size_t)options->processes, sizeof(*slots));
     if (!pool || !slots)
         abort();
     pool->options = *options;
@@ -199,7 +199,7 @@ bool decoder_pool_open(const struct decoder_options *options, struct decoder_poo
     pool->slots = slots;
     pool->last_waiter = &pool->waiters;
     for (int f = 0; f < DECODER_FLAVOURS; f++) {
-        for (int i = 0; i < options->helpers; i++)
+        for (int i = 0; i < options->processes; i++)
             slots[i].processes[f] = DECODER_PROCESS_NONE;
         for (int i = 0; i < SPARES_MAX; i++)
             pool->spares[f][i] = DECODER_PROCESS_NONE;
@@ -221,7 +221,7 @@ void decoder_pool_stop(struct decoder_pool *pool)
         return;
     background_lock(&pool->keeper);
     pool->stopping = true;
-    for (int i = 0; i < pool->options.helpers; i++)
+    for (int i = 0; i < pool->options.processes; i++)
         for (int f = 0; f < DECODER_FLAVOURS; f++)
             if (pool->slots[i].processes[f].pid)
                 shutdown(pool->slots[i].processes[f].socket, SHUT_RDWR);
@@ -237,7 +237,7 @@ void decoder_pool_close(struct decoder_pool *pool)
     background_stop(&pool->keeper);
     background_release(&pool->keeper);
     for (int f = 0; f < DECODER_FLAVOURS; f++) {
-        for (int i = 0; i < pool->options.helpers; i++)
+        for (int i = 0; i < pool->options.processes; i++)
             if (pool->slots[i].processes[f].pid)
                 decoder_process_end(&pool->slots[i].processes[f]);
         for (int i = 0; i < SPARES_MAX; i++)
@@ -264,7 +264,7 @@ static struct decoder_slot *find_free(struct decoder_pool *pool, enum decoder_fl
 {
     struct decoder_slot *found = NULL;
     int best = 0;
-    for (int i = 0; i < pool->options.helpers; i++) {
+    for (int i = 0; i < pool->options.processes; i++) {
         int fits = fitness(&pool->slots[i], flavour, owner);
         if (fits > best) {
             best = fits;
@@ -288,7 +288,7 @@ static int64_t ticket_for(const struct decoder_pool *pool, int64_t account)
     for (const struct waiter *w = pool->waiters; w; w = w->next)
         if (w->account == account && w->ticket > last)
             last = w->ticket;
-    for (int i = 0; i < pool->options.helpers; i++)
+    for (int i = 0; i < pool->options.processes; i++)
         if (pool->slots[i].taken && pool->slots[i].account == account && pool->slots[i].ticket > last)
             last = pool->slots[i].ticket;
     return last + 1;

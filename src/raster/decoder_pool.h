@@ -5,7 +5,7 @@
  *     ...decoder_process_send(&process, ...), decoder_process_receive(&process, ...)...
  *     decoder_pool_give(pool, slot);
  *
- *   pool -> slots[helpers]   taken or free, each with at most one process of each flavour
+ *   pool -> slots[processes] taken or free, each with at most one process of each flavour
  *        -> waiters          in the order in which they come to it
  *        -> spares           processes that have not seen anybody's file
  *        -> keeper           the thread that starts processes

@@ -32,7 +32,7 @@ static int make_memory(int64_t max_result_bytes)
 
 /* Nothing of ours is its business: passwords may stand in the environment. Where libraries lie and what a sanitizer is
  * told holds for the same program in another process too. */
-static char **helper_environment(char **found, int most)
+static char **decoder_environment(char **found, int most)
 {
     static const char *const wanted[] = { "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "TSAN_OPTIONS=", "LD_LIBRARY_PATH=" };
     int count = 0;
@@ -69,7 +69,7 @@ static int spawn(const char *program, int socket, pid_t *pid)
                                                POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
     failed = failed ? failed
                     : posix_spawn(pid, program, &actions, &attributes, arguments,
-                                  helper_environment(environment, ENVIRONMENT_MAX));
+                                  decoder_environment(environment, ENVIRONMENT_MAX));
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     return failed;

@@ -1,6 +1,6 @@
 /* decoder_protocol.h - what server and decoder process say to each other. Private to raster/.
  *
- *   server                                                helper (descriptor 3)
+ *   server                                                decoder (descriptor 3)
  *   setup   + descriptor of the shared memory        -->  loads what it needs, closes the sandbox
  *                                                    <--  reply: ready, or why not
  *   request + descriptor of the file, read-only      -->
@@ -12,10 +12,10 @@
  *
  *   0             REQUEST_BYTES
  *   | pieces, LUTs | result ................... |
- *     server writes  helper writes
+ *     server writes  decoder writes
  *
- * The server never maps it: it writes and reads with pwrite and pread, so that nothing a helper does to it can stop the
- * server, and what was read no longer changes. Pages are only there where something was written.
+ * The server never maps it: it writes and reads with pwrite and pread, so that nothing a decoder does to it can stop
+ * the server, and what was read no longer changes. Pages are only there where something was written.
  */
 #ifndef ROENTGEN_RASTER_DECODER_PROTOCOL_H
 #define ROENTGEN_RASTER_DECODER_PROTOCOL_H

@@ -62,7 +62,7 @@ static bool open_decoders(struct app *app, struct error *error)
     const struct config *config = &app->config;
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     struct decoder_options options = {
-        .helpers = config->decoders ? (int)config->decoders : (int)(processors > 0 ? processors : 1),
+        .processes = config->decoders ? (int)config->decoders : (int)(processors > 0 ? processors : 1),
         .memory_bytes = config->decoder_memory_bytes,
         .timeout_ms = config->decoder_timeout_s * 1000,
         .max_result_bytes = config->max_frame_bytes,

@@ -63,7 +63,7 @@ struct app {
     struct renewer *renewer;                    /* makes search words anew; NULL in commands */
     struct results *results;                    /* rendered pictures, to be made again at any time */
     struct prober *prober;                      /* looks how the server is */
-    struct decoder_pool *decoders;              /* helpers that decode untrusted pixels */
+    struct decoder_pool *decoders;              /* processes that decode untrusted pixels */
     struct budget *budget;                      /* of memory under way; NULL: none, in commands */
     struct rate *rate, *user_rate, *login_rate; /* of strangers, of accounts, of sign-ins; NULL: no limit */
     struct http_server *http;

@@ -1,6 +1,6 @@
-/* test_decoder.c - the pool with the real program, with helpers that die, and with helpers that lie.
+/* test_decoder.c - the pool with the real program, with decoders that die, and with decoders that lie.
  *
- * Called as `decoder`, this program is such a helper: which one says the memory limit, the only thing that a pool
+ * Called as `decoder`, this program is such a decoder: which one says the memory limit, the only thing that a pool
  * tells it freely.
  */
 #include "raster/decoder.h"
@@ -23,7 +23,7 @@
 
 #include "made_rasters.h"
 
-/* ---- helpers that lie ---- */
+/* ---- decoders that lie ---- */
 
 enum lie {
     HONEST, /* answers as it should, so that the others are known to fail for their lie */
@@ -176,11 +176,11 @@ static int lie(void)
 
 /* ---- jobs ---- */
 
-static struct decoder_pool *open_pool(int helpers, int64_t timeout_ms)
+static struct decoder_pool *open_pool(int decoders, int64_t timeout_ms)
 {
     struct decoder_pool *pool = NULL;
     struct error error = { 0 };
-    struct decoder_options options = { .helpers = helpers,
+    struct decoder_options options = { .processes = decoders,
                                        .memory_bytes = INT64_C(2) << 30,
                                        .timeout_ms = timeout_ms,
                                        .max_result_bytes = 1 << 30,
@@ -193,7 +193,7 @@ static struct decoder_pool *open_lying(enum lie lie, int64_t timeout_ms)
 {
     struct decoder_pool *pool = NULL;
     struct error error = { 0 };
-    struct decoder_options options = { .helpers = 1,
+    struct decoder_options options = { .processes = 1,
                                        .memory_bytes = lie,
                                        .timeout_ms = timeout_ms,
                                        .max_result_bytes = 1 << 20,
@@ -468,7 +468,7 @@ static void eight_threads_share_two(void **state)
 
 /* ---- deaths ---- */
 
-static void killed_helpers_are_replaced(void **state)
+static void killed_decoders_are_replaced(void **state)
 {
     (void)state;
     struct decoder_pool *pool = open_pool(1, 60000);
@@ -543,7 +543,7 @@ static void lies_are_not_believed(void **state)
 }
 
 /* Who did not get to work says nothing of the file; who worked all the time does. */
-static void late_helpers_are_ended(void **state)
+static void late_decoders_are_ended(void **state)
 {
     (void)state;
     struct decoder_pool *pool = open_lying(NEVER_ANSWERS, 1000); /* time enough to start */
@@ -723,7 +723,7 @@ static void stopping_ends_jobs_under_way(void **state)
 }
 
 /* A server that is killed leaves nobody behind, not even one that works for ever. */
-static void helpers_end_with_the_server(void **state)
+static void decoders_end_with_the_server(void **state)
 {
     (void)state;
     int report[2];
@@ -731,20 +731,20 @@ static void helpers_end_with_the_server(void **state)
     pid_t server = fork();
     if (server == 0) {
         struct decoder_pool *pool = open_pool(1, 60000);
-        pid_t helper = 0;
+        pid_t decoder = 0;
         assert_works(pool);
-        children(&helper, 1);
-        if (write(report[1], &helper, sizeof(helper)) == (ssize_t)sizeof(helper))
+        children(&decoder, 1);
+        if (write(report[1], &decoder, sizeof(decoder)) == (ssize_t)sizeof(decoder))
             for (;;)
                 pause();
         _exit(1);
     }
-    pid_t helper = 0;
-    assert_int_equal(read(report[0], &helper, sizeof(helper)), sizeof(helper));
-    assert_true(helper > 0);
-    int handle = (int)syscall(SYS_pidfd_open, helper, 0);
+    pid_t decoder = 0;
+    assert_int_equal(read(report[0], &decoder, sizeof(decoder)), sizeof(decoder));
+    assert_true(decoder > 0);
+    int handle = (int)syscall(SYS_pidfd_open, decoder, 0);
     assert_true(handle >= 0);
-    kill(helper, SIGSTOP); /* it will not notice that its socket closes */
+    kill(decoder, SIGSTOP); /* it will not notice that its socket closes */
     kill(server, SIGKILL);
     waitpid(server, NULL, 0);
     struct pollfd gone = { handle, POLLIN, 0 };
@@ -830,7 +830,7 @@ static void probing_finds_damage(void **state)
     decoder_pool_close(pool);
 }
 
-/* A few kilobytes that become more than a helper may have. */
+/* A few kilobytes that become more than a decoder may have. */
 static void bombs_are_refused(void **state)
 {
     (void)state;
@@ -879,15 +879,15 @@ int main(int argc, char **argv)
     if (argc > 1 && !strcmp(argv[1], "decoder"))
         return lie();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(helpers_end_with_the_server), /* first: it forks */
+        cmocka_unit_test(decoders_end_with_the_server), /* first: it forks */
         cmocka_unit_test(frames_come_back),
         cmocka_unit_test(pieces_of_a_file),
         cmocka_unit_test(lookup_tables_arrive),
         cmocka_unit_test(frames_that_are_refused),
         cmocka_unit_test(eight_threads_share_two),
-        cmocka_unit_test(killed_helpers_are_replaced),
+        cmocka_unit_test(killed_decoders_are_replaced),
         cmocka_unit_test(lies_are_not_believed),
-        cmocka_unit_test(late_helpers_are_ended),
+        cmocka_unit_test(late_decoders_are_ended),
         cmocka_unit_test(who_died_idle_blames_nobody),
         cmocka_unit_test(owners_do_not_meet),
         cmocka_unit_test(accounts_take_turns),

@@ -309,7 +309,7 @@ static int open_pool(void **state)
 {
     (void)state;
     struct error error = { 0 };
-    struct decoder_options options = { .helpers = 2,
+    struct decoder_options options = { .processes = 2,
                                        .memory_bytes = INT64_C(2) << 30,
                                        .timeout_ms = 60000,
                                        .max_result_bytes = 1 << 30,
