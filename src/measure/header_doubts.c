@@ -31,6 +31,7 @@ enum need { ANY_NUMBER, NOT_ZERO, ABOVE_ZERO, TWO_ABOVE_ZERO, A_DATE, A_TIME, A_
 #define NO_WINDOW "this window is not used"
 #define NO_SPACING "it is not used for lengths"
 #define NO_SUV "no SUV is told"
+#define NO_RECORD "it is not taken over"
 #define SQUARE "pixels are taken for square"
 #define SPACING_MAX_MM 1e6
 
@@ -58,6 +59,9 @@ static const struct row rows[] = {
     { 0x00181164, 0, "Imager Pixel Spacing", IN_ROOT, TWO_ABOVE_ZERO, DOUBT_LENGTHS, NULL, NO_SPACING },
     { 0x00182010, 0, "Nominal Scanned Pixel Spacing", IN_ROOT, TWO_ABOVE_ZERO, DOUBT_LENGTHS, NULL, NO_SPACING },
     { 0x00280034, 0, "Pixel Aspect Ratio", IN_ROOT, TWO_ABOVE_ZERO, DOUBT_LENGTHS, NULL, SQUARE },
+    { 0x00100030, 0, "Patient's Birth Date", IN_ROOT, A_DATE, DOUBT_DATES, NULL, NO_RECORD },
+    { 0x00080020, 0, "Study Date", IN_ROOT, A_DATE, DOUBT_DATES, NULL, NO_RECORD },
+    { 0x00080030, 0, "Study Time", IN_ROOT, A_TIME, DOUBT_DATES, NULL, NO_RECORD },
     { 0x00101030, 0, "Patient's Weight", IN_ROOT, ABOVE_ZERO, DOUBT_VALUES, "PT", NO_SUV },
     { 0x00181074, 0, "Radionuclide Total Dose", IN_DRUG, ABOVE_ZERO, DOUBT_VALUES, "PT", NO_SUV },
     { 0x00181075, 0, "Radionuclide Half Life", IN_DRUG, ABOVE_ZERO, DOUBT_VALUES, "PT", NO_SUV },
@@ -147,7 +151,7 @@ static const char *fault_of(const struct dicom_dataset *from, const struct row *
     if (!node)
         return row->partner && dicom_find(from, row->partner) ? "is missing" : NULL;
     if (is_empty(node))
-        return "is empty";
+        return row->about == DOUBT_DATES ? NULL : "is empty";
     if (row->need == A_FUNCTION || row->need == A_SHAPE)
         return is_term(node, row->need) ? NULL : "is none of its terms";
     if (row->need == A_DATE)

@@ -19,7 +19,8 @@ enum doubt {
     DOUBT_VALUES = 1, /* what a sample stands for */
     DOUBT_WINDOW = 2, /* how it is shown when nothing is asked for */
     DOUBT_LENGTHS = 4,
-    DOUBT_ALL = 7,
+    DOUBT_DATES = 8, /* of the patient and the study: told of the file alone */
+    DOUBT_ALL = 15,
 };
 
 enum { DOUBTS_MAX = 8 }; /* further ones are not told */
