@@ -2,8 +2,6 @@
 #include "records/assignment.h"
 
 #include "web/exchange.h"
-#include "records/record_lock.h"
-#include "records/study.h"
 
 struct assignment {
     int64_t id, user_id;
@@ -54,10 +52,9 @@ static void tell(struct call *c, bool opens)
 static bool assignment_put(struct call *c)
 {
     const struct assignment *in = c->in;
-    struct study study;
     struct grantee to;
     bool opened = false;
-    if (!lock_study(c, in->id, 0) || !study_load_with_files(c, in->id, &study) || !grantee_of(c, in, &to) ||
+    if (!assignment_may_change(c, in->id) || !grantee_of(c, in, &to) ||
         !assignment_open(c, in->id, &to, call_user(c), &opened))
         return false;
     if (opened)
@@ -68,11 +65,9 @@ static bool assignment_put(struct call *c)
 static bool assignment_delete(struct call *c)
 {
     const struct assignment *in = c->in;
-    struct study study;
     struct grantee to = { GRANTEE_USER, in->user_id, STR_NULL }; /* an account that is gone can be taken off, too */
     bool closed = false;
-    if (!lock_study(c, in->id, 0) || !study_load_with_files(c, in->id, &study) ||
-        (exchange_of(c)->endpoint->in != &to_user && !grantee_of(c, in, &to)) ||
+    if (!assignment_may_change(c, in->id) || (exchange_of(c)->endpoint->in != &to_user && !grantee_of(c, in, &to)) ||
         !assignment_close(c, in->id, &to, &closed))
         return false;
     if (closed)

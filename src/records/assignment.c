@@ -1,6 +1,8 @@
 /* assignment.c - opens studies to accounts, roles and departments, and closes them again. */
 #include "records/assignment.h"
 
+#include "records/record_lock.h"
+#include "records/study.h"
 #include "site/app.h"
 #include "base/text.h"
 #include "base/names.h"
@@ -74,6 +76,12 @@ static const struct assigning assigning[] = {
                              "delete from study_department_assignments where study_id = ? and department = ?" },
 };
 NAMES_REACH(assigning, GRANTEE_DEPARTMENT);
+
+bool assignment_may_change(struct call *c, int64_t study_id)
+{
+    struct study study;
+    return lock_study(c, study_id, 0) && study_load_with_files(c, study_id, &study);
+}
 
 static struct value whom(const struct grantee *to)
 {

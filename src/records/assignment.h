@@ -2,7 +2,8 @@
  * departments.
  *
  *     struct grantee who;
- *     grantee_find(c, S("role:doctor"), &who) && assignment_open(c, study_id, &who, by, NULL)
+ *     assignment_may_change(c, study_id) && grantee_find(c, S("role:doctor"), &who) &&
+ *         assignment_open(c, study_id, &who, call_user(c), NULL)
  *
  * What an assignment lets see is visibility.h's word: the study and all its files. A department is what accounts have
  * in their `department`, letter by letter; who comes into a role or department later sees what is assigned to it.
@@ -27,8 +28,11 @@ bool grantee_find(struct call *c, struct str text, struct grantee *out);
 /* The account with this id; E_NOT_FOUND: there is none. */
 bool grantee_account(struct call *c, int64_t user_id, struct grantee *out);
 
-/* Inside a transaction; the caller has seen to it that the study may be assigned. Both are done when they are done
- * already; *opened, *closed (may be NULL): it was not. */
+/* Inside a transaction, before the next two, for somebody who wants it: locks the study. E_FORBIDDEN: the caller does
+ * not see all of its files, and gives none of them away; E_NOT_FOUND: not even the study. */
+bool assignment_may_change(struct call *c, int64_t study_id);
+/* Inside a transaction, when that is known. Both are done when they are done already; *opened, *closed (may be NULL):
+ * it was not. */
 bool assignment_open(struct call *c, int64_t study_id, const struct grantee *to, int64_t by, bool *opened);
 bool assignment_close(struct call *c, int64_t study_id, const struct grantee *to, bool *closed);
 /* What the audit row of opening it says, as that of a request does: {"user_id":{"from":null,"to":7}}. */
