@@ -1,4 +1,5 @@
-"""script/bench imaging: decoded MB a second by transfer syntax, beside GDCM's and DCMTK's programs on the same frames."""
+"""script/bench imaging: decoded MB a second by transfer syntax, beside GDCM's and DCMTK's programs on the same
+frames."""
 
 import os
 import statistics
@@ -9,7 +10,8 @@ from ingest import say
 from report import number
 
 FOLDER, PLAIN = "dicom/ct_transfer_syntaxes", "CTImage.dcm"
-DCMTK = {"RLE": "dcmdrle", "JPEGProcess": "dcmdjpeg", "JPEGLS": "dcmdjpls"}  # by the beginning of a syntax' name; JPEG 2000: none
+# by the beginning of a syntax' name; JPEG 2000: none
+DCMTK = {"RLE": "dcmdrle", "JPEGProcess": "dcmdjpeg", "JPEGLS": "dcmdjpls"}
 GDCM = ("gdcmconv", "--raw")
 FRAMES = 20  # in a file for the peers, so that starting their programs does not hide the decoding
 
@@ -20,7 +22,8 @@ def peers_of(file):
 
 
 def processor_s(command, source, target):
-    """Processor time of a program that writes `source` decoded to `target`; None when it cannot, which gdcmconv says by no status."""
+    """Processor time of a program that writes `source` decoded to `target`; None when it cannot, which gdcmconv says by
+    no status."""
     process = subprocess.Popen([*command, str(source), str(target)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     complaint = process.stdout.read()
     _, process.returncode, used = os.wait4(process.pid, 0)
@@ -29,7 +32,8 @@ def processor_s(command, source, target):
 
 
 def decoding_s(command, compressed, plain, target, runs):
-    """The least of some runs, which other work on the machine disturbs least, less that of as many without compression."""
+    """The least of some runs, which other work on the machine disturbs least, less that of as many without
+    compression."""
     taken = [(processor_s(command, compressed, target), processor_s(command, plain, target)) for _ in range(runs)]
     if any(None in pair for pair in taken):
         return None
@@ -54,7 +58,10 @@ def decoders(bench):
     found = [ours(bench, files) for _ in range(bench.runs)]
     compressed, plain, target = (work / name for name in ("compressed.dcm", "plain.dcm", "out.dcm"))
     for file in files:
-        subprocess.run([bench.python, servers.HERE / "peers" / "pydicom" / "frames.py", str(FRAMES), compressed, plain, file], check=True)
+        subprocess.run(
+            [bench.python, servers.HERE / "peers" / "pydicom" / "frames.py", str(FRAMES), compressed, plain, file],
+            check=True,
+        )
         size, _, name = found[0][str(file)]
         mine, rates = statistics.median(f[str(file)][1] for f in found), {}
         for command in peers_of(file):
@@ -64,8 +71,11 @@ def decoders(bench):
         bench.add(f"decoding {name}", f"{number(mine)} MB/s",
                   ", ".join(f"{peer} {f'{number(rate)} MB/s' if rate else 'cannot'}" for peer, rate in rates.items()),
                   ratio=f"{mine / best:.1f} ×" if best else "")
-    bench.notes.append(f"Decoders: processor time for the frame of each file of `ct_transfer_syntaxes`. The peers' programs get it {FRAMES} times in one "
-                       "file; what they take for as many frames without compression is subtracted. The ratio is to the faster one.")
+    bench.notes.append(
+        f"Decoders: processor time for the frame of each file of `ct_transfer_syntaxes`. The peers' programs get it "
+        f"{FRAMES} times in one "
+        "file; what they take for as many frames without compression is subtracted. The ratio is to the faster one."
+    )
 
 
 PARTS = {"decoders": decoders}

@@ -12,7 +12,8 @@ from ingest import say
 from report import number, times
 
 DUMP = "dcmdump"
-STARTED, BY_FILE = 200, "find {} -type f -print0 | head -z -n {} | xargs -0 -n 1 {}"  # a process a file: for so many files
+# a process a file: for so many files
+STARTED, BY_FILE = 200, "find {} -type f -print0 | head -z -n {} | xargs -0 -n 1 {}"
 
 
 def copies(source, folder, count):
@@ -25,7 +26,9 @@ def copies(source, folder, count):
 def rate(count, *command, shell=False):
     """Files a second of a program that reads them all."""
     started = time.perf_counter()
-    subprocess.run(command[0] if shell else command, shell=shell, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        command[0] if shell else command, shell=shell, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     return count / (time.perf_counter() - started)
 
 
@@ -64,16 +67,24 @@ def reader(bench):
         say("      " + (", ".join(f"{name} {r[-1]:,.0f}/s" for name, r in runs.items() if r) or "warm"))
     got = {name: statistics.median(r) for name, r in runs.items()}
     mine = got["ours"]
-    bench.add(f"folder of {count:,} CT slices of 0.5 MB: headers", f"{number(mine)} files/s",
-              f"`dcmdump`, a process a file: {number(got['dcmdump by file'])} files/s", **times(mine / got["dcmdump by file"], 20))
+    bench.add(
+        f"folder of {count:,} CT slices of 0.5 MB: headers",
+        f"{number(mine)} files/s",
+        f"`dcmdump`, a process a file: {number(got['dcmdump by file'])} files/s",
+        **times(mine / got["dcmdump by file"], 20),
+    )
     bench.add("— against one process of `dcmdump`", f"{number(mine)} files/s", f"{number(got['dcmdump'])} files/s",
               **times(mine / got["dcmdump"], 20))
     bench.add("— the same, pixels not loaded (`-M`)", f"{number(mine)} files/s", f"{number(got['dcmdump -M'])} files/s",
               **times(mine / got["dcmdump -M"], 20))
     bench.add("— against pydicom, `stop_before_pixels`", f"{number(mine)} files/s", f"{number(got['pydicom'])} files/s",
               **times(mine / got["pydicom"], 50))
-    bench.add("— `roentgen dicom dump`, a process a file", f"{number(got['ours by file'])} files/s",
-              f"`dcmdump`: {number(got['dcmdump by file'])} files/s", ratio=f"{got['ours by file'] / got['dcmdump by file']:.1f} ×")
+    bench.add(
+        "— `roentgen dicom dump`, a process a file",
+        f"{number(got['ours by file'])} files/s",
+        f"`dcmdump`: {number(got['dcmdump by file'])} files/s",
+        ratio=f"{got['ours by file'] / got['dcmdump by file']:.1f} ×",
+    )
 
 
 PARTS = {"reader": reader}

@@ -1,4 +1,5 @@
-"""script/bench imaging: how fast DICOM instances are stored for good, beside Orthanc and beside the least a program can do."""
+"""script/bench imaging: how fast DICOM instances are stored for good, beside Orthanc and beside the least a program can
+do."""
 
 import json
 import os
@@ -48,7 +49,9 @@ def counters(server):
     """What the server says of commits and flushes so far."""
     _, _, text = servers.call(server.port, "GET", "/metrics")
     names = {"commits": b"db_commits", "flushes": b"journal_flushes", "settles": b"journal_settles"}
-    return {name: int(re.search(rb"^roentgen_%s_total (\d+)" % metric, text, re.M)[1]) for name, metric in names.items()}
+    return {
+        name: int(re.search(rb"^roentgen_%s_total (\d+)" % metric, text, re.M)[1]) for name, metric in names.items()
+    }
 
 
 def median(runs):
@@ -78,24 +81,44 @@ def ingest(bench):
                 runs["files"].append(sender.send(files, template, count))
                 runs["log"].append(sender.send(log, template, count))
                 runs["orthanc"].append(sender.send(orthanc, template, count))
-                say("      " + ", ".join(f"{name} {r[-1]['rate']:,.0f}/s ({r[-1]['cpu_us']:.0f} us of processor)" for name, r in runs.items()))
+                say(
+                    "      "
+                    + ", ".join(
+                        f"{name} {r[-1]['rate']:,.0f}/s ({r[-1]['cpu_us']:.0f} us of processor)"
+                        for name, r in runs.items()
+                    )
+                )
             got = {name: median(r) for name, r in runs.items()}
             mine = got["ours"]["rate"]
-            bench.add(what, f"{number(mine)} files/s", f"Orthanc: {number(got['orthanc']['rate'])} files/s",
-                      ratio=f"{mine / got['orthanc']['rate']:.1f} ×", wanted=f"≥ {bound} ×", holds=mine / got["orthanc"]["rate"] >= bound)
+            bench.add(
+                what,
+                f"{number(mine)} files/s",
+                f"Orthanc: {number(got['orthanc']['rate'])} files/s",
+                ratio=f"{mine / got['orthanc']['rate']:.1f} ×",
+                wanted=f"≥ {bound} ×",
+                holds=mine / got["orthanc"]["rate"] >= bound,
+            )
             bench.add("— against the floor: a file each, fsyncs in groups", f"{number(mine)} files/s",
                       f"{number(got['files']['rate'])} files/s", **at_least(mine / got["files"]["rate"], 0.7))
-            bench.add("— against one preallocated log, a flush a group", f"{number(mine)} files/s", f"{number(got['log']['rate'])} files/s",
-                      ratio=f"{mine / got['log']['rate']:.2f}")
+            bench.add(
+                "— against one preallocated log, a flush a group",
+                f"{number(mine)} files/s",
+                f"{number(got['log']['rate'])} files/s",
+                ratio=f"{mine / got['log']['rate']:.2f}",
+            )
             cost = spent[runs["ours"].index(got["ours"])]
             bench.add("— commits, flushes of the journal, syncs of the file system",
                       f"{cost['commits']:,}, {cost['flushes']:,}, {cost['settles']:,}",
                       f"{(cost['commits'] + cost['flushes'] + cost['settles']) / count:.2f} a file")
             bench.notes.append(
-                f"{size // 1000:,} kB: p50 {got['ours']['p50_us'] / 1000:.1f} ms, p99 {got['ours']['p99_us'] / 1000:.1f} ms (Orthanc "
-                f"{got['orthanc']['p50_us'] / 1000:.1f} and {got['orthanc']['p99_us'] / 1000:.1f} ms). Processor time a file: "
-                f"{got['ours']['cpu_us']:.0f} µs, Orthanc {got['orthanc']['cpu_us']:.0f} µs, floor {got['files']['cpu_us']:.0f} and "
-                f"{got['log']['cpu_us']:.0f} µs. The client used {got['ours']['client_core']:.0%} of a core.")
+                f"{size // 1000:,} kB: p50 {got['ours']['p50_us'] / 1000:.1f} ms, p99 "
+                f"{got['ours']['p99_us'] / 1000:.1f} ms (Orthanc "
+                f"{got['orthanc']['p50_us'] / 1000:.1f} and {got['orthanc']['p99_us'] / 1000:.1f} ms). Processor time "
+                f"a file: "
+                f"{got['ours']['cpu_us']:.0f} µs, Orthanc {got['orthanc']['cpu_us']:.0f} µs, floor "
+                f"{got['files']['cpu_us']:.0f} and "
+                f"{got['log']['cpu_us']:.0f} µs. The client used {got['ours']['client_core']:.0%} of a core."
+            )
     if shutil.which("strace"):
         count_fsyncs(bench, sender, 2000 // scale)
 
@@ -103,7 +126,16 @@ def ingest(bench):
 def count_fsyncs(bench, sender, count):
     """What the server asks the disk for, counted from outside."""
     trace = bench.folder / "trace.txt"
-    around = ["strace", "-f", "--seccomp-bpf", "-y", "-o", str(trace), "-e", "trace=fsync,fdatasync,syncfs,sync_file_range"]
+    around = [
+        "strace",
+        "-f",
+        "--seccomp-bpf",
+        "-y",
+        "-o",
+        str(trace),
+        "-e",
+        "trace=fsync,fdatasync,syncfs,sync_file_range",
+    ]
     with bench.roentgen("ingest", 0, around, core=None) as ours:
         token = bench.login(ours)
         sender.send(ours, sender.small, count // 10, token)  # segments and folders are made by then
@@ -115,11 +147,23 @@ def count_fsyncs(bench, sender, count):
         found = re.search(r"(fsync|fdatasync|syncfs|sync_file_range)\(\d+<([^>]*)>", line)
         if found:
             call, path = found.groups()
-            kind = ("file system" if call == "syncfs" else "commits" if path.endswith("-wal") else "journal" if "/tmp/journal+" in path
-                    else "database" if path.endswith(".db") else "other")
+            kind = (
+                "file system"
+                if call == "syncfs"
+                else "commits"
+                if path.endswith("-wal")
+                else "journal"
+                if "/tmp/journal+" in path
+                else "database"
+                if path.endswith(".db")
+                else "other"
+            )
             kinds[kind] += 1
-    bench.add(f"fsyncs for {count:,} instances of 16 kB, counted by strace", f"{sum(kinds.values()) / count:.2f} a file",
-              ", ".join(f"{n:,} {name}" for name, n in kinds.items() if n))
+    bench.add(
+        f"fsyncs for {count:,} instances of 16 kB, counted by strace",
+        f"{sum(kinds.values()) / count:.2f} a file",
+        ", ".join(f"{n:,} {name}" for name, n in kinds.items() if n),
+    )
 
 
 def flat(bench):
@@ -141,14 +185,21 @@ def flat(bench):
                 memory[n] = server.memory_mib()
                 if round_:
                     rates[n].append(run)
-            say("      " + ", ".join(f"{n:,}: {r[-1]['rate']:,.0f}/s ({r[-1]['cpu_us']:.0f} us)" for n, r in rates.items() if r))
+            say(
+                "      "
+                + ", ".join(f"{n:,}: {r[-1]['rate']:,.0f}/s ({r[-1]['cpu_us']:.0f} us)" for n, r in rates.items() if r)
+            )
     finally:
         for server in servers_.values():
             server.stop()
     got = {n: median(r) for n, r in rates.items()}
     for n in stored[1:]:
-        bench.add(f"instances of 16 kB, {n:,} stored already", f"{number(got[n]['rate'])} files/s", f"empty: {number(got[0]['rate'])} files/s",
-                  **at_most(got[0]["rate"] / got[n]["rate"], 1.3))
+        bench.add(
+            f"instances of 16 kB, {n:,} stored already",
+            f"{number(got[n]['rate'])} files/s",
+            f"empty: {number(got[0]['rate'])} files/s",
+            **at_most(got[0]["rate"] / got[n]["rate"], 1.3),
+        )
         bench.add("— processor time each", f"{got[n]['cpu_us']:.0f} µs", f"empty: {got[0]['cpu_us']:.0f} µs",
                   ratio=f"{got[n]['cpu_us'] / got[0]['cpu_us']:.2f}")
         bench.add("— most resident memory", f"{memory[n]['VmHWM']:.1f} MiB", f"empty: {memory[0]['VmHWM']:.1f} MiB",

@@ -31,8 +31,15 @@ from ingest import SLICE
 
 FILES = 10_000  # rows that are there before
 REST_S = 2  # audit rows are written by then, and thumbnails that uploads left
-VALGRIND = ["valgrind", "--tool=callgrind", "--quiet", "--dump-instr=no", "--vgdb=no", "--callgrind-out-file=callgrind.out",
-            "--dump-before=info_get"]
+VALGRIND = [
+    "valgrind",
+    "--tool=callgrind",
+    "--quiet",
+    "--dump-instr=no",
+    "--vgdb=no",
+    "--callgrind-out-file=callgrind.out",
+    "--dump-before=info_get",
+]
 # valgrind takes each byte of `rep stosb` for an instruction, the processor does not: let glibc clear and copy as it
 # does small pieces.
 PLAIN = {"GLIBC_TUNABLES": "glibc.cpu.x86_rep_stosb_threshold=1073741824:glibc.cpu.x86_rep_movsb_threshold=1073741824"}
@@ -62,7 +69,9 @@ class Counted:
         self.start(str(program))
 
     def start(self, program):
-        self.server = servers.roentgen(program, self.folder, self.database, self.info, core=None, settings=PLAIN, limit_s=300)
+        self.server = servers.roentgen(
+            program, self.folder, self.database, self.info, core=None, settings=PLAIN, limit_s=300
+        )
         self.server.info, self.server.database = self.info, self.database
         self.token = run.Bench.login(self.server, self.server)
 
@@ -91,7 +100,11 @@ class Counted:
     def get(self, paths, accept=None):
         """A function that asks for the next of `paths` so many times over one connection."""
         turn = itertools.cycle(paths)
-        head = f"HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {self.token}\r\n" + (f"Accept: {accept}\r\n" if accept else "") + "\r\n"
+        head = (
+            f"HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {self.token}\r\n"
+            + (f"Accept: {accept}\r\n" if accept else "")
+            + "\r\n"
+        )
 
         def ask(times):
             with load.connect(self.server.port) as s:
@@ -104,8 +117,11 @@ class Counted:
 
     def send(self, template):
         def ask(times):
-            subprocess.run([self.sender, str(self.server.port), "1", str(times), str(self.sent), template, "form", self.token],
-                           check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(
+                [self.sender, str(self.server.port), "1", str(times), str(self.sent), template, "form", self.token],
+                check=True,
+                stdout=subprocess.DEVNULL,
+            )
             self.sent += times
         return ask
 
@@ -161,7 +177,9 @@ def main():
     parser.add_argument("--only", help=f"parts, separated by commas: {', '.join(PARTS)}")
     parser.add_argument("--keep", help="a folder for the profiles")
     parser.add_argument("--data", default=servers.ROOT / "tests" / "data", help="the folder of sample files")
-    parser.add_argument("--work", default=os.environ.get("TMPDIR") or tempfile.gettempdir(), help="folder for databases and files")
+    parser.add_argument(
+        "--work", default=os.environ.get("TMPDIR") or tempfile.gettempdir(), help="folder for databases and files"
+    )
     options = parser.parse_args()
     if not shutil.which("valgrind"):
         parser.error("valgrind is missing")

@@ -1,4 +1,5 @@
-"""The clients: wrk for many small requests, sockets of our own for large bodies. All of them run on the client's core."""
+"""The clients: wrk for many small requests, sockets of our own for large bodies. All of them run on the client's
+core."""
 
 import json
 import os
@@ -17,7 +18,8 @@ REST_S = 1.5  # our thumbnails begin a second after the last upload
 
 
 def quiesce(limit_s=60):
-    """What earlier runs left to be done is done before the next one starts: bytes are written, and no server works on by itself."""
+    """What earlier runs left to be done is done before the next one starts: bytes are written, and no server works on
+    by itself."""
     end = time.monotonic() + limit_s
     while time.monotonic() < end:
         before = sum(server.cpu_s() for server in servers.running)
@@ -31,7 +33,8 @@ def quiesce(limit_s=60):
 
 
 def wrk(port, paths, token, seconds, connections, folder, accept=None):
-    """One run of wrk over `paths` in turn: {"rps", "p50_us", "p99_us", "client_core"}; any answer but 2xx is an error."""
+    """One run of wrk over `paths` in turn: {"rps", "p50_us", "p99_us", "client_core"}; any answer but 2xx is an
+    error."""
     listing = folder / "paths.txt"
     listing.write_text("\n".join(paths) + "\n")
     environment = {**os.environ, "BENCH_PATHS": str(listing)}
@@ -41,8 +44,19 @@ def wrk(port, paths, token, seconds, connections, folder, accept=None):
         environment["BENCH_ACCEPT"] = accept
     started = time.perf_counter()
     process = subprocess.Popen(
-        ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(servers.HERE / "wrk.lua"), f"http://127.0.0.1:{port}"],
-        env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        [
+            "wrk",
+            "-t1",
+            f"-c{connections}",
+            f"-d{seconds}s",
+            "-s",
+            str(servers.HERE / "wrk.lua"),
+            f"http://127.0.0.1:{port}",
+        ],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     output = process.stdout.read().decode()
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = status

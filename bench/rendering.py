@@ -24,7 +24,10 @@ def is_at_rest(server):
 
 def paths_of(server):
     with sqlite3.connect(f"file:{server.database}?mode=ro", uri=True) as db:
-        return [f"/api/v1/images/{i}/rendered?quality={QUALITY}" for i, in db.execute("select id from image_files order by id")]
+        return [
+            f"/api/v1/images/{i}/rendered?quality={QUALITY}"
+            for (i,) in db.execute("select id from image_files order by id")
+        ]
 
 
 def picture(server, path, token=None):
@@ -54,14 +57,29 @@ def uncached(bench, sender):
         theirs = [f"/instances/{i}/rendered?quality={QUALITY}" for i in re.findall(r'"([0-9a-f-]{44})"', ids.decode())]
         sizes = len(picture(ours, mine[0], token)), len(picture(orthanc, theirs[0]))
         say(f"  JPEG of a CT slice made anew: {sizes[0]:,} bytes, Orthanc {sizes[1]:,}")
-        got = bench.compare({"roentgen": (ours, mine, token, MAKING), "orthanc": (orthanc, theirs, None, MAKING, "image/jpeg")})
+        got = bench.compare(
+            {"roentgen": (ours, mine, token, MAKING), "orthanc": (orthanc, theirs, None, MAKING, "image/jpeg")}
+        )
         memory = ours.memory_mib()["VmHWM"], orthanc.memory_mib()["VmHWM"]
     rate = {name: run["rps"] for name, run in got.items()}
-    bench.add("JPEG of a 512 × 512 CT slice, made anew", f"{number(rate['roentgen'])}/s", f"Orthanc: {number(rate['orthanc'])}/s",
-              ratio=f"{rate['roentgen'] / rate['orthanc']:.1f} ×", wanted="≥ 3 ×", holds=rate["roentgen"] >= 3 * rate["orthanc"])
-    bench.notes.append(f"Pictures made anew: {count:,} instances in turn, {MAKING} connections, quality {QUALITY}: {sizes[0]:,} bytes, Orthanc's "
-                       f"{sizes[1]:,}. Most resident memory of the server {memory[0]:.0f} MiB, of Orthanc {memory[1]:.0f} MiB. A picture for each "
-                       + ", ".join(f"{run['server_core'] / run['rps'] * 1e6:,.0f} µs of processor time ({name})" for name, run in got.items()) + ".")
+    bench.add(
+        "JPEG of a 512 × 512 CT slice, made anew",
+        f"{number(rate['roentgen'])}/s",
+        f"Orthanc: {number(rate['orthanc'])}/s",
+        ratio=f"{rate['roentgen'] / rate['orthanc']:.1f} ×",
+        wanted="≥ 3 ×",
+        holds=rate["roentgen"] >= 3 * rate["orthanc"],
+    )
+    bench.notes.append(
+        f"Pictures made anew: {count:,} instances in turn, {MAKING} connections, quality {QUALITY}: {sizes[0]:,} "
+        f"bytes, Orthanc's "
+        f"{sizes[1]:,}. Most resident memory of the server {memory[0]:.0f} MiB, of Orthanc {memory[1]:.0f} MiB. A "
+        f"picture for each "
+        + ", ".join(
+            f"{run['server_core'] / run['rps'] * 1e6:,.0f} µs of processor time ({name})" for name, run in got.items()
+        )
+        + "."
+    )
 
 
 def cached(bench, sender):
@@ -76,11 +94,19 @@ def cached(bench, sender):
         say(f"  JPEG of a CT slice sent again: {len(data):,} bytes")
         got = bench.compare({"roentgen": (ours, mine, token, CONNECTIONS), "nginx": (nginx, theirs, None, CONNECTIONS)})
     rate = {name: run["rps"] for name, run in got.items()}
-    bench.add(f"the same from the cache, {len(data):,} bytes", f"{number(rate['roentgen'])}/s", f"nginx, files of the same bytes: {number(rate['nginx'])}/s",
-              **at_least(rate["roentgen"] / rate["nginx"], 0.3))
-    bench.notes.append(f"Pictures from the cache: p50 {got['roentgen']['p50_us']} µs, p99 {got['roentgen']['p99_us']} µs with {CONNECTIONS} connections. "
-                       "Requests for each second of processor time: "
-                       + ", ".join(f"{name} {number(run['rps'] / run['server_core'])}" for name, run in got.items()) + ".")
+    bench.add(
+        f"the same from the cache, {len(data):,} bytes",
+        f"{number(rate['roentgen'])}/s",
+        f"nginx, files of the same bytes: {number(rate['nginx'])}/s",
+        **at_least(rate["roentgen"] / rate["nginx"], 0.3),
+    )
+    bench.notes.append(
+        f"Pictures from the cache: p50 {got['roentgen']['p50_us']} µs, p99 {got['roentgen']['p99_us']} µs with "
+        f"{CONNECTIONS} connections. "
+        "Requests for each second of processor time: "
+        + ", ".join(f"{name} {number(run['rps'] / run['server_core'])}" for name, run in got.items())
+        + "."
+    )
 
 
 def rendering(bench):

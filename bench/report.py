@@ -107,8 +107,16 @@ def versions(binary, python):
                               text=True).stdout if python else ""
     found = [line.replace("==", " ") for line in packages.splitlines()
              if line.split("==")[0].lower() in ("fastapi", "sqlalchemy", "pydantic", "uvicorn", "pyjwt", "pydicom")]
-    return ", ".join([first_line(binary, "version"), first_line("nginx", "-v").removeprefix("nginx version: "),
-                      first_line("wrk", "-v").split(" [")[0], first_line("Orthanc", "--version"),
-                      first_line("dcmdump", "--version").strip("$ ").removeprefix("dcmtk: "), first_line("gdcmconv", "--version").split(" $")[0].replace(":", ""),
-                      "SQLite " + sqlite3.sqlite_version,
-                      "Python " + platform.python_version(), *found])
+    return ", ".join(
+        [
+            first_line(binary, "version"),
+            first_line("nginx", "-v").removeprefix("nginx version: "),
+            first_line("wrk", "-v").split(" [")[0],
+            first_line("Orthanc", "--version"),
+            first_line("dcmdump", "--version").strip("$ ").removeprefix("dcmtk: "),
+            first_line("gdcmconv", "--version").split(" $")[0].replace(":", ""),
+            "SQLite " + sqlite3.sqlite_version,
+            "Python " + platform.python_version(),
+            *found,
+        ]
+    )

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""script/bench: the server against nginx and an ordinary FastAPI service, in one run. See README.md beside this file."""
+"""script/bench: the server against nginx and an ordinary FastAPI service, in one run. See README.md beside this
+file."""
 
 import argparse
 import hashlib
@@ -46,7 +47,10 @@ class Bench:
         self.rows, self.notes = [], []
         busy = os.getloadavg()[0]
         if busy > 0.7:
-            self.notes.append(f"The machine was busy with other work (load {busy:.1f} before the start): the figures are lower than they would be.")
+            self.notes.append(
+                f"The machine was busy with other work (load {busy:.1f} before the start): the figures are lower than "
+                f"they would be."
+            )
         self.python = None
         self.data = Path(options.data)
 
@@ -82,7 +86,8 @@ class Bench:
         say("    " + "  ".join(filter(None, self.rows[-1].cells())))
 
     def compare(self, candidates):
-        """{name: (server, paths, token, connections[, accepted media type])} -> {name: median run}; runs of all take turns."""
+        """{name: (server, paths, token, connections[, accepted media type])} -> {name: median run}; runs of all take
+        turns."""
         results = {name: [] for name in candidates}
         for round_ in range(self.runs + 1):
             for name, (server, paths, token, connections, *accept) in candidates.items():
@@ -144,22 +149,41 @@ def reads(bench):
                                                    ("`GET /image-files/stats/summary`", [STATS], 0.30, None)):
                 say(f"  {what}: {sizes[paths[0]]} bytes")
                 with servers.floor(bench.folder / "floor", sizes[paths[0]]) as floor:
-                    candidates = {"roentgen": (ours, paths, token, CONNECTIONS), "nginx": (nginx, paths, token, CONNECTIONS)}
+                    candidates = {
+                        "roentgen": (ours, paths, token, CONNECTIONS),
+                        "nginx": (nginx, paths, token, CONNECTIONS),
+                    }
                     if peer_bound:
                         candidates["fastapi"] = (peer, paths, peers_token, PEER_CONNECTIONS)
                     candidates["floor"] = (floor, paths, token, CONNECTIONS)
                     got = bench.compare(candidates)
                 ours_rps = got["roentgen"]["rps"]
-                bench.add(f"{what}, {sizes[paths[0]]:,} bytes", f"{number(ours_rps)}/s", f"nginx, same size: {number(got['nginx']['rps'])}/s",
-                          **at_least(ours_rps / got["nginx"]["rps"], bound))
+                bench.add(
+                    f"{what}, {sizes[paths[0]]:,} bytes",
+                    f"{number(ours_rps)}/s",
+                    f"nginx, same size: {number(got['nginx']['rps'])}/s",
+                    **at_least(ours_rps / got["nginx"]["rps"], bound),
+                )
                 if peer_bound:
-                    bench.add("— against FastAPI", f"{number(ours_rps)}/s", f"FastAPI: {number(got['fastapi']['rps'])}/s",
-                              **times(ours_rps / got["fastapi"]["rps"], peer_bound))
-                bench.add("— against bare libmicrohttpd", f"{number(ours_rps)}/s", f"constant body: {number(got['floor']['rps'])}/s",
-                          ratio=f"{ours_rps / got['floor']['rps']:.2f}")
+                    bench.add(
+                        "— against FastAPI",
+                        f"{number(ours_rps)}/s",
+                        f"FastAPI: {number(got['fastapi']['rps'])}/s",
+                        **times(ours_rps / got["fastapi"]["rps"], peer_bound),
+                    )
+                bench.add(
+                    "— against bare libmicrohttpd",
+                    f"{number(ours_rps)}/s",
+                    f"constant body: {number(got['floor']['rps'])}/s",
+                    ratio=f"{ours_rps / got['floor']['rps']:.2f}",
+                )
                 by_core = ", ".join(f"{name} {number(run['rps'] / run['server_core'])}" for name, run in got.items())
-                bench.notes.append(f"{what}: p50 {got['roentgen']['p50_us']} µs, p99 {got['roentgen']['p99_us']} µs with {CONNECTIONS} "
-                                   f"connections. Requests for each second of processor time, which a busy machine disturbs less: {by_core}.")
+                bench.notes.append(
+                    f"{what}: p50 {got['roentgen']['p50_us']} µs, p99 {got['roentgen']['p99_us']} µs with "
+                    f"{CONNECTIONS} "
+                    f"connections. Requests for each second of processor time, which a busy machine disturbs less: "
+                    f"{by_core}."
+                )
 
 
 def scale(bench):
@@ -169,10 +193,16 @@ def scale(bench):
         tokens = bench.login(few), bench.login(many)
         for what, path in (("`my-images`", LIST), ("`stats/summary`", STATS)):
             say(f"  {what} at {small:,} and {large:,} files")
-            got = bench.compare({"few": (few, [path], tokens[0], CONNECTIONS), "many": (many, [path], tokens[1], CONNECTIONS)})
+            got = bench.compare(
+                {"few": (few, [path], tokens[0], CONNECTIONS), "many": (many, [path], tokens[1], CONNECTIONS)}
+            )
             cost = {name: run["server_core"] / run["rps"] * 1e6 for name, run in got.items()}
-            bench.add(f"{what} at {large:,} files, processor time each", f"{cost['many']:.1f} µs", f"at {small:,} files: {cost['few']:.1f} µs",
-                      **at_most(cost["many"] / cost["few"], 1.3))
+            bench.add(
+                f"{what} at {large:,} files, processor time each",
+                f"{cost['many']:.1f} µs",
+                f"at {small:,} files: {cost['few']:.1f} µs",
+                **at_most(cost["many"] / cost["few"], 1.3),
+            )
 
 
 # ---- bytes ----
@@ -256,20 +286,35 @@ def uploads(bench):
             seconds = load.put(nginx.port, "/dav/large.bin", size)
             rates["nginx"].append(size / 1e6 / seconds)
             rates["synced"].append(size / 1e6 / (seconds + fsync_of(target)))
-            say(f"      roentgen {rates['ours'][-1]:.0f} MB/s (core {core[-1]:.0%}), nginx {rates['nginx'][-1]:.0f} MB/s, "
-                f"with fsync {rates['synced'][-1]:.0f} MB/s")
+            say(
+                f"      roentgen {rates['ours'][-1]:.0f} MB/s (core {core[-1]:.0%}), nginx {rates['nginx'][-1]:.0f} "
+                f"MB/s, "
+                f"with fsync {rates['synced'][-1]:.0f} MB/s"
+            )
         mine, theirs, synced = (statistics.median(rates[name]) for name in ("ours", "nginx", "synced"))
         what = "1 GiB" if size == 1 << 30 else f"{size // MIB} MiB"
-        bench.add(f"upload of {what}: MD5, SHA-256, fsync", f"{number(mine)} MB/s", f"nginx PUT, no fsync: {number(theirs)} MB/s",
-                  **at_least(mine / theirs, 0.5))
-        bench.add("— against nginx and an fsync", f"{number(mine)} MB/s", f"{number(synced)} MB/s", ratio=f"{mine / synced:.2f}")
+        bench.add(
+            f"upload of {what}: MD5, SHA-256, fsync",
+            f"{number(mine)} MB/s",
+            f"nginx PUT, no fsync: {number(theirs)} MB/s",
+            **at_least(mine / theirs, 0.5),
+        )
+        bench.add(
+            "— against nginx and an fsync",
+            f"{number(mine)} MB/s",
+            f"{number(synced)} MB/s",
+            ratio=f"{mine / synced:.2f}",
+        )
         disk, hashes = disk_floor(bench, size)
-        bench.notes.append(f"Floors of that upload on this machine: write and fsync {number(disk)} MB/s, MD5 and SHA-256 after each "
-                           f"other on one core {number(hashes)} MB/s.")
+        bench.notes.append(
+            f"Floors of that upload on this machine: write and fsync {number(disk)} MB/s, MD5 and SHA-256 after each "
+            f"other on one core {number(hashes)} MB/s."
+        )
 
 
 def count_syncs(trace):
-    """fsyncs by what they were for, from a trace that names the files (strace -y): {"commits", "files", "folders", "other"}."""
+    """fsyncs by what they were for, from a trace that names the files (strace -y): {"commits", "files", "folders",
+    "other"}."""
     counts = {"commits": 0, "files": 0, "folders": 0, "other": 0}
     for line in trace.read_text(errors="replace").splitlines():
         found = re.search(r"(?:fsync|fdatasync|syncfs|sync_file_range)\(\d+<([^>]*)>", line)
@@ -300,7 +345,9 @@ def many_uploads(bench):
             rates.append(files / took)
             uploaded += files
             load.quiesce()
-            files, took = load.many_clients(nginx.port, clients, seconds, lambda s: load.put_on(s, f"/dav/{time.monotonic_ns()}", size))
+            files, took = load.many_clients(
+                nginx.port, clients, seconds, lambda s: load.put_on(s, f"/dav/{time.monotonic_ns()}", size)
+            )
             puts.append(files / took)
             say(f"      roentgen {rates[-1]:.0f} files/s, nginx PUT {puts[-1]:.0f} files/s")
         committed = commits(ours) - before
@@ -321,9 +368,19 @@ def commits(server):
 
 
 def fsyncs(bench, size, clients, commits_a_file):
-    """Counted under strace, which is slow: what belongs to a file does not depend on that, how many share a commit does."""
+    """Counted under strace, which is slow: what belongs to a file does not depend on that, how many share a commit
+    does."""
     trace = bench.folder / "trace.txt"
-    around = ["strace", "-f", "--seccomp-bpf", "-y", "-o", str(trace), "-e", "trace=fsync,fdatasync,syncfs,sync_file_range"]
+    around = [
+        "strace",
+        "-f",
+        "--seccomp-bpf",
+        "-y",
+        "-o",
+        str(trace),
+        "-e",
+        "trace=fsync,fdatasync,syncfs,sync_file_range",
+    ]
     with bench.roentgen("small", 10_000, around) as ours:  # again, where the store's folders are already made
         token = bench.login(ours)
         before = count_syncs(trace)
@@ -353,8 +410,11 @@ def memory(bench):
     what = f"{size // (1 << 30)} GiB" if size >= 1 << 30 else f"{size // MIB} MiB"
     bench.add(f"most resident memory, {what} upload and {idle:,} idle connections", f"{now['VmHWM']:.1f} MiB",
               f"at rest: {resting['VmRSS']:.1f} MiB", wanted="< 64 MiB", holds=now["VmHWM"] < 64)
-    bench.notes.append(f"Of that memory {now['RssAnon']:.1f} MiB were the process' own and {now['RssFile']:.1f} MiB pages of programs and "
-                       f"libraries, after the upload; {alive:,} of {idle:,} idle connections were still open.")
+    bench.notes.append(
+        f"Of that memory {now['RssAnon']:.1f} MiB were the process' own "
+        f"and {now['RssFile']:.1f} MiB pages of programs and "
+        f"libraries, after the upload; {alive:,} of {idle:,} idle connections were still open."
+    )
 
 
 def starts(bench):
@@ -363,11 +423,24 @@ def starts(bench):
     for _ in range(10):
         with bench.roentgen("start", 100_000) as ours:
             seconds.append(ours.ready_s * 1000)
-    bench.add("start to first answer (100,000 files), median of 10", f"{statistics.median(seconds):.1f} ms", f"fastest {min(seconds):.1f} ms",
-              wanted="< 100 ms", holds=statistics.median(seconds) < 100)
+    bench.add(
+        "start to first answer (100,000 files), median of 10",
+        f"{statistics.median(seconds):.1f} ms",
+        f"fastest {min(seconds):.1f} ms",
+        wanted="< 100 ms",
+        holds=statistics.median(seconds) < 100,
+    )
 
 
-SERVER_PARTS = {"reads": reads, "scale": scale, "downloads": downloads, "uploads": uploads, "many": many_uploads, "memory": memory, "starts": starts}
+SERVER_PARTS = {
+    "reads": reads,
+    "scale": scale,
+    "downloads": downloads,
+    "uploads": uploads,
+    "many": many_uploads,
+    "memory": memory,
+    "starts": starts,
+}
 SUITES = {"server": SERVER_PARTS, "imaging": {**headers.PARTS, **ingest.PARTS, **rendering.PARTS, **decoders.PARTS}}
 MARKS = {"server": "bench", "imaging": "imaging"}  # of the tables in docs/performance.md
 
@@ -378,7 +451,12 @@ def main():
     parser.add_argument("--data", default=servers.ROOT / "tests" / "data", help="imaging: the folder of sample files")
     parser.add_argument("--binary", default=servers.ROOT / "build" / "roentgen", help="a release build of the server")
     parser.add_argument("--quick", action="store_true", help="shorter and smaller, for a look; the page stays as it is")
-    parser.add_argument("--only", help="parts, separated by commas: " + "; ".join(f"{name}: {', '.join(parts)}" for name, parts in SUITES.items()) + "; the page stays as it is")
+    parser.add_argument(
+        "--only",
+        help="parts, separated by commas: "
+        + "; ".join(f"{name}: {', '.join(parts)}" for name, parts in SUITES.items())
+        + "; the page stays as it is",
+    )
     parser.add_argument("--work", help="folder for databases and files (else TMPDIR); needs 10 GB")
     options = parser.parse_args()
     parts = SUITES[options.suite]
@@ -393,13 +471,29 @@ def main():
     for name in options.only.split(",") if options.only else parts:
         say(f"{name}:")
         parts[name](bench)
-    command = "script/bench" + (f" {options.suite}" if options.suite != "server" else "") + (" --quick" if bench.quick else "") + (f" --only {options.only}" if options.only else "")
-    facts = [("command", f"`{command}`, {time.strftime('%Y-%m-%d', time.gmtime(started))}, {(time.time() - started) / 60:.0f} minutes"),
-             ("machine", report.machine(bench.folder)), ("versions", report.versions(bench.binary, bench.python))]
+    command = (
+        "script/bench"
+        + (f" {options.suite}" if options.suite != "server" else "")
+        + (" --quick" if bench.quick else "")
+        + (f" --only {options.only}" if options.only else "")
+    )
+    facts = [
+        (
+            "command",
+            f"`{command}`, {time.strftime('%Y-%m-%d', time.gmtime(started))}, {(time.time() - started) / 60:.0f} "
+            f"minutes",
+        ),
+        ("machine", report.machine(bench.folder)),
+        ("versions", report.versions(bench.binary, bench.python)),
+    ]
     print("\n".join(f"{name}: {value}" for name, value in facts) + "\n\n" + report.text_table(bench.rows))
     print("\n" + "\n".join(f"- {note}" for note in bench.notes))
     if not bench.quick and not options.only:
-        report.write(servers.ROOT / "docs" / "performance.md", report.markdown(bench.rows, facts, bench.notes), MARKS[options.suite])
+        report.write(
+            servers.ROOT / "docs" / "performance.md",
+            report.markdown(bench.rows, facts, bench.notes),
+            MARKS[options.suite],
+        )
         say("written to docs/performance.md")
     # Only now: file systems without a journal look twice at inodes deleted in the last minutes before they make a file.
     shutil.rmtree(bench.folder)

@@ -1,5 +1,5 @@
-"""Databases for the bench: 50 users, 10,000 patients and as many image files as asked for, in the schema `init-db` makes. The DICOM
-files among them are instances: 50 in a series, ten series in a study.
+"""Databases for the bench: 50 users, 10,000 patients and as many image files as asked for, in the schema `init-db`
+makes. The DICOM files among them are instances: 50 in a series, ten series in a study.
 
 Rows go in directly, with the schema's triggers keeping the counters; the indexes of image_files are dropped before and
 made again after, which changes nothing but the time it takes. The search tables are filled with the words that
@@ -25,7 +25,12 @@ SURNAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗"
 GIVEN = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华建文"
 KINDS = [("DICOM", "application/dicom", "dcm", 60), ("JPEG", "image/jpeg", "jpg", 25), ("PNG", "image/png", "png", 10),
          ("TIFF", "image/tiff", "tif", 5)]
-MODALITIES = {"DICOM": ["CT", "CT", "CT", "MR", "MR", "XR", "US"], "JPEG": ["XR", None], "PNG": ["XR", None], "TIFF": ["XR", None]}
+MODALITIES = {
+    "DICOM": ["CT", "CT", "CT", "MR", "MR", "XR", "US"],
+    "JPEG": ["XR", None],
+    "PNG": ["XR", None],
+    "TIFF": ["XR", None],
+}
 BODY_PARTS = ["CHEST", "HEAD", "ABDOMEN", "KNEE", "SPINE", None]
 
 
@@ -55,15 +60,41 @@ def study_patient(study):
 
 
 def add_studies(db, count, users):
-    insert(db, "studies", ({
-        "id": n + 1, "study_uid": f"{ROOT_UID}.1.{n}", "patient_id": study_patient(n), "accession_number": f"A{n:07d}",
-        "study_date": "2025-%02d-%02d" % (n % 12 + 1, n % 28 + 1), "modality": series_modality(n * STUDY_FILES // SERIES_FILES),
-        "description": "seeded", "created_by": users[n % len(users)], "created_at": START_US + n, "updated_at": START_US + n,
-    } for n in range(-(-count // STUDY_FILES))))
-    insert(db, "series", ({
-        "id": n + 1, "series_uid": f"{ROOT_UID}.2.{n}", "study_id": n * SERIES_FILES // STUDY_FILES + 1,
-        "series_number": n % (STUDY_FILES // SERIES_FILES) + 1, "modality": series_modality(n), "created_at": START_US + n, "updated_at": START_US + n,
-    } for n in range(-(-count // SERIES_FILES))))
+    insert(
+        db,
+        "studies",
+        (
+            {
+                "id": n + 1,
+                "study_uid": f"{ROOT_UID}.1.{n}",
+                "patient_id": study_patient(n),
+                "accession_number": f"A{n:07d}",
+                "study_date": "2025-%02d-%02d" % (n % 12 + 1, n % 28 + 1),
+                "modality": series_modality(n * STUDY_FILES // SERIES_FILES),
+                "description": "seeded",
+                "created_by": users[n % len(users)],
+                "created_at": START_US + n,
+                "updated_at": START_US + n,
+            }
+            for n in range(-(-count // STUDY_FILES))
+        ),
+    )
+    insert(
+        db,
+        "series",
+        (
+            {
+                "id": n + 1,
+                "series_uid": f"{ROOT_UID}.2.{n}",
+                "study_id": n * SERIES_FILES // STUDY_FILES + 1,
+                "series_number": n % (STUDY_FILES // SERIES_FILES) + 1,
+                "modality": series_modality(n),
+                "created_at": START_US + n,
+                "updated_at": START_US + n,
+            }
+            for n in range(-(-count // SERIES_FILES))
+        ),
+    )
     rows = db.execute("select id, study_uid, accession_number, description from studies").fetchall()
     db.executemany("insert into study_search(rowid, grams) values (?, ?)", ((r[0], words(*r[1:])) for r in rows))
 
@@ -71,9 +102,17 @@ def add_studies(db, count, users):
 def instance(i):
     """Columns of a DICOM file beyond those of every file."""
     return {
-        "patient_id": study_patient(i // STUDY_FILES), "study_id": i // STUDY_FILES + 1, "series_id": i // SERIES_FILES + 1, "is_instance": 1,
-        "sop_class_uid": "1.2.840.10008.5.1.4.1.1.2", "sop_instance_uid": f"{ROOT_UID}.3.{i}", "transfer_syntax_uid": "1.2.840.10008.1.2",
-        "instance_number": i % SERIES_FILES + 1, "pixel_rows": 512, "pixel_columns": 512, "modality": series_modality(i // SERIES_FILES),
+        "patient_id": study_patient(i // STUDY_FILES),
+        "study_id": i // STUDY_FILES + 1,
+        "series_id": i // SERIES_FILES + 1,
+        "is_instance": 1,
+        "sop_class_uid": "1.2.840.10008.5.1.4.1.1.2",
+        "sop_instance_uid": f"{ROOT_UID}.3.{i}",
+        "transfer_syntax_uid": "1.2.840.10008.1.2",
+        "instance_number": i % SERIES_FILES + 1,
+        "pixel_rows": 512,
+        "pixel_columns": 512,
+        "modality": series_modality(i // SERIES_FILES),
     }
 
 
@@ -87,7 +126,11 @@ def image_files(count, users, rng):
         digest = hashlib.sha256(b"bench %d" % i).hexdigest()
         at = START_US + i * 20_000_000
         name = f"{rng.choice(('chest', 'head', 'knee', 'series', 'scan'))}_{i:07d}.{ending}"
-        belongs = instance(i) if kind == "DICOM" else {**NO_INSTANCE, "patient_id": rng.randrange(PATIENTS) + 1, "modality": rng.choice(MODALITIES[kind])}
+        belongs = (
+            instance(i)
+            if kind == "DICOM"
+            else {**NO_INSTANCE, "patient_id": rng.randrange(PATIENTS) + 1, "modality": rng.choice(MODALITIES[kind])}
+        )
         yield {
             **belongs,
             "id": i + 1,
@@ -169,8 +212,16 @@ def schema_mark(binary, cache):
     cache.mkdir(parents=True, exist_ok=True)
     path = cache / "empty.db"
     path.unlink(missing_ok=True)
-    run_roentgen(binary, {"DATABASE_URL": f"sqlite:///{path}", "STORAGE_URL": f"file://{cache}/files", "SECRET_KEY": secrets.token_hex(32),
-                          "BENCH_FOLDER": str(cache)}, "init-db")
+    run_roentgen(
+        binary,
+        {
+            "DATABASE_URL": f"sqlite:///{path}",
+            "STORAGE_URL": f"file://{cache}/files",
+            "SECRET_KEY": secrets.token_hex(32),
+            "BENCH_FOLDER": str(cache),
+        },
+        "init-db",
+    )
     db = sqlite3.connect(path)
     schema = db.execute("select sql from sqlite_master order by type, name").fetchall()
     db.close()

@@ -1,4 +1,5 @@
-"""Starting and stopping what is measured. Everything listens on the loopback address and runs on core SERVER_CORE, or on all of them."""
+"""Starting and stopping what is measured. Everything listens on the loopback address and runs on core SERVER_CORE, or
+on all of them."""
 
 import http.client
 import json
@@ -30,14 +31,21 @@ running = []  # servers
 class Server:
     """A process on the server's core (or `core=None`: on all); `with` stops it."""
 
-    def __init__(self, name, command, folder, probe, environment=None, port=None, around=(), core=SERVER_CORE, limit_s=30):
+    def __init__(
+        self, name, command, folder, probe, environment=None, port=None, around=(), core=SERVER_CORE, limit_s=30
+    ):
         self.name, self.port, self.folder, self.around = name, port, folder, around
         folder.mkdir(parents=True, exist_ok=True)
         self.output = open(folder / f"{name}.out", "ab")
         self.started_at = time.perf_counter()
         self.process = subprocess.Popen(
-            [*around, "taskset", "-c", f"0-{os.cpu_count() - 1}" if core is None else str(core), *command], env={**os.environ, **(environment or {})}, cwd=folder,
-            stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.output)
+            [*around, "taskset", "-c", f"0-{os.cpu_count() - 1}" if core is None else str(core), *command],
+            env={**os.environ, **(environment or {})},
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=self.output,
+            stderr=self.output,
+        )
         self.ready_s = self.wait(probe, limit_s)
         running.append(self)
 
@@ -116,9 +124,18 @@ def roentgen(binary, folder, database, info, around=(), core=SERVER_CORE, settin
     """`database` is used in place: hand over a copy. `settings`: more of the environment."""
     port = free_port()
     environment = {
-        "DATABASE_URL": f"sqlite:///{database}", "STORAGE_URL": f"file://{folder}/storage", "SECRET_KEY": info["secret"],
-        "HOST": "127.0.0.1", "PORT": str(port), "IO_THREADS": "1", "RATE_LIMIT": "off", "ACCESS_TOKEN_LIFETIME": "24h",
-        "ALLOW_OTHER": "true", "LOG_LEVEL": "info", "LOG_FILE": str(folder / "access.log"), **(settings or {}),
+        "DATABASE_URL": f"sqlite:///{database}",
+        "STORAGE_URL": f"file://{folder}/storage",
+        "SECRET_KEY": info["secret"],
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "IO_THREADS": "1",
+        "RATE_LIMIT": "off",
+        "ACCESS_TOKEN_LIFETIME": "24h",
+        "ALLOW_OTHER": "true",
+        "LOG_LEVEL": "info",
+        "LOG_FILE": str(folder / "access.log"),
+        **(settings or {}),
     }
     return Server("roentgen", [binary, "serve"], folder, "/health/live", environment, port, around, core, limit_s)
 
@@ -139,15 +156,31 @@ def nginx(folder, bodies):
     template = string.Template((HERE / "nginx.conf.in").read_text())
     locations = "".join(body_location(path, size) for path, size in {"/up": 2, **bodies}.items())
     conf = folder / "nginx.conf"
-    conf.write_text(template.substitute(folder=folder, port=port, bodies=locations, user=pwd.getpwuid(os.getuid()).pw_name))
+    conf.write_text(
+        template.substitute(folder=folder, port=port, bodies=locations, user=pwd.getpwuid(os.getuid()).pw_name)
+    )
     return Server("nginx", ["nginx", "-e", str(folder / "error.log"), "-c", str(conf)], folder, "/up", port=port)
 
 
 def fastapi(python, folder, database, info):
     port = free_port()
     environment = {"DATABASE_URL": f"sqlite:///{database}", "SECRET_KEY": info["secret"]}
-    command = [str(python), "-m", "uvicorn", "app:app", "--app-dir", str(HERE / "peers" / "fastapi"), "--host", "127.0.0.1",
-               "--port", str(port), "--loop", "uvloop", "--http", "httptools"]
+    command = [
+        str(python),
+        "-m",
+        "uvicorn",
+        "app:app",
+        "--app-dir",
+        str(HERE / "peers" / "fastapi"),
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--loop",
+        "uvloop",
+        "--http",
+        "httptools",
+    ]
     return Server("fastapi", command, folder, "/health/live", environment, port)
 
 
@@ -156,7 +189,10 @@ def floor(folder, size):
     program = folder / "constant"
     folder.mkdir(parents=True, exist_ok=True)
     if not program.exists():
-        subprocess.run([os.environ.get("CC", "cc"), "-O2", "-o", program, HERE / "floor" / "constant.c", "-lmicrohttpd"], check=True)
+        subprocess.run(
+            [os.environ.get("CC", "cc"), "-O2", "-o", program, HERE / "floor" / "constant.c", "-lmicrohttpd"],
+            check=True,
+        )
     port = free_port()
     return Server("constant", [str(program), str(port), str(size)], folder, "/", port=port)
 
@@ -166,7 +202,9 @@ def compiled(source, folder, *libraries):
     program = folder / Path(source).stem
     folder.mkdir(parents=True, exist_ok=True)
     if not program.exists():
-        subprocess.run([os.environ.get("CC", "cc"), "-O2", "-o", program, HERE / source, "-lpthread", *libraries], check=True)
+        subprocess.run(
+            [os.environ.get("CC", "cc"), "-O2", "-o", program, HERE / source, "-lpthread", *libraries], check=True
+        )
     return program
 
 
@@ -186,13 +224,23 @@ def ingest_floor(folder, mode):
 
 
 def orthanc(folder, core=None):
-    """Debian's Orthanc with an empty store and index; files are synced, as ours are, and the index as Orthanc does it."""
+    """Debian's Orthanc with an empty store and index; files are synced, as ours are, and the index as Orthanc does
+    it."""
     port, data = free_port(), folder / "orthanc"
     data.mkdir(parents=True)
     settings = {
-        "Name": "bench", "StorageDirectory": str(data), "IndexDirectory": str(data), "StorageCompression": False,
-        "SyncStorageArea": True, "HttpPort": port, "HttpThreadsCount": 50, "KeepAlive": True, "AuthenticationEnabled": False,
-        "RemoteAccessAllowed": False, "DicomServerEnabled": False, "Plugins": [],
+        "Name": "bench",
+        "StorageDirectory": str(data),
+        "IndexDirectory": str(data),
+        "StorageCompression": False,
+        "SyncStorageArea": True,
+        "HttpPort": port,
+        "HttpThreadsCount": 50,
+        "KeepAlive": True,
+        "AuthenticationEnabled": False,
+        "RemoteAccessAllowed": False,
+        "DicomServerEnabled": False,
+        "Plugins": [],
     }
     (folder / "orthanc.json").write_text(json.dumps(settings))
     return Server("orthanc", ["Orthanc", folder / "orthanc.json"], folder, "/system", port=port, core=core)
@@ -206,8 +254,17 @@ def peer_python(say):
         say("installing the Python peers into .venv-bench ...")
         shutil.rmtree(venv, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-        subprocess.run([venv / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:",
-                        *(part for f in files for part in ("-r", f))], check=True)
+        subprocess.run(
+            [
+                venv / "bin" / "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--only-binary=:all:",
+                *(part for f in files for part in ("-r", f)),
+            ],
+            check=True,
+        )
         stamp.write_text(wanted)
     return venv / "bin" / "python"
 

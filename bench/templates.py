@@ -1,13 +1,17 @@
 """DICOM instances to send, made of one real CT slice: the whole of it, and a small one with a corner of its pixels.
 
-Their UIDs hold digits that client/instances.c replaces. The slice is implicit VR little endian, so that an element is a tag, a
-length and a value (PS3.5 7.1.3); all its lengths are explicit."""
+Their UIDs hold digits that client/instances.c replaces. The slice is implicit VR little endian, so that an element is a
+tag, a length and a value (PS3.5 7.1.3); all its lengths are explicit."""
 
 import struct
 from pathlib import Path
 
 ROWS, COLUMNS, PIXELS, PIXEL_GROUP_LENGTH = 0x00280010, 0x00280011, 0x7FE00010, 0x7FE00000
-UIDS = {b"1623.978668950.109": b"1623.7700000000.99", b"1623.978668949.890": b"1623.8800000000.77", b"1623.978668949.886": b"1623.9900000000.88"}
+UIDS = {
+    b"1623.978668950.109": b"1623.7700000000.99",
+    b"1623.978668949.890": b"1623.8800000000.77",
+    b"1623.978668949.886": b"1623.9900000000.88",
+}
 
 
 def elements(data, at):

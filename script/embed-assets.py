@@ -19,7 +19,8 @@ HEADER = """/* Made by script/embed-assets.py from files of npm packages and src
 
 """
 
-SYMBOL = """__asm__(".section .rodata\\n.balign 16\\n.global asset_{name}\\nasset_{name}:\\n.incbin \\"{path}\\"\\n.byte 0\\n.previous\\n");
+SYMBOL = """__asm__(".section .rodata\\n.balign 16\\n.global asset_{name}\\n"
+        "asset_{name}:\\n.incbin \\"{path}\\"\\n.byte 0\\n.previous\\n");
 """
 
 

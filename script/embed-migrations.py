@@ -46,8 +46,10 @@ def main():
         code += f"\nstatic const struct migration {dialect}[] = {{\n"
         for name in names[dialect]:
             path = os.path.join(folder, dialect, name)
-            code += (f"    {{ .number = {int(name[:4])}, .name = \"{name}\",\n      .up = {c_string(path + '.up.sql')},\n"
-                     f"      .down = {c_string(path + '.down.sql')} }},\n")
+            code += (
+                f'    {{ .number = {int(name[:4])}, .name = "{name}",\n      .up = {c_string(path + ".up.sql")},\n'
+                f"      .down = {c_string(path + '.down.sql')} }},\n"
+            )
         code += "};\n"
     code += ("\nconst struct migrations roentgen_migrations = { .sqlite = sqlite, .mysql = mysql, "
              f".count = {len(names['sqlite'])} }};\n")

@@ -13,14 +13,17 @@ import sys
 
 BUCKET_BITS, SLOT_BITS, PAGE_SLOT_BITS = 10, 13, 11
 
-# Choices, as DCMTK writes them. PS3.5 annex A.1 says what implicit VR means by them; the first of PS3.6's choice otherwise.
+# Choices, as DCMTK writes them. PS3.5 annex A.1 says what implicit VR means by them; the first of PS3.6's choice
+# otherwise.
 CHOICES = {"xs": "US", "ox": "OW", "px": "OW", "lt": "OW", "up": "UL"}
 
 # Repeating elements of PS3.6 (all retired) that the text lists once, with x = 1 or 0.
 REPEATING = [((0x0028, 0x0410), (0x0028, 0x0413), 0x00F0), ((0x0028, 0x0800), (0x0028, 0x0808), 0x00F0),
              ((0x1000, 0x0010), (0x1000, 0x0015), 0xFFF0), ((0x1010, 0x0004), (0x1010, 0x0004), 0xFFFF)]
 
-LINE = re.compile(r"\(([0-9A-F]{4})(?:-([0-9A-F]{4}))?,([0-9A-F]{4})(?:-([0-9A-F]{4}))?\)\t(\w\w)\t(?:RETIRED_)?(\w+)\t")
+LINE = re.compile(
+    r"\(([0-9A-F]{4})(?:-([0-9A-F]{4}))?,([0-9A-F]{4})(?:-([0-9A-F]{4}))?\)\t(\w\w)\t(?:RETIRED_)?(\w+)\t"
+)
 
 
 def repeating_mask(group, element):
@@ -31,7 +34,8 @@ def repeating_mask(group, element):
 
 
 def read(path):
-    """tag -> (vr, mask, keyword, whether DCMTK has it as US or SS); private and illegal ranges (odd groups, written with -o- or -u-) don't match LINE."""
+    """tag -> (vr, mask, keyword, whether DCMTK has it as US or SS); private and illegal ranges (odd groups, written
+    with -o- or -u-) don't match LINE."""
     entries = {}
     with open(path, encoding="utf-8") as file:
         for line in file:
@@ -49,12 +53,15 @@ def read(path):
                 mask = int(last_element, 16) - element
             entries[group << 16 | element] = (CHOICES.get(vr, vr), mask, keyword, vr == "xs")
     if len(entries) < 3000 or len({keyword for _, _, keyword, _ in entries.values()}) != len(entries):
-        sys.exit(f"{path} does not look like a DICOM dictionary: {len(entries)} entries, or keywords that are not unique")
+        sys.exit(
+            f"{path} does not look like a DICOM dictionary: {len(entries)} entries, or keywords that are not unique"
+        )
     return dict(sorted(entries.items()))
 
 
 def patterns(entries):
-    """How a tag of a repeating group becomes the tag in the table: (bits to look at, their value, bits to keep, bits to set)."""
+    """How a tag of a repeating group becomes the tag in the table: (bits to look at, their value, bits to keep, bits to
+    set)."""
     found = set()
     for tag, (_, mask, _, _) in entries.items():
         if mask == 0x00FE:  # even groups, as in 60xx
@@ -94,7 +101,8 @@ def place_pages(keys):
 
 
 def pages_of(entries):
-    """VRs by the last byte of the tag: number of the VR + 1, with EITHER where DCMTK has it as US or SS; 0 is unknown."""
+    """VRs by the last byte of the tag: number of the VR + 1, with EITHER where DCMTK has it as US or SS; 0 is
+    unknown."""
     vrs = sorted({vr for vr, _, _, _ in entries.values()})
     pages = {}
     for tag, (vr, _, _, us_or_ss) in entries.items():
@@ -128,7 +136,9 @@ def main():
     out += "};\n\n"
     out += numbers_of("multipliers", "uint32_t", [f"0x{m:08X}" for m in multipliers])
     out += numbers_of("slots", "uint16_t", [str(row[slots[s]]) if s in slots else "0" for s in range(1 << SLOT_BITS)])
-    out += numbers_of("by_keyword", "uint16_t", [str(row[t]) for t in sorted(tags, key=lambda t: entries[t][2].encode())])
+    out += numbers_of(
+        "by_keyword", "uint16_t", [str(row[t]) for t in sorted(tags, key=lambda t: entries[t][2].encode())]
+    )
     out += pages_of(entries)
     out += "static const struct pattern patterns[] = {\n"
     for row_of_numbers in patterns(entries):

@@ -1,5 +1,6 @@
--- Failed sign-ins are counted in memory. What is kept are locks of accounts, for administrators to see and for the next start (network null: all that are not
--- familiar), and the networks from which an account has been signed in to, which locks by strangers do not concern.
+-- Failed sign-ins are counted in memory. What is kept are locks of accounts, for administrators to see and for the next
+-- start (network null: all that are not familiar), and the networks from which an account has been signed in to, which
+-- locks by strangers do not concern.
 drop table login_failures;
 alter table users add column unlocked_at bigint;
 
@@ -22,4 +23,5 @@ create table sign_in_networks (
     constraint fk_sign_in_networks_user_id foreign key (user_id) references users(id)
 ) engine=InnoDB default charset=utf8mb4 collate=utf8mb4_bin;
 insert into sign_in_networks(user_id, network, last_at)
-select user_id, client, max(last_used_at) from sessions where client is not null and client not like '%:%' group by user_id, client;
+select user_id, client, max(last_used_at) from sessions where client is not null and client not like '%:%'
+    group by user_id, client;

@@ -8,8 +8,10 @@ drop trigger image_files_series_delete;
 create trigger image_files_series_insert after insert on image_files for each row
 begin
     if new.is_instance = 1 and new.deleted_at is null then
-        update studies set number_of_instances = number_of_instances + 1, size_bytes = size_bytes + new.file_size where id = new.study_id;
-        update series set number_of_instances = number_of_instances + 1, size_bytes = size_bytes + new.file_size where id = new.series_id;
+        update studies set number_of_instances = number_of_instances + 1, size_bytes = size_bytes + new.file_size
+            where id = new.study_id;
+        update series set number_of_instances = number_of_instances + 1, size_bytes = size_bytes + new.file_size
+            where id = new.series_id;
     end if;
 end;
 create trigger image_files_series_update after update on image_files for each row
@@ -17,20 +19,26 @@ begin
     if not (new.is_instance <=> old.is_instance and new.series_id <=> old.series_id and new.study_id <=> old.study_id
         and new.file_size <=> old.file_size and (new.deleted_at is null) = (old.deleted_at is null)) then
         if old.is_instance = 1 and old.deleted_at is null then
-            update studies set number_of_instances = number_of_instances - 1, size_bytes = size_bytes - old.file_size where id = old.study_id;
-            update series set number_of_instances = number_of_instances - 1, size_bytes = size_bytes - old.file_size where id = old.series_id;
+            update studies set number_of_instances = number_of_instances - 1,
+                size_bytes = size_bytes - old.file_size where id = old.study_id;
+            update series set number_of_instances = number_of_instances - 1,
+                size_bytes = size_bytes - old.file_size where id = old.series_id;
         end if;
         if new.is_instance = 1 and new.deleted_at is null then
-            update studies set number_of_instances = number_of_instances + 1, size_bytes = size_bytes + new.file_size where id = new.study_id;
-            update series set number_of_instances = number_of_instances + 1, size_bytes = size_bytes + new.file_size where id = new.series_id;
+            update studies set number_of_instances = number_of_instances + 1,
+                size_bytes = size_bytes + new.file_size where id = new.study_id;
+            update series set number_of_instances = number_of_instances + 1,
+                size_bytes = size_bytes + new.file_size where id = new.series_id;
         end if;
     end if;
 end;
 create trigger image_files_series_delete after delete on image_files for each row
 begin
     if old.is_instance = 1 and old.deleted_at is null then
-        update studies set number_of_instances = number_of_instances - 1, size_bytes = size_bytes - old.file_size where id = old.study_id;
-        update series set number_of_instances = number_of_instances - 1, size_bytes = size_bytes - old.file_size where id = old.series_id;
+        update studies set number_of_instances = number_of_instances - 1, size_bytes = size_bytes - old.file_size
+            where id = old.study_id;
+        update series set number_of_instances = number_of_instances - 1, size_bytes = size_bytes - old.file_size
+            where id = old.series_id;
     end if;
 end;
 -- One study may have a UID again: of several the first stays.

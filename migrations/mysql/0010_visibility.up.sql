@@ -1,6 +1,7 @@
 -- What each caller sees, and how much of it (records/visibility.h).
 
--- To whom a study is open besides single accounts: everybody with a role, everybody of a department (as accounts name it).
+-- To whom a study is open besides single accounts: everybody with a role, everybody of a department (as accounts name
+-- it).
 create table study_role_assignments (
     study_id bigint not null,
     role_id bigint not null,
@@ -25,14 +26,16 @@ create table study_department_assignments (
 create index ix_study_department_assignments_study on study_department_assignments(study_id);
 create index ix_study_department_assignments_created_by on study_department_assignments(created_by);
 
--- claim: whoever registers a Study Instance UID that somebody has whom they do not see gets a study of their own: their account. 0: the first.
--- instances_of_others: not uploaded by who registered the study; while there are none, its counts are what that account sees.
+-- claim: whoever registers a Study Instance UID that somebody has whom they do not see gets a study of their own: their
+-- account. 0: the first. instances_of_others: not uploaded by who registered the study; while there are none, its
+-- counts are what that account sees.
 alter table studies
     add column claim bigint not null default 0,
     add column instances_of_others bigint not null default 0;
 drop index uq_studies_study_uid on studies;
 create unique index uq_studies_study_uid on studies(study_uid, claim, alive);
-update studies set instances_of_others = (select count(*) from image_files f where f.study_id = studies.id and f.is_instance = 1
+update studies set instances_of_others = (select count(*) from image_files f
+    where f.study_id = studies.id and f.is_instance = 1
     and f.deleted_at is null and f.uploaded_by <> studies.created_by) where number_of_instances > 0;
 drop trigger image_files_series_insert;
 drop trigger image_files_series_update;
@@ -42,22 +45,26 @@ begin
     if new.is_instance = 1 and new.deleted_at is null then
         update studies set number_of_instances = number_of_instances + 1, size_bytes = size_bytes + new.file_size,
         instances_of_others = instances_of_others + (created_by <> new.uploaded_by) where id = new.study_id;
-        update series set number_of_instances = number_of_instances + 1, size_bytes = size_bytes + new.file_size where id = new.series_id;
+        update series set number_of_instances = number_of_instances + 1, size_bytes = size_bytes + new.file_size
+            where id = new.series_id;
     end if;
 end;
 create trigger image_files_series_update after update on image_files for each row
 begin
-    if not (new.uploaded_by <=> old.uploaded_by and new.is_instance <=> old.is_instance and new.series_id <=> old.series_id and new.study_id <=> old.study_id
+    if not (new.uploaded_by <=> old.uploaded_by and new.is_instance <=> old.is_instance
+        and new.series_id <=> old.series_id and new.study_id <=> old.study_id
         and new.file_size <=> old.file_size and (new.deleted_at is null) = (old.deleted_at is null)) then
         if old.is_instance = 1 and old.deleted_at is null then
             update studies set number_of_instances = number_of_instances - 1, size_bytes = size_bytes - old.file_size,
         instances_of_others = instances_of_others - (created_by <> old.uploaded_by) where id = old.study_id;
-            update series set number_of_instances = number_of_instances - 1, size_bytes = size_bytes - old.file_size where id = old.series_id;
+            update series set number_of_instances = number_of_instances - 1,
+                size_bytes = size_bytes - old.file_size where id = old.series_id;
         end if;
         if new.is_instance = 1 and new.deleted_at is null then
             update studies set number_of_instances = number_of_instances + 1, size_bytes = size_bytes + new.file_size,
         instances_of_others = instances_of_others + (created_by <> new.uploaded_by) where id = new.study_id;
-            update series set number_of_instances = number_of_instances + 1, size_bytes = size_bytes + new.file_size where id = new.series_id;
+            update series set number_of_instances = number_of_instances + 1,
+                size_bytes = size_bytes + new.file_size where id = new.series_id;
         end if;
     end if;
 end;
@@ -66,7 +73,8 @@ begin
     if old.is_instance = 1 and old.deleted_at is null then
         update studies set number_of_instances = number_of_instances - 1, size_bytes = size_bytes - old.file_size,
         instances_of_others = instances_of_others - (created_by <> old.uploaded_by) where id = old.study_id;
-        update series set number_of_instances = number_of_instances - 1, size_bytes = size_bytes - old.file_size where id = old.series_id;
+        update series set number_of_instances = number_of_instances - 1, size_bytes = size_bytes - old.file_size
+            where id = old.series_id;
     end if;
 end;
 
@@ -88,9 +96,11 @@ begin
 end;
 create trigger image_files_patient_update after update on image_files for each row
 begin
-    if not (new.uploaded_by <=> old.uploaded_by and new.patient_id <=> old.patient_id and (new.deleted_at is null) = (old.deleted_at is null)) then
+    if not (new.uploaded_by <=> old.uploaded_by and new.patient_id <=> old.patient_id
+        and (new.deleted_at is null) = (old.deleted_at is null)) then
         if old.deleted_at is null and old.patient_id is not null then
-            update patient_uploads set files = files - 1 where patient_id = old.patient_id and uploaded_by = old.uploaded_by;
+            update patient_uploads set files = files - 1
+                where patient_id = old.patient_id and uploaded_by = old.uploaded_by;
         end if;
         if new.deleted_at is null and new.patient_id is not null then
             insert into patient_uploads(patient_id, uploaded_by, files) values (new.patient_id, new.uploaded_by, 1)
@@ -101,6 +111,7 @@ end;
 create trigger image_files_patient_delete after delete on image_files for each row
 begin
     if old.deleted_at is null and old.patient_id is not null then
-        update patient_uploads set files = files - 1 where patient_id = old.patient_id and uploaded_by = old.uploaded_by;
+        update patient_uploads set files = files - 1
+            where patient_id = old.patient_id and uploaded_by = old.uploaded_by;
     end if;
 end;

@@ -1,5 +1,5 @@
--- Modalities in Study (PS3.3 C.38.2): that of the study and those of its series that hold something, in upper case, with what lists of studies
--- are ordered by, so that one modality's studies come in order. Kept by triggers.
+-- Modalities in Study (PS3.3 C.38.2): that of the study and those of its series that hold something, in upper case,
+-- with what lists of studies are ordered by, so that one modality's studies come in order. Kept by triggers.
 create table study_modalities (
     study_id bigint not null,
     modality varchar(64) not null,
@@ -24,7 +24,8 @@ create trigger studies_modalities_insert after insert on studies for each row
 begin
     if new.modality is not null then
         insert into study_modalities(study_id, modality, is_deleted, created_at, sort_date)
-        values (new.id, upper(new.modality), new.deleted_at is not null, new.created_at, coalesce(new.study_date, '0000-00-00'));
+        values (new.id, upper(new.modality), new.deleted_at is not null, new.created_at, coalesce(new.study_date,
+            '0000-00-00'));
     end if;
 end;
 create trigger studies_modalities_update after update on studies for each row
@@ -33,11 +34,13 @@ begin
         and (old.deleted_at is null) = (new.deleted_at is null)) then
         delete from study_modalities where study_id = new.id;
         insert ignore into study_modalities(study_id, modality, is_deleted, created_at, sort_date)
-        select new.id, upper(x.modality), new.deleted_at is not null, new.created_at, coalesce(new.study_date, '0000-00-00')
+        select new.id, upper(x.modality), new.deleted_at is not null, new.created_at, coalesce(new.study_date,
+            '0000-00-00')
         from series x where x.study_id = new.id and x.number_of_instances > 0 and x.modality is not null;
         if new.modality is not null then
             insert ignore into study_modalities(study_id, modality, is_deleted, created_at, sort_date)
-            values (new.id, upper(new.modality), new.deleted_at is not null, new.created_at, coalesce(new.study_date, '0000-00-00'));
+            values (new.id, upper(new.modality), new.deleted_at is not null, new.created_at, coalesce(new.study_date,
+                '0000-00-00'));
         end if;
     end if;
 end;

@@ -1,6 +1,7 @@
 -- Where the bytes of a file are, and what is known to be wrong with them; how far fsck has read.
 
--- status ARCHIVED tells people; is_archived tells which store has the bytes. Rows that share bytes moved together, whatever their status.
+-- status ARCHIVED tells people; is_archived tells which store has the bytes. Rows that share bytes moved together,
+-- whatever their status.
 alter table image_files
     add column is_archived tinyint not null default 0,
     add column damage varchar(16);

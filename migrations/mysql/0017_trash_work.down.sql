@@ -22,7 +22,8 @@ begin
             update image_file_counts set files = files - 1, bytes = bytes - old.file_size
             where uploaded_by in (0, old.uploaded_by) and file_type = old.file_type and status = old.status
                 and modality = coalesce(old.modality, '');
-            update image_file_totals set files = files - 1, bytes = bytes - old.file_size where uploaded_by in (0, old.uploaded_by);
+            update image_file_totals set files = files - 1, bytes = bytes - old.file_size
+                where uploaded_by in (0, old.uploaded_by);
             update patients set image_count = image_count - 1 where id = old.patient_id;
         end if;
         if new.deleted_at is null then
@@ -30,7 +31,8 @@ begin
             values (0, new.file_type, new.status, coalesce(new.modality, ''), 1, new.file_size),
                    (new.uploaded_by, new.file_type, new.status, coalesce(new.modality, ''), 1, new.file_size)
             on duplicate key update files = files + 1, bytes = bytes + new.file_size;
-            insert into image_file_totals(uploaded_by, files, bytes) values (0, 1, new.file_size), (new.uploaded_by, 1, new.file_size)
+            insert into image_file_totals(uploaded_by, files, bytes)
+                values (0, 1, new.file_size), (new.uploaded_by, 1, new.file_size)
             on duplicate key update files = files + 1, bytes = bytes + new.file_size;
             update patients set image_count = image_count + 1 where id = new.patient_id;
         end if;
@@ -42,15 +44,18 @@ begin
         update image_file_counts set files = files - 1, bytes = bytes - old.file_size
         where uploaded_by in (0, old.uploaded_by) and file_type = old.file_type and status = old.status
             and modality = coalesce(old.modality, '');
-        update image_file_totals set files = files - 1, bytes = bytes - old.file_size where uploaded_by in (0, old.uploaded_by);
+        update image_file_totals set files = files - 1, bytes = bytes - old.file_size
+            where uploaded_by in (0, old.uploaded_by);
         update patients set image_count = image_count - 1 where id = old.patient_id;
     end if;
 end;
 create trigger image_files_patient_update after update on image_files for each row
 begin
-    if not (new.uploaded_by <=> old.uploaded_by and new.patient_id <=> old.patient_id and (new.deleted_at is null) = (old.deleted_at is null)) then
+    if not (new.uploaded_by <=> old.uploaded_by and new.patient_id <=> old.patient_id
+        and (new.deleted_at is null) = (old.deleted_at is null)) then
         if old.deleted_at is null and old.patient_id is not null then
-            update patient_uploads set files = files - 1 where patient_id = old.patient_id and uploaded_by = old.uploaded_by;
+            update patient_uploads set files = files - 1
+                where patient_id = old.patient_id and uploaded_by = old.uploaded_by;
         end if;
         if new.deleted_at is null and new.patient_id is not null then
             insert into patient_uploads(patient_id, uploaded_by, files) values (new.patient_id, new.uploaded_by, 1)
@@ -61,6 +66,7 @@ end;
 create trigger image_files_patient_delete after delete on image_files for each row
 begin
     if old.deleted_at is null and old.patient_id is not null then
-        update patient_uploads set files = files - 1 where patient_id = old.patient_id and uploaded_by = old.uploaded_by;
+        update patient_uploads set files = files - 1
+            where patient_id = old.patient_id and uploaded_by = old.uploaded_by;
     end if;
 end;

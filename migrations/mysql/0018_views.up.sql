@@ -1,5 +1,6 @@
--- What an account sees of a study or series that somebody else registered and of which it does not see all: what its own files said, as if it had
--- registered it (records/study_view.h). files: how many of its own are in the study; kept by triggers.
+-- What an account sees of a study or series that somebody else registered and of which it does not see all: what its
+-- own files said, as if it had registered it (records/study_view.h). files: how many of its own are in the study; kept
+-- by triggers.
 create table study_views (
     id bigint not null,
     created_by bigint not null,
@@ -42,15 +43,18 @@ create table series_views (
 create index ix_series_views_created_by on series_views(created_by);
 
 -- Whose file made it: its words are that file's.
-alter table series add column created_by bigint, add constraint fk_series_created_by foreign key (created_by) references users(id);
+alter table series add column created_by bigint,
+    add constraint fk_series_created_by foreign key (created_by) references users(id);
 create index ix_series_created_by on series(created_by);
-update series x join (select series_id, min(id) as first from image_files where series_id is not null group by series_id) m on m.series_id = x.id
+update series x join (select series_id, min(id) as first from image_files where series_id is not null
+    group by series_id) m on m.series_id = x.id
     join image_files f on f.id = m.first set x.created_by = f.uploaded_by;
 
 -- The instance for its uploader, who does not see the file that is the instance for everybody else.
 alter table image_files add column is_apart tinyint not null default 0;
 update image_files a join (
-    select min(f.id) as id from image_files f join image_files i on i.series_id = f.series_id and i.sop_instance_uid = f.sop_instance_uid
+    select min(f.id) as id from image_files f
+        join image_files i on i.series_id = f.series_id and i.sop_instance_uid = f.sop_instance_uid
         and i.is_instance = 1 and i.deleted_at is null and i.uploaded_by <> f.uploaded_by
     where f.is_instance = 0 and f.deleted_at is null and f.status_reason is null and f.status <> 'FAILED'
     group by f.series_id, f.sop_instance_uid, f.uploaded_by) m on m.id = a.id set a.is_apart = 1;
@@ -74,7 +78,8 @@ begin
 end;
 create trigger image_files_views_update after update on image_files for each row
 begin
-    if not (new.uploaded_by <=> old.uploaded_by and new.study_id <=> old.study_id and (new.deleted_at is null) = (old.deleted_at is null)) then
+    if not (new.uploaded_by <=> old.uploaded_by and new.study_id <=> old.study_id
+        and (new.deleted_at is null) = (old.deleted_at is null)) then
         if old.deleted_at is null and old.study_id is not null then
             update study_views set files = files - 1 where id = old.study_id and created_by = old.uploaded_by;
         end if;
@@ -90,7 +95,8 @@ begin
     end if;
 end;
 
--- Whose files say otherwise of a patient, in which study; and whose files of another patient named a study. Who sees none of them is not told.
+-- Whose files say otherwise of a patient, in which study; and whose files of another patient named a study. Who sees
+-- none of them is not told.
 create table patient_conflicts (
     patient_id bigint not null,
     member varchar(32) not null,
@@ -104,9 +110,11 @@ create table patient_conflicts (
 create index ix_patient_conflicts_study on patient_conflicts(study_id);
 create index ix_patient_conflicts_uploaded_by on patient_conflicts(uploaded_by);
 insert into patient_conflicts(patient_id, member, study_id, uploaded_by)
-select distinct f.patient_id, m.member, f.study_id, f.uploaded_by from patients p join image_files f on f.patient_id = p.id
+select distinct f.patient_id, m.member, f.study_id, f.uploaded_by from patients p
+    join image_files f on f.patient_id = p.id
 join (select 'name' as member union select 'gender' union select 'birth_date') m
-where p.conflict is not null and f.conflict is not null and f.study_id is not null and instr(f.conflict, concat(m.member, ': ')) > 0
+where p.conflict is not null and f.conflict is not null and f.study_id is not null
+    and instr(f.conflict, concat(m.member, ': ')) > 0
     and instr(p.conflict, concat('"', m.member, '"')) > 0;
 create table study_conflicts (
     study_id bigint not null,

@@ -1,7 +1,8 @@
 drop table sign_in_networks;
 drop table sign_in_locks;
 alter table users drop column unlocked_at;
--- Failed sign-ins by account and address (key_hash) and by account (user_key): keyed hashes, so that names of accounts that do not exist are not kept.
+-- Failed sign-ins by account and address (key_hash) and by account (user_key): keyed hashes, so that names of accounts
+-- that do not exist are not kept.
 create table login_failures (
     key_hash text primary key,
     user_key text not null,

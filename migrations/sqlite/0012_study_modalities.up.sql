@@ -1,5 +1,5 @@
--- Modalities in Study (PS3.3 C.38.2): that of the study and those of its series that hold something, in upper case, with what lists of studies
--- are ordered by, so that one modality's studies come in order. Kept by triggers.
+-- Modalities in Study (PS3.3 C.38.2): that of the study and those of its series that hold something, in upper case,
+-- with what lists of studies are ordered by, so that one modality's studies come in order. Kept by triggers.
 create table study_modalities (
     study_id integer not null references studies(id) on delete cascade,
     modality text not null,
@@ -22,7 +22,8 @@ join studies s on s.id = m.study_id;
 create trigger studies_modalities_insert after insert on studies when new.modality is not null
 begin
     insert into study_modalities(study_id, modality, is_deleted, created_at, sort_date)
-    values (new.id, upper(new.modality), new.deleted_at is not null, new.created_at, coalesce(new.study_date, '0000-00-00'));
+    values (new.id, upper(new.modality), new.deleted_at is not null, new.created_at, coalesce(new.study_date,
+        '0000-00-00'));
 end;
 create trigger studies_modalities_update after update of modality, modalities, study_date, deleted_at on studies
 when old.modality is not new.modality or old.modalities is not new.modalities or old.study_date is not new.study_date
@@ -32,5 +33,6 @@ begin
     insert into study_modalities(study_id, modality, is_deleted, created_at, sort_date)
     select new.id, m.modality, new.deleted_at is not null, new.created_at, coalesce(new.study_date, '0000-00-00') from (
         select upper(new.modality) as modality where new.modality is not null
-        union select upper(x.modality) from series x where x.study_id = new.id and x.number_of_instances > 0 and x.modality is not null) m;
+        union select upper(x.modality) from series x
+            where x.study_id = new.id and x.number_of_instances > 0 and x.modality is not null) m;
 end;

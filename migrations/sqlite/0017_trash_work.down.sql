@@ -22,7 +22,8 @@ begin
     update image_file_counts set files = files - 1, bytes = bytes - old.file_size
     where uploaded_by in (0, old.uploaded_by) and file_type = old.file_type and status = old.status
         and modality = coalesce(old.modality, '');
-    update image_file_totals set files = files - 1, bytes = bytes - old.file_size where uploaded_by in (0, old.uploaded_by);
+    update image_file_totals set files = files - 1, bytes = bytes - old.file_size
+        where uploaded_by in (0, old.uploaded_by);
     update patients set image_count = image_count - 1 where id = old.patient_id;
 end;
 create trigger image_files_count_update_new
@@ -34,7 +35,8 @@ begin
            (0, new.file_type, new.status, coalesce(new.modality, ''), 1, new.file_size)
     on conflict(uploaded_by, file_type, status, modality)
     do update set files = files + 1, bytes = bytes + excluded.bytes;
-    insert into image_file_totals(uploaded_by, files, bytes) values (new.uploaded_by, 1, new.file_size), (0, 1, new.file_size)
+    insert into image_file_totals(uploaded_by, files, bytes)
+        values (new.uploaded_by, 1, new.file_size), (0, 1, new.file_size)
     on conflict(uploaded_by) do update set files = files + 1, bytes = bytes + excluded.bytes;
     update patients set image_count = image_count + 1 where id = new.patient_id;
 end;
@@ -43,7 +45,8 @@ begin
     update image_file_counts set files = files - 1, bytes = bytes - old.file_size
     where uploaded_by in (0, old.uploaded_by) and file_type = old.file_type and status = old.status
         and modality = coalesce(old.modality, '');
-    update image_file_totals set files = files - 1, bytes = bytes - old.file_size where uploaded_by in (0, old.uploaded_by);
+    update image_file_totals set files = files - 1, bytes = bytes - old.file_size
+        where uploaded_by in (0, old.uploaded_by);
     update patients set image_count = image_count - 1 where id = old.patient_id;
 end;
 create trigger image_files_patient_update_old after update of patient_id, uploaded_by, deleted_at on image_files
@@ -57,7 +60,8 @@ begin
     insert into patient_uploads(patient_id, uploaded_by, files) values (new.patient_id, new.uploaded_by, 1)
     on conflict(patient_id, uploaded_by) do update set files = files + 1;
 end;
-create trigger image_files_patient_delete after delete on image_files when old.deleted_at is null and old.patient_id is not null
+create trigger image_files_patient_delete after delete on image_files
+    when old.deleted_at is null and old.patient_id is not null
 begin
     update patient_uploads set files = files - 1 where patient_id = old.patient_id and uploaded_by = old.uploaded_by;
 end;

@@ -1,6 +1,7 @@
--- An id that was given once is not given again after its row has gone for good: access logs, links and notes outside go on naming what they named.
--- The word changes nothing of what is stored, so that the text of the schema may be changed in place, which takes no time with a million files
--- (https://sqlite.org/lang_altertable.html, 7); that an AUTOINCREMENT table is made and dropped makes sqlite_sequence, and tells other connections.
+-- An id that was given once is not given again after its row has gone for good: access logs, links and notes outside go
+-- on naming what they named. The word changes nothing of what is stored, so that the text of the schema may be changed
+-- in place, which takes no time with a million files (https://sqlite.org/lang_altertable.html, 7); that an
+-- AUTOINCREMENT table is made and dropped makes sqlite_sequence, and tells other connections.
 create table ids_begin (id integer primary key autoincrement);
 pragma writable_schema = on;
 update sqlite_master set sql = replace(sql, 'id integer primary key,', 'id integer primary key autoincrement,')

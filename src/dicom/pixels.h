@@ -67,8 +67,8 @@ struct frame_source {
  * file whose fragments end without a delimiter has to be whole. */
 bool pixel_frame(const struct dicom_object *object, const struct pixel_format *format, int64_t number,
                  struct arena *arena, struct frame_source *out, struct error *error);
-/* Bytes of native pixels behind the last frame, 0 where they are less than a row (padding) or zeros that are less than a
- * frame. Of encapsulated ones: 1 where an offset table, or the begin markers of more fragments than frames, tell of
+/* Bytes of native pixels behind the last frame, 0 where they are less than a row (padding) or zeros that are less than
+ * a frame. Of encapsulated ones: 1 where an offset table, or the begin markers of more fragments than frames, tell of
  * further frames. */
 int64_t pixels_left_over(const struct dicom_object *object, const struct pixel_format *format);
 /* Are there as many bytes, or fragments, as all frames need? Without decoding any. E_INVALID says what is missing. */

@@ -280,7 +280,8 @@ static void look_at_item_count(struct doubting *d, int64_t frame)
                          node->item_count, frames, STR_FMT(then)));
 }
 
-/* A group is in the items of all frames, or of none (C.7.6.16.1.1). Told of the frame, 0: of the first that lacks it. */
+/* A group is in the items of all frames, or of none (C.7.6.16.1.1). Told of the frame, 0: of the first that lacks
+ * it. */
 static void look_at_absent(struct doubting *d, uint32_t group, const char *name, int64_t frame, const char *then)
 {
     const struct dicom_dataset *shared = dicom_item(d->object->root, SHARED_GROUPS, 0);

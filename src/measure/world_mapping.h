@@ -1,5 +1,5 @@
-/* world_mapping.h - one item of a Real World Value Mapping Sequence (0040,9096): stored values from `first` to `last` stand
- * for what a line or a table makes of them (PS3.3 C.7.6.16.2.11).
+/* world_mapping.h - one item of a Real World Value Mapping Sequence (0040,9096): stored values from `first` to `last`
+ * stand for what a line or a table makes of them (PS3.3 C.7.6.16.2.11).
  *
  *     struct world_mapping mapping;
  *     struct mapping_fault fault;

@@ -69,8 +69,8 @@ bool study_load(struct call *c, int64_t id, struct study *out);
 /* The same, and the caller may change it, as far as their rights go; E_FORBIDDEN when they see it only because a file
  * of theirs is in it. */
 bool study_load_to_change(struct call *c, int64_t id, struct study *out);
-/* The same, locked before (lock_study), for what acts on all of its files, deleted ones too: E_FORBIDDEN when the caller
- * does not see each of them. What one does not see one can neither give away, nor move, nor delete. */
+/* The same, locked before (lock_study), for what acts on all of its files, deleted ones too: E_FORBIDDEN when the
+ * caller does not see each of them. What one does not see one can neither give away, nor move, nor delete. */
 bool study_load_with_files(struct call *c, int64_t id, struct study *out);
 /* What a study of this patient is found by, at most SEARCH_TEXTS_MAX; returns how many. */
 int study_texts(const struct study *study, const struct patient *patient, struct str *out);

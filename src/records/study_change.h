@@ -14,8 +14,8 @@
  * one in use where they do not see it is not told of (study_twins.h).
  *
  * Who sees a study only because a file of theirs is in it changes nothing of it (study_load_to_change). Who registered
- * it and does not see all of its files changes its words, but does not move or delete it (study_load_with_files). Nothing
- * comes back to a patient who is deleted.
+ * it and does not see all of its files changes its words, but does not move or delete it (study_load_with_files).
+ * Nothing comes back to a patient who is deleted.
  *
  * Each locks what record_lock.h says for it, and fills *out with the record as it is then, unveiled. The caller has
  * the right to do it (site/permission.h), and writes the audit row (audit_change): it is about the study. Only

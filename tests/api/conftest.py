@@ -49,7 +49,8 @@ def new_server(tmp_path):
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
-    """A server that is never started: for commands of a module that need a database, and do not mind what others left in it."""
+    """A server that is never started: for commands of a module that need a database, and do not mind what others left
+    in it."""
     server = support.Server(tmp_path_factory.mktemp("prepared"))
     server.init()
     yield server
@@ -63,8 +64,8 @@ def admin(server):
 
 @pytest.fixture
 def doctor(request, server, admin):
-    """One for each test. A module of pictures may say `doctor_of_all = None`: as a decoder sees files of one uploader only, each new one
-    costs two processes."""
+    """One for each test. A module of pictures may say `doctor_of_all = None`: as a decoder sees files of one uploader
+    only, each new one costs two processes."""
     module = request.module
     if not hasattr(module, "doctor_of_all"):
         return server.account("doctor", admin=admin)

@@ -34,7 +34,8 @@ def items(*members):
 
 
 def image(pixels, syntax=ExplicitVRLittleEndian, frame=None, **members):
-    """The bytes of a file. `frame`: its encoded pixels, where `syntax` encapsulates them. Members of None are left out."""
+    """The bytes of a file. `frame`: its encoded pixels, where `syntax` encapsulates them. Members of None are left
+    out."""
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = syntax
     data = Dataset()

@@ -84,7 +84,8 @@ class SqliteFile:
 
 
 class MariadbDatabase:
-    """A database of its own on the server that ROENTGEN_TEST_DATABASE names, made and dropped with the mariadb client."""
+    """A database of its own on the server that ROENTGEN_TEST_DATABASE names, made and dropped with the mariadb
+    client."""
 
     def __init__(self, folder):
         parts = urlsplit(TEST_DATABASE)
@@ -105,7 +106,9 @@ class MariadbDatabase:
         self._run(f"create database {self.name} character set utf8mb4")
 
     def _run(self, sql, *more):
-        done = subprocess.run([*self.command, *more], input=sql.encode(), capture_output=True, timeout=PATIENCE, check=False)
+        done = subprocess.run(
+            [*self.command, *more], input=sql.encode(), capture_output=True, timeout=PATIENCE, check=False
+        )
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout.decode()
 
@@ -149,7 +152,8 @@ def _end_leftovers():
 
 
 def is_decoder(pid):
-    """Not one that is still the server's own copy (whoever starts it waits for it to become a program), nor a dead one."""
+    """Not one that is still the server's own copy (whoever starts it waits for it to become a program), nor a dead
+    one."""
     with contextlib.suppress(OSError):
         return b"\0decoder\0" in Path(f"/proc/{pid}/cmdline").read_bytes()  # empty of the dead
     return False
@@ -403,7 +407,9 @@ class Api(httpx.Client):
         self.refresh_token = None
 
     def request(self, method, url, **more):
-        if not str(url).startswith(("/api/", "http", "/health", "/metrics", "/docs", "/redoc", "/openapi", "/dicom-web", "//")):
+        if not str(url).startswith(
+            ("/api/", "http", "/health", "/metrics", "/docs", "/redoc", "/openapi", "/dicom-web", "//")
+        ):
             url = V1 + url
         return super().request(method, url, **more)
 

@@ -78,7 +78,15 @@ def test_what_an_imported_file_contradicts_is_nobodys_finding(own, chief, tmp_pa
 
 def test_create_superuser_leaves_a_row(own, chief):
     name = unique("root")
-    own.run("create-superuser", "--username", name, "--email", f"{name}@example.org", "--password-stdin", input=f"{PASSWORD}\n")
+    own.run(
+        "create-superuser",
+        "--username",
+        name,
+        "--email",
+        f"{name}@example.org",
+        "--password-stdin",
+        input=f"{PASSWORD}\n",
+    )
     (user,) = ok(chief.get("/users", params={"username": name}))["items"]
     (row,) = logged(chief, entity="user", entity_id=user["id"])
     assert row["action"] == "user.create" and says_command(row, "create-superuser")
@@ -127,7 +135,11 @@ def test_the_server_says_when_it_gives_an_upload_up(own, chief):
 def test_a_session_tells_its_program(own, chief):
     agent = "Reading-Room/" + "9" * 300
     client = own.client()
-    signed = ok(client.post("/auth/login", json={"username": own.admin_name, "password": PASSWORD}, headers={"User-Agent": agent}))
+    signed = ok(
+        client.post(
+            "/auth/login", json={"username": own.admin_name, "password": PASSWORD}, headers={"User-Agent": agent}
+        )
+    )
     mine = own.client(signed["access_token"])
     (current,) = [s for s in ok(mine.get("/auth/sessions"))["items"] if s["current"]]
     assert current["user_agent"] == agent[:200] and current["client"] == "127.0.0.1"

@@ -49,7 +49,9 @@ def test_uploads_at_the_same_moment_do_not_pass_together(new_server):
 
     def upload(n):
         content = png()
-        return doctor.post("/upload/single", files={"file": ("x.png", content + bytes([n]) * (30000 - len(content)))}).status_code
+        return doctor.post(
+            "/upload/single", files={"file": ("x.png", content + bytes([n]) * (30000 - len(content)))}
+        ).status_code
 
     with ThreadPoolExecutor(8) as pool:
         assert sorted(pool.map(upload, range(8))) == [201] * 3 + [507] * 5

@@ -322,6 +322,7 @@ def test_deleted_files(doctor, ct):
 def test_it_is_audited(server, doctor, ct):
     put(doctor, ct, [line((1, 1), (2, 2))])
     rows = server.database.rows(
-        f"select entity, user_id, outcome from audit_logs where action = 'annotations.update' and entity_id = {ct['id']}"
+        f"select entity, user_id, outcome from audit_logs where action = 'annotations.update' "
+        f"and entity_id = {ct['id']}"
     )
     assert rows == [("image_file", doctor.id, 200)]

@@ -1,4 +1,5 @@
-"""What a decoder, a descriptor limit or the machine does wrong is never told as the file's damage: 503, tried again, an error in the log."""
+"""What a decoder, a descriptor limit or the machine does wrong is never told as the file's damage: 503, tried again, an
+error in the log."""
 
 import concurrent.futures
 import contextlib
@@ -75,7 +76,8 @@ def test_a_decoder_that_is_held_up(quick, content):
 
 
 def test_decoders_that_are_all_held_up(quick):
-    """A signal may come too late for one or the other, so pictures are asked for until one met only decoders that were stopped."""
+    """A signal may come too late for one or the other, so pictures are asked for until one met only decoders that were
+    stopped."""
     server, admin = quick
     stop, sizes = threading.Event(), itertools.count(42)
     failed = len(server.log_lines("thumbnail.failed"))

@@ -1,4 +1,5 @@
-"""Text of files that name no character set, or one that their bytes contradict: DICOM_CHARSET, DICOM_CHARSETS, and what filing again mends."""
+"""Text of files that name no character set, or one that their bytes contradict: DICOM_CHARSET, DICOM_CHARSETS, and what
+filing again mends."""
 
 import pytest
 

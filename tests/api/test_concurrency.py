@@ -1,7 +1,9 @@
-"""Everything that moves records, beside everything else that does: each pair many rounds, then the rows are asked whether they agree.
+"""Everything that moves records, beside everything else that does: each pair many rounds, then the rows are asked
+whether they agree.
 
-ROENTGEN_ROUNDS=40 runs each pair so often (one is enough to see that nothing is broken outright; races want many). What must hold is
-the table of src/records/invariants.c, asked by `roentgen fsck --rows`, and that what was acknowledged is there."""
+ROENTGEN_ROUNDS=40 runs each pair so often (one is enough to see that nothing is broken outright; races want many). What
+must hold is the table of src/records/invariants.c, asked by `roentgen fsck --rows`, and that what was acknowledged is
+there."""
 
 import itertools
 import os
@@ -21,7 +23,8 @@ REFUSED = (404, 409, 412, 422, 503)  # what somebody may be told who comes at th
 
 
 class Scene:
-    """A patient with a study of two films, a plain picture and an upload under way; another patient; something deleted."""
+    """A patient with a study of two films, a plain picture and an upload under way; another patient; something
+    deleted."""
 
     def __init__(self, api):
         self.api = api
@@ -226,7 +229,8 @@ BREAKS = {
     "bytes_of_duplicate": "update image_files set duplicate_of = {film2} where id = {film}",
     "count_of_patient": "update patients set image_count = image_count + 1 where id = {patient}",
     "count_of_study": "update studies set number_of_instances = 7 where id = {study}",
-    "files_of_view": "insert into study_views(id, created_by, created_at, files) select {study}, min(id), 0, 7 from users",
+    "files_of_view": "insert into study_views(id, created_by, created_at, files) select {study}, min(id), 0, 7 "
+                     "from users",
     "count_of_series": "update series set size_bytes = 7 where study_id = {study}",
     "series_of_study": "update studies set number_of_series = 7 where id = {study}",
     "count_of_owner": "update image_file_totals set files = files + 1",

@@ -1,4 +1,5 @@
-"""Headers that contradict themselves: nothing is made of them that they do not say, and everything that shows them tells."""
+"""Headers that contradict themselves: nothing is made of them that they do not say, and everything that shows them
+tells."""
 
 import io
 
@@ -53,17 +54,24 @@ def changed(content, **members):
 # ---- several numbers where there is one ----
 
 
-@pytest.mark.parametrize("tag, other, name", [(SLOPE, INTERCEPT, "Rescale Slope"), (INTERCEPT, SLOPE, "Rescale Intercept")])
+@pytest.mark.parametrize(
+    "tag, other, name", [(SLOPE, INTERCEPT, "Rescale Slope"), (INTERCEPT, SLOPE, "Rescale Intercept")]
+)
 def test_two_slopes(doctor, tag, other, name):
     content = with_element(with_element(made.image(RAMP), tag, "DS", b"2\\3"), other, "DS", b"1")
     file, remark, found = told(doctor, content)
-    assert remark == f"{name} ({tag >> 16:04X},{tag & 0xFFFF:04X}) is several numbers: values are as stored, without a unit"
+    assert (
+        remark
+        == f"{name} ({tag >> 16:04X},{tag & 0xFFFF:04X}) is several numbers: values are as stored, without a unit"
+    )
     assert (found["max"], found["unit"]) == (63, None)
 
 
 def test_two_paddings(doctor):
     _, remark, found = told(doctor, made.image(RAMP, PixelPaddingValue=[0, 1]))
-    assert remark == "Pixel Padding Value (0028,0120) is several numbers: padding counts as values" and found["min"] == 0
+    assert (
+        remark == "Pixel Padding Value (0028,0120) is several numbers: padding counts as values" and found["min"] == 0
+    )
 
 
 @pytest.mark.parametrize("tag", [SPACING, 0x00181164, 0x00280034])
@@ -272,7 +280,10 @@ def test_pixels_of_more_rows(doctor):
     assert remark == "the pixel data are 128 bytes longer than 1 frames of 8 x 8 pixels: the rest is not shown"
 
 
-@pytest.mark.parametrize("more, is_told", [(bytes(14), False), (b"\1" * 14, False), (b"\1" * 16, True), (bytes(100), False), (bytes(128), True)])
+@pytest.mark.parametrize(
+    "more, is_told",
+    [(bytes(14), False), (b"\1" * 14, False), (b"\1" * 16, True), (bytes(100), False), (bytes(128), True)],
+)
 def test_padding_behind_pixels(doctor, more, is_told):
     """Less than a row, or zeros that are less than a frame, are padding."""
     remark = told(doctor, with_pixels(made.image(RAMP), more))[1]
@@ -318,7 +329,9 @@ def test_the_function_of_a_window(doctor, function, same_as, words):
     assert file["remarks"] == ([words] if words else None) and shown.headers.get("x-picture-remark") == words
 
 
-@pytest.mark.parametrize("shape, inverts, words", [(b"inverse", True, None), (b"FOO", False, "(2050,0020) is none of its terms")])
+@pytest.mark.parametrize(
+    "shape, inverts, words", [(b"inverse", True, None), (b"FOO", False, "(2050,0020) is none of its terms")]
+)
 def test_the_shape_of_a_picture(doctor, shape, inverts, words):
     content = made.image(RAMP)
     file = made.send(doctor, changed(content, PresentationLUTShape=shape))
@@ -327,7 +340,9 @@ def test_the_shape_of_a_picture(doctor, shape, inverts, words):
     assert (words in file["remarks"][0]) if words else file["remarks"] is None
 
 
-@pytest.mark.parametrize("bits, entries, is_told", [(7, 4095, True), (8, 255, False), (12, 4095, False), (16, 4095, False), (11, 4095, True)])
+@pytest.mark.parametrize(
+    "bits, entries, is_told", [(7, 4095, True), (8, 255, False), (12, 4095, False), (16, 4095, False), (11, 4095, True)]
+)
 def test_bits_of_a_modality_lut(doctor, bits, entries, is_told):
     table = made.item(ModalityLUTType="OD")
     table.add_new(0x00283002, "US", [64, 0, bits])
@@ -343,7 +358,10 @@ def test_bits_of_a_modality_lut(doctor, bits, entries, is_told):
 @pytest.mark.parametrize("slope, intercept", [("1e300", "1e300"), ("-1e300", "-1e300")])
 def test_values_beyond_numbers(doctor, slope, intercept):
     """The figure is kept, what cannot be told is left out with a word."""
-    file = made.send(doctor, with_element(with_element(made.image(RAMP), SLOPE, "DS", slope.encode()), INTERCEPT, "DS", intercept.encode()))
+    file = made.send(
+        doctor,
+        with_element(with_element(made.image(RAMP), SLOPE, "DS", slope.encode()), INTERCEPT, "DS", intercept.encode()),
+    )
     etag = doctor.get(path(file)).headers["etag"]
     figures = [
         {"kind": "point", "points": points((4.5, 4.5))},

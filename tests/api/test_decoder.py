@@ -56,7 +56,11 @@ def test_not_by_hand():
     for descriptors in ((), (3,)):
         script = "exec 3</dev/null; " if descriptors else ""
         done = subprocess.run(
-            ["bash", "-c", f'{script}exec "$0" decoder', BINARY], capture_output=True, text=True, timeout=PATIENCE, check=False
+            ["bash", "-c", f'{script}exec "$0" decoder', BINARY],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
         )
         assert done.returncode == 2 and "cannot be run by hand" in done.stderr and not done.stdout
     shown = subprocess.run([BINARY, "--help"], capture_output=True, text=True, timeout=PATIENCE, check=True)

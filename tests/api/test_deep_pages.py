@@ -10,7 +10,8 @@ MOST = 10000
 
 def numbers():
     if ON_SQLITE:
-        return f"(with recursive n(seq) as (select 1 union all select seq + 1 from n where seq < {ROWS}) select seq from n)"
+        numbers = f"n(seq) as (select 1 union all select seq + 1 from n where seq < {ROWS})"
+        return f"(with recursive {numbers} select seq from n)"
     return f"(select seq from seq_1_to_{ROWS})"
 
 
@@ -30,9 +31,11 @@ def library(tmp_path_factory, request):
     at = "1700000000000000 + n.seq * 1000000"
     server.stop()
     server.database.rows(
-        "insert into image_files(file_uuid, original_filename, file_type, mime_type, storage_path, file_size, sha256, uploaded_by, "
+        "insert into image_files(file_uuid, original_filename, file_type, mime_type, storage_path, file_size, sha256, "
+        "uploaded_by, "
         "patient_id, status, upload_progress, created_at, updated_at, uploaded_at, thumbnail_path) "
-        f"select {text('uuid-')}, {text('f')}, 'PNG', 'image/png', {text('completed/')}, n.seq, {text('sha')}, {doctor.id}, {patient}, "
+        f"select {text('uuid-')}, {text('f')}, 'PNG', 'image/png', {text('completed/')}, n.seq, {text('sha')}, "
+        f"{doctor.id}, {patient}, "
         f"'UPLOADED', 100, {at}, {at}, {at}, 'thumbnails/x' from {numbers()} n"
     )
     server.database.rows(
@@ -40,7 +43,8 @@ def library(tmp_path_factory, request):
         f"select {text('Q')}, {text('Name')}, 'UNKNOWN', 'ACTIVE', {doctor.id}, {at}, {at} from {numbers()} n"
     )
     server.database.rows(
-        f"insert into audit_logs(created_at, user_id, action, outcome) select {at}, {doctor.id}, 'x', 200 from {numbers()} n"
+        f"insert into audit_logs(created_at, user_id, action, outcome) select {at}, {doctor.id}, 'x', 200 "
+        f"from {numbers()} n"
     )
     server.start()
     return {"doctor": server.client(doctor.token), "admin": server.client(admin.token)}, patient

@@ -1,4 +1,5 @@
-"""The records of a DICOMDIR for what is no picture: their types and keys (PS3.3 F.4, F.5), from the files or made up."""
+"""The records of a DICOMDIR for what is no picture: their types and keys (PS3.3 F.4, F.5), from the files or made
+up."""
 
 import io
 import subprocess

@@ -94,7 +94,8 @@ def test_openapi_says_each_thing_once(server, document):
 
 
 def test_openapi_tells_what_clients_can_count_on(document):
-    """Members that are always there are required, and PATCH takes any of them; what is asked for in another way is another shape."""
+    """Members that are always there are required, and PATCH takes any of them; what is asked for in another way is
+    another shape."""
     schemas = document["components"]["schemas"]
     assert set(schemas["Patient"]["required"]) == set(schemas["Patient"]["properties"])
     assert "required" not in schemas["PatientPatch"] and "name" in schemas["PatientInput"]["required"]
@@ -149,7 +150,8 @@ def test_openapi_says_what_is_null_to_who_may_not_know_it(server, admin, documen
     """Studies without patients, as a right of its own: the member is there, and null."""
     role, database = unique("studies"), server.database
     database.rows(
-        f"insert into roles(name, description, created_at) select '{role}', name, created_at from roles where name = 'nurse'"
+        f"insert into roles(name, description, created_at) select '{role}', name, created_at from roles "
+        f"where name = 'nurse'"
     )
     database.rows(
         "insert into role_permissions(role_id, permission_id) select r.id, p.id from roles r cross join permissions p "
@@ -169,7 +171,9 @@ def test_openapi_says_what_is_null_to_who_may_not_know_it(server, admin, documen
     database.rows(f"delete from study_role_assignments where study_id = {study['id']}")
     database.rows(f"delete from user_roles where user_id = {api.id}")
     for table, column in (("role_permissions", "role_id"), ("roles", "id")):
-        database.rows(f"delete from {table} where {column} = (select id from (select id from roles where name = '{role}') r)")
+        database.rows(
+            f"delete from {table} where {column} = (select id from (select id from roles where name = '{role}') r)"
+        )
 
 
 def test_openapi_marks_what_needs_a_token(document):

@@ -1,7 +1,8 @@
-"""What was acknowledged is there, whatever becomes of a commit's answer, of the disk or of the file since; and only what is there is acknowledged.
+"""What was acknowledged is there, whatever becomes of a commit's answer, of the disk or of the file since; and only
+what is there is acknowledged.
 
-A commit in doubt: a relay before MariaDB swallows the COMMIT or its answer; on SQLite one sync of the WAL fails (a shim loaded before libc).
-Damage: the stored file is removed, cut or has a flipped bit.
+A commit in doubt: a relay before MariaDB swallows the COMMIT or its answer; on SQLite one sync of the WAL fails (a shim
+loaded before libc). Damage: the stored file is removed, cut or has a flipped bit.
 """
 
 import contextlib
@@ -94,7 +95,8 @@ class FailingSync:
 
 
 class SwallowingRelay:
-    """MariaDB: passes bytes, until the COMMIT of the transaction that named these bytes: it, or its answer, is dropped with the connection."""
+    """MariaDB: passes bytes, until the COMMIT of the transaction that named these bytes: it, or its answer, is dropped
+    with the connection."""
 
     def __init__(self, server, is_done):
         self.is_done = is_done  # does the COMMIT reach the server?
@@ -196,7 +198,9 @@ class Item:
 def stow(api, content):
     body = b"--b\r\nContent-Type: application/dicom\r\n\r\n" + content + b"\r\n--b--\r\n"
     answer = api.post(
-        "/dicom-web/studies", content=body, headers={"Content-Type": 'multipart/related; type="application/dicom"; boundary=b'}
+        "/dicom-web/studies",
+        content=body,
+        headers={"Content-Type": 'multipart/related; type="application/dicom"; boundary=b'},
     )
     return answer
 
@@ -258,7 +262,8 @@ def test_a_chunked_upload_whose_commit_is_in_doubt(doubt):
     key = "completed/%.2s/%s.png" % (begun["upload_id"], begun["upload_id"])
     doubt.arm(key)  # the chunk has the hash of the whole, too
     first = api.post(f"/upload/chunked/{begun['upload_id']}/complete")
-    assert first.status_code in ((200, 201, 503) if not ON_SQLITE else (503,))  # MariaDB may be asked at once, and knows
+    # MariaDB may be asked at once, and knows
+    assert first.status_code in ((200, 201, 503) if not ON_SQLITE else (503,))
     doubt.over()
     api = server.client(api.token)
     again = api.post(f"/upload/chunked/{begun['upload_id']}/complete")
@@ -306,7 +311,8 @@ def chief(house):
 
 
 def sent(api, content):
-    """The file of an upload that nothing in the background looks at any more (thumbnails of DICOM wait until they are asked for)."""
+    """The file of an upload that nothing in the background looks at any more (thumbnails of DICOM wait until they are
+    asked for)."""
     file = api.upload(content)
     return file if content[128:132] == b"DICM" else api.settled(file["id"])
 
@@ -404,7 +410,8 @@ def test_import_mends(house, chief, harm, tmp_path):
 
 @pytest.mark.parametrize("harm", HARM, ids=lambda h: h.__name__)
 def test_an_instance_known_under_another_name_is_mended(house, chief, harm):
-    """Two files with the same bytes, each under its own name: sending them a third time looks at the one that is the answer."""
+    """Two files with the same bytes, each under its own name: sending them a third time looks at the one that is the
+    answer."""
     content = dicom()
     doctor = house.account("doctor", admin=chief)
     first = chief.upload(content)
@@ -421,7 +428,9 @@ def test_an_instance_known_under_another_name_is_mended(house, chief, harm):
 @pytest.mark.parametrize("harm", HARM, ids=lambda h: h.__name__)
 def test_a_damaged_chunk_is_asked_for_again(house, chief, harm):
     content = png() + os.urandom(100_000)
-    begun = ok(chief.post("/upload/chunked", json={"filename": "c", "file_size": len(content), "chunk_size": 65536}), 201)
+    begun = ok(
+        chief.post("/upload/chunked", json={"filename": "c", "file_size": len(content), "chunk_size": 65536}), 201
+    )
     url, folder = f"/upload/chunked/{begun['upload_id']}", house.files / "chunks" / begun["upload_id"]
     parts = [content[:65536], content[65536:]]
     for n, part in enumerate(parts):
@@ -578,7 +587,8 @@ def test_fsck_removes_nothing_that_an_upload_may_be_about_to_name(house, chief):
         assert f"a file without a row: {file['storage_path']}" in said.stdout and path_of(house, file).exists()
     finally:
         house.database.rows(
-            f"update image_files set storage_path = '{file['storage_path']}', status = 'UPLOADED' where id = {file['id']}"
+            f"update image_files set storage_path = '{file['storage_path']}', status = 'UPLOADED' "
+            f"where id = {file['id']}"
         )
 
 

@@ -1,4 +1,5 @@
-"""What breaks around the server: a full disk, a database that is gone, stuck or locked. Nothing acknowledged is lost."""
+"""What breaks around the server: a full disk, a database that is gone, stuck or locked. Nothing acknowledged is
+lost."""
 
 import contextlib
 import os
@@ -24,7 +25,8 @@ MIB = 1 << 20
 
 
 def own_mounts():
-    """The command that starts another with mounts of its own, as root or as a user namespace allows; None when neither works."""
+    """The command that starts another with mounts of its own, as root or as a user namespace allows; None when neither
+    works."""
     for command in (["unshare", "--mount"], ["unshare", "--mount", "--map-root-user"]):
         with tempfile.TemporaryDirectory() as folder:
             if (
@@ -51,7 +53,10 @@ def small_disk(new_server):
         server.settings["ARCHIVE_URL"] = ""
     server.settings["STORAGE_URL"] = f"file://{disk}/files"
     server.settings["STORAGE_RESERVE"] = "4MiB"
-    script = 'seed="$0"; disk="$1"; shift; mount -t tmpfs -o size=12m tmpfs "$disk" && cp "$seed"/roentgen.db* "$disk"/ 2>/dev/null; exec "$@"'
+    script = (
+        'seed="$0"; disk="$1"; shift; mount -t tmpfs -o size=12m tmpfs "$disk" && '
+        'cp "$seed"/roentgen.db* "$disk"/ 2>/dev/null; exec "$@"'
+    )
     server.start(prefix=[*mounts, "sh", "-c", script, str(server.folder), str(disk)])
     return server
 
@@ -95,7 +100,8 @@ def test_disk_full_507_and_nothing_lost(small_disk):
 
 
 def test_file_size_limit(new_server):
-    """The system's limit on the size of files (ulimit -f) is a kind of full disk; its signal does not end the server."""
+    """The system's limit on the size of files (ulimit -f) is a kind of full disk; its signal does not end the
+    server."""
     server = new_server(start=False)
 
     def limit():
@@ -301,7 +307,8 @@ def test_a_stuck_database_is_503_in_bounded_time(relayed):
     relay.passes.clear()
     problem(server.client(admin.token).get(f"/patients/{patient['id']}"), 503)
     ok(server.client().get("/health/live"))
-    for _ in range(20):  # the first waits for a while, the others know by then that a look is under way that does not end
+    # the first waits for a while, the others know by then that a look is under way that does not end
+    for _ in range(20):
         answer = server.client().get("/health/ready")
         assert answer.status_code == 503 and answer.headers["retry-after"]
         assert answer.json()["status"] == "down" and answer.json()["checks"]["database"] != "ok"

@@ -1,5 +1,5 @@
-"""What a file is called by every way in: directories of the sender and drives are dropped from names (RFC 7578 4.2, RFC 6266 4.3), and
-marks that make a name look like another."""
+"""What a file is called by every way in: directories of the sender and drives are dropped from names (RFC 7578 4.2, RFC
+6266 4.3), and marks that make a name look like another."""
 
 import urllib.parse
 

@@ -1,4 +1,5 @@
-"""What is no file in the place of a stored one (a folder, a symbolic link, a pipe) is damage as any: said, marked, mended by the same file."""
+"""What is no file in the place of a stored one (a folder, a symbolic link, a pipe) is damage as any: said, marked,
+mended by the same file."""
 
 import os
 

@@ -1,4 +1,5 @@
-"""A DICOM file that is uploaded files itself under patient, study and series; every value in the database is the one in the file."""
+"""A DICOM file that is uploaded files itself under patient, study and series; every value in the database is the one in
+the file."""
 
 import threading
 from pathlib import Path
@@ -106,16 +107,20 @@ def test_counts_are_those_of_the_rows(filed):
     rows = server.database.rows
     assert (
         rows(
-            "select s.id from studies s where s.number_of_instances <> (select count(*) from image_files f where f.study_id = s.id "
-            "and f.is_instance = 1 and f.deleted_at is null) or s.number_of_series <> (select count(distinct f.series_id) from image_files f "
-            "where f.study_id = s.id and f.is_instance = 1 and f.deleted_at is null) or s.size_bytes <> (select coalesce(sum(f.file_size), 0) "
+            "select s.id from studies s where s.number_of_instances <> (select count(*) from image_files f "
+            "where f.study_id = s.id "
+            "and f.is_instance = 1 and f.deleted_at is null) or s.number_of_series <> (select count(distinct "
+            "f.series_id) from image_files f "
+            "where f.study_id = s.id and f.is_instance = 1 and f.deleted_at is null) "
+            "or s.size_bytes <> (select coalesce(sum(f.file_size), 0) "
             "from image_files f where f.study_id = s.id and f.is_instance = 1 and f.deleted_at is null)"
         )
         == []
     )
     assert (
         rows(
-            "select x.id from series x where x.number_of_instances <> (select count(*) from image_files f where f.series_id = x.id "
+            "select x.id from series x where x.number_of_instances <> (select count(*) from image_files f "
+            "where f.series_id = x.id "
             "and f.is_instance = 1 and f.deleted_at is null)"
         )
         == []
@@ -541,7 +546,10 @@ def test_different_bytes_at_once_leave_one_instance(server, admin):
     clients = [server.client(admin.token) for _ in range(8)]
     before = set(stored(server))
     answers = at_once(
-        8, lambda i: clients[i].post("/upload/single", files={"file": ("a.dcm", dicom(pixels=bytes([i, 1, 2, 3]), **uids))})
+        8,
+        lambda i: clients[i].post(
+            "/upload/single", files={"file": ("a.dcm", dicom(pixels=bytes([i, 1, 2, 3]), **uids))}
+        ),
     )
     assert sorted(a.status_code for a in answers) == [201] + [409] * 7, [a.text for a in answers]
     wait_until(lambda: len(set(stored(server)) - before) == 1, "one file of it all")

@@ -27,7 +27,12 @@ def test_redoc_asks_nobody_for_a_logo(nobody):
 
 def run(*words, folder=None, **env):
     return subprocess.run(
-        [BINARY, *words], capture_output=True, text=True, cwd=folder, env={"PATH": os.environ["PATH"], **env}, timeout=PATIENCE
+        [BINARY, *words],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], **env},
+        timeout=PATIENCE,
     )
 
 

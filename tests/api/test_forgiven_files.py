@@ -1,4 +1,5 @@
-"""Files that are read although something in them is not as it should be: what was forgiven is a remark, and no failure."""
+"""Files that are read although something in them is not as it should be: what was forgiven is a remark, and no
+failure."""
 
 import zlib
 

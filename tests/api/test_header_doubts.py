@@ -1,4 +1,5 @@
-"""What of a header decides numbers or brightness and cannot be read is told: by the file, its pictures, histogram and measurements."""
+"""What of a header decides numbers or brightness and cannot be read is told: by the file, its pictures, histogram and
+measurements."""
 
 import io
 import struct

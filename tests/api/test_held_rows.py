@@ -1,4 +1,5 @@
-"""MariaDB: somebody else holds a row, or the server does not answer at all. Nothing else waits for it longer than it must."""
+"""MariaDB: somebody else holds a row, or the server does not answer at all. Nothing else waits for it longer than it
+must."""
 
 import os
 import signal
@@ -60,10 +61,12 @@ def session(server):
 def waiting(session, database):
     """How many transactions of this database wait for a row. (Other tests use the same server.)"""
     sql = (
-        "select count(*) from information_schema.innodb_trx t join information_schema.processlist p on p.id = t.trx_mysql_thread_id "
+        "select count(*) from information_schema.innodb_trx t join information_schema.processlist p on p.id = "
+        "t.trx_mysql_thread_id "
         f"where t.trx_state = 'LOCK WAIT' and p.db = '{database.name}'"
     )
-    session.run("select sleep(0.15)")  # who asks more often is told the same again: that table is made anew after 0.1 s of rest
+    # who asks more often is told the same again: that table is made anew after 0.1 s of rest
+    session.run("select sleep(0.15)")
     return int(session.run(sql)[0])
 
 
@@ -222,7 +225,9 @@ def test_a_silent_database_does_not_delay_the_end(frozen, tmp_path):
     patient = admin.patient()
     os.kill(frozen, signal.SIGSTOP)
     threads = Path(f"/proc/{frozen}/task")
-    wait_until(lambda: all(") T " in (t / "stat").read_text() for t in threads.iterdir()), what="a database that stands still")
+    wait_until(
+        lambda: all(") T " in (t / "stat").read_text() for t in threads.iterdir()), what="a database that stands still"
+    )
     answers = []
 
     def ask(method, path, **more):

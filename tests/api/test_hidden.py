@@ -1,4 +1,5 @@
-"""Who may not see a thing does not learn that it exists: not by a refusal, a reason, a name, a count, or a difference to what is absent."""
+"""Who may not see a thing does not learn that it exists: not by a refusal, a reason, a name, a count, or a difference
+to what is absent."""
 
 import io
 import zipfile
@@ -142,7 +143,8 @@ def test_registering_a_hidden_studys_uid(server, doctor, colleague, admin):
 
 @pytest.fixture
 def shared_study(doctor, colleague):
-    """A study that the doctor registered, with a film of the colleague's in a series of its own and one in the doctor's."""
+    """A study that the doctor registered, with a film of the colleague's in a series of its own and one in the
+    doctor's."""
     same = {"StudyInstanceUID": uid(), "PatientID": unique("D")}
     ours = uid()
     hidden = dicom(**same, SeriesInstanceUID=uid(), SeriesNumber="1", Modality="MR", PatientName="Hidden^Name")
@@ -256,7 +258,8 @@ def test_counters_by_uploader_follow_every_change(server, admin, doctor, shared_
     )
     assert (
         rows(
-            "select s.id from studies s where s.instances_of_others <> (select count(*) from image_files f where f.study_id = s.id "
+            "select s.id from studies s where s.instances_of_others <> (select count(*) from image_files f "
+            "where f.study_id = s.id "
             "and f.is_instance = 1 and f.deleted_at is null and f.uploaded_by <> s.created_by)"
         )
         == []

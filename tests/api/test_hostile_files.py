@@ -1,5 +1,5 @@
-"""Files made to harm, one test for each way that harmed other servers: read as far as they can be, refused with words, never a crash,
-never more than bounded memory, and the bytes always those that were sent."""
+"""Files made to harm, one test for each way that harmed other servers: read as far as they can be, refused with words,
+never a crash, never more than bounded memory, and the bytes always those that were sent."""
 
 import gzip
 import io
@@ -71,7 +71,8 @@ def encapsulated(*fragments, table=b""):
 
 
 def built(changes=(), tail=b"", syntax=EXPLICIT, pack=None):
-    """The small picture of dicom() with elements put in the place of others, in the order of their tags; None takes one away."""
+    """The small picture of dicom() with elements put in the place of others, in the order of their tags; None takes one
+    away."""
     content = dicom()
     body, rows, at = content[content.index(b"\x08\0\x05\0CS") :], {}, 0
     while at < len(body):  # it has short lengths but for its pixels
@@ -235,7 +236,12 @@ def test_indices_outside_of_the_palette_show_its_ends(api):
     file, codes = kept(api, content)
     assert set(codes.values()) == {200}
     answer = api.get(f"/images/{file['id']}/rendered?format=png")
-    assert [p[0] for p in Image.open(io.BytesIO(answer.content)).convert("RGB").get_flattened_data()] == [10, 10, 20, 40]
+    assert [p[0] for p in Image.open(io.BytesIO(answer.content)).convert("RGB").get_flattened_data()] == [
+        10,
+        10,
+        20,
+        40,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -254,7 +260,9 @@ def test_indices_outside_of_the_palette_show_its_ends(api):
 def test_palettes_that_lie(api, descriptor, data):
     file, codes = kept(api, palette(descriptor, data))
     assert codes["rendered?format=png"] == codes["thumbnail"] == 422 and codes["frames/1"] == 200
-    assert re.search(r"\(0028,1[12]0\d\)|palette", problem(api.get(f"/images/{file['id']}/rendered"), 422)["detail"], re.I)
+    assert re.search(
+        r"\(0028,1[12]0\d\)|palette", problem(api.get(f"/images/{file['id']}/rendered"), 422)["detail"], re.I
+    )
 
 
 def test_segmented_palettes_that_lie(api):
@@ -279,11 +287,19 @@ def test_lookup_tables_and_windows_that_lie(api):
     file, codes = kept(api, built({0x00283010: element(0x00283010, "SQ", lut)}))
     assert codes["rendered?format=png"] == 200
     problem(api.get(f"/images/{file['id']}/rendered?voi=1"), 422)
-    for center, width in (("1e308", "1e-308"), ("nan", "inf"), ("1e999", "5"), ("\\".join(["1"] * 4000), "2"), ("x", "y")):
+    for center, width in (
+        ("1e308", "1e-308"),
+        ("nan", "inf"),
+        ("1e999", "5"),
+        ("\\".join(["1"] * 4000), "2"),
+        ("x", "y"),
+    ):
         changes = {0x00281050: element(0x00281050, "DS", center), 0x00281051: element(0x00281051, "DS", width)}
         assert kept(api, built(changes))[1]["rendered?format=png"] == 200
     for slope, intercept in (("1e308", "1e308"), ("nan", "0"), ("1e-320", "0"), ("-inf", "1"), ("0", "0")):
-        kept(api, built({0x00281052: element(0x00281052, "DS", intercept), 0x00281053: element(0x00281053, "DS", slope)}))
+        kept(
+            api, built({0x00281052: element(0x00281052, "DS", intercept), 0x00281053: element(0x00281053, "DS", slope)})
+        )
 
 
 # ---- overlays ----
@@ -414,7 +430,9 @@ def test_items_without_end(hostile, api):
 # ---- transfer syntaxes ----
 
 
-@pytest.mark.parametrize("syntax", ["1.2.3", "1.2.840.10008.1.2.4.102", "1.2.840.10008.1.2.4.999", "", "x" * 64, "../.."])
+@pytest.mark.parametrize(
+    "syntax", ["1.2.3", "1.2.840.10008.1.2.4.102", "1.2.840.10008.1.2.4.999", "", "x" * 64, "../.."]
+)
 def test_unknown_transfer_syntaxes(api, syntax):
     file, codes = kept(api, built({PIXEL_DATA: encapsulated(b"\1\2\3\4")}, syntax=syntax))
     for view in ("frames/1", "rendered?format=png", "histogram"):
@@ -524,7 +542,12 @@ def test_offset_tables_that_lie(api):
     frame = struct.pack("<16I", 1, 64, *[0] * 14) + b"\3\1\2\3\4"
     for table in (tables([0xFFFFFFFF]), tables([4]), tables([0, 0, 0]), tables([100, 0]), b"\0\0", tables([0] * 5000)):
         kept(api, built({PIXEL_DATA: encapsulated(frame + b"\0", table=table)}, syntax=RLE))
-    for offsets, lengths in ((b"\xff" * 8, b"\xff" * 8), (b"\0" * 8, b"\xff" * 8), (b"\0" * 3, b""), (b"\0" * 80, b"\0" * 80)):
+    for offsets, lengths in (
+        (b"\xff" * 8, b"\xff" * 8),
+        (b"\0" * 8, b"\xff" * 8),
+        (b"\0" * 3, b""),
+        (b"\0" * 80, b"\0" * 80),
+    ):
         changes = {
             0x7FE00001: raw(0x7FE00001, "OV", len(offsets), offsets),
             0x7FE00002: raw(0x7FE00002, "OV", len(lengths), lengths),
@@ -608,7 +631,12 @@ def evil_words(folder):
 def test_values_of_strangers_stay_values(hostile, api, tmp_path):
     folder = hostile.folder
     for word in evil_words(folder):
-        values = {"PatientName": word[:64], "PatientID": word[:64], "StudyDescription": word[:64], "BodyPartExamined": word[:16]}
+        values = {
+            "PatientName": word[:64],
+            "PatientID": word[:64],
+            "StudyDescription": word[:64],
+            "BodyPartExamined": word[:16],
+        }
         content = dicom(**{k: v.encode() for k, v in values.items()}, Modality=word[:16].encode())
         answer = api.post("/upload/single", files={"file": ("x.dcm", content)})
         file = ok(answer, 201)
@@ -622,10 +650,14 @@ def test_values_of_strangers_stay_values(hostile, api, tmp_path):
         ):
             answer = api.get(path)
             assert answer.status_code in (200, 415, 422), (path, answer.text)
-            assert answer.headers["x-content-type-options"] == "nosniff" and "html" not in answer.headers["content-type"]
+            assert (
+                answer.headers["x-content-type-options"] == "nosniff" and "html" not in answer.headers["content-type"]
+            )
             assert "set-cookie" not in answer.headers
             for name, value in answer.headers.items():
-                assert not any(part in value for part in ("pwned", "<script", "onerror", "drop table", "\r", "\n", "\0")), name
+                assert not any(
+                    part in value for part in ("pwned", "<script", "onerror", "drop table", "\r", "\n", "\0")
+                ), name
             if path.endswith("/archive"):
                 names = zipfile.ZipFile(io.BytesIO(answer.content)).namelist()
                 assert all(re.fullmatch(r"DICOMDIR|DICOM/PAT\d{5}/STU\d{5}/SER\d{5}/IM\d{6}", n) for n in names), names
@@ -637,7 +669,15 @@ def test_values_of_strangers_stay_values(hostile, api, tmp_path):
 
 
 def test_file_names_of_strangers_stay_names(hostile, api):
-    for word in ("../../x.dcm", "..\\..\\x.dcm", "/etc/passwd", 'a"; filename=b.html', "a\r\nX: y", "<script>.dcm", "x\u202ed.dcm"):
+    for word in (
+        "../../x.dcm",
+        "..\\..\\x.dcm",
+        "/etc/passwd",
+        'a"; filename=b.html',
+        "a\r\nX: y",
+        "<script>.dcm",
+        "x\u202ed.dcm",
+    ):
         answer = api.post("/upload/single", files={"file": (word, dicom())})
         if answer.status_code != 201:
             assert answer.status_code in (400, 422)
@@ -649,7 +689,9 @@ def test_file_names_of_strangers_stay_names(hostile, api):
         assert answer.headers["content-type"] == "application/dicom"
 
 
-@pytest.mark.parametrize("magic", [b"MZ\x90\0", b"\x7fELF", b"PK\3\4", b"<!doctype html><script>", b"%PDF-1.7", b"#!/bin/sh\n"])
+@pytest.mark.parametrize(
+    "magic", [b"MZ\x90\0", b"\x7fELF", b"PK\3\4", b"<!doctype html><script>", b"%PDF-1.7", b"#!/bin/sh\n"]
+)
 def test_programs_in_the_preamble_come_in_by_no_door(hostile, api, magic):
     content = dicom(preamble=magic.ljust(128, b"\0"))
     before = len(stored(hostile))
@@ -704,7 +746,8 @@ def test_a_zip_that_unpacks_without_end(hostile, api):
 
 
 def test_packed_bodies_are_not_unpacked(hostile, api):
-    """A body of ten kilobytes that would become ten mebibytes is refused for its coding, or taken as the bytes it is."""
+    """A body of ten kilobytes that would become ten mebibytes is refused for its coding, or taken as the bytes it
+    is."""
     packed = gzip.compress(json.dumps({"annotations": [], "comment": " " * 10 * MIB}).encode())
     file = api.upload(dicom(), "a.dcm")
     kinds = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
@@ -712,7 +755,9 @@ def test_packed_bodies_are_not_unpacked(hostile, api):
         answer = api.put(f"/images/{file['id']}/annotations", content=packed, headers=kinds)
         assert answer.status_code in (400, 415, 422), answer.text
         body, headers = multipart([(b'Content-Disposition: form-data; name="file"; filename="a.dcm"', dicom())])
-        answer = api.post("/upload/single", content=gzip.compress(body), headers={**headers, "Content-Encoding": "gzip"})
+        answer = api.post(
+            "/upload/single", content=gzip.compress(body), headers={**headers, "Content-Encoding": "gzip"}
+        )
         assert answer.status_code in (400, 415, 422), answer.text
     assert growth.bytes < 32 * MIB * SLACK
 

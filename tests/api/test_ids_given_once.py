@@ -1,4 +1,5 @@
-"""An id is given once: what an access log, a link or a note outside names is not somebody else's later, whatever is purged meanwhile."""
+"""An id is given once: what an access log, a link or a note outside names is not somebody else's later, whatever is
+purged meanwhile."""
 
 import pytest
 
@@ -53,7 +54,8 @@ def test_ids_of_what_is_purged_are_not_given_again(new_server):
 
 @pytest.mark.skipif(not ON_SQLITE, reason="InnoDB counts by itself")
 def test_an_older_database_goes_on_counting_where_it_was(new_server):
-    """Filled, its last rows purged by the older version: their ids are known from the audit rows. Up, down and up again the schema is sound."""
+    """Filled, its last rows purged by the older version: their ids are known from the audit rows. Up, down and up again
+    the schema is sound."""
     server = new_server()
     admin = server.admin()
     rows = server.database.rows

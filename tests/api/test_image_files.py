@@ -56,11 +56,13 @@ def assign(server, user, *files):
     uid, patient = unique("1.2.3."), files[0]["patient_id"]
     rows = server.database.rows
     rows(
-        f"insert into studies(study_uid, patient_id, created_by, created_at, updated_at) values ('{uid}', {patient}, {files[0]['uploaded_by']}, 1, 1)"
+        f"insert into studies(study_uid, patient_id, created_by, created_at, updated_at) "
+        f"values ('{uid}', {patient}, {files[0]['uploaded_by']}, 1, 1)"
     )
     study = rows(f"select id from studies where study_uid = '{uid}'")[0][0]
     rows(
-        f"insert into study_assignments(study_id, user_id, created_by, created_at) values ({study}, {user.id}, {user.id}, 1)"
+        f"insert into study_assignments(study_id, user_id, created_by, created_at) "
+        f"values ({study}, {user.id}, {user.id}, 1)"
     )
     for file in files:
         rows(f"update image_files set study_id = {study} where id = {file['id']}")

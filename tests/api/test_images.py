@@ -1,4 +1,5 @@
-"""What is in an image file: pictures, thumbnails, header, frames and histogram, each against what independent readers make of it."""
+"""What is in an image file: pictures, thumbnails, header, frames and histogram, each against what independent readers
+make of it."""
 
 import hashlib
 import io
@@ -273,7 +274,9 @@ def test_who_looked_is_written_down(admin, colleague):
     asked = {"user_id": colleague.id, "action": "image_file.rendered"}
     wait_until(lambda: ok(admin.get("/system/audit-logs", params=asked))["total"] == 2, what="two audit rows")
     rows = ok(admin.get("/system/audit-logs", params=asked))["items"]
-    assert {(r["entity"], r["entity_id"], r["patient_id"]) for r in rows} == {("image_file", ct["id"], ct["patient_id"])}
+    assert {(r["entity"], r["entity_id"], r["patient_id"]) for r in rows} == {
+        ("image_file", ct["id"], ct["patient_id"])
+    }
 
 
 # ---- pictures that are no DICOM ----
@@ -357,7 +360,8 @@ def alike(ours, theirs, where=""):
 
 
 @pytest.mark.parametrize(
-    "name", ["CT_small.dcm", "MR_small_bigendian.dcm", "test-SR.dcm", "rtplan.dcm", "emri_small.dcm", "waveform_ecg.dcm"]
+    "name",
+    ["CT_small.dcm", "MR_small_bigendian.dcm", "test-SR.dcm", "rtplan.dcm", "emri_small.dcm", "waveform_ecg.dcm"],
 )
 def test_the_header_is_what_pydicom_reads(doctor, name):
     content = fresh(name)
@@ -389,7 +393,8 @@ LOSSY = {
     "1.2.840.10008.1.2.4.91",
 }
 
-# As in tests/unit/dicom/test_codec.c: gdcm swaps the byte planes of 16-bit colour; we make up no pixels where a file ends.
+# As in tests/unit/dicom/test_codec.c: gdcm swaps the byte planes of 16-bit colour; we make up no pixels where a file
+# ends.
 RIGHT = {"dicom/SC_rgb_rle_16bit.dcm": "dcmtk"}
 REFUSED = {"dicom/bad/MR_truncated.dcm": "(7FE0,0010) at byte 1488"}
 
@@ -407,7 +412,9 @@ def stored_values(content, form):
         return numpy.frombuffer(content, f"<f{form['bits-allocated'] // 8}").astype(float)
     raw = numpy.frombuffer(content, f"<u{max(form['bits-allocated'] // 8, 1)}").astype(numpy.int64)
     raw &= (1 << form["bits-stored"]) - 1
-    return numpy.where(raw >> (form["bits-stored"] - 1), raw - (1 << form["bits-stored"]), raw) if form["signed"] else raw
+    return (
+        numpy.where(raw >> (form["bits-stored"] - 1), raw - (1 << form["bits-stored"]), raw) if form["signed"] else raw
+    )
 
 
 def frame_problem(name, answer):
@@ -442,7 +449,9 @@ def stored_problem(path, answer):
         data = pydicom.dcmread(path, force=True)
         if "PixelData" not in data or not data["PixelData"].is_undefined_length:
             return None
-        theirs = next(pydicom.encaps.generate_frames(data.PixelData, number_of_frames=int(data.get("NumberOfFrames") or 1)))
+        theirs = next(
+            pydicom.encaps.generate_frames(data.PixelData, number_of_frames=int(data.get("NumberOfFrames") or 1))
+        )
     return None if answer.content == theirs else f"{len(answer.content)} stored bytes, {len(theirs)} expected"
 
 

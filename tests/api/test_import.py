@@ -1,4 +1,5 @@
-"""`roentgen import`: what is beside the pictures is no failure, what may have been one is; how far it has got, and how it stops."""
+"""`roentgen import`: what is beside the pictures is no failure, what may have been one is; how far it has got, and how
+it stops."""
 
 import os
 import pty

@@ -1,4 +1,5 @@
-"""Pictures in four inks: JPEG and TIFF as photographs, scanners and printers write them. Right values: the inks' own arithmetic, or Pillow's use of the profile."""
+"""Pictures in four inks: JPEG and TIFF as photographs, scanners and printers write them. Right values: the inks' own
+arithmetic, or Pillow's use of the profile."""
 
 import io
 import struct
@@ -29,7 +30,8 @@ def ideal(four):
 
 
 def profile():
-    """An ICC profile of four odd inks (ICC.1:2001-04, 6.5.9 lut8Type): what they look like is far from the ideal ones."""
+    """An ICC profile of four odd inks (ICC.1:2001-04, 6.5.9 lut8Type): what they look like is far from the ideal
+    ones."""
     corners = bytearray()
     for corner in range(16):
         c, m, y, k = ((corner >> bit) & 1 for bit in (3, 2, 1, 0))
@@ -77,7 +79,8 @@ def without_adobe(jpeg):
 
 
 def adobe_ycck(four):
-    """Transform 2: what Adobe's programs write is turned round, and YCbCr is made of what has been turned round again: of the inks themselves."""
+    """Transform 2: what Adobe's programs write is turned round, and YCbCr is made of what has been turned round again:
+    of the inks themselves."""
     ycc = numpy.asarray(Image.fromarray(four[..., :3], "RGB").convert("YCbCr"))
     jpeg = saved(
         numpy.dstack([255 - ycc, four[..., 3]]), "JPEG", quality=100, subsampling=0

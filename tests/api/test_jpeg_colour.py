@@ -1,6 +1,7 @@
 """What decides the colours of a JPEG: the table in docs/conformance.md, a file for each row, against libjpeg (Pillow).
 
-Each row's file was also decoded by DCMTK 3.6.7 (`dcmj2pnm --conv-guess`), with the same answer but for the rows whose label decides.
+Each row's file was also decoded by DCMTK 3.6.7 (`dcmj2pnm --conv-guess`), with the same answer but for the rows whose
+label decides.
 """
 
 import io

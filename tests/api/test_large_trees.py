@@ -1,5 +1,6 @@
-"""Patients and studies with more files than one transaction marks (TRASH_SLICE, src/records/trash_work.h): what is deleted is out of sight at once,
-what is restored is in sight at once, and the state between, which these tests hold, is told to nobody."""
+"""Patients and studies with more files than one transaction marks (TRASH_SLICE, src/records/trash_work.h): what is
+deleted is out of sight at once, what is restored is in sight at once, and the state between, which these tests hold, is
+told to nobody."""
 
 import pytest
 
@@ -7,8 +8,10 @@ from support import ON_SQLITE, dicom, ok, png, problem, uid, unique, wait_until
 
 FILES = 450  # three slices, the last one not full
 COLUMNS = (
-    "original_filename, file_type, mime_type, storage_path, file_size, file_hash, sha256, uploaded_by, patient_id, study_id, series_id, "
-    "modality, status, upload_progress, created_at, updated_at, uploaded_at, is_instance, sop_class_uid, transfer_syntax_uid, pixel_rows, pixel_columns"
+    "original_filename, file_type, mime_type, storage_path, file_size, file_hash, sha256, uploaded_by, patient_id, "
+    "study_id, series_id, "
+    "modality, status, upload_progress, created_at, updated_at, uploaded_at, is_instance, sop_class_uid, "
+    "transfer_syntax_uid, pixel_rows, pixel_columns"
 )
 KEY = "rowid" if ON_SQLITE else "id"
 HOLD = (
@@ -28,7 +31,8 @@ def multiply(database, film):
         else f"(select seq from seq_1_to_{FILES})"
     )
     database.rows(
-        f"insert into image_files({COLUMNS}, file_uuid, sop_instance_uid, instance_number) select {COLUMNS}, {text(unique('u'))}, {text(uid() + '.')}, n.seq "
+        f"insert into image_files({COLUMNS}, file_uuid, sop_instance_uid, instance_number) select {COLUMNS}, "
+        f"{text(unique('u'))}, {text(uid() + '.')}, n.seq "
         f"from image_files f, {numbers} n where f.id = {film['id']}"
     )
     database.rows(
@@ -69,9 +73,12 @@ class House:
             ok(self.admin.get("/image-files", params={"patient_id": self.patient}))["total"],
             ok(self.admin.get("/image-files", params={"uploaded_by": self.doctor.id, "modality": "CT"}))["total"],
             ok(self.doctor.get("/studies", params={"patient_id": self.patient}))["total"],
-            self.server.database.rows("select uploaded_by, files, bytes from image_file_totals where files > 0 order by 1"),
             self.server.database.rows(
-                f"select uploaded_by, sum(files) from patient_uploads where patient_id = {self.patient} group by uploaded_by"
+                "select uploaded_by, files, bytes from image_file_totals where files > 0 order by 1"
+            ),
+            self.server.database.rows(
+                f"select uploaded_by, sum(files) from patient_uploads where patient_id = {self.patient} "
+                f"group by uploaded_by"
             ),
         )
 
@@ -111,7 +118,9 @@ def nothing_is_seen(house, patient=True):
             problem(api.get(f"/images/{film['id']}/metadata"), 404)
         problem(api.get(f"/series/{house.film['series_id']}/instances"), 404)
         assert ok(api.get("/image-files", params={"search": house.film["original_filename"]}))["items"] == []
-        assert house.film["id"] not in [f["id"] for f in ok(api.get("/image-files/my-images", params={"page_size": 100}))["items"]]
+        assert house.film["id"] not in [
+            f["id"] for f in ok(api.get("/image-files/my-images", params={"page_size": 100}))["items"]
+        ]
     body = {"ids": [house.film["id"]], "action": "tag", "tags": ["x"]}
     assert ok(house.doctor.post("/image-files/batch", json=body), 207)["items"][0]["status"] == 404
 
@@ -226,7 +235,9 @@ def test_the_next_start_goes_on(new_server):
     server.start()
     house.settled()
     server.kill()
-    half = f"update image_files set deleted_at = null, deleted_by = null where patient_id = {house.patient} and id % 2 = 0"
+    half = (
+        f"update image_files set deleted_at = null, deleted_by = null where patient_id = {house.patient} and id % 2 = 0"
+    )
     server.database.rows(f"insert into trash_work(patient_id, is_restoring) values ({house.patient}, 1)")
     server.database.rows(half)
     house.agrees()

@@ -109,7 +109,8 @@ def test_clients_that_take_nothing_are_cut(impatient):
 
 
 def test_slow_bodies_are_cut(impatient):
-    """A body below BODY_MIN_RATE over BODY_WINDOW is given up. That one above it is not, tests/unit/http proves on a clock of its own."""
+    """A body below BODY_MIN_RATE over BODY_WINDOW is given up. That one above it is not, tests/unit/http proves on a
+    clock of its own."""
     server = impatient
     token = server.admin().token
     begun = time.monotonic()
@@ -240,7 +241,8 @@ def test_rate_limit(new_server):
 
 
 def test_ordinary_work_meets_no_limit(new_server):
-    """A folder of films goes in over six connections, and a page full of thumbnails is looked at, with everything at its default."""
+    """A folder of films goes in over six connections, and a page full of thumbnails is looked at, with everything at
+    its default."""
     server = new_server(RATE_LIMIT=None)
     doctor = server.account("doctor")
     with ThreadPoolExecutor(6) as pool:

@@ -1,4 +1,5 @@
-"""How often a password may be guessed: from one network, from many, at once; who learns of it, and who gets in all the same."""
+"""How often a password may be guessed: from one network, from many, at once; who learns of it, and who gets in all the
+same."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +25,13 @@ def proxied(tmp_path_factory):
 def user(proxied):
     """An account that nobody has signed in to."""
     name = unique("u")
-    body = {"username": name, "email": f"{name}@example.org", "full_name": "李娜", "password": PASSWORD, "roles": ["viewer"]}
+    body = {
+        "username": name,
+        "email": f"{name}@example.org",
+        "full_name": "李娜",
+        "password": PASSWORD,
+        "roles": ["viewer"],
+    }
     return ok(proxied.admin().post("/users", json=body), 201)
 
 
@@ -84,7 +91,11 @@ def test_unknown_names_are_answered_like_known_ones(proxied, user):
     assert answers(user["username"]) == answers(unique("ghost"))
     form = {"grant_type": "password", "username": user["username"], "password": PASSWORD}
     answer = proxied.client().post("/auth/token", data=form, headers={"X-Forwarded-For": "203.0.113.50"})
-    assert answer.status_code == 400 and answer.json()["error"] == "invalid_grant" and int(answer.headers["retry-after"]) > 0
+    assert (
+        answer.status_code == 400
+        and answer.json()["error"] == "invalid_grant"
+        and int(answer.headers["retry-after"]) > 0
+    )
 
 
 def test_guesses_at_the_same_moment_are_counted_each(new_server):
@@ -95,7 +106,9 @@ def test_guesses_at_the_same_moment_are_counted_each(new_server):
     def guess(number):
         barrier.wait()
         threading.Event().wait(number / 1000)  # the right one comes last
-        return server.client().post("/auth/login", json={"username": "chief", "password": PASSWORD if number == 28 else WRONG})
+        return server.client().post(
+            "/auth/login", json={"username": "chief", "password": PASSWORD if number == 28 else WRONG}
+        )
 
     with ThreadPoolExecutor(29) as pool:
         answers = list(pool.map(guess, range(29)))
@@ -118,7 +131,9 @@ def test_an_administrator_sees_and_lifts_a_lock(proxied, user):
     row = ok(admin.get("/users", params={"username": user["username"]}))["items"][0]
     assert row["locked_until"] == page["locked_until"]
     lock_from(proxied, user["username"], many(15))
-    wait_until(lambda: None in [x["network"] for x in ok(admin.get(f"/users/{user['id']}"))["locks"]], what="the second lock")
+    wait_until(
+        lambda: None in [x["network"] for x in ok(admin.get(f"/users/{user['id']}"))["locks"]], what="the second lock"
+    )
     problem(attempt(proxied, user["username"], PASSWORD, "203.0.113.8"), 401)
     ok(admin.post(f"/users/{user['id']}/unlock"), 204)
     page = ok(admin.get(f"/users/{user['id']}"))
@@ -156,10 +171,14 @@ def test_audit_rows_name_the_account_and_the_reason(proxied, user):
     ok(admin.post(f"/users/{user['id']}/unlock"), 204)
     about = {"entity": "user", "entity_id": user["id"]}
     rows = wait_until(
-        lambda: (r := audit(proxied, admin, **about)) and {"auth.lock", "user.unlock"} <= {x["action"] for x in r} and r,
+        lambda: (
+            (r := audit(proxied, admin, **about)) and {"auth.lock", "user.unlock"} <= {x["action"] for x in r} and r
+        ),
         what="rows of the lock and its end",
     )
-    rows = wait_until(lambda: (r := audit(proxied, admin, action="auth.login", **about)) and len(r) >= 6 and r, what="six rows")
+    rows = wait_until(
+        lambda: (r := audit(proxied, admin, action="auth.login", **about)) and len(r) >= 6 and r, what="six rows"
+    )
     assert [r["detail"] for r in reversed(rows)] == [{"reason": "wrong password"}] * 4 + [{"reason": "locked"}] * 2
     assert {r["client"] for r in rows} == {"203.0.113.30"}
     lock = audit(proxied, admin, action="auth.lock", **about)[0]
@@ -187,7 +206,9 @@ def test_a_change_of_roles_says_from_what_to_what(proxied, user):
 def test_the_current_password_cannot_be_guessed_with_a_token(server, admin):
     viewer = server.account("viewer", admin=admin)
     new = {"new_password": "quiet-heron-5521"}
-    codes = [viewer.post("/auth/password/change", json={"current_password": WRONG, **new}).status_code for _ in range(8)]
+    codes = [
+        viewer.post("/auth/password/change", json={"current_password": WRONG, **new}).status_code for _ in range(8)
+    ]
     assert codes == [422] * 4 + [429] * 4
     refused = viewer.post("/auth/password/change", json={"current_password": PASSWORD, **new})
     problem(refused, 429)
@@ -215,13 +236,38 @@ def test_another_email_needs_the_password(server, admin):
     problem(viewer.patch("/auth/me", json={"email": f"x{email}", "current_password": PASSWORD}), 429)
 
 
-@pytest.mark.parametrize("value", ["no-at-sign", "a@b\r\nBcc: c@d", "a b@example.org", "@example.org", "a@", "a@@b", "a@b..c", "a@-b", "<a@b>", "a@b,c@d", "张@example.org", ".a@b", "a@b\u200b", "a@b", "a@localhosts", "a@192.0.2.1", "a@b.1"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "no-at-sign",
+        "a@b\r\nBcc: c@d",
+        "a b@example.org",
+        "@example.org",
+        "a@",
+        "a@@b",
+        "a@b..c",
+        "a@-b",
+        "<a@b>",
+        "a@b,c@d",
+        "张@example.org",
+        ".a@b",
+        "a@b\u200b",
+        "a@b",
+        "a@localhosts",
+        "a@192.0.2.1",
+        "a@b.1",
+    ],
+)
 def test_what_is_no_email_address(server, admin, doctor, value):
-    assert "email" in wrong_members(problem(doctor.patch("/auth/me", json={"email": value, "current_password": PASSWORD}), 422))
+    assert "email" in wrong_members(
+        problem(doctor.patch("/auth/me", json={"email": value, "current_password": PASSWORD}), 422)
+    )
     assert wrong_members(problem(admin.patch(f"/users/{doctor.id}", json={"email": value}), 422)) == ["email"]
 
 
-@pytest.mark.parametrize("value", ["{}@localhost", "{}+x@example.org", "{}.o'neil@mail.example.co.uk", "{}@xn--fsqu00a.example"])
+@pytest.mark.parametrize(
+    "value", ["{}@localhost", "{}+x@example.org", "{}.o'neil@mail.example.co.uk", "{}@xn--fsqu00a.example"]
+)
 def test_what_is_one(admin, doctor, value):
     value = value.format(unique("e"))
     assert ok(admin.patch(f"/users/{doctor.id}", json={"email": value}))["email"] == value
@@ -234,14 +280,24 @@ def test_a_password_set_by_somebody_else_opens_nothing_but_its_change(server, ad
     viewer = server.account("viewer", admin=admin)
     ok(admin.post(f"/users/{viewer.id}/password", json={"new_password": "quiet-heron-5521"}), 204)
     viewer = server.sign_in(viewer.user["username"], "quiet-heron-5521")
-    for method, path in (("GET", "/patients"), ("PATCH", "/auth/me"), ("GET", "/auth/sessions"), ("GET", "/system/info")):
+    for method, path in (
+        ("GET", "/patients"),
+        ("PATCH", "/auth/me"),
+        ("GET", "/auth/sessions"),
+        ("GET", "/system/info"),
+    ):
         body = problem(viewer.request(method, path, json={"title": "x"} if method == "PATCH" else None), 403)
         assert body["type"] == "urn:roentgen:problem:password-change-required"
     assert ok(viewer.get("/auth/me"))["must_change_password"] is True
     again = ok(server.client().post("/auth/refresh", json={"refresh_token": viewer.refresh_token}))
     viewer = server.client(again["access_token"])
     problem(viewer.get("/patients"), 403)
-    ok(viewer.post("/auth/password/change", json={"current_password": "quiet-heron-5521", "new_password": "loud-finch-7732"}), 204)
+    ok(
+        viewer.post(
+            "/auth/password/change", json={"current_password": "quiet-heron-5521", "new_password": "loud-finch-7732"}
+        ),
+        204,
+    )
     ok(viewer.get("/patients"))
     ok(viewer.post("/auth/logout"), 204)
 
@@ -252,11 +308,15 @@ def test_a_password_set_by_somebody_else_opens_nothing_but_its_change(server, ad
 def test_a_session_has_an_absolute_end(new_server):
     server = new_server(SESSION_LIFETIME="2h", SESSION_MAX_LIFETIME="3h")
     token = server.admin().refresh_token
-    server.database.rows("update sessions set created_at = created_at - 9000000000, expires_at = expires_at - 7100000000")
+    server.database.rows(
+        "update sessions set created_at = created_at - 9000000000, expires_at = expires_at - 7100000000"
+    )
     token = ok(server.client().post("/auth/refresh", json={"refresh_token": token}))["refresh_token"]
     created, expires = server.database.rows("select created_at, expires_at from sessions")[0]
     assert expires - created == 3 * 3600 * 1000000
-    server.database.rows("update sessions set created_at = created_at - 7200000000, expires_at = expires_at - 7200000000")
+    server.database.rows(
+        "update sessions set created_at = created_at - 7200000000, expires_at = expires_at - 7200000000"
+    )
     problem(server.client().post("/auth/refresh", json={"refresh_token": token}), 401)
 
 
@@ -269,5 +329,6 @@ def test_used_refresh_tokens_do_not_pile_up(new_server):
     assert server.database.rows("select count(*) from refresh_tokens")[0][0] <= 10
     problem(client.post("/auth/refresh", json={"refresh_token": first}), 401)
     token = ok(client.post("/auth/refresh", json={"refresh_token": token}))["refresh_token"]
-    problem(client.post("/auth/refresh", json={"refresh_token": used}), 401)  # somebody else has it too: the session ends
+    # somebody else has it too: the session ends
+    problem(client.post("/auth/refresh", json={"refresh_token": used}), 401)
     problem(client.post("/auth/refresh", json={"refresh_token": token}), 401)

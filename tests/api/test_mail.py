@@ -73,7 +73,8 @@ def run_by(client, act):
 
 
 def test_a_reset_does_the_same_work_for_all(mailing, mail):
-    """Nothing is read or written before the answer, whoever is asked about; that comes on the mailer's thread, which waits here."""
+    """Nothing is read or written before the answer, whoever is asked about; that comes on the mailer's thread, which
+    waits here."""
     client = mailing.client()
 
     def ask(address):
@@ -92,7 +93,9 @@ def test_a_reset_does_the_same_work_for_all(mailing, mail):
 
 
 def test_a_reset_lifts_locks(new_server, mail):
-    server = new_server(SMTP_URL=f"smtp://127.0.0.1:{mail.port}", MAIL_FROM="r@example.org", TRUSTED_PROXIES="127.0.0.1")
+    server = new_server(
+        SMTP_URL=f"smtp://127.0.0.1:{mail.port}", MAIL_FROM="r@example.org", TRUSTED_PROXIES="127.0.0.1"
+    )
     client = server.client()
     for n in range(25):
         login = {"username": "chief", "password": "x"}
@@ -108,10 +111,16 @@ def test_a_reset_lifts_locks(new_server, mail):
 
 @pytest.mark.parametrize(
     "host, tls, sent",
-    [("127.0.0.1", "required", True), ("localhost", "required", True), ("127.1", "required", False), ("127.1", "try", True)],
+    [
+        ("127.0.0.1", "required", True),
+        ("localhost", "required", True),
+        ("127.1", "required", False),
+        ("127.1", "try", True),
+    ],
 )
 def test_nothing_is_sent_in_the_clear(new_server, mail, host, tls, sent):
-    """The sink offers no STARTTLS, as a server whose greeting somebody has changed. 127.1 leads here, but no rule knows it for this machine."""
+    """The sink offers no STARTTLS, as a server whose greeting somebody has changed. 127.1 leads here, but no rule knows
+    it for this machine."""
     server = new_server(SMTP_URL=f"smtp://u:secret@{host}:{mail.port}", MAIL_FROM="r@example.org", SMTP_TLS=tls)
     ok(server.client().post("/auth/password/reset", json={"email": "chief@example.org"}), 202)
     wait_until(lambda: mail.mails or server.log_lines("mail.failed"), what="mail, or a line that says why not")

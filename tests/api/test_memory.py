@@ -1,4 +1,5 @@
-"""Memory that requests take while they are under way: a sum for the server, a share for each account, and 503 beyond."""
+"""Memory that requests take while they are under way: a sum for the server, a share for each account, and 503
+beyond."""
 
 import resource
 import socket
@@ -80,7 +81,8 @@ def test_what_is_inflated_counts(new_server):
     refused = doctor.post("/upload/single", files={"file": ("bomb.dcm", deflated_zeros(100 * MIB))})
     assert "MEMORY_BUDGET" in problem(refused, 413)["detail"]  # which no time will change
     assert "Retry-After" not in refused.headers
-    wait_until(lambda: server.log_lines("settings.contradict"), "a word at the start")  # a frame of MAX_FRAME would not fit, either
+    # a frame of MAX_FRAME would not fit, either
+    wait_until(lambda: server.log_lines("settings.contradict"), "a word at the start")
     large = doctor.upload(rle_frame(9216), filename="large.dcm")  # 81 MiB
     refused = doctor.get(f"/images/{large['id']}/frames/1")
     assert "MEMORY_BUDGET" in problem(refused, 413)["detail"] and "Retry-After" not in refused.headers
@@ -97,7 +99,8 @@ def test_who_has_not_signed_in_sends_little(server):
         problem(answer, 413)
     nobody = connect(server)
     nobody.sendall(
-        b"POST /api/v1/auth/refresh HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1048576\r\n\r\n{"
+        b"POST /api/v1/auth/refresh HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: "
+        b"1048576\r\n\r\n{"
     )
     assert b" 413 " in nobody.recv(200)  # before the rest is sent
     nobody.close()

@@ -1,5 +1,5 @@
-"""Modalities are code strings of DICOM (PS3.3 C.7.3.1.1.1): any case goes in, upper case is kept; a filter takes several, and no others.
-And a patient can be named by the number that the hospital knows."""
+"""Modalities are code strings of DICOM (PS3.3 C.7.3.1.1.1): any case goes in, upper case is kept; a filter takes
+several, and no others. And a patient can be named by the number that the hospital knows."""
 
 import pytest
 from support import dicom, ok, png, problem, unique, wrong_members
@@ -28,8 +28,37 @@ def test_several_at_once_come_in_order_and_by_pages(doctor):
 
 
 @pytest.mark.parametrize("path", ["/image-files/my-images", "/image-files", "/studies"])
-@pytest.mark.parametrize("asked", ["KT", "CT,X-RAY", "CT;MR", "'", ",".join(["CT", "MR", "US", "DX", "CR", "PT", "NM", "MG", "XA", "RF",
-                                                                             "ES", "OT", "SR", "PR", "KO", "IO", "PX"])])  # fmt: skip
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "KT",
+        "CT,X-RAY",
+        "CT;MR",
+        "'",
+        ",".join(
+            [
+                "CT",
+                "MR",
+                "US",
+                "DX",
+                "CR",
+                "PT",
+                "NM",
+                "MG",
+                "XA",
+                "RF",
+                # fmt: skip
+                "ES",
+                "OT",
+                "SR",
+                "PR",
+                "KO",
+                "IO",
+                "PX",
+            ]
+        ),
+    ],
+)
 def test_what_is_no_modality_is_refused_in_filters(doctor, path, asked):
     assert wrong_members(problem(doctor.get(path, params={"modality": asked}), 422)) == ["modality"]
 
@@ -41,7 +70,9 @@ def test_what_is_no_modality_is_refused_on_the_way_in(doctor, server):
     begin = {"filename": "a.png", "file_size": 100, "total_chunks": 1, "modality": "KT"}
     assert wrong_members(problem(doctor.post("/upload/chunked", json=begin), 422)) == ["modality"]
     film = doctor.upload(png(), modality="XR")
-    assert wrong_members(problem(doctor.patch(f"/image-files/{film['id']}", json={"modality": "KT"}), 422)) == ["modality"]
+    assert wrong_members(problem(doctor.patch(f"/image-files/{film['id']}", json={"modality": "KT"}), 422)) == [
+        "modality"
+    ]
     patient = doctor.patient()
     study = {"patient_id": patient["id"], "modality": "KT"}
     assert wrong_members(problem(doctor.post("/studies", json=study), 422)) == ["modality"]

@@ -76,7 +76,8 @@ def test_what_others_keep_does_not_show_through(admin, doctor, colleague):
 def test_pages_follow_each_other(admin):
     day = "1948-02-29"  # of no other test
     values = [
-        {"StudyInstanceUID": uid(), "PatientID": unique("D"), "Modality": "XA", "StudyDate": day.replace("-", "")} for _ in range(5)
+        {"StudyInstanceUID": uid(), "PatientID": unique("D"), "Modality": "XA", "StudyDate": day.replace("-", "")}
+        for _ in range(5)
     ]
     wanted = [admin.upload(dicom(**v), "a.dcm")["study_id"] for v in values]
     seen, query = [], {"modality": "XA", "start_date": day, "end_date": day, "page_size": 2, "sort": "created_at"}

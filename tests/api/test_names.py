@@ -4,7 +4,18 @@ import pytest
 
 from support import PASSWORD, ok, problem, unique, wrong_members
 
-UNFIT = ["chi\u200bef", "chief\u202e", "chief\u00ad", "сhief", "chief\nx", "chief\u00a0", "ch\u2066ief", "a@b", "chief\ufe0f", "\u3164\u3164"]
+UNFIT = [
+    "chi\u200bef",
+    "chief\u202e",
+    "chief\u00ad",
+    "сhief",
+    "chief\nx",
+    "chief\u00a0",
+    "ch\u2066ief",
+    "a@b",
+    "chief\ufe0f",
+    "\u3164\u3164",
+]
 
 
 def person(name):
@@ -15,7 +26,14 @@ def person(name):
 def test_what_cannot_be_seen_is_no_name(server, admin, name):
     assert wrong_members(problem(admin.post("/users", json=person(name)), 422)) == ["username"]
     done = server.run(
-        "create-superuser", "--username", name, "--email", f"{unique()}@example.org", "--password-stdin", input=PASSWORD + "\n", check=False
+        "create-superuser",
+        "--username",
+        name,
+        "--email",
+        f"{unique()}@example.org",
+        "--password-stdin",
+        input=PASSWORD + "\n",
+        check=False,
     )
     assert done.returncode in (1, 2) and "username" in done.stderr
 
@@ -46,7 +64,10 @@ def test_names_of_two_characters(server, admin, name):
 def test_registration_keeps_the_rules(new_server):
     client = new_server(REGISTRATION="open").client()
     problem(client.post("/auth/register", json=person("ｃｈｉｅｆ")), 409)
-    assert wrong_members(problem(client.post("/auth/register", json={**person("chi\u200bef"), "email": "x"}), 422)) == ["email", "username"]
+    assert wrong_members(problem(client.post("/auth/register", json={**person("chi\u200bef"), "email": "x"}), 422)) == [
+        "email",
+        "username",
+    ]
 
 
 def test_accounts_of_before_the_upgrade_are_looked_at(new_server):

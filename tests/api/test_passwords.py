@@ -73,7 +73,9 @@ class MailSink:
 
     def token_for(self, address):
         token = re.compile(rb"^([A-Za-z0-9_\-]{32,})\r?$", re.MULTILINE)
-        mails = wait_until(lambda: [m for m in self.mails if m["to"] == [address] and token.search(m["data"])], what="a mail")
+        mails = wait_until(
+            lambda: [m for m in self.mails if m["to"] == [address] and token.search(m["data"])], what="a mail"
+        )
         return token.search(mails[-1]["data"]).group(1).decode()
 
 

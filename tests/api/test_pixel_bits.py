@@ -1,4 +1,5 @@
-"""Bits outside Bits Stored mean nothing (PS3.5 8.1.1): picture, histogram and measurements of every coding are those of native pixels."""
+"""Bits outside Bits Stored mean nothing (PS3.5 8.1.1): picture, histogram and measurements of every coding are those of
+native pixels."""
 
 import io
 import warnings
@@ -174,7 +175,8 @@ def test_colour_of_fewer_bits(doctor, planar):
 
 
 def test_the_header_says_whether_a_jpeg_2000_has_a_sign(doctor):
-    """Pixel Representation decides (PS3.3 C.7.6.3.1.4), as GDCM and pydicom have it: 12 unsigned bits in a codestream that says signed."""
+    """Pixel Representation decides (PS3.3 C.7.6.3.1.4), as GDCM and pydicom have it: 12 unsigned bits in a codestream
+    that says signed."""
     file = doctor.upload(sample("dicom/j2k-signed-stream.dcm"))
     body = {"annotations": [{"kind": "point", "points": [{"x": 63.5, "y": 40.5}]}]}
     (value,) = ok(doctor.put(f"/images/{file['id']}/annotations", json=body))["annotations"][0]["values"]

@@ -1,4 +1,5 @@
-"""What a stored sample stands for: histogram, measurements and windows asked for say the same, with the unit that the file states."""
+"""What a stored sample stands for: histogram, measurements and windows asked for say the same, with the unit that the
+file states."""
 
 import io
 import struct

@@ -1,4 +1,5 @@
-"""Addresses behind proxies, callers on this machine, names this server is reached by, and audit rows that strangers cannot make."""
+"""Addresses behind proxies, callers on this machine, names this server is reached by, and audit rows that strangers
+cannot make."""
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,9 @@ PUBLIC = "https://roentgen.example"
 def proxied(tmp_path_factory):
     from support import Server
 
-    server = Server(tmp_path_factory.mktemp("proxied"), TRUSTED_PROXIES="127.0.0.1, 10.0.0.0/8", HTTPS_ONLY="on", PUBLIC_URL=PUBLIC)
+    server = Server(
+        tmp_path_factory.mktemp("proxied"), TRUSTED_PROXIES="127.0.0.1, 10.0.0.0/8", HTTPS_ONLY="on", PUBLIC_URL=PUBLIC
+    )
     server.init().start()
     yield server
     server.close()
@@ -27,7 +30,9 @@ def chief(proxied):
 
 def client_seen(server, chief, headers):
     """The address that the audit row of a request with these header lines names."""
-    request_id = chief.get("/users", headers=[("Authorization", f"Bearer {chief.token}"), *headers]).headers["x-request-id"]
+    request_id = chief.get("/users", headers=[("Authorization", f"Bearer {chief.token}"), *headers]).headers[
+        "x-request-id"
+    ]
     sql = f"select client from audit_logs where request_id = '{request_id}'"
     return wait_until(lambda: server.database.rows(sql), what="the row")[0][0]
 
@@ -85,7 +90,18 @@ def test_the_setting_names_the_header_that_the_proxy_writes(new_server):
 
 # ---- callers on this machine ----
 
-SIGNS = ["Forwarded", "Via", "X-Real-IP", "X-Forwarded-For", "X-Forwarded-Proto", "x-forwarded-host", "X-Client-IP", "True-Client-IP", "Client-IP", "Origin"]
+SIGNS = [
+    "Forwarded",
+    "Via",
+    "X-Real-IP",
+    "X-Forwarded-For",
+    "X-Forwarded-Proto",
+    "x-forwarded-host",
+    "X-Client-IP",
+    "True-Client-IP",
+    "Client-IP",
+    "Origin",
+]
 
 
 @pytest.mark.parametrize("sign", SIGNS)
@@ -95,7 +111,9 @@ def test_metrics_need_a_token_through_a_proxy_on_the_same_machine(server, nobody
     problem(nobody.get("/metrics", headers={sign: "1.1 proxy"}), 401)
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:8000", "203.0.113.9", "", "[::2]:80"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:8000", "203.0.113.9", "", "[::2]:80"]
+)
 def test_metrics_need_a_token_under_a_foreign_name(nobody, host):
     """DNS rebinding: a web page's own name that leads to 127.0.0.1."""
     problem(nobody.get("/metrics", headers={"Host": host}), 401)
@@ -109,7 +127,9 @@ def test_metrics_are_open_under_this_machines_names(server, nobody, host):
 # ---- redirects to https ----
 
 
-@pytest.mark.parametrize("host", ["evil.example", "roentgen.example", "roentgen.example.evil.example", "127.0.0.1", "", "a b"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "roentgen.example", "roentgen.example.evil.example", "127.0.0.1", "", "a b"]
+)
 def test_https_redirects_lead_to_the_public_url_only(proxied, host):
     answer = proxied.client().get("/docs?a=b", headers={"X-Forwarded-Proto": "http", "Host": host})
     assert (answer.status_code, answer.headers["location"]) == (308, f"{PUBLIC}/docs?a=b")
@@ -184,7 +204,8 @@ def test_failed_sign_ins_of_strangers_leave_a_bounded_number_of_rows(new_server)
         list(pool.map(lambda _: client.post("/auth/refresh", json={"refresh_token": unique()}).status_code, range(200)))
         answers = list(
             pool.map(
-                lambda _: client.post("/auth/login", json={"username": unique(), "password": "x"}).status_code, range(700)
+                lambda _: client.post("/auth/login", json={"username": unique(), "password": "x"}).status_code,
+                range(700),
             )
         )
     assert set(answers) == {401}

@@ -68,7 +68,8 @@ def test_nothing_comes_back_from_the_journal_of_a_killed_server(new_server):
 
 
 def test_what_was_set_aside_goes_only_when_no_row_needs_it(new_server):
-    """Bytes that no row names; those of a row that has lost its own; those of a row that has them twice; those whose row is there again."""
+    """Bytes that no row names; those of a row that has lost its own; those of a row that has them twice; those whose
+    row is there again."""
     server = new_server()
     admin = server.admin()
     content = {name: png() + name.encode() for name in ("nobody", "lost", "twice", "again")}

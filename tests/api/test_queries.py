@@ -1,4 +1,5 @@
-"""Flat at scale: every list is answered from an index. The statements are those the server itself counts; the database explains them."""
+"""Flat at scale: every list is answered from an index. The statements are those the server itself counts; the database
+explains them."""
 
 import re
 import sqlite3
@@ -24,7 +25,8 @@ FIRST, LAST = 1_700_000_000_000_000, 1_700_000_000_000_000 + ROWS * 1_000_000
 
 def numbers():
     if ON_SQLITE:
-        return f"(with recursive n(seq) as (select 1 union all select seq + 1 from n where seq < {ROWS}) select seq from n)"
+        numbers = f"n(seq) as (select 1 union all select seq + 1 from n where seq < {ROWS})"
+        return f"(with recursive {numbers} select seq from n)"
     return f"(select seq from seq_1_to_{ROWS})"
 
 
@@ -39,33 +41,46 @@ def fill(server, user_id):
     )
     user = f"{user_id} + n.seq % 50"
     server.database.rows(
-        f"insert into patients(patient_id, name, gender, status, birth_date, created_by, created_at, updated_at, phone_hash, id_card_hash, image_count) "
-        f"select {text('Q')}, {text('Name')}, case n.seq % 3 when 0 then 'MALE' when 1 then 'FEMALE' else 'UNKNOWN' end, "
-        f"case n.seq % 3 when 0 then 'ACTIVE' when 1 then 'INACTIVE' else 'DECEASED' end, {year}, {user}, {at}, {at}, {text('h')}, {text('c')}, n.seq % 2 "
+        f"insert into patients(patient_id, name, gender, status, birth_date, created_by, created_at, updated_at, "
+        f"phone_hash, id_card_hash, image_count) "
+        f"select {text('Q')}, {text('Name')}, case n.seq % 3 when 0 then 'MALE' when 1 then 'FEMALE' else 'UNKNOWN' "
+        f"end, "
+        f"case n.seq % 3 when 0 then 'ACTIVE' when 1 then 'INACTIVE' else 'DECEASED' end, {year}, {user}, {at}, {at}, "
+        f"{text('h')}, {text('c')}, n.seq % 2 "
         f"from {numbers()} n"
     )
     patient = server.database.rows("select min(id) from patients")[0][0]
     server.database.rows(
-        f"insert into image_files(file_uuid, original_filename, file_type, mime_type, storage_path, file_size, sha256, uploaded_by, patient_id, "
-        f"modality, body_part, status, upload_progress, created_at, updated_at, uploaded_at, thumbnail_path) select {text('uuid-')}, {text('f')}, "
-        f"case n.seq % 4 when 0 then 'DICOM' when 1 then 'JPEG' when 2 then 'PNG' else 'TIFF' end, 'image/png', {text('completed/')}, n.seq, "
-        f"{text('sha')}, {user}, {patient} + n.seq % 1000, case n.seq % 3 when 0 then 'CT' when 1 then 'MR' else 'XR' end, "
-        f"case n.seq % 3 when 0 then 'CHEST' when 1 then 'HEAD' else 'KNEE' end, case n.seq % 3 when 0 then 'UPLOADED' when 1 then 'FAILED' else 'PROCESSED' end, 100, {at}, {at}, {at}, 'thumbnails/x' from {numbers()} n"
+        f"insert into image_files(file_uuid, original_filename, file_type, mime_type, storage_path, file_size, "
+        f"sha256, uploaded_by, patient_id, "
+        f"modality, body_part, status, upload_progress, created_at, updated_at, uploaded_at, thumbnail_path) select "
+        f"{text('uuid-')}, {text('f')}, "
+        f"case n.seq % 4 when 0 then 'DICOM' when 1 then 'JPEG' when 2 then 'PNG' else 'TIFF' end, 'image/png', "
+        f"{text('completed/')}, n.seq, "
+        f"{text('sha')}, {user}, {patient} + n.seq % 1000, case n.seq % 3 when 0 then 'CT' when 1 then 'MR' else 'XR' "
+        f"end, "
+        f"case n.seq % 3 when 0 then 'CHEST' when 1 then 'HEAD' else 'KNEE' end, case n.seq % 3 when 0 then "
+        f"'UPLOADED' when 1 then 'FAILED' else 'PROCESSED' end, 100, {at}, {at}, {at}, 'thumbnails/x' "
+        f"from {numbers()} n"
     )
     server.database.rows(
-        f"insert into studies(study_uid, patient_id, accession_number, study_date, modality, created_by, created_at, updated_at) select "
-        f"{text('1.2.')}, {patient} + n.seq % 1000, {text('A')}, {year}, case n.seq % 3 when 0 then 'CT' when 1 then 'MR' else 'XR' end, "
+        f"insert into studies(study_uid, patient_id, accession_number, study_date, modality, created_by, created_at, "
+        f"updated_at) select "
+        f"{text('1.2.')}, {patient} + n.seq % 1000, {text('A')}, {year}, case n.seq % 3 when 0 then 'CT' when 1 then "
+        f"'MR' else 'XR' end, "
         f"{user}, {at}, {at} from {numbers()} n"
     )
     study = server.database.rows("select min(id) from studies")[0][0]
     # Where all were null, MariaDB would take the index of studies for useless.
     server.database.rows(f"update image_files set study_id = {study} + id % {ROWS} where id % 4 <> 0")
     server.database.rows(
-        f"insert into series(study_id, series_uid, series_number, created_at, updated_at) select {study} + n.seq / 2, {text('1.2.')}, "
+        f"insert into series(study_id, series_uid, series_number, created_at, updated_at) select {study} + n.seq / 2, "
+        f"{text('1.2.')}, "
         f"n.seq % 2, {at}, {at} from {numbers()} n where n.seq < {ROWS} - 2"
     )
     server.database.rows(
-        f"insert into audit_logs(created_at, user_id, action, entity, entity_id, patient_id, outcome) select {at}, {user}, "
+        f"insert into audit_logs(created_at, user_id, action, entity, entity_id, patient_id, outcome) select {at}, "
+        f"{user}, "
         f"'patient.read', 'patient', n.seq, n.seq % 1000, 200 from {numbers()} n"
     )
     for table in ("users", "patients", "studies", "study_modalities", "series", "image_files", "audit_logs"):
@@ -77,14 +92,16 @@ def big_tables(server):
     if ON_SQLITE:
         rows = server.database.rows("select name from sqlite_master where type = 'table' and name not like '%search%'")
         return {name for (name,) in rows} - SMALL
-    # MariaDB reads a table with few rows whole. That the others have their indices is seen on SQLite, whose plans do not look at sizes.
+    # MariaDB reads a table with few rows whole. That the others have their indices is seen on SQLite, whose plans do
+    # not look at sizes.
     rows = server.database.rows(
         f"select table_name from information_schema.tables where table_schema = database() and table_rows > {ROWS // 2}"
     )
     return {name for (name,) in rows}
 
 
-# Without an index of its own: each one would cost every audited request a write, for what administrators ask now and then.
+# Without an index of its own: each one would cost every audited request a write, for what administrators ask now and
+# then.
 RARELY_ASKED = re.compile(r"from audit_logs a where a\.(action|entity|entity_id) = \?(?! and)")
 
 # What filters and path variables are given, where not every value of their type will do.
@@ -272,7 +289,8 @@ def test_no_big_table_is_read_whole(statements):
 
 
 def test_no_list_is_sorted(statements):
-    """Pages come in the order of an index. Where full-text finds the rows, or two scopes are merged, few are left to sort."""
+    """Pages come in the order of an index. Where full-text finds the rows, or two scopes are merged, few are left to
+    sort."""
     server, seen, big = statements
     wrong = {}
     for sql in seen:
@@ -306,7 +324,8 @@ def test_no_list_is_sorted(statements):
 
 
 def test_scopes_use_their_own_index(statements):
-    """What a doctor may see is merged from own files and those of assigned studies; neither part walks everybody's files."""
+    """What a doctor may see is merged from own files and those of assigned studies; neither part walks everybody's
+    files."""
     server, seen, _ = statements
     wrong = {}
     for sql in seen:

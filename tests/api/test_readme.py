@@ -1,4 +1,5 @@
-"""The README is true line by line: its blocks run as they stand, and the Chinese pages have what the English ones have."""
+"""The README is true line by line: its blocks run as they stand, and the Chinese pages have what the English ones
+have."""
 
 import os
 import re
@@ -106,7 +107,8 @@ def test_the_proxy_works_as_it_stands(tmp_path, new_server):
     socket = tmp_path / "nginx.socket"
     proxy = proxy.replace("/etc/ssl/certs/", f"{tmp_path}/").replace("/etc/ssl/private/", f"{tmp_path}/")
     proxy = proxy.replace("127.0.0.1:8000", f"127.0.0.1:{server.port}").replace("listen 443", f"listen unix:{socket}")
-    # A socket has no address for X-Forwarded-For; nginx says "unix:", so the client is given one as a ward would have it.
+    # A socket has no address for X-Forwarded-For; nginx says "unix:", so the client is given one as a ward would have
+    # it.
     proxy = proxy.replace("$remote_addr", "192.0.2.7")
     temporary = "".join(
         f"{kind}_temp_path {tmp_path}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")

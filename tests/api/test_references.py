@@ -1,5 +1,5 @@
-"""What refers to a patient goes along when the patient is merged, and what refers to a study or a file goes when that is purged. The tables
-are those of the database: a new one needs no line here."""
+"""What refers to a patient goes along when the patient is merged, and what refers to a study or a file goes when that
+is purged. The tables are those of the database: a new one needs no line here."""
 
 import pytest
 
@@ -35,7 +35,8 @@ def references(database, *to):
 
 
 def make_row(database, table, column, value):
-    """A row that holds this, the least that the table asks for, and refers to what is there; unless there is one with it."""
+    """A row that holds this, the least that the table asks for, and refers to what is there; unless there is one with
+    it."""
     parents = {name: other for name, other, _ in keys_of(database, table)}
     members = {column: value}
     for name, kind in database.rows(

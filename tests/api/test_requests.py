@@ -195,7 +195,8 @@ def test_expect_100_continue(server, doctor):
     """A refusal comes instead of 100."""
     reply = raw(
         server,
-        b"POST /api/v1/patients HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n",
+        b"POST /api/v1/patients HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Type: "
+        b"application/json\r\nContent-Length: 50\r\n\r\n",
     )
     assert status_of(reply) == 401
     reply = raw(
@@ -253,7 +254,8 @@ def test_a_body_on_get_does_no_harm(doctor):
         b"GET /health HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
         b"GET /health HTTP/1.1\r\nHost: x\r\nContent-Length: abc\r\n\r\n",
         b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999999\r\n\r\n",
-        b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\nzz\r\n",
+        b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Type: "
+        b"application/json\r\n\r\nzz\r\n",
         b"GET /" + b"a" * 40000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
         b"GET /health HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 40000 + b"\r\n\r\n",
         b"GET /health HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 5000 + b"\r\n",
@@ -274,7 +276,8 @@ def test_broken_requests_are_answered_or_cut(server, nobody, request_line):
 def test_both_lengths_do_not_smuggle(server, nobody):
     """Content-Length beside Transfer-Encoding: what follows must not count as a second request (RFC 9112 6.3)."""
     smuggled = (
-        b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: "
+        b"5\r\nTransfer-Encoding: chunked\r\n\r\n"
         b"0\r\n\r\nGET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
     )
     with connect(server) as s:

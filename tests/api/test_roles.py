@@ -1,4 +1,5 @@
-"""Who sees what is told in docs/roles.md, as the program's own table has it; studies are opened to accounts, roles and departments."""
+"""Who sees what is told in docs/roles.md, as the program's own table has it; studies are opened to accounts, roles and
+departments."""
 
 import re
 

@@ -56,7 +56,9 @@ def test_nothing_beside_the_clone_is_read():
     sources = [ROOT / "meson.build", *(p for folder in folders for p in (ROOT / folder).rglob("*"))]
     kinds = (".py", ".c", ".h", ".build", "")
     for path in sources:
-        is_source = path.is_file() and path.suffix in kinds and not {"corpus", "data"} & set(path.relative_to(ROOT).parts)
+        is_source = (
+            path.is_file() and path.suffix in kinds and not {"corpus", "data"} & set(path.relative_to(ROOT).parts)
+        )
         if is_source and path != Path(__file__):
             found = outside.search(path.read_text(errors="replace"))
             assert not found, f"{path.relative_to(ROOT)}: {found.group()}"

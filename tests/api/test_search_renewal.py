@@ -1,4 +1,5 @@
-"""Search words that no longer say what the records say are made anew: after a patient's new name, after a merge, and after an upgrade."""
+"""Search words that no longer say what the records say are made anew: after a patient's new name, after a merge, and
+after an upgrade."""
 
 import re
 
@@ -42,7 +43,9 @@ def total(api, text):
 )
 def test_studies_follow_their_patient(admin, change):
     before, after = unique("before"), unique("after")
-    patient = admin.patient(patient_id=before + "1", name=before + "2", name_en=before + "3", name_phonetic=before + "4")
+    patient = admin.patient(
+        patient_id=before + "1", name=before + "2", name_en=before + "3", name_phonetic=before + "4"
+    )
     studies = {study(admin, patient["id"]) for _ in range(3)}
     gone = study(admin, patient["id"])
     ok(admin.delete(f"/studies/{gone}"), 204)
@@ -69,8 +72,12 @@ def many_studies(server, patient, count):
     made = ", ".join(
         f"('{uid()}', {patient['id']}, {patient['created_by']}, 1, 1)" for _ in range(count)
     )
-    server.database.rows(f"insert into studies(study_uid, patient_id, created_by, created_at, updated_at) values {made}")
-    ids = [row[0] for row in server.database.rows(f"select id from studies where patient_id = {patient['id']} order by id")]
+    server.database.rows(
+        f"insert into studies(study_uid, patient_id, created_by, created_at, updated_at) values {made}"
+    )
+    ids = [
+        row[0] for row in server.database.rows(f"select id from studies where patient_id = {patient['id']} order by id")
+    ]
     words = ", ".join(f"({i}, '{WRONG}')" for i in ids)
     server.database.rows(f"insert into study_search({KEY}, grams) values {words}")
     return ids
@@ -91,7 +98,8 @@ def test_a_patient_of_many_studies(server, admin):
 
 @pytest.fixture(scope="module")
 def module_server(tmp_path_factory):
-    """A stopped server with a patient, a study and a file, and what they are called; then with words that an earlier version made."""
+    """A stopped server with a patient, a study and a file, and what they are called; then with words that an earlier
+    version made."""
     server = Server(tmp_path_factory.mktemp("renewal"))
     try:
         server.init().start()

@@ -1,4 +1,5 @@
-"""A study as a ZIP that streams: the files as they were uploaded, under names of a file-set, with a DICOMDIR that others can read."""
+"""A study as a ZIP that streams: the files as they were uploaded, under names of a file-set, with a DICOMDIR that
+others can read."""
 
 import io
 import os

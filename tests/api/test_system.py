@@ -193,7 +193,8 @@ def metrics(api, **more):
     for line in answer.text.splitlines():
         if line and not line.startswith("#"):
             found = re.fullmatch(
-                r'([a-zA-Z_:][a-zA-Z0-9_:]*(?:\{(?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\["\\n])*",?)*\})?) (-?[0-9.e+\-]+|\+Inf|NaN)',
+                r'([a-zA-Z_:][a-zA-Z0-9_:]*(?:\{(?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\["\\n])*",?)*\})?) '
+                r'(-?[0-9.e+\-]+|\+Inf|NaN)',
                 line,
             )
             assert found, line

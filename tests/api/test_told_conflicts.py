@@ -1,4 +1,5 @@
-"""What a file says of a patient otherwise is told to those who see such a file; who sees none neither learns of it nor can put it away."""
+"""What a file says of a patient otherwise is told to those who see such a file; who sees none neither learns of it nor
+can put it away."""
 
 import pytest
 
@@ -83,7 +84,8 @@ def test_who_sees_all_puts_all_away(admin, doctor, colleague, patient):
 
 
 def test_a_study_that_a_hidden_film_names(admin, doctor, colleague, radiologist):
-    """The film of another patient, whose sender sees the study; it is kept apart from it, so that others in the study do not see it."""
+    """The film of another patient, whose sender sees the study; it is kept apart from it, so that others in the study
+    do not see it."""
     first = doctor.upload(dicom(), "a.dcm")
     study = ok(doctor.get(f"/studies/{first['study_id']}"))
     path = f"/studies/{study['id']}"

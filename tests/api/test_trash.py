@@ -57,8 +57,10 @@ def counts(server):
 
 def nothing_alive_in_what_is_deleted(server):
     for sql in (
-        "select f.id from image_files f join patients p on p.id = f.patient_id where p.is_deleted = 1 and f.is_deleted = 0",
-        "select f.id from image_files f join studies s on s.id = f.study_id where s.is_deleted = 1 and f.is_deleted = 0",
+        "select f.id from image_files f join patients p on p.id = f.patient_id where p.is_deleted = 1 "
+        "and f.is_deleted = 0",
+        "select f.id from image_files f join studies s on s.id = f.study_id where s.is_deleted = 1 "
+        "and f.is_deleted = 0",
         "select s.id from studies s join patients p on p.id = s.patient_id where p.is_deleted = 1 and s.is_deleted = 0",
         "select x.id from series x join studies s on s.id = x.study_id where s.is_deleted = 1 and x.deleted_at is null",
     ):

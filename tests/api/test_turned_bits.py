@@ -1,4 +1,5 @@
-"""A bit of a stored file has turned: that is the server's damage (502, marked on the row), whatever cannot be made of it, and not the file's (422)."""
+"""A bit of a stored file has turned: that is the server's damage (502, marked on the row), whatever cannot be made of
+it, and not the file's (422)."""
 
 import io
 import random

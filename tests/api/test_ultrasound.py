@@ -1,4 +1,5 @@
-"""Measuring in the calibrated regions of ultrasound images (PS3.3 C.8.5.5): millimetres where there are any, never of seconds."""
+"""Measuring in the calibrated regions of ultrasound images (PS3.3 C.8.5.5): millimetres where there are any, never of
+seconds."""
 
 import numpy
 import pytest

@@ -1,4 +1,5 @@
-"""Encapsulated pixel data whose end is not said: the file ends with its last fragment. It is read, with a remark, when the picture is whole."""
+"""Encapsulated pixel data whose end is not said: the file ends with its last fragment. It is read, with a remark, when
+the picture is whole."""
 
 import io
 

@@ -1,4 +1,5 @@
-"""A stored file that is cut while it is read, as by a restore in place, an rsync, a network disk: its own requests fail, nothing else."""
+"""A stored file that is cut while it is read, as by a restore in place, an rsync, a network disk: its own requests
+fail, nothing else."""
 
 import os
 import struct
@@ -27,7 +28,14 @@ def long_header():
     body += b"".join(struct.pack("<HH2sH", 0x0009, i & 0xFFFF, b"LO", 0) for i in range(0x1000, 0x1000 + ELEMENTS))
     body += element(0x00100010, b"PN", b"Long^Header") + element(0x00100020, b"LO", unique("L").encode())
     body += element(0x0020000D, b"UI", uid + b".1") + element(0x0020000E, b"UI", uid + b".2")
-    for tag, number in ((0x00280002, 1), (0x00280010, 8), (0x00280011, 8), (0x00280100, 8), (0x00280101, 8), (0x00280102, 7)):
+    for tag, number in (
+        (0x00280002, 1),
+        (0x00280010, 8),
+        (0x00280011, 8),
+        (0x00280100, 8),
+        (0x00280101, 8),
+        (0x00280102, 7),
+    ):
         body += element(tag, b"US", struct.pack("<H", number))
     body += element(0x00280004, b"CS", b"MONOCHROME2") + element(0x00280103, b"US", b"\0\0")
     return b"\0" * 128 + b"DICM" + meta + body + struct.pack("<HH2sHI", 0x7FE0, 0x0010, b"OB", 0, 64) + bytes(range(64))

@@ -1,4 +1,5 @@
-"""A ZIP whose entries stand alone: what is wrong with one is said of that one, and every entry is an item of the answer."""
+"""A ZIP whose entries stand alone: what is wrong with one is said of that one, and every entry is an item of the
+answer."""
 
 import io
 import struct

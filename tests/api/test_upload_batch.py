@@ -103,7 +103,8 @@ def test_zip_with_path_tricks(server, doctor, tmp_path):
 
 
 def test_zip_with_names_in_gbk(doctor):
-    """What Windows in China writes: no UTF-8 flag, bytes of another code page. The file counts, whatever its name looks like."""
+    """What Windows in China writes: no UTF-8 flag, bytes of another code page. The file counts, whatever its name looks
+    like."""
     name = "胸片.png".encode("gbk")
     content = png()
     packed = zipped([("X" * len(name), content), ("b.png", png())]).replace(b"X" * len(name), name)
@@ -137,7 +138,8 @@ def test_zip_bomb_is_stopped(server, doctor):
 
 
 def test_an_empty_mask_is_no_bomb(server, doctor):
-    """20 MiB of zeros, of which deflate makes a thousandth: as uploaded alone, so in a ZIP, and what comes behind it."""
+    """20 MiB of zeros, of which deflate makes a thousandth: as uploaded alone, so in a ZIP, and what comes behind
+    it."""
     mask = image(numpy.zeros((1024, 10240), numpy.uint16))
     packed = zipped([("seg.dcm", mask), ("ok.png", png())])
     assert len(packed) < len(mask) / 200

@@ -123,7 +123,9 @@ def test_whole_way(server, doctor):
     ) == ("大片.png", patient["id"], "CT", "HEAD", "分片")
     assert file["uploaded_chunks"] == [0, 1, 2, 3, 4] and file["uploaded_at"]
     assert doctor.get(f"/image-files/{file['id']}/download").content == content
-    wait_until(lambda: not [p for p in chunks_of(server, upload) if upload["upload_id"] in str(p.parent)], "the chunks gone")
+    wait_until(
+        lambda: not [p for p in chunks_of(server, upload) if upload["upload_id"] in str(p.parent)], "the chunks gone"
+    )
 
 
 def test_a_large_file_in_parallel_in_any_order(server, doctor):
@@ -298,7 +300,9 @@ def test_one_chunk_from_many_clients_at_once(server, doctor):
     # Those with the right bytes all get 200, or one with others was first and alone.
     codes = [a.status_code for a in answers]
     assert codes.count(200) in (1, 4) and codes.count(409) == 8 - codes.count(200), [a.text for a in answers]
-    assert {a.status_code for a in answers[1::2]} == ({200} if codes.count(200) == 4 else {409}), [a.text for a in answers]
+    assert {a.status_code for a in answers[1::2]} == ({200} if codes.count(200) == 4 else {409}), [
+        a.text for a in answers
+    ]
     assert ok(doctor.get(path(upload)))["uploaded_chunks"] == [0]
     assert ok(doctor.get(path(upload)))["upload_progress"] == 42
 

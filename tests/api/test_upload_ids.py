@@ -1,4 +1,5 @@
-"""An account that only uploads is told the ids of its files, and of nothing that it may not read: no patient, study or series."""
+"""An account that only uploads is told the ids of its files, and of nothing that it may not read: no patient, study or
+series."""
 
 import json
 
@@ -97,7 +98,8 @@ def test_a_refusal_names_none(admin, machine):
 
 
 def test_what_is_opened_to_a_machine_it_still_does_not_read(admin, doctor, machine):
-    """A study opened to an account without image.read: its upload of the same film is a file of its own, not the record of the doctor's."""
+    """A study opened to an account without image.read: its upload of the same film is a file of its own, not the record
+    of the doctor's."""
     film = dicom()
     theirs = doctor.upload(film, "a.dcm")
     ok(admin.put(f"/studies/{theirs['study_id']}/assignments/{machine.id}"), 204)

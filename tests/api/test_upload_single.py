@@ -71,7 +71,11 @@ OURS = {"uploader_name", "sha256", "status_reason", "tags", "duplicate_of"}
 )
 def test_real_files(doctor, name, kind, mime):
     patient = doctor.patient()
-    content = sample(name) if kind != "DICOM" else dicom(PatientID=patient["patient_id"], Modality="XR", BodyPartExamined="CHEST")
+    content = (
+        sample(name)
+        if kind != "DICOM"
+        else dicom(PatientID=patient["patient_id"], Modality="XR", BodyPartExamined="CHEST")
+    )
     answer = doctor.post(
         "/upload/single",
         files={"file": ("chest_xray.jpg", content, "application/x-lie")},

@@ -24,7 +24,8 @@ def login(server, name, password=PASSWORD):
 def audit(server, user, action):
     """What the rows say was done, of which no account is named as who did it."""
     rows = server.database.rows(
-        f"select user_id, client, detail from audit_logs where entity_id = {user['id']} and action = '{action}' order by id"
+        f"select user_id, client, detail from audit_logs where entity_id = {user['id']} and action = '{action}' "
+        f"order by id"
     )
     assert all(row[:2] == (None, None) for row in rows)
     return [json.loads(row[2])["command"] for row in rows]
@@ -37,7 +38,8 @@ def test_list_and_unlock(own):
         problem(login(own, name, "not-the-password"), 401)
     problem(login(own, name), 401)
     listed = wait_until(
-        lambda: [x for x in own.run("user", "list").stdout.splitlines() if name in x and x.endswith("Z")], what="the lock in the list"
+        lambda: [x for x in own.run("user", "list").stdout.splitlines() if name in x and x.endswith("Z")],
+        what="the lock in the list",
     )[0].split()
     assert listed[:3] == [str(user["id"]), name, "ACTIVE"]
     assert "unlock" in own.run("user", "unlock", name).stdout

@@ -1,4 +1,5 @@
-"""A study is one for all who send films of it; each sender who does not see it otherwise is told of it what their own films say, and no more."""
+"""A study is one for all who send films of it; each sender who does not see it otherwise is told of it what their own
+films say, and no more."""
 
 import base64
 import io
@@ -68,7 +69,8 @@ def items(api, path, **query):
 
 @pytest.fixture
 def visit(doctor, colleague):
-    """A study of the colleague's, unseen by the doctor, whose film of the same series says other things; and the same film in a study of its own."""
+    """A study of the colleague's, unseen by the doctor, whose film of the same series says other things; and the same
+    film in a study of its own."""
     same = uids()
     theirs = [
         colleague.upload(dicom(**same, **HIDDEN), "a.dcm"),

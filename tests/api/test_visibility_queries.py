@@ -1,5 +1,6 @@
-"""Who may see what is said in one place: every statement of the program that reads studies or files is built from records/visibility.h, or
-stands here with the reason why it need not be. A new one fails this test until somebody has thought about it."""
+"""Who may see what is said in one place: every statement of the program that reads studies or files is built from
+records/visibility.h, or stands here with the reason why it need not be. A new one fails this test until somebody has
+thought about it."""
 
 import re
 
@@ -25,12 +26,16 @@ UPKEEP = {
     "imaging/thumbnails.c": "makes thumbnails of what is stored",
     "records/renewal.c": "makes the search words of every record anew, whoever sees it",
 }
-# (file, how the statement begins): why it asks for more than a caller may see, and where the caller's right is looked at.
+# (file, how the statement begins): why it asks for more than a caller may see, and where the caller's right is looked
+# at.
 ELSEWHERE = {
     ("records/filing.c", "select patient_id from studies where id"): "looks again under the lock",
     ("records/filing.c", "select id, created_by from series where study_id"): "within the study that a file belongs to",
     ("records/filing_again.c", "where f.id = ? and {IN_SIGHT"): "looks again under the lock",
-    ("records/image_file_counts.c", "select count(*) from image_files f where {IN_SIGHT"): "counts of everything, for system.read",
+    (
+        "records/image_file_counts.c",
+        "select count(*) from image_files f where {IN_SIGHT",
+    ): "counts of everything, for system.read",
     ("records/filing_text.c", "where s.id = ?"): "the study of a file that was loaded to be changed",
     ("api/study_list.c", "study_modalities k cross join studies s"): "for those who see all studies",
     ("records/study_view.c", "select x.body_part from series"): "for those who see all files of the study",
@@ -40,14 +45,26 @@ ELSEWHERE = {
     ("records/series.c", "select number_of_instances from series"): "for those who see all files of the study",
     ("parcel/study_archive.c", "where f.study_id = ?"): "the study was loaded",
     ("parcel/study_archive.c", "select x.id, x.series_uid"): "series of a study that was loaded",
-    ("parcel/study_archive.c", "f.instance_number, f.instance_number is null"): "the caller's own where they do not see all",
-    ("intake/upload.c", "where f.id = ?"): "the row that was just inserted, or is the same instance, which filing found for the caller",
+    (
+        "parcel/study_archive.c",
+        "f.instance_number, f.instance_number is null",
+    ): "the caller's own where they do not see all",
+    (
+        "intake/upload.c",
+        "where f.id = ?",
+    ): "the row that was just inserted, or is the same instance, which filing found for the caller",
     ("intake/upload_assembly.c", "select id from image_files where id"): "locks an upload that was loaded",
-    ("intake/upload_assembly.c", "select 1 from image_files where id = ? and storage_path"): "did its own commit come through",
+    (
+        "intake/upload_assembly.c",
+        "select 1 from image_files where id = ? and storage_path",
+    ): "did its own commit come through",
     ("intake/upload_chunks.c", "select 1 from image_files where id"): "the same, and is it still under way",
     ("intake/upload_chunks.c", "where f.file_uuid = ?"): "compared with the caller by chunked_load",
     ("intake/upload_chunks.c", "delete from image_files where id"): "an upload that was loaded",
-    ("intake/upload_chunks.c", "where f.is_deleted = 0 and f.status = 'UPLOADING'"): "forgotten uploads, removed by the clock",
+    (
+        "intake/upload_chunks.c",
+        "where f.is_deleted = 0 and f.status = 'UPLOADING'",
+    ): "forgotten uploads, removed by the clock",
     ("intake/upload_chunks.c", "select id from image_files where id"): "locks an upload that was loaded",
     ("cli/cmd_import.c", "where f.sha256 = ? and f.uploaded_by"): "has this account these bytes already",
 }
@@ -57,7 +74,11 @@ def statements():
     for path in sorted((ROOT / "src").glob("*/*.[ch]")):
         text = COMMENT.sub(lambda m: m.group(1) or " ", path.read_text())
         for found in LITERAL.finditer(text):
-            sql = re.sub(r"(VISIBLE_\w+|IN_SIGHT|STAYS)(\([^)]*\))?", lambda m: '"{' + re.sub(r'["\s]', "", m.group(0)) + '}"', found.group(0))
+            sql = re.sub(
+                r"(VISIBLE_\w+|IN_SIGHT|STAYS)(\([^)]*\))?",
+                lambda m: '"{' + re.sub(r'["\s]', "", m.group(0)) + '}"',
+                found.group(0),
+            )
             yield f"{path.parent.name}/{path.name}", "".join(re.findall(r'"((?:\\.|[^"\\\n])*)"', sql)).strip()
 
 
@@ -101,7 +122,8 @@ def test_rights_to_everything_are_asked_for_in_one_place():
     assert set(asked) <= {"visibility.c", "permission.c", "principal.c", "image_file_counts.c"}, asked
 
 
-# Statements about files of a study, a series or a patient that was found in sight: these are marked before any of their files.
+# Statements about files of a study, a series or a patient that was found in sight: these are marked before any of their
+# files.
 WITHIN = {
     "records/filing_instance.c": "the series that a file is filed in",
     "parcel/study_archive.c": "the study was loaded",
@@ -111,7 +133,8 @@ WITHIN = {
 
 
 def test_files_that_follow_something_deleted_are_out_of_sight():
-    """Between the deletion of a patient and the mark on the last of its files (src/records/trash_work.h) a file's own row is not to be asked alone."""
+    """Between the deletion of a patient and the mark on the last of its files (src/records/trash_work.h) a file's own
+    row is not to be asked alone."""
     alone = [
         (name, sql)
         for name, sql in statements()

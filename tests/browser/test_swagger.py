@@ -1,4 +1,5 @@
-"""A person at /docs, in a real browser: signs in, uploads a series, sees the study, a picture, and the angle of two lines drawn on it."""
+"""A person at /docs, in a real browser: signs in, uploads a series, sees the study, a picture, and the angle of two
+lines drawn on it."""
 
 import json
 import sys
@@ -110,7 +111,9 @@ def test_from_a_series_to_an_angle(server, docs):
     body = upload(docs, SERIES)
     assert body["succeeded"] == 3 and [item["status"] for item in body["items"]] == [201] * 3, body
     files = [item["image_file"] for item in body["items"]]
-    assert {f["status"] for f in files} == {"UPLOADED"} and {f["description"] for f in files} == {"STD BRAIN 5MM"}, files
+    assert {f["status"] for f in files} == {"UPLOADED"} and {f["description"] for f in files} == {"STD BRAIN 5MM"}, (
+        files
+    )
 
     listed = docs.answer(docs.operation("studies", "get_studies"), 200)
     assert listed["total"] == 1
@@ -121,7 +124,9 @@ def test_from_a_series_to_an_angle(server, docs):
     docs.set(block, "file_id", files[0]["id"])
     picture = docs.execute(block, 200).locator("img")
     expect(picture).to_be_visible()
-    size = picture.evaluate("async image => { await image.decode(); return [image.naturalWidth, image.naturalHeight]; }")
+    size = picture.evaluate(
+        "async image => { await image.decode(); return [image.naturalWidth, image.naturalHeight]; }"
+    )
     assert size == [files[0]["pixel_columns"], files[0]["pixel_rows"]]
 
     block = docs.operation("images", "get_images_file_id_annotations")

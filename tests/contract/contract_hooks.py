@@ -1,10 +1,10 @@
 """Who schemathesis is, and what it cannot know.
 
-It is an administrator whose own account and session it may not destroy while it runs: operations that end sessions get a throwaway session
-each, and changes to the account it signs in with are left out.
+It is an administrator whose own account and session it may not destroy while it runs: operations that end sessions get
+a throwaway session each, and changes to the account it signs in with are left out.
 
-A schema cannot say that a cursor comes from the page before, that an ETag is today's, that a patient exists, or that a file is a picture.
-Requests meant to be valid get such values here; those meant to be wrong stay as they are.
+A schema cannot say that a cursor comes from the page before, that an ETag is today's, that a patient exists, or that a
+file is a picture. Requests meant to be valid get such values here; those meant to be wrong stay as they are.
 """
 import base64
 import json

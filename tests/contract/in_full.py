@@ -1,8 +1,9 @@
 """What the document's introduction says in words, as JSON Schema at every place where it holds.
 
-The document is made for people and for client generators, so rules that hold everywhere stand there once (src/web/openapi_introduction.c).
-Whoever makes requests out of it needs them where they act: with them the schemas of parameters and bodies say exactly what is taken, so that
-what is generated to fit must be taken, and what is generated not to fit must be refused.
+The document is made for people and for client generators, so rules that hold everywhere stand there once
+(src/web/openapi_introduction.c). Whoever makes requests out of it needs them where they act: with them the schemas of
+parameters and bodies say exactly what is taken, so that what is generated to fit must be taken, and what is generated
+not to fit must be refused.
 """
 
 import copy
@@ -12,7 +13,8 @@ DOUBLE = {"minimum": -1e300, "maximum": 1e300}
 ANY = r"[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]"  # what a text may hold
 VISIBLE = r"[^\u0000-\u0020\u007f]"  # and what of it is no space
 EMPTY = {"type": "string", "maxLength": 0}
-LISTED = r"^[^,\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*[^,\u0000-\u0020\u007f][^,\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$"
+OF_A_LIST = r"[^,\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]"
+LISTED = rf"^{OF_A_LIST}*[^,\u0000-\u0020\u007f]{OF_A_LIST}*$"
 NO_YEAR_0 = "^(?!0000)"
 
 
@@ -58,7 +60,8 @@ def put_time(schema, optional):
 
 
 def put_in_full(schema, in_query, required):
-    """One member of a body (where null tells that it may be empty) or one parameter or part of a form (where all is text)."""
+    """One member of a body (where null tells that it may be empty) or one parameter or part of a form (where all is
+    text)."""
     optional = not required if in_query else has_type(schema, "null")
     form = schema.get("format")
     if "anyOf" in schema:  # or null
@@ -109,7 +112,8 @@ def bodies_inside(document, schema, found):
 
 
 def answer_of(document, operation):
-    """The record that the operation answers, or of which it answers a list; and whether it is a list. (None, False) where it is no JSON."""
+    """The record that the operation answers, or of which it answers a list; and whether it is a list. (None, False)
+    where it is no JSON."""
     for status, answer in operation["responses"].items():
         content = answer.get("content", {}).get("application/json") if status.startswith("2") else None
         if content and "$ref" in content["schema"]:
@@ -138,7 +142,9 @@ def put_choices_in_full(document, schema):
         for part in schema:
             put_choices_in_full(document, part)
     elif isinstance(schema, dict):
-        component = document["components"]["schemas"].get(str(schema.get("$ref")).removeprefix("#/components/schemas/"), {})
+        component = document["components"]["schemas"].get(
+            str(schema.get("$ref")).removeprefix("#/components/schemas/"), {}
+        )
         if "enum" in component:
             del schema["$ref"]
             schema.update(copy.deepcopy(component))
@@ -147,8 +153,8 @@ def put_choices_in_full(document, schema):
 
 
 def put_document_in_full(document):
-    """Changes the document. What answers have to hold unless `fields` leaves it out is no longer `required` there, but returned: for each
-    (method, path) the members, and whether they are those of each row of a list."""
+    """Changes the document. What answers have to hold unless `fields` leaves it out is no longer `required` there, but
+    returned: for each (method, path) the members, and whether they are those of each row of a list."""
     found, may_lack, whole = {}, {}, {}
     put_choices_in_full(document, document)
     for path, methods in document["paths"].items():

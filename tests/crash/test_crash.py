@@ -1,9 +1,10 @@
 """Kills the server with SIGKILL at random moments while eight clients upload, again and again on the same data.
 
-After every other kill the power is cut as well, as far as that can be acted: the files that only the journal of the store had made durable
-are removed, cut short or filled with zeros.
+After every other kill the power is cut as well, as far as that can be acted: the files that only the journal of the
+store had made durable are removed, cut short or filled with zeros.
 
-What the server has acknowledged must be there afterwards, byte for byte, and `roentgen fsck --deep` must be clean after every start.
+What the server has acknowledged must be there afterwards, byte for byte, and `roentgen fsck --deep` must be clean after
+every start.
 """
 
 import hashlib
@@ -77,7 +78,9 @@ class Client(threading.Thread):
         try:
             with self.server.client(self.token) as api:
                 while True:
-                    self.random.choice((self.single, self.single, self.many, self.batch, self.chunked, self.delete))(api)
+                    self.random.choice((self.single, self.single, self.many, self.batch, self.chunked, self.delete))(
+                        api
+                    )
         except httpx.TransportError:
             pass  # killed
         except Exception as error:  # anything else is for the test to tell
@@ -96,7 +99,8 @@ class Client(threading.Thread):
         self.keep(api.upload(content), content)
 
     def many(self, api):
-        """Small files behind each other: those that the journal takes, so that kills come between its flushes and syncs."""
+        """Small files behind each other: those that the journal takes, so that kills come between its flushes and
+        syncs."""
         for _ in range(20):
             content = self.content(most=4_000)
             self.keep(api.upload(content), content)
@@ -193,7 +197,8 @@ def test_sigkill_loses_nothing_that_was_acknowledged(tmp_path):
             clients = [Client(server, token, f"{kill}/{n}", state) for n, state in enumerate(states)]
             for client in clients:
                 client.start()
-            # A number of files, since a machine may be slow; and a moment, since a kill may come between any two steps of the next.
+            # A number of files, since a machine may be slow; and a moment, since a kill may come between any two steps
+            # of the next.
             wait_for(clients, rng.randrange(60))
             time.sleep(rng.uniform(0, 0.02))
             server.kill()

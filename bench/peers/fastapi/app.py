@@ -1,5 +1,6 @@
-"""The same two reads as an ordinary FastAPI service: SQLAlchemy models, pydantic answers, a bearer token checked against
-the users table. Written as the frameworks' documentation teaches, without tricks in either direction; see README.md."""
+"""The same two reads as an ordinary FastAPI service: SQLAlchemy models, pydantic answers, a bearer token checked
+against the users table. Written as the frameworks' documentation teaches, without tricks in either direction; see
+README.md."""
 
 import os
 from datetime import datetime, timedelta, timezone

@@ -1,5 +1,5 @@
-"""A compressed image's first frame, many times in one file, and beside it the same without compression, its pixels zero:
-frames.py COUNT TARGET PLAIN SOURCE"""
+"""A compressed image's first frame, many times in one file, and beside it the same without compression, its pixels
+zero: frames.py COUNT TARGET PLAIN SOURCE"""
 
 import sys
 
