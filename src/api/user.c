@@ -144,6 +144,7 @@ static const struct field user_row_fields[] = {
     FIELD(struct user, id, .flags = READ_ONLY, .doc = "Identifies the account."),
     FIELD(struct user, username, .doc = "The name to sign in with."),
     PROFILE_FIELDS(struct user),
+    FIELD(struct user, stated_department, .flags = NULLABLE, .doc = STATED_DEPARTMENT_DOC),
     FIELD(struct user, roles, .sql = ROLES_OF_USER, .doc = "The names of the account's roles."),
     FIELD(struct user, status, .choices = user_statuses, .type = "UserStatus",
           .doc = "Only ACTIVE accounts can sign in."),
@@ -241,7 +242,9 @@ static const struct endpoint rows[] = {
       .summary = "Shows one account" },
     { HTTP_PATCH, "/api/v1/users/{id}", user_patch, &user_schema, &user_page_schema, .body = BODY_JSON, .runs = WRITES,
       .flags = CHANGES_AUTHORITY, USERS, .audit = "user.update", .summary = "Changes an account",
-      .doc = "Setting a status other than ACTIVE ends the account's sessions at once." },
+      .doc =
+          "Setting a status other than ACTIVE ends the account's sessions at once. Approving one that is PENDING gives it "
+          "the department that was stated at registration, unless the request names another or null." },
     { HTTP_DELETE, "/api/v1/users/{id}", user_delete, &user_key, NULL, .runs = WRITES, .flags = CHANGES_AUTHORITY,
       USERS, .audit = "user.delete", .summary = "Deletes an account",
       .doc = "The last active administrator cannot be deleted." },

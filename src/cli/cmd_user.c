@@ -53,11 +53,12 @@ struct change {
     unsigned action;
     int64_t id;
     struct str hash;
+    struct user before, after; /* of a change of the status */
 };
 
 static bool make_change(struct call *c, void *context)
 {
-    const struct change *change = context;
+    struct change *change = context;
     static const char *const names[] = { [ACTION_UNLOCK] = "user.unlock",
                                          [ACTION_DISABLE] = "user.update",
                                          [ACTION_ENABLE] = "user.update",
@@ -72,7 +73,8 @@ static bool make_change(struct call *c, void *context)
         break;
     case ACTION_DISABLE:
     case ACTION_ENABLE:
-        ok = account_set_status(c, change->id, change->action == ACTION_ENABLE ? USER_ACTIVE : USER_DISABLED);
+        ok = account_set_status(c, change->id, change->action == ACTION_ENABLE ? USER_ACTIVE : USER_DISABLED,
+                                &change->before, &change->after);
         break;
     default:
         ok = account_store_password(c, change->id, change->hash);
@@ -111,6 +113,8 @@ int cmd_user(struct call *c)
     if (!db_transact(c, make_change, &change))
         return command_failed(c);
     printf("%s: done for %.*s\n", actions[in->action - 1], STR_FMT(in->username));
+    if (!str_equal(change.before.department, change.after.department))
+        printf("department, as stated at registration: %.*s\n", STR_FMT(change.after.department));
     if (in->action == ACTION_RESET_PASSWORD && !in->password_stdin)
         printf("new password, to be changed at the next sign-in: %.*s\n", STR_FMT(password));
     return 0;

@@ -225,6 +225,20 @@ static bool may_stop(struct call *c, int64_t id, const char *why)
     return user_keep_an_admin(c, id) && sessions_revoke(c, id, 0, why);
 }
 
+/* What is said of the department settles what the person stated; approval without a word of it confirms that. */
+static void settle_department(const struct user *before, struct user *change, uint64_t *given)
+{
+    uint64_t department = GIVEN(schema_find(&user_schema, S("department")));
+    bool approved = before->status == USER_PENDING && schema_was_given(&user_schema, *given, "status") &&
+                    change->status == USER_ACTIVE;
+    if (!before->stated_department.len || (!approved && !(*given & department)))
+        return;
+    if (!(*given & department))
+        change->department = before->stated_department;
+    change->stated_department = STR_NULL;
+    *given |= department | GIVEN(schema_find(&user_schema, S("stated_department")));
+}
+
 bool account_change(struct call *c, const struct user *in, uint64_t given, struct user *before, struct user *after)
 {
     struct user change = *in;
@@ -233,6 +247,7 @@ bool account_change(struct call *c, const struct user *in, uint64_t given, struc
     if (schema_was_given(&user_schema, given, "status") && in->status != USER_ACTIVE &&
         !may_stop(c, in->id, "disabled"))
         return false;
+    settle_department(before, &change, &given);
     if (db_find_update(c, &user_schema, &change, given, "where id = ?", V(in->id)) == FAILED ||
         !user_load(c, in->id, after))
         return false;
@@ -260,18 +275,13 @@ bool account_delete(struct call *c, int64_t id)
                       V(call_user(c)), V(clock_now()), V(id));
 }
 
-bool account_set_status(struct call *c, int64_t id, enum user_status status)
+bool account_set_status(struct call *c, int64_t id, enum user_status status, struct user *before, struct user *after)
 {
-    struct user before, after;
-    if (!user_load(c, id, &before))
-        return false;
-    after = before;
-    after.status = status;
-    if (status != USER_ACTIVE && !may_stop(c, id, "disabled"))
-        return false;
-    audit_changed(c, &user_schema, &before, &after, UINT64_MAX);
-    return db_execute(c, "update users set status = ?, updated_at = ? where id = ?",
-                      V(choice_text(user_statuses, status)), V(clock_now()), V(id));
+    struct user change;
+    schema_clear(&user_schema, &change);
+    change.id = id;
+    change.status = status;
+    return account_change(c, &change, GIVEN(schema_find(&user_schema, S("status"))), before, after);
 }
 
 /* ---- password ---- */

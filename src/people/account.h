@@ -41,11 +41,13 @@ bool account_fill_skeletons(struct call *c);
 /* Inside a transaction, as the next ones. Who is no longer to sign in loses all sessions at once; the last active
  * administrator stays one (E_CONFLICT). */
 bool account_unlock(struct call *c, int64_t id);
-bool account_set_status(struct call *c, int64_t id, enum user_status status);
 bool account_delete(struct call *c, int64_t id);
-/* What is given (a mask) of `in`, whose id is the account's, becomes the record; the account gets exactly these roles.
- * The audit row says what changed; *before and *after are the record. */
+/* What is given (a mask) of `in`, whose id is the account's, becomes the record; the account gets this status, exactly
+ * these roles. The audit row says what changed; *before and *after are the record. A department that the person stated
+ * becomes the account's when a PENDING one is made ACTIVE and nothing else is said of it; it is gone as soon as
+ * something is said. */
 bool account_change(struct call *c, const struct user *in, uint64_t given, struct user *before, struct user *after);
+bool account_set_status(struct call *c, int64_t id, enum user_status status, struct user *before, struct user *after);
 bool account_set_roles(struct call *c, int64_t id, struct texts roles, struct user *before, struct user *after);
 /* What such a change leaves in the audit row, for who makes one himself. */
 void account_note_change(struct call *c, const struct user *before, const struct user *after);

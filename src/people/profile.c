@@ -11,7 +11,9 @@ bool profile_register(struct call *c, const struct new_user *in, enum user_statu
     unsigned policy = c->app->live->registration;
     if (policy == REGISTRATION_CLOSED)
         return fail(c, E_FORBIDDEN, "registration is closed here: ask an administrator for an account");
-    user.roles = (struct texts){ 0 }; /* nobody chooses their own */
+    user.roles = (struct texts){ 0 }; /* nobody chooses their own, nor a department, which opens studies, too */
+    user.stated_department = in->department;
+    user.department = STR_NULL;
     *status = policy == REGISTRATION_OPEN ? USER_ACTIVE : USER_PENDING;
     return user_create(c, &user, *status, id);
 }
@@ -31,11 +33,22 @@ bool profile_confirm(struct call *c, const struct user *in, uint64_t given)
     return password_confirmed(c, call_user(c), in->current_password, "current_password");
 }
 
+/* Whether a department may become the caller's: studies are opened to departments. */
+static bool may_belong_to(struct call *c, struct str department, struct str before)
+{
+    return str_equal(department, before) || call_may(c, MAY_MANAGE_USERS) ||
+           fail(c, E_FORBIDDEN,
+                "department: studies are opened to departments, so that who manages accounts says whose "
+                "yours is");
+}
+
 bool profile_change(struct call *c, const struct user *in, uint64_t given, struct user *before, struct user *after)
 {
     struct user change = *in;
     int64_t id = call_user(c);
     if (!user_load(c, id, before) ||
+        (schema_was_given(&profile_schema, given, "department") &&
+         !may_belong_to(c, in->department, before->department)) ||
         db_find_update(c, &profile_schema, &change, given, "where id = ?", V(id)) == FAILED || !user_load(c, id, after))
         return false;
     audit_about(c, id, 0);

@@ -155,6 +155,7 @@ bool user_create(struct call *c, const struct new_user *in, enum user_status sta
     u->full_name = in->full_name;
     u->phone = in->phone;
     u->department = in->department;
+    u->stated_department = in->stated_department;
     u->title = in->title;
     u->status = status;
     if (!password_hash(in->password, (int)c->app->config.bcrypt_cost, &c->arena, &u->password_hash, &c->error) ||

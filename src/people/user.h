@@ -15,6 +15,8 @@
  *     one active administrator stays       user_keep_an_admin, which also makes administrators take turns
  *     who may no longer sign in is out     sessions_revoke, in the same transaction; tokens in use are forgotten after
  *                                          its commit (authority_changed, principal.h)
+ *     a department opens studies           so it is the word of who manages accounts; what somebody who registers says is
+ *                                          kept apart, as stated_department, until that is confirmed (account.h)
  *     a deleted account keeps its row      so that records and the audit log still say who it was; its name is free
  *
  * Texts and lists of a loaded user live in the call's arena. Functions return false with call.error set: E_NOT_FOUND,
@@ -32,7 +34,7 @@ extern const char *const user_statuses[];
 
 struct user {
     int64_t id;
-    struct str username, email, full_name, phone, department, title;
+    struct str username, email, full_name, phone, department, stated_department, title;
     unsigned status;
     bool must_change_password;
     struct instant last_login_at, created_at, updated_at;
@@ -51,6 +53,7 @@ extern const struct schema user_schema, profile_schema;
 /* What a new account is made of. */
 struct new_user {
     struct str username, email, full_name, password, phone, department, title;
+    struct str stated_department; /* the person's own word, of who registers */
     struct texts roles;
 };
 extern const struct schema new_user_schema;

@@ -16,13 +16,20 @@
         FIELD(T, full_name, .flags = REQUIRED, .min = 1, .max = 100, \
               .doc = "The name that colleagues know the person by.", .example = "张伟"), \
         FIELD(T, phone, .flags = NULLABLE, .max = 32, .doc = "The number where the person can be called."), \
-        FIELD(T, department, .flags = NULLABLE, .max = 100, .doc = "The department that the person belongs to."), \
+        FIELD(T, department, .flags = NULLABLE, .max = 100, \
+              .doc = "The department that the person belongs to. It opens studies: who manages accounts says it."), \
         FIELD(T, title, .flags = NULLABLE, .max = 100, .doc = "The person's professional title.")
+
+#define STATED_DEPARTMENT_DOC \
+    "The department that the person named at registration. It opens nothing: approving the account, or setting " \
+    "`department`, settles it."
 
 #define USER_FIELDS \
     FIELD(struct user, id, .flags = READ_ONLY, .doc = "Identifies the account."), \
         FIELD(struct user, username, .flags = READ_ONLY, .max = 50, .doc = "The name to sign in with."), \
         PROFILE_FIELDS(struct user), \
+        FIELD(struct user, stated_department, .flags = READ_ONLY | NULLABLE, .max = 100, \
+              .doc = STATED_DEPARTMENT_DOC), \
         FIELD(struct user, roles, .flags = READ_ONLY | NOT_STORED, .doc = "The names of the account's roles."), \
         FIELD(struct user, permissions, .flags = READ_ONLY | NOT_STORED, .doc = "What those roles allow."), \
         FIELD(struct user, status, .choices = user_statuses, .type = "UserStatus", .flags = REQUIRED, \

@@ -227,6 +227,7 @@ def test_me(doctor):
         "full_name",
         "phone",
         "department",
+        "stated_department",
         "title",
         "roles",
         "permissions",
@@ -241,8 +242,8 @@ def test_me(doctor):
 
 
 def test_me_can_be_changed(doctor):
-    changed = ok(doctor.patch("/auth/me", json={"full_name": "李医生", "phone": "13800138000", "department": "放射科"}))
-    assert (changed["full_name"], changed["phone"], changed["department"]) == ("李医生", "13800138000", "放射科")
+    changed = ok(doctor.patch("/auth/me", json={"full_name": "李医生", "phone": "13800138000", "title": "主任医师"}))
+    assert (changed["full_name"], changed["phone"], changed["title"]) == ("李医生", "13800138000", "主任医师")
     assert changed["email"] == doctor.user["email"]
     assert ok(doctor.patch("/auth/me", json={"phone": ""}))["phone"] is None
 
