@@ -22,8 +22,8 @@ static char *piece_new(void)
 struct marking {
     const struct image_file *file;
     enum file_damage damage;
-    int fd;        /* -1: whatever has the name now */
-    bool replaced; /* since they were read */
+    int fd;         /* DAMAGE_CONTENT: what was read */
+    bool is_so_now; /* once the rows were locked */
 };
 
 static bool set_damage(struct call *c, const struct image_file *file, enum file_damage damage)
@@ -33,46 +33,80 @@ static bool set_damage(struct call *c, const struct image_file *file, enum file_
                       V(file->sha256), V(file->storage_path));
 }
 
-/* Whoever mends the bytes says so after they have their name, on rows that are locked here: either it is seen here, or
- * what is said here is taken back there. */
-static bool store_mark(struct call *c, void *context)
+/* Where the rows are locked nobody moves the bytes from store to store, and whoever mends them either has, or says so
+ * after this: what is seen here is so until it is said. */
+static bool look_again(struct call *c, struct marking *m)
 {
-    struct marking *m = context;
-    const struct image_file *file = m->file;
-    struct blob_store *store = image_file_store(c, file);
-    if (!db_lock(c, "select id from image_files where sha256 = ? and storage_path = ?", V(file->sha256),
-                 V(file->storage_path)))
-        return false;
-    m->replaced = m->fd >= 0 && !(store && blob_is_named(store, file->storage_path, m->fd));
-    return m->replaced || set_damage(c, file, m->damage);
+    struct image_file now = *m->file;
+    int64_t archived = 0, size = -1;
+    struct error ignored = { 0 };
+    int fd = -1;
+    enum found found = db_find_integer(
+        c, &archived, "select is_archived from image_files where sha256 = ? and storage_path = ? limit 1",
+        V(now.sha256), V(now.storage_path));
+    now.is_archived = archived != 0;
+    struct blob_store *store = image_file_store(c, &now);
+    m->is_so_now = false;
+    if (found != FOUND || !store) /* purged, or an archive that is not configured now */
+        return found != FAILED;
+    bool there = blob_open_read(store, now.storage_path, &fd, &size, &ignored);
+    if (there)
+        close(fd);
+    if (m->damage == DAMAGE_CONTENT)
+        m->is_so_now = there && blob_is_named(store, now.storage_path, m->fd);
+    else
+        m->is_so_now =
+            m->damage == DAMAGE_MISSING ? !there && ignored.code == E_NOT_FOUND : there && size != now.file_size;
+    return true;
 }
 
-static void mark(struct call *c, struct marking *m)
+static bool store_damage(struct call *c, void *context)
 {
-    const struct image_file *file = m->file;
+    struct marking *m = context;
+    return db_lock(c, "select id from image_files where sha256 = ? and storage_path = ?", V(m->file->sha256),
+                   V(m->file->storage_path)) &&
+           look_again(c, m) && (!m->is_so_now || set_damage(c, m->file, m->damage));
+}
+
+static bool store_whole(struct call *c, void *context)
+{
+    return set_damage(c, context, DAMAGE_NONE);
+}
+
+static void log_mark(struct call *c, const struct image_file *file, enum file_damage damage, bool stored)
+{
+    log_write(c->app->log, damage ? LOG_ERROR : LOG_WARNING, call_request_id(c), damage ? "file.damaged" : "file.whole",
+              "image file %" PRId64 ", %.*s: %s%s", file->id, STR_FMT(file->storage_path),
+              damage ? file_damages[damage - 1] : "its bytes are there again",
+              stored ? "" : "; its row could not be marked");
+}
+
+static void mark_whole(struct call *c, const struct image_file *file)
+{
     struct error said = c->error;
     error_clear(&c->error);
-    bool ok = db_transact(c, store_mark, m);
-    if (!m->replaced)
-        log_write(c->app->log, m->damage ? LOG_ERROR : LOG_WARNING, call_request_id(c),
-                  m->damage ? "file.damaged" : "file.whole", "image file %" PRId64 ", %.*s: %s%s", file->id,
-                  STR_FMT(file->storage_path), m->damage ? file_damages[m->damage - 1] : "its bytes are there again",
-                  ok ? "" : "; its row could not be marked");
+    log_mark(c, file, DAMAGE_NONE, db_transact(c, store_whole, (void *)(uintptr_t)file));
     c->error = said;
 }
 
-void keeping_mark(struct call *c, const struct image_file *file, enum file_damage damage)
+void keeping_mark_whole(struct call *c, const struct image_file *file)
 {
-    if (file->damage != (unsigned)damage)
-        mark(c, &(struct marking){ .file = file, .damage = damage, .fd = -1 });
+    if (file->damage)
+        mark_whole(c, file);
 }
 
-bool keeping_mark_content(struct call *c, const struct image_file *file, int fd)
+bool keeping_mark_damage(struct call *c, const struct image_file *file, enum file_damage damage, int fd)
 {
-    struct marking m = { .file = file, .damage = DAMAGE_CONTENT, .fd = fd };
-    if (file->damage != DAMAGE_CONTENT)
-        mark(c, &m);
-    return !m.replaced;
+    struct marking m = { file, damage, fd, true };
+    struct error said = c->error;
+    if (file->damage == (unsigned)damage)
+        return true;
+    error_clear(&c->error);
+    bool stored = db_transact(c, store_damage, &m);
+    if (m.is_so_now)
+        log_mark(c, file, damage, stored);
+    c->error = said;
+    return m.is_so_now;
 }
 
 static bool say_damage(struct call *c, const struct image_file *file, enum file_damage damage)
@@ -118,25 +152,27 @@ static bool open_as_said(struct call *c, const struct image_file *file, int *fd,
     return false;
 }
 
+/* It may be moved from store to store while this looks: then it looks where the row says that it is now. */
 bool keeping_open(struct call *c, const struct image_file *file, int *fd, int64_t *size_bytes)
 {
-    struct image_file now;
+    enum { TRIES = 10 };
+    struct image_file now = *file;
     enum file_damage damage;
-    if (open_as_said(c, file, fd, size_bytes, &damage)) {
-        keeping_mark(c, file, DAMAGE_NONE);
-        return true;
+    for (int i = 0; i < TRIES; i++) {
+        if (open_as_said(c, &now, fd, size_bytes, &damage)) {
+            keeping_mark_whole(c, &now);
+            return true;
+        }
+        if (!damage)
+            return false;
+        if (i > 0 && keeping_mark_damage(c, &now, damage, -1))
+            return say_damage(c, &now, damage);
+        db_release(c); /* an older view of the row goes with the connection */
+        if (!db_get(c, &image_file_schema, &now, "where f.id = ?", V(file->id)))
+            return fail(c, E_NOT_FOUND, "image file %" PRId64 " does not exist", file->id);
     }
-    if (!damage)
-        return false;
-    db_release(c); /* an older view of the row goes with the connection */
-    if (!db_get(c, &image_file_schema, &now, "where f.id = ?", V(file->id)))
-        return fail(c, E_NOT_FOUND, "image file %" PRId64 " does not exist", file->id);
-    if (open_as_said(c, &now, fd, size_bytes, &damage))
-        return true;
-    if (!damage)
-        return false;
-    keeping_mark(c, &now, damage);
-    return say_damage(c, &now, damage);
+    c->error.retry_after_s = 1;
+    return fail(c, E_UNAVAILABLE, "image file %" PRId64 " is just being moved: ask again", file->id);
 }
 
 /* ---- reading whole ---- */
@@ -190,7 +226,7 @@ bool keeping_is_as_stored(struct call *c, const struct image_file *file, int fd)
     if (!keeping_check(c, file, fd, &damage))
         return false;
     if (damage) {
-        if (keeping_mark_content(c, file, fd))
+        if (keeping_mark_damage(c, file, damage, fd))
             return say_damage(c, file, damage);
         c->error.retry_after_s = 1;
         return fail(c, E_UNAVAILABLE, "image file %" PRId64 " has just been mended: ask again", file->id);
@@ -225,7 +261,7 @@ bool keeping_copy(struct call *c, const struct image_file *file, int fd, struct 
     digests_finish(digests, md5, sha256);
     digests_free(digests);
     if (ok && !str_equal(str_from(sha256), file->sha256)) {
-        (void)keeping_mark_content(c, file, fd);
+        (void)keeping_mark_damage(c, file, DAMAGE_CONTENT, fd);
         ok = say_damage(c, file, DAMAGE_CONTENT);
     }
     if (ok)
@@ -259,7 +295,7 @@ bool keeping_confirm(struct call *c, const struct image_file *file, int fd)
     if (!store)
         return fail(c, E_UNAVAILABLE, "the archive that has these bytes is not configured now");
     if (are_there(store, file, fd)) {
-        keeping_mark(c, file, DAMAGE_NONE);
+        keeping_mark_whole(c, file);
         return true;
     }
     if (!keeping_copy(c, file, fd, store))
@@ -267,7 +303,7 @@ bool keeping_confirm(struct call *c, const struct image_file *file, int fd)
     log_write(c->app->log, LOG_WARNING, call_request_id(c), "file.mended",
               "image file %" PRId64 ", %.*s: its bytes were sent again, and stored anew", file->id,
               STR_FMT(file->storage_path));
-    mark(c, &(struct marking){ file, DAMAGE_NONE, -1, false }); /* also what was said since `file` was read */
+    mark_whole(c, file); /* also of what was said since `file` was read */
     return true;
 }
 

@@ -76,12 +76,10 @@ bool keeping_check(struct call *c, const struct image_file *file, int fd, enum f
 /* Reads them all, too. False: they are not those that were stored, which is said on their rows; or they cannot be
  * read now. Either way that is c->error now, whatever it said before, which stays otherwise. Outside a transaction. */
 bool keeping_is_as_stored(struct call *c, const struct image_file *file, int fd);
-/* Says it on every row of these bytes (DAMAGE_NONE: they are whole again), and in the log. Keeps c->error as it is.
- * Whoever opens the file looks again at what can be seen then, so that a word that comes late does no harm;
- * DAMAGE_CONTENT, which is believed, is for the next one. */
-void keeping_mark(struct call *c, const struct image_file *file, enum file_damage damage);
-/* The same for the bytes behind `fd`, which are not those that were stored. False: their name has others by now, for
- * somebody has mended them; nothing is said. */
-bool keeping_mark_content(struct call *c, const struct image_file *file, int fd);
+/* Says on every row of these bytes, and in the log, what is wrong with them; of DAMAGE_CONTENT `fd` is what was read.
+ * False, and nothing is said: it is not so by now, for they were moved or mended meanwhile. Both keep c->error. */
+bool keeping_mark_damage(struct call *c, const struct image_file *file, enum file_damage damage, int fd);
+/* They are whole again. */
+void keeping_mark_whole(struct call *c, const struct image_file *file);
 
 #endif

@@ -36,16 +36,16 @@ static void check_bytes(struct checking *k, const struct image_file *file, int f
         find(k, "a file that cannot be read", file->storage_path);
         return;
     }
-    if (damage == DAMAGE_CONTENT && !keeping_mark_content(k->c, file, fd))
-        return; /* mended since */
+    if (damage && !keeping_mark_damage(k->c, file, damage, fd))
+        return; /* moved or mended since */
     if (damage)
         find(k,
              damage == DAMAGE_SIZE ? "a file of another size than its row says"
                                    : "a file with other bytes than its row says",
              file->storage_path);
-    if (damage == DAMAGE_SIZE || (!damage && (deep || file->damage != DAMAGE_CONTENT)))
-        keeping_mark(k->c, file, damage);
-    else if (!damage)
+    else if (deep || file->damage != DAMAGE_CONTENT)
+        keeping_mark_whole(k->c, file);
+    else
         find(k, "a file with other bytes than its row says, as was found before", file->storage_path);
 }
 
@@ -66,9 +66,9 @@ static void check_row(struct checking *k, const struct image_file *file)
         close(fd);
         return;
     }
-    find(k, "a row without its file", file->storage_path);
-    if (store && error.code == E_NOT_FOUND && blob_is_there(store))
-        keeping_mark(k->c, file, DAMAGE_MISSING);
+    bool is_gone = store && error.code == E_NOT_FOUND && blob_is_there(store);
+    if (!is_gone || keeping_mark_damage(k->c, file, DAMAGE_MISSING, -1))
+        find(k, "a row without its file", file->storage_path);
 }
 
 /* From the row after *last, at most `most`; *count of them were there. Nothing is held open while their files are
@@ -111,30 +111,37 @@ static bool check_rows(struct checking *k)
     return ok;
 }
 
-/* Not while somebody may be about to name it: an upload has its bytes before its row. */
+/* Whoever removes it, and whoever says that it is left over, asks where uploads and purges under way have to wait. */
 static bool is_left_over(struct checking *k, struct str key)
 {
     bool named = true;
-    return !blob_is_claimed(k->c->app->files, key) && keeping_look(k->c, key, &named) && !named;
+    return keeping_look(k->c, key, &named) && !named && blob_exists(k->c->app->files, key);
 }
 
+static void report_left_over(struct checking *k, struct str key)
+{
+    struct error error = { 0 };
+    if (!k->options->remove_orphans)
+        find(k, "a file without a row", key);
+    else if (blob_remove(k->c->app->files, key, &error))
+        tell_of(k, "removed a file without a row", key);
+    else
+        find(k, "a file without a row that cannot be removed", key);
+}
+
+/* An upload has its bytes before its row: a claim says that somebody may be about to name them. */
 static bool check_file(void *context, struct str key, int64_t size_bytes, struct instant changed)
 {
     (void)size_bytes;
     (void)changed;
     struct checking *k = context;
     bool named;
-    struct error error = { 0 };
     if (!keeping_is_named(k->c, key, &named))
         return false;
-    if (named)
-        return true;
-    if (!k->options->remove_orphans || !is_left_over(k, key))
-        find(k, "a file without a row", key);
-    else if (blob_remove(k->c->app->files, key, &error))
-        tell_of(k, "removed a file without a row", key);
-    else
-        find(k, "a file without a row that cannot be removed", key);
+    if (!named && blob_is_claimed(k->c->app->files, key))
+        tell_of(k, "a file without a row yet, of an upload that may be under way", key);
+    else if (!named && is_left_over(k, key))
+        report_left_over(k, key);
     return k->c->error.code == E_NONE;
 }
 

@@ -584,7 +584,7 @@ def test_fsck_removes_nothing_that_an_upload_may_be_about_to_name(house, chief):
     house.database.rows(f"update image_files set storage_path = null, status = 'UPLOADING' where id = {file['id']}")
     try:
         said = house.run("fsck", "--remove-orphans", check=False)
-        assert f"a file without a row: {file['storage_path']}" in said.stdout and path_of(house, file).exists()
+        assert f"may be under way: {file['storage_path']}" in said.stdout and path_of(house, file).exists()
     finally:
         house.database.rows(
             f"update image_files set storage_path = '{file['storage_path']}', status = 'UPLOADED' "
@@ -593,6 +593,32 @@ def test_fsck_removes_nothing_that_an_upload_may_be_about_to_name(house, chief):
 
 
 # ---- the archive ----
+
+
+def test_fsck_beside_archiving_finds_nothing(house, chief):
+    """What is moved while it is looked for is neither lost nor marked."""
+    files, over = [sent(chief, png()) for _ in range(40)], threading.Event()
+
+    def move(mine):
+        api = house.client(chief.token)
+        while not over.is_set():
+            for file in mine:
+                ok(api.post(f"/image-files/{file['id']}/archive"))
+                ok(api.post(f"/image-files/{file['id']}/unarchive"))
+
+    with ThreadPoolExecutor(3) as pool:
+        moving = [pool.submit(move, files[n::3]) for n in range(3)]
+        try:
+            for _ in range(5):
+                said = house.run("fsck", check=False).stdout
+                assert not [line for line in said.splitlines() if any(f["storage_path"] in line for f in files)], said
+        finally:
+            over.set()
+        for each in moving:
+            each.result()
+    assert not house.log_lines("file.damaged") or not any(
+        f["storage_path"] in line["message"] for f in files for line in house.log_lines("file.damaged")
+    )
 
 
 def test_rows_that_share_bytes_move_together_whatever_their_status(house, chief):
