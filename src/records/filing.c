@@ -21,6 +21,7 @@ enum {
     TAG_SERIES_UID = 0x0020000E
 };
 enum { TAG_STUDY_TIME = 0x00080030, TAG_PIXELS_BEGIN = 0x7FE00000, TAG_PATIENT_NAME = 0x00100010 };
+enum { TAG_PATIENT_ID = 0x00100020, TAG_ISSUER = 0x00100021 };
 enum { CLASHES_MAX = 12 };
 
 /* ---- what the file says ---- */
@@ -72,6 +73,11 @@ static void take_patient(struct call *c, struct filing *f, const struct dicom_da
         filing_clean(&c->arena, latin, &p->name_en);
     if (phonetic.len)
         filing_clean(&c->arena, phonetic, &p->name_phonetic);
+    f->reason = filing_unlike(c, root, TAG_PATIENT_ID, "Patient ID");
+    if (!f->reason.at)
+        f->reason = filing_unlike(c, root, TAG_ISSUER, "Issuer of Patient ID");
+    if (f->reason.at)
+        p->patient_id = STR_NULL;
     if (!p->patient_id.len || str_equal(p->issuer_of_patient_id, ours))
         p->issuer_of_patient_id = STR_NULL;
 }

@@ -25,6 +25,8 @@
  * - A patient is Issuer of Patient ID + Patient ID; an issuer equal to PATIENT_ID_ISSUER, or none, means our own
  *   numbers. A number whose patient was merged into another leads there. Name, gender or birth date that differ are
  *   said in `conflict` of patient and file and leave an audit row; the patient's record stays as it is.
+ * - A Patient ID or issuer that the record cannot hold as it is (longer than 64 characters, control characters, bytes
+ *   that are no text) is never cut or mended, which would make different people one: the file is FAILED.
  * - A file without Patient ID goes to the patient stated by the uploader, else where its study is already, else its
  *   study gets a patient of its own (is_unidentified) with a number made from the Study UID: nobody's pictures are
  *   ever put under somebody else.
@@ -123,6 +125,10 @@ void filing_fill(struct call *c, const struct dicom_dataset *dataset, const stru
 /* Of one or many lines, without control characters, ends trimmed, at most 100 code points; null when nothing is
  * left. */
 void filing_clean(struct arena *arena, struct str raw, struct str *out);
+
+/* Why a number that tells people apart cannot be taken as it is: it is longer than the record holds, has control
+ * characters, or bytes that are no text. Cut or mended, those of different people would be one. Null: it can. */
+struct str filing_unlike(struct call *c, const struct dicom_dataset *dataset, uint32_t tag, const char *name);
 
 /* A person's name (PS3.5 6.2.1) as people read it. `name`: the ideographic group where there is one, else the
  * alphabetic one; `latin`: the alphabetic one, when it is in Latin letters; `phonetic`: the phonetic one, or one in

@@ -4,7 +4,13 @@
 #include "base/folding.h"
 #include "base/text.h"
 
-enum { TEXT_MAX = 4000, NAME_MAX = 100 }; /* code points of any text member, of a name */
+enum { TEXT_MAX = 4000, NAME_MAX = 100, NUMBER_MAX = 64 }; /* code points of any text member, of a name, of a number */
+enum { REPLACEMENT = 0xFFFD };                             /* stands for what could not be decoded (charset.h) */
+
+static bool is_control(uint32_t point)
+{
+    return point < 0x20 || point == 0x7f;
+}
 
 /* Of one or many lines, without control characters, cut to `max` code points, ends trimmed; in the arena. */
 static struct str clean_text(struct arena *arena, struct str raw, int64_t max)
@@ -15,7 +21,7 @@ static struct str clean_text(struct arena *arena, struct str raw, int64_t max)
         struct str before = raw;
         uint32_t point = str_next_code_point(&raw);
         ptrdiff_t taken = raw.at - before.at;
-        if (point < 0x20 || point == 0x7f) {
+        if (is_control(point)) {
             out[len++] = ' ';
         } else {
             memcpy(out + len, before.at, (size_t)taken);
@@ -29,6 +35,25 @@ static struct str clean_text(struct arena *arena, struct str raw, int64_t max)
 void filing_clean(struct arena *arena, struct str raw, struct str *out)
 {
     *out = clean_text(arena, raw, NAME_MAX);
+}
+
+struct str filing_unlike(struct call *c, const struct dicom_dataset *dataset, uint32_t tag, const char *name)
+{
+    struct str text = str_trim(dicom_text(dataset, tag, &c->arena)),
+               is = arena_format(&c->arena, "%s (%04X,%04X)", name, tag >> 16, tag & 0xFFFF);
+    int64_t points = 0;
+    while (text.len) {
+        uint32_t point = str_next_code_point(&text);
+        points++;
+        if (is_control(point))
+            return arena_format(&c->arena, "%.*s has a control character (PS3.5 6.2, LO)", STR_FMT(is));
+        if (point == REPLACEMENT)
+            return arena_format(&c->arena, "%.*s has bytes that are no text in the file's character set (0008,0005)",
+                                STR_FMT(is));
+    }
+    return points > NUMBER_MAX ? arena_format(&c->arena, "%.*s has %" PRId64 " characters; %d are the most (PS3.5 6.2)",
+                                              STR_FMT(is), points, NUMBER_MAX)
+                               : STR_NULL;
 }
 
 static unsigned choice_by_initial(const char *const *choices, struct str code)
