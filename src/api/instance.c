@@ -26,9 +26,12 @@ static bool instance_list_get(struct call *c)
     struct study study;
     struct condition of_series = { "f.series_id = ?", V(in->id) }, scopes[] = { { "f.is_instance = 1" }, { 0 } };
     struct list_total total = { 0 };
+    bool sees = true;
     if (!series_load_study(c, in->id, &study) || !visibility_of_study_files(c, study.id, &total.is_known) ||
-        (total.is_known && !series_count_instances(c, in->id, &total.rows)))
+        !(total.is_known ? series_count_instances(c, in->id, &total.rows) : visibility_of_series(c, in->id, &sees)))
         return false;
+    if (!sees)
+        return series_is_absent(c, in->id);
     audit_about(c, in->id, study.patient_id);
     if (!total.is_known)
         visibility_instance_scopes(c, scopes);

@@ -32,6 +32,11 @@ static const struct field series_fields[] = {
 const struct schema series_schema =
     SCHEMA("Series", struct series, series_fields, .table = "series", .alias = "x", .doc = "A series of a study.");
 
+bool series_is_absent(struct call *c, int64_t id)
+{
+    return fail(c, E_NOT_FOUND, "series %" PRId64 " does not exist", id);
+}
+
 bool series_load_study(struct call *c, int64_t series_id, struct study *out)
 {
     int64_t study_id = 0;
@@ -39,7 +44,7 @@ bool series_load_study(struct call *c, int64_t series_id, struct study *out)
         db_find_integer(c, &study_id, "select study_id from series where id = ? and deleted_at is null", V(series_id));
     if (found == FOUND)
         found = study_find(c, study_id, false, out);
-    return found == FOUND || fail(c, E_NOT_FOUND, "series %" PRId64 " does not exist", series_id);
+    return found == FOUND || series_is_absent(c, series_id);
 }
 
 bool series_count_instances(struct call *c, int64_t series_id, int64_t *count)

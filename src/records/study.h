@@ -82,6 +82,8 @@ bool study_index(struct call *c, const struct study *study, const struct patient
 
 /* The study of a series, for a caller who may see it; E_NOT_FOUND otherwise, which names the series. */
 bool series_load_study(struct call *c, int64_t series_id, struct study *out);
+/* Says so; false. Also of one whose study the caller sees, and nothing of the series itself. */
+bool series_is_absent(struct call *c, int64_t id);
 /* How many instances are in the series, for who sees all files of its study. */
 bool series_count_instances(struct call *c, int64_t series_id, int64_t *count);
 

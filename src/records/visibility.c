@@ -159,11 +159,21 @@ int visibility_study_scopes(struct call *c, struct condition scopes[VISIBILITY_S
     return count;
 }
 
+#define SERIES_HAS_OWN(SERIES) \
+    "exists (select 1 from image_files f where f.series_id = " SERIES \
+    " and f.is_deleted = 0 and " VISIBLE_OWN_INSTANCE " and f.uploaded_by = ?)"
+
 struct condition visibility_own_series(struct call *c)
 {
-    return (struct condition){ "exists (select 1 from image_files f where f.series_id = x.id and f.is_deleted = 0 "
-                               "and " VISIBLE_OWN_INSTANCE " and f.uploaded_by = ?)",
-                               V(call_user(c)) };
+    return (struct condition){ SERIES_HAS_OWN("x.id"), V(call_user(c)) };
+}
+
+bool visibility_of_series(struct call *c, int64_t series_id, bool *sees)
+{
+    int64_t has = 0;
+    bool done = db_integer(c, &has, "select " SERIES_HAS_OWN("?"), V(series_id), V(call_user(c)));
+    *sees = has;
+    return done;
 }
 
 void visibility_series_scopes(struct call *c, struct condition scopes[VISIBILITY_SERIES_SCOPES])

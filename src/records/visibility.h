@@ -98,6 +98,8 @@ struct condition visibility_own_files(struct call *c);
 enum { VISIBILITY_SERIES_SCOPES = 2 };
 struct condition visibility_own_series(struct call *c);
 void visibility_series_scopes(struct call *c, struct condition scopes[VISIBILITY_SERIES_SCOPES]);
+/* Is this series, of a study whose files the caller does not see all of, in that list? */
+bool visibility_of_series(struct call *c, int64_t series_id, bool *sees);
 /* For the instances of a series: the caller's own. */
 void visibility_instance_scopes(struct call *c, struct condition scopes[2]);
 /* For lists of `patients p`: those with (or without) a file, or a conflict, that this caller sees. */

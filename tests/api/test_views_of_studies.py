@@ -325,3 +325,34 @@ def test_an_upgrade_tells_what_rows_say(new_server):
     assert (whole["description"], whole["number_of_instances"]) == ("hidden study", 1)
     ok(doctor.delete(f"/image-files/{mine['id']}"), 204)
     problem(doctor.get(f"/studies/{mine['study_id']}"), 404)
+
+
+def test_a_series_of_others_is_as_absent_as_none(admin, doctor, colleague, technician):
+    """Ids are counted up: 200 with an empty list told that others have films in this study."""
+    same = uids()
+    registered = ok(technician.post("/studies", json={"study_uid": same["StudyInstanceUID"], "patient_id": technician.patient()["id"]}), 201)
+    hidden = colleague.upload(dicom(**same), "a.dcm")
+    mine = doctor.upload(dicom(**{**same, "SeriesInstanceUID": uid()}), "b.dcm")
+    assert hidden["study_id"] == mine["study_id"] and hidden["series_id"] != mine["series_id"]
+
+    def asks(api, series, **query):
+        return api.get(f"/series/{series}/instances", params=query)
+
+    def absent(answer, series):
+        told = problem(answer, 404)
+        return told["detail"].replace(str(series), "N"), sorted(told)
+
+    for query in ({}, {"page": 2}, {"sort": "-instance_number"}):
+        assert absent(asks(doctor, hidden["series_id"], **query), hidden["series_id"]) == absent(asks(doctor, 987654321, **query), 987654321)
+    assert ok(asks(doctor, mine["series_id"]))["total"] == 1
+    assert ok(asks(colleague, hidden["series_id"]))["total"] == 1
+    absent(asks(colleague, mine["series_id"]), mine["series_id"])
+    ok(technician.get(f"/studies/{registered['id']}"))
+    for film in (hidden, mine):
+        absent(asks(technician, film["series_id"]), film["series_id"])
+        assert ok(asks(admin, film["series_id"]))["total"] == 1
+    ok(admin.put(f"/studies/{hidden['study_id']}/assignments/{doctor.id}"), 204)
+    assert ok(asks(doctor, hidden["series_id"]))["total"] == 1
+    ok(admin.delete(f"/studies/{hidden['study_id']}/assignments/{doctor.id}"), 204)
+    ok(doctor.delete(f"/image-files/{mine['id']}"), 204)
+    absent(asks(doctor, mine["series_id"]), mine["series_id"])
