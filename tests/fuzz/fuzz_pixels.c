@@ -37,6 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     error_clear(&error);
     if (pixel_format_of(object, &format, &error)) {
         assert(pixel_frame_bytes(&format) > 0);
+        assert(pixels_left_over(object, &format) >= 0);
         frame(object, &format, 1, &arena, bytes);
         frame(object, &format, 2, &arena, bytes);
         frame(object, &format, format.frames, &arena, bytes);
