@@ -336,12 +336,36 @@ static bool lock_study_found(struct place *p)
     return patient == p->study_patient || db_again(c);
 }
 
+/* A study may have been moved to another patient since its film came: what is in there is sent again, and no new film
+ * of the patient whom it still names. */
+static bool find_moved(struct place *p)
+{
+    for (int i = 0; i < p->twins.count && p->f->outcome != FILING_KNOWN; i++) {
+        const struct study_twin *twin = &p->twins.at[i];
+        if (twin->is_seen && twin->patient_id != p->patient.id && !filing_known_in(p->c, p->f, p->by, twin, p->row))
+            return false;
+    }
+    return true;
+}
+
+/* A row that is there beside it (a chunked upload's) goes to the same place. */
+static bool hold_known(struct place *p)
+{
+    p->study_id = p->row->study_id;
+    p->study_patient = p->row->patient_id;
+    return filing_load_patient(p->c, p->study_patient, &p->patient) && lock_study_found(p);
+}
+
 /* Patient and study, or the reason why they do not fit together. */
 static bool find_parents(struct place *p, bool *fit)
 {
     *fit = false;
     if (!study_twins_find(p->c, p->f->study.study_uid, p->by, &p->twins) || !find_patient(p))
         return false;
+    if (p->stated <= 0 && !find_moved(p))
+        return false;
+    if (p->f->outcome == FILING_KNOWN)
+        return hold_known(p);
     choose_study(p);
     if (!lock_study_found(p))
         return false;
@@ -403,6 +427,7 @@ bool filing_place(struct call *c, struct filing *f, int64_t stated_patient, int6
     struct place p = { .c = c, .f = f, .row = row, .by = by, .stated = stated_patient };
     bool fit;
     f->existing = 0;
+    f->outcome = FILING_NONE;
     row->is_instance = row->is_apart = false;
     say_what_the_file_says(f, row);
     if (f->reason.at || f->is_directory)

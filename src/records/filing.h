@@ -32,7 +32,8 @@
  *   ever put under somebody else.
  * - A stated patient whose number is not the file's is refused (E_CONFLICT).
  * - A study that is filed under another patient than the file says stays there, is marked (studies.conflict), and the
- *   file is FAILED until somebody decides; where the uploader does not see that study, the file gets one of its own
+ *   file is FAILED under the patient that it names until somebody decides: what was decided of the study was not
+ *   decided of a film that came later. What is in that study with the same bytes has been: it is FILING_KNOWN. Where the uploader does not see that study, the file gets one of its own
  *   (study_twins.h).
  * - What is deleted is not there: a file of a deleted patient or study makes a new one.
  * - A DICOMDIR is kept as a file and belongs to no study.
@@ -45,6 +46,7 @@
 #include "records/image_file.h"
 #include "records/patient.h"
 #include "records/study.h"
+#include "records/study_twins.h"
 #include "dicom/object.h"
 
 enum filing_outcome {
@@ -110,6 +112,10 @@ bool filing_mend_text(struct call *c, const struct filing *before, const struct 
  * already? Fills f->outcome, f->existing, row->is_instance and the row's status. False: E_CONFLICT, or the database
  * failed. */
 bool filing_instance(struct call *c, struct filing *f, int64_t by, struct image_file *row);
+/* Inside a transaction: is it in this study already, with the same bytes, and seen by whom it belongs to? *f says so
+ * then (FILING_KNOWN), and row where. */
+bool filing_known_in(struct call *c, struct filing *f, int64_t by, const struct study_twin *study,
+                     struct image_file *row);
 /* Inside a transaction: `file` has just been deleted; it is about to be restored. False: E_CONFLICT, the caller sees
  * another in its place. */
 bool filing_instance_gone(struct call *c, const struct image_file *file);

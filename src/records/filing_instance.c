@@ -70,6 +70,25 @@ static bool find_known(struct filing *f, const struct twins *twins)
     return false;
 }
 
+bool filing_known_in(struct call *c, struct filing *f, int64_t by, const struct study_twin *study,
+                     struct image_file *row)
+{
+    struct twins *twins = arena_new(&c->arena, struct twins);
+    struct image_file there = *row;
+    enum found found = db_find_integer(
+        c, &there.series_id, "select id from series where study_id = ? and series_uid = ? and deleted_at is null",
+        V(study->id), V(f->series.series_uid));
+    if (found != FOUND)
+        return found == NONE;
+    there.patient_id = study->patient_id;
+    there.study_id = study->id;
+    if (!find_twins(c, f, by, &there, twins))
+        return false;
+    if (find_known(f, twins))
+        *row = there;
+    return true;
+}
+
 /* Those who keep a damaged file, and may see the intact one, read in its reason that it is there. A damaged instance
  * gives way. */
 static bool step_aside(struct call *c, const struct twin *twin, int64_t by, int64_t study_id)

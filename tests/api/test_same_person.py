@@ -2,7 +2,7 @@
 
 import pytest
 
-from support import dicom, ok, unique
+from support import dicom, ok, uid, unique
 
 
 def is_kept_unfiled(api, file, content, reason):
@@ -73,3 +73,82 @@ def test_a_stated_patient_is_not_the_one_of_a_number_that_is_none(doctor):
     patient = doctor.patient()
     file = doctor.upload(dicom(PatientID="H" * 65), "a.dcm", patient_id=patient["id"])
     assert (file["status"], file["patient_id"], file["study_id"]) == ("FAILED", patient["id"], None)
+
+
+# ---- sent again after its study was moved ----
+
+
+@pytest.fixture
+def moved(admin, doctor):
+    """A film of a wrong patient, whose study an administrator has moved to the right one."""
+    content = dicom(StudyInstanceUID=uid())
+    file = doctor.upload(content, "a.dcm")
+    right = admin.patient()
+    ok(admin.patch(f"/studies/{file['study_id']}", json={"patient_id": right["id"]}))
+    return content, file, right
+
+
+def files_of(api, patient):
+    return [f["id"] for f in ok(api.get(f"/image-files/patient/{patient}"))["items"]]
+
+
+def is_there_already(answer, file, right):
+    assert (answer["id"], answer["already_stored"], answer["status"]) == (file["id"], True, "UPLOADED")
+    assert answer["patient_id"] == right["id"]
+
+
+def test_a_film_of_a_moved_study_sent_again(admin, doctor, moved):
+    content, file, right = moved
+    before = ok(admin.get(f"/studies/{file['study_id']}"))
+    is_there_already(doctor.upload(content, "b.dcm"), file, right)
+    batch = ok(doctor.post("/upload/batch", files=[("file", ("c.dcm", content))]), 207)
+    is_there_already(batch["items"][0]["image_file"], file, right)
+    assert files_of(doctor, file["patient_id"]) == [] and files_of(doctor, right["id"]) == [file["id"]]
+    assert ok(admin.get(f"/studies/{file['study_id']}")) == before, "nothing was said anew: nothing is marked"
+
+
+def test_a_moved_film_sent_again_in_chunks(doctor, moved):
+    """The row of the upload was there before its bytes: it lies beside the film, where that is now."""
+    content, file, right = moved
+    body = {"filename": "d.dcm", "file_size": len(content), "total_chunks": 1, "chunk_size": len(content)}
+    upload = ok(doctor.post("/upload/chunked", json=body), 201)
+    path = f"/upload/chunked/{upload['upload_id']}"
+    octets = {"Content-Type": "application/octet-stream"}
+    ok(doctor.put(f"{path}/chunks/0", content=content, headers=octets))
+    copy = ok(doctor.post(f"{path}/complete"), 201)
+    assert (copy["status"], copy["duplicate_of"]) == ("UPLOADED", file["id"])
+    assert (copy["patient_id"], copy["study_id"]) == (right["id"], file["study_id"])
+    assert files_of(doctor, file["patient_id"]) == []
+
+
+def test_the_wrong_patient_has_gone_or_changed(admin, doctor, moved):
+    content, file, right = moved
+    ok(admin.delete(f"/patients/{file['patient_id']}"), 204)
+    is_there_already(doctor.upload(content, "b.dcm"), file, right)
+    theirs = dicom(StudyInstanceUID=uid())
+    film = doctor.upload(theirs, "c.dcm")
+    ok(admin.patch(f"/patients/{film['patient_id']}", json={"patient_id": unique("N")}))
+    is_there_already(doctor.upload(theirs, "d.dcm"), film, {"id": film["patient_id"]})
+
+
+def test_a_study_of_the_wrong_patient_has_that_uid(admin, doctor, colleague, moved):
+    """What others sent of the wrong patient under this UID is no place for a film that is there."""
+    content, file, right = moved
+    wrong = ok(admin.get(f"/patients/{file['patient_id']}"))
+    study = ok(admin.get(f"/studies/{file['study_id']}"))
+    theirs = colleague.upload(dicom(StudyInstanceUID=study["study_uid"], PatientID=wrong["patient_id"]), "b.dcm")
+    assert theirs["status"] == "UPLOADED" and theirs["study_id"] != file["study_id"]
+    is_there_already(doctor.upload(content, "c.dcm"), file, right)
+
+
+def test_other_films_of_a_moved_study_wait(doctor, colleague, moved):
+    """Nobody has said whose they are; who does not see the moved study gets one of their own."""
+    content, file, right = moved
+    study = ok(doctor.get(f"/studies/{file['study_id']}"))
+    number = ok(doctor.get(f"/patients/{file['patient_id']}"))["patient_id"]
+    new = doctor.upload(dicom(StudyInstanceUID=study["study_uid"], PatientID=number), "b.dcm")
+    assert (new["status"], new["patient_id"], new["study_id"]) == ("FAILED", file["patient_id"], None)
+    assert ok(doctor.get(f"/studies/{file['study_id']}"))["conflict"] == ["patient_id"]
+    hidden = colleague.upload(content, "c.dcm")
+    assert hidden["status"] == "UPLOADED" and hidden["study_id"] != file["study_id"]
+    assert not hidden.get("already_stored") and hidden["patient_id"] == file["patient_id"]

@@ -41,6 +41,7 @@ ELSEWHERE = {
     ("records/study_view.c", "select x.body_part from series"): "for those who see all files of the study",
     ("records/filing_instance.c", "select f.id from image_files f where f.series_id"): "takes a place, whoever sees it",
     ("records/filing_instance.c", "select id from image_files where series_id"): "asks then whether the caller sees it",
+    ("records/filing_instance.c", "select id from series where study_id"): "within a study that the sender sees",
     ("records/series.c", "select study_id from series"): "whose study is then loaded as the caller sees it",
     ("records/series.c", "select number_of_instances from series"): "for those who see all files of the study",
     ("parcel/study_archive.c", "where f.study_id = ?"): "the study was loaded",
