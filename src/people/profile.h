@@ -16,7 +16,8 @@
 #include "people/user.h"
 
 /* An account as the setting REGISTRATION has it: *status says whether it can be signed in to at once. Roles that are
- * asked for are not given, a department is kept as stated. E_FORBIDDEN where registration is closed; else as user_create. On a worker. */
+ * asked for are not given, a department is kept as stated. E_FORBIDDEN where registration is closed; else as
+ * user_create. On a worker. */
 bool profile_register(struct call *c, const struct new_user *in, enum user_status *status, int64_t *id);
 
 /* Mail to the address can set a new password, so that a token that was left lying about must not be enough to change

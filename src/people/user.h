@@ -15,7 +15,8 @@
  *     one active administrator stays       user_keep_an_admin, which also makes administrators take turns
  *     who may no longer sign in is out     sessions_revoke, in the same transaction; tokens in use are forgotten after
  *                                          its commit (authority_changed, principal.h)
- *     a department opens studies           so it is the word of who manages accounts; what somebody who registers says is
+ *     a department opens studies           so it is the word of who manages accounts; what somebody who registers says
+ *                                          is
  *                                          kept apart, as stated_department, until that is confirmed (account.h)
  *     a deleted account keeps its row      so that records and the audit log still say who it was; its name is free
  *

@@ -104,7 +104,10 @@ def test_a_department_is_confirmed_by_approval(new_server):
     ok(chief.put(f"/studies/{film['study_id']}/assignments/departments/Oncology"), 204)
     ways = {
         "confirmed": (lambda a: ok(chief.patch(f"/users/{a['id']}", json={"status": "ACTIVE"})), True),
-        "another": (lambda a: ok(chief.patch(f"/users/{a['id']}", json={"status": "ACTIVE", "department": "X"})), False),
+        "another": (
+            lambda a: ok(chief.patch(f"/users/{a['id']}", json={"status": "ACTIVE", "department": "X"})),
+            False,
+        ),
         "none": (lambda a: ok(chief.patch(f"/users/{a['id']}", json={"status": "ACTIVE", "department": None})), False),
         "command": (lambda a: server.run("user", "enable", a["username"]), True),
     }

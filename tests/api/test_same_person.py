@@ -1,4 +1,5 @@
-"""What tells people and films apart is never cut or mended on the way: nothing is merged, and nothing is filed twice."""
+"""What tells people and films apart is never cut or mended on the way: nothing is merged, and nothing is filed
+twice."""
 
 import pytest
 

@@ -330,7 +330,12 @@ def test_an_upgrade_tells_what_rows_say(new_server):
 def test_a_series_of_others_is_as_absent_as_none(admin, doctor, colleague, technician):
     """Ids are counted up: 200 with an empty list told that others have films in this study."""
     same = uids()
-    registered = ok(technician.post("/studies", json={"study_uid": same["StudyInstanceUID"], "patient_id": technician.patient()["id"]}), 201)
+    registered = ok(
+        technician.post(
+            "/studies", json={"study_uid": same["StudyInstanceUID"], "patient_id": technician.patient()["id"]}
+        ),
+        201,
+    )
     hidden = colleague.upload(dicom(**same), "a.dcm")
     mine = doctor.upload(dicom(**{**same, "SeriesInstanceUID": uid()}), "b.dcm")
     assert hidden["study_id"] == mine["study_id"] and hidden["series_id"] != mine["series_id"]
@@ -343,7 +348,9 @@ def test_a_series_of_others_is_as_absent_as_none(admin, doctor, colleague, techn
         return told["detail"].replace(str(series), "N"), sorted(told)
 
     for query in ({}, {"page": 2}, {"sort": "-instance_number"}):
-        assert absent(asks(doctor, hidden["series_id"], **query), hidden["series_id"]) == absent(asks(doctor, 987654321, **query), 987654321)
+        assert absent(asks(doctor, hidden["series_id"], **query), hidden["series_id"]) == absent(
+            asks(doctor, 987654321, **query), 987654321
+        )
     assert ok(asks(doctor, mine["series_id"]))["total"] == 1
     assert ok(asks(colleague, hidden["series_id"]))["total"] == 1
     absent(asks(colleague, mine["series_id"]), mine["series_id"])
