@@ -4,6 +4,7 @@
 #include "people/account.h"
 #include "web/listing.h"
 #include "people/user_fields.h"
+#include "site/account_key.h"
 #include "site/row_counts.h"
 
 /* The same as administrators see it. */
@@ -130,7 +131,7 @@ static const struct field user_list_fields[] = {
     LIST_FIELDS(struct user_list, user_order, "-created_at"),
     FIELD(struct user_list, status, .choices = user_statuses, .type = "UserStatus", .filter = "u.status = ?",
           .doc = "Lists only accounts in this state."),
-    FIELD(struct user_list, username, .max = 50, .filter = "u.username = ?",
+    FIELD(struct user_list, username, .max = 50, .filter = "u.username_key = ?",
           .doc = "Lists only the account of this name."),
 };
 static const struct schema user_list = SCHEMA("UserList", struct user_list, user_list_fields);
@@ -171,7 +172,11 @@ static const struct listing user_listing = {
 
 static bool user_list_get(struct call *c)
 {
+    struct user_list *in = arena_new(&c->arena, struct user_list);
     struct list_total total = { .is_known = list_is_plain(c) };
+    *in = *(const struct user_list *)c->in;
+    in->username = account_key(in->username, &c->arena);
+    c->in = in;
     if (total.is_known && !row_count(c, ROWS_USERS, &total.rows))
         return false;
     return list_answer(c, &user_listing, (struct list_among){ .total = total });

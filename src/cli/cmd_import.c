@@ -11,6 +11,7 @@
 #include "records/keeping.h"
 #include "intake/upload.h"
 #include "records/visibility.h"
+#include "site/account_key.h"
 #include "base/file.h"
 #include "base/thread.h"
 #include "cli/import_skip.h"
@@ -373,16 +374,14 @@ int cmd_import(struct call *c)
                                 .details = { in->patient_id, in->description, in->modality, STR_NULL,
                                              in->patient_number } };
     char root[PATH_MAX];
-    if (!db_integer(c, &import.user_id, "select id from users where username = ? and deleted_at is null",
-                    V(in->username))) {
+    if (account_find(c, in->username, &import.user_id) != FOUND) {
         fail(c, E_NOT_FOUND, "there is no account %.*s", STR_FMT(in->username));
         return command_failed(c);
     }
     import.by = import.user_id;
     command_acts(c, "import", in->username);
     import.origin = c->actor->origin;
-    if (in->owner.len && !db_integer(c, &import.user_id,
-                                     "select id from users where username = ? and deleted_at is null", V(in->owner))) {
+    if (in->owner.len && account_find(c, in->owner, &import.user_id) != FOUND) {
         fail(c, E_NOT_FOUND, "there is no account %.*s", STR_FMT(in->owner));
         return command_failed(c);
     }

@@ -3,6 +3,7 @@
 #include "cli/command.h"
 
 #include "people/account.h"
+#include "site/account_key.h"
 #include "base/crypto.h"
 #include "base/names.h"
 
@@ -85,8 +86,9 @@ static bool make_change(struct call *c, void *context)
 
 static bool find_user(struct call *c, struct str name, int64_t *id)
 {
-    return db_integer(c, id, "select id from users where (username = ? or email = ?) and deleted_at is null", V(name),
-                      V(name)) ||
+    struct str key = account_key(name, &c->arena);
+    return db_integer(c, id, "select id from users where (username_key = ? or email_key = ?) and deleted_at is null",
+                      V(key), V(key)) ||
            fail(c, E_NOT_FOUND, "there is no account %.*s", STR_FMT(name));
 }
 

@@ -1,6 +1,7 @@
 /* account.c - rules about accounts that are neither signing in nor a table of endpoints. */
 #include "people/account.h"
 
+#include "site/account_key.h"
 #include "site/app.h"
 #include "people/lockout.h"
 #include "site/mail.h"
@@ -103,8 +104,8 @@ bool account_name_is_free(struct call *c, struct str username, struct str skelet
 {
     int64_t is_same = 0;
     enum found found = db_find_integer(
-        c, &is_same, "select username = ? from users where name_skeleton = ? and deleted_at is null limit 1",
-        V(username), V(skeleton));
+        c, &is_same, "select username_key = ? from users where name_skeleton = ? and deleted_at is null limit 1",
+        V(account_key(username, &c->arena)), V(skeleton));
     if (found != FOUND)
         return found == NONE;
     return fail(c, E_CONFLICT,

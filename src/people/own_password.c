@@ -1,6 +1,7 @@
 /* own_password.c - a password is changed by its owner, or set anew with a token that came by mail. */
 #include "people/own_password.h"
 
+#include "site/account_key.h"
 #include "site/app.h"
 #include "people/account.h"
 #include "people/lockout.h"
@@ -56,7 +57,8 @@ static bool compose_mail(struct call *c, struct mail_text *out)
     const struct config *config = &c->app->config;
     struct reset_token reset;
     if (!db_integer(c, &reset.user_id,
-                    "select id from users where email = ? and status = 'ACTIVE' and deleted_at is null", V(out->to)) ||
+                    "select id from users where email_key = ? and status = 'ACTIVE' and deleted_at is null",
+                    V(account_key(out->to, &c->arena))) ||
         !lockout_allows_reset(c->app->lockout, reset.user_id))
         return false;
     struct str token = crypto_token(&c->arena, 32);

@@ -1,4 +1,5 @@
 /* sign_in.c - passwords that are presented, compared under the rules of lockout.h. */
+#include "site/account_key.h"
 #include "site/app.h"
 #include "people/lockout.h"
 #include "people/session.h"
@@ -24,10 +25,10 @@ static bool find_account(struct call *c, struct attempt *attempt, struct str *ha
     struct lock_subject *who = &attempt->who;
     const char *sql = memchr(who->name.at, '@', (size_t)who->name.len)
                           ? "select u.id, u.password_hash, u.status, " LOCK_COLUMNS
-                            " from users u where u.email = ? and u.deleted_at is null"
+                            " from users u where u.email_key = ? and u.deleted_at is null"
                           : "select u.id, u.password_hash, u.status, " LOCK_COLUMNS
-                            " from users u where u.username = ? and u.deleted_at is null";
-    db_rows(c, &rows, sql, V(call_network(c)), V(lockout_familiar_since()), V(who->name));
+                            " from users u where u.username_key = ? and u.deleted_at is null";
+    db_rows(c, &rows, sql, V(call_network(c)), V(lockout_familiar_since()), V(account_key(who->name, &c->arena)));
     if (cursor_next(&rows)) {
         *hash = arena_copy(&c->arena, cursor_text(&rows, 1));
         who->account_id = cursor_integer(&rows, 0);

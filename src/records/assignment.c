@@ -3,6 +3,7 @@
 
 #include "records/record_lock.h"
 #include "records/study.h"
+#include "site/account_key.h"
 #include "site/app.h"
 #include "base/text.h"
 #include "base/names.h"
@@ -20,7 +21,7 @@ static bool no_such(struct call *c, const char *what, struct str name)
 static enum found find_user(struct call *c, struct str name, struct grantee *out)
 {
     *out = (struct grantee){ .kind = GRANTEE_USER };
-    return db_find_integer(c, &out->id, "select id from users where username = ? and deleted_at is null", V(name));
+    return account_find(c, name, &out->id);
 }
 
 static enum found find_role(struct call *c, struct str name, struct grantee *out)
