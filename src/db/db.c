@@ -422,6 +422,32 @@ bool db_takes_changes(struct call *c)
     return db_transact(c, change_nothing, NULL);
 }
 
+void db_found_full(struct db *db)
+{
+    atomic_store(&db->full_us, clock_monotonic_us());
+}
+
+/* Both databases write the page of a row that came and went; of one that was set to what it was, neither does. */
+static bool change_and_undo(struct call *c, void *context)
+{
+    return db_execute(c, "insert into schema_migrations(number, name, applied_at) values (-1, '', 0)") &&
+           change_nothing(c, context);
+}
+
+bool db_has_room(struct call *c)
+{
+    enum { QUIET_US = 1000000 };
+    int64_t full_us = atomic_load(&c->db->full_us);
+    if (!full_us)
+        return true;
+    if (!db_transact(c, change_and_undo, NULL))
+        return false;
+    if (clock_monotonic_us() - full_us < QUIET_US)
+        return fail(c, E_STORAGE_FULL, "the disk of the database was full a moment ago");
+    atomic_compare_exchange_strong(&c->db->full_us, &full_us, 0); /* unless it was full again */
+    return true;
+}
+
 bool cursor_next(struct cursor *cursor)
 {
     if (!cursor->open)

@@ -61,6 +61,9 @@ void db_release(struct call *c);            /* gives the borrowed connection bac
 bool db_ping(struct call *c);               /* a round trip */
 /* Does the database take changes? Asks for the right to write, and changes nothing. Blocks as db_transact does. */
 bool db_takes_changes(struct call *c);
+/* Is there room for them? Nothing is asked until a change has found the disk full. From then on, true needs two things:
+ * a small transaction that leaves nothing reaches the disk, and no other has found it full within the last second. */
+bool db_has_room(struct call *c);
 /* The process is to end: after `ms` nothing waits for an answer of the database any more. What is under way then fails
  * as if the connection were lost, and so does what comes. A database in this process needs none of it. */
 void db_end_within(struct db *db, int64_t ms);

@@ -173,6 +173,7 @@ struct db {
     struct meters meters;
     _Atomic int64_t commits, transactions;
     _Atomic int64_t size_bytes, size_read_us; /* as last asked */
+    _Atomic int64_t full_us;                  /* when a change last found the disk full; 0: not since there was room */
     void *state;                              /* the driver's */
 };
 
@@ -193,6 +194,7 @@ void statement_close(struct statement *statement);
 enum found found_by(int step);
 void statement_free(struct statement *statement);                   /* drops it from meters and calls the driver */
 void connection_close_statements(struct db_connection *connection); /* cursors that were left open */
+void db_found_full(struct db *db);
 /* What db_before_commit asked for; false: do not commit. */
 bool connection_before_commit(struct db_connection *connection, struct error *error);
 

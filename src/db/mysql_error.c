@@ -104,8 +104,10 @@ bool mysql_fail(struct mysql_connection *connection, unsigned number, const char
         return fail_unique(message, sql, error);
     if (is_in(number, foreign))
         return error_set(error, E_CONFLICT, "refers to something that does not exist, or is still referred to");
-    if (is_in(number, full) || (number == 3 && strstr(message, "28")))
+    if (is_in(number, full) || (number == 3 && strstr(message, "28"))) {
+        db_found_full(connection->base.db);
         return error_set(error, E_STORAGE_FULL, "the disk of the database is full");
+    }
     if (is_in(number, plain))
         return error_set(error, E_INTERNAL, "database: %s (%u)", message, number);
     return error_set(error, E_INTERNAL, "database: error %u", number);

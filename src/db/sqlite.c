@@ -256,6 +256,8 @@ static int sqlite_step(struct statement *statement, struct error *error)
     if (code == SQLITE_DONE)
         return 0;
     sqlite_fail(connection_of(statement), code, error);
+    if (error->code == E_STORAGE_FULL)
+        db_found_full(statement->connection->db);
     return -1;
 }
 

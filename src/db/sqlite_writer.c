@@ -81,6 +81,8 @@ static bool step(struct sqlite_writer *w, enum sqlite_step which, struct error *
     bool unsynced = false, ok = sqlite_steps_run(&w->steps, which, &unsynced, error);
     if (unsynced)
         atomic_store(&w->broken, true);
+    if (!ok && error->code == E_STORAGE_FULL)
+        db_found_full(w->db);
     return ok;
 }
 

@@ -68,9 +68,13 @@ static enum health look(struct call *c, struct checks *out)
     int64_t words = 0;
     bool alive = db_ping(c);
     error_clear(&c->error);
-    bool takes_changes = alive && db_takes_changes(c);
+    bool takes_changes = alive && db_takes_changes(c) && db_has_room(c);
+    bool full = c->error.code == E_STORAGE_FULL;
     error_clear(&c->error);
-    out->database = takes_changes ? S("ok") : alive ? S("takes no changes") : S("not reachable");
+    out->database = takes_changes ? S("ok")
+                    : full        ? S("its disk is full")
+                    : alive       ? S("takes no changes")
+                                  : S("not reachable");
     bool fits = alive && migrate_check(c, &roentgen_migrations);
     error_clear(&c->error);
     bool left = fits && renewal_left(c, &words) && words;

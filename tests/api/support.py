@@ -15,6 +15,7 @@ import sqlite3
 import ssl
 import struct
 import subprocess
+import tempfile
 import time
 import uuid
 import zipfile
@@ -628,3 +629,18 @@ def is_of_the_store(path):
     """A file that a row may name; not what can be made again, nor the journal."""
     text = str(path)
     return not any(part in text for part in ("/thumbnails/", "/rendered/", "/tmp/journal+"))
+
+
+def own_mounts():
+    """The command that starts another with mounts of its own, as root or as a user namespace allows; None when neither
+    works."""
+    for command in (["unshare", "--mount"], ["unshare", "--mount", "--map-root-user"]):
+        with tempfile.TemporaryDirectory() as folder:
+            if (
+                subprocess.run(
+                    [*command, "mount", "-t", "tmpfs", "tmpfs", folder], capture_output=True, check=False
+                ).returncode
+                == 0
+            ):
+                return command
+    return None

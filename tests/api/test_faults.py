@@ -8,7 +8,6 @@ import shutil
 import signal
 import socket
 import sqlite3
-import subprocess
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -16,27 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from support import BINARY, ON_SQLITE, ok, png, problem, stored, unique, wait_until
+from support import BINARY, ON_SQLITE, ok, own_mounts, png, problem, stored, unique, wait_until
 
 MIB = 1 << 20
 
 
 # ---- disk full ----
-
-
-def own_mounts():
-    """The command that starts another with mounts of its own, as root or as a user namespace allows; None when neither
-    works."""
-    for command in (["unshare", "--mount"], ["unshare", "--mount", "--map-root-user"]):
-        with tempfile.TemporaryDirectory() as folder:
-            if (
-                subprocess.run(
-                    [*command, "mount", "-t", "tmpfs", "tmpfs", folder], capture_output=True, check=False
-                ).returncode
-                == 0
-            ):
-                return command
-    return None
 
 
 @pytest.fixture

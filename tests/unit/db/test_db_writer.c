@@ -668,6 +668,29 @@ static void pool_is_bounded(void **state)
     }
 }
 
+/* Without a disk to fill: a limit of the database's own says the same. */
+static void a_full_disk_is_remembered_until_there_is_room(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    ddl(f, "create table schema_migrations (number bigint not null primary key, name varchar(99) not null, applied_at "
+           "bigint not null);");
+    ddl(f, f->sqlite ? "create table t_small(body blob); pragma max_page_count = 20;"
+                     : "create table t_small(body varchar(10000)) engine=memory max_rows = 1;");
+    must(f, db_has_room(&f->call));
+    const char *fill = f->sqlite ? "insert into t_small(body) values (randomblob(1000000))"
+                                 : "insert into t_small(body) select repeat('x', 10000) from seq_1_to_20000";
+    assert_false(db_transact(&f->call, run_sql, (void *)fill));
+    expect_error(f, E_STORAGE_FULL);
+    assert_false(db_has_room(&f->call)); /* what is small may pass: that alone says little */
+    expect_error(f, E_STORAGE_FULL);
+    for (int i = 0; i < 1000 && !db_has_room(&f->call); i++) {
+        expect_error(f, E_STORAGE_FULL);
+        pause_ms(10);
+    }
+    must(f, db_has_room(&f->call));
+    assert_int_equal(integer(f, "select count(*) from schema_migrations"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -678,6 +701,7 @@ int main(void)
         ON_ONE(full_disk, sqlite_target),
         ON_ONE(nothing_slips_past_a_failure, sqlite_target),
         ON_ONE(busy_database, sqlite_target),
+        ON_BOTH(a_full_disk_is_remembered_until_there_is_room),
         ON_BOTH(nested_transactions_are_one),
         ON_BOTH(close_runs_what_waits),
         ON_BOTH(connections_of_ended_threads_are_used_again),
