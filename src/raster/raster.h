@@ -32,10 +32,17 @@ struct raster_info {
     int pages;
     int orientation; /* of the first page as it is stored: 1 to 8 (Exif) */
     bool has_adobe;  /* a JPEG with the marker that Adobe's programs write (APP14; ITU-T T.872 6.5.3) */
+    /* Of a TIFF without palette: samples that are colours, which come first, and the place of the one that is
+     * transparency, counted from 0. 0: it has none. */
+    int colours, alpha;
 };
 /* Reads the header of a raster file. E_INVALID with words for the client when it is damaged, of a coding that is not
- * read, or when its pixels on all pages exceed max_pixels. E_UNAVAILABLE when the disk does not give it, or there is no
- * descriptor. Blocks. */
+ * read, when pixels of a TIFF are not in the file, or when its pixels on all pages exceed max_pixels;
+ * E_UNSUPPORTED_TYPE for a TIFF of a kind that is not decoded, which is named. E_UNAVAILABLE when the disk does not
+ * give it, or there is no descriptor. Blocks. */
 bool raster_probe(int fd, enum file_type type, int64_t max_pixels, struct raster_info *out, struct error *error);
+/* The same, and tells of another page than the first; of the first when there is no such page. */
+bool raster_probe_page(int fd, enum file_type type, int64_t page, int64_t max_pixels, struct raster_info *out,
+                       struct error *error);
 
 #endif

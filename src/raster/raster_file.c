@@ -1,7 +1,7 @@
 /* raster_file.c - raster files to samples.
  *
- *   load -> flatten -> shrink to the box -> colours to RGB -> one band, three, or four inks -> strips -> inks to RGB ->
- *   turned upright
+ *   load -> without extra samples -> flatten -> shrink to the box -> colours to RGB -> one band, three, or four inks ->
+ *   strips -> inks to RGB -> turned upright
  */
 #include "raster/raster_file.h"
 
@@ -23,7 +23,7 @@ struct raster_file {
     struct vips_image *image; /* the newest; each step replaces it */
     struct raster_request request;
     struct raster_info info;
-    int orientation;                      /* EXIF: 1 to 8 */
+    int orientation;                      /* of the page: 1 to 8 (Exif) */
     int width, height, strip_pixel_bytes; /* as the pipeline gives them, not yet upright */
     int pixel_bytes;                      /* of the samples: fewer, where inks have become colours */
     struct inks *inks;                    /* NULL: it is not in four inks */
@@ -83,15 +83,6 @@ static bool load(struct raster_file *p, int fd, int shrink)
     return next(p, result, &out) || damaged(p);
 }
 
-/* The header's word (raster_probe), so that what it says of the size holds; of a TIFF's further pages libvips knows. */
-static void find_orientation(struct raster_file *p)
-{
-    int orientation = EXIF_UPRIGHT;
-    if (p->request.page > 1 && p->vips->has_field(p->image, "orientation"))
-        p->vips->get_integer(p->image, "orientation", &orientation);
-    p->orientation = p->request.page > 1 ? exif_orientation_of(orientation) : p->info.orientation;
-}
-
 /* The size it is wanted in, not yet upright; at most its own. */
 static void wanted_size(const struct raster_file *p, int width, int height, int *out_width, int *out_height)
 {
@@ -132,6 +123,16 @@ static bool is_intensity(struct raster_file *p)
 static bool is_inks(struct raster_file *p)
 {
     return p->vips->interpretation(p->image) == VIPS_INTERPRETATION_CMYK && p->vips->bands(p->image) >= 4;
+}
+
+/* Other samples than colours and transparency are no part of the picture (TIFF 6.0, ExtraSamples 0); libvips takes a
+ * last one for transparency whatever it is. */
+static bool drop_extra_bands(struct raster_file *p)
+{
+    struct vips_image *out = NULL; /* alpha and all before it, or the colours */
+    int wanted = p->info.alpha ? p->info.alpha + 1 : p->info.colours;
+    return !wanted || p->vips->bands(p->image) <= wanted ||
+           next(p, p->vips->extract_band(p->image, &out, 0, "n", wanted, VIPS_END), &out);
 }
 
 /* Transparency becomes white paper. */
@@ -191,7 +192,6 @@ static bool prepare(struct raster_file *p, int fd)
     struct vips_image *out = NULL;
     if (!load(p, fd, 1))
         return false;
-    find_orientation(p);
     int full_width = p->vips->width(p->image), full_height = p->vips->height(p->image);
     if (full_width < 1 || full_height < 1 || (int64_t)full_width * full_height > p->request.max_pixels)
         return damaged(p);
@@ -204,7 +204,7 @@ static bool prepare(struct raster_file *p, int fd)
     int format = p->vips->format(p->image);
     if (format == VIPS_FORMAT_COMPLEX || format > VIPS_FORMAT_DOUBLE)
         return error_set(p->error, E_INVALID, "pictures of complex numbers cannot be shown");
-    return (flatten(p) && shrink(p, width, height) &&
+    return (drop_extra_bands(p) && flatten(p) && shrink(p, width, height) &&
             (is_intensity(p) || is_inks(p) ||
              next(p, p->vips->colourspace(p->image, &out, VIPS_INTERPRETATION_SRGB, VIPS_END), &out)) &&
             limit_bands(p) && find_inks(p)) ||
@@ -261,7 +261,9 @@ bool raster_file_open(int fd, const struct raster_request *request, struct raste
         abort();
     p->request = *request;
     p->error = error;
-    bool ok = vips_open(&p->vips, error) && raster_probe(fd, request->type, request->max_pixels, &p->info, error);
+    bool ok = vips_open(&p->vips, error) &&
+              raster_probe_page(fd, request->type, request->page, request->max_pixels, &p->info, error);
+    p->orientation = p->info.orientation;
     if (ok && request->page > p->info.pages)
         ok = error_set(error, E_NOT_FOUND, "page %" PRId64 " is past the last, which is %d", request->page,
                        p->info.pages);

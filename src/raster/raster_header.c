@@ -1,11 +1,11 @@
-/* raster_header.c - the dimensions of JPEG, PNG and TIFF files, from their headers alone.
+/* raster_header.c - the dimensions of JPEG and PNG files, from their headers alone, and the limits of all.
  *
  * Runs in the server, on strangers' files: reads at most a few bytes at a time at places it has checked, allocates
  * nothing, and takes a bounded number of steps. Whether the pixels behind the header are whole shows when a decoder
  * process reads them.
  */
 #include "raster/exif.h"
-#include "raster/raster.h"
+#include "raster/raster_header.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -14,34 +14,24 @@
 
 /* Interlaced and progressive files are decoded as a whole before the first line comes out; others line by line. */
 enum { WHOLE_PICTURE_MAX_BYTES = 512 << 20 };
-enum { JPEG_SEGMENTS_MAX = 10000, PNG_CHUNKS_MAX = 20000, TIFF_PAGES_MAX = 65535, TIFF_ENTRIES_LOOKED_AT = 256 };
+enum { JPEG_SEGMENTS_MAX = 10000, PNG_CHUNKS_MAX = 20000 };
 
-struct header {
-    int fd;
-    enum file_type type;
-    struct error *error;
-    int64_t max_pixels, pixels; /* of all pages */
-    struct raster_info info;
-    int samples; /* a pixel */
-    bool is_whole, has_exif;
-};
-
-static bool damaged(const struct header *h)
+bool header_damaged(const struct header *h)
 {
     return error_set(h->error, E_INVALID, "the %s file is damaged or cut short", file_types[h->type - 1]);
 }
 
-static bool read_at(const struct header *h, int64_t offset, void *bytes, size_t len)
+bool header_read(const struct header *h, int64_t offset, void *bytes, size_t len)
 {
     ssize_t got = offset >= 0 ? pread(h->fd, bytes, len, offset) : 0;
     if (got >= 0)
-        return got == (ssize_t)len || damaged(h);
+        return got == (ssize_t)len || header_damaged(h);
     h->error->retry_after_s = 1;
     h->error->is_ours = true;
     return error_set(h->error, E_UNAVAILABLE, "the file cannot be read now: %s", strerror(errno));
 }
 
-static uint64_t number(const unsigned char *at, int bytes, bool big)
+uint64_t header_number(const unsigned char *at, int bytes, bool big)
 {
     uint64_t n = 0;
     for (int i = 0; i < bytes; i++)
@@ -58,11 +48,11 @@ static bool take_frame_header(struct header *h, int marker, const unsigned char 
         return error_set(h->error, E_INVALID, "JPEG files of coding process %d are not read", marker - 0xc0);
     if (s[0] != 8)
         return error_set(h->error, E_INVALID, "JPEG files of %d bits a sample are not read", s[0]);
-    h->info.height = (int64_t)number(s + 1, 2, true);
-    h->info.width = (int64_t)number(s + 3, 2, true);
+    h->info.height = (int64_t)header_number(s + 1, 2, true);
+    h->info.width = (int64_t)header_number(s + 3, 2, true);
     h->samples = s[5];
     h->is_whole = marker == 0xc2 || marker == 0xca;
-    return (h->samples >= 1 && h->samples <= 4) || damaged(h);
+    return (h->samples >= 1 && h->samples <= 4) || header_damaged(h);
 }
 
 static bool is_frame_header(int marker)
@@ -94,37 +84,37 @@ static bool read_jpeg(struct header *h)
     enum { SOI = 0xd8, EOI = 0xd9, SOS = 0xda, APP1 = 0xe1, APP14 = 0xee };
     unsigned char s[10]; /* marker, length, then the first six bytes of the segment */
     int64_t at = 2;
-    if (!read_at(h, 0, s, 2) || s[0] != 0xff || s[1] != SOI)
-        return damaged(h);
+    if (!header_read(h, 0, s, 2) || s[0] != 0xff || s[1] != SOI)
+        return header_damaged(h);
     for (int segments = 0; segments < JPEG_SEGMENTS_MAX; segments++) {
-        if (!read_at(h, at, s, 2))
+        if (!header_read(h, at, s, 2))
             return false;
         int marker = s[1];
         if (s[0] != 0xff || marker == 0 || marker == EOI)
-            return damaged(h);
+            return header_damaged(h);
         if (marker == 0xff || is_without_segment(marker)) { /* a fill byte, or nothing follows */
             at += marker == 0xff ? 1 : 2;
             continue;
         }
-        if (!read_at(h, at, s, 5))
+        if (!header_read(h, at, s, 5))
             return false;
-        int64_t length = (int64_t)number(s + 2, 2, true);
+        int64_t length = (int64_t)header_number(s + 2, 2, true);
         if (length < 2 || (marker == SOS && !h->samples))
-            return damaged(h);
+            return header_damaged(h);
         if (marker == SOS) {
             h->is_whole |= s[4] < h->samples; /* the components come in several scans */
             return true;
         }
         if (is_frame_header(marker) &&
-            (h->samples || length < 8 || !read_at(h, at, s, 10) || !take_frame_header(h, marker, s + 4)))
-            return damaged(h);
+            (h->samples || length < 8 || !header_read(h, at, s, 10) || !take_frame_header(h, marker, s + 4)))
+            return header_damaged(h);
         if (marker == APP1)
             take_exif(h, at + 2, length);
-        if (marker == APP14 && length >= 14 && read_at(h, at, s, 10))
+        if (marker == APP14 && length >= 14 && header_read(h, at, s, 10))
             h->info.has_adobe |= memcmp(s + 4, "Adobe", 5) == 0;
         at += 2 + length;
     }
-    return damaged(h);
+    return header_damaged(h);
 }
 
 /* ---- PNG: W3C PNG specification, 5.6 and 11.2.2 ---- */
@@ -154,7 +144,7 @@ static void find_exif_chunk(struct header *h)
     unsigned char s[8];
     int64_t at = FIRST_CHUNK;
     for (int chunks = 0; chunks < PNG_CHUNKS_MAX && pread(h->fd, s, sizeof(s), at) == (ssize_t)sizeof(s); chunks++) {
-        int64_t length = (int64_t)number(s, 4, true);
+        int64_t length = (int64_t)header_number(s, 4, true);
         if (length > INT32_MAX || !memcmp(s + 4, "IEND", 4))
             return;
         if (!memcmp(s + 4, "eXIf", 4)) {
@@ -169,12 +159,12 @@ static bool read_png(struct header *h)
 {
     static const int samples[] = { 1, 0, 3, 3, 2, 0, 4 };
     unsigned char s[33]; /* signature 8, length 4, type 4, IHDR 13, CRC 4 */
-    if (!read_at(h, 0, s, sizeof(s)) || memcmp(s, "\x89PNG\r\n\x1a\n\0\0\0\rIHDR", 16) != 0 ||
-        crc32(0, s + 12, 17) != number(s + 29, 4, true))
-        return damaged(h);
-    uint64_t width = number(s + 16, 4, true), height = number(s + 20, 4, true);
+    if (!header_read(h, 0, s, sizeof(s)) || memcmp(s, "\x89PNG\r\n\x1a\n\0\0\0\rIHDR", 16) != 0 ||
+        crc32(0, s + 12, 17) != header_number(s + 29, 4, true))
+        return header_damaged(h);
+    uint64_t width = header_number(s + 16, 4, true), height = header_number(s + 20, 4, true);
     if (width > INT32_MAX || height > INT32_MAX || !is_png_depth(s[24], s[25]) || s[26] || s[27] || s[28] > 1)
-        return damaged(h);
+        return header_damaged(h);
     h->info.width = (int64_t)width;
     h->info.height = (int64_t)height;
     h->samples = samples[s[25]];
@@ -183,131 +173,13 @@ static bool read_png(struct header *h)
     return true;
 }
 
-/* ---- TIFF 6.0 section 2, and BigTIFF: header -> directory -> directory ... ---- */
-
-struct tiff {
-    bool big;                                             /* order of the bytes */
-    int offset_bytes, count_bytes, entry_bytes, in_entry; /* in_entry: where an entry's value stands */
-};
-
-static bool read_offset(struct header *h, const struct tiff *t, int64_t at, int64_t *out)
-{
-    unsigned char s[8];
-    if (!read_at(h, at, s, (size_t)t->offset_bytes))
-        return false;
-    uint64_t offset = number(s, t->offset_bytes, t->big);
-    *out = (int64_t)offset;
-    return offset <= INT64_MAX / 2 || damaged(h);
-}
-
-/* SHORT, LONG or LONG8, one of it. -1: something else. */
-static int64_t entry_value(const struct tiff *t, const unsigned char *entry)
-{
-    uint64_t type = number(entry + 2, 2, t->big), count = number(entry + 4, t->in_entry - 4, t->big);
-    int bytes = type == 3 ? 2 : type == 4 ? 4 : type == 16 && t->offset_bytes == 8 ? 8 : 0;
-    uint64_t value = bytes ? number(entry + t->in_entry, bytes, t->big) : 0;
-    return bytes && count == 1 && value <= INT32_MAX ? (int64_t)value : -1;
-}
-
-/* Colours that no decoder here turns into red, green and blue: shown as they are they would be others. TIFF 6.0
- * sections 21 and 23. Only JPEG decoders know what to do with YCbCr. */
-static bool shows_its_colours(struct header *h, int64_t photometric, int64_t compression)
-{
-    enum { YCBCR = 6, CIELAB = 8, ICCLAB = 9, ITULAB = 10, OLD_JPEG = 6, JPEG = 7 };
-    if (photometric == YCBCR && compression != JPEG && compression != OLD_JPEG)
-        return error_set(h->error, E_UNSUPPORTED_TYPE,
-                         "TIFF files whose colours are YCbCr are taken only with JPEG compression: save it in RGB");
-    if (photometric == CIELAB || photometric == ICCLAB || photometric == ITULAB)
-        return error_set(h->error, E_UNSUPPORTED_TYPE,
-                         "TIFF files whose colours are CIE L*a*b* are not taken: save it in RGB");
-    return true;
-}
-
-/* One directory: the size of its page. Entries are sorted by tag, so width and height come early. */
-static bool read_directory(struct header *h, const struct tiff *t, int64_t at, int64_t *next)
-{
-    enum { IMAGE_WIDTH = 256, IMAGE_LENGTH = 257, COMPRESSION = 259, PHOTOMETRIC = 262, ENTRY_MAX = 20 };
-    unsigned char s[TIFF_ENTRIES_LOOKED_AT * ENTRY_MAX];
-    int64_t width = -1, height = -1, orientation = EXIF_UPRIGHT, pixels, compression = 1, photometric = 0;
-    if (!read_at(h, at, s, (size_t)t->count_bytes))
-        return false;
-    uint64_t entries = number(s, t->count_bytes, t->big);
-    if (entries < 1 || entries > UINT16_MAX)
-        return damaged(h);
-    int64_t looked_at = entries < TIFF_ENTRIES_LOOKED_AT ? (int64_t)entries : TIFF_ENTRIES_LOOKED_AT;
-    if (!read_at(h, at + t->count_bytes, s, (size_t)(looked_at * t->entry_bytes)))
-        return false;
-    for (int64_t i = 0; i < looked_at; i++) {
-        const unsigned char *entry = s + i * t->entry_bytes;
-        uint64_t tag = number(entry, 2, t->big);
-        if (tag == IMAGE_WIDTH)
-            width = entry_value(t, entry);
-        if (tag == IMAGE_LENGTH)
-            height = entry_value(t, entry);
-        if (tag == EXIF_ORIENTATION)
-            orientation = entry_value(t, entry);
-        if (tag == COMPRESSION)
-            compression = entry_value(t, entry);
-        if (tag == PHOTOMETRIC)
-            photometric = entry_value(t, entry);
-    }
-    if (!shows_its_colours(h, photometric, compression))
-        return false;
-    if (width < 1 || height < 1)
-        return damaged(h);
-    if (h->info.pages++ == 0) {
-        h->info.width = width;
-        h->info.height = height;
-        h->info.orientation = exif_orientation_of(orientation);
-    }
-    if (__builtin_mul_overflow(width, height, &pixels) || __builtin_add_overflow(h->pixels, pixels, &h->pixels))
-        h->pixels = INT64_MAX;
-    return read_offset(h, t, at + t->count_bytes + (int64_t)entries * t->entry_bytes, next);
-}
-
-/* Directory after directory. One seen at page 1, 2, 4, 8 ... is remembered: a chain that runs in a circle comes by
- * there again. */
-static bool read_directories(struct header *h, const struct tiff *t, int64_t at)
-{
-    int64_t seen = 0;
-    while (at) {
-        if (at == seen || h->info.pages == TIFF_PAGES_MAX)
-            return damaged(h);
-        if ((h->info.pages & (h->info.pages - 1)) == 0)
-            seen = at;
-        if (!read_directory(h, t, at, &at))
-            return false;
-    }
-    return h->info.pages > 0 || damaged(h);
-}
-
-static bool read_tiff(struct header *h)
-{
-    unsigned char s[8];
-    int64_t at;
-    if (!read_at(h, 0, s, sizeof(s)))
-        return false;
-    struct tiff t = { .big = s[0] == 'M', .offset_bytes = 4, .count_bytes = 2, .entry_bytes = 12, .in_entry = 8 };
-    uint64_t version = number(s + 2, 2, t.big);
-    if (s[0] != s[1] || (s[0] != 'I' && s[0] != 'M') || (version != 42 && version != 43))
-        return damaged(h);
-    if (version == 43) {
-        t = (struct tiff){ t.big, 8, 8, 20, 12 };
-        if (number(s + 4, 2, t.big) != 8 || number(s + 6, 2, t.big) != 0)
-            return damaged(h);
-    }
-    h->info.pages = 0;
-    h->samples = 1;
-    return read_offset(h, &t, t.offset_bytes, &at) && read_directories(h, &t, at);
-}
-
 /* ---- */
 
 static bool check_size(struct header *h)
 {
     struct raster_info *info = &h->info;
     if (info->width < 1 || info->height < 1)
-        return damaged(h);
+        return header_damaged(h);
     if (h->type != FILE_TIFF)
         h->pixels = info->width * info->height; /* each is below 2^31 */
     if (h->pixels > h->max_pixels)
@@ -323,12 +195,18 @@ static bool check_size(struct header *h)
 
 bool raster_probe(int fd, enum file_type type, int64_t max_pixels, struct raster_info *out, struct error *error)
 {
-    struct header h = { .fd = fd, .type = type, .error = error, .max_pixels = max_pixels };
+    return raster_probe_page(fd, type, 1, max_pixels, out, error);
+}
+
+bool raster_probe_page(int fd, enum file_type type, int64_t page, int64_t max_pixels, struct raster_info *out,
+                       struct error *error)
+{
+    struct header h = { .fd = fd, .type = type, .error = error, .page = page, .max_pixels = max_pixels };
     h.info.pages = 1;
     h.info.orientation = EXIF_UPRIGHT;
     bool ok = type == FILE_JPEG   ? read_jpeg(&h)
               : type == FILE_PNG  ? read_png(&h)
-              : type == FILE_TIFF ? read_tiff(&h)
+              : type == FILE_TIFF ? tiff_header_read(&h)
                                   : error_set(error, E_INVALID, "only JPEG, PNG and TIFF files are pictures");
     if (!ok || !check_size(&h))
         return false;

@@ -244,7 +244,7 @@ static void damage_is_found(void **state)
             print_message("%s, %d tenths\n", rows[i].name, part);
             error = refused(fd_of(b), rows[i].type, MAX_PIXELS);
             assert_int_equal(error.code, E_INVALID);
-            assert_non_null(strstr(error.message, "damaged"));
+            assert_true(strstr(error.message, "damaged") || strstr(error.message, "cut short"));
         }
 }
 

@@ -39,7 +39,7 @@ static void headers(void **state)
 static struct error refused(struct bytes b, enum file_type type)
 {
     struct error error = { 0 };
-    struct raster_info info = { 7, 7, 7, 7 };
+    struct raster_info info = { .width = 7 };
     int fd = fd_of(b);
     assert_false(raster_probe(fd, type, MAX_PIXELS, &info, &error));
     assert_int_equal(error.code, E_INVALID);
