@@ -134,6 +134,24 @@ bool connection_before_commit(struct db_connection *connection, struct error *er
     return ok;
 }
 
+void db_after_commit(struct call *c, void (*run)(void *context), void *context)
+{
+    assert(db_in_transaction(c));
+    struct db_after *after = &c->connection->after;
+    for (int i = 0; i < after->count; i++)
+        if (after->hooks[i].run == run && after->hooks[i].context == context)
+            return;
+    assert(after->count < DB_HOOKS_MAX);
+    after->hooks[after->count].run = run;
+    after->hooks[after->count++].context = context;
+}
+
+void after_commit(const struct db_after *after)
+{
+    for (int i = 0; i < after->count; i++)
+        after->hooks[i].run(after->hooks[i].context);
+}
+
 bool db_transact(struct call *c, bool (*work)(struct call *c, void *context), void *context)
 {
     if (db_in_transaction(c))
@@ -327,6 +345,13 @@ bool db_lock_integer_(struct call *c, int64_t *out, const char *sql, struct db_a
     return db_find_locked_(c, out, sql, args) == FOUND;
 }
 
+enum found db_find_free_(struct call *c, int64_t *out, const char *sql, struct db_args args)
+{
+    assert(db_in_transaction(c));
+    const char *words = c->db->driver->free_words;
+    return db_find_integer_(c, out, words ? arena_format(&c->arena, "%s %s", sql, words).at : sql, args);
+}
+
 bool db_again(struct call *c)
 {
     assert(db_in_transaction(c));
@@ -402,6 +427,15 @@ bool db_ping(struct call *c)
 {
     int64_t n;
     return db_integer_(c, &n, c->db->driver->sql_ping, DB_NO_ARGS);
+}
+
+bool db_clock(struct call *c, struct instant *now)
+{
+    const char *sql = c->db->driver->sql_clock;
+    if (sql)
+        return db_integer_(c, &now->us, sql, DB_NO_ARGS);
+    *now = clock_now(); /* it is in this process */
+    return true;
 }
 
 bool db_rows_(struct call *c, struct cursor *cursor, const char *sql, struct db_args args)

@@ -59,6 +59,8 @@ bool db_is_local(const struct db *db);      /* SQLite: reads may run on an I/O t
 struct str db_dialect(const struct db *db); /* "sqlite" or "mysql" */
 void db_release(struct call *c);            /* gives the borrowed connection back; harmless without one */
 bool db_ping(struct call *c);               /* a round trip */
+/* What time the database has: of several servers, the one whose clock counts for all. */
+bool db_clock(struct call *c, struct instant *now);
 /* Does the database take changes? Asks for the right to write, and changes nothing. Blocks as db_transact does. */
 bool db_takes_changes(struct call *c);
 /* Is there room for them? Nothing is asked until a change has found the disk full. From then on, true needs two things:
@@ -106,6 +108,9 @@ bool db_in_transaction(const struct call *c);
 /* Inside a transaction: `run` is called before it commits, once for all that asked for the same; when it returns false
  * nothing commits. For what has to be durable before the rows that name it, and is cheaper to make so for many. */
 void db_before_commit(struct call *c, bool (*run)(void *context, struct error *error), void *context);
+/* Inside a transaction: `run` is called once for all that asked for the same after a commit, soon and on any thread. For
+ * waking who looks what there is now: it may be called where this piece of a group failed, and is not after a crash. */
+void db_after_commit(struct call *c, void (*run)(void *context), void *context);
 
 #define db_execute(c, ...) db_execute_((c), DB_SQL(__VA_ARGS__), NULL)
 #define db_execute_counted(c, changed, ...) db_execute_((c), DB_SQL(__VA_ARGS__), (changed))
@@ -122,6 +127,9 @@ bool db_lock_(struct call *c, const char *sql, struct db_args args);
 bool db_lock_integer_(struct call *c, int64_t *out, const char *sql, struct db_args args);
 #define db_find_locked(c, out, sql, ...) db_find_locked_((c), (out), (sql), DB_ARGS(__VA_ARGS__))
 enum found db_find_locked_(struct call *c, int64_t *out, const char *sql, struct db_args args) DB_ASKED;
+/* The same, of the first row that nobody else has locked. */
+#define db_find_free(c, out, sql, ...) db_find_free_((c), (out), (sql), DB_ARGS(__VA_ARGS__))
+enum found db_find_free_(struct call *c, int64_t *out, const char *sql, struct db_args args) DB_ASKED;
 /* Inside a transaction: what was read before a lock was granted no longer holds, so all of it is undone and the work
  * runs from its beginning. Always false: `return db_again(c)`. On SQLite nothing can change under a transaction, and it
  * is a failure. */

@@ -96,12 +96,19 @@ struct statements {
     int count;
 };
 
-/* db_before_commit */
+/* db_before_commit, db_after_commit */
 struct db_hook {
     bool (*run)(void *context, struct error *error);
     void *context;
 };
 enum { DB_HOOKS_MAX = 4 };
+struct db_after {
+    struct {
+        void (*run)(void *context);
+        void *context;
+    } hooks[DB_HOOKS_MAX];
+    int count;
+};
 
 struct db_connection {
     struct db *db;
@@ -114,6 +121,7 @@ struct db_connection {
     bool writing; /* inside db_transact */
     struct db_hook hooks[DB_HOOKS_MAX];
     int hook_count;
+    struct db_after after;
     bool lost; /* to be thrown away */
     _Atomic bool borrowed;
     struct db_connection *next_free;
@@ -158,6 +166,8 @@ struct driver {
     bool (*migrate_begin)(struct call *c);
     void (*migrate_end)(struct call *c);
     bool transactional_schema;
+    const char *free_words; /* behind a select: lock the rows that nobody has locked; NULL: one writer */
+    const char *sql_clock;  /* microseconds since 1970, UTC; NULL: this machine's */
     const char *sql_ping, *sql_change_nothing, *sql_tables, *sql_columns, *sql_size;
 };
 extern const struct driver driver_sqlite, driver_mysql;
@@ -197,6 +207,8 @@ void connection_close_statements(struct db_connection *connection); /* cursors t
 void db_found_full(struct db *db);
 /* What db_before_commit asked for; false: do not commit. */
 bool connection_before_commit(struct db_connection *connection, struct error *error);
+/* What db_after_commit asked for. */
+void after_commit(const struct db_after *after);
 
 /* record.c */
 void statement_sql(const struct statement_key *key, struct text *sql);

@@ -103,7 +103,9 @@ const struct driver driver_mysql = {
     .migrate_begin = mysql_migrate_begin,
     .migrate_end = mysql_migrate_end,
     .transactional_schema = false,
+    .free_words = "for update skip locked",
     .sql_ping = "select 1",
+    .sql_clock = "select cast(round(unix_timestamp(now(6)) * 1000000) as signed)",
     .sql_change_nothing = "delete from schema_migrations where number < 0",
     .sql_tables = "select count(*) from information_schema.tables where table_schema = database() and table_name = ?",
     .sql_columns =

@@ -85,6 +85,7 @@ static bool attempt_work(struct call *c, bool (*work)(struct call *, void *), vo
     struct error ignored = { 0 };
     connection->conflicted = connection->held = false;
     connection->base.hook_count = 0;
+    connection->base.after.count = 0;
     if (!mysql_run(&connection->base, S("start transaction"), &c->error))
         return false;
     connection->base.writing = true;
@@ -97,6 +98,8 @@ static bool attempt_work(struct call *c, bool (*work)(struct call *, void *), vo
         ok = error_set(&c->error, E_UNAVAILABLE, "the transaction was undone by a conflict");
     if (ok)
         ok = commit(connection, &c->error);
+    if (ok)
+        after_commit(&connection->base.after);
     if (!ok && !connection->base.lost)
         mysql_run(&connection->base, S("rollback"), &ignored);
     return ok;

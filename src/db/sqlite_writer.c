@@ -47,6 +47,7 @@ struct piece {
 struct group {
     struct piece *pieces[GROUP_PIECES_MAX];
     int count;
+    struct db_after after;
 };
 
 struct sqlite_writer {
@@ -101,6 +102,7 @@ static void rollback(struct sqlite_writer *w)
 static bool begin(struct sqlite_writer *w, struct error *error)
 {
     w->connection->base.hook_count = 0;
+    w->connection->base.after.count = 0;
     return step(w, STEP_BEGIN, error);
 }
 
@@ -171,7 +173,10 @@ static void run_alone(struct sqlite_writer *w, struct piece *piece)
     if (!begin(w, &piece->call->error))
         return;
     run(w, piece, true);
-    piece->ok = !undone(w) && commit(w, &piece->call->error) && piece->ok;
+    bool committed = !undone(w) && commit(w, &piece->call->error);
+    if (committed)
+        after_commit(&w->connection->base.after);
+    piece->ok = committed && piece->ok;
 }
 
 /* ---- the queue ---- */
@@ -237,6 +242,7 @@ static void flush(struct sqlite_writer *w)
     atomic_store(&w->last_commit_us, clock_monotonic_us() - before);
     for (int i = 0; i < w->flushed.count; i++)
         answer(w, w->flushed.pieces[i]);
+    after_commit(&w->flushed.after);
 }
 
 static void flush_all(void *context)
@@ -308,11 +314,13 @@ static void close_group(struct sqlite_writer *w, bool whole)
 {
     struct error error = { 0 };
     void *wal = NULL;
+    w->group.after = w->connection->base.after;
     await_flusher(w);
     if (broken(w, &error) || (whole && !commit_unsynced(w, &wal, &error))) {
         rollback(w);
         fail_all(&w->group, &error);
     } else if (!whole) {
+        w->group.after.count = 0;
         recover(w, &w->group);
     }
     hand_over(w, wal);
