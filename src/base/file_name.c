@@ -77,10 +77,8 @@ static struct str component_next(struct str *path)
 
 static struct str cut(struct str name)
 {
-    ptrdiff_t len = name.len < FILE_NAME_BYTES_MAX ? name.len : FILE_NAME_BYTES_MAX;
-    while (len < name.len && len > 0 && ((unsigned char)name.at[len] & 0xC0) == 0x80)
-        len--;
-    return len ? str_slice(name, 0, len) : S("unnamed");
+    struct str short_name = str_at_most(name, FILE_NAME_BYTES_MAX);
+    return short_name.len ? short_name : S("unnamed");
 }
 
 struct str file_name_of(struct str sent, struct arena *arena)

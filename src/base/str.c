@@ -267,6 +267,15 @@ bool str_is_utf8(struct str s)
     return true;
 }
 
+struct str str_at_most(struct str s, ptrdiff_t bytes)
+{
+    if (s.len <= bytes)
+        return s;
+    while (bytes > 0 && ((unsigned char)s.at[bytes] & 0xC0) == 0x80)
+        bytes--;
+    return (struct str){ s.at, bytes };
+}
+
 ptrdiff_t str_code_points(struct str s)
 {
     ptrdiff_t i = 0, count = 0;

@@ -52,6 +52,8 @@ bool str_to_real(struct str s, double *out); /* finite decimal numbers only, '.'
 /* UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing past U+10FFFF. */
 bool str_is_utf8(struct str s);
 ptrdiff_t str_code_points(struct str s);
+/* Its first bytes, at most so many, and no code point in half. */
+struct str str_at_most(struct str s, ptrdiff_t bytes);
 /* Takes the first code point off *s; U+FFFD for a byte that begins none. *s must not be empty. */
 uint32_t str_next_code_point(struct str *s);
 

@@ -42,17 +42,21 @@ bool zone_set(struct str name, struct error *error)
     return true;
 }
 
-struct date zone_today(void)
+struct date zone_date(struct instant t)
 {
-    time_t now = (time_t)(clock_now().us / US_PER_S);
+    time_t moment = (time_t)(t.us / US_PER_S);
     struct tm local;
-    if (!localtime_r(&now, &local))
-        return date_of(clock_now());
+    if (!localtime_r(&moment, &local))
+        return date_of(t);
     return date_from_ymd(local.tm_year + 1900, local.tm_mon + 1, local.tm_mday);
 }
 
-/* The moment at which clocks of the zone show what `shown` shows in UTC. */
-static struct instant moment_of(struct instant shown)
+struct date zone_today(void)
+{
+    return zone_date(clock_now());
+}
+
+struct instant zone_moment(struct instant shown)
 {
     int year, month, day;
     struct date date = date_of(shown);
@@ -74,7 +78,7 @@ static struct instant moment_of(struct instant shown)
 
 struct instant zone_midnight(struct date day)
 {
-    return moment_of(date_midnight(day));
+    return zone_moment(date_midnight(day));
 }
 
 static bool has_zone(struct str s)
@@ -92,7 +96,7 @@ bool zone_parse(struct str s, struct instant *out)
     if (!instant_parse(s, &t))
         return false;
     if (!has_zone(s))
-        t = moment_of(t);
+        t = zone_moment(t);
     /* Near the first and the last year that can be written, a zone leads out of them. */
     char text[INSTANT_TEXT_MAX];
     if (!instant_write(t, text))

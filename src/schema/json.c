@@ -58,12 +58,9 @@ static bool mismatch(const struct json_place *p, const struct field *field, stru
 /* A name that no row has: shown cut, and with control characters left to the encoder of the answer. */
 static bool refuse_unknown(const struct json_place *p, const char *key, struct str prefix)
 {
-    struct str name = str_from(key);
-    ptrdiff_t cut = name.len > UNKNOWN_NAME_MAX ? UNKNOWN_NAME_MAX : name.len;
-    while (cut < name.len && cut > 0 && ((unsigned char)name.at[cut] & 0xC0) == 0x80)
-        cut--;
+    struct str name = str_at_most(str_from(key), UNKNOWN_NAME_MAX);
     char shown[UNKNOWN_NAME_MAX + 1] = "";
-    memcpy(shown, name.at, (size_t)cut);
+    memcpy(shown, name.at, (size_t)name.len);
     return take_refuse(p->error, p->arena, p->name, prefix, shown, "unknown", S("is not known here"));
 }
 
