@@ -35,6 +35,8 @@ struct lockout;
 struct decoder_pool;
 struct prober;
 struct results;
+struct worker;
+struct schedules;
 
 /* The settings that SIGHUP may change (SETTING_RELOAD), always seen as a whole. */
 struct reloadable {
@@ -62,6 +64,8 @@ struct app {
     struct mailer *mailer;                      /* NULL: no mail server is set */
     struct renewer *renewer;                    /* makes search words anew; NULL in commands */
     struct results *results;                    /* rendered pictures, to be made again at any time */
+    struct schedules *schedules;                /* of jobs that come again; NULL in commands that do none */
+    struct worker *worker;                      /* does jobs in this process; NULL: none does */
     struct prober *prober;                      /* looks how the server is */
     struct decoder_pool *decoders;              /* processes that decode untrusted pixels */
     struct budget *budget;                      /* of memory under way; NULL: none, in commands */

@@ -192,6 +192,20 @@ const struct setting config_rows[] = {
     ROW(log_rotate_age_s, DURATION, "LOG_ROTATE_AGE", "1d", .min = 0, .max = 31536000, .group = "Log",
         .doc = "A new log file past this age; 0: never."),
     ROW(log_keep, INTEGER, "LOG_KEEP", "14", .min = 0, .max = 1000, .group = "Log", .doc = "Old log files kept."),
+
+    ROW(worker_concurrency, INTEGER, "WORKER_CONCURRENCY", "2", .min = 0, .max = 64, .group = "Jobs",
+        .doc = "Jobs that the server does at once; 0: none, as where `roentgen worker` runs beside it."),
+    ROW(jobs_keep_s, DURATION, "JOBS_KEEP", "30d", .min = 3600, .max = 3153600000, .group = "Jobs",
+        .doc = "How long jobs that have ended are told of."),
+    ROW(purge_schedule, TEXT, "PURGE_SCHEDULE", "", .max = 200, .group = "Jobs",
+        .doc = "When deleted files are removed for good: \"minute hour day-of-month month day-of-week\" (TIME_ZONE), "
+               "such as \"30 2 * * *\", or @daily. Empty: never, but by `roentgen purge`."),
+    ROW(purge_after_s, DURATION, "PURGE_AFTER", "30d", .min = 3600, .max = 3153600000, .group = "Jobs",
+        .doc = "How long ago a file was deleted, at least, when PURGE_SCHEDULE removes it."),
+    ROW(fsck_schedule, TEXT, "FSCK_SCHEDULE", "0 3 * * *", .max = 200, .group = "Jobs",
+        .doc = "When stored files are read and compared with their SHA-256, FSCK_FILES at a time. Empty: never."),
+    ROW(fsck_files, INTEGER, "FSCK_FILES", "20000", .min = 1, .max = 1000000000, .group = "Jobs",
+        .doc = "How many files FSCK_SCHEDULE looks at each time; the next time goes on behind them."),
 };
 const int config_count = (int)(sizeof(config_rows) / sizeof(config_rows[0]));
 

@@ -1,0 +1,40 @@
+/* queue.h - what a worker asks of the table of jobs; everybody else uses jobs.h. All inside a transaction. */
+#ifndef ROENTGEN_JOBS_QUEUE_H
+#define ROENTGEN_JOBS_QUEUE_H
+
+#include "jobs/jobs.h"
+
+/* Has any of these kinds one in turn? A read alone, outside of transactions. */
+enum found queue_has_turn(struct call *c, const struct job_kind *const *kinds, int count) DB_ASKED;
+/* The next in turn of these kinds, if there is one, is RUNNING now and this worker's. */
+enum found queue_take(struct call *c, const struct job_kind *const *kinds, int count, struct str worker,
+                      struct job *out) DB_ASKED;
+
+/* One that this worker has: its lease is longer, its progress written. *lost: it is not this worker's any more.
+ * *cancelled: somebody asked for that. */
+struct job_lease {
+    int64_t id;
+    int64_t done, total;
+    const char *unit; /* NULL: nothing was told */
+    struct str text;
+    bool lost, cancelled;
+};
+bool queue_renew(struct call *c, struct str worker, struct job_lease *lease);
+
+/* How it ended: SUCCEEDED with a result, CANCELLED, FAILED with words; or, with `pause`, QUEUED again, unless it
+ * was the last attempt. E_CONFLICT: it is not this worker's any more. */
+struct job_end {
+    int64_t id;
+    enum job_state state;
+    bool pause;
+    bool back; /* QUEUED again at once, and as if this attempt had not been */
+    struct str result, error;
+};
+bool queue_end(struct call *c, struct str worker, const struct job_end *end);
+
+/* Is there anything that is due? A read alone, outside of transactions. */
+enum found queue_is_due(struct call *c) DB_ASKED;
+/* What is due has its turn again; one whose worker is silent has failed once more. *more: there may be others. */
+bool queue_turn_due(struct call *c, bool *more);
+
+#endif

@@ -1,0 +1,46 @@
+/* schedule.h - jobs that come again by themselves: each row of a table says when (cron.h) and what.
+ *
+ *     static const struct schedule rows[] = {
+ *         { "trash.purge", &purge_kind, SCHEDULE_SETTING(purge_schedule), .fill = fill_purge, .doc = "..." },
+ *         { "uploads.sweep", &sweep_kind, .always = "@hourly", .doc = "..." },
+ *     };
+ *     schedules_open(app, rows, count, &schedules, &error);     // E_INVALID: a setting that is no schedule
+ *     ... schedules_look(c, schedules);                          // by each worker, every second
+ *
+ * The database keeps up to which moment each has been looked at, and the job is put in the transaction that moves it
+ * on: of ten servers one puts it, and what came due while none was running comes once, at the next start. One that is
+ * still under way when the next is due is the same (its unique key is the schedule's name).
+ */
+#ifndef ROENTGEN_SCHEDULE_H
+#define ROENTGEN_SCHEDULE_H
+
+#include "jobs/jobs.h"
+#include "site/app.h"
+
+struct schedule {
+    const char *name;
+    const struct job_kind *kind;
+    size_t setting;     /* 0, or where in struct config its text is, plus one; empty text: never */
+    const char *always; /* without a setting */
+    bool at_start;      /* also whenever a worker starts */
+    void (*fill)(const struct app *app, void *payload); /* NULL: the kind takes nothing */
+    const char *doc;
+};
+#define SCHEDULE_SETTING(member) .setting = offsetof(struct config, member) + 1
+
+struct schedules;
+bool schedules_open(struct app *app, const struct schedule *rows, int count, struct schedules **out,
+                    struct error *error);
+void schedules_close(struct schedules *schedules); /* takes NULL */
+/* Puts what is due. Costs nothing where nothing is. Outside of transactions. */
+bool schedules_look(struct call *c, struct schedules *schedules);
+
+/* For people. Texts of the settings or literals. */
+struct schedule_told {
+    struct str name, kind, schedule, doc;
+    struct instant next_at; /* null: never */
+};
+int schedules_count(const struct schedules *schedules);
+void schedules_tell(struct schedules *schedules, int index, struct schedule_told *out);
+
+#endif

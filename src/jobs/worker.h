@@ -1,0 +1,35 @@
+/* worker.h - who does the jobs: threads that run them, and one that takes them and keeps their leases.
+ *
+ *     worker_open(app, &(struct worker_options){ kinds, kind_count, threads }, &app->worker, &error)
+ *     ...
+ *     worker_close(app->worker, 20000);      // takes nothing more; what runs has so many ms to end by itself
+ *
+ *   keeper     every second, and when woken:  what is due has its turn
+ *                                             as many as there are idle threads are taken
+ *                                             leases are renewed, progress is written, limits are looked at
+ *   thread     runs one, writes how it ended, wakes the keeper
+ *
+ * `serve` has one within; `roentgen worker` is nothing else. Any number of them, on any host, work on one database.
+ * What a worker cannot end by itself when it is told to close (job_tell returns false then) goes back to the queue, and
+ * does not count as an attempt.
+ */
+#ifndef ROENTGEN_JOBS_WORKER_H
+#define ROENTGEN_JOBS_WORKER_H
+
+#include "jobs/jobs.h"
+
+struct worker;
+
+struct worker_options {
+    const struct job_kind **kinds; /* outlive it */
+    int kind_count;
+    int threads;
+    struct schedules *schedules; /* looked at every second; NULL: none */
+};
+
+bool worker_open(struct app *app, const struct worker_options *options, struct worker **out, struct error *error);
+/* There is something to do. Takes a struct worker; callable as db_after_commit wants it. */
+void worker_wake(void *worker);
+void worker_close(struct worker *worker, int64_t grace_ms); /* takes NULL */
+
+#endif
