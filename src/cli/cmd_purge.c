@@ -90,7 +90,7 @@ int cmd_purge(struct call *c)
     if (!in->yes && sum.last_deleted.us - sum.first_deleted.us > DAY_US && !confirmed(&sum))
         return 1;
     /* What the journal of a killed server says would be made true again after the purge, so it is done with first. */
-    if (!recover_files(c) || !app_open_results(c->app, &c->error) || !purge_files(c, before, &files, &bytes))
+    if (!recover_files(c) || !app_open_results(c->app, &c->error) || !purge_files(c, before, NULL, &files, &bytes))
         return command_failed(c);
     printf("%" PRId64 " files removed, %" PRId64 " bytes freed\n", files, bytes);
     return 0;

@@ -9,6 +9,7 @@
 #include "server/app.h"
 #include "people/account.h"
 #include "server/endpoints.h"
+#include "server/work.h"
 #include "web/exchange.h"
 #include "people/lockout.h"
 #include "site/migrations.h"
@@ -24,7 +25,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-enum { SWEEP_EVERY_S = 600 };
+enum { JOBS_GRACE_MS = 1000 };
 
 static void block_signals(sigset_t *set)
 {
@@ -104,44 +105,6 @@ static bool start(struct app *app, struct error *error)
     return http_start(&options, &http_app, &app->http, error);
 }
 
-static void sweep(struct call *c)
-{
-    int64_t expired = 0;
-    struct instant before = { clock_now().us - c->app->config.upload_expiry_s * 1000000 };
-    if (!chunked_expire(c, before, &expired))
-        log_write(c->app->log, LOG_WARNING, NULL, "uploads.sweep", "%s", c->error.message);
-    else if (expired)
-        log_write(c->app->log, LOG_INFO, NULL, "uploads.sweep", "%" PRId64 " incomplete uploads removed", expired);
-    db_release(c);
-    call_reset(c);
-}
-
-/* On a thread of its own: a database that is silent keeps it, and not the one that takes signals. */
-struct sweeper {
-    struct app *app;
-    struct background background;
-};
-
-static void sweep_again_and_again(void *context)
-{
-    struct sweeper *s = context;
-    struct call call;
-    bool stop = false;
-    struct actor actor = ACTOR_OF_TASK("uploads.sweep");
-    call_init(&call, s->app, s->app->db);
-    call.actor = &actor;
-    while (!stop) {
-        sweep(&call);
-        int64_t next_us = clock_monotonic_us() + SWEEP_EVERY_S * 1000000LL;
-        background_lock(&s->background);
-        while (!s->background.stopping && background_wait(&s->background, next_us))
-            continue;
-        stop = s->background.stopping;
-        background_unlock(&s->background);
-    }
-    call_release(&call);
-}
-
 static void shift_level(struct log *log, int by)
 {
     int level = (int)log_get_level(log) + by;
@@ -181,10 +144,10 @@ static int wait_for_end(struct app *app, const sigset_t *set)
 static int serve(struct call *c, const sigset_t *set)
 {
     struct app *app = c->app;
-    struct sweeper sweeper = { .app = app };
     int status = 1;
+    int jobs = (int)app->config.worker_concurrency;
     if (!renewer_open(app, &app->renewer, &c->error) || !trash_worker_open(app, &app->trash, &c->error) ||
-        !background_start(&sweeper.background, "upload-sweeper", sweep_again_and_again, &sweeper, &c->error)) {
+        (jobs && !work_open_worker(app, jobs, UINT64_MAX, &c->error))) {
         command_failed(c);
         return status;
     }
@@ -197,8 +160,8 @@ static int serve(struct call *c, const sigset_t *set)
     } else {
         command_failed(c);
     }
-    background_stop(&sweeper.background);
-    background_release(&sweeper.background);
+    worker_close(app->worker, JOBS_GRACE_MS);
+    app->worker = NULL;
     return status;
 }
 

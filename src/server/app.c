@@ -6,6 +6,7 @@
 #include "server/endpoints.h"
 #include "records/filing.h"
 #include "server/health.h"
+#include "server/work.h"
 #include "site/mail.h"
 #include "site/metrics.h"
 #include "web/openapi_document.h"
@@ -134,6 +135,8 @@ bool app_open(struct app *app, bool serving)
         error_set(&error, E_INVALID, "it can be guessed; take a random one: openssl rand -hex 32");
         return complain(&error, "SECRET_KEY");
     }
+    if (!work_open_schedules(app, &error))
+        return complain(&error, "schedule");
     publish(app, &app->config);
     app->turns = turns_new();
     crypto_derive(app->config.secret_key, "roentgen lookup hashes", &app->lookup_key);
@@ -166,6 +169,7 @@ void app_close(struct app *app)
     lockout_close(app->lockout); /* which mails that are composed now still ask */
     prober_close(app->prober);
     renewer_close(app->renewer);
+    schedules_close(app->schedules);
     decoder_pool_stop(app->decoders);
     thumbnails_close(app->thumbnails);
     decoder_pool_close(app->decoders);

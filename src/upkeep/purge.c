@@ -113,7 +113,7 @@ static bool purge_studies(struct call *c, struct instant before)
     return found == NONE;
 }
 
-bool purge_files(struct call *c, struct instant before, int64_t *files, int64_t *bytes)
+bool purge_files(struct call *c, struct instant before, const struct purge_watch *watch, int64_t *files, int64_t *bytes)
 {
     struct purging p = { 0 };
     enum found found;
@@ -129,6 +129,8 @@ bool purge_files(struct call *c, struct instant before, int64_t *files, int64_t 
         if (!purge_one(c, &p, bytes))
             return false;
         *files += p.gone;
+        if (watch && !watch->go_on(watch->context, *files, *bytes))
+            return false;
     }
     return found == NONE && purge_studies(c, before);
 }

@@ -54,7 +54,12 @@ bool purge_aside(struct call *c, struct instant before, bool remove, void (*tell
                  struct aside_found *out);
 
 /* Removes for good the files deleted before `before`: row first, then the bytes when no other row shares them. Studies
- * deleted before then follow their last file. */
-bool purge_files(struct call *c, struct instant before, int64_t *files, int64_t *bytes);
+ * deleted before then follow their last file. `watch` may be NULL. */
+struct purge_watch {
+    bool (*go_on)(void *context, int64_t files, int64_t bytes); /* after each; false: it ends, and c->error is said */
+    void *context;
+};
+bool purge_files(struct call *c, struct instant before, const struct purge_watch *watch, int64_t *files,
+                 int64_t *bytes);
 
 #endif

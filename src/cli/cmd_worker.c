@@ -1,0 +1,66 @@
+/* cmd_worker.c - does jobs, and nothing else: beside a server, or on another host with the same database and store.
+ *
+ * SIGTERM, SIGINT: takes nothing more, lets what runs end, and exits.
+ */
+#include "cli/command.h"
+
+#include "server/app.h"
+#include "server/work.h"
+
+#include <signal.h>
+
+struct worker_command {
+    struct str kinds;
+    int64_t threads;
+};
+static const struct field worker_fields[] = {
+    FIELD(struct worker_command, kinds, .max = 2000,
+          .doc = "Only these, separated by commas: files.scrub,trash.purge."),
+    FIELD(struct worker_command, threads, .min = 1, .max = 64, .fallback = "2", .doc = "How many at once."),
+};
+const struct schema worker_options = SCHEMA("Worker", struct worker_command, worker_fields);
+
+/* Bit n: the n-th of work_kinds. */
+static bool read_kinds(struct call *c, struct str names, uint64_t *out)
+{
+    struct str name;
+    *out = names.len ? 0 : UINT64_MAX;
+    while (str_next(&names, ',', &name)) {
+        const struct job_kind *kind = work_kind(str_trim(name));
+        if (!kind)
+            return fail(c, E_INVALID, "there is no kind of job called %.*s", STR_FMT(str_trim(name)));
+        for (int i = 0; i < work_kind_count; i++)
+            *out |= (uint64_t)(work_kinds[i] == kind) << i;
+    }
+    return true;
+}
+
+static int work(struct call *c, uint64_t kinds, const sigset_t *set)
+{
+    const struct worker_command *in = c->in;
+    if (!app_open_results(c->app, &c->error) || !work_open_worker(c->app, (int)in->threads, kinds, &c->error))
+        return command_failed(c);
+    db_release(c);
+    log_write(c->app->log, LOG_INFO, NULL, "worker.ready", "%" PRId64 " jobs at once", in->threads);
+    log_flush(c->app->log);
+    while (sigwaitinfo(set, NULL) < 0)
+        continue;
+    log_write(c->app->log, LOG_INFO, NULL, "worker.stopping", "what runs may end");
+    worker_close(c->app->worker, c->app->config.stop_grace_s * 1000);
+    c->app->worker = NULL;
+    return 0;
+}
+
+int cmd_worker(struct call *c)
+{
+    const struct worker_command *in = c->in;
+    uint64_t kinds;
+    sigset_t set;
+    if (!read_kinds(c, in->kinds, &kinds))
+        return command_failed(c), 2;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    return work(c, kinds, &set);
+}

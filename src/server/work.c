@@ -1,0 +1,51 @@
+/* work.c - see work.h. */
+#include "server/work.h"
+
+#include "jobs/clean.h"
+#include "upkeep/tasks.h"
+
+const struct job_kind *const work_kinds[] = { &task_purge, &task_scrub, &task_sweep, &jobs_clean };
+const int work_kind_count = (int)(sizeof(work_kinds) / sizeof(work_kinds[0]));
+
+static void fill_purge(const struct app *app, void *payload)
+{
+    ((struct purge_order *)payload)->older_than_s = app->config.purge_after_s;
+}
+
+static void fill_scrub(const struct app *app, void *payload)
+{
+    ((struct scrub_order *)payload)->files = app->config.fsck_files;
+}
+
+static const struct schedule schedules[] = {
+    { "trash.purge", &task_purge, SCHEDULE_SETTING(purge_schedule), .fill = fill_purge,
+      .doc = "Removes for good what was deleted longer than PURGE_AFTER ago." },
+    { "files.scrub", &task_scrub, SCHEDULE_SETTING(fsck_schedule), .fill = fill_scrub,
+      .doc = "Reads the next FSCK_FILES files and compares them with their SHA-256." },
+    { "uploads.sweep", &task_sweep, .always = "*/5 * * * *", .at_start = true,
+      .doc = "Removes chunked uploads that are older than UPLOAD_EXPIRY and incomplete." },
+    { "jobs.clean", &jobs_clean, .always = "17 * * * *", .doc = "Forgets jobs that ended longer than JOBS_KEEP ago." },
+};
+
+const struct job_kind *work_kind(struct str name)
+{
+    for (int i = 0; i < work_kind_count; i++)
+        if (str_equal(name, str_from(work_kinds[i]->name)))
+            return work_kinds[i];
+    return NULL;
+}
+
+bool work_open_schedules(struct app *app, struct error *error)
+{
+    return schedules_open(app, schedules, (int)(sizeof(schedules) / sizeof(schedules[0])), &app->schedules, error);
+}
+
+bool work_open_worker(struct app *app, int threads, uint64_t kinds, struct error *error)
+{
+    struct worker_options options = { .threads = threads, .schedules = app->schedules };
+    options.kinds = arena_array(&app->arena, const struct job_kind *, work_kind_count);
+    for (int i = 0; i < work_kind_count; i++)
+        if (kinds >> i & 1)
+            options.kinds[options.kind_count++] = work_kinds[i];
+    return worker_open(app, &options, &app->worker, error);
+}

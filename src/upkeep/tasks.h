@@ -1,0 +1,19 @@
+/* tasks.h - upkeep as jobs, for schedules and for whoever asks. What they do is in recover.h and upload_chunks.h; here
+ * is what they are told and what they answer. */
+#ifndef ROENTGEN_TASKS_H
+#define ROENTGEN_TASKS_H
+
+#include "jobs/jobs.h"
+
+struct purge_order {
+    int64_t older_than_s; /* how long ago it was deleted, at least */
+};
+struct scrub_order {
+    int64_t files;
+};
+
+extern const struct job_kind task_purge; /* struct purge_order */
+extern const struct job_kind task_scrub; /* struct scrub_order: the next so many, after those of the last time */
+extern const struct job_kind task_sweep; /* nothing: uploads that nobody completed */
+
+#endif

@@ -1,0 +1,167 @@
+"""Work in the background: what comes by itself, by whom it is seen, cancelled and done again, and who does it."""
+
+import json
+import re
+import signal
+import subprocess
+
+import pytest
+
+from support import BINARY, dicom, ok, png, problem, sha256, wait_until
+
+DAY_US = 86_400_000_000
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    from support import Server
+
+    server = Server(tmp_path_factory.mktemp("house"), PURGE_SCHEDULE="@yearly", FSCK_SCHEDULE="30 2 * * mon-fri")
+    server.init().start()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def chief(house):
+    return house.admin()
+
+
+def looked_long_ago(server, name):
+    """As if the server had been away for two years."""
+    server.stop()
+    server.database.rows(f"update job_schedules set looked_at = looked_at - {731 * DAY_US} where name = '{name}'")
+    server.start()
+    return server.admin()
+
+
+def ended(api, kind, state="SUCCEEDED"):
+    def last():
+        items = ok(api.get("/system/jobs", params={"kind": kind}))["items"]
+        return items and items[0]["state"] == state and items[0]
+
+    return wait_until(last, what=f"{kind} {state}")
+
+
+def queued(server, kind="nobody.knows", payload=None):
+    """One that waits: put by hand, as another version of the program would."""
+    rows = server.database.rows("select coalesce(max(id), 0) from jobs")
+    number = int(rows[0][0]) + 1
+    told = "null" if payload is None else f"'{json.dumps(payload)}'"
+    server.database.rows(
+        "insert into jobs(id, job_uuid, kind, state, priority, turn, attempts_max, payload, created_at) values "
+        f"({number}, 'uuid-{number}', '{kind}', 'QUEUED', 'NORMAL', {number}, 2, {told}, 1)"
+    )
+    return number
+
+
+def test_what_comes_by_itself(house, chief):
+    items = {i["name"]: i for i in ok(chief.get("/system/schedule"))["items"]}
+    assert items["trash.purge"]["schedule"] == "@yearly"
+    assert items["trash.purge"]["next_at"].endswith("-01-01T00:00:00.000000Z")
+    assert re.search(r"T02:30:00", items["files.scrub"]["next_at"]) and items["uploads.sweep"]["next_at"]
+    problem(house.account("doctor", admin=chief).get("/system/schedule"), 403)
+    problem(house.client().get("/system/schedule"), 401)
+
+
+def test_a_setting_that_is_no_schedule_keeps_it_from_starting(new_server):
+    server = new_server(start=False, PURGE_SCHEDULE="30 25 * * *")
+    said = server.run("serve", check=False)
+    assert said.returncode == 1 and "PURGE_SCHEDULE" in said.stderr and "hour" in said.stderr
+
+
+def test_the_trash_is_purged_by_schedule(house):
+    chief = house.admin()
+    content = png()
+    file, kept = chief.upload(content), chief.upload(png())
+    for each in (file, kept):
+        ok(chief.delete(f"/image-files/{each['id']}"), 204)
+    house.database.rows(f"update image_files set deleted_at = deleted_at - {31 * DAY_US} where id = {file['id']}")
+    chief = looked_long_ago(house, "trash.purge")
+    job = ended(chief, "trash.purge")
+    assert job["result"] == {"files": 1, "bytes": len(content)} and job["asked_by"] is None and job["attempt"] == 1
+    assert (job["progress_done"], job["payload"]) == (1, {"older_than_s": 30 * 86400})
+    problem(chief.post(f"/image-files/{file['id']}/restore"), 404)
+    assert not (house.files / file["storage_path"]).exists()
+    ok(chief.post(f"/image-files/{kept['id']}/restore"))
+    about = {"action": "image_file.purge", "entity_id": file["id"]}
+    (row,) = ok(chief.get("/system/audit-logs", params=about))["items"]
+    assert row["detail"] == {"by": "server", "task": "trash.purge", "job": job["id"]}
+
+
+def test_what_a_disk_has_turned_is_found_by_schedule(house):
+    chief = house.admin()
+    file = chief.upload(dicom())
+    path = house.files / file["storage_path"]
+    stored = bytearray(path.read_bytes())
+    stored[-1] ^= 1
+    path.write_bytes(stored)
+    assert chief.file(file["id"])["damage"] is None
+    chief = looked_long_ago(house, "files.scrub")
+    job = ended(chief, "files.scrub")
+    assert job["result"]["findings"] == 1 and job["result"]["ended"] is True
+    assert chief.file(file["id"])["damage"] == "CONTENT"
+    problem(chief.get(f"/image-files/{file['id']}/download"), 502)
+
+
+def test_who_sees_it_may_cancel_it_and_have_it_done_again(house):
+    chief = house.admin()
+    number = queued(house)
+    doctor = house.account("doctor", admin=chief)
+    assert ok(doctor.get("/system/jobs"))["items"] == []
+    for answer in (
+        doctor.get(f"/system/jobs/{number}"),
+        doctor.post(f"/system/jobs/{number}/cancel"),
+        chief.get("/system/jobs/999999"),
+        chief.post("/system/jobs/999999/retry"),
+    ):
+        problem(answer, 404)
+    problem(house.client().get("/system/jobs"), 401)
+    house.database.rows(f"update jobs set asked_by = {doctor.id} where id = {number}")
+    assert [j["id"] for j in ok(doctor.get("/system/jobs"))["items"]] == [number]
+    assert ok(doctor.post(f"/system/jobs/{number}/cancel"))["state"] == "CANCELLED"
+    problem(doctor.post(f"/system/jobs/{number}/cancel"), 409)
+    again = ok(chief.post(f"/system/jobs/{number}/retry"))
+    assert (again["state"], again["attempt"], again["finished_at"]) == ("QUEUED", 0, None)
+    problem(chief.post(f"/system/jobs/{number}/retry"), 409)
+    assert number in [j["id"] for j in ok(chief.get("/system/jobs", params={"state": "QUEUED"}))["items"]]
+    actions = [r["action"] for r in ok(chief.get("/system/audit-logs", params={"entity": "job"}))["items"]]
+    assert {"job.cancel", "job.retry"} <= set(actions)
+    ok(doctor.post(f"/system/jobs/{number}/cancel"))
+
+
+def test_a_worker_does_what_a_server_without_one_leaves(new_server):
+    server = new_server(WORKER_CONCURRENCY="0")
+    chief = server.admin()
+    content = png()
+    file = chief.upload(content)
+    ok(chief.delete(f"/image-files/{file['id']}"), 204)
+    number = queued(server, "trash.purge", {"older_than_s": 0})
+    wrong = server.run("worker", "--kinds", "trash.purge,no.such", check=False)
+    assert wrong.returncode == 2 and "no.such" in wrong.stderr
+    worker = subprocess.Popen([BINARY, "worker", "--kinds", "trash.purge"], cwd=server.folder, env=server.environment())
+    try:
+        watched = server.run("jobs", "watch", str(number))
+        assert "SUCCEEDED" in watched.stdout and f"{number}  trash.purge" in watched.stdout
+    finally:
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(60) == 0
+    shown = json.loads(server.run("jobs", "show", str(number)).stdout)
+    assert shown["result"] == {"files": 1, "bytes": len(content)} and sha256(content) == file["sha256"]
+    assert f"{number}  SUCCEEDED" in server.run("jobs", "list").stdout
+    other = queued(server)
+    assert '"CANCELLED"' in server.run("jobs", "cancel", str(other)).stdout
+    assert server.run("jobs", "cancel", str(other), check=False).returncode == 1
+    assert server.run("jobs", "watch", str(other), check=False).returncode == 1
+    assert server.run("jobs", "show", check=False).returncode == 2
+    assert re.findall(r"^ *(\d+)", server.run("jobs", "list", "--state", "CANCELLED").stdout, re.M) == [str(other)]
+
+
+def test_jobs_that_ended_long_ago_go(house):
+    chief = house.admin()
+    old = queued(house)
+    ok(chief.post(f"/system/jobs/{old}/cancel"))
+    house.database.rows(f"update jobs set finished_at = finished_at - {31 * DAY_US} where id = {old}")
+    chief = looked_long_ago(house, "jobs.clean")
+    assert ended(chief, "jobs.clean")["result"]["jobs"] >= 1
+    problem(chief.get(f"/system/jobs/{old}"), 404)
