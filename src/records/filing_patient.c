@@ -2,12 +2,13 @@
 #include "records/filing.h"
 
 #include "site/actor.h"
+#include "records/patient_number.h"
 #include "records/visibility.h"
 #include "base/crypto.h"
 #include "base/folding.h"
 #include "base/text.h"
 
-enum { MERGES_MAX = 16, MADE_DIGITS = 24 };
+enum { MADE_DIGITS = 24 };
 
 /* What the comparison needs; the record's sealed members stay sealed. */
 bool filing_load_patient(struct call *c, int64_t id, struct patient *out)
@@ -40,41 +41,10 @@ bool filing_load_patient(struct call *c, int64_t id, struct patient *out)
     return cursor_close(&rows);
 }
 
-static struct str key_of(struct str issuer)
-{
-    return issuer.len ? issuer : S("");
-}
-
 /* As the database compares them: MariaDB takes no notice of spaces at the end. */
 static bool same_key(struct str a, struct str b)
 {
-    return str_equal(str_trim(key_of(a)), str_trim(key_of(b)));
-}
-
-/* The patient with this number, or (*by_merge) the one it was merged into. */
-static bool find_by_number(struct call *c, struct str number, struct str issuer, int64_t *id, bool *by_merge)
-{
-    *id = 0;
-    *by_merge = false;
-    enum found found =
-        db_find_integer(c, id, "select id from patients where patient_id = ? and issuer_key = ? and deleted_at is null",
-                        V(number), V(key_of(issuer)));
-    if (found == FOUND)
-        return true;
-    *by_merge = true;
-    if (found == NONE)
-        found = db_find_integer(c, id,
-                                "select merged_into from patients where is_deleted = 1 and patient_id = ? and "
-                                "issuer_key = ? and merged_into is not null order by id desc limit 1",
-                                V(number), V(key_of(issuer)));
-    for (int i = 0; found == FOUND && *id > 0 && i < MERGES_MAX; i++) {
-        int64_t next;
-        found = db_find_integer(
-            c, &next, "select coalesce(merged_into, 0) from patients where id = ? and is_deleted = 1", V(*id));
-        if (found == FOUND)
-            *id = next; /* else it is alive */
-    }
-    return found != FAILED;
+    return str_equal(str_trim(patient_number_issuer(a)), str_trim(patient_number_issuer(b)));
 }
 
 /* A number for the patient of one study whose files have none: the same for all of them, like no other. */
@@ -96,7 +66,7 @@ static bool find_stated(struct call *c, struct filing *f, int64_t stated, struct
                 (str_equal(number, out->patient_id) && (!issuer.len || str_equal(issuer, out->issuer_of_patient_id)));
     if (same)
         return true;
-    if (!find_by_number(c, number, issuer, &spoken_of, &by_merge))
+    if (!patient_number_find(c, number, issuer, &spoken_of, &by_merge))
         return false;
     if (spoken_of == stated)
         return true;
@@ -117,7 +87,7 @@ bool filing_find_patient(struct call *c, struct filing *f, int64_t stated, struc
     struct str number = f->patient.patient_id, issuer = f->patient.issuer_of_patient_id;
     if (!number.len)
         number = made_number(c, f->study.study_uid);
-    if (!find_by_number(c, number, issuer, &id, &by_merge) || !filing_load_patient(c, id, out))
+    if (!patient_number_find(c, number, issuer, &id, &by_merge) || !filing_load_patient(c, id, out))
         return false;
     if (!id)
         return true;

@@ -1,8 +1,10 @@
 /* patient_change.c - registers, changes, deletes, restores and merges patients (patient_change.h). */
 #include "records/patient_change.h"
 
+#include "records/patient_number.h"
 #include "records/record_lock.h"
 #include "records/renewal.h"
+#include "records/study_twins.h"
 #include "records/trash.h"
 #include "site/app.h"
 #include "base/zone.h"
@@ -26,8 +28,9 @@ bool patient_register(struct call *c, const struct patient *said, struct patient
 {
     struct patient p = *said;
     p.created_by = call_user(c);
-    return birth_is_past(c, &p) && db_insert(c, &patient_schema, &p, &p.id) && patient_index(c, &p) &&
-           show(c, p.id, out);
+    p.id = 0;
+    return birth_is_past(c, &p) && patient_number_is_free(c, &p) && db_insert(c, &patient_schema, &p, &p.id) &&
+           patient_index(c, &p) && show(c, p.id, out);
 }
 
 /* The studies are found by what has changed. */
@@ -42,10 +45,27 @@ static bool renames(const struct patient *before, const struct patient *after)
     return false;
 }
 
+/* The number or card that it gets is nobody else's. */
+static bool number_fits(struct call *c, const struct patient *in, uint64_t members, const struct patient *before)
+{
+    static const char *const names[] = { "patient_id", "issuer_of_patient_id", "id_card" };
+    struct patient after = *before;
+    struct str *to[] = { &after.patient_id, &after.issuer_of_patient_id, &after.id_card };
+    const struct str from[] = { in->patient_id, in->issuer_of_patient_id, in->id_card };
+    bool changes = false;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (schema_was_given(&patient_schema, members, names[i]) && !str_equal(*to[i], from[i])) {
+            *to[i] = from[i];
+            changes = true;
+        }
+    return !changes || patient_number_is_free(c, &after);
+}
+
 bool patient_change(struct call *c, const struct patient *said, uint64_t members, struct patient *out)
 {
     struct patient in = *said, before;
-    if (!lock_patients(c, in.id, 0) || !patient_load(c, in.id, &before) || !birth_is_past(c, &in))
+    if (!lock_patients(c, in.id, 0) || !patient_load(c, in.id, &before) || !birth_is_past(c, &in) ||
+        !number_fits(c, &in, members, &before))
         return false;
     if (db_find_update(c, &patient_schema, &in, members, "where id = ? and deleted_at is null", V(in.id)) == FAILED)
         return false;
@@ -72,18 +92,18 @@ static bool find_deleted(struct call *c, void *context, struct tree *tree, struc
     const struct bringing *b = context;
     if (!lock_patients(c, b->id, 0))
         return false;
-    if (!db_get(c, &patient_schema, b->out, "where p.id = ? and p.deleted_at is not null and p.merged_into is null",
-                V(b->id)))
+    if (!db_get(c, &patient_schema, b->out, "where p.id = ? and p.deleted_at is not null", V(b->id)))
         return fail(c, E_NOT_FOUND, "there is no deleted patient %" PRId64, b->id);
     *tree = (struct tree){ .patient_id = b->id };
     *deleted_at = b->out->deleted_at;
-    return true;
+    return patient_number_is_free_still(c, b->out) && study_twins_make_way(c, tree, *deleted_at);
 }
 
 static bool finish_restoring(struct call *c, void *context)
 {
     const struct bringing *b = context;
-    return show(c, b->id, b->out) && patient_index(c, b->out) && audit_change(c);
+    return db_execute(c, "update patients set merged_into = null where id = ? and merged_into is not null", V(b->id)) &&
+           show(c, b->id, b->out) && patient_index(c, b->out) && audit_change(c);
 }
 
 bool patient_restore(struct call *c, int64_t id, struct patient *out)

@@ -11,10 +11,12 @@
  *
  *     registered --delete--> deleted --restore--> registered        with the studies and files that went with it
  *         |
- *       merge --> deleted, merged_into the other: it never comes back, and its studies and files are the other's
+ *       merge --> deleted, merged_into the other, whose its studies and files are now, and whom its number leads to
+ *         |
+ *       restore --> registered, without them: the merge was a mistake, and what is whose is for people to say
  *
  * A patient is known by number and issuer together, and by the identity card: each is unique among patients that are
- * not deleted, which the database sees to (E_CONFLICT). A birth date does not lie in the future. That the members fit
+ * not deleted (E_CONFLICT), and a number that was merged is not given again (patient_number.h). A birth date does not lie in the future. That the members fit
  * their rows (patient_schema) is for the caller to see to, as decoding a request does.
  *
  * What a patient is found by goes into the search index in the same transaction; the words of the studies, which are
@@ -36,8 +38,8 @@ bool patient_register(struct call *c, const struct patient *said, struct patient
 bool patient_change(struct call *c, const struct patient *said, uint64_t members, struct patient *out);
 /* Inside a transaction; after its commit, trash_work_wake (trash_work.h). The number is free for another. */
 bool patient_delete(struct call *c, int64_t id);
-/* Outside a transaction, on a worker: it takes as long as its files do (trash.h). E_CONFLICT when its number has been
- * given to another meanwhile: it stays as deleted as it was. */
+/* Outside a transaction, on a worker: it takes as long as its files do (trash.h). E_CONFLICT when its number or the
+ * UID of a study has been given to another meanwhile: it stays as deleted as it was. */
 bool patient_restore(struct call *c, int64_t id, struct patient *out);
 /* Inside a transaction. `source` turned out to be the patient `id`. */
 bool patient_merge(struct call *c, int64_t id, int64_t source, struct patient *out);

@@ -94,7 +94,7 @@ static bool find_deleted(struct call *c, void *context, struct tree *tree, struc
         return false;
     *tree = (struct tree){ study.patient_id, b->id };
     *deleted_at = study.deleted_at;
-    return true;
+    return study_twins_make_way(c, tree, *deleted_at);
 }
 
 static bool finish_restoring(struct call *c, void *context)

@@ -79,3 +79,27 @@ bool study_twins_mark(struct call *c, const struct study_twins *twins, int64_t n
             return false;
     return mark(c, new_id) && audit_also(c, "study.conflict", "study", new_id, patient_id);
 }
+
+bool study_twins_make_way(struct call *c, const struct tree *tree, struct instant deleted_at)
+{
+#define FILED_ANEW \
+    "select s.id, g.id, case when " VISIBLE_STUDY " then 1 else 0 end from studies g join studies s on s.study_uid = " \
+    "g.study_uid and s.claim = g.claim and s.deleted_at is null where g.deleted_at = ? and "
+    struct cursor rows;
+    int64_t there = 0, gone = 0;
+    bool seen = false;
+    db_rows(c, &rows, tree->study_id ? FILED_ANEW "g.id = ? limit 1" : FILED_ANEW "g.patient_id = ? limit 1",
+            VISIBLE_STUDY_TO(c), V(deleted_at), V(tree->study_id ? tree->study_id : tree->patient_id));
+    if (cursor_next(&rows)) {
+        there = cursor_integer(&rows, 0);
+        gone = cursor_integer(&rows, 1);
+        seen = cursor_integer(&rows, 2) != 0;
+    }
+    if (!cursor_close(&rows))
+        return false;
+    struct str now = seen ? arena_format(&c->arena, "study %" PRId64, there) : S("another study");
+    return !there || fail(c, E_CONFLICT,
+                          "the Study Instance UID of study %" PRId64 " has been filed anew since, as %.*s: that has to "
+                          "be deleted first",
+                          gone, STR_FMT(now));
+}

@@ -21,6 +21,7 @@
 #ifndef ROENTGEN_STUDY_TWINS_H
 #define ROENTGEN_STUDY_TWINS_H
 
+#include "records/trash.h"
 #include "base/call.h"
 #include "schema/field.h"
 
@@ -46,5 +47,8 @@ const struct study_twin *study_twins_seen(const struct study_twins *twins);
 int64_t study_twins_claim(const struct study_twins *twins, int64_t by);
 /* A new one stands beside them: all are marked. Nothing to do when there are none. */
 bool study_twins_mark(struct call *c, const struct study_twins *twins, int64_t new_id, int64_t patient_id);
+/* Inside a transaction: a study, or (study_id 0) what was deleted with a patient at that moment, is about to come back.
+ * False: E_CONFLICT, which study has its UID now. */
+bool study_twins_make_way(struct call *c, const struct tree *tree, struct instant deleted_at);
 
 #endif

@@ -294,7 +294,6 @@ def test_merge_moves_files_and_leaves_a_trace(server, admin, doctor):
     assert [f["id"] for f in ok(doctor.get(f"/image-files/patient/{stays['id']}"))["items"]] == [file["id"]]
     problem(doctor.get(f"/patients/{goes['id']}"), 404)
     assert server.database.rows(f"select merged_into from patients where id = {goes['id']}") == [(stays["id"],)]
-    problem(admin.post(f"/patients/{goes['id']}/restore"), 404)
 
 
 def test_merge_refuses(admin, doctor):

@@ -3,7 +3,7 @@ twice."""
 
 import pytest
 
-from support import dicom, ok, uid, unique
+from support import dicom, ok, problem, uid, unique
 
 
 def is_kept_unfiled(api, file, content, reason):
@@ -153,3 +153,103 @@ def test_other_films_of_a_moved_study_wait(doctor, colleague, moved):
     hidden = colleague.upload(content, "c.dcm")
     assert hidden["status"] == "UPLOADED" and hidden["study_id"] != file["study_id"]
     assert not hidden.get("already_stored") and hidden["patient_id"] == file["patient_id"]
+
+
+# ---- a number is given once ----
+
+
+def detail(answer):
+    return problem(answer, 409)["detail"]
+
+
+@pytest.fixture
+def merged(admin):
+    """A patient who was merged into another, and that one."""
+    gone, stays = admin.patient(), admin.patient()
+    ok(admin.post(f"/patients/{stays['id']}/merge", json={"source_id": gone["id"]}))
+    return gone, stays
+
+
+def test_the_number_of_a_merged_patient(admin, doctor, merged):
+    """Its films come for years: whoever had it anew would catch them."""
+    gone, stays = merged
+    why = (
+        f"the patient with this number (patient_id) was merged into patient {stays['id']}, where films with it go: it is "
+        "not given again"
+    )
+    assert detail(doctor.post("/patients", json={"patient_id": gone["patient_id"], "name": "B"})) == why
+    other = doctor.patient()
+    path = f"/patients/{other['id']}"
+    assert detail(admin.patch(path, json={"patient_id": gone["patient_id"]})) == why
+    assert detail(admin.put(path, json={"patient_id": gone["patient_id"], "name": "B", "gender": "OTHER"})) == why
+    assert doctor.upload(dicom(PatientID=gone["patient_id"]), "a.dcm")["patient_id"] == stays["id"]
+    # Of another issuer it is another number; and whom it leads to may have it.
+    doctor.patient(patient_id=gone["patient_id"], issuer_of_patient_id="OTHER")
+    ok(admin.patch(f"/patients/{stays['id']}", json={"patient_id": gone["patient_id"]}))
+    assert doctor.upload(dicom(PatientID=gone["patient_id"]), "b.dcm")["patient_id"] == stays["id"]
+
+
+def test_a_merge_that_was_a_mistake(server, admin, doctor, merged):
+    """The record comes back with its number; what is whose is for people to say."""
+    gone, stays = merged
+    film = doctor.upload(dicom(PatientID=gone["patient_id"]), "a.dcm")
+    back = ok(admin.post(f"/patients/{gone['id']}/restore"))
+    assert (back["id"], back["patient_id"], back["image_count"]) == (gone["id"], gone["patient_id"], 0)
+    assert doctor.file(film["id"])["patient_id"] == stays["id"]
+    assert doctor.upload(dicom(PatientID=gone["patient_id"]), "b.dcm")["patient_id"] == gone["id"]
+    ok(admin.patch(f"/studies/{film['study_id']}", json={"patient_id": gone["id"]}))
+    assert doctor.file(film["id"])["patient_id"] == gone["id"]
+    assert ok(admin.get(f"/patients/{gone['id']}"))["image_count"] == 2
+    problem(admin.post(f"/patients/{gone['id']}/restore"), 404)
+    assert server.database.rows(f"select merged_into from patients where id = {gone['id']}") == [(None,)]
+
+
+def test_whose_the_number_of_a_merged_patient_is_when_that_one_has_gone(admin, doctor, merged):
+    gone, stays = merged
+    ok(admin.delete(f"/patients/{stays['id']}"), 204)
+    anew = doctor.patient(patient_id=gone["patient_id"])
+    assert doctor.upload(dicom(PatientID=gone["patient_id"]), "a.dcm")["patient_id"] == anew["id"]
+    assert detail(admin.post(f"/patients/{gone['id']}/restore")) == f"patient {anew['id']} has this number (patient_id)"
+
+
+@pytest.mark.parametrize(
+    "member, words", [("patient_id", "this number (patient_id)"), ("id_card", "this identity card (id_card)")]
+)
+def test_a_number_that_is_anothers(admin, doctor, member, words):
+    mine = doctor.patient(id_card=unique("11"))
+    why = f"patient {mine['id']} has {words}"
+    asked = {"patient_id": unique("P"), "name": "B", member: mine[member]}
+    assert detail(doctor.post("/patients", json=asked)) == why
+    other = admin.patient()
+    assert detail(admin.patch(f"/patients/{other['id']}", json={member: mine[member]})) == why
+    ok(admin.patch(f"/patients/{mine['id']}", json={member: mine[member]}))
+    ok(admin.delete(f"/patients/{mine['id']}"), 204)
+    anew = doctor.patient(**{member: mine[member]})
+    assert detail(admin.post(f"/patients/{mine['id']}/restore")) == f"patient {anew['id']} has {words}"
+
+
+def test_a_study_that_was_filed_anew(admin, doctor):
+    content = dicom()
+    first = doctor.upload(content, "a.dcm")
+    ok(admin.delete(f"/studies/{first['study_id']}"), 204)
+    second = doctor.upload(content, "b.dcm")
+    why = (
+        f"the Study Instance UID of study {first['study_id']} has been filed anew since, as study {second['study_id']}: "
+        "that has to be deleted first"
+    )
+    path = f"/studies/{first['study_id']}/restore"
+    assert detail(admin.post(path)) == why
+    ok(admin.delete(f"/studies/{second['study_id']}"), 204)
+    ok(admin.post(path))
+    # So of a patient, who is free to come back, but for the study.
+    ok(admin.delete(f"/patients/{first['patient_id']}"), 204)
+    third = doctor.upload(content, "c.dcm")
+    number = ok(admin.get(f"/patients/{third['patient_id']}"))["patient_id"]
+    assert detail(admin.post(f"/patients/{first['patient_id']}/restore")) == (
+        f"patient {third['patient_id']} has this number (patient_id)"
+    )
+    ok(admin.patch(f"/patients/{third['patient_id']}", json={"patient_id": number + "x"}))
+    assert detail(admin.post(f"/patients/{first['patient_id']}/restore")) == why.replace(
+        f"as study {second['study_id']}", f"as study {third['study_id']}"
+    )
+    assert ok(admin.get(f"/studies/{third['study_id']}"))["number_of_instances"] == 1

@@ -69,10 +69,12 @@ static void of_two_patients_who_were_one_one_stays(void **state)
     must(c, done("patient", merge_patient, &d));
     assert_int_equal(d.out.id, d.id);
     assert_refused(done("patient", merge_patient, &d), E_INVALID, "unknown_patient");
-    assert_refused(patient_restore(c, d.source, &out), E_NOT_FOUND, NULL);
+    assert_int_equal(count_rows("select merged_into from patients where patient_id = 'P2'"), d.id);
+    must(c, patient_restore(c, d.source, &out)); /* it was a mistake */
+    assert_int_equal(out.id, d.source);
+    assert_int_equal(count_rows("select count(*) from patients where merged_into is not null"), 0);
     d.source = d.id;
     assert_refused(done("patient", merge_patient, &d), E_INVALID, "same_patient");
-    assert_int_equal(count_rows("select merged_into from patients where patient_id = 'P2'"), d.id);
 }
 
 /* ---- files ---- */
