@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -41,6 +42,41 @@ static bool make_file(const char *path, struct error *error)
         return file_fail(error, "cannot open the database", path, errno);
     close(fd);
     return true;
+}
+
+static void file_note(struct sqlite_file *file, char *path)
+{
+    struct stat found;
+    file->path = path;
+    file->known = stat(path, &found) == 0;
+    if (file->known) {
+        file->device = found.st_dev;
+        file->inode = found.st_ino;
+    }
+}
+
+/* SQLite keeps it beside the file itself, where that is reached by a symbolic link. */
+static char *wal_path(const char *path)
+{
+    char *real = realpath(path, NULL), *wal = NULL;
+    if (asprintf(&wal, "%s-wal", real ? real : path) < 0)
+        abort();
+    free(real);
+    return wal;
+}
+
+static bool file_is_there(const struct sqlite_file *file)
+{
+    struct stat found;
+    return !file->known ||
+           (stat(file->path, &found) == 0 && found.st_dev == file->device && found.st_ino == file->inode);
+}
+
+bool sqlite_is_in_place(const struct sqlite *sqlite, struct error *error)
+{
+    return (file_is_there(&sqlite->file) && file_is_there(&sqlite->wal)) ||
+           error_set(error, E_UNAVAILABLE,
+                     "the file of the database was moved, replaced or removed: put it back, or restart the server");
 }
 
 /* Where the file system cannot share memory, SQLite quietly stays with a journal that lets readers wait for the
@@ -121,7 +157,7 @@ static void leave_slot(void *slot)
 static bool connect_reader(struct sqlite *sqlite, struct db_connection **out, struct error *error)
 {
     struct sqlite_connection *connection;
-    if (!sqlite_connect(sqlite->db, false, &connection, error))
+    if (!sqlite_is_in_place(sqlite, error) || !sqlite_connect(sqlite->db, false, &connection, error))
         return false;
     pthread_mutex_lock(&sqlite->lock);
     connection->base.next = sqlite->all;
@@ -339,6 +375,14 @@ static void configure_library(void)
     sqlite3_initialize();
 }
 
+static void release(struct sqlite *sqlite)
+{
+    free(sqlite->file.path);
+    free(sqlite->wal.path);
+    pthread_mutex_destroy(&sqlite->lock);
+    free(sqlite);
+}
+
 static void sqlite_close(struct db *db)
 {
     struct sqlite *sqlite = db->state;
@@ -349,8 +393,7 @@ static void sqlite_close(struct db *db)
         sqlite_disconnect((struct sqlite_connection *)connection);
     }
     sqlite_writer_free(sqlite->writer); /* last, so that its checkpoint meets no reader */
-    pthread_mutex_destroy(&sqlite->lock);
-    free(sqlite);
+    release(sqlite);
 }
 
 static bool sqlite_open(struct db *db, struct error *error)
@@ -368,12 +411,14 @@ static bool sqlite_open(struct db *db, struct error *error)
     bool keyed = pthread_key_create(&sqlite->slot, leave_slot) == 0;
     if (!keyed)
         error_set(error, E_INTERNAL, "out of thread keys");
-    if (keyed && sqlite_writer_new(db, &sqlite->writer, error))
+    file_note(&sqlite->file, strdup(db->url.path));
+    if (keyed && sqlite_writer_new(db, &sqlite->writer, error)) {
+        file_note(&sqlite->wal, wal_path(db->url.path));
         return true;
+    }
     if (keyed)
         pthread_key_delete(sqlite->slot);
-    pthread_mutex_destroy(&sqlite->lock);
-    free(sqlite);
+    release(sqlite);
     return false;
 }
 

@@ -10,6 +10,7 @@
 #include "db/driver.h"
 
 #include <sqlite3.h>
+#include <sys/types.h>
 
 struct sqlite_statement {
     struct statement base;
@@ -23,8 +24,17 @@ struct sqlite_connection {
 
 struct sqlite_writer;
 
+/* A file that the connections have open, and which one it was. */
+struct sqlite_file {
+    char *path;
+    bool known; /* an empty database, as one that is being made, has no WAL yet */
+    dev_t device;
+    ino_t inode;
+};
+
 struct sqlite {
     struct db *db;
+    struct sqlite_file file, wal; /* of the time it was opened */
     pthread_key_t slot;
     pthread_mutex_t lock; /* of the two lists */
     struct db_connection *free;
@@ -35,6 +45,9 @@ struct sqlite {
 /* sqlite.c */
 bool sqlite_connect(struct db *db, bool writes, struct sqlite_connection **out, struct error *error);
 void sqlite_disconnect(struct sqlite_connection *connection); /* takes NULL */
+/* Do the names of the database and of its WAL still lead to what is open? What is written to a file that was moved away
+ * or removed is lost with it, and who connects now finds another. False: E_UNAVAILABLE. Asks the system, twice. */
+bool sqlite_is_in_place(const struct sqlite *sqlite, struct error *error);
 
 /* sqlite_vfs.c: how the files are written, under this name. Harmless when called again. */
 #define SQLITE_VFS_NAME "roentgen"

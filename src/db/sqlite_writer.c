@@ -346,7 +346,7 @@ static void refuse(struct sqlite_writer *w, const struct error *error)
 static void run_group(struct sqlite_writer *w)
 {
     struct error error = { 0 };
-    if (broken(w, &error) || !begin(w, &error)) {
+    if (broken(w, &error) || !sqlite_is_in_place(w->db->state, &error) || !begin(w, &error)) {
         refuse(w, &error);
         return;
     }

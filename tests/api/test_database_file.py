@@ -1,8 +1,12 @@
-"""The file of the SQLite database on a disk that is full: /health/ready says what a writer would hear."""
+"""The file of the SQLite database, on a disk that is full or not where it was: /health/ready says what a writer would
+hear."""
+
+import shutil
+from pathlib import Path
 
 import pytest
 
-from support import ON_SQLITE, ok, own_mounts, png, problem, unique, wait_until
+from support import ON_SQLITE, ok, own_mounts, png, problem, stored, unique, wait_until
 
 pytestmark = pytest.mark.skipif(not ON_SQLITE, reason="about the file of SQLite; tests/unit/db has both")
 
@@ -58,3 +62,54 @@ def test_ready_hears_that_the_disk_of_the_database_is_full(small_database):
     open(path, "wb").close()
     wait_until(lambda: ready(admin) == (200, "ok"), "room again")
     ok(admin.post("/patients", json={"patient_id": unique("P"), "name": "x"}), 201)
+
+
+# ---- the file is another one now ----
+
+
+def move_away(path):
+    path.rename(f"{path}.old")
+
+
+def put_another_there(path):
+    shutil.copy(path, f"{path}.copy")
+    Path(f"{path}.copy").rename(path)
+
+
+@pytest.mark.parametrize("change", [move_away, Path.unlink, put_another_there])
+@pytest.mark.parametrize("suffix", ["", "-wal"])
+def test_nothing_is_written_to_a_file_that_has_lost_its_name(new_server, change, suffix):
+    """What was acknowledged would be gone after the next start, which opens what has the name then."""
+    server = new_server()
+    admin = server.admin()
+    kept = admin.upload(content := png())
+    assert ready(admin) == (200, "ok")
+    path = Path(f"{server.database.path}{suffix}")
+    keep = path.with_name("keep")
+    keep.hardlink_to(path)
+    change(path)
+    said = problem(admin.post("/upload/single", files={"file": ("x.png", png())}), 503)
+    assert "moved, replaced or removed" in said["detail"] and str(server.folder) not in said["detail"]
+    assert ready(admin) == (503, "takes no changes")
+    assert stored(server) == [kept["storage_path"]]
+    keep.rename(path)
+    wait_until(lambda: ready(admin) == (200, "ok"), "the file in its place again")
+    admin.upload(png())
+    server.kill()
+    server.start()
+    again = server.client(admin.token)
+    assert again.get(f"/image-files/{kept['id']}/download").content == content
+    assert ok(again.get("/image-files/my-images"))["total"] == 2
+
+
+def test_a_database_behind_a_symbolic_link(new_server):
+    server = new_server(start=False)
+    real = server.folder / "elsewhere"
+    real.mkdir()
+    for file in list(server.folder.glob("roentgen.db*")):
+        file.rename(real / file.name)
+    server.database.path.symlink_to(real / "roentgen.db")
+    server.start()
+    admin = server.admin()
+    admin.upload(png())
+    assert ready(admin) == (200, "ok")
