@@ -2,11 +2,11 @@
  *
  * The image and tile sizes (marker SIZ, A.5.1) are read here first: the library allocates by them.
  */
-#include "dicom/codec_faces.h"
+#include "dicom/jpeg2000_parts.h"
 
 #include <openjpeg.h>
 
-enum { SIZ_BYTES = 42, TILES_MAX = 4096 };
+enum { SIZ_BYTES = 42 };
 
 struct source {
     struct str bytes;
@@ -63,7 +63,7 @@ static bool is_jp2(struct str encoded)
 }
 
 /* The codestream's sizes; in a JP2 file, those of the first codestream in it. */
-static bool sizes_check(const struct pixel_format *format, struct str encoded, struct error *error)
+static bool sizes_check(const struct pixel_format *format, struct str encoded, int *tile_count, struct error *error)
 {
     ptrdiff_t at = is_jp2(encoded) ? str_find(encoded, S("\377\117\377\121")) : 0;
     struct str siz = str_slice(encoded, at < 0 ? encoded.len : at, encoded.len);
@@ -88,9 +88,10 @@ static bool sizes_check(const struct pixel_format *format, struct str encoded, s
     if (!codestream_matches(format, "JPEG 2000", x1 - x0, y1 - y0, count, bits, error))
         return false;
     int64_t tiles = ((x1 - tile_x0 + tile_x - 1) / tile_x) * ((y1 - tile_y0 + tile_y - 1) / tile_y);
-    if (tiles > TILES_MAX)
+    if (tiles > JPEG2000_TILES_MAX)
         return error_set(error, E_INVALID, "the JPEG 2000 frame has %lld tiles; at most %d are decoded",
-                         (long long)tiles, TILES_MAX);
+                         (long long)tiles, JPEG2000_TILES_MAX);
+    *tile_count = (int)tiles;
     return true;
 }
 
@@ -162,11 +163,9 @@ static opj_stream_t *stream_of(struct source *source)
     return stream;
 }
 
-bool jpeg2000_decode(const struct pixel_format *format, struct str encoded, void *out, struct decoded_format *decoded,
-                     struct error *error)
+static bool decode_whole(const struct pixel_format *format, struct str encoded, void *out,
+                         struct decoded_format *decoded, struct error *error)
 {
-    if (!sizes_check(format, encoded, error))
-        return false;
     struct source source = { .bytes = encoded };
     opj_stream_t *stream = stream_of(&source);
     opj_codec_t *codec = opj_create_decompress(is_jp2(encoded) ? OPJ_CODEC_JP2 : OPJ_CODEC_J2K);
@@ -191,5 +190,34 @@ bool jpeg2000_decode(const struct pixel_format *format, struct str encoded, void
     opj_image_destroy(image);
     opj_destroy_codec(codec);
     opj_stream_destroy(stream);
+    return ok;
+}
+
+/* A codestream that lacks nothing but its last marker is given one. NULL: it has it, or lacks more. */
+static char *with_end_marker(struct str encoded, int tiles, struct str *out)
+{
+    static const char eoc[] = { '\xff', '\xd9' };
+    ptrdiff_t start = is_jp2(encoded) ? str_find(encoded, S("\377\117\377\121")) : 0;
+    ptrdiff_t end = jpeg2000_end_of_parts(str_slice(encoded, start, encoded.len), tiles);
+    if (end < 0)
+        return NULL;
+    char *made = malloc((size_t)(start + end) + sizeof(eoc));
+    if (!made)
+        abort();
+    memcpy(made, encoded.at, (size_t)(start + end));
+    memcpy(made + start + end, eoc, sizeof(eoc));
+    *out = (struct str){ made, start + end + (ptrdiff_t)sizeof(eoc) };
+    return made;
+}
+
+bool jpeg2000_decode(const struct pixel_format *format, struct str encoded, void *out, struct decoded_format *decoded,
+                     struct error *error)
+{
+    int tiles = 0;
+    if (!sizes_check(format, encoded, &tiles, error))
+        return false;
+    char *ended = with_end_marker(encoded, tiles, &encoded);
+    bool ok = decode_whole(format, encoded, out, decoded, error);
+    free(ended);
     return ok;
 }
