@@ -1,0 +1,191 @@
+/* run.c - what a job's function may ask, and how a job ends. */
+#include "jobs/run.h"
+
+#include "base/text.h"
+#include "schema/json.h"
+
+enum { END_TRIES = 10 };
+
+/* ---- for who is run ---- */
+
+const void *job_payload(const struct job_run *run)
+{
+    return run->payload;
+}
+
+void *job_result(const struct job_run *run)
+{
+    return run->result;
+}
+
+int64_t job_id(const struct job_run *run)
+{
+    return run->job.id;
+}
+
+int64_t job_asked_by(const struct job_run *run)
+{
+    return run->job.asked_by == INTEGER_NULL ? 0 : run->job.asked_by;
+}
+
+bool job_is_stopping(const struct job_run *run)
+{
+    return atomic_load(&run->why) != GO_ON;
+}
+
+static bool say_why(struct job_run *run)
+{
+    static const char *const words[] = {
+        [CANCELLED] = "it was cancelled",
+        [TOO_LONG] = "it took longer than this kind of work may",
+        [LOST] = "its worker had been silent for too long, and another has it now",
+        [CLOSING] = "its worker was stopped",
+    };
+    return fail(&run->call, E_UNAVAILABLE, "%s", words[atomic_load(&run->why)]);
+}
+
+bool job_tell(struct job_run *run, int64_t done, int64_t total, const char *unit, struct str text)
+{
+    struct worker *w = run->worker;
+    background_lock(&w->keeper);
+    run->done = done;
+    run->total = total;
+    run->unit = unit;
+    snprintf(run->text, sizeof(run->text), "%.*s", STR_FMT(str_at_most(text, TEXT_MAX)));
+    run->told = true;
+    background_unlock(&w->keeper);
+    return !job_is_stopping(run) || say_why(run);
+}
+
+/* ---- how it ends ---- */
+
+static struct str result_text(struct job_run *run)
+{
+    struct text text;
+    if (!run->kind->result)
+        return STR_NULL;
+    text_init(&text, JOB_PAYLOAD_MAX);
+    json_encode(&text, run->kind->result, run->result, JSON_ALL_FIELDS, &run->call.arena);
+    struct str copy = arena_copy(&run->call.arena, text_str(&text));
+    text_release(&text);
+    return copy;
+}
+
+/* What the row is to say of it. Under the lock. */
+void run_take_lease(struct job_run *run, struct renewing *out)
+{
+    memcpy(out->text, run->text, sizeof(out->text));
+    out->lease = (struct job_lease){ run->job.id, run->done, run->total, run->unit, str_from(out->text), false, false };
+    run->told = false;
+    run->renewed_us = clock_monotonic_us();
+}
+
+struct ending {
+    struct job_run *run;
+    struct job_end end;
+    bool (*work)(struct call *c, void *context);
+    void *context;
+};
+
+static bool write_end(struct call *c, void *context)
+{
+    const struct ending *ending = context;
+    if (ending->work && !ending->work(c, ending->context))
+        return false;
+    struct job_end end = ending->end;
+    struct renewing last = { .worker = ending->run->worker };
+    background_lock(&last.worker->keeper);
+    run_take_lease(ending->run, &last);
+    background_unlock(&last.worker->keeper);
+    if (!queue_renew(c, str_from(last.worker->name), &last.lease)) /* for its progress */
+        return false;
+    if (end.state == JOB_SUCCEEDED)
+        end.result = result_text(ending->run);
+    return queue_end(c, str_from(ending->run->worker->name), &end);
+}
+
+bool job_complete(struct call *c, struct job_run *run, bool (*work)(struct call *c, void *context), void *context)
+{
+    struct ending ending = { run, { .id = run->job.id, .state = JOB_SUCCEEDED }, work, context };
+    run->completed = db_transact(c, write_end, &ending);
+    return run->completed;
+}
+
+static bool may_pass(enum error_code code)
+{
+    return code == E_UNAVAILABLE || code == E_INTERNAL || code == E_UNREADABLE || code == E_STORAGE_FULL ||
+           code == E_TOO_MANY;
+}
+
+static struct str words_of(const struct error *error, struct arena *arena)
+{
+    const struct problem *p = error->problems;
+    struct str words = p ? arena_format(arena, "%.*s: %.*s", STR_FMT(p->member), STR_FMT(p->message))
+                         : arena_copy(arena, str_from(error->message));
+    return str_at_most(words, JOB_WORDS_MAX);
+}
+
+static struct job_end end_of(struct job_run *run, bool ok)
+{
+    struct call *c = &run->call;
+    struct job_end end = { .id = run->job.id, .state = ok ? JOB_SUCCEEDED : JOB_FAILED };
+    enum why why = (enum why)atomic_load(&run->why);
+    if (ok)
+        return end;
+    end.error = words_of(&c->error, &c->arena);
+    if (why == CANCELLED)
+        end.state = JOB_CANCELLED;
+    else if (why == CLOSING)
+        end.back = true;
+    else
+        end.pause = may_pass(c->error.code);
+    return end;
+}
+
+/* A database that is away for a moment must not make it run twice; one that stays away will. */
+static void finish(struct job_run *run, bool ok)
+{
+    struct call *c = &run->call;
+    struct log *log = c->app->log;
+    struct ending ending = { .run = run, .end = end_of(run, ok) };
+    log_write(log, ok || ending.end.back ? LOG_INFO : LOG_WARNING, NULL, ok ? "job.done" : "job.ended",
+              "job %" PRId64 " (%s), attempt %" PRId64 ": %.*s", run->job.id, run->kind->name, run->job.attempt,
+              STR_FMT(ok ? S("done") : ending.end.error));
+    if (run->completed || atomic_load(&run->why) == LOST)
+        return;
+    for (int i = 0; i < END_TRIES; i++) {
+        error_clear(&c->error);
+        if (db_transact(c, write_end, &ending) || c->error.code == E_CONFLICT || db_has_ended(c->db))
+            return;
+        background_lock(&run->worker->keeper);
+        thread_wait(&run->worker->given, &run->worker->keeper.lock, clock_monotonic_us() + LOOK_EVERY_US);
+        background_unlock(&run->worker->keeper);
+    }
+    log_write(log, LOG_ERROR, NULL, "job.end_unwritten", "job %" PRId64 " (%s): how it ended could not be written: %s",
+              run->job.id, run->kind->name, c->error.message);
+}
+
+/* ---- running ---- */
+
+static bool read_payload(struct job_run *run)
+{
+    const struct job_kind *kind = run->kind;
+    uint64_t given = 0;
+    struct call *c = &run->call;
+    run->result = kind->result ? schema_new(kind->result, &c->arena) : NULL;
+    run->payload = kind->payload ? schema_new(kind->payload, &c->arena) : NULL;
+    return !kind->payload || json_decode(c, run->job.payload.text, kind->payload, run->payload, false, &given);
+}
+
+void run_one(struct job_run *run)
+{
+    struct call *c = &run->call;
+    struct actor actor = { .origin = arena_format(&c->arena, "{\"by\":\"server\",\"task\":\"%s\",\"job\":%" PRId64 "}",
+                                                  run->kind->name, run->job.id) };
+    c->actor = &actor;
+    bool ok = read_payload(run) && run->kind->run(c, run);
+    db_release(c);
+    finish(run, ok);
+    db_release(c);
+    c->actor = NULL;
+}

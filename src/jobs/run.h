@@ -1,0 +1,61 @@
+/* run.h - a worker's inside: one thread with the job that it runs. For worker.c and run.c. */
+#ifndef ROENTGEN_JOBS_RUN_H
+#define ROENTGEN_JOBS_RUN_H
+
+#include "jobs/queue.h"
+#include "jobs/worker.h"
+#include "site/actor.h"
+#include "site/app.h"
+#include "base/log.h"
+#include "base/thread.h"
+
+#include <stdatomic.h>
+
+enum { THREADS_MAX = 64, KINDS_MAX = 64, LOOK_EVERY_US = 1000000, RENEW_EVERY_US = JOB_LEASE_S * 1000000 / 3 };
+enum { TEXT_MAX = 200, NAME_MAX_BYTES = 100 };
+
+enum why { GO_ON, CANCELLED, TOO_LONG, LOST, CLOSING };
+
+/* One thread, and what it runs. */
+struct job_run {
+    struct worker *worker;
+    struct thread thread;
+    struct call call;
+    struct job job;
+    const struct job_kind *kind; /* NULL: it is idle; with `begun` false: it has something to begin */
+    bool begun;
+    int64_t until_us;   /* of its time limit */
+    int64_t renewed_us; /* when its lease was last renewed, or its progress written */
+    int64_t done, total;
+    const char *unit;
+    char text[TEXT_MAX + 1];
+    bool told;       /* since it was last written */
+    _Atomic int why; /* enum why */
+    void *payload, *result;
+    bool completed; /* its end was written with its work */
+};
+
+struct worker {
+    struct app *app;
+    struct worker_options options;
+    char name[NAME_MAX_BYTES];
+    struct background keeper; /* its lock guards all below, and the runs' members that both sides use */
+    pthread_cond_t given;     /* something for a thread to begin, or the end */
+    pthread_cond_t ended;     /* one has ended */
+    bool woken, closing, over;
+    int thread_count;
+    struct job_run runs[THREADS_MAX];
+};
+
+struct renewing {
+    struct worker *worker;
+    struct job_lease lease;
+    char text[TEXT_MAX + 1];
+};
+
+/* What the row is to say of it now. Under the lock. */
+void run_take_lease(struct job_run *run, struct renewing *out);
+/* Runs it, and writes how it ended. On its thread, without the lock. */
+void run_one(struct job_run *run);
+
+#endif
