@@ -28,82 +28,24 @@ bool import_never_a_picture(const char *name)
     return str_starts(given, S("._")); /* what macOS keeps of a file on a disk that has no room for it */
 }
 
+/* clang-format off */
+static const char *const endings[] = {
+    /* programs and their parts */
+    "exe", "dll", "ocx", "com", "bat", "cmd", "ps1", "sh", "msi", "cab", "jar", "class", "so", "dylib", "sys",
+    "drv", "app", "manifest", "bin",
+    /* settings, links, indexes */
+    "inf", "ini", "cfg", "conf", "config", "properties", "reg", "lnk", "url", "desktop", "plist", "db", "dat",
+    "idx", "log", "md5", "sha1", "sha256",
+    /* pages, texts, help */
+    "txt", "htm", "html", "xhtml", "css", "js", "json", "xml", "xsl", "xsd", "dtd", "csv", "rtf", "pdf",
+    "doc", "docx", "md", "chm", "hlp", "lang",
+    /* what viewers look and sound like */
+    "ico", "icns", "cur", "svg", "ttf", "woff", "woff2", "wav", "mp3", "qm", "res",
+};
+/* clang-format on */
+
 bool import_beside_pictures(const char *name)
 {
-    static const char *const endings[] = {
-        /* programs and their parts */
-        "exe",
-        "dll",
-        "ocx",
-        "com",
-        "bat",
-        "cmd",
-        "ps1",
-        "sh",
-        "msi",
-        "cab",
-        "jar",
-        "class",
-        "so",
-        "dylib",
-        "sys",
-        "drv",
-        "app",
-        "manifest",
-        "bin",
-        /* settings, links, indexes */
-        "inf",
-        "ini",
-        "cfg",
-        "conf",
-        "config",
-        "properties",
-        "reg",
-        "lnk",
-        "url",
-        "desktop",
-        "plist",
-        "db",
-        "dat",
-        "idx",
-        "log",
-        "md5",
-        "sha1",
-        "sha256",
-        /* pages, texts, help */
-        "txt",
-        "htm",
-        "html",
-        "xhtml",
-        "css",
-        "js",
-        "json",
-        "xml",
-        "xsl",
-        "xsd",
-        "dtd",
-        "csv",
-        "rtf",
-        "pdf",
-        "doc",
-        "docx",
-        "md",
-        "chm",
-        "hlp",
-        "lang",
-        /* what viewers look and sound like */
-        "ico",
-        "icns",
-        "cur",
-        "svg",
-        "ttf",
-        "woff",
-        "woff2",
-        "wav",
-        "mp3",
-        "qm",
-        "res",
-    };
     struct str given = str_from(name), ending = STR_NULL;
     for (ptrdiff_t i = given.len - 1; i > 0 && !ending.at; i--)
         if (given.at[i] == '.')
