@@ -27,10 +27,18 @@ static bool store(struct call *c, void *context)
            db_execute(c, "delete from password_resets where user_id = ?", V(p->user_id)) && audit_change(c);
 }
 
+/* Whoever has set the one so far goes on knowing it; and one that has got about is to be gone. */
+static bool refuse_same(struct call *c)
+{
+    return error_add_problem(&c->error, &c->arena, "body", S("new_password"), "unchanged",
+                             "this is the password so far: choose another");
+}
+
 bool own_password_change(struct call *c, struct str current, struct str password)
 {
     struct own_password change = { .user_id = call_user(c), .keep_session = call_principal(c)->session_id };
     return password_confirmed(c, change.user_id, current, "current_password") &&
+           (!str_equal(current, password) || refuse_same(c)) &&
            account_hash_password(c, change.user_id, password, &change.hash) && db_transact(c, store, &change);
 }
 
@@ -111,6 +119,20 @@ static bool use_token(struct call *c, void *context)
     return lockout_lift(c, user_id) && lockout_familiar(c, user_id) && store(c, &resetting->password);
 }
 
+/* A token does not ask for the password so far; when somebody else has set that, the new one is compared all the same. */
+static bool differs_from_anothers(struct call *c, int64_t user_id, struct str password)
+{
+    struct cursor rows;
+    struct str hash = STR_NULL;
+    db_rows(c, &rows, "select password_hash from users where id = ? and must_change_password = 1", V(user_id));
+    if (cursor_next(&rows))
+        hash = arena_copy(&c->arena, cursor_text(&rows, 0));
+    if (!cursor_close(&rows))
+        return false;
+    db_release(c);
+    return !hash.len || !password_matches(password, hash) || refuse_same(c);
+}
+
 bool own_password_reset(struct call *c, struct str token, struct str password)
 {
     struct resetting resetting = { .token_hash = crypto_sha256_hex(token, &c->arena) };
@@ -118,6 +140,7 @@ bool own_password_reset(struct call *c, struct str token, struct str password)
                     "select user_id from password_resets where token_hash = ? and used_at is null and expires_at > ?",
                     V(resetting.token_hash), V(clock_now())))
         return token_is_bad(c);
-    return account_hash_password(c, resetting.password.user_id, password, &resetting.password.hash) &&
+    return differs_from_anothers(c, resetting.password.user_id, password) &&
+           account_hash_password(c, resetting.password.user_id, password, &resetting.password.hash) &&
            db_transact(c, use_token, &resetting);
 }

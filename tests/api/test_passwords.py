@@ -189,8 +189,19 @@ def test_set_by_an_administrator(server, admin, doctor):
     problem(doctor.get("/auth/me"), 401)
     again = server.sign_in(doctor.user["username"], NEW)
     assert again.user["must_change_password"] is True
+    change = {"current_password": NEW, "new_password": NEW}  # the administrator knows that one
+    assert wrong_members(problem(again.post("/auth/password/change", json=change), 422)) == ["new_password"]
+    assert ok(again.get("/auth/me"))["must_change_password"] is True
+    problem(again.get("/patients"), 403)
     ok(again.post("/auth/password/change", json={"current_password": NEW, "new_password": "other-lynx-5512"}), 204)
     assert ok(again.get("/auth/me"))["must_change_password"] is False
+
+
+def test_one_that_has_got_about_is_changed_for_another(doctor):
+    change = {"current_password": PASSWORD, "new_password": PASSWORD}
+    assert wrong_members(problem(doctor.post("/auth/password/change", json=change), 422)) == ["new_password"]
+    other = doctor.server.sign_in(doctor.user["username"])
+    ok(other.get("/auth/me"))
 
 
 # ---- reset by mail ----
@@ -246,6 +257,20 @@ def test_a_later_reset_replaces_the_earlier(mailing, mail):
     assert first != second
     problem(mailing.client().post("/auth/password/reset/confirm", json={"token": first, "new_password": NEW}), 422)
     ok(mailing.client().post("/auth/password/reset/confirm", json={"token": second, "new_password": NEW}), 204)
+
+
+def test_reset_by_mail_asks_for_another_than_somebody_else_has_set(mailing, mail):
+    person = mailing.account("doctor")
+    address = ok(person.get("/auth/me"))["email"]
+    ok(mailing.admin().post(f"/users/{person.id}/password", json={"new_password": NEW}), 204)
+    assert mailing.client().post("/auth/password/reset", json={"email": address}).status_code == 202
+    token = mail.token_for(address)
+    confirm = {"token": token, "new_password": NEW}
+    refused = problem(mailing.client().post("/auth/password/reset/confirm", json=confirm), 422)
+    assert wrong_members(refused) == ["new_password"]
+    ok(mailing.client().post("/auth/password/reset/confirm", json={**confirm, "new_password": "other-lynx-5512"}), 204)
+    signed_in = mailing.sign_in(person.user["username"], "other-lynx-5512")
+    assert signed_in.user["must_change_password"] is False
 
 
 def test_reset_keeps_no_token_in_the_database(mailing, mail):
