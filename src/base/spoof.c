@@ -36,14 +36,33 @@ static bool is_unseen(uint32_t c)
            u_hasBinaryProperty((UChar32)c, UCHAR_DEFAULT_IGNORABLE_CODE_POINT);
 }
 
+/* Strokes and slashes that are drawn over the letter before (Unicode combining class 1, Overlay), rings and boxes
+ * around it: no script writes names with them. */
+static bool is_drawn_over(uint32_t c)
+{
+    return u_getCombiningClass((UChar32)c) == 1 || u_charType((UChar32)c) == U_ENCLOSING_MARK;
+}
+
+/* The long s is an s to folding, and an f to the eye. */
+static void read_long_s(UChar *text, int32_t len)
+{
+    enum { LONG_S = 0x017F, LONG_S_WITH_DOT = 0x1E9B, F_WITH_DOT = 0x1E1F };
+    for (int32_t i = 0; i < len; i++)
+        text[i] = text[i] == LONG_S ? 'f' : text[i] == LONG_S_WITH_DOT ? F_WITH_DOT : text[i];
+}
+
 const char *spoof_unfit(struct str name)
 {
     UErrorCode status = U_ZERO_ERROR;
     if (name.len > SPOOF_MAX_BYTES || !str_is_utf8(name))
         return "is no text, or too long";
-    for (struct str rest = name; rest.len;)
-        if (is_unseen(str_next_code_point(&rest)))
+    for (struct str rest = name; rest.len;) {
+        uint32_t c = str_next_code_point(&rest);
+        if (is_unseen(c))
             return "holds characters that cannot be seen";
+        if (is_drawn_over(c))
+            return "holds marks that are drawn over letters";
+    }
     pthread_once(&opened, open_tables);
     if (uspoof_checkUTF8(checker, name.at, (int32_t)name.len, NULL, &status) || U_FAILURE(status))
         return "mixes letters of different scripts that look alike";
@@ -59,6 +78,7 @@ struct str spoof_skeleton(struct str name, struct arena *arena)
     pthread_once(&opened, open_tables);
     UChar *text = arena_array(arena, UChar, UNITS_MAX), *folded = arena_array(arena, UChar, UNITS_MAX);
     u_strFromUTF8(text, UNITS_MAX, &len, name.at, (int32_t)name.len, &status);
+    read_long_s(text, U_SUCCESS(status) ? len : 0);
     len = unorm2_normalize(folding, text, len, folded, UNITS_MAX, &status);
     len = uspoof_getSkeleton(checker, 0, folded, len, text, UNITS_MAX, &status);
     /* Characters may look like capital letters: 0 like O, which is the same name as with an o. */

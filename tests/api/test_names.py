@@ -15,6 +15,8 @@ UNFIT = [
     "a@b",
     "chief\ufe0f",
     "\u3164\u3164",
+    "c\u0336hief",
+    "ch\u20ddief",
 ]
 
 
@@ -38,7 +40,7 @@ def test_what_cannot_be_seen_is_no_name(server, admin, name):
     assert done.returncode in (1, 2) and "username" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["ＣＨＩＥＦ", "ｃｈｉｅｆ", "𝐜𝐡𝐢𝐞𝐟", "Chief"])
+@pytest.mark.parametrize("name", ["ＣＨＩＥＦ", "ｃｈｉｅｆ", "𝐜𝐡𝐢𝐞𝐟", "Chief", "chieſ"])
 def test_what_looks_like_another_is_taken(admin, name):
     problem(admin.post("/users", json=person(name)), 409)
 

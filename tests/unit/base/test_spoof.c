@@ -14,8 +14,9 @@ static void look_alikes_have_one_skeleton(void **state)
         { "chief", "сhief", true },                                   /* Cyrillic es */
         { "scope", "ѕсоре", true },                                   /* all of it Cyrillic */
         { "chief", "𝐜𝐡𝐢𝐞𝐟", true },                                   /* mathematical */
-        { "admin", "adrnin", true }, { "li", "1i", true },
-        { "é", "e\xcc\x81", true }, /* composed or not */
+        { "chief", "chieſ", true },  { "ẛine", "fine", false },       /* long s, with a dot over it */
+        { "chies", "chieſ", false }, { "admin", "adrnin", true },
+        { "li", "1i", true },        { "é", "e\xcc\x81", true }, /* composed or not */
         { "李娜", "李娜", true },    { "李娜", "李那", false },
         { "leo", "le0", true },      { "LEO", "le0", true },
         { "user1", "userl", true },  { "anna1", "anna2", false },
@@ -55,6 +56,12 @@ static void nobody_should_be_called_so(void **state)
         "chief\xe2\x80\xa8",
         "chief\xee\x80\x80", /* private */
         "chief\xe1\x85\x9f", /* Hangul filler */
+        "c\xcc\xb6"
+        "hief", /* combining long stroke overlay */
+        "chi\xe2\x83\x92"
+        "ef", /* combining long vertical line overlay */
+        "c\xe2\x83\x9d"
+        "hief", /* combining enclosing circle */
         "сhief",
         "chiеf",
         "admin\xff",
