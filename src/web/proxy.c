@@ -6,11 +6,11 @@
 
 /* ---- who asks ---- */
 
-/* The value of for= in one element of Forwarded (RFC 7239 4: for=192.0.2.60;proto=http;by="[2001:db8::1]:80"). */
-static struct str forwarded_for(struct str element, struct arena *arena)
+/* A value in one element of Forwarded (RFC 7239 4: for=192.0.2.60;proto=http;by="[2001:db8::1]:80"). */
+static struct str forwarded_value(struct str element, struct str name, struct arena *arena)
 {
     /* The grammar of parameters after a type. */
-    return http_header_parameter(arena_format(arena, ";%.*s", STR_FMT(element)), S("for"), arena);
+    return http_header_parameter(arena_format(arena, ";%.*s", STR_FMT(element)), name, arena);
 }
 
 /* Takes the last element off a list; commas inside quotes separate nothing. Read from the right, where the nearest
@@ -26,26 +26,51 @@ static struct str last_element(struct str *list)
     return last;
 }
 
-/* Behind trusted proxies the caller is the last one in the chain whom no trusted proxy is: each proxy appends whom it
- * heard, so that what is further left is the caller's own words, as is everything left of something that is no
- * address. */
-static struct address find_client(struct exchange *x, struct address peer)
+/* The words of the proxies between us and the caller, from the nearest one on. Behind trusted proxies the caller is the
+ * last one in the chain whom no trusted proxy is: each proxy appends whom it heard, so that what is further left is the
+ * caller's own words, as is everything left of something that is no address. */
+struct chain {
+    struct address at; /* whom the next element was written by: at the end, the caller */
+    struct str rest, trusted;
+    bool by_rfc;
+    int hops;
+};
+
+static struct chain chain_from(const struct exchange *x, struct address peer, struct arena *arena)
 {
     const struct call *c = &x->call;
+    struct chain chain = { .at = peer,
+                           .trusted = c->app->config.trusted_proxies,
+                           .rest = http_header_list(c->request, "X-Forwarded-For", arena) };
+    chain.by_rfc =
+        c->app->config.proxy_header == PROXY_FORWARDED || (!chain.rest.at && c->app->config.proxy_header == PROXY_ANY);
+    if (chain.by_rfc)
+        chain.rest = http_header_list(c->request, "Forwarded", arena);
+    return chain;
+}
+
+/* The next element that a trusted proxy wrote. */
+static bool chain_next(struct chain *chain, struct str *element, struct arena *arena)
+{
+    struct address earlier;
+    if (!chain->rest.len || chain->hops == PROXY_HOPS_MAX || !address_in(chain->at, chain->trusted))
+        return false;
+    *element = last_element(&chain->rest);
+    chain->hops++;
+    if (address_parse(chain->by_rfc ? forwarded_value(*element, S("for"), arena) : *element, &earlier))
+        chain->at = earlier;
+    else
+        chain->rest = STR_NULL;
+    return true;
+}
+
+static struct address find_client(struct exchange *x, struct address peer)
+{
     struct arena *arena = &x->call.arena;
-    struct str trusted = c->app->config.trusted_proxies, chain = http_header_list(c->request, "X-Forwarded-For", arena);
-    bool by_rfc =
-        c->app->config.proxy_header == PROXY_FORWARDED || (!chain.at && c->app->config.proxy_header == PROXY_ANY);
-    if (by_rfc)
-        chain = http_header_list(c->request, "Forwarded", arena);
-    struct address client = peer, earlier;
-    for (int hops = 0; chain.at && chain.len && hops < PROXY_HOPS_MAX && address_in(client, trusted); hops++) {
-        struct str element = last_element(&chain);
-        if (!address_parse(by_rfc ? forwarded_for(element, arena) : element, &earlier))
-            break;
-        client = earlier;
-    }
-    return client;
+    struct chain chain = chain_from(x, peer, arena);
+    for (struct str element; chain_next(&chain, &element, arena);)
+        continue;
+    return chain.at;
 }
 
 void proxy_find_client(struct exchange *x)
@@ -116,12 +141,34 @@ static struct str public_authority(const struct config *config)
     return authority;
 }
 
+/* How the caller spoke to the first trusted proxy, as that says: in its element of Forwarded, or at the place of its
+ * word in X-Forwarded-Proto, where most proxies leave a single one. Who is no trusted proxy can but send himself to
+ * https. Null: nobody says. */
+static struct str scheme_of_caller(struct exchange *x)
+{
+    const struct call *c = &x->call;
+    struct arena *arena = &x->call.arena;
+    struct str schemes = http_header_list(c->request, "X-Forwarded-Proto", arena), scheme = last_element(&schemes);
+    struct address peer;
+    if (!c->app->config.trusted_proxies.len || !address_parse(http_client(c->request), &peer))
+        return scheme;
+    struct chain chain = chain_from(x, peer, arena);
+    for (struct str element; chain_next(&chain, &element, arena);) {
+        struct str said = chain.by_rfc ? forwarded_value(element, S("proto"), arena) : STR_NULL;
+        if (said.len)
+            scheme = said;
+        else if (!chain.by_rfc && chain.hops > 1 && schemes.len)
+            scheme = last_element(&schemes);
+    }
+    return scheme;
+}
+
 /* The caller's Host is repeated only where it cannot lead anywhere else: a redirect to a name that a stranger made up
  * is his. */
 bool proxy_https(struct exchange *x)
 {
     struct call *c = &x->call;
-    if (!c->app->config.https_only || !str_equal_fold(http_header(c->request, "X-Forwarded-Proto"), S("http")))
+    if (!c->app->config.https_only || !str_equal_fold(scheme_of_caller(x), S("http")))
         return true;
     struct str query = http_query(c->request), host = http_header(c->request, "Host");
     struct str authority = public_authority(&c->app->config);

@@ -64,7 +64,7 @@ def test_the_last_address_that_no_trusted_proxy_has(proxied, chief, lines, clien
     "lines, client",
     [
         (["for=203.0.113.9;proto=https;by=10.0.0.1"], "203.0.113.9"),
-        (['for=198.51.100.1, For="[2001:db8::1]:4711";proto=http'], "2001:db8::1"),
+        (['for=198.51.100.1, For="[2001:db8::1]:4711";proto=https'], "2001:db8::1"),
         (["for=198.51.100.1", "for=203.0.113.9, for=10.9.9.9"], "203.0.113.9"),
         (['for="_hidden,', "for=203.0.113.9"], "203.0.113.9"),  # a quote left open by the caller
         (["for=_hidden"], "127.0.0.1"),
@@ -133,6 +133,47 @@ def test_metrics_are_open_under_this_machines_names(server, nobody, host):
 def test_https_redirects_lead_to_the_public_url_only(proxied, host):
     answer = proxied.client().get("/docs?a=b", headers={"X-Forwarded-Proto": "http", "Host": host})
     assert (answer.status_code, answer.headers["location"]) == (308, f"{PUBLIC}/docs?a=b")
+
+
+FOR, PROTO, RFC = "X-Forwarded-For", "X-Forwarded-Proto", "Forwarded"
+
+
+@pytest.mark.parametrize(
+    "lines, status",
+    [
+        ([(PROTO, "http")], 308),
+        ([(PROTO, "HTTP")], 308),
+        ([(PROTO, "https")], 200),
+        ([(PROTO, "https, http")], 308),  # the last word is the proxy's that speaks to us, the first may be the caller's
+        ([(PROTO, "https"), (PROTO, "http")], 308),
+        ([(PROTO, "http, https")], 200),
+        ([(FOR, "203.0.113.9, 10.1.2.3"), (PROTO, "https, http")], 200),  # TLS ends at the first of two proxies
+        ([(FOR, "203.0.113.9, 10.1.2.3"), (PROTO, "http, http")], 308),
+        ([(FOR, "203.0.113.9, 10.1.2.3"), (PROTO, "http, https, https")], 200),
+        ([(FOR, "203.0.113.9, 10.1.2.3"), (PROTO, "http")], 308),
+        ([(FOR, "10.1.2.3, 203.0.113.9"), (PROTO, "https, http")], 308),  # 203.0.113.9 is no proxy of ours
+        ([(RFC, "for=203.0.113.9;proto=http")], 308),
+        ([(RFC, 'for=203.0.113.9;Proto="HTTP"')], 308),
+        ([(RFC, "proto=http")], 308),
+        ([(RFC, "for=unknown;proto=http")], 308),
+        ([(RFC, "for=203.0.113.9;proto=https")], 200),
+        ([(RFC, "for=203.0.113.9;proto=https, for=10.1.2.3;proto=http")], 200),
+        ([(RFC, "for=203.0.113.9;proto=http, for=10.1.2.3;proto=https")], 308),
+        ([(RFC, "for=10.1.2.3;proto=https, for=203.0.113.9;proto=http")], 308),  # the left one is the caller's word
+        ([(RFC, "for=10.1.2.3;proto=http, for=203.0.113.9;proto=https")], 200),
+        ([(RFC, "for=203.0.113.9"), (PROTO, "http")], 308),
+        ([], 200),
+    ],
+)
+def test_plain_http_is_what_trusted_proxies_say(proxied, lines, status):
+    assert proxied.client().get("/docs", headers=lines).status_code == status
+
+
+def test_of_strangers_only_their_own_proto_counts(new_server):
+    """Without trusted proxies nobody's Forwarded is believed, as of addresses."""
+    client = new_server(HTTPS_ONLY="on", PUBLIC_URL=PUBLIC).client()
+    asked = [[(RFC, "proto=http")], [(PROTO, "http")], [(PROTO, "https, http")], [(PROTO, "http, https")]]
+    assert [client.get("/docs", headers=lines).status_code for lines in asked] == [200, 308, 308, 200]
 
 
 def test_without_a_public_url_no_strange_name_is_repeated(new_server):
