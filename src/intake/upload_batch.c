@@ -17,17 +17,15 @@ struct running {
     const struct upload_details *details;
     upload_batch_tell *tell;
     void *context;
-    int count, most;                         /* files told of; files that may be */
     int64_t unpacked_bytes, unpacked_before; /* by all ZIPs of the batch; by those before this one */
     struct spooled *zip, *unpacking;         /* the ZIP, and its entry that is being taken */
-    struct unzip *reader, *counter;          /* for one ZIP after the other, as is */
+    struct unzip *reader;                    /* for one ZIP after the other; NULL: there is none */
     char *buffer;                            /* READ_BYTES */
 };
 
 /* `name`: as the answer calls it. */
 static void tell(struct running *run, struct str name, struct image_file *stored)
 {
-    run->count++;
     run->tell(run->context, name, stored);
     error_clear(&run->c->error);
 }
@@ -118,21 +116,6 @@ static void take_entry(struct running *run, const struct unzip *zip, const struc
         take_file(run, zip, entry, name);
 }
 
-/* All of them or none: whoever sends a thousand files too many shall not have to find out which were stored. */
-static bool fits(struct running *run, const struct unzip *zip)
-{
-    struct call *c = run->c;
-    struct unzip *walk = run->counter;
-    struct unzip_entry entry;
-    struct error ignored = { 0 };
-    int64_t files = 0;
-    for (*walk = *zip; unzip_next(walk, &entry, &ignored) == UNZIP_ENTRY;)
-        files += entry.kind != UNZIP_FOLDER;
-    return files <= run->most - run->count ||
-           fail(c, E_TOO_LARGE, "the ZIP has %" PRId64 " files, and a batch may have %d: none of them was stored",
-                files, run->most);
-}
-
 /* False, with the reason, when there are entries that no item speaks of. */
 static bool take_entries(struct running *run, struct unzip *zip)
 {
@@ -140,7 +123,7 @@ static bool take_entries(struct running *run, struct unzip *zip)
     struct unzip_entry entry;
     enum unzip_step step = UNZIP_ENTRY;
     while (!is_bomb(run) && (step = unzip_next(zip, &entry, &c->error)) == UNZIP_ENTRY)
-        if (entry.kind != UNZIP_FOLDER && run->count < run->most)
+        if (entry.kind != UNZIP_FOLDER)
             take_entry(run, zip, &entry);
     if (step == UNZIP_ENTRY && zip->seen < zip->entries)
         return fail(c, E_TOO_LARGE,
@@ -153,16 +136,13 @@ static void take_zip(struct running *run, struct spooled *file)
 {
     struct call *c = run->c;
     int fd = blob_writer_fd(file->writer);
-    if (!run->buffer) {
+    if (!run->buffer)
         run->buffer = arena_alloc(&c->arena, READ_BYTES);
-        run->reader = arena_new(&c->arena, struct unzip);
-        run->counter = arena_new(&c->arena, struct unzip);
-    }
     run->zip = file;
     run->unpacked_before = run->unpacked_bytes;
     if (fd < 0)
         file_fail(&c->error, "open", "an upload", EMFILE);
-    else if (unzip_open(fd, file->size_bytes, run->reader, &c->error) && fits(run, run->reader))
+    else if (unzip_open(fd, file->size_bytes, run->reader, &c->error))
         take_entries(run, run->reader);
     if (c->error.code)
         tell(run, file->filename, NULL);
@@ -174,11 +154,35 @@ static bool is_zip(const struct spooled *file)
     return str_starts(spool_head(file), S("PK\003\004")) || str_starts(spool_head(file), S("PK\005\006"));
 }
 
-static void refuse_part(struct running *run, struct spooled *file)
+/* ---- the batch ---- */
+
+/* How many it stands for; 1 where it is told of as a whole. */
+static int64_t files_in(struct running *run, struct spooled *file)
 {
-    fail(run->c, E_TOO_LARGE, "a batch may have at most %d files", run->most);
-    tell(run, file->filename, NULL);
-    spool_drop(file);
+    struct error ignored = { 0 };
+    struct unzip_entry entry;
+    int64_t files = 0;
+    int fd = is_zip(file) ? blob_writer_fd(file->writer) : -1;
+    if (fd < 0)
+        return 1;
+    if (!run->reader)
+        run->reader = arena_new(&run->c->arena, struct unzip);
+    if (!unzip_open(fd, file->size_bytes, run->reader, &ignored))
+        return 1;
+    while (unzip_next(run->reader, &entry, &ignored) == UNZIP_ENTRY)
+        files += entry.kind != UNZIP_FOLDER;
+    return files;
+}
+
+/* All of them or none: whoever sends a thousand files too many shall not have to find out which were stored. */
+static void refuse_all(struct running *run, struct spooled *files, int64_t count, int64_t most)
+{
+    for (struct spooled *file = files; file; file = file->next) {
+        fail(run->c, E_TOO_LARGE,
+             "a batch may have %" PRId64 " files, and this one has %" PRId64 ": none of them was stored", most, count);
+        tell(run, file->filename, NULL);
+        spool_drop(file);
+    }
 }
 
 int upload_batch_most(const struct call *c, const struct spooled *files)
@@ -192,13 +196,16 @@ int upload_batch_most(const struct call *c, const struct spooled *files)
 void upload_batch_store(struct call *c, struct spooled *files, const struct upload_details *details,
                         upload_batch_tell *say, void *context)
 {
-    struct running run = {
-        .c = c, .details = details, .tell = say, .context = context, .most = (int)c->app->config.max_batch_files
-    };
+    struct running run = { .c = c, .details = details, .tell = say, .context = context };
+    int64_t count = 0, most = c->app->config.max_batch_files;
+    for (struct spooled *file = files; file; file = file->next)
+        count += files_in(&run, file);
+    if (count > most) {
+        refuse_all(&run, files, count, most);
+        return;
+    }
     for (struct spooled *file = files; file; file = file->next) {
-        if (run.count >= run.most)
-            refuse_part(&run, file);
-        else if (is_zip(file))
+        if (is_zip(file))
             take_zip(&run, file);
         else
             store_one(&run, file, file->filename);

@@ -7,8 +7,8 @@
  *
  * A ZIP stands for the files in it, which are named with their folders; it is known by its first bytes. One file that
  * is refused does not keep the others out: whoever asked is told how each went, in order, and a batch as a whole does
- * not fail. Only where a ZIP has more files than are left of MAX_BATCH_FILES none of its files is stored, so that
- * nobody has to find out which were.
+ * not fail. Only where all together, with those in ZIPs, are more than MAX_BATCH_FILES nothing is stored, so that
+ * nobody has to find out what was.
  *
  * What a ZIP says of its entries are claims. What counts is what comes out: past MAX_UNPACKED in all ZIPs together, or
  * far more than the ZIP itself has, nothing more of it is read, and it gets a word of its own that says so. Links,
