@@ -147,7 +147,7 @@ static bool insert_row(struct call *c, void *context)
     struct storing *s = context;
     struct image_file row = s->row; /* this may run again */
     bool is_known;
-    if (!allowance_bytes(c, row.uploaded_by, row.file_size) || !place_row(c, s, &row))
+    if (!allowance_bytes(c, row.uploaded_by, s->shared.id ? 0 : row.file_size) || !place_row(c, s, &row))
         return false;
     is_known = s->filing && s->filing->outcome == FILING_KNOWN;
     if (is_known)

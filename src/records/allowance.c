@@ -41,7 +41,7 @@ bool allowance_bytes(struct call *c, int64_t user_id, int64_t more)
         return true;
     if (!lock_totals(c, user_id, &held))
         return false;
-    if (more <= most && held <= most - more)
+    if (!more || (more <= most && held <= most - more))
         return true;
     return fail(c, E_STORAGE_FULL,
                 "the files of this account have %" PRId64 " bytes, %" PRId64 " are allowed: this one has %" PRId64,

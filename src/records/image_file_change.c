@@ -1,6 +1,7 @@
 /* image_file_change.c - changes, tags, deletes and restores one file (image_file_change.h). */
 #include "records/image_file_change.h"
 
+#include "records/allowance.h"
 #include "records/filing.h"
 #include "records/modality.h"
 #include "records/patient.h"
@@ -66,11 +67,19 @@ bool image_file_delete(struct call *c, int64_t id)
            filing_instance_gone(c, &file);
 }
 
+/* Who has deleted a file of his own and filled its place brings it back when there is room; what others bring back is
+ * theirs to decide. */
+static bool has_room_again(struct call *c, const struct image_file *file)
+{
+    return file->uploaded_by != call_user(c) ||
+           allowance_bytes(c, file->uploaded_by, file->duplicate_of > 0 ? 0 : file->file_size);
+}
+
 bool image_file_restore(struct call *c, int64_t id, struct image_file *out)
 {
     struct image_file file;
     return take(c, id, true, &file) && trash_parents_are_there(c, file.patient_id, file.study_id) &&
-           filing_instance_back(c, &file) &&
+           has_room_again(c, &file) && filing_instance_back(c, &file) &&
            db_execute(c, "update image_files set deleted_at = null, deleted_by = null, updated_at = ? where id = ?",
                       V(clock_now()), V(file.id)) &&
            image_file_index(c, file.id, file.original_filename, file.description) &&

@@ -43,6 +43,30 @@ def test_what_an_account_holds_is_limited_where_that_is_set(new_server):
     server.account("doctor").upload(png())
 
 
+def test_the_same_bytes_again_are_no_new_bytes(new_server):
+    """Of a picture, which gets a row of its own, and alone or in a batch."""
+    doctor = new_server(ACCOUNT_QUOTA="100KiB").account("doctor")
+    content = png() + b"\0" * 60000
+    first = doctor.upload(content)
+    for _ in range(3):
+        assert doctor.upload(content)["duplicate_of"] == first["id"]
+    batch = ok(doctor.post("/upload/batch", files=[("files", ("a.png", content))]), 207)
+    assert batch["succeeded"] == 1
+    doctor.upload(png() + b"\1" * 60000, expect=507)
+
+
+def test_a_file_is_not_restored_past_the_quota(new_server):
+    server = new_server(ACCOUNT_QUOTA="100KiB")
+    doctor = server.account("doctor")
+    first = doctor.upload(png() + b"\0" * 60000)
+    ok(doctor.delete(f"/image-files/{first['id']}"), 204)
+    second = doctor.upload(png() + b"\1" * 60000)
+    problem(doctor.post(f"/image-files/{first['id']}/restore"), 507)
+    ok(doctor.delete(f"/image-files/{second['id']}"), 204)
+    ok(doctor.post(f"/image-files/{first['id']}/restore"))
+    ok(server.admin().post(f"/image-files/{second['id']}/restore"))  # whose work it is to see to room
+
+
 def test_uploads_at_the_same_moment_do_not_pass_together(new_server):
     server = new_server(ACCOUNT_QUOTA="100KiB")
     doctor = server.account("doctor")
