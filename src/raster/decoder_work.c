@@ -268,6 +268,17 @@ static bool can_be_read(int fd)
     return got == 0;
 }
 
+/* A large picture is shown all the same, in a smaller size: it is shrunk while it is decoded. */
+static bool fits_a_frame(struct work *w, int64_t bytes)
+{
+    int64_t most = w->desk->max_result_bytes;
+    return bytes <= most || error_set(w->error, E_INVALID,
+                                      "the picture of %" PRId64 " x %" PRId64 " takes %" PRId64
+                                      " bytes when it is decoded, and MAX_FRAME "
+                                      "allows %" PRId64 ": ask for a picture of it with a smaller width or height",
+                                      w->format.columns, w->format.rows, bytes, most);
+}
+
 static bool work_on_raster(struct work *w)
 {
     struct raster_file *file = NULL;
@@ -283,8 +294,8 @@ static bool work_on_raster(struct work *w)
         return false;
     struct decoded_format decoded = { w->format.photometric, w->format.bits_stored, w->format.is_signed };
     int64_t bytes = w->format.rows * w->format.columns * w->format.samples * (w->format.bits_allocated / 8);
-    bool probe = w->request->kind == DECODE_PROBE;
-    void *at = probe ? NULL : sample_room(w, bytes);
+    bool probe = w->request->kind == DECODE_PROBE, fits = probe || fits_a_frame(w, bytes);
+    void *at = probe || !fits ? NULL : sample_room(w, bytes);
     if (renders && w->format.bits_allocated == 8 && !w->format.is_signed)
         show_as_stored(&w->desk->presentation);
     bool ok = (at || probe) && raster_file_read(file, at, w->error) && finish(w, at, bytes, &decoded);

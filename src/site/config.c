@@ -78,7 +78,7 @@ const struct setting config_rows[] = {
     ROW(decoder_timeout_s, DURATION, "DECODER_TIMEOUT", "30s", .min = 1, .max = 3600, .group = "Pictures",
         .doc = "Longest time for one picture, and longest wait for a decoder."),
     ROW(max_frame_bytes, SIZE, "MAX_FRAME", "256MiB", .min = 1048576, .max = 1099511627776, .group = "Pictures",
-        .doc = "Largest decoded frame or page."),
+        .doc = "Largest decoded frame or page. Larger JPEG, PNG and TIFF files are shown in smaller sizes only."),
     ROW(result_memory_bytes, SIZE, "RENDERED_MEMORY", "64MiB", .min = 0, .max = 1099511627776, .group = "Pictures",
         .doc = "Memory for pictures that were rendered before."),
     ROW(result_disk_bytes, SIZE, "RENDERED_DISK", "1GiB", .min = 0, .max = 1099511627776, .group = "Pictures",
