@@ -109,7 +109,12 @@ bool dicom_sole_integer(const struct dicom_dataset *dataset, uint32_t tag, int64
 bool dicom_sole_real(const struct dicom_dataset *dataset, uint32_t tag, double *out);
 bool dicom_two_reals(const struct dicom_dataset *dataset, uint32_t tag, double *first, double *second);
 int64_t dicom_value_count(const struct dicom_dataset *dataset, uint32_t tag);
-/* DA (also the old 1993.08.22), TM: microseconds since midnight. Impossible dates are absent. */
+/* A time of day as it is written; second 60 is a leap second. */
+struct dicom_clock {
+    int hour, minute, second, microsecond;
+};
+/* DA (also the old 1993.08.22), TM: as written, or microseconds since midnight. Impossible ones are absent. */
+bool dicom_clock(const struct dicom_dataset *dataset, uint32_t tag, struct dicom_clock *out);
 bool dicom_date(const struct dicom_dataset *dataset, uint32_t tag, struct date *out);
 bool dicom_time(const struct dicom_dataset *dataset, uint32_t tag, int64_t *microseconds);
 /* One legal value (uid.h), padding removed. Not so: false. */

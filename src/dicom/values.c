@@ -263,12 +263,14 @@ int64_t dicom_value_count(const struct dicom_dataset *dataset, uint32_t tag)
 
 /* ---- days, times, UIDs ---- */
 
-/* The first value of a text VR, without padding, as bytes. */
+/* The first value of a text VR, without padding, as bytes. The sign of a number is none of a day's, a time's or a UID's:
+ * without it a UID would be another's. */
 static struct str first_value(const struct dicom_dataset *dataset, uint32_t tag)
 {
     const struct dicom_node *node = dicom_find(dataset, tag);
     struct str value;
-    if (!node || !vr_is_text(vr_row(node->element.vr)) || !number_text(node->element.value, 0, &value))
+    if (!node || !vr_is_text(vr_row(node->element.vr)) || !number_text(node->element.value, 0, &value) ||
+        (value.at > node->element.value.at && value.at[-1] == '+'))
         return STR_NULL;
     return value;
 }
@@ -304,14 +306,14 @@ bool dicom_date(const struct dicom_dataset *dataset, uint32_t tag, struct date *
 }
 
 /* "HH", "HHMM", "HHMMSS", "HHMMSS.F" to ".FFFFFF"; also with colons, as ACR-NEMA wrote it. */
-bool dicom_time(const struct dicom_dataset *dataset, uint32_t tag, int64_t *microseconds)
+bool dicom_clock(const struct dicom_dataset *dataset, uint32_t tag, struct dicom_clock *out)
 {
     struct str s = first_value(dataset, tag);
-    int hour = 0, minute = 0, second = 0;
+    struct dicom_clock clock = { 0 };
     ptrdiff_t gap = s.len >= 5 && s.at[2] == ':';
-    int64_t fraction = 0, unit = 100000;
-    if (!digits(s, 0, 2, &hour) || (s.len > 2 && !digits(s, 2 + gap, 2, &minute)) ||
-        (s.len > 4 + gap && !digits(s, 4 + 2 * gap, 2, &second)))
+    int unit = 100000;
+    if (!digits(s, 0, 2, &clock.hour) || (s.len > 2 && !digits(s, 2 + gap, 2, &clock.minute)) ||
+        (s.len > 4 + gap && !digits(s, 4 + 2 * gap, 2, &clock.second)))
         return false;
     ptrdiff_t i = 6 + 2 * gap;
     if (s.len > i && (s.at[i] != '.' || s.len > i + 7))
@@ -319,11 +321,20 @@ bool dicom_time(const struct dicom_dataset *dataset, uint32_t tag, int64_t *micr
     for (i++; i < s.len; i++, unit /= 10) {
         if (s.at[i] < '0' || s.at[i] > '9')
             return false;
-        fraction += unit * (s.at[i] - '0');
+        clock.microsecond += unit * (s.at[i] - '0');
     }
-    if (hour > 23 || minute > 59 || second > 60)
+    if (clock.hour > 23 || clock.minute > 59 || clock.second > 60)
         return false;
-    *microseconds = ((int64_t)hour * 3600 + minute * 60 + second) * 1000000 + fraction;
+    *out = clock;
+    return true;
+}
+
+bool dicom_time(const struct dicom_dataset *dataset, uint32_t tag, int64_t *microseconds)
+{
+    struct dicom_clock clock;
+    if (!dicom_clock(dataset, tag, &clock))
+        return false;
+    *microseconds = ((int64_t)clock.hour * 3600 + clock.minute * 60 + clock.second) * 1000000 + clock.microsecond;
     return true;
 }
 

@@ -8,6 +8,7 @@
 #include "records/study_view.h"
 #include "base/file.h"
 #include "base/file_view.h"
+#include "base/zone.h"
 #include "dicom/encoding.h"
 #include "dicom/pixels.h"
 
@@ -44,15 +45,14 @@ static void take_uid(struct call *c, struct filing *f, const struct dicom_object
                                  node->element.value.len ? "no legal UID" : "empty");
 }
 
-/* "13:45:10", with the fraction where there is one. */
+/* "13:45:10", with the fraction where there is one. A leap second is 23:59:60, as it is written (PS3.5 6.2, TM). */
 static struct str time_text(struct call *c, const struct dicom_dataset *dataset, uint32_t tag)
 {
-    int64_t us;
-    if (!dicom_time(dataset, tag, &us))
+    struct dicom_clock at;
+    if (!dicom_clock(dataset, tag, &at))
         return STR_NULL;
-    int64_t s = us / 1000000, fraction = us % 1000000;
-    struct str whole = arena_format(&c->arena, "%02d:%02d:%02d", (int)(s / 3600), (int)(s / 60 % 60), (int)(s % 60));
-    return fraction ? arena_format(&c->arena, "%.*s.%06d", STR_FMT(whole), (int)fraction) : whole;
+    struct str whole = arena_format(&c->arena, "%02d:%02d:%02d", at.hour, at.minute, at.second);
+    return at.microsecond ? arena_format(&c->arena, "%.*s.%06d", STR_FMT(whole), at.microsecond) : whole;
 }
 
 static bool is_directory(const struct dicom_object *object)
@@ -96,6 +96,22 @@ static void take_remarks(struct call *c, const struct dicom_object *object, stru
         out->items[out->count++] = doubts[i];
 }
 
+/* Nobody is born after tomorrow, which somewhere it is already. Taken over it would be an age below 0, and stand against
+ * what other files say. */
+static void doubt_birth(struct call *c, struct filing *f)
+{
+    struct texts *remarks = &f->instance.remarks;
+    struct date *birth = &f->patient.birth_date;
+    if (date_is_null(*birth) || birth->days <= zone_today().days + 1)
+        return;
+    struct str *items = arena_array(&c->arena, struct str, remarks->count + 1);
+    for (ptrdiff_t i = 0; i < remarks->count; i++)
+        items[i] = remarks->items[i];
+    items[remarks->count] = S("Patient's Birth Date (0010,0030) is in the future: it is not taken over");
+    *remarks = (struct texts){ items, remarks->count + 1 };
+    *birth = DATE_NULL;
+}
+
 static void take(struct call *c, struct filing *f, const struct filing_text *text, struct dicom_object *object)
 {
     const struct dicom_dataset *root = object->root;
@@ -110,6 +126,7 @@ static void take(struct call *c, struct filing *f, const struct filing_text *tex
     if (f->is_directory)
         return;
     take_patient(c, f, root);
+    doubt_birth(c, f);
     filing_fill(c, root, &study_schema, &f->study);
     f->study.study_time = time_text(c, root, TAG_STUDY_TIME);
     filing_fill(c, root, &series_schema, &f->series);

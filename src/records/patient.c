@@ -89,7 +89,9 @@ void patient_derive_age(struct call *c, void *record)
 {
     (void)c;
     struct patient *p = record;
-    p->age = date_is_null(p->birth_date) ? INTEGER_NULL : date_age_years(p->birth_date, zone_today());
+    struct date today = zone_today();
+    bool born = !date_is_null(p->birth_date) && p->birth_date.days <= today.days;
+    p->age = born ? date_age_years(p->birth_date, today) : INTEGER_NULL;
 }
 
 enum found patient_find(struct call *c, int64_t id, struct patient *out)

@@ -253,3 +253,43 @@ def test_a_study_that_was_filed_anew(admin, doctor):
         f"as study {second['study_id']}", f"as study {third['study_id']}"
     )
     assert ok(admin.get(f"/studies/{third['study_id']}"))["number_of_instances"] == 1
+
+
+# ---- days and times ----
+
+
+def test_a_birth_in_the_future(doctor):
+    """The API refuses it; a film of such a header is filed, and says so."""
+    number = unique("D")
+    file = doctor.upload(dicom(PatientID=number, PatientBirthDate="29991231"), "a.dcm")
+    assert file["remarks"] == ["Patient's Birth Date (0010,0030) is in the future: it is not taken over"]
+    patient = ok(doctor.get(f"/patients/{file['patient_id']}"))
+    assert (patient["birth_date"], patient["age"]) == (None, None)
+    # It stands against nothing that is known either.
+    known = doctor.patient(name="王小东", name_en="Wang XiaoDong", gender="MALE", birth_date="1970-01-31")
+    film = doctor.upload(dicom(PatientID=known["patient_id"], PatientBirthDate="29991231"), "b.dcm")
+    assert film["conflict"] is None and ok(doctor.get(f"/patients/{known['id']}"))["birth_date"] == "1970-01-31"
+
+
+def test_an_age_is_never_below_zero(server, doctor):
+    """Of a record from before."""
+    patient = doctor.patient()
+    server.database.rows(f"update patients set birth_date = '2999-12-31' where id = {patient['id']}")
+    assert ok(doctor.get(f"/patients/{patient['id']}"))["age"] is None
+
+
+@pytest.mark.parametrize(
+    "said, told",
+    [("235960", "23:59:60"), ("105960.5", "10:59:60.500000"), ("235959.999999", "23:59:59.999999"), ("235961", None)],
+)
+def test_a_leap_second(doctor, said, told):
+    """PS3.5 6.2, TM: 60 only for a leap second."""
+    file = doctor.upload(dicom(StudyTime=said), "a.dcm")
+    assert ok(doctor.get(f"/studies/{file['study_id']}"))["study_time"] == told
+
+
+@pytest.mark.parametrize("member", ["SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"])
+def test_a_uid_with_a_sign_is_none(doctor, member):
+    """Without it, it would be another's."""
+    file = doctor.upload(dicom(**{member: "+" + uid()}), "a.dcm")
+    assert file["status"] == "FAILED" and "is no legal UID" in file["status_reason"]
