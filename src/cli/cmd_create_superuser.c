@@ -43,7 +43,7 @@ int cmd_create_superuser(struct call *c)
         printf("there is an administrator already\n");
         return 0;
     }
-    schema_clear(&new_user_schema, &user);
+    schema_clear(&registration_schema, &user);
     user.username = from_somewhere(c, in->username, "ROENTGEN_ADMIN_USERNAME", "User name", false);
     user.email = from_somewhere(c, in->email, "ROENTGEN_ADMIN_EMAIL", "E-mail", false);
     user.password = in->password_stdin ? command_read_line(c)

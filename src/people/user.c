@@ -24,17 +24,28 @@ static const struct field profile_fields[] = {
 };
 const struct schema profile_schema = SCHEMA("Profile", struct user, profile_fields, .table = "users", .alias = "u");
 
+#define NEW_USER_FIELDS \
+    FIELD(struct new_user, username, .flags = REQUIRED, .min = 2, .max = 50, .rule = &account_name_rule, \
+          .doc = "The name to sign in with. It is unique, and does not look like another's.", .example = "zhangwei"), \
+        PROFILE_FIELDS(struct new_user), \
+        FIELD(struct new_user, password, .flags = REQUIRED | SECRET | KEEP_SPACES, .min = 8, .max = 72, \
+              .doc = "The password to begin with. It is at least as long as the setting says (10), at most 72 bytes, " \
+                     "not a common one, and not the account's own name."), \
+        FIELD(struct new_user, roles, .max = 20, .doc = "The names of its roles; doctor when absent.")
+
 static const struct field new_user_fields[] = {
-    FIELD(struct new_user, username, .flags = REQUIRED, .min = 2, .max = 50, .rule = &account_name_rule,
-          .doc = "The name to sign in with. It is unique, and does not look like another's.", .example = "zhangwei"),
-    PROFILE_FIELDS(struct new_user),
-    FIELD(struct new_user, password, .flags = REQUIRED | SECRET | KEEP_SPACES, .min = 8, .max = 72,
-          .doc = "The password to begin with. It is at least as long as the setting says (10), at most 72 bytes, not a "
-                 "common one, and not the account's own name."),
-    FIELD(struct new_user, roles, .max = 20, .doc = "The names of its roles; doctor when absent."),
+    NEW_USER_FIELDS,
+    FIELD(struct new_user, must_change_password, .fallback = "true",
+          .doc =
+              "Does the password open nothing but its change? So it is, since whoever makes the account knows it, but "
+              "for machines, which change none."),
 };
 const struct schema new_user_schema =
     SCHEMA("NewUser", struct new_user, new_user_fields, .doc = "What a new account is made of.");
+
+static const struct field registration_fields[] = { NEW_USER_FIELDS };
+const struct schema registration_schema =
+    SCHEMA("Registration", struct new_user, registration_fields, .doc = "What an account is asked for with.");
 
 static bool load_names(struct call *c, const char *sql, int64_t id, struct texts *out)
 {
@@ -158,6 +169,7 @@ bool user_create(struct call *c, const struct new_user *in, enum user_status sta
     u->stated_department = in->stated_department;
     u->title = in->title;
     u->status = status;
+    u->must_change_password = in->must_change_password;
     if (!password_hash(in->password, (int)c->app->config.bcrypt_cost, &c->arena, &u->password_hash, &c->error) ||
         !db_transact(c, insert_user, &creation))
         return false;

@@ -56,8 +56,9 @@ struct new_user {
     struct str username, email, full_name, password, phone, department, title;
     struct str stated_department; /* the person's own word, of who registers */
     struct texts roles;
+    bool must_change_password; /* somebody else has chosen the password */
 };
-extern const struct schema new_user_schema;
+extern const struct schema new_user_schema, registration_schema;
 
 /* E_NOT_FOUND when there is no such account (or it is deleted). Roles and permissions are filled in. */
 bool user_load(struct call *c, int64_t id, struct user *out);

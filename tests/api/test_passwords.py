@@ -197,6 +197,22 @@ def test_set_by_an_administrator(server, admin, doctor):
     assert ok(again.get("/auth/me"))["must_change_password"] is False
 
 
+@pytest.mark.parametrize("given", [{}, {"must_change_password": True}, {"must_change_password": False}])
+def test_one_that_an_administrator_has_chosen_opens_nothing_but_its_change(server, admin, given):
+    name = unique("w")
+    body = {"username": name, "email": f"{name}@example.org", "full_name": "Weak", "password": PASSWORD, **given}
+    must = given.get("must_change_password", True)
+    assert ok(admin.post("/users", json=body), 201)["must_change_password"] is must
+    person = server.sign_in(name)
+    if must:
+        told = problem(person.get("/patients"), 403)
+        assert told["type"] == "urn:roentgen:problem:password-change-required"
+        change = {"current_password": PASSWORD, "new_password": NEW}
+        ok(person.post("/auth/password/change", json=change), 204)
+    ok(person.get("/patients"))
+    assert ok(person.get("/auth/me"))["must_change_password"] is False
+
+
 def test_one_that_has_got_about_is_changed_for_another(doctor):
     change = {"current_password": PASSWORD, "new_password": PASSWORD}
     assert wrong_members(problem(doctor.post("/auth/password/change", json=change), 422)) == ["new_password"]
