@@ -132,18 +132,26 @@ static bool take_entries(struct running *run, struct unzip *zip)
     return step != UNZIP_FAILED;
 }
 
+static struct unzip *reader_of(struct running *run)
+{
+    if (!run->reader)
+        run->reader = arena_new(&run->c->arena, struct unzip);
+    return run->reader;
+}
+
 static void take_zip(struct running *run, struct spooled *file)
 {
     struct call *c = run->c;
     int fd = blob_writer_fd(file->writer);
+    struct unzip *reader = reader_of(run);
     if (!run->buffer)
         run->buffer = arena_alloc(&c->arena, READ_BYTES);
     run->zip = file;
     run->unpacked_before = run->unpacked_bytes;
     if (fd < 0)
         file_fail(&c->error, "open", "an upload", EMFILE);
-    else if (unzip_open(fd, file->size_bytes, run->reader, &c->error))
-        take_entries(run, run->reader);
+    else if (unzip_open(fd, file->size_bytes, reader, &c->error))
+        take_entries(run, reader);
     if (c->error.code)
         tell(run, file->filename, NULL);
     spool_drop(file);
@@ -165,11 +173,10 @@ static int64_t files_in(struct running *run, struct spooled *file)
     int fd = is_zip(file) ? blob_writer_fd(file->writer) : -1;
     if (fd < 0)
         return 1;
-    if (!run->reader)
-        run->reader = arena_new(&run->c->arena, struct unzip);
-    if (!unzip_open(fd, file->size_bytes, run->reader, &ignored))
+    struct unzip *reader = reader_of(run);
+    if (!unzip_open(fd, file->size_bytes, reader, &ignored))
         return 1;
-    while (unzip_next(run->reader, &entry, &ignored) == UNZIP_ENTRY)
+    while (unzip_next(reader, &entry, &ignored) == UNZIP_ENTRY)
         files += entry.kind != UNZIP_FOLDER;
     return files;
 }
