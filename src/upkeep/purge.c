@@ -28,6 +28,42 @@ bool purge_look(struct call *c, struct instant before, struct purgeable *out)
     return true;
 }
 
+/* ---- marks: claims (blob.h) that say which bytes go with which row ----
+ *
+ *     purged/UUID of the row/storage_path        made before its row goes, settled when all that it had has gone
+ *
+ * Who is killed between leaves one. The next start, or purge, then knows that somebody wanted those bytes gone. */
+
+#define MARK "purged/"
+
+static struct str mark_of(struct call *c, const struct image_file *file)
+{
+    return arena_format(&c->arena, MARK "%.*s/%.*s", STR_FMT(file->file_uuid), STR_FMT(file->storage_path));
+}
+
+bool purge_is_mark(struct str key)
+{
+    return str_starts(key, S(MARK)) && key.len > (ptrdiff_t)sizeof(MARK) + UUID_TEXT;
+}
+
+bool purge_mend(struct call *c, struct blob_store *store, struct str mark)
+{
+    ptrdiff_t begins = sizeof(MARK) - 1, ends = begins + UUID_TEXT;
+    struct str uuid = str_slice(mark, begins, ends), path = str_slice(mark, ends + 1, mark.len);
+    struct error ignored = { 0 };
+    int64_t one;
+    bool named;
+    if (!keeping_look(c, path, &named))
+        return false;
+    enum found row = db_find_integer(c, &one, "select 1 from image_files where file_uuid = ?", V(uuid));
+    if (row != NONE)
+        return row == FOUND; /* it was killed before that: the row goes with the next purge */
+    if (!named && !blob_remove(store, path, &c->error))
+        return false;
+    blob_remove(c->app->files, thumbnail_key(c, uuid), &ignored);
+    return true;
+}
+
 struct purging {
     int64_t id;
     struct image_file file;
@@ -48,6 +84,8 @@ static bool purge_row(struct call *c, void *context)
     if (p->file.storage_path.at && !image_file_store(c, &p->file))
         return fail(c, E_UNAVAILABLE, "the archive that has the bytes of image file %" PRId64 " is not configured now",
                     id);
+    if (p->file.storage_path.at && !blob_claim(image_file_store(c, &p->file), mark_of(c, &p->file), &c->error))
+        return false;
     return db_execute(c, "update image_files set duplicate_of = null where duplicate_of = ?", V(p->file.id)) &&
            db_execute(c, "delete from upload_chunks where image_file_id = ?", V(p->file.id)) &&
            search_remove(c, "image_file_search", p->file.id) &&
@@ -74,6 +112,8 @@ static bool purge_one(struct call *c, struct purging *p, int64_t *bytes)
     blob_remove(c->app->files, thumbnail_key(c, file->file_uuid), &ignored);
     if (c->app->results && !p->shared && file->sha256.len == SHA256_TEXT)
         result_forget(c->app->results, file->sha256);
+    if (file->storage_path.at)
+        blob_settle(image_file_store(c, file), mark_of(c, file));
     return true;
 }
 

@@ -9,6 +9,8 @@ static bool mend_claim(void *context, struct str key)
 {
     struct call *c = context;
     bool named;
+    if (purge_is_mark(key))
+        return purge_mend(c, c->app->files, key);
     if (!str_starts(key, S("completed/")))
         return true; /* thumbnails can be made again; chunks: below */
     return keeping_look(c, key, &named) && (named || keeping_set_aside(c, key));
@@ -29,11 +31,10 @@ static bool mend_chunk(void *context, struct str key, int64_t size_bytes, struct
 }
 
 /* A file is moved to the archive before its row says so, and may be moved again. */
-static bool keep_claim(void *context, struct str key)
+static bool mend_archive_claim(void *context, struct str key)
 {
-    (void)context;
-    (void)key;
-    return true;
+    struct call *c = context;
+    return !purge_is_mark(key) || purge_mend(c, c->app->archive, key);
 }
 
 bool recover_files(struct call *c)
@@ -47,7 +48,7 @@ bool recover_files(struct call *c)
         blob_sweep(app->files, 0);
     blob_share(app->files);
     if (ok && app->archive && blob_alone(app->archive)) {
-        ok = blob_claims(app->archive, keep_claim, c, &c->error);
+        ok = blob_claims(app->archive, mend_archive_claim, c, &c->error) && !c->error.code;
         blob_sweep(app->archive, 0);
         blob_share(app->archive);
     }

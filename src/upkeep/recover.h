@@ -61,5 +61,9 @@ struct purge_watch {
 };
 bool purge_files(struct call *c, struct instant before, const struct purge_watch *watch, int64_t *files,
                  int64_t *bytes);
+/* A claim of a purge that was killed, which recover_files finds: the bytes and the thumbnail of a row that has gone go
+ * too, unless another row names them. False: not now. */
+bool purge_is_mark(struct str key);
+bool purge_mend(struct call *c, struct blob_store *store, struct str mark);
 
 #endif

@@ -1,7 +1,11 @@
 """`roentgen purge`: what is removed for good needs an age with its unit, and is said before it goes."""
 
+import os
+import subprocess
 import uuid
 from pathlib import Path
+
+import pytest
 
 from support import ok, png
 
@@ -65,6 +69,77 @@ def test_nothing_comes_back_from_the_journal_of_a_killed_server(new_server):
     server.stop()
     held = [p for p in server.files.rglob("*") if p.is_file() and content in p.read_bytes()]
     assert held == [] and "clean" in server.run("fsck").stdout
+
+
+# ---- killed between row and bytes ----
+
+SHIM = """
+#include <fcntl.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+int unlinkat(int folder, const char *path, int flags)
+{
+    if (strncmp(path, "completed/", 10) == 0)
+        _exit(9);
+    return (int)syscall(SYS_unlinkat, folder, path, flags);
+}
+"""
+
+
+def killed_purge(server):
+    """A purge that ends where it would remove the first bytes."""
+    source, shim = server.folder / "shim.c", server.folder / "shim.so"
+    source.write_text(SHIM)
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", shim, source], check=True)
+    sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
+    env = server.environment() | {"LD_PRELOAD": str(shim), "ASAN_OPTIONS": sanitizer}
+    assert server.run("purge", "--older-than", "0s", check=False, env=env).returncode == 9
+
+
+@pytest.mark.parametrize("archived", [False, True])
+def test_what_a_killed_purge_left_goes_with_the_next(new_server, tmp_path, archived):
+    server = new_server(ARCHIVE_URL=f"file://{tmp_path}/archive")
+    admin = server.admin()
+    file = admin.upload(content := png() + b"gone for good")
+    assert admin.get(f"/images/{file['id']}/thumbnail").status_code == 200
+    if archived:
+        ok(admin.post(f"/image-files/{file['id']}/archive"))
+    ok(admin.delete(f"/image-files/{file['id']}"), 204)
+    server.stop()
+    killed_purge(server)
+    assert server.database.rows("select count(*) from image_files")[0][0] == 0
+    everywhere = [*server.files.rglob("*"), *(tmp_path / "archive").rglob("*")]
+    assert [p for p in everywhere if p.is_file() and content in p.read_bytes()]
+    if archived:
+        server.start()
+        server.stop()
+    else:
+        server.run("purge", "--older-than", "0s")
+    everywhere = [*server.files.rglob("*"), *(tmp_path / "archive").rglob("*")]
+    assert not [p for p in everywhere if p.is_file() and (content in p.read_bytes() or p.suffix == ".jpg")]
+    assert not [p for p in everywhere if "claim+" in p.name]
+    assert "clean" in server.run("fsck").stdout
+
+
+def test_bytes_that_another_row_names_stay_after_a_killed_purge(new_server):
+    """It was the row's own purge that was killed before it committed, or another row has the bytes by now."""
+    server = new_server()
+    admin = server.admin()
+    file, content = admin.upload(png()), png()
+    other = admin.upload(content)
+    ok(admin.delete(f"/image-files/{file['id']}"), 204)
+    server.stop()
+    mark = f"claim+purged+{uuid.uuid4()}+{other['storage_path'].replace('/', '+')}"
+    (server.files / "tmp" / mark).touch()
+    own = f"claim+purged+{file['file_uuid']}+{file['storage_path'].replace('/', '+')}"
+    (server.files / "tmp" / own).touch()
+    server.start()
+    admin = server.client(admin.token)
+    assert admin.get(f"/image-files/{other['id']}/download").content == content
+    ok(admin.post(f"/image-files/{file['id']}/restore"))
+    assert admin.get(f"/image-files/{file['id']}/download").status_code == 200
+    assert not list((server.files / "tmp").glob("claim+purged*"))
 
 
 def test_what_was_set_aside_goes_only_when_no_row_needs_it(new_server):
