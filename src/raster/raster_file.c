@@ -349,6 +349,9 @@ bool raster_file_read(struct raster_file *p, void *samples, struct error *error)
             p->vips->free(strip);
     }
     p->vips->unref(region);
+    if (ok && vips_drew_holes())
+        return error_set(p->error, E_INVALID, "the %s file is cut short: some of its pixels are not there",
+                         file_types[p->request.type - 1]);
     return ok || damaged(p);
 }
 
@@ -362,7 +365,7 @@ void raster_file_close(struct raster_file *p)
             p->vips->unref(p->image);
         if (p->source)
             p->vips->unref(p->source);
-        p->vips->error_clear();
+        vips_forget();
     }
     free(p);
 }

@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #define LIBRARY "libvips.so.42"
 
@@ -77,13 +78,38 @@ static bool find_symbols(void *handle)
     return true;
 }
 
+static atomic_bool has_holes;
+
+/* What libjpeg (jerror.h: JWRN_HIT_MARKER, JWRN_JPEG_EOF) and libtiff's fax decoder say when the coded pixels end
+ * before the picture does. They make up the rest, and go on. */
+static bool tells_of_holes(const char *message)
+{
+    static const char *const words[] = { "remature end of data segment", "remature end of JPEG file", "remature EOF" };
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (strstr(message, words[i]))
+            return true;
+    return false;
+}
+
 /* Its warnings are about strangers' files and would reach standard error past our log. */
-static void ignore_message(const char *domain, int level, const char *message, void *data)
+static void hear_message(const char *domain, int level, const char *message, void *data)
 {
     (void)domain;
     (void)level;
-    (void)message;
     (void)data;
+    if (message && tells_of_holes(message))
+        atomic_store(&has_holes, true);
+}
+
+bool vips_drew_holes(void)
+{
+    return atomic_load(&has_holes) || tells_of_holes(library.error_buffer());
+}
+
+void vips_forget(void)
+{
+    library.error_clear();
+    atomic_store(&has_holes, false);
 }
 
 static void open_library(void)
@@ -100,7 +126,7 @@ static void open_library(void)
         return;
     }
     enum { G_LOG_LEVELS_BELOW_ERROR = 0xf8 }; /* critical, warning, message, info, debug */
-    library.log_handler("VIPS", G_LOG_LEVELS_BELOW_ERROR, ignore_message, NULL);
+    library.log_handler("VIPS", G_LOG_LEVELS_BELOW_ERROR, hear_message, NULL);
     /* Now: making a profile asks for the time, and the first who asks reads the time zone from a file. */
     library.srgb = library.srgb_new();
     if (!library.srgb) {

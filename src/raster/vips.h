@@ -99,5 +99,9 @@ struct vips {
 
 /* Opens the library on first use. E_INTERNAL when it is not installed or lacks a call. */
 bool vips_open(const struct vips **out, struct error *error);
+/* Did a library warn, since vips_forget, that coded pixels were missing, and that it drew something in their place?
+ * Those of JPEG and fax fail for nothing less. Both only after vips_open. */
+bool vips_drew_holes(void);
+void vips_forget(void);
 
 #endif
