@@ -53,9 +53,10 @@ static bool assignment_put(struct call *c)
 {
     const struct assignment *in = c->in;
     struct grantee to;
+    struct study_opening opening = { in->id, &to, call_user(c), 0 };
     bool opened = false;
-    if (!assignment_may_change(c, in->id) || !grantee_of(c, in, &to) ||
-        !assignment_open(c, in->id, &to, call_user(c), &opened))
+    if (!assignment_may_open(c, in->id, &opening.only_of) || !grantee_of(c, in, &to) ||
+        !assignment_open(c, &opening, &opened))
         return false;
     if (opened)
         tell(c, true);
@@ -67,8 +68,8 @@ static bool assignment_delete(struct call *c)
     const struct assignment *in = c->in;
     struct grantee to = { GRANTEE_USER, in->user_id, STR_NULL }; /* an account that is gone can be taken off, too */
     bool closed = false;
-    if (!assignment_may_change(c, in->id) || (exchange_of(c)->endpoint->in != &to_user && !grantee_of(c, in, &to)) ||
-        !assignment_close(c, in->id, &to, &closed))
+    if ((exchange_of(c)->endpoint->in != &to_user && !grantee_of(c, in, &to)) ||
+        !assignment_may_close(c, in->id, &to) || !assignment_close(c, in->id, &to, &closed))
         return false;
     if (closed)
         tell(c, false);

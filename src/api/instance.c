@@ -24,7 +24,8 @@ static bool instance_list_get(struct call *c)
 {
     const struct instance_list *in = c->in;
     struct study study;
-    struct condition of_series = { "f.series_id = ?", V(in->id) }, scopes[] = { { "f.is_instance = 1" }, { 0 } };
+    struct condition of_series = { "f.series_id = ?", V(in->id) };
+    struct within_scopes within = { { { "f.is_instance = 1" } }, 1 };
     struct list_total total = { 0 };
     bool sees = true;
     if (!series_load_study(c, in->id, &study) || !visibility_of_study_files(c, study.id, &total.is_known) ||
@@ -33,10 +34,8 @@ static bool instance_list_get(struct call *c)
     if (!sees)
         return series_is_absent(c, in->id);
     audit_about(c, in->id, study.patient_id);
-    if (!total.is_known)
-        visibility_instance_scopes(c, scopes);
-    return list_answer(c, &instance_listing,
-                       (struct list_among){ &of_series, 1, scopes, total.is_known ? 1 : 2, total });
+    return (total.is_known || visibility_instance_scopes(c, study.id, &within)) &&
+           list_answer(c, &instance_listing, (struct list_among){ &of_series, 1, within.scopes, within.count, total });
 }
 
 static const struct endpoint rows[] = {

@@ -36,16 +36,16 @@ static bool series_list_get(struct call *c)
 {
     const struct series_list *in = c->in;
     struct study study;
-    struct condition conditions[] = { { "x.study_id = ?", V(in->id) }, visibility_own_series(c) };
-    struct condition scopes[VISIBILITY_SERIES_SCOPES];
+    struct condition conditions[] = { { "x.study_id = ?", V(in->id) }, visibility_shown_series(c) };
+    struct within_scopes within;
     bool all;
     if (!study_load(c, in->id, &study) || !study_shows_all_files(c, &study, &all))
         return false;
     if (all)
         return list_answer(c, &series_listing, (struct list_among){ .conditions = conditions, .condition_count = 1 });
-    visibility_series_scopes(c, scopes);
-    return list_answer(c, &own_series_listing,
-                       (struct list_among){ conditions, 2, scopes, VISIBILITY_SERIES_SCOPES, { 0 } });
+    return visibility_series_scopes(c, in->id, &within) &&
+           list_answer(c, &own_series_listing,
+                       (struct list_among){ conditions, 2, within.scopes, within.count, { 0 } });
 }
 
 static const struct endpoint rows[] = {

@@ -144,7 +144,8 @@ static bool open_study(struct call *c, void *context)
     audit_about(c, o->study_id, o->patient_id);
     for (int i = 0; i < o->import->to_count; i++) {
         bool opened;
-        if (!assignment_open(c, o->study_id, &o->import->to[i], o->import->by, &opened) ||
+        const struct study_opening all = { o->study_id, &o->import->to[i], o->import->by, 0 };
+        if (!assignment_open(c, &all, &opened) ||
             (opened && (audit_detail(c, assignment_opened_detail(c, &o->import->to[i])), !audit_change(c))))
             return false;
     }

@@ -218,8 +218,8 @@ static bool pack_series(struct packing *p, int64_t index)
     if (p->all)
         db_rows(c, &rows, PACKED "f.is_instance = 1" IN_ORDER, V(p->series[index].id));
     else
-        db_rows(c, &rows, PACKED VISIBLE_OWN_INSTANCE " and f.uploaded_by = ?" IN_ORDER, V(p->series[index].id),
-                V(call_user(c)));
+        db_rows(c, &rows, PACKED VISIBLE_OWN_INSTANCE " and " VISIBLE_FILE IN_ORDER, V(p->series[index].id),
+                VISIBLE_TO(c));
     while (p->files <= ARCHIVE_INSTANCES_MAX && cursor_next(&rows)) {
         if (!number) {
             dicomdir_series(&p->dir, &p->series[index]);

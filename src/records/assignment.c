@@ -4,6 +4,7 @@
 #include "records/record_lock.h"
 #include "records/study.h"
 #include "site/account_key.h"
+#include "records/visibility.h"
 #include "site/app.h"
 #include "base/text.h"
 #include "base/names.h"
@@ -61,45 +62,63 @@ bool grantee_account(struct call *c, int64_t user_id, struct grantee *out)
 /* ---- what is open to them ---- */
 
 struct assigning {
-    const char *find, *open, *close; /* parameters: study, whom (and by, at) */
+    const char *find, *open, *close; /* parameters: study, whom (and by, at, only of) */
 };
 static const struct assigning assigning[] = {
-    [GRANTEE_USER] = { "select 1 from study_assignments where study_id = ? and user_id = ?",
-                       "insert into study_assignments(study_id, user_id, created_by, created_at) values (?, ?, ?, ?)",
+    [GRANTEE_USER] = { "select only_of from study_assignments where study_id = ? and user_id = ?",
+                       "insert into study_assignments(study_id, user_id, created_by, created_at, only_of) "
+                       "values (?, ?, ?, ?, ?)",
                        "delete from study_assignments where study_id = ? and user_id = ?" },
-    [GRANTEE_ROLE] = { "select 1 from study_role_assignments where study_id = ? and role_id = ?",
-                       "insert into study_role_assignments(study_id, role_id, created_by, created_at) values (?, ?, "
-                       "?, ?)",
+    [GRANTEE_ROLE] = { "select only_of from study_role_assignments where study_id = ? and role_id = ?",
+                       "insert into study_role_assignments(study_id, role_id, created_by, created_at, only_of) "
+                       "values (?, ?, ?, ?, ?)",
                        "delete from study_role_assignments where study_id = ? and role_id = ?" },
-    [GRANTEE_DEPARTMENT] = { "select 1 from study_department_assignments where study_id = ? and department = ?",
-                             "insert into study_department_assignments(study_id, department, created_by, created_at) "
-                             "values (?, ?, ?, ?)",
+    [GRANTEE_DEPARTMENT] = { "select only_of from study_department_assignments where study_id = ? and department = ?",
+                             "insert into study_department_assignments(study_id, department, created_by, created_at, "
+                             "only_of) values (?, ?, ?, ?, ?)",
                              "delete from study_department_assignments where study_id = ? and department = ?" },
 };
 NAMES_REACH(assigning, GRANTEE_DEPARTMENT);
-
-bool assignment_may_change(struct call *c, int64_t study_id)
-{
-    struct study study;
-    return lock_study(c, study_id, 0) && study_load_with_files(c, study_id, &study);
-}
 
 static struct value whom(const struct grantee *to)
 {
     return to->kind == GRANTEE_DEPARTMENT ? V(to->name) : V(to->id);
 }
 
-bool assignment_open(struct call *c, int64_t study_id, const struct grantee *to, int64_t by, bool *opened)
+bool assignment_may_open(struct call *c, int64_t study_id, int64_t *only_of)
 {
-    int64_t one;
+    struct study study;
+    bool all;
+    if (!lock_study(c, study_id, 0) || !study_load_with_files(c, study_id, &study) ||
+        !visibility_of_study_files(c, study_id, &all))
+        return false;
+    *only_of = all ? 0 : study.created_by; /* who registered it sees what is there, but not what others send later */
+    return true;
+}
+
+bool assignment_may_close(struct call *c, int64_t study_id, const struct grantee *to)
+{
+    struct study study;
+    int64_t only_of = 0;
+    if (!lock_study(c, study_id, 0) || !study_load_to_change(c, study_id, &study) ||
+        db_find_integer(c, &only_of, assigning[to->kind].find, V(study_id), whom(to)) == FAILED)
+        return false;
+    return only_of > 0 || study_load_with_files(c, study_id, &study);
+}
+
+bool assignment_open(struct call *c, const struct study_opening *o, bool *opened)
+{
+    int64_t only_of = 0;
     if (opened)
         *opened = false;
-    if (!db_lock(c, "select id from studies where id = ?", V(study_id)))
+    if (!db_lock(c, "select id from studies where id = ?", V(o->study_id)))
         return false;
-    enum found found = db_find_integer(c, &one, assigning[to->kind].find, V(study_id), whom(to));
-    if (found != NONE)
+    enum found found = db_find_integer(c, &only_of, assigning[o->to->kind].find, V(o->study_id), whom(o->to));
+    if (found == FAILED || (found == FOUND && (only_of == 0 || o->only_of > 0)))
         return found == FOUND;
-    if (!db_execute(c, assigning[to->kind].open, V(study_id), whom(to), V(by), V(clock_now())))
+    if ((found == FOUND && !db_execute(c, assigning[o->to->kind].close, V(o->study_id), whom(o->to))) ||
+        !db_execute(c, assigning[o->to->kind].open, V(o->study_id), whom(o->to), V(o->by), V(clock_now()),
+                    V(o->only_of)))
         return false;
     if (opened)
         *opened = true;

@@ -145,7 +145,7 @@ bool study_veil(struct call *c, void *record)
         return false;
     if (own && study->instances_of_others == 0)
         return true;
-    if (!all && !visibility_is_assigned(c, call_user(c), study->id, &all))
+    if (!all && !visibility_of_opened(c, study->id, &all, &own))
         return false;
     if (all)
         return take_pictures_modality(c, study);
@@ -162,18 +162,32 @@ bool study_shows_all_files(struct call *c, const struct study *study, bool *all)
 
 /* ---- and of a series ---- */
 
+static enum found find_series_view(struct call *c, int64_t series_id, int64_t by, struct series *out)
+{
+    return db_find(c, &series_view_schema, out, "where v.id = ? and v.created_by = ?", V(series_id), V(by));
+}
+
 bool series_take_view(struct call *c, struct series *series)
 {
     struct series view;
     struct visible_share share;
+    int64_t other = 0;
+    enum found found;
     if (!visibility_share_of_series(c, series->id, &share))
         return false;
     series->number_of_instances = share.instances;
     series->size_bytes = share.bytes;
     if (series->created_by == call_user(c))
         return true;
-    if (db_find(c, &series_view_schema, &view, "where v.id = ? and v.created_by = ?", V(series->id), V(call_user(c))) ==
-        FAILED)
+    found = find_series_view(c, series->id, call_user(c), &view);
+    if (found == NONE) {
+        if (!visibility_opened_of(c, series->study_id, &other))
+            return false;
+        if (other > 0 && series->created_by == other)
+            return true;
+        found = find_series_view(c, series->id, other, &view);
+    }
+    if (found == FAILED)
         return false;
     series->series_number = view.series_number;
     series->modality = view.modality;

@@ -47,6 +47,30 @@ bool visibility_of_study_files(struct call *c, int64_t study_id, bool *all)
     return *all || visibility_is_assigned(c, call_user(c), study_id, all);
 }
 
+bool visibility_of_opened(struct call *c, int64_t study_id, bool *all, bool *some)
+{
+    int64_t how = 0;
+    struct value me = V(call_user(c));
+    enum found found = db_find_integer(c, &how,
+                                       "select case when " VISIBLE_ASSIGNED("s.id") " then 2 when " VISIBLE_OPENED(
+                                           "s.id") " then 1 else 0 end from studies s where s.id = ?",
+                                       me, me, me, me, me, me, V(study_id));
+    *all = *all || how == 2;
+    *some = *some || how > 0;
+    return found != FAILED;
+}
+
+bool visibility_opened_of(struct call *c, int64_t study_id, int64_t *only_of)
+{
+    struct value me = V(visibility_opened_to(c, call_user(c)));
+    *only_of = 0;
+    return db_find_integer(c, only_of,
+                           "select s.created_by from studies s where s.id = ? and (" VISIBLE_OPENED(
+                               "s.id") ") and not "
+                                       "(" VISIBLE_ASSIGNED("s.id") ")",
+                           V(study_id), me, me, me, me, me, me) != FAILED;
+}
+
 bool visibility_hides_files_of_study(struct call *c, int64_t study_id, bool *hides)
 {
     int64_t one;
@@ -132,9 +156,9 @@ static int scopes_of(struct call *c, struct condition own, const char *const fro
 
 int visibility_file_scopes(struct call *c, struct condition scopes[VISIBILITY_SCOPES])
 {
-    static const char *const from[] = { "study_assignments a cross join image_files f on f.study_id = a.study_id",
-                                        BY_ROLE_FROM "image_files f on f.study_id = a.study_id",
-                                        BY_DEPARTMENT_FROM "image_files f on f.study_id = a.study_id" };
+#define OPENED_FILES "image_files f on f.study_id = a.study_id and a.only_of in (0, f.uploaded_by)"
+    static const char *const from[] = { "study_assignments a cross join " OPENED_FILES, BY_ROLE_FROM OPENED_FILES,
+                                        BY_DEPARTMENT_FROM OPENED_FILES };
     return visibility_of_everything(c) ? 0 : scopes_of(c, visibility_own_files(c), from, shared_ways(c), scopes);
 }
 
@@ -150,7 +174,7 @@ int visibility_study_scopes(struct call *c, struct condition scopes[VISIBILITY_S
     int64_t ways = shared_ways(c);
     int count = scopes_of(c, own, from, ways, scopes);
     if (ways & BY_FILE)
-        scopes[count++] = (struct condition){ "s.created_by = ? and not (" VISIBLE_ASSIGNED("s.id") ")",
+        scopes[count++] = (struct condition){ "s.created_by = ? and not (" VISIBLE_OPENED("s.id") ")",
                                               me,
                                               { me, me, me },
                                               .from = STUDIES_AS_TOLD,
@@ -159,40 +183,72 @@ int visibility_study_scopes(struct call *c, struct condition scopes[VISIBILITY_S
     return count;
 }
 
-#define SERIES_HAS_OWN(SERIES) \
+#define SERIES_HAS_SHOWN(SERIES) \
     "exists (select 1 from image_files f where f.series_id = " SERIES \
-    " and f.is_deleted = 0 and " VISIBLE_OWN_INSTANCE " and f.uploaded_by = ?)"
+    " and f.is_deleted = 0 and " VISIBLE_OWN_INSTANCE " and (f.uploaded_by = ? or " VISIBLE_OPENED_FILE("f") "))"
 
-struct condition visibility_own_series(struct call *c)
+struct condition visibility_shown_series(struct call *c)
 {
-    return (struct condition){ SERIES_HAS_OWN("x.id"), V(call_user(c)) };
+    struct value me = V(call_user(c)), opened = V(visibility_opened_to(c, call_user(c)));
+    return (struct condition){ SERIES_HAS_SHOWN("x.id"), me, { opened, opened, opened } };
 }
 
 bool visibility_of_series(struct call *c, int64_t series_id, bool *sees)
 {
     int64_t has = 0;
-    bool done = db_integer(c, &has, "select " SERIES_HAS_OWN("?"), V(series_id), V(call_user(c)));
+    struct value me = V(call_user(c)), opened = V(visibility_opened_to(c, call_user(c)));
+    bool done = db_integer(c, &has, "select " SERIES_HAS_SHOWN("?"), V(series_id), me, opened, opened, opened);
     *sees = has;
     return done;
 }
 
-void visibility_series_scopes(struct call *c, struct condition scopes[VISIBILITY_SERIES_SCOPES])
+/* Whose files within a study the caller sees. */
+static bool shown_accounts(struct call *c, int64_t study_id, struct value accounts[2], int *count)
 {
-    scopes[0] = (struct condition){ "x.created_by = ?", V(call_user(c)) };
-    scopes[1] = (struct condition){ "x.created_by = ?", V(call_user(c)), .from = SERIES_AS_TOLD };
+    int64_t other, me = call_user(c);
+    if (!visibility_opened_of(c, study_id, &other))
+        return false;
+    accounts[0] = V(me);
+    accounts[1] = V(other);
+    *count = other > 0 && other != me ? 2 : 1;
+    return true;
 }
 
-void visibility_instance_scopes(struct call *c, struct condition scopes[2])
+bool visibility_series_scopes(struct call *c, int64_t study_id, struct within_scopes *out)
 {
-    scopes[0] = (struct condition){ "f.is_instance = 1 and f.uploaded_by = ?", V(call_user(c)) };
-    scopes[1] = (struct condition){ "f.is_instance = 0 and f.is_apart = 1 and f.uploaded_by = ?", V(call_user(c)) };
+    struct value accounts[2];
+    int count;
+    if (!shown_accounts(c, study_id, accounts, &count))
+        return false;
+    out->count = 2 * count;
+    for (int i = 0; i < count; i++) {
+        out->scopes[2 * i] = (struct condition){ "x.created_by = ?", accounts[i] };
+        out->scopes[2 * i + 1] = (struct condition){ "x.created_by = ?", accounts[i], .from = SERIES_AS_TOLD };
+    }
+    return true;
 }
 
+bool visibility_instance_scopes(struct call *c, int64_t study_id, struct within_scopes *out)
+{
+    struct value accounts[2];
+    int count;
+    if (!shown_accounts(c, study_id, accounts, &count))
+        return false;
+    out->count = 2 * count;
+    for (int i = 0; i < count; i++) {
+        out->scopes[2 * i] = (struct condition){ "f.is_instance = 1 and f.uploaded_by = ?", accounts[i] };
+        out->scopes[2 * i + 1] =
+            (struct condition){ "f.is_instance = 0 and f.is_apart = 1 and f.uploaded_by = ?", accounts[i] };
+    }
+    return true;
+}
+
+/* "= 1": or else MariaDB makes an `in` of it, and reads all studies. */
 #define PATIENT_HAS_VISIBLE \
     "(exists (select 1 from patient_uploads k where k.patient_id = p.id and k.uploaded_by = ? and k.files > 0) or " \
     "exists (select 1 from studies s where s.patient_id = p.id and s.is_deleted = 0 and (" VISIBLE_ASSIGNED( \
         "s.id") ") and " \
-                "exists (select 1 from image_files f where f.study_id = s.id and f.is_deleted = 0)))"
+                "exists (select 1 from image_files f where f.study_id = s.id and f.is_deleted = 0)) = 1)"
 
 struct condition visibility_patients_with_files(struct call *c, bool with)
 {
@@ -286,9 +342,9 @@ bool visibility_share_of_study(struct call *c, int64_t study_id, struct visible_
     for (db_rows(
              c, &rows,
              "select f.modality, f.series_id, count(*), sum(f.file_size) from image_files f where f.study_id = ? and "
-             "f.is_deleted = 0 and " VISIBLE_OWN_INSTANCE " and f.uploaded_by = ? group by f.series_id, f.modality "
+             "f.is_deleted = 0 and " VISIBLE_OWN_INSTANCE " and " VISIBLE_FILE " group by f.series_id, f.modality "
              "order by f.series_id",
-             V(study_id), V(call_user(c)));
+             V(study_id), VISIBLE_TO(c));
          cursor_next(&rows);) {
         add_modality(c, &out->modalities, cursor_text(&rows, 0));
         out->series += cursor_integer(&rows, 1) != last;
@@ -305,8 +361,8 @@ bool visibility_share_of_series(struct call *c, int64_t series_id, struct visibl
     *out = (struct visible_share){ .series = 1 };
     db_rows(c, &rows,
             "select count(*), sum(f.file_size) from image_files f "
-            "where f.series_id = ? and f.is_deleted = 0 and " VISIBLE_OWN_INSTANCE " and f.uploaded_by = ?",
-            V(series_id), V(call_user(c)));
+            "where f.series_id = ? and f.is_deleted = 0 and " VISIBLE_OWN_INSTANCE " and " VISIBLE_FILE,
+            V(series_id), VISIBLE_TO(c));
     if (cursor_next(&rows)) {
         out->instances = cursor_integer(&rows, 0);
         out->bytes = cursor_integer(&rows, 1);
@@ -317,10 +373,11 @@ bool visibility_share_of_series(struct call *c, int64_t series_id, struct visibl
 bool visibility_count_patient_files(struct call *c, int64_t patient_id, int64_t *files)
 {
     struct value patient = V(patient_id), me = V(call_user(c));
-    return db_integer(c, files,
-                      "select coalesce((select k.files from patient_uploads k where k.patient_id = ? and "
-                      "k.uploaded_by = ?), 0) + coalesce((select sum((select count(*) from image_files f where "
-                      "f.study_id = s.id and f.is_deleted = 0 and f.uploaded_by <> ?)) from studies s where "
-                      "s.patient_id = ? and s.is_deleted = 0 and (" VISIBLE_ASSIGNED("s.id") ")), 0)",
-                      patient, me, me, patient, me, me, me);
+    return db_integer(
+        c, files,
+        "select coalesce((select k.files from patient_uploads k where k.patient_id = ? and "
+        "k.uploaded_by = ?), 0) + coalesce((select sum((select count(*) from image_files f where "
+        "f.study_id = s.id and f.is_deleted = 0 and f.uploaded_by <> ? and (" VISIBLE_OPENED_FILE(
+            "f") "))) from studies s where s.patient_id = ? and s.is_deleted = 0 and (" VISIBLE_OPENED("s.id") ")), 0)",
+        patient, me, me, me, me, me, patient, me, me, me);
 }

@@ -4,7 +4,7 @@
  *     a study     who registered it (or whose upload did); whoever it is assigned to, by account, role or department;
  *                 image.read_all; and who has a file of their own in it: they are told of it what their files say
  *                 (study_view.h)
- *     a file      who uploaded it; whoever its study is assigned to; image.read_all
+ *     a file      who uploaded it; whoever its study is assigned to, as far as that goes; image.read_all
  *
  * and none of them once it is deleted. What one may not see is answered like what is not there: by the same error,
  * found out by the same statement, so that not even the time tells. Counts count what the caller sees.
@@ -41,19 +41,27 @@ struct modalities; /* records/modality.h */
 #define STAYS(F) \
     "(not exists (select 1 from trash_work) or not exists (select 1 from trash_work tw where tw.patient_id = " F \
     ".patient_id or tw.study_id = " F ".study_id))"
-/* Is the study whose id the SQL expression STUDY names assigned to an account? Parameters: the account, three times. */
-#define VISIBLE_ASSIGNED(STUDY) \
-    "exists (select 1 from study_assignments va where va.user_id = ? and va.study_id = " STUDY ") or " \
+/* To whom the study is assigned whose id the SQL expression STUDY names. Parameters: the account, three times. An
+ * assignment opens all files, or only those of one account (only_of; assignment.h): VISIBLE_ASSIGNED asks for all,
+ * VISIBLE_OPENED for any, VISIBLE_OPENED_FILE for what opens this file F. */
+#define VISIBLE_OPENED_AS(STUDY, USER, ROLE, DEPARTMENT) \
+    "exists (select 1 from study_assignments va where va.user_id = ? and va.study_id = " STUDY USER ") or " \
     "exists (select 1 from user_roles vu join study_role_assignments vr on vr.role_id = vu.role_id where vu.user_id " \
-    "= ? and vr.study_id = " STUDY ") or " \
+    "= ? and vr.study_id = " STUDY ROLE ") or " \
     "exists (select 1 from users vw join study_department_assignments vd on vd.department = vw.department where " \
-    "vw.id = ? and vd.study_id = " STUDY ")"
+    "vw.id = ? and vd.study_id = " STUDY DEPARTMENT ")"
+#define VISIBLE_ASSIGNED(STUDY) \
+    VISIBLE_OPENED_AS(STUDY, " and va.only_of = 0", " and vr.only_of = 0", " and vd.only_of = 0")
+#define VISIBLE_OPENED(STUDY) VISIBLE_OPENED_AS(STUDY, "", "", "")
+#define VISIBLE_OPENED_FILE(F) \
+    VISIBLE_OPENED_AS(F ".study_id", " and va.only_of in (0, " F ".uploaded_by)", \
+                      " and vr.only_of in (0, " F ".uploaded_by)", " and vd.only_of in (0, " F ".uploaded_by)")
 /* Conditions for one row of `image_files f`, of `studies s`. Their parameters are VISIBLE_TO(c), or VISIBLE_TO_USER
  * when a file is placed for somebody whose rights are those of the caller. VISIBLE_RECORD: the study as its record
  * has it, not only the caller's own files. As a column they stand in `case when ... then 1 else 0 end`: of an `or`
  * whose value is wanted SQLite runs all subqueries, of one that decides only those before the first that holds. */
-#define VISIBLE_FILE "(? = 1 or f.uploaded_by = ? or " VISIBLE_ASSIGNED("f.study_id") ")"
-#define VISIBLE_RECORD "(? = 1 or s.created_by = ? or " VISIBLE_ASSIGNED("s.id") ")"
+#define VISIBLE_FILE "(? = 1 or f.uploaded_by = ? or " VISIBLE_OPENED_FILE("f") ")"
+#define VISIBLE_RECORD "(? = 1 or s.created_by = ? or " VISIBLE_OPENED("s.id") ")"
 #define VISIBLE_STUDY \
     "(" VISIBLE_RECORD \
     " or exists (select 1 from study_views vv where vv.id = s.id and vv.created_by = ? and vv.files > 0))"
@@ -83,6 +91,11 @@ bool visibility_of_study_record(struct call *c, int64_t study_id, bool *whole);
 bool visibility_of_study_files(struct call *c, int64_t study_id, bool *all);
 /* Is there a file of this study, deleted or not, that the caller does not see? */
 bool visibility_hides_files_of_study(struct call *c, int64_t study_id, bool *hides);
+/* Is this study opened to the caller: all its files; some of them, so that its record is theirs to see? What was true
+ * before stays true. */
+bool visibility_of_opened(struct call *c, int64_t study_id, bool *all, bool *some);
+/* The account whose files of this study, and no others, are opened to the caller; 0: there is no such assignment. */
+bool visibility_opened_of(struct call *c, int64_t study_id, int64_t *only_of);
 /* Is the study assigned to this account, so that it sees all its files? For rules about somebody who is not the
  * caller. */
 bool visibility_is_assigned(struct call *c, int64_t user_id, int64_t study_id, bool *assigned);
@@ -91,17 +104,20 @@ bool visibility_is_assigned(struct call *c, int64_t user_id, int64_t study_id, b
 enum { VISIBILITY_SCOPES = 5 };
 int visibility_file_scopes(struct call *c, struct condition scopes[VISIBILITY_SCOPES]);
 int visibility_study_scopes(struct call *c, struct condition scopes[VISIBILITY_SCOPES]);
-/* For a list within one study whose files the caller does not see all of: their own. */
+/* The caller's own files. */
 struct condition visibility_own_files(struct call *c);
-/* For the list of a study's series: those with an instance of the caller's own; and as scopes, whose orders and
- * filters go by what is told. */
-enum { VISIBILITY_SERIES_SCOPES = 2 };
-struct condition visibility_own_series(struct call *c);
-void visibility_series_scopes(struct call *c, struct condition scopes[VISIBILITY_SERIES_SCOPES]);
+/* For lists within one study whose files the caller does not see all of: their own, and those of the one account whose
+ * are opened to them. Of its series those with an instance of them; and as scopes, whose orders and filters go by what
+ * is told. Of a series its instances. */
+struct condition visibility_shown_series(struct call *c);
+struct within_scopes {
+    struct condition scopes[4];
+    int count;
+};
+bool visibility_series_scopes(struct call *c, int64_t study_id, struct within_scopes *out);
 /* Is this series, of a study whose files the caller does not see all of, in that list? */
 bool visibility_of_series(struct call *c, int64_t series_id, bool *sees);
-/* For the instances of a series: the caller's own. */
-void visibility_instance_scopes(struct call *c, struct condition scopes[2]);
+bool visibility_instance_scopes(struct call *c, int64_t study_id, struct within_scopes *out);
 /* For lists of `patients p`: those with (or without) a file, or a conflict, that this caller sees. */
 struct condition visibility_patients_with_files(struct call *c, bool with);
 struct condition visibility_patients_with_conflict(struct call *c, bool with);

@@ -99,3 +99,118 @@ def test_deleting_a_study_asks_for_sight_of_all_its_films(new_server):
     problem(doctor.get(f"/image-files/{other['id']}"), 404)
     ok(technician.post(f"{path}/restore"))
     ok(doctor.get(f"/image-files/{other['id']}"))
+
+
+# ---- what is opened before films of others come ----
+
+
+def opened(server, admin, technician, doctor, how):
+    """The technician opens a study of their own film to a viewer; then the doctor sends others."""
+    patient, study_uid, series_uid = doctor.patient(), uid(), uid()
+    department = unique("Ward")
+    made = {"department": department} if how == "department" else {}
+    viewer = server.account("nurse" if how == "role" else "viewer", admin=admin, **made)
+    to = {"account": str(viewer.id), "role": "roles/nurse", "department": f"departments/{department}"}[how]
+    first = technician.upload(
+        dicom(
+            PatientID=patient["patient_id"], PatientName=None, StudyInstanceUID=study_uid, SeriesInstanceUID=series_uid
+        ),
+        "a.dcm",
+    )
+    path = f"/studies/{first['study_id']}"
+    ok(technician.put(f"{path}/assignments/{to}"), 204)
+    hidden = [
+        doctor.upload(
+            dicom(
+                PatientID=patient["patient_id"],
+                PatientName=None,
+                StudyInstanceUID=study_uid,
+                SeriesInstanceUID=series,
+                SeriesDescription="hidden",
+                Modality="MR",
+            ),
+            "b.dcm",
+        )
+        for series in (series_uid, uid())
+    ]
+    assert {f["study_id"] for f in hidden} == {first["study_id"]}
+    return viewer, path, to, first, hidden
+
+
+@pytest.mark.parametrize("how", ["account", "role", "department"])
+def test_what_one_opened_does_not_open_what_others_send_later(server, admin, technician, doctor, how):
+    viewer, path, to, first, hidden = opened(server, admin, technician, doctor, how)
+    for api in (viewer, technician):
+        for film in hidden:
+            for what in ("", "/download", "/access-log"):
+                problem(api.get(f"/image-files/{film['id']}{what}"), 404)
+            problem(api.get(f"/images/{film['id']}"), 404)
+        # What was opened stays open: the study is told as to who opened it.
+        ok(api.get(f"/image-files/{first['id']}"))
+        study = ok(api.get(path))
+        assert study["number_of_instances"] == study["number_of_series"] == 1
+        assert study["modalities"] == [first["modality"]]
+        listed = ok(api.get("/studies", params={"study_uid": study["study_uid"]}))
+        assert [s["number_of_instances"] for s in listed["items"]] == [1] and listed["total"] == 1
+        series = ok(api.get(f"{path}/series"))["items"]
+        assert [(s["id"], s["number_of_instances"]) for s in series] == [(first["series_id"], 1)]
+        told = ok(api.get(f"/series/{first['series_id']}/instances"))
+        assert [f["id"] for f in told["items"]] == [first["id"]] and told["total"] in (1, None)
+        files = ok(api.get(f"/image-files/patient/{first['patient_id']}"))["items"]
+        assert [f["id"] for f in files] == [first["id"]]
+        assert ok(api.get(f"/patients/{first['patient_id']}"))["image_count"] == 1
+        for text in (
+            api.get(path).text,
+            api.get(f"{path}/series").text,
+            api.get(f"/patients/{first['patient_id']}/timeline").text,
+        ):
+            assert "hidden" not in text
+    # One's own assignment one may take back; one that opens all only who sees all.
+    ok(technician.delete(f"{path}/assignments/{to}"), 204)
+    problem(viewer.get(path), 404)
+    ok(admin.put(f"{path}/assignments/{to}"), 204)
+    for film in (first, *hidden):
+        ok(viewer.get(f"/image-files/{film['id']}"))
+    problem(technician.delete(f"{path}/assignments/{to}"), 403)
+
+
+def test_who_sees_all_opens_all_of_what_was_opened_in_part(server, admin, technician, doctor):
+    viewer, path, to, first, hidden = opened(server, admin, technician, doctor, "account")
+    ok(admin.put(f"{path}/assignments/{to}"), 204)
+    ok(viewer.get(f"/image-files/{hidden[0]['id']}"))
+    assert ok(viewer.get(path))["number_of_instances"] == 3
+    problem(technician.put(f"{path}/assignments/{to}"), 403)
+    ok(viewer.get(f"/image-files/{hidden[0]['id']}"))
+
+
+def test_a_study_registered_and_opened_before_its_films(technician, doctor, viewer, admin):
+    patient, study_uid = doctor.patient(), uid()
+    study = ok(technician.post("/studies", json={"patient_id": patient["id"], "study_uid": study_uid}), 201)
+    for to in grantees(technician, viewer):
+        ok(technician.put(f"/studies/{study['id']}/assignments/{to}"), 204)
+    other = film(doctor, patient, study_uid)
+    assert other["study_id"] == study["id"]
+    for api in (technician, viewer):
+        problem(api.get(f"/image-files/{other['id']}"), 404)
+        assert ok(api.get(f"/studies/{study['id']}"))["number_of_instances"] == 0
+        assert ok(api.get("/patients", params={"search": patient["patient_id"], "has_images": "true"}))["total"] == 0
+        assert ok(api.get(f"/patients/{patient['id']}"))["image_count"] == 0
+
+
+def test_an_upgrade_takes_back_what_was_opened_for_others(new_server):
+    """What an account without image.read_all assigned, before that was asked, opens its own films only."""
+    server = new_server()
+    admin = server.admin()
+    technician, doctor, viewer = (server.account(r, admin=admin) for r in ("technician", "doctor", "viewer"))
+    study, own, other = shared(technician, doctor, "sent")
+    server.stop()
+    server.run("migrate", "down", "--to", "22", "--yes")
+    rows = "insert into study_assignments(study_id, user_id, created_by, created_at) values ({}, {}, {}, 1)"
+    server.database.rows(rows.format(study["id"], viewer.id, technician.id))
+    server.database.rows(rows.format(study["id"], technician.id, admin.id))
+    server.run("migrate", "up")
+    server.start()
+    viewer, technician = (server.client(api.token) for api in (viewer, technician))
+    ok(viewer.get(f"/image-files/{own['id']}"))
+    problem(viewer.get(f"/image-files/{other['id']}"), 404)
+    ok(technician.get(f"/image-files/{other['id']}"))

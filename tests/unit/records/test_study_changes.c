@@ -138,8 +138,9 @@ static bool open_study(struct call *c, void *context)
 {
     const struct study *study = context;
     struct grantee who;
-    return assignment_may_change(c, study->id) && grantee_account(c, 6, &who) &&
-           assignment_open(c, study->id, &who, call_user(c), NULL);
+    struct study_opening opening = { study->id, &who, call_user(c), 0 };
+    return grantee_account(c, 6, &who) && assignment_may_open(c, study->id, &opening.only_of) &&
+           assignment_open(c, &opening, NULL);
 }
 
 static bool add_another(struct call *c, void *context)
