@@ -4,7 +4,9 @@
  *                            -> files beside it    damaged ones, and with SAME_INSTANCE=keep other versions
  *
  * Who does not see the file that is the instance has a file of their own that is one to them: set apart (is_apart).
- * When the instance goes to the trash, the oldest of these takes its place; so do the others see what there is.
+ * When the instance goes to the trash, the oldest of these takes its place; so do the others see what there is. Where
+ * there is none, the oldest intact version beside it does: a series does not lack an image of which a whole file is
+ * there. When the one that went comes back, it has its place again.
  */
 #include "records/filing.h"
 
@@ -183,38 +185,70 @@ bool filing_instance(struct call *c, struct filing *f, int64_t by, struct image_
     return place_instance(c, f, twins, by, row);
 }
 
-/* The oldest that is set apart takes the place of an instance that is gone. */
+/* Of what lies beside an instance: the oldest that is set apart, else the oldest that is whole; 0: none. */
+static bool find_next(struct call *c, const struct image_file *file, int64_t *next)
+{
+    struct cursor rows;
+    bool is_apart = false;
+    *next = 0;
+    db_rows(c, &rows,
+            "select f.id, f.is_apart, f.status, f.status_reason, f.damage from image_files f where f.series_id = ? and "
+            "f.is_deleted = 0 and f.is_instance = 0 and f.sop_instance_uid = ? order by f.id",
+            V(file->series_id), V(file->sop_instance_uid));
+    while (!is_apart && cursor_next(&rows)) {
+        struct str reason = cursor_text(&rows, 3);
+        bool whole = !str_equal(cursor_text(&rows, 2), str_from(file_statuses[FILE_FAILED - 1])) &&
+                     !cursor_text(&rows, 4).len && (!reason.len || str_equal(reason, S(OTHER_VERSION)));
+        is_apart = cursor_integer(&rows, 1) == 1;
+        if (is_apart || (whole && !*next))
+            *next = cursor_integer(&rows, 0);
+    }
+    return cursor_close(&rows);
+}
+
 bool filing_instance_gone(struct call *c, const struct image_file *file)
 {
-    int64_t next = 0;
+    int64_t next;
     if (!file->is_instance)
         return true;
-    enum found found = db_find_integer(
-        c, &next,
-        "select f.id from image_files f where f.series_id = ? and f.is_deleted = 0 and f.is_instance = 0 and "
-        "f.is_apart = 1 and f.sop_instance_uid = ? order by f.id limit 1",
-        V(file->series_id), V(file->sop_instance_uid));
-    return found != FAILED &&
-           (found == NONE ||
-            db_execute(c, "update image_files set is_instance = 1, is_apart = 0 where id = ?", V(next)));
+    return find_next(c, file, &next) &&
+           (!next || db_execute(c,
+                                "update image_files set is_instance = 1, is_apart = 0, status_reason = case when "
+                                "status_reason = ? then null else status_reason end where id = ?",
+                                V(S(OTHER_VERSION)), V(next)));
+}
+
+/* The instance was a version beside `file` when that was deleted: it goes back there, or stays apart for its uploader
+ * when they do not see the one that comes. */
+static bool give_back(struct call *c, const struct image_file *file, const struct image_file *instance)
+{
+    bool tell = instance->uploaded_by == file->uploaded_by;
+    if (!tell && !visibility_is_assigned(c, instance->uploaded_by, file->study_id, &tell))
+        return false;
+    bool same = str_equal(instance->sha256, file->sha256);
+    return db_execute(c,
+                      "update image_files set is_instance = 0, is_apart = ?, status_reason = coalesce(status_reason, "
+                      "?) where id = ?",
+                      V(!tell), tell && !same ? V(S(OTHER_VERSION)) : value_nothing(), V(instance->id));
 }
 
 bool filing_instance_back(struct call *c, const struct image_file *file)
 {
-    int64_t there = 0;
+    struct image_file there;
     bool seen;
     if (!file->is_instance && !file->is_apart)
         return true;
-    enum found found = db_find_integer(
-        c, &there,
-        "select id from image_files where series_id = ? and sop_instance_uid = ? and is_instance = 1 and deleted_at "
-        "is null",
-        V(file->series_id), V(file->sop_instance_uid));
+    enum found found = db_find(c, &image_file_schema, &there,
+                               "where f.series_id = ? and f.sop_instance_uid = ? and f.is_instance = 1 and "
+                               "f.deleted_at is null",
+                               V(file->series_id), V(file->sop_instance_uid));
     if (found == NONE)
         return db_execute(c, "update image_files set is_instance = 1, is_apart = 0 where id = ?", V(file->id));
-    if (found == FAILED || !visibility_of_file(c, there, &seen))
+    if (found == FAILED || !visibility_of_file(c, there.id, &seen))
         return false;
+    if (seen && file->is_instance && there.uploaded_at.us <= file->deleted_at.us)
+        return give_back(c, file, &there);
     if (seen && file->is_instance)
-        return fail(c, E_CONFLICT, "another file of this instance has been filed since: file %" PRId64, there);
+        return fail(c, E_CONFLICT, "another file of this instance has been filed since: file %" PRId64, there.id);
     return db_execute(c, "update image_files set is_instance = 0, is_apart = 1 where id = ?", V(file->id));
 }

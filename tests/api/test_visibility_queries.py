@@ -39,8 +39,14 @@ ELSEWHERE = {
     ("records/filing_text.c", "where s.id = ?"): "the study of a file that was loaded to be changed",
     ("api/study_list.c", "study_modalities k cross join studies s"): "for those who see all studies",
     ("records/study_view.c", "select x.body_part from series"): "for those who see all files of the study",
-    ("records/filing_instance.c", "select f.id from image_files f where f.series_id"): "takes a place, whoever sees it",
-    ("records/filing_instance.c", "select id from image_files where series_id"): "asks then whether the caller sees it",
+    (
+        "records/filing_instance.c",
+        "select f.id, f.is_apart, f.status, f.status_reason, f.damage",
+    ): "takes a place, whoever sees it",
+    (
+        "records/filing_instance.c",
+        "where f.series_id = ? and f.sop_instance_uid = ? and f.is_instance",
+    ): "asks then whether the caller sees it",
     ("records/filing_instance.c", "select id from series where study_id"): "within a study that the sender sees",
     ("records/series.c", "select study_id from series"): "whose study is then loaded as the caller sees it",
     ("records/series.c", "select number_of_instances from series"): "for those who see all files of the study",
