@@ -35,10 +35,8 @@ const struct schema profile_schema = SCHEMA("Profile", struct user, profile_fiel
 
 static const struct field new_user_fields[] = {
     NEW_USER_FIELDS,
-    FIELD(struct new_user, must_change_password, .fallback = "true",
-          .doc =
-              "Does the password open nothing but its change? So it is, since whoever makes the account knows it, but "
-              "for machines, which change none."),
+    FIELD(struct new_user, must_change_password, .fallback = "false",
+          .doc = "Does the password open nothing but its change? For people, whose password nobody else should know."),
 };
 const struct schema new_user_schema =
     SCHEMA("NewUser", struct new_user, new_user_fields, .doc = "What a new account is made of.");

@@ -382,7 +382,6 @@ class Server:
             "email": f"{name}@example.org",
             "full_name": "张医生",
             "password": PASSWORD,
-            "must_change_password": False,
             **members,
         }
         if roles:

@@ -201,7 +201,7 @@ def test_set_by_an_administrator(server, admin, doctor):
 def test_one_that_an_administrator_has_chosen_opens_nothing_but_its_change(server, admin, given):
     name = unique("w")
     body = {"username": name, "email": f"{name}@example.org", "full_name": "Weak", "password": PASSWORD, **given}
-    must = given.get("must_change_password", True)
+    must = given.get("must_change_password", False)
     assert ok(admin.post("/users", json=body), 201)["must_change_password"] is must
     person = server.sign_in(name)
     if must:
