@@ -19,6 +19,7 @@
  * fails, in doubt, and nothing more is written until the database is opened anew.
  */
 #include "db/sqlite.h"
+#include "db/sqlite_checkpoint.h"
 
 #include "base/thread.h"
 
@@ -28,9 +29,7 @@
 enum {
     GROUP_PIECES_MAX = 256,
     GROUP_US = 20000,
-    GATHER_US_MAX = 500,
-    CHECKPOINT_PAGES = 4000,        /* of WAL, after which the writer copies it into the database */
-    CHECKPOINT_RESTART_PAGES = 8000 /* after which it also waits for readers, so that the WAL starts anew */
+    GATHER_US_MAX = 500
 };
 
 struct piece {
@@ -72,7 +71,7 @@ struct sqlite_writer {
     /* Below: the writer thread's alone. */
     struct group group;
     int last_count;
-    int wal_pages, checkpoint_pages; /* its size, and at which it is copied next */
+    struct checkpoints checkpoints;
 };
 
 /* ---- transactions on the writer's connection ---- */
@@ -357,34 +356,15 @@ static void run_group(struct sqlite_writer *w)
 
 /* ---- the WAL ---- */
 
-static int wal_grew(void *context, sqlite3 *handle, const char *name, int pages)
-{
-    (void)handle, (void)name;
-    struct sqlite_writer *w = context;
-    if (pages < w->wal_pages) /* it began anew */
-        w->checkpoint_pages = CHECKPOINT_PAGES;
-    w->wal_pages = pages;
-    return SQLITE_OK;
-}
-
-/* Beside the answers, since nobody has to wait for it. PASSIVE disturbs no reader, but readers that are always there
- * may keep the WAL from starting anew; so past a size it waits for them a moment (new ones are not held up). */
 static void checkpoint(struct sqlite_writer *w)
 {
-    if (w->wal_pages < w->checkpoint_pages)
+    if (!checkpoint_is_due(&w->checkpoints))
         return;
     await_flusher(w);
     if (atomic_load(&w->broken)) /* a database half copied needs a WAL that is whole */
         return;
-    sqlite3 *handle = w->connection->handle;
-    bool large = w->wal_pages >= CHECKPOINT_RESTART_PAGES;
-    sqlite3_busy_timeout(handle, large ? 250 : 0);
-    if (sqlite3_wal_checkpoint_v2(handle, NULL, large ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, NULL,
-                                  NULL) == SQLITE_IOERR_FSYNC)
+    if (!checkpoint_run(&w->checkpoints, w->connection->handle, w->db->busy_timeout_ms))
         atomic_store(&w->broken, true);
-    sqlite3_busy_timeout(handle, w->db->busy_timeout_ms);
-    /* What an old reader still needs stays. It is tried again after as much has come, not at every commit. */
-    w->checkpoint_pages = w->wal_pages + CHECKPOINT_PAGES;
 }
 
 /* ---- the thread ---- */
@@ -515,14 +495,13 @@ bool sqlite_writer_new(struct db *db, struct sqlite_writer **out, struct error *
     if (!w)
         abort();
     w->db = db;
-    w->checkpoint_pages = CHECKPOINT_PAGES;
     pthread_mutex_init(&w->lock, NULL);
     pthread_cond_init(&w->handed, NULL);
     pthread_cond_init(&w->came, NULL);
     bool ok = sqlite_connect(db, true, &w->connection, error) &&
               sqlite_steps_prepare(&w->steps, w->connection->handle, error);
     if (ok)
-        sqlite3_wal_hook(w->connection->handle, wal_grew, w);
+        checkpoint_watch(&w->checkpoints, w->connection->handle);
     if (!ok || !start_threads(w, error)) {
         release(w);
         return false;
