@@ -1,4 +1,5 @@
--- At once, or not at all: where two accounts have come whose names the collation takes for one, the indexes of before cannot be.
+-- At once, or not at all: where two accounts have come whose names the collation takes for one, the indexes of before
+-- cannot be.
 alter table users
     drop index uq_users_username,
     drop index uq_users_email,

@@ -26,11 +26,7 @@
 #include <assert.h>
 #include <semaphore.h>
 
-enum {
-    GROUP_PIECES_MAX = 256,
-    GROUP_US = 20000,
-    GATHER_US_MAX = 500
-};
+enum { GROUP_PIECES_MAX = 256, GROUP_US = 20000, GATHER_US_MAX = 500 };
 
 struct piece {
     struct piece *next;

@@ -263,8 +263,8 @@ int64_t dicom_value_count(const struct dicom_dataset *dataset, uint32_t tag)
 
 /* ---- days, times, UIDs ---- */
 
-/* The first value of a text VR, without padding, as bytes. The sign of a number is none of a day's, a time's or a UID's:
- * without it a UID would be another's. */
+/* The first value of a text VR, without padding, as bytes. The sign of a number is none of a day's, a time's or a
+ * UID's: without it a UID would be another's. */
 static struct str first_value(const struct dicom_dataset *dataset, uint32_t tag)
 {
     const struct dicom_node *node = dicom_find(dataset, tag);

@@ -2,9 +2,10 @@
  *
  *     minute hour day-of-month month day-of-week          "30 2 * * 1-5": at half past two, Monday to Friday
  *
- * Each is *, a number, a range (1-5), either with a step (every second hour: 0-23/2), or a list of these with commas. Months and days of the
- * week may be names of three letters; 0 and 7 are Sunday. Where neither of the two days begins with a star, either
- * will do, as cron has it. @hourly, @daily, @weekly, @monthly and @yearly stand for what they say.
+ * Each is *, a number, a range (1-5), either with a step (every second hour: 0-23/2), or a list of these with commas.
+ * Months and days of the week may be names of three letters; 0 and 7 are Sunday. Where neither of the two days begins
+ * with a star, either will do, as cron has it. @hourly, @daily, @weekly, @monthly and @yearly stand for what they
+ * say.
  *
  * Times are those of the hospital's zone (base/zone.h). A time that summer time leaps over comes right behind the leap;
  * one that comes twice is taken once.

@@ -48,8 +48,8 @@ const struct schema job_schema =
 /* Of priorities the first, of one priority the oldest. */
 #define TURN_STEP "72057594037927936" /* 2^56 */
 #define TURN_OF \
-    "(case priority when 'STAT' then 1 when 'URGENT' then 2 when 'HIGH' then 3 when 'NORMAL' then 4 else 5 end) * " TURN_STEP \
-    " + id"
+    "(case priority when 'STAT' then 1 when 'URGENT' then 2 when 'HIGH' then 3 when 'NORMAL' then 4 else 5 end)" \
+    " * " TURN_STEP " + id"
 #define SECOND_US INT64_C(1000000)
 
 /* ---- asking ---- */
@@ -120,15 +120,13 @@ bool jobs_put(struct call *c, const struct job_order *order, int64_t *id)
 
 static bool has_ended(struct call *c, int64_t id, const char *can)
 {
-    struct str state = STR_NULL;
     struct value value;
     enum found found = db_find_value(c, &value, "select state from jobs where id = ?", V(id));
     if (found == FAILED)
         return false;
     if (found == NONE)
         return fail(c, E_NOT_FOUND, "job %" PRId64 " does not exist", id);
-    state = value.text;
-    return fail(c, E_CONFLICT, "job %" PRId64 " is %.*s: it cannot be %s", id, STR_FMT(state), can);
+    return fail(c, E_CONFLICT, "job %" PRId64 " is %.*s: it cannot be %s", id, STR_FMT(value.text), can);
 }
 
 bool jobs_cancel(struct call *c, int64_t id)

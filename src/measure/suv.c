@@ -56,10 +56,10 @@ static bool offset_of(struct str text, double *out)
             return false;
         number = 10 * number + text.at[i] - '0';
     }
-    int sign = text.at[0] == '-' ? -1 : 1;
+    int sign = text.at[0] == '-' ? -1 : 1, seconds = number / 100 * 3600 + number % 100 * 60;
     if (number % 100 > 59 || sign * number < WEST_MAX || sign * number > EAST_MAX)
         return false;
-    *out = sign * (number / 100 * 3600 + number % 100 * 60);
+    *out = sign * seconds;
     return true;
 }
 

@@ -119,7 +119,8 @@ static bool use_token(struct call *c, void *context)
     return lockout_lift(c, user_id) && lockout_familiar(c, user_id) && store(c, &resetting->password);
 }
 
-/* A token does not ask for the password so far; when somebody else has set that, the new one is compared all the same. */
+/* A token does not ask for the password so far; when somebody else has set that, the new one is compared all the
+ * same. */
 static bool differs_from_anothers(struct call *c, int64_t user_id, struct str password)
 {
     struct cursor rows;

@@ -7,8 +7,9 @@
  *                                                                      // somebody to mail it to
  *     own_password_reset(c, in->token, in->new_password)               // who has that mail
  *
- * A new password is another than the one so far. It ends the account's sessions, but for the one that changed it, and makes every token that is still
- * under way worthless. A token also lifts the account's locks: who reads its mail is its owner, whoever guessed before.
+ * A new password is another than the one so far. It ends the account's sessions, but for the one that changed it, and
+ * makes every token that is still under way worthless. A token also lifts the account's locks: who reads its mail is
+ * its owner, whoever guessed before.
  *
  * Nobody learns here whether an address has an account: asking answers alike and takes as long, since it is looked up
  * on the mailer's thread. Of a token only the hash is kept, for PASSWORD_RESET seconds and one use.

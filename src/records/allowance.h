@@ -15,7 +15,8 @@
 
 /* One more unfinished upload; false: E_TOO_MANY. */
 bool allowance_begin(struct call *c, int64_t user_id);
-/* So many bytes more (0, of bytes that are there already: no more is not too much); false: E_STORAGE_FULL, as RFC 4331 6 has it for quotas. */
+/* So many bytes more (0, of bytes that are there already: no more is not too much); false: E_STORAGE_FULL, as RFC
+ * 4331 6 has it for quotas. */
 bool allowance_bytes(struct call *c, int64_t user_id, int64_t more);
 
 #endif

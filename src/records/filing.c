@@ -96,8 +96,8 @@ static void take_remarks(struct call *c, const struct dicom_object *object, stru
         out->items[out->count++] = doubts[i];
 }
 
-/* Nobody is born after tomorrow, which somewhere it is already. Taken over it would be an age below 0, and stand against
- * what other files say. */
+/* Nobody is born after tomorrow, which somewhere it is already. Taken over it would be an age below 0, and stand
+ * against what other files say. */
 static void doubt_birth(struct call *c, struct filing *f)
 {
     struct texts *remarks = &f->instance.remarks;

@@ -33,8 +33,8 @@
  * - A stated patient whose number is not the file's is refused (E_CONFLICT).
  * - A study that is filed under another patient than the file says stays there, is marked (studies.conflict), and the
  *   file is FAILED under the patient that it names until somebody decides: what was decided of the study was not
- *   decided of a film that came later. What is in that study with the same bytes has been: it is FILING_KNOWN. Where the uploader does not see that study, the file gets one of its own
- *   (study_twins.h).
+ *   decided of a film that came later. What is in that study with the same bytes has been: it is FILING_KNOWN. Where
+ *   the uploader does not see that study, the file gets one of its own (study_twins.h).
  * - What is deleted is not there: a file of a deleted patient or study makes a new one.
  * - A DICOMDIR is kept as a file and belongs to no study.
  *

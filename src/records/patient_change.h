@@ -16,8 +16,9 @@
  *       restore --> registered, without them: the merge was a mistake, and what is whose is for people to say
  *
  * A patient is known by number and issuer together, and by the identity card: each is unique among patients that are
- * not deleted (E_CONFLICT), and a number that was merged is not given again (patient_number.h). A birth date does not lie in the future. That the members fit
- * their rows (patient_schema) is for the caller to see to, as decoding a request does.
+ * not deleted (E_CONFLICT), and a number that was merged is not given again (patient_number.h). A birth date does not
+ * lie in the future. That the members fit their rows (patient_schema) is for the caller to see to, as decoding a
+ * request does.
  *
  * What a patient is found by goes into the search index in the same transaction; the words of the studies, which are
  * found by their patient's name too, follow in the background when it has changed (renewal.h).

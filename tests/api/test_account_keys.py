@@ -1,5 +1,5 @@
-"""Names and addresses of accounts are compared letter by letter, but for the case of ASCII letters, on both databases: a collation that
-leaves accents out lets one sign in by another's name."""
+"""Names and addresses of accounts are compared letter by letter, but for the case of ASCII letters, on both databases:
+a collation that leaves accents out lets one sign in by another's name."""
 
 import itertools
 
@@ -91,10 +91,12 @@ def test_both_may_have_accounts(server, admin, pair):
 
 
 def test_spaces_around_are_nobodys(server, admin):
-    """Collations of MariaDB leave spaces at the end out (PAD SPACE); here they are cut off before, at both ends, on both databases."""
+    """Collations of MariaDB leave spaces at the end out (PAD SPACE); here they are cut off before, at both ends, on
+    both databases."""
     name, ward = name_of("victor"), unique("Ward")
     user = make(admin, name)
-    assert [sign_in(server, n) for n in (f"{name} ", f" {name}", f"{name}\u3000", f"{name}\u00a0")] == [200, 200, 401, 401]
+    spaced = (f"{name} ", f" {name}", f"{name}\u3000", f"{name}\u00a0")
+    assert [sign_in(server, n) for n in spaced] == [200, 200, 401, 401]
     assert ok(admin.put(f"/users/{user['id']}/roles", json={"roles": ["viewer"]}))["roles"] == ["viewer"]
     problem(admin.put(f"/users/{user['id']}/roles", json={"roles": ["viewer\u3000"]}), 422)
     ok(admin.patch(f"/users/{user['id']}", json={"department": ward + " "}))
@@ -110,11 +112,14 @@ def test_spaces_around_are_nobodys(server, admin):
 def test_columns_are_compared_exactly(server):
     """No text of the schema is compared by a collation that takes different letters for one, but on purpose."""
     if not hasattr(server.database, "name"):
-        rows = server.database.rows("select name, sql from sqlite_master where type = 'table' and lower(sql) like '%nocase%'")
+        rows = server.database.rows(
+            "select name, sql from sqlite_master where type = 'table' and lower(sql) like '%nocase%'"
+        )
         assert {name for name, _ in rows} <= {"users"}
     else:
         rows = server.database.rows(
-            "select table_name, column_name, collation_name from information_schema.columns where table_schema = database() "
-            "and table_name <> 'schema_migrations' and collation_name is not null and collation_name not like '%\\_bin'"
+            "select table_name, column_name, collation_name from information_schema.columns "
+            "where table_schema = database() and table_name <> 'schema_migrations' and collation_name is not null "
+            "and collation_name not like '%\\_bin'"
         )
         assert rows == []

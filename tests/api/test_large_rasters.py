@@ -1,4 +1,5 @@
-"""Pictures within MAX_PIXELS that are larger than MAX_FRAME when they are decoded: shown smaller, and never called damaged."""
+"""Pictures within MAX_PIXELS that are larger than MAX_FRAME when they are decoded: shown smaller, and never called
+damaged."""
 
 import io
 

@@ -144,7 +144,8 @@ FOR, PROTO, RFC = "X-Forwarded-For", "X-Forwarded-Proto", "Forwarded"
         ([(PROTO, "http")], 308),
         ([(PROTO, "HTTP")], 308),
         ([(PROTO, "https")], 200),
-        ([(PROTO, "https, http")], 308),  # the last word is the proxy's that speaks to us, the first may be the caller's
+        # The last word is the proxy's that speaks to us, the first may be the caller's.
+        ([(PROTO, "https, http")], 308),
         ([(PROTO, "https"), (PROTO, "http")], 308),
         ([(PROTO, "http, https")], 200),
         ([(FOR, "203.0.113.9, 10.1.2.3"), (PROTO, "https, http")], 200),  # TLS ends at the first of two proxies

@@ -174,8 +174,8 @@ def test_the_number_of_a_merged_patient(admin, doctor, merged):
     """Its films come for years: whoever had it anew would catch them."""
     gone, stays = merged
     why = (
-        f"the patient with this number (patient_id) was merged into patient {stays['id']}, where films with it go: it is "
-        "not given again"
+        f"the patient with this number (patient_id) was merged into patient {stays['id']}, where films with it go: "
+        "it is not given again"
     )
     assert detail(doctor.post("/patients", json={"patient_id": gone["patient_id"], "name": "B"})) == why
     other = doctor.patient()
@@ -234,8 +234,8 @@ def test_a_study_that_was_filed_anew(admin, doctor):
     ok(admin.delete(f"/studies/{first['study_id']}"), 204)
     second = doctor.upload(content, "b.dcm")
     why = (
-        f"the Study Instance UID of study {first['study_id']} has been filed anew since, as study {second['study_id']}: "
-        "that has to be deleted first"
+        f"the Study Instance UID of study {first['study_id']} has been filed anew since, "
+        f"as study {second['study_id']}: that has to be deleted first"
     )
     path = f"/studies/{first['study_id']}/restore"
     assert detail(admin.post(path)) == why

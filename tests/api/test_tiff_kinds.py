@@ -1,4 +1,4 @@
-"""TIFF files written tag by tag: kinds that are shown and kinds that are refused by name, and pixels that are not there."""
+"""TIFF files written tag by tag: kinds that are shown, kinds that are refused by name, pixels that are not there."""
 
 import io
 import struct
@@ -16,7 +16,8 @@ FOUR = numpy.dstack([COLOURS, GREY])
 
 
 def tiff(pieces, samples=1, bits=8, photometric=1, order="<", big=False, pages=1, **more):
-    """`pieces`: the bytes of each strip. Further tags, and others in place of these, as tag_338=(3, [0]): type and values; None: without it."""
+    """`pieces`: the bytes of each strip. Further tags, and others in place of these, as tag_338=(3, [0]): type and
+    values; None: without it."""
     letters = {1: "B", 3: "H", 4: "I", 16: "Q"}
     body, at, found = b"", 16 if big else 8, []
     for piece in pieces:
@@ -74,7 +75,8 @@ def test_extra_samples_of_no_meaning_are_not_transparency(doctor, more):
 def test_extra_samples(doctor):
     five = numpy.dstack([FOUR, numpy.full_like(GREY, 255)])
     grey_and_more = numpy.dstack([GREY, GREY[::-1]])
-    assert (shown(doctor, tiff(planes(FOUR), 4, 8, 2, tag_278=(3, [8]), tag_284=(3, [2]), tag_338=(3, [0]))) == COLOURS).all()
+    content = tiff(planes(FOUR), 4, 8, 2, tag_278=(3, [8]), tag_284=(3, [2]), tag_338=(3, [0]))
+    assert (shown(doctor, content) == COLOURS).all()
     assert (shown(doctor, tiff([five.tobytes()], 5, 8, 2, tag_338=(3, [0, 0]))) == COLOURS).all()
     assert (shown(doctor, tiff([five.tobytes()], 5, 8, 2, tag_338=(3, [0, 2]))) == COLOURS).all()  # opaque everywhere
     assert (shown(doctor, tiff([grey_and_more.tobytes()], 2, tag_338=(3, [0]))) == GREY).all()
@@ -92,14 +94,29 @@ MISSING = {
     "16 bits": (lambda: tiff([GREY.tobytes()], bits=16), "strip 1 has 128 of at least 256 bytes"),
     "4 bits": (lambda: tiff([bytes(63)], bits=4), "strip 1 has 63 of at least 64 bytes"),
     "colours": (lambda: tiff([GREY.tobytes()], 3, 8, 2), "strip 1 has 128 of at least 384 bytes"),
-    "a plane": (lambda: tiff(planes(COLOURS)[:2] + [b"x"], 3, 8, 2, tag_278=(3, [8]), tag_284=(3, [2])), "strip 3 has 1 of"),
-    "no third plane": (lambda: tiff(planes(COLOURS)[:2], 3, 8, 2, tag_278=(3, [8]), tag_284=(3, [2])), "it has 2 of 3 strips"),
+    "a plane": (
+        lambda: tiff(planes(COLOURS)[:2] + [b"x"], 3, 8, 2, tag_278=(3, [8]), tag_284=(3, [2])),
+        "strip 3 has 1 of",
+    ),
+    "no third plane": (
+        lambda: tiff(planes(COLOURS)[:2], 3, 8, 2, tag_278=(3, [8]), tag_284=(3, [2])),
+        "it has 2 of 3 strips",
+    ),
     "no second strip": (lambda: tiff([GREY.tobytes()], tag_278=(3, [4])), "it has 1 of 2 strips"),
     "a strip of none": (lambda: tiff(halves(GREY), tag_279=(4, [64, 0])), "strip 2 has 0 of at least 64 bytes"),
     "a strip past the end": (lambda: tiff([GREY.tobytes()], tag_273=(4, [100000])), "strip 1 has 0 of at least 128"),
     "a compressed strip of none": (lambda: tiff(halves(GREY), tag_259=(3, [5]), tag_279=(4, [64, 0])), "strip 2 has 0"),
     "a tile": (
-        lambda: tiff([bytes(128)], tag_273=None, tag_278=None, tag_279=None, tag_322=(3, [16]), tag_323=(3, [16]), tag_324=(4, [8]), tag_325=(4, [128])),
+        lambda: tiff(
+            [bytes(128)],
+            tag_273=None,
+            tag_278=None,
+            tag_279=None,
+            tag_322=(3, [16]),
+            tag_323=(3, [16]),
+            tag_324=(4, [8]),
+            tag_325=(4, [128]),
+        ),
         "tile 1 has 128 of at least 256 bytes",
     ),
     "BigTIFF": (lambda: tiff([GREY.tobytes()[:64]], big=True), "strip 1 has 64 of at least 128 bytes"),
