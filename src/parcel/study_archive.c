@@ -26,7 +26,8 @@ enum { ARCHIVE_INSTANCES_MAX = 100000, SERIES_MAX = 10000, TAG_PATIENT_ID = 0x00
 struct packing {
     struct call *c;
     struct study study;
-    bool all; /* files of others, too */
+    bool all;          /* files of others, too; else */
+    int64_t opened_of; /* beside the caller's own those of this account; 0: of nobody */
     struct series *series;
     int64_t series_count, files, missing_store;
     int64_t packed;  /* series that have a file in the archive: others leave no gap in the names */
@@ -218,8 +219,8 @@ static bool pack_series(struct packing *p, int64_t index)
     if (p->all)
         db_rows(c, &rows, PACKED "f.is_instance = 1" IN_ORDER, V(p->series[index].id));
     else
-        db_rows(c, &rows, PACKED VISIBLE_OWN_INSTANCE " and " VISIBLE_FILE IN_ORDER, V(p->series[index].id),
-                VISIBLE_TO(c));
+        db_rows(c, &rows, PACKED VISIBLE_OWN_INSTANCE " and f.uploaded_by in (?, ?)" IN_ORDER, V(p->series[index].id),
+                V(call_user(c)), V(p->opened_of ? p->opened_of : call_user(c)));
     while (p->files <= ARCHIVE_INSTANCES_MAX && cursor_next(&rows)) {
         if (!number) {
             dicomdir_series(&p->dir, &p->series[index]);
@@ -285,7 +286,8 @@ static bool pack(struct packing *p)
 struct zip_stream *study_archive_pack(struct call *c, int64_t study_id)
 {
     struct packing p = { .c = c };
-    if (!study_load(c, study_id, &p.study) || !visibility_of_study_files(c, study_id, &p.all) || !begin_directory(&p))
+    if (!study_load(c, study_id, &p.study) || !visibility_of_study_files(c, study_id, &p.all) ||
+        !visibility_opened_of(c, study_id, &p.opened_of) || !begin_directory(&p))
         return NULL;
     p.zip = zip_stream_new(clock_now());
     bool ok = pack(&p);
