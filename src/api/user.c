@@ -248,8 +248,7 @@ static const struct endpoint rows[] = {
     { HTTP_PATCH, "/api/v1/users/{id}", user_patch, &user_schema, &user_page_schema, .body = BODY_JSON, .runs = WRITES,
       .flags = CHANGES_AUTHORITY, USERS, .audit = "user.update", .summary = "Changes an account",
       .doc = "Setting a status other than ACTIVE ends the account's sessions at once. Approving one that is PENDING "
-             "gives it "
-             "the department that was stated at registration, unless the request names another or null." },
+             "gives it the department that was stated at registration, unless the request names another or null." },
     { HTTP_DELETE, "/api/v1/users/{id}", user_delete, &user_key, NULL, .runs = WRITES, .flags = CHANGES_AUTHORITY,
       USERS, .audit = "user.delete", .summary = "Deletes an account",
       .doc = "The last active administrator cannot be deleted." },

@@ -57,7 +57,6 @@ enum {
     JOB_LEASE_S = 30, /* how long a worker that is silent keeps a job */
     JOB_PAUSE_S = 5,  /* before the second attempt; twice as long before each further one */
     JOB_PAUSE_MAX_S = 3600,
-    JOB_KEY_MAX = 190,          /* bytes of a unique key */
     JOB_PAYLOAD_MAX = 64 << 10, /* bytes of JSON; large things are files or rows, and named here */
     JOB_WORDS_MAX = 1000        /* bytes of what went wrong */
 };
@@ -120,8 +119,6 @@ bool jobs_retry(struct call *c, int64_t id);
 
 const void *job_payload(const struct job_run *run);
 void *job_result(const struct job_run *run); /* cleared before the first use */
-int64_t job_id(const struct job_run *run);
-int64_t job_asked_by(const struct job_run *run); /* 0: nobody */
 
 /* How far it has got, for people; written once a second at most. `total` 0: nobody knows. `unit` is a literal; `text`
  * is copied. False: it is to stop, and fails with what c->error of the run's call says then. Cheap: to be called at
@@ -133,13 +130,5 @@ bool job_is_stopping(const struct job_run *run);
 /* Ends the job with `work`, in one transaction: both or neither. For what must be done exactly once. False: c->error;
  * the lease was lost (E_CONFLICT), or the work failed. A run that has completed returns true. */
 bool job_complete(struct call *c, struct job_run *run, bool (*work)(struct call *c, void *context), void *context);
-
-/* ---- how it stands ---- */
-
-struct job_depth {
-    int64_t queued, running, failed;
-    int64_t oldest_s; /* how long the first in turn has waited; 0: none */
-};
-bool jobs_depth(struct call *c, struct job_depth *out);
 
 #endif

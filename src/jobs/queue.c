@@ -308,17 +308,3 @@ bool queue_turn_due(struct call *c, bool *more)
     *more = true;
     return true;
 }
-
-bool jobs_depth(struct call *c, struct job_depth *out)
-{
-    struct instant now;
-    int64_t oldest = 0;
-    *out = (struct job_depth){ 0 };
-    if (!db_clock(c, &now) || !db_integer(c, &out->queued, "select count(*) from jobs where state = 'QUEUED'") ||
-        !db_integer(c, &out->running, "select count(*) from jobs where state = 'RUNNING'") ||
-        !db_integer(c, &out->failed, "select count(*) from jobs where state = 'FAILED'") ||
-        !db_integer(c, &oldest, "select min(created_at) from jobs where turn is not null"))
-        return false;
-    out->oldest_s = oldest ? (now.us - oldest) / SECOND_US : 0;
-    return true;
-}

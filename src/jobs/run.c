@@ -18,16 +18,6 @@ void *job_result(const struct job_run *run)
     return run->result;
 }
 
-int64_t job_id(const struct job_run *run)
-{
-    return run->job.id;
-}
-
-int64_t job_asked_by(const struct job_run *run)
-{
-    return run->job.asked_by == INTEGER_NULL ? 0 : run->job.asked_by;
-}
-
 bool job_is_stopping(const struct job_run *run)
 {
     return atomic_load(&run->why) != GO_ON;
