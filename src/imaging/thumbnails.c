@@ -24,6 +24,7 @@ struct thumbnails {
     struct ring rasters;   /* at once */
     struct ring dicom;     /* when nothing has come for a while: whoever sends a thousand slices comes first */
     int64_t last_dicom_us; /* when the last of these came */
+    bool busy;             /* one is being made, or looked for */
     bool missed;           /* raster files were dropped, or the process has just started: look in the database */
     int64_t again_us; /* when to look there for those that could not be made now (decoders, disk); 0: there are none */
     int64_t pause_us; /* after how long, next time */
@@ -151,6 +152,7 @@ static int64_t due_us(const struct thumbnails *t)
 static bool next(struct thumbnails *t, int64_t *id, bool *look)
 {
     background_lock(&t->background);
+    t->busy = false;
     for (int64_t due; (due = due_us(t)) > clock_monotonic_us();)
         background_wait(&t->background, due);
     if (t->again_us && clock_monotonic_us() >= t->again_us) {
@@ -158,6 +160,7 @@ static bool next(struct thumbnails *t, int64_t *id, bool *look)
         t->missed = true;
     }
     bool go_on = !t->background.stopping;
+    t->busy = true;
     *look = !t->rasters.count && t->missed;
     if (t->rasters.count)
         *id = ring_take(&t->rasters);
@@ -214,6 +217,14 @@ static void look_in_database(struct thumbnails *t, struct call *c)
         for (int i = 0; i < count && !background_is_stopping(&t->background); i++)
             try_one(t, c, last = ids[i]);
     } while (count == SWEEP_ROWS && !background_is_stopping(&t->background));
+}
+
+int thumbnails_waiting(struct thumbnails *t)
+{
+    background_lock(&t->background);
+    int waiting = t->rasters.count + t->dicom.count + t->missed + t->busy;
+    background_unlock(&t->background);
+    return waiting;
 }
 
 static void make_wanted(void *context)

@@ -29,6 +29,8 @@ enum { THUMBNAIL_SIZE = 256 };
 /* Starts its thread, which looks for what is left to do. */
 bool thumbnails_open(struct app *app, struct thumbnails **out, struct error *error);
 void thumbnails_close(struct thumbnails *thumbnails); /* takes NULL */
+/* How many files wait for theirs, with the one that is being made. */
+int thumbnails_waiting(struct thumbnails *thumbnails);
 /* Are there any of files of this type (enum file_type)? */
 bool thumbnails_have(unsigned type);
 /* How one of at most size x size is rendered: as the file wants to be shown. */

@@ -5,6 +5,7 @@
 #include "site/audit.h"
 #include "web/endpoint.h"
 #include "records/renewal.h"
+#include "imaging/thumbnails.h"
 #include "blob/result.h"
 #include "raster/decoder.h"
 
@@ -176,6 +177,8 @@ void metrics_print(struct call *c, struct text *out)
     one(out, "resident_memory_bytes", "gauge", "Resident memory.", resident_bytes());
     one(out, "audit_rows_left_out_total", "counter", "Refused requests that left no row because they were too many.",
         audit_left_out(app->audit));
+    one(out, "thumbnails_waiting", "gauge", "Files that wait for their thumbnail, with the one that gets it.",
+        thumbnails_waiting(app->thumbnails));
     metrics_uploads(app->metrics, &uploads, &upload_bytes);
     one(out, "uploads_total", "counter", "Files stored.", uploads);
     one(out, "upload_bytes_total", "counter", "Bytes of files stored.", upload_bytes);

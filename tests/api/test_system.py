@@ -228,6 +228,7 @@ def test_metrics(doctor, nobody):
         "roentgen_db_commits_total",
         "roentgen_workers",
         "roentgen_worker_queue",
+        "roentgen_thumbnails_waiting",
         "roentgen_http_connections",
         "roentgen_db_writer_waiting",
         "roentgen_db_connections_open",
