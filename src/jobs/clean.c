@@ -3,6 +3,44 @@
 
 #include "site/app.h"
 
+/* ---- slices ---- */
+
+struct slice {
+    const struct aged *aged;
+    struct instant before;
+    int64_t count;
+    bool is_last;
+};
+
+static bool remove_slice(struct call *c, void *context)
+{
+    struct slice *slice = context;
+    int64_t last_us = 0;
+    enum found found = db_find_integer(c, &last_us, slice->aged->last, V(slice->before), V((int64_t)CLEAN_SLICE - 1));
+    slice->is_last = found == NONE;
+    return found != FAILED && db_execute_counted(c, &slice->count, slice->aged->remove,
+                                                 V(slice->is_last ? slice->before.us : last_us + 1));
+}
+
+bool clean_aged(struct call *c, struct job_run *run, const struct aged *aged, struct instant before, const char *unit,
+                int64_t *count)
+{
+    struct slice slice = { .aged = aged, .before = before };
+    while (!slice.is_last) {
+        if (!job_tell(run, *count, 0, unit, STR_NULL) || !db_transact(c, remove_slice, &slice))
+            return false;
+        *count += slice.count;
+    }
+    return true;
+}
+
+struct instant clean_before(int64_t keep_s)
+{
+    return (struct instant){ clock_now().us - keep_s * INT64_C(1000000) };
+}
+
+/* ---- jobs ---- */
+
 struct cleaned {
     int64_t jobs;
 };
@@ -11,31 +49,12 @@ static const struct field cleaned_fields[] = {
 };
 static const struct schema cleaned = SCHEMA("Cleaned", struct cleaned, cleaned_fields);
 
-struct cleaning {
-    int64_t before_us, count;
-};
-
-static bool clean_some(struct call *c, void *context)
-{
-    enum { AT_ONCE = 500 };
-    struct cleaning *cleaning = context;
-    return db_execute_counted(c, &cleaning->count,
-                              "delete from jobs where id in (select id from (select id from jobs where finished_at < ? "
-                              "order by finished_at limit ?) t)",
-                              V(cleaning->before_us), V(AT_ONCE));
-}
-
 static bool clean(struct call *c, struct job_run *run)
 {
+    static const struct aged ended = AGED("jobs", "finished_at");
     struct cleaned *out = job_result(run);
-    struct cleaning cleaning = { clock_now().us - c->app->config.jobs_keep_s * INT64_C(1000000), 0 };
     out->jobs = 0;
-    do {
-        if (!job_tell(run, out->jobs, 0, "jobs", STR_NULL) || !db_transact(c, clean_some, &cleaning))
-            return false;
-        out->jobs += cleaning.count;
-    } while (cleaning.count);
-    return true;
+    return clean_aged(c, run, &ended, clean_before(c->app->config.jobs_keep_s), "jobs", &out->jobs);
 }
 
 const struct job_kind jobs_clean = { "jobs.clean",     NULL,

@@ -30,6 +30,14 @@ static void say_which(const struct schedule *row, const struct error *cause, str
         error_set(error, cause->code, "%s: %s", row->name, cause->message);
 }
 
+static struct str text_of(const struct config *config, const struct schedule *row)
+{
+    const char *at = (const char *)config;
+    if (row->wish && !*(const int64_t *)(at + row->wish - 1))
+        return STR_NULL;
+    return row->setting ? *(const struct str *)(at + row->setting - 1) : str_from(row->always);
+}
+
 bool schedules_open(struct app *app, const struct schedule *rows, int count, struct schedules **out,
                     struct error *error)
 {
@@ -40,8 +48,7 @@ bool schedules_open(struct app *app, const struct schedule *rows, int count, str
     for (s->count = 0; s->count < count; s->count++) {
         struct timed *t = &s->timed[s->count];
         t->row = &rows[s->count];
-        t->text = t->row->setting ? *(const struct str *)((const char *)&app->config + t->row->setting - 1)
-                                  : str_from(t->row->always);
+        t->text = text_of(&app->config, t->row);
         t->next_us = t->text.len ? 0 : INT64_MAX;
         struct error cause = { 0 };
         if (t->text.len && !cron_read(t->text, &t->cron, &cause)) {

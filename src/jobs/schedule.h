@@ -22,11 +22,13 @@ struct schedule {
     const struct job_kind *kind;
     size_t setting;     /* 0, or where in struct config its text is, plus one; empty text: never */
     const char *always; /* without a setting */
+    size_t wish;        /* 0, or where in struct config a number is, plus one; while that is 0: never */
     bool at_start;      /* also whenever a worker starts */
     void (*fill)(const struct app *app, void *payload); /* NULL: the kind takes nothing */
     const char *doc;
 };
 #define SCHEDULE_SETTING(member) .setting = offsetof(struct config, member) + 1
+#define SCHEDULE_WISH(member) .wish = offsetof(struct config, member) + 1
 
 struct schedules;
 bool schedules_open(struct app *app, const struct schedule *rows, int count, struct schedules **out,

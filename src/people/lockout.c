@@ -98,7 +98,7 @@ static bool store_lock(struct call *c, void *context)
     struct cursor rows;
     db_rows(c, &rows, "select email from users where id = ? and status = 'ACTIVE'", V(note->user_id));
     note->email = cursor_next(&rows) ? arena_copy(&c->arena, cursor_text(&rows, 0)) : STR_NULL;
-    return cursor_close(&rows) && db_execute(c, "delete from sign_in_locks where locked_until < ?", V(note->since)) &&
+    return cursor_close(&rows) &&
            db_execute(c, "insert into sign_in_locks(user_id, network, locked_at, locked_until) values (?, ?, ?, ?)",
                       V(note->user_id), V(note->network), V(note->since), V(note->until)) &&
            audit_change(c);
@@ -217,10 +217,8 @@ bool lockout_familiar(struct call *c, int64_t account_id)
         return true;
     return db_execute_counted(c, &updated, "update sign_in_networks set last_at = ? where user_id = ? and network = ?",
                               V(now_us), V(account_id), V(network)) &&
-           (updated || (db_execute(c, "delete from sign_in_networks where user_id = ? and last_at < ?", V(account_id),
-                                   V(lockout_familiar_since())) &&
-                        db_execute(c, "insert into sign_in_networks(user_id, network, last_at) values (?, ?, ?)",
-                                   V(account_id), V(network), V(now_us))));
+           (updated || db_execute(c, "insert into sign_in_networks(user_id, network, last_at) values (?, ?, ?)",
+                                  V(account_id), V(network), V(now_us)));
 }
 
 bool lockout_lift(struct call *c, int64_t account_id)

@@ -53,8 +53,7 @@ static bool store_token(struct call *c, void *context)
 {
     const struct reset_token *token = context;
     int64_t now = clock_now().us;
-    return db_execute(c, "delete from password_resets where expires_at < ? or user_id = ?", V(now),
-                      V(token->user_id)) &&
+    return db_execute(c, "delete from password_resets where user_id = ?", V(token->user_id)) &&
            db_execute(c, "insert into password_resets(token_hash, user_id, created_at, expires_at) values (?, ?, ?, ?)",
                       V(token->hash), V(token->user_id), V(now), V(now + c->app->config.password_reset_s * 1000000));
 }

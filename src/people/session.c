@@ -35,7 +35,6 @@ bool session_start(struct call *c, int64_t user_id, bool remember_me, struct tok
     struct instant now = clock_now();
     int64_t id = 0;
     bool ok =
-        db_execute(c, "delete from sessions where expires_at < ?", V(now.us - (int64_t)86400 * 1000000)) &&
         db_execute(
             c,
             "insert into sessions(session_uuid, user_id, client, user_agent, remember_me, created_at, last_used_at, "

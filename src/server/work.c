@@ -2,9 +2,13 @@
 #include "server/work.h"
 
 #include "jobs/clean.h"
+#include "people/clean.h"
 #include "upkeep/tasks.h"
+#include "web/idempotency.h"
 
-const struct job_kind *const work_kinds[] = { &task_purge, &task_scrub, &task_sweep, &jobs_clean };
+const struct job_kind *const work_kinds[] = {
+    &task_purge, &task_scrub, &task_sweep, &task_audit, &sessions_clean, &idempotency_clean, &jobs_clean,
+};
 const int work_kind_count = (int)(sizeof(work_kinds) / sizeof(work_kinds[0]));
 
 static void fill_purge(const struct app *app, void *payload)
@@ -24,6 +28,12 @@ static const struct schedule schedules[] = {
       .doc = "Reads the next FSCK_FILES files and compares them with their SHA-256." },
     { "uploads.sweep", &task_sweep, .always = "*/5 * * * *", .at_start = true,
       .doc = "Removes chunked uploads that are older than UPLOAD_EXPIRY and incomplete." },
+    { "sessions.clean", &sessions_clean, .always = "37 * * * *",
+      .doc = "Forgets sessions that ended longer than SESSION_KEEP ago, and tokens and locks that have expired." },
+    { "answers.clean", &idempotency_clean, .always = "47 * * * *",
+      .doc = "Forgets answers that are kept for an Idempotency-Key, after 24 hours." },
+    { "audit.clean", &task_audit, .always = "40 3 * * *", SCHEDULE_WISH(audit_keep_s),
+      .doc = "Forgets rows of the audit log that are older than AUDIT_KEEP." },
     { "jobs.clean", &jobs_clean, .always = "17 * * * *", .doc = "Forgets jobs that ended longer than JOBS_KEEP ago." },
 };
 

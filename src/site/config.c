@@ -197,6 +197,10 @@ const struct setting config_rows[] = {
         .doc = "Jobs that the server does at once; 0: none, as where `roentgen worker` runs beside it."),
     ROW(jobs_keep_s, DURATION, "JOBS_KEEP", "30d", .min = 3600, .max = 3153600000, .group = "Jobs",
         .doc = "How long jobs that have ended are told of."),
+    ROW(session_keep_s, DURATION, "SESSION_KEEP", "1d", .min = 0, .max = 3153600000, .group = "Jobs",
+        .doc = "How long sessions are kept that nobody is signed in by any more."),
+    ROW(audit_keep_s, DURATION, "AUDIT_KEEP", "0", .min = 0, .max = 3153600000, .group = "Jobs",
+        .doc = "How long rows of the audit log are kept; 0: for ever. Ask what the law wants before setting it."),
     ROW(purge_schedule, TEXT, "PURGE_SCHEDULE", "", .max = 200, .group = "Jobs",
         .doc = "When deleted files are removed for good: \"minute hour day-of-month month day-of-week\" (TIME_ZONE), "
                "such as \"30 2 * * *\", or @daily. Empty: never, but by `roentgen purge`."),

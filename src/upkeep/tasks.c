@@ -2,6 +2,7 @@
 #include "upkeep/tasks.h"
 
 #include "intake/upload_chunks.h"
+#include "jobs/clean.h"
 #include "upkeep/recover.h"
 #include "base/log.h"
 
@@ -125,3 +126,41 @@ const struct job_kind task_sweep = { "uploads.sweep",  NULL,
                                      &swept,           sweep,
                                      .attempts = 3,    .time_limit_s = 3600,
                                      .concurrency = 1, .doc = "Removes chunked uploads that nobody completed." };
+
+/* ---- the audit log ---- */
+
+struct audit_cleaned {
+    int64_t rows;
+};
+static const struct field audit_cleaned_fields[] = {
+    FIELD(struct audit_cleaned, rows, .doc = "How many rows were removed."),
+};
+static const struct schema audit_cleaned = SCHEMA("AuditCleaned", struct audit_cleaned, audit_cleaned_fields);
+
+/* The log says itself from when on it is whole; and never begins again with the first number. */
+static bool note_clean(struct call *c, void *context)
+{
+    const struct instant *before = context;
+    audit_action(c, "audit.clean", "audit_log");
+    audit_detail(c, arena_format(&c->arena, "{\"before\":\"%.*s\"}", STR_FMT(instant_format(*before, &c->arena))));
+    return audit_change(c);
+}
+
+static bool clean_audit(struct call *c, struct job_run *run)
+{
+    static const struct aged rows = AGED("audit_logs", "created_at");
+    struct audit_cleaned *out = job_result(run);
+    int64_t keep_s = c->app->config.audit_keep_s, one;
+    struct instant before = clean_before(keep_s);
+    enum found old =
+        !keep_s ? NONE : db_find_integer(c, &one, "select 1 from audit_logs where created_at < ? limit 1", V(before));
+    out->rows = 0;
+    db_release(c);
+    return old == NONE || (old == FOUND && db_transact(c, note_clean, &before) &&
+                           clean_aged(c, run, &rows, before, "rows", &out->rows));
+}
+
+const struct job_kind task_audit = { "audit.clean",    NULL,
+                                     &audit_cleaned,   clean_audit,
+                                     .attempts = 3,    .time_limit_s = 86400,
+                                     .concurrency = 1, .doc = "Forgets rows of the audit log that are old." };

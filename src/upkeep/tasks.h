@@ -15,5 +15,6 @@ struct scrub_order {
 extern const struct job_kind task_purge; /* struct purge_order */
 extern const struct job_kind task_scrub; /* struct scrub_order: the next so many, after those of the last time */
 extern const struct job_kind task_sweep; /* nothing: uploads that nobody completed */
+extern const struct job_kind task_audit; /* nothing: rows of the audit log that are older than AUDIT_KEEP */
 
 #endif

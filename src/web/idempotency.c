@@ -1,7 +1,9 @@
 /* idempotency.c - a POST sent twice with one Idempotency-Key happens once: the first answer is kept for 24 hours and
  * given again. Kept answers are sealed, since they may hold patients' data. */
-#include "web/exchange.h"
+#include "web/idempotency.h"
 
+#include "jobs/clean.h"
+#include "web/exchange.h"
 #include "base/crypto.h"
 
 enum { KEPT_S = 24 * 3600, UNDER_WAY_S = 300 };
@@ -79,7 +81,6 @@ enum idempotency idempotency_begin(struct call *c)
         if (!forget(c))
             return IDEMPOTENCY_REFUSED;
     }
-    db_execute(c, "delete from idempotency_keys where created_at < ?", V(now.us - (int64_t)KEPT_S * 1000000));
     bool ok = db_execute(c,
                          "insert into idempotency_keys(user_id, key_hash, request_hash, status, body, created_at) "
                          "values (?, ?, ?, 0, '', ?)",
@@ -101,3 +102,26 @@ bool idempotency_end(struct call *c, bool ok)
     return db_execute(c, "update idempotency_keys set status = ?, body = ? where user_id = ? and key_hash = ?",
                       V((int64_t)x->status), V(sealed), V(call_user(c)), V(key_hash(c)));
 }
+
+/* ---- once they are old ---- */
+
+struct cleaned {
+    int64_t answers;
+};
+static const struct field cleaned_fields[] = {
+    FIELD(struct cleaned, answers, .doc = "How many kept answers were removed."),
+};
+static const struct schema cleaned = SCHEMA("AnswersCleaned", struct cleaned, cleaned_fields);
+
+static bool clean(struct call *c, struct job_run *run)
+{
+    static const struct aged keys = AGED("idempotency_keys", "created_at");
+    struct cleaned *out = job_result(run);
+    out->answers = 0;
+    return clean_aged(c, run, &keys, clean_before(KEPT_S), "answers", &out->answers);
+}
+
+const struct job_kind idempotency_clean = { "answers.clean",  NULL,
+                                            &cleaned,         clean,
+                                            .attempts = 3,    .time_limit_s = 3600,
+                                            .concurrency = 1, .doc = "Forgets kept answers of Idempotency-Keys." };
