@@ -1,4 +1,4 @@
--- Work that waits (jobs/jobs.h). turn: priority and age, while it may be taken; due_at: when somebody looks at it
+-- Work that waits (jobs/jobs.h). turn: priority and age, while it may be taken, which it has been since turn_at; due_at: when somebody looks at it
 -- next, be it the end of a lease, of a pause, or the moment it was wanted for.
 create table jobs (
     id bigint not null auto_increment primary key,
@@ -7,6 +7,7 @@ create table jobs (
     state varchar(16) not null,
     priority varchar(16) not null,
     turn bigint,
+    turn_at bigint,
     due_at bigint,
     unique_key varchar(190),
     live_key varchar(190) as (if(state in ('QUEUED', 'RUNNING'), unique_key, null)) virtual,

@@ -1,4 +1,4 @@
--- Work that waits (jobs/jobs.h). turn: priority and age, while it may be taken; due_at: when somebody looks at it
+-- Work that waits (jobs/jobs.h). turn: priority and age, while it may be taken, which it has been since turn_at; due_at: when somebody looks at it
 -- next, be it the end of a lease, of a pause, or the moment it was wanted for.
 create table jobs (
     id integer primary key autoincrement,
@@ -7,6 +7,7 @@ create table jobs (
     state text not null,
     priority text not null,
     turn integer,
+    turn_at integer,
     due_at integer,
     unique_key text,
     attempt integer not null default 0,

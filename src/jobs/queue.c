@@ -46,11 +46,18 @@ const struct schema job_schema =
     SCHEMA("Job", struct job, job_fields, .table = "jobs", .alias = "j", .doc = "Work that is done in its turn.");
 
 /* Of priorities the first, of one priority the oldest. */
-#define TURN_STEP "72057594037927936" /* 2^56 */
+#define TURN_STEP "72057594037927936" /* 2^56, as queue_first_turn has it */
 #define TURN_OF \
     "(case priority when 'STAT' then 1 when 'URGENT' then 2 when 'HIGH' then 3 when 'NORMAL' then 4 else 5 end)" \
     " * " TURN_STEP " + id"
 #define SECOND_US INT64_C(1000000)
+#define HAS_TURN "turn = " TURN_OF ", turn_at = ?" /* since then */
+#define HAS_NO_TURN "turn = null, turn_at = null"
+
+int64_t queue_first_turn(unsigned priority)
+{
+    return (int64_t)priority << 56;
+}
 
 /* ---- asking ---- */
 
@@ -76,11 +83,12 @@ static struct str payload_text(struct call *c, const struct job_order *order)
 }
 
 /* Without a turn, a job that waits for its moment is due then; the others have theirs at once. */
-static bool give_turn(struct call *c, int64_t id, struct str unique_key)
+static bool give_turn(struct call *c, const struct job *job, struct str unique_key, struct instant now)
 {
-    return db_execute(
-        c, "update jobs set turn = case when due_at is null then " TURN_OF " end, unique_key = ? where id = ?",
-        V(unique_key), V(id));
+    return instant_is_null(job->due_at)
+               ? db_execute(c, "update jobs set " HAS_TURN ", unique_key = ? where id = ?", V(now), V(unique_key),
+                            V(job->id))
+               : db_execute(c, "update jobs set unique_key = ? where id = ?", V(unique_key), V(job->id));
 }
 
 bool jobs_put(struct call *c, const struct job_order *order, int64_t *id)
@@ -107,7 +115,7 @@ bool jobs_put(struct call *c, const struct job_order *order, int64_t *id)
     job.parent_id = order->parent_id ? order->parent_id : INTEGER_NULL;
     if (!db_insert(c, &job_schema, &job, &job.id))
         return false;
-    if (!give_turn(c, job.id, order->unique_key))
+    if (!give_turn(c, &job, order->unique_key, now))
         return c->error.code == E_CONFLICT && !db_is_local(c->db) ? (error_clear(&c->error), db_again(c)) : false;
     if (id)
         *id = job.id;
@@ -135,7 +143,7 @@ bool jobs_cancel(struct call *c, int64_t id)
     int64_t waiting = 0, running = 0;
     if (!db_clock(c, &now) ||
         !db_execute_counted(c, &waiting,
-                            "update jobs set state = 'CANCELLED', turn = null, due_at = null, is_cancelled = 1, "
+                            "update jobs set state = 'CANCELLED', " HAS_NO_TURN ", due_at = null, is_cancelled = 1, "
                             "finished_at = ? where id = ? and state = 'QUEUED'",
                             V(now), V(id)))
         return false;
@@ -150,12 +158,14 @@ bool jobs_cancel(struct call *c, int64_t id)
 
 bool jobs_retry(struct call *c, int64_t id)
 {
+    struct instant now;
     int64_t changed = 0;
-    bool ok = db_execute_counted(
-        c, &changed,
-        "update jobs set state = 'QUEUED', attempt = 0, is_cancelled = 0, finished_at = null, turn = " TURN_OF
-        " where id = ? and state in ('FAILED', 'CANCELLED')",
-        V(id));
+    bool ok = db_clock(c, &now) &&
+              db_execute_counted(
+                  c, &changed,
+                  "update jobs set state = 'QUEUED', attempt = 0, is_cancelled = 0, finished_at = null, " HAS_TURN
+                  " where id = ? and state in ('FAILED', 'CANCELLED')",
+                  V(now), V(id));
     if (!ok && c->error.code == E_CONFLICT) {
         error_clear(&c->error);
         return fail(c, E_CONFLICT, "another job does the same work now");
@@ -207,7 +217,8 @@ enum found queue_take(struct call *c, const struct job_kind *const *kinds, int c
         return found;
     if (!db_clock(c, &now) ||
         !db_execute(c,
-                    "update jobs set state = 'RUNNING', turn = null, due_at = ?, attempt = attempt + 1, worker = ?, "
+                    "update jobs set state = 'RUNNING', " HAS_NO_TURN
+                    ", due_at = ?, attempt = attempt + 1, worker = ?, "
                     "started_at = ?, progress_done = 0, progress_total = 0, progress_text = null where id = ?",
                     V(now.us + JOB_LEASE_S * SECOND_US), V(worker), V(now), V(id)))
         return FAILED;
@@ -301,7 +312,7 @@ bool queue_turn_due(struct call *c, bool *more)
                                                         .pause = true,
                                                         .error = S("its worker died, or was silent for too long") },
                                      now)
-                      : db_execute(c, "update jobs set due_at = null, turn = " TURN_OF " where id = ?", V(id));
+                      : db_execute(c, "update jobs set due_at = null, " HAS_TURN " where id = ?", V(now), V(id));
         if (!ok)
             return false;
     }

@@ -4,6 +4,9 @@
 
 #include "jobs/jobs.h"
 
+/* The turns of a priority are from this on, up to that of the next. */
+int64_t queue_first_turn(unsigned priority);
+
 /* Has any of these kinds one in turn? A read alone, outside of transactions. */
 enum found queue_has_turn(struct call *c, const struct job_kind *const *kinds, int count) DB_ASKED;
 /* The next in turn of these kinds, if there is one, is RUNNING now and this worker's. */

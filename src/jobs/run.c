@@ -133,11 +133,13 @@ static struct job_end end_of(struct job_run *run, bool ok)
 }
 
 /* A database that is away for a moment must not make it run twice; one that stays away will. */
-static void finish(struct job_run *run, bool ok)
+static void finish(struct job_run *run, bool ok, int64_t us)
 {
     struct call *c = &run->call;
     struct log *log = c->app->log;
     struct ending ending = { .run = run, .end = end_of(run, ok) };
+    if (!ending.end.back)
+        worker_count_end(run->worker, run->kind, ending.end.state, us);
     log_write(log, ok || ending.end.back ? LOG_INFO : LOG_WARNING, NULL, ok ? "job.done" : "job.ended",
               "job %" PRId64 " (%s), attempt %" PRId64 ": %.*s", run->job.id, run->kind->name, run->job.attempt,
               STR_FMT(ok ? S("done") : ending.end.error));
@@ -173,9 +175,10 @@ void run_one(struct job_run *run)
     struct actor actor = { .origin = arena_format(&c->arena, "{\"by\":\"server\",\"task\":\"%s\",\"job\":%" PRId64 "}",
                                                   run->kind->name, run->job.id) };
     c->actor = &actor;
+    int64_t began_us = clock_monotonic_us();
     bool ok = read_payload(run) && run->kind->run(c, run);
     db_release(c);
-    finish(run, ok);
+    finish(run, ok, clock_monotonic_us() - began_us);
     db_release(c);
     c->actor = NULL;
 }

@@ -43,6 +43,7 @@ struct worker {
     pthread_cond_t given;     /* something for a thread to begin, or the end */
     pthread_cond_t ended;     /* one has ended */
     bool woken, closing, over;
+    struct worker_counts counts[KINDS_MAX]; /* by kind */
     int thread_count;
     struct job_run runs[THREADS_MAX];
 };
@@ -55,6 +56,8 @@ struct renewing {
 
 /* What the row is to say of it now. Under the lock. */
 void run_take_lease(struct job_run *run, struct renewing *out);
+/* `state` is one in which an attempt has ended. */
+void worker_count_end(struct worker *worker, const struct job_kind *kind, enum job_state state, int64_t us);
 /* Runs it, and writes how it ended. On its thread, without the lock. */
 void run_one(struct job_run *run);
 

@@ -75,6 +75,35 @@ static const struct job_kind *kind_named(const struct worker *w, struct str name
     return NULL;
 }
 
+static struct worker_counts *counts_of(struct worker *w, const struct job_kind *kind)
+{
+    for (int i = 0; i < w->options.kind_count; i++)
+        if (w->options.kinds[i] == kind)
+            return &w->counts[i];
+    return NULL;
+}
+
+void worker_count_end(struct worker *w, const struct job_kind *kind, enum job_state state, int64_t us)
+{
+    struct worker_counts *counts = counts_of(w, kind);
+    background_lock(&w->keeper);
+    counts->succeeded += state == JOB_SUCCEEDED;
+    counts->failed += state == JOB_FAILED;
+    counts->cancelled += state == JOB_CANCELLED;
+    counts->total_us += us;
+    background_unlock(&w->keeper);
+}
+
+void worker_count(struct worker *w, const struct job_kind *kind, struct worker_counts *out)
+{
+    const struct worker_counts *counts = counts_of(w, kind);
+    *out = (struct worker_counts){ 0 };
+    background_lock(&w->keeper);
+    if (counts)
+        *out = *counts;
+    background_unlock(&w->keeper);
+}
+
 struct taking {
     struct worker *worker;
     const struct job_kind *kinds[KINDS_MAX];

@@ -30,6 +30,14 @@ struct worker_options {
 bool worker_open(struct app *app, const struct worker_options *options, struct worker **out, struct error *error);
 /* There is something to do. Takes a struct worker; callable as db_after_commit wants it. */
 void worker_wake(void *worker);
+
+/* How those of one kind ended here, since the start; a kind that it does not do: all zero. */
+struct worker_counts {
+    int64_t succeeded, failed, cancelled; /* attempts; what went back because the worker closes is in none */
+    int64_t total_us;                     /* that they took together */
+};
+void worker_count(struct worker *worker, const struct job_kind *kind, struct worker_counts *out);
+
 void worker_close(struct worker *worker, int64_t grace_ms); /* takes NULL */
 
 #endif

@@ -2,6 +2,8 @@
 #include "web/exchange.h"
 
 #include "server/health.h"
+#include "server/work.h"
+#include "jobs/depth.h"
 #include "site/migrations.h"
 #include "records/renewal.h"
 #include "base/names.h"
@@ -12,7 +14,7 @@ static const char *const healths[] = { "ok", "degraded", "down", NULL };
 NAMES_REACH(healths, HEALTH_DOWN);
 
 struct checks {
-    struct str database, schema, storage, archive, search;
+    struct str database, schema, storage, archive, search, jobs;
 };
 static const struct field checks_fields[] = {
     FIELD(struct checks, database, .doc = "ok, or what is wrong with the database."),
@@ -22,6 +24,9 @@ static const struct field checks_fields[] = {
     FIELD(struct checks, search,
           .doc = "ok, or that search words are being made anew: until that is done, some records are found only as "
                  "they were before."),
+    FIELD(struct checks, jobs,
+          .doc = "ok, or that work waits for longer than JOBS_WARN_AFTER, or that it is of a kind that nobody here "
+                 "knows."),
 };
 static const struct schema checks_schema =
     SCHEMA("HealthChecks", struct checks, checks_fields, .doc = "What was looked at.");
@@ -62,6 +67,25 @@ static enum health check_store(struct blob_store *store, struct str *say)
     return low ? HEALTH_DEGRADED : HEALTH_OK;
 }
 
+/* What waits too long, or for ever. */
+static enum health check_jobs(struct call *c, struct str *say)
+{
+    struct job_depth *depths = arena_array(&c->arena, struct job_depth, DEPTH_KINDS_MAX);
+    int64_t most_s = c->app->config.jobs_warn_after_s;
+    int count = 0;
+    *say = S("ok");
+    if (!jobs_depths(c, depths, &count))
+        *say = S("unknown");
+    for (int i = 0; i < count; i++) {
+        const struct job_depth *d = &depths[i];
+        if (d->waiting && !work_kind(d->kind))
+            *say = S("a job waits that nobody here can do: see /system/jobs?state=QUEUED");
+        else if (d->oldest_s >= most_s)
+            *say = S("a job has waited for longer than JOBS_WARN_AFTER: see /system/jobs?state=QUEUED");
+    }
+    return str_equal(*say, S("ok")) ? HEALTH_OK : HEALTH_DEGRADED;
+}
+
 static enum health look(struct call *c, struct checks *out)
 {
     enum health health = HEALTH_OK;
@@ -81,6 +105,10 @@ static enum health look(struct call *c, struct checks *out)
     error_clear(&c->error);
     out->search = left ? S("words are being made anew") : fits ? S("ok") : S("unknown");
     out->schema = fits ? S("ok") : alive ? S("of another version") : S("unknown");
+    out->jobs = S("unknown");
+    if (fits)
+        health = check_jobs(c, &out->jobs);
+    error_clear(&c->error);
     if (!fits || !takes_changes)
         health = HEALTH_DOWN;
     health = worse(health, check_store(c->app->files, &out->storage));
@@ -190,7 +218,7 @@ static bool health_get(struct call *c)
     struct health_answer *out = c->out;
     if (!ask(c->app->prober, out)) {
         struct str late = S("no answer within 4 s from the database or a disk");
-        *out = (struct health_answer){ HEALTH_DOWN, { late, late, late, STR_NULL, late } };
+        *out = (struct health_answer){ HEALTH_DOWN, { late, late, late, STR_NULL, late, late } };
     }
     answer_status(c, out->status == HEALTH_DOWN ? 503 : 200);
     if (out->status == HEALTH_DOWN)

@@ -3,7 +3,9 @@
 
 #include "site/app.h"
 #include "site/audit.h"
+#include "server/work.h"
 #include "web/endpoint.h"
+#include "jobs/depth.h"
 #include "records/renewal.h"
 #include "imaging/thumbnails.h"
 #include "blob/result.h"
@@ -148,6 +150,53 @@ static void print_files(struct call *c, struct text *out)
         files.settles);
 }
 
+static void print_jobs(struct call *c, struct text *out)
+{
+    static const struct {
+        const char *name, *help;
+        size_t at;
+    } gauges[] = {
+        { "jobs_waiting", "Jobs that may be taken now.", offsetof(struct job_depth, waiting) },
+        { "jobs_running", "Jobs under way, in whatever worker.", offsetof(struct job_depth, running) },
+        { "jobs_oldest_seconds", "How long the first in turn has waited.", offsetof(struct job_depth, oldest_s) },
+    };
+    struct job_depth *depths = arena_array(&c->arena, struct job_depth, DEPTH_KINDS_MAX);
+    int count = 0;
+    if (!jobs_depths(c, depths, &count))
+        error_clear(&c->error);
+    for (size_t g = 0; g < sizeof(gauges) / sizeof(gauges[0]); g++) {
+        family(out, gauges[g].name, "gauge", gauges[g].help);
+        for (int i = 0; i < count; i++) {
+            text_format(out, "roentgen_%s{kind=", gauges[g].name);
+            text_put_json_string(out, depths[i].kind);
+            text_format(out, "} %" PRId64 "\n", *(const int64_t *)((const char *)&depths[i] + gauges[g].at));
+        }
+    }
+}
+
+static void print_worker(struct worker *worker, struct text *out)
+{
+    struct worker_counts n;
+    family(out, "job_attempts_total", "counter", "Attempts at jobs that ended in this process, by kind and outcome.");
+    for (int i = 0; i < work_kind_count; i++) {
+        const char *kind = work_kinds[i]->name;
+        worker_count(worker, work_kinds[i], &n);
+        text_format(out,
+                    "roentgen_job_attempts_total{kind=\"%s\",state=\"succeeded\"} %" PRId64 "\n"
+                    "roentgen_job_attempts_total{kind=\"%s\",state=\"failed\"} %" PRId64 "\n"
+                    "roentgen_job_attempts_total{kind=\"%s\",state=\"cancelled\"} %" PRId64 "\n",
+                    kind, n.succeeded, kind, n.failed, kind, n.cancelled);
+    }
+    family(out, "job_seconds", "summary", "How long those attempts took, by kind.");
+    for (int i = 0; i < work_kind_count; i++) {
+        const char *kind = work_kinds[i]->name;
+        worker_count(worker, work_kinds[i], &n);
+        text_format(out,
+                    "roentgen_job_seconds_sum{kind=\"%s\"} %g\nroentgen_job_seconds_count{kind=\"%s\"} %" PRId64 "\n",
+                    kind, (double)n.total_us / 1e6, kind, n.succeeded + n.failed + n.cancelled);
+    }
+}
+
 static void print_server(const struct app *app, struct text *out)
 {
     struct http_stats http;
@@ -183,6 +232,9 @@ void metrics_print(struct call *c, struct text *out)
     one(out, "uploads_total", "counter", "Files stored.", uploads);
     one(out, "upload_bytes_total", "counter", "Bytes of files stored.", upload_bytes);
     print_server(app, out);
+    print_jobs(c, out);
+    if (app->worker)
+        print_worker(app->worker, out);
     print_decoders(app, out);
     print_results(app, out);
     print_database(c, out);

@@ -195,6 +195,8 @@ const struct setting config_rows[] = {
 
     ROW(worker_concurrency, INTEGER, "WORKER_CONCURRENCY", "2", .min = 0, .max = 64, .group = "Jobs",
         .doc = "Jobs that the server does at once; 0: none, as where `roentgen worker` runs beside it."),
+    ROW(jobs_warn_after_s, DURATION, "JOBS_WARN_AFTER", "15m", .min = 1, .max = 3153600000, .group = "Jobs",
+        .doc = "A job that waits for longer makes the server's health degraded."),
     ROW(jobs_keep_s, DURATION, "JOBS_KEEP", "30d", .min = 3600, .max = 3153600000, .group = "Jobs",
         .doc = "How long jobs that have ended are told of."),
     ROW(session_keep_s, DURATION, "SESSION_KEEP", "1d", .min = 0, .max = 3153600000, .group = "Jobs",

@@ -49,7 +49,7 @@ struct config {
     unsigned same_instance;
     struct str modalities, patient_id_issuer, dicom_charset, dicom_charsets;
     int64_t stop_grace_s;
-    int64_t worker_concurrency, jobs_keep_s, session_keep_s, audit_keep_s, purge_after_s, fsck_files;
+    int64_t worker_concurrency, jobs_warn_after_s, jobs_keep_s, session_keep_s, audit_keep_s, purge_after_s, fsck_files;
     struct str purge_schedule, fsck_schedule;
 };
 

@@ -4,19 +4,21 @@ import json
 import re
 import signal
 import subprocess
+import time
 
 import pytest
 
 from support import BINARY, dicom, ok, png, problem, sha256, wait_until
 
 DAY_US = 86_400_000_000
+NORMAL = 4
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
     from support import Server
 
-    server = Server(tmp_path_factory.mktemp("house"), PURGE_SCHEDULE="@yearly", FSCK_SCHEDULE="30 2 * * mon-fri")
+    server = Server(tmp_path_factory.mktemp("house"), PURGE_SCHEDULE="@yearly", FSCK_SCHEDULE="30 2 1 jan *")
     server.init().start()
     yield server
     server.close()
@@ -43,14 +45,15 @@ def ended(api, kind, state="SUCCEEDED"):
     return wait_until(last, what=f"{kind} {state}")
 
 
-def queued(server, kind="nobody.knows", payload=None):
+def queued(server, kind="nobody.knows", payload=None, since_us=1):
     """One that waits: put by hand, as another version of the program would."""
     rows = server.database.rows("select coalesce(max(id), 0) from jobs")
     number = int(rows[0][0]) + 1
     told = "null" if payload is None else f"'{json.dumps(payload)}'"
+    turn = (NORMAL << 56) + number
     server.database.rows(
-        "insert into jobs(id, job_uuid, kind, state, priority, turn, attempts_max, payload, created_at) values "
-        f"({number}, 'uuid-{number}', '{kind}', 'QUEUED', 'NORMAL', {number}, 2, {told}, 1)"
+        "insert into jobs(id, job_uuid, kind, state, priority, turn, turn_at, attempts_max, payload, created_at) values "
+        f"({number}, 'uuid-{number}', '{kind}', 'QUEUED', 'NORMAL', {turn}, {since_us}, 2, {told}, 1)"
     )
     return number
 
@@ -59,7 +62,7 @@ def test_what_comes_by_itself(house, chief):
     items = {i["name"]: i for i in ok(chief.get("/system/schedule"))["items"]}
     assert items["trash.purge"]["schedule"] == "@yearly"
     assert items["trash.purge"]["next_at"].endswith("-01-01T00:00:00.000000Z")
-    assert re.search(r"T02:30:00", items["files.scrub"]["next_at"]) and items["uploads.sweep"]["next_at"]
+    assert re.search(r"-01-01T02:30:00", items["files.scrub"]["next_at"]) and items["uploads.sweep"]["next_at"]
     problem(house.account("doctor", admin=chief).get("/system/schedule"), 403)
     problem(house.client().get("/system/schedule"), 401)
 
@@ -165,3 +168,51 @@ def test_jobs_that_ended_long_ago_go(house):
     chief = looked_long_ago(house, "jobs.clean")
     assert ended(chief, "jobs.clean")["result"]["jobs"] >= 1
     problem(chief.get(f"/system/jobs/{old}"), 404)
+
+
+def gauges(api, name):
+    lines = re.findall(rf'^roentgen_{name}{{kind="(.+)"}} (\d+)$', ok_text(api.get("/metrics")), re.M)
+    return {kind: int(value) for kind, value in lines}
+
+
+def ok_text(answer):
+    assert answer.status_code == 200
+    return answer.text
+
+
+def test_what_waits_for_long_or_for_ever_is_told(new_server):
+    server = new_server(WORKER_CONCURRENCY="0", JOBS_WARN_AFTER="1h")
+    chief = server.admin()
+    assert ok(chief.get("/health/ready"))["checks"]["jobs"] == "ok"
+    now_us = int(time.time() * 1_000_000)
+    queued(server, "trash.purge", {"older_than_s": 1}, since_us=now_us)
+    assert ok(chief.get("/health/ready"))["checks"]["jobs"] == "ok"
+    queued(server, "files.scrub", {"files": 1}, since_us=now_us - 2 * 3_600_000_000)
+    said = ok(chief.get("/health/ready"))
+    assert said["status"] == "degraded" and "JOBS_WARN_AFTER" in said["checks"]["jobs"]
+    waiting, oldest = gauges(chief, "jobs_waiting"), gauges(chief, "jobs_oldest_seconds")
+    assert (waiting["trash.purge"], waiting["files.scrub"]) == (1, 1)
+    assert oldest["files.scrub"] >= 7200 > oldest["trash.purge"]
+    stranger = queued(server, "nobody.knows", since_us=now_us)
+    server.database.rows("delete from jobs where kind = 'files.scrub'")
+    said = ok(chief.get("/health/ready"))
+    assert said["status"] == "degraded" and "nobody here can do" in said["checks"]["jobs"]
+    ok(chief.post(f"/system/jobs/{stranger}/cancel"))
+    assert ok(chief.get("/health/ready"))["checks"]["jobs"] == "ok"
+
+
+def test_attempts_are_counted_by_kind(house):
+    chief = house.admin()
+
+    def count(state):
+        found = re.search(
+            rf'^roentgen_job_attempts_total{{kind="files.scrub",state="{state}"}} (\d+)$',
+            ok_text(chief.get("/metrics")), re.M,
+        )  # fmt: skip
+        return int(found.group(1))
+
+    good, bad = count("succeeded"), count("failed")
+    queued(house, "files.scrub", {"files": 1})
+    queued(house, "files.scrub", {"files": "many"})
+    wait_until(lambda: (count("succeeded"), count("failed")) == (good + 1, bad + 1), "two attempts")
+    wait_until(lambda: gauges(chief, "jobs_running")["files.scrub"] == 0, "the rows to say so")
