@@ -16,6 +16,7 @@
 #include "upkeep/recover.h"
 #include "records/renewal.h"
 #include "records/trash_work.h"
+#include "raster/decoder.h"
 #include "intake/upload_chunks.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -160,7 +161,9 @@ static int serve(struct call *c, const sigset_t *set)
     } else {
         command_failed(c);
     }
-    worker_close(app->worker, JOBS_GRACE_MS);
+    worker_stop(app->worker, JOBS_GRACE_MS);
+    decoder_pool_stop(app->decoders); /* what one waits for there fails now, and is done at the next start */
+    worker_close(app->worker);
     app->worker = NULL;
     return status;
 }

@@ -46,7 +46,8 @@ static int work(struct call *c, uint64_t kinds, const sigset_t *set)
     while (sigwaitinfo(set, NULL) < 0)
         continue;
     log_write(c->app->log, LOG_INFO, NULL, "worker.stopping", "what runs may end");
-    worker_close(c->app->worker, c->app->config.stop_grace_s * 1000);
+    worker_stop(c->app->worker, c->app->config.stop_grace_s * 1000);
+    worker_close(c->app->worker);
     c->app->worker = NULL;
     return 0;
 }

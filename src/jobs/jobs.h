@@ -33,7 +33,14 @@
  * the lease has run out. So a kind's function may run more than once, and has to take what a first run did for done.
  * What must be done exactly once goes into the transaction that ends the job (job_complete): a worker that has lost its
  * lease, because it was stopped or cut off for longer, cannot commit it any more. Leases go by the database's clock,
- * whatever the workers' own say.
+ * whatever the workers' own say. Of a worker that was killed on this very machine the next one knows at its start: what
+ * it had is in turn at once, as one attempt that failed.
+ *
+ * What is wanted again and again, such as "work off all that is on its way", has a unique key. Asking while it runs is
+ * the same job, so it may not end before it has looked once more; and between that look and its end nobody may ask. So
+ * it looks in job_complete, and whoever asks meanwhile waits there, and gets a new one:
+ *
+ *     static bool is_done(struct call *c, void *context)        // for job_complete: true when there is nothing left
  *
  * Taking costs the same however many wait: what may be taken has its `turn`, which orders by priority and age, and an
  * index leads to the first of each kind. What waits for a moment, be it a lease, a pause or a wish, has that in
@@ -72,6 +79,8 @@ struct job_kind {
     int attempts;         /* 1: it is not tried again */
     int64_t time_limit_s; /* of one attempt; it is told to stop, and counts as failed */
     int concurrency;      /* so many at once in one process; 0: as many as there are threads */
+    bool is_long;         /* it may take hours: the last idle thread is not for it, where there are several */
+    bool is_fleeting;     /* one that has succeeded leaves no row: there would be too many, of which nobody asks */
     const char *doc;
 };
 
@@ -126,9 +135,12 @@ void *job_result(const struct job_run *run); /* cleared before the first use */
 bool job_tell(struct job_run *run, int64_t done, int64_t total, const char *unit, struct str text);
 /* Is it to stop? */
 bool job_is_stopping(const struct job_run *run);
+/* Waits. False: it is to stop, as job_tell says it. */
+bool job_rest(struct job_run *run, int64_t us);
 
-/* Ends the job with `work`, in one transaction: both or neither. For what must be done exactly once. False: c->error;
- * the lease was lost (E_CONFLICT), or the work failed. A run that has completed returns true. */
+/* Ends the job with `work`, in one transaction: both or neither. For what must be done exactly once. The job's row is
+ * held from before `work` until the commit. False: c->error; the lease was lost (E_CONFLICT), or the work failed. A run
+ * that has completed returns true. */
 bool job_complete(struct call *c, struct job_run *run, bool (*work)(struct call *c, void *context), void *context);
 
 #endif

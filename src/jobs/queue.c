@@ -61,13 +61,21 @@ int64_t queue_first_turn(unsigned priority)
 
 /* ---- asking ---- */
 
+/* Locked: one that is about to end is waited for. By its number: of an index that leads there MySQL returns what it
+ * said before the wait. */
 static enum found find_live(struct call *c, const struct job_order *order, int64_t *id)
 {
+    int64_t seen;
     if (!order->unique_key.len)
         return NONE;
-    return db_find_integer(c, id,
-                           "select id from jobs where kind = ? and unique_key = ? and state in ('QUEUED', 'RUNNING')",
-                           V(str_from(order->kind->name)), V(order->unique_key));
+    enum found found = db_find_integer(
+        c, &seen,
+        db_is_local(c->db) ? "select id from jobs where kind = ? and unique_key = ? and state in ('QUEUED', 'RUNNING')"
+                           : "select id from jobs where kind = ? and live_key = ?",
+        V(str_from(order->kind->name)), V(order->unique_key));
+    if (found == FOUND)
+        found = db_find_locked(c, id, "select id from jobs where id = ? and state in ('QUEUED', 'RUNNING')", V(seen));
+    return found;
 }
 
 static struct str payload_text(struct call *c, const struct job_order *order)
@@ -263,22 +271,30 @@ static bool end_or_pause(struct call *c, const struct job *job, const struct job
                       "update jobs set state = ?, due_at = ?, attempt = attempt - ?, finished_at = ?, result = ?, "
                       "error = ? where id = ?",
                       V(choice_text(job_states, state)),
-                      again ? V(now.us + (end->back ? 0 : pause_us(job->attempt))) : value_nothing(),
+                      again ? V(now.us + (end->back || end->now ? 0 : pause_us(job->attempt))) : value_nothing(),
                       V(again && end->back), again ? value_nothing() : V(now), V(end->result), V(end->error),
                       V(job->id));
+}
+
+bool queue_hold(struct call *c, struct str worker, int64_t id)
+{
+    int64_t held;
+    enum found found = db_find_locked(c, &held, "select id from jobs where id = ? and worker = ? and state = 'RUNNING'",
+                                      V(id), V(worker));
+    return found == FOUND ||
+           (found == NONE &&
+            fail(c, E_CONFLICT, "job %" PRId64 " was taken from this worker, which had been silent", id));
 }
 
 bool queue_end(struct call *c, struct str worker, const struct job_end *end)
 {
     struct instant now;
     struct job job;
-    if (!db_lock(c, "select id from jobs where id = ?", V(end->id)))
+    if (!queue_hold(c, worker, end->id) || !db_get(c, &job_schema, &job, "where j.id = ?", V(end->id)) ||
+        !db_clock(c, &now))
         return false;
-    enum found found =
-        db_find(c, &job_schema, &job, "where j.id = ? and j.worker = ? and j.state = 'RUNNING'", V(end->id), V(worker));
-    if (found == NONE)
-        return fail(c, E_CONFLICT, "job %" PRId64 " was taken from this worker, which had been silent", end->id);
-    return found == FOUND && db_clock(c, &now) && end_or_pause(c, &job, end, now);
+    return end->forget && end->state == JOB_SUCCEEDED ? db_execute(c, "delete from jobs where id = ?", V(end->id))
+                                                      : end_or_pause(c, &job, end, now);
 }
 
 enum found queue_is_due(struct call *c)

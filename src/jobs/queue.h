@@ -30,10 +30,21 @@ struct job_end {
     int64_t id;
     enum job_state state;
     bool pause;
-    bool back; /* QUEUED again at once, and as if this attempt had not been */
+    bool now;    /* with a pause of no length */
+    bool back;   /* QUEUED again at once, and as if this attempt had not been */
+    bool forget; /* one that has SUCCEEDED leaves no row */
     struct str result, error;
 };
 bool queue_end(struct call *c, struct str worker, const struct job_end *end);
+/* Holds the row of one that this worker has until the commit. E_CONFLICT. */
+bool queue_hold(struct call *c, struct str worker, int64_t id);
+/* The jobs of workers of this machine that have ended without a word have failed once more, and have their turn, but
+ * for those that may be begun no more. */
+bool queue_end_dead(struct call *c);
+/* The name of this process, as a worker: its machine, its number there, and what no later process of that number has.
+ * */
+enum { WORKER_NAME_BYTES = 100 };
+void queue_name_worker(char name[WORKER_NAME_BYTES]);
 
 /* Is there anything that is due? A read alone, outside of transactions. */
 enum found queue_is_due(struct call *c) DB_ASKED;

@@ -34,6 +34,17 @@ static bool say_why(struct job_run *run)
     return fail(&run->call, E_UNAVAILABLE, "%s", words[atomic_load(&run->why)]);
 }
 
+bool job_rest(struct job_run *run, int64_t us)
+{
+    struct worker *w = run->worker;
+    int64_t until_us = clock_monotonic_us() + us;
+    background_lock(&w->keeper);
+    while (!job_is_stopping(run) && thread_wait(&w->given, &w->keeper.lock, until_us))
+        continue;
+    background_unlock(&w->keeper);
+    return !job_is_stopping(run) || say_why(run);
+}
+
 bool job_tell(struct job_run *run, int64_t done, int64_t total, const char *unit, struct str text)
 {
     struct worker *w = run->worker;
@@ -80,10 +91,10 @@ struct ending {
 static bool write_end(struct call *c, void *context)
 {
     const struct ending *ending = context;
-    if (ending->work && !ending->work(c, ending->context))
-        return false;
     struct job_end end = ending->end;
     struct renewing last = { .worker = ending->run->worker };
+    if (ending->work && (!queue_hold(c, str_from(last.worker->name), end.id) || !ending->work(c, ending->context)))
+        return false;
     background_lock(&last.worker->keeper);
     run_take_lease(ending->run, &last);
     background_unlock(&last.worker->keeper);
@@ -96,7 +107,9 @@ static bool write_end(struct call *c, void *context)
 
 bool job_complete(struct call *c, struct job_run *run, bool (*work)(struct call *c, void *context), void *context)
 {
-    struct ending ending = { run, { .id = run->job.id, .state = JOB_SUCCEEDED }, work, context };
+    struct ending ending = {
+        run, { .id = run->job.id, .state = JOB_SUCCEEDED, .forget = run->kind->is_fleeting }, work, context
+    };
     run->completed = db_transact(c, write_end, &ending);
     return run->completed;
 }
@@ -118,7 +131,9 @@ static struct str words_of(const struct error *error, struct arena *arena)
 static struct job_end end_of(struct job_run *run, bool ok)
 {
     struct call *c = &run->call;
-    struct job_end end = { .id = run->job.id, .state = ok ? JOB_SUCCEEDED : JOB_FAILED };
+    struct job_end end = { .id = run->job.id,
+                           .state = ok ? JOB_SUCCEEDED : JOB_FAILED,
+                           .forget = run->kind->is_fleeting };
     enum why why = (enum why)atomic_load(&run->why);
     if (ok)
         return end;

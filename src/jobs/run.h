@@ -12,7 +12,7 @@
 #include <stdatomic.h>
 
 enum { THREADS_MAX = 64, KINDS_MAX = 64, LOOK_EVERY_US = 1000000, RENEW_EVERY_US = JOB_LEASE_S * 1000000 / 3 };
-enum { TEXT_MAX = 200, NAME_MAX_BYTES = 100 };
+enum { TEXT_MAX = 200 };
 
 enum why { GO_ON, CANCELLED, TOO_LONG, LOST, CLOSING };
 
@@ -38,7 +38,7 @@ struct job_run {
 struct worker {
     struct app *app;
     struct worker_options options;
-    char name[NAME_MAX_BYTES];
+    char name[WORKER_NAME_BYTES];
     struct background keeper; /* its lock guards all below, and the runs' members that both sides use */
     pthread_cond_t given;     /* something for a thread to begin, or the end */
     pthread_cond_t ended;     /* one has ended */

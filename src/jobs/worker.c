@@ -4,7 +4,6 @@
 #include "jobs/schedule.h"
 
 #include <assert.h>
-#include <unistd.h>
 
 /* ---- the threads ---- */
 
@@ -55,13 +54,22 @@ static int running_of(const struct worker *w, const struct job_kind *kind)
     return count;
 }
 
-/* Those of which one more may run here. */
+static bool is_last_idle(const struct worker *w)
+{
+    int idle = 0;
+    for (int i = 0; i < w->thread_count; i++)
+        idle += !w->runs[i].kind;
+    return idle == 1 && w->thread_count > 1;
+}
+
+/* Those of which one more may run here. What takes hours leaves a thread for what somebody waits for. */
 static int open_kinds(const struct worker *w, const struct job_kind *out[KINDS_MAX])
 {
+    bool is_last = is_last_idle(w);
     int count = 0;
     for (int i = 0; i < w->options.kind_count; i++) {
         const struct job_kind *kind = w->options.kinds[i];
-        if (!kind->concurrency || running_of(w, kind) < kind->concurrency)
+        if ((!kind->concurrency || running_of(w, kind) < kind->concurrency) && !(kind->is_long && is_last))
             out[count++] = kind;
     }
     return count;
@@ -161,10 +169,12 @@ static bool renew_work(struct call *c, void *context)
     return queue_renew(c, str_from(r->worker->name), &r->lease);
 }
 
+/* Under the lock. */
 static void stop_run(struct job_run *run, enum why why)
 {
     int go_on = GO_ON;
     atomic_compare_exchange_strong(&run->why, &go_on, why);
+    pthread_cond_broadcast(&run->worker->given); /* one that rests */
 }
 
 /* Whether its lease is to be renewed now; progress is written a second after the last time. Under the lock. */
@@ -207,6 +217,21 @@ static bool turn_work(struct call *c, void *context)
     return queue_turn_due(c, context);
 }
 
+static bool end_dead_work(struct call *c, void *context)
+{
+    (void)context;
+    return queue_end_dead(c);
+}
+
+/* What a worker of this machine had when it was killed. When that fails, their leases run out. */
+static void end_dead(struct worker *w, struct call *c)
+{
+    if (!db_transact(c, end_dead_work, NULL))
+        log_write(w->app->log, LOG_WARNING, NULL, "jobs.look", "%s", c->error.message);
+    db_release(c);
+    call_reset(c);
+}
+
 static void look(struct worker *w, struct call *c)
 {
     bool more = true;
@@ -246,6 +271,7 @@ static void keep(void *context)
     struct call c;
     call_init(&c, w->app, w->app->db);
     c.actor = &actor;
+    end_dead(w, &c);
     do
         look(w, &c);
     while (rest(w));
@@ -273,15 +299,6 @@ static void end_threads(struct worker *w)
         thread_join(&w->runs[i].thread);
 }
 
-/* host, process, and something that no later process of that number has. */
-static void name_worker(struct worker *w)
-{
-    char host[48] = "", uuid[UUID_TEXT + 1];
-    gethostname(host, sizeof(host) - 1);
-    crypto_uuid(uuid);
-    snprintf(w->name, sizeof(w->name), "%s/%ld/%.8s", host, (long)getpid(), uuid);
-}
-
 bool worker_open(struct app *app, const struct worker_options *options, struct worker **out, struct error *error)
 {
     struct worker *w = calloc(1, sizeof(*w));
@@ -290,12 +307,13 @@ bool worker_open(struct app *app, const struct worker_options *options, struct w
     w->app = app;
     w->options = *options;
     assert(options->threads <= THREADS_MAX && options->kind_count <= KINDS_MAX);
-    name_worker(w);
+    queue_name_worker(w->name);
     pthread_cond_init(&w->given, NULL);
     pthread_cond_init(&w->ended, NULL);
     for (int i = 0; i < options->threads; i++) {
         w->runs[i].worker = w;
         call_init(&w->runs[i].call, app, app->db);
+        w->runs[i].call.hold.budget = app->budget;
     }
     w->thread_count = options->threads;
     if (!background_start(&w->keeper, "job-keeper", keep, w, error)) {
@@ -304,7 +322,7 @@ bool worker_open(struct app *app, const struct worker_options *options, struct w
     }
     for (int i = 0; i < options->threads; i++)
         if (!thread_start(&w->runs[i].thread, "job", run_all, &w->runs[i], error)) {
-            worker_close(w, 0);
+            worker_close(w);
             return false;
         }
     worker_wake(w);
@@ -330,7 +348,7 @@ static bool is_quiet(const struct worker *w)
 }
 
 /* The keeper goes on renewing while they end. */
-void worker_close(struct worker *w, int64_t grace_ms)
+void worker_stop(struct worker *w, int64_t grace_ms)
 {
     if (!w)
         return;
@@ -343,6 +361,13 @@ void worker_close(struct worker *w, int64_t grace_ms)
         if (w->runs[i].kind)
             stop_run(&w->runs[i], CLOSING);
     background_unlock(&w->keeper);
+}
+
+void worker_close(struct worker *w)
+{
+    if (!w)
+        return;
+    worker_stop(w, 0);
     end_threads(w);
     background_stop(&w->keeper);
     background_release(&w->keeper);

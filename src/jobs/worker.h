@@ -2,7 +2,8 @@
  *
  *     worker_open(app, &(struct worker_options){ kinds, kind_count, threads }, &app->worker, &error)
  *     ...
- *     worker_close(app->worker, 20000);      // takes nothing more; what runs has so many ms to end by itself
+ *     worker_stop(app->worker, 20000);       // takes nothing more; what runs has so many ms to end by itself
+ *     worker_close(app->worker);             // when it has ended
  *
  *   keeper     every second, and when woken:  what is due has its turn
  *                                             as many as there are idle threads are taken
@@ -38,6 +39,9 @@ struct worker_counts {
 };
 void worker_count(struct worker *worker, const struct job_kind *kind, struct worker_counts *out);
 
-void worker_close(struct worker *worker, int64_t grace_ms); /* takes NULL */
+/* When it returns, all that runs has been told to end. Takes NULL, as the next one. Between the two, what jobs wait for
+ * can be ended too. */
+void worker_stop(struct worker *worker, int64_t grace_ms);
+void worker_close(struct worker *worker);
 
 #endif

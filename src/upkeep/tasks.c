@@ -50,10 +50,15 @@ static bool purge(struct call *c, struct job_run *run)
     return purge_files(c, before, &(struct purge_watch){ purge_goes_on, &purging }, &out->files, &out->bytes);
 }
 
-const struct job_kind task_purge = { "trash.purge",    &purge_order,
-                                     &purged,          purge,
-                                     .attempts = 3,    .time_limit_s = 86400,
-                                     .concurrency = 1, .doc = "Removes for good what was deleted long ago." };
+const struct job_kind task_purge = { "trash.purge",
+                                     &purge_order,
+                                     &purged,
+                                     purge,
+                                     .attempts = 3,
+                                     .time_limit_s = 86400,
+                                     .concurrency = 1,
+                                     .is_long = true,
+                                     .doc = "Removes for good what was deleted long ago." };
 
 /* ---- scrub ---- */
 
@@ -97,12 +102,15 @@ static bool scrub(struct call *c, struct job_run *run)
     return true;
 }
 
-const struct job_kind task_scrub = {
-    "files.scrub",    &scrub_order,
-    &scrubbed,        scrub,
-    .attempts = 3,    .time_limit_s = 86400,
-    .concurrency = 1, .doc = "Reads stored files and compares them with their SHA-256."
-};
+const struct job_kind task_scrub = { "files.scrub",
+                                     &scrub_order,
+                                     &scrubbed,
+                                     scrub,
+                                     .attempts = 3,
+                                     .time_limit_s = 86400,
+                                     .concurrency = 1,
+                                     .is_long = true,
+                                     .doc = "Reads stored files and compares them with their SHA-256." };
 
 /* ---- sweep ---- */
 
@@ -160,7 +168,12 @@ static bool clean_audit(struct call *c, struct job_run *run)
                            clean_aged(c, run, &rows, before, "rows", &out->rows));
 }
 
-const struct job_kind task_audit = { "audit.clean",    NULL,
-                                     &audit_cleaned,   clean_audit,
-                                     .attempts = 3,    .time_limit_s = 86400,
-                                     .concurrency = 1, .doc = "Forgets rows of the audit log that are old." };
+const struct job_kind task_audit = { "audit.clean",
+                                     NULL,
+                                     &audit_cleaned,
+                                     clean_audit,
+                                     .attempts = 3,
+                                     .time_limit_s = 86400,
+                                     .concurrency = 1,
+                                     .is_long = true,
+                                     .doc = "Forgets rows of the audit log that are old." };

@@ -68,7 +68,37 @@ static bool fail_as_told(struct call *c, struct job_run *run)
 static const struct job_kind failing_kind = { "failing.run", &told_schema,       NULL,           fail_as_told,
                                               .attempts = 2, .time_limit_s = 60, .doc = "Fails." };
 
-static const struct job_kind *kinds[] = { &effect_kind, &endless_kind, &failing_kind };
+static const struct job_kind fleeting_kind = { "fleeting.run",      &told_schema,           &told_schema,
+                                               make_effect,         .attempts = 3,          .time_limit_s = 60,
+                                               .is_fleeting = true, .doc = "Leaves no row." };
+static const struct job_kind long_kind = {
+    "long.run", NULL, NULL, go_on_for_ever, .attempts = 1, .time_limit_s = 60, .is_long = true, .doc = "Takes hours."
+};
+
+static _Atomic bool ending_now, asked_now;
+
+static bool wait_at_the_end(struct call *c, void *unused)
+{
+    (void)c;
+    (void)unused;
+    atomic_store(&ending_now, true);
+    while (!atomic_load(&asked_now))
+        sched_yield();
+    for (int i = 0; i < 1000; i++) /* who asks gets as far as it can */
+        sched_yield();
+    return true;
+}
+
+static bool end_slowly(struct call *c, struct job_run *run)
+{
+    return job_complete(c, run, wait_at_the_end, NULL);
+}
+static const struct job_kind slow_end_kind = {
+    "slow.end", NULL, NULL, end_slowly, .attempts = 1, .time_limit_s = 60, .doc = "Is long in ending."
+};
+
+static const struct job_kind *kinds[] = { &effect_kind,   &endless_kind, &failing_kind,
+                                          &fleeting_kind, &long_kind,    &slow_end_kind };
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
 /* ---- the house ---- */
@@ -96,7 +126,7 @@ static struct call *begin(struct fixture *f)
 
 static void end(void)
 {
-    worker_close(app.worker, 0);
+    worker_close(app.worker);
     log_close(app.log);
 }
 
@@ -356,7 +386,7 @@ static void every_effect_is_made_once(void **state)
     struct job job = job_of(c, ids[7]);
     assert_string_equal(arena_cstring(&c->arena, job.result.text), "{\"n\":14}");
     assert_int_equal(job.attempt, 1);
-    worker_close(second, 0);
+    worker_close(second);
     end();
 }
 
@@ -406,13 +436,82 @@ static void a_worker_that_closes_gives_back_what_it_has(void **state)
     int64_t id = put(c, (struct job_order){ .kind = &endless_kind });
     while (!atomic_load(&running))
         sched_yield();
-    worker_close(app.worker, 0);
+    worker_close(app.worker);
     app.worker = NULL;
     struct job job = job_of(c, id);
     assert_int_equal(job.state, JOB_QUEUED);
     assert_int_equal(job.attempt, 0); /* it was not its fault */
     turn_due(c);
     assert_int_equal(take(c, OTHER), id);
+    end();
+}
+
+static void one_that_is_asked_for_while_it_ends_comes_again(void **state)
+{
+    struct call *c = begin(fixture_of(state));
+    atomic_store(&ending_now, false);
+    atomic_store(&asked_now, false);
+    start_worker(c, 1);
+    int64_t first = put(c, (struct job_order){ .kind = &slow_end_kind, .unique_key = S("all") });
+    while (!atomic_load(&ending_now))
+        sched_yield();
+    atomic_store(&asked_now, true);
+    assert_int_not_equal(put(c, (struct job_order){ .kind = &slow_end_kind, .unique_key = S("all") }), first);
+    wait_for_state(c, first, JOB_SUCCEEDED);
+    end();
+}
+
+static void a_fleeting_one_leaves_no_row(void **state)
+{
+    struct call *c = begin(fixture_of(state));
+    int64_t left = 1, effects;
+    put(c, (struct job_order){ .kind = &fleeting_kind, .payload = &(struct told){ 3 } });
+    start_worker(c, 1);
+    while (left) {
+        db_release(c);
+        sure(c, db_integer(c, &left, "select count(*) from jobs"));
+    }
+    sure(c, db_integer(c, &effects, "select count(*) from effects"));
+    assert_int_equal(effects, 1);
+    end();
+}
+
+static void what_takes_hours_leaves_a_thread(void **state)
+{
+    struct call *c = begin(fixture_of(state));
+    int64_t running_now, first = put(c, (struct job_order){ .kind = &long_kind });
+    put(c, (struct job_order){ .kind = &long_kind });
+    start_worker(c, 2);
+    wait_for_state(c, put_effect(c, 1, STR_NULL), JOB_SUCCEEDED);
+    wait_for_state(c, first, JOB_RUNNING);
+    wait_for_state(c, put_effect(c, 2, STR_NULL), JOB_SUCCEEDED);
+    sure(c, db_integer(c, &running_now, "select count(*) from jobs where state = 'RUNNING'"));
+    assert_int_equal(running_now, 1);
+    end();
+}
+
+static bool end_dead_work(struct call *c, void *unused)
+{
+    (void)unused;
+    return queue_end_dead(c);
+}
+
+/* Of our name all but the moment of our start: a process that had our number before us. */
+static void what_a_killed_worker_had_is_in_turn_at_once(void **state)
+{
+    struct call *c = begin(fixture_of(state));
+    char own[WORKER_NAME_BYTES];
+    queue_name_worker(own);
+    struct str before = arena_format(&c->arena, "%.*s.1/x", (int)(strrchr(own, '.') - own), own);
+    int64_t dead = put_effect(c, 1, STR_NULL), ours = put_effect(c, 2, STR_NULL), theirs = put_effect(c, 3, STR_NULL);
+    assert_int_equal(take(c, before), dead);
+    assert_int_equal(take(c, str_from(own)), ours);
+    assert_int_equal(take(c, OTHER), theirs);
+    sure(c, db_transact(c, end_dead_work, NULL));
+    turn_due(c);
+    assert_int_equal(take(c, str_from(own)), dead);
+    assert_int_equal(take(c, str_from(own)), 0);
+    assert_int_equal(job_of(c, dead).attempt, 2);
     end();
 }
 
@@ -430,6 +529,10 @@ int main(void)
         ON_BOTH(a_payload_that_its_schema_refuses_fails),
         ON_BOTH(one_that_runs_is_told_to_stop),
         ON_BOTH(a_worker_that_closes_gives_back_what_it_has),
+        ON_BOTH(one_that_is_asked_for_while_it_ends_comes_again),
+        ON_BOTH(a_fleeting_one_leaves_no_row),
+        ON_BOTH(what_takes_hours_leaves_a_thread),
+        ON_BOTH(what_a_killed_worker_had_is_in_turn_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
