@@ -1,36 +1,7 @@
 /* url.c - DATABASE_URL taken apart. Messages never quote it: it holds a password. */
 #include "db/driver.h"
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-        return (c | 0x20) - 'a' + 10;
-    return -1;
-}
-
-/* Percent-decodes (RFC 3986 2.1). False for a bad escape or a NUL. */
-static bool decode(struct str s, struct arena *arena, const char **out)
-{
-    char *text = arena_alloc(arena, s.len + 1);
-    ptrdiff_t len = 0;
-    for (ptrdiff_t i = 0; i < s.len; i++) {
-        char c = s.at[i];
-        if (c == '%') {
-            if (s.len - i < 3 || hex_digit(s.at[i + 1]) < 0 || hex_digit(s.at[i + 2]) < 0)
-                return false;
-            c = (char)(hex_digit(s.at[i + 1]) << 4 | hex_digit(s.at[i + 2]));
-            i += 2;
-        }
-        if (!c)
-            return false;
-        text[len++] = c;
-    }
-    text[len] = '\0';
-    *out = text;
-    return true;
-}
+#include "base/url.h"
 
 static bool bad(struct error *error, const char *why)
 {
@@ -43,7 +14,7 @@ static bool parse_sqlite(struct str rest, struct arena *arena, struct db_url *ou
         return bad(error, "of SQLite takes no options after `?`");
     if (!str_starts(rest, S("/")))
         return bad(error, "needs three slashes for a relative path (sqlite:///data/x.db) and four for an absolute one");
-    if (!decode(str_slice(rest, 1, rest.len), arena, &out->path))
+    if (!url_decode(str_slice(rest, 1, rest.len), arena, &out->path))
         return bad(error, "holds a bad percent-escape");
     if (!out->path[0] || out->path[strlen(out->path) - 1] == '/')
         return bad(error, "names no file");
@@ -56,7 +27,7 @@ static bool parse_option(struct str pair, struct arena *arena, struct db_url *ou
 {
     struct str name, value;
     const char *text;
-    if (!str_cut(pair, '=', &name, &value) || !decode(value, arena, &text) || !text[0])
+    if (!str_cut(pair, '=', &name, &value) || !url_decode(value, arena, &text) || !text[0])
         return bad(error, "has an option that is not name=value");
     if (str_equal(name, S("socket")))
         out->socket = text;
@@ -81,55 +52,32 @@ static bool parse_port(struct str text, struct db_url *out, struct error *error)
 
 static bool parse_host(struct str text, struct arena *arena, struct db_url *out, struct error *error)
 {
-    struct str host = text, port = STR_NULL;
-    if (str_starts(text, S("["))) { /* RFC 3986 3.2.2: an IPv6 address stands in brackets */
-        ptrdiff_t end = str_find(text, S("]"));
-        if (end < 0)
-            return bad(error, "has a `[` without its `]`");
-        host = str_slice(text, 1, end);
-        struct str after = str_slice(text, end + 1, text.len);
-        if (after.len && !str_starts(after, S(":")))
-            return bad(error, "has something other than a port after `]`");
-        if (after.len)
-            port = str_slice(after, 1, after.len);
-    } else {
-        str_cut(text, ':', &host, &port);
-    }
+    struct str host, port;
+    if (!url_split_host(text, &host, &port))
+        return bad(error, "has a `[` without its `]`, or something other than a port behind it");
     if (!str_is_null(port) && !parse_port(port, out, error))
         return false;
-    if (!decode(host, arena, &out->host))
+    if (!url_decode(host, arena, &out->host))
         return bad(error, "holds a bad percent-escape");
     if (!out->host[0])
         out->host = NULL;
     return true;
 }
 
-static ptrdiff_t find_last(struct str s, char c)
-{
-    for (ptrdiff_t i = s.len - 1; i >= 0; i--) {
-        if (s.at[i] == c)
-            return i;
-    }
-    return -1;
-}
-
 static bool parse_mysql(struct str rest, struct arena *arena, struct db_url *out, struct error *error)
 {
-    struct str before, options, authority, name, user = STR_NULL, password = STR_NULL;
+    struct str before, options, authority, name, user, password;
     str_cut(rest, '?', &before, &options);
     if (!str_cut(before, '/', &authority, &name) || !name.len || str_find(name, S("/")) >= 0)
         return bad(error, "names no database (mysql://user:password@host:port/name)");
-    ptrdiff_t at = find_last(authority, '@');
-    struct str host = authority;
-    if (at >= 0) {
-        host = str_slice(authority, at + 1, authority.len);
-        str_cut(str_slice(authority, 0, at), ':', &user, &password);
-    }
+    struct str who, host;
+    url_split_user(authority, &who, &host);
+    str_cut(who, ':', &user, &password);
     out->port = 3306;
     if (!parse_host(host, arena, out, error))
         return false;
-    if (!decode(name, arena, &out->name) || (user.len && !decode(user, arena, &out->user)) ||
-        (password.len && !decode(password, arena, &out->password)))
+    if (!url_decode(name, arena, &out->name) || (user.len && !url_decode(user, arena, &out->user)) ||
+        (password.len && !url_decode(password, arena, &out->password)))
         return bad(error, "holds a bad percent-escape");
     for (struct str pair; str_next(&options, '&', &pair);)
         if (!parse_option(pair, arena, out, error))

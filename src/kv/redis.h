@@ -11,22 +11,27 @@
  *     if (reply.type == REDIS_TEXT) ... reply.text ...
  *     redis_close(redis);
  *
- * Addresses: redis://[user:password@]host[:port][/db], rediss://… (TLS, the certificate is checked),
- * redis+unix://[user:password@]/path?db=N, redis+sentinel://[user:password@]host:port,host:port/SERVICE[/db].
- * A password never reaches the log or an error.
+ * Addresses: redis://[user:password@]host[:port][/db], rediss://… (TLS: certificate and
+ * name are checked), redis+unix://[user:password@]/path[?db=N], redis+sentinel://[user:password@]host[:port],host[:port]/SERVICE[/db] (with
+ * rediss+sentinel:// both are asked through TLS; the sentinels' own password is ?sentinel_password=). What has a meaning
+ * of its own in an address is written as %XX. A password never reaches the log or an error.
  *
  * Nothing waits for a Redis that is away. Connecting and asking have a second at most (.patience_ms); after a failure
  * every question fails at once, while a thread of its own tries again twice a second, so that it is used again within
- * a second of its return. Losing it and having it back is one line in the log each (kv.lost, kv.back), and counted.
- * What it answers is checked: a reply that is none of the protocol's, larger than REDIS_REPLY_MAX or nested deeper than
- * a client needs, is a failure like silence, and the connection is closed. An error that it answers (REDIS_ERROR:
- * READONLY, OOM, NOAUTH, WRONGTYPE, …) is E_UNAVAILABLE too, with its words.
+ * a second of its return. While it is there, that thread looks after it once a second by a small write (key NAME:here),
+ * because one that takes no writes (a replica, a full one) is as good as away; and asks the sentinels who is master.
+ * Losing it and having it back is one line in the log each (kv.lost, kv.back), and counted.
+ *
+ * What it answers is checked: a reply that is none of the protocol's, larger than REDIS_REPLY_MAX, with more than
+ * REDIS_ITEMS_MAX items or nested deeper than seven lists is a failure like silence, and the connection is closed. An
+ * error that it answers (WRONGTYPE, NOPERM, …) is E_UNAVAILABLE too, with its words as far as they cannot hold values;
+ * one that says that it cannot work now (READONLY, OOM, LOADING, MASTERDOWN, NOAUTH, …) is a loss.
  *
  * A question whose answer was lost may have been done or not: whoever asks chooses commands for which that does not
  * matter, or says so by a script.
  *
  * Thread-safe: each question takes a connection of a small pool; when all are busy it waits for one, no longer than
- * the patience. Nobody holds a lock while waiting for the network.
+ * the patience. Nobody holds a lock while waiting for the network, and only the thread of its own asks name servers.
  */
 #ifndef ROENTGEN_KV_REDIS_H
 #define ROENTGEN_KV_REDIS_H
@@ -38,32 +43,35 @@
 struct log;
 struct redis;
 
-enum { REDIS_REPLY_MAX = 64 << 20, REDIS_WORDS_MAX = 1024, REDIS_CONNECTIONS = 8 };
+enum { REDIS_REPLY_MAX = 64 << 20, REDIS_ITEMS_MAX = 65536, REDIS_CONNECTIONS = 8 };
 
 struct redis_options {
     struct str url;
-    struct log *log;  /* NULL: silent */
-    const char *name; /* CLIENT SETNAME */
-    int patience_ms;  /* 0: 1000 */
+    const char *ca_file; /* for TLS; NULL or "": what the system trusts */
+    struct log *log;     /* NULL: silent */
+    const char *name;    /* CLIENT SETNAME: without spaces; never freed before */
+    int patience_ms;     /* 0: 1000 */
 };
 
-/* Looks at the address and begins to connect; true also when nobody answers there yet. */
+/* Looks at the address and tries once, no longer than the patience; true also when nobody answers there yet. E_INVALID:
+ * no such address can be, or the ca_file cannot be read. */
 bool redis_open(const struct redis_options *options, struct redis **out, struct error *error);
 void redis_close(struct redis *redis); /* takes NULL; nobody uses it any more */
 
-enum redis_type { REDIS_NIL, REDIS_TEXT, REDIS_INTEGER, REDIS_LIST };
+enum redis_type { REDIS_NIL, REDIS_TEXT, REDIS_INTEGER, REDIS_LIST, REDIS_ERROR };
 struct redis_reply {
     enum redis_type type;
-    struct str text; /* bytes, status lines too; in the arena */
+    struct str text; /* bytes, NUL-terminated beyond len; status lines, an error's words; in the arena */
     int64_t integer;
-    struct redis_reply *items; /* of a list, `count` of them */
+    struct redis_reply *items; /* of a list, `count` of them; errors may be among them */
     int count;
 };
 
-/* One command. False: E_UNAVAILABLE. */
+/* One command. False: E_UNAVAILABLE, or E_TOO_LARGE when its words have more than REDIS_REPLY_MAX bytes. */
 bool redis_ask(struct redis *redis, const struct str *words, int count, struct arena *arena, struct redis_reply *out,
                struct error *error);
-/* Several, sent together and answered in order (a pipeline, no transaction). False: not all were answered. */
+/* Several, sent together and answered in order (a pipeline, no transaction). False: not all were done. out[i] then is
+ * REDIS_ERROR for each that was not, without text where nobody knows (no answer came). */
 struct redis_command {
     const struct str *words;
     int count;
@@ -79,8 +87,8 @@ struct redis_script {
 bool redis_run(struct redis *redis, const struct redis_script *script, const struct str *words, int count,
                struct arena *arena, struct redis_reply *out, struct error *error);
 
-/* A command that Redis holds back until there is something (BLMOVE, BRPOP, …), on a connection of its own: waits up to
- * wait_ms beyond the patience. */
+/* A command that Redis holds back until there is something (BLMOVE, BRPOP, …), on a connection of its own, of which
+ * there may be any number: waits up to wait_ms beyond the patience. */
 bool redis_wait(struct redis *redis, const struct str *words, int count, int wait_ms, struct arena *arena,
                 struct redis_reply *out, struct error *error);
 
@@ -100,7 +108,8 @@ void redis_listener_close(struct redis_listener *listener); /* takes NULL; nothi
 /* How it is, for metrics and health. */
 struct redis_state {
     bool here;
-    int64_t asked, failed, lost; /* since the start */
+    int64_t asked, failed, lost; /* since the start: commands, those that failed, losses */
+    int64_t us;                  /* that were waited for answers */
     char words[200];             /* why it is away; without secrets */
 };
 void redis_look(struct redis *redis, struct redis_state *out);
