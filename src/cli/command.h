@@ -51,9 +51,10 @@ int cmd_openapi(struct call *c);
 int cmd_config(struct call *c);
 int cmd_version(struct call *c);
 int cmd_jobs(struct call *c);
+int cmd_job(struct call *c);
 int cmd_worker(struct call *c);
 int cmd_decoder(struct call *c);
 extern const struct schema migrate_options, create_superuser_options, user_options, import_options, purge_options,
-    config_options, fsck_command_options, dicom_options, jobs_options, worker_options;
+    config_options, fsck_command_options, dicom_options, jobs_options, job_options, worker_options;
 
 #endif

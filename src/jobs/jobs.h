@@ -81,6 +81,9 @@ struct job_kind {
     int concurrency;      /* so many at once in one process; 0: as many as there are threads */
     bool is_long;         /* it may take hours: the last idle thread is not for it, where there are several */
     bool is_fleeting;     /* one that has succeeded leaves no row: there would be too many, of which nobody asks */
+    /* Above 0: each runs in a process of its own, which may have so much memory and is killed past its time limit
+     * (apart.h). For what reads strangers' bytes, may hang in a system call, or may grow. */
+    int64_t memory_limit_bytes;
     const char *doc;
 };
 
@@ -126,6 +129,7 @@ bool jobs_retry(struct call *c, int64_t id);
 
 /* ---- being run ---- */
 
+int64_t job_id(const struct job_run *run);
 const void *job_payload(const struct job_run *run);
 void *job_result(const struct job_run *run); /* cleared before the first use */
 

@@ -1,12 +1,18 @@
 /* run.c - what a job's function may ask, and how a job ends. */
 #include "jobs/run.h"
 
+#include "jobs/apart.h"
 #include "base/text.h"
 #include "schema/json.h"
 
 enum { END_TRIES = 10 };
 
 /* ---- for who is run ---- */
+
+int64_t job_id(const struct job_run *run)
+{
+    return run->job.id;
+}
 
 const void *job_payload(const struct job_run *run)
 {
@@ -148,13 +154,13 @@ static struct job_end end_of(struct job_run *run, bool ok)
 }
 
 /* A database that is away for a moment must not make it run twice; one that stays away will. */
-static void finish(struct job_run *run, bool ok, int64_t us)
+static void finish(struct job_run *run, bool ok)
 {
     struct call *c = &run->call;
     struct log *log = c->app->log;
     struct ending ending = { .run = run, .end = end_of(run, ok) };
     if (!ending.end.back)
-        worker_count_end(run->worker, run->kind, ending.end.state, us);
+        worker_count_end(run->worker, run->kind, ending.end.state, clock_monotonic_us() - run->began_us);
     log_write(log, ok || ending.end.back ? LOG_INFO : LOG_WARNING, NULL, ok ? "job.done" : "job.ended",
               "job %" PRId64 " (%s), attempt %" PRId64 ": %.*s", run->job.id, run->kind->name, run->job.attempt,
               STR_FMT(ok ? S("done") : ending.end.error));
@@ -184,16 +190,32 @@ static bool read_payload(struct job_run *run)
     return !kind->payload || json_decode(c, run->job.payload.text, kind->payload, run->payload, false, &given);
 }
 
+static void do_here(struct job_run *run)
+{
+    bool ok = read_payload(run) && run->kind->run(&run->call, run);
+    db_release(&run->call);
+    finish(run, ok);
+}
+
+static void do_apart(struct job_run *run)
+{
+    enum job_state state;
+    if (!run_apart(run, &state))
+        finish(run, false);
+    else if (state != JOB_QUEUED && state != JOB_RUNNING)
+        worker_count_end(run->worker, run->kind, state, clock_monotonic_us() - run->began_us);
+}
+
 void run_one(struct job_run *run)
 {
     struct call *c = &run->call;
     struct actor actor = { .origin = arena_format(&c->arena, "{\"by\":\"server\",\"task\":\"%s\",\"job\":%" PRId64 "}",
                                                   run->kind->name, run->job.id) };
     c->actor = &actor;
-    int64_t began_us = clock_monotonic_us();
-    bool ok = read_payload(run) && run->kind->run(c, run);
-    db_release(c);
-    finish(run, ok, clock_monotonic_us() - began_us);
+    if (run->apart)
+        do_apart(run);
+    else
+        do_here(run);
     db_release(c);
     c->actor = NULL;
 }

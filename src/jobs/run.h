@@ -24,8 +24,8 @@ struct job_run {
     struct job job;
     const struct job_kind *kind; /* NULL: it is idle; with `begun` false: it has something to begin */
     bool begun;
-    int64_t until_us;   /* of its time limit */
-    int64_t renewed_us; /* when its lease was last renewed, or its progress written */
+    int64_t began_us, until_us; /* of its time limit */
+    int64_t renewed_us;         /* when its lease was last renewed, or its progress written */
     int64_t done, total;
     const char *unit;
     char text[TEXT_MAX + 1];
@@ -33,6 +33,7 @@ struct job_run {
     _Atomic int why; /* enum why */
     void *payload, *result;
     bool completed; /* its end was written with its work */
+    bool apart;     /* a process of its own has it: who waits for that renews nothing */
 };
 
 struct worker {
@@ -43,6 +44,8 @@ struct worker {
     pthread_cond_t given;     /* something for a thread to begin, or the end */
     pthread_cond_t ended;     /* one has ended */
     bool woken, closing, over;
+    bool taking;                            /* the keeper asks the database for one that an idle thread will get */
+    const sigset_t *stops;                  /* of the process of one job; NULL: it is not that */
     struct worker_counts counts[KINDS_MAX]; /* by kind */
     int thread_count;
     struct job_run runs[THREADS_MAX];

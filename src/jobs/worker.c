@@ -4,6 +4,13 @@
 #include "jobs/schedule.h"
 
 #include <assert.h>
+#include <sys/resource.h>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { SANITIZED = 1 }; /* whose shadow memory is larger than any limit */
+#else
+enum { SANITIZED = 0 };
+#endif
 
 /* ---- the threads ---- */
 
@@ -138,10 +145,19 @@ static void give(struct job_run *run, const struct job *job)
     run->done = run->total = 0;
     run->unit = NULL;
     run->text[0] = '\0';
-    run->renewed_us = clock_monotonic_us();
-    run->until_us = run->renewed_us + run->kind->time_limit_s * 1000000;
+    run->began_us = run->renewed_us = clock_monotonic_us();
+    run->until_us = run->began_us + run->kind->time_limit_s * 1000000;
+    run->apart = run->kind->memory_limit_bytes && run->worker->options.program;
     atomic_store(&run->why, GO_ON);
     pthread_cond_broadcast(&run->worker->given);
+}
+
+static bool take_for(struct taking *taking, struct call *c)
+{
+    if (queue_has_turn(c, taking->kinds, taking->count) != FOUND)
+        return false;
+    db_release(c);
+    return db_transact(c, take_work, taking) && taking->found == FOUND;
 }
 
 /* False: nothing is to be had, or nobody is idle. */
@@ -151,16 +167,16 @@ static bool take_one(struct worker *w, struct call *c)
     background_lock(&w->keeper);
     struct job_run *run = w->closing ? NULL : idle_run(w);
     taking.count = run ? open_kinds(w, taking.kinds) : 0;
+    w->taking = taking.count > 0;
     background_unlock(&w->keeper);
-    if (!taking.count || queue_has_turn(c, taking.kinds, taking.count) != FOUND)
-        return false;
-    db_release(c);
-    if (!db_transact(c, take_work, &taking) || taking.found != FOUND)
-        return false;
+    bool took = taking.count && take_for(&taking, c);
     background_lock(&w->keeper);
-    give(run, &taking.job);
+    if (took)
+        give(run, &taking.job);
+    w->taking = false;
+    pthread_cond_broadcast(&w->ended);
     background_unlock(&w->keeper);
-    return true;
+    return took;
 }
 
 static bool renew_work(struct call *c, void *context)
@@ -181,7 +197,7 @@ static void stop_run(struct job_run *run, enum why why)
 static bool wants_renewal(const struct job_run *run, int64_t now_us)
 {
     int64_t since_us = now_us - run->renewed_us;
-    return run->begun && (since_us >= RENEW_EVERY_US || (run->told && since_us >= LOOK_EVERY_US));
+    return run->begun && !run->apart && (since_us >= RENEW_EVERY_US || (run->told && since_us >= LOOK_EVERY_US));
 }
 
 /* A cancellation is asked for seldom, and is seen with the next renewal of whatever kind. */
@@ -212,6 +228,13 @@ static void look_at_limits(struct worker *w)
     background_unlock(&w->keeper);
 }
 
+static void look_at_signals(struct worker *w)
+{
+    static const struct timespec at_once = { 0 };
+    if (w->stops && sigtimedwait(w->stops, NULL, &at_once) > 0)
+        stop_run(&w->runs[0], CLOSING);
+}
+
 static bool turn_work(struct call *c, void *context)
 {
     return queue_turn_due(c, context);
@@ -238,6 +261,7 @@ static void look(struct worker *w, struct call *c)
     for (int i = 0; i < w->thread_count; i++)
         renew(w, c, &w->runs[i]);
     look_at_limits(w);
+    look_at_signals(w);
     while (more && queue_is_due(c) == FOUND && (db_release(c), db_transact(c, turn_work, &more)))
         call_reset(c);
     db_release(c);
@@ -299,15 +323,14 @@ static void end_threads(struct worker *w)
         thread_join(&w->runs[i].thread);
 }
 
-bool worker_open(struct app *app, const struct worker_options *options, struct worker **out, struct error *error)
+static struct worker *new_worker(struct app *app, const struct worker_options *options)
 {
     struct worker *w = calloc(1, sizeof(*w));
     if (!w)
         abort();
+    assert(options->threads <= THREADS_MAX && options->kind_count <= KINDS_MAX);
     w->app = app;
     w->options = *options;
-    assert(options->threads <= THREADS_MAX && options->kind_count <= KINDS_MAX);
-    queue_name_worker(w->name);
     pthread_cond_init(&w->given, NULL);
     pthread_cond_init(&w->ended, NULL);
     for (int i = 0; i < options->threads; i++) {
@@ -316,6 +339,13 @@ bool worker_open(struct app *app, const struct worker_options *options, struct w
         w->runs[i].call.hold.budget = app->budget;
     }
     w->thread_count = options->threads;
+    return w;
+}
+
+bool worker_open(struct app *app, const struct worker_options *options, struct worker **out, struct error *error)
+{
+    struct worker *w = new_worker(app, options);
+    queue_name_worker(w->name);
     if (!background_start(&w->keeper, "job-keeper", keep, w, error)) {
         free_worker(w);
         return false;
@@ -328,6 +358,50 @@ bool worker_open(struct app *app, const struct worker_options *options, struct w
     worker_wake(w);
     *out = w;
     return true;
+}
+
+static bool load_held(struct worker *w, int64_t id, struct job *out, struct error *error)
+{
+    struct call *c = &w->runs[0].call;
+    enum found found = db_find(c, &job_schema, out, "where j.id = ? and j.worker = ? and j.state = 'RUNNING'", V(id),
+                               V(str_from(w->name)));
+    if (found == FAILED)
+        *error = c->error;
+    db_release(c);
+    return found == FOUND ||
+           (found == NONE && error_set(error, E_CONFLICT, "job %" PRId64 " is not held by %s", id, w->name));
+}
+
+static void limit_memory(const struct job_kind *kind)
+{
+    rlim_t most = (rlim_t)kind->memory_limit_bytes;
+    if (!SANITIZED && kind->memory_limit_bytes)
+        setrlimit(RLIMIT_DATA, &(struct rlimit){ most, most });
+}
+
+bool worker_do_one(struct app *app, const struct job_kind *kind, int64_t id, struct str name, const sigset_t *stops,
+                   struct error *error)
+{
+    struct worker *w = new_worker(app, &(struct worker_options){ .kinds = &kind, .kind_count = 1, .threads = 1 });
+    struct job_run *run = &w->runs[0];
+    struct job job;
+    snprintf(w->name, sizeof(w->name), "%.*s", STR_FMT(name));
+    w->closing = true; /* it takes nothing */
+    w->stops = stops;
+    bool ok = load_held(w, id, &job, error);
+    if (ok) {
+        limit_memory(kind);
+        give(run, &job);
+        run->begun = true;
+        ok = background_start(&w->keeper, "job-keeper", keep, w, error);
+    }
+    if (ok) {
+        run_one(run);
+        background_stop(&w->keeper);
+        background_release(&w->keeper);
+    }
+    free_worker(w);
+    return ok;
 }
 
 void worker_wake(void *worker)
@@ -355,6 +429,8 @@ void worker_stop(struct worker *w, int64_t grace_ms)
     int64_t until_us = clock_monotonic_us() + grace_ms * 1000;
     background_lock(&w->keeper);
     w->closing = true;
+    while (w->taking)
+        pthread_cond_wait(&w->ended, &w->keeper.lock);
     while (!is_quiet(w) && thread_wait(&w->ended, &w->keeper.lock, until_us))
         continue;
     for (int i = 0; i < w->thread_count; i++)

@@ -19,6 +19,8 @@
 
 #include "jobs/jobs.h"
 
+#include <signal.h>
+
 struct worker;
 
 struct worker_options {
@@ -26,9 +28,15 @@ struct worker_options {
     int kind_count;
     int threads;
     struct schedules *schedules; /* looked at every second; NULL: none */
+    const char *program;         /* that does one job in a process of its own (apart.h); NULL: all run here */
 };
 
 bool worker_open(struct app *app, const struct worker_options *options, struct worker **out, struct error *error);
+/* The process of its own: does this job, which the worker of that name holds, on the calling thread, and writes how it
+ * ended. Any signal of `stops`, which are blocked, puts it back into the queue. False: it is not held by that worker
+ * (any more). */
+bool worker_do_one(struct app *app, const struct job_kind *kind, int64_t id, struct str name, const sigset_t *stops,
+                   struct error *error);
 /* There is something to do. Takes a struct worker; callable as db_after_commit wants it. */
 void worker_wake(void *worker);
 

@@ -52,7 +52,7 @@ bool work_open_schedules(struct app *app, struct error *error)
 
 bool work_open_worker(struct app *app, int threads, uint64_t kinds, struct error *error)
 {
-    struct worker_options options = { .threads = threads, .schedules = app->schedules };
+    struct worker_options options = { .threads = threads, .schedules = app->schedules, .program = "/proc/self/exe" };
     options.kinds = arena_array(&app->arena, const struct job_kind *, work_kind_count);
     for (int i = 0; i < work_kind_count; i++)
         if (kinds >> i & 1)

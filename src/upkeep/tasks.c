@@ -110,6 +110,7 @@ const struct job_kind task_scrub = { "files.scrub",
                                      .time_limit_s = 86400,
                                      .concurrency = 1,
                                      .is_long = true,
+                                     .memory_limit_bytes = INT64_C(512) << 20,
                                      .doc = "Reads stored files and compares them with their SHA-256." };
 
 /* ---- sweep ---- */

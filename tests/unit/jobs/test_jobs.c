@@ -1,21 +1,11 @@
 /* The queue and the worker, on both databases: nothing is done by nobody, nothing twice. */
-#include "../db/fixture.h"
-
-#include "jobs/queue.h"
-#include "jobs/worker.h"
-#include "site/actor.h"
-#include "site/app.h"
-#include "site/migrations.h"
-#include "base/log.h"
+#include "house.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
 
 #define WORKER S("here/1/a")
 #define OTHER S("there/2/b")
-
-static struct app app;
-static struct actor actor;
 
 /* ---- kinds ---- */
 
@@ -101,70 +91,16 @@ static const struct job_kind *kinds[] = { &effect_kind,   &endless_kind, &failin
                                           &fleeting_kind, &long_kind,    &slow_end_kind };
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
-/* ---- the house ---- */
-
-static struct call *begin(struct fixture *f)
+static struct call *begin_quiet(void **state)
 {
-    const struct migrations *all = &roentgen_migrations;
-    struct error error = { 0 };
-    ddl(f, f->sqlite ? "create table users(id integer primary key); create table effects(n integer primary key)"
-                     : "create table users(id bigint primary key) engine=InnoDB; "
-                       "create table effects(n bigint primary key) engine=InnoDB");
-    for (int i = 0; i < all->count; i++) {
-        const struct migration *m = f->sqlite ? &all->sqlite[i] : &all->mysql[i];
-        if (strstr(m->name, "_jobs"))
-            ddl(f, m->up);
-    }
-    app = (struct app){ .db = f->db };
-    assert_true(log_open(&(struct log_options){ .level = LOG_ERROR, .path = "/dev/null" }, &app.log, &error));
-    f->call.app = &app;
-    f->call.actor = &actor;
     atomic_store(&runs, 0);
     atomic_store(&running, false);
-    return &f->call;
-}
-
-static void end(void)
-{
-    worker_close(app.worker);
-    log_close(app.log);
-}
-
-static void sure(const struct call *c, bool done)
-{
-    if (!done)
-        fail_msg("%s", c->error.message);
-}
-
-struct asking {
-    struct job_order order;
-    int64_t id;
-};
-
-static bool put_work(struct call *c, void *context)
-{
-    struct asking *asking = context;
-    return jobs_put(c, &asking->order, &asking->id);
-}
-
-static int64_t put(struct call *c, struct job_order order)
-{
-    struct asking asking = { order, 0 };
-    sure(c, db_transact(c, put_work, &asking));
-    return asking.id;
+    return begin(fixture_of(state));
 }
 
 static int64_t put_effect(struct call *c, int64_t n, struct str key)
 {
     return put(c, (struct job_order){ .kind = &effect_kind, .payload = &(struct told){ n }, .unique_key = key });
-}
-
-static struct job job_of(struct call *c, int64_t id)
-{
-    struct job job;
-    db_release(c);
-    sure(c, db_get(c, &job_schema, &job, "where j.id = ?", V(id)));
-    return job;
 }
 
 struct taking {
@@ -200,22 +136,6 @@ static void turn_due(struct call *c)
     assert_false(more);
 }
 
-struct change {
-    const char *sql;
-    int64_t value;
-};
-
-static bool change_work(struct call *c, void *context)
-{
-    const struct change *change = context;
-    return db_execute(c, change->sql, V(change->value));
-}
-
-static void change(struct call *c, const char *sql, int64_t value)
-{
-    sure(c, db_transact(c, change_work, &(struct change){ sql, value }));
-}
-
 static bool cancel_work(struct call *c, void *context)
 {
     return jobs_cancel(c, *(int64_t *)context);
@@ -245,7 +165,7 @@ static bool end_job(struct call *c, struct str worker, struct job_end job_end)
 
 static void start_worker(struct call *c, int threads)
 {
-    sure(c, worker_open(&app, &(struct worker_options){ kinds, KINDS, threads, NULL }, &app.worker, &c->error));
+    sure(c, worker_open(&app, &(struct worker_options){ kinds, KINDS, threads }, &app.worker, &c->error));
 }
 
 static void wait_for_state(struct call *c, int64_t id, enum job_state state)
@@ -258,7 +178,7 @@ static void wait_for_state(struct call *c, int64_t id, enum job_state state)
 
 static void asking_twice_is_one_job(void **state)
 {
-    struct call *c = begin(fixture_of(state));
+    struct call *c = begin_quiet(state);
     int64_t first = put_effect(c, 1, S("key"));
     assert_int_equal(put_effect(c, 2, S("key")), first);
     assert_int_not_equal(put_effect(c, 1, STR_NULL), put_effect(c, 1, STR_NULL));
@@ -271,7 +191,7 @@ static void asking_twice_is_one_job(void **state)
 
 static void urgent_ones_come_first_and_of_those_the_oldest(void **state)
 {
-    struct call *c = begin(fixture_of(state));
+    struct call *c = begin_quiet(state);
     static const unsigned priorities[] = { 0, JOB_LOW, JOB_STAT, JOB_HIGH, JOB_STAT };
     static const int order[] = { 2, 4, 3, 0, 1 };
     int64_t ids[5];
@@ -287,7 +207,7 @@ static void urgent_ones_come_first_and_of_those_the_oldest(void **state)
 
 static void one_that_waits_for_its_moment_has_no_turn(void **state)
 {
-    struct call *c = begin(fixture_of(state));
+    struct call *c = begin_quiet(state);
     struct instant later = { clock_now().us + 3600000000 };
     int64_t id =
         put(c, (struct job_order){ .kind = &effect_kind, .payload = &(struct told){ 1 }, .not_before = later });
@@ -304,7 +224,7 @@ static void one_that_waits_for_its_moment_has_no_turn(void **state)
 
 static void a_worker_that_is_silent_loses_its_job(void **state)
 {
-    struct call *c = begin(fixture_of(state));
+    struct call *c = begin_quiet(state);
     int64_t id = put_effect(c, 1, STR_NULL);
     take(c, WORKER);
     turn_due(c);
@@ -328,7 +248,7 @@ static void a_worker_that_is_silent_loses_its_job(void **state)
 
 static void the_last_attempt_is_the_last(void **state)
 {
-    struct call *c = begin(fixture_of(state));
+    struct call *c = begin_quiet(state);
     int64_t id = put(c, (struct job_order){ .kind = &failing_kind, .payload = &(struct told){ 1 } });
     for (int attempt = 1; attempt <= failing_kind.attempts; attempt++) {
         assert_int_equal(take(c, WORKER), id);
@@ -348,7 +268,7 @@ static void the_last_attempt_is_the_last(void **state)
 
 static void cancelling_ends_what_waits(void **state)
 {
-    struct call *c = begin(fixture_of(state));
+    struct call *c = begin_quiet(state);
     int64_t id = put_effect(c, 1, S("key")), none = 12345;
     sure(c, db_transact(c, cancel_work, &id));
     assert_int_equal(job_of(c, id).state, JOB_CANCELLED);
@@ -371,11 +291,11 @@ static void cancelling_ends_what_waits(void **state)
 static void every_effect_is_made_once(void **state)
 {
     enum { JOBS = 100 };
-    struct call *c = begin(fixture_of(state));
+    struct call *c = begin_quiet(state);
     int64_t ids[JOBS], effects;
     struct worker *second;
     start_worker(c, 3);
-    sure(c, worker_open(&app, &(struct worker_options){ kinds, KINDS, 3, NULL }, &second, &c->error));
+    sure(c, worker_open(&app, &(struct worker_options){ kinds, KINDS, 3 }, &second, &c->error));
     for (int i = 0; i < JOBS; i++)
         ids[i] = put_effect(c, i, STR_NULL);
     worker_wake(second);
@@ -392,7 +312,7 @@ static void every_effect_is_made_once(void **state)
 
 static void what_may_pass_is_tried_again_and_what_may_not_is_final(void **state)
 {
-    struct call *c = begin(fixture_of(state));
+    struct call *c = begin_quiet(state);
     start_worker(c, 2);
     int64_t passing = put(c, (struct job_order){ .kind = &failing_kind, .payload = &(struct told){ E_UNAVAILABLE } });
     int64_t final = put(c, (struct job_order){ .kind = &failing_kind, .payload = &(struct told){ E_CONFLICT } });
@@ -406,7 +326,7 @@ static void what_may_pass_is_tried_again_and_what_may_not_is_final(void **state)
 
 static void a_payload_that_its_schema_refuses_fails(void **state)
 {
-    struct call *c = begin(fixture_of(state));
+    struct call *c = begin_quiet(state);
     int64_t id = put_effect(c, 1, STR_NULL);
     change(c, "update jobs set payload = '{\"n\": -1, \"x\": 2}' where id = ?", id);
     start_worker(c, 1);
@@ -417,7 +337,7 @@ static void a_payload_that_its_schema_refuses_fails(void **state)
 
 static void one_that_runs_is_told_to_stop(void **state)
 {
-    struct call *c = begin(fixture_of(state));
+    struct call *c = begin_quiet(state);
     start_worker(c, 1);
     int64_t id = put(c, (struct job_order){ .kind = &endless_kind });
     while (!atomic_load(&running))
@@ -431,7 +351,7 @@ static void one_that_runs_is_told_to_stop(void **state)
 
 static void a_worker_that_closes_gives_back_what_it_has(void **state)
 {
-    struct call *c = begin(fixture_of(state));
+    struct call *c = begin_quiet(state);
     start_worker(c, 1);
     int64_t id = put(c, (struct job_order){ .kind = &endless_kind });
     while (!atomic_load(&running))
@@ -448,7 +368,7 @@ static void a_worker_that_closes_gives_back_what_it_has(void **state)
 
 static void one_that_is_asked_for_while_it_ends_comes_again(void **state)
 {
-    struct call *c = begin(fixture_of(state));
+    struct call *c = begin_quiet(state);
     atomic_store(&ending_now, false);
     atomic_store(&asked_now, false);
     start_worker(c, 1);
@@ -463,7 +383,7 @@ static void one_that_is_asked_for_while_it_ends_comes_again(void **state)
 
 static void a_fleeting_one_leaves_no_row(void **state)
 {
-    struct call *c = begin(fixture_of(state));
+    struct call *c = begin_quiet(state);
     int64_t left = 1, effects;
     put(c, (struct job_order){ .kind = &fleeting_kind, .payload = &(struct told){ 3 } });
     start_worker(c, 1);
@@ -478,7 +398,7 @@ static void a_fleeting_one_leaves_no_row(void **state)
 
 static void what_takes_hours_leaves_a_thread(void **state)
 {
-    struct call *c = begin(fixture_of(state));
+    struct call *c = begin_quiet(state);
     int64_t running_now, first = put(c, (struct job_order){ .kind = &long_kind });
     put(c, (struct job_order){ .kind = &long_kind });
     start_worker(c, 2);
@@ -499,7 +419,7 @@ static bool end_dead_work(struct call *c, void *unused)
 /* Of our name all but the moment of our start: a process that had our number before us. */
 static void what_a_killed_worker_had_is_in_turn_at_once(void **state)
 {
-    struct call *c = begin(fixture_of(state));
+    struct call *c = begin_quiet(state);
     char own[WORKER_NAME_BYTES];
     queue_name_worker(own);
     struct str before = arena_format(&c->arena, "%.*s.1/x", (int)(strrchr(own, '.') - own), own);
