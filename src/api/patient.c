@@ -2,7 +2,6 @@
 #include "records/patient_change.h"
 #include "web/exchange.h"
 #include "web/listing.h"
-#include "records/trash_work.h"
 #include "records/visibility.h"
 #include "site/row_counts.h"
 #include "base/zone.h"
@@ -48,7 +47,6 @@ static bool patient_put(struct call *c)
 static bool patient_remove(struct call *c)
 {
     const struct patient_key *key = c->in;
-    answer_after(c, trash_work_wake);
     return patient_delete(c, key->id);
 }
 

@@ -2,7 +2,6 @@
 #include "records/study_change.h"
 #include "web/exchange.h"
 #include "records/study_view.h"
-#include "records/trash_work.h"
 
 static bool study_get(struct call *c)
 {
@@ -33,7 +32,6 @@ static bool study_settle_conflict(struct call *c)
 static bool study_remove(struct call *c)
 {
     const struct study_key *key = c->in;
-    answer_after(c, trash_work_wake);
     return study_delete(c, key->id);
 }
 

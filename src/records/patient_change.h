@@ -37,7 +37,7 @@
 bool patient_register(struct call *c, const struct patient *said, struct patient *out);
 /* Inside a transaction. The members in the mask become what `said`, whose id is the patient's, says they are. */
 bool patient_change(struct call *c, const struct patient *said, uint64_t members, struct patient *out);
-/* Inside a transaction; after its commit, trash_work_wake (trash_work.h). The number is free for another. */
+/* Inside a transaction. The number is free for another. */
 bool patient_delete(struct call *c, int64_t id);
 /* Outside a transaction, on a worker: it takes as long as its files do (trash.h). E_CONFLICT when its number or the
  * UID of a study has been given to another meanwhile: it stays as deleted as it was. */

@@ -40,7 +40,7 @@ extern const struct schema study_change_schema;
 bool study_register(struct call *c, const struct study *said, struct study *out);
 /* Inside a transaction. The members in the mask become what `said` says they are; files follow to another patient. */
 bool study_change(struct call *c, const struct study_change *said, uint64_t members, struct study *out);
-/* Inside a transaction; after its commit, trash_work_wake (trash_work.h). Its series and files go with it. */
+/* Inside a transaction. Its series and files go with it. */
 bool study_delete(struct call *c, int64_t id);
 /* Outside a transaction, on a worker: it takes as long as its files do (trash.h). E_CONFLICT when its UID is another's
  * meanwhile, or its patient is deleted: it stays as deleted as it was. */

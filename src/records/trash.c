@@ -98,7 +98,8 @@ bool trash_tree(struct call *c, const struct tree *tree)
         return false;
     if (!large)
         return mark_records(c, &m) && mark_files(c, &m);
-    return mark_records(c, &m) && trash_work_count(c, tree, -1) && trash_work_begin(c, tree, false);
+    return mark_records(c, &m) && trash_work_count(c, tree, -1) && trash_work_begin(c, tree, false) &&
+           trash_work_put(c, tree);
 }
 
 /* ---- restoring ---- */
@@ -132,11 +133,13 @@ static bool restore_step(struct call *c, void *context)
 static bool give_up(struct call *c, void *context)
 {
     const struct step *s = context;
-    return db_execute(c,
-                      "update trash_work set is_restoring = 0 where is_restoring = 1 and (patient_id = ? or "
-                      "study_id = ?)",
-                      s->tree.study_id ? value_nothing() : V(s->tree.patient_id),
-                      s->tree.study_id ? V(s->tree.study_id) : value_nothing());
+    int64_t turned = 0;
+    return db_execute_counted(c, &turned,
+                              "update trash_work set is_restoring = 0 where is_restoring = 1 and (patient_id = ? or "
+                              "study_id = ?)",
+                              s->tree.study_id ? value_nothing() : V(s->tree.patient_id),
+                              s->tree.study_id ? V(s->tree.study_id) : value_nothing()) &&
+           (!turned || trash_work_put(c, &s->tree));
 }
 
 bool trash_restore(struct call *c, const struct restoring *how, void *context)
@@ -151,7 +154,6 @@ bool trash_restore(struct call *c, const struct restoring *how, void *context)
         error_clear(&c->error);
         db_transact(c, give_up, &step);
         c->error = why;
-        trash_work_wake(c);
     }
     return ok;
 }

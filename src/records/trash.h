@@ -30,7 +30,7 @@ struct tree {
     int64_t patient_id, study_id;
 };
 
-/* Inside a transaction that holds the locks of record_lock.h; after its commit, trash_work_wake. */
+/* Inside a transaction that holds the locks of record_lock.h. */
 bool trash_tree(struct call *c, const struct tree *tree);
 
 /* Outside of a transaction: blocks for as long as the files take, and others write meanwhile. What comes back is out

@@ -1,11 +1,10 @@
-/* trash_work.c - the table of what is on its way, the slices, and the thread that does them. */
+/* trash_work.c - the table of what is on its way, the slices, and the job that does them. */
 #include "records/trash_work.h"
 
 #include "site/app.h"
 #include "records/image_file.h"
 #include "records/record_lock.h"
 #include "base/log.h"
-#include "base/thread.h"
 
 enum { PAUSE_US = 1000000, PAUSE_MAX_US = 60000000 };
 
@@ -202,6 +201,7 @@ struct deleting {
     int64_t id;
     struct tree tree;
     struct value at, by;
+    int count; /* files that were marked now */
     bool any;
 };
 
@@ -234,7 +234,7 @@ static bool find_mark(struct call *c, struct deleting *d)
     return cursor_close(&rows) && (found || fail(c, E_INTERNAL, "what is on its way to the trash is not deleted"));
 }
 
-static bool delete_slice(struct call *c, const struct deleting *d)
+static bool delete_slice(struct call *c, struct deleting *d)
 {
     struct cursor rows;
     struct slice slice;
@@ -251,6 +251,7 @@ static bool delete_slice(struct call *c, const struct deleting *d)
                         "deleted_at is null",
                         d->at, d->by, d->at, V(slice.ids[i])))
             return false;
+    d->count = slice.count;
     return slice.count == TRASH_SLICE || trash_work_end(c, &d->tree);
 }
 
@@ -259,6 +260,7 @@ static bool delete_some(struct call *c, void *context)
 {
     struct deleting *d = context;
     int64_t still = 0;
+    d->count = 0;
     if (!find_deleting(c, d))
         return false;
     if (!d->any)
@@ -280,102 +282,167 @@ bool trash_work_some(struct call *c, bool *more)
     return ok;
 }
 
-/* ---- the thread ---- */
+/* ---- the job ---- */
 
-struct trash_worker {
-    struct app *app;
-    struct background background;
-    bool wanted;
-    int64_t again_us; /* when to try again what has failed; 0: nothing has */
-    int64_t pause_us;
+struct mark_order {
+    int64_t patient_id, study_id;
 };
+static const struct field mark_order_fields[] = {
+    FIELD(struct mark_order, patient_id, .flags = NULLABLE, .doc = "The patient that was deleted; null: a study was."),
+    FIELD(struct mark_order, study_id, .flags = NULLABLE, .doc = "The study that was deleted; null: a patient was."),
+};
+static const struct schema mark_order = SCHEMA("TrashMarkOrder", struct mark_order, mark_order_fields);
 
-/* Waits for something to do. False: the end. */
-static bool next(struct trash_worker *t)
+struct marked {
+    int64_t files;
+};
+static const struct field marked_fields[] = {
+    FIELD(struct marked, files, .doc = "How many of its files have left the index of what is there."),
+};
+static const struct schema marked = SCHEMA("TrashMarked", struct marked, marked_fields);
+
+bool trash_work_put(struct call *c, const struct tree *tree)
 {
-    background_lock(&t->background);
-    while (!t->background.stopping && !t->wanted && background_wait(&t->background, t->again_us ? t->again_us : NEVER))
-        continue;
-    t->wanted = false;
-    bool go_on = !t->background.stopping;
-    background_unlock(&t->background);
-    return go_on;
+    bool is_study = tree->study_id != 0;
+    struct mark_order order = { is_study ? INTEGER_NULL : tree->patient_id, is_study ? tree->study_id : INTEGER_NULL };
+    struct str key = arena_format(&c->arena, is_study ? "study %" PRId64 : "patient %" PRId64,
+                                  is_study ? tree->study_id : tree->patient_id);
+    return jobs_put(
+        c, &(struct job_order){ .kind = &trash_mark, .payload = &order, .unique_key = key, .priority = JOB_HIGH },
+        NULL);
 }
 
-/* Slices until nothing is left, each behind the writes that came meanwhile. */
-static void delete_all(struct trash_worker *t, struct call *c)
+struct marking_job {
+    struct job_run *run;
+    const struct mark_order *order;
+    struct call call; /* of a slice: what it makes is let go of with each */
+    int64_t files, total;
+    int64_t pause_us; /* after a failure; 0: there was none */
+    bool left;        /* it was to end, and there is more */
+};
+
+static struct value named(int64_t id)
 {
-    bool ok = true, more = true;
-    while (ok && more && !background_is_stopping(&t->background)) {
-        call_reset(c);
-        ok = trash_work_some(c, &more);
-        db_release(c);
+    return id > 0 ? V(id) : value_nothing();
+}
+
+/* Is its deletion on its way still? */
+static enum found find_own(struct call *c, const struct mark_order *order)
+{
+    int64_t id;
+    return db_find_integer(c, &id,
+                           "select id from trash_work where is_restoring = 0 and (patient_id = ? or study_id = ?)",
+                           named(order->patient_id), named(order->study_id));
+}
+
+static bool is_done(struct call *c, void *context)
+{
+    struct marking_job *m = context;
+    enum found own = find_own(c, m->order);
+    m->left = own == FOUND;
+    return own == NONE || (own == FOUND && fail(c, E_CONFLICT, "it is on its way again"));
+}
+
+static bool count_files(struct call *c, const struct mark_order *order, int64_t *files)
+{
+    return db_integer(c, files,
+                      order->study_id > 0
+                          ? "select count(*) from image_files f where f.study_id = ? and f.is_deleted = 0"
+                          : "select count(*) from image_files f where f.patient_id = ? and f.is_deleted = 0",
+                      V(order->study_id > 0 ? order->study_id : order->patient_id));
+}
+
+/* One slice, behind the writes that came meanwhile; a failure waits, a little longer each time. */
+static bool mark_slice(struct marking_job *m)
+{
+    struct call *c = &m->call;
+    struct deleting d = { .any = false };
+    if (db_transact(c, delete_some, &d)) {
+        m->files += d.count;
+        m->pause_us = 0;
+        return true;
     }
-    t->pause_us = ok                           ? 0
-                  : t->pause_us < PAUSE_US     ? PAUSE_US
-                  : t->pause_us < PAUSE_MAX_US ? t->pause_us * 2
-                                               : PAUSE_MAX_US;
-    t->again_us = ok ? 0 : clock_monotonic_us() + t->pause_us;
-    if (!ok)
-        log_write(t->app->log, LOG_WARNING, NULL, "trash.delayed", "deleted files are marked later: %s",
-                  c->error.message);
+    m->pause_us = m->pause_us < PAUSE_US ? PAUSE_US : m->pause_us < PAUSE_MAX_US ? m->pause_us * 2 : PAUSE_MAX_US;
+    log_write(c->app->log, LOG_WARNING, NULL, "trash.delayed", "deleted files are marked later: %s", c->error.message);
+    return job_rest(m->run, m->pause_us);
+}
+
+static bool mark_all(struct call *c, struct marking_job *m)
+{
+    enum found own;
+    do {
+        call_reset(&m->call);
+        while ((own = find_own(&m->call, m->order)) == FOUND) {
+            db_release(&m->call);
+            if (!job_tell(m->run, m->files, m->total, "files", STR_NULL) || !mark_slice(m))
+                return false;
+            call_reset(&m->call);
+        }
+        db_release(&m->call);
+        if (own == FAILED)
+            return fail(c, m->call.error.code, "%s", m->call.error.message);
+        ((struct marked *)job_result(m->run))->files = m->files;
+        m->left = false;
+        job_tell(m->run, m->files, m->total, "files", STR_NULL);
+        if (job_complete(c, m->run, is_done, m))
+            return true;
+        if (m->left)
+            error_clear(&c->error);
+    } while (m->left);
+    return false;
+}
+
+static bool mark(struct call *c, struct job_run *run)
+{
+    struct marking_job m = { .run = run, .order = job_payload(run) };
+    if (!count_files(c, m.order, &m.total))
+        return false;
+    db_release(c);
+    call_init(&m.call, c->app, c->db);
+    m.call.actor = c->actor;
+    bool ok = mark_all(c, &m);
+    db_release(&m.call);
+    call_release(&m.call);
+    return ok;
+}
+
+const struct job_kind trash_mark = {
+    "trash.mark",     &mark_order,
+    &marked,          mark,
+    .attempts = 1000, .time_limit_s = 86400,
+    .concurrency = 1, .doc = "Marks the files of a large deleted patient or study, which are out of sight already."
+};
+
+/* ---- at a start ---- */
+
+static bool find_all(struct call *c, struct tree **out, int64_t *count)
+{
+    struct cursor rows;
+    int64_t most;
+    if (!db_integer(c, &most, "select count(*) from trash_work"))
+        return false;
+    *out = arena_array(&c->arena, struct tree, most);
+    for (*count = 0, db_rows(c, &rows, "select patient_id, study_id from trash_work order by id");
+         *count < most && cursor_next(&rows); ++*count)
+        (*out)[*count] = (struct tree){ cursor_integer(&rows, 0), cursor_integer(&rows, 1) };
+    return cursor_close(&rows);
 }
 
 static bool settle(struct call *c, void *unused)
 {
+    struct tree *trees;
+    int64_t count;
     (void)unused;
-    return db_execute(c, "update trash_work set is_restoring = 0 where is_restoring = 1");
-}
-
-/* None of it had been answered. */
-bool trash_work_recover(struct call *c)
-{
-    return db_transact(c, settle, NULL);
-}
-
-static void delete_wanted(void *context)
-{
-    struct trash_worker *t = context;
-    struct call c;
-    struct actor actor = ACTOR_OF_TASK("trash");
-    call_init(&c, t->app, t->app->db);
-    c.actor = &actor;
-    while (next(t))
-        delete_all(t, &c);
-    call_release(&c);
-}
-
-bool trash_worker_open(struct app *app, struct trash_worker **out, struct error *error)
-{
-    struct trash_worker *t = calloc(1, sizeof(*t));
-    if (!t)
-        abort();
-    t->app = app;
-    t->wanted = true;
-    if (!background_start(&t->background, "trash", delete_wanted, t, error)) {
-        free(t);
+    if (!db_execute(c, "update trash_work set is_restoring = 0 where is_restoring = 1") || !find_all(c, &trees, &count))
         return false;
-    }
-    *out = t;
+    for (int64_t i = 0; i < count; i++)
+        if (!trash_work_put(c, &trees[i]))
+            return false;
     return true;
 }
 
-void trash_worker_close(struct trash_worker *t)
+/* None of what was being restored had been answered. */
+bool trash_work_recover(struct call *c)
 {
-    if (!t)
-        return;
-    background_stop(&t->background);
-    background_release(&t->background);
-    free(t);
-}
-
-void trash_work_wake(struct call *c)
-{
-    struct trash_worker *t = c->app->trash;
-    if (!t)
-        return;
-    background_lock(&t->background);
-    t->wanted = true;
-    background_wake(&t->background);
-    background_unlock(&t->background);
+    return db_transact(c, settle, NULL);
 }

@@ -2,8 +2,8 @@
  *
  *     table trash_work: patient_id or study_id, is_restoring: one row for each that is on its way; nearly always none
  *
- *     deletion   request   records marked, files taken out of all counts, row put here     one transaction
- *                thread    a slice of files gets its parent's deleted_at; ...; row goes    one short transaction each
+ *     deletion   request   records marked, files taken out of all counts, row and job put  one transaction
+ *                job       a slice of files gets its parent's deleted_at; ...; row goes    one short transaction each
  *     restoring  request   row put here, or turned round;  a slice loses its deleted_at;  ...
  *                          counts taken anew, records unmarked, row goes                   one transaction
  *
@@ -19,31 +19,27 @@
  * not been answered: the next start lets it stay deleted. Deletions are done in their order: a study's before that of
  * its patient.
  *
- *     answer_after(c, trash_work_wake);                     // all that a handler does itself; trash.c calls the rest
- *     return ... && trash_tree(c, &tree);
+ * The job (trash.mark, one for each row) ends when its row has gone or is being restored, which it looks at in the
+ * transaction that ends it; whoever turns a row to deletion puts the job in that transaction.
  *
- * False: the database failed. The thread then waits and takes the slice again; a request has changed nothing.
+ * False: the database failed. The job then waits and takes the slice again; a request has changed nothing.
  */
 #ifndef ROENTGEN_TRASH_WORK_H
 #define ROENTGEN_TRASH_WORK_H
 
+#include "jobs/jobs.h"
 #include "records/trash.h"
 
 enum { TRASH_SLICE = 200 }; /* files in one transaction: some 10 ms */
 
-struct app;
-struct trash_worker;
+extern const struct job_kind trash_mark;
 
-/* Its thread begins with what an earlier process left. */
-bool trash_worker_open(struct app *app, struct trash_worker **out, struct error *error);
-void trash_worker_close(struct trash_worker *worker); /* takes NULL */
-/* The next slice of the oldest deletion; *more: there was one. Blocks. For the thread, and for purge, beside which no
- * server need run. */
+/* The next slice of the oldest deletion; *more: there was one. Blocks. For the job, and for purge, beside which no
+ * worker need run. */
 bool trash_work_some(struct call *c, bool *more);
-/* At a start, before anything is served: what was being restored stays deleted. */
+/* At a start, before anything is served: what was being restored stays deleted, and all that is on its way has its
+ * job. */
 bool trash_work_recover(struct call *c);
-/* After the commit of a deletion. */
-void trash_work_wake(struct call *c);
 
 /* ---- inside transactions, with the locks of record_lock.h ---- */
 
@@ -55,6 +51,8 @@ bool trash_work_count(struct call *c, const struct tree *tree, int sign);
 bool trash_work_count_upload(struct call *c, int64_t patient_id, int64_t owner, int64_t files);
 bool trash_work_begin(struct call *c, const struct tree *tree, bool restoring);
 bool trash_work_end(struct call *c, const struct tree *tree);
+/* There is a deletion of this tree on its way: its job. */
+bool trash_work_put(struct call *c, const struct tree *tree);
 /* Brings back the next files that were deleted at this moment; *left: there may be more. */
 bool trash_work_restore_some(struct call *c, const struct tree *tree, struct instant at, bool *left);
 

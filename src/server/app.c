@@ -12,7 +12,6 @@
 #include "web/openapi_document.h"
 #include "records/renewal.h"
 #include "imaging/thumbnails.h"
-#include "records/trash_work.h"
 #include "site/turns.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -164,7 +163,6 @@ bool app_open(struct app *app, bool serving)
 
 void app_close(struct app *app)
 {
-    trash_worker_close(app->trash);
     mailer_close(app->mailer);
     lockout_close(app->lockout); /* which mails that are composed now still ask */
     prober_close(app->prober);

@@ -27,7 +27,6 @@ struct http_server;
 struct metrics;
 struct router;
 struct thumbnails;
-struct trash_worker;
 struct turns;
 struct mailer;
 struct renewer;
@@ -57,7 +56,6 @@ struct app {
     struct metrics *metrics;
     struct router *router;
     struct thumbnails *thumbnails;
-    struct trash_worker *trash;                 /* marks what belongs to what was deleted; NULL in commands */
     struct jobs jobs;                           /* whom to ask for what is done later */
     struct lockout *lockout;                    /* counts failed sign-ins */
     struct turns *turns;                        /* of uploads of the same bytes, and of moves */

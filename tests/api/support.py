@@ -254,6 +254,16 @@ class Server:
             )
         return done
 
+    @contextlib.contextmanager
+    def worker(self, *arguments):
+        """`roentgen worker` on the same database and files, until the end of the block."""
+        process = subprocess.Popen([BINARY, "worker", *arguments], cwd=self.folder, env=self.environment())
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(PATIENCE) == 0
+
     made = {}  # databases that init has made in this process, by the settings that they show
 
     def init(self, copies=True):

@@ -2,13 +2,11 @@
 
 import json
 import re
-import signal
-import subprocess
 import time
 
 import pytest
 
-from support import BINARY, dicom, ok, png, problem, sha256, wait_until
+from support import dicom, ok, png, problem, sha256, wait_until
 
 DAY_US = 86_400_000_000
 NORMAL = 4
@@ -142,13 +140,9 @@ def test_a_worker_does_what_a_server_without_one_leaves(new_server):
     number = queued(server, "trash.purge", {"older_than_s": 0})
     wrong = server.run("worker", "--kinds", "trash.purge,no.such", check=False)
     assert wrong.returncode == 2 and "no.such" in wrong.stderr
-    worker = subprocess.Popen([BINARY, "worker", "--kinds", "trash.purge"], cwd=server.folder, env=server.environment())
-    try:
+    with server.worker("--kinds", "trash.purge"):
         watched = server.run("jobs", "watch", str(number))
         assert "SUCCEEDED" in watched.stdout and f"{number}  trash.purge" in watched.stdout
-    finally:
-        worker.send_signal(signal.SIGTERM)
-        assert worker.wait(60) == 0
     shown = json.loads(server.run("jobs", "show", str(number)).stdout)
     assert shown["result"] == {"files": 1, "bytes": len(content)} and sha256(content) == file["sha256"]
     assert f"{number}  SUCCEEDED" in server.run("jobs", "list").stdout

@@ -247,6 +247,25 @@ def test_the_next_start_goes_on(new_server):
     problem(server.admin().get(house.path), 404)
 
 
+def test_it_is_a_job_that_any_worker_does(new_server):
+    server = new_server(WORKER_CONCURRENCY="0")
+    admin = server.admin()
+    house = House(server, admin, server.account("doctor", admin=admin))
+    ok(admin.delete(house.path), 204)
+    (waits,) = ok(admin.get("/system/jobs", params={"kind": "trash.mark"}))["items"]
+    assert (waits["state"], waits["payload"]["patient_id"]) == ("QUEUED", house.patient)
+    assert house.alive() == FILES + 3
+    ok(admin.post(house.path + "/restore"))
+    house.settled(FILES + 3)
+    ok(admin.delete(house.path), 204)
+    nothing_is_seen(house)
+    with server.worker("--kinds", "trash.mark"):
+        assert "SUCCEEDED" in server.run("jobs", "watch", str(waits["id"])).stdout
+    done = ok(admin.get(f"/system/jobs/{waits['id']}"))
+    assert done["result"] == {"files": FILES + 3} and done["progress_done"] == done["progress_total"] == FILES + 3
+    house.settled()
+
+
 def test_purge_takes_what_was_on_its_way(new_server):
     server = new_server()
     admin = server.admin()
