@@ -209,6 +209,8 @@ static void tell_losses_of(const struct losses *losses, struct str statement)
     for (ptrdiff_t at; altered.len && (at = str_find(statement, words)) >= 0;
          statement = str_slice(statement, at + words.len, statement.len)) {
         struct str column = name_after(statement, words);
+        if (str_find(statement, arena_format(arena, "add column %.*s ", STR_FMT(column))) >= 0)
+            continue; /* it is only made anew */
         tell_loss(
             losses, arena_format(arena, "%.*s.%.*s", STR_FMT(altered), STR_FMT(column)),
             arena_format(arena, "select count(*) from %.*s where %.*s is not null", STR_FMT(altered), STR_FMT(column)));

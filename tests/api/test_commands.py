@@ -147,6 +147,7 @@ def test_going_down_asks_before_it_drops_what_is_stored(new_server):
     for table, rows in {"patients": "1", "users": "1", "audit_logs": r"\d+"}.items():
         assert re.search(rf"^  {table} +{rows} rows$", asked.stdout, re.M), asked.stdout
     assert "image_files " not in asked.stdout  # there are none
+    assert "is_deleted" not in asked.stdout  # made anew in the same breath
     server.start()
     assert ok(server.admin().get(f"/patients/{patient['id']}"))["name"] == patient["name"]
 
