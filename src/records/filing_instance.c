@@ -185,37 +185,27 @@ bool filing_instance(struct call *c, struct filing *f, int64_t by, struct image_
     return place_instance(c, f, twins, by, row);
 }
 
-/* Of what lies beside an instance: the oldest that is set apart, else the oldest that is whole; 0: none. */
-static bool find_next(struct call *c, const struct image_file *file, int64_t *next)
+/* Of what lies beside an instance: the oldest that is set apart, else the oldest that is whole. */
+static enum found find_next(struct call *c, const struct image_file *file, int64_t *next)
 {
-    struct cursor rows;
-    bool is_apart = false;
-    *next = 0;
-    db_rows(c, &rows,
-            "select f.id, f.is_apart, f.status, f.status_reason, f.damage from image_files f where f.series_id = ? and "
-            "f.is_deleted = 0 and f.is_instance = 0 and f.sop_instance_uid = ? order by f.id",
-            V(file->series_id), V(file->sop_instance_uid));
-    while (!is_apart && cursor_next(&rows)) {
-        struct str reason = cursor_text(&rows, 3);
-        bool whole = !str_equal(cursor_text(&rows, 2), str_from(file_statuses[FILE_FAILED - 1])) &&
-                     !cursor_text(&rows, 4).len && (!reason.len || str_equal(reason, S(OTHER_VERSION)));
-        is_apart = cursor_integer(&rows, 1) == 1;
-        if (is_apart || (whole && !*next))
-            *next = cursor_integer(&rows, 0);
-    }
-    return cursor_close(&rows);
+    return db_find_integer(
+        c, next,
+        "select f.id from image_files f where f.series_id = ? and f.is_deleted = 0 and f.is_instance = 0 and "
+        "f.sop_instance_uid = ? and (f.is_apart = 1 or (f.status <> ? and f.damage is null and (f.status_reason is "
+        "null or f.status_reason = ?))) order by f.is_apart desc, f.id limit 1",
+        V(file->series_id), V(file->sop_instance_uid), V(str_from(file_statuses[FILE_FAILED - 1])),
+        V(S(OTHER_VERSION)));
 }
 
 bool filing_instance_gone(struct call *c, const struct image_file *file)
 {
     int64_t next;
-    if (!file->is_instance)
-        return true;
-    return find_next(c, file, &next) &&
-           (!next || db_execute(c,
-                                "update image_files set is_instance = 1, is_apart = 0, status_reason = case when "
-                                "status_reason = ? then null else status_reason end where id = ?",
-                                V(S(OTHER_VERSION)), V(next)));
+    enum found found = file->is_instance ? find_next(c, file, &next) : NONE;
+    return found == FOUND ? db_execute(c,
+                                       "update image_files set is_instance = 1, is_apart = 0, status_reason = case "
+                                       "when status_reason = ? then null else status_reason end where id = ?",
+                                       V(S(OTHER_VERSION)), V(next))
+                          : found == NONE;
 }
 
 /* The instance was a version beside `file` when that was deleted: it goes back there, or stays apart for its uploader
