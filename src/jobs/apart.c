@@ -18,7 +18,7 @@ extern char **environ;
 static int spawn(const struct job_run *run, pid_t *pid)
 {
     char id[24];
-    snprintf(id, sizeof(id), "%" PRId64, run->job.id);
+    snprintf(id, sizeof(id), "%" PRId64, run->id);
     char *words[] = { "roentgen", "job", "--id", id, "--worker", run->worker->name, NULL };
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -84,7 +84,7 @@ static enum found look_at_row(struct job_run *run, enum job_state *state)
 {
     struct call *c = &run->call;
     struct job job;
-    enum found found = db_find(c, &job_schema, &job, "where j.id = ?", V(run->job.id));
+    enum found found = db_find(c, &job_schema, &job, "where j.id = ?", V(run->id));
     if (found == FOUND) {
         *state = (enum job_state)job.state;
         found = job.state == JOB_RUNNING && str_equal(job.worker, str_from(run->worker->name)) ? NONE : FOUND;

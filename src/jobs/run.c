@@ -5,13 +5,11 @@
 #include "base/text.h"
 #include "schema/json.h"
 
-enum { END_TRIES = 10 };
-
 /* ---- for who is run ---- */
 
 int64_t job_id(const struct job_run *run)
 {
-    return run->job.id;
+    return run->id;
 }
 
 const void *job_payload(const struct job_run *run)
@@ -82,7 +80,7 @@ static struct str result_text(struct job_run *run)
 void run_take_lease(struct job_run *run, struct renewing *out)
 {
     memcpy(out->text, run->text, sizeof(out->text));
-    out->lease = (struct job_lease){ run->job.id, run->done, run->total, run->unit, str_from(out->text), false, false };
+    out->lease = (struct job_lease){ run->id, run->done, run->total, run->unit, str_from(out->text), false, false };
     run->told = false;
     run->renewed_us = clock_monotonic_us();
 }
@@ -114,7 +112,7 @@ static bool write_end(struct call *c, void *context)
 bool job_complete(struct call *c, struct job_run *run, bool (*work)(struct call *c, void *context), void *context)
 {
     struct ending ending = {
-        run, { .id = run->job.id, .state = JOB_SUCCEEDED, .forget = run->kind->is_fleeting }, work, context
+        run, { .id = run->id, .state = JOB_SUCCEEDED, .forget = run->kind->is_fleeting }, work, context
     };
     run->completed = db_transact(c, write_end, &ending);
     return run->completed;
@@ -137,9 +135,7 @@ static struct str words_of(const struct error *error, struct arena *arena)
 static struct job_end end_of(struct job_run *run, bool ok)
 {
     struct call *c = &run->call;
-    struct job_end end = { .id = run->job.id,
-                           .state = ok ? JOB_SUCCEEDED : JOB_FAILED,
-                           .forget = run->kind->is_fleeting };
+    struct job_end end = { .id = run->id, .state = ok ? JOB_SUCCEEDED : JOB_FAILED, .forget = run->kind->is_fleeting };
     enum why why = (enum why)atomic_load(&run->why);
     if (ok)
         return end;
@@ -153,32 +149,43 @@ static struct job_end end_of(struct job_run *run, bool ok)
     return end;
 }
 
-/* A database that is away for a moment must not make it run twice; one that stays away will. */
 static void finish(struct job_run *run, bool ok)
 {
-    struct call *c = &run->call;
-    struct log *log = c->app->log;
-    struct ending ending = { .run = run, .end = end_of(run, ok) };
-    if (!ending.end.back)
-        worker_count_end(run->worker, run->kind, ending.end.state, clock_monotonic_us() - run->began_us);
-    log_write(log, ok || ending.end.back ? LOG_INFO : LOG_WARNING, NULL, ok ? "job.done" : "job.ended",
-              "job %" PRId64 " (%s), attempt %" PRId64 ": %.*s", run->job.id, run->kind->name, run->job.attempt,
-              STR_FMT(ok ? S("done") : ending.end.error));
+    struct job_end end = end_of(run, ok);
+    struct renewing last;
+    struct worker *w = run->worker;
+    if (!end.back)
+        worker_count_end(w, run->kind, end.state, clock_monotonic_us() - run->began_us);
+    log_write(w->app->log, ok || end.back ? LOG_INFO : LOG_WARNING, NULL, ok ? "job.done" : "job.ended",
+              "job %" PRId64 " (%s), attempt %" PRId64 ": %.*s", run->id, run->kind->name, run->attempt,
+              STR_FMT(ok ? S("done") : end.error));
     if (run->completed || atomic_load(&run->why) == LOST)
         return;
-    for (int i = 0; i < END_TRIES; i++) {
-        error_clear(&c->error);
-        if (db_transact(c, write_end, &ending) || c->error.code == E_CONFLICT || db_has_ended(c->db))
-            return;
-        background_lock(&run->worker->keeper);
-        thread_wait(&run->worker->given, &run->worker->keeper.lock, clock_monotonic_us() + LOOK_EVERY_US);
-        background_unlock(&run->worker->keeper);
-    }
-    log_write(log, LOG_ERROR, NULL, "job.end_unwritten", "job %" PRId64 " (%s): how it ended could not be written: %s",
-              run->job.id, run->kind->name, c->error.message);
+    background_lock(&w->keeper);
+    run_take_lease(run, &last);
+    background_unlock(&w->keeper);
+    if (end.state == JOB_SUCCEEDED)
+        end.result = result_text(run);
+    hand_end(run, &end, &last.lease);
 }
 
 /* ---- running ---- */
+
+void run_begin(struct job_run *run, const struct job_kind *kind, int64_t id, int64_t attempt, struct str payload)
+{
+    run->kind = kind;
+    run->id = id;
+    run->attempt = attempt;
+    run->payload_text = arena_copy(&run->call.arena, payload);
+    run->told = run->completed = false;
+    run->done = run->total = 0;
+    run->unit = NULL;
+    run->text[0] = '\0';
+    run->began_us = run->renewed_us = clock_monotonic_us();
+    run->until_us = run->began_us + kind->time_limit_s * 1000000;
+    run->apart = kind->memory_limit_bytes && run->worker->options.program;
+    atomic_store(&run->why, GO_ON);
+}
 
 static bool read_payload(struct job_run *run)
 {
@@ -187,7 +194,7 @@ static bool read_payload(struct job_run *run)
     struct call *c = &run->call;
     run->result = kind->result ? schema_new(kind->result, &c->arena) : NULL;
     run->payload = kind->payload ? schema_new(kind->payload, &c->arena) : NULL;
-    return !kind->payload || json_decode(c, run->job.payload.text, kind->payload, run->payload, false, &given);
+    return !kind->payload || json_decode(c, run->payload_text, kind->payload, run->payload, false, &given);
 }
 
 static void do_here(struct job_run *run)
@@ -210,7 +217,7 @@ void run_one(struct job_run *run)
 {
     struct call *c = &run->call;
     struct actor actor = { .origin = arena_format(&c->arena, "{\"by\":\"server\",\"task\":\"%s\",\"job\":%" PRId64 "}",
-                                                  run->kind->name, run->job.id) };
+                                                  run->kind->name, run->id) };
     c->actor = &actor;
     if (run->apart)
         do_apart(run);

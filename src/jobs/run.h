@@ -2,6 +2,7 @@
 #ifndef ROENTGEN_JOBS_RUN_H
 #define ROENTGEN_JOBS_RUN_H
 
+#include "jobs/in_hand.h"
 #include "jobs/queue.h"
 #include "jobs/worker.h"
 #include "site/actor.h"
@@ -21,11 +22,11 @@ struct job_run {
     struct worker *worker;
     struct thread thread;
     struct call call;
-    struct job job;
-    const struct job_kind *kind; /* NULL: it is idle; with `begun` false: it has something to begin */
-    bool begun;
-    int64_t began_us, until_us; /* of its time limit */
-    int64_t renewed_us;         /* when its lease was last renewed, or its progress written */
+    int64_t id, attempt;         /* of the job */
+    struct str payload_text;     /* in the call's arena */
+    const struct job_kind *kind; /* NULL: it is idle */
+    int64_t began_us, until_us;  /* of its time limit */
+    int64_t renewed_us;          /* when its lease was last renewed, or its progress written */
     int64_t done, total;
     const char *unit;
     char text[TEXT_MAX + 1];
@@ -42,11 +43,16 @@ struct worker {
     char name[WORKER_NAME_BYTES];
     struct background keeper; /* its lock guards all below, and the runs' members that both sides use */
     pthread_cond_t given;     /* something for a thread to begin, or the end */
-    pthread_cond_t ended;     /* one has ended */
+    pthread_cond_t ended;     /* a run, or what the keeper exchanges with the database */
+    pthread_cond_t written;   /* ends */
     bool woken, closing, over;
-    bool taking;                            /* the keeper asks the database for one that an idle thread will get */
-    const sigset_t *stops;                  /* of the process of one job; NULL: it is not that */
-    struct worker_counts counts[KINDS_MAX]; /* by kind */
+    bool exchanging; /* the keeper is in hand_exchange */
+    struct in_hand hand;
+    const sigset_t *stops; /* of the process of one job; NULL: it is not that */
+    struct {
+        struct worker_counts all;
+        int64_t lately_us; /* what an attempt took, the last ones counting most; 0: none was made */
+    } counts[KINDS_MAX];   /* by kind */
     int thread_count;
     struct job_run runs[THREADS_MAX];
 };
@@ -61,7 +67,9 @@ struct renewing {
 void run_take_lease(struct job_run *run, struct renewing *out);
 /* `state` is one in which an attempt has ended. */
 void worker_count_end(struct worker *worker, const struct job_kind *kind, enum job_state state, int64_t us);
-/* Runs it, and writes how it ended. On its thread, without the lock. */
+/* Makes it the run's. Under the lock. */
+void run_begin(struct job_run *run, const struct job_kind *kind, int64_t id, int64_t attempt, struct str payload);
+/* Runs it, and says how it ended. On its thread, without the lock. */
 void run_one(struct job_run *run);
 
 #endif

@@ -18,9 +18,12 @@ enum { SANITIZED = 0 };
 static bool wait_for_one(struct job_run *run)
 {
     struct worker *w = run->worker;
-    while (!run->kind && !w->over)
+    while (!hand_begin(run)) {
+        if (w->over)
+            return false;
         pthread_cond_wait(&w->given, &w->keeper.lock);
-    return run->kind;
+    }
+    return true;
 }
 
 static void run_all(void *context)
@@ -29,13 +32,11 @@ static void run_all(void *context)
     struct worker *w = run->worker;
     background_lock(&w->keeper);
     while (wait_for_one(run)) {
-        run->begun = true;
         background_unlock(&w->keeper);
         run_one(run);
         background_lock(&w->keeper);
         call_reset(&run->call);
         run->kind = NULL;
-        run->begun = false;
         w->woken = true;
         background_wake(&w->keeper);
         pthread_cond_broadcast(&w->ended);
@@ -45,138 +46,36 @@ static void run_all(void *context)
 
 /* ---- the keeper: what it reads of the runs is under the lock, what it asks of the database is not ---- */
 
-static struct job_run *idle_run(struct worker *w)
-{
-    for (int i = 0; i < w->thread_count; i++)
-        if (!w->runs[i].kind)
-            return &w->runs[i];
-    return NULL;
-}
-
-static int running_of(const struct worker *w, const struct job_kind *kind)
-{
-    int count = 0;
-    for (int i = 0; i < w->thread_count; i++)
-        count += w->runs[i].kind == kind;
-    return count;
-}
-
-static bool is_last_idle(const struct worker *w)
-{
-    int idle = 0;
-    for (int i = 0; i < w->thread_count; i++)
-        idle += !w->runs[i].kind;
-    return idle == 1 && w->thread_count > 1;
-}
-
-/* Those of which one more may run here. What takes hours leaves a thread for what somebody waits for. */
-static int open_kinds(const struct worker *w, const struct job_kind *out[KINDS_MAX])
-{
-    bool is_last = is_last_idle(w);
-    int count = 0;
-    for (int i = 0; i < w->options.kind_count; i++) {
-        const struct job_kind *kind = w->options.kinds[i];
-        if ((!kind->concurrency || running_of(w, kind) < kind->concurrency) && !(kind->is_long && is_last))
-            out[count++] = kind;
-    }
-    return count;
-}
-
-static const struct job_kind *kind_named(const struct worker *w, struct str name)
-{
-    for (int i = 0; i < w->options.kind_count; i++)
-        if (str_equal(name, str_from(w->options.kinds[i]->name)))
-            return w->options.kinds[i];
-    return NULL;
-}
-
-static struct worker_counts *counts_of(struct worker *w, const struct job_kind *kind)
+static int index_of(const struct worker *w, const struct job_kind *kind)
 {
     for (int i = 0; i < w->options.kind_count; i++)
         if (w->options.kinds[i] == kind)
-            return &w->counts[i];
-    return NULL;
+            return i;
+    return -1;
 }
 
 void worker_count_end(struct worker *w, const struct job_kind *kind, enum job_state state, int64_t us)
 {
-    struct worker_counts *counts = counts_of(w, kind);
+    int index = index_of(w, kind);
     background_lock(&w->keeper);
-    counts->succeeded += state == JOB_SUCCEEDED;
-    counts->failed += state == JOB_FAILED;
-    counts->cancelled += state == JOB_CANCELLED;
-    counts->total_us += us;
+    struct worker_counts *all = &w->counts[index].all;
+    int64_t *lately_us = &w->counts[index].lately_us;
+    all->succeeded += state == JOB_SUCCEEDED;
+    all->failed += state == JOB_FAILED;
+    all->cancelled += state == JOB_CANCELLED;
+    all->total_us += us;
+    *lately_us = *lately_us ? (*lately_us * 7 + us) / 8 + 1 : us + 1;
     background_unlock(&w->keeper);
 }
 
 void worker_count(struct worker *w, const struct job_kind *kind, struct worker_counts *out)
 {
-    const struct worker_counts *counts = counts_of(w, kind);
+    int index = index_of(w, kind);
     *out = (struct worker_counts){ 0 };
     background_lock(&w->keeper);
-    if (counts)
-        *out = *counts;
+    if (index >= 0)
+        *out = w->counts[index].all;
     background_unlock(&w->keeper);
-}
-
-struct taking {
-    struct worker *worker;
-    const struct job_kind *kinds[KINDS_MAX];
-    int count;
-    struct job job;
-    enum found found;
-};
-
-static bool take_work(struct call *c, void *context)
-{
-    struct taking *taking = context;
-    taking->found = queue_take(c, taking->kinds, taking->count, str_from(taking->worker->name), &taking->job);
-    return taking->found != FAILED;
-}
-
-/* Texts of the row go into the run's own arena. */
-static void give(struct job_run *run, const struct job *job)
-{
-    struct arena *arena = &run->call.arena;
-    run->job = *job;
-    run->job.payload.text = arena_copy(arena, job->payload.text);
-    run->kind = kind_named(run->worker, job->kind);
-    run->begun = run->told = run->completed = false;
-    run->done = run->total = 0;
-    run->unit = NULL;
-    run->text[0] = '\0';
-    run->began_us = run->renewed_us = clock_monotonic_us();
-    run->until_us = run->began_us + run->kind->time_limit_s * 1000000;
-    run->apart = run->kind->memory_limit_bytes && run->worker->options.program;
-    atomic_store(&run->why, GO_ON);
-    pthread_cond_broadcast(&run->worker->given);
-}
-
-static bool take_for(struct taking *taking, struct call *c)
-{
-    if (queue_has_turn(c, taking->kinds, taking->count) != FOUND)
-        return false;
-    db_release(c);
-    return db_transact(c, take_work, taking) && taking->found == FOUND;
-}
-
-/* False: nothing is to be had, or nobody is idle. */
-static bool take_one(struct worker *w, struct call *c)
-{
-    struct taking taking = { .worker = w };
-    background_lock(&w->keeper);
-    struct job_run *run = w->closing ? NULL : idle_run(w);
-    taking.count = run ? open_kinds(w, taking.kinds) : 0;
-    w->taking = taking.count > 0;
-    background_unlock(&w->keeper);
-    bool took = taking.count && take_for(&taking, c);
-    background_lock(&w->keeper);
-    if (took)
-        give(run, &taking.job);
-    w->taking = false;
-    pthread_cond_broadcast(&w->ended);
-    background_unlock(&w->keeper);
-    return took;
 }
 
 static bool renew_work(struct call *c, void *context)
@@ -197,7 +96,7 @@ static void stop_run(struct job_run *run, enum why why)
 static bool wants_renewal(const struct job_run *run, int64_t now_us)
 {
     int64_t since_us = now_us - run->renewed_us;
-    return run->begun && !run->apart && (since_us >= RENEW_EVERY_US || (run->told && since_us >= LOOK_EVERY_US));
+    return run->kind && !run->apart && (since_us >= RENEW_EVERY_US || (run->told && since_us >= LOOK_EVERY_US));
 }
 
 /* A cancellation is asked for seldom, and is seen with the next renewal of whatever kind. */
@@ -213,7 +112,7 @@ static void renew(struct worker *w, struct call *c, struct job_run *run)
         return;
     bool ok = db_transact(c, renew_work, &r);
     background_lock(&w->keeper);
-    if (ok && run->begun && run->job.id == r.lease.id && (r.lease.lost || r.lease.cancelled))
+    if (ok && run->kind && run->id == r.lease.id && (r.lease.lost || r.lease.cancelled))
         stop_run(run, r.lease.lost ? LOST : CANCELLED);
     background_unlock(&w->keeper);
 }
@@ -223,7 +122,7 @@ static void look_at_limits(struct worker *w)
     int64_t now_us = clock_monotonic_us();
     background_lock(&w->keeper);
     for (int i = 0; i < w->thread_count; i++)
-        if (w->runs[i].begun && now_us >= w->runs[i].until_us)
+        if (w->runs[i].kind && now_us >= w->runs[i].until_us)
             stop_run(&w->runs[i], TOO_LONG);
     background_unlock(&w->keeper);
 }
@@ -267,7 +166,10 @@ static void look(struct worker *w, struct call *c)
     db_release(c);
     if (w->options.schedules)
         schedules_look(c, w->options.schedules);
-    while (take_one(w, c))
+    background_lock(&w->keeper);
+    hand_give_back(w, w->closing);
+    background_unlock(&w->keeper);
+    while (hand_exchange(w, c, &more) && more)
         call_reset(c);
     if (c->error.code && !db_has_ended(w->app->db))
         log_write(w->app->log, LOG_WARNING, NULL, "jobs.look", "%s", c->error.message);
@@ -288,6 +190,22 @@ static bool rest(struct worker *w)
     return go_on;
 }
 
+/* A database that is away for a moment must not make work run twice; one that stays away will. */
+static void write_the_last(struct worker *w, struct call *c)
+{
+    enum { TRIES = 10 };
+    bool moved = false;
+    for (int i = 0; i < TRIES && !hand_exchange(w, c, &moved) && !db_has_ended(w->app->db); i++) {
+        log_write(w->app->log, LOG_WARNING, NULL, "jobs.look", "%s", c->error.message);
+        db_release(c);
+        call_reset(c);
+        background_lock(&w->keeper);
+        thread_wait(&w->given, &w->keeper.lock, clock_monotonic_us() + LOOK_EVERY_US);
+        background_unlock(&w->keeper);
+    }
+    db_release(c);
+}
+
 static void keep(void *context)
 {
     struct worker *w = context;
@@ -299,6 +217,7 @@ static void keep(void *context)
     do
         look(w, &c);
     while (rest(w));
+    write_the_last(w, &c);
     call_release(&c);
 }
 
@@ -310,6 +229,8 @@ static void free_worker(struct worker *w)
         call_release(&w->runs[i].call);
     pthread_cond_destroy(&w->given);
     pthread_cond_destroy(&w->ended);
+    pthread_cond_destroy(&w->written);
+    hand_release(&w->hand);
     free(w);
 }
 
@@ -333,6 +254,7 @@ static struct worker *new_worker(struct app *app, const struct worker_options *o
     w->options = *options;
     pthread_cond_init(&w->given, NULL);
     pthread_cond_init(&w->ended, NULL);
+    pthread_cond_init(&w->written, NULL);
     for (int i = 0; i < options->threads; i++) {
         w->runs[i].worker = w;
         call_init(&w->runs[i].call, app, app->db);
@@ -391,8 +313,7 @@ bool worker_do_one(struct app *app, const struct job_kind *kind, int64_t id, str
     bool ok = load_held(w, id, &job, error);
     if (ok) {
         limit_memory(kind);
-        give(run, &job);
-        run->begun = true;
+        run_begin(run, kind, job.id, job.attempt, job.payload.text);
         ok = background_start(&w->keeper, "job-keeper", keep, w, error);
     }
     if (ok) {
@@ -429,8 +350,9 @@ void worker_stop(struct worker *w, int64_t grace_ms)
     int64_t until_us = clock_monotonic_us() + grace_ms * 1000;
     background_lock(&w->keeper);
     w->closing = true;
-    while (w->taking)
+    while (w->exchanging)
         pthread_cond_wait(&w->ended, &w->keeper.lock);
+    hand_give_back(w, true);
     while (!is_quiet(w) && thread_wait(&w->ended, &w->keeper.lock, until_us))
         continue;
     for (int i = 0; i < w->thread_count; i++)

@@ -6,9 +6,10 @@
  *     worker_close(app->worker);             // when it has ended
  *
  *   keeper     every second, and when woken:  what is due has its turn
- *                                             as many as there are idle threads are taken
  *                                             leases are renewed, progress is written, limits are looked at
- *   thread     runs one, writes how it ended, wakes the keeper
+ *                                             one commit says how jobs ended, and takes as many as there are threads
+ *                                             idle; of brief kinds some ahead (in_hand.h)
+ *   thread     runs one, says how it ended, wakes the keeper
  *
  * `serve` has one within; `roentgen worker` is nothing else. Any number of them, on any host, work on one database.
  * What a worker cannot end by itself when it is told to close (job_tell returns false then) goes back to the queue, and
