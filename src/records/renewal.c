@@ -1,7 +1,6 @@
 /* renewal.c - records are read again, a piece at a time, and what they are found by is made anew. */
 #include "records/renewal.h"
 
-#include "site/app.h"
 #include "records/image_file.h"
 #include "records/patient.h"
 #include "records/study.h"
@@ -135,10 +134,9 @@ bool renewal_of_patient(struct call *c, int64_t patient_id)
         return false;
     if (!is_last(&piece)) {
         if (!db_execute(c, "replace into study_renewals(patient_id, done_id) values (?, ?)", V(patient_id),
-                        V(piece.ids[piece.count - 1])))
+                        V(piece.ids[piece.count - 1])) ||
+            !renewal_put(c))
             return false;
-        if (c->app)
-            renewer_wake(c->app->renewer);
     }
     return renew_piece(c, &findables[STUDIES], &piece, &done);
 }
@@ -217,11 +215,12 @@ static bool begin_all(struct call *c, const struct findable *of)
 
 static bool begin(struct call *c, void *unused)
 {
+    int64_t left = 0;
     (void)unused;
     for (int i = 0; i < FINDABLES; i++)
         if (!begin_all(c, &findables[i]))
             return false;
-    return true;
+    return renewal_left(c, &left) && (!left || renewal_put(c));
 }
 
 bool renewal_begin(struct call *c)

@@ -16,15 +16,15 @@
  *
  * Files are found by their own name and description: a patient's new name changes nothing of theirs.
  *
- * False: the database failed. The thread then waits and tries the piece again: until it is done, a record is found by
- * the words it had.
+ * One job does it, put in the transaction that leaves something to do; it ends in one that sees that nothing is left.
+ *
+ * False: the database failed. The job then waits and tries the piece again: until it is done, a record is found by the
+ * words it had.
  */
 #ifndef ROENTGEN_RENEWAL_H
 #define ROENTGEN_RENEWAL_H
 
-#include "base/call.h"
-
-struct app;
+#include "jobs/jobs.h"
 
 enum { RENEWAL_PIECE = 100 }; /* records */
 
@@ -46,11 +46,10 @@ bool renewal_step(struct call *c, struct renewal_done *out);
 /* About how many records are still to be looked at. */
 bool renewal_left(struct call *c, int64_t *records);
 
-/* ---- the thread that does the pieces (renewer.c) ---- */
+/* ---- the job that does the pieces (renewer.c) ---- */
 
-struct renewer;
-bool renewer_open(struct app *app, struct renewer **out, struct error *error);
-void renewer_wake(struct renewer *renewer);  /* there is something to do; takes NULL */
-void renewer_close(struct renewer *renewer); /* after the piece under way; takes NULL */
+extern const struct job_kind renewal_kind;
+/* Inside a transaction that leaves something to do. */
+bool renewal_put(struct call *c);
 
 #endif

@@ -1,126 +1,111 @@
-/* renewer.c - the thread that makes search words anew: a piece, then as long a pause, so that others have at least
- * half of what the database can do. Without anything to do it sleeps until somebody wakes it, and looks now and then,
- * since another server of the same database may have left something. */
+/* renewer.c - the job that makes search words anew: a piece, then as long a pause, so that others have at least half of
+ * what the database can do. */
 #include "records/renewal.h"
 
 #include "site/app.h"
 #include "base/log.h"
-#include "base/thread.h"
 
-enum { PAUSE_MIN_US = 2000, LOOK_EVERY_US = 30000000, AFTER_FAILURE_US = 5000000, TELL_EVERY_US = 10000000 };
+enum { PAUSE_MIN_US = 2000, AFTER_FAILURE_US = 5000000 };
 
-struct renewer {
-    struct app *app;
-    struct background background;
-    bool woken;
-    /* Of the thread alone: since it last had nothing to do. */
-    struct renewal_done done;
-    int64_t began_us, told_us; /* began_us 0: it has nothing to do */
+struct renewed {
+    int64_t looked, changed;
+};
+static const struct field renewed_fields[] = {
+    FIELD(struct renewed, looked, .doc = "How many records were looked at."),
+    FIELD(struct renewed, changed, .doc = "How many of them had other words."),
+};
+static const struct schema renewed = SCHEMA("SearchRenewed", struct renewed, renewed_fields);
+
+bool renewal_put(struct call *c)
+{
+    return jobs_put(c, &(struct job_order){ .kind = &renewal_kind, .unique_key = S("all") }, NULL);
+}
+
+struct renewing_job {
+    struct job_run *run;
+    struct renewed *out;
+    struct call call; /* of a piece: what it makes is let go of with each */
+    int64_t left;     /* when it began, or began again */
 };
 
-/* Until somebody wakes it or `us` have passed. False: the end. */
-static bool rest(struct renewer *r, int64_t us)
+/* How long to rest after it; a failure waits, and is tried again. *any: there was something to do. */
+static int64_t do_piece(struct renewing_job *r, bool *any)
 {
-    int64_t until_us = clock_monotonic_us() + us;
-    background_lock(&r->background);
-    while (!r->background.stopping && !r->woken && background_wait(&r->background, until_us))
-        continue;
-    r->woken = false;
-    bool go_on = !r->background.stopping;
-    background_unlock(&r->background);
-    return go_on;
-}
-
-static void tell(struct renewer *r, struct call *c)
-{
-    int64_t left = 0, now_us = clock_monotonic_us();
-    if (now_us - r->told_us < TELL_EVERY_US || !renewal_left(c, &left))
-        return;
-    r->told_us = now_us;
-    log_write(r->app->log, LOG_INFO, NULL, "search.renewal",
-              "search words are made anew: %" PRId64 " records looked at, about %" PRId64 " to go", r->done.looked,
-              left);
-}
-
-static void tell_end(struct renewer *r)
-{
-    if (r->began_us)
-        log_write(r->app->log, LOG_INFO, NULL, "search.renewed",
-                  "search words are up to date: %" PRId64 " records looked at, %" PRId64 " had others, in %" PRId64
-                  " s",
-                  r->done.looked, r->done.changed, (clock_monotonic_us() - r->began_us) / 1000000);
-    r->began_us = 0;
-    r->done = (struct renewal_done){ 0 };
-}
-
-/* How long to rest after it. */
-static int64_t work(struct renewer *r, struct call *c)
-{
+    struct call *c = &r->call;
     struct renewal_done done;
     int64_t began_us = clock_monotonic_us();
-    if (!renewal_step(c, &done)) {
-        if (!db_has_ended(r->app->db))
-            log_write(r->app->log, LOG_WARNING, NULL, "search.renewal", "%s", c->error.message);
+    bool ok = renewal_step(c, &done);
+    *any = !ok || done.any;
+    if (!ok)
+        log_write(c->app->log, LOG_WARNING, NULL, "search.renewal", "%s", c->error.message);
+    db_release(c);
+    call_reset(c);
+    if (!ok)
         return AFTER_FAILURE_US;
-    }
-    if (!done.any) {
-        tell_end(r);
-        return LOOK_EVERY_US;
-    }
-    if (!r->began_us)
-        r->began_us = began_us;
-    r->done.looked += done.looked;
-    r->done.changed += done.changed;
-    tell(r, c);
+    r->out->looked += done.looked;
+    r->out->changed += done.changed;
     int64_t took_us = clock_monotonic_us() - began_us;
     return took_us > PAUSE_MIN_US ? took_us : PAUSE_MIN_US;
 }
 
-static void renew(void *context)
+static bool do_all(struct renewing_job *r)
 {
-    struct renewer *r = context;
-    struct call c;
-    struct actor actor = ACTOR_OF_TASK("search.renewal");
-    int64_t pause_us;
-    call_init(&c, r->app, r->app->db);
-    c.actor = &actor;
-    do {
-        pause_us = work(r, &c);
-        db_release(&c);
-        call_reset(&c);
-    } while (rest(r, pause_us));
-    call_release(&c);
-}
-
-bool renewer_open(struct app *app, struct renewer **out, struct error *error)
-{
-    struct renewer *r = calloc(1, sizeof(*r));
-    if (!r)
-        abort();
-    r->app = app;
-    if (!background_start(&r->background, "search-renewer", renew, r, error)) {
-        free(r);
-        return false;
+    for (bool any = true; any;) {
+        if (!job_tell(r->run, r->out->looked, r->left, "records", STR_NULL))
+            return false;
+        int64_t pause_us = do_piece(r, &any);
+        if (any && !job_rest(r->run, pause_us))
+            return false;
     }
-    *out = r;
     return true;
 }
 
-void renewer_wake(struct renewer *r)
+static bool nothing_is_left(struct call *c, void *context)
 {
-    if (!r)
-        return;
-    background_lock(&r->background);
-    r->woken = true;
-    background_wake(&r->background);
-    background_unlock(&r->background);
+    struct renewing_job *r = context;
+    return renewal_left(c, &r->left) && (!r->left || fail(c, E_CONFLICT, "there is more to do"));
 }
 
-void renewer_close(struct renewer *r)
+static bool do_and_end(struct call *c, struct renewing_job *r)
 {
-    if (!r)
-        return;
-    background_stop(&r->background);
-    background_release(&r->background);
-    free(r);
+    if (!renewal_left(c, &r->left))
+        return false;
+    db_release(c);
+    while (do_all(r)) {
+        r->left = 0;
+        if (job_complete(c, r->run, nothing_is_left, r))
+            return true;
+        if (!r->left)
+            return false;
+        error_clear(&c->error);
+        r->left += r->out->looked;
+    }
+    return false;
 }
+
+static bool renew(struct call *c, struct job_run *run)
+{
+    struct renewing_job r = { .run = run, .out = job_result(run) };
+    int64_t began_us = clock_monotonic_us();
+    *r.out = (struct renewed){ 0 };
+    call_init(&r.call, c->app, c->db);
+    r.call.actor = c->actor;
+    bool ok = do_and_end(c, &r);
+    call_release(&r.call);
+    if (ok)
+        log_write(c->app->log, LOG_INFO, NULL, "search.renewed",
+                  "search words are up to date: %" PRId64 " records looked at, %" PRId64 " had others, in %" PRId64
+                  " s",
+                  r.out->looked, r.out->changed, (clock_monotonic_us() - began_us) / 1000000);
+    return ok;
+}
+
+const struct job_kind renewal_kind = { "search.renew",
+                                       NULL,
+                                       &renewed,
+                                       renew,
+                                       .attempts = 1000,
+                                       .time_limit_s = 7 * 86400,
+                                       .concurrency = 1,
+                                       .is_long = true,
+                                       .doc = "Makes the words anew that records are found by." };

@@ -10,7 +10,6 @@
 #include "site/mail.h"
 #include "site/metrics.h"
 #include "web/openapi_document.h"
-#include "records/renewal.h"
 #include "imaging/thumbnails.h"
 #include "site/turns.h"
 #include "base/log.h"
@@ -166,7 +165,6 @@ void app_close(struct app *app)
     mailer_close(app->mailer);
     lockout_close(app->lockout); /* which mails that are composed now still ask */
     prober_close(app->prober);
-    renewer_close(app->renewer);
     schedules_close(app->schedules);
     decoder_pool_stop(app->decoders);
     thumbnails_close(app->thumbnails);

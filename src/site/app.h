@@ -29,7 +29,6 @@ struct router;
 struct thumbnails;
 struct turns;
 struct mailer;
-struct renewer;
 struct lockout;
 struct decoder_pool;
 struct prober;
@@ -60,7 +59,6 @@ struct app {
     struct lockout *lockout;                    /* counts failed sign-ins */
     struct turns *turns;                        /* of uploads of the same bytes, and of moves */
     struct mailer *mailer;                      /* NULL: no mail server is set */
-    struct renewer *renewer;                    /* makes search words anew; NULL in commands */
     struct results *results;                    /* rendered pictures, to be made again at any time */
     struct schedules *schedules;                /* of jobs that come again; NULL in commands that do none */
     struct worker *worker;                      /* does jobs in this process; NULL: none does */
