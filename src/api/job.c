@@ -61,6 +61,28 @@ static bool job_retry(struct call *c)
     return change(c, jobs_retry);
 }
 
+/* ---- asking for one ---- */
+
+static const struct field job_wish_fields[] = {
+    FIELD(struct job_wish, kind, .flags = REQUIRED, .min = 1, .max = 64,
+          .doc = "What is to be done: a kind that may be asked for by hand, or one of TASK_NAMES (task.NAME).",
+          .example = "files.scrub"),
+    FIELD(struct job_wish, payload, .flags = NULLABLE, .max = JOB_PAYLOAD_MAX,
+          .doc = "What it is told: an object, as the kind wants it."),
+    FIELD(struct job_wish, priority, .choices = job_priorities, .type = "JobPriority", .fallback = "NORMAL",
+          .doc = "Which of those that wait comes first."),
+    FIELD(struct job_wish, not_before, .flags = NULLABLE, .doc = "Not before then."),
+    FIELD(struct job_wish, unique_key, .flags = NULLABLE, .max = 190,
+          .doc = "While one of this kind with this key is queued or running, asking again is the same."),
+};
+static const struct schema job_wish = SCHEMA("JobWish", struct job_wish, job_wish_fields, .doc = "Work to be done.");
+
+static bool job_post(struct call *c)
+{
+    int64_t id;
+    return jobs_ask(c, c->in, &id) && jobs_load(c, id, c->out);
+}
+
 /* ---- what comes by itself ---- */
 
 static const struct field schedule_fields[] = {
@@ -99,6 +121,11 @@ static const struct endpoint rows[] = {
     { HTTP_GET, "/api/v1/system/jobs", job_list_get, &job_list, &job_schema, JOB, .flags = LIST,
       .summary = "Lists work in the background",
       .doc = "All of it for those who have `system.read`; else what one has asked for." },
+    { HTTP_POST, "/api/v1/system/jobs", job_post, &job_wish, &job_schema, .permission = MAY_MANAGE_SYSTEM,
+      .runs = WRITES, .body = BODY_JSON, .status = 202, .audit = "job.create", .entity = "job", .tag = "system",
+      .summary = "Asks for work in the background",
+      .doc = "The answer is the job as it was put, or the one that is there for the same unique_key. "
+             "422 names what the kind refuses; nothing is put then." },
     { HTTP_GET, "/api/v1/system/jobs/{id}", job_get, &job_key, &job_schema, JOB, .summary = "Shows one job" },
     { HTTP_POST, "/api/v1/system/jobs/{id}/cancel", job_cancel, &job_key, &job_schema, JOB, .runs = WRITES,
       .audit = "job.cancel", .summary = "Cancels a job",

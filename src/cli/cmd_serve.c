@@ -147,7 +147,7 @@ static int serve(struct call *c, const sigset_t *set)
     struct app *app = c->app;
     int status = 1;
     int jobs = (int)app->config.worker_concurrency;
-    if (jobs && !work_open_worker(app, jobs, UINT64_MAX, &c->error)) {
+    if (!work_open_relay(app, &c->error) || (jobs && !work_open_worker(app, jobs, UINT64_MAX, &c->error))) {
         command_failed(c);
         return status;
     }

@@ -38,7 +38,8 @@ static bool read_kinds(struct call *c, struct str names, uint64_t *out)
 static int work(struct call *c, uint64_t kinds, const sigset_t *set)
 {
     const struct worker_command *in = c->in;
-    if (!app_open_results(c->app, &c->error) || !work_open_worker(c->app, (int)in->threads, kinds, &c->error))
+    if (!app_open_results(c->app, &c->error) || !work_open_relay(c->app, &c->error) ||
+        !work_open_worker(c->app, (int)in->threads, kinds, &c->error))
         return command_failed(c);
     db_release(c);
     log_write(c->app->log, LOG_INFO, NULL, "worker.ready", "%" PRId64 " jobs at once", in->threads);

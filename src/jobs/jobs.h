@@ -85,6 +85,8 @@ struct job_kind {
      * (apart.h). For what reads strangers' bytes, may hang in a system call, or may grow. */
     int64_t memory_limit_bytes;
     const char *doc;
+    bool by_hand; /* may be asked for by its name (jobs_ask), by those who manage the system */
+    bool is_free; /* without schemas: it is told any JSON object (a struct json), and answers any JSON */
 };
 
 /* As it is stored and shown. */
@@ -116,10 +118,24 @@ struct job_order {
     struct instant not_before; /* 0 or null: at once */
     struct str unique_key;     /* while one of this kind with this key is queued or running, asking again is the same */
     int64_t parent_id;         /* 0: none */
+    struct str job_uuid;       /* null: a new one; else asking again with it is the same as long as the job is kept */
 };
 /* Inside a transaction. *id (may be NULL): of the new one, or of the one that is there. Workers of this process are
  * woken by the commit; others look every second. */
 bool jobs_put(struct call *c, const struct job_order *order, int64_t *id);
+
+/* A kind of this program, or of TASK_NAMES; NULL: there is none of that name. */
+const struct job_kind *jobs_kind(const struct app *app, struct str name);
+/* What people and other programs ask for. Inside a transaction. E_INVALID, with what is wrong with `kind` or a member of
+ * `payload`: no such kind, none to be asked for by hand, or its schema refuses what it is told. */
+struct job_wish {
+    struct str kind;
+    struct json payload; /* an object; null: nothing */
+    unsigned priority;
+    struct instant not_before;
+    struct str unique_key, job_uuid;
+};
+bool jobs_ask(struct call *c, const struct job_wish *wish, int64_t *id);
 
 /* Inside a transaction. One that waits ends at once; one that runs is told. E_CONFLICT: it has ended. */
 bool jobs_cancel(struct call *c, int64_t id);

@@ -2,6 +2,7 @@
  * from, so that of two who want the same one comes too late. */
 #include "jobs/queue.h"
 
+#include "jobs/remote.h"
 #include "jobs/worker.h"
 #include "site/app.h"
 #include "base/names.h"
@@ -66,6 +67,8 @@ int64_t queue_first_turn(unsigned priority)
 static enum found find_live(struct call *c, const struct job_order *order, int64_t *id)
 {
     int64_t seen;
+    if (order->job_uuid.len)
+        return db_find_integer(c, id, "select id from jobs where job_uuid = ?", V(order->job_uuid));
     if (!order->unique_key.len)
         return NONE;
     enum found found = db_find_integer(
@@ -81,6 +84,8 @@ static enum found find_live(struct call *c, const struct job_order *order, int64
 static struct str payload_text(struct call *c, const struct job_order *order)
 {
     struct text text;
+    if (order->kind->is_free)
+        return ((const struct json *)order->payload)->text;
     if (!order->kind->payload)
         return STR_NULL;
     text_init(&text, JOB_PAYLOAD_MAX);
@@ -99,6 +104,15 @@ static bool give_turn(struct call *c, const struct job *job, struct str unique_k
                : db_execute(c, "update jobs set unique_key = ? where id = ?", V(unique_key), V(job->id));
 }
 
+/* Those of this process who look what there is to do. */
+static void wake(struct call *c)
+{
+    if (c->app->worker)
+        db_after_commit(c, worker_wake, c->app->worker);
+    if (c->app->relay_wake)
+        db_after_commit(c, c->app->relay_wake, c->app->relay);
+}
+
 bool jobs_put(struct call *c, const struct job_order *order, int64_t *id)
 {
     const struct job_kind *kind = order->kind;
@@ -111,7 +125,7 @@ bool jobs_put(struct call *c, const struct job_order *order, int64_t *id)
     if (found != NONE || !db_clock(c, &now))
         return found == FOUND;
     schema_clear(&job_schema, &job);
-    job.job_uuid = crypto_uuid_text(&c->arena);
+    job.job_uuid = order->job_uuid.len ? order->job_uuid : crypto_uuid_text(&c->arena);
     job.kind = str_from(kind->name);
     job.state = JOB_QUEUED;
     job.priority = order->priority ? order->priority : JOB_NORMAL;
@@ -121,14 +135,11 @@ bool jobs_put(struct call *c, const struct job_order *order, int64_t *id)
     job.payload.text = payload_text(c, order);
     job.asked_by = call_user(c) > 0 ? call_user(c) : INTEGER_NULL;
     job.parent_id = order->parent_id ? order->parent_id : INTEGER_NULL;
-    if (!db_insert(c, &job_schema, &job, &job.id))
-        return false;
-    if (!give_turn(c, &job, order->unique_key, now))
+    if (!db_insert(c, &job_schema, &job, &job.id) || !give_turn(c, &job, order->unique_key, now))
         return c->error.code == E_CONFLICT && !db_is_local(c->db) ? (error_clear(&c->error), db_again(c)) : false;
     if (id)
         *id = job.id;
-    if (c->app->worker)
-        db_after_commit(c, worker_wake, c->app->worker);
+    wake(c);
     return true;
 }
 
@@ -152,15 +163,20 @@ bool jobs_cancel(struct call *c, int64_t id)
     if (!db_clock(c, &now) ||
         !db_execute_counted(c, &waiting,
                             "update jobs set state = 'CANCELLED', " HAS_NO_TURN ", due_at = null, is_cancelled = 1, "
-                            "finished_at = ? where id = ? and state = 'QUEUED'",
+                            "finished_at = ? where id = ? and (state = 'QUEUED' or (state = 'RUNNING' and "
+                            "is_cancelled = 1 and worker = '" REMOTE_WORKER "'))",
                             V(now), V(id)))
         return false;
     if (waiting)
         return true;
-    if (!db_execute_counted(c, &running, "update jobs set is_cancelled = 1 where id = ? and state = 'RUNNING'", V(id)))
+    if (!db_execute_counted(c, &running, "update jobs set is_cancelled = 1 where id = ? and state = 'RUNNING'",
+                            V(id)) ||
+        !db_execute(c,
+                    "update jobs set " HAS_TURN " where id = ? and state = 'RUNNING' and worker = '" REMOTE_WORKER "'",
+                    V(now), V(id)))
         return false;
-    if (running && c->app->worker)
-        db_after_commit(c, worker_wake, c->app->worker);
+    if (running)
+        wake(c);
     return running || has_ended(c, id, "cancelled");
 }
 
@@ -169,17 +185,17 @@ bool jobs_retry(struct call *c, int64_t id)
     struct instant now;
     int64_t changed = 0;
     bool ok = db_clock(c, &now) &&
-              db_execute_counted(
-                  c, &changed,
-                  "update jobs set state = 'QUEUED', attempt = 0, is_cancelled = 0, finished_at = null, " HAS_TURN
-                  " where id = ? and state in ('FAILED', 'CANCELLED')",
-                  V(now), V(id));
+              db_execute_counted(c, &changed,
+                                 "update jobs set state = 'QUEUED', attempt = 0, is_cancelled = 0, finished_at = null, "
+                                 "job_uuid = case when worker = '" REMOTE_WORKER "' then ? else job_uuid end, " HAS_TURN
+                                 " where id = ? and state in ('FAILED', 'CANCELLED')",
+                                 V(crypto_uuid_text(&c->arena)), V(now), V(id));
     if (!ok && c->error.code == E_CONFLICT) {
         error_clear(&c->error);
         return fail(c, E_CONFLICT, "another job does the same work now");
     }
-    if (ok && changed && c->app->worker)
-        db_after_commit(c, worker_wake, c->app->worker);
+    if (ok && changed)
+        wake(c);
     return ok && (changed || has_ended(c, id, "queued again"));
 }
 
@@ -321,7 +337,7 @@ bool queue_turn_due(struct call *c, bool *more)
             return found == NONE;
         if (!db_get(c, &job_schema, &job, "where j.id = ?", V(id)))
             return false;
-        bool ok = job.state == JOB_RUNNING
+        bool ok = job.state == JOB_RUNNING && !str_equal(job.worker, S(REMOTE_WORKER))
                       ? end_or_pause(c, &job,
                                      &(struct job_end){ .id = id,
                                                         .state = JOB_FAILED,

@@ -1,4 +1,4 @@
-/* redis_address.h - REDIS_URL taken apart. Private to kv/; redis.h says how one looks. */
+/* redis_address.h - REDIS_URL taken apart; redis.h says how one looks. */
 #ifndef ROENTGEN_REDIS_ADDRESS_H
 #define ROENTGEN_REDIS_ADDRESS_H
 

@@ -1,4 +1,5 @@
-/* json_read.h - JSON text to jansson's tree, bounded; private to this layer.
+/* json_read.h - JSON text to jansson's tree, bounded. For this layer, and for JSON of others whose members nobody here
+ * can list; what is ours is decoded by its rows (json.h).
  *
  * Before jansson sees the text, its depth and its number of values are checked, because a tree costs up to a
  * hundred times the bytes it came from. Numbers too large for 64 bits (or for a double) are not malformed JSON:

@@ -135,6 +135,8 @@ bool app_open(struct app *app, bool serving)
     }
     if (!work_open_schedules(app, &error))
         return complain(&error, "schedule");
+    if (!work_open_kinds(app, &error))
+        return complain(&error, "settings");
     publish(app, &app->config);
     app->turns = turns_new();
     crypto_derive(app->config.secret_key, "roentgen lookup hashes", &app->lookup_key);
@@ -165,6 +167,7 @@ void app_close(struct app *app)
     mailer_close(app->mailer);
     lockout_close(app->lockout); /* which mails that are composed now still ask */
     prober_close(app->prober);
+    work_close_relay(app);
     schedules_close(app->schedules);
     decoder_pool_stop(app->decoders);
     thumbnails_close(app->thumbnails);

@@ -78,7 +78,7 @@ static enum health check_jobs(struct call *c, struct str *say)
         *say = S("unknown");
     for (int i = 0; i < count; i++) {
         const struct job_depth *d = &depths[i];
-        if (d->waiting && !work_kind(d->kind))
+        if (d->waiting && !work_is_known(c->app, d->kind))
             *say = S("a job waits that nobody here can do: see /system/jobs?state=QUEUED");
         else if (d->oldest_s >= most_s)
             *say = S("a job has waited for longer than JOBS_WARN_AFTER: see /system/jobs?state=QUEUED");

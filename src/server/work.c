@@ -1,6 +1,7 @@
 /* work.c - see work.h. */
 #include "server/work.h"
 
+#include "celery/relay.h"
 #include "jobs/clean.h"
 #include "people/clean.h"
 #include "records/renewal.h"
@@ -46,6 +47,45 @@ const struct job_kind *work_kind(struct str name)
         if (str_equal(name, str_from(work_kinds[i]->name)))
             return work_kinds[i];
     return NULL;
+}
+
+bool work_open_kinds(struct app *app, struct error *error)
+{
+    if (!celery_open(app, &app->celery, error))
+        return false;
+    const struct job_kind **kinds =
+        arena_array(&app->arena, const struct job_kind *, work_kind_count + app->celery->kind_count);
+    for (int i = 0; i < work_kind_count; i++)
+        kinds[app->kind_count++] = work_kinds[i];
+    for (int i = 0; i < app->celery->kind_count; i++)
+        kinds[app->kind_count++] = app->celery->kinds[i];
+    app->kinds = kinds;
+    return true;
+}
+
+bool work_is_known(const struct app *app, struct str kind)
+{
+    return work_kind(kind) || (app->config.task_broker == TASK_BROKER_CELERY && jobs_kind(app, kind));
+}
+
+bool work_open_relay(struct app *app, struct error *error)
+{
+    struct relay *relay;
+    if (app->config.task_broker != TASK_BROKER_CELERY)
+        return true;
+    if (!celery_connect(app->celery, error) || !relay_open(app->celery, &relay, error))
+        return false;
+    app->relay = relay;
+    app->relay_wake = relay_wake;
+    return true;
+}
+
+void work_close_relay(struct app *app)
+{
+    relay_close(app->relay);
+    celery_close(app->celery);
+    app->relay = NULL;
+    app->relay_wake = NULL;
 }
 
 bool work_open_schedules(struct app *app, struct error *error)

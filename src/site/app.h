@@ -35,6 +35,8 @@ struct prober;
 struct results;
 struct worker;
 struct schedules;
+struct job_kind;
+struct celery;
 
 /* The settings that SIGHUP may change (SETTING_RELOAD), always seen as a whole. */
 struct reloadable {
@@ -70,6 +72,13 @@ struct app {
     struct key lookup_key; /* for keyed hashes of things that are searched by equality */
     int64_t started_us;    /* clock_monotonic_us */
     struct str openapi;    /* the document, made at start */
+
+    /* ---- jobs ---- */
+    const struct job_kind *const *kinds; /* all that can be put */
+    int kind_count;
+    struct celery *celery;           /* the tasks of TASK_NAMES, and the broker if one is set */
+    void (*relay_wake)(void *relay); /* there may be a job for programs elsewhere; NULL: nobody passes any on here */
+    void *relay;
 };
 
 #endif

@@ -17,6 +17,10 @@ NAMES_REACH(smtp_tls_names, SMTP_TLS_TRY + 1);
 const char *const same_instances[] = { "refuse", "keep", NULL };
 NAMES_REACH(same_instances, SAME_INSTANCE_KEEP + 1);
 
+const char *const task_brokers[] = { "database", "celery", NULL };
+NAMES_REACH(task_brokers, TASK_BROKER_CELERY + 1);
+const char *const task_serializers[] = { "json", NULL };
+
 #define ROW(member, TYPE, NAME, FALLBACK, ...) SETTING(struct config, member, TYPE, NAME, FALLBACK, __VA_ARGS__)
 
 const struct setting config_rows[] = {
@@ -212,6 +216,39 @@ const struct setting config_rows[] = {
         .doc = "When stored files are read and compared with their SHA-256, FSCK_FILES at a time. Empty: never."),
     ROW(fsck_files, INTEGER, "FSCK_FILES", "20000", .min = 1, .max = 1000000000, .group = "Jobs",
         .doc = "How many files FSCK_SCHEDULE looks at each time; the next time goes on behind them."),
+
+    ROW(redis_url, TEXT, "REDIS_URL", "", .flags = SETTING_SECRET, .max = 1000, .group = "Redis",
+        .doc = "redis://[user:password@]host[:port][/db], rediss:// with TLS, redis+unix:///path?db=N, or "
+               "redis+sentinel://host:port,host:port/SERVICE. Empty: none."),
+
+    ROW(task_names, TEXT, "TASK_NAMES", "", .max = 4000, .group = "Tasks elsewhere",
+        .doc = "Work that other programs do, names separated by commas (ai.echo,report.render): each is a kind of job, "
+               "task.ai.echo, which goes out as the Celery task roentgen.ai.echo."),
+    ROW(task_broker, CHOICE, "TASK_BROKER", "database", .choices = task_brokers, .group = "Tasks elsewhere",
+        .doc = "celery: they go out over Redis. database: they stay queued here."),
+    ROW(task_url, TEXT, "TASK_URL", "", .flags = SETTING_SECRET, .max = 1000, .group = "Tasks elsewhere",
+        .doc = "Celery's broker_url, of the form of REDIS_URL. Empty: REDIS_URL."),
+    ROW(task_result_url, TEXT, "TASK_RESULT_URL", "", .flags = SETTING_SECRET, .max = 1000, .group = "Tasks elsewhere",
+        .doc = "Celery's result_backend. Empty: as TASK_URL."),
+    ROW(task_queue, TEXT, "TASK_QUEUE", "celery", .min = 1, .max = 100, .group = "Tasks elsewhere",
+        .doc = "The queue that tasks go out to."),
+    ROW(task_prefix, TEXT, "TASK_PREFIX", "", .max = 100, .group = "Tasks elsewhere",
+        .doc = "global_keyprefix of Celery's broker_transport_options and result_backend_transport_options."),
+    ROW(task_separator, TEXT, "TASK_SEPARATOR", "", .max = 10, .group = "Tasks elsewhere",
+        .doc = "What stands between a queue's name and its priority (option sep). Empty: Celery's own, two control "
+               "characters."),
+    ROW(task_priority_steps, TEXT, "TASK_PRIORITY_STEPS", "0,3,6,9", .max = 30, .group = "Tasks elsewhere",
+        .doc = "The priorities that have lists of their own (option priority_steps); STAT is the first, LOW the last."),
+    ROW(task_serializer, CHOICE, "TASK_SERIALIZER", "json", .choices = task_serializers, .group = "Tasks elsewhere",
+        .doc = "Celery's task_serializer and result_serializer. Others than json are not taken: pickle lets whoever "
+               "writes to Redis run programs."),
+    ROW(task_visibility_timeout_s, DURATION, "TASK_VISIBILITY_TIMEOUT", "1h", .min = 1, .max = 31536000,
+        .group = "Tasks elsewhere",
+        .doc = "What somebody took and did not acknowledge for so long is given to another (option "
+               "visibility_timeout): the same for all that use the broker."),
+    ROW(task_time_limit_s, DURATION, "TASK_TIME_LIMIT", "1h", .min = 1, .max = 31536000, .group = "Tasks elsewhere",
+        .doc = "How long one task may run there: its hard time limit. One that is nowhere to be found for longer is "
+               "sent again."),
 };
 const int config_count = (int)(sizeof(config_rows) / sizeof(config_rows[0]));
 

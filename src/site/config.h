@@ -51,15 +51,22 @@ struct config {
     int64_t stop_grace_s;
     int64_t worker_concurrency, jobs_warn_after_s, jobs_keep_s, session_keep_s, audit_keep_s, purge_after_s, fsck_files;
     struct str purge_schedule, fsck_schedule;
+    unsigned task_broker, task_serializer;
+    struct str redis_url;
+    struct str task_names, task_url, task_result_url, task_queue, task_prefix, task_separator, task_priority_steps;
+    int64_t task_visibility_timeout_s, task_time_limit_s;
 };
 
 enum smtp_tls { SMTP_TLS_REQUIRED, SMTP_TLS_TRY };
 enum proxy_header { PROXY_ANY, PROXY_X_FORWARDED_FOR, PROXY_FORWARDED };
 enum same_instance { SAME_INSTANCE_REFUSE, SAME_INSTANCE_KEEP };
-extern const char *const same_instances[]; /* names of enum same_instance */
-extern const char *const smtp_tls_names[]; /* names of enum smtp_tls */
-extern const char *const proxy_headers[];  /* names of enum proxy_header */
-extern const char *const registrations[];  /* names of enum registration */
+enum task_broker { TASK_BROKER_DATABASE, TASK_BROKER_CELERY };
+extern const char *const task_brokers[];     /* names of enum task_broker */
+extern const char *const task_serializers[]; /* json alone */
+extern const char *const same_instances[];   /* names of enum same_instance */
+extern const char *const smtp_tls_names[];   /* names of enum smtp_tls */
+extern const char *const proxy_headers[];    /* names of enum proxy_header */
+extern const char *const registrations[];    /* names of enum registration */
 extern const struct setting config_rows[];
 extern const int config_count;
 

@@ -42,6 +42,7 @@ enum permission {
     MAY_READ_AUDIT,
     MAY_READ_SYSTEM,
     MAY_READ_METRICS,
+    MAY_MANAGE_SYSTEM,
     PERMISSIONS,
     SIGNED_IN = -1, /* any account will do */
     ANYONE = -2     /* not even that */

@@ -50,15 +50,11 @@ static bool purge(struct call *c, struct job_run *run)
     return purge_files(c, before, &(struct purge_watch){ purge_goes_on, &purging }, &out->files, &out->bytes);
 }
 
-const struct job_kind task_purge = { "trash.purge",
-                                     &purge_order,
-                                     &purged,
-                                     purge,
-                                     .attempts = 3,
-                                     .time_limit_s = 86400,
-                                     .concurrency = 1,
-                                     .is_long = true,
-                                     .doc = "Removes for good what was deleted long ago." };
+const struct job_kind task_purge = { "trash.purge",    &purge_order,
+                                     &purged,          purge,
+                                     .attempts = 3,    .time_limit_s = 86400,
+                                     .concurrency = 1, .by_hand = true,
+                                     .is_long = true,  .doc = "Removes for good what was deleted long ago." };
 
 /* ---- scrub ---- */
 
@@ -109,6 +105,7 @@ const struct job_kind task_scrub = { "files.scrub",
                                      .attempts = 3,
                                      .time_limit_s = 86400,
                                      .concurrency = 1,
+                                     .by_hand = true,
                                      .is_long = true,
                                      .memory_limit_bytes = INT64_C(512) << 20,
                                      .doc = "Reads stored files and compares them with their SHA-256." };
@@ -131,10 +128,15 @@ static bool sweep(struct call *c, struct job_run *run)
     return chunked_expire(c, before, &out->uploads);
 }
 
-const struct job_kind task_sweep = { "uploads.sweep",  NULL,
-                                     &swept,           sweep,
-                                     .attempts = 3,    .time_limit_s = 3600,
-                                     .concurrency = 1, .doc = "Removes chunked uploads that nobody completed." };
+const struct job_kind task_sweep = { "uploads.sweep",
+                                     NULL,
+                                     &swept,
+                                     sweep,
+                                     .attempts = 3,
+                                     .time_limit_s = 3600,
+                                     .concurrency = 1,
+                                     .by_hand = true,
+                                     .doc = "Removes chunked uploads that nobody completed." };
 
 /* ---- the audit log ---- */
 
