@@ -16,6 +16,7 @@ from pathlib import Path
 import decoders
 import headers
 import ingest
+import jobs
 import load
 import rendering
 import report
@@ -441,8 +442,9 @@ SERVER_PARTS = {
     "memory": memory,
     "starts": starts,
 }
-SUITES = {"server": SERVER_PARTS, "imaging": {**headers.PARTS, **ingest.PARTS, **rendering.PARTS, **decoders.PARTS}}
-MARKS = {"server": "bench", "imaging": "imaging"}  # of the tables in docs/performance.md
+SUITES = {"server": SERVER_PARTS, "imaging": {**headers.PARTS, **ingest.PARTS, **rendering.PARTS, **decoders.PARTS},
+          "jobs": jobs.PARTS}
+MARKS = {"server": "bench", "imaging": "imaging", "jobs": "jobs"}  # of the tables in docs/performance.md
 
 
 def main():

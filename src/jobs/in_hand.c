@@ -3,6 +3,7 @@
 
 #include "jobs/run.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 static char *copy_of(struct str text)
@@ -132,9 +133,11 @@ static void plan(struct worker *w, struct exchange *x)
     for (int i = 0; i < w->thread_count; i++)
         x->idle += !w->runs[i].kind;
     for (int k = 0; k < w->options.kind_count; k++) {
-        x->busy[k] = hand_ready_of(w, w->options.kinds[k]);
+        const struct job_kind *kind = w->options.kinds[k];
+        assert(kind);
+        x->busy[k] = hand_ready_of(w, kind);
         for (int i = 0; i < w->thread_count; i++)
-            x->busy[k] += w->runs[i].kind == w->options.kinds[k];
+            x->busy[k] += w->runs[i].kind == kind;
         x->brief[k] = is_brief(w, k);
     }
 }
