@@ -8,6 +8,37 @@
 #include <assert.h>
 #include <openssl/sha.h>
 
+/* ---- errors that it answers ---- */
+
+static const struct {
+    struct str code;
+    bool is_loss;
+    const char *words;
+} refusals[] = {
+    { { "READONLY", 8 }, true, "it is a replica and takes no writes (READONLY)" },
+    { { "OOM", 3 }, true, "it is full and takes no writes (OOM: maxmemory)" },
+    { { "LOADING", 7 }, true, "it is still loading its data (LOADING)" },
+    { { "MASTERDOWN", 10 }, true, "it is a replica whose master is away (MASTERDOWN)" },
+    { { "MISCONF", 7 }, true, "it cannot save its data and takes no writes (MISCONF)" },
+    { { "NOREPLICAS", 10 }, true, "it has too few replicas to take writes (NOREPLICAS)" },
+    { { "BUSY", 4 }, true, "it is held up by a script (BUSY)" },
+    { { "NOAUTH", 6 }, true, "it wants a password (NOAUTH)" },
+    { { "WRONGPASS", 9 }, true, "user or password is wrong (WRONGPASS)" },
+    { { "NOPERM", 6 }, false, "the user may not do that there (NOPERM)" },
+    { { "MOVED", 5 }, false, "it is part of a cluster, which cannot be used (MOVED)" },
+    { { "CROSSSLOT", 9 }, false, "it is part of a cluster, which cannot be used (CROSSSLOT)" },
+};
+
+#define PASSWORD_REFUSED "it refuses the password"
+
+static const char *refusal_of(const char *words)
+{
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
+        if (!strcmp(words, refusals[i].words))
+            return refusals[i].words;
+    return strcmp(words, PASSWORD_REFUSED) ? NULL : PASSWORD_REFUSED;
+}
+
 /* ---- birth and end ---- */
 
 static bool open_parts(struct redis *redis, const struct redis_options *options, struct error *error)
@@ -70,6 +101,7 @@ void redis_look(struct redis *redis, struct redis_state *out)
     background_lock(&redis->keeper);
     *out = (struct redis_state){ .here = redis->here, .lost = redis->lost };
     memcpy(out->words, redis->words, sizeof(out->words));
+    out->refusal = redis->here ? NULL : refusal_of(redis->words);
     background_unlock(&redis->keeper);
     out->asked = atomic_load(&redis->asked);
     out->failed = atomic_load(&redis->failed);
@@ -126,34 +158,14 @@ bool redis_where(struct redis *redis, struct line_target *target, uint64_t *gene
     return here;
 }
 
-/* ---- errors that it answers ---- */
-
 bool redis_refuses(struct str reply, struct error *error)
 {
-    static const struct {
-        struct str code;
-        bool is_loss;
-        const char *words;
-    } codes[] = {
-        { { "READONLY", 8 }, true, "it is a replica and takes no writes (READONLY)" },
-        { { "OOM", 3 }, true, "it is full and takes no writes (OOM: maxmemory)" },
-        { { "LOADING", 7 }, true, "it is still loading its data (LOADING)" },
-        { { "MASTERDOWN", 10 }, true, "it is a replica whose master is away (MASTERDOWN)" },
-        { { "MISCONF", 7 }, true, "it cannot save its data and takes no writes (MISCONF)" },
-        { { "NOREPLICAS", 10 }, true, "it has too few replicas to take writes (NOREPLICAS)" },
-        { { "BUSY", 4 }, true, "it is held up by a script (BUSY)" },
-        { { "NOAUTH", 6 }, true, "it wants a password (NOAUTH)" },
-        { { "WRONGPASS", 9 }, true, "user or password is wrong (WRONGPASS)" },
-        { { "NOPERM", 6 }, false, "the user may not do that there (NOPERM)" },
-        { { "MOVED", 5 }, false, "it is part of a cluster, which cannot be used (MOVED)" },
-        { { "CROSSSLOT", 9 }, false, "it is part of a cluster, which cannot be used (CROSSSLOT)" },
-    };
     struct str code, rest;
     str_cut(reply, ' ', &code, &rest);
-    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
-        if (str_equal(code, codes[i].code)) {
-            error_set(error, E_UNAVAILABLE, "%s", codes[i].words);
-            return codes[i].is_loss;
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
+        if (str_equal(code, refusals[i].code)) {
+            error_set(error, E_UNAVAILABLE, "%s", refusals[i].words);
+            return refusals[i].is_loss;
         }
     /* Up to where values are quoted: `ERR unknown command 'x', with args beginning with: 'secret'`. */
     char words[160];
@@ -216,8 +228,7 @@ static bool introduce(const struct redis *redis, struct line *line, int64_t unti
         struct error refused = { 0 };
         ok = redis_ask_line(line, words, count, &arena, &reply, until_us, &refused) ||
              error_set(error, E_UNAVAILABLE, "%s",
-                       str_starts(str_from(refused.message), S("Redis refuses")) ? "it refuses the password"
-                                                                                 : refused.message);
+                       str_starts(str_from(refused.message), S("Redis refuses")) ? PASSWORD_REFUSED : refused.message);
     }
     if (ok && address->db) {
         struct str words[] = { S("select"), arena_format(&arena, "%" PRId64, address->db) };

@@ -111,6 +111,7 @@ struct redis_state {
     int64_t asked, failed, lost; /* since the start: commands, those that failed, losses */
     int64_t us;                  /* that were waited for answers */
     char words[200];             /* why it is away; without secrets */
+    const char *refusal; /* the same for strangers (no address), where it answers but cannot be used; else NULL */
 };
 void redis_look(struct redis *redis, struct redis_state *out);
 

@@ -16,12 +16,13 @@
 #include "base/text.h"
 #include "base/zone.h"
 #include "blob/result.h"
+#include "kv/redis.h"
 #include "raster/decoder.h"
 
 #include <stdatomic.h>
 #include <unistd.h>
 
-enum { RATE_KEYS = 65536 };
+enum { RATE_KEYS = 65536, REDIS_PATIENCE_MS = 500 };
 
 static bool complain(const struct error *error, const char *what)
 {
@@ -67,6 +68,19 @@ static bool open_decoders(struct app *app, struct error *error)
         .max_result_bytes = config->max_frame_bytes,
     };
     return decoder_pool_open(&options, &app->decoders, error);
+}
+
+bool app_open_redis(struct app *app, struct error *error)
+{
+    const struct config *config = &app->config;
+    struct redis_options options = {
+        .url = config->redis_url,
+        .ca_file = arena_cstring(&app->arena, config->redis_ca_file),
+        .log = app->log,
+        .name = "roentgen",
+        .patience_ms = REDIS_PATIENCE_MS,
+    };
+    return !config->redis_url.len || app->redis || redis_open(&options, &app->redis, error);
 }
 
 bool app_open_results(struct app *app, struct error *error)
@@ -151,6 +165,8 @@ bool app_open(struct app *app, bool serving)
         return complain(&error, "archive store");
     if (!authority_open(app->config.secret_key, &app->authority, &error))
         return complain(&error, "tokens");
+    if (serving && !app_open_redis(app, &error))
+        return complain(&error, "REDIS_URL");
     if (serving && !open_decoders(app, &error))
         return complain(&error, "decoders");
     if (serving && !app_open_results(app, &error))
@@ -180,6 +196,7 @@ void app_close(struct app *app)
     router_free(app->router);
     metrics_free(app->metrics);
     authority_close(app->authority);
+    redis_close(app->redis);
     blob_close(app->archive);
     blob_close(app->files);
     db_close(app->db);

@@ -8,13 +8,14 @@
 #include "records/renewal.h"
 #include "base/names.h"
 #include "base/thread.h"
+#include "kv/redis.h"
 
 enum health { HEALTH_NONE, HEALTH_OK, HEALTH_DEGRADED, HEALTH_DOWN };
 static const char *const healths[] = { "ok", "degraded", "down", NULL };
 NAMES_REACH(healths, HEALTH_DOWN);
 
 struct checks {
-    struct str database, schema, storage, archive, search, jobs;
+    struct str database, schema, storage, archive, search, jobs, redis;
 };
 static const struct field checks_fields[] = {
     FIELD(struct checks, database, .doc = "ok, or what is wrong with the database."),
@@ -27,6 +28,8 @@ static const struct field checks_fields[] = {
     FIELD(struct checks, jobs,
           .doc = "ok, or that work waits for longer than JOBS_WARN_AFTER, or that it is of a kind that nobody here "
                  "knows."),
+    FIELD(struct checks, redis, .flags = NULLABLE,
+          .doc = "ok, or why Redis cannot be used, without which work goes on; null when none is set."),
 };
 static const struct schema checks_schema =
     SCHEMA("HealthChecks", struct checks, checks_fields, .doc = "What was looked at.");
@@ -213,13 +216,25 @@ static bool ask(struct prober *p, struct health_answer *out)
     return ok;
 }
 
+/* Nothing depends on it, but somebody has to know; though not everybody where it is. */
+static enum health check_redis(struct call *c, struct str *say)
+{
+    struct redis_state state;
+    if (!c->app->redis)
+        return HEALTH_OK;
+    redis_look(c->app->redis, &state);
+    *say = state.here ? S("ok") : str_from(state.refusal ? state.refusal : "not reachable");
+    return state.here ? HEALTH_OK : HEALTH_DEGRADED;
+}
+
 static bool health_get(struct call *c)
 {
     struct health_answer *out = c->out;
     if (!ask(c->app->prober, out)) {
         struct str late = S("no answer within 4 s from the database or a disk");
-        *out = (struct health_answer){ HEALTH_DOWN, { late, late, late, STR_NULL, late, late } };
+        *out = (struct health_answer){ HEALTH_DOWN, { late, late, late, STR_NULL, late, late, STR_NULL } };
     }
+    out->status = worse(out->status, check_redis(c, &out->checks.redis));
     answer_status(c, out->status == HEALTH_DOWN ? 503 : 200);
     if (out->status == HEALTH_DOWN)
         answer_header(c, "Retry-After", arena_format(&c->arena, "%d", error_row(E_UNAVAILABLE)->retry_after_s));

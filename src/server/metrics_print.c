@@ -9,6 +9,7 @@
 #include "records/renewal.h"
 #include "imaging/thumbnails.h"
 #include "blob/result.h"
+#include "kv/redis.h"
 #include "raster/decoder.h"
 
 #include <unistd.h>
@@ -150,6 +151,19 @@ static void print_files(struct call *c, struct text *out)
         files.settles);
 }
 
+static void print_redis(struct redis *redis, struct text *out)
+{
+    struct redis_state state;
+    redis_look(redis, &state);
+    one(out, "redis_up", "gauge", "1 while Redis can be used.", state.here);
+    one(out, "redis_commands_total", "counter", "Commands for Redis.", state.asked);
+    one(out, "redis_failures_total", "counter", "Commands that it did not do, those while it was away among them.",
+        state.failed);
+    one(out, "redis_losses_total", "counter", "How often it was lost.", state.lost);
+    family(out, "redis_seconds_total", "counter", "Time that threads waited for its answers.");
+    text_format(out, "roentgen_redis_seconds_total %g\n", (double)state.us / 1e6);
+}
+
 static void print_jobs(struct call *c, struct text *out)
 {
     static const struct {
@@ -239,5 +253,7 @@ void metrics_print(struct call *c, struct text *out)
     print_results(app, out);
     print_database(c, out);
     print_files(c, out);
+    if (app->redis)
+        print_redis(app->redis, out);
     print_routes(c, out);
 }

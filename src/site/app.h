@@ -27,6 +27,7 @@ struct http_server;
 struct metrics;
 struct router;
 struct thumbnails;
+struct redis;
 struct turns;
 struct mailer;
 struct lockout;
@@ -52,6 +53,7 @@ struct app {
     struct db *db;
     struct blob_store *files;
     struct blob_store *archive; /* NULL: not set */
+    struct redis *redis;        /* NULL: none is set; commands have it if they have opened it (server/app.h) */
     struct authority *authority;
     struct audit *audit;
     struct metrics *metrics;

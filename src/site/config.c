@@ -33,6 +33,14 @@ const struct setting config_rows[] = {
     ROW(database_cache_bytes, SIZE, "DATABASE_CACHE", "4MiB", .min = 262144, .max = 1099511627776, .group = "Database",
         .doc = "SQLite: page cache of each connection that reads; the one that writes has four times as much."),
 
+    ROW(redis_url, TEXT, "REDIS_URL", "", .flags = SETTING_SECRET, .max = 1000, .group = "Redis",
+        .doc =
+            "redis://[user:password@]host[:port][/db], rediss://... (TLS), redis+unix://[user:password@]/path[?db=N], "
+            "redis+sentinel://[user:password@]host,host/service[/db]. Several servers of one database then share "
+            "limits, login locks and what changes in rights. Empty: none is used, nor needed by a single server."),
+    ROW(redis_ca_file, TEXT, "REDIS_CA_FILE", "", .max = 1000, .group = "Redis",
+        .doc = "With rediss://: the file with the certificates to trust. Empty: those that the system trusts."),
+
     ROW(storage_url, TEXT, "STORAGE_URL", "file://data/files", .min = 1, .max = 1000, .group = "Storage",
         .doc = "Where image files rest: file://relative/path or file:///absolute/path."),
     ROW(archive_url, TEXT, "ARCHIVE_URL", "", .max = 1000, .group = "Storage",

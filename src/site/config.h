@@ -21,7 +21,7 @@
 enum registration { REGISTRATION_CLOSED, REGISTRATION_APPROVAL, REGISTRATION_OPEN };
 
 struct config {
-    struct str database_url, storage_url, archive_url, secret_key, host;
+    struct str database_url, storage_url, archive_url, secret_key, host, redis_url, redis_ca_file;
     int64_t port, io_threads, workers, database_pool_size, database_cache_bytes;
     int64_t memory_budget_bytes;
     unsigned log_level;
