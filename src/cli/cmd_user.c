@@ -1,9 +1,12 @@
 /* cmd_user.c - accounts, for an administrator who cannot sign in: because he is the one who is locked out, or the
- * server is down. The server may run meanwhile; it hears of it within two seconds. */
+ * server is down. Servers may run meanwhile; where they share a Redis they hear of it at once, else within two seconds.
+ */
 #include "cli/command.h"
 
 #include "people/account.h"
+#include "server/app.h"
 #include "site/account_key.h"
+#include "site/principal.h"
 #include "base/crypto.h"
 #include "base/names.h"
 
@@ -112,8 +115,9 @@ int cmd_user(struct call *c)
             return command_failed(c);
     }
     db_release(c);
-    if (!db_transact(c, make_change, &change))
+    if (!app_open_redis(c->app, NULL, &c->error) || !db_transact(c, make_change, &change))
         return command_failed(c);
+    authority_changed(c->app->authority);
     printf("%s: done for %.*s\n", actions[in->action - 1], STR_FMT(in->username));
     if (!str_equal(change.before.department, change.after.department))
         printf("department, as stated at registration: %.*s\n", STR_FMT(change.after.department));

@@ -1,7 +1,7 @@
 /* cache.c - the cache in this process's memory.
  *
  *   shard: mutex, hits, misses
- *     set: WAYS entries, each [hash of the key, when it expires] + value bytes
+ *     set: WAYS entries, each [hash of the key, epoch, when it expires] + value bytes
  *
  * A key belongs to one set and may take any place in it. An entry that expired is a free place.
  */
@@ -9,9 +9,10 @@
 
 #include "base/clock.h"
 #include "base/crypto.h"
-#include "kv/siphash.h"
+#include "kv/shared.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -19,6 +20,7 @@ enum { WAYS = 8, SHARDS = 16 };
 
 struct entry {
     struct sip_hash key;
+    uint64_t epoch;
     int64_t expires_us; /* by clock_monotonic_us; 0: free */
 };
 
@@ -29,11 +31,14 @@ struct shard {
 
 struct cache {
     struct sip_key secret;
-    uint64_t sets; /* a multiple of SHARDS */
+    struct shared shared;
+    char shared_epoch[SHARED_KEY_MAX]; /* its key */
+    uint64_t sets;                     /* a multiple of SHARDS */
     size_t value_bytes;
     struct entry *entries;
-    char *values; /* entries' values, in the same order */
-    _Atomic uint64_t epoch;
+    char *values;             /* entries' values, in the same order */
+    _Atomic uint64_t cleared; /* how often it was cleared here, plus one */
+    _Atomic uint64_t told;    /* up to which of those the others know */
     struct shard shards[SHARDS];
 };
 
@@ -42,6 +47,8 @@ struct cache *cache_new(int max_entries, ptrdiff_t value_bytes)
     assert(max_entries >= 1 && value_bytes >= 1 && value_bytes <= CACHE_VALUE_MAX);
     struct cache *cache = calloc(1, sizeof(*cache));
     assert(cache);
+    atomic_init(&cache->cleared, 1);
+    atomic_init(&cache->told, 1);
     crypto_random(&cache->secret, (ptrdiff_t)sizeof(cache->secret));
     uint64_t sets = ((uint64_t)max_entries + WAYS - 1) / WAYS;
     cache->sets = (sets + SHARDS - 1) / SHARDS * SHARDS;
@@ -104,12 +111,12 @@ static char *value_of(struct cache *cache, const struct entry *entry)
     return cache->values + (size_t)(entry - cache->entries) * cache->value_bytes;
 }
 
-bool cache_get(struct cache *cache, struct str key, void *value)
+bool cache_get(struct cache *cache, struct str key, uint64_t epoch, void *value)
 {
     int64_t now_us = clock_monotonic_us();
     struct place place = cache_lock(cache, key);
     const struct entry *entry = find(cache, &place);
-    bool found = entry && entry->expires_us > now_us;
+    bool found = entry && entry->expires_us > now_us && entry->epoch == epoch && epoch != CACHE_BLIND;
     if (found) {
         memcpy(value, value_of(cache, entry), cache->value_bytes);
         place.shard->hits++;
@@ -120,36 +127,90 @@ bool cache_get(struct cache *cache, struct str key, void *value)
     return found;
 }
 
-uint64_t cache_epoch(struct cache *cache)
+void cache_put(struct cache *cache, struct str key, uint64_t epoch, const void *value, int64_t ttl_ms)
 {
-    return atomic_load(&cache->epoch);
-}
-
-void cache_put(struct cache *cache, struct str key, const void *value, int64_t ttl_ms, uint64_t epoch)
-{
+    if (ttl_ms <= 0 || epoch == CACHE_BLIND)
+        return;
     int64_t expires_us = clock_monotonic_us() + ttl_ms * 1000;
     struct place place = cache_lock(cache, key);
-    /* Asked under the lock: a clearing that starts later waits for the lock and then takes this entry too. */
-    if (ttl_ms > 0 && atomic_load(&cache->epoch) == epoch) {
-        struct entry *entry = find(cache, &place);
-        if (!entry)
-            entry = first_to_expire(cache, &place);
-        *entry = (struct entry){ place.key, expires_us };
-        memcpy(value_of(cache, entry), value, cache->value_bytes);
-    }
+    struct entry *entry = find(cache, &place);
+    if (!entry)
+        entry = first_to_expire(cache, &place);
+    *entry = (struct entry){ place.key, epoch, expires_us };
+    memcpy(value_of(cache, entry), value, cache->value_bytes);
     pthread_mutex_unlock(&place.shard->lock);
+}
+
+/* ---- epochs ---- */
+
+void cache_share(struct cache *cache, struct redis *redis, const char *table, const struct key *secret)
+{
+    cache->shared = shared_with(redis, table, secret, &cache->secret);
+    shared_key(&cache->shared, siphash(cache->secret, S("epoch")), cache->shared_epoch);
+}
+
+/* The others are to know of all clearings up to this one. */
+static bool tell(struct cache *cache, uint64_t cleared, struct arena *arena)
+{
+    struct redis_reply reply;
+    struct str words[] = { S("set"), str_from(cache->shared_epoch), crypto_token(arena, 16) };
+    if (!redis_ask(cache->shared.redis, words, 3, arena, &reply, &(struct error){ 0 }))
+        return false;
+    uint64_t told = atomic_load(&cache->told);
+    while (told < cleared && !atomic_compare_exchange_weak(&cache->told, &told, cleared))
+        ;
+    return true;
+}
+
+/* Redis' word for it; whoever finds none makes one. */
+static bool read_word(struct cache *cache, struct arena *arena, struct str *word)
+{
+    struct redis_reply reply = { 0 };
+    struct str key = str_from(cache->shared_epoch);
+    struct str get[] = { S("get"), key }, make[] = { S("set"), key, crypto_token(arena, 16), S("nx") };
+    struct error error = { 0 };
+    bool ok = redis_ask(cache->shared.redis, get, 2, arena, &reply, &error);
+    if (ok && reply.type == REDIS_NIL)
+        ok = redis_ask(cache->shared.redis, make, 4, arena, &reply, &error) &&
+             redis_ask(cache->shared.redis, get, 2, arena, &reply, &error);
+    *word = reply.text;
+    return ok && reply.type == REDIS_TEXT;
+}
+
+/* All that makes it another one, as a number that will not come again. */
+static uint64_t read_shared(struct cache *cache, uint64_t cleared, struct arena *arena)
+{
+    uint64_t times = redis_generation(cache->shared.redis);
+    struct str word;
+    if ((atomic_load(&cache->told) < cleared && !tell(cache, cleared, arena)) || !read_word(cache, arena, &word) ||
+        redis_generation(cache->shared.redis) != times)
+        return CACHE_BLIND;
+    struct str all = arena_format(arena, "%" PRIu64 " %" PRIu64 " %.*s", cleared, times, STR_FMT(word));
+    uint64_t epoch = siphash(cache->secret, all).a;
+    return epoch == CACHE_BLIND ? 1 : epoch;
+}
+
+uint64_t cache_epoch(struct cache *cache)
+{
+    uint64_t cleared = atomic_load(&cache->cleared);
+    if (!cache->shared.redis)
+        return cleared;
+    struct arena arena;
+    arena_init(&arena);
+    uint64_t epoch = read_shared(cache, cleared, &arena);
+    arena_release(&arena);
+    return epoch;
 }
 
 void cache_clear(struct cache *cache)
 {
-    atomic_fetch_add(&cache->epoch, 1);
-    for (uint64_t shard = 0; shard < SHARDS; shard++) {
-        pthread_mutex_lock(&cache->shards[shard].lock);
-        for (uint64_t set = shard; set < cache->sets; set += SHARDS)
-            for (uint64_t i = set * WAYS; i < (set + 1) * WAYS; i++)
-                cache->entries[i].expires_us = 0;
-        pthread_mutex_unlock(&cache->shards[shard].lock);
-    }
+    uint64_t cleared = atomic_fetch_add(&cache->cleared, 1) + 1;
+    if (!cache->shared.redis)
+        return;
+    struct arena arena;
+    arena_init(&arena);
+    tell(cache, cleared, &arena); /* else whoever asks next here, once Redis is back */
+    arena_release(&arena);
 }
 
 void cache_stats(struct cache *cache, struct cache_stats *out)

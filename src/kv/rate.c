@@ -10,7 +10,8 @@
 
 #include "base/clock.h"
 #include "base/crypto.h"
-#include "kv/siphash.h"
+#include "base/text.h"
+#include "kv/shared.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -26,6 +27,7 @@ struct rate {
     int64_t interval_us; /* one token */
     int64_t burst_us;    /* all of them */
     struct sip_key secret;
+    struct shared shared;
     uint64_t sets; /* a multiple of SHARDS */
     struct bucket *buckets;
     pthread_mutex_t shards[SHARDS];
@@ -73,9 +75,14 @@ static struct bucket *find(struct bucket *set, struct sip_hash key)
     return spare;
 }
 
-bool rate_take_at(struct rate *rate, struct str key, int64_t now_us, int *retry_after_s)
+void rate_share(struct rate *rate, struct redis *redis, const char *table, const struct key *secret)
 {
-    struct sip_hash hash = siphash(rate->secret, key);
+    rate->shared = shared_with(redis, table, secret, &rate->secret);
+}
+
+/* By how much it is too early here, or not (at most 0), in which case it is taken if it should be. */
+static int64_t count_here(struct rate *rate, struct sip_hash hash, int64_t now_us, bool takes)
+{
     uint64_t set = hash.a % rate->sets;
     pthread_mutex_t *shard = &rate->shards[set % SHARDS];
 
@@ -83,17 +90,59 @@ bool rate_take_at(struct rate *rate, struct str key, int64_t now_us, int *retry_
     struct bucket *bucket = find(&rate->buckets[set * WAYS], hash);
     int64_t full_at_us = (bucket->full_at_us > now_us ? bucket->full_at_us : now_us) + rate->interval_us;
     int64_t early_us = full_at_us - rate->burst_us - now_us;
-    if (early_us <= 0)
+    if (early_us <= 0 && takes)
         bucket->full_at_us = full_at_us;
     pthread_mutex_unlock(shard);
+    return early_us;
+}
 
+/* The same among all servers. A clock of Redis that was set back leaves no bucket emptier than empty. False: nobody
+ * knows. */
+static bool count_shared(struct rate *rate, struct sip_hash hash, int64_t *early_us)
+{
+    static const struct redis_script script = {
+        "local t = redis.call('time')\n"
+        "local now = t[1] * 1000000 + t[2]\n"
+        "local interval, burst = tonumber(ARGV[1]), tonumber(ARGV[2])\n"
+        "local full = tonumber(redis.call('get', KEYS[1]) or '0')\n"
+        "full = math.min(math.max(full, now), now + burst) + interval\n"
+        "local early = full - burst - now\n"
+        "if early <= 0 then\n"
+        "    redis.call('set', KEYS[1], string.format('%.0f', full), 'px', math.ceil((full - now) / 1000))\n"
+        "end\n"
+        "return {early}\n",
+        1
+    };
+    char key[SHARED_KEY_MAX], interval[INTEGER_TEXT_MAX], burst[INTEGER_TEXT_MAX];
+    struct str words[] = { shared_key(&rate->shared, hash, key),
+                           { interval, integer_write(rate->interval_us, interval) },
+                           { burst, integer_write(rate->burst_us, burst) } };
+    return shared_run(&rate->shared, &script, words, 3, early_us, 1);
+}
+
+static bool answer(int64_t early_us, int *retry_after_s)
+{
     if (early_us <= 0)
         return true;
     *retry_after_s = (int)((early_us + 999999) / 1000000);
     return false;
 }
 
+bool rate_take_at(struct rate *rate, struct str key, int64_t now_us, int *retry_after_s)
+{
+    return answer(count_here(rate, siphash(rate->secret, key), now_us, true), retry_after_s);
+}
+
 bool rate_take(struct rate *rate, struct str key, int *retry_after_s)
 {
-    return rate_take_at(rate, key, clock_monotonic_us(), retry_after_s);
+    struct sip_hash hash = siphash(rate->secret, key);
+    int64_t now_us = clock_monotonic_us(), early_us = count_here(rate, hash, now_us, !rate->shared.redis);
+    if (!rate->shared.redis || early_us > 0)
+        return answer(early_us, retry_after_s);
+    bool known = count_shared(rate, hash, &early_us);
+    if (!known || early_us <= 0) {
+        int64_t here_us = count_here(rate, hash, now_us, true);
+        early_us = known ? early_us : here_us;
+    }
+    return answer(early_us, retry_after_s);
 }

@@ -108,6 +108,14 @@ void redis_look(struct redis *redis, struct redis_state *out)
     out->us = atomic_load(&redis->us);
 }
 
+uint64_t redis_generation(struct redis *redis)
+{
+    background_lock(&redis->keeper);
+    uint64_t generation = redis->generation;
+    background_unlock(&redis->keeper);
+    return generation;
+}
+
 /* ---- losing it ---- */
 
 static bool away(struct redis *redis, struct error *error)

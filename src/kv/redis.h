@@ -105,6 +105,9 @@ bool redis_listen(struct redis *redis, const struct redis_hearing *hearing, stru
                   struct error *error);
 void redis_listener_close(struct redis_listener *listener); /* takes NULL; nothing is called any more after it */
 
+/* A number that is another one after each loss, and after each move to another master. */
+uint64_t redis_generation(struct redis *redis);
+
 /* How it is, for metrics and health. */
 struct redis_state {
     bool here;

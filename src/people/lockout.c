@@ -31,6 +31,8 @@ struct lockout *lockout_open(struct app *app)
     int64_t account = config->login_account_max_failures, network = config->login_network_max_failures;
     lockout->app = app;
     lockout->tries = tries_new(COUNTERS);
+    if (app->redis)
+        tries_share(lockout->tries, app->redis, "tries", &app->shared_key);
     lockout->pair = (struct tries_rule){ most, lock_us };
     lockout->account = (struct tries_rule){ account ? account : 4 * most, lock_us };
     lockout->network = (struct tries_rule){ config->rate_limit ? network ? network : 40 * most : 0, lock_us };

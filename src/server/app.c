@@ -70,17 +70,32 @@ static bool open_decoders(struct app *app, struct error *error)
     return decoder_pool_open(&options, &app->decoders, error);
 }
 
-bool app_open_redis(struct app *app, struct error *error)
+bool app_open_redis(struct app *app, struct log *log, struct error *error)
 {
     const struct config *config = &app->config;
     struct redis_options options = {
         .url = config->redis_url,
         .ca_file = arena_cstring(&app->arena, config->redis_ca_file),
-        .log = app->log,
+        .log = log,
         .name = "roentgen",
         .patience_ms = REDIS_PATIENCE_MS,
     };
-    return !config->redis_url.len || app->redis || redis_open(&options, &app->redis, error);
+    if (!config->redis_url.len || app->redis)
+        return true;
+    if (!redis_open(&options, &app->redis, error))
+        return false;
+    crypto_derive(config->secret_key, "roentgen shared keys", &app->shared_key);
+    authority_share(app->authority, app->redis, &app->shared_key);
+    return true;
+}
+
+/* A limit of all servers together, where they share a Redis. */
+static struct rate *new_limit(struct app *app, const char *table, int64_t per_minute)
+{
+    struct rate *rate = rate_new((int)per_minute, (int)per_minute, RATE_KEYS);
+    if (app->redis)
+        rate_share(rate, app->redis, table, &app->shared_key);
+    return rate;
 }
 
 bool app_open_results(struct app *app, struct error *error)
@@ -99,9 +114,9 @@ static bool open_serving(struct app *app, struct error *error)
     app->metrics = metrics_new(router_count(app->router));
     app->lockout = lockout_open(app);
     if (config->rate_limit) {
-        app->rate = rate_new((int)config->rate_limit_per_minute, (int)config->rate_limit_per_minute, RATE_KEYS);
-        app->user_rate = rate_new((int)config->user_rate_per_minute, (int)config->user_rate_per_minute, RATE_KEYS);
-        app->login_rate = rate_new((int)config->login_rate_per_minute, (int)config->login_rate_per_minute, RATE_KEYS);
+        app->rate = new_limit(app, "rate", config->rate_limit_per_minute);
+        app->user_rate = new_limit(app, "user-rate", config->user_rate_per_minute);
+        app->login_rate = new_limit(app, "login-rate", config->login_rate_per_minute);
     }
     text_init(&document, 16 << 20);
     openapi_put_document(&document, &endpoints_served);
@@ -165,7 +180,7 @@ bool app_open(struct app *app, bool serving)
         return complain(&error, "archive store");
     if (!authority_open(app->config.secret_key, &app->authority, &error))
         return complain(&error, "tokens");
-    if (serving && !app_open_redis(app, &error))
+    if (serving && !app_open_redis(app, app->log, &error))
         return complain(&error, "REDIS_URL");
     if (serving && !open_decoders(app, &error))
         return complain(&error, "decoders");

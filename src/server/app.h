@@ -16,8 +16,9 @@
 /* What a command needs: settings, log, database and stores. `serving` also starts what serve needs (tokens, metrics,
  * rate limits, thumbnails). Messages for people go to standard error. */
 bool app_open(struct app *app, bool serving);
-/* What servers share, where REDIS_URL names a Redis: for a command that needs it. True also when it is away. */
-bool app_open_redis(struct app *app, struct error *error);
+/* What servers share, where REDIS_URL names a Redis: for a command that needs it. True also when it is away,
+ * which the log is told (NULL: it is not). */
+bool app_open_redis(struct app *app, struct log *log, struct error *error);
 /* The cache of rendered pictures, for a command that removes files. */
 bool app_open_results(struct app *app, struct error *error);
 void app_close(struct app *app);

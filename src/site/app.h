@@ -72,6 +72,7 @@ struct app {
     struct rate *rate, *user_rate, *login_rate; /* of strangers, of accounts, of sign-ins; NULL: no limit */
     struct http_server *http;
     struct key lookup_key; /* for keyed hashes of things that are searched by equality */
+    struct key shared_key; /* of what servers share in Redis */
     int64_t started_us;    /* clock_monotonic_us */
     struct str openapi;    /* the document, made at start */
 

@@ -38,6 +38,11 @@ void authority_close(struct authority *authority)
     free(authority);
 }
 
+void authority_share(struct authority *authority, struct redis *redis, const struct key *secret)
+{
+    cache_share(authority->cache, redis, "principals", secret);
+}
+
 struct str authority_token(const struct authority *authority, struct arena *arena, struct str session_uuid,
                            int64_t user_id, int64_t lifetime_s)
 {
@@ -115,16 +120,21 @@ static bool load(struct call *c, struct str session, struct principal *out)
     return found && load_permissions(c, out);
 }
 
-bool authority_check(struct call *c, struct authority *authority, struct str token, struct principal *out)
+uint64_t authority_epoch(struct authority *authority)
+{
+    return cache_epoch(authority->cache);
+}
+
+bool authority_check(struct call *c, struct authority *authority, struct str token, uint64_t epoch,
+                     struct principal *out)
 {
     struct cached cached;
-    uint64_t epoch = cache_epoch(authority->cache);
-    if (!cache_get(authority->cache, token, &cached)) {
+    if (!cache_get(authority->cache, token, epoch, &cached)) {
         struct str session;
         if (!read_token(authority, &c->arena, token, &session, &cached.expires_at_us) ||
             !load(c, session, &cached.principal))
             return fail(c, E_UNAUTHENTICATED, "the token is not valid, or no longer");
-        cache_put(authority->cache, token, &cached, PRINCIPAL_CACHE_S * 1000, epoch);
+        cache_put(authority->cache, token, epoch, &cached, PRINCIPAL_CACHE_S * 1000);
     }
     if (cached.expires_at_us <= clock_now().us)
         return fail(c, E_UNAUTHENTICATED, "the token has expired");
@@ -132,10 +142,10 @@ bool authority_check(struct call *c, struct authority *authority, struct str tok
     return true;
 }
 
-bool authority_knows(struct authority *authority, struct str token)
+bool authority_knows(struct authority *authority, struct str token, uint64_t epoch)
 {
     struct cached cached;
-    return cache_get(authority->cache, token, &cached);
+    return cache_get(authority->cache, token, epoch, &cached);
 }
 
 void authority_changed(struct authority *authority)

@@ -4,10 +4,12 @@
  *
  * An access token (JWT, HS256) names a session, nothing more: rights are read from the database, kept in memory for a
  * few seconds at most, and dropped at once when this process changes an account, a role or a session. So a disabled
- * or demoted user loses access with the next request, on other processes within PRINCIPAL_CACHE_S seconds.
+ * or demoted user loses access with the next request; on other processes as well where they share a Redis
+ * (authority_share), else within PRINCIPAL_CACHE_S seconds.
  *
  *     struct principal who;
- *     if (!authority_check(c, app->authority, token, &who)) ...        // E_UNAUTHENTICATED, or the database's failure
+ *     uint64_t epoch = authority_epoch(app->authority);                // once for a request, as it begins
+ *     if (!authority_check(c, app->authority, token, epoch, &who)) ... // E_UNAUTHENTICATED, or the database's failure
  *     principal_may(&who, MAY_READ_STUDIES)
  *     authority_changed(app->authority);                               // after the commit of a change of rights
  *
@@ -29,18 +31,26 @@ struct principal {
 };
 
 struct authority;
+struct key;
+struct redis;
 
 bool authority_open(struct str secret_key, struct authority **out, struct error *error);
 void authority_close(struct authority *authority); /* takes NULL */
+
+/* With the other servers of one SECRET_KEY. Before it is used. */
+void authority_share(struct authority *authority, struct redis *redis, const struct key *secret);
 
 /* A signed access token for the session, good for `lifetime_s`. */
 struct str authority_token(const struct authority *authority, struct arena *arena, struct str session_uuid,
                            int64_t user_id, int64_t lifetime_s);
 
+/* Which rights are the current ones (kv/cache.h); a question to Redis where it is shared. */
+uint64_t authority_epoch(struct authority *authority);
 /* Fills *out from the token; E_UNAUTHENTICATED says only that it is not valid. */
-bool authority_check(struct call *c, struct authority *authority, struct str token, struct principal *out);
+bool authority_check(struct call *c, struct authority *authority, struct str token, uint64_t epoch,
+                     struct principal *out);
 /* Is it known already, so that checking it needs no database? */
-bool authority_knows(struct authority *authority, struct str token);
+bool authority_knows(struct authority *authority, struct str token, uint64_t epoch);
 /* Something about accounts, roles or sessions has changed: forget what was cached. After the commit. */
 void authority_changed(struct authority *authority);
 

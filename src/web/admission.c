@@ -14,6 +14,14 @@ bool admission_route(struct exchange *x)
     return fail(c, E_NOT_FOUND, "there is nothing at this path");
 }
 
+uint64_t admission_epoch(struct exchange *x)
+{
+    if (!x->has_authority_epoch)
+        x->authority_epoch = authority_epoch(x->call.app->authority);
+    x->has_authority_epoch = true;
+    return x->authority_epoch;
+}
+
 static bool check_token(struct exchange *x)
 {
     struct call *c = &x->call;
@@ -27,7 +35,7 @@ static bool check_token(struct exchange *x)
     struct str scheme, token;
     if (!str_cut(header, ' ', &scheme, &token) || !str_equal_fold(scheme, S("Bearer")))
         return fail(c, E_UNAUTHENTICATED, "only bearer tokens are accepted");
-    if (!authority_check(c, c->app->authority, str_trim(token), &x->principal))
+    if (!authority_check(c, c->app->authority, str_trim(token), admission_epoch(x), &x->principal))
         return false;
     x->actor.principal = &x->principal;
     return true;

@@ -396,7 +396,7 @@ static bool must_look_up(struct exchange *x)
 {
     struct str scheme, token, header = http_header(x->call.request, "Authorization");
     return !db_is_local(x->call.db) && x->endpoint->permission != ANYONE && str_cut(header, ' ', &scheme, &token) &&
-           !authority_knows(x->call.app->authority, str_trim(token));
+           !authority_knows(x->call.app->authority, str_trim(token), admission_epoch(x));
 }
 
 /* Callers who have not said who they are take turns by their address. */

@@ -41,6 +41,8 @@ struct exchange {
     struct route route;
     const struct endpoint *endpoint;
     struct principal principal;
+    uint64_t authority_epoch; /* asked once, by whoever needs it first */
+    bool has_authority_epoch;
     struct actor actor;         /* call.actor points here */
     uint64_t fields;            /* ?fields= mask of the answer's members */
     int status;                 /* 0: the row's */
@@ -87,7 +89,8 @@ void dispatch_http_app(struct app *app, struct http_app *out);
 
 /* admission.c: what is decided before the body is read. Each sets call.error when it says no. */
 bool admission_route(struct exchange *x);
-bool admission_check(struct exchange *x); /* token, rate, permission, type and size of the body */
+uint64_t admission_epoch(struct exchange *x); /* authority_epoch, as the request began */
+bool admission_check(struct exchange *x);     /* token, rate, permission, type and size of the body */
 int64_t admission_body_limit(const struct exchange *x);
 
 /* proxy.c: who asks, through which names. */

@@ -17,13 +17,13 @@ struct value {
 static void put(struct cache *cache, struct str key, int64_t id)
 {
     struct value value = { .id = id };
-    cache_put(cache, key, &value, 60000, cache_epoch(cache));
+    cache_put(cache, key, cache_epoch(cache), &value, 60000);
 }
 
 static int64_t get(struct cache *cache, struct str key)
 {
     struct value value = { .id = -1 };
-    cache_get(cache, key, &value);
+    cache_get(cache, key, cache_epoch(cache), &value);
     return value.id;
 }
 
@@ -55,12 +55,12 @@ static void forgets_after_its_time(void **state)
     struct cache *cache = cache_new(10, sizeof(struct value));
     struct value value = { .id = 5 };
     own_clock_stop();
-    cache_put(cache, S("a"), &value, 30, cache_epoch(cache));
+    cache_put(cache, S("a"), cache_epoch(cache), &value, 30);
     own_clock_move_ms(29);
     assert_int_equal(get(cache, S("a")), 5);
     own_clock_move_ms(1);
     assert_int_equal(get(cache, S("a")), -1);
-    cache_put(cache, S("b"), &value, 0, cache_epoch(cache));
+    cache_put(cache, S("b"), cache_epoch(cache), &value, 0);
     assert_int_equal(get(cache, S("b")), -1);
     own_clock_go();
     cache_free(cache);
@@ -94,9 +94,9 @@ static void what_was_read_before_a_change_is_dropped(void **state)
     struct value old = { .id = 1 };
     uint64_t epoch = cache_epoch(cache);
     cache_clear(cache);
-    cache_put(cache, S("a"), &old, 60000, epoch);
+    cache_put(cache, S("a"), epoch, &old, 60000);
     assert_int_equal(get(cache, S("a")), -1);
-    cache_put(cache, S("a"), &old, 60000, cache_epoch(cache));
+    cache_put(cache, S("a"), cache_epoch(cache), &old, 60000);
     assert_int_equal(get(cache, S("a")), 1);
     cache_free(cache);
 }
@@ -109,16 +109,16 @@ static void full_table_keeps_its_size(void **state)
     for (int64_t i = 0; i < 10000; i++) {
         char key[32];
         snprintf(key, sizeof(key), "%d", (int)i);
-        cache_put(cache, str_from(key), &i, 60000, cache_epoch(cache));
+        cache_put(cache, str_from(key), cache_epoch(cache), &i, 60000);
         int64_t back = -1;
-        assert_true(cache_get(cache, str_from(key), &back)); /* the newest is always there */
+        assert_true(cache_get(cache, str_from(key), cache_epoch(cache), &back)); /* the newest is always there */
         assert_int_equal(back, i);
     }
     for (int64_t i = 0; i < 10000; i++) {
         char key[32];
         snprintf(key, sizeof(key), "%d", (int)i);
         int64_t back;
-        found += cache_get(cache, str_from(key), &back);
+        found += cache_get(cache, str_from(key), cache_epoch(cache), &back);
     }
     struct cache_stats stats;
     cache_stats(cache, &stats);
@@ -134,9 +134,10 @@ static void *churn(void *context)
         snprintf(key, sizeof(key), "%d", i % 97);
         struct value value = { .id = i % 97 };
         snprintf(value.name, sizeof(value.name), "%d", i % 97);
-        cache_put(cache, str_from(key), &value, 1000, cache_epoch(cache));
+        cache_put(cache, str_from(key), cache_epoch(cache), &value, 1000);
         struct value back;
-        if (cache_get(cache, str_from(key), &back) && (back.id != i % 97 || strcmp(back.name, key) != 0))
+        if (cache_get(cache, str_from(key), cache_epoch(cache), &back) &&
+            (back.id != i % 97 || strcmp(back.name, key) != 0))
             return cache; /* torn or another's */
         if (i % 1000 == 0)
             cache_clear(cache);

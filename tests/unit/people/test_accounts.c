@@ -115,7 +115,7 @@ static struct tokens signed_in(const char *name)
     int64_t id;
     audit_action(&call, "auth.login", "user");
     must(sign_in(&call, str_from(name), PASSWORD, false, &tokens, &id) &&
-         authority_check(&call, app.authority, tokens.access_token, &who));
+         authority_check(&call, app.authority, tokens.access_token, authority_epoch(app.authority), &who));
     assert_int_equal(who.user_id, id);
     actor.principal = &who;
     return tokens;
