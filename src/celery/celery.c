@@ -96,7 +96,12 @@ bool celery_open(struct app *app, struct celery **out, struct error *error)
 bool celery_connect(struct celery *celery, struct error *error)
 {
     const struct config *config = &celery->app->config;
-    struct redis_options options = { .url = broker_url(config), .log = celery->app->log, .name = "roentgen-tasks" };
+    struct redis_options options = {
+        .url = broker_url(config),
+        .ca_file = arena_cstring(&celery->app->arena, config->redis_ca_file),
+        .log = celery->app->log,
+        .name = "roentgen-tasks",
+    };
     if (!options.url.len)
         return error_set(error, E_INVALID, "TASK_URL or REDIS_URL has to say where Celery's Redis is");
     if (!redis_open(&options, &celery->broker, error))

@@ -225,10 +225,6 @@ const struct setting config_rows[] = {
     ROW(fsck_files, INTEGER, "FSCK_FILES", "20000", .min = 1, .max = 1000000000, .group = "Jobs",
         .doc = "How many files FSCK_SCHEDULE looks at each time; the next time goes on behind them."),
 
-    ROW(redis_url, TEXT, "REDIS_URL", "", .flags = SETTING_SECRET, .max = 1000, .group = "Redis",
-        .doc = "redis://[user:password@]host[:port][/db], rediss:// with TLS, redis+unix:///path?db=N, or "
-               "redis+sentinel://host:port,host:port/SERVICE. Empty: none."),
-
     ROW(task_names, TEXT, "TASK_NAMES", "", .max = 4000, .group = "Tasks elsewhere",
         .doc = "Work that other programs do, names separated by commas (ai.echo,report.render): each is a kind of job, "
                "task.ai.echo, which goes out as the Celery task roentgen.ai.echo."),

@@ -52,7 +52,6 @@ struct config {
     int64_t worker_concurrency, jobs_warn_after_s, jobs_keep_s, session_keep_s, audit_keep_s, purge_after_s, fsck_files;
     struct str purge_schedule, fsck_schedule;
     unsigned task_broker, task_serializer;
-    struct str redis_url;
     struct str task_names, task_url, task_result_url, task_queue, task_prefix, task_separator, task_priority_steps;
     int64_t task_visibility_timeout_s, task_time_limit_s;
 };
