@@ -16,6 +16,7 @@
 
 #include "base/text.h"
 #include "db/db.h"
+#include "db/snapshot.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -165,6 +166,12 @@ struct driver {
     /* Schema changes: SQLite one transaction per step; MySQL on a patient connection under a named lock. */
     bool (*migrate_begin)(struct call *c);
     void (*migrate_end)(struct call *c);
+    /* snapshot.h. On a connection that was borrowed for it; copying to, and loading from, a file. */
+    bool (*snapshot_begin)(struct call *c);
+    void (*snapshot_end)(struct call *c);
+    bool (*snapshot_copy)(struct call *c, const char *path, const struct snapshot_watch *watch);
+    bool (*snapshot_load)(struct call *c, const char *path, const struct snapshot_watch *watch);
+    const char *snapshot_name;
     bool transactional_schema;
     const char *free_words; /* behind a select: lock the rows that nobody has locked; NULL: one writer */
     const char *sql_clock;  /* microseconds since 1970, UTC; NULL: this machine's */

@@ -5,6 +5,7 @@
  *   mysql_statement.c  prepared statements and their rows
  *   mysql_writer.c     transactions, and the threads that run them for callers who do not wait
  *   mysql_held.c       rows that somebody holds for long
+ *   mysql_snapshot.c   one moment of it as SQL; mysql_load.c reads that
  *   mysql_end.c        the end of the process, whether the server answers or not
  *   mysql_error.c      error numbers as ours
  *
@@ -102,6 +103,12 @@ void held_init(struct held_rows *held);
 void held_release(struct held_rows *held);
 const char *mysql_lock_words(struct db_connection *connection, uint64_t row);
 void mysql_lock_asked(struct db_connection *connection, uint64_t row, bool granted);
+
+/* mysql_snapshot.c, mysql_load.c */
+bool mysql_snapshot_begin(struct call *c);
+void mysql_snapshot_end(struct call *c);
+bool mysql_snapshot_copy(struct call *c, const char *path, const struct snapshot_watch *watch);
+bool mysql_snapshot_load(struct call *c, const char *path, const struct snapshot_watch *watch);
 
 /* mysql_end.c */
 void mysql_end_within(struct db *db, int64_t ms);

@@ -59,6 +59,14 @@ void sqlite_vfs_later(sqlite3 *handle);
 void *sqlite_vfs_left(sqlite3 *handle);
 int sqlite_vfs_sync(void *wal); /* SQLite's code */
 
+/* sqlite_snapshot.c */
+bool sqlite_snapshot_begin(struct call *c);
+void sqlite_snapshot_end(struct call *c);
+bool sqlite_snapshot_copy(struct call *c, const char *path, const struct snapshot_watch *watch);
+bool sqlite_snapshot_finds_nothing(const char *database, bool *nothing, struct error *error);
+bool sqlite_snapshot_load(const char *database, const char *path, const struct snapshot_watch *watch,
+                          struct error *error);
+
 /* sqlite_error.c: always false. `code` is an extended result code. */
 bool sqlite_fail(sqlite3 *handle, int code, struct error *error);
 
