@@ -54,9 +54,11 @@ static bool may_go_down(struct call *c, int target)
     if (!any)
         printf("  nothing that is stored\n");
     db_release(c);
-    return !any || command_confirm("There is no way back but a backup, and a server of this database has to be "
-                                   "stopped first. Drop all this?",
-                                   "it would drop what is stored; make a backup, then --yes does it unasked");
+    return !any ||
+           command_confirm(
+               "There is no way back but a backup, and a server of this database has to be "
+               "stopped first. Drop all this?",
+               "it would drop what is stored; make a backup (roentgen backup FOLDER), then --yes does it unasked");
 }
 
 int cmd_migrate(struct call *c)

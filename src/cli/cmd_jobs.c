@@ -1,4 +1,5 @@
 /* cmd_jobs.c - work in the background, from a terminal: what there is, how far it is, and ending it. */
+#include "cli/bar.h"
 #include "cli/command.h"
 
 #include "jobs/jobs.h"
@@ -107,16 +108,9 @@ static int change_one(struct call *c, bool (*how)(struct call *c, int64_t id), c
 /* "  42  trash.purge  [######------]  123 of 456 files": over itself on a terminal, else a line when it changes. */
 static void draw(const struct job *job, bool terminal)
 {
-    enum { BAR = 30 };
     struct str state = choice_text(job_states, job->state);
-    int full = job->progress_total > 0 ? (int)(job->progress_done * BAR / job->progress_total) : 0;
     printf("%s%" PRId64 "  %.*s  %.*s  ", terminal ? "\r\033[K" : "", job->id, STR_FMT(job->kind), STR_FMT(state));
-    if (job->progress_total > 0) {
-        putchar('[');
-        for (int i = 0; i < BAR; i++)
-            putchar(i < full ? '#' : '-');
-        printf("]  ");
-    }
+    bar_put(job->progress_done, job->progress_total);
     put_progress(job);
     if (job->error.len && job->state == JOB_FAILED)
         printf("  %.*s", STR_FMT(job->error));

@@ -29,6 +29,7 @@
     X(annotation_endpoints) \
     X(measurement_endpoints) \
     X(system_endpoints) \
+    X(backup_endpoints) \
     X(job_endpoints) \
     X(health_endpoints) \
     X(document_endpoints)

@@ -10,8 +10,8 @@
 #include "web/idempotency.h"
 
 const struct job_kind *const work_kinds[] = {
-    &trash_mark, &renewal_kind,   &task_purge,        &task_scrub, &task_sweep,
-    &task_audit, &sessions_clean, &idempotency_clean, &jobs_clean,
+    &task_backup, &trash_mark, &renewal_kind,   &task_purge,        &task_scrub,
+    &task_sweep,  &task_audit, &sessions_clean, &idempotency_clean, &jobs_clean,
 };
 const int work_kind_count = (int)(sizeof(work_kinds) / sizeof(work_kinds[0]));
 
@@ -26,6 +26,8 @@ static void fill_scrub(const struct app *app, void *payload)
 }
 
 static const struct schedule schedules[] = {
+    { "backup.make", &task_backup, SCHEDULE_SETTING(backup_schedule),
+      .doc = "Makes a backup below BACKUP_TARGET, and removes those beyond BACKUP_KEEP." },
     { "trash.purge", &task_purge, SCHEDULE_SETTING(purge_schedule), .fill = fill_purge,
       .doc = "Removes for good what was deleted longer than PURGE_AFTER ago." },
     { "files.scrub", &task_scrub, SCHEDULE_SETTING(fsck_schedule), .fill = fill_scrub,

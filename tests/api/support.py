@@ -250,7 +250,7 @@ class Server:
         )
         if check:
             assert done.returncode == 0, (
-                f"roentgen {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
+                f"roentgen {' '.join(map(str, arguments))}: {done.returncode}\n{done.stdout}{done.stderr}"
             )
         return done
 

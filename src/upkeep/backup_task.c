@@ -1,0 +1,56 @@
+/* backup_task.c - a backup as a job (tasks.h). Where it goes is a setting: nobody who may ask for one can name a
+ * folder. */
+#include "upkeep/backup.h"
+#include "upkeep/tasks.h"
+
+static const struct field backup_made_fields[] = {
+    FIELD(struct backup_made, name, .doc = "Its folder in BACKUP_TARGET."),
+    FIELD(struct backup_made, files, .doc = "How many files are in it, the database not counted."),
+    FIELD(struct backup_made, bytes, .doc = "How many bytes these have."),
+    FIELD(struct backup_made, taken_files, .doc = "How many of them the backup before does not have."),
+    FIELD(struct backup_made, taken_bytes, .doc = "How many bytes those have."),
+    FIELD(struct backup_made, damaged,
+          .doc = "How many have other bytes than were stored, no earlier backup having those; the log names them."),
+    FIELD(struct backup_made, missing, .doc = "How many files were in no store; the log names them."),
+    FIELD(struct backup_made, removed, .doc = "How many older backups went."),
+};
+static const struct schema backup_made = SCHEMA("BackupMade", struct backup_made, backup_made_fields);
+
+static bool tell(void *context, int64_t done, int64_t total, const char *what, struct error *error)
+{
+    struct job_run *run = context;
+    if (job_tell(run, done, total > done ? total : done, "files", str_from(what)))
+        return true;
+    return error_set(error, E_UNAVAILABLE, "it was told to stop");
+}
+
+static bool has_place(struct call *c)
+{
+    return c->app->config.backup_target.len ||
+           fail(c, E_CONFLICT, "no place for backups is set up here (BACKUP_TARGET)");
+}
+
+static bool make(struct call *c, struct job_run *run)
+{
+    const struct config *config = &c->app->config;
+    struct backup_watch watch = { tell, run };
+    if (!has_place(c))
+        return false;
+    struct backup_order order = { arena_cstring(&c->arena, config->backup_target), config->backup_keep };
+    return backup_make(c, &order, &watch, job_result(run));
+}
+
+const struct job_kind task_backup = {
+    "backup.make",    NULL,
+    &backup_made,     make,
+    .attempts = 3,    .time_limit_s = 7 * 86400,
+    .concurrency = 1, .doc = "Makes a backup of the database and all files below BACKUP_TARGET."
+};
+
+/* The same key as a schedule's: whoever asks while that one is under way gets to see it. */
+bool backup_ask(struct call *c, struct job *out)
+{
+    struct job_order order = { .kind = &task_backup, .priority = JOB_HIGH, .unique_key = S("backup.make") };
+    int64_t id;
+    return has_place(c) && jobs_put(c, &order, &id) && db_get(c, &job_schema, out, "where j.id = ?", V(id));
+}

@@ -1,0 +1,43 @@
+/* manifest.h - the list of a backup's files with their SHA-256, as sha256sum(1) writes it and `sha256sum -c` reads it.
+ *
+ *     9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08  files/completed/9f/9f0c...e1.dcm
+ *
+ *     struct manifest *manifest;
+ *     if (!manifest_open("SHA256SUMS", &manifest, &error)) ...
+ *     const struct manifest_line *line = manifest_find(manifest, S("files/completed/..."));
+ *
+ * Strangers may have written to it. It is read as a whole before anything is believed: each line is 64 lower-case
+ * hexadecimal digits, two spaces, and a path that stays below the folder: words of a-z, A-Z, 0-9, '.', '_' and '-' that
+ * do not begin with a dot, between single slashes, at most MANIFEST_PATH_MAX bytes; no path comes twice; the last line
+ * ends like the others. Else E_INVALID with the number of the first line that is not so.
+ *
+ * Lines are pointers into the file, which is mapped: whoever cuts it short meanwhile ends the process.
+ */
+#ifndef ROENTGEN_MANIFEST_H
+#define ROENTGEN_MANIFEST_H
+
+#include "base/crypto.h"
+#include "base/error.h"
+
+enum { MANIFEST_PATH_MAX = 240, MANIFEST_LINE_MAX = SHA256_TEXT + 2 + MANIFEST_PATH_MAX + 1 };
+
+struct manifest_line {
+    struct str sha256, path;
+};
+
+struct manifest {
+    struct manifest_line *lines; /* by path */
+    ptrdiff_t count;
+    struct str text;
+    bool mapped;
+};
+
+bool manifest_path_is_legal(struct str path);
+
+/* `text` outlives it. `repeats`: lines that say the same are one; else they are E_INVALID. */
+bool manifest_read(struct str text, bool repeats, struct manifest **out, struct error *error);
+bool manifest_open(const char *path, bool repeats, struct manifest **out, struct error *error);
+const struct manifest_line *manifest_find(const struct manifest *manifest, struct str path); /* NULL: not in it */
+void manifest_free(struct manifest *manifest);                                               /* takes NULL */
+
+#endif
