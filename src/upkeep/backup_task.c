@@ -40,12 +40,15 @@ static bool make(struct call *c, struct job_run *run)
     return backup_make(c, &order, &watch, job_result(run));
 }
 
-const struct job_kind task_backup = {
-    "backup.make",    NULL,
-    &backup_made,     make,
-    .attempts = 3,    .time_limit_s = 7 * 86400,
-    .concurrency = 1, .doc = "Makes a backup of the database and all files below BACKUP_TARGET."
-};
+const struct job_kind task_backup = { "backup.make",
+                                      NULL,
+                                      &backup_made,
+                                      make,
+                                      .attempts = 3,
+                                      .time_limit_s = 7 * 86400,
+                                      .concurrency = 1,
+                                      .is_long = true,
+                                      .doc = "Makes a backup of the database and all files below BACKUP_TARGET." };
 
 /* The same key as a schedule's: whoever asks while that one is under way gets to see it. */
 bool backup_ask(struct call *c, struct job *out)
