@@ -221,8 +221,9 @@ const struct setting config_rows[] = {
     ROW(purge_after_s, DURATION, "PURGE_AFTER", "30d", .min = 3600, .max = 3153600000, .group = "Jobs",
         .doc = "How long ago a file was deleted, at least, when PURGE_SCHEDULE removes it."),
     ROW(backup_target, TEXT, "BACKUP_TARGET", "", .max = 1000, .group = "Jobs",
-        .doc = "Folder that backups are made in, by BACKUP_SCHEDULE and for who asks over REST: on another disk than the "
-               "files, best on another machine. Empty: none, but by `roentgen backup`."),
+        .doc =
+            "Folder that backups are made in, by BACKUP_SCHEDULE and for who asks over REST: on another disk than the "
+            "files, best on another machine. Empty: none, but by `roentgen backup`."),
     ROW(backup_schedule, TEXT, "BACKUP_SCHEDULE", "", .max = 200, .group = "Jobs",
         .doc = "When a backup is made, as in PURGE_SCHEDULE. Empty: never by itself."),
     ROW(backup_keep, INTEGER, "BACKUP_KEEP", "14", .min = 0, .max = 9000, .group = "Jobs",
