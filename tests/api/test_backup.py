@@ -81,10 +81,13 @@ def tables(database):
     if not ON_SQLITE:
         found = [n for (n,) in database.rows("select table_name from information_schema.tables where table_schema = "
                                              "database() order by table_name")]
-        told = {}
+        told, rows = {}, []
         asked = ";".join(f"select '#{n}'; select * from `{n}`" for n in found)
         for line in database._run(asked, database.name).split("\n"):
-            rows = told.setdefault(line, []) if line.startswith("#") else rows.append(line) or rows
+            if line.startswith("#"):
+                rows = told.setdefault(line, [])
+            else:
+                rows.append(line)
         return {n: sorted(rows) for n, rows in told.items()}
     connection = sqlite3.connect(f"file:{database.path}?mode=ro", uri=True)
     found = [n for (n,) in connection.execute("select name from sqlite_master where type = 'table' order by name")]
