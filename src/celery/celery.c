@@ -102,6 +102,8 @@ bool celery_connect(struct celery *celery, struct error *error)
         .log = celery->app->log,
         .name = "roentgen-tasks",
     };
+    if (celery->broker)
+        return true;
     if (!options.url.len)
         return error_set(error, E_INVALID, "TASK_URL or REDIS_URL has to say where Celery's Redis is");
     if (!redis_open(&options, &celery->broker, error))

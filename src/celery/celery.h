@@ -39,7 +39,7 @@ struct celery {
 
 /* Looks at the settings, and makes the kinds; asks nobody. E_INVALID names the setting that will not do. */
 bool celery_open(struct app *app, struct celery **out, struct error *error);
-/* Begins to connect to the broker and to the backend for results. */
+/* Begins to connect to the broker and to the backend for results, if nobody has. */
 bool celery_connect(struct celery *celery, struct error *error);
 void celery_close(struct celery *celery); /* takes NULL */
 

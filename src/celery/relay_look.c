@@ -71,7 +71,7 @@ static bool look_for_answers(struct call *c, struct batch *batch)
 /* ---- cancelling ---- */
 
 /* Workers forget a broadcast that they were not there for; so its message goes as well, as long as nobody has it. */
-static bool revoke(struct call *c, struct batch *batch, struct relayed *r)
+static bool take_back(struct call *c, struct batch *batch, struct relayed *r)
 {
     const struct celery_names *names = &batch->celery->names;
     const struct str say[] = { S("PUBLISH"), celery_pidbox(names, &c->arena),
@@ -203,7 +203,7 @@ bool relay_look(struct call *c, struct batch *batch)
         return false;
     for (int i = 0; i < batch->count; i++) {
         struct relayed *r = &batch->all[i];
-        if (r->fate == FATE_WAIT && r->remote.job.is_cancelled && !revoke(c, batch, r))
+        if (r->fate == FATE_WAIT && r->remote.job.is_cancelled && !take_back(c, batch, r))
             return false;
     }
     return send(c, batch) && look_for_lost(c, batch);

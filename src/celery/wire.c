@@ -93,7 +93,7 @@ static bool is_object(struct str text, struct arena *arena)
 {
     struct json_flaw flaw;
     json_t *json = json_read(text, arena, &flaw);
-    bool is = json && json_is_object(json);
+    bool is = json_is_object(json);
     json_decref(json);
     return is;
 }

@@ -39,7 +39,7 @@ static bool is_name(struct str s, ptrdiff_t most)
     if (!s.len || s.len > most)
         return false;
     for (ptrdiff_t i = 0; i < s.len; i++)
-        if ((unsigned char)s.at[i] <= ' ' || s.at[i] == 0x7F)
+        if ((unsigned char)s.at[i] < ' ' || s.at[i] == 0x7F)
             return false;
     return true;
 }

@@ -2,6 +2,7 @@
 #include "cli/bar.h"
 #include "cli/command.h"
 
+#include "celery/consume.h"
 #include "jobs/jobs.h"
 #include "base/names.h"
 #include "base/text.h"
@@ -10,9 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char *const actions[] = { "list", "show", "cancel", "retry", "watch", NULL };
-enum { ACTION_NONE, ACTION_LIST, ACTION_SHOW, ACTION_CANCEL, ACTION_RETRY, ACTION_WATCH };
-NAMES_REACH(actions, ACTION_WATCH);
+static const char *const actions[] = { "list", "show", "cancel", "retry", "watch", "rejected", NULL };
+enum { ACTION_NONE, ACTION_LIST, ACTION_SHOW, ACTION_CANCEL, ACTION_RETRY, ACTION_WATCH, ACTION_REJECTED };
+NAMES_REACH(actions, ACTION_REJECTED);
 
 struct jobs_command {
     unsigned action, state;
@@ -86,6 +87,27 @@ static int show(struct call *c, int64_t id)
     return 0;
 }
 
+/* Messages of Celery's clients that could not be read: when, why, and the whole of each as a JSON text. */
+static int list_rejected(struct call *c, int64_t most)
+{
+    int64_t count = most < CELERY_REJECTED_MAX ? most : CELERY_REJECTED_MAX;
+    struct celery_rejected *all = arena_array(&c->arena, struct celery_rejected, CELERY_REJECTED_MAX);
+    struct text line;
+    int found = 0;
+    if (!celery_connect(c->app->celery, &c->error) || !celery_rejected(c, c->app->celery, all, (int)count, &found))
+        return command_failed(c);
+    text_init(&line, 8 * CELERY_MESSAGE_MAX);
+    for (int i = 0; i < found; i++) {
+        char when[INSTANT_TEXT_MAX];
+        ptrdiff_t len = instant_write(all[i].at, when);
+        text_clear(&line);
+        text_put_json_string(&line, all[i].message);
+        printf("%.*s  %.*s  %.*s\n", (int)len, when, STR_FMT(all[i].why), STR_FMT(text_str(&line)));
+    }
+    text_release(&line);
+    return 0;
+}
+
 struct changing {
     bool (*how)(struct call *c, int64_t id);
     int64_t id;
@@ -155,6 +177,8 @@ int cmd_jobs(struct call *c)
     const struct jobs_command in = *(const struct jobs_command *)c->in;
     if (in.action == ACTION_LIST)
         return list(c, &in);
+    if (in.action == ACTION_REJECTED)
+        return list_rejected(c, in.most);
     if (in.id == INTEGER_NULL) {
         fprintf(stderr, "roentgen: which job? `roentgen jobs list` tells\n");
         return 2;

@@ -194,6 +194,7 @@ def test_a_message_is_what_every_version_takes(alone):
 
 def test_priorities_have_lists_of_their_own(alone):
     steps = {"STAT": "", "URGENT": "\x06\x163", "HIGH": "\x06\x163", "NORMAL": "\x06\x166", "LOW": "\x06\x169"}
+    alone.redis.client.delete(*("celery" + step for step in steps.values()))
     for priority, step in steps.items():
         job = ask(alone.chief, "task.ai.echo", {}, priority=priority)
         (message,) = wait_until(lambda key="celery" + step: messages(alone.redis, key), f"a message of {priority}")
