@@ -6,9 +6,7 @@
 #include "cli/bar.h"
 #include "cli/command.h"
 
-#include "server/app.h"
 #include "upkeep/backup.h"
-#include "upkeep/recover.h"
 
 struct backup_command {
     struct str what, place;
@@ -36,7 +34,7 @@ static int make(struct call *c, const struct backup_command *in)
     struct backup_watch watch = { tell, &bar };
     struct backup_order order = { arena_cstring(&c->arena, in->what), in->keep };
     struct backup_made made;
-    bool ok = recover_files(c) && (db_release(c), true) && backup_make(c, &order, &watch, &made);
+    bool ok = backup_make(c, &order, &watch, &made);
     bar_end(&bar);
     if (!ok)
         return command_failed(c);

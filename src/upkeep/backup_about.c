@@ -56,6 +56,17 @@ struct str backup_seal(const struct config *config, struct str sums, struct aren
     return crypto_hmac_hex(&key, sums, arena);
 }
 
+bool backup_seal_holds(const char *folder, const struct config *config, const struct manifest *manifest,
+                       struct arena *arena)
+{
+    enum { SEAL_MAX_BYTES = 1000 };
+    struct str seal;
+    struct error ignored = { 0 };
+    const char *path = arena_format(arena, "%s/" BACKUP_SEAL, folder).at;
+    return file_read_whole(path, SEAL_MAX_BYTES, arena, &seal, &ignored) &&
+           crypto_equal(str_trim(seal), backup_seal(config, manifest->text, arena));
+}
+
 bool backup_about_write(struct backup *b, const struct backup_about *about, struct error *error)
 {
     struct text text;

@@ -114,6 +114,9 @@ bool backup_about_read(const char *folder, struct arena *arena, struct backup_ab
 struct str backup_key_mark(const struct config *config, struct arena *arena);
 /* 64 digits: over the text of SHA256SUMS. */
 struct str backup_seal(const struct config *config, struct str sums, struct arena *arena);
+/* Is SHA256SUMS the one that was written with this key? */
+bool backup_seal_holds(const char *folder, const struct config *config, const struct manifest *manifest,
+                       struct arena *arena);
 bool backup_write_text(int root, const char *name, struct str text, struct error *error);
 
 #endif

@@ -79,6 +79,8 @@ static bool check_kind(struct restoring *r, struct error *error)
         return error_set(error, E_CONFLICT,
                          "this backup was made under another SECRET_KEY: without that one, patients' contact data "
                          "cannot be read. --other-key restores all the rest");
+    if (!r->order->look.other_key && !backup_seal_holds(r->order->folder, config, r->manifest, &r->arena))
+        return error_set(error, E_UNREADABLE, "SHA256SUMS was changed since the backup was made");
     if (has_archive(r->manifest) && !config->archive_url.len)
         return error_set(error, E_CONFLICT, "this backup has files of an archive, and ARCHIVE_URL names none");
     r->database = local ? "database.sqlite" : "database.sql";

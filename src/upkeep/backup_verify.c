@@ -77,16 +77,12 @@ static bool verify_listed(void *context, struct str path, int64_t size)
 
 static void verify_seal(struct verifying *v, const struct config *config)
 {
-    struct str seal;
-    struct error ignored = { 0 };
-    const char *path = arena_format(&v->arena, "%s/" BACKUP_SEAL, v->folder).at;
     if (v->look->other_key)
         return;
     if (!str_equal(v->about.key, backup_key_mark(config, &v->arena)))
         find(v, "made under another SECRET_KEY than this one, so that its seal cannot be looked at",
              str_from(v->folder));
-    else if (!file_read_whole(path, 1000, &v->arena, &seal, &ignored) ||
-             !crypto_equal(str_trim(seal), backup_seal(config, v->manifest->text, &v->arena)))
+    else if (!backup_seal_holds(v->folder, config, v->manifest, &v->arena))
         find(v, "changed since the backup was made", S(BACKUP_SUMS));
 }
 

@@ -439,9 +439,16 @@ def test_a_server_does_not_start_with_half_of_it(house, whole, tmp_path):
     """One file of the backup is damaged, and nobody asked for all to be read first."""
     copy = tmp_path / whole.name
     shutil.copytree(whole, copy)
-    flip(copy / sorted(p for p in listed(copy) if p.startswith("files/"))[-1])
+    victim = sorted(p for p in listed(copy) if p.startswith("files/"))[-1]
+    flip(copy / victim)
     other = emptied(house, tmp_path / "other")
     try:
+        good = (copy / "SHA256SUMS").read_text()
+        forged = good.replace(listed(copy)[victim], sha256((copy / victim).read_bytes()))
+        (copy / "SHA256SUMS").write_text(forged)
+        said = other.run("restore", copy, check=False)
+        assert said.returncode == 1 and "SHA256SUMS was changed" in said.stderr and not files_below(other.files)
+        (copy / "SHA256SUMS").write_text(good)
         said = other.run("restore", "--verify", copy, check=False)
         assert said.returncode == 1 and "nothing was restored" in said.stderr
         assert not files_below(other.files)
