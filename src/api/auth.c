@@ -1,5 +1,4 @@
 /* auth.c - the endpoints of signing in and out, registering, one's own profile and password. */
-#include "api/user.h"
 #include "base/names.h"
 #include "people/account.h"
 #include "people/own_password.h"
@@ -151,10 +150,7 @@ static bool me_confirm(struct call *c)
 static bool me_patch(struct call *c)
 {
     struct user before;
-    if (!profile_change(c, c->in, c->given, &before, c->out))
-        return false;
-    user_tell_after(c, &before, c->out);
-    return true;
+    return profile_change(c, c->in, c->given, &before, c->out);
 }
 
 /* ---- password ---- */

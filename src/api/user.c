@@ -1,5 +1,5 @@
 /* user.c - the administration of accounts, roles and permissions. */
-#include "api/user.h"
+#include "web/exchange.h"
 
 #include "people/account.h"
 #include "web/listing.h"
@@ -46,31 +46,10 @@ static bool user_get(struct call *c)
     return load_page(c, key->id);
 }
 
-struct email_change {
-    struct str before, after;
-};
-
-static void tell_email_change(struct call *c)
-{
-    const struct email_change *change = c->found;
-    account_tell_new_email(c, change->before, change->after);
-}
-
-void user_tell_after(struct call *c, const struct user *before, const struct user *after)
-{
-    struct email_change *change = arena_new(&c->arena, struct email_change);
-    *change = (struct email_change){ before->email, after->email };
-    c->found = change;
-    answer_after(c, tell_email_change);
-}
-
 static bool user_patch(struct call *c)
 {
     struct user before;
-    if (!account_change(c, c->in, c->given, &before, c->out) || !account_load_locks(c, c->out))
-        return false;
-    user_tell_after(c, &before, c->out);
-    return true;
+    return account_change(c, c->in, c->given, &before, c->out) && account_load_locks(c, c->out);
 }
 
 static bool user_delete(struct call *c)

@@ -163,7 +163,6 @@ static int serve(struct call *c, const sigset_t *set)
     worker_stop(app->worker, JOBS_GRACE_MS);
     decoder_pool_stop(app->decoders); /* what one waits for there fails now, and is done at the next start */
     worker_close(app->worker);
-    app->worker = NULL;
     return status;
 }
 

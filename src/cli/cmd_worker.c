@@ -72,7 +72,6 @@ static int work(struct call *c, uint64_t kinds, const sigset_t *set)
     consumer_close(consumer);
     worker_stop(c->app->worker, c->app->config.stop_grace_s * 1000);
     worker_close(c->app->worker);
-    c->app->worker = NULL;
     return 0;
 }
 

@@ -275,6 +275,7 @@ bool worker_open(struct app *app, const struct worker_options *options, struct w
     for (int i = 0; i < options->threads; i++)
         if (!thread_start(&w->runs[i].thread, "job", run_all, &w->runs[i], error)) {
             worker_close(w);
+            worker_free(w);
             return false;
         }
     worker_wake(w);
@@ -368,6 +369,12 @@ void worker_close(struct worker *w)
     worker_stop(w, 0);
     end_threads(w);
     background_stop(&w->keeper);
+}
+
+void worker_free(struct worker *w)
+{
+    if (!w)
+        return;
     background_release(&w->keeper);
     free_worker(w);
 }

@@ -4,6 +4,8 @@
  *     ...
  *     worker_stop(app->worker, 20000);       // takes nothing more; what runs has so many ms to end by itself
  *     worker_close(app->worker);             // when it has ended
+ *     ... db_close(app->db) ...
+ *     worker_free(app->worker);
  *
  *   keeper     every second, and when woken:  what is due has its turn
  *                                             leases are renewed, progress is written, limits are looked at
@@ -52,5 +54,7 @@ void worker_count(struct worker *worker, const struct job_kind *kind, struct wor
  * can be ended too. */
 void worker_stop(struct worker *worker, int64_t grace_ms);
 void worker_close(struct worker *worker);
+/* Once nothing can commit any more: whoever puts a job until then wakes it. */
+void worker_free(struct worker *worker);
 
 #endif

@@ -4,7 +4,7 @@
 #include "site/account_key.h"
 #include "site/app.h"
 #include "people/lockout.h"
-#include "site/mail.h"
+#include "people/mailing.h"
 #include "people/password.h"
 #include "base/spoof.h"
 
@@ -154,23 +154,20 @@ bool account_fill_skeletons(struct call *c)
     return true;
 }
 
-static void tell_email(struct call *c, struct str to, struct str after)
+static bool tell_email(struct call *c, struct str to, struct str after)
 {
-    mail_send_later(
-        c->app->mailer, call_request_id(c), to, S("Roentgen: e-mail address changed / 邮箱已更改"),
-        arena_format(
-            &c->arena,
-            "The e-mail address of your Roentgen account is now %.*s. If this was not you, tell an "
-            "administrator at once.\r\n\r\n您的 Roentgen 账户的邮箱已改为 %.*s。如果不是您本人操作，请立即联系管理员。",
-            STR_FMT(after), STR_FMT(after)));
+    struct mail mail = { to, S("Roentgen: e-mail address changed / 邮箱已更改") };
+    mail.body = arena_format(
+        &c->arena,
+        "The e-mail address of your Roentgen account is now %.*s. If this was not you, tell an "
+        "administrator at once.\r\n\r\n您的 Roentgen 账户的邮箱已改为 %.*s。如果不是您本人操作，请立即联系管理员。",
+        STR_FMT(after), STR_FMT(after));
+    return mailing_put(c, &mail);
 }
 
-void account_tell_new_email(struct call *c, struct str before, struct str after)
+bool account_tell_new_email(struct call *c, struct str before, struct str after)
 {
-    if (!c->app->mailer || str_equal(before, after))
-        return;
-    tell_email(c, before, after);
-    tell_email(c, after, after);
+    return str_equal(before, after) || (tell_email(c, before, after) && tell_email(c, after, after));
 }
 
 /* ---- locks ---- */
@@ -253,7 +250,7 @@ bool account_change(struct call *c, const struct user *in, uint64_t given, struc
         !user_load(c, in->id, after))
         return false;
     account_note_change(c, before, after);
-    return true;
+    return account_tell_new_email(c, before->email, after->email);
 }
 
 bool account_set_roles(struct call *c, int64_t id, struct texts roles, struct user *before, struct user *after)

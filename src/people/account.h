@@ -3,7 +3,6 @@
  *
  *     struct user before, after;                                       // inside a transaction:
  *     if (!account_change(c, in, given, &before, &after)) ...          // E_NOT_FOUND, E_CONFLICT
- *     account_tell_new_email(c, before.email, after.email);            // after its commit
  *
  *     account_set_password(c, id, password)                            // on a worker: hashes, then stores
  *
@@ -62,7 +61,8 @@ bool account_set_password(struct call *c, int64_t id, struct str password);
 bool account_load_locks(struct call *c, struct user *user);
 extern const struct schema sign_in_lock_schema;
 
-/* Both addresses learn that an account's address has changed, so that whoever has lost it to somebody hears of it. */
-void account_tell_new_email(struct call *c, struct str before, struct str after);
+/* Inside a transaction: both addresses learn that an account's address has changed, so that whoever has lost it to
+ * somebody hears of it. */
+bool account_tell_new_email(struct call *c, struct str before, struct str after);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "jobs/clean.h"
 #include "people/lockout.h"
+#include "people/own_password.h"
 
 struct cleaned {
     int64_t sessions, password_resets, locks, networks;
@@ -24,7 +25,7 @@ static bool clean(struct call *c, struct job_run *run)
     struct cleaned *out = job_result(run);
     *out = (struct cleaned){ 0 };
     return clean_aged(c, run, &sessions, clean_before(c->app->config.session_keep_s), "sessions", &out->sessions) &&
-           clean_aged(c, run, &resets, clean_before(0), "tokens", &out->password_resets) &&
+           clean_aged(c, run, &resets, clean_before(RESETS_COUNT_S), "tokens", &out->password_resets) &&
            clean_aged(c, run, &locks, clean_before(0), "locks", &out->locks) &&
            clean_aged(c, run, &networks, (struct instant){ lockout_familiar_since() }, "networks", &out->networks);
 }

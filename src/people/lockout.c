@@ -1,15 +1,15 @@
 /* lockout.c - the three counters, and what is left behind when one of them locks. */
 #include "people/lockout.h"
 
+#include "people/mailing.h"
 #include "site/actor.h"
 #include "site/app.h"
-#include "site/mail.h"
 #include "kv/tries.h"
 
 #include <ctype.h>
 #include <pthread.h>
 
-enum { COUNTERS = 65536, FAMILIAR_DAYS = 180, RESETS_PER_HOUR = 5 };
+enum { COUNTERS = 65536, FAMILIAR_DAYS = 180 };
 static const int64_t day_us = (int64_t)86400 * 1000000;
 
 struct lockout {
@@ -94,6 +94,21 @@ struct lock_note {
     struct str email;
 };
 
+static bool tell_owner(struct call *c, const struct lock_note *note)
+{
+    struct str until = instant_format(note->until, &c->arena);
+    struct str from = note->network.at ? note->network : S("many addresses / 多个地址");
+    struct mail mail = { note->email, S("Roentgen: sign-in locked / 登录已锁定") };
+    mail.body = arena_format(
+        &c->arena,
+        "Too many wrong passwords were given for your Roentgen account, from: %.*s. Until %.*s it cannot be "
+        "signed in to from there. If this was not you, tell an administrator, who can also lift the lock.\r\n"
+        "\r\n您的 Roentgen 账户输错密码次数过多（来源：%.*s），在 %.*s 之前无法从该处登录。"
+        "如果不是您本人操作，请联系管理员；管理员可以解除锁定。",
+        STR_FMT(from), STR_FMT(until), STR_FMT(from), STR_FMT(until));
+    return mailing_put(c, &mail);
+}
+
 static bool store_lock(struct call *c, void *context)
 {
     struct lock_note *note = context;
@@ -103,31 +118,14 @@ static bool store_lock(struct call *c, void *context)
     return cursor_close(&rows) &&
            db_execute(c, "insert into sign_in_locks(user_id, network, locked_at, locked_until) values (?, ?, ?, ?)",
                       V(note->user_id), V(note->network), V(note->since), V(note->until)) &&
-           audit_change(c);
-}
-
-static void tell_owner(struct lock_note *note)
-{
-    struct call *c = &note->call;
-    struct str until = instant_format(note->until, &c->arena);
-    struct str from = note->network.at ? note->network : S("many addresses / 多个地址");
-    mail_send_later(
-        c->app->mailer, call_request_id(c), note->email, S("Roentgen: sign-in locked / 登录已锁定"),
-        arena_format(
-            &c->arena,
-            "Too many wrong passwords were given for your Roentgen account, from: %.*s. Until %.*s it cannot be "
-            "signed in to from there. If this was not you, tell an administrator, who can also lift the lock.\r\n"
-            "\r\n您的 Roentgen 账户输错密码次数过多（来源：%.*s），在 %.*s 之前无法从该处登录。"
-            "如果不是您本人操作，请联系管理员；管理员可以解除锁定。",
-            STR_FMT(from), STR_FMT(until), STR_FMT(from), STR_FMT(until)));
+           (!note->email.len || tell_owner(c, note)) && audit_change(c);
 }
 
 static void lock_stored(struct call *c, bool ok, void *context)
 {
     struct lock_note *note = context;
     struct lockout *lockout = c->app->lockout;
-    if (ok && c->app->mailer && note->email.len)
-        tell_owner(note);
+    (void)ok;
     db_release(c);
     call_release(c);
     free(note);
@@ -200,15 +198,6 @@ bool lockout_pass(struct call *c, const struct lock_subject *who, bool right, in
     else if (right)
         tries_forget(lockout->tries, counters[0].key);
     return right && !latest_us;
-}
-
-bool lockout_allows_reset(struct lockout *lockout, int64_t account_id)
-{
-    static const struct tries_rule rule = { RESETS_PER_HOUR + 1, INT64_C(3600000000) };
-    char key[40];
-    bool begins;
-    snprintf(key, sizeof(key), "reset %" PRId64, account_id);
-    return tries_fail(lockout->tries, str_from(key), &rule, clock_now().us, 0, &begins) == 0;
 }
 
 bool lockout_familiar(struct call *c, int64_t account_id)

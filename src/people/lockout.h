@@ -30,8 +30,7 @@
 
 struct lockout;
 struct lockout *lockout_open(struct app *app);
-void lockout_close(
-    struct lockout *lockout); /* waits for what is being written; takes NULL; before mailer and database */
+void lockout_close(struct lockout *lockout); /* waits for what is being written; takes NULL; before the database */
 /* Takes over the locks that the database keeps. */
 bool lockout_load(struct call *c, struct lockout *lockout);
 
@@ -52,9 +51,6 @@ int64_t lockout_familiar_since(void);
 /* Asked once for each password, after it was compared: true when it was right and no counter is over its limit. When
  * one is, *locked_until gets its end, else 0; how long to wait is also in c->error.retry_after_s. */
 bool lockout_pass(struct call *c, const struct lock_subject *who, bool right, int64_t *locked_until);
-
-/* May one more mail for a new password go to this account? Five an hour: a mailbox is not to be flooded. */
-bool lockout_allows_reset(struct lockout *lockout, int64_t account_id);
 
 /* Inside a transaction: the account was signed in to from the caller's network. */
 bool lockout_familiar(struct call *c, int64_t account_id);

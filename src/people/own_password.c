@@ -5,14 +5,23 @@
 #include "site/app.h"
 #include "people/account.h"
 #include "people/lockout.h"
-#include "site/mail.h"
+#include "people/mailing.h"
 #include "people/session.h"
 #include "base/crypto.h"
+
+enum { RESETS_PER_HOUR = 5 };
 
 struct own_password {
     int64_t user_id, keep_session;
     struct str hash;
 };
+
+/* They stay for as long as they count against too many (sessions.clean). */
+static bool end_tokens(struct call *c, int64_t user_id)
+{
+    return db_execute(c, "update password_resets set used_at = ? where user_id = ? and used_at is null", V(clock_now()),
+                      V(user_id));
+}
 
 static bool store(struct call *c, void *context)
 {
@@ -23,8 +32,8 @@ static bool store(struct call *c, void *context)
                "update users set password_hash = ?, must_change_password = 0, password_changed_at = ?, updated_at = ? "
                "where id = ?",
                V(p->hash), V(clock_now()), V(clock_now()), V(p->user_id)) &&
-           sessions_revoke(c, p->user_id, p->keep_session, "password changed") &&
-           db_execute(c, "delete from password_resets where user_id = ?", V(p->user_id)) && audit_change(c);
+           sessions_revoke(c, p->user_id, p->keep_session, "password changed") && end_tokens(c, p->user_id) &&
+           audit_change(c);
 }
 
 /* Whoever has set the one so far goes on knowing it; and one that has got about is to be gone. */
@@ -44,51 +53,91 @@ bool own_password_change(struct call *c, struct str current, struct str password
 
 /* ---- a token by mail ---- */
 
-struct reset_token {
-    int64_t user_id;
-    struct str hash;
+struct reset_order {
+    struct str sealed;
 };
+static const struct field reset_order_fields[] = {
+    FIELD(struct reset_order, sealed, .flags = REQUIRED, .max = 4000, .doc = "The address that was given: sealed."),
+};
+static const struct schema reset_order = SCHEMA("PasswordResetOrder", struct reset_order, reset_order_fields);
 
-static bool store_token(struct call *c, void *context)
+/* A mailbox is not to be flooded. */
+static enum found may_have_another(struct call *c, int64_t user_id)
 {
-    const struct reset_token *token = context;
-    int64_t now = clock_now().us;
-    return db_execute(c, "delete from password_resets where user_id = ?", V(token->user_id)) &&
-           db_execute(c, "insert into password_resets(token_hash, user_id, created_at, expires_at) values (?, ?, ?, ?)",
-                      V(token->hash), V(token->user_id), V(now), V(now + c->app->config.password_reset_s * 1000000));
+    int64_t count, since_us = clock_now().us - RESETS_COUNT_S * INT64_C(1000000);
+    if (!db_integer(c, &count, "select count(*) from password_resets where user_id = ? and created_at > ?", V(user_id),
+                    V(since_us)))
+        return FAILED;
+    return count < RESETS_PER_HOUR ? FOUND : NONE;
 }
 
-/* On the mailer's thread: whether there is such an account is asked where nobody waits for the answer. */
-static bool compose_mail(struct call *c, struct mail_text *out)
+static bool store_token(struct call *c, int64_t user_id, struct str token)
+{
+    int64_t now = clock_now().us;
+    return end_tokens(c, user_id) &&
+           db_execute(c, "insert into password_resets(token_hash, user_id, created_at, expires_at) values (?, ?, ?, ?)",
+                      V(crypto_sha256_hex(token, &c->arena)), V(user_id), V(now),
+                      V(now + c->app->config.password_reset_s * 1000000));
+}
+
+static bool put_token_mail(struct call *c, struct str to, struct str token)
 {
     const struct config *config = &c->app->config;
-    struct reset_token reset;
-    if (!db_integer(c, &reset.user_id,
-                    "select id from users where email_key = ? and status = 'ACTIVE' and deleted_at is null",
-                    V(account_key(out->to, &c->arena))) ||
-        !lockout_allows_reset(c->app->lockout, reset.user_id))
-        return false;
-    struct str token = crypto_token(&c->arena, 32);
-    reset.hash = crypto_sha256_hex(token, &c->arena);
-    if (!db_transact(c, store_token, &reset))
-        return false;
-    out->subject = S("Roentgen: new password / 重置密码");
-    out->body = arena_format(
+    struct mail mail = { to, S("Roentgen: new password / 重置密码") };
+    mail.body = arena_format(
         &c->arena,
         "Somebody asked for a new password for your Roentgen account. Your token, good for %" PRId64 " minutes and "
         "once:\r\n\r\n%.*s\r\n\r\nServer: %.*s\r\nIf this was not you, nothing has changed.\r\n\r\n"
         "有人请求为您的 Roentgen 账户设置新密码。以上令牌只能使用一次。如果不是您本人操作，请忽略此邮件。",
         config->password_reset_s / 60, STR_FMT(token), STR_FMT(config->public_url));
-    return true;
+    return mailing_put(c, &mail);
 }
 
-/* The same work whether the account exists or not: one piece more in a queue. */
+/* In the transaction that ends the job. Whether there is such an account is asked where nobody waits for the answer. */
+static bool answer_ask(struct call *c, void *context)
+{
+    const struct str *to = context;
+    struct str token = crypto_token(&c->arena, 32);
+    int64_t user_id = 0;
+    enum found found = db_find_locked(
+        c, &user_id, "select id from users where email_key = ? and status = 'ACTIVE' and deleted_at is null",
+        V(account_key(*to, &c->arena)));
+    if (found == FOUND)
+        found = may_have_another(c, user_id);
+    return found == NONE || (found == FOUND && store_token(c, user_id, token) && put_token_mail(c, *to, token));
+}
+
+static bool reset(struct call *c, struct job_run *run)
+{
+    struct str to;
+    return mailing_open(c, ((const struct reset_order *)job_payload(run))->sealed, &to) &&
+           job_complete(c, run, answer_ask, &to);
+}
+
+/* That it has gone tells nobody whether there was an account. */
+const struct job_kind password_reset_kind = { "passwords.reset",
+                                              &reset_order,
+                                              NULL,
+                                              reset,
+                                              .attempts = 10,
+                                              .time_limit_s = 60,
+                                              .concurrency = 1,
+                                              .is_fleeting = true,
+                                              .doc = "Writes the mail with which a new password can be set." };
+
+static bool put_ask(struct call *c, void *context)
+{
+    struct reset_order order = { mailing_seal(c, *(const struct str *)context) };
+    return jobs_put(c, &(struct job_order){ .kind = &password_reset_kind, .payload = &order, .priority = JOB_HIGH },
+                    NULL);
+}
+
+/* The same work whether the account exists or not: one job more. */
 bool own_password_ask(struct call *c, struct str email)
 {
     if (!mail_is_configured(c->app))
         return fail(c, E_UNAVAILABLE, "this server sends no mail: ask an administrator to set a new password");
-    mail_compose_later(c->app->mailer, call_request_id(c), email, compose_mail);
-    return true;
+    return db_transact(c, put_ask, &email);
 }
 
 /* ---- its use ---- */

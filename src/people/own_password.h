@@ -12,7 +12,7 @@
  * its owner, whoever guessed before.
  *
  * Nobody learns here whether an address has an account: asking answers alike and takes as long, since it is looked up
- * on the mailer's thread. Of a token only the hash is kept, for PASSWORD_RESET seconds and one use.
+ * by a job (passwords.reset), which also writes the mail, in the transaction that stores the token. Of a token only the hash is kept, for PASSWORD_RESET seconds and one use.
  *
  * All of them return false with call.error set: problems at `current_password`, `new_password` or `token` for what the
  * caller can mend, E_TOO_MANY after too many wrong passwords, E_UNAVAILABLE where no mail server is set. They hash and
@@ -21,7 +21,10 @@
 #ifndef ROENTGEN_OWN_PASSWORD_H
 #define ROENTGEN_OWN_PASSWORD_H
 
-#include "base/call.h"
+#include "jobs/jobs.h"
+
+extern const struct job_kind password_reset_kind;
+enum { RESETS_COUNT_S = 3600 }; /* for so long a token counts against there being too many of one account */
 
 /* `current` counts as an attempt to sign in does. */
 bool own_password_change(struct call *c, struct str current, struct str password);

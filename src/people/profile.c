@@ -53,5 +53,5 @@ bool profile_change(struct call *c, const struct user *in, uint64_t given, struc
         return false;
     audit_about(c, id, 0);
     account_note_change(c, before, after);
-    return true;
+    return account_tell_new_email(c, before->email, after->email);
 }

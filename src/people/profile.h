@@ -5,7 +5,6 @@
  *
  *     if (!profile_confirm(c, in, given)) ...                  // before the transaction: hashes
  *     if (!profile_change(c, in, given, &before, out)) ...     // inside it
- *     account_tell_new_email(c, before.email, out->email)      // after it
  *
  * Whoever is signed in may change the members of profile_schema, and nobody else's: call_user() is the account, `given`
  * the mask of the members that are to change. Roles, status and department are the administrators' (account.h).

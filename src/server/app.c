@@ -7,7 +7,6 @@
 #include "records/filing.h"
 #include "server/health.h"
 #include "server/work.h"
-#include "site/mail.h"
 #include "site/metrics.h"
 #include "web/openapi_document.h"
 #include "imaging/thumbnails.h"
@@ -125,7 +124,7 @@ static bool open_serving(struct app *app, struct error *error)
     if (!audit_open(app->db, &app->audit, error) || !thumbnails_open(app, &app->thumbnails, error))
         return false;
     app->jobs = (struct jobs){ thumbnails_want, app->thumbnails };
-    return prober_open(app, &app->prober, error) && (!mail_is_configured(app) || mailer_open(app, &app->mailer, error));
+    return prober_open(app, &app->prober, error);
 }
 
 /* Said where whoever starts it looks, and in the log. */
@@ -195,8 +194,7 @@ bool app_open(struct app *app, bool serving)
 
 void app_close(struct app *app)
 {
-    mailer_close(app->mailer);
-    lockout_close(app->lockout); /* which mails that are composed now still ask */
+    lockout_close(app->lockout);
     prober_close(app->prober);
     work_close_relay(app);
     schedules_close(app->schedules);
@@ -215,6 +213,7 @@ void app_close(struct app *app)
     blob_close(app->archive);
     blob_close(app->files);
     db_close(app->db);
+    worker_free(app->worker);
     budget_free(app->budget);
     log_close(app->log);
     turns_free(app->turns);

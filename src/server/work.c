@@ -4,14 +4,16 @@
 #include "celery/relay.h"
 #include "jobs/clean.h"
 #include "people/clean.h"
+#include "people/mailing.h"
+#include "people/own_password.h"
 #include "records/renewal.h"
 #include "records/trash_work.h"
 #include "upkeep/tasks.h"
 #include "web/idempotency.h"
 
 const struct job_kind *const work_kinds[] = {
-    &task_backup, &trash_mark, &renewal_kind,   &task_purge,        &task_scrub,
-    &task_sweep,  &task_audit, &sessions_clean, &idempotency_clean, &jobs_clean,
+    &mail_send_kind, &password_reset_kind, &task_backup, &trash_mark,     &renewal_kind,      &task_purge,
+    &task_scrub,     &task_sweep,          &task_audit,  &sessions_clean, &idempotency_clean, &jobs_clean,
 };
 const int work_kind_count = (int)(sizeof(work_kinds) / sizeof(work_kinds[0]));
 

@@ -29,7 +29,6 @@ struct router;
 struct thumbnails;
 struct redis;
 struct turns;
-struct mailer;
 struct lockout;
 struct decoder_pool;
 struct prober;
@@ -62,7 +61,6 @@ struct app {
     struct jobs jobs;                           /* whom to ask for what is done later */
     struct lockout *lockout;                    /* counts failed sign-ins */
     struct turns *turns;                        /* of uploads of the same bytes, and of moves */
-    struct mailer *mailer;                      /* NULL: no mail server is set */
     struct results *results;                    /* rendered pictures, to be made again at any time */
     struct schedules *schedules;                /* of jobs that come again; NULL in commands that do none */
     struct worker *worker;                      /* does jobs in this process; NULL: none does */

@@ -58,11 +58,6 @@ void answer_stream(struct call *c, const char *media_type, int64_t length,
     http_set_stream(c->request, length, read, release, self);
 }
 
-void answer_after(struct call *c, void (*after)(struct call *c))
-{
-    exchange_of(c)->after = after;
-}
-
 void answer_encode(struct exchange *x)
 {
     const struct endpoint *e = x->endpoint;

@@ -132,7 +132,6 @@ static bool handle(struct call *c)
     text_clear(&x->answer);
     x->status = 0;
     x->header_count = 0;
-    x->after = NULL;
     x->actor.audit.written = false;
     x->actor.audit.detail = STR_NULL;
     x->actor.audit.watched = NULL;
@@ -168,8 +167,6 @@ static void done(struct call *c, bool ok, void *unused)
     struct exchange *x = exchange_of(c);
     if (ok && (x->endpoint->flags & CHANGES_AUTHORITY))
         authority_changed(c->app->authority);
-    if (ok && x->after)
-        x->after(c);
     if (!ok)
         x->actor.audit.written = false;
     answer_send(x, ok);

@@ -56,10 +56,9 @@ struct exchange {
         struct str value;
     } headers[8];
     int header_count;
-    void (*after)(struct call *c); /* once it is certain that the request has succeeded, before the answer */
-    struct str problem_extra;      /* further members of the problem: `"missing_chunks":[3]` */
-    bool problem_is_set;           /* the handler wrote x->answer itself (RFC 6749 errors) */
-    bool on_worker; /* begin has moved there, because the token has to be looked up in a remote database */
+    struct str problem_extra; /* further members of the problem: `"missing_chunks":[3]` */
+    bool problem_is_set;      /* the handler wrote x->answer itself (RFC 6749 errors) */
+    bool on_worker;           /* begin has moved there, because the token has to be looked up in a remote database */
 };
 
 /* The request behind a call, for handlers: a rule that a command may reach asks site/actor.h instead. */
@@ -81,8 +80,6 @@ void answer_file(struct call *c, const char *media_type, int fd, int64_t offset,
 void answer_stream(struct call *c, const char *media_type, int64_t length,
                    ptrdiff_t (*read)(void *self, int64_t offset, char *out, ptrdiff_t max), void (*release)(void *self),
                    void *self);
-/* `after` is called once what the handler did is committed: for mail and the like. */
-void answer_after(struct call *c, void (*after)(struct call *c));
 
 /* dispatch.c */
 void dispatch_http_app(struct app *app, struct http_app *out);

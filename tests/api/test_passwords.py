@@ -12,13 +12,11 @@ NEW = "quiet-heron-6021"
 
 
 class MailSink:
-    """An SMTP server in a thread that keeps what it is sent. One that is held says nothing to those who come."""
+    """An SMTP server in a thread that keeps what it is sent, or answers `refusal` to whom it is for."""
 
     def __init__(self):
         self.mails = []
-        self.connections = 0
-        self.is_open = asyncio.Event()
-        self.is_open.set()
+        self.refusal = None
         self.loop = asyncio.new_event_loop()
         started = threading.Event()
 
@@ -37,13 +35,13 @@ class MailSink:
 
     async def _talk(self, reader, writer):
         mail = {"to": [], "data": b""}
-        self.connections += 1
-        await self.is_open.wait()
         writer.write(b"220 sink ESMTP\r\n")
         while line := await reader.readline():
             word = line.split(b" ")[0].strip().upper()
             if word == b"EHLO":
                 writer.write(b"250-sink\r\n250 8BITMIME\r\n")
+            elif word == b"RCPT" and self.refusal:
+                writer.write(self.refusal + b" not now\r\n")
             elif word == b"RCPT":
                 mail["to"].append(re.search(rb"<(.*)>", line).group(1).decode())
                 writer.write(b"250 ok\r\n")
@@ -60,12 +58,6 @@ class MailSink:
             else:
                 writer.write(b"250 ok\r\n")
         writer.close()
-
-    def hold(self):
-        self.loop.call_soon_threadsafe(self.is_open.clear)
-
-    def release(self):
-        self.loop.call_soon_threadsafe(self.is_open.set)
 
     def close(self):
         self.loop.call_soon_threadsafe(self.loop.stop)

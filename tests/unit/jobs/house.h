@@ -43,6 +43,7 @@ static inline struct call *begin(struct fixture *f)
 static inline void end(void)
 {
     worker_close(app.worker);
+    worker_free(app.worker);
     log_close(app.log);
 }
 

@@ -307,6 +307,7 @@ static void every_effect_is_made_once(void **state)
     assert_string_equal(arena_cstring(&c->arena, job.result.text), "{\"n\":14}");
     assert_int_equal(job.attempt, 1);
     worker_close(second);
+    worker_free(second);
     end();
 }
 
@@ -357,6 +358,7 @@ static void a_worker_that_closes_gives_back_what_it_has(void **state)
     while (!atomic_load(&running))
         sched_yield();
     worker_close(app.worker);
+    worker_free(app.worker);
     app.worker = NULL;
     struct job job = job_of(c, id);
     assert_int_equal(job.state, JOB_QUEUED);

@@ -356,6 +356,7 @@ static void a_worker_that_closes_ends_the_process(void **state)
     while (job_of(c, id).state != JOB_RUNNING)
         sched_yield();
     worker_close(app.worker);
+    worker_free(app.worker);
     app.worker = NULL;
     struct job job = job_of(c, id);
     assert_int_equal(job.state, JOB_QUEUED);
