@@ -102,22 +102,31 @@ static bool load_permissions(struct call *c, struct principal *out)
     return cursor_close(&rows);
 }
 
-static bool load(struct call *c, struct str session, struct principal *out)
+#define LOADED \
+    "select s.id, s.user_id, u.must_change_password from sessions s join users u on u.id = s.user_id where " \
+    "s.revoked_at is null and u.status = 'ACTIVE' and u.deleted_at is null and "
+
+/* What `rows` has found. */
+static bool load(struct call *c, struct cursor *rows, uint64_t epoch, struct principal *out)
+{
+    struct principal loaded = { .epoch = epoch, .known_us = clock_monotonic_us() };
+    bool found = cursor_next(rows);
+    if (found) {
+        loaded.session_id = cursor_integer(rows, 0);
+        loaded.user_id = cursor_integer(rows, 1);
+        loaded.must_change_password = cursor_integer(rows, 2) != 0;
+    }
+    if (!cursor_close(rows) || !found || !load_permissions(c, &loaded))
+        return false;
+    *out = loaded;
+    return true;
+}
+
+static bool load_by_name(struct call *c, struct str session, uint64_t epoch, struct principal *out)
 {
     struct cursor rows;
-    db_rows(c, &rows,
-            "select s.id, s.user_id, u.must_change_password from sessions s join users u on u.id = s.user_id where "
-            "s.session_uuid = ? and s.revoked_at is null and s.expires_at > ? and u.status = 'ACTIVE' and "
-            "u.deleted_at is null",
-            V(session), V(clock_now()));
-    bool found = cursor_next(&rows);
-    if (found) {
-        out->session_id = cursor_integer(&rows, 0);
-        out->user_id = cursor_integer(&rows, 1);
-        out->must_change_password = cursor_integer(&rows, 2) != 0;
-    }
-    cursor_close(&rows);
-    return found && load_permissions(c, out);
+    db_rows(c, &rows, LOADED "s.session_uuid = ? and s.expires_at > ?", V(session), V(clock_now()));
+    return load(c, &rows, epoch, out);
 }
 
 uint64_t authority_epoch(struct authority *authority)
@@ -132,7 +141,7 @@ bool authority_check(struct call *c, struct authority *authority, struct str tok
     if (!cache_get(authority->cache, token, epoch, &cached)) {
         struct str session;
         if (!read_token(authority, &c->arena, token, &session, &cached.expires_at_us) ||
-            !load(c, session, &cached.principal))
+            !load_by_name(c, session, epoch, &cached.principal))
             return fail(c, E_UNAUTHENTICATED, "the token is not valid, or no longer");
         cache_put(authority->cache, token, epoch, &cached, PRINCIPAL_CACHE_S * 1000);
     }
@@ -140,6 +149,18 @@ bool authority_check(struct call *c, struct authority *authority, struct str tok
         return fail(c, E_UNAUTHENTICATED, "the token has expired");
     *out = cached.principal;
     return true;
+}
+
+bool authority_still(struct call *c, struct authority *authority, struct principal *who)
+{
+    struct cursor rows;
+    uint64_t epoch = cache_epoch(authority->cache);
+    if (epoch != CACHE_BLIND && epoch == who->epoch &&
+        clock_monotonic_us() - who->known_us < PRINCIPAL_CACHE_S * 1000000)
+        return true;
+    db_release(c); /* what this call sees is as old as its first look */
+    db_rows(c, &rows, LOADED "s.id = ?", V(who->session_id));
+    return load(c, &rows, epoch, who) || fail(c, E_UNAUTHENTICATED, "the account or its session has ended meanwhile");
 }
 
 bool authority_knows(struct authority *authority, struct str token, uint64_t epoch)

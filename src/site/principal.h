@@ -12,6 +12,7 @@
  *     if (!authority_check(c, app->authority, token, epoch, &who)) ... // E_UNAUTHENTICATED, or the database's failure
  *     principal_may(&who, MAY_READ_STUDIES)
  *     authority_changed(app->authority);                               // after the commit of a change of rights
+ *     if (!authority_still(c, app->authority, &who)) ...               // the body has come: may they still?
  *
  * A principal is a copy, which its request keeps to its end. The authority has the key, which SECRET_KEY gives: another
  * SECRET_KEY, and no token is valid any more. Thread-safe.
@@ -28,6 +29,8 @@ struct principal {
     int64_t session_id;
     uint64_t permissions; /* PERMISSION_BIT each */
     bool must_change_password;
+    uint64_t epoch; /* of the authority, and when (clock_monotonic_us): what was read then */
+    int64_t known_us;
 };
 
 struct authority;
@@ -49,6 +52,9 @@ uint64_t authority_epoch(struct authority *authority);
 /* Fills *out from the token; E_UNAUTHENTICATED says only that it is not valid. */
 bool authority_check(struct call *c, struct authority *authority, struct str token, uint64_t epoch,
                      struct principal *out);
+/* After a wait, such as for a body: reads the rights anew, by the session, where PRINCIPAL_CACHE_S have passed or
+ * something has changed. A token or session that has only run out meanwhile was good when this began, and still is. */
+bool authority_still(struct call *c, struct authority *authority, struct principal *who);
 /* Is it known already, so that checking it needs no database? */
 bool authority_knows(struct authority *authority, struct str token, uint64_t epoch);
 /* Something about accounts, roles or sessions has changed: forget what was cached. After the commit. */

@@ -153,3 +153,9 @@ bool admission_check(struct exchange *x)
 {
     return check_caller(x) && check_permission(x) && check_body_type(x) && check_body_coding(x) && check_body_size(x);
 }
+
+bool admission_still(struct exchange *x)
+{
+    struct call *c = &x->call;
+    return !x->actor.principal || (authority_still(c, c->app->authority, &x->principal) && check_permission(x));
+}

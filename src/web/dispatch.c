@@ -198,7 +198,7 @@ static void work(struct request *r)
 {
     struct exchange *x = http_app_data(r);
     struct call *c = &x->call;
-    if (!body_arrived(x)) {
+    if (!body_arrived(x) || (x->endpoint->receive && !admission_still(x))) {
         answer_send(x, false);
         return;
     }

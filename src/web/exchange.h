@@ -84,11 +84,13 @@ void answer_stream(struct call *c, const char *media_type, int64_t length,
 /* dispatch.c */
 void dispatch_http_app(struct app *app, struct http_app *out);
 
-/* admission.c: what is decided before the body is read. Each sets call.error when it says no. */
+/* admission.c: what is decided before the body is read, and asked again when a long one has come. Each sets call.error
+ * when it says no. */
 bool admission_route(struct exchange *x);
 uint64_t admission_epoch(struct exchange *x); /* authority_epoch, as the request began */
 bool admission_check(struct exchange *x);     /* token, rate, permission, type and size of the body */
 int64_t admission_body_limit(const struct exchange *x);
+bool admission_still(struct exchange *x); /* on a worker, when a body that may have taken long has come */
 
 /* proxy.c: who asks, through which names. */
 enum { PROXY_HOPS_MAX = 32 };
