@@ -61,7 +61,6 @@ static int work(struct call *c, uint64_t kinds, const sigset_t *set)
     if (!open_consumer(c, &consumer)) {
         worker_stop(c->app->worker, 0);
         worker_close(c->app->worker);
-        c->app->worker = NULL;
         return command_failed(c);
     }
     log_write(c->app->log, LOG_INFO, NULL, "worker.ready", "%" PRId64 " jobs at once", in->threads);
