@@ -173,16 +173,20 @@ bool lockout_pass(struct call *c, const struct lock_subject *who, bool right, in
         struct str key;
         struct str network; /* as the lock is shown */
         bool counts, is_account;
+        int64_t kept_until_us; /* by the database */
     } counters[] = {
-        { &lockout->pair, pair_key(&c->arena, subject, network), network, true, true },
-        { &lockout->account, subject, STR_NULL, !who->familiar, true },
-        { &lockout->network, network_key(&c->arena, network), network, !who->familiar && lockout->network.most, false },
+        { &lockout->pair, pair_key(&c->arena, subject, network), network, true, true, who->locked_here },
+        { &lockout->account, subject, STR_NULL, !who->familiar, true, who->locked_everywhere },
+        { &lockout->network, network_key(&c->arena, network), network, !who->familiar && lockout->network.most, false,
+          0 },
     };
     for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
         if (!counters[i].counts)
             continue;
         int64_t forgiven_us = counters[i].is_account ? who->unlocked_at : 0, until_us;
         bool begins = false;
+        if (counters[i].kept_until_us > now_us) /* another server's, or an earlier process' */
+            tries_lock(lockout->tries, counters[i].key, now_us, counters[i].kept_until_us);
         if (right)
             until_us = tries_locked_until(lockout->tries, counters[i].key, now_us, forgiven_us);
         else

@@ -18,9 +18,10 @@
  *         return fail(c, E_UNAUTHENTICATED, "name or password is wrong");      // with Retry-After when it is locked
  *
  * A name that no account has is counted alike, so that nobody learns which names there are. Counters are in memory
- * (kv/tries.h): a failed attempt writes nothing. A lock of an account that exists is kept in sign_in_locks, after the
- * answer, for administrators to see and for the next start; it leaves an audit row, and its owner gets a mail. When
- * that cannot be written the lock holds all the same, in this process.
+ * (kv/tries.h), or in the Redis that servers share: a failed attempt writes nothing. A lock of an account that exists is
+ * kept in sign_in_locks, after the answer, for administrators to see, for the next start and for other servers; it
+ * leaves an audit row, and its owner gets a mail. When that cannot be written the lock holds all the same, in this
+ * process.
  */
 #ifndef ROENTGEN_LOCKOUT_H
 #define ROENTGEN_LOCKOUT_H
@@ -39,13 +40,19 @@ struct lock_subject {
     struct str name;     /* as it was given; counts when there is no account */
     int64_t unlocked_at; /* users.unlocked_at */
     bool familiar;       /* the account was signed in to from this network */
+    /* Ends of locks that the database keeps, whichever server began them: from this network, from all; 0: none. */
+    int64_t locked_here, locked_everywhere;
 };
 
-/* The columns familiar and unlocked_at of a query on `users u`, with two parameters: network,
- * lockout_familiar_since(). */
+#define LOCKED_UNTIL(which) \
+    "(select max(l.locked_until) from sign_in_locks l where l.user_id = u.id and " which \
+    " and l.locked_at > coalesce(u.unlocked_at, 0))"
+/* The columns unlocked_at, familiar, locked_here and locked_everywhere of a query on `users u`, with three parameters:
+ * network, lockout_familiar_since(), network. */
 #define LOCK_COLUMNS \
     "u.unlocked_at, " \
-    "(select count(*) from sign_in_networks n where n.user_id = u.id and n.network = ? and n.last_at > ?)"
+    "(select count(*) from sign_in_networks n where n.user_id = u.id and n.network = ? and n.last_at > ?), " LOCKED_UNTIL( \
+        "l.network = ?") ", " LOCKED_UNTIL("l.network is null")
 int64_t lockout_familiar_since(void);
 
 /* Asked once for each password, after it was compared: true when it was right and no counter is over its limit. When

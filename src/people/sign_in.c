@@ -28,12 +28,15 @@ static bool find_account(struct call *c, struct attempt *attempt, struct str *ha
                             " from users u where u.email_key = ? and u.deleted_at is null"
                           : "select u.id, u.password_hash, u.status, " LOCK_COLUMNS
                             " from users u where u.username_key = ? and u.deleted_at is null";
-    db_rows(c, &rows, sql, V(call_network(c)), V(lockout_familiar_since()), V(account_key(who->name, &c->arena)));
+    db_rows(c, &rows, sql, V(call_network(c)), V(lockout_familiar_since()), V(call_network(c)),
+            V(account_key(who->name, &c->arena)));
     if (cursor_next(&rows)) {
         *hash = arena_copy(&c->arena, cursor_text(&rows, 1));
         who->account_id = cursor_integer(&rows, 0);
         who->unlocked_at = cursor_integer(&rows, 3);
         who->familiar = cursor_integer(&rows, 4) > 0;
+        who->locked_here = cursor_integer(&rows, 5);
+        who->locked_everywhere = cursor_integer(&rows, 6);
         attempt->active = str_equal(cursor_text(&rows, 2), S("ACTIVE"));
     }
     return cursor_close(&rows);
@@ -76,10 +79,13 @@ bool password_confirmed(struct call *c, int64_t user_id, struct str password, co
     struct cursor rows;
     struct str hash = nobodys_hash(c);
     int64_t locked_until;
-    db_rows(c, &rows, "select password_hash, unlocked_at from users where id = ?", V(user_id));
+    db_rows(c, &rows,
+            "select u.password_hash, u.unlocked_at, " LOCKED_UNTIL("l.network = ?") " from users u where u.id = ?",
+            V(call_network(c)), V(user_id));
     if (cursor_next(&rows)) {
         hash = arena_copy(&c->arena, cursor_text(&rows, 0));
         who.unlocked_at = cursor_integer(&rows, 1);
+        who.locked_here = cursor_integer(&rows, 2);
     }
     if (!cursor_close(&rows))
         return false;

@@ -172,6 +172,12 @@ def test_without_redis_rights_are_read_each_time(pair, redis):
             found = health(server)
             assert (found["status"], found["checks"]["redis"]) == ("degraded", "not reachable")
         ok(chief.put(f"/users/{user.id}/roles", json={"roles": ["admin"]}))
+        name = a.account("viewer", admin=chief).user["username"]
+        for _ in range(SETTINGS["LOGIN_MAX_FAILURES"]):
+            wrong(a, name)
+        locks = f"select 1 from sign_in_locks l join users u on u.id = l.user_id where u.username = '{name}'"
+        wait_until(lambda: a.database.rows(locks), "the lock in the database")
+        assert "Retry-After" in right(b, name).headers
     finally:
         redis.start()
     wait_until(lambda: all(is_used(server) for server in pair), "Redis in use again")
