@@ -31,6 +31,7 @@
     X(system_endpoints) \
     X(backup_endpoints) \
     X(job_endpoints) \
+    X(import_endpoints) \
     X(health_endpoints) \
     X(document_endpoints)
 

@@ -2,6 +2,7 @@
 #include "server/work.h"
 
 #include "celery/relay.h"
+#include "intake/import_job.h"
 #include "jobs/clean.h"
 #include "people/clean.h"
 #include "people/mailing.h"
@@ -12,8 +13,8 @@
 #include "web/idempotency.h"
 
 const struct job_kind *const work_kinds[] = {
-    &mail_send_kind, &password_reset_kind, &task_backup, &trash_mark,     &renewal_kind,      &task_purge,
-    &task_scrub,     &task_sweep,          &task_audit,  &sessions_clean, &idempotency_clean, &jobs_clean,
+    &mail_send_kind, &password_reset_kind, &task_backup, &trash_mark,     &renewal_kind,      &task_purge, &task_scrub,
+    &task_sweep,     &task_audit,          &import_kind, &sessions_clean, &idempotency_clean, &jobs_clean,
 };
 const int work_kind_count = (int)(sizeof(work_kinds) / sizeof(work_kinds[0]));
 

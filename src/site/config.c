@@ -232,6 +232,8 @@ const struct setting config_rows[] = {
         .doc = "When stored files are read and compared with their SHA-256, FSCK_FILES at a time. Empty: never."),
     ROW(fsck_files, INTEGER, "FSCK_FILES", "20000", .min = 1, .max = 1000000000, .group = "Jobs",
         .doc = "How many files FSCK_SCHEDULE looks at each time; the next time goes on behind them."),
+    ROW(import_root, TEXT, "IMPORT_ROOT", "", .max = 4000, .group = "Jobs",
+        .doc = "Folder below which administrators may have folders imported over REST. Empty: none."),
 
     ROW(task_names, TEXT, "TASK_NAMES", "", .max = 4000, .group = "Tasks elsewhere",
         .doc = "Work that other programs do, names separated by commas (ai.echo,report.render): each is a kind of job, "

@@ -52,6 +52,7 @@ struct config {
     int64_t worker_concurrency, jobs_warn_after_s, jobs_keep_s, session_keep_s, audit_keep_s, purge_after_s, fsck_files;
     int64_t backup_keep;
     struct str purge_schedule, backup_target, backup_schedule, fsck_schedule;
+    struct str import_root;
     unsigned task_broker, task_serializer;
     struct str task_names, task_url, task_result_url, task_queue, task_prefix, task_separator, task_priority_steps;
     int64_t task_visibility_timeout_s, task_time_limit_s;

@@ -7,7 +7,7 @@ import signal
 import subprocess
 
 import pytest
-from support import BINARY, CT, PATIENCE, ok, png, sample
+from support import BINARY, CT, PATIENCE, Server, dicom, ok, png, problem, sample, wait_until
 
 
 @pytest.fixture
@@ -125,3 +125,75 @@ def test_a_terminal_sees_how_far_it_has_got(prepared, tmp_path):
         said = ""
     os.close(master)
     assert all(" of 50 files" in part and "files/s" in part for part in said.split("\r\x1b[K") if part)
+
+
+# ---- over REST ----
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory):
+    """A server, and the folder from which it may import."""
+    folder = tmp_path_factory.mktemp("shelf")
+    server = Server(tmp_path_factory.mktemp("importing"), IMPORT_ROOT=str(folder / "root"))
+    (folder / "root").mkdir()
+    (folder / "beside").mkdir()
+    (folder / "beside" / "secret.png").write_bytes(png())
+    server.init().start()
+    yield server, folder / "root"
+    server.close()
+
+
+def ended(api, job):
+    over = ("SUCCEEDED", "FAILED", "CANCELLED")
+    return wait_until(lambda: (j := ok(api.get(f"/system/jobs/{job['id']}")))["state"] in over and j, "its end")
+
+
+def test_a_folder_is_imported_by_a_job(shelf):
+    server, root = shelf
+    chief = server.admin()
+    doctor = server.account("doctor", admin=chief)
+    folder = root / "cd 1" / "IMAGES"
+    folder.mkdir(parents=True)
+    (folder / "IM0001").write_bytes(dicom())
+    (folder / "key.png").write_bytes(png())
+    (folder / "report.dcm").write_bytes(b"no picture at all")
+    (folder / "README.TXT").write_text("nothing")
+    os.symlink(root.parent / "beside" / "secret.png", folder / "linked.png")
+    wish = {"folder": "cd 1", "owner": doctor.user["username"], "assign": "role:radiologist"}
+    job = ended(chief, ok(chief.post("/system/import", json=wish), 202))
+    assert job["state"] == "SUCCEEDED" and job["kind"] == "import.folder", job["error"]
+    result = job["result"]
+    assert {k: v for k, v in result.items() if k not in ("reasons", "bytes")} == {
+        "files": 5, "filed": 1, "stored": 1, "known": 0, "kept": 0, "skipped": 2, "refused": 1,
+    }  # fmt: skip
+    reasons = {(r["outcome"], r["files"]) for r in result["reasons"]}
+    assert reasons == {("REFUSED", 1), ("SKIPPED", 1)}
+    assert job["progress_done"] == 5 and "files/s" in job["progress_text"]
+    mine = ok(doctor.get("/image-files"))["items"]
+    assert sorted(f["original_filename"] for f in mine) == ["IM0001", "key.png"]
+    again = ended(chief, ok(chief.post("/system/import", json=wish), 202))
+    assert again["id"] != job["id"] and again["result"]["known"] == 2
+
+
+@pytest.mark.parametrize("folder", ["../beside", "/etc", "cd/../../beside", "nowhere", "link", "."])
+def test_only_what_lies_below_the_root(shelf, folder):
+    server, root = shelf
+    (root / "cd").mkdir(exist_ok=True)
+    if not (root / "link").exists():
+        os.symlink(root.parent / "beside", root / "link")
+    answer = server.admin().post("/system/import", json={"folder": folder})
+    if folder == ".":
+        assert answer.status_code == 202
+    else:
+        assert "secret" not in problem(answer, 404)["detail"]
+
+
+def test_who_may_not_import(shelf, admin):
+    server, root = shelf
+    doctor = server.account("doctor")
+    problem(doctor.post("/system/import", json={"folder": "."}), 403)
+    assert "IMPORT_ROOT" in problem(admin.post("/system/import", json={"folder": "."}), 403)["detail"]
+    chief = server.admin()
+    problem(chief.post("/system/import", json={"folder": ".", "owner": "nobody-at-all"}), 404)
+    problem(chief.post("/system/import", json={"folder": ".", "assign": "role:nobody-has-it"}), 404)
+    problem(chief.post("/system/import", json={}), 422)

@@ -44,7 +44,7 @@ ELSEWHERE = {
     ("records/study_view.c", "select x.body_part from series"): "for those who see all files of the study",
     (
         "records/filing_instance.c",
-        "select f.id, f.is_apart, f.status, f.status_reason, f.damage",
+        "select f.id from image_files f where f.series_id = ? and f.is_deleted = 0 and f.is_inst",
     ): "takes a place, whoever sees it",
     (
         "records/filing_instance.c",
@@ -76,7 +76,7 @@ ELSEWHERE = {
         "where f.is_deleted = 0 and f.status = 'UPLOADING'",
     ): "forgotten uploads, removed by the clock",
     ("intake/upload_chunks.c", "select id from image_files where id"): "locks an upload that was loaded",
-    ("cli/cmd_import.c", "where f.sha256 = ? and f.uploaded_by"): "has this account these bytes already",
+    ("intake/import.c", "where f.sha256 = ? and f.uploaded_by"): "has this account these bytes already",
 }
 
 

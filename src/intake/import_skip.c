@@ -1,5 +1,5 @@
 /* import_skip.c - two tables of names. Case makes no difference: CDs are written by every system. */
-#include "cli/import_skip.h"
+#include "intake/import_skip.h"
 
 #include "base/str.h"
 
