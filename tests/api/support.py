@@ -440,6 +440,20 @@ class Api(httpx.Client):
         )
 
 
+# Statements of the server's own threads, which look now and then what there is to do and write audit rows behind the
+# answers: nothing to count where those of a request are.
+OF_THE_BACKGROUND = re.compile(
+    r"audit_logs|study_renewals|search_rebuilds|trash_work|\bjobs\b|job_schedules|select j\."
+)
+
+
+def at_rest(api):
+    """When every thumbnail is made that is to be made: those of DICOM begin a second after the last has come."""
+    wait_until(
+        lambda: re.search(r"^roentgen_thumbnails_waiting 0$", api.get("/metrics").text, re.M), "the end of thumbnails"
+    )
+
+
 def ok(answer, status=200):
     """Asserts the status; gives the decoded body, None for an empty one."""
     assert answer.status_code == status, (
