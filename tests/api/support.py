@@ -211,6 +211,7 @@ class Server:
             "SEND_TIMEOUT": "1h",
             "BODY_WINDOW": "1h",
             "STOP_GRACE": "10m",
+            "ACCESS_TOKEN_LIFETIME": "12h",
             **settings,
         }
         self.process = None
