@@ -67,6 +67,15 @@ def after_restoring(check):
     return check()
 
 
+def comes_to(wanted, look):
+    """That look() gives this, after rows were deleted, restored, or put in another's place."""
+
+    def check():
+        assert look() == wanted
+
+    after_restoring(check)
+
+
 # ---- databases ----
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from support import DATA, dicom, ok, uid, unique
+from support import DATA, comes_to, dicom, ok, uid, unique
 
 
 DAY = "1947-02-28"
@@ -54,11 +54,12 @@ def test_what_goes_and_comes_back(admin, doctor, study):
     assert found(doctor, modality="PT") == [] and found(doctor, modality="CT") == [of]
     assert of not in found(admin, modality="PT", page_size=100)
     ok(doctor.post(path + "/restore"))
-    assert found(doctor, modality="PT") == [of] and of in found(admin, modality="PT", page_size=100)
+    comes_to([of], lambda: found(doctor, modality="PT"))
+    comes_to(True, lambda: of in found(admin, modality="PT", page_size=100))
     ok(admin.delete(f"/studies/{of}"), 204)
     assert of not in found(admin, modality="PT", page_size=100) and found(doctor, modality="PT") == []
     ok(admin.post(f"/studies/{of}/restore"))
-    assert of in found(admin, modality="PT", page_size=100)
+    comes_to(True, lambda: of in found(admin, modality="PT", page_size=100))
 
 
 def test_what_a_person_registers(admin, doctor):
