@@ -225,7 +225,6 @@ class Server:
             "LOG_LEVEL": "info",
             "TIME_ZONE": "UTC",
             "FSCK_SCHEDULE": "",  # it would find at night what tests damage
-            "WORKERS": "8",
             "DECODER_TIMEOUT": "10m",
             "HEADER_TIMEOUT": "10m",
             "IDLE_TIMEOUT": "1h",
