@@ -16,7 +16,7 @@ def mail():
 
 
 @pytest.fixture
-def mailing(new_server, mail):
+def mailing(mail, new_server):
     return new_server(SMTP_URL=f"smtp://127.0.0.1:{mail.port}", MAIL_FROM="roentgen@example.org")
 
 
@@ -92,7 +92,17 @@ def test_a_reset_does_the_same_work_for_all(mailing, mail):
     problem(client.post("/auth/password/reset", json={"email": "no-at-sign"}), 422)
 
 
-def test_a_reset_lifts_locks(new_server, mail):
+def test_who_does_not_answer_to_quit_holds_no_other_mail_up(mailing, mail):
+    """libcurl would wait two minutes, and the end of the server with it."""
+    mail.is_polite = False
+    for address in ("chief@example.org", mailing.account("doctor").user["email"]):
+        ok(mailing.client().post("/auth/password/reset", json={"email": address}), 202)
+    wait_until(lambda: len(mail.mails) == 2, "the second mail")
+    assert mailing.stop() == 0
+    assert not mailing.log_lines("mail.failed")
+
+
+def test_a_reset_lifts_locks(mail, new_server):
     server = new_server(
         SMTP_URL=f"smtp://127.0.0.1:{mail.port}", MAIL_FROM="r@example.org", TRUSTED_PROXIES="127.0.0.1"
     )
@@ -118,7 +128,7 @@ def test_a_reset_lifts_locks(new_server, mail):
         ("127.1", "try", True),
     ],
 )
-def test_nothing_is_sent_in_the_clear(new_server, mail, host, tls, sent):
+def test_nothing_is_sent_in_the_clear(mail, new_server, host, tls, sent):
     """The sink offers no STARTTLS, as a server whose greeting somebody has changed. 127.1 leads here, but no rule knows
     it for this machine."""
     server = new_server(SMTP_URL=f"smtp://u:secret@{host}:{mail.port}", MAIL_FROM="r@example.org", SMTP_TLS=tls)

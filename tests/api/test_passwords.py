@@ -17,6 +17,7 @@ class MailSink:
     def __init__(self):
         self.mails = []
         self.connections = 0
+        self.is_polite = True  # says good-bye
         self.is_open = asyncio.Event()
         self.is_open.set()
         self.loop = asyncio.new_event_loop()
@@ -54,6 +55,8 @@ class MailSink:
                 self.mails.append(mail)
                 mail = {"to": [], "data": b""}
                 writer.write(b"250 taken\r\n")
+            elif word == b"QUIT" and not self.is_polite:
+                continue
             elif word == b"QUIT":
                 writer.write(b"221 bye\r\n")
                 break
@@ -87,7 +90,7 @@ def mail():
 
 
 @pytest.fixture
-def mailing(new_server, mail):
+def mailing(mail, new_server):
     return new_server(SMTP_URL=f"smtp://127.0.0.1:{mail.port}", MAIL_FROM="roentgen@example.org")
 
 
