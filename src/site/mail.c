@@ -5,6 +5,7 @@
 #include "base/address.h"
 
 #include <curl/curl.h>
+#include <sys/socket.h>
 
 enum { CONNECT_TIMEOUT_S = 5, TIMEOUT_S = 20 };
 
@@ -113,6 +114,16 @@ static CURLcode transfer(struct call *c, CURL *curl, struct str to, struct sendi
     return code;
 }
 
+/* libcurl says QUIT now, and would wait two minutes for the answer, whatever TIMEOUT_S says: no other mail would go out
+ * meanwhile, nor the process end. The mail is taken or not by then: nothing is read any more. */
+static void leave(CURL *curl)
+{
+    curl_socket_t line = CURL_SOCKET_BAD;
+    if (curl_easy_getinfo(curl, CURLINFO_ACTIVESOCKET, &line) == CURLE_OK && line != CURL_SOCKET_BAD)
+        shutdown(line, SHUT_RD);
+    curl_easy_cleanup(curl);
+}
+
 bool mail_send(struct call *c, const struct mail *mail, bool (*is_stopping)(const void *context), const void *context)
 {
     if (!mail_is_configured(c->app))
@@ -124,7 +135,7 @@ bool mail_send(struct call *c, const struct mail *mail, bool (*is_stopping)(cons
         return fail(c, E_INTERNAL, "libcurl does not start");
     struct sending sending = { { format_mail(c, mail) }, is_stopping, context, 0 };
     CURLcode code = transfer(c, curl, mail->to, &sending);
-    curl_easy_cleanup(curl);
+    leave(curl);
     bool refused = code != CURLE_OK && code != CURLE_USE_SSL_FAILED && sending.reply >= 500 && sending.reply < 600;
     return code == CURLE_OK ||
            (refused ? fail(c, E_INVALID, "the mail server refused the mail for good (%ld)", sending.reply)

@@ -82,7 +82,7 @@ def test_a_terminal_keeps_what_was_said_at_the_start(new_server):
         def ready():
             nonlocal said
             said += os.read(master, 4096).decode()
-            return re.search(r"http://[^/\s]*:(\d+)", said)
+            return re.search(r"http://[^/\s]*:(\d+)\D", said)  # and not a part of the number
 
         server.port = int(wait_until(ready).group(1))
         assert server.client().get("/health/live").status_code == 200

@@ -2,7 +2,7 @@
 
 import pytest
 
-from support import JPEG, ok, png, problem, sample, unique, wait_until, wrong_members
+from support import JPEG, comes_to, ok, png, problem, sample, unique, wait_until, wrong_members
 
 
 def everything_about(api, file_id):
@@ -189,6 +189,10 @@ def test_deleted_things_are_unreadable(doctor, radiologist, admin):
     assert ok(doctor.get("/image-files/stats/summary"))["total_files"] == 0
 
 
+def total(api, **query):
+    return ok(api.get("/image-files/my-images", params=query))["total"]
+
+
 def test_restore(server, doctor, colleague, radiologist):
     content = png()
     file = doctor.upload(content, description="zurück")
@@ -201,7 +205,7 @@ def test_restore(server, doctor, colleague, radiologist):
     back = ok(doctor.post(f"/image-files/{file['id']}/restore"))
     assert back["is_deleted"] is False and back["deleted_at"] is None and back["deleted_by"] is None
     assert doctor.get(f"/image-files/{file['id']}/download").content == content
-    assert ok(doctor.get("/image-files/my-images", params={"search": "zurück"}))["total"] == 1
+    comes_to(1, lambda: total(doctor, search="zurück"))
 
 
 def test_a_deleted_file_stays_on_disk_until_purged(server, doctor):
@@ -259,7 +263,7 @@ def test_batch_delete_and_restore(doctor, colleague):
     ok(colleague.get(f"/image-files/{theirs}"))
     assert [i["status"] for i in batch(doctor, mine[:2], "restore")] == [200, 200]
     assert [i["status"] for i in batch(doctor, mine, "restore")] == [404, 404, 200]
-    assert ok(doctor.get("/image-files/my-images"))["total"] == 3
+    comes_to(3, lambda: total(doctor))
 
 
 def test_batch_tag_and_archive(admin, doctor):

@@ -46,6 +46,8 @@ def shelf(server, admin):
             patient_id=patient["id"],
         ),
     }
+    for name in ("jpeg", "png", "tiff"):
+        doctor.settled(files[name]["id"])  # a thumbnail changes the record
     return doctor, patient, {name: f["id"] for name, f in files.items()}
 
 

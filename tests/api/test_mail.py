@@ -16,7 +16,7 @@ def mail():
 
 
 @pytest.fixture
-def mailing(new_server, mail):
+def mailing(mail, new_server):
     return new_server(SMTP_URL=f"smtp://127.0.0.1:{mail.port}", MAIL_FROM="roentgen@example.org")
 
 
@@ -152,7 +152,17 @@ def test_a_mail_that_is_refused_for_good_is_told_to_who_runs_the_server(mailing,
     mail.token_for("chief@example.org")
 
 
-def test_a_reset_lifts_locks(new_server, mail):
+def test_who_does_not_answer_to_quit_holds_no_other_mail_up(mailing, mail):
+    """libcurl would wait two minutes, and the end of the server with it."""
+    mail.is_polite = False
+    for address in ("chief@example.org", mailing.account("doctor").user["email"]):
+        ok(mailing.client().post("/auth/password/reset", json={"email": address}), 202)
+    admin = mailing.admin()
+    wait_until(lambda: [j["state"] for j in jobs_of(admin, "mail.send")] == ["SUCCEEDED"] * 2, "the end of both jobs")
+    assert len(mail.mails) == 2 and mailing.stop() == 0
+
+
+def test_a_reset_lifts_locks(mail, new_server):
     server = new_server(
         SMTP_URL=f"smtp://127.0.0.1:{mail.port}", MAIL_FROM="r@example.org", TRUSTED_PROXIES="127.0.0.1"
     )
@@ -178,7 +188,7 @@ def test_a_reset_lifts_locks(new_server, mail):
         ("127.1", "try", True),
     ],
 )
-def test_nothing_is_sent_in_the_clear(new_server, mail, host, tls, sent):
+def test_nothing_is_sent_in_the_clear(mail, new_server, host, tls, sent):
     """The sink offers no STARTTLS, as a server whose greeting somebody has changed. 127.1 leads here, but no rule knows
     it for this machine."""
     server = new_server(SMTP_URL=f"smtp://u:secret@{host}:{mail.port}", MAIL_FROM="r@example.org", SMTP_TLS=tls)

@@ -17,6 +17,7 @@ class MailSink:
     def __init__(self):
         self.mails = []
         self.refusal = None
+        self.is_polite = True  # says good-bye
         self.loop = asyncio.new_event_loop()
         started = threading.Event()
 
@@ -52,6 +53,8 @@ class MailSink:
                 self.mails.append(mail)
                 mail = {"to": [], "data": b""}
                 writer.write(b"250 taken\r\n")
+            elif word == b"QUIT" and not self.is_polite:
+                continue
             elif word == b"QUIT":
                 writer.write(b"221 bye\r\n")
                 break
@@ -79,7 +82,7 @@ def mail():
 
 
 @pytest.fixture
-def mailing(new_server, mail):
+def mailing(mail, new_server):
     return new_server(SMTP_URL=f"smtp://127.0.0.1:{mail.port}", MAIL_FROM="roentgen@example.org")
 
 

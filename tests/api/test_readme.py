@@ -1,9 +1,11 @@
 """The README is true line by line: its blocks run as they stand, and the Chinese pages have what the English ones
 have."""
 
+import contextlib
 import os
 import re
 import shutil
+import socket
 import ssl
 import subprocess
 from pathlib import Path
@@ -104,9 +106,9 @@ def test_the_proxy_works_as_it_stands(tmp_path, new_server):
         capture_output=True,
         timeout=PATIENCE,
     )
-    socket = tmp_path / "nginx.socket"
+    place = tmp_path / "nginx.socket"
     proxy = proxy.replace("/etc/ssl/certs/", f"{tmp_path}/").replace("/etc/ssl/private/", f"{tmp_path}/")
-    proxy = proxy.replace("127.0.0.1:8000", f"127.0.0.1:{server.port}").replace("listen 443", f"listen unix:{socket}")
+    proxy = proxy.replace("127.0.0.1:8000", f"127.0.0.1:{server.port}").replace("listen 443", f"listen unix:{place}")
     # A socket has no address for X-Forwarded-For; nginx says "unix:", so the client is given one as a ward would have
     # it.
     proxy = proxy.replace("$remote_addr", "192.0.2.7")
@@ -125,11 +127,13 @@ def test_the_proxy_works_as_it_stands(tmp_path, new_server):
 
         def listening():
             assert process.poll() is None, Path(tmp_path / "nginx.log").read_text()
-            return socket.exists()
+            with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as s:
+                s.connect(str(place))  # its name is there a moment before it listens
+                return True
 
         wait_until(listening, "nginx")
         trust = ssl.create_default_context(cafile=str(tmp_path / "roentgen.pem"))
-        transport = httpx.HTTPTransport(uds=str(socket), verify=trust)
+        transport = httpx.HTTPTransport(uds=str(place), verify=trust)
         with httpx.Client(base_url=f"https://{name}", transport=transport, trust_env=False, timeout=PATIENCE) as client:
             answer = client.post("/api/v1/auth/login", json={"username": server.admin_name, "password": PASSWORD})
             assert answer.status_code == 200, answer.text

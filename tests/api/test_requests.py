@@ -1,5 +1,6 @@
 """What every request meets: routing, JSON, content types, problems, headers."""
 
+import contextlib
 import socket
 
 import pytest
@@ -284,8 +285,9 @@ def test_both_lengths_do_not_smuggle(server, nobody):
         s.sendall(smuggled)
         s.shutdown(socket.SHUT_WR)
         data = b""
-        while part := s.recv(65536):
-            data += part
+        with contextlib.suppress(ConnectionResetError):  # what is smuggled may be left unread
+            while part := s.recv(65536):
+                data += part
     assert data.count(b"HTTP/1.1 200") == 0
     ok(nobody.get("/health/live"))
 

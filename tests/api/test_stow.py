@@ -87,7 +87,10 @@ def test_the_same_files_again_are_stored(server, doctor):
     first = send(doctor, contents)
     before = stored(server)
     assert send(doctor, contents) == first and send(doctor, contents + contents[:1])[0] == first[0] + first[0][:1]
-    assert stored(server) == before and total(doctor) == 2
+    nothing_new(server, before)
+    assert total(doctor) == 2
+    for file in ok(doctor.get("/image-files/my-images"))["items"]:
+        assert doctor.get(f"/image-files/{file['id']}/download").content in contents
 
 
 def test_a_real_file(doctor):

@@ -13,7 +13,7 @@ import pydicom
 import pytest
 from pydicom.fileset import FileSet
 
-from support import DATA, dicom, ok, problem, sha256, uid, unique, wait_until
+from support import DATA, at_rest, dicom, ok, problem, sha256, uid, unique, wait_until
 
 
 def fetch(api, study_id):
@@ -148,6 +148,7 @@ def test_memory_does_not_grow_with_the_study(new_server):
     def peak():
         return int(re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{server.process.pid}/status").read_text()).group(1))
 
+    at_rest(admin)
     before, total = peak(), 0
     assert {r["study_id"] for r in rows} == {rows[0]["study_id"]} and rows[0]["study_id"], rows
     with admin.stream("GET", f"/api/v1/studies/{rows[0]['study_id']}/archive") as answer:

@@ -10,7 +10,8 @@ from support import CT, ON_SQLITE, ok, png, problem, sample, unique, wait_until,
 
 def test_health(nobody):
     for path in ("/health", "/api/v1/health", "/health/ready"):
-        body = ok(nobody.get(path))
+        # A look at disk and database that takes longer than four seconds is told as one that failed.
+        body = wait_until(lambda p=path: (a := nobody.get(p)).status_code == 200 and a.json(), "health")
         assert body["status"] in ("ok", "degraded")  # degraded: this machine's disk may be nearly full
         assert body["checks"]["database"] == "ok" and "storage" in body["checks"]
     ok(nobody.get("/health/live"))
@@ -46,7 +47,7 @@ def test_stats(admin, doctor):
     assert after["image_bytes"] == before["image_bytes"] + len(content)
     assert after["by_type"]["PNG"] == before["by_type"].get("PNG", 0) + 1
     days = after["uploads_by_day"]
-    assert len(days) == 14 and list(days.values())[-1] >= 1
+    assert len(days) == 14 and sum(list(days.values())[-2:]) >= 1  # it may be midnight
     assert 0 < after["storage_free_bytes"] <= after["storage_total_bytes"]
     assert after["users"] >= 2
 
@@ -146,13 +147,11 @@ def test_refused_attempts_leave_a_row(admin, viewer, doctor):
 
 def test_sign_ins_leave_a_row(admin, doctor, nobody):
     nobody.post("/auth/login", json={"username": doctor.user["username"], "password": "not-the-password"})
-    rows = wait_until(
-        lambda: (r := audit(admin, action="auth.login")) and {200, 401} <= {x["outcome"] for x in r} and r,
-        what="both rows",
-    )
-    assert any(r["user_id"] == doctor.id and r["outcome"] == 200 for r in rows) or any(
-        r["entity_id"] == doctor.id for r in rows
-    )
+
+    def of_the_doctor():
+        return [r for r in audit(admin, action="auth.login") if doctor.id in (r["user_id"], r["entity_id"])]
+
+    wait_until(lambda: {200, 401} <= {r["outcome"] for r in of_the_doctor()}, what="both rows")
 
 
 def test_audit_filters(admin, doctor):

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from support import Server, problem, unique, wait_until
+from support import Server, at_rest, problem, unique, wait_until
 
 ELEMENTS = 600000  # of 8 bytes: enough pages for the cut to come between the first and the last
 
@@ -86,7 +86,9 @@ def stored(tmp_path_factory):
     server.init().start()
     doctor = server.account("doctor")
     content = long_header()
-    yield server, doctor, doctor.upload(content, filename="long.dcm"), content
+    file = doctor.upload(content, filename="long.dcm")
+    at_rest(doctor)  # else its thumbnail may be what meets the cut
+    yield server, doctor, file, content
     server.close()
 
 

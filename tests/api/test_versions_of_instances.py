@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-from support import Server, dicom, ok, problem, uid, unique
+from support import Server, comes_to, dicom, ok, problem, uid, unique
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +38,11 @@ def film():
     return lambda n, cut=False: dicom(**same, pixels=bytes([n]) * (2 if cut else 4))
 
 
-def instances(api, file):
-    return [f["id"] for f in ok(api.get(f"/series/{file['series_id']}/instances"))["items"]]
+def instances(api, file, *wanted):
+    def listed():
+        return [f["id"] for f in ok(api.get(f"/series/{file['series_id']}/instances"))["items"]]
+
+    comes_to([w["id"] for w in wanted], listed)
 
 
 def delete(api, file):
@@ -61,37 +64,47 @@ def test_the_oldest_whole_one_takes_its_place(admin, doctor, film):
     first = doctor.upload(film(1), "a.dcm")
     cut = doctor.upload(film(9, cut=True), "cut.dcm")
     second, third = (doctor.upload(film(n), f"{n}.dcm") for n in (2, 3))
-    assert instances(doctor, first) == [first["id"]] and reasons(doctor, second, third) == [BESIDE] * 2
+    instances(doctor, first, first)
+    assert reasons(doctor, second, third) == [BESIDE] * 2
     delete(doctor, first)
-    assert instances(doctor, first) == [second["id"]] and reasons(doctor, second, third) == [None, BESIDE]
+    instances(doctor, first, second)
+    assert reasons(doctor, second, third) == [None, BESIDE]
     study = ok(doctor.get(f"/studies/{first['study_id']}"))
     assert study["number_of_instances"] == 1
-    archive = zipfile.ZipFile(io.BytesIO(doctor.get(f"/studies/{first['study_id']}/archive").content))
-    assert [archive.read(n) for n in archive.namelist() if not n.endswith("DICOMDIR")] == [film(2)]
+
+    def packed():
+        answer = doctor.get(f"/studies/{first['study_id']}/archive")
+        assert answer.status_code == 200, answer.text
+        archive = zipfile.ZipFile(io.BytesIO(answer.content))
+        return [archive.read(n) for n in archive.namelist() if not n.endswith("DICOMDIR")]
+
+    comes_to([film(2)], packed)
     delete(doctor, second)
-    assert instances(doctor, first) == [third["id"]]
+    instances(doctor, first, third)
     delete(doctor, third)
-    assert instances(admin, first) == [] and doctor.file(cut["id"])["status"] == "FAILED"
+    instances(admin, first)
+    assert doctor.file(cut["id"])["status"] == "FAILED"
 
 
 def test_what_comes_back_has_its_place_again(server, admin, doctor, film):
     first, second = (doctor.upload(film(n), f"{n}.dcm") for n in (1, 2))
     for _ in range(2):
         delete(doctor, first)
-        assert instances(doctor, first) == [second["id"]]
+        instances(doctor, first, second)
         assert restore(doctor, first)["status_reason"] is None
-        assert instances(doctor, first) == [first["id"]] and reasons(doctor, second) == [BESIDE]
+        instances(doctor, first, first)
+        assert reasons(doctor, second) == [BESIDE]
     # A version that was not the instance comes back as it was.
     delete(doctor, second)
     restore(doctor, second)
-    assert instances(doctor, first) == [first["id"]]
+    instances(doctor, first, first)
 
 
 def test_what_was_filed_since_stays(doctor, film):
     first = doctor.upload(film(1), "a.dcm")
     delete(doctor, first)
     second = doctor.upload(film(2), "b.dcm")
-    assert instances(doctor, second) == [second["id"]]
+    instances(doctor, second, second)
     assert "filed since" in problem(doctor.post(f"/image-files/{first['id']}/restore"), 409)["detail"]
 
 
@@ -100,11 +113,14 @@ def test_of_several_accounts(server, admin, doctor, film):
     colleague = server.account("doctor", admin=admin)
     first, version = (doctor.upload(film(n), f"{n}.dcm") for n in (1, 2))
     theirs = colleague.upload(film(3), "c.dcm")
-    assert instances(admin, first) == [first["id"]] and instances(colleague, theirs) == [theirs["id"]]
+    instances(admin, first, first)
+    instances(colleague, theirs, theirs)
     delete(admin, first)
-    assert instances(admin, first) == [theirs["id"]] and instances(colleague, theirs) == [theirs["id"]]
+    instances(admin, first, theirs)
+    instances(colleague, theirs, theirs)
     restore(admin, first)
-    assert instances(admin, first) == [first["id"]] and instances(colleague, theirs) == [theirs["id"]]
+    instances(admin, first, first)
+    instances(colleague, theirs, theirs)
     assert reasons(colleague, theirs) == [None] and reasons(doctor, version) == [BESIDE]
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 import pydicom
 import pytest
 
-from support import dicom, ok, problem, uid, unique
+from support import comes_to, dicom, ok, problem, uid, unique
 
 HIDDEN = {
     "StudyDate": "19990101",
@@ -261,29 +261,35 @@ def test_one_instance_from_two_who_do_not_see_each_other(doctor, colleague, radi
     def counted(api):
         one = ok(api.get(study))
         rows = items(api, f"/series/{mine['series_id']}/instances")
-        files = len(zipfile.ZipFile(io.BytesIO(api.get(study + "/archive").content)).namelist()) - 1
+        packed = api.get(study + "/archive")
+        assert packed.status_code == 200, packed.text
+        files = len(zipfile.ZipFile(io.BytesIO(packed.content)).namelist()) - 1
         series = items(api, study + "/series")
         assert one["number_of_instances"] == len(rows) == files == sum(s["number_of_instances"] for s in series)
         return [r["id"] for r in rows]
 
-    assert (counted(doctor), counted(colleague), counted(radiologist)) == ([mine["id"]], [theirs["id"]], [theirs["id"]])
+    def sees(*pairs):
+        for api, file in pairs:
+            comes_to([file["id"]], lambda who=api: counted(who))
+
+    sees((doctor, mine), (colleague, theirs), (radiologist, theirs))
     # As where it is the only one: the same bytes again are the same file, other bytes are refused.
     again = doctor.upload(dicom(**same), "b.dcm")
     assert (again["id"], again["already_stored"]) == (mine["id"], True)
     doctor.upload(dicom(pixels=b"\7\6\7\x08", **same), "c.dcm", expect=409)
     # The one that is gone gives its place to the other, and finds it taken when it comes back: nobody is told of it.
     ok(colleague.delete(f"/image-files/{theirs['id']}"), 204)
-    assert (counted(doctor), counted(radiologist)) == ([mine["id"]], [mine["id"]])
+    sees((doctor, mine), (radiologist, mine))
     back = ok(colleague.post(f"/image-files/{theirs['id']}/restore"))
     assert (back["id"], back["status_reason"]) == (theirs["id"], None)
-    assert (counted(doctor), counted(colleague), counted(radiologist)) == ([mine["id"]], [theirs["id"]], [mine["id"]])
+    sees((doctor, mine), (colleague, theirs), (radiologist, mine))
     # Both gone, the one that comes back first is the one that all see.
     for api, file in ((colleague, theirs), (doctor, mine)):
         ok(api.delete(f"/image-files/{file['id']}"), 204)
     ok(colleague.post(f"/image-files/{theirs['id']}/restore"))
-    assert (counted(colleague), counted(radiologist)) == ([theirs["id"]], [theirs["id"]])
+    sees((colleague, theirs), (radiologist, theirs))
     ok(doctor.post(f"/image-files/{mine['id']}/restore"))
-    assert (counted(doctor), counted(colleague), counted(radiologist)) == ([mine["id"]], [theirs["id"]], [theirs["id"]])
+    sees((doctor, mine), (colleague, theirs), (radiologist, theirs))
 
 
 def test_a_study_whose_only_film_was_deleted_by_another(doctor, colleague):

@@ -87,7 +87,7 @@ class Docs:
 @pytest.fixture
 def docs(server):
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS, timeout=PATIENCE * 1000)
         docs = Docs(browser.new_page(viewport={"width": 1400, "height": 1000}), server)
         yield docs
         browser.close()

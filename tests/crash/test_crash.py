@@ -189,7 +189,8 @@ def wait_for(clients, files):
 @pytest.mark.timeout(1800)
 def test_sigkill_loses_nothing_that_was_acknowledged(tmp_path):
     rng, lost = random.Random(SEED), 0
-    server = support.Server(tmp_path / "server", WORKERS="16").init().start()
+    # Begun uploads whose answer was lost stay under way for as long as they are kept.
+    server = support.Server(tmp_path / "server", WORKERS="16", MAX_UPLOADS_UNDER_WAY="1000000").init().start()
     token = server.admin().token
     states = [{"files": {}, "unsure": {}, "deleted": set(), "begun": [], "seen": set()} for _ in range(CLIENTS)]
     try:

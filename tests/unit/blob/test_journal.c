@@ -478,7 +478,9 @@ static void those_who_wait_share_a_flush(void **state)
         pthread_join(threads[i], NULL);
         assert_true(puttings[i].ok);
     }
-    assert_true(fdatasyncs <= 2); /* the one that was held, and one for all others */
+    /* The one that was held, and one for all others; where the machine made them come a second apart, the journal has
+     * gone on in another segment meanwhile. */
+    assert_true(fdatasyncs <= 1 + count_segments(f, NULL));
     blob_close(store);
 }
 

@@ -683,7 +683,7 @@ static void a_full_disk_is_remembered_until_there_is_room(void **state)
     expect_error(f, E_STORAGE_FULL);
     assert_false(db_has_room(&f->call)); /* what is small may pass: that alone says little */
     expect_error(f, E_STORAGE_FULL);
-    for (int i = 0; i < 1000 && !db_has_room(&f->call); i++) {
+    for (int i = 0; i < 10000 && !db_has_room(&f->call); i++) {
         expect_error(f, E_STORAGE_FULL);
         pause_ms(10);
     }

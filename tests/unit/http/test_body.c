@@ -227,7 +227,7 @@ static void early_answer_large_body(void **state)
     int fd = dial(server);
     post(fd, "/refuse", 65537, "");
     expect_answer(fd, 413, "refused"); /* before any byte of the body */
-    assert_true(closes_within(fd, 2000));
+    assert_true(closes_within(fd, PATIENCE_MS));
     close(fd);
     free(bytes);
 }

@@ -75,7 +75,7 @@ static void idle_time_begins_with_the_answer(void **state)
     assert_true(closes_within(silent, PATIENCE_MS));
     assert_true(closes_within(dripping, PATIENCE_MS));
     assert_false(closes_within(served, 1));
-    own_clock_pass_ms(1000);
+    own_clock_pass_ms(1300); /* it may have been noted as idle after that step; and the guard's ticks */
     assert_true(closes_within(served, PATIENCE_MS));
     http_stats(server, &stats);
     assert_int_equal(stats.timeouts_idle, 3);
@@ -451,12 +451,14 @@ static void *keep_asking(void *self)
         struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)s->grace_ms) };
         inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0 &&
-            put(fd, i & 1 ? "GET /work HTTP/1.1\r\nHost: x\r\n\r\n"
-                          : "POST /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"))
+        bool there = connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0;
+        if (there && put(fd, i & 1 ? "GET /work HTTP/1.1\r\nHost: x\r\n\r\n"
+                                   : "POST /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"))
             for (char dropped[256]; recv(fd, dropped, sizeof(dropped), 0) == sizeof(dropped);)
                 continue;
         close(fd);
+        if (!there) /* the next who listens at this port may be another program's server */
+            break;
     }
     return NULL;
 }

@@ -548,14 +548,17 @@ static void late_decoders_are_ended(void **state)
     (void)state;
     struct decoder_pool *pool = open_lying(NEVER_ANSWERS, 1000); /* time enough to start */
     struct trial *t = trial_new(DECODE_SAMPLES, 0);
-    assert_false(trial_run(pool, t));
-    assert_int_equal(t->error.code, E_UNAVAILABLE);
+    int64_t timed_out;
+    do { /* again where it was not enough */
+        timed_out = stats_of(pool).timed_out;
+        assert_false(trial_run(pool, t));
+        assert_int_equal(t->error.code, E_UNAVAILABLE);
+    } while (strstr(t->result.trouble, "did not start in time"));
     assert_true(t->error.retry_after_s > 0 && strstr(t->result.trouble, "did not get to work"));
-    assert_int_equal(stats_of(pool).timed_out, 2);
+    assert_int_equal(stats_of(pool).timed_out, timed_out + 2);
     assert_int_equal(stats_of(pool).died, 0);
     decoder_pool_close(pool);
     pool = open_lying(SPINS, 1000);
-    int64_t timed_out;
     do { /* again where other work left it so little of the processor that it was late, too */
         timed_out = stats_of(pool).timed_out;
         assert_false(trial_run(pool, t));
