@@ -322,6 +322,7 @@ static void read_body(struct exchange *x)
     struct call *c = &x->call;
     const struct endpoint *e = x->endpoint;
     struct body_sink sink = { 0 };
+    db_release(c); /* a body may take hours: what looked up who sends it is not kept from others */
     if (!hold_body(x))
         answer_send(x, false);
     else if (e->body == BODY_JSON || e->body == BODY_FORM)

@@ -86,3 +86,20 @@ def test_what_happens_to_others_meanwhile_is_nothing_to_it(server, admin, doctor
     gone = {"status": "DISABLED"}
     assert send_slowly(server, doctor, single, lambda: ok(admin.patch(f"/users/{colleague.id}", json=gone))) == 201
     assert len(ok(doctor.get("/image-files"))["items"]) == 1
+
+
+def test_it_keeps_no_connection_to_the_database(new_server):
+    """Whose rights have just been looked up, and were not known: more such uploads than there are connections."""
+    server = new_server(DATABASE_POOL_SIZE=2)
+    admin = server.admin()
+    senders = [server.account("doctor", admin=admin) for _ in range(4)]
+    ok(admin.patch(f"/users/{senders[0].id}", json={"title": "x"}))  # rights are forgotten
+
+    def send(n):
+        if n == len(senders):
+            return len(ok(admin.get("/users"))["items"])
+        seen = []
+        assert send_slowly(server, senders[n], single, lambda: seen.append(send(n + 1))) == 201
+        return seen[0]
+
+    assert send(0) == len(senders) + 1
