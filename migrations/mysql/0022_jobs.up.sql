@@ -1,5 +1,5 @@
--- Work that waits (jobs/jobs.h). turn: priority and age, while it may be taken, which it has been since turn_at; due_at: when somebody looks at it
--- next, be it the end of a lease, of a pause, or the moment it was wanted for.
+-- Work that waits (jobs/jobs.h). turn: priority and age, while it may be taken, which it has been since turn_at.
+-- due_at: when somebody looks at it next, be it the end of a lease, of a pause, or the moment it was wanted for.
 create table jobs (
     id bigint not null auto_increment primary key,
     job_uuid char(36) character set ascii collate ascii_bin not null,
