@@ -118,7 +118,7 @@ static bool die(struct call *c, struct job_run *run)
 {
     (void)c;
     (void)run;
-    raise(SIGSEGV);
+    raise(SIGKILL);
     return true;
 }
 
@@ -367,9 +367,9 @@ static void a_worker_that_closes_ends_the_process(void **state)
 int main(int argc, char **argv)
 {
     if (argc == 2 && !strcmp(argv[1], "worker"))
-        return be_worker();
+        _exit(be_worker());
     if (argc == 6 && !strcmp(argv[1], "job"))
-        return be_job(argv);
+        _exit(be_job(argv));
     const struct CMUnitTest tests[] = {
         ON_BOTH(workers_that_are_killed_lose_and_double_nothing),
         ON_BOTH(limits_end_a_process_whatever_it_does),
