@@ -268,18 +268,20 @@ bool worker_open(struct app *app, const struct worker_options *options, struct w
 {
     struct worker *w = new_worker(app, options);
     queue_name_worker(w->name);
+    *out = w; /* what its own threads put wakes it already */
     if (!background_start(&w->keeper, "job-keeper", keep, w, error)) {
+        *out = NULL;
         free_worker(w);
         return false;
     }
     for (int i = 0; i < options->threads; i++)
         if (!thread_start(&w->runs[i].thread, "job", run_all, &w->runs[i], error)) {
             worker_close(w);
+            *out = NULL;
             worker_free(w);
             return false;
         }
     worker_wake(w);
-    *out = w;
     return true;
 }
 
