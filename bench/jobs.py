@@ -1,4 +1,5 @@
-"""script/bench jobs: what a job costs beside its work, beside Celery's own worker with Redis, and behind a million others."""
+"""script/bench jobs: what a job costs beside its work, beside Celery's own worker with Redis, and before a million
+others."""
 
 import json
 import os
@@ -78,8 +79,8 @@ def celery(bench, pool, count):
         python = servers.peer_python(say)
         fill = f"import nothing\nfor _ in range({count}): nothing.nothing.delay()"
         subprocess.run([python, "-c", fill], env=environment, check=True)
-        words = [python, "-m", "celery", "-A", "nothing", "worker", "--pool", pool, "--concurrency", "2", "--loglevel", "ERROR",
-                 "--without-gossip", "--without-mingle"]  # fmt: skip
+        options = f"worker --pool {pool} --concurrency 2 --loglevel ERROR --without-gossip --without-mingle"
+        words = [python, "-m", "celery", "-A", "nothing", *options.split()]
         worker = subprocess.Popen(
             words, env=environment, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )

@@ -4,18 +4,18 @@
  *     ...
  *     consumer_close(consumer)
  *
- * The task roentgen.files.scrub is the kind files.scrub, its keyword arguments are the payload. Only kinds that may be
- * asked for by hand can be: whoever can write to this Redis is taken for somebody who may ask for those, and for nothing
- * else.
+ * The task roentgen.files.scrub is the kind files.scrub, its keyword arguments are the payload. Only kinds that may
+ * be asked for by hand can be: whoever can write to this Redis is taken for somebody who may ask for those, and for
+ * nothing else.
  *
  *   list --take, one script--> unacked --put, one transaction--> the job --acknowledge--> asked --its end--> the answer
  *
- * A message is never only in this process: one script moves it from its list to `unacked`, from where Celery's and our
- * own sweep gives it to another after the visibility time-out. The job has the task's id for its UUID, so that a message
- * that comes twice finds the job, also when it has ended: that is what makes it once. It is acknowledged after that
- * commit. Answers are written when the job has ended, by whoever of these processes is there, never over another that
- * is final; that is looked at by what has ended since (at a start, and when Redis has been away: within a day), and
- * every three seconds by the hash roentgen.asked of those that wait for one.
+ * A message is never only in this process: one script moves it from its list to `unacked`, from where Celery's and
+ * our own sweep gives it to another after the visibility time-out. The job has the task's id for its UUID, so that a
+ * message that comes twice finds the job, also when it has ended: that is what makes it once. It is acknowledged
+ * after that commit. Answers are written when the job has ended, by whoever of these processes is there, never over
+ * another that is final; that is looked at by what has ended since (at a start, and when Redis has been away: within
+ * a day), and every three seconds by the hash roentgen.asked of those that wait for one.
  *
  *   later (eta)         the job waits in the database; the message is acknowledged
  *   expires             what has not begun by then is cancelled, and answered REVOKED

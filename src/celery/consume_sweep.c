@@ -4,7 +4,8 @@
 
 #include "base/text.h"
 
-/* kombu holds its mutex for 300 s when it dies within a sweep: ours, which takes no longer than this, not for so long. */
+/* kombu holds its mutex for 300 s when it dies within a sweep: ours, which takes no longer than this, not for so
+ * long. */
 enum { SWEEP_AT_ONCE = 20, MUTEX_S = 10 };
 
 /* Only as it was when it was looked at: of two sweeps one does it. An empty list: it is rejected, with words. */

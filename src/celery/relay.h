@@ -9,10 +9,11 @@
  *
  *   is there an answer?              it ends, once; what Celery says later, or again, finds it ended
  *   has somebody cancelled it?       a broadcast revokes it, its message is taken out of the queue, it ends
- *   was this attempt sent?           a marker in Redis, written with the message by one script, tells; if not, it is sent
- *   was it, and is not to be found?  in no queue, not unacknowledged, and for longer than TASK_TIME_LIMIT with nobody who
- *                                    could still be at it (Celery's worker ends what takes longer): it is sent again, as
- *                                    the same task, CELERY_TAGS - 1 times in all
+ *   was this attempt sent?           a marker in Redis, written with the message by one script, tells; if not, it
+ *                                    is sent
+ *   was it, and is not to be found?  in no queue, not unacknowledged, and for longer than TASK_TIME_LIMIT with nobody
+ *                                    who could still be at it (Celery's worker ends what takes longer): it is sent
+ *                                    again, as the same task, CELERY_TAGS - 1 times in all
  *
  * Redis may lose all it has: then there is no marker, and the job is sent again. It may be away: jobs wait.
  * Answers are heard at once (Celery publishes them); those that nobody heard are found when the job is looked at again,

@@ -19,7 +19,8 @@ struct worker_command {
 static const struct field worker_fields[] = {
     FIELD(struct worker_command, kinds, .max = 2000,
           .doc = "Only these, separated by commas: files.scrub,trash.purge."),
-    FIELD(struct worker_command, threads, .min = 1, .max = 64, .fallback = "2", .doc = "How many at once."),
+    FIELD(struct worker_command, threads, .min = 1, .max = WORKER_THREADS_MAX, .fallback = "2",
+          .doc = "How many at once."),
     FIELD(struct worker_command, celery, .fallback = "false",
           .doc = "Also take what Celery's clients send to roentgen.KIND, and answer them."),
     FIELD(struct worker_command, queue, .max = 1000, .fallback = "celery",

@@ -1,6 +1,6 @@
-/* import_print.h - what an import tells a person: on a terminal one line on standard error that says how far it has got;
- * elsewhere a line on standard output every ten seconds. Files that could not be taken are named at once (standard
- * error), others that need a word on standard output; plain successes only with `verbose`. */
+/* import_print.h - what an import tells a person: on a terminal one line on standard error that says how far it has
+ * got; elsewhere a line on standard output every ten seconds. Files that could not be taken are named at once
+ * (standard error), others that need a word on standard output; plain successes only with `verbose`. */
 #ifndef ROENTGEN_IMPORT_PRINT_H
 #define ROENTGEN_IMPORT_PRINT_H
 

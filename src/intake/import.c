@@ -30,7 +30,8 @@ struct importing {
         int64_t bytes;
     } queue[QUEUE_MAX];
     int first, count;
-    bool ended, hopeless; /* no more paths; no use in going on */
+    bool ended, stopped; /* no more paths come; none is taken any more */
+    bool hopeless;       /* stopped, for the store or the database takes nothing */
 };
 
 /* ---- one file ---- */
@@ -169,9 +170,9 @@ static bool take_path(struct importing *import, struct queued *out)
 {
     bool taken = false;
     pthread_mutex_lock(&import->mutex);
-    while (!import->count && !import->ended && !import->hopeless)
+    while (!import->count && !import->ended && !import->stopped)
         pthread_cond_wait(&import->change, &import->mutex);
-    if (import->count && !import->hopeless) {
+    if (import->count && !import->stopped) {
         *out = import->queue[import->first];
         taken = true;
         import->first = (import->first + 1) % QUEUE_MAX;
@@ -189,9 +190,9 @@ static bool give_path(struct importing *import, const char *path, int64_t bytes)
     if (!copy)
         abort();
     pthread_mutex_lock(&import->mutex);
-    while (import->count == QUEUE_MAX && !import->hopeless)
+    while (import->count == QUEUE_MAX && !import->stopped)
         pthread_cond_wait(&import->change, &import->mutex);
-    bool go_on = !import->hopeless;
+    bool go_on = !import->stopped;
     if (go_on)
         import->queue[(import->first + import->count++) % QUEUE_MAX] = (struct queued){ copy, bytes };
     else
@@ -201,10 +202,12 @@ static bool give_path(struct importing *import, const char *path, int64_t bytes)
     return go_on;
 }
 
-static void set(struct importing *import, bool *flag)
+static void end(struct importing *import, bool stopped, bool hopeless)
 {
     pthread_mutex_lock(&import->mutex);
-    *flag = true;
+    import->ended = true;
+    import->stopped |= stopped;
+    import->hopeless |= hopeless;
     pthread_cond_broadcast(&import->change);
     pthread_mutex_unlock(&import->mutex);
 }
@@ -221,16 +224,10 @@ static void take_given(void *context)
         call_reset(&one);
         import_one(import, &one, &next, &last_study);
         if (one.error.code == E_STORAGE_FULL || one.error.code == E_UNAVAILABLE)
-            set(import, &import->hopeless);
+            end(import, true, true);
         db_release(&one);
     }
     call_release(&one);
-}
-
-static bool tell(const struct import_watch *watch, const struct import_found *found)
-{
-    watch->file(watch->context, found->path, 0, found->outcome, found->why);
-    return true;
 }
 
 static bool count_files(struct call *c, const struct import_order *order, const struct import_watch *watch)
@@ -254,9 +251,10 @@ static bool give_files(struct importing *import, struct import_walk *walk)
     struct import_found found;
     const struct import_watch *watch = import->watch;
     while (import_walk_next(walk, &found)) {
-        if (!watch->goes_on(watch->context) ||
-            !(found.is_file ? give_path(import, found.path, found.bytes) : tell(watch, &found)))
+        if (!watch->goes_on(watch->context) || (found.is_file && !give_path(import, found.path, found.bytes)))
             return false;
+        if (!found.is_file)
+            watch->file(watch->context, found.path, 0, found.outcome, found.why);
     }
     return true;
 }
@@ -270,16 +268,14 @@ static bool take_files(struct importing *import, struct import_walk *walk, struc
     for (int i = 0; i < THREADS && ok; i++)
         ok = thread_start(&threads[i], "import", take_given, import, error);
     bool all = ok && give_files(import, walk);
-    bool hopeless = import->hopeless;
-    set(import, all ? &import->ended : &import->hopeless);
+    end(import, !all, false);
     for (int i = 0; i < THREADS; i++)
         thread_join(&threads[i]);
     for (int i = 0; i < import->count; i++)
         free(import->queue[(import->first + i) % QUEUE_MAX].path);
     pthread_cond_destroy(&import->change);
     pthread_mutex_destroy(&import->mutex);
-    import->hopeless = all ? import->hopeless : hopeless;
-    return ok && all && !import->hopeless;
+    return all && !import->stopped;
 }
 
 bool import_run(struct call *c, const struct import_order *order, const struct import_watch *watch, bool *hopeless)

@@ -149,11 +149,12 @@ static bool run_watched(struct call *c, struct job_run *run, const struct import
     bool hopeless;
     bool ok = import_run(c, order, &(struct import_watch){ counted, file, goes_on, &w }, &hopeless);
     if (ok)
-        goes_on(&w);
+        ok = goes_on(&w); /* tells of the last files, too */
     fill_result(c, w.tally, job_result(run));
     tally_free(w.tally);
-    return ok || c->error.code || !hopeless ||
-           fail(c, E_UNAVAILABLE, "the store or the database takes nothing more now; what is there already stays");
+    if (hopeless && !c->error.code)
+        return fail(c, E_UNAVAILABLE, "the store or the database takes nothing more now; what is there already stays");
+    return ok;
 }
 
 static bool import(struct call *c, struct job_run *run)
@@ -164,7 +165,7 @@ static bool import(struct call *c, struct job_run *run)
         !settle(c, job_payload(run), by, &order))
         return false;
     db_release(c);
-    return run_watched(c, run, &order) && !c->error.code;
+    return run_watched(c, run, &order);
 }
 
 const struct job_kind import_kind = { "import.folder",

@@ -1,5 +1,5 @@
-/* import_job.h - an import in the background, asked for over REST: of a folder below IMPORT_ROOT, which somebody has put
- * there, on the machine whose worker does it.
+/* import_job.h - an import in the background, asked for over REST: of a folder below IMPORT_ROOT, which somebody has
+ * put there, on the machine whose worker does it.
  *
  *     struct import_wish wish = { .folder = S("cd-2026-11"), .owner = S("li") };
  *     import_wish_check(c, &wish)                    // E_FORBIDDEN: IMPORT_ROOT is not set; E_NOT_FOUND, E_INVALID

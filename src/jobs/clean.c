@@ -57,12 +57,5 @@ static bool clean(struct call *c, struct job_run *run)
     return clean_aged(c, run, &ended, clean_before(c->app->config.jobs_keep_s), "jobs", &out->jobs);
 }
 
-const struct job_kind jobs_clean = { "jobs.clean",
-                                     NULL,
-                                     &cleaned,
-                                     clean,
-                                     .attempts = 3,
-                                     .time_limit_s = 3600,
-                                     .concurrency = 1,
-                                     .by_hand = true,
-                                     .doc = "Forgets jobs that ended long ago." };
+const struct job_kind jobs_clean = { "jobs.clean", NULL,     &cleaned,
+                                     clean,        CLEANING, .doc = "Forgets jobs that ended long ago." };

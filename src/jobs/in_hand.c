@@ -82,10 +82,15 @@ void hand_end(struct job_run *run, const struct job_end *end, const struct job_l
 {
     struct worker *w = run->worker;
     background_lock(&w->keeper);
-    while (w->hand.end_count == HAND_ENDS)
-        pthread_cond_wait(&w->written, &w->keeper.lock);
-    put_end(&w->hand, end, last);
+    while (w->hand.end_count == HAND_ENDS && !db_has_ended(w->app->db))
+        thread_wait(&w->written, &w->keeper.lock, clock_monotonic_us() + LOOK_EVERY_US);
+    bool has_room = w->hand.end_count < HAND_ENDS;
+    if (has_room)
+        put_end(&w->hand, end, last);
     background_unlock(&w->keeper);
+    if (!has_room)
+        log_write(w->app->log, LOG_ERROR, NULL, "job.end_unwritten",
+                  "job %" PRId64 ": how it ended could not be written, for the database is away", end->id);
 }
 
 void hand_give_back(struct worker *w, bool all)

@@ -44,7 +44,8 @@ bool hand_begin(struct job_run *run); /* the oldest that is ready is the run's n
 /* What is not to be begun here goes back: all of it, or what has been ready for too long. */
 void hand_give_back(struct worker *w, bool all);
 
-/* From the run's thread, without the lock: how it ended is written soon. Texts are copied. */
+/* From the run's thread, without the lock: how it ended is written soon; not at all when the
+ * process ends without its database, and then it runs again. Texts are copied. */
 void hand_end(struct job_run *run, const struct job_end *end, const struct job_lease *last);
 /* From the keeper, without the lock: one commit of what has ended and of what may be taken. *moved: there was any. */
 bool hand_exchange(struct worker *w, struct call *c, bool *moved);

@@ -126,7 +126,8 @@ bool jobs_put(struct call *c, const struct job_order *order, int64_t *id);
 
 /* A kind of this program, or of TASK_NAMES; NULL: there is none of that name. */
 const struct job_kind *jobs_kind(const struct app *app, struct str name);
-/* What people and other programs ask for. Inside a transaction. E_INVALID, with what is wrong with `kind` or a member of
+/* What people and other programs ask for. Inside a transaction. E_INVALID, with what is wrong with `kind` or a member
+ * of
  * `payload`: no such kind, none to be asked for by hand, or its schema refuses what it is told. */
 struct job_wish {
     struct str kind;

@@ -53,7 +53,6 @@ const struct schema job_schema =
     " * " TURN_STEP " + id"
 #define SECOND_US INT64_C(1000000)
 #define HAS_TURN "turn = " TURN_OF ", turn_at = ?" /* since then */
-#define HAS_NO_TURN "turn = null, turn_at = null"
 
 int64_t queue_first_turn(unsigned priority)
 {

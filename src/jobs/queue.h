@@ -4,6 +4,8 @@
 
 #include "jobs/jobs.h"
 
+/* In an update: it is not to be taken. */
+#define HAS_NO_TURN "turn = null, turn_at = null"
 /* The turns of a priority are from this on, up to that of the next. */
 int64_t queue_first_turn(unsigned priority);
 

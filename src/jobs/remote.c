@@ -20,16 +20,16 @@ static bool take(struct call *c, int64_t id, struct remote_job *out)
     if (!db_clock(c, &out->now) || !db_get(c, &job_schema, job, "where j.id = ?", V(id)))
         return false;
     if (job->state == JOB_RUNNING)
-        return db_execute(c, "update jobs set turn = null, turn_at = null, due_at = ? where id = ?",
-                          V(next_look_us(job, out->now)), V(id));
+        return db_execute(c, "update jobs set " HAS_NO_TURN ", due_at = ? where id = ?", V(next_look_us(job, out->now)),
+                          V(id));
     job->state = JOB_RUNNING;
     job->attempt++;
     job->started_at = out->now;
-    return db_execute(
-        c,
-        "update jobs set state = 'RUNNING', turn = null, turn_at = null, due_at = ?, attempt = ?, worker = ?, "
-        "started_at = ?, progress_done = 0, progress_total = 0, progress_text = null where id = ?",
-        V(out->now.us + REMOTE_SOON_S * SECOND_US), V(job->attempt), V(S(REMOTE_WORKER)), V(out->now), V(id));
+    return db_execute(c,
+                      "update jobs set state = 'RUNNING', " HAS_NO_TURN ", due_at = ?, attempt = ?, worker = ?, "
+                      "started_at = ?, progress_done = 0, progress_total = 0, progress_text = null where id = ?",
+                      V(out->now.us + REMOTE_SOON_S * SECOND_US), V(job->attempt), V(S(REMOTE_WORKER)), V(out->now),
+                      V(id));
 }
 
 bool remote_take(struct call *c, const struct job_kind *const *kinds, int count, struct remote_job *out, int *taken)

@@ -13,9 +13,9 @@
  * same attempt twice one. `attempt` counts how often it was sent; it is sent again only when the message is lost.
  * `started_at` is when it was last known to be on its way: in a queue, or with somebody who said so.
  *
- * To cancel one gives it its turn at once: the other side is told, and it ends. Where nobody looks (no broker is set any
- * more), cancelling it a second time ends it. Done again by hand, it has another job_uuid, by which the other side knows
- * it: what comes late from the time before is nobody's.
+ * To cancel one gives it its turn at once: the other side is told, and it ends. Where nobody looks (no broker is set
+ * any more), cancelling it a second time ends it. Done again by hand, it has another job_uuid, by which the other
+ * side knows it: what comes late from the time before is nobody's.
  */
 #ifndef ROENTGEN_JOBS_REMOTE_H
 #define ROENTGEN_JOBS_REMOTE_H
@@ -30,8 +30,8 @@ struct remote_job {
     struct job job;
     struct instant now; /* of the database */
 };
-/* Inside a transaction. Those in turn of these kinds, at most REMOTE_AT_ONCE: RUNNING now, and in turn again soon, later
- * each time. */
+/* Inside a transaction. Those in turn of these kinds, at most REMOTE_AT_ONCE: RUNNING now, and in turn again soon,
+ * later each time. */
 bool remote_take(struct call *c, const struct job_kind *const *kinds, int count, struct remote_job *out, int *taken);
 
 /* The rest is inside a transaction too, and about jobs that are under way elsewhere. Others, as those that have ended,

@@ -87,7 +87,6 @@ void run_take_lease(struct job_run *run, struct renewing *out)
 
 struct ending {
     struct job_run *run;
-    struct job_end end;
     bool (*work)(struct call *c, void *context);
     void *context;
 };
@@ -95,25 +94,23 @@ struct ending {
 static bool write_end(struct call *c, void *context)
 {
     const struct ending *ending = context;
-    struct job_end end = ending->end;
-    struct renewing last = { .worker = ending->run->worker };
-    if (ending->work && (!queue_hold(c, str_from(last.worker->name), end.id) || !ending->work(c, ending->context)))
+    struct job_run *run = ending->run;
+    struct job_end end = { .id = run->id, .state = JOB_SUCCEEDED, .forget = run->kind->is_fleeting };
+    struct renewing last = { .worker = run->worker };
+    if (!queue_hold(c, str_from(last.worker->name), end.id) || !ending->work(c, ending->context))
         return false;
     background_lock(&last.worker->keeper);
-    run_take_lease(ending->run, &last);
+    run_take_lease(run, &last);
     background_unlock(&last.worker->keeper);
     if (!queue_renew(c, str_from(last.worker->name), &last.lease)) /* for its progress */
         return false;
-    if (end.state == JOB_SUCCEEDED)
-        end.result = result_text(ending->run);
-    return queue_end(c, str_from(ending->run->worker->name), &end);
+    end.result = result_text(run);
+    return queue_end(c, str_from(last.worker->name), &end);
 }
 
 bool job_complete(struct call *c, struct job_run *run, bool (*work)(struct call *c, void *context), void *context)
 {
-    struct ending ending = {
-        run, { .id = run->id, .state = JOB_SUCCEEDED, .forget = run->kind->is_fleeting }, work, context
-    };
+    struct ending ending = { run, work, context };
     run->completed = db_transact(c, write_end, &ending);
     return run->completed;
 }

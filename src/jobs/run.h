@@ -12,7 +12,7 @@
 
 #include <stdatomic.h>
 
-enum { THREADS_MAX = 64, KINDS_MAX = 64, LOOK_EVERY_US = 1000000, RENEW_EVERY_US = JOB_LEASE_S * 1000000 / 3 };
+enum { KINDS_MAX = 64, LOOK_EVERY_US = 1000000, RENEW_EVERY_US = JOB_LEASE_S * 1000000 / 3 };
 enum { TEXT_MAX = 200 };
 
 enum why { GO_ON, CANCELLED, TOO_LONG, LOST, CLOSING };
@@ -54,7 +54,7 @@ struct worker {
         int64_t lately_us; /* what an attempt took, the last ones counting most; 0: none was made */
     } counts[KINDS_MAX];   /* by kind */
     int thread_count;
-    struct job_run runs[THREADS_MAX];
+    struct job_run runs[WORKER_THREADS_MAX];
 };
 
 struct renewing {

@@ -249,7 +249,7 @@ static struct worker *new_worker(struct app *app, const struct worker_options *o
     struct worker *w = calloc(1, sizeof(*w));
     if (!w)
         abort();
-    assert(options->threads <= THREADS_MAX && options->kind_count <= KINDS_MAX);
+    assert(options->threads <= WORKER_THREADS_MAX && options->kind_count <= KINDS_MAX);
     w->app = app;
     w->options = *options;
     pthread_cond_init(&w->given, NULL);

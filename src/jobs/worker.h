@@ -26,6 +26,8 @@
 
 struct worker;
 
+enum { WORKER_THREADS_MAX = 64 };
+
 struct worker_options {
     const struct job_kind **kinds; /* outlive it */
     int kind_count;

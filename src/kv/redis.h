@@ -11,10 +11,10 @@
  *     if (reply.type == REDIS_TEXT) ... reply.text ...
  *     redis_close(redis);
  *
- * Addresses: redis://[user:password@]host[:port][/db], rediss://… (TLS: certificate and
- * name are checked), redis+unix://[user:password@]/path[?db=N], redis+sentinel://[user:password@]host[:port],host[:port]/SERVICE[/db] (with
- * rediss+sentinel:// both are asked through TLS; the sentinels' own password is ?sentinel_password=). What has a meaning
- * of its own in an address is written as %XX. A password never reaches the log or an error.
+ * Addresses: redis://[user:password@]host[:port][/db], rediss://… (TLS: certificate and name are checked),
+ * redis+unix://[user:password@]/path[?db=N], redis+sentinel://[user:password@]host[:port],host[:port]/SERVICE[/db]
+ * (with rediss+sentinel:// both are asked through TLS; the sentinels' own password is ?sentinel_password=). What has
+ * a meaning of its own in an address is written as %XX. A password never reaches the log or an error.
  *
  * Nothing waits for a Redis that is away. Connecting and asking have a second at most (.patience_ms); after a failure
  * every question fails at once, while a thread of its own tries again twice a second, so that it is used again within

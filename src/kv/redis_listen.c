@@ -1,4 +1,5 @@
-/* redis_listen.c - a thread that hears what is published. A connection that says nothing for a while is asked (PING). */
+/* redis_listen.c - a thread that hears what is published. A connection that says nothing for a while is asked
+ * (PING). */
 #include "base/clock.h"
 #include "kv/redis_parts.h"
 

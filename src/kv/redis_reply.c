@@ -99,7 +99,8 @@ void reply_reader_free(struct reply_reader *reader)
 
 bool reply_reader_feed(struct reply_reader *reader, struct str bytes, struct error *error)
 {
-    /* A text is taken when the whole of it is there, so that what waits is one piece at most, and begins with a line. */
+    /* A text is taken when the whole of it is there, so that what waits is one piece at most, and begins with a
+     * line. */
     size_t waiting = reader->reader->len - reader->reader->pos;
     if (waiting > REDIS_REPLY_MAX)
         return error_set(error, E_UNAVAILABLE, "the reply is too large");

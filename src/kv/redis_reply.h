@@ -1,7 +1,7 @@
 /* redis_reply.h - bytes of a stranger into replies in an arena, over hiredis' reader. Private to kv/.
  *
- *     struct reply_reader *reader = reply_reader_new();
- *     do { reply_reader_feed(reader, bytes) } while (reply_reader_next(reader, &arena, &reply, &error) == REPLY_NOT_YET);
+ *     struct reply_reader *reader = reply_reader_new(); do { reply_reader_feed(reader, bytes) } while
+ *     (reply_reader_next(reader, &arena, &reply, &error) == REPLY_NOT_YET);
  *
  * hiredis reads the protocol (RESP2) and bounds the depth; here are the bounds of sizes: texts of a reply together at
  * most REDIS_REPLY_MAX bytes, items of its lists at most REDIS_ITEMS_MAX, and never a list's memory for a number alone.

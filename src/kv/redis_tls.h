@@ -3,7 +3,8 @@
  *     line  -> tls_end_write -> [SSL] -> tls_end_take -> network
  *     line  <- tls_end_read  <- [SSL] <- tls_end_give <- network
  *
- * So the deadlines are the line's alone, and no library writes to a descriptor (whose other end may have gone: SIGPIPE).
+ * So the deadlines are the line's alone, and no library writes to a descriptor (whose other end may have gone:
+ * SIGPIPE).
  */
 #ifndef ROENTGEN_REDIS_TLS_H
 #define ROENTGEN_REDIS_TLS_H

@@ -30,12 +30,6 @@ static bool clean(struct call *c, struct job_run *run)
            clean_aged(c, run, &networks, (struct instant){ lockout_familiar_since() }, "networks", &out->networks);
 }
 
-const struct job_kind sessions_clean = { "sessions.clean",
-                                         NULL,
-                                         &cleaned,
-                                         clean,
-                                         .attempts = 3,
-                                         .time_limit_s = 3600,
-                                         .concurrency = 1,
-                                         .by_hand = true,
-                                         .doc = "Forgets sessions that ended long ago." };
+const struct job_kind sessions_clean = { "sessions.clean", NULL,
+                                         &cleaned,         clean,
+                                         CLEANING,         .doc = "Forgets sessions that ended long ago." };

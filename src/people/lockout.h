@@ -18,8 +18,8 @@
  *         return fail(c, E_UNAUTHENTICATED, "name or password is wrong");      // with Retry-After when it is locked
  *
  * A name that no account has is counted alike, so that nobody learns which names there are. Counters are in memory
- * (kv/tries.h), or in the Redis that servers share: a failed attempt writes nothing. A lock of an account that exists is
- * kept in sign_in_locks, after the answer, for administrators to see, for the next start and for other servers; it
+ * (kv/tries.h), or in the Redis that servers share: a failed attempt writes nothing. A lock of an account that exists
+ * is kept in sign_in_locks, after the answer, for administrators to see, for the next start and for other servers; it
  * leaves an audit row, and its owner gets a mail. When that cannot be written the lock holds all the same, in this
  * process.
  */
@@ -51,8 +51,8 @@ struct lock_subject {
  * network, lockout_familiar_since(), network. */
 #define LOCK_COLUMNS \
     "u.unlocked_at, " \
-    "(select count(*) from sign_in_networks n where n.user_id = u.id and n.network = ? and n.last_at > ?), " LOCKED_UNTIL( \
-        "l.network = ?") ", " LOCKED_UNTIL("l.network is null")
+    "(select count(*) from sign_in_networks n where n.user_id = u.id and n.network = ? " \
+    "and n.last_at > ?), " LOCKED_UNTIL("l.network = ?") ", " LOCKED_UNTIL("l.network is null")
 int64_t lockout_familiar_since(void);
 
 /* Asked once for each password, after it was compared: true when it was right and no counter is over its limit. When

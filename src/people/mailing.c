@@ -28,7 +28,8 @@ bool mailing_open(struct call *c, struct str sealed, struct str *plain)
            fail(c, E_INVALID, "it was written with another SECRET_KEY");
 }
 
-/* Its number goes along, so that a mail that is sent again, because nobody knew whether it was taken, is known by it. */
+/* Its number goes along, so that a mail that is sent again, because nobody knew whether it was taken, is known by
+ * it. */
 bool mailing_put(struct call *c, const struct mail *mail)
 {
     if (!mail_is_configured(c->app))

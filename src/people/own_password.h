@@ -12,7 +12,8 @@
  * its owner, whoever guessed before.
  *
  * Nobody learns here whether an address has an account: asking answers alike and takes as long, since it is looked up
- * by a job (passwords.reset), which also writes the mail, in the transaction that stores the token. Of a token only the hash is kept, for PASSWORD_RESET seconds and one use.
+ * by a job (passwords.reset), which also writes the mail, in the transaction that stores the token. Of a token only
+ * the hash is kept, for PASSWORD_RESET seconds and one use.
  *
  * All of them return false with call.error set: problems at `current_password`, `new_password` or `token` for what the
  * caller can mend, E_TOO_MANY after too many wrong passwords, E_UNAVAILABLE where no mail server is set. They hash and

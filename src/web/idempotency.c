@@ -121,12 +121,6 @@ static bool clean(struct call *c, struct job_run *run)
     return clean_aged(c, run, &keys, clean_before(KEPT_S), "answers", &out->answers);
 }
 
-const struct job_kind idempotency_clean = { "answers.clean",
-                                            NULL,
-                                            &cleaned,
-                                            clean,
-                                            .attempts = 3,
-                                            .time_limit_s = 3600,
-                                            .concurrency = 1,
-                                            .by_hand = true,
-                                            .doc = "Forgets kept answers of Idempotency-Keys." };
+const struct job_kind idempotency_clean = { "answers.clean", NULL,
+                                            &cleaned,        clean,
+                                            CLEANING,        .doc = "Forgets kept answers of Idempotency-Keys." };

@@ -231,8 +231,8 @@ def test_its_own_tasks_are_not_taken(house, redis):
 
 
 def test_takers_killed_at_random_each_is_a_job_once(client, redis, taker, house):
-    """Two take; one of them is killed five times while sixty tasks come. The jobs are done by the other, since one whose
-    worker is killed as often as its kind is tried has failed."""
+    """Two take; one of them is killed five times while sixty tasks come. The jobs are done by the other, since one
+    whose worker is killed as often as its kind is tried has failed."""
     only_takes = ("--kinds", "jobs.clean")
     results = []
     for round in range(5):

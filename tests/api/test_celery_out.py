@@ -35,7 +35,8 @@ def chief(house):
 @pytest.fixture(scope="module")
 def worker(tmp_path_factory, redis):
     """Takes from the queue of the module's house."""
-    worker = celery_side.Worker(redis.celery_url, "--pool", "threads", "-c", "2", folder=tmp_path_factory.mktemp("side"))
+    folder = tmp_path_factory.mktemp("side")
+    worker = celery_side.Worker(redis.celery_url, "--pool", "threads", "-c", "2", folder=folder)
     wait_until(worker.is_ready, "Celery's worker")
     yield worker
     worker.kill()
@@ -274,8 +275,8 @@ def test_a_lost_message_is_sent_again_as_the_same_task(alone):
 
 
 def test_killed_each_is_done_once(tmp_path, redis):
-    """Server and Celery's worker are killed twice while forty tasks are under way. Celery itself loses a message when it
-    dies between two of its steps, and sweeps what was taken by the dead every 100 s: here time goes by for both."""
+    """Server and Celery's worker are killed twice while forty tasks are under way. Celery itself loses a message when
+    it dies between two of its steps, and sweeps what was taken by the dead every 100 s: here time goes by for both."""
     settings = {"TASK_BROKER": "celery", "REDIS_URL": redis.url, "TASK_NAMES": "ai.mirror", "TASK_QUEUE": "crash"}
     server = Server(tmp_path / "server", **settings)
     server.init().start()

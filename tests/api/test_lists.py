@@ -23,7 +23,7 @@ def test_shape(admin, path):
     body = ok(admin.get(path))
     assert {"total", "page", "page_size", "items", "next"} <= set(body)
     assert (body["page"], body["page_size"]) == (1, 20)
-    # Counted before the rows were read, while rows of the audit log may come: those that are counted next are not fewer.
+    # Counted before the rows were read, while rows of the audit log may come: the next count is not lower.
     assert len(body["items"]) <= 20 and len(body["items"]) <= ok(admin.get(path))["total"]
 
 

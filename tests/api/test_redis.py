@@ -1,4 +1,5 @@
-"""Servers that share a Redis agree on limits, locks and rights; and one whose Redis cannot be used works on and says so."""
+"""Servers that share a Redis agree on limits, locks and rights; and one whose Redis cannot be used works on and says
+so."""
 
 import contextlib
 import subprocess

@@ -4,7 +4,9 @@ import hashlib
 import os
 import re
 
-from support import CT, SLOW, at_rest, connect, nothing_new, ok, png, png_bomb, sample, stored, wait_until, wrong_members
+from support import (
+    CT, SLOW, at_rest, connect, nothing_new, ok, png, png_bomb, sample, stored, wait_until, wrong_members,
+)  # fmt: skip
 
 
 def test_too_large_413_before_the_body(new_server):

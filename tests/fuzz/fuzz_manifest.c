@@ -1,5 +1,5 @@
-/* fuzz_manifest.c - the list of a backup's files as strangers may have written it: what is taken stays below the folder,
- * comes once and in order, and is found. */
+/* fuzz_manifest.c - the list of a backup's files as strangers may have written it: what is taken stays below the
+ * folder, comes once and in order, and is found. */
 #include "upkeep/manifest.h"
 
 #include <assert.h>

@@ -116,7 +116,8 @@ static const char captured[] =
     "\"2026-11-27T05:30:05.123456+00:00\", \"expires\": \"2026-11-27T05:31:00+00:00\", \"group\": null, "
     "\"group_index\": null, \"retries\": 0, \"timelimit\": [null, null], \"root_id\": \"" ID "\", \"parent_id\": null, "
     "\"argsrepr\": \"()\", \"kwargsrepr\": \"{'files': 10}\", \"origin\": \"gen1@host\", \"ignore_result\": false, "
-    "\"replaced_task_nesting\": 0, \"stamped_headers\": null, \"stamps\": {}}, \"properties\": {\"correlation_id\": \"" ID
+    "\"replaced_task_nesting\": 0, \"stamped_headers\": null, \"stamps\": {}}, \"properties\": "
+    "{\"correlation_id\": \"" ID
     "\", \"reply_to\": \"1\", \"delivery_mode\": 2, \"delivery_info\": {\"exchange\": \"\", \"routing_key\": "
     "\"celery\"}, \"priority\": 0, \"body_encoding\": \"base64\", \"delivery_tag\": \"tag\"}}";
 

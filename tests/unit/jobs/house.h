@@ -1,5 +1,5 @@
-/* house.h - what a test of jobs stands on: the table of jobs on either database, a log that nobody reads, and steps that
- * have to succeed. */
+/* house.h - what a test of jobs stands on: the table of jobs on either database, a log that nobody reads, and steps
+ * that have to succeed. */
 #ifndef ROENTGEN_TEST_JOBS_HOUSE_H
 #define ROENTGEN_TEST_JOBS_HOUSE_H
 

@@ -1,4 +1,5 @@
-/* redis_program.h - redis-server itself, as programs that a test starts and ends. Its arena and folder are the test's. */
+/* redis_program.h - redis-server itself, as programs that a test starts and ends. Its arena and folder are the
+ * test's. */
 #ifndef ROENTGEN_TEST_REDIS_PROGRAM_H
 #define ROENTGEN_TEST_REDIS_PROGRAM_H
 
