@@ -230,7 +230,7 @@ static bool is_histogram(const struct histogram *h)
 }
 
 /* Copies what was made; from then on it no longer changes. */
-static bool read_result(struct errand *e, const struct decoder_process *process, struct arena *arena)
+static bool read_result(struct errand *e, const struct boxed *process, struct arena *arena)
 {
     const struct decoder_reply *r = &e->reply;
     struct decode_result *made = e->result;
@@ -270,14 +270,6 @@ enum attempt {
     OURS,    /* says nothing of the file */
 };
 
-/* Signals that a program brings upon itself by what it reads. The others are sent by somebody: the operator, the kernel
- * when memory is short everywhere (SIGKILL), the sandbox for a call that it should have let pass (SIGSYS), or the disk
- * that does not give what is mapped (SIGBUS). */
-static bool is_own_signal(int number)
-{
-    return number == SIGSEGV || number == SIGABRT || number == SIGFPE || number == SIGILL || number == SIGTRAP;
-}
-
 __attribute__((format(printf, 2, 3))) static enum attempt ours(struct errand *e, const char *format, ...)
 {
     va_list args;
@@ -304,7 +296,7 @@ static enum attempt died(struct errand *e, int status)
     if (!WIFSIGNALED(status))
         return ours(e, "a decoder stopped in the middle of a %s (exit status %d)", name_of(e->job),
                     WEXITSTATUS(status));
-    if (!is_own_signal(WTERMSIG(status)))
+    if (!boxed_is_own_signal(WTERMSIG(status)))
         return ours(e, "a decoder was ended while it worked on a %s: %s%s", name_of(e->job),
                     sigdescr_np(WTERMSIG(status)),
                     WTERMSIG(status) == SIGSYS ? " (the sandbox forbids what a library needs)" : "");
@@ -343,24 +335,24 @@ static enum attempt refused(struct errand *e)
 /* ---- the way there and back ---- */
 
 /* Ends the process, whatever it is doing: the next attempt is with another. */
-static enum attempt unanswered(struct errand *e, struct decoder_slot *slot, enum decoder_answer answer)
+static enum attempt unanswered(struct errand *e, struct decoder_slot *slot, enum boxed_answer answer)
 {
     int64_t timeout_ms = decoder_pool_options(e->pool)->timeout_ms;
-    bool late = answer == DECODER_LATE || answer == DECODER_SPENT;
+    bool late = answer == BOXED_LATE || answer == BOXED_SPENT;
     int status = decoder_slot_end(e->pool, slot, e->flavour, late ? DECODER_TIMED_OUT : DECODER_DIED);
     if (decoder_pool_is_stopping(e->pool)) {
         error_set(e->error, E_UNAVAILABLE, "the server is shutting down");
         return REFUSED;
     }
     switch (answer) {
-    case DECODER_UNSENT:
+    case BOXED_UNSENT:
         return ours(e, "a decoder had ended before it was given anything (wait status %d)", status);
-    case DECODER_GONE:
+    case BOXED_GONE:
         return died(e, status);
-    case DECODER_LATE:
+    case BOXED_LATE:
         e->lates++;
         return ours(e, "a decoder did not get to work for %" PRId64 " s", (timeout_ms + 999) / 1000);
-    case DECODER_SPENT: /* measured in its own time, it would be no different again */
+    case BOXED_SPENT: /* measured in its own time, it would be no different again */
         error_set(e->error, E_INVALID, "the decoder gave up on the %s: it takes longer than %" PRId64 " s",
                   name_of(e->job), (timeout_ms + 999) / 1000);
         return REFUSED;
@@ -371,7 +363,7 @@ static enum attempt unanswered(struct errand *e, struct decoder_slot *slot, enum
 
 static enum attempt attempt(struct errand *e, struct decoder_slot *slot, struct arena *arena)
 {
-    struct decoder_process process;
+    struct boxed process;
     int64_t timeout_us = decoder_pool_options(e->pool)->timeout_ms * 1000;
     if (!decoder_slot_ready(e->pool, slot, e->flavour, &process, e->error)) {
         if (!decoder_pool_is_stopping(e->pool))
@@ -380,15 +372,15 @@ static enum attempt attempt(struct errand *e, struct decoder_slot *slot, struct 
     }
     if (!write_tables(e, process.memory))
         return ours(e, "cannot write to the memory shared with a decoder: %s", strerror(errno));
-    enum decoder_answer answer = DECODER_UNSENT;
-    if (decoder_process_send(&process, &e->request, sizeof(e->request), e->input))
-        answer = decoder_process_receive(&process, e->request.number, timeout_us, &e->reply);
-    if (answer != DECODER_ANSWERED)
+    enum boxed_answer answer = BOXED_UNSENT;
+    if (boxed_send(&process, &e->request, sizeof(e->request), e->input))
+        answer = decoder_receive(&process, e->request.number, timeout_us, &e->reply);
+    if (answer != BOXED_ANSWERED)
         return unanswered(e, slot, answer);
     if (e->reply.code == E_NONE)
         return is_result(e) && read_result(e, &process, arena) ? DONE
                : e->error->code                                ? REFUSED
-                                                               : unanswered(e, slot, DECODER_GARBLED);
+                                                               : unanswered(e, slot, BOXED_GARBLED);
     enum attempt outcome = refused(e);
     if (outcome != REFUSED) /* it lives, but another shall try */
         decoder_slot_end(e->pool, slot, e->flavour, DECODER_REPLACED);

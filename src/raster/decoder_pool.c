@@ -8,9 +8,9 @@
 #include <sys/socket.h>
 
 struct decoder_slot {
-    struct decoder_process processes[DECODER_FLAVOURS]; /* changed under the pool's lock, as are their owners */
-    int64_t owners[DECODER_FLAVOURS];                   /* whose files the process has seen */
-    int64_t account, owner;                             /* of the job that has it, or had it last */
+    struct boxed processes[DECODER_FLAVOURS]; /* changed under the pool's lock, as are their owners */
+    int64_t owners[DECODER_FLAVOURS];         /* whose files the process has seen */
+    int64_t account, owner;                   /* of the job that has it, or had it last */
     int64_t ticket;
     bool taken;
 };
@@ -18,7 +18,7 @@ struct decoder_slot {
 /* A process that somebody waits for; lives on his stack. */
 struct start {
     enum decoder_flavour flavour;
-    struct decoder_process process;
+    struct boxed process;
     struct error error;
     bool done, ok;
     struct start *next;
@@ -41,7 +41,7 @@ struct decoder_pool {
     struct start *starts;          /* wanted, not yet looked at */
     struct waiter *waiters, **last_waiter;
     int64_t serving; /* the highest ticket that got a slot */
-    struct decoder_process spares[DECODER_FLAVOURS][SPARES_MAX];
+    struct boxed spares[DECODER_FLAVOURS][SPARES_MAX];
     bool wants_spares
         [DECODER_FLAVOURS]; /* once one had to be replaced: where all files come from one account none is ever needed */
     bool stopping;          /* no more jobs; the keeper ends when the pool is closed */
@@ -52,13 +52,15 @@ struct decoder_pool {
 /* ---- the thread that starts processes ---- */
 
 /* Tells it what it is for. That it is ready is for who uses it to find out: a spare gets ready while nobody waits. */
-static bool start_process(const struct decoder_pool *pool, enum decoder_flavour flavour, struct decoder_process *out,
+static bool start_process(const struct decoder_pool *pool, enum decoder_flavour flavour, struct boxed *out,
                           struct error *error)
 {
+    const struct boxed_options options = { pool->options.program, "decoder", "a decoder",
+                                           DECODER_REQUEST_BYTES + pool->options.max_result_bytes };
     struct decoder_setup setup = { DECODER_MAGIC, flavour, pool->options.memory_bytes, pool->options.max_result_bytes };
-    if (!decoder_process_start(pool->options.program, pool->options.max_result_bytes, out, error))
+    if (!boxed_start(&options, out, error))
         return false;
-    decoder_process_send(out, &setup, sizeof(setup), out->memory); /* one that is gone already is found so */
+    boxed_send(out, &setup, sizeof(setup), out->memory); /* one that is gone already is found so */
     return true;
 }
 
@@ -74,7 +76,7 @@ static void answer_start(struct decoder_pool *pool)
     pthread_cond_broadcast(&pool->started);
 }
 
-static struct decoder_process *empty_place(struct decoder_pool *pool, enum decoder_flavour *flavour)
+static struct boxed *empty_place(struct decoder_pool *pool, enum decoder_flavour *flavour)
 {
     for (int f = 0; f < DECODER_FLAVOURS; f++)
         for (int i = 0; pool->wants_spares[f] && !pool->stopping && i < SPARES_MAX && i < pool->options.processes; i++)
@@ -86,9 +88,9 @@ static struct decoder_process *empty_place(struct decoder_pool *pool, enum decod
 }
 
 /* Under the lock, as above. One that cannot be started now is wanted again when the next has to be replaced. */
-static void fill_place(struct decoder_pool *pool, enum decoder_flavour flavour, struct decoder_process *place)
+static void fill_place(struct decoder_pool *pool, enum decoder_flavour flavour, struct boxed *place)
 {
-    struct decoder_process process;
+    struct boxed process;
     struct error ignored = { 0 };
     background_unlock(&pool->keeper);
     bool ok = start_process(pool, flavour, &process, &ignored);
@@ -107,7 +109,7 @@ static void keep(void *context)
     enum decoder_flavour flavour;
     background_lock(&pool->keeper);
     while (!pool->keeper.stopping) {
-        struct decoder_process *place;
+        struct boxed *place;
         if (pool->starts)
             answer_start(pool);
         else if ((place = empty_place(pool, &flavour)))
@@ -118,11 +120,11 @@ static void keep(void *context)
     background_unlock(&pool->keeper);
 }
 
-static void bury_one(struct decoder_pool *pool, struct decoder_process *process)
+static void bury_one(struct decoder_pool *pool, struct boxed *process)
 {
-    if (!process->pid || !decoder_process_has_ended(process))
+    if (!process->pid || !boxed_has_ended(process))
         return;
-    decoder_process_end(process);
+    boxed_end(process);
     pool->stats.running--;
     pool->stats.died++;
 }
@@ -140,13 +142,13 @@ static void bury(struct decoder_pool *pool)
 }
 
 /* Under the lock. */
-static bool take_spare(struct decoder_pool *pool, enum decoder_flavour flavour, struct decoder_process *out)
+static bool take_spare(struct decoder_pool *pool, enum decoder_flavour flavour, struct boxed *out)
 {
     bury(pool);
     for (int i = 0; i < SPARES_MAX; i++)
         if (pool->spares[flavour][i].pid) {
             *out = pool->spares[flavour][i];
-            pool->spares[flavour][i] = DECODER_PROCESS_NONE;
+            pool->spares[flavour][i] = BOXED_NONE;
             pool->stats.running--;
             background_wake(&pool->keeper);
             return true;
@@ -155,8 +157,7 @@ static bool take_spare(struct decoder_pool *pool, enum decoder_flavour flavour, 
 }
 
 /* A spare, else a new one, which somebody waits for. */
-static bool get_process(struct decoder_pool *pool, enum decoder_flavour flavour, struct decoder_process *out,
-                        struct error *error)
+static bool get_process(struct decoder_pool *pool, enum decoder_flavour flavour, struct boxed *out, struct error *error)
 {
     struct start start = { .flavour = flavour };
     background_lock(&pool->keeper);
@@ -200,9 +201,9 @@ bool decoder_pool_open(const struct decoder_options *options, struct decoder_poo
     pool->last_waiter = &pool->waiters;
     for (int f = 0; f < DECODER_FLAVOURS; f++) {
         for (int i = 0; i < options->processes; i++)
-            slots[i].processes[f] = DECODER_PROCESS_NONE;
+            slots[i].processes[f] = BOXED_NONE;
         for (int i = 0; i < SPARES_MAX; i++)
-            pool->spares[f][i] = DECODER_PROCESS_NONE;
+            pool->spares[f][i] = BOXED_NONE;
     }
     pthread_cond_init(&pool->freed, NULL);
     pthread_cond_init(&pool->started, NULL);
@@ -239,10 +240,10 @@ void decoder_pool_close(struct decoder_pool *pool)
     for (int f = 0; f < DECODER_FLAVOURS; f++) {
         for (int i = 0; i < pool->options.processes; i++)
             if (pool->slots[i].processes[f].pid)
-                decoder_process_end(&pool->slots[i].processes[f]);
+                boxed_end(&pool->slots[i].processes[f]);
         for (int i = 0; i < SPARES_MAX; i++)
             if (pool->spares[f][i].pid)
-                decoder_process_end(&pool->spares[f][i]);
+                boxed_end(&pool->spares[f][i]);
     }
     release(pool);
 }
@@ -363,8 +364,8 @@ int decoder_slot_end(struct decoder_pool *pool, struct decoder_slot *slot, enum 
                      enum decoder_end why)
 {
     background_lock(&pool->keeper); /* decoder_pool_stop may be looking at it */
-    struct decoder_process process = slot->processes[flavour];
-    slot->processes[flavour] = DECODER_PROCESS_NONE;
+    struct boxed process = slot->processes[flavour];
+    slot->processes[flavour] = BOXED_NONE;
     pool->stats.running--;
     if (why == DECODER_REPLACED)
         pool->stats.replaced++;
@@ -374,20 +375,33 @@ int decoder_slot_end(struct decoder_pool *pool, struct decoder_slot *slot, enum 
         pool->stats.died++;
     bury(pool); /* where one died others may have */
     background_unlock(&pool->keeper);
-    return decoder_process_end(&process);
+    return boxed_end(&process);
+}
+
+enum boxed_answer decoder_receive(const struct boxed *process, uint64_t number, int64_t timeout_us,
+                                  struct decoder_reply *reply)
+{
+    struct decoder_reply got;
+    enum boxed_answer answer = boxed_receive(process, &got, sizeof(got), timeout_us);
+    if (answer != BOXED_ANSWERED)
+        return answer;
+    if (got.magic != DECODER_MAGIC || got.number != number || !memchr(got.message, '\0', sizeof(got.message)))
+        return BOXED_GARBLED;
+    *reply = got;
+    return BOXED_ANSWERED;
 }
 
 static bool wait_until_ready(struct decoder_pool *pool, struct decoder_slot *slot, enum decoder_flavour flavour,
                              struct error *error)
 {
-    struct decoder_process *process = &slot->processes[flavour];
+    struct boxed *process = &slot->processes[flavour];
     struct decoder_reply reply;
-    enum decoder_answer answer = decoder_process_receive(process, 0, pool->options.timeout_ms * 1000, &reply);
-    if (answer == DECODER_ANSWERED && reply.code == E_NONE)
+    enum boxed_answer answer = decoder_receive(process, 0, pool->options.timeout_ms * 1000, &reply);
+    if (answer == BOXED_ANSWERED && reply.code == E_NONE)
         return true;
-    bool late = answer == DECODER_LATE || answer == DECODER_SPENT;
+    bool late = answer == BOXED_LATE || answer == BOXED_SPENT;
     decoder_slot_end(pool, slot, flavour, late ? DECODER_TIMED_OUT : DECODER_DIED);
-    if (answer == DECODER_ANSWERED && (reply.code == E_INTERNAL || reply.code == E_UNAVAILABLE))
+    if (answer == BOXED_ANSWERED && (reply.code == E_INTERNAL || reply.code == E_UNAVAILABLE))
         return error_set(error, reply.code, "%s", reply.message);
     if (decoder_pool_is_stopping(pool))
         return refuse(error, 5, "the server is shutting down");
@@ -407,9 +421,9 @@ static void give_up_other(struct decoder_pool *pool, struct decoder_slot *slot, 
 }
 
 bool decoder_slot_ready(struct decoder_pool *pool, struct decoder_slot *slot, enum decoder_flavour flavour,
-                        struct decoder_process *out, struct error *error)
+                        struct boxed *out, struct error *error)
 {
-    struct decoder_process process;
+    struct boxed process;
     give_up_other(pool, slot, flavour);
     if (!slot->processes[flavour].pid) {
         if (!get_process(pool, flavour, &process, error))

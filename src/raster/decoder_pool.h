@@ -2,7 +2,7 @@
  *
  *     struct decoder_slot *slot = decoder_pool_take(pool, flavour, account, owner, &error);     // waits for a free one
  *     if (!decoder_slot_ready(pool, slot, flavour, &process, &error)) ...
- *     ...decoder_process_send(&process, ...), decoder_process_receive(&process, ...)...
+ *     ...boxed_send(&process, ...), decoder_receive(&process, ...)...
  *     decoder_pool_give(pool, slot);
  *
  *   pool -> slots[processes] taken or free, each with at most one process of each flavour
@@ -25,7 +25,7 @@
 #ifndef ROENTGEN_RASTER_DECODER_POOL_H
 #define ROENTGEN_RASTER_DECODER_POOL_H
 
-#include "raster/decoder_process.h"
+#include "raster/decoder_protocol.h"
 
 struct decoder_slot;
 
@@ -39,11 +39,15 @@ void decoder_pool_give(struct decoder_pool *pool, struct decoder_slot *slot);
 /* A process of this flavour for the owner named in decoder_pool_take, started and in its sandbox. Its own reason when
  * it does not get that far. */
 bool decoder_slot_ready(struct decoder_pool *pool, struct decoder_slot *slot, enum decoder_flavour flavour,
-                        struct decoder_process *out, struct error *error);
+                        struct boxed *out, struct error *error);
 /* Ends the process, which is replaced on next use. Returns its wait status. */
 enum decoder_end { DECODER_DIED, DECODER_TIMED_OUT, DECODER_REPLACED };
 int decoder_slot_end(struct decoder_pool *pool, struct decoder_slot *slot, enum decoder_flavour flavour,
                      enum decoder_end why);
+
+/* The reply numbered so, of which nothing has been looked at but its size, its number and that its text ends. */
+enum boxed_answer decoder_receive(const struct boxed *process, uint64_t number, int64_t timeout_us,
+                                  struct decoder_reply *reply);
 
 bool decoder_pool_is_stopping(struct decoder_pool *pool);
 uint64_t decoder_pool_next_number(struct decoder_pool *pool); /* counts a job; never the same twice */

@@ -1,28 +1,18 @@
-/* decoder_protocol.h - what server and decoder process say to each other. Private to raster/.
+/* decoder_protocol.h - what server and decoder process say to each other (boxed.h says how). Private to raster/.
  *
- *   server                                                decoder (descriptor 3)
- *   setup   + descriptor of the shared memory        -->  loads what it needs, closes the sandbox
- *                                                    <--  reply: ready, or why not
- *   request + descriptor of the file, read-only      -->
- *                                                    <--  reply
- *   ...                                                   until the socket closes
- *
- * One packet each (SOCK_SEQPACKET), structs as they lie in memory: both ends are the same program. The shared memory is
- * a memfd whose size the server has set and sealed:
+ * A setup first, with the descriptor of the shared memory, which a reply answers; then requests, each with the
+ * descriptor of the file, read-only, and a reply to each. In the shared memory:
  *
  *   0             REQUEST_BYTES
  *   | pieces, LUTs | result ................... |
  *     server writes  decoder writes
- *
- * The server never maps it: it writes and reads with pwrite and pread, so that nothing a decoder does to it can stop
- * the server, and what was read no longer changes. Pages are only there where something was written.
  */
 #ifndef ROENTGEN_RASTER_DECODER_PROTOCOL_H
 #define ROENTGEN_RASTER_DECODER_PROTOCOL_H
 
+#include "base/boxed.h"
 #include "raster/decoder.h"
 
-enum { DECODER_SOCKET = 3 };
 enum { DECODER_PIECES_MAX = 65536, DECODER_LUTS = 5 };
 enum { DECODER_REQUEST_BYTES = 4 << 20 }; /* holds the most pieces and LUTs */
 enum { DECODER_RESULT_KEPT = 8 << 20 };   /* result pages that stay between jobs */

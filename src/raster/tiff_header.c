@@ -331,7 +331,7 @@ static bool read_directories(struct header *h, struct tiff *t, int64_t at)
     return h->info.pages > 0 || header_damaged(h);
 }
 
-/* By seeking: a decoder may not ask the file system (decoder_sandbox.c). */
+/* By seeking: a decoder may not ask the file system (base/sandbox.c). */
 static int64_t file_length(int fd)
 {
     off_t before = lseek(fd, 0, SEEK_CUR), length = lseek(fd, 0, SEEK_END);

@@ -65,7 +65,7 @@ static bool get_packet(void *packet, size_t bytes, int *fd)
     struct msghdr message = {
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control)
     };
-    if (recvmsg(DECODER_SOCKET, &message, 0) != (ssize_t)bytes)
+    if (recvmsg(BOXED_SOCKET, &message, 0) != (ssize_t)bytes)
         return false;
     memcpy(fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(*fd));
     return true;
@@ -82,7 +82,7 @@ static void tell(enum lie lie, int memory, struct decoder_reply *reply)
     case LONG_PACKET:
         memset(longer, 0, sizeof(longer));
         memcpy(longer, reply, sizeof(*reply));
-        send(DECODER_SOCKET, longer, sizeof(longer), 0);
+        send(BOXED_SOCKET, longer, sizeof(longer), 0);
         return;
     case NO_MAGIC:
         reply->magic = 0;
@@ -128,7 +128,7 @@ static void tell(enum lie lie, int memory, struct decoder_reply *reply)
         for (volatile int i = 0;; i = !i)
             ;
     case CLOSES_SOCKET:
-        close(DECODER_SOCKET);
+        close(BOXED_SOCKET);
         for (;;)
             pause();
     case NEVER_ANSWERS:
@@ -144,7 +144,7 @@ static void tell(enum lie lie, int memory, struct decoder_reply *reply)
     default:
         break;
     }
-    send(DECODER_SOCKET, reply, size, 0);
+    send(BOXED_SOCKET, reply, size, 0);
 }
 
 static int lie(void)
@@ -162,7 +162,7 @@ static int lie(void)
         reply.code = E_UNAVAILABLE;
         snprintf(reply.message, sizeof(reply.message), "not today");
     }
-    send(DECODER_SOCKET, &reply, sizeof(reply), 0);
+    send(BOXED_SOCKET, &reply, sizeof(reply), 0);
     while (get_packet(&request, sizeof(request), &fd)) {
         reply = (struct decoder_reply){
             .magic = DECODER_MAGIC, .number = request.number, .bytes = FRAME, .decoded = { MONOCHROME2, 16, false }

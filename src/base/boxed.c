@@ -1,5 +1,5 @@
-/* decoder_process.c - starting a decoder process and talking to it. */
-#include "raster/decoder_process.h"
+/* boxed.c - starting a boxed process and talking to it, from both ends. */
+#include "base/boxed.h"
 
 #include "base/clock.h"
 
@@ -9,7 +9,9 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,13 +20,12 @@ extern char **environ;
 
 /* ---- starting ---- */
 
-static int make_memory(int64_t max_result_bytes)
+static int make_memory(int64_t bytes)
 {
-    int fd = memfd_create("roentgen-decoder", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    int fd = memfd_create("roentgen-shared", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0)
         return -1;
-    if (ftruncate(fd, DECODER_REQUEST_BYTES + max_result_bytes) == 0 &&
-        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+    if (ftruncate(fd, bytes) == 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
         return fd;
     close(fd);
     return -1;
@@ -32,7 +33,7 @@ static int make_memory(int64_t max_result_bytes)
 
 /* Nothing of ours is its business: passwords may stand in the environment. Where libraries lie and what a sanitizer is
  * told holds for the same program in another process too. */
-static char **decoder_environment(char **found, int most)
+static char **environment_of(char **found, int most)
 {
     static const char *const wanted[] = { "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "TSAN_OPTIONS=", "LD_LIBRARY_PATH=" };
     int count = 0;
@@ -44,11 +45,11 @@ static char **decoder_environment(char **found, int most)
     return found;
 }
 
-static int spawn(const char *program, int socket, pid_t *pid)
+static int spawn(const struct boxed_options *options, int socket, pid_t *pid)
 {
     enum { ENVIRONMENT_MAX = 8 };
     char *environment[ENVIRONMENT_MAX];
-    char *arguments[] = { (char[]){ "roentgen" }, (char[]){ "decoder" }, NULL };
+    char *arguments[] = { (char[]){ "roentgen" }, (char *)(uintptr_t)options->command, NULL };
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none, all;
@@ -56,10 +57,10 @@ static int spawn(const char *program, int socket, pid_t *pid)
     sigfillset(&all);
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);
-    int failed = posix_spawn_file_actions_adddup2(&actions, socket, DECODER_SOCKET);
+    int failed = posix_spawn_file_actions_adddup2(&actions, socket, BOXED_SOCKET);
     failed = failed ? failed : posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
     failed = failed ? failed : posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-    failed = failed ? failed : posix_spawn_file_actions_addclosefrom_np(&actions, DECODER_SOCKET + 1);
+    failed = failed ? failed : posix_spawn_file_actions_addclosefrom_np(&actions, BOXED_SOCKET + 1);
     /* The server blocks signals and ignores SIGPIPE. A session of its own: Ctrl-C at a terminal is for the server,
      * which finishes what is under way. */
     failed = failed ? failed : posix_spawnattr_setsigmask(&attributes, &none);
@@ -68,46 +69,45 @@ static int spawn(const char *program, int socket, pid_t *pid)
                     : posix_spawnattr_setflags(&attributes,
                                                POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
     failed = failed ? failed
-                    : posix_spawn(pid, program, &actions, &attributes, arguments,
-                                  decoder_environment(environment, ENVIRONMENT_MAX));
+                    : posix_spawn(pid, options->program, &actions, &attributes, arguments,
+                                  environment_of(environment, ENVIRONMENT_MAX));
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     return failed;
 }
 
-bool decoder_process_start(const char *program, int64_t max_result_bytes, struct decoder_process *out,
-                           struct error *error)
+bool boxed_start(const struct boxed_options *options, struct boxed *out, struct error *error)
 {
     int pair[2];
-    struct decoder_process process = DECODER_PROCESS_NONE;
+    struct boxed process = BOXED_NONE;
     error->retry_after_s = 1;
-    process.memory = make_memory(max_result_bytes);
+    process.memory = make_memory(options->shared_bytes);
     if (process.memory < 0)
-        return error_set(error, E_UNAVAILABLE, "no shared memory for a decoder: %s", strerror(errno));
+        return error_set(error, E_UNAVAILABLE, "no shared memory for %s: %s", options->what, strerror(errno));
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
         close(process.memory);
-        return error_set(error, E_UNAVAILABLE, "no socket for a decoder: %s", strerror(errno));
+        return error_set(error, E_UNAVAILABLE, "no socket for %s: %s", options->what, strerror(errno));
     }
     process.socket = pair[0];
-    int failed = spawn(program, pair[1], &process.pid);
+    int failed = spawn(options, pair[1], &process.pid);
     close(pair[1]);
     if (failed) {
         close(process.socket);
         close(process.memory);
-        return error_set(error, E_UNAVAILABLE, "cannot start a decoder: %s", strerror(failed));
+        return error_set(error, E_UNAVAILABLE, "cannot start %s: %s", options->what, strerror(failed));
     }
     error->retry_after_s = 0;
     *out = process;
     return true;
 }
 
-bool decoder_process_has_ended(const struct decoder_process *process)
+bool boxed_has_ended(const struct boxed *process)
 {
     siginfo_t info = { 0 };
     return waitid(P_PID, (id_t)process->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == process->pid;
 }
 
-int decoder_process_end(struct decoder_process *process)
+int boxed_end(struct boxed *process)
 {
     int status = 0;
     close(process->socket);
@@ -115,13 +115,13 @@ int decoder_process_end(struct decoder_process *process)
     kill(process->pid, SIGKILL); /* one that is gone already keeps the status it has */
     while (waitpid(process->pid, &status, 0) < 0 && errno == EINTR)
         ;
-    *process = DECODER_PROCESS_NONE;
+    *process = BOXED_NONE;
     return status;
 }
 
 /* ---- talking ---- */
 
-bool decoder_process_send(const struct decoder_process *process, const void *packet, size_t bytes, int fd)
+bool boxed_send(const struct boxed *process, const void *packet, size_t bytes, int fd)
 {
     union {
         char bytes[CMSG_SPACE(sizeof(int))];
@@ -160,7 +160,7 @@ static bool wait_readable(int socket, int64_t deadline_us)
 }
 
 /* Processor time of all its threads so far; 0 when it is gone. */
-static int64_t processor_us(const struct decoder_process *process)
+static int64_t processor_us(const struct boxed *process)
 {
     clockid_t clock;
     struct timespec used;
@@ -170,39 +170,86 @@ static int64_t processor_us(const struct decoder_process *process)
 }
 
 /* A clock on the wall says nothing of a process that was stopped, or shared its processor with fifty others. */
-static enum decoder_answer wait_working(const struct decoder_process *process, int64_t timeout_us)
+static enum boxed_answer wait_working(const struct boxed *process, int64_t timeout_us)
 {
     enum { ROUNDS = 8 };
     int64_t begun_us = processor_us(process), seen_us = begun_us;
     for (int round = 0; round < ROUNDS; round++) {
         if (wait_readable(process->socket, clock_monotonic_us() + timeout_us))
-            return DECODER_ANSWERED;
+            return BOXED_ANSWERED;
         int64_t now_us = processor_us(process);
         if (now_us - begun_us >= timeout_us / 4 * 3)
-            return DECODER_SPENT;
+            return BOXED_SPENT;
         if (now_us - seen_us < timeout_us / 100)
             break;
         seen_us = now_us;
     }
-    return DECODER_LATE;
+    return BOXED_LATE;
 }
 
-enum decoder_answer decoder_process_receive(const struct decoder_process *process, uint64_t number, int64_t timeout_us,
-                                            struct decoder_reply *reply)
+enum boxed_answer boxed_receive(const struct boxed *process, void *packet, size_t bytes, int64_t timeout_us)
 {
-    struct decoder_reply got;
     ssize_t len;
-    enum decoder_answer waited = wait_working(process, timeout_us);
-    if (waited != DECODER_ANSWERED)
+    enum boxed_answer waited = wait_working(process, timeout_us);
+    if (waited != BOXED_ANSWERED)
         return waited;
     do /* descriptors that come with it are dropped by the kernel; of a longer packet the size is told */
-        len = recv(process->socket, &got, sizeof(got), MSG_TRUNC | MSG_DONTWAIT);
+        len = recv(process->socket, packet, bytes, MSG_TRUNC | MSG_DONTWAIT);
     while (len < 0 && errno == EINTR);
     if (len <= 0)
-        return DECODER_GONE;
-    if (len != (ssize_t)sizeof(got) || got.magic != DECODER_MAGIC || got.number != number ||
-        !memchr(got.message, '\0', sizeof(got.message)))
-        return DECODER_GARBLED;
-    *reply = got;
-    return DECODER_ANSWERED;
+        return BOXED_GONE;
+    return len == (ssize_t)bytes ? BOXED_ANSWERED : BOXED_GARBLED;
+}
+
+bool boxed_is_own_signal(int number)
+{
+    return number == SIGSEGV || number == SIGABRT || number == SIGFPE || number == SIGILL || number == SIGTRAP;
+}
+
+/* ---- inside ---- */
+
+static bool is_socket(int fd)
+{
+    int type = 0, domain = 0;
+    socklen_t len = sizeof(type);
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_SEQPACKET &&
+           getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX;
+}
+
+bool boxed_enter(void)
+{
+    if (!is_socket(BOXED_SOCKET))
+        return false;
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* had the server died before, the socket would be closed */
+    return true;
+}
+
+bool boxed_take(void *packet, size_t bytes, int *fd)
+{
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr aligned;
+    } control;
+    struct iovec part = { packet, bytes };
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)
+    };
+    ssize_t got;
+    do
+        got = recvmsg(BOXED_SOCKET, &message, MSG_CMSG_CLOEXEC);
+    while (got < 0 && errno == EINTR);
+    if (got != (ssize_t)bytes)
+        return false;
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    *fd = -1;
+    if (header && header->cmsg_type == SCM_RIGHTS)
+        memcpy(fd, CMSG_DATA(header), sizeof(*fd));
+    return true;
+}
+
+bool boxed_reply(const void *packet, size_t bytes)
+{
+    struct iovec part = { (void *)(uintptr_t)packet, bytes };
+    struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+    return sendmsg(BOXED_SOCKET, &message, MSG_NOSIGNAL) == (ssize_t)bytes;
 }

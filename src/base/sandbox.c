@@ -1,5 +1,5 @@
-/* decoder_sandbox.c - limits first, then a filter of system calls that lists what is allowed. */
-#include "raster/decoder_sandbox.h"
+/* sandbox.c - limits first, then a filter of system calls that lists what is allowed. */
+#include "base/sandbox.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -27,7 +27,7 @@ static bool limit(int resource, int64_t most)
     return setrlimit((__rlimit_resource_t)resource, &limits) == 0;
 }
 
-static bool set_limits(const struct decoder_limits *limits)
+static bool set_limits(const struct sandbox_limits *limits)
 {
     signal(SIGXFSZ, SIG_IGN); /* a message for a log file is lost; the process goes on */
     return (SANITIZED || (limit(RLIMIT_AS, limits->memory_bytes) && limit(RLIMIT_FSIZE, 0))) && limit(RLIMIT_CORE, 0) &&
@@ -117,7 +117,7 @@ static bool allow_threads(scmp_filter_ctx filter)
             seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)) == 0);
 }
 
-static bool close_filter(const struct decoder_limits *limits)
+static bool close_filter(const struct sandbox_limits *limits)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
     if (!filter)
@@ -133,12 +133,12 @@ static bool close_filter(const struct decoder_limits *limits)
     return ok;
 }
 
-bool decoder_sandbox_enter(const struct decoder_limits *limits, struct error *error)
+bool sandbox_enter(const struct sandbox_limits *limits, struct error *error)
 {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || !set_limits(limits))
-        return error_set(error, E_UNAVAILABLE, "the decoder cannot limit itself: %s", strerror(errno));
+        return error_set(error, E_UNAVAILABLE, "the process cannot limit itself: %s", strerror(errno));
     if (!close_filter(limits))
         return error_set(error, E_UNAVAILABLE,
-                         "the decoder cannot close its sandbox: seccomp filters are not allowed here");
+                         "the process cannot close its sandbox: seccomp filters are not allowed here");
     return true;
 }

@@ -1,6 +1,6 @@
-/* test_decoder_sandbox.c - what the sandbox forbids ends the process; what decoding needs does not. Each trial in a
+/* test_sandbox.c - what the sandbox forbids ends the process; what decoding needs does not. Each trial in a
  * process of its own. */
-#include "raster/decoder_sandbox.h"
+#include "base/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,8 +36,8 @@ static int in_sandbox(bool threads, int (*act)(void))
     pid_t pid = fork();
     if (pid == 0) {
         struct error error = { 0 };
-        struct decoder_limits limits = { MEMORY, 16, pair[0], threads };
-        if (!decoder_sandbox_enter(&limits, &error))
+        struct sandbox_limits limits = { MEMORY, 16, pair[0], threads };
+        if (!sandbox_enter(&limits, &error))
             _exit(99);
         _exit(act());
     }
