@@ -75,7 +75,7 @@ static void place(struct guard *guard, struct conn *conn, int64_t look_ms)
 
 static void cut(struct conn *conn)
 {
-    conn->cut = true;
+    atomic_store(&conn->cut, true);
     shutdown(conn->fd, SHUT_RDWR);
 }
 
@@ -88,14 +88,16 @@ static struct tcp_info tcp_info_of(int fd)
     return info;
 }
 
-/* The peer has closed and all it sent was read, at this look and at the one before: nobody will finish that request. */
+/* The peer has closed and all it sent was read, at this look and at the one before: nobody will finish that request. Of
+ * a stream that waits, libmicrohttpd does not look at the socket, so that a reset is found here too. */
 static bool is_deserted(struct conn *conn, int64_t phase)
 {
-    enum { TCP_STATE_CLOSE_WAIT = 8 }; /* include/net/tcp_states.h */
-    int unread = 0;
+    enum { TCP_STATE_CLOSE = 7, TCP_STATE_CLOSE_WAIT = 8 }; /* include/net/tcp_states.h */
+    int unread = 0, state = tcp_info_of(conn->fd).tcpi_state;
     int64_t bytes = atomic_load_explicit(&conn->body_bytes, memory_order_relaxed);
-    bool left =
-        tcp_info_of(conn->fd).tcpi_state == TCP_STATE_CLOSE_WAIT && ioctl(conn->fd, FIONREAD, &unread) == 0 && !unread;
+    bool left = state == TCP_STATE_CLOSE_WAIT && ioctl(conn->fd, FIONREAD, &unread) == 0 && !unread;
+    if ((phase & 7) == CONN_WAITING && state == TCP_STATE_CLOSE)
+        return true;
     bool again = left && conn->left_phase == phase && conn->left_bytes == bytes;
     conn->left_phase = left ? phase : 0;
     conn->left_bytes = bytes;
@@ -169,6 +171,7 @@ static _Atomic int64_t *find_broken(struct http_server *server, struct conn *con
     case CONN_SENDING:
         return is_stuck_sending(server, conn, phase, now_ms, look_ms) ? &server->timeouts_send : NULL;
     case CONN_HANDLING:
+    case CONN_WAITING:
         break;
     }
     return NULL;
@@ -177,13 +180,13 @@ static _Atomic int64_t *find_broken(struct http_server *server, struct conn *con
 static void look_at(struct http_server *server, struct conn *conn, int64_t now_ms)
 {
     int64_t phase = atomic_load_explicit(&conn->phase, memory_order_acquire);
-    bool receiving = (phase & 7) == CONN_BODY || (phase & 7) == CONN_HEADER;
+    bool leaves = (phase & 7) == CONN_BODY || (phase & 7) == CONN_HEADER || (phase & 7) == CONN_WAITING;
     int64_t look_ms = now_ms + server->guard.interval_ms, deadline_ms = INT64_MAX;
     _Atomic int64_t *broken = find_broken(server, conn, phase, now_ms, &deadline_ms);
     if (broken && !conn->cut) {
         count_up(broken);
         cut(conn);
-    } else if (receiving && !conn->cut && is_deserted(conn, phase)) {
+    } else if (leaves && !conn->cut && is_deserted(conn, phase)) {
         cut(conn);
     }
     unlink_conn(conn);
@@ -354,6 +357,7 @@ static void guard_main(void *self)
         turn_wheel(server, now_ms);
         if (atomic_exchange(&guard->pressed, false))
             close_longest_idle(server);
+        live_wake(server, false);
     }
 }
 

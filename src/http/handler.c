@@ -195,6 +195,7 @@ void handler_on_completed(void *self, struct MHD_Connection *mhd, void **context
     if (!r)
         return;
     *context = NULL;
+    live_end(r);
     bool client_gone = why == MHD_REQUEST_TERMINATED_CLIENT_ABORT || why == MHD_REQUEST_TERMINATED_READ_ERROR;
     if (r->step != STEP_LAST && !client_gone)
         r->conn->linger = true; /* if it closes now, input stays unread */

@@ -83,6 +83,7 @@ struct http_stats {
     int64_t connections, connections_total, requests_total, refused_total;
     int64_t workers, workers_busy, worker_queue;
     int64_t timeouts_header, timeouts_body, timeouts_idle, timeouts_send;
+    int64_t live_streams;
 };
 void http_stats(struct http_server *server, struct http_stats *out);
 
@@ -156,6 +157,15 @@ void http_set_file_part(struct request *r, int64_t first, int64_t length);
 void http_set_stream(struct request *r, int64_t length,
                      ptrdiff_t (*read)(void *self, int64_t offset, char *out, ptrdiff_t max),
                      void (*release)(void *self), void *self);
+/* or made as things happen, for as long as it takes (stream.c): `read` may also return HTTP_STREAM_WAITS. The
+ * connection then sleeps, without a thread, until http_stream_wake, after which `read` is called again; waking one that
+ * does not sleep is no loss. Ends when the server stops. No time is too long for it to say nothing, but whoever does
+ * not take what was sent within send_timeout_s is cut off, and so is whoever has closed their side. Until `release` has
+ * returned the request is there to be woken: a lock that both take says so. */
+enum { HTTP_STREAM_WAITS = -2 };
+void http_set_live_stream(struct request *r, ptrdiff_t (*read)(void *self, int64_t offset, char *out, ptrdiff_t max),
+                          void (*release)(void *self), void *self);
+void http_stream_wake(struct request *r);
 void http_set_close(struct request *r); /* Connection: close after this answer */
 /* Sends what was set. From any thread, once. Content-Length, Date and Connection are added; HEAD answers lose the
  * body. */

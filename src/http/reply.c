@@ -72,8 +72,15 @@ void http_set_stream(struct request *r, int64_t length,
 {
     drop_body(r);
     r->reply_kind = REPLY_STREAM;
-    r->stream = (struct stream){ read, release, self };
+    r->stream = (struct stream){ read, release, self, false };
     r->reply_length = length;
+}
+
+void http_set_live_stream(struct request *r, ptrdiff_t (*read)(void *self, int64_t offset, char *out, ptrdiff_t max),
+                          void (*release)(void *self), void *self)
+{
+    http_set_stream(r, -1, read, release, self);
+    r->stream.live = true;
 }
 
 void http_set_close(struct request *r)
@@ -124,6 +131,8 @@ void reply_release(struct request *r)
 static ssize_t read_stream(void *self, uint64_t offset, char *out, size_t max)
 {
     struct request *r = self;
+    if (r->stream.live)
+        return live_read(r, (int64_t)offset, out, max);
     ptrdiff_t n = r->stream.read(r->stream.self, (int64_t)offset, out, (ptrdiff_t)max);
     if (n < 0)
         return MHD_CONTENT_READER_END_WITH_ERROR;
@@ -151,11 +160,12 @@ static struct MHD_Response *from_file(struct request *r)
 
 static struct MHD_Response *from_stream(struct request *r)
 {
-    enum { BLOCK_BYTES = 32 * 1024 };
+    enum { BLOCK_BYTES = 32 * 1024, LIVE_BLOCK_BYTES = 1024 /* many, and little at a time */ };
     uint64_t length = r->reply_length < 0 ? MHD_SIZE_UNKNOWN : (uint64_t)r->reply_length;
     if (length == 0)
         return from_bytes(STR_NULL);
-    struct MHD_Response *response = MHD_create_response_from_callback(length, BLOCK_BYTES, read_stream, r, NULL);
+    struct MHD_Response *response = MHD_create_response_from_callback(
+        length, r->stream.live ? LIVE_BLOCK_BYTES : BLOCK_BYTES, read_stream, r, NULL);
     /* Without a body libmicrohttpd 0.9.75 still ends "chunked" with a last chunk, which the client would take for
      * the next answer. */
     if (response && r->reply_length < 0 && (r->method == HTTP_HEAD || r->status == 304))
@@ -186,6 +196,8 @@ bool reply_queue(struct request *r)
     if (r->close || atomic_load_explicit(&r->server->stopping, memory_order_relaxed))
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     conn_enter(r->server, r->conn, CONN_SENDING);
+    if (r->stream.live)
+        live_begin(r);
     enum MHD_Result queued = MHD_queue_response(r->mhd, (unsigned)r->status, response);
     MHD_destroy_response(response);
     r->queued = queued == MHD_YES;

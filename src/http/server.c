@@ -129,6 +129,7 @@ static void server_free(struct http_server *server)
         close(server->listener);
     request_free_all(server);
     pthread_mutex_destroy(&server->free_lock);
+    pthread_mutex_destroy(&server->live_lock);
     free(server);
 }
 
@@ -165,6 +166,7 @@ bool http_start(const struct http_options *options, const struct http_app *app, 
     if (server->options.body_window_s <= 0)
         server->options.body_window_s = 20;
     pthread_mutex_init(&server->free_lock, NULL);
+    pthread_mutex_init(&server->live_lock, NULL);
     guard_init(server);
     raise_descriptors(server);
     bool six = false;
@@ -200,6 +202,7 @@ bool http_stop(struct http_server *server, int grace_ms)
 {
     int64_t until_us = clock_monotonic_us() + grace_ms * 1000LL;
     atomic_store(&server->stopping, true);
+    live_wake(server, true);
     while (is_busy(server) && clock_monotonic_us() < until_us)
         sleep_a_little();
     bool clean = atomic_load(&server->active) == 0;
@@ -226,6 +229,7 @@ void http_stats(struct http_server *server, struct http_stats *out)
         .timeouts_body = atomic_load(&server->timeouts_body),
         .timeouts_idle = atomic_load(&server->timeouts_idle),
         .timeouts_send = atomic_load(&server->timeouts_send),
+        .live_streams = atomic_load(&server->live_count),
     };
     for (int i = 0; i < LANES; i++) {
         struct workers *workers = &server->lanes[i];

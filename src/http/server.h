@@ -4,6 +4,7 @@
  *   libmicrohttpd calls            handler.c on_target -> on_request (1..n) -> on_completed;  on_connection
  *   one request object per call    request.c taken from a free list at the request line, given back after finish
  *   body bytes                     body.c    I/O thread fills a buffer, a worker empties the other
+ *   streams without an end         stream.c  sleep while nothing happens
  *   answers                        reply.c   stored by http_reply, handed to libmicrohttpd on the I/O thread
  *   threads for blocking work      workers.c
  *   limits on connections          guard.c   one thread, a table of all connections; linger.c
@@ -86,12 +87,12 @@ bool workers_add(struct workers *workers, struct job *job, struct request *r, vo
                  bool bounded);
 
 /* ---- guard.c ---- */
-enum conn_state { CONN_IDLE, CONN_HEADER, CONN_BODY, CONN_HANDLING, CONN_SENDING };
+enum conn_state { CONN_IDLE, CONN_HEADER, CONN_BODY, CONN_HANDLING, CONN_SENDING, CONN_WAITING };
 
 struct conn {
-    struct conn *next, *prev; /* in a slot of the wheel; under guard.lock, as are fd and cut */
+    struct conn *next, *prev; /* in a slot of the wheel; under guard.lock, as is fd */
     int fd;
-    bool cut;
+    atomic_bool cut;
     bool linger;                /* I/O thread: closes with input unread */
     _Atomic int64_t phase;      /* since (guard's clock, ms) * 8 + conn_state, so that both are read together */
     _Atomic int64_t body_bytes; /* of the current request */
@@ -164,6 +165,7 @@ struct stream {
     ptrdiff_t (*read)(void *self, int64_t offset, char *out, ptrdiff_t max);
     void (*release)(void *self);
     void *self;
+    bool live;
 };
 
 struct request {
@@ -208,6 +210,9 @@ struct request {
     struct str reply_bytes;
     struct stream stream;
     int64_t streamed_bytes;
+    bool woken;                            /* a live stream, while it did not sleep; under `lock` */
+    bool live;                             /* it is in the server's list; I/O thread */
+    struct request *next_live, *prev_live; /* under server->live_lock */
 };
 
 struct http_server {
@@ -220,6 +225,9 @@ struct http_server {
     pthread_mutex_t free_lock;
     struct request *free_first;
     int free_count;
+    pthread_mutex_t live_lock;
+    struct request *live;
+    _Atomic int64_t live_count;
     atomic_bool stopping; /* new requests get 503 */
     atomic_bool cutting;  /* work not yet begun is dropped */
     _Atomic int64_t active;
@@ -253,6 +261,12 @@ void reply_problem(struct request *r, int status, const char *detail); /* sets a
 bool reply_queue(struct request *r);                                   /* on the I/O thread, inside the handler */
 void reply_write_raw(struct request *r); /* in the middle of a body, where libmicrohttpd takes no answer */
 void reply_release(struct request *r);
+
+/* stream.c. The first three on the I/O thread. */
+void live_begin(struct request *r);
+ssize_t live_read(struct request *r, int64_t offset, char *out, size_t max);
+void live_end(struct request *r);                     /* harmless where it is none */
+void live_wake(struct http_server *server, bool all); /* those that were cut off, or all */
 
 /* header.c */
 bool header_is_token(const char *at, ptrdiff_t len);
