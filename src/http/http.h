@@ -161,7 +161,7 @@ void http_set_stream(struct request *r, int64_t length,
  * connection then sleeps, without a thread, until http_stream_wake, after which `read` is called again; waking one that
  * does not sleep is no loss. Ends when the server stops. No time is too long for it to say nothing, but whoever does
  * not take what was sent within send_timeout_s is cut off, and so is whoever has closed their side. Until `release` has
- * returned the request is there to be woken: a lock that both take says so. */
+ * returned the request is there to be woken: a lock that both take says so. Its strings are gone once it is sent. */
 enum { HTTP_STREAM_WAITS = -2 };
 void http_set_live_stream(struct request *r, ptrdiff_t (*read)(void *self, int64_t offset, char *out, ptrdiff_t max),
                           void (*release)(void *self), void *self);

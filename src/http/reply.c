@@ -201,6 +201,8 @@ bool reply_queue(struct request *r)
     enum MHD_Result queued = MHD_queue_response(r->mhd, (unsigned)r->status, response);
     MHD_destroy_response(response);
     r->queued = queued == MHD_YES;
+    if (r->stream.live)
+        live_forget(r);
     return r->queued;
 }
 

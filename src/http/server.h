@@ -262,9 +262,10 @@ bool reply_queue(struct request *r);                                   /* on the
 void reply_write_raw(struct request *r); /* in the middle of a body, where libmicrohttpd takes no answer */
 void reply_release(struct request *r);
 
-/* stream.c. The first three on the I/O thread. */
+/* stream.c. The first four on the I/O thread. */
 void live_begin(struct request *r);
 ssize_t live_read(struct request *r, int64_t offset, char *out, size_t max);
+void live_forget(struct request *r);                  /* what only the beginning of the answer needed */
 void live_end(struct request *r);                     /* harmless where it is none */
 void live_wake(struct http_server *server, bool all); /* those that were cut off, or all */
 

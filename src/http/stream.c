@@ -45,6 +45,14 @@ void live_begin(struct request *r)
     atomic_fetch_add(&server->live_count, 1);
 }
 
+/* Thousands of these stay for hours, and nobody asks for their headers again. */
+void live_forget(struct request *r)
+{
+    r->header_count = r->reply_header_count = 0;
+    r->path = r->query = r->method_text = STR_NULL;
+    arena_release(&r->arena);
+}
+
 void live_end(struct request *r)
 {
     struct http_server *server = r->server;

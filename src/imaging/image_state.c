@@ -2,6 +2,7 @@
 #include "imaging/image_state.h"
 
 #include "site/app.h"
+#include "records/file_event.h"
 #include "records/record_lock.h"
 #include "base/log.h"
 
@@ -19,7 +20,9 @@ static bool write_reason(struct call *c, void *context)
            db_execute(c,
                       "update image_files set status = 'FAILED', status_reason = ?, updated_at = ? where id = ? and "
                       "status = 'UPLOADED'",
-                      V(outcome->reason), V(clock_now()), V(outcome->file->id));
+                      V(outcome->reason), V(clock_now()), V(outcome->file->id)) &&
+           db_execute(c, FILE_EVENTS "where f.id = ? and f.status = 'FAILED'", FILE_EVENTS_OF(EVENT_FILE_CHANGED),
+                      V(outcome->file->id));
 }
 
 bool image_undecodable(struct call *c, const struct image_file *file, struct str why)
@@ -40,10 +43,12 @@ static bool clear_reason(struct call *c, void *context)
 {
     const struct image_file *file = context;
     return db_execute(
-        c,
-        "update image_files set status = 'UPLOADED', status_reason = null, updated_at = ? where id = ? and "
-        "status = 'FAILED' and status_reason = ? and deleted_at is null",
-        V(clock_now()), V(file->id), V(file->status_reason));
+               c,
+               "update image_files set status = 'UPLOADED', status_reason = null, updated_at = ? where id = ? and "
+               "status = 'FAILED' and status_reason = ? and deleted_at is null",
+               V(clock_now()), V(file->id), V(file->status_reason)) &&
+           db_execute(c, FILE_EVENTS "where f.id = ? and f.status = 'UPLOADED'", FILE_EVENTS_OF(EVENT_FILE_CHANGED),
+                      V(file->id));
 }
 
 void image_decoded(struct call *c, const struct image_file *file)

@@ -1,6 +1,7 @@
 /* upload.c - one file in one request; and the way from bytes to a row that all uploads share. */
 #include "intake/upload.h"
 
+#include "records/file_event.h"
 #include "records/allowance.h"
 #include "records/filing.h"
 #include "records/keeping.h"
@@ -153,7 +154,8 @@ static bool insert_row(struct call *c, void *context)
     if (is_known)
         row.id = s->filing->existing;
     else if ((s->shared.id && !hold_shared(c, s)) || !db_insert(c, &image_file_schema, &row, &row.id) ||
-             !image_file_index(c, row.id, row.original_filename, row.description))
+             !image_file_index(c, row.id, row.original_filename, row.description) ||
+             !image_file_tell(c, EVENT_FILE_STORED, &row))
         return false;
     if (!is_known && s->key.at)
         db_before_commit(c, flush_files, c->app->files);

@@ -1,6 +1,7 @@
 /* upload_assembly.c - from all chunks of an upload to one file and its row (upload_chunks.h). */
 #include "intake/upload_chunks.h"
 
+#include "records/file_event.h"
 #include "records/filing.h"
 #include "records/keeping.h"
 #include "records/patient.h"
@@ -81,7 +82,8 @@ static bool finish_row(struct call *c, void *context)
     audit_about(c, row.id, row.patient_id);
     return image_file_index(c, row.id, row.original_filename, row.description) &&
            db_execute(c, "update image_files set uploaded_chunks = ? where id = ?", V(f->chunk_numbers), V(row.id)) &&
-           db_execute(c, "delete from upload_chunks where image_file_id = ?", V(row.id)) && audit_change(c);
+           db_execute(c, "delete from upload_chunks where image_file_id = ?", V(row.id)) &&
+           image_file_tell(c, EVENT_FILE_STORED, &row) && audit_change(c);
 }
 
 /* One chunk to the end of `spooled`. *whole: it had the bytes that were acknowledged. */

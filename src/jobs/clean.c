@@ -2,6 +2,7 @@
 #include "jobs/clean.h"
 
 #include "site/app.h"
+#include "site/event.h"
 
 /* ---- slices ---- */
 
@@ -59,3 +60,30 @@ static bool clean(struct call *c, struct job_run *run)
 
 const struct job_kind jobs_clean = { "jobs.clean", NULL,     &cleaned,
                                      clean,        CLEANING, .doc = "Forgets jobs that ended long ago." };
+
+/* ---- events ---- */
+
+struct forgotten {
+    int64_t events;
+};
+static const struct field forgotten_fields[] = {
+    FIELD(struct forgotten, events, .doc = "How many events were removed."),
+};
+static const struct schema forgotten = SCHEMA("Forgotten", struct forgotten, forgotten_fields);
+
+/* By their places, for which there is an index, and not by their time. */
+static bool forget(struct call *c, struct job_run *run)
+{
+    struct forgotten *out = job_result(run);
+    bool more = true;
+    for (out->events = 0; more;) {
+        int64_t count;
+        if (!job_tell(run, out->events, 0, "events", STR_NULL) || !events_forget(c, &count, &more))
+            return false;
+        out->events += count;
+    }
+    return true;
+}
+
+const struct job_kind events_clean = { "events.clean", NULL,     &forgotten,
+                                       forget,         CLEANING, .doc = "Forgets events that are older than an hour." };

@@ -33,6 +33,7 @@ struct instant clean_before(int64_t keep_s);
 /* What kinds that do this have in common. */
 #define CLEANING .attempts = 3, .time_limit_s = 3600, .concurrency = 1, .by_hand = true
 
+extern const struct job_kind events_clean;
 extern const struct job_kind jobs_clean; /* takes nothing: JOBS_KEEP says how long they are kept */
 
 #endif

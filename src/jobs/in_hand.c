@@ -164,6 +164,7 @@ static int open_kinds(const struct exchange *x, const struct job_kind *out[KINDS
 
 static bool write_end(struct call *c, struct str name, struct unwritten_end *end)
 {
+    end->last.tell = false;                                  /* its end tells of it */
     if (end->last.unit && !queue_renew(c, name, &end->last)) /* for its progress */
         return false;
     return end->last.lost || queue_end(c, name, &end->end);

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "schema/json.h"
 #include "site/actor.h"
+#include "site/event.h"
 
 const char *const job_states[] = { "QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED", NULL };
 NAMES_REACH(job_states, JOB_CANCELLED);
@@ -167,7 +168,9 @@ bool jobs_cancel(struct call *c, int64_t id)
                             V(now), V(id)))
         return false;
     if (waiting)
-        return true;
+        return event_put(
+            c,
+            &(struct event){ .type = EVENT_JOB_ENDED, .job_id = id, .state = choice_text(job_states, JOB_CANCELLED) });
     if (!db_execute_counted(c, &running, "update jobs set is_cancelled = 1 where id = ? and state = 'RUNNING'",
                             V(id)) ||
         !db_execute(c,
@@ -264,7 +267,11 @@ bool queue_renew(struct call *c, struct str worker, struct job_lease *lease)
         return true;
     enum found found = db_find_integer(c, &cancelled, "select is_cancelled from jobs where id = ?", V(lease->id));
     lease->cancelled = cancelled != 0;
-    return found != FAILED;
+    return found != FAILED && (!lease->tell || event_put(c, &(struct event){ .type = EVENT_JOB_PROGRESS,
+                                                                             .job_id = lease->id,
+                                                                             .state = S("RUNNING"),
+                                                                             .progress_done = lease->done,
+                                                                             .progress_total = lease->total }));
 }
 
 /* After the n-th attempt, some more or less, so that those that failed together do not come back together. */
@@ -278,6 +285,15 @@ static int64_t pause_us(int64_t attempt)
     return (s < JOB_PAUSE_MAX_S ? s : JOB_PAUSE_MAX_S) * SECOND_US * (192 + random / 2) / 256;
 }
 
+static bool tell_end(struct call *c, const struct job *job, unsigned state)
+{
+    return event_put(c, &(struct event){ .type = EVENT_JOB_ENDED,
+                                         .job_id = job->id,
+                                         .state = choice_text(job_states, state),
+                                         .progress_done = job->progress_done,
+                                         .progress_total = job->progress_total });
+}
+
 static bool end_or_pause(struct call *c, const struct job *job, const struct job_end *end, struct instant now)
 {
     bool again = (end->back || (end->pause && job->attempt < job->attempts_max)) && !job->is_cancelled;
@@ -288,7 +304,8 @@ static bool end_or_pause(struct call *c, const struct job *job, const struct job
                       V(choice_text(job_states, state)),
                       again ? V(now.us + (end->back || end->now ? 0 : pause_us(job->attempt))) : value_nothing(),
                       V(again && end->back), again ? value_nothing() : V(now), V(end->result), V(end->error),
-                      V(job->id));
+                      V(job->id)) &&
+           tell_end(c, job, state);
 }
 
 bool queue_hold(struct call *c, struct str worker, int64_t id)

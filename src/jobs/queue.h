@@ -22,6 +22,7 @@ struct job_lease {
     int64_t done, total;
     const char *unit; /* NULL: nothing was told */
     struct str text;
+    bool tell; /* there is progress that others may hear of */
     bool lost, cancelled;
 };
 bool queue_renew(struct call *c, struct str worker, struct job_lease *lease);

@@ -80,7 +80,12 @@ static struct str result_text(struct job_run *run)
 void run_take_lease(struct job_run *run, struct renewing *out)
 {
     memcpy(out->text, run->text, sizeof(out->text));
-    out->lease = (struct job_lease){ run->id, run->done, run->total, run->unit, str_from(out->text), false, false };
+    out->lease = (struct job_lease){ .id = run->id,
+                                     .done = run->done,
+                                     .total = run->total,
+                                     .unit = run->unit,
+                                     .text = str_from(out->text),
+                                     .tell = run->told };
     run->told = false;
     run->renewed_us = clock_monotonic_us();
 }
@@ -102,6 +107,7 @@ static bool write_end(struct call *c, void *context)
     background_lock(&last.worker->keeper);
     run_take_lease(run, &last);
     background_unlock(&last.worker->keeper);
+    last.lease.tell = false;                                       /* its end tells it */
     if (!queue_renew(c, str_from(last.worker->name), &last.lease)) /* for its progress */
         return false;
     end.result = result_text(run);

@@ -5,9 +5,13 @@
 
 #include "db/condition.h"
 #include "jobs/jobs.h"
+#include "site/event.h"
+#include "site/principal.h"
 
 /* E_NOT_FOUND. */
 bool jobs_load(struct call *c, int64_t id, struct job *out);
+/* Who hears of this event about a job (site/listen.h). */
+bool jobs_hears(struct call *c, const struct event *event, const struct principal *const *who, int count, bool *hears);
 /* What of `jobs j` the caller sees, for lists. Returns 0: everything; 1: *out says it. */
 int jobs_in_sight(const struct call *c, struct condition *out);
 

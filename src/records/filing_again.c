@@ -1,6 +1,7 @@
 /* filing_again.c - places a stored file that has no place yet, and mends the text of one that has (filing_again.h). */
 #include "records/filing_again.h"
 
+#include "records/file_event.h"
 #include "records/filing.h"
 #include "records/keeping.h"
 #include "records/record_lock.h"
@@ -34,7 +35,8 @@ static bool place_again(struct call *c, void *context)
         return fail(c, E_CONFLICT, "the file was filed or deleted at the same time");
     }
     audit_about(c, row.id, row.patient_id);
-    return image_file_index(c, row.id, row.original_filename, row.description) && audit_change(c);
+    return image_file_index(c, row.id, row.original_filename, row.description) &&
+           image_file_tell(c, EVENT_FILE_CHANGED, &row) && audit_change(c);
 }
 
 static bool decode_again(struct call *c, const struct image_file *file, filing_decode *decode)
@@ -71,7 +73,8 @@ static bool mend_instance(struct call *c, void *context)
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         mask |= GIVEN(schema_find(&image_file_schema, str_from(names[i])));
     return db_update(c, &image_file_schema, &row, mask, "where id = ?", V(row.id)) &&
-           image_file_index(c, row.id, row.original_filename, row.description) && audit_change(c);
+           image_file_index(c, row.id, row.original_filename, row.description) &&
+           image_file_tell(c, EVENT_FILE_CHANGED, &row) && audit_change(c);
 }
 
 /* As it is read now, and as it was when it was filed. */

@@ -1,6 +1,7 @@
 /* image_file_change.c - changes, tags, deletes and restores one file (image_file_change.h). */
 #include "records/image_file_change.h"
 
+#include "records/file_event.h"
 #include "records/allowance.h"
 #include "records/filing.h"
 #include "records/modality.h"
@@ -64,7 +65,7 @@ bool image_file_delete(struct call *c, int64_t id)
     return take(c, id, false, &file) &&
            db_execute(c, "update image_files set deleted_at = ?, deleted_by = ?, updated_at = ? where id = ?", V(now),
                       V(call_user(c)), V(now), V(file.id)) &&
-           filing_instance_gone(c, &file);
+           filing_instance_gone(c, &file) && image_file_tell(c, EVENT_FILE_DELETED, &file);
 }
 
 /* Who has deleted a file of his own and filled its place brings it back when there is room; what others bring back is
@@ -83,5 +84,5 @@ bool image_file_restore(struct call *c, int64_t id, struct image_file *out)
            db_execute(c, "update image_files set deleted_at = null, deleted_by = null, updated_at = ? where id = ?",
                       V(clock_now()), V(file.id)) &&
            image_file_index(c, file.id, file.original_filename, file.description) &&
-           (!out || image_file_load(c, id, out));
+           image_file_tell(c, EVENT_FILE_RESTORED, &file) && (!out || image_file_load(c, id, out));
 }

@@ -1,6 +1,7 @@
 /* image_file_move.c - copies, commits, removes (image_file_move.h). */
 #include "records/image_file_move.h"
 
+#include "records/file_event.h"
 #include "records/keeping.h"
 #include "site/turns.h"
 
@@ -26,7 +27,10 @@ static bool store_move(struct call *c, void *context)
     audit_about(c, file->id, file->patient_id);
     return audit_watch(c, "image_file", &image_file_schema, file->id) &&
            db_execute_counted(c, &m->moved, sql, V(clock_now()), V(file->sha256), V(file->storage_path)) &&
-           (m->moved || fail(c, E_NOT_FOUND, "image file %" PRId64 " does not exist", file->id)) && audit_change(c);
+           (m->moved || fail(c, E_NOT_FOUND, "image file %" PRId64 " does not exist", file->id)) &&
+           db_execute(c, FILE_EVENTS "where f.sha256 = ? and f.storage_path = ?", FILE_EVENTS_OF(EVENT_FILE_CHANGED),
+                      V(file->sha256), V(file->storage_path)) &&
+           audit_change(c);
 }
 
 /* The copy is there and durable before the rows say so, and the other is removed after they do: in a turn, so that

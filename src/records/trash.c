@@ -1,6 +1,7 @@
 /* trash.c - deletes, restores and moves patients and studies with what belongs to them. */
 #include "records/trash_work.h"
 
+#include "records/file_event.h"
 #include "site/actor.h"
 #include "db/db.h"
 
@@ -80,6 +81,11 @@ static bool mark_records(struct call *c, const struct marking *m)
 
 static bool mark_files(struct call *c, const struct marking *m)
 {
+    if (!(m->tree->study_id ? db_execute(c, FILE_EVENTS "where f.study_id = ? and f.is_deleted = 0",
+                                         FILE_EVENTS_OF(EVENT_FILE_DELETED), V(m->tree->study_id))
+                            : db_execute(c, FILE_EVENTS "where f.patient_id = ? and f.is_deleted = 0",
+                                         FILE_EVENTS_OF(EVENT_FILE_DELETED), V(m->tree->patient_id))))
+        return false;
     return m->tree->study_id ? db_execute(c,
                                           "update image_files set deleted_at = ?, deleted_by = ?, updated_at = ? where "
                                           "study_id = ? and is_deleted = 0",

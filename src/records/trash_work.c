@@ -1,6 +1,7 @@
 /* trash_work.c - the table of what is on its way, the slices, and the job that does them. */
 #include "records/trash_work.h"
 
+#include "records/file_event.h"
 #include "site/app.h"
 #include "records/image_file.h"
 #include "records/record_lock.h"
@@ -190,7 +191,8 @@ bool trash_work_restore_some(struct call *c, const struct tree *tree, struct ins
         return false;
     for (int i = 0; i < slice.count; i++)
         if (!db_execute(c, "update image_files set deleted_at = null, deleted_by = null, updated_at = ? where id = ?",
-                        now, V(slice.ids[i])))
+                        now, V(slice.ids[i])) ||
+            !db_execute(c, FILE_EVENTS "where f.id = ?", FILE_EVENTS_OF(EVENT_FILE_RESTORED), V(slice.ids[i])))
             return false;
     *left = slice.count == TRASH_SLICE;
     return true;
@@ -246,7 +248,9 @@ static bool delete_slice(struct call *c, struct deleting *d)
     if (!take_slice(&rows, &slice))
         return false;
     for (int i = 0; i < slice.count; i++)
-        if (!db_execute(c,
+        if (!db_execute(c, FILE_EVENTS "where f.id = ? and f.deleted_at is null", FILE_EVENTS_OF(EVENT_FILE_DELETED),
+                        V(slice.ids[i])) ||
+            !db_execute(c,
                         "update image_files set deleted_at = ?, deleted_by = ?, updated_at = ? where id = ? and "
                         "deleted_at is null",
                         d->at, d->by, d->at, V(slice.ids[i])))

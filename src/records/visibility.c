@@ -2,6 +2,7 @@
 #include "records/visibility.h"
 
 #include "records/modality.h"
+#include "site/event.h"
 
 enum { STUDY_MODALITIES_MAX = 64 }; /* that are told of one study */
 
@@ -100,6 +101,45 @@ bool visibility_of_file(struct call *c, int64_t file_id, bool *sees)
     enum found found = db_find_integer(c, &one, "select 1 from image_files f where f.id = ? and " VISIBLE_FILE,
                                        V(file_id), VISIBLE_TO(c));
     *sees = found == FOUND;
+    return found != FAILED;
+}
+
+/* ---- events ---- */
+
+/* Nearly always this decides for all accounts: whose the file is, and that its study is assigned to nobody. */
+static enum found find_heard(struct call *c, const struct event *event, int64_t *uploaded_by, bool *assigned)
+{
+    struct cursor rows;
+    db_rows(
+        c, &rows,
+        "select f.uploaded_by, case when exists (select 1 from study_assignments a where a.study_id = f.study_id) or "
+        "exists (select 1 from study_role_assignments a where a.study_id = f.study_id) or exists (select 1 from "
+        "study_department_assignments a where a.study_id = f.study_id) then 1 else 0 end, case when " IN_SIGHT(
+            "f") " then 1 else 0 end from image_files f where f.id = ?",
+        V(event->file_id));
+    bool there = cursor_next(&rows);
+    if (there) {
+        *uploaded_by = cursor_integer(&rows, 0);
+        *assigned = cursor_integer(&rows, 1) != 0;
+        there = event->type == EVENT_FILE_DELETED || cursor_integer(&rows, 2);
+    }
+    return !cursor_close(&rows) ? FAILED : there ? FOUND : NONE;
+}
+
+bool visibility_hears(struct call *c, const struct event *event, const struct principal *const *who, int count,
+                      bool *hears)
+{
+    int64_t uploaded_by = 0;
+    bool assigned = false;
+    enum found found = find_heard(c, event, &uploaded_by, &assigned);
+    for (int i = 0; found == FOUND && i < count; i++) {
+        c->actor->principal = who[i];
+        if (!call_may(c, MAY_READ_IMAGES))
+            continue;
+        hears[i] = visibility_of_everything(c) || who[i]->user_id == uploaded_by;
+        if (!hears[i] && assigned && !visibility_of_file(c, event->file_id, &hears[i]))
+            return false;
+    }
     return found != FAILED;
 }
 

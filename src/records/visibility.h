@@ -34,6 +34,7 @@
 #include "db/condition.h"
 
 struct modalities; /* records/modality.h */
+struct event;      /* site/event.h */
 
 /* Is this row of image_files, under the alias F, in sight of anybody? Not if it is deleted, nor while it follows a
  * patient or a study that is (trash_work.h). Nearly always that table is empty, which is asked once. */
@@ -99,6 +100,10 @@ bool visibility_opened_of(struct call *c, int64_t study_id, int64_t *only_of);
 /* Is the study assigned to this account, so that it sees all its files? For rules about somebody who is not the
  * caller. */
 bool visibility_is_assigned(struct call *c, int64_t user_id, int64_t study_id, bool *assigned);
+
+/* Who hears of this event about a file (site/listen.h): whoever may read it; of one that is deleted, whoever might. */
+bool visibility_hears(struct call *c, const struct event *event, const struct principal *const *who, int count,
+                      bool *hears);
 
 /* The scopes of list_answer for what the caller may see: fills scopes, returns how many. 0: everything. */
 enum { VISIBILITY_SCOPES = 5 };

@@ -7,6 +7,7 @@
 #include "records/filing.h"
 #include "server/health.h"
 #include "server/work.h"
+#include "site/listen.h"
 #include "site/metrics.h"
 #include "web/openapi_document.h"
 #include "imaging/thumbnails.h"
@@ -124,7 +125,7 @@ static bool open_serving(struct app *app, struct error *error)
     if (!audit_open(app->db, &app->audit, error) || !thumbnails_open(app, &app->thumbnails, error))
         return false;
     app->jobs = (struct jobs){ thumbnails_want, app->thumbnails };
-    return prober_open(app, &app->prober, error);
+    return work_open_listening(app, error) && prober_open(app, &app->prober, error);
 }
 
 /* Said where whoever starts it looks, and in the log. */
@@ -198,6 +199,7 @@ void app_close(struct app *app)
     prober_close(app->prober);
     work_close_relay(app);
     schedules_close(app->schedules);
+    listening_close(app->listening);
     decoder_pool_stop(app->decoders);
     thumbnails_close(app->thumbnails);
     decoder_pool_close(app->decoders);

@@ -32,6 +32,7 @@
     X(backup_endpoints) \
     X(job_endpoints) \
     X(import_endpoints) \
+    X(event_endpoints) \
     X(health_endpoints) \
     X(document_endpoints)
 

@@ -1,4 +1,5 @@
 /* metrics_print.c - what was counted, as Prometheus text, with what database, stores and decoders say of themselves. */
+#include "site/listen.h"
 #include "site/metrics.h"
 
 #include "site/app.h"
@@ -226,6 +227,12 @@ static void print_server(const struct app *app, struct text *out)
     one(out, "workers", "gauge", "Worker threads.", http.workers);
     one(out, "workers_busy", "gauge", "Worker threads at work.", http.workers_busy);
     one(out, "worker_queue", "gauge", "Work waiting for a worker.", http.worker_queue);
+    struct listening_stats heard;
+    listening_stats(app->listening, &heard);
+    one(out, "event_listeners", "gauge", "Connections that listen to events.", heard.listeners);
+    one(out, "events_told_total", "counter", "Events told, once for each who heard.", heard.told);
+    one(out, "event_listeners_behind_total", "counter", "How often a listener took events more slowly than they came.",
+        heard.behind);
 }
 
 void metrics_print(struct call *c, struct text *out)

@@ -4,17 +4,21 @@
 #include "celery/relay.h"
 #include "intake/import_job.h"
 #include "jobs/clean.h"
+#include "jobs/sight.h"
 #include "people/clean.h"
 #include "people/mailing.h"
 #include "people/own_password.h"
 #include "records/renewal.h"
 #include "records/trash_work.h"
+#include "records/visibility.h"
+#include "site/listen.h"
 #include "upkeep/tasks.h"
 #include "web/idempotency.h"
 
 const struct job_kind *const work_kinds[] = {
-    &mail_send_kind, &password_reset_kind, &task_backup, &trash_mark,     &renewal_kind,      &task_purge, &task_scrub,
-    &task_sweep,     &task_audit,          &import_kind, &sessions_clean, &idempotency_clean, &jobs_clean,
+    &mail_send_kind, &password_reset_kind, &task_backup, &trash_mark,   &renewal_kind,
+    &task_purge,     &task_scrub,          &task_sweep,  &task_audit,   &import_kind,
+    &sessions_clean, &idempotency_clean,   &jobs_clean,  &events_clean,
 };
 const int work_kind_count = (int)(sizeof(work_kinds) / sizeof(work_kinds[0]));
 
@@ -44,6 +48,7 @@ static const struct schedule schedules[] = {
     { "audit.clean", &task_audit, .always = "40 3 * * *", SCHEDULE_WISH(audit_keep_s),
       .doc = "Forgets rows of the audit log that are older than AUDIT_KEEP." },
     { "jobs.clean", &jobs_clean, .always = "17 * * * *", .doc = "Forgets jobs that ended longer than JOBS_KEEP ago." },
+    { "events.clean", &events_clean, .always = "*/5 * * * *", .doc = "Forgets events that are older than an hour." },
 };
 
 const struct job_kind *work_kind(struct str name)
@@ -106,4 +111,20 @@ bool work_open_worker(struct app *app, int threads, uint64_t kinds, struct error
         if (kinds >> i & 1)
             options.kinds[options.kind_count++] = work_kinds[i];
     return worker_open(app, &options, &app->worker, error);
+}
+
+static const struct audience audiences[] = { { "file", visibility_hears }, { "job", jobs_hears } };
+
+bool work_open_listening(struct app *app, struct error *error)
+{
+    const struct config *config = &app->config;
+    int64_t half = config->max_connections / 2;
+    struct listening_options options = {
+        .audiences = audiences,
+        .audience_count = (int)(sizeof(audiences) / sizeof(audiences[0])),
+        .listeners_max = (int)(config->event_listeners < half ? config->event_listeners : half),
+        .account_max = (int)config->event_listeners_account,
+        .beat_us = config->event_heartbeat_s * 1000000,
+    };
+    return listening_open(app, &options, &app->listening, error);
 }

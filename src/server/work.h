@@ -22,5 +22,7 @@ void work_close_relay(struct app *app);
 bool work_open_schedules(struct app *app, struct error *error);
 /* app->worker, of so many threads, for the kinds of which `kinds` has one bit each (the n-th of work_kinds). */
 bool work_open_worker(struct app *app, int threads, uint64_t kinds, struct error *error);
+/* app->listening: who hears of which events is said here. */
+bool work_open_listening(struct app *app, struct error *error);
 
 #endif

@@ -37,6 +37,7 @@ struct worker;
 struct schedules;
 struct job_kind;
 struct celery;
+struct listening;
 
 /* The settings that SIGHUP may change (SETTING_RELOAD), always seen as a whole. */
 struct reloadable {
@@ -64,6 +65,7 @@ struct app {
     struct results *results;                    /* rendered pictures, to be made again at any time */
     struct schedules *schedules;                /* of jobs that come again; NULL in commands that do none */
     struct worker *worker;                      /* does jobs in this process; NULL: none does */
+    struct listening *listening;                /* tells of events; NULL in commands */
     struct prober *prober;                      /* looks how the server is */
     struct decoder_pool *decoders;              /* processes that decode untrusted pixels */
     struct budget *budget;                      /* of memory under way; NULL: none, in commands */

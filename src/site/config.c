@@ -215,6 +215,12 @@ const struct setting config_rows[] = {
         .doc = "How long sessions are kept that nobody is signed in by any more."),
     ROW(audit_keep_s, DURATION, "AUDIT_KEEP", "0", .min = 0, .max = 3153600000, .group = "Jobs",
         .doc = "How long rows of the audit log are kept; 0: for ever. Ask what the law wants before setting it."),
+    ROW(event_listeners, INTEGER, "EVENT_LISTENERS", "2000", .min = 1, .max = 1000000, .group = "Jobs",
+        .doc = "Connections that may listen to events at once (GET /events); at most half of MAX_CONNECTIONS."),
+    ROW(event_listeners_account, INTEGER, "EVENT_LISTENERS_PER_ACCOUNT", "50", .min = 1, .max = 1000000,
+        .group = "Jobs", .doc = "Of these, those of one account."),
+    ROW(event_heartbeat_s, DURATION, "EVENT_HEARTBEAT", "15s", .min = 1, .max = 3600, .group = "Jobs",
+        .doc = "Whoever listens and hears nothing gets an empty line so often, so that proxies keep the connection."),
     ROW(purge_schedule, TEXT, "PURGE_SCHEDULE", "", .max = 200, .group = "Jobs",
         .doc = "When deleted files are removed for good: \"minute hour day-of-month month day-of-week\" (TIME_ZONE), "
                "such as \"30 2 * * *\", or @daily. Empty: never, but by `roentgen purge`."),

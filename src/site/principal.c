@@ -84,21 +84,26 @@ static bool read_token(const struct authority *authority, struct arena *arena, s
     return ok;
 }
 
+#define PERMISSIONS_OF \
+    "from user_roles u join role_permissions r on r.role_id = u.role_id join permissions p on p.id = " \
+    "r.permission_id where u.user_id "
+
+/* With what it implies. */
+static void add_permission(uint64_t *permissions, struct str name)
+{
+    int permission = permission_of(name);
+    if (permission >= 0)
+        *permissions |= PERMISSION_BIT(permission);
+    if (*permissions & PERMISSION_BIT(MAY_READ_ALL_IMAGES))
+        *permissions |= PERMISSION_BIT(MAY_READ_IMAGES);
+}
+
 static bool load_permissions(struct call *c, struct principal *out)
 {
     struct cursor rows;
     out->permissions = 0;
-    for (db_rows(c, &rows,
-                 "select distinct p.name from user_roles u join role_permissions r on r.role_id = u.role_id "
-                 "join permissions p on p.id = r.permission_id where u.user_id = ?",
-                 V(out->user_id));
-         cursor_next(&rows);) {
-        int permission = permission_of(cursor_text(&rows, 0));
-        if (permission >= 0)
-            out->permissions |= PERMISSION_BIT(permission);
-    }
-    if (out->permissions & PERMISSION_BIT(MAY_READ_ALL_IMAGES))
-        out->permissions |= PERMISSION_BIT(MAY_READ_IMAGES);
+    for (db_rows(c, &rows, "select distinct p.name " PERMISSIONS_OF "= ?", V(out->user_id)); cursor_next(&rows);)
+        add_permission(&out->permissions, cursor_text(&rows, 0));
     return cursor_close(&rows);
 }
 
@@ -109,7 +114,7 @@ static bool load_permissions(struct call *c, struct principal *out)
 /* What `rows` has found. */
 static bool load(struct call *c, struct cursor *rows, uint64_t epoch, struct principal *out)
 {
-    struct principal loaded = { .epoch = epoch, .known_us = clock_monotonic_us() };
+    struct principal loaded = { .epoch = epoch, .known_us = clock_monotonic_us(), .expires_at_us = out->expires_at_us };
     bool found = cursor_next(rows);
     if (found) {
         loaded.session_id = cursor_integer(rows, 0);
@@ -137,12 +142,13 @@ uint64_t authority_epoch(struct authority *authority)
 bool authority_check(struct call *c, struct authority *authority, struct str token, uint64_t epoch,
                      struct principal *out)
 {
-    struct cached cached;
+    struct cached cached = { 0 };
     if (!cache_get(authority->cache, token, epoch, &cached)) {
         struct str session;
         if (!read_token(authority, &c->arena, token, &session, &cached.expires_at_us) ||
             !load_by_name(c, session, epoch, &cached.principal))
             return fail(c, E_UNAUTHENTICATED, "the token is not valid, or no longer");
+        cached.principal.expires_at_us = cached.expires_at_us;
         cache_put(authority->cache, token, epoch, &cached, PRINCIPAL_CACHE_S * 1000);
     }
     if (cached.expires_at_us <= clock_now().us)
@@ -161,6 +167,59 @@ bool authority_still(struct call *c, struct authority *authority, struct princip
     db_release(c); /* what this call sees is as old as its first look */
     db_rows(c, &rows, LOADED "s.id = ?", V(who->session_id));
     return load(c, &rows, epoch, who) || fail(c, E_UNAUTHENTICATED, "the account or its session has ended meanwhile");
+}
+
+/* ---- looked at again ---- */
+
+enum { REVIEWED_AT_ONCE = 32 };
+#define MARKS_8 "?, ?, ?, ?, ?, ?, ?, ?"
+#define MARKS_32 MARKS_8 ", " MARKS_8 ", " MARKS_8 ", " MARKS_8
+
+static bool find_good(struct call *c, const struct principal *const *who, int count, bool *stands)
+{
+    struct value values[2 + REVIEWED_AT_ONCE];
+    struct cursor rows;
+    values[0] = values[1] = V(clock_now());
+    for (int i = 0; i < REVIEWED_AT_ONCE; i++)
+        values[2 + i] = V(i < count ? who[i]->session_id : INT64_C(0));
+    for (db_rows_(c, &rows, LOADED "s.expires_at > ? and s.id in (" MARKS_32 ")",
+                  (struct db_args){ values, 1 + REVIEWED_AT_ONCE });
+         cursor_next(&rows);)
+        for (int i = 0; i < count; i++)
+            stands[i] |= who[i]->session_id == cursor_integer(&rows, 0) &&
+                         who[i]->user_id == cursor_integer(&rows, 1) &&
+                         who[i]->must_change_password == (cursor_integer(&rows, 2) != 0);
+    return cursor_close(&rows);
+}
+
+static bool compare_permissions(struct call *c, const struct principal *const *who, int count, bool *stands)
+{
+    struct value values[1 + REVIEWED_AT_ONCE];
+    uint64_t permissions[REVIEWED_AT_ONCE] = { 0 };
+    struct cursor rows;
+    values[0] = V(INT64_C(0));
+    for (int i = 0; i < REVIEWED_AT_ONCE; i++)
+        values[1 + i] = V(i < count ? who[i]->user_id : INT64_C(0));
+    for (db_rows_(c, &rows, "select distinct u.user_id, p.name " PERMISSIONS_OF "in (" MARKS_32 ")",
+                  (struct db_args){ values, REVIEWED_AT_ONCE });
+         cursor_next(&rows);)
+        for (int i = 0; i < count; i++)
+            if (who[i]->user_id == cursor_integer(&rows, 0))
+                add_permission(&permissions[i], cursor_text(&rows, 1));
+    for (int i = 0; i < count; i++)
+        stands[i] = stands[i] && permissions[i] == who[i]->permissions;
+    return cursor_close(&rows);
+}
+
+bool authority_review(struct call *c, const struct principal *const *who, int count, bool *stands)
+{
+    for (int at = 0; at < count; at += REVIEWED_AT_ONCE) {
+        int some = count - at < REVIEWED_AT_ONCE ? count - at : REVIEWED_AT_ONCE;
+        memset(stands + at, 0, (size_t)some);
+        if (!find_good(c, who + at, some, stands + at) || !compare_permissions(c, who + at, some, stands + at))
+            return false;
+    }
+    return true;
 }
 
 bool authority_knows(struct authority *authority, struct str token, uint64_t epoch)

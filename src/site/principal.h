@@ -29,7 +29,8 @@ struct principal {
     int64_t session_id;
     uint64_t permissions; /* PERMISSION_BIT each */
     bool must_change_password;
-    uint64_t epoch; /* of the authority, and when (clock_monotonic_us): what was read then */
+    int64_t expires_at_us; /* of the token */
+    uint64_t epoch;        /* of the authority, and when (clock_monotonic_us): what was read then */
     int64_t known_us;
 };
 
@@ -55,6 +56,9 @@ bool authority_check(struct call *c, struct authority *authority, struct str tok
 /* After a wait, such as for a body: reads the rights anew, by the session, where PRINCIPAL_CACHE_S have passed or
  * something has changed. A token or session that has only run out meanwhile was good when this began, and still is. */
 bool authority_still(struct call *c, struct authority *authority, struct principal *who);
+/* For those who keep principals for longer than a request: which of them are still what they were? The session and the
+ * account are as good as they were, and their rights the same. Outside of transactions. False: the database failed. */
+bool authority_review(struct call *c, const struct principal *const *who, int count, bool *stands);
 /* Is it known already, so that checking it needs no database? */
 bool authority_knows(struct authority *authority, struct str token, uint64_t epoch);
 /* Something about accounts, roles or sessions has changed: forget what was cached. After the commit. */

@@ -58,6 +58,16 @@ void answer_stream(struct call *c, const char *media_type, int64_t length,
     http_set_stream(c->request, length, read, release, self);
 }
 
+void answer_live(struct call *c, const char *media_type,
+                 ptrdiff_t (*read)(void *self, int64_t offset, char *out, ptrdiff_t max), void (*release)(void *self),
+                 void *self)
+{
+    struct exchange *x = exchange_of(c);
+    x->media_type = media_type;
+    x->body_is_set = x->is_live = true;
+    http_set_live_stream(c->request, read, release, self);
+}
+
 void answer_encode(struct exchange *x)
 {
     const struct endpoint *e = x->endpoint;
@@ -294,5 +304,7 @@ void answer_send(struct exchange *x, bool ok)
             return;
         }
     }
+    if (ok && x->is_live)
+        arena_release(&c->arena); /* it may go on for hours, and needs nothing of this */
     http_reply(c->request);
 }

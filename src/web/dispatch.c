@@ -290,9 +290,9 @@ static void preflight(struct exchange *x)
     answer_header(c, "Allow", list);
     if (http_header(c->request, "Access-Control-Request-Method").at) {
         answer_header(c, "Access-Control-Allow-Methods", list);
-        answer_header(
-            c, "Access-Control-Allow-Headers",
-            S("Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Range, Content-MD5, Digest"));
+        answer_header(c, "Access-Control-Allow-Headers",
+                      S("Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Last-Event-ID, Range, "
+                        "Content-MD5, Digest"));
         answer_header(c, "Access-Control-Max-Age", S("86400"));
     }
     x->status = 204;

@@ -48,6 +48,7 @@ struct exchange {
     int status;                 /* 0: the row's */
     const char *media_type;     /* NULL: application/json */
     bool body_is_set;           /* the handler gave the body to http itself (file, asset): answer_file, answer_bytes */
+    bool is_live;               /* answer_live */
     struct str idempotency_key; /* null: none */
     void *upload;               /* what `receive` keeps for the handler */
     void (*upload_release)(void *upload); /* called at the end of the request, however it ended; may be NULL */
@@ -80,6 +81,10 @@ void answer_file(struct call *c, const char *media_type, int fd, int64_t offset,
 void answer_stream(struct call *c, const char *media_type, int64_t length,
                    ptrdiff_t (*read)(void *self, int64_t offset, char *out, ptrdiff_t max), void (*release)(void *self),
                    void *self);
+/* Bytes that come as things happen (http_set_live_stream). */
+void answer_live(struct call *c, const char *media_type,
+                 ptrdiff_t (*read)(void *self, int64_t offset, char *out, ptrdiff_t max), void (*release)(void *self),
+                 void *self);
 
 /* dispatch.c */
 void dispatch_http_app(struct app *app, struct http_app *out);

@@ -54,10 +54,14 @@ static void put_parameters(struct text *out, const struct service *served, const
         else if (is_query_parameter(e, field))
             put_parameter(out, &first, "query", field);
     }
-    if (is_get && e->out)
+    if (is_get && e->out && !(e->flags & NOT_JSON))
         put_further(out, &first,
                     "{'name':'fields','in':'query','description':'Only these members of the answer.','style':'form',"
                     "'explode':false,'schema':{'type':'array','items':{'type':'string'}}}");
+    if (e->answers && !strcmp(e->answers, "text/event-stream"))
+        put_further(out, &first,
+                    "{'name':'Last-Event-ID','in':'header','description':'The last `id` that the client has: goes on "
+                    "after it.','schema':{'type':'integer','minimum':0,'maximum':999999999999999999}}");
     if (is_get && endpoint_is_tagged(e))
         put_further(out, &first,
                     "{'name':'If-None-Match','in':'header','description':'ETag that the client has: 304 when it still "
@@ -109,9 +113,17 @@ static void put_body(struct text *out, const struct service *served, const struc
 }
 
 /* The media types of an answer that is no record: "application/dicom+json, application/json". */
-static void put_answers(struct text *out, struct str types)
+static void put_answers(struct text *out, const struct endpoint *e)
 {
+    struct str types = str_from(e->answers);
     bool first = true;
+    if (str_equal(types, S("text/event-stream"))) {
+        openapi_put_json(out, ",'content':{'text/event-stream':{'schema':{'type':'string','description':'The data of "
+                              "each event is this record.','contentMediaType':'text/event-stream','contentSchema':");
+        openapi_put_answer_reference(out, e);
+        text_put(out, S("}}}"));
+        return;
+    }
     text_put(out, S(",\"content\":{"));
     for (struct str type; str_next(&types, ',', &type); first = false) {
         type = str_trim(type);
@@ -142,7 +154,7 @@ static void put_answer(struct text *out, const struct endpoint *e, int status, c
 {
     text_format(out, "\"%d\":{\"description\":\"%s\"", status, doc);
     if (e->flags & NOT_JSON) {
-        put_answers(out, str_from(e->answers));
+        put_answers(out, e);
     } else if (e->out) {
         text_put(out, S(",\"content\":{\"application/json\":{\"schema\":"));
         openapi_put_answer_reference(out, e);

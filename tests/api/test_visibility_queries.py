@@ -26,12 +26,15 @@ UPKEEP = {
     "records/keeping.c": "of rows that were loaded: where their bytes are, and who shares them",
     "upkeep/purge.c": "removes what is older than the trash may be",
     "upkeep/recover.c": "mends what a crash left",
+    "records/file_event.h": "tells of files that were loaded, or that go with what was; who hears of it is asked later",
     "imaging/thumbnails.c": "makes thumbnails of what is stored",
     "records/renewal.c": "makes the search words of every record anew, whoever sees it",
 }
 # (file, how the statement begins): why it asks for more than a caller may see, and where the caller's right is looked
 # at.
 ELSEWHERE = {
+    ("imaging/image_state.c", "where f.id = ? and f.status"): "the file whose status has just changed",
+    ("records/image_file_move.c", "where f.sha256 = ? and f.storage_path"): "the files that have just moved",
     ("records/filing.c", "select patient_id from studies where id"): "looks again under the lock",
     ("records/filing.c", "select id, created_by from series where study_id"): "within the study that a file belongs to",
     ("records/filing_again.c", "where f.id = ? and {IN_SIGHT"): "looks again under the lock",

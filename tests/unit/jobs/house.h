@@ -30,7 +30,7 @@ static inline struct call *begin(struct fixture *f)
                        "create table effects(n bigint primary key) engine=InnoDB");
     for (int i = 0; i < all->count; i++) {
         const struct migration *m = f->sqlite ? &all->sqlite[i] : &all->mysql[i];
-        if (strstr(m->name, "_jobs"))
+        if (strstr(m->name, "_jobs") || strstr(m->name, "_events"))
             ddl(f, m->up);
     }
     app = (struct app){ .db = f->db };

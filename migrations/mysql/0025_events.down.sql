@@ -1,0 +1,2 @@
+drop table event_places;
+drop table events;
