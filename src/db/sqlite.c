@@ -367,11 +367,12 @@ static bool sqlite_run_text(struct db_connection *base, struct str sql, struct e
 
 /* ---- opening and closing ---- */
 
-/* SQLite counts every byte it allocates under one mutex, for statistics nobody reads. That switch is the library's, so
- * it is set once per process, before the library starts. */
+/* SQLite counts every byte it allocates under one mutex, for statistics nobody reads. That switch is the library's, as
+ * how pages are cached is, so both are set once per process, before the library starts. */
 static void configure_library(void)
 {
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    sqlite_pages_register();
     sqlite3_initialize();
 }
 

@@ -49,6 +49,9 @@ void sqlite_disconnect(struct sqlite_connection *connection); /* takes NULL */
  * or removed is lost with it, and who connects now finds another. False: E_UNAVAILABLE. Asks the system, twice. */
 bool sqlite_is_in_place(const struct sqlite *sqlite, struct error *error);
 
+/* sqlite_pages.c: how pages are cached. Before SQLite is used first. */
+void sqlite_pages_register(void);
+
 /* sqlite_vfs.c: how the files are written, under this name. Harmless when called again. */
 #define SQLITE_VFS_NAME "roentgen"
 void sqlite_vfs_register(void);
