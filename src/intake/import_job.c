@@ -2,6 +2,7 @@
 #include "intake/import_job.h"
 
 #include "intake/import.h"
+#include "records/visibility.h"
 #include "site/account_key.h"
 #include "site/app.h"
 #include "base/names.h"
@@ -105,7 +106,9 @@ static bool settle(struct call *c, const struct import_wish *wish, int64_t by, s
 bool import_wish_check(struct call *c, const struct import_wish *wish)
 {
     struct import_order order;
-    bool ok = settle(c, wish, call_user(c), &order);
+    bool names_patient = wish->patient_id > 0 || wish->patient_number.len;
+    bool ok =
+        visibility_asks_for_patients(c, names_patient, "naming a patient") && settle(c, wish, call_user(c), &order);
     db_release(c);
     return ok;
 }

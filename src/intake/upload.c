@@ -3,11 +3,11 @@
 
 #include "records/file_event.h"
 #include "records/allowance.h"
-#include "records/filing.h"
 #include "records/keeping.h"
 #include "site/metrics.h"
 #include "records/modality.h"
-#include "records/patient.h"
+#include "records/patient_number.h"
+#include "records/stated_patient.h"
 #include "site/turns.h"
 #include "records/visibility.h"
 #include "base/names.h"
@@ -23,18 +23,17 @@ const struct schema upload_details_schema = SCHEMA("UploadDetails", struct uploa
 bool upload_details_settle(struct call *c, struct upload_details *details)
 {
     int64_t id = 0;
+    bool by_merge;
     if (!modality_take(c, "body", &details->modality))
         return false;
-    if (!details->patient_number.len)
+    details->only_stated = !visibility_of_patients(c);
+    if (details->only_stated || !details->patient_number.len)
         return true;
-    if (db_find_integer(c, &id,
-                        "select id from patients where patient_id = ? and issuer_key = '' and deleted_at is null",
-                        V(details->patient_number)) == FAILED)
+    if (!patient_number_find(c, details->patient_number, STR_NULL, &id, &by_merge))
         return false;
     if (!id || (details->patient_id > 0 && details->patient_id != id))
         return error_add_problem(&c->error, &c->arena, "body", S("patient_number"), "unknown_patient",
-                                 id && visibility_of_patients(c) ? "patient_id names another patient"
-                                                                 : "there is no patient with this number");
+                                 id ? "patient_id names another patient" : "there is no patient with this number");
     details->patient_id = id;
     return true;
 }
@@ -42,6 +41,16 @@ bool upload_details_settle(struct call *c, struct upload_details *details)
 static bool invalid_file(struct call *c, const char *type, const char *message)
 {
     return error_add_problem(&c->error, &c->arena, "body", S("file"), type, "%s", message);
+}
+
+void upload_details_put(const struct upload_details *details, struct image_file *row)
+{
+    row->description = details->description;
+    row->modality = details->modality;
+    row->body_part = details->body_part;
+    row->patient_id = details->only_stated ? INTEGER_NULL : details->patient_id;
+    row->stated_patient_id = details->only_stated ? details->patient_id : INTEGER_NULL;
+    row->stated_patient_number = details->only_stated ? details->patient_number : STR_NULL;
 }
 
 /* What its header says of the picture. */
@@ -135,12 +144,11 @@ static bool flush_files(void *files, struct error *error)
     return blob_flush(files, error);
 }
 
-/* Where the file belongs: a DICOM file knows, another goes where the uploader says. */
-static bool place_row(struct call *c, struct storing *s, struct image_file *row)
+bool upload_place(struct call *c, struct filing *filing, struct image_file *row)
 {
-    if (s->filing)
-        return filing_place(c, s->filing, s->details->patient_id, row->uploaded_by, row);
-    return s->details->patient_id <= 0 || patient_must_exist(c, s->details->patient_id, "body");
+    if (filing)
+        return filing_place(c, filing, row->patient_id, row->uploaded_by, row);
+    return row->patient_id > 0 ? patient_must_exist(c, row->patient_id, "body") : stated_patient_find(c, row);
 }
 
 static bool insert_row(struct call *c, void *context)
@@ -148,7 +156,7 @@ static bool insert_row(struct call *c, void *context)
     struct storing *s = context;
     struct image_file row = s->row; /* this may run again */
     bool is_known;
-    if (!allowance_bytes(c, row.uploaded_by, s->shared.id ? 0 : row.file_size) || !place_row(c, s, &row))
+    if (!allowance_bytes(c, row.uploaded_by, s->shared.id ? 0 : row.file_size) || !upload_place(c, s->filing, &row))
         return false;
     is_known = s->filing && s->filing->outcome == FILING_KNOWN;
     if (is_known)
@@ -184,10 +192,7 @@ static void fill_row(struct call *c, struct storing *s, int64_t uploaded_by)
     row->file_hash = arena_copy(&c->arena, str_from(file->md5));
     row->sha256 = arena_copy(&c->arena, str_from(file->sha256));
     row->uploaded_by = uploaded_by;
-    row->patient_id = s->details->patient_id;
-    row->description = s->details->description;
-    row->modality = s->details->modality;
-    row->body_part = s->details->body_part;
+    upload_details_put(s->details, row);
     row->status = FILE_UPLOADED;
     row->upload_progress = 100;
     row->uploaded_at = clock_now();

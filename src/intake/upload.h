@@ -2,7 +2,7 @@
 #ifndef ROENTGEN_UPLOAD_H
 #define ROENTGEN_UPLOAD_H
 
-#include "records/image_file.h"
+#include "records/filing.h"
 #include "intake/spool.h"
 
 /* What the uploader says. */
@@ -10,13 +10,20 @@ struct upload_details {
     int64_t patient_id;
     struct str description, modality, body_part;
     struct str patient_number; /* the hospital's, instead of patient_id */
+    bool only_stated;          /* by who is not told of patients: neither is looked up (stated_patient.h) */
 };
 #define PATIENT_NUMBER_FIELD(T) \
     FIELD(T, patient_number, .min = 1, .max = 64, .example = "P20260001", \
           .doc = "The patient's number in the hospital, where patient_id, which is this server's own, is not known.")
 extern const struct schema upload_details_schema;
-/* Looks the patient's number up and folds the modality. False: a problem says which member is wrong. */
+/* Folds the modality, and looks the patient's number up, where the caller may know whether it is there. False: a
+ * problem says which member is wrong. */
 bool upload_details_settle(struct call *c, struct upload_details *details);
+
+/* They go into the row. */
+void upload_details_put(const struct upload_details *details, struct image_file *row);
+/* Inside a transaction: where the file belongs. A DICOM file knows, another (filing NULL) goes where it is said to. */
+bool upload_place(struct call *c, struct filing *filing, struct image_file *row);
 
 /* What it is, by content: the row gets type and media type; of a JPEG, PNG or TIFF also rows and columns, upright as
  * pictures of it are sent, and a TIFF's pages as frames. E_INVALID when empty, E_UNSUPPORTED_TYPE when not accepted,

@@ -60,8 +60,7 @@ static bool finish_row(struct call *c, void *context)
     struct image_file row = *f->file;                      /* this may run again */
     if (!lock_patient_of_file(c, row.id, &row.patient_id)) /* who may have been merged since the upload began */
         return false;
-    if (f->filing ? !filing_place(c, f->filing, row.patient_id, row.uploaded_by, &row)
-                  : row.patient_id > 0 && !patient_must_exist(c, row.patient_id, "body"))
+    if (!upload_place(c, f->filing, &row))
         return false;
     if (f->filing && f->filing->outcome == FILING_KNOWN)
         row.duplicate_of = f->filing->existing;

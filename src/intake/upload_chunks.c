@@ -61,7 +61,8 @@ bool chunked_begin(struct call *c, const struct chunked_plan *plan, struct uploa
     struct image_file row;
     int64_t chunk_size = 0, total = 0;
     if (!check_plan(c, plan, &chunk_size, &total) || !upload_details_settle(c, details) ||
-        (details->patient_id != INTEGER_NULL && !patient_must_exist(c, details->patient_id, "body")))
+        (!details->only_stated && details->patient_id != INTEGER_NULL &&
+         !patient_must_exist(c, details->patient_id, "body")))
         return false;
     schema_clear(&image_file_schema, &row);
     row.file_uuid = crypto_uuid_text(&c->arena);
@@ -70,10 +71,7 @@ bool chunked_begin(struct call *c, const struct chunked_plan *plan, struct uploa
     row.mime_type = S("application/octet-stream");
     row.file_size = plan->file_size;
     row.uploaded_by = call_user(c);
-    row.patient_id = details->patient_id;
-    row.description = details->description;
-    row.modality = details->modality;
-    row.body_part = details->body_part;
+    upload_details_put(details, &row);
     row.status = FILE_UPLOADING;
     row.upload_progress = 0;
     row.is_chunked = true;

@@ -4,6 +4,7 @@
 #include "site/app.h"
 #include "measure/header_doubts.h"
 #include "records/modality.h"
+#include "records/stated_patient.h"
 #include "records/study_twins.h"
 #include "records/study_view.h"
 #include "base/file.h"
@@ -430,7 +431,7 @@ static bool place_without_study(struct place *p)
 {
     struct filing *f = p->f;
     f->outcome = FILING_NONE;
-    if (p->stated > 0 && !filing_find_patient(p->c, f, p->stated, &p->patient))
+    if (p->stated > 0 ? !filing_find_patient(p->c, f, p->stated, &p->patient) : !stated_patient_find(p->c, p->row))
         return false;
     if (f->reason.at) {
         p->row->status = FILE_FAILED;
@@ -447,6 +448,8 @@ bool filing_place(struct call *c, struct filing *f, int64_t stated_patient, int6
     f->outcome = FILING_NONE;
     row->is_instance = row->is_apart = false;
     say_what_the_file_says(f, row);
+    if (p.stated <= 0 && !stated_patient_join(c, f, row))
+        return false;
     if (f->reason.at || f->is_directory)
         return place_without_study(&p);
     if (!find_parents(&p, &fit))

@@ -30,7 +30,8 @@
  * - A file without Patient ID goes to the patient stated by the uploader, else where its study is already, else its
  *   study gets a patient of its own (is_unidentified) with a number made from the Study UID: nobody's pictures are
  *   ever put under somebody else.
- * - A stated patient whose number is not the file's is refused (E_CONFLICT).
+ * - A stated patient whose number is not the file's is refused (E_CONFLICT). What is stated by who is not told of
+ *   patients has rules of its own (stated_patient.h).
  * - A study that is filed under another patient than the file says stays there, is marked (studies.conflict), and the
  *   file is FAILED under the patient that it names until somebody decides: what was decided of the study was not
  *   decided of a film that came later. What is in that study with the same bytes has been: it is FILING_KNOWN. Where

@@ -14,6 +14,14 @@ struct again {
     struct filing *before, *filing; /* its text as it was read when it was filed, and as it is read now */
 };
 
+/* It fits nowhere still. Why, and whether anything changes, depends on which patients there are: who is not told of
+ * them is answered with the record as it is. */
+static bool stays(struct call *c, struct filing *f)
+{
+    f->refused = true;
+    return fail(c, E_CONFLICT, "the file fits nowhere");
+}
+
 static bool place_again(struct call *c, void *context)
 {
     const struct again *a = context;
@@ -25,6 +33,8 @@ static bool place_again(struct call *c, void *context)
         !audit_watch(c, "image_file", &image_file_schema, row.id) ||
         !filing_place(c, a->filing, row.patient_id, row.uploaded_by, &row))
         return false;
+    if (a->filing->outcome == FILING_NONE && !visibility_of_patients(c))
+        return stays(c, a->filing);
     if (a->filing->outcome == FILING_KNOWN)
         row.duplicate_of = a->filing->existing;
     enum found found =
@@ -106,8 +116,12 @@ bool filing_again(struct call *c, int64_t id, filing_decode *decode, struct imag
     if (file.status == FILE_ARCHIVED)
         return fail(c, E_CONFLICT, "bring it back from the archive first");
     struct again again = { &file, &before, &filing };
-    if (!read_again(c, &file, &filing, &before) ||
-        !filing_transact(c, &filing, file.is_instance ? mend_instance : place_again, &again))
+    if (!read_again(c, &file, &filing, &before))
         return false;
+    if (!filing_transact(c, &filing, file.is_instance ? mend_instance : place_again, &again)) {
+        if (!filing.refused || visibility_of_patients(c))
+            return false;
+        error_clear(&c->error);
+    }
     return image_file_load(c, id, out);
 }

@@ -71,8 +71,6 @@ static bool find_stated(struct call *c, struct filing *f, int64_t stated, struct
     if (spoken_of == stated)
         return true;
     f->refused = true;
-    if (!visibility_of_patients(c)) /* which number the stated one has is not to be tried out */
-        return patient_is_unknown(c, "body");
     return fail(
         c, E_CONFLICT,
         "the file speaks of another patient: its Patient ID (0010,0020) is not the number of the patient stated");

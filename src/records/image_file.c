@@ -60,6 +60,11 @@ static const struct field image_file_fields[] = {
     FIELD(struct image_file, is_apart, .flags = READ_ONLY | WRITE_ONLY, .doc = "The instance for its uploader alone."),
     FIELD(struct image_file, conflict, .flags = READ_ONLY | NULLABLE,
           .doc = "DICOM: what the file says of the patient that the patient's record says otherwise."),
+    FIELD(struct image_file, stated_patient_number, .flags = READ_ONLY | NULLABLE, .max = 64,
+          .doc = "The patient's number, as it was stated by an uploader who does not read patients and is not told "
+                 "whether there is one; patient_id says whether there was."),
+    FIELD(struct image_file, stated_patient_id, .flags = READ_ONLY | NULLABLE,
+          .doc = "The id of a patient, stated likewise."),
     FIELD(struct image_file, character_set, .flags = READ_ONLY | NULLABLE, .max = 64, .example = "GB18030",
           .doc = "DICOM: what its text was read as, when the file names no character set or its bytes contradict the "
                  "name."),
@@ -119,6 +124,10 @@ static void veil_parents(struct call *c, struct image_file *file)
     if (!visibility_of_patients(c)) {
         file->conflict = STR_NULL;
         file->patient_id = INTEGER_NULL;
+        if (file->uploaded_by != call_user(c)) {
+            file->stated_patient_number = STR_NULL;
+            file->stated_patient_id = INTEGER_NULL;
+        }
     }
     if (!visibility_of_studies(c))
         file->study_id = file->series_id = INTEGER_NULL;

@@ -68,6 +68,8 @@ struct image_file {
     struct str sop_class_uid, sop_instance_uid, transfer_syntax_uid;
     int64_t instance_number, pixel_rows, pixel_columns, number_of_frames;
     struct str conflict, character_set;
+    struct str stated_patient_number; /* by who is not told of patients (stated_patient.h) */
+    int64_t stated_patient_id;
     struct texts remarks;
     struct instant created_at, updated_at, uploaded_at;
     bool is_deleted;

@@ -8,6 +8,7 @@
 #include "records/patient.h"
 #include "records/record_lock.h"
 #include "records/trash.h"
+#include "records/visibility.h"
 
 static const struct field image_file_change_fields[] = {
     FIELD(struct image_file_change, file_id, .flags = READ_ONLY | NOT_STORED, .min = 1, .max = INT64_MAX,
@@ -24,7 +25,8 @@ bool image_file_change(struct call *c, const struct image_file_change *said, uin
     struct image_file_change in = *said;
     struct image_file before;
     bool names_patient = schema_was_given(&image_file_change_schema, members, "patient_id");
-    if (!modality_take(c, "body", &in.modality) || !lock_file(c, in.file_id, names_patient ? in.patient_id : 0) ||
+    if (!visibility_asks_for_patients(c, names_patient, "naming a patient") ||
+        !modality_take(c, "body", &in.modality) || !lock_file(c, in.file_id, names_patient ? in.patient_id : 0) ||
         !image_file_load_to_change(c, in.file_id, false, &before))
         return false;
     bool moves = names_patient && in.patient_id != before.patient_id;

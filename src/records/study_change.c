@@ -5,6 +5,7 @@
 #include "records/record_lock.h"
 #include "records/study_twins.h"
 #include "records/trash.h"
+#include "records/visibility.h"
 #include "dicom/uid.h"
 
 static bool uid_fits(struct call *c, struct str uid)
@@ -20,8 +21,9 @@ bool study_register(struct call *c, const struct study *said, struct study *out)
     if (!study.study_uid.len)
         study.study_uid = uid_make(&c->arena);
     struct study_twins twins;
-    if (!modality_take(c, "body", &study.modality) || !uid_fits(c, study.study_uid) ||
-        !patient_must_exist(c, study.patient_id, "body") || !study_twins_find(c, study.study_uid, call_user(c), &twins))
+    if (!visibility_asks_for_patients(c, true, "naming a patient") || !modality_take(c, "body", &study.modality) ||
+        !uid_fits(c, study.study_uid) || !patient_must_exist(c, study.patient_id, "body") ||
+        !study_twins_find(c, study.study_uid, call_user(c), &twins))
         return false;
     if (study_twins_seen(&twins))
         return fail(c, E_CONFLICT, "a study with this study_uid is registered already");
@@ -54,7 +56,8 @@ bool study_change(struct call *c, const struct study_change *said, uint64_t memb
     struct study_change in = *said;
     struct study before;
     bool moves = schema_was_given(&study_change_schema, members, "patient_id");
-    if (!lock_study(c, in.id, moves ? in.patient_id : 0) || !study_load_to_change(c, in.id, &before) ||
+    if (!visibility_asks_for_patients(c, moves, "naming a patient") ||
+        !lock_study(c, in.id, moves ? in.patient_id : 0) || !study_load_to_change(c, in.id, &before) ||
         (moves && !patient_must_exist(c, in.patient_id, "body")))
         return false;
     moves = moves && in.patient_id != before.patient_id;

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from support import dicom, ok, png, problem, uid, unique, zipped
+from support import dicom, ok, png, uid, unique, zipped
 from test_stow import related
 from test_upload_chunked import begin, path, put
 
@@ -86,15 +86,6 @@ def test_stow_tells_no_ids(machine):
     answer = machine.post("/dicom-web/studies", **related([dicom(), dicom()[:-2]]))
     text = json.dumps(answer.json())
     assert answer.status_code == 202 and "patient" not in text and "/studies/" not in text
-
-
-def test_a_refusal_names_none(admin, machine):
-    first = dicom()
-    machine.upload(first, "a.dcm")
-    body = problem(
-        machine.post("/upload/single", data={"patient_id": "987654321"}, files={"file": ("a.dcm", dicom())}), 422
-    )
-    assert "987654321" not in json.dumps(body["errors"])
 
 
 def test_what_is_opened_to_a_machine_it_still_does_not_read(admin, doctor, machine):
