@@ -54,16 +54,36 @@ static bool padding_value(const struct pixel_source *s, uint32_t tag, int64_t *o
     return true;
 }
 
+/* Floating-point pixels have attributes of their own (C.7.6.24, C.7.6.25). */
+static const struct {
+    uint32_t value, limit;
+} paddings[] = {
+    [SAMPLE_INTEGER] = { 0x00280120 /* Pixel Padding Value */, 0x00280121 /* Pixel Padding Range Limit */ },
+    [SAMPLE_FLOAT] = { 0x00280122 /* Float Pixel Padding Value */, 0x00280124 },
+    [SAMPLE_DOUBLE] = { 0x00280123 /* Double Float Pixel Padding Value */, 0x00280125 },
+};
+
+static bool padding_number(const struct pixel_source *s, uint32_t tag, double *out)
+{
+    int64_t whole;
+    if (s->format->kind != SAMPLE_INTEGER)
+        return dicom_sole_real(s->object->root, tag, out);
+    if (!padding_value(s, tag, &whole))
+        return false;
+    *out = (double)whole; /* of 32 bits at most */
+    return true;
+}
+
 static void use_padding(const struct pixel_source *s, struct presentation *out)
 {
-    int64_t value, limit;
-    if (s->format->kind != SAMPLE_INTEGER || !padding_value(s, 0x00280120 /* Pixel Padding Value */, &value))
+    double value, limit;
+    if (!padding_number(s, paddings[s->format->kind].value, &value))
         return;
-    if (!padding_value(s, 0x00280121 /* Pixel Padding Range Limit */, &limit))
+    if (!padding_number(s, paddings[s->format->kind].limit, &limit))
         limit = value;
     out->has_padding = true;
-    out->padding_low = value < limit ? value : limit;
-    out->padding_high = value < limit ? limit : value;
+    out->padding_low = fmin(value, limit);
+    out->padding_high = fmax(value, limit);
 }
 
 /* ---- the modality's ---- */

@@ -120,8 +120,7 @@ static bool find_slope(double factor, double offset, int32_t least, int32_t grea
 static bool padding_is_black(const struct presentation *r, double factor, double offset)
 {
     double dark = 0.25 / WHITE;
-    return !r->has_padding ||
-           ((double)r->padding_low * factor + offset < dark && (double)r->padding_high * factor + offset < dark);
+    return !r->has_padding || (r->padding_low * factor + offset < dark && r->padding_high * factor + offset < dark);
 }
 
 static bool is_exact(const struct ramp *ramp, int32_t count, const uint8_t *expected)

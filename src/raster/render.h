@@ -54,7 +54,7 @@ struct presentation {
     bool has_range;          /* ... which then hold for stored values of this range; others stand for nothing */
     double range_low, range_high;
     bool has_padding; /* Pixel Padding Value (and Range Limit): excluded from the full range, shown black */
-    int64_t padding_low, padding_high;
+    double padding_low, padding_high;
 
     /* Which of these are told apart, from black to white. */
     enum voi_function voi;

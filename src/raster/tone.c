@@ -22,8 +22,7 @@ double meaning_of(const struct presentation *presentation, double stored)
 
 bool is_padding(const struct presentation *presentation, double stored)
 {
-    return presentation->has_padding && stored >= (double)presentation->padding_low &&
-           stored <= (double)presentation->padding_high;
+    return presentation->has_padding && stored >= presentation->padding_low && stored <= presentation->padding_high;
 }
 
 struct range {
@@ -200,8 +199,8 @@ static void fill_affine(uint16_t *restrict out, int32_t from, int32_t to, int32_
 static void blacken_padding(const struct presentation *presentation, const struct sample_layout *layout, uint16_t *out)
 {
     int64_t values = (int64_t)1 << layout->bits, least = layout->is_signed ? -values / 2 : 0;
-    int64_t from = presentation->padding_low > least ? presentation->padding_low : least;
-    int64_t to = presentation->padding_high < least + values - 1 ? presentation->padding_high : least + values - 1;
+    int64_t from = (int64_t)ceil(fmax(presentation->padding_low, (double)least));
+    int64_t to = (int64_t)floor(fmin(presentation->padding_high, (double)(least + values - 1)));
     for (int64_t stored = from; stored <= to; stored++)
         out[stored & (values - 1)] = 0;
 }
