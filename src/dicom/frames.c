@@ -78,18 +78,40 @@ static bool span_by_table(const struct dicom_node *node, const struct pixel_form
     return after && begins[2] > begins[1];
 }
 
-/* What a frame's first fragment begins with: PS3.5 A.4.1 to A.4.4, annex G. */
-static bool begins_frame(enum dicom_coding coding, struct str fragment)
+enum { BEGIN_BYTES = 64 };
+
+/* The bytes from fragment `first` on, over as many as it takes: nothing forbids fragments of two bytes. */
+static struct str begin_of(const struct dicom_node *node, int64_t first, char room[BEGIN_BYTES])
 {
+    struct str begin = node->fragments->at[first];
+    ptrdiff_t len = 0;
+    if (begin.len >= BEGIN_BYTES)
+        return begin;
+    for (int64_t i = first; i < node->item_count && len < BEGIN_BYTES; i++) {
+        struct str more = str_slice(node->fragments->at[i], 0, BEGIN_BYTES - len);
+        if (more.len)
+            memcpy(room + len, more.at, (size_t)more.len);
+        len += more.len;
+    }
+    return (struct str){ room, len };
+}
+
+/* What a frame begins with: PS3.5 A.4.1 to A.4.4, annex G. An empty fragment begins none. */
+static bool begins_frame(enum dicom_coding coding, const struct dicom_node *node, int64_t fragment)
+{
+    char room[BEGIN_BYTES];
+    struct str begin = begin_of(node, fragment, room);
+    if (!node->fragments->at[fragment].len)
+        return false;
     switch (coding) {
     case CODING_JPEG:
     case CODING_JPEG_LS:
-        return str_starts(fragment, S("\377\330\377"));
+        return str_starts(begin, S("\377\330\377"));
     case CODING_JPEG2000:
-        return str_starts(fragment, S("\377\117\377\121")) || str_starts(fragment, S("\0\0\0\014jP  "));
+        return str_starts(begin, S("\377\117\377\121")) || str_starts(begin, S("\0\0\0\014jP  "));
     case CODING_RLE:
-        return fragment.len >= 64 && dicom_u32(fragment.at, false) >= 1 && dicom_u32(fragment.at, false) <= 15 &&
-               dicom_u32(fragment.at + 4, false) == 64;
+        return begin.len >= BEGIN_BYTES && dicom_u32(begin.at, false) >= 1 && dicom_u32(begin.at, false) <= 15 &&
+               dicom_u32(begin.at + 4, false) == BEGIN_BYTES;
     default:
         return false;
     }
@@ -98,11 +120,11 @@ static bool begins_frame(enum dicom_coding coding, struct str fragment)
 static bool span_by_markers(const struct dicom_node *node, const struct pixel_format *format, int64_t number,
                             int64_t fragments, struct span *out)
 {
-    if (!begins_frame(format->syntax->coding, node->fragments->at[0]))
+    if (!begins_frame(format->syntax->coding, node, 0))
         return false;
     int64_t begun = 0;
     for (int64_t i = 0; i < fragments; i++) {
-        if (!begins_frame(format->syntax->coding, node->fragments->at[i]))
+        if (!begins_frame(format->syntax->coding, node, i))
             continue;
         begun++;
         if (begun == number)
@@ -239,7 +261,7 @@ static bool has_more_frames(const struct dicom_object *object, const struct dico
         node->fragments->table.len / 4 > format->frames)
         return true;
     for (int64_t i = 0; i < node->item_count && begun <= format->frames; i++)
-        begun += begins_frame(format->syntax->coding, node->fragments->at[i]);
+        begun += begins_frame(format->syntax->coding, node, i);
     return begun > format->frames;
 }
 
