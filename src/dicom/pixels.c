@@ -130,6 +130,15 @@ static bool depth(const struct dicom_object *object, struct pixel_format *format
     return true;
 }
 
+/* Colours that only JPEG 2000 or a film can hold, where the samples are what their label says they are: YBR_RCT needs
+ * nine bits for two of its components, YBR_PARTIAL_420 has fewer samples than pixels (PS3.3 C.7.6.3.1.2). */
+static bool cannot_be(enum photometric photometric, const struct dicom_syntax *syntax)
+{
+    bool is_plain = syntax->coding == CODING_NATIVE || syntax->coding == CODING_DEFLATED_FRAME ||
+                    syntax->coding == CODING_RLE || syntax->coding == CODING_JPEG_LS;
+    return is_plain && (photometric == YBR_RCT || photometric == YBR_PARTIAL_420);
+}
+
 static bool colour(const struct dicom_object *object, struct pixel_format *format, struct error *error)
 {
     struct arena arena;
@@ -149,6 +158,8 @@ static bool colour(const struct dicom_object *object, struct pixel_format *forma
                          "Photometric Interpretation (0028,0004) is %s, but Samples per Pixel (0028,0002) is %lld",
                          photometric_names[format->photometric], (long long)samples);
     format->planar = samples > 1 && integer_or(object, TAG_PLANAR, 0) == 1;
+    if (cannot_be(format->photometric, format->syntax))
+        format->photometric = PHOTOMETRIC_UNKNOWN;
     return true;
 }
 

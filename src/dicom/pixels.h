@@ -16,7 +16,8 @@
 #include "dicom/object.h"
 
 enum photometric {
-    PHOTOMETRIC_UNKNOWN, /* HSV, CMYK, anything: the samples can be sent, and not be shown */
+    /* HSV, CMYK, anything, and YBR_RCT where no codestream transforms it: the samples can be sent, and not be shown */
+    PHOTOMETRIC_UNKNOWN,
     MONOCHROME1,
     MONOCHROME2,
     PALETTE_COLOR,

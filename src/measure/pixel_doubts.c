@@ -83,7 +83,10 @@ static void look_at_colours(struct doubting *d)
     if (!dicom_find(d->object->root, PHOTOMETRIC) || is_full || (used[0] && str_equal(name, str_from(used))))
         return;
     if (!used[0])
-        tell(d, S("Photometric Interpretation (0028,0004) is none that is known: the image is not shown"));
+        tell(d, str_equal(name, S("YBR_RCT")) || str_equal(name, S("YBR_PARTIAL_420"))
+                    ? S("Photometric Interpretation (0028,0004) cannot be in this transfer syntax: the image is not "
+                        "shown")
+                    : S("Photometric Interpretation (0028,0004) is none that is known: the image is not shown"));
     else
         tell(d, arena_format(d->arena, "Photometric Interpretation (0028,0004) is %s: it is taken for %s",
                              !name.len                      ? "empty"
