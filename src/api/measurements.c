@@ -3,8 +3,8 @@
 #include "base/names.h"
 #include "measure/measure.h"
 
-static const char *const unit_kinds[] = { "length", "area", "angle", NULL };
-NAMES_REACH(unit_kinds, MEASURE_DEGREES + 1);
+static const char *const unit_kinds[] = { "length", "area", "angle", "ratio", NULL };
+NAMES_REACH(unit_kinds, MEASURE_RATIO + 1);
 
 struct named_point {
     struct str name, name_zh;
@@ -24,7 +24,7 @@ struct named_value {
 static const struct field named_value_fields[] = {
     FIELD(struct named_value, name, .doc = "The value's name in an annotation."),
     FIELD(struct named_value, quantity, .choices = unit_kinds, .type = "Quantity",
-          .doc = "What is measured: length (mm or px), area (mm2 or px2) or angle (deg)."),
+          .doc = "What is measured: length (mm or px), area (mm2 or px2), angle (deg) or ratio (1)."),
     FIELD(struct named_value, doc, .doc = "What it is, and what its sign means."),
     FIELD(struct named_value, doc_zh, .doc = "The same in Chinese."),
 };
@@ -34,9 +34,11 @@ static const struct schema named_value_schema =
 struct measurement {
     struct str kind, name, name_zh, doc, doc_zh;
     unsigned view;
+    bool sided, standing;
     int64_t min_points, max_points;
     struct list points, values;
     bool has_pixel_values;
+    struct str source;
 };
 static const struct field measurement_fields[] = {
     FIELD(struct measurement, kind, .doc = "The `kind` that such annotations have."),
@@ -46,6 +48,9 @@ static const struct field measurement_fields[] = {
     FIELD(struct measurement, doc_zh, .doc = "The same in Chinese."),
     FIELD(struct measurement, view, .choices = measure_views, .type = "MeasurementView",
           .doc = "What has to be said beside the points: lateral: `facing`; frontal: `patient_left`; any: neither."),
+    FIELD(struct measurement, sided, .doc = "Is it of one of two hips or legs, so that `laterality` has to be said?"),
+    FIELD(struct measurement, standing,
+          .doc = "Is it defined on films of the standing patient alone, so that `standing` has to be said?"),
     FIELD(struct measurement, min_points, .doc = "How many points it needs."),
     FIELD(struct measurement, max_points, .doc = "How many points it takes at most."),
     FIELD(struct measurement, points, .of = &named_point_schema,
@@ -53,6 +58,8 @@ static const struct field measurement_fields[] = {
     FIELD(struct measurement, values, .of = &named_value_schema, .doc = "The values that it gives."),
     FIELD(struct measurement, has_pixel_values,
           .doc = "Does it also give mean, sd, min, max and pixel_count (a point: value) of the pixels inside?"),
+    FIELD(struct measurement, source, .flags = NULLABLE,
+          .doc = "The publication that defines it; null: a plain figure."),
 };
 static const struct schema measurement_schema =
     SCHEMA("Measurement", struct measurement, measurement_fields,
@@ -93,18 +100,21 @@ static bool catalogue_get(struct call *c)
     struct catalogue *out = c->out;
     struct measurement *items = arena_array(&c->arena, struct measurement, measure_kind_count);
     for (int i = 0; i < measure_kind_count; i++) {
-        const struct measure_kind *kind = &measure_kinds[i];
+        const struct measure_kind *kind = measure_kind_at(i);
         items[i] = (struct measurement){ .kind = str_from(kind->name),
                                          .name = str_from(kind->title.en),
                                          .name_zh = str_from(kind->title.zh),
                                          .doc = str_from(kind->doc.en),
                                          .doc_zh = str_from(kind->doc.zh),
                                          .view = 1 + (unsigned)kind->view,
+                                         .sided = kind->sided,
+                                         .standing = kind->standing,
                                          .min_points = kind->min_points,
                                          .max_points = kind->max_points,
                                          .points = points_of(c, kind),
                                          .values = values_of(c, kind),
-                                         .has_pixel_values = kind->region != REGION_NONE };
+                                         .has_pixel_values = kind->region != REGION_NONE,
+                                         .source = kind->source ? str_from(kind->source) : STR_NULL };
     }
     out->items = (struct list){ items, measure_kind_count };
     return true;

@@ -52,11 +52,12 @@ struct annotation_model {
 
 struct annotation {
     struct str id;
-    unsigned kind; /* measure_kinds[kind - 1] */
+    unsigned kind; /* measure_kind_at(kind - 1) */
     int64_t frame;
     struct list points; /* struct measure_point */
     struct str label;
-    unsigned facing, patient_left; /* enum measure_side */
+    unsigned facing, patient_left, laterality; /* enum measure_side */
+    bool standing;
     struct annotation_calibration calibration;
     unsigned source;
     struct annotation_model model;

@@ -14,9 +14,9 @@
 enum { FRAMES_MAX = 100 };
 enum { MM_PER_CM = 10 };
 
-static const char *const units_px[] = { "px", "px2", "deg" }, *const units_mm[] = { "mm", "mm2", "deg" };
-NAMES_REACH(units_px, MEASURE_DEGREES);
-NAMES_REACH(units_mm, MEASURE_DEGREES);
+static const char *const units_px[] = { "px", "px2", "deg", "1" }, *const units_mm[] = { "mm", "mm2", "deg", "1" };
+NAMES_REACH(units_px, MEASURE_RATIO);
+NAMES_REACH(units_mm, MEASURE_RATIO);
 
 /* One frame while its annotations are measured. */
 struct frame {
@@ -58,7 +58,7 @@ static bool is_waiting(const struct measuring *m, ptrdiff_t i, int64_t frame)
 
 static const struct measure_kind *kind_of(const struct annotation *a)
 {
-    return &measure_kinds[a->kind - 1];
+    return measure_kind_at((int)a->kind - 1);
 }
 
 /* ---- scale ---- */
@@ -280,9 +280,12 @@ static bool check_points(struct measuring *m, const struct annotation *a)
 
 static bool measure_one(struct measuring *m, struct annotation *a)
 {
-    struct measure_input in = {
-        .points = a->points.items, .count = a->points.count, .facing = a->facing, .patient_left = a->patient_left
-    };
+    struct measure_input in = { .points = a->points.items,
+                                .count = a->points.count,
+                                .facing = a->facing,
+                                .patient_left = a->patient_left,
+                                .laterality = a->laterality,
+                                .standing = a->standing };
     struct measure_result result;
     struct error error = { 0 };
     enum value_basis basis = BASIS_NONE;

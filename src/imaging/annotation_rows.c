@@ -20,10 +20,11 @@ static const struct schema point_schema =
 static const struct field value_fields[] = {
     FIELD(struct annotation_value, name, .example = "length", .doc = "What it is: length, area, cobb_angle, mean ..."),
     FIELD(struct annotation_value, value, .doc = "The measured number."),
-    FIELD(struct annotation_value, unit, .flags = NULLABLE, .example = "mm",
-          .doc =
-              "mm, mm2, px, px2, deg; along the axes of ultrasound regions also s, cm/s, Hz, % and others; for pixel "
-              "values HU or what the file says; null: none known."),
+    FIELD(
+        struct annotation_value, unit, .flags = NULLABLE, .example = "mm",
+        .doc =
+            "mm, mm2, px, px2, deg, 1 (a ratio); along the axes of ultrasound regions also s, cm/s, Hz, % and others; "
+            "for pixel values HU or what the file says; null: none known."),
     FIELD(struct annotation_value, spacing, .choices = bases, .type = "SpacingSource", .flags = NULLABLE,
           .doc =
               "What lengths and angles rest on: pixel_spacing; detector (millimetres at the detector, larger than in "
@@ -70,6 +71,10 @@ static const struct schema model_schema =
               .doc = "Lateral measurements: the side of the image that the patient's front points to."), \
         FIELD(struct annotation, patient_left, .choices = measure_sides, .type = "Side", .flags = NULLABLE, \
               .doc = "Frontal measurements: the side of the image where the patient's left is."), \
+        FIELD(struct annotation, laterality, .choices = measure_sides, .type = "Side", .flags = NULLABLE, \
+              .doc = "Measurements of one hip or leg: the patient's left or right one."), \
+        FIELD(struct annotation, standing, .fallback = "false", \
+              .doc = "Did the patient stand? Some measurements are defined on such films alone."), \
         FIELD_OBJECT(struct annotation, calibration, .of = &calibration_schema, .flags = NULLABLE, \
                      .doc = "A stated scale instead of the file's."), \
         FIELD(struct annotation, source, .choices = sources, .type = "AnnotationSource", .fallback = "human", \

@@ -1,6 +1,7 @@
-/* measure.h - what is measured on an image, from points: lengths, angles, areas, and the measurements of spine films.
+/* measure.h - what is measured on an image, from points: lengths, angles, areas, and the measurements of films of the
+ * spine, hips, legs, feet and chest.
  *
- *     const struct measure_kind *kind = &measure_kinds[i];                          // measure_names[i] is "cobb"
+ *     const struct measure_kind *kind = measure_kind_at(i);                         // measure_names[i] is "cobb"
  *     struct measure_input in = { points, 4, .column = 0.168, .row = 0.168 };       // mm between pixels
  *     struct measure_result result;
  *     if (!measure(kind, &in, &result, &error)) ...                                 // words for the client
@@ -24,16 +25,18 @@
  * image that the patient's front points to. Frontal films: `patient_left` is the side of the image where the patient's
  * left is (right when seen from the front, as radiologists hang films; left when seen from behind, as spine surgeons
  * do). Frontal measurements ask for it even where the named points alone would settle the sign, so that exchanged sides
- * are noticed.
+ * are noticed. Measurements of one of two hips or legs also ask which, the patient's left or right (`laterality`), and
+ * those that are defined on films of the standing patient alone ask whether it is one (`standing`).
  *
- * All functions are pure. Each kind is one row of the table in catalogue.c; docs/measurements.md draws them.
+ * All functions are pure. Each kind is one row of a table (rows.h) beside what computes it; docs/measurements.md draws
+ * them.
  */
 #ifndef ROENTGEN_MEASURE_H
 #define ROENTGEN_MEASURE_H
 
 #include "base/error.h"
 
-enum { MEASURE_POINTS_MAX = 4096, MEASURE_NAMED_MAX = 5, MEASURE_VALUES_MAX = 4 };
+enum { MEASURE_POINTS_MAX = 4096, MEASURE_NAMED_MAX = 6, MEASURE_VALUES_MAX = 4 };
 
 struct measure_point {
     double x, y;
@@ -46,7 +49,7 @@ extern const char *const measure_sides[]; /* measure_sides[SIDE_LEFT - 1] is "le
 enum measure_view { VIEW_ANY, VIEW_LATERAL /* facing */, VIEW_FRONTAL /* patient_left */ };
 extern const char *const measure_views[]; /* index + 1 as above */
 
-enum measure_unit { MEASURE_LENGTH, MEASURE_AREA, MEASURE_DEGREES };
+enum measure_unit { MEASURE_LENGTH, MEASURE_AREA, MEASURE_DEGREES, MEASURE_RATIO };
 
 /* Which pixels belong to the figure. */
 enum measure_region { REGION_NONE, REGION_POINT, REGION_POLYGON, REGION_RECTANGLE, REGION_ELLIPSE };
@@ -55,7 +58,8 @@ struct measure_input {
     const struct measure_point *points;
     int64_t count;
     double column, row; /* size of a pixel across and down, above 0 */
-    enum measure_side facing, patient_left;
+    enum measure_side facing, patient_left, laterality;
+    bool standing;
 };
 
 struct measure_result {
@@ -82,6 +86,8 @@ struct measure_kind {
     const char *name;
     struct measure_words title;
     enum measure_view view;
+    bool sided;    /* one of two: laterality */
+    bool standing; /* of the standing patient alone */
     enum measure_region region;
     int min_points, max_points;
     struct measure_words
@@ -89,13 +95,13 @@ struct measure_kind {
     struct measure_value_row values[MEASURE_VALUES_MAX]; /* all that `compute` may give */
     /* Fills result->values by name and number, in the rows' order; points are checked as far as count and sides go. */
     bool (*compute)(const struct measure_input *in, double values[MEASURE_VALUES_MAX], struct error *error);
+    const char *source; /* the definition that was published; NULL: a plain figure */
     struct measure_words doc;
 };
 
-extern const struct measure_kind measure_kinds[];
+const struct measure_kind *measure_kind_at(int index); /* 0 <= index < measure_kind_count */
 extern const int measure_kind_count;
-extern const char
-    *const measure_names[]; /* the rows' names in their order, as choices; measure_names[i] is measure_kinds[i].name */
+extern const char *const measure_names[]; /* the rows' names in their order, as choices */
 
 /* E_INVALID with words: too few points, a missing side, points that coincide or stand in the wrong order. */
 bool measure(const struct measure_kind *kind, const struct measure_input *in, struct measure_result *out,

@@ -261,7 +261,7 @@ def test_pictures_are_measured_in_pixels(doctor):
 def test_the_catalogue(doctor, nobody):
     problem(nobody.get("/measurements"), 401)
     items = {item["kind"]: item for item in ok(doctor.get("/measurements"))["items"]}
-    assert len(items) == 22
+    assert len(items) == 38
     cobb = items["cobb"]
     assert (
         cobb["name"] == "Cobb angle" and cobb["name_zh"] == "Cobb角" and cobb["min_points"] == cobb["max_points"] == 4
