@@ -3,6 +3,7 @@ others."""
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 import time
@@ -24,7 +25,7 @@ def program(bench):
 
 
 def ours(bench, name, *words):
-    """In an empty SQLite database; every put, taking and end is durable."""
+    """In an SQLite database of this name, which is empty at first; every put, taking and end is durable."""
     load.quiesce()
     url = f"sqlite:///{bench.folder / name}.db"
     done = subprocess.run([program(bench), url, *map(str, words)], stdout=subprocess.PIPE, check=True)
@@ -126,10 +127,13 @@ def start(bench):
 def waiting(bench):
     count, many = (2_000, 50_000) if bench.quick else (20_000, 1_000_000)
     say(f"  with {many:,} others waiting")
-    alone = ours(bench, "alone", "behind", count, 0)["jobs_per_s"]
-    behind = ours(bench, "behind", "behind", count, many)["jobs_per_s"]
+    rates = {"alone": [], "behind": []}  # in turns, so that what else the machine does meets both
+    for more in (many, *[0] * 8):
+        for name, those in rates.items():
+            those.append(ours(bench, name, "behind", count, more if name == "behind" else 0)["jobs_per_s"])
+    alone, behind = (statistics.median(those) for those in rates.values())
     bench.add(
-        f"taken and ended before {many:,} others that wait",
+        f"taken and ended before {many:,} others that wait, median of {len(rates['alone'])}",
         f"{number(behind)}/s",
         f"{number(alone)}/s with none",
         **at_least(behind / alone, 1 / 1.3),

@@ -2,9 +2,9 @@
  *
  *     bench_jobs URL done COUNT THREADS     puts so many, then lets a worker do them: jobs/s
  *     bench_jobs URL start COUNT            puts one at a time into an idle queue: from before the put to the start, us
- *     bench_jobs URL behind COUNT WAITING   the first COUNT of so many that wait: jobs/s
+ *     bench_jobs URL behind COUNT WAITING   the first COUNT of so many more that wait: jobs/s
  *
- * URL names an empty database. Every put, taking and end is durable. Prints one line of JSON.
+ * URL names an empty database, or for `behind` one that it has left. Every put, taking and end is durable. Prints one line of JSON.
  */
 #include "jobs/queue.h"
 #include "jobs/worker.h"
@@ -77,22 +77,28 @@ static void wait_for(int64_t count)
         nanosleep(&moment, NULL);
 }
 
+static int64_t count_ended(struct call *c)
+{
+    int64_t ended = 0;
+    must(c, db_integer(c, &ended, "select count(*) from jobs where state = 'SUCCEEDED'"));
+    db_release(c);
+    return ended;
+}
+
 /* Until the rows say it, too. */
 static void wait_for_rows(struct call *c, int64_t count)
 {
     static const struct timespec moment = { .tv_nsec = 1000000 };
-    for (int64_t ended = 0; ended < count; nanosleep(&moment, NULL)) {
-        must(c, db_integer(c, &ended, "select count(*) from jobs where state = 'SUCCEEDED'"));
-        db_release(c);
-    }
+    while (count_ended(c) < count)
+        nanosleep(&moment, NULL);
 }
 
 static double rate(struct call *c, int64_t count, int threads)
 {
-    int64_t from_us = clock_monotonic_us();
+    int64_t before = count_ended(c), from_us = clock_monotonic_us();
     start_worker(c, threads);
     wait_for(count);
-    wait_for_rows(c, count);
+    wait_for_rows(c, before + count);
     return (double)count * 1e6 / (double)(clock_monotonic_us() - from_us);
 }
 
