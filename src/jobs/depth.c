@@ -17,7 +17,7 @@ static bool look_at_priority(struct call *c, unsigned priority, struct instant n
 {
     int64_t since_us = 0;
     enum found found = db_find_integer(
-        c, &since_us, "select turn_at from jobs where kind = ? and turn >= ? and turn < ? order by turn limit 1",
+        c, &since_us, "select turn_at from jobs where turn_kind = ? and turn >= ? and turn < ? order by turn limit 1",
         V(depth->kind), V(queue_first_turn(priority)), V(queue_first_turn(priority + 1)));
     int64_t waits_s = found == FOUND ? (now.us - since_us) / 1000000 : 0;
     if (waits_s > depth->oldest_s)
@@ -27,8 +27,7 @@ static bool look_at_priority(struct call *c, unsigned priority, struct instant n
 
 static bool look_at_kind(struct call *c, struct instant now, struct job_depth *depth)
 {
-    if (!db_integer(c, &depth->waiting,
-                    "select count(*) from (select 1 from jobs where kind = ? and turn is not null limit ?) t",
+    if (!db_integer(c, &depth->waiting, "select count(*) from (select 1 from jobs where turn_kind = ? limit ?) t",
                     V(depth->kind), V(DEPTH_MAX)))
         return false;
     for (unsigned p = JOB_STAT; depth->waiting && p <= JOB_LOW; p++)

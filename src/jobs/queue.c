@@ -203,24 +203,40 @@ bool jobs_retry(struct call *c, int64_t id)
 
 /* ---- by workers ---- */
 
-/* The kind whose first in turn comes before those of the others. A read without locks: another worker may be faster. */
+/* The next kind after *name of which there is one in turn, and the first turn of it. */
+static enum found next_kind(struct call *c, struct str *name, int64_t *turn)
+{
+    struct cursor rows;
+    enum found found = NONE;
+    db_rows(c, &rows, "select turn_kind, turn from jobs where turn_kind > ? order by turn_kind, turn limit 1",
+            V(*name));
+    if (cursor_next(&rows)) {
+        *name = arena_copy(&c->arena, cursor_text(&rows, 0));
+        *turn = cursor_integer(&rows, 1);
+        found = FOUND;
+    }
+    return cursor_close(&rows) ? found : FAILED;
+}
+
+/* The kind whose first in turn comes before those of the others. A read without locks, by one step for each kind that
+ * waits and one more: another worker may be faster. */
 static enum found find_kind(struct call *c, const struct job_kind *const *kinds, int count, const char **name)
 {
-    int64_t best = INT64_MAX;
-    for (int i = 0; i < count; i++) {
-        int64_t turn;
-        enum found found = db_find_integer(c, &turn,
-                                           "select turn from jobs where kind = ? and turn is not null "
-                                           "order by turn limit 1",
-                                           V(str_from(kinds[i]->name)));
-        if (found == FAILED)
-            return FAILED;
-        if (found == FOUND && turn < best) {
-            best = turn;
-            *name = kinds[i]->name;
-        }
-    }
-    return best == INT64_MAX ? NONE : FOUND;
+    struct str at = S("");
+    int64_t turn, best = INT64_MAX;
+    enum found found;
+    while ((found = next_kind(c, &at, &turn)) == FOUND)
+        for (int i = 0; i < count && turn < best; i++)
+            if (str_equal(at, str_from(kinds[i]->name))) {
+                best = turn;
+                *name = kinds[i]->name;
+            }
+    return found == FAILED ? FAILED : best == INT64_MAX ? NONE : FOUND;
+}
+
+enum found queue_find_first(struct call *c, const char *kind, int64_t *id)
+{
+    return db_find_free(c, id, "select id from jobs where turn_kind = ? order by turn limit 1", V(str_from(kind)));
 }
 
 enum found queue_has_turn(struct call *c, const struct job_kind *const *kinds, int count)
@@ -237,8 +253,7 @@ enum found queue_take(struct call *c, const struct job_kind *const *kinds, int c
     int64_t id;
     enum found found = find_kind(c, kinds, count, &name);
     if (found == FOUND)
-        found = db_find_free(c, &id, "select id from jobs where kind = ? and turn is not null order by turn limit 1",
-                             V(str_from(name)));
+        found = queue_find_first(c, name, &id);
     if (found != FOUND)
         return found;
     if (!db_clock(c, &now) ||

@@ -11,6 +11,8 @@ int64_t queue_first_turn(unsigned priority);
 
 /* Has any of these kinds one in turn? A read alone, outside of transactions. */
 enum found queue_has_turn(struct call *c, const struct job_kind *const *kinds, int count) DB_ASKED;
+/* The first in turn of this kind that nobody else holds, held until the commit. */
+enum found queue_find_first(struct call *c, const char *kind, int64_t *id) DB_ASKED;
 /* The next in turn of these kinds, if there is one, is RUNNING now and this worker's. */
 enum found queue_take(struct call *c, const struct job_kind *const *kinds, int count, struct str worker,
                       struct job *out) DB_ASKED;

@@ -39,9 +39,7 @@ bool remote_take(struct call *c, const struct job_kind *const *kinds, int count,
         enum found found = FOUND;
         while (*taken < REMOTE_AT_ONCE && found == FOUND) {
             int64_t id;
-            found =
-                db_find_free(c, &id, "select id from jobs where kind = ? and turn is not null order by turn limit 1",
-                             V(str_from(kinds[i]->name)));
+            found = queue_find_first(c, kinds[i]->name, &id);
             if (found == FAILED || (found == FOUND && !take(c, id, &out[*taken])))
                 return false;
             *taken += found == FOUND;
