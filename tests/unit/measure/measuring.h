@@ -16,7 +16,7 @@
     (const struct measure_point[]){ __VA_ARGS__ }, \
         (int64_t)(sizeof((const struct measure_point[]){ __VA_ARGS__ }) / sizeof(struct measure_point))
 
-static const struct measure_kind *kind_named(const char *name)
+static inline const struct measure_kind *kind_named(const char *name)
 {
     for (int i = 0; i < measure_kind_count; i++)
         if (!strcmp(name, measure_names[i]))
@@ -25,7 +25,7 @@ static const struct measure_kind *kind_named(const char *name)
 }
 
 /* A film whose pixels are 2 wide and 1 high would give other numbers, so each test says its own. */
-static struct measure_result run(const char *name, struct measure_input in)
+static inline struct measure_result run(const char *name, struct measure_input in)
 {
     struct error error = { 0 };
     struct measure_result result;
@@ -36,7 +36,7 @@ static struct measure_result run(const char *name, struct measure_input in)
     return result;
 }
 
-static void refused(const char *name, struct measure_input in, const char *part)
+static inline void refused(const char *name, struct measure_input in, const char *part)
 {
     struct error error = { 0 };
     struct measure_result result;
@@ -46,7 +46,7 @@ static void refused(const char *name, struct measure_input in, const char *part)
         fail_msg("%s: \"%s\" lacks \"%s\"", name, error.message, part);
 }
 
-static void is(struct measure_result result, int index, const char *name, double value)
+static inline void is(struct measure_result result, int index, const char *name, double value)
 {
     assert_true(index < result.count);
     assert_string_equal(result.values[index].name, name);
@@ -55,8 +55,8 @@ static void is(struct measure_result result, int index, const char *name, double
 }
 
 /* What the client says of a patient who looks to the right, or whose left is on the right; of the left hip or leg. */
-static struct measure_input told(const char *name, const struct measure_point *points, int64_t count, double column,
-                                 double row)
+static inline struct measure_input told(const char *name, const struct measure_point *points, int64_t count,
+                                        double column, double row)
 {
     const struct measure_kind *kind = kind_named(name);
     return (struct measure_input){ .points = points,
@@ -69,10 +69,10 @@ static struct measure_input told(const char *name, const struct measure_point *p
                                    .standing = kind->standing };
 }
 
-/* The same patient seen from the front (left on image right) and from behind: points mirrored, values equal. So does the
- * right leg of a patient who is its mirror image. */
-static void both_views(const char *name, const struct measure_point *points, int64_t count, double column, double row,
-                       int index, const char *value, double expected)
+/* The same patient seen from the front (left on image right) and from behind: points mirrored, values equal. So does
+ * the right leg of a patient who is its mirror image. */
+static inline void both_views(const char *name, const struct measure_point *points, int64_t count, double column,
+                              double row, int index, const char *value, double expected)
 {
     struct measure_point mirrored[MEASURE_NAMED_MAX];
     for (int64_t i = 0; i < count; i++)

@@ -1,5 +1,5 @@
-/* test_films.c - neck, balance, hips, legs, foot and chest against numbers worked out by hand; what their definitions say
- * of each other; what is refused. */
+/* test_films.c - neck, balance, hips, legs, foot and chest against numbers worked out by hand; what their definitions
+ * say of each other; what is refused. */
 #include "measuring.h"
 
 #define DEGREES (180 / M_PI)
@@ -31,7 +31,7 @@ static void neck(void **state)
             "coincide");
 }
 
-/* Facing right; the hips 100 below and 100 in front of the middle of a plate that falls by 3 in 4: PT 45, PI 45 + 36.87. */
+/* Facing right; the hips 100 below and 100 in front of the middle of a plate that falls by 3 in 4: PT 45, PI 81.87. */
 static void balance(void **state)
 {
     (void)state;
@@ -48,7 +48,7 @@ static void balance(void **state)
                "t1_pelvic_angle", 45 - SLOPE(500, 100));
     both_views("t1_pelvic_angle", POINTS({ 200, 200 }, { 480, 485 }, { 520, 515 }, { 600, 600 }), 1, 1, 0,
                "t1_pelvic_angle", 0);
-    /* C7 straight above the sacrum's middle: the angle is the pelvic tilt; 300 in front of it at a height of 400: more. */
+    /* C7 straight above the sacrum's middle: the angle is the pelvic tilt; 300 in front at a height of 400: more. */
     both_views("global_tilt", POINTS({ 500, 100 }, { 480, 485 }, { 520, 515 }, { 600, 600 }), 1, 1, 0, "global_tilt",
                45);
     both_views("global_tilt", POINTS({ 800, 100 }, { 480, 485 }, { 520, 515 }, { 600, 600 }), 1, 1, 0, "global_tilt",
@@ -155,8 +155,8 @@ static double random_between(uint64_t *seed, double low, double high)
     return low + (high - low) * (double)(*seed >> 11) / 9007199254740992.0;
 }
 
-/* What is missing to a straight leg comes from the tibia, the femur and the joint: HKA = MPTA - mLDFA - JLCA, where femur
- * and tibia share the knee's centre. */
+/* What is missing to a straight leg comes from the tibia, the femur and the joint: HKA = MPTA - mLDFA - JLCA, where
+ * femur and tibia share the knee's centre. */
 static void deviations_of_a_leg_add_up(void **state)
 {
     (void)state;
