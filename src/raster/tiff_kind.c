@@ -16,6 +16,7 @@ enum {
     SEPARATED = 5,
     YCBCR = 6,
     FORMAT_UNSIGNED = 1,
+    FORMAT_SIGNED = 2,
     FORMAT_FLOAT = 3,
     FORMAT_COMPLEX_INTEGER = 5,
     FORMAT_COMPLEX = 6,
@@ -106,6 +107,9 @@ static bool depth_is_shown(const struct header *h, const struct tiff_kind *kind)
     if (format != FORMAT_FLOAT && !is_whole && !(is_small && kind->samples == 1))
         return error_set(h->error, E_UNSUPPORTED_TYPE,
                          "TIFF files of %" PRId64 " bits a sample are not taken: save it with 8 or 16", bits);
+    if (format == FORMAT_SIGNED && kind->photometric != 0 && kind->photometric != 1)
+        return error_set(h->error, E_UNSUPPORTED_TYPE,
+                         "TIFF files whose colours are signed numbers are not taken: save it with unsigned ones");
     if (kind->photometric == PALETTE && bits > 8)
         return error_set(h->error, E_UNSUPPORTED_TYPE, "TIFF files whose palette is of %" PRId64 " bits are not taken",
                          bits);

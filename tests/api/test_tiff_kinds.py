@@ -146,6 +146,7 @@ REFUSED = {
     "16-bit floating point": {"bits": 16, "tag_339": (3, [3])},
     "64-bit floating point": {"bits": 64, "tag_339": (3, [3])},
     "complex numbers": {"bits": 64, "tag_339": (3, [6])},
+    "colours are signed": {"samples": 3, "photometric": 2, "bits": 16, "tag_339": (3, [2, 2, 2])},
     "L*a*b*": {"photometric": 8},
     "LogL": {"photometric": 32844, "bits": 16},
     "LogLuv": {"photometric": 32845, "bits": 16},
