@@ -128,16 +128,27 @@ void reply_release(struct request *r)
 
 /* ---- handing it over ---- */
 
+/* Told that the reader has failed, or has ended what has no last chunk, libmicrohttpd 0.9.75 ends the request but leaves
+ * the connection in a list of which it looks at the oldest only: its descriptor stays for as long as an older one does.
+ * After a send that fails it cleans up, and after this none succeeds. */
+ssize_t reply_break_off(struct request *r, char *out, size_t max)
+{
+    shutdown(r->conn->fd, SHUT_WR);
+    memset(out, 0, max);
+    return (ssize_t)max;
+}
+
 static ssize_t read_stream(void *self, uint64_t offset, char *out, size_t max)
 {
     struct request *r = self;
     if (r->stream.live)
         return live_read(r, (int64_t)offset, out, max);
     ptrdiff_t n = r->stream.read(r->stream.self, (int64_t)offset, out, (ptrdiff_t)max);
-    if (n < 0)
-        return MHD_CONTENT_READER_END_WITH_ERROR;
-    if (n == 0)
+    bool is_chunked = r->reply_length < 0 && !r->http_1_0;
+    if (n == 0 && is_chunked)
         return MHD_CONTENT_READER_END_OF_STREAM;
+    if (n <= 0)
+        return reply_break_off(r, out, max);
     r->streamed_bytes += n;
     return n;
 }

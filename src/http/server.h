@@ -261,6 +261,7 @@ void reply_problem(struct request *r, int status, const char *detail); /* sets a
 bool reply_queue(struct request *r);                                   /* on the I/O thread, inside the handler */
 void reply_write_raw(struct request *r); /* in the middle of a body, where libmicrohttpd takes no answer */
 void reply_release(struct request *r);
+ssize_t reply_break_off(struct request *r, char *out, size_t max); /* for a reader to return; on the I/O thread */
 
 /* stream.c. The first four on the I/O thread. */
 void live_begin(struct request *r);

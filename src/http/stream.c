@@ -100,7 +100,7 @@ ssize_t live_read(struct request *r, int64_t offset, char *out, size_t max)
 {
     for (;;) {
         if (atomic_load(&r->conn->cut))
-            return MHD_CONTENT_READER_END_WITH_ERROR;
+            return reply_break_off(r, out, max);
         ptrdiff_t n =
             atomic_load(&r->server->stopping) ? 0 : r->stream.read(r->stream.self, offset, out, (ptrdiff_t)max);
         if (n > 0) {
@@ -109,10 +109,10 @@ ssize_t live_read(struct request *r, int64_t offset, char *out, size_t max)
             r->streamed_bytes += n;
             return n;
         }
-        if (n == 0)
+        if (n == 0 && !r->http_1_0)
             return MHD_CONTENT_READER_END_OF_STREAM;
         if (n != HTTP_STREAM_WAITS)
-            return MHD_CONTENT_READER_END_WITH_ERROR;
+            return reply_break_off(r, out, max);
         if (sleep_unless_woken(r))
             return 0;
     }
