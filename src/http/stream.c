@@ -12,7 +12,9 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 void http_stream_wake(struct request *r)
 {
@@ -96,6 +98,16 @@ static bool sleep_unless_woken(struct request *r)
     return sleeps;
 }
 
+/* What libmicrohttpd lends to be filled is all that is left of the connection's memory, and nothing in it counts before
+ * it is filled. What headers and events have touched of it is the kernel's again while the connection sleeps. */
+static void give_back_pages(char *out, size_t max)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), at = (uintptr_t)out;
+    size_t skip = (page - at % page) % page;
+    if (max > skip + page)
+        madvise(out + skip, (max - skip) / page * page, MADV_DONTNEED);
+}
+
 ssize_t live_read(struct request *r, int64_t offset, char *out, size_t max)
 {
     for (;;) {
@@ -113,7 +125,9 @@ ssize_t live_read(struct request *r, int64_t offset, char *out, size_t max)
             return MHD_CONTENT_READER_END_OF_STREAM;
         if (n != HTTP_STREAM_WAITS)
             return reply_break_off(r, out, max);
-        if (sleep_unless_woken(r))
+        if (sleep_unless_woken(r)) {
+            give_back_pages(out, max);
             return 0;
+        }
     }
 }
