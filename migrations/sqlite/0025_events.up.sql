@@ -1,7 +1,8 @@
 -- What happened within the last hour or so (site/event.h). One connection writes at a time, so that ids are given in
--- the order of the commits. No further index: it is read from an id on, and every upload writes here.
+-- the order of the commits, and none twice, since the newest row is never forgotten. No further index: it is read from
+-- an id on, and every upload writes here.
 create table events (
-    id integer primary key autoincrement,
+    id integer primary key,
     type text not null,
     file_id integer,
     study_id integer,
