@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import decoders
+import events
 import headers
 import ingest
 import jobs
@@ -443,8 +444,8 @@ SERVER_PARTS = {
     "starts": starts,
 }
 SUITES = {"server": SERVER_PARTS, "imaging": {**headers.PARTS, **ingest.PARTS, **rendering.PARTS, **decoders.PARTS},
-          "jobs": jobs.PARTS}
-MARKS = {"server": "bench", "imaging": "imaging", "jobs": "jobs"}  # of the tables in docs/performance.md
+          "jobs": jobs.PARTS, "events": events.PARTS}
+MARKS = {"server": "bench", "imaging": "imaging", "jobs": "jobs", "events": "events"}  # of the tables in docs/performance.md
 
 
 def main():
