@@ -146,8 +146,10 @@ static bool answer_visible(struct call *c, const struct condition *first, const 
     const struct image_file_list *in = c->in;
     struct condition scopes[VISIBILITY_SCOPES] = { visibility_own_files(c) };
     int scope_count = 1;
-    if (in->status != FILE_DELETED || call_may(c, MAY_UPDATE_IMAGES))
+    if (in->status != FILE_DELETED)
         scope_count = visibility_file_scopes(c, scopes);
+    else if (call_may(c, MAY_UPDATE_IMAGES))
+        scope_count = visibility_deleted_file_scopes(c, scopes);
     return answer_files(c, first, scopes, scope_count, asked, total);
 }
 

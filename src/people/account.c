@@ -247,7 +247,7 @@ bool account_change(struct call *c, const struct user *in, uint64_t given, struc
         return false;
     settle_department(before, &change, &given);
     if (db_find_update(c, &user_schema, &change, given, "where id = ?", V(in->id)) == FAILED ||
-        !user_load(c, in->id, after))
+        !user_load(c, in->id, after) || !user_settle_department(c, before, after))
         return false;
     account_note_change(c, before, after);
     return account_tell_new_email(c, before->email, after->email);

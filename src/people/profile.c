@@ -49,7 +49,8 @@ bool profile_change(struct call *c, const struct user *in, uint64_t given, struc
     if (!user_load(c, id, before) ||
         (schema_was_given(&profile_schema, given, "department") &&
          !may_belong_to(c, in->department, before->department)) ||
-        db_find_update(c, &profile_schema, &change, given, "where id = ?", V(id)) == FAILED || !user_load(c, id, after))
+        db_find_update(c, &profile_schema, &change, given, "where id = ?", V(id)) == FAILED ||
+        !user_load(c, id, after) || !user_settle_department(c, before, after))
         return false;
     audit_about(c, id, 0);
     account_note_change(c, before, after);

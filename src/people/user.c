@@ -56,23 +56,46 @@ static bool load_names(struct call *c, const char *sql, int64_t id, struct texts
     return cursor_close(&rows);
 }
 
+#define NAMES_OF_ROLES \
+    "select r.name from user_roles u join roles r on r.id = u.role_id where u.user_id = ? order by r.name"
+
 bool user_load(struct call *c, int64_t id, struct user *out)
 {
     if (!db_get(c, &user_schema, out, "where u.id = ? and u.deleted_at is null", V(id)))
         return fail(c, E_NOT_FOUND, "account %" PRId64 " does not exist", id);
-    return load_names(
-               c,
-               "select r.name from user_roles u join roles r on r.id = u.role_id where u.user_id = ? order by r.name",
-               id, &out->roles) &&
+    return load_names(c, NAMES_OF_ROLES, id, &out->roles) &&
            load_names(c,
                       "select distinct p.name from user_roles u join role_permissions r on r.role_id = u.role_id "
                       "join permissions p on p.id = r.permission_id where u.user_id = ? order by p.name",
                       id, &out->permissions);
 }
 
+static bool is_among(struct str name, struct texts names)
+{
+    for (ptrdiff_t i = 0; i < names.count; i++)
+        if (str_equal(names.items[i], name))
+            return true;
+    return false;
+}
+
+/* Those that stay are left alone: they count from when they were given (user_roles.created_at). */
+static bool take_other_roles(struct call *c, int64_t user_id, struct texts roles)
+{
+    struct texts had;
+    if (!load_names(c, NAMES_OF_ROLES, user_id, &had))
+        return false;
+    for (ptrdiff_t i = 0; i < had.count; i++)
+        if (!is_among(had.items[i], roles) &&
+            !db_execute(c,
+                        "delete from user_roles where user_id = ? and role_id = (select id from roles where name = ?)",
+                        V(user_id), V(had.items[i])))
+            return false;
+    return true;
+}
+
 bool user_set_roles(struct call *c, int64_t user_id, struct texts roles, const char *place)
 {
-    if (!db_execute(c, "delete from user_roles where user_id = ?", V(user_id)))
+    if (!take_other_roles(c, user_id, roles))
         return false;
     bool all = true;
     for (ptrdiff_t i = 0; i < roles.count; i++) {
@@ -87,10 +110,17 @@ bool user_set_roles(struct call *c, int64_t user_id, struct texts roles, const c
         }
         if (!db_integer(c, &twice, "select count(*) from user_roles where user_id = ? and role_id = ?", V(user_id),
                         V(role)) ||
-            (!twice && !db_execute(c, "insert into user_roles(user_id, role_id) values (?, ?)", V(user_id), V(role))))
+            (!twice && !db_execute(c, "insert into user_roles(user_id, role_id, created_at) values (?, ?, ?)",
+                                   V(user_id), V(role), V(clock_now()))))
             return false;
     }
     return all;
+}
+
+bool user_settle_department(struct call *c, const struct user *before, const struct user *after)
+{
+    return str_equal(before->department, after->department) ||
+           db_execute(c, "update users set department_since = ? where id = ?", V(clock_now()), V(after->id));
 }
 
 enum found user_other_admin(struct call *c, int64_t user_id)

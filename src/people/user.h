@@ -68,6 +68,8 @@ bool user_create(struct call *c, const struct new_user *in, enum user_status sta
 
 /* Inside a transaction: gives exactly these roles; problems name unknown ones. */
 bool user_set_roles(struct call *c, int64_t user_id, struct texts roles, const char *place);
+/* Inside a transaction: the account has been changed; of another department, it belongs to that from now on. */
+bool user_settle_department(struct call *c, const struct user *before, const struct user *after);
 /* Is somebody but `user_id` an active administrator? */
 enum found user_other_admin(struct call *c, int64_t user_id);
 /* Inside a transaction, before the account stops being one: E_CONFLICT when it is the last. */

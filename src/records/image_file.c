@@ -190,7 +190,7 @@ const struct schema image_file_key = SCHEMA("ImageFileKey", struct image_file_ke
 
 static bool load(struct call *c, int64_t id, bool deleted, struct image_file *out)
 {
-    const char *tail = deleted ? "where f.id = ? and not (" IN_SIGHT("f") ") and " VISIBLE_FILE
+    const char *tail = deleted ? "where f.id = ? and not (" IN_SIGHT("f") ") and " VISIBLE_DELETED_FILE
                                : "where f.id = ? and " IN_SIGHT("f") " and " VISIBLE_FILE;
     return db_get(c, &image_file_schema, out, tail, V(id), VISIBLE_TO(c)) ||
            fail(c, E_NOT_FOUND, "image file %" PRId64 " does not exist", id);

@@ -98,8 +98,11 @@ bool visibility_of_study_record(struct call *c, int64_t study_id, bool *whole)
 bool visibility_of_file(struct call *c, int64_t file_id, bool *sees)
 {
     int64_t one;
-    enum found found = db_find_integer(c, &one, "select 1 from image_files f where f.id = ? and " VISIBLE_FILE,
-                                       V(file_id), VISIBLE_TO(c));
+    enum found found = db_find_integer(
+        c, &one,
+        "select 1 from image_files f where f.id = ? and case when f.deleted_at is null then case when " VISIBLE_FILE
+        " then 1 else 0 end else case when " VISIBLE_DELETED_FILE " then 1 else 0 end end = 1",
+        V(file_id), VISIBLE_TO(c), VISIBLE_TO(c));
     *sees = found == FOUND;
     return found != FAILED;
 }
@@ -194,11 +197,20 @@ static int scopes_of(struct call *c, struct condition own, const char *const fro
     "(select k.id, k.created_by, k.modality, k.sort_number, t.study_id, t.deleted_at, t.number_of_instances from " \
     "series t cross join series_views k on k.id = t.id where t.created_by is null or t.created_by <> k.created_by) x"
 
+#define OPENED_FILES "image_files f on f.study_id = a.study_id and a.only_of in (0, f.uploaded_by)"
 int visibility_file_scopes(struct call *c, struct condition scopes[VISIBILITY_SCOPES])
 {
-#define OPENED_FILES "image_files f on f.study_id = a.study_id and a.only_of in (0, f.uploaded_by)"
     static const char *const from[] = { "study_assignments a cross join " OPENED_FILES, BY_ROLE_FROM OPENED_FILES,
                                         BY_DEPARTMENT_FROM OPENED_FILES };
+    return visibility_of_everything(c) ? 0 : scopes_of(c, visibility_own_files(c), from, shared_ways(c), scopes);
+}
+
+int visibility_deleted_file_scopes(struct call *c, struct condition scopes[VISIBILITY_SCOPES])
+{
+#define DELETED_FILES OPENED_FILES " and a.created_at <= f.deleted_at"
+    static const char *const from[] = { "study_assignments a cross join " DELETED_FILES,
+                                        BY_ROLE_FROM DELETED_FILES " and " ROLE_BY("r", "f"),
+                                        BY_DEPARTMENT_FROM DELETED_FILES " and " DEPARTMENT_BY("w", "f") };
     return visibility_of_everything(c) ? 0 : scopes_of(c, visibility_own_files(c), from, shared_ways(c), scopes);
 }
 

@@ -6,8 +6,9 @@
  *                 (study_view.h)
  *     a file      who uploaded it; whoever its study is assigned to, as far as that goes; image.read_all
  *
- * and none of them once it is deleted. What one may not see is answered like what is not there: by the same error,
- * found out by the same statement, so that not even the time tells. Counts count what the caller sees.
+ * and none of them once it is deleted; but a file that was deleted alone may be restored by those of them who have the
+ * right and saw it before. What one may not see is answered like what is not there: by the same error, found out by
+ * the same statement, so that not even the time tells. Counts count what the caller sees.
  *
  * One row, on its way out of the database:
  *
@@ -57,11 +58,22 @@ struct event;      /* site/event.h */
 #define VISIBLE_OPENED_FILE(F) \
     VISIBLE_OPENED_AS(F ".study_id", " and va.only_of in (0, " F ".uploaded_by)", \
                       " and vr.only_of in (0, " F ".uploaded_by)", " and vd.only_of in (0, " F ".uploaded_by)")
+/* The same of a deleted file: it has to have been opened before it was deleted, by a role or a department that the
+ * account had by then. What is opened later does not bring back what had gone. */
+#define VISIBLE_OPENED_DELETED(F) \
+    VISIBLE_OPENED_AS( \
+        F ".study_id", " and va.only_of in (0, " F ".uploaded_by) and va.created_at <= " F ".deleted_at", \
+        " and vr.only_of in (0, " F ".uploaded_by) and vr.created_at <= " F ".deleted_at and " ROLE_BY("vu", F), \
+        " and vd.only_of in (0, " F ".uploaded_by) and vd.created_at <= " F ".deleted_at and " DEPARTMENT_BY("vw", F))
+#define ROLE_BY(R, F) "(" R ".created_at is null or " R ".created_at <= " F ".deleted_at)"
+#define DEPARTMENT_BY(U, F) "coalesce(" U ".department_since, " U ".created_at) <= " F ".deleted_at"
 /* Conditions for one row of `image_files f`, of `studies s`. Their parameters are VISIBLE_TO(c), or VISIBLE_TO_USER
- * when a file is placed for somebody whose rights are those of the caller. VISIBLE_RECORD: the study as its record
- * has it, not only the caller's own files. As a column they stand in `case when ... then 1 else 0 end`: of an `or`
- * whose value is wanted SQLite runs all subqueries, of one that decides only those before the first that holds. */
+ * when a file is placed for somebody whose rights are those of the caller. VISIBLE_DELETED_FILE: a deleted file, to who
+ * may restore it. VISIBLE_RECORD: the study as its record has it, not only the caller's own files. As a column they
+ * stand in `case when ... then 1 else 0 end`: of an `or` whose value is wanted SQLite runs all subqueries, of one that
+ * decides only those before the first that holds. */
 #define VISIBLE_FILE "(? = 1 or f.uploaded_by = ? or " VISIBLE_OPENED_FILE("f") ")"
+#define VISIBLE_DELETED_FILE "(? = 1 or f.uploaded_by = ? or " VISIBLE_OPENED_DELETED("f") ")"
 #define VISIBLE_RECORD "(? = 1 or s.created_by = ? or " VISIBLE_OPENED("s.id") ")"
 #define VISIBLE_STUDY \
     "(" VISIBLE_RECORD \
@@ -108,6 +120,7 @@ bool visibility_hears(struct call *c, const struct event *event, const struct pr
 /* The scopes of list_answer for what the caller may see: fills scopes, returns how many. 0: everything. */
 enum { VISIBILITY_SCOPES = 5 };
 int visibility_file_scopes(struct call *c, struct condition scopes[VISIBILITY_SCOPES]);
+int visibility_deleted_file_scopes(struct call *c, struct condition scopes[VISIBILITY_SCOPES]);
 int visibility_study_scopes(struct call *c, struct condition scopes[VISIBILITY_SCOPES]);
 /* The caller's own files. */
 struct condition visibility_own_files(struct call *c);
