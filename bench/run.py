@@ -445,7 +445,8 @@ SERVER_PARTS = {
 }
 SUITES = {"server": SERVER_PARTS, "imaging": {**headers.PARTS, **ingest.PARTS, **rendering.PARTS, **decoders.PARTS},
           "jobs": jobs.PARTS, "events": events.PARTS}
-MARKS = {"server": "bench", "imaging": "imaging", "jobs": "jobs", "events": "events"}  # of the tables in docs/performance.md
+# Of the tables in docs/performance.md.
+MARKS = {"server": "bench", "imaging": "imaging", "jobs": "jobs", "events": "events"}
 
 
 def main():

@@ -128,9 +128,9 @@ void reply_release(struct request *r)
 
 /* ---- handing it over ---- */
 
-/* Told that the reader has failed, or has ended what has no last chunk, libmicrohttpd 0.9.75 ends the request but leaves
- * the connection in a list of which it looks at the oldest only: its descriptor stays for as long as an older one does.
- * After a send that fails it cleans up, and after this none succeeds. */
+/* Told that the reader has failed, or has ended what has no last chunk, libmicrohttpd 0.9.75 ends the request but
+ * leaves the connection in a list of which it looks at the oldest only: its descriptor stays for as long as an older
+ * one does. After a send that fails it cleans up, and after this none succeeds. */
 ssize_t reply_break_off(struct request *r, char *out, size_t max)
 {
     shutdown(r->conn->fd, SHUT_WR);
