@@ -4,7 +4,8 @@
  *     bench_jobs URL start COUNT            puts one at a time into an idle queue: from before the put to the start, us
  *     bench_jobs URL behind COUNT WAITING   the first COUNT of so many more that wait: jobs/s
  *
- * URL names an empty database, or for `behind` one that it has left. Every put, taking and end is durable. Prints one line of JSON.
+ * URL names an empty database, or for `behind` one that it has left. Every put, taking and end is durable. Prints one
+ * line of JSON.
  */
 #include "jobs/queue.h"
 #include "jobs/worker.h"

@@ -43,7 +43,8 @@
  *     static bool is_done(struct call *c, void *context)        // for job_complete: true when there is nothing left
  *
  * Taking costs the same however many wait: what may be taken has its `turn`, which orders by priority and age, and an
- * index of these alone leads to the first of each kind that waits. What waits for a moment, be it a lease, a pause or a wish, has that in
+ * index of these alone leads to the first of each kind that waits. What waits for a moment, be it a lease, a pause or
+ * a wish, has that in
  * `due_at`, and no turn.
  *
  * Trying again helps against what passes (E_UNAVAILABLE, E_INTERNAL, E_UNREADABLE, E_STORAGE_FULL, E_TOO_MANY, and a
