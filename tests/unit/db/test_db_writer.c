@@ -321,7 +321,7 @@ static void busy_database(void **state)
     open_db(&other);
     call_init(&other.call, NULL, other.db);
     f->db->busy_timeout_ms = 300;
-    struct gate gate;
+    struct gate gate = { .fails = false };
     sem_init(&gate.entered, 0, 0);
     sem_init(&gate.open, 0, 0);
     db_transact_later(&other.call, wait_at_gate, &gate, forget);
