@@ -55,22 +55,6 @@ enum lie {
 
 enum { ROWS = 24, COLUMNS = 40, FRAME = ROWS * COLUMNS * 2 };
 
-static bool get_packet(void *packet, size_t bytes, int *fd)
-{
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr aligned;
-    } control;
-    struct iovec part = { packet, bytes };
-    struct msghdr message = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control)
-    };
-    if (recvmsg(BOXED_SOCKET, &message, 0) != (ssize_t)bytes)
-        return false;
-    memcpy(fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(*fd));
-    return true;
-}
-
 static void tell(enum lie lie, int memory, struct decoder_reply *reply)
 {
     size_t size = sizeof(*reply);
@@ -153,7 +137,7 @@ static int lie(void)
     struct decoder_request request;
     struct decoder_reply reply = { .magic = DECODER_MAGIC };
     int memory, fd;
-    if (!get_packet(&setup, sizeof(setup), &memory))
+    if (!boxed_take(&setup, sizeof(setup), &memory))
         return 1;
     if (setup.memory_bytes == SILENT_AT_START)
         for (;;)
@@ -163,7 +147,7 @@ static int lie(void)
         snprintf(reply.message, sizeof(reply.message), "not today");
     }
     send(BOXED_SOCKET, &reply, sizeof(reply), 0);
-    while (get_packet(&request, sizeof(request), &fd)) {
+    while (boxed_take(&request, sizeof(request), &fd)) {
         reply = (struct decoder_reply){
             .magic = DECODER_MAGIC, .number = request.number, .bytes = FRAME, .decoded = { MONOCHROME2, 16, false }
         };
