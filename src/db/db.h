@@ -71,6 +71,12 @@ bool db_has_room(struct call *c);
 void db_end_within(struct db *db, int64_t ms);
 bool db_has_ended(struct db *db); /* that moment has come */
 
+/* So many parameters, for `in (...)` over a bounded list: one statement, prepared once. Places left over hold an id
+ * that no row has. */
+#define DB_MARKS_8 "?, ?, ?, ?, ?, ?, ?, ?"
+#define DB_MARKS_32 DB_MARKS_8 ", " DB_MARKS_8 ", " DB_MARKS_8 ", " DB_MARKS_8
+#define DB_MARKS_64 DB_MARKS_32 ", " DB_MARKS_32
+
 /* The SQL (or tail) and then up to 16 values, V(...) each. The macros below only put the values into an array; without
  * any they use the empty one (ISO C wants at least one argument for `...`, so the choice is made by counting). */
 #define DB_ARGS(...) \

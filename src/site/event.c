@@ -47,8 +47,6 @@ bool event_put(struct call *c, const struct event *event)
 /* ---- places ---- */
 
 enum { SETTLED_AT_ONCE = 64 };
-#define MARKS_16 "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
-#define MARKS_64 MARKS_16 ", " MARKS_16 ", " MARKS_16 ", " MARKS_16
 
 struct settling {
     int64_t ids[SETTLED_AT_ONCE];
@@ -72,7 +70,7 @@ static bool give_places(struct call *c, const struct settling *s, int64_t last)
     values[0] = values[1] = V(last);
     for (int i = 0; i < SETTLED_AT_ONCE; i++)
         values[2 + i] = values[2 + SETTLED_AT_ONCE + i] = V(i < s->count ? s->ids[i] : INT64_C(0));
-    return db_execute_(c, "update events set seq = ? + field(id, " MARKS_64 ") where id in (" MARKS_64 ")",
+    return db_execute_(c, "update events set seq = ? + field(id, " DB_MARKS_64 ") where id in (" DB_MARKS_64 ")",
                        (struct db_args){ values, 1 + 2 * SETTLED_AT_ONCE }, NULL) &&
            db_execute(c, "update event_places set seq = ? where id = 1", V(last + s->count));
 }

@@ -172,8 +172,6 @@ bool authority_still(struct call *c, struct authority *authority, struct princip
 /* ---- looked at again ---- */
 
 enum { REVIEWED_AT_ONCE = 32 };
-#define MARKS_8 "?, ?, ?, ?, ?, ?, ?, ?"
-#define MARKS_32 MARKS_8 ", " MARKS_8 ", " MARKS_8 ", " MARKS_8
 
 static bool find_good(struct call *c, const struct principal *const *who, int count, bool *stands)
 {
@@ -182,7 +180,7 @@ static bool find_good(struct call *c, const struct principal *const *who, int co
     values[0] = values[1] = V(clock_now());
     for (int i = 0; i < REVIEWED_AT_ONCE; i++)
         values[2 + i] = V(i < count ? who[i]->session_id : INT64_C(0));
-    for (db_rows_(c, &rows, LOADED "s.expires_at > ? and s.id in (" MARKS_32 ")",
+    for (db_rows_(c, &rows, LOADED "s.expires_at > ? and s.id in (" DB_MARKS_32 ")",
                   (struct db_args){ values, 1 + REVIEWED_AT_ONCE });
          cursor_next(&rows);)
         for (int i = 0; i < count; i++)
@@ -200,7 +198,7 @@ static bool compare_permissions(struct call *c, const struct principal *const *w
     values[0] = V(INT64_C(0));
     for (int i = 0; i < REVIEWED_AT_ONCE; i++)
         values[1 + i] = V(i < count ? who[i]->user_id : INT64_C(0));
-    for (db_rows_(c, &rows, "select distinct u.user_id, p.name " PERMISSIONS_OF "in (" MARKS_32 ")",
+    for (db_rows_(c, &rows, "select distinct u.user_id, p.name " PERMISSIONS_OF "in (" DB_MARKS_32 ")",
                   (struct db_args){ values, REVIEWED_AT_ONCE });
          cursor_next(&rows);)
         for (int i = 0; i < count; i++)
