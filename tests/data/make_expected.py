@@ -286,7 +286,7 @@ def main():
     with open(os.path.join(root, "MANIFEST.tsv"), encoding="utf-8") as manifest:
         names = [line.split("\t")[0] for line in manifest][1:]
     for name in names:
-        if name.startswith("images/"):
+        if name.startswith(("images/", "chest/")):
             out["images"][name] = image(os.path.join(root, name))
         else:
             out["files"][name] = one(os.path.join(root, name))
