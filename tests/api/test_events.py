@@ -149,9 +149,12 @@ def test_only_what_one_may_see(house, chief, hear):
 
 def test_a_file_of_a_study_that_was_given(house, chief, hear):
     doctor, other = (house.account("doctor", admin=chief) for _ in range(2))
-    heard, stranger = hear(doctor), hear(other)
+    heard, stranger, all_of_it = hear(doctor), hear(other), hear(chief)
     first = chief.upload(support.dicom())["id"]
     study = chief.file(first)["study_id"]
+    all_of_it.wait("file_id", first, "file.stored")
+    stored = all_of_it.of("file_id", first)[0]["id"]  # whoever may see is asked when it is told
+    wait_until(lambda: int(heard.last) >= stored, what="a place after what was hidden")
     ok(chief.put(f"/studies/{study}/assignments/{doctor.id}"), 204)
     second = chief.upload(png())["id"]
     ok(chief.delete(f"/image-files/{first}"), 204)
