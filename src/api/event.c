@@ -5,35 +5,16 @@
  * offered. */
 #include "web/exchange.h"
 #include "site/listen.h"
-#include "base/names.h"
-
-static const char *const wanted[] = { "file",         "job",          "file.stored",
-                                      "file.changed", "file.deleted", "file.restored",
-                                      "job.progress", "job.ended",    NULL };
 
 struct event_query {
     struct texts types;
 };
 static const struct field event_query_fields[] = {
-    FIELD(struct event_query, types, .choices = wanted, .type = "EventWish", .max = 8,
+    FIELD(struct event_query, types, .choices = event_wishes, .type = "EventWish", .max = 8,
           .doc = "Only these types, or all types of these things; all when it is left out.",
           .example = "job,file.stored"),
 };
 static const struct schema event_query = SCHEMA("EventQuery", struct event_query, event_query_fields);
-
-/* What is wanted: a type by its name, or all whose name goes on with a dot. */
-static uint64_t types_of(const struct texts *names)
-{
-    uint64_t mask = names->count ? 0 : UINT64_MAX;
-    for (ptrdiff_t n = 0; n < names->count; n++)
-        for (unsigned type = 1; type <= EVENT_TYPES; type++) {
-            struct str name = choice_text(event_types, type), noun, verb;
-            str_cut(name, '.', &noun, &verb);
-            if (str_equal(name, names->items[n]) || str_equal(noun, names->items[n]))
-                mask |= (uint64_t)1 << type;
-        }
-    return mask;
-}
 
 /* Digits, as they were sent; a client that was never told a place begins now (WHATWG HTML 9.2.4). */
 static bool take_place(struct call *c, int64_t *after)
@@ -68,7 +49,7 @@ static bool events_get(struct call *c)
 {
     const struct event_query *query = c->in;
     const struct exchange *x = exchange_of(c);
-    struct listening_wish wish = { x->principal, types_of(&query->types), -1, wake, c->request };
+    struct listening_wish wish = { x->principal, event_types_of(&query->types), -1, wake, c->request };
     struct listener *listener;
     if (!take_place(c, &wish.after))
         return false;

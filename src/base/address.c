@@ -100,3 +100,12 @@ bool address_in(struct address address, struct str list)
             return true;
     return false;
 }
+
+bool address_is_public(struct address address)
+{
+    return !address_in(address, S("0.0.0.0/8,10.0.0.0/8,100.64.0.0/10,127.0.0.0/8,169.254.0.0/16,172.16.0.0/12,"
+                                  "192.0.0.0/24,192.0.2.0/24,192.88.99.0/24,192.168.0.0/16,198.18.0.0/15,"
+                                  "198.51.100.0/24,203.0.113.0/24,224.0.0.0/3")) &&
+           !(!is_mapped(&address) && !address_in(address, S("2000::/3"))) &&
+           !address_in(address, S("2001::/23,2001:db8::/32,2002::/16,3fff::/20"));
+}

@@ -22,6 +22,9 @@ bool address_parse(struct str text, struct address *out);
 struct str address_text(struct address address,
                         struct arena *arena); /* without brackets or port; IPv4 in its own form */
 bool address_is_loopback(struct address address);
+/* Is it one that hosts on the internet have? Not: this machine's, private, link-local, shared, for documentation, for
+ * benchmarks, multicast, or one that wraps another (RFC 6890, 6598, 4193, 6052, 3056). */
+bool address_is_public(struct address address);
 /* What belongs to one subscriber: an IPv4 address is itself; of an IPv6 address the first 64 bits (RFC 4291 2.5.1: the
  * rest is the interface's, and whoever has one /64 can choose among 2^64). */
 struct address address_network(struct address address);

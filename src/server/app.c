@@ -14,6 +14,8 @@
 #include "site/turns.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "outbound/outbound.h"
+#include "webhook/webhook.h"
 #include "base/zone.h"
 #include "blob/result.h"
 #include "kv/redis.h"
@@ -125,7 +127,9 @@ static bool open_serving(struct app *app, struct error *error)
     if (!audit_open(app->db, &app->audit, error) || !thumbnails_open(app, &app->thumbnails, error))
         return false;
     app->jobs = (struct jobs){ thumbnails_want, app->thumbnails };
-    return work_open_listening(app, error) && prober_open(app, &app->prober, error);
+    return work_open_listening(app, error) &&
+           (!app->webhook_hosts || webhook_watch_open(app, &app->webhook_watch, error)) &&
+           prober_open(app, &app->prober, error);
 }
 
 /* Said where whoever starts it looks, and in the log. */
@@ -147,6 +151,12 @@ static void publish(struct app *app, const struct config *config)
     atomic_store(&app->live, live);
 }
 
+static bool open_webhook_hosts(struct app *app, struct error *error)
+{
+    struct outbound_options options = { app->config.webhook_hosts, S("WEBHOOK_HOSTS") };
+    return !options.hosts.len || outbound_open(&options, &app->webhook_hosts, error);
+}
+
 bool app_open(struct app *app, bool serving)
 {
     struct error error = { 0 };
@@ -165,6 +175,8 @@ bool app_open(struct app *app, bool serving)
     if (!work_open_schedules(app, &error))
         return complain(&error, "schedule");
     if (!work_open_kinds(app, &error))
+        return complain(&error, "settings");
+    if (!open_webhook_hosts(app, &error))
         return complain(&error, "settings");
     publish(app, &app->config);
     app->turns = turns_new();
@@ -197,6 +209,7 @@ void app_close(struct app *app)
 {
     lockout_close(app->lockout);
     prober_close(app->prober);
+    webhook_watch_close(app->webhook_watch);
     work_close_relay(app);
     schedules_close(app->schedules);
     listening_close(app->listening);
@@ -216,6 +229,7 @@ void app_close(struct app *app)
     blob_close(app->files);
     db_close(app->db);
     worker_free(app->worker);
+    outbound_close(app->webhook_hosts);
     budget_free(app->budget);
     log_close(app->log);
     turns_free(app->turns);

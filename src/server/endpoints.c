@@ -33,6 +33,7 @@
     X(job_endpoints) \
     X(import_endpoints) \
     X(event_endpoints) \
+    X(webhook_endpoints) \
     X(health_endpoints) \
     X(document_endpoints)
 

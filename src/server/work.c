@@ -14,11 +14,12 @@
 #include "site/listen.h"
 #include "upkeep/tasks.h"
 #include "web/idempotency.h"
+#include "webhook/webhook.h"
 
 const struct job_kind *const work_kinds[] = {
     &mail_send_kind, &password_reset_kind, &task_backup, &trash_mark,   &renewal_kind,
     &task_purge,     &task_scrub,          &task_sweep,  &task_audit,   &import_kind,
-    &sessions_clean, &idempotency_clean,   &jobs_clean,  &events_clean,
+    &sessions_clean, &idempotency_clean,   &jobs_clean,  &events_clean, &webhook_send_kind,
 };
 const int work_kind_count = (int)(sizeof(work_kinds) / sizeof(work_kinds[0]));
 

@@ -38,6 +38,8 @@ struct schedules;
 struct job_kind;
 struct celery;
 struct listening;
+struct outbound;
+struct webhook_watch;
 
 /* The settings that SIGHUP may change (SETTING_RELOAD), always seen as a whole. */
 struct reloadable {
@@ -66,6 +68,8 @@ struct app {
     struct schedules *schedules;                /* of jobs that come again; NULL in commands that do none */
     struct worker *worker;                      /* does jobs in this process; NULL: none does */
     struct listening *listening;                /* tells of events; NULL in commands */
+    struct outbound *webhook_hosts;             /* who may be told of events elsewhere; NULL: WEBHOOK_HOSTS is empty */
+    struct webhook_watch *webhook_watch;        /* sees that they are; NULL: the same, and in commands */
     struct prober *prober;                      /* looks how the server is */
     struct decoder_pool *decoders;              /* processes that decode untrusted pixels */
     struct budget *budget;                      /* of memory under way; NULL: none, in commands */

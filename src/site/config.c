@@ -221,6 +221,10 @@ const struct setting config_rows[] = {
         .group = "Jobs", .doc = "Of these, those of one account."),
     ROW(event_heartbeat_s, DURATION, "EVENT_HEARTBEAT", "15s", .min = 1, .max = 3600, .group = "Jobs",
         .doc = "Whoever listens and hears nothing gets an empty line so often, so that proxies keep the connection."),
+    ROW(webhook_hosts, TEXT, "WEBHOOK_HOSTS", "", .max = 4000, .group = "Jobs",
+        .doc = "Hosts that may be told what happens (POST /system/webhooks): names, addresses, networks, each with a "
+               "port or for all ports, such as \"ris.example.org 10.1.2.3:8080\". A name leads to an address that is "
+               "not public only if that is listed too. Empty: nobody."),
     ROW(purge_schedule, TEXT, "PURGE_SCHEDULE", "", .max = 200, .group = "Jobs",
         .doc = "When deleted files are removed for good: \"minute hour day-of-month month day-of-week\" (TIME_ZONE), "
                "such as \"30 2 * * *\", or @daily. Empty: never, but by `roentgen purge`."),

@@ -52,6 +52,7 @@ struct config {
     int64_t worker_concurrency, jobs_warn_after_s, jobs_keep_s, session_keep_s, audit_keep_s, purge_after_s, fsck_files;
     int64_t backup_keep;
     int64_t event_listeners, event_listeners_account, event_heartbeat_s;
+    struct str webhook_hosts;
     struct str purge_schedule, backup_target, backup_schedule, fsck_schedule;
     struct str import_root;
     unsigned task_broker, task_serializer;

@@ -3,11 +3,29 @@
 
 #include "site/app.h"
 #include "site/listen.h"
+#include "schema/json.h"
 #include "base/names.h"
 
 const char *const event_types[] = { "missed",        "file.stored",  "file.changed", "file.deleted",
                                     "file.restored", "job.progress", "job.ended",    NULL };
 NAMES_REACH(event_types, EVENT_TYPES);
+
+const char *const event_wishes[] = { "file",         "job",          "file.stored",
+                                     "file.changed", "file.deleted", "file.restored",
+                                     "job.progress", "job.ended",    NULL };
+
+uint64_t event_types_of(const struct texts *names)
+{
+    uint64_t mask = names->count ? 0 : UINT64_MAX;
+    for (ptrdiff_t n = 0; n < names->count; n++)
+        for (unsigned type = 1; type <= EVENT_TYPES; type++) {
+            struct str name = choice_text(event_types, type), noun, verb;
+            str_cut(name, '.', &noun, &verb);
+            if (str_equal(name, names->items[n]) || str_equal(noun, names->items[n]))
+                mask |= (uint64_t)1 << type;
+        }
+    return mask;
+}
 
 #define E(member, ...) FIELD(struct event, member, .flags = READ_ONLY, __VA_ARGS__)
 
@@ -24,6 +42,28 @@ static const struct field event_fields[] = {
     FIELD(struct event, progress_total, .flags = READ_ONLY | NULLABLE, .doc = "How much there is to do; 0: not known."),
 };
 const struct schema event_schema = SCHEMA("Event", struct event, event_fields, .doc = "Something that has happened.");
+
+/* Those that it has. */
+static uint64_t members_of(const struct event *event)
+{
+    uint64_t mask = 0;
+    for (int i = 0; i < event_schema.count; i++) {
+        const struct field *field = &event_schema.fields[i];
+        int64_t id = INT64_C(1);
+        if (field->kind == &kind_integer)
+            memcpy(&id, (const char *)event + field->offset, sizeof(id));
+        bool told = !strncmp(field->name, "progress_", 9)            ? event->job_id > 0
+                    : field->offset == offsetof(struct event, state) ? event->state.len > 0
+                                                                     : id > 0;
+        mask |= told ? GIVEN(i) : 0;
+    }
+    return mask;
+}
+
+void event_put_json(struct text *out, const struct event *event, struct arena *arena)
+{
+    json_encode(out, &event_schema, event, members_of(event), arena);
+}
 
 static struct value id_or_nothing(int64_t id)
 {

@@ -20,6 +20,7 @@
 #ifndef ROENTGEN_EVENT_H
 #define ROENTGEN_EVENT_H
 
+#include "base/text.h"
 #include "db/db.h"
 
 enum event_type {
@@ -34,6 +35,11 @@ enum event_type {
 };
 extern const char *const event_types[]; /* names of enum event_type: noun.verb */
 
+/* What may be wished for: a type by its name, or all types of a noun. */
+extern const char *const event_wishes[];
+/* A bit for each enum event_type that is wished for; no names: all. */
+uint64_t event_types_of(const struct texts *names);
+
 enum { EVENTS_KEPT_S = 65 * 60, EVENTS_AT_ONCE = 256 };
 
 struct event {
@@ -45,6 +51,9 @@ struct event {
     int64_t progress_done, progress_total;
 };
 extern const struct schema event_schema; /* as it is told; without a table */
+
+/* As it is told: only the members that it has. */
+void event_put_json(struct text *out, const struct event *event, struct arena *arena);
 
 /* Inside a transaction. Listeners of this process hear it right after the commit, others within a second. */
 bool event_put(struct call *c, const struct event *event);

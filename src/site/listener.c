@@ -7,27 +7,10 @@
 
 /* ---- an event as it is told (WHATWG HTML, 9.2 Server-sent events) ---- */
 
-/* Those that it has. */
-static uint64_t members_of(const struct event *event)
-{
-    uint64_t mask = 0;
-    for (int i = 0; i < event_schema.count; i++) {
-        const struct field *field = &event_schema.fields[i];
-        int64_t id = INT64_C(1);
-        if (field->kind == &kind_integer)
-            memcpy(&id, (const char *)event + field->offset, sizeof(id));
-        bool told = !strncmp(field->name, "progress_", 9)            ? event->job_id > 0
-                    : field->offset == offsetof(struct event, state) ? event->state.len > 0
-                                                                     : id > 0;
-        mask |= told ? GIVEN(i) : 0;
-    }
-    return mask;
-}
-
 void event_tell(struct text *out, const struct event *event, struct arena *arena)
 {
     text_format(out, "id: %" PRId64 "\nevent: %.*s\ndata: ", event->id, STR_FMT(choice_text(event_types, event->type)));
-    json_encode(out, &event_schema, event, members_of(event), arena);
+    event_put_json(out, event, arena);
     text_put(out, S("\n\n"));
 }
 

@@ -19,6 +19,7 @@ SMALL = {
     "search_rebuilds",
     "trash_work",
     "study_renewals",
+    "webhooks",
 }
 FIRST, LAST = 1_700_000_000_000_000, 1_700_000_000_000_000 + ROWS * 1_000_000
 
