@@ -2,6 +2,7 @@
 #include "base/boxed.h"
 
 #include "base/clock.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -100,6 +101,88 @@ bool boxed_start(const struct boxed_options *options, struct boxed *out, struct 
     *out = process;
     return true;
 }
+
+/* ---- a thread that starts them ---- */
+
+/* A process that somebody waits for; lives on his stack. */
+struct start {
+    const struct boxed_options *options;
+    struct boxed process;
+    struct error error;
+    bool done, ok;
+    struct start *next;
+};
+
+struct boxed_starter {
+    struct background background; /* its lock guards all; woken when a process is wanted */
+    pthread_cond_t started;
+    struct start *starts; /* wanted, not yet looked at */
+};
+
+static void start_all(void *context)
+{
+    struct boxed_starter *starter = context;
+    background_lock(&starter->background);
+    while (!starter->background.stopping) {
+        struct start *start = starter->starts;
+        if (!start) {
+            background_wait(&starter->background, NEVER);
+            continue;
+        }
+        starter->starts = start->next;
+        background_unlock(&starter->background);
+        start->ok = boxed_start(start->options, &start->process, &start->error);
+        background_lock(&starter->background);
+        start->done = true;
+        pthread_cond_broadcast(&starter->started);
+    }
+    background_unlock(&starter->background);
+}
+
+bool boxed_starter_open(const char *thread_name, struct boxed_starter **out, struct error *error)
+{
+    struct boxed_starter *starter = calloc(1, sizeof(*starter));
+    if (!starter)
+        abort();
+    pthread_cond_init(&starter->started, NULL);
+    if (!background_start(&starter->background, thread_name, start_all, starter, error)) {
+        pthread_cond_destroy(&starter->started);
+        free(starter);
+        return false;
+    }
+    *out = starter;
+    return true;
+}
+
+bool boxed_starter_start(struct boxed_starter *starter, const struct boxed_options *options, struct boxed *out,
+                         struct error *error)
+{
+    struct start start = { .options = options };
+    background_lock(&starter->background);
+    start.next = starter->starts;
+    starter->starts = &start;
+    background_wake(&starter->background);
+    while (!start.done)
+        pthread_cond_wait(&starter->started, &starter->background.lock);
+    background_unlock(&starter->background);
+    if (start.ok)
+        *out = start.process;
+    else
+        *error = start.error;
+    return start.ok;
+}
+
+void boxed_starter_close(struct boxed_starter *starter)
+{
+    if (!starter)
+        return;
+    background_stop(&starter->background);
+    background_release(&starter->background);
+    pthread_cond_destroy(&starter->started);
+    free(starter);
+}
+
+/* ---- its end ---- */
 
 bool boxed_has_ended(const struct boxed *process)
 {

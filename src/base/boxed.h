@@ -23,7 +23,7 @@
  * The struct owns the process, our end of its socket and the shared memory until boxed_end, which is for every way that
  * it may have gone; a descriptor that is sent stays the caller's. Not thread-safe: who uses a process has it for
  * himself. A process ends with the thread that started it (PR_SET_PDEATHSIG), so that has to be one that lives as long
- * as the process is wanted.
+ * as the process is wanted: where threads come and go a struct boxed_starter has one for that.
  */
 #ifndef ROENTGEN_BOXED_H
 #define ROENTGEN_BOXED_H
@@ -49,6 +49,13 @@ struct boxed_options {
 /* With an empty environment but for where libraries lie, /dev/null, standard error and its socket. E_UNAVAILABLE when
  * the system has no room for it. */
 bool boxed_start(const struct boxed_options *options, struct boxed *out, struct error *error);
+/* A thread that does nothing but start processes for others, which wait for it. */
+struct boxed_starter;
+bool boxed_starter_open(const char *thread_name, struct boxed_starter **out, struct error *error);
+bool boxed_starter_start(struct boxed_starter *starter, const struct boxed_options *options, struct boxed *out,
+                         struct error *error);
+void boxed_starter_close(struct boxed_starter *starter); /* takes NULL. Its processes end with it */
+
 bool boxed_has_ended(const struct boxed *process);
 /* Ends and reaps it. Returns its wait status. */
 int boxed_end(struct boxed *process);

@@ -54,6 +54,7 @@ int cmd_jobs(struct call *c);
 int cmd_job(struct call *c);
 int cmd_worker(struct call *c);
 int cmd_decoder(struct call *c);
+int cmd_model(struct call *c);
 int cmd_backup(struct call *c);
 int cmd_restore(struct call *c);
 extern const struct schema migrate_options, create_superuser_options, user_options, import_options, purge_options,

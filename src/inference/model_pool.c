@@ -1,0 +1,238 @@
+/* model_pool.c - processes that have a model each, lent out one at a time. */
+#include "inference/model_lease.h"
+
+#include "base/clock.h"
+#include "base/thread.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* A run that waits; lives on the stack of who waits. */
+struct waiter {
+    struct waiter *next;
+};
+
+struct model_pool {
+    struct model_pool_options options;
+    struct boxed_starter *starter;
+    pthread_mutex_t lock; /* guards all below, and what slots say of themselves */
+    pthread_cond_t freed;
+    struct model_slot *slots;
+    struct waiter *first, **last;
+    bool stopping;
+    uint64_t number;
+    struct model_pool_stats stats;
+};
+
+bool model_pool_open(const struct model_pool_options *options, struct model_pool **out, struct error *error)
+{
+    struct model_pool *pool = calloc(1, sizeof(*pool));
+    struct model_slot *slots = calloc((size_t)options->processes, sizeof(*slots));
+    if (!pool || !slots)
+        abort();
+    pool->options = *options;
+    pool->options.tensor_bytes = options->tensor_bytes / MODEL_ALIGN * MODEL_ALIGN;
+    if (!pool->options.program)
+        pool->options.program = "/proc/self/exe";
+    pool->slots = slots;
+    for (int i = 0; i < options->processes; i++)
+        slots[i].process = BOXED_NONE;
+    pool->last = &pool->first;
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_cond_init(&pool->freed, NULL);
+    if (!boxed_starter_open("model-starter", &pool->starter, error)) {
+        model_pool_close(pool);
+        return false;
+    }
+    *out = pool;
+    return true;
+}
+
+/* A process whose socket is shut down is gone for whoever waits for it. */
+void model_pool_stop(struct model_pool *pool)
+{
+    if (!pool)
+        return;
+    pthread_mutex_lock(&pool->lock);
+    pool->stopping = true;
+    for (int i = 0; i < pool->options.processes; i++)
+        if (pool->slots[i].process.pid)
+            shutdown(pool->slots[i].process.socket, SHUT_RDWR);
+    pthread_cond_broadcast(&pool->freed);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+void model_pool_close(struct model_pool *pool)
+{
+    if (!pool)
+        return;
+    model_pool_stop(pool);
+    for (int i = 0; i < pool->options.processes; i++)
+        if (pool->slots[i].process.pid)
+            boxed_end(&pool->slots[i].process);
+    boxed_starter_close(pool->starter);
+    pthread_cond_destroy(&pool->freed);
+    pthread_mutex_destroy(&pool->lock);
+    free(pool->slots);
+    free(pool);
+}
+
+const struct model_pool_options *model_pool_options(const struct model_pool *pool)
+{
+    return &pool->options;
+}
+
+bool model_pool_is_stopping(struct model_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    bool stopping = pool->stopping;
+    pthread_mutex_unlock(&pool->lock);
+    return stopping;
+}
+
+uint64_t model_pool_next_number(struct model_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    uint64_t number = ++pool->number;
+    pool->stats.runs++;
+    pthread_mutex_unlock(&pool->lock);
+    return number;
+}
+
+/* ---- slots; under the lock ---- */
+
+/* One that has this model; one that has none; the one that was idle longest. NULL: all are taken. */
+static struct model_slot *find_free(struct model_pool *pool, struct str digest)
+{
+    struct model_slot *idle = NULL, *empty = NULL;
+    for (int i = 0; i < pool->options.processes; i++) {
+        struct model_slot *slot = &pool->slots[i];
+        if (slot->taken)
+            continue;
+        if (slot->process.pid && str_equal(str_from(slot->digest), digest))
+            return slot;
+        if (!slot->process.pid)
+            empty = slot;
+        else if (!idle || slot->used_us < idle->used_us)
+            idle = slot;
+    }
+    return empty ? empty : idle;
+}
+
+static void leave(struct model_pool *pool, const struct waiter *self)
+{
+    struct waiter **at = &pool->first;
+    while (*at != self)
+        at = &(*at)->next;
+    *at = self->next;
+    if (!*at)
+        pool->last = at;
+    pool->stats.waiting--;
+}
+
+static bool refuse(struct error *error, const char *why)
+{
+    error->retry_after_s = 5;
+    return error_set(error, E_UNAVAILABLE, "%s", why);
+}
+
+struct model_slot *model_slot_take(struct model_pool *pool, struct str digest, struct error *error)
+{
+    struct model_slot *slot = NULL;
+    struct waiter self = { NULL };
+    int64_t until_us = clock_monotonic_us() + pool->options.timeout_ms * 1000;
+    bool late = false;
+    pthread_mutex_lock(&pool->lock);
+    *pool->last = &self;
+    pool->last = &self.next;
+    pool->stats.waiting++;
+    while (!pool->stopping && !late && !(pool->first == &self && (slot = find_free(pool, digest))))
+        late = !thread_wait(&pool->freed, &pool->lock, until_us);
+    leave(pool, &self);
+    if (slot)
+        slot->taken = true;
+    else
+        refuse(error, pool->stopping ? "the server is shutting down" : "all models are busy: try again later");
+    pthread_cond_broadcast(&pool->freed); /* another is first now */
+    pthread_mutex_unlock(&pool->lock);
+    return slot;
+}
+
+void model_slot_give(struct model_pool *pool, struct model_slot *slot)
+{
+    pthread_mutex_lock(&pool->lock);
+    slot->taken = false;
+    slot->used_us = clock_monotonic_us();
+    pthread_cond_broadcast(&pool->freed);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+int model_slot_end(struct model_pool *pool, struct model_slot *slot, enum model_end why)
+{
+    pthread_mutex_lock(&pool->lock); /* model_pool_stop may be looking at it */
+    struct boxed process = slot->process;
+    slot->process = BOXED_NONE;
+    pool->stats.running--;
+    if (why == MODEL_EVICTED)
+        pool->stats.evicted++;
+    else if (why == MODEL_TIMED_OUT)
+        pool->stats.timed_out++;
+    else if (!pool->stopping)
+        pool->stats.died++;
+    pthread_mutex_unlock(&pool->lock);
+    return boxed_end(&process);
+}
+
+bool model_slot_start(struct model_pool *pool, struct model_slot *slot, struct error *error)
+{
+    struct boxed process;
+    const struct boxed_options options = { pool->options.program, "model", "a model", pool->options.tensor_bytes * 2 };
+    struct model_setup setup = { MODEL_MAGIC, pool->options.threads, pool->options.memory_bytes,
+                                 pool->options.tensor_bytes, "" };
+    if (pool->options.library && strlen(pool->options.library) < sizeof(setup.library))
+        memcpy(setup.library, pool->options.library, strlen(pool->options.library));
+    if (!boxed_starter_start(pool->starter, &options, &process, error))
+        return false;
+    pthread_mutex_lock(&pool->lock);
+    slot->process = process;
+    slot->digest[0] = '\0';
+    pool->stats.running++;
+    if (pool->stopping)
+        shutdown(process.socket, SHUT_RDWR);
+    pthread_mutex_unlock(&pool->lock);
+    boxed_send(&process, &setup, sizeof(setup), process.memory); /* one that is gone already is found so */
+    return true;
+}
+
+void model_forget(struct model_pool *pool, struct str digest)
+{
+    for (int i = 0; i < pool->options.processes; i++) {
+        struct model_slot *slot = &pool->slots[i];
+        pthread_mutex_lock(&pool->lock);
+        bool found = !slot->taken && slot->process.pid && str_equal(str_from(slot->digest), digest);
+        slot->taken = slot->taken || found;
+        pthread_mutex_unlock(&pool->lock);
+        if (found) {
+            model_slot_end(pool, slot, MODEL_EVICTED);
+            model_slot_give(pool, slot);
+        }
+    }
+}
+
+/* Those that ended while nobody used them are buried here: they would stay as zombies. */
+void model_pool_stats(struct model_pool *pool, struct model_pool_stats *out)
+{
+    pthread_mutex_lock(&pool->lock);
+    for (int i = 0; i < pool->options.processes; i++) {
+        struct model_slot *slot = &pool->slots[i];
+        if (slot->taken || !slot->process.pid || !boxed_has_ended(&slot->process))
+            continue;
+        boxed_end(&slot->process);
+        pool->stats.running--;
+        pool->stats.died++;
+    }
+    *out = pool->stats;
+    pthread_mutex_unlock(&pool->lock);
+}

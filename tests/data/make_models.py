@@ -1,0 +1,124 @@
+"""Makes tests/data/models/*.onnx: models so small that one can say by hand what they answer, and models that do harm.
+
+Needs `onnx` (PyPI), which the tests themselves do not: python tests/data/make_models.py
+"""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+FOLDER = Path(__file__).parent / "models"
+FLOAT, INT64, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
+
+
+def put(name, shape, kind=FLOAT):
+    return helper.make_tensor_value_info(name, kind, shape)
+
+
+def constant(name, value, kind=np.float32):
+    return numpy_helper.from_array(np.array(value, kind), name)
+
+
+def save(name, nodes, inputs, outputs, constants=(), properties=None, domains=()):
+    graph = helper.make_graph(nodes, name, inputs, outputs, list(constants))
+    model = helper.make_model(graph, producer_name="roentgen-tests", ir_version=8,
+                              opset_imports=[helper.make_opsetid("", 17), *(helper.make_opsetid(d, 1) for d in domains)])
+    if properties:
+        helper.set_model_props(model, properties)
+    (FOLDER / f"{name}.onnx").write_bytes(model.SerializeToString())
+
+
+def brightness():
+    """Probability 0 is the picture's mean, 1 is what is missing to one; evidence is the picture, at a quarter."""
+    save("brightness",
+         [helper.make_node("ReduceMean", ["image"], ["mean"], axes=[1, 2, 3], keepdims=0),
+          helper.make_node("Unsqueeze", ["mean", "last"], ["bright"]),
+          helper.make_node("Sub", ["one", "bright"], ["dark"]),
+          helper.make_node("Concat", ["bright", "dark"], ["probability"], axis=1),
+          helper.make_node("AveragePool", ["image"], ["evidence"], kernel_shape=[2, 2], strides=[2, 2])],
+         [put("image", ["batch", 1, 8, 8])],
+         [put("probability", ["batch", 2]), put("evidence", ["batch", 1, 4, 4])],
+         [constant("last", [1], np.int64), constant("one", 1)],
+         {"labels": '["bright", "dark"]', "name": "brightness", "version": "1.0"})
+
+
+def any_size():
+    save("any_size", [helper.make_node("ReduceMean", ["image"], ["mean"], axes=[1, 2, 3], keepdims=0)],
+         [put("image", ["batch", 1, "height", "width"])], [put("mean", ["batch"])])
+
+
+def sums():
+    """Two inputs of two types, one of them without dimensions."""
+    save("sums",
+         [helper.make_node("Cast", ["count"], ["times"], to=FLOAT), helper.make_node("Mul", ["values", "times"], ["product"])],
+         [put("values", [3]), put("count", [], INT64)], [put("product", [3])])
+
+
+def not_a_number():
+    save("not_a_number", [helper.make_node("Log", ["less"], ["probability"]), helper.make_node("Sub", ["image", "two"], ["less"])][::-1],
+         [put("image", [1, 2])], [put("probability", [1, 2])], [constant("two", 2)])
+
+
+def endless():
+    """A loop whose condition stays true."""
+    body = helper.make_graph([helper.make_node("Identity", ["going"], ["goes"]), helper.make_node("Add", ["sum", "sum"], ["grown"])],
+                             "body", [put("i", [], INT64), put("going", [], BOOL), put("sum", [1])],
+                             [put("goes", [], BOOL), put("grown", [1])])
+    save("endless", [helper.make_node("Loop", ["most", "true", "image"], ["probability"], body=body)],
+         [put("image", [1])], [put("probability", [1])],
+         [constant("most", 1 << 62, np.int64), constant("true", True, np.bool_)])
+
+
+def hungry():
+    """Asks for a terabyte."""
+    save("hungry",
+         [helper.make_node("Cast", ["image"], ["size"], to=INT64), helper.make_node("ConstantOfShape", ["size"], ["much"]),
+          helper.make_node("ReduceMean", ["much"], ["probability"], axes=[0], keepdims=1)],
+         [put("image", [1])], [put("probability", [1])])
+
+
+def unknown():
+    save("unknown", [helper.make_node("Clairvoyance", ["image"], ["probability"], domain="example.org")],
+         [put("image", [1])], [put("probability", [1])], domains=["example.org"])
+
+
+def elsewhere():
+    """Its weights lie in a file that anybody can read."""
+    def external(name):
+        tensor = constant(name, [0.0])
+        tensor.ClearField("raw_data")
+        tensor.data_location = TensorProto.EXTERNAL
+        entry = tensor.external_data.add()
+        entry.key, entry.value = "location", "../../../../etc/passwd"
+        return tensor
+
+    save("elsewhere", [helper.make_node("Add", ["image", "weights"], ["probability"])], [put("image", [1])],
+         [put("probability", [1])], [external("weights")])
+    hidden = helper.make_node("Constant", [], ["weights"])
+    hidden.attribute.append(helper.make_attribute("value", external("weights")))
+    branch = helper.make_graph([hidden, helper.make_node("Identity", ["weights"], ["out"])], "branch", [], [put("out", [1])])
+    save("elsewhere_within", [helper.make_node("If", ["true"], ["picked"], then_branch=branch, else_branch=branch),
+                              helper.make_node("Add", ["image", "picked"], ["probability"])],
+         [put("image", [1])], [put("probability", [1])], [constant("true", True, np.bool_)])
+
+
+def texts():
+    save("texts", [helper.make_node("Identity", ["image"], ["label"])], [put("image", [1], TensorProto.STRING)],
+         [put("label", [1], TensorProto.STRING)])
+
+
+def swells():
+    """Answers with more than there is room for, without much work."""
+    save("swells", [helper.make_node("Cast", ["image"], ["size"], to=INT64), helper.make_node("Expand", ["one", "size"], ["probability"])],
+         [put("image", [1])], [put("probability", ["n"])], [constant("one", [1])])
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    for make in (brightness, any_size, sums, not_a_number, endless, hungry, unknown, elsewhere, texts, swells):
+        make()
+    for file in sorted(FOLDER.glob("*.onnx")):
+        onnx.load(file, load_external_data=False)
+        print(file.name, file.stat().st_size)

@@ -1,0 +1,260 @@
+/* test_model_pool.c - models in processes of their own: what they answer, and what becomes of those that do harm. The
+ * real program and the real ONNX Runtime. */
+#include "inference/model_pool.h"
+#include "base/clock.h"
+#include "base/thread.h"
+#include "models.h"
+
+#include <dirent.h>
+#include <math.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <cmocka.h>
+
+static struct arena arena;
+static struct error error;
+static struct model_pool *pool;
+static float film[64];
+
+/* Each model is known by its name here. */
+static struct model_file file_of(const char *name)
+{
+    struct model_file file = { str_from(name), model_open(name) };
+    assert_true(file.fd >= 0);
+    return file;
+}
+
+static bool run(const char *name, const struct tensor *inputs, int count, struct model_answer *out)
+{
+    struct model_order order = { file_of(name), inputs, count };
+    error_clear(&error);
+    bool ok = model_run(pool, &order, &arena, out, &error);
+    close(order.file.fd);
+    return ok;
+}
+
+static struct tensor number_of(const float *value)
+{
+    return (struct tensor){ { S("image"), TENSOR_FP32, { 1, { 1 } } }, { (const char *)value, sizeof(*value) } };
+}
+
+static struct tensor the_film(void)
+{
+    return (struct tensor){ { S("image"), TENSOR_FP32, { 4, { 1, 1, 8, 8 } } }, { (const char *)film, sizeof(film) } };
+}
+
+static void runs_well(void)
+{
+    struct tensor image = the_film();
+    struct model_answer answer;
+    if (!run("brightness", &image, 1, &answer))
+        fail_msg("%s; %s", error.message, answer.trouble);
+    assert_int_equal(answer.output_count, 2);
+    assert_true(fabs(tensor_at(&answer.outputs[0], 0) - 31.5 / 64) < 1e-6);
+    assert_true(fabs(tensor_at(&answer.outputs[0], 1) - 32.5 / 64) < 1e-6);
+    assert_int_equal(answer.outputs[1].info.shape.at[2], 4);
+    assert_true(fabs(tensor_at(&answer.outputs[1], 0) - (0 + 1 + 8 + 9) / 4.0 / 64) < 1e-6);
+}
+
+static void test_it_answers(void **state)
+{
+    (void)state;
+    runs_well();
+    struct model_file file = file_of("brightness");
+    struct model_face face;
+    assert_true(model_describe(pool, &file, &arena, &face, &error));
+    close(file.fd);
+    assert_int_equal(face.input_count, 1);
+    assert_true(str_equal(face.inputs[0].name, S("image")));
+    assert_int_equal(face.inputs[0].shape.at[0], -1);
+    assert_true(str_starts(face.runtime, S("ONNX Runtime 1.")));
+    assert_int_equal(face.load_us, 0);
+}
+
+static void test_inputs_of_two_types_in_any_order(void **state)
+{
+    (void)state;
+    static const float values[] = { 1, 2, 3 };
+    static const int64_t count = 3;
+    struct tensor inputs[] = { { { S("count"), TENSOR_INT64, { .rank = 0 } }, { (const char *)&count, 8 } },
+                               { { S("values"), TENSOR_FP32, { 1, { 3 } } }, { (const char *)values, 12 } } };
+    struct model_answer answer;
+    assert_true(run("sums", inputs, 2, &answer));
+    assert_true(tensor_at(&answer.outputs[0], 2) == 9);
+    assert_false(run("sums", inputs, 1, &answer));
+    assert_int_equal(error.code, E_INVALID);
+    inputs[0].info.name = S("values"); /* the same twice */
+    inputs[0].info.type = TENSOR_FP32;
+    assert_false(run("sums", inputs, 2, &answer));
+    assert_int_equal(error.code, E_INVALID);
+}
+
+static void test_any_size(void **state)
+{
+    (void)state;
+    struct tensor image = the_film();
+    struct model_answer answer;
+    image.info.shape = (struct tensor_shape){ 4, { 1, 1, 2, 32 } };
+    assert_true(run("any_size", &image, 1, &answer));
+    assert_true(fabs(tensor_at(&answer.outputs[0], 0) - 31.5 / 64) < 1e-6);
+    image.info.shape = (struct tensor_shape){ 4, { 1, 1, 4, 32 } }; /* more than there is */
+    assert_false(run("any_size", &image, 1, &answer));
+    assert_int_equal(error.code, E_INVALID);
+    image.info.shape = (struct tensor_shape){ 4, { 0, 1, 4, 32 } };
+    image.bytes.len = 0;
+    assert_true(run("any_size", &image, 1, &answer));
+    assert_int_equal(answer.outputs[0].bytes.len, 0);
+}
+
+static void test_what_is_not_a_number_is_told_apart(void **state)
+{
+    (void)state;
+    static const float values[] = { 3, 1 };
+    struct tensor image = { { S("image"), TENSOR_FP32, { 2, { 1, 2 } } }, { (const char *)values, 8 } };
+    struct model_answer answer;
+    assert_true(run("not_a_number", &image, 1, &answer));
+    assert_false(tensor_is_finite(&answer.outputs[0]));
+}
+
+/* Each is told in words, blamed on the model, and the next model runs as ever. */
+static void test_models_that_do_harm(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        float value;
+        const char *words;
+    } rows[] = {
+        { "unknown", 1, "Clairvoyance" },
+        { "elsewhere", 1, "external data" },
+        { "elsewhere_within", 1, "external data" },
+        { "texts", 1, "no tensor of numbers" },
+        { "hungry", 1e12f, "" },
+        { "swells", 3e6f, "larger than" },
+        { "endless", 1, "takes longer" },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct model_answer answer;
+        struct tensor image = number_of(&rows[i].value);
+        assert_false(run(rows[i].name, &image, 1, &answer));
+        assert_int_equal(error.code, E_INVALID);
+        assert_non_null(strstr(error.message, rows[i].words));
+        assert_null(strstr(error.message, "/onnxruntime"));
+        runs_well();
+    }
+}
+
+static void *ask_often(void *context)
+{
+    (void)context;
+    struct arena own;
+    struct error failed = { 0 };
+    arena_init(&own);
+    for (int i = 0; i < 50; i++) {
+        static const char *const names[] = { "brightness", "any_size" };
+        struct tensor image = the_film();
+        struct model_order order = { file_of(names[i % 2]), &image, 1 };
+        struct model_answer answer;
+        bool ok = model_run(pool, &order, &own, &answer, &failed);
+        close(order.file.fd);
+        if (!ok || fabs(tensor_at(&answer.outputs[0], 0) - 31.5 / 64) > 1e-6)
+            return (void *)1;
+        arena_reset(&own);
+    }
+    arena_release(&own);
+    return NULL;
+}
+
+static void test_many_ask_at_once(void **state)
+{
+    (void)state;
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++)
+        assert_int_equal((pthread_create)(&threads[i], NULL, ask_often, NULL), 0);
+    for (int i = 0; i < 4; i++) {
+        void *failed = NULL;
+        pthread_join(threads[i], &failed);
+        assert_null(failed);
+    }
+}
+
+/* Children of this process that are `roentgen model`. */
+static int kill_models(int signal)
+{
+    int killed = 0;
+    DIR *proc = opendir("/proc");
+    for (struct dirent *entry; (entry = readdir(proc));) {
+        char path[300], line[512] = "";
+        int parent = 0;
+        snprintf(path, sizeof(path), "/proc/%s/stat", entry->d_name);
+        FILE *file = fopen(path, "r");
+        if (!file)
+            continue;
+        if (fgets(line, sizeof(line), file) && sscanf(line, "%*d (%*[^)]) %*c %d", &parent) == 1 && parent == getpid())
+            killed += kill((pid_t)strtol(entry->d_name, NULL, 10), signal) == 0;
+        fclose(file);
+    }
+    closedir(proc);
+    return killed;
+}
+
+static void test_one_that_was_killed_is_replaced(void **state)
+{
+    (void)state;
+    runs_well();
+    assert_true(kill_models(SIGKILL) > 0);
+    runs_well();
+}
+
+static void test_without_a_library_it_is_said(void **state)
+{
+    (void)state;
+    struct model_pool *without;
+    struct model_pool_options options = {
+        1, 1, 1 << 30, 5000, 1 << 20, "/nonexistent/libonnxruntime.so", getenv("TEST_ROENTGEN")
+    };
+    struct model_file file = file_of("brightness");
+    struct model_face face;
+    error_clear(&error);
+    assert_true(model_pool_open(&options, &without, &error));
+    assert_false(model_describe(without, &file, &arena, &face, &error));
+    assert_int_equal(error.code, E_UNAVAILABLE);
+    assert_non_null(strstr(error.message, "ONNX Runtime cannot be loaded"));
+    close(file.fd);
+    model_pool_close(without);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    struct model_pool_options options = { 2, 1, INT64_C(1) << 30, 2000, 1 << 20, NULL, getenv("TEST_ROENTGEN") };
+    for (int i = 0; i < 64; i++)
+        film[i] = (float)i / 64;
+    arena_init(&arena);
+    return model_pool_open(&options, &pool, &error) ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    model_pool_close(pool);
+    arena_release(&arena);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_it_answers),
+        cmocka_unit_test(test_inputs_of_two_types_in_any_order),
+        cmocka_unit_test(test_any_size),
+        cmocka_unit_test(test_what_is_not_a_number_is_told_apart),
+        cmocka_unit_test(test_models_that_do_harm),
+        cmocka_unit_test(test_many_ask_at_once),
+        cmocka_unit_test(test_one_that_was_killed_is_replaced),
+        cmocka_unit_test(test_without_a_library_it_is_said),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
