@@ -184,6 +184,13 @@ void boxed_starter_close(struct boxed_starter *starter)
 
 /* ---- its end ---- */
 
+void boxed_clear(const struct boxed *process)
+{
+    off_t bytes = lseek(process->memory, 0, SEEK_END);
+    if (bytes > 0)
+        fallocate(process->memory, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, bytes);
+}
+
 bool boxed_has_ended(const struct boxed *process)
 {
     siginfo_t info = { 0 };

@@ -56,6 +56,8 @@ bool boxed_starter_start(struct boxed_starter *starter, const struct boxed_optio
                          struct error *error);
 void boxed_starter_close(struct boxed_starter *starter); /* takes NULL. Its processes end with it */
 
+/* Gives back the pages of its shared memory, which then is as it was made: zeros. */
+void boxed_clear(const struct boxed *process);
 bool boxed_has_ended(const struct boxed *process);
 /* Ends and reaps it. Returns its wait status. */
 int boxed_end(struct boxed *process);

@@ -33,7 +33,8 @@ const struct command commands[] = {
     { "version", cmd_version, NULL, NULL, "Print the version", false },
     { "decoder", cmd_decoder, NULL, NULL, "Decode pictures for a server, which starts this by itself", false,
       .internal = true },
-    { "model", cmd_model, NULL, NULL, "Run a model for a server, which starts this by itself", false, .internal = true },
+    { "model", cmd_model, NULL, NULL, "Run a model for a server, which starts this by itself", false,
+      .internal = true },
     { "job", cmd_job, &job_options, NULL, "Do one job for a worker, which starts this by itself", true,
       .internal = true },
 };

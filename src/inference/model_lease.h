@@ -24,7 +24,11 @@ struct model_slot {
 
 const struct model_pool_options *model_pool_options(const struct model_pool *pool);
 bool model_pool_is_stopping(struct model_pool *pool);
-uint64_t model_pool_next_number(struct model_pool *pool); /* counts a run; never the same twice */
+uint64_t model_pool_next_number(struct model_pool *pool); /* never the same twice */
+/* Counts a call that has ended; one that failed with 0. */
+void model_pool_count(struct model_pool *pool, bool ok, int64_t run_us);
+/* What model_pool_stats says of processes that cannot get ready; "": they can. */
+void model_pool_trouble(struct model_pool *pool, const char *trouble);
 
 /* E_UNAVAILABLE when none is free within the time of a run, or the pool stops. */
 struct model_slot *model_slot_take(struct model_pool *pool, struct str digest, struct error *error);

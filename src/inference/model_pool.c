@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/thread.h"
 
-#include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -16,8 +16,8 @@ struct waiter {
 
 struct model_pool {
     struct model_pool_options options;
-    struct boxed_starter *starter;
-    pthread_mutex_t lock; /* guards all below, and what slots say of themselves */
+    pthread_mutex_t lock;          /* guards all below, and what slots say of themselves */
+    struct boxed_starter *starter; /* NULL: no process was wanted yet */
     pthread_cond_t freed;
     struct model_slot *slots;
     struct waiter *first, **last;
@@ -30,8 +30,11 @@ bool model_pool_open(const struct model_pool_options *options, struct model_pool
 {
     struct model_pool *pool = calloc(1, sizeof(*pool));
     struct model_slot *slots = calloc((size_t)options->processes, sizeof(*slots));
-    if (!pool || !slots)
-        abort();
+    if (!pool || !slots) {
+        free(pool);
+        free(slots);
+        return error_set(error, E_UNAVAILABLE, "there is no memory for models");
+    }
     pool->options = *options;
     pool->options.tensor_bytes = options->tensor_bytes / MODEL_ALIGN * MODEL_ALIGN;
     if (!pool->options.program)
@@ -42,10 +45,6 @@ bool model_pool_open(const struct model_pool_options *options, struct model_pool
     pool->last = &pool->first;
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->freed, NULL);
-    if (!boxed_starter_open("model-starter", &pool->starter, error)) {
-        model_pool_close(pool);
-        return false;
-    }
     *out = pool;
     return true;
 }
@@ -96,9 +95,24 @@ uint64_t model_pool_next_number(struct model_pool *pool)
 {
     pthread_mutex_lock(&pool->lock);
     uint64_t number = ++pool->number;
-    pool->stats.runs++;
     pthread_mutex_unlock(&pool->lock);
     return number;
+}
+
+void model_pool_count(struct model_pool *pool, bool ok, int64_t run_us)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool->stats.runs += ok && run_us > 0;
+    pool->stats.run_us += run_us;
+    pool->stats.failed += !ok;
+    pthread_mutex_unlock(&pool->lock);
+}
+
+void model_pool_trouble(struct model_pool *pool, const char *trouble)
+{
+    pthread_mutex_lock(&pool->lock);
+    snprintf(pool->stats.trouble, sizeof(pool->stats.trouble), "%s", trouble);
+    pthread_mutex_unlock(&pool->lock);
 }
 
 /* ---- slots; under the lock ---- */
@@ -185,6 +199,17 @@ int model_slot_end(struct model_pool *pool, struct model_slot *slot, enum model_
     return boxed_end(&process);
 }
 
+/* The thread that starts processes is there from the first one on: who has no models has none. */
+static struct boxed_starter *starter_of(struct model_pool *pool, struct error *error)
+{
+    pthread_mutex_lock(&pool->lock);
+    struct boxed_starter *starter = pool->starter;
+    if (!starter && boxed_starter_open("model-starter", &starter, error))
+        pool->starter = starter;
+    pthread_mutex_unlock(&pool->lock);
+    return starter;
+}
+
 bool model_slot_start(struct model_pool *pool, struct model_slot *slot, struct error *error)
 {
     struct boxed process;
@@ -193,7 +218,8 @@ bool model_slot_start(struct model_pool *pool, struct model_slot *slot, struct e
                                  pool->options.tensor_bytes, "" };
     if (pool->options.library && strlen(pool->options.library) < sizeof(setup.library))
         memcpy(setup.library, pool->options.library, strlen(pool->options.library));
-    if (!boxed_starter_start(pool->starter, &options, &process, error))
+    struct boxed_starter *starter = starter_of(pool, error);
+    if (!starter || !boxed_starter_start(starter, &options, &process, error))
         return false;
     pthread_mutex_lock(&pool->lock);
     slot->process = process;

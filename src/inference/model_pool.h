@@ -16,7 +16,8 @@
  *
  * A process has no network, no files and no way to start programs, and a bounded memory and time. It keeps one model,
  * named by the digest of its bytes, until another is wanted and no process is free: the one that was idle longest makes
- * room. Who waits for a process gets one in the order in which they came. A model is told of nothing but tensors: not whose they are, nor what they are of.
+ * room. Who waits for a process gets one in the order in which they came. A model is told of nothing but tensors: not
+ * whose they are, nor what they are of.
  *
  * The model is blamed (E_INVALID) for what it can do: it used all the processor time of a run, asked for more memory
  * than allowed, ended its process by a signal that a program raises itself, or gave what is no answer (a wrong shape,
@@ -37,7 +38,7 @@
 enum { MODEL_PUTS_MAX = 16 }; /* inputs, and outputs, of one model */
 
 struct model_pool_options {
-    int processes;        /* at most so many, each with one model */
+    int processes;        /* at most so many, each with one model; none before the first call */
     int threads;          /* of each, for one run */
     int64_t memory_bytes; /* of each, address space */
     int64_t timeout_ms;   /* for loading, and for one run, of its own processor time */
@@ -86,7 +87,12 @@ bool model_run(struct model_pool *pool, const struct model_order *order, struct 
 void model_forget(struct model_pool *pool, struct str digest);
 
 struct model_pool_stats {
-    int64_t running, waiting, runs, died, timed_out, evicted;
+    int64_t running, waiting; /* processes; calls that wait for one */
+    int64_t runs, run_us;     /* that gave an answer; their time in the runtime */
+    int64_t failed;           /* calls of model_run and model_describe that did not */
+    int64_t died, timed_out, evicted;
+    char trouble
+        [200]; /* why the last process could not get ready: there is no library; "": it could, or none was asked */
 };
 void model_pool_stats(struct model_pool *pool, struct model_pool_stats *out);
 

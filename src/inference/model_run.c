@@ -27,6 +27,7 @@ struct errand {
     struct model_answer *answer;
     char suspicion[ERROR_MESSAGE_MAX / 2]; /* what the model is thought to have done */
     int suspicions;                        /* attempts that ended so */
+    int64_t moved_bytes;                   /* through the shared memory */
     struct error *error;
 };
 
@@ -110,6 +111,7 @@ static enum attempt refused(struct errand *e)
     model_slot_end(e->pool, e->slot, MODEL_DIED);
     if (!is_lacking)
         return ours(e, "a model's process says: %.150s", e->reply.message);
+    model_pool_trouble(e->pool, e->reply.message);
     error_set(e->error, E_UNAVAILABLE, "%s", e->reply.message);
     return REFUSED;
 }
@@ -168,9 +170,11 @@ static enum attempt start(struct errand *e)
         return REFUSED;
     e->request = (struct model_request){ .magic = MODEL_MAGIC };
     enum attempt outcome = talk(e, -1);
-    if (outcome == DONE)
-        memcpy(e->slot->runtime, e->reply.runtime, sizeof(e->slot->runtime));
-    return outcome;
+    if (outcome != DONE)
+        return outcome;
+    memcpy(e->slot->runtime, e->reply.runtime, sizeof(e->slot->runtime));
+    model_pool_trouble(e->pool, "");
+    return DONE;
 }
 
 static enum attempt load(struct errand *e)
@@ -254,6 +258,7 @@ static enum attempt fill_request(struct errand *e)
         e->request.inputs[i] = (struct model_put){
             .type = input->info.type, .shape = input->info.shape, .offset = offset, .bytes = input->bytes.len
         };
+        e->moved_bytes += input->bytes.len;
         if (!write_all(e->slot->process.memory, input->bytes, offset))
             return ours(e, "cannot write to the memory shared with a model: %s", strerror(errno));
         offset += (input->bytes.len + MODEL_ALIGN - 1) / MODEL_ALIGN * MODEL_ALIGN;
@@ -311,6 +316,7 @@ static enum attempt take_outputs(struct errand *e)
         if (!read_all(e->slot->process.memory, bytes, got->bytes, half + got->offset))
             return unanswered(e, BOXED_GARBLED);
         out->bytes = (struct str){ bytes, (ptrdiff_t)got->bytes };
+        e->moved_bytes += got->bytes;
     }
     e->answer->output_count = face->output_count;
     e->answer->run_us = e->reply.took_us;
@@ -330,40 +336,65 @@ static enum attempt run(struct errand *e)
 
 /* ---- the order ---- */
 
-static bool carry_out(struct errand *e, struct model_face *face)
+/* Again with another process while what happened says nothing of the model, or may have been chance. */
+static enum attempt try_some_times(struct errand *e)
 {
-    enum { ATTEMPTS = 3 };
-    int64_t begun_us = clock_monotonic_us();
-    assert(e->file->digest.len > 0 && e->file->digest.len <= MODEL_DIGEST_BYTES);
-    *e->answer = (struct model_answer){ .output_count = 0 };
-    if (!e->pool)
-        return error_set(e->error, E_UNAVAILABLE, "models are run only by a server or a worker");
-    e->slot = model_slot_take(e->pool, e->file->digest, e->error);
-    if (!e->slot)
-        return false;
-    e->answer->wait_us = clock_monotonic_us() - begun_us;
+    enum { ATTEMPTS = 3, KEPT_BYTES = 4 << 20 };
     enum attempt outcome = OURS;
     for (int i = 0; i < ATTEMPTS && outcome != DONE && outcome != REFUSED && e->suspicions < 2; i++)
         outcome = run(e);
-    if (outcome == DONE && face) {
-        const struct model_reply *said = &e->slot->face;
-        *face = (struct model_face){ .input_count = said->input_count, .output_count = said->output_count };
-        for (int i = 0; i < said->input_count; i++)
-            info_of(&said->inputs[i], e->arena, &face->inputs[i]);
-        for (int i = 0; i < said->output_count; i++)
-            info_of(&said->outputs[i], e->arena, &face->outputs[i]);
-        face->runtime = arena_copy(e->arena, str_from(e->slot->runtime));
-        face->load_us = e->answer->load_us;
-    }
-    model_slot_give(e->pool, e->slot);
-    if (outcome == DONE || outcome == REFUSED)
-        return outcome == DONE;
+    if (e->slot->process.pid && e->moved_bytes > KEPT_BYTES)
+        boxed_clear(&e->slot->process);
+    return outcome;
+}
+
+static void tell_face(const struct errand *e, struct model_face *face)
+{
+    const struct model_reply *said = &e->slot->face;
+    *face = (struct model_face){ .input_count = said->input_count, .output_count = said->output_count };
+    for (int i = 0; i < said->input_count; i++)
+        info_of(&said->inputs[i], e->arena, &face->inputs[i]);
+    for (int i = 0; i < said->output_count; i++)
+        info_of(&said->outputs[i], e->arena, &face->outputs[i]);
+    face->runtime = arena_copy(e->arena, str_from(e->slot->runtime));
+    face->load_us = e->answer->load_us;
+}
+
+/* In words, unless they are there. */
+static bool give_up(struct errand *e, enum attempt outcome)
+{
+    if (outcome == REFUSED)
+        return false;
     if (e->suspicions == 2) {
         e->answer->trouble[0] = '\0';
         return error_set(e->error, E_INVALID, "%s", e->suspicion);
     }
     e->error->retry_after_s = 5;
     return error_set(e->error, E_UNAVAILABLE, "the model's process was ended while it worked: try again later");
+}
+
+static bool carry_out(struct errand *e, struct model_face *face)
+{
+    int64_t begun_us = clock_monotonic_us();
+    assert(e->file->digest.len > 0 && e->file->digest.len <= MODEL_DIGEST_BYTES);
+    *e->answer = (struct model_answer){ .output_count = 0 };
+    if (!e->pool)
+        return error_set(e->error, E_UNAVAILABLE, "models are run only by a server or a worker");
+    e->slot = model_slot_take(e->pool, e->file->digest, e->error);
+    if (e->slot) {
+        e->answer->wait_us = clock_monotonic_us() - begun_us;
+        enum attempt outcome = try_some_times(e);
+        if (outcome == DONE && face)
+            tell_face(e, face);
+        model_slot_give(e->pool, e->slot);
+        if (outcome == DONE) {
+            model_pool_count(e->pool, true, e->answer->run_us);
+            return true;
+        }
+        give_up(e, outcome);
+    }
+    model_pool_count(e->pool, false, 0);
+    return false;
 }
 
 bool model_describe(struct model_pool *pool, const struct model_file *file, struct arena *arena, struct model_face *out,

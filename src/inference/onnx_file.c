@@ -41,12 +41,13 @@ static bool take_bytes(struct str *from, uint64_t count, struct str *out)
     return true;
 }
 
-/* False: there is none, or what there is, is none; `from` is then not empty. */
+/* False: there is none, or what there is, is none; `from` is then not empty. A key beyond 32 bits is none: readers that
+ * drop the upper ones would find another field than we do. */
 static bool take_member(struct str *from, struct member *out)
 {
     uint64_t key, length;
     struct str skipped;
-    if (from->len == 0 || !take_varint(from, &key) || key >> 3 == 0 || key >> 3 > INT32_MAX)
+    if (from->len == 0 || !take_varint(from, &key) || key >> 3 == 0 || key > UINT32_MAX)
         return false;
     *out = (struct member){ .number = (int64_t)(key >> 3), .wire = (enum wire)(key & 7) };
     switch (out->wire) {

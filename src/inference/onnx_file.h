@@ -4,8 +4,8 @@
  *     if (!onnx_file_read(bytes, &arena, &model, &error)) ...    // E_INVALID: not one, or one that is not run here
  *     onnx_property(&model, S("labels"))
  *
- * ONNX is a protocol buffer (onnx.proto3, IR version 3 to 13). Only what is needed is read: who made it, its properties,
- * what goes in and out, and whether it is whole. Refused are files
+ * ONNX is a protocol buffer (onnx.proto3, IR version 3 to 13). Only what is needed is read: who made it, its
+ * properties, what goes in and out, and whether it is whole. Refused are files
  *
  *   - whose weights lie in other files (TensorProto.data_location EXTERNAL, anywhere: initialisers, attributes, graphs
  *     within nodes, functions): runtimes open whatever path they name;

@@ -96,24 +96,40 @@ struct onnx_runtime {
     struct ort_memory_info *memory;
 };
 
+/* How long is "/onnxruntime_src/onnxruntime/core/x.cc:25 bool ns::f(int, T (*)()) ", where in the runtime's source
+ * something went wrong: 0 when no such thing stands here. */
+static ptrdiff_t place_length(struct str said)
+{
+    int depth = 0;
+    if (said.at[0] != '/')
+        return 0;
+    ptrdiff_t end = str_find(said, S(" ")), colon = str_find(said, S(".cc:"));
+    if (end < 0 || colon < 0 || colon > end)
+        return 0;
+    for (ptrdiff_t at = end + 1; at < said.len; at++) {
+        depth += said.at[at] == '(' ? 1 : said.at[at] == ')' ? -1 : 0;
+        if (depth == 0 && said.at[at - 1] == ')' && said.at[at] == ' ')
+            return at + 1;
+    }
+    return end + 1;
+}
+
 /* What it says may be long, and name the folders where it was built. True when there is nothing to say. */
 static bool went_well(const struct onnx_runtime *runtime, STATUS status, enum error_code code, struct error *error)
 {
+    char line[ERROR_MESSAGE_MAX * 3 / 4];
+    size_t len = 0;
     if (!status)
         return true;
     struct str said = str_from(runtime->call.error_message(status));
-    ptrdiff_t path = str_find(said, S("/onnxruntime/"));
-    while (path > 0 && said.at[path - 1] != ' ')
-        path--;
-    ptrdiff_t colon = path < 0 ? -1 : str_find(str_slice(said, path, said.len), S(" "));
-    if (path == 0 && colon > 0) /* "/onnxruntime_src/onnxruntime/core/x.cc:25 f() what is wrong" */
-        said = str_trim(str_slice(said, colon, said.len));
-    char line[ERROR_MESSAGE_MAX / 2];
-    snprintf(line, sizeof(line), "%.*s", STR_FMT(str_at_most(said, (ptrdiff_t)sizeof(line) - 1)));
-    for (char *c = line; *c; c++)
-        if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e)
-            *c = ' ';
-    error_set(error, code, "ONNX Runtime: %s", line);
+    while (said.len > 0 && len < sizeof(line) - 1) {
+        ptrdiff_t skipped = place_length(said);
+        unsigned char c = (unsigned char)said.at[skipped < said.len ? skipped : 0];
+        if (skipped < said.len)
+            line[len++] = (char)(c < 0x20 || c > 0x7e ? ' ' : c);
+        said = str_slice(said, skipped < said.len ? skipped + 1 : said.len, said.len);
+    }
+    error_set(error, code, "ONNX Runtime: %.*s", STR_FMT(str_trim((struct str){ line, (ptrdiff_t)len })));
     runtime->call.release_status(status);
     return false;
 }
@@ -271,6 +287,8 @@ static bool set_options(struct onnx_runtime *runtime, const struct onnx_session_
            went_well(runtime, call->set_threads(options, wanted->threads), E_INTERNAL, error) &&
            went_well(runtime, call->set_outer_threads(options, 1), E_INTERNAL, error) &&
            went_well(runtime, call->set_entry(options, "session.intra_op.allow_spinning", "0"), E_INTERNAL, error) &&
+           /* else it also takes its own format, which nobody has looked through */
+           went_well(runtime, call->set_entry(options, "session.load_model_format", "ONNX"), E_INTERNAL, error) &&
            (!wanted->variable_shapes || (went_well(runtime, call->disable_arena(options), E_INTERNAL, error) &&
                                          went_well(runtime, call->disable_memory_pattern(options), E_INTERNAL, error)));
 }

@@ -42,7 +42,8 @@ int onnx_session_output_count(const struct onnx_session *session);
 const struct tensor_info *onnx_session_input(const struct onnx_session *session, int index);
 const struct tensor_info *onnx_session_output(const struct onnx_session *session, int index);
 
-/* All inputs, in the model's order; `outputs` has room for all. Their bytes belong to the session until the next run. */
+/* All inputs, in the model's order; `outputs` has room for all, and their bytes belong to the session until the next
+ * run. */
 bool onnx_session_run(struct onnx_session *session, const struct tensor *inputs, struct tensor *outputs,
                       struct error *error);
 

@@ -7,8 +7,8 @@
  * Row-major, little-endian, as ONNX and the Open Inference Protocol have them; bytes are the caller's, borrowed. In the
  * shape of what a model takes or gives -1 stands for any length. Texts (BYTES, ONNX's string) are not carried.
  *
- * Whatever comes from a model or from outside is checked before anything else looks at it: the rank, every length, their
- * product, and, where it is to be a number that people read, that it is finite.
+ * Whatever comes from a model or from outside is checked before anything else looks at it: the rank, every length,
+ * their product, and, where it is to be a number that people read, that it is finite.
  */
 #ifndef ROENTGEN_TENSOR_H
 #define ROENTGEN_TENSOR_H

@@ -24,7 +24,8 @@ def constant(name, value, kind=np.float32):
 def save(name, nodes, inputs, outputs, constants=(), properties=None, domains=()):
     graph = helper.make_graph(nodes, name, inputs, outputs, list(constants))
     model = helper.make_model(graph, producer_name="roentgen-tests", ir_version=8,
-                              opset_imports=[helper.make_opsetid("", 17), *(helper.make_opsetid(d, 1) for d in domains)])
+                              opset_imports=[helper.make_opsetid("", 17),
+                                             *(helper.make_opsetid(d, 1) for d in domains)])
     if properties:
         helper.set_model_props(model, properties)
     (FOLDER / f"{name}.onnx").write_bytes(model.SerializeToString())
@@ -52,18 +53,21 @@ def any_size():
 def sums():
     """Two inputs of two types, one of them without dimensions."""
     save("sums",
-         [helper.make_node("Cast", ["count"], ["times"], to=FLOAT), helper.make_node("Mul", ["values", "times"], ["product"])],
+         [helper.make_node("Cast", ["count"], ["times"], to=FLOAT),
+          helper.make_node("Mul", ["values", "times"], ["product"])],
          [put("values", [3]), put("count", [], INT64)], [put("product", [3])])
 
 
 def not_a_number():
-    save("not_a_number", [helper.make_node("Log", ["less"], ["probability"]), helper.make_node("Sub", ["image", "two"], ["less"])][::-1],
+    save("not_a_number",
+         [helper.make_node("Sub", ["image", "two"], ["less"]), helper.make_node("Log", ["less"], ["probability"])],
          [put("image", [1, 2])], [put("probability", [1, 2])], [constant("two", 2)])
 
 
 def endless():
     """A loop whose condition stays true."""
-    body = helper.make_graph([helper.make_node("Identity", ["going"], ["goes"]), helper.make_node("Add", ["sum", "sum"], ["grown"])],
+    body = helper.make_graph([helper.make_node("Identity", ["going"], ["goes"]),
+                              helper.make_node("Add", ["sum", "sum"], ["grown"])],
                              "body", [put("i", [], INT64), put("going", [], BOOL), put("sum", [1])],
                              [put("goes", [], BOOL), put("grown", [1])])
     save("endless", [helper.make_node("Loop", ["most", "true", "image"], ["probability"], body=body)],
@@ -74,7 +78,8 @@ def endless():
 def hungry():
     """Asks for a terabyte."""
     save("hungry",
-         [helper.make_node("Cast", ["image"], ["size"], to=INT64), helper.make_node("ConstantOfShape", ["size"], ["much"]),
+         [helper.make_node("Cast", ["image"], ["size"], to=INT64),
+          helper.make_node("ConstantOfShape", ["size"], ["much"]),
           helper.make_node("ReduceMean", ["much"], ["probability"], axes=[0], keepdims=1)],
          [put("image", [1])], [put("probability", [1])])
 
@@ -98,7 +103,8 @@ def elsewhere():
          [put("probability", [1])], [external("weights")])
     hidden = helper.make_node("Constant", [], ["weights"])
     hidden.attribute.append(helper.make_attribute("value", external("weights")))
-    branch = helper.make_graph([hidden, helper.make_node("Identity", ["weights"], ["out"])], "branch", [], [put("out", [1])])
+    branch = helper.make_graph([hidden, helper.make_node("Identity", ["weights"], ["out"])], "branch", [],
+                               [put("out", [1])])
     save("elsewhere_within", [helper.make_node("If", ["true"], ["picked"], then_branch=branch, else_branch=branch),
                               helper.make_node("Add", ["image", "picked"], ["probability"])],
          [put("image", [1])], [put("probability", [1])], [constant("true", True, np.bool_)])
@@ -111,7 +117,9 @@ def texts():
 
 def swells():
     """Answers with more than there is room for, without much work."""
-    save("swells", [helper.make_node("Cast", ["image"], ["size"], to=INT64), helper.make_node("Expand", ["one", "size"], ["probability"])],
+    save("swells",
+         [helper.make_node("Cast", ["image"], ["size"], to=INT64),
+          helper.make_node("Expand", ["one", "size"], ["probability"])],
          [put("image", [1])], [put("probability", ["n"])], [constant("one", [1])])
 
 
