@@ -16,7 +16,6 @@
 #include "upkeep/recover.h"
 #include "records/renewal.h"
 #include "records/trash_work.h"
-#include "raster/decoder.h"
 #include "intake/upload_chunks.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -161,7 +160,7 @@ static int serve(struct call *c, const sigset_t *set)
         command_failed(c);
     }
     worker_stop(app->worker, JOBS_GRACE_MS);
-    decoder_pool_stop(app->decoders); /* what one waits for there fails now, and is done at the next start */
+    app_stop_models(app); /* what one waits for there fails now, and is done at the next start */
     worker_close(app->worker);
     return status;
 }

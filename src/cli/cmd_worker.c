@@ -55,8 +55,8 @@ static int work(struct call *c, uint64_t kinds, const sigset_t *set)
 {
     const struct worker_command *in = c->in;
     struct consumer *consumer = NULL;
-    if (!app_open_results(c->app, &c->error) || !work_open_relay(c->app, &c->error) ||
-        !work_open_worker(c->app, (int)in->threads, kinds, &c->error))
+    if (!app_open_results(c->app, &c->error) || !app_open_models(c->app, &c->error) ||
+        !work_open_relay(c->app, &c->error) || !work_open_worker(c->app, (int)in->threads, kinds, &c->error))
         return command_failed(c);
     db_release(c);
     if (!open_consumer(c, &consumer)) {
@@ -71,6 +71,7 @@ static int work(struct call *c, uint64_t kinds, const sigset_t *set)
     log_write(c->app->log, LOG_INFO, NULL, "worker.stopping", "what runs may end");
     consumer_close(consumer);
     worker_stop(c->app->worker, c->app->config.stop_grace_s * 1000);
+    app_stop_models(c->app);
     worker_close(c->app->worker);
     return 0;
 }

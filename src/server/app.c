@@ -18,6 +18,7 @@
 #include "webhook/webhook.h"
 #include "base/zone.h"
 #include "blob/result.h"
+#include "inference/model_pool.h"
 #include "kv/redis.h"
 #include "raster/decoder.h"
 
@@ -59,17 +60,48 @@ static bool open_database(struct app *app, struct error *error)
     return db_open(&options, &app->db, error);
 }
 
+static int processors_or(int64_t set)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    return set ? (int)set : (int)(processors > 0 ? processors : 1);
+}
+
 static bool open_decoders(struct app *app, struct error *error)
 {
     const struct config *config = &app->config;
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
     struct decoder_options options = {
-        .processes = config->decoders ? (int)config->decoders : (int)(processors > 0 ? processors : 1),
+        .processes = processors_or(config->decoders),
         .memory_bytes = config->decoder_memory_bytes,
         .timeout_ms = config->decoder_timeout_s * 1000,
         .max_result_bytes = config->max_frame_bytes,
     };
     return decoder_pool_open(&options, &app->decoders, error);
+}
+
+static bool open_models(struct app *app, struct error *error)
+{
+    enum { TENSOR_BYTES_MAX = 256 << 20 }; /* 4,096 x 4,096 pixels in three colours */
+    const struct config *config = &app->config;
+    struct model_pool_options options = {
+        .processes = processors_or(config->model_processes),
+        .threads = (int)config->model_threads,
+        .memory_bytes = config->model_memory_bytes,
+        .timeout_ms = config->model_timeout_s * 1000,
+        .tensor_bytes = TENSOR_BYTES_MAX,
+        .library = arena_cstring(&app->arena, config->onnxruntime_lib),
+    };
+    return model_pool_open(&options, &app->models, error);
+}
+
+bool app_open_models(struct app *app, struct error *error)
+{
+    return (app->decoders || open_decoders(app, error)) && (app->models || open_models(app, error));
+}
+
+void app_stop_models(struct app *app)
+{
+    decoder_pool_stop(app->decoders);
+    model_pool_stop(app->models);
 }
 
 bool app_open_redis(struct app *app, struct log *log, struct error *error)
@@ -194,7 +226,7 @@ bool app_open(struct app *app, bool serving)
         return complain(&error, "tokens");
     if (serving && !app_open_redis(app, app->log, &error))
         return complain(&error, "REDIS_URL");
-    if (serving && !open_decoders(app, &error))
+    if (serving && !app_open_models(app, &error))
         return complain(&error, "decoders");
     if (serving && !app_open_results(app, &error))
         return complain(&error, "rendered pictures");
@@ -213,9 +245,10 @@ void app_close(struct app *app)
     work_close_relay(app);
     schedules_close(app->schedules);
     listening_close(app->listening);
-    decoder_pool_stop(app->decoders);
+    app_stop_models(app);
     thumbnails_close(app->thumbnails);
     decoder_pool_close(app->decoders);
+    model_pool_close(app->models);
     results_close(app->results);
     audit_close(app->audit);
     rate_free(app->rate);

@@ -21,6 +21,10 @@ bool app_open(struct app *app, bool serving);
 bool app_open_redis(struct app *app, struct log *log, struct error *error);
 /* The cache of rendered pictures, for a command that removes files. */
 bool app_open_results(struct app *app, struct error *error);
+/* What looks at pictures and runs models, for a command that does jobs: processes that come when they are needed. */
+bool app_open_models(struct app *app, struct error *error);
+/* What waits for such a process, or for its answer, fails now: before threads that do so are waited for. */
+void app_stop_models(struct app *app);
 void app_close(struct app *app);
 /* SIGHUP: log files are reopened, settings marked SETTING_RELOAD are read again. */
 void app_reload(struct app *app);

@@ -8,6 +8,7 @@
 #include "records/renewal.h"
 #include "base/names.h"
 #include "base/thread.h"
+#include "inference/model_pool.h"
 #include "kv/redis.h"
 
 enum health { HEALTH_NONE, HEALTH_OK, HEALTH_DEGRADED, HEALTH_DOWN };
@@ -15,7 +16,7 @@ static const char *const healths[] = { "ok", "degraded", "down", NULL };
 NAMES_REACH(healths, HEALTH_DOWN);
 
 struct checks {
-    struct str database, schema, storage, archive, search, jobs, redis;
+    struct str database, schema, storage, archive, search, jobs, redis, models;
 };
 static const struct field checks_fields[] = {
     FIELD(struct checks, database, .doc = "ok, or what is wrong with the database."),
@@ -30,6 +31,8 @@ static const struct field checks_fields[] = {
                  "knows."),
     FIELD(struct checks, redis, .flags = NULLABLE,
           .doc = "ok, or why Redis cannot be used, without which work goes on; null when none is set."),
+    FIELD(struct checks, models, .flags = NULLABLE,
+          .doc = "ok, or why models cannot be run, without which other work goes on; null before any was asked for."),
 };
 static const struct schema checks_schema =
     SCHEMA("HealthChecks", struct checks, checks_fields, .doc = "What was looked at.");
@@ -227,14 +230,27 @@ static enum health check_redis(struct call *c, struct str *say)
     return state.here ? HEALTH_OK : HEALTH_DEGRADED;
 }
 
+/* Known when the first is run: who has no models needs no library. */
+static enum health check_models(struct call *c, struct str *say)
+{
+    struct model_pool_stats stats;
+    model_pool_stats(c->app->models, &stats);
+    if (stats.trouble[0])
+        *say = S("there is no library that can run them: see ONNXRUNTIME_LIB");
+    else if (stats.runs)
+        *say = S("ok");
+    return stats.trouble[0] ? HEALTH_DEGRADED : HEALTH_OK;
+}
+
 static bool health_get(struct call *c)
 {
     struct health_answer *out = c->out;
     if (!ask(c->app->prober, out)) {
         struct str late = S("no answer within 4 s from the database or a disk");
-        *out = (struct health_answer){ HEALTH_DOWN, { late, late, late, STR_NULL, late, late, STR_NULL } };
+        *out = (struct health_answer){ HEALTH_DOWN, { late, late, late, STR_NULL, late, late, STR_NULL, STR_NULL } };
     }
     out->status = worse(out->status, check_redis(c, &out->checks.redis));
+    out->status = worse(out->status, check_models(c, &out->checks.models));
     answer_status(c, out->status == HEALTH_DOWN ? 503 : 200);
     if (out->status == HEALTH_DOWN)
         answer_header(c, "Retry-After", arena_format(&c->arena, "%d", error_row(E_UNAVAILABLE)->retry_after_s));

@@ -10,6 +10,7 @@
 #include "records/renewal.h"
 #include "imaging/thumbnails.h"
 #include "blob/result.h"
+#include "inference/model_pool.h"
 #include "kv/redis.h"
 #include "raster/decoder.h"
 
@@ -129,6 +130,21 @@ static void print_decoders(const struct app *app, struct text *out)
         decoders.timed_out);
     one(out, "decoder_replaced_total", "counter",
         "Decoder processes replaced because another account's file came, or to try again.", decoders.replaced);
+}
+
+static void print_models(const struct app *app, struct text *out)
+{
+    struct model_pool_stats models;
+    model_pool_stats(app->models, &models);
+    one(out, "models_loaded", "gauge", "Processes that have a model each.", models.running);
+    one(out, "model_waiting", "gauge", "Runs that wait for one.", models.waiting);
+    one(out, "model_runs_total", "counter", "Runs that gave an answer.", models.runs);
+    one(out, "model_failed_total", "counter", "Runs, and attempts to load a model, that gave none.", models.failed);
+    family(out, "model_run_seconds_total", "counter", "Time in the runtime.");
+    text_format(out, "roentgen_model_run_seconds_total %g\n", (double)models.run_us / 1e6);
+    one(out, "model_died_total", "counter", "Model processes that ended by themselves.", models.died);
+    one(out, "model_timed_out_total", "counter", "Model processes ended because they took too long.", models.timed_out);
+    one(out, "model_evicted_total", "counter", "Model processes ended to make room for another model.", models.evicted);
 }
 
 static void print_results(const struct app *app, struct text *out)
@@ -257,6 +273,7 @@ void metrics_print(struct call *c, struct text *out)
     if (app->worker)
         print_worker(app->worker, out);
     print_decoders(app, out);
+    print_models(app, out);
     print_results(app, out);
     print_database(c, out);
     print_files(c, out);

@@ -72,6 +72,7 @@ struct app {
     struct webhook_watch *webhook_watch;        /* sees that they are; NULL: the same, and in commands */
     struct prober *prober;                      /* looks how the server is */
     struct decoder_pool *decoders;              /* processes that decode untrusted pixels */
+    struct model_pool *models;                  /* processes that run models, from the first one on; NULL in commands */
     struct budget *budget;                      /* of memory under way; NULL: none, in commands */
     struct rate *rate, *user_rate, *login_rate; /* of strangers, of accounts, of sign-ins; NULL: no limit */
     struct http_server *http;

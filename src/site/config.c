@@ -96,6 +96,18 @@ const struct setting config_rows[] = {
     ROW(result_disk_bytes, SIZE, "RENDERED_DISK", "1GiB", .min = 0, .max = 1099511627776, .group = "Pictures",
         .doc = "Room on disk for them, in the folder rendered beside the image files; 0: none."),
 
+    ROW(onnxruntime_lib, TEXT, "ONNXRUNTIME_LIB", "", .max = 1000, .group = "Models",
+        .doc = "The library that runs models: /path/to/libonnxruntime.so.1 (1.13 or later). Empty: the system's, else "
+               "the copy that script/bootstrap fetched. Without one models are refused, and all else works."),
+    ROW(model_processes, INTEGER, "MODEL_PROCESSES", "0", .min = 0, .max = 1024, .group = "Models",
+        .doc = "Most processes that have a model each; 0: one for each processor."),
+    ROW(model_threads, INTEGER, "MODEL_THREADS", "1", .min = 1, .max = 256, .group = "Models",
+        .doc = "Threads of each, for one run: more answer one film sooner, and fewer films in all."),
+    ROW(model_memory_bytes, SIZE, "MODEL_MEMORY", "2GiB", .min = 268435456, .max = 1099511627776, .group = "Models",
+        .doc = "Address space of each: a model that needs more is refused."),
+    ROW(model_timeout_s, DURATION, "MODEL_TIMEOUT", "30s", .min = 1, .max = 3600, .group = "Models",
+        .doc = "Longest time for loading a model and for one run, and longest wait for a process."),
+
     ROW(secret_key, TEXT, "SECRET_KEY", NULL, .flags = SETTING_SECRET | SETTING_REQUIRED, .min = 32, .max = 1000,
         .group = "Security",
         .doc = "At least 32 random characters. Signs tokens and seals patients' contact data: losing it loses those."),
