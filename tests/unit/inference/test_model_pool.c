@@ -1,6 +1,7 @@
 /* test_model_pool.c - models in processes of their own: what they answer, and what becomes of those that do harm. The
  * real program and the real ONNX Runtime. */
 #include "inference/model_pool.h"
+#include "base/boxed.h"
 #include "base/clock.h"
 #include "base/thread.h"
 #include "models.h"
@@ -12,6 +13,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <cmocka.h>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -323,6 +325,23 @@ static void test_processes_come_when_wanted_and_go_when_forgotten(void **state)
     model_pool_close(other);
 }
 
+static void test_shared_memory_is_given_back(void **state)
+{
+    (void)state;
+    struct boxed process = BOXED_NONE;
+    struct stat about;
+    char byte = 1;
+    process.memory = memfd_create("test", MFD_CLOEXEC);
+    assert_true(process.memory >= 0 && ftruncate(process.memory, 1 << 20) == 0);
+    assert_int_equal(pwrite(process.memory, film, sizeof(film), 1 << 19), sizeof(film));
+    boxed_clear(&process);
+    assert_int_equal(pread(process.memory, &byte, 1, (1 << 19) + 5), 1);
+    assert_true(byte == 0 && fstat(process.memory, &about) == 0);
+    assert_int_equal(about.st_size, 1 << 20);
+    assert_int_equal(about.st_blocks, 0);
+    close(process.memory);
+}
+
 static void test_without_a_library_it_is_said(void **state)
 {
     (void)state;
@@ -385,6 +404,7 @@ int main(void)
         cmocka_unit_test(test_one_that_dies_at_each_attempt),
         cmocka_unit_test(test_stopping_ends_what_runs),
         cmocka_unit_test(test_processes_come_when_wanted_and_go_when_forgotten),
+        cmocka_unit_test(test_shared_memory_is_given_back),
         cmocka_unit_test(test_without_a_library_it_is_said),
         cmocka_unit_test(test_a_library_that_is_another),
     };

@@ -1,5 +1,6 @@
 /* test_onnx_file.c - what files say of themselves; those that are refused before anything runs them. */
 #include "inference/onnx_file.h"
+#include "inference/onnx_runtime.h"
 #include "models.h"
 
 #include <setjmp.h>
@@ -85,6 +86,45 @@ static void test_what_is_cut_off_is_no_model(void **state)
     assert_false(onnx_file_read(S(""), &arena, &file, &error));
 }
 
+/* A key is a number of 32 bits. Readers that drop what is above them find "functions" where another finds a field that
+ * it does not know, and weights in other files may hide there. */
+static void test_keys_are_read_as_the_runtime_reads_them(void **state)
+{
+    (void)state;
+    struct onnx_file file;
+    struct str whole = model_bytes(&arena, "brightness");
+    static const unsigned char empty[] = { 26, 0 }, same_in_five[] = { 26 | 128, 128, 128, 128, 0, 0 },
+                               beyond[] = { 26 | 128, 128, 128, 128, 16, 0 };
+    const struct {
+        const unsigned char *at;
+        size_t len;
+        bool ok;
+    } rows[] = { { empty, sizeof(empty), true },
+                 { same_in_five, sizeof(same_in_five), true },
+                 { beyond, sizeof(beyond), false } };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char *copy = arena_alloc(&arena, whole.len + (ptrdiff_t)rows[i].len);
+        memcpy(copy, whole.at, (size_t)whole.len);
+        memcpy(copy + whole.len, rows[i].at, rows[i].len);
+        error_clear(&error);
+        assert_int_equal(
+            onnx_file_read((struct str){ copy, whole.len + (ptrdiff_t)rows[i].len }, &arena, &file, &error),
+            rows[i].ok);
+    }
+}
+
+/* Whatever was inherited: official builds from 1.29 on send telemetry unless told not to before they are set up. */
+static void test_telemetry_is_off_before_anything_is_loaded(void **state)
+{
+    (void)state;
+    struct onnx_runtime *runtime;
+    setenv("ORT_DISABLE_TELEMETRY", "0", 1);
+    error_clear(&error);
+    assert_false(onnx_runtime_open("/nonexistent", &runtime, &error));
+    assert_int_equal(error.code, E_UNAVAILABLE);
+    assert_string_equal(getenv("ORT_DISABLE_TELEMETRY"), "1");
+}
+
 /* A graph in an attribute of a node of a graph, seventeen times. */
 static void test_depth_is_bounded(void **state)
 {
@@ -161,6 +201,8 @@ int main(void)
         cmocka_unit_test(test_scalars_have_no_dimensions),
         cmocka_unit_test(test_what_is_refused_is_refused_in_words),
         cmocka_unit_test(test_what_is_cut_off_is_no_model),
+        cmocka_unit_test(test_keys_are_read_as_the_runtime_reads_them),
+        cmocka_unit_test(test_telemetry_is_off_before_anything_is_loaded),
         cmocka_unit_test(test_depth_is_bounded),
         cmocka_unit_test(test_tensors),
     };
