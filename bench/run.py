@@ -16,6 +16,7 @@ from pathlib import Path
 import decoders
 import events
 import headers
+import inference
 import ingest
 import jobs
 import load
@@ -444,9 +445,10 @@ SERVER_PARTS = {
     "starts": starts,
 }
 SUITES = {"server": SERVER_PARTS, "imaging": {**headers.PARTS, **ingest.PARTS, **rendering.PARTS, **decoders.PARTS},
-          "jobs": jobs.PARTS, "events": events.PARTS}
+          "jobs": jobs.PARTS, "events": events.PARTS, "inference": inference.PARTS}
 # Of the tables in docs/performance.md.
-MARKS = {"server": "bench", "imaging": "imaging", "jobs": "jobs", "events": "events"}
+MARKS = {"server": "bench", "imaging": "imaging", "jobs": "jobs", "events": "events",
+         "inference": "inference"}
 
 
 def main():
