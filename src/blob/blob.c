@@ -72,7 +72,7 @@ bool blob_open(struct str url, struct blob_store **out, struct error *error)
         return false;
     struct blob_store *store = calloc(1, sizeof(*store));
     assert(store);
-    *store = (struct blob_store){ .root = root, .root_fd = -1 };
+    *store = (struct blob_store){ .root = root, .root_fd = -1, .serving_fd = -1 };
     pthread_mutex_init(&store->making, NULL);
     store->journal = journal_new(store);
     if (!open_root(store, error)) {
@@ -98,6 +98,8 @@ void blob_close(struct blob_store *store)
     if (!store)
         return;
     journal_free(store->journal);
+    if (store->serving_fd >= 0)
+        close(store->serving_fd);
     if (store->root_fd >= 0)
         close(store->root_fd);
     pthread_mutex_destroy(&store->making);

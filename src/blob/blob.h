@@ -95,6 +95,17 @@ bool blob_claims(struct blob_store *store, bool (*each)(void *context, struct st
 bool blob_alone(struct blob_store *store);
 void blob_share(struct blob_store *store);
 
+/* Whose store is it? Its mark, a line of text in the file ROOT/installation; "" when it has none. E_UNREADABLE: the file
+ * says nothing. */
+enum { BLOB_MARK_MAX = 63 };
+bool blob_mark(struct blob_store *store, char out[BLOB_MARK_MAX + 1], struct error *error);
+/* Durable when it returns true. E_CONFLICT: it has one. */
+bool blob_set_mark(struct blob_store *store, struct str mark, struct error *error);
+/* A server works on the store, which has a mark, until blob_close or the end of the process: `alone`, or beside others
+ * that are not. E_CONFLICT: another does. Whoever else uses the store (commands, workers) asks nobody. Where the file
+ * system knows no locks, nobody is kept away. */
+bool blob_serve(struct blob_store *store, bool alone, struct error *error);
+
 /* Temporary files older than `age_s`. Returns how many were removed. */
 int blob_sweep(struct blob_store *store, int64_t age_s);
 /* Every key under `prefix`, in no order; stops when `each` returns false. `changed`: when its bytes were written or it

@@ -1,6 +1,7 @@
 /* store.h - what the files of this folder share: the store itself and its directories. Private to blob/.
  *
  *   ROOT/            root_fd; everything below is reached from it, so that nothing outside can be named
+ *     installation   mark.c
  *     tmp/UUID       being written; swept at start
  *     tmp/claim+KEY  claim.c
  *     tmp/journal+UUID   journal.h
@@ -22,7 +23,8 @@ struct journal;
 struct blob_store {
     char *root;
     int root_fd;
-    dev_t device; /* the file system it was on at the start */
+    int serving_fd; /* -1, or what blob_serve holds */
+    dev_t device;   /* the file system it was on at the start */
     /* Directories are made, and found durable, one at a time. */
     pthread_mutex_t making;
     uint64_t durable[BLOB_DIRECTORIES_KNOWN]; /* sums of the names of directories; under `making` */

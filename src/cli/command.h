@@ -19,7 +19,9 @@ struct command {
     const char *positional;  /* as cli_decode */
     const char *summary;
     bool opens_app; /* settings, log, database and stores are opened before it runs */
-    bool internal;  /* started by ourselves: not in the list of commands */
+    /* With opens_app: the stores are compared with the database before it runs (site/installation.h). */
+    enum { STORES_UNUSED, STORES_READ, STORES_WRITTEN } stores;
+    bool internal; /* started by ourselves: not in the list of commands */
 };
 extern const struct command commands[];
 extern const int command_count;

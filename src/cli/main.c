@@ -4,6 +4,7 @@
 #include "server/app.h"
 #include "base/text.h"
 #include "schema/cli.h"
+#include "site/installation.h"
 
 #include <locale.h>
 
@@ -16,17 +17,19 @@ const struct command commands[] = {
     { "user", cmd_user, &user_options, "action,username",
       "list accounts; unlock, disable, enable or reset-password of one", true },
     { "migrate", cmd_migrate, &migrate_options, "action", "up, down, current or history of the database schema", true },
-    { "import", cmd_import, &import_options, "folder", "Take files below a folder as if they were uploaded", true },
-    { "purge", cmd_purge, &purge_options, NULL, "Remove deleted files for good, and uploads nobody completed", true },
-    { "fsck", cmd_fsck, &fsck_command_options, NULL, "Compare rows and files", true },
+    { "import", cmd_import, &import_options, "folder", "Take files below a folder as if they were uploaded", true,
+      STORES_WRITTEN },
+    { "purge", cmd_purge, &purge_options, NULL, "Remove deleted files for good, and uploads nobody completed", true,
+      STORES_WRITTEN },
+    { "fsck", cmd_fsck, &fsck_command_options, NULL, "Compare rows and files", true, STORES_READ },
     { "backup", cmd_backup, &backup_options, "what,place",
-      "Make a backup in a folder: backup FOLDER; or look at one: backup verify FOLDER", true },
+      "Make a backup in a folder: backup FOLDER; or look at one: backup verify FOLDER", true, STORES_READ },
     { "restore", cmd_restore, &restore_options, "source", "Bring a backup into an empty database and an empty store",
       false },
     { "jobs", cmd_jobs, &jobs_options, "action,id",
       "list, show, watch, cancel or retry work in the background; list what was rejected", true },
     { "worker", cmd_worker, &worker_options, NULL, "Do jobs until told to stop, beside a server or on another host",
-      true },
+      true, STORES_WRITTEN },
     { "dicom", cmd_dicom, &dicom_options, "action,files", "Print what is in DICOM files: dump or json", false },
     { "openapi", cmd_openapi, NULL, NULL, "Print the OpenAPI document", false },
     { "config", cmd_config, &config_options, NULL, "Print the settings in force, secrets masked", false },
@@ -104,7 +107,10 @@ static int run_with_app(const struct command *command, struct call *c, int argc,
     }
     c->app = &app;
     c->db = app.db;
-    int status = run(command, c, argc, argv);
+    bool ready = command->stores == STORES_UNUSED ||
+                 installation_take_all(c, command->stores == STORES_READ ? INSTALLATION_LOOKS : INSTALLATION_USES);
+    db_release(c);
+    int status = ready ? run(command, c, argc, argv) : command_failed(c);
     db_release(c);
     app_close(&app);
     return status;

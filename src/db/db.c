@@ -57,6 +57,11 @@ bool db_has_ended(struct db *db)
     return db->driver->has_ended && db->driver->has_ended(db);
 }
 
+bool db_serve(struct db *db, struct error *error)
+{
+    return !db->driver->serve || db->driver->serve(db, error);
+}
+
 bool db_is_local(const struct db *db)
 {
     return db->driver->local;

@@ -134,6 +134,7 @@ struct driver {
     bool local;
     bool (*open)(struct db *db, struct error *error);
     void (*close)(struct db *db);
+    bool (*serve)(struct db *db, struct error *error); /* NULL: any number of servers */
     bool (*borrow)(struct db *db, struct db_connection **out, struct error *error);
     void (*give_back)(struct db_connection *connection);
     void (*count)(struct db *db, int64_t *open, int64_t *busy, int64_t *waiting);

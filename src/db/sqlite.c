@@ -378,6 +378,7 @@ static void configure_library(void)
 
 static void release(struct sqlite *sqlite)
 {
+    sqlite_serve_no_more(sqlite);
     free(sqlite->file.path);
     free(sqlite->wal.path);
     pthread_mutex_destroy(&sqlite->lock);
@@ -407,6 +408,7 @@ static bool sqlite_open(struct db *db, struct error *error)
     if (!sqlite)
         abort();
     sqlite->db = db;
+    sqlite->serving_fd = -1;
     db->state = sqlite;
     pthread_mutex_init(&sqlite->lock, NULL);
     bool keyed = pthread_key_create(&sqlite->slot, leave_slot) == 0;
@@ -440,6 +442,7 @@ const struct driver driver_sqlite = {
     .local = true,
     .open = sqlite_open,
     .close = sqlite_close,
+    .serve = sqlite_serve,
     .borrow = sqlite_borrow,
     .give_back = sqlite_give_back,
     .count = sqlite_count,

@@ -40,6 +40,7 @@ struct sqlite {
     struct db_connection *free;
     struct db_connection *all;
     struct sqlite_writer *writer;
+    int serving_fd; /* -1, or what sqlite_serve holds */
 };
 
 /* sqlite.c */
@@ -48,6 +49,11 @@ void sqlite_disconnect(struct sqlite_connection *connection); /* takes NULL */
 /* Do the names of the database and of its WAL still lead to what is open? What is written to a file that was moved away
  * or removed is lost with it, and who connects now finds another. False: E_UNAVAILABLE. Asks the system, twice. */
 bool sqlite_is_in_place(const struct sqlite *sqlite, struct error *error);
+
+/* sqlite_serving.c: E_CONFLICT when another process has said so of the same file. Until the end of this one, or
+ * sqlite_serve_no_more. */
+bool sqlite_serve(struct db *db, struct error *error);
+void sqlite_serve_no_more(struct sqlite *sqlite);
 
 /* sqlite_pages.c: how pages are cached. Before SQLite is used first. */
 void sqlite_pages_register(void);

@@ -7,6 +7,7 @@
 #include "records/filing.h"
 #include "server/health.h"
 #include "server/work.h"
+#include "site/installation.h"
 #include "site/listen.h"
 #include "site/metrics.h"
 #include "web/openapi_document.h"
@@ -139,6 +140,19 @@ bool app_open_results(struct app *app, struct error *error)
     return results_open(folder.at, config->result_memory_bytes, config->result_disk_bytes, &app->results, error);
 }
 
+/* Before anything is looked for in the stores. */
+static bool take_stores(struct app *app, struct error *error)
+{
+    struct call c;
+    call_init(&c, app, app->db);
+    bool ok = installation_take_all(&c, INSTALLATION_SERVES);
+    if (!ok)
+        *error = c.error;
+    db_release(&c);
+    call_release(&c);
+    return ok;
+}
+
 static bool open_serving(struct app *app, struct error *error)
 {
     const struct config *config = &app->config;
@@ -217,11 +231,15 @@ bool app_open(struct app *app, bool serving)
         return complain(&error, "log");
     if (!open_database(app, &error))
         return complain(&error, "database");
+    if (serving && !db_serve(app->db, &error))
+        return complain(&error, "database");
     if (!blob_open(app->config.storage_url, &app->files, &error))
         return complain(&error, "file store");
-    blob_reserve(app->files, app->config.storage_reserve_bytes);
     if (app->config.archive_url.len && !blob_open(app->config.archive_url, &app->archive, &error))
         return complain(&error, "archive store");
+    if (serving && !take_stores(app, &error))
+        return complain(&error, "file store");
+    blob_reserve(app->files, app->config.storage_reserve_bytes);
     if (!authority_open(app->config.secret_key, &app->authority, &error))
         return complain(&error, "tokens");
     if (serving && !app_open_redis(app, app->log, &error))

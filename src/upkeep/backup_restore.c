@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "db/snapshot.h"
+#include "site/installation.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -223,6 +224,13 @@ static bool check_rows(struct restoring *r, struct call *c, int64_t *absent)
     return cursor_close(&rows);
 }
 
+/* The database brings its own. */
+static bool mark_stores(struct restoring *r, struct call *c)
+{
+    return installation_take(c, r->files, "STORAGE_URL", INSTALLATION_USES) &&
+           (!r->archive || installation_take(c, r->archive, "ARCHIVE_URL", INSTALLATION_USES));
+}
+
 static bool check_database(struct restoring *r, struct error *error)
 {
     struct db_options place = place_of(r->order->config);
@@ -239,6 +247,7 @@ static bool check_database(struct restoring *r, struct error *error)
                   r->about.schema);
     if (ok && absent > r->about.missing)
         ok = fail(&c, E_INTERNAL, "%" PRId64 " rows name files that the backup has not", absent);
+    ok = ok && mark_stores(r, &c);
     if (!ok)
         *error = c.error;
     r->done->schema = schema;

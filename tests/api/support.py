@@ -672,9 +672,11 @@ def nothing_new(server, before):
 
 
 def is_of_the_store(path):
-    """A file that a row may name; not what can be made again, nor the journal."""
+    """A file that a row may name; not what can be made again, nor the journal, nor the store's own mark."""
     text = str(path)
-    return not any(part in text for part in ("/thumbnails/", "/rendered/", "/tmp/journal+"))
+    return path.name != "installation" and not any(
+        part in text for part in ("/thumbnails/", "/rendered/", "/tmp/journal+")
+    )
 
 
 def own_mounts():

@@ -396,6 +396,82 @@ static void one_of_many_threads_wins_a_key(void **state)
     assert_int_equal(count_temporary(f), 0);
 }
 
+/* ---- whose store it is ---- */
+
+static struct blob_store *open_again(struct fixture *f)
+{
+    struct blob_store *store;
+    char url[100];
+    snprintf(url, sizeof(url), "file://%s/a/b", f->folder);
+    assert_true(blob_open(str_from(url), &store, &f->error));
+    return store;
+}
+
+static void a_mark_is_given_once(void **state)
+{
+    struct fixture *f = *state;
+    char mark[BLOB_MARK_MAX + 1] = "x";
+    assert_true(blob_mark(f->store, mark, &f->error));
+    assert_string_equal(mark, "");
+    assert_true(blob_set_mark(f->store, S("first"), &f->error));
+    assert_false(blob_set_mark(f->store, S("second"), &f->error));
+    assert_int_equal(f->error.code, E_CONFLICT);
+    error_clear(&f->error);
+    struct blob_store *again = open_again(f);
+    assert_true(blob_mark(again, mark, &f->error));
+    assert_string_equal(mark, "first");
+    blob_close(again);
+    assert_int_equal(count_temporary(f), 0);
+}
+
+static void a_mark_that_says_nothing_is_not_none(void **state)
+{
+    struct fixture *f = *state;
+    char path[100], mark[BLOB_MARK_MAX + 1], much[BLOB_MARK_MAX + 2];
+    memset(much, 'a', sizeof(much));
+    const struct str wrong[] = { S(""), S(" \n"), S("a\0b"), { much, sizeof(much) } };
+    snprintf(path, sizeof(path), "%s/a/b/installation", f->folder);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        FILE *file = fopen(path, "w");
+        assert_non_null(file);
+        assert_int_equal(fwrite(wrong[i].at, 1, (size_t)wrong[i].len, file), wrong[i].len);
+        fclose(file);
+        assert_false(blob_mark(f->store, mark, &f->error));
+        assert_int_equal(f->error.code, E_UNREADABLE);
+        error_clear(&f->error);
+    }
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(symlink("/etc/hostname", path), 0);
+    assert_false(blob_mark(f->store, mark, &f->error));
+}
+
+static bool serves(struct blob_store *store, bool alone)
+{
+    struct error error = { 0 };
+    bool ok = blob_serve(store, alone, &error);
+    assert_int_equal(error.code, ok ? E_NONE : E_CONFLICT);
+    return ok;
+}
+
+static void one_serves_alone_or_many_together(void **state)
+{
+    struct fixture *f = *state;
+    struct blob_store *others[3];
+    assert_true(blob_set_mark(f->store, S("mine"), &f->error));
+    for (int i = 0; i < 3; i++)
+        others[i] = open_again(f);
+    assert_true(serves(others[0], true));
+    assert_false(serves(others[1], true));
+    assert_false(serves(others[1], false));
+    blob_close(others[0]);
+    assert_true(serves(others[1], false));
+    assert_true(serves(others[2], false));
+    assert_false(serves(f->store, true));
+    blob_close(others[1]);
+    blob_close(others[2]);
+    assert_true(serves(f->store, true));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -417,6 +493,9 @@ int main(void)
         TEST(space),
         TEST(a_full_disk_is_said),
         TEST(one_of_many_threads_wins_a_key),
+        TEST(a_mark_is_given_once),
+        TEST(a_mark_that_says_nothing_is_not_none),
+        TEST(one_serves_alone_or_many_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -252,7 +252,8 @@ static void down_undoes_up(void **state)
     assert_true(migrate_to(&call, &roentgen_migrations, 0, NULL, NULL));
     assert_true(db_integer(
         &call, &left,
-        "select count(*) from sqlite_master where name not like 'sqlite_%' and name <> 'schema_migrations'"));
+        "select count(*) from sqlite_master where name not like 'sqlite_%' and name not in ('schema_migrations', "
+        "'installation')")); /* 0030 says why that stays */
     assert_int_equal(left, 0);
     assert_true(migrate_to(&call, &roentgen_migrations, roentgen_migrations.count, NULL, NULL));
 }

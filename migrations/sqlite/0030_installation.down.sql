@@ -1,0 +1,1 @@
+-- The table stays: the stores go on carrying what it says, and after the way up it has to say the same.
