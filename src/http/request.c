@@ -1,5 +1,6 @@
 /* request.c - request objects: taken from a free list, filled from what libmicrohttpd parsed, asked by the
  * application, given back. */
+#include "http/layout.h"
 #include "http/server.h"
 #include "base/names.h"
 
@@ -141,6 +142,7 @@ void request_read_target(struct request *r, const char *uri)
 
 struct scan {
     struct request *r;
+    struct layout layout;
     int hosts, lengths, encodings;
     struct str encoding;
     int refused; /* status */
@@ -200,6 +202,7 @@ static enum MHD_Result take_header(void *self, enum MHD_ValueKind kind, const ch
         return refuse(scan, 400, "a header name holds characters that are not allowed");
     if (!header_value_is_clean(header->value))
         return refuse(scan, 400, "a header value holds control characters");
+    layout_field(&scan->layout, header->name, (struct str){ value, value ? (ptrdiff_t)value_size : 0 });
     take_framing(scan, header->name, value ? (struct str){ value, (ptrdiff_t)value_size } : S(""));
     return MHD_YES;
 }
@@ -235,10 +238,13 @@ bool request_read_headers(struct request *r, const char *method, const char *ver
     read_method(r, method);
     r->http_1_0 = strcmp(version, "HTTP/1.0") == 0;
     const union MHD_ConnectionInfo *size = MHD_get_connection_info(r->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    layout_begin(&scan.layout, str_from(version));
     if (size && (ptrdiff_t)size->header_size > r->server->options.max_header_bytes)
         refuse(&scan, 431, "the headers are too large");
     else
         MHD_get_connection_values_n(r->mhd, MHD_HEADER_KIND, take_header, &scan);
+    if (size && !scan.refused && !layout_end(&scan.layout, method + size->header_size))
+        refuse(&scan, 400, "each header is one line, and ends with CR LF");
     check_framing(&scan);
     r->has_body = scan.encodings > 0 || r->content_length > 0;
     if (!scan.refused)

@@ -393,3 +393,75 @@ def test_headers_that_can_be_read_in_two_ways(doctor):
     problem(doctor.post("/patients", content=body, headers=twice), 400)
     coded = [("Content-Type", "application/json"), ("Content-Encoding", "identity"), ("Content-Encoding", "gzip")]
     problem(doctor.post("/patients", content=body, headers=coded), 415)
+
+
+ASKS = b"GET /health/live HTTP/1.1\r\nHost: x\r\nA: b\r\n"
+NOT_LINES = {
+    "LF after the request line": b"GET /health/live HTTP/1.1\nHost: x\r\nA: b\r\n\r\n",
+    "LF after the first header": b"GET /health/live HTTP/1.1\r\nHost: x\nA: b\r\n\r\n",
+    "LF after the last header": b"GET /health/live HTTP/1.1\r\nHost: x\r\nA: b\n\r\n",
+    "LF for the empty line": b"GET /health/live HTTP/1.1\r\nHost: x\r\nA: b\r\n\n",
+    "LF everywhere": b"GET /health/live HTTP/1.1\nHost: x\n\n",
+    "LF without headers": b"GET /health/live HTTP/1.0\r\n\n",
+    "a second line": ASKS + b"C: d\r\n e\r\nF: g\r\n\r\n",
+    "a second line with a tab": ASKS + b"C: d\r\n\te\r\nF: g\r\n\r\n",
+    "a second line that is the last": ASKS + b"C: d\r\n e\r\n\r\n",
+    "a second line of spaces": ASKS + b"C: d\r\n  \r\nF: g\r\n\r\n",
+    "a second line of the Host": b"GET /health/live HTTP/1.1\r\nHost: x\r\n y\r\n\r\n",
+    "a NUL in a value": ASKS + b"C: d\0e\r\nF: g\r\n\r\n",
+    "a NUL in the last value": ASKS + b"C: d\0e\r\n\r\n",
+    "a NUL at the end of a value": ASKS + b"C: d\0\r\nF: g\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("sent", NOT_LINES.values(), ids=NOT_LINES)
+def test_headers_are_lines_that_end_with_crlf(server, sent):
+    """RFC 9112 2.2 and 5.2: what a proxy may read in another way is refused, and the connection ends."""
+    with connect(server) as s:
+        s.sendall(sent)
+        reply = b""
+        while part := s.recv(65536):
+            reply += part
+    assert status_of(reply) == 400 and b"CR LF" in reply, reply
+    assert reply.count(b"HTTP/1.1 ") == 1 and b"connection: close" in reply.lower()
+
+
+def test_a_second_line_makes_no_other_header(server):
+    """libmicrohttpd joins the line to the name before it: this one would be Transfer-Encoding, of which the rest of the
+    line, and a proxy, knows nothing."""
+    smuggled = (
+        b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Transfer-Encodin: chunked\r\n g\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+    )
+    reply = raw(server, smuggled)
+    assert status_of(reply) == 400 and b"CR LF" in reply, reply
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [b"GE", b"T /health/live HTTP/1.1\r", b"\nHost: x", b"\r\nA:", b" b\r", b"\n\r", b"\n"],
+        [b"\r\nGET /health/live HTTP/1.1\r\nHost:x\r\nA:\r\nB: \t \r\nC: d  \t\r\n\r\n"],
+        [b"GET /health/live HTTP/1.0\r\n\r\n"],
+        [ASKS + b"C: " + b"d" * 9000 + b"\r\n", b"E: " + b"f" * 5000 + b"\r\n", b"\r\n"],
+        [b"GET http://x/health/live HTTP/1.1\r\nHost: x\r\nCookie: a=b; c=d\r\n\r\n"],
+    ],
+    ids=["in pieces", "spaces", "HTTP/1.0", "long", "absolute"],
+)
+def test_headers_that_are_lines_are_taken(server, pieces):
+    with connect(server) as s:
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for piece in pieces:
+            s.sendall(piece)
+        assert status_of(s.recv(65536)) == 200
+
+
+def test_requests_behind_each_other_are_lines_too(server):
+    """Of those that share a buffer each is looked at where it begins."""
+    fine = b"GET /health/live HTTP/1.1\r\nHost: x\r\nA: b\r\n\r\n"
+    with connect(server) as s:
+        s.sendall(fine * 3 + NOT_LINES["a second line"] + fine)
+        data = b""
+        while part := s.recv(65536):
+            data += part
+    assert data.count(b"HTTP/1.1 200") == 3 and data.count(b"HTTP/1.1 400") == 1
