@@ -17,6 +17,7 @@
 #include "records/renewal.h"
 #include "records/trash_work.h"
 #include "intake/upload_chunks.h"
+#include "inference/model_pool.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "base/thread.h"
@@ -120,8 +121,9 @@ static int wait_for_end(struct app *app, const sigset_t *set)
         case SIGINT:
             log_write(app->log, LOG_INFO, NULL, "server.stopping", "finishing what is under way");
             /* A little earlier than requests are cut off, so that those who wait for a database that is silent can be
-             * told. */
+             * told; so for a model. */
             db_end_within(app->db, app->config.stop_grace_s * 900);
+            model_pool_end_within(app->models, app->config.stop_grace_s * 900);
             bool clean = http_stop(app->http, (int)app->config.stop_grace_s * 1000);
             log_write(app->log, LOG_INFO, NULL, "server.stopped",
                       clean ? "all requests were answered" : "some requests were cut off");

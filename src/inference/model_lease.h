@@ -20,6 +20,7 @@ struct model_slot {
     char runtime[MODEL_RUNTIME_MAX];
     int64_t used_us; /* when it was given back */
     bool taken;
+    char lent_for[MODEL_DIGEST_BYTES + 1]; /* while it is taken: the model that is wanted; under the lock */
 };
 
 const struct model_pool_options *model_pool_options(const struct model_pool *pool);

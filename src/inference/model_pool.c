@@ -11,6 +11,8 @@
 
 /* A run that waits; lives on the stack of who waits. */
 struct waiter {
+    struct str digest;
+    int64_t since_us;
     struct waiter *next;
 };
 
@@ -22,6 +24,8 @@ struct model_pool {
     struct model_slot *slots;
     struct waiter *first, **last;
     bool stopping;
+    struct background ender; /* stops all when its moment comes; there is one if ends_us is set */
+    int64_t ends_us;
     uint64_t number;
     struct model_pool_stats stats;
 };
@@ -63,10 +67,36 @@ void model_pool_stop(struct model_pool *pool)
     pthread_mutex_unlock(&pool->lock);
 }
 
+static void end_then(void *context)
+{
+    struct model_pool *pool = context;
+    background_lock(&pool->ender);
+    while (!pool->ender.stopping && background_wait(&pool->ender, pool->ends_us))
+        continue;
+    bool due = !pool->ender.stopping;
+    background_unlock(&pool->ender);
+    if (due)
+        model_pool_stop(pool);
+}
+
+void model_pool_end_within(struct model_pool *pool, int64_t ms)
+{
+    struct error error = { 0 };
+    pool->ends_us = clock_monotonic_us() + ms * 1000;
+    if (background_start(&pool->ender, "model-ender", end_then, pool, &error))
+        return;
+    pool->ends_us = 0;
+    model_pool_stop(pool); /* nobody could do it later */
+}
+
 void model_pool_close(struct model_pool *pool)
 {
     if (!pool)
         return;
+    if (pool->ends_us) {
+        background_stop(&pool->ender);
+        background_release(&pool->ender);
+    }
     model_pool_stop(pool);
     for (int i = 0; i < pool->options.processes; i++)
         if (pool->slots[i].process.pid)
@@ -117,22 +147,49 @@ void model_pool_trouble(struct model_pool *pool, const char *trouble)
 
 /* ---- slots; under the lock ---- */
 
-/* One that has this model; one that has none; the one that was idle longest. NULL: all are taken. */
-static struct model_slot *find_free(struct model_pool *pool, struct str digest)
+/* A process that has another model makes room at once for one that no process has; where one has it and is busy, only
+ * when that takes longer than this. So two models that are asked in turns do not push each other out each time. */
+enum { PATIENCE_US = 100000 };
+
+static bool has(const struct model_slot *slot, struct str digest)
 {
-    struct model_slot *idle = NULL, *empty = NULL;
+    return slot->process.pid && str_equal(str_from(slot->digest), digest);
+}
+
+/* Is it one's turn? Who comes later goes first where a process is free that has his model, until somebody has been
+ * patient. */
+static bool may_take(const struct model_pool *pool, const struct waiter *self, bool has_model, int64_t now_us)
+{
+    const struct waiter *w = pool->first;
+    if (w == self)
+        return true;
+    if (!has_model || now_us - w->since_us >= PATIENCE_US)
+        return false;
+    while (w != self && !str_equal(w->digest, self->digest))
+        w = w->next;
+    return w == self;
+}
+
+/* One that has this model; one that has none; the one that was idle longest. NULL: none is free, or not for him. */
+static struct model_slot *find_free(struct model_pool *pool, const struct waiter *self, int64_t now_us)
+{
+    struct model_slot *own = NULL, *idle = NULL, *empty = NULL;
+    bool is_busy = false; /* a process that has the model, or will */
     for (int i = 0; i < pool->options.processes; i++) {
         struct model_slot *slot = &pool->slots[i];
         if (slot->taken)
-            continue;
-        if (slot->process.pid && str_equal(str_from(slot->digest), digest))
-            return slot;
-        if (!slot->process.pid)
+            is_busy = is_busy || str_equal(str_from(slot->lent_for), self->digest);
+        else if (has(slot, self->digest))
+            own = slot;
+        else if (!slot->process.pid)
             empty = slot;
         else if (!idle || slot->used_us < idle->used_us)
             idle = slot;
     }
-    return empty ? empty : idle;
+    if (is_busy && now_us - self->since_us < PATIENCE_US)
+        idle = NULL;
+    struct model_slot *found = own ? own : empty ? empty : idle;
+    return found && may_take(pool, self, own, now_us) ? found : NULL;
 }
 
 static void leave(struct model_pool *pool, const struct waiter *self)
@@ -155,20 +212,24 @@ static bool refuse(struct error *error, const char *why)
 struct model_slot *model_slot_take(struct model_pool *pool, struct str digest, struct error *error)
 {
     struct model_slot *slot = NULL;
-    struct waiter self = { NULL };
-    int64_t until_us = clock_monotonic_us() + pool->options.timeout_ms * 1000;
-    bool late = false;
+    int64_t now_us = clock_monotonic_us(), until_us = now_us + pool->options.timeout_ms * 1000;
+    struct waiter self = { digest, now_us, NULL };
     pthread_mutex_lock(&pool->lock);
     *pool->last = &self;
     pool->last = &self.next;
     pool->stats.waiting++;
-    while (!pool->stopping && !late && !(pool->first == &self && (slot = find_free(pool, digest))))
-        late = !thread_wait(&pool->freed, &pool->lock, until_us);
+    while (!pool->stopping && now_us < until_us && !(slot = find_free(pool, &self, now_us))) {
+        int64_t patient_us = self.since_us + PATIENCE_US;
+        thread_wait(&pool->freed, &pool->lock, now_us < patient_us && patient_us < until_us ? patient_us : until_us);
+        now_us = clock_monotonic_us();
+    }
     leave(pool, &self);
-    if (slot)
+    if (slot) {
         slot->taken = true;
-    else
+        snprintf(slot->lent_for, sizeof(slot->lent_for), "%.*s", STR_FMT(digest));
+    } else {
         refuse(error, pool->stopping ? "the server is shutting down" : "all models are busy: try again later");
+    }
     pthread_cond_broadcast(&pool->freed); /* another is first now */
     pthread_mutex_unlock(&pool->lock);
     return slot;
@@ -237,7 +298,7 @@ void model_forget(struct model_pool *pool, struct str digest)
     for (int i = 0; i < pool->options.processes; i++) {
         struct model_slot *slot = &pool->slots[i];
         pthread_mutex_lock(&pool->lock);
-        bool found = !slot->taken && slot->process.pid && str_equal(str_from(slot->digest), digest);
+        bool found = !slot->taken && has(slot, digest);
         slot->taken = slot->taken || found;
         pthread_mutex_unlock(&pool->lock);
         if (found) {

@@ -16,8 +16,8 @@
  *
  * A process has no network, no files and no way to start programs, and a bounded memory and time. It keeps one model,
  * named by the digest of its bytes, until another is wanted and no process is free: the one that was idle longest makes
- * room. Who waits for a process gets one in the order in which they came. A model is told of nothing but tensors: not
- * whose they are, nor what they are of.
+ * room. Who waits for a process gets one in the order in which they came, a process that has his model a little sooner.
+ * A model is told of nothing but tensors: not whose they are, nor what they are of.
  *
  * The model is blamed (E_INVALID) for what it can do: it used all the processor time of a run, asked for more memory
  * than allowed, ended its process by a signal that a program raises itself, or gave what is no answer (a wrong shape,
@@ -77,6 +77,8 @@ struct model_pool;
 bool model_pool_open(const struct model_pool_options *options, struct model_pool **out, struct error *error);
 /* Runs under way and those that come fail with E_UNAVAILABLE; takes NULL. */
 void model_pool_stop(struct model_pool *pool);
+/* The same when so much time has passed, for a server that lets what is under way end; once at most. */
+void model_pool_end_within(struct model_pool *pool, int64_t ms);
 void model_pool_close(struct model_pool *pool); /* takes NULL. Nobody may be in a call of it */
 
 bool model_describe(struct model_pool *pool, const struct model_file *file, struct arena *arena, struct model_face *out,

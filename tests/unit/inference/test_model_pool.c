@@ -273,9 +273,8 @@ static struct model_pool *another_pool(int processes, const char *library)
 }
 
 /* Who waits for a model that never ends, hears that the pool stops; its process is gone and buried. */
-static void test_stopping_ends_what_runs(void **state)
+static void check_stopping(void (*stop)(struct model_pool *))
 {
-    (void)state;
     int before = kill_models(0);
     struct asked asked = { .pool = another_pool(1, NULL), .name = "endless" };
     struct model_pool_stats stats;
@@ -285,13 +284,33 @@ static void test_stopping_ends_what_runs(void **state)
         usleep(1000);
         model_pool_stats(asked.pool, &stats);
     } while (!stats.running);
-    model_pool_stop(asked.pool);
+    stop(asked.pool);
     pthread_join(thread, NULL);
     assert_false(asked.ok);
     assert_int_equal(asked.error.code, E_UNAVAILABLE);
     assert_non_null(strstr(asked.error.message, "shutting down"));
     model_pool_close(asked.pool);
     assert_int_equal(kill_models(0), before);
+}
+
+static void test_stopping_ends_what_runs(void **state)
+{
+    (void)state;
+    check_stopping(model_pool_stop);
+}
+
+static void stop_soon(struct model_pool *other)
+{
+    model_pool_end_within(other, 1);
+}
+
+static void test_stopping_by_and_by(void **state)
+{
+    (void)state;
+    check_stopping(stop_soon);
+    struct model_pool *other = another_pool(1, NULL); /* closed before its moment comes */
+    model_pool_end_within(other, 3600000);
+    model_pool_close(other);
 }
 
 static void test_processes_come_when_wanted_and_go_when_forgotten(void **state)
@@ -403,6 +422,7 @@ int main(void)
         cmocka_unit_test(test_one_that_was_killed_is_replaced),
         cmocka_unit_test(test_one_that_dies_at_each_attempt),
         cmocka_unit_test(test_stopping_ends_what_runs),
+        cmocka_unit_test(test_stopping_by_and_by),
         cmocka_unit_test(test_processes_come_when_wanted_and_go_when_forgotten),
         cmocka_unit_test(test_shared_memory_is_given_back),
         cmocka_unit_test(test_without_a_library_it_is_said),
