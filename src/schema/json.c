@@ -248,6 +248,9 @@ static bool take_json(const struct json_place *p, const struct field *field, str
     const char *trouble = json_check_tree(json, &message);
     if (trouble)
         return refuse(p, field, prefix, trouble, message);
+    if (p->rounded && json_holds_rounded(json))
+        return refuse(p, field, prefix, "too_large",
+                      S("holds a whole number beyond 64 bits, which would be rounded: send it as a text"));
     struct text text;
     text_init(&text, limits.max);
     json_put_tree(&text, json);
@@ -296,7 +299,7 @@ const char *json_take_text(const struct field *field, void *member, struct str t
         *message = S("must be valid JSON");
         return "not_json";
     }
-    bool ok = json_take(&(struct json_place){ &error, arena, "" }, field, member, json, S(""));
+    bool ok = json_take(&(struct json_place){ &error, arena, "", flaw.rounded }, field, member, json, S(""));
     json_decref(json);
     if (ok)
         return NULL;
@@ -329,7 +332,7 @@ bool json_decode(struct call *c, struct str body, const struct schema *schema, v
     json_t *root = json_read(body, &c->arena, &flaw);
     if (!root)
         return fail(c, E_BAD_REQUEST, "line %d, column %d: %s", flaw.line, flaw.column, flaw.what);
-    struct json_place place = { &c->error, &c->arena, "body" };
+    struct json_place place = { &c->error, &c->arena, "body", flaw.rounded };
     uint64_t taken = 0;
     if (json_is_object(root))
         take_object(&place, schema, record, root, preset_members(schema, record, &c->arena), partial, S(""), &taken);

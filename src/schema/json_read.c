@@ -77,7 +77,8 @@ static void write_too_large(char *at, ptrdiff_t len)
     memcpy(at + len - 3, "301", 3);
 }
 
-static void fit_number(char *at, ptrdiff_t len)
+/* True: a whole number was rounded. */
+static bool fit_number(char *at, ptrdiff_t len)
 {
     if (at[0] == '-') {
         at++;
@@ -90,19 +91,23 @@ static void fit_number(char *at, ptrdiff_t len)
     int64_t n;
     double real;
     if (digits == len && len > 1 && at[0] == '0')
-        return; /* malformed, and stays so */
+        return false; /* malformed, and stays so */
     if (digits == len && len >= 19 && len <= 300) {
-        if (!str_to_integer(number, &n))
-            write_integer_as_real(at, len);
-    } else if (digits > 0 && len >= 5 && (digits == len || !str_to_real(number, &real))) {
+        if (str_to_integer(number, &n))
+            return false;
+        write_integer_as_real(at, len);
+        return true;
+    }
+    if (digits > 0 && len >= 5 && (digits == len || !str_to_real(number, &real))) {
         char last = at[len - 1];
         if (digits == len ? len > 300 : last >= '0' && last <= '9')
             write_too_large(at, len);
     }
+    return false;
 }
 
 /* A copy in which such numbers are replaced, byte for byte, so that lines and columns stay true. */
-static struct str fit_numbers(struct str text, struct arena *arena)
+static struct str fit_numbers(struct str text, struct arena *arena, bool *rounded)
 {
     struct str copy = arena_copy(arena, text);
     char *at = (char *)(uintptr_t)copy.at; /* ours: it was made a line ago */
@@ -115,7 +120,7 @@ static struct str fit_numbers(struct str text, struct arena *arena)
         while (end < copy.len && is_number_char(at[end]))
             end++;
         if (end > i && ((at[i] >= '0' && at[i] <= '9') || at[i] == '-'))
-            fit_number(at + i, end - i);
+            *rounded = fit_number(at + i, end - i) || *rounded;
         i = end > i ? end : i + 1;
     }
     return copy;
@@ -147,17 +152,18 @@ static const char *describe(enum json_error_code code)
 json_t *json_read(struct str text, struct arena *arena, struct json_flaw *flaw)
 {
     enum { FLAGS = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL };
+    flaw->rounded = false;
     if (!check_bounds(text, flaw))
         return NULL;
     json_error_t error;
     json_t *json = json_loadb(text.len ? text.at : "", (size_t)text.len, FLAGS, &error);
     if (!json && json_error_code(&error) == json_error_numeric_overflow) {
-        struct str fitted = fit_numbers(text, arena);
+        struct str fitted = fit_numbers(text, arena, &flaw->rounded);
         json = json_loadb(fitted.at, (size_t)fitted.len, FLAGS, &error);
     }
     if (!json) {
         *flaw = (struct json_flaw){ error.line > 0 ? error.line : 1, error.column > 0 ? error.column : 1,
-                                    describe(json_error_code(&error)) };
+                                    describe(json_error_code(&error)), false };
     }
     return json;
 }
@@ -182,6 +188,18 @@ static void put_members(struct text *out, const json_t *json)
     text_put_char(out, '}');
 }
 
+/* One that is whole stays a real: to readers that tell the two apart, 1e300 as digits is another number. */
+static void put_real(struct text *out, double n)
+{
+    ptrdiff_t from = text_str(out).len;
+    text_put_real(out, n);
+    struct str digits = str_slice(text_str(out), from, text_str(out).len);
+    for (ptrdiff_t i = 0; i < digits.len; i++)
+        if (strchr(".eEl", digits.at[i]))
+            return;
+    text_put(out, S(".0"));
+}
+
 void json_put_tree(struct text *out, const json_t *json)
 {
     switch (json_typeof(json)) {
@@ -204,7 +222,7 @@ void json_put_tree(struct text *out, const json_t *json)
         text_put_integer(out, json_integer_value(json));
         break;
     case JSON_REAL:
-        text_put_real(out, json_real_value(json));
+        put_real(out, json_real_value(json));
         break;
     case JSON_TRUE:
         text_put(out, S("true"));
@@ -239,4 +257,21 @@ const char *json_check_tree(const json_t *json, struct str *message)
         }
     }
     return trouble;
+}
+
+bool json_holds_rounded(const json_t *json)
+{
+    const char *key;
+    json_t *value;
+    if (json_is_real(json))
+        return fabs(json_real_value(json)) >= 0x1p63;
+    for (size_t i = 0; json_is_array(json) && i < json_array_size(json); i++)
+        if (json_holds_rounded(json_array_get(json, i)))
+            return true;
+    json_object_foreach((json_t *)(uintptr_t)json, key, value)
+    {
+        if (json_holds_rounded(value))
+            return true;
+    }
+    return false;
 }

@@ -18,6 +18,7 @@ enum { JSON_VALUES_MAX = 200000 };
 struct json_flaw {
     int line, column;
     const char *what; /* never quotes the text */
+    bool rounded;     /* also of what was read: a whole number beyond 64 bits became a real, which is not the same */
 };
 
 /* The tree (json_decref it), or NULL with *flaw. Strings may hold U+0000. */
@@ -27,12 +28,15 @@ json_t *json_read(struct str text, struct arena *arena, struct json_flaw *flaw);
 void json_put_tree(struct text *out, const json_t *json);
 /* NULL, or a problem type: U+0000 in a text, a number past what a double can hold. */
 const char *json_check_tree(const json_t *json, struct str *message);
+/* Is there a number in it that may be one of those which were rounded? */
+bool json_holds_rounded(const json_t *json);
 
 /* Sets a member of any kind from JSON; problems go to `error`. */
 struct json_place {
     struct error *error;
     struct arena *arena;
     const char *name; /* "body" */
+    bool rounded;     /* as json_flaw has it */
 };
 bool json_take(const struct json_place *place, const struct field *field, void *member, const json_t *json,
                struct str prefix);
