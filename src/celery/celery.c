@@ -47,6 +47,7 @@ static bool make_kinds(struct celery *celery, struct error *error)
                                    .attempts = ATTEMPTS,
                                    .by_hand = true,
                                    .is_free = true,
+                                   .refuses = celery_kwargs_check,
                                    .time_limit_s = app->config.task_time_limit_s,
                                    .doc = "Work of a program elsewhere." };
         celery->kinds[celery->kind_count++] = kind;

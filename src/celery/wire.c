@@ -89,13 +89,32 @@ static bool is_plain(struct str s, ptrdiff_t most)
     return s.len > 0 && s.len <= most;
 }
 
-static bool is_object(struct str text, struct arena *arena)
+static bool has_type(const json_t *json)
+{
+    const char *key;
+    json_t *value;
+    for (size_t i = 0; json_is_array(json) && i < json_array_size(json); i++)
+        if (has_type(json_array_get(json, i)))
+            return true;
+    json_object_foreach((json_t *)(uintptr_t)json, key, value)
+    {
+        if (!strcmp(key, "__type__") || has_type(value))
+            return true;
+    }
+    return false;
+}
+
+const char *celery_kwargs_check(struct str kwargs, struct arena *arena)
 {
     struct json_flaw flaw;
-    json_t *json = json_read(text, arena, &flaw);
-    bool is = json_is_object(json);
+    json_t *json = json_read(kwargs, arena, &flaw);
+    const char *trouble = !json_is_object(json) ? "what it is told is no JSON object"
+                          : flaw.rounded        ? "it holds a whole number beyond 64 bits"
+                          : has_type(json)      ? "no object in it may have the member __type__, of which Celery makes "
+                                                  "something else"
+                                                : NULL;
     json_decref(json);
-    return is;
+    return trouble;
 }
 
 const char *celery_task_check(const struct celery_task *task, struct arena *arena)
@@ -108,7 +127,7 @@ const char *celery_task_check(const struct celery_task *task, struct arena *aren
         return "the queue's name is none that Celery takes";
     if (task->delivery < 0 || task->delivery >= CELERY_TAGS)
         return "it was sent too often";
-    return is_object(task->kwargs, arena) ? NULL : "what it is told is no JSON object";
+    return celery_kwargs_check(task->kwargs, arena);
 }
 
 static struct str body_of(const struct celery_task *task, struct arena *arena)

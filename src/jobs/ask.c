@@ -32,8 +32,10 @@ static bool read_payload(struct call *c, const struct job_kind *kind, struct str
         struct json *payload = arena_new(&c->arena, struct json);
         payload->text = text.len ? text : S("{}");
         *out = payload;
-        return is_object(payload->text) ||
-               error_add_problem(&c->error, &c->arena, "body", S("payload"), "not_an_object", "must be an object");
+        if (!is_object(payload->text))
+            return error_add_problem(&c->error, &c->arena, "body", S("payload"), "not_an_object", "must be an object");
+        const char *why = kind->refuses ? kind->refuses(payload->text, &c->arena) : NULL;
+        return !why || error_add_problem(&c->error, &c->arena, "body", S("payload"), "not_taken", "%s", why);
     }
     if (!kind->payload) {
         bool empty = !text.len || str_equal(str_trim(text), S("null")) || str_equal(str_trim(text), S("{}"));

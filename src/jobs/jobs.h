@@ -88,6 +88,8 @@ struct job_kind {
     const char *doc;
     bool by_hand; /* may be asked for by its name (jobs_ask), by those who manage the system */
     bool is_free; /* without schemas: it is told any JSON object (a struct json), and answers any JSON */
+    /* Free ones: NULL, or in words why this object cannot be passed on as it is. NULL: any can. */
+    const char *(*refuses)(struct str payload, struct arena *arena);
 };
 
 /* As it is stored and shown. */
