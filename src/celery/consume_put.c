@@ -65,6 +65,8 @@ static void look_at(struct consumer *consumer, struct taken *t)
         refuse(t, "NotRegistered", r->name);
     else if (!kind->by_hand)
         refuse(t, "PermissionError", S("this task may not be asked for"));
+    else if (r->refused)
+        refuse(t, "ValueError", str_from(r->refused));
     else if (r->has_args)
         refuse(t, "TypeError", S("this task takes keyword arguments only"));
     else if (r->has_followers)

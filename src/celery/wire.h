@@ -12,7 +12,7 @@
  * base64: celery_message always has them.
  *
  * What comes from there was written by strangers: it is bounded, parsed strictly, and said to be broken in words that
- * quote nothing of it.
+ * quote nothing of it. Results and envelopes may hold what Python's json writes and JSON has not (wire_python.c).
  */
 #ifndef ROENTGEN_CELERY_WIRE_H
 #define ROENTGEN_CELERY_WIRE_H
@@ -62,6 +62,10 @@ struct celery_task {
     int64_t delivery;     /* how often it has been sent before: the delivery tag is another one each time */
     int64_t time_limit_s; /* of Celery's worker, hard */
 };
+/* Would every worker read what it is told as it was meant? NULL, or words why not. An object with the member __type__
+ * is not one to kombu from 5.3 on (kombu/utils/json.py, object_hook): it makes a date, bytes or a decimal of it, and
+ * when that fails loses the message, with all of it in its log. kombu 5.2 leaves it as it is. */
+const char *celery_kwargs_check(struct str kwargs, struct arena *arena);
 /* Would every worker take it? NULL, or words why not. */
 const char *celery_task_check(const struct celery_task *task, struct arena *arena);
 /* The same bytes for the same task. */
@@ -102,8 +106,9 @@ struct celery_request {
     int64_t priority; /* 0 to 9 */
     struct instant eta, expires;
     bool has_args, has_followers; /* callbacks, errbacks, a chain or a chord */
+    const char *refused;          /* NULL, or why its body is not taken: whoever sent it can be told */
 };
-/* NULL, or what is wrong with it. */
+/* NULL, or what is wrong with it, when nobody can be told (no id, or no reply_to). */
 const char *celery_request_read(struct str text, struct arena *arena, struct celery_request *out);
 /* The ids that a broadcast revokes, at most `most`; 0: it is about something else, or broken. */
 int celery_revoked(struct str text, struct arena *arena, struct str *ids, int most, bool *terminate);

@@ -1,21 +1,25 @@
 /* wire_read.c - messages, results and broadcasts that others wrote. */
-#include "celery/wire.h"
+#include "celery/wire_parts.h"
 
-#include "base/crypto.h"
 #include "base/text.h"
 #include "schema/field.h"
-#include "schema/json_read.h"
 
 enum { WORDS_MAX = 800 };
 
 /* ---- parts ---- */
 
-static struct str text_of(const json_t *object, const char *name, struct arena *arena)
+struct str wire_text(const json_t *object, const char *name, struct arena *arena)
 {
     const json_t *member = json_object_get(object, name);
     if (!json_is_string(member))
         return STR_NULL;
     return arena_copy(arena, (struct str){ json_string_value(member), (ptrdiff_t)json_string_length(member) });
+}
+
+bool wire_says(const json_t *object, const char *name, const char *text)
+{
+    const json_t *member = json_object_get(object, name);
+    return json_is_string(member) && !strcmp(json_string_value(member), text);
 }
 
 static struct str tree_of(const json_t *json, ptrdiff_t most, struct arena *arena)
@@ -28,7 +32,7 @@ static struct str tree_of(const json_t *json, ptrdiff_t most, struct arena *aren
     return copy;
 }
 
-static bool is_nothing(const json_t *json)
+bool wire_is_nothing(const json_t *json)
 {
     return !json || json_is_null(json) || json_is_false(json) || (json_is_array(json) && !json_array_size(json)) ||
            (json_is_object(json) && !json_object_size(json));
@@ -45,16 +49,15 @@ static bool is_name(struct str s, ptrdiff_t most)
 }
 
 /* The object in `text`; NULL, with words, when it is none. */
-static json_t *read_object(struct str text, struct arena *arena, const char **trouble)
+static json_t *read_object(struct str text, struct arena *arena, bool *strange, const char **trouble)
 {
     struct json_flaw flaw;
-    struct str message;
     if (text.len > CELERY_MESSAGE_MAX) {
         *trouble = "it is too large";
         return NULL;
     }
-    json_t *json = json_read(text, arena, &flaw);
-    *trouble = !json ? flaw.what : json_is_object(json) ? json_check_tree(json, &message) : "it is no JSON object";
+    json_t *json = json_read(wire_of_python(text, arena, strange), arena, &flaw);
+    *trouble = !json ? flaw.what : json_is_object(json) ? NULL : "it is no JSON object";
     if (*trouble && json)
         json_decref(json);
     return *trouble ? NULL : json;
@@ -97,7 +100,7 @@ static struct str words_of(const json_t *result, struct arena *arena)
     const json_t *message = json_object_get(result, "exc_message");
     if (json_is_object(result)) {
         put_word(&text, json_object_get(result, "exc_type"));
-        if (!is_nothing(message))
+        if (!wire_is_nothing(message))
             text_put(&text, S(": "));
         for (size_t i = 0; i < json_array_size(message); i++) {
             if (i)
@@ -106,7 +109,7 @@ static struct str words_of(const json_t *result, struct arena *arena)
         }
         if (message && !json_is_array(message))
             put_word(&text, message);
-    } else if (!is_nothing(result)) {
+    } else if (!wire_is_nothing(result)) {
         put_word(&text, result);
     }
     struct str copy = arena_copy(arena, str_at_most(text_str(&text), WORDS_MAX));
@@ -117,19 +120,24 @@ static struct str words_of(const json_t *result, struct arena *arena)
 const char *celery_result_read(struct str text, struct arena *arena, struct celery_result *out)
 {
     struct celery_result result = { 0 };
+    struct str message;
     const char *trouble;
-    json_t *json = read_object(text, arena, &trouble);
+    bool strange;
+    json_t *json = read_object(text, arena, &strange, &trouble);
     if (!json)
         return trouble;
-    struct str status = text_of(json, "status", arena);
-    result.id = text_of(json, "task_id", arena);
+    struct str status = wire_text(json, "status", arena);
+    result.id = wire_text(json, "task_id", arena);
     result.state = state_of(status);
     const json_t *value = json_object_get(json, "result");
     if (result.state == CELERY_SUCCESS)
         result.value = value ? tree_of(value, CELERY_MESSAGE_MAX, arena) : S("null");
     else
         result.words = words_of(value, arena);
+    bool fits = result.state != CELERY_SUCCESS || !(strange || (value && json_check_tree(value, &message)));
     json_decref(json);
+    if (!fits)
+        return "it holds a number that is none in JSON, or whole and beyond 64 bits";
     if (!status.len || !is_name(result.id, CELERY_ID_MAX))
         return "it has no status, or no task_id";
     *out = result;
@@ -143,15 +151,15 @@ static bool moment_of(const json_t *headers, const char *name, struct arena *are
 {
     const json_t *member = json_object_get(headers, name);
     *out = INSTANT_NULL;
-    return is_nothing(member) || instant_parse(text_of(headers, name, arena), out);
+    return wire_is_nothing(member) || instant_parse(wire_text(headers, name, arena), out);
 }
 
 static const char *read_headers(const json_t *headers, struct arena *arena, struct celery_request *out)
 {
-    out->name = text_of(headers, "task", arena);
-    out->id = text_of(headers, "id", arena);
-    out->group_id = text_of(headers, "group", arena);
-    out->parent_id = text_of(headers, "parent_id", arena);
+    out->name = wire_text(headers, "task", arena);
+    out->id = wire_text(headers, "id", arena);
+    out->group_id = wire_text(headers, "group", arena);
+    out->parent_id = wire_text(headers, "parent_id", arena);
     if (!is_name(out->id, CELERY_ID_MAX))
         return "headers.id is none";
     if (!is_name(out->name, CELERY_NAME_MAX))
@@ -173,30 +181,9 @@ static const char *read_body(const json_t *body, struct arena *arena, struct cel
         return "the body is not [args, kwargs, embed]";
     out->has_args = json_array_size(json_array_get(body, 0)) > 0;
     for (size_t i = 0; i < sizeof(followers) / sizeof(followers[0]); i++)
-        out->has_followers = out->has_followers || !is_nothing(json_object_get(embed, followers[i]));
+        out->has_followers = out->has_followers || !wire_is_nothing(json_object_get(embed, followers[i]));
     out->kwargs = tree_of(kwargs, CELERY_MESSAGE_MAX, arena);
     return str_is_null(out->kwargs) ? "it is too large" : NULL;
-}
-
-static bool says(const json_t *object, const char *name, const char *text)
-{
-    const json_t *member = json_object_get(object, name);
-    return json_is_string(member) && !strcmp(json_string_value(member), text);
-}
-
-/* The JSON text that an envelope holds; null, with words. */
-static struct str body_text(const json_t *json, struct arena *arena, const char **trouble)
-{
-    struct str plain = STR_NULL, body = text_of(json, "body", arena);
-    const json_t *properties = json_object_get(json, "properties");
-    *trouble = NULL;
-    if (!says(json, "content-type", "application/json"))
-        *trouble = "the content-type is not application/json";
-    else if (says(properties, "body_encoding", "utf-8"))
-        plain = body;
-    else if (!says(properties, "body_encoding", "base64") || !crypto_unbase64(body, arena, &plain))
-        *trouble = "the body is not base64";
-    return *trouble ? STR_NULL : plain;
 }
 
 static int64_t priority_of(const json_t *properties)
@@ -206,17 +193,11 @@ static int64_t priority_of(const json_t *properties)
     return n < 0 ? 0 : n > 9 ? 9 : n;
 }
 
-static const char *read_envelope(const json_t *json, struct arena *arena, struct celery_request *out)
+static const char *take_body(const json_t *json, struct arena *arena, struct celery_request *out)
 {
-    const json_t *properties = json_object_get(json, "properties");
-    const char *trouble = read_headers(json_object_get(json, "headers"), arena, out);
-    struct str message;
+    const char *trouble;
     struct json_flaw flaw;
-    out->delivery_tag = text_of(properties, "delivery_tag", arena);
-    out->priority = priority_of(properties);
-    if (!trouble && !out->delivery_tag.len)
-        trouble = "properties.delivery_tag is none";
-    struct str plain = trouble ? STR_NULL : body_text(json, arena, &trouble);
+    struct str message, plain = wire_body(json, arena, &trouble);
     if (trouble)
         return trouble;
     json_t *body = json_read(plain, arena, &flaw);
@@ -228,11 +209,26 @@ static const char *read_envelope(const json_t *json, struct arena *arena, struct
     return trouble;
 }
 
+static const char *read_envelope(const json_t *json, struct arena *arena, struct celery_request *out)
+{
+    const json_t *properties = json_object_get(json, "properties");
+    const char *trouble = read_headers(json_object_get(json, "headers"), arena, out);
+    out->delivery_tag = wire_text(properties, "delivery_tag", arena);
+    out->priority = priority_of(properties);
+    if (!trouble && !out->delivery_tag.len)
+        trouble = "properties.delivery_tag is none";
+    if (trouble)
+        return trouble;
+    out->refused = take_body(json, arena, out);
+    return json_is_string(json_object_get(properties, "reply_to")) ? NULL : out->refused;
+}
+
 const char *celery_request_read(struct str text, struct arena *arena, struct celery_request *out)
 {
     struct celery_request request = { .eta = INSTANT_NULL, .expires = INSTANT_NULL };
     const char *trouble;
-    json_t *json = read_object(text, arena, &trouble);
+    bool strange;
+    json_t *json = read_object(text, arena, &strange, &trouble);
     if (!json)
         return trouble;
     trouble = read_envelope(json, arena, &request);
@@ -248,11 +244,11 @@ static int read_revoked(const json_t *body, struct arena *arena, struct str *ids
 {
     const json_t *arguments = json_object_get(body, "arguments"), *given = json_object_get(arguments, "task_id");
     int count = 0;
-    if (!says(body, "method", "revoke"))
+    if (!wire_says(body, "method", "revoke"))
         return 0;
     *terminate = json_is_true(json_object_get(arguments, "terminate"));
     if (json_is_string(given) && most > 0)
-        ids[count++] = text_of(arguments, "task_id", arena);
+        ids[count++] = wire_text(arguments, "task_id", arena);
     for (size_t i = 0; i < json_array_size(given) && count < most; i++) {
         const json_t *one = json_array_get(given, i);
         if (json_is_string(one))
@@ -266,10 +262,11 @@ int celery_revoked(struct str text, struct arena *arena, struct str *ids, int mo
 {
     const char *trouble;
     struct json_flaw flaw;
-    json_t *json = read_object(text, arena, &trouble);
+    bool strange;
+    json_t *json = read_object(text, arena, &strange, &trouble);
     if (!json)
         return 0;
-    struct str plain = body_text(json, arena, &trouble);
+    struct str plain = wire_body(json, arena, &trouble);
     json_t *body = plain.len ? json_read(plain, arena, &flaw) : NULL;
     int count = body ? read_revoked(body, arena, ids, most, terminate) : 0;
     json_decref(body);

@@ -64,6 +64,14 @@ def slow(**what):
     return "done"
 
 
+@app.task(name="roentgen.ai.colours")
+def colours(**what):
+    """Words as a library writes them for a terminal, of a file whose name is not UTF-8, with numbers of any size."""
+    if what.get("returned"):
+        return {"number": 12345678901234567890123}
+    raise ValueError("\x1b[31mno such file\x1b[0m: a\x00b \udce9", 12345678901234567890123, float("nan"))
+
+
 @app.task(name="roentgen.ai.large")
 def large(**what):
     return "x" * what["bytes"]

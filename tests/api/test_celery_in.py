@@ -136,6 +136,28 @@ def test_what_is_not_done_here_is_said(client, taker, house):
     refused("roentgen.uploads.sweep", NotImplementedError, "chains", chain=[follower])
 
 
+def test_what_cannot_be_read_is_answered(client, redis, taker, house):
+    """kombu's gzip is unpacked; other compressions, other serialisers, and bodies that no job can be told."""
+    packed = client.send_task("roentgen.files.scrub", kwargs={"files": 10}, compression="gzip")
+    assert packed.get(timeout=PATIENCE)["findings"] == 0
+
+    def refused(words, **more):
+        result = client.send_task("roentgen.files.scrub", **{"kwargs": {"files": 1}, **more})
+        with pytest.raises(ValueError, match=words):
+            result.get(timeout=PATIENCE)
+        assert not jobs_of(house, result)
+
+    refused("only gzip", compression="bzip2")
+    refused("application/json", serializer="pickle")
+    refused("application/json", serializer="pickle", compression="gzip")
+    refused("too large when", kwargs={"files": "1" * 2_000_000}, compression="gzip")
+    refused("not JSON", kwargs={"files": float("nan")})
+    refused("JSON of ours", kwargs={"files": "\x00"})
+    refused("files", kwargs={"files": 2**64 + 1})
+    refused("files", kwargs={"files": datetime.datetime(2026, 11, 27)})
+    assert not redis.client.llen("roentgen.rejected")
+
+
 def test_later_too_late_and_revoked(client, taker, house):
     past = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=10)
     expired = client.send_task("roentgen.uploads.sweep", expires=past)

@@ -4,6 +4,8 @@
 #include "base/crypto.h"
 #include "jobs/jobs.h"
 
+#include <zlib.h>
+
 #undef fail /* cmocka has one, too */
 #include "../base/test.h"
 
@@ -94,8 +96,8 @@ static void what_would_end_a_worker_is_not_sent(void **state)
     struct arena arena;
     arena_init(&arena);
     const struct celery_task fine = { .id = S(ID), .name = S("a.b"), .kwargs = S("{}"), .queue = S("celery") };
-    struct celery_task wrong[6];
-    for (int i = 0; i < 6; i++)
+    struct celery_task wrong[9];
+    for (int i = 0; i < 9; i++)
         wrong[i] = fine;
     wrong[0].id = S("");
     wrong[1].name = S("a \"b");
@@ -103,8 +105,11 @@ static void what_would_end_a_worker_is_not_sent(void **state)
     wrong[3].kwargs = S("{\"a\": NaN}");
     wrong[4].queue = S("a\nb");
     wrong[5].delivery = CELERY_TAGS;
+    wrong[6].kwargs = S("{\"__type__\": \"decimal\", \"__value__\": \"x\"}");
+    wrong[7].kwargs = S("{\"a\": [0, {\"b\": {\"__type__\": 1}}]}");
+    wrong[8].kwargs = S("{\"a\": 9223372036854775808}");
     assert_null(celery_task_check(&fine, &arena));
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 9; i++)
         assert_non_null(celery_task_check(&wrong[i], &arena));
     arena_release(&arena);
 }
@@ -171,10 +176,59 @@ static void what_is_broken_is_said(void **state)
     struct arena arena;
     struct celery_request got;
     arena_init(&arena);
-    for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++)
-        assert_non_null(celery_request_read(with_body(bodies[i], &arena), &arena, &got));
+    for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+        assert_null(celery_request_read(with_body(bodies[i], &arena), &arena, &got));
+        assert_non_null(got.refused); /* it has a reply_to: who sent it is told */
+    }
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         assert_non_null(celery_request_read(str_from(texts[i]), &arena, &got));
+    arena_release(&arena);
+}
+
+/* Other headers, content-type and body (of which there are `len` bytes, in base64) of the captured message. */
+static struct str wrapped(const char *type, const char *headers, const void *body, size_t len, struct arena *arena)
+{
+    struct str bytes = { body, (ptrdiff_t)len };
+    return arena_format(arena,
+                        "{\"body\": \"%.*s\", \"content-type\": \"%s\", \"headers\": {\"task\": \"a.b\", \"id\": "
+                        "\"x\"%s}, \"properties\": {\"reply_to\": \"1\", \"body_encoding\": \"base64\", "
+                        "\"delivery_tag\": \"tag\"}}",
+                        STR_FMT(crypto_base64(bytes, arena)), type, headers);
+}
+
+static void a_packed_body_is_unpacked_so_far(void **state)
+{
+    (void)state;
+    static const char body[] = "[[], {\"files\": 10}, {}]", packing[] = ", \"compression\": \"application/x-gzip\"";
+    static const char json[] = "application/json";
+    enum { BOMB = 8 * CELERY_MESSAGE_MAX };
+    struct arena arena;
+    struct celery_request got;
+    unsigned char packed[100];
+    uLongf len = sizeof(packed), bomb_len = compressBound(BOMB);
+    arena_init(&arena);
+    assert_int_equal(compress(packed, &len, (const unsigned char *)body, sizeof(body) - 1), Z_OK);
+    assert_null(celery_request_read(wrapped(json, packing, packed, len, &arena), &arena, &got));
+    assert_null(got.refused);
+    assert_str_is(got.kwargs, "{\"files\":10}");
+    unsigned char *zeros = arena_alloc(&arena, BOMB), *bomb = arena_alloc(&arena, (ptrdiff_t)bomb_len);
+    memset(zeros, ' ', BOMB);
+    assert_int_equal(compress(bomb, &bomb_len, zeros, BOMB), Z_OK);
+    const struct str refused[] = {
+        wrapped(json, packing, bomb, bomb_len, &arena),
+        wrapped(json, packing, packed, len - 3, &arena),
+        wrapped(json, packing, body, sizeof(body) - 1, &arena),
+        wrapped(json, packing, "", 0, &arena),
+        wrapped(json, ", \"compression\": \"application/x-bz2\"", packed, len, &arena),
+        wrapped(json, ", \"compression\": 5", body, sizeof(body) - 1, &arena),
+        wrapped("application/x-yaml", "", body, sizeof(body) - 1, &arena),
+    };
+    static const char *const words[] = { "too large", "cannot be unpacked", "cannot be unpacked", "cannot be unpacked",
+                                         "only gzip", "only gzip",          "application/json" };
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        assert_null(celery_request_read(refused[i], &arena, &got));
+        assert_non_null(strstr(got.refused, words[i]));
+    }
     arena_release(&arena);
 }
 
@@ -197,6 +251,16 @@ static void results_say_what_came_of_it(void **state)
           CELERY_FAILURE, "E: text" },
         { "{\"status\": \"FAILURE\", \"result\": {\"exc_type\": \"E\", \"exc_message\": []}, \"task_id\": \"" ID "\"}",
           CELERY_FAILURE, "E" },
+        /* What Python's json writes, and JSON has not. */
+        { "{\"status\": \"FAILURE\", \"result\": {\"exc_type\": \"E\", \"exc_message\": [\"\\u001b[31mred\\u0000 "
+          "\\udc80 \\ud83d\\ude00 \\\\u0000\", NaN, -Infinity, 12345678901234567890123, 1e999]}, \"task_id\": \"" ID
+          "\"}",
+          CELERY_FAILURE,
+          "E:  [31mred\xef\xbf\xbd \xef\xbf\xbd \xf0\x9f\x98\x80 \\u0000, NaN, -Infinity, 12345678901234567890123, 1e+301" },
+        { "{\"status\": \"SUCCESS\", \"result\": {\"a\\u0000\": [\"\\u0000\\ud800\", 9223372036854775807,-9223372036854775808]}, \"task_id\": "
+          "\"" ID "\"}",
+          CELERY_SUCCESS,
+          "{\"a\xef\xbf\xbd\":[\"\xef\xbf\xbd\xef\xbf\xbd\",9223372036854775807,-9223372036854775808]}" },
         { "{\"status\": \"RETRY\", \"result\": null, \"task_id\": \"" ID "\"}", CELERY_RETRY, "" },
         { "{\"status\": \"STARTED\", \"result\": {\"pid\": 1}, \"task_id\": \"" ID "\"}", CELERY_STARTED, "" },
         { "{\"status\": \"MINE\", \"result\": 3, \"task_id\": \"" ID "\"}", CELERY_OTHER, "3" },
@@ -210,6 +274,11 @@ static void results_say_what_came_of_it(void **state)
         assert_str_is(got.id, ID);
         assert_str_is(got.state == CELERY_SUCCESS ? got.value : got.words, rows[i].told);
     }
+    static const char *const numbers[] = { "NaN", "[-Infinity]", "{\"a\": 9223372036854775808}", "1e999", "0123" };
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        assert_non_null(celery_result_read(
+            arena_format(&arena, "{\"status\": \"SUCCESS\", \"result\": %s, \"task_id\": \"x\"}", numbers[i]), &arena,
+            &got));
     assert_non_null(celery_result_read(S("{\"status\": \"SUCCESS\"}"), &arena, &got));
     assert_non_null(celery_result_read(S("{\"task_id\": \"x\"}"), &arena, &got));
     assert_non_null(
@@ -274,15 +343,11 @@ static void what_nobody_acknowledged_comes_again(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(keys_are_called_as_kombu_calls_them),
-        cmocka_unit_test(a_priority_is_rounded_down_to_a_step),
-        cmocka_unit_test(a_message_comes_back_as_it_went),
-        cmocka_unit_test(what_would_end_a_worker_is_not_sent),
-        cmocka_unit_test(a_captured_message_is_read),
-        cmocka_unit_test(what_is_broken_is_said),
-        cmocka_unit_test(results_say_what_came_of_it),
-        cmocka_unit_test(an_answer_is_one_that_is_read),
-        cmocka_unit_test(a_revocation_is_heard),
+        cmocka_unit_test(keys_are_called_as_kombu_calls_them),  cmocka_unit_test(a_priority_is_rounded_down_to_a_step),
+        cmocka_unit_test(a_message_comes_back_as_it_went),      cmocka_unit_test(what_would_end_a_worker_is_not_sent),
+        cmocka_unit_test(a_captured_message_is_read),           cmocka_unit_test(what_is_broken_is_said),
+        cmocka_unit_test(a_packed_body_is_unpacked_so_far),     cmocka_unit_test(results_say_what_came_of_it),
+        cmocka_unit_test(an_answer_is_one_that_is_read),        cmocka_unit_test(a_revocation_is_heard),
         cmocka_unit_test(what_nobody_acknowledged_comes_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
