@@ -1,5 +1,6 @@
 /* cmd_fsck.c - rows and files compared. It may run while the server does. */
 #include "cli/command.h"
+#include "cli/plain.h"
 
 #include "upkeep/recover.h"
 
@@ -20,7 +21,8 @@ const struct schema fsck_command_options = SCHEMA("Fsck", struct fsck_command, f
 
 static void tell(const char *line)
 {
-    printf("%s\n", line);
+    put_plain(stdout, str_from(line));
+    putchar('\n');
 }
 
 static int read_slice(struct call *c, int64_t files)

@@ -1,6 +1,6 @@
 /* cmd_import.c - a folder of files, or a single one, into the store, from a terminal (intake/import.h). SIGINT and
- * SIGTERM let what is under way finish, and what was done is said. The exit status is 0 unless something that may have
- * been a picture is not in the store. */
+ * SIGTERM end it; a file that is being read then is left for the next time, and what was done is said. The exit
+ * status is 0 unless something that may have been a picture is not in the store. */
 #include "cli/command.h"
 
 #include "intake/import.h"

@@ -1,6 +1,7 @@
 /* cmd_jobs.c - work in the background, from a terminal: what there is, how far it is, and ending it. */
 #include "cli/bar.h"
 #include "cli/command.h"
+#include "cli/plain.h"
 
 #include "celery/consume.h"
 #include "jobs/jobs.h"
@@ -44,7 +45,7 @@ static void put_line(const struct job *job)
     printf("%8" PRId64 "  %-10.*s  %-16.*s  %.*s  ", job->id, STR_FMT(state), STR_FMT(job->kind), (int)len, when);
     put_progress(job);
     if (job->state == JOB_FAILED)
-        printf("%.*s", STR_FMT(job->error));
+        put_plain(stdout, job->error);
     putchar('\n');
 }
 
@@ -134,8 +135,10 @@ static void draw(const struct job *job, bool terminal)
     printf("%s%" PRId64 "  %.*s  %.*s  ", terminal ? "\r\033[K" : "", job->id, STR_FMT(job->kind), STR_FMT(state));
     bar_put(job->progress_done, job->progress_total);
     put_progress(job);
-    if (job->error.len && job->state == JOB_FAILED)
-        printf("  %.*s", STR_FMT(job->error));
+    if (job->error.len && job->state == JOB_FAILED) {
+        fputs("  ", stdout);
+        put_plain(stdout, job->error);
+    }
     if (!terminal)
         putchar('\n');
     fflush(stdout);

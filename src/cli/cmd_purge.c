@@ -5,6 +5,7 @@
  * yes.
  */
 #include "cli/command.h"
+#include "cli/plain.h"
 
 #include "server/app.h"
 #include "upkeep/recover.h"
@@ -46,7 +47,8 @@ static void describe(const struct purgeable *sum)
 
 static void say(const char *line)
 {
-    puts(line);
+    put_plain(stdout, str_from(line));
+    putchar('\n');
 }
 
 static bool confirmed(const struct purgeable *sum)

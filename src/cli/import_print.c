@@ -2,6 +2,7 @@
 #include "cli/import_print.h"
 
 #include "base/clock.h"
+#include "cli/plain.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -66,8 +67,11 @@ void import_print_file(struct import_print *print, const char *path, enum outcom
     pthread_mutex_lock(&print->mutex);
     if (print->verbose || !outcomes[outcome].is_plain || (outcome == OUTCOME_FILED && why.len)) {
         clear_line(print);
-        fprintf(outcome == OUTCOME_REFUSED ? stderr : stdout, "%s: %s%s%.*s\n", path, outcomes[outcome].name,
-                why.len ? ": " : "", STR_FMT(why));
+        FILE *to = outcome == OUTCOME_REFUSED ? stderr : stdout;
+        put_plain(to, str_from(path));
+        fprintf(to, ": %s%s", outcomes[outcome].name, why.len ? ": " : "");
+        put_plain(to, why);
+        putc('\n', to);
     }
     show_progress(print);
     pthread_mutex_unlock(&print->mutex);
@@ -83,8 +87,11 @@ void import_print_end(struct import_print *print)
     for (int i = 0; i < OUTCOMES; i++)
         printf("%s%" PRId64 " %s", i ? ", " : "", n.counts[i], outcome_counted[i]);
     putchar('\n');
-    for (int i = 0; i < count; i++)
-        printf("  %" PRId64 " %s: %s\n", reasons[i].files, outcome_counted[reasons[i].outcome], reasons[i].key);
+    for (int i = 0; i < count; i++) {
+        printf("  %" PRId64 " %s: ", reasons[i].files, outcome_counted[reasons[i].outcome]);
+        put_plain(stdout, str_from(reasons[i].key));
+        putchar('\n');
+    }
     fflush(stdout);
     pthread_mutex_destroy(&print->mutex);
 }

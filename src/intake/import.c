@@ -30,19 +30,42 @@ struct importing {
         int64_t bytes;
     } queue[QUEUE_MAX];
     int first, count;
+    int taking;          /* threads */
     bool ended, stopped; /* no more paths come; none is taken any more */
     bool hopeless;       /* stopped, for the store or the database takes nothing */
 };
 
 /* ---- one file ---- */
 
-static bool spool_file(struct call *c, const char *path, struct spooled **out)
+static bool is_stopped(struct importing *import)
+{
+    pthread_mutex_lock(&import->mutex);
+    bool stopped = import->stopped;
+    pthread_mutex_unlock(&import->mutex);
+    return stopped;
+}
+
+/* Nothing of one that is too large is copied first. */
+static bool is_too_large(struct call *c, int fd)
+{
+    struct stat status;
+    int64_t most = c->app->config.max_upload_bytes;
+    return fstat(fd, &status) == 0 && status.st_size > most &&
+           !fail(c, E_TOO_LARGE, "a file may have at most %" PRId64 " bytes", most);
+}
+
+/* False without an error: all of it is to stop. */
+static bool spool_file(struct importing *import, struct call *c, const char *path, struct spooled **out)
 {
     char *buffer = arena_alloc(&c->arena, READ_BYTES);
     const char *slash = strrchr(path, '/');
     int fd = import_open_file(path);
     if (fd < 0) {
         fail(c, E_BAD_REQUEST, "it cannot be opened");
+        return false;
+    }
+    if (is_too_large(c, fd)) {
+        close(fd);
         return false;
     }
     struct spooled *file =
@@ -53,6 +76,7 @@ static bool spool_file(struct call *c, const char *path, struct spooled **out)
         got = file_read_at(fd, at, buffer, READ_BYTES);
         ok = got >= 0 ? got == 0 || spool_write(file, (struct str){ buffer, got }, &c->error)
                       : fail(c, E_BAD_REQUEST, "it cannot be read");
+        ok = ok && !is_stopped(import);
     }
     close(fd);
     if (ok)
@@ -142,7 +166,7 @@ static void import_one(struct importing *import, struct call *c, const struct qu
     struct image_file row;
     struct upload_details details = import->order->details;
     c->actor->audit = (struct audit_draft){ .action = "image_file.upload", .entity = "image_file" };
-    bool known = false, ok = spool_file(c, one->path, &file) && is_known(c, import, file, &row, &known);
+    bool known = false, ok = spool_file(import, c, one->path, &file) && is_known(c, import, file, &row, &known);
     if (ok && known && share(import, c, &row, last_study)) {
         import->watch->file(import->watch->context, one->path, one->bytes, OUTCOME_KNOWN, STR_NULL);
     } else if (ok && !known && upload_store(c, file, &details, import->order->owner, &row) &&
@@ -152,7 +176,7 @@ static void import_one(struct importing *import, struct call *c, const struct qu
                             outcome == OUTCOME_KEPT    ? row.status_reason
                             : outcome == OUTCOME_FILED ? row.conflict
                                                        : STR_NULL);
-    } else {
+    } else if (c->error.code) {
         enum outcome outcome = outcome_of_failure(c, one->path);
         import->watch->file(import->watch->context, one->path, one->bytes, outcome,
                             outcome == OUTCOME_SKIPPED ? S("not a picture")
@@ -183,6 +207,19 @@ static bool take_path(struct importing *import, struct queued *out)
     return taken;
 }
 
+/* Under the lock, by the thread that walks: waits for a change, and looks whether all of it is to stop. False: it
+ * is. */
+static bool look_around(struct importing *import)
+{
+    enum { LOOK_US = 200000 };
+    thread_wait(&import->change, &import->mutex, clock_monotonic_us() + LOOK_US);
+    if (!import->watch->goes_on(import->watch->context)) {
+        import->stopped = true;
+        pthread_cond_broadcast(&import->change);
+    }
+    return !import->stopped;
+}
+
 /* False: nobody wants any more. */
 static bool give_path(struct importing *import, const char *path, int64_t bytes)
 {
@@ -190,8 +227,8 @@ static bool give_path(struct importing *import, const char *path, int64_t bytes)
     if (!copy)
         abort();
     pthread_mutex_lock(&import->mutex);
-    while (import->count == QUEUE_MAX && !import->stopped)
-        pthread_cond_wait(&import->change, &import->mutex);
+    while (import->count == QUEUE_MAX && look_around(import))
+        continue;
     bool go_on = !import->stopped;
     if (go_on)
         import->queue[(import->first + import->count++) % QUEUE_MAX] = (struct queued){ copy, bytes };
@@ -228,6 +265,10 @@ static void take_given(void *context)
         db_release(&one);
     }
     call_release(&one);
+    pthread_mutex_lock(&import->mutex);
+    import->taking--;
+    pthread_cond_broadcast(&import->change);
+    pthread_mutex_unlock(&import->mutex);
 }
 
 static bool count_files(struct call *c, const struct import_order *order, const struct import_watch *watch)
@@ -237,7 +278,7 @@ static bool count_files(struct call *c, const struct import_order *order, const 
     int64_t files = 0, bytes = 0;
     bool goes_on = true;
     while (walk && (goes_on = watch->goes_on(watch->context)) && import_walk_next(walk, &found)) {
-        files += found.is_file;
+        files++;
         bytes += found.bytes;
     }
     import_walk_close(walk);
@@ -259,16 +300,29 @@ static bool give_files(struct importing *import, struct import_walk *walk)
     return true;
 }
 
+/* Those that are under way may take long: they hear that they are to stop. */
+static void wait_for_last(struct importing *import)
+{
+    pthread_mutex_lock(&import->mutex);
+    while (import->taking)
+        look_around(import);
+    pthread_mutex_unlock(&import->mutex);
+}
+
 static bool take_files(struct importing *import, struct import_walk *walk, struct error *error)
 {
     struct thread threads[THREADS] = { 0 };
     bool ok = true;
     pthread_mutex_init(&import->mutex, NULL);
     pthread_cond_init(&import->change, NULL);
-    for (int i = 0; i < THREADS && ok; i++)
-        ok = thread_start(&threads[i], "import", take_given, import, error);
+    import->taking = THREADS;
+    for (int i = 0; i < THREADS; i++) {
+        ok = ok && thread_start(&threads[i], "import", take_given, import, error);
+        import->taking -= !threads[i].started;
+    }
     bool all = ok && give_files(import, walk);
     end(import, !all, false);
+    wait_for_last(import);
     for (int i = 0; i < THREADS; i++)
         thread_join(&threads[i]);
     for (int i = 0; i < import->count; i++)

@@ -34,8 +34,8 @@ bool import_grantees(struct call *c, struct str list, struct import_order *order
  * which the name counts. E_NOT_FOUND, E_INVALID. */
 bool import_root(struct call *c, struct str below, struct str name, const char **out);
 
-/* Who watches. `file` comes from several threads at once; `goes_on` from the calling one: false ends it after the files
- * under way. */
+/* Who watches. `file` comes from several threads at once; `goes_on` from the calling one, some five times a second:
+ * false ends it, and a file under way that is not read to its end is left for the next time. */
 struct import_watch {
     void (*counted)(void *context, int64_t files, int64_t bytes);
     void (*file)(void *context, const char *path, int64_t bytes, enum outcome outcome, struct str why);

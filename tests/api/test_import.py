@@ -61,6 +61,29 @@ def test_reasons_are_counted_together(prepared, disc):
     assert any(line.startswith("  3 refused: ") for line in done.stdout.splitlines())
 
 
+def test_names_of_strangers_do_nothing_to_a_terminal(prepared, disc):
+    names = {"esc\x1b[2J.dcm": r"esc\x1b[2J.dcm", "two\nlines: filed.dcm": r"two\x0alines: filed.dcm"}
+    names |= {"turned\u202egnp.dcm": r"turned\u{202e}gnp.dcm", "中文.dcm": "中文.dcm"}
+    for name in names:
+        (disc / name).write_bytes(b"no picture")
+    (disc / os.fsdecode(b"bytes\xff.dcm")).write_bytes(b"no picture")
+    done = run(prepared, disc)
+    lines = done.stderr.splitlines()
+    assert len(lines) == 5 and all(": refused: " in line for line in lines)
+    for shown in [*names.values(), r"bytes\xff.dcm"]:
+        assert [line for line in lines if line.startswith(f"{disc}/{shown}: ")], shown
+
+
+def test_nothing_is_copied_of_what_is_too_large(new_server, tmp_path):
+    server = new_server(MAX_UPLOAD="1MB")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with (folder / "large.dcm").open("wb") as file:
+        file.truncate(1 << 42)  # for hours, if anybody read it
+    done = run(server, folder)
+    assert "large.dcm: refused: a file may have at most 1000000 bytes" in done.stderr
+
+
 def test_a_single_file(new_server, disc):
     server = new_server(start=False)
     os.symlink(disc / "IMAGES" / "IM0001", disc.parent / "link")
@@ -132,7 +155,7 @@ def test_a_terminal_sees_how_far_it_has_got(prepared, tmp_path):
         out, _ = process.communicate(timeout=PATIENCE)
         said = seen.result().decode()
     assert process.returncode == 0 and b"50 stored" in out
-    assert all(" of 50 files" in part and "files/s" in part for part in said.split("\r\x1b[K") if part)
+    assert all(" of 51 files" in part and "files/s" in part for part in said.split("\r\x1b[K") if part)
 
 
 # ---- over REST ----
