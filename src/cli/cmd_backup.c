@@ -5,6 +5,7 @@
  */
 #include "cli/bar.h"
 #include "cli/command.h"
+#include "cli/plain.h"
 
 #include "upkeep/backup.h"
 
@@ -53,7 +54,8 @@ static int make(struct call *c, const struct backup_command *in)
 static void find(void *context, const char *line)
 {
     bar_end(context);
-    puts(line);
+    put_plain(stdout, str_from(line));
+    putchar('\n');
 }
 
 static int verify(struct call *c, const char *place)
@@ -62,7 +64,7 @@ static int verify(struct call *c, const char *place)
     struct backup_look look = { find, &bar, { tell, &bar }, false };
     struct str folder;
     int64_t findings = 0;
-    bool ok = backup_newest(place, &c->arena, &folder, &c->error) &&
+    bool ok = backup_newest(place, &c->app->config, &c->arena, &folder, &c->error) &&
               backup_verify(folder.at, &c->app->config, &look, &findings, &c->error);
     bar_end(&bar);
     if (!ok)

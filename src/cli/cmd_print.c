@@ -1,6 +1,7 @@
 /* cmd_print.c - openapi, config and version: commands that only print. */
 #include "cli/command.h"
 
+#include "server/app.h"
 #include "server/endpoints.h"
 #include "web/openapi_document.h"
 #include "base/text.h"
@@ -33,18 +34,21 @@ const struct schema config_options = SCHEMA("Config", struct config_command, con
 int cmd_config(struct call *c)
 {
     const struct config_command *in = c->in;
-    struct config config;
+    struct app app;
     struct text text;
     text_init(&text, 1 << 20);
     if (in->example) {
         settings_print_example(config_rows, config_count, &text);
-    } else if (config_load(&config, &c->arena)) {
-        settings_print(config_rows, config_count, &config, &text);
-    } else {
-        text_release(&text);
-        return 1;
+        return print_and_release(&text);
     }
-    return print_and_release(&text);
+    bool ok = app_open_settings(&app);
+    if (ok)
+        settings_print(config_rows, config_count, &app.config, &text);
+    app_close(&app);
+    if (ok)
+        return print_and_release(&text);
+    text_release(&text);
+    return 1;
 }
 
 int cmd_version(struct call *c)

@@ -4,6 +4,7 @@
  */
 #include "cli/bar.h"
 #include "cli/command.h"
+#include "cli/plain.h"
 
 #include "upkeep/backup.h"
 #include "base/zone.h"
@@ -32,7 +33,8 @@ static bool tell(void *context, int64_t done, int64_t total, const char *what, s
 static void find(void *context, const char *line)
 {
     bar_end(context);
-    puts(line);
+    put_plain(stdout, str_from(line));
+    putchar('\n');
 }
 
 /* The application is not opened: that would make a database and a store where there are none yet. */
@@ -44,7 +46,7 @@ int cmd_restore(struct call *c)
     struct str folder;
     struct backup_restored done;
     if (!config_load(&config, &c->arena) || !zone_set(config.time_zone, &c->error) ||
-        !backup_newest(arena_cstring(&c->arena, in->source), &c->arena, &folder, &c->error))
+        !backup_newest(arena_cstring(&c->arena, in->source), &config, &c->arena, &folder, &c->error))
         return command_failed(c);
     struct backup_restoring restoring = {
         .folder = folder.at,

@@ -17,13 +17,13 @@ struct worker_command {
     struct str queue;
 };
 static const struct field worker_fields[] = {
-    FIELD(struct worker_command, kinds, .max = 2000,
+    FIELD(struct worker_command, kinds, .flags = KEEP_EMPTY, .min = 1, .max = 2000,
           .doc = "Only these, separated by commas: files.scrub,trash.purge."),
     FIELD(struct worker_command, threads, .min = 1, .max = WORKER_THREADS_MAX, .fallback = "2",
           .doc = "How many at once."),
     FIELD(struct worker_command, celery, .fallback = "false",
           .doc = "Also take what Celery's clients send to roentgen.KIND, and answer them."),
-    FIELD(struct worker_command, queue, .max = 1000, .fallback = "celery",
+    FIELD(struct worker_command, queue, .flags = KEEP_EMPTY, .min = 1, .max = 1000, .fallback = "celery",
           .doc = "--celery: from these queues, separated by commas."),
 };
 const struct schema worker_options = SCHEMA("Worker", struct worker_command, worker_fields);

@@ -83,14 +83,24 @@ static struct str spelt_out(struct str text)
     return text;
 }
 
+/* Between spaces and tabs, any number of them. */
+static bool next_word(struct str *rest, struct str *word)
+{
+    ptrdiff_t len = 0;
+    *rest = str_trim(*rest);
+    while (len < rest->len && rest->at[len] != ' ' && rest->at[len] != '\t')
+        len++;
+    *word = str_slice(*rest, 0, len);
+    *rest = str_slice(*rest, len, rest->len);
+    return len > 0;
+}
+
 bool cron_read(struct str text, struct cron *out, struct error *error)
 {
     uint64_t bits[PARTS];
     struct str rest = spelt_out(str_trim(text)), word, words[PARTS];
     int count = 0;
-    while (str_next(&rest, ' ', &word)) {
-        if (!word.len)
-            continue;
+    while (next_word(&rest, &word)) {
         if (count < PARTS)
             words[count] = word;
         count++;
@@ -110,7 +120,8 @@ bool cron_read(struct str text, struct cron *out, struct error *error)
                           (uint32_t)(bits[WEEKDAY] & 0x7F),
                           words[DAY].at[0] == '*',
                           words[WEEKDAY].at[0] == '*' };
-    return true;
+    return !instant_is_null(cron_next(out, clock_now())) ||
+           error_set(error, E_INVALID, "a schedule that never comes: there is no such day");
 }
 
 /* ---- the next one ---- */

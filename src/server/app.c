@@ -13,6 +13,7 @@
 #include "web/openapi_document.h"
 #include "imaging/thumbnails.h"
 #include "site/turns.h"
+#include "upkeep/backup.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "outbound/outbound.h"
@@ -178,16 +179,35 @@ static bool open_serving(struct app *app, struct error *error)
            prober_open(app, &app->prober, error);
 }
 
+static void warn(struct app *app, const char *event, const char *words)
+{
+    fprintf(stderr, "roentgen: %s\n", words);
+    log_write(app->log, LOG_WARNING, NULL, event, "%s", words);
+}
+
+/* They may come back, as a disk that is not mounted: nothing else is kept waiting for them. */
+static void warn_of_folders(struct app *app)
+{
+    const struct config *config = &app->config;
+    struct error error = { 0 };
+    const char *root = arena_cstring(&app->arena, config->import_root);
+    if (config->backup_target.len && !backup_place_will_do(arena_cstring(&app->arena, config->backup_target), &error))
+        warn(app, "backup.place",
+             arena_format(&app->arena, "BACKUP_TARGET: no backup can be made there now: %s", error.message).at);
+    if (config->import_root.len && access(arena_format(&app->arena, "%s/.", root).at, R_OK | X_OK) != 0)
+        warn(app, "import.place", "IMPORT_ROOT is no folder that can be read: nothing can be imported from there now");
+}
+
 /* Said where whoever starts it looks, and in the log. */
 static void warn_of_contradictions(struct app *app)
 {
     const char *names[CONTRADICTIONS_MAX];
     int count = config_contradictions(&app->config, names);
-    for (int i = 0; i < count; i++) {
-        fprintf(stderr, "roentgen: MEMORY_BUDGET is smaller than %s: what needs more than that is refused\n", names[i]);
-        log_write(app->log, LOG_WARNING, NULL, "settings.contradict",
-                  "MEMORY_BUDGET is smaller than %s: what needs more than that is refused", names[i]);
-    }
+    for (int i = 0; i < count; i++)
+        warn(app, "settings.contradict",
+             arena_format(&app->arena, "MEMORY_BUDGET is smaller than %s: what needs more than that is refused",
+                          names[i])
+                 .at);
 }
 
 static void publish(struct app *app, const struct config *config)
@@ -203,27 +223,44 @@ static bool open_webhook_hosts(struct app *app, struct error *error)
     return !options.hosts.len || outbound_open(&options, &app->webhook_hosts, error);
 }
 
-bool app_open(struct app *app, bool serving)
+/* What the rows of settings cannot say of them: what several mean together, and what has a grammar of its own. */
+static bool open_settings(struct app *app)
 {
     struct error error = { 0 };
-    *app = (struct app){ .started_us = clock_monotonic_us() };
-    arena_init(&app->arena);
+    const struct config *config = &app->config;
     if (!config_load(&app->config, &app->arena))
         return false;
-    if (!filing_check_charsets(&app->config, &error))
+    if (!filing_check_charsets(config, &error))
         return complain(&error, "settings");
-    if (!zone_set(app->config.time_zone, &error))
+    if (!zone_set(config->time_zone, &error))
         return complain(&error, "TIME_ZONE");
-    if (config_secret_is_guessable(app->config.secret_key)) {
+    if (config_secret_is_guessable(config->secret_key)) {
         error_set(&error, E_INVALID, "it can be guessed; take a random one: openssl rand -hex 32");
         return complain(&error, "SECRET_KEY");
     }
     if (!work_open_schedules(app, &error))
         return complain(&error, "schedule");
-    if (!work_open_kinds(app, &error))
+    if (config->backup_schedule.len && !config->backup_target.len) {
+        error_set(&error, E_INVALID, "BACKUP_TARGET says no folder for what it makes");
+        return complain(&error, "BACKUP_SCHEDULE");
+    }
+    if (!work_open_kinds(app, &error) || !open_webhook_hosts(app, &error))
         return complain(&error, "settings");
-    if (!open_webhook_hosts(app, &error))
-        return complain(&error, "settings");
+    return true;
+}
+
+bool app_open_settings(struct app *app)
+{
+    *app = (struct app){ .started_us = clock_monotonic_us() };
+    arena_init(&app->arena);
+    return open_settings(app);
+}
+
+bool app_open(struct app *app, bool serving)
+{
+    struct error error = { 0 };
+    if (!app_open_settings(app))
+        return false;
     publish(app, &app->config);
     app->turns = turns_new();
     crypto_derive(app->config.secret_key, "roentgen lookup hashes", &app->lookup_key);
@@ -248,8 +285,10 @@ bool app_open(struct app *app, bool serving)
         return complain(&error, "decoders");
     if (serving && !app_open_results(app, &error))
         return complain(&error, "rendered pictures");
-    if (serving)
+    if (serving) {
         warn_of_contradictions(app);
+        warn_of_folders(app);
+    }
     if (serving && !open_serving(app, &error))
         return complain(&error, "start");
     return true;

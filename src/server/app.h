@@ -13,6 +13,9 @@
 
 #include "site/app.h"
 
+/* The settings alone, looked at as `serve` does: all that app_open would refuse of them is refused, in the same
+ * words. */
+bool app_open_settings(struct app *app);
 /* What a command needs: settings, log, database and stores. `serving` also starts what serve needs (tokens, metrics,
  * rate limits, thumbnails). Messages for people go to standard error. */
 bool app_open(struct app *app, bool serving);

@@ -3,9 +3,19 @@
 
 #include "upkeep/tasks.h"
 
+/* Whoever sends something wants it heeded: a folder, say, and a request names none. */
+static bool takes_nothing(struct call *c)
+{
+    struct str length = http_header(c->request, "Content-Length");
+    return length.len < 2 && str_compare(length, S("2")) <= 0
+               ? true
+               : error_add_problem(&c->error, &c->arena, "body", STR_NULL, "unexpected",
+                                   "nothing is taken here: backups go to BACKUP_TARGET");
+}
+
 static bool backup_post(struct call *c)
 {
-    return backup_ask(c, c->out);
+    return takes_nothing(c) && backup_ask(c, c->out);
 }
 
 static const struct endpoint rows[] = {

@@ -6,6 +6,8 @@
 #include "jobs/depth.h"
 #include "site/migrations.h"
 #include "records/renewal.h"
+#include "upkeep/backup.h"
+#include "upkeep/tasks.h"
 #include "base/names.h"
 #include "base/thread.h"
 #include "inference/model_pool.h"
@@ -16,7 +18,7 @@ static const char *const healths[] = { "ok", "degraded", "down", NULL };
 NAMES_REACH(healths, HEALTH_DOWN);
 
 struct checks {
-    struct str database, schema, storage, archive, search, jobs, redis, models;
+    struct str database, schema, storage, archive, search, jobs, backup, redis, models;
 };
 static const struct field checks_fields[] = {
     FIELD(struct checks, database, .doc = "ok, or what is wrong with the database."),
@@ -29,6 +31,9 @@ static const struct field checks_fields[] = {
     FIELD(struct checks, jobs,
           .doc = "ok, or that work waits for longer than JOBS_WARN_AFTER, or that it is of a kind that nobody here "
                  "knows."),
+    FIELD(struct checks, backup, .flags = NULLABLE,
+          .doc = "ok, or that the last backup failed, or that none can be made now; null when BACKUP_SCHEDULE makes "
+                 "none."),
     FIELD(struct checks, redis, .flags = NULLABLE,
           .doc = "ok, or why Redis cannot be used, without which work goes on; null when none is set."),
     FIELD(struct checks, models, .flags = NULLABLE,
@@ -92,6 +97,25 @@ static enum health check_jobs(struct call *c, struct str *say)
     return str_equal(*say, S("ok")) ? HEALTH_OK : HEALTH_DEGRADED;
 }
 
+/* Whoever believes that there are backups has to hear that there are none. The folder is looked at where backups are
+ * made: a server without workers may not have it. */
+static enum health check_backup(struct call *c, struct str *say)
+{
+    const struct config *config = &c->app->config;
+    struct error error = { 0 };
+    bool failed = false;
+    if (!config->backup_schedule.len)
+        return HEALTH_OK;
+    *say = S("ok");
+    if (!backup_last_failed(c, &failed))
+        *say = S("unknown");
+    else if (failed)
+        *say = S("the last one failed: see /system/jobs?kind=backup.make");
+    else if (c->app->worker && !backup_place_will_do(arena_cstring(&c->arena, config->backup_target), &error))
+        *say = S("none can be made at BACKUP_TARGET now");
+    return str_equal(*say, S("ok")) ? HEALTH_OK : HEALTH_DEGRADED;
+}
+
 static enum health look(struct call *c, struct checks *out)
 {
     enum health health = HEALTH_OK;
@@ -114,6 +138,9 @@ static enum health look(struct call *c, struct checks *out)
     out->jobs = S("unknown");
     if (fits)
         health = check_jobs(c, &out->jobs);
+    error_clear(&c->error);
+    if (fits)
+        health = worse(health, check_backup(c, &out->backup));
     error_clear(&c->error);
     if (!fits || !takes_changes)
         health = HEALTH_DOWN;
@@ -247,7 +274,8 @@ static bool health_get(struct call *c)
     struct health_answer *out = c->out;
     if (!ask(c->app->prober, out)) {
         struct str late = S("no answer within 4 s from the database or a disk");
-        *out = (struct health_answer){ HEALTH_DOWN, { late, late, late, STR_NULL, late, late, STR_NULL, STR_NULL } };
+        *out = (struct health_answer){ HEALTH_DOWN,
+                                       { late, late, late, STR_NULL, late, late, STR_NULL, STR_NULL, STR_NULL } };
     }
     out->status = worse(out->status, check_redis(c, &out->checks.redis));
     out->status = worse(out->status, check_models(c, &out->checks.models));

@@ -344,7 +344,7 @@ static bool give_name(struct making *m)
 {
     struct backup *b = &m->b;
     struct error *error = &b->c->error;
-    const char *partial = arena_format(m->arena, "%.*s" BACKUP_PARTIAL, STR_FMT(m->name)).at;
+    const char *partial = backup_name_with(&b->target, m->name, BACKUP_PARTIAL, m->arena);
     if (syncfs(b->fd) != 0 || fsync(b->fd) != 0)
         return file_fail(error, "sync", b->path, errno);
     if (renameat(b->target.fd, partial, b->target.fd, m->name.at) != 0)
@@ -361,10 +361,10 @@ static bool open_donors(struct making *m)
     bool whole = false;
     for (int i = b->target.count; i-- > 0 && b->donor_count < BACKUP_DONORS_MAX;) {
         struct str name = b->target.names[i];
-        bool is_whole = backup_name_is_whole(name);
+        bool is_whole = backup_is_own(&b->target, name, "", m->arena);
         struct backup_donor donor = { .name = name.at, .whole = is_whole };
         struct error error = { 0 };
-        if (is_whole ? whole : !str_ends(name, S(BACKUP_PARTIAL)))
+        if (is_whole ? whole : !backup_is_own(&b->target, name, BACKUP_PARTIAL, m->arena))
             continue;
         const char *sums = arena_format(m->arena, "%s/%s/" BACKUP_SUMS, b->target.path, name.at).at;
         donor.fd = openat(b->target.fd, name.at, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -385,7 +385,7 @@ static bool remove_partial(struct making *m)
 {
     struct backup *b = &m->b;
     for (int i = 0; i < b->target.count; i++)
-        if (str_ends(b->target.names[i], S(BACKUP_PARTIAL)) &&
+        if (backup_is_own(&b->target, b->target.names[i], BACKUP_PARTIAL, m->arena) &&
             !backup_remove_tree(b->target.fd, b->target.names[i].at, &b->c->error))
             return false;
     return true;
@@ -395,7 +395,7 @@ static bool make_folder(struct making *m)
 {
     struct backup *b = &m->b;
     m->name = backup_name_new(&b->target, m->arena);
-    const char *partial = arena_format(m->arena, "%.*s" BACKUP_PARTIAL, STR_FMT(m->name)).at;
+    const char *partial = backup_name_with(&b->target, m->name, BACKUP_PARTIAL, m->arena);
     b->path = arena_format(m->arena, "%s/%s", b->target.path, partial).at;
     if (mkdirat(b->target.fd, partial, 0700) != 0)
         return file_fail(&b->c->error, "make", b->path, errno);

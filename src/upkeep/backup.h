@@ -1,7 +1,7 @@
 /* backup.h - all that is kept, once more at another place: rows and files that belong together.
  *
  *     backup_make(c, &(struct backup_order){ "/mnt/backup", .keep = 7 }, &watch, &made)   // while all goes on
- *     backup_newest("/mnt/backup", arena, &folder, &error)                                // a whole one
+ *     backup_newest("/mnt/backup", config, arena, &folder, &error)                        // a whole one
  *     backup_verify(folder, &config, &look, &findings, &error)                            // every byte
  *     backup_restore(&restoring, &restored, &error)                                       // into an empty place
  *
@@ -14,8 +14,11 @@
  *       about.txt, README.txt          of what it is, and how to bring it back by hand
  *       SHA256SUMS                     of all of these (manifest.h)
  *       SHA256SUMS.hmac                of that, keyed by SECRET_KEY, which is not in a backup
- *     20261127T030000.456Z.partial/    under way, or interrupted: never a backup
- *     20261101T020000.789Z.removed/    on its way out
+ *     20261127T030000.456Z.KEY.partial/    under way, or interrupted: never a backup
+ *     20261101T020000.789Z.KEY.removed/    on its way out
+ *
+ * Installations may share a target: each takes over, counts and removes what it made itself, known by the mark of its
+ * SECRET_KEY (KEY; `key` in about.txt), and leaves alone whatever else lies there.
  *
  * Why rows and files agree, whatever goes on meanwhile:
  *
@@ -58,9 +61,12 @@ struct backup_watch {
     void *context;
 };
 
+/* Could one be made there now? E_INVALID, in words: it is no folder, or none that may be written to. Makes nothing. */
+bool backup_place_will_do(const char *target, struct error *error);
+
 struct backup_order {
     const char *target; /* made where its parent is; not inside of a store: E_INVALID */
-    int64_t keep;       /* whole ones, this one too; older ones go when it is there. 0: all stay */
+    int64_t keep;       /* whole ones of its own, this one too; older ones go when it is there. 0: all stay */
 };
 struct backup_made {
     struct str name;
@@ -73,8 +79,10 @@ struct backup_made {
 bool backup_make(struct call *c, const struct backup_order *order, const struct backup_watch *watch,
                  struct backup_made *out);
 
-/* Of a folder that is a backup itself, that; of a target, the newest whole one in it. E_NOT_FOUND. */
-bool backup_newest(const char *place, struct arena *arena, struct str *folder, struct error *error);
+/* Of a folder that is a backup itself, that; of a target, the newest whole one in it that was made under `config`'s
+ * SECRET_KEY, or, where there is none such, the newest. E_NOT_FOUND. */
+bool backup_newest(const char *place, const struct config *config, struct arena *arena, struct str *folder,
+                   struct error *error);
 
 /* Reads every file of the backup in `folder` and compares it with SHA256SUMS, and that with what is there. `find` gets
  * each finding as a line; *findings counts them, and they are no failure. */

@@ -51,19 +51,27 @@ bool backup_walk(int root, const char *name, bool (*each)(void *context, struct 
 struct backup_target {
     const char *path; /* without links */
     int fd, lock;
+    struct str mark;   /* of this installation's key */
     struct str *names; /* of all that is there, in order */
     int count;
 };
 bool backup_target_open(const char *path, const struct app *app, struct arena *arena, struct backup_target *out,
                         struct error *error);
 void backup_target_close(struct backup_target *target);
+/* Of the form that whole ones have. */
 bool backup_name_is_whole(struct str name);
+/* Is it a folder that this installation has made: a whole one whose about.txt has its key's mark; one that is under way
+ * or on its way out, of whose name the mark is a part? All else that lies there is somebody's, and is left alone. */
+bool backup_is_own(const struct backup_target *target, struct str name, const char *suffix, struct arena *arena);
 /* In order. */
 bool backup_list(const char *path, struct arena *arena, struct str **names, int *count, struct error *error);
 /* Of now, and later than all that are there. */
 struct str backup_name_new(const struct backup_target *target, struct arena *arena);
+/* Under way, or on its way out: NAME.MARK.partial. */
+const char *backup_name_with(const struct backup_target *target, struct str name, const char *suffix,
+                             struct arena *arena);
 bool backup_remove_tree(int folder, const char *name, struct error *error);
-/* The whole ones that are older than the newest `keep` (0: none). */
+/* Its own whole ones that are older than the newest `keep` (0: none). */
 bool backup_remove_old(struct backup_target *target, struct arena *arena, int64_t keep, int64_t *removed,
                        struct error *error);
 

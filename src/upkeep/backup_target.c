@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <limits.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -84,9 +85,47 @@ bool backup_list(const char *path, struct arena *arena, struct str **names, int 
     return true;
 }
 
-bool backup_newest(const char *place, struct arena *arena, struct str *folder, struct error *error)
+const char *backup_name_with(const struct backup_target *target, struct str name, const char *suffix,
+                             struct arena *arena)
 {
-    struct str *names;
+    return arena_format(arena, "%.*s.%.*s%s", STR_FMT(name), STR_FMT(target->mark), suffix).at;
+}
+
+/* ---- whose ---- */
+
+static bool is_folder(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* A folder, and no link to one, with what only a whole one has. */
+static bool is_whole(const char *place, struct str name, struct arena *arena, struct backup_about *about)
+{
+    struct stat st;
+    struct error ignored = { 0 };
+    const char *folder = arena_format(arena, "%s/%.*s", place, STR_FMT(name)).at;
+    return backup_name_is_whole(name) && is_folder(folder) &&
+           stat(arena_format(arena, "%s/" BACKUP_SUMS, folder).at, &st) == 0 &&
+           backup_about_read(folder, arena, about, &ignored);
+}
+
+bool backup_is_own(const struct backup_target *target, struct str name, const char *suffix, struct arena *arena)
+{
+    struct backup_about about;
+    if (!*suffix)
+        return is_whole(target->path, name, arena, &about) && str_equal(about.key, target->mark);
+    struct str stem = str_slice(name, 0, BACKUP_NAME_CHARS);
+    return backup_name_is_whole(stem) && str_equal(name, str_from(backup_name_with(target, stem, suffix, arena))) &&
+           is_folder(arena_format(arena, "%s/%.*s", target->path, STR_FMT(name)).at);
+}
+
+/* Of several installations in one folder that of `config` counts; else whoever made the newest. */
+bool backup_newest(const char *place, const struct config *config, struct arena *arena, struct str *folder,
+                   struct error *error)
+{
+    struct str *names, mark = backup_key_mark(config, arena), newest = STR_NULL;
+    struct backup_about about;
     int count;
     struct stat st;
     if (!stat(arena_format(arena, "%s/" BACKUP_SUMS, place).at, &st)) {
@@ -95,12 +134,19 @@ bool backup_newest(const char *place, struct arena *arena, struct str *folder, s
     }
     if (!backup_list(place, arena, &names, &count, error))
         return false;
-    while (count-- > 0)
-        if (backup_name_is_whole(names[count])) {
-            *folder = arena_format(arena, "%s/%.*s", place, STR_FMT(names[count]));
-            return true;
+    while (count-- > 0) {
+        if (!is_whole(place, names[count], arena, &about))
+            continue;
+        newest = newest.at ? newest : names[count];
+        if (str_equal(about.key, mark)) {
+            newest = names[count];
+            break;
         }
-    return error_set(error, E_NOT_FOUND, "there is no whole backup in %s", place);
+    }
+    if (!newest.at)
+        return error_set(error, E_NOT_FOUND, "there is no whole backup in %s", place);
+    *folder = arena_format(arena, "%s/%.*s", place, STR_FMT(newest));
+    return true;
 }
 
 /* ---- opening ---- */
@@ -133,6 +179,26 @@ static bool find_folder(const char *path, const struct app *app, struct arena *a
     return true;
 }
 
+static bool is_writable_folder(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode) && access(path, W_OK | X_OK) == 0;
+}
+
+bool backup_place_will_do(const char *target, struct error *error)
+{
+    char above[PATH_MAX];
+    struct stat st;
+    if (stat(target, &st) == 0)
+        return is_writable_folder(target) ||
+               error_set(error, E_INVALID, S_ISDIR(st.st_mode) ? "it may not be written to" : "it is no folder");
+    int len = snprintf(above, sizeof(above), "%s", target);
+    while (len > 1 && len < (int)sizeof(above) && above[len - 1] == '/')
+        above[--len] = '\0';
+    return is_writable_folder(dirname(above)) ||
+           error_set(error, E_INVALID, "it is not there, and cannot be made where it should be");
+}
+
 static bool take_lock(struct backup_target *target, struct error *error)
 {
     target->lock = openat(target->fd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -147,14 +213,14 @@ static bool take_lock(struct backup_target *target, struct error *error)
 bool backup_target_open(const char *path, const struct app *app, struct arena *arena, struct backup_target *out,
                         struct error *error)
 {
-    struct backup_target target = { .path = path, .fd = -1, .lock = -1 };
+    struct backup_target target = { .path = path, .fd = -1, .lock = -1, .mark = backup_key_mark(&app->config, arena) };
     if (!find_folder(path, app, arena, &target.path, error))
         return false;
     target.fd = open(target.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool ok = target.fd >= 0 || file_fail(error, "open", target.path, errno);
     ok = ok && take_lock(&target, error) && backup_list(target.path, arena, &target.names, &target.count, error);
     for (int i = 0; ok && i < target.count; i++)
-        if (str_ends(target.names[i], S(BACKUP_REMOVED)))
+        if (backup_is_own(&target, target.names[i], BACKUP_REMOVED, arena))
             ok = backup_remove_tree(target.fd, target.names[i].at, error);
     if (ok)
         *out = target;
@@ -206,7 +272,7 @@ bool backup_remove_tree(int folder, const char *name, struct error *error)
 
 static bool remove_one(struct backup_target *target, struct arena *arena, struct str name, struct error *error)
 {
-    const char *gone = arena_format(arena, "%.*s" BACKUP_REMOVED, STR_FMT(name)).at;
+    const char *gone = backup_name_with(target, name, BACKUP_REMOVED, arena);
     if (renameat(target->fd, name.at, target->fd, gone) != 0)
         return file_fail(error, "rename", name.at, errno);
     if (fsync(target->fd) != 0)
@@ -223,14 +289,11 @@ bool backup_remove_old(struct backup_target *target, struct arena *arena, int64_
         return true;
     if (!backup_list(target->path, arena, &target->names, &target->count, error))
         return false;
-    for (int i = 0; i < target->count; i++)
-        whole += backup_name_is_whole(target->names[i]);
-    for (int i = 0; i < target->count && whole > keep; i++) {
-        if (!backup_name_is_whole(target->names[i]))
+    for (int i = target->count; i-- > 0;) {
+        if (!backup_is_own(target, target->names[i], "", arena) || ++whole <= keep)
             continue;
         if (!remove_one(target, arena, target->names[i], error))
             return false;
-        whole--;
         ++*removed;
     }
     return true;

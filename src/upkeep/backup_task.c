@@ -57,3 +57,13 @@ bool backup_ask(struct call *c, struct job *out)
     int64_t id;
     return has_place(c) && jobs_put(c, &order, &id) && db_get(c, &job_schema, out, "where j.id = ?", V(id));
 }
+
+bool backup_last_failed(struct call *c, bool *failed)
+{
+    int64_t state = 0;
+    enum found found = db_find_integer(c, &state,
+                                       "select state = 'FAILED' from jobs where kind = 'backup.make' and state in "
+                                       "('SUCCEEDED', 'FAILED') order by created_at desc, id desc limit 1");
+    *failed = found == FOUND && state;
+    return found != FAILED;
+}

@@ -62,6 +62,10 @@ def listed(folder):
     return {path: digest for digest, path in (line.split("  ", 1) for line in lines)}
 
 
+def key_of(folder):
+    return re.search("^key: (.*)$", (folder / "about.txt").read_text(), re.M).group(1)
+
+
 def checked(folder):
     """What sha256sum says of it, and that nothing else lies there."""
     subprocess.run(["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=folder, check=True, capture_output=True)
@@ -267,14 +271,44 @@ def test_what_the_store_lost_or_a_disk_turned_comes_from_the_backup_before(new_s
         shutil.rmtree(target, ignore_errors=True)
 
 
+# ---- shared with others ----
+
+
+def test_what_another_installation_made_is_left_alone(house, films, whole, tmp_path):
+    target = tmp_path / "target"
+    other = Server(tmp_path / "other").init()
+    other.run("backup", target)
+    theirs = newest(target)
+    left = target / "20200101T000000.000Z"
+    left.mkdir()
+    (left / "mine").write_text("no backup")
+    for suffix in (".partial", ".removed"):
+        shutil.copytree(left, target / f"{left.name}{suffix}")
+        shutil.copytree(left, target / f"{left.name}.{key_of(theirs)}{suffix}")
+    (target / "20200102T000000.000Z").symlink_to(theirs)
+    (target / "99990102T000000.000Z").symlink_to("nowhere")
+    before = {p.name for p in target.iterdir()}
+    first = house.run("backup", target, "--keep", "1")
+    assert "removed" not in first.stdout and "backup.unreadable" not in first.stderr
+    second = house.run("backup", target, "--keep", "1")
+    assert "1 older backups removed" in second.stdout
+    made = {p.name for p in target.iterdir()} - before
+    assert len(made) == 1 and before <= {p.name for p in target.iterdir()}
+    checked(theirs)
+    assert (left / "mine").read_text() == "no backup"
+    said = house.run("backup", "verify", target)
+    assert made.pop() in said.stdout and theirs.name in other.run("backup", "verify", target).stdout
+    other.close()
+
+
 # ---- interrupted ----
 
 
 def test_what_was_interrupted_is_no_backup_and_is_taken_over(house, whole, tmp_path):
     """As a power cut leaves it: nobody knows which of its files are whole."""
     target = tmp_path / "target"
-    shutil.copytree(whole, target / f"{whole.name}.partial")
-    left = target / f"{whole.name}.partial"
+    left = target / f"{whole.name}.{key_of(whole)}.partial"
+    shutil.copytree(whole, left)
     for name in ("SHA256SUMS", "SHA256SUMS.hmac"):
         (left / name).unlink()
     paths = sorted(p for p in listed(whole) if p.startswith("files/"))
@@ -324,7 +358,8 @@ def test_a_full_target_is_told_and_goes_on_where_there_is_room_again(house, film
     )
     assert "no space is left" in done.stderr and "Read-only file system" in done.stderr
     said = re.fullmatch(
-        r"first 1\n(\S+)\.partial\nlock\n\S+Z: \d+ files.*\nsecond 0\n(\S+)\nlock\n\S+: whole\nverify 0\nthird 1\n",
+        r"first 1\n(\S+)\.\w+\.partial\nlock\n\S+Z: \d+ files.*\nsecond 0\n(\S+)\nlock\n\S+: whole\nverify 0\n"
+        r"third 1\n",
         done.stdout,
     )
     assert said and NAME.fullmatch(said.group(1)) and NAME.fullmatch(said.group(2)), done.stdout + done.stderr
@@ -468,10 +503,9 @@ def test_administrators_have_one_made_and_nobody_names_its_place(house, films, t
     problem(house.account("radiologist", admin=chief).post("/system/backup"), 403)
     problem(house.client().post("/system/backup"), 401)
     asked = chief.post("/system/backup", params={"target": str(tmp_path)}, json={"target": str(tmp_path)})
-    if asked.status_code != 202:
-        problem(asked, 422)
-        asked = chief.post("/system/backup")
-    job = ok(asked, 202)
+    problem(asked, 422)
+    problem(chief.post("/system/backup", json={"target": str(tmp_path)}), 422)
+    job = ok(chief.post("/system/backup"), 202)
     assert job["kind"] == "backup.make" and job["asked_by"] == chief.id
     done = ended(chief, "backup.make")
     made = done["result"]
@@ -496,6 +530,30 @@ def test_it_comes_by_schedule_and_the_oldest_go(house, films):
         checked(target / name)
     items = {i["name"]: i for i in ok(chief.get("/system/schedule"))["items"]}
     assert items["backup.make"]["schedule"] == "@yearly"
+
+
+def test_who_has_no_backups_hears_of_it(new_server, tmp_path):
+    disk = tmp_path / "disk"
+    server = new_server(BACKUP_SCHEDULE="@yearly", BACKUP_TARGET=disk / "target", IMPORT_ROOT=disk / "films")
+    said = server.run("worker", "--kinds", "", check=False)
+    assert said.returncode == 2 and "kinds" in said.stderr
+
+    def health():
+        return ok(server.client().get("/health/ready"))
+
+    assert health()["status"] == "degraded" and "none can be made" in health()["checks"]["backup"]
+    warned = {line["event"] for line in server.log_lines() if line["level"] == "warning"}
+    assert {"backup.place", "import.place"} <= warned
+    chief = looked_long_ago(server, "backup.make")
+    ended(chief, "backup.make", "FAILED")
+    assert "the last one failed" in health()["checks"]["backup"]
+    disk.mkdir()
+    ok(chief.post("/system/backup"), 202)
+    ended(chief, "backup.make")
+    assert health()["checks"]["backup"] == "ok"
+    (disk / "target").rename(disk / "other")
+    (disk / "target").write_text("no folder")
+    assert "none can be made" in health()["checks"]["backup"]
 
 
 def test_without_a_place_there_is_none(server, admin):

@@ -70,6 +70,31 @@ def test_config_masks_secrets(new_server):
     assert "SECRET_KEY" in printed and "MAX_UPLOAD" in printed
 
 
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "TIME_ZONE=Nowhere/Town",
+        "PURGE_SCHEDULE=* * 31 2 *",
+        "FSCK_SCHEDULE=0 0 30 feb *",
+        "BACKUP_SCHEDULE=@daily",
+        "TASK_NAMES=ai echo",
+        "TASK_PRIORITY_STEPS=9,6",
+        "TASK_BROKER=celery",
+        "WEBHOOK_HOSTS=http://ris",
+    ],
+)
+def test_config_refuses_what_serve_refuses(new_server, setting):
+    name, value = setting.split("=")
+    server = new_server(init=False, start=False, **{name: value})
+    shown, served = (server.run(command, check=False) for command in ("config", "serve"))
+    assert shown.returncode == served.returncode == 1 and shown.stderr == served.stderr and name in shown.stderr
+    assert not shown.stdout
+
+
+def test_words_of_a_schedule_may_stand_apart_by_tabs(new_server):
+    assert new_server(init=False, start=False, PURGE_SCHEDULE="0\t3  29\t2 *").run("config").returncode == 0
+
+
 def test_example_is_fresh(new_server):
     server = new_server(init=False, start=False)
     printed = server.run("config", "--example").stdout
@@ -83,7 +108,8 @@ def test_example_works_as_env_file(new_server):
     names = re.findall(r"^#?\s?([A-Z][A-Z_]+)=", example, re.MULTILINE)
     assert len(names) == len(set(names)) > 30 and "SECRET_KEY" in names and "DATABASE_URL" in names
     lines = re.sub(r"^#\s?([A-Z][A-Z_]+=)", r"\1", example, flags=re.MULTILINE)
-    (server.folder / ".env").write_text(re.sub(r"^SECRET_KEY=.*$", "SECRET_KEY=" + "k" * 40, lines, flags=re.MULTILINE))
+    key = f"SECRET_KEY={server.settings['SECRET_KEY']}"
+    (server.folder / ".env").write_text(re.sub(r"^SECRET_KEY=.*$", key, lines, flags=re.MULTILINE))
     server.settings = {}
     done = server.run("config")
     assert done.stderr == ""

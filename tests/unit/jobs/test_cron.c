@@ -50,14 +50,15 @@ static void two_days_are_either(void **state)
     assert_next("0 0 */10 * fri", "2026-03-01T00:00:00Z", "2026-05-01T00:00:00Z"); /* begins with a star */
 }
 
-static void a_day_that_never_comes_has_no_next(void **state)
+static void a_day_that_never_comes_is_refused(void **state)
 {
     (void)state;
     struct cron cron;
     struct error error = { 0 };
     use_zone("UTC");
-    assert_true(cron_read(S("0 0 31 2 *"), &cron, &error));
-    assert_true(instant_is_null(cron_next(&cron, at("2026-01-01T00:00:00Z"))));
+    assert_false(cron_read(S("0 0 31 2 *"), &cron, &error));
+    assert_false(cron_read(S("0 0 30 feb *"), &cron, &error));
+    assert_true(cron_read(S("0\t0\t 31  1,2 *"), &cron, &error));
 }
 
 static void times_are_of_the_zone(void **state)
@@ -98,7 +99,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_are_numbers_ranges_steps_lists_and_names),
         cmocka_unit_test(two_days_are_either),
-        cmocka_unit_test(a_day_that_never_comes_has_no_next),
+        cmocka_unit_test(a_day_that_never_comes_is_refused),
         cmocka_unit_test(times_are_of_the_zone),
         cmocka_unit_test(what_is_no_schedule_is_refused),
     };
