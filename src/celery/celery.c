@@ -100,7 +100,7 @@ bool celery_connect(struct celery *celery, struct error *error)
     struct redis_options options = {
         .url = broker_url(config),
         .ca_file = arena_cstring(&celery->app->arena, config->redis_ca_file),
-        .log = celery->app->log,
+        .log = celery->is_silent ? NULL : celery->app->log,
         .name = "roentgen-tasks",
     };
     if (celery->broker)
@@ -112,6 +112,13 @@ bool celery_connect(struct celery *celery, struct error *error)
     celery->results = celery->broker;
     options.url = result_url(config);
     return str_equal(options.url, broker_url(config)) || redis_open(&options, &celery->results, error);
+}
+
+struct redis *celery_lent(const struct celery *celery)
+{
+    const struct config *config = &celery->app->config;
+    bool are_one = str_equal(broker_url(config), config->redis_url);
+    return celery->broker ? celery->broker : are_one ? celery->app->redis : NULL;
 }
 
 void celery_close(struct celery *celery)

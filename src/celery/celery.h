@@ -35,6 +35,7 @@ struct celery {
     const struct job_kind **kinds; /* of TASK_NAMES */
     int kind_count;
     struct redis *broker, *results; /* NULL: not opened; mostly one and the same */
+    bool is_silent;                 /* no line of the log when they come and go */
 };
 
 /* Looks at the settings, and makes the kinds; asks nobody. E_INVALID names the setting that will not do. */
@@ -42,5 +43,7 @@ bool celery_open(struct app *app, struct celery **out, struct error *error);
 /* Begins to connect to the broker and to the backend for results, if nobody has. */
 bool celery_connect(struct celery *celery, struct error *error);
 void celery_close(struct celery *celery); /* takes NULL */
+/* The broker as this process has it: its own connection, or that of REDIS_URL where they are one. NULL: neither. */
+struct redis *celery_lent(const struct celery *celery);
 
 #endif

@@ -4,6 +4,8 @@
 #include "base/log.h"
 #include "base/text.h"
 
+#include <assert.h>
+
 enum { IDLE_US = 50000, LOOK_US = 3000000, SWEEP_MOST_US = 60000000, PAUSE_US = 500000 };
 
 /* ---- what others revoke ---- */
@@ -76,9 +78,9 @@ static bool revoke_some(struct consumer *consumer, struct call *c)
 /* ---- taking ---- */
 
 /* From list to `unacked` in one step, so that a crash loses nothing; what has no delivery tag could not be kept there,
- * and is rejected. */
+ * and is rejected: of these it says how many, and why, where others have their tag and their text. */
 static const struct redis_script take_script = {
-    .text = "local unacked, index, rejected = KEYS[1], KEYS[2], KEYS[3]\n"
+    .text = "local unacked, index, rejected, bad = KEYS[1], KEYS[2], KEYS[3], {}\n"
             "local most, keep, us, now, out = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], ARGV[4], {}\n"
             "local function word(table, name)\n"
             "  local value = type(table) == 'table' and table[name]\n"
@@ -95,9 +97,11 @@ static const struct redis_script take_script = {
             "    local info = type(properties) == 'table' and properties.delivery_info\n"
             "    local tag = word(properties, 'delivery_tag')\n"
             "    if tag == '' then\n"
-            "      redis.call('LPUSH', rejected, us .. ' ' .. (ok and 'properties.delivery_tag is none' or "
-            "'it is not JSON') .. '\\n' .. message)\n"
+            "      local why = ok and 'properties.delivery_tag is none' or 'it is not JSON'\n"
+            "      redis.call('LPUSH', rejected, us .. ' ' .. why .. '\\n' .. message)\n"
             "      redis.call('LTRIM', rejected, 0, keep - 1)\n"
+            "      redis.call('HINCRBY', KEYS[4], why, 1)\n"
+            "      bad[why] = (bad[why] or 0) + 1\n"
             "    else\n"
             "      redis.call('HSET', unacked, tag, '[' .. message .. ', ' .. cjson.encode(word(info, 'exchange')) .. "
             "', ' .. cjson.encode(word(info, 'routing_key')) .. ']')\n"
@@ -107,8 +111,12 @@ static const struct redis_script take_script = {
             "    end\n"
             "  end\n"
             "end\n"
+            "for why, count in pairs(bad) do\n"
+            "  out[#out + 1] = ''\n"
+            "  out[#out + 1] = count .. ' rejected: ' .. why\n"
+            "end\n"
             "return out\n",
-    .keys = 3,
+    .keys = 4,
 };
 
 struct haul {
@@ -120,13 +128,14 @@ struct haul {
 static bool take(struct consumer *consumer, struct call *c, struct haul *haul)
 {
     const struct celery_names *names = &consumer->celery->names;
-    struct str words[7 + CELERY_QUEUES_MAX * CELERY_STEPS_MAX];
+    struct str words[8 + CELERY_QUEUES_MAX * CELERY_STEPS_MAX];
     struct redis_reply reply;
     int64_t now_us = clock_now().us;
     int count = 0;
     words[count++] = celery_key(names, "unacked", &c->arena);
     words[count++] = celery_key(names, "unacked_index", &c->arena);
-    words[count++] = celery_key(names, "roentgen.rejected", &c->arena);
+    words[count++] = celery_key(names, CELERY_REJECTED, &c->arena);
+    words[count++] = celery_key(names, CELERY_REJECTED_COUNTS, &c->arena);
     words[count++] = arena_format(&c->arena, "%d", 2 * TAKE_AT_ONCE);
     words[count++] = arena_format(&c->arena, "%d", CELERY_REJECTED_MAX);
     words[count++] = arena_format(&c->arena, "%" PRId64, now_us);
@@ -136,7 +145,12 @@ static bool take(struct consumer *consumer, struct call *c, struct haul *haul)
             words[count++] = celery_queue_key(names, consumer->queues[q], names->steps[s], &c->arena);
     if (!redis_run(consumer->celery->broker, &take_script, words, count, &c->arena, &reply, &c->error))
         return false;
-    for (int i = 0; i + 1 < reply.count && haul->count < TAKE_AT_ONCE; i += 2) {
+    for (int i = 0; i + 1 < reply.count; i += 2) {
+        if (!reply.items[i].text.len) {
+            consume_say_rejected(c, reply.items[i + 1].text);
+            continue;
+        }
+        assert(haul->count < TAKE_AT_ONCE);
         haul->tags[haul->count] = reply.items[i].text;
         haul->all[haul->count++].text = reply.items[i + 1].text;
     }
@@ -153,9 +167,10 @@ static const struct redis_script end_script = {
             "if ARGV[4] ~= '' then\n"
             "  redis.call('LPUSH', KEYS[4], ARGV[4])\n"
             "  redis.call('LTRIM', KEYS[4], 0, ARGV[5] - 1)\n"
+            "  redis.call('HINCRBY', KEYS[5], ARGV[6], 1)\n"
             "end\n"
             "return 1\n",
-    .keys = 4,
+    .keys = 5,
 };
 
 static struct str note_of(const struct celery_request *r, struct arena *arena)
@@ -182,13 +197,15 @@ static bool acknowledge(struct consumer *consumer, struct call *c, const struct 
     const struct str words[] = { celery_key(names, "unacked", &c->arena),
                                  celery_key(names, "unacked_index", &c->arena),
                                  celery_key(names, "roentgen.asked", &c->arena),
-                                 celery_key(names, "roentgen.rejected", &c->arena),
+                                 celery_key(names, CELERY_REJECTED, &c->arena),
+                                 celery_key(names, CELERY_REJECTED_COUNTS, &c->arena),
                                  tag,
                                  waits ? t->request.id : S(""),
                                  waits ? note_of(&t->request, &c->arena) : S(""),
                                  rejected,
-                                 arena_format(&c->arena, "%d", CELERY_REJECTED_MAX) };
-    return redis_run(consumer->celery->broker, &end_script, words, 9, &c->arena, &reply, &c->error);
+                                 arena_format(&c->arena, "%d", CELERY_REJECTED_MAX),
+                                 str_from(t->broken ? t->broken : "") };
+    return redis_run(consumer->celery->broker, &end_script, words, 11, &c->arena, &reply, &c->error);
 }
 
 /* ---- all of it ---- */
@@ -235,8 +252,7 @@ static bool consume_some(struct consumer *consumer, struct call *c)
         return false;
     for (int i = 0; i < haul->count; i++) {
         if (haul->all[i].broken)
-            log_write(c->app->log, LOG_WARNING, NULL, "celery.rejected", "a message was rejected: %s",
-                      haul->all[i].broken);
+            consume_say_rejected(c, arena_format(&c->arena, "1 rejected: %s", haul->all[i].broken));
         if (!acknowledge(consumer, c, &haul->all[i], haul->tags[i]))
             return false;
     }

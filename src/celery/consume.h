@@ -22,7 +22,8 @@
  *   revoke              heard: what waits is cancelled; what runs too, when it says terminate
  *   unknown             FAILURE, NotRegistered; wrong arguments: ValueError, TypeError with words
  *   chains, chords, callbacks    FAILURE, NotImplementedError: nobody here would call them
- *   broken              into the list roentgen.rejected, the newest 1000 of them: `roentgen jobs rejected`
+ *   broken              FAILURE, ValueError, where its id and reply_to can be read; else into the list
+ *                       roentgen.rejected, the newest 1000 of them: `roentgen jobs rejected`
  *
  * Lists of higher priority are emptied first. Of the steps, the first is NORMAL here, since Celery gives it to whatever
  * has none; the others are LOW.
@@ -40,11 +41,27 @@ struct consumer;
 bool consumer_open(struct celery *celery, struct str queues, struct consumer **out, struct error *error);
 void consumer_close(struct consumer *consumer); /* takes NULL. What was taken and is no job yet goes back. */
 
-/* What was rejected, the newest first: a moment, words, and the message as it was. */
+/* What was rejected, the newest first: a moment, words, and the message as it was, of a large one the beginning. */
+enum { CELERY_REJECTED_SHOWN = 16 * 1024 };
 struct celery_rejected {
     struct instant at;
     struct str why, message;
+    int64_t size_bytes; /* of the whole message */
 };
 bool celery_rejected(struct call *c, struct celery *celery, struct celery_rejected *out, int most, int *count);
+bool celery_forget_rejected(struct call *c, struct celery *celery, int64_t *count);
+
+/* How many are in the list, and how often there was which reason since Redis was empty. None where this process has no
+ * Redis of Celery's. */
+enum { CELERY_REASONS_MAX = 64 };
+struct celery_rejections {
+    int64_t waiting;
+    struct {
+        struct str why;
+        int64_t count;
+    } reasons[CELERY_REASONS_MAX];
+    int reason_count;
+};
+bool celery_rejections(struct call *c, struct celery *celery, struct celery_rejections *out);
 
 #endif

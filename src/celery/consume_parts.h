@@ -55,4 +55,10 @@ bool consume_look_at_asked(struct consumer *consumer, struct call *c);
 /* consume_sweep.c. */
 bool consume_sweep(struct consumer *consumer, struct call *c);
 
+/* consume_rejected.c: the list, and how many there were of each reason. */
+#define CELERY_REJECTED "roentgen.rejected"
+#define CELERY_REJECTED_COUNTS "roentgen.rejected-counts"
+/* A line of the log: "2 rejected: it is not JSON". Nothing of a message is in it. */
+void consume_say_rejected(struct call *c, struct str what);
+
 #endif

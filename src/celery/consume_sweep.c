@@ -1,11 +1,12 @@
 /* consume_sweep.c - what somebody took and did not acknowledge for longer than the visibility time-out goes back to the
- * end of its list where it is taken next, as kombu does it; and what was rejected. */
+ * end of its list where it is taken next, as kombu does it. */
 #include "celery/consume_parts.h"
 
 #include "base/text.h"
 
 /* kombu holds its mutex for 300 s when it dies within a sweep: ours, which takes no longer than this, not for so
  * long. */
+#define UNREADABLE "what was not acknowledged cannot be read"
 enum { SWEEP_AT_ONCE = 20, MUTEX_S = 10 };
 
 /* Only as it was when it was looked at: of two sweeps one does it. An empty list: it is rejected, with words. */
@@ -19,8 +20,9 @@ static const struct redis_script restore_script = {
             "if ARGV[3] ~= '' then redis.call('RPUSH', list, ARGV[3]) return 1 end\n"
             "redis.call('LPUSH', rejected, ARGV[4] .. '\\n' .. was)\n"
             "redis.call('LTRIM', rejected, 0, ARGV[5] - 1)\n"
-            "return 1\n",
-    .keys = 4,
+            "redis.call('HINCRBY', KEYS[5], ARGV[6], 1)\n"
+            "return 2\n",
+    .keys = 5,
 };
 
 /* kombu notes which queues an exchange leads to: routing key, pattern, queue. */
@@ -66,14 +68,20 @@ static bool restore(struct consumer *consumer, struct call *c, struct str tag)
         celery_key(names, "unacked", &c->arena),
         celery_key(names, "unacked_index", &c->arena),
         celery_queue_key(names, queue, celery_step(names, priority), &c->arena),
-        celery_key(names, "roentgen.rejected", &c->arena),
+        celery_key(names, CELERY_REJECTED, &c->arena),
+        celery_key(names, CELERY_REJECTED_COUNTS, &c->arena),
         tag,
         entry,
         str_is_null(message) ? S("") : message,
-        arena_format(&c->arena, "%" PRId64 " what was not acknowledged cannot be read", clock_now().us),
+        arena_format(&c->arena, "%" PRId64 " " UNREADABLE, clock_now().us),
         arena_format(&c->arena, "%d", CELERY_REJECTED_MAX),
+        S(UNREADABLE),
     };
-    return redis_run(redis, &restore_script, words, 9, &c->arena, &reply, &c->error);
+    if (!redis_run(redis, &restore_script, words, 11, &c->arena, &reply, &c->error))
+        return false;
+    if (reply.integer == 2)
+        consume_say_rejected(c, S("1 rejected: " UNREADABLE));
+    return true;
 }
 
 static bool sweep(struct consumer *consumer, struct call *c)
@@ -110,29 +118,4 @@ bool consume_sweep(struct consumer *consumer, struct call *c)
     if (reply.type == REDIS_NIL)
         return true; /* somebody else does it */
     return sweep(consumer, c) && redis_ask(celery->broker, unlock, 2, &c->arena, &reply, &c->error);
-}
-
-/* ---- what was rejected ---- */
-
-/* "1795671000000000 why\nmessage" */
-static void read_rejected(struct str text, struct celery_rejected *out)
-{
-    struct str line = text, at;
-    *out = (struct celery_rejected){ .at = INSTANT_NULL, .message = text };
-    if (str_cut(text, '\n', &line, &out->message) && str_cut(line, ' ', &at, &out->why) &&
-        !str_to_integer(at, &out->at.us))
-        out->at = INSTANT_NULL;
-}
-
-bool celery_rejected(struct call *c, struct celery *celery, struct celery_rejected *out, int most, int *count)
-{
-    struct redis_reply reply;
-    const struct str words[] = { S("LRANGE"), celery_key(&celery->names, "roentgen.rejected", &c->arena), S("0"),
-                                 arena_format(&c->arena, "%d", most - 1) };
-    if (!redis_ask(celery->broker, words, 4, &c->arena, &reply, &c->error))
-        return false;
-    *count = 0;
-    for (int i = 0; i < reply.count; i++)
-        read_rejected(reply.items[i].text, &out[(*count)++]);
-    return true;
 }

@@ -19,6 +19,7 @@ NAMES_REACH(actions, ACTION_REJECTED);
 struct jobs_command {
     unsigned action, state;
     int64_t id, most;
+    bool forget;
 };
 static const struct field jobs_fields[] = {
     FIELD(struct jobs_command, action, .choices = actions, .flags = REQUIRED, .doc = "What to do."),
@@ -26,6 +27,7 @@ static const struct field jobs_fields[] = {
     FIELD(struct jobs_command, state, .choices = job_states, .doc = "list: only those that stand so."),
     FIELD(struct jobs_command, most, .min = 1, .max = 100000, .fallback = "50",
           .doc = "list: so many, the newest first."),
+    FIELD(struct jobs_command, forget, .fallback = "false", .doc = "rejected: forgets all of them instead."),
 };
 const struct schema jobs_options = SCHEMA("Jobs", struct jobs_command, jobs_fields);
 
@@ -88,22 +90,36 @@ static int show(struct call *c, int64_t id)
     return 0;
 }
 
-/* Messages of Celery's clients that could not be read: when, why, and the whole of each as a JSON text. */
+static int forget_rejected(struct call *c)
+{
+    int64_t count = 0;
+    c->app->celery->is_silent = true;
+    if (!celery_connect(c->app->celery, &c->error) || !celery_forget_rejected(c, c->app->celery, &count))
+        return command_failed(c);
+    printf("%" PRId64 " forgotten\n", count);
+    return 0;
+}
+
+/* Messages of Celery's clients that could not be read: when, why, and each as a JSON text, of a large one so much. */
 static int list_rejected(struct call *c, int64_t most)
 {
     int64_t count = most < CELERY_REJECTED_MAX ? most : CELERY_REJECTED_MAX;
     struct celery_rejected *all = arena_array(&c->arena, struct celery_rejected, CELERY_REJECTED_MAX);
     struct text line;
     int found = 0;
+    c->app->celery->is_silent = true;
     if (!celery_connect(c->app->celery, &c->error) || !celery_rejected(c, c->app->celery, all, (int)count, &found))
         return command_failed(c);
-    text_init(&line, 8 * CELERY_MESSAGE_MAX);
+    text_init(&line, 8 * CELERY_REJECTED_SHOWN);
     for (int i = 0; i < found; i++) {
         char when[INSTANT_TEXT_MAX];
         ptrdiff_t len = instant_write(all[i].at, when);
         text_clear(&line);
         text_put_json_string(&line, all[i].message);
-        printf("%.*s  %.*s  %.*s\n", (int)len, when, STR_FMT(all[i].why), STR_FMT(text_str(&line)));
+        printf("%.*s  %.*s  %.*s", (int)len, when, STR_FMT(all[i].why), STR_FMT(text_str(&line)));
+        if (all[i].size_bytes > all[i].message.len)
+            printf("  cut: it has %" PRId64 " bytes", all[i].size_bytes);
+        putchar('\n');
     }
     text_release(&line);
     return 0;
@@ -181,7 +197,7 @@ int cmd_jobs(struct call *c)
     if (in.action == ACTION_LIST)
         return list(c, &in);
     if (in.action == ACTION_REJECTED)
-        return list_rejected(c, in.most);
+        return in.forget ? forget_rejected(c) : list_rejected(c, in.most);
     if (in.id == INTEGER_NULL) {
         fprintf(stderr, "roentgen: which job? `roentgen jobs list` tells\n");
         return 2;

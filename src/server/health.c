@@ -11,6 +11,7 @@
 #include "base/names.h"
 #include "base/thread.h"
 #include "inference/model_pool.h"
+#include "celery/consume.h"
 #include "kv/redis.h"
 
 enum health { HEALTH_NONE, HEALTH_OK, HEALTH_DEGRADED, HEALTH_DOWN };
@@ -29,8 +30,8 @@ static const struct field checks_fields[] = {
           .doc = "ok, or that search words are being made anew: until that is done, some records are found only as "
                  "they were before."),
     FIELD(struct checks, jobs,
-          .doc = "ok, or that work waits for longer than JOBS_WARN_AFTER, or that it is of a kind that nobody here "
-                 "knows."),
+          .doc = "ok, or that work waits for longer than JOBS_WARN_AFTER, that it is of a kind that nobody here "
+                 "knows, or that messages which ask for some were rejected."),
     FIELD(struct checks, backup, .flags = NULLABLE,
           .doc = "ok, or that the last backup failed, or that none can be made now; null when BACKUP_SCHEDULE makes "
                  "none."),
@@ -78,6 +79,15 @@ static enum health check_store(struct blob_store *store, struct str *say)
     return low ? HEALTH_DEGRADED : HEALTH_OK;
 }
 
+/* A Redis that is away is told elsewhere. */
+static bool has_rejected(struct call *c)
+{
+    struct celery_rejections *rejections = arena_new(&c->arena, struct celery_rejections);
+    bool has = celery_rejections(c, c->app->celery, rejections) && rejections->waiting;
+    error_clear(&c->error);
+    return has;
+}
+
 /* What waits too long, or for ever. */
 static enum health check_jobs(struct call *c, struct str *say)
 {
@@ -94,6 +104,8 @@ static enum health check_jobs(struct call *c, struct str *say)
         else if (d->oldest_s >= most_s)
             *say = S("a job has waited for longer than JOBS_WARN_AFTER: see /system/jobs?state=QUEUED");
     }
+    if (str_equal(*say, S("ok")) && has_rejected(c))
+        *say = S("messages of Celery's clients were rejected: see roentgen jobs rejected");
     return str_equal(*say, S("ok")) ? HEALTH_OK : HEALTH_DEGRADED;
 }
 

@@ -6,6 +6,7 @@
 #include "site/audit.h"
 #include "server/work.h"
 #include "web/endpoint.h"
+#include "celery/consume.h"
 #include "jobs/depth.h"
 #include "records/renewal.h"
 #include "imaging/thumbnails.h"
@@ -205,6 +206,23 @@ static void print_jobs(struct call *c, struct text *out)
     }
 }
 
+static void print_rejected(struct call *c, struct text *out)
+{
+    struct celery_rejections *rejections = arena_new(&c->arena, struct celery_rejections);
+    if (!celery_lent(c->app->celery))
+        return;
+    if (!celery_rejections(c, c->app->celery, rejections))
+        error_clear(&c->error);
+    one(out, "celery_rejected_waiting", "gauge", "Rejected messages of Celery's clients that are kept.",
+        rejections->waiting);
+    family(out, "celery_rejected_total", "counter", "Messages of Celery's clients that were rejected, by whomever.");
+    for (int i = 0; i < rejections->reason_count; i++) {
+        text_put(out, S("roentgen_celery_rejected_total{reason="));
+        text_put_json_string(out, rejections->reasons[i].why);
+        text_format(out, "} %" PRId64 "\n", rejections->reasons[i].count);
+    }
+}
+
 static void print_worker(struct worker *worker, struct text *out)
 {
     struct worker_counts n;
@@ -270,6 +288,7 @@ void metrics_print(struct call *c, struct text *out)
     one(out, "upload_bytes_total", "counter", "Bytes of files stored.", upload_bytes);
     print_server(app, out);
     print_jobs(c, out);
+    print_rejected(c, out);
     if (app->worker)
         print_worker(app->worker, out);
     print_decoders(app, out);

@@ -83,7 +83,7 @@ bool work_open_relay(struct app *app, struct error *error)
 {
     struct relay *relay;
     if (app->config.task_broker != TASK_BROKER_CELERY)
-        return true;
+        return !app->config.task_url.len || celery_connect(app->celery, error); /* to tell what was rejected */
     if (!celery_connect(app->celery, error) || !relay_open(app->celery, &relay, error))
         return false;
     app->relay = relay;

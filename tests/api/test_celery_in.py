@@ -212,7 +212,25 @@ def test_what_is_broken_is_kept_for_an_administrator(client, redis, taker, house
     told = [json.loads('"' + line.split('  "', 1)[1]) for line in lines]
     assert set(BROKEN.values()) <= set(told) and len(lines) == 7
     assert sum("delivery_tag is none" in line for line in lines) == 1
-    redis.client.delete("roentgen.rejected")
+    redis.client.lpush("celery", "Zhang San " + "x" * 2_000_000)
+    wait_until(lambda: redis.client.llen("roentgen.rejected") == 8, "the large one")
+    done = house.run("jobs", "rejected", "--most", "1")
+    assert '  "Zhang San xxx' in done.stdout and done.stdout.endswith('xxx"  cut: it has 2000010 bytes\n')
+    assert len(done.stdout) < 20000 and not done.stderr
+    log = taker.log.read_text()
+    assert "rejected: it is not JSON" in log and "rejected: properties.delivery_tag is none" in log
+    assert "rejected: the body is not base64" in log and "Zhang" not in log
+    metrics = house.client().get("/metrics").text
+    assert 'roentgen_celery_rejected_total{reason="it is not JSON"} 4' in metrics
+    assert "roentgen_celery_rejected_waiting 8" in metrics
+
+    def health():
+        return house.client().get("/health/ready").json()
+
+    wait_until(lambda: "jobs rejected" in health()["checks"]["jobs"], "health that says so")
+    assert health()["status"] == "degraded"
+    assert house.run("jobs", "rejected", "--forget").stdout == "8 forgotten\n"
+    wait_until(lambda: health()["checks"]["jobs"] == "ok", "health without them")
 
 
 def test_an_answer_that_is_there_stays(client, redis, taker, house):
