@@ -56,6 +56,7 @@ static int list(struct call *c, const struct jobs_command *in)
     struct cursor rows;
     struct text sql;
     struct job job;
+    int left_out = 0;
     text_init(&sql, 1 << 16);
     text_put(&sql, S("select "));
     db_select_columns(&sql, &job_schema, UINT64_MAX);
@@ -66,8 +67,16 @@ static int list(struct call *c, const struct jobs_command *in)
     struct str text = arena_copy(&c->arena, text_str(&sql));
     text_release(&sql);
     for (db_rows(c, &rows, arena_cstring(&c->arena, text), V(choice_text(job_states, in->state)), V(in->most));
-         cursor_next(&rows) && cursor_record(&rows, 0, &job_schema, UINT64_MAX, &job, false);)
-        put_line(&job);
+         cursor_next(&rows);) {
+        if (cursor_record(&rows, 0, &job_schema, UINT64_MAX, &job, false))
+            put_line(&job);
+        else if (cursor_leaves_out(&rows))
+            left_out++;
+        else
+            break;
+    }
+    if (left_out)
+        fprintf(stderr, "roentgen: %d more hold what this version does not know\n", left_out);
     return cursor_close(&rows) ? 0 : command_failed(c);
 }
 

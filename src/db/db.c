@@ -518,9 +518,21 @@ bool cursor_record(struct cursor *cursor, int first, const struct schema *schema
                    bool copy)
 {
     assert(cursor->open);
-    bool ok = record_load(cursor->call, cursor->statement, first, schema, mask, record, copy);
+    struct statement *statement = cursor->statement;
+    bool ok = record_load(cursor->call, statement, first, schema, mask, record, copy);
+    cursor->unknown = !ok && !cursor->failed && statement->load_unknown;
     cursor->failed |= !ok;
     return ok;
+}
+
+bool cursor_leaves_out(struct cursor *cursor)
+{
+    bool unknown = cursor->unknown;
+    if (unknown) {
+        error_clear(&cursor->call->error);
+        cursor->failed = cursor->unknown = false;
+    }
+    return unknown;
 }
 
 bool cursor_close(struct cursor *cursor)

@@ -189,8 +189,8 @@ enum found db_find_integer_(struct call *c, int64_t *out, const char *sql, struc
  */
 struct cursor {
     struct call *call;
-    void *statement; /* the driver's */
-    bool open, failed;
+    void *statement;            /* the driver's */
+    bool open, failed, unknown; /* what failed last was a choice that nobody here knows */
 };
 #define db_rows(c, cursor, ...) db_rows_((c), (cursor), DB_SQL(__VA_ARGS__))
 bool db_rows_(struct call *c, struct cursor *cursor, const char *sql, struct db_args args);
@@ -202,6 +202,9 @@ int64_t cursor_integer(struct cursor *cursor, int column); /* null reads as 0 */
  * stay. `copy`: text goes to the arena. */
 bool cursor_record(struct cursor *cursor, int first, const struct schema *schema, uint64_t mask, void *record,
                    bool copy);
+/* Behind a false of cursor_record: was it a choice that this program does not know, as a newer version beside it may
+ * write one? Then the failure is forgotten, and the cursor may go on behind this row, which is left out. */
+bool cursor_leaves_out(struct cursor *cursor);
 /* Harmless when it never opened. False: it did not open, or a row could not be read. */
 bool cursor_close(struct cursor *cursor);
 

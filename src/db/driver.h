@@ -86,6 +86,7 @@ struct statement {
     uint64_t load_mask;            /* ... which of their members ... */
     unsigned char load_fields[64]; /* ... and which of its fields the columns are */
     int load_count;
+    bool load_unknown; /* the last one that failed did so by a choice that has no name here */
     int64_t started_us;
     struct meter meter;
 };

@@ -352,13 +352,16 @@ bool record_load(struct call *c, struct statement *statement, int first, const s
         struct value value = column(statement, first + i);
         void *member = (char *)record + field->offset;
         if (field->flags & ENCRYPTED) {
+            statement->load_unknown = false;
             if (!open_sealed(c, schema, field, &value))
                 return load_failed(c, schema, field);
         } else if (copy && value.type == VALUE_TEXT && field->kind != &kind_choice && field->kind != &kind_date) {
             value.text = arena_copy(&c->arena, value.text);
         }
-        if (!load_plain(field, member, &value) && !field->kind->load(field, member, value, &c->arena))
+        if (!load_plain(field, member, &value) && !field->kind->load(field, member, value, &c->arena)) {
+            statement->load_unknown = field->kind == &kind_choice && value.type == VALUE_TEXT;
             return load_failed(c, schema, field);
+        }
     }
     if (schema->derive)
         schema->derive(record, &c->arena);

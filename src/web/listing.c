@@ -2,6 +2,7 @@
 #include "web/listing.h"
 
 #include "base/crypto.h"
+#include "base/log.h"
 #include "schema/json.h"
 
 #include <assert.h>
@@ -268,6 +269,29 @@ static void put_page(struct plan *p)
     text_put_char(&p->sql, '\0');
 }
 
+static bool put_item(struct plan *p, struct text *out, void *record, bool first)
+{
+    const struct schema *row = p->listing->row;
+    if (!first)
+        text_put_char(out, ',');
+    if (p->listing->derive)
+        p->listing->derive(p->c, record);
+    if (row->veil && !row->veil(p->c, record))
+        return false;
+    json_encode(out, row, record, exchange_of(p->c)->fields, &p->c->arena);
+    return true;
+}
+
+/* A row that a newer version beside this one has written does not keep the others from being read. */
+static void say_left_out(struct plan *p, int64_t count)
+{
+    const struct schema *row = p->listing->row;
+    if (count)
+        log_write(p->c->app->log, LOG_WARNING, NULL, "list.left_out",
+                  "%" PRId64 " of %s hold what this version does not know, and were left out of a list", count,
+                  row->table ? row->table : row->name);
+}
+
 static bool put_items(struct plan *p, struct text *out, struct str *next)
 {
     struct call *c = p->c;
@@ -276,24 +300,23 @@ static bool put_items(struct plan *p, struct text *out, struct str *next)
     void *record = schema_new(row, &c->arena);
     struct cursor rows;
     struct value last_key = value_nothing();
-    int64_t last_id = 0, shown = 0;
+    int64_t last_id = 0, read = 0, shown = 0;
     bool more = false;
     put_page(p);
     text_put(out, S("\"items\":["));
     for (db_rows_(c, &rows, p->sql.at, args_of(p)); !more && cursor_next(&rows);) {
-        more = shown == p->query->page_size;
+        more = read++ == p->query->page_size;
         if (fields != JSON_ALL_FIELDS)
             schema_clear(row, record); /* of what the veil set for the row before */
-        if (more || !cursor_record(&rows, 2, row, p->members, record, false))
+        if (more)
             break;
-        if (shown++)
-            text_put_char(out, ',');
-        if (p->listing->derive)
-            p->listing->derive(c, record);
-        if (row->veil && !row->veil(c, record))
+        if (cursor_record(&rows, 2, row, p->members, record, false)) {
+            if (!put_item(p, out, record, !shown++))
+                break;
+        } else if (!cursor_leaves_out(&rows)) {
             break;
-        json_encode(out, row, record, fields, &c->arena);
-        if (shown == p->query->page_size) {
+        }
+        if (read == p->query->page_size) {
             last_id = cursor_integer(&rows, 0);
             last_key = cursor_value(&rows, 1);
             if (last_key.type == VALUE_TEXT)
@@ -301,6 +324,7 @@ static bool put_items(struct plan *p, struct text *out, struct str *next)
         }
     }
     cursor_close(&rows);
+    say_left_out(p, read - more - shown);
     text_put_char(out, ']');
     *next = more ? make_cursor(p, last_key, last_id) : STR_NULL;
     return c->error.code == E_NONE;

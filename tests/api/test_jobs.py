@@ -179,6 +179,47 @@ def ok_text(answer):
     return answer.text
 
 
+def test_what_a_newer_version_has_put_is_in_nobodys_way(house):
+    """States and priorities that this one does not know: left out of lists, and left alone."""
+    chief, rows = house.admin(), house.database.rows
+    strange = []
+    for change in ("priority = 'HUGE', turn = id", "state = 'PAUSED', turn = id", "state = 'HELD', turn = null, due_at = 1"):
+        strange.append(queued(house, payload={"files": 1}))
+        # Of a kind that is done here only now.
+        rows(f"update jobs set {change}, kind = 'files.scrub' where id = {strange[-1]}")
+    which = ", ".join(map(str, strange))
+    before = rows(f"select id, kind, state, priority, turn, due_at, attempt from jobs where id in ({which})")
+    job = ok(chief.post("/system/jobs", json={"kind": "files.scrub", "payload": {"files": 2}}), 202)
+    wait_until(lambda: ok(chief.get(f"/system/jobs/{job['id']}"))["state"] == "SUCCEEDED", "the one behind them")
+    assert rows(f"select id, kind, state, priority, turn, due_at, attempt from jobs where id in ({which})") == before
+    seen, pages, query = [], 0, {"kind": "files.scrub", "page_size": 1}
+    while "after" not in query or query["after"]:
+        page = ok(chief.get("/system/jobs", params=query))
+        seen += [item["id"] for item in page["items"]]
+        query["after"] = page["next"]
+        pages += 1
+    assert pages == page["total"] == rows("select count(*) from jobs where kind = 'files.scrub'")[0][0]
+    assert job["id"] in seen and not set(seen) & set(strange) and len(seen) == page["total"] - 3
+    assert ok(chief.get("/system/jobs", params={"state": "QUEUED"}))["items"] is not None
+    done = house.run("jobs", "list")
+    assert "3 more hold what this version does not know" in done.stderr and f" {job['id']}  SUCCEEDED" in done.stdout
+    rows(f"delete from jobs where id in ({which})")
+
+
+def test_a_file_of_a_newer_version_is_left_out_of_lists(house):
+    chief, rows = house.admin(), house.database.rows
+    known, strange = (chief.upload(dicom())["id"] for _ in range(2))
+
+    def listed():
+        return [item["id"] for item in ok(chief.get("/image-files"))["items"]]
+
+    ((was,),) = rows(f"select status from image_files where id = {strange}")
+    rows(f"update image_files set status = 'FROZEN' where id = {strange}")
+    assert known in listed() and strange not in listed()
+    rows(f"update image_files set status = '{was}' where id = {strange}")
+    assert {known, strange} <= set(listed())
+
+
 def test_what_waits_for_long_or_for_ever_is_told(new_server):
     server = new_server(WORKER_CONCURRENCY="0", JOBS_WARN_AFTER="1h")
     chief = server.admin()
