@@ -53,6 +53,10 @@ const struct schema job_schema =
     "(case priority when 'STAT' then 1 when 'URGENT' then 2 when 'HIGH' then 3 when 'NORMAL' then 4 else 5 end)" \
     " * " TURN_STEP " + id"
 #define SECOND_US INT64_C(1000000)
+/* A newer version beside this one may write others, which are left to it. No index of these columns is to lead here. */
+#define IS_KNOWN \
+    "coalesce(state, '') in ('QUEUED', 'RUNNING') " \
+    "and coalesce(priority, '') in ('STAT', 'URGENT', 'HIGH', 'NORMAL', 'LOW')"
 #define HAS_TURN "turn = " TURN_OF ", turn_at = ?" /* since then */
 
 int64_t queue_first_turn(unsigned priority)
@@ -208,7 +212,8 @@ static enum found next_kind(struct call *c, struct str *name, int64_t *turn)
 {
     struct cursor rows;
     enum found found = NONE;
-    db_rows(c, &rows, "select turn_kind, turn from jobs where turn_kind > ? order by turn_kind, turn limit 1",
+    db_rows(c, &rows,
+            "select turn_kind, turn from jobs where turn_kind > ? and " IS_KNOWN " order by turn_kind, turn limit 1",
             V(*name));
     if (cursor_next(&rows)) {
         *name = arena_copy(&c->arena, cursor_text(&rows, 0));
@@ -236,7 +241,8 @@ static enum found find_kind(struct call *c, const struct job_kind *const *kinds,
 
 enum found queue_find_first(struct call *c, const char *kind, int64_t *id)
 {
-    return db_find_free(c, id, "select id from jobs where turn_kind = ? order by turn limit 1", V(str_from(kind)));
+    return db_find_free(c, id, "select id from jobs where turn_kind = ? and " IS_KNOWN " order by turn limit 1",
+                        V(str_from(kind)));
 }
 
 enum found queue_has_turn(struct call *c, const struct job_kind *const *kinds, int count)
@@ -348,8 +354,9 @@ enum found queue_is_due(struct call *c)
 {
     struct instant now;
     int64_t one;
-    return !db_clock(c, &now) ? FAILED
-                              : db_find_integer(c, &one, "select 1 from jobs where due_at <= ? limit 1", V(now));
+    return !db_clock(c, &now)
+               ? FAILED
+               : db_find_integer(c, &one, "select 1 from jobs where due_at <= ? and " IS_KNOWN " limit 1", V(now));
 }
 
 bool queue_turn_due(struct call *c, bool *more)
@@ -362,8 +369,8 @@ bool queue_turn_due(struct call *c, bool *more)
     for (int i = 0; i < AT_ONCE; i++) {
         struct job job;
         int64_t id;
-        enum found found =
-            db_find_free(c, &id, "select id from jobs where due_at <= ? order by due_at limit 1", V(now));
+        enum found found = db_find_free(
+            c, &id, "select id from jobs where due_at <= ? and " IS_KNOWN " order by due_at limit 1", V(now));
         if (found != FOUND)
             return found == NONE;
         if (!db_get(c, &job_schema, &job, "where j.id = ?", V(id)))
