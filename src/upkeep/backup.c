@@ -375,6 +375,9 @@ static bool open_donors(struct making *m)
             close(donor.fd);
             continue;
         }
+        struct stat st;
+        if (is_whole && fstatat(donor.fd, BACKUP_SUMS, &st, AT_SYMLINK_NOFOLLOW) == 0)
+            donor.written_ns = backup_written_ns(&st);
         whole = whole || is_whole;
         b->donors[b->donor_count++] = donor;
     }

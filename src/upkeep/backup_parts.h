@@ -12,6 +12,8 @@
 #include "upkeep/backup.h"
 #include "upkeep/manifest.h"
 
+#include <sys/stat.h>
+
 #define BACKUP_SUMS "SHA256SUMS"
 #define BACKUP_SEAL "SHA256SUMS.hmac"
 #define BACKUP_ABOUT "about.txt"
@@ -37,6 +39,8 @@ struct backup_pace {
     const char *what;
 };
 bool backup_read(int from, int to, const struct backup_pace *pace, struct backup_bytes *out, struct error *error);
+/* When it was last written to, since 1970. */
+int64_t backup_written_ns(const struct stat *st);
 /* A regular file below the folder, and no link; -1: errno. */
 int backup_open(int root, const char *path);
 /* A new file below the folder; makes the folders above it. -1: errno. */
@@ -80,7 +84,8 @@ bool backup_remove_old(struct backup_target *target, struct arena *arena, int64_
 struct backup_donor {
     int fd;
     const char *name;
-    bool whole;                /* its files need not be read */
+    bool whole;                /* its files need not be read, but for those that were written to since ... */
+    int64_t written_ns;        /* ... it got its list */
     struct manifest *manifest; /* of a whole one */
 };
 enum { BACKUP_DONORS_MAX = 16 };

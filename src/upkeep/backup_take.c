@@ -46,6 +46,11 @@ bool backup_read(int from, int to, const struct backup_pace *pace, struct backup
     return ok;
 }
 
+int64_t backup_written_ns(const struct stat *st)
+{
+    return st->st_mtim.tv_sec * INT64_C(1000000000) + st->st_mtim.tv_nsec;
+}
+
 int backup_open(int root, const char *path)
 {
     struct stat st;
@@ -164,7 +169,8 @@ static enum backup_taken copy_from(struct backup *b, int fd, const char *to, str
     return ok ? TAKE_DAMAGED : TAKE_FAILED;
 }
 
-/* What a whole backup says has these bytes has them: it was read when it got them. */
+/* What a whole backup says has these bytes has them: it was read when it got them, and nobody has written to it since.
+ * That may be the store's own file, where both are links to one. */
 static enum backup_taken take_whole(struct backup *b, const struct backup_donor *donor, const struct backup_row *row,
                                     const char *from, const char *to)
 {
@@ -172,7 +178,7 @@ static enum backup_taken take_whole(struct backup *b, const struct backup_donor 
     struct backup_bytes bytes;
     struct stat st;
     if (!line || !str_equal(line->sha256, row->sha256) || fstatat(donor->fd, from, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
-        !S_ISREG(st.st_mode) || st.st_size != row->size)
+        !S_ISREG(st.st_mode) || st.st_size != row->size || backup_written_ns(&st) > donor->written_ns)
         return TAKE_MISSING;
     if (link_to(b, donor->fd, from, to, 0))
         return TAKE_DONE;

@@ -271,6 +271,26 @@ def test_what_the_store_lost_or_a_disk_turned_comes_from_the_backup_before(new_s
         shutil.rmtree(target, ignore_errors=True)
 
 
+def test_one_that_is_written_to_in_its_place_is_seen_by_the_next(house, films, tmp_path):
+    """On the file system of the store a backup has links to the store's own files."""
+    target, chief = house.folder / "beside", house.admin()
+    house.run("backup", target)
+    row = chief.file(chief.upload(png() + os.urandom(20000))["id"])
+    house.run("backup", target)
+    path = house.files / row["storage_path"]
+    content = path.read_bytes()
+    try:
+        with path.open("r+b") as file:
+            file.seek(5000)
+            file.write(bytes([content[5000] ^ 1]))
+        said = house.run("backup", target)
+        assert "1 files are damaged" in said.stderr
+    finally:
+        path.write_bytes(content)
+        shutil.rmtree(target)
+    ok(chief.delete(f"/image-files/{row['id']}"), 204)
+
+
 # ---- shared with others ----
 
 
