@@ -113,7 +113,7 @@ const char *celery_request_read(struct str text, struct arena *arena, struct cel
 /* The ids that a broadcast revokes, at most `most`; 0: it is about something else, or broken. */
 int celery_revoked(struct str text, struct arena *arena, struct str *ids, int most, bool *terminate);
 /* The same message as one that comes again, and the list that it belongs to: exchange and routing key are those of
- * `unacked`. NULL: it is broken. */
+ * `unacked`. Of any size: it may be of another program that shares the Redis. NULL: it is broken. */
 struct str celery_redelivered(struct str text, struct arena *arena, struct str *exchange, struct str *routing_key,
                               int64_t *priority);
 

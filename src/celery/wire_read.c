@@ -78,10 +78,19 @@ bool celery_state_is_final(enum celery_state state)
     return state >= CELERY_SUCCESS && state <= CELERY_IGNORED;
 }
 
+/* C1, U+0080 to U+009F: terminals take some of them for what ESC begins. */
+static bool is_c1(struct str s, ptrdiff_t i)
+{
+    return (unsigned char)s.at[i] == 0xC2 && i + 1 < s.len && (unsigned char)s.at[i + 1] < 0xA0;
+}
+
 static void put_clean(struct text *out, struct str s)
 {
-    for (ptrdiff_t i = 0; i < s.len; i++)
-        text_put_char(out, (unsigned char)s.at[i] < ' ' || s.at[i] == 0x7F ? ' ' : s.at[i]);
+    for (ptrdiff_t i = 0; i < s.len; i++) {
+        bool two = is_c1(s, i), control = two || (unsigned char)s.at[i] < ' ' || s.at[i] == 0x7F;
+        text_put_char(out, control ? ' ' : s.at[i]);
+        i += two;
+    }
 }
 
 static void put_word(struct text *out, const json_t *json)
@@ -282,7 +291,7 @@ struct str celery_redelivered(struct str text, struct arena *arena, struct str *
 {
     struct json_flaw flaw;
     struct str whole = STR_NULL;
-    json_t *json = text.len <= CELERY_MESSAGE_MAX + 1000 ? json_read(text, arena, &flaw) : NULL;
+    json_t *json = json_read(text, arena, &flaw);
     json_t *message = json_array_get(json, 0);
     const json_t *names[] = { json_array_get(json, 1), json_array_get(json, 2) };
     if (json_is_object(message) && json_is_string(names[0]) && json_is_string(names[1])) {
@@ -292,7 +301,7 @@ struct str celery_redelivered(struct str text, struct arena *arena, struct str *
         *exchange = arena_copy(arena, str_from(json_string_value(names[0])));
         *routing_key = arena_copy(arena, str_from(json_string_value(names[1])));
         *priority = priority_of(properties);
-        whole = tree_of(message, 2 * CELERY_MESSAGE_MAX, arena);
+        whole = tree_of(message, 2 * text.len + 1000, arena);
     }
     json_decref(json);
     return whole;
