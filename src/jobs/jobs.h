@@ -141,7 +141,8 @@ struct job_wish {
 };
 bool jobs_ask(struct call *c, const struct job_wish *wish, int64_t *id);
 
-/* Inside a transaction. One that waits ends at once; one that runs is told. E_CONFLICT: it has ended. */
+/* Inside a transaction. One that waits ends at once; one that runs is told: in this process with the commit, elsewhere
+ * within a second. E_CONFLICT: it has ended. */
 bool jobs_cancel(struct call *c, int64_t id);
 /* Inside a transaction: one that FAILED or was CANCELLED is queued again, with as many attempts as at first. E_CONFLICT
  * otherwise, and while another has its unique key. */

@@ -181,6 +181,8 @@ bool jobs_cancel(struct call *c, int64_t id)
                     "update jobs set " HAS_TURN " where id = ? and state = 'RUNNING' and worker = '" REMOTE_WORKER "'",
                     V(now), V(id)))
         return false;
+    if (running && c->app->worker)
+        db_after_commit(c, worker_hear, c->app->worker);
     if (running)
         wake(c);
     return running || has_ended(c, id, "cancelled");
@@ -348,6 +350,12 @@ bool queue_end(struct call *c, struct str worker, const struct job_end *end)
         return false;
     return end->forget && end->state == JOB_SUCCEEDED ? db_execute(c, "delete from jobs where id = ?", V(end->id))
                                                       : end_or_pause(c, &job, end, now);
+}
+
+enum found queue_is_cancelled(struct call *c, int64_t id)
+{
+    int64_t one;
+    return db_find_integer(c, &one, "select 1 from jobs where id = ? and is_cancelled = 1", V(id));
 }
 
 enum found queue_is_due(struct call *c)

@@ -51,6 +51,8 @@ bool queue_end_dead(struct call *c);
 enum { WORKER_NAME_BYTES = 100 };
 void queue_name_worker(char name[WORKER_NAME_BYTES]);
 
+/* Has somebody asked that it end? A read alone, outside of transactions. */
+enum found queue_is_cancelled(struct call *c, int64_t id) DB_ASKED;
 /* Is there anything that is due? A read alone, outside of transactions. */
 enum found queue_is_due(struct call *c) DB_ASKED;
 /* What is due has its turn again; one whose worker is silent has failed once more. *more: there may be others. */

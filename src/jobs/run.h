@@ -46,7 +46,9 @@ struct worker {
     pthread_cond_t ended;     /* a run, or what the keeper exchanges with the database */
     pthread_cond_t written;   /* ends */
     bool woken, closing, over;
-    bool exchanging; /* the keeper is in hand_exchange */
+    bool heard;         /* of a job that was cancelled: it may be one of these */
+    int64_t listens_us; /* when it next asks whether one was, without having heard of it */
+    bool exchanging;    /* the keeper is in hand_exchange */
     struct in_hand hand;
     const sigset_t *stops; /* of the process of one job; NULL: it is not that */
     struct {

@@ -99,7 +99,6 @@ static bool wants_renewal(const struct job_run *run, int64_t now_us)
     return run->kind && !run->apart && (since_us >= RENEW_EVERY_US || (run->told && since_us >= LOOK_EVERY_US));
 }
 
-/* A cancellation is asked for seldom, and is seen with the next renewal of whatever kind. */
 static void renew(struct worker *w, struct call *c, struct job_run *run)
 {
     struct renewing r = { .worker = w };
@@ -114,6 +113,32 @@ static void renew(struct worker *w, struct call *c, struct job_run *run)
     background_lock(&w->keeper);
     if (ok && run->kind && run->id == r.lease.id && (r.lease.lost || r.lease.cancelled))
         stop_run(run, r.lease.lost ? LOST : CANCELLED);
+    background_unlock(&w->keeper);
+}
+
+/* Whether those that run were cancelled: asked at once when that was here, else once a second. */
+static bool is_to_ask(struct worker *w)
+{
+    int64_t now_us = clock_monotonic_us();
+    background_lock(&w->keeper);
+    bool ask = w->heard || now_us >= w->listens_us;
+    w->heard = false;
+    if (ask)
+        w->listens_us = now_us + LOOK_EVERY_US;
+    background_unlock(&w->keeper);
+    return ask;
+}
+
+static void look_at_cancellation(struct worker *w, struct call *c, struct job_run *run)
+{
+    background_lock(&w->keeper);
+    int64_t id = run->kind && !run->apart && atomic_load(&run->why) == GO_ON ? run->id : 0;
+    background_unlock(&w->keeper);
+    if (!id || queue_is_cancelled(c, id) != FOUND)
+        return;
+    background_lock(&w->keeper);
+    if (run->kind && run->id == id)
+        stop_run(run, CANCELLED);
     background_unlock(&w->keeper);
 }
 
@@ -159,6 +184,8 @@ static void look(struct worker *w, struct call *c)
     bool more = true;
     for (int i = 0; i < w->thread_count; i++)
         renew(w, c, &w->runs[i]);
+    for (int i = 0, ask = is_to_ask(w); ask && i < w->thread_count; i++)
+        look_at_cancellation(w, c, &w->runs[i]);
     look_at_limits(w);
     look_at_signals(w);
     while (more && queue_is_due(c) == FOUND && (db_release(c), db_transact(c, turn_work, &more)))
@@ -335,6 +362,15 @@ void worker_wake(void *worker)
     w->woken = true;
     background_wake(&w->keeper);
     background_unlock(&w->keeper);
+}
+
+void worker_hear(void *worker)
+{
+    struct worker *w = worker;
+    background_lock(&w->keeper);
+    w->heard = true;
+    background_unlock(&w->keeper);
+    worker_wake(w);
 }
 
 static bool is_quiet(const struct worker *w)

@@ -9,6 +9,7 @@
  *
  *   keeper     every second, and when woken:  what is due has its turn
  *                                             leases are renewed, progress is written, limits are looked at
+ *                                             what was cancelled is told: at once if it was here, else within a second
  *                                             one commit says how jobs ended, and takes as many as there are threads
  *                                             idle; of brief kinds some ahead (in_hand.h)
  *   thread     runs one, says how it ended, wakes the keeper
@@ -44,6 +45,8 @@ bool worker_do_one(struct app *app, const struct job_kind *kind, int64_t id, str
                    struct error *error);
 /* There is something to do. Takes a struct worker; callable as db_after_commit wants it. */
 void worker_wake(void *worker);
+/* A job was cancelled that runs somewhere, perhaps here. As worker_wake otherwise. */
+void worker_hear(void *worker);
 
 /* How those of one kind ended here, since the start; a kind that it does not do: all zero. */
 struct worker_counts {

@@ -65,6 +65,16 @@ static const struct job_kind long_kind = {
     "long.run", NULL, NULL, go_on_for_ever, .attempts = 1, .time_limit_s = 60, .is_long = true, .doc = "Takes hours."
 };
 
+/* Shorter than from one renewal to the next: ended before that, it was told otherwise. */
+static bool rest_a_while(struct call *c, struct job_run *run)
+{
+    (void)c;
+    atomic_store(&running, true);
+    return job_rest(run, 9000000);
+}
+static const struct job_kind rest_kind = { "rest.run",         NULL,           NULL, rest_a_while, .attempts = 1,
+                                           .time_limit_s = 60, .doc = "Rests." };
+
 static _Atomic bool ending_now, asked_now;
 
 static bool wait_at_the_end(struct call *c, void *unused)
@@ -87,8 +97,8 @@ static const struct job_kind slow_end_kind = {
     "slow.end", NULL, NULL, end_slowly, .attempts = 1, .time_limit_s = 60, .doc = "Is long in ending."
 };
 
-static const struct job_kind *kinds[] = { &effect_kind,   &endless_kind, &failing_kind,
-                                          &fleeting_kind, &long_kind,    &slow_end_kind };
+static const struct job_kind *kinds[] = { &effect_kind, &endless_kind,  &failing_kind, &fleeting_kind,
+                                          &long_kind,   &slow_end_kind, &rest_kind };
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
 static struct call *begin_quiet(void **state)
@@ -350,6 +360,33 @@ static void one_that_runs_is_told_to_stop(void **state)
     end();
 }
 
+static void rest_and_cancel(void **state, bool elsewhere)
+{
+    struct call *c = begin_quiet(state);
+    start_worker(c, 1);
+    struct worker *worker = app.worker;
+    int64_t id = put(c, (struct job_order){ .kind = &rest_kind });
+    while (!atomic_load(&running))
+        sched_yield();
+    app.worker = elsewhere ? NULL : worker; /* nobody here is told */
+    sure(c, db_transact(c, cancel_work, &id));
+    app.worker = worker;
+    while (job_of(c, id).state == JOB_RUNNING)
+        sched_yield();
+    assert_int_equal(job_of(c, id).state, JOB_CANCELLED);
+    end();
+}
+
+static void one_that_tells_nothing_is_told_at_once(void **state)
+{
+    rest_and_cancel(state, false);
+}
+
+static void one_that_is_cancelled_elsewhere_is_told_soon(void **state)
+{
+    rest_and_cancel(state, true);
+}
+
 static void a_worker_that_closes_gives_back_what_it_has(void **state)
 {
     struct call *c = begin_quiet(state);
@@ -450,6 +487,8 @@ int main(void)
         ON_BOTH(what_may_pass_is_tried_again_and_what_may_not_is_final),
         ON_BOTH(a_payload_that_its_schema_refuses_fails),
         ON_BOTH(one_that_runs_is_told_to_stop),
+        ON_BOTH(one_that_tells_nothing_is_told_at_once),
+        ON_BOTH(one_that_is_cancelled_elsewhere_is_told_soon),
         ON_BOTH(a_worker_that_closes_gives_back_what_it_has),
         ON_BOTH(one_that_is_asked_for_while_it_ends_comes_again),
         ON_BOTH(a_fleeting_one_leaves_no_row),
