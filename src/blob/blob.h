@@ -95,8 +95,8 @@ bool blob_claims(struct blob_store *store, bool (*each)(void *context, struct st
 bool blob_alone(struct blob_store *store);
 void blob_share(struct blob_store *store);
 
-/* Whose store is it? Its mark, a line of text in the file ROOT/installation; "" when it has none. E_UNREADABLE: the file
- * says nothing. */
+/* Whose store is it? Its mark, a line of text in the file ROOT/installation; "" when it has none. E_UNREADABLE: the
+ * file says nothing. */
 enum { BLOB_MARK_MAX = 63 };
 bool blob_mark(struct blob_store *store, char out[BLOB_MARK_MAX + 1], struct error *error);
 /* Durable when it returns true. E_CONFLICT: it has one. */

@@ -55,8 +55,8 @@ struct db_options {
 
 bool db_open(const struct db_options *options, struct db **out, struct error *error);
 void db_close(struct db *db); /* waits for the writer; takes NULL */
-/* This process serves the database, until db_close or its end. Of a SQLite file one process does: E_CONFLICT. Those that
- * only use it (commands, workers) ask nobody. */
+/* This process serves the database, until db_close or its end. Of a SQLite file one process does: E_CONFLICT. Those
+ * that only use it (commands, workers) ask nobody. */
 bool db_serve(struct db *db, struct error *error);
 bool db_is_local(const struct db *db);      /* SQLite: reads may run on an I/O thread */
 struct str db_dialect(const struct db *db); /* "sqlite" or "mysql" */

@@ -14,7 +14,7 @@
  * names and lines, and gives us pointers into that:
  *
  *     GET /x HTTP/1.1 CR LF Host : SP x CR LF Name : SP value CR LF CR LF
- *            version        name      value       ...                 end = method + MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE
+ *            version        name      value       ...           end = method + MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE
  *
  * So from the end of one to the begin of the next it is two bytes, and four at the end; a bare LF makes that less, what
  * stands behind a NUL makes it more, and a joined name lies elsewhere. Only addresses are compared: nothing is read.

@@ -73,11 +73,10 @@ static bool find_dead(struct call *c, struct job_end *ends, struct str *workers,
 {
     struct cursor rows;
     *count = 0;
-    for (
-        db_rows(
-            c, &rows,
-            "select id, worker from jobs where state = 'RUNNING' and priority in ('STAT', 'URGENT', 'HIGH', 'NORMAL', 'LOW')");
-        cursor_next(&rows);)
+    for (db_rows(c, &rows,
+                 "select id, worker from jobs where state = 'RUNNING' and "
+                 "priority in ('STAT', 'URGENT', 'HIGH', 'NORMAL', 'LOW')");
+         cursor_next(&rows);)
         if (*count < most && is_dead(cursor_text(&rows, 1))) {
             ends[*count] = (struct job_end){ .id = cursor_integer(&rows, 0),
                                              .state = JOB_FAILED,

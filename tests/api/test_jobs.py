@@ -183,7 +183,8 @@ def test_what_a_newer_version_has_put_is_in_nobodys_way(house):
     """States and priorities that this one does not know: left out of lists, and left alone."""
     chief, rows = house.admin(), house.database.rows
     strange = []
-    for change in ("priority = 'HUGE', turn = id", "state = 'PAUSED', turn = id", "state = 'HELD', turn = null, due_at = 1"):
+    held = "state = 'HELD', turn = null, due_at = 1"
+    for change in ("priority = 'HUGE', turn = id", "state = 'PAUSED', turn = id", held):
         strange.append(queued(house, payload={"files": 1}))
         # Of a kind that is done here only now.
         rows(f"update jobs set {change}, kind = 'files.scrub' where id = {strange[-1]}")

@@ -252,13 +252,14 @@ static void results_say_what_came_of_it(void **state)
         { "{\"status\": \"FAILURE\", \"result\": {\"exc_type\": \"E\", \"exc_message\": []}, \"task_id\": \"" ID "\"}",
           CELERY_FAILURE, "E" },
         /* What Python's json writes, and JSON has not. */
-        { "{\"status\": \"FAILURE\", \"result\": {\"exc_type\": \"E\", \"exc_message\": [\"\\u001b[31m\\u009bred\\u0000 "
-          "\\udc80 \\ud83d\\ude00 \\\\u0000\", NaN, -Infinity, 12345678901234567890123, 1e999]}, \"task_id\": \"" ID
-          "\"}",
+        { "{\"status\": \"FAILURE\", \"result\": {\"exc_type\": \"E\", \"exc_message\": "
+          "[\"\\u001b[31m\\u009bred\\u0000 \\udc80 "
+          "\\ud83d\\ude00 \\\\u0000\", NaN, -Infinity, 12345678901234567890123, 1e999]}, \"task_id\": \"" ID "\"}",
           CELERY_FAILURE,
-          "E:  [31m red\xef\xbf\xbd \xef\xbf\xbd \xf0\x9f\x98\x80 \\u0000, NaN, -Infinity, 12345678901234567890123, 1e+301" },
-        { "{\"status\": \"SUCCESS\", \"result\": {\"a\\u0000\": [\"\\u0000\\ud800\", 9223372036854775807,-9223372036854775808]}, \"task_id\": "
-          "\"" ID "\"}",
+          "E:  [31m red\xef\xbf\xbd \xef\xbf\xbd \xf0\x9f\x98\x80 \\u0000, NaN, -Infinity, "
+          "12345678901234567890123, 1e+301" },
+        { "{\"status\": \"SUCCESS\", \"result\": {\"a\\u0000\": [\"\\u0000\\ud800\", 9223372036854775807,"
+          "-9223372036854775808]}, \"task_id\": \"" ID "\"}",
           CELERY_SUCCESS,
           "{\"a\xef\xbf\xbd\":[\"\xef\xbf\xbd\xef\xbf\xbd\",9223372036854775807,-9223372036854775808]}" },
         { "{\"status\": \"RETRY\", \"result\": null, \"task_id\": \"" ID "\"}", CELERY_RETRY, "" },
