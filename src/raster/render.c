@@ -43,6 +43,14 @@ static bool size_of(const struct sample_layout *layout, const struct presentatio
     return true;
 }
 
+static bool put_rows(const struct picture *picture, struct text *out, struct error *error)
+{
+    for (int64_t y = 0; y < picture->height && !out->overflowed; y++)
+        text_put(out, (struct str){ (const char *)picture->at + y * picture->stride,
+                                    (ptrdiff_t)(picture->width * picture->channels) });
+    return !out->overflowed || error_set(error, E_TOO_LARGE, "the picture has more than %td bytes", out->max);
+}
+
 static bool encode(const struct picture *picture, const struct presentation *presentation, struct text *out,
                    struct error *error)
 {
@@ -53,8 +61,17 @@ static bool encode(const struct picture *picture, const struct presentation *pre
         return encode_webp(picture, presentation->quality, out, error);
     case PICTURE_JPEG:
         return encode_jpeg(picture, presentation->quality, out, error);
+    case PICTURE_RAW:
+        return put_rows(picture, out, error);
     }
     return error_set(error, E_INVALID, "pictures are made as JPEG, PNG or WebP");
+}
+
+bool render_png(const uint8_t *pixels, int64_t width, int64_t height, int channels, struct text *out,
+                struct error *error)
+{
+    struct picture picture = { width, height, channels, 8, (ptrdiff_t)(width * channels), (unsigned char *)pixels };
+    return encode_png(&picture, out, error);
 }
 
 bool render(const struct samples *samples, const struct presentation *presentation, struct text *out, int64_t *width,

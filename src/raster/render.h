@@ -2,7 +2,7 @@
  * pipeline).
  *
  *     text_init(&out, max_bytes);
- *     if (!render(&samples, presentation, &out, &width, &height, &error)) ...     // a JPEG, PNG or WebP
+ *     if (!render(&samples, presentation, &out, &width, &height, &error)) ...     // a JPEG, PNG, WebP, or rows
  *     text_release(&out);
  *
  *   stored value -> what it stands for -> VOI LUT or window -> presentation LUT (inversion) -> 8 or 16 bits
@@ -45,7 +45,8 @@ enum voi_function {
     VOI_LUT,
     VOI_AS_IS, /* samples that are brightness already: in 8 bits as they are, deeper ones by the full range */
 };
-enum picture_format { PICTURE_JPEG, PICTURE_PNG, PICTURE_WEBP };
+/* PICTURE_RAW: rows of 8 bits without gaps, grey or R, G, B; for who goes on with the pixels, never for a request. */
+enum picture_format { PICTURE_JPEG, PICTURE_PNG, PICTURE_WEBP, PICTURE_RAW };
 
 /* How a frame is shown. */
 struct presentation {
@@ -88,6 +89,10 @@ struct samples {
 /* The picture's bytes go to `out`. E_INVALID for samples that cannot be shown; E_TOO_LARGE when it exceeds out->max. */
 bool render(const struct samples *samples, const struct presentation *presentation, struct text *out, int64_t *width,
             int64_t *height, struct error *error);
+
+/* Pixels that were drawn here, of 1 or 3 channels of 8 bits, as a PNG. */
+bool render_png(const uint8_t *pixels, int64_t width, int64_t height, int channels, struct text *out,
+                struct error *error);
 
 /* How the values of a frame are spread. */
 struct histogram {

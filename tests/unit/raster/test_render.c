@@ -456,6 +456,33 @@ static void encodings_are_what_they_say(void **state)
     }
 }
 
+/* For who goes on with the pixels: as they are drawn, rows without gaps. */
+static void rows_are_what_a_png_would_show(void **state)
+{
+    (void)state;
+    static uint8_t at[7 * 5 * 3];
+    int64_t width, height;
+    for (size_t i = 0; i < sizeof(at); i++)
+        at[i] = (uint8_t)(i * 37);
+    struct samples s = grey(at, 7 * 5, 7, 8, 8, false);
+    r->voi = VOI_AS_IS;
+    r->invert = true;
+    r->format = PICTURE_RAW;
+    struct text out = rendered(&s, &width, &height);
+    assert_int_equal(out.len, width * height);
+    for (int i = 0; i < 7 * 5; i++)
+        assert_int_equal((uint8_t)out.at[i], 255 - at[i]);
+    text_release(&out);
+    r->invert = false;
+    s.bytes = sizeof(at);
+    s.format.samples = 3;
+    s.format.photometric = s.decoded.photometric = RGB;
+    out = rendered(&s, &width, &height);
+    assert_int_equal(out.len, sizeof(at));
+    assert_memory_equal(out.at, at, sizeof(at));
+    text_release(&out);
+}
+
 static void what_is_too_large_is_refused(void **state)
 {
     (void)state;
@@ -463,7 +490,7 @@ static void what_is_too_large_is_refused(void **state)
     struct samples s = grey(at, sizeof(at), 64, 8, 8, false), one_row = grey(at, 64, 64, 8, 8, false);
     for (size_t i = 0; i < sizeof(at); i++)
         at[i] = (uint8_t)(i * i * 31);
-    for (int format = PICTURE_JPEG; format <= PICTURE_WEBP; format++) {
+    for (int format = PICTURE_JPEG; format <= PICTURE_RAW; format++) {
         struct text out;
         struct error error = { 0 };
         int64_t width, height;
@@ -550,6 +577,7 @@ int main(void)
         EACH(reducing_averages),
         EACH(enlarging_interpolates),
         EACH(encodings_are_what_they_say),
+        EACH(rows_are_what_a_png_would_show),
         EACH(what_is_too_large_is_refused),
         EACH(what_makes_no_sense_is_refused),
         EACH(sample_values),
