@@ -400,6 +400,8 @@ bool keeping_is_named(struct call *c, struct str key, bool *named)
                                        V(uuid_of(key)), V(key));
     if (found == NONE)
         found = db_find_integer(c, &one, "select 1 from image_files where storage_path = ? limit 1", V(key));
+    if (found == NONE && str_starts(key, S("models/")))
+        found = db_find_integer(c, &one, "select 1 from models where storage_path = ?", V(key));
     *named = found == FOUND;
     return found != FAILED;
 }
@@ -409,6 +411,8 @@ static bool look(struct call *c, void *context)
 {
     struct looking *looking = context;
     return db_lock(c, "select id from image_files where file_uuid = ?", V(uuid_of(looking->key))) &&
+           (!str_starts(looking->key, S("models/")) ||
+            db_lock(c, "select id from models where storage_path = ?", V(looking->key))) &&
            keeping_is_named(c, looking->key, &looking->named);
 }
 

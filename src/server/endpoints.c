@@ -28,6 +28,8 @@
     X(thumbnail_endpoints) \
     X(annotation_endpoints) \
     X(measurement_endpoints) \
+    X(model_endpoints) \
+    X(diagnosis_endpoints) \
     X(system_endpoints) \
     X(backup_endpoints) \
     X(job_endpoints) \

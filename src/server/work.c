@@ -2,6 +2,7 @@
 #include "server/work.h"
 
 #include "celery/relay.h"
+#include "diagnosis/diagnosis.h"
 #include "intake/import_job.h"
 #include "jobs/clean.h"
 #include "jobs/sight.h"
@@ -17,9 +18,9 @@
 #include "webhook/webhook.h"
 
 const struct job_kind *const work_kinds[] = {
-    &mail_send_kind, &password_reset_kind, &task_backup, &trash_mark,   &renewal_kind,
-    &task_purge,     &task_scrub,          &task_sweep,  &task_audit,   &import_kind,
-    &sessions_clean, &idempotency_clean,   &jobs_clean,  &events_clean, &webhook_send_kind,
+    &mail_send_kind, &password_reset_kind, &task_backup,       &trash_mark,         &renewal_kind,   &task_purge,
+    &task_scrub,     &task_sweep,          &task_audit,        &import_kind,        &sessions_clean, &idempotency_clean,
+    &jobs_clean,     &events_clean,        &webhook_send_kind, &diagnosis_run_kind,
 };
 const int work_kind_count = (int)(sizeof(work_kinds) / sizeof(work_kinds[0]));
 
@@ -114,7 +115,9 @@ bool work_open_worker(struct app *app, int threads, uint64_t kinds, struct error
     return worker_open(app, &options, &app->worker, error);
 }
 
-static const struct audience audiences[] = { { "file", visibility_hears }, { "job", jobs_hears } };
+static const struct audience audiences[] = { { "file", visibility_hears },
+                                             { "job", jobs_hears },
+                                             { "diagnosis", visibility_hears } };
 
 bool work_open_listening(struct app *app, struct error *error)
 {

@@ -6,13 +6,22 @@
 #include "schema/json.h"
 #include "base/names.h"
 
-const char *const event_types[] = { "missed",        "file.stored",  "file.changed", "file.deleted",
-                                    "file.restored", "job.progress", "job.ended",    NULL };
+const char *const event_types[] = { "missed",       "file.stored",       "file.changed",
+                                    "file.deleted", "file.restored",     "job.progress",
+                                    "job.ended",    "diagnosis.changed", NULL };
 NAMES_REACH(event_types, EVENT_TYPES);
 
-const char *const event_wishes[] = { "file",         "job",          "file.stored",
-                                     "file.changed", "file.deleted", "file.restored",
-                                     "job.progress", "job.ended",    NULL };
+const char *const event_wishes[] = { "file",
+                                     "job",
+                                     "file.stored",
+                                     "file.changed",
+                                     "file.deleted",
+                                     "file.restored",
+                                     "job.progress",
+                                     "job.ended",
+                                     "diagnosis",
+                                     "diagnosis.changed",
+                                     NULL };
 
 uint64_t event_types_of(const struct texts *names)
 {
@@ -36,6 +45,7 @@ static const struct field event_fields[] = {
     FIELD(struct event, file_id, .flags = READ_ONLY | NULLABLE, .doc = "The file it is about."),
     FIELD(struct event, study_id, .flags = READ_ONLY | NULLABLE, .doc = "The study of that file."),
     FIELD(struct event, job_id, .flags = READ_ONLY | NULLABLE, .doc = "The job it is about."),
+    FIELD(struct event, diagnosis_id, .flags = READ_ONLY | NULLABLE, .doc = "The diagnosis it is about."),
     FIELD(struct event, state, .flags = READ_ONLY | NULLABLE, .doc = "How the file or job stands.",
           .example = "UPLOADED"),
     FIELD(struct event, progress_done, .flags = READ_ONLY | NULLABLE, .doc = "How much of the job is done."),
@@ -76,11 +86,11 @@ bool event_put(struct call *c, const struct event *event)
     if (listening_is_heard(c->app->listening))
         db_after_commit(c, listening_wake, c->app->listening);
     return db_execute(c,
-                      "insert into events(type, file_id, study_id, job_id, state, progress_done, progress_total, "
-                      "created_at) values (?, ?, ?, ?, ?, ?, ?, ?)",
+                      "insert into events(type, file_id, study_id, job_id, diagnosis_id, state, progress_done, "
+                      "progress_total, created_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                       V(choice_text(event_types, event->type)), id_or_nothing(event->file_id),
-                      id_or_nothing(event->study_id), id_or_nothing(event->job_id), V(event->state),
-                      is_job ? V(event->progress_done) : value_nothing(),
+                      id_or_nothing(event->study_id), id_or_nothing(event->job_id), id_or_nothing(event->diagnosis_id),
+                      V(event->state), is_job ? V(event->progress_done) : value_nothing(),
                       is_job ? V(event->progress_total) : value_nothing(), V(clock_now()));
 }
 
@@ -165,7 +175,9 @@ bool events_first(struct call *c, int64_t *place)
 
 /* ---- reading ---- */
 
-#define MEMBERS ", type, created_at, file_id, study_id, job_id, state, progress_done, progress_total from events where "
+#define MEMBERS \
+    ", type, created_at, file_id, study_id, job_id, state, progress_done, progress_total, diagnosis_id from events " \
+    "where "
 
 static void read_row(struct cursor *rows, struct event *out)
 {
@@ -179,6 +191,7 @@ static void read_row(struct cursor *rows, struct event *out)
         .state = arena_copy(&rows->call->arena, cursor_text(rows, 6)),
         .progress_done = cursor_integer(rows, 7),
         .progress_total = cursor_integer(rows, 8),
+        .diagnosis_id = cursor_integer(rows, 9),
     };
 }
 

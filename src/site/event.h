@@ -30,8 +30,9 @@ enum event_type {
     EVENT_FILE_DELETED,
     EVENT_FILE_RESTORED,
     EVENT_JOB_PROGRESS,
-    EVENT_JOB_ENDED, /* or waits to be tried again */
-    EVENT_TYPES = EVENT_JOB_ENDED
+    EVENT_JOB_ENDED,         /* or waits to be tried again */
+    EVENT_DIAGNOSIS_CHANGED, /* how it stands: asked, ended, judged */
+    EVENT_TYPES = EVENT_DIAGNOSIS_CHANGED
 };
 extern const char *const event_types[]; /* names of enum event_type: noun.verb */
 
@@ -46,8 +47,8 @@ struct event {
     int64_t id; /* its place */
     unsigned type;
     struct instant created_at;
-    int64_t file_id, study_id, job_id; /* 0 or null: it is not about one */
-    struct str state;                  /* of a file or job, as its record has it; null: not told */
+    int64_t file_id, study_id, job_id, diagnosis_id; /* 0 or null: it is not about one */
+    struct str state;                                /* of a file or job, as its record has it; null: not told */
     int64_t progress_done, progress_total;
 };
 extern const struct schema event_schema; /* as it is told; without a table */

@@ -214,7 +214,8 @@ static bool take_moment(struct making *m, struct call *moment)
     if (!each_row(m, moment, true, take_late))
         return false;
     return m->too_old || (copy_moment(m, moment) && blob_walk(c->app->files, S("aside/"), take_aside, m, &c->error) &&
-                          c->error.code == E_NONE && flush_lines(m));
+                          blob_walk(c->app->files, S("models/"), take_aside, m, &c->error) && c->error.code == E_NONE &&
+                          flush_lines(m));
 }
 
 static bool take_one_moment(struct making *m)

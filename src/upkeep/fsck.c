@@ -3,6 +3,7 @@
 
 #include "records/invariants.h"
 #include "records/keeping.h"
+#include "diagnosis/model.h"
 
 #include <unistd.h>
 
@@ -145,6 +146,11 @@ static bool check_file(void *context, struct str key, int64_t size_bytes, struct
     return k->c->error.code == E_NONE;
 }
 
+static void find_model(void *context, const char *what, struct str key)
+{
+    find(context, what, key);
+}
+
 static bool check_aside(void *context, struct str key, int64_t size_bytes, struct instant changed)
 {
     (void)size_bytes;
@@ -165,7 +171,9 @@ static bool check_all(struct checking *k)
     struct call *c = k->c;
     struct blob_store *files = c->app->files;
     return (!k->options->rows || invariants_check(c, find_broken, k)) && check_rows(k) &&
+           models_check(c, k->options->deep, find_model, k) &&
            blob_walk(files, S("completed/"), check_file, k, &c->error) && !c->error.code &&
+           blob_walk(files, S("models/"), check_file, k, &c->error) && !c->error.code &&
            blob_walk(files, S("aside/"), check_aside, k, &c->error);
 }
 

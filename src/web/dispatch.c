@@ -100,12 +100,13 @@ static bool load_present(struct exchange *x, const struct endpoint *get, void **
     return ok;
 }
 
-/* The row that the path names; a path without a variable is about the caller's own account. */
+/* The row that the path names; a path without a variable is about the caller's own account. Of WORKS, which is in no
+ * transaction, nothing is held: what it changes it holds itself. */
 static bool lock_present(struct exchange *x, const struct endpoint *get)
 {
     const char *table = get->out->table;
     int64_t id = call_user(&x->call);
-    return !table || (x->route.variables && !str_to_integer(x->route.values[0], &id)) ||
+    return !table || !db_in_transaction(&x->call) || (x->route.variables && !str_to_integer(x->route.values[0], &id)) ||
            router_service(x->call.app->router)->lock(&x->call, table, id);
 }
 

@@ -79,6 +79,11 @@ ELSEWHERE = {
         "where f.is_deleted = 0 and f.status = 'UPLOADING'",
     ): "forgotten uploads, removed by the clock",
     ("intake/upload_chunks.c", "select id from image_files where id"): "locks an upload that was loaded",
+    ("diagnosis/diagnosis.c", "(select f.study_id from image_files f where f.id = d.image_file_id"): (
+        "diagnosis_load and diagnosis_in_sight ask whether the caller sees the file"
+    ),
+    ("diagnosis/diagnosis.c", "select id from image_files where id"): "locks one that is then loaded for the caller",
+    ("diagnosis/diagnosis_run.c", "where f.id = ? and {IN_SIGHT"): "whoever asked saw it; who reads is asked again",
     ("intake/import.c", "where f.sha256 = ? and f.uploaded_by"): "has this account these bytes already",
 }
 

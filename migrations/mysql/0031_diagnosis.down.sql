@@ -1,0 +1,2 @@
+drop table diagnoses;
+drop table models;

@@ -1,0 +1,2 @@
+-- Events of diagnoses (site/event.h).
+alter table events add column diagnosis_id integer;

@@ -1,0 +1,231 @@
+/* diagnosis_run.c - the job that asks the model. */
+#include "diagnosis/diagnosis.h"
+
+#include "diagnosis/diagnosis_maps.h"
+#include "records/visibility.h"
+#include "schema/json.h"
+#include "site/app.h"
+
+#include <unistd.h>
+
+enum { FINDINGS_BYTES_MAX = 4 << 20, REASON_MAX = 900 };
+
+struct order {
+    int64_t diagnosis_id;
+};
+static const struct field order_fields[] = {
+    FIELD(struct order, diagnosis_id, .flags = REQUIRED, .min = 1, .max = INT64_MAX, .doc = "What was asked."),
+};
+static const struct schema order_schema = SCHEMA("DiagnosisOrder", struct order, order_fields);
+
+/* One that is being made. */
+struct making {
+    struct diagnosis d;
+    struct model model;
+    struct card card;
+    struct image_file file;
+    struct prepared ready;
+    struct model_answer answer;
+    struct list findings;
+    struct gate_reason reason;
+    struct diagnosis_maps maps;
+    struct str runtime;
+    struct instant started_at;
+    bool failed;
+};
+
+/* ---- what is written ---- */
+
+struct findings_record {
+    struct list findings;
+};
+static const struct field findings_fields[] = {
+    FIELD(struct findings_record, findings, .of = &finding_schema, .doc = "What was found."),
+};
+
+static struct str findings_text(struct call *c, const struct list *findings)
+{
+    struct text text;
+    struct findings_record record = { *findings };
+    text_init(&text, FINDINGS_BYTES_MAX);
+    json_put_member(&text, &findings_fields[0], &record.findings, &c->arena);
+    struct str out = text.overflowed ? S("[]") : arena_copy(&c->arena, text_str(&text));
+    text_release(&text);
+    return out;
+}
+
+static struct str gate_text(struct call *c, const struct gate_reason *reason)
+{
+    struct text text;
+    if (!reason->code.at)
+        return STR_NULL;
+    text_init(&text, 16 << 10);
+    text_put(&text, S("{\"reason\":"));
+    text_put_json_string(&text, reason->code);
+    text_put(&text, S(",\"text\":"));
+    text_put_json_string(&text, reason->text);
+    text_put_char(&text, '}');
+    struct str out = arena_copy(&c->arena, text_str(&text));
+    text_release(&text);
+    return out;
+}
+
+static struct str maps_text(struct call *c, struct making *m)
+{
+    struct text text;
+    text_init(&text, MAPS_BYTES_MAX);
+    maps_put(&text, &m->maps, &c->arena);
+    struct str out = text.overflowed ? STR_NULL : arena_copy(&c->arena, text_str(&text));
+    text_release(&text);
+    return out;
+}
+
+/* It may have been cancelled meanwhile: then what came of it is not wanted. */
+static bool is_wanted(struct call *c, int64_t id, bool *wanted)
+{
+    int64_t count;
+    if (!db_lock(c, "select id from diagnoses where id = ?", V(id)) ||
+        !db_integer(c, &count, "select count(*) from diagnoses where id = ? and status = 'QUEUED'", V(id)))
+        return false;
+    *wanted = count > 0;
+    return true;
+}
+
+static bool write_result(struct call *c, void *context)
+{
+    struct making *m = context;
+    bool wanted;
+    struct str preparation = arena_format(&c->arena, "%.*s/" PREPARATION_VERSION, STR_FMT(m->card.input.preprocessing));
+    if (!is_wanted(c, m->d.id, &wanted))
+        return false;
+    return !wanted ||
+           (db_execute(c,
+                       "update diagnoses set status = 'COMPLETED', findings = ?, gate = ?, maps = ?, input_sha256 = ?, "
+                       "preparation = ?, runtime = ?, run_us = ?, started_at = ?, finished_at = ? where id = ?",
+                       V(findings_text(c, &m->findings)), V(gate_text(c, &m->reason)), V(maps_text(c, m)),
+                       V(str_from(m->ready.pixels_sha256)), V(preparation), V(m->runtime), V(m->answer.run_us),
+                       V(m->started_at), V(clock_now()), V(m->d.id)) &&
+            diagnosis_tell(c, &m->d, DIAGNOSIS_COMPLETED));
+}
+
+static bool write_failure(struct call *c, void *context)
+{
+    struct making *m = context;
+    bool wanted;
+    struct str reason = str_at_most(m->d.status_reason, REASON_MAX);
+    if (!is_wanted(c, m->d.id, &wanted))
+        return false;
+    return !wanted || (db_execute(c,
+                                  "update diagnoses set status = 'FAILED', status_reason = ?, started_at = ?, "
+                                  "finished_at = ? where id = ?",
+                                  V(reason), V(m->started_at), V(clock_now()), V(m->d.id)) &&
+                       diagnosis_tell(c, &m->d, DIAGNOSIS_FAILED));
+}
+
+/* ---- the way from the image to the answer ---- */
+
+/* "045Y" (PS3.5, AS); null: not said, or not in whole years. */
+static int64_t age_of(struct str text)
+{
+    int64_t years;
+    return text.len == 4 && text.at[3] == 'Y' && str_to_integer(str_slice(text, 0, 3), &years) ? years : INTEGER_NULL;
+}
+
+static struct gate_subject subject_of(struct call *c, const struct image *image)
+{
+    struct gate_subject subject = { image->file.modality, image->file.body_part, STR_NULL, INTEGER_NULL };
+    if (image->dicom) {
+        subject.view = dicom_text_first(image->dicom->root, 0x00185101 /* View Position */, &c->arena);
+        subject.age_years = age_of(dicom_text_first(image->dicom->root, 0x00101010 /* Patient's Age */, &c->arena));
+    }
+    return subject;
+}
+
+static bool ask_model(struct call *c, struct making *m)
+{
+    int fd;
+    struct model_face face;
+    if (!model_open(c, &m->model, &fd))
+        return false;
+    struct model_file file = { m->model.digest, fd };
+    struct model_order order = { file, &m->ready.tensor, 1 };
+    bool ok = model_describe(c->app->models, &file, &c->arena, &face, &c->error) &&
+              model_run(c->app->models, &order, &c->arena, &m->answer, &c->error);
+    close(fd);
+    if (ok)
+        m->runtime = arena_format(&c->arena, "%.*s, CPU", STR_FMT(face.runtime));
+    return ok;
+}
+
+static bool read_answer(struct call *c, struct making *m)
+{
+    struct answer answer = { &m->card, m->answer.outputs, m->answer.output_count, &m->ready.placement };
+    if (!answer_check(&answer, &c->error))
+        return false;
+    m->maps.placement = m->ready.placement;
+    (void)answer_grid(c, &answer, ROLE_EVIDENCE, STR_NULL, &m->maps.evidence);
+    (void)answer_grid(c, &answer, ROLE_MASK, STR_NULL, &m->maps.region);
+    if (gate_pixels(c, &answer, &m->ready, &m->reason))
+        return answer_findings(c, &answer, &m->findings);
+    m->maps.evidence = (struct grid){ 0 }; /* of what is no such image it says nothing */
+    return !c->error.code;
+}
+
+static bool look(struct call *c, struct making *m, struct image *image)
+{
+    struct film film;
+    struct gate_subject subject = subject_of(c, image);
+    if (!gate_header(c, &m->card, &subject, &m->reason))
+        return !c->error.code; /* what its header says: no score */
+    return film_of_image(c, image, m->d.frame, &m->card.input, &film) && prepare(c, &film, &m->card.input, &m->ready) &&
+           ask_model(c, m) && read_answer(c, m);
+}
+
+static bool make(struct call *c, struct making *m)
+{
+    struct image image;
+    enum found found =
+        db_find(c, &image_file_schema, &m->file, "where f.id = ? and " IN_SIGHT("f"), V(m->d.image_file_id));
+    if (found != FOUND)
+        return found == NONE ? fail(c, E_NOT_FOUND, "the image is not there any more") : false;
+    if (!model_load(c, m->d.model_id, &m->model) || !card_read(c, m->model.card.text, &m->card))
+        return false;
+    db_release(c);
+    if (!c->app->models)
+        return fail(c, E_UNAVAILABLE, "models are not run here");
+    if (!image_open(c, &m->file, &image))
+        return false;
+    bool ok = look(c, m, &image);
+    return image_close(c, &image) && ok;
+}
+
+static bool may_pass(enum error_code code)
+{
+    return code == E_UNAVAILABLE || code == E_INTERNAL || code == E_STORAGE_FULL || code == E_TOO_MANY;
+}
+
+static bool run(struct call *c, struct job_run *run)
+{
+    const struct order *order = job_payload(run);
+    struct making *m = arena_new(&c->arena, struct making);
+    m->started_at = clock_now();
+    enum found found = db_find(c, &diagnosis_schema, &m->d, "where d.id = ?", V(order->diagnosis_id));
+    if (found != FOUND || m->d.status != DIAGNOSIS_RUNNING) /* gone with its image; cancelled; done by a first run */
+        return found != FAILED;
+    if (make(c, m))
+        return job_complete(c, run, write_result, m);
+    if (job_is_stopping(run) || may_pass(c->error.code))
+        return false;
+    m->d.status_reason = arena_copy(&c->arena, error_told(&c->error));
+    error_clear(&c->error);
+    return job_complete(c, run, write_failure, m);
+}
+
+const struct job_kind diagnosis_run_kind = { "diagnosis.run",
+                                             &order_schema,
+                                             NULL,
+                                             run,
+                                             .attempts = 3,
+                                             .time_limit_s = 3600,
+                                             .is_fleeting = false,
+                                             .doc = "Asks a model for its opinion on an image." };

@@ -1,0 +1,373 @@
+/* model.c - rows of models, and their files. */
+#include "diagnosis/model.h"
+
+#include "diagnosis/prepare.h"
+#include "records/keeping.h"
+#include "schema/json.h"
+#include "site/app.h"
+#include "base/file.h"
+#include "base/file_view.h"
+#include "base/names.h"
+
+#include <unistd.h>
+
+const char *const model_states[] = { "DRAFT", "SHADOW", "ACTIVE", "RETIRED", NULL };
+NAMES_REACH(model_states, MODEL_RETIRED);
+
+#define TOLD(member, ...) FIELD(struct model, member, .flags = READ_ONLY, __VA_ARGS__)
+#define MAYBE(member, ...) FIELD(struct model, member, .flags = READ_ONLY | NULLABLE, __VA_ARGS__)
+
+static const struct field model_fields[] = {
+    FIELD(struct model, id, .flags = READ_ONLY, .min = 1, .max = INT64_MAX, .doc = "Identifies the model here."),
+    TOLD(model_uuid, .doc = "The same everywhere."),
+    TOLD(name, .example = "chest-pneumonia", .doc = "What it is called; with its version it names it once."),
+    TOLD(version, .example = "1.0.0", .doc = "Its version."),
+    MAYBE(title, .doc = "What it does, in words."),
+    TOLD(state, .choices = model_states, .type = "ModelState", .doc = "Who may ask it."),
+    TOLD(task, .example = "classification", .doc = "What kind of answers it gives."),
+    TOLD(digest, .doc = "SHA-256 of its file; it stands in every result."),
+    FIELD(struct model, storage_path, .flags = READ_ONLY | WRITE_ONLY, .doc = "Where its file lies."),
+    TOLD(size_bytes, .doc = "How large its file is."),
+    TOLD(card, .doc = "Its card: what it is for, what it takes, what its answers mean."),
+    TOLD(research_only, .doc = "It is for research: its answers say so wherever they show."),
+    MAYBE(trial, .doc = "How its last trial run ended."),
+    MAYBE(created_by, .doc = "The account that uploaded it."),
+    FIELD(struct model, created_at, .flags = READ_ONLY | SET_ON_INSERT, .doc = "When it was uploaded."),
+    FIELD(struct model, updated_at, .flags = READ_ONLY | SET_ON_INSERT | SET_ON_UPDATE, .doc = "When it was changed."),
+    MAYBE(activated_at, .doc = "When it was last switched on."),
+    MAYBE(retired_at, .doc = "When it was retired."),
+};
+const struct schema model_schema = SCHEMA("Model", struct model, model_fields, .table = "models", .alias = "m",
+                                          .doc = "A model that gives opinions on images.");
+
+bool model_load(struct call *c, int64_t id, struct model *out)
+{
+    return db_get(c, &model_schema, out, "where m.id = ?", V(id)) ||
+           fail(c, E_NOT_FOUND, "model %" PRId64 " does not exist", id);
+}
+
+bool model_open(struct call *c, const struct model *model, int *fd)
+{
+    int64_t size;
+    if (!blob_open_read(c->app->files, model->storage_path, fd, &size, &c->error)) {
+        if (c->error.code != E_NOT_FOUND)
+            return false;
+        error_clear(&c->error);
+        return fail(c, E_UNREADABLE, "the file of model %" PRId64 " is gone", model->id);
+    }
+    if (size == model->size_bytes)
+        return true;
+    close(*fd);
+    return fail(c, E_UNREADABLE, "the file of model %" PRId64 " has another size than was stored", model->id);
+}
+
+/* ---- upload ---- */
+
+/* What is known of a file before it has a row. */
+struct arrival {
+    int fd;
+    struct str digest;
+    int64_t size;
+    struct str card_text;
+    struct card card;
+};
+
+static bool refuse_file(struct call *c, const char *words)
+{
+    error_clear(&c->error);
+    return error_add_problem(&c->error, &c->arena, "body", S("file"), "invalid", "%s", words);
+}
+
+static bool read_file(struct call *c, struct str given, struct arrival *a)
+{
+    struct file_view view;
+    struct onnx_file file;
+    if (!file_view_open(&view, a->fd, a->size, &c->error))
+        return false;
+    bool ok = onnx_file_read(view.bytes, &c->arena, &file, &c->error);
+    struct str found = ok ? card_of_file(c, &file) : STR_NULL;
+    if (!file_view_close(&view, &c->error))
+        return false;
+    if (!ok)
+        return refuse_file(c, arena_cstring(&c->arena, error_told(&c->error)));
+    return card_merge(c, given, found, &a->card_text) && card_read(c, a->card_text, &a->card);
+}
+
+static bool is_what_card_says(struct call *c, const struct arrival *a)
+{
+    const struct card *card = &a->card;
+    return !card->sha256.at || str_equal_fold(card->sha256, a->digest) ||
+           error_add_problem(&c->error, &c->arena, "body", S("card.sha256"), "invalid", "the file has the SHA-256 %.*s",
+                             STR_FMT(a->digest));
+}
+
+static bool suits(struct call *c, const struct arrival *a)
+{
+    struct model_face face;
+    struct model_file file = { a->digest, a->fd };
+    db_release(c);
+    if (!c->app->models)
+        return fail(c, E_UNAVAILABLE, "models are run by servers and workers");
+    if (!model_describe(c->app->models, &file, &c->arena, &face, &c->error))
+        return c->error.code == E_INVALID ? refuse_file(c, arena_cstring(&c->arena, error_told(&c->error))) : false;
+    return card_suits(c, &a->card, &face);
+}
+
+static bool insert(struct call *c, void *context)
+{
+    struct model *m = context;
+    return db_insert(c, &model_schema, m, &m->id);
+}
+
+static bool store(struct call *c, struct spooled *file, const struct arrival *a, struct model *out)
+{
+    char uuid[UUID_TEXT + 1];
+    crypto_uuid(uuid);
+    *out = (struct model){
+        .model_uuid = arena_copy(&c->arena, str_from(uuid)),
+        .name = a->card.name,
+        .version = a->card.version,
+        .title = a->card.title,
+        .state = MODEL_DRAFT,
+        .task = str_from(card_tasks[a->card.task - 1]),
+        .digest = a->digest,
+        .storage_path = arena_format(&c->arena, "models/%s.onnx", uuid),
+        .size_bytes = a->size,
+        .card.text = a->card_text,
+        .research_only = a->card.research_only,
+        .created_by = call_user(c),
+        .activated_at = INSTANT_NULL,
+        .retired_at = INSTANT_NULL,
+    };
+    struct blob_writer *writer = file->writer;
+    file->writer = NULL;
+    if (!blob_claim(c->app->files, out->storage_path, &c->error)) {
+        blob_cancel(writer);
+        return false;
+    }
+    bool ok = blob_commit(writer, out->storage_path, &c->error) && db_transact(c, insert, out);
+    keeping_settle(c, out->storage_path, ok);
+    if (!ok && c->error.code == E_CONFLICT) {
+        error_clear(&c->error);
+        fail(c, E_CONFLICT, "there is a model %.*s of version %.*s already", STR_FMT(out->name), STR_FMT(out->version));
+    }
+    return ok;
+}
+
+bool model_upload(struct call *c, struct spooled *file, struct str card, struct model *out)
+{
+    struct arrival a = { .fd = blob_writer_fd(file->writer), .size = file->size_bytes };
+    a.digest = arena_copy(&c->arena, str_from(file->sha256));
+    if (a.size > MODEL_BYTES_MAX)
+        return fail(c, E_TOO_LARGE, "a model may have at most 1 GiB");
+    if (!a.size)
+        return refuse_file(c, "the file is empty");
+    return read_file(c, card, &a) && is_what_card_says(c, &a) && suits(c, &a) && store(c, file, &a, out);
+}
+
+/* ---- removal ---- */
+
+static bool remove_row(struct call *c, void *context)
+{
+    struct model *model = context;
+    int64_t asked, id = model->id;
+    audit_about(c, id, 0);
+    if (!db_lock(c, "select id from models where id = ?", V(id)) || !model_load(c, id, model) ||
+        !db_integer(c, &asked, "select count(*) from diagnoses where model_id = ?", V(id)))
+        return false;
+    if (asked || model->state == MODEL_ACTIVE || model->state == MODEL_SHADOW)
+        return fail(c, E_CONFLICT,
+                    asked ? "it has been asked: what it said stays, so that it can only be retired"
+                          : "it is in use: retire it first");
+    return db_execute(c, "delete from models where id = ?", V(id)) && audit_change(c);
+}
+
+/* The row first: what it named goes once nothing names it. In doubt the claim stays, and the next start looks. */
+bool model_remove(struct call *c, int64_t id)
+{
+    struct model model;
+    struct error ignored = { 0 };
+    if (!model_load(c, id, &model) || !blob_claim(c->app->files, model.storage_path, &c->error))
+        return false;
+    bool ok = db_transact(c, remove_row, &model);
+    if (ok && blob_remove(c->app->files, model.storage_path, &ignored))
+        blob_settle(c->app->files, model.storage_path);
+    else if (!ok && !c->error.in_doubt)
+        blob_settle(c->app->files, model.storage_path);
+    else
+        blob_leave(c->app->files, model.storage_path);
+    if (ok && c->app->models)
+        model_forget(c->app->models, model.digest);
+    return ok;
+}
+
+/* ---- trial ---- */
+
+struct trial {
+    bool ok;
+    int64_t load_us, run_us;
+    struct str words;
+};
+
+/* A picture of one grey, as large as the input: the card's numbers are what matters, not what it says. */
+static bool run_trial(struct call *c, const struct model *model, const struct card *card, struct trial *t)
+{
+    int fd;
+    struct prepared ready;
+    struct model_answer answer;
+    int64_t pixels = card->input.width * card->input.height * card->input.channels;
+    uint8_t *grey = arena_alloc(&c->arena, pixels);
+    memset(grey, 128, (size_t)pixels);
+    struct film film = { card->input.width, card->input.height, card->input.channels, 1, grey };
+    if (!prepare(c, &film, &card->input, &ready) || !model_open(c, model, &fd))
+        return false;
+    struct model_order order = { { model->digest, fd }, &ready.tensor, 1 };
+    bool ok = model_run(c->app->models, &order, &c->arena, &answer, &c->error);
+    close(fd);
+    struct answer given = { card, answer.outputs, ok ? answer.output_count : 0, &ready.placement };
+    t->load_us = ok ? answer.load_us : 0;
+    t->run_us = ok ? answer.run_us : 0;
+    return ok && answer_check(&given, &c->error);
+}
+
+static struct str trial_text(struct call *c, const struct trial *t)
+{
+    struct text text;
+    text_init(&text, 8192);
+    text_format(&text, "{\"at\":\"%.*s\",\"ok\":%s,\"load_ms\":%" PRId64 ",\"run_ms\":%" PRId64 ",\"words\":",
+                STR_FMT(instant_format(clock_now(), &c->arena)), t->ok ? "true" : "false", t->load_us / 1000,
+                t->run_us / 1000);
+    if (t->words.at)
+        text_put_json_string(&text, t->words);
+    else
+        text_put(&text, S("null"));
+    text_put_char(&text, '}');
+    struct str out = arena_copy(&c->arena, text_str(&text));
+    text_release(&text);
+    return out;
+}
+
+struct moving {
+    int64_t id;
+    enum model_state to; /* 0: stays as it is */
+    struct str trial;
+    struct model *out;
+};
+
+static bool move(struct call *c, void *context)
+{
+    const struct moving *m = context;
+    if (!db_lock(c, "select id from models where id = ?", V(m->id)) || !model_load(c, m->id, m->out))
+        return false;
+    struct model before = *m->out;
+    m->out->trial.text = m->trial.at ? m->trial : before.trial.text;
+    if (m->to) {
+        m->out->state = m->to;
+        if (m->to == MODEL_RETIRED)
+            m->out->retired_at = clock_now();
+        else
+            m->out->activated_at = clock_now();
+    }
+    audit_about(c, m->id, 0);
+    audit_changed(c, &model_schema, &before, m->out, UINT64_MAX);
+    uint64_t mask = GIVEN(schema_find(&model_schema, S("trial"))) | GIVEN(schema_find(&model_schema, S("state"))) |
+                    GIVEN(schema_find(&model_schema, S("activated_at"))) |
+                    GIVEN(schema_find(&model_schema, S("retired_at")));
+    return db_update(c, &model_schema, m->out, mask, "where id = ?", V(m->id));
+}
+
+bool model_activate(struct call *c, int64_t id, enum model_state to, struct model *out)
+{
+    struct card card;
+    struct trial trial = { 0 };
+    if (!model_load(c, id, out) || !card_read(c, out->card.text, &card))
+        return false;
+    db_release(c);
+    if (!c->app->models)
+        return fail(c, E_UNAVAILABLE, "models are run by servers and workers");
+    trial.ok = run_trial(c, out, &card, &trial);
+    if (!trial.ok && c->error.code != E_INVALID)
+        return false;
+    if (!trial.ok)
+        trial.words = arena_copy(&c->arena, error_told(&c->error));
+    error_clear(&c->error);
+    struct moving moving = { id, trial.ok ? to : 0, trial_text(c, &trial), out };
+    return db_transact(c, move, &moving) &&
+           (trial.ok || fail(c, E_CONFLICT, "its trial run failed: %.*s", STR_FMT(trial.words)));
+}
+
+bool model_retire(struct call *c, int64_t id, struct model *out)
+{
+    struct moving moving = { id, MODEL_RETIRED, STR_NULL, out };
+    return model_load(c, id, out) &&
+           (out->state == MODEL_ACTIVE || out->state == MODEL_SHADOW || fail(c, E_CONFLICT, "it is not in use")) &&
+           move(c, &moving);
+}
+
+/* ---- which one ---- */
+
+bool model_default(struct call *c, const struct gate_subject *subject, struct model *out)
+{
+    enum { LOOKED_AT = 200 };
+    struct cursor rows;
+    int64_t ids[LOOKED_AT];
+    int count = 0;
+    for (db_rows(c, &rows,
+                 "select id from models where state = 'ACTIVE' order by activated_at desc, id desc limit 200");
+         count < LOOKED_AT && cursor_next(&rows);)
+        ids[count++] = cursor_integer(&rows, 0);
+    if (!cursor_close(&rows))
+        return false;
+    for (int i = 0; i < count; i++) {
+        struct card card;
+        struct gate_reason reason;
+        if (!model_load(c, ids[i], out) || !card_read(c, out->card.text, &card))
+            return false;
+        if (gate_header(c, &card, subject, &reason))
+            return true;
+    }
+    return fail(c, E_CONFLICT, "no model that is active is for such an image: name one (model_id)");
+}
+
+/* ---- whether its file is there ---- */
+
+static bool check_one(struct call *c, const struct model *model, bool deep,
+                      void (*find)(void *context, const char *what, struct str key), void *context)
+{
+    int fd;
+    char piece[1 << 16], md5[MD5_TEXT + 1], sha256[SHA256_TEXT + 1];
+    if (!model_open(c, model, &fd)) {
+        bool known = c->error.code == E_UNREADABLE;
+        error_clear(&c->error);
+        if (known)
+            find(context, "a model without its file, or with one of another size", model->storage_path);
+        return known;
+    }
+    if (deep) {
+        struct digests *digests = digests_new_sha256();
+        ptrdiff_t got;
+        for (int64_t at = 0; (got = file_read_at(fd, at, piece, sizeof(piece))) > 0; at += got)
+            digests_update(digests, piece, got);
+        digests_finish(digests, md5, sha256);
+        digests_free(digests);
+        if (got < 0 || !str_equal(str_from(sha256), model->digest))
+            find(context, "a model with other bytes than were stored", model->storage_path);
+    }
+    close(fd);
+    return true;
+}
+
+bool models_check(struct call *c, bool deep, void (*find)(void *context, const char *what, struct str key),
+                  void *context)
+{
+    struct model model;
+    for (int64_t last = 0;;) {
+        enum found found = db_find(c, &model_schema, &model, "where m.id > ? order by m.id limit 1", V(last));
+        if (found != FOUND)
+            return found == NONE;
+        last = model.id;
+        db_release(c);
+        if (!check_one(c, &model, deep, find, context))
+            return false;
+    }
+}

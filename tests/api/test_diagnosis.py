@@ -1,0 +1,305 @@
+"""Models and what they say: brought in with their card, tried, asked of real films, seen arriving, drawn, judged,
+kept."""
+
+import io
+import json
+import signal
+import subprocess
+
+import numpy
+import pytest
+from PIL import Image
+
+import support
+from support import ROOT, Server, dicom, ok, png, problem, sample, wait_until
+from test_events import Heard
+from test_readme import blocks
+
+SHIPPED = ROOT / "models" / "chest-pneumonia"
+GOLDEN = json.loads((ROOT / "tests" / "data" / "chest" / "golden.json").read_text())
+
+
+def film(name):
+    return (ROOT / "tests" / "data" / "chest" / name).read_bytes()
+
+
+def bring(api, file=None, card=None, status=201):
+    content = file if file is not None else (SHIPPED / "model.onnx").read_bytes()
+    given = card if card is not None else json.loads((SHIPPED / "card.json").read_text())
+    answer = api.post(
+        "/diagnosis/models", files={"file": ("model.onnx", content)}, data={"card": json.dumps(given)} if given else {}
+    )
+    return ok(answer, 201) if status == 201 else problem(answer, status)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("house"), MODEL_PROCESSES="1")
+    server.init().start()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def chief(house):
+    return house.admin()
+
+
+@pytest.fixture(scope="module")
+def model(chief):
+    """The shipped one, in use."""
+    made = bring(chief)
+    return ok(chief.post(f"/diagnosis/models/{made['id']}/activate"))
+
+
+def upload(api, content, **more):
+    answer = api.post("/upload/single", files={"file": ("film.jpg", content)}, data={"modality": "DX", **more})
+    return ok(answer, 201)["id"]
+
+
+def ask(api, file, status=202, **more):
+    return ok(api.post("/diagnosis", json={"image_file_id": file, **more}), status)
+
+
+def ended(api, number):
+    def it():
+        now = ok(api.get(f"/diagnosis/{number}"))
+        return now["status"] not in ("QUEUED", "RUNNING") and now
+
+    return wait_until(it, what="the end of a diagnosis")
+
+
+def test_a_model_from_its_upload_to_its_retirement(house, chief, model):
+    assert (model["name"], model["version"], model["state"]) == ("chest-pneumonia", "1.0.0", "ACTIVE")
+    assert model["trial"]["ok"] and model["digest"] == json.loads((SHIPPED / "card.json").read_text())["sha256"]
+    assert "storage_path" not in model and model["card"]["labels"][0]["threshold"] == 0.55
+    bring(chief, status=409)  # that name and version again
+    card = json.loads((SHIPPED / "card.json").read_text())
+    card["version"] = "1.0.1"
+    other = bring(chief, card=card)
+    assert other["state"] == "DRAFT" and other["trial"] is None
+    doctor = house.account("doctor", admin=chief)
+    problem(doctor.get(f"/diagnosis/models/{other['id']}"), 404)
+    assert other["id"] not in [m["id"] for m in ok(doctor.get("/diagnosis/models"))["items"]]
+    problem(doctor.post(f"/diagnosis/models/{other['id']}/activate"), 403)
+    problem(bring_as(doctor), 403)
+    assert ok(chief.post(f"/diagnosis/models/{other['id']}/shadow"))["state"] == "SHADOW"
+    problem(chief.delete(f"/diagnosis/models/{other['id']}"), 409)
+    assert ok(chief.post(f"/diagnosis/models/{other['id']}/retire"))["state"] == "RETIRED"
+    problem(chief.post(f"/diagnosis/models/{other['id']}/retire"), 409)
+    path = house.database.rows(f"select storage_path from models where id = {other['id']}")[0][0]
+    assert (house.files / path).exists() and house.run("fsck").stdout == "clean\n"
+    problem(chief.delete(f"/diagnosis/models/{other['id']}", headers={"If-Match": '"another"'}), 412)
+    tag = chief.get(f"/diagnosis/models/{other['id']}").headers["etag"]
+    ok(chief.delete(f"/diagnosis/models/{other['id']}", headers={"If-Match": tag}), 204)
+    assert not (house.files / path).exists()
+    problem(chief.get(f"/diagnosis/models/{other['id']}"), 404)
+
+
+def bring_as(api):
+    return api.post("/diagnosis/models", files={"file": ("model.onnx", b"no model")}, data={})
+
+
+def test_what_is_no_model_is_refused_in_words(chief, model):
+    small = ROOT / "tests" / "data" / "models"
+    card = json.loads((SHIPPED / "card.json").read_text())
+    del card["sha256"]
+    card["version"] = "2"
+    for name in ("elsewhere", "unknown", "texts", "sums"):
+        said = bring(chief, (small / f"{name}.onnx").read_bytes(), card, 422)
+        assert said["errors"], name
+    assert bring(chief, b"no model", card, 422)["errors"][0]["loc"] == ["body", "file"]
+    assert bring(chief, b"", card, 422)
+    wrong = {**card, "colour_of_the_box": "red"}
+    assert "colour_of_the_box" in str(bring(chief, None, wrong, 422)["errors"])
+    wrong = {**card, "sha256": "0" * 64}
+    assert "SHA-256" in str(bring(chief, None, wrong, 422)["errors"])
+    wrong = {**card, "outputs": [{"name": "nothing", "role": "probability"}]}
+    assert bring(chief, None, wrong, 422)["errors"]
+    assert len(ok(chief.get("/diagnosis/models"))["items"]) == 1
+
+
+def test_films_are_given_the_numbers_that_training_gave(house, chief, model):
+    doctor = house.account("doctor", admin=chief)
+    names = list(GOLDEN["films"])[:6]
+    asked = {name: ask(doctor, upload(doctor, film(name)))["id"] for name in names}
+    for name, number in asked.items():
+        told = ended(doctor, number)
+        expected = GOLDEN["films"][name]
+        assert told["status"] == "COMPLETED" and told["model_digest"] == model["digest"], told
+        assert told["research_only"] is False or told["research_only"] is True
+        if expected.get("refused"):
+            assert told["gate"]["reason"] == expected["refused"] and told["findings"] == []
+            continue
+        [finding] = told["findings"]
+        assert abs(finding["probability"] - expected["probability"]["pytorch"]) < 1e-4 and told["gate"] is None
+        assert finding["code"]["value"] == "233604007" and finding["threshold"] == 0.55
+        assert finding["positive"] == (finding["probability"] >= 0.55)
+        assert len(told["input_sha256"]) == 64 and told["preparation"].startswith("squash-area-1/")
+        assert told["runtime"].startswith("ONNX Runtime") and told["run_us"] > 0 and told["finished_at"]
+
+
+def test_what_was_asked_is_not_asked_again(house, chief, model):
+    file = upload(chief, film(list(GOLDEN["films"])[0]), description="again")
+    first = ask(chief, file)["id"]
+    ended(chief, first)
+    assert ask(chief, file, 200)["id"] == first
+    second = ask(chief, file, 202, force=True)["id"]
+    assert second != first and ended(chief, second)["findings"] == ended(chief, first)["findings"]
+    listed = ok(chief.get("/diagnosis", params={"image_file_id": file}))["items"]
+    assert [d["id"] for d in listed] == [second, first]
+
+
+def test_it_is_heard_as_it_comes_by_those_who_see_the_image(house, chief, model):
+    doctor, other = (house.account("doctor", admin=chief) for _ in range(2))
+    heard, stranger = Heard(doctor, types="diagnosis"), Heard(other, types="diagnosis")
+    try:
+        file = upload(doctor, film(list(GOLDEN["films"])[1]))
+        number = ask(doctor, file, priority="STAT")["id"]
+        wait_until(lambda: [e["state"] for e in heard.of("diagnosis_id", number)] == ["QUEUED", "COMPLETED"])
+        assert heard.events[0]["file_id"] == file and not stranger.events
+        problem(other.get(f"/diagnosis/{number}"), 404)
+        assert not ok(other.get("/diagnosis"))["items"]
+        assert [d["id"] for d in ok(doctor.get("/diagnosis"))["items"]] == [number]
+        assert not ok(other.get("/diagnosis", params={"image_file_id": file}))["items"]
+        problem(other.post("/diagnosis", json={"image_file_id": file}), 404)
+        problem(other.get(f"/diagnosis/{number}/heatmap"), 404)
+    finally:
+        heard.close()
+        stranger.close()
+
+
+def test_where_the_evidence_lies_is_drawn(chief, model):
+    name = max((n for n in GOLDEN["films"] if not GOLDEN["films"][n].get("refused")),
+               key=lambda n: GOLDEN["films"][n]["probability"]["pytorch"])
+    number = ask(chief, upload(chief, film(name), description="drawn"))["id"]
+    told = ended(chief, number)
+    assert told["has_heatmap"]
+
+    def drawn(**query):
+        answer = chief.get(f"/diagnosis/{number}/heatmap", params=query)
+        assert answer.status_code == 200 and answer.headers["content-type"] == "image/png", answer.text
+        return numpy.asarray(Image.open(io.BytesIO(answer.content)).convert("RGB")).astype(int)
+
+    plain, mixed, alone = drawn(opacity=0), drawn(opacity=0.8), drawn(blend=False)
+    assert plain.shape == mixed.shape == alone.shape
+    assert (plain.max(2) == plain.min(2)).all() and (mixed.max(2) != mixed.min(2)).any()
+    assert (drawn(opacity=0, outline=True) != plain).any()
+    assert max(drawn(width=100, height=100).shape) == 100
+    problem(chief.get(f"/diagnosis/{number}/heatmap", params={"opacity": 2}), 422)
+
+
+def test_what_is_no_such_image_gets_no_score(chief, model):
+    said = problem(chief.post("/diagnosis", json={"image_file_id": chief.upload(sample(support.CT))["id"]}), 409)
+    assert "no model" in said["detail"]
+    ct = chief.upload(dicom(Modality="CT"))["id"]
+    said = problem(chief.post("/diagnosis", json={"image_file_id": ct, "model_id": model["id"]}), 422)
+    assert "CT" in said["errors"][0]["msg"] and "DX" in said["errors"][0]["msg"]
+    noise = numpy.random.default_rng(7).integers(0, 256, (300, 300), dtype=numpy.uint8)
+    for content in (png(50, 50), encoded(noise)):
+        told = ended(chief, ask(chief, upload(chief, content))["id"])
+        assert told["status"] == "COMPLETED" and told["findings"] == [] and told["gate"]["text"], told
+        assert not told["has_heatmap"]
+    broken = film(list(GOLDEN["films"])[0])[:3000]
+    told = ended(chief, ask(chief, upload(chief, broken))["id"])
+    assert told["status"] in ("FAILED", "COMPLETED") and (told["status_reason"] or told["gate"] or told["findings"])
+    problem(chief.post("/diagnosis", json={"image_file_id": 10**9}), 404)
+    problem(chief.post("/diagnosis", json={"image_file_id": ct, "model_id": 10**9}), 422)
+
+
+def encoded(pixels):
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG")
+    return out.getvalue()
+
+
+def test_readers_judge_it_and_stand_beside_each_other(house, chief, model):
+    file = upload(chief, film(list(GOLDEN["films"])[2]), description="judged")
+    number = ask(chief, file)["id"]
+    said = ended(chief, number)["findings"]
+    reader = house.account("radiologist", admin=chief)
+    path = f"/diagnosis/{number}/review"
+    problem(reader.post(path, json={"decision": "REJECTED"}), 422)
+    problem(reader.post(path, json={"decision": "CONFIRMED", "findings": said}), 422)
+    problem(reader.post(path, json={"decision": "MAYBE"}), 422)
+    told = ok(reader.post(path, json={"decision": "CONFIRMED"}))
+    assert told["status"] == "REVIEWED" and told["findings"] == said
+    corrected = [{"code": said[0]["code"], "label": "pneumonia", "positive": False}]
+    told = ok(chief.post(path, json={"decision": "MODIFIED", "findings": corrected, "comment": "膈肌"}))
+    assert [r["decision"] for r in told["reviews"]] == ["CONFIRMED", "MODIFIED"] and told["findings"] == said
+    assert told["reviews"][1]["comment"] == "膈肌" and told["reviews"][0]["reviewer_id"] == reader.id
+    withdrawn = ok(chief.post(f"/diagnosis/{number}/withdraw", json={"reason": "the film of another person"}))
+    assert withdrawn["status"] == "WITHDRAWN" and len(withdrawn["reviews"]) == 2
+    problem(reader.post(path, json={"decision": "CONFIRMED"}), 409)
+    assert ask(chief, file, 202)["id"] != number  # what was withdrawn is no answer
+    problem(house.account("technician", admin=chief).get(f"/diagnosis/{number}"), 403)
+
+
+def test_a_shadow_is_seen_by_who_manages_alone(house, chief, model):
+    card = json.loads((SHIPPED / "card.json").read_text())
+    card["version"] = "1.0.2"
+    shadow = bring(chief, card=card)
+    ok(chief.post(f"/diagnosis/models/{shadow['id']}/shadow"))
+    doctor = house.account("doctor", admin=chief)
+    file = upload(doctor, film(list(GOLDEN["films"])[3]))
+    problem(doctor.post("/diagnosis", json={"image_file_id": file, "model_id": shadow["id"]}), 422)
+    number = ask(chief, file, model_id=shadow["id"])["id"]
+    assert ended(chief, number)["status"] == "COMPLETED"
+    problem(doctor.get(f"/diagnosis/{number}"), 404)
+    assert not ok(doctor.get("/diagnosis", params={"image_file_id": file}))["items"]
+    assert ended(doctor, ask(doctor, file)["id"])["model_id"] == model["id"]
+    ok(chief.post(f"/diagnosis/models/{shadow['id']}/retire"))
+
+
+def test_taken_back_and_killed(new_server, tmp_path):
+    server = new_server(WORKER_CONCURRENCY="0", MODEL_PROCESSES="1")
+    chief = server.admin()
+    made = bring(chief)
+    ok(chief.post(f"/diagnosis/models/{made['id']}/activate"))
+    files = [upload(chief, film(name)) for name in list(GOLDEN["films"])[:4]]
+    asked = [ask(chief, file)["id"] for file in files]
+    ok(chief.delete(f"/diagnosis/{asked[0]}"), 204)
+    problem(chief.delete(f"/diagnosis/{asked[0]}"), 409)
+    assert ok(chief.get(f"/diagnosis/{asked[0]}"))["status"] == "CANCELLED"
+    server.kill()
+    server.settings["WORKER_CONCURRENCY"] = "2"
+    server.start()
+    chief = server.admin()
+    wait_until(lambda: [ok(chief.get(f"/diagnosis/{n}"))["status"] for n in asked] == ["CANCELLED"] + 3 * ["COMPLETED"])
+    backup = tmp_path / "backup"
+    server.run("backup", backup)
+    assert "whole" in server.run("backup", "verify", backup).stdout
+    path = server.database.rows("select storage_path from models")[0][0]
+    assert list(backup.glob(f"*Z/files/{path}"))
+    server.signal(signal.SIGTERM)
+    assert server.wait() == 0
+    (server.files / path).write_bytes(b"something else")
+    assert path in server.run("fsck", check=False).stdout
+
+
+@pytest.mark.parametrize("page", ["docs/ai.md", "docs/ai.zh-CN.md"])
+def test_what_the_page_shows_runs_as_it_stands(new_server, tmp_path, page):
+    server = new_server(MODEL_PROCESSES="1")
+    chief = server.admin()
+    for name in ("models", "tests"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    session = "\n".join(blocks(page, "sh")).replace("sleep 2\n", UNTIL_IT_HAS_ENDED)
+    api = f"API={server.url}/api/v1\napi() {{ curl -sSf -H 'Authorization: {chief.headers['authorization']}' \"$@\"; }}\n"
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", api + session],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=support.PATIENCE,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+    assert '"decision":"CONFIRMED"' in done.stdout and '"233604007"' in done.stdout
+    assert (tmp_path / "evidence.png").read_bytes().startswith(b"\x89PNG")
+
+
+# For a machine that is busy.
+UNTIL_IT_HAS_ENDED = """for try in $(seq 600); do
+    api $API/diagnosis/$ASKED | grep -q '"status":"COMPLETED"' && break
+    read -rt 0.1 <> <(:) || :
+done
+"""
