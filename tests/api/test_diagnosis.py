@@ -284,7 +284,8 @@ def test_what_the_page_shows_runs_as_it_stands(new_server, tmp_path, page):
     for name in ("models", "tests"):
         (tmp_path / name).symlink_to(ROOT / name)
     session = "\n".join(blocks(page, "sh")).replace("sleep 2\n", UNTIL_IT_HAS_ENDED)
-    api = f"API={server.url}/api/v1\napi() {{ curl -sSf -H 'Authorization: {chief.headers['authorization']}' \"$@\"; }}\n"
+    token = chief.headers["authorization"]
+    api = f"API={server.url}/api/v1\napi() {{ curl -sSf -H 'Authorization: {token}' \"$@\"; }}\n"
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", api + session],
         cwd=tmp_path,
