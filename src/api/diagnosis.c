@@ -199,7 +199,7 @@ static const struct endpoint rows[] = {
       DIAGNOSIS, .audit = "diagnosis.read", .summary = "Shows what a model said" },
     { HTTP_DELETE, "/api/v1/diagnosis/{id}", diagnosis_delete, &diagnosis_key, NULL, .permission = MAY_RUN_AI,
       DIAGNOSIS, .runs = WRITES, .audit = "diagnosis.cancel", .summary = "Takes a question back",
-      .doc = "One that waits or is under way; 409 when it has ended." },
+      .doc = "One that waits or is under way; 409 when it has ended. Of others who manages the system." },
     { HTTP_POST, "/api/v1/diagnosis/{id}/review", review_post, &review_schema, &diagnosis_schema,
       .permission = MAY_REVIEW_AI, DIAGNOSIS, .runs = WRITES, .body = BODY_JSON, .audit = "diagnosis.review",
       .summary = "Judges what a model said",

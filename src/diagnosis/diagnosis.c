@@ -39,6 +39,7 @@ static const struct field diagnosis_fields[] = {
     TOLD(model_name, .doc = "What it was called."),
     TOLD(model_version, .doc = "Its version."),
     TOLD(model_digest, .doc = "SHA-256 of its file."),
+    FIELD(struct diagnosis, is_shadow, .flags = READ_ONLY | WRITE_ONLY, .doc = "The model was a SHADOW."),
     TOLD(research_only, .doc = "The model is for research: nobody's treatment may depend on this."),
     TOLD(status, .choices = diagnosis_statuses, .type = "DiagnosisStatus", .sql = STATUS, .doc = "How far it is."),
     MAYBE(status_reason, .sql = REASON, .doc = "Why it failed, or was withdrawn."),
@@ -59,7 +60,8 @@ static const struct field diagnosis_fields[] = {
     MAYBE(asked_by, .doc = "The account that asked."),
     TOLD(queued_at, .doc = "When it was asked."),
     MAYBE(started_at, .sql = "coalesce(d.started_at, j.started_at)", .doc = "When it was begun."),
-    MAYBE(finished_at, .doc = "When it ended."),
+    MAYBE(finished_at, .sql = "coalesce(d.finished_at, case when d.status = 'QUEUED' then j.finished_at end)",
+          .doc = "When it ended."),
 };
 const struct schema diagnosis_schema =
     SCHEMA("Diagnosis", struct diagnosis, diagnosis_fields, .table = "diagnoses", .alias = "d",
@@ -71,7 +73,7 @@ struct asked {
     struct str diagnosis_uuid;
     int64_t image_file_id, frame, model_id;
     struct str model_name, model_version, model_digest;
-    bool research_only;
+    bool research_only, is_shadow;
     unsigned status, priority;
     int64_t job_id, asked_by;
     struct instant queued_at;
@@ -87,6 +89,7 @@ static const struct field asked_fields[] = {
     A(model_version, .flags = 0),
     A(model_digest, .flags = 0),
     A(research_only, .flags = 0),
+    A(is_shadow, .flags = 0),
     A(status, .choices = diagnosis_statuses),
     A(priority, .choices = job_priorities),
     A(job_id, .flags = 0),
@@ -104,36 +107,25 @@ static bool missing(struct call *c, int64_t id)
     return fail(c, E_NOT_FOUND, "diagnosis %" PRId64 " does not exist", id);
 }
 
-static bool sees_model(struct call *c, int64_t model_id, bool *sees)
-{
-    int64_t is_shadow;
-    if (!db_integer(c, &is_shadow, "select count(*) from models where id = ? and state = 'SHADOW'", V(model_id)))
-        return false;
-    *sees = !is_shadow || call_may(c, MAY_MANAGE_SYSTEM);
-    return true;
-}
-
 bool diagnosis_load(struct call *c, int64_t id, struct diagnosis *out)
 {
     struct image_file file;
-    bool sees = false;
     if (!db_get(c, &diagnosis_schema, out, "where d.id = ?", V(id)) || !image_file_load(c, out->image_file_id, &file))
         return missing(c, id);
     audit_about(c, id, file.patient_id);
-    return sees_model(c, out->model_id, &sees) && (sees || missing(c, id));
+    return !out->is_shadow || call_may(c, MAY_MANAGE_SYSTEM) || missing(c, id);
 }
 
 /* Counted rather than asked whether they exist: MariaDB would make a join of that, and begin it with the files. */
 #define SEEN_FILE \
     "(select count(*) from image_files f where f.id = d.image_file_id and " IN_SIGHT("f") " and " VISIBLE_FILE ") > 0"
-#define SEEN_MODEL " and (select m.state from models m where m.id = d.model_id) <> 'SHADOW'"
 
 struct condition diagnosis_in_sight(struct call *c, struct value values[DIAGNOSIS_SIGHT_VALUES])
 {
     struct value opened = V(visibility_opened_to(c, call_user(c)));
     values[0] = opened;
     return (struct condition){
-        .sql = call_may(c, MAY_MANAGE_SYSTEM) ? SEEN_FILE : SEEN_FILE SEEN_MODEL,
+        .sql = call_may(c, MAY_MANAGE_SYSTEM) ? SEEN_FILE : SEEN_FILE " and d.is_shadow = 0",
         .value = V(visibility_of_everything(c)),
         .more = { V(call_user(c)), opened, opened },
         .rest = values,
@@ -143,14 +135,11 @@ struct condition diagnosis_in_sight(struct call *c, struct value values[DIAGNOSI
 
 bool diagnosis_tell(struct call *c, const struct diagnosis *d, enum diagnosis_status status)
 {
-    int64_t is_shadow;
-    if (!db_integer(c, &is_shadow, "select count(*) from models where id = ? and state = 'SHADOW'", V(d->model_id)))
-        return false;
-    return is_shadow || event_put(c, &(struct event){ .type = EVENT_DIAGNOSIS_CHANGED,
-                                                      .diagnosis_id = d->id,
-                                                      .file_id = d->image_file_id,
-                                                      .study_id = d->study_id,
-                                                      .state = choice_text(diagnosis_statuses, status) });
+    return d->is_shadow || event_put(c, &(struct event){ .type = EVENT_DIAGNOSIS_CHANGED,
+                                                         .diagnosis_id = d->id,
+                                                         .file_id = d->image_file_id,
+                                                         .study_id = d->study_id,
+                                                         .state = choice_text(diagnosis_statuses, status) });
 }
 
 /* ---- asking ---- */
@@ -185,9 +174,9 @@ static enum found find_same(struct call *c, const struct diagnosis_wish *wish, c
     return db_find_integer(
         c, id,
         "select d.id from diagnoses d left join jobs j on j.id = d.job_id where d.image_file_id = ? and d.frame = ? "
-        "and d.model_id = ? and d.model_digest = ? and (d.status in ('COMPLETED', 'REVIEWED') or (d.status = 'QUEUED' "
+        "and d.model_id = ? and d.model_digest = ? and d.is_shadow = ? and (d.status in ('COMPLETED', 'REVIEWED') or (d.status = 'QUEUED' "
         "and j.state in ('QUEUED', 'RUNNING'))) order by d.id desc limit 1",
-        V(wish->image_file_id), V(wish->frame), V(model->id), V(model->digest));
+        V(wish->image_file_id), V(wish->frame), V(model->id), V(model->digest), V(model->state == MODEL_SHADOW));
 }
 
 struct order {
@@ -205,6 +194,7 @@ static bool put(struct call *c, const struct diagnosis_wish *wish, const struct 
                          .model_version = model->version,
                          .model_digest = model->digest,
                          .research_only = model->research_only,
+                         .is_shadow = model->state == MODEL_SHADOW,
                          .status = DIAGNOSIS_QUEUED,
                          .priority = wish->priority,
                          .asked_by = call_user(c) ? call_user(c) : INTEGER_NULL,
@@ -213,7 +203,9 @@ static bool put(struct call *c, const struct diagnosis_wish *wish, const struct 
         return false;
     struct order order = { *id };
     struct job_order job = { .kind = &diagnosis_run_kind, .payload = &order, .priority = wish->priority };
-    struct diagnosis told = { .id = *id, .image_file_id = file->id, .study_id = file->study_id, .model_id = model->id };
+    struct diagnosis told = {
+        .id = *id, .image_file_id = file->id, .study_id = file->study_id, .is_shadow = row.is_shadow
+    };
     int64_t job_id;
     return jobs_put(c, &job, &job_id) &&
            db_execute(c, "update diagnoses set job_id = ? where id = ?", V(job_id), V(*id)) &&
@@ -256,6 +248,8 @@ bool diagnosis_cancel(struct call *c, int64_t id)
         return false;
     if (d.status != DIAGNOSIS_QUEUED && d.status != DIAGNOSIS_RUNNING)
         return fail(c, E_CONFLICT, "it has ended");
+    if (d.asked_by != call_user(c) && !call_may(c, MAY_MANAGE_SYSTEM))
+        return fail(c, E_FORBIDDEN, "somebody else has asked it");
     return jobs_cancel(c, d.job_id) &&
            db_execute(c, "update diagnoses set status = 'CANCELLED', finished_at = ? where id = ?", V(clock_now()),
                       V(id)) &&

@@ -27,6 +27,7 @@ struct making {
     struct prepared ready;
     struct model_answer answer;
     struct list findings;
+    struct str findings_text;
     struct gate_reason reason;
     struct diagnosis_maps maps;
     struct str runtime;
@@ -43,15 +44,17 @@ static const struct field findings_fields[] = {
     FIELD(struct findings_record, findings, .of = &finding_schema, .doc = "What was found."),
 };
 
-static struct str findings_text(struct call *c, const struct list *findings)
+/* False: more than is kept. To leave some out would say that they were not found. */
+static bool findings_text(struct call *c, const struct list *findings, struct str *out)
 {
     struct text text;
     struct findings_record record = { *findings };
     text_init(&text, FINDINGS_BYTES_MAX);
     json_put_member(&text, &findings_fields[0], &record.findings, &c->arena);
-    struct str out = text.overflowed ? S("[]") : arena_copy(&c->arena, text_str(&text));
+    bool fits = !text.overflowed;
+    *out = arena_copy(&c->arena, text_str(&text));
     text_release(&text);
-    return out;
+    return fits || fail(c, E_INVALID, "the model found more than can be kept");
 }
 
 static struct str gate_text(struct call *c, const struct gate_reason *reason)
@@ -94,7 +97,7 @@ static bool is_wanted(struct call *c, int64_t id, bool *wanted)
 static bool write_result(struct call *c, void *context)
 {
     struct making *m = context;
-    bool wanted;
+    bool wanted, is_prepared = m->ready.pixels_sha256[0] != '\0'; /* not where its header was enough to refuse it */
     struct str preparation = arena_format(&c->arena, "%.*s/" PREPARATION_VERSION, STR_FMT(m->card.input.preprocessing));
     if (!is_wanted(c, m->d.id, &wanted))
         return false;
@@ -102,9 +105,10 @@ static bool write_result(struct call *c, void *context)
            (db_execute(c,
                        "update diagnoses set status = 'COMPLETED', findings = ?, gate = ?, maps = ?, input_sha256 = ?, "
                        "preparation = ?, runtime = ?, run_us = ?, started_at = ?, finished_at = ? where id = ?",
-                       V(findings_text(c, &m->findings)), V(gate_text(c, &m->reason)), V(maps_text(c, m)),
-                       V(str_from(m->ready.pixels_sha256)), V(preparation), V(m->runtime), V(m->answer.run_us),
-                       V(m->started_at), V(clock_now()), V(m->d.id)) &&
+                       V(m->findings_text), V(gate_text(c, &m->reason)), V(maps_text(c, m)),
+                       V(is_prepared ? str_from(m->ready.pixels_sha256) : STR_NULL),
+                       V(is_prepared ? preparation : STR_NULL), V(m->runtime), V(m->answer.run_us), V(m->started_at),
+                       V(clock_now()), V(m->d.id)) &&
             diagnosis_tell(c, &m->d, DIAGNOSIS_COMPLETED));
 }
 
@@ -201,7 +205,8 @@ static bool make(struct call *c, struct making *m)
 
 static bool may_pass(enum error_code code)
 {
-    return code == E_UNAVAILABLE || code == E_INTERNAL || code == E_STORAGE_FULL || code == E_TOO_MANY;
+    return code == E_UNAVAILABLE || code == E_INTERNAL || code == E_STORAGE_FULL || code == E_TOO_MANY ||
+           code == E_UNREADABLE;
 }
 
 static bool run(struct call *c, struct job_run *run)
@@ -212,7 +217,7 @@ static bool run(struct call *c, struct job_run *run)
     enum found found = db_find(c, &diagnosis_schema, &m->d, "where d.id = ?", V(order->diagnosis_id));
     if (found != FOUND || m->d.status != DIAGNOSIS_RUNNING) /* gone with its image; cancelled; done by a first run */
         return found != FAILED;
-    if (make(c, m))
+    if (make(c, m) && findings_text(c, &m->findings, &m->findings_text))
         return job_complete(c, run, write_result, m);
     if (job_is_stopping(run) || may_pass(c->error.code))
         return false;

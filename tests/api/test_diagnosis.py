@@ -248,6 +248,11 @@ def test_a_shadow_is_seen_by_who_manages_alone(house, chief, model):
     problem(doctor.get(f"/diagnosis/{number}"), 404)
     assert not ok(doctor.get("/diagnosis", params={"image_file_id": file}))["items"]
     assert ended(doctor, ask(doctor, file)["id"])["model_id"] == model["id"]
+    for becomes in ("retire", "activate"):  # what it said before stays with those who tried it
+        ok(chief.post(f"/diagnosis/models/{shadow['id']}/{becomes}"))
+        problem(doctor.get(f"/diagnosis/{number}"), 404)
+        assert number not in [d["id"] for d in ok(doctor.get("/diagnosis", params={"image_file_id": file}))["items"]]
+    assert ask(doctor, file, 202, model_id=shadow["id"])["id"] != number
     ok(chief.post(f"/diagnosis/models/{shadow['id']}/retire"))
 
 
@@ -258,6 +263,7 @@ def test_taken_back_and_killed(new_server, tmp_path):
     ok(chief.post(f"/diagnosis/models/{made['id']}/activate"))
     files = [upload(chief, film(name)) for name in list(GOLDEN["films"])[:4]]
     asked = [ask(chief, file)["id"] for file in files]
+    problem(server.account("radiologist", admin=chief).delete(f"/diagnosis/{asked[0]}"), 403)
     ok(chief.delete(f"/diagnosis/{asked[0]}"), 204)
     problem(chief.delete(f"/diagnosis/{asked[0]}"), 409)
     assert ok(chief.get(f"/diagnosis/{asked[0]}"))["status"] == "CANCELLED"

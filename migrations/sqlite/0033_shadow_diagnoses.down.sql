@@ -1,0 +1,1 @@
+alter table diagnoses drop column is_shadow;
