@@ -46,7 +46,7 @@ bool model_load(struct call *c, int64_t id, struct model *out)
            fail(c, E_NOT_FOUND, "model %" PRId64 " does not exist", id);
 }
 
-bool model_open(struct call *c, const struct model *model, int *fd)
+static bool open_as_long(struct call *c, const struct model *model, int *fd)
 {
     int64_t size;
     if (!blob_open_read(c->app->files, model->storage_path, fd, &size, &c->error)) {
@@ -59,6 +59,35 @@ bool model_open(struct call *c, const struct model *model, int *fd)
         return true;
     close(*fd);
     return fail(c, E_UNREADABLE, "the file of model %" PRId64 " has another size than was stored", model->id);
+}
+
+/* False: they cannot be read now. */
+static bool is_as_stored(const struct model *model, int fd, bool *same)
+{
+    char piece[1 << 16], md5[MD5_TEXT + 1], sha256[SHA256_TEXT + 1];
+    struct digests *digests = digests_new_sha256();
+    ptrdiff_t got;
+    for (int64_t at = 0; (got = file_read_at(fd, at, piece, sizeof(piece))) > 0; at += got)
+        digests_update(digests, piece, got);
+    digests_finish(digests, md5, sha256);
+    digests_free(digests);
+    *same = str_equal(str_from(sha256), model->digest);
+    return got == 0;
+}
+
+/* A flipped bit is another model: its numbers would stand under a digest that is not its own. */
+bool model_open(struct call *c, const struct model *model, int *fd)
+{
+    bool same;
+    if (!open_as_long(c, model, fd))
+        return false;
+    bool ok =
+        is_as_stored(model, *fd, &same)
+            ? same || fail(c, E_UNREADABLE, "the file of model %" PRId64 " has other bytes than were stored", model->id)
+            : fail(c, E_UNREADABLE, "the file of model %" PRId64 " cannot be read", model->id);
+    if (!ok)
+        close(*fd);
+    return ok;
 }
 
 /* ---- upload ---- */
@@ -116,7 +145,10 @@ static bool suits(struct call *c, const struct arrival *a)
 static bool insert(struct call *c, void *context)
 {
     struct model *m = context;
-    return db_insert(c, &model_schema, m, &m->id);
+    if (!db_insert(c, &model_schema, m, &m->id))
+        return false;
+    audit_about(c, m->id, 0);
+    return audit_change(c);
 }
 
 static bool store(struct call *c, struct spooled *file, const struct arrival *a, struct model *out)
@@ -252,6 +284,7 @@ struct moving {
     enum model_state to; /* 0: stays as it is */
     struct str trial;
     struct model *out;
+    bool tells; /* the row of the audit log goes with it: the endpoint is in no transaction */
 };
 
 static bool move(struct call *c, void *context)
@@ -273,7 +306,7 @@ static bool move(struct call *c, void *context)
     uint64_t mask = GIVEN(schema_find(&model_schema, S("trial"))) | GIVEN(schema_find(&model_schema, S("state"))) |
                     GIVEN(schema_find(&model_schema, S("activated_at"))) |
                     GIVEN(schema_find(&model_schema, S("retired_at")));
-    return db_update(c, &model_schema, m->out, mask, "where id = ?", V(m->id));
+    return db_update(c, &model_schema, m->out, mask, "where id = ?", V(m->id)) && (!m->tells || audit_change(c));
 }
 
 bool model_activate(struct call *c, int64_t id, enum model_state to, struct model *out)
@@ -291,14 +324,14 @@ bool model_activate(struct call *c, int64_t id, enum model_state to, struct mode
     if (!trial.ok)
         trial.words = arena_copy(&c->arena, error_told(&c->error));
     error_clear(&c->error);
-    struct moving moving = { id, trial.ok ? to : 0, trial_text(c, &trial), out };
+    struct moving moving = { id, trial.ok ? to : 0, trial_text(c, &trial), out, trial.ok };
     return db_transact(c, move, &moving) &&
            (trial.ok || fail(c, E_CONFLICT, "its trial run failed: %.*s", STR_FMT(trial.words)));
 }
 
 bool model_retire(struct call *c, int64_t id, struct model *out)
 {
-    struct moving moving = { id, MODEL_RETIRED, STR_NULL, out };
+    struct moving moving = { id, MODEL_RETIRED, STR_NULL, out, false };
     return model_load(c, id, out) &&
            (out->state == MODEL_ACTIVE || out->state == MODEL_SHADOW || fail(c, E_CONFLICT, "it is not in use")) &&
            move(c, &moving);
@@ -331,30 +364,21 @@ bool model_default(struct call *c, const struct gate_subject *subject, struct mo
 
 /* ---- whether its file is there ---- */
 
-static bool check_one(struct call *c, const struct model *model, bool deep,
+static void check_one(struct call *c, const struct model *model, bool deep,
                       void (*find)(void *context, const char *what, struct str key), void *context)
 {
     int fd;
-    char piece[1 << 16], md5[MD5_TEXT + 1], sha256[SHA256_TEXT + 1];
-    if (!model_open(c, model, &fd)) {
+    bool same;
+    if (!open_as_long(c, model, &fd)) {
         bool known = c->error.code == E_UNREADABLE;
         error_clear(&c->error);
-        if (known)
-            find(context, "a model without its file, or with one of another size", model->storage_path);
-        return known;
+        find(context, known ? "a model without its file, or with one of another size" : "a model that cannot be opened",
+             model->storage_path);
+        return;
     }
-    if (deep) {
-        struct digests *digests = digests_new_sha256();
-        ptrdiff_t got;
-        for (int64_t at = 0; (got = file_read_at(fd, at, piece, sizeof(piece))) > 0; at += got)
-            digests_update(digests, piece, got);
-        digests_finish(digests, md5, sha256);
-        digests_free(digests);
-        if (got < 0 || !str_equal(str_from(sha256), model->digest))
-            find(context, "a model with other bytes than were stored", model->storage_path);
-    }
+    if (deep && (!is_as_stored(model, fd, &same) || !same))
+        find(context, "a model with other bytes than were stored", model->storage_path);
     close(fd);
-    return true;
 }
 
 bool models_check(struct call *c, bool deep, void (*find)(void *context, const char *what, struct str key),
@@ -363,11 +387,10 @@ bool models_check(struct call *c, bool deep, void (*find)(void *context, const c
     struct model model;
     for (int64_t last = 0;;) {
         enum found found = db_find(c, &model_schema, &model, "where m.id > ? order by m.id limit 1", V(last));
+        db_release(c); /* not held while files are read */
         if (found != FOUND)
             return found == NONE;
         last = model.id;
-        db_release(c);
-        if (!check_one(c, &model, deep, find, context))
-            return false;
+        check_one(c, &model, deep, find, context);
     }
 }

@@ -7,7 +7,7 @@
  *   DRAFT --shadow--> SHADOW --activate--> ACTIVE --retire--> RETIRED, and back to SHADOW or ACTIVE
  *
  *   DRAFT    nobody asks it anything
- *   SHADOW   asked by those who manage the system, who alone see what it says
+ *   SHADOW   asked by those who manage the system, who alone see what it says; also later, whatever becomes of it
  *   ACTIVE   anybody with ai.run may ask it
  *   RETIRED  asked nothing more; what it said stays
  *
@@ -60,7 +60,7 @@ bool model_retire(struct call *c, int64_t id, struct model *out);
 
 /* The ACTIVE model that was switched on last among those whose card lets this image in. E_CONFLICT: there is none. */
 bool model_default(struct call *c, const struct gate_subject *subject, struct model *out);
-/* Opens its bytes. E_UNREADABLE: they are gone, or of another size. */
+/* Opens its bytes. E_UNREADABLE: they are gone, or are not those that were stored. */
 bool model_open(struct call *c, const struct model *model, int *fd);
 
 /* Compares every model's file with its row, as fsck does: `find` gets a line for each that is gone, or of another size,

@@ -29,21 +29,32 @@ struct making {
     struct text lines;
     int lines_fd;
     int schema;
-    bool too_old; /* the moment: a file that it names has gone with its row */
+    bool too_old;              /* the moment: a file that it names has gone with its row */
+    const struct named *named; /* whose files are taken now */
 };
+
+/* What names files, the newest first; and whether it still does. */
+static const struct named {
+    const char *what, *rows, *still;
+} named_by[] = {
+    { "image file",
+      "select id, storage_path, file_size, sha256, is_archived from image_files where id < ? and storage_path is not "
+      "null order by id desc limit 1000",
+      "select 1 from image_files where id = ? and storage_path = ?" },
+    { "model", "select id, storage_path, size_bytes, digest, 0 from models where id < ? order by id desc limit 1000",
+      "select 1 from models where id = ? and storage_path = ?" },
+};
+enum { NAMED_BY = sizeof(named_by) / sizeof(named_by[0]) };
 
 /* ---- rows ---- */
 
 /* From the row before *last, the newest first; *count of them. Nothing is held open while their files are taken. */
-static bool read_rows(struct call *reader, int64_t *last, struct backup_row rows[ROWS_AT_ONCE], int *count)
+static bool read_rows(struct call *reader, const char *sql, int64_t *last, struct backup_row rows[ROWS_AT_ONCE],
+                      int *count)
 {
     struct cursor cursor;
     *count = 0;
-    for (db_rows(reader, &cursor,
-                 "select id, storage_path, file_size, sha256, is_archived from image_files where id < ? and "
-                 "storage_path is not null order by id desc limit 1000",
-                 V(*last));
-         *count < ROWS_AT_ONCE && cursor_next(&cursor); ++*count) {
+    for (db_rows(reader, &cursor, sql, V(*last)); *count < ROWS_AT_ONCE && cursor_next(&cursor); ++*count) {
         rows[*count] = (struct backup_row){ .id = *last = cursor_integer(&cursor, 0),
                                             .key = arena_copy(&reader->arena, cursor_text(&cursor, 1)),
                                             .size = cursor_integer(&cursor, 2),
@@ -53,17 +64,15 @@ static bool read_rows(struct call *reader, int64_t *last, struct backup_row rows
     return cursor_close(&cursor);
 }
 
-/* `moment`: what `reader` sees is one, and stays so. */
-static bool each_row(struct making *m, struct call *reader, bool moment,
-                     bool (*take)(struct making *m, const struct backup_row *row))
+static bool each_named(struct making *m, struct call *reader, bool moment,
+                       bool (*take)(struct making *m, const struct backup_row *row))
 {
     struct backup_row rows[ROWS_AT_ONCE];
     struct call *c = m->b.c;
     int64_t last = INT64_MAX;
     int count = ROWS_AT_ONCE;
-    m->b.done = 0;
     while (count == ROWS_AT_ONCE && !m->too_old) {
-        if (!read_rows(reader, &last, rows, &count))
+        if (!read_rows(reader, m->named->rows, &last, rows, &count))
             return reader == c ? false : (c->error = reader->error, false);
         if (!moment)
             db_release(reader);
@@ -74,6 +83,17 @@ static bool each_row(struct making *m, struct call *reader, bool moment,
         arena_reset(&c->arena);
         arena_reset(&reader->arena);
     }
+    return true;
+}
+
+/* `moment`: what `reader` sees is one, and stays so. */
+static bool each_row(struct making *m, struct call *reader, bool moment,
+                     bool (*take)(struct making *m, const struct backup_row *row))
+{
+    m->b.done = 0;
+    for (m->named = named_by; m->named < named_by + NAMED_BY; m->named++)
+        if (!each_named(m, reader, moment, take))
+            return false;
     return true;
 }
 
@@ -126,13 +146,12 @@ static bool take_loss(struct making *m, const struct backup_row *row)
     struct call *c = m->b.c;
     int64_t one;
     db_release(c); /* what is there now, not what was when this call read last */
-    enum found found = db_find_integer(c, &one, "select 1 from image_files where id = ? and storage_path = ?",
-                                       V(row->id), V(row->key));
+    enum found found = db_find_integer(c, &one, m->named->still, V(row->id), V(row->key));
     m->too_old = found == NONE;
     m->b.made->missing += found == FOUND;
     if (found == FOUND)
-        log_write(c->app->log, LOG_ERROR, NULL, "backup.missing", "image file %" PRId64 ", %.*s: it is in no store",
-                  row->id, STR_FMT(row->key));
+        log_write(c->app->log, LOG_ERROR, NULL, "backup.missing", "%s %" PRId64 ", %.*s: it is in no store",
+                  m->named->what, row->id, STR_FMT(row->key));
     return found != FAILED;
 }
 
@@ -142,7 +161,7 @@ static bool take_late(struct making *m, const struct backup_row *row)
     const char *path = backup_path_of(&c->arena, row->archived, row->key);
     struct str sha256;
     if (!manifest_path_is_legal(str_from(path)))
-        return fail(c, E_INTERNAL, "image file %" PRId64 " has a name that a backup cannot have", row->id);
+        return fail(c, E_INTERNAL, "%s %" PRId64 " has a name that a backup cannot have", m->named->what, row->id);
     switch (backup_take(&m->b, row, true, &sha256)) {
     case TAKE_DONE:
         if (sha256.len != row->sha256.len)
@@ -154,7 +173,8 @@ static bool take_late(struct making *m, const struct backup_row *row)
         m->b.made->damaged++;
         remember_odd(m, path, sha256);
         log_write(c->app->log, LOG_ERROR, NULL, "backup.damaged",
-                  "image file %" PRId64 ", %.*s: its bytes are not those that were stored", row->id, STR_FMT(row->key));
+                  "%s %" PRId64 ", %.*s: its bytes are not those that were stored", m->named->what, row->id,
+                  STR_FMT(row->key));
         return put_line(m, path, sha256);
     case TAKE_MISSING:
         return take_loss(m, row);
@@ -214,8 +234,7 @@ static bool take_moment(struct making *m, struct call *moment)
     if (!each_row(m, moment, true, take_late))
         return false;
     return m->too_old || (copy_moment(m, moment) && blob_walk(c->app->files, S("aside/"), take_aside, m, &c->error) &&
-                          blob_walk(c->app->files, S("models/"), take_aside, m, &c->error) && c->error.code == E_NONE &&
-                          flush_lines(m));
+                          c->error.code == E_NONE && flush_lines(m));
 }
 
 static bool take_one_moment(struct making *m)
@@ -412,7 +431,10 @@ static bool make(struct making *m)
     struct backup *b = &m->b;
     struct call *c = b->c;
     if (!backup_target_open(m->order->target, c->app, m->arena, &b->target, &c->error) || !open_donors(m) ||
-        !make_folder(m) || !db_integer(c, &b->total, "select count(*) from image_files where storage_path is not null"))
+        !make_folder(m) ||
+        !db_integer(c, &b->total,
+                    "select (select count(*) from image_files where storage_path is not null) + (select count(*) from "
+                    "models)"))
         return false;
     db_release(c);
     if (!each_row(m, c, false, take_early) || !take_moments(m) || !write_list(m) || !give_name(m))

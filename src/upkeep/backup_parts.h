@@ -121,7 +121,7 @@ struct backup_about {
     int64_t format, schema, files, bytes, damaged, missing;
     struct str made, program, database, key;
 };
-enum { BACKUP_FORMAT = 1 };
+enum { BACKUP_FORMAT = 1, BACKUP_MODELS_SINCE = 31 /* the schema from which on there are models */ };
 bool backup_about_write(struct backup *b, const struct backup_about *about, struct error *error);
 bool backup_about_read(const char *folder, struct arena *arena, struct backup_about *out, struct error *error);
 struct str backup_key_mark(const struct config *config, struct arena *arena);

@@ -212,16 +212,21 @@ static bool check_copy(struct restoring *r, struct error *error)
 }
 
 /* Each row's file has come along, as long as it says: else there are as many as the backup said at its end. */
-static bool check_rows(struct restoring *r, struct call *c, int64_t *absent)
+static bool check_named(struct restoring *r, struct call *c, const char *sql, int64_t *absent)
 {
     struct cursor rows;
-    *absent = 0;
-    for (db_rows(c, &rows, "select storage_path, is_archived from image_files where storage_path is not null");
-         cursor_next(&rows);) {
+    for (db_rows(c, &rows, sql); cursor_next(&rows);) {
         struct blob_store *store = cursor_integer(&rows, 1) ? r->archive : r->files;
         *absent += !store || !blob_exists(store, cursor_text(&rows, 0));
     }
     return cursor_close(&rows);
+}
+
+static bool check_rows(struct restoring *r, struct call *c, int schema, int64_t *absent)
+{
+    return check_named(r, c, "select storage_path, is_archived from image_files where storage_path is not null",
+                       absent) &&
+           (schema < BACKUP_MODELS_SINCE || check_named(r, c, "select storage_path, 0 from models", absent));
 }
 
 /* The database brings its own. */
@@ -241,7 +246,7 @@ static bool check_database(struct restoring *r, struct error *error)
     if (!db_open(&place, &db, error))
         return false;
     call_init(&c, NULL, db);
-    bool ok = migrate_current(&c, &schema) && check_rows(r, &c, &absent);
+    bool ok = migrate_current(&c, &schema) && check_rows(r, &c, schema, &absent);
     if (ok && schema != r->about.schema)
         ok = fail(&c, E_INTERNAL, "the restored database has schema %d, and the backup said %" PRId64, schema,
                   r->about.schema);

@@ -228,8 +228,10 @@ bool fsck_slice(struct call *c, int64_t files, void (*tell)(const char *line), s
         ok = check_some(&k, &scrub.last, most, &count);
         out->files += count;
         out->ended = count < most;
-        if (out->ended)
+        if (out->ended) {
             scrub.last = 0; /* the next slice begins anew */
+            ok = ok && models_check(&own, true, find_model, &k);
+        }
         ok = ok && db_transact(&own, store_position, &scrub);
         if (ok)
             call_reset(&own);

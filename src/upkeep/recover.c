@@ -11,7 +11,7 @@ static bool mend_claim(void *context, struct str key)
     bool named;
     if (purge_is_mark(key))
         return purge_mend(c, c->app->files, key);
-    if (!str_starts(key, S("completed/")))
+    if (!str_starts(key, S("completed/")) && !str_starts(key, S("models/")))
         return true; /* thumbnails can be made again; chunks: below */
     return keeping_look(c, key, &named) && (named || keeping_set_aside(c, key));
 }

@@ -283,6 +283,46 @@ def test_taken_back_and_killed(new_server, tmp_path):
     assert path in server.run("fsck", check=False).stdout
 
 
+def test_a_model_with_a_flipped_bit_says_nothing(new_server, tmp_path):
+    server = new_server(MODEL_PROCESSES="1")
+    chief = server.admin()
+    made = bring(chief)
+    ok(chief.post(f"/diagnosis/models/{made['id']}/activate"))
+    file = upload(chief, film(list(GOLDEN["films"])[0]))
+    ended(chief, ask(chief, file)["id"])
+    server.signal(signal.SIGTERM)
+    assert server.wait() == 0
+    path = server.files / server.database.rows("select storage_path from models")[0][0]
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    for how in (["--deep"], ["--files", "100"]):
+        assert "a model with other bytes" in server.run("fsck", *how, check=False).stdout
+    server.start()
+    chief = server.admin()
+    problem(chief.post(f"/diagnosis/models/{made['id']}/activate"), 502)
+    number = ask(chief, file, force=True)["id"]
+    job = ok(chief.get(f"/diagnosis/{number}"))["job_id"]
+    wait_until(lambda: ok(chief.get(f"/system/jobs/{job}"))["error"], what="an attempt")
+    assert not ok(chief.get(f"/diagnosis/{number}"))["findings"]
+    backup = tmp_path / "backup"
+    assert "damaged" in str(server.run("backup", backup, check=False))
+    path.unlink()
+    assert "missing" in str(server.run("backup", backup, check=False))
+
+
+def test_a_model_of_a_crash_is_set_aside(new_server):
+    server = new_server(MODEL_PROCESSES="1")
+    chief = server.admin()
+    made = bring(chief)
+    path = server.database.rows("select storage_path from models")[0][0]
+    server.kill()
+    server.database.rows(f"delete from models where id = {made['id']}")
+    (server.files / "tmp" / f"claim+{path.replace('/', '+')}").touch()
+    server.start()
+    assert not (server.files / path).exists() and list((server.files / "aside").glob("*.onnx"))
+
+
 @pytest.mark.parametrize("page", ["docs/ai.md", "docs/ai.zh-CN.md"])
 def test_what_the_page_shows_runs_as_it_stands(new_server, tmp_path, page):
     server = new_server(MODEL_PROCESSES="1")
