@@ -174,8 +174,8 @@ static enum found find_same(struct call *c, const struct diagnosis_wish *wish, c
     return db_find_integer(
         c, id,
         "select d.id from diagnoses d left join jobs j on j.id = d.job_id where d.image_file_id = ? and d.frame = ? "
-        "and d.model_id = ? and d.model_digest = ? and d.is_shadow = ? and (d.status in ('COMPLETED', 'REVIEWED') or (d.status = 'QUEUED' "
-        "and j.state in ('QUEUED', 'RUNNING'))) order by d.id desc limit 1",
+        "and d.model_id = ? and d.model_digest = ? and d.is_shadow = ? and (d.status in ('COMPLETED', 'REVIEWED') or "
+        "(d.status = 'QUEUED' and j.state in ('QUEUED', 'RUNNING'))) order by d.id desc limit 1",
         V(wish->image_file_id), V(wish->frame), V(model->id), V(model->digest), V(model->state == MODEL_SHADOW));
 }
 

@@ -20,8 +20,8 @@
  * runtime and times, each finding with the threshold of that day. Where the gate shut (gate.h) there is no finding:
  * COMPLETED, and `gate` says why.
  *
- * Who may see it: who sees the image's file; what a model says as a SHADOW only who manages the
- * system. It goes with its file.
+ * Who may see it: who sees the image's file; what a model says as a SHADOW only who manages the system. It goes with
+ * its file.
  */
 #ifndef ROENTGEN_DIAGNOSIS_DIAGNOSIS_H
 #define ROENTGEN_DIAGNOSIS_DIAGNOSIS_H
@@ -75,7 +75,8 @@ struct diagnosis_wish {
 bool diagnosis_ask(struct call *c, const struct diagnosis_wish *wish, int64_t *id, bool *made);
 /* E_NOT_FOUND, also of what the caller may not see. */
 bool diagnosis_load(struct call *c, int64_t id, struct diagnosis *out);
-/* Inside transactions. E_CONFLICT: it has ended; it has no result to judge. E_FORBIDDEN: to cancel what others asked. */
+/* Inside transactions. E_CONFLICT: it has ended; it has no result to judge. E_FORBIDDEN: to cancel what others have
+ * asked. */
 bool diagnosis_cancel(struct call *c, int64_t id);
 bool diagnosis_withdraw(struct call *c, int64_t id, struct str reason, struct diagnosis *out);
 
