@@ -6,6 +6,7 @@
 #include "server/endpoints.h"
 #include "records/filing.h"
 #include "server/health.h"
+#include "server/places.h"
 #include "server/work.h"
 #include "site/installation.h"
 #include "site/listen.h"
@@ -13,7 +14,6 @@
 #include "web/openapi_document.h"
 #include "imaging/thumbnails.h"
 #include "site/turns.h"
-#include "upkeep/backup.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "outbound/outbound.h"
@@ -176,26 +176,7 @@ static bool open_serving(struct app *app, struct error *error)
     app->jobs = (struct jobs){ thumbnails_want, app->thumbnails };
     return work_open_listening(app, error) &&
            (!app->webhook_hosts || webhook_watch_open(app, &app->webhook_watch, error)) &&
-           prober_open(app, &app->prober, error);
-}
-
-static void warn(struct app *app, const char *event, const char *words)
-{
-    fprintf(stderr, "roentgen: %s\n", words);
-    log_write(app->log, LOG_WARNING, NULL, event, "%s", words);
-}
-
-/* They may come back, as a disk that is not mounted: nothing else is kept waiting for them. */
-static void warn_of_folders(struct app *app)
-{
-    const struct config *config = &app->config;
-    struct error error = { 0 };
-    const char *root = arena_cstring(&app->arena, config->import_root);
-    if (config->backup_target.len && !backup_place_will_do(arena_cstring(&app->arena, config->backup_target), &error))
-        warn(app, "backup.place",
-             arena_format(&app->arena, "BACKUP_TARGET: no backup can be made there now: %s", error.message).at);
-    if (config->import_root.len && access(arena_format(&app->arena, "%s/.", root).at, R_OK | X_OK) != 0)
-        warn(app, "import.place", "IMPORT_ROOT is no folder that can be read: nothing can be imported from there now");
+           places_open(app, &app->places, error) && prober_open(app, &app->prober, error);
 }
 
 /* Said where whoever starts it looks, and in the log. */
@@ -204,10 +185,10 @@ static void warn_of_contradictions(struct app *app)
     const char *names[CONTRADICTIONS_MAX];
     int count = config_contradictions(&app->config, names);
     for (int i = 0; i < count; i++)
-        warn(app, "settings.contradict",
-             arena_format(&app->arena, "MEMORY_BUDGET is smaller than %s: what needs more than that is refused",
-                          names[i])
-                 .at);
+        places_warn(app, "settings.contradict",
+                    arena_format(&app->arena, "MEMORY_BUDGET is smaller than %s: what needs more than that is refused",
+                                 names[i])
+                        .at);
 }
 
 static void publish(struct app *app, const struct config *config)
@@ -285,10 +266,8 @@ bool app_open(struct app *app, bool serving)
         return complain(&error, "decoders");
     if (serving && !app_open_results(app, &error))
         return complain(&error, "rendered pictures");
-    if (serving) {
+    if (serving)
         warn_of_contradictions(app);
-        warn_of_folders(app);
-    }
     if (serving && !open_serving(app, &error))
         return complain(&error, "start");
     return true;
@@ -298,6 +277,7 @@ void app_close(struct app *app)
 {
     lockout_close(app->lockout);
     prober_close(app->prober);
+    places_close(app->places);
     webhook_watch_close(app->webhook_watch);
     work_close_relay(app);
     schedules_close(app->schedules);

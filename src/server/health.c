@@ -2,11 +2,11 @@
 #include "web/exchange.h"
 
 #include "server/health.h"
+#include "server/places.h"
 #include "server/work.h"
 #include "jobs/depth.h"
 #include "site/migrations.h"
 #include "records/renewal.h"
-#include "upkeep/backup.h"
 #include "upkeep/tasks.h"
 #include "base/names.h"
 #include "base/thread.h"
@@ -33,8 +33,8 @@ static const struct field checks_fields[] = {
           .doc = "ok, or that work waits for longer than JOBS_WARN_AFTER, that it is of a kind that nobody here "
                  "knows, or that messages which ask for some were rejected."),
     FIELD(struct checks, backup, .flags = NULLABLE,
-          .doc = "ok, or that the last backup failed, or that none can be made now; null when BACKUP_SCHEDULE makes "
-                 "none."),
+          .doc = "ok, or that the last backup failed, or that none could be made at the start; null without "
+                 "BACKUP_SCHEDULE."),
     FIELD(struct checks, redis, .flags = NULLABLE,
           .doc = "ok, or why Redis cannot be used, without which work goes on; null when none is set."),
     FIELD(struct checks, models, .flags = NULLABLE,
@@ -109,22 +109,22 @@ static enum health check_jobs(struct call *c, struct str *say)
     return str_equal(*say, S("ok")) ? HEALTH_OK : HEALTH_DEGRADED;
 }
 
-/* Whoever believes that there are backups has to hear that there are none. The folder is looked at where backups are
- * made: a server without workers may not have it. */
+/* Whoever believes that there are backups has to hear that there are none. The disk itself is not asked here: it may
+ * hang. A server without workers may not have it. */
 static enum health check_backup(struct call *c, struct str *say)
 {
-    const struct config *config = &c->app->config;
-    struct error error = { 0 };
+    struct instant since, last;
+    const char *words;
     bool failed = false;
-    if (!config->backup_schedule.len)
+    if (!c->app->config.backup_schedule.len)
         return HEALTH_OK;
     *say = S("ok");
-    if (!backup_last_failed(c, &failed))
+    if (!backup_last(c, &failed, &last))
         *say = S("unknown");
     else if (failed)
         *say = S("the last one failed: see /system/jobs?kind=backup.make");
-    else if (c->app->worker && !backup_place_will_do(arena_cstring(&c->arena, config->backup_target), &error))
-        *say = S("none can be made at BACKUP_TARGET now");
+    else if (c->app->worker && places_backup_is_unfit(c->app->places, &since, &words) && last.us < since.us)
+        *say = str_from(words);
     return str_equal(*say, S("ok")) ? HEALTH_OK : HEALTH_DEGRADED;
 }
 

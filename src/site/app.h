@@ -32,6 +32,7 @@ struct turns;
 struct lockout;
 struct decoder_pool;
 struct prober;
+struct places;
 struct results;
 struct worker;
 struct schedules;
@@ -70,6 +71,7 @@ struct app {
     struct listening *listening;                /* tells of events; NULL in commands */
     struct outbound *webhook_hosts;             /* who may be told of events elsewhere; NULL: WEBHOOK_HOSTS is empty */
     struct webhook_watch *webhook_watch;        /* sees that they are; NULL: the same, and in commands */
+    struct places *places;                      /* how the folders are that it may do without; NULL in commands */
     struct prober *prober;                      /* looks how the server is */
     struct decoder_pool *decoders;              /* processes that decode untrusted pixels */
     struct model_pool *models;                  /* processes that run models, from the first one on; NULL in commands */

@@ -58,12 +58,17 @@ bool backup_ask(struct call *c, struct job *out)
     return has_place(c) && jobs_put(c, &order, &id) && db_get(c, &job_schema, out, "where j.id = ?", V(id));
 }
 
-bool backup_last_failed(struct call *c, bool *failed)
+bool backup_last(struct call *c, bool *failed, struct instant *at)
 {
-    int64_t state = 0;
-    enum found found = db_find_integer(c, &state,
-                                       "select state = 'FAILED' from jobs where kind = 'backup.make' and state in "
-                                       "('SUCCEEDED', 'FAILED') order by created_at desc, id desc limit 1");
-    *failed = found == FOUND && state;
-    return found != FAILED;
+    struct cursor rows;
+    *failed = false;
+    *at = INSTANT_NULL;
+    for (db_rows(c, &rows,
+                 "select state = 'FAILED', finished_at from jobs where kind = 'backup.make' and state in ('SUCCEEDED', "
+                 "'FAILED') order by created_at desc, id desc limit 1");
+         cursor_next(&rows);) {
+        *failed = cursor_integer(&rows, 0) != 0;
+        at->us = cursor_integer(&rows, 1);
+    }
+    return cursor_close(&rows);
 }

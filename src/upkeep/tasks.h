@@ -15,8 +15,8 @@ struct scrub_order {
 extern const struct job_kind task_backup; /* nothing: to BACKUP_TARGET, of which BACKUP_KEEP stay (backup.h) */
 /* Inside a transaction: one is queued, if none is queued or under way; *out is that. E_CONFLICT: nowhere to put it. */
 bool backup_ask(struct call *c, struct job *out);
-/* Did the last one that has ended fail? */
-bool backup_last_failed(struct call *c, bool *failed);
+/* The last one that has ended: did it fail, and when was that? Null: there was none. */
+bool backup_last(struct call *c, bool *failed, struct instant *at);
 extern const struct job_kind task_purge; /* struct purge_order */
 extern const struct job_kind task_scrub; /* struct scrub_order: the next so many, after those of the last time */
 extern const struct job_kind task_sweep; /* nothing: uploads that nobody completed */
