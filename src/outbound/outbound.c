@@ -3,14 +3,12 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "base/thread.h"
 #include "outbound/outbound_breaker.h"
 #include "outbound/outbound_hosts.h"
 
 #include <curl/curl.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -24,8 +22,6 @@ struct outbound {
     struct str setting;
     struct breaker breaker;
     pthread_mutex_t lock;
-    pthread_cond_t wake;
-    atomic_bool stopping;
     CURL *idle[IDLE_MAX]; /* with the connections that they keep; under the lock */
     int idle_count;
 };
@@ -189,7 +185,7 @@ static size_t take_header(char *at, size_t size, size_t count, void *context)
 
 static bool is_stopping(const struct exchange *x)
 {
-    return atomic_load(&x->o->stopping) || (x->request->is_stopping && x->request->is_stopping(x->request->context));
+    return x->request->is_stopping && x->request->is_stopping(x->request->context);
 }
 
 static int look(void *context, curl_off_t a, curl_off_t b, curl_off_t d, curl_off_t e)
@@ -315,8 +311,6 @@ bool outbound_send(struct outbound *o, const struct outbound_request *request, s
 {
     struct target target;
     *out = (struct outbound_answer){ 0 };
-    if (atomic_load(&o->stopping))
-        return error_set(error, E_UNAVAILABLE, "the server is being stopped");
     if (!target_open(o, request->url, arena, &target, error))
         return false;
     struct exchange x = { .o = o, .request = request, .target = &target, .arena = arena };
@@ -338,7 +332,6 @@ bool outbound_open(const struct outbound_options *options, struct outbound **out
     arena_init(&o->arena);
     pthread_mutex_init(&o->lock, NULL);
     pthread_mutex_init(&o->breaker.lock, NULL);
-    pthread_cond_init(&o->wake, NULL);
     o->setting = arena_copy(&o->arena, options->setting);
     if (!hosts_read(arena_copy(&o->arena, options->hosts), o->setting, &o->arena, &o->hosts, error)) {
         outbound_close(o);
@@ -348,34 +341,12 @@ bool outbound_open(const struct outbound_options *options, struct outbound **out
     return true;
 }
 
-void outbound_stop(struct outbound *o)
-{
-    if (!o)
-        return;
-    pthread_mutex_lock(&o->lock);
-    atomic_store(&o->stopping, true);
-    pthread_cond_broadcast(&o->wake);
-    pthread_mutex_unlock(&o->lock);
-}
-
-bool outbound_pause(struct outbound *o, int64_t ms)
-{
-    int64_t until_us = clock_monotonic_us() + ms * 1000;
-    pthread_mutex_lock(&o->lock);
-    while (!atomic_load(&o->stopping) && thread_wait(&o->wake, &o->lock, until_us))
-        continue;
-    bool stopping = atomic_load(&o->stopping);
-    pthread_mutex_unlock(&o->lock);
-    return !stopping;
-}
-
 void outbound_close(struct outbound *o)
 {
     if (!o)
         return;
     for (int i = 0; i < o->idle_count; i++)
         curl_easy_cleanup(o->idle[i]);
-    pthread_cond_destroy(&o->wake);
     pthread_mutex_destroy(&o->breaker.lock);
     pthread_mutex_destroy(&o->lock);
     arena_release(&o->arena);

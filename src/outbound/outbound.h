@@ -40,7 +40,7 @@ struct outbound_request {
     const char *headers[OUTBOUND_HEADERS_MAX]; /* more, whole: "Name: value"; NULL ends them */
     const char *wanted;                        /* a header of the answer that is of interest, by name; NULL: none */
     int64_t timeout_ms, answer_bytes;
-    bool (*is_stopping)(const void *context); /* asked about once a second; NULL: only outbound_stop stops it */
+    bool (*is_stopping)(const void *context); /* asked about once a second; NULL: nothing stops it */
     const void *context;
 };
 
@@ -51,8 +51,6 @@ struct outbound_answer {
 
 struct outbound;
 bool outbound_open(const struct outbound_options *options, struct outbound **out, struct error *error);
-/* Requests under way and those that come fail with E_UNAVAILABLE; takes NULL. */
-void outbound_stop(struct outbound *outbound);
 void outbound_close(struct outbound *outbound); /* takes NULL. Nobody may be in a call of it */
 
 /* Is this a URL that may be asked? E_INVALID: it is none. E_FORBIDDEN: nobody has listed it. The resolver is asked what
@@ -61,7 +59,5 @@ bool outbound_check(struct outbound *outbound, struct str url, struct error *err
 /* E_INVALID, E_FORBIDDEN as above; E_TOO_LARGE: the answer; E_UNAVAILABLE: no answer. */
 bool outbound_send(struct outbound *outbound, const struct outbound_request *request, struct arena *arena,
                    struct outbound_answer *out, struct error *error);
-/* Waits before another attempt. False: it is being stopped. */
-bool outbound_pause(struct outbound *outbound, int64_t ms);
 
 #endif

@@ -182,17 +182,28 @@ static void test_a_host_that_fails_is_left_alone(void **state)
     listener_stop(&l);
 }
 
+static bool stop_it(const void *context)
+{
+    return *(const bool *)context;
+}
+
 static void test_who_stops_is_not_kept(void **state)
 {
     (void)state;
+    static const bool stopping = true;
+    struct listener l;
+    static const char *const answers[] = { "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nnot all" };
+    listener_start(&l, answers, 1);
     assert_true(opens(S("127.0.0.1")));
-    outbound_stop(outbound);
-    assert_false(outbound_pause(outbound, 3600000));
-    struct outbound_request request = { .url = S("http://127.0.0.1:9/"), .timeout_ms = 1000, .answer_bytes = 10 };
     struct outbound_answer answer;
+    struct outbound_request request = request_to(&l, 10);
+    request.is_stopping = stop_it;
+    request.context = &stopping;
     error_clear(&error);
     assert_false(outbound_send(outbound, &request, &arena, &answer, &error));
     assert_int_equal(error.code, E_UNAVAILABLE);
+    assert_non_null(strstr(error.message, "given up"));
+    listener_stop(&l);
 }
 
 int main(void)
