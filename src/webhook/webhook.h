@@ -52,6 +52,11 @@ bool webhook_change(struct call *c, const struct webhook *change, uint64_t given
 bool webhook_load(struct call *c, int64_t id, struct webhook *out); /* E_NOT_FOUND */
 bool webhook_remove(struct call *c, int64_t id);                    /* inside a transaction */
 
+/* Inside a transaction: the job that tells it. */
+bool webhook_put_job(struct call *c, int64_t id);
+/* Is there one that waits, or rests after a failure? Asking again each second would be a transaction a second. */
+bool webhook_has_job(struct call *c, int64_t id, bool *has);
+
 /* Looks each second whether somebody is to be told of something. */
 struct webhook_watch;
 bool webhook_watch_open(struct app *app, struct webhook_watch **out, struct error *error);

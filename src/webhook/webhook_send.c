@@ -180,3 +180,26 @@ const struct job_kind webhook_send_kind = {
     .is_fleeting = true,
     .doc = "Tells one webhook of the events that it has not been told of.",
 };
+
+static struct str key_of(struct call *c, int64_t id)
+{
+    return arena_format(&c->arena, "%" PRId64, id);
+}
+
+bool webhook_put_job(struct call *c, int64_t id)
+{
+    struct webhook_order order = { id };
+    return jobs_put(
+        c, &(struct job_order){ .kind = &webhook_send_kind, .payload = &order, .unique_key = key_of(c, id) }, NULL);
+}
+
+bool webhook_has_job(struct call *c, int64_t id, bool *has)
+{
+    int64_t count;
+    if (!db_integer(c, &count,
+                    "select count(*) from jobs where kind = ? and unique_key = ? and state in ('QUEUED', 'RUNNING')",
+                    V(str_from(webhook_send_kind.name)), V(key_of(c, id))))
+        return false;
+    *has = count > 0;
+    return true;
+}

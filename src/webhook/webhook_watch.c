@@ -16,26 +16,7 @@ struct webhook_watch {
 
 static bool put(struct call *c, void *context)
 {
-    struct webhook_order_id {
-        int64_t webhook_id;
-    } order = { *(const int64_t *)context };
-    return jobs_put(c,
-                    &(struct job_order){ .kind = &webhook_send_kind,
-                                         .payload = &order,
-                                         .unique_key = arena_format(&c->arena, "%" PRId64, order.webhook_id) },
-                    NULL);
-}
-
-/* One that waits, or rests after a failure, is not asked for again: that would be a transaction a second. */
-static bool is_under_way(struct call *c, int64_t id, bool *out)
-{
-    int64_t count;
-    if (!db_integer(c, &count,
-                    "select count(*) from jobs where kind = ? and unique_key = ? and state in ('QUEUED', 'RUNNING')",
-                    V(S("webhook.send")), V(arena_format(&c->arena, "%" PRId64, id))))
-        return false;
-    *out = count > 0;
-    return true;
+    return webhook_put_job(c, *(const int64_t *)context);
 }
 
 static bool find_behind(struct call *c, int64_t *ids, int *count, bool *any)
@@ -65,7 +46,7 @@ static bool look(struct call *c, bool *any)
         return false;
     for (int i = 0; i < count; i++) {
         bool under_way;
-        if (!is_under_way(c, ids[i], &under_way))
+        if (!webhook_has_job(c, ids[i], &under_way))
             return false;
         db_release(c);
         if (!under_way && !db_transact(c, put, &ids[i]))
