@@ -25,11 +25,13 @@ static bool model_list_get(struct call *c)
 }
 
 struct model_form {
-    struct json card;
+    struct json card, bundle;
 };
 static const struct field model_form_fields[] = {
     FIELD(struct model_form, card, .flags = NULLABLE, .max = CARD_BYTES_MAX,
           .doc = "The model's card (docs/ai.md), as JSON; what it leaves out is taken from the file's own properties."),
+    FIELD(struct model_form, bundle, .flags = NULLABLE, .max = CARD_BYTES_MAX,
+          .doc = "The metadata.json of a MONAI bundle, for what the card leaves out."),
 };
 static const struct schema model_form = SCHEMA("ModelUpload", struct model_form, model_form_fields);
 
@@ -39,7 +41,7 @@ static bool model_post(struct call *c)
     struct model_form in;
     struct model *out = c->out;
     schema_clear(&model_form, &in);
-    if (!form_take(c, form, &model_form, &in) || !model_upload(c, form->files, in.card.text, out))
+    if (!form_take(c, form, &model_form, &in) || !model_upload(c, form->files, in.card.text, in.bundle.text, out))
         return false;
     answer_location(c, "/api/v1/diagnosis/models/%" PRId64, out->id);
     return model_load(c, out->id, out);

@@ -29,7 +29,7 @@
 #include "measure/keypoints.h"
 #include "schema/field.h"
 
-enum { CARD_FORMAT = 1, CARD_BYTES_MAX = 256 << 10 };
+enum { CARD_FORMAT = 1, CARD_BYTES_MAX = 64 << 10 };
 enum { CARD_LABELS_MAX = 1000, CARD_OUTPUTS_MAX = MODEL_PUTS_MAX, CARD_RULES_MAX = 32, CARD_SIDE_MAX = 4096 };
 enum { CARD_CHANNELS_MAX = 3 };
 

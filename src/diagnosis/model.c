@@ -107,7 +107,16 @@ static bool refuse_file(struct call *c, const char *words)
     return error_add_problem(&c->error, &c->arena, "body", S("file"), "invalid", "%s", words);
 }
 
-static bool read_file(struct call *c, struct str given, struct arrival *a)
+/* What people said counts before what the bundle says, and that before what the file says. */
+static bool complete_card(struct call *c, struct str given, struct str bundle, struct str found, struct str *card)
+{
+    struct str said;
+    if (!bundle.at)
+        return card_merge(c, given, found, card);
+    return card_of_bundle(c, bundle, &said) && card_merge(c, given, said, &said) && card_merge(c, said, found, card);
+}
+
+static bool read_file(struct call *c, struct str given, struct str bundle, struct arrival *a)
 {
     struct file_view view;
     struct onnx_file file;
@@ -119,7 +128,7 @@ static bool read_file(struct call *c, struct str given, struct arrival *a)
         return false;
     if (!ok)
         return refuse_file(c, arena_cstring(&c->arena, error_told(&c->error)));
-    return card_merge(c, given, found, &a->card_text) && card_read(c, a->card_text, &a->card);
+    return complete_card(c, given, bundle, found, &a->card_text) && card_read(c, a->card_text, &a->card);
 }
 
 static bool is_what_card_says(struct call *c, const struct arrival *a)
@@ -186,7 +195,7 @@ static bool store(struct call *c, struct spooled *file, const struct arrival *a,
     return ok;
 }
 
-bool model_upload(struct call *c, struct spooled *file, struct str card, struct model *out)
+bool model_upload(struct call *c, struct spooled *file, struct str card, struct str bundle, struct model *out)
 {
     struct arrival a = { .fd = blob_writer_fd(file->writer), .size = file->size_bytes };
     a.digest = arena_copy(&c->arena, str_from(file->sha256));
@@ -194,7 +203,7 @@ bool model_upload(struct call *c, struct spooled *file, struct str card, struct 
         return fail(c, E_TOO_LARGE, "a model may have at most 1 GiB");
     if (!a.size)
         return refuse_file(c, "the file is empty");
-    return read_file(c, card, &a) && is_what_card_says(c, &a) && suits(c, &a) && store(c, file, &a, out);
+    return read_file(c, card, bundle, &a) && is_what_card_says(c, &a) && suits(c, &a) && store(c, file, &a, out);
 }
 
 /* ---- removal ---- */

@@ -45,10 +45,10 @@ struct model {
 };
 extern const struct schema model_schema;
 
-/* On a worker, outside of transactions. The bytes of `file`, which is finished, are taken where it succeeds. `card`:
- * null: all of it from the file's properties. E_INVALID with problems of "body", E_CONFLICT: name and version are
- * taken. */
-bool model_upload(struct call *c, struct spooled *file, struct str card, struct model *out);
+/* On a worker, outside of transactions. The bytes of `file`, which is finished, are taken where it succeeds. What `card`
+ * leaves out comes from `bundle`, the metadata.json of a MONAI bundle, and then from the file's properties; either may
+ * be null. E_INVALID with problems of "body", E_CONFLICT: name and version are taken. */
+bool model_upload(struct call *c, struct spooled *file, struct str card, struct str bundle, struct model *out);
 bool model_load(struct call *c, int64_t id, struct model *out); /* E_NOT_FOUND */
 /* Outside of transactions. E_CONFLICT: it has been asked something, or is in use. */
 bool model_remove(struct call *c, int64_t id);
