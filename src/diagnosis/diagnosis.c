@@ -179,10 +179,6 @@ static enum found find_same(struct call *c, const struct diagnosis_wish *wish, c
         V(wish->image_file_id), V(wish->frame), V(model->id), V(model->digest), V(model->state == MODEL_SHADOW));
 }
 
-struct order {
-    int64_t diagnosis_id;
-};
-
 static bool put(struct call *c, const struct diagnosis_wish *wish, const struct model *model,
                 const struct image_file *file, int64_t *id)
 {
@@ -201,13 +197,11 @@ static bool put(struct call *c, const struct diagnosis_wish *wish, const struct 
                          .queued_at = clock_now() };
     if (!db_insert(c, &asked_schema, &row, id))
         return false;
-    struct order order = { *id };
-    struct job_order job = { .kind = &diagnosis_run_kind, .payload = &order, .priority = wish->priority };
     struct diagnosis told = {
         .id = *id, .image_file_id = file->id, .study_id = file->study_id, .is_shadow = row.is_shadow
     };
     int64_t job_id;
-    return jobs_put(c, &job, &job_id) &&
+    return diagnosis_put_job(c, *id, wish->priority, &job_id) &&
            db_execute(c, "update diagnoses set job_id = ? where id = ?", V(job_id), V(*id)) &&
            diagnosis_tell(c, &told, DIAGNOSIS_QUEUED);
 }

@@ -95,6 +95,8 @@ bool diagnosis_review(struct call *c, const struct review *review, struct diagno
 enum { DIAGNOSIS_SIGHT_VALUES = 1 };
 struct condition diagnosis_in_sight(struct call *c, struct value values[DIAGNOSIS_SIGHT_VALUES]);
 
+/* Inside a transaction: the job that answers this question. */
+bool diagnosis_put_job(struct call *c, int64_t id, unsigned priority, int64_t *job_id);
 /* Inside a transaction: who listens is told how it stands. */
 bool diagnosis_tell(struct call *c, const struct diagnosis *diagnosis, enum diagnosis_status status);
 

@@ -203,12 +203,6 @@ static bool make(struct call *c, struct making *m)
     return image_close(c, &image) && ok;
 }
 
-static bool may_pass(enum error_code code)
-{
-    return code == E_UNAVAILABLE || code == E_INTERNAL || code == E_STORAGE_FULL || code == E_TOO_MANY ||
-           code == E_UNREADABLE;
-}
-
 static bool run(struct call *c, struct job_run *run)
 {
     const struct order *order = job_payload(run);
@@ -219,7 +213,7 @@ static bool run(struct call *c, struct job_run *run)
         return found != FAILED;
     if (make(c, m) && findings_text(c, &m->findings, &m->findings_text))
         return job_complete(c, run, write_result, m);
-    if (job_is_stopping(run) || may_pass(c->error.code))
+    if (job_is_stopping(run) || job_may_pass(c->error.code))
         return false;
     m->d.status_reason = arena_copy(&c->arena, error_told(&c->error));
     error_clear(&c->error);
@@ -234,3 +228,10 @@ const struct job_kind diagnosis_run_kind = { "diagnosis.run",
                                              .time_limit_s = 3600,
                                              .is_fleeting = false,
                                              .doc = "Asks a model for its opinion on an image." };
+
+bool diagnosis_put_job(struct call *c, int64_t id, unsigned priority, int64_t *job_id)
+{
+    struct order order = { id };
+    return jobs_put(c, &(struct job_order){ .kind = &diagnosis_run_kind, .payload = &order, .priority = priority },
+                    job_id);
+}

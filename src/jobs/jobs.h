@@ -158,6 +158,8 @@ void *job_result(const struct job_run *run); /* cleared before the first use */
  * is copied. False: it is to stop, and fails with what c->error of the run's call says then. Cheap: to be called at
  * every piece. */
 bool job_tell(struct job_run *run, int64_t done, int64_t total, const char *unit, struct str text);
+/* Is it one of those after which trying again may help? */
+bool job_may_pass(enum error_code code);
 /* Is it to stop? */
 bool job_is_stopping(const struct job_run *run);
 /* Waits. False: it is to stop, as job_tell says it. */

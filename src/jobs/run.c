@@ -121,7 +121,7 @@ bool job_complete(struct call *c, struct job_run *run, bool (*work)(struct call 
     return run->completed;
 }
 
-static bool may_pass(enum error_code code)
+bool job_may_pass(enum error_code code)
 {
     return code == E_UNAVAILABLE || code == E_INTERNAL || code == E_UNREADABLE || code == E_STORAGE_FULL ||
            code == E_TOO_MANY;
@@ -148,7 +148,7 @@ static struct job_end end_of(struct job_run *run, bool ok)
     else if (why == CLOSING)
         end.back = true;
     else
-        end.pause = may_pass(c->error.code);
+        end.pause = job_may_pass(c->error.code);
     return end;
 }
 
