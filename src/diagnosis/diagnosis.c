@@ -1,6 +1,7 @@
 /* diagnosis.c - what was asked, how it stands, what readers say of it. */
 #include "diagnosis/diagnosis.h"
 
+#include "diagnosis/figures.h"
 #include "records/image_file.h"
 #include "records/visibility.h"
 #include "schema/json.h"
@@ -56,6 +57,7 @@ static const struct field diagnosis_fields[] = {
     MAYBE(run_us, .doc = "How long the model itself took, in microseconds."),
     MAYBE(reviews,
           .doc = "What readers said of it, in order: [{decision, findings, comment, reviewer_id, reviewed_at}]."),
+    MAYBE(verdict, .choices = review_decisions, .type = "ReviewDecision", .doc = "What the last of them decided."),
     MAYBE(job_id, .doc = "The job that does it."),
     MAYBE(asked_by, .doc = "The account that asked."),
     TOLD(queued_at, .doc = "When it was asked."),
@@ -174,8 +176,9 @@ static enum found find_same(struct call *c, const struct diagnosis_wish *wish, c
     return db_find_integer(
         c, id,
         "select d.id from diagnoses d left join jobs j on j.id = d.job_id where d.image_file_id = ? and d.frame = ? "
-        "and d.model_id = ? and d.model_digest = ? and d.is_shadow = ? and (d.status in ('COMPLETED', 'REVIEWED') or "
-        "(d.status = 'QUEUED' and j.state in ('QUEUED', 'RUNNING'))) order by d.id desc limit 1",
+        "and d.model_id = ? and d.model_digest = ? and d.is_shadow = ? and (d.status = 'COMPLETED' or "
+        "(d.status = 'REVIEWED' and coalesce(d.verdict, '') <> 'REJECTED') or (d.status = 'QUEUED' and j.state in "
+        "('QUEUED', 'RUNNING'))) order by d.id desc limit 1",
         V(wish->image_file_id), V(wish->frame), V(model->id), V(model->digest), V(model->state == MODEL_SHADOW));
 }
 
@@ -261,7 +264,7 @@ bool diagnosis_withdraw(struct call *c, int64_t id, struct str reason, struct di
     return hold(c, id, out) && has_result(c, out) &&
            db_execute(c, "update diagnoses set status = 'WITHDRAWN', status_reason = ? where id = ?", V(reason),
                       V(id)) &&
-           diagnosis_tell(c, out, DIAGNOSIS_WITHDRAWN) && diagnosis_load(c, id, out);
+           figure_drop(c, id) && diagnosis_tell(c, out, DIAGNOSIS_WITHDRAWN) && diagnosis_load(c, id, out);
 }
 
 /* ---- reviews ---- */
@@ -311,8 +314,12 @@ bool diagnosis_review(struct call *c, const struct review *review, struct diagno
                                  "only MODIFIED says what it should have been");
     if (review->decision == REVIEW_REJECTED && !review->comment.len)
         return error_add_problem(&c->error, &c->arena, "body", S("comment"), "missing", "say why it is rejected");
+    bool alarm = false;
+    for (ptrdiff_t i = 0; i < review->findings.count; i++)
+        alarm |= ((const struct finding *)review->findings.items)[i].positive;
     return hold(c, review->id, out) && has_result(c, out) && with_one_more(c, out, review, &reviews) &&
-           db_execute(c, "update diagnoses set status = 'REVIEWED', reviews = ? where id = ?", V(reviews),
-                      V(out->id)) &&
+           db_execute(c, "update diagnoses set status = 'REVIEWED', reviews = ?, verdict = ? where id = ?", V(reviews),
+                      V(choice_text(review_decisions, review->decision)), V(out->id)) &&
+           figure_judge(c, out->id, (enum review_decision)review->decision, alarm) &&
            diagnosis_tell(c, out, DIAGNOSIS_REVIEWED) && diagnosis_load(c, out->id, out);
 }

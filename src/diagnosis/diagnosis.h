@@ -15,7 +15,7 @@
  * CANCELLED).
  *
  * What was asked already is answered by what is there, or on its way: the same image, frame, model and digest, unless
- * `force`. A result is never rewritten; reviews stand beside it, each with its reader. It says what is needed to
+ * `force`, or a reader has rejected it. A result is never rewritten; reviews stand beside it, each with its reader. It says what is needed to
  * understand it in ten years: model, version and digest, the hash of the pixels that went in, how they were prepared,
  * runtime and times, each finding with the threshold of that day. Where the gate shut (gate.h) there is no finding:
  * COMPLETED, and `gate` says why.
@@ -41,6 +41,9 @@ enum diagnosis_status {
 };
 extern const char *const diagnosis_statuses[];
 
+enum review_decision { REVIEW_CONFIRMED = 1, REVIEW_MODIFIED, REVIEW_REJECTED };
+extern const char *const review_decisions[];
+
 struct diagnosis {
     int64_t id;
     struct str diagnosis_uuid;
@@ -58,6 +61,7 @@ struct diagnosis {
     struct str input_sha256, preparation, runtime;
     int64_t run_us;
     struct json reviews; /* a list: {"decision", "findings", "comment", "reviewer_id", "reviewed_at"} */
+    unsigned verdict;    /* enum review_decision of the last of them; 0: none */
     int64_t job_id, asked_by;
     struct instant queued_at, started_at, finished_at;
 };
@@ -80,8 +84,6 @@ bool diagnosis_load(struct call *c, int64_t id, struct diagnosis *out);
 bool diagnosis_cancel(struct call *c, int64_t id);
 bool diagnosis_withdraw(struct call *c, int64_t id, struct str reason, struct diagnosis *out);
 
-enum review_decision { REVIEW_CONFIRMED = 1, REVIEW_MODIFIED, REVIEW_REJECTED };
-extern const char *const review_decisions[];
 struct review {
     int64_t id; /* of the diagnosis */
     unsigned decision;

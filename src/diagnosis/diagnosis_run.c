@@ -2,10 +2,12 @@
 #include "diagnosis/diagnosis.h"
 
 #include "diagnosis/diagnosis_maps.h"
+#include "diagnosis/figures.h"
 #include "records/visibility.h"
 #include "schema/json.h"
 #include "site/app.h"
 
+#include <math.h>
 #include <unistd.h>
 
 enum { FINDINGS_BYTES_MAX = 4 << 20, REASON_MAX = 900 };
@@ -94,9 +96,30 @@ static bool is_wanted(struct call *c, int64_t id, bool *wanted)
     return true;
 }
 
+static bool note_figure(struct call *c, const struct making *m, struct instant now)
+{
+    struct figure figure = { .diagnosis_id = m->d.id,
+                             .model_id = m->d.model_id,
+                             .study_id = m->file.study_id,
+                             .finished_at = now,
+                             .is_shadow = m->d.is_shadow,
+                             .is_refused = m->reason.code.at != NULL,
+                             .score = NAN,
+                             .wait_us = now.us - m->d.queued_at.us,
+                             .run_us = m->answer.run_us,
+                             .histogram = m->ready.pixels_sha256[0] ? m->ready.histogram : NULL };
+    for (ptrdiff_t i = 0; i < m->findings.count; i++) {
+        const struct finding *finding = (const struct finding *)m->findings.items + i;
+        figure.is_alarm |= finding->positive;
+        figure.score = fmax(figure.score, finding->probability); /* of NaN: the other */
+    }
+    return figure_note(c, &figure);
+}
+
 static bool write_result(struct call *c, void *context)
 {
     struct making *m = context;
+    struct instant now = clock_now();
     bool wanted, is_prepared = m->ready.pixels_sha256[0] != '\0'; /* not where its header was enough to refuse it */
     struct str preparation = arena_format(&c->arena, "%.*s/" PREPARATION_VERSION, STR_FMT(m->card.input.preprocessing));
     if (!is_wanted(c, m->d.id, &wanted))
@@ -108,8 +131,8 @@ static bool write_result(struct call *c, void *context)
                        V(m->findings_text), V(gate_text(c, &m->reason)), V(maps_text(c, m)),
                        V(is_prepared ? str_from(m->ready.pixels_sha256) : STR_NULL),
                        V(is_prepared ? preparation : STR_NULL), V(m->runtime), V(m->answer.run_us), V(m->started_at),
-                       V(clock_now()), V(m->d.id)) &&
-            diagnosis_tell(c, &m->d, DIAGNOSIS_COMPLETED));
+                       V(now), V(m->d.id)) &&
+            note_figure(c, m, now) && diagnosis_tell(c, &m->d, DIAGNOSIS_COMPLETED));
 }
 
 static bool write_failure(struct call *c, void *context)

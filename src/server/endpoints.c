@@ -30,6 +30,7 @@
     X(measurement_endpoints) \
     X(model_endpoints) \
     X(diagnosis_endpoints) \
+    X(diagnosis_figures_endpoints) \
     X(system_endpoints) \
     X(backup_endpoints) \
     X(job_endpoints) \

@@ -1,0 +1,2 @@
+drop table diagnosis_figures;
+alter table diagnoses drop column verdict;
