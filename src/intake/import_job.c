@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 
 static const struct field wish_fields[] = {
-    FIELD(struct import_wish, folder, .flags = REQUIRED, .min = 1, .max = 4000, .example = "cd-2026-11",
+    FIELD(struct import_wish, folder, .flags = REQUIRED | KEEP_SPACES, .min = 1, .max = 4000, .example = "cd-2026-11",
           .doc = "The folder below IMPORT_ROOT, on the server: everything in it is looked at. Or a single file."),
     FIELD(struct import_wish, owner, .min = 1, .max = 50,
           .doc = "Account that the files will belong to: it sees them. Else they are the caller's own."),

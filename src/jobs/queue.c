@@ -66,6 +66,16 @@ int64_t queue_first_turn(unsigned priority)
 
 /* ---- asking ---- */
 
+/* As it is in the row: MySQL's column holds 190 letters, and takes "cd" and "cd " for the same. */
+static struct str stored_key(struct call *c, struct str key)
+{
+    enum { KEY_MAX = 190 };
+    struct str mark = S("sha256:");
+    bool is_plain = key.len <= KEY_MAX && !str_starts(key, mark) && (!key.len || key.at[key.len - 1] != ' ');
+    return is_plain ? key
+                    : arena_format(&c->arena, "%.*s%.*s", STR_FMT(mark), STR_FMT(crypto_sha256_hex(key, &c->arena)));
+}
+
 /* Locked: one that is about to end is waited for. By its number: of an index that leads there MySQL returns what it
  * said before the wait. */
 static enum found find_live(struct call *c, const struct job_order *order, int64_t *id)
@@ -79,7 +89,7 @@ static enum found find_live(struct call *c, const struct job_order *order, int64
         c, &seen,
         db_is_local(c->db) ? "select id from jobs where kind = ? and unique_key = ? and state in ('QUEUED', 'RUNNING')"
                            : "select id from jobs where kind = ? and live_key = ?",
-        V(str_from(order->kind->name)), V(order->unique_key));
+        V(str_from(order->kind->name)), V(stored_key(c, order->unique_key)));
     if (found == FOUND)
         found = db_find_locked(c, id, "select id from jobs where id = ? and state in ('QUEUED', 'RUNNING')", V(seen));
     return found;
@@ -139,7 +149,7 @@ bool jobs_put(struct call *c, const struct job_order *order, int64_t *id)
     job.payload.text = payload_text(c, order);
     job.asked_by = call_user(c) > 0 ? call_user(c) : INTEGER_NULL;
     job.parent_id = order->parent_id ? order->parent_id : INTEGER_NULL;
-    if (!db_insert(c, &job_schema, &job, &job.id) || !give_turn(c, &job, order->unique_key, now))
+    if (!db_insert(c, &job_schema, &job, &job.id) || !give_turn(c, &job, stored_key(c, order->unique_key), now))
         return c->error.code == E_CONFLICT && !db_is_local(c->db) ? (error_clear(&c->error), db_again(c)) : false;
     if (id)
         *id = job.id;

@@ -54,7 +54,7 @@ enum field_flag {
     IN_QUERY = 1 << 10,     /* comes from the query even when the request has a body */
     KEEP_EMPTY = 1 << 11,   /* an empty text stays empty instead of becoming null */
     DAY_END = 1 << 13,      /* struct instant: a date alone means its last moment, not its first */
-    KEEP_SPACES = 1 << 12,  /* the text is not trimmed (passwords) */
+    KEEP_SPACES = 1 << 12,  /* the text is not trimmed (passwords, names of files) */
     VEILS = 1 << 14,        /* read from SQL even when the caller did not ask for it: the schema's veil, or what it
                                derives, looks at it */
     NOT_QUOTED = 1 << 15,   /* the audit log says that it changed, not from what to what; so of SECRET, ENCRYPTED */

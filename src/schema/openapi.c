@@ -48,7 +48,7 @@ static const char *format_of(const struct field *field)
 {
     if (field->rule && field->rule->format)
         return field->rule->format;
-    return field->flags & KEEP_SPACES ? "password" : "text";
+    return (field->flags & SECRET) && (field->flags & KEEP_SPACES) ? "password" : "text";
 }
 
 static void put_text(struct text *out, const struct field *field, enum view view)

@@ -9,7 +9,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support import BINARY, CT, PATIENCE, Server, dicom, ok, png, problem, sample, wait_until
+from support import BINARY, CT, PATIENCE, Server, dicom, ok, png, problem, sample, unique, wait_until
 
 
 @pytest.fixture
@@ -204,6 +204,37 @@ def test_a_folder_is_imported_by_a_job(shelf):
     assert sorted(f["original_filename"] for f in mine) == ["IM0001", "key.png"]
     again = ended(chief, ok(chief.post("/system/import", json=wish), 202))
     assert again["id"] != job["id"] and again["result"]["known"] == 2
+
+
+def test_a_folder_may_have_a_long_name(shelf):
+    server, root = shelf
+    chief = server.admin()
+    names = ["ct " + "l" * 240 + "/" + "m" * 250 + f"/{i}" for i in (1, 2)]
+    names += ["\u5f71\u50cf" * 40 + "/" + "\u50cf" * 80]  # 160 letters of 3 bytes
+    for name in names:
+        (root / name).mkdir(parents=True)
+        (root / name / "key.png").write_bytes(png())
+    jobs = [ok(chief.post("/system/import", json={"folder": name}), 202) for name in names]
+    assert len({job["id"] for job in jobs}) == 3
+    for job in jobs:
+        assert ended(chief, job)["result"]["stored"] == 1, job
+
+
+def test_a_folder_may_end_with_a_space(shelf):
+    server, root = shelf
+    chief = server.admin()
+    for name in ("spaced", "spaced "):
+        (root / name).mkdir()
+    (root / "spaced " / "key.png").write_bytes(png())
+    # As if "spaced" were under way.
+    server.database.rows(
+        "insert into jobs(job_uuid, kind, state, priority, attempts_max, unique_key, created_at) values "
+        f"('{unique('uuid-')}', 'import.folder', 'QUEUED', 'NORMAL', 1, 'spaced', 1)"
+    )
+    other = ok(chief.post("/system/import", json={"folder": "spaced"}), 202)
+    job = ended(chief, ok(chief.post("/system/import", json={"folder": "spaced "}), 202))
+    assert job["id"] != other["id"] and job["result"]["stored"] == 1, job
+    ok(chief.post(f"/system/jobs/{other['id']}/cancel"))
 
 
 @pytest.mark.parametrize("folder", ["../beside", "/etc", "cd/../../beside", "nowhere", "link", "."])

@@ -156,6 +156,21 @@ def test_a_worker_does_what_a_server_without_one_leaves(new_server):
     assert re.findall(r"^ *(\d+)", server.run("jobs", "list", "--state", "CANCELLED").stdout, re.M) == [str(other)]
 
 
+def test_a_unique_key_is_told_apart_by_each_of_its_letters(house):
+    chief = house.admin()
+    keys = ["cd", "\u50cf" * 190, "\u50cf" * 189 + "\u5f71", "k" * 190, "sha256:" + "0" * 64]
+
+    def ask(key):
+        wish = {"kind": "uploads.sweep", "not_before": "2099-01-01T00:00:00Z", "unique_key": key}
+        return ok(chief.post("/system/jobs", json=wish), 202)["id"]
+
+    numbers = [ask(key) for key in keys]
+    assert len(set(numbers)) == len(keys)
+    assert [ask(key) for key in keys] == numbers
+    for number in numbers:
+        ok(chief.post(f"/system/jobs/{number}/cancel"))
+
+
 def test_jobs_that_ended_long_ago_go(house):
     chief = house.admin()
     old = queued(house)

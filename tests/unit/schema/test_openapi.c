@@ -148,7 +148,7 @@ static void texts(void **state)
                    "{\"type\":\"string\",\"minLength\":4,\"maxLength\":10,\"format\":\"password\","
                    "\"description\":\"Spaces count.\",\"writeOnly\":true}");
     check_property(s, "origin",
-                   "{\"type\":[\"string\",\"null\"],\"minLength\":2,\"maxLength\":4,\"format\":\"password\","
+                   "{\"type\":[\"string\",\"null\"],\"minLength\":2,\"maxLength\":4,\"format\":\"text\","
                    "\"description\":\"Optional, with spaces.\"}");
     check_property(s, "tags",
                    "{\"type\":[\"array\",\"null\"],\"maxItems\":4,\"items\":{\"type\":\"string\",\"minLength\":1,"
