@@ -1,7 +1,7 @@
 /* diagnosis.h - a model's opinion on an image: asked for, made, kept, judged.
  *
- *     struct diagnosis_wish wish = { .image_file_id = 812 };
- *     diagnosis_ask(c, &wish, &id, &made)                       // in a transaction: a row, and a job `diagnosis.run`
+ *     struct diagnosis_wish wish = { .image_file_id = 812, .frame = 1 };
+ *     diagnosis_ask(c, &wish, &asked)                       // in a transaction: a row, and a job `diagnosis.run`
  *     diagnosis_load(c, id, &diagnosis)
  *     diagnosis_review(c, id, &review, &diagnosis)
  *
@@ -40,6 +40,10 @@ enum diagnosis_status {
     DIAGNOSIS_WITHDRAWN,
 };
 extern const char *const diagnosis_statuses[];
+/* How a row of `diagnoses d` stands. */
+#define DIAGNOSIS_STATUS_SQL \
+    "case when d.status <> 'QUEUED' then d.status else coalesce((select case when sj.state in ('QUEUED', 'RUNNING', " \
+    "'CANCELLED') then sj.state else 'FAILED' end from jobs sj where sj.id = d.job_id), 'FAILED') end"
 
 enum review_decision { REVIEW_CONFIRMED = 1, REVIEW_MODIFIED, REVIEW_REJECTED };
 extern const char *const review_decisions[];
@@ -69,14 +73,22 @@ extern const struct schema diagnosis_schema;
 extern const struct job_kind diagnosis_run_kind;
 
 struct diagnosis_wish {
-    int64_t image_file_id, frame;
+    int64_t image_file_id, study_id, frame;
     int64_t model_id;  /* null: the default for such an image */
     unsigned priority; /* enum job_priority */
     bool force;
 };
-/* Inside a transaction. *made: a new one. E_NOT_FOUND: the image, the model. E_INVALID, naming what the model asks for,
- * when this image is none that it may be asked of; E_CONFLICT: the model is not in use, or there is none. */
-bool diagnosis_ask(struct call *c, const struct diagnosis_wish *wish, int64_t *id, bool *made);
+struct diagnosis_asked {
+    int64_t image_file_id, diagnosis_id;
+    bool is_new; /* else it was there, or is on its way */
+};
+/* Inside a transaction. E_NOT_FOUND: the image, the model. E_INVALID, naming what the model asks for, when this image
+ * is none that it may be asked of; E_CONFLICT: the model is not in use, or there is none. */
+bool diagnosis_ask(struct call *c, const struct diagnosis_wish *wish, struct diagnosis_asked *out);
+/* The same of each image of a study that the caller sees and the model is for; of the others it is not asked. *out:
+ * struct diagnosis_asked, at least one. E_CONFLICT: there is none; E_INVALID: more than DIAGNOSES_AT_ONCE images. */
+enum { DIAGNOSES_AT_ONCE = 500 };
+bool diagnosis_ask_study(struct call *c, const struct diagnosis_wish *wish, struct list *out);
 /* E_NOT_FOUND, also of what the caller may not see. */
 bool diagnosis_load(struct call *c, int64_t id, struct diagnosis *out);
 /* Inside transactions. E_CONFLICT: it has ended; it has no result to judge. E_FORBIDDEN: to cancel what others have
@@ -90,6 +102,17 @@ struct review {
     struct list findings; /* MODIFIED: struct finding, what it should have said */
     struct str comment;
 };
+/* What is kept of a review. */
+struct reading {
+    unsigned decision;
+    struct list findings; /* struct finding */
+    struct str comment;
+    int64_t reviewer_id;
+    struct instant reviewed_at;
+};
+enum { READINGS_MAX = 10000 };
+bool diagnosis_findings(struct call *c, const struct diagnosis *diagnosis, struct list *out); /* struct finding */
+bool diagnosis_readings(struct call *c, const struct diagnosis *diagnosis, struct list *out); /* struct reading */
 /* Inside a transaction. A reader's later review stands beside the earlier one, and counts. */
 bool diagnosis_review(struct call *c, const struct review *review, struct diagnosis *out);
 

@@ -31,6 +31,7 @@
     X(model_endpoints) \
     X(diagnosis_endpoints) \
     X(diagnosis_figures_endpoints) \
+    X(study_findings_endpoints) \
     X(system_endpoints) \
     X(backup_endpoints) \
     X(job_endpoints) \

@@ -82,7 +82,9 @@ ELSEWHERE = {
     ("diagnosis/diagnosis.c", "(select f.study_id from image_files f where f.id = d.image_file_id"): (
         "diagnosis_load and diagnosis_in_sight ask whether the caller sees the file"
     ),
-    ("diagnosis/diagnosis.c", "select id from image_files where id"): "locks one that is then loaded for the caller",
+    ("diagnosis/diagnosis_ask.c", "select id from image_files where id"): "locks one that is then loaded",
+    ("api/diagnosis.c", "d.image_file_id in (select i.id"): "beside diagnosis_in_sight",
+    ("diagnosis/opinions.c", "select d.id from image_files i join diagnoses d"): "with diagnosis_in_sight",
     ("diagnosis/diagnosis_run.c", "where f.id = ? and {IN_SIGHT"): "whoever asked saw it; who reads is asked again",
     ("intake/import.c", "where f.sha256 = ? and f.uploaded_by"): "has this account these bytes already",
 }
