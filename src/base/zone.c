@@ -42,13 +42,20 @@ bool zone_set(struct str name, struct error *error)
     return true;
 }
 
-struct date zone_date(struct instant t)
+struct instant zone_shown(struct instant t)
 {
-    time_t moment = (time_t)(t.us / US_PER_S);
+    time_t moment = (time_t)((t.us - (t.us < 0 ? US_PER_S - 1 : 0)) / US_PER_S);
     struct tm local;
     if (!localtime_r(&moment, &local))
-        return date_of(t);
-    return date_from_ymd(local.tm_year + 1900, local.tm_mon + 1, local.tm_mday);
+        return t;
+    struct date day = date_from_ymd(local.tm_year + 1900, local.tm_mon + 1, local.tm_mday);
+    int64_t second = (int64_t)local.tm_hour * 3600 + (int64_t)local.tm_min * 60 + local.tm_sec;
+    return (struct instant){ date_midnight(day).us + second * US_PER_S + (t.us - (int64_t)moment * US_PER_S) };
+}
+
+struct date zone_date(struct instant t)
+{
+    return date_of(zone_shown(t));
 }
 
 struct date zone_today(void)
@@ -56,24 +63,16 @@ struct date zone_today(void)
     return zone_date(clock_now());
 }
 
+/* As if the clocks showed what they did a day before, and what they do a day after. Of two that are right the earlier
+ * one; where none is, clocks were put forward over it. */
 struct instant zone_moment(struct instant shown)
 {
-    int year, month, day;
-    struct date date = date_of(shown);
-    int64_t us = shown.us - date_midnight(date).us, second = us / US_PER_S;
-    date_to_ymd(date, &year, &month, &day);
-    struct tm local = { .tm_year = year - 1900,
-                        .tm_mon = month - 1,
-                        .tm_mday = day,
-                        .tm_hour = (int)(second / 3600),
-                        .tm_min = (int)(second / 60 % 60),
-                        .tm_sec = (int)(second % 60),
-                        .tm_isdst = -1,
-                        .tm_wday = -1 };
-    time_t moment = mktime(&local);
-    if (moment == (time_t)-1 && local.tm_wday < 0) /* not to be had as time_t */
-        return shown;
-    return (struct instant){ (int64_t)moment * US_PER_S + us % US_PER_S };
+    const int64_t day_us = 86400 * US_PER_S;
+    struct instant before = { shown.us - day_us }, after = { shown.us + day_us };
+    struct instant old = { shown.us - (zone_shown(before).us - before.us) };
+    struct instant new = { shown.us - (zone_shown(after).us - after.us) };
+    bool is_old = zone_shown(old).us == shown.us, is_new = zone_shown(new).us == shown.us;
+    return is_new && (!is_old || new.us < old.us) ? new : old;
 }
 
 struct instant zone_midnight(struct date day)

@@ -18,7 +18,10 @@ bool zone_set(struct str name, struct error *error);
 struct date zone_today(void);
 /* Which day it is there at that moment. */
 struct date zone_date(struct instant t);
-/* The moment at which clocks there show what `shown` shows in UTC. One that summer time leaps over is as much later. */
+/* What clocks there show at that moment, as if it were UTC. */
+struct instant zone_shown(struct instant t);
+/* The moment at which clocks there show what `shown` shows in UTC. Of two, where clocks are put back, the first; one
+ * that summer time leaps over is as much later. */
 struct instant zone_moment(struct instant shown);
 /* The first moment of the day, which is not always 0:00: some summer times begin at midnight. */
 struct instant zone_midnight(struct date day);

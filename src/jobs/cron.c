@@ -3,7 +3,7 @@
 
 #include "base/zone.h"
 
-enum { DAYS_AHEAD = 8 * 366 + 1, MINUTES = 24 * 60 };
+enum { DAYS_AHEAD = 8 * 366 + 1, EVERY_HOUR = (1 << 24) - 1 };
 #define MINUTE_US (60 * INT64_C(1000000))
 
 struct part {
@@ -119,7 +119,9 @@ bool cron_read(struct str text, struct cron *out, struct error *error)
                           (uint32_t)bits[MONTH],
                           (uint32_t)(bits[WEEKDAY] & 0x7F),
                           words[DAY].at[0] == '*',
-                          words[WEEKDAY].at[0] == '*' };
+                          words[WEEKDAY].at[0] == '*',
+                          bits[HOUR] == EVERY_HOUR,
+                          bits[HOUR] == EVERY_HOUR || words[MINUTE].at[0] == '*' };
     return !instant_is_null(cron_next(out, clock_now())) ||
            error_set(error, E_INVALID, "a schedule that never comes: there is no such day");
 }
@@ -135,16 +137,35 @@ static bool is_day(const struct cron *cron, struct date day)
     return (cron->months >> month & 1) && (either ? by_month || by_week : by_month && by_week);
 }
 
+/* Of the day the hour and the minute. */
+static bool is_time(const struct cron *cron, struct instant shown)
+{
+    int64_t minute = (shown.us - date_midnight(date_of(shown)).us) / MINUTE_US;
+    return (cron->hours >> minute / 60 & 1) && (cron->minutes >> minute % 60 & 1);
+}
+
+/* `moment` begins a minute. */
+static bool is_moment(const struct cron *cron, struct instant moment)
+{
+    struct instant shown = zone_shown(moment);
+    if (is_time(cron, shown) && (cron->by_passing || zone_moment(shown).us == moment.us))
+        return true;
+    if (cron->every_hour)
+        return false;
+    struct instant leapt = { zone_shown((struct instant){ moment.us - MINUTE_US }).us + MINUTE_US };
+    while (leapt.us < shown.us && !is_time(cron, leapt))
+        leapt.us += MINUTE_US;
+    return leapt.us < shown.us;
+}
+
 static struct instant next_of_day(const struct cron *cron, struct date day, struct instant after)
 {
-    for (int m = 0; m < MINUTES; m++) {
-        if (!(cron->hours >> m / 60 & 1) || !(cron->minutes >> m % 60 & 1))
-            continue;
-        struct instant moment = zone_moment((struct instant){ date_midnight(day).us + m * MINUTE_US });
-        if (moment.us > after.us)
-            return moment;
-    }
-    return INSTANT_NULL;
+    struct instant moment = zone_midnight(day), end = zone_midnight((struct date){ day.days + 1 });
+    if (moment.us <= after.us)
+        moment.us += ((after.us - moment.us) / MINUTE_US + 1) * MINUTE_US;
+    while (moment.us < end.us && !is_moment(cron, moment))
+        moment.us += MINUTE_US;
+    return moment.us < end.us ? moment : INSTANT_NULL;
 }
 
 struct instant cron_next(const struct cron *cron, struct instant after)

@@ -7,8 +7,14 @@
  * with a star, either will do, as cron has it. @hourly, @daily, @weekly, @monthly and @yearly stand for what they
  * say.
  *
- * Times are those of the hospital's zone (base/zone.h). A time that summer time leaps over comes right behind the leap;
- * one that comes twice is taken once.
+ * Times are those of the hospital's zone (base/zone.h). Twice a year its clocks are put on and back, by an hour mostly:
+ *
+ *     put forward, 2:00 to 3:00     what was to be between comes once, at 3:00
+ *     put back, 3:00 to 2:00        what is to be at 2:30 comes at the first of the two
+ *
+ * As cron(8) has it, this is not so of what comes all the time, by the passing of it rather than by the clock: a
+ * schedule of every hour has nothing to make up for, and comes in both of two hours that are called the same; so does
+ * one whose minutes begin with a star: every 15 minutes are 15 minutes.
  */
 #ifndef ROENTGEN_CRON_H
 #define ROENTGEN_CRON_H
@@ -20,6 +26,7 @@ struct cron {
     uint64_t minutes;
     uint32_t hours, days, months, weekdays; /* bit n: the n-th */
     bool any_day, any_weekday;
+    bool every_hour, by_passing; /* what is leapt over is not made up for; what comes twice is taken twice */
 };
 
 /* E_INVALID, with words. */

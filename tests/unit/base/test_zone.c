@@ -37,6 +37,15 @@ static void summer_time(void **state)
     set("Europe/Berlin");
     expect("2026-01-05", "2026-01-04T23:00:00Z");
     expect("2026-07-05", "2026-07-04T22:00:00Z");
+    expect("2026-03-29T02:30:00", "2026-03-29T01:30:00Z"); /* there is none */
+    expect("2026-10-25T02:30:00", "2026-10-25T00:30:00Z"); /* of two the first */
+    expect("2026-10-25T03:00:00", "2026-10-25T02:00:00Z");
+    set("Australia/Lord_Howe"); /* clocks are put back from 2:00 to 1:30 */
+    expect("2026-04-05T01:30:00", "2026-04-04T14:30:00Z");
+    expect("2026-04-05T02:00:00", "2026-04-04T15:30:00Z");
+    set("Pacific/Apia"); /* 2011-12-30 was not */
+    expect("2011-12-29T12:00:00", "2011-12-29T22:00:00Z");
+    expect("2011-12-31T12:00:00", "2011-12-30T22:00:00Z");
     set("America/Sao_Paulo"); /* on 2018-11-04 clocks went from 23:59:59 to 1:00 */
     expect("2018-11-04", "2018-11-04T03:00:00Z");
     expect("2018-11-05", "2018-11-05T02:00:00Z");

@@ -66,15 +66,80 @@ static void times_are_of_the_zone(void **state)
     (void)state;
     use_zone("Asia/Shanghai");
     assert_next("0 2 * * *", "2026-03-01T17:59:00Z", "2026-03-01T18:00:00Z");
-    use_zone("Europe/Berlin"); /* 2026-03-29 02:00 is 03:00; 2026-10-25 03:00 is 02:00 once more */
-    assert_next("30 2 * * *", "2026-03-28T12:00:00Z", "2026-03-29T01:30:00Z");
-    assert_next("30 2 * * *", "2026-03-29T01:30:00Z", "2026-03-30T00:30:00Z");
-    assert_next("0 12 * * *", "2026-10-24T11:00:00Z", "2026-10-25T11:00:00Z");
+    use_zone("UTC");
+}
+
+/* Each that comes from the one moment on, up to the other. */
+static void assert_comes(const char *schedule, const char *from, const char *to, const char *const *wanted)
+{
     struct cron cron;
     struct error error = { 0 };
-    assert_true(cron_read(S("30 2 * * *"), &cron, &error));
-    struct instant once = cron_next(&cron, at("2026-10-24T12:00:00Z"));
-    assert_int_equal(cron_next(&cron, once).us, at("2026-10-26T01:30:00Z").us);
+    assert_true(cron_read(str_from(schedule), &cron, &error));
+    struct instant t = { at(from).us - 1 };
+    while ((t = cron_next(&cron, t)).us < at(to).us) {
+        if (!*wanted || t.us != at(*wanted).us) {
+            char text[INSTANT_TEXT_MAX];
+            instant_write(t, text);
+            fail_msg("%s comes at %s instead of %s", schedule, text, *wanted ? *wanted : "never");
+        }
+        wanted++;
+    }
+    if (*wanted)
+        fail_msg("%s does not come at %s", schedule, *wanted);
+}
+#define COMES(schedule, from, to, ...) assert_comes(schedule, from, to, (const char *const[]){ __VA_ARGS__, NULL })
+
+/* The changes are those of the IANA time zone database. */
+static void what_clocks_put_forward_leap_over_comes_once(void **state)
+{
+    (void)state;
+    use_zone("Europe/Berlin"); /* at 01:00Z from 2:00 to 3:00 */
+    COMES("30 2 * * *", "2026-03-28T12:00:00Z", "2026-03-30T12:00:00Z", "2026-03-29T01:00:00Z", "2026-03-30T00:30:00Z");
+    COMES("0,30 2 * * sun", "2026-03-28T12:00:00Z", "2026-03-30T12:00:00Z", "2026-03-29T01:00:00Z");
+    COMES("30 2,3 * * *", "2026-03-29T00:00:00Z", "2026-03-29T12:00:00Z", "2026-03-29T01:00:00Z",
+          "2026-03-29T01:30:00Z");
+    COMES("*/15 * * * *", "2026-03-29T00:30:00Z", "2026-03-29T01:30:00Z", "2026-03-29T00:30:00Z",
+          "2026-03-29T00:45:00Z", "2026-03-29T01:00:00Z", "2026-03-29T01:15:00Z");
+    COMES("5 * * * *", "2026-03-29T00:00:00Z", "2026-03-29T02:00:00Z", "2026-03-29T00:05:00Z", "2026-03-29T01:05:00Z");
+    use_zone("America/New_York"); /* at 07:00Z from 2:00 to 3:00 */
+    COMES("30 2 * * *", "2026-03-08T00:00:00Z", "2026-03-09T12:00:00Z", "2026-03-08T07:00:00Z", "2026-03-09T06:30:00Z");
+    use_zone("Australia/Lord_Howe"); /* at 15:30Z from 2:00 to 2:30 */
+    COMES("15 2 * * *", "2026-10-03T12:00:00Z", "2026-10-04T12:00:00Z", "2026-10-03T15:30:00Z");
+    COMES("30 2 * * *", "2026-10-03T12:00:00Z", "2026-10-04T12:00:00Z", "2026-10-03T15:30:00Z");
+    COMES("*/15 * * * *", "2026-10-03T15:00:00Z", "2026-10-03T16:00:00Z", "2026-10-03T15:00:00Z",
+          "2026-10-03T15:15:00Z", "2026-10-03T15:30:00Z", "2026-10-03T15:45:00Z");
+    use_zone("America/Sao_Paulo"); /* 2018-11-04, at 03:00Z from 0:00 to 1:00 */
+    COMES("@daily", "2018-11-03T12:00:00Z", "2018-11-05T12:00:00Z", "2018-11-04T03:00:00Z", "2018-11-05T02:00:00Z");
+    use_zone("UTC");
+}
+
+static void what_comes_twice_is_taken_once_unless_it_goes_by_the_passing_of_time(void **state)
+{
+    (void)state;
+    use_zone("Europe/Berlin"); /* at 01:00Z from 3:00 to 2:00 */
+    COMES("30 2 * * *", "2026-10-24T12:00:00Z", "2026-10-26T12:00:00Z", "2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z");
+    COMES("0 12 * * *", "2026-10-24T11:00:00Z", "2026-10-26T11:00:00Z", "2026-10-25T11:00:00Z");
+    COMES("30 1-3 * * *", "2026-10-24T22:00:00Z", "2026-10-25T12:00:00Z", "2026-10-24T23:30:00Z",
+          "2026-10-25T00:30:00Z", "2026-10-25T02:30:00Z");
+    COMES("*/15 * * * *", "2026-10-25T00:30:00Z", "2026-10-25T02:15:00Z", "2026-10-25T00:30:00Z",
+          "2026-10-25T00:45:00Z", "2026-10-25T01:00:00Z", "2026-10-25T01:15:00Z", "2026-10-25T01:30:00Z",
+          "2026-10-25T01:45:00Z", "2026-10-25T02:00:00Z");
+    COMES("*/30 0-2 * * *", "2026-10-25T00:00:00Z", "2026-10-25T03:00:00Z", "2026-10-25T00:00:00Z",
+          "2026-10-25T00:30:00Z", "2026-10-25T01:00:00Z", "2026-10-25T01:30:00Z");
+    COMES("@hourly", "2026-10-24T23:00:00Z", "2026-10-25T03:00:00Z", "2026-10-24T23:00:00Z", "2026-10-25T00:00:00Z",
+          "2026-10-25T01:00:00Z", "2026-10-25T02:00:00Z");
+    use_zone("America/New_York"); /* at 06:00Z from 2:00 to 1:00 */
+    COMES("30 1 * * *", "2026-10-31T12:00:00Z", "2026-11-02T12:00:00Z", "2026-11-01T05:30:00Z", "2026-11-02T06:30:00Z");
+    COMES("30 * * * *", "2026-11-01T05:00:00Z", "2026-11-01T08:00:00Z", "2026-11-01T05:30:00Z", "2026-11-01T06:30:00Z",
+          "2026-11-01T07:30:00Z");
+    use_zone("Australia/Lord_Howe"); /* at 15:00Z from 2:00 to 1:30 */
+    COMES("45 1 * * *", "2026-04-04T12:00:00Z", "2026-04-05T12:00:00Z", "2026-04-04T14:45:00Z");
+    COMES("30 1 * * *", "2026-04-04T12:00:00Z", "2026-04-05T12:00:00Z", "2026-04-04T14:30:00Z");
+    COMES("*/15 * * * *", "2026-04-04T14:30:00Z", "2026-04-04T15:45:00Z", "2026-04-04T14:30:00Z",
+          "2026-04-04T14:45:00Z", "2026-04-04T15:00:00Z", "2026-04-04T15:15:00Z", "2026-04-04T15:30:00Z");
+    use_zone("America/Sao_Paulo"); /* 2018-02-18, at 02:00Z from 0:00 to 23:00 of the day before */
+    COMES("30 23 * * *", "2018-02-17T12:00:00Z", "2018-02-18T12:00:00Z", "2018-02-18T01:30:00Z");
+    COMES("@daily", "2018-02-17T12:00:00Z", "2018-02-18T12:00:00Z", "2018-02-18T03:00:00Z");
     use_zone("UTC");
 }
 
@@ -101,6 +166,8 @@ int main(void)
         cmocka_unit_test(two_days_are_either),
         cmocka_unit_test(a_day_that_never_comes_is_refused),
         cmocka_unit_test(times_are_of_the_zone),
+        cmocka_unit_test(what_clocks_put_forward_leap_over_comes_once),
+        cmocka_unit_test(what_comes_twice_is_taken_once_unless_it_goes_by_the_passing_of_time),
         cmocka_unit_test(what_is_no_schedule_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
