@@ -117,8 +117,7 @@ bool diagnosis_cancel(struct call *c, int64_t id)
         return fail(c, E_CONFLICT, "it has ended");
     if (d.asked_by != call_user(c) && !call_may(c, MAY_MANAGE_SYSTEM))
         return fail(c, E_FORBIDDEN, "somebody else has asked it");
-    return jobs_cancel(c, d.job_id) &&
-           db_execute(c, "update diagnoses set status = 'CANCELLED', finished_at = ? where id = ?", V(clock_now()),
+    return db_execute(c, "update diagnoses set status = 'CANCELLED', finished_at = ? where id = ?", V(clock_now()),
                       V(id)) &&
-           diagnosis_tell(c, &d, DIAGNOSIS_CANCELLED);
+           jobs_cancel(c, d.job_id) && diagnosis_tell(c, &d, DIAGNOSIS_CANCELLED);
 }

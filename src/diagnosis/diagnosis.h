@@ -11,8 +11,8 @@
  *     `--> CANCELLED
  *
  * The row is QUEUED until its end is written, in the transaction that ends its job: a result is there once however
- * often a process dies (jobs/jobs.h). While it is QUEUED, how its job stands is how it stands (RUNNING, FAILED,
- * CANCELLED).
+ * often a process dies (jobs/jobs.h), or in that which gives it up. While it is QUEUED, how its job stands is how it
+ * stands (RUNNING).
  *
  * What was asked already is answered by what is there, or on its way: the same image, frame, model and digest, unless
  * `force`, or a reader has rejected it. A result is never rewritten; reviews stand beside it, each with its reader. It says what is needed to

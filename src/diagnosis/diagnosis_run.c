@@ -243,6 +243,30 @@ static bool run(struct call *c, struct job_run *run)
     return job_complete(c, run, write_failure, m);
 }
 
+static bool follow(struct call *c, const struct job *job, enum job_state state, struct str error)
+{
+    struct order order;
+    struct diagnosis d;
+    uint64_t given;
+    int64_t changed = 0;
+    bool again = state == JOB_QUEUED;
+    enum diagnosis_status status = again                    ? DIAGNOSIS_QUEUED
+                                   : state == JOB_CANCELLED ? DIAGNOSIS_CANCELLED
+                                                            : DIAGNOSIS_FAILED;
+    schema_clear(&order_schema, &order);
+    if (!json_decode(c, job->payload.text, &order_schema, &order, false, &given))
+        return false;
+    enum found found = db_find(c, &diagnosis_schema, &d, "where d.id = ?", V(order.diagnosis_id));
+    if (found != FOUND) /* gone with its image */
+        return found == NONE;
+    return db_execute_counted(c, &changed,
+                              "update diagnoses set status = ?, status_reason = ?, finished_at = ? where id = ? and "
+                              "job_id = ? and (status = 'QUEUED' or (? = 1 and status in ('FAILED', 'CANCELLED')))",
+                              V(choice_text(diagnosis_statuses, status)), V(str_at_most(error, REASON_MAX)),
+                              again ? value_nothing() : V(clock_now()), V(d.id), V(job->id), V(again)) &&
+           (!changed || diagnosis_tell(c, &d, status));
+}
+
 const struct job_kind diagnosis_run_kind = { "diagnosis.run",
                                              &order_schema,
                                              NULL,
@@ -250,6 +274,7 @@ const struct job_kind diagnosis_run_kind = { "diagnosis.run",
                                              .attempts = 3,
                                              .time_limit_s = 3600,
                                              .is_fleeting = false,
+                                             .follow = follow,
                                              .doc = "Asks a model for its opinion on an image." };
 
 bool diagnosis_put_job(struct call *c, int64_t id, unsigned priority, int64_t *job_id)

@@ -69,6 +69,7 @@ enum {
     JOB_WORDS_MAX = 1000        /* bytes of what went wrong */
 };
 
+struct job;
 struct job_run;
 
 struct job_kind {
@@ -88,6 +89,9 @@ struct job_kind {
     const char *doc;
     bool by_hand; /* may be asked for by its name (jobs_ask), by those who manage the system */
     bool is_free; /* without schemas: it is told any JSON object (a struct json), and answers any JSON */
+    /* NULL, or told in the same transaction when one has FAILED for good or is CANCELLED, and when it is QUEUED once
+     * more by jobs_retry. For rows that wait for what it brings. */
+    bool (*follow)(struct call *c, const struct job *job, enum job_state state, struct str error);
     /* Free ones: NULL, or in words why this object cannot be passed on as it is. NULL: any can. */
     const char *(*refuses)(struct str payload, struct arena *arena);
 };

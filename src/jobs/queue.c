@@ -170,6 +170,19 @@ static bool has_ended(struct call *c, int64_t id, const char *can)
     return fail(c, E_CONFLICT, "job %" PRId64 " is %.*s: it cannot be %s", id, STR_FMT(value.text), can);
 }
 
+static bool tell_kind(struct call *c, const struct job *job, enum job_state state, struct str error)
+{
+    const struct job_kind *kind = jobs_kind(c->app, job->kind);
+    return !kind || !kind->follow || kind->follow(c, job, state, error);
+}
+
+/* The same of one whose row was not read. */
+static bool tell_kind_of(struct call *c, int64_t id, enum job_state state)
+{
+    struct job job;
+    return db_get(c, &job_schema, &job, "where j.id = ?", V(id)) && tell_kind(c, &job, state, STR_NULL);
+}
+
 bool jobs_cancel(struct call *c, int64_t id)
 {
     struct instant now;
@@ -182,9 +195,10 @@ bool jobs_cancel(struct call *c, int64_t id)
                             V(now), V(id)))
         return false;
     if (waiting)
-        return event_put(
-            c,
-            &(struct event){ .type = EVENT_JOB_ENDED, .job_id = id, .state = choice_text(job_states, JOB_CANCELLED) });
+        return tell_kind_of(c, id, JOB_CANCELLED) &&
+               event_put(c, &(struct event){ .type = EVENT_JOB_ENDED,
+                                             .job_id = id,
+                                             .state = choice_text(job_states, JOB_CANCELLED) });
     if (!db_execute_counted(c, &running, "update jobs set is_cancelled = 1 where id = ? and state = 'RUNNING'",
                             V(id)) ||
         !db_execute(c,
@@ -212,9 +226,10 @@ bool jobs_retry(struct call *c, int64_t id)
         error_clear(&c->error);
         return fail(c, E_CONFLICT, "another job does the same work now");
     }
-    if (ok && changed)
-        wake(c);
-    return ok && (changed || has_ended(c, id, "queued again"));
+    if (!ok || !changed)
+        return ok && has_ended(c, id, "queued again");
+    wake(c);
+    return tell_kind_of(c, id, JOB_QUEUED);
 }
 
 /* ---- by workers ---- */
@@ -338,6 +353,7 @@ static bool end_or_pause(struct call *c, const struct job *job, const struct job
                       again ? V(now.us + (end->back || end->now ? 0 : pause_us(job->attempt))) : value_nothing(),
                       V(again && end->back), again ? value_nothing() : V(now), V(end->result), V(end->error),
                       V(job->id)) &&
+           (again || state == JOB_SUCCEEDED || tell_kind(c, job, (enum job_state)state, end->error)) &&
            tell_end(c, job, state);
 }
 

@@ -282,6 +282,11 @@ def test_taken_back_and_killed(new_server, tmp_path):
     ok(chief.delete(f"/diagnosis/{asked[0]}"), 204)
     problem(chief.delete(f"/diagnosis/{asked[0]}"), 409)
     assert ok(chief.get(f"/diagnosis/{asked[0]}"))["status"] == "CANCELLED"
+    job = ok(chief.get(f"/diagnosis/{asked[1]}"))["job_id"]  # it is the same by its job, and back
+    ok(chief.post(f"/system/jobs/{job}/cancel"))
+    assert ok(chief.get(f"/diagnosis/{asked[1]}"))["status"] == "CANCELLED"
+    ok(chief.post(f"/system/jobs/{job}/retry"))
+    assert ok(chief.get(f"/diagnosis/{asked[1]}"))["status"] == "QUEUED"
     server.kill()
     server.settings["WORKER_CONCURRENCY"] = "2"
     server.start()
@@ -320,6 +325,14 @@ def test_a_model_with_a_flipped_bit_says_nothing(new_server, tmp_path):
     job = ok(chief.get(f"/diagnosis/{number}"))["job_id"]
     wait_until(lambda: ok(chief.get(f"/system/jobs/{job}"))["error"], what="an attempt")
     assert not ok(chief.get(f"/diagnosis/{number}"))["findings"]
+    heard = Heard(chief, types="diagnosis")
+    server.database.rows(f"update jobs set attempts_max = 1, due_at = 1 where id = {job}")  # the next is the last
+    told = ended(chief, number)
+    assert told["status"] == "FAILED" and told["status_reason"] and told["finished_at"], told
+    wait_until(lambda: [e["state"] for e in heard.of("diagnosis_id", number)] == ["FAILED"])
+    server.database.rows(f"delete from jobs where id = {job}")  # as it is forgotten
+    assert ok(chief.get(f"/diagnosis/{number}"))["status_reason"] == told["status_reason"]
+    heard.close()
     backup = tmp_path / "backup"
     assert "damaged" in str(server.run("backup", backup, check=False))
     path.unlink()
