@@ -53,6 +53,15 @@ void upload_details_put(const struct upload_details *details, struct image_file 
     row->stated_patient_number = details->only_stated ? details->patient_number : STR_NULL;
 }
 
+/* Animations, and the several pictures of a camera: nobody may think that the one they see is all there is. */
+static void remark_pictures(struct call *c, int64_t pictures, struct image_file *row)
+{
+    struct str *items = arena_array(&c->arena, struct str, 1);
+    items[0] =
+        arena_format(&c->arena, "the file says that it has %" PRId64 " pictures: only the first is shown", pictures);
+    row->remarks = (struct texts){ items, 1 };
+}
+
 /* What its header says of the picture. */
 static bool measure_picture(struct call *c, int fd, struct image_file *row)
 {
@@ -61,6 +70,8 @@ static bool measure_picture(struct call *c, int fd, struct image_file *row)
     if (raster_probe(fd, row->file_type, c->app->config.max_pixels, &info, &error)) {
         row->pixel_rows = info.height;
         row->pixel_columns = info.width;
+        if (info.pictures > 1)
+            remark_pictures(c, info.pictures, row);
         if (row->file_type == FILE_TIFF)
             row->number_of_frames = info.pages;
         return true;

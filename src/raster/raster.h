@@ -30,8 +30,9 @@ enum file_type sniff(struct str head, const char **mime);
 struct raster_info {
     int64_t width, height; /* of the first page, upright: as pictures of it are sent and points on it are taken */
     int pages;
-    int orientation; /* of the first page as it is stored: 1 to 8 (Exif) */
-    bool has_adobe;  /* a JPEG with the marker that Adobe's programs write (APP14; ITU-T T.872 6.5.3) */
+    int64_t pictures; /* that a JPEG (CIPA DC-007) or PNG (acTL) says it has: the first is shown */
+    int orientation;  /* of the first page as it is stored: 1 to 8 (Exif) */
+    bool has_adobe;   /* a JPEG with the marker that Adobe's programs write (APP14; ITU-T T.872 6.5.3) */
     /* Of a TIFF without palette: samples that are colours, which come first, and the place of the one that is
      * transparency, counted from 0. 0: it has none. */
     int colours, alpha;

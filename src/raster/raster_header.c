@@ -78,10 +78,19 @@ static void take_exif(struct header *h, int64_t at, int64_t length)
     h->info.orientation = exif_orientation(h->fd, at + 2 + NAME, length - 2 - NAME);
 }
 
+/* APP2 of the Multi-Picture Format (CIPA DC-007, 5.2.2): the same, with the pictures that follow behind the first. */
+static void take_mpf(struct header *h, int64_t at, int64_t length)
+{
+    enum { NAME = 4 };
+    char name[NAME];
+    if (length >= 2 + NAME && pread(h->fd, name, NAME, at + 2) == NAME && memcmp(name, "MPF", NAME) == 0)
+        h->info.pictures = exif_pictures(h->fd, at + 2 + NAME, length - 2 - NAME);
+}
+
 /* From marker to marker until the first scan begins. */
 static bool read_jpeg(struct header *h)
 {
-    enum { SOI = 0xd8, EOI = 0xd9, SOS = 0xda, APP1 = 0xe1, APP14 = 0xee };
+    enum { SOI = 0xd8, EOI = 0xd9, SOS = 0xda, APP1 = 0xe1, APP2 = 0xe2, APP14 = 0xee };
     unsigned char s[10]; /* marker, length, then the first six bytes of the segment */
     int64_t at = 2;
     if (!header_read(h, 0, s, 2) || s[0] != 0xff || s[1] != SOI)
@@ -110,6 +119,8 @@ static bool read_jpeg(struct header *h)
             return header_damaged(h);
         if (marker == APP1)
             take_exif(h, at + 2, length);
+        if (marker == APP2)
+            take_mpf(h, at + 2, length);
         if (marker == APP14 && length >= 14 && header_read(h, at, s, 10))
             h->info.has_adobe |= memcmp(s + 4, "Adobe", 5) == 0;
         at += 2 + length;
@@ -136,21 +147,35 @@ static bool is_png_depth(int depth, int colour)
     }
 }
 
-/* eXIf (PNG extensions, 11.3.4.7) stands before or behind the pixels. Chunk after chunk; what follows is not looked at
- * once one is strange. */
-static void find_exif_chunk(struct header *h)
+/* acTL (W3C PNG specification, third edition, 11.3.6.1): the pictures of an animation. */
+static void take_animation(struct header *h, int64_t at)
+{
+    unsigned char s[4];
+    if (pread(h->fd, s, sizeof(s), at) == (ssize_t)sizeof(s) && header_number(s, 4, true) > 1)
+        h->info.pictures = (int64_t)header_number(s, 4, true);
+}
+
+/* eXIf (PNG extensions, 11.3.4.7) stands before or behind the pixels, acTL before. Chunk after chunk; what follows is
+ * not looked at once one is strange. */
+static void look_at_chunks(struct header *h)
 {
     enum { FIRST_CHUNK = 33, OVERHEAD = 12 };
     unsigned char s[8];
+    bool has_pixels = false;
     int64_t at = FIRST_CHUNK;
     for (int chunks = 0; chunks < PNG_CHUNKS_MAX && pread(h->fd, s, sizeof(s), at) == (ssize_t)sizeof(s); chunks++) {
         int64_t length = (int64_t)header_number(s, 4, true);
         if (length > INT32_MAX || !memcmp(s + 4, "IEND", 4))
             return;
-        if (!memcmp(s + 4, "eXIf", 4)) {
+        has_pixels |= !memcmp(s + 4, "IDAT", 4);
+        if (!memcmp(s + 4, "acTL", 4) && !has_pixels)
+            take_animation(h, at + 8);
+        if (!memcmp(s + 4, "eXIf", 4) && !h->has_exif) {
+            h->has_exif = true;
             h->info.orientation = exif_orientation(h->fd, at + 8, length);
-            return;
         }
+        if (h->has_exif && has_pixels)
+            return;
         at += OVERHEAD + length;
     }
 }
@@ -169,7 +194,7 @@ static bool read_png(struct header *h)
     h->info.height = (int64_t)height;
     h->samples = samples[s[25]];
     h->is_whole = s[28] == 1;
-    find_exif_chunk(h);
+    look_at_chunks(h);
     return true;
 }
 
@@ -203,6 +228,7 @@ bool raster_probe_page(int fd, enum file_type type, int64_t page, int64_t max_pi
 {
     struct header h = { .fd = fd, .type = type, .error = error, .page = page, .max_pixels = max_pixels };
     h.info.pages = 1;
+    h.info.pictures = 1;
     h.info.orientation = EXIF_UPRIGHT;
     bool ok = type == FILE_JPEG   ? read_jpeg(&h)
               : type == FILE_PNG  ? read_png(&h)
