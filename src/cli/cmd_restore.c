@@ -11,7 +11,7 @@
 
 struct restore_command {
     struct str source;
-    bool verify, other_key;
+    bool verify, other_key, copy;
 };
 static const struct field restore_fields[] = {
     FIELD(struct restore_command, source, .max = 4000, .flags = REQUIRED,
@@ -20,6 +20,9 @@ static const struct field restore_fields[] = {
           .doc = "Read every byte before anything is written, and what was written once more from the disk."),
     FIELD(struct restore_command, other_key,
           .doc = "SECRET_KEY is another one than that of the backup: patients' contact data stays unreadable."),
+    FIELD(struct restore_command, copy,
+          .doc = "The installation that made the backup goes on: what is restored is another one, with an id and "
+                 "backups of its own."),
 };
 const struct schema restore_options = SCHEMA("Restore", struct restore_command, restore_fields);
 
@@ -51,6 +54,7 @@ int cmd_restore(struct call *c)
     struct backup_restoring restoring = {
         .folder = folder.at,
         .config = &config,
+        .is_copy = in->copy,
         .verify = in->verify,
         .look = { find, &bar, { tell, &bar }, in->other_key },
     };

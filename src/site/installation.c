@@ -77,6 +77,25 @@ static bool serve(struct call *c, struct blob_store *store)
     return blob_mark(store, mark, &c->error) && (!mark[0] || blob_serve(store, db_is_local(c->db), &c->error));
 }
 
+bool installation_id(struct call *c, struct str *id)
+{
+    int schema;
+    *id = STR_NULL;
+    return migrate_current(c, &schema) && (schema < FIRST_SCHEMA || find_id(c, id));
+}
+
+static bool forget_id(struct call *c, void *context)
+{
+    (void)context;
+    return db_execute(c, "delete from installation");
+}
+
+bool installation_leave(struct call *c)
+{
+    int schema;
+    return migrate_current(c, &schema) && (schema < FIRST_SCHEMA || db_transact(c, forget_id, NULL));
+}
+
 bool installation_take(struct call *c, struct blob_store *store, const char *setting, enum installation_use use)
 {
     struct str id;

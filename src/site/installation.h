@@ -29,6 +29,10 @@ enum installation_use { INSTALLATION_LOOKS, INSTALLATION_USES, INSTALLATION_SERV
 
 /* `setting` is what names the store, for the message. Blocks: outside of transactions. False: c->error. */
 bool installation_take(struct call *c, struct blob_store *store, const char *setting, enum installation_use use);
+/* Null: the database has none yet. */
+bool installation_id(struct call *c, struct str *id);
+/* The database, which no server uses, becomes an installation of its own: the next who takes a store gives it an id. */
+bool installation_leave(struct call *c);
 /* The stores of c->app, of which there may be one, are not the same folder, and each is this installation's own. */
 bool installation_take_all(struct call *c, enum installation_use use);
 

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "db/snapshot.h"
+#include "site/installation.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -322,7 +323,8 @@ static bool write_about(struct making *m)
                                   .made = instant_format(clock_now(), &c->arena),
                                   .program = S(ROENTGEN_VERSION),
                                   .database = db_dialect(c->db),
-                                  .key = backup_key_mark(&c->app->config, &c->arena) };
+                                  .key = backup_key_mark(&c->app->config, &c->arena),
+                                  .installation = m->b.target.installation };
     return backup_about_write(&m->b, &about, &c->error);
 }
 
@@ -430,8 +432,10 @@ static bool make(struct making *m)
 {
     struct backup *b = &m->b;
     struct call *c = b->c;
-    if (!backup_target_open(m->order->target, c->app, m->arena, &b->target, &c->error) || !open_donors(m) ||
-        !make_folder(m) ||
+    struct str id;
+    if (!installation_id(c, &id) ||
+        !backup_target_open(m->order->target, c->app, arena_copy(m->arena, id), m->arena, &b->target, &c->error) ||
+        !open_donors(m) || !make_folder(m) ||
         !db_integer(c, &b->total,
                     "select (select count(*) from image_files where storage_path is not null) + (select count(*) from "
                     "models)"))

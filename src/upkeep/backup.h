@@ -18,7 +18,8 @@
  *     20261101T020000.789Z.KEY.removed/    on its way out
  *
  * Installations may share a target: each takes over, counts and removes what it made itself, known by the mark of its
- * SECRET_KEY (KEY; `key` in about.txt), and leaves alone whatever else lies there.
+ * SECRET_KEY (KEY; `key` in about.txt), and leaves alone whatever else lies there. About.txt says the installation's id
+ * too: two that have one SECRET_KEY cannot share a target.
  *
  * Why rows and files agree, whatever goes on meanwhile:
  *
@@ -75,12 +76,13 @@ struct backup_made {
     int64_t damaged, missing;         /* of what rows name: other bytes than the row says; none at all */
     int64_t removed;                  /* earlier backups */
 };
-/* E_CONFLICT: one is being made there. Outside of transactions. */
+/* E_CONFLICT: one is being made there; or another installation with this SECRET_KEY has some there. Outside of
+ * transactions. */
 bool backup_make(struct call *c, const struct backup_order *order, const struct backup_watch *watch,
                  struct backup_made *out);
 
 /* Of a folder that is a backup itself, that; of a target, the newest whole one in it that was made under `config`'s
- * SECRET_KEY, or, where there is none such, the newest. E_NOT_FOUND. */
+ * SECRET_KEY, or, where there is none such, the newest. E_NOT_FOUND; E_CONFLICT: those are of two installations. */
 bool backup_newest(const char *place, const struct config *config, struct arena *arena, struct str *folder,
                    struct error *error);
 
@@ -100,6 +102,7 @@ bool backup_verify(const char *folder, const struct config *config, const struct
 struct backup_restoring {
     const char *folder;
     const struct config *config;
+    bool is_copy;            /* it gets an id of its own (site/installation.h): that of the backup goes on elsewhere */
     bool verify;             /* every byte is read before the first is written, and from the disk again afterwards */
     struct backup_look look; /* other_key: what that sealed is lost */
 };

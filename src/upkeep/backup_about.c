@@ -13,7 +13,7 @@ enum { ABOUT_MAX_BYTES = 64 << 10 };
 static const char readme[] =
     "This folder is one whole backup of Roentgen (medical images): all rows of its database, and all files they name.\n"
     "\n"
-    "  about.txt          when it was made, by which version, of which kind of database\n"
+    "  about.txt          when it was made, by which version, of which kind of database; whose it is\n"
     "  SHA256SUMS         every file here with its SHA-256\n"
     "  database.sqlite    the database, a SQLite 3 file; or\n"
     "  database.sql       the database, SQL for MariaDB or MySQL\n"
@@ -73,9 +73,10 @@ bool backup_about_write(struct backup *b, const struct backup_about *about, stru
     text_init(&text, ABOUT_MAX_BYTES);
     text_format(&text,
                 "format: %" PRId64 "\nmade: %.*s\nprogram: %.*s\ndatabase: %.*s\nschema: %" PRId64 "\nfiles: %" PRId64
-                "\nbytes: %" PRId64 "\ndamaged: %" PRId64 "\nmissing: %" PRId64 "\nkey: %.*s\n",
+                "\nbytes: %" PRId64 "\ndamaged: %" PRId64 "\nmissing: %" PRId64 "\nkey: %.*s\ninstallation: %.*s\n",
                 about->format, STR_FMT(about->made), STR_FMT(about->program), STR_FMT(about->database), about->schema,
-                about->files, about->bytes, about->damaged, about->missing, STR_FMT(about->key));
+                about->files, about->bytes, about->damaged, about->missing, STR_FMT(about->key),
+                STR_FMT(about->installation));
     bool ok = backup_write_text(b->fd, BACKUP_ABOUT, text_str(&text), error) &&
               backup_write_text(b->fd, BACKUP_README, str_from(readme), error);
     text_release(&text);
@@ -101,6 +102,7 @@ bool backup_about_read(const char *folder, struct arena *arena, struct backup_ab
         .program = value_of(text, S("program")),
         .database = value_of(text, S("database")),
         .key = value_of(text, S("key")),
+        .installation = value_of(text, S("installation")),
     };
     const struct {
         struct str name;

@@ -55,12 +55,14 @@ bool backup_walk(int root, const char *name, bool (*each)(void *context, struct 
 struct backup_target {
     const char *path; /* without links */
     int fd, lock;
-    struct str mark;   /* of this installation's key */
+    struct str mark; /* of this installation's key */
+    struct str installation;
     struct str *names; /* of all that is there, in order */
     int count;
 };
-bool backup_target_open(const char *path, const struct app *app, struct arena *arena, struct backup_target *out,
-                        struct error *error);
+/* `installation` is the id (site/installation.h). E_CONFLICT: another one has backups there under the same key. */
+bool backup_target_open(const char *path, const struct app *app, struct str installation, struct arena *arena,
+                        struct backup_target *out, struct error *error);
 void backup_target_close(struct backup_target *target);
 /* Of the form that whole ones have. */
 bool backup_name_is_whole(struct str name);
@@ -120,6 +122,7 @@ enum backup_taken backup_take_aside(struct backup *b, struct str key, struct str
 struct backup_about {
     int64_t format, schema, files, bytes, damaged, missing;
     struct str made, program, database, key;
+    struct str installation; /* whose it is; null: nobody knows, as in those of before there were ids */
 };
 enum { BACKUP_FORMAT = 1, BACKUP_MODELS_SINCE = 31 /* the schema from which on there are models */ };
 bool backup_about_write(struct backup *b, const struct backup_about *about, struct error *error);

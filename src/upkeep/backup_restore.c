@@ -229,10 +229,11 @@ static bool check_rows(struct restoring *r, struct call *c, int schema, int64_t 
            (schema < BACKUP_MODELS_SINCE || check_named(r, c, "select storage_path, 0 from models", absent));
 }
 
-/* The database brings its own. */
+/* The database brings its own, unless it is to have another. */
 static bool mark_stores(struct restoring *r, struct call *c)
 {
-    return installation_take(c, r->files, "STORAGE_URL", INSTALLATION_USES) &&
+    return (!r->order->is_copy || installation_leave(c)) &&
+           installation_take(c, r->files, "STORAGE_URL", INSTALLATION_USES) &&
            (!r->archive || installation_take(c, r->archive, "ARCHIVE_URL", INSTALLATION_USES));
 }
 

@@ -120,11 +120,12 @@ bool backup_is_own(const struct backup_target *target, struct str name, const ch
            is_folder(arena_format(arena, "%s/%.*s", target->path, STR_FMT(name)).at);
 }
 
-/* Of several installations in one folder that of `config` counts; else whoever made the newest. */
+/* Of several installations in one folder that of `config`'s key counts; else whoever made the newest. With one key
+ * there are two only where somebody has put them together. */
 bool backup_newest(const char *place, const struct config *config, struct arena *arena, struct str *folder,
                    struct error *error)
 {
-    struct str *names, mark = backup_key_mark(config, arena), newest = STR_NULL;
+    struct str *names, mark = backup_key_mark(config, arena), newest = STR_NULL, own = STR_NULL, whose = STR_NULL;
     struct backup_about about;
     int count;
     struct stat st;
@@ -138,14 +139,19 @@ bool backup_newest(const char *place, const struct config *config, struct arena 
         if (!is_whole(place, names[count], arena, &about))
             continue;
         newest = newest.at ? newest : names[count];
-        if (str_equal(about.key, mark)) {
-            newest = names[count];
-            break;
-        }
+        if (!str_equal(about.key, mark))
+            continue;
+        own = own.at ? own : names[count];
+        if (whose.len && about.installation.len && !str_equal(about.installation, whose))
+            return error_set(error, E_CONFLICT,
+                             "%s has backups of two installations with this SECRET_KEY (%.*s is of %.*s; %.*s, the "
+                             "newest, is not): name one by its own folder",
+                             place, STR_FMT(names[count]), STR_FMT(about.installation), STR_FMT(own));
+        whose = whose.len ? whose : about.installation;
     }
     if (!newest.at)
         return error_set(error, E_NOT_FOUND, "there is no whole backup in %s", place);
-    *folder = arena_format(arena, "%s/%.*s", place, STR_FMT(newest));
+    *folder = arena_format(arena, "%s/%.*s", place, STR_FMT(own.at ? own : newest));
     return true;
 }
 
@@ -210,15 +216,33 @@ static bool take_lock(struct backup_target *target, struct error *error)
                                 : file_fail(error, "lock", target->path, errno);
 }
 
-bool backup_target_open(const char *path, const struct app *app, struct arena *arena, struct backup_target *out,
-                        struct error *error)
+/* The mark of the key would not tell them apart, and BACKUP_KEEP of the one remove what the other made. */
+static bool refuse_others(const struct backup_target *target, struct arena *arena, struct error *error)
 {
-    struct backup_target target = { .path = path, .fd = -1, .lock = -1, .mark = backup_key_mark(&app->config, arena) };
+    struct backup_about about;
+    for (int i = target->count; i-- > 0 && target->installation.len;)
+        if (is_whole(target->path, target->names[i], arena, &about) && str_equal(about.key, target->mark) &&
+            about.installation.len && !str_equal(about.installation, target->installation))
+            return error_set(error, E_CONFLICT,
+                             "%s has backups of another installation with the same SECRET_KEY (%.*s is of %.*s; this "
+                             "is %.*s): name another folder",
+                             target->path, STR_FMT(target->names[i]), STR_FMT(about.installation),
+                             STR_FMT(target->installation));
+    return true;
+}
+
+bool backup_target_open(const char *path, const struct app *app, struct str installation, struct arena *arena,
+                        struct backup_target *out, struct error *error)
+{
+    struct backup_target target = {
+        .path = path, .fd = -1, .lock = -1, .mark = backup_key_mark(&app->config, arena), .installation = installation
+    };
     if (!find_folder(path, app, arena, &target.path, error))
         return false;
     target.fd = open(target.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool ok = target.fd >= 0 || file_fail(error, "open", target.path, errno);
-    ok = ok && take_lock(&target, error) && backup_list(target.path, arena, &target.names, &target.count, error);
+    ok = ok && take_lock(&target, error) && backup_list(target.path, arena, &target.names, &target.count, error) &&
+         refuse_others(&target, arena, error);
     for (int i = 0; ok && i < target.count; i++)
         if (backup_is_own(&target, target.names[i], BACKUP_REMOVED, arena))
             ok = backup_remove_tree(target.fd, target.names[i].at, error);

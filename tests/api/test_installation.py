@@ -215,3 +215,62 @@ def test_restoring_gives_the_id_to_the_new_stores(house, tmp_path):
         other.run("fsck", "--deep")
     finally:
         other.close()
+
+
+def whole_ones(target):
+    return sorted(target.glob("*Z"))
+
+
+def test_a_backup_says_whose_it_is_and_two_of_one_key_share_no_folder(house, stranger, tmp_path):
+    target = tmp_path / "backup"
+    house.run("backup", target)
+    [theirs] = whole_ones(target)
+    assert f"installation: {mark(house.files)}\n" in (theirs / "about.txt").read_text()
+    done = stranger.run("backup", target, "--keep", "1", check=False)
+    assert done.returncode == 1 and whole_ones(target) == [theirs]
+    for words in ("another installation", "SECRET_KEY", mark(house.files), mark(stranger.files), "another folder"):
+        assert words in done.stderr, done.stderr
+    house.run("backup", target, "--keep", "1")
+    assert len(whole_ones(target)) == 1 and not theirs.exists()
+
+
+def test_of_two_in_one_folder_neither_is_restored_unasked(house, stranger, tmp_path):
+    target = tmp_path / "backup"
+    stranger.run("backup", tmp_path / "other")
+    house.run("backup", target)
+    [own] = whole_ones(target)
+    [other] = whole_ones(tmp_path / "other")
+    shutil.move(other, target)
+    for command in (["backup", "verify", target], ["restore", target]):
+        done = stranger.run(*command, check=False)
+        assert done.returncode == 1 and "two installations" in done.stderr and own.name in done.stderr, done.stderr
+    assert "whole" in stranger.run("backup", "verify", target / other.name).stdout
+
+
+@pytest.mark.parametrize("how", [[], ["--copy"]])
+def test_what_is_restored_goes_on_with_the_backups_unless_it_is_a_copy(house, tmp_path, how):
+    target = tmp_path / "backup"
+    house.run("backup", target)
+    other = Server(tmp_path / "other", SECRET_KEY=house.settings["SECRET_KEY"],
+                   ARCHIVE_URL=f"file://{tmp_path}/archive")
+    try:
+        other.run("restore", *how, target)
+        assert mark(other.files) == mark(tmp_path / "archive")
+        assert (mark(other.files) != mark(house.files)) == bool(how)
+        done = other.run("backup", target, check=False)
+        assert done.returncode == len(how), done.stderr
+        if how:
+            other.run("fsck")
+            other.run("backup", tmp_path / "apart")
+    finally:
+        other.close()
+
+
+def test_backups_of_before_are_of_whoever_has_the_key(house, tmp_path):
+    """Those that do not say whose they are."""
+    target = tmp_path / "backup"
+    house.run("backup", target)
+    about = whole_ones(target)[0] / "about.txt"
+    about.write_text("".join(line for line in about.open() if not line.startswith("installation:")))
+    house.run("backup", target, "--keep", "1")
+    assert len(whole_ones(target)) == 1 and not about.exists()
