@@ -31,15 +31,29 @@ static unsigned next_digit(unsigned char number[UUID_BYTES], bool *more)
     return rest;
 }
 
-struct str uid_make(struct arena *arena)
+static struct str uid_write(unsigned char number[UUID_BYTES], struct arena *arena)
 {
     enum { DIGITS_MAX = 39 }; /* of 128 bits */
-    unsigned char number[UUID_BYTES];
     char text[DIGITS_MAX];
     int first = DIGITS_MAX;
-    crypto_random(number, UUID_BYTES);
-    crypto_uuid_mark(number);
     for (bool more = true; more;)
         text[--first] = (char)('0' + next_digit(number, &more));
     return arena_format(arena, "2.25.%.*s", DIGITS_MAX - first, text + first);
+}
+
+struct str uid_make(struct arena *arena)
+{
+    unsigned char number[UUID_BYTES];
+    crypto_random(number, UUID_BYTES);
+    crypto_uuid_mark(number);
+    return uid_write(number, arena);
+}
+
+struct str uid_of(struct str seed, struct arena *arena)
+{
+    unsigned char number[SHA256_BYTES];
+    crypto_sha256(seed, number);
+    crypto_uuid_mark(number);
+    number[6] = (unsigned char)((number[6] & 0x0F) | 0x80); /* version 8: our own way */
+    return uid_write(number, arena);
 }

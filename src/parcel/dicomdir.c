@@ -2,10 +2,10 @@
 #include "parcel/dicomdir.h"
 #include "parcel/dicomdir_element.h"
 #include "parcel/dicomdir_keys.h"
+#include "dicom/writer.h"
 
 #define UID_DIRECTORY "1.2.840.10008.1.3.10"
 #define UID_EXPLICIT "1.2.840.10008.1.2.1"
-#define UID_IMPLEMENTATION "2.25.186533929283364170537430861236371870941"
 
 /* ---- Type 1: made up where it is not known ---- */
 
@@ -66,8 +66,8 @@ static void put_meta(struct text *out, struct str instance_uid)
     element_value(out, 0x00020002, "UI", S(UID_DIRECTORY));
     element_value(out, 0x00020003, "UI", instance_uid);
     element_value(out, 0x00020010, "UI", S(UID_EXPLICIT));
-    element_value(out, 0x00020012, "UI", S(UID_IMPLEMENTATION));
-    element_value(out, 0x00020013, "SH", S("ROENTGEN"));
+    element_value(out, 0x00020012, "UI", S(DICOM_IMPLEMENTATION_UID));
+    element_value(out, 0x00020013, "SH", S(DICOM_IMPLEMENTATION_NAME));
     element_patch(out, begin - 4, out->len - begin);
 }
 
