@@ -356,8 +356,6 @@ void dicom_writer_begin(struct dicom_writer *w, ptrdiff_t max_bytes, struct hold
     for (int i = 0; i < 4 && w->out.len > GROUP_LENGTH_AT + 4; i++)
         w->out.at[GROUP_LENGTH_AT + i] = (char)((uint64_t)length >> (8 * i));
     dicom_put(w, DICOM_SpecificCharacterSet, S("ISO_IR 192"));
-    dicom_put(w, DICOM_SOPClassUID, class_uid);
-    dicom_put(w, DICOM_SOPInstanceUID, instance_uid);
 }
 
 bool dicom_writer_end(struct dicom_writer *w, struct error *error)

@@ -2,8 +2,7 @@
  * PS3.10 7.1), text in UTF-8 (ISO_IR 192).
  *
  *     struct dicom_writer w;
- *     dicom_writer_begin(&w, 16 << 20, &c->hold, S(UID_OF_THE_CLASS), instance_uid);    // also (0008,0005), (0008,0016)
- *                                                                                       // and (0008,0018)
+ *     dicom_writer_begin(&w, 16 << 20, &c->hold, S(UID_OF_THE_CLASS), instance_uid);    // also (0008,0005)
  *     dicom_put(&w, DICOM_Modality, S("SR"));                                           // VR: the dictionary's
  *     dicom_put_sequence(&w, 0x0040A375);
  *     dicom_put_item(&w);
@@ -49,7 +48,8 @@ struct dicom_writer {
     uint32_t mistaken_tag;
 };
 
-/* `hold`: what the bytes are counted in; NULL: nothing. */
+/* Class and instance are those of the meta information; the data set says them too. `hold`: what the bytes are counted
+ * in; NULL: nothing. */
 void dicom_writer_begin(struct dicom_writer *w, ptrdiff_t max_bytes, struct hold *hold, struct str class_uid,
                         struct str instance_uid);
 /* E_TOO_LARGE: more than max_bytes. E_UNAVAILABLE: no memory. E_INTERNAL: a mistake, above. */

@@ -30,6 +30,7 @@
     X(measurement_endpoints) \
     X(model_endpoints) \
     X(diagnosis_endpoints) \
+    X(diagnosis_dicom_endpoints) \
     X(diagnosis_figures_endpoints) \
     X(study_findings_endpoints) \
     X(system_endpoints) \

@@ -1,0 +1,84 @@
+/* diagnosis_dicom.c - from a diagnosis to the bytes of a DICOM file, and into the study. */
+#include "diagnosis/diagnosis_dicom.h"
+
+#include "diagnosis/dicom_source.h"
+
+#include "base/names.h"
+#include "dicom/uid.h"
+#include "intake/upload.h"
+
+const char *const diagnosis_object_kinds[] = { "report", "heatmap", NULL };
+NAMES_REACH(diagnosis_object_kinds, OBJECT_HEATMAP);
+
+/* Stands where the UID will be, while it is not known. */
+#define UID_NOT_YET "2.25.0"
+
+static bool write_object(struct call *c, const struct dicom_source *source, const struct dicom_picture *picture,
+                         unsigned kind, struct str uid, struct dicom_writer *w)
+{
+    return kind == OBJECT_REPORT ? dicom_report_write(c, source, uid, w)
+                                 : dicom_heatmap_write(c, source, picture, uid, w);
+}
+
+/* Twice: the instance is named after all that is in it. */
+static bool make(struct call *c, const struct image *image, struct dicom_source *source,
+                 struct diagnosis_object *object)
+{
+    struct dicom_picture picture = { 0 };
+    struct dicom_writer w;
+    if (!dicom_source_film(c, image, source) ||
+        (object->kind == OBJECT_HEATMAP && !dicom_heatmap_draw(c, image, source, &picture)))
+        return false;
+    bool ok = write_object(c, source, &picture, object->kind, S(UID_NOT_YET), &w);
+    struct str uid = ok ? uid_of(dicom_writer_bytes(&w), &c->arena) : STR_NULL;
+    dicom_writer_release(&w);
+    if (!ok)
+        return false;
+    ok = write_object(c, source, &picture, object->kind, uid, &w);
+    if (ok)
+        object->bytes = arena_copy(&c->arena, dicom_writer_bytes(&w));
+    dicom_writer_release(&w);
+    return ok;
+}
+
+static bool make_loaded(struct call *c, struct dicom_source *source, struct diagnosis_object *object)
+{
+    struct image image;
+    if (source->file.file_type != FILE_DICOM)
+        return fail(c, E_CONFLICT, "the film is no DICOM file: there is nothing that a DICOM object could refer to");
+    db_release(c);
+    if (!image_open(c, &source->file, &image))
+        return false;
+    bool ok = make(c, &image, source, object);
+    return image_close(c, &image) && ok;
+}
+
+bool diagnosis_dicom(struct call *c, struct diagnosis_object *object)
+{
+    struct dicom_source source;
+    return dicom_source_load(c, object->id, &source) && make_loaded(c, &source, object);
+}
+
+bool diagnosis_dicom_store(struct call *c, struct diagnosis_object *object, struct image_file *out)
+{
+    struct dicom_source source;
+    struct upload_details details;
+    if (!dicom_source_load(c, object->id, &source))
+        return false;
+    if (source.d.is_shadow)
+        return fail(c, E_CONFLICT, "what a shadow says is not put where others see it");
+    if (!make_loaded(c, &source, object))
+        return false;
+    struct str name =
+        arena_format(&c->arena, "diagnosis-%" PRId64 "-%s.dcm", object->id, diagnosis_object_kinds[object->kind - 1]);
+    struct spooled *file = spool_begin(c, c->app->files, name, object->bytes.len, &c->error);
+    if (!file)
+        return false;
+    if (!spool_write(file, object->bytes, &c->error)) {
+        spool_drop(file);
+        return false;
+    }
+    spool_finish(file);
+    schema_clear(&upload_details_schema, &details);
+    return upload_store(c, file, &details, source.file.uploaded_by, out);
+}

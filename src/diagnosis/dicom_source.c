@@ -1,0 +1,251 @@
+/* dicom_source.c - what a DICOM object says of patient, study, series and of how the result stands. */
+#include "diagnosis/dicom_source.h"
+
+#include "base/zone.h"
+#include "dicom/uid.h"
+#include "records/filing.h"
+#include "schema/json.h"
+
+#include <math.h>
+#include <stdio.h>
+
+/* ---- rows ---- */
+
+static const struct field judgement_fields[] = {
+    FIELD(struct dicom_judgement, decision, .choices = review_decisions, .type = "ReviewDecision",
+          .doc = "What was decided."),
+    FIELD(struct dicom_judgement, findings, .of = &finding_schema, .flags = NULLABLE, .max = FINDINGS_MAX,
+          .doc = "What it should have said."),
+    FIELD(struct dicom_judgement, comment, .flags = NULLABLE, .doc = "In the reader's words."),
+    FIELD(struct dicom_judgement, reviewer_id, .doc = "The account that judged."),
+    FIELD(struct dicom_judgement, reviewed_at, .doc = "When."),
+};
+static const struct schema judgement_schema = SCHEMA("DicomJudgement", struct dicom_judgement, judgement_fields);
+
+struct kept_gate {
+    struct str reason, text;
+};
+static const struct field gate_fields[] = {
+    FIELD(struct kept_gate, reason, .flags = NULLABLE, .doc = "For programs."),
+    FIELD(struct kept_gate, text, .flags = NULLABLE, .doc = "For people."),
+};
+static const struct schema gate_schema = SCHEMA("DicomGate", struct kept_gate, gate_fields);
+
+struct kept {
+    struct list findings, reviews;
+    struct kept_gate gate;
+};
+static const struct field kept_fields[] = {
+    FIELD(struct kept, findings, .of = &finding_schema, .flags = NULLABLE, .doc = "As it is kept."),
+    FIELD(struct kept, reviews, .of = &judgement_schema, .flags = NULLABLE, .doc = "As they are kept."),
+    FIELD_OBJECT(struct kept, gate, .of = &gate_schema, .flags = NULLABLE, .doc = "As it is kept."),
+};
+static const struct schema kept_schema = SCHEMA("DicomKept", struct kept, kept_fields);
+
+struct reader {
+    struct str full_name, department;
+};
+static const struct field reader_fields[] = {
+    FIELD(struct reader, full_name, .doc = "As in User."),
+    FIELD(struct reader, department, .flags = NULLABLE, .doc = "As in User."),
+};
+static const struct schema reader_schema = SCHEMA("DicomReader", struct reader, reader_fields, .table = "users");
+
+static bool read_kept(struct call *c, const struct diagnosis *d, struct kept *out)
+{
+    uint64_t given;
+    struct str json = arena_format(&c->arena, "{\"findings\":%.*s,\"reviews\":%.*s,\"gate\":%.*s}",
+                                   STR_FMT(d->findings.text.len ? d->findings.text : S("null")),
+                                   STR_FMT(d->reviews.text.len ? d->reviews.text : S("null")),
+                                   STR_FMT(d->gate.text.len ? d->gate.text : S("null")));
+    schema_clear(&kept_schema, out);
+    if (json_decode(c, json, &kept_schema, out, false, &given))
+        return true;
+    error_clear(&c->error);
+    return fail(c, E_CONFLICT, "this result is kept in a form that is not written as DICOM");
+}
+
+/* A full name as people write it is no PN of components (PS3.5 6.2.1): all of it is the first one. */
+static struct str person_name(struct arena *arena, struct str full_name)
+{
+    struct str name = arena_copy(arena, full_name.len ? full_name : S("unknown"));
+    for (ptrdiff_t i = 0; i < name.len; i++)
+        if (name.at[i] == '^' || name.at[i] == '=')
+            ((char *)name.at)[i] = ' ';
+    return name;
+}
+
+/* Later words of one reader take the place of earlier ones. */
+static bool judge(struct call *c, const struct kept *kept, struct dicom_source *source)
+{
+    const struct dicom_judgement *all = kept->reviews.items;
+    struct dicom_judgement *last = arena_array(&c->arena, struct dicom_judgement, kept->reviews.count + 1);
+    ptrdiff_t count = 0, confirmed = 0;
+    for (ptrdiff_t i = 0; i < kept->reviews.count; i++) {
+        bool is_last = true;
+        for (ptrdiff_t k = i + 1; k < kept->reviews.count; k++)
+            is_last = is_last && all[k].reviewer_id != all[i].reviewer_id;
+        if (!is_last)
+            continue;
+        struct dicom_judgement *one = &last[count++];
+        struct reader reader;
+        *one = all[i];
+        enum found found = db_find(c, &reader_schema, &reader, "where users.id = ?", V(one->reviewer_id));
+        if (found == FAILED)
+            return false;
+        one->reader = person_name(&c->arena, found == FOUND ? reader.full_name : STR_NULL);
+        one->department = found == FOUND ? reader.department : STR_NULL;
+        confirmed += one->decision == REVIEW_CONFIRMED;
+        source->is_rejected = source->is_rejected || one->decision == REVIEW_REJECTED;
+        source->at = one->reviewed_at;
+    }
+    source->judgements = (struct list){ .items = last, .count = count };
+    source->is_verified = count > 0 && confirmed == count && !source->is_withdrawn;
+    return true;
+}
+
+bool dicom_source_load(struct call *c, int64_t id, struct dicom_source *out)
+{
+    struct kept kept;
+    *out = (struct dicom_source){ 0 };
+    if (!diagnosis_load(c, id, &out->d))
+        return false;
+    unsigned status = out->d.status;
+    if (status != DIAGNOSIS_COMPLETED && status != DIAGNOSIS_REVIEWED && status != DIAGNOSIS_WITHDRAWN)
+        return fail(c, E_CONFLICT, "it has no result that could be written");
+    out->is_withdrawn = status == DIAGNOSIS_WITHDRAWN;
+    out->at = out->d.finished_at;
+    if (!model_load(c, out->d.model_id, &out->model) || !card_read(c, out->model.card.text, &out->card) ||
+        !read_kept(c, &out->d, &kept) || !judge(c, &kept, out))
+        return false;
+    out->findings = kept.findings;
+    out->refusal = kept.gate.text;
+    out->version = 1 + kept.reviews.count + out->is_withdrawn;
+    return image_file_load(c, out->d.image_file_id, &out->file);
+}
+
+const char *dicom_source_standing(const struct dicom_source *source)
+{
+    if (source->is_withdrawn)
+        return "WITHDRAWN";
+    if (source->is_rejected)
+        return "REJECTED";
+    if (source->is_verified)
+        return "confirmed by a reader";
+    return source->judgements.count ? "corrected by a reader" : "not reviewed";
+}
+
+/* ---- the film ---- */
+
+bool dicom_source_film(struct call *c, const struct image *image, struct dicom_source *source)
+{
+    struct str ignored;
+    if (!image->dicom || source->file.file_type != FILE_DICOM)
+        return fail(c, E_CONFLICT, "the film is no DICOM file: there is nothing that a DICOM object could refer to");
+    const struct dicom_dataset *root = image->dicom->root;
+    filing_settle_text(c, source->file.uploaded_by, image->dicom, &ignored);
+    source->film = root;
+    if (source->file.study_id <= 0 || !dicom_uid(root, DICOM_SOPClassUID, &source->class_uid) ||
+        !dicom_uid(root, DICOM_SOPInstanceUID, &source->instance_uid) ||
+        !dicom_uid(root, 0x0020000D /* Study Instance UID */, &source->study_uid) ||
+        !dicom_uid(root, 0x0020000E /* Series Instance UID */, &source->series_uid))
+        return fail(c, E_CONFLICT, "the film belongs to no study: there is none that a DICOM object could be put into");
+    return true;
+}
+
+/* ---- what all objects hold ---- */
+
+/* As the film has it; also where it has none, as far as it is of Type 2. */
+static void copy(struct call *c, struct dicom_writer *w, const struct dicom_source *source, uint32_t tag)
+{
+    dicom_put(w, tag, dicom_text_first(source->film, tag, &c->arena));
+}
+
+static void copy_if_there(struct call *c, struct dicom_writer *w, const struct dicom_source *source, uint32_t tag)
+{
+    struct str text = dicom_text_first(source->film, tag, &c->arena);
+    if (text.len)
+        dicom_put(w, tag, text);
+}
+
+static void put_moment(struct dicom_writer *w, uint32_t tag, struct instant at, bool is_time)
+{
+    char text[INSTANT_TEXT_MAX], packed[INSTANT_TEXT_MAX];
+    int len = 0;
+    ptrdiff_t size = instant_write(zone_shown(at), text); /* 2026-01-05T14:30:22.123456Z */
+    for (ptrdiff_t i = is_time ? 11 : 0; i < (is_time ? 19 : 10) && i < size; i++)
+        if (text[i] != '-' && text[i] != ':')
+            packed[len++] = text[i];
+    dicom_put(w, tag, (struct str){ packed, len });
+}
+
+static struct str series_description(struct call *c, const struct dicom_source *source, enum diagnosis_object_kind kind)
+{
+    const char *mark = source->is_withdrawn ? "WITHDRAWN " : source->is_rejected ? "REJECTED " : "";
+    return arena_format(&c->arena, "%s%s%s: %.*s %.*s", mark, source->d.research_only ? "Research AI " : "AI ",
+                        kind == OBJECT_REPORT ? "result" : "evidence map", STR_FMT(source->d.model_name),
+                        STR_FMT(source->d.model_version));
+}
+
+static void put_group_8(struct call *c, struct dicom_writer *w, const struct dicom_source *source,
+                        const struct dicom_about *about)
+{
+    if (about->kind == OBJECT_HEATMAP)
+        dicom_put(w, 0x00080008 /* Image Type */, S("DERIVED\\SECONDARY"));
+    dicom_put(w, DICOM_SOPClassUID, str_from(about->class_uid));
+    dicom_put(w, DICOM_SOPInstanceUID, about->instance_uid);
+    copy(c, w, source, 0x00080020 /* Study Date */);
+    put_moment(w, 0x00080023 /* Content Date */, source->at, false);
+    copy(c, w, source, 0x00080030 /* Study Time */);
+    put_moment(w, 0x00080033 /* Content Time */, source->at, true);
+    copy(c, w, source, 0x00080050 /* Accession Number */);
+    dicom_put(w, DICOM_Modality, str_from(about->modality));
+    if (about->kind == OBJECT_HEATMAP)
+        dicom_put(w, 0x00080064 /* Conversion Type */, S("WSD"));
+    dicom_put(w, 0x00080070 /* Manufacturer */, S("Roentgen"));
+    copy(c, w, source, 0x00080090 /* Referring Physician's Name */);
+    copy_if_there(c, w, source, 0x00081030 /* Study Description */);
+    dicom_put(w, 0x0008103E /* Series Description */, series_description(c, source, about->kind));
+    dicom_put(w, 0x00081090 /* Manufacturer's Model Name */, S("Roentgen"));
+    if (about->put_group_8)
+        about->put_group_8(c, w, source);
+}
+
+void dicom_source_begin(struct call *c, struct dicom_writer *w, const struct dicom_source *source,
+                        const struct dicom_about *about)
+{
+    struct str series = arena_format(&c->arena, "roentgen/series/%s/%.*s/%.*s", diagnosis_object_kinds[about->kind - 1],
+                                     STR_FMT(source->d.diagnosis_uuid), STR_FMT(source->d.model_digest));
+    dicom_writer_begin(w, about->max_bytes, &c->hold, str_from(about->class_uid), about->instance_uid);
+    put_group_8(c, w, source, about);
+    copy(c, w, source, DICOM_PatientName);
+    copy(c, w, source, 0x00100020 /* Patient ID */);
+    copy_if_there(c, w, source, 0x00100021 /* Issuer of Patient ID */);
+    copy(c, w, source, 0x00100030 /* Patient's Birth Date */);
+    copy(c, w, source, 0x00100040 /* Patient's Sex */);
+    copy_if_there(c, w, source, 0x00101010 /* Patient's Age */);
+    dicom_put(w, 0x0020000D /* Study Instance UID */, source->study_uid);
+    dicom_put(w, 0x0020000E /* Series Instance UID */, uid_of(series, &c->arena));
+    copy(c, w, source, 0x00200010 /* Study ID */);
+    dicom_put_integer(w, 0x00200011 /* Series Number */, about->series_number);
+    dicom_put_integer(w, 0x00200013 /* Instance Number */, source->version);
+}
+
+void dicom_source_put_reference(struct dicom_writer *w, const struct dicom_source *source)
+{
+    dicom_put(w, 0x00081150 /* Referenced SOP Class UID */, source->class_uid);
+    dicom_put(w, 0x00081155 /* Referenced SOP Instance UID */, source->instance_uid);
+    if (source->file.number_of_frames > 1)
+        dicom_put_integer(w, 0x00081160 /* Referenced Frame Number */, source->d.frame);
+}
+
+void dicom_put_code(struct dicom_writer *w, uint32_t sequence, const struct card_code *code)
+{
+    dicom_put_sequence(w, sequence);
+    dicom_put_item(w);
+    dicom_put(w, 0x00080100 /* Code Value */, code->value);
+    dicom_put(w, 0x00080102 /* Coding Scheme Designator */, code->scheme);
+    dicom_put(w, 0x00080104 /* Code Meaning */, code->meaning);
+    dicom_put_item_end(w);
+    dicom_put_sequence_end(w);
+}

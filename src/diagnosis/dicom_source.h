@@ -1,0 +1,88 @@
+/* dicom_source.h - all that a DICOM object about a diagnosis is made of, and what every such object holds. Private to
+ * diagnosis/.
+ *
+ *     dicom_source_load(c, id, &source)                          // rows: result, model, who judged
+ *     dicom_source_film(c, &image, &source)                      // the film's header
+ *     dicom_source_begin(&w, &source, &about)                    // the file, up to the end of its group 0020
+ */
+#ifndef ROENTGEN_DIAGNOSIS_DICOM_SOURCE_H
+#define ROENTGEN_DIAGNOSIS_DICOM_SOURCE_H
+
+#include "diagnosis/diagnosis.h"
+#include "diagnosis/diagnosis_dicom.h"
+#include "dicom/writer.h"
+#include "imaging/image.h"
+
+/* A reader's last word. */
+struct dicom_judgement {
+    unsigned decision; /* enum review_decision */
+    struct list findings;
+    struct str comment, reader, department; /* `reader`: a PN, never empty */
+    int64_t reviewer_id;
+    struct instant reviewed_at;
+};
+
+struct dicom_source {
+    struct diagnosis d;
+    struct model model;
+    struct card card;
+    struct list findings;   /* struct finding */
+    struct list judgements; /* struct dicom_judgement */
+    struct str refusal;     /* why there is no finding: the gate's sentence; null: there is no such reason */
+    int64_t version;        /* of what is told: 1, and one more for each review and a withdrawal */
+    struct instant at;      /* when it was said last */
+    bool is_verified, is_rejected, is_withdrawn;
+
+    struct image_file file;
+    const struct dicom_dataset *film; /* the header's data set */
+    struct str study_uid, series_uid, class_uid, instance_uid;
+};
+bool dicom_source_load(struct call *c, int64_t id, struct dicom_source *out);
+/* E_CONFLICT: there is nothing that could be referred to. */
+bool dicom_source_film(struct call *c, const struct image *image, struct dicom_source *source);
+/* "REJECTED", "WITHDRAWN", "confirmed by a reader" and so on: for people. */
+const char *dicom_source_standing(const struct dicom_source *source);
+
+/* What differs between the objects. */
+struct dicom_about {
+    enum diagnosis_object_kind kind;
+    const char *class_uid, *modality;
+    int64_t series_number;
+    struct str instance_uid; /* its own */
+    ptrdiff_t max_bytes;
+    /* Of group 0008, between Series Description and group 0010; NULL: nothing. */
+    void (*put_group_8)(struct call *c, struct dicom_writer *w, const struct dicom_source *source);
+};
+/* File, groups 0008 to 0020: what PS3.3 has in the modules Patient, General Study, General or SR Document Series and
+ * General Equipment, and the dates of the content. */
+void dicom_source_begin(struct call *c, struct dicom_writer *w, const struct dicom_source *source,
+                        const struct dicom_about *about);
+/* Referenced SOP Class and Instance UID, and the frame where the film has several: of an item. */
+void dicom_source_put_reference(struct dicom_writer *w, const struct dicom_source *source);
+/* A code sequence of one item. */
+void dicom_put_code(struct dicom_writer *w, uint32_t sequence, const struct card_code *code);
+/* Codes: CODE_ROW in a table of constants, CODE as an argument. */
+#define CODE_TEXT(literal) \
+    { \
+        "" literal, (ptrdiff_t)sizeof(literal) - 1 \
+    }
+#define CODE_ROW(scheme, value, meaning) \
+    { \
+        CODE_TEXT(scheme), CODE_TEXT(value), CODE_TEXT(meaning) \
+    }
+#define CODE(scheme, value, meaning) (&(const struct card_code){ S(scheme), S(value), S(meaning) })
+
+/* Writes the whole object; `instance_uid` is its own. On failure c->error is filled. */
+bool dicom_report_write(struct call *c, const struct dicom_source *source, struct str instance_uid,
+                        struct dicom_writer *w);
+/* The picture of the evidence, drawn once. */
+struct dicom_picture {
+    int64_t width, height;
+    const uint8_t *at; /* R, G, B */
+};
+bool dicom_heatmap_draw(struct call *c, const struct image *image, const struct dicom_source *source,
+                        struct dicom_picture *out);
+bool dicom_heatmap_write(struct call *c, const struct dicom_source *source, const struct dicom_picture *picture,
+                         struct str instance_uid, struct dicom_writer *w);
+
+#endif

@@ -1,0 +1,375 @@
+"""What a model said as DICOM: a report and an evidence map that other programs read, the same file for the same
+result, marked where readers object, stored with the study, seen by who sees the film."""
+
+import io
+import json
+import shutil
+import subprocess
+import tempfile
+
+import numpy
+import pydicom
+import pytest
+from PIL import Image
+
+import made
+from support import ROOT, Server, ok, problem, unique
+from test_diagnosis import GOLDEN, SHIPPED, ask, bring, ended, film, upload
+
+DIGITAL_XRAY = "1.2.840.10008.5.1.4.1.1.1.1"
+COMPREHENSIVE_SR = "1.2.840.10008.5.1.4.1.1.88.33"
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+SMALL = ROOT / "tests" / "data" / "models"
+# The surest golden film, so that it has a finding and a map.
+FILM = max((n for n in GOLDEN["films"] if not GOLDEN["films"][n].get("refused")),
+           key=lambda n: GOLDEN["films"][n]["probability"]["pytorch"])
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("house"), MODEL_PROCESSES="1", TIME_ZONE="Asia/Shanghai")
+    server.init().start()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def chief(house):
+    return house.admin()
+
+
+@pytest.fixture(scope="module")
+def model(chief):
+    return ok(chief.post(f"/diagnosis/models/{bring(chief)['id']}/activate"))
+
+
+def xray(name=FILM, **members):
+    """A golden film as its machine would have sent it."""
+    pixels = numpy.asarray(Image.open(io.BytesIO(film(name))).convert("L"))
+    members = {"SOPClassUID": DIGITAL_XRAY, "Modality": "DX", "PatientName": "Li^Wei=李^伟", "PatientSex": "F",
+               "PatientBirthDate": "19800229", "PatientAge": "046Y", "ImageLaterality": "U", "AccessionNumber": "A-77",
+               "ReferringPhysicianName": "Wang^An", "StudyID": "S1", "StudyDescription": "胸部 chest", **members}
+    return made.image(pixels, **members)
+
+
+@pytest.fixture(scope="module")
+def asked(chief, model):
+    """The film's header, and what was said of it."""
+    content = xray()
+    file = made.send(chief, content)
+    assert file["study_id"], file
+    number = ask(chief, file["id"], model_id=model["id"])["id"]
+    told = ended(chief, number)
+    assert told["findings"] and told["has_heatmap"], told
+    return pydicom.dcmread(io.BytesIO(content)), told
+
+
+def fetched(api, number, kind="report", but=()):
+    answer = api.get(f"/diagnosis/{number}/dicom", params={"kind": kind})
+    assert answer.status_code == 200 and answer.headers["content-type"] == "application/dicom", answer.text
+    assert f"diagnosis-{number}-{kind}.dcm" in answer.headers["content-disposition"]
+    checked(answer.content, but)
+    return answer.content, pydicom.dcmread(io.BytesIO(answer.content))
+
+
+def checked(content, but=()):
+    """dciodvfy (dicom3tools) finds no error in it. `but`: those in which it is wrong."""
+    if not shutil.which("dciodvfy"):
+        pytest.fail("dciodvfy is missing: script/bootstrap --test")
+    with tempfile.NamedTemporaryFile(suffix=".dcm") as file:
+        file.write(content)
+        file.flush()
+        said = subprocess.run(["dciodvfy", "-new", file.name], capture_output=True)
+    lines = (said.stdout + said.stderr).decode(errors="replace").splitlines()
+    errors = [line for line in lines if line.startswith("Error") and not any(what in line for what in but)]
+    assert not errors, errors
+
+
+def concept(item):
+    name = item.get("ConceptNameCodeSequence")
+    return (name[0].CodingSchemeDesignator, name[0].CodeValue) if name else None
+
+
+def value(item):
+    kind = item.ValueType
+    if kind == "NUM":
+        measured = item.MeasuredValueSequence[0]
+        return float(measured.NumericValue), measured.MeasurementUnitsCodeSequence[0].CodeValue
+    if kind == "CODE":
+        code = item.ConceptCodeSequence[0]
+        return code.CodingSchemeDesignator, code.CodeValue, code.CodeMeaning
+    if kind == "IMAGE":
+        return item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID
+    if kind == "SCOORD":
+        return item.GraphicType, [float(x) for x in item.GraphicData]
+    return {"TEXT": "TextValue", "UIDREF": "UID", "PNAME": "PersonName"}.get(kind) and str(
+        getattr(item, {"TEXT": "TextValue", "UIDREF": "UID", "PNAME": "PersonName"}[kind])
+    )
+
+
+def below(item, scheme, code):
+    """All children of this concept."""
+    return [child for child in item.get("ContentSequence", []) if concept(child) == (scheme, code)]
+
+
+def values(item, scheme, code):
+    return [value(child) for child in below(item, scheme, code)]
+
+
+def groups(report):
+    return [g for m in below(report, "DCM", "126010") for g in below(m, "DCM", "125007")]
+
+
+def words(report):
+    [container] = below(report, "UMLS", "C0034375")
+    return {concept(item)[1]: value(item) for item in container.ContentSequence}
+
+
+def test_a_report_says_whose_film_and_refers_to_it(chief, asked):
+    header, told = asked
+    _, report = fetched(chief, told["id"])
+    assert report.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.1" and report.SpecificCharacterSet == "ISO_IR 192"
+    assert report.SOPClassUID == report.file_meta.MediaStorageSOPClassUID == COMPREHENSIVE_SR
+    assert report.SOPInstanceUID == report.file_meta.MediaStorageSOPInstanceUID
+    assert report.SOPInstanceUID.startswith("2.25.") and report.SeriesInstanceUID.startswith("2.25.")
+    for keyword in ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "PatientAge", "StudyInstanceUID",
+                    "StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName", "StudyID",
+                    "StudyDescription"):
+        assert report[keyword].value == header[keyword].value, keyword
+    assert report.SeriesInstanceUID != header.SeriesInstanceUID and report.Modality == "SR"
+    assert (report.CompletionFlag, report.VerificationFlag, report.InstanceNumber) == ("COMPLETE", "UNVERIFIED", 1)
+    assert "VerifyingObserverSequence" not in report
+    assert report.SeriesDescription == "Research AI result: chest-pneumonia 1.0.0"
+    [study] = report.CurrentRequestedProcedureEvidenceSequence
+    [series] = study.ReferencedSeriesSequence
+    [instance] = series.ReferencedSOPSequence
+    assert study.StudyInstanceUID == header.StudyInstanceUID
+    assert series.SeriesInstanceUID == header.SeriesInstanceUID
+    assert (instance.ReferencedSOPClassUID, instance.ReferencedSOPInstanceUID) == (DIGITAL_XRAY, header.SOPInstanceUID)
+    utc = numpy.datetime64(told["finished_at"].rstrip("Z")) + numpy.timedelta64(8, "h")
+    assert report.ContentDate == str(utc)[:10].replace("-", "")
+    assert report.ContentTime == str(utc)[11:19].replace(":", "")
+
+
+def test_a_report_says_what_was_found_and_by_what(chief, asked, model):
+    header, told = asked
+    _, report = fetched(chief, told["id"])
+    assert concept(report) == ("DCM", "126000")
+    template = report.ContentTemplateSequence[0]
+    assert (template.MappingResource, template.TemplateIdentifier) == ("DCMR", "1500")
+    assert values(report, "DCM", "121049") == [("RFC5646", "en", "English")]
+    assert values(report, "DCM", "121005") == [("DCM", "121007", "Device")]
+    assert values(report, "DCM", "121013") == ["chest-pneumonia"]
+    assert values(report, "DCM", "121016") == [model["digest"]]
+    assert values(report, "DCM", "121058") == [("SCT", "363679005", "Imaging procedure")]
+    [library] = below(report, "DCM", "111028")
+    [group] = below(library, "DCM", "126200")
+    [shown] = group.ContentSequence
+    assert value(shown) == header.SOPInstanceUID and shown.ValueType == "IMAGE"
+    assert values(shown, "DCM", "121139") == [("DCM", "DX", "Digital Radiography")]
+    assert values(shown, "DCM", "110910") == [(header.Rows, "{pixels}")]
+    assert values(shown, "DCM", "110911") == [(header.Columns, "{pixels}")]
+
+    [finding], [group] = told["findings"], groups(report)
+    assert group.ContentTemplateSequence[0].TemplateIdentifier == "1501"
+    assert values(group, "DCM", "121071") == [("SCT", "233604007", finding["code"]["meaning"])]
+    [(certainty, unit)] = values(group, "DCM", "111012")
+    assert abs(certainty - 100 * finding["probability"]) < 1e-9 and unit == "%"
+    assert values(group, "99ROENTGEN", "THRESHOLD") == [(pytest.approx(55), "%")]
+    assert values(group, "99ROENTGEN", "REACHED") == [("SCT", "373066001", "Yes")]
+    assert values(group, "DCM", "111001") == ["chest-pneumonia"] and values(group, "DCM", "111003") == ["1.0.0"]
+    assert set(values(group, "DCM", "111002")) == {
+        f"model SHA-256: {told['model_digest']}", f"input SHA-256: {told['input_sha256']}",
+        f"preparation: {told['preparation']}", f"runtime: {told['runtime']}",
+    }
+    assert values(group, "DCM", "121112") == [header.SOPInstanceUID]
+    said = words(report)
+    assert said["STANDING"] == "not reviewed" and said["RESEARCH_ONLY"].startswith("Research use only")
+    assert said["INTENDED_USE"] == json.loads((SHIPPED / "card.json").read_text())["intended_use"]
+
+
+def test_an_evidence_map_is_what_the_server_draws(chief, asked):
+    header, told = asked
+    content, image = fetched(chief, told["id"], "heatmap")
+    assert image.SOPClassUID == SECONDARY_CAPTURE and image.Modality == "OT" and image.ConversionType == "WSD"
+    assert list(image.ImageType) == ["DERIVED", "SECONDARY"] and image.StudyInstanceUID == header.StudyInstanceUID
+    assert image.PatientName == header.PatientName and image.PatientID == header.PatientID
+    [source] = image.SourceImageSequence
+    assert (source.ReferencedSOPClassUID, source.ReferencedSOPInstanceUID) == (DIGITAL_XRAY, header.SOPInstanceUID)
+    assert source.PurposeOfReferenceCodeSequence[0].CodeValue == "121322"
+    assert "no lesions" in image.DerivationDescription and "Research use only" in image.DerivationDescription
+    assert "BurnedInAnnotation" not in image  # the film does not say
+    drawn = chief.get(f"/diagnosis/{told['id']}/heatmap")
+    assert (image.pixel_array == numpy.asarray(Image.open(io.BytesIO(drawn.content)).convert("RGB"))).all()
+    assert fetched(chief, told["id"], "heatmap")[0] == content
+    assert fetched(chief, told["id"])[1].SeriesInstanceUID != image.SeriesInstanceUID
+
+
+def test_what_is_true_of_the_films_pixels_is_true_of_the_maps(chief, model):
+    content = xray(BurnedInAnnotation="YES", LossyImageCompression="01", PatientOrientation=["L", "F"],
+                   ImageLaterality="R")
+    told = ended(chief, ask(chief, made.send(chief, content)["id"], model_id=model["id"])["id"])
+    _, image = fetched(chief, told["id"], "heatmap")
+    assert (image.BurnedInAnnotation, image.LossyImageCompression) == ("YES", "01")
+    assert list(image.PatientOrientation) == ["L", "F"] and image.Laterality == "R"
+
+
+def test_it_is_stored_with_the_study_once_and_seen_by_who_sees_the_film(house, chief, model):
+    doctor, other = (house.account("doctor", admin=chief) for _ in range(2))
+    reader = house.account("radiologist", admin=chief)
+    file = made.send(doctor, xray())
+    number = ask(doctor, file["id"], model_id=model["id"])["id"]
+    ended(doctor, number)
+    path = f"/diagnosis/{number}/dicom"
+    problem(other.get(path), 404)
+    problem(other.post(path), 404 if "ai.review" in ok(other.get("/auth/me"))["permissions"] else 403)
+    problem(house.account("technician", admin=chief).get(path), 403)
+    for kind in ("report", "heatmap"):
+        content, wanted = fetched(doctor, number, kind)
+        answer = reader.post(path, params={"kind": kind})
+        stored = ok(answer, 201)
+        assert answer.headers["location"] == f"/api/v1/image-files/{stored['id']}"
+        assert (stored["study_id"], stored["status"]) == (file["study_id"], "UPLOADED"), stored
+        assert stored["sop_instance_uid"] == wanted.SOPInstanceUID
+        assert stored["uploaded_by"] == doctor.id  # whose film it is
+        assert reader.get(f"/image-files/{stored['id']}/download").content == content
+        again = ok(reader.post(path, params={"kind": kind}), 200)
+        assert again["id"] == stored["id"] and again["already_stored"]
+        ok(doctor.get(f"/image-files/{stored['id']}"))
+        problem(other.get(f"/image-files/{stored['id']}"), 404)
+    study = ok(doctor.get(f"/studies/{file['study_id']}"))
+    assert (study["number_of_series"], study["number_of_instances"]) == (3, 3) and not study["conflict"]
+
+
+def test_it_is_verified_only_where_readers_agree(house, chief, model):
+    content = xray(InstitutionName="上海医院")
+    number = ask(chief, made.send(chief, content)["id"], model_id=model["id"])["id"]
+    said = ended(chief, number)["findings"]
+    first, second = (house.account("radiologist", admin=chief, full_name=name) for name in ("Zhao^Min=x", "孙 丽"))
+    path = f"/diagnosis/{number}/review"
+    before = fetched(chief, number)[1]
+    told = ok(first.post(path, json={"decision": "CONFIRMED", "comment": "as I see it"}))
+    report = fetched(chief, number)[1]
+    assert report.VerificationFlag == "VERIFIED" and report.InstanceNumber == 2
+    assert report.SOPInstanceUID != before.SOPInstanceUID and report.SeriesInstanceUID == before.SeriesInstanceUID
+    [observer] = report.VerifyingObserverSequence
+    assert str(observer.VerifyingObserverName) == "Zhao Min x"
+    assert observer.VerifyingOrganization in ("上海医院", *filter(None, [ok(first.get("/auth/me")).get("department")]))
+    moment = numpy.datetime64(told["reviews"][0]["reviewed_at"].rstrip("Z")) + numpy.timedelta64(8, "h")
+    assert str(observer.VerificationDateTime) == str(moment)[:19].translate(str.maketrans("", "", "-:T")) + "+0800"
+    assert words(report)["STANDING"] == "confirmed by a reader"
+    assert words(report)["121106"].startswith("CONFIRMED by Zhao Min x, ")
+    assert words(report)["121106"].endswith("+0800: as I see it")
+
+    corrected = [{"code": said[0]["code"], "label": "no pneumonia", "positive": False}]
+    ok(second.post(path, json={"decision": "MODIFIED", "findings": corrected}))
+    report = fetched(chief, number)[1]
+    assert report.VerificationFlag == "UNVERIFIED" and "VerifyingObserverSequence" not in report
+    assert words(report)["STANDING"] == "corrected by a reader"
+    model_says, reader_says = groups(report)
+    assert values(reader_says, "DCM", "121005") == [("DCM", "121006", "Person")]
+    assert values(reader_says, "DCM", "121008") == ["孙 丽"] and not values(reader_says, "DCM", "111001")
+    assert values(reader_says, "99ROENTGEN", "PRESENT") == [("SCT", "373067005", "No")]
+    assert not values(reader_says, "DCM", "111012")  # a reader gives no probability
+    assert values(model_says, "99ROENTGEN", "REACHED") == [("SCT", "373066001", "Yes")]
+
+    ok(second.post(path, json={"decision": "CONFIRMED"}))  # a reader's last word counts
+    report = fetched(chief, number)[1]
+    assert report.VerificationFlag == "VERIFIED" and len(report.VerifyingObserverSequence) == 2
+    assert len(groups(report)) == 1
+
+
+def test_what_was_rejected_or_withdrawn_says_so_and_is_never_verified(house, chief, model):
+    number = ask(chief, made.send(chief, xray())["id"], model_id=model["id"])["id"]
+    ended(chief, number)
+    first, second = (house.account("radiologist", admin=chief) for _ in range(2))
+    path = f"/diagnosis/{number}/review"
+    ok(first.post(path, json={"decision": "CONFIRMED"}))
+    ok(second.post(path, json={"decision": "REJECTED", "comment": "this is the heart"}))
+    report = fetched(chief, number)[1]
+    assert report.VerificationFlag == "UNVERIFIED" and report.CompletionFlag == "COMPLETE"
+    assert report.SeriesDescription.startswith("REJECTED ")
+    assert words(report)["STANDING"].startswith("REJECTED") and "this is the heart" in words(report)["121106"]
+    assert fetched(chief, number, "heatmap")[1].DerivationDescription.startswith("REJECTED")
+    stored = ok(chief.post(f"/diagnosis/{number}/dicom"), 201)
+    ok(chief.post(f"/diagnosis/{number}/withdraw", json={"reason": "the film of another person"}))
+    report = fetched(chief, number)[1]
+    assert report.VerificationFlag == "UNVERIFIED" and report.SeriesDescription.startswith("WITHDRAWN ")
+    assert words(report)["STANDING"].startswith("WITHDRAWN") and "another person" in words(report)["STANDING"]
+    later = ok(chief.post(f"/diagnosis/{number}/dicom"), 201)
+    assert later["id"] != stored["id"] and later["series_id"] == stored["series_id"]
+    assert later["instance_number"] > stored["instance_number"]
+
+
+def test_what_cannot_be_written_is_refused_in_words(chief, model):
+    raster = ask(chief, upload(chief, film(FILM), description="no DICOM"), model_id=model["id"])["id"]
+    ended(chief, raster)
+    for kind in ("report", "heatmap"):
+        assert "no DICOM file" in problem(chief.get(f"/diagnosis/{raster}/dicom", params={"kind": kind}), 409)["detail"]
+        problem(chief.post(f"/diagnosis/{raster}/dicom", params={"kind": kind}), 409)
+    problem(chief.get(f"/diagnosis/{raster}/dicom", params={"kind": "seg"}), 422)
+    problem(chief.get(f"/diagnosis/{10**9}/dicom"), 404)
+    noise = numpy.random.default_rng(7).integers(0, 256, (300, 300), dtype=numpy.uint8)
+    content = made.image(noise, SOPClassUID=DIGITAL_XRAY, Modality="DX")
+    told = ended(chief, ask(chief, made.send(chief, content)["id"], model_id=model["id"])["id"])
+    assert told["findings"] == [] and told["gate"]
+    _, report = fetched(chief, told["id"])
+    assert words(report)["NO_FINDING"] == told["gate"]["text"] and not groups(report)
+    problem(chief.get(f"/diagnosis/{told['id']}/dicom", params={"kind": "heatmap"}), 409)
+
+
+def card_of(name, version, task, labels, outputs):
+    return {
+        "format": 1, "name": name, "version": version, "title": name, "task": task,
+        "input": {"name": "image", "size": [8, 8], "colour": "gray", "fit": "squash", "resample": "area",
+                  "range": [0, 1]},
+        "outputs": outputs, "labels": labels, "modality": ["DX"], "intended_use": "tests", "research_only": True,
+        "licence": "none",
+    }
+
+
+def small_model(chief, file, card):
+    return ok(chief.post(f"/diagnosis/models/{bring(chief, (SMALL / file).read_bytes(), card)['id']}/activate"))
+
+
+def test_text_of_strangers_stays_text(house, chief):
+    name = unique("strange-")
+    labels = [
+        {"code": {"scheme": "99X\\Y", "value": "亮=^1\u0085", "meaning": "明亮\\bright\u009b" + "很" * 40},
+         "label": "bright\n\u0085\\" + "长" * 80, "label_zh": "明", "threshold": 0.0},
+        {"code": {"scheme": "99X", "value": "dark", "meaning": "Dark"}, "label": "dark", "threshold": 1.0},
+    ]
+    card = card_of(name, "1.2", "multi-label", labels,
+                   [{"name": "probability", "role": "probability"}, {"name": "evidence", "role": "evidence"}])
+    card["intended_use"] = "测试\n" + "x" * 1900
+    model = small_model(chief, "brightness.onnx", card)
+    pixels = numpy.full((8, 8), 200, dtype=numpy.uint8)
+    content = made.image(pixels, SOPClassUID=DIGITAL_XRAY, Modality="DX", PatientName="王^小东",
+                         StudyDescription="a" * 64, WindowCenter=128, WindowWidth=256)
+    number = ask(chief, made.send(chief, content)["id"], model_id=model["id"])["id"]
+    assert ended(chief, number)["status"] == "COMPLETED"
+    # It counts bytes; PS3.5 6.2 says that lengths are of characters.
+    _, report = fetched(chief, number, but=["Length invalid for this VR"])
+    first, second = groups(report)
+    assert values(first, "DCM", "121071") == [("99X/Y", "亮=^1", ("明亮/bright " + "很" * 40)[:64])]
+    assert values(first, "99ROENTGEN", "LABEL") == ["bright\n \\" + "长" * 80]
+    assert values(second, "99ROENTGEN", "REACHED") == [("SCT", "373067005", "No")]
+    assert values(report, "DCM", "121013") == [name] and values(first, "DCM", "111003") == ["1.2"]
+    assert str(report.PatientName) == "王^小东" and report.SeriesDescription.endswith("1.2")
+    assert words(report)["INTENDED_USE"] == card["intended_use"]
+    long = "注" * 2000
+    ok(house.account("radiologist", admin=chief).post(f"/diagnosis/{number}/review",
+                                                      json={"decision": "REJECTED", "comment": long}))
+    _, report = fetched(chief, number, but=["Length invalid for this VR"])
+    assert words(report)["121106"].endswith(long)
+
+
+def test_what_a_shadow_says_is_not_stored(chief, model):
+    card = json.loads((SHIPPED / "card.json").read_text())
+    card["version"] = "1.0.9"
+    shadow = bring(chief, card=card)
+    ok(chief.post(f"/diagnosis/models/{shadow['id']}/shadow"))
+    number = ask(chief, made.send(chief, xray())["id"], model_id=shadow["id"])["id"]
+    ended(chief, number)
+    fetched(chief, number)
+    assert "shadow" in problem(chief.post(f"/diagnosis/{number}/dicom"), 409)["detail"]
