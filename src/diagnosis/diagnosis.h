@@ -66,7 +66,7 @@ struct diagnosis {
     int64_t run_us;
     struct json reviews; /* a list: {"decision", "findings", "comment", "reviewer_id", "reviewed_at"} */
     unsigned verdict;    /* enum review_decision of the last of them; 0: none */
-    int64_t job_id, asked_by;
+    int64_t job_id, asked_by, rule_id;
     struct instant queued_at, started_at, finished_at;
 };
 extern const struct schema diagnosis_schema;
@@ -89,6 +89,9 @@ bool diagnosis_ask(struct call *c, const struct diagnosis_wish *wish, struct dia
  * struct diagnosis_asked, at least one. E_CONFLICT: there is none; E_INVALID: more than DIAGNOSES_AT_ONCE images. */
 enum { DIAGNOSES_AT_ONCE = 500 };
 bool diagnosis_ask_study(struct call *c, const struct diagnosis_wish *wish, struct list *out);
+/* The same by a rule (rule.h), whoever sees the image. Of one that has gone it is not asked: diagnosis_id 0. */
+bool diagnosis_ask_by_rule(struct call *c, const struct diagnosis_wish *wish, const struct model *model,
+                           int64_t rule_id, struct diagnosis_asked *out);
 /* E_NOT_FOUND, also of what the caller may not see. */
 bool diagnosis_load(struct call *c, int64_t id, struct diagnosis *out);
 /* Inside transactions. E_CONFLICT: it has ended; it has no result to judge. E_FORBIDDEN: to cancel what others have

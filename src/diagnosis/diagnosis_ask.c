@@ -14,7 +14,7 @@ struct asked {
     struct str model_name, model_version, model_digest;
     bool research_only, is_shadow;
     unsigned status, priority;
-    int64_t job_id, asked_by;
+    int64_t job_id, asked_by, rule_id;
     struct instant queued_at;
 };
 #define A(member, ...) FIELD(struct asked, member, .doc = "As in Diagnosis.", __VA_ARGS__)
@@ -33,6 +33,7 @@ static const struct field asked_fields[] = {
     A(priority, .choices = job_priorities),
     A(job_id, .flags = 0),
     A(asked_by, .flags = 0),
+    A(rule_id, .flags = 0),
     A(queued_at, .flags = 0),
 };
 static const struct schema asked_schema = SCHEMA("DiagnosisAsked", struct asked, asked_fields, .table = "diagnoses");
@@ -77,7 +78,7 @@ static enum found find_same(struct call *c, int64_t image_file_id, int64_t frame
 }
 
 static bool put(struct call *c, const struct diagnosis_wish *wish, const struct model *model,
-                const struct image_file *file, int64_t *id)
+                const struct image_file *file, int64_t rule_id, int64_t *id)
 {
     struct asked row = { .diagnosis_uuid = crypto_uuid_text(&c->arena),
                          .image_file_id = file->id,
@@ -91,6 +92,7 @@ static bool put(struct call *c, const struct diagnosis_wish *wish, const struct 
                          .status = DIAGNOSIS_QUEUED,
                          .priority = wish->priority,
                          .asked_by = call_user(c) ? call_user(c) : INTEGER_NULL,
+                         .rule_id = rule_id,
                          .queued_at = clock_now() };
     if (!db_insert(c, &asked_schema, &row, id))
         return false;
@@ -105,7 +107,7 @@ static bool put(struct call *c, const struct diagnosis_wish *wish, const struct 
 
 /* The image is locked: one at a time for each, or two who ask at once would both be first. */
 static bool ask(struct call *c, const struct diagnosis_wish *wish, const struct model *model,
-                const struct image_file *file, struct diagnosis_asked *out)
+                const struct image_file *file, int64_t rule_id, struct diagnosis_asked *out)
 {
     *out = (struct diagnosis_asked){ .image_file_id = file->id };
     if (!wish->force) {
@@ -114,7 +116,7 @@ static bool ask(struct call *c, const struct diagnosis_wish *wish, const struct 
             return found == FOUND;
     }
     out->is_new = true;
-    return put(c, wish, model, file, &out->diagnosis_id);
+    return put(c, wish, model, file, rule_id, &out->diagnosis_id);
 }
 
 #define LOCK_IMAGE "select id from image_files where id = ?"
@@ -133,7 +135,19 @@ bool diagnosis_ask(struct call *c, const struct diagnosis_wish *wish, struct dia
     struct gate_subject subject = subject_of(&file);
     audit_about(c, 0, file.patient_id);
     return find_model(c, wish, &subject, &model) && may_be_asked(c, &model, &subject) &&
-           ask(c, wish, &model, &file, out);
+           ask(c, wish, &model, &file, INTEGER_NULL, out);
+}
+
+bool diagnosis_ask_by_rule(struct call *c, const struct diagnosis_wish *wish, const struct model *model,
+                           int64_t rule_id, struct diagnosis_asked *out)
+{
+    struct image_file file;
+    *out = (struct diagnosis_asked){ .image_file_id = wish->image_file_id };
+    if (!db_lock(c, LOCK_IMAGE, V(wish->image_file_id)))
+        return false;
+    enum found found =
+        db_find(c, &image_file_schema, &file, "where f.id = ? and " IN_SIGHT("f"), V(wish->image_file_id));
+    return found == FOUND ? ask(c, wish, model, &file, rule_id, out) : found == NONE;
 }
 
 /* ---- of a study ---- */
@@ -193,7 +207,7 @@ static bool ask_if_suited(struct call *c, const struct diagnosis_wish *wish, int
     if (!choose(c, wish, &file, choice))
         return false;
     return !choice->is_suited ||
-           ask(c, wish, &choice->model, &file, (struct diagnosis_asked *)out->items + out->count++);
+           ask(c, wish, &choice->model, &file, INTEGER_NULL, (struct diagnosis_asked *)out->items + out->count++);
 }
 
 bool diagnosis_ask_study(struct call *c, const struct diagnosis_wish *wish, struct list *out)

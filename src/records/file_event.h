@@ -8,7 +8,8 @@
 /* Inside the transaction of the change; the row as it is now, or was before it was deleted. */
 static inline bool image_file_tell(struct call *c, enum event_type type, const struct image_file *file)
 {
-    return event_put(c, &(struct event){ .type = type,
+    return (type != EVENT_FILE_STORED || jobs_file_stored(&c->app->jobs, c, file->id, file->study_id)) &&
+           event_put(c, &(struct event){ .type = type,
                                          .file_id = file->id,
                                          .study_id = file->study_id,
                                          .state = choice_text(file_statuses, file->status) });

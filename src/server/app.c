@@ -4,6 +4,7 @@
 #include "site/audit.h"
 #include "people/lockout.h"
 #include "server/endpoints.h"
+#include "diagnosis/rule.h"
 #include "records/filing.h"
 #include "server/health.h"
 #include "server/places.h"
@@ -173,7 +174,8 @@ static bool open_serving(struct app *app, struct error *error)
     text_release(&document);
     if (!audit_open(app->db, &app->audit, error) || !thumbnails_open(app, &app->thumbnails, error))
         return false;
-    app->jobs = (struct jobs){ thumbnails_want, app->thumbnails };
+    app->jobs.thumbnail = thumbnails_want;
+    app->jobs.thumbnails = app->thumbnails;
     return work_open_listening(app, error) &&
            (!app->webhook_hosts || webhook_watch_open(app, &app->webhook_watch, error)) &&
            places_open(app, &app->places, error) && prober_open(app, &app->prober, error);
@@ -260,6 +262,7 @@ bool app_open(struct app *app, bool serving)
     blob_reserve(app->files, app->config.storage_reserve_bytes);
     if (!authority_open(app->config.secret_key, &app->authority, &error))
         return complain(&error, "tokens");
+    app->jobs.stored = rules_file_stored;
     if (serving && !app_open_redis(app, app->log, &error))
         return complain(&error, "REDIS_URL");
     if (serving && !app_open_models(app, &error))

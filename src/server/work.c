@@ -2,7 +2,7 @@
 #include "server/work.h"
 
 #include "celery/relay.h"
-#include "diagnosis/diagnosis.h"
+#include "diagnosis/rule.h"
 #include "intake/import_job.h"
 #include "jobs/clean.h"
 #include "jobs/sight.h"
@@ -20,7 +20,7 @@
 const struct job_kind *const work_kinds[] = {
     &mail_send_kind, &password_reset_kind, &task_backup,       &trash_mark,         &renewal_kind,   &task_purge,
     &task_scrub,     &task_sweep,          &task_audit,        &import_kind,        &sessions_clean, &idempotency_clean,
-    &jobs_clean,     &events_clean,        &webhook_send_kind, &diagnosis_run_kind,
+    &jobs_clean,     &events_clean,        &webhook_send_kind, &diagnosis_run_kind, &rules_kind,
 };
 const int work_kind_count = (int)(sizeof(work_kinds) / sizeof(work_kinds[0]));
 

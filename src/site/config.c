@@ -108,6 +108,9 @@ const struct setting config_rows[] = {
     ROW(model_timeout_s, DURATION, "MODEL_TIMEOUT", "30s", .min = 1, .max = 3600, .group = "Models",
         .doc = "Longest time for loading a model and for one run, and longest wait for a process."),
 
+    ROW(diagnosis_quiet_s, DURATION, "DIAGNOSIS_QUIET", "10s", .min = 0, .max = 86400, .group = "Models",
+        .doc = "A study is complete when no image has come for so long: then rules (POST /diagnosis/rules) ask models "
+               "of it. A rule that says how many images it expects need not wait."),
     ROW(secret_key, TEXT, "SECRET_KEY", NULL, .flags = SETTING_SECRET | SETTING_REQUIRED, .min = 32, .max = 1000,
         .group = "Security",
         .doc = "At least 32 random characters. Signs tokens and seals patients' contact data: losing it loses those."),

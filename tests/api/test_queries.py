@@ -20,6 +20,7 @@ SMALL = {
     "trash_work",
     "study_renewals",
     "webhooks",
+    "diagnosis_rules",
     "models",
 }
 FIRST, LAST = 1_700_000_000_000_000, 1_700_000_000_000_000 + ROWS * 1_000_000

@@ -85,6 +85,11 @@ ELSEWHERE = {
     ("diagnosis/diagnosis_ask.c", "select id from image_files where id"): "locks one that is then loaded",
     ("api/diagnosis.c", "d.image_file_id in (select i.id"): "beside diagnosis_in_sight",
     ("diagnosis/opinions.c", "select d.id from image_files i join diagnoses d"): "with diagnosis_in_sight",
+    ("diagnosis/diagnosis_ask.c", "where f.id = ? and {IN_SIGHT"): "a rule asks, whoever sees it; who reads is asked",
+    ("diagnosis/rule_match.c", "coalesce(f.study_date, s.study_date) from image_files"): "the same; a trial sees less",
+    ("diagnosis/rule_match.c", "where f.id = ? and {IN_SIGHT"): "the same",
+    ("diagnosis/rule_run.c", "select count(*) from diagnosis_rules r join studies"): "has a study come whole",
+    ("diagnosis/rule_run.c", "select max(coalesce(f.uploaded_at"): "the same",
     ("diagnosis/diagnosis_run.c", "where f.id = ? and {IN_SIGHT"): "whoever asked saw it; who reads is asked again",
     ("intake/import.c", "where f.sha256 = ? and f.uploaded_by"): "has this account these bytes already",
 }

@@ -1,0 +1,2 @@
+drop table diagnosis_rules;
+alter table diagnoses drop column rule_id;
