@@ -33,8 +33,8 @@ static const struct field checks_fields[] = {
           .doc = "ok, or that work waits for longer than JOBS_WARN_AFTER, that it is of a kind that nobody here "
                  "knows, or that messages which ask for some were rejected."),
     FIELD(struct checks, backup, .flags = NULLABLE,
-          .doc = "ok, or that the last backup failed, or that none could be made at the start; null without "
-                 "BACKUP_SCHEDULE."),
+          .doc = "ok, or that the last backup failed, that none could be made at the start, or that none has succeeded "
+                 "since BACKUP_SCHEDULE came twice; null without that."),
     FIELD(struct checks, redis, .flags = NULLABLE,
           .doc = "ok, or why Redis cannot be used, without which work goes on; null when none is set."),
     FIELD(struct checks, models, .flags = NULLABLE,
@@ -113,18 +113,20 @@ static enum health check_jobs(struct call *c, struct str *say)
  * hang. A server without workers may not have it. */
 static enum health check_backup(struct call *c, struct str *say)
 {
-    struct instant since, last;
+    struct instant since;
+    struct backup_last last;
     const char *words;
-    bool failed = false;
     if (!c->app->config.backup_schedule.len)
         return HEALTH_OK;
     *say = S("ok");
-    if (!backup_last(c, &failed, &last))
+    if (!backup_last(c, &last))
         *say = S("unknown");
-    else if (failed)
+    else if (last.failed)
         *say = S("the last one failed: see /system/jobs?kind=backup.make");
-    else if (c->app->worker && places_backup_is_unfit(c->app->places, &since, &words) && last.us < since.us)
+    else if (c->app->worker && places_backup_is_unfit(c->app->places, &since, &words) && last.ended_at.us < since.us)
         *say = str_from(words);
+    else if (last.late)
+        *say = S("none has succeeded since BACKUP_SCHEDULE came twice: see /system/jobs?kind=backup.make");
     return str_equal(*say, S("ok")) ? HEALTH_OK : HEALTH_DEGRADED;
 }
 

@@ -3,6 +3,8 @@
 #include "upkeep/backup.h"
 #include "upkeep/tasks.h"
 
+#include "jobs/cron.h"
+
 static const struct field backup_made_fields[] = {
     FIELD(struct backup_made, name, .doc = "Its folder in BACKUP_TARGET."),
     FIELD(struct backup_made, files, .doc = "How many files are in it, the database not counted."),
@@ -58,17 +60,36 @@ bool backup_ask(struct call *c, struct job *out)
     return has_place(c) && jobs_put(c, &order, &id) && db_get(c, &job_schema, out, "where j.id = ?", V(id));
 }
 
-bool backup_last(struct call *c, bool *failed, struct instant *at)
+static bool is_late(const struct config *config, struct instant since)
+{
+    struct cron cron;
+    struct error ignored = { 0 };
+    if (instant_is_null(since) || !cron_read(config->backup_schedule, &cron, &ignored))
+        return false;
+    struct instant first = cron_next(&cron, since), second = cron_next(&cron, first);
+    return !instant_is_null(second) && second.us <= clock_now().us;
+}
+
+bool backup_last(struct call *c, struct backup_last *out)
 {
     struct cursor rows;
-    *failed = false;
-    *at = INSTANT_NULL;
+    struct instant since = INSTANT_NULL;
+    *out = (struct backup_last){ .ended_at = INSTANT_NULL };
     for (db_rows(c, &rows,
                  "select state = 'FAILED', finished_at from jobs where kind = 'backup.make' and state in ('SUCCEEDED', "
                  "'FAILED') order by created_at desc, id desc limit 1");
          cursor_next(&rows);) {
-        *failed = cursor_integer(&rows, 0) != 0;
-        at->us = cursor_integer(&rows, 1);
+        out->failed = cursor_integer(&rows, 0) != 0;
+        out->ended_at.us = cursor_integer(&rows, 1);
     }
-    return cursor_close(&rows);
+    if (!cursor_close(&rows))
+        return false;
+    enum found found = db_find_integer(c, &since.us,
+                                       "select finished_at from jobs where kind = 'backup.make' and state = "
+                                       "'SUCCEEDED' order by created_at desc, id desc limit 1");
+    if (found == NONE)
+        found = db_find_integer(
+            c, &since.us, "select created_at from jobs where kind = 'backup.make' order by created_at, id limit 1");
+    out->late = found == FOUND && is_late(&c->app->config, since);
+    return found != FAILED;
 }

@@ -23,7 +23,8 @@ NAME = re.compile(r"\d{8}T\d{6}\.\d{3}Z")
 def house(tmp_path_factory):
     folder = tmp_path_factory.mktemp("house")
     server = Server(
-        folder, ARCHIVE_URL=f"file://{folder}/archive", BACKUP_TARGET=folder / "target", BACKUP_SCHEDULE="@yearly"
+        folder, ARCHIVE_URL=f"file://{folder}/archive", BACKUP_TARGET=folder / "target", BACKUP_SCHEDULE="@yearly",
+        JOBS_KEEP="36500d",
     )
     server.init().start()
     yield server
@@ -580,6 +581,35 @@ def test_who_has_no_backups_hears_of_it(new_server, tmp_path):
     ok(chief.post("/system/backup"), 202)
     ended(chief, "backup.make", "FAILED")
     assert "the last one failed" in health()["checks"]["backup"]
+
+
+def test_who_has_only_old_backups_hears_of_it(house):
+    """Also when the last one never ends. The schedule is a yearly one."""
+    years = "3 * 366 * 86400 * 1000000"
+
+    def health():
+        return ok(house.client().get("/health/ready"))["checks"]["backup"]
+
+    def make_one():
+        chief = house.admin()
+        ok(chief.post("/system/backup"), 202)
+        ended(chief, "backup.make")
+        assert health() == "ok"
+
+    make_one()
+    house.database.rows(f"update jobs set finished_at = finished_at - {years} where kind = 'backup.make'")
+    assert "since BACKUP_SCHEDULE came twice" in health()
+    make_one()
+    house.database.rows(
+        "update jobs set state = 'RUNNING', finished_at = null, unique_key = null, "
+        f"created_at = created_at - {years} where kind = 'backup.make'"
+    )
+    assert "since BACKUP_SCHEDULE came twice" in health()
+    house.database.rows(
+        f"update jobs set state = 'CANCELLED', created_at = created_at + {years} where kind = 'backup.make'"
+    )
+    assert health() == "ok"
+    make_one()
 
 
 def test_without_a_place_there_is_none(server, admin):
