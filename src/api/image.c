@@ -249,9 +249,11 @@ static const struct endpoint rows[] = {
     { HTTP_GET, "/api/v1/images/{file_id}/rendered", picture_get, &picture_query_schema, NULL, MAY_READ_IMAGES, WORKS,
       .flags = NOT_JSON | TAGGED, IMAGES, .audit = "image_file.rendered", .answers = "image/*",
       .at_once = picture_at_once, .summary = "Shows a frame as a picture",
-      .doc = "Rescaled, windowed and inverted as the file says or as asked for. Overlays are not drawn. The ETag "
-             "stands for the file's content and all parameters. X-Picture-Remark tells what one should know of it: "
-             "that the file's VOI LUT does not use the range it declares, that its rescale or window cannot be read." },
+      .doc =
+          "Rescaled, windowed and inverted as the file says or as asked for. Overlays are not drawn. The ETag "
+          "stands for the file's content and all parameters. X-Picture-Remark tells what one should know of it: "
+          "that the file's VOI LUT does not use the range it declares, that its rescale or window cannot be read, that "
+          "its ICC profile is not used." },
     { HTTP_GET, "/api/v1/images/{file_id}/metadata", metadata_get, &metadata_query, NULL, MAY_READ_IMAGES, WORKS,
       .flags = NOT_JSON, IMAGES, .audit = "image_file.metadata", .answers = "application/dicom+json, application/json",
       .summary = "Shows the header",

@@ -24,5 +24,8 @@ bool frame_histogram_of(struct call *c, const struct image *image, int64_t numbe
     out->unit = unit.len ? arena_copy(&c->arena, unit) : STR_NULL;
     out->remark =
         image->dicom ? header_doubts_text(image->dicom, number, DOUBT_VALUES, REMARK_BYTES_MAX, &c->arena) : STR_NULL;
+    if (result.remark[0])
+        out->remark = out->remark.len ? arena_format(&c->arena, "%.*s; %s", STR_FMT(out->remark), result.remark)
+                                      : arena_copy(&c->arena, str_from(result.remark));
     return true;
 }

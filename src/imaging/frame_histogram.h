@@ -16,7 +16,8 @@
 struct frame_histogram {
     struct histogram counted;
     struct str unit;   /* of the values; null: as stored */
-    struct str remark; /* what of the header says what values stand for and cannot be read; null: nothing */
+    struct str remark; /* what of the header says what values stand for and cannot be read, or of
+                        * the ICC profile; null: nothing */
 };
 bool frame_histogram_of(struct call *c, const struct image *image, int64_t number, struct frame_histogram *out);
 

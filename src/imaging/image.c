@@ -203,6 +203,57 @@ bool image_encoded(struct call *c, const struct image *image, int64_t number, st
     return put_together(c, &frame, &out->bytes);
 }
 
+/* ---- the ICC profile (PS3.3 C.11.15) ---- */
+
+enum {
+    ICC_PROFILE = 0x00282000,
+    OPTICAL_PATHS = 0x00480105,         /* Optical Path Sequence */
+    OPTICAL_PATH_ID = 0x00480106,       /* Optical Path Identifier */
+    OPTICAL_PATH_OF_FRAME = 0x00480207, /* Optical Path Identification Sequence */
+    DIMENSION_ORGANIZATION_TYPE = 0x00209311,
+};
+
+/* The item of the Optical Path Sequence that frame `number` was taken along (C.8.12.5): the only one; the one that its
+ * functional groups name; where there are none (TILED_FULL) paths follow one another (C.7.6.17.3). NULL: none. */
+static const struct dicom_dataset *optical_path(struct call *c, const struct dicom_object *object, int64_t frames,
+                                                int64_t number)
+{
+    const struct dicom_node *paths = dicom_find(object->root, OPTICAL_PATHS);
+    int64_t count = paths ? paths->item_count : 0;
+    if (count <= 1)
+        return dicom_item(object->root, OPTICAL_PATHS, 0);
+    struct str type = dicom_text_first(object->root, DIMENSION_ORGANIZATION_TYPE, &c->arena);
+    if (str_equal(type, S("TILED_FULL")))
+        return frames % count ? NULL : dicom_item(object->root, OPTICAL_PATHS, (number - 1) / (frames / count));
+    struct str name =
+        dicom_text_first(dicom_functional_group(object, OPTICAL_PATH_OF_FRAME, number), OPTICAL_PATH_ID, &c->arena);
+    for (const struct dicom_dataset *path = paths->items; name.len && path; path = path->next)
+        if (str_equal(dicom_text_first(path, OPTICAL_PATH_ID, &c->arena), name))
+            return path;
+    return NULL;
+}
+
+/* A copy: the file may fail while it is read, which only its view survives. */
+static bool take_profile(struct call *c, const struct image *image, int64_t number, struct decode_job *job)
+{
+    const struct pixel_format *format = &job->format;
+    if (format->samples == 1 && format->photometric != PALETTE_COLOR)
+        return true;
+    struct str profile = dicom_bytes(image->dicom->root, ICC_PROFILE);
+    const struct dicom_dataset *path = profile.len ? NULL : optical_path(c, image->dicom, format->frames, number);
+    if (path)
+        profile = dicom_bytes(path, ICC_PROFILE);
+    job->profile = profile.len > 0 ? profile : STR_NULL;
+    if (profile.len <= 0 || profile.len > COLOUR_PROFILE_MAX) /* of such a one only the length is told */
+        return true;
+    if (!hold_more(&c->hold, profile.len, &c->error))
+        return false;
+    job->profile = arena_copy(&c->arena, profile);
+    return true;
+}
+
+/* ---- jobs ---- */
+
 bool image_job(struct call *c, const struct image *image, int64_t number, struct decode_job *job)
 {
     struct frame_source frame;
@@ -217,7 +268,7 @@ bool image_job(struct call *c, const struct image *image, int64_t number, struct
     if (!find_frame(c, image, number, &job->format, &frame))
         return false;
     job->first_bit = frame.first_bit;
-    return place_pieces(c, &frame, job);
+    return take_profile(c, image, number, job) && place_pieces(c, &frame, job);
 }
 
 /* Samples of a frame are as many as its format says, and are held before they are made; of other results the size is

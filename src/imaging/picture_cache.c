@@ -7,7 +7,7 @@
 #include "schema/json.h"
 
 /* Part of every key: raised when the same parameters give another picture. */
-#define RENDERER "3"
+#define RENDERER "4"
 
 bool picture_key(struct call *c, const struct image_file *file, const struct picture_query *query,
                  struct result_key *key)
@@ -53,6 +53,15 @@ struct str picture_of_kept(struct str kept, struct str *remark)
     return str_slice(kept, end, kept.len);
 }
 
+/* What the header gives rise to, and what the decoder found. */
+static struct str joined(struct call *c, struct str of_header, struct str of_decoder)
+{
+    if (!of_header.len || !of_decoder.len)
+        return of_header.len ? of_header : of_decoder;
+    struct str both = arena_format(&c->arena, "%.*s; %.*s", STR_FMT(of_header), STR_FMT(of_decoder));
+    return both.len <= REMARK_MAX ? both : of_header;
+}
+
 static bool render_now(struct call *c, const struct image_file *file, const struct picture_query *query,
                        struct str *kept)
 {
@@ -67,7 +76,9 @@ static bool render_now(struct call *c, const struct image_file *file, const stru
     job.kind = DECODE_RENDER;
     job.presentation = presentation;
     ok = ok && image_run(c, &job, &result);
-    struct str remark = ok ? presentation_remark(c, image.dicom, query, presentation, REMARK_MAX) : STR_NULL;
+    struct str remark =
+        ok ? joined(c, presentation_remark(c, image.dicom, query, presentation, REMARK_MAX), str_from(result.remark))
+           : STR_NULL;
     ok = image_close(c, &image) && ok;
     if (ok)
         *kept = kept_of(c, result.bytes, remark);

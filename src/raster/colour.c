@@ -1,8 +1,9 @@
-/* colour.c - RGB, YBR and palette colour to RGB of 8 bits (PS3.3 C.7.6.3.1.2).
+/* colour.c - RGB, YBR and palette colour to RGB of 8 bits (PS3.3 C.7.6.3.1.2), and on to sRGB.
  *
  * No modality or VOI transformation applies to colour (PS3.4 N.2): what the file holds is what is shown, cut to its
  * upper 8 bits.
  */
+#include "raster/colour_profile.h"
 #include "raster/picture.h"
 
 /* The upper 8 bits: 0xAB00 and 0xABAB are both 0xAB. Fewer than 8 are stretched. */
@@ -53,7 +54,6 @@ static void draw_colour(const struct picture_rows *rows, int64_t y, uint8_t *out
             out[i] = upper8(sample_bits(layout, rows->at, from + i), layout->bits);
     if (is_ybr(layout->photometric))
         ybr_to_rgb(out, rows->width);
-    invert(rows, out);
 }
 
 /* Y1 Y2 Cb Cr for two pixels of a row, one after another through the frame; both get the colour that was sampled with
@@ -70,13 +70,19 @@ static void draw_subsampled(const struct picture_rows *rows, int64_t y, uint8_t 
         out[3 * x + 2] = is_whole ? at[4 * pair + 3] : 128;
     }
     ybr_to_rgb(out, rows->width);
-    invert(rows, out);
 }
 
 static void draw_palette(const struct picture_rows *rows, int64_t y, uint8_t *out)
 {
     for (int64_t x = 0; x < rows->width; x++)
         memcpy(out + 3 * x, rows->palette + 3 * sample_bits(&rows->layout, rows->at, y * rows->width + x), 3);
+}
+
+static void draw_shown(const struct picture_rows *rows, int64_t y, uint8_t *out)
+{
+    rows->draw_colours(rows, y, out);
+    if (rows->profile)
+        colour_profile_apply(rows->profile, out, out, rows->width);
     invert(rows, out);
 }
 
@@ -101,7 +107,7 @@ static bool open_palette(struct picture_rows *rows, struct error *error)
             double stored = sample_number(&rows->layout, (uint64_t)value);
             rows->palette[3 * value + i] = upper8(lut_entry(&luts[i], stored), luts[i].bits);
         }
-    rows->draw8 = draw_palette;
+    rows->draw_colours = draw_palette;
     return true;
 }
 
@@ -109,6 +115,7 @@ bool rows_open_colour(struct picture_rows *rows, struct error *error)
 {
     const struct sample_layout *layout = &rows->layout;
     rows->channels = 3;
+    rows->draw8 = draw_shown;
     if (layout->kind != SAMPLE_INTEGER)
         return error_set(error, E_INVALID, "colour in floating-point numbers cannot be shown");
     if (layout->samples == 1)
@@ -118,6 +125,6 @@ bool rows_open_colour(struct picture_rows *rows, struct error *error)
                          layout->photometric == YBR_RCT ? "YBR_RCT" : "YBR_PARTIAL_420");
     if (layout->samples != 3)
         return error_set(error, E_INVALID, "pixels of %d samples (CMYK, ARGB) cannot be shown", layout->samples);
-    rows->draw8 = layout->subsampled ? draw_subsampled : draw_colour;
+    rows->draw_colours = layout->subsampled ? draw_subsampled : draw_colour;
     return true;
 }

@@ -147,6 +147,7 @@ static void fill_request(struct errand *e)
     }
     request->world.count = job->presentation->world.count;
     request->world.first = job->presentation->world.first;
+    request->profile_bytes = job->profile.len;
 }
 
 static bool write_at(int fd, const void *bytes, int64_t len, int64_t *offset)
@@ -157,7 +158,7 @@ static bool write_at(int fd, const void *bytes, int64_t len, int64_t *offset)
     return true;
 }
 
-/* The part of the request that varies in size: pieces, then the LUTs in use. */
+/* The part of the request that varies in size: pieces, then the LUTs in use, then the profile. */
 static bool write_tables(const struct errand *e, int memory)
 {
     enum { AT_ONCE = 256 };
@@ -177,6 +178,8 @@ static bool write_tables(const struct errand *e, int memory)
     if (ok && e->request.world.count > 0)
         ok = write_at(memory, e->job->presentation->world.values, e->request.world.count * (int64_t)sizeof(double),
                       &offset);
+    if (ok && e->request.profile_bytes > 0 && e->request.profile_bytes <= COLOUR_PROFILE_MAX)
+        ok = write_at(memory, e->job->profile.at, e->request.profile_bytes, &offset);
     return ok;
 }
 
@@ -229,6 +232,15 @@ static bool is_histogram(const struct histogram *h)
            isfinite(h->sd) && h->count >= 0;
 }
 
+/* What a decoder says reaches clients, so it is text whatever was done to it. */
+static void make_printable(char *words, size_t room)
+{
+    words[room - 1] = '\0';
+    for (char *c = words; *c; c++)
+        if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e)
+            *c = '?';
+}
+
 /* Copies what was made; from then on it no longer changes. */
 static bool read_result(struct errand *e, const struct boxed *process, struct arena *arena)
 {
@@ -254,6 +266,7 @@ static bool read_result(struct errand *e, const struct boxed *process, struct ar
     made->format = e->flavour == DECODER_RASTER ? r->format : e->job->format;
     made->format.syntax = e->flavour == DECODER_RASTER ? NULL : e->job->format.syntax;
     made->decoded = r->decoded;
+    memcpy(made->remark, r->remark, sizeof(made->remark));
     made->width = r->width;
     made->height = r->height;
     return true;
@@ -307,14 +320,11 @@ static enum attempt died(struct errand *e, int status)
                    sigdescr_np(WTERMSIG(status)));
 }
 
-/* The decoder's own words, about the file. They reach clients, so they are text whatever was done to it. Memory it
- * lacked may be short for a moment only, or wasted by earlier files. */
+/* The decoder's own words, about the file. Memory it lacked may be short for a moment only, or wasted by earlier
+ * files. */
 static enum attempt refused(struct errand *e)
 {
-    char *message = e->reply.message;
-    for (char *c = message; *c; c++)
-        if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e)
-            *c = '?';
+    const char *message = e->reply.message;
     switch (e->reply.code) {
     case E_INVALID:
     case E_NOT_FOUND:
@@ -377,6 +387,8 @@ static enum attempt attempt(struct errand *e, struct decoder_slot *slot, struct 
         answer = decoder_receive(&process, e->request.number, timeout_us, &e->reply);
     if (answer != BOXED_ANSWERED)
         return unanswered(e, slot, answer);
+    make_printable(e->reply.message, sizeof(e->reply.message));
+    make_printable(e->reply.remark, sizeof(e->reply.remark));
     if (e->reply.code == E_NONE)
         return is_result(e) && read_result(e, &process, arena) ? DONE
                : e->error->code                                ? REFUSED
@@ -414,7 +426,7 @@ bool decoder_run(struct decoder_pool *pool, const struct decode_job *job, struct
                  struct decode_result *result, struct error *error)
 {
     struct errand e = { .pool = pool, .job = job, .input = -1, .result = result, .error = error };
-    result->trouble[0] = '\0';
+    result->trouble[0] = result->remark[0] = '\0';
     if (!pool)
         return error_set(error, E_UNAVAILABLE, "pictures are decoded only by a server that runs");
     if (!check_job(&e))

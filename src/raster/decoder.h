@@ -61,13 +61,18 @@ struct decode_job {
     int64_t max_pixels;
     /* Of DECODE_RENDER; DECODE_HISTOGRAM takes what values stand for. The caller's; else NULL. */
     const struct presentation *presentation;
+    /* The ICC profile of a frame in colour, for who renders or counts it; null: none. Raster files bring their own. */
+    struct str profile;
 };
+
+enum { DECODE_REMARK_BYTES = 160 };
 
 struct decode_result {
     struct str bytes;           /* in the arena */
     struct pixel_format format; /* of the samples: also for raster files, whose rows and columns are only known now */
     struct decoded_format decoded;
-    int64_t width, height; /* of the rendered picture */
+    int64_t width, height;            /* of the rendered picture */
+    char remark[DECODE_REMARK_BYTES]; /* what whoever looks at it should know; "" if nothing */
     /* Set whatever decoder_run returns: what went wrong that was not the file's fault; "" if nothing. */
     char trouble[200];
 };

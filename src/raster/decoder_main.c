@@ -1,5 +1,6 @@
 /* decoder_main.c - the decoder process: reads requests from its socket until that closes. */
 #include "base/sandbox.h"
+#include "raster/colour_profile.h"
 #include "raster/decoder_work.h"
 #include "raster/vips.h"
 
@@ -19,6 +20,7 @@ static bool set_up(const struct decoder_setup *setup, int memory, struct decoder
                                      setup->flavour == DECODER_RASTER };
     mallopt(M_MMAP_THRESHOLD, KEPT_BLOCK_BYTES);
     mallopt(M_TRIM_THRESHOLD, KEPT_FREE_BYTES);
+    colour_profiles_open();
     return decoder_desk_open(desk, memory, setup->max_result_bytes, error) &&
            (setup->flavour != DECODER_RASTER || vips_open(&vips, error)) && sandbox_enter(&limits, error);
 }

@@ -4,7 +4,7 @@
  * descriptor of the file, read-only, and a reply to each. In the shared memory:
  *
  *   0             REQUEST_BYTES
- *   | pieces, LUTs | result ................... |
+ *   | pieces, LUTs, profile | result .......... |
  *     server writes  decoder writes
  */
 #ifndef ROENTGEN_RASTER_DECODER_PROTOCOL_H
@@ -14,7 +14,7 @@
 #include "raster/decoder.h"
 
 enum { DECODER_PIECES_MAX = 65536, DECODER_LUTS = 5 };
-enum { DECODER_REQUEST_BYTES = 4 << 20 }; /* holds the most pieces and LUTs */
+enum { DECODER_REQUEST_BYTES = 8 << 20 }; /* holds the most pieces and LUTs, and a profile */
 enum { DECODER_RESULT_KEPT = 8 << 20 };   /* result pages that stay between jobs */
 #define DECODER_MAGIC 0x726f656eu
 
@@ -42,7 +42,7 @@ struct decoder_request {
     int64_t pieces; /* of them in the shared memory, from its start; 0: the whole file */
     int64_t page, max_pixels;
     /* struct presentation as far as its first LUT; those with a count follow the pieces, one after another: modality,
-     * VOI, palette; then the table of values. */
+     * VOI, palette; then the table of values, then the ICC profile. */
     _Alignas(double) char presentation[offsetof(struct presentation, modality)];
     struct decoder_lut {
         int32_t count, first, bits;
@@ -50,6 +50,7 @@ struct decoder_request {
     struct {
         int32_t count, first;
     } world;
+    int64_t profile_bytes; /* of the ICC profile, which comes last; more than COLOUR_PROFILE_MAX: it is left out */
 };
 
 struct decoder_reply {
@@ -61,6 +62,7 @@ struct decoder_reply {
     struct pixel_format format; /* without the pointer to its syntax */
     struct decoded_format decoded;
     char message[ERROR_MESSAGE_MAX];
+    char remark[DECODE_REMARK_BYTES];
 };
 
 #endif

@@ -2,6 +2,7 @@
 #include "raster/decoder_work.h"
 
 #include "base/file_view.h"
+#include "raster/colour_profile.h"
 #include "raster/raster_file.h"
 
 #include <errno.h>
@@ -21,7 +22,9 @@ struct work {
     struct str encoded;
     struct file_view view;
     void *gathered;
-    void *samples; /* where they are not the result themselves */
+    void *samples;                        /* where they are not the result themselves */
+    const struct colour_profile *profile; /* of what is rendered or counted; NULL: none */
+    const char *remark;                   /* for whoever looks at it; NULL: nothing */
 };
 
 /* ---- the desk ---- */
@@ -35,6 +38,8 @@ bool decoder_desk_open(struct decoder_desk *desk, int memory, int64_t max_result
     desk->request = request;
     desk->result = NULL;
     desk->result_bytes = 0;
+    desk->profile_bytes = STR_NULL;
+    desk->profile = NULL;
     desk->max_result_bytes = max_result_bytes;
     return true;
 }
@@ -150,6 +155,11 @@ static bool open_encoded(struct work *w)
 
 /* ---- output ---- */
 
+static bool needs_presentation(const struct decoder_request *request)
+{
+    return request->kind == DECODE_RENDER || request->kind == DECODE_HISTOGRAM;
+}
+
 static void take_lut(struct lut *to, const struct decoder_lut *from, const char *desk, int64_t *offset)
 {
     int32_t count = from->count < 0 ? 0 : from->count > LUT_ENTRIES_MAX ? LUT_ENTRIES_MAX : from->count;
@@ -158,6 +168,34 @@ static void take_lut(struct lut *to, const struct decoder_lut *from, const char 
     to->bits = from->bits;
     memcpy(to->entries, desk + *offset, (size_t)count * sizeof(to->entries[0]));
     *offset += count * (int64_t)sizeof(to->entries[0]);
+}
+
+static void keep_profile(struct decoder_desk *desk, struct str bytes)
+{
+    colour_profile_close(desk->profile);
+    free((char *)desk->profile_bytes.at);
+    desk->profile = NULL;
+    desk->profile_bytes = STR_NULL;
+    char *copy = bytes.len <= COLOUR_PROFILE_MAX ? malloc((size_t)bytes.len) : NULL;
+    if (copy) {
+        memcpy(copy, bytes.at, (size_t)bytes.len);
+        desk->profile_bytes = (struct str){ copy, bytes.len };
+        bytes = desk->profile_bytes;
+    }
+    desk->profile = colour_profile_open(bytes, PROFILE_RGB8, &desk->profile_trouble);
+}
+
+/* `at`: where it lies, if it is not too large. */
+static void take_profile(struct work *w, const char *at)
+{
+    struct decoder_desk *desk = w->desk;
+    struct str bytes = { at, (ptrdiff_t)w->request->profile_bytes };
+    if (bytes.len <= 0)
+        return;
+    if (bytes.len > COLOUR_PROFILE_MAX || !str_equal(desk->profile_bytes, bytes))
+        keep_profile(desk, bytes);
+    w->profile = desk->profile;
+    w->remark = desk->profile_trouble;
 }
 
 static void take_presentation(struct work *w)
@@ -173,6 +211,7 @@ static void take_presentation(struct work *w)
     r->world.count = count < 0 ? 0 : count > LUT_ENTRIES_MAX ? LUT_ENTRIES_MAX : count;
     r->world.first = w->request->world.first;
     memcpy(r->world.values, w->desk->request + offset, (size_t)r->world.count * sizeof(r->world.values[0]));
+    take_profile(w, w->desk->request + offset + (size_t)r->world.count * sizeof(r->world.values[0]));
 }
 
 static bool put_result(struct work *w, const void *bytes, int64_t len)
@@ -213,14 +252,16 @@ static void *sample_room(struct work *w, int64_t bytes)
 
 static bool finish(struct work *w, const void *at, int64_t bytes, const struct decoded_format *decoded)
 {
-    struct samples samples = { at, (ptrdiff_t)bytes, w->format, *decoded };
+    struct samples samples = { at, (ptrdiff_t)bytes, w->format, *decoded, w->profile };
     w->reply->format = w->format;
     w->reply->format.syntax = NULL;
     w->reply->decoded = *decoded;
     if (w->request->kind == DECODE_PROBE)
         return true;
-    if (w->request->kind != DECODE_SAMPLES)
+    if (w->request->kind != DECODE_SAMPLES) {
+        snprintf(w->reply->remark, sizeof(w->reply->remark), "%s", w->remark ? w->remark : "");
         return show(w, &samples);
+    }
     w->reply->bytes = bytes;
     return true;
 }
@@ -298,7 +339,10 @@ static bool work_on_raster(struct work *w)
     void *at = probe || !fits ? NULL : sample_room(w, bytes);
     if (renders && w->format.bits_allocated == 8 && !w->format.is_signed)
         show_as_stored(&w->desk->presentation);
-    bool ok = (at || probe) && raster_file_read(file, at, w->error) && finish(w, at, bytes, &decoded);
+    bool ok = (at || probe) && raster_file_read(file, at, w->error);
+    if (ok && needs_presentation(w->request))
+        w->profile = raster_file_profile(file, &w->remark);
+    ok = ok && finish(w, at, bytes, &decoded);
     raster_file_close(file);
     return ok;
 }
@@ -309,7 +353,7 @@ void decoder_work(struct decoder_desk *desk, const struct decoder_request *reque
     struct work w = { .desk = desk, .request = request, .fd = fd, .format = request->format, .error = &error };
     *reply = (struct decoder_reply){ .magic = DECODER_MAGIC, .number = request->number };
     w.reply = reply;
-    if (request->kind == DECODE_RENDER || request->kind == DECODE_HISTOGRAM)
+    if (needs_presentation(request))
         take_presentation(&w);
     bool is_frame = request->file_type == FILE_DICOM, ok = (is_frame ? work_on_frame : work_on_raster)(&w);
     if (!file_view_close(&w.view, &error) || !ok) {

@@ -1,41 +1,32 @@
-/* inks.c - by the file's profile (Little CMS), or as ideal inks. */
+/* inks.c - by the file's profile, or as ideal inks. */
 #include "raster/inks.h"
 
+#include "raster/colour_profile.h"
+
+#include <stdlib.h>
+
 struct inks {
-    const struct vips *vips;
-    void *transform; /* NULL: ideal inks */
+    struct colour_profile *profile; /* NULL: ideal inks */
+    const char *trouble;
     int bits;
     bool turned;
 };
 
-/* Little CMS' words for how pixels lie in memory (lcms2.h: colour space, channels, bytes of each), its colour space of
- * inks, its intent. */
-enum { CMYK_BYTES = 6 << 16 | 4 << 3 | 1, CMYK_WORDS = 6 << 16 | 4 << 3 | 2, RGB_BYTES = 4 << 16 | 3 << 3 | 1 };
-enum { SPACE_CMYK = 0x434D594B, INTENT_PERCEPTUAL = 0, PROFILE_MAX = 16 << 20 };
-
-static void *open_transform(const struct vips *vips, struct str profile, int bits)
-{
-    if (!profile.at || profile.len < 128 || profile.len > PROFILE_MAX)
-        return NULL;
-    void *from = vips->profile_open(profile.at, (uint32_t)profile.len), *made = NULL;
-    if (from && vips->profile_space(from) == SPACE_CMYK)
-        made = vips->transform_new(from, bits == 16 ? CMYK_WORDS : CMYK_BYTES, vips->srgb, RGB_BYTES, INTENT_PERCEPTUAL,
-                                   0);
-    if (from)
-        vips->profile_close(from);
-    return made;
-}
-
-struct inks *inks_open(const struct vips *vips, struct str profile, int bits, bool turned)
+struct inks *inks_open(struct str profile, int bits, bool turned)
 {
     struct inks *inks = calloc(1, sizeof(*inks));
     if (!inks)
         abort();
-    inks->vips = vips;
     inks->bits = bits;
     inks->turned = turned;
-    inks->transform = open_transform(vips, profile, bits);
+    if (profile.len)
+        inks->profile = colour_profile_open(profile, bits == 16 ? PROFILE_CMYK16 : PROFILE_CMYK8, &inks->trouble);
     return inks;
+}
+
+const char *inks_trouble(const struct inks *inks)
+{
+    return inks->trouble;
 }
 
 static unsigned char light(unsigned ink, unsigned black, unsigned most)
@@ -49,8 +40,8 @@ void inks_to_rgb(const struct inks *inks, void *four, int64_t pixels, unsigned c
     unsigned char *any = four;
     for (int64_t i = 0; inks->turned && i < pixels * 4 * inks->bits / 8; i++)
         any[i] = (unsigned char)~any[i];
-    if (inks->transform) {
-        inks->vips->transform_do(inks->transform, four, rgb, (uint32_t)pixels);
+    if (inks->profile) {
+        colour_profile_apply(inks->profile, four, rgb, pixels);
         return;
     }
     const unsigned char *bytes = four;
@@ -65,7 +56,6 @@ void inks_close(struct inks *inks)
 {
     if (!inks)
         return;
-    if (inks->transform)
-        inks->vips->transform_free(inks->transform);
+    colour_profile_close(inks->profile);
     free(inks);
 }

@@ -1,7 +1,7 @@
 /* inks.h - raster files in four inks (cyan, magenta, yellow, black) to what a screen shows. Private to raster/, for
  * decoder processes only.
  *
- *     struct inks *inks = inks_open(vips, profile, 16, false); // profile: bytes of an ICC profile; null: there is none
+ *     struct inks *inks = inks_open(profile, 16, false); // profile: bytes of an ICC profile; null: there is none
  *     inks_to_rgb(inks, four, pixels, three);
  *     inks_close(inks);
  *
@@ -12,12 +12,14 @@
 #ifndef ROENTGEN_RASTER_INKS_H
 #define ROENTGEN_RASTER_INKS_H
 
-#include "raster/vips.h"
+#include "base/str.h"
 
 struct inks;
 
 /* `bits` of an ink: 8 or 16, machine order. Never NULL. */
-struct inks *inks_open(const struct vips *vips, struct str profile, int bits, bool turned);
+struct inks *inks_open(struct str profile, int bits, bool turned);
+/* Why the profile is not used; NULL: it is, or there is none. */
+const char *inks_trouble(const struct inks *inks);
 /* Pixels of four inks, which may change, to pixels of three bytes. */
 void inks_to_rgb(const struct inks *inks, void *four, int64_t pixels, unsigned char *rgb);
 void inks_close(struct inks *inks); /* takes NULL */

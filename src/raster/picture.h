@@ -25,6 +25,8 @@ struct picture_rows {
     const void *at;
     struct sample_layout layout;
     const struct presentation *presentation;
+    const struct colour_profile *profile;                                           /* NULL: none */
+    void (*draw_colours)(const struct picture_rows *rows, int64_t y, uint8_t *out); /* as the file has them */
     struct tone tone;
     struct ramp ramp;
     void *table;      /* grey: brightness of each stored value, as wide as what is drawn */

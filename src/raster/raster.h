@@ -21,6 +21,9 @@ extern const char *const file_types[]; /* file_types[FILE_DICOM - 1] is "DICOM",
 
 bool file_is_raster(unsigned type);
 
+/* ICC profiles of more bytes are not used. */
+enum { COLOUR_PROFILE_MAX = 4 << 20 };
+
 enum { SNIFF_BYTES = 512 };
 /* `head`: the first bytes, up to SNIFF_BYTES. DICOM: "DICM" at 128, or without preamble a plausible first element of
  * group 0002 or 0008 (ACR-NEMA style). A ZIP, PDF, executable or anything else is FILE_OTHER; *mime says what it looks

@@ -5,6 +5,7 @@
  */
 #include "raster/raster_file.h"
 
+#include "raster/colour_profile.h"
 #include "raster/exif.h"
 #include "raster/inks.h"
 #include "raster/vips.h"
@@ -27,6 +28,8 @@ struct raster_file {
     int width, height, strip_pixel_bytes; /* as the pipeline gives them, not yet upright */
     int pixel_bytes;                      /* of the samples: fewer, where inks have become colours */
     struct inks *inks;                    /* NULL: it is not in four inks */
+    struct colour_profile *profile;       /* of three colours; NULL: none that is used */
+    bool was_linear;                      /* its numbers were amounts of light, and are not what its profile is about */
     struct error *error;
 };
 
@@ -148,6 +151,16 @@ static bool flatten(struct raster_file *p)
     return next(p, result, &out);
 }
 
+/* What libvips knows to be neither intensities nor inks. */
+static bool to_srgb(struct raster_file *p)
+{
+    struct vips_image *out = NULL;
+    if (is_intensity(p) || is_inks(p))
+        return true;
+    p->was_linear = true;
+    return next(p, p->vips->colourspace(p->image, &out, VIPS_INTERPRETATION_SRGB, VIPS_END), &out);
+}
+
 static bool limit_bands(struct raster_file *p)
 {
     struct vips_image *out = NULL;
@@ -155,21 +168,26 @@ static bool limit_bands(struct raster_file *p)
     return bands == wanted || next(p, p->vips->extract_band(p->image, &out, 0, "n", wanted, VIPS_END), &out);
 }
 
+/* The image's; null: it has none. */
+static struct str embedded_profile(const struct raster_file *p)
+{
+    const void *at = NULL;
+    size_t bytes = 0;
+    if (!p->vips->has_field(p->image, "icc-profile-data") ||
+        p->vips->get_blob(p->image, "icc-profile-data", &at, &bytes) != 0)
+        return STR_NULL;
+    return (struct str){ at, (ptrdiff_t)bytes };
+}
+
 /* Inks become colours when they are fetched: libvips would do it with profiles in files, which nobody here may open. */
 static bool find_inks(struct raster_file *p)
 {
-    struct str profile = STR_NULL;
-    const void *at = NULL;
-    size_t bytes = 0;
     int format = p->vips->format(p->image);
     if (!is_inks(p))
         return true;
     if (format != VIPS_FORMAT_UCHAR && format != VIPS_FORMAT_USHORT)
         return error_set(p->error, E_INVALID, "inks are shown of 8 or 16 bits");
-    if (p->vips->has_field(p->image, "icc-profile-data") &&
-        p->vips->get_blob(p->image, "icc-profile-data", &at, &bytes) == 0)
-        profile = (struct str){ at, (ptrdiff_t)bytes };
-    p->inks = inks_open(p->vips, profile, format == VIPS_FORMAT_USHORT ? 16 : 8,
+    p->inks = inks_open(embedded_profile(p), format == VIPS_FORMAT_USHORT ? 16 : 8,
                         p->request.type == FILE_JPEG && !p->info.has_adobe);
     return true;
 }
@@ -189,7 +207,6 @@ static bool shrink(struct raster_file *p, int width, int height)
 static bool prepare(struct raster_file *p, int fd)
 {
     int width, height;
-    struct vips_image *out = NULL;
     if (!load(p, fd, 1))
         return false;
     int full_width = p->vips->width(p->image), full_height = p->vips->height(p->image);
@@ -204,10 +221,8 @@ static bool prepare(struct raster_file *p, int fd)
     int format = p->vips->format(p->image);
     if (format == VIPS_FORMAT_COMPLEX || format > VIPS_FORMAT_DOUBLE)
         return error_set(p->error, E_INVALID, "pictures of complex numbers cannot be shown");
-    return (drop_extra_bands(p) && flatten(p) && shrink(p, width, height) &&
-            (is_intensity(p) || is_inks(p) ||
-             next(p, p->vips->colourspace(p->image, &out, VIPS_INTERPRETATION_SRGB, VIPS_END), &out)) &&
-            limit_bands(p) && find_inks(p)) ||
+    return (drop_extra_bands(p) && flatten(p) && shrink(p, width, height) && to_srgb(p) && limit_bands(p) &&
+            find_inks(p)) ||
            damaged(p);
 }
 
@@ -355,10 +370,24 @@ bool raster_file_read(struct raster_file *p, void *samples, struct error *error)
     return ok || damaged(p);
 }
 
+const struct colour_profile *raster_file_profile(struct raster_file *p, const char **trouble)
+{
+    struct str bytes = embedded_profile(p);
+    *trouble = p->inks ? inks_trouble(p->inks) : NULL;
+    if (!bytes.len || p->inks || p->profile || p->vips->bands(p->image) != 3)
+        return p->profile;
+    if (p->was_linear)
+        *trouble = "the ICC profile is not used: the colours are amounts of light";
+    else
+        p->profile = colour_profile_open(bytes, PROFILE_RGB8, trouble);
+    return p->profile;
+}
+
 void raster_file_close(struct raster_file *p)
 {
     if (!p)
         return;
+    colour_profile_close(p->profile);
     inks_close(p->inks);
     if (p->vips) {
         if (p->image)

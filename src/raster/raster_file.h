@@ -27,12 +27,17 @@ struct raster_request {
 };
 
 struct raster_file;
+struct colour_profile;
 
 /* E_INVALID: damaged, too large, numbers that cannot be shown; E_NOT_FOUND: a page past the last. */
 bool raster_file_open(int fd, const struct raster_request *request, struct raster_file **out,
                       struct pixel_format *format, struct error *error);
 /* `samples` NULL: only looks for damage. E_INVALID: there is some; E_TOO_LARGE: it needs more memory than there is. */
 bool raster_file_read(struct raster_file *file, void *samples, struct error *error);
+/* What the samples look like on a screen, once they have been read; the file's, as long as that is open. NULL: as they
+ * are, or, where *trouble is not NULL, in a way that is not known, and why. Inks have been turned into colours by
+ * theirs. */
+const struct colour_profile *raster_file_profile(struct raster_file *file, const char **trouble);
 void raster_file_close(struct raster_file *file); /* takes NULL */
 
 #endif

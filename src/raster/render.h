@@ -6,7 +6,7 @@
  *     text_release(&out);
  *
  *   stored value -> what it stands for -> VOI LUT or window -> presentation LUT (inversion) -> 8 or 16 bits
- *   palette or YBR -> RGB                                                                    -> scale -> encode
+ *   palette or YBR -> RGB -> sRGB by the file's ICC profile (C.11.15)                        -> scale -> encode
  *
  * In a decoder process samples and presentation came from elsewhere, so all of their numbers are checked here. They are
  * the caller's and only read; what is made of them (sample_meanings) refers to both. On failure `out` may hold a part.
@@ -78,12 +78,15 @@ struct presentation {
     struct value_table world; /* instead of `modality` */
 };
 
+struct colour_profile;
+
 /* Decoded samples of one frame. */
 struct samples {
     const void *at;
     ptrdiff_t bytes;
     struct pixel_format format; /* rows, columns, samples, bits_allocated, kind */
     struct decoded_format decoded;
+    const struct colour_profile *profile; /* what its colours look like, once they are RGB; NULL: they are sRGB */
 };
 
 /* The picture's bytes go to `out`. E_INVALID for samples that cannot be shown; E_TOO_LARGE when it exceeds out->max. */

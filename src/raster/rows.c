@@ -114,7 +114,7 @@ static bool open_grey(struct picture_rows *rows, const struct samples *samples, 
 bool rows_open(struct picture_rows *rows, const struct samples *samples, const struct presentation *presentation,
                bool deep, struct error *error)
 {
-    *rows = (struct picture_rows){ .at = samples->at, .presentation = presentation };
+    *rows = (struct picture_rows){ .at = samples->at, .presentation = presentation, .profile = samples->profile };
     if (!sample_layout_of(samples, &rows->layout, error))
         return false;
     rows->width = rows->layout.width;

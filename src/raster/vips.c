@@ -49,13 +49,6 @@ static const struct symbol symbols[] = {
     SYMBOL(array_unref, "vips_area_unref"),
     SYMBOL(region_new, "vips_region_new"),
     SYMBOL(region_fetch, "vips_region_fetch"),
-    SYMBOL(profile_open, "cmsOpenProfileFromMem"),
-    SYMBOL(profile_space, "cmsGetColorSpace"),
-    SYMBOL(profile_close, "cmsCloseProfile"),
-    SYMBOL(transform_new, "cmsCreateTransform"),
-    SYMBOL(transform_do, "cmsDoTransform"),
-    SYMBOL(transform_free, "cmsDeleteTransform"),
-    SYMBOL(srgb_new, "cmsCreate_sRGBProfile"),
 };
 
 /* The library can be opened and started once in a process, whoever asks: the one thing here that belongs to no
@@ -127,12 +120,6 @@ static void open_library(void)
     }
     enum { G_LOG_LEVELS_BELOW_ERROR = 0xf8 }; /* critical, warning, message, info, debug */
     library.log_handler("VIPS", G_LOG_LEVELS_BELOW_ERROR, hear_message, NULL);
-    /* Now: making a profile asks for the time, and the first who asks reads the time zone from a file. */
-    library.srgb = library.srgb_new();
-    if (!library.srgb) {
-        snprintf(problem, sizeof(problem), "the colours of screens have no profile");
-        return;
-    }
     library.cache_set_max(0); /* every file is read once */
     library.concurrency_set(1);
     library.vector_set_enabled(false); /* code made at run time: the sandbox forbids it */

@@ -84,17 +84,6 @@ struct vips {
     struct vips_region *(*region_new)(struct vips_image *image);
     /* A copy of a rectangle, rows without gaps; NULL when it cannot be computed. Given back with `free`. */
     void *(*region_fetch)(struct vips_region *region, int left, int top, int width, int height, size_t *bytes);
-
-    /* Of Little CMS, which comes with libvips (lcms2.h). */
-    void *(*profile_open)(const void *bytes, uint32_t len); /* NULL: it is none. Copies the bytes */
-    uint32_t (*profile_space)(void *profile);
-    int (*profile_close)(void *profile);
-    void *(*transform_new)(void *from, uint32_t from_format, void *to, uint32_t to_format, uint32_t intent,
-                           uint32_t flags);
-    void (*transform_do)(void *transform, const void *from, void *to, uint32_t pixels);
-    void (*transform_free)(void *transform);
-    void *(*srgb_new)(void);
-    void *srgb; /* the profile of screens */
 };
 
 /* Opens the library on first use. E_INTERNAL when it is not installed or lacks a call. */

@@ -157,6 +157,12 @@ FILES = {
 }
 
 
+TOLD = {
+    "no-profile.tif": "the ICC profile is not used: it is damaged",
+    "screen-profile.tif": "the ICC profile is not used: it is none of CMYK",
+}
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_pictures_in_inks(doctor, name):
     make, right, most = FILES[name]
@@ -172,6 +178,8 @@ def test_pictures_in_inks(doctor, name):
     assert numpy.abs(picture - wanted).max() <= most, name
     if name.startswith(("profile", "plain-profile")):  # releases of Little CMS differ by so much in where black lies
         assert numpy.abs(picture - wanted).mean() < 4 and numpy.abs(picture - ideal(inks(9))).mean() > 20
+
+    assert shown.headers.get("x-picture-remark") == TOLD.get(name)
 
     frame = doctor.get(f"/images/{file['id']}/frames/1")
     assert frame.status_code == 200 and "photometric=RGB" in frame.headers["x-pixel-format"]
