@@ -364,6 +364,55 @@ def test_text_of_strangers_stays_text(house, chief):
     assert words(report)["121106"].endswith(long)
 
 
+def test_boxes_and_points_lie_on_the_film(chief):
+    label = {"code": {"scheme": "SCT", "value": "427359005", "meaning": "Solitary nodule of lung"}, "label": "nodule",
+             "threshold": 0.5}
+    boxes = card_of("boxes", "1", "detection", [label],
+                    [{"name": "boxes", "role": "boxes", "box": "xyxy", "unit": "pixels"},
+                     {"name": "scores", "role": "scores"}])
+    landmarks = ["s1_upper_posterior", "s1_upper_anterior", "femoral_head_left"]
+    points = card_of("points", "1", "keypoints", [label],
+                     [{"name": "pose", "role": "keypoints", "landmarks": landmarks, "projection": "lateral"}])
+    # 80 columns, 40 rows, squashed to 8 x 8: a pixel of the input is ten wide and five high on the film.
+    content = made.image(numpy.full((40, 80), 99, dtype=numpy.uint8), SOPClassUID=DIGITAL_XRAY, Modality="DX")
+    header, file = pydicom.dcmread(io.BytesIO(content)), made.send(chief, content)["id"]
+
+    told = ended(chief, ask(chief, file, model_id=small_model(chief, "places.onnx", boxes)["id"])["id"])
+    [group] = groups(fetched(chief, told["id"])[1])
+    assert group.ContentTemplateSequence[0].TemplateIdentifier == "1410"
+    assert values(group, "DCM", "111012") == [(pytest.approx(90, abs=1e-4), "%")]
+    [region] = below(group, "DCM", "111030")
+    assert value(region) == ("POLYLINE", [10, 10, 30, 10, 30, 20, 10, 20, 10, 10])
+    [selected] = region.ContentSequence
+    assert selected.RelationshipType == "SELECTED FROM" and value(selected) == header.SOPInstanceUID
+
+    told = ended(chief, ask(chief, file, model_id=small_model(chief, "places.onnx", points)["id"])["id"])
+    [group] = groups(fetched(chief, told["id"])[1])
+    assert group.ContentTemplateSequence[0].TemplateIdentifier == "1501"
+    assert values(group, "99ROENTGEN", "LANDMARK") == landmarks
+    places = [item.ContentSequence for item in below(group, "99ROENTGEN", "LANDMARK")]
+    assert [value(sure) for sure, _ in places] == [(75, "%"), (50, "%"), (12.5, "%")]
+    assert [value(place) for _, place in places] == [("POINT", [10, 10]), ("POINT", [25, 10]), ("POINT", [40, 30])]
+    assert all(value(place.ContentSequence[0]) == header.SOPInstanceUID for _, place in places)
+    problem(chief.get(f"/diagnosis/{told['id']}/dicom", params={"kind": "heatmap"}), 409)
+
+
+def test_a_frame_of_several_is_named(chief):
+    labels = [{"code": {"scheme": "99X", "value": "bright", "meaning": "Bright"}, "label": "bright", "threshold": 0.5}]
+    card = card_of("frames", "1", "multi-label", labels,
+                   [{"name": "probability", "role": "probability"}, {"name": "evidence", "role": "evidence"}])
+    pixels = numpy.full((3 * 8, 8), 200, dtype=numpy.uint8)
+    content = made.image(pixels, SOPClassUID="1.2.840.10008.5.1.4.1.1.12.2", Modality="DX", Rows=8, NumberOfFrames=3)
+    file = made.send(chief, content)
+    asked = ask(chief, file["id"], frame=2, model_id=small_model(chief, "brightness.onnx", card)["id"])
+    ended(chief, asked["id"])
+    _, report = fetched(chief, asked["id"])
+    [image] = below(groups(report)[0], "DCM", "121112")
+    assert image.ReferencedSOPSequence[0].ReferencedFrameNumber == 2
+    _, map_of_it = fetched(chief, asked["id"], "heatmap")
+    assert map_of_it.SourceImageSequence[0].ReferencedFrameNumber == 2
+
+
 def test_what_a_shadow_says_is_not_stored(chief, model):
     card = json.loads((SHIPPED / "card.json").read_text())
     card["version"] = "1.0.9"

@@ -123,9 +123,23 @@ def swells():
          [put("image", [1])], [put("probability", ["n"])], [constant("one", [1])])
 
 
+def places():
+    """Whatever the picture, of 8 x 8: a box from (1, 2) to (3, 4) that scores 0.9, one that scores 0.1; and a detection
+    that scores 0.8, with three key points of which the last is hardly there."""
+    pose = [2, 2, 4, 4, 0.8, 1, 2, 0.75, 2.5, 2, 0.5, 4, 6, 0.125]
+    save("places",
+         [helper.make_node("ReduceMean", ["image"], ["mean"], keepdims=0),
+          helper.make_node("Mul", ["mean", "zero"], ["nothing"]),
+          *(helper.make_node("Add", [f"all_{name}", "nothing"], [name]) for name in ("boxes", "scores", "pose"))],
+         [put("image", [1, 1, 8, 8])],
+         [put("boxes", [1, 2, 4]), put("scores", [1, 2]), put("pose", [1, 1, len(pose)])],
+         [constant("zero", 0), constant("all_boxes", [[[1, 2, 3, 4], [0, 0, 8, 8]]]),
+          constant("all_scores", [[0.9, 0.1]]), constant("all_pose", [[pose]])])
+
+
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
-    for make in (brightness, any_size, sums, not_a_number, endless, hungry, unknown, elsewhere, texts, swells):
+    for make in (brightness, any_size, sums, not_a_number, endless, hungry, unknown, elsewhere, texts, swells, places):
         make()
     for file in sorted(FOLDER.glob("*.onnx")):
         onnx.load(file, load_external_data=False)
