@@ -54,10 +54,12 @@ static void put_group_8(struct call *c, struct dicom_writer *w, const struct dic
     dicom_put_sequence_end(w);
 }
 
-static void put_if_there(struct call *c, struct dicom_writer *w, const struct dicom_source *source, uint32_t tag)
+/* Where the film says one of the two; what it does not say nobody knows. */
+static void put_one_of(struct call *c, struct dicom_writer *w, const struct dicom_source *source, uint32_t tag,
+                       struct str yes, struct str no)
 {
-    struct str text = dicom_text(source->film, tag, &c->arena);
-    if (text.len)
+    struct str text = dicom_text_first(source->film, tag, &c->arena);
+    if (str_equal(text, yes) || str_equal(text, no))
         dicom_put(w, tag, text);
 }
 
@@ -88,8 +90,8 @@ static void put_pixels(struct call *c, struct dicom_writer *w, const struct dico
     dicom_put_integer(w, 0x00280101 /* Bits Stored */, 8);
     dicom_put_integer(w, 0x00280102 /* High Bit */, 7);
     dicom_put_integer(w, 0x00280103 /* Pixel Representation */, 0);
-    put_if_there(c, w, source, 0x00280301 /* Burned In Annotation */);
-    put_if_there(c, w, source, 0x00282110 /* Lossy Image Compression */);
+    put_one_of(c, w, source, 0x00280301 /* Burned In Annotation */, S("YES"), S("NO"));
+    put_one_of(c, w, source, 0x00282110 /* Lossy Image Compression */, S("01"), S("00"));
     dicom_put_bytes(w, DICOM_PixelData,
                     (struct str){ (const char *)picture->at, picture->width * picture->height * CHANNELS });
 }

@@ -161,6 +161,37 @@ static void copy(struct call *c, struct dicom_writer *w, const struct dicom_sour
     dicom_put(w, tag, dicom_text_first(source->film, tag, &c->arena));
 }
 
+/* Also of a film that writes 2026.01.05 and 10:11:12, as was right until 1993 (PS3.5 6.2). */
+static void copy_date(struct dicom_writer *w, const struct dicom_source *source, uint32_t tag)
+{
+    char text[16];
+    struct date date;
+    int year = 0, month = 0, day = 0, len = 0;
+    if (dicom_date(source->film, tag, &date)) {
+        date_to_ymd(date, &year, &month, &day);
+        len = snprintf(text, sizeof(text), "%04d%02d%02d", year, month, day);
+    }
+    dicom_put(w, tag, (struct str){ text, len });
+}
+
+static void copy_time(struct call *c, struct dicom_writer *w, const struct dicom_source *source, uint32_t tag)
+{
+    struct str text = dicom_text_first(source->film, tag, &c->arena);
+    char *packed = arena_alloc(&c->arena, text.len + 1);
+    ptrdiff_t len = 0;
+    for (ptrdiff_t i = 0; i < text.len; i++)
+        if (text.at[i] != ':')
+            packed[len++] = text.at[i];
+    dicom_put(w, tag, (struct str){ packed, len });
+}
+
+/* PS3.3 C.7.1.1 has these three; what else a film says is nobody's sex. */
+static void copy_sex(struct call *c, struct dicom_writer *w, const struct dicom_source *source, uint32_t tag)
+{
+    struct str text = dicom_text_first(source->film, tag, &c->arena);
+    dicom_put(w, tag, text.len == 1 && strchr("MFO", text.at[0]) ? text : STR_NULL);
+}
+
 static void copy_if_there(struct call *c, struct dicom_writer *w, const struct dicom_source *source, uint32_t tag)
 {
     struct str text = dicom_text_first(source->film, tag, &c->arena);
@@ -194,9 +225,9 @@ static void put_group_8(struct call *c, struct dicom_writer *w, const struct dic
         dicom_put(w, 0x00080008 /* Image Type */, S("DERIVED\\SECONDARY"));
     dicom_put(w, DICOM_SOPClassUID, str_from(about->class_uid));
     dicom_put(w, DICOM_SOPInstanceUID, about->instance_uid);
-    copy(c, w, source, 0x00080020 /* Study Date */);
+    copy_date(w, source, 0x00080020 /* Study Date */);
     put_moment(w, 0x00080023 /* Content Date */, source->at, false);
-    copy(c, w, source, 0x00080030 /* Study Time */);
+    copy_time(c, w, source, 0x00080030 /* Study Time */);
     put_moment(w, 0x00080033 /* Content Time */, source->at, true);
     copy(c, w, source, 0x00080050 /* Accession Number */);
     dicom_put(w, DICOM_Modality, str_from(about->modality));
@@ -221,8 +252,8 @@ void dicom_source_begin(struct call *c, struct dicom_writer *w, const struct dic
     copy(c, w, source, DICOM_PatientName);
     copy(c, w, source, 0x00100020 /* Patient ID */);
     copy_if_there(c, w, source, 0x00100021 /* Issuer of Patient ID */);
-    copy(c, w, source, 0x00100030 /* Patient's Birth Date */);
-    copy(c, w, source, 0x00100040 /* Patient's Sex */);
+    copy_date(w, source, 0x00100030 /* Patient's Birth Date */);
+    copy_sex(c, w, source, 0x00100040 /* Patient's Sex */);
     copy_if_there(c, w, source, 0x00101010 /* Patient's Age */);
     dicom_put(w, 0x0020000D /* Study Instance UID */, source->study_uid);
     dicom_put(w, 0x0020000E /* Series Instance UID */, uid_of(series, &c->arena));

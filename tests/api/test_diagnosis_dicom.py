@@ -364,6 +364,27 @@ def test_text_of_strangers_stays_text(house, chief):
     assert words(report)["121106"].endswith(long)
 
 
+def test_what_an_old_film_says_is_said_in_todays_words(chief, model):
+    """Character set, dates and times as machines write them; a film that names nobody."""
+    content = xray(SpecificCharacterSet="GB18030", PatientName="王^小东", StudyDescription="胸部正位", PatientID=None,
+                   StudyTime="101112", PatientBirthDate="19800229", PatientSex="X")
+    for old, new in ((b"TM\6\x00" + b"101112", b"TM\10\x00" + b"10:11:12"),
+                     (b"DA\10\x00" + b"19800229", b"DA\12\x00" + b"1980.02.29")):
+        assert content.count(old) == 1
+        content = content.replace(old, new)
+    assert pydicom.dcmread(io.BytesIO(content)).PatientName == "王^小东"
+    file = made.send(chief, content)
+    told = ended(chief, ask(chief, file["id"], model_id=model["id"])["id"])
+    _, report = fetched(chief, told["id"])
+    assert report.SpecificCharacterSet == "ISO_IR 192" and str(report.PatientName) == "王^小东"
+    assert (report.StudyDescription, report.PatientID, report.PatientSex) == ("胸部正位", "", "")
+    assert (report.StudyTime, report.PatientBirthDate) == ("101112", "19800229")
+    stored = ok(chief.post(f"/diagnosis/{told['id']}/dicom"), 201)
+    assert (stored["status"], stored["study_id"], stored["patient_id"]) == (
+        "UPLOADED", file["study_id"], file["patient_id"])
+    assert not stored["conflict"]
+
+
 def test_boxes_and_points_lie_on_the_film(chief):
     label = {"code": {"scheme": "SCT", "value": "427359005", "meaning": "Solitary nodule of lung"}, "label": "nodule",
              "threshold": 0.5}
