@@ -14,6 +14,7 @@
 #include "inference/model_pool.h"
 #include "kv/redis.h"
 #include "raster/decoder.h"
+#include "webhook/webhook.h"
 
 #include <unistd.h>
 
@@ -188,7 +189,8 @@ static void print_jobs(struct call *c, struct text *out)
         const char *name, *help;
         size_t at;
     } gauges[] = {
-        { "jobs_waiting", "Jobs that may be taken now.", offsetof(struct job_depth, waiting) },
+        { "jobs_waiting", "Jobs that may be taken now, of each kind up to 100000: that means so many or more.",
+          offsetof(struct job_depth, waiting) },
         { "jobs_running", "Jobs under way, in whatever worker.", offsetof(struct job_depth, running) },
         { "jobs_oldest_seconds", "How long the first in turn has waited.", offsetof(struct job_depth, oldest_s) },
     };
@@ -204,6 +206,27 @@ static void print_jobs(struct call *c, struct text *out)
             text_format(out, "} %" PRId64 "\n", *(const int64_t *)((const char *)&depths[i] + gauges[g].at));
         }
     }
+}
+
+/* Sent by this process; how many wait is known to all. */
+static void print_webhooks(struct call *c, struct text *out)
+{
+    struct webhook_depth *depths = arena_array(&c->arena, struct webhook_depth, WEBHOOK_DEPTHS_MAX);
+    int64_t taken, failed, failing = 0;
+    int count = 0;
+    metrics_webhooks(c->app->metrics, &taken, &failed);
+    one(out, "webhook_sent_total", "counter", "Events that this process told webhooks of, and that they took.", taken);
+    one(out, "webhook_failed_total", "counter",
+        "Requests of this process that a webhook did not answer, or not with 2xx.", failed);
+    if (!webhook_depths(c, depths, &count))
+        error_clear(&c->error);
+    family(out, "webhook_waiting", "gauge", "Events that a webhook has still to be told of, or to be led past.");
+    for (int i = 0; i < count; i++) {
+        failing += depths[i].failing;
+        text_format(out, "roentgen_webhook_waiting{webhook=\"%" PRId64 "\"} %" PRId64 "\n", depths[i].id,
+                    depths[i].waiting);
+    }
+    one(out, "webhooks_failing", "gauge", "Webhooks that did not take what they were told last.", failing);
 }
 
 static void print_rejected(struct call *c, struct text *out)
@@ -289,6 +312,7 @@ void metrics_print(struct call *c, struct text *out)
     print_server(app, out);
     print_jobs(c, out);
     print_rejected(c, out);
+    print_webhooks(c, out);
     if (app->worker)
         print_worker(app->worker, out);
     print_decoders(app, out);

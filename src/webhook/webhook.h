@@ -57,6 +57,14 @@ bool webhook_put_job(struct call *c, int64_t id);
 /* Is there one that waits, or rests after a failure? Asking again each second would be a transaction a second. */
 bool webhook_has_job(struct call *c, int64_t id, bool *has);
 
+/* How far each of those that are active is behind, for metrics. */
+enum { WEBHOOK_DEPTHS_MAX = 1000 };
+struct webhook_depth {
+    int64_t id, waiting; /* events that it has not been told of, those among them that it does not want */
+    bool failing;
+};
+bool webhook_depths(struct call *c, struct webhook_depth out[WEBHOOK_DEPTHS_MAX], int *count);
+
 /* Looks each second whether somebody is to be told of something. */
 struct webhook_watch;
 bool webhook_watch_open(struct app *app, struct webhook_watch **out, struct error *error);

@@ -5,6 +5,7 @@
 #include "site/app.h"
 #include "site/event.h"
 #include "site/listen.h"
+#include "site/metrics.h"
 #include "webhook/webhook_sign.h"
 #include "base/log.h"
 
@@ -97,10 +98,13 @@ static bool send_body(struct call *c, const struct telling *t, int64_t id, struc
     };
     struct outbound_answer answer;
     db_release(c); /* not held while others take their time */
-    if (!outbound_send(c->app->webhook_hosts, &request, &c->arena, &answer, &c->error))
-        return note_failure(c, t, c->error.code == E_FORBIDDEN || c->error.code == E_INVALID);
-    if (answer.status >= 200 && answer.status < 300)
+    bool answered = outbound_send(c->app->webhook_hosts, &request, &c->arena, &answer, &c->error);
+    bool taken = answered && answer.status >= 200 && answer.status < 300;
+    metrics_webhook(c->app->metrics, taken);
+    if (taken)
         return true;
+    if (!answered)
+        return note_failure(c, t, c->error.code == E_FORBIDDEN || c->error.code == E_INVALID);
     fail(c, answer.status == 410 ? E_GONE : E_UNAVAILABLE, "it answered %d", answer.status);
     return note_failure(c, t, answer.status == 410);
 }
@@ -202,4 +206,20 @@ bool webhook_has_job(struct call *c, int64_t id, bool *has)
         return false;
     *has = count > 0;
     return true;
+}
+
+bool webhook_depths(struct call *c, struct webhook_depth out[WEBHOOK_DEPTHS_MAX], int *count)
+{
+    struct cursor rows;
+    int64_t last;
+    *count = 0;
+    if (!events_last(c, &last))
+        return false;
+    for (db_rows(c, &rows, "select id, place, failing_since is not null from webhooks where is_active = 1 order by id");
+         *count < WEBHOOK_DEPTHS_MAX && cursor_next(&rows);) {
+        int64_t place = cursor_integer(&rows, 1);
+        out[(*count)++] = (struct webhook_depth){ cursor_integer(&rows, 0), place < last ? last - place : 0,
+                                                  cursor_integer(&rows, 2) != 0 };
+    }
+    return cursor_close(&rows);
 }

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -140,6 +141,29 @@ def test_what_is_not_taken_is_sent_again_and_nothing_overtakes_it(chief, hook, r
         wait_until(lambda receiver=receiver: len(receiver.taken) == 2, what="both")
         assert [event["file_id"] for _, event in receiver.taken] == files
         wait_until(lambda one=one: shown(chief, one)["failing_since"] is None, what="no failure any more")
+
+
+def metric(server, name):
+    """Of the family: the value of each series."""
+    found = re.findall(rf"^roentgen_{name}({{.*}})? (\d+)$", server.client().get("/metrics").text, re.M)
+    return {labels: int(value) for labels, value in found}
+
+
+def test_metrics_tell_what_was_sent_what_failed_and_what_waits(house, chief, hook, receivers):
+    taking, silent, _ = receivers
+    silent.statuses = [503] * 1000
+    sent, failed = (metric(house, f"webhook_{name}_total")[""] for name in ("sent", "failed"))
+    numbers = [hook(one, types=["file.stored"])["id"] for one in (taking, silent)]
+    fast, slow = (f'{{webhook="{number}"}}' for number in numbers)
+    chief.upload(png())
+    wait_until(lambda: metric(house, "webhooks_failing")[""] == 1, what="one fails")
+    assert metric(house, "webhook_failed_total")[""] > failed and metric(house, "webhook_waiting")[slow] > 0
+    wait_until(lambda: metric(house, "webhook_sent_total")[""] > sent, what="the other is told")
+    wait_until(lambda: metric(house, "webhook_waiting")[fast] == 0, what="nothing waits for it")
+    for number in numbers:
+        ok(chief.delete(f"/system/webhooks/{number}"), 204)
+    left = metric(house, "webhook_waiting")
+    assert fast not in left and slow not in left and metric(house, "webhooks_failing")[""] == 0
 
 
 def test_one_that_is_gone_is_switched_off(chief, hook, receiver):
