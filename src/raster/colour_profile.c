@@ -37,9 +37,10 @@ static const struct {
     { "cmsDeleteTransform", &lcms.transform_free },
 };
 
-/* Its words for how pixels lie in memory (colour space, channels, bytes of each), and a profile's for its space. */
+/* Its words for how pixels lie in memory (colour space, channels, bytes of each), and a profile's for its space; its
+ * intent and flag (cmsFLAGS_NOOPTIMIZE). */
 #define LAID_OUT(space, channels, bytes) ((space) << 16 | (channels) << 3 | (bytes))
-enum { RGBS = 4, CMYKS = 6, INTENT_PERCEPTUAL = 0 };
+enum { RGBS = 4, CMYKS = 6, INTENT_PERCEPTUAL = 0, WITHOUT_TABLES = 0x100 };
 static const struct {
     uint32_t layout, space;
     const char *trouble;
@@ -70,59 +71,73 @@ void colour_profiles_open(void)
     pthread_once(&once, open_library);
 }
 
-/* Is what it makes what was there? Asked for nine shades of each. */
-static bool is_srgb(const struct colour_profile *profile)
+static void *transform_to_srgb(void *from, enum profile_pixels pixels, uint32_t flags)
+{
+    return lcms.transform_new(from, kinds[pixels].layout, lcms.srgb, LAID_OUT(RGBS, 3, 1), INTENT_PERCEPTUAL, flags);
+}
+
+/* Is what it makes what was there? Asked for nine shades of each; for so few, tables are not worth their while. */
+static bool is_srgb(void *profile)
 {
     enum { SHADES = 9, ALL = SHADES * SHADES * SHADES };
     unsigned char from[3 * ALL], to[3 * ALL];
+    void *transform = transform_to_srgb(profile, PROFILE_RGB8, WITHOUT_TABLES);
+    if (!transform)
+        return false;
     for (int i = 0; i < ALL; i++) {
         int shades[3] = { i % SHADES, i / SHADES % SHADES, i / SHADES / SHADES };
         for (int k = 0; k < 3; k++)
             from[3 * i + k] = (unsigned char)(shades[k] * 255 / (SHADES - 1));
     }
-    colour_profile_apply(profile, from, to, ALL);
+    lcms.transform_do(transform, from, to, ALL);
+    lcms.transform_free(transform);
     for (int i = 0; i < 3 * ALL; i++)
         if (abs(from[i] - to[i]) > 1)
             return false;
     return true;
 }
 
-static void *open_transform(struct str bytes, enum profile_pixels pixels, const char **trouble)
+/* The library's profile, of such colours; NULL: why there is none. */
+static void *open_checked(struct str bytes, enum profile_pixels pixels, const char **trouble)
 {
     enum { HEADER_BYTES = 128 };
-    void *made = NULL, *from = NULL;
+    void *profile = NULL;
     *trouble = NULL;
     colour_profiles_open();
     if (!lcms.srgb)
         *trouble = NOT_USED "Little CMS is not installed";
     else if (bytes.len > COLOUR_PROFILE_MAX)
         *trouble = NOT_USED "it is larger than 4 MiB";
-    else if (bytes.len < HEADER_BYTES || !(from = lcms.profile_open(bytes.at, (uint32_t)bytes.len)))
+    else if (bytes.len < HEADER_BYTES || !(profile = lcms.profile_open(bytes.at, (uint32_t)bytes.len)))
         *trouble = NOT_USED "it is damaged";
-    else if (lcms.profile_space(from) != kinds[pixels].space)
+    else if (lcms.profile_space(profile) != kinds[pixels].space)
         *trouble = kinds[pixels].trouble;
-    else if (!(made = lcms.transform_new(from, kinds[pixels].layout, lcms.srgb, LAID_OUT(RGBS, 3, 1), INTENT_PERCEPTUAL,
-                                         0)))
-        *trouble = NOT_USED "it does not lead to what screens show";
-    if (from)
-        lcms.profile_close(from);
-    return made;
+    if (!*trouble)
+        return profile;
+    if (profile)
+        lcms.profile_close(profile);
+    return NULL;
 }
 
 struct colour_profile *colour_profile_open(struct str bytes, enum profile_pixels pixels, const char **trouble)
 {
-    void *transform = open_transform(bytes, pixels, trouble);
-    if (!transform)
-        return NULL;
-    struct colour_profile *profile = malloc(sizeof(*profile));
+    struct colour_profile *made = NULL;
+    void *profile = open_checked(bytes, pixels, trouble);
     if (!profile)
-        abort();
-    *profile = (struct colour_profile){ transform };
-    if (pixels == PROFILE_RGB8 && is_srgb(profile)) {
-        colour_profile_close(profile);
         return NULL;
+    if (pixels != PROFILE_RGB8 || !is_srgb(profile)) {
+        made = malloc(sizeof(*made));
+        if (!made)
+            abort();
+        made->transform = transform_to_srgb(profile, pixels, 0);
+        if (!made->transform) {
+            *trouble = NOT_USED "it does not lead to what screens show";
+            free(made);
+            made = NULL;
+        }
     }
-    return profile;
+    lcms.profile_close(profile);
+    return made;
 }
 
 void colour_profile_apply(const struct colour_profile *profile, const void *from, unsigned char *rgb, int64_t pixels)
