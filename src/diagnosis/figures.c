@@ -250,30 +250,62 @@ static bool read_models(struct call *c, int64_t only, struct models_seen *out)
     return cursor_close(&rows);
 }
 
-static bool read_model(struct call *c, const struct month_figures *model, int from, int to, struct month_figures *out,
-                       ptrdiff_t *count)
+/* What is read, and room for a month and the model's first one. */
+struct reading_months {
+    int from, to;
+    struct month month, first;
+    struct month_figures *rows;
+    ptrdiff_t count, room;
+};
+
+static void add_month(struct call *c, struct reading_months *r)
 {
-    struct month *first = arena_new(&c->arena, struct month), *m = arena_new(&c->arena, struct month);
-    struct instant began = INSTANT_NULL;
-    enum found found = db_find_integer(c, &began.us,
-                                       "select finished_at from diagnosis_figures where model_id = ? and "
-                                       "is_shadow <= ? order by finished_at limit 1",
-                                       V(model->model_id), V((int64_t)call_may(c, MAY_MANAGE_SYSTEM)));
+    if (r->count == r->room) {
+        r->room = r->room ? 2 * r->room : 64;
+        struct month_figures *grown = arena_array(&c->arena, struct month_figures, r->room);
+        for (ptrdiff_t i = 0; i < r->count; i++)
+            grown[i] = r->rows[i];
+        r->rows = grown;
+    }
+    r->rows[r->count++] = r->month.told;
+}
+
+#define AN_END "select finished_at from diagnosis_figures where model_id = ? and is_shadow <= ? order by finished_at"
+
+/* The months of its first and last result. */
+static enum found find_extent(struct call *c, int64_t model_id, int *first, int *last)
+{
+    struct instant began, ended;
+    int64_t shadows = call_may(c, MAY_MANAGE_SYSTEM);
+    enum found found = db_find_integer(c, &began.us, AN_END " limit 1", V(model_id), V(shadows));
+    if (found == FOUND)
+        found = db_find_integer(c, &ended.us, AN_END " desc limit 1", V(model_id), V(shadows));
+    if (found == FOUND) {
+        *first = month_of(zone_date(began));
+        *last = month_of(zone_date(ended));
+    }
+    return found;
+}
+
+static bool read_model(struct call *c, const struct month_figures *model, struct reading_months *r)
+{
+    int first, last;
+    enum found found = find_extent(c, model->model_id, &first, &last);
     if (found != FOUND)
         return found == NONE;
-    if (!sum_up(c, model->model_id, month_of(zone_date(began)), first))
+    if (!sum_up(c, model->model_id, first, &r->first))
         return false;
-    for (int month = from; month <= to; month++) {
-        if (!sum_up(c, model->model_id, month, m))
+    for (int month = r->from > first ? r->from : first; month <= r->to && month <= last; month++) {
+        if (!sum_up(c, model->model_id, month, &r->month))
             return false;
-        if (!m->told.results)
+        if (!r->month.told.results)
             continue;
-        finish(m, first);
-        m->told.model_id = model->model_id;
-        m->told.model_name = model->model_name;
-        m->told.model_version = model->model_version;
-        m->told.month = arena_format(&c->arena, "%04d-%02d", month / 12, month % 12 + 1);
-        out[(*count)++] = m->told;
+        finish(&r->month, &r->first);
+        r->month.told.model_id = model->model_id;
+        r->month.told.model_name = model->model_name;
+        r->month.told.model_version = model->model_version;
+        r->month.told.month = arena_format(&c->arena, "%04d-%02d", month / 12, month % 12 + 1);
+        add_month(c, r);
     }
     return true;
 }
@@ -281,19 +313,14 @@ static bool read_model(struct call *c, const struct month_figures *model, int fr
 bool figures_read(struct call *c, const struct figures_wish *wish, struct list *out)
 {
     struct models_seen models;
-    int to = month_of(date_is_null(wish->to) ? zone_today() : wish->to);
-    int from = date_is_null(wish->from) ? to - 11 : month_of(wish->from);
-    int months = to - from + 1;
-    if (months < 1 || months > FIGURES_MONTHS_MAX)
-        return error_add_problem(&c->error, &c->arena, "query", S("from"), "out_of_range",
-                                 "at most %d months, the last not before the first", FIGURES_MONTHS_MAX);
+    struct reading_months *r = arena_new(&c->arena, struct reading_months);
+    r->to = month_of(date_is_null(wish->to) ? zone_today() : wish->to);
+    r->from = date_is_null(wish->from) ? r->to - 11 : month_of(wish->from);
     if (!read_models(c, wish->model_id, &models))
         return false;
-    struct month_figures *rows = arena_array(&c->arena, struct month_figures, models.count * months + 1);
-    ptrdiff_t count = 0;
     for (int i = 0; i < models.count; i++)
-        if (!read_model(c, &models.at[i], from, to, rows, &count))
+        if (!read_model(c, &models.at[i], r))
             return false;
-    *out = (struct list){ rows, count };
+    *out = (struct list){ r->rows, r->count };
     return true;
 }

@@ -27,7 +27,7 @@
 #include "diagnosis/diagnosis.h"
 #include "diagnosis/prepare.h"
 
-enum { DRIFT_LEAST = 30, FIGURES_MONTHS_MAX = 120 };
+enum { DRIFT_LEAST = 30 };
 
 /* Of one result. */
 struct figure {
@@ -68,7 +68,7 @@ struct month_figures {
 extern const struct schema month_figures_schema;
 
 /* struct month_figures, in the order of model and month. What SHADOW models said counts for who manages the system.
- * E_INVALID: `to` before `from`, or more months than FIGURES_MONTHS_MAX. Reads each result of those months once. */
+ * Reads each result of those months once. */
 bool figures_read(struct call *c, const struct figures_wish *wish, struct list *out);
 
 enum figures_language { FIGURES_ENGLISH = 1, FIGURES_CHINESE };
