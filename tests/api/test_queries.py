@@ -411,3 +411,25 @@ def test_lists_do_not_ask_once_per_row(statements, tmp_path):
     assert (one, hundred) == (1, 100)
     more = {s: count - few.get(s, 0) for s, count in many.items() if not OF_THE_BACKGROUND.search(s)}
     assert {s: count for s, count in more.items() if count >= 10} == {}
+
+
+def test_jobs_of_a_kind_and_a_state_are_found_by_both(statements):
+    """Where there are many of that kind and in that state, and none of both."""
+    server, _, _ = statements
+    uuid = "'j' || n.seq" if ON_SQLITE else "concat('j', n.seq)"
+    server.database.rows(
+        "insert into jobs(job_uuid, kind, state, priority, attempts_max, created_at, finished_at) "
+        f"select {uuid}, case n.seq % 2 when 0 then 'import.folder' else 'mail.send' end, "
+        f"case n.seq % 2 when 0 then 'SUCCEEDED' else 'FAILED' end, 'NORMAL', 1, {FIRST} + n.seq, {FIRST} + n.seq "
+        f"from {numbers()} n"
+    )
+    where = "where j.kind = 'import.folder' and j.state = 'FAILED'"
+    for sql in (
+        f"select * from jobs j {where} order by j.created_at desc, j.id desc limit 50",
+        f"select count(*) from (select 1 from jobs j {where} limit 10001) t",
+    ):
+        plan = explain_sqlite(server, sql) if ON_SQLITE else mariadb_keys(server, sql)
+        assert "ix_jobs_kind_state" in str(plan) and "TEMP B-TREE" not in str(plan), plan
+    if ON_SQLITE:
+        live = "select id from jobs where kind = ? and unique_key = ? and state in ('QUEUED', 'RUNNING')"
+        assert "uq_jobs_key" in str(explain_sqlite(server, live))

@@ -1,0 +1,1 @@
+drop index ix_jobs_kind_state;
