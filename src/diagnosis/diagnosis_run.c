@@ -3,12 +3,12 @@
 
 #include "diagnosis/diagnosis_maps.h"
 #include "diagnosis/figures.h"
+#include "diagnosis/model_ask.h"
 #include "records/visibility.h"
 #include "schema/json.h"
 #include "site/app.h"
 
 #include <math.h>
-#include <unistd.h>
 
 enum { FINDINGS_BYTES_MAX = 4 << 20, REASON_MAX = 900 };
 
@@ -170,18 +170,8 @@ static struct gate_subject subject_of(struct call *c, const struct image *image)
 
 static bool ask_model(struct call *c, struct making *m)
 {
-    int fd;
-    struct model_face face;
-    if (!model_open(c, &m->model, &fd))
-        return false;
-    struct model_file file = { m->model.digest, fd };
-    struct model_order order = { file, &m->ready.tensor, 1 };
-    bool ok = model_describe(c->app->models, &file, &c->arena, &face, &c->error) &&
-              model_run(c->app->models, &order, &c->arena, &m->answer, &c->error);
-    close(fd);
-    if (ok)
-        m->runtime = arena_format(&c->arena, "%.*s, CPU", STR_FMT(face.runtime));
-    return ok;
+    struct model_question question = { &m->model, &m->ready.tensor, 1 };
+    return model_ask(c, &question, &m->answer, &m->runtime);
 }
 
 static bool read_answer(struct call *c, struct making *m)

@@ -1,6 +1,7 @@
 /* model.c - rows of models, and their files. */
 #include "diagnosis/model.h"
 
+#include "diagnosis/model_ask.h"
 #include "diagnosis/prepare.h"
 #include "records/keeping.h"
 #include "schema/json.h"
@@ -253,18 +254,17 @@ struct trial {
 /* A picture of one grey, as large as the input: the card's numbers are what matters, not what it says. */
 static bool run_trial(struct call *c, const struct model *model, const struct card *card, struct trial *t)
 {
-    int fd;
     struct prepared ready;
     struct model_answer answer;
+    struct str runtime;
     int64_t pixels = card->input.width * card->input.height * card->input.channels;
     uint8_t *grey = arena_alloc(&c->arena, pixels);
     memset(grey, 128, (size_t)pixels);
     struct film film = { card->input.width, card->input.height, card->input.channels, 1, grey };
-    if (!prepare(c, &film, &card->input, &ready) || !model_open(c, model, &fd))
+    if (!prepare(c, &film, &card->input, &ready))
         return false;
-    struct model_order order = { { model->digest, fd }, &ready.tensor, 1 };
-    bool ok = model_run(c->app->models, &order, &c->arena, &answer, &c->error);
-    close(fd);
+    struct model_question question = { model, &ready.tensor, 1 };
+    bool ok = model_ask(c, &question, &answer, &runtime);
     struct answer given = { card, answer.outputs, ok ? answer.output_count : 0, &ready.placement };
     t->load_us = ok ? answer.load_us : 0;
     t->run_us = ok ? answer.run_us : 0;
@@ -324,9 +324,6 @@ bool model_activate(struct call *c, int64_t id, enum model_state to, struct mode
     struct trial trial = { 0 };
     if (!model_load(c, id, out) || !card_read(c, out->card.text, &card))
         return false;
-    db_release(c);
-    if (!c->app->models)
-        return fail(c, E_UNAVAILABLE, "models are run by servers and workers");
     trial.ok = run_trial(c, out, &card, &trial);
     if (!trial.ok && c->error.code != E_INVALID)
         return false;
@@ -369,6 +366,33 @@ bool model_default(struct call *c, const struct gate_subject *subject, struct mo
             return true;
     }
     return fail(c, E_CONFLICT, "no model that is active is for such an image: name one (model_id)");
+}
+
+bool model_active(struct call *c, struct str name, struct str version, struct model *out)
+{
+    enum found found =
+        version.at ? db_find(c, &model_schema, out, "where m.name = ? and m.version = ? and m.state = 'ACTIVE'",
+                             V(name), V(version))
+                   : db_find(c, &model_schema, out,
+                             "where m.name = ? and m.state = 'ACTIVE' order by m.activated_at desc, m.id desc limit 1",
+                             V(name));
+    if (found == NONE)
+        fail(c, E_NOT_FOUND, "no model that is active has the name %.*s%s%.*s", STR_FMT(name),
+             version.at ? " and the version " : "", STR_FMT(version.at ? version : S("")));
+    return found == FOUND;
+}
+
+bool model_active_versions(struct call *c, struct str name, int most, struct str *out, int *count)
+{
+    struct cursor rows;
+    *count = 0;
+    for (db_rows(c, &rows,
+                 "select version from models where name = ? and state = 'ACTIVE' order by activated_at desc, id desc "
+                 "limit ?",
+                 V(name), V(most));
+         *count < most && cursor_next(&rows);)
+        out[(*count)++] = arena_copy(&c->arena, cursor_text(&rows, 0));
+    return cursor_close(&rows);
 }
 
 /* ---- whether its file is there ---- */

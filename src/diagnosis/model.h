@@ -60,6 +60,10 @@ bool model_retire(struct call *c, int64_t id, struct model *out);
 
 /* The ACTIVE model that was switched on last among those whose card lets this image in. E_CONFLICT: there is none. */
 bool model_default(struct call *c, const struct gate_subject *subject, struct model *out);
+/* The ACTIVE one of this name and version, null: of those of the name the one that was switched on last. E_NOT_FOUND. */
+bool model_active(struct call *c, struct str name, struct str version, struct model *out);
+/* Versions of the name that are ACTIVE, at most `most`, what was switched on last first. */
+bool model_active_versions(struct call *c, struct str name, int most, struct str *out, int *count);
 /* Opens its bytes. E_UNREADABLE: they are gone, or are not those that were stored. */
 bool model_open(struct call *c, const struct model *model, int *fd);
 

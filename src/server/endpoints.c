@@ -29,6 +29,7 @@
     X(annotation_endpoints) \
     X(measurement_endpoints) \
     X(model_endpoints) \
+    X(served_model_endpoints) \
     X(diagnosis_endpoints) \
     X(diagnosis_dicom_endpoints) \
     X(diagnosis_figures_endpoints) \

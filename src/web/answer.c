@@ -109,6 +109,25 @@ static void encode_problem(struct exchange *x)
     text_put_char(out, '}');
 }
 
+/* The Open Inference Protocol has one text; all that is wrong goes into it. */
+static void encode_inference_error(struct exchange *x)
+{
+    const struct error *error = &x->call.error;
+    const struct error_row *row = error_row(error->code);
+    struct text words;
+    text_init(&words, 64 << 10);
+    text_put(&words, str_from(row->message_is_public && error->message[0] ? error->message : row->title));
+    for (const struct problem *p = error->problems; p; p = p->next)
+        text_format(&words, "; %.*s: %.*s", STR_FMT(p->member.at ? p->member : str_from(p->place)),
+                    STR_FMT(p->message));
+    text_clear(&x->answer);
+    text_put(&x->answer, S("{\"error\":"));
+    text_put_json_string(&x->answer, text_str(&words));
+    text_put_char(&x->answer, '}');
+    text_release(&words);
+    x->problem_is_set = true;
+}
+
 static void allow_header(struct exchange *x)
 {
     struct text *allow = &x->compressed;
@@ -210,7 +229,9 @@ static void build(struct exchange *x, bool ok)
     common_headers(x);
     if (!ok) {
         x->status = error_row(x->call.error.code)->status;
-        if (!x->problem_is_set)
+        if (x->endpoint && x->endpoint->flags & INFERENCE)
+            encode_inference_error(x);
+        else if (!x->problem_is_set)
             encode_problem(x);
         problem_headers(x);
         set_json_body(x, x->problem_is_set ? "application/json" : "application/problem+json");

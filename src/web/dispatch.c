@@ -326,7 +326,7 @@ static void read_body(struct exchange *x)
     db_release(c); /* a body may take hours: what looked up who sends it is not kept from others */
     if (!hold_body(x))
         answer_send(x, false);
-    else if (e->body == BODY_JSON || e->body == BODY_FORM)
+    else if (!e->receive)
         http_collect_body(c->request, (ptrdiff_t)admission_body_limit(x));
     else if (e->receive(c, &sink))
         http_read_body(c->request, &sink, admission_body_limit(x));

@@ -105,7 +105,9 @@ int endpoints_check(struct call *c, const struct service *served, struct text *c
                             e->path);
                 wrong++;
             }
-            if ((e->body == BODY_MULTIPART || e->body == BODY_RELATED || e->body == BODY_RAW) != (e->receive != NULL)) {
+            bool is_gathered = e->body == BODY_RAW && e->body_max && !e->receive;
+            if ((e->body == BODY_MULTIPART || e->body == BODY_RELATED || e->body == BODY_RAW) !=
+                (e->receive != NULL || is_gathered)) {
                 text_format(complaints, "%s %s: a body that streams needs `receive`, others must not have it\n",
                             http_method_names[e->method], e->path);
                 wrong++;

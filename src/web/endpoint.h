@@ -56,6 +56,7 @@ enum endpoint_flag {
     HIDDEN = 128,          /* not in the OpenAPI document */
     TAGGED = 512,          /* of NOT_JSON: the answer has an ETag (answer_tag) */
     RANGES = 1024,         /* of NOT_JSON: parts of the answer can be asked for */
+    INFERENCE = 4096,      /* tells what went wrong as the Open Inference Protocol says: {"error": "..."} */
     OAUTH = 2048,          /* tells what went wrong as RFC 6749 5.2 says, with status 400 */
 };
 
@@ -84,7 +85,8 @@ struct endpoint {
         const char *doc;
         const struct schema *members;
     } refusal; /* a problem that tells programs more than every problem does: its further members */
-    /* BODY_MULTIPART, BODY_RELATED and BODY_RAW: where the bytes go; called before any arrives. */
+    /* BODY_MULTIPART, BODY_RELATED, and BODY_RAW unless it is gathered in memory (http_body; then body_max says how
+     * much): where the bytes go; called before any arrives. */
     bool (*receive)(struct call *c, struct body_sink *sink);
     int64_t body_max; /* 0: the setting for the body's type */
     /* WORKS: tried first, on the I/O thread, when reading the database does not block. True: it has answered (from a

@@ -272,6 +272,8 @@ static const char responses[] =
     "{'application/problem+json':{'schema':{'$ref':'#/components/schemas/Problem'}}}},"
     "'Problem':{'description':'What went wrong.','content':"
     "{'application/problem+json':{'schema':{'$ref':'#/components/schemas/Problem'}}}},"
+    "'InferenceError':{'description':'What went wrong, as the Open Inference Protocol has it.','content':"
+    "{'application/json':{'schema':{'type':'object','required':['error'],'properties':{'error':{'type':'string'}}}}}},"
     "'TokenProblem':{'description':'What went wrong (RFC 6749 5.2).','content':"
     "{'application/json':{'schema':{'$ref':'#/components/schemas/TokenError'}},"
     "'application/problem+json':{'schema':{'$ref':'#/components/schemas/Problem'}}}}},";

@@ -188,6 +188,10 @@ static void put_responses(struct text *out, const struct endpoint *e)
         openapi_put_json(out, ",'400':{'$ref':'#/components/responses/TokenProblem'}");
     if (e->refusal.status)
         put_refusal(out, e);
+    if (e->flags & INFERENCE) {
+        openapi_put_json(out, ",'default':{'$ref':'#/components/responses/InferenceError'}}");
+        return;
+    }
     openapi_put_json(out, ",'422':{'$ref':'#/components/responses/Invalid'},"
                           "'default':{'$ref':'#/components/responses/Problem'}}");
 }
@@ -236,6 +240,7 @@ static void put_tags(struct text *out)
         { "image-files", "Uploaded files. 影像文件" },
         { "images", "What is in the files. 影像内容" },
         { "dicomweb", "DICOMweb (PS3.18). DICOM 网络服务" },
+        { "inference", "Models by the Open Inference Protocol (KServe v2, tritonclient). 推理协议" },
         { "system", "State of the server. 系统" },
     };
     text_put(out, S("\"tags\":["));
