@@ -6,10 +6,10 @@
  *
  *   OBJECT_REPORT   a Comprehensive SR document after TID 1500 (PS3.16): who observed (the model, as a device), of
  *                   which image, and of each finding its code, how sure, the threshold of that day, whether it was
- *                   reached; a box as a region (TID 1410), key points as points on the image; the model with version,
- *                   digest and preparation as algorithm (TID 4019); what readers said, theirs marked as theirs. The
- *                   image is named in Current Requested Procedure Evidence Sequence (0040,A375) as well: viewers refuse
- *                   a document without
+ *                   reached; a box as a region (TID 1410), key points as points on the image, and the measurements
+ *                   that they have become (diagnosis_measure.h); the model with version, digest and preparation as
+ *                   algorithm (TID 4019); what readers said, theirs marked as theirs. The image is named in Current
+ *                   Requested Procedure Evidence Sequence (0040,A375) as well: viewers refuse a document without
  *   OBJECT_HEATMAP  a Secondary Capture image, DERIVED\SECONDARY: the evidence over the film, as it is drawn for people
  *
  * Patient and study are told as the film's header tells them, so that both are filed in one place. Of a film that is no

@@ -11,8 +11,6 @@
 #define UID_COMPREHENSIVE_SR "1.2.840.10008.5.1.4.1.1.88.33"
 enum { REPORT_BYTES_MAX = 64 << 20, SERIES_NUMBER = 9001, PERCENT = 100, SH_MAX = 16 };
 
-/* Concepts that no standard has a code for. */
-#define OURS(value, meaning) CODE("99ROENTGEN", value, meaning)
 #define COMMENT CODE("DCM", "121106", "Comment")
 #define MODALITY CODE("DCM", "121139", "Modality")
 
@@ -94,7 +92,7 @@ static void put_library(struct call *c, struct dicom_writer *w, const struct dic
 }
 
 /* TID 4019. */
-static void put_algorithm(struct call *c, struct dicom_writer *w, const struct diagnosis *d)
+void dicom_algorithm_put(struct call *c, struct dicom_writer *w, const struct diagnosis *d)
 {
     const struct {
         const char *what;
@@ -174,7 +172,7 @@ static void put_finding(struct call *c, struct dicom_writer *w, const struct dic
     sr_uid(w, SR_OBSERVED, CODE("DCM", "112040", "Tracking Unique Identifier"), uid);
     sr_code(w, SR_CONTAINS, CODE("DCM", "121071", "Finding"), &f->code);
     if (!by)
-        put_algorithm(c, w, &source->d);
+        dicom_algorithm_put(c, w, &source->d);
     if (has_box(f))
         put_region(w, f, source);
     else
@@ -194,17 +192,18 @@ static void put_measurements(struct call *c, struct dicom_writer *w, const struc
 {
     const struct finding *findings = source->findings.items;
     const struct dicom_judgement *judgements = source->judgements.items;
-    ptrdiff_t count = source->findings.count;
+    ptrdiff_t count = source->findings.count + source->measurements.count;
     for (ptrdiff_t i = 0; i < source->judgements.count; i++)
-        count += judgements[i].findings.count;
+        count += judgements[i].said.findings.count;
     if (!count)
         return; /* the container has one group at least */
     sr_container(w, SR_CONTAINS, CODE("DCM", "126010", "Imaging Measurements"), NULL);
     for (ptrdiff_t i = 0; i < source->findings.count; i++)
         put_finding(c, w, source, &findings[i], arena_format(&c->arena, "Finding %td", i + 1), NULL);
+    dicom_measurements_put(c, w, source);
     for (ptrdiff_t i = 0; i < source->judgements.count; i++) {
-        const struct finding *corrected = judgements[i].findings.items;
-        for (ptrdiff_t k = 0; k < judgements[i].findings.count; k++)
+        const struct finding *corrected = judgements[i].said.findings.items;
+        for (ptrdiff_t k = 0; k < judgements[i].said.findings.count; k++)
             put_finding(c, w, source, &corrected[k], arena_format(&c->arena, "Reader %td, finding %td", i + 1, k + 1),
                         &judgements[i]);
     }
@@ -228,9 +227,10 @@ static struct str moment_text(struct call *c, struct instant at)
 /* "CONFIRMED by Li Wei, 2026-11-27 16:20:05+0800: as I see it" */
 static struct str judgement_text(struct call *c, const struct dicom_judgement *one)
 {
-    struct str decision = choice_text(review_decisions, one->decision), when = moment_text(c, one->reviewed_at);
+    struct str decision = choice_text(review_decisions, one->said.decision),
+               when = moment_text(c, one->said.reviewed_at);
     return arena_format(&c->arena, "%.*s by %.*s, %.*s%s%.*s", STR_FMT(decision), STR_FMT(one->reader), STR_FMT(when),
-                        one->comment.len ? ": " : "", STR_FMT(one->comment));
+                        one->said.comment.len ? ": " : "", STR_FMT(one->said.comment));
 }
 
 static struct str standing_text(struct call *c, const struct dicom_source *source)
@@ -266,7 +266,7 @@ static void put_verifiers(struct call *c, struct dicom_writer *w, const struct d
     struct str house = dicom_text_first(source->film, 0x00080080 /* Institution Name */, &c->arena);
     dicom_put_sequence(w, 0x0040A073 /* Verifying Observer Sequence */);
     for (ptrdiff_t i = 0; i < source->judgements.count; i++) {
-        struct str whole = moment_text(c, judgements[i].reviewed_at);
+        struct str whole = moment_text(c, judgements[i].said.reviewed_at);
         struct text digits;
         text_init(&digits, INSTANT_TEXT_MAX);
         for (ptrdiff_t k = 0; k < whole.len; k++)

@@ -11,17 +11,6 @@
 
 /* ---- rows ---- */
 
-static const struct field judgement_fields[] = {
-    FIELD(struct dicom_judgement, decision, .choices = review_decisions, .type = "ReviewDecision",
-          .doc = "What was decided."),
-    FIELD(struct dicom_judgement, findings, .of = &finding_schema, .flags = NULLABLE, .max = FINDINGS_MAX,
-          .doc = "What it should have said."),
-    FIELD(struct dicom_judgement, comment, .flags = NULLABLE, .doc = "In the reader's words."),
-    FIELD(struct dicom_judgement, reviewer_id, .doc = "The account that judged."),
-    FIELD(struct dicom_judgement, reviewed_at, .doc = "When."),
-};
-static const struct schema judgement_schema = SCHEMA("DicomJudgement", struct dicom_judgement, judgement_fields);
-
 struct kept_gate {
     struct str reason, text;
 };
@@ -30,17 +19,6 @@ static const struct field gate_fields[] = {
     FIELD(struct kept_gate, text, .flags = NULLABLE, .doc = "For people."),
 };
 static const struct schema gate_schema = SCHEMA("DicomGate", struct kept_gate, gate_fields);
-
-struct kept {
-    struct list findings, reviews;
-    struct kept_gate gate;
-};
-static const struct field kept_fields[] = {
-    FIELD(struct kept, findings, .of = &finding_schema, .flags = NULLABLE, .doc = "As it is kept."),
-    FIELD(struct kept, reviews, .of = &judgement_schema, .flags = NULLABLE, .doc = "As they are kept."),
-    FIELD_OBJECT(struct kept, gate, .of = &gate_schema, .flags = NULLABLE, .doc = "As it is kept."),
-};
-static const struct schema kept_schema = SCHEMA("DicomKept", struct kept, kept_fields);
 
 struct reader {
     struct str full_name, department;
@@ -51,18 +29,16 @@ static const struct field reader_fields[] = {
 };
 static const struct schema reader_schema = SCHEMA("DicomReader", struct reader, reader_fields, .table = "users");
 
-static bool read_kept(struct call *c, const struct diagnosis *d, struct kept *out)
+/* The sentence for people; null: it was let in. */
+static bool read_gate(struct call *c, const struct diagnosis *d, struct str *out)
 {
+    struct kept_gate gate;
     uint64_t given;
-    struct str json = arena_format(&c->arena, "{\"findings\":%.*s,\"reviews\":%.*s,\"gate\":%.*s}",
-                                   STR_FMT(d->findings.text.len ? d->findings.text : S("null")),
-                                   STR_FMT(d->reviews.text.len ? d->reviews.text : S("null")),
-                                   STR_FMT(d->gate.text.len ? d->gate.text : S("null")));
-    schema_clear(&kept_schema, out);
-    if (json_decode(c, json, &kept_schema, out, false, &given))
-        return true;
-    error_clear(&c->error);
-    return fail(c, E_CONFLICT, "this result is kept in a form that is not written as DICOM");
+    schema_clear(&gate_schema, &gate);
+    if (d->gate.text.len && !json_decode(c, d->gate.text, &gate_schema, &gate, false, &given))
+        return false;
+    *out = gate.text;
+    return true;
 }
 
 /* A full name as people write it is no PN of components (PS3.5 6.2.1): all of it is the first one. */
@@ -76,37 +52,56 @@ static struct str person_name(struct arena *arena, struct str full_name)
 }
 
 /* Later words of one reader take the place of earlier ones. */
-static bool judge(struct call *c, const struct kept *kept, struct dicom_source *source)
+static bool judge(struct call *c, const struct list *readings, struct dicom_source *source)
 {
-    const struct dicom_judgement *all = kept->reviews.items;
-    struct dicom_judgement *last = arena_array(&c->arena, struct dicom_judgement, kept->reviews.count + 1);
+    const struct reading *all = readings->items;
+    struct dicom_judgement *last = arena_array(&c->arena, struct dicom_judgement, readings->count + 1);
     ptrdiff_t count = 0, confirmed = 0;
-    for (ptrdiff_t i = 0; i < kept->reviews.count; i++) {
+    for (ptrdiff_t i = 0; i < readings->count; i++) {
         bool is_last = true;
-        for (ptrdiff_t k = i + 1; k < kept->reviews.count; k++)
-            is_last = is_last && all[k].reviewer_id != all[i].reviewer_id;
+        for (ptrdiff_t k = i + 1; k < readings->count && is_last; k++)
+            is_last = all[k].reviewer_id != all[i].reviewer_id;
         if (!is_last)
             continue;
-        struct dicom_judgement *one = &last[count++];
         struct reader reader;
-        *one = all[i];
-        enum found found = db_find(c, &reader_schema, &reader, "where users.id = ?", V(one->reviewer_id));
+        enum found found = db_find(c, &reader_schema, &reader, "where users.id = ?", V(all[i].reviewer_id));
         if (found == FAILED)
             return false;
-        one->reader = person_name(&c->arena, found == FOUND ? reader.full_name : STR_NULL);
-        one->department = found == FOUND ? reader.department : STR_NULL;
-        confirmed += one->decision == REVIEW_CONFIRMED;
-        source->is_rejected = source->is_rejected || one->decision == REVIEW_REJECTED;
-        source->at = one->reviewed_at;
+        last[count++] =
+            (struct dicom_judgement){ all[i], person_name(&c->arena, found == FOUND ? reader.full_name : STR_NULL),
+                                      found == FOUND ? reader.department : STR_NULL };
+        confirmed += all[i].decision == REVIEW_CONFIRMED;
+        source->is_rejected = source->is_rejected || all[i].decision == REVIEW_REJECTED;
+        source->at = all[i].reviewed_at;
     }
     source->judgements = (struct list){ .items = last, .count = count };
     source->is_verified = count > 0 && confirmed == count && !source->is_withdrawn;
     return true;
 }
 
+/* Those that the model's key points have become, for this frame. */
+static bool load_measurements(struct call *c, struct dicom_source *source)
+{
+    struct annotation_set set;
+    if (source->card.task != TASK_KEYPOINTS || source->d.is_shadow)
+        return true;
+    if (!annotation_set_load(c, source->d.image_file_id, 0, &set))
+        return false;
+    struct annotation *kept = arena_array(&c->arena, struct annotation, set.annotations.count + 1);
+    ptrdiff_t count = 0;
+    for (ptrdiff_t i = 0; i < set.annotations.count; i++) {
+        const struct annotation *a = (const struct annotation *)set.annotations.items + i;
+        if (a->source == SOURCE_MODEL && a->frame == source->d.frame && a->visible && a->values.count &&
+            str_equal(a->model.name, source->d.model_name) && str_equal(a->model.version, source->d.model_version))
+            kept[count++] = *a;
+    }
+    source->measurements = (struct list){ kept, count };
+    return true;
+}
+
 bool dicom_source_load(struct call *c, int64_t id, struct dicom_source *out)
 {
-    struct kept kept;
+    struct list readings;
     *out = (struct dicom_source){ 0 };
     if (!diagnosis_load(c, id, &out->d))
         return false;
@@ -116,11 +111,10 @@ bool dicom_source_load(struct call *c, int64_t id, struct dicom_source *out)
     out->is_withdrawn = status == DIAGNOSIS_WITHDRAWN;
     out->at = out->d.finished_at;
     if (!model_load(c, out->d.model_id, &out->model) || !card_read(c, out->model.card.text, &out->card) ||
-        !read_kept(c, &out->d, &kept) || !judge(c, &kept, out))
+        !diagnosis_findings(c, &out->d, &out->findings) || !diagnosis_readings(c, &out->d, &readings) ||
+        !read_gate(c, &out->d, &out->refusal) || !judge(c, &readings, out) || !load_measurements(c, out))
         return false;
-    out->findings = kept.findings;
-    out->refusal = kept.gate.text;
-    out->version = 1 + kept.reviews.count + out->is_withdrawn;
+    out->version = 1 + readings.count + out->is_withdrawn;
     return image_file_load(c, out->d.image_file_id, &out->file);
 }
 
@@ -272,11 +266,15 @@ void dicom_source_put_reference(struct dicom_writer *w, const struct dicom_sourc
 
 void dicom_put_code(struct dicom_writer *w, uint32_t sequence, const struct card_code *code)
 {
+    bool is_long = str_code_points(code->value) > 16; /* SH */
     dicom_put_sequence(w, sequence);
     dicom_put_item(w);
-    dicom_put(w, 0x00080100 /* Code Value */, code->value);
+    if (!is_long)
+        dicom_put(w, 0x00080100 /* Code Value */, code->value);
     dicom_put(w, 0x00080102 /* Coding Scheme Designator */, code->scheme);
     dicom_put(w, 0x00080104 /* Code Meaning */, code->meaning);
+    if (is_long)
+        dicom_put(w, 0x00080119 /* Long Code Value */, code->value);
     dicom_put_item_end(w);
     dicom_put_sequence_end(w);
 }

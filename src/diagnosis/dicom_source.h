@@ -11,26 +11,24 @@
 #include "diagnosis/diagnosis.h"
 #include "diagnosis/diagnosis_dicom.h"
 #include "dicom/writer.h"
-#include "imaging/image.h"
+#include "imaging/annotation.h"
 
 /* A reader's last word. */
 struct dicom_judgement {
-    unsigned decision; /* enum review_decision */
-    struct list findings;
-    struct str comment, reader, department; /* `reader`: a PN, never empty */
-    int64_t reviewer_id;
-    struct instant reviewed_at;
+    struct reading said;
+    struct str reader, department; /* `reader`: a PN, never empty */
 };
 
 struct dicom_source {
     struct diagnosis d;
     struct model model;
     struct card card;
-    struct list findings;   /* struct finding */
-    struct list judgements; /* struct dicom_judgement */
-    struct str refusal;     /* why there is no finding: the gate's sentence; null: there is no such reason */
-    int64_t version;        /* of what is told: 1, and one more for each review and a withdrawal */
-    struct instant at;      /* when it was said last */
+    struct list findings;     /* struct finding */
+    struct list judgements;   /* struct dicom_judgement */
+    struct list measurements; /* struct annotation: what the model's key points have become, with their values */
+    struct str refusal;       /* why there is no finding: the gate's sentence; null: there is no such reason */
+    int64_t version;          /* of what is told: 1, and one more for each review and a withdrawal */
+    struct instant at;        /* when it was said last */
     bool is_verified, is_rejected, is_withdrawn;
 
     struct image_file file;
@@ -71,10 +69,17 @@ void dicom_put_code(struct dicom_writer *w, uint32_t sequence, const struct card
         CODE_TEXT(scheme), CODE_TEXT(value), CODE_TEXT(meaning) \
     }
 #define CODE(scheme, value, meaning) (&(const struct card_code){ S(scheme), S(value), S(meaning) })
+/* Concepts that no standard has a code for. */
+#define OUR_SCHEME "99ROENTGEN"
+#define OURS(value, meaning) CODE(OUR_SCHEME, value, meaning)
 
 /* Writes the whole object; `instance_uid` is its own. On failure c->error is filled. */
 bool dicom_report_write(struct call *c, const struct dicom_source *source, struct str instance_uid,
                         struct dicom_writer *w);
+/* Groups of Imaging Measurements: one for each of source->measurements. */
+void dicom_measurements_put(struct call *c, struct dicom_writer *w, const struct dicom_source *source);
+/* TID 4019: the model as the algorithm of what follows. */
+void dicom_algorithm_put(struct call *c, struct dicom_writer *w, const struct diagnosis *d);
 /* The picture of the evidence, drawn once. */
 struct dicom_picture {
     int64_t width, height;

@@ -83,23 +83,34 @@ void sr_person(struct dicom_writer *w, const char *relation, const struct card_c
     dicom_put_item_end(w);
 }
 
+static void number(struct dicom_writer *w, const char *relation, const struct card_code *concept, double value,
+                   const struct card_code *unit)
+{
+    item(w, relation, "NUM", concept);
+    dicom_put_sequence(w, 0x0040A300 /* Measured Value Sequence */);
+    dicom_put_item(w);
+    dicom_put_code(w, 0x004008EA /* Measurement Units Code Sequence */, unit);
+    dicom_put_real(w, 0x0040A30A /* Numeric Value */, value);
+    dicom_put_item_end(w);
+    dicom_put_sequence_end(w);
+}
+
 void sr_number(struct dicom_writer *w, const char *relation, const struct card_code *concept, double value,
                enum sr_unit unit)
 {
     static const struct card_code units[] = {
         [SR_PERCENT] = CODE_ROW("UCUM", "%", "Percent"),
-        [SR_RATIO] = CODE_ROW("UCUM", "1", "no units"),
         [SR_PIXELS] = CODE_ROW("UCUM", "{pixels}", "Pixels"),
     };
+    number(w, relation, concept, value, &units[unit]);
+    dicom_put_item_end(w);
+}
 
-    item(w, relation, "NUM", concept);
-    dicom_put_sequence(w, 0x0040A300 /* Measured Value Sequence */);
-    dicom_put_item(w);
-    dicom_put_code(w, 0x004008EA /* Measurement Units Code Sequence */, &units[unit]);
-    dicom_put_real(w, 0x0040A30A /* Numeric Value */, value);
-    dicom_put_item_end(w);
-    dicom_put_sequence_end(w);
-    dicom_put_item_end(w);
+void sr_number_begin(struct dicom_writer *w, const char *relation, const struct card_code *concept, double value,
+                     const struct card_code *unit)
+{
+    number(w, relation, concept, value, unit);
+    children(w);
 }
 
 static void image(struct dicom_writer *w, const char *relation, const struct card_code *concept,

@@ -19,7 +19,7 @@
 #define SR_INFERRED "INFERRED FROM"
 #define SR_SELECTED "SELECTED FROM"
 
-enum sr_unit { SR_PERCENT, SR_RATIO, SR_PIXELS };
+enum sr_unit { SR_PERCENT, SR_PIXELS };
 
 /* Content Template Sequence, of the data set or an item; before its children. */
 void sr_template(struct dicom_writer *w, const char *template);
@@ -36,12 +36,14 @@ void sr_number(struct dicom_writer *w, const char *relation, const struct card_c
 /* The film. */
 void sr_image(struct dicom_writer *w, const char *relation, const struct card_code *concept,
               const struct dicom_source *source);
-/* Points on the film: POINT, POLYLINE. */
+/* Points on the film: POINT, MULTIPOINT, POLYLINE. */
 void sr_points(struct dicom_writer *w, const char *relation, const struct card_code *concept, const char *type,
                const double *xy, int numbers, const struct dicom_source *source);
 
-/* An item of text, or the film, whose children follow, at least one. */
+/* An item of text, a number or the film, whose children follow, at least one. */
 void sr_text_begin(struct dicom_writer *w, const char *relation, const struct card_code *concept, struct str text);
+void sr_number_begin(struct dicom_writer *w, const char *relation, const struct card_code *concept, double value,
+                     const struct card_code *unit);
 void sr_image_begin(struct dicom_writer *w, const char *relation, const struct dicom_source *source);
 void sr_children_end(struct dicom_writer *w); /* of the item that was begun last, and of the item itself */
 

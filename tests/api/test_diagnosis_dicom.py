@@ -15,6 +15,7 @@ from PIL import Image
 import made
 from support import ROOT, Server, ok, problem, unique
 from test_diagnosis import GOLDEN, SHIPPED, ask, bring, ended, film, upload
+from test_diagnosis_measure import CARD as PELVIS
 
 DIGITAL_XRAY = "1.2.840.10008.5.1.4.1.1.1.1"
 COMPREHENSIVE_SR = "1.2.840.10008.5.1.4.1.1.88.33"
@@ -85,9 +86,14 @@ def checked(content, but=()):
     assert not errors, errors
 
 
+def code_of(item):
+    """PS3.3 8.1: a value of more than 16 characters is a Long Code Value."""
+    return item.CodingSchemeDesignator, item.get("CodeValue") or item.LongCodeValue
+
+
 def concept(item):
     name = item.get("ConceptNameCodeSequence")
-    return (name[0].CodingSchemeDesignator, name[0].CodeValue) if name else None
+    return code_of(name[0]) if name else None
 
 
 def value(item):
@@ -97,7 +103,7 @@ def value(item):
         return float(measured.NumericValue), measured.MeasurementUnitsCodeSequence[0].CodeValue
     if kind == "CODE":
         code = item.ConceptCodeSequence[0]
-        return code.CodingSchemeDesignator, code.CodeValue, code.CodeMeaning
+        return *code_of(code), code.CodeMeaning
     if kind == "IMAGE":
         return item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID
     if kind == "SCOORD":
@@ -416,6 +422,44 @@ def test_boxes_and_points_lie_on_the_film(chief):
     assert [value(place) for _, place in places] == [("POINT", [10, 10]), ("POINT", [25, 10]), ("POINT", [40, 30])]
     assert all(value(place.ContentSequence[0]) == header.SOPInstanceUID for _, place in places)
     problem(chief.get(f"/diagnosis/{told['id']}/dicom", params={"kind": "heatmap"}), 409)
+
+
+def test_what_key_points_have_become_is_told_as_measurements(chief):
+    content = made.image(numpy.full((128, 128), 99, dtype=numpy.uint8), SOPClassUID=DIGITAL_XRAY, Modality="DX",
+                         PixelSpacing=[0.5, 0.5])
+    header, file = pydicom.dcmread(io.BytesIO(content)), made.send(chief, content)["id"]
+    number = ask(chief, file, model_id=small_model(chief, "pelvis.onnx", PELVIS)["id"])["id"]
+    ended(chief, number)
+    before = fetched(chief, number)[1]
+    assert len(groups(before)) == 1
+    told = ok(chief.post(f"/diagnosis/{number}/annotations", json={"facing": "right", "standing": True}))["set"]
+    _, report = fetched(chief, number)
+    assert report.SOPInstanceUID != before.SOPInstanceUID
+    measured = groups(report)[1:]
+    assert len(measured) == len(told["annotations"]) > 2
+    for group, annotation in zip(measured, told["annotations"], strict=True):
+        assert value(below(group, "DCM", "121071")[0])[:2] == ("99ROENTGEN", annotation["kind"])
+        numbers = [item for item in group.ContentSequence if item.ValueType == "NUM"]
+        assert [(concept(n)[1], value(n)) for n in numbers] == [
+            (v["name"], (pytest.approx(v["value"]), {"deg": "deg", "mm": "mm", "1": "1"}[v["unit"]]))
+            for v in annotation["values"]
+        ]
+        for item in numbers:
+            [points] = item.ContentSequence
+            assert points.RelationshipType == "INFERRED FROM"
+            assert value(points) == ("MULTIPOINT", [n for p in annotation["points"] for n in (p["x"], p["y"])])
+            assert value(points.ContentSequence[0]) == header.SOPInstanceUID
+        assert values(group, "DCM", "111001") == ["pelvis"] and not values(group, "99ROENTGEN", "CORRECTED")
+
+    answer = chief.get(f"/images/{file}/annotations")
+    ours = ("values", "remark", "created_by", "created_at", "updated_by", "updated_at")
+    moved = [{k: v for k, v in a.items() if k not in ours} for a in ok(answer)["annotations"]]
+    moved[0]["points"][0]["x"] += 3
+    ok(chief.put(f"/images/{file}/annotations", json={"annotations": moved},
+                 headers={"If-Match": answer.headers["etag"]}))
+    corrected, *others = groups(fetched(chief, number)[1])[1:]
+    assert values(corrected, "99ROENTGEN", "CORRECTED") == [("SCT", "373066001", "Yes")]
+    assert not any(values(group, "99ROENTGEN", "CORRECTED") for group in others)
 
 
 def test_a_frame_of_several_is_named(chief):
