@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import tempfile
+import zipfile
 
 import numpy
 import pydicom
@@ -245,6 +246,10 @@ def test_it_is_stored_with_the_study_once_and_seen_by_who_sees_the_film(house, c
         problem(other.get(f"/image-files/{stored['id']}"), 404)
     study = ok(doctor.get(f"/studies/{file['study_id']}"))
     assert (study["number_of_series"], study["number_of_instances"]) == (3, 3) and not study["conflict"]
+    parcel = zipfile.ZipFile(io.BytesIO(doctor.get(f"/studies/{file['study_id']}/archive").content))
+    directory = pydicom.dcmread(io.BytesIO(parcel.read("DICOMDIR")))
+    kinds = [record.DirectoryRecordType for record in directory.DirectoryRecordSequence]
+    assert sorted(kinds) == ["IMAGE", "IMAGE", "PATIENT", "SERIES", "SERIES", "SERIES", "SR DOCUMENT", "STUDY"]
 
 
 def test_it_is_verified_only_where_readers_agree(house, chief, model):
