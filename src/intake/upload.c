@@ -53,13 +53,21 @@ void upload_details_put(const struct upload_details *details, struct image_file 
     row->stated_patient_number = details->only_stated ? details->patient_number : STR_NULL;
 }
 
-/* Animations, and the several pictures of a camera: nobody may think that the one they see is all there is. */
-static void remark_pictures(struct call *c, int64_t pictures, struct image_file *row)
+/* Animations, and the several pictures of a camera: nobody may think that the one they see is all there is. Nor that
+ * its colours are right where they may not be. */
+static void put_remarks(struct call *c, const struct raster_info *info, struct image_file *row)
 {
-    struct str *items = arena_array(&c->arena, struct str, 1);
-    items[0] =
-        arena_format(&c->arena, "the file says that it has %" PRId64 " pictures: only the first is shown", pictures);
-    row->remarks = (struct texts){ items, 1 };
+    enum { REMARKS = 2 };
+    struct str *items = arena_array(&c->arena, struct str, REMARKS);
+    int64_t count = 0;
+    if (info->pictures > 1)
+        items[count++] = arena_format(
+            &c->arena, "the file says that it has %" PRId64 " pictures: only the first is shown", info->pictures);
+    if (info->odd_colours)
+        items[count++] = S("the file says by cICP, gAMA or cHRM that its colours are not those of sRGB: they are shown "
+                           "as if they were");
+    if (count)
+        row->remarks = (struct texts){ items, count };
 }
 
 /* What its header says of the picture. */
@@ -70,8 +78,7 @@ static bool measure_picture(struct call *c, int fd, struct image_file *row)
     if (raster_probe(fd, row->file_type, c->app->config.max_pixels, &info, &error)) {
         row->pixel_rows = info.height;
         row->pixel_columns = info.width;
-        if (info.pictures > 1)
-            remark_pictures(c, info.pictures, row);
+        put_remarks(c, &info, row);
         if (row->file_type == FILE_TIFF)
             row->number_of_frames = info.pages;
         return true;

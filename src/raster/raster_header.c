@@ -155,6 +155,33 @@ static void take_animation(struct header *h, int64_t at)
         h->info.pictures = (int64_t)header_number(s, 4, true);
 }
 
+/* Light and primaries: gAMA within 5 %, as decoders take it, cHRM within a hundredth. */
+static bool is_odd_number(uint64_t number, uint64_t right, uint64_t most)
+{
+    return number > right + most || number + most < right;
+}
+
+/* W3C PNG specification, third edition, 11.3.2. A chunk of another length than its own says nothing. */
+static void take_colours(struct header *h, const unsigned char *type, int64_t at, int64_t length)
+{
+    static const uint64_t primaries[] = { 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000 };
+    enum { GAMMA = 45455, GAMMA_MOST = 2273, PRIMARY_MOST = 1000, PRIMARIES_BYTES = 32 };
+    bool is_code = !memcmp(type, "cICP", 4) && length == 4, is_gamma = !memcmp(type, "gAMA", 4) && length == 4;
+    bool is_primaries = !memcmp(type, "cHRM", 4) && length == PRIMARIES_BYTES;
+    unsigned char s[PRIMARIES_BYTES];
+    h->says.has_profile |= !memcmp(type, "iCCP", 4) || !memcmp(type, "sRGB", 4);
+    if ((!is_code && !is_gamma && !is_primaries) || pread(h->fd, s, (size_t)length, at) != (ssize_t)length)
+        return;
+    if (is_code) {
+        h->says.has_code = true;
+        h->says.odd_code = memcmp(s, "\1\15\0\1", 4) != 0; /* of sRGB (ITU-T H.273) */
+    }
+    if (is_gamma)
+        h->says.odd_numbers |= is_odd_number(header_number(s, 4, true), GAMMA, GAMMA_MOST);
+    for (int i = 0; is_primaries && i < 8; i++)
+        h->says.odd_numbers |= is_odd_number(header_number(s + 4 * i, 4, true), primaries[i], PRIMARY_MOST);
+}
+
 /* eXIf (PNG extensions, 11.3.4.7) stands before or behind the pixels, acTL before. Chunk after chunk; what follows is
  * not looked at once one is strange. */
 static void look_at_chunks(struct header *h)
@@ -170,6 +197,8 @@ static void look_at_chunks(struct header *h)
         has_pixels |= !memcmp(s + 4, "IDAT", 4);
         if (!memcmp(s + 4, "acTL", 4) && !has_pixels)
             take_animation(h, at + 8);
+        if (!has_pixels)
+            take_colours(h, s + 4, at + 8, length);
         if (!memcmp(s + 4, "eXIf", 4) && !h->has_exif) {
             h->has_exif = true;
             h->info.orientation = exif_orientation(h->fd, at + 8, length);
@@ -195,6 +224,9 @@ static bool read_png(struct header *h)
     h->samples = samples[s[25]];
     h->is_whole = s[28] == 1;
     look_at_chunks(h);
+    bool is_colour = s[25] & 2;
+    h->info.odd_colours =
+        is_colour && (h->says.has_code ? h->says.odd_code : !h->says.has_profile && h->says.odd_numbers);
     return true;
 }
 

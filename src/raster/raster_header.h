@@ -20,6 +20,9 @@ struct header {
     struct raster_info info;
     int samples; /* a pixel */
     bool is_whole, has_exif;
+    struct {
+        bool has_code, odd_code, has_profile, odd_numbers; /* cICP; iCCP or sRGB; gAMA and cHRM */
+    } says;                                                /* a PNG of its colours */
 };
 
 bool header_damaged(const struct header *h); /* false, E_INVALID */

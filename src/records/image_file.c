@@ -71,7 +71,7 @@ static const struct field image_file_fields[] = {
     FIELD(struct image_file, remarks, .flags = READ_ONLY | NULLABLE,
           .doc = "DICOM: what was stepped over or forgiven when the file was read, and what of its header decides "
                  "numbers (rescale, window, spacing, SUV ...) and cannot be read. JPEG, PNG: that it has more pictures "
-                 "than the one that is shown. It is no failure."),
+                 "than the one that is shown, or other colours. It is no failure."),
     FIELD(struct image_file, tags, .flags = READ_ONLY | NULLABLE, .doc = "Words that it was tagged with."),
     FIELD(struct image_file, status, .choices = file_statuses, .type = "ImageFileStatus", .flags = READ_ONLY,
           .doc = "How far it has come."),

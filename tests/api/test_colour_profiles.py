@@ -16,6 +16,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEGBaseline8Bit, RLELos
 
 import made
 from test_inks import profile as profile_of_inks
+from test_several_pictures import chunk
 
 doctor_of_all = None  # conftest.py
 
@@ -86,10 +87,6 @@ def opened(content):
 
 def deep_png(pixels, profile):
     """16 bits a channel, which Pillow does not write."""
-
-    def chunk(kind, body):
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels.astype(int) * 257)
     return (
         b"\x89PNG\r\n\x1a\n"
@@ -224,6 +221,47 @@ def test_a_grey_picture_is_shown_as_it_is(doctor):
         file = doctor.upload(saved(grey, "PNG", icc_profile=profile), "grey.png")
         answer = made.rendered(doctor, file)
         assert (numpy.asarray(Image.open(io.BytesIO(answer.content))) == grey).all() and remark(answer) is None
+
+
+# ---- what a PNG says in other ways (W3C PNG specification, third edition, 11.3.2; the first row decides, 4.3) ----
+
+OTHERS = "the file says by cICP, gAMA or cHRM that its colours are not those of sRGB: they are shown as if they were"
+
+
+def numbers(*values):
+    return struct.pack(f">{len(values)}I", *values)
+
+
+OF_SRGB = numbers(31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
+OF_P3 = numbers(31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
+SAYS = {  # chunks before the pixels; is it told of?
+    "nothing": ((), False),
+    "sRGB's numbers": (((b"gAMA", numbers(45455)), (b"cHRM", OF_SRGB)), False),
+    "light": (((b"gAMA", numbers(100000)),), True),
+    "gamma 1.8": (((b"gAMA", numbers(55556)),), True),
+    "other primaries": (((b"gAMA", numbers(45455)), (b"cHRM", OF_P3)), True),
+    "gAMA beside sRGB": (((b"sRGB", b"\0"), (b"gAMA", numbers(100000))), False),
+    "sRGB behind gAMA": (((b"gAMA", numbers(100000)), (b"sRGB", b"\0")), False),
+    "code of sRGB": (((b"cICP", bytes((1, 13, 0, 1))), (b"cHRM", OF_P3)), False),
+    "code of PQ": (((b"cICP", bytes((9, 16, 0, 1))), (b"sRGB", b"\0")), True),
+    "cut": (((b"cHRM", OF_P3[:20]),), False),
+}
+
+
+@pytest.mark.parametrize("name", SAYS)
+def test_a_png_of_other_colours_is_told_of(doctor, name):
+    chunks, is_told = SAYS[name]
+    plain = saved(colours(70), "PNG")
+    content = plain[:33] + b"".join(chunk(*c) for c in chunks) + plain[33:]
+    file = doctor.upload(content, "a.png")
+    assert file["remarks"] == ([OTHERS] if is_told else None)
+    assert (made.drawn(doctor, file) == colours(70)).all()
+
+
+def test_of_a_grey_png_they_are_not_asked(doctor):
+    plain = saved(colours(71)[..., 0], "PNG")
+    content = plain[:33] + chunk(b"gAMA", numbers(100000)) + plain[33:]
+    assert doctor.upload(content, "grey.png")["remarks"] is None
 
 
 # ---- DICOM ----
