@@ -14,11 +14,11 @@
  * often a process dies (jobs/jobs.h), or in that which gives it up. While it is QUEUED, how its job stands is how it
  * stands (RUNNING).
  *
- * What was asked already is answered by what is there, or on its way: the same image, frame, model and digest, unless
- * `force`, or a reader has rejected it. A result is never rewritten; reviews stand beside it, each with its reader. It says what is needed to
- * understand it in ten years: model, version and digest, the hash of the pixels that went in, how they were prepared,
- * runtime and times, each finding with the threshold of that day. Where the gate shut (gate.h) there is no finding:
- * COMPLETED, and `gate` says why.
+ * What was asked already is answered by what is there, or on its way: the same image, frame, model and digest,
+ * unless `force`, or a reader has rejected it. A result is never rewritten; reviews stand beside it, each with its
+ * reader. It says what is needed to understand it in ten years: model, version and digest, the hash of the pixels
+ * that went in, how they were prepared, runtime and times, each finding with the threshold of that day. Where the
+ * gate shut (gate.h) there is no finding: COMPLETED, and `gate` says why.
  *
  * Who may see it: who sees the image's file; what a model says as a SHADOW only who manages the system. It goes with
  * its file.

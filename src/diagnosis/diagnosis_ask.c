@@ -77,6 +77,15 @@ static enum found find_same(struct call *c, int64_t image_file_id, int64_t frame
         V(image_file_id), V(frame), V(model->id), V(model->digest), V(model->state == MODEL_SHADOW));
 }
 
+/* Whatever became of it: what people took back, rejected or withdrew, no rule asks again. */
+static enum found find_any(struct call *c, int64_t image_file_id, const struct model *model, int64_t *id)
+{
+    return db_find_integer(c, id,
+                           "select d.id from diagnoses d where d.image_file_id = ? and d.model_id = ? and "
+                           "d.model_digest = ? and d.is_shadow = ? limit 1",
+                           V(image_file_id), V(model->id), V(model->digest), V(model->state == MODEL_SHADOW));
+}
+
 static bool put(struct call *c, const struct diagnosis_wish *wish, const struct model *model,
                 const struct image_file *file, int64_t rule_id, int64_t *id)
 {
@@ -147,7 +156,10 @@ bool diagnosis_ask_by_rule(struct call *c, const struct diagnosis_wish *wish, co
         return false;
     enum found found =
         db_find(c, &image_file_schema, &file, "where f.id = ? and " IN_SIGHT("f"), V(wish->image_file_id));
-    return found == FOUND ? ask(c, wish, model, &file, rule_id, out) : found == NONE;
+    if (found != FOUND)
+        return found == NONE;
+    found = find_any(c, file.id, model, &out->diagnosis_id);
+    return found == NONE ? ask(c, wish, model, &file, rule_id, out) : found == FOUND;
 }
 
 /* ---- of a study ---- */
@@ -156,15 +168,12 @@ static bool films_of(struct call *c, int64_t study_id, struct integers *out)
 {
     struct cursor rows;
     *out = (struct integers){ arena_array(&c->arena, int64_t, DIAGNOSES_AT_ONCE + 1), 0 };
-    for (
-        db_rows(
-            c, &rows,
-            "select f.id from image_files f where f.study_id = ? and " IN_SIGHT(
-                "f") " and " VISIBLE_FILE
-                     " and f.status in ('UPLOADED', 'PROCESSED', 'ARCHIVED') and (f.sop_instance_uid is null or " VISIBLE_OWN_INSTANCE
-                     ") order by f.id limit 501",
-            V(study_id), VISIBLE_TO(c));
-        cursor_next(&rows);)
+    for (db_rows(c, &rows,
+                 "select f.id from image_files f where f.study_id = ? and " IN_SIGHT(
+                     "f") " and " VISIBLE_FILE " and f.status in ('UPLOADED', 'PROCESSED', 'ARCHIVED') and "
+                          "(f.sop_instance_uid is null or " VISIBLE_OWN_INSTANCE ") order by f.id limit 501",
+                 V(study_id), VISIBLE_TO(c));
+         cursor_next(&rows);)
         out->items[out->count++] = cursor_integer(&rows, 0);
     return cursor_close(&rows) &&
            (out->count <= DIAGNOSES_AT_ONCE ||

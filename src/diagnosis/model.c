@@ -215,7 +215,10 @@ static bool remove_row(struct call *c, void *context)
     int64_t asked, id = model->id;
     audit_about(c, id, 0);
     if (!db_lock(c, "select id from models where id = ?", V(id)) || !model_load(c, id, model) ||
-        !db_integer(c, &asked, "select count(*) from diagnoses where model_id = ?", V(id)))
+        !db_integer(c, &asked,
+                    "select (select count(*) from diagnoses where model_id = ?) + (select count(*) from "
+                    "diagnosis_figures where model_id = ?)",
+                    V(id), V(id)))
         return false;
     if (asked || model->state == MODEL_ACTIVE || model->state == MODEL_SHADOW)
         return fail(c, E_CONFLICT,

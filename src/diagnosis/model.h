@@ -45,9 +45,9 @@ struct model {
 };
 extern const struct schema model_schema;
 
-/* On a worker, outside of transactions. The bytes of `file`, which is finished, are taken where it succeeds. What `card`
- * leaves out comes from `bundle`, the metadata.json of a MONAI bundle, and then from the file's properties; either may
- * be null. E_INVALID with problems of "body", E_CONFLICT: name and version are taken. */
+/* On a worker, outside of transactions. The bytes of `file`, which is finished, are taken where it succeeds. What
+ * `card` leaves out comes from `bundle`, the metadata.json of a MONAI bundle, and then from the file's properties;
+ * either may be null. E_INVALID with problems of "body", E_CONFLICT: name and version are taken. */
 bool model_upload(struct call *c, struct spooled *file, struct str card, struct str bundle, struct model *out);
 bool model_load(struct call *c, int64_t id, struct model *out); /* E_NOT_FOUND */
 /* Outside of transactions. E_CONFLICT: it has been asked something, or is in use. */
@@ -60,7 +60,8 @@ bool model_retire(struct call *c, int64_t id, struct model *out);
 
 /* The ACTIVE model that was switched on last among those whose card lets this image in. E_CONFLICT: there is none. */
 bool model_default(struct call *c, const struct gate_subject *subject, struct model *out);
-/* The ACTIVE one of this name and version, null: of those of the name the one that was switched on last. E_NOT_FOUND. */
+/* The ACTIVE one of this name and version, null: of those of the name the one that was switched on last.
+ * E_NOT_FOUND. */
 bool model_active(struct call *c, struct str name, struct str version, struct model *out);
 /* Versions of the name that are ACTIVE, at most `most`, what was switched on last first. */
 bool model_active_versions(struct call *c, struct str name, int most, struct str *out, int *count);

@@ -13,7 +13,8 @@
  * header (View Position (0018,5101), Station Name (0008,1010)), and so only where a rule asks for them. Behind the
  * rules the model's own gate counts: of an image that the card does not admit it is not asked.
  *
- * An image that came alone, in no study, is looked at at once. What was answered already is not asked again.
+ * An image that came alone, in no study, is looked at at once. Of what the model was ever asked, by whomever, a rule
+ * does not ask again, whatever became of it. Of a study the first CANDIDATES_MAX images are looked at.
  */
 #ifndef ROENTGEN_DIAGNOSIS_RULE_H
 #define ROENTGEN_DIAGNOSIS_RULE_H

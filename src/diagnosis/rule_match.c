@@ -14,7 +14,8 @@
     "select f.id, f.study_id, f.uploaded_by, f.modality, f.body_part, f.description, s.description, p.birth_date, " \
     "coalesce(f.study_date, s.study_date) from image_files f left join studies s on s.id = f.study_id " \
     "left join patients p on p.id = f.patient_id where " IN_SIGHT( \
-        "f") " and f.status in ('UPLOADED', 'PROCESSED', 'ARCHIVED') and (f.sop_instance_uid is null or f.is_instance = 1) and "
+        "f") " and f.status in ('UPLOADED', 'PROCESSED', 'ARCHIVED') and " \
+             "(f.sop_instance_uid is null or f.is_instance = 1) and "
 
 static int64_t age_of(struct str birth, struct str day)
 {

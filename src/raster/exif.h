@@ -20,8 +20,8 @@ enum { EXIF_UPRIGHT = 1, EXIF_ORIENTATION = 274, MPF_NUMBER_OF_IMAGES = 0xB001 }
 /* The Orientation in the Exif data (a TIFF header and its first directory) at `offset`, `len` bytes; 1 where there is
  * none, or nothing that can be read. Uses pread, allocates nothing. */
 int exif_orientation(int fd, int64_t offset, int64_t len);
-/* How many pictures the Multi-Picture Format's index (CIPA DC-007, 5.2.3.2), which is laid out alike, says that the file
- * has; 1 where it says nothing. */
+/* How many pictures the Multi-Picture Format's index (CIPA DC-007, 5.2.3.2), which is laid out alike, says that the
+ * file has; 1 where it says nothing. */
 int64_t exif_pictures(int fd, int64_t offset, int64_t len);
 /* What a directory's entry says; 1 for what is none. */
 int exif_orientation_of(int64_t value);

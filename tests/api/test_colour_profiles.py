@@ -1,4 +1,5 @@
-"""ICC profiles of pictures in colour: JPEG, PNG and TIFF, and DICOM's ICC Profile (PS3.3 C.11.15). What is shown is sRGB.
+"""ICC profiles of pictures in colour: JPEG, PNG and TIFF, and DICOM's ICC Profile (PS3.3 C.11.15). What is shown is
+sRGB.
 
 The profile of most files here is of light itself, not of a curve, with red and green changed places, so that what is
 right follows from IEC 61966-2-1 alone, and what is not converted is far off.

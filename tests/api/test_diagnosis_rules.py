@@ -68,6 +68,19 @@ def test_a_study_that_has_come_is_asked_of_as_the_rules_say(house, chief, only):
     assert {d["rule_id"] for d in told} == {other["id"]} and off["id"] not in {d["rule_id"] for d in told}
 
 
+def test_what_was_taken_back_no_rule_asks_again(house, chief, only):
+    only(description_contains="again")
+    same = {"StudyInstanceUID": new_uid(), "PatientID": unique("AI"), "StudyDescription": "again"}
+    study = chief.upload(as_dicom(NAMES[0], **same))["study_id"]
+    at_rest(house)
+    [told] = all_ended(chief, study_id=study)
+    ok(chief.post(f"/diagnosis/{told['id']}/withdraw", json={"reason": "a test"}))
+    chief.upload(as_dicom(NAMES[1], **same))
+    at_rest(house)
+    told = [d["status"] for d in all_ended(chief, study_id=study)]
+    assert sorted(told) == ["COMPLETED", "WITHDRAWN"]
+
+
 def test_a_complete_study_and_an_image_alone_need_not_wait(new_server):
     server = new_server(MODEL_PROCESSES="1", DIAGNOSIS_QUIET="1d")
     chief = server.admin()
@@ -134,7 +147,8 @@ def test_rules_are_kept_and_refused(house, chief, model, only):
     ok(chief.patch(path, json={"is_enabled": False}))
     assert [r["id"] for r in ok(chief.get("/diagnosis/rules", params={"is_enabled": False}))["items"]] == [made["id"]]
     for wrong in ({"model_id": 10**9}, {"colour": "red"}, {"modality": ["X"] * 51}, {"age_min": -1},
-                  {"priority": "NOW"}, {"name": ""}, {"expected_images": 0}, {"description_contains": "x" * 201}, {"position": -1}):
+                  {"priority": "NOW"}, {"name": ""}, {"expected_images": 0},
+                  {"description_contains": "x" * 201}, {"position": -1}):
         problem(chief.post("/diagnosis/rules", json={"name": "x", "model_id": model["id"], **wrong}), 422)
     problem(chief.patch(path, json={"model_id": 10**9}), 422)
     problem(chief.get("/diagnosis/rules/999999"), 404)

@@ -46,8 +46,8 @@ def brightness():
 
 
 def pelvis():
-    """Key points of a lateral pelvis, wherever one looks: both ends of the sacral endplate, both femoral heads. What the
-    picture holds counts for nothing."""
+    """Key points of a lateral pelvis, wherever one looks: both ends of the sacral endplate, both femoral heads.
+    What the picture holds counts for nothing."""
     one = [32, 32, 40, 40, 0.9, 20, 16, 0.9, 32, 24, 0.8, 34, 46, 0.95, 38, 46, 0.7]
     unsure = [*one[:4], 0.2, *([1, 1, 0.1] * 4)]
     save("pelvis",
