@@ -151,7 +151,7 @@ static bool take_text(struct call *c, const struct form_text *text, const struct
     return true;
 }
 
-bool form_take(struct call *c, struct form *form, const struct schema *schema, void *record)
+static bool take(struct call *c, struct form *form, const struct schema *schema, void *record, bool needs_file)
 {
     uint64_t seen = 0;
     if (!multipart_finish(form->parser, &c->error))
@@ -159,9 +159,19 @@ bool form_take(struct call *c, struct form *form, const struct schema *schema, v
     c->given = 0;
     for (const struct form_text *text = form->texts; text; text = text->next)
         take_text(c, text, schema, record, &seen);
-    if (!form->files)
+    if (needs_file && !form->files)
         error_add_problem(&c->error, &c->arena, "body", S("file"), "missing",
                           "a part named \"file\" with the file is needed");
     schema_finish(c, schema, record, c->given, seen, false, "body", STR_NULL);
     return c->error.code == E_NONE;
+}
+
+bool form_take(struct call *c, struct form *form, const struct schema *schema, void *record)
+{
+    return take(c, form, schema, record, true);
+}
+
+bool form_take_members(struct call *c, struct form *form, const struct schema *schema, void *record)
+{
+    return take(c, form, schema, record, false);
 }

@@ -42,5 +42,7 @@ bool form_receive_many(struct call *c, struct body_sink *sink);
 bool form_receive_related(struct call *c, struct body_sink *sink);
 /* Text members into a record of `schema`, with all problems; at least one file must be there. */
 bool form_take(struct call *c, struct form *form, const struct schema *schema, void *record);
+/* The same; there may be no file. */
+bool form_take_members(struct call *c, struct form *form, const struct schema *schema, void *record);
 
 #endif

@@ -41,7 +41,8 @@ static bool model_post(struct call *c)
     struct model_form in;
     struct model *out = c->out;
     schema_clear(&model_form, &in);
-    if (!form_take(c, form, &model_form, &in) || !model_upload(c, form->files, in.card.text, in.bundle.text, out))
+    if (!form_take_members(c, form, &model_form, &in) ||
+        !model_upload(c, form->files, in.card.text, in.bundle.text, out))
         return false;
     answer_location(c, "/api/v1/diagnosis/models/%" PRId64, out->id);
     return model_load(c, out->id, out);
@@ -92,10 +93,11 @@ static const struct endpoint rows[] = {
     { HTTP_GET, "/api/v1/diagnosis/models", model_list_get, &model_list, &model_schema, SHOWN, .flags = LIST,
       .summary = "Lists models", .doc = "Who does not manage the system sees those that are, or were, in use." },
     { HTTP_POST, "/api/v1/diagnosis/models", model_post, &model_form, &model_schema, MANAGED, .runs = WORKS,
-      .body = BODY_MULTIPART, .status = 201, .receive = form_receive_one, .audit = "model.create",
-      .summary = "Brings a model in",
-      .doc = "An ONNX file and its card. The file is loaded, and the card compared with its inputs and outputs: 422 "
-             "names all that does not fit, and nothing is kept. It is a DRAFT, which nobody can ask." },
+      .body = BODY_MULTIPART, .status = 201, .flags = FILE_OPTIONAL, .receive = form_receive_one,
+      .audit = "model.create", .summary = "Brings a model in",
+      .doc = "An ONNX file and its card, or a card that says which other server runs the model (`remote`), which is "
+             "asked. The file is loaded, and the card compared with its inputs and outputs: 422 names all that does "
+             "not fit, and nothing is kept. It is a DRAFT, which nobody can ask." },
     { HTTP_GET, "/api/v1/diagnosis/models/{id}", model_get, &model_key, &model_schema, SHOWN,
       .summary = "Shows one model" },
     { HTTP_DELETE, "/api/v1/diagnosis/models/{id}", model_delete, &model_key, NULL, MANAGED, .runs = WORKS,

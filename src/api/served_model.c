@@ -68,11 +68,13 @@ static bool model_get(struct call *c)
     struct text text;
     if (!find(c, &model))
         return false;
-    struct oip_model said = { .name = model.name, .platform = S("onnxruntime_onnx") };
+    struct oip_model said = { .name = model.name, .platform = S("onnxruntime_onnx") }; /* as Triton calls it */
     enum { MOST = sizeof(said.versions) / sizeof(said.versions[0]) };
     if (!model_active_versions(c, model.name, MOST, said.versions, &said.version_count) ||
         !model_face_of(c, &model, &face))
         return false;
+    if (model_is_remote(&model))
+        said.platform = face.runtime;
     memcpy(said.inputs, face.inputs, sizeof(said.inputs));
     memcpy(said.outputs, face.outputs, sizeof(said.outputs));
     said.input_count = face.input_count;
@@ -154,7 +156,7 @@ static bool infer_post(struct call *c)
     struct oip_answer *out = arena_new(&c->arena, struct oip_answer);
     if (!find(c, &model) || !read_request(c, asked))
         return false;
-    struct model_question question = { &model, asked->inputs, asked->input_count };
+    struct model_question question = { .model = &model, .inputs = asked->inputs, .input_count = asked->input_count };
     if (!model_ask(c, &question, &answer, &runtime) || !choose_outputs(c, asked, &answer, out))
         return false;
     out->model_name = model.name;

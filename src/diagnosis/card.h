@@ -13,6 +13,8 @@
  *   modality, body_part, view, age_years     which images it may be asked of: anything else is refused in words
  *   gate        what the picture itself has to look like; else there is no score, and the reason is said (gate.h)
  *
+ * `remote` says which other server runs the model, and what it is called there; then there is no file.
+ *
  * Codes are those of DICOM: a coding scheme ("SCT", "DCM", "RADLEX", "99LOCAL"), a value, a meaning.
  *
  * What is left out can be taken from the file: metadata_props named as the card's members, the `names`, `imgsz` and
@@ -133,6 +135,12 @@ struct card_gate {
     struct list rules; /* struct card_rule, asked in this order */
 };
 
+/* A model that another server runs, by the Open Inference Protocol. */
+struct card_remote {
+    struct str url;           /* of the server; null: the model's file is here */
+    struct str name, version; /* what it calls the model; version null: its own choice */
+};
+
 struct card {
     int64_t format;
     struct str name, version, title, title_zh;
@@ -149,6 +157,7 @@ struct card {
     struct card_gate gate;
     struct json training_data, calibration, figures; /* shown as they are */
     struct str licence;
+    struct card_remote remote;
 };
 extern const struct schema card_schema;
 

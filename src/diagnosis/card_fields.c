@@ -143,6 +143,16 @@ static const struct field gate_fields[] = {
 };
 static const struct schema gate_schema = SCHEMA("CardGate", struct card_gate, gate_fields);
 
+static const struct field remote_fields[] = {
+    FIELD(struct card_remote, url, .flags = REQUIRED, .min = 8, .max = 1000, .example = "http://gpu1:8000",
+          .doc = "The server, which INFERENCE_HOSTS lists."),
+    FIELD(struct card_remote, name, .flags = REQUIRED, .min = 1, .max = TENSOR_NAME_MAX,
+          .doc = "What it calls the model."),
+    FIELD(struct card_remote, version, .flags = NULLABLE, .min = 1, .max = TENSOR_NAME_MAX,
+          .doc = "Which version of it; its own choice where it is not said."),
+};
+static const struct schema remote_schema = SCHEMA("CardRemote", struct card_remote, remote_fields);
+
 #define DEFINED_TERMS(member, what) FIELD(struct card, member, .flags = NULLABLE, .max = 64, .doc = what)
 
 static const struct field card_fields[] = {
@@ -177,6 +187,8 @@ static const struct field card_fields[] = {
     FIELD(struct card, calibration, .flags = NULLABLE, .max = 65536, .doc = "How its probabilities were made so."),
     FIELD(struct card, figures, .flags = NULLABLE, .max = 65536, .doc = "How good it was found to be."),
     FIELD(struct card, licence, .flags = REQUIRED, .max = 500, .doc = "Under which terms it may be used."),
+    FIELD_OBJECT(struct card, remote, .of = &remote_schema, .flags = NULLABLE,
+                 .doc = "The server that runs the model, by the Open Inference Protocol, where that is not this one."),
 };
 const struct schema card_schema = SCHEMA("ModelCard", struct card, card_fields,
                                          .doc = "What a model is for, what it "

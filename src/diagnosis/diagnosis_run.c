@@ -22,6 +22,7 @@ static const struct schema order_schema = SCHEMA("DiagnosisOrder", struct order,
 
 /* One that is being made. */
 struct making {
+    struct job_run *run;
     struct diagnosis d;
     struct model model;
     struct card card;
@@ -168,9 +169,19 @@ static struct gate_subject subject_of(struct call *c, const struct image *image)
     return subject;
 }
 
+static bool is_stopping(const void *run)
+{
+    return job_is_stopping(run);
+}
+
 static bool ask_model(struct call *c, struct making *m)
 {
-    struct model_question question = { &m->model, &m->ready.tensor, 1 };
+    struct model_question question = { .model = &m->model,
+                                       .inputs = &m->ready.tensor,
+                                       .input_count = 1,
+                                       .id = m->d.diagnosis_uuid,
+                                       .is_stopping = is_stopping,
+                                       .context = m->run };
     return model_ask(c, &question, &m->answer, &m->runtime);
 }
 
@@ -220,6 +231,7 @@ static bool run(struct call *c, struct job_run *run)
 {
     const struct order *order = job_payload(run);
     struct making *m = arena_new(&c->arena, struct making);
+    m->run = run;
     m->started_at = clock_now();
     enum found found = db_find(c, &diagnosis_schema, &m->d, "where d.id = ?", V(order->diagnosis_id));
     if (found != FOUND || m->d.status != DIAGNOSIS_RUNNING) /* gone with its image; cancelled; done by a first run */

@@ -26,9 +26,11 @@ static const struct field model_fields[] = {
     MAYBE(title, .doc = "What it does, in words."),
     TOLD(state, .choices = model_states, .type = "ModelState", .doc = "Who may ask it."),
     TOLD(task, .example = "classification", .doc = "What kind of answers it gives."),
-    TOLD(digest, .doc = "SHA-256 of its file; it stands in every result."),
+    TOLD(digest, .doc = "SHA-256 of its file, or of `metadata` as it came; it stands in every result."),
     FIELD(struct model, storage_path, .flags = READ_ONLY | WRITE_ONLY, .doc = "Where its file lies."),
-    TOLD(size_bytes, .doc = "How large its file is."),
+    TOLD(size_bytes, .doc = "How large its file is; of a model that another server runs: `metadata`."),
+    MAYBE(metadata, .doc = "What the server that runs it says of it; null: it has a file, and runs here."),
+    TOLD(remote_binary, .doc = "That server takes and gives tensors as bytes."),
     TOLD(card, .doc = "Its card: what it is for, what it takes, what its answers mean."),
     TOLD(research_only, .doc = "It is for research: its answers say so wherever they show."),
     MAYBE(trial, .doc = "How its last trial run ended."),
@@ -45,6 +47,11 @@ bool model_load(struct call *c, int64_t id, struct model *out)
 {
     return db_get(c, &model_schema, out, "where m.id = ?", V(id)) ||
            fail(c, E_NOT_FOUND, "model %" PRId64 " does not exist", id);
+}
+
+bool model_is_remote(const struct model *model)
+{
+    return model->metadata.text.at != NULL;
 }
 
 static bool open_as_long(struct call *c, const struct model *model, int *fd)
@@ -98,6 +105,7 @@ struct arrival {
     int fd;
     struct str digest;
     int64_t size;
+    struct remote_said said; /* of one that another server runs */
     struct str card_text;
     struct card card;
 };
@@ -136,7 +144,7 @@ static bool is_what_card_says(struct call *c, const struct arrival *a)
 {
     const struct card *card = &a->card;
     return !card->sha256.at || str_equal_fold(card->sha256, a->digest) ||
-           error_add_problem(&c->error, &c->arena, "body", S("card.sha256"), "invalid", "the file has the SHA-256 %.*s",
+           error_add_problem(&c->error, &c->arena, "body", S("card.sha256"), "invalid", "it has the SHA-256 %.*s",
                              STR_FMT(a->digest));
 }
 
@@ -161,7 +169,7 @@ static bool insert(struct call *c, void *context)
     return audit_change(c);
 }
 
-static bool store(struct call *c, struct spooled *file, const struct arrival *a, struct model *out)
+static void fill(struct call *c, const struct arrival *a, const char *place, struct model *out)
 {
     char uuid[UUID_TEXT + 1];
     crypto_uuid(uuid);
@@ -173,14 +181,30 @@ static bool store(struct call *c, struct spooled *file, const struct arrival *a,
         .state = MODEL_DRAFT,
         .task = str_from(card_tasks[a->card.task - 1]),
         .digest = a->digest,
-        .storage_path = arena_format(&c->arena, "models/%s.onnx", uuid),
+        .storage_path = arena_format(&c->arena, place, uuid),
         .size_bytes = a->size,
+        .metadata.text = a->said.text,
+        .remote_binary = a->said.is_binary,
         .card.text = a->card_text,
         .research_only = a->card.research_only,
         .created_by = call_user(c),
         .activated_at = INSTANT_NULL,
         .retired_at = INSTANT_NULL,
     };
+}
+
+static bool refuse_twin(struct call *c, const struct model *model)
+{
+    if (c->error.code != E_CONFLICT)
+        return false;
+    error_clear(&c->error);
+    return fail(c, E_CONFLICT, "there is a model %.*s of version %.*s already", STR_FMT(model->name),
+                STR_FMT(model->version));
+}
+
+static bool store(struct call *c, struct spooled *file, const struct arrival *a, struct model *out)
+{
+    fill(c, a, "models/%s.onnx", out);
     struct blob_writer *writer = file->writer;
     file->writer = NULL;
     if (!blob_claim(c->app->files, out->storage_path, &c->error)) {
@@ -189,22 +213,57 @@ static bool store(struct call *c, struct spooled *file, const struct arrival *a,
     }
     bool ok = blob_commit(writer, out->storage_path, &c->error) && db_transact(c, insert, out);
     keeping_settle(c, out->storage_path, ok);
-    if (!ok && c->error.code == E_CONFLICT) {
-        error_clear(&c->error);
-        fail(c, E_CONFLICT, "there is a model %.*s of version %.*s already", STR_FMT(out->name), STR_FMT(out->version));
-    }
-    return ok;
+    return ok || refuse_twin(c, out);
+}
+
+/* ---- one that another server runs ---- */
+
+static bool read_remote(struct call *c, struct str given, struct str bundle, struct arrival *a)
+{
+    if (!complete_card(c, given, bundle, S("{}"), &a->card_text) || !card_read(c, a->card_text, &a->card))
+        return false;
+    return a->card.remote.url.at ||
+           error_add_problem(&c->error, &c->arena, "body", S("file"), "missing",
+                             "a part named \"file\" with the file is needed, or a card that says who runs it (remote)");
+}
+
+/* The digest is that of the text as it came, which is what is stored. */
+static bool ask_remote(struct call *c, struct arrival *a)
+{
+    if (!model_look_up(c, &a->card, &a->said))
+        return false;
+    a->digest = crypto_sha256_hex(a->said.text, &c->arena);
+    a->size = a->said.text.len;
+    return is_what_card_says(c, a) && card_suits(c, &a->card, &a->said.face);
+}
+
+static bool bring_remote(struct call *c, struct str card, struct str bundle, struct model *out)
+{
+    struct arrival *a = arena_new(&c->arena, struct arrival);
+    if (!read_remote(c, card, bundle, a) || !ask_remote(c, a))
+        return false;
+    fill(c, a, "elsewhere/%s", out); /* no place in the store: it only keeps the column's values apart */
+    return db_transact(c, insert, out) || refuse_twin(c, out);
+}
+
+static bool has_no_server(struct call *c, const struct arrival *a)
+{
+    return !a->card.remote.url.at || error_add_problem(&c->error, &c->arena, "body", S("card.remote"), "not_used",
+                                                       "a model with a file runs here: leave one of them out");
 }
 
 bool model_upload(struct call *c, struct spooled *file, struct str card, struct str bundle, struct model *out)
 {
+    if (!file)
+        return bring_remote(c, card, bundle, out);
     struct arrival a = { .fd = blob_writer_fd(file->writer), .size = file->size_bytes };
     a.digest = arena_copy(&c->arena, str_from(file->sha256));
     if (a.size > MODEL_BYTES_MAX)
         return fail(c, E_TOO_LARGE, "a model may have at most 1 GiB");
     if (!a.size)
         return refuse_file(c, "the file is empty");
-    return read_file(c, card, bundle, &a) && is_what_card_says(c, &a) && suits(c, &a) && store(c, file, &a, out);
+    return read_file(c, card, bundle, &a) && has_no_server(c, &a) && is_what_card_says(c, &a) && suits(c, &a) &&
+           store(c, file, &a, out);
 }
 
 /* ---- removal ---- */
@@ -232,7 +291,11 @@ bool model_remove(struct call *c, int64_t id)
 {
     struct model model;
     struct error ignored = { 0 };
-    if (!model_load(c, id, &model) || !blob_claim(c->app->files, model.storage_path, &c->error))
+    if (!model_load(c, id, &model))
+        return false;
+    if (model_is_remote(&model))
+        return db_transact(c, remove_row, &model);
+    if (!blob_claim(c->app->files, model.storage_path, &c->error))
         return false;
     bool ok = db_transact(c, remove_row, &model);
     if (ok && blob_remove(c->app->files, model.storage_path, &ignored))
@@ -266,7 +329,7 @@ static bool run_trial(struct call *c, const struct model *model, const struct ca
     struct film film = { card->input.width, card->input.height, card->input.channels, 1, grey };
     if (!prepare(c, &film, &card->input, &ready))
         return false;
-    struct model_question question = { model, &ready.tensor, 1 };
+    struct model_question question = { .model = model, .inputs = &ready.tensor, .input_count = 1 };
     bool ok = model_ask(c, &question, &answer, &runtime);
     struct answer given = { card, answer.outputs, ok ? answer.output_count : 0, &ready.placement };
     t->load_us = ok ? answer.load_us : 0;
@@ -427,6 +490,7 @@ bool models_check(struct call *c, bool deep, void (*find)(void *context, const c
         if (found != FOUND)
             return found == NONE;
         last = model.id;
-        check_one(c, &model, deep, find, context);
+        if (!model_is_remote(&model))
+            check_one(c, &model, deep, find, context);
     }
 }

@@ -16,6 +16,10 @@
  * does not do is refused in words, and nothing is kept. It leaves DRAFT only after a trial run that gave what the card
  * says, all of it finite.
  *
+ * A model that another server runs (`remote` of its card) has no file: what its server says of it is stored
+ * (`metadata`), the card compared with that, and every answer. `digest` is then the SHA-256 of `metadata`: what weights
+ * the server has under that name no protocol says.
+ *
  * The file lies in the store below models/, and its SHA-256, `digest`, stands in every result. Name and version name a
  * model once. A model that has been asked anything is never removed, only retired.
  */
@@ -37,6 +41,8 @@ struct model {
     unsigned state;
     struct str task, digest, storage_path;
     int64_t size_bytes;
+    struct json metadata; /* null: it has a file */
+    bool remote_binary;   /* its server takes tensors as bytes */
     struct json card;
     bool research_only;
     struct json trial; /* {"at", "ok", "load_ms", "run_ms", "runtime", "words"}; null: none yet */
@@ -45,11 +51,12 @@ struct model {
 };
 extern const struct schema model_schema;
 
-/* On a worker, outside of transactions. The bytes of `file`, which is finished, are taken where it succeeds. What
- * `card` leaves out comes from `bundle`, the metadata.json of a MONAI bundle, and then from the file's properties;
- * either may be null. E_INVALID with problems of "body", E_CONFLICT: name and version are taken. */
+/* On a worker, outside of transactions. The bytes of `file`, which is finished, are taken where it succeeds; NULL: the
+ * card says which server runs it, which is asked. What `card` leaves out comes from `bundle`, the metadata.json of a
+ * MONAI bundle, and then from the file's properties; either may be null. E_INVALID with problems of "body", E_CONFLICT: name and version are taken. */
 bool model_upload(struct call *c, struct spooled *file, struct str card, struct str bundle, struct model *out);
 bool model_load(struct call *c, int64_t id, struct model *out); /* E_NOT_FOUND */
+bool model_is_remote(const struct model *model);
 /* Outside of transactions. E_CONFLICT: it has been asked something, or is in use. */
 bool model_remove(struct call *c, int64_t id);
 /* On a worker, outside of transactions: SHADOW or ACTIVE, after a trial whose outcome is kept. E_CONFLICT: the trial
@@ -60,7 +67,7 @@ bool model_retire(struct call *c, int64_t id, struct model *out);
 
 /* The ACTIVE model that was switched on last among those whose card lets this image in. E_CONFLICT: there is none. */
 bool model_default(struct call *c, const struct gate_subject *subject, struct model *out);
-/* The ACTIVE one of this name and version, null: of those of the name the one that was switched on last.
+/* The ACTIVE one of this name and version; of the name the one that was switched on last, where version is null.
  * E_NOT_FOUND. */
 bool model_active(struct call *c, struct str name, struct str version, struct model *out);
 /* Versions of the name that are ACTIVE, at most `most`, what was switched on last first. */

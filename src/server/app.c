@@ -200,10 +200,12 @@ static void publish(struct app *app, const struct config *config)
     atomic_store(&app->live, live);
 }
 
-static bool open_webhook_hosts(struct app *app, struct error *error)
+static bool open_hosts(struct app *app, struct error *error)
 {
-    struct outbound_options options = { app->config.webhook_hosts, S("WEBHOOK_HOSTS") };
-    return !options.hosts.len || outbound_open(&options, &app->webhook_hosts, error);
+    struct outbound_options told = { app->config.webhook_hosts, S("WEBHOOK_HOSTS") };
+    struct outbound_options asked = { app->config.inference_hosts, S("INFERENCE_HOSTS") };
+    return (!told.hosts.len || outbound_open(&told, &app->webhook_hosts, error)) &&
+           (!asked.hosts.len || outbound_open(&asked, &app->inference_hosts, error));
 }
 
 /* What the rows of settings cannot say of them: what several mean together, and what has a grammar of its own. */
@@ -227,7 +229,7 @@ static bool open_settings(struct app *app)
         error_set(&error, E_INVALID, "BACKUP_TARGET says no folder for what it makes");
         return complain(&error, "BACKUP_SCHEDULE");
     }
-    if (!work_open_kinds(app, &error) || !open_webhook_hosts(app, &error))
+    if (!work_open_kinds(app, &error) || !open_hosts(app, &error))
         return complain(&error, "settings");
     return true;
 }
@@ -303,6 +305,7 @@ void app_close(struct app *app)
     db_close(app->db);
     worker_free(app->worker);
     outbound_close(app->webhook_hosts);
+    outbound_close(app->inference_hosts);
     budget_free(app->budget);
     log_close(app->log);
     turns_free(app->turns);

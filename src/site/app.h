@@ -70,6 +70,7 @@ struct app {
     struct worker *worker;                      /* does jobs in this process; NULL: none does */
     struct listening *listening;                /* tells of events; NULL in commands */
     struct outbound *webhook_hosts;             /* who may be told of events elsewhere; NULL: WEBHOOK_HOSTS is empty */
+    struct outbound *inference_hosts;           /* who may be asked to run models; NULL: INFERENCE_HOSTS is empty */
     struct webhook_watch *webhook_watch;        /* sees that they are; NULL: the same, and in commands */
     struct places *places;                      /* how the folders are that it may do without; NULL in commands */
     struct prober *prober;                      /* looks how the server is */

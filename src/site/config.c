@@ -106,7 +106,13 @@ const struct setting config_rows[] = {
     ROW(model_memory_bytes, SIZE, "MODEL_MEMORY", "2GiB", .min = 268435456, .max = 1099511627776, .group = "Models",
         .doc = "Address space of each: a model that needs more is refused."),
     ROW(model_timeout_s, DURATION, "MODEL_TIMEOUT", "30s", .min = 1, .max = 3600, .group = "Models",
-        .doc = "Longest time for loading a model and for one run, and longest wait for a process."),
+        .doc = "Longest time for loading a model and for one run, and longest wait for a process, or for another "
+               "server."),
+    ROW(inference_hosts, TEXT, "INFERENCE_HOSTS", "", .max = 4000, .group = "Models",
+        .doc = "Hosts that may be asked to run models (`remote` in a model's card), as in WEBHOOK_HOSTS: names, "
+               "addresses, networks, each with a port or for all ports, such as \"gpu1:8000 10.1.2.3\". They are sent "
+               "the pictures. A name leads to an address that is not public only if that is listed too. Empty: "
+               "nobody."),
 
     ROW(diagnosis_quiet_s, DURATION, "DIAGNOSIS_QUIET", "10s", .min = 0, .max = 86400, .group = "Models",
         .doc = "A study is complete when no image has come for so long: then rules (POST /diagnosis/rules) ask models "

@@ -45,7 +45,7 @@ struct config {
     int64_t max_pixels, chunk_size_bytes, upload_expiry_s;
     int64_t max_uploads_under_way, account_quota_bytes, storage_reserve_bytes;
     int64_t decoders, decoder_memory_bytes, decoder_timeout_s, max_frame_bytes, result_memory_bytes, result_disk_bytes;
-    struct str onnxruntime_lib;
+    struct str onnxruntime_lib, inference_hosts;
     int64_t model_processes, model_threads, model_memory_bytes, model_timeout_s, diagnosis_quiet_s;
     bool allow_other;
     unsigned same_instance;

@@ -226,7 +226,7 @@ static bool check_rows(struct restoring *r, struct call *c, int schema, int64_t 
 {
     return check_named(r, c, "select storage_path, is_archived from image_files where storage_path is not null",
                        absent) &&
-           (schema < BACKUP_MODELS_SINCE || check_named(r, c, "select storage_path, 0 from models", absent));
+           (schema < BACKUP_MODELS_SINCE || check_named(r, c, MODEL_FILES, absent));
 }
 
 /* The database brings its own, unless it is to have another. */

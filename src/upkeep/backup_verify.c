@@ -120,8 +120,7 @@ static bool verify_database(struct verifying *v, struct error *error)
         return true;
     if (!snapshot_read(path, "select storage_path, is_archived from image_files where storage_path is not null",
                        verify_named, v, error) ||
-        (v->about.schema >= BACKUP_MODELS_SINCE &&
-         !snapshot_read(path, "select storage_path, 0 from models", verify_named, v, error)))
+        (v->about.schema >= BACKUP_MODELS_SINCE && !snapshot_read(path, MODEL_FILES, verify_named, v, error)))
         return false;
     if (v->lost > v->about.missing)
         find(v, "rows of the database name files that SHA256SUMS does not",

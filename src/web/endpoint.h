@@ -57,6 +57,7 @@ enum endpoint_flag {
     TAGGED = 512,          /* of NOT_JSON: the answer has an ETag (answer_tag) */
     RANGES = 1024,         /* of NOT_JSON: parts of the answer can be asked for */
     INFERENCE = 4096,      /* tells what went wrong as the Open Inference Protocol says: {"error": "..."} */
+    FILE_OPTIONAL = 8192,  /* of BODY_MULTIPART: there may be no file */
     OAUTH = 2048,          /* tells what went wrong as RFC 6749 5.2 says, with status 400 */
 };
 

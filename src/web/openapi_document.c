@@ -86,9 +86,8 @@ static void put_parameters(struct text *out, const struct service *served, const
 static void put_form(struct text *out, const struct endpoint *e)
 {
     static const char file[] = "{\"type\":\"string\",\"format\":\"binary\",\"description\":\"A file.\"}";
-    text_put(
-        out,
-        S("{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"file\"],\"properties\":{\"file\":"));
+    text_format(out, "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[%s],\"properties\":{\"file\":",
+                e->flags & FILE_OPTIONAL ? "" : "\"file\"");
     text_format(out, e->status == 207 ? "{\"type\":\"array\",\"minItems\":1,\"items\":%s}" : "%s", file);
     for (int i = 0; e->in && i < e->in->count; i++) {
         text_format(out, ",\"%s\":", e->in->fields[i].name);

@@ -198,6 +198,10 @@ static const struct wrong {
     { SHIPPED_CARD, "calibration", "{\"temperature\": 1e999}", NULL },
     { SHIPPED_CARD, "figures", "[1e999]", NULL },
     { SHIPPED_CARD, "licence", NULL, NULL },
+    { SHIPPED_CARD, "remote", "\"http://gpu1:8000\"", NULL },
+    { SHIPPED_CARD, "remote", "{\"name\": \"m\"}", "remote.url" },
+    { SHIPPED_CARD, "remote", "{\"url\": \"http://gpu1:8000\"}", "remote.name" },
+    { SHIPPED_CARD, "remote", "{\"url\": \"http://gpu1:8000\", \"name\": \"m\", \"version\": 3}", "remote.version" },
 };
 enum { WRONGS = sizeof(wrongs) / sizeof(wrongs[0]) };
 
