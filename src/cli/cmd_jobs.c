@@ -99,11 +99,19 @@ static int show(struct call *c, int64_t id)
     return 0;
 }
 
+/* Messages that somebody has sent go for good: by whom is in the audit log. */
+static bool forget(struct call *c, void *context)
+{
+    return celery_forget_rejected(c, c->app->celery, context) && audit_change(c);
+}
+
 static int forget_rejected(struct call *c)
 {
     int64_t count = 0;
     c->app->celery->is_silent = true;
-    if (!celery_connect(c->app->celery, &c->error) || !celery_forget_rejected(c, c->app->celery, &count))
+    command_acts(c, "jobs", STR_NULL);
+    audit_action(c, "job.forget_rejected", "job");
+    if (!celery_connect(c->app->celery, &c->error) || !db_transact(c, forget, &count))
         return command_failed(c);
     printf("%" PRId64 " forgotten\n", count);
     return 0;

@@ -230,6 +230,8 @@ def test_what_is_broken_is_kept_for_an_administrator(client, redis, taker, house
     wait_until(lambda: "jobs rejected" in health()["checks"]["jobs"], "health that says so")
     assert health()["status"] == "degraded"
     assert house.run("jobs", "rejected", "--forget").stdout == "8 forgotten\n"
+    (audit,) = ok(house.admin().get("/system/audit-logs", params={"action": "job.forget_rejected"}))["items"]
+    assert audit["detail"]["command"] == "jobs" and audit["outcome"] == 200
     wait_until(lambda: health()["checks"]["jobs"] == "ok", "health without them")
 
 
