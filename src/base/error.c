@@ -27,7 +27,7 @@ static const struct error_row rows[E_CODES] = {
     [E_TOO_MANY] = { 429, "Too Many Requests", "请求过于频繁", true },
     [E_HEADERS_TOO_LARGE] = { 431, "Request Header Fields Too Large", "请求头过大", true },
     [E_INTERNAL] = { 500, "Internal Server Error", "服务器内部错误", false },
-    [E_UNREADABLE] = { 502, "Bad Gateway", "存储的文件无法读取", true },
+    [E_UNREADABLE] = { 502, "Bad Gateway", "存储的内容无法读取", true },
     [E_UNAVAILABLE] = { 503, "Service Unavailable", "服务暂时不可用", true, 5 },
     [E_STORAGE_FULL] = { 507, "Insufficient Storage", "存储空间不足", true },
 };

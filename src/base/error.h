@@ -35,7 +35,7 @@ enum error_code {
     E_TOO_MANY,            /* 429, with retry_after_s */
     E_HEADERS_TOO_LARGE,   /* 431 */
     E_INTERNAL,            /* 500: a bug or a state that should not be */
-    E_UNREADABLE,          /* 502: the disk does not give back what was stored; logged as an error */
+    E_UNREADABLE,          /* 502: what was stored is not given back, or not understood; logged as an error */
     E_UNAVAILABLE,         /* 503: database gone, shutting down */
     E_STORAGE_FULL,        /* 507 */
     E_CODES

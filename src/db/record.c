@@ -305,6 +305,13 @@ static bool load_failed(struct call *c, const struct schema *schema, const struc
                 field->name, field->flags & ENCRYPTED ? "sealed with this key" : field->kind->name);
 }
 
+/* As a newer version beside this one may write it. Lists leave such rows out (cursor_leaves_out). */
+static bool load_unknown(struct call *c, const struct schema *schema, const struct field *field, struct str value)
+{
+    return fail(c, E_UNREADABLE, "its %s is %.*s, which this version of the program does not know (%s)", field->name,
+                STR_FMT(str_at_most(value, 40)), schema->table ? schema->table : schema->name);
+}
+
 static bool open_sealed(struct call *c, const struct schema *schema, const struct field *field, struct value *value)
 {
     struct str plain;
@@ -360,7 +367,7 @@ bool record_load(struct call *c, struct statement *statement, int first, const s
         }
         if (!load_plain(field, member, &value) && !field->kind->load(field, member, value, &c->arena)) {
             statement->load_unknown = field->kind == &kind_choice && value.type == VALUE_TEXT;
-            return load_failed(c, schema, field);
+            return statement->load_unknown ? load_unknown(c, schema, field, value.text) : load_failed(c, schema, field);
         }
     }
     if (schema->derive)

@@ -2,6 +2,11 @@
  * row once. */
 #include "records/invariants.h"
 
+#include "jobs/jobs.h"
+#include "records/image_file.h"
+#include "records/study.h"
+#include "base/text.h"
+
 /* A search table's key is `rowid` on SQLite and `id` on MySQL. */
 #define IN_SIGHT_WITHOUT_WORDS(TABLE, SEARCH, KEY, WORDS) \
     "select '" TABLE "', t.id from " TABLE " t where t.deleted_at is null and " WORDS \
@@ -138,6 +143,38 @@ const struct invariant invariants[] = {
 };
 const int invariant_count = (int)(sizeof(invariants) / sizeof(invariants[0]));
 
+/* ---- what this program knows ---- */
+
+/* Each has members with choices. */
+static const struct schema *const chosen[] = { &patient_schema, &study_schema, &image_file_schema, &job_schema };
+
+static const struct invariant unknown = {
+    .name = "unknown_choice",
+    .words = "a row with a value that this version of the program does not know",
+};
+
+/* `where` any of the members has a text that is none of its choices. */
+static const char *unknown_choices(struct call *c, const struct schema *schema)
+{
+    struct text sql;
+    const char *before = " where";
+    text_init(&sql, 1 << 14);
+    text_format(&sql, "select '%s', id from %s", schema->table, schema->table);
+    for (int i = 0; i < schema->count; i++) {
+        const struct field *field = &schema->fields[i];
+        if (field->kind != &kind_choice || field->flags & NOT_STORED || field->sql)
+            continue;
+        text_format(&sql, "%s %s not in (", before, field->name); /* never true of null */
+        for (int n = 0; field->choices[n]; n++)
+            text_format(&sql, "%s'%s'", n ? ", " : "", field->choices[n]);
+        text_put(&sql, S(")"));
+        before = " or";
+    }
+    const char *out = arena_cstring(&c->arena, text_str(&sql));
+    text_release(&sql);
+    return out;
+}
+
 bool invariants_check(struct call *c,
                       void (*found)(const struct invariant *broken, struct str table, int64_t id, void *context),
                       void *context)
@@ -147,6 +184,13 @@ bool invariants_check(struct call *c,
         struct cursor rows;
         for (db_rows(c, &rows, !db_is_local(c->db) && one->mysql ? one->mysql : one->sql); cursor_next(&rows);)
             found(one, cursor_text(&rows, 0), cursor_integer(&rows, 1), context);
+        if (!cursor_close(&rows))
+            return false;
+    }
+    for (size_t i = 0; i < sizeof(chosen) / sizeof(chosen[0]); i++) {
+        struct cursor rows;
+        for (db_rows(c, &rows, unknown_choices(c, chosen[i])); cursor_next(&rows);)
+            found(&unknown, cursor_text(&rows, 0), cursor_integer(&rows, 1), context);
         if (!cursor_close(&rows))
             return false;
     }

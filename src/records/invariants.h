@@ -5,7 +5,8 @@
  *     invariants_check(c, found, &count)                          // `roentgen fsck --rows`
  *
  * The lock order (record_lock.h), the unique indexes and the triggers keep them; this asks whether they did. None of
- * these rows can be wrong by what somebody sends or does: each that is found is a fault of the program's. Each
+ * these rows can be wrong by what somebody sends or does: each that is found is a fault of the program's, or, where it
+ * holds a choice that this program does not know, was written by a newer one. Each
  * statement reads one moment; between two of them work may go on.
  */
 #ifndef ROENTGEN_INVARIANTS_H

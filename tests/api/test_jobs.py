@@ -219,6 +219,10 @@ def test_what_a_newer_version_has_put_is_in_nobodys_way(house):
     assert ok(chief.get("/system/jobs", params={"state": "QUEUED"}))["items"] is not None
     done = house.run("jobs", "list")
     assert "3 more hold what this version does not know" in done.stderr and f" {job['id']}  SUCCEEDED" in done.stdout
+    for number in strange:
+        assert "this version" in problem(chief.get(f"/system/jobs/{number}"), 502)["detail"]
+    checked = house.run("fsck", "--rows", check=False)
+    assert checked.returncode == 1 and all(f"jobs {number}" in checked.stdout for number in strange), checked.stdout
     rows(f"delete from jobs where id in ({which})")
 
 
@@ -232,8 +236,12 @@ def test_a_file_of_a_newer_version_is_left_out_of_lists(house):
     ((was,),) = rows(f"select status from image_files where id = {strange}")
     rows(f"update image_files set status = 'FROZEN' where id = {strange}")
     assert known in listed() and strange not in listed()
+    assert "FROZEN" in problem(chief.get(f"/image-files/{strange}"), 502)["detail"]
+    checked = house.run("fsck", "--rows", check=False)
+    assert f"image_files {strange}" in checked.stdout and "(unknown_choice)" in checked.stdout
     rows(f"update image_files set status = '{was}' where id = {strange}")
     assert {known, strange} <= set(listed())
+    assert "unknown_choice" not in house.run("fsck", "--rows", check=False).stdout
 
 
 def test_what_waits_for_long_or_for_ever_is_told(new_server):
