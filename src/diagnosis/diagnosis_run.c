@@ -269,11 +269,13 @@ static bool follow(struct call *c, const struct job *job, enum job_state state, 
            (!changed || diagnosis_tell(c, &d, status));
 }
 
+/* Attempts: a worker that is killed counts as one, and is none of the question's faults. */
 const struct job_kind diagnosis_run_kind = { "diagnosis.run",
                                              &order_schema,
                                              NULL,
                                              run,
-                                             .attempts = 3,
+                                             .attempts =
+                                                 6, /* a server that is killed again and again is none of its faults */
                                              .time_limit_s = 3600,
                                              .is_fleeting = false,
                                              .follow = follow,
