@@ -4,6 +4,7 @@
 #include "base/names.h"
 
 #include <dlfcn.h>
+#include <endian.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -97,10 +98,20 @@ static bool is_srgb(void *profile)
     return true;
 }
 
+/* As long as its header says at least: the library takes less, with whatever is missing in the midst (ICC.1 7.2.2). */
+static bool is_whole(struct str bytes)
+{
+    enum { HEADER_BYTES = 128 };
+    uint32_t said;
+    if (bytes.len < HEADER_BYTES)
+        return false;
+    memcpy(&said, bytes.at, sizeof(said));
+    return (ptrdiff_t)be32toh(said) <= bytes.len;
+}
+
 /* The library's profile, of such colours; NULL: why there is none. */
 static void *open_checked(struct str bytes, enum profile_pixels pixels, const char **trouble)
 {
-    enum { HEADER_BYTES = 128 };
     void *profile = NULL;
     *trouble = NULL;
     colour_profiles_open();
@@ -108,7 +119,7 @@ static void *open_checked(struct str bytes, enum profile_pixels pixels, const ch
         *trouble = NOT_USED "Little CMS is not installed";
     else if (bytes.len > COLOUR_PROFILE_MAX)
         *trouble = NOT_USED "it is larger than 4 MiB";
-    else if (bytes.len < HEADER_BYTES || !(profile = lcms.profile_open(bytes.at, (uint32_t)bytes.len)))
+    else if (!is_whole(bytes) || !(profile = lcms.profile_open(bytes.at, (uint32_t)bytes.len)))
         *trouble = NOT_USED "it is damaged";
     else if (lcms.profile_space(profile) != kinds[pixels].space)
         *trouble = kinds[pixels].trouble;

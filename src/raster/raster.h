@@ -35,6 +35,7 @@ struct raster_info {
     int pages;
     int64_t pictures; /* that a JPEG (CIPA DC-007) or PNG (acTL) says it has: the first is shown */
     bool odd_colours; /* a PNG says that its colours are not those of sRGB, as which they are shown */
+    bool has_profile; /* a JPEG or PNG brings an ICC profile, whole or not */
     int orientation;  /* of the first page as it is stored: 1 to 8 (Exif) */
     bool has_adobe;   /* a JPEG with the marker that Adobe's programs write (APP14; ITU-T T.872 6.5.3) */
     /* Of a TIFF without palette: samples that are colours, which come first, and the place of the one that is

@@ -374,6 +374,8 @@ const struct colour_profile *raster_file_profile(struct raster_file *p, const ch
 {
     struct str bytes = embedded_profile(p);
     *trouble = p->inks ? inks_trouble(p->inks) : NULL;
+    if (!bytes.len && p->info.has_profile && p->vips->bands(p->image) >= 3) /* libpng and libvips drop it unasked */
+        *trouble = "the ICC profile is not used: it is damaged";
     if (!bytes.len || p->inks || p->profile || p->vips->bands(p->image) != 3)
         return p->profile;
     if (p->was_linear)

@@ -87,6 +87,15 @@ static void take_mpf(struct header *h, int64_t at, int64_t length)
         h->info.pictures = exif_pictures(h->fd, at + 2 + NAME, length - 2 - NAME);
 }
 
+/* APP2 of an ICC profile (ICC.1 annex B.4), or of a part of it. */
+static void take_profile(struct header *h, int64_t at, int64_t length)
+{
+    enum { NAME = 12 };
+    char name[NAME];
+    if (length >= 2 + NAME && pread(h->fd, name, NAME, at + 2) == NAME && memcmp(name, "ICC_PROFILE", NAME) == 0)
+        h->info.has_profile = true;
+}
+
 /* From marker to marker until the first scan begins. */
 static bool read_jpeg(struct header *h)
 {
@@ -119,8 +128,10 @@ static bool read_jpeg(struct header *h)
             return header_damaged(h);
         if (marker == APP1)
             take_exif(h, at + 2, length);
-        if (marker == APP2)
+        if (marker == APP2) {
             take_mpf(h, at + 2, length);
+            take_profile(h, at + 2, length);
+        }
         if (marker == APP14 && length >= 14 && header_read(h, at, s, 10))
             h->info.has_adobe |= memcmp(s + 4, "Adobe", 5) == 0;
         at += 2 + length;
@@ -169,6 +180,7 @@ static void take_colours(struct header *h, const unsigned char *type, int64_t at
     bool is_code = !memcmp(type, "cICP", 4) && length == 4, is_gamma = !memcmp(type, "gAMA", 4) && length == 4;
     bool is_primaries = !memcmp(type, "cHRM", 4) && length == PRIMARIES_BYTES;
     unsigned char s[PRIMARIES_BYTES];
+    h->info.has_profile |= !memcmp(type, "iCCP", 4);
     h->says.has_profile |= !memcmp(type, "iCCP", 4) || !memcmp(type, "sRGB", 4);
     if ((!is_code && !is_gamma && !is_primaries) || pread(h->fd, s, (size_t)length, at) != (ssize_t)length)
         return;

@@ -17,6 +17,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEGBaseline8Bit, RLELos
 
 import made
 from test_inks import profile as profile_of_inks
+from test_inks import segments
 from test_several_pictures import chunk
 
 doctor_of_all = None  # conftest.py
@@ -214,6 +215,28 @@ def test_a_profile_that_cannot_be_used_is_told_of(doctor, name, why):
     assert numpy.abs(opened(answer.content) - opened(content)).max() <= 2
     assert made.histogram_of(doctor, file)["remark"] == NOT_USED + words
     assert doctor.settled(file["id"])["status"] == "UPLOADED"
+
+
+def in_broken_chunk():
+    plain = saved(colours(80), "PNG")
+    return plain[:33] + chunk(b"iCCP", b"a\0\0" + zlib.compress(odd())[:60]) + plain[33:]
+
+
+def without_a_segment():
+    """ICC.1 annex B.4: each tells which it is, of how many."""
+    jpeg = saved(colours(81), "JPEG", quality=98, subsampling=0, icc_profile=LONG)
+    for _, start, end in segments(jpeg):
+        if jpeg[start + 4 : start + 16] == b"ICC_PROFILE\0" and jpeg[start + 16] == 2:
+            return jpeg[:start] + jpeg[end:]
+    raise AssertionError("the profile is in one segment")
+
+
+@pytest.mark.parametrize("make", [in_broken_chunk, without_a_segment])
+def test_a_profile_that_does_not_come_whole_is_told_of(doctor, make):
+    content = make()
+    answer = made.rendered(doctor, doctor.upload(content, "a"))
+    assert remark(answer) == NOT_USED + "it is damaged"
+    assert numpy.abs(opened(answer.content) - opened(content)).max() <= 2
 
 
 def test_a_grey_picture_is_shown_as_it_is(doctor):
