@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "outbound/outbound.h"
+#include "program/program.h"
 #include "webhook/webhook.h"
 #include "base/zone.h"
 #include "blob/result.h"
@@ -229,6 +230,8 @@ static bool open_settings(struct app *app)
         error_set(&error, E_INVALID, "BACKUP_TARGET says no folder for what it makes");
         return complain(&error, "BACKUP_SCHEDULE");
     }
+    if (!programs_open(app, &app->programs, &error))
+        return complain(&error, "PROGRAMS_ROOT");
     if (!work_open_kinds(app, &error) || !open_hosts(app, &error))
         return complain(&error, "settings");
     return true;
@@ -309,6 +312,7 @@ void app_close(struct app *app)
     budget_free(app->budget);
     log_close(app->log);
     turns_free(app->turns);
+    programs_close(app->programs);
     arena_release(&app->arena);
 }
 

@@ -36,6 +36,7 @@
     X(diagnosis_measure_endpoints) \
     X(diagnosis_rule_endpoints) \
     X(study_findings_endpoints) \
+    X(program_endpoints) \
     X(system_endpoints) \
     X(backup_endpoints) \
     X(job_endpoints) \

@@ -9,6 +9,7 @@
 #include "people/clean.h"
 #include "people/mailing.h"
 #include "people/own_password.h"
+#include "program/program.h"
 #include "records/renewal.h"
 #include "records/trash_work.h"
 #include "records/visibility.h"
@@ -20,7 +21,7 @@
 const struct job_kind *const work_kinds[] = {
     &mail_send_kind, &password_reset_kind, &task_backup,       &trash_mark,         &renewal_kind,   &task_purge,
     &task_scrub,     &task_sweep,          &task_audit,        &import_kind,        &sessions_clean, &idempotency_clean,
-    &jobs_clean,     &events_clean,        &webhook_send_kind, &diagnosis_run_kind, &rules_kind,
+    &jobs_clean,     &events_clean,        &webhook_send_kind, &diagnosis_run_kind, &rules_kind,     &program_run_kind,
 };
 const int work_kind_count = (int)(sizeof(work_kinds) / sizeof(work_kinds[0]));
 

@@ -41,6 +41,7 @@ struct celery;
 struct listening;
 struct outbound;
 struct webhook_watch;
+struct programs;
 
 /* The settings that SIGHUP may change (SETTING_RELOAD), always seen as a whole. */
 struct reloadable {
@@ -76,6 +77,7 @@ struct app {
     struct prober *prober;                      /* looks how the server is */
     struct decoder_pool *decoders;              /* processes that decode untrusted pixels */
     struct model_pool *models;                  /* processes that run models, from the first one on; NULL in commands */
+    struct programs *programs;                  /* which may be run on images */
     struct budget *budget;                      /* of memory under way; NULL: none, in commands */
     struct rate *rate, *user_rate, *login_rate; /* of strangers, of accounts, of sign-ins; NULL: no limit */
     struct http_server *http;

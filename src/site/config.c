@@ -265,6 +265,10 @@ const struct setting config_rows[] = {
         .doc = "How many files FSCK_SCHEDULE looks at each time; the next time goes on behind them."),
     ROW(import_root, TEXT, "IMPORT_ROOT", "", .max = 4000, .group = "Jobs",
         .doc = "Folder below which administrators may have folders imported over REST. Empty: none."),
+    ROW(programs_root, TEXT, "PROGRAMS_ROOT", "", .max = 4000, .group = "Jobs",
+        .doc = "Folder with a JSON file for each program that may be run on images (docs/ai.md). Empty: none."),
+    ROW(programs_tmp, TEXT, "PROGRAMS_TMP", "/tmp", .min = 1, .max = 1000, .group = "Jobs",
+        .doc = "Folder in which such a program gets its images and leaves what it finds, until it has ended."),
 
     ROW(task_names, TEXT, "TASK_NAMES", "", .max = 4000, .group = "Tasks elsewhere",
         .doc = "Work that other programs do, names separated by commas (ai.echo,report.render): each is a kind of job, "

@@ -107,6 +107,15 @@ static bool load_permissions(struct call *c, struct principal *out)
     return cursor_close(&rows);
 }
 
+enum found authority_of_account(struct call *c, int64_t user_id, struct principal *out)
+{
+    int64_t one;
+    enum found found = db_find_integer(
+        c, &one, "select 1 from users where id = ? and status = 'ACTIVE' and deleted_at is null", V(user_id));
+    *out = (struct principal){ .user_id = user_id, .known_us = clock_monotonic_us() };
+    return found == FOUND && !load_permissions(c, out) ? FAILED : found;
+}
+
 #define LOADED \
     "select s.id, s.user_id, u.must_change_password from sessions s join users u on u.id = s.user_id where " \
     "s.revoked_at is null and u.status = 'ACTIVE' and u.deleted_at is null and "

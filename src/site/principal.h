@@ -20,6 +20,7 @@
 #ifndef ROENTGEN_PRINCIPAL_H
 #define ROENTGEN_PRINCIPAL_H
 
+#include "base/call.h"
 #include "site/permission.h"
 
 enum { PRINCIPAL_CACHE_S = 2 };
@@ -61,6 +62,9 @@ bool authority_still(struct call *c, struct authority *authority, struct princip
 bool authority_review(struct call *c, const struct principal *const *who, int count, bool *stands);
 /* Is it known already, so that checking it needs no database? */
 bool authority_knows(struct authority *authority, struct str token, uint64_t epoch);
+/* The rights of an account as they are now, for what it has asked to be done later: without a session. NONE: it may not
+ * sign in any more. */
+enum found authority_of_account(struct call *c, int64_t user_id, struct principal *out);
 /* Something about accounts, roles or sessions has changed: forget what was cached. After the commit. */
 void authority_changed(struct authority *authority);
 

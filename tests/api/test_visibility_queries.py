@@ -33,6 +33,9 @@ UPKEEP = {
 # (file, how the statement begins): why it asks for more than a caller may see, and where the caller's right is looked
 # at.
 ELSEWHERE = {
+    ("program/program_take.c", "select count(*) from image_files f where f.study_id"): "whether a job has filed something",
+    ("program/program_run.c", "select x.series_uid from series x"): "the series of a file that the asker sees",
+    ("program/program_ask.c", "and f.series_id in (select x.id from series x"): "within the study that the asker sees",
     ("imaging/image_state.c", "where f.id = ? and f.status"): "the file whose status has just changed",
     ("records/image_file_move.c", "where f.sha256 = ? and f.storage_path"): "the files that have just moved",
     ("records/filing.c", "select patient_id from studies where id"): "looks again under the lock",

@@ -1,0 +1,66 @@
+/* program.h - programs of the house that take a folder of DICOM files and give back what they find: registered by who
+ * can write the server's files, never named by a request.
+ *
+ *     PROGRAMS_ROOT/lungs.json
+ *     { "title": "Lung volumes", "command": ["/opt/lungs/run", "--fast"], "modalities": ["CT"],
+ *       "time_limit_s": 600, "memory_mb": 8192 }
+ *
+ *     programs_open(app, &app->programs, &error)               // at start: a file that is wrong is said, and refused
+ *     program_named(app, S("lungs"))                           // its name is its file's
+ *     program_ask(c, &wish, &job_id)                           // in a transaction: a job `program.run`
+ *
+ * A file, the folder that it lies in, and the program that it names belong to root or to who runs the server, and
+ * nobody else may write them: whoever could would run programs as the server. Settings are read once, at start.
+ *
+ * program_run.c gives the program the images and takes back what it leaves (program_take.h), in a folder of its own
+ * (work_folder.h); confined.h says what it may do. Who may ask: ai.run. Only of images that the asker sees, when it is
+ * asked and when it is done; all of them of one study.
+ */
+#ifndef ROENTGEN_PROGRAM_H
+#define ROENTGEN_PROGRAM_H
+
+#include "jobs/jobs.h"
+#include "site/app.h"
+
+enum { PROGRAMS_MAX = 100, PROGRAM_IMAGES_MAX = 4000 };
+
+struct program {
+    struct str name, title;
+    struct texts command; /* an absolute path, then what it is told */
+    int64_t time_limit_s, memory_mb;
+    int64_t input_mb, output_mb;         /* at most so much goes in, comes out */
+    struct texts modalities, body_parts; /* of which images it may be asked; none: of any */
+    struct json settings;                /* told to it in task.json */
+};
+extern const struct schema program_schema; /* as its file has it, and as it is shown: without its command */
+
+struct programs {
+    struct program *at; /* by name */
+    int count;
+    struct call call; /* its arena holds them */
+};
+
+/* An empty PROGRAMS_ROOT: none. False: E_INVALID, which file is wrong, and how; *out is to be closed all the same. */
+bool programs_open(struct app *app, struct programs **out, struct error *error);
+void programs_close(struct programs *programs);                              /* takes NULL */
+const struct program *program_named(const struct app *app, struct str name); /* NULL: there is none */
+
+struct program_wish {
+    struct str name;
+    int64_t study_id;
+    struct str series_uid;          /* of that study */
+    struct integers image_file_ids; /* instead of both */
+    unsigned priority;
+};
+/* Inside a transaction. E_NOT_FOUND: the program, the study, its images. E_INVALID: images of several studies, or such
+ * as the program does not take. */
+bool program_ask(struct call *c, const struct program_wish *wish, int64_t *job_id);
+
+/* What the job is told. */
+struct program_order {
+    struct str program;
+    struct integers image_file_ids;
+};
+extern const struct job_kind program_run_kind;
+
+#endif
