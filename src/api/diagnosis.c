@@ -11,7 +11,7 @@
 
 #define HOW_IT_IS_ASKED(T) \
     FIELD(T, model_id, .flags = NULLABLE, .min = 1, .max = INT64_MAX, \
-          .doc = "Which model; null: the one in use for such an image that was switched on last."), \
+          .doc = "Which model; null: of those in use for such an image the preferred, then the newest."), \
         FIELD(T, priority, .choices = job_priorities, .type = "JobPriority", .fallback = "NORMAL", \
               .doc = "STAT comes before all others that wait."), \
         FIELD(T, force, .fallback = "false", .doc = "Asks again what was answered already.")

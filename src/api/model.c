@@ -67,6 +67,12 @@ static bool model_get(struct call *c)
             fail(c, E_NOT_FOUND, "model %" PRId64 " does not exist", asked(c)));
 }
 
+static bool model_patch(struct call *c)
+{
+    const struct model *in = c->in;
+    return model_change(c, in, c->given) && model_load(c, in->id, c->out);
+}
+
 static bool model_delete(struct call *c)
 {
     return model_remove(c, asked(c));
@@ -100,6 +106,9 @@ static const struct endpoint rows[] = {
              "not fit, and nothing is kept. It is a DRAFT, which nobody can ask." },
     { HTTP_GET, "/api/v1/diagnosis/models/{id}", model_get, &model_key, &model_schema, SHOWN,
       .summary = "Shows one model" },
+    { HTTP_PATCH, "/api/v1/diagnosis/models/{id}", model_patch, &model_schema, &model_schema, MANAGED, .runs = WRITES,
+      .body = BODY_JSON, .audit = "model.update", .summary = "Changes a model's title or preference",
+      .doc = "A card is not changed: another card is another version." },
     { HTTP_DELETE, "/api/v1/diagnosis/models/{id}", model_delete, &model_key, NULL, MANAGED, .runs = WORKS,
       .audit = "model.delete", .summary = "Removes a model",
       .doc = "One that is in use, or was ever asked anything, stays: 409. Retire it instead." },

@@ -23,8 +23,11 @@ static const struct field model_fields[] = {
     TOLD(model_uuid, .doc = "The same everywhere."),
     TOLD(name, .example = "chest-pneumonia", .doc = "What it is called; with its version it names it once."),
     TOLD(version, .example = "1.0.0", .doc = "Its version."),
-    MAYBE(title, .doc = "What it does, in words."),
+    FIELD(struct model, title, .flags = NULLABLE, .max = 100, .doc = "What it does, in words."),
     TOLD(state, .choices = model_states, .type = "ModelState", .doc = "Who may ask it."),
+    FIELD(struct model, preference, .min = -1000, .max = 1000,
+          .doc = "Of the models in use whose card admits an image, the one with the highest is asked where nobody "
+                 "names one; of equal ones that which was switched on last."),
     TOLD(task, .example = "classification", .doc = "What kind of answers it gives."),
     TOLD(digest, .doc = "SHA-256 of its file, or of `metadata` as it came; it stands in every result."),
     FIELD(struct model, storage_path, .flags = READ_ONLY | WRITE_ONLY, .doc = "Where its file lies."),
@@ -47,6 +50,16 @@ bool model_load(struct call *c, int64_t id, struct model *out)
 {
     return db_get(c, &model_schema, out, "where m.id = ?", V(id)) ||
            fail(c, E_NOT_FOUND, "model %" PRId64 " does not exist", id);
+}
+
+bool model_change(struct call *c, const struct model *change, uint64_t given)
+{
+    struct model before, row = *change;
+    if (!db_lock(c, "select id from models where id = ?", V(change->id)) || !model_load(c, change->id, &before) ||
+        !db_update(c, &model_schema, &row, given, "where id = ?", V(change->id)))
+        return false;
+    audit_changed(c, &model_schema, &before, change, given);
+    return true;
 }
 
 bool model_is_remote(const struct model *model)
@@ -418,7 +431,8 @@ bool model_default(struct call *c, const struct gate_subject *subject, struct mo
     int64_t ids[LOOKED_AT];
     int count = 0;
     for (db_rows(c, &rows,
-                 "select id from models where state = 'ACTIVE' order by activated_at desc, id desc limit 200");
+                 "select id from models where state = 'ACTIVE' order by preference desc, activated_at desc, id "
+                 "desc limit 200");
          count < LOOKED_AT && cursor_next(&rows);)
         ids[count++] = cursor_integer(&rows, 0);
     if (!cursor_close(&rows))

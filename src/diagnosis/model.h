@@ -39,6 +39,7 @@ struct model {
     int64_t id;
     struct str model_uuid, name, version, title;
     unsigned state;
+    int64_t preference; /* of those whose card admits an image the one with the highest is asked, then the newest */
     struct str task, digest, storage_path;
     int64_t size_bytes;
     struct json metadata; /* null: it has a file */
@@ -51,12 +52,15 @@ struct model {
 };
 extern const struct schema model_schema;
 
-/* On a worker, outside of transactions. The bytes of `file`, which is finished, are taken where it succeeds; NULL: the
- * card says which server runs it, which is asked. What `card` leaves out comes from `bundle`, the metadata.json of a
- * MONAI bundle, and then from the file's properties; either may be null. E_INVALID with problems of "body", E_CONFLICT: name and version are taken. */
+/* On a worker, outside of transactions. The bytes of `file`, which is finished, are taken where it succeeds; NULL:
+ * the card says which server runs it, which is asked. What `card` leaves out comes from `bundle`, the metadata.json
+ * of a MONAI bundle, and then from the file's properties; either may be null. E_INVALID with problems of "body",
+ * E_CONFLICT: name and version are taken. */
 bool model_upload(struct call *c, struct spooled *file, struct str card, struct str bundle, struct model *out);
 bool model_load(struct call *c, int64_t id, struct model *out); /* E_NOT_FOUND */
 bool model_is_remote(const struct model *model);
+/* Inside a transaction: its title or preference. */
+bool model_change(struct call *c, const struct model *change, uint64_t given);
 /* Outside of transactions. E_CONFLICT: it has been asked something, or is in use. */
 bool model_remove(struct call *c, int64_t id);
 /* On a worker, outside of transactions: SHADOW or ACTIVE, after a trial whose outcome is kept. E_CONFLICT: the trial

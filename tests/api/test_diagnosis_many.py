@@ -160,6 +160,25 @@ def test_models_and_readers_stand_beside_each_other(house, chief, model, wary):
     ok(chief.post(f"/diagnosis/models/{wary['id']}/retire"))
 
 
+def test_of_those_that_admit_an_image_the_preferred_is_asked(house, chief, model):
+    card = json.loads((SHIPPED / "card.json").read_text())
+    card["version"] = "newer"
+    newer = bring(chief, card=card)
+    path = f"/diagnosis/models/{newer['id']}"
+    ok(chief.post(f"{path}/activate"))
+    assert newer["preference"] == 0
+    file = upload(chief, film(NAMES[4]), description="preferred")
+    assert ask(chief, file, 202)["model_id"] == newer["id"]
+    changed = ok(chief.patch(path, json={"preference": -1, "title": "肺炎"}))
+    assert (changed["preference"], changed["title"], changed["state"]) == (-1, "肺炎", "ACTIVE")
+    assert ask(chief, file, 202)["model_id"] == model["id"]
+    for wrong in ({"preference": 1001}, {"state": "RETIRED"}, {"card": {}}, {"digest": "0"}):
+        problem(chief.patch(path, json=wrong), 422)
+    problem(house.account("radiologist", admin=chief).patch(path, json={"preference": 1}), 403)
+    problem(chief.patch("/diagnosis/models/999999", json={"preference": 1}), 404)
+    ok(chief.post(f"{path}/retire"))
+
+
 def test_a_study_that_nobody_was_asked_of_has_no_opinions(chief, model):
     study, files, _ = a_study(chief, NAMES[:1])
     assert ok(chief.get(f"/studies/{study}/findings")) == {"sources": [], "agreement": []}

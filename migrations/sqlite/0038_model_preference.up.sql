@@ -1,0 +1,2 @@
+-- Which of the models that admit an image is asked first (diagnosis/model.h).
+alter table models add column preference integer not null default 0;
