@@ -16,6 +16,8 @@ struct waiter {
     struct waiter *next;
 };
 
+enum { SLOW_MAX = 16 };
+
 struct model_pool {
     struct model_pool_options options;
     pthread_mutex_t lock;          /* guards all below, and what slots say of themselves */
@@ -23,6 +25,8 @@ struct model_pool {
     pthread_cond_t freed;
     struct model_slot *slots;
     struct waiter *first, **last;
+    char slow[SLOW_MAX][MODEL_DIGEST_BYTES + 1]; /* models that took too long and have not answered since */
+    int slow_next;                               /* the oldest of them is forgotten for a new one */
     bool stopping;
     struct background ender; /* stops all when its moment comes; there is one if ends_us is set */
     int64_t ends_us;
@@ -156,11 +160,51 @@ static bool has(const struct model_slot *slot, struct str digest)
     return slot->process.pid && str_equal(str_from(slot->digest), digest);
 }
 
-/* Is it one's turn? Who comes later goes first where a process is free that has his model, until somebody has been
+/* ---- models that take too long ---- */
+
+static int find_slow(const struct model_pool *pool, struct str digest)
+{
+    for (int i = 0; i < SLOW_MAX; i++)
+        if (str_equal(str_from(pool->slow[i]), digest))
+            return i;
+    return -1;
+}
+
+static void note_slow(struct model_pool *pool, const char *digest)
+{
+    if (find_slow(pool, str_from(digest)) >= 0)
+        return;
+    snprintf(pool->slow[pool->slow_next], sizeof(pool->slow[0]), "%s", digest);
+    pool->slow_next = (pool->slow_next + 1) % SLOW_MAX;
+}
+
+static void forget_slow(struct model_pool *pool, const char *digest)
+{
+    int at = find_slow(pool, str_from(digest));
+    if (at >= 0)
+        pool->slow[at][0] = '\0';
+}
+
+/* Of a model that took too long one is run at a time, until it answers: else it would hold all processes again. */
+static bool is_held_back(const struct model_pool *pool, struct str digest)
+{
+    if (find_slow(pool, digest) < 0)
+        return false;
+    for (int i = 0; i < pool->options.processes; i++)
+        if (pool->slots[i].taken && str_equal(str_from(pool->slots[i].lent_for), digest))
+            return true;
+    return false;
+}
+
+/* ---- whose turn it is ---- */
+
+/* Is it one's turn? Those that are held back are passed over. Who comes later goes first where a process is free that has his model, until somebody has been
  * patient. */
 static bool may_take(const struct model_pool *pool, const struct waiter *self, bool has_model, int64_t now_us)
 {
     const struct waiter *w = pool->first;
+    while (w != self && is_held_back(pool, w->digest))
+        w = w->next;
     if (w == self)
         return true;
     if (!has_model || now_us - w->since_us >= PATIENCE_US)
@@ -175,6 +219,8 @@ static struct model_slot *find_free(struct model_pool *pool, const struct waiter
 {
     struct model_slot *own = NULL, *idle = NULL, *empty = NULL;
     bool is_busy = false; /* a process that has the model, or will */
+    if (is_held_back(pool, self->digest))
+        return NULL;
     for (int i = 0; i < pool->options.processes; i++) {
         struct model_slot *slot = &pool->slots[i];
         if (slot->taken)
@@ -240,6 +286,8 @@ void model_slot_give(struct model_pool *pool, struct model_slot *slot)
     pthread_mutex_lock(&pool->lock);
     slot->taken = false;
     slot->used_us = clock_monotonic_us();
+    if (has(slot, str_from(slot->lent_for))) /* it has answered */
+        forget_slow(pool, slot->lent_for);
     pthread_cond_broadcast(&pool->freed);
     pthread_mutex_unlock(&pool->lock);
 }
@@ -252,9 +300,10 @@ int model_slot_end(struct model_pool *pool, struct model_slot *slot, enum model_
     pool->stats.running--;
     if (why == MODEL_EVICTED)
         pool->stats.evicted++;
-    else if (why == MODEL_TIMED_OUT)
+    else if (why == MODEL_TIMED_OUT) {
         pool->stats.timed_out++;
-    else if (!pool->stopping)
+        note_slow(pool, slot->lent_for);
+    } else if (!pool->stopping)
         pool->stats.died++;
     pthread_mutex_unlock(&pool->lock);
     return boxed_end(&process);

@@ -1,6 +1,6 @@
 /* test_model_pool.c - models in processes of their own: what they answer, and what becomes of those that do harm. The
  * real program and the real ONNX Runtime. */
-#include "inference/model_pool.h"
+#include "inference/model_lease.h"
 #include "base/boxed.h"
 #include "base/clock.h"
 #include "base/thread.h"
@@ -272,6 +272,47 @@ static struct model_pool *another_pool(int processes, const char *library)
     return other;
 }
 
+struct taking {
+    struct model_pool *pool;
+    struct model_slot *slot;
+};
+
+static void *take_slow(void *context)
+{
+    struct taking *taking = context;
+    struct error own = { 0 };
+    taking->slot = model_slot_take(taking->pool, S("slow"), &own);
+    return NULL;
+}
+
+/* One that took too long has one process at a time until it answers, so that others find one. */
+static void test_one_that_takes_too_long_does_not_hold_all(void **state)
+{
+    (void)state;
+    struct taking taking = { another_pool(2, NULL), NULL };
+    struct model_pool_stats stats;
+    pthread_t thread;
+    struct model_slot *slow = model_slot_take(taking.pool, S("slow"), &error);
+    assert_true(slow && model_slot_start(taking.pool, slow, &error));
+    model_slot_end(taking.pool, slow, MODEL_TIMED_OUT);
+    model_slot_give(taking.pool, slow);
+    slow = model_slot_take(taking.pool, S("slow"), &error);
+    assert_non_null(slow);
+    assert_int_equal((pthread_create)(&thread, NULL, take_slow, &taking), 0);
+    do {
+        usleep(1000);
+        model_pool_stats(taking.pool, &stats);
+    } while (!stats.waiting);
+    struct model_slot *other = model_slot_take(taking.pool, S("other"), &error);
+    assert_true(other && other != slow);
+    model_slot_give(taking.pool, other);
+    model_slot_give(taking.pool, slow); /* and now the next one of it */
+    pthread_join(thread, NULL);
+    assert_non_null(taking.slot);
+    model_slot_give(taking.pool, taking.slot);
+    model_pool_close(taking.pool);
+}
+
 /* Who waits for a model that never ends, hears that the pool stops; its process is gone and buried. */
 static void check_stopping(void (*stop)(struct model_pool *))
 {
@@ -421,6 +462,7 @@ int main(void)
         cmocka_unit_test(test_many_ask_at_once),
         cmocka_unit_test(test_one_that_was_killed_is_replaced),
         cmocka_unit_test(test_one_that_dies_at_each_attempt),
+        cmocka_unit_test(test_one_that_takes_too_long_does_not_hold_all),
         cmocka_unit_test(test_stopping_ends_what_runs),
         cmocka_unit_test(test_stopping_by_and_by),
         cmocka_unit_test(test_processes_come_when_wanted_and_go_when_forgotten),
