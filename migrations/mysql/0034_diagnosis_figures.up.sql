@@ -13,6 +13,7 @@ create table diagnosis_figures (
     histogram varchar(400) character set ascii collate ascii_bin,
     verdict varchar(16),
     is_agreed tinyint,
+    is_seen tinyint,
     primary key (model_id, finished_at, diagnosis_id),
     constraint fk_diagnosis_figures_model foreign key (model_id) references models(id) on delete cascade
 ) engine=InnoDB default charset=utf8mb4 collate=utf8mb4_bin;

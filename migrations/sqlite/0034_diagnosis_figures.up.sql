@@ -13,6 +13,7 @@ create table diagnosis_figures (
     histogram text,
     verdict text,
     is_agreed integer,
+    is_seen integer,
     primary key (model_id, finished_at, diagnosis_id)
 ) without rowid;
 create unique index uq_diagnosis_figures on diagnosis_figures(diagnosis_id);

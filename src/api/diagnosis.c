@@ -232,14 +232,18 @@ static const struct field review_fields[] = {
     FIELD(struct review, decision, .flags = REQUIRED, .choices = review_decisions, .type = "ReviewDecision",
           .doc = "Is it right?"),
     FIELD(struct review, findings, .of = &finding_schema, .flags = NULLABLE, .max = FINDINGS_MAX,
-          .doc = "MODIFIED: what it should have said."),
+          .doc = "MODIFIED: what it should have said; an empty list: nothing."),
     FIELD(struct review, comment, .flags = NULLABLE, .max = 2000, .doc = "In words; needed where it is rejected."),
 };
 static const struct schema review_schema = SCHEMA("DiagnosisReview", struct review, review_fields);
 
 static bool review_post(struct call *c)
 {
-    return diagnosis_review(c, c->in, c->out);
+    const struct review *in = c->in;
+    if (in->decision == REVIEW_MODIFIED && !schema_was_given(&review_schema, c->given, "findings"))
+        return error_add_problem(&c->error, &c->arena, "body", S("findings"), "missing",
+                                 "say what it should have said; an empty list: nothing");
+    return diagnosis_review(c, in, c->out);
 }
 
 /* ---- where the evidence lies ---- */

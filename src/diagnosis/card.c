@@ -79,6 +79,20 @@ const struct card_label *card_label_at(const struct card *card, int64_t index)
     return NULL;
 }
 
+static bool same_code(const struct card_code *a, const struct card_code *b)
+{
+    return str_equal(a->scheme, b->scheme) && str_equal(a->value, b->value);
+}
+
+bool card_label_means(const struct card_label *label, const struct card_code *code)
+{
+    const struct card_code *also = label->also.items;
+    bool means = same_code(&label->code, code);
+    for (ptrdiff_t i = 0; i < label->also.count; i++)
+        means |= same_code(&also[i], code);
+    return means;
+}
+
 const struct card_label *card_label_named(const struct card *card, struct str label)
 {
     const struct card_label *labels = card->labels.items;

@@ -170,7 +170,8 @@ bool card_suits(struct call *c, const struct card *card, const struct model_face
 /* Parts of it. NULL: there is none. */
 const struct card_output *card_output_of(const struct card *card, enum card_role role); /* the first */
 const struct card_output *card_output_named(const struct card *card, struct str name);
-const struct card_label *card_label_at(const struct card *card, int64_t index); /* by card_label.index */
+const struct card_label *card_label_at(const struct card *card, int64_t index);      /* by card_label.index */
+bool card_label_means(const struct card_label *label, const struct card_code *code); /* its own, or one of `also` */
 const struct card_label *card_label_named(const struct card *card, struct str label);
 
 /* ---- card_fill.c: what a file says of itself, as the JSON of a card that is not complete; "{}": nothing ---- */

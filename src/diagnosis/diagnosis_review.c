@@ -83,20 +83,59 @@ bool diagnosis_withdraw(struct call *c, int64_t id, struct str reason, struct di
            figure_drop(c, id) && diagnosis_tell(c, out, DIAGNOSIS_WITHDRAWN) && diagnosis_load(c, id, out);
 }
 
+/* Label by label of the card that the model was asked with. */
+static bool weigh(struct call *c, const struct diagnosis *d, const struct review *review, struct verdict *out)
+{
+    struct model model;
+    struct card card;
+    struct list findings;
+    bool alarm = false, any = false, confirmed = false;
+    *out = (struct verdict){ .decision = (enum review_decision)review->decision, .agreed = true };
+    if (review->decision != REVIEW_MODIFIED)
+        return true;
+    if (!model_load(c, d->model_id, &model) || !card_read(c, model.card.text, &card) ||
+        !diagnosis_findings(c, d, &findings))
+        return false;
+    for (ptrdiff_t i = 0; i < card.labels.count; i++) {
+        const struct card_label *label = (const struct card_label *)card.labels.items + i;
+        bool by_model = finding_is_there(&findings, label), by_reader = finding_is_there(&review->findings, label);
+        out->agreed &= by_model == by_reader;
+        alarm |= by_model;
+        any |= by_reader;
+        confirmed |= by_model && by_reader;
+    }
+    out->seen = alarm ? confirmed : any;
+    return true;
+}
+
+/* One code that is there and is not. */
+static bool contradicts_itself(struct call *c, const struct list *findings)
+{
+    for (ptrdiff_t i = 0; i < findings->count; i++) {
+        const struct finding *finding = (const struct finding *)findings->items + i;
+        const struct card_label label = { .code = finding->code };
+        if (!finding->positive && finding_is_there(findings, &label))
+            return !error_add_problem(&c->error, &c->arena, "body", S("findings"), "contradiction",
+                                      "%.*s is said to be there and not to be there", STR_FMT(finding->label));
+    }
+    return false;
+}
+
 bool diagnosis_review(struct call *c, const struct review *review, struct diagnosis *out)
 {
     struct str reviews;
+    struct verdict verdict;
     if (review->decision != REVIEW_MODIFIED && review->findings.count)
         return error_add_problem(&c->error, &c->arena, "body", S("findings"), "unexpected",
                                  "only MODIFIED says what it should have been");
     if (review->decision == REVIEW_REJECTED && !review->comment.len)
         return error_add_problem(&c->error, &c->arena, "body", S("comment"), "missing", "say why it is rejected");
-    bool alarm = false;
-    for (ptrdiff_t i = 0; i < review->findings.count; i++)
-        alarm |= ((const struct finding *)review->findings.items)[i].positive;
-    return hold_result(c, review->id, out) && with_one_more(c, out, review, &reviews) &&
+    if (contradicts_itself(c, &review->findings))
+        return false;
+    return hold_result(c, review->id, out) && weigh(c, out, review, &verdict) &&
+           with_one_more(c, out, review, &reviews) &&
            db_execute(c, "update diagnoses set status = 'REVIEWED', reviews = ?, verdict = ? where id = ?", V(reviews),
                       V(choice_text(review_decisions, review->decision)), V(out->id)) &&
-           figure_judge(c, out->id, (enum review_decision)review->decision, alarm) &&
-           diagnosis_tell(c, out, DIAGNOSIS_REVIEWED) && diagnosis_load(c, out->id, out);
+           figure_judge(c, out->id, &verdict) && diagnosis_tell(c, out, DIAGNOSIS_REVIEWED) &&
+           diagnosis_load(c, out->id, out);
 }

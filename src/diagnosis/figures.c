@@ -39,14 +39,18 @@ bool figure_note(struct call *c, const struct figure *f)
                       V(histogram_text(c, f->histogram)));
 }
 
-bool figure_judge(struct call *c, int64_t diagnosis_id, enum review_decision decision, bool alarm)
+bool figure_judge(struct call *c, int64_t diagnosis_id, const struct verdict *v)
 {
-    return db_execute(c,
-                      "update diagnosis_figures set verdict = ?, is_agreed = case ? when 'CONFIRMED' then 1 when "
-                      "'MODIFIED' then case when coalesce(is_alarm, 0) = ? then 1 else 0 end else 0 end "
-                      "where diagnosis_id = ?",
-                      V(choice_text(review_decisions, decision)), V(choice_text(review_decisions, decision)),
-                      V((int64_t)alarm), V(diagnosis_id));
+    struct value decision = V(choice_text(review_decisions, v->decision));
+    if (v->decision == REVIEW_CONFIRMED)
+        return db_execute(c,
+                          "update diagnosis_figures set verdict = ?, is_agreed = 1, is_seen = is_alarm where "
+                          "diagnosis_id = ?",
+                          decision, V(diagnosis_id));
+    bool modified = v->decision == REVIEW_MODIFIED;
+    return db_execute(c, "update diagnosis_figures set verdict = ?, is_agreed = ?, is_seen = ? where diagnosis_id = ?",
+                      decision, V((int64_t)(modified && v->agreed)), modified ? V((int64_t)v->seen) : value_nothing(),
+                      V(diagnosis_id));
 }
 
 bool figure_drop(struct call *c, int64_t diagnosis_id)
@@ -123,14 +127,14 @@ static double drift(const struct distribution *now, const struct distribution *f
 /* A month that is being summed up. */
 struct month {
     struct month_figures told;
-    int64_t agreed, alarms_judged, alarms_agreed, table[2][2]; /* [model][reader] */
+    int64_t agreed, alarms_judged, alarms_seen, table[2][2]; /* [model][reader] */
     struct times wait, run;
     struct distribution scores, greys;
     double score_sum;
 };
 
 /* A row's columns, in the order of ROW. */
-#define ROW "study_id, is_alarm, score, wait_us, run_us, histogram, verdict, is_agreed"
+#define ROW "study_id, is_alarm, score, wait_us, run_us, histogram, verdict, is_agreed, is_seen"
 
 static void add_histogram(struct distribution *d, struct str text)
 {
@@ -147,7 +151,8 @@ static void add_histogram(struct distribution *d, struct str text)
 static void add_verdict(struct month *m, struct cursor *rows, bool has_score, bool alarm)
 {
     struct str verdict = cursor_text(rows, 6);
-    bool agreed = cursor_integer(rows, 7) != 0, rejected = str_equal(verdict, S("REJECTED"));
+    bool agreed = cursor_integer(rows, 7) != 0, seen = cursor_integer(rows, 8) != 0,
+         rejected = str_equal(verdict, S("REJECTED"));
     if (!verdict.len)
         return;
     m->told.judged++;
@@ -156,9 +161,9 @@ static void add_verdict(struct month *m, struct cursor *rows, bool has_score, bo
     m->told.rejected += rejected;
     m->agreed += agreed;
     m->alarms_judged += alarm;
-    m->alarms_agreed += alarm && agreed;
+    m->alarms_seen += alarm && seen;
     if (has_score && !rejected)
-        m->table[alarm][agreed ? alarm : !alarm]++;
+        m->table[alarm][seen]++;
 }
 
 static void add_row(struct month *m, struct cursor *rows)
@@ -187,7 +192,7 @@ static void finish(struct month *m, const struct month *first)
     struct month_figures *told = &m->told;
     int64_t scored = told->results - told->refused;
     told->alarms_per_100 = scored ? 100.0 * (double)told->alarms / (double)scored : NAN;
-    told->ppv = wilson(m->alarms_agreed, m->alarms_judged);
+    told->ppv = wilson(m->alarms_seen, m->alarms_judged);
     told->agreement = wilson(m->agreed, told->judged);
     told->kappa = cohens_kappa(m->table[1][1], m->table[1][0], m->table[0][1], m->table[0][0]);
     told->wait_p50_ms = times_quantile_ms(&m->wait, 0.50);

@@ -2,7 +2,7 @@
  * readers found it right.
  *
  *     figure_note(c, &(struct figure){ ... })                    // in the transaction that writes the result
- *     figure_judge(c, diagnosis_id, REVIEW_MODIFIED, true)       // in that of a review; figure_drop: it is withdrawn
+ *     figure_judge(c, diagnosis_id, &verdict)                    // in that of a review; figure_drop: it is withdrawn
  *     figures_read(c, &wish, &rows)                              // struct month_figures, by model and month
  *     figures_draw(&text, &rows, language)                       // the same as SVG
  *
@@ -11,11 +11,12 @@
  * What it leaves here tells of no person and stays when the film is purged; what is withdrawn leaves nothing.
  *
  *   judged       results that a reader has looked at; of them
- *   agreed       those where the reader saw an alarm where the model did, and none where it did not: CONFIRMED, or
- *                MODIFIED into findings of which some are positive, or none, as it was
- *   ppv          agreed alarms by judged alarms, with Wilson's 95 % interval (Wilson 1927)
- *   kappa        Cohen's (Cohen 1960), of alarm or none, between the model and its readers; REJECTED ones say nothing
- *                of what is to be seen, and are left out
+ *   agreed       those where reader and model say the same of each label that the model has: CONFIRMED, or MODIFIED
+ *                into findings that do. What a reader saw beside the model's labels counts neither way
+ *   ppv          judged alarms where the reader saw something that the model called there, by judged alarms, with
+ *                Wilson's 95 % interval (Wilson 1927)
+ *   kappa        Cohen's (Cohen 1960), of alarm or none of the model, seen or not of its readers; REJECTED ones say
+ *                nothing of what is to be seen, and are left out
  *   drift        population stability index against the model's first month: sum of (p - q) ln(p / q) over ten classes
  *                of the score, or sixteen of the prepared picture's grey. Below 0.1 nothing, above 0.25 much has
  *                changed (the rule of thumb of credit scoring). Null where either month has less than DRIFT_LEAST.
@@ -41,8 +42,13 @@ struct figure {
     const double *histogram; /* PREPARED_BINS shares; NULL: nothing was prepared */
 };
 bool figure_note(struct call *c, const struct figure *figure);
-/* `alarm`: of MODIFIED ones, has the reader found something? */
-bool figure_judge(struct call *c, int64_t diagnosis_id, enum review_decision decision, bool alarm);
+/* What a reader made of it. `agreed`: of each of the model's labels both say that it is there, or both that it is not;
+ * `seen`: the reader saw one of those that the model called there or, where it called none so, one of its labels. */
+struct verdict {
+    enum review_decision decision;
+    bool agreed, seen; /* of MODIFIED */
+};
+bool figure_judge(struct call *c, int64_t diagnosis_id, const struct verdict *verdict);
 bool figure_drop(struct call *c, int64_t diagnosis_id);
 
 struct figures_wish {

@@ -24,10 +24,12 @@ static const struct field month_fields[] = {
     F(confirmed, .doc = "Of those: CONFIRMED by the last review."),
     F(modified, .doc = "MODIFIED by it."),
     F(rejected, .doc = "REJECTED by it."),
-    FIELD_OBJECT(struct month_figures, ppv, .of = &proportion_schema, .flags = NULLABLE,
-                 .doc = "Positive predictive value: alarms that the reader saw too, of the alarms that were judged."),
+    FIELD_OBJECT(
+        struct month_figures, ppv, .of = &proportion_schema, .flags = NULLABLE,
+        .doc = "Positive predictive value: alarms where the reader saw something that the model called there, of those "
+               "judged."),
     FIELD_OBJECT(struct month_figures, agreement, .of = &proportion_schema, .flags = NULLABLE,
-                 .doc = "Results where reader and model agreed on alarm or none, of those judged."),
+                 .doc = "Results where reader and model say the same of each of the model's labels, of those judged."),
     F(kappa, .flags = NULLABLE, .doc = "Cohen's kappa between the model and its readers, of alarm or none."),
     F(wait_p50_ms, .flags = NULLABLE, .doc = "From the question to the result: half took no longer."),
     F(wait_p95_ms, .flags = NULLABLE, .doc = "95 of 100 took no longer."),

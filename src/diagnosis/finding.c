@@ -32,3 +32,13 @@ static const struct field finding_fields[] = {
 };
 const struct schema finding_schema =
     SCHEMA("Finding", struct finding, finding_fields, .doc = "What a model, or a reader, says of an image.");
+
+bool finding_is_there(const struct list *findings, const struct card_label *label)
+{
+    for (ptrdiff_t i = 0; i < findings->count; i++) {
+        const struct finding *finding = (const struct finding *)findings->items + i;
+        if (finding->positive && card_label_means(label, &finding->code))
+            return true;
+    }
+    return false;
+}

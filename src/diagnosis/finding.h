@@ -32,5 +32,7 @@ struct finding {
     double area;
 };
 extern const struct schema finding_schema;
+/* Does one of these (struct finding) say that it is there? */
+bool finding_is_there(const struct list *findings, const struct card_label *label);
 
 #endif

@@ -79,23 +79,8 @@ static bool card_of(struct table *t, int64_t model_id, const struct card **out)
 
 /* ---- what they say ---- */
 
-static bool same_code(const struct card_code *a, const struct card_code *b)
-{
-    return str_equal(a->scheme, b->scheme) && str_equal(a->value, b->value);
-}
-
-static bool is_there(const struct list *findings, const struct card_code *code)
-{
-    for (ptrdiff_t i = 0; i < findings->count; i++) {
-        const struct finding *finding = (const struct finding *)findings->items + i;
-        if (finding->positive && same_code(&finding->code, code))
-            return true;
-    }
-    return false;
-}
-
-static bool vote(struct table *t, const struct diagnosis *d, const struct opinion *source, const struct card_code *code,
-                 const struct list *findings)
+static bool vote(struct table *t, const struct diagnosis *d, const struct opinion *source,
+                 const struct card_label *label, const struct list *findings)
 {
     if (t->vote_count == VOTES_MAX)
         return fail(t->c, E_TOO_LARGE, "there is more to compare in this study than can be");
@@ -106,9 +91,9 @@ static bool vote(struct table *t, const struct diagnosis *d, const struct opinio
             grown[i] = t->votes[i];
         t->votes = grown;
     }
-    t->votes[t->vote_count++] =
-        (struct vote){ d->image_file_id,        d->frame, code->scheme, code->value, (int)source->source,
-                       is_there(findings, code) };
+    t->votes[t->vote_count++] = (struct vote){ d->image_file_id,    d->frame,
+                                               label->code.scheme,  label->code.value,
+                                               (int)source->source, finding_is_there(findings, label) };
     return true;
 }
 
@@ -128,14 +113,15 @@ static bool speak(struct table *t, const struct diagnosis *d, struct opinion *so
     const struct card_label *labels = card->labels.items;
     source->results++;
     for (ptrdiff_t i = 0; i < card->labels.count; i++)
-        if (!vote(t, d, source, &labels[i].code, findings))
+        if (!vote(t, d, source, &labels[i], findings))
             return false;
     for (ptrdiff_t i = 0; i < findings->count; i++) {
         const struct finding *finding = (const struct finding *)findings->items + i;
         bool is_of_card = false;
         for (ptrdiff_t k = 0; k < card->labels.count; k++)
-            is_of_card |= same_code(&labels[k].code, &finding->code);
-        if (!say(t, d, source, finding) || (!is_of_card && !vote(t, d, source, &finding->code, findings)))
+            is_of_card |= card_label_means(&labels[k], &finding->code);
+        const struct card_label own = { .code = finding->code };
+        if (!say(t, d, source, finding) || (!is_of_card && !vote(t, d, source, &own, findings)))
             return false;
     }
     return true;

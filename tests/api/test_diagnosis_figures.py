@@ -14,6 +14,11 @@ __all__ = ["chief", "house", "model"]
 MONTH = {"2026-01": 1767600000000000, "2026-02": 1770300000000000}  # a moment in each
 
 
+def seen(row):
+    """By the reader of a model of one label."""
+    return "null" if row["verdict"] == "REJECTED" else int(row["alarm"] == row["agreed"])
+
+
 @pytest.fixture(scope="module")
 def past(house, chief):
     """A model of two months: 40 results each, of which some are judged."""
@@ -36,10 +41,10 @@ def past(house, chief):
     for number, row in enumerate(rows):
         house.database.rows(
             "insert into diagnosis_figures(model_id, finished_at, diagnosis_id, study_id, is_shadow, is_alarm, score, "
-            f"wait_us, run_us, histogram, verdict, is_agreed) values ({made}, {row['moment']}, {10**6 + number}, "
+            f"wait_us, run_us, histogram, verdict, is_agreed, is_seen) values ({made}, {row['moment']}, {10**6 + number}, "
             f"{row['study']}, 0, {int(row['alarm'])}, {row['score']!r}, {row['wait']}, {row['run']}, "
             f"'{','.join(map(str, row['shares']))}', "
-            + (f"'{row['verdict']}', {int(row['agreed'])})" if row["verdict"] else "null, null)")
+            + (f"'{row['verdict']}', {int(row['agreed'])}, {seen(row)})" if row["verdict"] else "null, null, null)")
         )
     return made, rows
 
@@ -136,6 +141,16 @@ def test_a_result_counts_by_its_last_review_until_it_is_withdrawn(house, chief, 
     assert ok(chief.post(path, json={"decision": "MODIFIED", "findings": none}))["verdict"] == "MODIFIED"
     assert grew(start) == {"results": 1, "alarms": 1, "judged": 1, "modified": 1}
     assert now()["ppv"]["value"] == 0 == now()["agreement"]["value"]
+    other = {"code": {"scheme": "SCT", "value": "60046008", "meaning": "Effusion"}, "label": "effusion"}
+    ok(chief.post(path, json={"decision": "MODIFIED", "findings": [*none, other]}))  # it is none of the model's
+    assert now()["ppv"]["value"] == 0 == now()["agreement"]["value"]
+    [also, *_] = model["card"]["labels"][0]["also"]
+    ok(chief.post(path, json={"decision": "MODIFIED", "findings": [other, {"code": also, "label": "the same"}]}))
+    assert now()["ppv"]["value"] == 1 == now()["agreement"]["value"]
+    problem(chief.post(path, json={"decision": "MODIFIED"}), 422)
+    problem(chief.post(path, json={"decision": "MODIFIED", "findings": [*none, {**none[0], "positive": True}]}), 422)
+    ok(chief.post(path, json={"decision": "MODIFIED", "findings": []}))
+    assert now()["ppv"]["value"] == 0
     ok(chief.post(path, json={"decision": "REJECTED", "comment": "a foreign body"}))
     assert grew(start) == {"results": 1, "alarms": 1, "judged": 1, "rejected": 1} and now()["kappa"] is None
     again = ask(chief, told["image_file_id"])["id"]  # what was rejected is no answer
