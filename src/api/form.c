@@ -72,7 +72,8 @@ static bool on_data(void *self, struct str bytes, struct error *error)
         return spool_write(form->current_file, bytes, error);
     text_put(&form->current_text->value, bytes);
     return !form->current_text->value.overflowed ||
-           error_set(error, E_TOO_LARGE, "a text part of the form is too long");
+           error_set(error, E_TOO_LARGE, "the form's part %.*s is longer than %d KiB",
+                     STR_FMT(str_at_most(form->current_text->name, 64)), TEXT_PART_BYTES_MAX >> 10);
 }
 
 static bool on_end(void *self, struct error *error)

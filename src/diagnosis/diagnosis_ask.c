@@ -114,6 +114,18 @@ static bool put(struct call *c, const struct diagnosis_wish *wish, const struct 
            diagnosis_tell(c, &told, DIAGNOSIS_QUEUED);
 }
 
+/* Who is in a greater hurry than those who asked before is answered as soon. */
+static bool hasten(struct call *c, int64_t id, unsigned priority)
+{
+    struct diagnosis d;
+    if (!db_get(c, &diagnosis_schema, &d, "where d.id = ?", V(id)))
+        return false;
+    return d.status != DIAGNOSIS_QUEUED || priority >= d.priority ||
+           (db_execute(c, "update diagnoses set priority = ? where id = ?", V(choice_text(job_priorities, priority)),
+                       V(id)) &&
+            jobs_hasten(c, d.job_id, (enum job_priority)priority));
+}
+
 /* The image is locked: one at a time for each, or two who ask at once would both be first. */
 static bool ask(struct call *c, const struct diagnosis_wish *wish, const struct model *model,
                 const struct image_file *file, int64_t rule_id, struct diagnosis_asked *out)
@@ -122,7 +134,7 @@ static bool ask(struct call *c, const struct diagnosis_wish *wish, const struct 
     if (!wish->force) {
         enum found found = find_same(c, file->id, wish->frame, model, &out->diagnosis_id);
         if (found != NONE)
-            return found == FOUND;
+            return found == FOUND && hasten(c, out->diagnosis_id, wish->priority);
     }
     out->is_new = true;
     return put(c, wish, model, file, rule_id, &out->diagnosis_id);

@@ -152,11 +152,24 @@ static bool write_failure(struct call *c, void *context)
 
 /* ---- the way from the image to the answer ---- */
 
-/* "045Y" (PS3.5, AS); null: not said, or not in whole years. */
+/* "045Y", "018M", "003W", "012D" (PS3.5, AS) in whole years; null: not said. */
 static int64_t age_of(struct str text)
 {
-    int64_t years;
-    return text.len == 4 && text.at[3] == 'Y' && str_to_integer(str_slice(text, 0, 3), &years) ? years : INTEGER_NULL;
+    int64_t n;
+    if (text.len != 4 || !str_to_integer(str_slice(text, 0, 3), &n) || n < 0)
+        return INTEGER_NULL;
+    switch (text.at[3]) {
+    case 'Y':
+        return n;
+    case 'M':
+        return n / 12;
+    case 'W':
+        return n * 7 / 366;
+    case 'D':
+        return n / 366;
+    default:
+        return INTEGER_NULL;
+    }
 }
 
 static struct gate_subject subject_of(struct call *c, const struct image *image)

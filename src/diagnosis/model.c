@@ -156,6 +156,9 @@ static bool read_file(struct call *c, struct str given, struct str bundle, struc
 static bool is_what_card_says(struct call *c, const struct arrival *a)
 {
     const struct card *card = &a->card;
+    if (card->bytes > 0 && card->bytes != a->size)
+        return error_add_problem(&c->error, &c->arena, "body", S("card.bytes"), "invalid", "it has %" PRId64 " bytes",
+                                 a->size);
     return !card->sha256.at || str_equal_fold(card->sha256, a->digest) ||
            error_add_problem(&c->error, &c->arena, "body", S("card.sha256"), "invalid", "it has the SHA-256 %.*s",
                              STR_FMT(a->digest));

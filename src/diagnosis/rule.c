@@ -25,6 +25,9 @@ static const struct field rule_fields[] = {
     FIELD(struct rule, age_max, .flags = NULLABLE, .min = 0, .max = 150, .doc = "Only of at most so many."),
     FIELD(struct rule, uploaded_by, .max = NAMES_MAX, .doc = "Only what one of these accounts has stored."),
     FIELD(struct rule, model_id, .flags = REQUIRED, .min = 1, .max = INT64_MAX, .doc = "Which model is asked."),
+    FIELD(struct rule, model_state, .flags = READ_ONLY, .choices = model_states, .type = "ModelState",
+          .sql = "(select m.state from models m where m.id = r.model_id)",
+          .doc = "How that model stands; of one that is RETIRED nothing is asked."),
     FIELD(struct rule, priority, .choices = job_priorities, .type = "JobPriority", .fallback = "NORMAL",
           .doc = "How urgent it is."),
     FIELD(struct rule, expected_images, .flags = NULLABLE, .min = 1, .max = 100000,
@@ -50,11 +53,28 @@ static bool model_will_do(struct call *c, int64_t id)
                              "there is no such model, or it is retired");
 }
 
+bool rule_will_do(struct call *c, const struct rule *rule, bool names_model)
+{
+    if (rule->age_min != INTEGER_NULL && rule->age_max != INTEGER_NULL && rule->age_min > rule->age_max)
+        (void)error_add_problem(&c->error, &c->arena, "body", S("age_max"), "out_of_range",
+                                "it is below age_min: nobody is both");
+    for (ptrdiff_t i = 0; i < rule->uploaded_by.count; i++) {
+        int64_t one;
+        enum found found = db_find_integer(c, &one, "select 1 from users where id = ?", V(rule->uploaded_by.items[i]));
+        if (found == FAILED)
+            return false;
+        if (found == NONE)
+            (void)error_add_problem(&c->error, &c->arena, "body", S("uploaded_by"), "not_found",
+                                    "account %" PRId64 " does not exist", rule->uploaded_by.items[i]);
+    }
+    return (!names_model || model_will_do(c, rule->model_id)) && c->error.code == E_NONE;
+}
+
 bool rule_add(struct call *c, const struct rule *rule, int64_t *id)
 {
     struct rule row = *rule;
     row.created_by = call_user(c);
-    return model_will_do(c, rule->model_id) && db_insert(c, &rule_schema, &row, id);
+    return rule_will_do(c, rule, true) && db_insert(c, &rule_schema, &row, id);
 }
 
 bool rule_load(struct call *c, int64_t id, struct rule *out)
@@ -65,11 +85,11 @@ bool rule_load(struct call *c, int64_t id, struct rule *out)
 
 bool rule_change(struct call *c, const struct rule *change, uint64_t given)
 {
-    struct rule before, row = *change;
+    struct rule before, now, row = *change;
+    bool names_model = schema_was_given(&rule_schema, given, "model_id");
     if (!db_lock(c, "select id from diagnosis_rules where id = ?", V(change->id)) ||
-        !rule_load(c, change->id, &before) ||
-        (schema_was_given(&rule_schema, given, "model_id") && !model_will_do(c, change->model_id)) ||
-        !db_update(c, &rule_schema, &row, given, "where id = ?", V(change->id)))
+        !rule_load(c, change->id, &before) || !db_update(c, &rule_schema, &row, given, "where id = ?", V(change->id)) ||
+        !rule_load(c, change->id, &now) || !rule_will_do(c, &now, names_model || now.is_enabled))
         return false;
     audit_changed(c, &rule_schema, &before, change, given);
     return true;

@@ -31,6 +31,7 @@ struct rule {
     int64_t age_min, age_max;                        /* whole years on the study's date, inclusive; null: no limit */
     struct integers uploaded_by;                     /* accounts; empty: anybody */
     int64_t model_id;
+    unsigned model_state; /* not set by anybody */
     unsigned priority;
     int64_t expected_images; /* a study with so many is complete at once; null: after the quiet time */
     bool stops;              /* what it has taken is not looked at by those after it */
@@ -40,7 +41,7 @@ struct rule {
 extern const struct schema rule_schema;
 extern const struct job_kind rules_kind;
 
-/* Inside transactions. E_INVALID: there is no such model, or one that is no more in use. */
+/* Inside transactions. E_INVALID: no such model, a retired one, ages that nobody has, accounts that there are not. */
 bool rule_add(struct call *c, const struct rule *rule, int64_t *id);
 bool rule_change(struct call *c, const struct rule *change, uint64_t given);
 bool rule_remove(struct call *c, int64_t id);
@@ -58,9 +59,12 @@ bool rule_try(struct call *c, const struct rule *rule, int64_t days, struct rule
 /* Inside the transaction that stores a file (site/jobs.h). */
 bool rules_file_stored(struct call *c, int64_t image_file_id, int64_t study_id);
 
-/* ---- rule_match.c: private to the rules ---- */
+/* ---- private to the rules ---- */
 
-/* An image as rules look at it. */
+/* As it would be; `asks`: its model has to be one that is asked. Else it may name one that is retired. */
+bool rule_will_do(struct call *c, const struct rule *rule, bool asks);
+
+/* An image as rules look at it (rule_match.c). */
 struct candidate {
     int64_t id, study_id, uploaded_by, age_years;
     struct str modality, body_part, description, study_description;

@@ -170,8 +170,8 @@ bool rule_try(struct call *c, const struct rule *rule, int64_t days, struct rule
     struct card card;
     int64_t headers = 0;
     *out = (struct rule_trial){ 0 };
-    if (!model_load(c, rule->model_id, &model) || !card_read(c, model.card.text, &card) ||
-        !lately(c, days, &images, &out->is_cut))
+    if (!rule_will_do(c, rule, true) || !model_load(c, rule->model_id, &model) ||
+        !card_read(c, model.card.text, &card) || !lately(c, days, &images, &out->is_cut))
         return false;
     struct candidate *at = images.items;
     if (images.count)

@@ -145,6 +145,8 @@ struct job_wish {
 };
 bool jobs_ask(struct call *c, const struct job_wish *wish, int64_t *id);
 
+/* Inside a transaction. One that is QUEUED gets this priority, and its turn by it; of others nothing is changed. */
+bool jobs_hasten(struct call *c, int64_t id, enum job_priority priority);
 /* Inside a transaction. One that waits ends at once; one that runs is told: in this process with the commit, elsewhere
  * within a second. E_CONFLICT: it has ended. */
 bool jobs_cancel(struct call *c, int64_t id);

@@ -212,6 +212,14 @@ bool jobs_cancel(struct call *c, int64_t id)
     return running || has_ended(c, id, "cancelled");
 }
 
+bool jobs_hasten(struct call *c, int64_t id, enum job_priority priority)
+{
+    return db_execute(c, "update jobs set priority = ? where id = ? and state = 'QUEUED'",
+                      V(choice_text(job_priorities, priority)), V(id)) &&
+           db_execute(c, "update jobs set turn = " TURN_OF " where id = ? and state = 'QUEUED' and turn is not null",
+                      V(id));
+}
+
 bool jobs_retry(struct call *c, int64_t id)
 {
     struct instant now;

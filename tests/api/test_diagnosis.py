@@ -114,6 +114,9 @@ def test_what_is_no_model_is_refused_in_words(chief, model):
     assert "colour_of_the_box" in str(bring(chief, None, wrong, 422)["errors"])
     wrong = {**card, "sha256": "0" * 64}
     assert "SHA-256" in str(bring(chief, None, wrong, 422)["errors"])
+    wrong = {**card, "bytes": 1}
+    assert "bytes" in str(bring(chief, None, wrong, 422)["errors"])
+    assert "card" in bring(chief, None, {**card, "intended_use": "x" * 70000}, 413)["detail"]
     wrong = {**card, "outputs": [{"name": "nothing", "role": "probability"}]}
     assert bring(chief, None, wrong, 422)["errors"]
     assert len(ok(chief.get("/diagnosis/models"))["items"]) == 1
@@ -278,6 +281,10 @@ def test_taken_back_and_killed(new_server, tmp_path):
     ok(chief.post(f"/diagnosis/models/{made['id']}/activate"))
     files = [upload(chief, film(name)) for name in list(GOLDEN["films"])[:4]]
     asked = [ask(chief, file)["id"] for file in files]
+    assert ask(chief, files[3], 200, priority="STAT")["priority"] == "STAT"  # who is in a hurry hastens what waits
+    assert ask(chief, files[3], 200, priority="LOW")["priority"] == "STAT"
+    told = ok(chief.get("/system/jobs", params={"kind": "diagnosis.run", "state": "QUEUED"}))["items"]
+    assert [j["priority"] for j in told if j["payload"]["diagnosis_id"] == asked[3]] == ["STAT"]
     problem(server.account("radiologist", admin=chief).delete(f"/diagnosis/{asked[0]}"), 403)
     ok(chief.delete(f"/diagnosis/{asked[0]}"), 204)
     problem(chief.delete(f"/diagnosis/{asked[0]}"), 409)

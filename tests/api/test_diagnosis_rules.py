@@ -148,10 +148,29 @@ def test_rules_are_kept_and_refused(house, chief, model, only):
     assert [r["id"] for r in ok(chief.get("/diagnosis/rules", params={"is_enabled": False}))["items"]] == [made["id"]]
     for wrong in ({"model_id": 10**9}, {"colour": "red"}, {"modality": ["X"] * 51}, {"age_min": -1},
                   {"priority": "NOW"}, {"name": ""}, {"expected_images": 0},
-                  {"description_contains": "x" * 201}, {"position": -1}):
+                  {"description_contains": "x" * 201}, {"position": -1}, {"age_min": 50, "age_max": 10},
+                  {"uploaded_by": [-1]}, {"uploaded_by": [10**9]}):
         problem(chief.post("/diagnosis/rules", json={"name": "x", "model_id": model["id"], **wrong}), 422)
     problem(chief.patch(path, json={"model_id": 10**9}), 422)
+    ok(chief.patch(path, json={"age_min": 50}))
+    assert "age_max" in str(problem(chief.patch(path, json={"age_max": 10}), 422)["errors"])
+    assert made["model_state"] == "ACTIVE" and ok(chief.get(path))["age_max"] is None
     problem(chief.get("/diagnosis/rules/999999"), 404)
     radiologist = house.account("radiologist", admin=chief)
     problem(radiologist.post("/diagnosis/rules", json={"name": "x", "model_id": model["id"]}), 403)
     problem(radiologist.get("/diagnosis/rules"), 403)
+
+
+def test_of_a_retired_model_nothing_is_asked(new_server):
+    server = new_server(MODEL_PROCESSES="1")
+    chief = server.admin()
+    made = bring(chief)
+    ok(chief.post(f"/diagnosis/models/{made['id']}/activate"))
+    path = f"/diagnosis/rules/{rule(chief, made)['id']}"
+    ok(chief.post(f"/diagnosis/models/{made['id']}/retire"))
+    assert ok(chief.get(path))["model_state"] == "RETIRED"
+    wish = {"rule": {"name": "x", "model_id": made["id"]}}
+    problem(chief.post("/diagnosis/rules/dry-run", json=wish), 422)
+    problem(chief.patch(path, json={"position": 3}), 422)
+    ok(chief.patch(path, json={"is_enabled": False, "position": 3}))
+    problem(chief.patch(path, json={"is_enabled": True}), 422)
