@@ -88,8 +88,9 @@ bool rule_change(struct call *c, const struct rule *change, uint64_t given)
     struct rule before, now, row = *change;
     bool names_model = schema_was_given(&rule_schema, given, "model_id");
     if (!db_lock(c, "select id from diagnosis_rules where id = ?", V(change->id)) ||
-        !rule_load(c, change->id, &before) || !db_update(c, &rule_schema, &row, given, "where id = ?", V(change->id)) ||
-        !rule_load(c, change->id, &now) || !rule_will_do(c, &now, names_model || now.is_enabled))
+        !rule_load(c, change->id, &before) || (names_model && !model_will_do(c, change->model_id)) ||
+        !db_update(c, &rule_schema, &row, given, "where id = ?", V(change->id)) || !rule_load(c, change->id, &now) ||
+        !rule_will_do(c, &now, now.is_enabled))
         return false;
     audit_changed(c, &rule_schema, &before, change, given);
     return true;
