@@ -198,8 +198,8 @@ static bool is_held_back(const struct model_pool *pool, struct str digest)
 
 /* ---- whose turn it is ---- */
 
-/* Is it one's turn? Those that are held back are passed over. Who comes later goes first where a process is free that has his model, until somebody has been
- * patient. */
+/* Is it one's turn? Those that are held back are passed over. Who comes later goes first where a process is free that
+ * has his model, until somebody has been patient. */
 static bool may_take(const struct model_pool *pool, const struct waiter *self, bool has_model, int64_t now_us)
 {
     const struct waiter *w = pool->first;

@@ -41,7 +41,8 @@ def past(house, chief):
     for number, row in enumerate(rows):
         house.database.rows(
             "insert into diagnosis_figures(model_id, finished_at, diagnosis_id, study_id, is_shadow, is_alarm, score, "
-            f"wait_us, run_us, histogram, verdict, is_agreed, is_seen) values ({made}, {row['moment']}, {10**6 + number}, "
+            f"wait_us, run_us, histogram, verdict, is_agreed, is_seen) values ({made}, {row['moment']}, "
+            f"{10**6 + number}, "
             f"{row['study']}, 0, {int(row['alarm'])}, {row['score']!r}, {row['wait']}, {row['run']}, "
             f"'{','.join(map(str, row['shares']))}', "
             + (f"'{row['verdict']}', {int(row['agreed'])}, {seen(row)})" if row["verdict"] else "null, null, null)")

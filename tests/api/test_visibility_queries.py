@@ -33,7 +33,7 @@ UPKEEP = {
 # (file, how the statement begins): why it asks for more than a caller may see, and where the caller's right is looked
 # at.
 ELSEWHERE = {
-    ("program/program_take.c", "select count(*) from image_files f where f.study_id"): "whether a job has filed something",
+    ("program/program_take.c", "select count(*) from image_files f where f.study_id"): "has a job filed something",
     ("program/program_run.c", "select x.series_uid from series x"): "the series of a file that the asker sees",
     ("program/program_ask.c", "and f.series_id in (select x.id from series x"): "within the study that the asker sees",
     ("imaging/image_state.c", "where f.id = ? and f.status"): "the file whose status has just changed",
