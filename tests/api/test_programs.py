@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from support import Server, dicom, ok, problem, uid, unique, wait_until
+from test_readme import blocks
 
 PYTHON = os.path.realpath(sys.executable)
 LOOKS = """
@@ -377,3 +378,19 @@ def test_what_is_registered_wrongly_is_refused_at_start(tmp_path, change, words)
     done = Server(tmp_path / "server", PROGRAMS_ROOT=folder).run("config", check=False)
     done = done if done.returncode else Server(tmp_path / "other", PROGRAMS_ROOT=folder).run("init-db", check=False)
     assert done.returncode and words in done.stderr and "PROGRAMS_ROOT" in done.stderr
+
+
+@pytest.mark.parametrize("page", ["docs/ai.md", "docs/ai.zh-CN.md"])
+def test_the_worked_example(new_server, tmp_path, page):
+    [source] = [block for block in blocks(page, "python") if "MERCURE_IN_DIR" in block]
+    [told] = blocks(page, "json")
+    script = tmp_path / "count.py"
+    script.write_text(source.replace("#!/usr/bin/python3", f"#!{PYTHON} -I"))
+    script.chmod(0o700)
+    (tmp_path / "count.json").write_text(told.replace("/opt/programs/count.py", str(script)))
+    (tmp_path / "count.json").chmod(0o600)
+    server = new_server(PROGRAMS_ROOT=tmp_path)
+    chief = server.admin()
+    job = ended(chief, ask(chief, "count", Study(chief, 3)))
+    assert job["state"] == "SUCCEEDED" and job["result"]["result"]["slices"] == 3, job
+    assert job["result"]["result"]["level"] == 3 and job["result"]["result"]["bytes"] > 0
