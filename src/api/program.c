@@ -5,9 +5,12 @@
 
 struct program_list {
     struct list items;
+    struct str refusal;
 };
 static const struct field list_fields[] = {
     FIELD(struct program_list, items, .of = &program_schema, .doc = "All there are."),
+    FIELD(struct program_list, refusal, .flags = NULLABLE,
+          .doc = "Why none of them is run on this server; null: they are."),
 };
 static const struct schema list_schema = SCHEMA("ProgramList", struct program_list, list_fields);
 
@@ -15,6 +18,7 @@ static bool programs_get(struct call *c)
 {
     struct program_list *out = c->out;
     out->items = (struct list){ c->app->programs->at, c->app->programs->count };
+    out->refusal = str_from(c->app->programs->refusal); /* null: null */
     return true;
 }
 

@@ -195,13 +195,23 @@ _Noreturn static void become(const struct start *start)
 static pid_t begin(struct start *start)
 {
     pid_t pid = (pid_t)syscall(SYS_clone, SPACES | SIGCHLD, NULL, NULL, NULL, NULL);
-    if (pid < 0) {
+    if (pid < 0 && start->options->trusted) {
         start->parent = getpid();
         pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
     }
     if (pid == 0)
         become(start);
     return pid;
+}
+
+bool confined_apart(void)
+{
+    pid_t pid = (pid_t)syscall(SYS_clone, SPACES | SIGCHLD, NULL, NULL, NULL, NULL);
+    if (pid == 0)
+        _exit(0);
+    while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    return pid > 0;
 }
 
 bool confined_start(const struct confined_options *options, struct confined *out, struct error *error)

@@ -10,8 +10,9 @@
  * It has a session and a process group of its own, the folder that it is started in, nothing on its standard input, one
  * pipe for all that it prints, no other descriptor of ours, and the environment that is given, no more. It may neither
  * make sockets (but pairs of them, within itself) nor trace, mount, load, or leave its group: seccomp refuses with
- * EPERM. Where the kernel allows it, it has also namespaces of its own for users, processes and the network: then it
- * sees and signals none of our processes, and cannot read their environment. Each of its processes may have so much
+ * EPERM. It has also namespaces of its own for users, processes and the network, so that it signals none of our
+ * processes, and can read neither their memory nor their environment. Where the kernel does not allow that, only one
+ * that is trusted is started: as the same user without them it can read both. Each of its processes may have so much
  * memory, processor time and file size (setrlimit).
  *
  * It ends with all that it has started: when it ends, when it is killed, and when the thread that started it dies. In a
@@ -33,6 +34,7 @@ struct confined_options {
     int64_t memory_bytes;     /* address space, of each process */
     int64_t file_bytes;       /* the largest that one file may become */
     int64_t processor_s;
+    bool trusted; /* started without namespaces where there are none */
 };
 
 struct confined {
@@ -44,6 +46,9 @@ struct confined {
     char said[CONFINED_SAID_MAX]; /* the last of it */
     int said_bytes;
 };
+
+/* Whether there are namespaces for it. Asks the kernel each time. */
+bool confined_apart(void);
 
 /* On a thread that stays until confined_wait has said true. E_UNAVAILABLE. A program that cannot be executed ends with
  * status 127, and says why. */

@@ -1,7 +1,9 @@
 /* program.c - which programs there are. */
 #include "program/program.h"
 
+#include "base/confined.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "schema/json.h"
 
 #include <dirent.h>
@@ -121,6 +123,10 @@ static bool read_all(struct call *c, DIR *folder, struct programs *out, struct e
     return true;
 }
 
+static const char not_apart[] =
+    "the system allows no namespaces of users and processes, without which a program can read the server's memory and "
+    "settings: no program is run, unless PROGRAMS_UNCONFINED=true says that the house trusts its programs";
+
 bool programs_open(struct app *app, struct programs **out, struct error *error)
 {
     struct programs *all = arena_new(&app->arena, struct programs);
@@ -135,7 +141,15 @@ bool programs_open(struct app *app, struct programs **out, struct error *error)
     all->at = arena_array(&all->call.arena, struct program, PROGRAMS_MAX);
     bool ok = read_all(&all->call, folder, all, error);
     closedir(folder);
+    if (ok && all->count > 0 && !app->config.programs_unconfined && !confined_apart())
+        all->refusal = not_apart;
     return ok;
+}
+
+void programs_begin(struct app *app)
+{
+    if (app->programs->refusal)
+        log_write(app->log, LOG_WARNING, NULL, "programs.refused", "%s", app->programs->refusal);
 }
 
 void programs_close(struct programs *programs)

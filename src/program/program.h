@@ -37,11 +37,14 @@ extern const struct schema program_schema; /* as its file has it, and as it is s
 struct programs {
     struct program *at; /* by name */
     int count;
-    struct call call; /* its arena holds them */
+    struct call call;    /* its arena holds them */
+    const char *refusal; /* why none is run here, for people; NULL: they are */
 };
 
 /* An empty PROGRAMS_ROOT: none. False: E_INVALID, which file is wrong, and how; *out is to be closed all the same. */
 bool programs_open(struct app *app, struct programs **out, struct error *error);
+/* Where jobs are done, once: says in the log when no program is run here. */
+void programs_begin(struct app *app);
 void programs_close(struct programs *programs);                              /* takes NULL */
 const struct program *program_named(const struct app *app, struct str name); /* NULL: there is none */
 

@@ -73,6 +73,8 @@ static bool settle(struct call *c, struct running *r)
         return false;
     if (found == NONE || !principal_may(&r->asker, MAY_RUN_AI))
         return fail(c, E_FORBIDDEN, "who asked for it may not do so any more");
+    if (c->app->programs->refusal)
+        return fail(c, E_INVALID, "%s", c->app->programs->refusal);
     r->program = program_named(c->app, r->order->program);
     return r->program || fail(c, E_NOT_FOUND, "there is no program %.*s here any more", STR_FMT(r->order->program));
 }
@@ -164,7 +166,8 @@ static bool start(struct call *c, struct running *r, struct confined *out)
                                         .folder = f->home,
                                         .memory_bytes = p->memory_mb << 20,
                                         .file_bytes = p->output_mb << 20,
-                                        .processor_s = p->time_limit_s * 64 };
+                                        .processor_s = p->time_limit_s * 64,
+                                        .trusted = c->app->config.programs_unconfined };
     return confined_start(&options, out, &c->error);
 }
 

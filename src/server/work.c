@@ -113,6 +113,7 @@ bool work_open_worker(struct app *app, int threads, uint64_t kinds, struct error
     for (int i = 0; i < work_kind_count; i++)
         if (kinds >> i & 1)
             options.kinds[options.kind_count++] = work_kinds[i];
+    programs_begin(app);
     return worker_open(app, &options, &app->worker, error);
 }
 

@@ -267,6 +267,10 @@ const struct setting config_rows[] = {
         .doc = "Folder below which administrators may have folders imported over REST. Empty: none."),
     ROW(programs_root, TEXT, "PROGRAMS_ROOT", "", .max = 4000, .group = "Jobs",
         .doc = "Folder with a JSON file for each program that may be run on images (docs/ai.md). Empty: none."),
+    ROW(programs_unconfined, BOOLEAN, "PROGRAMS_UNCONFINED", "false", .group = "Jobs",
+        .doc = "Where the system allows no namespaces of users and processes (as in a container by default) such a "
+               "program can read the server's memory and settings, its passwords among them, and is not run. true: the "
+               "house trusts its programs as it trusts the server, and they run there all the same."),
     ROW(programs_tmp, TEXT, "PROGRAMS_TMP", "/tmp", .min = 1, .max = 1000, .group = "Jobs",
         .doc = "Folder in which such a program gets its images and leaves what it finds, until it has ended."),
 

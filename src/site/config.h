@@ -57,6 +57,7 @@ struct config {
     struct str webhook_hosts;
     struct str purge_schedule, backup_target, backup_schedule, fsck_schedule;
     struct str import_root, programs_root, programs_tmp;
+    bool programs_unconfined;
     unsigned task_broker, task_serializer;
     struct str task_names, task_url, task_result_url, task_queue, task_prefix, task_separator, task_priority_steps;
     int64_t task_visibility_timeout_s, task_time_limit_s;

@@ -98,6 +98,7 @@ def house(tmp_path_factory):
         tmp_path_factory.mktemp("house"),
         PROGRAMS_ROOT=folder,
         PROGRAMS_TMP=work,
+        PROGRAMS_UNCONFINED="true",  # these are asked of systems without namespaces too
         WORKER_CONCURRENCY="4",
     )
     server.work = work
@@ -328,7 +329,7 @@ def test_it_dies_with_its_worker_and_is_run_again(tmp_path):
     folder.mkdir()
     work.mkdir()
     register(folder, "sleeps", PROGRAMS["sleeps"])
-    server = Server(tmp_path / "server", PROGRAMS_ROOT=folder, PROGRAMS_TMP=work)
+    server = Server(tmp_path / "server", PROGRAMS_ROOT=folder, PROGRAMS_TMP=work, PROGRAMS_UNCONFINED="true")
     server.work = work
     try:
         server.init().start()
@@ -389,7 +390,7 @@ def test_the_worked_example(new_server, tmp_path, page):
     script.chmod(0o700)
     (tmp_path / "count.json").write_text(told.replace("/opt/programs/count.py", str(script)))
     (tmp_path / "count.json").chmod(0o600)
-    server = new_server(PROGRAMS_ROOT=tmp_path)
+    server = new_server(PROGRAMS_ROOT=tmp_path, PROGRAMS_UNCONFINED="true")
     chief = server.admin()
     job = ended(chief, ask(chief, "count", Study(chief, 3)))
     assert job["state"] == "SUCCEEDED" and job["result"]["result"]["slices"] == 3, job

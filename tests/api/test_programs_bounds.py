@@ -1,0 +1,68 @@
+"""What holds a program of the house that is wicked or broken: what it may not read, how many processes and how much
+memory it may have, where and how much it may write, and what stays behind of it."""
+
+import ctypes
+
+import pytest
+from support import Server, ok
+from test_programs import Study, ask, ended, register
+
+SPIES = """
+import json, os
+found = []
+for number in filter(str.isdigit, os.listdir("/proc")):
+    try:
+        found += [number] if "SECRET_KEY" in open(f"/proc/{number}/environ").read() else []
+    except OSError:
+        pass
+open(os.environ["MERCURE_OUT_DIR"] + "/result.json", "w").write(json.dumps({"read": len(found)}))
+"""
+
+
+def refuse_namespaces():
+    """As the usual profile of containers does."""
+
+    class Compare(ctypes.Structure):
+        _fields_ = [("arg", ctypes.c_uint), ("op", ctypes.c_int), ("a", ctypes.c_uint64), ("b", ctypes.c_uint64)]
+
+    lib = ctypes.CDLL("libseccomp.so.2")
+    lib.seccomp_init.restype = ctypes.c_void_p
+    lib.seccomp_rule_add_array.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_int, ctypes.c_uint, Compare * 1]
+    lib.seccomp_load.argtypes = [ctypes.c_void_p]
+    new_user, masked_equal = 0x10000000, 7
+    rules = lib.seccomp_init(0x7FFF0000)  # allow
+    compare = (Compare * 1)(Compare(0, masked_equal, new_user, new_user))
+    clone = lib.seccomp_syscall_resolve_name(b"clone")
+    assert lib.seccomp_rule_add_array(rules, 0x00050001, clone, 1, compare) == 0  # EPERM
+    assert lib.seccomp_load(rules) == 0
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_where_there_are_no_namespaces_only_trusted_programs_run(tmp_path, trusted):
+    folder, work = tmp_path / "programs", tmp_path / "work"
+    folder.mkdir()
+    work.mkdir()
+    register(folder, "spies", SPIES)
+    more = {"PROGRAMS_UNCONFINED": "true"} if trusted else {}
+    server = Server(tmp_path / "server", PROGRAMS_ROOT=folder, PROGRAMS_TMP=work, **more)
+    try:
+        server.init().start(preexec=refuse_namespaces)
+        api = server.admin()
+        job = ended(api, ask(api, "spies", Study(api, 1)))
+        refusal = ok(api.get("/diagnosis/programs"))["refusal"]
+        told = [line["message"] for line in server.log_lines("programs.refused")]
+        if trusted:
+            assert (refusal, told, job["state"]) == (None, [], "SUCCEEDED"), job
+            return
+        assert (job["state"], job["attempt"], job["error"]) == ("FAILED", 1, refusal)
+        assert "PROGRAMS_UNCONFINED" in refusal and told == [refusal]
+        server.stop()
+        server.start()  # with what this system allows
+        api = server.admin()
+        again = ended(api, ask(api, "spies", Study(api, 1)))
+        if ok(api.get("/diagnosis/programs"))["refusal"]:
+            assert again["error"] == refusal
+        else:
+            assert again["result"]["result"] == {"read": 0}, again
+    finally:
+        server.close()
