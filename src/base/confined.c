@@ -1,6 +1,7 @@
 /* confined.c - see confined.h. Between clone and execve only what a signal handler might call. */
 #include "base/confined.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -144,7 +145,7 @@ static bool set_limits(const struct confined_options *options)
 {
     return limit(RLIMIT_CORE, 0) && limit(RLIMIT_NOFILE, DESCRIPTORS_MAX) && limit(RLIMIT_MEMLOCK, 0) &&
            limit(RLIMIT_FSIZE, options->file_bytes) && limit(RLIMIT_CPU, options->processor_s) &&
-           limit(RLIMIT_AS, options->memory_bytes);
+           limit(RLIMIT_NPROC, CONFINED_TASKS_MAX) && limit(RLIMIT_AS, options->memory_bytes);
 }
 
 static bool take_descriptors(const struct start *start)
@@ -275,6 +276,61 @@ static void read_said(struct confined *it)
         }
         return;
     }
+}
+
+/* ---- what it uses ---- */
+
+static ptrdiff_t read_proc(const char *process, const char *what, char *text, size_t size)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%.20s/%s", process, what);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd < 0 ? -1 : read(fd, text, size - 1);
+    if (fd >= 0)
+        close(fd);
+    text[got > 0 ? got : 0] = '\0';
+    return got;
+}
+
+static int64_t resident(const char *process)
+{
+    char text[256], *at = text;
+    if (read_proc(process, "statm", text, sizeof(text)) <= 0)
+        return 0;
+    strtoll(at, &at, 10);
+    return strtoll(at, NULL, 10) * sysconf(_SC_PAGESIZE);
+}
+
+/* A page that n processes have counts for a n-th in each. Dear: the kernel walks all of them. */
+static int64_t proportional(const char *process)
+{
+    char text[2048];
+    const char *at = NULL;
+    if (read_proc(process, "smaps_rollup", text, sizeof(text)) > 0)
+        at = strstr(text, "\nPss:");
+    return at ? strtoll(at + 5, NULL, 10) << 10 : resident(process);
+}
+
+static struct confined_use add_up(pid_t group, int64_t (*memory)(const char *process))
+{
+    struct confined_use sum = { 0 };
+    DIR *all = opendir("/proc");
+    for (struct dirent *entry; all && (entry = readdir(all));) {
+        pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+        if (pid <= 0 || getpgid(pid) != group) /* which none can leave */
+            continue;
+        sum.processes++;
+        sum.memory_bytes += memory(entry->d_name);
+    }
+    if (all)
+        closedir(all);
+    return sum;
+}
+
+struct confined_use confined_use(const struct confined *it, int64_t most_bytes)
+{
+    struct confined_use sum = add_up(it->pid, resident);
+    return sum.memory_bytes > most_bytes ? add_up(it->pid, proportional) : sum;
 }
 
 void confined_kill(const struct confined *it)

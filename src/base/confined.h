@@ -13,7 +13,9 @@
  * EPERM. It has also namespaces of its own for users, processes and the network, so that it signals none of our
  * processes, and can read neither their memory nor their environment. Where the kernel does not allow that, only one
  * that is trusted is started: as the same user without them it can read both. Each of its processes may have so much
- * memory, processor time and file size (setrlimit).
+ * memory, processor time and file size (setrlimit), and all of them no more than CONFINED_TASKS_MAX
+ * threads, where the kernel counts them (of root's it does not). How many there are, and what they use together, is told
+ * for who wants to end it (confined_use).
  *
  * It ends with all that it has started: when it ends, when it is killed, and when the thread that started it dies. In a
  * process without namespaces the last is true of its first process alone.
@@ -25,7 +27,7 @@
 
 #include <sys/types.h>
 
-enum { CONFINED_SAID_MAX = 4096 };
+enum { CONFINED_SAID_MAX = 4096, CONFINED_TASKS_MAX = 4096 };
 
 struct confined_options {
     char *const *words;       /* an absolute path, and what it is told; ends with NULL */
@@ -55,6 +57,13 @@ bool confined_apart(void);
 bool confined_start(const struct confined_options *options, struct confined *out, struct error *error);
 /* True: it has ended, and everything with it. Waits for at most so long. */
 bool confined_wait(struct confined *it, int ms);
+/* Its processes, and what they have of memory together: what several share is counted once where the kernel tells. Looks
+ * closer only beyond so many bytes. */
+struct confined_use {
+    int processes;
+    int64_t memory_bytes;
+};
+struct confined_use confined_use(const struct confined *it, int64_t most_bytes);
 /* All of it; confined_wait is true soon after. */
 void confined_kill(const struct confined *it);
 

@@ -22,7 +22,7 @@ static const struct field program_fields[] = {
     FIELD(struct program, time_limit_s, .min = 1, .max = 86400, .fallback = "3600",
           .doc = "How long it may take, in seconds."),
     FIELD(struct program, memory_mb, .min = 16, .max = 1 << 20, .fallback = "4096",
-          .doc = "How much memory each of its processes may have, in MiB."),
+          .doc = "How much memory its processes may have, each and together, in MiB."),
     FIELD(struct program, input_mb, .min = 1, .max = 1 << 20, .fallback = "4096",
           .doc = "How much it may be given at once, in MiB."),
     FIELD(struct program, output_mb, .min = 1, .max = 1 << 20, .fallback = "1024",

@@ -17,7 +17,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { LOOK_MS = 100, WEIGH_EVERY_MS = 500, WORDS_MAX = 66, SAID_MAX = 250 };
+enum {
+    LOOK_MS = 100,
+    WEIGH_EVERY_MS = 250,
+    PROCESSES_MAX = 256 /* as the words have it */,
+    WORDS_MAX = 66,
+    SAID_MAX = 250
+};
 
 static const struct field order_fields[] = {
     FIELD(struct program_order, program, .flags = REQUIRED, .min = 1, .max = 64, .doc = "Which."),
@@ -172,7 +178,7 @@ static bool start(struct call *c, struct running *r, struct confined *out)
 }
 
 /* Why it has to end; NULL: it may go on. The job's own reasons are in c->error. */
-static const char *look(struct running *r, int64_t until_us, int64_t *weigh_us)
+static const char *look(struct running *r, const struct confined *it, int64_t until_us, int64_t *weigh_us)
 {
     int64_t now_us = clock_monotonic_us();
     if (!job_tell(r->run, 0, 0, NULL, S("running")))
@@ -181,8 +187,13 @@ static const char *look(struct running *r, int64_t until_us, int64_t *weigh_us)
         return "it took longer than its time limit";
     if (now_us < *weigh_us)
         return NULL;
+    struct confined_use use = confined_use(it, r->program->memory_mb << 20);
     bool much = work_folder_bytes(&r->folder) >> 20 > r->program->output_mb;
     *weigh_us = clock_monotonic_us() + WEIGH_EVERY_MS * INT64_C(1000);
+    if (use.processes > PROCESSES_MAX)
+        return "it had more than 256 processes at once";
+    if (use.memory_bytes >> 20 > r->program->memory_mb)
+        return "its processes together had more memory than it may";
     return much ? "it wrote more than it may" : NULL;
 }
 
@@ -217,7 +228,7 @@ static bool run_program(struct call *c, struct running *r)
         return false;
     r->ran->started_ms = (started_us - r->began_us) / 1000;
     while (!confined_wait(&it, LOOK_MS)) {
-        why = why ? why : look(r, started_us + r->program->time_limit_s * 1000000, &weigh_us);
+        why = why ? why : look(r, &it, started_us + r->program->time_limit_s * 1000000, &weigh_us);
         if (why)
             confined_kill(&it);
     }

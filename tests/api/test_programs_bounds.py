@@ -5,7 +5,7 @@ import ctypes
 
 import pytest
 from support import Server, ok
-from test_programs import Study, ask, ended, register
+from test_programs import Study, ask, ended, failed, register
 
 SPIES = """
 import json, os
@@ -17,6 +17,48 @@ for number in filter(str.isdigit, os.listdir("/proc")):
         pass
 open(os.environ["MERCURE_OUT_DIR"] + "/result.json", "w").write(json.dumps({"read": len(found)}))
 """
+
+# Each goes on for ever: only who watches it ends it.
+WICKED = {
+    "forks": "import os, time\nfor i in range(300):\n if not os.fork(): break\ntime.sleep(100000)",
+    "shares-out": "import os, time\nfor i in range(6):\n if not os.fork():\n"
+    "  b = bytearray(b'x') * (60 << 20)\n  break\ntime.sleep(100000)",
+}
+MORE = {"shares-out": {"memory_mb": 200}}
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    folder, work = tmp_path_factory.mktemp("programs"), tmp_path_factory.mktemp("work")
+    for name, source in WICKED.items():
+        register(folder, name, source, **MORE.get(name, {}))
+    settings = {"PROGRAMS_ROOT": folder, "PROGRAMS_TMP": work, "PROGRAMS_UNCONFINED": "true", "WORKER_CONCURRENCY": "4"}
+    server = Server(tmp_path_factory.mktemp("house"), **settings)
+    server.work = work
+    server.init().start()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def chief(house):
+    return house.admin()
+
+
+@pytest.fixture(scope="module")
+def study(chief):
+    return Study(chief, 1)
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("forks", "more than 256 processes"),
+        ("shares-out", "processes together had more memory"),
+    ],
+)
+def test_one_that_takes_too_much_is_ended(house, chief, study, name, words):
+    assert words in failed(house, chief, name, study)
 
 
 def refuse_namespaces():
