@@ -151,13 +151,14 @@ static bool infer_post(struct call *c)
 {
     struct model model;
     struct model_answer answer;
+    struct model_face face;
     struct str runtime;
     struct oip_request *asked = arena_new(&c->arena, struct oip_request);
     struct oip_answer *out = arena_new(&c->arena, struct oip_answer);
     if (!find(c, &model) || !read_request(c, asked))
         return false;
     struct model_question question = { .model = &model, .inputs = asked->inputs, .input_count = asked->input_count };
-    if (!model_ask(c, &question, &answer, &runtime) || !choose_outputs(c, asked, &answer, out))
+    if (!model_ask(c, &question, &answer, &face, &runtime) || !choose_outputs(c, asked, &answer, out))
         return false;
     out->model_name = model.name;
     out->model_version = model.version;

@@ -94,6 +94,28 @@ static bool has_range(const struct answer *answer, const struct card_output *out
     return false;
 }
 
+/* Which number is whose is the card's word for as many as there always are. A model that gives now one and now three
+ * has to give what the labels name. */
+static bool are_its_numbers(const struct answer *answer, const struct card_output *output,
+                            const struct card_shape *shape, struct error *error)
+{
+    struct card_shape declared;
+    struct error ignored = { 0 };
+    int64_t named = card_numbers(answer->card);
+    if (!answer->face || (output->role != ROLE_PROBABILITY && output->role != ROLE_LOGITS) || shape->numbers == named)
+        return true;
+    for (int i = 0; i < answer->face->output_count; i++) {
+        const struct tensor_info *info = &answer->face->outputs[i];
+        if (str_equal(info->name, output->name) &&
+            card_shape_of(answer->card, output, &info->shape, &declared, &ignored) && declared.numbers == -1)
+            return error_set(error, E_INVALID,
+                             "the model's output %.*s has %" PRId64 " numbers; the labels name %" PRId64
+                             ", and the model does not fix how many it gives",
+                             STR_FMT(output->name), shape->numbers, named);
+    }
+    return true;
+}
+
 static bool check(const struct answer *answer, const struct card_output *output, struct error *error)
 {
     struct card_shape shape;
@@ -106,6 +128,8 @@ static bool check(const struct answer *answer, const struct card_output *output,
     if (!card_shape_of(answer->card, output, &tensor->info.shape, &shape, &why))
         return error_set(error, E_INVALID, "the model's output %.*s is none such: %s", STR_FMT(output->name),
                          why.message);
+    if (!are_its_numbers(answer, output, &shape, error))
+        return false;
     if (!tensor_is_finite(tensor))
         return refuse(output, error, "has numbers that are not finite");
     return has_range(answer, output, &shape, tensor) ||

@@ -28,6 +28,7 @@ struct answer {
     const struct tensor *outputs; /* of one picture; those of model_answer */
     int count;
     const struct placement *placement;
+    const struct model_face *face; /* what the model said it gives; NULL: nobody has asked it */
 };
 /* E_INVALID, in words that name the output: it is the model's fault. */
 bool answer_check(const struct answer *answer, struct error *error);

@@ -29,6 +29,7 @@ struct making {
     struct image_file file;
     struct prepared ready;
     struct model_answer answer;
+    struct model_face face;
     struct list findings;
     struct str findings_text;
     struct gate_reason reason;
@@ -195,12 +196,12 @@ static bool ask_model(struct call *c, struct making *m)
                                        .id = m->d.diagnosis_uuid,
                                        .is_stopping = is_stopping,
                                        .context = m->run };
-    return model_ask(c, &question, &m->answer, &m->runtime);
+    return model_ask(c, &question, &m->answer, &m->face, &m->runtime);
 }
 
 static bool read_answer(struct call *c, struct making *m)
 {
-    struct answer answer = { &m->card, m->answer.outputs, m->answer.output_count, &m->ready.placement };
+    struct answer answer = { &m->card, m->answer.outputs, m->answer.output_count, &m->ready.placement, &m->face };
     if (!answer_check(&answer, &c->error))
         return false;
     m->maps.placement = m->ready.placement;

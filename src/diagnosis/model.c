@@ -338,6 +338,7 @@ static bool run_trial(struct call *c, const struct model *model, const struct ca
 {
     struct prepared ready;
     struct model_answer answer;
+    struct model_face face;
     struct str runtime;
     int64_t pixels = card->input.width * card->input.height * card->input.channels;
     uint8_t *grey = arena_alloc(&c->arena, pixels);
@@ -346,8 +347,8 @@ static bool run_trial(struct call *c, const struct model *model, const struct ca
     if (!prepare(c, &film, &card->input, &ready))
         return false;
     struct model_question question = { .model = model, .inputs = &ready.tensor, .input_count = 1 };
-    bool ok = model_ask(c, &question, &answer, &runtime);
-    struct answer given = { card, answer.outputs, ok ? answer.output_count : 0, &ready.placement };
+    bool ok = model_ask(c, &question, &answer, &face, &runtime);
+    struct answer given = { card, answer.outputs, ok ? answer.output_count : 0, &ready.placement, &face };
     t->load_us = ok ? answer.load_us : 0;
     t->run_us = ok ? answer.run_us : 0;
     return ok && answer_check(&given, &c->error);

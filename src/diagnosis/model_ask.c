@@ -49,48 +49,46 @@ bool model_look_up(struct call *c, const struct card *card, struct remote_said *
 }
 
 static bool ask_there(struct call *c, const struct model_question *question, struct model_answer *out,
-                      struct str *runtime)
+                      struct model_face *face, struct str *runtime)
 {
     char uuid[UUID_TEXT + 1];
     struct card card;
-    struct model_face face;
     const struct model *model = question->model;
     struct remote_options options = options_of(c, question);
     crypto_uuid(uuid);
     db_release(c);
     if (!options.outbound)
         return fail(c, E_FORBIDDEN, "INFERENCE_HOSTS lists nobody who may be asked");
-    if (!card_read(c, model->card.text, &card) || !remote_model_face(model->metadata.text, &c->arena, &face, &c->error))
+    if (!card_read(c, model->card.text, &card) || !remote_model_face(model->metadata.text, &c->arena, face, &c->error))
         return false;
     struct remote_order order = {
-        place_of(&card),      &face,
+        place_of(&card),      face,
         model->remote_binary, question->id.at ? question->id : arena_copy(&c->arena, str_from(uuid)),
         question->inputs,     question->input_count
     };
     if (!remote_model_run(&options, &order, &c->arena, out, &c->error))
         return false;
-    struct str words = arena_format(&c->arena, "%.*s at %.*s", STR_FMT(face.runtime.len ? face.runtime : S("a model")),
-                                    STR_FMT(card.remote.url));
+    struct str words = arena_format(
+        &c->arena, "%.*s at %.*s", STR_FMT(face->runtime.len ? face->runtime : S("a model")), STR_FMT(card.remote.url));
     *runtime = str_at_most(words, RUNTIME_MAX);
     return true;
 }
 
 static bool ask_here(struct call *c, const struct model_question *question, struct model_answer *out,
-                     struct str *runtime)
+                     struct model_face *face, struct str *runtime)
 {
     int fd;
-    struct model_face face;
     const struct model *model = question->model;
     if (!open_here(c, model, &fd))
         return false;
     struct model_file file = { model->digest, fd };
     struct model_order order = { file, question->inputs, question->input_count };
-    bool ok = model_describe(c->app->models, &file, &c->arena, &face, &c->error) &&
+    bool ok = model_describe(c->app->models, &file, &c->arena, face, &c->error) &&
               model_run(c->app->models, &order, &c->arena, out, &c->error);
     close(fd);
     if (ok) {
-        *runtime = arena_format(&c->arena, "%.*s, CPU", STR_FMT(face.runtime));
-        out->load_us += face.load_us;
+        *runtime = arena_format(&c->arena, "%.*s, CPU", STR_FMT(face->runtime));
+        out->load_us += face->load_us;
     }
     return ok;
 }
@@ -110,8 +108,9 @@ bool model_face_of(struct call *c, const struct model *model, struct model_face 
     return ok;
 }
 
-bool model_ask(struct call *c, const struct model_question *question, struct model_answer *out, struct str *runtime)
+bool model_ask(struct call *c, const struct model_question *question, struct model_answer *out, struct model_face *face,
+               struct str *runtime)
 {
-    return model_is_remote(question->model) ? ask_there(c, question, out, runtime)
-                                            : ask_here(c, question, out, runtime);
+    return model_is_remote(question->model) ? ask_there(c, question, out, face, runtime)
+                                            : ask_here(c, question, out, face, runtime);
 }

@@ -1,7 +1,7 @@
 /* model_ask.h - one question to a model, as tensors, wherever it runs: in a process of this server, or on another one.
  *
  *     struct model_question question = { .model = &model, .inputs = &tensor, .input_count = 1 };
- *     if (!model_ask(c, &question, &answer, &runtime)) ...
+ *     if (!model_ask(c, &question, &answer, &face, &runtime)) ...
  *
  * On a worker, outside of transactions; no connection to the database is held meanwhile. Tensors that the model does
  * not take, and answers that are not what it said it gives, are E_INVALID (model_pool.h); whether the numbers mean
@@ -29,8 +29,9 @@ bool model_look_up(struct call *c, const struct card *card, struct remote_said *
 
 /* What goes in and out. */
 bool model_face_of(struct call *c, const struct model *model, struct model_face *out);
-/* *runtime: what ran it, for people: "ONNX Runtime 1.27.0, CPU"; "onnxruntime_onnx at
+/* *face: what it said it gives. *runtime: what ran it, for people: "ONNX Runtime 1.27.0, CPU"; "onnxruntime_onnx at
  * http://gpu1:8000". */
-bool model_ask(struct call *c, const struct model_question *question, struct model_answer *out, struct str *runtime);
+bool model_ask(struct call *c, const struct model_question *question, struct model_answer *out, struct model_face *face,
+               struct str *runtime);
 
 #endif

@@ -102,6 +102,25 @@ static void test_logits(void **state)
     assert_near(found(2)->probability, 1, 0);
 }
 
+/* Of a model that gives now two numbers and now three nobody knows which is whose. */
+static void test_numbers_that_come_and_go(void **state)
+{
+    (void)state;
+    struct model_face face = { .output_count = 1 };
+    begin_card(CARD_CLASSIFICATION);
+    answer.face = &face;
+    PUT("logits", SHAPE(1, 3), 1, 3, 9);
+    face.outputs[0] = (struct tensor_info){ S("logits"), TENSOR_FP32, { 2, { -1, 3 } } };
+    found(2); /* always three, of which two have labels */
+    face.outputs[0].shape.at[1] = -1;
+    refused("has 3 numbers; the labels name 2");
+    error_clear(&call.error);
+    begin_card(CARD_CLASSIFICATION);
+    answer.face = &face;
+    PUT("logits", SHAPE(1, 2), 1, 3);
+    found(2);
+}
+
 /* Labels may name some of the numbers, in any order. */
 static void test_the_index_of_a_label(void **state)
 {
@@ -319,6 +338,7 @@ static void test_one_number_of_an_output(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(test_numbers_that_come_and_go),
         TEST(test_logits),
         TEST(test_the_index_of_a_label),
         TEST(test_numbers_that_are_none),
