@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <sched.h>
@@ -148,6 +149,48 @@ static bool set_limits(const struct confined_options *options)
            limit(RLIMIT_NPROC, CONFINED_TASKS_MAX) && limit(RLIMIT_AS, options->memory_bytes);
 }
 
+/* ---- what it may write ---- */
+
+enum {
+    TRUNCATE = 1 << 14, /* LANDLOCK_ACCESS_FS_TRUNCATE, which older headers have not */
+    WRITE_FILE = LANDLOCK_ACCESS_FS_WRITE_FILE | TRUNCATE,
+    CHANGE = WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |
+             LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |
+             LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK |
+             LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_REFER
+};
+
+static void allow(int rules, const char *path, unsigned rights)
+{
+    struct landlock_path_beneath_attr below = { rights, open(path, O_PATH | O_CLOEXEC) };
+    if (below.parent_fd < 0)
+        return; /* not there: nothing to write */
+    syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &below, 0);
+    close(below.parent_fd);
+}
+
+/* False: the kernel can, and did not. Older ones know less: moving between folders (2), truncating (3). */
+static bool bound_writing(const char *const *writable)
+{
+    long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    unsigned known = version >= 3   ? CHANGE
+                     : version == 2 ? CHANGE & ~TRUNCATE
+                                    : CHANGE & ~TRUNCATE & ~LANDLOCK_ACCESS_FS_REFER;
+    if (version < 1)
+        return true;
+    struct landlock_ruleset_attr handled = { .handled_access_fs = known };
+    int rules = (int)syscall(SYS_landlock_create_ruleset, &handled, sizeof(handled.handled_access_fs), 0);
+    if (rules < 0)
+        return false;
+    for (; *writable; writable++)
+        allow(rules, *writable, known);
+    allow(rules, "/dev", known & WRITE_FILE);
+    allow(rules, "/dev/shm", known);
+    bool ok = syscall(SYS_landlock_restrict_self, rules, 0) == 0;
+    close(rules);
+    return ok;
+}
+
 static bool take_descriptors(const struct start *start)
 {
     return dup2(start->input, STDIN_FILENO) >= 0 && dup2(start->output, STDOUT_FILENO) >= 0 &&
@@ -185,7 +228,7 @@ _Noreturn static void become(const struct start *start)
     umask(077);
     default_signals();
     if (setsid() < 0 || !take_descriptors(start) || chdir(start->options->folder) != 0 ||
-        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !bound_writing(start->options->writable) ||
         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &start->filter, 0, 0) != 0 || !set_limits(start->options))
         give_up();
     execve(start->options->words[0], start->options->words, start->options->environment);

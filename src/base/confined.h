@@ -13,7 +13,8 @@
  * EPERM. It has also namespaces of its own for users, processes and the network, so that it signals none of our
  * processes, and can read neither their memory nor their environment. Where the kernel does not allow that, only one
  * that is trusted is started: as the same user without them it can read both. Each of its processes may have so much
- * memory, processor time and file size (setrlimit), and all of them no more than CONFINED_TASKS_MAX
+ * memory, processor time and file size (setrlimit; where the kernel has Landlock, it
+ * writes only below the folders that are named, to devices and into /dev/shm), and all of them no more than CONFINED_TASKS_MAX
  * threads, where the kernel counts them (of root's it does not). How many there are, and what they use together, is told
  * for who wants to end it (confined_use).
  *
@@ -33,6 +34,7 @@ struct confined_options {
     char *const *words;       /* an absolute path, and what it is told; ends with NULL */
     char *const *environment; /* NAME=VALUE; ends with NULL */
     const char *folder;       /* absolute: where it is started */
+    const char *writable[4];  /* absolute: the folders that it may write, and devices; NULL: no more */
     int64_t memory_bytes;     /* address space, of each process */
     int64_t file_bytes;       /* the largest that one file may become */
     int64_t processor_s;

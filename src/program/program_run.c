@@ -56,7 +56,7 @@ struct running {
     struct str job_uuid;
     int64_t study_id;
     struct work_folder folder;
-    int64_t began_us;
+    int64_t began_us, given_bytes;
     struct program_ran *ran;
 };
 
@@ -170,6 +170,7 @@ static bool start(struct call *c, struct running *r, struct confined *out)
     struct confined_options options = { .words = words,
                                         .environment = environment,
                                         .folder = f->home,
+                                        .writable = { f->out, f->home },
                                         .memory_bytes = p->memory_mb << 20,
                                         .file_bytes = p->output_mb << 20,
                                         .processor_s = p->time_limit_s * 64,
@@ -188,7 +189,7 @@ static const char *look(struct running *r, const struct confined *it, int64_t un
     if (now_us < *weigh_us)
         return NULL;
     struct confined_use use = confined_use(it, r->program->memory_mb << 20);
-    bool much = work_folder_bytes(&r->folder) >> 20 > r->program->output_mb;
+    bool much = (work_folder_bytes(&r->folder) - r->given_bytes) >> 20 > r->program->output_mb;
     *weigh_us = clock_monotonic_us() + WEIGH_EVERY_MS * INT64_C(1000);
     if (use.processes > PROCESSES_MAX)
         return "it had more than 256 processes at once";
@@ -224,6 +225,7 @@ static bool run_program(struct call *c, struct running *r)
     struct confined it;
     const char *why = NULL;
     int64_t started_us = clock_monotonic_us(), weigh_us = started_us;
+    r->given_bytes = work_folder_bytes(&r->folder);
     if (!start(c, r, &it))
         return false;
     r->ran->started_ms = (started_us - r->began_us) / 1000;

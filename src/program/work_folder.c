@@ -7,27 +7,67 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { COPY_BYTES = 32 << 10, OPEN_AT_ONCE = 16, PREAMBLE = 128 };
+enum { COPY_BYTES = 32 << 10, PREAMBLE = 128 };
 
 /* ---- the folder ---- */
 
-static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *where)
+/* Empties `inner`: what is no folder goes, and folders that are not empty are moved into `top`, so that no path becomes
+ * long and nothing has to be found again. */
+static void empty_into(int top, DIR *inner, int *moved)
 {
-    (void)about;
-    (void)where;
-    if (kind == FTW_DNR)
-        chmod(path, 0700);
-    remove(path);
-    return 0;
+    for (struct dirent *entry; (entry = readdir(inner));) {
+        const char *name = entry->d_name;
+        char at_top[32];
+        if (!strcmp(name, ".") || !strcmp(name, "..") || unlinkat(dirfd(inner), name, 0) == 0 ||
+            unlinkat(dirfd(inner), name, AT_REMOVEDIR) == 0)
+            continue;
+        /* A folder: a link would be gone. To be moved it has to be writable. */
+        if (fchmodat(dirfd(inner), name, 0700, 0) != 0)
+            continue;
+        do
+            snprintf(at_top, sizeof(at_top), "moved-%d", ++*moved);
+        while (renameat(dirfd(inner), name, top, at_top) != 0 && (errno == ENOTEMPTY || errno == EEXIST));
+    }
+}
+
+/* True: one that was there is not any more. */
+static bool remove_folder(int top, const char *name, int *moved)
+{
+    int fd =
+        fchmodat(top, name, 0700, 0) != 0 ? -1 : openat(top, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *inner = fd < 0 ? NULL : fdopendir(fd);
+    if (inner) {
+        empty_into(top, inner, moved);
+        closedir(inner);
+    } else if (fd >= 0) {
+        close(fd);
+    }
+    return unlinkat(top, name, AT_REMOVEDIR) == 0;
+}
+
+static void remove_path(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), moved = 0;
+    DIR *top = fd < 0 ? NULL : fdopendir(fd);
+    for (bool some = top != NULL; some;) {
+        some = false;
+        rewinddir(top);
+        for (struct dirent *entry; (entry = readdir(top));)
+            if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..") &&
+                (unlinkat(fd, entry->d_name, 0) == 0 || remove_folder(fd, entry->d_name, &moved)))
+                some = true;
+    }
+    if (top)
+        closedir(top);
+    rmdir(path);
 }
 
 void work_folder_remove(const struct work_folder *folder)
 {
-    nftw(folder->path, remove_one, OPEN_AT_ONCE, FTW_DEPTH | FTW_PHYS);
+    remove_path(folder->path);
 }
 
 static const char *below(struct call *c, const struct work_folder *folder, const char *name)
@@ -111,12 +151,14 @@ struct walk {
     bool (*each)(struct walk *walk, int folder, const char *name, const struct stat *about);
     void *context;
     int entries;
+    bool too_deep; /* to be gone through */
 };
 
 static bool walk_folder(struct walk *walk, int folder, int depth)
 {
     DIR *open_folder = fdopendir(folder);
-    bool ok = true;
+    bool ok = depth <= LEFT_DEPTH_MAX;
+    walk->too_deep = walk->too_deep || !ok;
     if (!open_folder)
         return close(folder), true; /* gone, or nobody may look: nothing is taken from there */
     for (struct dirent *entry; ok && (entry = readdir(open_folder));) {
@@ -125,7 +167,7 @@ static bool walk_folder(struct walk *walk, int folder, int depth)
             fstatat(folder, entry->d_name, &about, AT_SYMLINK_NOFOLLOW) != 0)
             continue;
         ok = walk->each(walk, folder, entry->d_name, &about);
-        if (ok && S_ISDIR(about.st_mode) && depth < LEFT_DEPTH_MAX) {
+        if (ok && S_ISDIR(about.st_mode)) {
             int inner = openat(folder, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
             ok = inner < 0 || walk_folder(walk, inner, depth + 1);
         }
@@ -148,17 +190,13 @@ static bool add_up(struct walk *walk, int folder, const char *name, const struct
     (void)folder;
     (void)name;
     *sum += about->st_blocks * 512;
-    if (++walk->entries > COUNTED_MAX)
-        *sum = INT64_MAX;
-    return walk->entries <= COUNTED_MAX;
+    return ++walk->entries <= COUNTED_MAX;
 }
 
 int64_t work_folder_bytes(const struct work_folder *folder)
 {
     int64_t sum = 0;
-    if (walk(&(struct walk){ .each = add_up, .context = &sum }, folder->out))
-        walk(&(struct walk){ .each = add_up, .context = &sum }, folder->home);
-    return sum;
+    return walk(&(struct walk){ .each = add_up, .context = &sum }, folder->path) ? sum : INT64_MAX;
 }
 
 /* ---- what is taken from it ---- */
@@ -236,7 +274,10 @@ bool left_read(struct call *c, const struct work_folder *folder, int64_t most_by
 {
     struct taking taking = { c, out, most_bytes };
     *out = (struct left){ .result = STR_NULL };
-    bool ok = walk(&(struct walk){ .each = take, .context = &taking }, folder->out);
+    struct walk all = { .each = take, .context = &taking };
+    bool ok = walk(&all, folder->out);
+    if (all.too_deep)
+        fail(c, E_INVALID, "it left folders in folders, more than %d deep", LEFT_DEPTH_MAX);
     qsort(out->files, (size_t)out->count, sizeof(out->files[0]), by_name);
     return ok;
 }

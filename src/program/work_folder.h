@@ -13,7 +13,7 @@
 
 #include "program/program.h"
 
-enum { LEFT_FILES_MAX = 1000, LEFT_DEPTH_MAX = 4, RESULT_BYTES_MAX = 32 << 10 };
+enum { LEFT_FILES_MAX = 1000, LEFT_DEPTH_MAX = 64, RESULT_BYTES_MAX = 32 << 10 };
 
 struct work_folder {
     const char *path, *in, *out, *home;
@@ -25,9 +25,9 @@ bool work_folder_open(struct call *c, struct str job_uuid, struct work_folder *o
 bool work_folder_write(struct call *c, const struct work_folder *folder, const char *name, struct str text);
 bool work_folder_copy(struct call *c, const struct work_folder *folder, const char *name, int from, int64_t bytes);
 bool work_folder_mark(struct call *c, struct work_folder *folder);
-/* Everything in it. */
+/* Everything in it, however deep; once the program has ended. */
 void work_folder_remove(const struct work_folder *folder);
-/* How much the program has written by now. */
+/* How much is in all of it. No end of it (INT64_MAX): folders in folders beyond LEFT_DEPTH_MAX, or too many entries. */
 int64_t work_folder_bytes(const struct work_folder *folder);
 
 /* What was left, in the order of names, each open for reading; result.json apart. */

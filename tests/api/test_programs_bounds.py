@@ -23,8 +23,22 @@ WICKED = {
     "forks": "import os, time\nfor i in range(300):\n if not os.fork(): break\ntime.sleep(100000)",
     "shares-out": "import os, time\nfor i in range(6):\n if not os.fork():\n"
     "  b = bytearray(b'x') * (60 << 20)\n  break\ntime.sleep(100000)",
+    "digs": "import os, time\np = os.environ['HOME']\nfor i in range(6): p += '/d'; os.mkdir(p)\n"
+    "for i in range(40): open(p + f'/{i}', 'wb').write(b'x' * (1 << 20))\ntime.sleep(100000)",
+    "nests": "import os, time\nfor i in range(60): os.mkdir('n' * 200); os.chdir('n' * 200)\n"
+    "for i in range(60): os.mkdir('m' * 200); os.chmod('.', 0o500); os.chdir('m' * 200)\ntime.sleep(100000)",
+    "fills": "import os, time\ntry:\n for i in range(40):\n"
+    "  open(os.environ['MERCURE_IN_DIR'] + f'/{i}', 'wb').write(b'x' * (1 << 20))\n"
+    "except PermissionError: raise SystemExit('wrote more than it may')\ntime.sleep(100000)",
+    "strays": "import os, errno, multiprocessing, tempfile\n"
+    "i, o = os.environ['MERCURE_IN_DIR'], os.environ['MERCURE_OUT_DIR']\n"
+    "found = []\nfor p in (i + '/new', i + '/task.json', i + '/../new', i + '/../../new'):\n"
+    " try: open(p, 'a'); found.append(None)\n except OSError as e: found.append(e.errno)\n"
+    "multiprocessing.Lock(); tempfile.TemporaryFile(); open('/dev/null', 'w'); open('x', 'w')\n"
+    "os.mkdir('d'); os.rename('x', 'd/x'); os.rename('d/x', o + '/x')\n"
+    "open(o + '/result.json', 'w').write(str({'found': found}).replace(\"'\", '\"').replace('None', 'null'))",
 }
-MORE = {"shares-out": {"memory_mb": 200}}
+MORE = {"fills": {"output_mb": 8}, "shares-out": {"memory_mb": 200}, "digs": {"output_mb": 8}}
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +69,24 @@ def study(chief):
     [
         ("forks", "more than 256 processes"),
         ("shares-out", "processes together had more memory"),
+        ("digs", "wrote more than it may"),
+        ("fills", "wrote more than it may"),
+        ("nests", "wrote more than it may"),
     ],
 )
 def test_one_that_takes_too_much_is_ended(house, chief, study, name, words):
     assert words in failed(house, chief, name, study)
+
+
+def landlock():
+    return ctypes.CDLL(None).syscall(444, None, 0, 1) >= 1  # landlock_create_ruleset: which version
+
+
+@pytest.mark.skipif(not landlock(), reason="this kernel has no Landlock")
+def test_it_writes_where_it_may_and_nowhere_else(house, chief, study):
+    job = ended(chief, ask(chief, "strays", study))
+    assert job["state"] == "SUCCEEDED", job
+    assert job["result"]["result"] == {"found": [13] * 4}  # EACCES
 
 
 def refuse_namespaces():
