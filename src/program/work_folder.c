@@ -56,7 +56,7 @@ static void remove_path(const char *path)
         some = false;
         rewinddir(top);
         for (struct dirent *entry; (entry = readdir(top));)
-            if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..") &&
+            if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
                 (unlinkat(fd, entry->d_name, 0) == 0 || remove_folder(fd, entry->d_name, &moved)))
                 some = true;
     }
@@ -150,7 +150,7 @@ bool work_folder_mark(struct call *c, struct work_folder *folder)
 struct walk {
     bool (*each)(struct walk *walk, int folder, const char *name, const struct stat *about);
     void *context;
-    int entries;
+    int entries, depth;
     bool too_deep; /* to be gone through */
 };
 
@@ -166,6 +166,7 @@ static bool walk_folder(struct walk *walk, int folder, int depth)
         if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") ||
             fstatat(folder, entry->d_name, &about, AT_SYMLINK_NOFOLLOW) != 0)
             continue;
+        walk->depth = depth;
         ok = walk->each(walk, folder, entry->d_name, &about);
         if (ok && S_ISDIR(about.st_mode)) {
             int inner = openat(folder, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -230,10 +231,10 @@ static bool is_dicom(int fd)
     return file_read_at(fd, PREAMBLE, magic, 4) == 4 && !memcmp(magic, "DICM", 4);
 }
 
-static bool take_file(const struct taking *t, int fd, const char *name, int64_t bytes, bool *kept)
+static bool take_file(const struct taking *t, int fd, const char *name, int64_t bytes, bool at_top, bool *kept)
 {
     struct left *left = t->left;
-    if (!strcmp(name, "result.json"))
+    if (at_top && !strcmp(name, "result.json"))
         return read_result(t->c, fd, bytes, &left->result);
     if (!is_dicom(fd))
         return left->others++, true;
@@ -259,7 +260,7 @@ static bool take(struct walk *walk, int folder, const char *name, const struct s
             close(fd);
         return fail(t->c, E_INVALID, "it left something that is no plain file of its own: a link, a pipe or a device");
     }
-    bool ok = take_file(t, fd, name, opened.st_size, &kept);
+    bool ok = take_file(t, fd, name, opened.st_size, walk->depth == 0, &kept);
     if (!kept)
         close(fd);
     return ok;

@@ -2,7 +2,7 @@
  *
  *     roentgen-program-JOB/       nobody else may look into it
  *         in/    SERIES_UID#FILE.dcm ..., task.json       copies: what the program does to them it does to these
- *         out/   what it leaves: DICOM files, result.json
+ *         out/   what it leaves: DICOM files, in folders or not; result.json
  *         home/  its HOME and TMPDIR
  *         done   there once it has ended well: a run after a crash takes `out` as it is
  *
