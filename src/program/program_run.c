@@ -198,16 +198,37 @@ static const char *look(struct running *r, const struct confined *it, int64_t un
     return much ? "it wrote more than it may" : NULL;
 }
 
-/* The last that it printed, for people. */
+/* Its last bytes, at most so many, and no code point in half. */
+static struct str tail(struct str text, ptrdiff_t most)
+{
+    if (text.len <= most)
+        return text;
+    text = (struct str){ text.at + text.len - most, most };
+    for (int i = 0; i < 3 && text.len && (text.at[0] & 0xC0) == 0x80; i++)
+        text = (struct str){ text.at + 1, text.len - 1 };
+    return text;
+}
+
+static struct str shown(struct str piece, uint32_t point)
+{
+    if (point == '\n')
+        return S("|");
+    return point < ' ' || (point >= 0x7f && point < 0xa0) || point == 0xFFFD ? S("\xef\xbf\xbd") : piece;
+}
+
+/* The last that it printed, for people; what is no UTF-8, or a control character, as U+FFFD. */
 static struct str told(struct call *c, const struct confined *it)
 {
-    struct str said = { it->said, it->said_bytes };
-    if (said.len > SAID_MAX)
-        said = (struct str){ said.at + said.len - SAID_MAX, SAID_MAX };
-    char *out = arena_array(&c->arena, char, SAID_MAX);
-    for (ptrdiff_t i = 0; i < said.len; i++)
-        out[i] = (said.at[i] >= ' ' && said.at[i] < 0x7f) ? said.at[i] : said.at[i] == '\n' ? '|' : '?';
-    return str_trim((struct str){ out, said.len });
+    struct text text;
+    text_init(&text, 4 * SAID_MAX);
+    for (struct str rest = tail((struct str){ it->said, it->said_bytes }, SAID_MAX); rest.len;) {
+        struct str before = rest;
+        uint32_t point = str_next_code_point(&rest);
+        text_put(&text, shown((struct str){ before.at, rest.at - before.at }, point));
+    }
+    struct str out = arena_copy(&c->arena, str_trim(tail(text_str(&text), SAID_MAX)));
+    text_release(&text);
+    return out;
 }
 
 static bool judge(struct call *c, const struct confined *it)

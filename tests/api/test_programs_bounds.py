@@ -37,6 +37,12 @@ WICKED = {
     "multiprocessing.Lock(); tempfile.TemporaryFile(); open('/dev/null', 'w'); open('x', 'w')\n"
     "os.mkdir('d'); os.rename('x', 'd/x'); os.rename('d/x', o + '/x')\n"
     "open(o + '/result.json', 'w').write(str({'found': found}).replace(\"'\", '\"').replace('None', 'null'))",
+    "hides": "import os\no = os.environ['MERCURE_OUT_DIR']\nos.makedirs(o + '/zz/aa')\n"
+    "open(o + '/result.json', 'w').write('{\"a\": 1}')\n"
+    "for d in ('/zz', '/zz/aa'): open(o + d + '/result.json', 'w').write('{\"b\": 2}')",
+    "chinese": "import sys; sys.exit('切片太少')",
+    "long-winded": "import sys; print('片' * 3000); sys.exit(1)",
+    "latin": "import sys; sys.stdout.buffer.write(b'f\\xfcr \\x1b\\xe5\\x88'); sys.exit(1)",
 }
 MORE = {"fills": {"output_mb": 8}, "shares-out": {"memory_mb": 200}, "digs": {"output_mb": 8}}
 
@@ -71,11 +77,19 @@ def study(chief):
         ("shares-out", "processes together had more memory"),
         ("digs", "wrote more than it may"),
         ("fills", "wrote more than it may"),
+        ("chinese", "ended with status 1: 切片太少"),
+        ("long-winded", "ended with status 1: " + "片" * 83 + "|"),
+        ("latin", "ended with status 1: f\ufffdr \ufffd\ufffd\ufffd"),
         ("nests", "wrote more than it may"),
     ],
 )
-def test_one_that_takes_too_much_is_ended(house, chief, study, name, words):
+def test_one_that_fails_or_takes_too_much_is_told_of(house, chief, study, name, words):
     assert words in failed(house, chief, name, study)
+
+
+def test_its_result_is_the_one_at_the_top(house, chief, study):
+    job = ended(chief, ask(chief, "hides", study))
+    assert (job["result"]["result"], job["result"]["others"]) == ({"a": 1}, 2), job
 
 
 def landlock():
