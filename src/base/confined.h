@@ -7,16 +7,16 @@
  *             confined_kill(&it);
  *     ... it.status as waitpid has it, it.said: the last that it printed ...
  *
- * It has a session and a process group of its own, the folder that it is started in, nothing on its standard input, one
- * pipe for all that it prints, no other descriptor of ours, and the environment that is given, no more. It may neither
- * make sockets (but pairs of them, within itself) nor trace, mount, load, or leave its group: seccomp refuses with
- * EPERM. It has also namespaces of its own for users, processes and the network, so that it signals none of our
+ * It has a session and a process group of its own, the folder that it is started in, nothing on its standard input,
+ * one pipe for all that it prints, no other descriptor of ours, and the environment that is given, no more. It may
+ * neither make sockets (but pairs of them, within itself) nor trace, mount, load, or leave its group: seccomp refuses
+ * with EPERM. It has also namespaces of its own for users, processes and the network, so that it signals none of our
  * processes, and can read neither their memory nor their environment. Where the kernel does not allow that, only one
  * that is trusted is started: as the same user without them it can read both. Each of its processes may have so much
- * memory, processor time and file size (setrlimit; where the kernel has Landlock, it
- * writes only below the folders that are named, to devices and into /dev/shm), and all of them no more than CONFINED_TASKS_MAX
- * threads, where the kernel counts them (of root's it does not). How many there are, and what they use together, is told
- * for who wants to end it (confined_use).
+ * memory, processor time and file size (setrlimit; where the kernel has Landlock, it writes only below the folders
+ * that are named, to devices and into /dev/shm), and all of them no more than CONFINED_TASKS_MAX threads, where the
+ * kernel counts them (of root's it does not). How many there are, and what they use together, is told for who wants
+ * to end it (confined_use).
  *
  * It ends with all that it has started: when it ends, when it is killed, and when the thread that started it dies. In a
  * process without namespaces the last is true of its first process alone.
@@ -59,8 +59,8 @@ bool confined_apart(void);
 bool confined_start(const struct confined_options *options, struct confined *out, struct error *error);
 /* True: it has ended, and everything with it. Waits for at most so long. */
 bool confined_wait(struct confined *it, int ms);
-/* Its processes, and what they have of memory together: what several share is counted once where the kernel tells. Looks
- * closer only beyond so many bytes. */
+/* Its processes, and what they have of memory together: what several share is counted once where the kernel tells.
+ * Looks closer only beyond so many bytes. */
 struct confined_use {
     int processes;
     int64_t memory_bytes;
