@@ -49,6 +49,8 @@ struct instant zone_shown(struct instant t)
     if (!localtime_r(&moment, &local))
         return t;
     struct date day = date_from_ymd(local.tm_year + 1900, local.tm_mon + 1, local.tm_mday);
+    if (date_is_null(day)) /* a zone leads out of the years that can be written */
+        return t;
     int64_t second = (int64_t)local.tm_hour * 3600 + (int64_t)local.tm_min * 60 + local.tm_sec;
     return (struct instant){ date_midnight(day).us + second * US_PER_S + (t.us - (int64_t)moment * US_PER_S) };
 }
