@@ -314,7 +314,7 @@ bool upload_store(struct call *c, struct spooled *file, const struct upload_deta
     out->already_stored = is_known;
     if (!is_known) {
         metrics_upload(c->app->metrics, s.row.file_size);
-        jobs_want_thumbnail(&c->app->jobs, s.stored_id, s.row.file_type);
+        jobs_image_stored(&c->app->jobs, s.row.file_type);
     }
     return true;
 }

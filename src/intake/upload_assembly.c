@@ -220,7 +220,7 @@ static bool store_assembled(struct call *c, struct image_file *file, struct inte
     blob_settle(c->app->files, file->storage_path);
     keeping_mend_others(c, file);
     metrics_upload(c->app->metrics, file->file_size);
-    jobs_want_thumbnail(&c->app->jobs, file->id, type);
+    jobs_image_stored(&c->app->jobs, type);
     chunked_remove_files(c, file);
     return true;
 }

@@ -179,6 +179,17 @@ static void end_dead(struct worker *w, struct call *c)
     call_reset(c);
 }
 
+/* Of what nobody asks for. */
+static void look_for_work(struct worker *w, struct call *c)
+{
+    if (!w->options.look)
+        return;
+    if (!w->options.look(c, w->options.look_at) && !db_has_ended(w->app->db))
+        log_write(w->app->log, LOG_WARNING, NULL, "jobs.look", "%s", c->error.message);
+    db_release(c);
+    call_reset(c);
+}
+
 static void look(struct worker *w, struct call *c)
 {
     bool more = true;
@@ -191,6 +202,7 @@ static void look(struct worker *w, struct call *c)
     while (more && queue_is_due(c) == FOUND && (db_release(c), db_transact(c, turn_work, &more)))
         call_reset(c);
     db_release(c);
+    look_for_work(w, c);
     if (w->options.schedules)
         schedules_look(c, w->options.schedules);
     background_lock(&w->keeper);

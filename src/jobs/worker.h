@@ -34,7 +34,11 @@ struct worker_options {
     int kind_count;
     int threads;
     struct schedules *schedules; /* looked at every second; NULL: none */
-    const char *program;         /* that does one job in a process of its own (apart.h); NULL: all run here */
+    /* NULL, or called by the keeper every second and when woken, outside of transactions: puts jobs for what nobody
+     * asks for, because the database itself shows that it is to be done. Short. False: c->error. */
+    bool (*look)(struct call *c, void *look_at);
+    void *look_at;
+    const char *program; /* that does one job in a process of its own (apart.h); NULL: all run here */
 };
 
 bool worker_open(struct app *app, const struct worker_options *options, struct worker **out, struct error *error);

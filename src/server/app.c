@@ -13,7 +13,7 @@
 #include "site/listen.h"
 #include "site/metrics.h"
 #include "web/openapi_document.h"
-#include "imaging/thumbnails.h"
+#include "imaging/thumbnail_job.h"
 #include "site/turns.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -173,11 +173,7 @@ static bool open_serving(struct app *app, struct error *error)
     openapi_put_document(&document, &endpoints_served);
     app->openapi = arena_copy(&app->arena, text_str(&document));
     text_release(&document);
-    if (!audit_open(app->db, &app->audit, error) || !thumbnails_open(app, &app->thumbnails, error))
-        return false;
-    app->jobs.thumbnail = thumbnails_want;
-    app->jobs.thumbnails = app->thumbnails;
-    return work_open_listening(app, error) &&
+    return audit_open(app->db, &app->audit, error) && work_open_listening(app, error) &&
            (!app->webhook_hosts || webhook_watch_open(app, &app->webhook_watch, error)) &&
            places_open(app, &app->places, error) && prober_open(app, &app->prober, error);
 }
@@ -291,7 +287,6 @@ void app_close(struct app *app)
     schedules_close(app->schedules);
     listening_close(app->listening);
     app_stop_models(app);
-    thumbnails_close(app->thumbnails);
     decoder_pool_close(app->decoders);
     model_pool_close(app->models);
     results_close(app->results);
@@ -307,6 +302,7 @@ void app_close(struct app *app)
     blob_close(app->files);
     db_close(app->db);
     worker_free(app->worker);
+    thumbnail_watch_free(app->thumbnails);
     outbound_close(app->webhook_hosts);
     outbound_close(app->inference_hosts);
     budget_free(app->budget);

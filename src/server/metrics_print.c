@@ -9,7 +9,7 @@
 #include "celery/consume.h"
 #include "jobs/depth.h"
 #include "records/renewal.h"
-#include "imaging/thumbnails.h"
+#include "imaging/thumbnail_job.h"
 #include "blob/result.h"
 #include "inference/model_pool.h"
 #include "kv/redis.h"
@@ -208,6 +208,16 @@ static void print_jobs(struct call *c, struct text *out)
     }
 }
 
+static void print_thumbnails(struct call *c, struct text *out)
+{
+    int64_t files;
+    if (thumbnails_waiting(c, &files))
+        one(out, "thumbnails_waiting", "gauge", "Files that wait for a job that makes their thumbnail, and such jobs.",
+            files);
+    else
+        error_clear(&c->error);
+}
+
 /* Sent by this process; how many wait is known to all. */
 static void print_webhooks(struct call *c, struct text *out)
 {
@@ -304,8 +314,7 @@ void metrics_print(struct call *c, struct text *out)
     one(out, "resident_memory_bytes", "gauge", "Resident memory.", resident_bytes());
     one(out, "audit_rows_left_out_total", "counter", "Refused requests that left no row because they were too many.",
         audit_left_out(app->audit));
-    one(out, "thumbnails_waiting", "gauge", "Files that wait for their thumbnail, with the one that gets it.",
-        thumbnails_waiting(app->thumbnails));
+    print_thumbnails(c, out);
     metrics_uploads(app->metrics, &uploads, &upload_bytes);
     one(out, "uploads_total", "counter", "Files stored.", uploads);
     one(out, "upload_bytes_total", "counter", "Bytes of files stored.", upload_bytes);

@@ -3,6 +3,7 @@
 
 #include "celery/relay.h"
 #include "diagnosis/rule.h"
+#include "imaging/thumbnail_job.h"
 #include "intake/import_job.h"
 #include "jobs/clean.h"
 #include "jobs/sight.h"
@@ -19,9 +20,10 @@
 #include "webhook/webhook.h"
 
 const struct job_kind *const work_kinds[] = {
-    &mail_send_kind, &password_reset_kind, &task_backup,       &trash_mark,         &renewal_kind,   &task_purge,
-    &task_scrub,     &task_sweep,          &task_audit,        &import_kind,        &sessions_clean, &idempotency_clean,
-    &jobs_clean,     &events_clean,        &webhook_send_kind, &diagnosis_run_kind, &rules_kind,     &program_run_kind,
+    &mail_send_kind,     &password_reset_kind, &task_backup,      &trash_mark,      &renewal_kind,
+    &task_purge,         &task_scrub,          &task_sweep,       &task_audit,      &import_kind,
+    &sessions_clean,     &idempotency_clean,   &jobs_clean,       &events_clean,    &webhook_send_kind,
+    &diagnosis_run_kind, &rules_kind,          &program_run_kind, &thumbnails_kind,
 };
 const int work_kind_count = (int)(sizeof(work_kinds) / sizeof(work_kinds[0]));
 
@@ -106,6 +108,18 @@ bool work_open_schedules(struct app *app, struct error *error)
     return schedules_open(app, schedules, (int)(sizeof(schedules) / sizeof(schedules[0])), &app->schedules, error);
 }
 
+/* Only who makes thumbnails sees to it that there is the job. */
+static void watch_images(struct app *app, struct worker_options *options)
+{
+    for (int i = 0; i < options->kind_count; i++)
+        if (options->kinds[i] == &thumbnails_kind) {
+            options->look = thumbnail_watch_look;
+            options->look_at = app->thumbnails = thumbnail_watch_new(app);
+            app->jobs.image = thumbnail_watch_hear;
+            app->jobs.context = app->thumbnails;
+        }
+}
+
 bool work_open_worker(struct app *app, int threads, uint64_t kinds, struct error *error)
 {
     struct worker_options options = { .threads = threads, .schedules = app->schedules, .program = "/proc/self/exe" };
@@ -113,6 +127,7 @@ bool work_open_worker(struct app *app, int threads, uint64_t kinds, struct error
     for (int i = 0; i < work_kind_count; i++)
         if (kinds >> i & 1)
             options.kinds[options.kind_count++] = work_kinds[i];
+    watch_images(app, &options);
     programs_begin(app);
     return worker_open(app, &options, &app->worker, error);
 }

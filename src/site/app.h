@@ -26,7 +26,7 @@ struct audit;
 struct http_server;
 struct metrics;
 struct router;
-struct thumbnails;
+struct thumbnail_watch;
 struct redis;
 struct turns;
 struct lockout;
@@ -62,7 +62,7 @@ struct app {
     struct audit *audit;
     struct metrics *metrics;
     struct router *router;
-    struct thumbnails *thumbnails;
+    struct thumbnail_watch *thumbnails;         /* sees which are to be made; NULL: no worker of this process does */
     struct jobs jobs;                           /* whom to ask for what is done later */
     struct lockout *lockout;                    /* counts failed sign-ins */
     struct turns *turns;                        /* of uploads of the same bytes, and of moves */

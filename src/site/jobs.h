@@ -1,12 +1,9 @@
 /* jobs.h - work that one noun wants and another does, later and on a thread of its own.
  *
- *     jobs_want_thumbnail(&c->app->jobs, file.id, file.file_type);      // whoever stores a file
- *     app->jobs.thumbnail = thumbnails_want;                            // app.c, where somebody is there to do it
+ *     jobs_image_stored(&c->app->jobs, type)            // whoever has stored a file, after the commit
+ *     jobs_file_stored(&app->jobs, c, id, study_id)     // in the transaction that stores it
  *
- *     jobs_file_stored(&app->jobs, c, id, study_id)                     // in the transaction that stores it
- *
- * Nobody is told when it is done, and nothing is lost where nobody is there to do it, as in a command: whoever does
- * it looks for what is left at its next start.
+ * Nothing is lost where nobody listens, as in a command: it is found in the database.
  */
 #ifndef ROENTGEN_JOBS_H
 #define ROENTGEN_JOBS_H
@@ -17,15 +14,16 @@
 struct call;
 
 struct jobs {
-    void (*thumbnail)(void *thumbnails, int64_t image_file_id, unsigned file_type); /* NULL: nobody makes any here */
-    void *thumbnails;
+    void (*image)(void *context, unsigned file_type); /* NULL: nobody of this process makes thumbnails */
+    void *context;
     bool (*stored)(struct call *c, int64_t image_file_id, int64_t study_id); /* NULL: nobody wants to know */
 };
 
-static inline void jobs_want_thumbnail(const struct jobs *jobs, int64_t image_file_id, unsigned file_type)
+/* file_type: enum file_type. */
+static inline void jobs_image_stored(const struct jobs *jobs, unsigned file_type)
 {
-    if (jobs->thumbnail)
-        jobs->thumbnail(jobs->thumbnails, image_file_id, file_type);
+    if (jobs->image)
+        jobs->image(jobs->context, file_type);
 }
 
 /* False: what is wanted of it could not be written, so that the file is not stored either. */

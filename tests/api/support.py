@@ -21,6 +21,7 @@ import uuid
 import zipfile
 import zlib
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import httpx
@@ -285,7 +286,7 @@ class Server:
             process.send_signal(signal.SIGTERM)
             assert process.wait(PATIENCE) == 0
 
-    made = {}  # databases that init has made in this process, by the settings that they show
+    made: ClassVar = {}  # databases that init has made in this process, by the settings that they show
 
     def init(self, copies=True):
         """A database with an administrator. The commands make the first of a kind; those after it are copies."""
@@ -316,7 +317,7 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=preexec,
+                preexec_fn=preexec,  # noqa: PLW1509
             )
         _running.add(self.process)
         self.port = wait_until(lambda: self._find_port(start), "a server.ready line")
@@ -475,14 +476,14 @@ class Api(httpx.Client):
 # answers: nothing to count where those of a request are.
 OF_THE_BACKGROUND = re.compile(
     r"audit_logs|study_renewals|search_rebuilds|trash_work|\bjobs\b|job_schedules|select j\."
+    r"|events e\b|events where seq"
 )
 
 
 def at_rest(api):
     """When every thumbnail is made that is to be made: those of DICOM begin a second after the last has come."""
-    wait_until(
-        lambda: re.search(r"^roentgen_thumbnails_waiting 0$", api.get("/metrics").text, re.M), "the end of thumbnails"
-    )
+    waits_for_none = re.compile(r"^roentgen_thumbnails_waiting 0$", re.MULTILINE)
+    wait_until(lambda: waits_for_none.search(api.get("/metrics").text), "the end of thumbnails")
 
 
 def ok(answer, status=200):

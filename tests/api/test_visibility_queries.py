@@ -28,6 +28,7 @@ UPKEEP = {
     "upkeep/recover.c": "mends what a crash left",
     "records/file_event.h": "tells of files that were loaded, or that go with what was; who hears of it is asked later",
     "imaging/thumbnails.c": "makes thumbnails of what is stored",
+    "imaging/thumbnail_job.c": "the same",
     "records/renewal.c": "makes the search words of every record anew, whoever sees it",
 }
 # (file, how the statement begins): why it asks for more than a caller may see, and where the caller's right is looked

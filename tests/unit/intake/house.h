@@ -32,9 +32,9 @@ static inline void must(const struct call *c, bool done)
         stop(c->error.problems ? c->error.problems->message.at : c->error.message);
 }
 
-static inline void house_want_thumbnail(void *house, int64_t image_file_id, unsigned file_type)
+static inline void house_want_thumbnail(void *house, unsigned file_type)
 {
-    (void)image_file_id, (void)file_type;
+    (void)file_type;
     ((struct house *)house)->thumbnails++;
 }
 
