@@ -6,7 +6,7 @@
 
 #include <sys/stat.h>
 
-enum { FIRST_SCHEMA = 30 }; /* which has the table */
+enum { FIRST_SCHEMA = 30, /* which has the table */ MODELS_SINCE = 31 };
 
 /* Null when there is none. */
 static bool find_id(struct call *c, struct str *id)
@@ -60,6 +60,39 @@ static bool is_its_own(struct call *c, struct blob_store *store, const char *set
         setting, mark, STR_FMT(id.len ? id : S("not it")), blob_root(store));
 }
 
+/* Stops at the first that is there. */
+static bool look_for(struct call *c, struct blob_store *store, const char *sql, int64_t *named, bool *there)
+{
+    struct cursor rows;
+    for (db_rows(c, &rows, sql); !*there && cursor_next(&rows); ++*named)
+        *there = blob_exists(store, cursor_text(&rows, 0));
+    return cursor_close(&rows);
+}
+
+/* A folder without a mark that has none of the files it should have is most often where a disk is to be mounted: what
+ * would be stored there is out of sight once it is, and all that is on the disk counts as lost until then. */
+static bool has_some(struct call *c, struct blob_store *store, const char *setting, struct str id, int schema)
+{
+    int64_t named = 0;
+    bool there = false, is_archive = store == c->app->archive;
+    bool ok = look_for(c, store,
+                       is_archive ? "select storage_path from image_files where storage_path is not null and "
+                                    "is_archived = 1"
+                                  : "select storage_path from image_files where storage_path is not null and "
+                                    "is_archived = 0",
+                       &named, &there);
+    if (ok && !is_archive && schema >= MODELS_SINCE)
+        ok = look_for(c, store, "select storage_path from models where storage_path like 'models/%'", &named, &there);
+    db_release(c);
+    if (!ok || there || named == 0)
+        return ok;
+    return fail(c, E_CONFLICT,
+                "%s names a folder with none of the %" PRId64 " files that the database has there, and without the "
+                "file `installation`: is its disk mounted? If all of them are gone for good, say so: "
+                "echo %.*s >%s/installation",
+                setting, named, STR_FMT(id.len ? id : S("ID")), blob_root(store));
+}
+
 static bool give_mark(struct call *c, struct blob_store *store, struct str id)
 {
     if (blob_set_mark(store, id, &c->error))
@@ -107,7 +140,9 @@ bool installation_take(struct call *c, struct blob_store *store, const char *set
         return true;
     if (!(use == INSTALLATION_LOOKS ? find_id(c, &id) : need_id(c, &id)) || !blob_mark(store, mark, &c->error))
         return false;
-    if (use != INSTALLATION_LOOKS && !mark[0] && !give_mark(c, store, id))
+    if (!mark[0] && use != INSTALLATION_FILLS && !has_some(c, store, setting, id, schema))
+        return false;
+    if (!mark[0] && use != INSTALLATION_LOOKS && !give_mark(c, store, id))
         return false;
     return is_its_own(c, store, setting, id) && (use != INSTALLATION_SERVES || serve(c, store));
 }

@@ -8,9 +8,12 @@
  * the store gives both what they have not; a backup takes the row along, and restore gives it to the stores.
  *
  *   store carries      database has
- *   nothing            nothing, or an id     both get the same, durably, unless one only looks
+ *   nothing            nothing, or an id     both get the same, durably, unless one only looks;
+ *                                              E_CONFLICT where the database names files, and none is in the store
  *   an id              the same              its own
  *   an id              another, or none      E_CONFLICT, in words for who runs it
+ *
+ * The last is a folder whose disk is not mounted, or not yet. Who means it writes the id into it, as the message says.
  *
  * A copy of a database has its id, and may stand in its place. Two that serve at once on one store are told apart by
  * locks: of servers with SQLite one has the store, and its database (db_serve); of those that share a MySQL or MariaDB
@@ -25,7 +28,8 @@
 #include "blob/blob.h"
 #include "db/db.h"
 
-enum installation_use { INSTALLATION_LOOKS, INSTALLATION_USES, INSTALLATION_SERVES };
+/* FILLS: restore, which has just put there what there is. */
+enum installation_use { INSTALLATION_LOOKS, INSTALLATION_USES, INSTALLATION_FILLS, INSTALLATION_SERVES };
 
 /* `setting` is what names the store, for the message. Blocks: outside of transactions. False: c->error. */
 bool installation_take(struct call *c, struct blob_store *store, const char *setting, enum installation_use use);

@@ -233,8 +233,8 @@ static bool check_rows(struct restoring *r, struct call *c, int schema, int64_t 
 static bool mark_stores(struct restoring *r, struct call *c)
 {
     return (!r->order->is_copy || installation_leave(c)) &&
-           installation_take(c, r->files, "STORAGE_URL", INSTALLATION_USES) &&
-           (!r->archive || installation_take(c, r->archive, "ARCHIVE_URL", INSTALLATION_USES));
+           installation_take(c, r->files, "STORAGE_URL", INSTALLATION_FILLS) &&
+           (!r->archive || installation_take(c, r->archive, "ARCHIVE_URL", INSTALLATION_FILLS));
 }
 
 static bool check_database(struct restoring *r, struct error *error)

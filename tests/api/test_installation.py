@@ -6,7 +6,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
 from support import BINARY, ON_SQLITE, PATIENCE, Server, files_below, ok, png
 
 
@@ -179,6 +178,7 @@ def test_what_the_words_say_helps(new_server):
 
 def test_a_store_and_a_database_of_before_get_their_id(new_server):
     server = new_server()
+    server.admin().upload(png())
     server.stop()
     (server.files / "installation").unlink()
     server.database.rows("delete from installation")
@@ -194,6 +194,80 @@ def test_a_mark_that_says_nothing_is_not_taken_for_none(new_server):
     server.stop()
     (server.files / "installation").write_bytes(b"")
     refused(server, "does not say whose it is")
+
+
+# ---- a store that is not mounted ----
+
+
+@pytest.mark.parametrize("setting", ["STORAGE_URL", "ARCHIVE_URL"])
+def test_a_store_that_is_not_mounted_is_refused(new_server, tmp_path, setting):
+    """Its folder is there, empty or with what a new file system has, and the database names files in it."""
+    server = new_server(ARCHIVE_URL=f"file://{tmp_path}/archive")
+    admin = server.admin()
+    file = admin.upload(content := png())
+    if setting == "ARCHIVE_URL":
+        ok(admin.post(f"/image-files/{file['id']}/archive"))
+    server.stop()
+    folder = Path(server.settings[setting].removeprefix("file://"))
+    disk = folder.rename(tmp_path / "disk")
+    (folder / "lost+found").mkdir(parents=True)
+    way_out = f"echo {mark(disk)} >{folder}/installation"
+    words = setting, "none of the 1 files", "is its disk mounted", way_out
+    refused(server, *words)
+    (tmp_path / "in").mkdir()
+    for command in (
+        ["init-db"],
+        ["fsck"],
+        ["worker"],
+        ["purge", "--older-than", "0s", "--yes"],
+        ["import", tmp_path / "in", "--username", server.admin_name],
+        ["backup", tmp_path / "backup"],
+    ):
+        done = server.run(*command, check=False)
+        assert done.returncode == 1 and all(word in done.stderr for word in words), (command, done.stderr)
+    assert not (folder / "installation").exists()
+    shutil.rmtree(folder)
+    disk.rename(folder)
+    server.start()
+    assert server.admin().get(f"/image-files/{file['id']}/download").content == content
+
+
+def test_a_store_whose_files_are_gone_is_begun_anew_by_who_says_so(new_server, tmp_path):
+    server = new_server()
+    file = server.admin().upload(content := png())
+    server.stop()
+    server.files.rename(tmp_path / "lost")
+    way = refused(server, "gone for good").partition("say so: ")[2]
+    subprocess.run(["sh", "-c", way], check=True)
+    server.start()
+    assert server.admin().upload(content)["sha256"] == file["sha256"]
+    assert server.admin().get(f"/image-files/{file['id']}/download").content == content
+
+
+def test_a_new_archive_is_empty(new_server, tmp_path):
+    """Files that lie elsewhere say nothing of it."""
+    server = new_server()
+    server.admin().upload(png())
+    server.stop()
+    server.settings["ARCHIVE_URL"] = f"file://{tmp_path}/archive"
+    server.start()
+    assert mark(tmp_path / "archive") == mark(server.files)
+
+
+def test_what_was_restored_without_its_files_starts(new_server, tmp_path):
+    """They were lost before the backup, which says so."""
+    server, other = new_server(), Server(tmp_path / "other")
+    file = server.admin().upload(png())
+    server.stop()
+    (server.files / file["storage_path"]).unlink()
+    server.run("backup", tmp_path / "backup")
+    other.settings["SECRET_KEY"] = server.settings["SECRET_KEY"]
+    try:
+        other.run("restore", tmp_path / "backup")
+        assert mark(other.files) == mark(server.files)
+        other.run("init-db")
+    finally:
+        other.close()
 
 
 # ---- backups ----

@@ -95,6 +95,7 @@ ELSEWHERE = {
     ("diagnosis/rule_run.c", "select count(*) from diagnosis_rules r join studies"): "has a study come whole",
     ("diagnosis/rule_run.c", "select max(coalesce(f.uploaded_at"): "the same",
     ("diagnosis/diagnosis_run.c", "where f.id = ? and {IN_SIGHT"): "whoever asked saw it; who reads is asked again",
+    ("site/installation.c", "select storage_path from image_files"): "is any stored file where it should be",
     ("intake/import.c", "where f.sha256 = ? and f.uploaded_by"): "has this account these bytes already",
 }
 
