@@ -250,7 +250,7 @@ static void put_page(struct plan *p)
         }
         text_put(&p->sql, S(") m cross join "));
         db_select_from(&p->sql, row);
-        text_format(&p->sql, " on %s = m.id", p->listing->id);
+        text_format(&p->sql, " where %s = m.id", p->listing->id); /* the row's own joins may stand between */
     } else {
         if (p->listing->from)
             text_put(&p->sql, str_from(p->listing->from));
