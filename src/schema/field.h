@@ -181,6 +181,13 @@ struct json {
         .name = #member, .name_len = sizeof(#member) - 1, .kind = KIND_OF(((T *)0)->member), \
         .offset = offsetof(T, member), __VA_ARGS__ \
     }
+/* A member that is called otherwise outside, or lies in a struct within the record:
+ * FIELD_AS(struct edit, "title", content.title, .doc = "..."). */
+#define FIELD_AS(T, NAME, member, ...) \
+    { \
+        .name = NAME, .name_len = sizeof(NAME) - 1, .kind = KIND_OF(((T *)0)->member), .offset = offsetof(T, member), \
+        __VA_ARGS__ \
+    }
 /* A nested record; `of` is required. */
 #define FIELD_OBJECT(T, member, ...) \
     { \
