@@ -177,15 +177,11 @@ static int scopes_of(struct call *c, struct condition own, const char *const fro
     scopes[count++] = own;
     scopes[count++] = (struct condition){ "a.user_id = ?", me, .from = from[0] };
     if (ways & BY_ROLE)
-        scopes[count++] = (struct condition){ "r.user_id = ?", me, .from = from[1] };
+        scopes[count++] = (struct condition){ "ur.user_id = ?", me, .from = from[1] };
     if (ways & BY_DEPARTMENT)
         scopes[count++] = (struct condition){ "w.id = ?", me, .from = from[2] };
     return count;
 }
-
-#define BY_ROLE_FROM "user_roles r cross join study_role_assignments a on a.role_id = r.role_id cross join "
-#define BY_DEPARTMENT_FROM \
-    "users w cross join study_department_assignments a on a.department = w.department cross join "
 
 /* Studies by what somebody is told of them who has a file of their own in them and no more: orders and filters go by
  * that. */
@@ -200,25 +196,25 @@ static int scopes_of(struct call *c, struct condition own, const char *const fro
 #define OPENED_FILES "image_files f on f.study_id = a.study_id and a.only_of in (0, f.uploaded_by)"
 int visibility_file_scopes(struct call *c, struct condition scopes[VISIBILITY_SCOPES])
 {
-    static const char *const from[] = { "study_assignments a cross join " OPENED_FILES, BY_ROLE_FROM OPENED_FILES,
-                                        BY_DEPARTMENT_FROM OPENED_FILES };
+    static const char *const from[] = { VISIBILITY_BY_ACCOUNT OPENED_FILES, VISIBILITY_BY_ROLE OPENED_FILES,
+                                        VISIBILITY_BY_DEPARTMENT OPENED_FILES };
     return visibility_of_everything(c) ? 0 : scopes_of(c, visibility_own_files(c), from, shared_ways(c), scopes);
 }
 
 int visibility_deleted_file_scopes(struct call *c, struct condition scopes[VISIBILITY_SCOPES])
 {
 #define DELETED_FILES OPENED_FILES " and a.created_at <= f.deleted_at"
-    static const char *const from[] = { "study_assignments a cross join " DELETED_FILES,
-                                        BY_ROLE_FROM DELETED_FILES " and " ROLE_BY("r", "f"),
-                                        BY_DEPARTMENT_FROM DELETED_FILES " and " DEPARTMENT_BY("w", "f") };
+    static const char *const from[] = { VISIBILITY_BY_ACCOUNT DELETED_FILES,
+                                        VISIBILITY_BY_ROLE DELETED_FILES " and " ROLE_BY("ur", "f"),
+                                        VISIBILITY_BY_DEPARTMENT DELETED_FILES " and " DEPARTMENT_BY("w", "f") };
     return visibility_of_everything(c) ? 0 : scopes_of(c, visibility_own_files(c), from, shared_ways(c), scopes);
 }
 
 int visibility_study_scopes(struct call *c, struct condition scopes[VISIBILITY_SCOPES])
 {
-    static const char *const from[] = { "study_assignments a cross join studies s on s.id = a.study_id",
-                                        BY_ROLE_FROM "studies s on s.id = a.study_id",
-                                        BY_DEPARTMENT_FROM "studies s on s.id = a.study_id" };
+    static const char *const from[] = { VISIBILITY_BY_ACCOUNT "studies s on s.id = a.study_id",
+                                        VISIBILITY_BY_ROLE "studies s on s.id = a.study_id",
+                                        VISIBILITY_BY_DEPARTMENT "studies s on s.id = a.study_id" };
     struct value me = V(call_user(c));
     struct condition own = { "s.created_by = ?", me };
     if (visibility_of_everything(c))
@@ -232,6 +228,16 @@ int visibility_study_scopes(struct call *c, struct condition scopes[VISIBILITY_S
                                               .from = STUDIES_AS_TOLD,
                                               .search_table = "patient_search",
                                               .search_id = "s.patient_id" };
+    return count;
+}
+
+int visibility_scopes_through(struct call *c, const struct visibility_through *through,
+                              struct condition scopes[VISIBILITY_SCOPES])
+{
+    if (visibility_of_everything(c))
+        return 0;
+    int count = scopes_of(c, through->own, through->from, shared_ways(c), scopes);
+    scopes[count++] = (struct condition){ "t.created_by = ?", V(call_user(c)), .from = through->registered };
     return count;
 }
 

@@ -122,6 +122,21 @@ enum { VISIBILITY_SCOPES = 5 };
 int visibility_file_scopes(struct call *c, struct condition scopes[VISIBILITY_SCOPES]);
 int visibility_deleted_file_scopes(struct call *c, struct condition scopes[VISIBILITY_SCOPES]);
 int visibility_study_scopes(struct call *c, struct condition scopes[VISIBILITY_SCOPES]);
+/* The same for records that belong to studies: `own` is the first, registered those of studies that the caller has
+ * registered; from[i]: where those of studies `a.study_id` are found that are assigned to an account, its roles, its
+ * department. */
+struct visibility_through {
+    struct condition own;
+    const char *registered; /* with a table of studies t */
+    const char *from[3];
+};
+int visibility_scopes_through(struct call *c, const struct visibility_through *through,
+                              struct condition scopes[VISIBILITY_SCOPES]);
+/* What from[i] begins with. */
+#define VISIBILITY_BY_ACCOUNT "study_assignments a cross join "
+#define VISIBILITY_BY_ROLE "user_roles ur cross join study_role_assignments a on a.role_id = ur.role_id cross join "
+#define VISIBILITY_BY_DEPARTMENT \
+    "users w cross join study_department_assignments a on a.department = w.department cross join "
 /* The caller's own files. */
 struct condition visibility_own_files(struct call *c);
 /* For lists within one study whose files the caller does not see all of: their own, and those of the one account whose

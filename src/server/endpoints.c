@@ -37,6 +37,9 @@
     X(diagnosis_rule_endpoints) \
     X(study_findings_endpoints) \
     X(program_endpoints) \
+    X(report_endpoints) \
+    X(report_list_endpoints) \
+    X(report_act_endpoints) \
     X(system_endpoints) \
     X(backup_endpoints) \
     X(job_endpoints) \

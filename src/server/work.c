@@ -14,6 +14,7 @@
 #include "records/renewal.h"
 #include "records/trash_work.h"
 #include "records/visibility.h"
+#include "reports/report.h"
 #include "site/listen.h"
 #include "upkeep/tasks.h"
 #include "web/idempotency.h"
@@ -132,9 +133,9 @@ bool work_open_worker(struct app *app, int threads, uint64_t kinds, struct error
     return worker_open(app, &options, &app->worker, error);
 }
 
-static const struct audience audiences[] = { { "file", visibility_hears },
-                                             { "job", jobs_hears },
-                                             { "diagnosis", visibility_hears } };
+static const struct audience audiences[] = {
+    { "file", visibility_hears }, { "job", jobs_hears }, { "diagnosis", visibility_hears }, { "report", report_hears }
+};
 
 bool work_open_listening(struct app *app, struct error *error)
 {

@@ -117,6 +117,10 @@ const struct setting config_rows[] = {
     ROW(diagnosis_quiet_s, DURATION, "DIAGNOSIS_QUIET", "10s", .min = 0, .max = 86400, .group = "Models",
         .doc = "A study is complete when no image has come for so long: then rules (POST /diagnosis/rules) ask models "
                "of it. A rule that says how many images it expects need not wait."),
+    ROW(report_second_reader, BOOLEAN, "REPORT_SECOND_READER", "on", .group = "Reports",
+        .doc = "A report is approved by somebody else than its author before it is signed. Off: who may sign may sign "
+               "their own draft."),
+
     ROW(secret_key, TEXT, "SECRET_KEY", NULL, .flags = SETTING_SECRET | SETTING_REQUIRED, .min = 32, .max = 1000,
         .group = "Security",
         .doc = "At least 32 random characters. Signs tokens and seals patients' contact data: losing it loses those."),

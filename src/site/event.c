@@ -6,9 +6,10 @@
 #include "schema/json.h"
 #include "base/names.h"
 
-const char *const event_types[] = { "missed",       "file.stored",       "file.changed",
-                                    "file.deleted", "file.restored",     "job.progress",
-                                    "job.ended",    "diagnosis.changed", NULL };
+const char *const event_types[] = {
+    "missed",       "file.stored", "file.changed",      "file.deleted",   "file.restored",
+    "job.progress", "job.ended",   "diagnosis.changed", "report.changed", NULL
+};
 NAMES_REACH(event_types, EVENT_TYPES);
 
 const char *const event_wishes[] = { "file",
@@ -21,6 +22,8 @@ const char *const event_wishes[] = { "file",
                                      "job.ended",
                                      "diagnosis",
                                      "diagnosis.changed",
+                                     "report",
+                                     "report.changed",
                                      NULL };
 
 uint64_t event_types_of(const struct texts *names)
@@ -43,11 +46,11 @@ static const struct field event_fields[] = {
     E(type, .choices = event_types, .type = "EventType", .doc = "What has happened."),
     E(created_at, .doc = "When."),
     FIELD(struct event, file_id, .flags = READ_ONLY | NULLABLE, .doc = "The file it is about."),
-    FIELD(struct event, study_id, .flags = READ_ONLY | NULLABLE, .doc = "The study of that file."),
+    FIELD(struct event, study_id, .flags = READ_ONLY | NULLABLE, .doc = "The study of that."),
     FIELD(struct event, job_id, .flags = READ_ONLY | NULLABLE, .doc = "The job it is about."),
     FIELD(struct event, diagnosis_id, .flags = READ_ONLY | NULLABLE, .doc = "The diagnosis it is about."),
-    FIELD(struct event, state, .flags = READ_ONLY | NULLABLE, .doc = "How the file or job stands.",
-          .example = "UPLOADED"),
+    FIELD(struct event, report_id, .flags = READ_ONLY | NULLABLE, .doc = "The report it is about."),
+    FIELD(struct event, state, .flags = READ_ONLY | NULLABLE, .doc = "How that stands.", .example = "UPLOADED"),
     FIELD(struct event, progress_done, .flags = READ_ONLY | NULLABLE, .doc = "How much of the job is done."),
     FIELD(struct event, progress_total, .flags = READ_ONLY | NULLABLE, .doc = "How much there is to do; 0: not known."),
 };
@@ -85,13 +88,14 @@ bool event_put(struct call *c, const struct event *event)
     bool is_job = event->job_id > 0;
     if (listening_is_heard(c->app->listening))
         db_after_commit(c, listening_wake, c->app->listening);
-    return db_execute(c,
-                      "insert into events(type, file_id, study_id, job_id, diagnosis_id, state, progress_done, "
-                      "progress_total, created_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                      V(choice_text(event_types, event->type)), id_or_nothing(event->file_id),
-                      id_or_nothing(event->study_id), id_or_nothing(event->job_id), id_or_nothing(event->diagnosis_id),
-                      V(event->state), is_job ? V(event->progress_done) : value_nothing(),
-                      is_job ? V(event->progress_total) : value_nothing(), V(clock_now()));
+    return db_execute(
+        c,
+        "insert into events(type, file_id, study_id, job_id, diagnosis_id, report_id, state, progress_done, "
+        "progress_total, created_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        V(choice_text(event_types, event->type)), id_or_nothing(event->file_id), id_or_nothing(event->study_id),
+        id_or_nothing(event->job_id), id_or_nothing(event->diagnosis_id), id_or_nothing(event->report_id),
+        V(event->state), is_job ? V(event->progress_done) : value_nothing(),
+        is_job ? V(event->progress_total) : value_nothing(), V(clock_now()));
 }
 
 /* ---- places ---- */
@@ -176,8 +180,8 @@ bool events_first(struct call *c, int64_t *place)
 /* ---- reading ---- */
 
 #define MEMBERS \
-    ", type, created_at, file_id, study_id, job_id, state, progress_done, progress_total, diagnosis_id from events " \
-    "where "
+    ", type, created_at, file_id, study_id, job_id, state, progress_done, progress_total, diagnosis_id, " \
+    "report_id from events where "
 
 static void read_row(struct cursor *rows, struct event *out)
 {
@@ -192,6 +196,7 @@ static void read_row(struct cursor *rows, struct event *out)
         .progress_done = cursor_integer(rows, 7),
         .progress_total = cursor_integer(rows, 8),
         .diagnosis_id = cursor_integer(rows, 9),
+        .report_id = cursor_integer(rows, 10),
     };
 }
 

@@ -32,7 +32,8 @@ enum event_type {
     EVENT_JOB_PROGRESS,
     EVENT_JOB_ENDED,         /* or waits to be tried again */
     EVENT_DIAGNOSIS_CHANGED, /* how it stands: asked, ended, judged */
-    EVENT_TYPES = EVENT_DIAGNOSIS_CHANGED
+    EVENT_REPORT_CHANGED,    /* begun, saved, taken by an editor, gone on to another status */
+    EVENT_TYPES = EVENT_REPORT_CHANGED
 };
 extern const char *const event_types[]; /* names of enum event_type: noun.verb */
 
@@ -47,8 +48,8 @@ struct event {
     int64_t id; /* its place */
     unsigned type;
     struct instant created_at;
-    int64_t file_id, study_id, job_id, diagnosis_id; /* 0 or null: it is not about one */
-    struct str state;                                /* of a file or job, as its record has it; null: not told */
+    int64_t file_id, study_id, job_id, diagnosis_id, report_id; /* 0 or null: it is not about one */
+    struct str state;                                           /* as its record has it; null: not told */
     int64_t progress_done, progress_total;
 };
 extern const struct schema event_schema; /* as it is told; without a table */

@@ -96,6 +96,9 @@ static void add_permission(uint64_t *permissions, struct str name)
         *permissions |= PERMISSION_BIT(permission);
     if (*permissions & PERMISSION_BIT(MAY_READ_ALL_IMAGES))
         *permissions |= PERMISSION_BIT(MAY_READ_IMAGES);
+    if (*permissions & (PERMISSION_BIT(MAY_CREATE_REPORTS) | PERMISSION_BIT(MAY_UPDATE_REPORTS) |
+                        PERMISSION_BIT(MAY_REVIEW_REPORTS) | PERMISSION_BIT(MAY_SIGN_REPORTS)))
+        *permissions |= PERMISSION_BIT(MAY_READ_REPORTS);
 }
 
 static bool load_permissions(struct call *c, struct principal *out)

@@ -117,7 +117,7 @@ static bool purge_one(struct call *c, struct purging *p, int64_t *bytes)
     return true;
 }
 
-/* A deleted study goes when its last file has gone; what else still refers to it keeps it. */
+/* A deleted study goes when its last file has gone; a report on it, and what else refers to it, keeps it. */
 static bool purge_study(struct call *c, void *context)
 {
     const int64_t *id = context;
@@ -125,7 +125,8 @@ static bool purge_study(struct call *c, void *context)
     enum found found =
         db_find_locked(c, &patient_id,
                        "select patient_id from studies where id = ? and deleted_at is not null and not exists "
-                       "(select 1 from trash_work w where w.study_id = studies.id)",
+                       "(select 1 from trash_work w where w.study_id = studies.id) and not exists (select 1 from "
+                       "reports r where r.study_id = studies.id)",
                        V(*id));
     if (found != FOUND)
         return found == NONE; /* it was restored */
@@ -142,7 +143,8 @@ static bool purge_studies(struct call *c, struct instant before)
     while ((found = db_find_integer(c, &id,
                                     "select s.id from studies s where s.deleted_at < ? and s.id > ? and not exists "
                                     "(select 1 from trash_work w where w.study_id = s.id) and not exists "
-                                    "(select 1 from image_files f where f.study_id = s.id) order by s.id limit 1",
+                                    "(select 1 from image_files f where f.study_id = s.id) and not exists "
+                                    "(select 1 from reports r where r.study_id = s.id) order by s.id limit 1",
                                     V(before), V(id))) == FOUND) {
         if (db_transact(c, purge_study, &id))
             continue;

@@ -7,6 +7,7 @@ from support import ON_SQLITE, Server, dicom, ok
 
 pytestmark = pytest.mark.skipif(not ON_SQLITE, reason="the statements are those of both databases; this looks at one")
 
+KEEP = {"reports"}  # a study with a report is never purged: test_reports
 NOUNS = {"patients", "studies", "series", "image_files"}  # have tests of their own
 STAYS = {
     "patient_conflicts",  # says what was wrong in the record that is gone
@@ -72,7 +73,7 @@ def test_what_refers_to_a_purged_study_or_file_goes(server):
     admin, database = server.admin(), server.database
     film = admin.upload(dicom(), "a.dcm")
     ids = {"studies": film["study_id"], "series": film["series_id"], "image_files": film["id"]}
-    found = [key[:3] for key in references(database, *ids) if not key[3]]
+    found = [key[:3] for key in references(database, *ids) if not key[3] and key[0] not in KEEP]
     assert {table for table, *_ in found} >= {"study_assignments", "study_role_assignments"}
     for table, column, other in found:
         make_row(database, table, column, ids[other])

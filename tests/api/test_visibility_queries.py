@@ -88,6 +88,8 @@ ELSEWHERE = {
     ),
     ("diagnosis/diagnosis_ask.c", "select id from image_files where id"): "locks one that is then loaded",
     ("api/diagnosis.c", "d.image_file_id in (select i.id"): "beside diagnosis_in_sight",
+    ("reports/report.c", "left join studies s on s.id = r.study_id left join report"): "a report's study",
+    ("api/report_list.c", "r.study_id in (select t.id from studies t"): "beside report_scopes",
     ("diagnosis/opinions.c", "select d.id from image_files i join diagnoses d"): "with diagnosis_in_sight",
     ("diagnosis/diagnosis_ask.c", "where f.id = ? and {IN_SIGHT"): "a rule asks, whoever sees it; who reads is asked",
     ("diagnosis/rule_match.c", "coalesce(f.study_date, s.study_date) from image_files"): "the same; a trial sees less",

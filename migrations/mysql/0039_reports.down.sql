@@ -1,0 +1,3 @@
+drop table report_steps;
+drop table report_versions;
+drop table reports;

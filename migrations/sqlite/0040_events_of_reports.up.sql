@@ -1,0 +1,2 @@
+-- Events of reports (site/event.h).
+alter table events add column report_id integer;

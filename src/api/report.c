@@ -1,0 +1,151 @@
+/* report.c - reports: begun, shown, changed, locked. */
+#include "reports/report.h"
+#include "web/exchange.h"
+
+#define CONTENT(T) \
+    FIELD_AS(T, "title", content.title, .flags = NULLABLE, .max = 200, .doc = "What it is called."), \
+        FIELD_AS(T, "language", content.language, .flags = NULLABLE, .choices = languages, .type = "ReportLanguage", \
+                 .doc = "The language it is written in."), \
+        FIELD_AS(T, "sections", content.sections, .flags = NULLABLE, .max = CONTENT_BYTES_MAX, \
+                 .example = "{\"findings\": \"...\", \"impression\": \"...\"}", \
+                 .doc = \
+                     "Text by section. Of a report that is there: those named are another, null takes one out, the " \
+                     "others stay."), \
+        FIELD_AS(T, "key_images", content.key_images, .of = &key_image_schema, .flags = NULLABLE, \
+                 .max = CONTENT_IMAGES_MAX, .doc = "Images of the study that it shows: all of them."), \
+        FIELD_AS(T, "sources", content.sources, .of = &content_source_schema, .flags = NULLABLE, \
+                 .max = CONTENT_SOURCES_MAX, .doc = "Where its parts come from: all of them.")
+
+static const char *const languages[] = { "zh-CN", "en", NULL };
+
+struct report_key {
+    int64_t id;
+};
+static const struct field report_key_fields[] = { KEY(struct report_key, id, "The report.") };
+static const struct schema report_key = SCHEMA("ReportKey", struct report_key, report_key_fields);
+
+static int64_t id_of(const struct call *c)
+{
+    return ((const struct report_key *)c->in)->id;
+}
+
+static bool report_get(struct call *c)
+{
+    return report_load(c, id_of(c), c->out);
+}
+
+/* ---- begun ---- */
+
+static const struct field wish_fields[] = {
+    FIELD(struct report_wish, study_id, .flags = REQUIRED, .min = 1, .max = INT64_MAX, .doc = "The study it is about."),
+    FIELD(struct report_wish, priority, .choices = job_priorities, .type = "JobPriority", .fallback = "NORMAL",
+          .doc = "How urgent it is."),
+    CONTENT(struct report_wish),
+};
+static const struct schema wish_schema =
+    SCHEMA("ReportWish", struct report_wish, wish_fields, .doc = "A report to be begun.");
+
+static bool report_post(struct call *c)
+{
+    struct report_wish wish = *(const struct report_wish *)c->in;
+    int64_t id;
+    wish.content.has_key_images = schema_was_given(&wish_schema, c->given, "key_images");
+    wish.content.has_sources = schema_was_given(&wish_schema, c->given, "sources");
+    if (!report_create(c, &wish, &id))
+        return false;
+    answer_location(c, "/api/v1/reports/%" PRId64, id);
+    return report_load(c, id, c->out);
+}
+
+/* ---- changed ---- */
+
+static const struct field edit_fields[] = {
+    KEY(struct report_edit, id, "The report."),
+    FIELD_AS(struct report_edit, "version", base, .flags = NULLABLE, .min = 1, .max = INT64_MAX,
+             .doc = "The version that this was made from; 412 when it is no longer the current one. If-Match says the "
+                    "same."),
+    FIELD(struct report_edit, priority, .choices = job_priorities, .type = "JobPriority", .flags = NULLABLE,
+          .doc = "How urgent it is."),
+    CONTENT(struct report_edit),
+    FIELD_AS(struct report_edit, "addendum", content.addendum, .flags = NULLABLE, .min = 1, .max = CONTENT_ADDENDUM_MAX,
+             .doc = "Of an addendum: what is added."),
+    FIELD(struct report_edit, reason, .flags = NULLABLE, .max = 500, .doc = "Why it is changed."),
+};
+static const struct schema edit_schema =
+    SCHEMA("ReportEdit", struct report_edit, edit_fields, .doc = "What is to be another in a report.");
+
+/* dispatch has compared If-Match with what is there, in this transaction: then it was made from that. */
+static int64_t base_of(struct call *c, int64_t id, int64_t said)
+{
+    struct report now;
+    if (said != INTEGER_NULL || !http_header(c->request, "If-Match").at || !report_load(c, id, &now))
+        return said;
+    return now.version;
+}
+
+static bool report_patch(struct call *c)
+{
+    struct report_edit edit = *(const struct report_edit *)c->in;
+    edit.base = base_of(c, edit.id, edit.base);
+    edit.content.has_key_images = schema_was_given(&edit_schema, c->given, "key_images");
+    edit.content.has_sources = schema_was_given(&edit_schema, c->given, "sources");
+    return c->error.code == E_NONE && report_save(c, &edit) && report_load(c, edit.id, c->out);
+}
+
+static bool report_delete(struct call *c)
+{
+    struct report report;
+    struct report_deed deed = { .id = id_of(c), .action = REPORT_CANCEL, .base = INTEGER_NULL };
+    return report_act(c, &deed, &report);
+}
+
+/* ---- the editor's lock ---- */
+
+struct lock_wish {
+    int64_t id;
+    bool take_over;
+};
+static const struct field lock_fields[] = {
+    KEY(struct lock_wish, id, "The report."),
+    FIELD(struct lock_wish, take_over, .fallback = "false",
+          .doc = "Also when somebody else has it: everybody sees who has it now."),
+};
+static const struct schema lock_schema = SCHEMA("ReportLockWish", struct lock_wish, lock_fields);
+
+static bool lock_post(struct call *c)
+{
+    const struct lock_wish *in = c->in;
+    return report_lock(c, in->id, in->take_over, c->out);
+}
+
+static bool lock_delete(struct call *c)
+{
+    return report_unlock(c, id_of(c));
+}
+
+#define REPORTS .entity = "report", .tag = "reports"
+static const struct endpoint rows[] = {
+    { HTTP_POST, "/api/v1/reports", report_post, &wish_schema, &report_schema, .permission = MAY_CREATE_REPORTS,
+      REPORTS, .runs = WRITES, .body = BODY_JSON, .status = 201, .audit = "report.create",
+      .summary = "Begins a report on a study" },
+    { HTTP_GET, "/api/v1/reports/{id}", report_get, &report_key, &report_schema, .permission = MAY_READ_REPORTS,
+      REPORTS, .audit = "report.read", .summary = "Shows a report",
+      .doc = "Who writes or reviews reports is shown the version that is being made, everybody else the last one that "
+             "was signed; what was never signed, once it is submitted." },
+    { HTTP_PATCH, "/api/v1/reports/{id}", report_patch, &edit_schema, &report_schema, .permission = MAY_READ_REPORTS,
+      REPORTS, .runs = WRITES, .body = BODY_JSON, .audit = "report.update", .summary = "Changes a draft",
+      .doc = "Each change is a version; those before stay. Of the current version made by somebody else, If-Match (or "
+             "`version`) has to say that it was read: 412 names both versions. What has been submitted is changed by "
+             "who has taken it for review; what is signed is amended." },
+    { HTTP_DELETE, "/api/v1/reports/{id}", report_delete, &report_key, NULL, .permission = MAY_READ_REPORTS, REPORTS,
+      .runs = WRITES, .audit = "report.cancel", .summary = "Gives a report up that was never signed",
+      .doc = "The same as cancel, without a reason. Its versions stay." },
+    { HTTP_POST, "/api/v1/reports/{id}/lock", lock_post, &lock_schema, &report_schema, .permission = MAY_READ_REPORTS,
+      REPORTS, .runs = WRITES, .body = BODY_JSON, .flags = ACTION, .audit = "report.lock",
+      .summary = "Says that one is editing a report",
+      .doc = "For 15 minutes, and again with each save. Everybody sees it, and nobody else changes the report unless "
+             "they take it over." },
+    { HTTP_DELETE, "/api/v1/reports/{id}/lock", lock_delete, &report_key, NULL, .permission = MAY_READ_REPORTS, REPORTS,
+      .runs = WRITES, .audit = "report.unlock", .summary = "Gives the editor's lock back" },
+};
+ENDPOINT_TABLE(report_endpoints, rows);

@@ -1,0 +1,152 @@
+/* report_list.c - lists of reports, of their versions and steps, and what differs between two versions. */
+#include "records/visibility.h"
+#include "reports/report.h"
+#include "reports/report_diff.h"
+#include "web/exchange.h"
+#include "web/listing.h"
+
+/* ---- reports ---- */
+
+struct report_list {
+    struct list_query list;
+    int64_t study_id, patient_id, author_id;
+    unsigned status;
+    bool mine;
+};
+#define REPORT_SORTS(X) X("created_at", "r.created_at")
+LIST_ORDER(report_order, REPORT_SORTS);
+static const struct field report_list_fields[] = {
+    LIST_FIELDS(struct report_list, report_order, "-created_at"),
+    FIELD(struct report_list, study_id, .min = 1, .max = INT64_MAX, .filter = "r.study_id = ?",
+          .doc = "Only those of this study."),
+    FIELD(struct report_list, patient_id, .min = 1, .max = INT64_MAX,
+          .filter = "r.study_id in (select t.id from studies t where t.patient_id = ?)",
+          .doc = "Only those of this patient's studies."),
+    FIELD(struct report_list, author_id, .min = 1, .max = INT64_MAX, .filter = "r.author_id = ?",
+          .doc = "Only those of this author."),
+    FIELD(struct report_list, status, .choices = report_statuses, .type = "ReportStatus", .filter = "r.status = ?",
+          .doc = "Only those that stand so."),
+    FIELD(struct report_list, mine, .fallback = "false", .doc = "Only those one is the author of."),
+};
+static const struct schema report_list = SCHEMA("ReportList", struct report_list, report_list_fields);
+#define LISTING(ROW) \
+    { \
+        .row = ROW, .id = "r.id", .order = &report_order \
+    }
+static const struct listing written_listing = LISTING(&report_schema);
+static const struct listing face_listing = LISTING(&report_face_schema);
+
+static bool report_list_get(struct call *c)
+{
+    const struct report_list *in = c->in;
+    struct condition scopes[REPORT_SCOPES], own = { "r.author_id = ?", V(call_user(c)) };
+    struct list_among among = { .conditions = &report_for_readers, .condition_count = !report_caller_writes(c) };
+    if (in->patient_id > 0)
+        audit_about(c, 0, in->patient_id);
+    if (!visibility_asks_for_patients(c, in->patient_id > 0, "asking for a patient's"))
+        return false;
+    among.scopes = in->mine ? &own : scopes;
+    among.scope_count = in->mine ? 1 : report_scopes(c, scopes);
+    return list_answer(c, report_caller_writes(c) ? &written_listing : &face_listing, among);
+}
+
+/* ---- versions ---- */
+
+struct version_key {
+    int64_t id, version;
+};
+static const struct field version_key_fields[] = {
+    KEY(struct version_key, id, "The report."),
+    KEY(struct version_key, version, "The version's number."),
+};
+static const struct schema version_key = SCHEMA("ReportVersionKey", struct version_key, version_key_fields);
+
+static bool version_get(struct call *c)
+{
+    const struct version_key *in = c->in;
+    return report_version_load(c, in->id, in->version, c->out);
+}
+
+struct part_list {
+    struct list_query list;
+    int64_t id;
+};
+#define VERSION_SORTS(X) X("version", "v.version")
+LIST_ORDER(report_version_order, VERSION_SORTS);
+static const struct field version_list_fields[] = {
+    LIST_FIELDS(struct part_list, report_version_order, "-version"),
+    KEY(struct part_list, id, "The report."),
+};
+static const struct schema version_list = SCHEMA("ReportVersionList", struct part_list, version_list_fields);
+static const struct listing version_listing = { .row = &report_version_schema,
+                                                .id = "v.id",
+                                                .order = &report_version_order };
+
+static bool versions_get(struct call *c)
+{
+    const struct part_list *in = c->in;
+    struct report report;
+    if (!report_load(c, in->id, &report))
+        return false;
+    struct condition conditions[2] = { { "v.report_id = ?", V(in->id) } };
+    int count = 1;
+    if (!report_caller_writes(c))
+        conditions[count++] =
+            (struct condition){ "(v.status not in ('DRAFT', 'CANCELLED') or v.version = ?)", V(report.version) };
+    return list_answer(c, &version_listing, (struct list_among){ .conditions = conditions, .condition_count = count });
+}
+
+#define STEP_SORTS(X) X("id", "h.id")
+LIST_ORDER(report_step_order, STEP_SORTS);
+static const struct field step_list_fields[] = {
+    LIST_FIELDS(struct part_list, report_step_order, "id"),
+    KEY(struct part_list, id, "The report."),
+};
+static const struct schema step_list = SCHEMA("ReportStepList", struct part_list, step_list_fields);
+static const struct listing step_listing = { .row = &report_step_schema, .id = "h.id", .order = &report_step_order };
+
+static bool steps_get(struct call *c)
+{
+    const struct part_list *in = c->in;
+    struct report report;
+    struct condition of_report = { "h.report_id = ?", V(in->id) };
+    if (!report_load(c, in->id, &report))
+        return false;
+    return list_answer(c, &step_listing, (struct list_among){ .conditions = &of_report, .condition_count = 1 });
+}
+
+/* ---- what differs ---- */
+
+struct diff_query {
+    int64_t id, from, to;
+};
+static const struct field diff_query_fields[] = {
+    KEY(struct diff_query, id, "The report."),
+    FIELD(struct diff_query, from, .flags = REQUIRED, .min = 1, .max = INT64_MAX, .doc = "The earlier version."),
+    FIELD(struct diff_query, to, .flags = REQUIRED, .min = 1, .max = INT64_MAX, .doc = "The later one."),
+};
+static const struct schema diff_query = SCHEMA("ReportDiffQuery", struct diff_query, diff_query_fields);
+
+static bool diff_get(struct call *c)
+{
+    const struct diff_query *in = c->in;
+    struct report_version from, to;
+    return report_version_load(c, in->id, in->from, &from) && report_version_load(c, in->id, in->to, &to) &&
+           report_diff_make(c, &from, &to, c->out);
+}
+
+#define REPORTS .permission = MAY_READ_REPORTS, .entity = "report", .tag = "reports"
+static const struct endpoint rows[] = {
+    { HTTP_GET, "/api/v1/reports", report_list_get, &report_list, &report_schema, REPORTS, .flags = LIST,
+      .audit = "report.list", .summary = "Lists the reports one may see" },
+    { HTTP_GET, "/api/v1/reports/{id}/versions", versions_get, &version_list, &report_version_schema, REPORTS,
+      .flags = LIST, .audit = "report.versions", .summary = "Lists a report's versions",
+      .doc = "Those that were signed; to who writes reports, all." },
+    { HTTP_GET, "/api/v1/reports/{id}/versions/{version}", version_get, &version_key, &report_version_schema, REPORTS,
+      .audit = "report.version", .summary = "Shows a version of a report" },
+    { HTTP_GET, "/api/v1/reports/{id}/steps", steps_get, &step_list, &report_step_schema, REPORTS, .flags = LIST,
+      .audit = "report.steps", .summary = "Lists who did what to a report" },
+    { HTTP_GET, "/api/v1/reports/{id}/diff", diff_get, &diff_query, &report_diff_schema, REPORTS,
+      .audit = "report.diff", .summary = "Says what differs between two versions, section by section" },
+};
+ENDPOINT_TABLE(report_list_endpoints, rows);

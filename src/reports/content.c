@@ -1,0 +1,309 @@
+/* content.c - what a report says, and how a change becomes the next version. */
+#include "reports/content.h"
+
+#include "site/actor.h"
+#include "schema/json.h"
+#include "schema/json_read.h"
+#include "base/crypto.h"
+#include "base/names.h"
+
+const struct section_row content_sections[] = {
+    { "indication", "Indication", "检查目的", false }, { "technique", "Technique", "检查技术", false },
+    { "comparison", "Comparison", "对比", false },     { "findings", "Findings", "影像所见", true },
+    { "impression", "Impression", "诊断意见", true },  { "recommendation", "Recommendation", "建议", false },
+};
+const int content_section_count = (int)(sizeof(content_sections) / sizeof(content_sections[0]));
+
+const char *const source_kinds[] = { "TEMPLATE", "MEASUREMENT", "DIAGNOSIS", "PRIOR_REPORT", NULL };
+NAMES_REACH(source_kinds, FROM_PRIOR);
+
+static const struct field key_image_fields[] = {
+    FIELD(struct key_image, image_file_id, .flags = REQUIRED, .min = 1, .max = INT64_MAX,
+          .doc = "An image of the study."),
+    FIELD(struct key_image, frame, .min = 1, .max = 1000000, .fallback = "1", .doc = "Which of its frames, from 1."),
+    FIELD(struct key_image, caption, .flags = NULLABLE, .max = 500, .doc = "What it shows."),
+};
+const struct schema key_image_schema =
+    SCHEMA("ReportKeyImage", struct key_image, key_image_fields, .doc = "An image that the report shows.");
+
+static const struct field content_source_fields[] = {
+    FIELD(struct content_source, section, .flags = NULLABLE, .max = 40, .doc = "The section that the sentence is in."),
+    FIELD(struct content_source, field, .flags = NULLABLE, .max = 40, .doc = "Or the field that has the value."),
+    FIELD(struct content_source, text, .flags = REQUIRED, .min = 1, .max = 2000,
+          .doc = "The sentence or value, as it was put there."),
+    FIELD(struct content_source, kind, .flags = REQUIRED, .choices = source_kinds, .type = "ReportSourceKind",
+          .doc = "What it comes from."),
+    FIELD(struct content_source, reference, .flags = REQUIRED, .min = 1, .max = 200, .example = "diagnosis/77",
+          .doc = "Which one: its path below /api/v1."),
+    FIELD(struct content_source, detail, .flags = NULLABLE, .max = 500,
+          .doc = "More of it: the model and its version, the earlier value."),
+};
+const struct schema content_source_schema = SCHEMA("ReportSource", struct content_source, content_source_fields,
+                                                   .doc = "Where a sentence or a value of a report comes from.");
+
+static const struct field content_addendum_fields[] = {
+    FIELD(struct content_addendum, text, .flags = REQUIRED, .min = 1, .max = CONTENT_ADDENDUM_MAX,
+          .doc = "What is added."),
+    FIELD(struct content_addendum, author_id, .doc = "The account that added it."),
+    FIELD(struct content_addendum, added_at, .doc = "When."),
+};
+const struct schema content_addendum_schema = SCHEMA("ReportAddendum", struct content_addendum, content_addendum_fields,
+                                                     .doc = "What was added below a signed report.");
+
+/* ---- lists, as records and as they are stored ---- */
+
+struct lists {
+    struct list key_images, sources, addenda;
+};
+static const struct field list_fields[] = {
+    FIELD(struct lists, key_images, .of = &key_image_schema, .max = CONTENT_IMAGES_MAX, .doc = "Images."),
+    FIELD(struct lists, sources, .of = &content_source_schema, .max = CONTENT_SOURCES_MAX, .doc = "Sources."),
+    FIELD(struct lists, addenda, .of = &content_addendum_schema, .max = CONTENT_ADDENDA_MAX, .doc = "Addenda."),
+};
+
+static bool take(struct call *c, const struct field *field, struct str stored, struct list *out)
+{
+    struct str words;
+    *out = (struct list){ 0 };
+    return !stored.len || !json_take_text(field, out, stored, &c->arena, &words) ||
+           fail(c, E_INTERNAL, "a report's %s cannot be read: %.*s", field->name, STR_FMT(words));
+}
+
+static struct json store(struct call *c, const struct field *field, const struct list *list)
+{
+    struct text text;
+    text_init(&text, CONTENT_BYTES_MAX);
+    json_put_member(&text, field, list, &c->arena);
+    struct str copy = text.overflowed ? STR_NULL : arena_copy(&c->arena, text_str(&text));
+    text_release(&text);
+    return (struct json){ copy };
+}
+
+bool content_images(struct call *c, const struct report_content *content, struct list *out)
+{
+    return take(c, &list_fields[0], content->key_images.text, out);
+}
+
+bool content_addenda(struct call *c, const struct report_content *content, struct list *out)
+{
+    return take(c, &list_fields[2], content->addenda.text, out);
+}
+
+/* ---- sections ---- */
+
+static const struct section_row *row_of(const char *name)
+{
+    for (int i = 0; i < content_section_count; i++)
+        if (!strcmp(content_sections[i].name, name))
+            return &content_sections[i];
+    return NULL;
+}
+
+static bool complain(struct call *c, const char *name, const char *type, const char *words)
+{
+    return error_add_problem(&c->error, &c->arena, "body", arena_format(&c->arena, "sections.%.60s", name), type, "%s",
+                             words);
+}
+
+/* U+202A to U+202E and U+2066 to U+2069 make text show in another order than it is kept in. */
+static bool turns_text(struct str s)
+{
+    for (ptrdiff_t i = 0; i + 2 < s.len; i++) {
+        unsigned char a = (unsigned char)s.at[i], b = (unsigned char)s.at[i + 1], d = (unsigned char)s.at[i + 2];
+        if (a == 0xE2 && ((b == 0x80 && d >= 0xAA && d <= 0xAE) || (b == 0x81 && d >= 0xA6 && d <= 0xA9)))
+            return true;
+    }
+    return false;
+}
+
+static bool has_controls(struct str s)
+{
+    for (ptrdiff_t i = 0; i < s.len; i++)
+        if (((unsigned char)s.at[i] < 0x20 && s.at[i] != '\n' && s.at[i] != '\t') || s.at[i] == 0x7F)
+            return true;
+    return false;
+}
+
+/* With one kind of line end, and none at its end. */
+static struct str tidy(struct call *c, struct str s)
+{
+    char *at = arena_alloc(&c->arena, s.len + 1);
+    ptrdiff_t len = 0;
+    for (ptrdiff_t i = 0; i < s.len; i++)
+        if (s.at[i] != '\r')
+            at[len++] = s.at[i];
+        else if (i + 1 >= s.len || s.at[i + 1] != '\n')
+            at[len++] = '\n';
+    while (len && (at[len - 1] == '\n' || at[len - 1] == ' ' || at[len - 1] == '\t'))
+        len--;
+    return (struct str){ at, len };
+}
+
+/* The section's text, fit to be kept; null, with a problem added, when it is not. */
+static struct str section_text(struct call *c, const char *name, const json_t *value)
+{
+    if (!json_is_string(value)) {
+        complain(c, name, "not_a_text", "give text, or null to take the section out");
+        return STR_NULL;
+    }
+    struct str text = tidy(c, (struct str){ json_string_value(value), (ptrdiff_t)json_string_length(value) });
+    if (text.len > CONTENT_SECTION_MAX)
+        complain(c, name, "too_long", "it has more than 100,000 bytes");
+    else if (has_controls(text))
+        complain(c, name, "control_character", "it has a control character other than tab and line end");
+    else if (turns_text(text))
+        complain(c, name, "direction_control", "it has a character that turns the direction of what is shown");
+    else
+        return text;
+    return STR_NULL;
+}
+
+static bool change_one(struct call *c, json_t *sections, const char *name, json_t *value)
+{
+    if (!row_of(name))
+        return complain(c, name, "unknown",
+                        "there is no such section: indication, technique, comparison, findings, impression, "
+                        "recommendation");
+    if (json_is_null(value)) {
+        json_object_del(sections, name);
+        return true;
+    }
+    struct str text = section_text(c, name, value);
+    return text.at && !json_object_set_new(sections, name, json_stringn(text.at, (size_t)text.len));
+}
+
+static json_t *read_object(struct call *c, struct str text)
+{
+    struct json_flaw flaw;
+    return text.len ? json_read(text, &c->arena, &flaw) : json_object();
+}
+
+/* In the order of the rows. */
+static struct str in_order(struct call *c, json_t *sections)
+{
+    json_t *ordered = json_object();
+    struct text text;
+    for (int i = 0; i < content_section_count; i++) {
+        json_t *value = json_object_get(sections, content_sections[i].name);
+        if (value)
+            json_object_set(ordered, content_sections[i].name, value);
+    }
+    text_init(&text, CONTENT_BYTES_MAX);
+    json_put_tree(&text, ordered);
+    struct str out = text.overflowed ? STR_NULL : arena_copy(&c->arena, text_str(&text));
+    text_release(&text);
+    json_decref(ordered);
+    return out;
+}
+
+static bool merge_sections(struct call *c, struct str before, struct str change, struct json *out)
+{
+    json_t *sections = read_object(c, before), *wanted = read_object(c, change), *value;
+    const char *name;
+    bool ok = sections && json_is_object(sections) && wanted;
+    if (ok && !json_is_object(wanted))
+        ok = error_add_problem(&c->error, &c->arena, "body", S("sections"), "not_an_object",
+                               "give an object: {\"findings\": \"...\"}");
+    else if (!ok)
+        fail(c, E_INTERNAL, "a report's sections cannot be read");
+    if (ok)
+        json_object_foreach(wanted, name, value) ok &= change_one(c, sections, name, value);
+    if (ok) {
+        out->text = in_order(c, sections);
+        ok = out->text.at || error_add_problem(&c->error, &c->arena, "body", S("sections"), "too_long",
+                                               "the report has more than 512 KiB of text");
+    }
+    json_decref(sections);
+    json_decref(wanted);
+    return ok && c->error.code == E_NONE;
+}
+
+struct str content_section(struct call *c, const struct report_content *content, struct str name)
+{
+    json_t *sections = read_object(c, content->sections.text);
+    json_t *value = json_object_get(sections, arena_cstring(&c->arena, name));
+    struct str out = STR_NULL;
+    if (json_is_string(value))
+        out = arena_copy(&c->arena, (struct str){ json_string_value(value), (ptrdiff_t)json_string_length(value) });
+    json_decref(sections);
+    return out;
+}
+
+bool content_is_complete(struct call *c, const struct report_content *content)
+{
+    for (int i = 0; i < content_section_count; i++)
+        if (content_sections[i].is_required && !content_section(c, content, str_from(content_sections[i].name)).len)
+            complain(c, content_sections[i].name, "missing", "it has to say something before the report is submitted");
+    return c->error.code == E_NONE;
+}
+
+/* ---- the whole ---- */
+
+static bool add_addendum(struct call *c, struct str text, struct report_content *out)
+{
+    struct list list;
+    if (!content_addenda(c, out, &list))
+        return false;
+    struct content_addendum *all = arena_alloc(&c->arena, (list.count + 1) * (ptrdiff_t)sizeof(*all));
+    if (list.count)
+        memcpy(all, list.items, (size_t)list.count * sizeof(*all));
+    if (list.count >= CONTENT_ADDENDA_MAX)
+        return fail(c, E_CONFLICT, "a report has at most %d addenda", CONTENT_ADDENDA_MAX);
+    all[list.count] = (struct content_addendum){ tidy(c, text), call_user(c), clock_now() };
+    out->addenda = store(c, &list_fields[2], &(struct list){ all, list.count + 1 });
+    return true;
+}
+
+bool content_merge(struct call *c, const struct report_content *before, const struct content_change *change,
+                   struct report_content *out)
+{
+    struct report_content now = { .language = S("zh-CN") };
+    if (before)
+        now = *before;
+    else
+        now.template_id = now.template_version = INTEGER_NULL;
+    if (change->title.at)
+        now.title = change->title;
+    if (change->language.at)
+        now.language = change->language;
+    if (!merge_sections(c, now.sections.text, change->sections.text, &now.sections))
+        return false;
+    if (change->has_key_images)
+        now.key_images = store(c, &list_fields[0], &change->key_images);
+    if (change->has_sources)
+        now.sources = store(c, &list_fields[1], &change->sources);
+    if (change->addendum.len && !add_addendum(c, change->addendum, &now))
+        return false;
+    *out = now;
+    return true;
+}
+
+static bool same(struct str one, struct str other)
+{
+    return str_equal(one, other);
+}
+
+bool content_is_same(const struct report_content *a, const struct report_content *b)
+{
+    return same(a->title, b->title) && same(a->language, b->language) && a->template_id == b->template_id &&
+           a->template_version == b->template_version && same(a->sections.text, b->sections.text) &&
+           same(a->fields.text, b->fields.text) && same(a->key_images.text, b->key_images.text) &&
+           same(a->sources.text, b->sources.text) && same(a->addenda.text, b->addenda.text);
+}
+
+struct str content_digest(struct call *c, const struct report_content *content)
+{
+    const struct str parts[] = { content->title,       content->language,        content->sections.text,
+                                 content->fields.text, content->key_images.text, content->sources.text,
+                                 content->addenda.text };
+    struct text text;
+    text_init(&text, 8 * CONTENT_BYTES_MAX);
+    text_format(&text, "%" PRId64 "/%" PRId64, content->template_id, content->template_version);
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        text_format(&text, "\n%td:", parts[i].len);
+        text_put(&text, parts[i]);
+    }
+    struct str digest = crypto_sha256_hex(text_str(&text), &c->arena);
+    text_release(&text);
+    return digest;
+}

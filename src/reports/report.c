@@ -1,0 +1,169 @@
+/* report.c - the record of a report, and who sees it. */
+#include "reports/report.h"
+
+#include "records/study.h"
+#include "records/visibility.h"
+#include "site/app.h"
+#include "base/names.h"
+
+const char *const report_kinds[] = { "ORIGINAL", "ADDENDUM", "AMENDMENT", NULL };
+NAMES_REACH(report_kinds, REPORT_AMENDMENT);
+
+/* ---- rows ---- */
+
+#define TOLD(member, ...) FIELD(struct report, member, .flags = READ_ONLY, __VA_ARGS__)
+#define MAYBE(member, ...) FIELD(struct report, member, .flags = READ_ONLY | NULLABLE, __VA_ARGS__)
+/* What `actions` are made of. */
+#define DECIDES(member, ...) FIELD(struct report, member, .flags = READ_ONLY | NULLABLE | VEILS, __VA_ARGS__)
+#define NAME_OF(ID) "(select u.full_name from users u where u.id = " ID ")"
+#define OF_CONTENT(MEMBER, COLUMN, ...) \
+    FIELD_AS(struct report, #MEMBER, content.MEMBER, .flags = READ_ONLY | NULLABLE, .sql = COLUMN, __VA_ARGS__)
+
+/* SHOWN, STATUS, AUTHOR: the version's number, status and author, as who is shown this version is told; NULL: the
+ * row's own. */
+#define REPORT_FIELDS(SHOWN, STATUS, AUTHOR) \
+    FIELD(struct report, id, .flags = READ_ONLY | VEILS, .min = 1, .max = INT64_MAX, \
+          .doc = "Identifies the report here."), \
+        TOLD(report_uuid, .doc = "The same everywhere."), TOLD(study_id, .doc = "The study that it is about."), \
+        MAYBE(patient_id, .sql = "s.patient_id", .doc = "That study's patient; null to who may not read patients."), \
+        MAYBE(patient_name, .sql = "(select p.name from patients p where p.id = s.patient_id)", \
+              .doc = "The patient's name; null to who may not read patients."), \
+        MAYBE(patient_number, .sql = "(select p.patient_id from patients p where p.id = s.patient_id)", \
+              .doc = "The patient's number; null to who may not read patients."), \
+        MAYBE(accession_number, .sql = "s.accession_number", .doc = "Accession number of the study."), \
+        MAYBE(modality, .sql = "s.modality", .doc = "What made the study's pictures."), \
+        MAYBE(body_part, .sql = "s.body_part", .doc = "The part of the body that was examined."), \
+        MAYBE(study_date, .sql = "s.study_date", .doc = "Date of the study."), \
+        DECIDES(status, .choices = report_statuses, .type = "ReportStatus", .sql = STATUS, .doc = "How far it is."), \
+        MAYBE(status_reason, .doc = "Why it was rejected, cancelled or withdrawn."), \
+        TOLD(kind, .choices = report_kinds, .type = "ReportKind", .sql = "v.kind", \
+             .doc = "What the version shown is to what was signed before it."), \
+        TOLD(version, .sql = SHOWN, .doc = "The version shown; each save makes one."), \
+        DECIDES(signed_version, .doc = "The last version that was signed."), \
+        MAYBE(replaces, .sql = "v.replaces", .doc = "The signed version that the one shown replaces or adds to."), \
+        FIELD(struct report, signed_status, .flags = READ_ONLY | WRITE_ONLY, .choices = report_statuses, \
+              .type = "ReportStatus", .doc = "The status of the last signature."), \
+        TOLD(priority, .choices = job_priorities, .type = "JobPriority", .doc = "How urgent it is."), \
+        OF_CONTENT(title, "v.title", .doc = "What it is called."), \
+        OF_CONTENT(language, "v.language", .example = "zh-CN", .doc = "The language it is written in."), \
+        OF_CONTENT(template_id, "v.template_id", .doc = "The template it is written by."), \
+        OF_CONTENT(template_version, "v.template_version", .doc = "Which version of that."), \
+        OF_CONTENT(sections, "v.sections", .example = "{\"findings\": \"...\", \"impression\": \"...\"}", \
+                   .doc = "Its text, by section."), \
+        OF_CONTENT(fields, "v.fields", .doc = "Its values, by the template's names."), \
+        OF_CONTENT(key_images, "v.key_images", .doc = "Images that it shows: a list of ReportKeyImage."), \
+        OF_CONTENT(sources, "v.sources", .doc = "Where its parts come from: a list of ReportSource."), \
+        OF_CONTENT(addenda, "v.addenda", .doc = "What was added after signing: a list of ReportAddendum."), \
+        DECIDES(author_id, .sql = AUTHOR, .doc = "The account that wrote it."), \
+        TOLD(author_name, .sql = NAME_OF("v.author_id"), .doc = "That account's full name."), \
+        DECIDES(submitted_by, .doc = "The account that submitted it."), \
+        DECIDES(reviewer_id, .doc = "The account that reviews or has reviewed it."), \
+        MAYBE(reviewer_name, .sql = NAME_OF("r.reviewer_id"), .doc = "That account's full name."), \
+        MAYBE(signer_id, .doc = "The account that signed it last."), \
+        MAYBE(signer_name, .sql = NAME_OF("r.signer_id"), .doc = "That account's full name."), \
+        MAYBE(editor_id, .doc = "The account that is editing it."), \
+        MAYBE(editor_name, .sql = NAME_OF("r.editor_id"), .doc = "That account's full name."), \
+        MAYBE(editing_until, .doc = "How long its editor's lock lasts."), \
+        FIELD(struct report, actions, .flags = READ_ONLY | NOT_STORED, .example = "[\"submit\", \"cancel\"]", \
+              .doc = "What the caller may do with it now."), \
+        FIELD(struct report, created_at, .flags = READ_ONLY | SET_ON_INSERT, .doc = "When it was begun."), \
+        FIELD(struct report, updated_at, .flags = READ_ONLY | SET_ON_INSERT, .doc = "When it was changed last."), \
+        MAYBE(submitted_at, .doc = "When it was submitted."), MAYBE(approved_at, .doc = "When it was approved."), \
+        MAYBE(signed_at, .doc = "When it was signed last.")
+
+#define SIGNED_OR_CURRENT "coalesce(r.signed_version, r.version)"
+static const struct field report_fields[] = { REPORT_FIELDS(NULL, NULL, NULL) };
+/* Of what is entered in error, or was never signed, there is one status. */
+static const struct field face_fields[] = { REPORT_FIELDS(
+    SIGNED_OR_CURRENT,
+    "case when r.signed_version is null or r.signed_version = r.version then r.status else "
+    "r.signed_status end",
+    "v.author_id") };
+
+/* To whom patients may not be shown, nobody is named. Lists and single reports get here. */
+static bool report_veil(struct call *c, void *record)
+{
+    struct report *r = record;
+    if (!visibility_of_patients(c)) {
+        r->patient_id = INTEGER_NULL;
+        r->patient_name = r->patient_number = STR_NULL;
+    }
+    r->actions = report_actions_of(c, r);
+    return true;
+}
+
+const struct schema report_schema = SCHEMA(
+    "Report", struct report, report_fields, .table = "reports", .alias = "r", .veil = report_veil,
+    .join =
+        "left join studies s on s.id = r.study_id left join report_versions v on v.report_id = r.id and v.version = "
+        "r.version",
+    .doc = "A report on a study.");
+const struct schema report_face_schema = SCHEMA(
+    "Report", struct report, face_fields, .table = "reports", .alias = "r", .veil = report_veil,
+    .join = "left join studies s on s.id = r.study_id left join report_versions v on v.report_id = r.id and v.version "
+            "= " SIGNED_OR_CURRENT,
+    .doc = "A report on a study.");
+
+/* ---- seeing ---- */
+
+bool report_caller_writes(const struct call *c)
+{
+    return call_may(c, MAY_CREATE_REPORTS) || call_may(c, MAY_UPDATE_REPORTS) || call_may(c, MAY_REVIEW_REPORTS) ||
+           call_may(c, MAY_SIGN_REPORTS);
+}
+
+/* One's own, or of a study whose record one sees. */
+#define SEEN "(r.author_id = ? or r.reviewer_id = ? or r.signer_id = ? or " VISIBLE_RECORD ")"
+#define SUBMITTED "(r.signed_version is not null or r.status not in ('DRAFT', 'CANCELLED'))"
+
+int report_scopes(struct call *c, struct condition scopes[REPORT_SCOPES])
+{
+#define REPORTS_OF "reports r on r.study_id = a.study_id"
+    return visibility_scopes_through(c,
+                                     &(struct visibility_through){
+                                         .own = { "r.author_id = ?", V(call_user(c)) },
+                                         .registered = "studies t cross join reports r on r.study_id = t.id",
+                                         .from = { VISIBILITY_BY_ACCOUNT REPORTS_OF, VISIBILITY_BY_ROLE REPORTS_OF,
+                                                   VISIBILITY_BY_DEPARTMENT REPORTS_OF },
+                                     },
+                                     scopes);
+}
+
+const struct condition report_for_readers = { SUBMITTED };
+
+static enum found find(struct call *c, int64_t id, struct report *out)
+{
+    const struct value me = V(call_user(c));
+    return report_caller_writes(c)
+               ? db_find(c, &report_schema, out, "where r.id = ? and " SEEN, V(id), me, me, me, VISIBLE_TO(c))
+               : db_find(c, &report_face_schema, out, "where r.id = ? and " SEEN " and " SUBMITTED, V(id), me, me, me,
+                         VISIBLE_TO(c));
+}
+
+bool report_load(struct call *c, int64_t id, struct report *out)
+{
+    if (find(c, id, out) != FOUND)
+        return fail(c, E_NOT_FOUND, "report %" PRId64 " does not exist", id);
+    audit_about(c, id, out->patient_id);
+    return true;
+}
+
+bool report_hold(struct call *c, int64_t id, struct report *out)
+{
+    return db_lock(c, "select id from reports where id = ?", V(id)) && report_load(c, id, out);
+}
+
+bool report_hears(struct call *c, const struct event *event, const struct principal *const *who, int count, bool *hears)
+{
+    for (int i = 0; i < count; i++) {
+        struct report report;
+        c->actor->principal = who[i];
+        if (!report_caller_writes(c) && !call_may(c, MAY_READ_REPORTS))
+            continue;
+        enum found found = find(c, event->report_id, &report);
+        if (found == FAILED)
+            return false;
+        hears[i] = found == FOUND;
+    }
+    return true;
+}

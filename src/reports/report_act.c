@@ -1,0 +1,145 @@
+/* report_act.c - what becomes of a report, by the table of transitions. */
+#include "reports/report_parts.h"
+
+#include "site/app.h"
+
+static bool second_reader(const struct call *c)
+{
+    return c->app->config.report_second_reader;
+}
+
+/* Has the caller written or submitted it, so that somebody else has to look? */
+static bool is_own(const struct call *c, const struct report *report)
+{
+    return report->author_id == call_user(c) || report->submitted_by == call_user(c);
+}
+
+static bool has_right(const struct call *c, const struct report *report, const struct transition *t)
+{
+    return call_may(c, t->permission) || (t->rules & BY_AUTHOR && report_is_author(c, report));
+}
+
+static bool is_by_another(const struct call *c, const struct report *report, const struct transition *t)
+{
+    return !(t->rules & BY_ANOTHER) || !second_reader(c) || !is_own(c, report);
+}
+
+struct texts report_actions_of(struct call *c, const struct report *report)
+{
+    struct str *names = arena_alloc(&c->arena, REPORT_ACTIONS * (ptrdiff_t)sizeof(*names));
+    struct texts out = { names, 0 };
+    for (unsigned action = 1; action <= REPORT_ACTIONS; action++) {
+        const struct transition *t =
+            report_transition((enum report_action)action, (enum report_status)report->status, second_reader(c));
+        if (t && has_right(c, report, t) && is_by_another(c, report, t))
+            names[out.count++] = choice_text(report_actions, action);
+    }
+    return out;
+}
+
+static bool refuse(struct call *c, const struct report *report, unsigned action)
+{
+    struct text may;
+    text_init(&may, 400);
+    for (unsigned other = 1; other <= REPORT_ACTIONS; other++)
+        if (report_transition((enum report_action)other, (enum report_status)report->status, second_reader(c))) {
+            text_put(&may, may.len ? S(", ") : STR_NULL);
+            text_put(&may, choice_text(report_actions, other));
+        }
+    fail(c, E_CONFLICT, "a report that is %s does not take %s; it takes %.*s", report_statuses[report->status - 1],
+         report_actions[action - 1], STR_FMT(may.len ? text_str(&may) : S("nothing more")));
+    text_release(&may);
+    return false;
+}
+
+static bool check(struct call *c, const struct report_deed *deed, const struct report *report,
+                  const struct transition *t)
+{
+    if (!has_right(c, report, t))
+        return fail(c, E_FORBIDDEN, "this needs the permission %s", permission_rows[t->permission].name);
+    if (!is_by_another(c, report, t))
+        return fail(c, E_FORBIDDEN, "somebody else than its author has to do this");
+    if (t->action == REPORT_APPROVE && report->status == REPORT_IN_REVIEW && report->reviewer_id != call_user(c))
+        return fail(c, E_CONFLICT, "%.*s has taken it for review", STR_FMT(report->reviewer_name));
+    if (t->rules & NEEDS_REASON && !deed->reason.len)
+        return error_add_problem(&c->error, &c->arena, "body", S("reason"), "missing", "say why");
+    return (deed->base == INTEGER_NULL || report_is_current(c, report, deed->base)) &&
+           (!(t->rules & NEEDS_SECTIONS) || content_is_complete(c, &report->content));
+}
+
+/* Which columns tell of it, beside status and reason. */
+static bool note(struct call *c, const struct report *report, const struct transition *t)
+{
+    static const char *const sql[REPORT_ACTIONS + 1] = {
+        [REPORT_SUBMIT] = "update reports set submitted_by = ?, submitted_at = ?, reviewer_id = null where id = ?",
+        [REPORT_REVIEW] = "update reports set reviewer_id = ?, updated_at = ? where id = ?",
+        [REPORT_APPROVE] = "update reports set reviewer_id = ?, approved_at = ? where id = ?",
+    };
+    return !sql[t->action] || db_execute(c, sql[t->action], V(call_user(c)), V(clock_now()), V(report->id));
+}
+
+static bool set_status(struct call *c, const struct report *report, enum report_status to, struct str reason)
+{
+    return db_execute(
+        c,
+        "update reports set status = ?, status_reason = ?, version = ?, updated_at = ?, editor_id = null, "
+        "editing_until = null where id = ?",
+        V(choice_text(report_statuses, to)), V(reason), V(report->version), V(clock_now()), V(report->id));
+}
+
+/* A version more that follows the signed one; whoever begins it is its author. */
+static bool begin_version(struct call *c, const struct report_deed *deed, struct report *report)
+{
+    struct report_content content;
+    bool adds = deed->action == REPORT_ADDEND;
+    if (adds && !deed->content.addendum.len)
+        return error_add_problem(&c->error, &c->arena, "body", S("addendum"), "missing", "say what is added");
+    if (!content_merge(c, &report->content, &deed->content, &content))
+        return false;
+    report->kind = adds ? REPORT_ADDENDUM : REPORT_AMENDMENT;
+    report->replaces = report->signed_version;
+    report->author_id = call_user(c);
+    return report_put_version(c, report, &content, deed->reason) &&
+           db_execute(c,
+                      "update reports set author_id = ?, submitted_by = null, reviewer_id = null, submitted_at = null, "
+                      "approved_at = null where id = ?",
+                      V(call_user(c)), V(report->id));
+}
+
+/* What was under way above a signed version is given up: the report is again what was signed. Its versions stay. */
+static bool fall_back(struct call *c, struct report *report)
+{
+    report->version = report->signed_version;
+    return db_execute(
+               c,
+               "update report_versions set status = 'CANCELLED' where report_id = ? and version > ? and status = "
+               "'DRAFT'",
+               V(report->id), V(report->version)) &&
+           db_execute(c,
+                      "update reports set author_id = (select v.author_id from report_versions v where v.report_id = "
+                      "reports.id and v.version = ?) where id = ?",
+                      V(report->version), V(report->id));
+}
+
+bool report_act(struct call *c, const struct report_deed *deed, struct report *out)
+{
+    if (!report_hold(c, deed->id, out))
+        return false;
+    const struct transition *t =
+        report_transition((enum report_action)deed->action, (enum report_status)out->status, second_reader(c));
+    if (!t)
+        return refuse(c, out, deed->action);
+    enum report_status to = t->to;
+    struct report before = *out;
+    if (!check(c, deed, out, t) || !note(c, out, t))
+        return false;
+    if (t->rules & NEW_VERSION && !begin_version(c, deed, out))
+        return false;
+    if (deed->action == REPORT_CANCEL && out->signed_version > 0) {
+        if (!fall_back(c, out))
+            return false;
+        to = (enum report_status)out->signed_status;
+    }
+    return set_status(c, out, to, deed->reason) && report_put_step(c, &before, deed->action, to, deed->reason) &&
+           report_tell(c, out, to) && report_load(c, deed->id, out);
+}

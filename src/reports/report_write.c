@@ -1,0 +1,193 @@
+/* report_write.c - reports begun and changed: each time a version more. */
+#include "reports/report_parts.h"
+
+#include "records/image_file.h"
+#include "records/record_lock.h"
+#include "records/study.h"
+#include "records/visibility.h"
+#include "site/app.h"
+
+bool report_tell(struct call *c, const struct report *report, enum report_status status)
+{
+    return event_put(c, &(struct event){ .type = EVENT_REPORT_CHANGED,
+                                         .report_id = report->id,
+                                         .study_id = report->study_id,
+                                         .state = choice_text(report_statuses, status) });
+}
+
+bool report_put_step(struct call *c, const struct report *report, unsigned action, enum report_status to,
+                     struct str reason)
+{
+    return db_execute(c,
+                      "insert into report_steps(report_id, version, action, from_status, to_status, user_id, reason, "
+                      "at) values (?, ?, ?, ?, ?, ?, ?, ?)",
+                      V(report->id), V(report->version), V(choice_text(report_actions, action)),
+                      V(choice_text(report_statuses, action ? report->status : 0)), V(choice_text(report_statuses, to)),
+                      V(call_user(c)), V(reason), V(clock_now()));
+}
+
+/* Images of others' studies are not shown. */
+static bool images_belong(struct call *c, int64_t study_id, const struct content_change *change)
+{
+    for (ptrdiff_t i = 0; change->has_key_images && i < change->key_images.count; i++) {
+        const struct key_image *image = (const struct key_image *)change->key_images.items + i;
+        struct image_file file;
+        if (image_file_load(c, image->image_file_id, &file) && file.study_id == study_id)
+            continue;
+        if (c->error.code != E_NONE && c->error.code != E_NOT_FOUND && c->error.code != E_INVALID)
+            return false;
+        if (c->error.code == E_NOT_FOUND)
+            error_clear(&c->error);
+        (void)error_add_problem(&c->error, &c->arena, "body",
+                                arena_format(&c->arena, "key_images.%td.image_file_id", i), "not_found",
+                                "the study has no image file %" PRId64, image->image_file_id);
+    }
+    return c->error.code == E_NONE;
+}
+
+bool report_put_version(struct call *c, struct report *report, const struct report_content *content, struct str reason)
+{
+    if (!db_integer(c, &report->version,
+                    "select coalesce(max(version), 0) + 1 from report_versions where report_id = ?", V(report->id)))
+        return false;
+    struct report_version row = { .report_id = report->id,
+                                  .version = report->version,
+                                  .kind = report->kind,
+                                  .status = REPORT_DRAFT,
+                                  .replaces = report->replaces,
+                                  .content = *content,
+                                  .content_sha256 = content_digest(c, content),
+                                  .reason = reason,
+                                  .author_id = report->author_id,
+                                  .created_by = call_user(c) };
+    report->content = *content;
+    return db_insert(c, &report_version_schema, &row, NULL);
+}
+
+/* ---- begun ---- */
+
+bool report_create(struct call *c, const struct report_wish *wish, int64_t *id)
+{
+    struct study study;
+    struct report_content content;
+    struct report report;
+    bool whole;
+    if (!lock_study(c, wish->study_id, 0) || !study_load(c, wish->study_id, &study) ||
+        !visibility_of_study_record(c, study.id, &whole))
+        return false;
+    if (!whole)
+        return fail(c, E_FORBIDDEN, "only those who see the whole study may report it");
+    if (!images_belong(c, study.id, &wish->content) || !content_merge(c, NULL, &wish->content, &content))
+        return false;
+    schema_clear(&report_schema, &report);
+    report.report_uuid = crypto_uuid_text(&c->arena);
+    report.study_id = study.id;
+    report.status = REPORT_DRAFT;
+    report.kind = REPORT_ORIGINAL;
+    report.version = 1;
+    report.priority = wish->priority ? wish->priority : JOB_NORMAL;
+    report.author_id = call_user(c);
+    if (!db_insert(c, &report_schema, &report, &report.id) || !report_put_version(c, &report, &content, STR_NULL) ||
+        !report_put_step(c, &report, 0, REPORT_DRAFT, STR_NULL))
+        return false;
+    *id = report.id;
+    return report_tell(c, &report, REPORT_DRAFT);
+}
+
+bool report_is_current(struct call *c, const struct report *report, int64_t base)
+{
+    int64_t maker;
+    if (base != INTEGER_NULL)
+        return base == report->version ||
+               fail(c, E_PRECONDITION_FAILED,
+                    "this was made from version %" PRId64 ", and version %" PRId64 " is there by now: read it, and "
+                    "send what is to be another of that",
+                    base, report->version);
+    return db_integer(c, &maker, "select created_by from report_versions where report_id = ? and version = ?",
+                      V(report->id), V(report->version)) &&
+           (maker == call_user(c) ||
+            fail(c, E_PRECONDITION_FAILED,
+                 "version %" PRId64 " was made by somebody else: read it, and say by If-Match, or by `version`, that "
+                 "this is to follow it",
+                 report->version));
+}
+
+bool report_is_author(const struct call *c, const struct report *report)
+{
+    return report->author_id == call_user(c) && call_may(c, MAY_CREATE_REPORTS);
+}
+
+/* Who writes it may, and who has taken it for review. */
+static bool may_edit(struct call *c, const struct report *report)
+{
+    int64_t me = call_user(c);
+    if (report->status == REPORT_IN_REVIEW && report->reviewer_id == me && call_may(c, MAY_REVIEW_REPORTS))
+        return true;
+    if (report->status != REPORT_DRAFT)
+        return fail(c, E_CONFLICT, "the report is %s: only a draft is changed, or what one has taken for review%s",
+                    report_statuses[report->status - 1],
+                    STATUS_BIT(report->status) & REPORT_SIGNED_BITS
+                        ? "; what is signed is amended, or words are added to it"
+                        : "");
+    return report_is_author(c, report) || call_may(c, MAY_UPDATE_REPORTS) ||
+           fail(c, E_FORBIDDEN, "somebody else is writing this report");
+}
+
+static bool is_free(struct call *c, const struct report *report)
+{
+    return report->editor_id <= 0 || report->editor_id == call_user(c) || report->editing_until.us <= clock_now().us ||
+           fail(c, E_CONFLICT, "%.*s is editing it: take the lock over first (POST /reports/%" PRId64 "/lock)",
+                STR_FMT(report->editor_name), report->id);
+}
+
+/* An addendum adds words below what is signed, and leaves that as it is. */
+static bool leaves_signed(struct call *c, const struct report *report, const struct content_change *change)
+{
+    if (report->kind != REPORT_ADDENDUM ||
+        (!change->sections.text.at && !change->fields.text.at && !change->title.at && !change->has_key_images))
+        return true;
+    return error_add_problem(&c->error, &c->arena, "body", S("sections"), "signed",
+                             "an addendum leaves what is signed as it is: amend it, or write into `addendum`");
+}
+
+bool report_save(struct call *c, const struct report_edit *edit)
+{
+    struct report report;
+    struct report_content content;
+    if (!report_hold(c, edit->id, &report) || !may_edit(c, &report) || !report_is_current(c, &report, edit->base) ||
+        !is_free(c, &report) || !leaves_signed(c, &report, &edit->content) ||
+        !images_belong(c, report.study_id, &edit->content) ||
+        !content_merge(c, &report.content, &edit->content, &content))
+        return false;
+    struct instant now = clock_now();
+    bool differs = !content_is_same(&report.content, &content);
+    if (differs && !report_put_version(c, &report, &content, edit->reason))
+        return false;
+    return db_execute(c,
+                      "update reports set version = ?, priority = ?, updated_at = ?, editing_until = case when "
+                      "editor_id = ? then ? else editing_until end where id = ?",
+                      V(report.version),
+                      V(choice_text(job_priorities, edit->priority ? edit->priority : report.priority)), V(now),
+                      V(call_user(c)), V(now.us + REPORT_LOCK_S * INT64_C(1000000)), V(report.id)) &&
+           report_tell(c, &report, (enum report_status)report.status);
+}
+
+/* ---- the editor's lock ---- */
+
+bool report_lock(struct call *c, int64_t id, bool take_over, struct report *out)
+{
+    struct instant until = { clock_now().us + REPORT_LOCK_S * INT64_C(1000000) };
+    return report_hold(c, id, out) && may_edit(c, out) && (take_over || is_free(c, out)) &&
+           db_execute(c, "update reports set editor_id = ?, editing_until = ? where id = ?", V(call_user(c)), V(until),
+                      V(id)) &&
+           report_tell(c, out, (enum report_status)out->status) && report_load(c, id, out);
+}
+
+bool report_unlock(struct call *c, int64_t id)
+{
+    struct report report;
+    return report_hold(c, id, &report) &&
+           (report.editor_id == call_user(c) || fail(c, E_CONFLICT, "the lock is not yours")) &&
+           db_execute(c, "update reports set editor_id = null, editing_until = null where id = ?", V(id)) &&
+           report_tell(c, &report, (enum report_status)report.status);
+}
