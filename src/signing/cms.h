@@ -62,7 +62,7 @@ struct cms_result {
     int count; /* at least one */
 };
 
-/* Signs what has this digest. E_INVALID: the signer's key or certificate. */
+/* Signs what has this digest. E_INVALID: the signer's key or certificate; E_UNAVAILABLE: its token. */
 bool cms_sign(struct call *c, const struct signer *signer, const unsigned char sha256[SHA256_BYTES],
               const struct cms_options *options, struct str *out);
 /* The content comes in pieces, as the byte ranges of a PDF do. Zeros behind the signature (PDF pads) are no matter. */

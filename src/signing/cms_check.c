@@ -180,13 +180,12 @@ static struct str time_words(struct call *c, const struct cms_signer *s)
     }
 }
 
-static void judge(const struct check *k, X509 *certificate, struct cms_signer *out)
+void cms_judge(struct call *c, const struct trust *trust, X509 *certificate, STACK_OF(X509) * others,
+               struct cms_signer *out)
 {
-    struct call *c = k->c;
     struct trust_answer answer;
     bool is_sure = out->time_source == TIME_STAMP || out->time_source == TIME_KNOWN;
-    trust_ask(c, k->trust, TRUST_SIGNER, &(struct trust_question){ certificate, k->certificates, out->time, is_sure },
-              &answer);
+    trust_ask(c, trust, TRUST_SIGNER, &(struct trust_question){ certificate, others, out->time, is_sure }, &answer);
     out->is_trusted = answer.is_trusted;
     out->revocation = answer.revocation;
     out->revoked_at = answer.revoked_at;
@@ -227,7 +226,7 @@ static void check_signer(const struct check *k, CMS_SignerInfo *info, struct cms
     }
     out->meaning = cms_meaning_read(k->c, info);
     find_time(k, info, out);
-    judge(k, certificate, out);
+    cms_judge(k->c, k->trust, certificate, k->certificates, out);
 }
 
 bool cms_check(struct call *c, struct str cms, const struct str *pieces, int piece_count, const struct trust *trust,

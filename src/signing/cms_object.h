@@ -24,4 +24,9 @@ struct str cms_meaning_read(struct call *c, const CMS_SignerInfo *info);
 /* DER of the SET OF signed attributes, which is what is signed (RFC 5652 5.4). */
 struct str cms_signed_attributes(struct call *c, const CMS_SignerInfo *info);
 
+/* The verdict on a certificate whose signature matches, as of out->time and out->time_source; `others`: what may stand
+ * between it and an anchor. */
+void cms_judge(struct call *c, const struct trust *trust, X509 *certificate, STACK_OF(X509) * others,
+               struct cms_signer *out);
+
 #endif

@@ -5,6 +5,7 @@
 #include "signing/cms_object.h"
 #include "signing/openssl.h"
 #include "signing/private_key.h"
+#include "signing/token_key.h"
 
 #include <openssl/err.h>
 
@@ -83,6 +84,7 @@ bool cms_sign(struct call *c, const struct signer *signer, const unsigned char s
     if (signer->chain.count < 1)
         return fail(c, E_INVALID, "there is no certificate of the key");
     ERR_clear_error();
+    token_lock(signer->token);
     s.certificate = openssl_certificate(c, signer->chain.der[0]);
     s.key = s.certificate ? signer_private_key(c, signer) : NULL;
     bool done = s.key && sign(&s, &signer->chain, sha256);
@@ -93,6 +95,7 @@ bool cms_sign(struct call *c, const struct signer *signer, const unsigned char s
     CMS_ContentInfo_free(s.cms);
     X509_free(s.certificate);
     EVP_PKEY_free(s.key);
+    token_unlock(signer->token);
     ERR_clear_error();
     return done;
 }

@@ -5,6 +5,7 @@
 #include "signing/openssl.h"
 #include "signing/private_key.h"
 #include "signing/revocation_object.h"
+#include "signing/token_key.h"
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -105,6 +106,7 @@ bool revocation_make(struct call *c, const struct signer *authority, const struc
         return fail(c, E_TOO_LARGE, "more than %d revoked certificates", REVOKED_MAX);
     if (!signer_check(c, authority, now))
         return false;
+    token_lock(authority->token);
     X509 *issuer = openssl_certificate(c, authority->chain.der[0]);
     EVP_PKEY *key = issuer ? signer_private_key(c, authority) : NULL;
     X509_CRL *list = X509_CRL_new();
@@ -120,6 +122,7 @@ bool revocation_make(struct call *c, const struct signer *authority, const struc
     X509_CRL_free(list);
     X509_free(issuer);
     EVP_PKEY_free(key);
+    token_unlock(authority->token);
     ERR_clear_error();
     return done;
 }

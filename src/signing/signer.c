@@ -4,6 +4,7 @@
 #include "base/crypto.h"
 #include "signing/openssl.h"
 #include "signing/private_key.h"
+#include "signing/token_key.h"
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -164,9 +165,11 @@ static bool issue(struct call *c, const struct signer *authority, struct plan *p
     plan->until = (struct instant){ now.us + (int64_t)SIGNER_YEARS * YEAR_S * 1000000 };
     if (plan->until.us > last.us)
         plan->until = last;
+    token_lock(authority->token);
     plan->issuer_key = signer_private_key(c, authority);
     bool done = plan->issuer_key && make_certificate(c, plan, &made.der[0]);
     EVP_PKEY_free(plan->issuer_key);
+    token_unlock(authority->token);
     X509_free(plan->issuer);
     if (done)
         *out = made;
@@ -215,32 +218,47 @@ static struct str day_text(struct call *c, struct instant t)
     return str_slice(instant_format(t, &c->arena), 0, DATE_TEXT_MAX - 1);
 }
 
-static bool check_pair(struct call *c, const struct signer *signer, X509 *certificate, struct instant now)
+static bool check_key(struct call *c, const struct signer *signer, X509 *certificate)
+{
+    token_lock(signer->token);
+    EVP_PKEY *key = signer_private_key(c, signer);
+    bool matches = key && X509_check_private_key(certificate, key) == 1;
+    EVP_PKEY_free(key);
+    token_unlock(signer->token);
+    ERR_clear_error();
+    return matches || fail(c, E_INVALID, "the key does not belong to the certificate");
+}
+
+static X509 *own_certificate(struct call *c, const struct signer *signer)
+{
+    if (signer->chain.count > 0)
+        return openssl_certificate(c, signer->chain.der[0]);
+    fail(c, E_INVALID, "there is no certificate of the key");
+    return NULL;
+}
+
+bool signer_check_key(struct call *c, const struct signer *signer)
+{
+    X509 *certificate = own_certificate(c, signer);
+    bool done = certificate && check_key(c, signer, certificate);
+    X509_free(certificate);
+    return done;
+}
+
+static bool check_time(struct call *c, X509 *certificate, struct instant now)
 {
     struct instant from = openssl_instant(X509_get0_notBefore(certificate));
     struct instant until = openssl_instant(X509_get0_notAfter(certificate));
-    EVP_PKEY *key = signer_private_key(c, signer);
-    if (!key)
-        return false;
-    bool matches = X509_check_private_key(certificate, key) == 1;
-    ERR_clear_error();
-    EVP_PKEY_free(key);
-    if (!matches)
-        return fail(c, E_INVALID, "the key does not belong to the certificate");
-    if (instant_is_null(from) || instant_is_null(until) || now.us < from.us - from.us % 1000000 || now.us > until.us)
-        return fail(c, E_INVALID, "the certificate is valid from %.*s to %.*s, which is not now",
-                    STR_FMT(day_text(c, from)), STR_FMT(day_text(c, until)));
-    return true;
+    if (!instant_is_null(from) && !instant_is_null(until) && now.us >= from.us && now.us <= until.us)
+        return true;
+    return fail(c, E_INVALID, "the certificate is valid from %.*s to %.*s, which is not now",
+                STR_FMT(day_text(c, from)), STR_FMT(day_text(c, until)));
 }
 
 bool signer_check(struct call *c, const struct signer *signer, struct instant now)
 {
-    if (signer->chain.count < 1)
-        return fail(c, E_INVALID, "there is no certificate of the key");
-    X509 *certificate = openssl_certificate(c, signer->chain.der[0]);
-    if (!certificate)
-        return false;
-    bool done = check_pair(c, signer, certificate, now);
+    X509 *certificate = own_certificate(c, signer);
+    bool done = certificate && check_key(c, signer, certificate) && check_time(c, certificate, now);
     X509_free(certificate);
     return done;
 }

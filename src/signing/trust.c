@@ -53,7 +53,7 @@ const char *trust_flaw(struct call *c, STACK_OF(X509) * certificates)
     return NULL;
 }
 
-static bool is_for_documents(X509 *certificate)
+bool trust_is_for_documents(X509 *certificate)
 {
     EXTENDED_KEY_USAGE *uses = X509_get_ext_d2i(certificate, NID_ext_key_usage, NULL, NULL);
     bool is_fine = !uses;
@@ -137,7 +137,7 @@ void trust_ask(struct call *c, const struct trust *trust, enum trust_use use, co
         X509_STORE_CTX_set_purpose(context, X509_PURPOSE_TIMESTAMP_SIGN);
     if (X509_verify_cert(context) != 1)
         out->why = why_not(X509_STORE_CTX_get_error(context));
-    else if (use == TRUST_SIGNER && !is_for_documents(question->certificate))
+    else if (use == TRUST_SIGNER && !trust_is_for_documents(question->certificate))
         out->why = "its certificate is not for signing documents";
     else
         out->is_trusted = true;

@@ -27,6 +27,7 @@ enum { CERTIFICATES_MAX = 32 }; /* that a signature or a token may bring */
 
 void trust_ask(struct call *c, const struct trust *trust, enum trust_use use, const struct trust_question *question,
                struct trust_answer *out);
+bool trust_is_for_documents(X509 *certificate); /* by its key usage and purposes, where it says any */
 /* A store of the anchors, which judges as of `at`; the caller's (X509_STORE_free). Anchors that cannot be read are no
  * anchors. */
 X509_STORE *trust_store(struct call *c, const struct str *anchors, int count, struct instant at);

@@ -81,7 +81,7 @@ static inline int house_run(const char *const *arguments)
 
 static inline struct str house_file(const char *name)
 {
-    enum { MAX = 4 << 20 };
+    enum { MAX = 1 << 18 };
     FILE *file = fopen(folder_file(house.folder, name), "re");
     if (!file)
         fail_msg("%s is not there", name);
