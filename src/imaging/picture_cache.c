@@ -7,7 +7,7 @@
 #include "schema/json.h"
 
 /* Part of every key: raised when the same parameters give another picture. */
-#define RENDERER "4"
+#define RENDERER "5"
 
 bool picture_key(struct call *c, const struct image_file *file, const struct picture_query *query,
                  struct result_key *key)

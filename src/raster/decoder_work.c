@@ -297,6 +297,18 @@ static void show_as_stored(struct presentation *r)
     r->width = 255;
 }
 
+/* What was not known of the file when the window was asked for: whether there are whole values to count. */
+static bool fit_window(const struct work *w, struct presentation *r)
+{
+    if (r->voi == VOI_NONE || r->voi == VOI_AS_IS)
+        return true;
+    if (w->format.samples != 1)
+        return error_set(w->error, E_INVALID, "windows are for grey pictures; this one is in colour");
+    if (r->voi == VOI_LINEAR && w->format.kind != SAMPLE_INTEGER)
+        r->voi = VOI_LINEAR_EXACT;
+    return true;
+}
+
 /* libvips takes what a disk does not give for the end of the file. */
 static bool can_be_read(int fd)
 {
@@ -320,12 +332,20 @@ static bool fits_a_frame(struct work *w, int64_t bytes)
                                       w->format.columns, w->format.rows, bytes, most);
 }
 
+/* So much a decoder of any memory has. */
+static int64_t drawn_whole(const struct work *w)
+{
+    enum { MOST = 128 << 20 };
+    return w->desk->max_result_bytes < MOST ? w->desk->max_result_bytes : MOST;
+}
+
 static bool work_on_raster(struct work *w)
 {
     struct raster_file *file = NULL;
     struct raster_request wanted = { .type = w->request->file_type,
                                      .page = w->request->page,
-                                     .max_pixels = w->request->max_pixels };
+                                     .max_pixels = w->request->max_pixels,
+                                     .max_bytes = drawn_whole(w) };
     bool renders = w->request->kind == DECODE_RENDER;
     if (renders) {
         wanted.box_width = w->desk->presentation.box_width;
@@ -337,9 +357,10 @@ static bool work_on_raster(struct work *w)
     int64_t bytes = w->format.rows * w->format.columns * w->format.samples * (w->format.bits_allocated / 8);
     bool probe = w->request->kind == DECODE_PROBE, fits = probe || fits_a_frame(w, bytes);
     void *at = probe || !fits ? NULL : sample_room(w, bytes);
+    bool ok = !renders || fit_window(w, &w->desk->presentation);
     if (renders && w->format.bits_allocated == 8 && !w->format.is_signed)
         show_as_stored(&w->desk->presentation);
-    bool ok = (at || probe) && raster_file_read(file, at, w->error);
+    ok = ok && (at || probe) && raster_file_read(file, at, w->error);
     if (ok && needs_presentation(w->request))
         w->profile = raster_file_profile(file, &w->remark);
     ok = ok && finish(w, at, bytes, &decoded);

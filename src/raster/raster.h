@@ -41,6 +41,7 @@ struct raster_info {
     /* Of a TIFF without palette: samples that are colours, which come first, and the place of the one that is
      * transparency, counted from 0. 0: it has none. */
     int colours, alpha;
+    bool is_white_zero; /* a TIFF whose smallest grey value is white (PhotometricInterpretation 0) */
 };
 /* Reads the header of a raster file. E_INVALID with words for the client when it is damaged, of a coding that is not
  * read, when pixels of a TIFF are not in the file, or when its pixels on all pages exceed max_pixels;

@@ -27,8 +27,10 @@ struct raster_file {
     int orientation;                      /* of the page: 1 to 8 (Exif) */
     int width, height, strip_pixel_bytes; /* as the pipeline gives them, not yet upright */
     int pixel_bytes;                      /* of the samples: fewer, where inks have become colours */
+    bool is_rounded;                      /* of unsigned numbers of 32 bits, made real to be shrunk */
     struct inks *inks;                    /* NULL: it is not in four inks */
     struct colour_profile *profile;       /* of three colours; NULL: none that is used */
+    bool is_turned;                       /* libvips gives unsigned samples whose 0 is white the other way round */
     bool was_linear;                      /* its numbers were amounts of light, and are not what its profile is about */
     struct error *error;
 };
@@ -192,12 +194,33 @@ static bool find_inks(struct raster_file *p)
     return true;
 }
 
+/* libvips' filters know whole numbers below 2^31, and nothing of doubles but their whole part. A float is as exact as a
+ * picture can show. */
+static bool make_real(struct raster_file *p)
+{
+    struct vips_image *out = NULL;
+    p->is_rounded = p->vips->format(p->image) == VIPS_FORMAT_UINT;
+    return !p->is_rounded || next(p, p->vips->cast(p->image, &out, VIPS_FORMAT_FLOAT, VIPS_END), &out);
+}
+
+/* Deep grey values are stretched over the range of all of them, and a window counts them: they are shrunk when they
+ * have become brightness, as those of DICOM are. Too many of them are shrunk first all the same. */
+static bool is_drawn_whole(const struct raster_file *p)
+{
+    int format = p->vips->format(p->image), bands = p->vips->bands(p->image);
+    int64_t pixels = (int64_t)p->vips->width(p->image) * p->vips->height(p->image);
+    return bands < 3 && format > VIPS_FORMAT_CHAR && format <= VIPS_FORMAT_FLOAT &&
+           pixels <= p->request.max_bytes / (format <= VIPS_FORMAT_SHORT ? 2 : 4);
+}
+
 static bool shrink(struct raster_file *p, int width, int height)
 {
     struct vips_image *out = NULL;
     int from_width = p->vips->width(p->image), from_height = p->vips->height(p->image);
-    if (from_width == width && from_height == height)
+    if ((from_width == width && from_height == height) || is_drawn_whole(p))
         return true;
+    if (!make_real(p))
+        return false;
     int result =
         p->vips->resize(p->image, &out, (double)width / from_width, "vscale", (double)height / from_height, VIPS_END);
     return next(p, result, &out);
@@ -247,6 +270,8 @@ static bool describe(struct raster_file *p, struct pixel_format *out)
         format = VIPS_FORMAT_UCHAR;
         bands = 3;
     }
+    if (p->is_rounded)
+        format = VIPS_FORMAT_UINT;
     if (format < 0 || format > VIPS_FORMAT_DOUBLE || !formats[format].bits || (bands != 1 && bands != 3))
         return damaged(p);
     p->width = p->vips->width(p->image);
@@ -262,9 +287,12 @@ static bool describe(struct raster_file *p, struct pixel_format *out)
         .bits_stored = formats[format].bits,
         .high_bit = formats[format].bits - 1,
         .is_signed = formats[format].is_signed,
-        .photometric = bands == 1 ? MONOCHROME2 : RGB,
+        .photometric = bands != 1              ? RGB
+                       : p->info.is_white_zero ? MONOCHROME1
+                                               : MONOCHROME2,
         .kind = formats[format].kind,
     };
+    p->is_turned = p->info.is_white_zero && bands == 1 && !formats[format].is_signed;
     return true;
 }
 
@@ -327,10 +355,32 @@ static void put_strip(const struct raster_file *p, const char *strip, int top, i
             memcpy(samples + upright(p, x, top + y) * (int64_t)pixel, strip, pixel);
 }
 
+/* The greatest value less each, of whatever depth: as they are stored. */
+static void turn(char *at, int64_t bytes)
+{
+    for (int64_t i = 0; i < bytes; i++)
+        at[i] = (char)~at[i];
+}
+
+static void round_strip(char *strip, int64_t values)
+{
+    for (int64_t i = 0; i < values; i++) {
+        float value;
+        memcpy(&value, strip + i * (int64_t)sizeof(value), sizeof(value));
+        uint32_t rounded = value > 0 ? value < 4294967296.0F ? (uint32_t)llround(value) : UINT32_MAX : 0;
+        memcpy(strip + i * (int64_t)sizeof(value), &rounded, sizeof(rounded));
+    }
+}
+
 /* A strip of the pipeline's pixels to where it belongs. */
 static bool take_strip(const struct raster_file *p, char *strip, int top, int rows, char *samples)
 {
     if (!p->inks) {
+        int64_t pixels = (int64_t)rows * p->width;
+        if (p->is_rounded)
+            round_strip(strip, pixels * p->pixel_bytes / (int64_t)sizeof(float));
+        if (p->is_turned)
+            turn(strip, pixels * p->pixel_bytes);
         put_strip(p, strip, top, rows, samples);
         return true;
     }

@@ -6,8 +6,8 @@
  *     raster_file_close(file);
  *
  * Samples are as codec.h describes them: interleaved, one or three channels, as deep as the file's (inks become three
- * of 8 bits: inks.h); transparent parts are white; upright as Exif says. Lines come out of libvips one strip after
- * another, so that memory stays bounded whatever the size.
+ * of 8 bits: inks.h), MONOCHROME1 where 0 is white; transparent parts are white; upright as Exif says. Lines come out
+ * of libvips one strip after another, so that memory stays bounded whatever the size.
  *
  * The descriptor is the caller's and stays open until raster_file_close; its offset is moved. What fails leaves no file
  * to close (open), or one that still is to be closed (read).
@@ -24,6 +24,7 @@ struct raster_request {
     int64_t page; /* from 1; 0 is the first */
     int64_t max_pixels;
     int32_t box_width, box_height; /* shrunk into it while it is decoded; 0: natural size */
+    int64_t max_bytes;             /* deep grey of up to so many bytes is not shrunk all the same */
 };
 
 struct raster_file;

@@ -37,7 +37,8 @@ bool tiff_header_read(struct header *h);
 /* tiff_kind.c: whether a page of these tags is one that is shown. */
 struct tiff_kind {
     int64_t compression, photometric, bits, samples, sample_format, ink_set;
-    bool has_map;
+    int colours, alpha; /* as in raster_info */
+    bool has_map, is_planar, is_tiled;
 };
 bool tiff_kind_is_shown(const struct header *h, const struct tiff_kind *kind);
 

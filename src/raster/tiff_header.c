@@ -226,24 +226,24 @@ static bool pixels_are_there(struct header *h, struct tiff *t, const struct page
 
 /* Which samples are colours, and which of the others is transparency (TIFF 6.0 section 18, ExtraSamples). A fourth one
  * of RGB that the tag is silent of is taken for it, as libtiff and Pillow do. */
-static bool find_alpha(struct header *h, const struct tiff *t, const struct page *page, const struct field *extra)
+static bool find_alpha(struct header *h, const struct tiff *t, struct tiff_kind *kind, const struct field *extra)
 {
     enum { RGB = 2, PALETTE = 3, SEPARATED = 5, YCBCR = 6, ASSOCIATED = 1, UNASSOCIATED = 2, LOOKED_AT = 16 };
-    int64_t photometric = page->kind.photometric, what;
+    int64_t photometric = kind->photometric, what;
     if (photometric == PALETTE)
         return true;
     int colours = photometric == RGB || photometric == YCBCR ? 3 : photometric == SEPARATED ? 4 : 1;
-    h->info.colours = page->kind.samples > colours ? colours : (int)page->kind.samples;
-    for (int i = 0; i < extra->count && i < LOOKED_AT && colours + i < page->kind.samples; i++) {
+    kind->colours = kind->samples > colours ? colours : (int)kind->samples;
+    for (int i = 0; i < extra->count && i < LOOKED_AT && colours + i < kind->samples; i++) {
         if (!value(h, t, extra, i, 0, &what))
             return false;
         if (what == ASSOCIATED || what == UNASSOCIATED) {
-            h->info.alpha = colours + i;
+            kind->alpha = colours + i;
             return true;
         }
     }
-    if (!extra->count && photometric == RGB && page->kind.samples > colours)
-        h->info.alpha = colours;
+    if (!extra->count && photometric == RGB && kind->samples > colours)
+        kind->alpha = colours;
     return true;
 }
 
@@ -275,6 +275,8 @@ static bool read_page(struct header *h, const struct tiff *t, const struct field
             *rows[i].to = -1;
     }
     page->kind.has_map = fields[COLOUR_MAP].count > 0;
+    page->kind.is_planar = page->planar == 2 && page->kind.samples > 1;
+    page->kind.is_tiled = fields[TILE_OFFSETS].count > 0;
     bool is_sound = page->width > 0 && page->height > 0 && page->kind.bits > 0 && page->kind.bits <= UINT16_MAX &&
                     page->kind.samples > 0 && page->kind.samples <= UINT16_MAX;
     return is_sound || header_damaged(h);
@@ -285,7 +287,7 @@ static bool read_directory(struct header *h, struct tiff *t, int64_t at, int64_t
 {
     unsigned char s[8];
     struct field fields[TAGS] = { { 0 } };
-    struct page page;
+    struct page page = { 0 };
     int64_t pixels;
     if (!header_read(h, at, s, (size_t)t->count_bytes))
         return false;
@@ -295,7 +297,7 @@ static bool read_directory(struct header *h, struct tiff *t, int64_t at, int64_t
         return header_damaged(h);
     h->info.pages++;
     if (!find_fields(h, t, at, (int64_t)entries, fields) || !read_page(h, t, fields, &page) ||
-        !tiff_kind_is_shown(h, &page.kind))
+        !find_alpha(h, t, &page.kind, &fields[EXTRA_SAMPLES]) || !tiff_kind_is_shown(h, &page.kind))
         return false;
     if ((fields[STRIP_OFFSETS].count || fields[TILE_OFFSETS].count) && !pixels_are_there(h, t, &page, fields))
         return false;
@@ -303,9 +305,9 @@ static bool read_directory(struct header *h, struct tiff *t, int64_t at, int64_t
         h->info.width = page.width;
         h->info.height = page.height;
         h->info.orientation = exif_orientation_of(page.orientation);
-        h->info.colours = h->info.alpha = 0;
-        if (!find_alpha(h, t, &page, &fields[EXTRA_SAMPLES]))
-            return false;
+        h->info.colours = page.kind.colours;
+        h->info.alpha = page.kind.alpha;
+        h->info.is_white_zero = page.kind.photometric == 0;
     }
     if (__builtin_mul_overflow(page.width, page.height, &pixels) ||
         __builtin_add_overflow(h->pixels, pixels, &h->pixels))

@@ -110,13 +110,32 @@ static bool depth_is_shown(const struct header *h, const struct tiff_kind *kind)
     if (format == FORMAT_SIGNED && kind->photometric != 0 && kind->photometric != 1)
         return error_set(h->error, E_UNSUPPORTED_TYPE,
                          "TIFF files whose colours are signed numbers are not taken: save it with unsigned ones");
+    if (kind->photometric == SEPARATED && (bits > 16 || format == FORMAT_FLOAT))
+        return error_set(h->error, E_UNSUPPORTED_TYPE,
+                         "TIFF files of inks of %" PRId64 " bits are not taken: save it with 8 or 16", bits);
+    if (kind->alpha && (bits > 16 || format != FORMAT_UNSIGNED)) /* what is opaque is then not told everywhere alike */
+        return error_set(h->error, E_UNSUPPORTED_TYPE,
+                         "TIFF files with transparency are taken with 8 or 16 bits a sample, unsigned: save it so, or "
+                         "without transparency");
     if (kind->photometric == PALETTE && bits > 8)
         return error_set(h->error, E_UNSUPPORTED_TYPE, "TIFF files whose palette is of %" PRId64 " bits are not taken",
                          bits);
     return true;
 }
 
+/* Of planes libvips reads those of colours, in strips; others it mixes up, or calls damaged. */
+static bool planes_are_read(const struct header *h, const struct tiff_kind *kind)
+{
+    if (!kind->is_planar || (!kind->is_tiled && kind->colours >= 3))
+        return true;
+    return error_set(
+        h->error, E_UNSUPPORTED_TYPE,
+        "TIFF files with a plane for each sample (PlanarConfiguration 2) are taken in colour and in strips "
+        "only: save it with the samples of a pixel together");
+}
+
 bool tiff_kind_is_shown(const struct header *h, const struct tiff_kind *kind)
 {
-    return compression_is_read(h, kind->compression) && colours_are_shown(h, kind) && depth_is_shown(h, kind);
+    return compression_is_read(h, kind->compression) && colours_are_shown(h, kind) && depth_is_shown(h, kind) &&
+           planes_are_read(h, kind);
 }

@@ -43,6 +43,7 @@ static const struct symbol symbols[] = {
     SYMBOL(get_integer, "vips_image_get_int"),
     SYMBOL(resize, "vips_resize"),
     SYMBOL(extract_band, "vips_extract_band"),
+    SYMBOL(cast, "vips_cast"),
     SYMBOL(flatten, "vips_flatten"),
     SYMBOL(colourspace, "vips_colourspace"),
     SYMBOL(array_new, "vips_array_double_newv"),

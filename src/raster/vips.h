@@ -76,6 +76,7 @@ struct vips {
 
     int (*resize)(struct vips_image *in, struct vips_image **out, double scale, ...);
     int (*extract_band)(struct vips_image *in, struct vips_image **out, int band, ...);
+    int (*cast)(struct vips_image *in, struct vips_image **out, int format, ...);
     int (*flatten)(struct vips_image *in, struct vips_image **out, ...);
     int (*colourspace)(struct vips_image *in, struct vips_image **out, int space, ...);
     struct vips_array *(*array_new)(int count, ...);

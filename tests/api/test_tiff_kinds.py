@@ -3,9 +3,11 @@
 import io
 import struct
 
+import made
 import numpy
 import pytest
 from PIL import Image
+from support import ok, problem
 
 doctor_of_all = None  # conftest.py
 
@@ -157,12 +159,21 @@ REFUSED = {
     "compression 9": {"tag_259": (3, [9])},
     "InkSet 2": {"photometric": 5, "samples": 4, "tag_332": (3, [2])},
     "4 bits": {"photometric": 2, "samples": 3, "bits": 4},
+    "inks of 32 bits": {"photometric": 5, "samples": 4, "bits": 32},
+    "with transparency are taken with 8 or 16 bits": {"samples": 2, "bits": 32, "tag_338": (3, [2])},
+    "8 or 16 bits a sample, unsigned": {"samples": 2, "bits": 16, "tag_338": (3, [1]), "tag_339": (3, [2, 2])},
+    "save it so, or without transparency": {"samples": 4, "bits": 32, "photometric": 2, "tag_339": (3, [3] * 4)},
+    "a plane for each sample": {"samples": 2, "tag_284": (3, [2]), "tag_338": (3, [0])},
+    "in strips only": {
+        "samples": 3, "photometric": 2, "tag_284": (3, [2]), "tag_322": (3, [16]), "tag_323": (3, [16]),
+        "tag_324": (4, [8] * 3), "tag_325": (4, [256] * 3),
+    },
 }
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_kinds_that_are_not_shown_are_refused_by_name(doctor, name):
-    refused = doctor.upload(tiff([bytes(WIDTH * HEIGHT * 8)], **REFUSED[name]), "a.tif", expect=415)
+    refused = doctor.upload(tiff([bytes(WIDTH * HEIGHT * 16)], **REFUSED[name]), "a.tif", expect=415)
     assert name in refused["detail"]
     assert "damaged" not in refused["detail"]
 
@@ -185,3 +196,102 @@ def test_another_page_has_other_samples(doctor):
     answer = doctor.get(f"/images/{file['id']}/rendered", params={"format": "png", "frame": 2})
     assert answer.status_code == 200, answer.text
     assert (numpy.asarray(Image.open(io.BytesIO(answer.content))) == COLOURS).all()
+
+
+# ---- deep samples: numbers are those that are stored, whichever way round black and white are ----
+
+RAMP = numpy.tile(numpy.linspace(0, 1, WIDTH), (HEIGHT, 1))
+DEEP = {  # the least and the greatest value of the page
+    "u1": (7, 207),
+    "i1": (-100, 101),
+    "u2": (1000, 4007),
+    "i2": (-1000, 2007),
+    "u4": (5, 4_000_000_000),
+    "i4": (-900_000_000, 2_000_000_000),
+    "f4": (-1.5, 2.5),
+}
+FORMATS = {"u": 1, "i": 2, "f": 3}  # SampleFormat
+
+
+def deep_tiff(pixels, photometric, order="<"):
+    kind = pixels.dtype.kind
+    return tiff([pixels.astype(pixels.dtype.newbyteorder(order)).tobytes()], bits=pixels.dtype.itemsize * 8,
+                photometric=photometric, order=order, tag_339=(3, [FORMATS[kind]]))  # fmt: skip
+
+
+def brightness(values, low, high, photometric):
+    shown_as = numpy.clip((values.astype(float) - low) / (high - low), 0, 1) * 255
+    return 255 - shown_as if photometric == 0 else shown_as
+
+
+@pytest.mark.parametrize("photometric", [0, 1])
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("name", DEEP)
+def test_deep_samples(doctor, name, order, photometric):
+    low, high = DEEP[name]
+    pixels = (low + RAMP * (high - low)).astype(name)
+    file = doctor.upload(deep_tiff(pixels, photometric, order), "a.tif")
+    found = made.histogram_of(doctor, file)
+    assert (found["min"], found["max"], found["count"]) == (pixels.min(), pixels.max(), pixels.size)
+    assert made.measured_at(doctor, file, 5, 3)[0] == pytest.approx(float(pixels[3, 5]))
+    # Eight bits are what a screen shows; of more, black and white are the least and the greatest value of the page.
+    bounds = {"u1": (0, 255), "i1": (-128, 127)}.get(name, (pixels.min(), pixels.max()))
+    expected = brightness(pixels, float(bounds[0]), float(bounds[1]), photometric)
+    assert numpy.abs(made.drawn(doctor, file) - expected).max() <= 1
+    halves_of_it = expected.reshape(HEIGHT // 2, 2, WIDTH // 2, 2).mean(axis=(1, 3))
+    assert numpy.abs(made.drawn(doctor, file, width=WIDTH // 2) - halves_of_it)[:, 1:-1].max() <= 3
+
+
+@pytest.mark.parametrize("photometric", [0, 1])
+@pytest.mark.parametrize("name", DEEP)
+def test_a_window_is_of_stored_values_as_that_of_a_dicom_file(doctor, name, photometric):
+    low, high = DEEP[name]
+    pixels = (low + RAMP * (high - low)).astype(name)
+    center, width = low + (high - low) * 0.2, (high - low) * 0.2
+    file = doctor.upload(deep_tiff(pixels, photometric), "a.tif")
+    seen = made.drawn(doctor, file, window_center=center, window_width=width)
+    # PS3.3 C.11.2.1.2.1 for whole values, C.11.2.1.3.2 for others.
+    middle, span = (center, width) if name == "f4" else (center - 0.5, width - 1)
+    expected = brightness(pixels, middle - span / 2, middle + span / 2, photometric)
+    assert numpy.abs(seen - expected).max() <= 1
+
+
+def test_frames_of_white_zero_are_as_stored(doctor):
+    pixels = (1000 + RAMP * 3000).astype("<u2")
+    file = doctor.upload(deep_tiff(pixels, 0), "a.tif")
+    answer = doctor.get(f"/images/{file['id']}/frames/1")
+    assert answer.status_code == 200, answer.text
+    assert answer.content == pixels.tobytes()
+    assert "photometric=MONOCHROME1" in answer.headers["x-pixel-format"]
+
+
+def test_bits_whose_zero_is_white(doctor):
+    """As fax and scanners write them."""
+    rows = [b"\x0f\x0f"] * HEIGHT
+    seen = shown(doctor, tiff([b"".join(rows)], bits=1, photometric=0))
+    assert (seen == numpy.tile([255] * 4 + [0] * 4, (HEIGHT, 2))).all()
+
+
+def test_colours_of_32_bits_in_a_smaller_picture(doctor):
+    """Above 2^31 too, where libvips' filters end."""
+    pixels = (COLOURS.astype("<u4") << 24) + 12345
+    content = tiff([pixels.tobytes()], 3, 32, 2)
+    assert (shown(doctor, content) == COLOURS).all()
+    seen = shown(doctor, content + b"\0", width=WIDTH // 2)
+    expected = COLOURS.reshape(HEIGHT // 2, 2, WIDTH // 2, 2, 3).mean(axis=(1, 3))
+    assert numpy.abs(seen - expected)[:, 1:-1].max() <= 6
+
+
+def test_a_page_of_one_value_stays_one_in_every_size(doctor):
+    for pixels in (numpy.full((HEIGHT, WIDTH), 1_900_000_000, "i4"), numpy.full((HEIGHT, WIDTH), 0.1, "f4")):
+        for query in ({}, {"width": 5}):
+            assert len(numpy.unique(shown(doctor, deep_tiff(pixels, 1), **query))) == 1
+
+
+def test_a_window_on_colours_is_refused(doctor):
+    file = doctor.upload(tiff([COLOURS.tobytes()], 3, 8, 2), "a.tif")
+    query = {"window_center": 100, "window_width": 50}
+    refused = problem(doctor.get(f"/images/{file['id']}/rendered", params=query), 422)
+    assert "in colour" in refused["detail"]
+    ok(doctor.get(f"/image-files/{file['id']}"))
+    assert doctor.settled(file["id"])["status"] != "FAILED"
