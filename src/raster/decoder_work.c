@@ -335,7 +335,7 @@ static bool fits_a_frame(struct work *w, int64_t bytes)
 /* So much a decoder of any memory has. */
 static int64_t drawn_whole(const struct work *w)
 {
-    enum { MOST = 128 << 20 };
+    enum { MOST = 64 << 20 };
     return w->desk->max_result_bytes < MOST ? w->desk->max_result_bytes : MOST;
 }
 
