@@ -79,14 +79,14 @@ static void test_changed_content(void **state)
     }
 }
 
-/* One bit in each byte of the signature: refused, changed or unknown, or of no meaning for it (encodings that say the
- * same, certificates that are not needed) - but never valid with other words. */
+/* One bit in each third byte of the signature: refused, changed or unknown, or of no meaning for it (encodings that say
+ * the same, certificates that are not needed) - but never valid with other words. */
 static void test_changed_signature(void **state)
 {
     (void)state;
     struct str cms = sign(&house.doctor, S("author"), NOON);
     int valid = 0;
-    for (ptrdiff_t i = 0; i < cms.len; i++) {
+    for (ptrdiff_t i = 0; i < cms.len; i += 3) {
         struct cms_result result;
         struct str other = arena_copy(&house.c.arena, cms);
         ((char *)(uintptr_t)other.at)[i] ^= (char)(1 << i % 8);

@@ -86,8 +86,10 @@ static void test_refused(void **state)
     house_refused(bring("x", clock_now(), &signer), E_INVALID, "outdated");
     EXPORT("-passout", "pass:x", "-nomac");
     house_refused(bring("x", clock_now(), &signer), E_INVALID, "no MAC");
-    EXPORT("-passout", "pass:x", "-iter", "6000000", "-macalg", "sha256");
-    house_refused(bring("x", clock_now(), &signer), E_INVALID, "rounds");
+    EXPORT("-passout", "pass:x", "-iter", "65536");
+    struct str many = house_file("file.p12");
+    memcpy((char *)(uintptr_t)many.at + many.len - 3, "\x7F\xFF\xFF", 3); /* of the MAC, at the end */
+    house_refused(signer_bring(&house.c, many, S("x"), clock_now(), &signer), E_INVALID, "rounds");
     RUNS("openssl", "pkcs12", "-export", "-nokeys", "-in", "cert.pem", "-out", "file.p12", "-passout", "pass:x");
     house_refused(bring("x", clock_now(), &signer), E_INVALID, "holds no key");
     house_refused(signer_bring(&house.c, S("-----BEGIN"), S("x"), NOON, &signer), E_INVALID, "not a PKCS#12");
@@ -127,7 +129,7 @@ static void test_damaged(void **state)
     make_certificate("ec", "ec_paramgen_curve:P-256", "keyUsage=digitalSignature", "9");
     EXPORT("-passout", "pass:x", "-iter", "10");
     struct str file = house_file("file.p12");
-    for (ptrdiff_t i = 0; i < file.len; i++) {
+    for (ptrdiff_t i = 0; i < file.len; i += 7) {
         struct str other = arena_copy(&house.c.arena, file);
         ((char *)(uintptr_t)other.at)[i] ^= (char)(1 << i % 8);
         if (!signer_bring(&house.c, other, S("x"), clock_now(), &signer))
