@@ -22,12 +22,11 @@
 #define ROENTGEN_JOBS_WORKER_H
 
 #include "jobs/jobs.h"
+#include "site/config.h"
 
 #include <signal.h>
 
 struct worker;
-
-enum { WORKER_THREADS_MAX = 64 };
 
 struct worker_options {
     const struct job_kind **kinds; /* outlive it */

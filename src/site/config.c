@@ -230,7 +230,7 @@ const struct setting config_rows[] = {
         .doc = "A new log file past this age; 0: never."),
     ROW(log_keep, INTEGER, "LOG_KEEP", "14", .min = 0, .max = 1000, .group = "Log", .doc = "Old log files kept."),
 
-    ROW(worker_concurrency, INTEGER, "WORKER_CONCURRENCY", "4", .min = 0, .max = 64, .group = "Jobs",
+    ROW(worker_concurrency, INTEGER, "WORKER_CONCURRENCY", "4", .min = 0, .max = WORKER_THREADS_MAX, .group = "Jobs",
         .doc = "Jobs that the server does at once; 0: none, as where `roentgen worker` runs beside it."),
     ROW(jobs_warn_after_s, DURATION, "JOBS_WARN_AFTER", "15m", .min = 1, .max = 3153600000, .group = "Jobs",
         .doc = "A job that waits for longer makes the server's health degraded."),

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/settings.h"
 
+enum { WORKER_THREADS_MAX = 64 }; /* jobs at once in one process */
 enum registration { REGISTRATION_CLOSED, REGISTRATION_APPROVAL, REGISTRATION_OPEN };
 
 struct config {
