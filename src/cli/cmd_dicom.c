@@ -1,5 +1,6 @@
 /* cmd_dicom.c - dicom dump and dicom json: what is in DICOM files, without a server, a database or settings. */
 #include "cli/command.h"
+#include "cli/plain.h"
 
 #include "base/file_view.h"
 #include "dicom/dump.h"
@@ -146,6 +147,22 @@ static bool put_file(const struct dicom_command *in, const char *path, struct er
     return ok;
 }
 
+static void put_heading(bool is_further, const char *path)
+{
+    fputs(is_further ? "\n" : "", stdout);
+    put_plain(stdout, str_from(path));
+    fputs(":\n", stdout);
+}
+
+static void put_trouble(const char *path, const char *message)
+{
+    fputs("roentgen: ", stderr);
+    put_plain(stderr, str_from(path));
+    fputs(": ", stderr);
+    put_plain(stderr, str_from(message));
+    fputc('\n', stderr);
+}
+
 int cmd_dicom(struct call *c)
 {
     const struct dicom_command *in = c->in;
@@ -154,9 +171,9 @@ int cmd_dicom(struct call *c)
         struct error error = { 0 };
         const char *path = arena_cstring(&c->arena, in->files.items[i]);
         if (in->action == ACTION_DUMP && in->files.count > 1)
-            printf("%s%s:\n", i ? "\n" : "", path);
+            put_heading(i > 0, path);
         if (!put_file(in, path, &error)) {
-            fprintf(stderr, "roentgen: %s: %s\n", path, error.message);
+            put_trouble(path, error.message);
             status = 1;
         }
     }

@@ -34,9 +34,12 @@ const struct schema jobs_options = SCHEMA("Jobs", struct jobs_command, jobs_fiel
 static void put_progress(const struct job *job)
 {
     if (job->progress_total > 0)
-        printf("%" PRId64 " of %" PRId64 " %.*s", job->progress_done, job->progress_total, STR_FMT(job->progress_unit));
+        printf("%" PRId64 " of %" PRId64 " ", job->progress_done, job->progress_total);
     else if (job->progress_done > 0)
-        printf("%" PRId64 " %.*s", job->progress_done, STR_FMT(job->progress_unit));
+        printf("%" PRId64 " ", job->progress_done);
+    else
+        return;
+    put_plain(stdout, job->progress_unit);
 }
 
 static void put_line(const struct job *job)
@@ -94,7 +97,8 @@ static int show(struct call *c, int64_t id)
         return command_failed(c);
     text_init(&text, 1 << 20);
     json_encode(&text, &job_schema, &job, JSON_ALL_FIELDS, &c->arena);
-    printf("%.*s\n", STR_FMT(text_str(&text)));
+    put_plain_json(stdout, text_str(&text));
+    putchar('\n');
     text_release(&text);
     return 0;
 }
@@ -133,7 +137,10 @@ static int list_rejected(struct call *c, int64_t most)
         ptrdiff_t len = instant_write(all[i].at, when);
         text_clear(&line);
         text_put_json_string(&line, all[i].message);
-        printf("%.*s  %.*s  %.*s", (int)len, when, STR_FMT(all[i].why), STR_FMT(text_str(&line)));
+        printf("%.*s  ", (int)len, when);
+        put_plain(stdout, all[i].why);
+        fputs("  ", stdout);
+        put_plain_json(stdout, text_str(&line));
         if (all[i].size_bytes > all[i].message.len)
             printf("  cut: it has %" PRId64 " bytes", all[i].size_bytes);
         putchar('\n');

@@ -2,6 +2,7 @@
  * server is down. Servers may run meanwhile; where they share a Redis they hear of it at once, else within two seconds.
  */
 #include "cli/command.h"
+#include "cli/plain.h"
 
 #include "people/account.h"
 #include "server/app.h"
@@ -95,6 +96,14 @@ static bool find_user(struct call *c, struct str name, int64_t *id)
            fail(c, E_NOT_FOUND, "there is no account %.*s", STR_FMT(name));
 }
 
+/* Whoever registered has written it. */
+static void say_department(struct str department)
+{
+    fputs("department, as stated at registration: ", stdout);
+    put_plain(stdout, department);
+    putchar('\n');
+}
+
 int cmd_user(struct call *c)
 {
     const struct user_command *in = c->in;
@@ -120,7 +129,7 @@ int cmd_user(struct call *c)
     authority_changed(c->app->authority);
     printf("%s: done for %.*s\n", actions[in->action - 1], STR_FMT(in->username));
     if (!str_equal(change.before.department, change.after.department))
-        printf("department, as stated at registration: %.*s\n", STR_FMT(change.after.department));
+        say_department(change.after.department);
     if (in->action == ACTION_RESET_PASSWORD && !in->password_stdin)
         printf("new password, to be changed at the next sign-in: %.*s\n", STR_FMT(password));
     return 0;

@@ -1,5 +1,6 @@
 /* main.c - the table of commands, and the way into one. */
 #include "cli/command.h"
+#include "cli/plain.h"
 
 #include "server/app.h"
 #include "base/text.h"
@@ -43,12 +44,22 @@ const struct command commands[] = {
 };
 const int command_count = (int)(sizeof(commands) / sizeof(commands[0]));
 
+/* It may name a stranger's file, or quote one. */
+static void put_trouble(struct str member, struct str message)
+{
+    fputs("roentgen: ", stderr);
+    put_plain(stderr, member);
+    fputs(member.len ? ": " : "", stderr);
+    put_plain(stderr, message);
+    fputc('\n', stderr);
+}
+
 int command_failed(const struct call *c)
 {
     if (c->error.message[0] && !c->error.problems)
-        fprintf(stderr, "roentgen: %s\n", c->error.message);
+        put_trouble(STR_NULL, str_from(c->error.message));
     for (const struct problem *p = c->error.problems; p; p = p->next)
-        fprintf(stderr, "roentgen: %.*s%s%.*s\n", STR_FMT(p->member), p->member.len ? ": " : "", STR_FMT(p->message));
+        put_trouble(p->member, p->message);
     return 1;
 }
 

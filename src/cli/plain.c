@@ -25,3 +25,17 @@ void put_plain(FILE *to, struct str text)
         text = rest;
     }
 }
+
+/* None of them is beyond U+FFFF. */
+void put_plain_json(FILE *to, struct str json)
+{
+    while (json.len) {
+        struct str rest = json;
+        uint32_t point = str_next_code_point(&rest);
+        if (does_something(point) && point >= 0x20)
+            fprintf(to, "\\u%04x", (unsigned)point);
+        else
+            fwrite(json.at, 1, (size_t)(json.len - rest.len), to);
+        json = rest;
+    }
+}

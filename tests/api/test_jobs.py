@@ -6,7 +6,6 @@ import re
 import time
 
 import pytest
-
 from support import dicom, ok, png, problem, sha256, unique, wait_until
 
 DAY_US = 86_400_000_000
@@ -153,7 +152,8 @@ def test_a_worker_does_what_a_server_without_one_leaves(new_server):
     assert server.run("jobs", "cancel", str(other), check=False).returncode == 1
     assert server.run("jobs", "watch", str(other), check=False).returncode == 1
     assert server.run("jobs", "show", check=False).returncode == 2
-    assert re.findall(r"^ *(\d+)", server.run("jobs", "list", "--state", "CANCELLED").stdout, re.M) == [str(other)]
+    listed = server.run("jobs", "list", "--state", "CANCELLED").stdout
+    assert re.findall(r"^ *(\d+)", listed, re.MULTILINE) == [str(other)]
 
 
 def test_a_unique_key_is_told_apart_by_each_of_its_letters(house):
@@ -185,7 +185,7 @@ def test_jobs_that_ended_long_ago_go(house):
 
 
 def gauges(api, name):
-    lines = re.findall(rf'^roentgen_{name}{{kind="(.+)"}} (\d+)$', ok_text(api.get("/metrics")), re.M)
+    lines = re.findall(rf'^roentgen_{name}{{kind="(.+)"}} (\d+)$', ok_text(api.get("/metrics")), re.MULTILINE)
     return {kind: int(value) for kind, value in lines}
 
 
@@ -271,7 +271,7 @@ def test_attempts_are_counted_by_kind(house):
     def count(state):
         found = re.search(
             rf'^roentgen_job_attempts_total{{kind="files.scrub",state="{state}"}} (\d+)$',
-            ok_text(chief.get("/metrics")), re.M,
+            ok_text(chief.get("/metrics")), re.MULTILINE,
         )  # fmt: skip
         return int(found.group(1))
 
@@ -280,3 +280,20 @@ def test_attempts_are_counted_by_kind(house):
     queued(house, "files.scrub", {"files": "many"})
     wait_until(lambda: (count("succeeded"), count("failed")) == (good + 1, bad + 1), "two attempts")
     wait_until(lambda: gauges(chief, "jobs_running")["files.scrub"] == 0, "the rows to say so")
+
+
+def test_what_others_have_written_does_nothing_to_a_terminal(house):
+    """Words of a program elsewhere: ESC, and its C1 kin U+009B, which many terminals obey; and what turns the line."""
+    number = queued(house)
+    words = "\x1b[2J\x9b2J\u202ered"
+    house.database.rows(
+        f"update jobs set state = 'FAILED', turn = null, turn_at = null, error = '{words}' where id = {number}"
+    )
+    shown = house.run("jobs", "show", str(number)).stdout
+    assert json.loads(shown)["error"] == words
+    listed = house.run("jobs", "list", "--state", "FAILED").stdout
+    assert r"\x1b[2J\u{9b}2J\u{202e}red" in listed
+    absent = house.run("dicom", "dump", "no\u202ered.dcm", check=False).stderr
+    assert r"no\u{202e}red.dcm" in absent
+    assert not set(shown + listed + absent) & set("\x1b\x9b\u202e")
+    house.database.rows(f"delete from jobs where id = {number}")
