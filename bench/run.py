@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import decoders
+import diagnosis
 import events
 import headers
 import inference
@@ -445,10 +446,10 @@ SERVER_PARTS = {
     "starts": starts,
 }
 SUITES = {"server": SERVER_PARTS, "imaging": {**headers.PARTS, **ingest.PARTS, **rendering.PARTS, **decoders.PARTS},
-          "jobs": jobs.PARTS, "events": events.PARTS, "inference": inference.PARTS}
+          "jobs": jobs.PARTS, "events": events.PARTS, "inference": inference.PARTS, "diagnosis": diagnosis.PARTS}
 # Of the tables in docs/performance.md.
 MARKS = {"server": "bench", "imaging": "imaging", "jobs": "jobs", "events": "events",
-         "inference": "inference"}
+         "inference": "inference", "diagnosis": "diagnosis"}
 
 
 def main():

@@ -212,6 +212,7 @@ def schema_mark(binary, cache):
     cache.mkdir(parents=True, exist_ok=True)
     path = cache / "empty.db"
     path.unlink(missing_ok=True)
+    shutil.rmtree(cache / "files", ignore_errors=True)  # a store remembers whose it is
     run_roentgen(
         binary,
         {
