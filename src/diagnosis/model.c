@@ -83,7 +83,7 @@ static bool open_as_long(struct call *c, const struct model *model, int *fd)
 }
 
 /* False: they cannot be read now. */
-static bool is_as_stored(const struct model *model, int fd, bool *same)
+static bool is_of_digest(struct str digest, int fd, bool *same)
 {
     char piece[1 << 16], md5[MD5_TEXT + 1], sha256[SHA256_TEXT + 1];
     struct digests *digests = digests_new_sha256();
@@ -92,23 +92,26 @@ static bool is_as_stored(const struct model *model, int fd, bool *same)
         digests_update(digests, piece, got);
     digests_finish(digests, md5, sha256);
     digests_free(digests);
-    *same = str_equal(str_from(sha256), model->digest);
+    *same = str_equal(str_from(sha256), digest);
     return got == 0;
 }
 
 /* A flipped bit is another model: its numbers would stand under a digest that is not its own. */
-bool model_open(struct call *c, const struct model *model, int *fd)
+static bool is_whole(const struct model_file *file, struct error *error)
 {
     bool same;
-    if (!open_as_long(c, model, fd))
+    if (!is_of_digest(file->digest, file->fd, &same))
+        return error_set(error, E_UNREADABLE, "the model's file cannot be read");
+    return same || error_set(error, E_UNREADABLE, "the model's file has other bytes than were stored");
+}
+
+bool model_open(struct call *c, const struct model *model, struct model_file *out)
+{
+    int fd;
+    if (!open_as_long(c, model, &fd))
         return false;
-    bool ok =
-        is_as_stored(model, *fd, &same)
-            ? same || fail(c, E_UNREADABLE, "the file of model %" PRId64 " has other bytes than were stored", model->id)
-            : fail(c, E_UNREADABLE, "the file of model %" PRId64 " cannot be read", model->id);
-    if (!ok)
-        close(*fd);
-    return ok;
+    *out = (struct model_file){ model->digest, fd, is_whole };
+    return true;
 }
 
 /* ---- upload ---- */
@@ -493,7 +496,7 @@ static void check_one(struct call *c, const struct model *model, bool deep,
              model->storage_path);
         return;
     }
-    if (deep && (!is_as_stored(model, fd, &same) || !same))
+    if (deep && (!is_of_digest(model->digest, fd, &same) || !same))
         find(context, "a model with other bytes than were stored", model->storage_path);
     close(fd);
 }

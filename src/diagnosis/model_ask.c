@@ -5,10 +5,11 @@
 
 #include <unistd.h>
 
-static bool open_here(struct call *c, const struct model *model, int *fd)
+static bool open_here(struct call *c, const struct model *model, struct model_file *file)
 {
     db_release(c);
-    return c->app->models ? model_open(c, model, fd) : fail(c, E_UNAVAILABLE, "models are run by servers and workers");
+    return c->app->models ? model_open(c, model, file)
+                          : fail(c, E_UNAVAILABLE, "models are run by servers and workers");
 }
 
 /* ---- on another server ---- */
@@ -77,15 +78,13 @@ static bool ask_there(struct call *c, const struct model_question *question, str
 static bool ask_here(struct call *c, const struct model_question *question, struct model_answer *out,
                      struct model_face *face, struct str *runtime)
 {
-    int fd;
-    const struct model *model = question->model;
-    if (!open_here(c, model, &fd))
+    struct model_file file;
+    if (!open_here(c, question->model, &file))
         return false;
-    struct model_file file = { model->digest, fd };
     struct model_order order = { file, question->inputs, question->input_count };
     bool ok = model_describe(c->app->models, &file, &c->arena, face, &c->error) &&
               model_run(c->app->models, &order, &c->arena, out, &c->error);
-    close(fd);
+    close(file.fd);
     if (ok) {
         *runtime = arena_format(&c->arena, "%.*s, CPU", STR_FMT(face->runtime));
         out->load_us += face->load_us;
@@ -97,14 +96,13 @@ static bool ask_here(struct call *c, const struct model_question *question, stru
 
 bool model_face_of(struct call *c, const struct model *model, struct model_face *out)
 {
-    int fd;
+    struct model_file file;
     if (model_is_remote(model))
         return remote_model_face(model->metadata.text, &c->arena, out, &c->error);
-    if (!open_here(c, model, &fd))
+    if (!open_here(c, model, &file))
         return false;
-    struct model_file file = { model->digest, fd };
     bool ok = model_describe(c->app->models, &file, &c->arena, out, &c->error);
-    close(fd);
+    close(file.fd);
     return ok;
 }
 

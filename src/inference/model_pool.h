@@ -50,6 +50,9 @@ struct model_pool_options {
 struct model_file {
     struct str digest; /* SHA-256, hexadecimal: what the file is known by */
     int fd;            /* read-only; its offset is moved */
+    /* NULL, or asked before a process loads it: are these the bytes of that digest? Of a model that a process has
+     * already the file is not read again, so that it is not asked then. False: *error. */
+    bool (*is_whole)(const struct model_file *file, struct error *error);
 };
 
 /* What the runtime says goes in and out. */

@@ -185,6 +185,8 @@ static enum attempt load(struct errand *e)
         return DONE;
     }
     int64_t begun_us = clock_monotonic_us();
+    if (e->file->is_whole && !e->file->is_whole(e->file, e->error))
+        return REFUSED;
     enum attempt outcome = start(e);
     if (outcome != DONE)
         return outcome;
