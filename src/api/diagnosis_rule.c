@@ -1,5 +1,5 @@
 /* diagnosis_rule.c - rules that ask models of what comes, and what they would have asked. */
-#include "diagnosis/rule.h"
+#include "rule/rule.h"
 #include "web/exchange.h"
 #include "web/listing.h"
 

@@ -58,11 +58,19 @@ struct program_wish {
 /* Inside a transaction. E_NOT_FOUND: the program, the study, its images. E_INVALID: images of several studies, or such
  * as the program does not take. */
 bool program_ask(struct call *c, const struct program_wish *wish, int64_t *job_id);
+/* The same by a rule, in the name of c->actor's principal. Of images that the program was asked of before, by whomever,
+ * it is not asked again: *is_new false. */
+bool program_ask_by_rule(struct call *c, const struct program_wish *wish, int64_t rule_id, bool *is_new);
+/* Is it for such an image? */
+bool program_takes(const struct program *program, struct str modality, struct str body_part);
+/* Is this the name of a file that a program has left? Rules give those to none: they would be asked without an end. */
+bool program_left(struct str filename);
 
 /* What the job is told. */
 struct program_order {
     struct str program;
     struct integers image_file_ids;
+    int64_t study_id, patient_id; /* whose they were; null in orders of before */
 };
 extern const struct job_kind program_run_kind;
 

@@ -1,6 +1,7 @@
 /* program_ask.c - a program is asked for: of which images. */
 #include "program/program.h"
 
+#include "base/crypto.h"
 #include "records/image_file.h"
 #include "records/study.h"
 #include "records/visibility.h"
@@ -9,8 +10,10 @@
 struct choosing {
     const struct program *program;
     struct program_order order;
-    int64_t study_id, bytes;
+    int64_t bytes;
 };
+
+/* ---- which images ---- */
 
 static bool is_listed(const struct texts *texts, struct str text)
 {
@@ -18,6 +21,11 @@ static bool is_listed(const struct texts *texts, struct str text)
     for (ptrdiff_t i = 0; !listed && i < texts->count; i++)
         listed = str_equal_fold(texts->items[i], text);
     return listed;
+}
+
+bool program_takes(const struct program *program, struct str modality, struct str body_part)
+{
+    return is_listed(&program->modalities, modality) && is_listed(&program->body_parts, body_part);
 }
 
 static bool refuse(struct call *c, const char *member, const char *type, const char *words)
@@ -30,13 +38,14 @@ static bool add(struct call *c, struct choosing *it, const struct image_file *fi
     struct integers *ids = &it->order.image_file_ids;
     if (file->study_id <= 0 || file->file_type != FILE_DICOM)
         return refuse(c, "image_file_ids", "not_dicom", "programs take DICOM files that belong to a study");
-    if (it->study_id > 0 && file->study_id != it->study_id)
+    if (it->order.study_id > 0 && file->study_id != it->order.study_id)
         return refuse(c, "image_file_ids", "several_studies", "images of one study at once");
     if (!is_listed(&it->program->modalities, file->modality))
         return refuse(c, "image_file_ids", "modality", "this program does not take images of this modality");
     if (!is_listed(&it->program->body_parts, file->body_part))
         return refuse(c, "image_file_ids", "body_part", "this program does not take images of this part of the body");
-    it->study_id = file->study_id;
+    it->order.study_id = file->study_id;
+    it->order.patient_id = file->patient_id;
     it->bytes += file->file_size;
     if (ids->count == PROGRAM_IMAGES_MAX || it->bytes >> 20 >= it->program->input_mb)
         return refuse(c, "image_file_ids", "too_many", "this is more than the program takes at once");
@@ -79,6 +88,7 @@ static bool add_of_study(struct call *c, const struct program_wish *wish, struct
                                    .file_size = cursor_integer(&rows, 1),
                                    .modality = cursor_text(&rows, 2),
                                    .body_part = cursor_text(&rows, 3),
+                                   .patient_id = study.patient_id,
                                    .study_id = wish->study_id,
                                    .file_type = FILE_DICOM };
         ok = add(c, it, &file);
@@ -88,17 +98,74 @@ static bool add_of_study(struct call *c, const struct program_wish *wish, struct
     return it->order.image_file_ids.count > 0 || fail(c, E_NOT_FOUND, "there are no such images");
 }
 
-bool program_ask(struct call *c, const struct program_wish *wish, int64_t *job_id)
+/* ---- asking ---- */
+
+static int by_number(const void *a, const void *b)
 {
-    struct choosing it = { .program = program_named(c->app, wish->name) };
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* The same for the same images, in whatever order they are named. */
+static struct str digest_of(struct call *c, const struct integers *ids)
+{
+    char md5[MD5_TEXT + 1], sha256[SHA256_TEXT + 1];
+    int64_t *sorted = arena_array(&c->arena, int64_t, ids->count);
+    struct digests *digests = digests_new_sha256();
+    memcpy(sorted, ids->items, (size_t)ids->count * sizeof(*sorted));
+    qsort(sorted, (size_t)ids->count, sizeof(*sorted), by_number);
+    for (ptrdiff_t i = 0; i < ids->count; i++) {
+        struct str number = arena_format(&c->arena, "%" PRId64 "\n", sorted[i]);
+        digests_update(digests, number.at, number.len);
+    }
+    digests_finish(digests, md5, sha256);
+    digests_free(digests);
+    return arena_copy(&c->arena, str_from(sha256));
+}
+
+static bool choose(struct call *c, const struct program_wish *wish, struct choosing *it)
+{
     bool of_files = wish->image_file_ids.count > 0;
-    if (!it.program)
+    *it = (struct choosing){ .program = program_named(c->app, wish->name) };
+    if (!it->program)
         return fail(c, E_NOT_FOUND, "there is no program %.*s", STR_FMT(wish->name));
     if (of_files == (wish->study_id > 0) || (of_files && wish->series_uid.len))
         return refuse(c, "study_id", "not_one", "a study, with or without one of its series, or files: one of these");
-    it.order = (struct program_order){ it.program->name, { arena_array(&c->arena, int64_t, PROGRAM_IMAGES_MAX), 0 } };
-    return (of_files ? add_given(c, wish, &it) : add_of_study(c, wish, &it)) &&
-           jobs_put(c,
-                    &(struct job_order){ .kind = &program_run_kind, .payload = &it.order, .priority = wish->priority },
-                    job_id);
+    it->order.program = it->program->name;
+    it->order.image_file_ids.items = arena_array(&c->arena, int64_t, PROGRAM_IMAGES_MAX);
+    return of_files ? add_given(c, wish, it) : add_of_study(c, wish, it);
+}
+
+static bool put(struct call *c, const struct choosing *it, unsigned priority, int64_t rule_id, int64_t *job_id)
+{
+    return jobs_put(c, &(struct job_order){ .kind = &program_run_kind, .payload = &it->order, .priority = priority },
+                    job_id) &&
+           db_execute(c,
+                      "insert into program_asks(study_id, program, images_sha256, rule_id, job_id, created_at) "
+                      "values (?, ?, ?, ?, ?, ?)",
+                      V(it->order.study_id), V(it->order.program), V(digest_of(c, &it->order.image_file_ids)),
+                      V(rule_id), V(*job_id), V(clock_now()));
+}
+
+/* Locked: two who ask at once would both be first, and it may not go meanwhile. */
+#define LOCK_STUDY "select id from studies where id = ?"
+
+bool program_ask(struct call *c, const struct program_wish *wish, int64_t *job_id)
+{
+    struct choosing it;
+    return choose(c, wish, &it) && db_lock(c, LOCK_STUDY, V(it.order.study_id)) &&
+           put(c, &it, wish->priority, INTEGER_NULL, job_id);
+}
+
+bool program_ask_by_rule(struct call *c, const struct program_wish *wish, int64_t rule_id, bool *is_new)
+{
+    struct choosing it;
+    int64_t asked, job;
+    if (!choose(c, wish, &it) || !db_lock(c, LOCK_STUDY, V(it.order.study_id)) ||
+        !db_integer(c, &asked,
+                    "select count(*) from program_asks where study_id = ? and program = ? and images_sha256 = ?",
+                    V(it.order.study_id), V(it.order.program), V(digest_of(c, &it.order.image_file_ids))))
+        return false;
+    *is_new = asked == 0;
+    return !*is_new || put(c, &it, wish->priority, rule_id, &job);
 }

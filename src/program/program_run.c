@@ -29,6 +29,8 @@ static const struct field order_fields[] = {
     FIELD(struct program_order, program, .flags = REQUIRED, .min = 1, .max = 64, .doc = "Which."),
     FIELD(struct program_order, image_file_ids, .flags = REQUIRED, .min = 1, .max = PROGRAM_IMAGES_MAX,
           .doc = "On which images."),
+    FIELD(struct program_order, study_id, .flags = NULLABLE, .doc = "The study that all of them were of."),
+    FIELD(struct program_order, patient_id, .flags = NULLABLE, .doc = "The patient whose they were."),
 };
 static const struct schema order_schema = SCHEMA("ProgramOrder", struct program_order, order_fields);
 
@@ -87,6 +89,13 @@ static bool settle(struct call *c, struct running *r)
 
 /* ---- what goes in ---- */
 
+/* What was moved to another study or patient meanwhile was not asked about. */
+static bool is_still_theirs(const struct program_order *order, const struct image_file *file)
+{
+    return (order->study_id <= 0 || order->study_id == file->study_id) &&
+           (order->patient_id <= 0 || order->patient_id == file->patient_id);
+}
+
 /* Its file's name in the folder: as mercure has them. */
 static bool open_image(struct call *c, struct running *r, int64_t id, struct str *name, int *fd, int64_t *bytes)
 {
@@ -96,6 +105,9 @@ static bool open_image(struct call *c, struct running *r, int64_t id, struct str
                                V(id), VISIBLE_TO(c));
     if (found != FOUND)
         return found == NONE ? fail(c, E_NOT_FOUND, "an image is not there any more") : false;
+    if (!is_still_theirs(r->order, &file))
+        return fail(c, E_CONFLICT,
+                    "an image is not of the study or patient any more that it was of when this was asked");
     if (file.series_id > 0 &&
         !db_value(c, &series, "select x.series_uid from series x where x.id = ?", V(file.series_id)))
         return false;

@@ -9,7 +9,15 @@
 enum { PATIENT_ID = 0x00100020, ISSUER = 0x00100021, STUDY_UID = 0x0020000D, AFTER_THEM = 0x00200010 };
 enum { READ_BYTES = 32 << 10 };
 
-#define NAME_OF "program-%.*s-"
+#define NAME_BEGIN "program-"
+#define NAME_OF NAME_BEGIN "%.*s-"
+
+bool program_left(struct str filename)
+{
+    ptrdiff_t begin = (ptrdiff_t)strlen(NAME_BEGIN);
+    return filename.len > begin + UUID_TEXT && str_starts(filename, S(NAME_BEGIN)) &&
+           filename.at[begin + UUID_TEXT] == '-' && str_ends(filename, S(".dcm"));
+}
 
 bool whose_read(struct call *c, int fd, int64_t bytes, struct whose *out)
 {

@@ -1,5 +1,5 @@
 /* rule.c - the rows of rules. */
-#include "diagnosis/rule.h"
+#include "rule/rule.h"
 
 #include "site/app.h"
 
@@ -24,8 +24,11 @@ static const struct field rule_fields[] = {
           .doc = "Only patients of at least so many years on the study's date."),
     FIELD(struct rule, age_max, .flags = NULLABLE, .min = 0, .max = 150, .doc = "Only of at most so many."),
     FIELD(struct rule, uploaded_by, .max = NAMES_MAX, .doc = "Only what one of these accounts has stored."),
-    FIELD(struct rule, model_id, .flags = REQUIRED, .min = 1, .max = INT64_MAX, .doc = "Which model is asked."),
-    FIELD(struct rule, model_state, .flags = READ_ONLY, .choices = model_states, .type = "ModelState",
+    FIELD(struct rule, model_id, .flags = NULLABLE, .min = 1, .max = INT64_MAX,
+          .doc = "Which model is asked, of each image by itself ..."),
+    FIELD(struct rule, program, .flags = NULLABLE, .min = 1, .max = 64, .example = "lungs",
+          .doc = "... or which program, of all of them at once, in the name of who made the rule: one of these two."),
+    FIELD(struct rule, model_state, .flags = READ_ONLY | NULLABLE, .choices = model_states, .type = "ModelState",
           .sql = "(select m.state from models m where m.id = r.model_id)",
           .doc = "How that model stands; of one that is RETIRED nothing is asked."),
     FIELD(struct rule, priority, .choices = job_priorities, .type = "JobPriority", .fallback = "NORMAL",
@@ -38,8 +41,14 @@ static const struct field rule_fields[] = {
     FIELD(struct rule, created_at, .flags = READ_ONLY | SET_ON_INSERT, .doc = "When it was made."),
     FIELD(struct rule, updated_at, .flags = READ_ONLY | SET_ON_INSERT | SET_ON_UPDATE, .doc = "When it was changed."),
 };
-const struct schema rule_schema = SCHEMA("DiagnosisRule", struct rule, rule_fields, .table = "diagnosis_rules",
-                                         .alias = "r", .doc = "Which images are asked of a model by themselves.");
+const struct schema rule_schema =
+    SCHEMA("DiagnosisRule", struct rule, rule_fields, .table = "diagnosis_rules", .alias = "r",
+           .doc = "Which images a model or a program is asked of by themselves.");
+
+static bool refuse(struct call *c, const char *member, const char *type, const char *words)
+{
+    return error_add_problem(&c->error, &c->arena, "body", str_from(member), type, "%s", words);
+}
 
 static bool model_will_do(struct call *c, int64_t id)
 {
@@ -49,12 +58,21 @@ static bool model_will_do(struct call *c, int64_t id)
     if (c->error.code && c->error.code != E_NOT_FOUND)
         return false;
     error_clear(&c->error);
-    return error_add_problem(&c->error, &c->arena, "body", S("model_id"), "not_found",
-                             "there is no such model, or it is retired");
+    return refuse(c, "model_id", "not_found", "there is no such model, or it is retired");
 }
 
-bool rule_will_do(struct call *c, const struct rule *rule, bool names_model)
+static bool what_will_do(struct call *c, const struct rule *rule)
 {
+    if (rule->program.len)
+        return program_named(c->app, rule->program) ||
+               refuse(c, "program", "not_found", "there is no such program on this server");
+    return model_will_do(c, rule->model_id);
+}
+
+bool rule_will_do(struct call *c, const struct rule *rule, bool asks)
+{
+    if ((rule->model_id > 0) == (rule->program.len > 0))
+        return refuse(c, "model_id", "not_one", "a rule names a model or a program: one of these");
     if (rule->age_min != INTEGER_NULL && rule->age_max != INTEGER_NULL && rule->age_min > rule->age_max)
         (void)error_add_problem(&c->error, &c->arena, "body", S("age_max"), "out_of_range",
                                 "it is below age_min: nobody is both");
@@ -67,7 +85,7 @@ bool rule_will_do(struct call *c, const struct rule *rule, bool names_model)
             (void)error_add_problem(&c->error, &c->arena, "body", S("uploaded_by"), "not_found",
                                     "account %" PRId64 " does not exist", rule->uploaded_by.items[i]);
     }
-    return (!names_model || model_will_do(c, rule->model_id)) && c->error.code == E_NONE;
+    return (!asks || what_will_do(c, rule)) && c->error.code == E_NONE;
 }
 
 bool rule_add(struct call *c, const struct rule *rule, int64_t *id)
@@ -86,11 +104,11 @@ bool rule_load(struct call *c, int64_t id, struct rule *out)
 bool rule_change(struct call *c, const struct rule *change, uint64_t given)
 {
     struct rule before, now, row = *change;
-    bool names_model = schema_was_given(&rule_schema, given, "model_id");
+    bool names = schema_was_given(&rule_schema, given, "model_id") || schema_was_given(&rule_schema, given, "program");
     if (!db_lock(c, "select id from diagnosis_rules where id = ?", V(change->id)) ||
-        !rule_load(c, change->id, &before) || (names_model && !model_will_do(c, change->model_id)) ||
+        !rule_load(c, change->id, &before) || (names && change->model_id > 0 && !model_will_do(c, change->model_id)) ||
         !db_update(c, &rule_schema, &row, given, "where id = ?", V(change->id)) || !rule_load(c, change->id, &now) ||
-        !rule_will_do(c, &now, now.is_enabled))
+        !rule_will_do(c, &now, now.is_enabled || names))
         return false;
     audit_changed(c, &rule_schema, &before, change, given);
     return true;

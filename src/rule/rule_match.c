@@ -1,5 +1,5 @@
-/* rule_match.c - does a rule mean this image? */
-#include "diagnosis/rule.h"
+/* rule_match.c - does a rule mean this image, and does what it names admit it? */
+#include "rule/rule.h"
 
 #include "base/folding.h"
 #include "base/zone.h"
@@ -12,6 +12,7 @@
 
 #define CANDIDATE \
     "select f.id, f.study_id, f.uploaded_by, f.modality, f.body_part, f.description, s.description, p.birth_date, " \
+    "f.file_type, f.original_filename, " \
     "coalesce(f.study_date, s.study_date) from image_files f left join studies s on s.id = f.study_id " \
     "left join patients p on p.id = f.patient_id where " IN_SIGHT( \
         "f") " and f.status in ('UPLOADED', 'PROCESSED', 'ARCHIVED') and " \
@@ -40,7 +41,9 @@ static void read_candidate(struct call *c, struct cursor *rows, struct candidate
                                .body_part = text_of(c, rows, 4),
                                .description = text_of(c, rows, 5),
                                .study_description = text_of(c, rows, 6),
-                               .age_years = age_of(cursor_text(rows, 7), cursor_text(rows, 8)) };
+                               .age_years = age_of(cursor_text(rows, 7), cursor_text(rows, 10)) };
+    out->is_for_programs =
+        out->study_id > 0 && str_equal(cursor_text(rows, 8), S("DICOM")) && !program_left(cursor_text(rows, 9));
 }
 
 bool candidates_of(struct call *c, int64_t study_id, int64_t image_file_id, struct list *out)
@@ -49,7 +52,7 @@ bool candidates_of(struct call *c, int64_t study_id, int64_t image_file_id, stru
     struct candidate *items = arena_array(&c->arena, struct candidate, CANDIDATES_MAX);
     *out = (struct list){ items, 0 };
     bool of_study = study_id > 0;
-    for (db_rows(c, &rows, of_study ? CANDIDATE "f.study_id = ? order by f.id limit 2000" : CANDIDATE "f.id = ?",
+    for (db_rows(c, &rows, of_study ? CANDIDATE "f.study_id = ? order by f.id limit 4001" : CANDIDATE "f.id = ?",
                  V(of_study ? study_id : image_file_id));
          out->count < CANDIDATES_MAX && cursor_next(&rows);)
         read_candidate(c, &rows, &items[out->count++]);
@@ -118,7 +121,7 @@ static bool is_of_age(const struct rule *rule, int64_t years)
            (rule->age_max == INTEGER_NULL || years <= rule->age_max);
 }
 
-bool rule_matches(struct call *c, const struct rule *rule, struct candidate *candidate, bool *matches)
+static bool rule_matches(struct call *c, const struct rule *rule, struct candidate *candidate, bool *matches)
 {
     *matches = one_of(&rule->modality, candidate->modality) && one_of(&rule->body_part, candidate->body_part) &&
                by_one_of(&rule->uploaded_by, candidate->uploaded_by) && is_of_age(rule, candidate->age_years) &&
@@ -129,6 +132,31 @@ bool rule_matches(struct call *c, const struct rule *rule, struct candidate *can
     if (!read_header(c, candidate))
         return false;
     *matches = one_of(&rule->view, candidate->view) && one_of(&rule->station, candidate->station);
+    return true;
+}
+
+enum found rule_ready(struct call *c, const struct rule *rule, struct ready *out)
+{
+    *out = (struct ready){ .rule = *rule };
+    if (rule->program.len) {
+        out->program = program_named(c->app, rule->program);
+        return out->program ? FOUND : NONE;
+    }
+    if (!model_load(c, rule->model_id, &out->model) || !card_read(c, out->model.card.text, &out->card))
+        return FAILED;
+    return out->model.state == MODEL_ACTIVE || out->model.state == MODEL_SHADOW ? FOUND : NONE;
+}
+
+bool rule_takes(struct call *c, const struct ready *ready, struct candidate *candidate, bool *takes)
+{
+    struct gate_subject subject = { candidate->modality, candidate->body_part, STR_NULL, INTEGER_NULL };
+    struct gate_reason reason;
+    bool matches;
+    if (!rule_matches(c, &ready->rule, candidate, &matches))
+        return false;
+    *takes = matches && (ready->program ? candidate->is_for_programs &&
+                                              program_takes(ready->program, candidate->modality, candidate->body_part)
+                                        : gate_header(c, &ready->card, &subject, &reason));
     return true;
 }
 
@@ -166,21 +194,18 @@ static int by_study(const void *a, const void *b)
 bool rule_try(struct call *c, const struct rule *rule, int64_t days, struct rule_trial *out)
 {
     struct list images;
-    struct model model;
-    struct card card;
+    struct ready ready;
     int64_t headers = 0;
     *out = (struct rule_trial){ 0 };
-    if (!rule_will_do(c, rule, true) || !model_load(c, rule->model_id, &model) ||
-        !card_read(c, model.card.text, &card) || !lately(c, days, &images, &out->is_cut))
+    if (!rule_will_do(c, rule, true) || rule_ready(c, rule, &ready) == FAILED ||
+        !lately(c, days, &images, &out->is_cut))
         return false;
     struct candidate *at = images.items;
     if (images.count)
         qsort(at, (size_t)images.count, sizeof(*at), by_study);
     bool is_asked = false; /* has the study that is looked at been counted? */
     for (ptrdiff_t i = 0; i < images.count; i++) {
-        bool matches;
-        struct gate_reason reason;
-        struct gate_subject subject = { at[i].modality, at[i].body_part, STR_NULL, INTEGER_NULL };
+        bool takes;
         if (is_first_of_study(at, i)) {
             out->studies++;
             is_asked = false;
@@ -190,10 +215,10 @@ bool rule_try(struct call *c, const struct rule *rule, int64_t days, struct rule
             out->is_cut = true;
             break;
         }
-        if (!rule_matches(c, rule, &at[i], &matches))
+        if (!rule_takes(c, &ready, &at[i], &takes))
             return false;
         headers += at[i].header_read;
-        if (!matches || !gate_header(c, &card, &subject, &reason))
+        if (!takes)
             continue;
         out->images_asked++;
         out->studies_asked += !is_asked;

@@ -1,28 +1,32 @@
 /* rule_run.c - the job that applies the rules to what has come. */
-#include "diagnosis/rule.h"
+#include "rule/rule.h"
 
-#include "records/visibility.h"
+#include "base/log.h"
+#include "diagnosis/diagnosis.h"
 #include "site/app.h"
 
 enum { RULES_MAX = 200, AT_ONCE = 50 };
 
 struct order {
     int64_t study_id, image_file_id;
-    bool is_complete; /* it has as many images as a rule expects */
+    bool is_complete;          /* it has as many images as a rule expects */
+    struct instant quiet_from; /* what was waited for; null: the first look */
 };
 static const struct field order_fields[] = {
     FIELD(struct order, study_id, .flags = NULLABLE, .doc = "The study that images came for."),
     FIELD(struct order, image_file_id, .flags = NULLABLE, .doc = "Or the image that came alone."),
     FIELD(struct order, is_complete, .fallback = "false", .doc = "There is no need to wait for more."),
+    FIELD(struct order, quiet_from, .flags = NULLABLE, .doc = "No image had come for so long then, as it was put."),
 };
 static const struct schema order_schema = SCHEMA("DiagnosisRulesOrder", struct order, order_fields);
 
 struct applied {
-    int64_t images, asked;
+    int64_t images, asked, programs;
 };
 static const struct field applied_fields[] = {
     FIELD(struct applied, images, .doc = "Images that were looked at."),
     FIELD(struct applied, asked, .doc = "Questions that were asked, or had been."),
+    FIELD(struct applied, programs, .doc = "Programs that were asked for."),
 };
 static const struct schema applied_schema = SCHEMA("DiagnosisRulesApplied", struct applied, applied_fields);
 
@@ -56,7 +60,8 @@ bool rules_file_stored(struct call *c, int64_t image_file_id, int64_t study_id)
 {
     int64_t rules;
     bool full = false, of_study = study_id > 0;
-    struct order order = { of_study ? study_id : INTEGER_NULL, of_study ? INTEGER_NULL : image_file_id, false };
+    struct order order = { of_study ? study_id : INTEGER_NULL, of_study ? INTEGER_NULL : image_file_id, false,
+                           INSTANT_NULL };
     if (!db_integer(c, &rules, "select count(*) from diagnosis_rules where is_enabled = 1"))
         return false;
     if (!rules || (of_study && !is_full(c, study_id, &full)))
@@ -70,24 +75,26 @@ bool rules_file_stored(struct call *c, int64_t image_file_id, int64_t study_id)
 
 /* ---- applying them ---- */
 
-/* A rule with the model that it names. */
-struct ready {
-    struct rule rule;
-    struct model model;
-    struct card card;
-};
-/* One that is to be asked. */
+/* Of one a model is to be asked. */
 struct wanted {
     int64_t image_file_id;
     const struct ready *by;
 };
 struct applying {
     struct ready *rules;
+    struct integers *given; /* of each rule: what its program is given */
     int rule_count;
     struct list images; /* struct candidate */
     struct wanted *wanted;
     ptrdiff_t wanted_count, done;
 };
+
+/* A rule that asks for a program, and cannot. */
+static void idle(struct call *c, const struct rule *rule, const char *why)
+{
+    log_write(c->app->log, LOG_WARNING, NULL, "rule.idle", "rule %" PRId64 " (program %.*s): %s", rule->id,
+              STR_FMT(rule->program), why);
+}
 
 static bool read_rules(struct call *c, struct applying *a)
 {
@@ -99,29 +106,42 @@ static bool read_rules(struct call *c, struct applying *a)
     if (!cursor_close(&rows))
         return false;
     a->rules = arena_array(&c->arena, struct ready, ids.count + 1);
+    a->given = arena_array(&c->arena, struct integers, ids.count + 1);
     for (ptrdiff_t i = 0; i < ids.count; i++) {
-        struct ready *ready = &a->rules[a->rule_count];
-        enum found found = db_find(c, &rule_schema, &ready->rule, "where r.id = ?", V(ids.items[i]));
-        if (found == FAILED || (found == FOUND && (!model_load(c, ready->rule.model_id, &ready->model) ||
-                                                   !card_read(c, ready->model.card.text, &ready->card))))
+        struct rule rule;
+        enum found found = db_find(c, &rule_schema, &rule, "where r.id = ?", V(ids.items[i]));
+        if (found == FOUND)
+            found = rule_ready(c, &rule, &a->rules[a->rule_count]);
+        if (found == FAILED)
             return false;
-        bool in_use = found == FOUND && (ready->model.state == MODEL_ACTIVE || ready->model.state == MODEL_SHADOW);
-        a->rule_count += in_use;
+        if (found == NONE && rule.program.len)
+            idle(c, &rule, "there is no such program on this server any more");
+        a->rule_count += found == FOUND;
     }
     return true;
 }
 
+static void take(struct call *c, struct applying *a, int rule, const struct candidate *candidate)
+{
+    struct integers *given = &a->given[rule];
+    if (!a->rules[rule].program) {
+        a->wanted[a->wanted_count++] = (struct wanted){ candidate->id, &a->rules[rule] };
+        return;
+    }
+    if (!given->items)
+        given->items = arena_array(&c->arena, int64_t, a->images.count);
+    given->items[given->count++] = candidate->id;
+}
+
 static bool look_at(struct call *c, struct applying *a, struct candidate *candidate)
 {
-    struct gate_subject subject = { candidate->modality, candidate->body_part, STR_NULL, INTEGER_NULL };
     for (int i = 0; i < a->rule_count; i++) {
-        bool matches;
-        struct gate_reason reason;
-        if (!rule_matches(c, &a->rules[i].rule, candidate, &matches))
+        bool takes;
+        if (!rule_takes(c, &a->rules[i], candidate, &takes))
             return false;
-        if (!matches || !gate_header(c, &a->rules[i].card, &subject, &reason))
+        if (!takes)
             continue;
-        a->wanted[a->wanted_count++] = (struct wanted){ candidate->id, &a->rules[i] };
+        take(c, a, i, candidate);
         if (a->rules[i].rule.stops)
             break;
     }
@@ -144,6 +164,55 @@ static bool ask_some(struct call *c, void *context)
     return true;
 }
 
+struct run_wish {
+    struct program_wish wish;
+    int64_t rule_id;
+    bool is_new;
+};
+static bool ask_program(struct call *c, void *context)
+{
+    struct run_wish *r = context;
+    return program_ask_by_rule(c, &r->wish, r->rule_id, &r->is_new);
+}
+
+/* In the name of who made the rule. What is wrong with one rule is no reason to leave out the others. */
+static bool ask_as(struct call *c, const struct rule *rule, struct run_wish *r)
+{
+    struct principal author;
+    enum found found = authority_of_account(c, rule->created_by, &author);
+    db_release(c);
+    if (found == FAILED)
+        return false;
+    if (found == NONE || !principal_may(&author, MAY_RUN_AI)) {
+        idle(c, rule, "who made it may not run programs any more");
+        return true;
+    }
+    c->actor->principal = &author;
+    bool ok = db_transact(c, ask_program, r);
+    c->actor->principal = NULL;
+    if (ok || job_may_pass(c->error.code) || c->error.in_doubt)
+        return ok;
+    r->is_new = false;
+    idle(c, rule, arena_cstring(&c->arena, error_told(&c->error)));
+    error_clear(&c->error);
+    return true;
+}
+
+static bool ask_programs(struct call *c, const struct applying *a, struct applied *out)
+{
+    for (int i = 0; i < a->rule_count; i++) {
+        const struct rule *rule = &a->rules[i].rule;
+        struct run_wish r = {
+            .wish = { .name = rule->program, .image_file_ids = a->given[i], .priority = rule->priority },
+            .rule_id = rule->id,
+        };
+        if (a->given[i].count > 0 && !ask_as(c, rule, &r))
+            return false;
+        out->programs += r.is_new;
+    }
+    return true;
+}
+
 static bool apply(struct call *c, struct job_run *run, const struct order *order)
 {
     struct applied *out = job_result(run);
@@ -161,41 +230,66 @@ static bool apply(struct call *c, struct job_run *run, const struct order *order
             return false;
     out->images = a.images.count;
     out->asked = a.wanted_count;
-    return true;
+    return ask_programs(c, &a, out);
 }
 
 /* ---- has all of it come? ---- */
 
-struct later {
-    struct order order;
-    struct instant at;
+/* Moments that are waited for are whole steps, so that however long images come there are few jobs that wait. */
+enum { STEP_US = 500000 };
+
+static bool quiet_from(struct call *c, int64_t study_id, struct instant *out)
+{
+    int64_t last;
+    if (!db_integer(c, &last,
+                    "select max(coalesce(f.uploaded_at, f.created_at)) from image_files f where f.study_id = ?",
+                    V(study_id)))
+        return false;
+    int64_t us = quiet_end(c, (struct instant){ last }).us;
+    out->us = (us + STEP_US - 1) / STEP_US * STEP_US;
+    return true;
+}
+
+struct looking {
+    int64_t study_id;
+    struct instant applied; /* to what had come when it was quiet from then on; 0: it was not */
 };
 
-/* Its own key is that of the one that is ending. */
-static bool put_later(struct call *c, void *context)
+/* In the transaction that ends the job, for which who stores an image of the study waits: while it ran, asking again
+ * was the same job. The key names the moment that is waited for: this job's own has passed, and of others that wait for
+ * the same one is enough. */
+static bool look_again(struct call *c, void *context)
 {
-    const struct later *later = context;
-    return put(c, &later->order, arena_format(&c->arena, "study:%" PRId64 ":later", later->order.study_id), later->at);
+    const struct looking *l = context;
+    struct order order = { l->study_id, INTEGER_NULL, false, INSTANT_NULL };
+    if (!quiet_from(c, l->study_id, &order.quiet_from))
+        return false;
+    return order.quiet_from.us <= l->applied.us ||
+           put(c, &order, arena_format(&c->arena, "study:%" PRId64 ":%" PRId64, l->study_id, order.quiet_from.us),
+               order.quiet_from);
 }
 
 static bool run(struct call *c, struct job_run *run)
 {
     const struct order *order = job_payload(run);
-    struct later later = { *order, INSTANT_NULL };
-    int64_t last = 0;
+    struct looking looking = { order->study_id, { 0 } };
+    struct instant quiet;
     if (order->study_id <= 0 || order->is_complete)
         return apply(c, run, order);
-    if (!db_integer(c, &last,
-                    "select max(coalesce(f.uploaded_at, f.created_at)) from image_files f where f.study_id = ?",
-                    V(order->study_id)))
+    if (!quiet_from(c, order->study_id, &quiet))
         return false;
-    later.at = quiet_end(c, (struct instant){ last });
-    if (later.at.us > clock_now().us)
-        return job_complete(c, run, put_later, &later);
-    return apply(c, run, order);
+    db_release(c);
+    if (quiet.us <= clock_now().us || quiet.us <= order->quiet_from.us) { /* by the clock of who put it */
+        if (!apply(c, run, order))
+            return false;
+        looking.applied = quiet;
+    }
+    return job_complete(c, run, look_again, &looking);
 }
 
-const struct job_kind rules_kind = { "diagnosis.rules",   &order_schema,
-                                     &applied_schema,     run,
-                                     .attempts = 5,       .time_limit_s = 3600,
-                                     .is_fleeting = true, .doc = "Asks models of what has come, as the rules say." };
+const struct job_kind rules_kind = {
+    "diagnosis.rules",   &order_schema,
+    &applied_schema,     run,
+    .attempts = 5,       .time_limit_s = 3600,
+    .is_fleeting = true, .doc = "Asks models and programs of what has come, as the rules say."
+};

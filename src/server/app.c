@@ -4,7 +4,7 @@
 #include "site/audit.h"
 #include "people/lockout.h"
 #include "server/endpoints.h"
-#include "diagnosis/rule.h"
+#include "rule/rule.h"
 #include "records/filing.h"
 #include "server/health.h"
 #include "server/places.h"

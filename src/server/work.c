@@ -2,8 +2,9 @@
 #include "server/work.h"
 
 #include "celery/relay.h"
-#include "diagnosis/rule.h"
+#include "diagnosis/diagnosis.h"
 #include "imaging/thumbnail_job.h"
+#include "rule/rule.h"
 #include "intake/import_job.h"
 #include "jobs/clean.h"
 #include "jobs/sight.h"
