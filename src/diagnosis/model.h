@@ -76,8 +76,8 @@ bool model_default(struct call *c, const struct gate_subject *subject, struct mo
 bool model_active(struct call *c, struct str name, struct str version, struct model *out);
 /* Versions of the name that are ACTIVE, at most `most`, what was switched on last first. */
 bool model_active_versions(struct call *c, struct str name, int most, struct str *out, int *count);
-/* Opens its bytes: out->fd is the caller's. E_UNREADABLE: they are gone, or not as many as were stored. Whether they are
- * those that were stored is asked before a process loads them (model_pool.h). */
+/* Opens its bytes: out->fd is the caller's. E_UNREADABLE: they are gone, or not as many as were stored. Whether they
+ * are those that were stored is asked before a process loads them (model_pool.h). */
 bool model_open(struct call *c, const struct model *model, struct model_file *out);
 
 /* Compares every model's file with its row, as fsck does: `find` gets a line for each that is gone, or of another size,
