@@ -11,6 +11,10 @@
 #endif
 
 /* Unbounded writes, hidden static state, silent conversion errors, and shells. */
+#ifdef ROENTGEN_PDF /* src/pdf: so do those of GLib and FreeType */
+#include <pango/pangoft2.h>
+#include <pango/pangofc-fontmap.h>
+#endif
 #undef alloca /* glibc makes these macros (the second with clang), and those cannot be poisoned */
 #undef sprintf
 
