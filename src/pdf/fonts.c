@@ -10,6 +10,15 @@
 static pthread_mutex_t fonts_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct pdf_fonts the_fonts; /* under the lock; map: they are there */
 
+#ifdef __SANITIZE_ADDRESS__
+/* fontconfig keeps offsets in the place of pointers, which the search for leaks cannot follow. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libfontconfig\n";
+}
+#endif
+
 static const char fonts_config[] =
     "<?xml version=\"1.0\"?><fontconfig>"
     "<dir>/usr/share/fonts</dir><dir>/usr/local/share/fonts</dir><cachedir>/var/cache/fontconfig</cachedir>"

@@ -25,6 +25,8 @@
  * attributes of structure, and would have needed its content streams parsed
  * and written again; so there is no second pass, and each object is written once, as it is to be.
  *
+ * A signature is an incremental update of these bytes: pdf/signature.h.
+ *
  * Fonts: Noto Sans CJK (Debian: fonts-noto-cjk), for what it lacks any outline font below /usr/share/fonts. All are
  * embedded as subsets. Without Noto Sans CJK pdf_make is E_UNAVAILABLE and says the package's name; so it is without
  * sRGB.icc (Debian: icc-profiles-free). A character that no font has is shown as a box, which says (ActualText) what it
@@ -158,5 +160,10 @@ struct pdf_document {
 /* E_INVALID: the document breaks a rule above, and the words say which; an image cannot be read. E_TOO_LARGE: more
  * pages or bytes than the maximum. E_UNAVAILABLE: fonts or profile are not installed. */
 bool pdf_make(struct call *c, const struct pdf_document *document, struct str *out);
+
+/* The bytes of an embedded file out of a PDF that anybody may have sent: by pdf_make, with or without signatures after
+ * it (pdf/parse.h says what is read). E_NOT_FOUND: it has none of that name. E_INVALID: it is not a PDF that is read
+ * here, or the file is broken. E_TOO_LARGE: it inflates to more than `max_bytes`. */
+bool pdf_attachment(struct call *c, struct str pdf, struct str name, ptrdiff_t max_bytes, struct str *out);
 
 #endif
