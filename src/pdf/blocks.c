@@ -1,5 +1,7 @@
 #include "pdf/composer.h"
 
+enum { PIECE_RUNS_MAX = 256 }; /* of one layout */
+
 static const double heading_sizes[] = { 13, 11.5, 10.5, 10, 10 };
 
 static bool put_text(struct pdf_composer *p, const char *type, struct pdf_element *parent, struct str text,
@@ -42,15 +44,72 @@ static bool put_heading(struct pdf_composer *p, struct pdf_element *parent, cons
     return done;
 }
 
+/* How much of a text that is too long for one layout goes into it: up to a line's end, else a space, else a
+ * letter's. */
+static ptrdiff_t piece_length(struct str text, ptrdiff_t room)
+{
+    struct str piece = str_at_most(text, room);
+    if (piece.len == text.len)
+        return text.len;
+    for (const char *ends = "\n "; *ends; ends++)
+        for (ptrdiff_t i = piece.len; i > 0; i--)
+            if (piece.at[i - 1] == *ends)
+                return i;
+    return piece.len;
+}
+
+/* Takes runs of at most so many bytes off *rest, the last of them in part. */
+static int take_piece(struct pdf_run *rest, int count, struct pdf_run *piece, int *taken)
+{
+    ptrdiff_t room = PDF_PART_BYTES_MAX;
+    int made = 0;
+    *taken = 0;
+    while (*taken < count && made < PIECE_RUNS_MAX && room > 0) {
+        struct pdf_run *run = &rest[*taken];
+        ptrdiff_t len = piece_length(run->text, room);
+        if (len == 0 && run->text.len > 0 && made > 0)
+            return made; /* no room for its first letter */
+        if (len == 0 && run->text.len > 0)
+            len = room; /* not of letters at all */
+        piece[made] = *run;
+        piece[made++].text = str_slice(run->text, 0, len);
+        run->text = str_slice(run->text, len, run->text.len);
+        room -= len;
+        if (run->text.len > 0)
+            return made;
+        ++*taken;
+    }
+    return made;
+}
+
+/* The line feed that a piece ends with: the next piece begins a line anyway. */
+static void drop_line_end(struct pdf_run *last, bool more)
+{
+    if (more && str_ends(last->text, S("\n")))
+        last->text.len--;
+}
+
 static bool put_paragraph(struct pdf_composer *p, struct pdf_element *parent, const struct pdf_block *block)
 {
     struct pdf_style style = { 10.5, false, 0, PANGO_ALIGN_LEFT };
-    PangoLayout *layout = block->runs ? pdf_words_of_runs(p, block->runs, block->count, style, p->width)
-                                      : pdf_words(p, block->text, style, p->width);
-    bool done = pdf_flow(p, pdf_add(p, "P", parent), layout, p->left);
-    g_object_unref(layout);
+    struct pdf_run one = { .text = block->text }, piece[PIECE_RUNS_MAX];
+    int count = block->runs ? block->count : 1, taken;
+    struct pdf_run *rest = arena_copy_array(&p->c->arena, block->runs ? block->runs : &one, count, sizeof one);
+    struct pdf_element *element = pdf_add(p, "P", parent);
+    do {
+        int made = take_piece(rest, count, piece, &taken);
+        rest += taken;
+        count -= taken;
+        if (made > 0)
+            drop_line_end(&piece[made - 1], count > 0);
+        PangoLayout *layout = pdf_words_of_runs(p, piece, made, style, p->width);
+        bool done = pdf_flow(p, element, layout, p->left);
+        g_object_unref(layout);
+        if (!done)
+            return false;
+    } while (count > 0);
     p->y += 4;
-    return done;
+    return true;
 }
 
 static bool put_list(struct pdf_composer *p, struct pdf_element *parent, const struct pdf_block *block)

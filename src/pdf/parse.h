@@ -11,7 +11,8 @@
  * be read in two ways is nothing to be believed. Each object is the one that the tables name; nothing is searched for.
  *
  * A value is a piece of the file: "<< /A 1 >>", "12 0 R", "(text)". Nothing outside of the file's bytes is touched,
- * values lie at most PDF_DEPTH_MAX deep, and tables hold at most PDF_OBJECTS_MAX objects in PDF_REVISIONS_MAX revisions.
+ * values lie at most PDF_DEPTH_MAX deep, and tables hold at most PDF_OBJECTS_MAX objects in PDF_REVISIONS_MAX
+ * revisions.
  */
 #ifndef ROENTGEN_PDF_PARSE_H
 #define ROENTGEN_PDF_PARSE_H

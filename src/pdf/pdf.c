@@ -19,13 +19,24 @@ static bool add_text(struct count *count, struct str text)
            fail(count->c, E_TOO_LARGE, "the document has more than %d bytes of text", PDF_TEXT_BYTES_MAX);
 }
 
+/* Pango's time for a text grows with the square of its lines, and others wait for the fonts: paragraphs are laid out in
+ * pieces, all else is short. */
+static bool add_part(struct count *count, struct str text, ptrdiff_t most)
+{
+    if (text.len > most)
+        return fail(count->c, E_TOO_LARGE, "a text of the document that is no paragraph has %td bytes; it may have %td",
+                    text.len, most);
+    return add_text(count, text);
+}
+
 static bool check_facts(struct count *count, const struct pdf_fact *facts, int facts_count, int columns)
 {
     if (columns < 0 || columns > PDF_COLUMNS_MAX)
         return fail(count->c, E_INVALID, "a grid of facts has %d columns; it may have 1 to %d", columns,
                     PDF_COLUMNS_MAX);
     for (int i = 0; i < facts_count; i++)
-        if (!add_text(count, facts[i].label) || !add_text(count, facts[i].value))
+        if (!add_part(count, facts[i].label, PDF_LABEL_BYTES_MAX) ||
+            !add_part(count, facts[i].value, PDF_PART_BYTES_MAX))
             return false;
     return true;
 }
@@ -41,7 +52,7 @@ static bool check_table(struct count *count, const struct pdf_block *block)
         if (!(block->widths[i] > 0) || !isfinite(block->widths[i]))
             return fail(count->c, E_INVALID, "a column of a table has no width");
     for (int i = 0; i < block->count; i++)
-        if (!add_text(count, block->cells[i]))
+        if (!add_part(count, block->cells[i], PDF_PART_BYTES_MAX))
             return false;
     return true;
 }
@@ -61,7 +72,8 @@ static bool check_blocks(struct count *count, const struct pdf_block *blocks, in
 
 static bool check_block(struct count *count, const struct pdf_block *block, bool in_box)
 {
-    if (!add_text(count, block->text) || !add_text(count, block->alt))
+    ptrdiff_t most = block->kind == PDF_PARAGRAPH ? PDF_TEXT_BYTES_MAX : PDF_PART_BYTES_MAX;
+    if (!add_part(count, block->text, most) || !add_part(count, block->alt, PDF_PART_BYTES_MAX))
         return false;
     if (block->count < 0)
         return fail(count->c, E_INVALID, "a block has less than no parts");
@@ -81,7 +93,7 @@ static bool check_block(struct count *count, const struct pdf_block *block, bool
         return check_table(count, block);
     case PDF_LIST:
         for (int i = 0; i < block->count; i++)
-            if (!add_text(count, block->items[i]))
+            if (!add_part(count, block->items[i], PDF_PART_BYTES_MAX))
                 return false;
         return true;
     case PDF_FIGURE:
@@ -132,7 +144,7 @@ static bool check(struct call *c, const struct pdf_document *document)
         if (texts[i].len > 4096)
             return fail(c, E_INVALID, "a line of the document's edge, or its title, has more than 4096 bytes");
     for (int i = 0; i < document->head_count; i++)
-        if (!add_text(&count, document->head[i]))
+        if (!add_part(&count, document->head[i], PDF_LABEL_BYTES_MAX))
             return false;
     return check_facts(&count, document->facts, document->fact_count, document->fact_columns) &&
            check_blocks(&count, document->blocks, document->block_count, false) && check_attachments(&count, document);

@@ -51,7 +51,9 @@
 
 enum {
     PDF_PAGES_MAX = 200,
-    PDF_BLOCKS_MAX = 2000,            /* those inside of boxes too */
+    PDF_BLOCKS_MAX = 2000,     /* those inside of boxes too */
+    PDF_PART_BYTES_MAX = 8192, /* a text that is no paragraph: a cell, an item, a heading */
+    PDF_LABEL_BYTES_MAX = 1024,
     PDF_TEXT_BYTES_MAX = 2 << 20,     /* all texts together */
     PDF_COLUMNS_MAX = 12,             /* of a table or a grid of facts */
     PDF_IMAGE_SIDE_MAX = 8192,        /* pixels */

@@ -202,15 +202,16 @@ static void test_odd_text_is_shown(void **state)
 static void test_long_text_goes_on(void **state)
 {
     (void)state;
-    struct str cells[2] = { S("Long"), repeated("漢字が続く", 60000) };
+    struct str cells[] = { S("Long"), repeated("m\n", 8000), repeated("漢字が続く", 8190) };
     const struct pdf_block blocks[] = {
         { .kind = PDF_PARAGRAPH, .text = repeated("abcdefghij", 100000) },
-        { .kind = PDF_TABLE, .cells = cells, .count = 2, .columns = 1 },
+        { .kind = PDF_PARAGRAPH, .text = repeated("漢字が続く", 60000) },
+        { .kind = PDF_TABLE, .cells = cells, .count = 3, .columns = 1 },
         { .kind = PDF_BOX,
           .blocks = (struct pdf_block[]){ { .kind = PDF_PARAGRAPH, .text = repeated("ab ", 9000) } },
           .count = 1 },
     };
-    struct pdf_document document = plain(blocks, 3);
+    struct pdf_document document = plain(blocks, 4);
     made(&document);
     struct str text = RUN("pdftotext", "-raw", path_of("made.pdf"), "-");
     ptrdiff_t letters = 0;
@@ -257,6 +258,9 @@ static void test_refusals(void **state)
     assert_block_refused((struct pdf_block){ .kind = PDF_PARAGRAPH, .text = repeated("a", PDF_TEXT_BYTES_MAX + 1) },
                          E_TOO_LARGE);
     assert_block_refused((struct pdf_block){ .kind = PDF_PARAGRAPH, .text = repeated("a\n", 100000) }, E_TOO_LARGE);
+    struct str cell = repeated("a", PDF_PART_BYTES_MAX + 1);
+    assert_block_refused((struct pdf_block){ .kind = PDF_TABLE, .cells = &cell, .columns = 1, .count = 1 },
+                         E_TOO_LARGE);
 }
 
 int main(void)
