@@ -49,6 +49,7 @@ int cmd_import(struct call *c);
 int cmd_purge(struct call *c);
 int cmd_fsck(struct call *c);
 int cmd_dicom(struct call *c);
+int cmd_report(struct call *c);
 int cmd_openapi(struct call *c);
 int cmd_config(struct call *c);
 int cmd_version(struct call *c);
@@ -60,7 +61,7 @@ int cmd_model(struct call *c);
 int cmd_backup(struct call *c);
 int cmd_restore(struct call *c);
 extern const struct schema migrate_options, create_superuser_options, user_options, import_options, purge_options,
-    config_options, fsck_command_options, dicom_options, jobs_options, job_options, worker_options, backup_options,
-    restore_options;
+    config_options, fsck_command_options, dicom_options, report_options, jobs_options, job_options, worker_options,
+    backup_options, restore_options;
 
 #endif

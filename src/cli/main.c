@@ -31,6 +31,7 @@ const struct command commands[] = {
       "list, show, watch, cancel or retry work in the background; list what was rejected", true },
     { "worker", cmd_worker, &worker_options, NULL, "Do jobs until told to stop, beside a server or on another host",
       true, STORES_WRITTEN },
+    { "report", cmd_report, &report_options, "action,file", "Check a signed report", false },
     { "dicom", cmd_dicom, &dicom_options, "action,files", "Print what is in DICOM files: dump or json", false },
     { "openapi", cmd_openapi, NULL, NULL, "Print the OpenAPI document", false },
     { "config", cmd_config, &config_options, NULL, "Print the settings in force, secrets masked", false },

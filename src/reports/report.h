@@ -107,6 +107,7 @@ struct report_deed {
     unsigned action; /* enum report_action */
     int64_t base;    /* the version that was looked at; INTEGER_NULL: not said */
     struct str reason;
+    unsigned meaning;              /* of REPORT_SIGN: report_sign.h */
     struct content_change content; /* of REPORT_AMEND, REPORT_ADDEND: the first words of the new version */
 };
 /* A transition of report_states.h. E_CONFLICT names the state and what may be done in it; E_FORBIDDEN; E_INVALID names

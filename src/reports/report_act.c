@@ -121,6 +121,23 @@ static bool fall_back(struct call *c, struct report *report)
                       V(report->version), V(report->id));
 }
 
+/* From here on it never changes. */
+static bool sign(struct call *c, const struct report_deed *deed, const struct report *report, enum report_status *to)
+{
+    struct instant now = clock_now();
+    *to = report->kind == REPORT_AMENDMENT  ? REPORT_AMENDED
+          : report->kind == REPORT_ADDENDUM ? REPORT_APPENDED
+                                            : REPORT_FINAL;
+    struct str status = choice_text(report_statuses, *to);
+    return report_put_signature(c, report, deed->meaning, now) &&
+           db_execute(c, "update report_versions set status = ? where report_id = ? and version = ?", V(status),
+                      V(report->id), V(report->version)) &&
+           db_execute(c,
+                      "update reports set signed_version = version, signed_status = ?, signer_id = ?, signed_at = ? "
+                      "where id = ?",
+                      V(status), V(call_user(c)), V(now), V(report->id));
+}
+
 bool report_act(struct call *c, const struct report_deed *deed, struct report *out)
 {
     if (!report_hold(c, deed->id, out))
@@ -134,6 +151,8 @@ bool report_act(struct call *c, const struct report_deed *deed, struct report *o
     if (!check(c, deed, out, t) || !note(c, out, t))
         return false;
     if (t->rules & NEW_VERSION && !begin_version(c, deed, out))
+        return false;
+    if (t->rules & SIGNS && !sign(c, deed, out, &to))
         return false;
     if (deed->action == REPORT_CANCEL && out->signed_version > 0) {
         if (!fall_back(c, out))

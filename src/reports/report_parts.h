@@ -15,6 +15,13 @@ bool report_put_step(struct call *c, const struct report *report, unsigned actio
 bool report_put_version(struct call *c, struct report *report, const struct report_content *content, struct str reason);
 /* Is the caller its author, and still one who writes reports? */
 bool report_is_author(const struct call *c, const struct report *report);
+/* The current version, signed by the caller with their key, as of `at`; meaning 0: as author of their own
+ * (report_sign.h). The report's row is the caller's to change. */
+bool report_put_signature(struct call *c, const struct report *report, unsigned meaning, struct instant at);
+/* The envelope of a version that the caller sees (0: the last signed), and when it was made by our clock.
+ * E_CONFLICT. */
+bool report_signature_load(struct call *c, int64_t id, int64_t version, struct report *report, struct str *envelope,
+                           struct instant *at, int64_t *signed_version);
 /* Was `base` the current version? INTEGER_NULL will do for who made that. E_PRECONDITION_FAILED names both. */
 bool report_is_current(struct call *c, const struct report *report, int64_t base);
 

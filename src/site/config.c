@@ -117,6 +117,8 @@ const struct setting config_rows[] = {
     ROW(diagnosis_quiet_s, DURATION, "DIAGNOSIS_QUIET", "10s", .min = 0, .max = 86400, .group = "Models",
         .doc = "A study is complete when no image has come for so long: then rules (POST /diagnosis/rules) ask models "
                "of it. A rule that says how many images it expects need not wait."),
+    ROW(hospital_name, TEXT, "HOSPITAL_NAME", "", .max = 200, .group = "Reports",
+        .doc = "As reports and the certificates of those who sign them name the house."),
     ROW(report_second_reader, BOOLEAN, "REPORT_SECOND_READER", "on", .group = "Reports",
         .doc = "A report is approved by somebody else than its author before it is signed. Off: who may sign may sign "
                "their own draft."),

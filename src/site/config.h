@@ -48,6 +48,7 @@ struct config {
     int64_t decoders, decoder_memory_bytes, decoder_timeout_s, max_frame_bytes, result_memory_bytes, result_disk_bytes;
     struct str onnxruntime_lib, inference_hosts;
     int64_t model_processes, model_threads, model_memory_bytes, model_timeout_s, diagnosis_quiet_s;
+    struct str hospital_name;
     bool report_second_reader;
     bool allow_other;
     unsigned same_instance;

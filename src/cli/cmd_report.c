@@ -1,0 +1,113 @@
+/* cmd_report.c - report verify FILE: is this report what was signed? Without a server, a database or settings. */
+#include "cli/command.h"
+#include "cli/plain.h"
+
+#include "base/file.h"
+#include "base/names.h"
+#include "signing/envelope.h"
+
+#include <stdlib.h>
+
+static const char *const actions[] = { "verify", NULL };
+enum { ACTION_NONE, ACTION_VERIFY };
+NAMES_REACH(actions, ACTION_VERIFY);
+
+struct report_command {
+    unsigned action;
+    struct str file, authority, revocations;
+};
+static const struct field report_fields[] = {
+    FIELD(struct report_command, action, .choices = actions, .flags = REQUIRED,
+          .doc = "verify: says whether the file is what was signed, and by whom."),
+    FIELD(struct report_command, file, .flags = REQUIRED | KEEP_SPACES, .min = 1, .max = 4096,
+          .doc = "As GET /reports/{id}/envelope gives it out."),
+    FIELD(struct report_command, authority, .flags = REQUIRED | KEEP_SPACES, .min = 1, .max = 4096,
+          .doc = "The certificate of the house that vouches for its signers (GET /reports/authority), from a source "
+                 "that one trusts: never from whoever sent the file."),
+    FIELD(struct report_command, revocations, .flags = KEEP_SPACES, .max = 4096,
+          .doc = "A newer list of revoked keys than the file's (GET /reports/authority/revocations)."),
+};
+const struct schema report_options = SCHEMA("Report", struct report_command, report_fields);
+
+static bool read_whole(struct call *c, struct str path, ptrdiff_t most, struct str *out)
+{
+    FILE *file = fopen(arena_cstring(&c->arena, path), "rbe");
+    if (!file)
+        return fail(c, E_NOT_FOUND, "%.*s cannot be opened", STR_FMT(path));
+    struct text text;
+    text_init(&text, most);
+    char *room;
+    size_t got;
+    while ((room = text_room(&text, 65536)) && (got = fread(room, 1, 65536, file)) > 0)
+        text_grown(&text, (ptrdiff_t)got);
+    bool failed = ferror(file) != 0, whole = room != NULL;
+    (void)fclose(file);
+    *out = arena_copy(&c->arena, text_str(&text));
+    text_release(&text);
+    return failed ? fail(c, E_UNREADABLE, "%.*s cannot be read", STR_FMT(path))
+                  : whole || fail(c, E_TOO_LARGE, "%.*s is no such file: it is too large", STR_FMT(path));
+}
+
+static bool read_trust(struct call *c, const struct report_command *in, struct trust *trust)
+{
+    struct chain *chain = arena_new(&c->arena, struct chain);
+    struct str *list = arena_new(&c->arena, struct str), pem;
+    *trust = (struct trust){ .known_time = INSTANT_NULL, .now = clock_now() };
+    if (!read_whole(c, in->authority, 1 << 20, &pem) || !certificate_chain_read(c, pem, chain))
+        return false;
+    trust->anchors = chain->der;
+    trust->anchor_count = chain->count;
+    if (!in->revocations.len)
+        return true;
+    trust->lists = list;
+    trust->list_count = 1;
+    return read_whole(c, in->revocations, 4 << 20, list);
+}
+
+static void put_line(const char *label, struct str text)
+{
+    if (!text.len)
+        return;
+    printf("%-12s ", label);
+    put_plain(stdout, text);
+    putchar('\n');
+}
+
+static void put_signature(const struct envelope_signature *signature)
+{
+    static const char *const sources[] = { [TIME_STAMP] = "by a trusted time stamp",
+                                           [TIME_KNOWN] = "known",
+                                           [TIME_CLAIMED] = "as the signing server said",
+                                           [TIME_NOW] = "not said: judged as of now" };
+    const struct cms_signer *signer = &signature->signer;
+    char when[INSTANT_TEXT_MAX];
+    put_line("signer", signer->certificate.subject);
+    put_line("meaning", signer->meaning);
+    printf("%-12s %.*s, %s\n", "signed", (int)instant_write(signer->time, when), when, sources[signer->time_source]);
+    put_line("certificate", signer->certificate.serial);
+    printf("%-12s %s\n", "verdict", verdict_name(signer->verdict));
+    put_line("", signer->words);
+}
+
+static bool verify(struct call *c, const struct report_command *in, bool *valid)
+{
+    struct envelope_result result;
+    struct trust trust;
+    struct str text;
+    if (!read_trust(c, in, &trust) || !read_whole(c, in->file, 16 << 20, &text) ||
+        !envelope_check(c, text, &trust, &result))
+        return false;
+    for (int i = 0; i < result.count; i++)
+        put_signature(&result.signatures[i]);
+    *valid = result.verdict == VERDICT_VALID;
+    printf("%s\n", verdict_name(result.verdict));
+    return true;
+}
+
+int cmd_report(struct call *c)
+{
+    bool valid = false;
+    if (!verify(c, c->in, &valid))
+        return command_failed(c);
+    return valid ? EXIT_SUCCESS : EXIT_FAILURE;
+}

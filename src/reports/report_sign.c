@@ -1,0 +1,174 @@
+/* report_sign.c - what is signed is put together, signed, and kept with the report that it makes final. */
+#include "reports/report_sign.h"
+
+#include "reports/report_parts.h"
+#include "reports/report_subject.h"
+#include "reports/signing_key.h"
+#include "schema/json.h"
+#include "signing/canonical.h"
+#include "base/names.h"
+
+const char *const signature_meanings[] = { "AUTHOR", "REVIEWER", "APPROVER", NULL };
+NAMES_REACH(signature_meanings, MEANS_APPROVER);
+
+struct signature_row {
+    int64_t id, report_id, version, user_id, key_id;
+    unsigned meaning;
+    struct str signer_name;
+    struct instant signed_at;
+    struct str envelope;
+};
+static const struct field signature_fields[] = {
+    FIELD(struct signature_row, id, .doc = "Identifies the signature."),
+    FIELD(struct signature_row, report_id, .doc = "The report."),
+    FIELD(struct signature_row, version, .doc = "The version that is signed."),
+    FIELD(struct signature_row, user_id, .doc = "Who signed."),
+    FIELD(struct signature_row, key_id, .doc = "With which key."),
+    FIELD(struct signature_row, meaning, .choices = signature_meanings, .doc = "As what."),
+    FIELD(struct signature_row, signer_name, .doc = "What they were called."),
+    FIELD(struct signature_row, signed_at, .doc = "When, by the server's clock."),
+    FIELD(struct signature_row, envelope, .max = CANONICAL_BYTES_MAX, .doc = "What was signed, and the signature."),
+};
+static const struct schema signature_schema =
+    SCHEMA("ReportSignatureRow", struct signature_row, signature_fields, .table = "report_signatures", .alias = "g",
+           .doc = "A signature of a version of a report.");
+
+/* ---- signing ---- */
+
+struct signing_work {
+    const struct report *report;
+    struct report_version version;
+    struct str name, username;
+    unsigned meaning;
+    struct instant at;
+    struct signing_key key;
+};
+
+static bool load_signer(struct call *c, struct signing_work *w)
+{
+    struct cursor rows;
+    db_rows(c, &rows, "select full_name, username from users where id = ?", V(call_user(c)));
+    if (cursor_next(&rows)) {
+        w->name = arena_copy(&c->arena, cursor_text(&rows, 0));
+        w->username = arena_copy(&c->arena, cursor_text(&rows, 1));
+    }
+    return cursor_close(&rows) && (w->name.len || fail(c, E_FORBIDDEN, "only an account signs"));
+}
+
+static json_t *signature_part(const struct signing_work *w)
+{
+    char when[INSTANT_TEXT_MAX];
+    struct str meaning = choice_text(signature_meanings, w->meaning);
+    json_t *out = json_object();
+    json_object_set_new(out, "signer", json_stringn(w->name.at, (size_t)w->name.len));
+    json_object_set_new(out, "username", json_stringn(w->username.at, (size_t)w->username.len));
+    json_object_set_new(out, "meaning", json_stringn(meaning.at, (size_t)meaning.len));
+    json_object_set_new(out, "signed_at", json_stringn(when, (size_t)instant_write(w->at, when)));
+    return out;
+}
+
+/* As they were called then. */
+static json_t *people_part(const struct report *report)
+{
+    json_t *out = json_object();
+    json_object_set_new(out, "author", json_stringn(report->author_name.at, (size_t)report->author_name.len));
+    if (report->reviewer_name.len)
+        json_object_set_new(out, "reviewer", json_stringn(report->reviewer_name.at, (size_t)report->reviewer_name.len));
+    return out;
+}
+
+static bool set_part(json_t *whole, const char *name, json_t *part)
+{
+    return part && !json_object_set_new(whole, name, part);
+}
+
+static bool put_together(struct call *c, const struct signing_work *w, struct str *canonical)
+{
+    json_t *whole = json_object();
+    json_object_set_new(whole, "format", json_string("roentgen-report-1"));
+    bool ok = set_part(whole, "report", report_subject_content(c, w->report, &w->version)) &&
+              set_part(whole, "patient", report_subject_patient(c, w->report->patient_id)) &&
+              set_part(whole, "study", report_subject_study(c, w->report)) &&
+              set_part(whole, "images", report_subject_images(c, w->report->study_id)) &&
+              set_part(whole, "people", people_part(w->report)) && set_part(whole, "signature", signature_part(w)) &&
+              canonical_json(c, whole, canonical);
+    json_decref(whole);
+    return ok;
+}
+
+/* Signs, and makes the file that can be checked alone. */
+static bool seal(struct call *c, struct signing_work *w, struct str canonical, struct str *envelope)
+{
+    unsigned char digest[SHA256_BYTES];
+    struct cms_options options = { .meaning = choice_text(signature_meanings, w->meaning), .signing_time = w->at };
+    struct envelope_entry entry;
+    struct trust trust;
+    struct str cms;
+    crypto_sha256(canonical, digest);
+    return signing_key_hold(c, call_user(c), w->name, &w->key) && signer_check(c, &w->key.signer, w->at) &&
+           cms_sign(c, &w->key.signer, digest, &options, &cms) && signing_trust(c, &trust) &&
+           envelope_entry(c, cms, canonical, &trust, &entry) &&
+           envelope_write(c, canonical, &entry, 1, trust.lists, trust.list_count, envelope);
+}
+
+static bool keep(struct call *c, const struct signing_work *w, struct str envelope)
+{
+    struct signature_row row;
+    schema_clear(&signature_schema, &row);
+    row.report_id = w->report->id;
+    row.version = w->version.version;
+    row.user_id = call_user(c);
+    row.key_id = w->key.id;
+    row.meaning = w->meaning;
+    row.signer_name = w->name;
+    row.signed_at = w->at;
+    row.envelope = envelope;
+    return db_insert(c, &signature_schema, &row, NULL);
+}
+
+bool report_put_signature(struct call *c, const struct report *report, unsigned meaning, struct instant at)
+{
+    struct signing_work w = { .report = report, .at = at };
+    struct str canonical, envelope;
+    w.meaning = meaning ? meaning : report_is_author(c, report) ? MEANS_AUTHOR : MEANS_APPROVER;
+    bool ok = load_signer(c, &w) && report_version_load(c, report->id, report->version, &w.version) &&
+              put_together(c, &w, &canonical) && seal(c, &w, canonical, &envelope) && keep(c, &w, envelope);
+    signer_forget(&w.key.signer);
+    return ok;
+}
+
+bool report_sign(struct call *c, const struct report_signing *signing, struct report *out)
+{
+    struct report_deed deed = {
+        .id = signing->id, .action = REPORT_SIGN, .base = signing->base, .meaning = signing->meaning
+    };
+    return report_act(c, &deed, out);
+}
+
+/* ---- reading what was signed ---- */
+
+bool report_signature_load(struct call *c, int64_t id, int64_t version, struct report *report, struct str *envelope,
+                           struct instant *at, int64_t *signed_version)
+{
+    struct signature_row row;
+    if (!report_load(c, id, report))
+        return false;
+    *signed_version = version > 0 ? version : report->signed_version;
+    enum found found =
+        *signed_version == INTEGER_NULL
+            ? NONE
+            : db_find(c, &signature_schema, &row, "where g.report_id = ? and g.version = ?", V(id), V(*signed_version));
+    if (found != FOUND)
+        return fail(c, E_CONFLICT, "this version of the report is not signed");
+    *envelope = row.envelope;
+    *at = row.signed_at;
+    return true;
+}
+
+bool report_envelope(struct call *c, int64_t id, int64_t version, struct str *out)
+{
+    struct report report;
+    struct instant at;
+    int64_t signed_version;
+    return report_signature_load(c, id, version, &report, out, &at, &signed_version);
+}

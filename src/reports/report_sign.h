@@ -1,0 +1,60 @@
+/* report_sign.h - a report is signed, and the signature is checked: tomorrow, and in ten years, here or elsewhere.
+ *
+ *     POST sign ---> what is signed, as JSON (RFC 8785):              report_subject
+ *                      "report"   the version's content, whole
+ *                      "patient", "study"   who and what it is about, as the records said then
+ *                      "images"   SHA-256 of each image file of the study
+ *                      "signature"  who signs, what it means, when
+ *                    signed with the account's key (CAdES), in the transaction that makes the report FINAL
+ *
+ *     GET verify     the signature holds; the record still says what was signed; the images are those
+ *     GET envelope   a file that says all of it and can be checked with nothing else at hand:
+ *                    roentgen report verify FILE --authority CERTIFICATE     (signing/envelope.h)
+ *
+ * Whoever signs has shown again who they are (the endpoint's `first`), and so is one transaction: what was looked at
+ * under the row's lock is what is signed, and a crash leaves a signed version or none. The time is this server's, and
+ * said to be (signing/timestamp.h would make it an authority's).
+ */
+#ifndef ROENTGEN_REPORTS_REPORT_SIGN_H
+#define ROENTGEN_REPORTS_REPORT_SIGN_H
+
+#include "reports/report.h"
+#include "signing/envelope.h"
+
+enum signature_meaning { MEANS_AUTHOR = 1, MEANS_REVIEWER, MEANS_APPROVER };
+extern const char *const signature_meanings[];
+
+enum { REPORT_IMAGES_MAX = 20000 };
+
+struct report_signing {
+    int64_t id;
+    int64_t base;     /* the version that was looked at; INTEGER_NULL: not said */
+    unsigned meaning; /* 0: AUTHOR of one's own report, else APPROVER */
+};
+/* Inside a transaction. As report_act of REPORT_SIGN; E_TOO_LARGE: more than REPORT_IMAGES_MAX images. */
+bool report_sign(struct call *c, const struct report_signing *signing, struct report *out);
+
+struct report_signature {
+    struct str signer, meaning;
+    struct instant signed_at;
+    struct str algorithm, time_source;
+    struct str certificate_subject, certificate_serial;
+    struct instant certificate_until;
+    struct str verdict, words;
+};
+struct report_verification {
+    int64_t report_id, version;
+    bool valid;
+    struct str verdict, words;
+    struct list signatures; /* struct report_signature */
+    bool record_matches;
+    int64_t images_signed, images_changed, images_missing;
+};
+extern const struct schema report_verification_schema;
+
+/* Of a version that the caller sees; 0: the last that was signed. E_CONFLICT: it is not signed. */
+bool report_verify(struct call *c, int64_t id, int64_t version, struct report_verification *out);
+/* The file. */
+bool report_envelope(struct call *c, int64_t id, int64_t version, struct str *out);
+
+#endif

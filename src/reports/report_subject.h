@@ -1,0 +1,28 @@
+/* report_subject.h - what a signature is of: a report with all it rests on, as one JSON value.
+ *
+ * {"format": "roentgen-report-1",
+ *  "report":    {"report_uuid", "version", "kind", "replaces", "title", "language", "template_id", "template_version",
+ *                "sections", "fields", "key_images", "sources", "addenda", "author"},
+ *  "patient":   {"patient_id", "issuer_of_patient_id", "name", "gender", "birth_date"},
+ *  "study":     {"study_uid", "accession_number", "study_date", "modality", "body_part", "description"},
+ *  "images":    [{"file_uuid", "sop_instance_uid", "sha256"}]        by file_uuid
+ *  "people":    {"author", "reviewer"}                                names, as they were then
+ *  "signature": {"signer", "username", "meaning", "signed_at"}}
+ *
+ * Members that are null are left out. Trees are the caller's (json_decref); NULL: failed.
+ */
+#ifndef ROENTGEN_REPORTS_REPORT_SUBJECT_H
+#define ROENTGEN_REPORTS_REPORT_SUBJECT_H
+
+#include "reports/report.h"
+
+#include <jansson.h>
+
+/* "report", of a version as it is stored now: made at signing, and compared with what was signed at checking. */
+json_t *report_subject_content(struct call *c, const struct report *report, const struct report_version *version);
+/* "patient" and "study", "images". Inside the transaction that signs. */
+json_t *report_subject_patient(struct call *c, int64_t patient_id);
+json_t *report_subject_study(struct call *c, const struct report *report);
+json_t *report_subject_images(struct call *c, int64_t study_id);
+
+#endif

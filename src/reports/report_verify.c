@@ -1,0 +1,143 @@
+/* report_verify.c - does a signature hold, and does the record still say what was signed? */
+#include "reports/report_parts.h"
+#include "reports/report_sign.h"
+#include "reports/report_subject.h"
+#include "reports/signing_key.h"
+#include "signing/canonical.h"
+
+static const struct field signature_fields[] = {
+    FIELD(struct report_signature, signer, .doc = "Who signed, by the certificate.", .example = "李四"),
+    FIELD(struct report_signature, meaning, .flags = NULLABLE, .doc = "As what: AUTHOR, REVIEWER, APPROVER."),
+    FIELD(struct report_signature, signed_at, .doc = "When."),
+    FIELD(struct report_signature, algorithm, .doc = "How.", .example = "ECDSA P-256, SHA-256 (CAdES)"),
+    FIELD(struct report_signature, time_source, .doc = "Whose clock that was: SERVER, TIME_STAMP, CLAIMED."),
+    FIELD(struct report_signature, certificate_subject, .doc = "The certificate's owner, as RFC 4514 writes names."),
+    FIELD(struct report_signature, certificate_serial, .doc = "The certificate's number, in hexadecimal."),
+    FIELD(struct report_signature, certificate_until, .doc = "How long the certificate is good."),
+    FIELD(struct report_signature, verdict, .doc = "valid, changed, revoked or unknown signer."),
+    FIELD(struct report_signature, words, .flags = NULLABLE, .doc = "Why."),
+};
+static const struct schema signature_schema =
+    SCHEMA("ReportSignature", struct report_signature, signature_fields, .doc = "A signature of a report.");
+
+static const struct field verification_fields[] = {
+    FIELD(struct report_verification, report_id, .doc = "The report."),
+    FIELD(struct report_verification, version, .doc = "The version that was looked at."),
+    FIELD(struct report_verification, valid,
+          .doc = "The signature holds, the record says what was signed, and no image is another."),
+    FIELD(struct report_verification, verdict, .doc = "Of the signature: valid, changed, revoked or unknown signer."),
+    FIELD(struct report_verification, words, .flags = NULLABLE, .doc = "Why it is not valid."),
+    FIELD(struct report_verification, signatures, .of = &signature_schema, .doc = "Who signed, and when."),
+    FIELD(struct report_verification, record_matches, .doc = "Does the record say what was signed?"),
+    FIELD(struct report_verification, images_signed, .doc = "How many image files were signed along."),
+    FIELD(struct report_verification, images_changed, .doc = "How many of them have other bytes now."),
+    FIELD(struct report_verification, images_missing,
+          .doc = "How many of them are here no more: deleted, for instance."),
+};
+const struct schema report_verification_schema =
+    SCHEMA("ReportVerification", struct report_verification, verification_fields,
+           .doc = "Whether a report is what was signed.");
+
+static struct str source_of(const struct cms_signer *signer)
+{
+    return signer->time_source == TIME_STAMP   ? S("TIME_STAMP")
+           : signer->time_source == TIME_KNOWN ? S("SERVER")
+                                               : S("CLAIMED");
+}
+
+static void tell_signatures(struct call *c, const struct envelope_result *result, struct report_verification *out)
+{
+    struct report_signature *all =
+        arena_alloc(&c->arena, (result->count + 1) * (ptrdiff_t)sizeof(struct report_signature));
+    for (int i = 0; i < result->count; i++) {
+        const struct envelope_signature *from = &result->signatures[i];
+        const struct certificate *certificate = &from->signer.certificate;
+        all[i] = (struct report_signature){
+            .signer = certificate->common_name,
+            .meaning = from->signer.meaning,
+            .signed_at = from->signer.time,
+            .algorithm = arena_format(&c->arena, "%.*s, %s", STR_FMT(certificate->key_kind),
+                                      from->algorithm == ENVELOPE_SM2 ? "SM3 (SM2)" : "SHA-256 (CAdES)"),
+            .time_source = source_of(&from->signer),
+            .certificate_subject = certificate->subject,
+            .certificate_serial = certificate->serial,
+            .certificate_until = certificate->until,
+            .verdict = str_from(verdict_name(from->signer.verdict)),
+            .words = from->signer.words,
+        };
+    }
+    out->signatures = (struct list){ all, result->count };
+}
+
+/* What was signed and what the record says now, in one form. */
+static bool compare_record(struct call *c, const struct report *report, const json_t *content,
+                           struct report_verification *out)
+{
+    struct report_version version;
+    struct str signed_form, stored_form;
+    const json_t *part = json_object_get(content, "report");
+    if (!report_version_load(c, report->id, out->version, &version))
+        return false;
+    json_t *now = report_subject_content(c, report, &version);
+    bool ok = now && part && canonical_json(c, part, &signed_form) && canonical_json(c, now, &stored_form);
+    json_decref(now);
+    out->record_matches = ok && str_equal(signed_form, stored_form);
+    return ok || (!part && !c->error.code) || c->error.code == E_NONE;
+}
+
+static bool compare_image(struct call *c, struct str uuid, struct str sha256, struct report_verification *out)
+{
+    struct value now;
+    enum found found = db_find_value(c, &now, "select sha256 from image_files where file_uuid = ?", V(uuid));
+    if (found == FOUND && !str_equal(now.text, sha256))
+        out->images_changed++;
+    out->images_missing += found == NONE;
+    return found != FAILED;
+}
+
+static struct str text_of(const json_t *object, const char *name)
+{
+    const json_t *value = json_object_get(object, name);
+    return json_is_string(value) ? (struct str){ json_string_value(value), (ptrdiff_t)json_string_length(value) }
+                                 : STR_NULL;
+}
+
+static bool compare_images(struct call *c, const json_t *content, struct report_verification *out)
+{
+    const json_t *images = json_object_get(content, "images"), *image;
+    size_t i;
+    json_array_foreach(images, i, image)
+    {
+        out->images_signed++;
+        if (!compare_image(c, text_of(image, "file_uuid"), text_of(image, "sha256"), out))
+            return false;
+    }
+    return true;
+}
+
+bool report_verify(struct call *c, int64_t id, int64_t version, struct report_verification *out)
+{
+    struct report report;
+    struct str envelope;
+    struct envelope_result result;
+    struct trust trust;
+    struct instant at;
+    *out = (struct report_verification){ .report_id = id };
+    if (!report_signature_load(c, id, version, &report, &envelope, &at, &out->version) || !signing_trust(c, &trust))
+        return false;
+    trust.known_time = at;
+    if (!envelope_check(c, envelope, &trust, &result))
+        return fail(c, E_INTERNAL, "what was signed cannot be read");
+    tell_signatures(c, &result, out);
+    out->verdict = str_from(verdict_name(result.verdict));
+    out->words = result.words;
+    json_t *content = canonical_read(c, result.content);
+    bool ok = content && compare_record(c, &report, content, out) && compare_images(c, content, out);
+    json_decref(content);
+    out->valid = ok && result.verdict == VERDICT_VALID && out->record_matches && !out->images_changed;
+    if (ok && result.verdict == VERDICT_VALID && !out->record_matches)
+        out->words = S("the record no longer says what was signed");
+    else if (ok && result.verdict == VERDICT_VALID && out->images_changed)
+        out->words = S("image files that were signed along have other bytes now");
+    return ok;
+}

@@ -1,0 +1,218 @@
+/* signing_key.c - rows of keys, and the house's authority. */
+#include "reports/signing_key.h"
+
+#include "signing/revocation.h"
+#include "site/app.h"
+
+/* A key is made anew when it is good for less than this: what it signs should be checkable without haste. */
+#define RENEWED_BEFORE_US (INT64_C(90) * 86400 * 1000000)
+
+/* Certificates know whole seconds, and the clocks of those who check them differ. */
+#define BEGINS_BEFORE_US (INT64_C(3600) * 1000000)
+
+static struct instant beginning(void)
+{
+    return (struct instant){ clock_now().us - BEGINS_BEFORE_US };
+}
+
+/* ---- the authority ---- */
+
+struct authority_row {
+    int64_t id;
+    struct str certificate, sealed_key; /* PEM; PKCS#8 in base64, sealed */
+    struct instant created_at;
+};
+static const struct field authority_fields[] = {
+    FIELD(struct authority_row, id, .doc = "1: there is one."),
+    FIELD(struct authority_row, certificate, .doc = "Its certificate, PEM."),
+    FIELD(struct authority_row, sealed_key, .flags = ENCRYPTED, .doc = "Its private key."),
+    FIELD(struct authority_row, created_at, .flags = SET_ON_INSERT, .doc = "When it was made."),
+};
+static const struct schema authority_schema =
+    SCHEMA("SigningAuthority", struct authority_row, authority_fields, .table = "signing_authority", .alias = "a",
+           .doc = "Who issues the certificates of this house's signers.");
+
+static bool take_key(struct call *c, struct str certificates, struct str key, struct signer *out)
+{
+    return (crypto_unbase64(key, &c->arena, &out->key) && certificate_chain_read(c, certificates, &out->chain)) ||
+           fail(c, E_UNAVAILABLE, "a key to sign with cannot be unsealed: is SECRET_KEY the one it was made under?");
+}
+
+static enum found find_authority(struct call *c, struct authority_row *row)
+{
+    return db_find(c, &authority_schema, row, "where a.id = 1");
+}
+
+static bool make_authority(struct call *c, struct signer *out)
+{
+    struct str hospital = c->app->config.hospital_name;
+    struct authority_row row = { .id = 1 };
+    if (!authority_make(c, hospital.len ? hospital : S("Roentgen"), beginning(), out))
+        return false;
+    row.certificate = certificate_pem(c, out->chain.der[0]);
+    row.sealed_key = crypto_base64(out->key, &c->arena);
+    return db_insert(c, &authority_schema, &row, NULL);
+}
+
+/* Two who sign first at the same time wait here for each other. */
+static bool hold_authority(struct call *c, struct signer *out)
+{
+    struct authority_row row;
+    if (!db_lock(c, "select id from signing_authority_lock where id = ?", V(INT64_C(1))))
+        return false;
+    enum found found = find_authority(c, &row);
+    if (found == NONE)
+        return make_authority(c, out);
+    return found == FOUND && take_key(c, row.certificate, row.sealed_key, out);
+}
+
+/* ---- accounts' keys ---- */
+
+struct key_row {
+    int64_t id, user_id;
+    struct str serial, certificate, sealed_key;
+    struct instant created_at, expires_at, revoked_at;
+};
+static const struct field key_fields[] = {
+    FIELD(struct key_row, id, .doc = "Identifies the key."),
+    FIELD(struct key_row, user_id, .doc = "Whose it is."),
+    FIELD(struct key_row, serial, .doc = "Of its certificate."),
+    FIELD(struct key_row, certificate, .doc = "Its certificates, PEM."),
+    FIELD(struct key_row, sealed_key, .flags = ENCRYPTED, .doc = "The private key."),
+    FIELD(struct key_row, created_at, .flags = SET_ON_INSERT, .doc = "When it was made."),
+    FIELD(struct key_row, expires_at, .doc = "How long it is good."),
+    FIELD(struct key_row, revoked_at, .doc = "Since when it is not."),
+};
+static const struct schema key_schema = SCHEMA("SigningKeyRow", struct key_row, key_fields, .table = "signing_keys",
+                                               .alias = "k", .doc = "A key that somebody signs with.");
+
+static bool make_key(struct call *c, int64_t user_id, struct str name, struct signing_key *out)
+{
+    struct signer authority = { 0 };
+    struct certificate certificate;
+    struct key_row row;
+    bool ok = hold_authority(c, &authority) && signer_make(c, &authority, name, beginning(), &out->signer) &&
+              certificate_read(c, out->signer.chain.der[0], &certificate);
+    signer_forget(&authority);
+    if (!ok)
+        return false;
+    schema_clear(&key_schema, &row);
+    row.user_id = user_id;
+    row.serial = certificate.serial;
+    row.certificate = certificate_pem(c, out->signer.chain.der[0]);
+    row.sealed_key = crypto_base64(out->signer.key, &c->arena);
+    row.expires_at = certificate.until;
+    return db_insert(c, &key_schema, &row, &out->id);
+}
+
+bool signing_key_hold(struct call *c, int64_t user_id, struct str name, struct signing_key *out)
+{
+    struct key_row row;
+    *out = (struct signing_key){ 0 };
+    if (!db_lock(c, "select id from users where id = ?", V(user_id)))
+        return false;
+    enum found found = db_find(c, &key_schema, &row,
+                               "where k.user_id = ? and k.revoked_at is null and k.expires_at > ? order by k.id desc",
+                               V(user_id), V(clock_now().us + RENEWED_BEFORE_US));
+    if (found == NONE)
+        return make_key(c, user_id, name, out);
+    out->id = row.id;
+    return found == FOUND && take_key(c, row.certificate, row.sealed_key, &out->signer);
+}
+
+bool signing_keys_revoke(struct call *c, int64_t user_id, struct str reason)
+{
+    int64_t changed;
+    return db_execute_counted(c, &changed,
+                              "update signing_keys set revoked_at = ?, revoked_reason = ? where user_id = ? and "
+                              "revoked_at is null",
+                              V(clock_now()), V(reason), V(user_id)) &&
+           (changed || fail(c, E_CONFLICT, "this account has no key in use"));
+}
+
+static const struct field shown_fields[] = {
+    FIELD(struct signing_key_row, id, .flags = READ_ONLY, .doc = "Identifies the key here."),
+    FIELD(struct signing_key_row, user_id, .flags = READ_ONLY, .doc = "Whose it is."),
+    FIELD(struct signing_key_row, user_name, .flags = READ_ONLY,
+          .sql = "(select u.full_name from users u where u.id = k.user_id)", .doc = "That account's full name."),
+    FIELD(struct signing_key_row, serial, .flags = READ_ONLY, .doc = "Of its certificate, in hexadecimal."),
+    FIELD(struct signing_key_row, certificate, .flags = READ_ONLY, .doc = "Its certificate, PEM."),
+    FIELD(struct signing_key_row, created_at, .flags = READ_ONLY, .doc = "When it was made: with the first signature."),
+    FIELD(struct signing_key_row, expires_at, .flags = READ_ONLY,
+          .doc = "How long its certificate is good; another is made in time."),
+    FIELD(struct signing_key_row, revoked_at, .flags = READ_ONLY | NULLABLE, .doc = "Since when it signs no more."),
+    FIELD(struct signing_key_row, revoked_reason, .flags = READ_ONLY | NULLABLE, .doc = "Why."),
+};
+const struct schema signing_key_schema =
+    SCHEMA("SigningKey", struct signing_key_row, shown_fields, .table = "signing_keys", .alias = "k",
+           .doc = "A key that somebody signs reports with.");
+
+/* ---- whom to believe ---- */
+
+bool signing_authority(struct call *c, struct str *certificate)
+{
+    struct authority_row row;
+    struct chain chain;
+    enum found found = find_authority(c, &row);
+    if (found == NONE)
+        return fail(c, E_NOT_FOUND, "nobody has signed anything yet");
+    if (found == FAILED || !certificate_chain_read(c, row.certificate, &chain))
+        return false;
+    *certificate = chain.der[0];
+    return true;
+}
+
+static bool read_revoked(struct call *c, struct revoked **out, int *count)
+{
+    struct cursor cursor;
+    int64_t most;
+    *count = 0;
+    if (!db_integer(c, &most, "select count(*) from signing_keys where revoked_at is not null"))
+        return false;
+    most = most < REVOKED_MAX ? most : REVOKED_MAX;
+    struct revoked *rows = *out = arena_alloc(&c->arena, (most + 1) * (ptrdiff_t)sizeof(*rows));
+    for (db_rows(c, &cursor,
+                 "select serial, revoked_at, revoked_reason from signing_keys where revoked_at is not null order by id "
+                 "desc limit ?",
+                 V(most));
+         cursor_next(&cursor);)
+        /* Rounded up to the second that a list can say: with a revoked key nothing was signed after. */
+        rows[(*count)++] = (struct revoked){ arena_copy(&c->arena, cursor_text(&cursor, 0)),
+                                             { cursor_integer(&cursor, 1) + 999999 },
+                                             arena_copy(&c->arena, cursor_text(&cursor, 2)) };
+    return cursor_close(&cursor);
+}
+
+bool signing_revocations(struct call *c, struct str *list)
+{
+    struct authority_row row;
+    struct signer authority = { 0 };
+    struct revoked *rows;
+    int count;
+    enum found found = find_authority(c, &row);
+    if (found == NONE)
+        return fail(c, E_NOT_FOUND, "nobody has signed anything yet");
+    struct instant now = clock_now();
+    bool ok = found == FOUND && read_revoked(c, &rows, &count) &&
+              take_key(c, row.certificate, row.sealed_key, &authority) &&
+              revocation_make(c, &authority, rows, count, now.us / 1000000, now, list);
+    signer_forget(&authority);
+    return ok;
+}
+
+bool signing_trust(struct call *c, struct trust *out)
+{
+    struct str *bytes = arena_alloc(&c->arena, 2 * (ptrdiff_t)sizeof(*bytes));
+    *out = (struct trust){ .known_time = INSTANT_NULL, .now = clock_now() };
+    if (!signing_authority(c, &bytes[0])) {
+        bool none = c->error.code == E_NOT_FOUND;
+        if (none)
+            error_clear(&c->error);
+        return none;
+    }
+    out->anchors = &bytes[0];
+    out->anchor_count = 1;
+    out->lists = &bytes[1];
+    out->list_count = 1;
+    return signing_revocations(c, &bytes[1]);
+}

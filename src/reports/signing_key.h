@@ -1,0 +1,48 @@
+/* signing_key.h - the keys that people of this house sign reports with.
+ *
+ *     struct signing_key key;
+ *     if (!signing_key_hold(c, user_id, name, &key)) ...     // in a transaction; made at the first signature
+ *     cms_sign(c, &key.signer, ...);
+ *     signer_forget(&key.signer);
+ *
+ *   the house's authority      one, made with the first key: a certificate that is given out, a key that stays sealed
+ *   an account's keys          one that is in use, and those before it: revoked, and never used again
+ *
+ * Private keys rest sealed with SECRET_KEY, and are unsealed to sign. A key that is revoked signs nothing more; what it
+ * signed before stays valid (signing/revocation.h), and whoever checks a signature far from here brings the authority's
+ * certificate and its revocation list along.
+ *
+ * False: E_UNAVAILABLE where a key cannot be unsealed (another SECRET_KEY), else the database failed.
+ */
+#ifndef ROENTGEN_REPORTS_SIGNING_KEY_H
+#define ROENTGEN_REPORTS_SIGNING_KEY_H
+
+#include "db/db.h"
+#include "signing/signer.h"
+
+struct signing_key {
+    int64_t id;
+    struct signer signer;
+};
+
+/* Inside a transaction: the key that this account signs with; a new one when it has none, or none for much longer. */
+bool signing_key_hold(struct call *c, int64_t user_id, struct str name, struct signing_key *out);
+/* Inside a transaction: the account signs with it no more. E_CONFLICT: it has no key in use. */
+bool signing_keys_revoke(struct call *c, int64_t user_id, struct str reason);
+
+/* Whom to believe: the house's authority, and what it has revoked. Nobody, before the first signature. */
+bool signing_trust(struct call *c, struct trust *out);
+/* The authority's certificate and its revocation list, DER. E_NOT_FOUND: nobody has signed yet. */
+bool signing_authority(struct call *c, struct str *certificate);
+bool signing_revocations(struct call *c, struct str *list);
+
+/* A row, as it is shown. */
+struct signing_key_row {
+    int64_t id, user_id;
+    struct str user_name, serial, certificate; /* PEM */
+    struct instant created_at, expires_at, revoked_at;
+    struct str revoked_reason;
+};
+extern const struct schema signing_key_schema;
+
+#endif
