@@ -4,6 +4,8 @@
 
 #include "base/file.h"
 #include "base/names.h"
+#include "reports/report_pdf.h"
+#include "signing/canonical.h"
 #include "signing/envelope.h"
 
 #include <stdlib.h>
@@ -20,7 +22,7 @@ static const struct field report_fields[] = {
     FIELD(struct report_command, action, .choices = actions, .flags = REQUIRED,
           .doc = "verify: says whether the file is what was signed, and by whom."),
     FIELD(struct report_command, file, .flags = REQUIRED | KEEP_SPACES, .min = 1, .max = 4096,
-          .doc = "As GET /reports/{id}/envelope gives it out."),
+          .doc = "As GET /reports/{id}/envelope or /pdf gives it out."),
     FIELD(struct report_command, authority, .flags = REQUIRED | KEEP_SPACES, .min = 1, .max = 4096,
           .doc = "The certificate of the house that vouches for its signers (GET /reports/authority), from a source "
                  "that one trusts: never from whoever sent the file."),
@@ -89,12 +91,21 @@ static void put_signature(const struct envelope_signature *signature)
     put_line("", signer->words);
 }
 
+/* Of a PDF: what is attached to it. */
+static bool take_attached(struct call *c, struct str *text)
+{
+    if (!str_starts(*text, S("%PDF-")))
+        return true;
+    printf("what is attached to the PDF is checked, not what its pages show\n");
+    return pdf_attachment(c, *text, S(REPORT_ATTACHMENT), CANONICAL_BYTES_MAX, text);
+}
+
 static bool verify(struct call *c, const struct report_command *in, bool *valid)
 {
     struct envelope_result result;
     struct trust trust;
     struct str text;
-    if (!read_trust(c, in, &trust) || !read_whole(c, in->file, 16 << 20, &text) ||
+    if (!read_trust(c, in, &trust) || !read_whole(c, in->file, PDF_BYTES_MAX, &text) || !take_attached(c, &text) ||
         !envelope_check(c, text, &trust, &result))
         return false;
     for (int i = 0; i < result.count; i++)

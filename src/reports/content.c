@@ -84,6 +84,11 @@ bool content_images(struct call *c, const struct report_content *content, struct
     return take(c, &list_fields[0], content->key_images.text, out);
 }
 
+bool content_source_list(struct call *c, const struct report_content *content, struct list *out)
+{
+    return take(c, &list_fields[1], content->sources.text, out);
+}
+
 bool content_addenda(struct call *c, const struct report_content *content, struct list *out)
 {
     return take(c, &list_fields[2], content->addenda.text, out);

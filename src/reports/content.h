@@ -91,7 +91,8 @@ bool content_merge(struct call *c, const struct report_content *before, const st
 bool content_is_complete(struct call *c, const struct report_content *content);
 /* The text of a section; null: it has none. */
 struct str content_section(struct call *c, const struct report_content *content, struct str name);
-bool content_images(struct call *c, const struct report_content *content, struct list *out); /* struct key_image */
+bool content_images(struct call *c, const struct report_content *content, struct list *out);      /* struct key_image */
+bool content_source_list(struct call *c, const struct report_content *content, struct list *out); /* content_source */
 bool content_addenda(struct call *c, const struct report_content *content, struct list *out);
 /* SHA-256, in hexadecimal, of the content as stored. */
 struct str content_digest(struct call *c, const struct report_content *content);

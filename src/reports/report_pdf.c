@@ -1,0 +1,327 @@
+/* report_pdf.c - what goes onto the pages of a report. */
+#include "reports/report_pdf.h"
+
+#include "diagnosis/heat_map.h"
+#include "diagnosis/prepare.h"
+#include "imaging/picture_query.h"
+#include "reports/report_parts.h"
+#include "reports/report_sign.h"
+#include "reports/report_subject.h"
+#include "signing/canonical.h"
+#include "site/app.h"
+
+enum {
+    BLOCKS_MAX = 2 * CONTENT_SECTIONS_MAX + 2 * CONTENT_IMAGES_MAX + CONTENT_ADDENDA_MAX + 20,
+    FACTS_MAX = 16,
+    FIGURE_SIDE = 1024, /* pixels */
+};
+#define FIGURE_MM 80.0
+
+struct paper {
+    struct call *c;
+    const struct report *report;
+    struct report_version version;
+    json_t *subject; /* what is, or would be, signed (report_subject.h) */
+    struct str envelope;
+    bool is_signed, is_chinese;
+    struct pdf_block blocks[BLOCKS_MAX];
+    int block_count;
+    struct pdf_fact facts[FACTS_MAX];
+    int fact_count;
+};
+
+static struct str say(const struct paper *p, const char *zh, const char *en)
+{
+    return str_from(p->is_chinese ? zh : en);
+}
+
+static void add(struct paper *p, struct pdf_block block)
+{
+    if (p->block_count < BLOCKS_MAX)
+        p->blocks[p->block_count++] = block;
+}
+
+static void add_heading(struct paper *p, struct str text)
+{
+    add(p, (struct pdf_block){ .kind = PDF_HEADING, .level = 1, .text = text });
+}
+
+static void add_fact(struct paper *p, struct str label, struct str value)
+{
+    if (value.len && p->fact_count < FACTS_MAX)
+        p->facts[p->fact_count++] = (struct pdf_fact){ label, value };
+}
+
+/* A text of the subject, in the arena. */
+static struct str told(const struct paper *p, const char *part, const char *name)
+{
+    const json_t *value = json_object_get(json_object_get(p->subject, part), name);
+    if (!json_is_string(value))
+        return STR_NULL;
+    return arena_copy(&p->c->arena, (struct str){ json_string_value(value), (ptrdiff_t)json_string_length(value) });
+}
+
+/* ---- whom and what it is about ---- */
+
+static struct str gender(const struct paper *p)
+{
+    struct str code = told(p, "patient", "gender");
+    return str_equal(code, S("MALE"))     ? say(p, "男", "male")
+           : str_equal(code, S("FEMALE")) ? say(p, "女", "female")
+           : str_equal(code, S("OTHER"))  ? say(p, "其他", "other")
+                                          : STR_NULL;
+}
+
+static struct str moment(const struct paper *p, struct instant at)
+{
+    char text[INSTANT_TEXT_MAX];
+    if (instant_is_null(at))
+        return STR_NULL;
+    instant_write(at, text);
+    return arena_format(&p->c->arena, "%.10s %.8s UTC", text, text + 11);
+}
+
+static void tell_facts(struct paper *p)
+{
+    add_fact(p, say(p, "姓名", "Name"), told(p, "patient", "name"));
+    add_fact(p, say(p, "患者编号", "Patient ID"), told(p, "patient", "patient_id"));
+    add_fact(p, say(p, "性别", "Sex"), gender(p));
+    add_fact(p, say(p, "出生日期", "Date of birth"), told(p, "patient", "birth_date"));
+    add_fact(p, say(p, "检查日期", "Study date"), told(p, "study", "study_date"));
+    add_fact(p, say(p, "检查类型", "Modality"), told(p, "study", "modality"));
+    add_fact(p, say(p, "部位", "Body part"), told(p, "study", "body_part"));
+    add_fact(p, say(p, "检查号", "Accession no."), told(p, "study", "accession_number"));
+    add_fact(p, say(p, "报告医生", "Author"), p->version.author_name);
+    add_fact(p, say(p, "版本", "Version"), arena_format(&p->c->arena, "%" PRId64, p->version.version));
+}
+
+/* ---- what it says ---- */
+
+static void tell_sections(struct paper *p)
+{
+    for (int i = 0; i < content_section_count; i++) {
+        const struct section_row *row = &content_sections[i];
+        struct str text = content_section(p->c, &p->version.content, str_from(row->name));
+        if (!text.len)
+            continue;
+        add_heading(p, say(p, row->title_zh, row->title_en));
+        add(p, (struct pdf_block){ .kind = PDF_PARAGRAPH, .text = text });
+    }
+}
+
+static bool tell_addenda(struct paper *p)
+{
+    struct list addenda;
+    if (!content_addenda(p->c, &p->version.content, &addenda))
+        return false;
+    for (ptrdiff_t i = 0; i < addenda.count; i++) {
+        const struct content_addendum *one = (const struct content_addendum *)addenda.items + i;
+        add_heading(p, arena_format(&p->c->arena, "%.*s %.*s", STR_FMT(say(p, "补充报告", "Addendum")),
+                                    STR_FMT(moment(p, one->added_at))));
+        add(p, (struct pdf_block){ .kind = PDF_PARAGRAPH, .text = one->text });
+    }
+    return true;
+}
+
+/* What is not the author's own word stands in a box. */
+static bool tell_models(struct paper *p)
+{
+    struct list sources;
+    struct call *c = p->c;
+    int count = 0;
+    if (!content_source_list(c, &p->version.content, &sources))
+        return false;
+    struct str *items = arena_alloc(&c->arena, (sources.count + 1) * (ptrdiff_t)sizeof(*items));
+    for (ptrdiff_t i = 0; i < sources.count; i++) {
+        const struct content_source *one = (const struct content_source *)sources.items + i;
+        if (one->kind == FROM_DIAGNOSIS)
+            items[count++] = one->detail.len
+                                 ? arena_format(&c->arena, "%.*s (%.*s)", STR_FMT(one->text), STR_FMT(one->detail))
+                                 : one->text;
+    }
+    if (!count)
+        return true;
+    struct pdf_block *list = arena_new(&c->arena, struct pdf_block);
+    *list = (struct pdf_block){ .kind = PDF_LIST, .items = items, .count = count };
+    add(p, (struct pdf_block){
+               .kind = PDF_BOX,
+               .text = say(p, "由 AI 模型提示，已由医生确认", "Suggested by AI models, confirmed by a reader"),
+               .blocks = list,
+               .count = 1 });
+    return true;
+}
+
+/* ---- images ---- */
+
+static bool draw(struct call *c, const struct key_image *key, struct canvas *out)
+{
+    struct image_file file;
+    struct image image;
+    struct picture_query query;
+    struct film film;
+    if (!image_file_load(c, key->image_file_id, &file) || !image_open(c, &file, &image))
+        return false;
+    picture_query_default(&query);
+    query.frame = key->frame;
+    query.width = query.height = FIGURE_SIDE;
+    bool ok = film_of_query(c, &image, &query, &film) && canvas_of_film(c, &film, out);
+    return image_close(c, &image) && ok;
+}
+
+/* What stands in the way of showing an image is no reason to show no report; what may pass is. */
+static bool add_figure(struct paper *p, const struct key_image *key, ptrdiff_t number)
+{
+    struct call *c = p->c;
+    struct canvas canvas;
+    struct str caption = arena_format(&c->arena, "%.*s %td%s%.*s", STR_FMT(say(p, "图", "Image")), number,
+                                      key->caption.len ? ": " : "", STR_FMT(key->caption));
+    if (draw(c, key, &canvas)) {
+        struct str bytes = { (const char *)canvas.at, canvas.width * canvas.height * 3 };
+        add(p, (struct pdf_block){ .kind = PDF_FIGURE,
+                                   .image = { PDF_RGB, bytes, (int)canvas.width, (int)canvas.height },
+                                   .width_mm = FIGURE_MM,
+                                   .alt = caption,
+                                   .text = caption });
+        return true;
+    }
+    if (c->error.code != E_NOT_FOUND && c->error.code != E_INVALID && c->error.code != E_UNSUPPORTED_TYPE &&
+        c->error.code != E_CONFLICT)
+        return false;
+    error_clear(&c->error);
+    add(p, (struct pdf_block){
+               .kind = PDF_PARAGRAPH,
+               .text = arena_format(&c->arena, "%.*s (%.*s)", STR_FMT(caption),
+                                    STR_FMT(say(p, "此处不能显示该图像", "this image cannot be shown here"))) });
+    return true;
+}
+
+static bool tell_images(struct paper *p)
+{
+    struct list images;
+    if (!content_images(p->c, &p->version.content, &images))
+        return false;
+    if (images.count)
+        add_heading(p, say(p, "关键图像", "Key images"));
+    for (ptrdiff_t i = 0; i < images.count; i++)
+        if (!add_figure(p, (const struct key_image *)images.items + i, i + 1))
+            return false;
+    return true;
+}
+
+/* ---- who signed ---- */
+
+static void tell_signature(struct paper *p)
+{
+    struct call *c = p->c;
+    struct pdf_fact *facts = arena_alloc(&c->arena, 4 * (ptrdiff_t)sizeof(*facts));
+    struct str meaning = told(p, "signature", "meaning"), at = told(p, "signature", "signed_at");
+    int count = 0;
+    if (!p->is_signed)
+        return;
+    facts[count++] = (struct pdf_fact){ say(p, "签署人", "Signed by"), told(p, "signature", "signer") };
+    facts[count++] =
+        (struct pdf_fact){ say(p, "身份", "As"), str_equal(meaning, S("AUTHOR"))     ? say(p, "报告医生", "author")
+                                                 : str_equal(meaning, S("REVIEWER")) ? say(p, "审核医生", "reviewer")
+                                                                                     : say(p, "批准医生", "approver") };
+    facts[count++] = (struct pdf_fact){ say(p, "时间（服务器时钟）", "At (the server's clock)"), at };
+    add(p,
+        (struct pdf_block){ .kind = PDF_SIGNATURE,
+                            .text = say(p, "电子签名：签名附于本文件，可离线校验",
+                                        "Signed electronically: the signature is attached, and can be checked offline"),
+                            .facts = facts,
+                            .count = count });
+}
+
+/* Across each page, of what is not what counts. */
+static struct str watermark(const struct paper *p)
+{
+    if (p->report->status == REPORT_ENTERED_IN_ERROR)
+        return say(p, "作废", "ENTERED IN ERROR");
+    if (p->is_signed)
+        return p->version.version == p->report->signed_version ? STR_NULL : say(p, "已被取代", "SUPERSEDED");
+    if (p->version.status == REPORT_CANCELLED || p->report->status == REPORT_CANCELLED)
+        return say(p, "已取消", "CANCELLED");
+    if (p->version.version == p->report->version && p->report->status != REPORT_DRAFT)
+        return say(p, "初步报告", "PRELIMINARY");
+    return say(p, "草稿", "DRAFT");
+}
+
+/* ---- the whole ---- */
+
+static bool set_part(json_t *whole, const char *name, json_t *part)
+{
+    return part && !json_object_set_new(whole, name, part);
+}
+
+/* As it was signed; else as the records have it now. */
+static bool load_subject(struct paper *p)
+{
+    struct call *c = p->c;
+    struct report report;
+    struct instant at;
+    int64_t version;
+    p->is_signed = p->version.status != REPORT_DRAFT && p->version.status != REPORT_CANCELLED;
+    if (!p->is_signed) {
+        p->subject = json_object();
+        return set_part(p->subject, "patient", report_subject_patient(c, p->report->patient_id)) &&
+               set_part(p->subject, "study", report_subject_study(c, p->report));
+    }
+    if (!report_signature_load(c, p->report->id, p->version.version, &report, &p->envelope, &at, &version))
+        return false;
+    json_t *whole = canonical_read(c, p->envelope);
+    p->subject = json_incref(json_object_get(whole, "content"));
+    json_decref(whole);
+    return p->subject || fail(c, E_INTERNAL, "what was signed cannot be read");
+}
+
+static bool make(struct paper *p, enum pdf_page page, struct str *out)
+{
+    struct call *c = p->c;
+    const struct report_content *content = &p->version.content;
+    struct str hospital = c->app->config.hospital_name, title = content->title;
+    struct pdf_attachment attachment = { S(REPORT_ATTACHMENT), S("application/json"),
+                                         say(p, "签署的内容及签名", "What was signed, and its signature"), PDF_DATA,
+                                         p->envelope };
+    tell_facts(p);
+    tell_sections(p);
+    if (!tell_addenda(p) || !tell_models(p) || !tell_images(p))
+        return false;
+    tell_signature(p);
+    struct pdf_document document = {
+        .title = title.len ? title : say(p, "影像诊断报告", "Diagnostic imaging report"),
+        .author = p->version.author_name,
+        .language = content->language,
+        .created_at = p->version.created_at,
+        .page = page,
+        .head = &hospital,
+        .head_count = hospital.len > 0,
+        .facts = p->facts,
+        .fact_count = p->fact_count,
+        .fact_columns = 2,
+        .running_head = arena_format(&c->arena, "%.*s  %.*s", STR_FMT(told(p, "patient", "name")),
+                                     STR_FMT(told(p, "patient", "patient_id"))),
+        .footer = arena_format(&c->arena, "%.*s %" PRId64, STR_FMT(p->report->report_uuid), p->version.version),
+        .page_words = say(p, "第 {page} 页，共 {pages} 页", "page {page} of {pages}"),
+        .watermark = watermark(p),
+        .blocks = p->blocks,
+        .block_count = p->block_count,
+        .attachments = &attachment,
+        .attachment_count = p->is_signed,
+    };
+    db_release(c);
+    return pdf_make(c, &document, out);
+}
+
+bool report_pdf(struct call *c, int64_t id, int64_t version, enum pdf_page page, struct str *out)
+{
+    struct report report;
+    struct paper *p = arena_new(&c->arena, struct paper);
+    *p = (struct paper){ .c = c, .report = &report };
+    if (!report_load(c, id, &report) ||
+        !report_version_load(c, id, version > 0 ? version : report.version, &p->version))
+        return false;
+    p->is_chinese = str_starts(p->version.content.language, S("zh"));
+    bool ok = load_subject(p) && make(p, page, out);
+    json_decref(p->subject);
+    return ok;
+}
