@@ -1,12 +1,14 @@
 """Reports as PDF, read by other programs: text in order, fonts within, what is not signed says so, the attached
 signature."""
 
+import os
 import re
 import subprocess
 
 import pytest
 
-from support import PASSWORD, Server, ok, problem, sample
+from support import BINARY, PASSWORD, PATIENCE, ROOT, Server, ok, problem, sample
+from test_readme import blocks
 
 TEXT = {"findings": "两肺纹理清晰，未见实变。\n心影不大。", "impression": "Lungs clear: 未见明显异常。"}
 
@@ -116,3 +118,29 @@ def test_a_draft_without_the_image_says_so(people, draft, tmp_path):
         assert "此处不能显示该图像" in tool("pdftotext", pdf_of(people["author"], draft, tmp_path), "-").replace("\n", "")
     finally:
         ok(people["admin"].post(f"/image-files/{image}/restore"))
+
+
+@pytest.mark.parametrize("page", ["docs/reports.md", "docs/reports.zh-CN.md"])
+def test_what_the_page_shows_runs_as_it_stands(server, people, tmp_path, page):
+    (tmp_path / "tests").symlink_to(ROOT / "tests")
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build" / "roentgen").symlink_to(os.path.abspath(BINARY))
+    token = people["admin"].headers["authorization"]
+    api = f"API={server.url}/api/v1\napi() {{ curl -sSf -H 'Authorization: {token}' \"$@\"; }}\n"
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", api + "\n".join(blocks(page, "sh"))],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+    assert '"valid":true' in done.stdout and done.stdout.strip().endswith("\nvalid")
+
+
+@pytest.mark.parametrize("page", ["reports.md", "reports.zh-CN.md"])
+def test_the_page_has_the_programs_table(page):
+    source = (ROOT / "src/reports/report_states.c").read_text()
+    names = re.findall(r'"([a-z-]+)",? ', source.split("report_actions[]")[1].split("}")[0] + " ")
+    told = re.findall(r"^\| `([a-z-]+)`", (ROOT / "docs" / page).read_text(), re.MULTILINE)
+    assert told and set(told) == set(names)
