@@ -14,7 +14,7 @@ const struct section_row content_sections[] = {
 };
 const int content_section_count = (int)(sizeof(content_sections) / sizeof(content_sections[0]));
 
-const char *const source_kinds[] = { "TEMPLATE", "MEASUREMENT", "DIAGNOSIS", "PRIOR_REPORT", NULL };
+const char *const source_kinds[] = { "MEASUREMENT", "DIAGNOSIS", "PRIOR_REPORT", NULL };
 NAMES_REACH(source_kinds, FROM_PRIOR);
 
 static const struct field key_image_fields[] = {
@@ -34,9 +34,10 @@ static const struct field content_source_fields[] = {
     FIELD(struct content_source, kind, .flags = REQUIRED, .choices = source_kinds, .type = "ReportSourceKind",
           .doc = "What it comes from."),
     FIELD(struct content_source, reference, .flags = REQUIRED, .min = 1, .max = 200, .example = "diagnosis/77",
-          .doc = "Which one: its path below /api/v1."),
+          .doc = "Which one, of this study or patient: diagnosis/77 (confirmed by a reader), images/812/annotations/4 "
+                 "(a version), reports/5 (signed)."),
     FIELD(struct content_source, detail, .flags = NULLABLE, .max = 500,
-          .doc = "More of it: the model and its version, the earlier value."),
+          .doc = "More of it; of a diagnosis the server says the model and its version."),
 };
 const struct schema content_source_schema = SCHEMA("ReportSource", struct content_source, content_source_fields,
                                                    .doc = "Where a sentence or a value of a report comes from.");

@@ -27,7 +27,7 @@ enum {
     CONTENT_BYTES_MAX = 512 << 10,
     CONTENT_SECTIONS_MAX = 40,
     CONTENT_FIELDS_MAX = 200,
-    CONTENT_IMAGES_MAX = 50,
+    CONTENT_IMAGES_MAX = 20,
     CONTENT_SOURCES_MAX = 500,
     CONTENT_ADDENDUM_MAX = 20000,
     CONTENT_ADDENDA_MAX = 50
@@ -41,7 +41,7 @@ struct section_row {
 extern const struct section_row content_sections[];
 extern const int content_section_count;
 
-enum source_kind { FROM_TEMPLATE = 1, FROM_MEASUREMENT, FROM_DIAGNOSIS, FROM_PRIOR };
+enum source_kind { FROM_MEASUREMENT = 1, FROM_DIAGNOSIS, FROM_PRIOR };
 extern const char *const source_kinds[];
 
 struct key_image {
@@ -55,8 +55,8 @@ struct content_source {
     struct str section, field; /* one of the two */
     struct str text;           /* the sentence, as it was put there */
     unsigned kind;
-    struct str reference; /* "image_files/812/annotations/4#a1", "diagnosis/77", "reports/5/versions/2" */
-    struct str detail;    /* model and version; the earlier value */
+    struct str reference; /* "images/812/annotations/4", "diagnosis/77", "reports/5" */
+    struct str detail;    /* of a diagnosis: model and version, as the server says */
 };
 extern const struct schema content_source_schema;
 

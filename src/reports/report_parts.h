@@ -22,6 +22,9 @@ bool report_put_signature(struct call *c, const struct report *report, unsigned 
  * E_CONFLICT. */
 bool report_signature_load(struct call *c, int64_t id, int64_t version, struct report *report, struct str *envelope,
                            struct instant *at, int64_t *signed_version);
+/* Is what the change's sources name there, of this study or patient, and of a model confirmed by a reader? Fills their
+ * details. E_INVALID. */
+bool report_sources_hold(struct call *c, const struct report *report, struct content_change *change);
 /* Was `base` the current version? INTEGER_NULL will do for who made that. E_PRECONDITION_FAILED names both. */
 bool report_is_current(struct call *c, const struct report *report, int64_t base);
 

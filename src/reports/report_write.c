@@ -77,16 +77,19 @@ bool report_create(struct call *c, const struct report_wish *wish, int64_t *id)
         return false;
     if (!whole)
         return fail(c, E_FORBIDDEN, "only those who see the whole study may report it");
-    if (!images_belong(c, study.id, &wish->content) || !content_merge(c, NULL, &wish->content, &content))
-        return false;
     schema_clear(&report_schema, &report);
     report.report_uuid = crypto_uuid_text(&c->arena);
     report.study_id = study.id;
+    report.patient_id = study.patient_id;
     report.status = REPORT_DRAFT;
     report.kind = REPORT_ORIGINAL;
     report.version = 1;
     report.priority = wish->priority ? wish->priority : JOB_NORMAL;
     report.author_id = call_user(c);
+    struct content_change change = wish->content;
+    if (!images_belong(c, study.id, &change) || !report_sources_hold(c, &report, &change) ||
+        !content_merge(c, NULL, &change, &content))
+        return false;
     if (!db_insert(c, &report_schema, &report, &report.id) || !report_put_version(c, &report, &content, STR_NULL) ||
         !report_put_step(c, &report, 0, REPORT_DRAFT, STR_NULL))
         return false;
@@ -154,10 +157,11 @@ bool report_save(struct call *c, const struct report_edit *edit)
 {
     struct report report;
     struct report_content content;
+    struct content_change change = edit->content;
     if (!report_hold(c, edit->id, &report) || !may_edit(c, &report) || !report_is_current(c, &report, edit->base) ||
         !is_free(c, &report) || !leaves_signed(c, &report, &edit->content) ||
-        !images_belong(c, report.study_id, &edit->content) ||
-        !content_merge(c, &report.content, &edit->content, &content))
+        !images_belong(c, report.study_id, &change) || !report_sources_hold(c, &report, &change) ||
+        !content_merge(c, &report.content, &change, &content))
         return false;
     struct instant now = clock_now();
     bool differs = !content_is_same(&report.content, &content);

@@ -20,6 +20,8 @@ SMALL = {
     "trash_work",
     "study_renewals",
     "webhooks",
+    "signing_keys",
+    "signing_authority",
     "diagnosis_rules",
     "models",
 }

@@ -256,6 +256,62 @@ def test_key_images_are_of_the_study(people, study):
     assert "key_images.1.image_file_id" in str(wrong_members(refused))
 
 
+@pytest.fixture
+def opinion(server, people):
+    """A diagnosis of an image, as a model would have left it."""
+
+    def make(image, status="REVIEWED", verdict="CONFIRMED"):
+        digest = "0" * 64
+        model = f"name{image}{status}{verdict}"
+        server.database.rows(
+            "insert into models(model_uuid, name, version, state, task, digest, storage_path, size_bytes, card, "
+            f"research_only, created_at, updated_at) values ('{model[:36]}', '{model}', '3.1', 'RETIRED', 'x', "
+            f"'{digest}', 'models/{model}', 1, '{{}}', 1, 1, 1)"
+        )
+        [(model_id,)] = server.database.rows(f"select id from models where name = '{model}'")
+        server.database.rows(
+            "insert into diagnoses(diagnosis_uuid, image_file_id, frame, model_id, model_name, model_version, "
+            "model_digest, research_only, status, verdict, priority, findings, queued_at) values "
+            f"('{model[:36]}', {image}, 1, {model_id}, 'lungs', '3.1', '{digest}', 1, '{status}', '{verdict}', "
+            "'NORMAL', '[]', 1)"
+        )
+        return server.database.rows(f"select max(id) from diagnoses where model_id = {model_id}")[0][0]
+
+    return make
+
+
+def test_sources_are_there_and_confirmed(people, study, opinion):
+    author = people["radiologist"]
+    image = ok(author.get("/image-files?page_size=1"))["items"][0]["id"]
+    other = author.upload(dicom(), "other.dcm")["id"]
+    shape = {"kind": "line", "points": [{"x": 0, "y": 0}, {"x": 1, "y": 1}]}
+    ok(author.put(f"/images/{image}/annotations", json={"annotations": [shape]}))
+    confirmed, rejected, foreign = opinion(image), opinion(image, verdict="REJECTED"), opinion(other)
+    unread = opinion(image, status="COMPLETED", verdict="CONFIRMED")
+
+    def source(kind, reference):
+        return {"section": "findings", "text": "结节", "kind": kind, "reference": reference, "detail": "invented 9.9"}
+
+    good = [source("DIAGNOSIS", f"diagnosis/{confirmed}"), source("MEASUREMENT", f"images/{image}/annotations/1")]
+    report = begin(author, study, sources=good)
+    assert report["sources"][0]["detail"] == "lungs 3.1, research use only"
+    bad = [
+        source("DIAGNOSIS", f"diagnosis/{rejected}"),
+        source("DIAGNOSIS", f"diagnosis/{unread}"),
+        source("DIAGNOSIS", f"diagnosis/{foreign}"),
+        source("DIAGNOSIS", "diagnosis/0x1"),
+        source("MEASUREMENT", f"images/{image}/annotations/9"),
+        source("MEASUREMENT", f"images/{other}/annotations/1"),
+        source("MEASUREMENT", "images"),
+        source("PRIOR_REPORT", f"reports/{report['id']}"),
+        source("PRIOR_REPORT", "reports/999999"),
+    ]
+    path = f"/reports/{report['id']}"
+    refused = problem(author.patch(path, json={"sources": good + bad}), 422)
+    assert places(refused) == {f"sources.{i}.reference" for i in range(2, 11)}
+    assert ok(author.get(path))["version"] == 1
+
+
 def test_a_deleted_studys_report_stays_and_a_moved_ones_follows(people, study):
     author, admin = people["radiologist"], people["admin"]
     report = begin(author, study)

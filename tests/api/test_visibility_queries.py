@@ -89,6 +89,8 @@ ELSEWHERE = {
     ("diagnosis/diagnosis_ask.c", "select id from image_files where id"): "locks one that is then loaded",
     ("api/diagnosis.c", "d.image_file_id in (select i.id"): "beside diagnosis_in_sight",
     ("reports/report.c", "left join studies s on s.id = r.study_id left join report"): "a report's study",
+    ("reports/report_subject.c", "select file_uuid, sop_instance_uid, sha256"): "what a signature is of: digests",
+    ("reports/report_verify.c", "select sha256 from image_files"): "compared with what was signed; counts are told",
     ("api/report_list.c", "r.study_id in (select t.id from studies t"): "beside report_scopes",
     ("diagnosis/opinions.c", "select d.id from image_files i join diagnoses d"): "with diagnosis_in_sight",
     ("diagnosis/diagnosis_ask.c", "where f.id = ? and {IN_SIGHT"): "a rule asks, whoever sees it; who reads is asked",

@@ -1,0 +1,78 @@
+/* report_sources.c - what a report says that its parts come from is there, and of this patient. */
+#include "reports/report_parts.h"
+
+#include "diagnosis/diagnosis.h"
+#include "imaging/annotation.h"
+#include "records/image_file.h"
+
+/* "diagnosis/77": the number after the prefix, and nothing behind it; 0: no such reference. */
+static int64_t number_after(struct str reference, struct str prefix)
+{
+    int64_t n;
+    return str_starts(reference, prefix) && str_to_integer(str_slice(reference, prefix.len, reference.len), &n) && n > 0
+               ? n
+               : 0;
+}
+
+/* NULL, or what is wrong with it. A failure of the database is left in c->error. */
+static const char *flaw_of_diagnosis(struct call *c, const struct report *report, struct content_source *source)
+{
+    struct diagnosis d;
+    int64_t id = number_after(source->reference, S("diagnosis/"));
+    if (!id || !diagnosis_load(c, id, &d) || d.study_id != report->study_id)
+        return "the study has no such diagnosis (diagnosis/77)";
+    if (d.status != DIAGNOSIS_REVIEWED || (d.verdict != REVIEW_CONFIRMED && d.verdict != REVIEW_MODIFIED))
+        return "no reader has confirmed this diagnosis: only what a person stands by goes into a report";
+    source->detail = arena_format(&c->arena, "%.*s %.*s%s", STR_FMT(d.model_name), STR_FMT(d.model_version),
+                                  d.research_only ? ", research use only" : "");
+    return NULL;
+}
+
+static const char *flaw_of_measurement(struct call *c, const struct report *report, struct content_source *source)
+{
+    struct image_file file;
+    struct annotation_set set;
+    struct str image, version_text;
+    int64_t version = 0, id;
+    struct str rest = source->reference;
+    if (!str_starts(rest, S("images/")) || !str_cut(str_slice(rest, 7, rest.len), '/', &image, &version_text) ||
+        !str_to_integer(image, &id) || !(version = number_after(version_text, S("annotations/"))) ||
+        !image_file_load(c, id, &file) || file.study_id != report->study_id ||
+        !annotation_set_load(c, id, version, &set))
+        return "the study has no such annotations (images/812/annotations/4: image and version)";
+    return NULL;
+}
+
+static const char *flaw_of_prior(struct call *c, const struct report *report, struct content_source *source)
+{
+    struct report prior;
+    int64_t id = number_after(source->reference, S("reports/"));
+    if (!id || id == report->id || !report_load(c, id, &prior) || prior.patient_id != report->patient_id ||
+        prior.signed_version == INTEGER_NULL)
+        return "the patient has no such signed report (reports/5)";
+    return NULL;
+}
+
+bool report_sources_hold(struct call *c, const struct report *report, struct content_change *change)
+{
+    static const char *(*const flaws[])(struct call *, const struct report *, struct content_source *) = {
+        [FROM_DIAGNOSIS] = flaw_of_diagnosis,
+        [FROM_MEASUREMENT] = flaw_of_measurement,
+        [FROM_PRIOR] = flaw_of_prior,
+    };
+    struct audit_draft draft = c->actor->audit; /* what is looked at on the way is not what this is about */
+    for (ptrdiff_t i = 0; change->has_sources && i < change->sources.count; i++) {
+        struct content_source *source = (struct content_source *)change->sources.items + i;
+        enum error_code before = c->error.code;
+        const char *flaw = flaws[source->kind](c, report, source);
+        if (c->error.code != before && c->error.code != E_NOT_FOUND)
+            return false;
+        if (c->error.code == E_NOT_FOUND)
+            error_clear(&c->error);
+        if (flaw)
+            (void)error_add_problem(&c->error, &c->arena, "body", arena_format(&c->arena, "sources.%td.reference", i),
+                                    "not_found", "%s", flaw);
+    }
+    c->actor->audit = draft;
+    return c->error.code == E_NONE;
+}
