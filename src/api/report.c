@@ -1,11 +1,12 @@
 /* report.c - reports: begun, shown, changed, locked. */
 #include "reports/report.h"
+#include "reports/template.h"
 #include "web/exchange.h"
 
 #define CONTENT(T) \
     FIELD_AS(T, "title", content.title, .flags = NULLABLE, .max = 200, .doc = "What it is called."), \
-        FIELD_AS(T, "language", content.language, .flags = NULLABLE, .choices = languages, .type = "ReportLanguage", \
-                 .doc = "The language it is written in."), \
+        FIELD_AS(T, "language", content.language, .flags = NULLABLE, .choices = template_languages, \
+                 .type = "ReportLanguage", .doc = "The language it is written in."), \
         FIELD_AS(T, "sections", content.sections, .flags = NULLABLE, .max = CONTENT_BYTES_MAX, \
                  .example = "{\"findings\": \"...\", \"impression\": \"...\"}", \
                  .doc = \
@@ -15,8 +16,6 @@
                  .max = CONTENT_IMAGES_MAX, .doc = "Images of the study that it shows: all of them."), \
         FIELD_AS(T, "sources", content.sources, .of = &content_source_schema, .flags = NULLABLE, \
                  .max = CONTENT_SOURCES_MAX, .doc = "Where its parts come from: all of them.")
-
-static const char *const languages[] = { "zh-CN", "en", NULL };
 
 struct report_key {
     int64_t id;

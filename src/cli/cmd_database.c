@@ -2,6 +2,7 @@
 #include "cli/command.h"
 
 #include "people/account.h"
+#include "reports/template.h"
 #include "site/installation.h"
 #include "site/migrations.h"
 #include "records/renewal.h"
@@ -100,8 +101,8 @@ int cmd_init_db(struct call *c)
     if (current > roentgen_migrations.count)
         return migrate_check(c, &roentgen_migrations) ? 0 : command_failed(c);
     if (!migrate_to(c, &roentgen_migrations, roentgen_migrations.count, tell, NULL) ||
-        !db_transact(c, permissions_seed, NULL) || !account_fill_skeletons(c) || !renewal_begin(c) ||
-        !installation_take_all(c, INSTALLATION_USES))
+        !db_transact(c, permissions_seed, NULL) || !db_transact(c, templates_seed, NULL) ||
+        !account_fill_skeletons(c) || !renewal_begin(c) || !installation_take_all(c, INSTALLATION_USES))
         return command_failed(c);
     printf("the database is ready\n");
     return 0;
