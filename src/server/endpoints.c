@@ -42,6 +42,7 @@
     X(report_act_endpoints) \
     X(report_sign_endpoints) \
     X(report_template_endpoints) \
+    X(report_macro_endpoints) \
     X(system_endpoints) \
     X(backup_endpoints) \
     X(job_endpoints) \
