@@ -12,6 +12,11 @@
                  .doc = \
                      "Text by section. Of a report that is there: those named are another, null takes one out, the " \
                      "others stay."), \
+        FIELD_AS(T, "fields", content.fields, .flags = NULLABLE, .max = CONTENT_BYTES_MAX, \
+                 .example = "{\"nodule_size\": 6.2}", \
+                 .doc = \
+                     "Values by the template's names, merged as sections are; words of the template that nobody has " \
+                     "changed follow them."), \
         FIELD_AS(T, "key_images", content.key_images, .of = &key_image_schema, .flags = NULLABLE, \
                  .max = CONTENT_IMAGES_MAX, .doc = "Images of the study that it shows: all of them."), \
         FIELD_AS(T, "sources", content.sources, .of = &content_source_schema, .flags = NULLABLE, \
@@ -39,6 +44,8 @@ static const struct field wish_fields[] = {
     FIELD(struct report_wish, study_id, .flags = REQUIRED, .min = 1, .max = INT64_MAX, .doc = "The study it is about."),
     FIELD(struct report_wish, priority, .choices = job_priorities, .type = "JobPriority", .fallback = "NORMAL",
           .doc = "How urgent it is."),
+    FIELD_AS(struct report_wish, "template_id", content.template_id, .flags = NULLABLE, .min = 1, .max = INT64_MAX,
+             .doc = "The template it is written by: sections that are not given begin with its words."),
     CONTENT(struct report_wish),
 };
 static const struct schema wish_schema =

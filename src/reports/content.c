@@ -1,18 +1,11 @@
 /* content.c - what a report says, and how a change becomes the next version. */
-#include "reports/content.h"
+#include "reports/content_form.h"
 
 #include "site/actor.h"
 #include "schema/json.h"
 #include "schema/json_read.h"
 #include "base/crypto.h"
 #include "base/names.h"
-
-const struct section_row content_sections[] = {
-    { "indication", "Indication", "检查目的", false }, { "technique", "Technique", "检查技术", false },
-    { "comparison", "Comparison", "对比", false },     { "findings", "Findings", "影像所见", true },
-    { "impression", "Impression", "诊断意见", true },  { "recommendation", "Recommendation", "建议", false },
-};
-const int content_section_count = (int)(sizeof(content_sections) / sizeof(content_sections[0]));
 
 const char *const source_kinds[] = { "MEASUREMENT", "DIAGNOSIS", "PRIOR_REPORT", NULL };
 NAMES_REACH(source_kinds, FROM_PRIOR);
@@ -97,14 +90,6 @@ bool content_addenda(struct call *c, const struct report_content *content, struc
 
 /* ---- sections ---- */
 
-static const struct section_row *row_of(const char *name)
-{
-    for (int i = 0; i < content_section_count; i++)
-        if (!strcmp(content_sections[i].name, name))
-            return &content_sections[i];
-    return NULL;
-}
-
 static bool complain(struct call *c, const char *name, const char *type, const char *words)
 {
     return error_add_problem(&c->error, &c->arena, "body", arena_format(&c->arena, "sections.%.60s", name), type, "%s",
@@ -164,12 +149,14 @@ static struct str section_text(struct call *c, const char *name, const json_t *v
     return STR_NULL;
 }
 
-static bool change_one(struct call *c, json_t *sections, const char *name, json_t *value)
+static bool change_one(struct call *c, const struct content_form *form, json_t *sections, const char *name,
+                       json_t *value)
 {
-    if (!row_of(name))
+    if (!content_form_has(form, str_from(name)))
         return complain(c, name, "unknown",
-                        "there is no such section: indication, technique, comparison, findings, impression, "
-                        "recommendation");
+                        form->definition ? "the template has no such section"
+                                         : "there is no such section: indication, technique, comparison, findings, "
+                                           "impression, recommendation");
     if (json_is_null(value)) {
         json_object_del(sections, name);
         return true;
@@ -184,15 +171,16 @@ static json_t *read_object(struct call *c, struct str text)
     return text.len ? json_read(text, &c->arena, &flaw) : json_object();
 }
 
-/* In the order of the rows. */
-static struct str in_order(struct call *c, json_t *sections)
+/* In the form's order. */
+static struct str in_order(struct call *c, const struct content_form *form, json_t *sections)
 {
     json_t *ordered = json_object();
     struct text text;
-    for (int i = 0; i < content_section_count; i++) {
-        json_t *value = json_object_get(sections, content_sections[i].name);
+    for (int i = 0; i < form->count; i++) {
+        const char *name = arena_cstring(&c->arena, form->sections[i].name);
+        json_t *value = json_object_get(sections, name);
         if (value)
-            json_object_set(ordered, content_sections[i].name, value);
+            json_object_set(ordered, name, value);
     }
     text_init(&text, CONTENT_BYTES_MAX);
     json_put_tree(&text, ordered);
@@ -202,7 +190,8 @@ static struct str in_order(struct call *c, json_t *sections)
     return out;
 }
 
-static bool merge_sections(struct call *c, struct str before, struct str change, struct json *out)
+static bool merge_sections(struct call *c, const struct content_form *form, struct str before, struct str change,
+                           struct json *out)
 {
     json_t *sections = read_object(c, before), *wanted = read_object(c, change), *value;
     const char *name;
@@ -213,9 +202,9 @@ static bool merge_sections(struct call *c, struct str before, struct str change,
     else if (!ok)
         fail(c, E_INTERNAL, "a report's sections cannot be read");
     if (ok)
-        json_object_foreach(wanted, name, value) ok &= change_one(c, sections, name, value);
+        json_object_foreach(wanted, name, value) ok &= change_one(c, form, sections, name, value);
     if (ok) {
-        out->text = in_order(c, sections);
+        out->text = in_order(c, form, sections);
         ok = out->text.at || error_add_problem(&c->error, &c->arena, "body", S("sections"), "too_long",
                                                "the report has more than 512 KiB of text");
     }
@@ -237,9 +226,17 @@ struct str content_section(struct call *c, const struct report_content *content,
 
 bool content_is_complete(struct call *c, const struct report_content *content)
 {
-    for (int i = 0; i < content_section_count; i++)
-        if (content_sections[i].is_required && !content_section(c, content, str_from(content_sections[i].name)).len)
-            complain(c, content_sections[i].name, "missing", "it has to say something before the report is submitted");
+    struct content_form form;
+    if (!content_form_of(c, content, &form) || (form.definition && !content_form_is_filled(c, &form, content)))
+        return false;
+    for (int i = 0; i < form.count; i++) {
+        const char *name = arena_cstring(&c->arena, form.sections[i].name);
+        struct str text = content_section(c, content, form.sections[i].name);
+        if (!form.definition && form.sections[i].is_required && !text.len)
+            complain(c, name, "missing", "it has to say something before the report is submitted");
+        if (form.definition && str_find(text, S(CONTENT_BLANK)) >= 0)
+            complain(c, name, "blank", "a value is left to be filled in (" CONTENT_BLANK ")");
+    }
     return c->error.code == E_NONE;
 }
 
@@ -267,13 +264,20 @@ bool content_merge(struct call *c, const struct report_content *before, const st
     if (before)
         now = *before;
     else
-        now.template_id = now.template_version = INTEGER_NULL;
+        now.template_id = change->template_id, now.template_version = INTEGER_NULL;
     if (change->title.at)
         now.title = change->title;
     if (change->language.at)
         now.language = change->language;
-    if (!merge_sections(c, now.sections.text, change->sections.text, &now.sections))
+    struct content_form form;
+    struct json fields = now.fields;
+    if (!content_form_of(c, &now, &form) || !content_form_merge_fields(c, &form, change->fields.text, &fields) ||
+        !content_form_follow(c, &form, &now, fields) ||
+        !merge_sections(c, &form, now.sections.text, change->sections.text, &now.sections))
         return false;
+    now.fields = fields;
+    if (form.definition)
+        now.template_version = form.version;
     if (change->has_key_images)
         now.key_images = store(c, &list_fields[0], &change->key_images);
     if (change->has_sources)

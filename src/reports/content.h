@@ -11,8 +11,11 @@
  * A change says what is to be another: sections and fields are merged by name, and null takes one out (RFC 7396); the
  * lists are replaced. Whoever merges two changes of one version, one after the other, loses neither.
  *
- * Sections are kept in the template's order. Without a template they are content_sections; their names are the same in
- * all languages, their titles are not.
+ * Sections are kept in the template's order. Without a template they are the common ones: indication, technique,
+ * comparison, findings, impression, recommendation. Names are the same in all languages, titles are not.
+ *
+ * A section that the template has words for begins with these; as long as nobody has written otherwise they follow the
+ * fields. What has no value yet stands as "____", and a report with one of those is not submitted.
  *
  * Everything is in the call's arena. Problems are told by their place ("sections.findings").
  */
@@ -33,13 +36,20 @@ enum {
     CONTENT_ADDENDA_MAX = 50
 };
 
+struct template_definition; /* reports/template.h */
+
 /* A section that a report may have. */
 struct section_row {
-    const char *name, *title_en, *title_zh;
+    struct str name, title_en, title_zh;
     bool is_required; /* before it is submitted */
 };
-extern const struct section_row content_sections[];
-extern const int content_section_count;
+/* What a report is written by: the sections of its template, else the common ones. */
+struct content_form {
+    const struct section_row *sections;
+    int count;
+    const struct template_definition *definition; /* NULL: no template */
+    int64_t version;                              /* of the template */
+};
 
 enum source_kind { FROM_MEASUREMENT = 1, FROM_DIAGNOSIS, FROM_PRIOR };
 extern const char *const source_kinds[];
@@ -77,7 +87,7 @@ struct report_content {
 /* What is to be another; null members: as they are. */
 struct content_change {
     struct str title, language;
-    int64_t template_id;
+    int64_t template_id; /* of a new report; INTEGER_NULL: none */
     struct json sections, fields;
     struct list key_images, sources;
     bool has_key_images, has_sources; /* an empty list is one */
@@ -87,6 +97,8 @@ struct content_change {
 /* `before`: NULL for a new report. *out is complete; before is not changed. E_INVALID. */
 bool content_merge(struct call *c, const struct report_content *before, const struct content_change *change,
                    struct report_content *out);
+/* What it is written by. */
+bool content_form_of(struct call *c, const struct report_content *content, struct content_form *out);
 /* The sections that have to say something before it is submitted: E_INVALID names those that do not. */
 bool content_is_complete(struct call *c, const struct report_content *content);
 /* The text of a section; null: it has none. */

@@ -97,16 +97,20 @@ static void tell_facts(struct paper *p)
 
 /* ---- what it says ---- */
 
-static void tell_sections(struct paper *p)
+static bool tell_sections(struct paper *p)
 {
-    for (int i = 0; i < content_section_count; i++) {
-        const struct section_row *row = &content_sections[i];
-        struct str text = content_section(p->c, &p->version.content, str_from(row->name));
+    struct content_form form;
+    if (!content_form_of(p->c, &p->version.content, &form))
+        return false;
+    for (int i = 0; i < form.count; i++) {
+        const struct section_row *row = &form.sections[i];
+        struct str text = content_section(p->c, &p->version.content, row->name);
         if (!text.len)
             continue;
-        add_heading(p, say(p, row->title_zh, row->title_en));
+        add_heading(p, (p->is_chinese && row->title_zh.len) || !row->title_en.len ? row->title_zh : row->title_en);
         add(p, (struct pdf_block){ .kind = PDF_PARAGRAPH, .text = text });
     }
+    return true;
 }
 
 static bool tell_addenda(struct paper *p)
@@ -283,8 +287,7 @@ static bool make(struct paper *p, enum pdf_page page, struct str *out)
                                          say(p, "签署的内容及签名", "What was signed, and its signature"), PDF_DATA,
                                          p->envelope };
     tell_facts(p);
-    tell_sections(p);
-    if (!tell_addenda(p) || !tell_models(p) || !tell_images(p))
+    if (!tell_sections(p) || !tell_addenda(p) || !tell_models(p) || !tell_images(p))
         return false;
     tell_signature(p);
     struct pdf_document document = {

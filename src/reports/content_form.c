@@ -1,0 +1,143 @@
+/* content_form.c - the sections a report may have, and how a template's words follow its fields. */
+#include "reports/content_form.h"
+
+#include "reports/template.h"
+#include "schema/json_read.h"
+
+#define COMMON(NAME, EN, ZH, IS_REQUIRED) \
+    { \
+        { NAME, sizeof(NAME) - 1 }, { EN, sizeof(EN) - 1 }, { ZH, sizeof(ZH) - 1 }, IS_REQUIRED \
+    }
+static const struct section_row common[] = {
+    COMMON("indication", "Indication", "检查目的", false), COMMON("technique", "Technique", "检查技术", false),
+    COMMON("comparison", "Comparison", "对比", false),     COMMON("findings", "Findings", "影像所见", true),
+    COMMON("impression", "Impression", "诊断意见", true),  COMMON("recommendation", "Recommendation", "建议", false),
+};
+
+/* A new report takes the newest version that the caller sees; one that is there stays with its own. */
+static bool load(struct call *c, const struct report_content *content, struct template *out)
+{
+    if (content->template_version != INTEGER_NULL)
+        return template_load_of_report(c, content->template_id, content->template_version, out);
+    if (template_load(c, content->template_id, 0, out))
+        return true;
+    if (c->error.code != E_NOT_FOUND)
+        return false;
+    error_clear(&c->error);
+    return error_add_problem(&c->error, &c->arena, "body", S("template_id"), "not_found",
+                             "there is no template %" PRId64, content->template_id);
+}
+
+bool content_form_of(struct call *c, const struct report_content *content, struct content_form *out)
+{
+    if (content->template_id == INTEGER_NULL) {
+        *out = (struct content_form){ common, (int)(sizeof(common) / sizeof(common[0])), NULL, INTEGER_NULL };
+        return true;
+    }
+    struct template *t = arena_new(&c->arena, struct template);
+    if (!load(c, content, t))
+        return false;
+    const struct list *sections = &t->definition.sections;
+    struct section_row *rows = arena_alloc(&c->arena, (sections->count + 1) * (ptrdiff_t)sizeof(*rows));
+    for (ptrdiff_t i = 0; i < sections->count; i++) {
+        const struct template_section *s = (const struct template_section *)sections->items + i;
+        rows[i] = (struct section_row){ s->name, s->title_en, s->title_zh, s->is_required };
+    }
+    *out = (struct content_form){ rows, (int)sections->count, &t->definition, t->version };
+    return true;
+}
+
+bool content_form_has(const struct content_form *form, struct str section)
+{
+    for (int i = 0; i < form->count; i++)
+        if (str_equal(form->sections[i].name, section))
+            return true;
+    return false;
+}
+
+/* ---- fields ---- */
+
+static bool refuse_fields(struct call *c, const char *type, const char *words)
+{
+    return error_add_problem(&c->error, &c->arena, "body", S("fields"), type, "%s", words);
+}
+
+static struct str written(struct call *c, const json_t *tree)
+{
+    struct text text;
+    text_init(&text, CONTENT_BYTES_MAX);
+    json_put_tree(&text, tree);
+    struct str out = text.overflowed ? STR_NULL : arena_copy(&c->arena, text_str(&text));
+    text_release(&text);
+    return out;
+}
+
+static json_t *object_of(struct call *c, struct str text)
+{
+    struct json_flaw flaw;
+    return text.len ? json_read(text, &c->arena, &flaw) : json_object();
+}
+
+bool content_form_merge_fields(struct call *c, const struct content_form *form, struct str change, struct json *fields)
+{
+    if (!change.len)
+        return true;
+    json_t *now = object_of(c, fields->text), *wanted = object_of(c, change), *value;
+    const char *name;
+    bool ok = json_is_object(now);
+    if (ok && !json_is_object(wanted))
+        ok = refuse_fields(c, "not_an_object", "give an object: {\"nodule_size\": 6.2}");
+    else if (ok && json_object_size(wanted) && !form->definition)
+        ok = refuse_fields(c, "no_template", "fields are those of a template: the report has none");
+    if (ok)
+        json_object_foreach(wanted, name, value) json_is_null(value) ? json_object_del(now, name)
+                                                                     : json_object_set(now, name, value);
+    struct json merged = { ok ? written(c, now) : STR_NULL };
+    json_decref(now);
+    json_decref(wanted);
+    if (!ok || c->error.code)
+        return false;
+    if (!merged.text.at)
+        return refuse_fields(c, "too_long", "they have more than 512 KiB");
+    *fields = merged;
+    return !form->definition || template_check_values(c, form->definition, merged);
+}
+
+bool content_form_is_filled(struct call *c, const struct content_form *form, const struct report_content *content)
+{
+    return template_is_complete(c, form->definition, content->sections, content->fields);
+}
+
+/* ---- words ---- */
+
+static bool follow_one(struct call *c, const struct content_form *form, const struct report_content *content,
+                       const struct template_section *section, struct json fields, json_t *sections)
+{
+    struct texts blank;
+    const char *name = arena_cstring(&c->arena, section->name);
+    const json_t *now = json_object_get(sections, name);
+    struct str before = template_text(c, form->definition, section, content->language, content->fields, &blank);
+    struct str after = template_text(c, form->definition, section, content->language, fields, &blank);
+    struct str text =
+        json_is_string(now) ? (struct str){ json_string_value(now), (ptrdiff_t)json_string_length(now) } : STR_NULL;
+    bool is_new = !content->sections.text.at, is_untouched = now && str_equal(str_trim(text), str_trim(before));
+    if (after.len && (is_new || is_untouched))
+        json_object_set_new(sections, name, json_stringn(after.at, (size_t)after.len));
+    return c->error.code == E_NONE;
+}
+
+bool content_form_follow(struct call *c, const struct content_form *form, struct report_content *content,
+                         struct json fields)
+{
+    if (!form->definition)
+        return true;
+    json_t *sections = object_of(c, content->sections.text);
+    const struct list *rows = &form->definition->sections;
+    bool ok = json_is_object(sections) || fail(c, E_INTERNAL, "a report's sections cannot be read");
+    for (ptrdiff_t i = 0; ok && i < rows->count; i++)
+        ok = follow_one(c, form, content, (const struct template_section *)rows->items + i, fields, sections);
+    if (ok)
+        content->sections.text = written(c, sections);
+    json_decref(sections);
+    return ok;
+}
