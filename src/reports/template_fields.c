@@ -88,7 +88,7 @@ static const struct field field_fields[] = {
     FIELD(struct template_field, name, .flags = REQUIRED, .min = 1, .max = 64, .rule = &word_rule,
           .example = "nodule_size", .doc = "Names it in the report's `fields`, and as {{nodule_size}} in words."),
     FIELD(struct template_field, section, .flags = REQUIRED, .min = 1, .max = 64, .rule = &word_rule,
-          .doc = "The section that it belongs to."),
+          .example = "findings", .doc = "The section that it belongs to."),
     FIELD(struct template_field, label_en, .flags = NULLABLE, .max = 200, .doc = "What it is called in English."),
     FIELD(struct template_field, label_zh, .flags = NULLABLE, .max = 200, .doc = "What it is called in Chinese."),
     FIELD(struct template_field, kind, .choices = template_kinds, .type = "ReportFieldKind", .flags = REQUIRED,

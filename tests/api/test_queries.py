@@ -180,7 +180,7 @@ def statements(tmp_path_factory, request):
     """The server's statements after every list was asked for in every way."""
     server = Server(tmp_path_factory.mktemp("queries"))
     request.addfinalizer(server.close)
-    server.init()
+    server.init().start().stop()  # its store knows whose it is: without files of those rows it would not start
     admin_id = server.database.rows("select id from users")[0][0]
     fill(server, admin_id)
     for name in ("patients", "studies", "image_files"):  # as if an upgrade had come to the last few
