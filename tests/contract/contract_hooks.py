@@ -113,6 +113,15 @@ def filter_case(context, case):
     return True
 
 
+def drop_nul_names(value):
+    """A schema cannot say of an object whose members are free that their names hold no U+0000."""
+    if isinstance(value, dict):
+        for name in [name for name in value if "\0" in name]:
+            del value[name]
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        drop_nul_names(inner)
+
+
 @schemathesis.hook
 def before_call(context, case, kwargs):
     if case.meta is None or not case.meta.generation.mode.is_positive:
@@ -128,6 +137,7 @@ def before_call(context, case, kwargs):
             del case.headers[name]
         elif name.lower() == "idempotency-key":
             case.headers[name] = uuid.uuid4().hex
+    drop_nul_names(case.body)
     if isinstance(case.body, dict):
         if case.operation.path.endswith("/system/jobs"):
             case.body["kind"] = "uploads.sweep"  # each kind has a payload of its own; this one has none
