@@ -7,6 +7,7 @@
 #include "reports/report_pdf.h"
 #include "signing/canonical.h"
 #include "signing/envelope.h"
+#include "signing/revocation.h"
 
 #include <stdlib.h>
 
@@ -63,14 +64,15 @@ static bool read_trust(struct call *c, const struct report_command *in, struct t
         return true;
     trust->lists = list;
     trust->list_count = 1;
-    return read_whole(c, in->revocations, 4 << 20, list);
+    struct revocation_list said;
+    return read_whole(c, in->revocations, REVOCATION_BYTES_MAX, list) && revocation_read(c, *list, &said);
 }
 
 static void put_line(const char *label, struct str text)
 {
     if (!text.len)
         return;
-    printf("%-12s ", label);
+    printf("%-16s ", label);
     put_plain(stdout, text);
     putchar('\n');
 }
@@ -85,10 +87,35 @@ static void put_signature(const struct envelope_signature *signature)
     char when[INSTANT_TEXT_MAX];
     put_line("signer", signer->certificate.subject);
     put_line("meaning", signer->meaning);
-    printf("%-12s %.*s, %s\n", "signed", (int)instant_write(signer->time, when), when, sources[signer->time_source]);
+    printf("%-16s %.*s, %s\n", "signed", (int)instant_write(signer->time, when), when, sources[signer->time_source]);
     put_line("certificate", signer->certificate.serial);
-    printf("%-12s %s\n", "verdict", verdict_name(signer->verdict));
+    printf("%-16s %s\n", "verdict", verdict_name(signer->verdict));
     put_line("", signer->words);
+}
+
+static void put_member(const json_t *content, const char *part, const char *name)
+{
+    const json_t *value = json_object_get(json_object_get(content, part), name);
+    if (json_is_string(value))
+        put_line(name, (struct str){ json_string_value(value), (ptrdiff_t)json_string_length(value) });
+    else if (json_is_number(value))
+        printf("%-16s %.0f\n", name, json_number_value(value));
+}
+
+/* Of whom, and which report: so that nobody takes another's for it. */
+static bool put_content(struct call *c, struct str signed_content)
+{
+    static const char *const told[][2] = { { "patient", "name" },           { "patient", "patient_id" },
+                                           { "patient", "birth_date" },     { "study", "study_date" },
+                                           { "study", "accession_number" }, { "report", "title" },
+                                           { "report", "report_uuid" },     { "report", "version" } };
+    json_t *content = canonical_read(c, signed_content);
+    const char *format = json_string_value(json_object_get(content, "format"));
+    bool ok = format && !strcmp(format, "roentgen-report-1");
+    for (size_t i = 0; ok && i < sizeof(told) / sizeof(told[0]); i++)
+        put_member(content, told[i][0], told[i][1]);
+    json_decref(content);
+    return ok || (!c->error.code && fail(c, E_INVALID, "what is signed is no report"));
 }
 
 /* Of a PDF: what is attached to it. */
@@ -106,7 +133,7 @@ static bool verify(struct call *c, const struct report_command *in, bool *valid)
     struct trust trust;
     struct str text;
     if (!read_trust(c, in, &trust) || !read_whole(c, in->file, PDF_BYTES_MAX, &text) || !take_attached(c, &text) ||
-        !envelope_check(c, text, &trust, &result))
+        !envelope_check(c, text, &trust, &result) || !put_content(c, result.content))
         return false;
     for (int i = 0; i < result.count; i++)
         put_signature(&result.signatures[i]);

@@ -19,7 +19,8 @@ bool certificate_read(struct call *c, struct str der, struct certificate *out)
 
 static bool read_pem(struct call *c, BIO *in, struct chain *chain)
 {
-    for (X509 *one; (one = PEM_read_bio_X509(in, NULL, NULL, NULL));) {
+    char none[] = ""; /* nobody is asked for a password */
+    for (X509 *one; (one = PEM_read_bio_X509(in, NULL, NULL, none));) {
         struct str der = openssl_certificate_der(c, one);
         X509_free(one);
         if (chain->count == CHAIN_MAX)

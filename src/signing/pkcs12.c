@@ -132,6 +132,8 @@ static bool take_safe(struct bringing *b, PKCS7 *safe)
     STACK_OF(PKCS12_SAFEBAG) *bags = NULL;
     int kind = OBJ_obj2nid(safe->type);
     if (kind == NID_pkcs7_encrypted) {
+        if (!safe->d.encrypted || !safe->d.encrypted->enc_data)
+            return fail(b->c, E_INVALID, "a part of the PKCS#12 file is empty");
         if (!spend_method(b, safe->d.encrypted->enc_data->algorithm))
             return false;
         bags = PKCS12_unpack_p7encdata(safe, b->password, b->password_len);

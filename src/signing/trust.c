@@ -7,7 +7,7 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
-enum { LEVEL = 2 /* 112 bits: no SHA-1, no RSA below 2048 */, LISTS_MAX = 16 };
+enum { LEVEL = 2 /* 112 bits: no SHA-1, no RSA below 2048 */ };
 
 /* Purposes under which a certificate that names any may sign documents. */
 static const char *const purposes[] = {
@@ -72,14 +72,27 @@ bool trust_is_for_documents(X509 *certificate)
 /* ---- revocation ---- */
 
 /* One list's word about one certificate, whose issuer is known. The worst word of all lists counts. */
-static void ask_list(struct call *c, X509_CRL *list, X509 *certificate, X509 *issuer, struct trust_answer *out)
+/* Could it know of a revocation that matters? Of a time that anybody may have claimed, only a list of today. */
+static bool is_current(const X509_CRL *list, const struct trust *trust, const struct trust_question *question)
+{
+    struct instant made = openssl_instant(X509_CRL_get0_lastUpdate(list));
+    struct instant next = openssl_instant(X509_CRL_get0_nextUpdate(list));
+    struct instant at = question->is_at_sure ? question->at : trust->now;
+    return X509_CRL_get_ext_by_NID(list, NID_delta_crl, -1) < 0 &&
+           X509_CRL_get_ext_by_NID(list, NID_issuing_distribution_point, -1) < 0 && !instant_is_null(made) &&
+           (made.us >= at.us || (!instant_is_null(next) && at.us <= next.us));
+}
+
+static void ask_list(struct call *c, X509_CRL *list, X509 *certificate, X509 *issuer, bool covers,
+                     struct trust_answer *out)
 {
     X509_REVOKED *row = NULL;
-    if (X509_NAME_cmp(X509_CRL_get_issuer(list), X509_get_subject_name(issuer)) ||
+    if (!(X509_get_key_usage(issuer) & KU_CRL_SIGN) ||
+        X509_NAME_cmp(X509_CRL_get_issuer(list), X509_get_subject_name(issuer)) ||
         X509_CRL_verify(list, X509_get0_pubkey(issuer)) != 1)
         return;
     int found = X509_CRL_get0_by_cert(list, &row, certificate);
-    if (out->revocation == REVOCATION_UNKNOWN)
+    if (out->revocation == REVOCATION_UNKNOWN && covers)
         out->revocation = REVOCATION_NONE;
     if (found != 1)
         return;
@@ -92,12 +105,14 @@ static void ask_list(struct call *c, X509_CRL *list, X509 *certificate, X509 *is
 }
 
 /* `chain` goes from the certificate to the anchor, whom nobody revokes. */
-static void ask_lists(struct call *c, const struct trust *trust, STACK_OF(X509) * chain, struct trust_answer *out)
+static void ask_lists(struct call *c, const struct trust *trust, const struct trust_question *question,
+                      STACK_OF(X509) * chain, struct trust_answer *out)
 {
-    for (int i = 0; i < trust->list_count && i < LISTS_MAX; i++) {
+    for (int i = 0; i < trust->list_count; i++) {
         X509_CRL *list = revocation_object(trust->lists[i]);
         for (int j = 0; list && j + 1 < sk_X509_num(chain); j++)
-            ask_list(c, list, sk_X509_value(chain, j), sk_X509_value(chain, j + 1), out);
+            ask_list(c, list, sk_X509_value(chain, j), sk_X509_value(chain, j + 1), is_current(list, trust, question),
+                     out);
         X509_CRL_free(list);
     }
     ERR_clear_error();
@@ -142,7 +157,7 @@ void trust_ask(struct call *c, const struct trust *trust, enum trust_use use, co
     else
         out->is_trusted = true;
     if (out->is_trusted)
-        ask_lists(c, trust, X509_STORE_CTX_get0_chain(context), out);
+        ask_lists(c, trust, question, X509_STORE_CTX_get0_chain(context), out);
     /* Of something revoked only what is surely older counts. */
     if (out->revocation == REVOCATION_REVOKED && question->is_at_sure && !instant_is_null(out->revoked_at) &&
         question->at.us < out->revoked_at.us)
