@@ -78,6 +78,27 @@ static bool trailer_size(struct pdf_file *file, int64_t table)
     return true;
 }
 
+/* Only what is written here, each once: what a trailer says besides (XRefStm, Encrypt, under whatever spelling), other
+ * readers follow. */
+static bool is_plain_trailer(struct str trailer)
+{
+    static const char *const keys[] = { "/Size", "/Root", "/Info", "/ID", "/Prev" };
+    enum { KEYS = sizeof(keys) / sizeof(keys[0]) };
+    bool seen[KEYS] = { false };
+    struct str rest, key, value;
+    if (!pdf_inside_dictionary(trailer, &rest))
+        return false;
+    while (pdf_next_entry(&rest, &key, &value)) {
+        int i = 0;
+        while (i < KEYS && !str_equal(key, str_from(keys[i])))
+            i++;
+        if (i == KEYS || seen[i])
+            return false;
+        seen[i] = true;
+    }
+    return str_trim(rest).len == 0;
+}
+
 bool pdf_file_parse(struct arena *arena, struct str bytes, struct pdf_file *out)
 {
     struct pdf_file file = { .bytes = bytes };
@@ -87,10 +108,9 @@ bool pdf_file_parse(struct arena *arena, struct str bytes, struct pdf_file *out)
     file.offsets = arena_array(arena, int64_t, file.size);
     file.table = at;
     for (int revisions = 0;; revisions++) {
-        struct str trailer, previous, other;
+        struct str trailer, previous;
         int64_t before;
-        if (revisions == PDF_REVISIONS_MAX || !take_table(&file, at, &trailer) ||
-            pdf_raw_entry(trailer, "XRefStm", &other) || pdf_raw_entry(trailer, "Encrypt", &other))
+        if (revisions == PDF_REVISIONS_MAX || !take_table(&file, at, &trailer) || !is_plain_trailer(trailer))
             return false;
         if (revisions == 0)
             file.trailer = trailer;

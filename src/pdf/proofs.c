@@ -24,17 +24,38 @@ static void put_list(struct pdf_update *update, struct str store, const char *ke
     text_put_char(out, ']');
 }
 
+static int count_of(const struct pdf_file *file, struct str store, const char *key)
+{
+    struct str array, rest, one;
+    int count = 0;
+    if (store.at && pdf_entry(file, store, key, &array) && pdf_inside_array(array, &rest))
+        while (count <= PDF_PROOFS_MAX && pdf_next_value(&rest, &one))
+            count++;
+    return count;
+}
+
+/* As many as can be read again. */
+static bool has_room(const struct pdf_file *file, struct str store, const struct pdf_proofs *proofs)
+{
+    const int more[] = { proofs->certificate_count, proofs->ocsp_count, proofs->crl_count };
+    for (int i = 0; i < 3; i++)
+        if (more[i] > PDF_PROOFS_MAX || count_of(file, store, lists[i]) + more[i] > PDF_PROOFS_MAX)
+            return false;
+    return true;
+}
+
 bool pdf_add_proofs(struct call *c, struct str pdf, const struct pdf_proofs *proofs, struct str *out)
 {
     struct pdf_update update;
     struct str store = STR_NULL;
     struct text dss;
-    if (proofs->certificate_count > PDF_PROOFS_MAX || proofs->ocsp_count > PDF_PROOFS_MAX ||
-        proofs->crl_count > PDF_PROOFS_MAX)
-        return fail(c, E_INVALID, "there are more than %d certificates, OCSP answers or CRLs", PDF_PROOFS_MAX);
     if (!pdf_update_begin(c, pdf, &update))
         return false;
     pdf_entry(&update.file, update.root_value, "DSS", &store);
+    if (!has_room(&update.file, store, proofs)) {
+        pdf_update_release(&update);
+        return fail(c, E_INVALID, "there are more than %d certificates, OCSP answers or CRLs", PDF_PROOFS_MAX);
+    }
     text_init(&dss, 1 << 20);
     text_put(&dss, S("<< /Type /DSS"));
     put_list(&update, store, lists[0], proofs->certificates, proofs->certificate_count, &dss);

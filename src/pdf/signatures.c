@@ -16,13 +16,17 @@ static bool is_one_of(struct str name, const char *names)
 /* Has `after` the entries of `before`, and no others, but for those named? */
 static bool is_same_but(struct str before, struct str after, const char *but)
 {
+    enum { ENTRIES_MAX = 64 }; /* those made here have fewer; each is looked for among the others */
     struct str rest, key, value, other;
     for (int turn = 0; turn < 2; turn++) {
+        int count = 0;
         struct str one = turn ? after : before, two = turn ? before : after;
         if (!pdf_inside_dictionary(one, &rest))
             return false;
         while (pdf_next_entry(&rest, &key, &value)) {
             char name[64] = { 0 };
+            if (++count > ENTRIES_MAX)
+                return false;
             if (is_one_of(key, but))
                 continue;
             if (key.len > (ptrdiff_t)sizeof name)
@@ -31,6 +35,8 @@ static bool is_same_but(struct str before, struct str after, const char *but)
             if (!pdf_raw_entry(two, name, &other) || !str_equal(value, other))
                 return false;
         }
+        if (str_trim(rest).len > 0)
+            return false; /* something that is no entry */
     }
     return true;
 }
@@ -45,11 +51,12 @@ static bool adds_fields_only(const struct pdf_file *before, const struct pdf_fil
                              struct str list)
 {
     struct str one, field, value;
+    int added = 0;
     if (!str_starts(list, old))
         return false;
     list = str_slice(list, old.len, list.len);
     while (pdf_next_value(&list, &one)) {
-        if (pdf_reference(one) < before->size || !pdf_resolve(after, one, &field) ||
+        if (++added > PDF_SIGNATURES_MAX || pdf_reference(one) < before->size || !pdf_resolve(after, one, &field) ||
             !has_only(field, "Type Subtype FT F Rect T TU P V") || !pdf_raw_entry(field, "FT", &value) ||
             !str_equal(value, S("/Sig")) || !pdf_raw_entry(field, "Rect", &value) ||
             !str_equal(value, S("[-1 -1 -1 -1]")))

@@ -19,7 +19,10 @@ static void put_clean(struct text *out, struct str text)
     for (int word = 0; text.len > 0;) {
         struct str before = text;
         uint32_t point = str_next_code_point(&text);
-        word = point <= ' ' || point >= 0x2E80 ? 0 : word + 1;
+        bool breaks = (point >= 0x2E80 && point <= 0xA4CF) || (point >= 0xAC00 && point <= 0xD7A3) ||
+                      (point >= 0xF900 && point <= 0xFAFF) || (point >= 0xFF01 && point <= 0xFF60) ||
+                      (point >= 0x20000 && point <= 0x3FFFF); /* CJK: a line may end behind each */
+        word = point <= ' ' || breaks ? 0 : word + 1;
         if (word > WORD_POINTS_MAX) {
             text_put(out, S("\xE2\x80\x8B")); /* U+200B */
             word = 1;
