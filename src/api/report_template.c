@@ -153,11 +153,16 @@ static bool template_export_get(struct call *c)
     if (!template_load(c, in->id, in->version == INTEGER_NULL ? 0 : in->version, &template))
         return false;
     bool is_html = in->format == FORMAT_MRRT;
+    struct str html = STR_NULL;
+    if (is_html) {
+        html = mrrt_write(c, &template.definition, choice_text(template_languages, in->language));
+        if (!html.at)
+            return fail(c, E_TOO_LARGE, "as HTML the template would have more than 2 MiB: export it as JSON");
+    }
     struct str name = arena_format(&c->arena, "%.*s.%s", STR_FMT(template.name), is_html ? "html" : "json");
     answer_header(c, "Content-Disposition", http_content_disposition(&c->arena, name));
     if (is_html)
-        answer_bytes(c, "text/html; charset=utf-8",
-                     mrrt_write(c, &template.definition, choice_text(template_languages, in->language)));
+        answer_bytes(c, "text/html; charset=utf-8", html);
     else
         answer_bytes(c, "application/json", definition_json(c, &template.definition));
     return true;

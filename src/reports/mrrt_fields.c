@@ -96,8 +96,10 @@ static void take_limits(struct mrrt_reading *r, const xmlNode *node, struct temp
     else if (unit.len)
         mrrt_remark(r, "The unit of %.*s was left out: it is not one of UCUM.", STR_FMT(field->name));
     if ((min.len && !str_to_real(min, &field->min)) || (max.len && !str_to_real(max, &field->max)) ||
-        !(field->min <= 1e300 || isnan(field->min)) || !(field->max >= -1e300 || isnan(field->max)))
-        mrrt_remark(r, "A limit of %.*s was left out: it is not a number.", STR_FMT(field->name));
+        !(field->min <= 1e300 || isnan(field->min)) || !(field->max >= -1e300 || isnan(field->max))) {
+        field->min = field->max = NAN;
+        mrrt_remark(r, "The limits of %.*s were left out: one is not a number.", STR_FMT(field->name));
+    }
     if (field->min > field->max) {
         field->min = field->max = NAN;
         mrrt_remark(r, "The limits of %.*s were left out: the least is above the most.", STR_FMT(field->name));

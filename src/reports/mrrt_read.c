@@ -96,7 +96,8 @@ void mrrt_put_words(struct mrrt_reading *r, struct str text)
             r->ends_in_space = !is_first;
             continue;
         }
-        bool is_mark = i > 0 && text.at[i - 1] == at && strchr("{}[]", at);
+        /* What was put last counts, also where it came from another element. */
+        bool is_mark = r->words.len > 0 && r->words.at[r->words.len - 1] == at && strchr("{}[]", at);
         if ((r->ends_in_space && !is_first) || is_mark)
             text_put_char(&r->words, ' ');
         r->ends_in_space = false;
@@ -429,6 +430,71 @@ static bool finish(struct mrrt_reading *r)
     return true;
 }
 
+/* ---- bounds ---- */
+
+enum { MRRT_ATTRIBUTES_MAX = 200 };
+
+static bool is_blank(char a)
+{
+    return a == ' ' || a == '\t' || a == '\r' || a == '\n';
+}
+
+static bool begins_name(char a)
+{
+    return ((a | 32) >= 'a' && (a | 32) <= 'z') || a == '_' || a == ':' || a == '.';
+}
+
+static bool is_name(char a)
+{
+    return begins_name(a) || (a >= '0' && a <= '9') || a == '-';
+}
+
+/* Behind a value that begins at `i`, with its quotes. */
+static ptrdiff_t skip_value(struct str s, ptrdiff_t i)
+{
+    while (i < s.len && is_blank(s.at[i]))
+        i++;
+    if (i < s.len && (s.at[i] == '"' || s.at[i] == '\'')) {
+        const char *end = memchr(s.at + i + 1, s.at[i], (size_t)(s.len - i - 1));
+        return end ? end - s.at + 1 : s.len;
+    }
+    while (i < s.len && !is_blank(s.at[i]) && s.at[i] != '>')
+        i++;
+    return i;
+}
+
+/* Behind an attribute whose name begins at `i`. */
+static ptrdiff_t skip_attribute(struct str s, ptrdiff_t i)
+{
+    while (i < s.len && is_name(s.at[i]))
+        i++;
+    ptrdiff_t j = i;
+    while (j < s.len && is_blank(s.at[j]))
+        j++;
+    return j < s.len && s.at[j] == '=' ? skip_value(s, j + 1) : i;
+}
+
+/* Has the tag whose name begins at `i` more attributes than anybody needs? As libxml2 splits them, whose time grows
+ * with their square. */
+static bool has_too_many_attributes(struct str s, ptrdiff_t i)
+{
+    int count = 0;
+    while (i < s.len && is_name(s.at[i]))
+        i++;
+    while (i < s.len && s.at[i] != '>' && count <= MRRT_ATTRIBUTES_MAX) {
+        if (begins_name(s.at[i])) {
+            count++;
+            i = skip_attribute(s, i);
+        } else if (is_blank(s.at[i++])) {
+            continue;
+        } else { /* no name: up to a blank */
+            while (i < s.len && !is_blank(s.at[i]) && s.at[i] != '>')
+                i++;
+        }
+    }
+    return count > MRRT_ATTRIBUTES_MAX;
+}
+
 bool mrrt_read(struct call *c, struct str html, struct template_definition *out, struct texts *remarks)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -437,6 +503,9 @@ bool mrrt_read(struct call *c, struct str html, struct template_definition *out,
         tags += html.at[i] == '<';
     if (html.len > TEMPLATE_BYTES_MAX || tags > MRRT_TAGS_MAX)
         return fail(c, E_INVALID, "a template has at most %d bytes and %d tags", TEMPLATE_BYTES_MAX, MRRT_TAGS_MAX);
+    for (ptrdiff_t i = 0; i + 1 < html.len; i++)
+        if (html.at[i] == '<' && begins_name(html.at[i + 1]) && has_too_many_attributes(html, i + 1))
+            return fail(c, E_INVALID, "a tag of the template has more than %d attributes", MRRT_ATTRIBUTES_MAX);
     pthread_once(&once, xmlInitParser);
     htmlDocPtr doc = htmlReadMemory(html.at ? html.at : "", (int)html.len, NULL, "UTF-8",
                                     HTML_PARSE_NONET | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING | HTML_PARSE_RECOVER);

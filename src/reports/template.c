@@ -199,8 +199,9 @@ static bool may_write(struct call *c, const struct template *row)
         return true;
     if (row->scope == TEMPLATE_SYSTEM)
         return fail(c, E_FORBIDDEN, "templates of everybody are changed with system.manage");
-    if (row->scope == TEMPLATE_DEPARTMENT && !call_may(c, MAY_REVIEW_REPORTS))
-        return fail(c, E_FORBIDDEN, "templates of a department are changed with report.review");
+    if (row->scope == TEMPLATE_DEPARTMENT)
+        return call_may(c, MAY_REVIEW_REPORTS) ||
+               fail(c, E_FORBIDDEN, "templates of a department are changed with report.review");
     return call_may(c, MAY_CREATE_REPORTS) || fail(c, E_FORBIDDEN, "templates are made with report.create");
 }
 
@@ -257,6 +258,9 @@ bool template_change(struct call *c, const struct template *change, uint64_t giv
             return false;
     } else {
         row.shipped_revision = INTEGER_NULL;
+        if (row.scope == TEMPLATE_SYSTEM && !str_equal(change->definition.name, before.name))
+            return error_add_problem(&c->error, &c->arena, "body", S("definition.name"), "read_only",
+                                     "of a template of everybody it stays: shipped ones are known by it");
         if (!template_check(c, &change->definition, "definition.") ||
             !template_update(c, &row, &change->definition, change->reason))
             return false;

@@ -162,7 +162,7 @@ struct str template_fill(struct arena *arena, struct str text, const struct fill
         else if (kind == PIECE_OPEN && !passage_is_filled(filling, text))
             skip_passage(&text);
     }
-    struct str made = arena_copy(arena, text_str(&out));
+    struct str made = out.overflowed ? STR_NULL : arena_copy(arena, text_str(&out));
     text_release(&out);
     return made;
 }

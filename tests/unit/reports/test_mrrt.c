@@ -140,7 +140,7 @@ static void test_chinese(void **state)
     assert_str(template_section(&made, S("findings"))->text_zh, "结节: {{size}}\n两肺清晰");
     assert_str(field("size")->label_zh, "结节");
     assert_str(made.languages.items[0], "zh-CN");
-    assert_true(is_remarked("A limit of size"));
+    assert_true(is_remarked("The limits of size"));
 }
 
 static void test_words_outside_of_sections(void **state)
