@@ -55,6 +55,7 @@ static bool report_post(struct call *c)
 {
     struct report_wish wish = *(const struct report_wish *)c->in;
     int64_t id;
+    wish.content.has_title = schema_was_given(&wish_schema, c->given, "title");
     wish.content.has_key_images = schema_was_given(&wish_schema, c->given, "key_images");
     wish.content.has_sources = schema_was_given(&wish_schema, c->given, "sources");
     if (!report_create(c, &wish, &id))
@@ -84,8 +85,9 @@ static const struct schema edit_schema =
 static int64_t base_of(struct call *c, int64_t id, int64_t said)
 {
     struct report now;
-    if (said != INTEGER_NULL || !http_header(c->request, "If-Match").at || !report_load(c, id, &now))
-        return said;
+    struct str tag = str_trim(http_header(c->request, "If-Match"));
+    if (said != INTEGER_NULL || !tag.at || str_equal(tag, S("*")) || !report_load(c, id, &now))
+        return said; /* "*" says that there is a report, not which version was read */
     return now.version;
 }
 
@@ -93,6 +95,7 @@ static bool report_patch(struct call *c)
 {
     struct report_edit edit = *(const struct report_edit *)c->in;
     edit.base = base_of(c, edit.id, edit.base);
+    edit.content.has_title = schema_was_given(&edit_schema, c->given, "title");
     edit.content.has_key_images = schema_was_given(&edit_schema, c->given, "key_images");
     edit.content.has_sources = schema_was_given(&edit_schema, c->given, "sources");
     return c->error.code == E_NONE && report_save(c, &edit) && report_load(c, edit.id, c->out);

@@ -22,9 +22,8 @@ static const struct field report_list_fields[] = {
     FIELD(struct report_list, patient_id, .min = 1, .max = INT64_MAX,
           .filter = "r.study_id in (select t.id from studies t where t.patient_id = ?)",
           .doc = "Only those of this patient's studies."),
-    FIELD(struct report_list, author_id, .min = 1, .max = INT64_MAX, .filter = "r.author_id = ?",
-          .doc = "Only those of this author."),
-    FIELD(struct report_list, status, .choices = report_statuses, .type = "ReportStatus", .filter = "r.status = ?",
+    FIELD(struct report_list, author_id, .min = 1, .max = INT64_MAX, .doc = "Only those of this author."),
+    FIELD(struct report_list, status, .choices = report_statuses, .type = "ReportStatus",
           .doc = "Only those that stand so."),
     FIELD(struct report_list, mine, .fallback = "false", .doc = "Only those one is the author of."),
 };
@@ -36,11 +35,30 @@ static const struct schema report_list = SCHEMA("ReportList", struct report_list
 static const struct listing written_listing = LISTING(&report_schema);
 static const struct listing face_listing = LISTING(&report_face_schema);
 
+/* What is asked for goes by what the caller is told. */
+static int put_asked(struct call *c, const struct report_list *in, struct condition *out)
+{
+    bool writes = report_caller_writes(c);
+    int count = 0;
+    if (!writes)
+        out[count++] = report_for_readers;
+    if (in->status)
+        out[count++] = (struct condition){ writes ? "r.status = ?" : REPORT_FACE_STATUS " = ?",
+                                           V(choice_text(report_statuses, in->status)) };
+    if (in->author_id > 0)
+        out[count++] = (struct condition){ writes ? "r.author_id = ?"
+                                                  : "exists (select 1 from report_versions w where w.report_id = r.id "
+                                                    "and w.version = coalesce(r.signed_version, r.version) and "
+                                                    "w.author_id = ?)",
+                                           V(in->author_id) };
+    return count;
+}
+
 static bool report_list_get(struct call *c)
 {
     const struct report_list *in = c->in;
-    struct condition scopes[REPORT_SCOPES], own = { "r.author_id = ?", V(call_user(c)) };
-    struct list_among among = { .conditions = &report_for_readers, .condition_count = !report_caller_writes(c) };
+    struct condition scopes[REPORT_SCOPES], own = { "r.author_id = ?", V(call_user(c)) }, asked[3];
+    struct list_among among = { .conditions = asked, .condition_count = put_asked(c, in, asked) };
     if (in->patient_id > 0)
         audit_about(c, 0, in->patient_id);
     if (!visibility_asks_for_patients(c, in->patient_id > 0, "asking for a patient's"))
@@ -109,10 +127,15 @@ static bool steps_get(struct call *c)
 {
     const struct part_list *in = c->in;
     struct report report;
-    struct condition of_report = { "h.report_id = ?", V(in->id) };
     if (!report_load(c, in->id, &report))
         return false;
-    return list_answer(c, &step_listing, (struct list_among){ .conditions = &of_report, .condition_count = 1 });
+    struct condition shown[2] = { { "h.report_id = ?", V(in->id) } };
+    int count = 1;
+    if (!report_caller_writes(c) && report.signed_version != INTEGER_NULL)
+        shown[count++] = (struct condition){ "h.version <= ? and (h.action is null or h.action not in ('amend', "
+                                             "'addendum', 'cancel', 'reject'))",
+                                             V(report.signed_version) };
+    return list_answer(c, &step_listing, (struct list_among){ .conditions = shown, .condition_count = count });
 }
 
 /* ---- what differs ---- */
@@ -145,7 +168,8 @@ static const struct endpoint rows[] = {
     { HTTP_GET, "/api/v1/reports/{id}/versions/{version}", version_get, &version_key, &report_version_schema, REPORTS,
       .audit = "report.version", .summary = "Shows a version of a report" },
     { HTTP_GET, "/api/v1/reports/{id}/steps", steps_get, &step_list, &report_step_schema, REPORTS, .flags = LIST,
-      .audit = "report.steps", .summary = "Lists who did what to a report" },
+      .audit = "report.steps", .summary = "Lists who did what to a report",
+      .doc = "To those who do not write reports, up to the last signature." },
     { HTTP_GET, "/api/v1/reports/{id}/diff", diff_get, &diff_query, &report_diff_schema, REPORTS,
       .audit = "report.diff", .summary = "Says what differs between two versions, section by section" },
 };

@@ -1,11 +1,9 @@
 /* report_sign.c - reports signed, checked and given out; the keys they are signed with. */
 #include "people/session.h"
-#include "reports/report_pdf.h"
 #include "reports/report_sign.h"
 #include "reports/signing_key.h"
 #include "web/exchange.h"
 #include "web/listing.h"
-#include "base/names.h"
 
 /* ---- signing ---- */
 
@@ -67,36 +65,6 @@ static bool envelope_get(struct call *c)
                   arena_format(&c->arena, "attachment; filename=\"report-%" PRId64 ".json\"", in->id));
     answer_header(c, "Cache-Control", S("private, no-cache"));
     answer_bytes(c, "application/json", text);
-    return true;
-}
-
-/* ---- pages ---- */
-
-static const char *const pages[] = { "A4", "Letter", NULL };
-NAMES_REACH(pages, PDF_LETTER + 1);
-struct pdf_query {
-    int64_t id, version;
-    unsigned page;
-};
-static const struct field pdf_query_fields[] = {
-    KEY(struct pdf_query, id, "The report."),
-    FIELD(struct pdf_query, version, .flags = NULLABLE, .min = 1, .max = INT64_MAX,
-          .doc = "Which of its versions; the one that GET shows."),
-    FIELD(struct pdf_query, page, .choices = pages, .type = "PageSize", .fallback = "A4",
-          .doc = "How large the pages are."),
-};
-static const struct schema pdf_query = SCHEMA("ReportPdfQuery", struct pdf_query, pdf_query_fields);
-
-static bool pdf_get(struct call *c)
-{
-    const struct pdf_query *in = c->in;
-    struct str pdf;
-    if (!report_pdf(c, in->id, in->version == INTEGER_NULL ? 0 : in->version, (enum pdf_page)(in->page - 1), &pdf))
-        return false;
-    answer_header(c, "Content-Disposition",
-                  arena_format(&c->arena, "inline; filename=\"report-%" PRId64 ".pdf\"", in->id));
-    answer_header(c, "Cache-Control", S("private, no-cache"));
-    answer_bytes(c, "application/pdf", pdf);
     return true;
 }
 
@@ -181,10 +149,6 @@ static const struct endpoint rows[] = {
       .answers = "application/json", .audit = "report.envelope",
       .summary = "Gives out what was signed, with its signature",
       .doc = "`roentgen report verify FILE --authority CERTIFICATE` checks it with nothing else at hand." },
-    { HTTP_GET, "/api/v1/reports/{id}/pdf", pdf_get, &pdf_query, NULL, REPORTS, .runs = WORKS, .lane = LANE_PICTURES,
-      .flags = NOT_JSON, .answers = "application/pdf", .audit = "report.pdf", .summary = "Gives out a report as a PDF",
-      .doc = "PDF/A-3u, tagged. What is not signed says so across each page; to what is, the envelope is attached, and "
-             "`roentgen report verify FILE.pdf` checks it." },
     { HTTP_GET, "/api/v1/reports/authority", authority_get, NULL, NULL, REPORTS, .runs = WORKS, .flags = NOT_JSON,
       .answers = "application/x-pem-file", .summary = "Gives out the certificate that vouches for the signers' keys",
       .doc = "Keep a copy elsewhere: it is what a signature is checked by." },
@@ -193,8 +157,9 @@ static const struct endpoint rows[] = {
     { HTTP_GET, "/api/v1/reports/signing-keys", key_list_get, &key_list, &signing_key_schema,
       .permission = MAY_READ_REPORTS, .tag = "reports", .flags = LIST,
       .summary = "Lists one's keys; to who manages accounts, everybody's" },
-    { HTTP_POST, "/api/v1/reports/signing-keys/revoke", revoke_post, &revocation_schema, NULL, REPORTS, .runs = WRITES,
-      .body = BODY_JSON, .audit = "signing_key.revoke", .summary = "Revokes the key that an account signs with",
+    { HTTP_POST, "/api/v1/reports/signing-keys/revoke", revoke_post, &revocation_schema, NULL,
+      .permission = MAY_READ_REPORTS, .entity = "user", .tag = "reports", .runs = WRITES, .body = BODY_JSON,
+      .audit = "signing_key.revoke", .summary = "Revokes the key that an account signs with",
       .doc = "What it has signed stays valid; the next signature makes another." },
 };
 ENDPOINT_TABLE(report_sign_endpoints, rows);

@@ -236,6 +236,9 @@ int visibility_scopes_through(struct call *c, const struct visibility_through *t
 {
     if (visibility_of_everything(c))
         return 0;
+    scopes[0] = through->own;
+    if (!visibility_opened_to(c, call_user(c)))
+        return 1; /* as one record is looked for: what is assigned is for those who read studies or images */
     int count = scopes_of(c, through->own, through->from, shared_ways(c), scopes);
     scopes[count++] = (struct condition){ "t.created_by = ?", V(call_user(c)), .from = through->registered };
     return count;

@@ -1,6 +1,7 @@
 /* content.c - what a report says, and how a change becomes the next version. */
 #include "reports/content_form.h"
 
+#include "db/db.h"
 #include "site/actor.h"
 #include "schema/json.h"
 #include "schema/json_read.h"
@@ -39,6 +40,7 @@ static const struct field content_addendum_fields[] = {
     FIELD(struct content_addendum, text, .flags = REQUIRED, .min = 1, .max = CONTENT_ADDENDUM_MAX,
           .doc = "What is added."),
     FIELD(struct content_addendum, author_id, .doc = "The account that added it."),
+    FIELD(struct content_addendum, author_name, .flags = NULLABLE, .doc = "What that was called then."),
     FIELD(struct content_addendum, added_at, .doc = "When."),
 };
 const struct schema content_addendum_schema = SCHEMA("ReportAddendum", struct content_addendum, content_addendum_fields,
@@ -63,14 +65,21 @@ static bool take(struct call *c, const struct field *field, struct str stored, s
            fail(c, E_INTERNAL, "a report's %s cannot be read: %.*s", field->name, STR_FMT(words));
 }
 
-static struct json store(struct call *c, const struct field *field, const struct list *list)
+/* False: it is too long. An empty list is null. */
+static bool store(struct call *c, const struct field *field, const struct list *list, struct json *out)
 {
     struct text text;
+    *out = (struct json){ STR_NULL };
+    if (!list->count)
+        return true;
     text_init(&text, CONTENT_BYTES_MAX);
     json_put_member(&text, field, list, &c->arena);
-    struct str copy = text.overflowed ? STR_NULL : arena_copy(&c->arena, text_str(&text));
+    bool fits = !text.overflowed;
+    if (fits)
+        out->text = arena_copy(&c->arena, text_str(&text));
     text_release(&text);
-    return (struct json){ copy };
+    return fits || error_add_problem(&c->error, &c->arena, "body", str_from(field->name), "too_long",
+                                     "they have more than 512 KiB");
 }
 
 bool content_images(struct call *c, const struct report_content *content, struct list *out)
@@ -242,19 +251,49 @@ bool content_is_complete(struct call *c, const struct report_content *content)
 
 /* ---- the whole ---- */
 
+static bool name_of_caller(struct call *c, struct str *out)
+{
+    struct value name;
+    enum found found = db_find_value(c, &name, "select full_name from users where id = ?", V(call_user(c)));
+    *out = found == FOUND ? arena_copy(&c->arena, name.text) : STR_NULL;
+    return found != FAILED;
+}
+
 static bool add_addendum(struct call *c, struct str text, struct report_content *out)
 {
     struct list list;
-    if (!content_addenda(c, out, &list))
+    struct str name;
+    if (!content_addenda(c, out, &list) || !name_of_caller(c, &name))
         return false;
+    if (list.count >= CONTENT_ADDENDA_MAX)
+        return fail(c, E_CONFLICT, "a report has at most %d addenda", CONTENT_ADDENDA_MAX);
     struct content_addendum *all = arena_alloc(&c->arena, (list.count + 1) * (ptrdiff_t)sizeof(*all));
     if (list.count)
         memcpy(all, list.items, (size_t)list.count * sizeof(*all));
-    if (list.count >= CONTENT_ADDENDA_MAX)
-        return fail(c, E_CONFLICT, "a report has at most %d addenda", CONTENT_ADDENDA_MAX);
-    all[list.count] = (struct content_addendum){ tidy(c, text), call_user(c), clock_now() };
-    out->addenda = store(c, &list_fields[2], &(struct list){ all, list.count + 1 });
-    return true;
+    all[list.count] = (struct content_addendum){ tidy(c, text), call_user(c), name, clock_now() };
+    return store(c, &list_fields[2], &(struct list){ all, list.count + 1 }, &out->addenda);
+}
+
+static bool refuse_turned(struct call *c, struct str text, struct str member)
+{
+    return !turns_text(text) || error_add_problem(&c->error, &c->arena, "body", member, "direction_control",
+                                                  "it has a character that turns the direction of what is shown");
+}
+
+/* All else that is shown. */
+static bool reads_as_written(struct call *c, const struct content_change *change)
+{
+    (void)refuse_turned(c, change->title, S("title"));
+    (void)refuse_turned(c, change->addendum, S("addendum"));
+    for (ptrdiff_t i = 0; change->has_key_images && i < change->key_images.count; i++)
+        (void)refuse_turned(c, ((const struct key_image *)change->key_images.items)[i].caption,
+                            arena_format(&c->arena, "key_images.%td.caption", i));
+    for (ptrdiff_t i = 0; change->has_sources && i < change->sources.count; i++) {
+        const struct content_source *source = (const struct content_source *)change->sources.items + i;
+        (void)refuse_turned(c, source->text, arena_format(&c->arena, "sources.%td.text", i));
+        (void)refuse_turned(c, source->detail, arena_format(&c->arena, "sources.%td.detail", i));
+    }
+    return c->error.code == E_NONE;
 }
 
 bool content_merge(struct call *c, const struct report_content *before, const struct content_change *change,
@@ -265,23 +304,26 @@ bool content_merge(struct call *c, const struct report_content *before, const st
         now = *before;
     else
         now.template_id = change->template_id, now.template_version = INTEGER_NULL;
-    if (change->title.at)
+    struct str language = now.language; /* the one that the words so far are in */
+    if (!reads_as_written(c, change))
+        return false;
+    if (change->has_title)
         now.title = change->title;
     if (change->language.at)
         now.language = change->language;
     struct content_form form;
     struct json fields = now.fields;
     if (!content_form_of(c, &now, &form) || !content_form_merge_fields(c, &form, change->fields.text, &fields) ||
-        !content_form_follow(c, &form, &now, fields) ||
+        !content_form_follow(c, &form, language, &now, fields) ||
         !merge_sections(c, &form, now.sections.text, change->sections.text, &now.sections))
         return false;
     now.fields = fields;
     if (form.definition)
         now.template_version = form.version;
-    if (change->has_key_images)
-        now.key_images = store(c, &list_fields[0], &change->key_images);
-    if (change->has_sources)
-        now.sources = store(c, &list_fields[1], &change->sources);
+    if (change->has_key_images && !store(c, &list_fields[0], &change->key_images, &now.key_images))
+        return false;
+    if (change->has_sources && !store(c, &list_fields[1], &change->sources, &now.sources))
+        return false;
     if (change->addendum.len && !add_addendum(c, change->addendum, &now))
         return false;
     *out = now;

@@ -6,7 +6,7 @@
  *     "fields":     {"nodule_size": 6.2, "lung_rads": "3"}            values, by the template's names
  *     "key_images": [{"image_file_id": 812, "frame": 1, "caption": "..."}]
  *     "sources":    [{"section": "findings", "text": "...", "kind": "MEASUREMENT", "reference": "..."}]
- *     "addenda":    [{"text": "...", "author_id": 4, "added_at": "..."}]
+ *     "addenda":    [{"text": "...", "author_id": 4, "author_name": "李四", "added_at": "..."}]
  *
  * A change says what is to be another: sections and fields are merged by name, and null takes one out (RFC 7396); the
  * lists are replaced. Whoever merges two changes of one version, one after the other, loses neither.
@@ -73,6 +73,7 @@ extern const struct schema content_source_schema;
 struct content_addendum {
     struct str text;
     int64_t author_id;
+    struct str author_name; /* as they were called then */
     struct instant added_at;
 };
 extern const struct schema content_addendum_schema;
@@ -90,7 +91,7 @@ struct content_change {
     int64_t template_id; /* of a new report; INTEGER_NULL: none */
     struct json sections, fields;
     struct list key_images, sources;
-    bool has_key_images, has_sources; /* an empty list is one */
+    bool has_title, has_key_images, has_sources; /* an empty list is one; a title may be taken out */
     struct str addendum;
 };
 

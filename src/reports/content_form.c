@@ -110,24 +110,29 @@ bool content_form_is_filled(struct call *c, const struct content_form *form, con
 
 /* ---- words ---- */
 
-static bool follow_one(struct call *c, const struct content_form *form, const struct report_content *content,
-                       const struct template_section *section, struct json fields, json_t *sections)
+static bool follow_one(struct call *c, const struct content_form *form, struct str language,
+                       const struct report_content *content, const struct template_section *section, struct json fields,
+                       json_t *sections)
 {
     struct texts blank;
     const char *name = arena_cstring(&c->arena, section->name);
     const json_t *now = json_object_get(sections, name);
-    struct str before = template_text(c, form->definition, section, content->language, content->fields, &blank);
+    struct str before = template_text(c, form->definition, section, language, content->fields, &blank);
     struct str after = template_text(c, form->definition, section, content->language, fields, &blank);
     struct str text =
         json_is_string(now) ? (struct str){ json_string_value(now), (ptrdiff_t)json_string_length(now) } : STR_NULL;
-    bool is_new = !content->sections.text.at, is_untouched = now && str_equal(str_trim(text), str_trim(before));
-    if (after.len && (is_new || is_untouched))
+    bool is_new = !content->sections.text.at, is_untouched = str_equal(str_trim(text), str_trim(before));
+    if (!before.at || !after.at || after.len > CONTENT_SECTION_MAX)
+        return refuse_fields(c, "too_long", "with these values a section has more than 100,000 bytes");
+    if ((is_new || is_untouched) && after.len)
         json_object_set_new(sections, name, json_stringn(after.at, (size_t)after.len));
+    else if (is_untouched)
+        json_object_del(sections, name);
     return c->error.code == E_NONE;
 }
 
-bool content_form_follow(struct call *c, const struct content_form *form, struct report_content *content,
-                         struct json fields)
+bool content_form_follow(struct call *c, const struct content_form *form, struct str language,
+                         struct report_content *content, struct json fields)
 {
     if (!form->definition)
         return true;
@@ -135,9 +140,13 @@ bool content_form_follow(struct call *c, const struct content_form *form, struct
     const struct list *rows = &form->definition->sections;
     bool ok = json_is_object(sections) || fail(c, E_INTERNAL, "a report's sections cannot be read");
     for (ptrdiff_t i = 0; ok && i < rows->count; i++)
-        ok = follow_one(c, form, content, (const struct template_section *)rows->items + i, fields, sections);
-    if (ok)
-        content->sections.text = written(c, sections);
+        ok = follow_one(c, form, language, content, (const struct template_section *)rows->items + i, fields, sections);
+    struct str all = ok ? written(c, sections) : STR_NULL;
     json_decref(sections);
+    if (ok && !all.at)
+        return error_add_problem(&c->error, &c->arena, "body", S("sections"), "too_long",
+                                 "the report has more than 512 KiB of text");
+    if (ok)
+        content->sections.text = all;
     return ok;
 }

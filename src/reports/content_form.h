@@ -9,10 +9,10 @@
 bool content_form_has(const struct content_form *form, struct str section);
 /* `fields` with the change's, merged by name (null takes one out), checked against the template. E_INVALID. */
 bool content_form_merge_fields(struct call *c, const struct content_form *form, struct str change, struct json *fields);
-/* Sections of `content` that say what the template would say with its present fields, or nothing yet in a new report,
- * say what it says with these. */
-bool content_form_follow(struct call *c, const struct content_form *form, struct report_content *content,
-                         struct json fields);
+/* Sections of `content` that say what the template says with its present fields in `language`, or nothing yet in a new
+ * report, say what it says with these in the content's. */
+bool content_form_follow(struct call *c, const struct content_form *form, struct str language,
+                         struct report_content *content, struct json fields);
 /* Required sections say something, required fields have a value. E_INVALID. */
 bool content_form_is_filled(struct call *c, const struct content_form *form, const struct report_content *content);
 

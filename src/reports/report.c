@@ -20,8 +20,9 @@ NAMES_REACH(report_kinds, REPORT_AMENDMENT);
     FIELD_AS(struct report, #MEMBER, content.MEMBER, .flags = READ_ONLY | NULLABLE, .sql = COLUMN, __VA_ARGS__)
 
 /* SHOWN, STATUS, AUTHOR: the version's number, status and author, as who is shown this version is told; NULL: the
- * row's own. */
-#define REPORT_FIELDS(SHOWN, STATUS, AUTHOR) \
+ * row's own. OF(column): the row's, where it is of that version; BY(column, member, action): else of the last such step
+ * with it. REVIEWER: the account, for its name. */
+#define REPORT_FIELDS(SHOWN, STATUS, AUTHOR, OF, BY, REVIEWER) \
     FIELD(struct report, id, .flags = READ_ONLY | VEILS, .min = 1, .max = INT64_MAX, \
           .doc = "Identifies the report here."), \
         TOLD(report_uuid, .doc = "The same everywhere."), TOLD(study_id, .doc = "The study that it is about."), \
@@ -35,7 +36,7 @@ NAMES_REACH(report_kinds, REPORT_AMENDMENT);
         MAYBE(body_part, .sql = "s.body_part", .doc = "The part of the body that was examined."), \
         MAYBE(study_date, .sql = "s.study_date", .doc = "Date of the study."), \
         DECIDES(status, .choices = report_statuses, .type = "ReportStatus", .sql = STATUS, .doc = "How far it is."), \
-        MAYBE(status_reason, .doc = "Why it was rejected, cancelled or withdrawn."), \
+        MAYBE(status_reason, .sql = OF("r.status_reason"), .doc = "Why it was rejected, cancelled or withdrawn."), \
         TOLD(kind, .choices = report_kinds, .type = "ReportKind", .sql = "v.kind", \
              .doc = "What the version shown is to what was signed before it."), \
         TOLD(version, .sql = SHOWN, .doc = "The version shown; each save makes one."), \
@@ -56,29 +57,39 @@ NAMES_REACH(report_kinds, REPORT_AMENDMENT);
         OF_CONTENT(addenda, "v.addenda", .doc = "What was added after signing: a list of ReportAddendum."), \
         DECIDES(author_id, .sql = AUTHOR, .doc = "The account that wrote it."), \
         TOLD(author_name, .sql = NAME_OF("v.author_id"), .doc = "That account's full name."), \
-        DECIDES(submitted_by, .doc = "The account that submitted it."), \
-        DECIDES(reviewer_id, .doc = "The account that reviews or has reviewed it."), \
-        MAYBE(reviewer_name, .sql = NAME_OF("r.reviewer_id"), .doc = "That account's full name."), \
+        DECIDES(submitted_by, .sql = BY("r.submitted_by", "user_id", "submit"), \
+                .doc = "The account that submitted it."), \
+        DECIDES(reviewer_id, .sql = BY("r.reviewer_id", "user_id", "approve"), \
+                .doc = "The account that reviews or has reviewed it."), \
+        MAYBE(reviewer_name, .sql = NAME_OF(REVIEWER), .doc = "That account's full name."), \
         MAYBE(signer_id, .doc = "The account that signed it last."), \
-        MAYBE(signer_name, .sql = NAME_OF("r.signer_id"), .doc = "That account's full name."), \
-        MAYBE(editor_id, .doc = "The account that is editing it."), \
+        MAYBE(signer_name, \
+              .sql = "(select g.signer_name from report_signatures g where g.report_id = r.id and g.version = " \
+                     "r.signed_version)", \
+              .doc = "What that was called when it signed."), \
+        MAYBE(editor_id, .sql = OF("r.editor_id"), .doc = "The account that is editing it."), \
         MAYBE(editor_name, .sql = NAME_OF("r.editor_id"), .doc = "That account's full name."), \
-        MAYBE(editing_until, .doc = "How long its editor's lock lasts."), \
+        MAYBE(editing_until, .sql = OF("r.editing_until"), .doc = "How long its editor's lock lasts."), \
         FIELD(struct report, actions, .flags = READ_ONLY | NOT_STORED, .example = "[\"submit\", \"cancel\"]", \
               .doc = "What the caller may do with it now."), \
         FIELD(struct report, created_at, .flags = READ_ONLY | SET_ON_INSERT, .doc = "When it was begun."), \
         FIELD(struct report, updated_at, .flags = READ_ONLY | SET_ON_INSERT, .doc = "When it was changed last."), \
-        MAYBE(submitted_at, .doc = "When it was submitted."), MAYBE(approved_at, .doc = "When it was approved."), \
+        MAYBE(submitted_at, .sql = BY("r.submitted_at", "at", "submit"), .doc = "When it was submitted."), \
+        MAYBE(approved_at, .sql = BY("r.approved_at", "at", "approve"), .doc = "When it was approved."), \
         MAYBE(signed_at, .doc = "When it was signed last.")
 
+#define OWN(COLUMN) NULL
+#define OWN_BY(COLUMN, MEMBER, ACTION) NULL
+static const struct field report_fields[] = { REPORT_FIELDS(NULL, NULL, NULL, OWN, OWN_BY, "r.reviewer_id") };
+
 #define SIGNED_OR_CURRENT "coalesce(r.signed_version, r.version)"
-static const struct field report_fields[] = { REPORT_FIELDS(NULL, NULL, NULL) };
-/* Of what is entered in error, or was never signed, there is one status. */
-static const struct field face_fields[] = { REPORT_FIELDS(
-    SIGNED_OR_CURRENT,
-    "case when r.signed_version is null or r.signed_version = r.version then r.status else "
-    "r.signed_status end",
-    "v.author_id") };
+#define IS_CURRENT "r.signed_version is null or r.signed_version = r.version"
+#define FACE(COLUMN) "case when " IS_CURRENT " then " COLUMN " end"
+#define FACE_BY(COLUMN, MEMBER, ACTION) \
+    "case when " IS_CURRENT " then " COLUMN " else (select h." MEMBER " from report_steps h where h.report_id = r.id " \
+    "and h.action = '" ACTION "' and h.version <= r.signed_version order by h.id desc limit 1) end"
+static const struct field face_fields[] = { REPORT_FIELDS(SIGNED_OR_CURRENT, REPORT_FACE_STATUS, "v.author_id", FACE,
+                                                          FACE_BY, FACE_BY("r.reviewer_id", "user_id", "approve")) };
 
 /* To whom patients may not be shown, nobody is named. Lists and single reports get here. */
 static bool report_veil(struct call *c, void *record)
@@ -112,21 +123,31 @@ bool report_caller_writes(const struct call *c)
            call_may(c, MAY_SIGN_REPORTS);
 }
 
-/* One's own, or of a study whose record one sees. */
-#define SEEN "(r.author_id = ? or r.reviewer_id = ? or r.signer_id = ? or " VISIBLE_RECORD ")"
+/* One's own, as author of any version, reviewer or signer; or of a study whose record one sees. */
+#define SEEN \
+    "(r.author_id = ? or r.reviewer_id = ? or r.signer_id = ? or exists (select 1 from report_versions w where " \
+    "w.report_id = r.id and w.author_id = ?) or " VISIBLE_RECORD ")"
 #define SUBMITTED "(r.signed_version is not null or r.status not in ('DRAFT', 'CANCELLED'))"
 
 int report_scopes(struct call *c, struct condition scopes[REPORT_SCOPES])
 {
 #define REPORTS_OF "reports r on r.study_id = a.study_id"
-    return visibility_scopes_through(c,
-                                     &(struct visibility_through){
-                                         .own = { "r.author_id = ?", V(call_user(c)) },
-                                         .registered = "studies t cross join reports r on r.study_id = t.id",
-                                         .from = { VISIBILITY_BY_ACCOUNT REPORTS_OF, VISIBILITY_BY_ROLE REPORTS_OF,
-                                                   VISIBILITY_BY_DEPARTMENT REPORTS_OF },
-                                     },
-                                     scopes);
+    struct value me = V(call_user(c));
+    int count = visibility_scopes_through(c,
+                                          &(struct visibility_through){
+                                              .own = { "r.author_id = ?", me },
+                                              .registered = "studies t cross join reports r on r.study_id = t.id",
+                                              .from = { VISIBILITY_BY_ACCOUNT REPORTS_OF, VISIBILITY_BY_ROLE REPORTS_OF,
+                                                        VISIBILITY_BY_DEPARTMENT REPORTS_OF },
+                                          },
+                                          scopes);
+    if (!count)
+        return 0;
+    scopes[count++] = (struct condition){ "r.reviewer_id = ?", me };
+    scopes[count++] = (struct condition){ "r.signer_id = ?", me };
+    scopes[count++] = (struct condition){ "w.author_id = ?", me,
+                                          .from = "report_versions w cross join reports r on r.id = w.report_id" };
+    return count;
 }
 
 const struct condition report_for_readers = { SUBMITTED };
@@ -135,9 +156,9 @@ static enum found find(struct call *c, int64_t id, struct report *out)
 {
     const struct value me = V(call_user(c));
     return report_caller_writes(c)
-               ? db_find(c, &report_schema, out, "where r.id = ? and " SEEN, V(id), me, me, me, VISIBLE_TO(c))
+               ? db_find(c, &report_schema, out, "where r.id = ? and " SEEN, V(id), me, me, me, me, VISIBLE_TO(c))
                : db_find(c, &report_face_schema, out, "where r.id = ? and " SEEN " and " SUBMITTED, V(id), me, me, me,
-                         VISIBLE_TO(c));
+                         me, VISIBLE_TO(c));
 }
 
 bool report_load(struct call *c, int64_t id, struct report *out)
@@ -163,7 +184,9 @@ bool report_hears(struct call *c, const struct event *event, const struct princi
         enum found found = find(c, event->report_id, &report);
         if (found == FAILED)
             return false;
-        hears[i] = found == FOUND;
+        /* Of what is under way above a signed version only those hear who see it. */
+        hears[i] = found == FOUND && (report_caller_writes(c) || report.signed_version == INTEGER_NULL ||
+                                      str_equal(event->state, choice_text(report_statuses, report.status)));
     }
     return true;
 }

@@ -77,9 +77,12 @@ bool report_hears(struct call *c, const struct event *event, const struct princi
                   bool *hears);
 /* For lists of `reports r`: scopes for what the caller sees (0: all); and what holds for each row that those see who
  * do not write reports. */
-enum { REPORT_SCOPES = VISIBILITY_SCOPES };
+enum { REPORT_SCOPES = VISIBILITY_SCOPES + 3 };
 int report_scopes(struct call *c, struct condition scopes[REPORT_SCOPES]);
 extern const struct condition report_for_readers;
+/* Of such a row `r`, the status and the author that those are told. */
+#define REPORT_FACE_STATUS \
+    "case when r.signed_version is null or r.signed_version = r.version then r.status else r.signed_status end"
 
 /* ---- writing: all inside transactions ---- */
 

@@ -1,6 +1,7 @@
 /* report_act.c - what becomes of a report, by the table of transitions. */
 #include "reports/report_parts.h"
 
+#include "records/record_lock.h"
 #include "site/app.h"
 
 static bool second_reader(const struct call *c)
@@ -24,6 +25,12 @@ static bool is_by_another(const struct call *c, const struct report *report, con
     return !(t->rules & BY_ANOTHER) || !second_reader(c) || !is_own(c, report);
 }
 
+/* Of what somebody has taken for review, they alone approve. */
+static bool is_taken(const struct call *c, const struct report *report, const struct transition *t)
+{
+    return t->action == REPORT_APPROVE && report->status == REPORT_IN_REVIEW && report->reviewer_id != call_user(c);
+}
+
 struct texts report_actions_of(struct call *c, const struct report *report)
 {
     struct str *names = arena_alloc(&c->arena, REPORT_ACTIONS * (ptrdiff_t)sizeof(*names));
@@ -31,7 +38,7 @@ struct texts report_actions_of(struct call *c, const struct report *report)
     for (unsigned action = 1; action <= REPORT_ACTIONS; action++) {
         const struct transition *t =
             report_transition((enum report_action)action, (enum report_status)report->status, second_reader(c));
-        if (t && has_right(c, report, t) && is_by_another(c, report, t))
+        if (t && has_right(c, report, t) && is_by_another(c, report, t) && !is_taken(c, report, t))
             names[out.count++] = choice_text(report_actions, action);
     }
     return out;
@@ -59,12 +66,15 @@ static bool check(struct call *c, const struct report_deed *deed, const struct r
         return fail(c, E_FORBIDDEN, "this needs the permission %s", permission_rows[t->permission].name);
     if (!is_by_another(c, report, t))
         return fail(c, E_FORBIDDEN, "somebody else than its author has to do this");
-    if (t->action == REPORT_APPROVE && report->status == REPORT_IN_REVIEW && report->reviewer_id != call_user(c))
+    if (is_taken(c, report, t))
         return fail(c, E_CONFLICT, "%.*s has taken it for review", STR_FMT(report->reviewer_name));
     if (t->rules & NEEDS_REASON && !deed->reason.len)
         return error_add_problem(&c->error, &c->arena, "body", S("reason"), "missing", "say why");
-    return (deed->base == INTEGER_NULL || report_is_current(c, report, deed->base)) &&
-           (!(t->rules & NEEDS_SECTIONS) || content_is_complete(c, &report->content));
+    /* What nobody else has looked at is signed by who wrote it, or says that they have read it. */
+    bool has_read =
+        (deed->base == INTEGER_NULL && !(t->rules & WITHOUT_REVIEW)) || report_is_current(c, report, deed->base);
+    return has_read &&
+           (!(t->rules & NEEDS_SECTIONS) || (content_is_complete(c, &report->content) && report_rests(c, report)));
 }
 
 /* Which columns tell of it, beside status and reason. */
@@ -87,7 +97,7 @@ static bool set_status(struct call *c, const struct report *report, enum report_
         V(choice_text(report_statuses, to)), V(reason), V(report->version), V(clock_now()), V(report->id));
 }
 
-/* A version more that follows the signed one; whoever begins it is its author. */
+/* A version more that follows the signed one; whoever begins it is its author, but of words that are only added to. */
 static bool begin_version(struct call *c, const struct report_deed *deed, struct report *report)
 {
     struct report_content content;
@@ -106,41 +116,58 @@ static bool begin_version(struct call *c, const struct report_deed *deed, struct
                       V(call_user(c)), V(report->id));
 }
 
+/* Who had done the last such step with a signed version, and when. */
+#define STEP_OF(COLUMN, ACTION) \
+    "(select h." COLUMN " from report_steps h where h.report_id = reports.id and h.action = '" ACTION \
+    "' and h.version <= reports.signed_version order by h.id desc limit 1)"
+#define AS_IT_WAS_SIGNED \
+    "submitted_by = " STEP_OF("user_id", "submit") ", submitted_at = " STEP_OF( \
+        "at", "submit") ", reviewer_id = " STEP_OF("user_id", "approve") ", approved_at = " STEP_OF("at", "approve")
+
 /* What was under way above a signed version is given up: the report is again what was signed. Its versions stay. */
 static bool fall_back(struct call *c, struct report *report)
 {
     report->version = report->signed_version;
-    return db_execute(
-               c,
-               "update report_versions set status = 'CANCELLED' where report_id = ? and version > ? and status = "
-               "'DRAFT'",
-               V(report->id), V(report->version)) &&
+    return db_execute(c,
+                      "update report_versions set status = 'CANCELLED' where report_id = ? and version > ? and status "
+                      "= 'DRAFT'",
+                      V(report->id), V(report->version)) &&
            db_execute(c,
                       "update reports set author_id = (select v.author_id from report_versions v where v.report_id = "
-                      "reports.id and v.version = ?) where id = ?",
+                      "reports.id and v.version = ?), " AS_IT_WAS_SIGNED " where id = ?",
                       V(report->version), V(report->id));
 }
 
 /* From here on it never changes. */
 static bool sign(struct call *c, const struct report_deed *deed, const struct report *report, enum report_status *to)
 {
-    struct instant now = clock_now();
     *to = report->kind == REPORT_AMENDMENT  ? REPORT_AMENDED
           : report->kind == REPORT_ADDENDUM ? REPORT_APPENDED
                                             : REPORT_FINAL;
     struct str status = choice_text(report_statuses, *to);
-    return report_put_signature(c, report, deed->meaning, now) &&
+    struct instant now;
+    return report_put_signature(c, report, deed->meaning, &now) &&
            db_execute(c, "update report_versions set status = ? where report_id = ? and version = ?", V(status),
                       V(report->id), V(report->version)) &&
            db_execute(c,
-                      "update reports set signed_version = version, signed_status = ?, signer_id = ?, signed_at = ? "
-                      "where id = ?",
+                      "update reports set signed_version = version, signed_status = ?, signer_id = ?, signed_at = ?, "
+                      "author_id = (select v.author_id from report_versions v where v.report_id = reports.id and "
+                      "v.version = reports.version) where id = ?",
                       V(status), V(call_user(c)), V(now), V(report->id));
+}
+
+/* What is signed along stays as it is until the commit: patient, study and images come before the report
+ * (record_lock.h). A report's study never changes. */
+static bool hold_study(struct call *c, int64_t id)
+{
+    int64_t study = 0;
+    enum found found = db_find_integer(c, &study, "select study_id from reports where id = ?", V(id));
+    return found == NONE || (found == FOUND && lock_study(c, study, 0));
 }
 
 bool report_act(struct call *c, const struct report_deed *deed, struct report *out)
 {
-    if (!report_hold(c, deed->id, out))
+    if ((deed->action == REPORT_SIGN && !hold_study(c, deed->id)) || !report_hold(c, deed->id, out))
         return false;
     const struct transition *t =
         report_transition((enum report_action)deed->action, (enum report_status)out->status, second_reader(c));
@@ -159,6 +186,8 @@ bool report_act(struct call *c, const struct report_deed *deed, struct report *o
             return false;
         to = (enum report_status)out->signed_status;
     }
-    return set_status(c, out, to, deed->reason) && report_put_step(c, &before, deed->action, to, deed->reason) &&
-           report_tell(c, out, to) && report_load(c, deed->id, out);
+    bool falls_back = deed->action == REPORT_CANCEL && out->signed_version > 0; /* that it was, its steps say */
+    return set_status(c, out, to, falls_back ? STR_NULL : deed->reason) &&
+           report_put_step(c, &before, deed->action, to, deed->reason) && report_tell(c, out, to) &&
+           report_load(c, deed->id, out);
 }

@@ -15,9 +15,9 @@ bool report_put_step(struct call *c, const struct report *report, unsigned actio
 bool report_put_version(struct call *c, struct report *report, const struct report_content *content, struct str reason);
 /* Is the caller its author, and still one who writes reports? */
 bool report_is_author(const struct call *c, const struct report *report);
-/* The current version, signed by the caller with their key, as of `at`; meaning 0: as author of their own
+/* The current version, signed by the caller with their key; *at: when. Meaning 0: as author of their own
  * (report_sign.h). The report's row is the caller's to change. */
-bool report_put_signature(struct call *c, const struct report *report, unsigned meaning, struct instant at);
+bool report_put_signature(struct call *c, const struct report *report, unsigned meaning, struct instant *at);
 /* The envelope of a version that the caller sees (0: the last signed), and when it was made by our clock.
  * E_CONFLICT. */
 bool report_signature_load(struct call *c, int64_t id, int64_t version, struct report *report, struct str *envelope,
@@ -25,6 +25,9 @@ bool report_signature_load(struct call *c, int64_t id, int64_t version, struct r
 /* Is what the change's sources name there, of this study or patient, and of a model confirmed by a reader? Fills their
  * details. E_INVALID. */
 bool report_sources_hold(struct call *c, const struct report *report, struct content_change *change);
+/* Is what it shows and names as its sources still there, and confirmed? Whoever asks: what it says is theirs to read.
+ * E_INVALID. */
+bool report_rests(struct call *c, const struct report *report);
 /* Was `base` the current version? INTEGER_NULL will do for who made that. E_PRECONDITION_FAILED names both. */
 bool report_is_current(struct call *c, const struct report *report, int64_t base);
 

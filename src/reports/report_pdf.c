@@ -4,14 +4,14 @@
 #include "diagnosis/heat_map.h"
 #include "diagnosis/prepare.h"
 #include "imaging/picture_query.h"
-#include "reports/report_parts.h"
-#include "reports/report_sign.h"
+#include "records/visibility.h"
 #include "reports/report_subject.h"
-#include "signing/canonical.h"
 #include "site/app.h"
 
+#include <assert.h>
+
 enum {
-    BLOCKS_MAX = 2 * CONTENT_SECTIONS_MAX + 2 * CONTENT_IMAGES_MAX + CONTENT_ADDENDA_MAX + 20,
+    BLOCKS_MAX = 2 * CONTENT_SECTIONS_MAX + CONTENT_IMAGES_MAX + 2 * CONTENT_ADDENDA_MAX + 20,
     FACTS_MAX = 16,
     FIGURE_SIDE = 1024, /* pixels */
 };
@@ -24,6 +24,7 @@ struct paper {
     json_t *subject; /* what is, or would be, signed (report_subject.h) */
     struct str envelope;
     bool is_signed, is_chinese;
+    bool is_changed; /* the record does not say what was signed */
     struct pdf_block blocks[BLOCKS_MAX];
     int block_count;
     struct pdf_fact facts[FACTS_MAX];
@@ -37,8 +38,8 @@ static struct str say(const struct paper *p, const char *zh, const char *en)
 
 static void add(struct paper *p, struct pdf_block block)
 {
-    if (p->block_count < BLOCKS_MAX)
-        p->blocks[p->block_count++] = block;
+    assert(p->block_count < BLOCKS_MAX); /* what content.h admits makes fewer */
+    p->blocks[p->block_count++] = block;
 }
 
 static void add_heading(struct paper *p, struct str text)
@@ -52,13 +53,9 @@ static void add_fact(struct paper *p, struct str label, struct str value)
         p->facts[p->fact_count++] = (struct pdf_fact){ label, value };
 }
 
-/* A text of the subject, in the arena. */
 static struct str told(const struct paper *p, const char *part, const char *name)
 {
-    const json_t *value = json_object_get(json_object_get(p->subject, part), name);
-    if (!json_is_string(value))
-        return STR_NULL;
-    return arena_copy(&p->c->arena, (struct str){ json_string_value(value), (ptrdiff_t)json_string_length(value) });
+    return report_subject_text(p->c, p->subject, part, name);
 }
 
 /* ---- whom and what it is about ---- */
@@ -91,7 +88,8 @@ static void tell_facts(struct paper *p)
     add_fact(p, say(p, "检查类型", "Modality"), told(p, "study", "modality"));
     add_fact(p, say(p, "部位", "Body part"), told(p, "study", "body_part"));
     add_fact(p, say(p, "检查号", "Accession no."), told(p, "study", "accession_number"));
-    add_fact(p, say(p, "报告医生", "Author"), p->version.author_name);
+    add_fact(p, say(p, "报告医生", "Author"), p->is_signed ? told(p, "people", "author") : p->version.author_name);
+    add_fact(p, say(p, "审核医生", "Reviewer"), told(p, "people", "reviewer"));
     add_fact(p, say(p, "版本", "Version"), arena_format(&p->c->arena, "%" PRId64, p->version.version));
 }
 
@@ -120,8 +118,8 @@ static bool tell_addenda(struct paper *p)
         return false;
     for (ptrdiff_t i = 0; i < addenda.count; i++) {
         const struct content_addendum *one = (const struct content_addendum *)addenda.items + i;
-        add_heading(p, arena_format(&p->c->arena, "%.*s %.*s", STR_FMT(say(p, "补充报告", "Addendum")),
-                                    STR_FMT(moment(p, one->added_at))));
+        add_heading(p, arena_format(&p->c->arena, "%.*s %.*s %.*s", STR_FMT(say(p, "补充报告", "Addendum")),
+                                    STR_FMT(one->author_name), STR_FMT(moment(p, one->added_at))));
         add(p, (struct pdf_block){ .kind = PDF_PARAGRAPH, .text = one->text });
     }
     return true;
@@ -220,7 +218,7 @@ static void tell_signature(struct paper *p)
     struct pdf_fact *facts = arena_alloc(&c->arena, 4 * (ptrdiff_t)sizeof(*facts));
     struct str meaning = told(p, "signature", "meaning"), at = told(p, "signature", "signed_at");
     int count = 0;
-    if (!p->is_signed)
+    if (!p->is_signed || p->is_changed)
         return;
     facts[count++] = (struct pdf_fact){ say(p, "签署人", "Signed by"), told(p, "signature", "signer") };
     facts[count++] =
@@ -239,6 +237,8 @@ static void tell_signature(struct paper *p)
 /* Across each page, of what is not what counts. */
 static struct str watermark(const struct paper *p)
 {
+    if (p->is_changed)
+        return say(p, "与签署内容不符", "NOT WHAT WAS SIGNED");
     if (p->report->status == REPORT_ENTERED_IN_ERROR)
         return say(p, "作废", "ENTERED IN ERROR");
     if (p->is_signed)
@@ -251,32 +251,6 @@ static struct str watermark(const struct paper *p)
 }
 
 /* ---- the whole ---- */
-
-static bool set_part(json_t *whole, const char *name, json_t *part)
-{
-    return part && !json_object_set_new(whole, name, part);
-}
-
-/* As it was signed; else as the records have it now. */
-static bool load_subject(struct paper *p)
-{
-    struct call *c = p->c;
-    struct report report;
-    struct instant at;
-    int64_t version;
-    p->is_signed = p->version.status != REPORT_DRAFT && p->version.status != REPORT_CANCELLED;
-    if (!p->is_signed) {
-        p->subject = json_object();
-        return set_part(p->subject, "patient", report_subject_patient(c, p->report->patient_id)) &&
-               set_part(p->subject, "study", report_subject_study(c, p->report));
-    }
-    if (!report_signature_load(c, p->report->id, p->version.version, &report, &p->envelope, &at, &version))
-        return false;
-    json_t *whole = canonical_read(c, p->envelope);
-    p->subject = json_incref(json_object_get(whole, "content"));
-    json_decref(whole);
-    return p->subject || fail(c, E_INTERNAL, "what was signed cannot be read");
-}
 
 static bool make(struct paper *p, enum pdf_page page, struct str *out)
 {
@@ -292,7 +266,7 @@ static bool make(struct paper *p, enum pdf_page page, struct str *out)
     tell_signature(p);
     struct pdf_document document = {
         .title = title.len ? title : say(p, "影像诊断报告", "Diagnostic imaging report"),
-        .author = p->version.author_name,
+        .author = p->is_signed ? told(p, "people", "author") : p->version.author_name,
         .language = content->language,
         .created_at = p->version.created_at,
         .page = page,
@@ -320,11 +294,17 @@ bool report_pdf(struct call *c, int64_t id, int64_t version, enum pdf_page page,
     struct report report;
     struct paper *p = arena_new(&c->arena, struct paper);
     *p = (struct paper){ .c = c, .report = &report };
-    if (!report_load(c, id, &report) ||
+    if (!visibility_asks_for_patients(c, true, "giving out a report, which names its patient,") ||
+        !report_load(c, id, &report) ||
         !report_version_load(c, id, version > 0 ? version : report.version, &p->version))
         return false;
     p->is_chinese = str_starts(p->version.content.language, S("zh"));
-    bool ok = load_subject(p) && make(p, page, out);
+    p->subject = report_subject_load(c, &report, &p->version, &p->envelope);
+    p->is_signed = p->envelope.at != NULL;
+    enum found same =
+        !p->subject || !p->is_signed ? FOUND : report_subject_compare(c, &report, &p->version, p->subject);
+    p->is_changed = same == NONE;
+    bool ok = p->subject && same != FAILED && make(p, page, out);
     json_decref(p->subject);
     return ok;
 }

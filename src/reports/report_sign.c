@@ -4,6 +4,7 @@
 #include "reports/report_parts.h"
 #include "reports/report_subject.h"
 #include "reports/signing_key.h"
+#include "records/visibility.h"
 #include "schema/json.h"
 #include "signing/canonical.h"
 #include "base/names.h"
@@ -68,10 +69,10 @@ static json_t *signature_part(const struct signing_work *w)
 }
 
 /* As they were called then. */
-static json_t *people_part(const struct report *report)
+static json_t *people_part(const struct report *report, const struct report_version *version)
 {
     json_t *out = json_object();
-    json_object_set_new(out, "author", json_stringn(report->author_name.at, (size_t)report->author_name.len));
+    json_object_set_new(out, "author", json_stringn(version->author_name.at, (size_t)version->author_name.len));
     if (report->reviewer_name.len)
         json_object_set_new(out, "reviewer", json_stringn(report->reviewer_name.at, (size_t)report->reviewer_name.len));
     return out;
@@ -87,11 +88,11 @@ static bool put_together(struct call *c, const struct signing_work *w, struct st
     json_t *whole = json_object();
     json_object_set_new(whole, "format", json_string("roentgen-report-1"));
     bool ok = set_part(whole, "report", report_subject_content(c, w->report, &w->version)) &&
-              set_part(whole, "patient", report_subject_patient(c, w->report->patient_id)) &&
-              set_part(whole, "study", report_subject_study(c, w->report)) &&
+              set_part(whole, "patient", report_subject_patient(c, w->report->study_id)) &&
+              set_part(whole, "study", report_subject_study(c, w->report->study_id)) &&
               set_part(whole, "images", report_subject_images(c, w->report->study_id)) &&
-              set_part(whole, "people", people_part(w->report)) && set_part(whole, "signature", signature_part(w)) &&
-              canonical_json(c, whole, canonical);
+              set_part(whole, "people", people_part(w->report, &w->version)) &&
+              set_part(whole, "signature", signature_part(w)) && canonical_json(c, whole, canonical);
     json_decref(whole);
     return ok;
 }
@@ -105,9 +106,8 @@ static bool seal(struct call *c, struct signing_work *w, struct str canonical, s
     struct trust trust;
     struct str cms;
     crypto_sha256(canonical, digest);
-    return signing_key_hold(c, call_user(c), w->name, &w->key) && signer_check(c, &w->key.signer, w->at) &&
-           cms_sign(c, &w->key.signer, digest, &options, &cms) && signing_trust(c, &trust) &&
-           envelope_entry(c, cms, canonical, &trust, &entry) &&
+    return signer_check(c, &w->key.signer, w->at) && cms_sign(c, &w->key.signer, digest, &options, &cms) &&
+           signing_trust(c, &trust) && envelope_entry(c, cms, canonical, &trust, &entry) &&
            envelope_write(c, canonical, &entry, 1, trust.lists, trust.list_count, envelope);
 }
 
@@ -126,13 +126,33 @@ static bool keep(struct call *c, const struct signing_work *w, struct str envelo
     return db_insert(c, &signature_schema, &row, NULL);
 }
 
-bool report_put_signature(struct call *c, const struct report *report, unsigned meaning, struct instant at)
+static bool is_there(struct call *c, const struct report *report)
 {
-    struct signing_work w = { .report = report, .at = at };
+    int64_t one;
+    enum found found =
+        db_find_integer(c, &one, "select 1 from studies where id = ? and is_deleted = 0", V(report->study_id));
+    return found == FOUND || (found == NONE && fail(c, E_CONFLICT, "its study is deleted: restore that first"));
+}
+
+/* One signs as what one is to it. */
+static bool may_mean(struct call *c, const struct report *report, unsigned meaning)
+{
+    bool is_author = report->author_id == call_user(c), is_reviewer = report->reviewer_id == call_user(c);
+    bool ok = meaning == MEANS_AUTHOR ? is_author : meaning == MEANS_REVIEWER ? is_reviewer && !is_author : !is_author;
+    return ok || error_add_problem(&c->error, &c->arena, "body", S("meaning"), "not_so",
+                                   "this is not what one is to this report");
+}
+
+bool report_put_signature(struct call *c, const struct report *report, unsigned meaning, struct instant *at)
+{
+    struct signing_work w = { .report = report };
     struct str canonical, envelope;
-    w.meaning = meaning ? meaning : report_is_author(c, report) ? MEANS_AUTHOR : MEANS_APPROVER;
-    bool ok = load_signer(c, &w) && report_version_load(c, report->id, report->version, &w.version) &&
-              put_together(c, &w, &canonical) && seal(c, &w, canonical, &envelope) && keep(c, &w, envelope);
+    w.meaning = meaning ? meaning : report->author_id == call_user(c) ? MEANS_AUTHOR : MEANS_APPROVER;
+    bool ok = may_mean(c, report, w.meaning) && is_there(c, report) && load_signer(c, &w) &&
+              report_version_load(c, report->id, report->version, &w.version) &&
+              signing_key_hold(c, call_user(c), w.name, &w.key);
+    w.at = *at = clock_now(); /* the key is held: it is revoked later, or not at all */
+    ok = ok && put_together(c, &w, &canonical) && seal(c, &w, canonical, &envelope) && keep(c, &w, envelope);
     signer_forget(&w.key.signer);
     return ok;
 }
@@ -151,7 +171,8 @@ bool report_signature_load(struct call *c, int64_t id, int64_t version, struct r
                            struct instant *at, int64_t *signed_version)
 {
     struct signature_row row;
-    if (!report_load(c, id, report))
+    struct report_version shown;
+    if (!report_load(c, id, report) || (version > 0 && !report_version_load(c, id, version, &shown)))
         return false;
     *signed_version = version > 0 ? version : report->signed_version;
     enum found found =
@@ -170,5 +191,6 @@ bool report_envelope(struct call *c, int64_t id, int64_t version, struct str *ou
     struct report report;
     struct instant at;
     int64_t signed_version;
-    return report_signature_load(c, id, version, &report, out, &at, &signed_version);
+    return visibility_asks_for_patients(c, true, "giving out a report, which names its patient,") &&
+           report_signature_load(c, id, version, &report, out, &at, &signed_version);
 }

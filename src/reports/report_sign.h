@@ -7,7 +7,8 @@
  *                      "signature"  who signs, what it means, when
  *                    signed with the account's key (CAdES), in the transaction that makes the report FINAL
  *
- *     GET verify     the signature holds; the record still says what was signed; the images are those
+ *     GET verify     the signature holds; the record still says what was signed, of the same patient; the digests kept
+ *                    with the images are those
  *     GET envelope   a file that says all of it and can be checked with nothing else at hand:
  *                    roentgen report verify FILE --authority CERTIFICATE     (signing/envelope.h)
  *
@@ -47,7 +48,9 @@ struct report_verification {
     bool valid;
     struct str verdict, words;
     struct list signatures; /* struct report_signature */
-    bool record_matches;
+    unsigned status;        /* enum report_status: how the report stands */
+    int64_t replaced_by;    /* the version that was signed after this one; null: none */
+    bool record_matches, patient_matches;
     int64_t images_signed, images_changed, images_missing;
 };
 extern const struct schema report_verification_schema;

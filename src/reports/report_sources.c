@@ -76,3 +76,35 @@ bool report_sources_hold(struct call *c, const struct report *report, struct con
     c->actor->audit = draft;
     return c->error.code == E_NONE;
 }
+
+/* ---- before it is handed on ---- */
+
+static bool still_there(struct call *c, const char *sql, int64_t id, int64_t study_id, struct str member,
+                        const char *words)
+{
+    int64_t count;
+    return db_integer(c, &count, sql, V(id), V(study_id)) &&
+           (count || error_add_problem(&c->error, &c->arena, "body", member, "gone", "%s", words));
+}
+
+bool report_rests(struct call *c, const struct report *report)
+{
+    struct list images, sources;
+    if (!content_images(c, &report->content, &images) || !content_source_list(c, &report->content, &sources))
+        return false;
+    for (ptrdiff_t i = 0; i < images.count; i++)
+        (void)still_there(c, "select count(*) from image_files where id = ? and study_id = ? and is_deleted = 0",
+                          ((const struct key_image *)images.items)[i].image_file_id, report->study_id,
+                          arena_format(&c->arena, "key_images.%td", i), "the study no longer has this image");
+    for (ptrdiff_t i = 0; i < sources.count; i++) {
+        const struct content_source *source = (const struct content_source *)sources.items + i;
+        if (source->kind == FROM_DIAGNOSIS)
+            (void)still_there(c,
+                              "select count(*) from diagnoses d join image_files f on f.id = d.image_file_id where "
+                              "d.id = ? and f.study_id = ? and d.status = 'REVIEWED' and d.verdict in ('CONFIRMED', "
+                              "'MODIFIED')",
+                              number_after(source->reference, S("diagnosis/")), report->study_id,
+                              arena_format(&c->arena, "sources.%td", i), "no reader stands by this diagnosis any more");
+    }
+    return c->error.code == E_NONE;
+}

@@ -1,11 +1,10 @@
 /* report_subject.c - a report, its patient, its study and its images as JSON. */
 #include "reports/report_subject.h"
 
-#include "records/image_file.h"
-#include "records/patient.h"
-#include "records/study.h"
+#include "reports/report_parts.h"
 #include "reports/report_sign.h"
 #include "schema/json_read.h"
+#include "signing/canonical.h"
 
 static void put(json_t *object, const char *name, struct str text)
 {
@@ -17,13 +16,6 @@ static void put_integer(json_t *object, const char *name, int64_t n)
 {
     if (n != INTEGER_NULL)
         json_object_set_new(object, name, json_integer(n));
-}
-
-static void put_date(json_t *object, const char *name, struct date date)
-{
-    char text[DATE_TEXT_MAX];
-    if (!date_is_null(date))
-        put(object, name, (struct str){ text, date_write(date, text) });
 }
 
 /* A part that is stored as JSON. False: it cannot be read. */
@@ -60,48 +52,55 @@ json_t *report_subject_content(struct call *c, const struct report *report, cons
     return NULL;
 }
 
-json_t *report_subject_patient(struct call *c, int64_t patient_id)
+/* The first row, its texts by these names; the report was found as the caller may see it. */
+static json_t *row_of(struct call *c, const char *sql, int64_t id, const char *const *names)
 {
-    struct patient patient;
-    if (!patient_load(c, patient_id, &patient))
-        return NULL;
+    struct cursor rows;
     json_t *out = json_object();
-    put(out, "patient_id", patient.patient_id);
-    put(out, "issuer_of_patient_id", patient.issuer_of_patient_id);
-    put(out, "name", patient.name);
-    put(out, "gender", choice_text(genders, patient.gender));
-    put_date(out, "birth_date", patient.birth_date);
-    return out;
+    db_rows(c, &rows, sql, V(id));
+    if (cursor_next(&rows))
+        for (int i = 0; names[i]; i++)
+            put(out, names[i], cursor_text(&rows, i));
+    if (cursor_close(&rows))
+        return out;
+    json_decref(out);
+    return NULL;
 }
 
-json_t *report_subject_study(struct call *c, const struct report *report)
+json_t *report_subject_patient(struct call *c, int64_t study_id)
 {
-    struct study study;
-    if (!study_load(c, report->study_id, &study))
-        return NULL;
-    json_t *out = json_object();
-    put(out, "study_uid", study.study_uid);
-    put(out, "accession_number", study.accession_number);
-    put_date(out, "study_date", study.study_date);
-    put(out, "modality", study.modality);
-    put(out, "body_part", study.body_part);
-    put(out, "description", study.description);
-    return out;
+    static const char *const names[] = { "patient_id", "issuer_of_patient_id", "name", "gender", "birth_date", NULL };
+    return row_of(c,
+                  "select p.patient_id, p.issuer_of_patient_id, p.name, p.gender, p.birth_date from patients p join "
+                  "studies s on s.patient_id = p.id where s.id = ?",
+                  study_id, names);
+}
+
+json_t *report_subject_study(struct call *c, int64_t study_id)
+{
+    static const char *const names[] = { "study_uid", "accession_number", "study_date", "modality",
+                                         "body_part", "description",      NULL };
+    return row_of(c,
+                  "select study_uid, accession_number, study_date, modality, body_part, description from studies where "
+                  "id = ?",
+                  study_id, names);
 }
 
 json_t *report_subject_images(struct call *c, int64_t study_id)
 {
     struct cursor rows;
     json_t *out = json_array();
-    for (db_rows(c, &rows,
-                 "select file_uuid, sop_instance_uid, sha256 from image_files where study_id = ? and is_deleted = 0 "
-                 "and sha256 is not null order by file_uuid limit ?",
-                 V(study_id), V((int64_t)REPORT_IMAGES_MAX + 1));
+    for (db_rows(
+             c, &rows,
+             "select file_uuid, sop_instance_uid, sha256, id from image_files where study_id = ? and is_deleted = 0 "
+             "and sha256 is not null order by file_uuid limit ?",
+             V(study_id), V((int64_t)REPORT_IMAGES_MAX + 1));
          cursor_next(&rows);) {
         json_t *image = json_object();
         put(image, "file_uuid", cursor_text(&rows, 0));
         put(image, "sop_instance_uid", cursor_text(&rows, 1));
         put(image, "sha256", cursor_text(&rows, 2));
+        put_integer(image, "image_file_id", cursor_integer(&rows, 3));
         json_array_append_new(out, image);
     }
     if (cursor_close(&rows) && (json_array_size(out) <= REPORT_IMAGES_MAX ||
@@ -109,4 +108,69 @@ json_t *report_subject_images(struct call *c, int64_t study_id)
         return out;
     json_decref(out);
     return NULL;
+}
+
+/* Does the version say what was signed of it? */
+static bool is_as_signed(struct call *c, const struct report *report, const struct report_version *version,
+                         const json_t *content)
+{
+    struct str was, is;
+    const json_t *part = json_object_get(content, "report");
+    json_t *now = report_subject_content(c, report, version);
+    bool same = now && part && canonical_json(c, part, &was) && canonical_json(c, now, &is) && str_equal(was, is);
+    json_decref(now);
+    return same;
+}
+
+enum found report_subject_compare(struct call *c, const struct report *report, const struct report_version *version,
+                                  const json_t *content)
+{
+    bool same = is_as_signed(c, report, version, content);
+    if (c->error.code == E_UNAVAILABLE)
+        return FAILED;
+    error_clear(&c->error); /* what cannot be read does not say it */
+    return same ? FOUND : NONE;
+}
+
+/* ---- reading ---- */
+
+static bool set_part(json_t *whole, const char *name, json_t *part)
+{
+    return part && !json_object_set_new(whole, name, part);
+}
+
+static json_t *as_recorded(struct call *c, const struct report *report)
+{
+    json_t *out = json_object();
+    if (set_part(out, "patient", report_subject_patient(c, report->study_id)) &&
+        set_part(out, "study", report_subject_study(c, report->study_id)))
+        return out;
+    json_decref(out);
+    return NULL;
+}
+
+json_t *report_subject_load(struct call *c, const struct report *report, const struct report_version *version,
+                            struct str *envelope)
+{
+    struct report same;
+    struct instant at;
+    int64_t number;
+    *envelope = STR_NULL;
+    if (version->status == REPORT_DRAFT || version->status == REPORT_CANCELLED)
+        return as_recorded(c, report);
+    if (!report_signature_load(c, report->id, version->version, &same, envelope, &at, &number))
+        return NULL;
+    json_t *whole = canonical_read(c, *envelope), *content = json_incref(json_object_get(whole, "content"));
+    json_decref(whole);
+    if (!content)
+        fail(c, E_INTERNAL, "what was signed cannot be read");
+    return content;
+}
+
+struct str report_subject_text(struct call *c, const json_t *subject, const char *part, const char *name)
+{
+    const json_t *value = json_object_get(json_object_get(subject, part), name);
+    if (!json_is_string(value))
+        return STR_NULL;
+    return arena_copy(&c->arena, (struct str){ json_string_value(value), (ptrdiff_t)json_string_length(value) });
 }

@@ -5,7 +5,7 @@
  *                "sections", "fields", "key_images", "sources", "addenda", "author"},
  *  "patient":   {"patient_id", "issuer_of_patient_id", "name", "gender", "birth_date"},
  *  "study":     {"study_uid", "accession_number", "study_date", "modality", "body_part", "description"},
- *  "images":    [{"file_uuid", "sop_instance_uid", "sha256"}]        by file_uuid
+ *  "images":    [{"file_uuid", "sop_instance_uid", "sha256", "image_file_id"}]        by file_uuid
  *  "people":    {"author", "reviewer"}                                names, as they were then
  *  "signature": {"signer", "username", "meaning", "signed_at"}}
  *
@@ -18,11 +18,22 @@
 
 #include <jansson.h>
 
+/* What a version is about: all of the above as it was signed, and then *envelope is the file that says so; else
+ * "patient" and "study" as the records say now, and *envelope is null. */
+json_t *report_subject_load(struct call *c, const struct report *report, const struct report_version *version,
+                            struct str *envelope);
+/* A text of it, in the arena; null: it has none. */
+struct str report_subject_text(struct call *c, const json_t *subject, const char *part, const char *name);
+
+/* Does the version say what `content` (signed) says of it? NONE: another thing, or nothing that can be read. */
+enum found report_subject_compare(struct call *c, const struct report *report, const struct report_version *version,
+                                  const json_t *content);
+
 /* "report", of a version as it is stored now: made at signing, and compared with what was signed at checking. */
 json_t *report_subject_content(struct call *c, const struct report *report, const struct report_version *version);
 /* "patient" and "study", "images". Inside the transaction that signs. */
-json_t *report_subject_patient(struct call *c, int64_t patient_id);
-json_t *report_subject_study(struct call *c, const struct report *report);
+json_t *report_subject_patient(struct call *c, int64_t study_id);
+json_t *report_subject_study(struct call *c, int64_t study_id);
 json_t *report_subject_images(struct call *c, int64_t study_id);
 
 #endif

@@ -26,11 +26,19 @@ static const struct field verification_fields[] = {
     FIELD(struct report_verification, valid,
           .doc = "The signature holds, the record says what was signed, and no image is another."),
     FIELD(struct report_verification, verdict, .doc = "Of the signature: valid, changed, revoked or unknown signer."),
-    FIELD(struct report_verification, words, .flags = NULLABLE, .doc = "Why it is not valid."),
+    FIELD(struct report_verification, words, .flags = NULLABLE,
+          .doc = "Why it is not valid, or what else to know of it."),
     FIELD(struct report_verification, signatures, .of = &signature_schema, .doc = "Who signed, and when."),
+    FIELD(struct report_verification, status, .choices = report_statuses, .type = "ReportStatus",
+          .doc = "How the report stands: one that was ENTERED_IN_ERROR may be signed validly, and counts for nothing."),
+    FIELD(struct report_verification, replaced_by, .flags = NULLABLE,
+          .doc = "The version that was signed after this one, and counts in its place."),
     FIELD(struct report_verification, record_matches, .doc = "Does the record say what was signed?"),
+    FIELD(struct report_verification, patient_matches,
+          .doc = "Is the study still that of the patient it was signed for? Not after it was moved, or its patient "
+                 "merged into another."),
     FIELD(struct report_verification, images_signed, .doc = "How many image files were signed along."),
-    FIELD(struct report_verification, images_changed, .doc = "How many of them have other bytes now."),
+    FIELD(struct report_verification, images_changed, .doc = "Of how many of them another digest is kept now."),
     FIELD(struct report_verification, images_missing,
           .doc = "How many of them are here no more: deleted, for instance."),
 };
@@ -69,37 +77,43 @@ static void tell_signatures(struct call *c, const struct envelope_result *result
     out->signatures = (struct list){ all, result->count };
 }
 
-/* What was signed and what the record says now, in one form. */
-static bool compare_record(struct call *c, const struct report *report, const json_t *content,
-                           struct report_verification *out)
-{
-    struct report_version version;
-    struct str signed_form, stored_form;
-    const json_t *part = json_object_get(content, "report");
-    if (!report_version_load(c, report->id, out->version, &version))
-        return false;
-    json_t *now = report_subject_content(c, report, &version);
-    bool ok = now && part && canonical_json(c, part, &signed_form) && canonical_json(c, now, &stored_form);
-    json_decref(now);
-    out->record_matches = ok && str_equal(signed_form, stored_form);
-    return ok || (!part && !c->error.code) || c->error.code == E_NONE;
-}
-
-static bool compare_image(struct call *c, struct str uuid, struct str sha256, struct report_verification *out)
-{
-    struct value now;
-    enum found found = db_find_value(c, &now, "select sha256 from image_files where file_uuid = ?", V(uuid));
-    if (found == FOUND && !str_equal(now.text, sha256))
-        out->images_changed++;
-    out->images_missing += found == NONE;
-    return found != FAILED;
-}
-
 static struct str text_of(const json_t *object, const char *name)
 {
     const json_t *value = json_object_get(object, name);
     return json_is_string(value) ? (struct str){ json_string_value(value), (ptrdiff_t)json_string_length(value) }
                                  : STR_NULL;
+}
+
+static bool compare_record(struct call *c, const struct report *report, const json_t *content,
+                           struct report_verification *out)
+{
+    struct report_version version;
+    if (!report_version_load(c, report->id, out->version, &version))
+        return false;
+    enum found found = report_subject_compare(c, report, &version, content);
+    out->record_matches = found == FOUND;
+    return found != FAILED;
+}
+
+static bool compare_patient(struct call *c, const struct report *report, const json_t *content,
+                            struct report_verification *out)
+{
+    json_t *now = report_subject_patient(c, report->study_id);
+    const json_t *then = json_object_get(content, "patient");
+    out->patient_matches = now && str_equal(text_of(then, "patient_id"), text_of(now, "patient_id"));
+    json_decref(now);
+    return now != NULL;
+}
+
+static bool compare_image(struct call *c, struct str uuid, struct str sha256, struct report_verification *out)
+{
+    struct value now;
+    enum found found =
+        db_find_value(c, &now, "select sha256 from image_files where file_uuid = ? and is_deleted = 0", V(uuid));
+    if (found == FOUND && !str_equal(now.text, sha256))
+        out->images_changed++;
+    out->images_missing += found == NONE;
+    return found != FAILED;
 }
 
 static bool compare_images(struct call *c, const json_t *content, struct report_verification *out)
@@ -115,6 +129,31 @@ static bool compare_images(struct call *c, const json_t *content, struct report_
     return true;
 }
 
+static bool compare(struct call *c, const struct report *report, struct str signed_content,
+                    struct report_verification *out)
+{
+    json_t *content = canonical_read(c, signed_content);
+    bool ok = content && compare_record(c, report, content, out) && compare_patient(c, report, content, out) &&
+              compare_images(c, content, out);
+    json_decref(content);
+    return ok;
+}
+
+/* What a reader has to know beside the verdict; the worst of it. */
+static struct str remark(struct call *c, const struct report *report, const struct report_verification *v)
+{
+    if (!v->record_matches)
+        return S("the record no longer says what was signed");
+    if (v->images_changed)
+        return S("of image files that were signed along another digest is kept now");
+    if (v->status == REPORT_ENTERED_IN_ERROR)
+        return arena_format(&c->arena, "the report was entered in error: %.*s", STR_FMT(report->status_reason));
+    if (v->replaced_by != INTEGER_NULL)
+        return arena_format(&c->arena, "version %" PRId64 " has taken its place", v->replaced_by);
+    return v->patient_matches ? STR_NULL
+                              : S("the study has another patient by now: it was moved, or the two were merged");
+}
+
 bool report_verify(struct call *c, int64_t id, int64_t version, struct report_verification *out)
 {
     struct report report;
@@ -122,22 +161,28 @@ bool report_verify(struct call *c, int64_t id, int64_t version, struct report_ve
     struct envelope_result result;
     struct trust trust;
     struct instant at;
-    *out = (struct report_verification){ .report_id = id };
+    *out = (struct report_verification){ .report_id = id, .replaced_by = INTEGER_NULL };
     if (!report_signature_load(c, id, version, &report, &envelope, &at, &out->version) || !signing_trust(c, &trust))
         return false;
+    out->status = report.status;
+    if (report.signed_version > out->version)
+        out->replaced_by = report.signed_version;
     trust.known_time = at;
-    if (!envelope_check(c, envelope, &trust, &result))
-        return fail(c, E_INTERNAL, "what was signed cannot be read");
+    if (!envelope_check(c, envelope, &trust, &result)) {
+        if (c->error.code != E_INVALID)
+            return false;
+        error_clear(&c->error);
+        out->verdict = str_from(verdict_name(VERDICT_CHANGED));
+        out->words = S("what was signed cannot be read any more");
+        return true;
+    }
     tell_signatures(c, &result, out);
     out->verdict = str_from(verdict_name(result.verdict));
     out->words = result.words;
-    json_t *content = canonical_read(c, result.content);
-    bool ok = content && compare_record(c, &report, content, out) && compare_images(c, content, out);
-    json_decref(content);
-    out->valid = ok && result.verdict == VERDICT_VALID && out->record_matches && !out->images_changed;
-    if (ok && result.verdict == VERDICT_VALID && !out->record_matches)
-        out->words = S("the record no longer says what was signed");
-    else if (ok && result.verdict == VERDICT_VALID && out->images_changed)
-        out->words = S("image files that were signed along have other bytes now");
-    return ok;
+    if (!compare(c, &report, result.content, out))
+        return false;
+    out->valid = result.verdict == VERDICT_VALID && out->record_matches && !out->images_changed;
+    if (result.verdict == VERDICT_VALID)
+        out->words = remark(c, &report, out);
+    return true;
 }

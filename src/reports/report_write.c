@@ -45,9 +45,20 @@ static bool images_belong(struct call *c, int64_t study_id, const struct content
     return c->error.code == E_NONE;
 }
 
+/* Of words that are added: whose report it is that they are added to. */
+static bool find_author(struct call *c, const struct report *report, int64_t *author)
+{
+    *author = report->author_id;
+    return report->kind != REPORT_ADDENDUM ||
+           db_integer(c, author, "select author_id from report_versions where report_id = ? and version = ?",
+                      V(report->id), V(report->replaces));
+}
+
 bool report_put_version(struct call *c, struct report *report, const struct report_content *content, struct str reason)
 {
-    if (!db_integer(c, &report->version,
+    int64_t author;
+    if (!find_author(c, report, &author) ||
+        !db_integer(c, &report->version,
                     "select coalesce(max(version), 0) + 1 from report_versions where report_id = ?", V(report->id)))
         return false;
     struct report_version row = { .report_id = report->id,
@@ -58,7 +69,7 @@ bool report_put_version(struct call *c, struct report *report, const struct repo
                                   .content = *content,
                                   .content_sha256 = content_digest(c, content),
                                   .reason = reason,
-                                  .author_id = report->author_id,
+                                  .author_id = author,
                                   .created_by = call_user(c) };
     report->content = *content;
     return db_insert(c, &report_version_schema, &row, NULL);
@@ -126,6 +137,8 @@ static bool may_edit(struct call *c, const struct report *report)
     int64_t me = call_user(c);
     if (report->status == REPORT_IN_REVIEW && report->reviewer_id == me && call_may(c, MAY_REVIEW_REPORTS))
         return true;
+    if (!report_caller_writes(c))
+        return fail(c, E_FORBIDDEN, "this needs the permission %s", permission_rows[MAY_UPDATE_REPORTS].name);
     if (report->status != REPORT_DRAFT)
         return fail(c, E_CONFLICT, "the report is %s: only a draft is changed, or what one has taken for review%s",
                     report_statuses[report->status - 1],
@@ -146,22 +159,45 @@ static bool is_free(struct call *c, const struct report *report)
 /* An addendum adds words below what is signed, and leaves that as it is. */
 static bool leaves_signed(struct call *c, const struct report *report, const struct content_change *change)
 {
-    if (report->kind != REPORT_ADDENDUM ||
-        (!change->sections.text.at && !change->fields.text.at && !change->title.at && !change->has_key_images))
-        return true;
-    return error_add_problem(&c->error, &c->arena, "body", S("sections"), "signed",
+    const char *other = change->sections.text.at ? "sections"
+                        : change->fields.text.at ? "fields"
+                        : change->has_title      ? "title"
+                        : change->language.at    ? "language"
+                        : change->has_key_images ? "key_images"
+                        : change->has_sources    ? "sources"
+                                                 : NULL;
+    return report->kind != REPORT_ADDENDUM || !other ||
+           error_add_problem(&c->error, &c->arena, "body", str_from(other), "signed",
                              "an addendum leaves what is signed as it is: amend it, or write into `addendum`");
+}
+
+/* Words under way are replaced; those below what is signed stay. */
+static bool begin_addendum_anew(struct call *c, const struct report *report, struct report_content *content)
+{
+    struct value was;
+    if (report->kind != REPORT_ADDENDUM)
+        return error_add_problem(&c->error, &c->arena, "body", S("addendum"), "no_addendum",
+                                 "this version is no addendum: POST /reports/%" PRId64 "/addendum begins one",
+                                 report->id);
+    if (db_find_value(c, &was, "select addenda from report_versions where report_id = ? and version = ?", V(report->id),
+                      V(report->replaces)) != FOUND)
+        return c->error.code ? false : fail(c, E_INTERNAL, "the version that is added to is gone");
+    content->addenda.text = was.type == VALUE_TEXT ? arena_copy(&c->arena, was.text) : STR_NULL;
+    return true;
 }
 
 bool report_save(struct call *c, const struct report_edit *edit)
 {
     struct report report;
-    struct report_content content;
+    struct report_content before, content;
     struct content_change change = edit->content;
     if (!report_hold(c, edit->id, &report) || !may_edit(c, &report) || !report_is_current(c, &report, edit->base) ||
         !is_free(c, &report) || !leaves_signed(c, &report, &edit->content) ||
-        !images_belong(c, report.study_id, &change) || !report_sources_hold(c, &report, &change) ||
-        !content_merge(c, &report.content, &change, &content))
+        !images_belong(c, report.study_id, &change) || !report_sources_hold(c, &report, &change))
+        return false;
+    before = report.content;
+    if ((change.addendum.len && !begin_addendum_anew(c, &report, &before)) ||
+        !content_merge(c, &before, &change, &content))
         return false;
     struct instant now = clock_now();
     bool differs = !content_is_same(&report.content, &content);

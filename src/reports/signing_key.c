@@ -105,6 +105,14 @@ static bool make_key(struct call *c, int64_t user_id, struct str name, struct si
     return db_insert(c, &key_schema, &row, &out->id);
 }
 
+/* Is it of who they are called now? A name that is longer than certificates take counts as far as they do. */
+static bool is_of_name(struct call *c, const struct signing_key *key, struct str name)
+{
+    struct certificate certificate;
+    return certificate_read(c, key->signer.chain.der[0], &certificate) && str_starts(name, certificate.common_name) &&
+           (certificate.common_name.len == name.len || certificate.common_name.len >= SIGNER_NAME_MAX);
+}
+
 bool signing_key_hold(struct call *c, int64_t user_id, struct str name, struct signing_key *out)
 {
     struct key_row row;
@@ -117,13 +125,19 @@ bool signing_key_hold(struct call *c, int64_t user_id, struct str name, struct s
     if (found == NONE)
         return make_key(c, user_id, name, out);
     out->id = row.id;
-    return found == FOUND && take_key(c, row.certificate, row.sealed_key, &out->signer);
+    if (found == FAILED || !take_key(c, row.certificate, row.sealed_key, &out->signer))
+        return false;
+    if (is_of_name(c, out, name))
+        return true;
+    signer_forget(&out->signer);
+    return !c->error.code && make_key(c, user_id, name, out);
 }
 
 bool signing_keys_revoke(struct call *c, int64_t user_id, struct str reason)
 {
     int64_t changed;
-    return db_execute_counted(c, &changed,
+    return db_lock(c, "select id from users where id = ?", V(user_id)) && /* whoever signs holds it */
+           db_execute_counted(c, &changed,
                               "update signing_keys set revoked_at = ?, revoked_reason = ? where user_id = ? and "
                               "revoked_at is null",
                               V(clock_now()), V(reason), V(user_id)) &&
@@ -169,7 +183,8 @@ static bool read_revoked(struct call *c, struct revoked **out, int *count)
     *count = 0;
     if (!db_integer(c, &most, "select count(*) from signing_keys where revoked_at is not null"))
         return false;
-    most = most < REVOKED_MAX ? most : REVOKED_MAX;
+    if (most > REVOKED_MAX)
+        return fail(c, E_UNAVAILABLE, "more keys are revoked than a list can say");
     struct revoked *rows = *out = arena_alloc(&c->arena, (most + 1) * (ptrdiff_t)sizeof(*rows));
     for (db_rows(c, &cursor,
                  "select serial, revoked_at, revoked_reason from signing_keys where revoked_at is not null order by id "
@@ -187,8 +202,8 @@ bool signing_revocations(struct call *c, struct str *list)
 {
     struct authority_row row;
     struct signer authority = { 0 };
-    struct revoked *rows;
-    int count;
+    struct revoked *rows = NULL;
+    int count = 0;
     enum found found = find_authority(c, &row);
     if (found == NONE)
         return fail(c, E_NOT_FOUND, "nobody has signed anything yet");

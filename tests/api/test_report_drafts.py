@@ -52,6 +52,9 @@ def test_words_follow_the_fields_until_somebody_writes(people, study, template):
     report = change(author, report, sections={"findings": "右肺结节。"})
     report = change(author, report, fields={"size": 9})
     assert report["sections"]["findings"] == "右肺结节。", "what a person wrote stays"
+    other = begin(author, study, template, fields={"size": 3})
+    other = change(author, other, language="en")
+    assert other["sections"]["findings"].startswith("Lungs clear."), "words follow the language, too"
     english = begin(author, study, template, language="en", fields={"size": 3}, sections={"impression": "Benign."})
     assert english["sections"]["findings"].startswith("Lungs clear. The largest nodule measures 3")
     assert english["sections"]["impression"] == "Benign."

@@ -75,7 +75,9 @@ def test_who_signs_shows_again_who_they_are(people):
     problem(people["author"].post(f"/reports/{report['id']}/sign", json={}), 422)
     assert "report.sign" in sign(people["doctor"], approved_for(people, "doctor"), 403)["detail"]
     assert ok(people["author"].get(f"/reports/{report['id']}"))["status"] == "APPROVED"
-    assert sign(people["author"], report, meaning="REVIEWER")["status"] == "FINAL"
+    for who, meaning in (("author", "REVIEWER"), ("author", "APPROVER"), ("second", "AUTHOR")):
+        assert "meaning" in str(sign(people[who], report, 422, meaning=meaning)["errors"]), meaning
+    assert sign(people["second"], report, meaning="REVIEWER")["status"] == "FINAL"
     assert verify(people["author"], report)["signatures"][0]["meaning"] == "REVIEWER"
 
 
@@ -125,6 +127,11 @@ def test_an_amendment_replaces_and_both_stay(people, signed):
     amended = ok(author.post(f"{path}/amend", json=change))
     assert (amended["status"], amended["kind"], amended["version"], amended["replaces"]) == ("DRAFT", "AMENDMENT", 2, 1)
     face = ok(people["viewer"].get(path))
+    assert face["status_reason"] is None and face["reviewer_name"] == "李四 O'Neil"
+    listed = f"/reports?study_id={signed['study_id']}&status="
+    assert ok(people["viewer"].get(listed + "DRAFT"))["items"] == []
+    assert [r["id"] for r in ok(people["viewer"].get(listed + "FINAL"))["items"]] == [signed["id"]]
+    assert "amend" not in [s["action"] for s in ok(people["viewer"].get(f"{path}/steps"))["items"]]
     assert (face["status"], face["version"], face["sections"]) == ("FINAL", 1, TEXT)
     assert verify(author, signed)["version"] == 1
     ok(author.post(f"{path}/submit", json={}))
@@ -134,7 +141,8 @@ def test_an_amendment_replaces_and_both_stay(people, signed):
     assert (final["status"], final["signed_version"]) == ("AMENDED", 2)
     assert ok(people["viewer"].get(path))["sections"]["impression"] == "左肺结节。"
     assert ok(people["viewer"].get(f"{path}/versions/1"))["sections"] == TEXT
-    assert verify(people["viewer"], signed, version=1)["valid"] and verify(author, signed)["version"] == 2
+    old = verify(people["viewer"], signed, version=1)
+    assert old["valid"] and old["replaced_by"] == 2 and verify(author, signed)["replaced_by"] is None
     assert [v["version"] for v in ok(people["viewer"].get(f"{path}/versions"))["items"]] == [2, 1]
 
 
@@ -151,6 +159,23 @@ def test_an_addendum_adds_and_leaves_what_is_signed(people, signed):
     assert final["status"] == "APPENDED" and final["sections"] == TEXT
     [addendum] = final["addenda"]
     assert addendum["text"] == "已电话告知。" and addendum["author_id"] == author.id
+    assert addendum["author_name"] == "张医生"
+
+
+def test_words_to_be_added_are_corrected_before_they_are_signed(people, signed):
+    author, second, path = people["author"], people["second"], f"/reports/{signed['id']}"
+    ok(second.post(f"{path}/addendum", json={"addendum": "lft"}))
+    changed = ok(second.patch(path, json={"addendum": "left"}))
+    assert [a["text"] for a in changed["addenda"]] == ["left"]
+    for member, value in (("language", "en"), ("sources", []), ("key_images", []), ("title", None)):
+        assert member in str(problem(second.patch(path, json={member: value}), 422)["errors"]), member
+    ok(second.post(f"{path}/submit", json={}))
+    ok(author.post(f"{path}/approve", json={}))
+    final = sign(author, signed, meaning="REVIEWER")
+    assert (final["author_name"], final["reviewer_name"]) == ("张医生", "张医生")
+    draft = ok(author.post("/reports", json={"study_id": signed["study_id"], "sections": TEXT}), 201)
+    refused = problem(author.patch(f"/reports/{draft['id']}", json={"addendum": "x"}), 422)
+    assert "no addendum" in str(refused)
 
 
 def test_an_amendment_that_is_given_up_leaves_what_was_signed(people, signed):
@@ -158,6 +183,8 @@ def test_an_amendment_that_is_given_up_leaves_what_was_signed(people, signed):
     ok(people["second"].post(f"{path}/amend", json={"reason": "x", "sections": {"impression": "y"}}))
     back = ok(people["second"].post(f"{path}/cancel", json={}))
     assert (back["status"], back["version"], back["sections"], back["author_id"]) == ("FINAL", 1, TEXT, author.id)
+    assert back["reviewer_name"] == signed["reviewer_name"] and back["approved_at"]
+    assert back["submitted_by"] == author.id and back["status_reason"] is None
     assert ok(author.post(f"{path}/amend", json={"reason": "z"}))["version"] == 3
     assert ok(author.get(f"{path}/versions/2"))["status"] == "CANCELLED"
 
@@ -167,7 +194,8 @@ def test_what_was_entered_in_error_says_so(people, signed):
     problem(people["author"].post(f"{path}/mark-entered-in-error", json={}), 422)
     gone = ok(people["author"].post(f"{path}/mark-entered-in-error", json={"reason": "另一患者"}))
     assert gone["status"] == "ENTERED_IN_ERROR" and gone["actions"] == []
-    assert verify(people["author"], signed)["valid"]
+    found = verify(people["author"], signed)
+    assert found["valid"] and found["status"] == "ENTERED_IN_ERROR" and "另一患者" in found["words"]
     problem(people["author"].post(f"{path}/amend", json={"reason": "x"}), 409)
 
 
@@ -280,14 +308,46 @@ def test_a_record_that_was_changed_past_the_server_is_told(server, people):
     )
     found = verify(people["author"], report)
     assert not found["valid"] and not found["record_matches"] and found["verdict"] == "valid" and found["words"]
+    pdf = people["author"].get(f"/reports/{report['id']}/pdf").content
+    told = subprocess.run(["pdftotext", "-", "-"], input=pdf, capture_output=True).stdout.decode()
+    assert all(c in told for c in "与签署内容不符") and "电子签名" not in told
+    server.database.rows(f"update report_versions set sections = '{{' where report_id = {report['id']}")
+    assert not verify(people["author"], report)["record_matches"]
+    server.database.rows(f"update report_signatures set envelope = 'x' where report_id = {report['id']}")
+    assert verify(people["author"], report)["verdict"] == "changed"
 
 
 def test_images_that_went_are_told(server, people):
     report = sign(people["author"], approved(people))
     ok(people["admin"].delete(f"/studies/{report['study_id']}"), 204)
+    assert verify(people["author"], report)["images_missing"] == 1
+    assert people["author"].get(f"/reports/{report['id']}/pdf").status_code == 200
     server.run("purge", "--older-than", "0s")
     found = verify(people["author"], report)
     assert found["valid"] and found["images_missing"] == 1
+
+
+def test_a_deleted_studys_report_is_not_signed(people):
+    report = approved(people)
+    ok(people["admin"].delete(f"/studies/{report['study_id']}"), 204)
+    assert "deleted" in sign(people["author"], report, 409)["detail"]
+    assert people["author"].get(f"/reports/{report['id']}/pdf").status_code == 200
+
+
+def test_a_study_that_was_given_to_another_patient_is_told(people, signed):
+    ok(people["admin"].patch(f"/studies/{signed['study_id']}", json={"patient_id": people["admin"].patient()["id"]}))
+    found = verify(people["author"], signed)
+    assert found["record_matches"] and not found["patient_matches"] and "another patient" in found["words"]
+
+
+def test_a_signer_who_is_called_otherwise_gets_another_certificate(server, people):
+    who = server.account("radiologist", admin=people["admin"], full_name="旧名")
+    first = sign(who, approved(people))
+    ok(who.patch("/auth/me", json={"full_name": "新名"}))
+    second = sign(who, approved(people))
+    assert verify(who, second)["signatures"][0]["signer"] == "新名"
+    assert verify(who, first)["signatures"][0]["signer"] == "旧名"
+    assert ok(who.get(f"/reports/{first['id']}"))["signer_name"] == "旧名"
 
 
 def test_without_a_second_reader_who_may_sign_signs_their_draft(tmp_path):

@@ -228,7 +228,7 @@ def test_readers_see_what_was_submitted_and_no_draft(people, study):
     assert ok(viewer.get(path))["status"] == "PRELIMINARY"
     assert [r["id"] for r in ok(viewer.get(f"/reports?study_id={study}"))["items"]] == [report["id"]]
     problem(viewer.post("/reports", json={"study_id": study}), 403)
-    problem(viewer.patch(path, json={"title": "x"}), 409)
+    problem(viewer.patch(path, json={"title": "x"}), 403)
     problem(people["technician"].get(path), 403)
 
 
@@ -344,3 +344,39 @@ def test_purge_leaves_a_study_with_a_report(server, people):
     server.run("purge", "--older-than", "0s")
     problem(admin.get(f"/image-files/{film['id']}"), 404)
     assert ok(author.get(f"/reports/{report['id']}"))["study_id"] == film["study_id"]
+
+
+def test_what_it_shows_is_still_there_when_it_is_handed_on(people, study, opinion):
+    author, admin = people["radiologist"], people["admin"]
+    image = ok(author.get("/image-files?page_size=1"))["items"][0]["id"]
+    diagnosis = opinion(image)
+    source = {"section": "findings", "text": "x", "kind": "DIAGNOSIS", "reference": f"diagnosis/{diagnosis}"}
+    report = begin(author, study, key_images=[{"image_file_id": image}], sources=[source])
+    ok(admin.delete(f"/image-files/{image}"), 204)
+    assert places(act(author, report, "submit", 422)) >= {"key_images.0"}
+    ok(admin.post(f"/image-files/{image}/restore"))
+    ok(admin.post(f"/diagnosis/{diagnosis}/withdraw", json={"reason": "x"}))
+    assert places(act(author, report, "submit", 422)) == {"sources.0"}
+    ok(author.patch(f"/reports/{report['id']}", json={"sources": []}))
+    act(author, report, "submit")
+
+
+def test_null_takes_out_and_a_star_is_no_version(people, study):
+    author, second = people["radiologist"], people["second"]
+    report = begin(author, study, title="A")
+    path = f"/reports/{report['id']}"
+    assert ok(author.patch(path, json={"title": None}))["title"] is None
+    assert ok(author.patch(path, json={"key_images": [], "sources": []}))["version"] == 2, "nothing is another"
+    problem(second.patch(path, json={"title": "B"}, headers={"If-Match": "*"}), 412)
+    for body in ({"title": "a\u202eb"}, {"key_images": [{"image_file_id": 1, "caption": "a\u2066b"}]}):
+        problem(author.patch(path, json=body), 422)
+    long = [{"section": "findings", "text": "长" * 2000, "kind": "PRIOR_REPORT", "reference": "reports/1"}] * 100
+    problem(author.patch(path, json={"sources": long}), 422)
+
+
+def test_who_has_taken_it_alone_is_offered_approval(people, study):
+    report = begin(people["radiologist"], study)
+    act(people["radiologist"], report, "submit")
+    act(people["second"], report, "review")
+    assert "approve" in ok(people["second"].get(f"/reports/{report['id']}"))["actions"]
+    assert "approve" not in ok(people["admin"].get(f"/reports/{report['id']}"))["actions"]

@@ -1,0 +1,19 @@
+/* report_out.h - a report in the forms that other programs and people take.
+ *
+ *     report_text    plain text: head, sections, words added, who signed
+ *     report_fhir    FHIR R4: a Bundle of DiagnosticReport, Patient, ImagingStudy, ServiceRequest, Practitioner and an
+ *                    Observation for each value (the shape of IHE IMR), with the text and the PDF as presentedForm
+ *
+ * Of a version that the caller sees; 0: the one that the report shows them. What is signed is given out as it was
+ * signed, patient and study too; what is not signed, as the records say now, with the status that it has
+ * (report_status_rows). Results are in the call's arena. report_fhir blocks, as report_pdf does.
+ */
+#ifndef ROENTGEN_REPORTS_REPORT_OUT_H
+#define ROENTGEN_REPORTS_REPORT_OUT_H
+
+#include "reports/report.h"
+
+bool report_text(struct call *c, int64_t id, int64_t version, struct str *out);
+bool report_fhir(struct call *c, int64_t id, int64_t version, struct str *out);
+
+#endif

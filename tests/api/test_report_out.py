@@ -1,0 +1,153 @@
+"""Reports as text and as FHIR R4: what they hold, how they stand, and that all references lead somewhere."""
+
+import base64
+import json
+
+import pytest
+
+from support import PASSWORD, Server, dicom, ok, problem
+from test_report_templates import definition
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("out")).init().start()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def people(server):
+    admin = server.admin()
+    return {
+        "author": server.account("radiologist", admin=admin, full_name="张医生"),
+        "second": server.account("radiologist", admin=admin, full_name="李四"),
+    }
+
+
+@pytest.fixture
+def report(people):
+    author = people["author"]
+    form = definition()
+    form["fields"].append(
+        {
+            "name": "signs",
+            "section": "findings",
+            "label_en": "Signs",
+            "kind": "multi_choice",
+            "choices": [
+                {"code": "111", "label_en": "Cavity", "code_system": "SCT"},
+                {"code": "222", "label_en": "Calcified", "code_system": "SCT"},
+            ],
+        }
+    )
+    template = ok(author.post("/reports/templates", json={"definition": form}), 201)
+    patient = author.server.admin().patient(name="王小明", gender="MALE", birth_date="1980-05-17")
+    study = ok(
+        author.server.admin().post(
+            "/studies",
+            json={"patient_id": patient["id"], "accession_number": "A77", "study_date": "2026-01-05", "modality": "CT"},
+        ),
+        201,
+    )
+    body = {
+        "study_id": study["id"],
+        "template_id": template["id"],
+        "title": "胸部 CT",
+        "sections": {"impression": "随访。"},
+        "fields": {"size": 6.2, "category": "4A", "signs": ["111", "222"]},
+    }
+    return ok(author.post("/reports", json=body), 201) | {"patient_number": patient["patient_id"]}
+
+
+def finish(people, report):
+    for who, action, body in (
+        ("author", "submit", {}),
+        ("second", "approve", {}),
+        ("second", "sign", {"password": PASSWORD}),
+    ):
+        ok(people[who].post(f"/reports/{report['id']}/{action}", json=body))
+
+
+def fhir(who, report, **query):
+    answer = who.get(f"/reports/{report['id']}/fhir", params=query)
+    assert answer.status_code == 200 and answer.headers["content-type"] == "application/fhir+json", answer.text
+    bundle = json.loads(answer.content)
+    urls = [entry["fullUrl"] for entry in bundle["entry"]]
+    assert len(set(urls)) == len(urls)
+    assert set(references(bundle)) <= set(urls)
+    resources = {}
+    for entry in bundle["entry"]:
+        resources.setdefault(entry["resource"]["resourceType"], []).append(entry["resource"])
+    return bundle, resources
+
+
+def references(tree):
+    for name, value in tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ():
+        if name == "reference":
+            yield value
+        yield from references(value)
+
+
+def test_text_has_everything_in_order(people, report):
+    answer = people["author"].get(f"/reports/{report['id']}/text")
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    text = answer.text
+    parts = ["胸部 CT", "王小明", report["patient_number"], "2026-01-05", "DRAFT", "影像所见", "6.2", "诊断意见", "随访。"]
+    where = [text.find(part) for part in parts]
+    assert -1 not in where and where == sorted(where), text
+    finish(people, report)
+    text = people["author"].get(f"/reports/{report['id']}/text").text
+    assert "FINAL" in text and "签署人: 李四" in text and "APPROVER" in text
+
+
+def test_fhir_says_how_it_stands(people, report):
+    author = people["author"]
+    bundle, found = fhir(author, report)
+    [diagnostic] = found["DiagnosticReport"]
+    assert bundle["type"] == "collection" and bundle["entry"][0]["resource"] == diagnostic
+    assert diagnostic["status"] == "partial" and diagnostic["conclusion"] == "随访。"
+    assert "resultsInterpreter" not in diagnostic
+    finish(people, report)
+    _, found = fhir(author, report)
+    [diagnostic] = found["DiagnosticReport"]
+    assert diagnostic["status"] == "final" and diagnostic["resultsInterpreter"]
+    assert {p["name"][0]["text"] for p in found["Practitioner"]} == {"张医生", "李四"}
+    ok(author.post(f"/reports/{report['id']}/amend", json={"reason": "x", "sections": {"impression": "y"}}))
+    assert fhir(author, report)[1]["DiagnosticReport"][0]["status"] == "partial"
+    assert fhir(author, report, version=1)[1]["DiagnosticReport"][0]["conclusion"] == "随访。"
+    ok(author.post(f"/reports/{report['id']}/cancel", json={}))
+    ok(author.post(f"/reports/{report['id']}/mark-entered-in-error", json={"reason": "x"}))
+    assert fhir(author, report)[1]["DiagnosticReport"][0]["status"] == "entered-in-error"
+
+
+def test_fhir_has_patient_study_order_and_values(people, report):
+    _, found = fhir(people["author"], report)
+    [patient], [study], [order] = found["Patient"], found["ImagingStudy"], found["ServiceRequest"]
+    assert patient["identifier"][0]["value"] == report["patient_number"]
+    assert (patient["name"][0]["text"], patient["gender"], patient["birthDate"]) == ("王小明", "male", "1980-05-17")
+    assert study["identifier"][0]["value"].startswith("urn:oid:") and study["modality"][0]["code"] == "CT"
+    assert order["identifier"][0]["value"] == "A77"
+    values = {o["code"]["text"]: o for o in found["Observation"]}
+    quantity = values["最大结节"]["valueQuantity"]
+    assert (quantity["value"], quantity["code"]) == (6.2, "mm")
+    assert values["Category"]["valueCodeableConcept"]["coding"][0]["code"] == "4A"
+    signs = [c["valueCodeableConcept"]["coding"][0] for c in values["Signs"]["component"]]
+    assert [s["code"] for s in signs] == ["111", "222"]
+    assert {s["system"] for s in signs} == {"http://snomed.info/sct"}
+    forms = {f["contentType"]: base64.b64decode(f["data"]) for f in found["DiagnosticReport"][0]["presentedForm"]}
+    assert forms["application/pdf"].startswith(b"%PDF-")
+    assert "随访。" in forms["text/plain;charset=utf-8"].decode()
+
+
+def test_a_report_without_a_template_has_no_observations(people):
+    study = people["author"].upload(dicom(), "a.dcm")["study_id"]
+    plain = ok(people["author"].post("/reports", json={"study_id": study}), 201)
+    _, found = fhir(people["author"], plain)
+    assert "Observation" not in found and "conclusion" not in found["DiagnosticReport"][0]
+
+
+@pytest.mark.parametrize("form", ["text", "fhir"])
+def test_what_one_does_not_see_is_not_given_out(server, people, report, form):
+    problem(server.account("doctor").get(f"/reports/{report['id']}/{form}"), 404)
+    problem(people["author"].get(f"/reports/{report['id']}/{form}?version=7"), 404)
