@@ -346,6 +346,7 @@ static void accounts_take_turns(void **state)
     }
     int other = dial(server);
     assert_true(reaches(&counters.begun, N));
+    assert_true(reaches(&counters.worked, 1)); /* else the queue below could be full without the other one */
     ask_for_work(other, 8, 0);
     while (stats.worker_queue < N)
         http_stats(server, &stats);
