@@ -95,7 +95,7 @@ void pdf_cff_put_ros_first(char *table, ptrdiff_t len)
     struct cursor cursor;
     struct str dict;
     struct top top = find_top(&cursor, (struct str){ table, len }, &dict);
-    if (str_is_null(top.ros) || top.ros.at == dict.at || top.ros.len > 32)
+    if (!top.ros.at || top.ros.at == dict.at || top.ros.len > 32)
         return;
     char ros[32];
     memcpy(ros, top.ros.at, (size_t)top.ros.len);

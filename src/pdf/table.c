@@ -69,7 +69,8 @@ static double shape_row(struct grid *grid, struct pdf_element *row, struct cell 
             cell->element->scope = scope;
         cell->layout = pdf_words(grid->p, cell->text, cell->style, grid->widths[i] - 2 * grid->pad);
         cell->lines = pdf_lines_of(grid->p, cell->layout);
-        height = fmax(height, cell->lines.at[cell->lines.count - 1].bottom);
+        if (cell->lines.count > 0)
+            height = fmax(height, cell->lines.at[cell->lines.count - 1].bottom);
     }
     return height + 2 * grid->pad;
 }

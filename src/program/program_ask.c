@@ -112,7 +112,8 @@ static struct str digest_of(struct call *c, const struct integers *ids)
     char md5[MD5_TEXT + 1], sha256[SHA256_TEXT + 1];
     int64_t *sorted = arena_array(&c->arena, int64_t, ids->count);
     struct digests *digests = digests_new_sha256();
-    memcpy(sorted, ids->items, (size_t)ids->count * sizeof(*sorted));
+    if (ids->count)
+        memcpy(sorted, ids->items, (size_t)ids->count * sizeof(*sorted));
     qsort(sorted, (size_t)ids->count, sizeof(*sorted), by_number);
     for (ptrdiff_t i = 0; i < ids->count; i++) {
         struct str number = arena_format(&c->arena, "%" PRId64 "\n", sorted[i]);

@@ -204,7 +204,7 @@ static bool merge_sections(struct call *c, const struct content_form *form, stru
 {
     json_t *sections = read_object(c, before), *wanted = read_object(c, change), *value;
     const char *name;
-    bool ok = sections && json_is_object(sections) && wanted;
+    bool ok = json_is_object(sections) && wanted;
     if (ok && !json_is_object(wanted))
         ok = error_add_problem(&c->error, &c->arena, "body", S("sections"), "not_an_object",
                                "give an object: {\"findings\": \"...\"}");

@@ -119,9 +119,9 @@ static bool put(void *context, struct str name, struct text *out)
     const json_t *given = template_value(x->values, name);
     int index = known_index(name);
     struct str value = index >= 0 ? known_value(x, index) : STR_NULL;
-    if (given && json_is_string(given))
+    if (json_is_string(given))
         value = (struct str){ json_string_value(given), (ptrdiff_t)json_string_length(given) };
-    if (given && json_is_number(given)) {
+    if (json_is_number(given)) {
         if (out)
             text_put_real(out, json_number_value(given));
         return true;

@@ -27,7 +27,7 @@ static bool check_members(struct call *c, json_t *json, const char *what, const 
     json_object_foreach(json, name, value)
     {
         const char *const *one = names;
-        while (*one && strcmp(*one, name))
+        while (*one && strcmp(*one, name) != 0)
             one++;
         if (!*one)
             return fail(c, E_INVALID, "not an envelope: %s has a member that it should not have", what);
