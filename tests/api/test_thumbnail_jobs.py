@@ -29,6 +29,7 @@ def test_a_film_that_cannot_be_decoded_is_found_without_being_asked_for(new_serv
     """By a worker beside the server, when no more of them come."""
     server = new_server(WORKER_CONCURRENCY=0)
     with server.worker(), server.admin() as admin:
+        assert admin.settled(admin.upload(png())["id"])["thumbnail_path"]  # the worker watches from here on
         file = admin.upload(dicom(), "whole.dcm")
         whole = sample("dicom/JPEG-LL.dcm")
         frame = whole.index(b"\xff\xd8\xff")  # its SOI marker, and what comes after it
