@@ -196,7 +196,7 @@ def theirs_at_full_load(server, contents, count):
 
 
 def peer(bench):
-    """A uvicorn worker for each core, which is how it is fastest here."""
+    """A uvicorn worker for each core."""
     port = servers.free_port()
     words = f"-m uvicorn app:app --host 127.0.0.1 --port {port} --loop uvloop --http httptools --workers"
     command = [bench.python, *words.split(), str(os.cpu_count()), "--app-dir", servers.HERE / "peers" / "diagnosis"]

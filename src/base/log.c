@@ -134,8 +134,8 @@ static struct str part_of(const char *text)
 /* Characters that a terminal acts on (C0, DEL, C1) or that reorder what is shown (bidirectional controls). */
 static bool is_unsafe(uint32_t point)
 {
-    return point < 0x20 || (point >= 0x7F && point < 0xA0) || (point >= 0x202A && point <= 0x202E) ||
-           (point >= 0x2066 && point <= 0x2069) || point == 0x2028 || point == 0x2029;
+    return point < 0x20 || (point >= 0x7F && point < 0xA0) || point_turns_direction(point) || point == 0x2028 ||
+           point == 0x2029;
 }
 
 static void put_readable(struct text *line, struct str s)

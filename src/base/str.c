@@ -329,3 +329,8 @@ uint64_t str_hash(struct str s)
     }
     return hash ^ hash >> 32;
 }
+
+bool point_turns_direction(uint32_t point)
+{
+    return (point >= 0x202A && point <= 0x202E) || (point >= 0x2066 && point <= 0x2069);
+}

@@ -56,6 +56,8 @@ ptrdiff_t str_code_points(struct str s);
 struct str str_at_most(struct str s, ptrdiff_t bytes);
 /* Takes the first code point off *s; U+FFFD for a byte that begins none. *s must not be empty. */
 uint32_t str_next_code_point(struct str *s);
+/* U+202A to U+202E, U+2066 to U+2069: make text show in another order than it is kept in (Unicode UAX #9). */
+bool point_turns_direction(uint32_t point);
 
 uint64_t str_hash(struct str s); /* for tables in memory; not for untrusted keys that must not collide */
 

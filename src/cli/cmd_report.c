@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/names.h"
 #include "reports/report_pdf.h"
+#include "schema/json_read.h"
 #include "signing/canonical.h"
 #include "signing/envelope.h"
 #include "signing/revocation.h"
@@ -97,7 +98,7 @@ static void put_member(const json_t *content, const char *part, const char *name
 {
     const json_t *value = json_object_get(json_object_get(content, part), name);
     if (json_is_string(value))
-        put_line(name, (struct str){ json_string_value(value), (ptrdiff_t)json_string_length(value) });
+        put_line(name, json_text(value));
     else if (json_is_number(value))
         printf("%-16s %.0f\n", name, json_number_value(value));
 }

@@ -6,8 +6,8 @@ enum { REPLACEMENT = 0xFFFD };
 /* Unicode's categories Cc and Zl, Zp, and what UAX #9 calls explicit formatting. */
 static bool does_something(uint32_t point)
 {
-    return point < 0x20 || (point >= 0x7F && point < 0xA0) || point == 0x200E || point == 0x200F ||
-           (point >= 0x2028 && point <= 0x202E) || (point >= 0x2066 && point <= 0x2069);
+    return point < 0x20 || (point >= 0x7F && point < 0xA0) || point == 0x200E || point == 0x200F || point == 0x2028 ||
+           point == 0x2029 || point_turns_direction(point);
 }
 
 void put_plain(FILE *to, struct str text)

@@ -36,13 +36,9 @@ static void put(json_t *object, const char *name, json_t *value)
 
 static struct str written(struct call *c, json_t *json)
 {
-    struct text text;
-    text_init(&text, 4 * CARD_BYTES_MAX);
-    json_put_tree(&text, json);
-    struct str all = arena_copy(&c->arena, text.overflowed ? S("{}") : text_str(&text));
-    text_release(&text);
+    struct str all = json_tree_text(json, 4 * CARD_BYTES_MAX, &c->arena);
     json_decref(json);
-    return all;
+    return all.at ? all : S("{}");
 }
 
 /* ---- labels ---- */

@@ -5,13 +5,7 @@
 
 /* In a word longer than this a line may end anywhere that a multiple of it does: Pango's time for one that has no such
  * place grows with the square of its length. */
-enum { FONTS_MAX = 64, WORD_POINTS_MAX = 200 };
-
-/* Is it one of the marks that have no shape, but change what is seen of others? */
-static bool turns_direction(uint32_t point)
-{
-    return (point >= 0x202A && point <= 0x202E) || (point >= 0x2066 && point <= 0x2069) || point == 0xFEFF;
-}
+enum { FONTS_MAX = 64, WORD_POINTS_MAX = 200, BYTE_ORDER_MARK = 0xFEFF };
 
 /* Any bytes as the text that is shown (pdf.h). */
 static void put_clean(struct text *out, struct str text)
@@ -37,7 +31,7 @@ static void put_clean(struct text *out, struct str text)
         else if (point < 0x20 || (point >= 0x7F && point < 0xA0) || point == 0xFFFD || (point & 0xFFFE) == 0xFFFE ||
                  (point >= 0xFDD0 && point <= 0xFDEF) || (point >= 0xE000 && point <= 0xF8FF) || point >= 0xF0000)
             text_put(out, S("\xEF\xBF\xBD"));
-        else if (!turns_direction(point))
+        else if (!point_turns_direction(point) && point != BYTE_ORDER_MARK)
             text_put(out, (struct str){ before.at, before.len - text.len });
     }
 }

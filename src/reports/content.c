@@ -105,14 +105,11 @@ static bool complain(struct call *c, const char *name, const char *type, const c
                              words);
 }
 
-/* U+202A to U+202E and U+2066 to U+2069 make text show in another order than it is kept in. */
 static bool turns_text(struct str s)
 {
-    for (ptrdiff_t i = 0; i + 2 < s.len; i++) {
-        unsigned char a = (unsigned char)s.at[i], b = (unsigned char)s.at[i + 1], d = (unsigned char)s.at[i + 2];
-        if (a == 0xE2 && ((b == 0x80 && d >= 0xAA && d <= 0xAE) || (b == 0x81 && d >= 0xA6 && d <= 0xA9)))
+    while (s.len)
+        if (point_turns_direction(str_next_code_point(&s)))
             return true;
-    }
     return false;
 }
 
@@ -146,7 +143,7 @@ static struct str section_text(struct call *c, const char *name, const json_t *v
         complain(c, name, "not_a_text", "give text, or null to take the section out");
         return STR_NULL;
     }
-    struct str text = tidy(c, (struct str){ json_string_value(value), (ptrdiff_t)json_string_length(value) });
+    struct str text = tidy(c, json_text(value));
     if (text.len > CONTENT_SECTION_MAX)
         complain(c, name, "too_long", "it has more than 100,000 bytes");
     else if (has_controls(text))
@@ -174,27 +171,17 @@ static bool change_one(struct call *c, const struct content_form *form, json_t *
     return text.at && !json_object_set_new(sections, name, json_stringn(text.at, (size_t)text.len));
 }
 
-static json_t *read_object(struct call *c, struct str text)
-{
-    struct json_flaw flaw;
-    return text.len ? json_read(text, &c->arena, &flaw) : json_object();
-}
-
 /* In the form's order. */
 static struct str in_order(struct call *c, const struct content_form *form, json_t *sections)
 {
     json_t *ordered = json_object();
-    struct text text;
     for (int i = 0; i < form->count; i++) {
         const char *name = arena_cstring(&c->arena, form->sections[i].name);
         json_t *value = json_object_get(sections, name);
         if (value)
             json_object_set(ordered, name, value);
     }
-    text_init(&text, CONTENT_BYTES_MAX);
-    json_put_tree(&text, ordered);
-    struct str out = text.overflowed ? STR_NULL : arena_copy(&c->arena, text_str(&text));
-    text_release(&text);
+    struct str out = json_tree_text(ordered, CONTENT_BYTES_MAX, &c->arena);
     json_decref(ordered);
     return out;
 }
@@ -202,7 +189,7 @@ static struct str in_order(struct call *c, const struct content_form *form, json
 static bool merge_sections(struct call *c, const struct content_form *form, struct str before, struct str change,
                            struct json *out)
 {
-    json_t *sections = read_object(c, before), *wanted = read_object(c, change), *value;
+    json_t *sections = content_tree(c, before), *wanted = content_tree(c, change), *value;
     const char *name;
     bool ok = json_is_object(sections) && wanted;
     if (ok && !json_is_object(wanted))
@@ -224,11 +211,11 @@ static bool merge_sections(struct call *c, const struct content_form *form, stru
 
 struct str content_section(struct call *c, const struct report_content *content, struct str name)
 {
-    json_t *sections = read_object(c, content->sections.text);
+    json_t *sections = content_tree(c, content->sections.text);
     json_t *value = json_object_get(sections, arena_cstring(&c->arena, name));
     struct str out = STR_NULL;
     if (json_is_string(value))
-        out = arena_copy(&c->arena, (struct str){ json_string_value(value), (ptrdiff_t)json_string_length(value) });
+        out = arena_copy(&c->arena, json_text(value));
     json_decref(sections);
     return out;
 }

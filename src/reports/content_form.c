@@ -62,27 +62,17 @@ static bool refuse_fields(struct call *c, const char *type, const char *words)
     return error_add_problem(&c->error, &c->arena, "body", S("fields"), type, "%s", words);
 }
 
-static struct str written(struct call *c, const json_t *tree)
-{
-    struct text text;
-    text_init(&text, CONTENT_BYTES_MAX);
-    json_put_tree(&text, tree);
-    struct str out = text.overflowed ? STR_NULL : arena_copy(&c->arena, text_str(&text));
-    text_release(&text);
-    return out;
-}
-
-static json_t *object_of(struct call *c, struct str text)
+json_t *content_tree(struct call *c, struct str stored)
 {
     struct json_flaw flaw;
-    return text.len ? json_read(text, &c->arena, &flaw) : json_object();
+    return stored.len ? json_read(stored, &c->arena, &flaw) : json_object();
 }
 
 bool content_form_merge_fields(struct call *c, const struct content_form *form, struct str change, struct json *fields)
 {
     if (!change.len)
         return true;
-    json_t *now = object_of(c, fields->text), *wanted = object_of(c, change), *value;
+    json_t *now = content_tree(c, fields->text), *wanted = content_tree(c, change), *value;
     const char *name;
     bool ok = json_is_object(now);
     if (ok && !json_is_object(wanted))
@@ -92,7 +82,7 @@ bool content_form_merge_fields(struct call *c, const struct content_form *form, 
     if (ok)
         json_object_foreach(wanted, name, value) json_is_null(value) ? json_object_del(now, name)
                                                                      : json_object_set(now, name, value);
-    struct json merged = { ok ? written(c, now) : STR_NULL };
+    struct json merged = { ok ? json_tree_text(now, CONTENT_BYTES_MAX, &c->arena) : STR_NULL };
     json_decref(now);
     json_decref(wanted);
     if (!ok || c->error.code)
@@ -119,13 +109,12 @@ static bool follow_one(struct call *c, const struct content_form *form, struct s
     const json_t *now = json_object_get(sections, name);
     struct str before = template_text(c, form->definition, section, language, content->fields, &blank);
     struct str after = template_text(c, form->definition, section, content->language, fields, &blank);
-    struct str text =
-        json_is_string(now) ? (struct str){ json_string_value(now), (ptrdiff_t)json_string_length(now) } : STR_NULL;
+    struct str text = json_text(now);
     bool is_new = !content->sections.text.at, is_untouched = str_equal(str_trim(text), str_trim(before));
     if (!before.at || !after.at || after.len > CONTENT_SECTION_MAX)
         return refuse_fields(c, "too_long", "with these values a section has more than 100,000 bytes");
     if ((is_new || is_untouched) && after.len)
-        json_object_set_new(sections, name, json_stringn(after.at, (size_t)after.len));
+        json_object_set_new(sections, name, json_of_text(after));
     else if (is_untouched)
         json_object_del(sections, name);
     return c->error.code == E_NONE;
@@ -136,12 +125,12 @@ bool content_form_follow(struct call *c, const struct content_form *form, struct
 {
     if (!form->definition)
         return true;
-    json_t *sections = object_of(c, content->sections.text);
+    json_t *sections = content_tree(c, content->sections.text);
     const struct list *rows = &form->definition->sections;
     bool ok = json_is_object(sections) || fail(c, E_INTERNAL, "a report's sections cannot be read");
     for (ptrdiff_t i = 0; ok && i < rows->count; i++)
         ok = follow_one(c, form, language, content, (const struct template_section *)rows->items + i, fields, sections);
-    struct str all = ok ? written(c, sections) : STR_NULL;
+    struct str all = ok ? json_tree_text(sections, CONTENT_BYTES_MAX, &c->arena) : STR_NULL;
     json_decref(sections);
     if (ok && !all.at)
         return error_add_problem(&c->error, &c->arena, "body", S("sections"), "too_long",

@@ -4,7 +4,12 @@
 
 #include "reports/content.h"
 
+#include <jansson.h>
+
 #define CONTENT_BLANK "____" /* template_text's, for what has no value */
+
+/* What is stored as an object; an empty one where nothing is. The caller's; NULL: it cannot be read. */
+json_t *content_tree(struct call *c, struct str stored);
 
 bool content_form_has(const struct content_form *form, struct str section);
 /* `fields` with the change's, merged by name (null takes one out), checked against the template. E_INVALID. */

@@ -120,7 +120,7 @@ static bool put(void *context, struct str name, struct text *out)
     int index = known_index(name);
     struct str value = index >= 0 ? known_value(x, index) : STR_NULL;
     if (json_is_string(given))
-        value = (struct str){ json_string_value(given), (ptrdiff_t)json_string_length(given) };
+        value = json_text(given);
     if (json_is_number(given)) {
         if (out)
             text_put_real(out, json_number_value(given));

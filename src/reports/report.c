@@ -1,5 +1,5 @@
 /* report.c - the record of a report, and who sees it. */
-#include "reports/report.h"
+#include "reports/report_parts.h"
 
 #include "records/study.h"
 #include "records/visibility.h"
@@ -83,11 +83,9 @@ NAMES_REACH(report_kinds, REPORT_AMENDMENT);
 static const struct field report_fields[] = { REPORT_FIELDS(NULL, NULL, NULL, OWN, OWN_BY, "r.reviewer_id") };
 
 #define SIGNED_OR_CURRENT "coalesce(r.signed_version, r.version)"
-#define IS_CURRENT "r.signed_version is null or r.signed_version = r.version"
-#define FACE(COLUMN) "case when " IS_CURRENT " then " COLUMN " end"
+#define FACE(COLUMN) "case when " REPORT_IS_FACE " then " COLUMN " end"
 #define FACE_BY(COLUMN, MEMBER, ACTION) \
-    "case when " IS_CURRENT " then " COLUMN " else (select h." MEMBER " from report_steps h where h.report_id = r.id " \
-    "and h.action = '" ACTION "' and h.version <= r.signed_version order by h.id desc limit 1) end"
+    "case when " REPORT_IS_FACE " then " COLUMN " else " REPORT_STEP("r", MEMBER, ACTION) " end"
 static const struct field face_fields[] = { REPORT_FIELDS(SIGNED_OR_CURRENT, REPORT_FACE_STATUS, "v.author_id", FACE,
                                                           FACE_BY, FACE_BY("r.reviewer_id", "user_id", "approve")) };
 
@@ -189,4 +187,9 @@ bool report_hears(struct call *c, const struct event *event, const struct princi
                                       str_equal(event->state, choice_text(report_statuses, report.status)));
     }
     return true;
+}
+
+bool report_may_be_given_out(struct call *c)
+{
+    return visibility_asks_for_patients(c, true, "giving out a report, which names its patient,");
 }

@@ -81,8 +81,8 @@ enum { REPORT_SCOPES = VISIBILITY_SCOPES + 3 };
 int report_scopes(struct call *c, struct condition scopes[REPORT_SCOPES]);
 extern const struct condition report_for_readers;
 /* Of such a row `r`, the status and the author that those are told. */
-#define REPORT_FACE_STATUS \
-    "case when r.signed_version is null or r.signed_version = r.version then r.status else r.signed_status end"
+#define REPORT_IS_FACE "(r.signed_version is null or r.signed_version = r.version)"
+#define REPORT_FACE_STATUS "case when " REPORT_IS_FACE " then r.status else r.signed_status end"
 
 /* ---- writing: all inside transactions ---- */
 
@@ -138,6 +138,7 @@ struct report_version {
     struct instant created_at;
 };
 extern const struct schema report_version_schema;
+bool report_version_is_signed(const struct report_version *version);
 /* Of a report that the caller sees; E_NOT_FOUND. Versions that were never signed are for those who write. */
 bool report_version_load(struct call *c, int64_t report_id, int64_t version, struct report_version *out);
 

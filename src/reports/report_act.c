@@ -116,13 +116,16 @@ static bool begin_version(struct call *c, const struct report_deed *deed, struct
                       V(call_user(c)), V(report->id));
 }
 
-/* Who had done the last such step with a signed version, and when. */
-#define STEP_OF(COLUMN, ACTION) \
-    "(select h." COLUMN " from report_steps h where h.report_id = reports.id and h.action = '" ACTION \
-    "' and h.version <= reports.signed_version order by h.id desc limit 1)"
 #define AS_IT_WAS_SIGNED \
-    "submitted_by = " STEP_OF("user_id", "submit") ", submitted_at = " STEP_OF( \
-        "at", "submit") ", reviewer_id = " STEP_OF("user_id", "approve") ", approved_at = " STEP_OF("at", "approve")
+    "submitted_by = " REPORT_STEP( \
+        "reports", "user_id", "submit") ", " \
+                                        "submitted_at = " REPORT_STEP( \
+                                            "reports", "at", "submit") ", " \
+                                                                       "reviewer_id = " REPORT_STEP( \
+                                                                           "reports", "user_id", \
+                                                                           "approve") ", " \
+                                                                                      "approved_at = " REPORT_STEP( \
+                                                                                          "reports", "at", "approve")
 
 /* What was under way above a signed version is given up: the report is again what was signed. Its versions stay. */
 static bool fall_back(struct call *c, struct report *report)

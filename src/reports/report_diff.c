@@ -1,6 +1,7 @@
 /* report_diff.c - two versions of a report beside each other. */
 #include "reports/report_diff.h"
 
+#include "reports/content_form.h"
 #include "schema/json.h"
 #include "schema/json_read.h"
 #include "base/names.h"
@@ -29,12 +30,7 @@ const struct schema report_diff_schema =
 
 static struct json written(struct call *c, const json_t *value)
 {
-    struct text text;
-    text_init(&text, CONTENT_BYTES_MAX);
-    json_put_tree(&text, value);
-    struct str out = arena_copy(&c->arena, text_str(&text));
-    text_release(&text);
-    return (struct json){ out };
+    return (struct json){ value ? json_tree_text(value, CONTENT_BYTES_MAX, &c->arena) : STR_NULL };
 }
 
 static void add(struct call *c, struct list *list, struct str name, const json_t *from, const json_t *to)
@@ -46,20 +42,14 @@ static void add(struct call *c, struct list *list, struct str name, const json_t
         .change = !from ? PART_ADDED
                   : !to ? PART_REMOVED
                         : PART_CHANGED,
-        .from = from ? written(c, from) : (struct json){ STR_NULL },
-        .to = to ? written(c, to) : (struct json){ STR_NULL },
+        .from = written(c, from),
+        .to = written(c, to),
     };
-}
-
-static json_t *tree_of(struct call *c, struct str text)
-{
-    struct json_flaw flaw;
-    return text.len ? json_read(text, &c->arena, &flaw) : json_object();
 }
 
 static bool compare(struct call *c, struct str before, struct str after, struct list *out)
 {
-    json_t *from = tree_of(c, before), *to = tree_of(c, after), *value;
+    json_t *from = content_tree(c, before), *to = content_tree(c, after), *value;
     const char *name;
     bool ok = json_is_object(from) && json_is_object(to);
     if (ok) {

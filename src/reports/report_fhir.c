@@ -20,11 +20,6 @@ struct bundle {
     int count;
 };
 
-static json_t *text_of(struct str s)
-{
-    return s.len ? json_stringn(s.at, (size_t)s.len) : NULL;
-}
-
 /* Only where there is one: FHIR has no empty text (R4 datatypes, string). */
 static void set(json_t *object, const char *name, json_t *value)
 {
@@ -34,7 +29,7 @@ static void set(json_t *object, const char *name, json_t *value)
 
 static void set_told(const struct bundle *b, json_t *object, const char *name, const char *part, const char *member)
 {
-    set(object, name, text_of(report_subject_text(b->c, b->subject, part, member)));
+    set(object, name, json_of_text(report_subject_text(b->c, b->subject, part, member)));
 }
 
 static json_t *list_of(json_t *one)
@@ -66,7 +61,7 @@ static struct str url_of(const struct bundle *b, const char *part)
 static void add(struct bundle *b, const char *part, json_t *content)
 {
     json_t *entry = json_object();
-    set(entry, "fullUrl", text_of(url_of(b, part)));
+    set(entry, "fullUrl", json_of_text(url_of(b, part)));
     set(entry, "resource", content);
     json_array_append_new(b->entries, entry);
 }
@@ -74,7 +69,7 @@ static void add(struct bundle *b, const char *part, json_t *content)
 static json_t *reference(const struct bundle *b, const char *part)
 {
     json_t *out = json_object();
-    set(out, "reference", text_of(url_of(b, part)));
+    set(out, "reference", json_of_text(url_of(b, part)));
     return out;
 }
 
@@ -83,8 +78,8 @@ static json_t *coding(const char *scheme, struct str code, struct str display)
     json_t *out = json_object();
     if (scheme)
         set(out, "system", json_string(scheme));
-    set(out, "code", text_of(code));
-    set(out, "display", text_of(display));
+    set(out, "code", json_of_text(code));
+    set(out, "display", json_of_text(display));
     return out;
 }
 
@@ -117,7 +112,7 @@ static void add_study(struct bundle *b)
     struct str uid = report_subject_text(c, b->subject, "study", "study_uid");
     struct str modality = report_subject_text(c, b->subject, "study", "modality");
     json_t *identifier = json_pack("{s:s}", "system", "urn:dicom:uid");
-    set(identifier, "value", text_of(arena_format(&c->arena, "urn:oid:%.*s", STR_FMT(uid))));
+    set(identifier, "value", json_of_text(arena_format(&c->arena, "urn:oid:%.*s", STR_FMT(uid))));
     set(out, "identifier", list_of(identifier));
     set(out, "status", json_string("available"));
     set(out, "subject", reference(b, "patient"));
@@ -151,7 +146,7 @@ static void add_order(struct bundle *b)
 static void add_person(struct bundle *b, const char *part, struct str name)
 {
     json_t *out = resource("Practitioner"), *human = json_object();
-    set(human, "text", text_of(name));
+    set(human, "text", json_of_text(name));
     set(out, "name", list_of(human));
     add(b, part, out);
 }
@@ -175,7 +170,7 @@ static json_t *concept(struct bundle *b, const struct template_field *field, con
         return out;
     struct str label = template_word(b->version->content.language, choice->label_en, choice->label_zh);
     set(out, "coding", list_of(coding(system_of(choice->code_system), choice->code, label)));
-    set(out, "text", text_of(label.len ? label : choice->code));
+    set(out, "text", json_of_text(label.len ? label : choice->code));
     return out;
 }
 
@@ -197,9 +192,9 @@ static void set_value(struct bundle *b, json_t *out, const struct template_field
         json_t *quantity = json_object();
         set(quantity, "value", json_deep_copy(value));
         if (unit.len) {
-            set(quantity, "unit", text_of(unit));
+            set(quantity, "unit", json_of_text(unit));
             set(quantity, "system", json_string(SYSTEM_UCUM));
-            set(quantity, "code", text_of(unit));
+            set(quantity, "code", json_of_text(unit));
         }
         set(out, "valueQuantity", quantity);
     } else if (json_is_array(value)) {
@@ -219,7 +214,7 @@ static void add_observation(struct bundle *b, const struct template_field *field
     const char *part = arena_cstring(&c->arena, arena_format(&c->arena, "observation-%d", ++b->count));
     if (field->code.len)
         set(code, "coding", list_of(coding(system_of(field->code_system), field->code, STR_NULL)));
-    set(code, "text", text_of(label.len ? label : field->name));
+    set(code, "text", json_of_text(label.len ? label : field->name));
     set(out, "status", json_string(b->version->status == REPORT_DRAFT ? "preliminary" : "final"));
     set(out, "code", code);
     set(out, "subject", reference(b, "patient"));
@@ -261,9 +256,9 @@ static const char *status_of(const struct bundle *b)
 static json_t *form(const char *type, struct str language, struct str title, struct str bytes, struct arena *arena)
 {
     json_t *out = json_pack("{s:s}", "contentType", type);
-    set(out, "language", text_of(language));
-    set(out, "title", text_of(title));
-    set(out, "data", text_of(crypto_base64(bytes, arena)));
+    set(out, "language", json_of_text(language));
+    set(out, "title", json_of_text(title));
+    set(out, "data", json_of_text(crypto_base64(bytes, arena)));
     return out;
 }
 
@@ -284,7 +279,7 @@ static json_t *diagnostic_report(struct bundle *b, struct str text, struct str p
         json_pack("{s:o}", "coding", list_of(coding(SYSTEM_LOINC, S("18748-4"), S("Diagnostic imaging study"))));
     struct str signed_at = report_subject_text(c, b->subject, "signature", "signed_at");
     struct str conclusion = content_section(c, &b->version->content, S("impression"));
-    set(identifier, "value", text_of(arena_format(&c->arena, "urn:uuid:%.*s", STR_FMT(b->report->report_uuid))));
+    set(identifier, "value", json_of_text(arena_format(&c->arena, "urn:uuid:%.*s", STR_FMT(b->report->report_uuid))));
     set(out, "identifier", list_of(identifier));
     if (has_order(b))
         set(out, "basedOn", list_of(reference(b, "order")));
@@ -292,19 +287,19 @@ static json_t *diagnostic_report(struct bundle *b, struct str text, struct str p
     set(out, "category",
         list_of(json_pack("{s:o}", "coding",
                           list_of(coding("http://terminology.hl7.org/CodeSystem/v2-0074", S("RAD"), S("Radiology"))))));
-    set(code, "text", text_of(b->version->content.title));
+    set(code, "text", json_of_text(b->version->content.title));
     set(out, "code", code);
     set(out, "subject", reference(b, "patient"));
     set_told(b, out, "effectiveDateTime", "study", "study_date");
     set(out, "issued",
-        text_of(signed_at.len ? signed_at : (struct str){ when, instant_write(b->version->created_at, when) }));
+        json_of_text(signed_at.len ? signed_at : (struct str){ when, instant_write(b->version->created_at, when) }));
     set(out, "performer", list_of(reference(b, "author")));
     if (signed_at.len)
         set(out, "resultsInterpreter", list_of(reference(b, "signer")));
     if (json_array_size(b->results))
         set(out, "result", json_incref(b->results));
     set(out, "imagingStudy", list_of(reference(b, "study")));
-    set(out, "conclusion", text_of(conclusion));
+    set(out, "conclusion", json_of_text(conclusion));
     set(out, "presentedForm", forms(b, text, pdf));
     return out;
 }
@@ -323,18 +318,13 @@ static bool write_bundle(struct bundle *b, struct str text, struct str pdf, stru
     if (!add_observations(b))
         return false;
     json_t *entry = json_object();
-    set(entry, "fullUrl", text_of(url_of(b, "report")));
+    set(entry, "fullUrl", json_of_text(url_of(b, "report")));
     set(entry, "resource", diagnostic_report(b, text, pdf));
     json_array_insert_new(b->entries, 0, entry);
     json_t *whole = json_pack("{s:s, s:s, s:O}", "resourceType", "Bundle", "type", "collection", "entry", b->entries);
-    struct text written;
-    text_init(&written, BUNDLE_BYTES_MAX);
-    json_put_tree(&written, whole);
+    *out = json_tree_text(whole, BUNDLE_BYTES_MAX, &c->arena);
     json_decref(whole);
-    bool ok = !written.overflowed || fail(c, E_TOO_LARGE, "the report is too large for one Bundle");
-    *out = arena_copy(&c->arena, text_str(&written));
-    text_release(&written);
-    return ok;
+    return out->at || fail(c, E_TOO_LARGE, "the report is too large for one Bundle");
 }
 
 bool report_fhir(struct call *c, int64_t id, int64_t version, struct str *out)

@@ -6,6 +6,11 @@
 
 #define REPORT_SIGNED_BITS (STATUS_BIT(REPORT_FINAL) | STATUS_BIT(REPORT_AMENDED) | STATUS_BIT(REPORT_APPENDED))
 
+/* Of a row ROW of reports: a column of the last such step that came before what is signed. */
+#define REPORT_STEP(ROW, COLUMN, ACTION) \
+    "(select h." COLUMN " from report_steps h where h.report_id = " ROW ".id and h.action = '" ACTION \
+    "' and h.version <= " ROW ".signed_version order by h.id desc limit 1)"
+
 /* Whoever listens hears how it stands. */
 bool report_tell(struct call *c, const struct report *report, enum report_status status);
 /* A row of its history; `action` 0: it was begun. */
@@ -28,6 +33,8 @@ bool report_sources_hold(struct call *c, const struct report *report, struct con
 /* Is what it shows and names as its sources still there, and confirmed? Whoever asks: what it says is theirs to read.
  * E_INVALID. */
 bool report_rests(struct call *c, const struct report *report);
+/* As a file, which names its patient. E_FORBIDDEN, to who may not read patients. */
+bool report_may_be_given_out(struct call *c);
 /* Was `base` the current version? INTEGER_NULL will do for who made that. E_PRECONDITION_FAILED names both. */
 bool report_is_current(struct call *c, const struct report *report, int64_t base);
 

@@ -4,14 +4,15 @@
 #include "diagnosis/heat_map.h"
 #include "diagnosis/prepare.h"
 #include "imaging/picture_query.h"
-#include "records/visibility.h"
+#include "reports/report_parts.h"
 #include "reports/report_subject.h"
+#include "reports/template.h"
 #include "site/app.h"
 
 #include <assert.h>
 
 enum {
-    BLOCKS_MAX = 2 * CONTENT_SECTIONS_MAX + CONTENT_IMAGES_MAX + 2 * CONTENT_ADDENDA_MAX + 20,
+    BLOCKS_MAX = 2 * TEMPLATE_SECTIONS_MAX + CONTENT_IMAGES_MAX + 2 * CONTENT_ADDENDA_MAX + 20,
     FACTS_MAX = 16,
     FIGURE_SIDE = 1024, /* pixels */
 };
@@ -105,7 +106,7 @@ static bool tell_sections(struct paper *p)
         struct str text = content_section(p->c, &p->version.content, row->name);
         if (!text.len)
             continue;
-        add_heading(p, (p->is_chinese && row->title_zh.len) || !row->title_en.len ? row->title_zh : row->title_en);
+        add_heading(p, template_word(p->version.content.language, row->title_en, row->title_zh));
         add(p, (struct pdf_block){ .kind = PDF_PARAGRAPH, .text = text });
     }
     return true;
@@ -294,8 +295,7 @@ bool report_pdf(struct call *c, int64_t id, int64_t version, enum pdf_page page,
     struct report report;
     struct paper *p = arena_new(&c->arena, struct paper);
     *p = (struct paper){ .c = c, .report = &report };
-    if (!visibility_asks_for_patients(c, true, "giving out a report, which names its patient,") ||
-        !report_load(c, id, &report) ||
+    if (!report_may_be_given_out(c) || !report_load(c, id, &report) ||
         !report_version_load(c, id, version > 0 ? version : report.version, &p->version))
         return false;
     p->is_chinese = str_starts(p->version.content.language, S("zh"));

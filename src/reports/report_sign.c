@@ -4,8 +4,7 @@
 #include "reports/report_parts.h"
 #include "reports/report_subject.h"
 #include "reports/signing_key.h"
-#include "records/visibility.h"
-#include "schema/json.h"
+#include "schema/json_read.h"
 #include "signing/canonical.h"
 #include "base/names.h"
 
@@ -61,10 +60,10 @@ static json_t *signature_part(const struct signing_work *w)
     char when[INSTANT_TEXT_MAX];
     struct str meaning = choice_text(signature_meanings, w->meaning);
     json_t *out = json_object();
-    json_object_set_new(out, "signer", json_stringn(w->name.at, (size_t)w->name.len));
-    json_object_set_new(out, "username", json_stringn(w->username.at, (size_t)w->username.len));
-    json_object_set_new(out, "meaning", json_stringn(meaning.at, (size_t)meaning.len));
-    json_object_set_new(out, "signed_at", json_stringn(when, (size_t)instant_write(w->at, when)));
+    json_object_set_new(out, "signer", json_of_text(w->name));
+    json_object_set_new(out, "username", json_of_text(w->username));
+    json_object_set_new(out, "meaning", json_of_text(meaning));
+    json_object_set_new(out, "signed_at", json_of_text((struct str){ when, instant_write(w->at, when) }));
     return out;
 }
 
@@ -72,27 +71,22 @@ static json_t *signature_part(const struct signing_work *w)
 static json_t *people_part(const struct report *report, const struct report_version *version)
 {
     json_t *out = json_object();
-    json_object_set_new(out, "author", json_stringn(version->author_name.at, (size_t)version->author_name.len));
+    json_object_set_new(out, "author", json_of_text(version->author_name));
     if (report->reviewer_name.len)
-        json_object_set_new(out, "reviewer", json_stringn(report->reviewer_name.at, (size_t)report->reviewer_name.len));
+        json_object_set_new(out, "reviewer", json_of_text(report->reviewer_name));
     return out;
-}
-
-static bool set_part(json_t *whole, const char *name, json_t *part)
-{
-    return part && !json_object_set_new(whole, name, part);
 }
 
 static bool put_together(struct call *c, const struct signing_work *w, struct str *canonical)
 {
     json_t *whole = json_object();
     json_object_set_new(whole, "format", json_string("roentgen-report-1"));
-    bool ok = set_part(whole, "report", report_subject_content(c, w->report, &w->version)) &&
-              set_part(whole, "patient", report_subject_patient(c, w->report->study_id)) &&
-              set_part(whole, "study", report_subject_study(c, w->report->study_id)) &&
-              set_part(whole, "images", report_subject_images(c, w->report->study_id)) &&
-              set_part(whole, "people", people_part(w->report, &w->version)) &&
-              set_part(whole, "signature", signature_part(w)) && canonical_json(c, whole, canonical);
+    bool ok = report_subject_put(whole, "report", report_subject_content(c, w->report, &w->version)) &&
+              report_subject_put(whole, "patient", report_subject_patient(c, w->report->study_id)) &&
+              report_subject_put(whole, "study", report_subject_study(c, w->report->study_id)) &&
+              report_subject_put(whole, "images", report_subject_images(c, w->report->study_id)) &&
+              report_subject_put(whole, "people", people_part(w->report, &w->version)) &&
+              report_subject_put(whole, "signature", signature_part(w)) && canonical_json(c, whole, canonical);
     json_decref(whole);
     return ok;
 }
@@ -191,6 +185,5 @@ bool report_envelope(struct call *c, int64_t id, int64_t version, struct str *ou
     struct report report;
     struct instant at;
     int64_t signed_version;
-    return visibility_asks_for_patients(c, true, "giving out a report, which names its patient,") &&
-           report_signature_load(c, id, version, &report, out, &at, &signed_version);
+    return report_may_be_given_out(c) && report_signature_load(c, id, version, &report, out, &at, &signed_version);
 }

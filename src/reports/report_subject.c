@@ -9,7 +9,12 @@
 static void put(json_t *object, const char *name, struct str text)
 {
     if (text.len)
-        json_object_set_new(object, name, json_stringn(text.at, (size_t)text.len));
+        json_object_set_new(object, name, json_of_text(text));
+}
+
+bool report_subject_put(json_t *whole, const char *name, json_t *part)
+{
+    return part && !json_object_set_new(whole, name, part);
 }
 
 static void put_integer(json_t *object, const char *name, int64_t n)
@@ -134,16 +139,11 @@ enum found report_subject_compare(struct call *c, const struct report *report, c
 
 /* ---- reading ---- */
 
-static bool set_part(json_t *whole, const char *name, json_t *part)
-{
-    return part && !json_object_set_new(whole, name, part);
-}
-
 static json_t *as_recorded(struct call *c, const struct report *report)
 {
     json_t *out = json_object();
-    if (set_part(out, "patient", report_subject_patient(c, report->study_id)) &&
-        set_part(out, "study", report_subject_study(c, report->study_id)))
+    if (report_subject_put(out, "patient", report_subject_patient(c, report->study_id)) &&
+        report_subject_put(out, "study", report_subject_study(c, report->study_id)))
         return out;
     json_decref(out);
     return NULL;
@@ -156,7 +156,7 @@ json_t *report_subject_load(struct call *c, const struct report *report, const s
     struct instant at;
     int64_t number;
     *envelope = STR_NULL;
-    if (version->status == REPORT_DRAFT || version->status == REPORT_CANCELLED)
+    if (!report_version_is_signed(version))
         return as_recorded(c, report);
     if (!report_signature_load(c, report->id, version->version, &same, envelope, &at, &number))
         return NULL;
@@ -169,8 +169,6 @@ json_t *report_subject_load(struct call *c, const struct report *report, const s
 
 struct str report_subject_text(struct call *c, const json_t *subject, const char *part, const char *name)
 {
-    const json_t *value = json_object_get(json_object_get(subject, part), name);
-    if (!json_is_string(value))
-        return STR_NULL;
-    return arena_copy(&c->arena, (struct str){ json_string_value(value), (ptrdiff_t)json_string_length(value) });
+    struct str text = json_text(json_object_get(json_object_get(subject, part), name));
+    return text.at ? arena_copy(&c->arena, text) : STR_NULL;
 }

@@ -25,6 +25,9 @@ json_t *report_subject_load(struct call *c, const struct report *report, const s
 /* A text of it, in the arena; null: it has none. */
 struct str report_subject_text(struct call *c, const json_t *subject, const char *part, const char *name);
 
+/* Puts a part into it; false: there is none, which has been said. */
+bool report_subject_put(json_t *whole, const char *name, json_t *part);
+
 /* Does the version say what `content` (signed) says of it? NONE: another thing, or nothing that can be read. */
 enum found report_subject_compare(struct call *c, const struct report *report, const struct report_version *version,
                                   const json_t *content);

@@ -1,8 +1,9 @@
 /* report_text.c - a report as plain text. */
 #include "reports/report_out.h"
 
-#include "records/visibility.h"
+#include "reports/report_parts.h"
 #include "reports/report_subject.h"
+#include "reports/template.h"
 
 enum { TEXT_BYTES_MAX = 2 * CONTENT_BYTES_MAX };
 
@@ -57,8 +58,7 @@ static bool put_sections(const struct writing *w)
         const struct section_row *row = &form.sections[i];
         struct str text = content_section(w->c, content, row->name);
         if (text.len)
-            put_part(w, (w->is_chinese && row->title_zh.len) || !row->title_en.len ? row->title_zh : row->title_en,
-                     text);
+            put_part(w, template_word(content->language, row->title_en, row->title_zh), text);
     }
     for (ptrdiff_t i = 0; i < addenda.count; i++) {
         const struct content_addendum *one = (const struct content_addendum *)addenda.items + i;
@@ -88,8 +88,8 @@ bool report_text(struct call *c, int64_t id, int64_t version, struct str *out)
     struct report_version shown;
     struct str envelope;
     struct text text;
-    if (!visibility_asks_for_patients(c, true, "giving out a report, which names its patient,") ||
-        !report_load(c, id, &report) || !report_version_load(c, id, version > 0 ? version : report.version, &shown))
+    if (!report_may_be_given_out(c) || !report_load(c, id, &report) ||
+        !report_version_load(c, id, version > 0 ? version : report.version, &shown))
         return false;
     json_t *subject = report_subject_load(c, &report, &shown, &envelope);
     if (!subject)

@@ -3,6 +3,7 @@
 #include "reports/report_sign.h"
 #include "reports/report_subject.h"
 #include "reports/signing_key.h"
+#include "schema/json_read.h"
 #include "signing/canonical.h"
 
 static const struct field signature_fields[] = {
@@ -40,7 +41,7 @@ static const struct field verification_fields[] = {
     FIELD(struct report_verification, images_signed, .doc = "How many image files were signed along."),
     FIELD(struct report_verification, images_changed, .doc = "Of how many of them another digest is kept now."),
     FIELD(struct report_verification, images_missing,
-          .doc = "How many of them are here no more: deleted, for instance."),
+          .doc = "How many of them are in the study no more: deleted, for instance, or moved."),
 };
 const struct schema report_verification_schema =
     SCHEMA("ReportVerification", struct report_verification, verification_fields,
@@ -79,9 +80,7 @@ static void tell_signatures(struct call *c, const struct envelope_result *result
 
 static struct str text_of(const json_t *object, const char *name)
 {
-    const json_t *value = json_object_get(object, name);
-    return json_is_string(value) ? (struct str){ json_string_value(value), (ptrdiff_t)json_string_length(value) }
-                                 : STR_NULL;
+    return json_text(json_object_get(object, name));
 }
 
 static bool compare_record(struct call *c, const struct report *report, const json_t *content,
@@ -105,28 +104,28 @@ static bool compare_patient(struct call *c, const struct report *report, const j
     return now != NULL;
 }
 
-static bool compare_image(struct call *c, struct str uuid, struct str sha256, struct report_verification *out)
+/* Both are in order of file_uuid (report_subject_images): one walk for any number. */
+static bool compare_images(struct call *c, const struct report *report, const json_t *content,
+                           struct report_verification *out)
 {
-    struct value now;
-    enum found found =
-        db_find_value(c, &now, "select sha256 from image_files where file_uuid = ? and is_deleted = 0", V(uuid));
-    if (found == FOUND && !str_equal(now.text, sha256))
-        out->images_changed++;
-    out->images_missing += found == NONE;
-    return found != FAILED;
-}
-
-static bool compare_images(struct call *c, const json_t *content, struct report_verification *out)
-{
-    const json_t *images = json_object_get(content, "images"), *image;
-    size_t i;
-    json_array_foreach(images, i, image)
-    {
-        out->images_signed++;
-        if (!compare_image(c, text_of(image, "file_uuid"), text_of(image, "sha256"), out))
-            return false;
+    const json_t *images = json_object_get(content, "images");
+    size_t at = 0, count = json_array_size(images);
+    struct cursor rows;
+    for (db_rows(c, &rows,
+                 "select file_uuid, sha256 from image_files where study_id = ? and is_deleted = 0 order by file_uuid",
+                 V(report->study_id));
+         cursor_next(&rows);) {
+        struct str uuid = cursor_text(&rows, 0);
+        int order = 1;
+        for (; at < count; at++, out->images_missing++)
+            if ((order = str_compare(text_of(json_array_get(images, at), "file_uuid"), uuid)) >= 0)
+                break;
+        if (at < count && order == 0)
+            out->images_changed += !str_equal(text_of(json_array_get(images, at++), "sha256"), cursor_text(&rows, 1));
     }
-    return true;
+    out->images_signed = (int64_t)count;
+    out->images_missing += (int64_t)(count - at);
+    return cursor_close(&rows);
 }
 
 static bool compare(struct call *c, const struct report *report, struct str signed_content,
@@ -134,7 +133,7 @@ static bool compare(struct call *c, const struct report *report, struct str sign
 {
     json_t *content = canonical_read(c, signed_content);
     bool ok = content && compare_record(c, report, content, out) && compare_patient(c, report, content, out) &&
-              compare_images(c, content, out);
+              compare_images(c, report, content, out);
     json_decref(content);
     return ok;
 }

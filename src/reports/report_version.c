@@ -55,6 +55,11 @@ static const struct field step_fields[] = {
 const struct schema report_step_schema = SCHEMA("ReportStep", struct report_step, step_fields, .table = "report_steps",
                                                 .alias = "h", .doc = "What somebody did to a report.");
 
+bool report_version_is_signed(const struct report_version *version)
+{
+    return version->status != REPORT_DRAFT && version->status != REPORT_CANCELLED;
+}
+
 bool report_version_load(struct call *c, int64_t report_id, int64_t version, struct report_version *out)
 {
     struct report report;
@@ -64,7 +69,7 @@ bool report_version_load(struct call *c, int64_t report_id, int64_t version, str
         db_find(c, &report_version_schema, out, "where v.report_id = ? and v.version = ?", V(report_id), V(version));
     if (found == FAILED)
         return false;
-    return (found == FOUND && (report_caller_writes(c) || version == report.version ||
-                               (out->status != REPORT_DRAFT && out->status != REPORT_CANCELLED))) ||
+    return (found == FOUND &&
+            (report_caller_writes(c) || version == report.version || report_version_is_signed(out))) ||
            fail(c, E_NOT_FOUND, "report %" PRId64 " has no version %" PRId64, report_id, version);
 }

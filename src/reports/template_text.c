@@ -109,7 +109,7 @@ static void put_value(struct text *out, struct call *c, const struct template_de
         text_put_real(out, json_number_value(value));
         text_put(out, template_unit(&c->arena, template_unit_of(field)));
     } else if (json_is_string(value)) {
-        text_put(out, (struct str){ json_string_value(value), (ptrdiff_t)json_string_length(value) });
+        text_put(out, json_text(value));
     }
 }
 

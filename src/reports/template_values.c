@@ -17,16 +17,11 @@ json_t *template_values(struct call *c, struct json fields)
     return NULL;
 }
 
-static struct str string_of(const json_t *value)
-{
-    return (struct str){ json_string_value(value), (ptrdiff_t)json_string_length(value) };
-}
-
 const json_t *template_value(const json_t *values, struct str name)
 {
     const json_t *value = values ? json_object_getn(values, name.at, (size_t)name.len) : NULL;
     bool says_nothing = !value || json_is_null(value) || (json_is_array(value) && json_array_size(value) == 0) ||
-                        (json_is_string(value) && str_trim(string_of(value)).len == 0);
+                        (json_is_string(value) && str_trim(json_text(value)).len == 0);
     return says_nothing ? NULL : value;
 }
 
@@ -34,7 +29,7 @@ const struct template_choice *template_choice_of(const struct template_field *fi
 {
     const struct template_choice *choices = field->choices.items;
     for (ptrdiff_t i = 0; i < field->choices.count && json_is_string(code); i++)
-        if (str_equal(choices[i].code, string_of(code)))
+        if (str_equal(choices[i].code, json_text(code)))
             return &choices[i];
     return NULL;
 }
@@ -76,7 +71,7 @@ static void refuse(const struct checking *k, const char *name, const char *type,
 
 static void check_text(const struct checking *k, const char *name, const json_t *value)
 {
-    struct str text = string_of(value);
+    struct str text = json_text(value);
     if (!json_is_string(value)) {
         refuse(k, name, "not_a_text", "must be a text");
         return;
@@ -122,7 +117,7 @@ static void check_choices(const struct checking *k, const struct template_field 
 static void check_date(const struct checking *k, const char *name, const json_t *value)
 {
     struct date date;
-    if (!json_is_string(value) || !date_parse(string_of(value), &date))
+    if (!json_is_string(value) || !date_parse(json_text(value), &date))
         refuse(k, name, "not_a_date", "must be a day, as 2026-01-05");
 }
 

@@ -7,11 +7,6 @@
 
 enum { UNKNOWN_NAME_MAX = 64 }; /* bytes of a name that the client made up, in the problem about it */
 
-static struct str json_text(const json_t *json)
-{
-    return (struct str){ json_string_value(json), (ptrdiff_t)json_string_length(json) };
-}
-
 static struct value json_scalar(const json_t *json)
 {
     switch (json_typeof(json)) {

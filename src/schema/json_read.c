@@ -275,3 +275,24 @@ bool json_holds_rounded(const json_t *json)
     }
     return false;
 }
+
+struct str json_tree_text(const json_t *json, ptrdiff_t max_bytes, struct arena *arena)
+{
+    struct text text;
+    text_init(&text, max_bytes);
+    json_put_tree(&text, json);
+    struct str out = text.overflowed ? STR_NULL : arena_copy(arena, text_str(&text));
+    text_release(&text);
+    return out;
+}
+
+struct str json_text(const json_t *json)
+{
+    return json_is_string(json) ? (struct str){ json_string_value(json), (ptrdiff_t)json_string_length(json) }
+                                : STR_NULL;
+}
+
+json_t *json_of_text(struct str text)
+{
+    return text.len ? json_stringn(text.at, (size_t)text.len) : NULL;
+}

@@ -24,8 +24,14 @@ struct json_flaw {
 /* The tree (json_decref it), or NULL with *flaw. Strings may hold U+0000. */
 json_t *json_read(struct str text, struct arena *arena, struct json_flaw *flaw);
 
-/* Writes the tree compactly. */
+/* Writes the tree compactly. The same as text in the arena; null: it would have more than `max_bytes`. */
 void json_put_tree(struct text *out, const json_t *json);
+struct str json_tree_text(const json_t *json, ptrdiff_t max_bytes, struct arena *arena);
+
+/* The text of a string, a view into the tree; null of anything else, and of NULL. */
+struct str json_text(const json_t *json);
+/* A string; NULL where there is no text, which belongs into no object. */
+json_t *json_of_text(struct str text);
 /* NULL, or a problem type: U+0000 in a text, a number past what a double can hold. */
 const char *json_check_tree(const json_t *json, struct str *message);
 /* Is there a number in it that may be one of those which were rounded? */

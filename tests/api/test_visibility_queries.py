@@ -95,7 +95,7 @@ ELSEWHERE = {
     ("reports/report_sign.c", "select 1 from studies"): "is the study of a report that was loaded there",
     ("reports/report_sources.c", "select count(*) from image_files"): "is what the report shows there; counted",
     ("reports/report_sources.c", "select count(*) from diagnoses d join"): "the same",
-    ("reports/report_verify.c", "select sha256 from image_files"): "compared with what was signed; counts are told",
+    ("reports/report_verify.c", "select file_uuid, sha256 from image_files"): "compared with the signed; counted",
     ("api/report_list.c", "r.study_id in (select t.id from studies t"): "beside report_scopes",
     ("diagnosis/opinions.c", "select d.id from image_files i join diagnoses d"): "with diagnosis_in_sight",
     ("diagnosis/diagnosis_ask.c", "where f.id = ? and {IN_SIGHT"): "a rule asks, whoever sees it; who reads is asked",

@@ -24,7 +24,7 @@ import preprocess  # noqa: E402
 SIDE = 224
 
 options = onnxruntime.SessionOptions()
-options.intra_op_num_threads = options.inter_op_num_threads = 1  # a worker for each core: faster here than two threads
+options.intra_op_num_threads = options.inter_op_num_threads = 1  # a worker for each core
 session = onnxruntime.InferenceSession(MODEL, options, providers=["CPUExecutionProvider"])
 outputs = [output.name for output in session.get_outputs()]
 app = FastAPI()
