@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from support import PASSWORD, Server, dicom, ok, problem
+from reports import finish, readers
+from support import Server, dicom, ok, problem
 from test_report_templates import definition
 
 
@@ -18,11 +19,7 @@ def server(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def people(server):
-    admin = server.admin()
-    return {
-        "author": server.account("radiologist", admin=admin, full_name="张医生"),
-        "second": server.account("radiologist", admin=admin, full_name="李四"),
-    }
+    return readers(server)
 
 
 @pytest.fixture
@@ -60,15 +57,6 @@ def report(people):
     return ok(author.post("/reports", json=body), 201) | {"patient_number": patient["patient_id"]}
 
 
-def finish(people, report):
-    for who, action, body in (
-        ("author", "submit", {}),
-        ("second", "approve", {}),
-        ("second", "sign", {"password": PASSWORD}),
-    ):
-        ok(people[who].post(f"/reports/{report['id']}/{action}", json=body))
-
-
 def fhir(who, report, **query):
     answer = who.get(f"/reports/{report['id']}/fhir", params=query)
     assert answer.status_code == 200 and answer.headers["content-type"] == "application/fhir+json", answer.text
@@ -98,7 +86,7 @@ def test_text_has_everything_in_order(people, report):
     assert -1 not in where and where == sorted(where), text
     finish(people, report)
     text = people["author"].get(f"/reports/{report['id']}/text").text
-    assert "FINAL" in text and "签署人: 李四" in text and "APPROVER" in text
+    assert "FINAL" in text and "签署人: 李四 O'Neil" in text and "APPROVER" in text
 
 
 def test_fhir_says_how_it_stands(people, report):
@@ -112,7 +100,7 @@ def test_fhir_says_how_it_stands(people, report):
     _, found = fhir(author, report)
     [diagnostic] = found["DiagnosticReport"]
     assert diagnostic["status"] == "final" and diagnostic["resultsInterpreter"]
-    assert {p["name"][0]["text"] for p in found["Practitioner"]} == {"张医生", "李四"}
+    assert {p["name"][0]["text"] for p in found["Practitioner"]} == {"张医生", "李四 O'Neil"}
     ok(author.post(f"/reports/{report['id']}/amend", json={"reason": "x", "sections": {"impression": "y"}}))
     assert fhir(author, report)[1]["DiagnosticReport"][0]["status"] == "partial"
     assert fhir(author, report, version=1)[1]["DiagnosticReport"][0]["conclusion"] == "随访。"

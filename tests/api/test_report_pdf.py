@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from reports import act, readers
 from support import BINARY, PASSWORD, PATIENCE, ROOT, Server, ok, problem, sample
 from test_readme import blocks
 
@@ -22,13 +23,7 @@ def server(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def people(server):
-    admin = server.admin()
-    return {
-        "author": server.account("radiologist", admin=admin, full_name="张医生"),
-        "second": server.account("radiologist", admin=admin, full_name="李四"),
-        "viewer": server.account("viewer", admin=admin),
-        "admin": admin,
-    }
+    return readers(server)
 
 
 @pytest.fixture(scope="module")
@@ -87,10 +82,10 @@ def test_what_is_signed_is_checked_by_the_file_alone(server, people, draft, tmp_
     author, second = people["author"], people["second"]
     said = {"findings": "右肺结节。", "impression": "随访。"}
     report = ok(author.post("/reports", json={"study_id": draft["study_id"], "sections": said}), 201)
-    ok(author.post(f"/reports/{report['id']}/submit", json={}))
+    ok(act(author, report, "submit"))
     assert across(tool("pdftotext", pdf_of(author, report, tmp_path), "-"), "初步")
-    ok(second.post(f"/reports/{report['id']}/approve", json={}))
-    ok(author.post(f"/reports/{report['id']}/sign", json={"password": PASSWORD}))
+    ok(act(second, report, "approve"))
+    ok(act(author, report, "sign", password=PASSWORD))
     path = pdf_of(author, report, tmp_path)
     text = tool("pdftotext", path, "-")
     assert not across(text, "初步") and "电子签名" in text and "张医生" in text
@@ -100,7 +95,7 @@ def test_what_is_signed_is_checked_by_the_file_alone(server, people, draft, tmp_
     done = server.run("report", "verify", str(path), "--authority", str(authority), check=False)
     assert done.returncode == 0 and done.stdout.strip().endswith("\nvalid"), done
     assert "not what its pages show" in done.stdout
-    ok(author.post(f"/reports/{report['id']}/mark-entered-in-error", json={"reason": "x"}))
+    ok(act(author, report, "mark-entered-in-error", reason="x"))
     assert across(tool("pdftotext", pdf_of(author, report, tmp_path), "-"), "废")
 
 

@@ -2,12 +2,14 @@
 
 import base64
 import json
+import re
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from support import ON_SQLITE, PASSWORD, Server, dicom, ok, problem
+from reports import readers
+from support import ON_SQLITE, PASSWORD, ROOT, Server, dicom, ok, problem
 
 TEXT = {"findings": "两肺纹理清晰。", "impression": "未见明显异常。"}
 
@@ -21,14 +23,7 @@ def server(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def people(server):
-    admin = server.admin()
-    return {
-        "author": server.account("radiologist", admin=admin, full_name="张医生"),
-        "second": server.account("radiologist", admin=admin, full_name="李四 O'Neil"),
-        "doctor": server.account("doctor", admin=admin),
-        "viewer": server.account("viewer", admin=admin),
-        "admin": admin,
-    }
+    return readers(server)
 
 
 def approved(people, **sections):
@@ -362,3 +357,58 @@ def test_without_a_second_reader_who_may_sign_signs_their_draft(tmp_path):
         sign(author, empty, 422)
     finally:
         server.close()
+
+
+# ---- the table ----
+
+
+def told_transitions():
+    """Of docs/reports.md: action -> (states it is taken in, states it leads to)."""
+    page = (ROOT / "docs/reports.md").read_text()
+    for action, begin, end in re.findall(r"^\| `([a-z-]+)` \| ([A-Z_, ]+) \| ([A-Z_, ]+) \|", page, re.MULTILINE):
+        yield action, set(begin.split(", ")), set(end.split(", "))
+
+
+WAYS = {  # to each state, from a draft: who does what
+    "DRAFT": (),
+    "PRELIMINARY": ("author submit",),
+    "IN_REVIEW": ("author submit", "second review"),
+    "APPROVED": ("author submit", "second approve"),
+    "FINAL": ("author submit", "second approve", "author sign"),
+    "CANCELLED": ("author cancel",),
+}
+WAYS["ENTERED_IN_ERROR"] = (*WAYS["FINAL"], "author mark-entered-in-error")
+WAYS["AMENDED"] = (*WAYS["FINAL"], "author amend", *WAYS["FINAL"])
+WAYS["APPENDED"] = (*WAYS["FINAL"], "author addendum", *WAYS["FINAL"])
+
+
+def do(who, report, action):
+    body = {"reason": "r"}
+    if action == "sign":
+        body = {"password": PASSWORD}
+    elif action == "addendum":
+        body["addendum"] = "x"
+    return who.post(f"/reports/{report['id']}/{action}", json=body)
+
+
+@pytest.mark.parametrize("state", WAYS)
+def test_each_action_is_taken_in_its_states_alone(people, state):
+    study = people["author"].upload(dicom(), "x.dcm")["study_id"]
+    ok(people["admin"].put(f"/studies/{study}/assignments/{people['viewer'].id}"), 204)
+    transitions = list(told_transitions())
+    assert len(transitions) == 9
+    for action, begin, end in transitions:
+        report = ok(people["author"].post("/reports", json={"study_id": study, "sections": TEXT}), 201)
+        for step in WAYS[state]:
+            who, what = step.split()
+            ok(do(people[who], report, what))
+        assert ok(people["author"].get(f"/reports/{report['id']}"))["status"] == state
+        assert do(people["viewer"], report, action).status_code in (403, 404, 409), (state, action)
+        offered = ok(people["second"].get(f"/reports/{report['id']}"))["actions"]
+        assert (action in offered) == (state in begin), (state, action)
+        answer = do(people["second"], report, action)
+        if state in begin:
+            assert ok(answer)["status"] in end, (state, action)
+        else:
+            assert state in problem(answer, 409)["detail"], (state, action)
+            assert ok(people["author"].get(f"/reports/{report['id']}"))["status"] == state
