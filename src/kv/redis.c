@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "kv/redis_parts.h"
+#include "kv/redis_reply.h"
 
 #include <assert.h>
 #include <openssl/sha.h>
@@ -36,6 +37,8 @@ static const char *refusal_of(const char *words)
     for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
         if (!strcmp(words, refusals[i].words))
             return refusals[i].words;
+    if (!strncmp(words, REPLY_UNREADABLE, strlen(REPLY_UNREADABLE)))
+        return REPLY_UNREADABLE;
     return strcmp(words, PASSWORD_REFUSED) ? NULL : PASSWORD_REFUSED;
 }
 

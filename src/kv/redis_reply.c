@@ -105,7 +105,7 @@ bool reply_reader_feed(struct reply_reader *reader, struct str bytes, struct err
     if (waiting > REDIS_REPLY_MAX)
         return error_set(error, E_UNAVAILABLE, "the reply is too large");
     if (waiting > LINE_BYTES && !memchr(reader->reader->buf + reader->reader->pos, '\n', LINE_BYTES))
-        return error_set(error, E_UNAVAILABLE, "the reply cannot be read: it has no lines");
+        return error_set(error, E_UNAVAILABLE, REPLY_UNREADABLE ": it has no lines");
     if (redisReaderFeed(reader->reader, bytes.at, (size_t)bytes.len) != REDIS_OK)
         return error_set(error, E_UNAVAILABLE, "there is no memory for the reply");
     return true;
@@ -117,7 +117,7 @@ enum reply_found reply_reader_next(struct reply_reader *reader, struct arena *ar
     void *found = NULL;
     reader->arena = arena;
     if (redisReaderGetReply(reader->reader, &found) != REDIS_OK) {
-        error_set(error, E_UNAVAILABLE, "the reply cannot be read: %s",
+        error_set(error, E_UNAVAILABLE, REPLY_UNREADABLE ": %s",
                   reader->refused ? reader->refused : "it is none of Redis' protocol");
         return REPLY_BROKEN;
     }

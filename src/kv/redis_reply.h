@@ -13,6 +13,9 @@
 
 enum reply_found { REPLY_NOT_YET, REPLY_FOUND, REPLY_BROKEN };
 
+/* What the words of each failure to read begin with, where the bytes are to blame. */
+#define REPLY_UNREADABLE "the reply cannot be read"
+
 struct reply_reader;
 struct reply_reader *reply_reader_new(void);
 void reply_reader_free(struct reply_reader *reader); /* takes NULL */

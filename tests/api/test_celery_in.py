@@ -32,6 +32,12 @@ def client(redis):
     app.close()
 
 
+@pytest.mark.parametrize("names, status", [("", 2), (" ", 2), (",", 1), ("a,,b", 1)])
+def test_a_queue_has_a_name(house, names, status):
+    done = house.run("worker", "--celery", "--queue", names, check=False)
+    assert done.returncode == status and "queue" in done.stderr, done.stderr
+
+
 class Takers:
     """`roentgen worker --celery`, any number of them."""
 

@@ -206,6 +206,23 @@ def test_a_folder_is_imported_by_a_job(shelf):
     assert again["id"] != job["id"] and again["result"]["known"] == 2
 
 
+def test_a_worker_that_is_told_to_end_leaves_the_rest_to_the_next(new_server, tmp_path):
+    """SIGTERM while files land, with no grace at all: none is lost, none is there twice."""
+    (tmp_path / "many").mkdir()
+    for number in range(600):
+        (tmp_path / "many" / f"{number:04}.png").write_bytes(png(3, 3))
+    server = new_server(IMPORT_ROOT=str(tmp_path), WORKER_CONCURRENCY="0", STOP_GRACE="0s")
+    chief = server.admin()
+    job = ok(chief.post("/system/import", json={"folder": "many"}), 202)
+    with server.worker():
+        wait_until(lambda: server.database.rows("select count(*) from image_files") != [(0,)], "the first file")
+    (stored,) = server.database.rows("select count(*) from image_files")[0]
+    assert 0 < stored < 600 and ok(chief.get(f"/system/jobs/{job['id']}"))["state"] != "SUCCEEDED"
+    with server.worker():
+        assert ended(chief, job)["state"] == "SUCCEEDED"
+    assert ok(chief.get("/image-files/my-images"))["total"] == 600
+
+
 def test_a_folder_may_have_a_long_name(shelf):
     server, root = shelf
     chief = server.admin()

@@ -2,8 +2,10 @@
 so."""
 
 import contextlib
+import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 import pytest
@@ -262,3 +264,22 @@ def test_an_address_that_cannot_be_is_refused_at_the_start(prepared):
     for url in ("localhost", "redis://", "redis://user@host", "rediss://host:99999/0"):
         done = prepared.run("serve", check=False, env={**prepared.environment(), "REDIS_URL": url})
         assert done.returncode != 0 and "REDIS_URL" in done.stderr, done.stderr
+
+
+def test_what_is_no_redis_is_told(new_server):
+    """A web server at that address, say."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+
+        def answer():
+            with contextlib.suppress(OSError):  # the end of the test
+                while True:
+                    line, _ = other.accept()
+                    with line, contextlib.suppress(OSError):
+                        line.recv(4096)
+                        line.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        server = new_server(REDIS_URL=f"redis://127.0.0.1:{other.getsockname()[1]}")
+        wait_until(lambda: health(server)["checks"]["redis"] == "the reply cannot be read", "words of it")
+        assert health(server)["status"] == "degraded"
+        server.close()

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from support import connect, ok, png, problem, unique, wrong_members
+from support import connect, nothing_new, ok, png, problem, stored, unique, wrong_members
 
 
 def raw(server, request):
@@ -272,6 +272,27 @@ def test_broken_requests_are_answered_or_cut(server, nobody, request_line):
             reply = b""
     assert reply == b"" or 400 <= status_of(reply) < 600 or status_of(reply) == 200
     ok(nobody.get("/health/live"))
+
+
+@pytest.mark.parametrize("rest", [b"10000\r\n" + b"x" * 30000, b"7530\r\n" + b"x" * 30000 + b"\r\n7f", b""])
+def test_a_body_in_chunks_that_breaks_off_leaves_nothing(new_server, rest):
+    """In a chunk, in a chunk's size, and before the last chunk: it has not come whole, so it is nothing."""
+    server = new_server()
+    admin = server.admin()
+    before = stored(server)
+    part = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n' + png()
+    head = (
+        f"POST /api/v1/upload/single HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\n"
+        "Content-Type: multipart/form-data; boundary=b\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    with connect(server) as s:
+        s.sendall(head.encode() + b"%x\r\n" % len(part) + part + b"\r\n" + rest)
+        s.shutdown(socket.SHUT_WR)
+        reply = s.recv(65536)
+    assert reply == b"" or 400 <= status_of(reply) < 500
+    server.stop()  # when all of it has ended
+    nothing_new(server, before)
+    assert server.database.rows("select count(*) from image_files") == [(0,)]
 
 
 def test_both_lengths_do_not_smuggle(server, nobody):
