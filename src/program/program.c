@@ -4,6 +4,7 @@
 #include "base/confined.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "program/work_folder.h"
 #include "schema/json.h"
 
 #include <dirent.h>
@@ -43,7 +44,7 @@ static bool is_safe(const struct stat *about)
 
 #define NOT_SAFE "belongs to somebody else, or others may write it"
 
-static bool check_command(struct call *c, const struct program *p)
+bool program_is_safe(struct call *c, const struct program *p)
 {
     struct stat about;
     const char *path = arena_cstring(&c->arena, p->command.items[0]);
@@ -91,7 +92,7 @@ static bool read_program(struct call *c, int folder, const char *file, struct pr
     name.len -= (ptrdiff_t)strlen(".json");
     schema_clear(&program_schema, out);
     if (!check_name(c, name) || !read_text(c, folder, file, &text) ||
-        !json_decode(c, text, &program_schema, out, false, &given) || !check_command(c, out))
+        !json_decode(c, text, &program_schema, out, false, &given) || !program_is_safe(c, out))
         return false;
     out->name = arena_copy(&c->arena, name);
     return !out->settings.text.len || out->settings.text.at[0] == '{' || fail(c, E_INVALID, "settings: not an object");
@@ -148,8 +149,14 @@ bool programs_open(struct app *app, struct programs **out, struct error *error)
 
 void programs_begin(struct app *app)
 {
+    struct call c;
     if (app->programs->refusal)
         log_write(app->log, LOG_WARNING, NULL, "programs.refused", "%s", app->programs->refusal);
+    if (!app->programs->count)
+        return;
+    call_init(&c, app, app->db);
+    work_folders_sweep(&c);
+    call_release(&c);
 }
 
 void programs_close(struct programs *programs)

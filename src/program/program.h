@@ -10,7 +10,8 @@
  *     program_ask(c, &wish, &job_id)                           // in a transaction: a job `program.run`
  *
  * A file, the folder that it lies in, and the program that it names belong to root or to who runs the server, and
- * nobody else may write them: whoever could would run programs as the server. Settings are read once, at start.
+ * nobody else may write them: whoever could would run programs as the server. Settings are read once, at start; the
+ * program that they name is looked at again before each run.
  *
  * program_run.c gives the program the images and takes back what it leaves (program_take.h), in a folder of its own
  * (work_folder.h); confined.h says what it may do. Who may ask: ai.run. Only of images that the asker sees, when it is
@@ -43,10 +44,13 @@ struct programs {
 
 /* An empty PROGRAMS_ROOT: none. False: E_INVALID, which file is wrong, and how; *out is to be closed all the same. */
 bool programs_open(struct app *app, struct programs **out, struct error *error);
-/* Where jobs are done, once: says in the log when no program is run here. */
+/* Where jobs are done, once: says in the log when no program is run here, and removes what runs before have left. */
 void programs_begin(struct app *app);
 void programs_close(struct programs *programs);                              /* takes NULL */
 const struct program *program_named(const struct app *app, struct str name); /* NULL: there is none */
+
+/* Can its file be executed, and can nobody else have written it? E_INVALID, in words. */
+bool program_is_safe(struct call *c, const struct program *program);
 
 struct program_wish {
     struct str name;

@@ -84,7 +84,9 @@ static bool settle(struct call *c, struct running *r)
     if (c->app->programs->refusal)
         return fail(c, E_INVALID, "%s", c->app->programs->refusal);
     r->program = program_named(c->app, r->order->program);
-    return r->program || fail(c, E_NOT_FOUND, "there is no program %.*s here any more", STR_FMT(r->order->program));
+    if (!r->program)
+        return fail(c, E_NOT_FOUND, "there is no program %.*s here any more", STR_FMT(r->order->program));
+    return program_is_safe(c, r->program);
 }
 
 /* ---- what goes in ---- */
@@ -319,6 +321,7 @@ static bool run(struct call *c, struct job_run *run)
     };
     if (!settle(c, r))
         return false;
+    work_folders_sweep(c);
     c->actor->principal = &r->asker;
     bool ok = work(c, r);
     c->actor->principal = NULL;

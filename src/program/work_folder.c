@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 enum { COPY_BYTES = 32 << 10, PREAMBLE = 128 };
+#define PREFIX "roentgen-program-"
+static const int64_t kept_us = INT64_C(3600000000);
 
 /* ---- the folder ---- */
 
@@ -91,7 +93,7 @@ static bool is_ours(const char *path)
 bool work_folder_open(struct call *c, struct str job_uuid, struct work_folder *out)
 {
     struct str name =
-        arena_format(&c->arena, "%.*s/roentgen-program-%.*s", STR_FMT(c->app->config.programs_tmp), STR_FMT(job_uuid));
+        arena_format(&c->arena, "%.*s/" PREFIX "%.*s", STR_FMT(c->app->config.programs_tmp), STR_FMT(job_uuid));
     struct work_folder folder = { .path = arena_cstring(&c->arena, name) };
     folder.in = below(c, &folder, "in");
     folder.out = below(c, &folder, "out");
@@ -102,6 +104,34 @@ bool work_folder_open(struct call *c, struct str job_uuid, struct work_folder *o
         return true;
     work_folder_remove(&folder);
     return make(c, folder.path) && make(c, folder.in) && make(c, folder.out) && make(c, folder.home);
+}
+
+static bool has_ended(struct call *c, struct str job_uuid)
+{
+    int64_t count;
+    bool ok = db_integer(c, &count,
+                         "select count(*) from jobs where job_uuid = ? and state not in ('QUEUED', 'RUNNING') and "
+                         "finished_at < ?",
+                         V(job_uuid), V((struct instant){ clock_now().us - kept_us }));
+    db_release(c);
+    return ok && count > 0;
+}
+
+void work_folders_sweep(struct call *c)
+{
+    const char *root = arena_cstring(&c->arena, c->app->config.programs_tmp);
+    DIR *folder = opendir(root);
+    if (!folder)
+        return; /* whoever runs a program is told */
+    for (struct dirent *entry; (entry = readdir(folder));) {
+        struct str name = str_from(entry->d_name);
+        if (!str_starts(name, S(PREFIX)))
+            continue;
+        const char *path = arena_cstring(&c->arena, arena_format(&c->arena, "%s/%s", root, entry->d_name));
+        if (is_ours(path) && has_ended(c, str_from(entry->d_name + strlen(PREFIX))))
+            remove_path(path);
+    }
+    closedir(folder);
 }
 
 static int create(struct call *c, const char *path)

@@ -6,6 +6,9 @@
  *         home/  its HOME and TMPDIR
  *         done   there once it has ended well: a run after a crash takes `out` as it is
  *
+ * A worker that dies may leave one behind. It is that of the job's next attempt; when there is none, it is removed an
+ * hour after the job's end (work_folders_sweep).
+ *
  * What it leaves is a stranger's: links are not followed, and only plain files are taken, so many and so much.
  */
 #ifndef ROENTGEN_WORK_FOLDER_H
@@ -27,6 +30,8 @@ bool work_folder_copy(struct call *c, const struct work_folder *folder, const ch
 bool work_folder_mark(struct call *c, struct work_folder *folder);
 /* Everything in it, however deep; once the program has ended. */
 void work_folder_remove(const struct work_folder *folder);
+/* Those of jobs that ended an hour ago or earlier. One of a job that is not in this database is somebody else's. */
+void work_folders_sweep(struct call *c);
 /* How much is in all of it. No end of it (INT64_MAX): folders in folders beyond LEFT_DEPTH_MAX, or too many entries. */
 int64_t work_folder_bytes(const struct work_folder *folder);
 

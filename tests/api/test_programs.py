@@ -3,6 +3,7 @@ they leave, and of those that fail, hang, grow or try to reach others."""
 
 import json
 import os
+import shutil
 import sys
 
 import pytest
@@ -293,6 +294,57 @@ def test_what_was_done_before_its_worker_died_is_taken_once(house, asker):
         found.append(now["result"]["image_file_ids"])
     assert found[0] == found[1] and len(found[0]) == 1
     assert count_of(asker, study) == 2 and not list(house.work.iterdir())
+
+
+def test_what_a_dead_worker_left_goes_when_its_job_has_ended(house, asker, study):
+    """Of jobs that are here, an hour after their end: what waits for its next attempt stays, and what is of others."""
+    old, fresh, waiting = (ended(asker, ask(asker, "fails", study)) for _ in range(3))
+    house.database.rows(f"update jobs set finished_at = 1 where id in ({old['id']}, {waiting['id']})")
+    house.database.rows(f"update jobs set state = 'RUNNING', finished_at = null where id = {waiting['id']}")
+    folders = [house.work / f"roentgen-program-{u}" for u in [*(j["job_uuid"] for j in (old, fresh, waiting)), uid()]]
+    for folder in folders:
+        (folder / "out").mkdir(parents=True)
+        folder.chmod(0o700)
+        (folder / "out" / "a.dcm").write_bytes(b"pixels")
+    ended(asker, ask(asker, "fails", study))
+    left = [folder.exists() for folder in folders]
+    house.database.rows(f"update jobs set state = 'FAILED', finished_at = 1 where id = {waiting['id']}")
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+    assert left == [False, True, True, True]
+
+
+def test_a_program_that_others_may_write_by_now_is_not_run(tmp_path):
+    folder, work = tmp_path / "programs", tmp_path / "work"
+    folder.mkdir()
+    work.mkdir()
+    program = tmp_path / "program"
+    program.write_text(f"#!{PYTHON}\nprint(1)\n")
+    program.chmod(0o700)
+    register(folder, "one", "", command=[str(program)])
+    server = Server(tmp_path / "server", PROGRAMS_ROOT=folder, PROGRAMS_TMP=work, PROGRAMS_UNCONFINED="true")
+    server.work = work
+    try:
+        server.init().start()
+        chief = server.admin()
+        study = Study(chief, 1)
+        program.chmod(0o722)
+        assert "others may write it" in failed(server, chief, "one", study)
+        program.chmod(0o700)
+        assert ended(chief, ask(chief, "one", study))["state"] == "SUCCEEDED"
+    finally:
+        server.close()
+
+
+def test_what_was_moved_to_another_patient_meanwhile_is_not_given(house, chief):
+    here, there = Study(chief, 1), Study(chief, 1)
+    job = running(house, chief, here)  # which is done again, as after the death of its worker
+    ok(chief.post(f"/system/jobs/{job['id']}/cancel"))
+    ended(chief, job)
+    ok(chief.patch(f"/studies/{here.id}", json={"patient_id": there.files[0]["patient_id"]}))
+    ok(chief.post(f"/system/jobs/{job['id']}/retry"))
+    again = ended(chief, job)
+    assert again["state"] == "FAILED" and "not of the study or patient any more" in again["error"], again
 
 
 def running(house, api, study):
