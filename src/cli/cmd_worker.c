@@ -55,7 +55,8 @@ static int work(struct call *c, uint64_t kinds, const sigset_t *set)
 {
     const struct worker_command *in = c->in;
     struct consumer *consumer = NULL;
-    if (!app_open_results(c->app, &c->error) || !app_open_models(c->app, &c->error) ||
+    if (!app_open_redis(c->app, c->app->log, &c->error) || !app_open_announcer(c->app, &c->error) ||
+        !app_open_results(c->app, &c->error) || !app_open_models(c->app, &c->error) ||
         !work_open_relay(c->app, &c->error) || !work_open_worker(c->app, (int)in->threads, kinds, &c->error))
         return command_failed(c);
     db_release(c);

@@ -1,6 +1,7 @@
 /* app.c - opening and closing what the process shares. */
 #include "server/app.h"
 
+#include "site/announce.h"
 #include "site/audit.h"
 #include "people/lockout.h"
 #include "server/endpoints.h"
@@ -127,6 +128,11 @@ bool app_open_redis(struct app *app, struct log *log, struct error *error)
     return true;
 }
 
+bool app_open_announcer(struct app *app, struct error *error)
+{
+    return !app->redis || announcer_open(app, &app->announcer, error);
+}
+
 /* A limit of all servers together, where they share a Redis. */
 static struct rate *new_limit(struct app *app, const char *table, int64_t per_minute)
 {
@@ -174,6 +180,7 @@ static bool open_serving(struct app *app, struct error *error)
     app->openapi = arena_copy(&app->arena, text_str(&document));
     text_release(&document);
     return audit_open(app->db, &app->audit, error) && work_open_listening(app, error) &&
+           app_open_announcer(app, error) &&
            (!app->webhook_hosts || webhook_watch_open(app, &app->webhook_watch, error)) &&
            places_open(app, &app->places, error) && prober_open(app, &app->prober, error);
 }
@@ -285,6 +292,7 @@ void app_close(struct app *app)
     webhook_watch_close(app->webhook_watch);
     work_close_relay(app);
     schedules_close(app->schedules);
+    announcer_close(app->announcer);
     listening_close(app->listening);
     app_stop_models(app);
     decoder_pool_close(app->decoders);

@@ -22,6 +22,9 @@ bool app_open(struct app *app, bool serving);
 /* What servers share, where REDIS_URL names a Redis: for a command that needs it. True also when it is away,
  * which the log is told (NULL: it is not). */
 bool app_open_redis(struct app *app, struct log *log, struct error *error);
+/* Other processes hear at once of its events, where there is a Redis: after app_open_redis, and before what puts
+ * events. */
+bool app_open_announcer(struct app *app, struct error *error);
 /* The cache of rendered pictures, for a command that removes files. */
 bool app_open_results(struct app *app, struct error *error);
 /* What looks at pictures and runs models, for a command that does jobs: processes that come when they are needed. */

@@ -1,4 +1,5 @@
 /* metrics_print.c - what was counted, as Prometheus text, with what database, stores and decoders say of themselves. */
+#include "site/announce.h"
 #include "site/listen.h"
 #include "site/metrics.h"
 
@@ -218,24 +219,31 @@ static void print_thumbnails(struct call *c, struct text *out)
         error_clear(&c->error);
 }
 
-/* Sent by this process; how many wait is known to all. */
 static void print_webhooks(struct call *c, struct text *out)
 {
+    static const struct {
+        const char *name, *type, *doc;
+        size_t at;
+    } families[] = {
+        { "webhook_sent_total", "counter", "Events that a webhook took.", offsetof(struct webhook_depth, sent) },
+        { "webhook_failed_total", "counter", "Requests that a webhook did not answer, or not with 2xx.",
+          offsetof(struct webhook_depth, failed) },
+        { "webhook_waiting", "gauge", "Events that a webhook has still to be told of, or to be led past.",
+          offsetof(struct webhook_depth, waiting) },
+    };
     struct webhook_depth *depths = arena_array(&c->arena, struct webhook_depth, WEBHOOK_DEPTHS_MAX);
-    int64_t taken, failed, failing = 0;
+    int64_t failing = 0;
     int count = 0;
-    metrics_webhooks(c->app->metrics, &taken, &failed);
-    one(out, "webhook_sent_total", "counter", "Events that this process told webhooks of, and that they took.", taken);
-    one(out, "webhook_failed_total", "counter",
-        "Requests of this process that a webhook did not answer, or not with 2xx.", failed);
     if (!webhook_depths(c, depths, &count))
         error_clear(&c->error);
-    family(out, "webhook_waiting", "gauge", "Events that a webhook has still to be told of, or to be led past.");
-    for (int i = 0; i < count; i++) {
-        failing += depths[i].failing;
-        text_format(out, "roentgen_webhook_waiting{webhook=\"%" PRId64 "\"} %" PRId64 "\n", depths[i].id,
-                    depths[i].waiting);
+    for (size_t f = 0; f < sizeof(families) / sizeof(families[0]); f++) {
+        family(out, families[f].name, families[f].type, families[f].doc);
+        for (int i = 0; i < count; i++)
+            text_format(out, "roentgen_%s{webhook=\"%" PRId64 "\"} %" PRId64 "\n", families[f].name, depths[i].id,
+                        *(const int64_t *)((const char *)&depths[i] + families[f].at));
     }
+    for (int i = 0; i < count; i++)
+        failing += depths[i].failing;
     one(out, "webhooks_failing", "gauge", "Webhooks that did not take what they were told last.", failing);
 }
 
@@ -298,6 +306,8 @@ static void print_server(const struct app *app, struct text *out)
     listening_stats(app->listening, &heard);
     one(out, "event_listeners", "gauge", "Connections that listen to events.", heard.listeners);
     one(out, "events_told_total", "counter", "Events told, once for each who heard.", heard.told);
+    one(out, "events_announced_total", "counter", "How often other processes said that there are new events.",
+        announcer_heard(app->announcer));
     one(out, "event_listeners_behind_total", "counter", "How often a listener took events more slowly than they came.",
         heard.behind);
 }

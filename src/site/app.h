@@ -39,6 +39,7 @@ struct schedules;
 struct job_kind;
 struct celery;
 struct listening;
+struct announcer;
 struct outbound;
 struct webhook_watch;
 struct programs;
@@ -70,6 +71,7 @@ struct app {
     struct schedules *schedules;                /* of jobs that come again; NULL in commands that do none */
     struct worker *worker;                      /* does jobs in this process; NULL: none does */
     struct listening *listening;                /* tells of events; NULL in commands */
+    struct announcer *announcer;                /* tells other processes that there are events; NULL: no Redis */
     struct outbound *webhook_hosts;             /* who may be told of events elsewhere; NULL: WEBHOOK_HOSTS is empty */
     struct outbound *inference_hosts;           /* who may be asked to run models; NULL: INFERENCE_HOSTS is empty */
     struct webhook_watch *webhook_watch;        /* sees that they are; NULL: the same, and in commands */

@@ -1,6 +1,7 @@
 /* event.c - the table of events. */
 #include "site/event.h"
 
+#include "site/announce.h"
 #include "site/app.h"
 #include "site/listen.h"
 #include "schema/json.h"
@@ -83,11 +84,19 @@ static struct value id_or_nothing(int64_t id)
     return id > 0 ? V(id) : value_nothing();
 }
 
+static void tell_of_news(void *context)
+{
+    struct app *app = context;
+    if (listening_is_heard(app->listening))
+        listening_wake(app->listening);
+    if (app->announcer)
+        announcer_tell(app->announcer);
+}
+
 bool event_put(struct call *c, const struct event *event)
 {
     bool is_job = event->job_id > 0;
-    if (listening_is_heard(c->app->listening))
-        db_after_commit(c, listening_wake, c->app->listening);
+    db_after_commit(c, tell_of_news, c->app);
     return db_execute(
         c,
         "insert into events(type, file_id, study_id, job_id, diagnosis_id, report_id, state, progress_done, "

@@ -21,8 +21,9 @@
  * changed any: a listener whose session, account or rights have changed, or whose token has expired, hears nothing more
  * and its stream ends.
  *
- * The thread sleeps while nobody listens. It is woken by commits of this process (listening_wake), and else looks twice
- * a second, so that it hears of other processes. A place is never told before all that come before it, and never twice.
+ * The thread sleeps while nobody listens. It is woken by commits of this process (listening_wake) and of those that
+ * share a Redis with it (announce.h), and else looks twice a second, so that it hears of all others. A place is never
+ * told before all that come before it, and never twice.
  *
  *     id: 101                                  event: missed     first of all, to whoever asks for places
  *     event: file.stored                                         that are no longer kept

@@ -11,7 +11,7 @@ struct route_counters {
 struct metrics {
     int routes;
     struct route_counters *counters; /* routes + 1: the last is for paths without a route */
-    atomic_int_fast64_t uploads, upload_bytes, webhooks_taken, webhooks_failed;
+    atomic_int_fast64_t uploads, upload_bytes;
     pthread_mutex_t mutex;
     struct error_kept errors[ERRORS_KEPT]; /* a ring */
     int errors_count, errors_next;
@@ -73,18 +73,6 @@ void metrics_uploads(const struct metrics *metrics, int64_t *uploads, int64_t *b
 {
     *uploads = get(&metrics->uploads);
     *bytes = get(&metrics->upload_bytes);
-}
-
-void metrics_webhook(struct metrics *metrics, bool taken)
-{
-    if (metrics)
-        add(taken ? &metrics->webhooks_taken : &metrics->webhooks_failed, 1);
-}
-
-void metrics_webhooks(const struct metrics *metrics, int64_t *taken, int64_t *failed)
-{
-    *taken = get(&metrics->webhooks_taken);
-    *failed = get(&metrics->webhooks_failed);
 }
 
 void metrics_error(struct metrics *metrics, const char *request_id, const char *route, const char *message)

@@ -27,9 +27,6 @@ void metrics_request(struct metrics *metrics, int route, int status, int64_t us)
 void metrics_upload(struct metrics *metrics, int64_t bytes);
 /* Those that were stored. */
 void metrics_uploads(const struct metrics *metrics, int64_t *uploads, int64_t *bytes);
-/* Requests to webhooks: they were taken, or not. */
-void metrics_webhook(struct metrics *metrics, bool taken);
-void metrics_webhooks(const struct metrics *metrics, int64_t *taken, int64_t *failed);
 /* The last ERRORS_KEPT failures that were our fault, for /system/errors. */
 void metrics_error(struct metrics *metrics, const char *request_id, const char *route, const char *message);
 

@@ -22,6 +22,8 @@ static const struct field webhook_fields[] = {
     FIELD(struct webhook, is_active, .fallback = "true",
           .doc = "Is it told? One that is switched on again hears of what happens from then on."),
     FIELD(struct webhook, place, .flags = READ_ONLY, .doc = "The place of the last event that it has been told of."),
+    FIELD(struct webhook, sent_count, .flags = READ_ONLY, .doc = "How many events it has taken."),
+    FIELD(struct webhook, failed_count, .flags = READ_ONLY, .doc = "How many requests it did not take."),
     TOLD(last_sent_at, .doc = "When it last took one."),
     TOLD(failing_since, .doc = "Since when it takes none; null: it does."),
     TOLD(last_error, .max = 400, .doc = "Why it took none."),
@@ -65,6 +67,7 @@ bool webhook_add(struct call *c, const struct webhook *webhook, int64_t *id)
     struct webhook row = *webhook;
     row.created_by = call_user(c);
     row.last_sent_at = row.failing_since = INSTANT_NULL;
+    row.sent_count = row.failed_count = 0;
     return events_last(c, &row.place) && db_insert(c, &webhook_schema, &row, id);
 }
 

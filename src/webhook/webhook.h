@@ -33,7 +33,8 @@ struct webhook {
     struct texts types; /* of events, or nouns of them; empty: all */
     struct str secret;
     bool is_active;
-    int64_t place; /* of the last event that it has been told of, or that is none of its own */
+    int64_t place;                    /* of the last event that it has been told of, or that is none of its own */
+    int64_t sent_count, failed_count; /* events that it took; requests that it did not */
     struct instant last_sent_at, failing_since;
     struct str last_error; /* null: it does not fail */
     int64_t created_by;
@@ -57,10 +58,11 @@ bool webhook_put_job(struct call *c, int64_t id);
 /* Is there one that waits, or rests after a failure? Asking again each second would be a transaction a second. */
 bool webhook_has_job(struct call *c, int64_t id, bool *has);
 
-/* How far each of those that are active is behind, for metrics. */
+/* How each of those that are active does, for metrics: whichever process tells it. */
 enum { WEBHOOK_DEPTHS_MAX = 1000 };
 struct webhook_depth {
     int64_t id, waiting; /* events that it has not been told of, those among them that it does not want */
+    int64_t sent, failed;
     bool failing;
 };
 bool webhook_depths(struct call *c, struct webhook_depth out[WEBHOOK_DEPTHS_MAX], int *count);

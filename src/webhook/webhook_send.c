@@ -5,7 +5,6 @@
 #include "site/app.h"
 #include "site/event.h"
 #include "site/listen.h"
-#include "site/metrics.h"
 #include "webhook/webhook_sign.h"
 #include "base/log.h"
 
@@ -42,11 +41,12 @@ static bool write_note(struct call *c, void *context)
     if (!n->error.at)
         return db_execute(c,
                           "update webhooks set place = ?, last_sent_at = case when ? then ? else last_sent_at end, "
-                          "failing_since = null, last_error = null where id = ? and place < ?",
-                          V(n->place), V(n->sent), V(clock_now()), V(n->id), V(n->place));
+                          "sent_count = sent_count + ?, failing_since = null, last_error = null "
+                          "where id = ? and place < ?",
+                          V(n->place), V(n->sent), V(clock_now()), V((int64_t)n->sent), V(n->id), V(n->place));
     return db_execute(c,
-                      "update webhooks set failing_since = coalesce(failing_since, ?), last_error = ?, is_active = "
-                      "case when ? then 0 else is_active end where id = ?",
+                      "update webhooks set failing_since = coalesce(failing_since, ?), last_error = ?, failed_count = "
+                      "failed_count + 1, is_active = case when ? then 0 else is_active end where id = ?",
                       V(clock_now()), V(n->error), V(n->ends), V(n->id));
 }
 
@@ -99,9 +99,7 @@ static bool send_body(struct call *c, const struct telling *t, int64_t id, struc
     struct outbound_answer answer;
     db_release(c); /* not held while others take their time */
     bool answered = outbound_send(c->app->webhook_hosts, &request, &c->arena, &answer, &c->error);
-    bool taken = answered && answer.status >= 200 && answer.status < 300;
-    metrics_webhook(c->app->metrics, taken);
-    if (taken)
+    if (answered && answer.status >= 200 && answer.status < 300)
         return true;
     if (!answered)
         return note_failure(c, t, c->error.code == E_FORBIDDEN || c->error.code == E_INVALID);
@@ -215,11 +213,14 @@ bool webhook_depths(struct call *c, struct webhook_depth out[WEBHOOK_DEPTHS_MAX]
     *count = 0;
     if (!events_last(c, &last))
         return false;
-    for (db_rows(c, &rows, "select id, place, failing_since is not null from webhooks where is_active = 1 order by id");
+    for (db_rows(c, &rows,
+                 "select id, place, sent_count, failed_count, failing_since is not null from webhooks "
+                 "where is_active = 1 order by id");
          *count < WEBHOOK_DEPTHS_MAX && cursor_next(&rows);) {
         int64_t place = cursor_integer(&rows, 1);
-        out[(*count)++] = (struct webhook_depth){ cursor_integer(&rows, 0), place < last ? last - place : 0,
-                                                  cursor_integer(&rows, 2) != 0 };
+        out[(*count)++] =
+            (struct webhook_depth){ cursor_integer(&rows, 0), place < last ? last - place : 0, cursor_integer(&rows, 2),
+                                    cursor_integer(&rows, 3), cursor_integer(&rows, 4) != 0 };
     }
     return cursor_close(&rows);
 }

@@ -3,6 +3,7 @@ for all. What Redis alone is for, limits, locks and rights, is in test_redis."""
 
 import contextlib
 import json
+import re
 import subprocess
 import threading
 
@@ -105,6 +106,22 @@ def test_who_listens_at_one_hears_of_the_other(chiefs):
     job = ok(at_a.post("/system/jobs", json={"kind": "uploads.sweep"}), 202)
     (end,) = [e for e in ends.wait() if e["type"] == "job.ended"]
     assert (end["job_id"], end["state"]) == (job["id"], "SUCCEEDED")  # done by a worker, told by neither's own thread
+
+
+def announced(server):
+    found = re.search(r"^roentgen_events_announced_total (\d+)$", server.client().get("/metrics").text, re.M)
+    return int(found.group(1))
+
+
+def test_who_shares_a_redis_is_told_that_there_is_something_to_hear(pair, chiefs):
+    """Else it would still hear, when it looks at the database next: so what is counted is the word itself."""
+    a, b = pair
+    before = announced(a), announced(b)
+    chiefs[0].upload(png())
+    wait_until(lambda: announced(b) > before[1], "word of it")
+    before = announced(a)
+    ok(chiefs[1].post("/system/jobs", json={"kind": "uploads.sweep"}), 202)
+    wait_until(lambda: announced(a) > before, "word of it")
 
 
 def test_what_is_asked_of_both_is_one_job_and_is_done_once(pair, chiefs):
