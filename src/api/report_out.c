@@ -2,20 +2,20 @@
 #include "reports/report_out.h"
 #include "reports/report_pdf.h"
 #include "web/exchange.h"
-#include "base/names.h"
+#include "base/crypto.h"
 
-static const char *const pages[] = { "A4", "Letter", NULL };
-NAMES_REACH(pages, PDF_LETTER + 1);
 struct pdf_query {
     int64_t id, version;
     unsigned page;
+    bool as_signed;
 };
 static const struct field pdf_query_fields[] = {
     KEY(struct pdf_query, id, "The report."),
     FIELD(struct pdf_query, version, .flags = NULLABLE, .min = 1, .max = INT64_MAX,
           .doc = "Which of its versions; the one that GET shows."),
-    FIELD(struct pdf_query, page, .choices = pages, .type = "PageSize", .fallback = "A4",
+    FIELD(struct pdf_query, page, .choices = report_page_sizes, .type = "PageSize", .fallback = "A4",
           .doc = "How large the pages are."),
+    FIELD(struct pdf_query, as_signed, .doc = "The pages as they were signed, also of what was replaced or withdrawn."),
 };
 static const struct schema pdf_query = SCHEMA("ReportPdfQuery", struct pdf_query, pdf_query_fields);
 
@@ -23,8 +23,12 @@ static bool pdf_get(struct call *c)
 {
     const struct pdf_query *in = c->in;
     struct str pdf;
-    if (!report_pdf(c, in->id, in->version == INTEGER_NULL ? 0 : in->version, (enum pdf_page)(in->page - 1), &pdf))
+    int64_t version = in->version == INTEGER_NULL ? 0 : in->version;
+    enum pdf_page page = (enum pdf_page)(in->page - 1);
+    if (!(in->as_signed ? report_pdf_as_signed : report_pdf)(c, in->id, version, page, &pdf))
         return false;
+    if (answer_is_known(c, arena_format(&c->arena, "\"%.*s\"", STR_FMT(crypto_sha256_hex(pdf, &c->arena)))))
+        return true;
     answer_header(c, "Content-Disposition",
                   arena_format(&c->arena, "inline; filename=\"report-%" PRId64 ".pdf\"", in->id));
     answer_header(c, "Cache-Control", S("private, no-cache"));
@@ -72,8 +76,11 @@ static bool fhir_get(struct call *c)
 static const struct endpoint rows[] = {
     { HTTP_GET, "/api/v1/reports/{id}/pdf", pdf_get, &pdf_query, NULL, REPORTS, .runs = WORKS, .lane = LANE_PICTURES,
       .flags = NOT_JSON, .answers = "application/pdf", .audit = "report.pdf", .summary = "Gives out a report as a PDF",
-      .doc = "PDF/A-3u, tagged. What is not signed says so across each page; to what is, the envelope is attached, and "
-             "`roentgen report verify FILE.pdf` checks it." },
+      .doc =
+          "PDF/A-3u, tagged. What is not signed says so across each page. The pages of what is are signed themselves "
+          "(PAdES) and kept: each time they are the same bytes. The envelope and the report as FHIR are attached, and "
+          "`roentgen report verify FILE.pdf` checks all of it. Of a version that was replaced or withdrawn, and for "
+          "who does not see all of its images, they are made anew, and only the envelope is signed." },
     { HTTP_GET, "/api/v1/reports/{id}/text", text_get, &out_query, NULL, REPORTS, .runs = WORKS, .flags = NOT_JSON,
       .answers = "text/plain", .audit = "report.text", .summary = "Gives out a report as plain text" },
     { HTTP_GET, "/api/v1/reports/{id}/fhir", fhir_get, &out_query, NULL, REPORTS, .runs = WORKS, .lane = LANE_PICTURES,

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/names.h"
+#include "pdf/signature.h"
 #include "reports/report_pdf.h"
 #include "schema/json_read.h"
 #include "signing/canonical.h"
@@ -119,27 +120,85 @@ static bool put_content(struct call *c, struct str signed_content)
     return ok || (!c->error.code && fail(c, E_INVALID, "what is signed is no report"));
 }
 
-/* Of a PDF: what is attached to it. */
-static bool take_attached(struct call *c, struct str *text)
+/* ---- the pages of a PDF ---- */
+
+/* Whose signature the pages carry has to be who signed what they show. */
+static bool is_of_envelope(const struct cms_signer *signer, const struct envelope_result *result)
 {
-    if (!str_starts(*text, S("%PDF-")))
-        return true;
-    printf("what is attached to the PDF is checked, not what its pages show\n");
-    return pdf_attachment(c, *text, S(REPORT_ATTACHMENT), CANONICAL_BYTES_MAX, text);
+    for (int i = 0; i < result->count; i++)
+        if (str_equal(result->signatures[i].signer.certificate.sha256, signer->certificate.sha256))
+            return true;
+    return false;
+}
+
+static void put_pages(const struct pdf_found_signature *found, const struct cms_signer *signer, const char *covers)
+{
+    char when[INSTANT_TEXT_MAX];
+    put_line("pages by", signer->certificate.subject);
+    put_line("reason", found->reason);
+    if (!instant_is_null(found->at))
+        printf("%-16s %.*s, as the signing server said\n", "pages signed", (int)instant_write(found->at, when), when);
+    printf("%-16s %s\n", "pages", covers);
+    put_line("", signer->words);
+}
+
+static bool check_pages_of(struct call *c, struct trust trust, const struct pdf_found_signature *found,
+                           const struct envelope_result *result, enum verdict *worst)
+{
+    struct cms_result cms;
+    trust.claimed_time = found->at;
+    if (!cms_check(c, found->der, found->parts, 2, &trust, &cms))
+        return false;
+    bool is_whole = found->is_whole && found->is_kept, is_his = is_of_envelope(&cms.signers[0], result);
+    enum verdict verdict = !is_whole ? VERDICT_CHANGED : !is_his ? VERDICT_UNKNOWN_SIGNER : cms.verdict;
+    put_pages(found, &cms.signers[0],
+              verdict == VERDICT_CHANGED          ? "changed since they were signed"
+              : verdict == VERDICT_UNKNOWN_SIGNER ? "signed by another than what is attached, or nobody knows by whom"
+              : found->is_last                    ? "whole file"
+                               : "whole as signed; what was added since changes nothing that is seen");
+    *worst = verdict < *worst ? verdict : *worst;
+    return true;
+}
+
+/* Behind the last signature or time stamp stands nothing: a reader might take it for the report. */
+static bool check_pages(struct call *c, struct str pdf, const struct trust *trust, const struct envelope_result *result,
+                        enum verdict *worst)
+{
+    struct pdf_found_signatures found;
+    int count = 0;
+    if (!pdf_signatures(c, pdf, &found))
+        return false;
+    for (int i = 0; i < found.count; i++)
+        if (found.items[i].kind == PDF_SIGNED && ++count && !check_pages_of(c, *trust, &found.items[i], result, worst))
+            return false;
+    if (!count)
+        printf("%-16s carry no signature: what is attached is checked, not what its pages show\n", "pages");
+    else if (!found.items[found.count - 1].is_last) {
+        printf("%-16s changed: something was added behind the last signature\n", "pages");
+        *worst = VERDICT_CHANGED;
+    }
+    return true;
 }
 
 static bool verify(struct call *c, const struct report_command *in, bool *valid)
 {
     struct envelope_result result;
     struct trust trust;
-    struct str text;
-    if (!read_trust(c, in, &trust) || !read_whole(c, in->file, PDF_BYTES_MAX, &text) || !take_attached(c, &text) ||
+    struct str text, file;
+    if (!read_trust(c, in, &trust) || !read_whole(c, in->file, PDF_BYTES_MAX, &file))
+        return false;
+    bool is_pdf = str_starts(file, S("%PDF-"));
+    text = file;
+    if ((is_pdf && !pdf_attachment(c, file, S(REPORT_ATTACHMENT), CANONICAL_BYTES_MAX, &text)) ||
         !envelope_check(c, text, &trust, &result) || !put_content(c, result.content))
         return false;
     for (int i = 0; i < result.count; i++)
         put_signature(&result.signatures[i]);
-    *valid = result.verdict == VERDICT_VALID;
-    printf("%s\n", verdict_name(result.verdict));
+    enum verdict worst = result.verdict;
+    if (is_pdf && !check_pages(c, file, &trust, &result, &worst))
+        return false;
+    *valid = worst == VERDICT_VALID;
+    printf("%s\n", verdict_name(worst));
     return true;
 }
 

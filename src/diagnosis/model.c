@@ -481,37 +481,3 @@ bool model_active_versions(struct call *c, struct str name, int most, struct str
         out[(*count)++] = arena_copy(&c->arena, cursor_text(&rows, 0));
     return cursor_close(&rows);
 }
-
-/* ---- whether its file is there ---- */
-
-static void check_one(struct call *c, const struct model *model, bool deep,
-                      void (*find)(void *context, const char *what, struct str key), void *context)
-{
-    int fd;
-    bool same;
-    if (!open_as_long(c, model, &fd)) {
-        bool known = c->error.code == E_UNREADABLE;
-        error_clear(&c->error);
-        find(context, known ? "a model without its file, or with one of another size" : "a model that cannot be opened",
-             model->storage_path);
-        return;
-    }
-    if (deep && (!is_of_digest(model->digest, fd, &same) || !same))
-        find(context, "a model with other bytes than were stored", model->storage_path);
-    close(fd);
-}
-
-bool models_check(struct call *c, bool deep, void (*find)(void *context, const char *what, struct str key),
-                  void *context)
-{
-    struct model model;
-    for (int64_t last = 0;;) {
-        enum found found = db_find(c, &model_schema, &model, "where m.id > ? order by m.id limit 1", V(last));
-        db_release(c); /* not held while files are read */
-        if (found != FOUND)
-            return found == NONE;
-        last = model.id;
-        if (!model_is_remote(&model))
-            check_one(c, &model, deep, find, context);
-    }
-}

@@ -80,9 +80,4 @@ bool model_active_versions(struct call *c, struct str name, int most, struct str
  * are those that were stored is asked before a process loads them (model_pool.h). */
 bool model_open(struct call *c, const struct model *model, struct model_file *out);
 
-/* Compares every model's file with its row, as fsck does: `find` gets a line for each that is gone, or of another size,
- * or, `deep`, has other bytes. */
-bool models_check(struct call *c, bool deep, void (*find)(void *context, const char *what, struct str key),
-                  void *context);
-
 #endif

@@ -67,6 +67,7 @@ struct pdf_found_signature {
     struct str parts[2];             /* what is signed, in the file's own bytes */
     struct str der;                  /* the CMS or the token, without what fills its place; not looked at */
     struct str name, reason, moment; /* null: none; the last as in the file, "D:20260105143022Z" */
+    struct instant at;               /* what `moment` says; null: nothing that is written here */
     ptrdiff_t end; /* of the revision that is signed: how many bytes of the file are covered, with /Contents */
     bool is_whole; /* the parts are all of the revision but /Contents, which stands where it says, alone */
     bool is_last;  /* nothing is behind it */

@@ -172,6 +172,18 @@ static struct str optional_text(struct call *c, struct str signature, const char
     return text;
 }
 
+/* "D:20260105143022Z", as pdf_date writes it. */
+static struct instant instant_of(struct str moment)
+{
+    char text[sizeof("2026-01-05T14:30:22Z")];
+    struct instant at;
+    if (moment.len != 17 || !str_starts(moment, S("D:")) || moment.at[16] != 'Z')
+        return INSTANT_NULL;
+    const char *d = moment.at + 2;
+    snprintf(text, sizeof text, "%.4s-%.2s-%.2sT%.2s:%.2s:%.2sZ", d, d + 4, d + 6, d + 8, d + 10, d + 12);
+    return instant_parse(str_from(text), &at) ? at : INSTANT_NULL;
+}
+
 static bool read_signature(struct call *c, const struct pdf_file *file, int number, struct pdf_found_signature *found)
 {
     struct str signature, kind, contents, bytes;
@@ -193,6 +205,7 @@ static bool read_signature(struct call *c, const struct pdf_file *file, int numb
     found->name = optional_text(c, signature, "Name");
     found->reason = optional_text(c, signature, "Reason");
     found->moment = optional_text(c, signature, "M");
+    found->at = instant_of(found->moment);
     look_around(c, file, number, signature, range, contents, found);
     return true;
 }

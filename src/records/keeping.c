@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/names.h"
+#include "site/stored.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -396,12 +397,13 @@ static struct str uuid_of(struct str key)
 bool keeping_is_named(struct call *c, struct str key, bool *named)
 {
     int64_t one;
-    enum found found = db_find_integer(c, &one, "select 1 from image_files where file_uuid = ? and storage_path = ?",
-                                       V(uuid_of(key)), V(key));
-    if (found == NONE)
-        found = db_find_integer(c, &one, "select 1 from image_files where storage_path = ? limit 1", V(key));
-    if (found == NONE && str_starts(key, S("models/")))
-        found = db_find_integer(c, &one, "select 1 from models where storage_path = ?", V(key));
+    const struct stored_kind *kind = stored_kind_of(key);
+    enum found found = NONE;
+    if (!kind || kind == &stored_kinds[STORED_IMAGE_FILES])
+        found = db_find_integer(c, &one, "select 1 from image_files where file_uuid = ? and storage_path = ?",
+                                V(uuid_of(key)), V(key));
+    if (found == NONE && kind)
+        found = db_find_integer(c, &one, kind->names, V(key));
     *named = found == FOUND;
     return found != FAILED;
 }
@@ -410,10 +412,11 @@ bool keeping_is_named(struct call *c, struct str key, bool *named)
 static bool look(struct call *c, void *context)
 {
     struct looking *looking = context;
-    return db_lock(c, "select id from image_files where file_uuid = ?", V(uuid_of(looking->key))) &&
-           (!str_starts(looking->key, S("models/")) ||
-            db_lock(c, "select id from models where storage_path = ?", V(looking->key))) &&
-           keeping_is_named(c, looking->key, &looking->named);
+    const struct stored_kind *kind = stored_kind_of(looking->key);
+    bool ok = kind && kind != &stored_kinds[STORED_IMAGE_FILES]
+                  ? db_lock(c, kind->lock, V(looking->key))
+                  : db_lock(c, "select id from image_files where file_uuid = ?", V(uuid_of(looking->key)));
+    return ok && keeping_is_named(c, looking->key, &looking->named);
 }
 
 bool keeping_look(struct call *c, struct str key, bool *named)
@@ -511,6 +514,22 @@ static bool rows_have_bytes(struct call *c, struct str sha256, bool *have)
     return true;
 }
 
+/* Would it be a file of another kind under the name that it had? */
+static enum found find_other_row(struct call *c, struct str aside)
+{
+    enum { ASIDE = sizeof("aside/") - 1, SPREAD = 2 };
+    struct str name = str_slice(aside, ASIDE, aside.len);
+    enum found found = NONE;
+    int64_t one;
+    for (int i = STORED_IMAGE_FILES + 1; found == NONE && name.len > SPREAD && i < STORED_KINDS; i++) {
+        const struct stored_kind *kind = &stored_kinds[i];
+        struct str key = kind->is_spread ? arena_format(&c->arena, "%s%.2s/%.*s", kind->prefix, name.at, STR_FMT(name))
+                                         : arena_format(&c->arena, "%s%.*s", kind->prefix, STR_FMT(name));
+        found = db_find_integer(c, &one, kind->names, V(key));
+    }
+    return found;
+}
+
 bool keeping_needs_aside(struct call *c, struct str aside, bool *needed)
 {
     char sha256[SHA256_TEXT + 1];
@@ -519,6 +538,8 @@ bool keeping_needs_aside(struct call *c, struct str aside, bool *needed)
     bool have = false;
     enum found found = db_find_integer(c, &row, "select 1 from image_files where file_uuid = ?", V(uuid_of(aside)));
     *needed = true;
+    if (found == NONE)
+        found = find_other_row(c, aside);
     if (found != NONE)
         return found == FOUND;
     if (!blob_open_read(c->app->files, aside, &fd, &size, &c->error))

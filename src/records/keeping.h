@@ -1,5 +1,5 @@
-/* keeping.h - the bytes of image files and the rows that name them. The one rule of durability, and the module that
- * keeps it:
+/* keeping.h - the bytes of image files and the rows that name them (of other kinds of files: site/stored.h). The one
+ * rule of durability, and the module that keeps it:
  *
  *   1  Bytes are removed only when it is known that no row names them. A commit in doubt (db.h) is not known: its
  *      bytes stay, under a claim, until a start has looked for the row. What a start finds without a row is set
@@ -60,11 +60,12 @@ bool keeping_look(struct call *c, struct str key, bool *named);
 
 /* Bytes that no row names go where people can find them: aside/UUID.ext. */
 bool keeping_set_aside(struct call *c, struct str key);
-/* Brings bytes of `file` that were set aside back to their name, when they are its bytes. */
+/* Brings bytes of `file` that were set aside back to their name, when they are its bytes. Of a file of another kind it
+ * is told storage_path, file_size and sha256. */
 bool keeping_bring_back(struct call *c, const struct image_file *file);
 
-/* Does a row want what was set aside under this key: the row of its name, or one of the same bytes that cannot find
- * its own? `needed` stays true where that cannot be known. */
+/* Does a row want what was set aside under this key: the row of its name, or an image file of the same bytes that
+ * cannot find its own? `needed` stays true where that cannot be known. */
 bool keeping_needs_aside(struct call *c, struct str aside, bool *needed);
 
 /* Copies the bytes behind `fd` to `target` under the file's name, whatever is there, if they are those of the row;

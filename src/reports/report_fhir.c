@@ -2,6 +2,7 @@
 #include "reports/report_out.h"
 
 #include "reports/report_pdf.h"
+#include "reports/report_parts.h"
 #include "reports/report_subject.h"
 #include "reports/template_values.h"
 
@@ -265,7 +266,9 @@ static json_t *form(const char *type, struct str language, struct str title, str
 static json_t *forms(struct bundle *b, struct str text, struct str pdf)
 {
     const struct report_content *content = &b->version->content;
-    json_t *out = list_of(form("application/pdf", content->language, content->title, pdf, &b->c->arena));
+    json_t *out = json_array();
+    if (pdf.at)
+        json_array_append_new(out, form("application/pdf", content->language, content->title, pdf, &b->c->arena));
     json_array_append_new(out, form("text/plain;charset=utf-8", content->language, content->title, text, &b->c->arena));
     return out;
 }
@@ -327,21 +330,28 @@ static bool write_bundle(struct bundle *b, struct str text, struct str pdf, stru
     return out->at || fail(c, E_TOO_LARGE, "the report is too large for one Bundle");
 }
 
-bool report_fhir(struct call *c, int64_t id, int64_t version, struct str *out)
+bool report_bundle(struct call *c, const struct report *report, const struct report_version *version, struct str pdf,
+                   struct str *out)
 {
-    struct report report;
-    struct report_version shown;
-    struct str envelope, text, pdf;
-    if (!report_load(c, id, &report) || !report_version_load(c, id, version > 0 ? version : report.version, &shown) ||
-        !report_text(c, id, shown.version, &text) || !report_pdf(c, id, shown.version, PDF_A4, &pdf))
+    struct str envelope, text;
+    if (!report_text(c, report->id, version->version, &text))
         return false;
-    json_t *subject = report_subject_load(c, &report, &shown, &envelope);
+    json_t *subject = report_subject_load(c, report, version, &envelope);
     if (!subject)
         return false;
-    struct bundle b = { c, &report, &shown, subject, json_array(), json_array(), 0 };
+    struct bundle b = { c, report, version, subject, json_array(), json_array(), 0 };
     bool ok = write_bundle(&b, text, pdf, out);
     json_decref(b.entries);
     json_decref(b.results);
     json_decref(subject);
     return ok;
+}
+
+bool report_fhir(struct call *c, int64_t id, int64_t version, struct str *out)
+{
+    struct report report;
+    struct report_version shown;
+    struct str pdf;
+    return report_load(c, id, &report) && report_version_load(c, id, version > 0 ? version : report.version, &shown) &&
+           report_pdf(c, id, shown.version, PDF_A4, &pdf) && report_bundle(c, &report, &shown, pdf, out);
 }

@@ -2,6 +2,7 @@
 #ifndef ROENTGEN_REPORTS_REPORT_PARTS_H
 #define ROENTGEN_REPORTS_REPORT_PARTS_H
 
+#include "pdf/pdf.h"
 #include "reports/report.h"
 
 #define REPORT_SIGNED_BITS (STATUS_BIT(REPORT_FINAL) | STATUS_BIT(REPORT_AMENDED) | STATUS_BIT(REPORT_APPENDED))
@@ -27,6 +28,17 @@ bool report_put_signature(struct call *c, const struct report *report, unsigned 
  * E_CONFLICT. */
 bool report_signature_load(struct call *c, int64_t id, int64_t version, struct report *report, struct str *envelope,
                            struct instant *at, int64_t *signed_version);
+/* The pages of a version (report_pdf.h) as the caller sees its images, and as `report` says that it stands; they carry
+ * no signature of their own. Blocks. */
+struct report_pages {
+    struct str pdf;
+    bool is_signed, is_changed; /* the version is; and the record does not say what was signed */
+};
+bool report_pages(struct call *c, const struct report *report, const struct report_version *version, enum pdf_page page,
+                  struct report_pages *out);
+/* As FHIR (report_out.h); `pdf` null: without it. */
+bool report_bundle(struct call *c, const struct report *report, const struct report_version *version, struct str pdf,
+                   struct str *out);
 /* Is what the change's sources name there, of this study or patient, and of a model confirmed by a reader? Fills their
  * details. E_INVALID. */
 bool report_sources_hold(struct call *c, const struct report *report, struct content_change *change);

@@ -258,9 +258,14 @@ static bool make(struct paper *p, enum pdf_page page, struct str *out)
     struct call *c = p->c;
     const struct report_content *content = &p->version.content;
     struct str hospital = c->app->config.hospital_name, title = content->title;
-    struct pdf_attachment attachment = { S(REPORT_ATTACHMENT), S("application/json"),
-                                         say(p, "签署的内容及签名", "What was signed, and its signature"), PDF_DATA,
-                                         p->envelope };
+    struct pdf_attachment attachments[] = {
+        { S(REPORT_ATTACHMENT), S("application/json"), say(p, "签署的内容及签名", "What was signed, and its signature"),
+          PDF_DATA, p->envelope },
+        { S(REPORT_FHIR_ATTACHMENT), S("application/fhir+json"), say(p, "FHIR R4 格式的报告", "The report as FHIR R4"),
+          PDF_ALTERNATIVE, STR_NULL },
+    };
+    if (p->is_signed && !report_bundle(c, p->report, &p->version, STR_NULL, &attachments[1].bytes))
+        return false;
     tell_facts(p);
     if (!tell_sections(p) || !tell_addenda(p) || !tell_models(p) || !tell_images(p))
         return false;
@@ -283,28 +288,26 @@ static bool make(struct paper *p, enum pdf_page page, struct str *out)
         .watermark = watermark(p),
         .blocks = p->blocks,
         .block_count = p->block_count,
-        .attachments = &attachment,
-        .attachment_count = p->is_signed,
+        .attachments = attachments,
+        .attachment_count = p->is_signed ? 2 : 0,
     };
     db_release(c);
     return pdf_make(c, &document, out);
 }
 
-bool report_pdf(struct call *c, int64_t id, int64_t version, enum pdf_page page, struct str *out)
+bool report_pages(struct call *c, const struct report *report, const struct report_version *version, enum pdf_page page,
+                  struct report_pages *out)
 {
-    struct report report;
     struct paper *p = arena_new(&c->arena, struct paper);
-    *p = (struct paper){ .c = c, .report = &report };
-    if (!report_may_be_given_out(c) || !report_load(c, id, &report) ||
-        !report_version_load(c, id, version > 0 ? version : report.version, &p->version))
-        return false;
+    *p = (struct paper){ .c = c, .report = report, .version = *version };
     p->is_chinese = str_starts(p->version.content.language, S("zh"));
-    p->subject = report_subject_load(c, &report, &p->version, &p->envelope);
+    p->subject = report_subject_load(c, report, &p->version, &p->envelope);
     p->is_signed = p->envelope.at != NULL;
-    enum found same =
-        !p->subject || !p->is_signed ? FOUND : report_subject_compare(c, &report, &p->version, p->subject);
+    enum found same = !p->subject || !p->is_signed ? FOUND : report_subject_compare(c, report, &p->version, p->subject);
     p->is_changed = same == NONE;
-    bool ok = p->subject && same != FAILED && make(p, page, out);
+    bool ok = p->subject && same != FAILED && make(p, page, &out->pdf);
     json_decref(p->subject);
+    out->is_signed = p->is_signed;
+    out->is_changed = p->is_changed;
     return ok;
 }

@@ -1,4 +1,4 @@
-/* report_pdf.h - a report as pages that a patient can hold: PDF/A-3u, tagged (pdf/pdf.h).
+/* report_pdf.h - a report as pages that a patient can hold: PDF/A-3u, tagged (pdf/pdf.h), and signed (PAdES).
  *
  *   head      HOSPITAL_NAME; the report's title
  *   facts     whom and what it is about; of a signed version as it was signed, else as the records say now
@@ -6,12 +6,26 @@
  *   images    the key images, as /rendered shows them, with their captions
  *   foot      who signed, as what, when, with which certificate; report and version on each page
  *
- * What is not signed, or was withdrawn or replaced, says so across each page. To a signed version what was signed is
- * attached (report.json, signing/envelope.h), so that the file alone can be checked: roentgen report verify FILE.pdf.
- * The pages themselves carry no signature of their own.
+ * To a signed version is attached what was signed (report.json, signing/envelope.h), and the report as FHIR
+ * (fhir.json, report_out.h); so that the file alone can be checked: roentgen report verify FILE.pdf.
  *
- * The same version makes the same bytes, for the same reader; an image that the caller does not see, or that is there
- * no more, leaves a line that says so.
+ * The pages of a signed version are made once, as its signer sees them, signed with the signer's key, and kept:
+ *
+ *     sign ---> job "report.pdf" ---> pages, signed (ETSI.CAdES.detached, PAdES B-B) ---> reports/xx/UUID.pdf
+ *     GET  ---> the kept bytes, whose size and SHA-256 are compared first;
+ *               not made yet: made now, and kept, so that whoever asks gets the same bytes
+ *
+ * A kept file is never made again: another signature would be another file. One that is damaged is E_UNREADABLE until
+ * it is restored. It says how things stood at signing, and goes on to say so. That a report was replaced or withdrawn
+ * later is told by the server alone (report_verify).
+ *
+ * Other pages are made anew for each caller and carry no signature of their own, though the envelope is attached:
+ *
+ *     of a version that was replaced or withdrawn, or whose record no longer says what was signed: as is said across
+ *     each page (report_pdf_as_signed gives out what is kept)
+ *     for who does not see all of its key images, which are left out
+ *     where they cannot be signed any more: the key was revoked, or the account closed, before they were made
+ *     of what is not signed, which says so across each page: the same bytes for the same version and reader
  */
 #ifndef ROENTGEN_REPORTS_REPORT_PDF_H
 #define ROENTGEN_REPORTS_REPORT_PDF_H
@@ -20,8 +34,20 @@
 #include "reports/report.h"
 
 #define REPORT_ATTACHMENT "report.json"
+#define REPORT_FHIR_ATTACHMENT "fhir.json"
 
-/* Of a version that the caller sees; 0: the one that the report shows them. Blocks (images, fonts): on a worker. */
+extern const char *const report_page_sizes[]; /* of enum pdf_page, from 1 */
+
+/* Of a version that the caller sees; 0: the one that the report shows them. Blocks (images, fonts, files): on a
+ * worker, outside of transactions. */
 bool report_pdf(struct call *c, int64_t id, int64_t version, enum pdf_page page, struct str *out);
+/* What is kept, however the report stands. E_CONFLICT: the version is not signed, or its pages cannot be signed any
+ * more. E_FORBIDDEN: it shows images that the caller does not see. */
+bool report_pdf_as_signed(struct call *c, int64_t id, int64_t version, enum pdf_page page, struct str *out);
+
+/* Makes the pages of a version that has been signed. */
+extern const struct job_kind report_pdf_kind;
+/* Inside the transaction that signs. */
+bool report_pdf_put_job(struct call *c, int64_t id, int64_t version);
 
 #endif

@@ -2,6 +2,7 @@
 #include "reports/report_sign.h"
 
 #include "reports/report_parts.h"
+#include "reports/report_pdf.h"
 #include "reports/report_subject.h"
 #include "reports/signing_key.h"
 #include "schema/json_read.h"
@@ -146,7 +147,8 @@ bool report_put_signature(struct call *c, const struct report *report, unsigned 
               report_version_load(c, report->id, report->version, &w.version) &&
               signing_key_hold(c, call_user(c), w.name, &w.key);
     w.at = *at = clock_now(); /* the key is held: it is revoked later, or not at all */
-    ok = ok && put_together(c, &w, &canonical) && seal(c, &w, canonical, &envelope) && keep(c, &w, envelope);
+    ok = ok && put_together(c, &w, &canonical) && seal(c, &w, canonical, &envelope) && keep(c, &w, envelope) &&
+         report_pdf_put_job(c, report->id, report->version);
     signer_forget(&w.key.signer);
     return ok;
 }

@@ -133,6 +133,16 @@ bool signing_key_hold(struct call *c, int64_t user_id, struct str name, struct s
     return !c->error.code && make_key(c, user_id, name, out);
 }
 
+bool signing_key_of(struct call *c, int64_t id, struct signing_key *out)
+{
+    struct key_row row;
+    *out = (struct signing_key){ .id = id };
+    enum found found = db_find(c, &key_schema, &row, "where k.id = ? and k.revoked_at is null", V(id));
+    if (found == NONE)
+        return fail(c, E_CONFLICT, "the key that it was signed with is revoked: its pages cannot be signed any more");
+    return found == FOUND && take_key(c, row.certificate, row.sealed_key, &out->signer);
+}
+
 bool signing_keys_revoke(struct call *c, int64_t user_id, struct str reason)
 {
     int64_t changed;

@@ -27,6 +27,8 @@ struct signing_key {
 
 /* Inside a transaction: the key that this account signs with; a new one when it has none, or none for much longer. */
 bool signing_key_hold(struct call *c, int64_t user_id, struct str name, struct signing_key *out);
+/* The key that something was signed with, to sign more of the same. E_CONFLICT: it is revoked. */
+bool signing_key_of(struct call *c, int64_t id, struct signing_key *out);
 /* Inside a transaction: the account signs with it no more. E_CONFLICT: it has no key in use. */
 bool signing_keys_revoke(struct call *c, int64_t user_id, struct str reason);
 

@@ -15,7 +15,7 @@
 #include "records/renewal.h"
 #include "records/trash_work.h"
 #include "records/visibility.h"
-#include "reports/report.h"
+#include "reports/report_pdf.h"
 #include "site/listen.h"
 #include "upkeep/tasks.h"
 #include "web/idempotency.h"
@@ -25,7 +25,7 @@ const struct job_kind *const work_kinds[] = {
     &mail_send_kind,     &password_reset_kind, &task_backup,      &trash_mark,      &renewal_kind,
     &task_purge,         &task_scrub,          &task_sweep,       &task_audit,      &import_kind,
     &sessions_clean,     &idempotency_clean,   &jobs_clean,       &events_clean,    &webhook_send_kind,
-    &diagnosis_run_kind, &rules_kind,          &program_run_kind, &thumbnails_kind,
+    &diagnosis_run_kind, &rules_kind,          &program_run_kind, &thumbnails_kind, &report_pdf_kind,
 };
 const int work_kind_count = (int)(sizeof(work_kinds) / sizeof(work_kinds[0]));
 

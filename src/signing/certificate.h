@@ -42,6 +42,8 @@ struct trust {
         *lists; /* revocation lists (revocation.h); those that nobody trusted has signed count for nothing */
     int list_count;
     struct instant known_time; /* when the caller knows the signature to have been there, by its own records; or null */
+    /* What is around the signature claims for it, as a PDF does: believed as little as a claim in it. 0: nothing. */
+    struct instant claimed_time;
     struct instant now;
 };
 

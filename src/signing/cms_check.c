@@ -158,6 +158,8 @@ static void find_time(const struct check *k, CMS_SignerInfo *info, struct cms_si
     struct instant claimed = INSTANT_NULL;
     if (claim && (claim->type == V_ASN1_UTCTIME || claim->type == V_ASN1_GENERALIZEDTIME))
         claimed = openssl_instant(claim->value.asn1_string);
+    if (!claim && k->trust->claimed_time.us > 0)
+        claimed = k->trust->claimed_time;
     if (!instant_is_null(claimed) && claimed.us > k->trust->now.us + INT64_C(86400) * 1000000)
         claimed = INSTANT_NULL; /* nobody has signed tomorrow: judged as of now */
     bool is_known = !instant_is_null(k->trust->known_time), is_claimed = !instant_is_null(claimed);

@@ -2,11 +2,12 @@
 #include "site/installation.h"
 
 #include "site/app.h"
+#include "site/stored.h"
 #include "base/crypto.h"
 
 #include <sys/stat.h>
 
-enum { FIRST_SCHEMA = 30, /* which has the table */ MODELS_SINCE = 31 };
+enum { FIRST_SCHEMA = 30 /* which has the table */ };
 
 /* Null when there is none. */
 static bool find_id(struct call *c, struct str *id)
@@ -61,11 +62,16 @@ static bool is_its_own(struct call *c, struct blob_store *store, const char *set
 }
 
 /* Stops at the first that is there. */
-static bool look_for(struct call *c, struct blob_store *store, const char *sql, int64_t *named, bool *there)
+static bool look_for(struct call *c, struct blob_store *store, const struct stored_kind *kind, int64_t *named,
+                     bool *there)
 {
     struct cursor rows;
-    for (db_rows(c, &rows, sql); !*there && cursor_next(&rows); ++*named)
-        *there = blob_exists(store, cursor_text(&rows, 0));
+    bool is_archive = store == c->app->archive;
+    for (db_rows(c, &rows, kind->all); !*there && cursor_next(&rows);)
+        if ((cursor_integer(&rows, 1) != 0) == is_archive) {
+            ++*named;
+            *there = blob_exists(store, cursor_text(&rows, 0));
+        }
     return cursor_close(&rows);
 }
 
@@ -74,15 +80,10 @@ static bool look_for(struct call *c, struct blob_store *store, const char *sql, 
 static bool has_some(struct call *c, struct blob_store *store, const char *setting, struct str id, int schema)
 {
     int64_t named = 0;
-    bool there = false, is_archive = store == c->app->archive;
-    bool ok = look_for(c, store,
-                       is_archive ? "select storage_path from image_files where storage_path is not null and "
-                                    "is_archived = 1"
-                                  : "select storage_path from image_files where storage_path is not null and "
-                                    "is_archived = 0",
-                       &named, &there);
-    if (ok && !is_archive && schema >= MODELS_SINCE)
-        ok = look_for(c, store, "select storage_path from models where storage_path like 'models/%'", &named, &there);
+    bool there = false, ok = true;
+    for (int i = 0; ok && !there && i < STORED_KINDS; i++)
+        if (schema >= stored_kinds[i].since)
+            ok = look_for(c, store, &stored_kinds[i], &named, &there);
     db_release(c);
     if (!ok || there || named == 0)
         return ok;

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "db/snapshot.h"
 #include "site/installation.h"
+#include "site/stored.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,22 +31,9 @@ struct making {
     struct text lines;
     int lines_fd;
     int schema;
-    bool too_old;              /* the moment: a file that it names has gone with its row */
-    const struct named *named; /* whose files are taken now */
+    bool too_old;                    /* the moment: a file that it names has gone with its row */
+    const struct stored_kind *named; /* whose files are taken now */
 };
-
-/* What names files, the newest first; and whether it still does. */
-static const struct named {
-    const char *what, *rows, *still;
-} named_by[] = {
-    { "image file",
-      "select id, storage_path, file_size, sha256, is_archived from image_files where id < ? and storage_path is not "
-      "null order by id desc limit 1000",
-      "select 1 from image_files where id = ? and storage_path = ?" },
-    { "model", "select id, storage_path, size_bytes, digest, 0 from models where id < ? order by id desc limit 1000",
-      "select 1 from models where id = ? and storage_path = ?" },
-};
-enum { NAMED_BY = sizeof(named_by) / sizeof(named_by[0]) };
 
 /* ---- rows ---- */
 
@@ -92,7 +80,7 @@ static bool each_row(struct making *m, struct call *reader, bool moment,
                      bool (*take)(struct making *m, const struct backup_row *row))
 {
     m->b.done = 0;
-    for (m->named = named_by; m->named < named_by + NAMED_BY; m->named++)
+    for (m->named = stored_kinds; m->named < stored_kinds + STORED_KINDS; m->named++)
         if (!each_named(m, reader, moment, take))
             return false;
     return true;
@@ -428,6 +416,16 @@ static bool make_folder(struct making *m)
     return b->fd >= 0 || file_fail(&b->c->error, "open", b->path, errno);
 }
 
+static bool count_files(struct call *c, int64_t *total)
+{
+    int64_t count = 0;
+    *total = 0;
+    for (int i = 0; i < STORED_KINDS; i++, *total += count)
+        if (!db_integer(c, &count, stored_kinds[i].count))
+            return false;
+    return true;
+}
+
 static bool make(struct making *m)
 {
     struct backup *b = &m->b;
@@ -435,10 +433,7 @@ static bool make(struct making *m)
     struct str id;
     if (!installation_id(c, &id) ||
         !backup_target_open(m->order->target, c->app, arena_copy(m->arena, id), m->arena, &b->target, &c->error) ||
-        !open_donors(m) || !make_folder(m) ||
-        !db_integer(c, &b->total,
-                    "select (select count(*) from image_files where storage_path is not null) + (select count(*) from "
-                    "models)"))
+        !open_donors(m) || !make_folder(m) || !count_files(c, &b->total))
         return false;
     db_release(c);
     if (!each_row(m, c, false, take_early) || !take_moments(m) || !write_list(m) || !give_name(m))

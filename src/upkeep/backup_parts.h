@@ -124,9 +124,7 @@ struct backup_about {
     struct str made, program, database, key;
     struct str installation; /* whose it is; null: nobody knows, as in those of before there were ids */
 };
-/* Of models that another server runs there is none (diagnosis/model.h). */
-#define MODEL_FILES "select storage_path, 0 from models where storage_path like 'models/%'"
-enum { BACKUP_FORMAT = 1, BACKUP_MODELS_SINCE = 31 /* the schema from which on there are models */ };
+enum { BACKUP_FORMAT = 1 };
 bool backup_about_write(struct backup *b, const struct backup_about *about, struct error *error);
 bool backup_about_read(const char *folder, struct arena *arena, struct backup_about *out, struct error *error);
 struct str backup_key_mark(const struct config *config, struct arena *arena);

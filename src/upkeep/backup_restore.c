@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "db/snapshot.h"
 #include "site/installation.h"
+#include "site/stored.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -224,9 +225,10 @@ static bool check_named(struct restoring *r, struct call *c, const char *sql, in
 
 static bool check_rows(struct restoring *r, struct call *c, int schema, int64_t *absent)
 {
-    return check_named(r, c, "select storage_path, is_archived from image_files where storage_path is not null",
-                       absent) &&
-           (schema < BACKUP_MODELS_SINCE || check_named(r, c, MODEL_FILES, absent));
+    for (int i = 0; i < STORED_KINDS; i++)
+        if (schema >= stored_kinds[i].since && !check_named(r, c, stored_kinds[i].all, absent))
+            return false;
+    return true;
 }
 
 /* The database brings its own, unless it is to have another. */

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "db/snapshot.h"
+#include "site/stored.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -118,10 +119,10 @@ static bool verify_database(struct verifying *v, struct error *error)
         return false;
     if (v->findings > before)
         return true;
-    if (!snapshot_read(path, "select storage_path, is_archived from image_files where storage_path is not null",
-                       verify_named, v, error) ||
-        (v->about.schema >= BACKUP_MODELS_SINCE && !snapshot_read(path, MODEL_FILES, verify_named, v, error)))
-        return false;
+    for (int i = 0; i < STORED_KINDS; i++)
+        if (v->about.schema >= stored_kinds[i].since &&
+            !snapshot_read(path, stored_kinds[i].all, verify_named, v, error))
+            return false;
     if (v->lost > v->about.missing)
         find(v, "rows of the database name files that SHA256SUMS does not",
              arena_format(&v->arena, "%" PRId64, v->lost - v->about.missing));

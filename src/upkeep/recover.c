@@ -2,6 +2,7 @@
 #include "upkeep/recover.h"
 
 #include "records/keeping.h"
+#include "site/stored.h"
 
 /* What no row names stays all the same: it may have been acknowledged, and the database be an older one than the
  * store. */
@@ -11,7 +12,7 @@ static bool mend_claim(void *context, struct str key)
     bool named;
     if (purge_is_mark(key))
         return purge_mend(c, c->app->files, key);
-    if (!str_starts(key, S("completed/")) && !str_starts(key, S("models/")))
+    if (!stored_kind_of(key))
         return true; /* thumbnails can be made again; chunks: below */
     return keeping_look(c, key, &named) && (named || keeping_set_aside(c, key));
 }

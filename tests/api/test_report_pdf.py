@@ -94,7 +94,7 @@ def test_what_is_signed_is_checked_by_the_file_alone(server, people, draft, tmp_
     authority.write_bytes(author.get("/reports/authority").content)
     done = server.run("report", "verify", str(path), "--authority", str(authority), check=False)
     assert done.returncode == 0 and done.stdout.strip().endswith("\nvalid"), done
-    assert "not what its pages show" in done.stdout
+    assert "whole file" in done.stdout
     ok(act(author, report, "mark-entered-in-error", reason="x"))
     assert across(tool("pdftotext", pdf_of(author, report, tmp_path), "-"), "废")
 

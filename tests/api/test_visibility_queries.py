@@ -19,9 +19,7 @@ UPKEEP = {
     "records/record_lock.c": "locks; who reads what was locked asks as the caller",
     "records/trash.c": "deletes and restores what was loaded, with all that belongs to it, whoever sees it",
     "records/trash_work.c": "the same, in slices",
-    "upkeep/backup.c": "copies all files, for nobody in particular",
-    "upkeep/backup_restore.c": "compares the rows that came back with their files",
-    "upkeep/backup_verify.c": "compares the rows of a backup with its files",
+    "site/stored.c": "which rows name which files, for backup, restoring, fsck and starts",
     "upkeep/fsck.c": "compares every row with its file",
     "records/keeping.c": "of rows that were loaded: where their bytes are, and who shares them",
     "upkeep/purge.c": "removes what is older than the trash may be",
@@ -93,6 +91,7 @@ ELSEWHERE = {
     ("reports/report_subject.c", "select p.patient_id, p.issuer_of_patient_id"): "of a report that was loaded",
     ("reports/report_subject.c", "select study_uid, accession_number"): "the same",
     ("reports/report_sign.c", "select 1 from studies"): "is the study of a report that was loaded there",
+    ("reports/report_pdf_kept.c", "select 1 from image_files where id"): "is one that is not seen there at all",
     ("reports/report_sources.c", "select count(*) from image_files"): "is what the report shows there; counted",
     ("reports/report_sources.c", "select count(*) from diagnoses d join"): "the same",
     ("reports/report_verify.c", "select file_uuid, sha256 from image_files"): "compared with the signed; counted",
@@ -105,7 +104,6 @@ ELSEWHERE = {
     ("rule/rule_run.c", "select count(*) from diagnosis_rules r join studies"): "has a study come whole",
     ("rule/rule_run.c", "select max(coalesce(f.uploaded_at"): "the same",
     ("diagnosis/diagnosis_run.c", "where f.id = ? and {IN_SIGHT"): "whoever asked saw it; who reads is asked again",
-    ("site/installation.c", "select storage_path from image_files"): "is any stored file where it should be",
     ("intake/import.c", "where f.sha256 = ? and f.uploaded_by"): "has this account these bytes already",
 }
 

@@ -1,0 +1,376 @@
+/* report_pdf_kept.c - pages of signed versions: signed themselves, kept, and given out again. */
+#include "reports/report_pdf.h"
+
+#include "base/file.h"
+#include "base/names.h"
+#include "pdf/signature.h"
+#include "records/keeping.h"
+#include "reports/report_parts.h"
+#include "reports/report_subject.h"
+#include "reports/signing_key.h"
+#include "signing/cms.h"
+
+#include <unistd.h>
+
+const char *const report_page_sizes[] = { "A4", "Letter", NULL };
+NAMES_REACH(report_page_sizes, PDF_LETTER + 1);
+
+enum { CONTENTS_MAX = 16 << 10 }; /* a CMS of one signer with their certificates */
+
+enum pades_level { PADES_BASIC = 1 };
+static const char *const pades_levels[] = { "B-B", NULL };
+NAMES_REACH(pades_levels, PADES_BASIC);
+
+struct kept_pdf {
+    int64_t id, report_id, version;
+    unsigned page, level;
+    struct str storage_path, sha256;
+    int64_t size_bytes;
+    struct instant made_at;
+};
+static const struct field kept_fields[] = {
+    FIELD(struct kept_pdf, id, .doc = "Identifies the row."),
+    FIELD(struct kept_pdf, report_id, .doc = "The report."),
+    FIELD(struct kept_pdf, version, .doc = "The version that it shows."),
+    FIELD(struct kept_pdf, page, .choices = report_page_sizes, .doc = "How large its pages are."),
+    FIELD(struct kept_pdf, storage_path, .doc = "Its key in the store."),
+    FIELD(struct kept_pdf, size_bytes, .doc = "Its size."),
+    FIELD(struct kept_pdf, sha256, .doc = "Of all of it."),
+    FIELD(struct kept_pdf, level, .choices = pades_levels, .doc = "What proves its signature (PAdES)."),
+    FIELD(struct kept_pdf, made_at, .doc = "When it was made."),
+};
+static const struct schema kept_schema = SCHEMA("ReportPdfRow", struct kept_pdf, kept_fields, .table = "report_pdfs",
+                                                .alias = "k", .doc = "Pages of a report as they were signed.");
+
+static enum found find_kept(struct call *c, int64_t report_id, int64_t version, enum pdf_page page,
+                            struct kept_pdf *out)
+{
+    return db_find(c, &kept_schema, out, "where k.report_id = ? and k.version = ? and k.page = ?", V(report_id),
+                   V(version), V(choice_text(report_page_sizes, page + 1)));
+}
+
+/* ---- making ---- */
+
+struct making {
+    int64_t report_id, version;
+    enum pdf_page page;
+    int64_t user_id, key_id; /* whose signature it is, with which key */
+    struct str name, meaning;
+    struct str pages; /* not signed yet, later signed */
+    struct kept_pdf kept;
+    bool is_kept; /* somebody else was first */
+};
+
+static bool load_signature(struct call *c, struct making *m)
+{
+    struct cursor rows;
+    db_rows(c, &rows,
+            "select user_id, key_id, signer_name, meaning from report_signatures where report_id = ? and version = ?",
+            V(m->report_id), V(m->version));
+    bool there = cursor_next(&rows);
+    if (there) {
+        m->user_id = cursor_integer(&rows, 0);
+        m->key_id = cursor_integer(&rows, 1);
+        m->name = arena_copy(&c->arena, cursor_text(&rows, 2));
+        m->meaning = arena_copy(&c->arena, cursor_text(&rows, 3));
+    }
+    return cursor_close(&rows) && (there || fail(c, E_CONFLICT, "this version of the report is not signed"));
+}
+
+/* As it was signed, whatever has become of it since. */
+static bool make_pages(struct call *c, struct making *m)
+{
+    struct report report;
+    struct report_version version;
+    struct report_pages pages;
+    if (!report_load(c, m->report_id, &report) || !report_version_load(c, m->report_id, m->version, &version))
+        return false;
+    report.version = report.signed_version = version.version;
+    report.status = version.status;
+    if (!report_pages(c, &report, &version, m->page, &pages))
+        return false;
+    m->pages = pages.pdf;
+    return (pages.is_signed && !pages.is_changed) ||
+           fail(c, E_CONFLICT, "the record no longer says what was signed: its pages cannot be signed any more");
+}
+
+/* In a call of its own, whose actor is the signer. */
+static bool make_as_signer(struct call *c, struct making *m)
+{
+    struct actor actor = ACTOR_OF_TASK("report.pdf");
+    struct principal signer;
+    struct call own;
+    enum found found = authority_of_account(c, m->user_id, &signer);
+    db_release(c);
+    if (found != FOUND)
+        return found == NONE && fail(c, E_CONFLICT,
+                                     "the account that signed this is closed: its pages cannot be "
+                                     "signed any more");
+    actor.principal = &signer;
+    call_init(&own, c->app, c->db);
+    own.actor = &actor;
+    bool ok = make_pages(&own, m);
+    m->pages = ok ? arena_copy(&c->arena, m->pages) : STR_NULL;
+    if (!ok && (own.error.code == E_FORBIDDEN || own.error.code == E_NOT_FOUND))
+        (void)fail(c, E_CONFLICT, "who signed this may not read it any more: its pages cannot be signed");
+    else if (!ok)
+        c->error = own.error;
+    db_release(&own);
+    call_release(&own);
+    return ok;
+}
+
+static bool sign_digest(struct call *c, void *context, const unsigned char digest[SHA256_BYTES],
+                        const struct str parts[2], struct str *der)
+{
+    (void)parts;
+    /* PAdES has meaning and moment in the PDF (EN 319 142-1 5.3). */
+    return cms_sign(c, context, digest, &(struct cms_options){ .signing_time = INSTANT_NULL }, der);
+}
+
+static bool sign_pages(struct call *c, struct making *m)
+{
+    struct signing_key key;
+    struct instant now = clock_now();
+    if (!signing_key_of(c, m->key_id, &key))
+        return false;
+    struct pdf_signing signing = { .kind = PDF_SIGNED,
+                                   .name = m->name,
+                                   .reason = m->meaning,
+                                   .at = now,
+                                   .contents_max = CONTENTS_MAX,
+                                   .sign = sign_digest,
+                                   .context = &key.signer };
+    bool ok = signer_check(c, &key.signer, now) && pdf_sign(c, m->pages, &signing, &m->pages);
+    signer_forget(&key.signer);
+    if (!ok && c->error.code == E_INVALID) { /* its certificate has ended, for one */
+        struct str why = arena_copy(&c->arena, error_told(&c->error));
+        error_clear(&c->error);
+        return fail(c, E_CONFLICT, "its pages cannot be signed any more: %.*s", STR_FMT(why));
+    }
+    return ok;
+}
+
+/* Whoever revokes a key holds its account: it is revoked later, or nothing of it is kept. */
+static bool keep_row(struct call *c, void *context)
+{
+    struct making *m = context;
+    struct kept_pdf other;
+    int64_t one;
+    if (!db_lock(c, "select id from users where id = ?", V(m->user_id)) ||
+        !db_lock(c, "select id from report_signatures where report_id = ? and version = ?", V(m->report_id),
+                 V(m->version)))
+        return false;
+    enum found found = find_kept(c, m->report_id, m->version, m->page, &other);
+    m->is_kept = found == FOUND;
+    if (m->is_kept)
+        m->kept = other;
+    if (found != NONE)
+        return found == FOUND;
+    found = db_find_integer(c, &one, "select 1 from signing_keys where id = ? and revoked_at is null", V(m->key_id));
+    if (found == NONE)
+        return fail(c, E_CONFLICT, "the key that it was signed with is revoked: its pages cannot be signed any more");
+    return found == FOUND && db_insert(c, &kept_schema, &m->kept, &m->kept.id);
+}
+
+static bool write_file(struct call *c, struct str key, struct str bytes)
+{
+    struct blob_writer *writer;
+    if (!blob_create(c->app->files, &writer, &c->error))
+        return false;
+    if (blob_write(writer, bytes, &c->error))
+        return blob_commit(writer, key, &c->error);
+    blob_cancel(writer);
+    return false;
+}
+
+static bool keep(struct call *c, struct making *m)
+{
+    char uuid[UUID_TEXT + 1];
+    crypto_uuid(uuid);
+    schema_clear(&kept_schema, &m->kept);
+    m->kept.report_id = m->report_id;
+    m->kept.version = m->version;
+    m->kept.page = m->page + 1;
+    m->kept.level = PADES_BASIC;
+    m->kept.storage_path = arena_format(&c->arena, "reports/%.2s/%s.pdf", uuid, uuid);
+    m->kept.size_bytes = m->pages.len;
+    m->kept.sha256 = crypto_sha256_hex(m->pages, &c->arena);
+    m->kept.made_at = clock_now();
+    struct str key = m->kept.storage_path;
+    db_release(c);
+    if (!blob_claim(c->app->files, key, &c->error))
+        return false;
+    bool ok = write_file(c, key, m->pages) && db_transact(c, keep_row, m);
+    keeping_settle(c, key, ok && !m->is_kept);
+    return ok;
+}
+
+/* Outside of transactions. *out: of this work, or of whoever was first. */
+static bool need_kept(struct call *c, int64_t report_id, int64_t version, enum pdf_page page, struct kept_pdf *out)
+{
+    enum found found = find_kept(c, report_id, version, page, out);
+    if (found != NONE)
+        return found == FOUND;
+    struct making m = { .report_id = report_id, .version = version, .page = page };
+    if (!load_signature(c, &m) || !make_as_signer(c, &m) || !sign_pages(c, &m) || !keep(c, &m))
+        return false;
+    *out = m.kept;
+    return true;
+}
+
+/* ---- giving out ---- */
+
+static bool say_damage(struct call *c, const struct kept_pdf *kept, const char *what)
+{
+    log_write(c->app->log, LOG_ERROR, call_request_id(c), "report_pdf.damaged", "report %" PRId64 ", %.*s: %s",
+              kept->report_id, STR_FMT(kept->storage_path), what);
+    return fail(c, E_UNREADABLE,
+                "the stored PDF of report %" PRId64 ", version %" PRId64 ", %s: restore it from a backup",
+                kept->report_id, kept->version, what);
+}
+
+static bool read_whole(struct call *c, int fd, int64_t size, struct str *out)
+{
+    char *at = arena_alloc(&c->arena, size + 1);
+    ptrdiff_t got = 0, done = 0;
+    while (done < size && (got = file_read_at(fd, done, at + done, size - done)) > 0)
+        done += got;
+    *out = (struct str){ at, done };
+    return got >= 0;
+}
+
+static bool read_kept(struct call *c, const struct kept_pdf *kept, struct str *out)
+{
+    struct blob_store *files = c->app->files;
+    struct error error = { 0 };
+    int64_t size;
+    int fd;
+    db_release(c);
+    if (!blob_open_read(files, kept->storage_path, &fd, &size, &error)) {
+        if (error.code != E_NOT_FOUND)
+            return fail(c, error.code, "%s", error.message);
+        return blob_is_there(files) ? say_damage(c, kept, "is gone")
+                                    : fail(c, E_UNAVAILABLE, "the file store is not there now");
+    }
+    bool whole = size == kept->size_bytes && size <= PDF_BYTES_MAX && read_whole(c, fd, size, out);
+    close(fd);
+    return (whole && str_equal(crypto_sha256_hex(*out, &c->arena), kept->sha256)) ||
+           say_damage(c, kept, "is not what was stored");
+}
+
+/* Whatever it shows is theirs to see. An image that is gone for good was of the report's study. */
+static bool sees_images(struct call *c, const struct report *report, const struct report_content *content, bool *sees)
+{
+    struct list images;
+    int64_t one;
+    *sees = true;
+    if (!content_images(c, content, &images))
+        return false;
+    for (ptrdiff_t i = 0; *sees && i < images.count; i++) {
+        int64_t id = ((const struct key_image *)images.items + i)->image_file_id;
+        if (!visibility_of_file(c, id, sees))
+            return false;
+        enum found found = *sees ? FOUND : db_find_integer(c, &one, "select 1 from image_files where id = ?", V(id));
+        if (found == FAILED || (found == NONE && !visibility_of_study_files(c, report->study_id, sees)))
+            return false;
+    }
+    return true;
+}
+
+/* Is it what counts, and does the record still say so? */
+static bool is_current(struct call *c, const struct report *report, const struct report_version *version, bool *current)
+{
+    struct str envelope;
+    *current = report->status != REPORT_ENTERED_IN_ERROR && version->version == report->signed_version;
+    if (!*current)
+        return true;
+    json_t *subject = report_subject_load(c, report, version, &envelope);
+    enum found same = subject ? report_subject_compare(c, report, version, subject) : FAILED;
+    json_decref(subject);
+    *current = same == FOUND;
+    return same != FAILED;
+}
+
+static bool load(struct call *c, int64_t id, int64_t version, struct report *report, struct report_version *shown)
+{
+    return report_may_be_given_out(c) && report_load(c, id, report) &&
+           report_version_load(c, id, version > 0 ? version : report->version, shown);
+}
+
+bool report_pdf(struct call *c, int64_t id, int64_t version, enum pdf_page page, struct str *out)
+{
+    struct report report;
+    struct report_version shown;
+    struct report_pages pages;
+    struct kept_pdf kept;
+    bool current = false, sees = false;
+    if (!load(c, id, version, &report, &shown))
+        return false;
+    if (report_version_is_signed(&shown) &&
+        (!is_current(c, &report, &shown, &current) || (current && !sees_images(c, &report, &shown.content, &sees))))
+        return false;
+    if (current && sees) {
+        if (need_kept(c, id, shown.version, page, &kept))
+            return read_kept(c, &kept, out);
+        if (c->error.code != E_CONFLICT)
+            return false;
+        error_clear(&c->error);
+    }
+    if (!report_pages(c, &report, &shown, page, &pages))
+        return false;
+    *out = pages.pdf;
+    return true;
+}
+
+bool report_pdf_as_signed(struct call *c, int64_t id, int64_t version, enum pdf_page page, struct str *out)
+{
+    struct report report;
+    struct report_version shown;
+    struct kept_pdf kept;
+    bool sees;
+    if (!load(c, id, version, &report, &shown))
+        return false;
+    if (!report_version_is_signed(&shown))
+        return fail(c, E_CONFLICT, "this version of the report is not signed");
+    if (!sees_images(c, &report, &shown.content, &sees))
+        return false;
+    if (!sees)
+        return fail(c, E_FORBIDDEN, "its pages show images that this account may not see");
+    return need_kept(c, id, shown.version, page, &kept) && read_kept(c, &kept, out);
+}
+
+/* ---- the job ---- */
+
+struct pdf_order {
+    int64_t report_id, version;
+};
+static const struct field order_fields[] = {
+    FIELD(struct pdf_order, report_id, .flags = REQUIRED, .min = 1, .max = INT64_MAX, .doc = "The report."),
+    FIELD(struct pdf_order, version, .flags = REQUIRED, .min = 1, .max = INT64_MAX, .doc = "The version."),
+};
+static const struct schema order_schema = SCHEMA("ReportPdfOrder", struct pdf_order, order_fields);
+
+static bool run(struct call *c, struct job_run *run)
+{
+    const struct pdf_order *order = job_payload(run);
+    struct kept_pdf kept;
+    return need_kept(c, order->report_id, order->version, PDF_A4, &kept);
+}
+
+const struct job_kind report_pdf_kind = {
+    "report.pdf",
+    &order_schema,
+    NULL,
+    run,
+    .attempts = 6,
+    .time_limit_s = 600,
+    .is_fleeting = true,
+    .doc = "Makes the pages of a report that was signed, signs them too, and keeps them."
+};
+
+bool report_pdf_put_job(struct call *c, int64_t id, int64_t version)
+{
+    struct pdf_order order = { id, version };
+    return jobs_put(c, &(struct job_order){ .kind = &report_pdf_kind, .payload = &order }, NULL);
+}
