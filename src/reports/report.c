@@ -167,6 +167,12 @@ bool report_load(struct call *c, int64_t id, struct report *out)
     return true;
 }
 
+bool report_load_unseen(struct call *c, int64_t id, struct report *out)
+{
+    enum found found = db_find(c, &report_schema, out, "where r.id = ?", V(id));
+    return found == FOUND || (found == NONE && fail(c, E_NOT_FOUND, "report %" PRId64 " does not exist", id));
+}
+
 bool report_hold(struct call *c, int64_t id, struct report *out)
 {
     return db_lock(c, "select id from reports where id = ?", V(id)) && report_load(c, id, out);

@@ -28,6 +28,14 @@ bool report_put_signature(struct call *c, const struct report *report, unsigned 
  * E_CONFLICT. */
 bool report_signature_load(struct call *c, int64_t id, int64_t version, struct report *report, struct str *envelope,
                            struct instant *at, int64_t *signed_version);
+/* The current version, whoever asks: nothing of it may go into their answer. */
+bool report_load_unseen(struct call *c, int64_t id, struct report *out);
+/* The signature that a code on pages leads to (report_public.h). */
+enum found report_signature_find(struct call *c, struct str token, int64_t *report_id, int64_t *version,
+                                 struct instant *at);
+/* report_verify, whoever asks: nothing but its verdict may go into their answer. */
+struct report_verification;
+bool report_verify_unseen(struct call *c, int64_t id, int64_t version, struct report_verification *out);
 /* The pages of a version (report_pdf.h) as the caller sees its images, and as `report` says that it stands; they carry
  * no signature of their own. Blocks. */
 struct report_pages {
@@ -39,6 +47,9 @@ bool report_pages(struct call *c, const struct report *report, const struct repo
 /* As FHIR (report_out.h); `pdf` null: without it. */
 bool report_bundle(struct call *c, const struct report *report, const struct report_version *version, struct str pdf,
                    struct str *out);
+/* The same, whoever asks, of a version that is known. */
+bool report_signature_load_unseen(struct call *c, int64_t id, int64_t version, struct report *report,
+                                  struct str *envelope, struct instant *at);
 /* Is what the change's sources name there, of this study or patient, and of a model confirmed by a reader? Fills their
  * details. E_INVALID. */
 bool report_sources_hold(struct call *c, const struct report *report, struct content_change *change);

@@ -5,6 +5,7 @@
 #include "diagnosis/prepare.h"
 #include "imaging/picture_query.h"
 #include "reports/report_parts.h"
+#include "reports/report_public.h"
 #include "reports/report_subject.h"
 #include "reports/template.h"
 #include "site/app.h"
@@ -22,8 +23,8 @@ struct paper {
     struct call *c;
     const struct report *report;
     struct report_version version;
-    json_t *subject; /* what is, or would be, signed (report_subject.h) */
-    struct str envelope;
+    json_t *subject;              /* what is, or would be, signed (report_subject.h) */
+    struct str envelope, address; /* what was signed; where the code on the pages leads */
     bool is_signed, is_chinese;
     bool is_changed; /* the record does not say what was signed */
     struct pdf_block blocks[BLOCKS_MAX];
@@ -288,6 +289,9 @@ static bool make(struct paper *p, enum pdf_page page, struct str *out)
         .watermark = watermark(p),
         .blocks = p->blocks,
         .block_count = p->block_count,
+        .qr = p->address,
+        .qr_alt = say(p, "校验本报告的网页地址", "The address of the page that checks this report"),
+        .qr_caption = say(p, "扫码核对本报告现在是否有效", "Scan to see whether this report still counts"),
         .attachments = attachments,
         .attachment_count = p->is_signed ? 2 : 0,
     };
@@ -305,7 +309,9 @@ bool report_pages(struct call *c, const struct report *report, const struct repo
     p->is_signed = p->envelope.at != NULL;
     enum found same = !p->subject || !p->is_signed ? FOUND : report_subject_compare(c, report, &p->version, p->subject);
     p->is_changed = same == NONE;
-    bool ok = p->subject && same != FAILED && make(p, page, &out->pdf);
+    bool ok = p->subject && same != FAILED &&
+              (!p->is_signed || report_public_address(c, report->id, version->version, &p->address)) &&
+              make(p, page, &out->pdf);
     json_decref(p->subject);
     out->is_signed = p->is_signed;
     out->is_changed = p->is_changed;

@@ -3,6 +3,7 @@
 
 #include "reports/report_parts.h"
 #include "reports/report_pdf.h"
+#include "reports/report_public.h"
 #include "reports/report_subject.h"
 #include "reports/signing_key.h"
 #include "schema/json_read.h"
@@ -18,6 +19,7 @@ struct signature_row {
     struct str signer_name;
     struct instant signed_at;
     struct str envelope;
+    struct str token; /* null: signed before there were any */
 };
 static const struct field signature_fields[] = {
     FIELD(struct signature_row, id, .doc = "Identifies the signature."),
@@ -29,6 +31,7 @@ static const struct field signature_fields[] = {
     FIELD(struct signature_row, signer_name, .doc = "What they were called."),
     FIELD(struct signature_row, signed_at, .doc = "When, by the server's clock."),
     FIELD(struct signature_row, envelope, .max = CANONICAL_BYTES_MAX, .doc = "What was signed, and the signature."),
+    FIELD(struct signature_row, token, .flags = NULLABLE, .doc = "What the code on its pages leads to."),
 };
 static const struct schema signature_schema =
     SCHEMA("ReportSignatureRow", struct signature_row, signature_fields, .table = "report_signatures", .alias = "g",
@@ -118,6 +121,7 @@ static bool keep(struct call *c, const struct signing_work *w, struct str envelo
     row.signer_name = w->name;
     row.signed_at = w->at;
     row.envelope = envelope;
+    row.token = report_token(c);
     return db_insert(c, &signature_schema, &row, NULL);
 }
 
@@ -163,23 +167,47 @@ bool report_sign(struct call *c, const struct report_signing *signing, struct re
 
 /* ---- reading what was signed ---- */
 
+static bool find_signature(struct call *c, int64_t id, int64_t version, struct str *envelope, struct instant *at)
+{
+    struct signature_row row;
+    enum found found = version == INTEGER_NULL ? NONE
+                                               : db_find(c, &signature_schema, &row,
+                                                         "where g.report_id = ? and g.version = ?", V(id), V(version));
+    if (found != FOUND)
+        return found == NONE && fail(c, E_CONFLICT, "this version of the report is not signed");
+    *envelope = row.envelope;
+    *at = row.signed_at;
+    return true;
+}
+
 bool report_signature_load(struct call *c, int64_t id, int64_t version, struct report *report, struct str *envelope,
                            struct instant *at, int64_t *signed_version)
 {
-    struct signature_row row;
     struct report_version shown;
     if (!report_load(c, id, report) || (version > 0 && !report_version_load(c, id, version, &shown)))
         return false;
     *signed_version = version > 0 ? version : report->signed_version;
-    enum found found =
-        *signed_version == INTEGER_NULL
-            ? NONE
-            : db_find(c, &signature_schema, &row, "where g.report_id = ? and g.version = ?", V(id), V(*signed_version));
-    if (found != FOUND)
-        return fail(c, E_CONFLICT, "this version of the report is not signed");
-    *envelope = row.envelope;
-    *at = row.signed_at;
-    return true;
+    return find_signature(c, id, *signed_version, envelope, at);
+}
+
+bool report_signature_load_unseen(struct call *c, int64_t id, int64_t version, struct report *report,
+                                  struct str *envelope, struct instant *at)
+{
+    return report_load_unseen(c, id, report) && find_signature(c, id, version, envelope, at);
+}
+
+enum found report_signature_find(struct call *c, struct str token, int64_t *report_id, int64_t *version,
+                                 struct instant *at)
+{
+    struct cursor rows;
+    db_rows(c, &rows, "select report_id, version, signed_at from report_signatures where token = ?", V(token));
+    bool there = cursor_next(&rows);
+    if (there) {
+        *report_id = cursor_integer(&rows, 0);
+        *version = cursor_integer(&rows, 1);
+        *at = (struct instant){ cursor_integer(&rows, 2) };
+    }
+    return !cursor_close(&rows) ? FAILED : there ? FOUND : NONE;
 }
 
 bool report_envelope(struct call *c, int64_t id, int64_t version, struct str *out)

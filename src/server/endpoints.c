@@ -42,6 +42,7 @@
     X(report_act_endpoints) \
     X(report_sign_endpoints) \
     X(report_out_endpoints) \
+    X(report_public_endpoints) \
     X(report_template_endpoints) \
     X(report_macro_endpoints) \
     X(system_endpoints) \

@@ -218,8 +218,8 @@ const struct setting config_rows[] = {
                "none); try goes on without where the server, or whoever is between, offers none."),
     ROW(mail_from, TEXT, "MAIL_FROM", "", .max = 254, .group = "Mail", .doc = "Sender of our mail."),
     ROW(public_url, TEXT, "PUBLIC_URL", "", .max = 1000, .group = "Mail",
-        .doc = "Where people reach this server (https://roentgen.example.org), for links in mail and for redirects to "
-               "https."),
+        .doc = "Where people reach this server (https://roentgen.example.org), for links in mail, the code on "
+               "pages of signed reports, and redirects to https."),
 
     ROW(log_level, CHOICE, "LOG_LEVEL", "info", .choices = log_level_names, .flags = SETTING_RELOAD, .group = "Log",
         .doc = "Least important level written; SIGUSR1 makes it one step more talkative, SIGUSR2 one step less."),

@@ -1,1 +1,0 @@
-drop table report_pdfs;

@@ -1,0 +1,2 @@
+drop index uq_report_signatures_token;
+alter table report_signatures drop column token;
