@@ -19,7 +19,7 @@ static const struct field stats_fields[] = { WISHES };
 static const struct schema stats_query = SCHEMA("DiagnosisStatsQuery", struct figures_query, stats_fields);
 static const struct field plot_fields[] = {
     WISHES,
-    FIELD(struct figures_query, language, .choices = figures_languages, .type = "FiguresLanguage", .fallback = "en",
+    FIELD(struct figures_query, language, .choices = plot_languages, .type = "FiguresLanguage", .fallback = "en",
           .doc = "In which language it is labelled."),
 };
 static const struct schema plot_query = SCHEMA("DiagnosisPlotQuery", struct figures_query, plot_fields);
@@ -47,7 +47,7 @@ static bool plot_get(struct call *c)
     if (!figures_read(c, &in->wish, &figures))
         return false;
     text_init(&svg, SVG_BYTES_MAX);
-    figures_draw(&svg, &figures, (enum figures_language)in->language);
+    figures_draw(&svg, &figures, (enum plot_language)in->language, &c->arena);
     bool fits = !svg.overflowed;
     answer_header(c, "Cache-Control", S("private, no-cache"));
     answer_header(c, "Content-Security-Policy", S("default-src 'none'; style-src 'unsafe-inline'"));

@@ -4,7 +4,7 @@
  *     figure_note(c, &(struct figure){ ... })                    // in the transaction that writes the result
  *     figure_judge(c, diagnosis_id, &verdict)                    // in that of a review; figure_drop: it is withdrawn
  *     figures_read(c, &wish, &rows)                              // struct month_figures, by model and month
- *     figures_draw(&text, &rows, language)                       // the same as SVG
+ *     figures_draw(&text, &rows, language, arena)                // the same as SVG (base/plot.h)
  *
  * A result counts once, in the month in which it came (the hospital's days, base/zone.h), by the last review of it. It
  * counts as a whole: an alarm is a result with at least one positive finding, its score the highest probability in it.
@@ -25,6 +25,7 @@
 #ifndef ROENTGEN_DIAGNOSIS_FIGURES_H
 #define ROENTGEN_DIAGNOSIS_FIGURES_H
 
+#include "base/plot.h"
 #include "diagnosis/diagnosis.h"
 #include "diagnosis/prepare.h"
 
@@ -77,10 +78,7 @@ extern const struct schema month_figures_schema;
  * Reads each result of those months once. */
 bool figures_read(struct call *c, const struct figures_wish *wish, struct list *out);
 
-enum figures_language { FIGURES_ENGLISH = 1, FIGURES_CHINESE };
-extern const char *const figures_languages[]; /* "en", "zh" */
-struct text;
-void figures_draw(struct text *svg, const struct list *figures, enum figures_language language);
+void figures_draw(struct text *svg, const struct list *figures, enum plot_language language, struct arena *arena);
 
 /* Cohen's kappa of a table of two readers: both, only the first, only the second, neither. NaN: of nothing, or where
  * both always say the same one thing. */
