@@ -42,8 +42,8 @@ static bool report_get(struct call *c)
 
 static const struct field wish_fields[] = {
     FIELD(struct report_wish, study_id, .flags = REQUIRED, .min = 1, .max = INT64_MAX, .doc = "The study it is about."),
-    FIELD(struct report_wish, priority, .choices = job_priorities, .type = "JobPriority", .fallback = "NORMAL",
-          .doc = "How urgent it is."),
+    FIELD(struct report_wish, priority, .choices = job_priorities, .type = "JobPriority", .flags = NULLABLE,
+          .doc = "How urgent it is; else as its study."),
     FIELD_AS(struct report_wish, "template_id", content.template_id, .flags = NULLABLE, .min = 1, .max = INT64_MAX,
              .doc = "The template it is written by: sections that are not given begin with its words."),
     CONTENT(struct report_wish),

@@ -119,6 +119,7 @@ struct card_label {
     struct str label, label_zh;
     double threshold; /* at or above: positive */
     int64_t index;    /* its place among the numbers of the output; given, or its place in the list */
+    bool critical;    /* a positive one lifts its study in the work list */
 };
 
 struct card_ages {

@@ -116,6 +116,9 @@ static const struct field label_fields[] = {
           .doc = "The probability from which on it is positive."),
     FIELD(struct card_label, index, .flags = NULLABLE, .min = 0, .max = CARD_LABELS_MAX - 1,
           .doc = "Its place among the numbers of the output, from 0; its place in this list where it is not said."),
+    FIELD(struct card_label, critical, .fallback = "false",
+          .doc = "A finding that cannot wait: one that is positive lifts its study to URGENT in the work list, while "
+                 "the model is ACTIVE."),
 };
 static const struct schema label_schema = SCHEMA("CardLabel", struct card_label, label_fields);
 

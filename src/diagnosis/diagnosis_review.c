@@ -1,6 +1,7 @@
 /* diagnosis_review.c - what readers say of a result. */
 #include "diagnosis/diagnosis.h"
 
+#include "diagnosis/critical.h"
 #include "diagnosis/figures.h"
 #include "schema/json.h"
 #include "schema/json_read.h"
@@ -80,7 +81,8 @@ bool diagnosis_withdraw(struct call *c, int64_t id, struct str reason, struct di
     return hold_result(c, id, out) &&
            db_execute(c, "update diagnoses set status = 'WITHDRAWN', status_reason = ? where id = ?", V(reason),
                       V(id)) &&
-           figure_drop(c, id) && diagnosis_tell(c, out, DIAGNOSIS_WITHDRAWN) && diagnosis_load(c, id, out);
+           figure_drop(c, id) && critical_judged(c, out) && diagnosis_tell(c, out, DIAGNOSIS_WITHDRAWN) &&
+           diagnosis_load(c, id, out);
 }
 
 /* Label by label of the card that the model was asked with. */
@@ -136,6 +138,6 @@ bool diagnosis_review(struct call *c, const struct review *review, struct diagno
            with_one_more(c, out, review, &reviews) &&
            db_execute(c, "update diagnoses set status = 'REVIEWED', reviews = ?, verdict = ? where id = ?", V(reviews),
                       V(choice_text(review_decisions, review->decision)), V(out->id)) &&
-           figure_judge(c, out->id, &verdict) && diagnosis_tell(c, out, DIAGNOSIS_REVIEWED) &&
-           diagnosis_load(c, out->id, out);
+           figure_judge(c, out->id, &verdict) && critical_judged(c, out) &&
+           diagnosis_tell(c, out, DIAGNOSIS_REVIEWED) && diagnosis_load(c, out->id, out);
 }

@@ -1,6 +1,7 @@
 /* diagnosis_run.c - the job that asks the model. */
 #include "diagnosis/diagnosis.h"
 
+#include "diagnosis/critical.h"
 #include "diagnosis/diagnosis_maps.h"
 #include "diagnosis/figures.h"
 #include "diagnosis/model_ask.h"
@@ -134,7 +135,9 @@ static bool write_result(struct call *c, void *context)
                        V(is_prepared ? str_from(m->ready.pixels_sha256) : STR_NULL),
                        V(is_prepared ? preparation : STR_NULL), V(m->runtime), V(m->answer.run_us), V(m->started_at),
                        V(now), V(m->d.id)) &&
-            note_figure(c, m, now) && diagnosis_tell(c, &m->d, DIAGNOSIS_COMPLETED));
+            note_figure(c, m, now) &&
+            (m->model.state != MODEL_ACTIVE || critical_note(c, &m->d, &m->card, &m->findings)) &&
+            diagnosis_tell(c, &m->d, DIAGNOSIS_COMPLETED));
 }
 
 static bool write_failure(struct call *c, void *context)

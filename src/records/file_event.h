@@ -3,12 +3,15 @@
 #define ROENTGEN_FILE_EVENT_H
 
 #include "records/image_file.h"
+#include "records/worklist.h"
 #include "site/event.h"
 
 /* Inside the transaction of the change; the row as it is now, or was before it was deleted. */
 static inline bool image_file_tell(struct call *c, enum event_type type, const struct image_file *file)
 {
-    return (type != EVENT_FILE_STORED || jobs_file_stored(&c->app->jobs, c, file->id, file->study_id)) &&
+    bool came = type == EVENT_FILE_STORED || type == EVENT_FILE_CHANGED; /* filed at last */
+    return (!came || worklist_file_came(c, file->study_id)) &&
+           (type != EVENT_FILE_STORED || jobs_file_stored(&c->app->jobs, c, file->id, file->study_id)) &&
            event_put(c, &(struct event){ .type = type,
                                          .file_id = file->id,
                                          .study_id = file->study_id,

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/file_view.h"
 #include "base/zone.h"
+#include "jobs/jobs.h"
 #include "dicom/encoding.h"
 #include "dicom/pixels.h"
 
@@ -273,6 +274,8 @@ static bool make_study(struct place *p)
     struct study study = said_of_study(p->f);
     study.patient_id = p->patient.id;
     study.status = STUDY_OPEN;
+    study.care_setting = CARE_OTHER;
+    study.priority = JOB_NORMAL;
     study.created_by = p->by;
     study.claim = study_twins_claim(&p->twins, p->by);
     if (!db_insert(p->c, &study_schema, &study, &study.id) || !study_index(p->c, &study, &p->patient) ||

@@ -1,6 +1,7 @@
 /* study.c - the record of a study, and how one is found. */
 #include "records/study.h"
 
+#include "jobs/jobs.h"
 #include "site/app.h"
 #include "records/study_view.h"
 #include "records/visibility.h"
@@ -8,6 +9,8 @@
 
 const char *const study_statuses[] = { "OPEN", "CLOSED", NULL };
 NAMES_REACH(study_statuses, STUDY_CLOSED);
+const char *const care_settings[] = { "EMERGENCY", "OUTPATIENT", "INPATIENT", "OTHER", NULL };
+NAMES_REACH(care_settings, CARE_OTHER);
 
 static const struct field study_fields[] = {
     FIELD(struct study, id, .flags = READ_ONLY | VEILS, .min = 1, .max = INT64_MAX,
@@ -43,6 +46,10 @@ static const struct field study_fields[] = {
     FIELD(struct study, size_bytes, .flags = GENERATED | READ_ONLY, .doc = "How many bytes they have together."),
     FIELD(struct study, status, .choices = study_statuses, .type = "StudyStatus", .fallback = "OPEN", .flags = REQUIRED,
           .doc = "How far the work on it has come."),
+    FIELD(struct study, care_setting, .choices = care_settings, .type = "CareSetting", .fallback = "OTHER",
+          .flags = REQUIRED, .doc = "From where the patient was sent: with the modality it says by when it is read."),
+    FIELD(struct study, priority, .choices = job_priorities, .type = "JobPriority", .fallback = "NORMAL",
+          .flags = REQUIRED, .doc = "How urgently it is to be read."),
     FIELD(struct study, conflict, .flags = GENERATED | READ_ONLY | NULLABLE,
           .doc = "[\"patient_id\"]: a file of this study named another patient; it was kept, but not filed (told to "
                  "who sent it, and to those who see all). [\"study_uid\"]: another study has the same UID (told to "

@@ -21,6 +21,10 @@
 
 extern const char *const study_statuses[];
 enum study_status { STUDY_STATUS_NONE, STUDY_OPEN, STUDY_CLOSED };
+/* From where the patient was sent. Whoever registers the study says so: what of an image's header names a visit
+ * (Admission ID and its like) is filled for out-patients, too. */
+extern const char *const care_settings[];
+enum care_setting { CARE_EMERGENCY = 1, CARE_OUTPATIENT, CARE_INPATIENT, CARE_OTHER };
 
 struct study {
     int64_t id;
@@ -33,7 +37,7 @@ struct study {
     struct str modality, body_part, description, referring_physician;
     struct texts modalities;
     int64_t number_of_series, number_of_instances, size_bytes;
-    unsigned status;
+    unsigned status, care_setting, priority; /* priority: enum job_priority */
     struct texts conflict;
     int64_t created_by;
     struct instant created_at, updated_at;

@@ -6,6 +6,7 @@
 #include "records/study_twins.h"
 #include "records/trash.h"
 #include "records/visibility.h"
+#include "records/worklist.h"
 #include "dicom/uid.h"
 
 static bool uid_fits(struct call *c, struct str uid)
@@ -45,6 +46,10 @@ static const struct field study_change_fields[] = {
     FIELD(struct study_change, referring_physician, .flags = NULLABLE, .max = 200, .doc = "Who asked for it."),
     FIELD(struct study_change, status, .choices = study_statuses, .type = "StudyStatus", .flags = REQUIRED,
           .doc = "How far the work on it has come."),
+    FIELD(struct study_change, care_setting, .choices = care_settings, .type = "CareSetting", .flags = REQUIRED,
+          .doc = "From where the patient was sent."),
+    FIELD(struct study_change, priority, .choices = job_priorities, .type = "JobPriority", .flags = REQUIRED,
+          .doc = "How urgently it is to be read."),
     FIELD(struct study_change, updated_at, .flags = READ_ONLY | SET_ON_UPDATE,
           .doc = "The time when it was changed last."),
 };
@@ -67,7 +72,7 @@ bool study_change(struct call *c, const struct study_change *said, uint64_t memb
         return false;
     if (moves && !trash_move(c, &(struct tree){ before.patient_id, in.id }, in.patient_id))
         return false;
-    return study_load(c, in.id, out) && study_index(c, out, NULL);
+    return study_load(c, in.id, out) && study_index(c, out, NULL) && worklist_study_changed(c, in.id);
 }
 
 bool study_delete(struct call *c, int64_t id)

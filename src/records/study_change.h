@@ -31,7 +31,7 @@
 struct study_change {
     int64_t id, patient_id;
     struct str accession_number, body_part, description, referring_physician;
-    unsigned status;
+    unsigned status, care_setting, priority;
     struct instant updated_at;
 };
 extern const struct schema study_change_schema;

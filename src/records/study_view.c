@@ -4,6 +4,7 @@
 #include "records/modality.h"
 #include "records/record_lock.h"
 #include "records/visibility.h"
+#include "jobs/jobs.h"
 
 #define SAID .doc = "What the account's own files say of it."
 static const struct field study_view_fields[] = {
@@ -81,6 +82,8 @@ static bool take_study_view(struct call *c, struct study *study)
     study->created_at = study->updated_at = view.created_at;
     study->created_by = INTEGER_NULL;
     study->status = STUDY_OPEN;
+    study->care_setting = CARE_OTHER;
+    study->priority = JOB_NORMAL;
     return true;
 }
 

@@ -82,11 +82,10 @@ NAMES_REACH(report_kinds, REPORT_AMENDMENT);
 #define OWN_BY(COLUMN, MEMBER, ACTION) NULL
 static const struct field report_fields[] = { REPORT_FIELDS(NULL, NULL, NULL, OWN, OWN_BY, "r.reviewer_id") };
 
-#define SIGNED_OR_CURRENT "coalesce(r.signed_version, r.version)"
 #define FACE(COLUMN) "case when " REPORT_IS_FACE " then " COLUMN " end"
 #define FACE_BY(COLUMN, MEMBER, ACTION) \
     "case when " REPORT_IS_FACE " then " COLUMN " else " REPORT_STEP("r", MEMBER, ACTION) " end"
-static const struct field face_fields[] = { REPORT_FIELDS(SIGNED_OR_CURRENT, REPORT_FACE_STATUS, "v.author_id", FACE,
+static const struct field face_fields[] = { REPORT_FIELDS(REPORT_FACE_VERSION, REPORT_FACE_STATUS, "v.author_id", FACE,
                                                           FACE_BY, FACE_BY("r.reviewer_id", "user_id", "approve")) };
 
 /* To whom patients may not be shown, nobody is named. Lists and single reports get here. */
@@ -101,17 +100,12 @@ static bool report_veil(struct call *c, void *record)
     return true;
 }
 
-const struct schema report_schema = SCHEMA(
-    "Report", struct report, report_fields, .table = "reports", .alias = "r", .veil = report_veil,
-    .join =
-        "left join studies s on s.id = r.study_id left join report_versions v on v.report_id = r.id and v.version = "
-        "r.version",
-    .doc = "A report on a study.");
-const struct schema report_face_schema = SCHEMA(
-    "Report", struct report, face_fields, .table = "reports", .alias = "r", .veil = report_veil,
-    .join = "left join studies s on s.id = r.study_id left join report_versions v on v.report_id = r.id and v.version "
-            "= " SIGNED_OR_CURRENT,
-    .doc = "A report on a study.");
+const struct schema report_schema =
+    SCHEMA("Report", struct report, report_fields, .table = "reports", .alias = "r", .veil = report_veil,
+           .join = REPORT_BESIDE("r.version"), .doc = "A report on a study.");
+const struct schema report_face_schema =
+    SCHEMA("Report", struct report, face_fields, .table = "reports", .alias = "r", .veil = report_veil,
+           .join = REPORT_BESIDE(REPORT_FACE_VERSION), .doc = "A report on a study.");
 
 /* ---- seeing ---- */
 
@@ -121,10 +115,6 @@ bool report_caller_writes(const struct call *c)
            call_may(c, MAY_SIGN_REPORTS);
 }
 
-/* One's own, as author of any version, reviewer or signer; or of a study whose record one sees. */
-#define SEEN \
-    "(r.author_id = ? or r.reviewer_id = ? or r.signer_id = ? or exists (select 1 from report_versions w where " \
-    "w.report_id = r.id and w.author_id = ?) or " VISIBLE_RECORD ")"
 #define SUBMITTED "(r.signed_version is not null or r.status not in ('DRAFT', 'CANCELLED'))"
 
 int report_scopes(struct call *c, struct condition scopes[REPORT_SCOPES])
@@ -154,9 +144,10 @@ static enum found find(struct call *c, int64_t id, struct report *out)
 {
     const struct value me = V(call_user(c));
     return report_caller_writes(c)
-               ? db_find(c, &report_schema, out, "where r.id = ? and " SEEN, V(id), me, me, me, me, VISIBLE_TO(c))
-               : db_find(c, &report_face_schema, out, "where r.id = ? and " SEEN " and " SUBMITTED, V(id), me, me, me,
-                         me, VISIBLE_TO(c));
+               ? db_find(c, &report_schema, out, "where r.id = ? and " REPORT_SEEN, V(id), me, me, me, me,
+                         VISIBLE_TO(c))
+               : db_find(c, &report_face_schema, out, "where r.id = ? and " REPORT_SEEN " and " SUBMITTED, V(id), me,
+                         me, me, me, VISIBLE_TO(c));
 }
 
 bool report_load(struct call *c, int64_t id, struct report *out)
@@ -183,8 +174,13 @@ bool report_hears(struct call *c, const struct event *event, const struct princi
     for (int i = 0; i < count; i++) {
         struct report report;
         c->actor->principal = who[i];
-        if (!report_caller_writes(c) && !call_may(c, MAY_READ_REPORTS))
+        if (!report_caller_writes(c) && (event->type == EVENT_REPORT_OVERDUE || !call_may(c, MAY_READ_REPORTS)))
             continue;
+        if (event->report_id <= 0) {
+            if (!visibility_of_study_record(c, event->study_id, &hears[i]))
+                return false;
+            continue;
+        }
         enum found found = find(c, event->report_id, &report);
         if (found == FAILED)
             return false;

@@ -65,6 +65,11 @@ struct report {
 };
 /* As who writes reports sees it, and as readers do: the same members, of the current version and of the signed one. */
 extern const struct schema report_schema, report_face_schema;
+/* What stands beside `reports r` in each of them, for lists that begin elsewhere. */
+#define REPORT_BESIDE(VERSION) \
+    "left join studies s on s.id = r.study_id left join report_versions v on v.report_id = r.id and v.version " \
+    "= " VERSION
+#define REPORT_FACE_VERSION "coalesce(r.signed_version, r.version)"
 
 /* Does the caller write, review or sign reports? They see the version that is being made. */
 bool report_caller_writes(const struct call *c);

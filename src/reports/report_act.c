@@ -150,6 +150,11 @@ static bool sign(struct call *c, const struct report_deed *deed, const struct re
     struct str status = choice_text(report_statuses, *to);
     struct instant now;
     return report_put_signature(c, report, deed->meaning, &now) &&
+           db_execute(c,
+                      "update reports set arrived_at = (select s.arrived_at from studies s where s.id = "
+                      "reports.study_id), due_at = (select w.due_at from worklist w where w.study_id = "
+                      "reports.study_id and w.report_id = reports.id) where id = ? and signed_version is null",
+                      V(report->id)) &&
            db_execute(c, "update report_versions set status = ? where report_id = ? and version = ?", V(status),
                       V(report->id), V(report->version)) &&
            db_execute(c,
@@ -191,6 +196,6 @@ bool report_act(struct call *c, const struct report_deed *deed, struct report *o
     }
     bool falls_back = deed->action == REPORT_CANCEL && out->signed_version > 0; /* that it was, its steps say */
     return set_status(c, out, to, falls_back ? STR_NULL : deed->reason) &&
-           report_put_step(c, &before, deed->action, to, deed->reason) && report_tell(c, out, to) &&
-           report_load(c, deed->id, out);
+           report_put_step(c, &before, deed->action, to, deed->reason) && report_keep_on_list(c, out->id) &&
+           report_tell(c, out, to) && report_load(c, deed->id, out);
 }

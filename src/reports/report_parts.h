@@ -7,6 +7,12 @@
 
 #define REPORT_SIGNED_BITS (STATUS_BIT(REPORT_FINAL) | STATUS_BIT(REPORT_AMENDED) | STATUS_BIT(REPORT_APPENDED))
 
+/* Of `reports r` with its study `s`: one's own, as author of any version, reviewer or signer; or of a study whose
+ * record one sees. Parameters: the caller four times, VISIBLE_TO(c). */
+#define REPORT_SEEN \
+    "(r.author_id = ? or r.reviewer_id = ? or r.signer_id = ? or exists (select 1 from report_versions w where " \
+    "w.report_id = r.id and w.author_id = ?) or " VISIBLE_RECORD ")"
+
 /* Of a row ROW of reports: a column of the last such step that came before what is signed. */
 #define REPORT_STEP(ROW, COLUMN, ACTION) \
     "(select h." COLUMN " from report_steps h where h.report_id = " ROW ".id and h.action = '" ACTION \
@@ -14,6 +20,8 @@
 
 /* Whoever listens hears how it stands. */
 bool report_tell(struct call *c, const struct report *report, enum report_status status);
+/* The work list follows how it stands now (records/worklist.h): after each change of status, author or priority. */
+bool report_keep_on_list(struct call *c, int64_t id);
 /* A row of its history; `action` 0: it was begun. */
 bool report_put_step(struct call *c, const struct report *report, unsigned action, enum report_status to,
                      struct str reason);

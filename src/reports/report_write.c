@@ -5,6 +5,7 @@
 #include "records/record_lock.h"
 #include "records/study.h"
 #include "records/visibility.h"
+#include "records/worklist.h"
 #include "site/app.h"
 
 bool report_tell(struct call *c, const struct report *report, enum report_status status)
@@ -24,6 +25,34 @@ bool report_put_step(struct call *c, const struct report *report, unsigned actio
                       V(report->id), V(report->version), V(choice_text(report_actions, action)),
                       V(choice_text(report_statuses, action ? report->status : 0)), V(choice_text(report_statuses, to)),
                       V(call_user(c)), V(reason), V(clock_now()));
+}
+
+bool report_keep_on_list(struct call *c, int64_t id)
+{
+    struct worklist_report on = { .report_id = id };
+    struct cursor rows;
+    int64_t counting = 0;
+    db_rows(c, &rows,
+            "select study_id, case when status in ('DRAFT', 'PRELIMINARY', 'IN_REVIEW', 'APPROVED') then status end, "
+            "priority, signed_version, author_id, submitted_by, reviewer_id from reports where id = ?",
+            V(id));
+    if (cursor_next(&rows))
+        on = (struct worklist_report){ .report_id = id,
+                                       .study_id = cursor_integer(&rows, 0),
+                                       .status = arena_copy(&c->arena, cursor_text(&rows, 1)),
+                                       .priority = choice_of(job_priorities, cursor_text(&rows, 2)),
+                                       .was_signed = cursor_integer(&rows, 3) > 0,
+                                       .author_id = cursor_integer(&rows, 4),
+                                       .submitted_by = cursor_integer(&rows, 5),
+                                       .reviewer_id = cursor_integer(&rows, 6) };
+    if (!cursor_close(&rows) ||
+        !db_integer(c, &counting,
+                    "select count(*) from reports where study_id = ? and status not in ('CANCELLED', "
+                    "'ENTERED_IN_ERROR')",
+                    V(on.study_id)))
+        return false;
+    on.leaves_unread = !counting;
+    return worklist_report_changed(c, &on);
 }
 
 /* Images of others' studies are not shown. */
@@ -95,14 +124,14 @@ bool report_create(struct call *c, const struct report_wish *wish, int64_t *id)
     report.status = REPORT_DRAFT;
     report.kind = REPORT_ORIGINAL;
     report.version = 1;
-    report.priority = wish->priority ? wish->priority : JOB_NORMAL;
+    report.priority = wish->priority ? wish->priority : study.priority;
     report.author_id = call_user(c);
     struct content_change change = wish->content;
     if (!images_belong(c, study.id, &change) || !report_sources_hold(c, &report, &change) ||
         !content_merge(c, NULL, &change, &content))
         return false;
     if (!db_insert(c, &report_schema, &report, &report.id) || !report_put_version(c, &report, &content, STR_NULL) ||
-        !report_put_step(c, &report, 0, REPORT_DRAFT, STR_NULL))
+        !report_put_step(c, &report, 0, REPORT_DRAFT, STR_NULL) || !report_keep_on_list(c, report.id))
         return false;
     *id = report.id;
     return report_tell(c, &report, REPORT_DRAFT);
@@ -209,6 +238,7 @@ bool report_save(struct call *c, const struct report_edit *edit)
                       V(report.version),
                       V(choice_text(job_priorities, edit->priority ? edit->priority : report.priority)), V(now),
                       V(call_user(c)), V(now.us + REPORT_LOCK_S * INT64_C(1000000)), V(report.id)) &&
+           (!edit->priority || report_keep_on_list(c, report.id)) &&
            report_tell(c, &report, (enum report_status)report.status);
 }
 

@@ -6,6 +6,7 @@
 #include "people/lockout.h"
 #include "server/endpoints.h"
 #include "rule/rule.h"
+#include "records/worklist.h"
 #include "records/filing.h"
 #include "server/health.h"
 #include "server/places.h"
@@ -220,6 +221,8 @@ static bool open_settings(struct app *app)
     if (!config_load(&app->config, &app->arena))
         return false;
     if (!filing_check_charsets(config, &error))
+        return complain(&error, "settings");
+    if (!worklist_check_due(config, &error))
         return complain(&error, "settings");
     if (!zone_set(config->time_zone, &error))
         return complain(&error, "TIME_ZONE");

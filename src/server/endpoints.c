@@ -45,6 +45,8 @@
     X(report_public_endpoints) \
     X(report_template_endpoints) \
     X(report_macro_endpoints) \
+    X(report_work_endpoints) \
+    X(report_stats_endpoints) \
     X(system_endpoints) \
     X(backup_endpoints) \
     X(job_endpoints) \

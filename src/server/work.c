@@ -16,6 +16,7 @@
 #include "records/trash_work.h"
 #include "records/visibility.h"
 #include "reports/report_pdf.h"
+#include "reports/work.h"
 #include "site/listen.h"
 #include "upkeep/tasks.h"
 #include "web/idempotency.h"
@@ -26,6 +27,7 @@ const struct job_kind *const work_kinds[] = {
     &task_purge,         &task_scrub,          &task_sweep,       &task_audit,      &import_kind,
     &sessions_clean,     &idempotency_clean,   &jobs_clean,       &events_clean,    &webhook_send_kind,
     &diagnosis_run_kind, &rules_kind,          &program_run_kind, &thumbnails_kind, &report_pdf_kind,
+    &overdue_kind,
 };
 const int work_kind_count = (int)(sizeof(work_kinds) / sizeof(work_kinds[0]));
 
@@ -54,6 +56,8 @@ static const struct schedule schedules[] = {
       .doc = "Forgets answers that are kept for an Idempotency-Key, after 24 hours." },
     { "audit.clean", &task_audit, .always = "40 3 * * *", SCHEDULE_WISH(audit_keep_s),
       .doc = "Forgets rows of the audit log that are older than AUDIT_KEEP." },
+    { "reports.overdue", &overdue_kind, .always = "* * * * *",
+      .doc = "Tells of studies that should have been read by now." },
     { "jobs.clean", &jobs_clean, .always = "17 * * * *", .doc = "Forgets jobs that ended longer than JOBS_KEEP ago." },
     { "events.clean", &events_clean, .always = "*/5 * * * *", .doc = "Forgets events that are older than an hour." },
 };

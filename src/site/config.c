@@ -122,6 +122,15 @@ const struct setting config_rows[] = {
     ROW(report_second_reader, BOOLEAN, "REPORT_SECOND_READER", "on", .group = "Reports",
         .doc = "A report is approved by somebody else than its author before it is signed. Off: who may sign may sign "
                "their own draft."),
+    ROW(report_due, TEXT, "REPORT_DUE",
+        "EMERGENCY:CR,DX,XR,RF,RG,MG,IO,PX=30m EMERGENCY=1h OUTPATIENT=4h INPATIENT=6h *=24h", .max = 4000,
+        .group = "Reports",
+        .doc = "How long after its first image a study is to be read and signed: SETTING=TIME or "
+               "SETTING:MODALITY,MODALITY=TIME, with EMERGENCY, OUTPATIENT, INPATIENT, OTHER or * as the setting, and "
+               "m, h or d behind the number. The first that fits counts; the last is *=TIME."),
+    ROW(diagnosis_critical, TEXT, "DIAGNOSIS_CRITICAL", "", .max = 4000, .group = "Reports",
+        .doc = "Findings that lift a study to URGENT in the work list, beside those that models' cards mark as "
+               "critical: model:label, or a model's name for all that it finds, separated by spaces."),
 
     ROW(secret_key, TEXT, "SECRET_KEY", NULL, .flags = SETTING_SECRET | SETTING_REQUIRED, .min = 32, .max = 1000,
         .group = "Security",

@@ -50,6 +50,7 @@ struct config {
     int64_t model_processes, model_threads, model_memory_bytes, model_timeout_s, diagnosis_quiet_s;
     struct str hospital_name;
     bool report_second_reader;
+    struct str report_due, diagnosis_critical;
     bool allow_other;
     unsigned same_instance;
     struct str modalities, patient_id_issuer, dicom_charset, dicom_charsets;

@@ -33,7 +33,8 @@ enum event_type {
     EVENT_JOB_ENDED,         /* or waits to be tried again */
     EVENT_DIAGNOSIS_CHANGED, /* how it stands: asked, ended, judged */
     EVENT_REPORT_CHANGED,    /* begun, saved, taken by an editor, gone on to another status */
-    EVENT_TYPES = EVENT_REPORT_CHANGED
+    EVENT_REPORT_OVERDUE,    /* a study should have been read by now; report_id where one is under way */
+    EVENT_TYPES = EVENT_REPORT_OVERDUE
 };
 extern const char *const event_types[]; /* names of enum event_type: noun.verb */
 

@@ -105,6 +105,14 @@ def fill(server, user_id):
         "insert into report_steps(report_id, version, to_status, user_id, at) select id, 1, 'DRAFT', author_id, "
         "created_at from reports"
     )
+    server.database.rows(
+        f"insert into worklist(study_id, report_id, state, is_live, is_told, modality, body_part, care_setting, "
+        f"priority, priority_from, author_id, reviewer_id, clock_at, due_at, urgency) select {study} + n.seq - 1, 0, "
+        f"case n.seq % 3 when 0 then 'UNREAD' when 1 then 'DRAFT' else 'PRELIMINARY' end, 1, 0, case n.seq % 3 when 0 "
+        f"then 'CT' when 1 then 'MR' else 'XR' end, case n.seq % 3 when 0 then 'CHEST' when 1 then 'HEAD' else 'KNEE' "
+        f"end, case n.seq % 2 when 0 then 'OTHER' else 'INPATIENT' end, 'NORMAL', 'STUDY', {user}, {user}, {at}, {at}, "
+        f"40000000000000000 + {at} from {numbers()} n"
+    )
     for table in (
         "users",
         "patients",
@@ -116,6 +124,7 @@ def fill(server, user_id):
         "reports",
         "report_versions",
         "report_steps",
+        "worklist",
     ):
         if not ON_SQLITE:  # the server never runs ANALYZE on SQLite, so that plans are the same at every size
             server.database.rows(f"analyze table {table}")

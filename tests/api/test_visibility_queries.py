@@ -27,6 +27,7 @@ UPKEEP = {
     "records/file_event.h": "tells of files that were loaded, or that go with what was; who hears of it is asked later",
     "imaging/thumbnails.c": "makes thumbnails of what is stored",
     "imaging/thumbnail_job.c": "the same",
+    "records/worklist.c": "keeps what waits to be read; who sees it is asked by reports/work.c",
     "records/renewal.c": "makes the search words of every record anew, whoever sees it",
 }
 # (file, how the statement begins): why it asks for more than a caller may see, and where the caller's right is looked
@@ -86,7 +87,12 @@ ELSEWHERE = {
     ),
     ("diagnosis/diagnosis_ask.c", "select id from image_files where id"): "locks one that is then loaded",
     ("api/diagnosis.c", "d.image_file_id in (select i.id"): "beside diagnosis_in_sight",
-    ("reports/report.c", "left join studies s on s.id = r.study_id left join report"): "a report's study",
+    ("reports/report.h", "left join studies s on s.id = r.study_id left join report"): "a report's study",
+    ("reports/work.c", "left join studies s on s.id = q.study_id"): "the study of a row that work_ask has chosen",
+    ("reports/turnaround.c", "left join studies s on s.id = r.study_id left join"): "with REPORT_SEEN",
+    ("reports/report_act.c", "update reports set arrived_at"): "when the study of a report that was loaded came",
+    ("api/report_work.c", "exists (select 1 from study_department_assignments g"): "among the rows that one sees",
+    ("diagnosis/critical.c", "select d.id, d.model_name"): "what lifts a study; who sees the list is asked there",
     ("reports/report_subject.c", "select file_uuid, sop_instance_uid, sha256"): "what a signature is of: digests",
     ("reports/report_subject.c", "select p.patient_id, p.issuer_of_patient_id"): "of a report that was loaded",
     ("reports/report_subject.c", "select study_uid, accession_number"): "the same",

@@ -1,0 +1,3 @@
+drop index ix_report_steps_action;
+alter table reports drop column due_at;
+alter table reports drop column arrived_at;

@@ -1,0 +1,58 @@
+/* worklist.h - what waits to be read: kept beside the studies and reports, in the order in which it is due.
+ *
+ *   study 7 --first image--> worklist  study 7, report 0, UNREAD      clock_at 14:00  due_at 15:00  urgency 4...1500
+ *   a report is begun        worklist  study 7, report 12, DRAFT      the same clock: the row goes on with it
+ *   ... submitted            worklist  study 7, report 12, PRELIMINARY
+ *   ... signed               (none)
+ *   ... amended              worklist  study 7, report 12, DRAFT      with a clock of its own
+ *
+ * The clock of a study starts when its first image has come, not when the last has: that is told by nobody, and a
+ * study whose last image is late has waited all the same. When it has to be read by, the setting REPORT_DUE says, by
+ * care setting and modality; an amendment's clock starts when it is begun.
+ *
+ * How urgent: the most urgent of the study's own priority, that of the report, and AI's: a positive finding that its
+ * model's card marks as critical (or DIAGNOSIS_CRITICAL) lifts to URGENT. It never lowers, and a reader who rejects the
+ * finding takes the lift away. `urgency` is one number to order by: the priority, then when it is due.
+ *
+ * Rows of deleted studies, and of studies that have lost their images, are not live (triggers see to that).
+ * Everything here runs in the transaction of the change that it follows. False: the database failed.
+ */
+#ifndef ROENTGEN_WORKLIST_H
+#define ROENTGEN_WORKLIST_H
+
+#include "jobs/jobs.h"
+#include "site/config.h"
+
+/* priority * WORKLIST_STEP + due_at, in microseconds: the years until 2286 fit between two priorities. */
+#define WORKLIST_STEP INT64_C(10000000000000000)
+
+/* A file of this study is there, or has changed: its clock starts, if it has not. Costs a look. */
+bool worklist_file_came(struct call *c, int64_t study_id);
+/* Its priority, care setting, modality or body part is another. */
+bool worklist_study_changed(struct call *c, int64_t study_id);
+
+struct worklist_report {
+    int64_t report_id, study_id;
+    struct str status;  /* of one that is open; null: signed, cancelled or withdrawn: nobody waits for it */
+    unsigned priority;  /* enum job_priority */
+    bool was_signed;    /* it is amended or added to */
+    bool leaves_unread; /* no report of its study counts any more */
+    int64_t author_id, submitted_by, reviewer_id;
+};
+bool worklist_report_changed(struct call *c, const struct worklist_report *report);
+
+/* What a model found. */
+struct worklist_lift {
+    int64_t diagnosis_id;
+    struct str model_name, model_version, label;
+};
+/* NULL: nothing (any more). */
+bool worklist_lift(struct call *c, int64_t study_id, const struct worklist_lift *lift);
+
+/* When a study that came at `clock` has to be read. */
+struct instant worklist_due(const struct config *config, unsigned care_setting, struct str modality,
+                            struct instant clock);
+/* Is REPORT_DUE a list of such times? False: E_INVALID says what is not. */
+bool worklist_check_due(const struct config *config, struct error *error);
+
+#endif

@@ -1,0 +1,231 @@
+/* work.c - see work.h. */
+#include "reports/work.h"
+
+#include "records/study.h"
+#include "site/app.h"
+#include "base/names.h"
+
+const char *const work_views[] = { "mine", "unread", "to_review", "overdue", "all", NULL };
+NAMES_REACH(work_views, WORK_ALL);
+const char *const work_states[] = { "UNREAD", "DRAFT", "PRELIMINARY", "IN_REVIEW", "APPROVED", NULL };
+NAMES_REACH(work_states, WORK_IS_APPROVED);
+const char *const work_priorities_from[] = { "STUDY", "REPORT", "AI", NULL };
+NAMES_REACH(work_priorities_from, FROM_AI);
+
+/* ---- rows ---- */
+
+#define TOLD(member, ...) FIELD(struct work_row, member, .flags = READ_ONLY, __VA_ARGS__)
+#define MAYBE(member, ...) FIELD(struct work_row, member, .flags = READ_ONLY | NULLABLE, __VA_ARGS__)
+#define DERIVED(member, ...) FIELD(struct work_row, member, .flags = READ_ONLY | NOT_STORED, __VA_ARGS__)
+#define NAME_OF(ID) "(select u.full_name from users u where u.id = " ID ")"
+#define OF_PATIENT(COLUMN) "(select p." COLUMN " from patients p where p.id = s.patient_id)"
+
+static const struct field work_row_fields[] = {
+    TOLD(study_id, .doc = "The study."),
+    MAYBE(patient_id, .sql = "s.patient_id", .doc = "Its patient; null to who may not read patients."),
+    MAYBE(patient_name, .sql = OF_PATIENT("name"), .doc = "The patient's name; null to who may not read patients."),
+    MAYBE(patient_number, .sql = OF_PATIENT("patient_id"),
+          .doc = "The patient's number; null to who may not read patients."),
+    MAYBE(accession_number, .sql = "s.accession_number", .doc = "Accession number of the study."),
+    MAYBE(modality, .sql = "s.modality", .doc = "What made its pictures."),
+    MAYBE(body_part, .sql = "s.body_part", .doc = "The part of the body that was examined."),
+    MAYBE(description, .sql = "s.description", .doc = "What was done, in words."),
+    MAYBE(study_date, .sql = "s.study_date", .doc = "Date of the study."),
+    TOLD(care_setting, .choices = care_settings, .type = "CareSetting", .doc = "From where the patient was sent."),
+    TOLD(state, .choices = work_states, .type = "WorkState", .doc = "UNREAD, or how far its report is."),
+    TOLD(priority, .choices = job_priorities, .type = "JobPriority",
+         .doc = "The most urgent of what study, report and AI say."),
+    TOLD(priority_from, .choices = work_priorities_from, .type = "WorkPriorityFrom", .doc = "Which of them that was."),
+    MAYBE(lift_diagnosis_id, .sql = "l.diagnosis_id", .doc = "The diagnosis by which AI lifts it to URGENT."),
+    MAYBE(lift_model_name, .sql = "l.model_name", .doc = "The model that made it."),
+    MAYBE(lift_model_version, .sql = "l.model_version", .doc = "That model's version."),
+    MAYBE(lift_label, .sql = "l.label", .doc = "What the model found."),
+    FIELD(struct work_row, clock_at, .flags = READ_ONLY | VEILS,
+          .doc = "When its clock started: with its first image; of an amendment, when that was begun."),
+    FIELD(struct work_row, due_at, .flags = READ_ONLY | VEILS, .doc = "By when it is to be signed (REPORT_DUE)."),
+    DERIVED(age_s, .doc = "Seconds since its clock started."),
+    DERIVED(overdue, .doc = "Should it have been signed by now?"),
+    MAYBE(report_id, .sql = "r.id", .doc = "The report that is under way."),
+    MAYBE(report_version, .sql = "r.version", .doc = "The version being made."),
+    MAYBE(author_id, .doc = "The account that writes it."),
+    MAYBE(author_name, .sql = NAME_OF("q.author_id"), .doc = "That account's full name."),
+    MAYBE(reviewer_id, .doc = "The account that reviews it."),
+    MAYBE(reviewer_name, .sql = NAME_OF("q.reviewer_id"), .doc = "That account's full name."),
+    MAYBE(editor_id, .sql = "r.editor_id", .doc = "The account that is editing it."),
+    MAYBE(editor_name, .sql = NAME_OF("r.editor_id"), .doc = "That account's full name."),
+    MAYBE(editing_until, .sql = "r.editing_until", .doc = "How long its editor's lock lasts."),
+};
+
+static bool work_veil(struct call *c, void *record)
+{
+    struct work_row *row = record;
+    if (!visibility_of_patients(c)) {
+        row->patient_id = INTEGER_NULL;
+        row->patient_name = row->patient_number = STR_NULL;
+    }
+    return true;
+}
+
+void work_derive(struct call *c, void *record)
+{
+    struct work_row *row = record;
+    int64_t now_us = clock_now().us;
+    (void)c;
+    row->age_s = (now_us - row->clock_at.us) / 1000000;
+    row->overdue = row->due_at.us < now_us;
+}
+
+const struct schema work_row_schema =
+    SCHEMA("WorkRow", struct work_row, work_row_fields, .table = "worklist", .alias = "q", .veil = work_veil,
+           .join = "left join studies s on s.id = q.study_id left join reports r on r.id = q.report_id left join "
+                   "study_lifts l on l.study_id = q.study_id",
+           .doc = "A study that is to be read, or a report on its way to a signature.");
+
+/* ---- what is asked for ---- */
+
+#define ON_LIST "worklist q on q.study_id = a.study_id"
+static int scopes_of(struct call *c, struct condition scopes[WORK_SCOPES])
+{
+    struct value me = V(call_user(c));
+    int count = visibility_scopes_through(
+        c,
+        &(struct visibility_through){
+            .own = { "q.author_id = ?", me },
+            .registered = "studies t cross join worklist q on q.study_id = t.id",
+            .from = { VISIBILITY_BY_ACCOUNT ON_LIST, VISIBILITY_BY_ROLE ON_LIST, VISIBILITY_BY_DEPARTMENT ON_LIST },
+        },
+        scopes);
+    if (!count)
+        return 0;
+    scopes[count++] = (struct condition){ "q.reviewer_id = ?", me };
+    scopes[count++] =
+        (struct condition){ "v.author_id = ?", me,
+                            .from = "report_versions v cross join worklist q on q.report_id = v.report_id" };
+    return count;
+}
+
+/* Of each priority those that are due lie together, first. */
+static int overdue_scopes(struct condition scopes[WORK_SCOPES], struct instant now)
+{
+    static_assert((int)JOB_LOW <= (int)WORK_SCOPES, "one for each priority");
+    for (int priority = JOB_STAT; priority <= JOB_LOW; priority++)
+        scopes[priority - 1] = (struct condition){ "q.urgency >= ? and q.urgency < ?",
+                                                   V(priority * WORKLIST_STEP),
+                                                   { V(priority * WORKLIST_STEP + now.us) } };
+    return JOB_LOW;
+}
+
+static int mine_scopes(struct call *c, struct condition scopes[WORK_SCOPES])
+{
+    struct value me = V(call_user(c));
+    scopes[0] = (struct condition){ "q.author_id = ? and q.state = 'DRAFT'", me };
+    scopes[1] = (struct condition){ "q.reviewer_id = ? and q.state = 'IN_REVIEW'", me };
+    return 2;
+}
+
+static struct condition for_review(struct call *c)
+{
+    struct value me = V(call_user(c));
+    if (!call_may(c, MAY_REVIEW_REPORTS))
+        return (struct condition){ "1 = 0" };
+    if (!c->app->config.report_second_reader)
+        return (struct condition){ "q.state = 'PRELIMINARY'" };
+    return (struct condition){ "q.state = 'PRELIMINARY' and q.author_id <> ? and coalesce(q.submitted_by, 0) <> ?",
+                               me,
+                               { me } };
+}
+
+static bool may_look(struct call *c)
+{
+    return report_caller_writes(c) ||
+           fail(c, E_FORBIDDEN, "the work list is for those who write or review reports: this needs the permission %s",
+                permission_rows[MAY_CREATE_REPORTS].name);
+}
+
+bool work_ask(struct call *c, const struct work_wish *wish, struct work_asked *out)
+{
+    struct instant now = clock_now();
+    int n = 0;
+    if (!may_look(c))
+        return false;
+    out->scope_count = wish->view == WORK_MINE ? mine_scopes(c, out->scopes) : scopes_of(c, out->scopes);
+    if (wish->view == WORK_UNREAD)
+        out->conditions[n++] = (struct condition){ "q.state = 'UNREAD'" };
+    if (wish->view == WORK_TO_REVIEW)
+        out->conditions[n++] = for_review(c);
+    if (wish->view == WORK_OVERDUE && out->scope_count)
+        out->conditions[n++] = (struct condition){ "q.due_at < ?", V(now) };
+    else if (wish->view == WORK_OVERDUE)
+        out->scope_count = overdue_scopes(out->scopes, now);
+    if (wish->priority)
+        out->conditions[n++] = (struct condition){ "q.urgency >= ? and q.urgency < ?",
+                                                   V(wish->priority * WORKLIST_STEP),
+                                                   { V((wish->priority + 1) * WORKLIST_STEP) } };
+    out->condition_count = n;
+    return c->error.code == E_NONE;
+}
+
+/* ---- the next ---- */
+
+struct candidate {
+    int64_t id, urgency;
+};
+
+#define SUITS "(? = '' or q.modality = ?) and (? = '' or q.body_part = ?)"
+#define SUITING(wish) \
+    V(or_any((wish)->modality)), V(or_any((wish)->modality)), V(or_any((wish)->body_part)), V(or_any((wish)->body_part))
+static struct str or_any(struct str wished)
+{
+    return wished.len ? wished : S("");
+}
+
+static bool better(struct call *c, const char *sql, struct db_args args, struct candidate *best)
+{
+    struct cursor rows;
+    db_rows_(c, &rows, sql, args);
+    if (cursor_next(&rows)) {
+        struct candidate found = { cursor_integer(&rows, 0), cursor_integer(&rows, 1) };
+        if (!best->id || found.urgency < best->urgency || (found.urgency == best->urgency && found.id < best->id))
+            *best = found;
+    }
+    return cursor_close(&rows);
+}
+
+static bool best_of_scope(struct call *c, const struct condition *scope, const struct work_wish *wish,
+                          struct candidate *best)
+{
+    const char *sql = arena_format(&c->arena,
+                                   "select q.id, q.urgency from %s where %sq.is_live = 1 and q.state = 'UNREAD' and %s "
+                                   "and " SUITS " order by q.urgency, q.id limit 1",
+                                   scope && scope->from ? scope->from : "worklist q", scope && scope->from ? "+" : "",
+                                   scope ? scope->sql : "? = 1")
+                          .at;
+    return better(c, sql, DB_ARGS(scope ? scope->value : V(INT64_C(1)), SUITING(wish)), best);
+}
+
+enum found work_next(struct call *c, const struct work_wish *wish, struct work_row *out)
+{
+    struct condition scopes[WORK_SCOPES];
+    struct candidate best = { 0 };
+    struct value me = V(call_user(c));
+    int count = may_look(c) ? scopes_of(c, scopes) : 0;
+    if (c->error.code != E_NONE)
+        return FAILED;
+    for (int i = 0; i < (count ? count : 1); i++)
+        if (!best_of_scope(c, count ? &scopes[i] : NULL, wish, &best))
+            return FAILED;
+    if (!better(c,
+                "select q.id, q.urgency from worklist q where q.is_live = 1 and q.author_id = ? and q.state = 'DRAFT' "
+                "and not exists (select 1 from reports r where r.id = q.report_id and r.editor_id <> ? and "
+                "r.editing_until > ?) and " SUITS " order by q.urgency, q.id limit 1",
+                DB_ARGS(me, me, V(clock_now()), SUITING(wish)), &best))
+        return FAILED;
+    if (!best.id)
+        return NONE;
+    enum found found = db_find(c, &work_row_schema, out, "where q.id = ?", V(best.id));
+    if (found == FOUND) {
+        work_derive(c, out);
+        audit_about(c, out->study_id, out->patient_id);
+    }
+    return found;
+}

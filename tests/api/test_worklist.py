@@ -1,0 +1,406 @@
+"""What waits to be read: who sees which row, in which order, until when, and what lifts it."""
+
+import json
+import subprocess
+from datetime import datetime
+
+import pytest
+
+from made import new_uid
+from reports import act, finish, readers
+from support import PATIENCE, ROOT, Server, dicom, ok, problem, unique, wait_until
+from test_diagnosis import GOLDEN, SHIPPED, ask, bring, ended
+from test_diagnosis_many import NAMES, as_dicom
+from test_events import Heard
+from test_readme import blocks
+
+HOUR = 3600
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("worklist"), MODEL_PROCESSES="1", RATE_LIMIT="off").init().start()
+    yield server
+    server.close()
+    assert not [line for line in server.log_lines() if line["level"] == "error"]
+
+
+@pytest.fixture(scope="module")
+def people(server):
+    people = readers(server)
+    server.chief = people["admin"]  # who may change studies
+    return people
+
+
+@pytest.fixture
+def body_part():
+    """A filter of each test's own, so that it sees what it made."""
+    return unique("PART").upper()[:16]
+
+
+def study(who, body_part, modality="CT", **change):
+    made = who.upload(dicom(Modality=modality, BodyPartExamined=body_part), "a.dcm")["study_id"]
+    if change:
+        ok(who.server.chief.patch(f"/studies/{made}", json=change))
+    return made
+
+
+def begin(who, study_id, **members):
+    text = {"findings": "两肺纹理清晰。", "impression": "未见异常。"}
+    return ok(who.post("/reports", json={"study_id": study_id, "sections": text, **members}), 201)
+
+
+def listed(who, body_part, view="unread", **query):
+    return ok(who.get("/reports/worklist", params={"view": view, "body_part": body_part, **query}))["items"]
+
+
+def studies(who, body_part, view="unread", **query):
+    return [row["study_id"] for row in listed(who, body_part, view, **query)]
+
+
+def seconds(row):
+    began, due = (datetime.fromisoformat(row[name].replace("Z", "+00:00")) for name in ("clock_at", "due_at"))
+    return (due - began).total_seconds()
+
+
+def age(server, study_id, hours):
+    """Its clock started so long ago."""
+    us = hours * HOUR * 1_000_000
+    server.database.rows(f"update studies set arrived_at = arrived_at - {us} where id = {study_id}")
+    server.database.rows(
+        f"update worklist set clock_at = clock_at - {us}, due_at = due_at - {us}, urgency = urgency - {us} where "
+        f"study_id = {study_id}"
+    )
+
+
+def test_from_its_first_image_to_the_signature(people, body_part):
+    author, second = people["author"], people["second"]
+    made = study(author, body_part)
+    [row] = listed(second, body_part)
+    assert (row["study_id"], row["state"], row["report_id"], row["overdue"]) == (made, "UNREAD", None, False)
+    assert row["patient_name"] and row["patient_number"] and row["modality"] == "CT"
+    assert (row["priority"], row["priority_from"], row["care_setting"]) == ("NORMAL", "STUDY", "OTHER")
+    assert seconds(row) == 24 * HOUR and 0 <= row["age_s"] < 3600 and row["lift_model_name"] is None
+    report = begin(author, made)
+    [row] = listed(second, body_part, "all")
+    assert (row["state"], row["report_id"], row["report_version"]) == ("DRAFT", report["id"], 1)
+    assert row["author_id"] == author.id and row["author_name"] == "张医生"
+    assert seconds(row) == 24 * HOUR  # the same clock
+    assert not listed(second, body_part) and not listed(second, body_part, "mine")
+    assert studies(author, body_part, "mine") == [made]
+    ok(author.post(f"/reports/{report['id']}/lock", json={}))
+    assert listed(second, body_part, "all")[0]["editor_id"] == author.id
+    ok(act(author, report, "submit"))
+    assert studies(second, body_part, "to_review") == [made]
+    assert not listed(author, body_part, "to_review") and not listed(author, body_part, "mine")
+    ok(act(second, report, "review"))
+    assert studies(second, body_part, "mine") == [made] and not listed(second, body_part, "to_review")
+    ok(act(second, report, "reject", reason="side?"))
+    assert studies(author, body_part, "mine") == [made] and not listed(second, body_part, "mine")
+    finish(people, report)
+    assert not listed(second, body_part, "all")
+
+
+def test_what_is_given_up_waits_again_and_an_amendment_has_a_clock_of_its_own(server, people, body_part):
+    author = people["author"]
+    made = study(author, body_part)
+    age(server, made, 30)
+    before = listed(author, body_part)[0]
+    report = begin(author, made)
+    ok(act(author, report, "cancel"))
+    [row] = listed(author, body_part)
+    assert (row["study_id"], row["clock_at"], row["report_id"]) == (made, before["clock_at"], None)
+    one, other = begin(author, made), begin(people["second"], made)
+    assert sorted(r["report_id"] for r in listed(author, body_part, "all")) == sorted([one["id"], other["id"]])
+    ok(act(people["second"], other, "cancel"))
+    assert not listed(author, body_part) and studies(author, body_part, "all") == [made]
+    finish(people, one)
+    assert not listed(author, body_part, "all")
+    ok(act(author, one, "amend", reason="left"))
+    [row] = listed(author, body_part, "mine")
+    assert row["clock_at"] > before["clock_at"] and not row["overdue"]
+    ok(act(author, one, "cancel"))  # back to what was signed
+    assert not listed(author, body_part, "all")
+    ok(people["second"].post(f"/reports/{one['id']}/mark-entered-in-error", json={"reason": "another patient"}))
+    assert studies(author, body_part) == [made]
+
+
+@pytest.mark.parametrize(
+    "setting, modality, hours",
+    [
+        ("EMERGENCY", "DX", 0.5),
+        ("EMERGENCY", "CR", 0.5),
+        ("EMERGENCY", "CT", 1),
+        ("EMERGENCY", "MR", 1),
+        ("OUTPATIENT", "CT", 4),
+        ("INPATIENT", "DX", 6),
+        ("OTHER", "MR", 24),
+    ],
+)
+def test_until_when_is_said_by_setting_and_modality(people, body_part, setting, modality, hours):
+    study(people["author"], body_part, modality, care_setting=setting)
+    [row] = listed(people["author"], body_part)
+    assert seconds(row) == hours * HOUR and row["care_setting"] == setting
+
+
+def test_the_order_and_its_filters(server, people, body_part):
+    author = people["author"]
+    late = study(author, body_part, "MR")
+    made = {p: study(author, body_part, priority=p) for p in ("LOW", "NORMAL", "HIGH", "STAT", "URGENT")}
+    age(server, late, 5)
+    wanted = [made["STAT"], made["URGENT"], made["HIGH"], late, made["NORMAL"], made["LOW"]]
+    assert studies(author, body_part) == wanted
+    assert studies(author, body_part, sort="-urgency") == wanted[::-1]
+    first = ok(author.get("/reports/worklist", params={"body_part": body_part, "page_size": 4}))
+    more = ok(
+        author.get("/reports/worklist", params={"body_part": body_part, "page_size": 4, "after": first["next"]})
+    )
+    assert [r["study_id"] for r in first["items"] + more["items"]] == wanted and first["total"] == 6
+    assert studies(author, body_part, priority="HIGH") == [made["HIGH"]]
+    assert studies(author, body_part, modality="mr") == [late]
+    assert studies(author, body_part, care_setting="OTHER") == wanted
+    assert not studies(author, body_part, care_setting="INPATIENT")
+    assert not studies(author, body_part, department="放射科")
+    ok(people["admin"].put(f"/studies/{late}/assignments/departments/放射科"), 204)
+    assert studies(author, body_part, department="放射科") == [late]
+    problem(author.get("/reports/worklist", params={"view": "theirs"}), 422)
+    problem(author.get("/reports/worklist", params={"modality": "KT"}), 422)
+    problem(people["admin"].patch(f"/studies/{late}", json={"care_setting": "HOME"}), 422)
+    problem(author.patch(f"/studies/{late}", json={"priority": "STAT"}), 403)
+    report = begin(author, made["LOW"])
+    assert report["priority"] == "LOW"  # its study's
+    ok(author.patch(f"/reports/{report['id']}", json={"priority": "STAT"}))
+    row = next(r for r in listed(author, body_part, "all") if r["report_id"] == report["id"])
+    assert (row["priority"], row["priority_from"]) == ("STAT", "REPORT")
+    ok(people["admin"].patch(f"/studies/{late}", json={"priority": "STAT"}))
+    assert studies(author, body_part, "all")[0] == late  # of two, which was due before
+
+
+def test_each_sees_what_they_may(server, people, body_part):
+    author, doctor = people["author"], people["doctor"]
+    made = study(author, body_part)
+    own = doctor.upload(dicom(Modality="CT", BodyPartExamined=body_part), "b.dcm")["study_id"]
+    for who in (people["viewer"], server.account("technician", admin=people["admin"])):
+        problem(who.get("/reports/worklist"), 403)
+        problem(who.get("/reports/worklist/next"), 403)
+    assert sorted(studies(people["second"], body_part)) == [made, own]
+    assert studies(doctor, body_part) == [own]
+    report = begin(author, made)
+    ok(act(author, report, "submit"))
+    assert not listed(doctor, body_part, "to_review")  # who may not review has nothing to
+    assert studies(doctor, body_part, "all") == [own]
+    ok(people["admin"].put(f"/studies/{made}/assignments/{doctor.id}"), 204)
+    assert sorted(studies(doctor, body_part, "all")) == [made, own]
+    ok(people["admin"].delete(f"/studies/{made}/assignments/{doctor.id}"), 204)
+    assert studies(doctor, body_part, "all") == [own]
+    ok(people["admin"].put(f"/studies/{made}/assignments/roles/doctor"), 204)
+    assert sorted(studies(doctor, body_part, "all")) == [made, own]
+    # Of others' films in a study only these are told that there is a file of one's own, not that it waits.
+    same = {"StudyInstanceUID": new_uid(), "PatientID": unique("W"), "BodyPartExamined": body_part}
+    shared = author.upload(dicom(Modality="MR", **same), "c.dcm")["study_id"]
+    ok(people["admin"].put(f"/studies/{shared}/assignments/{doctor.id}"), 204)
+    assert doctor.upload(dicom(Modality="MR", **same), "d.dcm")["study_id"] == shared
+    ok(people["admin"].delete(f"/studies/{shared}/assignments/{doctor.id}"), 204)
+    assert shared not in studies(doctor, body_part) and shared in studies(author, body_part)
+
+
+def test_what_is_deleted_is_not_waited_for(people, body_part):
+    author, admin = people["author"], people["admin"]
+    made = study(author, body_part)
+    ok(admin.delete(f"/studies/{made}"), 204)
+    assert not listed(author, body_part)
+    ok(admin.post(f"/studies/{made}/restore"))
+    assert studies(author, body_part) == [made]
+    patient = listed(author, body_part)[0]["patient_id"]
+    ok(admin.delete(f"/patients/{patient}"), 204)
+    assert not listed(author, body_part)
+    ok(admin.post(f"/patients/{patient}/restore"))
+    assert studies(author, body_part) == [made]
+    [image] = ok(admin.get(f"/studies/{made}/series"))["items"]
+    [file] = ok(admin.get(f"/series/{image['id']}/instances"))["items"]
+    ok(admin.delete(f"/image-files/{file['id']}"), 204)
+    assert not listed(author, body_part)
+    ok(admin.post(f"/image-files/{file['id']}/restore"))
+    assert studies(author, body_part) == [made]
+    empty = ok(admin.post("/studies", json={"patient_id": patient, "body_part": body_part}), 201)
+    assert empty["care_setting"] == "OTHER" and empty["priority"] == "NORMAL"
+    assert studies(author, body_part) == [made]  # without images there is nothing to read
+
+
+def test_the_next_one(people, body_part):
+    author, second = people["author"], people["second"]
+
+    def next_of(who):
+        answer = who.get("/reports/worklist/next", params={"body_part": body_part})
+        return ok(answer)["study_id"] if answer.status_code == 200 else problem(answer, 404)["detail"]
+
+    assert "nothing waits" in next_of(author)
+    one = study(author, body_part)
+    two = study(author, body_part, priority="STAT")
+    assert next_of(author) == next_of(second) == two
+    report = begin(author, two)
+    assert next_of(author) == two and next_of(second) == one  # who has begun it holds it
+    ok(second.post(f"/reports/{report['id']}/lock", json={"take_over": True}))
+    assert next_of(author) == one
+    ok(second.delete(f"/reports/{report['id']}/lock"), 204)
+    ok(act(author, report, "submit"))
+    assert next_of(author) == one
+    assert "nothing waits" in next_of(people["doctor"])
+    assert problem(author.get("/reports/worklist/next", params={"modality": "KT"}), 422)
+
+
+def tell_overdue(server, admin):
+    job = ok(admin.post("/system/jobs", json={"kind": "reports.overdue"}), 202)["id"]
+    wait_until(lambda: admin.get(f"/system/jobs/{job}").status_code == 404, what="the job's end")
+
+
+def test_what_is_late_is_told_once(server, people, body_part):
+    author, doctor, admin = people["author"], people["doctor"], people["admin"]
+    made, other = study(author, body_part), study(author, body_part)
+    report = begin(author, other)
+    assert not listed(author, body_part, "overdue")
+    heard = {who: Heard(people[who], types="report.overdue") for who in ("second", "doctor", "viewer")}
+    try:
+        for each in (made, other):
+            age(server, each, 25)
+        assert sorted(studies(author, body_part, "overdue")) == [made, other]
+        assert sorted(studies(admin, body_part, "overdue", modality="CT")) == [made, other]
+        assert all(row["overdue"] for row in listed(author, body_part, "overdue"))
+        for _ in range(2):
+            tell_overdue(server, admin)
+        heard["second"].wait("study_id", other, "report.overdue")
+        heard["second"].wait("study_id", made, "report.overdue")
+        told = [e for e in heard["second"].events if e.get("study_id") in (made, other)]
+        assert sorted((e["study_id"], e["state"], e.get("report_id")) for e in told) == [
+            (made, "UNREAD", None),
+            (other, "DRAFT", report["id"]),
+        ]
+        late = study(doctor, body_part)
+        age(server, late, 25)
+        tell_overdue(server, admin)
+        heard["doctor"].wait("study_id", late, "report.overdue")
+        assert {e["study_id"] for e in heard["doctor"].events} == {late} and not heard["viewer"].events
+    finally:
+        for each in heard.values():
+            each.close()
+    ok(admin.patch(f"/studies/{made}", json={"care_setting": "INPATIENT"}))
+    assert seconds(listed(author, body_part)[0]) == 6 * HOUR
+
+
+def test_ai_lifts_it_and_says_so(server, people, body_part):
+    admin, author = people["admin"], people["author"]
+    card = json.loads((SHIPPED / "card.json").read_text())
+    card["labels"][0]["critical"] = True
+    model = bring(admin, card=card)
+    ok(admin.post(f"/diagnosis/models/{model['id']}/activate"))
+    films = sorted(NAMES, key=lambda n: GOLDEN["films"][n]["probability"]["pytorch"])
+    made = {}
+    for name in (films[0], films[-1]):
+        file = author.upload(as_dicom(name, StudyInstanceUID=new_uid(), PatientID=unique("L")))
+        made[name] = (file["study_id"], ended(admin, ask(admin, file["id"])["id"]))
+    least, most = made[films[0]], made[films[-1]]
+    assert not least[1]["findings"][0]["positive"] and most[1]["findings"][0]["positive"]
+
+    def row(study_id):
+        return next(r for r in listed(author, "CHEST", "all", page_size=100) if r["study_id"] == study_id)
+
+    lifted = row(most[0])
+    assert (lifted["priority"], lifted["priority_from"]) == ("URGENT", "AI")
+    assert (lifted["lift_model_name"], lifted["lift_model_version"]) == (model["name"], model["version"])
+    assert lifted["lift_diagnosis_id"] == most[1]["id"] and lifted["lift_label"] == "pneumonia"
+    assert (row(least[0])["priority"], row(least[0])["lift_model_name"]) == ("NORMAL", None)
+    ok(admin.patch(f"/studies/{most[0]}", json={"priority": "STAT"}))  # it never lowers
+    assert (row(most[0])["priority"], row(most[0])["priority_from"]) == ("STAT", "STUDY")
+    ok(admin.patch(f"/studies/{most[0]}", json={"priority": "LOW"}))
+    assert row(most[0])["priority"] == "URGENT"
+    report = begin(author, most[0])
+    assert row(most[0])["priority_from"] == "AI" and row(most[0])["report_id"] == report["id"]
+    path = f"/diagnosis/{most[1]['id']}/review"
+    ok(admin.post(path, json={"decision": "CONFIRMED"}))
+    assert row(most[0])["priority_from"] == "AI"
+    ok(admin.post(path, json={"decision": "REJECTED", "comment": "a fold of skin"}))
+    assert (row(most[0])["priority"], row(most[0])["lift_label"]) == ("LOW", None)
+
+
+def test_a_shadow_lifts_nothing_and_a_setting_does(tmp_path):
+    server = Server(tmp_path, MODEL_PROCESSES="1", DIAGNOSIS_CRITICAL="other chest-pneumonia:pneumonia").init().start()
+    try:
+        admin = server.admin()
+        model = bring(admin)
+        ok(admin.post(f"/diagnosis/models/{model['id']}/shadow"))
+        best = max(NAMES, key=lambda n: GOLDEN["films"][n]["probability"]["pytorch"])
+        file = admin.upload(as_dicom(best))
+        path = "/reports/worklist?view=all&modality=DX"
+        ended(admin, ask(admin, file["id"], model_id=model["id"])["id"])
+        assert ok(admin.get(path))["items"][0]["priority"] == "NORMAL"
+        ok(admin.post(f"/diagnosis/models/{model['id']}/activate"))
+        made = ask(admin, file["id"], force=True)["id"]
+        ended(admin, made)
+        assert ok(admin.get(path))["items"][0]["lift_diagnosis_id"] == made
+        ok(admin.post(f"/diagnosis/{made}/withdraw", json={"reason": "another film"}))
+        assert ok(admin.get(path))["items"][0]["priority_from"] == "STUDY"
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize(
+    "due, words",
+    [
+        ("EMERGENCY=1h", "*=TIME"),
+        ("HOME=1h *=1d", "HOME=1h"),
+        ("EMERGENCY:=1h *=1d", "EMERGENCY:=1h"),
+        ("*=0h", "*=0h"),
+        ("*=400d", "*=400d"),
+        ("*=-1h", "*=-1h"),
+        ("*=99999999999999999999h", "is not"),
+    ],
+)
+def test_times_that_are_none_are_refused_at_the_start(tmp_path, due, words):
+    server = Server(tmp_path, REPORT_DUE=due)
+    try:
+        said = server.run("migrate", "current", check=False)
+        assert said.returncode and "REPORT_DUE" in said.stderr and words in said.stderr
+    finally:
+        server.close()
+
+
+def test_an_upgrade_lists_what_was_there(tmp_path):
+    server = Server(tmp_path).init(copies=False).start()
+    try:
+        people = readers(server)
+        author = people["author"]
+        unread, begun, signed = (study(author, "OLD") for _ in range(3))
+        report = begin(author, begun, priority="HIGH")
+        finish(people, begin(author, signed))
+        name = ok(author.get("/auth/me"))["username"]
+        server.stop()
+        [migration] = (ROOT / "migrations" / "sqlite").glob("*_worklist.up.sql")
+        server.run("migrate", "down", "--to", str(int(migration.name[:4]) - 1), "--yes")
+        server.run("migrate", "up")
+        server.start()
+        author = server.sign_in(name)
+        rows = {r["study_id"]: r for r in listed(author, "OLD", "all")}
+        assert set(rows) == {unread, begun}
+        assert (rows[begun]["report_id"], rows[begun]["priority"]) == (report["id"], "HIGH")
+        assert (rows[unread]["state"], seconds(rows[unread])) == ("UNREAD", 24 * HOUR)
+        told = server.database.rows("select count(*) from worklist where is_told = 0")
+        assert told[0][0] == 0
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize("page", ["docs/worklist.md", "docs/worklist.zh-CN.md"])
+def test_what_the_page_shows_runs_as_it_stands(server, people, tmp_path, page):
+    made = study(people["admin"], "PAGE")
+    begin(people["admin"], made)
+    token = people["admin"].headers["authorization"]
+    start = f"STUDY={made} API={server.url}/api/v1\napi() {{ curl -sSf -H 'Authorization: {token}' \"$@\"; }}\n"
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", start + "\n".join(blocks(page, "sh"))],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+    assert f'"study_id":{made}' in done.stdout and (tmp_path / "stats.svg").read_text().startswith("<svg")
