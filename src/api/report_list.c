@@ -2,6 +2,7 @@
 #include "records/visibility.h"
 #include "reports/report.h"
 #include "reports/report_diff.h"
+#include "reports/report_find.h"
 #include "web/exchange.h"
 #include "web/listing.h"
 
@@ -11,6 +12,7 @@ struct report_list {
     struct list_query list;
     int64_t study_id, patient_id, author_id;
     unsigned status;
+    struct str search, code;
     bool mine;
 };
 #define REPORT_SORTS(X) X("created_at", "r.created_at")
@@ -25,18 +27,36 @@ static const struct field report_list_fields[] = {
     FIELD(struct report_list, author_id, .min = 1, .max = INT64_MAX, .doc = "Only those of this author."),
     FIELD(struct report_list, status, .choices = report_statuses, .type = "ReportStatus",
           .doc = "Only those that stand so."),
+    FIELD(struct report_list, search, .max = 100,
+          .doc = "Finds part of the title, a section, a text in a field or an addendum, of the version that one is "
+                 "shown."),
+    FIELD(struct report_list, code, .min = 1, .max = REPORT_CODE_MAX, .example = "BI-RADS:4A",
+          .doc = "Only those with this code: what was chosen by system and code (Lung-RADS-2022:3; Lung-RADS:3), or by "
+                 "the field's name (lung_rads=3), or a field's own code (LN:24627-2) where it has a value."),
     FIELD(struct report_list, mine, .fallback = "false", .doc = "Only those one is the author of."),
 };
 static const struct schema report_list = SCHEMA("ReportList", struct report_list, report_list_fields);
-#define LISTING(ROW) \
+#define LISTING(ROW, SEARCH) \
     { \
-        .row = ROW, .id = "r.id", .order = &report_order \
+        .row = ROW, .id = "r.id", .order = &report_order, .search_table = SEARCH \
     }
-static const struct listing written_listing = LISTING(&report_schema);
-static const struct listing face_listing = LISTING(&report_face_schema);
+static const struct listing written_listing = LISTING(&report_schema, "report_search");
+static const struct listing face_listing = LISTING(&report_face_schema, "report_face_search");
+
+/* Those with one code, in the order of the list: for who sees all. */
+#define CODE_SORTS(X) X("created_at", "k.created_at")
+LIST_ORDER(code_order, CODE_SORTS);
+#define CODE_LISTING(ROW, SEARCH, VERSION) \
+    { \
+        .row = ROW, .from = "report_codes k cross join reports r on r.id = k.report_id " REPORT_BESIDE(VERSION), \
+        .id = "k.report_id", .order = &code_order, .search_table = SEARCH \
+    }
+static const struct listing written_code_listing = CODE_LISTING(&report_schema, "report_search", "r.version");
+static const struct listing face_code_listing =
+    CODE_LISTING(&report_face_schema, "report_face_search", REPORT_FACE_VERSION);
 
 /* What is asked for goes by what the caller is told. */
-static int put_asked(struct call *c, const struct report_list *in, struct condition *out)
+static int put_asked(struct call *c, const struct report_list *in, bool among_codes, struct condition *out)
 {
     bool writes = report_caller_writes(c);
     int count = 0;
@@ -51,21 +71,32 @@ static int put_asked(struct call *c, const struct report_list *in, struct condit
                                                     "and w.version = coalesce(r.signed_version, r.version) and "
                                                     "w.author_id = ?)",
                                            V(in->author_id) };
+    if (in->code.len)
+        out[count++] = (struct condition){ among_codes ? "k.is_face = ? and k.code = ?"
+                                                       : "exists (select 1 from report_codes k where k.report_id = "
+                                                         "r.id and k.is_face = ? and k.code = ?) = 1",
+                                           V((int64_t)!writes),
+                                           { V(report_code_key(c, in->code)) } };
     return count;
 }
 
 static bool report_list_get(struct call *c)
 {
     const struct report_list *in = c->in;
-    struct condition scopes[REPORT_SCOPES], own = { "r.author_id = ?", V(call_user(c)) }, asked[3];
-    struct list_among among = { .conditions = asked, .condition_count = put_asked(c, in, asked) };
+    struct condition scopes[REPORT_SCOPES], own = { "r.author_id = ?", V(call_user(c)) }, asked[4];
+    struct list_among among = { .conditions = asked };
     if (in->patient_id > 0)
         audit_about(c, 0, in->patient_id);
     if (!visibility_asks_for_patients(c, in->patient_id > 0, "asking for a patient's"))
         return false;
     among.scopes = in->mine ? &own : scopes;
     among.scope_count = in->mine ? 1 : report_scopes(c, scopes);
-    return list_answer(c, report_caller_writes(c) ? &written_listing : &face_listing, among);
+    bool among_codes = in->code.len && !among.scope_count && in->study_id <= 0 && in->patient_id <= 0;
+    among.condition_count = put_asked(c, in, among_codes, asked);
+    const struct listing *listing = report_caller_writes(c) ? among_codes ? &written_code_listing : &written_listing
+                                    : among_codes           ? &face_code_listing
+                                                            : &face_listing;
+    return list_answer(c, listing, among);
 }
 
 /* ---- versions ---- */

@@ -4,21 +4,24 @@
 #include "records/image_file.h"
 #include "records/patient.h"
 #include "records/study.h"
+#include "site/app.h"
 
 /* ---- the records ---- */
 
 enum { COLUMNS_MAX = 8 };
 
-static int texts_of_patient(const struct str *columns, struct str *out)
+static int texts_of_patient(struct call *c, const struct str *columns, struct str *out)
 {
+    (void)c;
     const struct patient p = {
         .name = columns[0], .name_en = columns[1], .name_phonetic = columns[2], .patient_id = columns[3]
     };
     return patient_texts(&p, out);
 }
 
-static int texts_of_study(const struct str *columns, struct str *out)
+static int texts_of_study(struct call *c, const struct str *columns, struct str *out)
 {
+    (void)c;
     const struct patient p = {
         .name = columns[0], .name_en = columns[1], .name_phonetic = columns[2], .patient_id = columns[3]
     };
@@ -28,20 +31,13 @@ static int texts_of_study(const struct str *columns, struct str *out)
     return study_texts(&s, &p, out);
 }
 
-static int texts_of_image_file(const struct str *columns, struct str *out)
+static int texts_of_image_file(struct call *c, const struct str *columns, struct str *out)
 {
+    (void)c;
     return image_file_texts(columns[0], columns[1], out);
 }
 
-static const struct findable {
-    const char *name; /* in search_rebuilds */
-    const char *search_table;
-    const char *after;   /* ids that come after one, at most so many */
-    const char *columns; /* of one record: is it in sight, and then those that `texts` reads */
-    int count;
-    int (*texts)(const struct str *columns, struct str *out);
-    const char *last; /* the largest id */
-} findables[] = {
+static const struct findable findables[] = {
     { "patients", "patient_search", "select p.id from patients p where p.id > ? order by p.id limit ?",
       "select p.deleted_at is null, p.name, p.name_en, p.name_phonetic, p.patient_id from patients p where p.id = ?", 4,
       texts_of_patient, "select max(id) from patients" },
@@ -55,6 +51,15 @@ static const struct findable {
 };
 enum { STUDIES = 1, FINDABLES = sizeof(findables) / sizeof(findables[0]) };
 
+/* The i-th of all; NULL behind the last. */
+static const struct findable *findable_at(const struct call *c, int i)
+{
+    if (i < FINDABLES)
+        return &findables[i];
+    const struct findable *more = c->app->findables ? &c->app->findables[i - FINDABLES] : NULL;
+    return more && more->name ? more : NULL;
+}
+
 /* What it is found by. *out_count 0: the record is gone. */
 static bool read_texts(struct call *c, const struct findable *of, int64_t id, bool *in_sight, struct str *out,
                        int *out_count)
@@ -67,7 +72,7 @@ static bool read_texts(struct call *c, const struct findable *of, int64_t id, bo
         *in_sight = cursor_integer(&rows, 0) != 0;
         for (int i = 0; i < of->count; i++)
             columns[i] = arena_copy(&c->arena, cursor_text(&rows, 1 + i));
-        *out_count = of->texts(columns, out);
+        *out_count = of->texts(c, columns, out);
     }
     return cursor_close(&rows);
 }
@@ -82,6 +87,8 @@ static bool renew(struct call *c, const struct findable *of, int64_t id, struct 
     if (!search_hold(c, of->search_table, id, &found) || !read_texts(c, of, id, &in_sight, texts, &count))
         return false;
     done->looked++;
+    if (of->also && !of->also(c, id))
+        return false;
     if (!count || (!found && !in_sight))
         return true;
     if (!search_renew(c, of->search_table, id, found, texts, count, &changed))
@@ -176,11 +183,12 @@ static bool step(struct call *c, void *context)
                        V(INT64_C(0)));
     if (found == FOUND)
         return step_of_patient(c, at, done);
-    for (int i = 0; i < FINDABLES && found == NONE; i++) {
+    const struct findable *of;
+    for (int i = 0; (of = findable_at(c, i)) && found == NONE; i++) {
         found = db_find_locked(c, &at, "select done_id from search_rebuilds where name = ? and done_id is not null",
-                               V(str_from(findables[i].name)));
+                               V(str_from(of->name)));
         if (found == FOUND)
-            return step_of_all(c, &findables[i], at, done);
+            return step_of_all(c, of, at, done);
     }
     done->any = false;
     return found == NONE;
@@ -217,8 +225,9 @@ static bool begin(struct call *c, void *unused)
 {
     int64_t left = 0;
     (void)unused;
-    for (int i = 0; i < FINDABLES; i++)
-        if (!begin_all(c, &findables[i]))
+    const struct findable *of;
+    for (int i = 0; (of = findable_at(c, i)); i++)
+        if (!begin_all(c, of))
             return false;
     return renewal_left(c, &left) && (!left || renewal_put(c));
 }
@@ -233,11 +242,12 @@ bool renewal_left(struct call *c, int64_t *records)
     int64_t left = 0, done = 0, last = 0;
     if (db_find_integer(c, &left, "select count(*) from study_renewals") == FAILED)
         return false;
-    for (int i = 0; i < FINDABLES; i++) {
+    const struct findable *of;
+    for (int i = 0; (of = findable_at(c, i)); i++) {
         enum found due =
             db_find_integer(c, &done, "select done_id from search_rebuilds where name = ? and done_id is not null",
-                            V(str_from(findables[i].name)));
-        if (due == FAILED || (due == FOUND && !last_of(c, &findables[i], &last)))
+                            V(str_from(of->name)));
+        if (due == FAILED || (due == FOUND && !last_of(c, of, &last)))
             return false;
         left += due == FOUND ? last - done + 1 : 0;
     }

@@ -43,6 +43,19 @@ struct renewal_done {
 };
 bool renewal_step(struct call *c, struct renewal_done *out);
 
+/* What is found, and how its words are made. Those of patients, studies and files are here; who stands above has more
+ * (struct app, `findables`). */
+struct findable {
+    const char *name; /* in search_rebuilds */
+    const char *search_table;
+    const char *after;   /* ids that come after one, at most so many */
+    const char *columns; /* of one record: is it in sight, and then those that `texts` reads */
+    int count;
+    int (*texts)(struct call *c, const struct str *columns, struct str *out); /* out: SEARCH_TEXTS_MAX of them */
+    const char *last;                                                         /* the largest id */
+    bool (*also)(struct call *c, int64_t id); /* what else it is found by; NULL: nothing */
+};
+
 /* About how many records are still to be looked at. */
 bool renewal_left(struct call *c, int64_t *records);
 

@@ -4,6 +4,7 @@
 #include "records/image_file.h"
 #include "records/record_lock.h"
 #include "records/study.h"
+#include "reports/report_find.h"
 #include "records/visibility.h"
 #include "records/worklist.h"
 #include "site/app.h"
@@ -131,7 +132,8 @@ bool report_create(struct call *c, const struct report_wish *wish, int64_t *id)
         !content_merge(c, NULL, &change, &content))
         return false;
     if (!db_insert(c, &report_schema, &report, &report.id) || !report_put_version(c, &report, &content, STR_NULL) ||
-        !report_put_step(c, &report, 0, REPORT_DRAFT, STR_NULL) || !report_keep_on_list(c, report.id))
+        !report_put_step(c, &report, 0, REPORT_DRAFT, STR_NULL) || !report_keep_on_list(c, report.id) ||
+        !report_index(c, report.id))
         return false;
     *id = report.id;
     return report_tell(c, &report, REPORT_DRAFT);
@@ -238,7 +240,7 @@ bool report_save(struct call *c, const struct report_edit *edit)
                       V(report.version),
                       V(choice_text(job_priorities, edit->priority ? edit->priority : report.priority)), V(now),
                       V(call_user(c)), V(now.us + REPORT_LOCK_S * INT64_C(1000000)), V(report.id)) &&
-           (!edit->priority || report_keep_on_list(c, report.id)) &&
+           (!edit->priority || report_keep_on_list(c, report.id)) && (!differs || report_index(c, report.id)) &&
            report_tell(c, &report, (enum report_status)report.status);
 }
 

@@ -6,6 +6,7 @@
 #include "people/lockout.h"
 #include "server/endpoints.h"
 #include "rule/rule.h"
+#include "reports/report_find.h"
 #include "records/worklist.h"
 #include "records/filing.h"
 #include "server/health.h"
@@ -274,6 +275,7 @@ bool app_open(struct app *app, bool serving)
     if (!authority_open(app->config.secret_key, &app->authority, &error))
         return complain(&error, "tokens");
     app->jobs.stored = rules_file_stored;
+    app->findables = report_findables;
     if (serving && !app_open_redis(app, app->log, &error))
         return complain(&error, "REDIS_URL");
     if (serving && !app_open_models(app, &error))

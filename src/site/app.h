@@ -43,6 +43,7 @@ struct announcer;
 struct outbound;
 struct webhook_watch;
 struct programs;
+struct findable;
 
 /* The settings that SIGHUP may change (SETTING_RELOAD), always seen as a whole. */
 struct reloadable {
@@ -57,8 +58,9 @@ struct app {
     struct log *log;
     struct db *db;
     struct blob_store *files;
-    struct blob_store *archive; /* NULL: not set */
-    struct redis *redis;        /* NULL: none is set; commands have it if they have opened it (server/app.h) */
+    struct blob_store *archive;       /* NULL: not set */
+    const struct findable *findables; /* of those above records: records/renewal.h */
+    struct redis *redis;              /* NULL: none is set; commands have it if they have opened it (server/app.h) */
     struct authority *authority;
     struct audit *audit;
     struct metrics *metrics;
