@@ -47,6 +47,10 @@ static const struct field wish_fields[] = {
     FIELD_AS(struct report_wish, "template_id", content.template_id, .flags = NULLABLE, .min = 1, .max = INT64_MAX,
              .doc = "The template it is written by: sections that are not given begin with its words."),
     CONTENT(struct report_wish),
+    FIELD(struct report_wish, prefill, .fallback = "false",
+          .doc = "Fills it with what is known: measurements, findings of models that a reader stands by, the earlier "
+                 "report of the same region. Without `template_id` it is written by the template that is offered for "
+                 "the study; null: by none."),
 };
 static const struct schema wish_schema =
     SCHEMA("ReportWish", struct report_wish, wish_fields, .doc = "A report to be begun.");
@@ -58,6 +62,7 @@ static bool report_post(struct call *c)
     wish.content.has_title = schema_was_given(&wish_schema, c->given, "title");
     wish.content.has_key_images = schema_was_given(&wish_schema, c->given, "key_images");
     wish.content.has_sources = schema_was_given(&wish_schema, c->given, "sources");
+    wish.finds_template = wish.prefill && !schema_was_given(&wish_schema, c->given, "template_id");
     if (!report_create(c, &wish, &id))
         return false;
     answer_location(c, "/api/v1/reports/%" PRId64, id);
@@ -98,6 +103,34 @@ static bool report_patch(struct call *c)
     edit.content.has_title = schema_was_given(&edit_schema, c->given, "title");
     edit.content.has_key_images = schema_was_given(&edit_schema, c->given, "key_images");
     edit.content.has_sources = schema_was_given(&edit_schema, c->given, "sources");
+    return c->error.code == E_NONE && report_save(c, &edit) && report_load(c, edit.id, c->out);
+}
+
+static const struct field fill_fields[] = {
+    KEY(struct report_edit, id, "The report."),
+    FIELD_AS(struct report_edit, "version", base, .flags = NULLABLE, .min = 1, .max = INT64_MAX,
+             .doc =
+                 "The version that was looked at; 412 when it is no longer the current one. If-Match says the same."),
+    FIELD(struct report_edit, reason, .flags = NULLABLE, .max = 500, .doc = "Why it is filled."),
+};
+static const struct schema fill_schema =
+    SCHEMA("ReportPrefill", struct report_edit, fill_fields, .doc = "A draft is to be filled with what is known.");
+
+/* There is no GET of this path whose answer dispatch would compare. */
+static bool is_as_read(struct call *c, int64_t id)
+{
+    struct report now;
+    return !http_header(c->request, "If-Match").at ||
+           (report_hold(c, id, &now) && report_schema.veil(c, &now) && record_matches(c, &report_schema, &now));
+}
+
+static bool prefill_post(struct call *c)
+{
+    struct report_edit edit = *(const struct report_edit *)c->in;
+    if (!is_as_read(c, edit.id))
+        return false;
+    edit.base = base_of(c, edit.id, edit.base);
+    edit.prefill = true;
     return c->error.code == E_NONE && report_save(c, &edit) && report_load(c, edit.id, c->out);
 }
 
@@ -146,6 +179,13 @@ static const struct endpoint rows[] = {
       .doc = "Each change is a version; those before stay. Of the current version made by somebody else, If-Match (or "
              "`version`) has to say that it was read: 412 names both versions. What has been submitted is changed by "
              "who has taken it for review; what is signed is amended." },
+    { HTTP_POST, "/api/v1/reports/{id}/prefill", prefill_post, &fill_schema, &report_schema,
+      .permission = MAY_READ_REPORTS, REPORTS, .runs = WRITES, .body = BODY_JSON, .flags = ACTION,
+      .audit = "report.prefill", .summary = "Fills a draft with what is known",
+      .doc = "Measurements of the study's images, findings of models that a reader has confirmed or modified, and the "
+             "last signed report of the same patient, body part and modality. Each value and sentence has an entry in "
+             "`sources`. What somebody has written stays; what was filled in and is still as it was is brought up to "
+             "date. The same rules as of a change." },
     { HTTP_DELETE, "/api/v1/reports/{id}", report_delete, &report_key, NULL, .permission = MAY_READ_REPORTS, REPORTS,
       .runs = WRITES, .audit = "report.cancel", .summary = "Gives a report up that was never signed",
       .doc = "The same as cancel, without a reason. Its versions stay." },

@@ -100,9 +100,33 @@ bool content_form_is_filled(struct call *c, const struct content_form *form, con
 
 /* ---- words ---- */
 
+static bool is_of_source(const struct list *sources, struct str section, struct str line)
+{
+    const struct content_source *all = sources->items;
+    for (ptrdiff_t i = 0; i < sources->count; i++)
+        if (str_equal(all[i].section, section) && str_equal(all[i].text, line))
+            return true;
+    return false;
+}
+
+/* Where the lines at a section's end begin that come from somewhere (draft.h): they are not the template's. */
+static ptrdiff_t own_words(struct str text, const struct list *sources, struct str section)
+{
+    ptrdiff_t end = text.len;
+    while (end > 0) {
+        ptrdiff_t from = end;
+        while (from > 0 && text.at[from - 1] != '\n')
+            from--;
+        if (!is_of_source(sources, section, str_slice(text, from, end)))
+            break;
+        end = from ? from - 1 : 0;
+    }
+    return end;
+}
+
 static bool follow_one(struct call *c, const struct content_form *form, struct str language,
-                       const struct report_content *content, const struct template_section *section, struct json fields,
-                       json_t *sections)
+                       const struct report_content *content, const struct list *sources,
+                       const struct template_section *section, struct json fields, json_t *sections)
 {
     struct texts blank;
     const char *name = arena_cstring(&c->arena, section->name);
@@ -110,7 +134,13 @@ static bool follow_one(struct call *c, const struct content_form *form, struct s
     struct str before = template_text(c, form->definition, section, language, content->fields, &blank);
     struct str after = template_text(c, form->definition, section, content->language, fields, &blank);
     struct str text = json_text(now);
-    bool is_new = !content->sections.text.at, is_untouched = str_equal(str_trim(text), str_trim(before));
+    ptrdiff_t own = own_words(text, sources, section->name);
+    struct str lines = str_trim(str_slice(text, own, text.len));
+    bool is_new = !content->sections.text.at;
+    struct str words = str_trim(str_slice(text, 0, own)), made = str_trim(before);
+    bool is_untouched = (!words.len && !made.len) || str_equal(words, made);
+    if (after.at && lines.len)
+        after = arena_format(&c->arena, "%.*s%s%.*s", STR_FMT(after), after.len ? "\n" : "", STR_FMT(lines));
     if (!before.at || !after.at || after.len > CONTENT_SECTION_MAX)
         return refuse_fields(c, "too_long", "with these values a section has more than 100,000 bytes");
     if ((is_new || is_untouched) && after.len)
@@ -125,11 +155,15 @@ bool content_form_follow(struct call *c, const struct content_form *form, struct
 {
     if (!form->definition)
         return true;
+    struct list sources;
+    if (!content_source_list(c, content, &sources))
+        return false;
     json_t *sections = content_tree(c, content->sections.text);
     const struct list *rows = &form->definition->sections;
     bool ok = json_is_object(sections) || fail(c, E_INTERNAL, "a report's sections cannot be read");
     for (ptrdiff_t i = 0; ok && i < rows->count; i++)
-        ok = follow_one(c, form, language, content, (const struct template_section *)rows->items + i, fields, sections);
+        ok = follow_one(c, form, language, content, &sources, (const struct template_section *)rows->items + i, fields,
+                        sections);
     struct str all = ok ? json_tree_text(sections, CONTENT_BYTES_MAX, &c->arena) : STR_NULL;
     json_decref(sections);
     if (ok && !all.at)

@@ -191,6 +191,19 @@ bool report_hears(struct call *c, const struct event *event, const struct princi
     return true;
 }
 
+enum found report_find_prior(struct call *c, const struct report *of, int64_t *id)
+{
+    const struct value me = V(call_user(c));
+    return db_find_integer(
+        c, id,
+        "select r.id from studies t join studies s on s.patient_id = t.patient_id and s.is_deleted = 0 and s.id <> "
+        "t.id and s.body_part = t.body_part and s.study_date <= t.study_date and (s.modality = t.modality or "
+        "(s.modality in ('CR', 'DX') and t.modality in ('CR', 'DX'))) join reports r on r.study_id = s.id where t.id = "
+        "? and r.signed_version is not null and r.status <> 'ENTERED_IN_ERROR' and " REPORT_SEEN
+        " order by s.study_date desc, r.signed_at desc, r.id desc limit 1",
+        V(of->study_id), me, me, me, me, VISIBLE_TO(c));
+}
+
 bool report_may_be_given_out(struct call *c)
 {
     return visibility_asks_for_patients(c, true, "giving out a report, which names its patient,");

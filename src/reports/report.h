@@ -95,6 +95,8 @@ struct report_wish {
     int64_t study_id;
     unsigned priority;
     struct content_change content;
+    bool prefill;        /* draft.h */
+    bool finds_template; /* by the template that is offered for the study, where one is */
 };
 bool report_create(struct call *c, const struct report_wish *wish, int64_t *id);
 
@@ -106,6 +108,7 @@ struct report_edit {
     unsigned priority; /* 0: as it is */
     struct content_change content;
     struct str reason;
+    bool prefill; /* draft.h; only of a draft that is no addendum */
 };
 /* E_CONFLICT: it is not a draft, or somebody else is editing it. E_PRECONDITION_FAILED: `base` is not current. */
 bool report_save(struct call *c, const struct report_edit *edit);

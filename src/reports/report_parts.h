@@ -58,6 +58,10 @@ bool report_bundle(struct call *c, const struct report *report, const struct rep
 /* The same, whoever asks, of a version that is known. */
 bool report_signature_load_unseen(struct call *c, int64_t id, int64_t version, struct report *report,
                                   struct str *envelope, struct instant *at);
+/* The last signed report, of another study of the same patient, body part and modality (films are of one kind) that is
+ * no later, that the caller sees and nobody has withdrawn. Of a study that does not say its body part, modality and day
+ * there is NONE. */
+enum found report_find_prior(struct call *c, const struct report *of, int64_t *id);
 /* Is what the change's sources name there, of this study or patient, and of a model confirmed by a reader? Fills their
  * details. E_INVALID. */
 bool report_sources_hold(struct call *c, const struct report *report, struct content_change *change);

@@ -4,6 +4,7 @@
 #include "diagnosis/diagnosis.h"
 #include "imaging/annotation.h"
 #include "records/image_file.h"
+#include "reports/draft.h"
 
 /* "diagnosis/77": the number after the prefix, and nothing behind it; 0: no such reference. */
 static int64_t number_after(struct str reference, struct str prefix)
@@ -90,7 +91,9 @@ static bool still_there(struct call *c, const char *sql, int64_t id, int64_t stu
 bool report_rests(struct call *c, const struct report *report)
 {
     struct list images, sources;
-    if (!content_images(c, &report->content, &images) || !content_source_list(c, &report->content, &sources))
+    struct content_form form;
+    if (!content_images(c, &report->content, &images) || !content_source_list(c, &report->content, &sources) ||
+        !content_form_of(c, &report->content, &form))
         return false;
     for (ptrdiff_t i = 0; i < images.count; i++)
         (void)still_there(c, "select count(*) from image_files where id = ? and study_id = ? and is_deleted = 0",
@@ -105,6 +108,12 @@ bool report_rests(struct call *c, const struct report *report)
                               "'MODIFIED')",
                               number_after(source->reference, S("diagnosis/")), report->study_id,
                               arena_format(&c->arena, "sources.%td", i), "no reader stands by this diagnosis any more");
+        struct str outdated = draft_outdated(c, &report->content, &form, source);
+        if (outdated.len)
+            (void)error_add_problem(&c->error, &c->arena, "body", arena_format(&c->arena, "sources.%td", i), "outdated",
+                                    "its sentence compares another number than fields.%.*s has by now: fill the draft "
+                                    "again, or write it anew",
+                                    STR_FMT(outdated));
     }
     return c->error.code == E_NONE;
 }

@@ -7,6 +7,8 @@
 #include "reports/report_find.h"
 #include "records/visibility.h"
 #include "records/worklist.h"
+#include "reports/draft.h"
+#include "reports/template.h"
 #include "site/app.h"
 
 bool report_tell(struct call *c, const struct report *report, enum report_status status)
@@ -107,6 +109,17 @@ bool report_put_version(struct call *c, struct report *report, const struct repo
 
 /* ---- begun ---- */
 
+static bool choose_template(struct call *c, const struct report_wish *wish, struct content_change *change)
+{
+    struct template *offered = arena_new(&c->arena, struct template);
+    if (!wish->finds_template)
+        return true;
+    enum found found = template_of_study(c, wish->study_id, offered);
+    if (found == FOUND)
+        change->template_id = offered->id;
+    return found != FAILED;
+}
+
 bool report_create(struct call *c, const struct report_wish *wish, int64_t *id)
 {
     struct study study;
@@ -129,7 +142,8 @@ bool report_create(struct call *c, const struct report_wish *wish, int64_t *id)
     report.author_id = call_user(c);
     struct content_change change = wish->content;
     if (!images_belong(c, study.id, &change) || !report_sources_hold(c, &report, &change) ||
-        !content_merge(c, NULL, &change, &content))
+        !choose_template(c, wish, &change) || !content_merge(c, NULL, &change, &content) ||
+        (wish->prefill && !draft_fill(c, &report, &content)))
         return false;
     if (!db_insert(c, &report_schema, &report, &report.id) || !report_put_version(c, &report, &content, STR_NULL) ||
         !report_put_step(c, &report, 0, REPORT_DRAFT, STR_NULL) || !report_keep_on_list(c, report.id) ||
@@ -217,18 +231,26 @@ static bool begin_addendum_anew(struct call *c, const struct report *report, str
     return true;
 }
 
+static bool may_fill(struct call *c, const struct report *report, const struct report_edit *edit)
+{
+    return !edit->prefill || (report->status == REPORT_DRAFT && report->kind != REPORT_ADDENDUM) ||
+           fail(c, E_CONFLICT, "only a draft is filled, and no addendum: this is %s %s",
+                report->kind == REPORT_ADDENDUM ? "an addendum, " : "a report that is",
+                report_statuses[report->status - 1]);
+}
+
 bool report_save(struct call *c, const struct report_edit *edit)
 {
     struct report report;
     struct report_content before, content;
     struct content_change change = edit->content;
     if (!report_hold(c, edit->id, &report) || !may_edit(c, &report) || !report_is_current(c, &report, edit->base) ||
-        !is_free(c, &report) || !leaves_signed(c, &report, &edit->content) ||
+        !is_free(c, &report) || !may_fill(c, &report, edit) || !leaves_signed(c, &report, &edit->content) ||
         !images_belong(c, report.study_id, &change) || !report_sources_hold(c, &report, &change))
         return false;
     before = report.content;
     if ((change.addendum.len && !begin_addendum_anew(c, &report, &before)) ||
-        !content_merge(c, &before, &change, &content))
+        !content_merge(c, &before, &change, &content) || (edit->prefill && !draft_fill(c, &report, &content)))
         return false;
     struct instant now = clock_now();
     bool differs = !content_is_same(&report.content, &content);

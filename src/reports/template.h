@@ -29,6 +29,9 @@
  *
  *     [[{{!mass_size}}No mass.]][[Mass of {{mass_size}}.]]
  *
+ * Behind an earlier number (kind `prior`) stands how far the present one has gone from it: "5 mm (since then +1.2 mm,
+ * +24%)".
+ *
  * Shipped ones (templates/NAME.json) are put in by init-db. A newer revision is one more version; a template that the
  * hospital has changed or deleted is left as it is.
  *

@@ -34,5 +34,8 @@ void template_note(struct arena *arena, struct texts *names, ptrdiff_t max, stru
 
 /* "mm", "°", "mL/min": a UCUM unit as people read it; empty where nothing is said behind the number. */
 struct str template_unit(struct arena *arena, struct str unit);
+/* From `then` to `now`, numbers in one unit: "+6.1°", and "+17.3%"; *percent is empty where `then` is 0. */
+void template_change_between(struct arena *arena, double now, double then, struct str unit, struct str *change,
+                             struct str *percent);
 
 #endif

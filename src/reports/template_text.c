@@ -4,6 +4,8 @@
 #include "reports/template_values.h"
 #include "base/text.h"
 
+#include <math.h>
+
 const struct template_section *template_section(const struct template_definition *definition, struct str name)
 {
     const struct template_section *sections = definition->sections.items;
@@ -85,6 +87,28 @@ struct str template_unit(struct arena *arena, struct str unit)
     return arena_format(arena, " %.*s", STR_FMT(unit));
 }
 
+/* With its sign; of `scale` 10 one decimal. */
+static struct str signed_number(struct arena *arena, double n, double scale, struct str unit)
+{
+    struct text text;
+    double rounded = round(n * scale) / scale + 0.0; /* no negative zero */
+    text_init(&text, 64);
+    text_put(&text, rounded > 0 ? S("+") : S(""));
+    text_put_real(&text, rounded);
+    text_put(&text, template_unit(arena, unit));
+    struct str out = arena_copy(arena, text_str(&text));
+    text_release(&text);
+    return out;
+}
+
+void template_change_between(struct arena *arena, double now, double then, struct str unit, struct str *change,
+                             struct str *percent)
+{
+    *change = signed_number(arena, now - then, 1000, unit);
+    double share = (now - then) / fabs(then) * 100;
+    *percent = fabs(share) <= 1e9 ? signed_number(arena, share, 10, S("%")) : S(""); /* not of 0 */
+}
+
 static void put_choices(struct text *out, const struct template_field *field, struct str language, const json_t *value)
 {
     size_t count = json_is_array(value) ? json_array_size(value) : 1;
@@ -111,6 +135,26 @@ static void put_value(struct text *out, struct call *c, const struct template_de
     } else if (json_is_string(value)) {
         text_put(out, json_text(value));
     }
+}
+
+/* Behind an earlier number how far the present one has gone from it. */
+static void put_change(struct text *out, struct call *c, const struct template_definition *definition,
+                       const struct template_field *prior, struct str language, const json_t *values)
+{
+    struct str change, percent;
+    const struct template_field *field = template_field(definition, prior->prior_of);
+    const json_t *then = template_value(values, prior->name), *now = template_value(values, prior->prior_of);
+    if (!field || !json_is_number(now) || !json_is_number(then))
+        return;
+    bool zh = is_chinese(language);
+    template_change_between(&c->arena, json_number_value(now), json_number_value(then), template_unit_of(field),
+                            &change, &percent);
+    text_put(out, zh ? S("（此后") : S(" (since then "));
+    text_put(out, change);
+    if (percent.len)
+        text_put(out, zh ? S("，") : S(", "));
+    text_put(out, percent);
+    text_put(out, zh ? S("）") : S(")"));
 }
 
 /* ---- filling in ---- */
@@ -193,6 +237,8 @@ static bool put_field(void *context, struct str name, struct text *out)
     const json_t *value = field ? template_value(s->values, name) : NULL;
     if (value && out)
         put_value(out, s->c, s->definition, field, s->language, value);
+    if (value && out && field->kind == TAKES_PRIOR)
+        put_change(out, s->c, s->definition, field, s->language, s->values);
     return value;
 }
 

@@ -102,6 +102,8 @@ ELSEWHERE = {
     ("reports/report_sources.c", "select count(*) from diagnoses d join"): "the same",
     ("reports/report_verify.c", "select file_uuid, sha256 from image_files"): "compared with the signed; counted",
     ("api/report_list.c", "r.study_id in (select t.id from studies t"): "beside report_scopes",
+    ("reports/draft_findings.c", "select d.id from image_files i join diagnoses d"): "with diagnosis_in_sight",
+    ("reports/report.c", "select r.id from studies t join studies s"): "with SEEN, which is VISIBLE_RECORD's",
     ("diagnosis/opinions.c", "select d.id from image_files i join diagnoses d"): "with diagnosis_in_sight",
     ("diagnosis/diagnosis_ask.c", "where f.id = ? and {IN_SIGHT"): "a rule asks, whoever sees it; who reads is asked",
     ("program/program_ask.c", "select id from studies where id = ?"): "locks the study of files that were looked at",

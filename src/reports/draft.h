@@ -1,0 +1,43 @@
+/* draft.h - a draft filled with what is known already, each part with its source; nothing is invented.
+ *
+ *     struct report_content content = ...;              // what has been written so far
+ *     draft_fill(c, &report, &content)                  // in the transaction that puts the version
+ *
+ *   annotations of the study's images    fields of the kind `measurement`; else a sentence in findings
+ *   what models found, and a reader      fields of the kind `finding`; else a sentence in findings. All of it says that
+ *   has CONFIRMED or MODIFIED            it is a model's, and which one
+ *   the last signed report of the same   fields of the kind `prior`; else, of a number, a line in comparison with the
+ *   patient, body part and modality      earlier value and the change; and which examination that was
+ *
+ * Filled is what has no value yet, and sentences are lines of their own behind the section's words. What somebody has
+ * written stays: a field with another value than the one that was put there, a sentence that was changed or taken out.
+ * `sources` tells: each value and sentence that was put there has an entry. So to fill twice adds nothing; and where a
+ * measurement or the earlier report has changed since, what is still as it was put there is brought up to date.
+ *
+ *   fields.cobb 41.3   <-   source {field cobb, MEASUREMENT, images/812/annotations/4, detail "annotation 0c9f..."}
+ *
+ * What a model has drawn counts as a model's finding does: only where a reader stands by what that model said of the
+ * image. Lengths in pixels are left out. Of several measurements of one kind the one goes into a field whose label is
+ * the field's name or label, then the greatest; of one of two sides only by its label. Numbers are rounded to 0.1
+ * (ratios 0.001), and changes are those of the rounded numbers. What does not fit a field's limits is told in a
+ * sentence.
+ *
+ * Shown is only what the caller sees of images, diagnoses and reports. At most DRAFT_IMAGES_MAX images,
+ * DRAFT_ANNOTATIONS_MAX annotations and DRAFT_DIAGNOSES_MAX diagnoses are looked at.
+ */
+#ifndef ROENTGEN_REPORTS_DRAFT_H
+#define ROENTGEN_REPORTS_DRAFT_H
+
+#include "reports/report.h"
+
+enum { DRAFT_IMAGES_MAX = 200, DRAFT_ANNOTATIONS_MAX = 2000, DRAFT_DIAGNOSES_MAX = 200 };
+
+/* Inside a transaction. *content as it is with what was filled in. */
+bool draft_fill(struct call *c, const struct report *report, struct report_content *content);
+
+/* Before it is handed on: where a sentence that was put there compares a number, has its field that number still? The
+ * field's name, else null. */
+struct str draft_outdated(struct call *c, const struct report_content *content, const struct content_form *form,
+                          const struct content_source *source);
+
+#endif

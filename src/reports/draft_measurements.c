@@ -1,0 +1,245 @@
+/* draft_measurements.c - what was measured on the study's images, into a draft. */
+#include "reports/draft_parts.h"
+
+#include "diagnosis/diagnosis.h"
+#include "imaging/annotation.h"
+#include "records/visibility.h"
+
+#include <math.h>
+
+enum { STORED_MAX = 4 << 20 /* characters of all sets of annotations that are looked at */ };
+
+/* A measurement that may be told of. */
+struct measurement {
+    int64_t image_file_id, version;
+    const struct annotation *it;
+    int64_t diagnosis_id; /* of what a model drew, and a reader stands by; else 0 */
+    struct str detail;    /* what it is known by */
+    bool is_told;
+};
+struct measurements {
+    struct measurement *items;
+    ptrdiff_t count;
+};
+
+/* ---- what there is ---- */
+
+/* The last diagnosis of this model on the image that a reader stands by; 0: there is none. */
+static bool find_confirmed(struct call *c, int64_t file_id, const struct annotation_model *model, int64_t *id)
+{
+    return db_integer(c, id,
+                      "select coalesce(max(d.id), 0) from diagnoses d where d.image_file_id = ? and d.model_name = ? "
+                      "and d.model_version = ? and d.status = 'REVIEWED' and d.verdict in ('CONFIRMED', 'MODIFIED') "
+                      "and d.is_shadow = 0",
+                      V(file_id), V(model->name), V(model->version));
+}
+
+static bool is_of_pixels(struct str unit)
+{
+    return str_equal(unit, S("px")) || str_equal(unit, S("px2"));
+}
+
+/* NULL: it was not measured, or in pixels alone. */
+static const struct annotation_value *value_of(const struct annotation *a, struct str name)
+{
+    const struct annotation_value *values = a->values.items;
+    for (ptrdiff_t i = 0; i < a->values.count; i++)
+        if (str_equal(values[i].name, name) && !is_of_pixels(values[i].unit) && isfinite(values[i].value))
+            return &values[i];
+    return NULL;
+}
+
+static bool take(struct draft *d, const struct annotation_set *set, struct measurements *out)
+{
+    struct call *c = d->c;
+    const struct annotation *all = set->annotations.items;
+    for (ptrdiff_t i = 0; i < set->annotations.count && out->count < DRAFT_ANNOTATIONS_MAX; i++) {
+        struct measurement m = {
+            set->file_id, set->version, &all[i], 0, arena_format(&c->arena, "annotation %.*s", STR_FMT(all[i].id)),
+            false
+        };
+        if (!all[i].visible || !all[i].values.count)
+            continue;
+        if (all[i].source == SOURCE_MODEL && !find_confirmed(c, set->file_id, &all[i].model, &m.diagnosis_id))
+            return false;
+        if (all[i].source != SOURCE_MODEL || m.diagnosis_id)
+            out->items[out->count++] = m;
+    }
+    return true;
+}
+
+static bool find_images(struct draft *d, struct integers *out)
+{
+    struct cursor rows;
+    int64_t stored = 0;
+    *out = (struct integers){ arena_array(&d->c->arena, int64_t, DRAFT_IMAGES_MAX), 0 };
+    for (db_rows(d->c, &rows,
+                 "select f.id, length(v.content) from image_files f join image_annotations a on a.image_file_id = "
+                 "f.id join image_annotation_versions v on v.image_file_id = a.image_file_id and v.version = "
+                 "a.version where f.study_id = ? and " IN_SIGHT("f") " and " VISIBLE_FILE " order by f.id",
+                 V(d->report->study_id), VISIBLE_TO(d->c));
+         out->count < DRAFT_IMAGES_MAX && cursor_next(&rows);) {
+        stored += cursor_integer(&rows, 1);
+        if (stored <= STORED_MAX)
+            out->items[out->count++] = cursor_integer(&rows, 0);
+    }
+    return cursor_close(&rows);
+}
+
+static bool find_measurements(struct draft *d, struct measurements *out)
+{
+    struct integers images;
+    *out = (struct measurements){ arena_array(&d->c->arena, struct measurement, DRAFT_ANNOTATIONS_MAX), 0 };
+    if (!find_images(d, &images))
+        return false;
+    for (ptrdiff_t i = 0; i < images.count; i++) {
+        struct annotation_set *set = arena_new(&d->c->arena, struct annotation_set);
+        if (!annotation_set_load(d->c, images.items[i], 0, set) || !take(d, set, out))
+            return false;
+    }
+    return true;
+}
+
+static int sources_of(const struct draft *d, const struct measurement *m, struct content_source out[2])
+{
+    out[0] = (struct content_source){ .kind = FROM_MEASUREMENT,
+                                      .reference = arena_format(&d->c->arena, "images/%" PRId64 "/annotations/%" PRId64,
+                                                                m->image_file_id, m->version),
+                                      .detail = m->detail };
+    if (m->diagnosis_id)
+        out[1] =
+            (struct content_source){ .kind = FROM_DIAGNOSIS,
+                                     .reference = arena_format(&d->c->arena, "diagnosis/%" PRId64, m->diagnosis_id),
+                                     .detail = arena_format(&d->c->arena, "%.*s %.*s", STR_FMT(m->it->model.name),
+                                                            STR_FMT(m->it->model.version)) };
+    return m->diagnosis_id ? 2 : 1;
+}
+
+/* ---- into fields ---- */
+
+static const struct measure_kind *kind_of(const struct measurement *m)
+{
+    return measure_kind_at((int)m->it->kind - 1);
+}
+
+/* The value that the field asks for, in its unit; NULL: it is none of it. */
+static const struct annotation_value *value_for(const struct template_field *field, const struct measurement *m)
+{
+    const struct measure_value_row *row = template_measured(field);
+    if (!row || !str_equal(field->measurement, str_from(kind_of(m)->name)))
+        return NULL;
+    const struct annotation_value *value = value_of(m->it, str_from(row->name));
+    return value && str_equal(value->unit, template_unit_of(field)) ? value : NULL;
+}
+
+static bool names_field(const struct measurement *m, const struct template_field *field)
+{
+    struct str label = draft_clean(m->it->label);
+    return label.len &&
+           (str_equal(label, field->name) || str_equal(label, field->label_en) || str_equal(label, field->label_zh));
+}
+
+static bool names_another(const struct draft *d, const struct measurement *m, const struct template_field *field)
+{
+    const struct list *fields = &d->form.definition->fields;
+    for (ptrdiff_t i = 0; i < fields->count; i++) {
+        const struct template_field *other = (const struct template_field *)fields->items + i;
+        if (other != field && other->kind == TAKES_MEASUREMENT && names_field(m, other))
+            return true;
+    }
+    return false;
+}
+
+/* What it was filled with before; else what is called like it; else the greatest. NULL: there is none. */
+static struct measurement *choose(const struct draft *d, const struct template_field *field,
+                                  const struct measurements *all)
+{
+    const struct content_source *source = draft_source_of_field(d, field->name);
+    struct measurement *called = NULL, *greatest = NULL;
+    for (ptrdiff_t i = 0; i < all->count; i++) {
+        struct measurement *m = &all->items[i];
+        const struct annotation_value *value = m->is_told ? NULL : value_for(field, m);
+        if (!value)
+            continue;
+        if (source && str_equal(source->detail, m->detail))
+            return m;
+        if (names_field(m, field) && !called)
+            called = m;
+        if (!kind_of(m)->sided && !names_another(d, m, field) &&
+            (!greatest || fabs(value->value) > fabs(value_for(field, greatest)->value)))
+            greatest = m;
+    }
+    return called ? called : greatest;
+}
+
+/* What a field has is not told again in a sentence, also where somebody has written another value there. */
+static void fill_field(struct draft *d, const struct template_field *field, const struct measurements *all)
+{
+    struct content_source sources[2];
+    struct measurement *m = choose(d, field, all);
+    if (!m)
+        return;
+    m->is_told = true;
+    if (!draft_field_is_free(d, field))
+        return;
+    const struct annotation_value *value = value_for(field, m);
+    int count = sources_of(d, m, sources);
+    m->is_told = draft_put(d, field, json_real(draft_rounded(value->value, value->unit)), sources, count);
+}
+
+/* ---- into sentences ---- */
+
+/* The first value of its kind; of a figure without any that of its pixels. */
+static const struct annotation_value *main_value(const struct measurement *m)
+{
+    const char *name = kind_of(m)->values[0].name;
+    return value_of(m->it, name ? str_from(name) : S("value"));
+}
+
+static void say(struct draft *d, const struct measurement *m)
+{
+    struct call *c = d->c;
+    const struct annotation *a = m->it;
+    const struct measure_kind *kind = kind_of(m);
+    const struct annotation_value *value = main_value(m), *mean = value_of(a, S("mean"));
+    struct content_source sources[2];
+    if (!value)
+        return;
+    struct draft_part parts[] = {
+        { "label", draft_clean(a->label) },
+        { "title", template_word(d->language, str_from(kind->title.en), str_from(kind->title.zh)) },
+        { "side", !kind->sided                 ? S("")
+                  : a->laterality == SIDE_LEFT ? draft_word(d, WORD_LEFT)
+                                               : draft_word(d, WORD_RIGHT) },
+        { "value", draft_quantity(c, draft_rounded(value->value, value->unit), value->unit) },
+        { "mean", mean ? draft_quantity(c, draft_rounded(mean->value, mean->unit), mean->unit) : S("") },
+        { "basis",
+          value->spacing == BASIS_DETECTOR && str_equal(value->unit, S("mm")) ? draft_word(d, WORD_DETECTOR) : S("") },
+        { "model", m->diagnosis_id ? arena_format(&c->arena, "%.*s %.*s", STR_FMT(draft_clean(a->model.name)),
+                                                  STR_FMT(draft_clean(a->model.version)))
+                                   : S("") },
+        { NULL, STR_NULL },
+    };
+    draft_add_line(d, S("findings"), draft_say(d, SAY_MEASUREMENT, parts),
+                   draft_source_of_line(d, S("findings"), FROM_MEASUREMENT, m->detail), sources,
+                   sources_of(d, m, sources));
+}
+
+bool draft_measurements(struct draft *d)
+{
+    struct measurements all;
+    if (!find_measurements(d, &all))
+        return false;
+    for (ptrdiff_t i = 0; i < all.count; i++) /* what stands in a sentence already stays there */
+        all.items[i].is_told = draft_source_of_line(d, S("findings"), FROM_MEASUREMENT, all.items[i].detail);
+    const struct list *fields = d->form.definition ? &d->form.definition->fields : &(struct list){ NULL, 0 };
+    for (ptrdiff_t i = 0; i < fields->count; i++) {
+        const struct template_field *field = (const struct template_field *)fields->items + i;
+        if (field->kind == TAKES_MEASUREMENT)
+            fill_field(d, field, &all);
+    }
+    for (ptrdiff_t i = 0; i < all.count; i++)
+        if (!all.items[i].is_told || draft_source_of_line(d, S("findings"), FROM_MEASUREMENT, all.items[i].detail))
+            say(d, &all.items[i]);
+    return true;
+}

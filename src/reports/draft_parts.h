@@ -1,0 +1,76 @@
+/* draft_parts.h - what the files that fill drafts share: what may be put into a field, what is said. Private to
+ * reports/.
+ *
+ * Values go into the fields at once; sentences are gathered, and become lines when the words have followed the fields.
+ */
+#ifndef ROENTGEN_REPORTS_DRAFT_PARTS_H
+#define ROENTGEN_REPORTS_DRAFT_PARTS_H
+
+#include "reports/content_form.h"
+#include "reports/draft.h"
+#include "reports/template_values.h"
+
+enum { DRAFT_LINES_BYTES_MAX = 48 << 10 }; /* of all sentences of one filling */
+
+/* A sentence that is to be said, with its sources. */
+struct draft_line {
+    struct str section, text;
+    struct str instead; /* of the line that it takes the place of; null: it is a new one */
+};
+
+struct draft {
+    struct call *c;
+    const struct report *report;
+    struct str language;
+    struct content_form form;
+    json_t *fields;                 /* as they will be */
+    struct content_source *sources; /* room for CONTENT_SOURCES_MAX */
+    ptrdiff_t source_count;
+    struct draft_line *lines;
+    ptrdiff_t line_count, line_bytes;
+    json_t *sections; /* as they were */
+};
+
+/* ---- what it is called (draft_words.c) ---- */
+
+enum draft_phrase { SAY_MEASUREMENT, SAY_FINDING, SAY_FINDING_IN_FIELD, SAY_PRIOR, SAY_CHANGE };
+enum draft_word { WORD_LEFT, WORD_RIGHT, WORD_DETECTOR, WORD_CONFIRMED, WORD_MODIFIED, WORD_RESEARCH };
+
+struct draft_part {
+    const char *name;
+    struct str text; /* empty: it is not known, and the passage that asks for it is left out */
+};
+/* The phrase in the draft's language with these parts, up to one without a name. */
+struct str draft_say(const struct draft *d, enum draft_phrase phrase, const struct draft_part *parts);
+struct str draft_word(const struct draft *d, enum draft_word word);
+/* Fit for one line: foreign text without controls and marks that turn its direction; empty: it has some. */
+struct str draft_clean(struct str text);
+/* Rounded as drafts have it; as text ("41.3"), and with its unit ("41.3°"). */
+double draft_rounded(double value, struct str unit);
+struct str draft_number(struct call *c, double value);
+struct str draft_quantity(struct call *c, double value, struct str unit);
+
+/* ---- putting it there (draft.c) ---- */
+
+/* The source that a field's value was put there from; NULL: there is none. */
+const struct content_source *draft_source_of_field(const struct draft *d, struct str field);
+/* May something be put into this field: has it no value, or still what was put there? */
+bool draft_field_is_free(const struct draft *d, const struct template_field *field);
+/* Puts a value (whose reference is taken over) into a free field that takes it, with its sources: text and field of
+ * these are filled in. False: the field does not take such a value, or there are too many sources. */
+bool draft_put(struct draft *d, const struct template_field *field, json_t *value, const struct content_source *sources,
+               int count);
+/* The source of this kind and detail that a sentence of the section was put there from; NULL: there is none. */
+const struct content_source *draft_source_of_line(const struct draft *d, struct str section, unsigned kind,
+                                                  struct str detail);
+/* Says a sentence, once, unless somebody has taken it out. `known`: what was said before in its place. */
+void draft_add_line(struct draft *d, struct str section, struct str text, const struct content_source *known,
+                    const struct content_source *sources, int count);
+
+/* ---- what there is ---- */
+
+bool draft_measurements(struct draft *d); /* draft_measurements.c */
+bool draft_findings(struct draft *d);     /* draft_findings.c */
+bool draft_prior(struct draft *d);        /* draft_prior.c */
+
+#endif
