@@ -140,6 +140,20 @@ int report_scopes(struct call *c, struct condition scopes[REPORT_SCOPES])
 
 const struct condition report_for_readers = { SUBMITTED };
 
+#define OF_REPORT \
+    "exists (select 1 from reports r left join studies s on s.id = r.study_id where r.id = k.report_id and " REPORT_SEEN
+
+struct condition report_in_sight(struct call *c, struct value values[REPORT_SIGHT_VALUES])
+{
+    const struct value me = V(call_user(c)), sight[REPORT_SIGHT_VALUES] = { VISIBLE_TO(c) };
+    memcpy(values, sight, sizeof(sight));
+    return (struct condition){ .sql = report_caller_writes(c) ? OF_REPORT ")" : OF_REPORT " and " SUBMITTED ")",
+                               .value = me,
+                               .more = { me, me, me },
+                               .rest = values,
+                               .rest_count = REPORT_SIGHT_VALUES };
+}
+
 static enum found find(struct call *c, int64_t id, struct report *out)
 {
     const struct value me = V(call_user(c));
@@ -186,6 +200,7 @@ bool report_hears(struct call *c, const struct event *event, const struct princi
             return false;
         /* Of what is under way above a signed version only those hear who see it. */
         hears[i] = found == FOUND && (report_caller_writes(c) || report.signed_version == INTEGER_NULL ||
+                                      event->type == EVENT_REPORT_CRITICAL ||
                                       str_equal(event->state, choice_text(report_statuses, report.status)));
     }
     return true;

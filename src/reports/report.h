@@ -85,6 +85,10 @@ bool report_hears(struct call *c, const struct event *event, const struct princi
 enum { REPORT_SCOPES = VISIBILITY_SCOPES + 3 };
 int report_scopes(struct call *c, struct condition scopes[REPORT_SCOPES]);
 extern const struct condition report_for_readers;
+/* For lists of what belongs to reports, `k` with a column report_id: of those that the caller sees. `values`: of its
+ * parameters, as long as it. */
+enum { REPORT_SIGHT_VALUES = 5 };
+struct condition report_in_sight(struct call *c, struct value values[REPORT_SIGHT_VALUES]);
 /* Of such a row `r`, the status and the author that those are told. */
 #define REPORT_IS_FACE "(r.signed_version is null or r.signed_version = r.version)"
 #define REPORT_FACE_STATUS "case when " REPORT_IS_FACE " then r.status else r.signed_status end"

@@ -44,6 +44,7 @@
     X(report_out_endpoints) \
     X(report_public_endpoints) \
     X(report_template_endpoints) \
+    X(report_critical_endpoints) \
     X(report_macro_endpoints) \
     X(report_work_endpoints) \
     X(report_stats_endpoints) \

@@ -15,6 +15,7 @@
 #include "records/renewal.h"
 #include "records/trash_work.h"
 #include "records/visibility.h"
+#include "reports/critical.h"
 #include "reports/report_pdf.h"
 #include "reports/work.h"
 #include "site/listen.h"
@@ -23,11 +24,17 @@
 #include "webhook/webhook.h"
 
 const struct job_kind *const work_kinds[] = {
-    &mail_send_kind,     &password_reset_kind, &task_backup,      &trash_mark,      &renewal_kind,
-    &task_purge,         &task_scrub,          &task_sweep,       &task_audit,      &import_kind,
-    &sessions_clean,     &idempotency_clean,   &jobs_clean,       &events_clean,    &webhook_send_kind,
-    &diagnosis_run_kind, &rules_kind,          &program_run_kind, &thumbnails_kind, &report_pdf_kind,
-    &overdue_kind,
+    &mail_send_kind,    &password_reset_kind,
+    &task_backup,       &trash_mark,
+    &renewal_kind,      &task_purge,
+    &task_scrub,        &task_sweep,
+    &task_audit,        &import_kind,
+    &sessions_clean,    &idempotency_clean,
+    &jobs_clean,        &events_clean,
+    &webhook_send_kind, &diagnosis_run_kind,
+    &rules_kind,        &program_run_kind,
+    &thumbnails_kind,   &report_pdf_kind,
+    &overdue_kind,      &critical_escalate_kind,
 };
 const int work_kind_count = (int)(sizeof(work_kinds) / sizeof(work_kinds[0]));
 
@@ -58,6 +65,8 @@ static const struct schedule schedules[] = {
       .doc = "Forgets rows of the audit log that are older than AUDIT_KEEP." },
     { "reports.overdue", &overdue_kind, .always = "* * * * *",
       .doc = "Tells of studies that should have been read by now." },
+    { "critical.escalate", &critical_escalate_kind, .always = "* * * * *",
+      .doc = "Tells of critical results whose time has run out." },
     { "jobs.clean", &jobs_clean, .always = "17 * * * *", .doc = "Forgets jobs that ended longer than JOBS_KEEP ago." },
     { "events.clean", &events_clean, .always = "*/5 * * * *", .doc = "Forgets events that are older than an hour." },
 };

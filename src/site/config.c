@@ -131,6 +131,14 @@ const struct setting config_rows[] = {
     ROW(diagnosis_critical, TEXT, "DIAGNOSIS_CRITICAL", "", .max = 4000, .group = "Reports",
         .doc = "Findings that lift a study to URGENT in the work list, beside those that models' cards mark as "
                "critical: model:label, or a model's name for all that it finds, separated by spaces."),
+    ROW(critical_within_minutes_s, DURATION, "CRITICAL_WITHIN_MINUTES", "60m", .min = 60, .max = 31536000,
+        .group = "Reports", .doc = "Of a critical result of the category MINUTES somebody is told within this time."),
+    ROW(critical_within_hours_s, DURATION, "CRITICAL_WITHIN_HOURS", "24h", .min = 60, .max = 31536000,
+        .group = "Reports", .doc = "The same of the category HOURS."),
+    ROW(critical_within_days_s, DURATION, "CRITICAL_WITHIN_DAYS", "72h", .min = 60, .max = 31536000, .group = "Reports",
+        .doc = "The same of the category DAYS."),
+    ROW(critical_result_mail, TEXT, "CRITICAL_RESULT_MAIL", "", .max = 254, .group = "Reports",
+        .doc = "Address that is told, too, when nobody was told of a critical result in twice its time."),
 
     ROW(secret_key, TEXT, "SECRET_KEY", NULL, .flags = SETTING_SECRET | SETTING_REQUIRED, .min = 32, .max = 1000,
         .group = "Security",

@@ -7,23 +7,26 @@
 #include "schema/json.h"
 #include "base/names.h"
 
-const char *const event_types[] = { "missed",
-                                    "file.stored",
-                                    "file.changed",
-                                    "file.deleted",
-                                    "file.restored",
-                                    "job.progress",
-                                    "job.ended",
-                                    "diagnosis.changed",
-                                    "report.changed",
-                                    "report.overdue",
-                                    NULL };
+const char *const event_types[] = { "missed",         "file.stored",    "file.changed",    "file.deleted",
+                                    "file.restored",  "job.progress",   "job.ended",       "diagnosis.changed",
+                                    "report.changed", "report.overdue", "report.critical", NULL };
 NAMES_REACH(event_types, EVENT_TYPES);
 
-const char *const event_wishes[] = {
-    "file",      "job",       "file.stored",       "file.changed", "file.deleted",   "file.restored",  "job.progress",
-    "job.ended", "diagnosis", "diagnosis.changed", "report",       "report.changed", "report.overdue", NULL
-};
+const char *const event_wishes[] = { "file",
+                                     "job",
+                                     "file.stored",
+                                     "file.changed",
+                                     "file.deleted",
+                                     "file.restored",
+                                     "job.progress",
+                                     "job.ended",
+                                     "diagnosis",
+                                     "diagnosis.changed",
+                                     "report",
+                                     "report.changed",
+                                     "report.overdue",
+                                     "report.critical",
+                                     NULL };
 
 uint64_t event_types_of(const struct texts *names)
 {

@@ -34,7 +34,8 @@ enum event_type {
     EVENT_DIAGNOSIS_CHANGED, /* how it stands: asked, ended, judged */
     EVENT_REPORT_CHANGED,    /* begun, saved, taken by an editor, gone on to another status */
     EVENT_REPORT_OVERDUE,    /* a study should have been read by now; report_id where one is under way */
-    EVENT_TYPES = EVENT_REPORT_OVERDUE
+    EVENT_REPORT_CRITICAL,   /* what becomes of a critical result of it: marked, overdue, told of, cancelled */
+    EVENT_TYPES = EVENT_REPORT_CRITICAL
 };
 extern const char *const event_types[]; /* names of enum event_type: noun.verb */
 

@@ -113,6 +113,17 @@ def fill(server, user_id):
         f"end, case n.seq % 2 when 0 then 'OTHER' else 'INPATIENT' end, 'NORMAL', 'STUDY', {user}, {user}, {at}, {at}, "
         f"40000000000000000 + {at} from {numbers()} n"
     )
+    server.database.rows(
+        "insert into critical_results(report_id, version, status, category, found_at, radiologist, due_at, "
+        "next_step_at, steps, read_back, marked_by, marked_at) select id, 1, case id % 9 when 0 then 'OPEN' else "
+        "'CANCELLED' end, "
+        "'DAYS', created_at, 'x', created_at, case id % 9 when 0 then created_at end, 2, 0, author_id, created_at from "
+        "reports"
+    )
+    server.database.rows(
+        "insert into critical_result_events(critical_result_id, kind, step, user_id, at) select id, 'MARKED', 0, "
+        "marked_by, marked_at from critical_results"
+    )
     for table in (
         "users",
         "patients",
@@ -125,6 +136,8 @@ def fill(server, user_id):
         "report_versions",
         "report_steps",
         "worklist",
+        "critical_results",
+        "critical_result_events",
     ):
         if not ON_SQLITE:  # the server never runs ANALYZE on SQLite, so that plans are the same at every size
             server.database.rows(f"analyze table {table}")
@@ -216,6 +229,9 @@ def statements(tmp_path_factory, request):
         "user_id": admin.id,
         "uploaded_by": admin.id,
     }
+    found = {"category": "DAYS"}
+    result = ok(doctor.post(f"/reports/{ids['reports']}/critical-results", json=found), 201)
+    ids["critical-results"] = result["id"]
     document = ok(admin.get("/openapi.json"))
     for api in (admin, doctor):
         ask_every_list(api, document, ids)

@@ -1,0 +1,2 @@
+drop table critical_result_events;
+drop table critical_results;
