@@ -19,7 +19,7 @@ NAMES_REACH(actions, ACTION_VERIFY);
 
 struct report_command {
     unsigned action;
-    struct str file, authority, revocations;
+    struct str file, authority, revocations, time_authority;
 };
 static const struct field report_fields[] = {
     FIELD(struct report_command, action, .choices = actions, .flags = REQUIRED,
@@ -31,6 +31,9 @@ static const struct field report_fields[] = {
                  "that one trusts: never from whoever sent the file."),
     FIELD(struct report_command, revocations, .flags = KEEP_SPACES, .max = 4096,
           .doc = "A newer list of revoked keys than the file's (GET /reports/authority/revocations)."),
+    FIELD(struct report_command, time_authority, .flags = KEEP_SPACES, .max = 4096,
+          .doc = "Certificates of those whose time stamps one believes (PEM); else times are as the signing server "
+                 "said."),
 };
 const struct schema report_options = SCHEMA("Report", struct report_command, report_fields);
 
@@ -55,13 +58,19 @@ static bool read_whole(struct call *c, struct str path, ptrdiff_t most, struct s
 
 static bool read_trust(struct call *c, const struct report_command *in, struct trust *trust)
 {
-    struct chain *chain = arena_new(&c->arena, struct chain);
+    struct chain *chain = arena_new(&c->arena, struct chain), *time = arena_new(&c->arena, struct chain);
     struct str *list = arena_new(&c->arena, struct str), pem;
     *trust = (struct trust){ .known_time = INSTANT_NULL, .now = clock_now() };
     if (!read_whole(c, in->authority, 1 << 20, &pem) || !certificate_chain_read(c, pem, chain))
         return false;
     trust->anchors = chain->der;
     trust->anchor_count = chain->count;
+    if (in->time_authority.len) {
+        if (!read_whole(c, in->time_authority, 1 << 20, &pem) || !certificate_chain_read(c, pem, time))
+            return false;
+        trust->time_anchors = time->der;
+        trust->time_anchor_count = time->count;
+    }
     if (!in->revocations.len)
         return true;
     trust->lists = list;
@@ -79,17 +88,23 @@ static void put_line(const char *label, struct str text)
     putchar('\n');
 }
 
-static void put_signature(const struct envelope_signature *signature)
+static void put_time(const char *label, const struct cms_signer *signer)
 {
     static const char *const sources[] = { [TIME_STAMP] = "by a trusted time stamp",
                                            [TIME_KNOWN] = "known",
                                            [TIME_CLAIMED] = "as the signing server said",
                                            [TIME_NOW] = "not said: judged as of now" };
-    const struct cms_signer *signer = &signature->signer;
     char when[INSTANT_TEXT_MAX];
+    printf("%-16s %.*s, %s\n", label, (int)instant_write(signer->time, when), when, sources[signer->time_source]);
+    put_line("time authority", signer->time_authority);
+}
+
+static void put_signature(const struct envelope_signature *signature)
+{
+    const struct cms_signer *signer = &signature->signer;
     put_line("signer", signer->certificate.subject);
     put_line("meaning", signer->meaning);
-    printf("%-16s %.*s, %s\n", "signed", (int)instant_write(signer->time, when), when, sources[signer->time_source]);
+    put_time("signed", signer);
     put_line("certificate", signer->certificate.serial);
     printf("%-16s %s\n", "verdict", verdict_name(signer->verdict));
     put_line("", signer->words);
@@ -133,11 +148,9 @@ static bool is_of_envelope(const struct cms_signer *signer, const struct envelop
 
 static void put_pages(const struct pdf_found_signature *found, const struct cms_signer *signer, const char *covers)
 {
-    char when[INSTANT_TEXT_MAX];
     put_line("pages by", signer->certificate.subject);
     put_line("reason", found->reason);
-    if (!instant_is_null(found->at))
-        printf("%-16s %.*s, as the signing server said\n", "pages signed", (int)instant_write(found->at, when), when);
+    put_time("pages signed", signer);
     printf("%-16s %s\n", "pages", covers);
     put_line("", signer->words);
 }

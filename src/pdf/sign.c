@@ -122,3 +122,17 @@ bool pdf_sign(struct call *c, struct str pdf, const struct pdf_signing *signing,
     *out = whole;
     return true;
 }
+
+bool pdf_put_signature(struct call *c, struct str pdf, const struct pdf_found_signature *found, struct str der,
+                       struct str *out)
+{
+    ptrdiff_t place = found->parts[0].len + 1, end = found->parts[1].at - pdf.at - 1;
+    if (!found->is_whole || der.len == 0 || der.len > (end - place) / 2)
+        return fail(c, E_INVALID, "the signature has %td bytes, and there is room for %td", der.len, (end - place) / 2);
+    char *bytes = arena_alloc(&c->arena, pdf.len + 1);
+    memcpy(bytes, pdf.at, (size_t)pdf.len);
+    memset(bytes + place, '0', (size_t)(end - place));
+    crypto_hex_write(bytes + place, der.at, der.len);
+    *out = (struct str){ bytes, pdf.len };
+    return true;
+}

@@ -51,6 +51,12 @@ struct pdf_signing {
 /* E_INVALID: not a file made here, or the DER is larger than `contents_max`. `out` is in the call's arena. */
 bool pdf_sign(struct call *c, struct str pdf, const struct pdf_signing *signing, struct str *out);
 
+/* Another DER in the place of one that pdf_signatures found, which is_whole: a CMS to which a time stamp was added.
+ * Nothing that is signed changes, nor where anything stands. E_INVALID: there is no room for it. */
+struct pdf_found_signature;
+bool pdf_put_signature(struct call *c, struct str pdf, const struct pdf_found_signature *found, struct str der,
+                       struct str *out);
+
 /* What proves certificates when their authority is gone, each as DER. */
 struct pdf_proofs {
     const struct str *certificates, *ocsps, *crls;

@@ -1,11 +1,12 @@
 /* report_pdf_kept.c - pages of signed versions: signed themselves, kept, and given out again. */
-#include "reports/report_pdf.h"
+#include "reports/report_pdf_kept.h"
 
 #include "base/file.h"
 #include "base/names.h"
 #include "pdf/signature.h"
 #include "records/keeping.h"
 #include "reports/report_parts.h"
+#include "reports/report_stamp.h"
 #include "reports/report_subject.h"
 #include "reports/signing_key.h"
 #include "signing/cms.h"
@@ -17,17 +18,9 @@ NAMES_REACH(report_page_sizes, PDF_LETTER + 1);
 
 enum { CONTENTS_MAX = 16 << 10 }; /* a CMS of one signer with their certificates */
 
-enum pades_level { PADES_BASIC = 1 };
-static const char *const pades_levels[] = { "B-B", NULL };
-NAMES_REACH(pades_levels, PADES_BASIC);
+const char *const pades_levels[] = { "B-B", "B-T", NULL };
+NAMES_REACH(pades_levels, PADES_TIMED);
 
-struct kept_pdf {
-    int64_t id, report_id, version;
-    unsigned page, level;
-    struct str storage_path, sha256;
-    int64_t size_bytes;
-    struct instant made_at;
-};
 static const struct field kept_fields[] = {
     FIELD(struct kept_pdf, id, .doc = "Identifies the row."),
     FIELD(struct kept_pdf, report_id, .doc = "The report."),
@@ -39,13 +32,12 @@ static const struct field kept_fields[] = {
     FIELD(struct kept_pdf, level, .choices = pades_levels, .doc = "What proves its signature (PAdES)."),
     FIELD(struct kept_pdf, made_at, .doc = "When it was made."),
 };
-static const struct schema kept_schema = SCHEMA("ReportPdfRow", struct kept_pdf, kept_fields, .table = "report_pdfs",
-                                                .alias = "k", .doc = "Pages of a report as they were signed.");
+const struct schema kept_pdf_schema = SCHEMA("ReportPdfRow", struct kept_pdf, kept_fields, .table = "report_pdfs",
+                                             .alias = "k", .doc = "Pages of a report as they were signed.");
 
-static enum found find_kept(struct call *c, int64_t report_id, int64_t version, enum pdf_page page,
-                            struct kept_pdf *out)
+enum found kept_pdf_find(struct call *c, int64_t report_id, int64_t version, enum pdf_page page, struct kept_pdf *out)
 {
-    return db_find(c, &kept_schema, out, "where k.report_id = ? and k.version = ? and k.page = ?", V(report_id),
+    return db_find(c, &kept_pdf_schema, out, "where k.report_id = ? and k.version = ? and k.page = ?", V(report_id),
                    V(version), V(choice_text(report_page_sizes, page + 1)));
 }
 
@@ -161,7 +153,7 @@ static bool keep_row(struct call *c, void *context)
         !db_lock(c, "select id from report_signatures where report_id = ? and version = ?", V(m->report_id),
                  V(m->version)))
         return false;
-    enum found found = find_kept(c, m->report_id, m->version, m->page, &other);
+    enum found found = kept_pdf_find(c, m->report_id, m->version, m->page, &other);
     m->is_kept = found == FOUND;
     if (m->is_kept)
         m->kept = other;
@@ -170,10 +162,11 @@ static bool keep_row(struct call *c, void *context)
     found = db_find_integer(c, &one, "select 1 from signing_keys where id = ? and revoked_at is null", V(m->key_id));
     if (found == NONE)
         return fail(c, E_CONFLICT, "the key that it was signed with is revoked: its pages cannot be signed any more");
-    return found == FOUND && db_insert(c, &kept_schema, &m->kept, &m->kept.id);
+    return found == FOUND && db_insert(c, &kept_pdf_schema, &m->kept, &m->kept.id) &&
+           (!report_stamps(c) || report_pdf_put_job(c, m->report_id, m->version));
 }
 
-static bool write_file(struct call *c, struct str key, struct str bytes)
+bool kept_pdf_write(struct call *c, struct str key, struct str bytes)
 {
     struct blob_writer *writer;
     if (!blob_create(c->app->files, &writer, &c->error))
@@ -184,32 +177,37 @@ static bool write_file(struct call *c, struct str key, struct str bytes)
     return false;
 }
 
-static bool keep(struct call *c, struct making *m)
+void kept_pdf_name(struct call *c, struct kept_pdf *kept, struct str bytes)
 {
     char uuid[UUID_TEXT + 1];
     crypto_uuid(uuid);
-    schema_clear(&kept_schema, &m->kept);
+    kept->storage_path = arena_format(&c->arena, "reports/%.2s/%s.pdf", uuid, uuid);
+    kept->size_bytes = bytes.len;
+    kept->sha256 = crypto_sha256_hex(bytes, &c->arena);
+}
+
+static bool keep(struct call *c, struct making *m)
+{
+    schema_clear(&kept_pdf_schema, &m->kept);
     m->kept.report_id = m->report_id;
     m->kept.version = m->version;
     m->kept.page = m->page + 1;
     m->kept.level = PADES_BASIC;
-    m->kept.storage_path = arena_format(&c->arena, "reports/%.2s/%s.pdf", uuid, uuid);
-    m->kept.size_bytes = m->pages.len;
-    m->kept.sha256 = crypto_sha256_hex(m->pages, &c->arena);
+    kept_pdf_name(c, &m->kept, m->pages);
     m->kept.made_at = clock_now();
     struct str key = m->kept.storage_path;
     db_release(c);
     if (!blob_claim(c->app->files, key, &c->error))
         return false;
-    bool ok = write_file(c, key, m->pages) && db_transact(c, keep_row, m);
+    bool ok = kept_pdf_write(c, key, m->pages) && db_transact(c, keep_row, m);
     keeping_settle(c, key, ok && !m->is_kept);
     return ok;
 }
 
 /* Outside of transactions. *out: of this work, or of whoever was first. */
-static bool need_kept(struct call *c, int64_t report_id, int64_t version, enum pdf_page page, struct kept_pdf *out)
+bool kept_pdf_need(struct call *c, int64_t report_id, int64_t version, enum pdf_page page, struct kept_pdf *out)
 {
-    enum found found = find_kept(c, report_id, version, page, out);
+    enum found found = kept_pdf_find(c, report_id, version, page, out);
     if (found != NONE)
         return found == FOUND;
     struct making m = { .report_id = report_id, .version = version, .page = page };
@@ -240,23 +238,47 @@ static bool read_whole(struct call *c, int fd, int64_t size, struct str *out)
     return got >= 0;
 }
 
-static bool read_kept(struct call *c, const struct kept_pdf *kept, struct str *out)
+/* *gone: no such file. Else c->error, where false. */
+static bool read_file(struct call *c, const struct kept_pdf *kept, bool *gone, struct str *out)
 {
     struct blob_store *files = c->app->files;
     struct error error = { 0 };
     int64_t size;
     int fd;
-    db_release(c);
+    *gone = false;
     if (!blob_open_read(files, kept->storage_path, &fd, &size, &error)) {
-        if (error.code != E_NOT_FOUND)
-            return fail(c, error.code, "%s", error.message);
-        return blob_is_there(files) ? say_damage(c, kept, "is gone")
-                                    : fail(c, E_UNAVAILABLE, "the file store is not there now");
+        *gone = error.code == E_NOT_FOUND && blob_is_there(files);
+        return *gone ? false
+                     : fail(c, error.code == E_NOT_FOUND ? E_UNAVAILABLE : error.code, "%s",
+                            error.code == E_NOT_FOUND ? "the file store is not there now" : error.message);
     }
     bool whole = size == kept->size_bytes && size <= PDF_BYTES_MAX && read_whole(c, fd, size, out);
     close(fd);
     return (whole && str_equal(crypto_sha256_hex(*out, &c->arena), kept->sha256)) ||
            say_damage(c, kept, "is not what was stored");
+}
+
+/* One that is being stamped goes, and another takes its place. */
+bool kept_pdf_read(struct call *c, const struct kept_pdf *kept, struct str *out)
+{
+    struct kept_pdf now = *kept;
+    bool gone;
+    db_release(c);
+    if (read_file(c, kept, &gone, out))
+        return true;
+    if (!gone)
+        return false;
+    enum found found = db_find(c, &kept_pdf_schema, &now, "where k.id = ?", V(kept->id));
+    db_release(c);
+    if (found == FAILED)
+        return false;
+    if (!str_equal(now.storage_path, kept->storage_path)) {
+        if (read_file(c, &now, &gone, out))
+            return true;
+        if (!gone)
+            return false;
+    }
+    return say_damage(c, &now, "is gone");
 }
 
 /* Whatever it shows is theirs to see. An image that is gone for good was of the report's study. */
@@ -311,8 +333,8 @@ bool report_pdf(struct call *c, int64_t id, int64_t version, enum pdf_page page,
         (!is_current(c, &report, &shown, &current) || (current && !sees_images(c, &report, &shown.content, &sees))))
         return false;
     if (current && sees) {
-        if (need_kept(c, id, shown.version, page, &kept))
-            return read_kept(c, &kept, out);
+        if (kept_pdf_need(c, id, shown.version, page, &kept))
+            return kept_pdf_read(c, &kept, out);
         if (c->error.code != E_CONFLICT)
             return false;
         error_clear(&c->error);
@@ -337,40 +359,5 @@ bool report_pdf_as_signed(struct call *c, int64_t id, int64_t version, enum pdf_
         return false;
     if (!sees)
         return fail(c, E_FORBIDDEN, "its pages show images that this account may not see");
-    return need_kept(c, id, shown.version, page, &kept) && read_kept(c, &kept, out);
-}
-
-/* ---- the job ---- */
-
-struct pdf_order {
-    int64_t report_id, version;
-};
-static const struct field order_fields[] = {
-    FIELD(struct pdf_order, report_id, .flags = REQUIRED, .min = 1, .max = INT64_MAX, .doc = "The report."),
-    FIELD(struct pdf_order, version, .flags = REQUIRED, .min = 1, .max = INT64_MAX, .doc = "The version."),
-};
-static const struct schema order_schema = SCHEMA("ReportPdfOrder", struct pdf_order, order_fields);
-
-static bool run(struct call *c, struct job_run *run)
-{
-    const struct pdf_order *order = job_payload(run);
-    struct kept_pdf kept;
-    return need_kept(c, order->report_id, order->version, PDF_A4, &kept);
-}
-
-const struct job_kind report_pdf_kind = {
-    "report.pdf",
-    &order_schema,
-    NULL,
-    run,
-    .attempts = 6,
-    .time_limit_s = 600,
-    .is_fleeting = true,
-    .doc = "Makes the pages of a report that was signed, signs them too, and keeps them."
-};
-
-bool report_pdf_put_job(struct call *c, int64_t id, int64_t version)
-{
-    struct pdf_order order = { id, version };
-    return jobs_put(c, &(struct job_order){ .kind = &report_pdf_kind, .payload = &order }, NULL);
+    return kept_pdf_need(c, id, shown.version, page, &kept) && kept_pdf_read(c, &kept, out);
 }

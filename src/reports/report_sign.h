@@ -14,7 +14,7 @@
  *
  * Whoever signs has shown again who they are (the endpoint's `first`), and so is one transaction: what was looked at
  * under the row's lock is what is signed, and a crash leaves a signed version or none. The time is this server's, and
- * said to be (signing/timestamp.h would make it an authority's).
+ * said to be, until an authority has stated it (report_stamp.h).
  */
 #ifndef ROENTGEN_REPORTS_REPORT_SIGN_H
 #define ROENTGEN_REPORTS_REPORT_SIGN_H

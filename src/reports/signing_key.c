@@ -228,7 +228,10 @@ bool signing_revocations(struct call *c, struct str *list)
 bool signing_trust(struct call *c, struct trust *out)
 {
     struct str *bytes = arena_alloc(&c->arena, 2 * (ptrdiff_t)sizeof(*bytes));
-    *out = (struct trust){ .known_time = INSTANT_NULL, .now = clock_now() };
+    *out = (struct trust){ .time_anchors = c->app->time_anchors,
+                           .time_anchor_count = c->app->time_anchor_count,
+                           .known_time = INSTANT_NULL,
+                           .now = clock_now() };
     if (!signing_authority(c, &bytes[0])) {
         bool none = c->error.code == E_NOT_FOUND;
         if (none)

@@ -32,7 +32,8 @@ bool signing_key_of(struct call *c, int64_t id, struct signing_key *out);
 /* Inside a transaction: the account signs with it no more. E_CONFLICT: it has no key in use. */
 bool signing_keys_revoke(struct call *c, int64_t user_id, struct str reason);
 
-/* Whom to believe: the house's authority, and what it has revoked. Nobody, before the first signature. */
+/* Whom to believe: the house's authority, and what it has revoked; of time stamps, those of TSA_CERTIFICATES. Nobody,
+ * before the first signature. */
 bool signing_trust(struct call *c, struct trust *out);
 /* The authority's certificate and its revocation list, DER. E_NOT_FOUND: nobody has signed yet. */
 bool signing_authority(struct call *c, struct str *certificate);

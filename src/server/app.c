@@ -24,11 +24,14 @@
 #include "program/program.h"
 #include "webhook/webhook.h"
 #include "base/zone.h"
+#include "base/file.h"
+#include "signing/certificate.h"
 #include "blob/result.h"
 #include "inference/model_pool.h"
 #include "kv/redis.h"
 #include "raster/decoder.h"
 
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -214,6 +217,43 @@ static bool open_hosts(struct app *app, struct error *error)
            (!asked.hosts.len || outbound_open(&asked, &app->inference_hosts, error));
 }
 
+/* Whose time stamps are believed, also where nobody is asked for new ones any more. */
+static bool read_time_anchors(struct app *app, struct error *error)
+{
+    struct call c;
+    struct chain *chain = arena_new(&app->arena, struct chain);
+    char bytes[64 << 10];
+    int fd = open(arena_cstring(&app->arena, app->config.tsa_certificates), O_RDONLY | O_CLOEXEC);
+    ptrdiff_t len = fd >= 0 ? file_read_at(fd, 0, bytes, sizeof(bytes)) : -1;
+    if (fd >= 0)
+        close(fd);
+    if (len < 0 || len == (ptrdiff_t)sizeof(bytes))
+        return error_set(error, E_INVALID, "TSA_CERTIFICATES cannot be read, or is no file of certificates");
+    call_init(&c, app, NULL);
+    bool ok = certificate_chain_read(&c, (struct str){ bytes, len }, chain);
+    if (!ok)
+        error_set(error, E_INVALID, "TSA_CERTIFICATES: %s", c.error.message);
+    for (int i = 0; ok && i < chain->count; i++)
+        chain->der[i] = arena_copy(&app->arena, chain->der[i]);
+    app->time_anchors = chain->der;
+    app->time_anchor_count = ok ? chain->count : 0;
+    call_release(&c);
+    return ok;
+}
+
+static bool open_tsa(struct app *app, struct error *error)
+{
+    const struct config *config = &app->config;
+    struct outbound_options asked = { config->tsa_hosts, S("TSA_HOSTS") };
+    if (config->tsa_certificates.len && !read_time_anchors(app, error))
+        return false;
+    if (!config->tsa_url.len)
+        return true;
+    if (!config->tsa_hosts.len || !config->tsa_certificates.len)
+        return error_set(error, E_INVALID, "TSA_URL needs TSA_HOSTS, which lists its host, and TSA_CERTIFICATES");
+    return outbound_open(&asked, &app->tsa_hosts, error);
+}
+
 /* What the rows of settings cannot say of them: what several mean together, and what has a grammar of its own. */
 static bool open_settings(struct app *app)
 {
@@ -239,7 +279,7 @@ static bool open_settings(struct app *app)
     }
     if (!programs_open(app, &app->programs, &error))
         return complain(&error, "PROGRAMS_ROOT");
-    if (!work_open_kinds(app, &error) || !open_hosts(app, &error))
+    if (!work_open_kinds(app, &error) || !open_hosts(app, &error) || !open_tsa(app, &error))
         return complain(&error, "settings");
     return true;
 }
@@ -318,6 +358,7 @@ void app_close(struct app *app)
     thumbnail_watch_free(app->thumbnails);
     outbound_close(app->webhook_hosts);
     outbound_close(app->inference_hosts);
+    outbound_close(app->tsa_hosts);
     budget_free(app->budget);
     log_close(app->log);
     turns_free(app->turns);

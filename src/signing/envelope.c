@@ -80,3 +80,51 @@ bool envelope_write(struct call *c, struct str content, const struct envelope_en
     json_decref(json);
     return done;
 }
+
+/* ---- a time stamp, later ---- */
+
+struct stamping {
+    const struct trust *trust;
+    bool (*stamp)(struct call *c, void *context, struct str data, struct str *token);
+    void *context;
+    struct str content;
+};
+
+static bool stamp_entry(struct call *c, const struct stamping *s, json_t *json)
+{
+    const char *algorithm = json_string_value(json_object_get(json, "algorithm"));
+    const json_t *signature = json_object_get(json, "signature");
+    struct str text = { json_string_value(signature), (ptrdiff_t)json_string_length(signature) }, cms, data, token;
+    struct envelope_entry entry;
+    if (!algorithm || strcmp(algorithm, envelope_algorithms[ENVELOPE_CADES]) != 0)
+        return true;
+    if (!text.at || !crypto_unbase64(text, &c->arena, &cms) || !envelope_entry(c, cms, s->content, s->trust, &entry))
+        return c->error.code ? false : fail(c, E_INVALID, "not an envelope: a signature is not base64");
+    if (entry.time_source == TIME_STAMP)
+        return true;
+    if (!cms_signature(c, cms, &data) || !s->stamp(c, s->context, data, &token) ||
+        !cms_add_timestamp(c, cms, token, &cms) || !envelope_entry(c, cms, s->content, s->trust, &entry))
+        return false;
+    json_object_set_new(json, "signature", text_json(crypto_base64(cms, &c->arena)));
+    json_object_set_new(json, "time_source", json_string(envelope_time_sources[entry.time_source]));
+    json_object_set_new(json, "time", text_json(instant_format(entry.time, &c->arena)));
+    return true;
+}
+
+bool envelope_stamp(struct call *c, struct str text, const struct trust *trust,
+                    bool (*stamp)(struct call *c, void *context, struct str data, struct str *token), void *context,
+                    struct str *out)
+{
+    struct stamping s = { trust, stamp, context, STR_NULL };
+    json_t *json = canonical_read(c, text), *content = json_object_get(json, "content"), *one;
+    size_t i;
+    bool ok = json && ((content && canonical_json(c, content, &s.content)) ||
+                       fail(c, E_INVALID, "not an envelope: it has no content"));
+    json_array_foreach(json_object_get(json, "signatures"), i, one)
+    {
+        ok = ok && stamp_entry(c, &s, one);
+    }
+    ok = ok && canonical_json(c, json, out);
+    json_decref(json);
+    return ok;
+}

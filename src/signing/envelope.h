@@ -59,6 +59,11 @@ bool envelope_entry(struct call *c, struct str cms, struct str content, const st
 /* `content` is JSON in any form. The text is canonical itself. */
 bool envelope_write(struct call *c, struct str content, const struct envelope_entry *entries, int count,
                     const struct str *lists, int list_count, struct str *out);
+/* Puts a time stamp into each CAdES signature that has none yet that `trust` believes: `stamp` gets what it is for, and
+ * gives the token (timestamp.h). What was signed stays as it is. E_INVALID: not such a file; else what `stamp` said. */
+bool envelope_stamp(struct call *c, struct str text, const struct trust *trust,
+                    bool (*stamp)(struct call *c, void *context, struct str data, struct str *token), void *context,
+                    struct str *out);
 bool envelope_check(struct call *c, struct str text, const struct trust *trust, struct envelope_result *out);
 
 #endif

@@ -65,17 +65,20 @@ struct app {
     struct audit *audit;
     struct metrics *metrics;
     struct router *router;
-    struct thumbnail_watch *thumbnails;         /* sees which are to be made; NULL: no worker of this process does */
-    struct jobs jobs;                           /* whom to ask for what is done later */
-    struct lockout *lockout;                    /* counts failed sign-ins */
-    struct turns *turns;                        /* of uploads of the same bytes, and of moves */
-    struct results *results;                    /* rendered pictures, to be made again at any time */
-    struct schedules *schedules;                /* of jobs that come again; NULL in commands that do none */
-    struct worker *worker;                      /* does jobs in this process; NULL: none does */
-    struct listening *listening;                /* tells of events; NULL in commands */
-    struct announcer *announcer;                /* tells other processes that there are events; NULL: no Redis */
-    struct outbound *webhook_hosts;             /* who may be told of events elsewhere; NULL: WEBHOOK_HOSTS is empty */
-    struct outbound *inference_hosts;           /* who may be asked to run models; NULL: INFERENCE_HOSTS is empty */
+    struct thumbnail_watch *thumbnails; /* sees which are to be made; NULL: no worker of this process does */
+    struct jobs jobs;                   /* whom to ask for what is done later */
+    struct lockout *lockout;            /* counts failed sign-ins */
+    struct turns *turns;                /* of uploads of the same bytes, and of moves */
+    struct results *results;            /* rendered pictures, to be made again at any time */
+    struct schedules *schedules;        /* of jobs that come again; NULL in commands that do none */
+    struct worker *worker;              /* does jobs in this process; NULL: none does */
+    struct listening *listening;        /* tells of events; NULL in commands */
+    struct announcer *announcer;        /* tells other processes that there are events; NULL: no Redis */
+    struct outbound *webhook_hosts;     /* who may be told of events elsewhere; NULL: WEBHOOK_HOSTS is empty */
+    struct outbound *inference_hosts;   /* who may be asked to run models; NULL: INFERENCE_HOSTS is empty */
+    struct outbound *tsa_hosts;         /* who may be asked for time stamps; NULL: TSA_URL is empty */
+    const struct str *time_anchors;     /* whose time stamps are believed (TSA_CERTIFICATES), DER */
+    int time_anchor_count;
     struct webhook_watch *webhook_watch;        /* sees that they are; NULL: the same, and in commands */
     struct places *places;                      /* how the folders are that it may do without; NULL in commands */
     struct prober *prober;                      /* looks how the server is */

@@ -119,6 +119,16 @@ const struct setting config_rows[] = {
                "of it. A rule that says how many images it expects need not wait."),
     ROW(hospital_name, TEXT, "HOSPITAL_NAME", "", .max = 200, .group = "Reports",
         .doc = "As reports and the certificates of those who sign them name the house."),
+    ROW(tsa_url, TEXT, "TSA_URL", "", .max = 1000, .group = "Reports",
+        .doc =
+            "The time stamp authority (RFC 3161) that is asked for the time of each signature of a report, such as "
+            "https://tsa.example.org/tsr. It is sent a digest of the signature, nothing else. Empty: the time is this "
+            "server's. Needs TSA_HOSTS and TSA_CERTIFICATES."),
+    ROW(tsa_hosts, TEXT, "TSA_HOSTS", "", .max = 4000, .group = "Reports",
+        .doc = "Hosts that may be asked for time stamps, as in WEBHOOK_HOSTS."),
+    ROW(tsa_certificates, TEXT, "TSA_CERTIFICATES", "", .max = 1000, .group = "Reports",
+        .doc = "A file of certificates (PEM): whose time stamps are believed, now and in ten years. Those of an "
+               "authority that is asked no more stay in it."),
     ROW(report_second_reader, BOOLEAN, "REPORT_SECOND_READER", "on", .group = "Reports",
         .doc = "A report is approved by somebody else than its author before it is signed. Off: who may sign may sign "
                "their own draft."),

@@ -1,0 +1,29 @@
+/* report_pdf_kept.h - rows and files of kept pages (report_pdf.h), for who makes, stamps and gives them out. Private to
+ * reports/. */
+#ifndef ROENTGEN_REPORTS_REPORT_PDF_KEPT_H
+#define ROENTGEN_REPORTS_REPORT_PDF_KEPT_H
+
+#include "reports/report_pdf.h"
+
+enum pades_level { PADES_BASIC = 1, PADES_TIMED /* with a time stamp of an authority */ };
+extern const char *const pades_levels[];
+
+struct kept_pdf {
+    int64_t id, report_id, version;
+    unsigned page, level;
+    struct str storage_path, sha256;
+    int64_t size_bytes;
+    struct instant made_at;
+};
+extern const struct schema kept_pdf_schema;
+
+enum found kept_pdf_find(struct call *c, int64_t report_id, int64_t version, enum pdf_page page, struct kept_pdf *out);
+/* Outside of transactions. *out: made now, or by whoever was first. */
+bool kept_pdf_need(struct call *c, int64_t report_id, int64_t version, enum pdf_page page, struct kept_pdf *out);
+/* All of it, compared with its row. E_UNREADABLE. */
+bool kept_pdf_read(struct call *c, const struct kept_pdf *kept, struct str *out);
+/* A new name for these bytes, with their size and SHA-256; and the bytes, claimed by the caller, under a name. */
+void kept_pdf_name(struct call *c, struct kept_pdf *kept, struct str bytes);
+bool kept_pdf_write(struct call *c, struct str key, struct str bytes);
+
+#endif

@@ -1,0 +1,22 @@
+/* report_stamp.h - time stamps of an authority (TSA_URL, RFC 3161) for what was signed.
+ *
+ * A signature is made with this server's clock and at once; the job "report.pdf" (report_pdf.h) asks the authority
+ * then, again and again while it is away, and puts its time stamps into the envelope and into the kept pages, which
+ * become PAdES B-T: other bytes, and the same signature. What was given out before stays valid as it is.
+ * From then on time_source is TIME_STAMP, and a key that is revoked later leaves the signature valid everywhere.
+ *
+ * E_UNAVAILABLE: the authority is away, refuses, or is none of TSA_CERTIFICATES. All outside of transactions.
+ */
+#ifndef ROENTGEN_REPORTS_REPORT_STAMP_H
+#define ROENTGEN_REPORTS_REPORT_STAMP_H
+
+#include "reports/report.h"
+
+/* Is there an authority to be asked? */
+bool report_stamps(const struct call *c);
+/* The token for `data`; `trust`: a struct trust. As envelope_stamp wants it. */
+bool report_stamp_of(struct call *c, void *trust, struct str data, struct str *token);
+/* Of a version that is signed. Nothing is done where it has one. */
+bool report_stamp_envelope(struct call *c, int64_t report_id, int64_t version);
+
+#endif
