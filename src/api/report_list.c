@@ -55,6 +55,21 @@ static const struct listing written_code_listing = CODE_LISTING(&report_schema, 
 static const struct listing face_code_listing =
     CODE_LISTING(&report_face_schema, "report_face_search", REPORT_FACE_VERSION);
 
+/* What is found, where all are in sight: the index of words gives it by id, newest first, and stops at the end of the
+ * page. Ids are given as reports are begun, so that is the order of `created_at`. Of what nearly every report says only
+ * the first FOUND_MAX are counted. */
+enum { FOUND_MAX = 1000 };
+#define FOUND_SORTS(X) X("created_at", "f.rowid")
+LIST_ORDER(found_order, FOUND_SORTS);
+#define FOUND_LISTING(ROW, SEARCH, VERSION) \
+    { \
+        .row = ROW, .from = SEARCH " f cross join reports r on r.id = f.rowid " REPORT_BESIDE(VERSION), \
+        .id = "f.rowid", .order = &found_order, .count_max = FOUND_MAX \
+    }
+static const struct listing written_found_listing = FOUND_LISTING(&report_schema, "report_search", "r.version");
+static const struct listing face_found_listing =
+    FOUND_LISTING(&report_face_schema, "report_face_search", REPORT_FACE_VERSION);
+
 /* What is asked for goes by what the caller is told. */
 static int put_asked(struct call *c, const struct report_list *in, bool among_codes, struct condition *out)
 {
@@ -83,7 +98,7 @@ static int put_asked(struct call *c, const struct report_list *in, bool among_co
 static bool report_list_get(struct call *c)
 {
     const struct report_list *in = c->in;
-    struct condition scopes[REPORT_SCOPES], own = { "r.author_id = ?", V(call_user(c)) }, asked[4];
+    struct condition scopes[REPORT_SCOPES], own = { "r.author_id = ?", V(call_user(c)) }, asked[5];
     struct list_among among = { .conditions = asked };
     if (in->patient_id > 0)
         audit_about(c, 0, in->patient_id);
@@ -93,9 +108,17 @@ static bool report_list_get(struct call *c)
     among.scope_count = in->mine ? 1 : report_scopes(c, scopes);
     bool among_codes = in->code.len && !among.scope_count && in->study_id <= 0 && in->patient_id <= 0;
     among.condition_count = put_asked(c, in, among_codes, asked);
-    const struct listing *listing = report_caller_writes(c) ? among_codes ? &written_code_listing : &written_listing
-                                    : among_codes           ? &face_code_listing
-                                                            : &face_listing;
+    bool writes = report_caller_writes(c);
+    struct str phrase = in->search.len && !among.scope_count && !among_codes && db_is_local(c->db)
+                            ? search_phrase(c->db, &c->arena, in->search)
+                            : STR_NULL;
+    if (phrase.at)
+        asked[among.condition_count++] =
+            (struct condition){ writes ? "f.report_search match ?" : "f.report_face_search match ?", V(phrase) };
+    const struct listing *listing = phrase.at     ? writes ? &written_found_listing : &face_found_listing
+                                    : among_codes ? writes ? &written_code_listing : &face_code_listing
+                                    : writes      ? &written_listing
+                                                  : &face_listing;
     return list_answer(c, listing, among);
 }
 

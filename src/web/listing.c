@@ -163,7 +163,9 @@ static void put_where(struct plan *p, const struct condition *scope, bool with_c
 static void put_order(struct plan *p, const char *column, const struct condition *scope)
 {
     const char *way = p->descending ? "desc" : "asc";
-    text_format(&p->sql, " order by %s%s %s, %s %s", scope && scope->from ? "+" : "", column, way, p->listing->id, way);
+    text_format(&p->sql, " order by %s%s %s", scope && scope->from ? "+" : "", column, way);
+    if (strcmp(column, p->listing->id) != 0) /* a full-text index gives rows by their ids, but by these alone */
+        text_format(&p->sql, ", %s %s", p->listing->id, way);
 }
 
 /* The beginning of the i-th scope's part, whose end is " limit ...) sI". `key`: with what it is ordered by, too. */
@@ -183,6 +185,11 @@ static void put_scope_from(struct plan *p, int i, bool key)
 
 /* ---- totals ---- */
 
+static int count_max(const struct plan *p)
+{
+    return p->listing->count_max ? p->listing->count_max : LIST_COUNT_MAX;
+}
+
 static bool count_matches(struct plan *p, int64_t *total, bool *lower_bound)
 {
     text_clear(&p->sql);
@@ -191,15 +198,15 @@ static bool count_matches(struct plan *p, int64_t *total, bool *lower_bound)
     for (int i = 0; i < (p->among.scope_count ? p->among.scope_count : 1); i++) {
         put_scope_from(p, i, false);
         put_where(p, p->among.scope_count ? &p->among.scopes[i] : NULL, false);
-        text_format(&p->sql, " limit %d) s%d", LIST_COUNT_MAX + 1, i);
+        text_format(&p->sql, " limit %d) s%d", count_max(p) + 1, i);
     }
     text_put(&p->sql, S(") m"));
     text_put_char(&p->sql, '\0');
     if (!db_integer_(p->c, total, p->sql.at, args_of(p)))
         return false;
-    *lower_bound = *total > LIST_COUNT_MAX;
+    *lower_bound = *total > count_max(p);
     if (*lower_bound)
-        *total = LIST_COUNT_MAX;
+        *total = count_max(p);
     return true;
 }
 

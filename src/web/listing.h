@@ -86,6 +86,7 @@ struct listing {
     const struct list_order *order;               /* has the names of the input's, in their order */
     const char *search_table;                     /* for the member `search`, when the input has one */
     void (*derive)(struct call *c, void *record); /* fills members that no column holds; may be NULL */
+    int count_max;                                /* so many matches are counted at most; 0: LIST_COUNT_MAX */
 };
 
 /* What a maintained counter says of a list. */
