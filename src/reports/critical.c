@@ -159,6 +159,13 @@ static struct str name_of(struct call *c, int64_t user)
                : STR_NULL;
 }
 
+/* What was found, as its history keeps it: who tells of it may say it anew. */
+static struct str words_found(struct call *c, const struct critical_result *k)
+{
+    return arena_format(&c->arena, "%.*s%sfound %.*s, %.*s", STR_FMT(k->finding), k->finding.len ? "; " : "",
+                        STR_FMT(instant_format(k->found_at, &c->arena)), STR_FMT(k->radiologist));
+}
+
 bool critical_mark(struct call *c, const struct critical_result *wish, int64_t *id)
 {
     struct report report;
@@ -182,7 +189,7 @@ bool critical_mark(struct call *c, const struct critical_result *wish, int64_t *
     if (c->error.code != E_NONE || !db_insert(c, &critical_result_schema, &row, &row.id))
         return false;
     *id = row.id;
-    return critical_put_event(c, &row, CRITICAL_IS_MARKED, 0, row.finding, now);
+    return critical_put_event(c, &row, CRITICAL_IS_MARKED, 0, words_found(c, &row), now);
 }
 
 /* What was said when it was marked, and what is said now. */
@@ -230,9 +237,10 @@ static bool fits_in_time(struct call *c, const struct critical_result *k, struct
 
 static struct str words_of(struct call *c, const struct critical_result *k)
 {
-    return arena_format(&c->arena, "%.*s; %.*s, %s%s%s%.*s", STR_FMT(k->receiver),
-                        STR_FMT(instant_format(k->received_at, &c->arena)), critical_methods[k->method - 1],
-                        k->read_back ? ", read back" : "", k->comment.len ? "; " : "", STR_FMT(k->comment));
+    return arena_format(&c->arena, "%.*s; told %.*s, %.*s, %s%s%s%.*s", STR_FMT(words_found(c, k)),
+                        STR_FMT(instant_format(k->received_at, &c->arena)), STR_FMT(k->receiver),
+                        critical_methods[k->method - 1], k->read_back ? ", read back" : "", k->comment.len ? "; " : "",
+                        STR_FMT(k->comment));
 }
 
 bool critical_communicate(struct call *c, const struct critical_result *told, struct critical_result *out)

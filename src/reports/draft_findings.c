@@ -84,18 +84,27 @@ static void tell(struct draft *d, const struct diagnosis *it, const struct findi
     draft_add_line(d, S("findings"), draft_say(d, SAY_FINDING, parts), NULL, &source, 1);
 }
 
+static bool is_of_same(const struct diagnosis *a, const struct diagnosis *b)
+{
+    return a->image_file_id == b->image_file_id && a->frame == b->frame && a->model_id == b->model_id;
+}
+
 bool draft_findings(struct draft *d)
 {
     struct integers ids;
+    struct diagnosis last = { 0 }; /* of one model and frame the last result that a reader stands by counts */
     if (!find_diagnoses(d, &ids))
         return false;
     for (ptrdiff_t i = 0; i < ids.count; i++) {
         struct diagnosis *it = arena_new(&d->c->arena, struct diagnosis);
         struct list findings;
         enum found found = db_find(d->c, &diagnosis_schema, it, "where d.id = ?", V(ids.items[i]));
-        if (found == FAILED || (found == FOUND && !findings_of(d->c, it, &findings)))
+        if (found == NONE || (found == FOUND && is_of_same(it, &last)))
+            continue;
+        if (found == FAILED || !findings_of(d->c, it, &findings))
             return false;
-        for (ptrdiff_t k = 0; found == FOUND && k < findings.count; k++) {
+        last = *it;
+        for (ptrdiff_t k = 0; k < findings.count; k++) {
             const struct finding *finding = (const struct finding *)findings.items + k;
             if (finding->positive)
                 tell(d, it, finding);

@@ -105,6 +105,8 @@ def test_it_is_marked_on_a_draft_and_told(people, report):
         moment(received),
     )
     assert events(author, result) == [("MARKED", 0), ("COMMUNICATED", 0)]
+    kept = [e["text"] for e in ok(author.get(f"/critical-results/{result['id']}/events"))["items"]]
+    assert "张力性气胸; found 20" in kept[0] and TOLD["receiver"] in kept[1] and "PHONE, read back" in kept[1]
     listed = ok(author.get(f"/reports/{report['id']}/critical-results"))["items"]
     assert listed == [ok(author.get(f"/critical-results/{result['id']}"))]
     assert "COMMUNICATED" in tell(second, result, 409, **TOLD, received_at=ago(seconds=0))["detail"]

@@ -332,6 +332,17 @@ def test_the_same_of_two_images_is_one_sentence_with_both(people, opinion):
     assert fill(author, report)["version"] == 1
 
 
+def test_of_a_model_that_was_asked_again_the_last_result_counts(server, people, opinion):
+    author = people["author"]
+    image = film(author)
+    old, new = (opinion(image, findings=[finding(probability=p)]) for p in (0.8, 0.9))
+    [(model,)] = server.database.rows(f"select model_id from diagnoses where id = {old}")
+    server.database.rows(f"update diagnoses set model_id = {model} where id = {new}")
+    report = begin(author, image)
+    assert [s["reference"] for s in report["sources"]] == [f"diagnosis/{new}"]
+    assert "概率90%" in report["sections"]["findings"] and "80%" not in report["sections"]["findings"]
+
+
 def test_what_a_model_drew_needs_a_reader_too(people, template, opinion):
     author = people["author"]
     image = film(author)
