@@ -40,6 +40,34 @@ static bool write_content(struct call *c, struct list annotations, struct str *o
     return fits || fail(c, E_TOO_LARGE, "the annotations are too much for one file");
 }
 
+static void begin_version(struct call *c, struct cursor *rows, int64_t file_id, int64_t number)
+{
+    if (number)
+        db_rows(c, rows,
+                "select version, created_by, created_at, comment, content from image_annotation_versions "
+                "where image_file_id = ? and version = ?",
+                V(file_id), V(number));
+    else
+        db_rows(c, rows,
+                "select v.version, v.created_by, v.created_at, v.comment, v.content from image_annotations a "
+                "join image_annotation_versions v on v.image_file_id = a.image_file_id and v.version = a.version "
+                "where a.image_file_id = ?",
+                V(file_id));
+}
+
+enum found annotation_set_digest(struct call *c, int64_t file_id, int64_t number, int64_t *version, struct str *sha256)
+{
+    struct cursor rows;
+    enum found found = NONE;
+    begin_version(c, &rows, file_id, number);
+    if (cursor_next(&rows)) {
+        *version = cursor_integer(&rows, 0);
+        *sha256 = crypto_sha256_hex(cursor_text(&rows, 4), &c->arena);
+        found = FOUND;
+    }
+    return cursor_close(&rows) ? found : FAILED;
+}
+
 bool annotation_set_load(struct call *c, int64_t file_id, int64_t number, struct annotation_set *out)
 {
     struct cursor rows;
@@ -47,17 +75,7 @@ bool annotation_set_load(struct call *c, int64_t file_id, int64_t number, struct
     schema_clear(&annotation_set_schema, out);
     out->file_id = file_id;
     out->version = 0;
-    if (number)
-        db_rows(c, &rows,
-                "select version, created_by, created_at, comment, content from image_annotation_versions "
-                "where image_file_id = ? and version = ?",
-                V(file_id), V(number));
-    else
-        db_rows(c, &rows,
-                "select v.version, v.created_by, v.created_at, v.comment, v.content from image_annotations a "
-                "join image_annotation_versions v on v.image_file_id = a.image_file_id and v.version = a.version "
-                "where a.image_file_id = ?",
-                V(file_id));
+    begin_version(c, &rows, file_id, number);
     if (cursor_next(&rows)) {
         out->version = cursor_integer(&rows, 0);
         out->updated_by = cursor_integer(&rows, 1);

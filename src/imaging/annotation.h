@@ -84,6 +84,8 @@ extern const struct schema annotation_set_schema;
 
 /* Version `number`, 0: the current one; E_NOT_FOUND. Without any there is an empty set of version 0. */
 bool annotation_set_load(struct call *c, int64_t file_id, int64_t number, struct annotation_set *out);
+/* The same version's number and the SHA-256 of it as it is stored, in hexadecimal. NONE: there is no such version. */
+enum found annotation_set_digest(struct call *c, int64_t file_id, int64_t number, int64_t *version, struct str *sha256);
 /* `after` (of struct annotation) takes the place of the set that was read as `before`: measured, kept as the next
  * version, with its audit row. Nothing is kept when nothing differs and there is no comment. On a worker. */
 bool annotation_set_replace(struct call *c, struct image *image, const struct annotation_set *before, struct list after,

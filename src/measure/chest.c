@@ -19,6 +19,7 @@ static bool cardiothoracic_ratio(const struct measure_input *in, double values[M
 
 const struct measure_kind chest_kinds[CHEST_KINDS] = {
     { .name = "cardiothoracic_ratio",
+      .lines = "0-1 2-3",
       .title = { "Cardiothoracic ratio", "心胸比" },
       .view = VIEW_FRONTAL,
       .min_points = 4,

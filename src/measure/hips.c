@@ -59,6 +59,7 @@ static bool acetabular_index(const struct measure_input *in, double values[MEASU
 
 const struct measure_kind hip_kinds[HIP_KINDS] = {
     { .name = "centre_edge_angle",
+      .lines = "0-1 0-2",
       .title = { "Centre-edge angle (Wiberg)", "中心边缘角(Wiberg角,CE角)" },
       .view = VIEW_FRONTAL,
       .sided = true,
@@ -77,6 +78,7 @@ const struct measure_kind hip_kinds[HIP_KINDS] = {
                "the lateral edge of the acetabulum.",
                "以股骨头中心为顶点,两侧股骨头中心连线的垂线与至髋臼外上缘连线的夹角。" } },
     { .name = "sharp_angle",
+      .lines = "0-1 0-2",
       .title = { "Acetabular angle (Sharp)", "髋臼角(Sharp角)" },
       .view = VIEW_FRONTAL,
       .sided = true,
@@ -94,6 +96,7 @@ const struct measure_kind hip_kinds[HIP_KINDS] = {
                "acetabulum.",
                "两侧泪滴连线与泪滴至髋臼外上缘连线的夹角。" } },
     { .name = "acetabular_index",
+      .lines = "0-1 0-2",
       .title = { "Acetabular index (Hilgenreiner)", "髋臼指数(Hilgenreiner)" },
       .view = VIEW_FRONTAL,
       .sided = true,

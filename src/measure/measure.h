@@ -92,6 +92,7 @@ struct measure_kind {
     int min_points, max_points;
     struct measure_words
         points[MEASURE_NAMED_MAX]; /* names in their order; none where points have no names (outlines) */
+    const char *lines; /* how named points are joined in a drawing (measure_outline); NULL: as the figure's name says */
     struct measure_value_row values[MEASURE_VALUES_MAX]; /* all that `compute` may give */
     /* Fills result->values by name and number, in the rows' order; points are checked as far as count and sides go. */
     bool (*compute)(const struct measure_input *in, double values[MEASURE_VALUES_MAX], struct error *error);
@@ -123,6 +124,23 @@ double measure_ellipse_perimeter(struct measure_point a, struct measure_point b)
 /* Do the segments ab and cd have a point in common? */
 bool measure_segments_cross(struct measure_point a, struct measure_point b, struct measure_point c,
                             struct measure_point d);
+
+/* ---- outline.c: the lines that a figure is drawn with ----
+ *
+ * Of the plain figures what their names say; of the others `lines`, words of two ends: "0-1" a line from the first
+ * point to the second, "01-2" from the middle of the first two to the third, "0L1" the plumb line from the first to the
+ * height of the second, and from there to it. An end of points that were left out is none, and so is its line.
+ */
+enum { MEASURE_STROKES_MAX = 4, MEASURE_ELLIPSE_POINTS = 64 };
+
+struct measure_stroke {
+    const struct measure_point *points; /* one: a mark; more: a line through them */
+    int64_t count;
+    bool is_closed;
+};
+/* The number of strokes; 0: nothing is drawn (words). Points that had to be made are in the arena. */
+int measure_outline(const struct measure_kind *kind, const struct measure_point *points, int64_t count,
+                    struct arena *arena, struct measure_stroke out[MEASURE_STROKES_MAX]);
 
 /* ---- roi.c: the pixels of a figure ----
  *

@@ -26,22 +26,23 @@ struct pdf_sheet { /* a page under way */
     struct pdf_page_contents contents;
 };
 
-struct pdf_picture { /* an image object in the file */
-    int number, width, height;
+struct pdf_picture { /* an image object in the file: /I0, /I1 ... in their order */
+    const struct pdf_image *image;
+    int object, width, height;
 };
 
 struct pdf_composer {
     struct call *c;
     const struct pdf_document *document;
     struct pdf_writer writer;
-    struct pdf_fonts *fonts; /* held until all is painted */
+    struct pdf_fonts *fonts; /* held while there is anything to paint */
     struct pdf_font *first_font;
     int font_count;
     struct pdf_element *root;
     struct pdf_sheet *sheets; /* PDF_PAGES_MAX of them */
     int sheet_count;
-    int *pictures; /* numbers of image objects, /I0, /I1 ... */
-    int picture_count;
+    struct pdf_picture *pictures; /* in the order in which they are painted */
+    int picture_count, pictures_painted;
     int64_t pixels; /* of all images */
     double page_width, page_height, left, width, top, bottom;
     double y;
@@ -53,6 +54,7 @@ struct pdf_composer {
 
 /* ---- pages (page.c) ---- */
 
+void pdf_put_numbers(struct text *out, int count, const double *values); /* each with a space behind it */
 bool pdf_next_page(struct pdf_composer *p);
 /* False: failed. Room for so much, on this page or else at the top of the next. */
 bool pdf_need(struct pdf_composer *p, double height);
@@ -61,7 +63,9 @@ struct text *pdf_begin_content(struct pdf_composer *p, struct pdf_element *eleme
 void pdf_end_content(struct pdf_composer *p);
 struct pdf_element *pdf_add(struct pdf_composer *p, const char *type, struct pdf_element *parent);
 void pdf_fill(struct pdf_composer *p, double x, double y, double width, double height, double grey); /* an artifact */
-/* Heads, footers, watermarks of all pages, and the pages' objects. */
+/* Heads, footers and watermarks of all pages: the last that the fonts are needed for. */
+void pdf_edges_put(struct pdf_composer *p);
+/* The pages' objects. */
 bool pdf_pages_write(struct pdf_composer *p, int pages_number, int structure_number);
 
 /* ---- text (words.c) ---- */
@@ -109,9 +113,16 @@ bool pdf_head_put(struct pdf_composer *p);
 /* ---- images (image.c) ---- */
 
 bool pdf_image_size(struct call *c, const struct pdf_image *image, int *width, int *height);
-bool pdf_image_put(struct pdf_composer *p, const struct pdf_image *image, struct pdf_picture *out);
-/* Paints it within contents begun by the caller. */
-void pdf_image_paint(struct pdf_composer *p, struct text *out, const struct pdf_picture *picture, double x, double y,
+/* Decoded, packed, and written: without the fonts, in the order in which they are painted later. */
+bool pdf_image_put(struct pdf_composer *p, const struct pdf_image *image);
+/* Paints the next of them, which is this one, within contents begun by the caller. */
+void pdf_image_paint(struct pdf_composer *p, struct text *out, const struct pdf_image *image, double x, double y,
+                     double width, double height);
+
+/* ---- what is drawn over them (marks.c) ---- */
+
+/* Over the image that was painted there, within the same contents. */
+void pdf_marks_paint(struct pdf_composer *p, struct text *out, const struct pdf_block *figure, double x, double y,
                      double width, double height);
 
 /* ---- what is beside the pages (catalog.c) ---- */

@@ -42,12 +42,11 @@ bool pdf_figure_put(struct pdf_composer *p, struct pdf_element *parent, const st
         return false;
     double wide = width_of(p, block, width, height), high = wide * height / width;
     if (!p->dry) {
-        struct pdf_picture picture;
-        if (!pdf_image_put(p, &block->image, &picture))
-            return false;
         struct pdf_element *figure = pdf_add(p, "Figure", parent);
         mark_figure(p, figure, block->alt, p->left, p->y, wide, high);
-        pdf_image_paint(p, pdf_begin_content(p, figure), &picture, p->left, p->y, wide, high);
+        struct text *out = pdf_begin_content(p, figure);
+        pdf_image_paint(p, out, &block->image, p->left, p->y, wide, high);
+        pdf_marks_paint(p, out, block, p->left, p->y, wide, high);
         pdf_end_content(p);
     }
     p->y += high + 3;
@@ -67,14 +66,12 @@ bool pdf_head_put(struct pdf_composer *p)
     const struct pdf_document *document = p->document;
     double left = p->left, top = p->y, below = top;
     if (document->logo.kind != PDF_NO_IMAGE) {
-        struct pdf_picture picture;
-        if (!pdf_image_put(p, &document->logo, &picture))
-            return false;
-        double high = fmin(40, 120.0 * picture.height / picture.width), wide = high * picture.width / picture.height;
+        const struct pdf_picture *picture = &p->pictures[p->pictures_painted];
+        double shape = (double)picture->width / picture->height, high = fmin(40, 120 / shape), wide = high * shape;
         struct pdf_element *figure = document->logo_alt.len > 0 ? pdf_add(p, "Figure", p->root) : NULL;
         if (figure)
             mark_figure(p, figure, document->logo_alt, left, top, wide, high);
-        pdf_image_paint(p, pdf_begin_content(p, figure), &picture, left, top, wide, high);
+        pdf_image_paint(p, pdf_begin_content(p, figure), &document->logo, left, top, wide, high);
         pdf_end_content(p);
         left += wide + 10;
         below = top + high + 4;

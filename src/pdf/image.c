@@ -1,6 +1,7 @@
 /* Images as objects of the file (ISO 32000-1 8.9.5). */
 #include "pdf/composer.h"
 
+#include <assert.h>
 #include <png.h>
 
 /* Walks over the markers of a JPEG file up to its frame header (ITU-T T.81 B.2.2). */
@@ -93,7 +94,7 @@ static struct str as_grey(struct call *c, struct str rgb, bool *is_grey)
     return (struct str){ grey, rgb.len / 3 };
 }
 
-bool pdf_image_put(struct pdf_composer *p, const struct pdf_image *image, struct pdf_picture *out)
+bool pdf_image_put(struct pdf_composer *p, const struct pdf_image *image)
 {
     int width = 0, height = 0, components = 3;
     struct str bytes = image->bytes;
@@ -114,21 +115,16 @@ bool pdf_image_put(struct pdf_composer *p, const struct pdf_image *image, struct
         width, height, is_grey ? "Gray" : "RGB", image->kind == PDF_JPEG ? " /Filter /DCTDecode" : "");
     int number = pdf_writer_number(&p->writer);
     pdf_writer_stream(&p->writer, number, entries, bytes, image->kind != PDF_JPEG);
-    p->pictures[p->picture_count] = number;
-    *out = (struct pdf_picture){ p->picture_count++, width, height };
+    p->pictures[p->picture_count++] = (struct pdf_picture){ image, number, width, height };
     return true;
 }
 
-void pdf_image_paint(struct pdf_composer *p, struct text *out, const struct pdf_picture *picture, double x, double y,
+void pdf_image_paint(struct pdf_composer *p, struct text *out, const struct pdf_image *image, double x, double y,
                      double width, double height)
 {
+    int index = p->pictures_painted++;
+    assert(index < p->picture_count && p->pictures[index].image == image);
     text_put(out, S("q "));
-    pdf_put_real(out, width);
-    text_put(out, S(" 0 0 "));
-    pdf_put_real(out, height);
-    text_put_char(out, ' ');
-    pdf_put_real(out, x);
-    text_put_char(out, ' ');
-    pdf_put_real(out, p->page_height - y - height);
-    text_format(out, " cm /I%d Do Q\n", picture->number);
+    pdf_put_numbers(out, 6, (double[]){ width, 0, 0, height, x, p->page_height - y - height });
+    text_format(out, "cm /I%d Do Q\n", index);
 }

@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+enum { PAGE_BYTES_MAX = 32 << 20 };
+
 bool pdf_next_page(struct pdf_composer *p)
 {
     if (p->dry) {
@@ -15,7 +17,7 @@ bool pdf_next_page(struct pdf_composer *p)
         p->box_from = p->top;
     }
     struct pdf_sheet *sheet = &p->sheets[p->sheet_count++];
-    text_init(&sheet->content, 32 << 20);
+    text_init(&sheet->content, PAGE_BYTES_MAX);
     p->y = p->top;
     return true;
 }
@@ -57,7 +59,7 @@ void pdf_end_content(struct pdf_composer *p)
     text_put(&p->sheets[p->sheet_count - 1].content, S("EMC\n"));
 }
 
-static void put_numbers(struct text *out, int count, const double *values)
+void pdf_put_numbers(struct text *out, int count, const double *values)
 {
     for (int i = 0; i < count; i++) {
         pdf_put_real(out, values[i]);
@@ -71,9 +73,9 @@ void pdf_fill(struct pdf_composer *p, double x, double y, double width, double h
         return;
     struct text *out = pdf_begin_content(p, NULL);
     text_put(out, S("q "));
-    put_numbers(out, 1, &grey);
+    pdf_put_numbers(out, 1, &grey);
     text_put(out, S("g "));
-    put_numbers(out, 4, (double[]){ x, p->page_height - y - height, width, height });
+    pdf_put_numbers(out, 4, (double[]){ x, p->page_height - y - height, width, height });
     text_put(out, S("re f Q\n"));
     pdf_end_content(p);
 }
@@ -126,7 +128,7 @@ static void paint_watermark(struct pdf_composer *p)
     double angle = atan2(p->page_height, p->page_width), across = cos(angle) * scale, up = sin(angle) * scale;
     struct text *out = &p->sheets[p->sheet_count - 1].content;
     text_put(out, S("/Artifact << /Type /Page /Subtype /Watermark >> BDC\nq "));
-    put_numbers(out, 6, (double[]){ across, up, -up, across, p->page_width / 2, p->page_height / 2 });
+    pdf_put_numbers(out, 6, (double[]){ across, up, -up, across, p->page_width / 2, p->page_height / 2 });
     text_put(out, S("cm\n"));
     pdf_paint_lines(p, layout, &lines, 0, lines.count > 0, -width / 2, p->page_height - height / 2);
     text_put(out, S("Q\n"));
@@ -134,33 +136,44 @@ static void paint_watermark(struct pdf_composer *p)
     g_object_unref(layout);
 }
 
-static bool write_page(struct pdf_composer *p, int page, int number, int parent, int resources)
+static void put_edges(struct pdf_composer *p, int page, int pages)
 {
     struct pdf_sheet *sheet = &p->sheets[page];
     struct text body = sheet->content; /* put back behind the watermark */
-    int all = p->sheet_count;
-    text_init(&sheet->content, 32 << 20);
+    text_init(&sheet->content, PAGE_BYTES_MAX);
     p->sheet_count = page + 1;
     if (p->document->watermark.len > 0)
         paint_watermark(p);
     text_put(&sheet->content, text_str(&body));
-    body.overflowed |= sheet->content.overflowed;
+    sheet->content.overflowed |= body.overflowed;
+    text_release(&body);
     if (p->document->running_head.len > 0)
         paint_edge(p, p->document->running_head, p->top - 26, PANGO_ALIGN_LEFT, "Header");
     if (p->document->footer.len > 0)
         paint_edge(p, p->document->footer, p->bottom + 12, PANGO_ALIGN_LEFT, "Footer");
-    paint_edge(p, page_words(p, page + 1, all), p->bottom + 12, PANGO_ALIGN_RIGHT, "Footer");
-    p->sheet_count = all;
+    paint_edge(p, page_words(p, page + 1, pages), p->bottom + 12, PANGO_ALIGN_RIGHT, "Footer");
+}
+
+void pdf_edges_put(struct pdf_composer *p)
+{
+    int pages = p->sheet_count;
+    for (int i = 0; i < pages; i++)
+        put_edges(p, i, pages);
+    p->sheet_count = pages;
+}
+
+static bool write_page(struct pdf_composer *p, int page, int number, int parent, int resources)
+{
+    const struct pdf_sheet *sheet = &p->sheets[page];
     int content = pdf_writer_number(&p->writer);
     struct text *out = pdf_writer_begin(&p->writer, number);
     text_format(out, "<< /Type /Page /Parent %d 0 R /MediaBox [0 0 ", parent);
-    put_numbers(out, 2, (double[]){ p->page_width, p->page_height });
+    pdf_put_numbers(out, 2, (double[]){ p->page_width, p->page_height });
     text_format(out, "] /Resources %d 0 R /Contents %d 0 R /StructParents %d /Tabs /S >>", resources, content, page);
     pdf_writer_end(&p->writer);
     pdf_writer_stream(&p->writer, content, S(""), text_str(&sheet->content), true);
-    bool whole = !body.overflowed && !sheet->content.overflowed;
-    text_release(&body);
-    return whole || fail(p->c, E_TOO_LARGE, "a page of the document has more than 32 MiB of contents");
+    return !sheet->content.overflowed ||
+           fail(p->c, E_TOO_LARGE, "a page of the document has more than %d MiB of contents", PAGE_BYTES_MAX >> 20);
 }
 
 static bool write_resources(struct pdf_composer *p, int number)
@@ -174,7 +187,7 @@ static bool write_resources(struct pdf_composer *p, int number)
     }
     text_put(out, S(">> /XObject << "));
     for (int i = 0; i < p->picture_count; i++)
-        text_format(out, "/I%d %d 0 R ", i, p->pictures[i]);
+        text_format(out, "/I%d %d 0 R ", i, p->pictures[i].object);
     text_put(out, S(">> >>"));
     pdf_writer_end(&p->writer);
     for (struct pdf_font *font = p->first_font; font; font = font->next)
@@ -195,8 +208,6 @@ bool pdf_pages_write(struct pdf_composer *p, int pages_number, int structure_num
         if (!write_page(p, i, numbers[i], pages_number, resources))
             return false;
     }
-    pdf_fonts_give(p->fonts); /* all is shaped */
-    p->fonts = NULL;
     struct text *out = pdf_writer_begin(&p->writer, pages_number);
     text_format(out, "<< /Type /Pages /Count %d /Kids [", p->sheet_count);
     for (int i = 0; i < p->sheet_count; i++)

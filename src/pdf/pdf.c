@@ -9,7 +9,7 @@
 struct count {
     struct call *c;
     int blocks;
-    int64_t bytes;
+    int64_t bytes, places;
 };
 
 static bool add_text(struct count *count, struct str text)
@@ -57,6 +57,33 @@ static bool check_table(struct count *count, const struct pdf_block *block)
     return true;
 }
 
+static bool lies_near(struct pdf_place place)
+{
+    return place.x >= -1 && place.x <= 2 && place.y >= -1 && place.y <= 2;
+}
+
+static bool check_figure(struct count *count, const struct pdf_block *block)
+{
+    if (!block->alt.len)
+        return fail(count->c, E_INVALID, "a figure has no alternative text");
+    if (block->count > PDF_MARKS_MAX)
+        return fail(count->c, E_TOO_LARGE, "over a figure there are more than %d marks", PDF_MARKS_MAX);
+    for (int i = 0; i < block->count; i++) {
+        const struct pdf_mark *mark = &block->marks[i];
+        bool is_near = lies_near(mark->text_at) && mark->count >= 0;
+        for (int k = 0; k < mark->count && is_near; k++)
+            is_near = lies_near(mark->places[k]);
+        if (!is_near)
+            return fail(count->c, E_INVALID, "a mark over a figure lies further away than the figure is wide");
+        count->places += mark->count;
+        if (count->places > PDF_PLACES_MAX)
+            return fail(count->c, E_TOO_LARGE, "the marks over figures have more than %d places", PDF_PLACES_MAX);
+        if (!add_part(count, mark->text, PDF_LABEL_BYTES_MAX))
+            return false;
+    }
+    return true;
+}
+
 static bool check_block(struct count *count, const struct pdf_block *block, bool in_box);
 
 static bool check_blocks(struct count *count, const struct pdf_block *blocks, int blocks_count, bool in_box)
@@ -97,7 +124,7 @@ static bool check_block(struct count *count, const struct pdf_block *block, bool
                 return false;
         return true;
     case PDF_FIGURE:
-        return block->alt.len > 0 || fail(count->c, E_INVALID, "a figure has no alternative text");
+        return check_figure(count, block);
     case PDF_BOX:
         if (in_box)
             return fail(count->c, E_INVALID, "a box stands in a box");
@@ -162,7 +189,7 @@ static void begin(struct pdf_composer *p)
     p->top = 20 * PDF_MM;
     p->bottom = p->page_height - 20 * PDF_MM;
     p->sheets = arena_array(&p->c->arena, struct pdf_sheet, PDF_PAGES_MAX);
-    p->pictures = arena_array(&p->c->arena, int, PDF_BLOCKS_MAX + 1);
+    p->pictures = arena_array(&p->c->arena, struct pdf_picture, PDF_BLOCKS_MAX + 1);
     p->root = pdf_element_new(&p->c->arena, "Document", NULL);
     pdf_writer_init(&p->writer, p->c, 0, 1);
     text_put(&p->writer.out, S("%PDF-1.7\n%\xE2\xE3\xCF\xD3\n"));
@@ -203,15 +230,32 @@ static bool put_all(struct pdf_composer *p)
     return document->qr.len == 0 || pdf_qr_put(p);
 }
 
+static bool put_images(struct pdf_composer *p, const struct pdf_block *blocks, int count)
+{
+    for (int i = 0; i < count; i++)
+        if ((blocks[i].kind == PDF_FIGURE && !pdf_image_put(p, &blocks[i].image)) ||
+            (blocks[i].kind == PDF_BOX && !put_images(p, blocks[i].blocks, blocks[i].count)))
+            return false;
+    return true;
+}
+
+/* Images are decoded and packed before the fonts are taken, and pages packed after they are given back: others wait for
+ * those. */
 static bool compose(struct pdf_composer *p)
 {
+    const struct pdf_document *document = p->document;
     int catalog = pdf_writer_number(&p->writer), pages = pdf_writer_number(&p->writer);
     int structure = pdf_writer_number(&p->writer);
+    if ((document->logo.kind != PDF_NO_IMAGE && !pdf_image_put(p, &document->logo)) ||
+        !put_images(p, document->blocks, document->block_count))
+        return false;
     p->fonts = pdf_fonts_take(&p->c->error);
-    bool done = p->fonts && put_all(p) && pdf_pages_write(p, pages, structure);
+    bool done = p->fonts && put_all(p);
+    if (done)
+        pdf_edges_put(p);
     if (p->fonts)
         pdf_fonts_give(p->fonts);
-    return done && pdf_catalog_write(p, catalog, pages, structure);
+    return done && pdf_pages_write(p, pages, structure) && pdf_catalog_write(p, catalog, pages, structure);
 }
 
 bool pdf_make(struct call *c, const struct pdf_document *document, struct str *out)

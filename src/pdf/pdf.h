@@ -41,7 +41,7 @@
  * PNG that the operator or this server made may be given; strangers' bytes come as RGB from raster/decoder.h.
  *
  * Threads: pdf_make may be called by any number at once. There is one set of fonts in the process, with a lock, made at
- * the first use (pdf/fonts.h), and shaping is done under it; cutting fonts and packing is not.
+ * the first use (pdf/fonts.h), and shaping is done under it; decoding images, cutting fonts and packing is not.
  */
 #ifndef ROENTGEN_PDF_H
 #define ROENTGEN_PDF_H
@@ -58,6 +58,8 @@ enum {
     PDF_COLUMNS_MAX = 12,             /* of a table or a grid of facts */
     PDF_IMAGE_SIDE_MAX = 8192,        /* pixels */
     PDF_IMAGE_PIXELS_MAX = 128 << 20, /* all images together */
+    PDF_MARKS_MAX = 500,              /* over one figure */
+    PDF_PLACES_MAX = 1 << 18,         /* of all marks together */
     PDF_ATTACHMENTS_MAX = 32,
     PDF_BYTES_MAX = 256 << 20,
 };
@@ -83,6 +85,19 @@ struct pdf_run {
     bool faint;  /* grey and smaller: where a sentence comes from */
 };
 
+/* Drawn over a figure's image, in a colour that can be told from any film, and sharp at any size. */
+struct pdf_place {
+    double x, y; /* on the image: 0, 0 is its upper left corner, 1, 1 its lower right one; -1 to 2, and what lies
+                    outside is cut */
+};
+struct pdf_mark {
+    const struct pdf_place *places; /* one: a cross; more: a line through them */
+    int count;                      /* 0: words alone */
+    bool is_closed, is_dashed;
+    struct str text;          /* words beside it, at most three lines; null: none */
+    struct pdf_place text_at; /* near which they stand: they are moved until they cover no others, and lie inside */
+};
+
 enum pdf_block_kind {
     PDF_HEADING,   /* .text, .level 1 to 5 (H2 to H6; a level that skips one is raised). Stays with what follows it */
     PDF_PARAGRAPH, /* .runs, .count; or .text */
@@ -90,7 +105,8 @@ enum pdf_block_kind {
     PDF_TABLE,     /* .cells by rows, .count of them, .columns; the first row is the header, again on each page;
                       .widths as shares, or NULL: equal; .text, if any, its caption */
     PDF_LIST,      /* .items, .count; .numbered */
-    PDF_FIGURE,    /* .image, .width_mm (0, or too much: the text's width), .alt (needed), .text its caption */
+    PDF_FIGURE,    /* .image, .width_mm (0, or too much: the text's width), .alt (needed), .text its caption; .marks,
+                      .count: what is drawn over it, which .alt has to name as well */
     PDF_BOX,       /* .text its title, if any; .blocks, .count inside, with a bar at their left: what is not the
                       author's own word, as a finding by AI. No box in a box */
     PDF_SIGNATURE, /* .text what the signature means, .facts, .count: name, time, certificate. Kept on one page */
@@ -113,6 +129,7 @@ struct pdf_block {
     struct pdf_image image;
     double width_mm;
     struct str alt;
+    const struct pdf_mark *marks;
 };
 
 /* What the attached file is to the document (ISO 32000-2 7.11.3, AFRelationship). */

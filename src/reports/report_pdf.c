@@ -4,6 +4,7 @@
 #include "diagnosis/heat_map.h"
 #include "diagnosis/prepare.h"
 #include "imaging/picture_query.h"
+#include "reports/report_marks.h"
 #include "reports/report_parts.h"
 #include "reports/report_public.h"
 #include "reports/report_subject.h"
@@ -15,7 +16,8 @@
 enum {
     BLOCKS_MAX = 2 * TEMPLATE_SECTIONS_MAX + CONTENT_IMAGES_MAX + 2 * CONTENT_ADDENDA_MAX + 20,
     FACTS_MAX = 16,
-    FIGURE_SIDE = 1024, /* pixels */
+    FIGURE_SIDE = 1024,    /* pixels */
+    ALT_BESIDE_MAX = 2000, /* bytes of an alternative text beside the names of what is drawn */
 };
 #define FIGURE_MM 80.0
 
@@ -157,13 +159,12 @@ static bool tell_models(struct paper *p)
 
 /* ---- images ---- */
 
-static bool draw(struct call *c, const struct key_image *key, struct canvas *out)
+static bool draw(struct call *c, const struct key_image *key, struct image_file *file, struct canvas *out)
 {
-    struct image_file file;
     struct image image;
     struct picture_query query;
     struct film film;
-    if (!image_file_load(c, key->image_file_id, &file) || !image_open(c, &file, &image))
+    if (!image_file_load(c, key->image_file_id, file) || !image_open(c, file, &image))
         return false;
     picture_query_default(&query);
     query.frame = key->frame;
@@ -172,30 +173,51 @@ static bool draw(struct call *c, const struct key_image *key, struct canvas *out
     return image_close(c, &image) && ok;
 }
 
+/* Words behind a caption: "Image 1: talus (3 more annotations are not drawn)". */
+static struct str with_remark(struct call *c, struct str caption, struct str remark)
+{
+    return remark.len ? arena_format(&c->arena, "%.*s (%.*s)", STR_FMT(caption), STR_FMT(remark)) : caption;
+}
+
+static bool add_picture(struct paper *p, const struct key_image *key, const struct image_file *file,
+                        const struct canvas *canvas, struct str caption)
+{
+    struct call *c = p->c;
+    struct str bytes = { (const char *)canvas->at, canvas->width * canvas->height * 3 }, alt = caption;
+    struct report_marks marks;
+    struct report_marks_wish wish = { p->is_signed ? p->subject : NULL, file, key->frame, p->is_chinese };
+    if (!report_marks_load(c, &wish, &marks))
+        return false;
+    if (marks.words.len)
+        alt = arena_format(&c->arena, "%.*s. %.*s: %.*s", STR_FMT(caption), STR_FMT(say(p, "标注", "Annotations")),
+                           STR_FMT(str_at_most(marks.words, PDF_PART_BYTES_MAX - ALT_BESIDE_MAX)));
+    add(p, (struct pdf_block){ .kind = PDF_FIGURE,
+                               .image = { PDF_RGB, bytes, (int)canvas->width, (int)canvas->height },
+                               .width_mm = FIGURE_MM,
+                               .marks = marks.marks,
+                               .count = marks.count,
+                               .alt = alt,
+                               .text = with_remark(c, caption, marks.remark) });
+    return true;
+}
+
 /* What stands in the way of showing an image is no reason to show no report; what may pass is. */
 static bool add_figure(struct paper *p, const struct key_image *key, ptrdiff_t number)
 {
     struct call *c = p->c;
+    struct image_file file;
     struct canvas canvas;
     struct str caption = arena_format(&c->arena, "%.*s %td%s%.*s", STR_FMT(say(p, "图", "Image")), number,
                                       key->caption.len ? ": " : "", STR_FMT(key->caption));
-    if (draw(c, key, &canvas)) {
-        struct str bytes = { (const char *)canvas.at, canvas.width * canvas.height * 3 };
-        add(p, (struct pdf_block){ .kind = PDF_FIGURE,
-                                   .image = { PDF_RGB, bytes, (int)canvas.width, (int)canvas.height },
-                                   .width_mm = FIGURE_MM,
-                                   .alt = caption,
-                                   .text = caption });
-        return true;
-    }
+    if (draw(c, key, &file, &canvas))
+        return add_picture(p, key, &file, &canvas, caption);
     if (c->error.code != E_NOT_FOUND && c->error.code != E_INVALID && c->error.code != E_UNSUPPORTED_TYPE &&
         c->error.code != E_CONFLICT)
         return false;
     error_clear(&c->error);
     add(p, (struct pdf_block){
                .kind = PDF_PARAGRAPH,
-               .text = arena_format(&c->arena, "%.*s (%.*s)", STR_FMT(caption),
-                                    STR_FMT(say(p, "此处不能显示该图像", "this image cannot be shown here"))) });
+               .text = with_remark(c, caption, say(p, "此处不能显示该图像", "this image cannot be shown here")) });
     return true;
 }
 

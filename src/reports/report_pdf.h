@@ -3,7 +3,8 @@
  *   head      HOSPITAL_NAME; the report's title
  *   facts     whom and what it is about; of a signed version as it was signed, else as the records say now
  *   sections  in their order, headings in the report's language; then words added, what came from AI models, marked
- *   images    the key images, as /rendered shows them, with their captions
+ *   images    the key images, as /rendered shows them, with their captions, and what is drawn and measured on them
+ *             (report_marks.h)
  *   foot      who signed, as what, when, with which certificate; report and version on each page
  *
  * To a signed version is attached what was signed (report.json, signing/envelope.h), and the report as FHIR
@@ -26,7 +27,8 @@
  *     each page (report_pdf_as_signed gives out what is kept)
  *     for who does not see all of its key images, which are left out
  *     where they cannot be signed any more: the key was revoked, or the account closed, before they were made
- *     of what is not signed, which says so across each page: the same bytes for the same version and reader
+ *     of what is not signed, which says so across each page: the same bytes for the same version and reader, as
+ *     long as records and annotations stay as they are
  */
 #ifndef ROENTGEN_REPORTS_REPORT_PDF_H
 #define ROENTGEN_REPORTS_REPORT_PDF_H

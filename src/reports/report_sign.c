@@ -89,6 +89,7 @@ static bool put_together(struct call *c, const struct signing_work *w, struct st
               report_subject_put(whole, "patient", report_subject_patient(c, w->report->study_id)) &&
               report_subject_put(whole, "study", report_subject_study(c, w->report->study_id)) &&
               report_subject_put(whole, "images", report_subject_images(c, w->report->study_id)) &&
+              report_subject_put(whole, "annotations", report_subject_annotations(c, &w->version)) &&
               report_subject_put(whole, "people", people_part(w->report, &w->version)) &&
               report_subject_put(whole, "signature", signature_part(w)) && canonical_json(c, whole, canonical);
     json_decref(whole);

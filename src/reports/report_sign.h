@@ -4,6 +4,7 @@
  *                      "report"   the version's content, whole
  *                      "patient", "study"   who and what it is about, as the records said then
  *                      "images"   SHA-256 of each image file of the study
+ *                      "annotations"   which version of what is drawn on the key images, and its SHA-256
  *                      "signature"  who signs, what it means, when
  *                    signed with the account's key (CAdES), in the transaction that makes the report FINAL
  *

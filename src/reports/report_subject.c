@@ -3,6 +3,7 @@
 
 #include "reports/report_parts.h"
 #include "reports/report_sign.h"
+#include "imaging/annotation.h"
 #include "schema/json_read.h"
 #include "signing/canonical.h"
 
@@ -115,6 +116,99 @@ json_t *report_subject_images(struct call *c, int64_t study_id)
     return NULL;
 }
 
+/* Numbers that were read in the canonical form are reals (signing/canonical.h). */
+static int64_t integer_of(const json_t *object, const char *name)
+{
+    double n = json_number_value(json_object_get(object, name));
+    return n >= 1 && n < (double)(INT64_C(1) << 53) ? (int64_t)n : 0;
+}
+
+static bool has_annotations_of(const json_t *list, int64_t image_file_id)
+{
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (integer_of(json_array_get(list, i), "image_file_id") == image_file_id)
+            return true;
+    return false;
+}
+
+json_t *report_subject_annotations(struct call *c, const struct report_version *version)
+{
+    struct list images;
+    json_t *out = json_array();
+    bool ok = content_images(c, &version->content, &images);
+    for (ptrdiff_t i = 0; ok && i < images.count; i++) {
+        const struct key_image *image = (const struct key_image *)images.items + i;
+        int64_t number;
+        struct str digest;
+        enum found found = has_annotations_of(out, image->image_file_id)
+                               ? NONE
+                               : annotation_set_digest(c, image->image_file_id, 0, &number, &digest);
+        ok = found != FAILED;
+        if (found != FOUND)
+            continue;
+        json_t *one = json_object();
+        put_integer(one, "image_file_id", image->image_file_id);
+        put_integer(one, "version", number);
+        put(one, "sha256", digest);
+        json_array_append_new(out, one);
+    }
+    if (ok)
+        return out;
+    json_decref(out);
+    return NULL;
+}
+
+static enum found look_at_annotations(struct call *c, const json_t *one, struct report_annotations *out)
+{
+    int64_t number = integer_of(one, "version"), found_number;
+    struct str digest;
+    if (number < 1)
+        return NONE;
+    enum found found = annotation_set_digest(c, integer_of(one, "image_file_id"), number, &found_number, &digest);
+    out->version = number;
+    out->is_changed = found == NONE || !str_equal(digest, json_text(json_object_get(one, "sha256")));
+    return found == FAILED ? FAILED : FOUND;
+}
+
+enum found report_subject_annotations_of(struct call *c, const json_t *subject, int64_t image_file_id,
+                                         struct report_annotations *out)
+{
+    const json_t *list = json_object_get(subject, "annotations");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *one = json_array_get(list, i);
+        if (integer_of(one, "image_file_id") == image_file_id)
+            return look_at_annotations(c, one, out);
+    }
+    return NONE;
+}
+
+/* Annotations go with their file, when that is purged. */
+static enum found is_purged(struct call *c, const json_t *one)
+{
+    int64_t id, file_id = integer_of(one, "image_file_id");
+    enum found found = db_find_integer(c, &id, "select id from image_files where id = ?", V(file_id));
+    return found == FAILED ? FAILED : found == NONE ? FOUND : NONE;
+}
+
+/* NONE: some that the record has are not what was signed. */
+static enum found annotations_hold(struct call *c, const json_t *subject)
+{
+    const json_t *list = json_object_get(subject, "annotations");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *one = json_array_get(list, i);
+        struct report_annotations now;
+        enum found found = look_at_annotations(c, one, &now);
+        if (found == FAILED)
+            return FAILED;
+        if (found == NONE || !now.is_changed)
+            continue;
+        enum found purged = is_purged(c, one);
+        if (purged != FOUND)
+            return purged;
+    }
+    return FOUND;
+}
+
 /* Does the version say what was signed of it? */
 static bool is_as_signed(struct call *c, const struct report *report, const struct report_version *version,
                          const json_t *content)
@@ -134,7 +228,7 @@ enum found report_subject_compare(struct call *c, const struct report *report, c
     if (c->error.code == E_UNAVAILABLE)
         return FAILED;
     error_clear(&c->error); /* what cannot be read does not say it */
-    return same ? FOUND : NONE;
+    return same ? annotations_hold(c, content) : NONE;
 }
 
 /* ---- reading ---- */

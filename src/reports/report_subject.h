@@ -6,6 +6,7 @@
  *  "patient":   {"patient_id", "issuer_of_patient_id", "name", "gender", "birth_date"},
  *  "study":     {"study_uid", "accession_number", "study_date", "modality", "body_part", "description"},
  *  "images":    [{"file_uuid", "sop_instance_uid", "sha256", "image_file_id"}]        by file_uuid
+ *  "annotations": [{"image_file_id", "version", "sha256"}]            of each key image that has any, by its id
  *  "people":    {"author", "reviewer"}                                names, as they were then
  *  "signature": {"signer", "username", "meaning", "signed_at"}}
  *
@@ -28,15 +29,25 @@ struct str report_subject_text(struct call *c, const json_t *subject, const char
 /* Puts a part into it; false: there is none, which has been said. */
 bool report_subject_put(json_t *whole, const char *name, json_t *part);
 
-/* Does the version say what `content` (signed) says of it? NONE: another thing, or nothing that can be read. */
+/* Does the version say what `content` (signed) says of it, and are the annotations those that were signed? Those of a
+ * file that was purged have gone with it. NONE: another thing, or nothing that can be read. */
 enum found report_subject_compare(struct call *c, const struct report *report, const struct report_version *version,
                                   const json_t *content);
 
 /* "report", of a version as it is stored now: made at signing, and compared with what was signed at checking. */
 json_t *report_subject_content(struct call *c, const struct report *report, const struct report_version *version);
-/* "patient" and "study", "images". Inside the transaction that signs. */
+/* "patient" and "study", "images", "annotations". Inside the transaction that signs. */
 json_t *report_subject_patient(struct call *c, int64_t study_id);
 json_t *report_subject_study(struct call *c, int64_t study_id);
 json_t *report_subject_images(struct call *c, int64_t study_id);
+json_t *report_subject_annotations(struct call *c, const struct report_version *version);
+
+/* The annotations of an image that were signed along. NONE: there were none. */
+struct report_annotations {
+    int64_t version;
+    bool is_changed; /* the record has no longer what was signed */
+};
+enum found report_subject_annotations_of(struct call *c, const json_t *subject, int64_t image_file_id,
+                                         struct report_annotations *out);
 
 #endif

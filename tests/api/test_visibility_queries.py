@@ -94,6 +94,7 @@ ELSEWHERE = {
     ("api/report_work.c", "exists (select 1 from study_department_assignments g"): "among the rows that one sees",
     ("diagnosis/critical.c", "select d.id, d.model_name"): "what lifts a study; who sees the list is asked there",
     ("reports/report_subject.c", "select file_uuid, sop_instance_uid, sha256"): "what a signature is of: digests",
+    ("reports/report_subject.c", "select id from image_files where id = ?"): "has a purge taken annotations along",
     ("reports/report_subject.c", "select p.patient_id, p.issuer_of_patient_id"): "of a report that was loaded",
     ("reports/report_subject.c", "select study_uid, accession_number"): "the same",
     ("reports/report_sign.c", "select 1 from studies"): "is the study of a report that was loaded there",

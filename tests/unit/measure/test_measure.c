@@ -289,9 +289,49 @@ static void every_row_is_whole(void **state)
     assert_null(measure_names[measure_kind_count]);
 }
 
+/* What is drawn of points that lie all over the place: no stroke without its points. */
+static void outlines(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct measure_point points[MEASURE_NAMED_MAX];
+    struct measure_stroke strokes[MEASURE_STROKES_MAX];
+    arena_init(&arena);
+    for (int i = 0; i < MEASURE_NAMED_MAX; i++)
+        points[i] = (struct measure_point){ 10 * i, i * i };
+    for (int k = 0; k < measure_kind_count; k++) {
+        const struct measure_kind *kind = measure_kind_at(k);
+        for (int64_t count = 0; count <= MEASURE_NAMED_MAX && count <= kind->max_points; count++) {
+            int made = measure_outline(kind, points, count, &arena, strokes);
+            bool is_drawn = count >= kind->min_points && strcmp(kind->name, "text") != 0;
+            assert_int_equal(made > 0, is_drawn);
+            for (int i = 0; i < made; i++)
+                assert_true(strokes[i].count >= (kind->max_points == 1 ? 1 : 2));
+        }
+        assert_int_equal(kind->lines != NULL, kind->points[0].en && kind->max_points > 1 && !kind->region);
+    }
+    assert_int_equal(measure_outline(kind_named("trunk_shift"), points, 3, &arena, strokes), 2);
+    assert_true(strokes[1].count == 3 && strokes[1].points[0].x == 5 && strokes[1].points[1].x == 5);
+    assert_true(strokes[1].points[1].y == 4 && strokes[1].points[2].x == 20);
+    assert_int_equal(measure_outline(kind_named("pelvic_tilt"), points, 3, &arena, strokes), 2);
+    assert_true(strokes[1].points[1].x == 20); /* one femoral head */
+    assert_int_equal(measure_outline(kind_named("centre_edge_angle"), points, 2, &arena, strokes), 1);
+    points[2] = (struct measure_point){ 5, 0 };
+    points[3] = (struct measure_point){ 5, 8 };
+    points[1] = (struct measure_point){ 10, 4 };
+    points[0] = (struct measure_point){ 0, 4 };
+    assert_int_equal(measure_outline(kind_named("ellipse"), points, 4, &arena, strokes), 1);
+    for (int64_t i = 0; i < strokes[0].count; i++) {
+        double x = (strokes[0].points[i].x - 5) / 5, y = (strokes[0].points[i].y - 4) / 4;
+        assert_true(fabs(x * x + y * y - 1) < 1e-9);
+    }
+    arena_release(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(outlines),
         cmocka_unit_test(lengths),
         cmocka_unit_test(areas),
         cmocka_unit_test(ellipses),
