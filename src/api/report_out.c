@@ -1,4 +1,5 @@
 /* report_out.c - reports given out: as pages, as text, as FHIR. */
+#include "reports/report_dicom.h"
 #include "reports/report_out.h"
 #include "reports/report_pdf.h"
 #include "web/exchange.h"
@@ -72,6 +73,33 @@ static bool fhir_get(struct call *c)
     return give(c, report_fhir, "application/fhir+json", ".fhir.json");
 }
 
+/* ---- DICOM ---- */
+
+static const struct field dicom_query_fields[] = {
+    KEY(struct report_object, id, "The report."),
+    FIELD(struct report_object, version, .flags = NULLABLE | IN_QUERY, .min = 1, .max = INT64_MAX,
+          .doc = "Which of its versions; the one that GET shows."),
+    FIELD(struct report_object, kind, .choices = report_object_kinds, .type = "ReportObject", .fallback = "sr",
+          .flags = IN_QUERY,
+          .doc = "Encapsulated PDF; an SR document of its sections and values (TID 2000); one of the measurements that "
+                 "its sources name (TID 1500); the note that rejects what was stored of a report that was entered in "
+                 "error."),
+};
+static const struct schema dicom_query = SCHEMA("ReportDicomQuery", struct report_object, dicom_query_fields);
+
+static bool dicom_get(struct call *c)
+{
+    struct report_object object = *(const struct report_object *)c->in;
+    if (!report_dicom(c, &object))
+        return false;
+    answer_header(c, "Content-Disposition",
+                  arena_format(&c->arena, "attachment; filename=\"report-%" PRId64 "-%" PRId64 "-%s.dcm\"", object.id,
+                               object.version, report_object_kinds[object.kind - 1]));
+    answer_header(c, "Cache-Control", S("private, no-cache"));
+    answer_bytes(c, "application/dicom", object.bytes);
+    return true;
+}
+
 #define REPORTS .permission = MAY_READ_REPORTS, .entity = "report", .tag = "reports"
 static const struct endpoint rows[] = {
     { HTTP_GET, "/api/v1/reports/{id}/pdf", pdf_get, &pdf_query, NULL, REPORTS, .runs = WORKS, .lane = LANE_PICTURES,
@@ -88,5 +116,10 @@ static const struct endpoint rows[] = {
       .summary = "Gives out a report as a FHIR R4 Bundle",
       .doc = "DiagnosticReport with Patient, ImagingStudy, ServiceRequest (where there is an accession number), "
              "Practitioner, and an Observation for each value of its template; text and PDF are its presentedForm." },
+    { HTTP_GET, "/api/v1/reports/{id}/dicom", dicom_get, &dicom_query, NULL, REPORTS, .runs = WORKS,
+      .lane = LANE_PICTURES, .flags = NOT_JSON, .answers = "application/dicom", .audit = "report.dicom",
+      .summary = "Gives out a report as DICOM",
+      .doc = "Of what is signed, VERIFIED by who signed, and the same object each time; else PARTIAL and PRELIMINARY. "
+             "409: the record no longer says what was signed, the study has no UID, or there is nothing of the kind." },
 };
 ENDPOINT_TABLE(report_out_endpoints, rows);

@@ -47,7 +47,7 @@ static void put_group_8(struct call *c, struct dicom_writer *w, const struct dic
                            STR_FMT(source->d.model_version), source->d.research_only ? " Research use only." : ""));
     dicom_put_sequence(w, 0x00082112 /* Source Image Sequence */);
     dicom_put_item(w);
-    dicom_source_put_reference(w, source);
+    sr_reference_put(w, &source->reference);
     dicom_put_code(w, 0x0040A170 /* Purpose of Reference Code Sequence */,
                    CODE("DCM", "121322", "Source image for image processing operation"));
     dicom_put_item_end(w);

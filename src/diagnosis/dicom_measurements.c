@@ -4,26 +4,6 @@
 
 #include "dicom/uid.h"
 
-/* UCUM, for the units of annotations; NULL: it is none of theirs. */
-static const struct card_code *unit_of(struct str unit)
-{
-    static const struct {
-        struct str unit;
-        struct card_code code;
-    } all[] = {
-        { CODE_TEXT("mm"), CODE_ROW("UCUM", "mm", "millimeter") },
-        { CODE_TEXT("mm2"), CODE_ROW("UCUM", "mm2", "square millimeter") },
-        { CODE_TEXT("px"), CODE_ROW("UCUM", "{pixels}", "Pixels") },
-        { CODE_TEXT("px2"), CODE_ROW("UCUM", "{pixels}2", "Square pixels") },
-        { CODE_TEXT("deg"), CODE_ROW("UCUM", "deg", "Degree") },
-        { CODE_TEXT("1"), CODE_ROW("UCUM", "1", "no units") },
-    };
-    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-        if (str_equal(all[i].unit, unit))
-            return &all[i].code;
-    return NULL;
-}
-
 static void put_side(struct dicom_writer *w, enum measure_side side)
 {
     const struct card_code *laterality = CODE("SCT", "272741003", "Laterality");
@@ -45,12 +25,12 @@ static void put_values(struct call *c, struct dicom_writer *w, const struct dico
         places[2 * i + 1] = points[i].y;
     }
     for (ptrdiff_t i = 0; i < a->values.count; i++) {
-        const struct card_code *unit = unit_of(values[i].unit);
+        const struct card_code *unit = sr_unit_of(values[i].unit);
         const struct card_code concept = { str_from(OUR_SCHEME), values[i].name, values[i].name };
         if (!unit)
             continue;
         sr_number_begin(w, SR_CONTAINS, &concept, values[i].value, unit);
-        sr_points(w, SR_INFERRED, NULL, "MULTIPOINT", places, (int)(2 * a->points.count), source);
+        sr_points(w, SR_INFERRED, NULL, "MULTIPOINT", places, (int)(2 * a->points.count), &source->reference);
         sr_children_end(w);
     }
 }

@@ -80,7 +80,7 @@ static void put_library(struct call *c, struct dicom_writer *w, const struct dic
     const struct card_code *modality = modality_of(dicom_text_first(source->film, DICOM_Modality, &c->arena));
     sr_container(w, SR_CONTAINS, CODE("DCM", "111028", "Image Library"), NULL);
     sr_container(w, SR_CONTAINS, CODE("DCM", "126200", "Image Library Group"), NULL);
-    sr_image_begin(w, SR_CONTAINS, source);
+    sr_image_begin(w, SR_CONTAINS, &source->reference);
     if (modality)
         sr_code(w, SR_ACQUIRED, MODALITY, modality);
     sr_number(w, SR_ACQUIRED, CODE("DCM", "110910", "Pixel Data Rows"), (double)source->file.pixel_rows, SR_PIXELS);
@@ -128,7 +128,7 @@ static void put_region(struct dicom_writer *w, const struct finding *f, const st
     double left = f->box.x, top = f->box.y, right = left + f->box.width, bottom = top + f->box.height;
     const double corners[] = { left, top, right, top, right, bottom, left, bottom, left, top };
     sr_points(w, SR_CONTAINS, CODE("DCM", "111030", "Image Region"), "POLYLINE", corners,
-              sizeof(corners) / sizeof(corners[0]), source);
+              sizeof(corners) / sizeof(corners[0]), &source->reference);
 }
 
 static void put_landmarks(struct dicom_writer *w, const struct finding *f, const struct dicom_source *source)
@@ -142,7 +142,7 @@ static void put_landmarks(struct dicom_writer *w, const struct finding *f, const
         if (isfinite(points[i].confidence))
             sr_number(w, SR_PROPERTY, CODE("DCM", "111012", "Certainty of Finding"), points[i].confidence * PERCENT,
                       SR_PERCENT);
-        sr_points(w, SR_INFERRED, NULL, "POINT", place, 2, source);
+        sr_points(w, SR_INFERRED, NULL, "POINT", place, 2, &source->reference);
         sr_children_end(w);
     }
 }
@@ -176,7 +176,7 @@ static void put_finding(struct call *c, struct dicom_writer *w, const struct dic
     if (has_box(f))
         put_region(w, f, source);
     else
-        sr_image(w, SR_CONTAINS, CODE("DCM", "121112", "Source of Measurement"), source);
+        sr_image(w, SR_CONTAINS, CODE("DCM", "121112", "Source of Measurement"), &source->reference);
     put_percent(w, CODE("DCM", "111012", "Certainty of Finding"), f->probability);
     put_percent(w, OURS("THRESHOLD", "Threshold of the certainty"), f->threshold);
     put_percent(w, OURS("AREA", "Share of the image"), f->area);
@@ -266,23 +266,16 @@ static void put_verifiers(struct call *c, struct dicom_writer *w, const struct d
     struct str house = dicom_text_first(source->film, 0x00080080 /* Institution Name */, &c->arena);
     dicom_put_sequence(w, 0x0040A073 /* Verifying Observer Sequence */);
     for (ptrdiff_t i = 0; i < source->judgements.count; i++) {
-        struct str whole = moment_text(c, judgements[i].said.reviewed_at);
-        struct text digits;
-        text_init(&digits, INSTANT_TEXT_MAX);
-        for (ptrdiff_t k = 0; k < whole.len; k++)
-            if (!strchr(k < 20 ? "- :" : " ", whole.at[k]) || k == 19)
-                text_put_char(&digits, whole.at[k]);
         dicom_put_item(w);
         dicom_put(w, 0x0040A027 /* Verifying Organization */,
                   judgements[i].department.len ? judgements[i].department
                   : house.len                  ? house
                                                : S("not stated"));
-        dicom_put(w, 0x0040A030 /* Verification DateTime */, text_str(&digits));
+        dicom_put(w, 0x0040A030 /* Verification DateTime */, dicom_datetime(&c->arena, judgements[i].said.reviewed_at));
         dicom_put(w, 0x0040A075 /* Verifying Observer Name */, judgements[i].reader);
         dicom_put_sequence(w, 0x0040A088 /* Verifying Observer Identification Code Sequence */);
         dicom_put_sequence_end(w);
         dicom_put_item_end(w);
-        text_release(&digits);
     }
     dicom_put_sequence_end(w);
 }
@@ -301,8 +294,8 @@ static void put_evidence(struct dicom_writer *w, const struct dicom_source *sour
     dicom_put_item(w);
     dicom_put_sequence(w, 0x00081199 /* Referenced SOP Sequence */);
     dicom_put_item(w);
-    dicom_put(w, 0x00081150 /* Referenced SOP Class UID */, source->class_uid);
-    dicom_put(w, 0x00081155 /* Referenced SOP Instance UID */, source->instance_uid);
+    dicom_put(w, 0x00081150 /* Referenced SOP Class UID */, source->reference.class_uid);
+    dicom_put(w, 0x00081155 /* Referenced SOP Instance UID */, source->reference.instance_uid);
     dicom_put_item_end(w);
     dicom_put_sequence_end(w);
     dicom_put(w, 0x0020000E /* Series Instance UID */, source->series_uid);

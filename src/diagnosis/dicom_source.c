@@ -1,7 +1,6 @@
 /* dicom_source.c - what a DICOM object says of patient, study, series and of how the result stands. */
 #include "diagnosis/dicom_source.h"
 
-#include "base/zone.h"
 #include "dicom/uid.h"
 #include "records/filing.h"
 #include "schema/json.h"
@@ -139,11 +138,12 @@ bool dicom_source_film(struct call *c, const struct image *image, struct dicom_s
     const struct dicom_dataset *root = image->dicom->root;
     filing_settle_text(c, source->file.uploaded_by, image->dicom, &ignored);
     source->film = root;
-    if (source->file.study_id <= 0 || !dicom_uid(root, DICOM_SOPClassUID, &source->class_uid) ||
-        !dicom_uid(root, DICOM_SOPInstanceUID, &source->instance_uid) ||
+    if (source->file.study_id <= 0 || !dicom_uid(root, DICOM_SOPClassUID, &source->reference.class_uid) ||
+        !dicom_uid(root, DICOM_SOPInstanceUID, &source->reference.instance_uid) ||
         !dicom_uid(root, 0x0020000D /* Study Instance UID */, &source->study_uid) ||
         !dicom_uid(root, 0x0020000E /* Series Instance UID */, &source->series_uid))
         return fail(c, E_CONFLICT, "the film belongs to no study: there is none that a DICOM object could be put into");
+    source->reference.frame = source->file.number_of_frames > 1 ? source->d.frame : 0;
     return true;
 }
 
@@ -193,17 +193,6 @@ static void copy_if_there(struct call *c, struct dicom_writer *w, const struct d
         dicom_put(w, tag, text);
 }
 
-static void put_moment(struct dicom_writer *w, uint32_t tag, struct instant at, bool is_time)
-{
-    char text[INSTANT_TEXT_MAX], packed[INSTANT_TEXT_MAX];
-    int len = 0;
-    ptrdiff_t size = instant_write(zone_shown(at), text); /* 2026-01-05T14:30:22.123456Z */
-    for (ptrdiff_t i = is_time ? 11 : 0; i < (is_time ? 19 : 10) && i < size; i++)
-        if (text[i] != '-' && text[i] != ':')
-            packed[len++] = text[i];
-    dicom_put(w, tag, (struct str){ packed, len });
-}
-
 static struct str series_description(struct call *c, const struct dicom_source *source, enum diagnosis_object_kind kind)
 {
     const char *mark = source->is_withdrawn ? "WITHDRAWN " : source->is_rejected ? "REJECTED " : "";
@@ -220,9 +209,9 @@ static void put_group_8(struct call *c, struct dicom_writer *w, const struct dic
     dicom_put(w, DICOM_SOPClassUID, str_from(about->class_uid));
     dicom_put(w, DICOM_SOPInstanceUID, about->instance_uid);
     copy_date(w, source, 0x00080020 /* Study Date */);
-    put_moment(w, 0x00080023 /* Content Date */, source->at, false);
+    dicom_put_moment(w, 0x00080023 /* Content Date */, source->at, false);
     copy_time(c, w, source, 0x00080030 /* Study Time */);
-    put_moment(w, 0x00080033 /* Content Time */, source->at, true);
+    dicom_put_moment(w, 0x00080033 /* Content Time */, source->at, true);
     copy(c, w, source, 0x00080050 /* Accession Number */);
     dicom_put(w, DICOM_Modality, str_from(about->modality));
     if (about->kind == OBJECT_HEATMAP)
@@ -254,27 +243,4 @@ void dicom_source_begin(struct call *c, struct dicom_writer *w, const struct dic
     copy(c, w, source, 0x00200010 /* Study ID */);
     dicom_put_integer(w, 0x00200011 /* Series Number */, about->series_number);
     dicom_put_integer(w, 0x00200013 /* Instance Number */, source->version);
-}
-
-void dicom_source_put_reference(struct dicom_writer *w, const struct dicom_source *source)
-{
-    dicom_put(w, 0x00081150 /* Referenced SOP Class UID */, source->class_uid);
-    dicom_put(w, 0x00081155 /* Referenced SOP Instance UID */, source->instance_uid);
-    if (source->file.number_of_frames > 1)
-        dicom_put_integer(w, 0x00081160 /* Referenced Frame Number */, source->d.frame);
-}
-
-void dicom_put_code(struct dicom_writer *w, uint32_t sequence, const struct card_code *code)
-{
-    bool is_long = str_code_points(code->value) > 16; /* SH */
-    dicom_put_sequence(w, sequence);
-    dicom_put_item(w);
-    if (!is_long)
-        dicom_put(w, 0x00080100 /* Code Value */, code->value);
-    dicom_put(w, 0x00080102 /* Coding Scheme Designator */, code->scheme);
-    dicom_put(w, 0x00080104 /* Code Meaning */, code->meaning);
-    if (is_long)
-        dicom_put(w, 0x00080119 /* Long Code Value */, code->value);
-    dicom_put_item_end(w);
-    dicom_put_sequence_end(w);
 }

@@ -10,7 +10,7 @@
 
 #include "diagnosis/diagnosis.h"
 #include "diagnosis/diagnosis_dicom.h"
-#include "dicom/writer.h"
+#include "diagnosis/sr_content.h"
 #include "imaging/annotation.h"
 
 /* A reader's last word. */
@@ -33,7 +33,8 @@ struct dicom_source {
 
     struct image_file file;
     const struct dicom_dataset *film; /* the header's data set */
-    struct str study_uid, series_uid, class_uid, instance_uid;
+    struct str study_uid, series_uid;
+    struct sr_reference reference; /* to the film, and the frame where it has several */
 };
 bool dicom_source_load(struct call *c, int64_t id, struct dicom_source *out);
 /* E_CONFLICT: there is nothing that could be referred to. */
@@ -55,24 +56,6 @@ struct dicom_about {
  * General Equipment, and the dates of the content. */
 void dicom_source_begin(struct call *c, struct dicom_writer *w, const struct dicom_source *source,
                         const struct dicom_about *about);
-/* Referenced SOP Class and Instance UID, and the frame where the film has several: of an item. */
-void dicom_source_put_reference(struct dicom_writer *w, const struct dicom_source *source);
-/* A code sequence of one item. */
-void dicom_put_code(struct dicom_writer *w, uint32_t sequence, const struct card_code *code);
-/* Codes: CODE_ROW in a table of constants, CODE as an argument. */
-#define CODE_TEXT(literal) \
-    { \
-        "" literal, (ptrdiff_t)sizeof(literal) - 1 \
-    }
-#define CODE_ROW(scheme, value, meaning) \
-    { \
-        CODE_TEXT(scheme), CODE_TEXT(value), CODE_TEXT(meaning) \
-    }
-#define CODE(scheme, value, meaning) (&(const struct card_code){ S(scheme), S(value), S(meaning) })
-/* Concepts that no standard has a code for. */
-#define OUR_SCHEME "99ROENTGEN"
-#define OURS(value, meaning) CODE(OUR_SCHEME, value, meaning)
-
 /* Writes the whole object; `instance_uid` is its own. On failure c->error is filled. */
 bool dicom_report_write(struct call *c, const struct dicom_source *source, struct str instance_uid,
                         struct dicom_writer *w);

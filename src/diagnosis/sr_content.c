@@ -1,6 +1,77 @@
 /* sr_content.c - content items: relationship, type, concept, value, children. */
 #include "diagnosis/sr_content.h"
 
+#include "base/zone.h"
+
+#include <stdlib.h>
+
+void dicom_put_code(struct dicom_writer *w, uint32_t sequence, const struct card_code *code)
+{
+    bool is_long = str_code_points(code->value) > 16; /* SH */
+    dicom_put_sequence(w, sequence);
+    dicom_put_item(w);
+    if (!is_long)
+        dicom_put(w, 0x00080100 /* Code Value */, code->value);
+    dicom_put(w, 0x00080102 /* Coding Scheme Designator */, code->scheme);
+    dicom_put(w, 0x00080104 /* Code Meaning */, code->meaning);
+    if (is_long)
+        dicom_put(w, 0x00080119 /* Long Code Value */, code->value);
+    dicom_put_item_end(w);
+    dicom_put_sequence_end(w);
+}
+
+void dicom_put_moment(struct dicom_writer *w, uint32_t tag, struct instant at, bool is_time)
+{
+    char text[INSTANT_TEXT_MAX], packed[INSTANT_TEXT_MAX];
+    int len = 0;
+    ptrdiff_t size = instant_write(zone_shown(at), text); /* 2026-01-05T14:30:22.123456Z */
+    for (ptrdiff_t i = is_time ? 11 : 0; i < (is_time ? 19 : 10) && i < size; i++)
+        if (text[i] != '-' && text[i] != ':')
+            packed[len++] = text[i];
+    dicom_put(w, tag, (struct str){ packed, len });
+}
+
+struct str dicom_datetime(struct arena *arena, struct instant at)
+{
+    char text[INSTANT_TEXT_MAX], packed[INSTANT_TEXT_MAX];
+    struct instant shown = zone_shown(at);
+    int len = 0, minutes = (int)((shown.us - at.us) / 60000000);
+    if (instant_write(shown, text) < 19)
+        return STR_NULL;
+    for (int i = 0; i < 19; i++)
+        if (text[i] >= '0' && text[i] <= '9')
+            packed[len++] = text[i];
+    return arena_format(arena, "%.*s%c%02d%02d", len, packed, minutes < 0 ? '-' : '+', abs(minutes) / 60,
+                        abs(minutes) % 60);
+}
+
+void sr_reference_put(struct dicom_writer *w, const struct sr_reference *to)
+{
+    dicom_put(w, 0x00081150 /* Referenced SOP Class UID */, to->class_uid);
+    dicom_put(w, 0x00081155 /* Referenced SOP Instance UID */, to->instance_uid);
+    if (to->frame > 0)
+        dicom_put_integer(w, 0x00081160 /* Referenced Frame Number */, to->frame);
+}
+
+const struct card_code *sr_unit_of(struct str unit)
+{
+    static const struct {
+        struct str unit;
+        struct card_code code;
+    } all[] = {
+        { CODE_TEXT("mm"), CODE_ROW("UCUM", "mm", "millimeter") },
+        { CODE_TEXT("mm2"), CODE_ROW("UCUM", "mm2", "square millimeter") },
+        { CODE_TEXT("px"), CODE_ROW("UCUM", "{pixels}", "Pixels") },
+        { CODE_TEXT("px2"), CODE_ROW("UCUM", "{pixels}2", "Square pixels") },
+        { CODE_TEXT("deg"), CODE_ROW("UCUM", "deg", "Degree") },
+        { CODE_TEXT("1"), CODE_ROW("UCUM", "1", "no units") },
+    };
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        if (str_equal(all[i].unit, unit))
+            return &all[i].code;
+    return NULL;
+}
+
 static void begin(struct dicom_writer *w, const char *relation, const char *type, const struct card_code *concept)
 {
     dicom_put(w, 0x0040A010 /* Relationship Type */, str_from(relation));
@@ -106,6 +177,13 @@ void sr_number(struct dicom_writer *w, const char *relation, const struct card_c
     dicom_put_item_end(w);
 }
 
+void sr_quantity(struct dicom_writer *w, const char *relation, const struct card_code *concept, double value,
+                 const struct card_code *unit)
+{
+    number(w, relation, concept, value, unit);
+    dicom_put_item_end(w);
+}
+
 void sr_number_begin(struct dicom_writer *w, const char *relation, const struct card_code *concept, double value,
                      const struct card_code *unit)
 {
@@ -113,37 +191,43 @@ void sr_number_begin(struct dicom_writer *w, const char *relation, const struct 
     children(w);
 }
 
-static void image(struct dicom_writer *w, const char *relation, const struct card_code *concept,
-                  const struct dicom_source *source)
+static void reference(struct dicom_writer *w, const char *relation, const char *type, const struct card_code *concept,
+                      const struct sr_reference *to)
 {
     dicom_put_item(w);
     dicom_put_sequence(w, 0x00081199 /* Referenced SOP Sequence */);
     dicom_put_item(w);
-    dicom_source_put_reference(w, source);
+    sr_reference_put(w, to);
     dicom_put_item_end(w);
     dicom_put_sequence_end(w);
-    begin(w, relation, "IMAGE", concept);
+    begin(w, relation, type, concept);
 }
 
 void sr_image(struct dicom_writer *w, const char *relation, const struct card_code *concept,
-              const struct dicom_source *source)
+              const struct sr_reference *image)
 {
-    image(w, relation, concept, source);
+    reference(w, relation, "IMAGE", concept, image);
     dicom_put_item_end(w);
 }
 
-void sr_image_begin(struct dicom_writer *w, const char *relation, const struct dicom_source *source)
+void sr_composite(struct dicom_writer *w, const char *relation, const struct sr_reference *instance)
 {
-    image(w, relation, NULL, source);
+    reference(w, relation, "COMPOSITE", NULL, instance);
+    dicom_put_item_end(w);
+}
+
+void sr_image_begin(struct dicom_writer *w, const char *relation, const struct sr_reference *image)
+{
+    reference(w, relation, "IMAGE", NULL, image);
     children(w);
 }
 
 void sr_points(struct dicom_writer *w, const char *relation, const struct card_code *concept, const char *type,
-               const double *xy, int numbers, const struct dicom_source *source)
+               const double *xy, int numbers, const struct sr_reference *image)
 {
     item(w, relation, "SCOORD", concept);
     children(w);
-    sr_image(w, SR_SELECTED, NULL, source);
+    sr_image(w, SR_SELECTED, NULL, image);
     dicom_put_sequence_end(w);
     dicom_put_reals(w, 0x00700022 /* Graphic Data */, xy, numbers);
     dicom_put(w, 0x00700023 /* Graphic Type */, str_from(type));

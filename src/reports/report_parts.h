@@ -65,6 +65,8 @@ enum found report_find_prior(struct call *c, const struct report *of, int64_t *i
 /* Is what the change's sources name there, of this study or patient, and of a model confirmed by a reader? Fills their
  * details. E_INVALID. */
 bool report_sources_hold(struct call *c, const struct report *report, struct content_change *change);
+/* "images/812/annotations/4", of FROM_MEASUREMENT: image and version. */
+bool report_source_annotations(struct str reference, int64_t *image_file_id, int64_t *version);
 /* Is what it shows and names as its sources still there, and confirmed? Whoever asks: what it says is theirs to read.
  * E_INVALID. */
 bool report_rests(struct call *c, const struct report *report);

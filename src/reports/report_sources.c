@@ -29,17 +29,21 @@ static const char *flaw_of_diagnosis(struct call *c, const struct report *report
     return NULL;
 }
 
+bool report_source_annotations(struct str reference, int64_t *image_file_id, int64_t *version)
+{
+    struct str image, version_text;
+    return str_starts(reference, S("images/")) &&
+           str_cut(str_slice(reference, 7, reference.len), '/', &image, &version_text) &&
+           str_to_integer(image, image_file_id) && (*version = number_after(version_text, S("annotations/"))) > 0;
+}
+
 static const char *flaw_of_measurement(struct call *c, const struct report *report, struct content_source *source)
 {
     struct image_file file;
     struct annotation_set set;
-    struct str image, version_text;
-    int64_t version = 0, id;
-    struct str rest = source->reference;
-    if (!str_starts(rest, S("images/")) || !str_cut(str_slice(rest, 7, rest.len), '/', &image, &version_text) ||
-        !str_to_integer(image, &id) || !(version = number_after(version_text, S("annotations/"))) ||
-        !image_file_load(c, id, &file) || file.study_id != report->study_id ||
-        !annotation_set_load(c, id, version, &set))
+    int64_t version, id;
+    if (!report_source_annotations(source->reference, &id, &version) || !image_file_load(c, id, &file) ||
+        file.study_id != report->study_id || !annotation_set_load(c, id, version, &set))
         return "the study has no such annotations (images/812/annotations/4: image and version)";
     return NULL;
 }

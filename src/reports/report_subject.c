@@ -99,7 +99,8 @@ json_t *report_subject_images(struct call *c, int64_t study_id)
     for (db_rows(
              c, &rows,
              "select file_uuid, sop_instance_uid, sha256, id from image_files where study_id = ? and is_deleted = 0 "
-             "and sha256 is not null order by file_uuid limit ?",
+             "and sha256 is not null and not exists (select 1 from report_instances o where o.sop_instance_uid = "
+             "image_files.sop_instance_uid) order by file_uuid limit ?",
              V(study_id), V((int64_t)REPORT_IMAGES_MAX + 1));
          cursor_next(&rows);) {
         json_t *image = json_object();

@@ -5,7 +5,8 @@
  *                "sections", "fields", "key_images", "sources", "addenda", "author"},
  *  "patient":   {"patient_id", "issuer_of_patient_id", "name", "gender", "birth_date"},
  *  "study":     {"study_uid", "accession_number", "study_date", "modality", "body_part", "description"},
- *  "images":    [{"file_uuid", "sop_instance_uid", "sha256", "image_file_id"}]        by file_uuid
+ *  "images":    [{"file_uuid", "sop_instance_uid", "sha256", "image_file_id"}]        by file_uuid;
+ *                what was stored of reports themselves is none (report_dicom.h)
  *  "annotations": [{"image_file_id", "version", "sha256"}]            of each key image that has any, by its id
  *  "people":    {"author", "reviewer"}                                names, as they were then
  *  "signature": {"signer", "username", "meaning", "signed_at"}}

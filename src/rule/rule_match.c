@@ -10,13 +10,17 @@
 
 /* ---- images as rules look at them ---- */
 
+/* Documents of a study (PS3.4 B.5: SR, key objects, encapsulated ones) are no images. */
+#define IS_PICTURE \
+    "(f.sop_class_uid is null or (f.sop_class_uid not like '1.2.840.10008.5.1.4.1.1.88.%' and " \
+    "f.sop_class_uid not like '1.2.840.10008.5.1.4.1.1.104.%')) "
 #define CANDIDATE \
     "select f.id, f.study_id, f.uploaded_by, f.modality, f.body_part, f.description, s.description, p.birth_date, " \
     "f.file_type, f.original_filename, " \
     "coalesce(f.study_date, s.study_date) from image_files f left join studies s on s.id = f.study_id " \
     "left join patients p on p.id = f.patient_id where " IN_SIGHT( \
         "f") " and f.status in ('UPLOADED', 'PROCESSED', 'ARCHIVED') and " \
-             "(f.sop_instance_uid is null or f.is_instance = 1) and "
+             "(f.sop_instance_uid is null or f.is_instance = 1) and " IS_PICTURE "and "
 
 static int64_t age_of(struct str birth, struct str day)
 {

@@ -16,6 +16,7 @@
 #include "records/trash_work.h"
 #include "records/visibility.h"
 #include "reports/critical.h"
+#include "reports/report_dicom.h"
 #include "reports/report_pdf.h"
 #include "reports/work.h"
 #include "site/listen.h"
@@ -35,6 +36,7 @@ const struct job_kind *const work_kinds[] = {
     &rules_kind,        &program_run_kind,
     &thumbnails_kind,   &report_pdf_kind,
     &overdue_kind,      &critical_escalate_kind,
+    &report_dicom_kind,
 };
 const int work_kind_count = (int)(sizeof(work_kinds) / sizeof(work_kinds[0]));
 

@@ -149,6 +149,8 @@ const struct setting config_rows[] = {
         .doc = "The same of the category DAYS."),
     ROW(critical_result_mail, TEXT, "CRITICAL_RESULT_MAIL", "", .max = 254, .group = "Reports",
         .doc = "Address that is told, too, when nobody was told of a critical result in twice its time."),
+    ROW(report_dicom, BOOLEAN, "REPORT_DICOM", "on", .group = "Reports",
+        .doc = "A signed report is stored with its study, as Encapsulated PDF and as SR."),
 
     ROW(secret_key, TEXT, "SECRET_KEY", NULL, .flags = SETTING_SECRET | SETTING_REQUIRED, .min = 32, .max = 1000,
         .group = "Security",

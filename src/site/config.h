@@ -49,7 +49,7 @@ struct config {
     struct str onnxruntime_lib, inference_hosts;
     int64_t model_processes, model_threads, model_memory_bytes, model_timeout_s, diagnosis_quiet_s;
     struct str hospital_name, tsa_url, tsa_hosts, tsa_certificates;
-    bool report_second_reader;
+    bool report_second_reader, report_dicom;
     struct str report_due, diagnosis_critical;
     int64_t critical_within_minutes_s, critical_within_hours_s, critical_within_days_s;
     struct str critical_result_mail;

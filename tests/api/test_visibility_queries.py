@@ -95,6 +95,8 @@ ELSEWHERE = {
     ("diagnosis/critical.c", "select d.id, d.model_name"): "what lifts a study; who sees the list is asked there",
     ("reports/report_subject.c", "select file_uuid, sop_instance_uid, sha256"): "what a signature is of: digests",
     ("reports/report_subject.c", "select id from image_files where id = ?"): "has a purge taken annotations along",
+    ("reports/report_dicom.c", "select f.sop_class_uid"): "what a report that was loaded refers to: UIDs",
+    ("reports/report_dicom_store.c", "select p.patient_id"): "the study of a report that was loaded to be stored",
     ("reports/report_subject.c", "select p.patient_id, p.issuer_of_patient_id"): "of a report that was loaded",
     ("reports/report_subject.c", "select study_uid, accession_number"): "the same",
     ("reports/report_sign.c", "select 1 from studies"): "is the study of a report that was loaded there",
@@ -177,6 +179,7 @@ WITHIN = {
     "parcel/study_archive.c": "the study was loaded",
     "records/image_file.c": "a column of a file that was found",
     "intake/upload_chunks.c": "forgotten uploads, removed by the clock",
+    "reports/report_dicom_store.c": "the study of a report that was loaded: whose files are in it",
 }
 
 
