@@ -23,6 +23,7 @@ import jobs
 import load
 import rendering
 import report
+import reports
 import seed
 import servers
 from report import Row, at_least, at_most, number, times
@@ -446,10 +447,11 @@ SERVER_PARTS = {
     "starts": starts,
 }
 SUITES = {"server": SERVER_PARTS, "imaging": {**headers.PARTS, **ingest.PARTS, **rendering.PARTS, **decoders.PARTS},
-          "jobs": jobs.PARTS, "events": events.PARTS, "inference": inference.PARTS, "diagnosis": diagnosis.PARTS}
+          "jobs": jobs.PARTS, "events": events.PARTS, "inference": inference.PARTS, "diagnosis": diagnosis.PARTS,
+          "reports": reports.PARTS}
 # Of the tables in docs/performance.md.
 MARKS = {"server": "bench", "imaging": "imaging", "jobs": "jobs", "events": "events",
-         "inference": "inference", "diagnosis": "diagnosis"}
+         "inference": "inference", "diagnosis": "diagnosis", "reports": "reports"}
 
 
 def main():
