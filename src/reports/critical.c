@@ -47,9 +47,9 @@ static const struct field critical_fields[] = {
     MAYBE(closed_at, .doc = "When that was put down."),
     MAYBE(reason, .doc = "Why it was cancelled."),
 };
-const struct schema critical_result_schema =
-    SCHEMA("CriticalResult", struct critical_result, critical_fields, .table = "critical_results", .alias = "k",
-           .join = "join reports r on r.id = k.report_id", .doc = "A finding that somebody has to be told of in time.");
+const struct schema critical_result_schema = SCHEMA(
+    "CriticalResult", struct critical_result, critical_fields, .table = "critical_results", .alias = "k",
+    .join = "left join reports r on r.id = k.report_id", .doc = "A finding that somebody has to be told of in time.");
 
 static const struct field event_fields[] = {
     FIELD(struct critical_event, id, .flags = READ_ONLY, .doc = "Identifies the event."),
