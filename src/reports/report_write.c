@@ -9,6 +9,7 @@
 #include "records/worklist.h"
 #include "reports/draft.h"
 #include "reports/template.h"
+#include "reports/peer_review.h"
 #include "site/app.h"
 
 bool report_tell(struct call *c, const struct report *report, enum report_status status)
@@ -150,7 +151,7 @@ bool report_create(struct call *c, const struct report_wish *wish, int64_t *id)
         !report_index(c, report.id))
         return false;
     *id = report.id;
-    return report_tell(c, &report, REPORT_DRAFT);
+    return peer_review_ask(c, &report) && report_tell(c, &report, REPORT_DRAFT);
 }
 
 bool report_is_current(struct call *c, const struct report *report, int64_t base)

@@ -48,6 +48,7 @@
     X(report_macro_endpoints) \
     X(report_work_endpoints) \
     X(report_stats_endpoints) \
+    X(report_peer_endpoints) \
     X(system_endpoints) \
     X(backup_endpoints) \
     X(job_endpoints) \

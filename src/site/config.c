@@ -152,6 +152,13 @@ const struct setting config_rows[] = {
     ROW(report_dicom, BOOLEAN, "REPORT_DICOM", "on", .group = "Reports",
         .doc = "A signed report is stored with its study, as Encapsulated PDF and as SR."),
 
+    ROW(peer_review_share, INTEGER, "PEER_REVIEW_SHARE", "0", .min = 0, .max = 100, .group = "Reports",
+        .doc =
+            "Of 100 reports that are begun where the patient has an earlier one of that region by somebody else: how "
+            "many readers are asked to judge that one (peer learning)."),
+    ROW(peer_review_blinded, BOOLEAN, "PEER_REVIEW_BLINDED", "off", .group = "Reports",
+        .doc = "There neither author nor judge is told the other's name."),
+
     ROW(secret_key, TEXT, "SECRET_KEY", NULL, .flags = SETTING_SECRET | SETTING_REQUIRED, .min = 32, .max = 1000,
         .group = "Security",
         .doc = "At least 32 random characters. Signs tokens and seals patients' contact data: losing it loses those."),

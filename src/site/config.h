@@ -53,6 +53,8 @@ struct config {
     struct str report_due, diagnosis_critical;
     int64_t critical_within_minutes_s, critical_within_hours_s, critical_within_days_s;
     struct str critical_result_mail;
+    bool peer_review_blinded;
+    int64_t peer_review_share;
     bool allow_other;
     unsigned same_instance;
     struct str modalities, patient_id_issuer, dicom_charset, dicom_charsets;

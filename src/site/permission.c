@@ -33,6 +33,7 @@ const struct permission_row permission_rows[PERMISSIONS] = {
     [MAY_READ_SYSTEM] = { "system.read", "See the state of the server." },
     [MAY_READ_METRICS] = { "system.metrics", "Read metrics." },
     [MAY_MANAGE_SYSTEM] = { "system.manage", "Ask for work of the server itself, such as a purge." },
+    [MAY_LEAD_REPORTS] = { "report.lead", "See what readers say of each other's reports." },
 };
 
 static const enum permission radiologist[] = { MAY_READ_PATIENTS,  MAY_READ_STUDIES,    MAY_READ_ALL_IMAGES,

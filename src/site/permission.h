@@ -43,6 +43,7 @@ enum permission {
     MAY_READ_SYSTEM,
     MAY_READ_METRICS,
     MAY_MANAGE_SYSTEM,
+    MAY_LEAD_REPORTS,
     PERMISSIONS,
     SIGNED_IN = -1, /* any account will do */
     ANYONE = -2     /* not even that */

@@ -334,7 +334,8 @@ def complaints(server, sql, big):
         plan = explain_sqlite(server, sql)
         for step in plan:
             scanned = re.match(r"SCAN (\w+)(.*)", step)
-            if " where 1 = 0" in sql or re.search(r"from (audit_logs a|jobs j|reports r) limit 10001\b", sql):
+            counted = re.search(r"from (audit_logs a|jobs j|reports r|peer_reviews e) limit 10001\b", sql)
+            if " where 1 = 0" in sql or counted:
                 continue  # asks for the columns only; counts to its limit and stops
             if (
                 scanned
@@ -380,6 +381,7 @@ def test_no_list_is_sorted(statements):
             "i.study_id = ?",
             "t.patient_id = ?",
             "v.report_id = ?",
+            "e.report_id = ?",
         )  # a range and an order by something else share no index; few sessions, files, results, versions of a report
         if "order by" not in sql or "limit" not in sql or any(word in sql for word in few) or RARELY_ASKED.search(sql):
             continue

@@ -1,0 +1,104 @@
+/* peer_figures.c - verdicts counted, by month and author. */
+#include "reports/peer_review.h"
+
+#include "base/zone.h"
+#include "site/actor.h"
+
+#define COUNT(member, ...) FIELD(struct peer_month, member, .flags = READ_ONLY, __VA_ARGS__)
+static const struct field peer_month_fields[] = {
+    COUNT(month, .max = 7, .example = "2026-11", .doc = "The month, in the house's time zone."),
+    COUNT(author_id, .doc = "Whose reports were judged."),
+    COUNT(author_name, .max = 400, .doc = "Their full name."),
+    COUNT(scored, .doc = "How many verdicts were given."),
+    COUNT(score_1, .doc = "Of these: agrees."),
+    COUNT(score_2a, .doc = "Understandable, without weight."),
+    COUNT(score_2b, .doc = "Understandable, and likely to have mattered."),
+    COUNT(score_3a, .doc = "Should be seen most of the time, without weight."),
+    COUNT(score_3b, .doc = "Should be seen most of the time, and likely to have mattered."),
+    COUNT(discrepancy, .min = 0, .max = 1, .doc = "The share of 3a and 3b."),
+};
+const struct schema peer_month_schema = SCHEMA("PeerReviewMonth", struct peer_month, peer_month_fields,
+                                               .doc = "What others said of an author's reports in a month.");
+
+enum { MONTHS_MAX = 120, ROWS_MAX = 20000 };
+
+/* Months are counted: year * 12 + month, from 0. */
+static int month_of(struct date day)
+{
+    int year, month, day_of_month;
+    date_to_ymd(day, &year, &month, &day_of_month);
+    return year * 12 + month - 1;
+}
+
+static struct instant month_begins(int month)
+{
+    return zone_midnight(date_from_ymd(month / 12, month % 12 + 1, 1));
+}
+
+struct counting {
+    struct peer_month *rows;
+    ptrdiff_t count;
+    int64_t author; /* 0: all */
+};
+
+static struct peer_month *row_of(struct call *c, struct counting *all, int month, struct cursor *rows)
+{
+    struct peer_month *last = all->count ? &all->rows[all->count - 1] : NULL;
+    struct str name = arena_format(&c->arena, "%04d-%02d", month / 12, month % 12 + 1);
+    if (last && last->author_id == cursor_integer(rows, 0) && str_equal(last->month, name))
+        return last;
+    if (all->count == ROWS_MAX)
+        return NULL;
+    last = &all->rows[all->count++];
+    *last = (struct peer_month){ .month = name,
+                                 .author_id = cursor_integer(rows, 0),
+                                 .author_name = arena_copy(&c->arena, cursor_text(rows, 1)) };
+    return last;
+}
+
+static void add(struct peer_month *m, struct str score, int64_t count)
+{
+    int64_t *const of[PEER_SCORES] = { &m->score_1, &m->score_2a, &m->score_2b, &m->score_3a, &m->score_3b };
+    for (int i = 0; i < PEER_SCORES; i++)
+        if (str_equal(score, str_from(peer_scores[i])))
+            *of[i] += count;
+    m->scored += count;
+    m->discrepancy = (double)(m->score_3a + m->score_3b) / (double)m->scored;
+}
+
+static bool count_month(struct call *c, struct counting *all, int month)
+{
+    struct cursor rows;
+    bool fits = true;
+    for (db_rows(c, &rows,
+                 "select e.author_id, u.full_name, e.score, count(*) from peer_reviews e join users u on u.id = "
+                 "e.author_id where e.settled_at >= ? and e.settled_at < ? and e.state = 'SCORED' and "
+                 "(e.author_id = ? or ?) group by e.author_id, u.full_name, e.score order by e.author_id, e.score",
+                 V(month_begins(month)), V(month_begins(month + 1)), V(all->author), V(all->author == 0));
+         fits && cursor_next(&rows);) {
+        struct peer_month *m = row_of(c, all, month, &rows);
+        fits = m != NULL;
+        if (m)
+            add(m, cursor_text(&rows, 2), cursor_integer(&rows, 3));
+    }
+    return cursor_close(&rows) && (fits || fail(c, E_TOO_LARGE, "that is too much: name an author, or fewer months"));
+}
+
+bool peer_figures_read(struct call *c, const struct peer_figures_wish *wish, struct list *out)
+{
+    int64_t author = wish->author_id > 0 ? wish->author_id : 0;
+    int to = month_of(date_is_null(wish->to) ? zone_today() : wish->to);
+    int from = date_is_null(wish->from) ? to - 11 : month_of(wish->from);
+    struct counting all = { .author = call_may(c, MAY_LEAD_REPORTS) ? author : call_user(c) };
+    if (to - from >= MONTHS_MAX)
+        return error_add_problem(&c->error, &c->arena, "query", S("from"), "too_early",
+                                 "at most %d months are counted at once", MONTHS_MAX);
+    if (author && all.author && author != all.author)
+        return fail(c, E_FORBIDDEN, "only who leads (report.lead) sees others' figures");
+    all.rows = arena_array(&c->arena, struct peer_month, ROWS_MAX);
+    for (int month = from; month <= to; month++)
+        if (!count_month(c, &all, month))
+            return false;
+    *out = (struct list){ all.rows, all.count };
+    return true;
+}
