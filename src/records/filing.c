@@ -4,6 +4,7 @@
 #include "site/app.h"
 #include "measure/header_doubts.h"
 #include "records/modality.h"
+#include "records/study_order.h"
 #include "records/stated_patient.h"
 #include "records/study_twins.h"
 #include "records/study_view.h"
@@ -210,6 +211,7 @@ struct place {
     struct study_twins twins;
     int64_t study_id, study_patient, study_by, series_id; /* study_by: who registered it */
     struct str study_modality;
+    bool is_ordered, by_accession; /* the study has no image yet; its UID is not the file's */
 };
 
 static bool refuse(struct place *p, const char *why)
@@ -238,6 +240,36 @@ static void choose_study(struct place *p)
     p->study_patient = twin->patient_id;
     p->study_by = twin->created_by;
     p->study_modality = twin->modality;
+    p->is_ordered = twin->is_ordered;
+}
+
+/* Where no study has the UID: the one that was ordered for this patient by the file's accession number. */
+static bool find_ordered(struct place *p)
+{
+    int64_t id;
+    struct str accession = p->f->study.accession_number;
+    if (p->study_id || p->twins.count || !p->patient.id || !accession.len)
+        return true;
+    enum found found = study_order_scheduled(p->c, p->patient.id, accession, &id);
+    if (found != FOUND)
+        return found == NONE;
+    if (db_find_integer(p->c, &p->study_by, "select created_by from studies where id = ?", V(id)) != FOUND)
+        return false;
+    p->study_id = id;
+    p->study_patient = p->patient.id;
+    p->is_ordered = p->by_accession = true;
+    return true;
+}
+
+/* Its first image: it is what was ordered. Another that came first may have made it its own meanwhile. */
+static bool begin_ordered(struct place *p, const struct study *said)
+{
+    bool was_ordered;
+    if (!p->is_ordered)
+        return true;
+    if (!study_order_begin(p->c, p->study_id, said, &was_ordered))
+        return false;
+    return was_ordered || !p->by_accession || db_again(p->c);
 }
 
 /* The study says, where it is, that a file of it names another patient: to those who see that file. */
@@ -329,7 +361,7 @@ static bool find_study(struct place *p)
     if (!p->study_id)
         return make_study(p);
     const struct study said = said_of_study(p->f);
-    return p->study_by == p->by || study_view_keep(p->c, &said, p->study_id, p->by);
+    return begin_ordered(p, &said) && (p->study_by == p->by || study_view_keep(p->c, &said, p->study_id, p->by));
 }
 
 /* The patient that the uploader, the file or its study names, locked. */
@@ -388,7 +420,7 @@ static bool find_parents(struct place *p, bool *fit)
     if (p->f->outcome == FILING_KNOWN)
         return hold_known(p);
     choose_study(p);
-    if (!lock_study_found(p))
+    if (!find_ordered(p) || !lock_study_found(p))
         return false;
     if (p->study_id && p->study_patient != p->patient.id) {
         if (p->stated > 0)

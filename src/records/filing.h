@@ -27,6 +27,8 @@
  *   said in `conflict` of patient and file and leave an audit row; the patient's record stays as it is.
  * - A Patient ID or issuer that the record cannot hold as it is (longer than 64 characters, control characters, bytes
  *   that are no text) is never cut or mended, which would make different people one: the file is FAILED.
+ * - A file whose Study UID no study has goes to the one that was ordered for its patient by its accession number, if
+ *   there is one (study_order.h), which has that UID from then on.
  * - A file without Patient ID goes to the patient stated by the uploader, else where its study is already, else its
  *   study gets a patient of its own (is_unidentified) with a number made from the Study UID: nobody's pictures are
  *   ever put under somebody else.

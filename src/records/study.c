@@ -7,8 +7,8 @@
 #include "records/visibility.h"
 #include "base/names.h"
 
-const char *const study_statuses[] = { "OPEN", "CLOSED", NULL };
-NAMES_REACH(study_statuses, STUDY_CLOSED);
+const char *const study_statuses[] = { "OPEN", "CLOSED", "SCHEDULED", "CANCELLED", NULL };
+NAMES_REACH(study_statuses, STUDY_CANCELLED);
 const char *const care_settings[] = { "EMERGENCY", "OUTPATIENT", "INPATIENT", "OTHER", NULL };
 NAMES_REACH(care_settings, CARE_OTHER);
 
@@ -45,7 +45,10 @@ static const struct field study_fields[] = {
           .doc = "How many instances one sees in all of them."),
     FIELD(struct study, size_bytes, .flags = GENERATED | READ_ONLY, .doc = "How many bytes they have together."),
     FIELD(struct study, status, .choices = study_statuses, .type = "StudyStatus", .fallback = "OPEN", .flags = REQUIRED,
-          .doc = "How far the work on it has come."),
+          .doc =
+              "How far the work on it has come. SCHEDULED: it was ordered, and there is no image yet; the first that "
+              "comes with its Study Instance UID, or with its patient and accession number, makes it OPEN. "
+              "CANCELLED: the order was taken back."),
     FIELD(struct study, care_setting, .choices = care_settings, .type = "CareSetting", .fallback = "OTHER",
           .flags = REQUIRED, .doc = "From where the patient was sent: with the modality it says by when it is read."),
     FIELD(struct study, priority, .choices = job_priorities, .type = "JobPriority", .fallback = "NORMAL",

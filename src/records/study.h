@@ -20,7 +20,7 @@
 #include "records/patient.h"
 
 extern const char *const study_statuses[];
-enum study_status { STUDY_STATUS_NONE, STUDY_OPEN, STUDY_CLOSED };
+enum study_status { STUDY_STATUS_NONE, STUDY_OPEN, STUDY_CLOSED, STUDY_SCHEDULED, STUDY_CANCELLED };
 /* From where the patient was sent. Whoever registers the study says so: what of an image's header names a visit
  * (Admission ID and its like) is filled for out-patients, too. */
 extern const char *const care_settings[];

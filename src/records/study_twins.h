@@ -31,6 +31,7 @@ struct study_twin {
     int64_t id, patient_id, created_by;
     struct str modality;
     bool is_seen;
+    bool is_ordered; /* and has no image yet (study_order.h) */
 };
 struct study_twins {
     struct study_twin at[STUDY_TWINS_MAX]; /* those that are seen first, then by age */

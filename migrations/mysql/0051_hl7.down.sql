@@ -1,0 +1,2 @@
+drop table hl7_messages;
+drop table study_orders;
