@@ -1,5 +1,6 @@
 /* report_out.c - reports given out: as pages, as text, as FHIR. */
 #include "reports/report_dicom.h"
+#include "reports/report_hl7.h"
 #include "reports/report_out.h"
 #include "reports/report_pdf.h"
 #include "web/exchange.h"
@@ -100,6 +101,11 @@ static bool dicom_get(struct call *c)
     return true;
 }
 
+static bool hl7_get(struct call *c)
+{
+    return give(c, report_hl7, "application/hl7-v2", ".hl7");
+}
+
 #define REPORTS .permission = MAY_READ_REPORTS, .entity = "report", .tag = "reports"
 static const struct endpoint rows[] = {
     { HTTP_GET, "/api/v1/reports/{id}/pdf", pdf_get, &pdf_query, NULL, REPORTS, .runs = WORKS, .lane = LANE_PICTURES,
@@ -121,5 +127,9 @@ static const struct endpoint rows[] = {
       .summary = "Gives out a report as DICOM",
       .doc = "Of what is signed, VERIFIED by who signed, and the same object each time; else PARTIAL and PRELIMINARY. "
              "409: the record no longer says what was signed, the study has no UID, or there is nothing of the kind." },
+    { HTTP_GET, "/api/v1/reports/{id}/hl7", hl7_get, &out_query, NULL, REPORTS, .runs = WORKS, .lane = LANE_PICTURES,
+      .flags = NOT_JSON, .answers = "application/hl7-v2", .audit = "report.hl7",
+      .summary = "Gives out a report as an HL7 v2.5.1 message",
+      .doc = "ORU^R01 as it is sent to HL7_SEND_TO, in the character set that MSH-18 names." },
 };
 ENDPOINT_TABLE(report_out_endpoints, rows);

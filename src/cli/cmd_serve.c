@@ -13,6 +13,7 @@
 #include "web/exchange.h"
 #include "people/lockout.h"
 #include "site/migrations.h"
+#include "order/order.h"
 #include "upkeep/recover.h"
 #include "records/renewal.h"
 #include "records/trash_work.h"
@@ -152,8 +153,12 @@ static int serve(struct call *c, const sigset_t *set)
         command_failed(c);
         return status;
     }
-    if (start(app, &c->error)) {
+    struct order_listener *orders = NULL;
+    if (order_listen(app, &orders, &c->error) && start(app, &c->error)) {
         db_release(c);
+        if (orders)
+            log_write(app->log, LOG_INFO, NULL, "hl7.ready", "HL7 messages are received on port %d",
+                      order_port(orders));
         log_write(app->log, LOG_INFO, NULL, "server.ready", "listening on http://%s:%d",
                   arena_cstring(&app->arena, app->config.host), http_port(app->http));
         log_flush(app->log);
@@ -161,6 +166,7 @@ static int serve(struct call *c, const sigset_t *set)
     } else {
         command_failed(c);
     }
+    order_close(orders);
     worker_stop(app->worker, JOBS_GRACE_MS);
     app_stop_models(app); /* what one waits for there fails now, and is done at the next start */
     worker_close(app->worker);

@@ -6,6 +6,12 @@
 
 enum { STUDY_MODALITIES_MAX = 64 }; /* that are told of one study */
 
+struct principal visibility_of_server(uint64_t permissions)
+{
+    return (struct principal){ .permissions = permissions | PERMISSION_BIT(MAY_READ_ALL_IMAGES) |
+                                              PERMISSION_BIT(MAY_READ_IMAGES) };
+}
+
 bool visibility_of_everything(const struct call *c)
 {
     return call_may(c, MAY_READ_ALL_IMAGES);

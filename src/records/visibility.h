@@ -88,6 +88,8 @@ struct event;      /* site/event.h */
  * else (filing_instance.c). */
 #define VISIBLE_OWN_INSTANCE "(f.is_instance = 1 or f.is_apart = 1)"
 
+/* Who a task of the server itself is: no account, with these rights, and sees the studies and files of everybody. */
+struct principal visibility_of_server(uint64_t permissions);
 /* Does the caller see the studies and files of everybody? */
 bool visibility_of_everything(const struct call *c);
 /* Does the caller see patients, studies and series? Who works at the machine itself (a command) does. Who only

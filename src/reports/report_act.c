@@ -4,6 +4,7 @@
 #include "records/record_lock.h"
 #include "reports/report_dicom.h"
 #include "reports/report_find.h"
+#include "reports/report_hl7.h"
 #include "site/app.h"
 
 static bool second_reader(const struct call *c)
@@ -197,10 +198,11 @@ bool report_act(struct call *c, const struct report_deed *deed, struct report *o
         to = (enum report_status)out->signed_status;
     }
     bool falls_back = deed->action == REPORT_CANCEL && out->signed_version > 0; /* that it was, its steps say */
+    bool is_sent = t->rules & SIGNS || deed->action == REPORT_MARK_IN_ERROR;
     return set_status(c, out, to, falls_back ? STR_NULL : deed->reason) &&
            report_put_step(c, &before, deed->action, to, deed->reason) && report_keep_on_list(c, out->id) &&
            report_index(c, out->id) && report_tell(c, out, to) &&
            (!(STATUS_BIT(to) & (REPORT_SIGNED_BITS | STATUS_BIT(REPORT_ENTERED_IN_ERROR))) ||
             report_dicom_ask(c, deed->id)) &&
-           report_load(c, deed->id, out);
+           (!is_sent || report_send_put(c, out, to)) && report_load(c, deed->id, out);
 }

@@ -16,7 +16,7 @@ const struct report_status_row report_status_rows[REPORT_STATUSES + 1] = {
     [REPORT_AMENDED] = { "amended", "C", "Signed again, in place of an earlier signed version." },
     [REPORT_APPENDED] = { "appended", "F", "Signed again, with words added below." },
     [REPORT_CANCELLED] = { "cancelled", "X", "Given up before it was signed." },
-    [REPORT_ENTERED_IN_ERROR] = { "entered-in-error", "W", "Signed, and withdrawn: it should never have been." },
+    [REPORT_ENTERED_IN_ERROR] = { "entered-in-error", "X", "Signed, and withdrawn: it should never have been." },
 };
 
 const char *const report_actions[] = {

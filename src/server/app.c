@@ -22,6 +22,7 @@
 #include "base/text.h"
 #include "outbound/outbound.h"
 #include "program/program.h"
+#include "reports/report_hl7.h"
 #include "webhook/webhook.h"
 #include "base/zone.h"
 #include "base/file.h"
@@ -277,6 +278,8 @@ static bool open_settings(struct app *app)
         error_set(&error, E_INVALID, "BACKUP_TARGET says no folder for what it makes");
         return complain(&error, "BACKUP_SCHEDULE");
     }
+    if (!report_send_check(config, &app->arena, &error))
+        return complain(&error, "HL7_SEND_TO");
     if (!programs_open(app, &app->programs, &error))
         return complain(&error, "PROGRAMS_ROOT");
     if (!work_open_kinds(app, &error) || !open_hosts(app, &error) || !open_tsa(app, &error))

@@ -8,6 +8,7 @@
 #include "intake/import_job.h"
 #include "jobs/clean.h"
 #include "jobs/sight.h"
+#include "order/order.h"
 #include "people/clean.h"
 #include "people/mailing.h"
 #include "people/own_password.h"
@@ -17,6 +18,7 @@
 #include "records/visibility.h"
 #include "reports/critical.h"
 #include "reports/report_dicom.h"
+#include "reports/report_hl7.h"
 #include "reports/report_pdf.h"
 #include "reports/work.h"
 #include "site/listen.h"
@@ -36,7 +38,8 @@ const struct job_kind *const work_kinds[] = {
     &rules_kind,        &program_run_kind,
     &thumbnails_kind,   &report_pdf_kind,
     &overdue_kind,      &critical_escalate_kind,
-    &report_dicom_kind,
+    &report_dicom_kind, &report_send_kind,
+    &hl7_clean,
 };
 const int work_kind_count = (int)(sizeof(work_kinds) / sizeof(work_kinds[0]));
 
@@ -70,6 +73,7 @@ static const struct schedule schedules[] = {
     { "critical.escalate", &critical_escalate_kind, .always = "* * * * *",
       .doc = "Tells of critical results whose time has run out." },
     { "jobs.clean", &jobs_clean, .always = "17 * * * *", .doc = "Forgets jobs that ended longer than JOBS_KEEP ago." },
+    { "hl7.clean", &hl7_clean, .always = "27 * * * *", .doc = "Forgets HL7 messages received 30 days ago." },
     { "events.clean", &events_clean, .always = "*/5 * * * *", .doc = "Forgets events that are older than an hour." },
 };
 

@@ -17,6 +17,9 @@ NAMES_REACH(smtp_tls_names, SMTP_TLS_TRY + 1);
 const char *const same_instances[] = { "refuse", "keep", NULL };
 NAMES_REACH(same_instances, SAME_INSTANCE_KEEP + 1);
 
+const char *const hl7_charsets[] = { "UNICODE UTF-8", "GB 18030-2000", NULL };
+NAMES_REACH(hl7_charsets, HL7_GB18030 + 1);
+
 const char *const task_brokers[] = { "database", "celery", NULL };
 NAMES_REACH(task_brokers, TASK_BROKER_CELERY + 1);
 const char *const task_serializers[] = { "json", NULL };
@@ -158,6 +161,28 @@ const struct setting config_rows[] = {
             "many readers are asked to judge that one (peer learning)."),
     ROW(peer_review_blinded, BOOLEAN, "PEER_REVIEW_BLINDED", "off", .group = "Reports",
         .doc = "There neither author nor judge is told the other's name."),
+
+    ROW(hl7_send_to, TEXT, "HL7_SEND_TO", "", .max = 4000, .group = "HL7",
+        .doc = "Who gets each signed report as HL7 v2.5.1 (ORU^R01) by MLLP, separated by spaces: host:port, or "
+               "tls://host:port. Empty: nobody."),
+    ROW(hl7_ca_file, TEXT, "HL7_CA_FILE", "", .max = 1000, .group = "HL7",
+        .doc = "With tls://: the file with the certificates to trust. Empty: those that the system trusts."),
+    ROW(hl7_listen, TEXT, "HL7_LISTEN", "", .max = 200, .group = "HL7",
+        .doc = "address:port where orders (ORM^O01, OMI^O23) and patients (ADT) are received by MLLP, such as "
+               "10.0.0.5:2575. Empty: nowhere."),
+    ROW(hl7_allow, TEXT, "HL7_ALLOW", "127.0.0.1, ::1", .max = 4000, .group = "HL7",
+        .doc = "Who may connect there: addresses and networks (10.0.0.0/24), separated by commas. MLLP knows no "
+               "passwords, so list who sends and nobody else."),
+    ROW(hl7_account, TEXT, "HL7_ACCOUNT", "", .max = 100, .group = "HL7",
+        .doc = "The account in whose name and with whose rights messages are done (role interface)."),
+    ROW(hl7_application, TEXT, "HL7_APPLICATION", "ROENTGEN", .max = 100, .group = "HL7",
+        .doc = "What this server calls itself in messages (MSH-3)."),
+    ROW(hl7_facility, TEXT, "HL7_FACILITY", "", .max = 100, .group = "HL7", .doc = "And the house (MSH-4)."),
+    ROW(hl7_charset, CHOICE, "HL7_CHARSET", "UNICODE UTF-8", .choices = hl7_charsets, .group = "HL7",
+        .doc = "The character set of messages that are sent (MSH-18), and of those that come and name none."),
+    ROW(hl7_pdf, BOOLEAN, "HL7_PDF", "off", .group = "HL7",
+        .doc =
+            "Reports that are sent hold their PDF as well (ED, Base64), which makes them some hundred times larger."),
 
     ROW(secret_key, TEXT, "SECRET_KEY", NULL, .flags = SETTING_SECRET | SETTING_REQUIRED, .min = 32, .max = 1000,
         .group = "Security",

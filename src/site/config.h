@@ -55,6 +55,9 @@ struct config {
     struct str critical_result_mail;
     bool peer_review_blinded;
     int64_t peer_review_share;
+    struct str hl7_send_to, hl7_ca_file, hl7_application, hl7_facility, hl7_listen, hl7_allow, hl7_account;
+    unsigned hl7_charset;
+    bool hl7_pdf;
     bool allow_other;
     unsigned same_instance;
     struct str modalities, patient_id_issuer, dicom_charset, dicom_charsets;
@@ -75,6 +78,8 @@ enum smtp_tls { SMTP_TLS_REQUIRED, SMTP_TLS_TRY };
 enum proxy_header { PROXY_ANY, PROXY_X_FORWARDED_FOR, PROXY_FORWARDED };
 enum same_instance { SAME_INSTANCE_REFUSE, SAME_INSTANCE_KEEP };
 enum task_broker { TASK_BROKER_DATABASE, TASK_BROKER_CELERY };
+enum hl7_charset_choice { HL7_UTF8, HL7_GB18030 };
+extern const char *const hl7_charsets[];     /* names of enum hl7_charset_choice, as MSH-18 has them */
 extern const char *const task_brokers[];     /* names of enum task_broker */
 extern const char *const task_serializers[]; /* json alone */
 extern const char *const same_instances[];   /* names of enum same_instance */

@@ -49,6 +49,9 @@ static const enum permission technician[] = { MAY_READ_PATIENTS,  MAY_CREATE_PAT
                                               MAY_READ_IMAGES,    MAY_UPDATE_IMAGES };
 static const enum permission viewer[] = { MAY_READ_PATIENTS, MAY_READ_STUDIES, MAY_READ_IMAGES, MAY_READ_REPORTS };
 static const enum permission service[] = { MAY_STORE_DICOM, MAY_UPLOAD_IMAGES };
+static const enum permission interface[] = { MAY_READ_PATIENTS,   MAY_CREATE_PATIENTS, MAY_UPDATE_PATIENTS,
+                                             MAY_DELETE_PATIENTS, MAY_READ_STUDIES,    MAY_CREATE_STUDIES,
+                                             MAY_UPDATE_STUDIES,  MAY_READ_ALL_IMAGES };
 
 #define ROLE(NAME, DOC, LIST) \
     { \
@@ -62,6 +65,7 @@ const struct role_row role_rows[] = {
     ROLE("nurse", "Looks at patients, studies, images and reports.", viewer),
     ROLE("viewer", "Looks at patients, studies, images and reports.", viewer),
     ROLE("service", "Machines that deliver images.", service),
+    ROLE("interface", "Other systems of the hospital, which tell of patients and orders (HL7).", interface),
 };
 const int role_count = (int)(sizeof(role_rows) / sizeof(role_rows[0]));
 

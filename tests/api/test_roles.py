@@ -7,7 +7,7 @@ import pytest
 
 from support import ROOT, dicom, ok, png, problem, unique
 
-ROLES = ["admin", "radiologist", "doctor", "technician", "nurse", "viewer", "service"]
+ROLES = ["admin", "radiologist", "doctor", "technician", "nurse", "viewer", "service", "interface"]
 
 
 def table(name):

@@ -213,7 +213,16 @@ def test_administration_is_for_administrators(doctor, nobody, method, path):
 
 def test_roles_and_permissions_are_listed(admin):
     roles = {r["name"]: r["permissions"] for r in ok(admin.get("/roles"))["items"]}
-    assert set(roles) == {"admin", "radiologist", "doctor", "technician", "nurse", "viewer", "service"}
+    assert set(roles) == {
+        "admin",
+        "radiologist",
+        "doctor",
+        "technician",
+        "nurse",
+        "viewer",
+        "service",
+        "interface",
+    }
     names = {p["name"] for p in ok(admin.get("/permissions", params={"page_size": 100}))["items"]}
     assert set(roles["admin"]) == names
     assert set(roles["doctor"]) == {

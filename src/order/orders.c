@@ -1,0 +1,208 @@
+/* orders.c - orders become studies (HL7 v2.5.1, 4.4.1 ORM, 4.4.6 OMI; IHE RAD-2, RAD-4). */
+#include "order/parts.h"
+
+#include "records/filing.h"
+#include "records/modality.h"
+#include "records/study_order.h"
+#include "jobs/jobs.h"
+
+/* The segments of one order; NULL: it has none of that name. */
+struct group {
+    const struct hl7_segment *orc, *obr, *ipc, *tq1, *zds;
+};
+
+static struct str first_of(struct call *c, const struct hl7_message *m, const struct hl7_segment *segment, int field)
+{
+    return hl7_text(m, segment, field, 1, &c->arena);
+}
+
+/* The first that says something. */
+static struct str either(struct str a, struct str b)
+{
+    return a.len ? a : b;
+}
+
+/* As IHE has it: IPC-1, OBR-18; else the number of who does it, else that of who ordered it. */
+static struct str accession_said(struct call *c, const struct hl7_message *m, const struct group *g)
+{
+    struct str filler = either(first_of(c, m, g->obr, 3), first_of(c, m, g->orc, 3));
+    struct str placer = either(first_of(c, m, g->obr, 2), first_of(c, m, g->orc, 2));
+    return either(either(first_of(c, m, g->ipc, 1), first_of(c, m, g->obr, 18)), either(filler, placer));
+}
+
+/* Table 0074 in DICOM's terms; what is none is no modality. */
+static bool modality_said(struct call *c, struct received *r, const struct group *g, struct str *out)
+{
+    static const char *const others[][2] = { { "NMR", "MR" }, { "RUS", "US" }, { "RX", "XR" },
+                                             { "CUS", "US" }, { "NMS", "NM" }, { "EC", "ECG" } };
+    struct str said = first_of(c, &r->message, g->ipc, 5);
+    *out = said;
+    if (said.len)
+        return modality_take(c, "body", out) ||
+               refuse(c, r, HL7_NO_SUCH_VALUE, "IPC^1^5", "IPC-5 is no modality of DICOM");
+    *out = first_of(c, &r->message, g->obr, 24);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        if (str_equal(*out, str_from(others[i][0])))
+            *out = str_from(others[i][1]);
+    if (!modality_take(c, "body", out)) {
+        error_clear(&c->error);
+        *out = STR_NULL;
+    }
+    return true;
+}
+
+static bool time_said(struct call *c, struct received *r, const struct group *g, struct study *out)
+{
+    const struct hl7_message *m = &r->message;
+    struct hl7_time t;
+    struct str said = either(first_of(c, m, g->obr, 36), first_of(c, m, g->tq1, 7));
+    said = either(said, either(hl7_text(m, g->obr, 27, 4, &c->arena), hl7_text(m, g->orc, 7, 4, &c->arena)));
+    if (!said.len)
+        return true;
+    if (!hl7_time(said, &t) || t.day < 1)
+        return refuse(c, r, HL7_DATA_TYPE, "OBR^1^36", "the time that it is planned for is no time");
+    out->study_date = date_from_ymd(t.year, t.month, t.day);
+    if (t.minute >= 0)
+        out->study_time = arena_format(&c->arena, "%02d:%02d:%02d", t.hour, t.minute, t.second < 0 ? 0 : t.second);
+    return true;
+}
+
+static struct str physician_said(struct call *c, const struct hl7_message *m, const struct group *g)
+{
+    struct str name, latin, phonetic;
+    struct str one = hl7_repetition(m, hl7_field(m, g->obr, 16), 0);
+    if (!one.len)
+        one = hl7_repetition(m, hl7_field(m, hl7_segment(m, "PV1"), 8), 0);
+    filing_person_name(&c->arena, person_name_said(c, m, one, 2), &name, &latin, &phonetic);
+    return name;
+}
+
+/* PV1-2, table 0004; 0: it does not say. */
+static unsigned care_said(const struct hl7_message *m)
+{
+    struct str code = hl7_field(m, hl7_segment(m, "PV1"), 2);
+    return str_equal(code, S("E"))                              ? CARE_EMERGENCY
+           : str_equal(code, S("O")) || str_equal(code, S("R")) ? CARE_OUTPATIENT
+           : str_equal(code, S("I"))                            ? CARE_INPATIENT
+                                                                : 0;
+}
+
+/* Table 0485; 0: it does not say. */
+static unsigned priority_said(struct call *c, const struct hl7_message *m, const struct group *g)
+{
+    struct str old = either(hl7_text(m, g->obr, 27, 6, &c->arena), hl7_text(m, g->orc, 7, 6, &c->arena));
+    struct str code = either(either(first_of(c, m, g->tq1, 9), old), first_of(c, m, g->obr, 5));
+    return str_equal(code, S("S"))   ? JOB_STAT
+           : str_equal(code, S("A")) ? JOB_URGENT
+           : str_equal(code, S("R")) ? JOB_NORMAL
+                                     : 0;
+}
+
+static bool study_said(struct call *c, struct received *r, const struct group *g, struct study *out)
+{
+    const struct hl7_message *m = &r->message;
+    uint64_t members = 0;
+    struct str words = either(hl7_text(m, g->obr, 4, 2, &c->arena), hl7_text(m, g->obr, 4, 5, &c->arena));
+    struct str uid = either(first_of(c, m, g->ipc, 3), first_of(c, m, g->zds, 1));
+    schema_clear(&study_schema, out);
+    out->care_setting = care_said(m);
+    out->priority = priority_said(c, m, g);
+#define TAKE(MEMBER, VALUE, PLACE) take_text(c, r, &study_schema, #MEMBER, VALUE, PLACE, &out->MEMBER, &members)
+    return modality_said(c, r, g, &out->modality) && time_said(c, r, g, out) &&
+           TAKE(accession_number, accession_said(c, m, g), "OBR^1^18") && TAKE(study_uid, uid, "IPC^1^3") &&
+           TAKE(description, words, "OBR^1^4") && TAKE(body_part, hl7_text(m, g->obr, 15, 4, &c->arena), "OBR^1^15") &&
+           TAKE(referring_physician, physician_said(c, m, g), "OBR^1^16");
+#undef TAKE
+}
+
+static bool order_said(struct call *c, struct received *r, const struct group *g, struct study_order *out)
+{
+    const struct hl7_message *m = &r->message;
+    uint64_t members = 0;
+    schema_clear(&study_order_schema, out);
+#define TAKE(MEMBER, VALUE, PLACE) take_text(c, r, &study_order_schema, #MEMBER, VALUE, PLACE, &out->MEMBER, &members)
+    return TAKE(placer_order_number, either(first_of(c, m, g->orc, 2), first_of(c, m, g->obr, 2)), "ORC^1^2") &&
+           TAKE(filler_order_number, either(first_of(c, m, g->orc, 3), first_of(c, m, g->obr, 3)), "ORC^1^3") &&
+           TAKE(procedure_code, first_of(c, m, g->obr, 4), "OBR^1^4") &&
+           TAKE(procedure_text, hl7_text(m, g->obr, 4, 2, &c->arena), "OBR^1^4") &&
+           TAKE(procedure_scheme, hl7_text(m, g->obr, 4, 3, &c->arena), "OBR^1^4");
+#undef TAKE
+}
+
+/* ---- what is to become of it: ORC-1, table 0119 ---- */
+
+static bool is_one_of(struct str code, const char *const *codes)
+{
+    while (*codes)
+        if (str_equal(code, str_from(*codes++)))
+            return true;
+    return false;
+}
+
+static bool place_order(struct call *c, struct received *r, const struct group *g, struct study *said)
+{
+    struct study_order order;
+    struct study out;
+    if (!g->obr)
+        return refuse(c, r, HL7_SEQUENCE, "OBR", "an ORC has no OBR");
+    return order_said(c, r, g, &order) && begin_deed(c, r, MAY_CREATE_STUDIES, "study.order", "study") &&
+           study_order_place(c, &order, said, &out) && end_deed(c);
+}
+
+static bool cancel_order(struct call *c, struct received *r, const struct study *said)
+{
+    struct study out;
+    return begin_deed(c, r, MAY_UPDATE_STUDIES, "study.cancel", "study") &&
+           study_order_cancel(c, said->patient_id, said->accession_number, &out) && end_deed(c);
+}
+
+static bool take_order(struct call *c, struct received *r, const struct group *g, int64_t patient)
+{
+    static const char *const places[] = { "NW", "XO", "RP", "SC", "SN", NULL };
+    static const char *const cancels[] = { "CA", "DC", "OC", "OD", NULL };
+    struct study said;
+    struct str control = first_of(c, &r->message, g->orc, 1), status = first_of(c, &r->message, g->orc, 5);
+    if (!study_said(c, r, g, &said))
+        return false;
+    said.patient_id = patient;
+    if (!said.accession_number.len)
+        return refuse(c, r, HL7_MISSING, "OBR^1^18", "the order has no number");
+    bool is_status = str_equal(control, S("SC"));
+    if (is_one_of(control, cancels) || (is_status && is_one_of(status, cancels)))
+        return cancel_order(c, r, &said);
+    if (is_one_of(control, places))
+        return place_order(c, r, g, &said);
+    return refuse(c, r, HL7_NO_SUCH_VALUE, "ORC^1^1", "ORC-1 asks for what is not done here");
+}
+
+/* An ORC begins an order, and an OBR where the last order has one already. */
+bool orders_take(struct call *c, struct received *r)
+{
+    const struct hl7_message *m = &r->message;
+    struct group g = { 0 };
+    int64_t patient;
+    if (!patient_of(c, r, hl7_segment(m, "PID"), false, &patient))
+        return false;
+    if (!hl7_segment(m, "ORC"))
+        return refuse(c, r, HL7_SEQUENCE, "ORC", "it has no ORC");
+    for (int i = 0; i < m->count; i++) {
+        const struct hl7_segment *s = &m->segments[i];
+        bool begins = hl7_is(s, "ORC") || (hl7_is(s, "OBR") && g.obr);
+        if (begins && g.orc) {
+            if (!take_order(c, r, &g, patient))
+                return false;
+            g = (struct group){ .orc = g.orc };
+        }
+        if (hl7_is(s, "ORC"))
+            g.orc = s;
+        else if (hl7_is(s, "OBR"))
+            g.obr = s;
+        else if (hl7_is(s, "IPC"))
+            g.ipc = g.ipc ? g.ipc : s;
+        else if (hl7_is(s, "TQ1"))
+            g.tq1 = g.tq1 ? g.tq1 : s;
+        else if (hl7_is(s, "ZDS"))
+            g.zds = g.zds ? g.zds : s;
+    }
+    return take_order(c, r, &g, patient);
+}
