@@ -5,8 +5,8 @@
  *     if (!mllp_listen(&options, &server, &error)) ...
  *     mllp_close(server);                                       // when it returns nobody is answered any more
  *
- * `answer` gets one message after the other, in the order in which they are whole, and blocks the others meanwhile: what
- * a hospital sends is a few messages a second. It always has an answer.
+ * `answer` gets one message after the other, as they are whole, and blocks the others meanwhile: what a hospital sends
+ * is a few messages a second. It always has an answer.
  *
  * Hosts that `allowed` does not list are closed at once. So are connections beyond connections_max, unless one that
  * is there rests: the one that has rested longest gives way. A message that has begun has message_ms to end, its answer

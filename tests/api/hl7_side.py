@@ -1,5 +1,5 @@
-"""The other ends of MLLP: who sends to the server and who receives from it. Messages are made and read by python-hl7 and
-hl7apy, which we did not write."""
+"""The other ends of MLLP: who sends to the server and who receives from it. Messages are made and read by python-hl7
+and hl7apy, which we did not write."""
 
 import re
 import socket

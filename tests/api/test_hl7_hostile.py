@@ -1,4 +1,4 @@
-"""Who sends what is no message, too much of it, too slowly, or never takes the answer: the others are served meanwhile."""
+"""Who sends what is no message, too much of it, too slowly, or takes no answer: the others are served meanwhile."""
 
 import os
 import socket

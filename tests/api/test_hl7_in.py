@@ -1,4 +1,4 @@
-"""Orders and patients that other systems tell of by HL7 v2: what becomes of them, once, and what is refused with words."""
+"""Orders and patients that other systems tell of by HL7 v2: what becomes of them, and what is refused."""
 
 import hl7
 import pytest
@@ -37,8 +37,10 @@ def adt(event, *segments, number=None, **more):
 
 def order(patient, accession, control="NW", words="CT^胸部 CT^L", number=None, **more):
     """As IHE writes it: OBR-18 is the accession number, OBR-24 the modality, OBR-36 when it is planned."""
-    obr = f"OBR|1|P{accession}|F{accession}|{words}||||||||||||12^李^四||{accession}||||||CT|||^^^^^S|||||||||20260106093000"
-    return [msh("ORM^O01^ORM_O01", number, **more), pid(patient), "PV1|1|E", f"ORC|{control}|P{accession}|F{accession}", obr]
+    obr = f"OBR|1|P{accession}|F{accession}|{words}||||||||||||12^李^四||{accession}||||||CT"
+    orc = f"ORC|{control}|P{accession}|F{accession}"
+    head = msh("ORM^O01^ORM_O01", number, **more)
+    return [head, pid(patient), "PV1|1|E", orc, obr + "|||^^^^^S|||||||||20260106093000"]
 
 
 def patients(admin, number):

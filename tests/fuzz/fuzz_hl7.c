@@ -1,5 +1,5 @@
-/* fuzz_hl7.c - streams and messages of strangers: a frame is within its bounds, whatever the pieces that it comes in; of
- * any bytes a message is made or words are, and what is read of it is text that can be written and read again. */
+/* fuzz_hl7.c - streams and messages of strangers: a frame is within its bounds, whatever the pieces that it comes in;
+ * of any bytes a message is made or words are, and what is read of it is text that can be written and read again. */
 #include "hl7/message.h"
 #include "hl7/mllp.h"
 
