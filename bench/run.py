@@ -73,6 +73,8 @@ class Bench:
         if not copy.exists():
             folder.mkdir(parents=True)
             shutil.copyfile(path, copy)
+            (folder / "storage").mkdir()  # of this installation, though the files of its rows do not exist
+            shutil.copyfile(path.parent / "files" / "installation", folder / "storage" / "installation")
             load.quiesce()
         server = servers.roentgen(self.binary, folder, copy, info, around, core, settings)
         server.database, server.info = copy, info
