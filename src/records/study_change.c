@@ -1,6 +1,7 @@
 /* study_change.c - registers, changes, moves, deletes and restores studies (study_change.h). */
 #include "records/study_change.h"
 
+#include "jobs/jobs.h"
 #include "records/modality.h"
 #include "records/record_lock.h"
 #include "records/study_twins.h"
@@ -19,6 +20,8 @@ bool study_register(struct call *c, const struct study *said, struct study *out)
 {
     struct study study = *said;
     study.created_by = call_user(c);
+    study.care_setting = study.care_setting ? study.care_setting : CARE_OTHER;
+    study.priority = study.priority ? study.priority : JOB_NORMAL;
     if (!study.study_uid.len)
         study.study_uid = uid_make(&c->arena);
     struct study_twins twins;

@@ -169,6 +169,7 @@ static const struct wrong {
     { SHIPPED_CARD, "labels.0.label", "\"\"", NULL },
     { DETECTION, "labels.1.label", "\"one\"", NULL },
     { SHIPPED_CARD, "labels.0.label_zh", "1", NULL },
+    { SHIPPED_CARD, "labels.0.critical", "\"yes\"", NULL },
     { SHIPPED_CARD, "labels.0.threshold", "1.2", NULL },
     { SHIPPED_CARD, "labels.0.threshold", NULL, NULL },
     { SHIPPED_CARD, "labels.0.index", "-1", NULL },
