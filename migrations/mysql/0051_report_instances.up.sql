@@ -1,5 +1,5 @@
--- What was stored of reports as DICOM (reports/report_dicom.h). stored_at null: on its way; sop_instance_uid null: there
--- is nothing of the kind.
+-- What was stored of reports as DICOM (reports/report_dicom.h). stored_at null: on its way; sop_instance_uid null:
+-- there is nothing of the kind.
 create table report_instances (
     id bigint not null auto_increment primary key,
     report_id bigint not null,

@@ -1,5 +1,5 @@
--- What was stored of reports as DICOM (reports/report_dicom.h). stored_at null: on its way; sop_instance_uid null: there
--- is nothing of the kind.
+-- What was stored of reports as DICOM (reports/report_dicom.h). stored_at null: on its way; sop_instance_uid null:
+-- there is nothing of the kind.
 create table report_instances (
     id integer primary key autoincrement,
     report_id integer not null references reports(id),

@@ -94,42 +94,56 @@ static bool begin(struct call *c, struct peer_review *r)
     return db_insert(c, &peer_review_schema, r, &r->id);
 }
 
-/* The caller's of this version. */
+/* The caller's of this version; else what they were asked of an earlier one and have not answered. */
 static enum found find_own(struct call *c, int64_t report_id, int64_t version, struct peer_review *out)
 {
-    return db_find(c, &peer_review_schema, out, "where e.report_id = ? and e.version = ? and e.reviewer_id = ?",
-                   V(report_id), V(version), V(call_user(c)));
+    return db_find(c, &peer_review_schema, out,
+                   "where e.report_id = ? and e.reviewer_id = ? and (e.version = ? or e.state = 'ASKED') order by "
+                   "e.version desc limit 1",
+                   V(report_id), V(call_user(c)), V(version));
 }
 
-/* The signed version of a report, and whose it is. */
-static bool find_signed(struct call *c, int64_t report_id, int64_t *version, int64_t *author)
+/* The signed version of a report, whose it is, and who stands by it: its author, who approved it, who signed it. */
+struct judged {
+    int64_t version, author, reviewer, signer;
+};
+
+static bool find_signed(struct call *c, int64_t report_id, struct judged *out)
 {
     struct cursor rows;
-    *version = *author = INTEGER_NULL;
+    *out = (struct judged){ INTEGER_NULL, INTEGER_NULL, INTEGER_NULL, INTEGER_NULL };
     for (db_rows(c, &rows,
-                 "select v.version, v.author_id from reports r join report_versions v on v.report_id = r.id and "
-                 "v.version = r.signed_version where r.id = ?",
+                 "select v.version, v.author_id, coalesce(r.reviewer_id, 0), coalesce(r.signer_id, 0) from reports r "
+                 "join report_versions v on v.report_id = r.id and v.version = r.signed_version where r.id = ?",
                  V(report_id));
-         cursor_next(&rows);) {
-        *version = cursor_integer(&rows, 0);
-        *author = cursor_integer(&rows, 1);
-    }
+         cursor_next(&rows);)
+        *out = (struct judged){ cursor_integer(&rows, 0), cursor_integer(&rows, 1), cursor_integer(&rows, 2),
+                                cursor_integer(&rows, 3) };
     return cursor_close(&rows);
+}
+
+static bool stands_by_it(const struct call *c, const struct judged *judged)
+{
+    int64_t me = call_user(c);
+    return judged->author == me || judged->reviewer == me || judged->signer == me;
 }
 
 bool peer_review_ask(struct call *c, const struct report *reading)
 {
     struct peer_review r, before;
+    struct judged judged;
     schema_clear(&peer_review_schema, &r);
     if (!by_chance(c->app->config.peer_review_share))
         return true;
     enum found found = report_find_prior(c, reading, &r.report_id);
     if (found != FOUND)
         return found == NONE;
-    if (!find_signed(c, r.report_id, &r.version, &r.author_id))
+    if (!find_signed(c, r.report_id, &judged))
         return false;
-    if (r.author_id == call_user(c))
+    if (stands_by_it(c, &judged))
         return true;
+    r.version = judged.version;
+    r.author_id = judged.author;
     found = find_own(c, r.report_id, r.version, &before);
     if (found != NONE)
         return found == FOUND;
@@ -159,28 +173,37 @@ static bool settle(struct call *c, struct peer_review *r, unsigned state, const 
            peer_review_load(c, r->id, r);
 }
 
+/* What was asked of a version that was replaced meanwhile is answered of the one that counts. */
+static bool move(struct call *c, struct peer_review *r, const struct judged *judged)
+{
+    return db_execute(c, "update peer_reviews set version = ?, author_id = ? where id = ?", V(judged->version),
+                      V(judged->author), V(r->id));
+}
+
 bool peer_review_give(struct call *c, const struct peer_verdict *verdict, struct peer_review *out)
 {
     struct report report;
-    int64_t version, author;
-    if (!verdict_will_do(c, verdict) || !report_hold(c, verdict->id, &report) ||
-        !find_signed(c, verdict->id, &version, &author))
+    struct judged judged;
+    if (!verdict_will_do(c, verdict) || !report_hold(c, verdict->id, &report) || !find_signed(c, verdict->id, &judged))
         return false;
-    if (version == INTEGER_NULL || report.status == REPORT_ENTERED_IN_ERROR)
+    if (judged.version == INTEGER_NULL || report.status == REPORT_ENTERED_IN_ERROR)
         return fail(c, E_CONFLICT, "only a signed report is judged: this one is %s",
                     report_statuses[report.status - 1]);
-    if (author == call_user(c))
-        return fail(c, E_CONFLICT, "one's own report is judged by others");
-    enum found found = find_own(c, verdict->id, version, out);
+    if (stands_by_it(c, &judged))
+        return fail(c, E_CONFLICT,
+                    "a report that is one's own, or that one has approved or signed, is judged by others");
+    enum found found = find_own(c, verdict->id, judged.version, out);
     if (found == FAILED)
+        return false;
+    if (found == FOUND && out->version != judged.version && !move(c, out, &judged))
         return false;
     if (found == FOUND)
         return out->state == PEER_SCORED ? fail(c, E_CONFLICT, "you have judged this version already")
                                          : settle(c, out, PEER_SCORED, verdict);
     schema_clear(&peer_review_schema, out);
     out->report_id = verdict->id;
-    out->version = version;
-    out->author_id = author;
+    out->version = judged.version;
+    out->author_id = judged.author;
     out->state = PEER_ASKED;
     return begin(c, out) && settle(c, out, PEER_SCORED, verdict);
 }

@@ -57,7 +57,7 @@ struct peer_verdict {
     struct str comment;
 };
 /* Inside a transaction. Of the last signed version of a report that the caller sees. E_CONFLICT: it is not signed, or
- * one's own, or one has judged it. E_INVALID: a difference without a comment. */
+ * the caller has written, approved, signed or judged it. E_INVALID: a difference without a comment. */
 bool peer_review_give(struct call *c, const struct peer_verdict *verdict, struct peer_review *out);
 /* Inside a transaction. E_CONFLICT: it is settled. */
 bool peer_review_decline(struct call *c, const struct peer_verdict *verdict, struct peer_review *out);
