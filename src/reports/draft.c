@@ -46,7 +46,7 @@ const struct content_source *draft_source_of_field(const struct draft *d, struct
     return NULL;
 }
 
-static struct str text_of(struct call *c, const json_t *value)
+struct str draft_text_of(struct call *c, const json_t *value)
 {
     return json_is_string(value)   ? arena_copy(&c->arena, json_text(value))
            : json_is_number(value) ? draft_number(c, json_number_value(value))
@@ -57,7 +57,7 @@ bool draft_field_is_free(const struct draft *d, const struct template_field *fie
 {
     const json_t *value = template_value(d->fields, field->name);
     const struct content_source *source = draft_source_of_field(d, field->name);
-    return source ? value && str_equal(text_of(d->c, value), source->text) : !value;
+    return source ? value && str_equal(draft_text_of(d->c, value), source->text) : !value;
 }
 
 /* Does the template take it? */
@@ -88,7 +88,7 @@ bool draft_put(struct draft *d, const struct template_field *field, json_t *valu
     if (!value)
         return false;
     const char *name = arena_cstring(&c->arena, field->name);
-    struct str text = text_of(c, value);
+    struct str text = draft_text_of(c, value);
     const struct content_source *source = draft_source_of_field(d, field->name);
     if (source && str_equal(source->text, text) && is_same_source(source, &sources[0])) {
         json_decref(value);

@@ -49,6 +49,8 @@ struct str draft_clean(struct str text);
 double draft_rounded(double value, struct str unit);
 struct str draft_number(struct call *c, double value);
 struct str draft_quantity(struct call *c, double value, struct str unit);
+/* A field's value as its source has it. */
+struct str draft_text_of(struct call *c, const json_t *value);
 
 /* ---- putting it there (draft.c) ---- */
 

@@ -65,6 +65,12 @@ enum found report_find_prior(struct call *c, const struct report *of, int64_t *i
 /* Is what the change's sources name there, of this study or patient, and of a model confirmed by a reader? Fills their
  * details. E_INVALID. */
 bool report_sources_hold(struct call *c, const struct report *report, struct content_change *change);
+/* Does the content still say what this source is of: its text stands in the section, or is the field's value? Of
+ * neither: it is of the whole, and stands. Sources of what the author has taken out or written otherwise stay in the
+ * content, so that a draft is not filled with it again; what is given out, and what is checked, does not go by them. */
+bool report_source_stands(struct call *c, const struct report_content *content, const struct content_source *source);
+/* content_source_list() of those that stand. */
+bool report_standing_sources(struct call *c, const struct report_content *content, struct list *out);
 /* "images/812/annotations/4", of FROM_MEASUREMENT: image and version. */
 bool report_source_annotations(struct str reference, int64_t *image_file_id, int64_t *version);
 /* Is what it shows and names as its sources still there, and confirmed? Whoever asks: what it says is theirs to read.

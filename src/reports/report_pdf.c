@@ -135,7 +135,7 @@ static bool tell_models(struct paper *p)
     struct list sources;
     struct call *c = p->c;
     int count = 0;
-    if (!content_source_list(c, &p->version.content, &sources))
+    if (!report_standing_sources(c, &p->version.content, &sources))
         return false;
     struct str *items = arena_alloc(&c->arena, (sources.count + 1) * (ptrdiff_t)sizeof(*items));
     for (ptrdiff_t i = 0; i < sources.count; i++) {

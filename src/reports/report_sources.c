@@ -4,7 +4,7 @@
 #include "diagnosis/diagnosis.h"
 #include "imaging/annotation.h"
 #include "records/image_file.h"
-#include "reports/draft.h"
+#include "reports/draft_parts.h"
 
 /* "diagnosis/77": the number after the prefix, and nothing behind it; 0: no such reference. */
 static int64_t number_after(struct str reference, struct str prefix)
@@ -82,6 +82,64 @@ bool report_sources_hold(struct call *c, const struct report *report, struct con
     return c->error.code == E_NONE;
 }
 
+/* ---- what still says so ---- */
+
+/* What a report says, read once for all its sources. */
+struct words {
+    json_t *sections, *fields;
+};
+
+static bool words_open(struct call *c, const struct report_content *content, struct words *words)
+{
+    *words = (struct words){ content_tree(c, content->sections.text), content_tree(c, content->fields.text) };
+    return (json_is_object(words->sections) && json_is_object(words->fields)) ||
+           fail(c, E_INTERNAL, "a report's sections and fields cannot be read");
+}
+
+static void words_close(struct words *words)
+{
+    json_decref(words->sections);
+    json_decref(words->fields);
+}
+
+static bool stands(struct call *c, const struct words *words, const struct content_source *source)
+{
+    if (source->field.len) {
+        const json_t *value = template_value(words->fields, source->field);
+        return value && str_equal(draft_text_of(c, value), source->text);
+    }
+    if (!source->section.len)
+        return true; /* of the whole */
+    struct str section = json_text(json_object_getn(words->sections, source->section.at, (size_t)source->section.len));
+    return section.len && str_find(section, source->text) >= 0;
+}
+
+bool report_source_stands(struct call *c, const struct report_content *content, const struct content_source *source)
+{
+    struct words words;
+    bool does = words_open(c, content, &words) && stands(c, &words, source);
+    words_close(&words);
+    return does;
+}
+
+bool report_standing_sources(struct call *c, const struct report_content *content, struct list *out)
+{
+    struct list all;
+    struct words words;
+    if (!content_source_list(c, content, &all))
+        return false;
+    struct content_source *kept = arena_alloc(&c->arena, (all.count + 1) * (ptrdiff_t)sizeof(*kept));
+    *out = (struct list){ kept, 0 };
+    bool ok = words_open(c, content, &words);
+    for (ptrdiff_t i = 0; ok && i < all.count; i++) {
+        const struct content_source *source = (const struct content_source *)all.items + i;
+        if (stands(c, &words, source))
+            kept[out->count++] = *source;
+    }
+    words_close(&words);
+    return ok;
+}
+
 /* ---- before it is handed on ---- */
 
 static bool still_there(struct call *c, const char *sql, int64_t id, int64_t study_id, struct str member,
@@ -105,6 +163,8 @@ bool report_rests(struct call *c, const struct report *report)
                           arena_format(&c->arena, "key_images.%td", i), "the study no longer has this image");
     for (ptrdiff_t i = 0; i < sources.count; i++) {
         const struct content_source *source = (const struct content_source *)sources.items + i;
+        if (!report_source_stands(c, &report->content, source))
+            continue;
         if (source->kind == FROM_DIAGNOSIS)
             (void)still_there(c,
                               "select count(*) from diagnoses d join image_files f on f.id = d.image_file_id where "

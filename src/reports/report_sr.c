@@ -1,6 +1,7 @@
 /* report_sr.c - a report as an SR document after TID 2000 "Basic Diagnostic Imaging Report" (PS3.16), its values coded.
  */
 #include "reports/report_dicom_parts.h"
+#include "reports/report_parts.h"
 
 #include "dicom/uid.h"
 #include "reports/template_values.h"
@@ -231,7 +232,7 @@ static bool put_models(const struct report_source *s, struct dicom_writer *w)
 {
     struct list sources;
     bool is_open = false;
-    if (!content_source_list(s->c, &s->version.content, &sources))
+    if (!report_standing_sources(s->c, &s->version.content, &sources))
         return false;
     for (ptrdiff_t i = 0; i < sources.count; i++) {
         const struct content_source *one = (const struct content_source *)sources.items + i;

@@ -2,6 +2,7 @@
 
 import json
 import struct
+import subprocess
 
 import pytest
 from reports import act, finish
@@ -320,6 +321,34 @@ def test_what_a_reader_lets_stand_is_told_as_a_models(people, template, opinion)
     assert fill(author, report)["version"] == 1
     plain = begin(author, image)
     assert "人工智能所见（经医师确认）：结节，概率87.4%（lungs 3.1）。" in plain["sections"]["findings"]
+
+
+def pages(who, report):
+    answer = who.get(f"/reports/{report['id']}/pdf")
+    text = subprocess.run(["pdftotext", "-", "-"], input=answer.content, capture_output=True, check=True).stdout
+    return "".join(text.decode().split())
+
+
+def test_what_the_writer_took_out_of_a_models_words_is_told_nowhere(server, people, template, opinion):
+    author = people["author"]
+    image = film(author)
+    draw(author, image, {**MAIN, "source": "model", "model": {"name": "lungs", "version": "7"}})
+    drawn = opinion(image, version="7")
+    gone = opinion(image, findings=[finding("mass"), finding()])
+    report = begin(author, image, template, sections={"impression": "侧弯。"})
+    assert "人工智能" in report["sections"]["findings"] and "已由医生确认" in pages(author, report)
+
+    def as_dicom(report):
+        return author.get(f"/reports/{report['id']}/dicom?kind=sr").content
+
+    assert b"Suggested by AI" in as_dicom(report)
+    words = report["sections"]["findings"].split("\n")[0]
+    report = change(author, report, fields={"cobb": 70, "nodule": None}, sections={"findings": words})
+    report = fill(author, report)
+    assert len(told(report, kind="DIAGNOSIS")) == 3, "what was taken out is remembered"
+    assert "已由医生确认" not in pages(author, report) and b"Suggested by AI" not in as_dicom(report)
+    server.database.rows(f"update diagnoses set verdict = 'REJECTED' where id in ({drawn}, {gone})")
+    ok(act(author, report, "submit"))
 
 
 def test_the_same_of_two_images_is_one_sentence_with_both(people, opinion):

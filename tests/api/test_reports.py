@@ -354,7 +354,7 @@ def test_what_it_shows_is_still_there_when_it_is_handed_on(people, study, opinio
     author, admin = people["radiologist"], people["admin"]
     image = ok(author.get("/image-files?page_size=1"))["items"][0]["id"]
     diagnosis = opinion(image)
-    source = {"section": "findings", "text": "x", "kind": "DIAGNOSIS", "reference": f"diagnosis/{diagnosis}"}
+    source = {"section": "findings", "text": "心影不大", "kind": "DIAGNOSIS", "reference": f"diagnosis/{diagnosis}"}
     report = begin(author, study, key_images=[{"image_file_id": image}], sources=[source])
     ok(admin.delete(f"/image-files/{image}"), 204)
     assert places(act(author, report, "submit", 422)) >= {"key_images.0"}
