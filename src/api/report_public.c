@@ -29,7 +29,7 @@ static const struct words words_zh[] = {
     [PUBLIC_REVOKED] = { "签名已吊销", "签署所用的密钥在签署之前已被吊销。请联系本机构。" },
     [PUBLIC_REPLACED] = { "已被取代", "该报告已有更新的版本，请以新版本为准。" },
     [PUBLIC_ENTERED_IN_ERROR] = { "已作废", "该报告系误录，已作废，不应使用。" },
-    [PUBLIC_UNKNOWN] = { "查无此报告", "本机构没有与此地址对应的报告。" },
+    [PUBLIC_UNKNOWN] = { "查无此报告", "在此找不到与此地址对应的报告。这不说明报告是真是假：请向本机构查询。" },
 };
 static const struct words words_en[] = {
     [PUBLIC_VALID] = { "Valid", "This report is signed, the signature holds, and the record says what was signed." },
@@ -38,7 +38,9 @@ static const struct words words_en[] = {
     [PUBLIC_REVOKED] = { "Revoked", "The key of the signature had been revoked before. Please ask the hospital." },
     [PUBLIC_REPLACED] = { "Replaced", "There is a later version of this report, which counts in its place." },
     [PUBLIC_ENTERED_IN_ERROR] = { "Entered in error", "This report was withdrawn and must not be used." },
-    [PUBLIC_UNKNOWN] = { "Unknown", "This hospital has no report of this address." },
+    [PUBLIC_UNKNOWN] = { "Unknown",
+                         "No report is found here under this address. That alone does not say that it is not genuine: "
+                         "please ask the hospital." },
 };
 NAMES_REACH(words_en, PUBLIC_UNKNOWN);
 

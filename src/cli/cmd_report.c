@@ -12,6 +12,7 @@
 #include "signing/revocation.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static const char *const actions[] = { "verify", NULL };
 enum { ACTION_NONE, ACTION_VERIFY };
@@ -20,6 +21,7 @@ NAMES_REACH(actions, ACTION_VERIFY);
 struct report_command {
     unsigned action;
     struct str file, authority, revocations, time_authority;
+    bool attachment;
 };
 static const struct field report_fields[] = {
     FIELD(struct report_command, action, .choices = actions, .flags = REQUIRED,
@@ -34,6 +36,9 @@ static const struct field report_fields[] = {
     FIELD(struct report_command, time_authority, .flags = KEEP_SPACES, .max = 4096,
           .doc = "Certificates of those whose time stamps one believes (PEM); else times are as the signing server "
                  "said."),
+    FIELD(struct report_command, attachment,
+          .doc = "Of a PDF whose pages carry no signature: believes what is attached alone, whatever the pages show. "
+                 "Else such a PDF is never valid."),
 };
 const struct schema report_options = SCHEMA("Report", struct report_command, report_fields);
 
@@ -91,7 +96,7 @@ static void put_line(const char *label, struct str text)
 static void put_time(const char *label, const struct cms_signer *signer)
 {
     static const char *const sources[] = { [TIME_STAMP] = "by a trusted time stamp",
-                                           [TIME_KNOWN] = "known",
+                                           [TIME_KNOWN] = "at the latest, by the time stamp of the pages",
                                            [TIME_CLAIMED] = "as the signing server said",
                                            [TIME_NOW] = "not said: judged as of now" };
     char when[INSTANT_TEXT_MAX];
@@ -146,6 +151,22 @@ static bool is_of_envelope(const struct cms_signer *signer, const struct envelop
     return false;
 }
 
+/* What is attached was there before the pages were signed, and that before it was stamped. Null: no such stamp. */
+static bool find_time(struct call *c, const struct pdf_found_signatures *found, struct trust trust, struct instant *at)
+{
+    struct cms_result cms;
+    *at = INSTANT_NULL;
+    if (found->count != 1 || found->items[0].kind != PDF_SIGNED || !found->items[0].is_whole ||
+        !found->items[0].is_last)
+        return true;
+    trust.claimed_time = found->items[0].at;
+    if (!cms_check(c, found->items[0].der, found->items[0].parts, 2, &trust, &cms))
+        return false;
+    if (cms.verdict == VERDICT_VALID && cms.count == 1 && cms.signers[0].time_source == TIME_STAMP)
+        *at = cms.signers[0].time;
+    return true;
+}
+
 static void put_pages(const struct pdf_found_signature *found, const struct cms_signer *signer, const char *covers)
 {
     put_line("pages by", signer->certificate.subject);
@@ -173,23 +194,49 @@ static bool check_pages_of(struct call *c, struct trust trust, const struct pdf_
     return true;
 }
 
-/* Behind the last signature or time stamp stands nothing: a reader might take it for the report. */
-static bool check_pages(struct call *c, struct str pdf, const struct trust *trust, const struct envelope_result *result,
-                        enum verdict *worst)
+/* Behind the last signature or time stamp stands nothing: a reader might take it for the report. *count: how often the
+ * pages are signed. */
+static bool check_pages(struct call *c, const struct pdf_found_signatures *found, const struct trust *trust,
+                        const struct envelope_result *result, enum verdict *worst, int *count)
 {
-    struct pdf_found_signatures found;
-    int count = 0;
-    if (!pdf_signatures(c, pdf, &found))
-        return false;
-    for (int i = 0; i < found.count; i++)
-        if (found.items[i].kind == PDF_SIGNED && ++count && !check_pages_of(c, *trust, &found.items[i], result, worst))
+    for (int i = 0; i < found->count; i++)
+        if (found->items[i].kind == PDF_SIGNED && ++*count &&
+            !check_pages_of(c, *trust, &found->items[i], result, worst))
             return false;
-    if (!count)
+    if (!*count)
         printf("%-16s carry no signature: what is attached is checked, not what its pages show\n", "pages");
-    else if (!found.items[found.count - 1].is_last) {
+    else if (!found->items[found->count - 1].is_last) {
         printf("%-16s changed: something was added behind the last signature\n", "pages");
         *worst = VERDICT_CHANGED;
     }
+    return true;
+}
+
+static bool verify_content(struct call *c, struct str text, const struct trust *trust, struct envelope_result *result)
+{
+    if (!envelope_check(c, text, trust, result) || !put_content(c, result->content))
+        return false;
+    for (int i = 0; i < result->count; i++)
+        put_signature(&result->signatures[i]);
+    return true;
+}
+
+/* Genuine content may be attached to any pages: whoever took theirs away, or their signature, gets no "valid". */
+static bool verify_pdf(struct call *c, const struct report_command *in, struct str pdf, const struct trust *trust,
+                       const char **verdict)
+{
+    struct envelope_result result;
+    struct pdf_found_signatures found;
+    struct trust attached = *trust;
+    struct str text;
+    int count = 0;
+    if (!pdf_attachment(c, pdf, S(REPORT_ATTACHMENT), CANONICAL_BYTES_MAX, &text) || !pdf_signatures(c, pdf, &found) ||
+        !find_time(c, &found, *trust, &attached.known_time) || !verify_content(c, text, &attached, &result))
+        return false;
+    enum verdict worst = result.verdict;
+    if (!check_pages(c, &found, trust, &result, &worst, &count))
+        return false;
+    *verdict = worst == VERDICT_VALID && !count && !in->attachment ? "pages not signed" : verdict_name(worst);
     return true;
 }
 
@@ -197,21 +244,20 @@ static bool verify(struct call *c, const struct report_command *in, bool *valid)
 {
     struct envelope_result result;
     struct trust trust;
-    struct str text, file;
+    struct str file;
+    const char *verdict;
     if (!read_trust(c, in, &trust) || !read_whole(c, in->file, PDF_BYTES_MAX, &file))
         return false;
-    bool is_pdf = str_starts(file, S("%PDF-"));
-    text = file;
-    if ((is_pdf && !pdf_attachment(c, file, S(REPORT_ATTACHMENT), CANONICAL_BYTES_MAX, &text)) ||
-        !envelope_check(c, text, &trust, &result) || !put_content(c, result.content))
-        return false;
-    for (int i = 0; i < result.count; i++)
-        put_signature(&result.signatures[i]);
-    enum verdict worst = result.verdict;
-    if (is_pdf && !check_pages(c, file, &trust, &result, &worst))
-        return false;
-    *valid = worst == VERDICT_VALID;
-    printf("%s\n", verdict_name(worst));
+    if (str_starts(file, S("%PDF-"))) {
+        if (!verify_pdf(c, in, file, &trust, &verdict))
+            return false;
+    } else {
+        if (!verify_content(c, file, &trust, &result))
+            return false;
+        verdict = verdict_name(result.verdict);
+    }
+    *valid = strcmp(verdict, verdict_name(VERDICT_VALID)) == 0;
+    printf("%s\n", verdict);
     return true;
 }
 

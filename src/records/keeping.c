@@ -514,11 +514,23 @@ static bool rows_have_bytes(struct call *c, struct str sha256, bool *have)
     return true;
 }
 
+/* Its name before it was set aside (aside_of): without the number of one that was not the first of its name. */
+static struct str name_of_aside(struct str aside)
+{
+    enum { ASIDE = sizeof("aside/") - 1, DIGITS_MAX = 4 };
+    struct str name = str_slice(aside, ASIDE, aside.len);
+    ptrdiff_t digits = 0;
+    while (digits < name.len && name.at[digits] >= '0' && name.at[digits] <= '9')
+        digits++;
+    bool is_numbered = digits > 0 && digits <= DIGITS_MAX && digits < name.len && name.at[digits] == '-';
+    return is_numbered ? str_slice(name, digits + 1, name.len) : name;
+}
+
 /* Would it be a file of another kind under the name that it had? */
 static enum found find_other_row(struct call *c, struct str aside)
 {
-    enum { ASIDE = sizeof("aside/") - 1, SPREAD = 2 };
-    struct str name = str_slice(aside, ASIDE, aside.len);
+    enum { SPREAD = 2 };
+    struct str name = name_of_aside(aside);
     enum found found = NONE;
     int64_t one;
     for (int i = STORED_IMAGE_FILES + 1; found == NONE && name.len > SPREAD && i < STORED_KINDS; i++) {

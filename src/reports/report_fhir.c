@@ -334,7 +334,7 @@ bool report_bundle(struct call *c, const struct report *report, const struct rep
                    struct str *out)
 {
     struct str envelope, text;
-    if (!report_text(c, report->id, version->version, &text))
+    if (!report_text_of(c, report, version, &text))
         return false;
     json_t *subject = report_subject_load(c, report, version, &envelope);
     if (!subject)
@@ -352,6 +352,7 @@ bool report_fhir(struct call *c, int64_t id, int64_t version, struct str *out)
     struct report report;
     struct report_version shown;
     struct str pdf;
-    return report_load(c, id, &report) && report_version_load(c, id, version > 0 ? version : report.version, &shown) &&
+    return report_may_be_given_out(c) && report_load(c, id, &report) &&
+           report_version_load(c, id, version > 0 ? version : report.version, &shown) &&
            report_pdf(c, id, shown.version, PDF_A4, &pdf) && report_bundle(c, &report, &shown, pdf, out);
 }

@@ -5,6 +5,8 @@
 #include "pdf/pdf.h"
 #include "reports/report.h"
 
+#include <jansson.h>
+
 #define REPORT_SIGNED_BITS (STATUS_BIT(REPORT_FINAL) | STATUS_BIT(REPORT_AMENDED) | STATUS_BIT(REPORT_APPENDED))
 
 /* Of `reports r` with its study `s`: one's own, as author of any version, reviewer or signer; or of a study whose
@@ -44,14 +46,21 @@ enum found report_signature_find(struct call *c, struct str token, int64_t *repo
 /* report_verify, whoever asks: nothing but its verdict may go into their answer. */
 struct report_verification;
 bool report_verify_unseen(struct call *c, int64_t id, int64_t version, struct report_verification *out);
+/* Does the record still say what was signed (`content`): the version, of the same patient or of who took them in by a
+ * merge, the images that are there? */
+enum found report_holds(struct call *c, const struct report *report, const struct report_version *version,
+                        const json_t *content);
 /* The pages of a version (report_pdf.h) as the caller sees its images, and as `report` says that it stands; they carry
  * no signature of their own. Blocks. */
 struct report_pages {
     struct str pdf;
     bool is_signed, is_changed; /* the version is; and the record does not say what was signed */
+    int missing;                /* key images that the caller does not see, or that are gone */
 };
 bool report_pages(struct call *c, const struct report *report, const struct report_version *version, enum pdf_page page,
                   struct report_pages *out);
+/* report_text of a version that the caller has seen, whatever else they may read. */
+bool report_text_of(struct call *c, const struct report *report, const struct report_version *version, struct str *out);
 /* As FHIR (report_out.h); `pdf` null: without it. */
 bool report_bundle(struct call *c, const struct report *report, const struct report_version *version, struct str pdf,
                    struct str *out);

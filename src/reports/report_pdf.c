@@ -29,6 +29,7 @@ struct paper {
     struct str envelope, address; /* what was signed; where the code on the pages leads */
     bool is_signed, is_chinese;
     bool is_changed; /* the record does not say what was signed */
+    int missing;     /* key images that are not shown */
     struct pdf_block blocks[BLOCKS_MAX];
     int block_count;
     struct pdf_fact facts[FACTS_MAX];
@@ -214,6 +215,7 @@ static bool add_figure(struct paper *p, const struct key_image *key, ptrdiff_t n
     if (c->error.code != E_NOT_FOUND && c->error.code != E_INVALID && c->error.code != E_UNSUPPORTED_TYPE &&
         c->error.code != E_CONFLICT)
         return false;
+    p->missing += c->error.code == E_NOT_FOUND || c->error.code == E_CONFLICT; /* else nobody can see it */
     error_clear(&c->error);
     add(p, (struct pdf_block){
                .kind = PDF_PARAGRAPH,
@@ -329,7 +331,7 @@ bool report_pages(struct call *c, const struct report *report, const struct repo
     p->is_chinese = str_starts(p->version.content.language, S("zh"));
     p->subject = report_subject_load(c, report, &p->version, &p->envelope);
     p->is_signed = p->envelope.at != NULL;
-    enum found same = !p->subject || !p->is_signed ? FOUND : report_subject_compare(c, report, &p->version, p->subject);
+    enum found same = !p->subject || !p->is_signed ? FOUND : report_holds(c, report, &p->version, p->subject);
     p->is_changed = same == NONE;
     bool ok = p->subject && same != FAILED &&
               (!p->is_signed || report_public_address(c, report->id, version->version, &p->address)) &&
@@ -337,5 +339,6 @@ bool report_pages(struct call *c, const struct report *report, const struct repo
     json_decref(p->subject);
     out->is_signed = p->is_signed;
     out->is_changed = p->is_changed;
+    out->missing = p->missing;
     return ok;
 }

@@ -23,10 +23,11 @@
  *
  * Other pages are made anew for each caller and carry no signature of their own, though the envelope is attached:
  *
- *     of a version that was replaced or withdrawn, or whose record no longer says what was signed: as is said across
- *     each page (report_pdf_as_signed gives out what is kept)
+ *     of a version that was replaced or withdrawn, or whose record no longer says what was signed, or of another
+ *     patient: as is said across each page (report_pdf_as_signed gives out what is kept)
  *     for who does not see all of its key images, which are left out
- *     where they cannot be signed any more: the key was revoked, or the account closed, before they were made
+ *     where they cannot be signed any more: the key was revoked, the account closed, or an image gone before they were
+ *     made; or cannot be signed now, since the key cannot be unsealed (another SECRET_KEY)
  *     of what is not signed, which says so across each page: the same bytes for the same version and reader, as
  *     long as records and annotations stay as they are
  */

@@ -16,7 +16,8 @@
 const char *const report_page_sizes[] = { "A4", "Letter", NULL };
 NAMES_REACH(report_page_sizes, PDF_LETTER + 1);
 
-enum { CONTENTS_MAX = 16 << 10 }; /* a CMS of one signer with their certificates */
+/* A CMS of one signer with their certificates; and with the certificates of a time stamp, long chains of long keys. */
+enum { CONTENTS_MAX = 16 << 10, CONTENTS_STAMPED_MAX = 64 << 10 };
 
 const char *const pades_levels[] = { "B-B", "B-T", NULL };
 NAMES_REACH(pades_levels, PADES_TIMED);
@@ -50,8 +51,23 @@ struct making {
     struct str name, meaning;
     struct str pages; /* not signed yet, later signed */
     struct kept_pdf kept;
-    bool is_kept; /* somebody else was first */
+    bool is_asked;  /* by who wants to read them, not by the job that stamps them too */
+    bool is_kept;   /* somebody else was first */
+    bool is_unable; /* no key, or no token, to sign with now */
 };
+
+/* What was withdrawn or replaced is not signed once more: nobody could tell such pages from what counts. */
+static bool check_counts(struct call *c, const struct making *m)
+{
+    int64_t one;
+    enum found found = db_find_integer(
+        c, &one, "select 1 from reports where id = ? and signed_version = ? and status <> 'ENTERED_IN_ERROR'",
+        V(m->report_id), V(m->version));
+    return found == FOUND ||
+           (found == NONE && fail(c, E_CONFLICT,
+                                  "this version was withdrawn or replaced before its pages were made: they cannot be "
+                                  "signed any more"));
+}
 
 static bool load_signature(struct call *c, struct making *m)
 {
@@ -82,8 +98,10 @@ static bool make_pages(struct call *c, struct making *m)
     if (!report_pages(c, &report, &version, m->page, &pages))
         return false;
     m->pages = pages.pdf;
-    return (pages.is_signed && !pages.is_changed) ||
-           fail(c, E_CONFLICT, "the record no longer says what was signed: its pages cannot be signed any more");
+    if (!pages.is_signed || pages.is_changed)
+        return fail(c, E_CONFLICT, "the record no longer says what was signed: its pages cannot be signed any more");
+    return !pages.missing ||
+           fail(c, E_CONFLICT, "an image that it shows is gone, or not seen by who signed: its pages cannot be signed");
 }
 
 /* In a call of its own, whose actor is the signer. */
@@ -124,17 +142,20 @@ static bool sign_pages(struct call *c, struct making *m)
 {
     struct signing_key key;
     struct instant now = clock_now();
-    if (!signing_key_of(c, m->key_id, &key))
+    if (!signing_key_of(c, m->key_id, &key)) {
+        m->is_unable = c->error.code == E_UNAVAILABLE;
         return false;
+    }
     struct pdf_signing signing = { .kind = PDF_SIGNED,
                                    .name = m->name,
                                    .reason = m->meaning,
                                    .at = now,
-                                   .contents_max = CONTENTS_MAX,
+                                   .contents_max = report_stamps(c) ? CONTENTS_STAMPED_MAX : CONTENTS_MAX,
                                    .sign = sign_digest,
                                    .context = &key.signer };
     bool ok = signer_check(c, &key.signer, now) && pdf_sign(c, m->pages, &signing, &m->pages);
     signer_forget(&key.signer);
+    m->is_unable = !ok && c->error.code == E_UNAVAILABLE;
     if (!ok && c->error.code == E_INVALID) { /* its certificate has ended, for one */
         struct str why = arena_copy(&c->arena, error_told(&c->error));
         error_clear(&c->error);
@@ -149,7 +170,8 @@ static bool keep_row(struct call *c, void *context)
     struct making *m = context;
     struct kept_pdf other;
     int64_t one;
-    if (!db_lock(c, "select id from users where id = ?", V(m->user_id)) ||
+    if (!db_lock(c, "select id from reports where id = ?", V(m->report_id)) ||
+        !db_lock(c, "select id from users where id = ?", V(m->user_id)) ||
         !db_lock(c, "select id from report_signatures where report_id = ? and version = ?", V(m->report_id),
                  V(m->version)))
         return false;
@@ -159,11 +181,13 @@ static bool keep_row(struct call *c, void *context)
         m->kept = other;
     if (found != NONE)
         return found == FOUND;
+    if (!check_counts(c, m))
+        return false;
     found = db_find_integer(c, &one, "select 1 from signing_keys where id = ? and revoked_at is null", V(m->key_id));
     if (found == NONE)
         return fail(c, E_CONFLICT, "the key that it was signed with is revoked: its pages cannot be signed any more");
     return found == FOUND && db_insert(c, &kept_pdf_schema, &m->kept, &m->kept.id) &&
-           (!report_stamps(c) || report_pdf_put_job(c, m->report_id, m->version));
+           (!m->is_asked || !report_stamps(c) || report_pdf_put_job(c, m->report_id, m->version));
 }
 
 bool kept_pdf_write(struct call *c, struct str key, struct str bytes)
@@ -204,14 +228,19 @@ static bool keep(struct call *c, struct making *m)
     return ok;
 }
 
-/* Outside of transactions. *out: of this work, or of whoever was first. */
-bool kept_pdf_need(struct call *c, int64_t report_id, int64_t version, enum pdf_page page, struct kept_pdf *out)
+/* m->kept: of this work, or of whoever was first. */
+static bool need(struct call *c, struct making *m)
 {
-    enum found found = kept_pdf_find(c, report_id, version, page, out);
+    enum found found = kept_pdf_find(c, m->report_id, m->version, m->page, &m->kept);
     if (found != NONE)
         return found == FOUND;
+    return load_signature(c, m) && check_counts(c, m) && make_as_signer(c, m) && sign_pages(c, m) && keep(c, m);
+}
+
+bool kept_pdf_need(struct call *c, int64_t report_id, int64_t version, enum pdf_page page, struct kept_pdf *out)
+{
     struct making m = { .report_id = report_id, .version = version, .page = page };
-    if (!load_signature(c, &m) || !make_as_signer(c, &m) || !sign_pages(c, &m) || !keep(c, &m))
+    if (!need(c, &m))
         return false;
     *out = m.kept;
     return true;
@@ -281,7 +310,27 @@ bool kept_pdf_read(struct call *c, const struct kept_pdf *kept, struct str *out)
     return say_damage(c, &now, "is gone");
 }
 
-/* Whatever it shows is theirs to see. An image that is gone for good was of the report's study. */
+/* Is it their own: as author of any version, as reviewer or as signer? */
+static bool is_theirs(struct call *c, const struct report *report, bool *theirs)
+{
+    int64_t me = call_user(c), one;
+    *theirs = me == report->author_id || me == report->reviewer_id || me == report->signer_id;
+    enum found found = *theirs ? FOUND
+                               : db_find_integer(c, &one,
+                                                 "select 1 from report_versions where report_id = ? and author_id = ? "
+                                                 "limit 1",
+                                                 V(report->id), V(me));
+    *theirs = found == FOUND;
+    return found != FAILED;
+}
+
+/* Of an image that is gone for good: it was of the report's study, and those whose report it is have shown it. */
+static bool saw_image(struct call *c, const struct report *report, bool *saw)
+{
+    return visibility_of_study_files(c, report->study_id, saw) && (*saw || is_theirs(c, report, saw));
+}
+
+/* Whatever it shows is theirs to see. */
 static bool sees_images(struct call *c, const struct report *report, const struct report_content *content, bool *sees)
 {
     struct list images;
@@ -294,7 +343,7 @@ static bool sees_images(struct call *c, const struct report *report, const struc
         if (!visibility_of_file(c, id, sees))
             return false;
         enum found found = *sees ? FOUND : db_find_integer(c, &one, "select 1 from image_files where id = ?", V(id));
-        if (found == FAILED || (found == NONE && !visibility_of_study_files(c, report->study_id, sees)))
+        if (found == FAILED || (found == NONE && !saw_image(c, report, sees)))
             return false;
     }
     return true;
@@ -308,7 +357,7 @@ static bool is_current(struct call *c, const struct report *report, const struct
     if (!*current)
         return true;
     json_t *subject = report_subject_load(c, report, version, &envelope);
-    enum found same = subject ? report_subject_compare(c, report, version, subject) : FAILED;
+    enum found same = subject ? report_holds(c, report, version, subject) : FAILED;
     json_decref(subject);
     *current = same == FOUND;
     return same != FAILED;
@@ -325,7 +374,6 @@ bool report_pdf(struct call *c, int64_t id, int64_t version, enum pdf_page page,
     struct report report;
     struct report_version shown;
     struct report_pages pages;
-    struct kept_pdf kept;
     bool current = false, sees = false;
     if (!load(c, id, version, &report, &shown))
         return false;
@@ -333,9 +381,10 @@ bool report_pdf(struct call *c, int64_t id, int64_t version, enum pdf_page page,
         (!is_current(c, &report, &shown, &current) || (current && !sees_images(c, &report, &shown.content, &sees))))
         return false;
     if (current && sees) {
-        if (kept_pdf_need(c, id, shown.version, page, &kept))
-            return kept_pdf_read(c, &kept, out);
-        if (c->error.code != E_CONFLICT)
+        struct making m = { .report_id = id, .version = shown.version, .page = page, .is_asked = true };
+        if (need(c, &m))
+            return kept_pdf_read(c, &m.kept, out);
+        if (c->error.code != E_CONFLICT && !m.is_unable)
             return false;
         error_clear(&c->error);
     }
@@ -349,7 +398,6 @@ bool report_pdf_as_signed(struct call *c, int64_t id, int64_t version, enum pdf_
 {
     struct report report;
     struct report_version shown;
-    struct kept_pdf kept;
     bool sees;
     if (!load(c, id, version, &report, &shown))
         return false;
@@ -359,5 +407,6 @@ bool report_pdf_as_signed(struct call *c, int64_t id, int64_t version, enum pdf_
         return false;
     if (!sees)
         return fail(c, E_FORBIDDEN, "its pages show images that this account may not see");
-    return kept_pdf_need(c, id, shown.version, page, &kept) && kept_pdf_read(c, &kept, out);
+    struct making m = { .report_id = id, .version = shown.version, .page = page, .is_asked = true };
+    return need(c, &m) && kept_pdf_read(c, &m.kept, out);
 }

@@ -18,7 +18,7 @@ struct kept_pdf {
 extern const struct schema kept_pdf_schema;
 
 enum found kept_pdf_find(struct call *c, int64_t report_id, int64_t version, enum pdf_page page, struct kept_pdf *out);
-/* Outside of transactions. *out: made now, or by whoever was first. */
+/* For the job, outside of transactions. *out: made now, or by whoever was first. */
 bool kept_pdf_need(struct call *c, int64_t report_id, int64_t version, enum pdf_page page, struct kept_pdf *out);
 /* All of it, compared with its row. E_UNREADABLE. */
 bool kept_pdf_read(struct call *c, const struct kept_pdf *kept, struct str *out);

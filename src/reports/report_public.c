@@ -53,7 +53,7 @@ static enum public_state state_of(const struct report_verification *v)
         return PUBLIC_ENTERED_IN_ERROR;
     if (str_equal(v->verdict, str_from(verdict_name(VERDICT_REVOKED))))
         return PUBLIC_REVOKED;
-    if (!v->valid)
+    if (!v->valid || v->is_moved)
         return PUBLIC_CHANGED;
     return v->replaced_by != INTEGER_NULL ? PUBLIC_REPLACED : PUBLIC_VALID;
 }

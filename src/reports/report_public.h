@@ -17,7 +17,7 @@ enum { REPORT_TOKEN_TEXT = 32 /* hexadecimal digits */ };
 
 enum public_state {
     PUBLIC_VALID = 1,
-    PUBLIC_CHANGED,  /* the record does not say what was signed, or nobody can say whose signature it is */
+    PUBLIC_CHANGED,  /* the record does not say what was signed, or of that patient; or whose signature it is */
     PUBLIC_REVOKED,  /* the key was withdrawn before */
     PUBLIC_REPLACED, /* a later version counts */
     PUBLIC_ENTERED_IN_ERROR,

@@ -38,7 +38,7 @@ bool report_sign(struct call *c, const struct report_signing *signing, struct re
 
 struct report_signature {
     struct str signer, meaning;
-    struct instant signed_at;
+    struct instant signed_at, stamped_at; /* null: no authority has stated the time */
     struct str algorithm, time_source;
     struct str certificate_subject, certificate_serial;
     struct instant certificate_until;
@@ -52,6 +52,7 @@ struct report_verification {
     unsigned status;        /* enum report_status: how the report stands */
     int64_t replaced_by;    /* the version that was signed after this one; null: none */
     bool record_matches, patient_matches;
+    bool is_moved; /* to another patient, by no merge; not sent */
     int64_t images_signed, images_changed, images_missing;
 };
 extern const struct schema report_verification_schema;

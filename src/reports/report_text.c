@@ -82,21 +82,16 @@ static void put_signature(const struct writing *w, bool is_signed)
     put_told(w, "签署时间", "Signed at", "signature", "signed_at");
 }
 
-bool report_text(struct call *c, int64_t id, int64_t version, struct str *out)
+bool report_text_of(struct call *c, const struct report *report, const struct report_version *version, struct str *out)
 {
-    struct report report;
-    struct report_version shown;
     struct str envelope;
     struct text text;
-    if (!report_may_be_given_out(c) || !report_load(c, id, &report) ||
-        !report_version_load(c, id, version > 0 ? version : report.version, &shown))
-        return false;
-    json_t *subject = report_subject_load(c, &report, &shown, &envelope);
+    json_t *subject = report_subject_load(c, report, version, &envelope);
     if (!subject)
         return false;
     text_init(&text, TEXT_BYTES_MAX);
-    struct writing w = { c, &text, &shown, subject, str_starts(shown.content.language, S("zh")) };
-    put_head(&w, &report);
+    struct writing w = { c, &text, version, subject, str_starts(version->content.language, S("zh")) };
+    put_head(&w, report);
     bool ok = put_sections(&w);
     put_signature(&w, envelope.at != NULL);
     ok = ok && (!text.overflowed || fail(c, E_TOO_LARGE, "the report has too much text"));
@@ -104,4 +99,13 @@ bool report_text(struct call *c, int64_t id, int64_t version, struct str *out)
     text_release(&text);
     json_decref(subject);
     return ok;
+}
+
+bool report_text(struct call *c, int64_t id, int64_t version, struct str *out)
+{
+    struct report report;
+    struct report_version shown;
+    return report_may_be_given_out(c) && report_load(c, id, &report) &&
+           report_version_load(c, id, version > 0 ? version : report.version, &shown) &&
+           report_text_of(c, &report, &shown, out);
 }

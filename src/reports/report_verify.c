@@ -1,4 +1,5 @@
 /* report_verify.c - does a signature hold, and does the record still say what was signed? */
+#include "records/patient_number.h"
 #include "reports/report_parts.h"
 #include "reports/report_sign.h"
 #include "reports/report_subject.h"
@@ -9,7 +10,9 @@
 static const struct field signature_fields[] = {
     FIELD(struct report_signature, signer, .doc = "Who signed, by the certificate.", .example = "李四"),
     FIELD(struct report_signature, meaning, .flags = NULLABLE, .doc = "As what: AUTHOR, REVIEWER, APPROVER."),
-    FIELD(struct report_signature, signed_at, .doc = "When."),
+    FIELD(struct report_signature, signed_at, .doc = "When, by this server's clock."),
+    FIELD(struct report_signature, stamped_at, .flags = NULLABLE,
+          .doc = "By when it was there, as a time stamp authority says; null: none has been asked, or has answered."),
     FIELD(struct report_signature, algorithm, .doc = "How.", .example = "ECDSA P-256, SHA-256 (CAdES)"),
     FIELD(struct report_signature, time_source, .doc = "Whose clock that was: SERVER, TIME_STAMP, CLAIMED."),
     FIELD(struct report_signature, certificate_subject, .doc = "The certificate's owner, as RFC 4514 writes names."),
@@ -54,7 +57,8 @@ static struct str source_of(const struct cms_signer *signer)
                                                : S("CLAIMED");
 }
 
-static void tell_signatures(struct call *c, const struct envelope_result *result, struct report_verification *out)
+static void tell_signatures(struct call *c, const struct envelope_result *result, struct instant at,
+                            struct report_verification *out)
 {
     struct report_signature *all =
         arena_alloc(&c->arena, (result->count + 1) * (ptrdiff_t)sizeof(struct report_signature));
@@ -64,7 +68,8 @@ static void tell_signatures(struct call *c, const struct envelope_result *result
         all[i] = (struct report_signature){
             .signer = certificate->common_name,
             .meaning = from->signer.meaning,
-            .signed_at = from->signer.time,
+            .signed_at = at,
+            .stamped_at = from->signer.time_source == TIME_STAMP ? from->signer.time : INSTANT_NULL,
             .algorithm = arena_format(&c->arena, "%.*s, %s", STR_FMT(certificate->key_kind),
                                       from->algorithm == ENVELOPE_SM2 ? "SM3 (SM2)" : "SHA-256 (CAdES)"),
             .time_source = source_of(&from->signer),
@@ -95,14 +100,28 @@ static bool compare_record(struct call *c, const struct report *report, const js
     return found != FAILED;
 }
 
+/* Somebody else has the number that was signed, whom no merge has made this patient. A number that nobody has any more
+ * was put right. */
+static bool find_move(struct call *c, const struct report *report, const json_t *then, struct report_verification *out)
+{
+    int64_t patient, owner;
+    bool by_merge;
+    if (!db_integer(c, &patient, "select patient_id from studies where id = ?", V(report->study_id)) ||
+        !patient_number_find(c, text_of(then, "patient_id"), text_of(then, "issuer_of_patient_id"), &owner, &by_merge))
+        return false;
+    out->is_moved = owner && owner != patient;
+    return true;
+}
+
 static bool compare_patient(struct call *c, const struct report *report, const json_t *content,
                             struct report_verification *out)
 {
     json_t *now = report_subject_patient(c, report->study_id);
     const json_t *then = json_object_get(content, "patient");
-    out->patient_matches = now && str_equal(text_of(then, "patient_id"), text_of(now, "patient_id"));
+    bool there = now != NULL;
+    out->patient_matches = there && str_equal(text_of(then, "patient_id"), text_of(now, "patient_id"));
     json_decref(now);
-    return now != NULL;
+    return there && find_move(c, report, then, out);
 }
 
 /* Both are in order of file_uuid (report_subject_images): one walk for any number. */
@@ -127,6 +146,18 @@ static bool compare_images(struct call *c, const struct report *report, const js
     out->images_signed = (int64_t)count;
     out->images_missing += (int64_t)(count - at);
     return cursor_close(&rows);
+}
+
+enum found report_holds(struct call *c, const struct report *report, const struct report_version *version,
+                        const json_t *content)
+{
+    struct report_verification v = { .version = version->version };
+    enum found same = report_subject_compare(c, report, version, content);
+    if (same != FOUND)
+        return same;
+    if (!compare_patient(c, report, content, &v) || !compare_images(c, report, content, &v))
+        return FAILED;
+    return v.is_moved || v.images_changed ? NONE : FOUND;
 }
 
 static bool compare(struct call *c, const struct report *report, struct str signed_content,
@@ -173,7 +204,7 @@ static bool check(struct call *c, const struct report *report, struct str envelo
         out->words = S("what was signed cannot be read any more");
         return true;
     }
-    tell_signatures(c, &result, out);
+    tell_signatures(c, &result, at, out);
     out->verdict = str_from(verdict_name(result.verdict));
     out->words = result.words;
     if (!compare(c, report, result.content, out))

@@ -32,15 +32,31 @@ static const struct schema authority_schema =
     SCHEMA("SigningAuthority", struct authority_row, authority_fields, .table = "signing_authority", .alias = "a",
            .doc = "Who issues the certificates of this house's signers.");
 
+static bool say_sealed(struct call *c)
+{
+    return fail(c, E_UNAVAILABLE, "a key to sign with cannot be unsealed: is SECRET_KEY the one it was made under?");
+}
+
 static bool take_key(struct call *c, struct str certificates, struct str key, struct signer *out)
 {
     return (crypto_unbase64(key, &c->arena, &out->key) && certificate_chain_read(c, certificates, &out->chain)) ||
-           fail(c, E_UNAVAILABLE, "a key to sign with cannot be unsealed: is SECRET_KEY the one it was made under?");
+           say_sealed(c);
+}
+
+/* A row that is there and cannot be read was sealed with another key: that may pass, and is no fault of the program. */
+static enum found found_sealed(struct call *c, enum found found)
+{
+    if (found != FAILED || c->error.code != E_INTERNAL)
+        return found;
+    log_write(c->app->log, LOG_ERROR, call_request_id(c), "signing_key.unreadable", "%s", c->error.message);
+    error_clear(&c->error);
+    (void)say_sealed(c);
+    return FAILED;
 }
 
 static enum found find_authority(struct call *c, struct authority_row *row)
 {
-    return db_find(c, &authority_schema, row, "where a.id = 1");
+    return found_sealed(c, db_find(c, &authority_schema, row, "where a.id = 1"));
 }
 
 static bool make_authority(struct call *c, struct signer *out)
@@ -124,6 +140,7 @@ bool signing_key_hold(struct call *c, int64_t user_id, struct str name, struct s
                                V(user_id), V(clock_now().us + RENEWED_BEFORE_US));
     if (found == NONE)
         return make_key(c, user_id, name, out);
+    found = found_sealed(c, found);
     out->id = row.id;
     if (found == FAILED || !take_key(c, row.certificate, row.sealed_key, &out->signer))
         return false;
@@ -137,7 +154,7 @@ bool signing_key_of(struct call *c, int64_t id, struct signing_key *out)
 {
     struct key_row row;
     *out = (struct signing_key){ .id = id };
-    enum found found = db_find(c, &key_schema, &row, "where k.id = ? and k.revoked_at is null", V(id));
+    enum found found = found_sealed(c, db_find(c, &key_schema, &row, "where k.id = ? and k.revoked_at is null", V(id)));
     if (found == NONE)
         return fail(c, E_CONFLICT, "the key that it was signed with is revoked: its pages cannot be signed any more");
     return found == FOUND && take_key(c, row.certificate, row.sealed_key, &out->signer);

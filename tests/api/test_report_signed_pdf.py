@@ -66,11 +66,11 @@ def pages_are_signed(pdf):
 def verify(server, people, tmp_path):
     """roentgen report verify of these bytes."""
 
-    def run(pdf):
+    def run(pdf, *more):
         file, authority = tmp_path / "it.pdf", tmp_path / "authority.pem"
         file.write_bytes(pdf)
         authority.write_bytes(people["author"].get("/reports/authority").content)
-        return server.run("report", "verify", str(file), "--authority", str(authority), check=False)
+        return server.run("report", "verify", str(file), "--authority", str(authority), *more, check=False)
 
     return run
 
@@ -178,12 +178,19 @@ def test_a_changed_byte_is_told(people, verify):
     assert verify(pdf[:-1]).returncode != 0
 
 
-def test_pages_without_their_signature_are_said_to_have_none(people, verify):
-    """What is attached is genuine; of the pages nothing is said."""
-    pdf = pdf_of(people["author"], finish(people, drafted(people), signer="author"))
-    assert verify(pdf).returncode == 0
-    done = verify(pdf[: pdf.index(b"%%EOF") + 6])  # as it was before its signature was appended
+def test_pages_without_their_signature_are_not_valid(people, verify):
+    """What is attached is genuine: it may be attached to any pages."""
+    ours = pdf_of(people["author"], finish(people, drafted(people), signer="author"))
+    assert verify(ours).returncode == verify(ours, "--attachment").returncode == 0
+    unsigned = ours[: ours.index(b"%%EOF") + 6]  # as it was before its signature was appended
+    done = verify(unsigned)
     assert "carry no signature" in done.stdout and "whole file" not in done.stdout
+    assert done.returncode == 1 and done.stdout.endswith("\npages not signed\n"), done
+    done = verify(unsigned, "--attachment")  # whoever wants to know of the content alone
+    assert done.returncode == 0 and done.stdout.endswith("\nvalid\n"), done
+    broken = bytearray(ours)
+    broken[ours.index(b"/Contents <") + 40] ^= 1
+    assert verify(bytes(broken), "--attachment").returncode == 1
 
 
 def test_what_was_replaced_or_withdrawn_is_kept_and_said_so(server, people, verify):
@@ -202,6 +209,101 @@ def test_what_was_replaced_or_withdrawn_is_kept_and_said_so(server, people, veri
     assert pdf_of(author, report, as_signed=True) == second and verify(second).returncode == 0
     draft = drafted(people)
     assert "not signed" in problem(author.get(f"/reports/{draft['id']}/pdf?as_signed=true"), 409)["detail"]
+
+
+@pytest.fixture
+def quiet(tmp_path):
+    """A server without a worker: nothing is kept before somebody asks."""
+    server = Server(tmp_path / "quiet", WORKER_CONCURRENCY="0").init().start()
+    yield server, readers(server)
+    server.close()
+
+
+def failure(server):
+    failed = "select error from jobs where kind = 'report.pdf' and state = 'FAILED'"
+    with server.worker():
+        wait_until(lambda: server.database.rows(failed), "the job")
+    return server.database.rows(failed)[0][0]
+
+
+def test_what_was_withdrawn_before_its_pages_were_made_is_not_signed(quiet):
+    server, people = quiet
+    report = signed(people)
+    ok(act(people["second"], report, "mark-entered-in-error", reason="x"))
+    path = f"/reports/{report['id']}/pdf"
+    assert "withdrawn" in problem(people["author"].get(path, params={"as_signed": True}), 409)["detail"]
+    assert not pages_are_signed(pdf_of(people["author"], report))
+    assert "withdrawn" in failure(server) and kept(server, report) == []
+
+
+def test_what_was_replaced_is_not_signed_once_more(quiet):
+    server, people = quiet
+    author, report = people["author"], signed(people)
+    first = pdf_of(author, report)
+    ok(act(author, report, "addendum", addendum="补充：随访。"))
+    finish(people, report)
+    assert pdf_of(author, report, version=1, as_signed=True) == first
+    other = {"version": 1, "as_signed": True, "page": "Letter"}
+    assert "replaced" in problem(author.get(f"/reports/{report['id']}/pdf", params=other), 409)["detail"]
+    assert [row[0] for row in kept(server, report)] == ["A4"]
+
+
+def test_pages_that_lack_an_image_are_not_kept(quiet):
+    server, people = quiet
+    report = signed(people, image=True)
+    [image] = [shown["image_file_id"] for shown in report["key_images"]]
+    ok(people["admin"].delete(f"/image-files/{image}"), 204)
+    assert not pages_are_signed(pdf_of(people["author"], report)) and kept(server, report) == []
+    ok(people["admin"].post(f"/image-files/{image}/restore"))
+    whole = pdf_of(people["author"], report)
+    assert pages_are_signed(whole) and "不能显示" not in text_of(whole).replace("\n", "")
+
+
+def test_a_report_of_a_moved_study_no_longer_counts_as_signed(people):
+    admin, report = people["admin"], signed(people)
+    assert pages_are_signed(pdf_of(people["author"], report))
+    ok(admin.patch(f"/studies/{report['study_id']}", json={"patient_id": admin.patient()["id"]}))
+    moved = pdf_of(people["author"], report)
+    assert not pages_are_signed(moved) and all(c in text_of(moved) for c in "与签署内容不符")
+    kind = signed(people)
+    first, target = pdf_of(people["author"], kind), admin.patient()["id"]
+    source = ok(admin.get(f"/reports/{kind['id']}"))["patient_id"]
+    ok(admin.post(f"/patients/{target}/merge", json={"source_id": source}))
+    assert pdf_of(people["author"], kind) == first  # it is the same person
+
+
+def test_with_another_secret_key_there_are_pages_without_a_signature(quiet):
+    server, people = quiet
+    report = signed(people)
+    server.stop()
+    server.settings["SECRET_KEY"] = "quite-another-secret-key-of-enough-length"
+    server.start()
+    admin = server.admin()
+    assert not pages_are_signed(pdf_of(admin, report)) and kept(server, report) == []
+    problem(admin.get(f"/reports/{report['id']}/pdf?as_signed=true"), 503)
+
+
+def test_a_signer_who_may_not_read_patients_any_more_is_no_hindrance(quiet):
+    server, people = quiet
+    report = signed(people)
+    role = "(select id from roles where name = 'radiologist')"
+    right = "(select id from permissions where name = 'patient.read')"
+    server.database.rows(f"delete from role_permissions where role_id = {role} and permission_id = {right}")
+    assert pages_are_signed(pdf_of(people["admin"], report))
+
+
+def test_whose_report_it_is_has_the_pages_also_after_a_purge(quiet):
+    """Of an author who sees what is theirs alone."""
+    server, people = quiet
+    people["author"] = people["doctor"]
+    report = signed(people, image=True)
+    first = pdf_of(people["doctor"], report)
+    assert pages_are_signed(first)
+    [image] = [shown["image_file_id"] for shown in report["key_images"]]
+    ok(people["admin"].delete(f"/image-files/{image}"), 204)
+    server.run("purge", "--older-than", "0s")
+    assert server.database.rows(f"select id from image_files where id = {image}") == []
+    assert pdf_of(people["doctor"], report) == first
 
 
 def test_who_does_not_see_all_images_gets_pages_without_them(people):
@@ -305,8 +407,11 @@ def test_one_of_a_crash_is_set_aside_and_brought_back(house):
     server.start()
     aside = server.files / "aside" / Path(key).name
     assert not (server.files / key).exists() and aside.read_bytes() == pdf
+    second = aside.rename(aside.with_name(f"2-{aside.name}"))  # as one that is not the first of its name is called
     values = ", ".join(f"'{value}'" for value in rows[0])
     server.database.rows(f"insert into report_pdfs values ({values})")  # the newer database is there again
+    assert "kept, since a row needs it" in server.run("purge", "--set-aside", "--older-than", "0s").stdout
+    second.rename(aside)
     assert "kept, since a row needs it" in server.run("purge", "--set-aside", "--older-than", "0s").stdout
     assert "brought back" in server.run("fsck", "--deep").stdout
     assert pdf_of(server.admin(), report) == pdf

@@ -127,6 +127,15 @@ def test_a_record_that_was_changed_is_told(server, people):
     assert state(server, token) == "CHANGED"
 
 
+def test_a_study_that_was_moved_is_told_and_a_merge_is_none(server, people):
+    admin, moved, merged = people["admin"], signed(people), signed(people)
+    ok(admin.patch(f"/studies/{moved['study_id']}", json={"patient_id": admin.patient()["id"]}))
+    assert state(server, token_of(server, moved)) == "CHANGED"
+    source = ok(admin.get(f"/reports/{merged['id']}"))["patient_id"]
+    ok(admin.post(f"/patients/{admin.patient()['id']}/merge", json={"source_id": source}))
+    assert state(server, token_of(server, merged)) == "VALID"
+
+
 def test_who_may_see_the_report_gets_a_link(server, people):
     report = signed(people)
     token, path = token_of(server, report), f"/api/v1/reports/{report['id']}"

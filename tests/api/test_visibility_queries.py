@@ -107,6 +107,7 @@ ELSEWHERE = {
     ("reports/report_sources.c", "select count(*) from image_files"): "is what the report shows there; counted",
     ("reports/report_sources.c", "select count(*) from diagnoses d join"): "the same",
     ("reports/report_verify.c", "select file_uuid, sha256 from image_files"): "compared with the signed; counted",
+    ("reports/report_verify.c", "select patient_id from studies where id"): "whose it is now; compared with the signed",
     ("api/report_list.c", "r.study_id in (select t.id from studies t"): "beside report_scopes",
     ("reports/draft_findings.c", "select d.id from image_files i join diagnoses d"): "with diagnosis_in_sight",
     ("reports/report.c", "exists (select 1 from reports r left join studies s"): "with REPORT_SEEN",
