@@ -51,12 +51,11 @@ static bool swap(struct call *c, struct stamping *s, struct str bytes)
     }
     bool ok = kept_pdf_write(c, new, bytes) && db_transact(c, swap_row, s), in_doubt = !ok && c->error.in_doubt;
     keeping_settle(c, new, ok && s->is_done);
-    if (in_doubt)
+    /* Where another was quicker the claim is theirs too, who is about to remove the file. */
+    if (in_doubt || (ok && (!s->is_done || !blob_remove(files, old, &ignored))))
         blob_leave(files, old);
-    else if (!ok || !s->is_done || blob_remove(files, old, &ignored))
-        blob_settle(files, old);
     else
-        blob_leave(files, old);
+        blob_settle(files, old);
     return ok;
 }
 
@@ -96,8 +95,11 @@ static bool run(struct call *c, struct job_run *run)
     bool stamps = report_stamps(c), stamped = !stamps || report_stamp_envelope(c, order->report_id, order->version);
     struct error said = c->error;
     error_clear(&c->error);
-    if (!kept_pdf_need(c, order->report_id, order->version, PDF_A4, &kept))
+    if (!kept_pdf_need(c, order->report_id, order->version, PDF_A4, &kept)) {
+        if (!stamped && job_may_pass(said.code) && !job_may_pass(c->error.code))
+            c->error = said; /* the authority is asked again, whatever becomes of the pages */
         return false;
+    }
     if (!stamped) {
         c->error = said;
         return false;
@@ -110,7 +112,7 @@ const struct job_kind report_pdf_kind = {
     &order_schema,
     NULL,
     run,
-    .attempts = 6,
+    .attempts = 100, /* hours, then days: an authority may be away for long */
     .time_limit_s = 600,
     .is_fleeting = true,
     .doc = "Makes the pages of a report that was signed, signs them too, and keeps them."

@@ -5,7 +5,10 @@
  * become PAdES B-T: other bytes, and the same signature. What was given out before stays valid as it is.
  * From then on time_source is TIME_STAMP, and a key that is revoked later leaves the signature valid everywhere.
  *
- * E_UNAVAILABLE: the authority is away, refuses, or is none of TSA_CERTIFICATES. All outside of transactions.
+ * A stamp that would take something away is none: of a clock far from ours, or of a time after the key was revoked.
+ *
+ * E_UNAVAILABLE: the authority is away, refuses, is none of TSA_CERTIFICATES, or its clock is wrong. E_CONFLICT: the
+ * key is revoked. All outside of transactions.
  */
 #ifndef ROENTGEN_REPORTS_REPORT_STAMP_H
 #define ROENTGEN_REPORTS_REPORT_STAMP_H

@@ -12,9 +12,9 @@
  * (commitment-type-indication) and the time that the signer claims. For PAdES leave the last two out: there the PDF
  * says them. A time that can be trusted is a time stamp over the signature (timestamp.h), added later on.
  *
- * A check judges a certificate at the time of signing: that of a time stamp of a trusted authority, else
- * trust.known_time, else the time claimed, else trust.now. What is revoked stays valid for what was signed before by
- * one of the first two; a claim does not help, since whoever has the key can claim any time.
+ * A check judges a certificate at the time of signing: that of a time stamp of a trusted authority or trust.known_time,
+ * whichever is earlier, else the time claimed, else trust.now. What is revoked stays valid for what was signed before
+ * by one of the first two; a claim does not help, since whoever has the key can claim any time.
  */
 #ifndef ROENTGEN_CMS_H
 #define ROENTGEN_CMS_H
@@ -48,7 +48,7 @@ struct cms_signer {
     struct str meaning; /* null: not said */
     bool digest_matches, signature_matches, is_trusted;
     enum time_source time_source;
-    struct instant time;       /* at which the certificate was judged */
+    struct instant time;       /* of its source; the certificate was judged then, or by a time known that is earlier */
     struct str time_authority; /* subject of who made the time stamp; null: none, or none that is trusted */
     struct str time_words;     /* of a time stamp that is there and does not count; null */
     enum revocation revocation;

@@ -188,8 +188,11 @@ void cms_judge(struct call *c, const struct trust *trust, X509 *certificate, STA
                struct cms_signer *out)
 {
     struct trust_answer answer;
+    struct instant at = out->time;
     bool is_sure = out->time_source == TIME_STAMP || out->time_source == TIME_KNOWN;
-    trust_ask(c, trust, TRUST_SIGNER, &(struct trust_question){ certificate, others, out->time, is_sure }, &answer);
+    if (is_sure && !instant_is_null(trust->known_time) && trust->known_time.us < at.us)
+        at = trust->known_time; /* a stamp that came late takes nothing away */
+    trust_ask(c, trust, TRUST_SIGNER, &(struct trust_question){ certificate, others, at, is_sure }, &answer);
     out->is_trusted = answer.is_trusted;
     out->revocation = answer.revocation;
     out->revoked_at = answer.revoked_at;

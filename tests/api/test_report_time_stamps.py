@@ -1,6 +1,7 @@
 """Time stamps of an authority for what was signed: a responder made with `openssl ts`, also away, also of strangers."""
 
 import contextlib
+import os
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -40,13 +41,31 @@ ess_cert_id_alg=sha256
 """
 
 
-class Authority:
-    """`openssl ts -reply` behind HTTP. `away`: answers 503."""
+# Loaded before the C library: openssl's clock is an hour ahead.
+AHEAD = """
+#define _GNU_SOURCE
+#include <sys/time.h>
+#include <time.h>
+int gettimeofday(struct timeval *t, void *z)
+{
+    (void)z;
+    t->tv_sec = time(NULL) + 3600;
+    t->tv_usec = 0;
+    return 0;
+}
+"""
 
-    def __init__(self, folder):
+
+class Authority:
+    """`openssl ts -reply` behind HTTP. `away`: answers 503. `comment`: makes its certificates large."""
+
+    def __init__(self, folder, comment=""):
         self.folder, self.away, self.asked, self.lock = folder, False, 0, threading.Lock()
+        self.environment = dict(os.environ)
         folder.mkdir()
-        (folder / "ts.cnf").write_text(CONFIG)
+        words = f"nsComment={comment}\n" if comment else ""
+        config = CONFIG.replace("[leaf]\n", f"[leaf]\n{words}").replace("[ca]\n", f"[ca]\n{words}")
+        (folder / "ts.cnf").write_text(config)
         (folder / "serial").write_text("01\n")
         key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-config", "ts.cnf"]
         root = ["-subj", "/CN=Time root", "-keyout", "ca.key", "-out", "ca.pem"]
@@ -74,7 +93,14 @@ class Authority:
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
 
     def run(self, *command):
-        subprocess.run(["openssl", *command], cwd=self.folder, check=True, capture_output=True)
+        subprocess.run(
+            ["openssl", *command], cwd=self.folder, check=True, capture_output=True, env=self.environment
+        )
+
+    def put_ahead(self):
+        (self.folder / "ahead.c").write_text(AHEAD)
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", "ahead.so", "ahead.c"], cwd=self.folder, check=True)
+        self.environment["LD_PRELOAD"] = str(self.folder / "ahead.so")
 
     def reply(self, asked):
         with self.lock:
@@ -146,6 +172,8 @@ def test_signature_and_pages_get_the_time_of_an_authority(house, authority, tmp_
     wait_until(lambda: level(server, report) == "B-T", "the time stamp")
     found = ok(author.get(f"/reports/{report['id']}/verify"))
     assert found["valid"] and found["signatures"][0]["time_source"] == "TIME_STAMP"
+    assert found["signatures"][0]["signed_at"] == report["signed_at"]  # which the stamp says nothing of
+    assert found["signatures"][0]["stamped_at"][:10] == report["signed_at"][:10]
     pdf, envelope = pdf_of(author, report), author.get(f"/reports/{report['id']}/envelope").content
     trusted = ["--time-authority", str(authority.folder / "ca.pem")]
     for content in (pdf, envelope):
@@ -178,6 +206,90 @@ def test_a_key_that_is_revoked_later_leaves_it_valid_elsewhere(house, authority,
     assert tell(server, tmp_path, people["author"], pdf, *revoked).returncode == 1
     trusted = ["--time-authority", str(authority.folder / "ca.pem")]
     assert tell(server, tmp_path, people["author"], pdf, *revoked, *trusted).returncode == 0
+
+
+FAILING = "select error from jobs where kind = 'report.pdf' and error is not null"
+
+
+def again(server):
+    server.database.rows("update jobs set due_at = 1 where kind = 'report.pdf' and state = 'QUEUED'")
+
+
+@pytest.fixture
+def quiet(tmp_path, authority):
+    """Without a worker: the authority is asked when the test says so."""
+    authority.away = False
+    server = Server(tmp_path / "quiet", WORKER_CONCURRENCY="0", **authority.settings).init().start()
+    yield server, readers(server)
+    authority.away = False
+    server.close()
+
+
+def test_a_stamp_that_comes_after_the_key_was_revoked_takes_nothing_away(quiet, authority):
+    server, people = quiet
+    report, asked = signed(people), authority.asked
+    ok(people["second"].post("/reports/signing-keys/revoke", json={"reason": "superseded"}), 204)
+    with server.worker():
+        wait_until(lambda: server.database.rows(FAILING), "the job")
+    assert "revoked" in server.database.rows(FAILING)[0][0] and authority.asked == asked
+    found = ok(people["author"].get(f"/reports/{report['id']}/verify"))
+    assert found["valid"] and found["signatures"][0]["time_source"] == "SERVER"
+    assert found["signatures"][0]["stamped_at"] is None
+
+
+def test_a_clock_that_is_wrong_gives_no_time(tmp_path, authority):
+    with contextlib.closing(Authority(tmp_path / "other")) as other:
+        other.put_ahead()
+        server = Server(tmp_path / "house", **other.settings).init().start()
+        try:
+            people = readers(server)
+            report = signed(people)
+            wait_until(lambda: server.database.rows(FAILING), "an attempt")
+            assert "clock" in server.database.rows(FAILING)[0][0]
+            assert source(people["author"], report) == "SERVER"
+        finally:
+            server.close()
+
+
+def test_what_is_attached_has_the_time_of_the_pages(quiet, authority, tmp_path):
+    """Pages that were kept before the envelope had a time have it attached without one for good."""
+    server, people = quiet
+    report, author = signed(people), people["author"]
+    pdf_of(author, report)
+    with server.worker():
+        wait_until(lambda: level(server, report) == "B-T", "the time stamp")
+    pdf = pdf_of(author, report)
+    ok(people["second"].post("/reports/signing-keys/revoke", json={"reason": "superseded"}), 204)
+    (tmp_path / "list.crl").write_bytes(author.get("/reports/authority/revocations").content)
+    trusted = ["--revocations", str(tmp_path / "list.crl")]
+    assert tell(server, tmp_path, author, pdf, *trusted).returncode == 1
+    trusted += ["--time-authority", str(authority.folder / "ca.pem")]
+    done = tell(server, tmp_path, author, pdf, *trusted)
+    assert done.returncode == 0 and "by the time stamp of the pages" in done.stdout, done
+
+
+def test_the_envelope_gets_its_time_where_pages_cannot_be_made(quiet, authority):
+    server, people = quiet
+    report = signed(people)
+    ok(people["second"].post(f"/reports/{report['id']}/mark-entered-in-error", json={"reason": "x"}))
+    authority.away = True
+    with server.worker():
+        wait_until(lambda: server.database.rows(FAILING), "an attempt")
+        assert "503" in server.database.rows(FAILING)[0][0]
+        authority.away = False
+        again(server)
+        wait_until(lambda: source(people["author"], report) == "TIME_STAMP", "the time stamp")
+
+
+def test_a_time_stamp_of_long_certificates_has_room(tmp_path):
+    with contextlib.closing(Authority(tmp_path / "large", comment="x" * 12000)) as large:
+        server = Server(tmp_path / "house", **large.settings).init().start()
+        try:
+            people = readers(server)
+            report = signed(people)
+            wait_until(lambda: level(server, report) == "B-T", "the time stamp")
+        finally:
+            server.close()
 
 
 def test_an_authority_that_is_away_keeps_nobody_from_signing(house, authority):
