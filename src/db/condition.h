@@ -15,6 +15,7 @@ struct condition {
     /* Of a scope: its own FROM, with tables in the order in which rows are found, when few are found so that sorting
      * them beats walking the order's index. NULL: the row's table. */
     const char *from;
+    bool repeats; /* that FROM may give a row more than once */
     /* Of a scope: where `search` looks, when not into the listing's table by the listing's id. */
     const char *search_table, *search_id;
 };

@@ -183,7 +183,7 @@ static int scopes_of(struct call *c, struct condition own, const char *const fro
     scopes[count++] = own;
     scopes[count++] = (struct condition){ "a.user_id = ?", me, .from = from[0] };
     if (ways & BY_ROLE)
-        scopes[count++] = (struct condition){ "ur.user_id = ?", me, .from = from[1] };
+        scopes[count++] = (struct condition){ "ur.user_id = ?", me, .from = from[1], .repeats = true };
     if (ways & BY_DEPARTMENT)
         scopes[count++] = (struct condition){ "w.id = ?", me, .from = from[2] };
     return count;

@@ -133,8 +133,9 @@ int report_scopes(struct call *c, struct condition scopes[REPORT_SCOPES])
         return 0;
     scopes[count++] = (struct condition){ "r.reviewer_id = ?", me };
     scopes[count++] = (struct condition){ "r.signer_id = ?", me };
-    scopes[count++] = (struct condition){ "w.author_id = ?", me,
-                                          .from = "report_versions w cross join reports r on r.id = w.report_id" };
+    scopes[count++] =
+        (struct condition){ "w.author_id = ?", me,
+                            .from = "report_versions w cross join reports r on r.id = w.report_id", .repeats = true };
     return count;
 }
 

@@ -173,7 +173,9 @@ static void put_scope_from(struct plan *p, int i, bool key)
 {
     const struct schema *row = p->listing->row;
     const char *from = p->among.scope_count ? p->among.scopes[i].from : p->listing->from;
-    text_format(&p->sql, "%sselect * from (select %s as id", i ? " union " : "", p->listing->id);
+    bool repeats = p->among.scope_count && p->among.scopes[i].repeats; /* each row takes one place of the page */
+    text_format(&p->sql, "%sselect * from (select %s%s as id", i ? " union " : "", repeats ? "distinct " : "",
+                p->listing->id);
     if (key)
         text_format(&p->sql, ", %s as sort_key", p->column);
     text_put(&p->sql, S(" from "));
