@@ -16,8 +16,9 @@
  * Median and p90 are exact, by nearest rank: of n sorted times the one in place ceil(n / 2), ceil(0.9 n).
  * `overdue`: signed after the study was due (records/worklist.h).
  *
- * Only reports that the caller sees count. By author: to those who review reports, all with their names; to others,
- * themselves alone. More than TURNAROUND_MAX reports are refused (E_TOO_LARGE).
+ * Only reports that the caller sees count, and none that was withdrawn as an error. By author: to those who review
+ * reports, all with their names; to others, themselves alone. Days in which more than TURNAROUND_MAX reports were
+ * signed are refused (E_TOO_LARGE): whoever sees few of them has all looked at.
  */
 #ifndef ROENTGEN_REPORTS_TURNAROUND_H
 #define ROENTGEN_REPORTS_TURNAROUND_H

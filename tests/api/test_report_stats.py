@@ -12,6 +12,7 @@ from support import ON_SQLITE, Server, dicom, ok, problem
 
 STAGES = ("draft", "submit", "review", "sign", "total")
 MONTHS = {"2026-01": 1767600000, "2026-02": 1770300000}  # a moment in each, in seconds
+TURN = 1769878800  # 2026-01-31T17:00Z
 TEXT = {"findings": "两肺纹理清晰。", "impression": "未见异常。"}
 RANGE = {"from": "2026-01-01", "to": "2026-02-28"}
 
@@ -59,8 +60,12 @@ def past(server, people):
             ok(second.post(f"{path}/reject", json={"reason": "side"}))
         finish({"author": author, "second": second}, report)
         times = [MONTHS[month] + i * 3600]
+        if i == 9:  # its last hours of January are the first of February in Shanghai
+            times = [TURN - 20000]
         for _ in range(5):
-            times.append(times[-1] + chance.randrange(60, 20000))
+            times.append(times[-1] + chance.randrange(60, 20000 if i != 9 else 4000))
+        if i == 9:
+            times[-1] = TURN
         row = dict(zip(("arrived", "begun", "submitted", "again", "approved", "signed"), times))
         row |= {"due": times[0] + 30000, "month": month, "modality": "CT" if i % 2 else "MR", "author": author.id}
         row |= {"id": report["id"], "study": study}
@@ -106,17 +111,20 @@ def test_stages_by_month_modality_and_author(people, past):
 
 
 def test_days_are_the_hospitals(people, past):
-    first = min(past, key=lambda row: row["signed"])
-    day = "2026-01-05"  # MONTHS begins on it, in Shanghai
-    told = ok(people["admin"].get("/reports/stats", params={"from": day, "to": day}))
     shanghai = timezone(timedelta(hours=8))
-    on_it = [row for row in past if datetime.fromtimestamp(row["signed"], shanghai).date().isoformat() == day]
-    assert told["all"]["reports"] == len(on_it) and (first in on_it or not on_it)
+    days = {datetime.fromtimestamp(row["signed"], shanghai).date().isoformat() for row in past}
+    assert "2026-02-01" in days and "2026-01-31" not in days and len(days) > 2
+    for day in days | {"2026-01-31"}:
+        told = ok(people["admin"].get("/reports/stats", params={"from": day, "to": day}))
+        on_it = [row for row in past if datetime.fromtimestamp(row["signed"], shanghai).date().isoformat() == day]
+        assert told["all"]["reports"] == len(on_it), day
     nothing = ok(people["admin"].get("/reports/stats", params={"from": "2026-02-01", "to": "2026-01-01"}))
     assert nothing["all"]["reports"] == 0 and nothing["all"]["total"]["median_s"] is None
     assert nothing["months"] == nothing["authors"] == []
     problem(people["admin"].get("/reports/stats", params={"from": "last year"}), 422)
     ok(people["admin"].get("/reports/stats", params={"from": "0001-01-01", "to": "9999-12-31"}))
+    for early in ("0001-01-01", "0001-05-01", "0001-12-31", "0002-01-01"):
+        assert ok(people["admin"].get("/reports/stats", params={"to": early}))["all"]["reports"] == 0
 
 
 def test_only_what_one_may_see(server, people, past):
@@ -145,14 +153,32 @@ def test_amendments_are_not_counted_again(server, people, past):
     expect(ok(second.get("/reports/stats", params=RANGE))["all"], past)
 
 
-def test_a_report_of_today_has_its_studys_clock(people):
+def test_what_was_withdrawn_does_not_count(people):
+    study = people["author"].upload(dicom(Modality="XA"), "a.dcm")["study_id"]
+    report = ok(people["author"].post("/reports", json={"study_id": study, "sections": TEXT}), 201)
+    finish(people, report)
+
+    def counted():
+        return sum(r["reports"] for r in ok(people["second"].get("/reports/stats"))["modalities"]
+                   if r["modality"] == "XA")
+
+    assert counted() == 1
+    ok(people["second"].post(f"/reports/{report['id']}/mark-entered-in-error", json={"reason": "another patient"}))
+    assert counted() == 0
+
+
+def test_a_report_of_today_has_its_studys_clock(server, people):
     author, second = people["author"], people["second"]
     study = author.upload(dicom(Modality="US"), "a.dcm")["study_id"]
-    due = ok(author.get("/reports/worklist", params={"modality": "US"}))["items"][0]["due_at"]
+    [waiting] = ok(author.get("/reports/worklist", params={"modality": "US"}))["items"]
     report = ok(author.post("/reports", json={"study_id": study, "sections": TEXT}), 201)
     finish(people, report)
     [row] = [r for r in ok(second.get("/reports/stats"))["modalities"] if r["modality"] == "US"]
-    assert row["reports"] == 1 and row["overdue"] == 0 and row["overdue_share"] == 0 and due
+    assert row["reports"] == 1 and row["overdue"] == 0 and row["overdue_share"] == 0
+    kept = server.database.rows(f"select arrived_at, due_at from reports where id = {report['id']}")
+    shown = [datetime.fromisoformat(waiting[name].replace("Z", "+00:00")) for name in ("clock_at", "due_at")]
+    epoch = datetime(1970, 1, 1, tzinfo=timezone.utc)
+    assert kept == [tuple((moment - epoch) // timedelta(microseconds=1) for moment in shown)]
     assert all(row[stage]["reports"] == 1 and row[stage]["median_s"] >= 0 for stage in STAGES)
 
 
