@@ -2,8 +2,7 @@
 alter table studies add column care_setting text not null default 'OTHER';
 alter table studies add column priority text not null default 'NORMAL';
 alter table studies add column arrived_at integer;
-update studies set arrived_at = created_at where exists (select 1 from image_files f where f.study_id = studies.id
-    and f.is_deleted = 0);
+update studies set arrived_at = (select min(f.created_at) from image_files f where f.study_id = studies.id);
 
 create table study_lifts (
     study_id integer primary key references studies(id) on delete cascade,
@@ -14,6 +13,7 @@ create table study_lifts (
     lifted_at integer not null
 );
 alter table diagnoses add column critical_label text;
+alter table diagnoses add column critical_denied integer not null default 0;
 
 create table worklist (
     id integer primary key autoincrement,
@@ -39,6 +39,7 @@ create unique index uq_worklist on worklist(study_id, report_id);
 create index ix_worklist_report on worklist(report_id);
 create index ix_worklist_urgency on worklist(is_live, urgency, id);
 create index ix_worklist_state on worklist(is_live, state, urgency, id);
+create index ix_worklist_unread on worklist(is_live, state, modality, urgency, id);
 create index ix_worklist_author on worklist(is_live, author_id, urgency, id);
 create index ix_worklist_reviewer on worklist(is_live, reviewer_id, urgency, id);
 create index ix_worklist_modality on worklist(is_live, modality, urgency, id);
@@ -46,10 +47,12 @@ create index ix_worklist_body_part on worklist(is_live, body_part, urgency, id);
 create index ix_worklist_care on worklist(is_live, care_setting, urgency, id);
 create index ix_worklist_due on worklist(is_live, is_told, due_at);
 
--- What is there already: due after a day, and not told as overdue.
+-- What is there already: due after a day; what is overdue by now is not told. Deleted studies have their rows, too, for
+-- when they are restored.
 insert into worklist(study_id, report_id, state, is_live, is_told, modality, body_part, care_setting, priority,
     priority_from, report_priority, author_id, submitted_by, reviewer_id, clock_at, due_at, urgency)
-select s.id, r.id, r.status, s.deleted_at is null, 1, s.modality, s.body_part, 'OTHER',
+select s.id, r.id, r.status, s.deleted_at is null, r.created_at + 86400000000 < strftime('%s', 'now') * 1000000,
+    s.modality, s.body_part, 'OTHER',
     case when r.priority in ('STAT', 'URGENT', 'HIGH') then r.priority else 'NORMAL' end,
     case when r.priority in ('STAT', 'URGENT', 'HIGH') then 'REPORT' else 'STUDY' end, r.priority, r.author_id,
     r.submitted_by, r.reviewer_id, r.created_at, r.created_at + 86400000000,
@@ -58,8 +61,10 @@ select s.id, r.id, r.status, s.deleted_at is null, 1, s.modality, s.body_part, '
 from reports r join studies s on s.id = r.study_id where r.status in ('DRAFT', 'PRELIMINARY', 'IN_REVIEW', 'APPROVED');
 insert into worklist(study_id, report_id, state, is_live, is_told, modality, body_part, care_setting, priority,
     priority_from, clock_at, due_at, urgency)
-select s.id, 0, 'UNREAD', s.deleted_at is null, 1, s.modality, s.body_part, 'OTHER', 'NORMAL', 'STUDY', s.arrived_at,
-    s.arrived_at + 86400000000, 40000000000000000 + s.arrived_at + 86400000000
+select s.id, 0, 'UNREAD', s.deleted_at is null and exists (select 1 from image_files f where f.study_id = s.id and
+    f.is_deleted = 0),
+    s.arrived_at + 86400000000 < strftime('%s', 'now') * 1000000, s.modality, s.body_part, 'OTHER', 'NORMAL', 'STUDY',
+    s.arrived_at, s.arrived_at + 86400000000, 40000000000000000 + s.arrived_at + 86400000000
 from studies s where s.arrived_at is not null and not exists (select 1 from reports r where r.study_id = s.id
     and r.status not in ('CANCELLED', 'ENTERED_IN_ERROR'));
 

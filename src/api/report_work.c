@@ -73,7 +73,7 @@ static const struct endpoint rows[] = {
       .audit = "report.worklist", .summary = "Lists what waits to be read, reviewed or signed, most urgent first",
       .doc = "By priority (STAT, URGENT, HIGH, NORMAL, LOW), then by when it is due (REPORT_DUE). For those who write "
              "or review reports: what they may see of it." },
-    { HTTP_GET, "/api/v1/reports/worklist/next", work_next_get, &next_schema, &work_row_schema, WORK,
+    { HTTP_GET, "/api/v1/reports/worklist/next", work_next_get, &next_schema, &work_row_schema, WORK, .runs = WORKS,
       .audit = "report.worklist_next", .summary = "Shows the next study to read",
       .doc = "The most urgent of the studies that nobody reports yet and of one's own drafts that nobody else is "
              "editing. 404: nothing waits." },

@@ -71,7 +71,8 @@ bool diagnosis_readings(struct call *c, const struct diagnosis *d, struct list *
 
 static bool hold_result(struct call *c, int64_t id, struct diagnosis *out)
 {
-    return db_lock(c, "select id from diagnoses where id = ?", V(id)) && diagnosis_load(c, id, out) &&
+    return critical_hold(c, id) && db_lock(c, "select id from diagnoses where id = ?", V(id)) &&
+           diagnosis_load(c, id, out) &&
            (out->status == DIAGNOSIS_COMPLETED || out->status == DIAGNOSIS_REVIEWED ||
             fail(c, E_CONFLICT, "it has no result that could be judged"));
 }
@@ -81,7 +82,7 @@ bool diagnosis_withdraw(struct call *c, int64_t id, struct str reason, struct di
     return hold_result(c, id, out) &&
            db_execute(c, "update diagnoses set status = 'WITHDRAWN', status_reason = ? where id = ?", V(reason),
                       V(id)) &&
-           figure_drop(c, id) && critical_judged(c, out) && diagnosis_tell(c, out, DIAGNOSIS_WITHDRAWN) &&
+           figure_drop(c, id) && critical_judged(c, out, NULL) && diagnosis_tell(c, out, DIAGNOSIS_WITHDRAWN) &&
            diagnosis_load(c, id, out);
 }
 
@@ -138,6 +139,6 @@ bool diagnosis_review(struct call *c, const struct review *review, struct diagno
            with_one_more(c, out, review, &reviews) &&
            db_execute(c, "update diagnoses set status = 'REVIEWED', reviews = ?, verdict = ? where id = ?", V(reviews),
                       V(choice_text(review_decisions, review->decision)), V(out->id)) &&
-           figure_judge(c, out->id, &verdict) && critical_judged(c, out) &&
+           figure_judge(c, out->id, &verdict) && critical_judged(c, out, review) &&
            diagnosis_tell(c, out, DIAGNOSIS_REVIEWED) && diagnosis_load(c, out->id, out);
 }

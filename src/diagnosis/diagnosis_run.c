@@ -124,8 +124,11 @@ static bool write_result(struct call *c, void *context)
     struct making *m = context;
     struct instant now = clock_now();
     bool wanted, is_prepared = m->ready.pixels_sha256[0] != '\0'; /* not where its header was enough to refuse it */
+    struct str critical = m->model.state == MODEL_ACTIVE
+                              ? critical_label(&m->card, &m->findings, c->app->config.diagnosis_critical)
+                              : STR_NULL;
     struct str preparation = arena_format(&c->arena, "%.*s/" PREPARATION_VERSION, STR_FMT(m->card.input.preprocessing));
-    if (!is_wanted(c, m->d.id, &wanted))
+    if ((critical.len && !critical_hold(c, m->d.id)) || !is_wanted(c, m->d.id, &wanted))
         return false;
     return !wanted ||
            (db_execute(c,
@@ -135,8 +138,7 @@ static bool write_result(struct call *c, void *context)
                        V(is_prepared ? str_from(m->ready.pixels_sha256) : STR_NULL),
                        V(is_prepared ? preparation : STR_NULL), V(m->runtime), V(m->answer.run_us), V(m->started_at),
                        V(now), V(m->d.id)) &&
-            note_figure(c, m, now) &&
-            (m->model.state != MODEL_ACTIVE || critical_note(c, &m->d, &m->card, &m->findings)) &&
+            note_figure(c, m, now) && critical_note(c, &m->d, critical) &&
             diagnosis_tell(c, &m->d, DIAGNOSIS_COMPLETED));
 }
 

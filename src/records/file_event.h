@@ -9,8 +9,9 @@
 /* Inside the transaction of the change; the row as it is now, or was before it was deleted. */
 static inline bool image_file_tell(struct call *c, enum event_type type, const struct image_file *file)
 {
-    bool came = type == EVENT_FILE_STORED || type == EVENT_FILE_CHANGED; /* filed at last */
+    bool came = type != EVENT_FILE_DELETED; /* filed at last, or brought back */
     return (!came || worklist_file_came(c, file->study_id)) &&
+           (type == EVENT_FILE_STORED || worklist_file_changed(c, file->study_id, file->id)) &&
            (type != EVENT_FILE_STORED || jobs_file_stored(&c->app->jobs, c, file->id, file->study_id)) &&
            event_put(c, &(struct event){ .type = type,
                                          .file_id = file->id,

@@ -8,6 +8,7 @@
 #include "records/stated_patient.h"
 #include "records/study_twins.h"
 #include "records/study_view.h"
+#include "records/worklist.h"
 #include "base/file.h"
 #include "base/file_view.h"
 #include "base/zone.h"
@@ -333,7 +334,8 @@ static bool make_series(struct place *p)
     if (p->by == p->study_by && modality.len && modality_is_auxiliary(p->study_modality) &&
         !str_equal(p->study_modality, modality))
         return db_execute(c, "update studies set modality = ?, body_part = coalesce(body_part, ?) where id = ?",
-                          V(modality), V(body_part), V(p->study_id));
+                          V(modality), V(body_part), V(p->study_id)) &&
+               worklist_study_changed(c, p->study_id);
     return true;
 }
 

@@ -75,7 +75,8 @@ bool study_change(struct call *c, const struct study_change *said, uint64_t memb
         return false;
     if (moves && !trash_move(c, &(struct tree){ before.patient_id, in.id }, in.patient_id))
         return false;
-    return study_load(c, in.id, out) && study_index(c, out, NULL) && worklist_study_changed(c, in.id);
+    return study_load(c, in.id, out) && study_index(c, out, NULL) &&
+           worklist_priority_changed(c, in.id, before.priority, out->priority) && worklist_study_changed(c, in.id);
 }
 
 bool study_delete(struct call *c, int64_t id)

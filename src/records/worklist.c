@@ -10,6 +10,7 @@ struct facts {
     unsigned care_setting, priority;
     struct instant arrived_at;
     bool is_lifted;
+    bool is_there, has_images;
 };
 
 static enum found find_facts(struct call *c, int64_t study_id, struct facts *out)
@@ -17,7 +18,8 @@ static enum found find_facts(struct call *c, int64_t study_id, struct facts *out
     struct cursor rows;
     db_rows(c, &rows,
             "select s.modality, s.body_part, s.care_setting, s.priority, s.arrived_at, (select count(*) from "
-            "study_lifts l where l.study_id = s.id) from studies s where s.id = ?",
+            "study_lifts l where l.study_id = s.id), s.deleted_at is null, s.number_of_instances > 0 or exists (select "
+            "1 from image_files f where f.study_id = s.id and f.is_deleted = 0) from studies s where s.id = ?",
             V(study_id));
     bool found = cursor_next(&rows);
     if (found)
@@ -26,7 +28,9 @@ static enum found find_facts(struct call *c, int64_t study_id, struct facts *out
                                .care_setting = choice_of(care_settings, cursor_text(&rows, 2)),
                                .priority = choice_of(job_priorities, cursor_text(&rows, 3)),
                                .arrived_at.us = cursor_integer(&rows, 4),
-                               .is_lifted = cursor_integer(&rows, 5) > 0 };
+                               .is_lifted = cursor_integer(&rows, 5) > 0,
+                               .is_there = cursor_integer(&rows, 6) > 0,
+                               .has_images = cursor_integer(&rows, 7) > 0 };
     return !cursor_close(&rows) ? FAILED : found ? FOUND : NONE;
 }
 
@@ -51,14 +55,15 @@ static bool set_urgency(struct call *c, const struct facts *facts, const struct 
         priority = JOB_URGENT;
         from = "AI";
     }
-    /* What has been told stays told, but where there is time again. */
+    /* What has been told stays told, but where there is time again. Live by the rule of studies_worklist_update. */
     return db_execute(c,
-                      "update worklist set modality = ?, body_part = ?, care_setting = ?, priority = ?, priority_from "
-                      "= ?, is_told = case when due_at < ? and ? = 1 then 0 else is_told end, due_at = ?, urgency = ? "
-                      "where id = ?",
-                      V(facts->modality), V(facts->body_part), V(choice_text(care_settings, facts->care_setting)),
-                      V(choice_text(job_priorities, priority)), V(str_from(from)), V(due),
-                      V((int64_t)(due.us > clock_now().us)), V(due), V(priority * WORKLIST_STEP + due.us), V(row->id));
+                      "update worklist set is_live = case when ? = 1 and (? = 1 or state <> 'UNREAD') then 1 else 0 "
+                      "end, modality = ?, body_part = ?, care_setting = ?, priority = ?, priority_from = ?, is_told = "
+                      "case when due_at < ? and ? = 1 then 0 else is_told end, due_at = ?, urgency = ? where id = ?",
+                      V(facts->is_there), V(facts->has_images), V(facts->modality), V(facts->body_part),
+                      V(choice_text(care_settings, facts->care_setting)), V(choice_text(job_priorities, priority)),
+                      V(str_from(from)), V(due), V((int64_t)(due.us > clock_now().us)), V(due),
+                      V(priority * WORKLIST_STEP + due.us), V(row->id));
 }
 
 enum { ROWS_MAX = 200 }; /* reports under way of one study */
@@ -129,22 +134,34 @@ static enum found find_row(struct call *c, int64_t study_id, int64_t report_id, 
                            V(report_id));
 }
 
+/* A study has one clock, whoever reports it and however often; what is amended has a clock of its own. */
+static bool find_clock(struct call *c, const struct worklist_report *r, struct instant *out)
+{
+    struct facts facts;
+    enum found found = find_facts(c, r->study_id, &facts);
+    *out = found == FOUND && !r->was_signed && facts.arrived_at.us > 0 ? facts.arrived_at : clock_now();
+    return found != FAILED;
+}
+
 /* The row that it goes on with: its own, the study's that nobody has read, a new one. */
 static bool take_row(struct call *c, const struct worklist_report *r, int64_t *id)
 {
+    struct instant clock;
     enum found found = find_row(c, r->study_id, r->report_id, id);
     if (found == NONE && !r->was_signed)
         found = find_row(c, r->study_id, 0, id);
     if (found != NONE)
         return found == FOUND;
-    return put_row(c, r->study_id, r->report_id, clock_now()) && find_row(c, r->study_id, r->report_id, id) == FOUND;
+    return find_clock(c, r, &clock) && put_row(c, r->study_id, r->report_id, clock) &&
+           find_row(c, r->study_id, r->report_id, id) == FOUND;
 }
 
 /* Nobody has read the study (any more): the row goes on without the report, or there is one again. */
 static bool leave_unread(struct call *c, const struct worklist_report *r, enum found found, int64_t id)
 {
+    struct instant clock;
     if (found == NONE)
-        return put_row(c, r->study_id, 0, clock_now()) && worklist_study_changed(c, r->study_id);
+        return find_clock(c, r, &clock) && put_row(c, r->study_id, 0, clock) && worklist_study_changed(c, r->study_id);
     return db_execute(c,
                       "update worklist set report_id = 0, state = 'UNREAD', report_priority = null, author_id = null, "
                       "submitted_by = null, reviewer_id = null where id = ?",
@@ -187,15 +204,43 @@ bool worklist_report_changed(struct call *c, const struct worklist_report *r)
            worklist_study_changed(c, r->study_id);
 }
 
+/* ---- what follows the study ---- */
+
+bool worklist_priority_changed(struct call *c, int64_t study_id, unsigned from, unsigned to)
+{
+    struct value was = V(choice_text(job_priorities, from)), is = V(choice_text(job_priorities, to));
+    return from == to ||
+           (db_execute(c,
+                       "update reports set priority = ? where study_id = ? and priority = ? and status in ('DRAFT', "
+                       "'PRELIMINARY', 'IN_REVIEW', 'APPROVED')",
+                       is, V(study_id), was) &&
+            db_execute(c, "update worklist set report_priority = ? where study_id = ? and report_priority = ?", is,
+                       V(study_id), was));
+}
+
 /* ---- AI ---- */
 
-bool worklist_lift(struct call *c, int64_t study_id, const struct worklist_lift *lift)
+/* The first of the study that stands. */
+bool worklist_lift(struct call *c, int64_t study_id)
 {
     return db_execute(c, "delete from study_lifts where study_id = ?", V(study_id)) &&
-           (!lift || db_execute(c,
-                                "insert into study_lifts(study_id, diagnosis_id, model_name, model_version, label, "
-                                "lifted_at) values (?, ?, ?, ?, ?, ?)",
-                                V(study_id), V(lift->diagnosis_id), V(lift->model_name), V(lift->model_version),
-                                V(lift->label), V(clock_now()))) &&
+           db_execute(c,
+                      "insert into study_lifts(study_id, diagnosis_id, model_name, model_version, label, lifted_at) "
+                      "select f.study_id, d.id, d.model_name, d.model_version, d.critical_label, ? from image_files f "
+                      "join diagnoses d on d.image_file_id = f.id where f.study_id = ? and f.is_deleted = 0 and "
+                      "d.critical_label is not null and d.critical_denied = 0 and d.status in ('COMPLETED', "
+                      "'REVIEWED') order by d.id limit 1",
+                      V(clock_now()), V(study_id)) &&
            worklist_study_changed(c, study_id);
+}
+
+bool worklist_file_changed(struct call *c, int64_t study_id, int64_t file_id)
+{
+    int64_t one;
+    enum found found = study_id <= 0 ? NONE
+                                     : db_find_integer(c, &one,
+                                                       "select 1 from diagnoses where image_file_id = ? and "
+                                                       "critical_label is not null limit 1",
+                                                       V(file_id));
+    return found == NONE || (found == FOUND && worklist_lift(c, study_id));
 }

@@ -6,13 +6,15 @@
  *   ... signed               (none)
  *   ... amended              worklist  study 7, report 12, DRAFT      with a clock of its own
  *
+ * A study has one clock, also for a second report of it.
+ *
  * The clock of a study starts when its first image has come, not when the last has: that is told by nobody, and a
  * study whose last image is late has waited all the same. When it has to be read by, the setting REPORT_DUE says, by
  * care setting and modality; an amendment's clock starts when it is begun.
  *
  * How urgent: the most urgent of the study's own priority, that of the report, and AI's: a positive finding that its
- * model's card marks as critical (or DIAGNOSIS_CRITICAL) lifts to URGENT. It never lowers, and a reader who rejects the
- * finding takes the lift away. `urgency` is one number to order by: the priority, then when it is due.
+ * model's card marks as critical (or DIAGNOSIS_CRITICAL) lifts to URGENT. It never lowers, and a reader who says that
+ * it is not there takes the lift away. `urgency` is one number to order by: the priority, then when it is due.
  *
  * Rows of deleted studies, and of studies that have lost their images, are not live (triggers see to that).
  * Everything here runs in the transaction of the change that it follows. False: the database failed.
@@ -30,6 +32,8 @@
 bool worklist_file_came(struct call *c, int64_t study_id);
 /* Its priority, care setting, modality or body part is another. */
 bool worklist_study_changed(struct call *c, int64_t study_id);
+/* Its reports under way that had its priority go on having it. Before worklist_study_changed. */
+bool worklist_priority_changed(struct call *c, int64_t study_id, unsigned from, unsigned to);
 
 struct worklist_report {
     int64_t report_id, study_id;
@@ -41,13 +45,11 @@ struct worklist_report {
 };
 bool worklist_report_changed(struct call *c, const struct worklist_report *report);
 
-/* What a model found. */
-struct worklist_lift {
-    int64_t diagnosis_id;
-    struct str model_name, model_version, label;
-};
-/* NULL: nothing (any more). */
-bool worklist_lift(struct call *c, int64_t study_id, const struct worklist_lift *lift);
+/* What models found on its files is another, or readers say otherwise of it (diagnosis/critical.h): the first critical
+ * result that stands lifts it. Who calls this holds the study (record_lock.h). */
+bool worklist_lift(struct call *c, int64_t study_id);
+/* The same after this file of it was deleted, restored or filed. Costs a look where there is no such result. */
+bool worklist_file_changed(struct call *c, int64_t study_id, int64_t file_id);
 
 /* When a study that came at `clock` has to be read. */
 struct instant worklist_due(const struct config *config, unsigned care_setting, struct str modality,

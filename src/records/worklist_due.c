@@ -52,6 +52,29 @@ static bool lists(struct str modalities, struct str modality)
     return false;
 }
 
+static bool lists_all(struct str modalities, struct str of)
+{
+    if (!modalities.len || !of.len)
+        return !modalities.len;
+    for (struct str one; str_next(&of, ',', &one);)
+        if (!lists(modalities, str_trim(one)))
+            return false;
+    return true;
+}
+
+/* What one of the entries before it takes it never gets. */
+static bool is_covered(struct str list, const struct due_entry *last, struct str last_entry)
+{
+    struct str entry;
+    struct due_entry due;
+    bool reads;
+    while (next_entry(&list, &due, &entry, &reads) && entry.at != last_entry.at)
+        if ((str_equal(due.care_setting, S("*")) || str_equal(due.care_setting, last->care_setting)) &&
+            lists_all(due.modalities, last->modalities))
+            return true;
+    return false;
+}
+
 bool worklist_check_due(const struct config *config, struct error *error)
 {
     struct str list = config->report_due, entry;
@@ -60,6 +83,11 @@ bool worklist_check_due(const struct config *config, struct error *error)
     while (next_entry(&list, &due, &entry, &reads)) {
         if (!reads)
             return error_set(error, E_INVALID, "REPORT_DUE: %.*s is not SETTING=TIME or SETTING:MODALITY,MODALITY=TIME",
+                             STR_FMT(entry));
+        if (is_covered(config->report_due, &due, entry))
+            return error_set(error, E_INVALID,
+                             "REPORT_DUE: %.*s would never count, for an entry before it takes all of "
+                             "that: the first that fits counts",
                              STR_FMT(entry));
         has_rest = has_rest || (str_equal(due.care_setting, S("*")) && !due.modalities.len);
     }

@@ -167,9 +167,7 @@ static bool sign(struct call *c, const struct report_deed *deed, const struct re
                       V(status), V(call_user(c)), V(now), V(report->id));
 }
 
-/* What is signed along stays as it is until the commit: patient, study and images come before the report
- * (record_lock.h). A report's study never changes. */
-static bool hold_study(struct call *c, int64_t id)
+bool report_hold_study(struct call *c, int64_t id)
 {
     int64_t study = 0;
     enum found found = db_find_integer(c, &study, "select study_id from reports where id = ?", V(id));
@@ -178,7 +176,7 @@ static bool hold_study(struct call *c, int64_t id)
 
 bool report_act(struct call *c, const struct report_deed *deed, struct report *out)
 {
-    if ((deed->action == REPORT_SIGN && !hold_study(c, deed->id)) || !report_hold(c, deed->id, out))
+    if (!report_hold_study(c, deed->id) || !report_hold(c, deed->id, out))
         return false;
     const struct transition *t =
         report_transition((enum report_action)deed->action, (enum report_status)out->status, second_reader(c));

@@ -22,7 +22,11 @@
 
 /* Whoever listens hears how it stands. */
 bool report_tell(struct call *c, const struct report *report, enum report_status status);
-/* The work list follows how it stands now (records/worklist.h): after each change of status, author or priority. */
+/* What is signed along stays as it is until the commit, and one after the other changes the study's rows of the work
+ * list: patient, study and images come before the report (record_lock.h). A report's study never changes. */
+bool report_hold_study(struct call *c, int64_t id);
+/* The work list follows how it stands now (records/worklist.h): after each change of status, author or priority. The
+ * study is held. */
 bool report_keep_on_list(struct call *c, int64_t id);
 /* A row of its history; `action` 0: it was begun. */
 bool report_put_step(struct call *c, const struct report *report, unsigned action, enum report_status to,

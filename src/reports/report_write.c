@@ -245,8 +245,9 @@ bool report_save(struct call *c, const struct report_edit *edit)
     struct report report;
     struct report_content before, content;
     struct content_change change = edit->content;
-    if (!report_hold(c, edit->id, &report) || !may_edit(c, &report) || !report_is_current(c, &report, edit->base) ||
-        !is_free(c, &report) || !may_fill(c, &report, edit) || !leaves_signed(c, &report, &edit->content) ||
+    if ((edit->priority && !report_hold_study(c, edit->id)) || !report_hold(c, edit->id, &report) ||
+        !may_edit(c, &report) || !report_is_current(c, &report, edit->base) || !is_free(c, &report) ||
+        !may_fill(c, &report, edit) || !leaves_signed(c, &report, &edit->content) ||
         !images_belong(c, report.study_id, &change) || !report_sources_hold(c, &report, &change))
         return false;
     before = report.content;

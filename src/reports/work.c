@@ -1,6 +1,7 @@
 /* work.c - see work.h. */
 #include "reports/work.h"
 
+#include "diagnosis/diagnosis.h"
 #include "records/study.h"
 #include "site/app.h"
 #include "base/names.h"
@@ -36,7 +37,8 @@ static const struct field work_row_fields[] = {
     TOLD(priority, .choices = job_priorities, .type = "JobPriority",
          .doc = "The most urgent of what study, report and AI say."),
     TOLD(priority_from, .choices = work_priorities_from, .type = "WorkPriorityFrom", .doc = "Which of them that was."),
-    MAYBE(lift_diagnosis_id, .sql = "l.diagnosis_id", .doc = "The diagnosis by which AI lifts it to URGENT."),
+    FIELD(struct work_row, lift_diagnosis_id, .flags = READ_ONLY | NULLABLE | VEILS, .sql = "l.diagnosis_id",
+          .doc = "The diagnosis by which AI lifts it to URGENT; it, and what it says, null to who does not see it."),
     MAYBE(lift_model_name, .sql = "l.model_name", .doc = "The model that made it."),
     MAYBE(lift_model_version, .sql = "l.model_version", .doc = "That model's version."),
     MAYBE(lift_label, .sql = "l.label", .doc = "What the model found."),
@@ -56,6 +58,36 @@ static const struct field work_row_fields[] = {
     MAYBE(editing_until, .sql = "r.editing_until", .doc = "How long its editor's lock lasts."),
 };
 
+/* What a model has found is told to those who may ask models, and see the image that it was asked of. */
+static bool is_lift_told(struct call *c, int64_t diagnosis_id, bool *told)
+{
+    int64_t one;
+    struct value values[DIAGNOSIS_SIGHT_VALUES];
+    struct condition seen = diagnosis_in_sight(c, values);
+    *told = false;
+    if (!call_may(c, MAY_RUN_AI))
+        return true;
+    enum found found = db_find_integer(
+        c, &one, arena_format(&c->arena, "select 1 from diagnoses d where d.id = ? and %s", seen.sql).at,
+        V(diagnosis_id), seen.value, seen.more[0], seen.more[1], seen.more[2], values[0]);
+    *told = found == FOUND;
+    return found != FAILED;
+}
+
+static bool veil_lift(struct call *c, struct work_row *row)
+{
+    bool told;
+    if (row->lift_diagnosis_id <= 0)
+        return true;
+    if (!is_lift_told(c, row->lift_diagnosis_id, &told))
+        return false;
+    if (!told) {
+        row->lift_diagnosis_id = INTEGER_NULL;
+        row->lift_model_name = row->lift_model_version = row->lift_label = STR_NULL;
+    }
+    return true;
+}
+
 static bool work_veil(struct call *c, void *record)
 {
     struct work_row *row = record;
@@ -63,7 +95,7 @@ static bool work_veil(struct call *c, void *record)
         row->patient_id = INTEGER_NULL;
         row->patient_name = row->patient_number = STR_NULL;
     }
-    return true;
+    return veil_lift(c, row);
 }
 
 void work_derive(struct call *c, void *record)
@@ -100,7 +132,8 @@ static int scopes_of(struct call *c, struct condition scopes[WORK_SCOPES])
     scopes[count++] = (struct condition){ "q.reviewer_id = ?", me };
     scopes[count++] =
         (struct condition){ "v.author_id = ?", me,
-                            .from = "report_versions v cross join worklist q on q.report_id = v.report_id" };
+                            .from = "report_versions v cross join worklist q on q.report_id = v.report_id",
+                            .repeats = true };
     return count;
 }
 
@@ -171,18 +204,30 @@ struct candidate {
     int64_t id, urgency;
 };
 
-#define SUITS "(? = '' or q.modality = ?) and (? = '' or q.body_part = ?)"
-#define SUITING(wish) \
-    V(or_any((wish)->modality)), V(or_any((wish)->modality)), V(or_any((wish)->body_part)), V(or_any((wish)->body_part))
-static struct str or_any(struct str wished)
+/* The first of a FROM and its condition, whose values come first; what is not asked for is no condition, so that an
+ * index can be used for the rest. */
+struct looking {
+    struct str sql;
+    struct value args[8]; /* from 1, as DB_ARGS has them */
+    int count;
+};
+
+static void look_for(struct call *c, struct looking *l, const char *member, struct str wished)
 {
-    return wished.len ? wished : S("");
+    if (!wished.len)
+        return;
+    l->sql = arena_format(&c->arena, "%.*s and q.%s = ?", STR_FMT(l->sql), member);
+    l->args[++l->count] = V(wished);
 }
 
-static bool better(struct call *c, const char *sql, struct db_args args, struct candidate *best)
+static bool better(struct call *c, struct looking *l, const struct work_wish *wish, struct candidate *best)
 {
     struct cursor rows;
-    db_rows_(c, &rows, sql, args);
+    look_for(c, l, "modality", wish->modality);
+    look_for(c, l, "body_part", wish->body_part);
+    struct str sql =
+        arena_format(&c->arena, "select q.id, q.urgency from %.*s order by q.urgency, q.id limit 1", STR_FMT(l->sql));
+    db_rows_(c, &rows, sql.at, (struct db_args){ l->args, l->count });
     if (cursor_next(&rows)) {
         struct candidate found = { cursor_integer(&rows, 0), cursor_integer(&rows, 1) };
         if (!best->id || found.urgency < best->urgency || (found.urgency == best->urgency && found.id < best->id))
@@ -194,13 +239,14 @@ static bool better(struct call *c, const char *sql, struct db_args args, struct 
 static bool best_of_scope(struct call *c, const struct condition *scope, const struct work_wish *wish,
                           struct candidate *best)
 {
-    const char *sql = arena_format(&c->arena,
-                                   "select q.id, q.urgency from %s where %sq.is_live = 1 and q.state = 'UNREAD' and %s "
-                                   "and " SUITS " order by q.urgency, q.id limit 1",
-                                   scope && scope->from ? scope->from : "worklist q", scope && scope->from ? "+" : "",
-                                   scope ? scope->sql : "? = 1")
-                          .at;
-    return better(c, sql, DB_ARGS(scope ? scope->value : V(INT64_C(1)), SUITING(wish)), best);
+    struct looking l = { 0 };
+    bool elsewhere = scope && scope->from;
+    l.sql = arena_format(&c->arena, "%s where %sq.is_live = 1 and q.state = 'UNREAD'%s%s",
+                         elsewhere ? scope->from : "worklist q", elsewhere ? "+" : "", scope ? " and " : "",
+                         scope ? scope->sql : "");
+    if (scope)
+        l.args[++l.count] = scope->value;
+    return better(c, &l, wish, best);
 }
 
 enum found work_next(struct call *c, const struct work_wish *wish, struct work_row *out)
@@ -214,11 +260,12 @@ enum found work_next(struct call *c, const struct work_wish *wish, struct work_r
     for (int i = 0; i < (count ? count : 1); i++)
         if (!best_of_scope(c, count ? &scopes[i] : NULL, wish, &best))
             return FAILED;
-    if (!better(c,
-                "select q.id, q.urgency from worklist q where q.is_live = 1 and q.author_id = ? and q.state = 'DRAFT' "
-                "and not exists (select 1 from reports r where r.id = q.report_id and r.editor_id <> ? and "
-                "r.editing_until > ?) and " SUITS " order by q.urgency, q.id limit 1",
-                DB_ARGS(me, me, V(clock_now()), SUITING(wish)), &best))
+    struct looking own = { .sql = S("worklist q where q.is_live = 1 and q.author_id = ? and q.state = 'DRAFT' and not "
+                                    "exists (select 1 from reports r where r.id = q.report_id and r.editor_id <> ? and "
+                                    "r.editing_until > ?)"),
+                           .args = { [1] = me, [2] = me, [3] = V(clock_now()) },
+                           .count = 3 };
+    if (!better(c, &own, wish, &best))
         return FAILED;
     if (!best.id)
         return NONE;

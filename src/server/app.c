@@ -6,6 +6,7 @@
 #include "people/lockout.h"
 #include "server/endpoints.h"
 #include "rule/rule.h"
+#include "diagnosis/critical.h"
 #include "reports/report_find.h"
 #include "records/worklist.h"
 #include "records/filing.h"
@@ -264,7 +265,7 @@ static bool open_settings(struct app *app)
         return false;
     if (!filing_check_charsets(config, &error))
         return complain(&error, "settings");
-    if (!worklist_check_due(config, &error))
+    if (!worklist_check_due(config, &error) || !critical_check_list(config->diagnosis_critical, &error))
         return complain(&error, "settings");
     if (!zone_set(config->time_zone, &error))
         return complain(&error, "TIME_ZONE");

@@ -143,7 +143,7 @@ const struct setting config_rows[] = {
                "m, h or d behind the number. The first that fits counts; the last is *=TIME."),
     ROW(diagnosis_critical, TEXT, "DIAGNOSIS_CRITICAL", "", .max = 4000, .group = "Reports",
         .doc = "Findings that lift a study to URGENT in the work list, beside those that models' cards mark as "
-               "critical: model:label, or a model's name for all that it finds, separated by spaces."),
+               "critical: model:label, or a model's name for all that it finds, separated by commas."),
     ROW(critical_within_minutes_s, DURATION, "CRITICAL_WITHIN_MINUTES", "60m", .min = 60, .max = 31536000,
         .group = "Reports", .doc = "Of a critical result of the category MINUTES somebody is told within this time."),
     ROW(critical_within_hours_s, DURATION, "CRITICAL_WITHIN_HOURS", "24h", .min = 60, .max = 31536000,

@@ -95,7 +95,7 @@ ELSEWHERE = {
     ("reports/turnaround.c", "left join studies s on s.id = r.study_id left join"): "with REPORT_SEEN",
     ("reports/report_act.c", "update reports set arrived_at"): "when the study of a report that was loaded came",
     ("api/report_work.c", "exists (select 1 from study_department_assignments g"): "among the rows that one sees",
-    ("diagnosis/critical.c", "select d.id, d.model_name"): "what lifts a study; who sees the list is asked there",
+    ("diagnosis/critical.c", "select coalesce(f.study_id, 0)"): "locks the study of a result that is judged",
     ("reports/report_subject.c", "select file_uuid, sop_instance_uid, sha256"): "what a signature is of: digests",
     ("reports/report_subject.c", "select id from image_files where id = ?"): "has a purge taken annotations along",
     ("reports/report_dicom.c", "select f.sop_class_uid"): "what a report that was loaded refers to: UIDs",

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import pytest
@@ -101,6 +102,97 @@ def test_from_its_first_image_to_the_signature(people, body_part):
     assert not listed(second, body_part, "all")
 
 
+def test_a_study_that_is_gone_does_not_come_back_with_its_report(people, body_part):
+    """Its report is amended, given up or withdrawn after the study, or its images, were deleted."""
+    author, second, admin = people["author"], people["second"], people["admin"]
+    made = study(author, body_part)
+    report = begin(author, made)
+    finish(people, report)
+    ok(admin.delete(f"/studies/{made}"), 204)
+    ok(act(author, report, "amend", reason="left"))
+    assert not listed(author, body_part, "all")
+    ok(act(author, report, "cancel"))
+    ok(second.post(f"/reports/{report['id']}/mark-entered-in-error", json={"reason": "another patient"}))
+    assert not listed(author, body_part, "all")
+    ok(admin.post(f"/studies/{made}/restore"))
+    assert studies(author, body_part) == [made]
+    ok(admin.delete(f"/studies/{made}"), 204)
+    # Images alone: what is begun goes on, what is given up is not waited for.
+    shown = author.upload(dicom(Modality="CT", BodyPartExamined=body_part), "a.dcm")
+    draft = begin(author, shown["study_id"])
+    ok(admin.delete(f"/image-files/{shown['id']}"), 204)
+    assert studies(author, body_part, "mine") == [shown["study_id"]]
+    ok(act(author, draft, "cancel"))
+    assert not listed(author, body_part, "all")
+    again = begin(author, shown["study_id"])
+    assert studies(author, body_part, "mine") == [shown["study_id"]]
+    ok(act(author, again, "cancel"))
+    ok(admin.post(f"/image-files/{shown['id']}/restore"))
+    assert studies(author, body_part) == [shown["study_id"]]
+
+
+def test_drafts_given_up_at_once_leave_it_unread(people, body_part):
+    author, second = people["author"], people["second"]
+    made = [study(author, body_part) for _ in range(6)]
+    with ThreadPoolExecutor(2) as both:
+        for each in made:
+            drafts = [(author, begin(author, each)), (second, begin(second, each))]
+            assert [a.status_code for a in both.map(lambda d: act(*d, "cancel"), drafts)] == [200, 200]
+    assert studies(author, body_part) == made
+
+
+def test_each_row_takes_one_place_of_a_page(server, people, body_part):
+    """However many versions of it somebody has written, and by however many roles they see it."""
+    author, second, doctor, admin = people["author"], people["second"], people["doctor"], people["admin"]
+    made, reports = [study(author, body_part) for _ in range(3)], []
+    for each in made:
+        ok(admin.put(f"/studies/{each}/assignments/{doctor.id}"), 204)
+        report = begin(doctor, each)
+        reports.append(report["id"])
+        for i in range(5):
+            ok(doctor.patch(f"/reports/{report['id']}", json={"sections": {"findings": f"{i}"}}))
+        finish({"author": doctor, "second": second}, report)
+        ok(act(second, report, "amend", reason="left"))
+        ok(admin.delete(f"/studies/{each}/assignments/{doctor.id}"), 204)
+    page = ok(doctor.get("/reports/worklist", params={"view": "all", "body_part": body_part, "page_size": 2}))
+    assert [r["study_id"] for r in page["items"]] == made[:2] and page["next"] and page["total"] == 3
+    page = ok(doctor.get("/reports", params={"page_size": 2, "sort": "-created_at"}))
+    assert [r["id"] for r in page["items"]] == reports[:0:-1] and page["next"]
+    both = server.account("doctor", "technician", admin=admin)
+    for each in made:
+        for role in ("doctor", "technician"):
+            ok(admin.put(f"/studies/{each}/assignments/roles/{role}"), 204)
+    for path, name in (("/reports/worklist", "study_id"), ("/studies", "id"), ("/reports", "study_id")):
+        query = {"page_size": 2} | ({"view": "all", "body_part": body_part} if "work" in path else {})
+        page = ok(both.get(path, params=query))
+        assert len({r[name] for r in page["items"]}) == 2 and page["next"], path
+
+
+def test_what_a_study_is_follows_its_later_series(people, body_part):
+    """A structured report comes first: the study is what its pictures are."""
+    author, admin = people["author"], people["admin"]
+    same = {"StudyInstanceUID": new_uid(), "PatientID": unique("S")}
+    made = author.upload(dicom(Modality="SR", **same), "a.dcm")["study_id"]
+    ok(admin.patch(f"/studies/{made}", json={"care_setting": "EMERGENCY"}))
+    assert author.upload(dicom(Modality="DX", BodyPartExamined=body_part, **same), "b.dcm")["study_id"] == made
+    [row] = listed(author, body_part, modality="DX")
+    assert (row["study_id"], seconds(row)) == (made, HOUR / 2)
+
+
+def test_a_reports_priority_follows_its_studys_until_it_has_one_of_its_own(people, body_part):
+    author, admin = people["author"], people["admin"]
+    made = study(author, body_part, priority="STAT")
+    report = begin(author, made)
+    ok(admin.patch(f"/studies/{made}", json={"priority": "LOW"}))
+    [row] = listed(author, body_part, "all")
+    assert (row["priority"], row["priority_from"]) == ("LOW", "STUDY")
+    assert ok(author.get(f"/reports/{report['id']}"))["priority"] == "LOW"
+    ok(author.patch(f"/reports/{report['id']}", json={"priority": "HIGH"}))
+    ok(admin.patch(f"/studies/{made}", json={"priority": "NORMAL"}))
+    [row] = listed(author, body_part, "all")
+    assert (row["priority"], row["priority_from"]) == ("HIGH", "REPORT")
+
+
 def test_what_is_given_up_waits_again_and_an_amendment_has_a_clock_of_its_own(server, people, body_part):
     author = people["author"]
     made = study(author, body_part)
@@ -112,6 +204,7 @@ def test_what_is_given_up_waits_again_and_an_amendment_has_a_clock_of_its_own(se
     assert (row["study_id"], row["clock_at"], row["report_id"]) == (made, before["clock_at"], None)
     one, other = begin(author, made), begin(people["second"], made)
     assert sorted(r["report_id"] for r in listed(author, body_part, "all")) == sorted([one["id"], other["id"]])
+    assert {r["clock_at"] for r in listed(author, body_part, "all")} == {before["clock_at"]}
     ok(act(people["second"], other, "cancel"))
     assert not listed(author, body_part) and studies(author, body_part, "all") == [made]
     finish(people, one)
@@ -322,8 +415,55 @@ def test_ai_lifts_it_and_says_so(server, people, body_part):
     assert (row(most[0])["priority"], row(most[0])["lift_label"]) == ("LOW", None)
 
 
+def test_a_lift_rests_on_an_image_and_on_what_its_reader_lets_stand(people):
+    author, doctor, admin = people["author"], people["doctor"], people["admin"]
+    card = json.loads((SHIPPED / "card.json").read_text())
+    card["version"] = "1.0.1"  # beside that of the test before
+    card["labels"][0]["critical"] = True
+    model = bring(admin, card=card)
+    ok(admin.post(f"/diagnosis/models/{model['id']}/activate"))
+    most = max(NAMES, key=lambda n: GOLDEN["films"][n]["probability"]["pytorch"])
+    file = author.upload(as_dicom(most, StudyInstanceUID=new_uid(), PatientID=unique("L")))
+    made = ended(admin, ask(admin, file["id"], model_id=model["id"])["id"])
+
+    def row(who=author):
+        rows = listed(who, "CHEST", "all", page_size=100)
+        return next((r for r in rows if r["study_id"] == file["study_id"]), None)
+
+    def lifts():
+        return row()["priority_from"] == "AI"
+
+    assert lifts()
+    path = f"/diagnosis/{made['id']}/review"
+    said = {"code": made["findings"][0]["code"], "label": "pneumonia"}
+    other = {"code": {"scheme": "SCT", "value": "60046008", "meaning": "Effusion"}, "label": "effusion"}
+    ok(admin.post(path, json={"decision": "MODIFIED", "findings": [other, {**said, "positive": False}]}))
+    assert not lifts() and row()["lift_label"] is None
+    ok(admin.post(path, json={"decision": "MODIFIED", "findings": [other, said]}))
+    assert lifts() and row()["lift_label"] == "pneumonia"
+    ok(admin.post(path, json={"decision": "MODIFIED", "findings": []}))
+    assert not lifts()
+    ok(admin.post(path, json={"decision": "CONFIRMED"}))
+    assert lifts()
+    # Who does not see the image is not told what was found on it.
+    ok(admin.put(f"/studies/{file['study_id']}/assignments/{doctor.id}"), 204)
+    report = begin(doctor, file["study_id"])
+    assert row(doctor)["lift_diagnosis_id"] == made["id"]
+    ok(admin.delete(f"/studies/{file['study_id']}/assignments/{doctor.id}"), 204)
+    told = row(doctor)
+    assert told["report_id"] == report["id"] and told["priority"] == "URGENT"
+    assert {told[name] for name in told if name.startswith("lift_")} == {None}
+    assert row()["lift_diagnosis_id"] == made["id"]
+    # The image goes; another of the study stays.
+    ok(admin.delete(f"/image-files/{file['id']}"), 204)
+    assert not lifts()
+    ok(admin.post(f"/image-files/{file['id']}/restore"))
+    assert lifts()
+
+
 def test_a_shadow_lifts_nothing_and_a_setting_does(tmp_path):
-    server = Server(tmp_path, MODEL_PROCESSES="1", DIAGNOSIS_CRITICAL="other chest-pneumonia:pneumonia").init().start()
+    listed_labels = "other, chest-ct:pleural effusion, chest-pneumonia: pneumonia"
+    server = Server(tmp_path, MODEL_PROCESSES="1", DIAGNOSIS_CRITICAL=listed_labels).init().start()
     try:
         admin = server.admin()
         model = bring(admin)
@@ -353,6 +493,9 @@ def test_a_shadow_lifts_nothing_and_a_setting_does(tmp_path):
         ("*=400d", "*=400d"),
         ("*=-1h", "*=-1h"),
         ("*=99999999999999999999h", "is not"),
+        ("*=24h EMERGENCY=30m", "EMERGENCY=30m would never count"),
+        ("EMERGENCY:CT,MR=1h EMERGENCY:mr=2h *=1d", "EMERGENCY:mr=2h would never count"),
+        ("*:CT=1h EMERGENCY:CT=2h *=1d", "EMERGENCY:CT=2h would never count"),
     ],
 )
 def test_times_that_are_none_are_refused_at_the_start(tmp_path, due, words):
@@ -364,14 +507,27 @@ def test_times_that_are_none_are_refused_at_the_start(tmp_path, due, words):
         server.close()
 
 
+@pytest.mark.parametrize("listed_labels", [":pneumonia", "chest-ct:", "a:b,:"])
+def test_labels_of_no_model_are_refused_at_the_start(tmp_path, listed_labels):
+    server = Server(tmp_path, DIAGNOSIS_CRITICAL=listed_labels)
+    try:
+        said = server.run("migrate", "current", check=False)
+        assert said.returncode and "DIAGNOSIS_CRITICAL" in said.stderr and "MODEL:LABEL" in said.stderr
+    finally:
+        server.close()
+
+
 def test_an_upgrade_lists_what_was_there(tmp_path):
     server = Server(tmp_path).init(copies=False).start()
     try:
         people = readers(server)
         author = people["author"]
-        unread, begun, signed = (study(author, "OLD") for _ in range(3))
+        unread, begun, signed, gone, late = (study(author, "OLD") for _ in range(5))
         report = begin(author, begun, priority="HIGH")
         finish(people, begin(author, signed))
+        ok(people["admin"].delete(f"/studies/{gone}"), 204)
+        us = 30 * HOUR * 1_000_000
+        server.database.rows(f"update image_files set created_at = created_at - {us} where study_id = {late}")
         name = ok(author.get("/auth/me"))["username"]
         server.stop()
         [migration] = (ROOT / "migrations" / "sqlite").glob("*_worklist.up.sql")
@@ -380,11 +536,14 @@ def test_an_upgrade_lists_what_was_there(tmp_path):
         server.start()
         author = server.sign_in(name)
         rows = {r["study_id"]: r for r in listed(author, "OLD", "all")}
-        assert set(rows) == {unread, begun}
+        assert set(rows) == {unread, begun, late}
+        assert rows[late]["overdue"] and not rows[unread]["overdue"]
         assert (rows[begun]["report_id"], rows[begun]["priority"]) == (report["id"], "HIGH")
         assert (rows[unread]["state"], seconds(rows[unread])) == ("UNREAD", 24 * HOUR)
-        told = server.database.rows("select count(*) from worklist where is_told = 0")
-        assert told[0][0] == 0
+        # What is late by now is not told; what becomes late is.
+        assert server.database.rows("select study_id from worklist where is_told = 1") == [(late,)]
+        ok(server.admin().post(f"/studies/{gone}/restore"))
+        assert gone in studies(author, "OLD")
     finally:
         server.close()
 

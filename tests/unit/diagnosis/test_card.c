@@ -172,6 +172,7 @@ static const struct wrong {
     { SHIPPED_CARD, "labels.0.critical", "\"yes\"", NULL },
     { SHIPPED_CARD, "labels.0.threshold", "1.2", NULL },
     { SHIPPED_CARD, "labels.0.threshold", NULL, NULL },
+    { SHIPPED_CARD, "labels.0.critical", "\"yes\"", NULL },
     { SHIPPED_CARD, "labels.0.index", "-1", NULL },
     { DETECTION, "labels.1.index", "0", NULL },
     { SHIPPED_CARD, "modality", "\"CR\"", NULL },
