@@ -58,6 +58,14 @@ static enum public_state state_of(const struct report_verification *v)
     return v->replaced_by != INTEGER_NULL ? PUBLIC_REPLACED : PUBLIC_VALID;
 }
 
+/* What fails inside the house is for its log, and no stranger's business. */
+static bool say_no_more(struct call *c)
+{
+    log_write(c->app->log, LOG_ERROR, call_request_id(c), "report_public.failed", "%s", c->error.message);
+    error_clear(&c->error);
+    return fail(c, E_UNAVAILABLE, "the report cannot be looked up now; try again later");
+}
+
 bool report_public_look(struct call *c, struct str token, struct report_public *out)
 {
     struct str hospital = c->app->config.hospital_name;
@@ -73,7 +81,7 @@ bool report_public_look(struct call *c, struct str token, struct report_public *
     if (found != FOUND)
         return found == NONE;
     if (!report_verify_unseen(c, report_id, version, &v))
-        return false;
+        return say_no_more(c);
     out->state = state_of(&v);
     out->signed_at = at;
     out->report_id = report_id;

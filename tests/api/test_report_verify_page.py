@@ -157,6 +157,20 @@ def test_tokens_are_not_tried_out(tmp_path):
         server.close()
 
 
+def test_what_fails_inside_is_no_strangers_business(tmp_path):
+    server = Server(tmp_path).init().start()
+    try:
+        token = token_of(server, signed(readers(server)))
+        server.stop()
+        server.settings["SECRET_KEY"] = "quite-another-secret-key-of-enough-length"
+        server.start()
+        answer = problem(look(server, token), 503)
+        assert answer["detail"] == "the report cannot be looked up now; try again later"
+        assert "SECRET_KEY" in server.log_text()
+    finally:
+        server.close()
+
+
 def test_without_a_public_address_there_is_no_code(tmp_path):
     server = Server(tmp_path).init().start()
     try:
