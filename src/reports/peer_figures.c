@@ -20,7 +20,7 @@ static const struct field peer_month_fields[] = {
 const struct schema peer_month_schema = SCHEMA("PeerReviewMonth", struct peer_month, peer_month_fields,
                                                .doc = "What others said of an author's reports in a month.");
 
-enum { MONTHS_MAX = 120, ROWS_MAX = 20000 };
+enum { ROWS_MAX = 20000 };
 
 /* Months are counted: year * 12 + month, from 0. */
 static int month_of(struct date day)
@@ -84,19 +84,34 @@ static bool count_month(struct call *c, struct counting *all, int month)
     return cursor_close(&rows) && (fits || fail(c, E_TOO_LARGE, "that is too much: name an author, or fewer months"));
 }
 
+#define AN_END "select settled_at from peer_reviews where settled_at is not null order by settled_at"
+
+/* The months of the first and the last of all verdicts. */
+static enum found find_extent(struct call *c, int *first, int *last)
+{
+    struct instant began, ended;
+    enum found found = db_find_integer(c, &began.us, AN_END " limit 1");
+    if (found == FOUND)
+        found = db_find_integer(c, &ended.us, AN_END " desc limit 1");
+    if (found == FOUND) {
+        *first = month_of(zone_date(began));
+        *last = month_of(zone_date(ended));
+    }
+    return found;
+}
+
 bool peer_figures_read(struct call *c, const struct peer_figures_wish *wish, struct list *out)
 {
     int64_t author = wish->author_id > 0 ? wish->author_id : 0;
     int to = month_of(date_is_null(wish->to) ? zone_today() : wish->to);
-    int from = date_is_null(wish->from) ? to - 11 : month_of(wish->from);
+    int from = date_is_null(wish->from) ? to - 11 : month_of(wish->from), first = 0, last = -1;
     struct counting all = { .author = call_may(c, MAY_LEAD_REPORTS) ? author : call_user(c) };
-    if (to - from >= MONTHS_MAX)
-        return error_add_problem(&c->error, &c->arena, "query", S("from"), "too_early",
-                                 "at most %d months are counted at once", MONTHS_MAX);
     if (author && all.author && author != all.author)
         return fail(c, E_FORBIDDEN, "only who leads (report.lead) sees others' figures");
+    if (find_extent(c, &first, &last) == FAILED)
+        return false;
     all.rows = arena_array(&c->arena, struct peer_month, ROWS_MAX);
-    for (int month = from; month <= to; month++)
+    for (int month = from > first ? from : first; month <= (to < last ? to : last); month++)
         if (!count_month(c, &all, month))
             return false;
     *out = (struct list){ all.rows, all.count };
