@@ -12,6 +12,7 @@ create table study_orders (
 create table hl7_messages (
     message_key varchar(64) not null primary key,
     digest varchar(64) not null,
+    sent_at varchar(64) not null,
     received_at bigint not null
 ) engine=InnoDB default charset=utf8mb4 collate=utf8mb4_bin;
 create index ix_hl7_messages_received_at on hl7_messages(received_at);

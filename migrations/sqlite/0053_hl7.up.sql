@@ -11,6 +11,7 @@ create table study_orders (
 create table hl7_messages (
     message_key text not null primary key,
     digest text not null,
+    sent_at text not null,
     received_at integer not null
 );
 create index ix_hl7_messages_received_at on hl7_messages(received_at);

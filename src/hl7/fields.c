@@ -137,6 +137,7 @@ struct str hl7_plain(const struct hl7_message *m, struct str value, struct arena
     struct text out;
     if (!value.len || hl7_is_delete(value))
         return STR_NULL;
+    value = str_at_most(value, HL7_TEXT_MAX);
     struct str plain = value;
     if (m->escape && memchr(value.at, m->escape, (size_t)value.len)) {
         text_init(&out, 4 * value.len + 4);

@@ -18,7 +18,8 @@
  * marks ("delete it", 2.5.3) read as nothing, as an empty field does: who reads asks hl7_is_delete where it matters.
  *
  * Bounded: HL7_MESSAGE_MAX bytes, HL7_SEGMENTS_MAX, HL7_FIELDS_MAX in each. Control characters but tabs are refused.
- * All memory is the arena's. Written are messages with the separators |^~\& alone:
+ * A component is read up to HL7_TEXT_MAX bytes. All memory is the arena's. Written are messages with the separators
+ * |^~\& alone:
  *
  *     struct text out;
  *     hl7_begin(&out, "PID");
@@ -35,6 +36,7 @@
 #include "hl7/charset.h"
 
 enum { HL7_MESSAGE_MAX = 1 << 20, HL7_SEGMENTS_MAX = 2000, HL7_FIELDS_MAX = 500, HL7_CONTROL_ID_MAX = 199 };
+enum { HL7_TEXT_MAX = 10000 }; /* bytes of one component: what is longer is cut, and too long for whoever wants it */
 
 /* Of table 0357: what is the matter. */
 enum hl7_error {
@@ -77,6 +79,7 @@ struct hl7_message {
 struct hl7_options {
     ptrdiff_t bytes_max;               /* 0: HL7_MESSAGE_MAX */
     const struct hl7_charset *charset; /* of a message that names none; NULL: ASCII */
+    bool is_lenient;                   /* bytes that are no text in its character set are taken for 8859/1 */
 };
 
 /* False: *why. What of MSH could be read is in *out all the same, so that the answer can name the message. */
@@ -95,7 +98,8 @@ struct str hl7_component(const struct hl7_message *m, struct str repetition, int
 struct str hl7_subcomponent(const struct hl7_message *m, struct str component, int subcomponent);
 bool hl7_is_delete(struct str value); /* "" */
 
-/* Its escapes undone (2.7), ends trimmed; null when nothing is left or it is to be deleted. Lines end in LF. */
+/* Its escapes undone (2.7), ends trimmed, HL7_TEXT_MAX at most; null when nothing is left or it is to be deleted. Lines
+ * end in LF. */
 struct str hl7_plain(const struct hl7_message *m, struct str value, struct arena *arena);
 /* Of the first repetition, the first subcomponent of this component. */
 struct str hl7_text(const struct hl7_message *m, const struct hl7_segment *segment, int field, int component,

@@ -200,7 +200,12 @@ bool hl7_read(struct str bytes, const struct hl7_options *options, struct arena 
         return refuse(why, HL7_SEQUENCE, arena_format(arena, "it is larger than %td bytes", max));
     if (!next_segment(&rest, &msh) || !take_separators(msh, out, why))
         return msh.len ? false : refuse(why, HL7_SEQUENCE, S("there is nothing in the message"));
-    if (!choose_charset(msh, options, out, why)) {
+    const struct hl7_charset *any = options->is_lenient ? hl7_charset(S("8859/1")) : NULL;
+    bool is_known = choose_charset(msh, options, out, why);
+    if (any && (!is_known || !hl7_charset_decode(out->charset, bytes, arena, &text))) {
+        out->charset = any;
+        *why = (struct hl7_refusal){ 0 };
+    } else if (!is_known) {
         if (str_is_utf8(msh) && !has_controls(msh))
             take_head_alone(msh, out, arena);
         return false;

@@ -57,9 +57,11 @@ static bool add(struct call *c, struct received *r, struct patient_said *said, i
 
 static bool find_or_add(struct call *c, struct received *r, struct patient_said *said, bool changes, int64_t *id)
 {
-    bool by_merge;
+    bool by_merge = false;
     if (!patient_number_find(c, said->patient.patient_id, said->patient.issuer_of_patient_id, id, &by_merge))
         return false;
+    if (*id && by_merge && changes) /* what it says is of who has left: it is no word on the one that stays */
+        return refuse(c, r, HL7_UNKNOWN_KEY, "PID^1^3", "this number was merged into another patient before");
     return *id ? !changes || change(c, r, said, *id) : add(c, r, said, id);
 }
 
@@ -94,12 +96,15 @@ static bool merge(struct call *c, struct received *r, const struct hl7_segment *
     goes.patient.id_card = STR_NULL; /* there is one of each */
     if (!find_or_add(c, r, &stays, false, &id) || !find_or_add(c, r, &goes, false, &source))
         return false;
-    if (id == source)
-        return true; /* it was merged before */
-    bool by_merge;
+    bool by_merge = false, stays_by_merge = false;
     int64_t own;
-    if (!patient_number_find(c, number, issuer, &own, &by_merge))
+    if (!patient_number_find(c, number, issuer, &own, &by_merge) ||
+        !patient_number_find(c, stays.patient.patient_id, stays.patient.issuer_of_patient_id, &own, &stays_by_merge))
         return false;
+    if (id == source && by_merge && !stays_by_merge)
+        return true; /* it was merged before */
+    if (id == source)
+        return refuse(c, r, HL7_UNKNOWN_KEY, "MRG^1^1", "both numbers are of the patient whom this one stands for");
     if (by_merge)
         return refuse(c, r, HL7_UNKNOWN_KEY, "MRG^1^1", "this number was merged into another patient before");
     return begin_deed(c, r, MAY_DELETE_PATIENTS, "patient.merge", "patient") && patient_merge(c, id, source, &merged) &&

@@ -15,8 +15,9 @@
  * what is needed), and leaves audit rows that name it, the sender's address and the message. All goes through the rules
  * of records/: numbers are unique, what was merged leads on.
  *
- * Once: a message is known by its sender (MSH-3, MSH-4) and MSH-10. The same again, for HL7_KEPT_S, is acknowledged as
- * it was and not done again; another one by the same name is AE 205. What was refused leaves no row, so that it can be
+ * Once: a message is known by its sender (MSH-3, MSH-4), MSH-9 and MSH-10. The same again, for HL7_KEPT_S, is
+ * acknowledged as it was and not done again. One that says something else is another message if MSH-7 is another, too
+ * (counters begin anew), else AE 205. What was refused leaves no row, so that it can be
  * sent again when the reason is gone.
  *
  * Not understood: other events (AR 201) and types (AR 200), versions other than 2.x (AR 203), messages for training

@@ -6,6 +6,8 @@
 #include "records/study_order.h"
 #include "jobs/jobs.h"
 
+enum { ORDERS_MAX = 50 }; /* of one message */
+
 /* The segments of one order; NULL: it has none of that name. */
 struct group {
     const struct hl7_segment *orc, *obr, *ipc, *tq1, *zds;
@@ -181,6 +183,7 @@ bool orders_take(struct call *c, struct received *r)
     const struct hl7_message *m = &r->message;
     struct group g = { 0 };
     int64_t patient;
+    int count = 1;
     if (!patient_of(c, r, hl7_segment(m, "PID"), false, &patient))
         return false;
     if (!hl7_segment(m, "ORC"))
@@ -189,6 +192,8 @@ bool orders_take(struct call *c, struct received *r)
         const struct hl7_segment *s = &m->segments[i];
         bool begins = hl7_is(s, "ORC") || (hl7_is(s, "OBR") && g.obr);
         if (begins && g.orc) {
+            if (++count > ORDERS_MAX)
+                return refuse(c, r, HL7_SEQUENCE, "ORC", "it has more than 50 orders");
             if (!take_order(c, r, &g, patient))
                 return false;
             g = (struct group){ .orc = g.orc };

@@ -148,14 +148,16 @@ static bool is_card(struct str type)
     return str_equal(type, S("NI")) || str_starts(type, S("NN"));
 }
 
-/* Ours before those without an issuer, and these before others. */
+/* Ours before those without an issuer, and these before others; of each those that say what they are before those that
+ * do not. 0: it is no number of a patient, but of a visit, an account, a passport ... (table 0203). */
 static int rank(const struct call *c, struct str issuer, struct str type)
 {
     struct str ours = c->app->config.patient_id_issuer;
-    return issuer.len && str_equal(issuer, ours)                  ? 4
-           : !issuer.len                                          ? 3
-           : str_equal(type, S("MR")) || str_equal(type, S("PI")) ? 2
-                                                                  : 1;
+    bool says = str_equal(type, S("MR")) || str_equal(type, S("PI")) || str_equal(type, S("PT"));
+    if (type.len && !says)
+        return 0;
+    int by_issuer = issuer.len && str_equal(issuer, ours) ? 3 : !issuer.len ? 2 : 1;
+    return 2 * by_issuer + says;
 }
 
 bool patient_number_said(struct call *c, struct received *r, struct str list, const char *place, struct str *number,
@@ -167,9 +169,9 @@ bool patient_number_said(struct call *c, struct received *r, struct str list, co
     uint64_t members = 0;
     *number = *issuer = STR_NULL;
     for (int i = 0; i < REPETITIONS_MAX && (one = hl7_repetition(m, list, i)).at; i++) {
-        struct str id = hl7_plain(m, hl7_component(m, one, 1), &c->arena), type = hl7_component(m, one, 5);
+        struct str id = hl7_plain(m, hl7_component(m, one, 1), &c->arena), type = str_trim(hl7_component(m, one, 5));
         struct str from = hl7_plain(m, hl7_subcomponent(m, hl7_component(m, one, 4), 1), &c->arena);
-        if (!id.len || is_card(type) || rank(c, from, type) <= best)
+        if (!id.len || rank(c, from, type) <= best)
             continue;
         best = rank(c, from, type);
         *number = id;

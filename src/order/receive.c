@@ -55,12 +55,20 @@ bool take_text(struct call *c, struct received *r, const struct schema *schema, 
 
 /* ---- once ---- */
 
-/* Who sends, and what they call it. */
+/* Who sends, by all that they call themselves, and what they call it. Not their address: of two that stand in for each
+ * other the second one sends what the first has no answer to. */
 static struct str key_of(struct call *c, const struct hl7_message *m)
 {
-    return crypto_sha256_hex(arena_format(&c->arena, "%.*s\n%.*s\n%.*s", STR_FMT(m->sending_application),
-                                          STR_FMT(m->sending_facility), STR_FMT(m->control_id)),
+    const struct hl7_segment *msh = &m->segments[0];
+    return crypto_sha256_hex(arena_format(&c->arena, "%.*s\n%.*s\n%.*s\n%.*s", STR_FMT(hl7_field(m, msh, 3)),
+                                          STR_FMT(hl7_field(m, msh, 4)), STR_FMT(hl7_field(m, msh, 9)),
+                                          STR_FMT(m->control_id)),
                              &c->arena);
+}
+
+static struct str sent_at_of(struct call *c, const struct hl7_message *m)
+{
+    return crypto_sha256_hex(hl7_field(m, &m->segments[0], 7), &c->arena);
 }
 
 /* All but MSH, which says when it was sent. */
@@ -72,13 +80,21 @@ static struct str digest_of(struct call *c, const struct hl7_message *m)
     return crypto_sha256_hex((struct str){ from, last->fields.at + last->fields.len - from }, &c->arena);
 }
 
-/* FOUND: it was done before. */
+/* FOUND: it was done before. Counters begin anew: what was sent at another time and says something else is another
+ * message. */
 static enum found find_done(struct call *c, struct received *r)
 {
-    struct value digest;
-    enum found found =
-        db_find_value(c, &digest, "select digest from hl7_messages where message_key = ?", V(key_of(c, &r->message)));
-    if (found != FOUND || str_equal(digest.text, digest_of(c, &r->message)))
+    struct cursor rows;
+    enum found found = NONE;
+    bool same_time = false;
+    db_rows(c, &rows, "select digest, sent_at from hl7_messages where message_key = ?", V(key_of(c, &r->message)));
+    if (cursor_next(&rows)) {
+        found = str_equal(cursor_text(&rows, 0), digest_of(c, &r->message)) ? FOUND : NONE;
+        same_time = str_equal(cursor_text(&rows, 1), sent_at_of(c, &r->message));
+    }
+    if (!cursor_close(&rows))
+        return FAILED;
+    if (found == FOUND || !same_time)
         return found;
     refuse(c, r, HL7_DUPLICATE_KEY, "MSH^1^10", "another message has been received by this MSH-10");
     return FAILED;
@@ -124,8 +140,10 @@ static bool do_message(struct call *c, void *context)
     if (done != NONE)
         return done == FOUND;
     return d->row->take(c, d->r) &&
-           db_execute(c, "insert into hl7_messages(message_key, digest, received_at) values (?, ?, ?)",
-                      V(key_of(c, &d->r->message)), V(digest_of(c, &d->r->message)), V(clock_now()));
+           db_execute(c, "delete from hl7_messages where message_key = ?", V(key_of(c, &d->r->message))) &&
+           db_execute(c, "insert into hl7_messages(message_key, digest, sent_at, received_at) values (?, ?, ?, ?)",
+                      V(key_of(c, &d->r->message)), V(digest_of(c, &d->r->message)), V(sent_at_of(c, &d->r->message)),
+                      V(clock_now()));
 }
 
 /* In the name of the account, again when another server has made the same patient or study at the same moment. */
@@ -253,7 +271,7 @@ static enum hl7_code receive(struct call *c, struct received *r, struct str byte
         r->why.error = error_of(c->error.code);
         r->why.words = arena_copy(&c->arena, error_told(&c->error));
     }
-    return HL7_AE;
+    return r->why.error == HL7_INTERNAL && job_may_pass(c->error.code) ? HL7_AR : HL7_AE;
 }
 
 void order_receive(struct call *c, struct str client, struct str bytes, struct text *answer)

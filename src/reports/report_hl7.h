@@ -16,7 +16,8 @@
  *
  * OBR-25 is as report_status_rows says; OBX-11 the same, but W ("as wrong") of what was entered in error. MSH-10 is
  * made of report, version and status: the same however often it is sent, so that who gets it twice can tell. It is sent
- * to one receiver in the order of its versions: a later one waits while an earlier one has not ended.
+ * to one receiver in the order of its versions: a later one waits while an earlier one has not ended, and an earlier
+ * one is refused for good once a later one was taken. Each receiver is sent one message at a time.
  *
  * An AA that has been written down is never followed by the same message again. When the server dies between the two,
  * it is.

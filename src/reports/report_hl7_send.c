@@ -5,7 +5,12 @@
 #include "hl7/mllp_client.h"
 #include "site/app.h"
 
-enum { TIMEOUT_MS = 60000, ATTEMPTS = 80 /* some three days, with the pauses of jobs.h */ };
+enum {
+    TIMEOUT_MS = 60000,
+    ATTEMPTS = 80,   /* some three days, with the pauses of jobs.h */
+    RESTS = 20,      /* so often it looks whether the receiver is free, */
+    REST_US = 100000 /* and waits so long in between */
+};
 
 struct send_order {
     int64_t report_id, version;
@@ -41,17 +46,50 @@ static bool is_listed(const struct call *c, struct str receiver)
     return false;
 }
 
-/* Of one report and receiver: what was asked for first goes first. Short, so that the queue keeps it as it is. */
-static struct str key_prefix(struct call *c, const struct send_order *order)
+/* What the unique keys of a receiver's jobs begin with; short, so that the queue keeps them as they are. */
+static struct str receiver_key(struct call *c, const struct send_order *order)
 {
     struct str receiver = str_slice(crypto_sha256_hex(order->receiver, &c->arena), 0, 16);
-    return arena_format(&c->arena, "%" PRId64 " %.*s ", order->report_id, STR_FMT(receiver));
+    return arena_format(&c->arena, "%.*s ", STR_FMT(receiver));
 }
 
+/* And those of one report among them. */
+static struct str key_prefix(struct call *c, const struct send_order *order)
+{
+    return arena_format(&c->arena, "%.*s%" PRId64 " ", STR_FMT(receiver_key(c, order)), order->report_id);
+}
+
+/* One at a time to each receiver: one that is silent holds one thread, and not all of them. What is short is waited
+ * for; else the job is put off. */
+static bool receiver_is_free(struct call *c, struct job_run *run, const struct send_order *order)
+{
+    struct str prefix = receiver_key(c, order);
+    int64_t busy = 1;
+    for (int i = 0; i < RESTS && busy; i++) {
+        if ((i && !job_rest(run, REST_US)) ||
+            !db_integer(c, &busy,
+                        "select count(*) from jobs j join jobs mine on mine.id = ? where j.kind = ? and j.state = "
+                        "'RUNNING' and substr(j.unique_key, 1, ?) = ? and (j.started_at < mine.started_at or "
+                        "(j.started_at = mine.started_at and j.id < mine.id))",
+                        V(job_id(run)), V(str_from(report_send_kind.name)), V((int64_t)prefix.len), V(prefix)))
+            return false;
+        db_release(c);
+    }
+    return !busy || fail(c, E_UNAVAILABLE, "another report is being sent to this receiver");
+}
+
+/* Of one report and receiver: what was asked for first goes first, and not at all after what corrects it. */
 static bool is_its_turn(struct call *c, const struct send_order *order, int64_t job)
 {
-    int64_t before;
+    int64_t before, after;
     struct str prefix = key_prefix(c, order);
+    if (!db_integer(c, &after,
+                    "select count(*) from jobs where kind = ? and state = 'SUCCEEDED' and id > ? and "
+                    "substr(unique_key, 1, ?) = ?",
+                    V(str_from(report_send_kind.name)), V(job), V((int64_t)prefix.len), V(prefix)))
+        return false;
+    if (after)
+        return fail(c, E_CONFLICT, "a later version of this report has been sent to this receiver");
     if (!db_integer(c, &before,
                     "select count(*) from jobs where kind = ? and state in ('QUEUED', 'RUNNING') and id < ? and "
                     "substr(unique_key, 1, ?) = ?",
@@ -79,7 +117,7 @@ static bool judge(struct call *c, const struct hl7_message *sent, struct str byt
     struct hl7_message answer;
     struct hl7_refusal why;
     struct str control_id, words;
-    struct hl7_options options = { .charset = sent->charset };
+    struct hl7_options options = { .charset = sent->charset, .is_lenient = true };
     if (!hl7_read(bytes, &options, &c->arena, &answer, &why))
         return fail(c, E_UNAVAILABLE, "the answer cannot be read: %.*s", STR_FMT(why.words));
     if (!hl7_read_ack(&answer, &out->answer, &control_id, &words, &c->arena))
@@ -105,11 +143,12 @@ static bool exchange(struct call *c, struct job_run *run, const struct send_orde
     struct hl7_refusal why;
     struct mllp_receiver to;
     struct str answer;
-    struct hl7_options options = { .bytes_max = message.len };
+    const struct hl7_options options = { .charset = NULL };
     struct mllp_sending how = { .timeout_ms = TIMEOUT_MS, .is_stopping = is_stopping, .context = run };
     if (c->app->config.hl7_ca_file.len)
         how.ca_file = arena_cstring(&c->arena, c->app->config.hl7_ca_file);
-    if (!hl7_read(message, &options, &c->arena, &sent, &why))
+    struct str head = str_slice(message, 0, str_find(message, S("\r")) + 1); /* all that the answer is held against */
+    if (!hl7_read(head, &options, &c->arena, &sent, &why))
         return fail(c, E_INTERNAL, "the message cannot be read: %.*s", STR_FMT(why.words));
     db_release(c); /* not held while others take their time */
     return mllp_receiver_read(order->receiver, &c->arena, &to, &c->error) &&
@@ -129,15 +168,20 @@ static bool send(struct call *c, struct job_run *run)
     struct str message;
     if (!is_listed(c, order->receiver))
         return fail(c, E_INVALID, "HL7_SEND_TO does not list %.*s any more", STR_FMT(order->receiver));
-    return is_its_turn(c, order, job_id(run)) && make_message(c, order, &message) &&
+    return is_its_turn(c, order, job_id(run)) && receiver_is_free(c, run, order) && make_message(c, order, &message) &&
            exchange(c, run, order, message, out) && job_complete(c, run, nothing_more, NULL);
 }
 
 const struct job_kind report_send_kind = {
-    "report.send",        &order_schema,
-    &sent_schema,         send,
-    .attempts = ATTEMPTS, .time_limit_s = 300,
-    .concurrency = 4,     .doc = "Sends a version of a report to one receiver, as HL7.",
+    "report.send",
+    &order_schema,
+    &sent_schema,
+    send,
+    .attempts = ATTEMPTS,
+    .time_limit_s = 300,
+    .concurrency = 2,
+    .is_long = true,
+    .doc = "Sends a version of a report to one receiver, as HL7.",
 };
 
 bool report_send_put(struct call *c, const struct report *report, enum report_status status)

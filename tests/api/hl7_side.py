@@ -94,11 +94,12 @@ def port_of(server):
 
 class Receiver:
     """Takes messages and answers each with the next of `codes`: AA, AE, AR; None closes the connection, "other" names
-    another message. After the last, AA."""
+    another message, "unreadable" has bytes that are no text, "silent" never answers. After the last, AA."""
 
     def __init__(self, codes=(), context=None):
         self.codes, self.context = list(codes), context
         self.messages = []
+        self.silence = threading.Event()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._run, daemon=True).start()
@@ -124,12 +125,18 @@ class Receiver:
         if not code:
             return
         head = content.split(b"\r")[0].decode("ascii", "replace").split("|")
+        if code == "silent":
+            self.silence.wait()
+            return
         number = "another" if code == "other" else head[9]
-        said = "AA" if code == "other" else code
+        said = "AA" if code in ("other", "unreadable") else code
         words = "no such order" if code in ("AE", "AR") else ""
         text = f"MSH|^~\\&|RIS||ROENTGEN||20260105||ACK^R01^ACK|1|P|2.5.1\rMSA|{said}|{number}|{words}\r"
-        connection.sendall(frame(text.encode()))
+        if code == "unreadable":
+            text = text.replace("|P|2.5.1", "|P|2.5.1||||||UNICODE UTF-8").replace(number + "|", number + "|\xff\xb5")
+        connection.sendall(frame(text.encode("latin-1")))
         connection.recv(1)
 
     def close(self):
+        self.silence.set()
         self.listener.close()

@@ -61,6 +61,24 @@ def test_what_is_no_message_is_answered(server, content):
         assert sender.send(msh("ADT^A04"), f"PID|1||{unique('P')}||王").code == "AA"  # the connection is good still
 
 
+def memory_peak(server):
+    with open(f"/proc/{server.process.pid}/status") as lines:
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) << 10
+
+
+def test_a_long_field_that_every_order_reads_again_is_not_copied_each_time(server):
+    before = memory_peak(server)
+    name = "x\\T\\" + "x" * 300000
+    orders = [s for i in range(40) for s in (f"ORC|NW|P{i}", f"OBR|1|P{i}||C^CT^L")]
+    with Sender(server) as sender:
+        head = [msh("ORM^O01"), f"PID|1||{unique('P')}||王", f"PV1|1|O||||||12^{name}^{name}^{name}"]
+        sender.send(*head, *orders)
+        many = [s for i in range(51) for s in (f"ORC|NW|Q{i}", f"OBR|1|Q{i}||C^CT^L")]
+        said = sender.send(msh("ORM^O01"), f"PID|1||{unique('P')}||王", *many)
+        assert (said.code, said.error) == ("AE", "100") and "50 orders" in said.words
+    assert memory_peak(server) - before < 40 << 20
+
+
 def test_a_message_without_an_end_is_refused_and_its_sender_let_go(server):
     with connect(server) as connection:
         connection.sendall(b"\x0b" + b"MSH|^~\\&|" + b"x" * (1 << 20) + b"yyy")

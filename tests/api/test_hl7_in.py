@@ -129,6 +129,36 @@ def test_a_number_that_nobody_had_leads_on_too(his, admin, event):
     assert film["patient_id"] == patient(admin, stays)["id"]
 
 
+def test_a_visit_or_an_account_is_no_number_of_a_patient(his, admin):
+    number, visit = unique("P"), unique("V")
+    ids = f"{visit}^^^HIS^VN~{visit}A^^^HIS^AN~{number}^^^HIS^MR"
+    accepted(his.send(*adt("A04", f"PID|1||{ids}||王")))
+    assert patient(admin, number)["name"] == "王"
+    # what it is goes before where it stands
+    accepted(his.send(*adt("A04", f"PID|1||{visit}U^^^HIS~{number}^^^HIS^PI||李")))
+    assert patient(admin, number)["name"] == "李"
+    for kind in ("VN", "AN", "PPN", "DL", "SS"):
+        refused(his.send(*adt("A04", f"PID|1||{visit}^^^HIS^{kind}||王")), "AE", 101, "number")
+        refused(his.send(*adt("A40", pid(number), f"MRG|{visit}^^^HIS^{kind}")), "AE", 101, "number")
+    assert patients(admin, visit) == []
+
+
+def test_what_is_said_of_a_merged_number_changes_nobody(his, admin):
+    stays, goes = unique("P"), unique("P")
+    accepted(his.send(*adt("A04", pid(stays, "留^下"))))
+    accepted(his.send(*adt("A40", pid(stays), f"MRG|{goes}^^^HIS^MR")))
+    refused(his.send(*adt("A08", pid(goes, "走^了"))), "AE", 204, "merged into another")
+    assert patient(admin, stays)["name"] == "留下"
+
+
+def test_a_merge_the_other_way_round_is_refused(his, admin):
+    stays, goes = unique("P"), unique("P")
+    accepted(his.send(*adt("A40", pid(stays), f"MRG|{goes}^^^HIS^MR")))
+    refused(his.send(*adt("A40", pid(goes), f"MRG|{stays}^^^HIS^MR")), "AE", 204, "both numbers")
+    refused(his.send(*adt("A40", pid(stays), f"MRG|{stays}^^^HIS^MR")), "AE", 204, "both numbers")
+    assert patient(admin, stays)["patient_id"] == stays
+
+
 # ---- orders ----
 
 
@@ -231,6 +261,37 @@ def test_a_repetition_is_acknowledged_and_not_done_again(his, server, admin):
     refused(his.send(*adt("A04", pid(number, "别^的"), number=name)), "AE", 205, "MSH-10")
     accepted(his.send(*adt("A04", pid(number, "新^的"), number=name, sender="OTHER")))  # another's counter
     assert patient(admin, number)["name"] == "新的"
+
+
+def test_a_counter_that_begins_anew_names_other_messages(his, admin):
+    number, name = unique("P"), control_id()
+    first = adt("A04", pid(number, "一^号"), number=name)
+    accepted(his.send(*first))
+    later = adt("A08", pid(number, "二^号"), number=name)
+    accepted(his.send(*later))  # MSH-9 is another
+    assert patient(admin, number)["name"] == "二号"
+    next_day = adt("A08", pid(number, "三^号"), number=name)
+    next_day[0] = next_day[0].replace("20260105143022", "20260106080000")
+    accepted(his.send(*next_day))
+    accepted(his.send(*next_day))
+    assert patient(admin, number)["name"] == "三号"
+    refused(his.send(next_day[0], *later[1:]), "AE", 205, "MSH-10")
+    unlike = [x.replace("|HIS|MAIN|", "|HIS^1.2.3^ISO|MAIN|") for x in later]
+    accepted(his.send(*unlike))  # another sender, by its second component
+    assert patient(admin, number)["name"] == "二号"
+
+
+def test_what_may_pass_is_not_refused_for_good(his, server, admin):
+    number = unique("P")
+    lines = adt("A04", pid(number))
+    server.database.rows("alter table hl7_messages rename to hl7_away")
+    try:
+        answer = his.send(*lines)
+        assert (answer.code, answer.error) == ("AR", "207"), answer.text
+    finally:
+        server.database.rows("alter table hl7_away rename to hl7_messages")
+    assert patients(admin, number) == []
+    accepted(his.send(*lines))
 
 
 def test_what_was_refused_can_be_sent_again(his, admin):

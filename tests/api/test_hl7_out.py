@@ -159,6 +159,54 @@ def test_what_is_not_taken_is_sent_again_the_same(people, receiver, first):
     assert job["attempt"] == 2 and job["result"]["answer"] == "AA"
 
 
+def test_an_aa_with_words_that_cannot_be_read_is_an_aa(people, receiver):
+    report = make_report(people)
+    receiver.codes = ["unreadable"]
+    finish(people, report)
+    (job,) = wait_until(lambda: done_jobs(people["admin"], report, 1), "the AA to be written down")
+    assert job["attempt"] == 1 and job["result"]["answer"] == "AA"
+
+
+def test_no_version_is_sent_after_the_one_that_corrects_it(people, receiver):
+    report = make_report(people)
+    receiver.codes = ["AE"]
+    finish(people, report)
+    messages_of(receiver, report)
+    (first,) = wait_until(
+        lambda: [j for j in jobs_of(people["admin"], report) if j["state"] == "QUEUED" and j["error"]], "the AE"
+    )
+    ok(people["admin"].post(f"/system/jobs/{first['id']}/cancel"))
+    ok(act(people["author"], report, "amend", reason="看错了", sections={"impression": "无。"}))
+    finish(people, report)
+    messages_of(receiver, report, 2)
+    wait_until(lambda: jobs_of(people["admin"], report)[-1]["state"] == "SUCCEEDED", "the correction to be taken")
+    ok(people["admin"].post(f"/system/jobs/{first['id']}/retry"))
+    failed = wait_until(
+        lambda: [j for j in jobs_of(people["admin"], report) if j["state"] == "FAILED"], "the old one to be refused"
+    )
+    assert "later version" in failed[0]["error"] and len(messages_of(receiver, report, 2)) == 2
+
+
+def test_a_silent_receiver_holds_one_thread(tmp_path):
+    silent, receiver = Receiver(["silent"]), Receiver()
+    settings = {"HL7_SEND_TO": f"127.0.0.1:{silent.port} 127.0.0.1:{receiver.port}"}
+    server = Server(tmp_path / "server", **settings).init().start()
+    try:
+        people = readers(server)
+        reports = [make_report(people) for _ in range(5)]
+        for report in reports:
+            finish(people, report)
+        for report in reports:  # well before the first one has given up
+            messages_of(receiver, report)
+        assert len(silent.messages) == 1
+        states = [j for r in reports for j in jobs_of(people["admin"], r) if j["state"] == "RUNNING"]
+        assert len(states) <= 2
+    finally:
+        silent.close()
+        server.close()
+        receiver.close()
+
+
 def test_who_does_not_see_the_report_does_not_get_it(people, server):
     report = make_report(people)
     stranger = server.account("doctor", admin=people["admin"])
