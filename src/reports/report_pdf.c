@@ -10,6 +10,7 @@
 #include "reports/report_subject.h"
 #include "reports/template.h"
 #include "site/app.h"
+#include "base/zone.h"
 
 #include <assert.h>
 
@@ -74,13 +75,17 @@ static struct str gender(const struct paper *p)
                                           : STR_NULL;
 }
 
+/* As clocks in the house show it, to the second: "2026-01-05 14:30:22 UTC+08:00". */
 static struct str moment(const struct paper *p, struct instant at)
 {
     char text[INSTANT_TEXT_MAX];
     if (instant_is_null(at))
         return STR_NULL;
-    instant_write(at, text);
-    return arena_format(&p->c->arena, "%.10s %.8s UTC", text, text + 11);
+    struct instant shown = zone_shown(at);
+    int minutes = (int)((shown.us - at.us) / 60000000);
+    instant_write(shown, text);
+    return arena_format(&p->c->arena, "%.10s %.8s UTC%c%02d:%02d", text, text + 11, minutes < 0 ? '-' : '+',
+                        abs(minutes) / 60, abs(minutes) % 60);
 }
 
 static void tell_facts(struct paper *p)
@@ -242,7 +247,8 @@ static void tell_signature(struct paper *p)
 {
     struct call *c = p->c;
     struct pdf_fact *facts = arena_alloc(&c->arena, 4 * (ptrdiff_t)sizeof(*facts));
-    struct str meaning = told(p, "signature", "meaning"), at = told(p, "signature", "signed_at");
+    struct str meaning = told(p, "signature", "meaning"), said = told(p, "signature", "signed_at");
+    struct instant at;
     int count = 0;
     if (!p->is_signed || p->is_changed)
         return;
@@ -251,7 +257,8 @@ static void tell_signature(struct paper *p)
         (struct pdf_fact){ say(p, "身份", "As"), str_equal(meaning, S("AUTHOR"))     ? say(p, "报告医生", "author")
                                                  : str_equal(meaning, S("REVIEWER")) ? say(p, "审核医生", "reviewer")
                                                                                      : say(p, "批准医生", "approver") };
-    facts[count++] = (struct pdf_fact){ say(p, "时间（服务器时钟）", "At (the server's clock)"), at };
+    facts[count++] = (struct pdf_fact){ say(p, "时间（服务器时钟）", "At (the server's clock)"),
+                                        instant_parse(said, &at) ? moment(p, at) : said };
     add(p,
         (struct pdf_block){ .kind = PDF_SIGNATURE,
                             .text = say(p, "电子签名：签名附于本文件，可离线校验",
