@@ -4,9 +4,11 @@
 #include "records/filing.h"
 #include "records/modality.h"
 #include "records/study_order.h"
+#include "base/zone.h"
 #include "jobs/jobs.h"
 
 enum { ORDERS_MAX = 50 }; /* of one message */
+#define MINUTE_US INT64_C(60000000)
 
 /* The segments of one order; NULL: it has none of that name. */
 struct group {
@@ -24,12 +26,10 @@ static struct str either(struct str a, struct str b)
     return a.len ? a : b;
 }
 
-/* As IHE has it: IPC-1, OBR-18; else the number of who does it, else that of who ordered it. */
+/* As IHE has it. */
 static struct str accession_said(struct call *c, const struct hl7_message *m, const struct group *g)
 {
-    struct str filler = either(first_of(c, m, g->obr, 3), first_of(c, m, g->orc, 3));
-    struct str placer = either(first_of(c, m, g->obr, 2), first_of(c, m, g->orc, 2));
-    return either(either(first_of(c, m, g->ipc, 1), first_of(c, m, g->obr, 18)), either(filler, placer));
+    return either(first_of(c, m, g->ipc, 1), first_of(c, m, g->obr, 18));
 }
 
 /* Table 0074 in DICOM's terms; what is none is no modality. */
@@ -53,6 +53,21 @@ static bool modality_said(struct call *c, struct received *r, const struct group
     return true;
 }
 
+/* A time with a zone, as the clocks of the hospital show it. */
+static void show_here(struct hl7_time *t)
+{
+    if (!t->has_zone || t->minute < 0)
+        return;
+    int64_t minutes = t->hour * 60 + t->minute - t->zone_minutes;
+    struct instant at = date_midnight(date_from_ymd(t->year, t->month, t->day));
+    at = zone_shown((struct instant){ at.us + minutes * MINUTE_US });
+    struct date day = date_of(at);
+    minutes = (at.us - date_midnight(day).us) / MINUTE_US;
+    date_to_ymd(day, &t->year, &t->month, &t->day);
+    t->hour = (int)(minutes / 60);
+    t->minute = (int)(minutes % 60);
+}
+
 static bool time_said(struct call *c, struct received *r, const struct group *g, struct study *out)
 {
     const struct hl7_message *m = &r->message;
@@ -63,6 +78,7 @@ static bool time_said(struct call *c, struct received *r, const struct group *g,
         return true;
     if (!hl7_time(said, &t) || t.day < 1)
         return refuse(c, r, HL7_DATA_TYPE, "OBR^1^36", "the time that it is planned for is no time");
+    show_here(&t);
     out->study_date = date_from_ymd(t.year, t.month, t.day);
     if (t.minute >= 0)
         out->study_time = arena_format(&c->arena, "%02d:%02d:%02d", t.hour, t.minute, t.second < 0 ? 0 : t.second);
@@ -141,39 +157,50 @@ static bool is_one_of(struct str code, const char *const *codes)
     return false;
 }
 
-static bool place_order(struct call *c, struct received *r, const struct group *g, struct study *said)
+static bool place_order(struct call *c, struct received *r, struct study_order *order, const struct study *said)
 {
-    struct study_order order;
     struct study out;
-    if (!g->obr)
-        return refuse(c, r, HL7_SEQUENCE, "OBR", "an ORC has no OBR");
-    return order_said(c, r, g, &order) && begin_deed(c, r, MAY_CREATE_STUDIES, "study.order", "study") &&
-           study_order_place(c, &order, said, &out) && end_deed(c);
+    return begin_deed(c, r, MAY_CREATE_STUDIES, "study.order", "study") && study_order_place(c, order, said, &out) &&
+           end_deed(c);
 }
 
-static bool cancel_order(struct call *c, struct received *r, const struct study *said)
+static bool change_order(struct call *c, struct received *r, struct study_order *order, const struct study *said)
 {
     struct study out;
-    return begin_deed(c, r, MAY_UPDATE_STUDIES, "study.cancel", "study") &&
-           study_order_cancel(c, said->patient_id, said->accession_number, &out) && end_deed(c);
+    return begin_deed(c, r, MAY_UPDATE_STUDIES, "study.order", "study") && study_order_change(c, order, said, &out) &&
+           end_deed(c);
+}
+
+static bool cancel_order(struct call *c, struct received *r, const struct study_order *order, const struct study *said)
+{
+    struct study out;
+    return begin_deed(c, r, MAY_UPDATE_STUDIES, "study.cancel", "study") && study_order_cancel(c, order, said, &out) &&
+           end_deed(c);
 }
 
 static bool take_order(struct call *c, struct received *r, const struct group *g, int64_t patient)
 {
-    static const char *const places[] = { "NW", "XO", "RP", "SC", "SN", NULL };
-    static const char *const cancels[] = { "CA", "DC", "OC", "OD", NULL };
+    static const char *const places[] = { "NW", "RO", "SN", NULL };
+    static const char *const changes[] = { "XO", "SC", NULL };
+    static const char *const cancels[] = { "CA", "DC", "OC", "OD", "RP", NULL }; /* RP is replaced, by that of RO */
+    struct study_order order;
     struct study said;
     struct str control = first_of(c, &r->message, g->orc, 1), status = first_of(c, &r->message, g->orc, 5);
-    if (!study_said(c, r, g, &said))
+    if (!study_said(c, r, g, &said) || !order_said(c, r, g, &order))
         return false;
     said.patient_id = patient;
-    if (!said.accession_number.len)
+    if (!said.accession_number.len && !order.filler_order_number.len && !order.placer_order_number.len)
         return refuse(c, r, HL7_MISSING, "OBR^1^18", "the order has no number");
     bool is_status = str_equal(control, S("SC"));
     if (is_one_of(control, cancels) || (is_status && is_one_of(status, cancels)))
-        return cancel_order(c, r, &said);
-    if (is_one_of(control, places))
-        return place_order(c, r, g, &said);
+        return cancel_order(c, r, &order, &said);
+    bool is_place = is_one_of(control, places);
+    if (!g->obr && (is_place || is_one_of(control, changes)))
+        return refuse(c, r, HL7_SEQUENCE, "OBR", "an ORC has no OBR");
+    if (is_place)
+        return place_order(c, r, &order, &said);
+    if (is_one_of(control, changes))
+        return change_order(c, r, &order, &said);
     return refuse(c, r, HL7_NO_SUCH_VALUE, "ORC^1^1", "ORC-1 asks for what is not done here");
 }
 

@@ -59,6 +59,14 @@ static const struct field study_change_fields[] = {
 const struct schema study_change_schema =
     SCHEMA("StudyPatch", struct study_change, study_change_fields, .table = "studies", .alias = "s");
 
+/* These two say that there is no image (study_order.h). */
+static bool status_fits(struct call *c, const struct study_change *said, uint64_t members, const struct study *before)
+{
+    bool is_ordered = said->status == STUDY_SCHEDULED || said->status == STUDY_CANCELLED;
+    return !is_ordered || !schema_was_given(&study_change_schema, members, "status") || !before->number_of_instances ||
+           fail(c, E_CONFLICT, "a study with images is neither SCHEDULED nor CANCELLED");
+}
+
 bool study_change(struct call *c, const struct study_change *said, uint64_t members, struct study *out)
 {
     struct study_change in = *said;
@@ -66,7 +74,7 @@ bool study_change(struct call *c, const struct study_change *said, uint64_t memb
     bool moves = schema_was_given(&study_change_schema, members, "patient_id");
     if (!visibility_asks_for_patients(c, moves, "naming a patient") ||
         !lock_study(c, in.id, moves ? in.patient_id : 0) || !study_load_to_change(c, in.id, &before) ||
-        (moves && !patient_must_exist(c, in.patient_id, "body")))
+        !status_fits(c, said, members, &before) || (moves && !patient_must_exist(c, in.patient_id, "body")))
         return false;
     moves = moves && in.patient_id != before.patient_id;
     if (moves && !study_load_with_files(c, in.id, &before))

@@ -6,6 +6,7 @@
 #include "records/study_change.h"
 #include "records/visibility.h"
 #include "jobs/jobs.h"
+#include "site/actor.h"
 
 static const struct field order_fields[] = {
     FIELD(struct study_order, study_id, .doc = "The study."),
@@ -28,12 +29,47 @@ enum found study_order_find(struct call *c, int64_t study_id, struct study_order
     return found;
 }
 
-enum found study_order_find_study(struct call *c, int64_t patient_id, struct str accession_number, struct study *out)
+#define SCHEDULED_FIRST " order by case when s.status = 'SCHEDULED' then 0 else 1 end, s.id limit 1"
+
+static enum found find_by_filler(struct call *c, int64_t patient_id, struct str number, struct study *out)
 {
     return db_find(c, &study_schema, out,
-                   "where s.accession_number = ? and s.patient_id = ? and s.is_deleted = 0 and " VISIBLE_STUDY
-                   " order by case when s.status = 'SCHEDULED' then 0 else 1 end, s.id limit 1",
-                   V(accession_number), V(patient_id), VISIBLE_STUDY_TO(c));
+                   "where s.patient_id = ? and s.is_deleted = 0 and exists (select 1 from study_orders o where "
+                   "o.study_id = s.id and o.filler_order_number = ?) and " VISIBLE_STUDY SCHEDULED_FIRST,
+                   V(patient_id), V(number), VISIBLE_STUDY_TO(c));
+}
+
+/* One number of the placer's may be that of several orders: what else is known of them tells them apart. */
+static enum found find_by_placer(struct call *c, int64_t patient_id, const struct study_order *order,
+                                 struct str accession_number, struct study *out)
+{
+    return db_find(c, &study_schema, out,
+                   "where s.patient_id = ? and s.is_deleted = 0 and (? = 0 or s.accession_number = ?) and exists "
+                   "(select 1 from study_orders o where o.study_id = s.id and o.placer_order_number = ? and (? = 0 or "
+                   "o.filler_order_number is null)) and " VISIBLE_STUDY SCHEDULED_FIRST,
+                   V(patient_id), V((int64_t)accession_number.len), V(accession_number), V(order->placer_order_number),
+                   V((int64_t)order->filler_order_number.len), VISIBLE_STUDY_TO(c));
+}
+
+static enum found find_by_accession(struct call *c, int64_t patient_id, struct str accession_number, struct study *out)
+{
+    return db_find(
+        c, &study_schema, out,
+        "where s.accession_number = ? and s.patient_id = ? and s.is_deleted = 0 and " VISIBLE_STUDY SCHEDULED_FIRST,
+        V(accession_number), V(patient_id), VISIBLE_STUDY_TO(c));
+}
+
+enum found study_order_find_study(struct call *c, int64_t patient_id, const struct study_order *order,
+                                  struct str accession_number, struct study *out)
+{
+    enum found found = NONE;
+    if (order->filler_order_number.len)
+        found = find_by_filler(c, patient_id, order->filler_order_number, out);
+    if (found == NONE && order->placer_order_number.len)
+        found = find_by_placer(c, patient_id, order, accession_number, out);
+    if (found == NONE && accession_number.len)
+        found = find_by_accession(c, patient_id, accession_number, out);
+    return found;
 }
 
 /* As the column has it; null: there is none. */
@@ -61,18 +97,18 @@ static bool keep_order(struct call *c, struct study_order *order, int64_t study_
 }
 
 /* What no PATCH changes: until there are images, the order says it. */
-static bool schedule_anew(struct call *c, const struct study *said, int64_t id)
+static bool schedule_anew(struct call *c, const struct study *said, int64_t id, bool revives)
 {
     struct str modality = said->modality;
     return modality_take(c, "body", &modality) &&
            db_execute(c,
-                      "update studies set status = 'SCHEDULED', modality = coalesce(?, modality), study_date = "
-                      "coalesce(?, study_date), study_time = coalesce(?, study_time) where id = ? and "
-                      "number_of_instances = 0 and status in ('SCHEDULED', 'CANCELLED')",
-                      V(modality), V(date_text(c, said->study_date)), V(said->study_time), V(id));
+                      "update studies set status = case when ? = 1 then 'SCHEDULED' else status end, modality = "
+                      "coalesce(?, modality), study_date = coalesce(?, study_date), study_time = coalesce(?, "
+                      "study_time) where id = ? and number_of_instances = 0 and status in ('SCHEDULED', 'CANCELLED')",
+                      V((int64_t)revives), V(modality), V(date_text(c, said->study_date)), V(said->study_time), V(id));
 }
 
-static bool change(struct call *c, const struct study *said, const struct study *study, struct study *out)
+static bool change(struct call *c, const struct study *said, const struct study *study, bool revives, struct study *out)
 {
     static const char *const names[] = { "body_part", "description", "referring_physician" };
     const struct str values[] = { said->body_part, said->description, said->referring_physician };
@@ -91,33 +127,51 @@ static bool change(struct call *c, const struct study *said, const struct study 
             members |= GIVEN(schema_find(&study_change_schema, str_from(names[i])));
         }
     /* Locked and looked at first: study_change does both, also where it has nothing to change. */
-    return study_change(c, &change, members, out) && schedule_anew(c, said, study->id) &&
+    return study_change(c, &change, members, out) && schedule_anew(c, said, study->id, revives) &&
            study_load(c, study->id, out) && study_index(c, out, NULL);
+}
+
+/* Without an accession number it has the number of who does it, else that of who ordered it. */
+static bool place_anew(struct call *c, const struct study_order *order, const struct study *said, struct study *out)
+{
+    struct study wish = *said;
+    wish.status = STUDY_SCHEDULED;
+    wish.care_setting = wish.care_setting ? wish.care_setting : CARE_OTHER;
+    wish.priority = wish.priority ? wish.priority : JOB_NORMAL;
+    if (!wish.accession_number.len)
+        wish.accession_number =
+            order->filler_order_number.len ? order->filler_order_number : order->placer_order_number;
+    return study_register(c, &wish, out);
 }
 
 bool study_order_place(struct call *c, struct study_order *order, const struct study *said, struct study *out)
 {
     struct study there;
-    struct study wish = *said;
-    wish.status = STUDY_SCHEDULED;
-    enum found found = study_order_find_study(c, said->patient_id, said->accession_number, &there);
+    enum found found = study_order_find_study(c, said->patient_id, order, said->accession_number, &there);
     if (found == FAILED)
         return false;
-    if (found == NONE) {
-        wish.care_setting = wish.care_setting ? wish.care_setting : CARE_OTHER;
-        wish.priority = wish.priority ? wish.priority : JOB_NORMAL;
-    }
-    bool placed = found == FOUND ? change(c, &wish, &there, out) : study_register(c, &wish, out);
+    bool placed = found == FOUND ? change(c, said, &there, true, out) : place_anew(c, order, said, out);
     return placed && keep_order(c, order, out->id);
 }
 
-bool study_order_cancel(struct call *c, int64_t patient_id, struct str accession_number, struct study *out)
+static bool find_ordered(struct call *c, const struct study_order *order, const struct study *said, struct study *out)
+{
+    enum found found = study_order_find_study(c, said->patient_id, order, said->accession_number, out);
+    return found == FOUND || (found == NONE && fail(c, E_NOT_FOUND, "no study was ordered by these numbers"));
+}
+
+bool study_order_change(struct call *c, struct study_order *order, const struct study *said, struct study *out)
+{
+    struct study there;
+    return find_ordered(c, order, said, &there) && change(c, said, &there, false, out) && keep_order(c, order, out->id);
+}
+
+bool study_order_cancel(struct call *c, const struct study_order *order, const struct study *said, struct study *out)
 {
     struct study there;
     int64_t changed = 0;
-    enum found found = study_order_find_study(c, patient_id, accession_number, &there);
-    if (found != FOUND)
-        return found == NONE && fail(c, E_NOT_FOUND, "no study was ordered with this accession number");
+    if (!find_ordered(c, order, said, &there))
+        return false;
     if (!lock_study(c, there.id, 0) || !study_load_to_change(c, there.id, out) ||
         !db_execute_counted(c, &changed,
                             "update studies set status = 'CANCELLED' where id = ? and number_of_instances = 0 and "
@@ -131,15 +185,18 @@ bool study_order_cancel(struct call *c, int64_t patient_id, struct str accession
 
 /* ---- for filing ---- */
 
-enum found study_order_scheduled(struct call *c, int64_t patient_id, struct str accession_number, int64_t *study_id)
+enum found study_order_scheduled(struct call *c, int64_t patient_id, struct str accession_number, int64_t by,
+                                 int64_t *study_id)
 {
     struct cursor rows;
     int count = 0;
     *study_id = 0;
     for (db_rows(c, &rows,
-                 "select id from studies where accession_number = ? and patient_id = ? and status = 'SCHEDULED' and "
-                 "number_of_instances = 0 and deleted_at is null limit 2",
-                 V(accession_number), V(patient_id));
+                 "select s.id from studies s where s.accession_number = ? and s.patient_id = ? and s.status = "
+                 "'SCHEDULED' and s.number_of_instances = 0 and s.deleted_at is null and (? = 1 or " VISIBLE_STUDY
+                 ") limit 2",
+                 V(accession_number), V(patient_id), V((int64_t)call_may(c, MAY_STORE_DICOM)),
+                 VISIBLE_STUDY_TO_USER(c, by));
          cursor_next(&rows); count++)
         *study_id = cursor_integer(&rows, 0);
     return !cursor_close(&rows) ? FAILED : count == 1 ? FOUND : NONE;
@@ -149,16 +206,18 @@ bool study_order_begin(struct call *c, int64_t study_id, const struct study *sai
 {
     struct study study;
     int64_t changed = 0;
+    struct str made_by = modality_is_auxiliary(said->modality) ? STR_NULL : said->modality;
     *was_ordered = false;
     if (!db_execute_counted(
             c, &changed,
             "update studies set status = 'OPEN', study_uid = ?, study_date = coalesce(?, study_date), study_time = "
-            "coalesce(?, study_time), study_number = coalesce(?, study_number), modality = coalesce(modality, ?), "
-            "body_part = coalesce(body_part, ?), description = coalesce(description, ?), referring_physician = "
-            "coalesce(referring_physician, ?), updated_at = ? where id = ? and status in ('SCHEDULED', 'CANCELLED')",
+            "coalesce(?, study_time), study_number = coalesce(?, study_number), modality = coalesce(?, modality, "
+            "?), body_part = coalesce(body_part, ?), description = coalesce(description, ?), referring_physician = "
+            "coalesce(referring_physician, ?), updated_at = ? where id = ? and number_of_instances = 0 and "
+            "status in ('SCHEDULED', 'CANCELLED')",
             V(said->study_uid), V(date_text(c, said->study_date)), V(said->study_time), V(said->study_number),
-            V(said->modality), V(said->body_part), V(said->description), V(said->referring_physician), V(clock_now()),
-            V(study_id)))
+            V(made_by), V(said->modality), V(said->body_part), V(said->description), V(said->referring_physician),
+            V(clock_now()), V(study_id)))
         return false;
     *was_ordered = changed > 0;
     if (!changed)

@@ -10,9 +10,10 @@
  *     study.patient_id = 7, study.accession_number = S("A77"), study.modality = S("CT");
  *     study_order_place(c, &order, &study, &out)
  *
- * A patient's accession number names one study: placing it again changes that. What a message leaves empty stays as it
- * is. Once there are images, modality and date are theirs. The numbers of the order are kept beside the study, for
- * whoever reports it to them who ordered it.
+ * An order is known by the filler's number, else the placer's, else the accession number, which names one study of a
+ * patient: placing it again changes that. Without one the study has the filler's number, or the placer's. What a
+ * message leaves empty stays as it is. Once there are images, modality and date are theirs. The numbers of the order
+ * are kept beside the study, for whoever reports it to them who ordered it.
  */
 #ifndef ROENTGEN_STUDY_ORDER_H
 #define ROENTGEN_STUDY_ORDER_H
@@ -29,18 +30,25 @@ extern const struct schema study_order_schema;
 
 /* The order of a study whose record the caller has loaded; *out is cleared where there is none. */
 enum found study_order_find(struct call *c, int64_t study_id, struct study_order *out);
-/* The study of this patient with this accession number, as the caller sees it; a SCHEDULED one before others. */
-enum found study_order_find_study(struct call *c, int64_t patient_id, struct str accession_number, struct study *out);
+/* The study of this patient that was ordered by the filler's number, else by the placer's, else the one with this
+ * accession number, as the caller sees it; a SCHEDULED one before others. */
+enum found study_order_find_study(struct call *c, int64_t patient_id, const struct study_order *order,
+                                  struct str accession_number, struct study *out);
 
 /* Inside transactions, as study_register. E_CONFLICT, E_INVALID. */
 bool study_order_place(struct call *c, struct study_order *order, const struct study *said, struct study *out);
+/* The same of an order that is there, and stays cancelled if it is. E_NOT_FOUND. */
+bool study_order_change(struct call *c, struct study_order *order, const struct study *said, struct study *out);
 /* E_NOT_FOUND: there is no such study; E_CONFLICT: it has images. */
-bool study_order_cancel(struct call *c, int64_t patient_id, struct str accession_number, struct study *out);
+bool study_order_cancel(struct call *c, const struct study_order *order, const struct study *said, struct study *out);
 
 /* ---- for filing ---- */
 
-/* Inside a transaction that holds the patient: the one study that is SCHEDULED for it by this number. */
-enum found study_order_scheduled(struct call *c, int64_t patient_id, struct str accession_number, int64_t *study_id);
+/* Inside a transaction that holds the patient: the one study that is SCHEDULED for it by this number, for those who see
+ * it and for machines (dicom.store); `by`: for whom, their rights are the caller's. Whatever the modality: XR is
+ * ordered and DX comes, PT and first a CT. */
+enum found study_order_scheduled(struct call *c, int64_t patient_id, struct str accession_number, int64_t by,
+                                 int64_t *study_id);
 /* Inside a transaction that holds the study: its first image has come, and says this of it. *was_ordered: it was
  * SCHEDULED or CANCELLED until now. */
 bool study_order_begin(struct call *c, int64_t study_id, const struct study *said, bool *was_ordered);

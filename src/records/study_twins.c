@@ -30,8 +30,8 @@ bool study_twins_find(struct call *c, struct str study_uid, int64_t by, struct s
     out->count = 0;
     for (db_rows(c, &rows,
                  "select s.id, s.patient_id, s.modality, case when " VISIBLE_STUDY
-                 " then 1 else 0 end, s.created_by, case when s.status in ('SCHEDULED', 'CANCELLED') then 1 else 0 end "
-                 "from studies s where "
+                 " then 1 else 0 end, s.created_by, case when s.number_of_instances = 0 and s.status in "
+                 "('SCHEDULED', 'CANCELLED') then 1 else 0 end from studies s where "
                  "s.study_uid = ? and s.deleted_at is null",
                  VISIBLE_STUDY_TO_USER(c, by), V(study_uid));
          cursor_next(&rows);) {

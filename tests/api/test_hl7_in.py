@@ -212,6 +212,83 @@ def test_an_order_is_changed_and_cancelled_and_placed_again(his, admin):
     assert {s["status"] for s in studies(admin, number)} == {"CANCELLED", "OPEN", "SCHEDULED"}
 
 
+def bare(patient, control, *numbers, obr=""):
+    """An order that says its numbers in ORC alone."""
+    placer, filler = numbers
+    return [msh("ORM^O01^ORM_O01"), pid(patient), f"ORC|{control}|{placer}|{filler}", *([obr] if obr else [])]
+
+
+def test_an_order_is_known_by_its_numbers(his, admin):
+    number, accession = unique("P"), unique("A")
+    accepted(his.send(*order(number, accession)))
+    words = "OBR|1|||CT^腹部 CT^L"
+    accepted(his.send(*bare(number, "XO", "", f"F{accession}", obr=words)))
+    (study,) = studies(admin, number)
+    assert (study["description"], study["accession_number"]) == ("腹部 CT", accession)
+    accepted(his.send(*bare(number, "CA", f"P{accession}", "")))
+    assert [s["status"] for s in studies(admin, number)] == ["CANCELLED"]
+
+
+def test_a_number_of_one_order_is_not_anothers_accession(his, admin):
+    number, accession = unique("P"), unique("A")
+    accepted(his.send(*order(number, accession)))
+    refused(his.send(*bare(number, "CA", "", accession)), "AE", 204, "no study")
+    assert [s["status"] for s in studies(admin, number)] == ["SCHEDULED"]
+    group = [order(number, accession + x)[3:] for x in "BC"]
+    for lines, x in zip(group, "BC", strict=True):
+        lines[:] = [s.replace(f"P{accession}{x}|F{accession}{x}", "GROUP|") for s in lines]
+    accepted(his.send(*order(number, accession)[:3], *group[0], *group[1]))
+    assert {s["accession_number"] for s in studies(admin, number)} == {accession + x for x in ("", "B", "C")}
+
+
+def test_only_placing_places_and_what_is_replaced_is_cancelled(his, admin):
+    number, accession = unique("P"), unique("A")
+    for control in ("XO", "SC", "RP"):
+        refused(his.send(*order(number, accession, control)), "AE", 204, "no study")
+    accepted(his.send(*order(number, accession)))
+    two = order(number, accession, "RP") + order(number, accession + "2", "RO")[3:]
+    accepted(his.send(*two))
+    found = {s["accession_number"]: s["status"] for s in studies(admin, number)}
+    assert found == {accession: "CANCELLED", accession + "2": "SCHEDULED"}
+    for control in ("XO", "SC"):
+        accepted(his.send(*order(number, accession, control)))
+    assert {s["accession_number"]: s["status"] for s in studies(admin, number)} == found
+
+
+def test_only_who_sees_the_order_or_a_machine_takes_it_up(his, admin, server):
+    number, accession = unique("P"), unique("A")
+    accepted(his.send(*order(number, accession)))
+    (study,) = studies(admin, number)
+    image = {"PatientID": number, "PatientName": "Wang^XiaoMing", "AccessionNumber": accession}
+    server.account("technician", admin=admin).upload(dicom(**image), "a.dcm")
+    assert ok(admin.get(f"/studies/{study['id']}"))["status"] == "SCHEDULED"
+    assert len(studies(admin, number)) == 2
+    server.account("service", admin=admin).upload(dicom(**image), "b.dcm")
+    assert ok(admin.get(f"/studies/{study['id']}"))["status"] == "OPEN"
+
+
+def test_what_is_made_says_its_modality(his, admin):
+    number, accession = unique("P"), unique("A")
+    accepted(his.send(*order(number, accession)))  # a CT
+    (study,) = studies(admin, number)
+    admin.upload(dicom(PatientID=number, AccessionNumber=accession, Modality="MR"), "a.dcm")
+    begun = ok(admin.get(f"/studies/{study['id']}"))
+    assert (begun["status"], begun["modality"]) == ("OPEN", "MR")
+    for status in ("SCHEDULED", "CANCELLED"):
+        answer = admin.patch(f"/studies/{study['id']}", json={"status": status})
+        assert answer.status_code == 409 and "with images" in answer.text
+    assert ok(admin.patch(f"/studies/{study['id']}", json={"status": "CLOSED"}))["status"] == "CLOSED"
+
+
+def test_a_planned_time_with_a_zone_is_shown_by_the_hospitals_clocks(his, admin):
+    number, accession = unique("P"), unique("A")
+    lines = order(number, accession)
+    lines[-1] = lines[-1].replace("20260106093000", "202601060130+0800")  # the server's zone is UTC
+    accepted(his.send(*lines))
+    (study,) = studies(admin, number)
+    assert (study["study_date"], study["study_time"]) == ("2026-01-05", "17:30:00")
+
+
 def test_several_orders_of_one_message_are_all_or_none(his, admin):
     number, accession = unique("P"), unique("A")
     two = order(number, accession) + order(number, accession + "2")[3:]

@@ -42,7 +42,6 @@ ELSEWHERE = {
     ("records/filing.c", "select id, created_by from series where study_id"): "within the study that a file belongs to",
     ("records/filing_again.c", "where f.id = ? and {IN_SIGHT"): "looks again under the lock",
     ("records/filing.c", "select created_by from studies where id"): "the study ordered for the file's patient",
-    ("records/study_order.c", "select id from studies where accession_number"): "takes a file's place, whoever sees it",
     ("records/study_order.c", "where s.id = ?"): "the study that a file has just been placed in",
     (
         "records/image_file_counts.c",
