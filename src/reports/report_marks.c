@@ -2,6 +2,7 @@
 #include "reports/report_marks.h"
 
 #include "imaging/annotation.h"
+#include "schema/json_read.h"
 
 #include <math.h>
 
@@ -11,7 +12,8 @@ struct drawing {
     struct call *c;
     const struct report_marks_wish *wish;
     struct pdf_mark *marks;
-    int count, places, left_out;
+    const json_t *confirmed; /* of a signed version: ids of what models drew and a reader stood by */
+    int count, places, left_out, unconfirmed;
     struct text words;
 };
 
@@ -128,7 +130,20 @@ static void add(struct drawing *d, const struct annotation *a)
     text_format(&d->words, "%s%s%s%.*s", d->words.len ? "; " : "", title, words.len ? " " : "", STR_FMT(words));
 }
 
-static void draw(struct drawing *d, const struct annotation_set *set)
+/* What people drew is theirs; what a model drew needs a reader who stands by it. */
+static enum found is_to_be_drawn(const struct drawing *d, const struct annotation *a)
+{
+    if (a->source != SOURCE_MODEL)
+        return FOUND;
+    if (!d->wish->subject)
+        return report_drawing_confirmed(d->c, d->wish->file->id, a);
+    for (size_t i = 0; i < json_array_size(d->confirmed); i++)
+        if (str_equal(json_text(json_array_get(d->confirmed, i)), a->id))
+            return FOUND;
+    return NONE;
+}
+
+static bool draw(struct drawing *d, const struct annotation_set *set)
 {
     const struct annotation *all = set->annotations.items;
     int marked = 0;
@@ -136,6 +151,13 @@ static void draw(struct drawing *d, const struct annotation_set *set)
         const struct annotation *a = &all[i];
         if (!a->visible || a->frame != d->wish->frame || !a->points.count)
             continue;
+        enum found found = is_to_be_drawn(d, a);
+        if (found == FAILED)
+            return false;
+        if (found == NONE) {
+            d->unconfirmed++;
+            continue;
+        }
         if (marked == REPORT_MARKED_MAX || d->places + a->points.count + MEASURE_ELLIPSE_POINTS > REPORT_PLACES_MAX) {
             d->left_out++;
             continue;
@@ -143,14 +165,34 @@ static void draw(struct drawing *d, const struct annotation_set *set)
         add(d, a);
         marked++;
     }
+    return true;
+}
+
+static struct str remark_on(const struct drawing *d)
+{
+    bool zh = d->wish->is_chinese;
+    struct str made = STR_NULL;
+    if (d->left_out)
+        made =
+            arena_format(&d->c->arena, zh ? "另有 %d 项标注未画出" : "%d more annotations are not drawn", d->left_out);
+    if (d->unconfirmed)
+        made = arena_format(&d->c->arena, "%.*s%s%d %s", STR_FMT(made),
+                            !made.len ? ""
+                            : zh      ? "；"
+                                      : "; ",
+                            d->unconfirmed,
+                            zh ? "项 AI 标注未经医师确认，未画出"
+                               : "annotations by AI that no reader stands by are not drawn");
+    return made;
 }
 
 /* ---- which of them ---- */
 
 /* NONE: there are none to be drawn. */
-static enum found find_set(struct call *c, const struct report_marks_wish *wish, struct annotation_set *set,
-                           struct report_marks *out)
+static enum found find_set(struct drawing *d, struct annotation_set *set, struct report_marks *out)
 {
+    struct call *c = d->c;
+    const struct report_marks_wish *wish = d->wish;
     int64_t version = 0;
     if (wish->file->pixel_columns <= 0 || wish->file->pixel_rows <= 0)
         return NONE;
@@ -165,6 +207,7 @@ static enum found find_set(struct call *c, const struct report_marks_wish *wish,
             return NONE;
         }
         version = signed_ones.version;
+        d->confirmed = signed_ones.confirmed;
     }
     return annotation_set_load(c, wish->file->id, version, set) ? FOUND : FAILED;
 }
@@ -174,19 +217,17 @@ bool report_marks_load(struct call *c, const struct report_marks_wish *wish, str
     struct drawing d = { .c = c, .wish = wish };
     struct annotation_set set;
     *out = (struct report_marks){ .words = STR_NULL, .remark = STR_NULL };
-    enum found found = find_set(c, wish, &set, out);
+    enum found found = find_set(&d, &set, out);
     if (found != FOUND)
         return found == NONE;
     d.marks = arena_array(&c->arena, struct pdf_mark, MARKS_MAX);
     text_init(&d.words, REPORT_MARKED_MAX * WORDS_MAX);
-    draw(&d, &set);
+    bool ok = draw(&d, &set);
     if (d.words.len)
         out->words = arena_copy(&c->arena, text_str(&d.words));
     text_release(&d.words);
-    if (d.left_out)
-        out->remark = arena_format(
-            &c->arena, wish->is_chinese ? "另有 %d 项标注未画出" : "%d more annotations are not drawn", d.left_out);
+    out->remark = remark_on(&d);
     out->marks = d.marks;
     out->count = d.count;
-    return true;
+    return ok;
 }

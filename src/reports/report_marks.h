@@ -9,7 +9,8 @@
  * and `remark` says so. What was signed before annotations were signed along has none.
  *
  * At most REPORT_MARKED_MAX annotations and REPORT_PLACES_MAX points are drawn over an image; `remark` says how many
- * are left out. What a model drew is dashed and names the model.
+ * are left out. What a model drew is dashed and names the model; it is drawn only where a reader stands by it
+ * (report_drawing_confirmed), of a signed version: stood by it at signing. Else `remark` says that it is left out.
  */
 #ifndef ROENTGEN_REPORTS_REPORT_MARKS_H
 #define ROENTGEN_REPORTS_REPORT_MARKS_H

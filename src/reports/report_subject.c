@@ -132,6 +132,37 @@ static bool has_annotations_of(const json_t *list, int64_t image_file_id)
     return false;
 }
 
+enum found report_drawing_confirmed(struct call *c, int64_t image_file_id, const struct annotation *drawn)
+{
+    struct cursor rows;
+    bool stands = false;
+    db_rows(c, &rows,
+            "select verdict from diagnoses where image_file_id = ? and frame = ? and model_name = ? and model_version "
+            "= ? and status = 'REVIEWED' and is_shadow = 0 order by id desc limit 1",
+            V(image_file_id), V(drawn->frame), V(drawn->model.name), V(drawn->model.version));
+    if (cursor_next(&rows))
+        stands = str_equal(cursor_text(&rows, 0), S("CONFIRMED"));
+    return !cursor_close(&rows) ? FAILED : stands ? FOUND : NONE;
+}
+
+/* Ids of what models drew there, and readers stand by now. */
+static bool put_confirmed(struct call *c, int64_t image_file_id, int64_t version, json_t *out)
+{
+    struct annotation_set set;
+    if (!annotation_set_load(c, image_file_id, version, &set))
+        return false;
+    json_t *ids = json_array();
+    for (ptrdiff_t i = 0; !c->error.code && i < set.annotations.count; i++) {
+        const struct annotation *a = (const struct annotation *)set.annotations.items + i;
+        if (a->source == SOURCE_MODEL && report_drawing_confirmed(c, image_file_id, a) == FOUND)
+            json_array_append_new(ids, json_of_text(a->id));
+    }
+    if (json_array_size(ids))
+        json_object_set(out, "confirmed", ids);
+    json_decref(ids);
+    return !c->error.code;
+}
+
 json_t *report_subject_annotations(struct call *c, const struct report_version *version)
 {
     struct list images;
@@ -151,6 +182,7 @@ json_t *report_subject_annotations(struct call *c, const struct report_version *
         put_integer(one, "image_file_id", image->image_file_id);
         put_integer(one, "version", number);
         put(one, "sha256", digest);
+        ok = put_confirmed(c, image->image_file_id, number, one);
         json_array_append_new(out, one);
     }
     if (ok)
@@ -167,6 +199,7 @@ static enum found look_at_annotations(struct call *c, const json_t *one, struct 
         return NONE;
     enum found found = annotation_set_digest(c, integer_of(one, "image_file_id"), number, &found_number, &digest);
     out->version = number;
+    out->confirmed = json_object_get(one, "confirmed");
     out->is_changed = found == NONE || !str_equal(digest, json_text(json_object_get(one, "sha256")));
     return found == FAILED ? FAILED : FOUND;
 }

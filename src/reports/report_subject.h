@@ -7,7 +7,8 @@
  *  "study":     {"study_uid", "accession_number", "study_date", "modality", "body_part", "description"},
  *  "images":    [{"file_uuid", "sop_instance_uid", "sha256", "image_file_id"}]        by file_uuid;
  *                what was stored of reports themselves is none (report_dicom.h)
- *  "annotations": [{"image_file_id", "version", "sha256"}]            of each key image that has any, by its id
+ *  "annotations": [{"image_file_id", "version", "sha256", "confirmed"}]  of each key image that has any, by its id;
+ *                confirmed: ids of those that a model drew and a reader stood by at signing. Left out: none
  *  "people":    {"author", "reviewer"}                                names, as they were then
  *  "signature": {"signer", "username", "meaning", "signed_at"}}
  *
@@ -43,10 +44,16 @@ json_t *report_subject_study(struct call *c, int64_t study_id);
 json_t *report_subject_images(struct call *c, int64_t study_id);
 json_t *report_subject_annotations(struct call *c, const struct report_version *version);
 
+/* Does a reader stand by what this model drew there? The last diagnosis of the frame by this version of the model that
+ * was reviewed says so: CONFIRMED. MODIFIED says that something is not as the model has it. NONE: nobody does. */
+struct annotation;
+enum found report_drawing_confirmed(struct call *c, int64_t image_file_id, const struct annotation *drawn);
+
 /* The annotations of an image that were signed along. NONE: there were none. */
 struct report_annotations {
     int64_t version;
-    bool is_changed; /* the record has no longer what was signed */
+    const json_t *confirmed; /* the subject's; NULL: none */
+    bool is_changed;         /* the record has no longer what was signed */
 };
 enum found report_subject_annotations_of(struct call *c, const json_t *subject, int64_t image_file_id,
                                          struct report_annotations *out);

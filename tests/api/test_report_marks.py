@@ -12,7 +12,7 @@ from annotations import line, points, put
 from annotations import path as annotations_of
 from made import image
 from reports import finish, readers
-from support import DATA, Server, ok
+from support import DATA, Server, ok, unique
 from test_report_pdf import across, pdf_of, tool
 
 SAID = {"findings": "右肺结节。", "impression": "随访。"}
@@ -118,11 +118,67 @@ def test_a_film_with_much_on_it_stays_within_bounds(people, film, tmp_path):
     assert path.stat().st_size < 500_000
 
 
-def test_measurements_are_named_and_joined_as_they_are_meant(people, film, tmp_path):
+def judged(server, film, verdict, version="2.1", frame=1):
+    """A diagnosis of the film by the model "spine", as its reader left it."""
+    name, digest = unique("model-"), "0" * 64
+    server.database.rows(
+        "insert into models(model_uuid, name, version, state, task, digest, storage_path, size_bytes, card, "
+        f"research_only, created_at, updated_at) values ('{name[:36]}', '{name}', '{version}', 'RETIRED', 'x', "
+        f"'{digest}', 'models/{name}', 1, '{{}}', 0, 1, 1)"
+    )
+    [(model,)] = server.database.rows(f"select id from models where name = '{name}'")
+    status, said = ("REVIEWED", f"'{verdict}'") if verdict else ("COMPLETED", "null")
+    server.database.rows(
+        "insert into diagnoses(diagnosis_uuid, image_file_id, frame, model_id, model_name, model_version, "
+        "model_digest, research_only, is_shadow, status, verdict, priority, findings, queued_at) values "
+        f"('{name[:36]}', {film['id']}, {frame}, {model}, 'spine', '{version}', '{digest}', 0, 0, '{status}', "
+        f"{said}, 'NORMAL', '[]', 1)"
+    )
+
+
+MODEL = {"source": "model", "model": {"name": "spine", "version": "2.1"}}
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "is_drawn"),
+    [([], False), ([None], False), (["CONFIRMED"], True), (["MODIFIED"], False), (["REJECTED"], False)]
+    + [(["CONFIRMED", "REJECTED"], False), (["REJECTED", "CONFIRMED"], True), (["CONFIRMED", None], True)],
+)
+def test_what_a_model_drew_is_drawn_where_a_reader_stands_by_it(server, people, film, tmp_path, verdicts, is_drawn):
+    put(people["author"], film, [FRAME, line((50, 25), (150, 25), label="模型所画", **MODEL)])
+    for verdict in verdicts:
+        judged(server, film, verdict)
+    said = words_of(pdf_of(people["author"], written(people, film), tmp_path))
+    assert ("模型所画" in said) is is_drawn
+    assert ("1 项 AI 标注未经医师确认，未画出" in re.sub(r"(?<=[^ -~]) | (?=[^ -~])", " ", said)) is not is_drawn
+
+
+def test_a_reader_stands_by_one_frame_and_version(server, people, film, tmp_path):
+    put(people["author"], film, [FRAME, line((50, 25), (150, 25), label="模型所画", **MODEL)])
+    judged(server, film, "CONFIRMED", version="2.0")
+    judged(server, film, "CONFIRMED", frame=2)
+    assert "模型所画" not in words_of(pdf_of(people["author"], written(people, film), tmp_path))
+
+
+@pytest.mark.parametrize(("before", "after"), [("CONFIRMED", "REJECTED"), ("REJECTED", "CONFIRMED")])
+def test_whether_a_reader_stands_by_it_is_decided_at_signing(server, people, film, tmp_path, before, after):
+    drawn = put(people["author"], film, [FRAME, line((50, 25), (150, 25), label="模型所画", **MODEL)])
+    judged(server, film, before)
+    report = written(people, film)
+    finish(people, report)
+    judged(server, film, after)
+    server.database.rows(f"delete from report_pdfs where report_id = {report['id']}")  # made once more
+    assert ("模型所画" in words_of(pdf_of(people["author"], report, tmp_path))) is (before == "CONFIRMED")
+    [signed] = envelope_of(people, report)["content"]["annotations"]
+    ids = [a["id"] for a in drawn["annotations"] if a["source"] == "model"]
+    assert signed.get("confirmed", []) == (ids if before == "CONFIRMED" else [])
+
+
+def test_measurements_are_named_and_joined_as_they_are_meant(server, people, film, tmp_path):
     cobb = {"kind": "cobb", "label": "T5-T12", "points": points((50, 20), (150, 30), (50, 80), (150, 70))}
-    model = {"name": "spine", "version": "2.1"}
+    judged(server, film, "CONFIRMED")
     sva = {"kind": "sva", "facing": "right", "points": points((180, 10), (160, 90))}
-    put(people["author"], film, [FRAME, {**cobb, "source": "model", "model": model}, sva])
+    put(people["author"], film, [FRAME, {**cobb, **MODEL}, sva])
     path = pdf_of(people["author"], written(people, film), tmp_path)
     said = words_of(path)
     assert re.search(r"Cobb.{0,12}T5-T12 11\.4° \[AI: spine 2\.1\]", said), said
