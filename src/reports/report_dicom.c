@@ -51,31 +51,72 @@ static bool add_evidence(struct report_source *s, int64_t image_file_id)
     return cursor_close(&rows);
 }
 
-static bool add_measured(struct report_source *s, struct str reference)
+/* The entry of this version, made if need be; NULL: c->error. */
+static struct report_measured *measured_of(struct report_source *s, const struct report_evidence *image,
+                                           int64_t version)
 {
     struct annotation_set set;
+    struct report_measured *all = (struct report_measured *)s->measured.items, *made = &all[s->measured.count];
+    for (ptrdiff_t i = 0; i < s->measured.count; i++)
+        if (all[i].image == image && all[i].version == version)
+            return &all[i];
+    if (s->measured.count == MEASURED_MAX) {
+        fail(s->c, E_TOO_LARGE, "the sources of the report name annotations of more than %d versions", MEASURED_MAX);
+        return NULL;
+    }
+    if (!annotation_set_load(s->c, image->image_file_id, version, &set))
+        return NULL;
+    *made = (struct report_measured){
+        image, version, { arena_array(&s->c->arena, struct annotation, set.annotations.count + 1), 0 }, set.annotations
+    };
+    s->measured.count++;
+    return made;
+}
+
+static bool is_told(const struct report_source *s, struct str annotation_id)
+{
+    const struct report_measured *all = s->measured.items;
+    for (ptrdiff_t i = 0; i < s->measured.count; i++)
+        for (ptrdiff_t k = 0; k < all[i].annotations.count; k++)
+            if (str_equal(((const struct annotation *)all[i].annotations.items)[k].id, annotation_id))
+                return true;
+    return false;
+}
+
+/* Those of the version that the source means: one, where its detail says "annotation ID" (draft_measurements.c). */
+static bool take_measured(struct report_source *s, struct report_measured *from, struct str detail)
+{
+    const struct str prefix = S("annotation ");
+    struct str wanted = str_starts(detail, prefix) ? str_slice(detail, prefix.len, detail.len) : STR_NULL;
+    for (ptrdiff_t i = 0; i < from->all.count; i++) {
+        const struct annotation *a = (const struct annotation *)from->all.items + i;
+        if (!a->visible || !a->values.count || (wanted.at && !str_equal(a->id, wanted)) || is_told(s, a->id))
+            continue;
+        enum found found =
+            a->source == SOURCE_MODEL ? report_drawing_confirmed(s->c, from->image->image_file_id, a) : FOUND;
+        if (found == FAILED)
+            return false;
+        if (found == NONE)
+            continue;
+        ((struct annotation *)from->annotations.items)[from->annotations.count++] = *a;
+        s->measured_count++;
+    }
+    return true;
+}
+
+static bool add_measured(struct report_source *s, const struct content_source *source)
+{
     struct image_file file;
     int64_t image, version;
-    if (!report_source_annotations(reference, &image, &version))
+    if (!report_source_annotations(source->reference, &image, &version))
         return true;
     if (!image_file_load(s->c, image, &file) || !add_evidence(s, image))
         return false;
     const struct report_evidence *evidence = report_dicom_evidence(s, image);
-    struct report_measured *all = (struct report_measured *)s->measured.items;
-    for (ptrdiff_t i = 0; i < s->measured.count; i++)
-        if (all[i].image == evidence && all[i].version == version)
-            return true;
     if (!evidence)
         return true;
-    if (s->measured.count == MEASURED_MAX)
-        return fail(s->c, E_TOO_LARGE, "the sources of the report name annotations of more than %d versions",
-                    MEASURED_MAX);
-    if (!annotation_set_load(s->c, image, version, &set))
-        return false;
-    for (ptrdiff_t i = 0; i < set.annotations.count; i++)
-        s->measured_count += ((const struct annotation *)set.annotations.items)[i].values.count > 0;
-    all[s->measured.count++] = (struct report_measured){ evidence, version, set.annotations };
-    return true;
+    struct report_measured *from = measured_of(s, evidence, version);
+    return from && take_measured(s, from, source->detail);
 }
 
 static bool load_evidence(struct report_source *s, unsigned kind)
@@ -84,14 +125,15 @@ static bool load_evidence(struct report_source *s, unsigned kind)
     struct list sources;
     s->evidence.items = arena_array(&c->arena, struct report_evidence, EVIDENCE_MAX);
     s->measured.items = arena_array(&c->arena, struct report_measured, MEASURED_MAX);
-    if (!content_images(c, &s->version.content, &s->images) || !content_source_list(c, &s->version.content, &sources))
+    if (!content_images(c, &s->version.content, &s->images) ||
+        !report_standing_sources(c, &s->version.content, &sources))
         return false;
     for (ptrdiff_t i = 0; i < s->images.count && kind != REPORT_AS_MEASUREMENTS; i++)
         if (!add_evidence(s, ((const struct key_image *)s->images.items)[i].image_file_id))
             return false;
     for (ptrdiff_t i = 0; i < sources.count && kind == REPORT_AS_MEASUREMENTS; i++) {
         const struct content_source *source = (const struct content_source *)sources.items + i;
-        if (source->kind == FROM_MEASUREMENT && !add_measured(s, source->reference))
+        if (source->kind == FROM_MEASUREMENT && !add_measured(s, source))
             return false;
     }
     return true;
@@ -109,8 +151,8 @@ static bool load_stored(struct report_source *s)
     s->images = s->measured = (struct list){ 0 };
     s->evidence = (struct list){ all, 0 };
     for (db_rows(s->c, &rows,
-                 "select kind, sop_instance_uid from report_instances where report_id = ? and stored_at is not null "
-                 "order by id",
+                 "select o.kind, o.sop_instance_uid from report_instances o where o.report_id = ? and " REPORT_FILED
+                 " order by o.id",
                  V(s->report.id));
          cursor_next(&rows) && s->evidence.count < EVIDENCE_MAX;) {
         unsigned kind = choice_of(report_object_kinds, cursor_text(&rows, 0));
@@ -123,20 +165,37 @@ static bool load_stored(struct report_source *s)
     return cursor_close(&rows);
 }
 
-static bool load_parts(struct report_source *s, unsigned kind)
+/* The stored SR of the version that this one replaces or adds to; null: none is with the study. */
+static bool load_predecessor(struct report_source *s)
+{
+    struct cursor rows;
+    s->predecessor_uid = STR_NULL;
+    if (s->version.replaces == INTEGER_NULL)
+        return true;
+    db_rows(s->c, &rows,
+            "select o.sop_instance_uid from report_instances o where o.report_id = ? and o.version = ? and o.kind = "
+            "'sr' and o.sop_instance_uid is not null and " REPORT_FILED,
+            V(s->report.id), V(s->version.replaces));
+    if (cursor_next(&rows))
+        s->predecessor_uid = arena_copy(&s->c->arena, cursor_text(&rows, 0));
+    return cursor_close(&rows);
+}
+
+static bool load_parts(struct report_source *s, const struct report_object *object)
 {
     struct call *c = s->c;
+    unsigned kind = object->kind;
     if (kind == REPORT_AS_REJECTION) {
         if (!s->is_in_error)
             return fail(c, E_CONFLICT, "the report was not entered in error: there is nothing to reject");
         return load_stored(s) &&
                (s->evidence.count || fail(c, E_CONFLICT, "nothing of the report was stored that could be rejected"));
     }
-    if (kind == REPORT_AS_PDF && !report_pdf(c, s->report.id, s->version.version, PDF_A4, &s->document))
+    bool (*pages)(struct call *, int64_t, int64_t, enum pdf_page, struct str *) =
+        object->as_kept ? report_pdf_as_signed : report_pdf;
+    if (kind == REPORT_AS_PDF && !pages(c, s->report.id, s->version.version, PDF_A4, &s->document))
         return false;
-    return load_evidence(s, kind) &&
-           (kind != REPORT_AS_MEASUREMENTS || s->measured_count ||
-            fail(c, E_CONFLICT, "no source of the report names annotations with measurements"));
+    return load_evidence(s, kind) && (kind != REPORT_AS_SR || load_predecessor(s));
 }
 
 static bool load_subject(struct report_source *s)
@@ -176,13 +235,6 @@ struct str report_dicom_person(const struct report_source *s, struct str name)
     return out;
 }
 
-struct str report_dicom_uid(const struct report_source *s, int64_t version, enum report_object_kind kind)
-{
-    return uid_of(arena_format(&s->c->arena, "roentgen/report/%.*s/%" PRId64 "/%s", STR_FMT(s->report.report_uuid),
-                               version, report_object_kinds[kind - 1]),
-                  &s->c->arena);
-}
-
 struct str report_dicom_series(const struct report_source *s, enum report_object_kind kind)
 {
     return uid_of(arena_format(&s->c->arena, "roentgen/report-series/%.*s/%s", STR_FMT(s->report.report_uuid),
@@ -207,6 +259,12 @@ static void put_day(struct dicom_writer *w, uint32_t tag, struct str day)
     dicom_put(w, tag, (struct str){ packed, len });
 }
 
+/* A cut identifier is another one's: what does not fit is not said. */
+static struct str whole_or_none(struct str identifier, ptrdiff_t max)
+{
+    return str_code_points(str_trim(identifier)) <= max ? identifier : STR_NULL;
+}
+
 static void put_if_said(struct dicom_writer *w, uint32_t tag, struct str text)
 {
     if (text.len)
@@ -225,7 +283,8 @@ static void put_group_8(const struct report_source *s, enum report_object_kind k
         dicom_put(w, 0x0008002A /* Acquisition DateTime */, STR_NULL);
     dicom_put(w, 0x00080030 /* Study Time */, STR_NULL);
     dicom_put_moment(w, 0x00080033 /* Content Time */, s->at, true);
-    dicom_put(w, 0x00080050 /* Accession Number */, report_dicom_told(s, "study", "accession_number"));
+    dicom_put(w, 0x00080050 /* Accession Number, SH */,
+              whole_or_none(report_dicom_told(s, "study", "accession_number"), 16));
     dicom_put(w, DICOM_Modality, str_from(about->modality));
     if (kind == REPORT_AS_PDF)
         dicom_put(w, 0x00080064 /* Conversion Type */, S("WSD"));
@@ -248,8 +307,9 @@ void report_dicom_begin(const struct report_source *s, enum report_object_kind k
     dicom_writer_begin(w, REPORT_OBJECT_BYTES_MAX, &s->c->hold, str_from(about->class_uid), instance_uid);
     put_group_8(s, kind, about, instance_uid, w);
     dicom_put(w, DICOM_PatientName, report_dicom_person(s, report_dicom_told(s, "patient", "name")));
-    dicom_put(w, 0x00100020 /* Patient ID */, report_dicom_told(s, "patient", "patient_id"));
-    put_if_said(w, 0x00100021 /* Issuer of Patient ID */, report_dicom_told(s, "patient", "issuer_of_patient_id"));
+    dicom_put(w, 0x00100020 /* Patient ID, LO */, whole_or_none(report_dicom_told(s, "patient", "patient_id"), 64));
+    put_if_said(w, 0x00100021 /* Issuer of Patient ID, LO */,
+                whole_or_none(report_dicom_told(s, "patient", "issuer_of_patient_id"), 64));
     put_day(w, 0x00100030 /* Patient's Birth Date */, report_dicom_told(s, "patient", "birth_date"));
     bool is_known = str_equal(sex, S("MALE")) || str_equal(sex, S("FEMALE")) || str_equal(sex, S("OTHER"));
     dicom_put(w, 0x00100040 /* Patient's Sex */, is_known ? str_slice(sex, 0, 1) : STR_NULL);
@@ -341,18 +401,16 @@ static bool write_object(const struct report_source *s, unsigned kind, struct st
     return writers[kind](s, uid, w);
 }
 
-/* By what it is, or by all that is in it as well. */
+/* By what it is and all that is in it: nothing else ever has its name. */
 static bool name_object(const struct report_source *s, unsigned kind, struct str *uid)
 {
     struct dicom_writer w;
-    bool is_document = kind == REPORT_AS_SR || kind == REPORT_AS_MEASUREMENTS;
-    *uid = report_dicom_uid(s, s->version.version, kind);
-    if (is_document && s->is_signed && !s->is_in_error)
-        return true;
     bool ok = write_object(s, kind, S(UID_NOT_YET), &w);
     struct str digest = ok ? crypto_sha256_hex(dicom_writer_bytes(&w), &s->c->arena) : STR_NULL;
     dicom_writer_release(&w);
-    *uid = uid_of(arena_format(&s->c->arena, "%.*s/%.*s", STR_FMT(*uid), STR_FMT(digest)), &s->c->arena);
+    *uid = uid_of(arena_format(&s->c->arena, "roentgen/report/%.*s/%" PRId64 "/%s/%.*s", STR_FMT(s->report.report_uuid),
+                               s->version.version, report_object_kinds[kind - 1], STR_FMT(digest)),
+                  &s->c->arena);
     return ok;
 }
 
@@ -377,10 +435,16 @@ bool report_dicom(struct call *c, struct report_object *object)
 {
     struct report_source *s = arena_new(&c->arena, struct report_source);
     s->c = c;
+    object->is_empty = false;
     bool ok =
         report_may_be_given_out(c) && report_load(c, object->id, &s->report) &&
         report_version_load(c, object->id, object->version > 0 ? object->version : s->report.version, &s->version) &&
-        load_subject(s) && load_parts(s, object->kind) && make(s, object);
+        load_subject(s) && load_parts(s, object);
+    if (ok) {
+        object->is_empty = object->kind == REPORT_AS_MEASUREMENTS && !s->measured_count;
+        ok = object->is_empty ? fail(c, E_CONFLICT, "no source of the report names annotations with measurements")
+                              : make(s, object);
+    }
     json_decref(s->subject);
     return ok;
 }

@@ -9,6 +9,11 @@
 #define UID_ENCAPSULATED_PDF "1.2.840.10008.5.1.4.1.1.104.1"
 #define UID_COMPREHENSIVE_SR "1.2.840.10008.5.1.4.1.1.88.33"
 #define UID_KEY_OBJECTS "1.2.840.10008.5.1.4.1.1.88.59"
+/* Of a row `o` of report_instances: it is stored, or its file is there and only the note is missing (the server was
+ * stopped between the two). */
+#define REPORT_FILED \
+    "(o.stored_at is not null or exists (select 1 from image_files f join reports r on r.study_id = f.study_id where " \
+    "r.id = o.report_id and f.sop_instance_uid = o.sop_instance_uid and f.is_instance = 1))"
 enum { REPORT_OBJECT_BYTES_MAX = 64 << 20 };
 
 /* An instance of the study that is referred to, and the image that it is here. */
@@ -26,19 +31,22 @@ struct report_source {
     json_t *subject; /* what is, or would be, signed */
     bool is_signed, is_in_error, is_chinese;
     struct str study_uid;
-    struct instant at;      /* when it was signed, else when the version was made */
-    struct str document;    /* of REPORT_AS_PDF: the PDF */
-    struct list images;     /* struct key_image */
-    struct list evidence;   /* struct report_evidence: images, and what was stored */
-    struct list measured;   /* struct report_measured */
-    int64_t measured_count; /* annotations with values in it */
+    struct instant at;          /* when it was signed, else when the version was made */
+    struct str document;        /* of REPORT_AS_PDF: the PDF */
+    struct str predecessor_uid; /* of REPORT_AS_SR */
+    struct list images;         /* struct key_image */
+    struct list evidence;       /* struct report_evidence: images, and what was stored */
+    struct list measured;       /* struct report_measured */
+    int64_t measured_count;     /* annotations with values in it */
 };
 
-/* Annotations that a source names. */
+/* Annotations that sources name whose words still stand: each once, of those that can be seen; a model's only while a
+ * reader stands by them (report_drawing_confirmed). */
 struct report_measured {
     const struct report_evidence *image;
     int64_t version;
-    struct list annotations; /* struct annotation */
+    struct list annotations; /* struct annotation: those that are told */
+    struct list all;         /* of the version */
 };
 
 /* ---- report_dicom.c: what all objects hold ---- */
@@ -60,7 +68,6 @@ const struct report_evidence *report_dicom_evidence(const struct report_source *
 void report_dicom_put_evidence(const struct report_source *s, struct dicom_writer *w);
 void report_dicom_put_empty(struct dicom_writer *w, uint32_t sequence);
 struct str report_dicom_series(const struct report_source *s, enum report_object_kind kind);
-struct str report_dicom_uid(const struct report_source *s, int64_t version, enum report_object_kind kind);
 
 /* ---- the objects; on failure c->error is filled ---- */
 

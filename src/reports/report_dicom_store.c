@@ -1,5 +1,5 @@
 /* report_dicom_store.c - the job that puts DICOM objects of a signed report into its study. */
-#include "reports/report_dicom.h"
+#include "reports/report_dicom_parts.h"
 
 #include "intake/upload.h"
 #include "reports/report_parts.h"
@@ -28,6 +28,8 @@ struct storing {
     struct report_object next; /* kind 0: nothing is left to be stored */
     struct instant at;
     bool more;
+    unsigned failed;    /* bits of kinds that could not be stored this time */
+    struct error first; /* why the first of them was not */
 };
 
 bool report_dicom_ask(struct call *c, int64_t report_id)
@@ -47,23 +49,26 @@ static enum found is_stored(struct call *c, const struct storing *s, int64_t ver
 {
     int64_t id;
     const char *sql = arena_format(&c->arena,
-                                   "select id from report_instances where report_id = ? and (version = ? or ? = 0) and "
-                                   "kind in (%s) and stored_at is not null limit 1",
+                                   "select o.id from report_instances o where o.report_id = ? and (o.version = ? or "
+                                   "? = 0) and o.kind in (%s) and " REPORT_FILED " limit 1",
                                    kinds)
                           .at;
     return db_find_integer(c, &id, sql, V(s->report_id), V(version), V(version));
 }
 
-/* The first of these of this version that is not. */
+/* The first of these of this version that is not, and has not failed. */
 static bool find_missing(struct call *c, struct storing *s, int64_t version)
 {
-    static const char *const names[] = { "'pdf'", "'sr'", "'measurements'" };
-    for (unsigned kind = REPORT_AS_PDF; kind <= REPORT_AS_MEASUREMENTS; kind++) {
-        enum found found = is_stored(c, s, version, names[kind - 1]);
+    static const struct {
+        unsigned kind;
+        const char *name;
+    } all[] = { { REPORT_AS_SR, "'sr'" }, { REPORT_AS_MEASUREMENTS, "'measurements'" }, { REPORT_AS_PDF, "'pdf'" } };
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        enum found found = s->failed & 1U << all[i].kind ? FOUND : is_stored(c, s, version, all[i].name);
         if (found == FAILED)
             return false;
         if (found == NONE) {
-            s->next.kind = kind;
+            s->next.kind = all[i].kind;
             return true;
         }
     }
@@ -84,7 +89,7 @@ static bool find_next(struct call *c, struct storing *s)
     struct cursor rows;
     int64_t version = INTEGER_NULL;
     bool in_error = false;
-    s->next = (struct report_object){ .id = s->report_id };
+    s->next = (struct report_object){ .id = s->report_id, .as_kept = true };
     db_rows(c, &rows, "select status, signed_version from reports where id = ?", V(s->report_id));
     if (cursor_next(&rows)) {
         in_error = str_equal(cursor_text(&rows, 0), choice_text(report_statuses, REPORT_ENTERED_IN_ERROR));
@@ -170,9 +175,7 @@ static bool store(struct call *c, struct storing *s)
 {
     int64_t owner;
     if (!report_dicom(c, &s->next)) {
-        bool has_none = s->next.kind == REPORT_AS_MEASUREMENTS &&
-                        (c->error.code == E_CONFLICT || c->error.code == E_NOT_FOUND || c->error.code == E_TOO_LARGE);
-        if (!has_none)
+        if (!s->next.is_empty)
             return false;
         error_clear(&c->error);
         s->next.instance_uid = STR_NULL;
@@ -206,6 +209,21 @@ static bool is_done(struct call *c, void *context)
     return !c->error.code && (!s->more || fail(c, E_CONFLICT, "there is more to do"));
 }
 
+/* What cannot be stored is no reason to store nothing else; it is said in the end, and tried again by the next run. */
+static bool try_to_store(struct call *c, struct storing *s)
+{
+    unsigned bit = 1U << s->next.kind;
+    if (store(c, s))
+        return true;
+    if (s->next.kind == REPORT_AS_REJECTION || c->error.code == E_UNAVAILABLE)
+        return false;
+    if (!s->failed)
+        s->first = c->error;
+    s->failed |= bit;
+    error_clear(&c->error);
+    return true;
+}
+
 static bool store_all(struct call *c, struct storing *s)
 {
     struct answer *answer = job_result(s->run);
@@ -213,9 +231,13 @@ static bool store_all(struct call *c, struct storing *s)
         if (!find_next(c, s))
             return false;
         if (s->next.kind) {
-            if (!job_tell(s->run, answer->stored, 0, "objects", STR_NULL) || !store(c, s))
+            if (!job_tell(s->run, answer->stored, 0, "objects", STR_NULL) || !try_to_store(c, s))
                 return false;
             continue;
+        }
+        if (s->failed) {
+            c->error = s->first;
+            return false;
         }
         db_release(c);
         if (job_complete(c, s->run, is_done, s))

@@ -5,6 +5,14 @@
 #include "dicom/uid.h"
 #include "imaging/annotation.h"
 
+static bool is_first_of_image(const struct report_measured *all, ptrdiff_t index)
+{
+    for (ptrdiff_t i = 0; i < index; i++)
+        if (all[i].image == all[index].image)
+            return false;
+    return true;
+}
+
 /* TID 1600: the images, and nothing of them that they do not say themselves. */
 static void put_library(const struct report_source *s, struct dicom_writer *w)
 {
@@ -12,7 +20,8 @@ static void put_library(const struct report_source *s, struct dicom_writer *w)
     sr_container(w, SR_CONTAINS, CODE("DCM", "111028", "Image Library"), NULL);
     sr_container(w, SR_CONTAINS, CODE("DCM", "126200", "Image Library Group"), NULL);
     for (ptrdiff_t i = 0; i < s->measured.count; i++)
-        sr_image(w, SR_CONTAINS, NULL, &all[i].image->reference);
+        if (is_first_of_image(all, i))
+            sr_image(w, SR_CONTAINS, NULL, &all[i].image->reference);
     sr_children_end(w);
     sr_children_end(w);
 }
@@ -108,8 +117,7 @@ bool report_measurements_write(const struct report_source *s, struct str instanc
     for (ptrdiff_t i = 0; i < s->measured.count; i++) {
         const struct annotation *items = all[i].annotations.items;
         for (ptrdiff_t k = 0; k < all[i].annotations.count; k++)
-            if (items[k].values.count)
-                put_group(s, &all[i], &items[k], ++number, w);
+            put_group(s, &all[i], &items[k], ++number, w);
     }
     sr_children_end(w);
     dicom_put_sequence_end(w);

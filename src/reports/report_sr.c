@@ -7,6 +7,7 @@
 #include "reports/template_values.h"
 #include "site/app.h"
 
+enum { SCHEME_MAX = 16 /* characters, SH */ };
 #define COMMENT CODE("DCM", "121106", "Comment")
 
 /* ---- before the content ---- */
@@ -39,8 +40,7 @@ static void put_predecessor(const struct report_source *s, struct dicom_writer *
     dicom_put_item(w);
     dicom_put_sequence(w, 0x00081199 /* Referenced SOP Sequence */);
     dicom_put_item(w);
-    sr_reference_put(w, &(struct sr_reference){ S(UID_COMPREHENSIVE_SR),
-                                                report_dicom_uid(s, s->version.replaces, REPORT_AS_SR), 0 });
+    sr_reference_put(w, &(struct sr_reference){ S(UID_COMPREHENSIVE_SR), s->predecessor_uid, 0 });
     dicom_put_item_end(w);
     dicom_put_sequence_end(w);
     dicom_put(w, 0x0020000E /* Series Instance UID */, report_dicom_series(s, REPORT_AS_SR));
@@ -64,7 +64,7 @@ void report_sr_begin(const struct report_source *s, enum report_object_kind kind
     dicom_put(w, 0x0040A050 /* Continuity of Content */, S("SEPARATE"));
     if (counts(s))
         put_verifier(s, w);
-    if (kind == REPORT_AS_SR && s->version.replaces > 0)
+    if (s->predecessor_uid.len)
         put_predecessor(s, w);
     report_dicom_put_empty(w, 0x0040A372 /* Performed Procedure Code Sequence, Type 2 */);
     report_dicom_put_evidence(s, w);
@@ -124,13 +124,13 @@ static struct heading heading_of(const struct report_source *s, const struct sec
                              { S("DCM"), S("121106"), S("Comment") } };
 }
 
-/* As DICOM calls the scheme (PS3.16 8); ours where there is none. */
+/* As DICOM calls the scheme (PS3.16 8); ours where there is none, or none that fits. */
 static struct str scheme_of(struct str given)
 {
     return str_equal(given, S("LOINC"))                                     ? S("LN")
            : str_equal(given, S("SNOMED CT")) || str_equal(given, S("SCT")) ? S("SCT")
            : str_equal(given, S("RadLex"))                                  ? S("RADLEX")
-           : given.len                                                      ? given
+           : given.len && str_code_points(given) <= SCHEME_MAX              ? given
                                                                             : S(OUR_SCHEME);
 }
 

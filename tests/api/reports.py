@@ -1,6 +1,6 @@
 """What tests of reports share: who writes and reads them, and the way to a signature."""
 
-from support import PASSWORD, ok
+from support import PASSWORD, ok, unique
 
 
 def readers(server):
@@ -24,3 +24,21 @@ def finish(people, report, signer="second"):
     ok(act(people["author"], report, "submit"))
     ok(act(people["second"], report, "approve"))
     return ok(act(people[signer], report, "sign", password=PASSWORD))
+
+
+def judged(server, film, verdict, version="2.1", frame=1):
+    """A diagnosis of the film by the model "spine", as its reader left it."""
+    name, digest = unique("model-"), "0" * 64
+    server.database.rows(
+        "insert into models(model_uuid, name, version, state, task, digest, storage_path, size_bytes, card, "
+        f"research_only, created_at, updated_at) values ('{name[:36]}', '{name}', '{version}', 'RETIRED', 'x', "
+        f"'{digest}', 'models/{name}', 1, '{{}}', 0, 1, 1)"
+    )
+    [(model,)] = server.database.rows(f"select id from models where name = '{name}'")
+    status, said = ("REVIEWED", f"'{verdict}'") if verdict else ("COMPLETED", "null")
+    server.database.rows(
+        "insert into diagnoses(diagnosis_uuid, image_file_id, frame, model_id, model_name, model_version, "
+        "model_digest, research_only, is_shadow, status, verdict, priority, findings, queued_at) values "
+        f"('{name[:36]}', {film['id']}, {frame}, {model}, 'spine', '{version}', '{digest}', 0, 0, '{status}', "
+        f"{said}, 'NORMAL', '[]', 1)"
+    )

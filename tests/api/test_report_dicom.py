@@ -7,10 +7,11 @@ import pydicom
 import pytest
 
 from annotations import line, points, put
-from reports import act, finish, readers
+from reports import act, finish, judged, readers
 from support import DATA, PASSWORD, Server, ok, problem, wait_until
 from test_diagnosis_dicom import below, checked, concept, value, values
 from test_report_pdf import tool
+from test_report_templates import definition
 
 ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
 COMPREHENSIVE_SR = "1.2.840.10008.5.1.4.1.1.88.33"
@@ -198,6 +199,75 @@ def test_measurements_are_told_with_the_points_they_are_from(people, film):
     stored(people, film, [ENCAPSULATED_PDF, COMPREHENSIVE_SR, COMPREHENSIVE_SR])
 
 
+def source_of(film, drawn, which=None, text="直径"):
+    detail = {"detail": f"annotation {drawn['annotations'][which]['id']}"} if which is not None else {}
+    reference = f"images/{film['id']}/annotations/{drawn['version']}"
+    return {"section": "findings", "text": text, "kind": "MEASUREMENT", "reference": reference, **detail}
+
+
+def labels_of(people, report):
+    _, sr = fetched(people["author"], report, "measurements")
+    [measurements] = below(sr, "DCM", "126010")
+    return [values(group, "99ROENTGEN", "LABEL") for group in below(measurements, "DCM", "125007")]
+
+
+def test_only_what_the_words_rest_on_is_told_as_measured(people, film):
+    author = people["author"]
+    said, taken_out = line((10, 10), (50, 10), label="最大径"), line((10, 20), (50, 20), label="删去的")
+    scratch, hidden = line((10, 30), (50, 30), label="草稿"), line((10, 40), (50, 40), label="隐藏", visible=False)
+    first = put(author, film, [said, taken_out, scratch, hidden])
+    wish = [{k: a[k] for k in ("id", "kind", "points", "label", "visible")} for a in first["annotations"]]
+    etag = author.get(f"/images/{film['id']}/annotations").headers["etag"]
+    second = put(author, film, [*wish, line((10, 50), (50, 50), label="又一条")], etag=etag)
+    sources = [source_of(film, first, 0), source_of(film, second, 0), source_of(film, first, 3)]
+    sources.append(source_of(film, first, 1, text="这句已经删去"))
+    assert labels_of(people, written(people, film, sources=sources)) == [["最大径"]]
+
+
+def test_what_a_model_measured_is_told_where_a_reader_stands_by_it(server, people, film):
+    model = {"source": "model", "model": {"name": "spine", "version": "2.1"}}
+    lines = [line((10, 10), (50, 10), label="医生"), line((10, 20), (50, 20), label="模型", **model)]
+    drawn = put(people["author"], film, lines)
+    report = written(people, film, sources=[source_of(film, drawn)])
+    assert labels_of(people, report) == [["医生"]]
+    judged(server, film, "REJECTED")
+    assert labels_of(people, report) == [["医生"]]
+    judged(server, film, "CONFIRMED")
+    assert labels_of(people, report) == [["医生"], ["模型"]]
+
+
+def test_an_identifier_that_does_not_fit_is_left_out(people, film):
+    ok(people["admin"].patch(f"/studies/{film['study_id']}", json={"accession_number": "A2026-0102-0304-5"}))
+    code = {"code": "1234-5", "code_system": "A-scheme-with-a-long-name"}
+    field = {"name": "size", "section": "findings", "label_en": "Size", "kind": "number", "unit": "mm", **code}
+    template = ok(people["author"].post("/reports/templates", json={"definition": definition(fields=[field])}), 201)
+    report = written(people, film, template_id=template["id"], fields={"size": 7.5})
+    _, sr = fetched(people["author"], report, "sr")
+    assert sr.AccessionNumber == ""
+    assert [value(item) for item in below(sr, "LN", "59776-5")[0].ContentSequence if item.ValueType == "NUM"] == [
+        (7.5, "mm")
+    ]
+    schemes = [
+        item.ConceptNameCodeSequence[0].CodingSchemeDesignator
+        for item in below(sr, "LN", "59776-5")[0].ContentSequence
+        if item.ValueType == "NUM"
+    ]
+    assert schemes == ["99ROENTGEN"]
+    ok(people["admin"].patch(f"/studies/{film['study_id']}", json={"accession_number": "A2026-0102-03045"}))
+    assert fetched(people["author"], report, "sr")[1].AccessionNumber == "A2026-0102-03045"
+
+
+def test_another_content_is_another_object(server, people, film):
+    report = written(people, film)
+    finish(people, report)
+    stored(people, film, [ENCAPSULATED_PDF, COMPREHENSIVE_SR])
+    first = fetched(people["author"], report, "sr")[1]
+    server.database.rows(f"update image_files set sop_class_uid = null where id = {film['id']}")  # as if it were gone
+    second = fetched(people["author"], report, "sr")[1]
+    assert "CurrentRequestedProcedureEvidenceSequence" not in second
+    assert second.SOPInstanceUID != first.SOPInstanceUID and second.SeriesInstanceUID == first.SeriesInstanceUID
+
+
 def test_what_is_signed_is_stored_with_the_study_once_and_changes_no_signature(server, people, film):
     report = written(people, film)
     finish(people, report)
@@ -251,6 +321,71 @@ def test_what_was_entered_in_error_is_rejected(people, film):
     sr = fetched(people["author"], report, "sr")[1]
     assert sr.VerificationFlag == "UNVERIFIED" and sr.SOPInstanceUID not in rejected
     assert "ENTERED IN ERROR" in sr.SeriesDescription
+
+
+@pytest.mark.parametrize("kinds", [("sr",), ("pdf", "sr")])
+def test_what_was_filed_and_not_yet_noted_is_rejected_too(server, people, film, kinds):
+    report = written(people, film)
+    finish(people, report)
+    files = stored(people, film, [ENCAPSULATED_PDF, COMPREHENSIVE_SR])
+    noted = f"select kind from report_instances where report_id = {report['id']} and stored_at is null"
+    wait_until(lambda: not server.database.rows(noted), "the notes")
+    for kind in kinds:  # as if the server had been stopped between the two
+        server.database.rows(
+            f"update report_instances set stored_at = null where report_id = {report['id']} and kind = '{kind}'"
+        )
+    ok(act(people["second"], report, "mark-entered-in-error", reason="患者错误"))
+    [note] = [
+        f
+        for f in stored(people, film, [ENCAPSULATED_PDF, COMPREHENSIVE_SR, KEY_OBJECTS])
+        if f["sop_class_uid"] == KEY_OBJECTS
+    ]
+    rejection = header_of(people, note)
+    items = [item for item in rejection.ContentSequence if item.ValueType == "COMPOSITE"]
+    rejected = {item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID for item in items}
+    assert rejected == {f["sop_instance_uid"] for f in files}
+
+
+def error_of_job(server, attempts=1):
+    said = f"select error from jobs where kind = 'reports.dicom' and error is not null and attempt >= {attempts}"
+    return wait_until(lambda: server.database.rows(said), "the job's error")[0][0]
+
+
+def test_what_cannot_be_stored_is_said_and_the_rest_is_stored(tmp_path):
+    server = Server(tmp_path, WORKER_CONCURRENCY="0").init().start()
+    try:
+        people = readers(server)
+        film = ct(people)
+        sources = []
+        for n in range(21):
+            etag = {"etag": people["author"].get(f"/images/{film['id']}/annotations").headers["etag"]} if n else {}
+            drawn = put(people["author"], film, [line((10, 10), (50, 10 + n), label=f"{n}")], **etag)
+            sources.append(source_of(film, drawn))
+        report = written(people, film, sources=sources)
+        finish(people, report)
+        ok(people["second"].post("/reports/signing-keys/revoke", json={"reason": "superseded"}), 204)
+        with server.worker():
+            assert "more than 20 versions" in error_of_job(server)
+        rows = server.database.rows(f"select kind from report_instances where report_id = {report['id']}")
+        assert [kind for (kind,) in rows] == ["sr"]
+        stored(people, film, [COMPREHENSIVE_SR])
+    finally:
+        server.close()
+
+
+def test_pages_that_are_not_as_signed_are_not_stored(tmp_path):
+    server = Server(tmp_path, WORKER_CONCURRENCY="0").init().start()
+    try:
+        people = readers(server)
+        film = ct(people)
+        report = written(people, film)
+        finish(people, report)
+        ok(people["second"].post("/reports/signing-keys/revoke", json={"reason": "superseded"}), 204)
+        with server.worker():
+            assert "revoked" in error_of_job(server)
+        stored(people, film, [COMPREHENSIVE_SR])
+    finally:
+        server.close()
 
 
 def test_what_the_record_no_longer_has_as_it_was_signed_is_not_given_out(server, people, film):

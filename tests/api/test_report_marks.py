@@ -11,8 +11,8 @@ from PIL import Image
 from annotations import line, points, put
 from annotations import path as annotations_of
 from made import image
-from reports import finish, readers
-from support import DATA, Server, ok, unique
+from reports import finish, judged, readers
+from support import DATA, Server, ok
 from test_report_pdf import across, pdf_of, tool
 
 SAID = {"findings": "右肺结节。", "impression": "随访。"}
@@ -116,24 +116,6 @@ def test_a_film_with_much_on_it_stays_within_bounds(people, film, tmp_path):
     path = pdf_of(people["author"], written(people, film), tmp_path)
     assert "另有 51 项标注未画出" in words_of(path)
     assert path.stat().st_size < 500_000
-
-
-def judged(server, film, verdict, version="2.1", frame=1):
-    """A diagnosis of the film by the model "spine", as its reader left it."""
-    name, digest = unique("model-"), "0" * 64
-    server.database.rows(
-        "insert into models(model_uuid, name, version, state, task, digest, storage_path, size_bytes, card, "
-        f"research_only, created_at, updated_at) values ('{name[:36]}', '{name}', '{version}', 'RETIRED', 'x', "
-        f"'{digest}', 'models/{name}', 1, '{{}}', 0, 1, 1)"
-    )
-    [(model,)] = server.database.rows(f"select id from models where name = '{name}'")
-    status, said = ("REVIEWED", f"'{verdict}'") if verdict else ("COMPLETED", "null")
-    server.database.rows(
-        "insert into diagnoses(diagnosis_uuid, image_file_id, frame, model_id, model_name, model_version, "
-        "model_digest, research_only, is_shadow, status, verdict, priority, findings, queued_at) values "
-        f"('{name[:36]}', {film['id']}, {frame}, {model}, 'spine', '{version}', '{digest}', 0, 0, '{status}', "
-        f"{said}, 'NORMAL', '[]', 1)"
-    )
 
 
 MODEL = {"source": "model", "model": {"name": "spine", "version": "2.1"}}

@@ -97,6 +97,7 @@ ELSEWHERE = {
     ("diagnosis/critical.c", "select coalesce(f.study_id, 0)"): "locks the study of a result that is judged",
     ("reports/report_subject.c", "select file_uuid, sop_instance_uid, sha256"): "what a signature is of: digests",
     ("reports/report_subject.c", "select id from image_files where id = ?"): "has a purge taken annotations along",
+    ("reports/report_dicom_parts.h", "(o.stored_at is not null"): "is a report's own document there",
     ("reports/report_dicom.c", "select f.sop_class_uid"): "what a report that was loaded refers to: UIDs",
     ("reports/report_dicom_store.c", "select p.patient_id"): "the study of a report that was loaded to be stored",
     ("reports/report_subject.c", "select p.patient_id, p.issuer_of_patient_id"): "of a report that was loaded",
