@@ -4,7 +4,9 @@
 #include "records/modality.h"
 #include "records/record_lock.h"
 #include "records/study_change.h"
+#include "records/study_twins.h"
 #include "records/visibility.h"
+#include "dicom/uid.h"
 #include "jobs/jobs.h"
 #include "site/actor.h"
 
@@ -108,6 +110,25 @@ static bool schedule_anew(struct call *c, const struct study *said, int64_t id, 
                       V((int64_t)revives), V(modality), V(date_text(c, said->study_date)), V(said->study_time), V(id));
 }
 
+/* A UID that is told after the order was placed. One that a study has whom the caller does not see is not told of: the
+ * images find the study by its accession number then. */
+static bool take_uid(struct call *c, const struct study *said, const struct study *study)
+{
+    struct study_twins twins;
+    if (!said->study_uid.len || str_equal(said->study_uid, study->study_uid))
+        return true;
+    if (!uid_is_legal(said->study_uid))
+        return fail(c, E_INVALID, "a study's UID is made of numbers joined by dots");
+    if (!study_twins_find(c, said->study_uid, call_user(c), &twins))
+        return false;
+    if (study_twins_seen(&twins))
+        return fail(c, E_CONFLICT, "another study has this Study Instance UID");
+    return twins.count || db_execute(c,
+                                     "update studies set study_uid = ? where id = ? and number_of_instances = 0 and "
+                                     "status in ('SCHEDULED', 'CANCELLED')",
+                                     V(said->study_uid), V(study->id));
+}
+
 static bool change(struct call *c, const struct study *said, const struct study *study, bool revives, struct study *out)
 {
     static const char *const names[] = { "body_part", "description", "referring_physician" };
@@ -128,7 +149,7 @@ static bool change(struct call *c, const struct study *said, const struct study 
         }
     /* Locked and looked at first: study_change does both, also where it has nothing to change. */
     return study_change(c, &change, members, out) && schedule_anew(c, said, study->id, revives) &&
-           study_load(c, study->id, out) && study_index(c, out, NULL);
+           take_uid(c, said, study) && study_load(c, study->id, out) && study_index(c, out, NULL);
 }
 
 /* Without an accession number it has the number of who does it, else that of who ordered it. */

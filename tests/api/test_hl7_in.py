@@ -212,6 +212,22 @@ def test_an_order_is_changed_and_cancelled_and_placed_again(his, admin):
     assert {s["status"] for s in studies(admin, number)} == {"CANCELLED", "OPEN", "SCHEDULED"}
 
 
+def test_the_studys_uid_may_be_told_later(his, admin):
+    number, accession = unique("P"), unique("A")
+    uids = ["1.2.840." + str(int(unique("").encode().hex(), 16))[:30] + f".{i}" for i in range(3)]
+    accepted(his.send(*order(number, accession)))
+    (study,) = studies(admin, number)
+    accepted(his.send(*order(number, accession, "XO"), f"ZDS|{uids[0]}^^Application^DICOM"))
+    assert [s["study_uid"] for s in studies(admin, number)] == [uids[0]]
+    refused(his.send(*order(number, accession, "XO"), "ZDS|x.y"), "AE", 102, "numbers")
+    accepted(his.send(*order(number, accession + "2"), f"ZDS|{uids[1]}"))
+    refused(his.send(*order(number, accession, "XO"), f"ZDS|{uids[1]}"), "AE", 205, "another study")
+    film = admin.upload(dicom(PatientID=number, StudyInstanceUID=uids[0]), "a.dcm")
+    assert film["study_id"] == study["id"]
+    accepted(his.send(*order(number, accession, "XO"), f"ZDS|{uids[2]}"))
+    assert ok(admin.get(f"/studies/{study['id']}"))["study_uid"] == uids[0]  # that of its images
+
+
 def bare(patient, control, *numbers, obr=""):
     """An order that says its numbers in ORC alone."""
     placer, filler = numbers
