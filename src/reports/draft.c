@@ -189,8 +189,68 @@ void draft_add_line(struct draft *d, struct str section, struct str text, const 
     }
 }
 
+/* Nothing else stands by the same words. */
+static bool is_alone(const struct draft *d, const struct content_source *source)
+{
+    int count = 0;
+    for (ptrdiff_t i = 0; i < d->source_count; i++)
+        count += str_equal(d->sources[i].section, source->section) && str_equal(d->sources[i].field, source->field) &&
+                 str_equal(d->sources[i].text, source->text) && d->sources[i].kind == source->kind;
+    return count == 1;
+}
+
+/* Does it stand, as a value or a whole line? */
+static bool is_put_there(struct draft *d, const struct content_source *source)
+{
+    const json_t *value = source->field.len ? template_value(d->fields, source->field) : NULL;
+    return source->field.len ? value && str_equal(draft_text_of(d->c, value), source->text)
+                             : find_line(section_now(d, source->section), source->text) >= 0;
+}
+
+static void drop(struct draft *d, ptrdiff_t at)
+{
+    const struct content_source was = d->sources[at];
+    if (!is_alone(d, &was)) {
+        memmove(&d->sources[at], &d->sources[at + 1], (size_t)(--d->source_count - at) * sizeof(was));
+        return;
+    }
+    if (was.field.len)
+        json_object_set_new(d->fields, arena_cstring(&d->c->arena, was.field), json_null());
+    else if (d->line_count < CONTENT_SOURCES_MAX)
+        d->lines[d->line_count++] = (struct draft_line){ was.section, STR_NULL, was.text };
+    else
+        return;
+    forget_sources(d, was.section, was.field, was.text, NULL);
+}
+
+bool draft_drop_gone(struct draft *d)
+{
+    for (ptrdiff_t i = d->source_count - 1; i >= 0; i--) {
+        enum draft_standing standing;
+        if (i >= d->source_count || !is_put_there(d, &d->sources[i]))
+            continue;
+        if (!draft_standing_of(d->c, d->report, &d->form, &d->sources[i], &standing))
+            return false;
+        if (standing == SOURCE_IS_GONE || (standing != SOURCE_HOLDS && d->sources[i].kind == FROM_DIAGNOSIS))
+            drop(d, i);
+    }
+    return true;
+}
+
+static struct str without_line(struct call *c, struct str text, struct str line)
+{
+    ptrdiff_t at = find_line(text, line);
+    if (at < 0)
+        return text;
+    ptrdiff_t end = at + line.len, from = at && end == text.len ? at - 1 : at;
+    return arena_format(&c->arena, "%.*s%.*s", STR_FMT(str_slice(text, 0, from)),
+                        STR_FMT(str_slice(text, end < text.len ? end + 1 : end, text.len)));
+}
+
 static struct str with_line(struct call *c, struct str text, const struct draft_line *line)
 {
+    if (!line->text.len)
+        return without_line(c, text, line->instead);
     ptrdiff_t at = line->instead.len ? find_line(text, line->instead) : -1;
     if (at >= 0)
         return arena_format(&c->arena, "%.*s%.*s%.*s", STR_FMT(str_slice(text, 0, at)), STR_FMT(line->text),
@@ -218,10 +278,11 @@ static bool open_draft(struct draft *d, const struct report_content *content)
 }
 
 /* The words follow the fields first, and then the sentences come behind them. */
-static bool close_draft(struct draft *d, struct report_content *content)
+static bool close_draft(struct draft *d, struct json said, struct report_content *content)
 {
     struct call *c = d->c;
-    struct content_change fields = { .template_id = INTEGER_NULL }, lines = { .template_id = INTEGER_NULL };
+    struct content_change fields = { .template_id = INTEGER_NULL, .sections = said },
+                          lines = { .template_id = INTEGER_NULL };
     if (d->form.definition)
         fields.fields.text = json_tree_text(d->fields, CONTENT_BYTES_MAX, &c->arena);
     if (!content_merge(c, content, &fields, content))
@@ -230,9 +291,11 @@ static bool close_draft(struct draft *d, struct report_content *content)
     for (ptrdiff_t i = 0; i < d->line_count; i++) {
         const char *name = arena_cstring(&c->arena, d->lines[i].section);
         json_t *before = json_object_get(changed, name);
-        struct str text = before ? json_text(before) : content_section(c, content, d->lines[i].section);
+        struct str text = json_is_null(before) ? STR_NULL
+                          : before             ? json_text(before)
+                                               : content_section(c, content, d->lines[i].section);
         struct str after = with_line(c, text, &d->lines[i]);
-        json_object_set_new(changed, name, json_of_text(after));
+        json_object_set_new(changed, name, after.len ? json_of_text(after) : json_null());
     }
     lines.sections.text = json_tree_text(changed, CONTENT_BYTES_MAX, &c->arena);
     json_decref(changed);
@@ -241,12 +304,12 @@ static bool close_draft(struct draft *d, struct report_content *content)
     return content_merge(c, content, &lines, content);
 }
 
-bool draft_fill(struct call *c, const struct report *report, struct report_content *content)
+bool draft_fill(struct call *c, const struct report *report, struct json said, struct report_content *content)
 {
     struct draft d = { .c = c, .report = report, .language = content->language };
     struct audit_draft audit = c->actor->audit; /* what is looked at on the way is not what this is about */
-    bool ok = open_draft(&d, content) && draft_measurements(&d) && draft_findings(&d) && draft_prior(&d) &&
-              close_draft(&d, content);
+    bool ok = open_draft(&d, content) && draft_drop_gone(&d) && draft_measurements(&d) && draft_findings(&d) &&
+              draft_prior(&d) && close_draft(&d, said, content);
     json_decref(d.fields);
     json_decref(d.sections);
     c->actor->audit = audit;

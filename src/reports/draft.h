@@ -1,7 +1,7 @@
 /* draft.h - a draft filled with what is known already, each part with its source; nothing is invented.
  *
  *     struct report_content content = ...;              // what has been written so far
- *     draft_fill(c, &report, &content)                  // in the transaction that puts the version
+ *     draft_fill(c, &report, change.sections, &content) // in the transaction that puts the version
  *
  *   annotations of the study's images    fields of the kind `measurement`; else a sentence in findings
  *   what models found, and a reader      fields of the kind `finding`; else a sentence in findings. All of it says that
@@ -12,13 +12,15 @@
  * Filled is what has no value yet, and sentences are lines of their own behind the section's words. What somebody has
  * written stays: a field with another value than the one that was put there, a sentence that was changed or taken out.
  * `sources` tells: each value and sentence that was put there has an entry. So to fill twice adds nothing; and where a
- * measurement or the earlier report has changed since, what is still as it was put there is brought up to date.
+ * measurement or the earlier report has changed since, what is still as it was put there is brought up to date;
+ * what was struck out, rejected or withdrawn since is taken out.
  *
  *   fields.cobb 41.3   <-   source {field cobb, MEASUREMENT, images/812/annotations/4, detail "annotation 0c9f..."}
  *
- * What a model has drawn counts as a model's finding does: only where a reader stands by what that model said of the
- * image. Lengths in pixels are left out. Of several measurements of one kind the one goes into a field whose label is
- * the field's name or label, then the greatest; of one of two sides only by its label. Numbers are rounded to 0.1
+ * What a model has drawn counts where the last judgement of what that model said of the frame has CONFIRMED it. Lengths
+ * in pixels are left out; those at the detector are told in a sentence that says so, and go into no field.
+ * Of several measurements of one kind the one goes into a field whose label is the field's name or label, then the
+ * greatest; of one of two sides only by its label. Numbers are rounded to 0.1
  * (ratios 0.001), and changes are those of the rounded numbers. What does not fit a field's limits is told in a
  * sentence.
  *
@@ -32,8 +34,9 @@
 
 enum { DRAFT_IMAGES_MAX = 200, DRAFT_ANNOTATIONS_MAX = 2000, DRAFT_DIAGNOSES_MAX = 200 };
 
-/* Inside a transaction. *content as it is with what was filled in. */
-bool draft_fill(struct call *c, const struct report *report, struct report_content *content);
+/* Inside a transaction. *content as it is with what was filled in. `said`: sections that the same request has told;
+ * they stay as they are, also where they are the template's own words. */
+bool draft_fill(struct call *c, const struct report *report, struct json said, struct report_content *content);
 
 /* Before it is handed on: where a sentence that was put there compares a number, has its field that number still? The
  * field's name, else null. */

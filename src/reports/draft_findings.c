@@ -5,8 +5,7 @@
 
 #include <math.h>
 
-/* Those of the study that a reader has confirmed or modified, and the caller sees; what a shadow says is for nobody's
- * report. */
+/* Those of the study that a reader has judged, and the caller sees; what a shadow says is for nobody's report. */
 static bool find_diagnoses(struct draft *d, struct integers *out)
 {
     struct call *c = d->c;
@@ -16,7 +15,7 @@ static bool find_diagnoses(struct draft *d, struct integers *out)
     struct str sql =
         arena_format(&c->arena,
                      "select d.id from image_files i join diagnoses d on d.image_file_id = i.id where i.study_id = ? "
-                     "and d.status = 'REVIEWED' and d.verdict in ('CONFIRMED', 'MODIFIED') and d.is_shadow = 0 and %s "
+                     "and d.status = 'REVIEWED' and d.is_shadow = 0 and %s "
                      "order by d.image_file_id, d.frame, d.model_id, d.id desc limit %d",
                      seen.sql, DRAFT_DIAGNOSES_MAX);
     *out = (struct integers){ arena_array(&c->arena, int64_t, DRAFT_DIAGNOSES_MAX), 0 };
@@ -25,18 +24,6 @@ static bool find_diagnoses(struct draft *d, struct integers *out)
          cursor_next(&rows);)
         out->items[out->count++] = cursor_integer(&rows, 0);
     return cursor_close(&rows);
-}
-
-/* What the last reader lets stand of it. */
-static bool findings_of(struct call *c, const struct diagnosis *it, struct list *out)
-{
-    struct list readings;
-    if (it->verdict != REVIEW_MODIFIED)
-        return diagnosis_findings(c, it, out);
-    if (!diagnosis_readings(c, it, &readings))
-        return false;
-    *out = readings.count ? ((const struct reading *)readings.items)[readings.count - 1].findings : (struct list){ 0 };
-    return true;
 }
 
 static const struct template_field *field_for(const struct draft *d, const struct finding *finding)
@@ -55,6 +42,22 @@ static bool is_told_by(const struct draft *d, const struct template_field *field
 {
     const struct content_source *known = draft_source_of_field(d, field->name);
     return known ? str_equal(known->reference, source->reference) : !draft_field_is_free(d, field);
+}
+
+/* What was said of this finding when the diagnosis was read before. */
+static const struct content_source *known_line(const struct draft *d, const struct content_source *source,
+                                               struct str label)
+{
+    static const char *const around[] = { ": %.*s,", ": %.*s (", "：%.*s，", "：%.*s（" }; /* as SAY_FINDING has it */
+    for (ptrdiff_t i = 0; i < d->source_count; i++) {
+        const struct content_source *one = &d->sources[i];
+        bool is_of_it = one->kind == FROM_DIAGNOSIS && str_equal(one->section, S("findings")) &&
+                        str_equal(one->reference, source->reference);
+        for (int k = 0; is_of_it && k < 4; k++)
+            if (str_find(one->text, arena_format(&d->c->arena, around[k], STR_FMT(label))) >= 0)
+                return one;
+    }
+    return NULL;
 }
 
 static void tell(struct draft *d, const struct diagnosis *it, const struct finding *finding)
@@ -81,7 +84,8 @@ static void tell(struct draft *d, const struct diagnosis *it, const struct findi
     if (field && draft_field_is_free(d, field) && !draft_source_of_field(d, field->name) &&
         draft_put(d, field, json_of_text(draft_say(d, SAY_FINDING_IN_FIELD, parts)), &source, 1))
         return;
-    draft_add_line(d, S("findings"), draft_say(d, SAY_FINDING, parts), NULL, &source, 1);
+    draft_add_line(d, S("findings"), draft_say(d, SAY_FINDING, parts), known_line(d, &source, parts[0].text), &source,
+                   1);
 }
 
 static bool is_of_same(const struct diagnosis *a, const struct diagnosis *b)
@@ -92,7 +96,7 @@ static bool is_of_same(const struct diagnosis *a, const struct diagnosis *b)
 bool draft_findings(struct draft *d)
 {
     struct integers ids;
-    struct diagnosis last = { 0 }; /* of one model and frame the last result that a reader stands by counts */
+    struct diagnosis last = { 0 }; /* of one model and frame the last result that was judged counts */
     if (!find_diagnoses(d, &ids))
         return false;
     for (ptrdiff_t i = 0; i < ids.count; i++) {
@@ -101,9 +105,13 @@ bool draft_findings(struct draft *d)
         enum found found = db_find(d->c, &diagnosis_schema, it, "where d.id = ?", V(ids.items[i]));
         if (found == NONE || (found == FOUND && is_of_same(it, &last)))
             continue;
-        if (found == FAILED || !findings_of(d->c, it, &findings))
+        if (found == FAILED)
             return false;
         last = *it;
+        if (it->verdict == REVIEW_REJECTED)
+            continue;
+        if (!draft_findings_of(d->c, it, &findings))
+            return false;
         for (ptrdiff_t k = 0; k < findings.count; k++) {
             const struct finding *finding = (const struct finding *)findings.items + k;
             if (finding->positive)

@@ -24,14 +24,19 @@ struct measurements {
 
 /* ---- what there is ---- */
 
-/* The last diagnosis of this model on the image that a reader stands by; 0: there is none. */
-static bool find_confirmed(struct call *c, int64_t file_id, const struct annotation_model *model, int64_t *id)
+/* What this model said last of the frame, of what a reader has judged, where that reader let it stand as it was: who
+ * has changed it does not vouch for its drawing. 0: there is none. */
+bool draft_vouching(struct call *c, int64_t file_id, const struct annotation *a, int64_t *id)
 {
-    return db_integer(c, id,
-                      "select coalesce(max(d.id), 0) from diagnoses d where d.image_file_id = ? and d.model_name = ? "
-                      "and d.model_version = ? and d.status = 'REVIEWED' and d.verdict in ('CONFIRMED', 'MODIFIED') "
-                      "and d.is_shadow = 0",
-                      V(file_id), V(model->name), V(model->version));
+    enum found found = db_find_integer(
+        c, id,
+        "select case when d.verdict = 'CONFIRMED' then d.id else 0 end from diagnoses d where d.image_file_id = ? and "
+        "d.frame = ? and d.model_name = ? and d.model_version = ? and d.status = 'REVIEWED' and d.is_shadow = 0 order "
+        "by d.id desc limit 1",
+        V(file_id), V(a->frame), V(a->model.name), V(a->model.version));
+    if (found == NONE)
+        *id = 0;
+    return found != FAILED;
 }
 
 static bool is_of_pixels(struct str unit)
@@ -60,7 +65,7 @@ static bool take(struct draft *d, const struct annotation_set *set, struct measu
         };
         if (!all[i].visible || !all[i].values.count)
             continue;
-        if (all[i].source == SOURCE_MODEL && !find_confirmed(c, set->file_id, &all[i].model, &m.diagnosis_id))
+        if (all[i].source == SOURCE_MODEL && !draft_vouching(c, set->file_id, &all[i], &m.diagnosis_id))
             return false;
         if (all[i].source != SOURCE_MODEL || m.diagnosis_id)
             out->items[out->count++] = m;
@@ -117,19 +122,25 @@ static int sources_of(const struct draft *d, const struct measurement *m, struct
 
 /* ---- into fields ---- */
 
-static const struct measure_kind *kind_of(const struct measurement *m)
+/* Lengths and areas at the detector are magnified, by how much nobody knows: a number without a word about it would be
+ * taken for the patient's. */
+static bool is_at_detector(const struct annotation_value *value)
 {
-    return measure_kind_at((int)m->it->kind - 1);
+    return value->spacing == BASIS_DETECTOR && (str_equal(value->unit, S("mm")) || str_equal(value->unit, S("mm2")));
 }
 
-/* The value that the field asks for, in its unit; NULL: it is none of it. */
-static const struct annotation_value *value_for(const struct template_field *field, const struct measurement *m)
+static const struct measure_kind *kind_of(const struct annotation *a)
+{
+    return measure_kind_at((int)a->kind - 1);
+}
+
+const struct annotation_value *draft_value_for(const struct template_field *field, const struct annotation *a)
 {
     const struct measure_value_row *row = template_measured(field);
-    if (!row || !str_equal(field->measurement, str_from(kind_of(m)->name)))
+    if (!row || !str_equal(field->measurement, str_from(kind_of(a)->name)))
         return NULL;
-    const struct annotation_value *value = value_of(m->it, str_from(row->name));
-    return value && str_equal(value->unit, template_unit_of(field)) ? value : NULL;
+    const struct annotation_value *value = value_of(a, str_from(row->name));
+    return value && str_equal(value->unit, template_unit_of(field)) && !is_at_detector(value) ? value : NULL;
 }
 
 static bool names_field(const struct measurement *m, const struct template_field *field)
@@ -137,6 +148,32 @@ static bool names_field(const struct measurement *m, const struct template_field
     struct str label = draft_clean(m->it->label);
     return label.len &&
            (str_equal(label, field->name) || str_equal(label, field->label_en) || str_equal(label, field->label_zh));
+}
+
+static bool is_letter(char one)
+{
+    return (one >= 'a' && one <= 'z') || (one >= 'A' && one <= 'Z');
+}
+
+static bool has_word(struct str text, struct str word)
+{
+    ptrdiff_t at = str_find(text, word);
+    return at >= 0 && (at == 0 || !is_letter(text.at[at - 1])) &&
+           (at + word.len == text.len || !is_letter(text.at[at + word.len]));
+}
+
+static bool is_called(const struct template_field *field, struct str word, struct str capital, struct str zh)
+{
+    return has_word(field->name, word) || has_word(field->label_en, word) || has_word(field->label_en, capital) ||
+           str_find(field->label_zh, zh) >= 0;
+}
+
+/* Is the field by its name of the other side? No label moves a hip. */
+static bool is_of_other_side(const struct template_field *field, const struct annotation *a)
+{
+    bool left = is_called(field, S("left"), S("Left"), S("左"));
+    bool right = is_called(field, S("right"), S("Right"), S("右"));
+    return left != right && ((left && a->laterality == SIDE_RIGHT) || (right && a->laterality == SIDE_LEFT));
 }
 
 static bool names_another(const struct draft *d, const struct measurement *m, const struct template_field *field)
@@ -158,15 +195,15 @@ static struct measurement *choose(const struct draft *d, const struct template_f
     struct measurement *called = NULL, *greatest = NULL;
     for (ptrdiff_t i = 0; i < all->count; i++) {
         struct measurement *m = &all->items[i];
-        const struct annotation_value *value = m->is_told ? NULL : value_for(field, m);
-        if (!value)
+        const struct annotation_value *value = m->is_told ? NULL : draft_value_for(field, m->it);
+        if (!value || is_of_other_side(field, m->it))
             continue;
         if (source && str_equal(source->detail, m->detail))
             return m;
         if (names_field(m, field) && !called)
             called = m;
-        if (!kind_of(m)->sided && !names_another(d, m, field) &&
-            (!greatest || fabs(value->value) > fabs(value_for(field, greatest)->value)))
+        if (!kind_of(m->it)->sided && !names_another(d, m, field) &&
+            (!greatest || fabs(value->value) > fabs(draft_value_for(field, greatest->it)->value)))
             greatest = m;
     }
     return called ? called : greatest;
@@ -182,7 +219,7 @@ static void fill_field(struct draft *d, const struct template_field *field, cons
     m->is_told = true;
     if (!draft_field_is_free(d, field))
         return;
-    const struct annotation_value *value = value_for(field, m);
+    const struct annotation_value *value = draft_value_for(field, m->it);
     int count = sources_of(d, m, sources);
     m->is_told = draft_put(d, field, json_real(draft_rounded(value->value, value->unit)), sources, count);
 }
@@ -190,18 +227,18 @@ static void fill_field(struct draft *d, const struct template_field *field, cons
 /* ---- into sentences ---- */
 
 /* The first value of its kind; of a figure without any that of its pixels. */
-static const struct annotation_value *main_value(const struct measurement *m)
+const struct annotation_value *draft_main_value(const struct annotation *a)
 {
-    const char *name = kind_of(m)->values[0].name;
-    return value_of(m->it, name ? str_from(name) : S("value"));
+    const char *name = kind_of(a)->values[0].name;
+    return value_of(a, name ? str_from(name) : S("value"));
 }
 
 static void say(struct draft *d, const struct measurement *m)
 {
     struct call *c = d->c;
     const struct annotation *a = m->it;
-    const struct measure_kind *kind = kind_of(m);
-    const struct annotation_value *value = main_value(m), *mean = value_of(a, S("mean"));
+    const struct measure_kind *kind = kind_of(m->it);
+    const struct annotation_value *value = draft_main_value(m->it), *mean = value_of(a, S("mean"));
     struct content_source sources[2];
     if (!value)
         return;
@@ -213,8 +250,7 @@ static void say(struct draft *d, const struct measurement *m)
                                                : draft_word(d, WORD_RIGHT) },
         { "value", draft_quantity(c, draft_rounded(value->value, value->unit), value->unit) },
         { "mean", mean ? draft_quantity(c, draft_rounded(mean->value, mean->unit), mean->unit) : S("") },
-        { "basis",
-          value->spacing == BASIS_DETECTOR && str_equal(value->unit, S("mm")) ? draft_word(d, WORD_DETECTOR) : S("") },
+        { "basis", is_at_detector(value) ? draft_word(d, WORD_DETECTOR) : S("") },
         { "model", m->diagnosis_id ? arena_format(&c->arena, "%.*s %.*s", STR_FMT(draft_clean(a->model.name)),
                                                   STR_FMT(draft_clean(a->model.version)))
                                    : S("") },

@@ -14,8 +14,8 @@ enum { DRAFT_LINES_BYTES_MAX = 48 << 10 }; /* of all sentences of one filling */
 
 /* A sentence that is to be said, with its sources. */
 struct draft_line {
-    struct str section, text;
-    struct str instead; /* of the line that it takes the place of; null: it is a new one */
+    struct str section, text; /* no text: the line goes */
+    struct str instead;       /* of the line that it takes the place of; null: it is a new one */
 };
 
 struct draft {
@@ -68,6 +68,34 @@ const struct content_source *draft_source_of_line(const struct draft *d, struct 
 /* Says a sentence, once, unless somebody has taken it out. `known`: what was said before in its place. */
 void draft_add_line(struct draft *d, struct str section, struct str text, const struct content_source *known,
                     const struct content_source *sources, int count);
+
+/* Takes out what stands of sources that no longer hold: lines and values as they were put there. What has words of its
+ * own by now stays, and is refused when it is submitted. */
+bool draft_drop_gone(struct draft *d);
+
+/* ---- does it still hold? (draft_standing.c) ---- */
+
+enum draft_standing {
+    SOURCE_HOLDS,
+    SOURCE_IS_SUPERSEDED, /* a newer result says so, too */
+    SOURCE_IS_OUTDATED,   /* it is there, and says another thing than the report */
+    SOURCE_IS_GONE,       /* withdrawn, rejected, taken out */
+};
+/* Whoever asks. */
+bool draft_standing_of(struct call *c, const struct report *report, const struct content_form *form,
+                       const struct content_source *source, enum draft_standing *out);
+bool draft_prior_stands(struct call *c, const struct report *report, const struct content_form *form,
+                        const struct content_source *source, enum draft_standing *out); /* draft_prior.c */
+struct annotation;
+struct annotation_value;
+struct diagnosis;
+/* What the last reader lets stand of it: struct finding. */
+bool draft_findings_of(struct call *c, const struct diagnosis *it, struct list *out);
+/* The diagnosis by which a reader stands by what a model drew; 0: nobody does. */
+bool draft_vouching(struct call *c, int64_t file_id, const struct annotation *a, int64_t *id);
+/* The value that a sentence tells; that a field asks for, in its unit. NULL: there is none. (draft_measurements.c) */
+const struct annotation_value *draft_main_value(const struct annotation *a);
+const struct annotation_value *draft_value_for(const struct template_field *field, const struct annotation *a);
 
 /* ---- what there is ---- */
 

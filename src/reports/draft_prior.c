@@ -147,6 +147,59 @@ bool draft_prior(struct draft *d)
 
 /* ---- later ---- */
 
+/* A report as it was signed last, whoever asks. */
+static bool load_signed(struct call *c, int64_t id, struct prior *out)
+{
+    return report_load_unseen(c, id, &out->report) &&
+           db_get(c, &report_version_schema, &out->version, "where v.report_id = ? and v.version = ?", V(id),
+                  V(out->report.signed_version)) &&
+           content_form_of(c, &out->version.content, &out->form);
+}
+
+/* The field whose earlier number or words the source is of; NULL: it is of no value. */
+static const struct template_field *compared(const struct content_form *form, const struct content_source *source)
+{
+    if (!form->definition)
+        return NULL;
+    const struct template_field *field =
+        template_field(form->definition, source->field.len ? source->field : source->detail);
+    if (!field || !source->field.len)
+        return field && is_number(field) ? field : NULL;
+    return field->kind == TAKES_PRIOR ? template_field(form->definition, field->prior_of) : NULL;
+}
+
+/* As SAY_CHANGE has it, in either language. */
+static bool tells_earlier(struct call *c, struct str text, struct str then)
+{
+    return str_find(text, arena_format(&c->arena, ", earlier %.*s,", STR_FMT(then))) >= 0 ||
+           str_find(text, arena_format(&c->arena, "，前次%.*s，", STR_FMT(then))) >= 0;
+}
+
+bool draft_prior_stands(struct call *c, const struct report *report, const struct content_form *form,
+                        const struct content_source *source, enum draft_standing *out)
+{
+    struct prior *prior = arena_new(&c->arena, struct prior);
+    *out = SOURCE_HOLDS;
+    if (!load_signed(c, report_source_number(source->reference, S("reports/")), prior))
+        return false;
+    const struct template_field *field = compared(form, source);
+    if (prior->report.status == REPORT_ENTERED_IN_ERROR || prior->report.patient_id != report->patient_id)
+        *out = SOURCE_IS_GONE;
+    if (*out != SOURCE_HOLDS || !field)
+        return true;
+    prior->fields = content_tree(c, prior->version.content.fields.text);
+    const json_t *value = earlier(prior, field);
+    if (!value)
+        *out = SOURCE_IS_GONE;
+    else if (source->field.len ? !str_equal(draft_text_of(c, value), source->text)
+                               : !json_is_number(value) || !tells_earlier(c, source->text,
+                                                                          draft_quantity(c, json_number_value(value),
+                                                                                         template_unit_of(field))))
+        *out = SOURCE_IS_OUTDATED;
+    json_decref(prior->fields);
+    return true;
+}
+
 struct str draft_outdated(struct call *c, const struct report_content *content, const struct content_form *form,
                           const struct content_source *source)
 {

@@ -213,10 +213,13 @@ enum found report_find_prior(struct call *c, const struct report *of, int64_t *i
     return db_find_integer(
         c, id,
         "select r.id from studies t join studies s on s.patient_id = t.patient_id and s.is_deleted = 0 and s.id <> "
-        "t.id and s.body_part = t.body_part and s.study_date <= t.study_date and (s.modality = t.modality or "
+        "t.id and s.body_part = t.body_part and (s.study_date < t.study_date or (s.study_date = t.study_date and "
+        "s.study_time < t.study_time)) and (s.modality = t.modality or "
         "(s.modality in ('CR', 'DX') and t.modality in ('CR', 'DX'))) join reports r on r.study_id = s.id where t.id = "
-        "? and r.signed_version is not null and r.status <> 'ENTERED_IN_ERROR' and " REPORT_SEEN
-        " order by s.study_date desc, r.signed_at desc, r.id desc limit 1",
+        "? and r.signed_version is not null and r.status <> 'ENTERED_IN_ERROR' and not exists (select 1 from series "
+        "a join series b on b.study_id = s.id and b.laterality in ('L', 'R') and b.laterality <> a.laterality where "
+        "a.study_id = t.id and a.laterality in ('L', 'R')) and " REPORT_SEEN
+        " order by s.study_date desc, s.study_time desc, r.signed_at desc, r.id desc limit 1",
         V(of->study_id), me, me, me, me, VISIBLE_TO(c));
 }
 

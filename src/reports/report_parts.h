@@ -72,8 +72,8 @@ bool report_bundle(struct call *c, const struct report *report, const struct rep
 bool report_signature_load_unseen(struct call *c, int64_t id, int64_t version, struct report *report,
                                   struct str *envelope, struct instant *at);
 /* The last signed report, of another study of the same patient, body part and modality (films are of one kind) that is
- * no later, that the caller sees and nobody has withdrawn. Of a study that does not say its body part, modality and day
- * there is NONE. */
+ * earlier (on the same day by its time) and shows no other side, that the caller sees and nobody has withdrawn. Of a
+ * study that does not say its body part, modality and day there is NONE. */
 enum found report_find_prior(struct call *c, const struct report *of, int64_t *id);
 /* Is what the change's sources name there, of this study or patient, and of a model confirmed by a reader? Fills their
  * details. E_INVALID. */
@@ -84,9 +84,12 @@ bool report_sources_hold(struct call *c, const struct report *report, struct con
 bool report_source_stands(struct call *c, const struct report_content *content, const struct content_source *source);
 /* content_source_list() of those that stand. */
 bool report_standing_sources(struct call *c, const struct report_content *content, struct list *out);
+/* "diagnosis/77": the number after the prefix, and nothing behind it; 0: no such reference. */
+int64_t report_source_number(struct str reference, struct str prefix);
 /* "images/812/annotations/4", of FROM_MEASUREMENT: image and version. */
 bool report_source_annotations(struct str reference, int64_t *image_file_id, int64_t *version);
-/* Is what it shows and names as its sources still there, and confirmed? Whoever asks: what it says is theirs to read.
+/* Is what it shows still there, and does what it names as sources of what stands still say so? Of an addendum, which
+ * leaves what was signed as it is, the sources are not asked. Whoever asks: what it says is theirs to read.
  * E_INVALID. */
 bool report_rests(struct call *c, const struct report *report);
 /* As a file, which names its patient. E_FORBIDDEN, to who may not read patients. */

@@ -6,8 +6,7 @@
 #include "records/image_file.h"
 #include "reports/draft_parts.h"
 
-/* "diagnosis/77": the number after the prefix, and nothing behind it; 0: no such reference. */
-static int64_t number_after(struct str reference, struct str prefix)
+int64_t report_source_number(struct str reference, struct str prefix)
 {
     int64_t n;
     return str_starts(reference, prefix) && str_to_integer(str_slice(reference, prefix.len, reference.len), &n) && n > 0
@@ -19,7 +18,7 @@ static int64_t number_after(struct str reference, struct str prefix)
 static const char *flaw_of_diagnosis(struct call *c, const struct report *report, struct content_source *source)
 {
     struct diagnosis d;
-    int64_t id = number_after(source->reference, S("diagnosis/"));
+    int64_t id = report_source_number(source->reference, S("diagnosis/"));
     if (!id || !diagnosis_load(c, id, &d) || d.study_id != report->study_id)
         return "the study has no such diagnosis (diagnosis/77)";
     if (d.status != DIAGNOSIS_REVIEWED || (d.verdict != REVIEW_CONFIRMED && d.verdict != REVIEW_MODIFIED))
@@ -34,7 +33,8 @@ bool report_source_annotations(struct str reference, int64_t *image_file_id, int
     struct str image, version_text;
     return str_starts(reference, S("images/")) &&
            str_cut(str_slice(reference, 7, reference.len), '/', &image, &version_text) &&
-           str_to_integer(image, image_file_id) && (*version = number_after(version_text, S("annotations/"))) > 0;
+           str_to_integer(image, image_file_id) &&
+           (*version = report_source_number(version_text, S("annotations/"))) > 0;
 }
 
 static const char *flaw_of_measurement(struct call *c, const struct report *report, struct content_source *source)
@@ -51,10 +51,10 @@ static const char *flaw_of_measurement(struct call *c, const struct report *repo
 static const char *flaw_of_prior(struct call *c, const struct report *report, struct content_source *source)
 {
     struct report prior;
-    int64_t id = number_after(source->reference, S("reports/"));
+    int64_t id = report_source_number(source->reference, S("reports/"));
     if (!id || id == report->id || !report_load(c, id, &prior) || prior.patient_id != report->patient_id ||
-        prior.signed_version == INTEGER_NULL)
-        return "the patient has no such signed report (reports/5)";
+        prior.signed_version == INTEGER_NULL || prior.status == REPORT_ENTERED_IN_ERROR)
+        return "the patient has no such signed report that counts (reports/5)";
     return NULL;
 }
 
@@ -150,34 +150,62 @@ static bool still_there(struct call *c, const char *sql, int64_t id, int64_t stu
            (count || error_add_problem(&c->error, &c->arena, "body", member, "gone", "%s", words));
 }
 
+/* How a source stands, looked up before any problem is told. */
+struct rest {
+    enum draft_standing standing;
+    struct str field; /* that its sentence compares another number of */
+};
+
+static bool find_rest(struct call *c, const struct report *report, const struct list *sources, struct rest *out)
+{
+    struct content_form form;
+    if (!content_form_of(c, &report->content, &form))
+        return false;
+    for (ptrdiff_t i = 0; i < sources->count && report->kind != REPORT_ADDENDUM; i++) {
+        const struct content_source *source = (const struct content_source *)sources->items + i;
+        if (!report_source_stands(c, &report->content, source))
+            continue;
+        if (!draft_standing_of(c, report, &form, source, &out[i].standing))
+            return false;
+        out[i].field = draft_outdated(c, &report->content, &form, source);
+    }
+    return true;
+}
+
+static void complain(struct call *c, const struct content_source *source, const struct rest *rest, struct str member)
+{
+    static const char *const gone[] = {
+        [FROM_MEASUREMENT] = "this measurement is no longer on the image, or no reader stands by it",
+        [FROM_DIAGNOSIS] = "no reader stands by this diagnosis any more",
+        [FROM_PRIOR] = "this report no longer counts, or no longer has the value",
+    };
+    if (rest->standing == SOURCE_IS_GONE)
+        (void)error_add_problem(&c->error, &c->arena, "body", member, "gone", "%s", gone[source->kind]);
+    if (rest->standing == SOURCE_IS_OUTDATED)
+        (void)error_add_problem(&c->error, &c->arena, "body", member, "outdated",
+                                "%.*s says another thing by now: fill the draft again, or write it anew",
+                                STR_FMT(source->reference));
+    if (rest->field.len)
+        (void)error_add_problem(&c->error, &c->arena, "body", member, "outdated",
+                                "its sentence compares another number than fields.%.*s has by now: fill the draft "
+                                "again, or write it anew",
+                                STR_FMT(rest->field));
+}
+
 bool report_rests(struct call *c, const struct report *report)
 {
     struct list images, sources;
-    struct content_form form;
-    if (!content_images(c, &report->content, &images) || !content_source_list(c, &report->content, &sources) ||
-        !content_form_of(c, &report->content, &form))
+    if (!content_images(c, &report->content, &images) || !content_source_list(c, &report->content, &sources))
+        return false;
+    struct rest *rests = arena_array(&c->arena, struct rest, CONTENT_SOURCES_MAX);
+    if (!find_rest(c, report, &sources, rests))
         return false;
     for (ptrdiff_t i = 0; i < images.count; i++)
         (void)still_there(c, "select count(*) from image_files where id = ? and study_id = ? and is_deleted = 0",
                           ((const struct key_image *)images.items)[i].image_file_id, report->study_id,
                           arena_format(&c->arena, "key_images.%td", i), "the study no longer has this image");
-    for (ptrdiff_t i = 0; i < sources.count; i++) {
-        const struct content_source *source = (const struct content_source *)sources.items + i;
-        if (!report_source_stands(c, &report->content, source))
-            continue;
-        if (source->kind == FROM_DIAGNOSIS)
-            (void)still_there(c,
-                              "select count(*) from diagnoses d join image_files f on f.id = d.image_file_id where "
-                              "d.id = ? and f.study_id = ? and d.status = 'REVIEWED' and d.verdict in ('CONFIRMED', "
-                              "'MODIFIED')",
-                              number_after(source->reference, S("diagnosis/")), report->study_id,
-                              arena_format(&c->arena, "sources.%td", i), "no reader stands by this diagnosis any more");
-        struct str outdated = draft_outdated(c, &report->content, &form, source);
-        if (outdated.len)
-            (void)error_add_problem(&c->error, &c->arena, "body", arena_format(&c->arena, "sources.%td", i), "outdated",
-                                    "its sentence compares another number than fields.%.*s has by now: fill the draft "
-                                    "again, or write it anew",
-                                    STR_FMT(outdated));
-    }
+    for (ptrdiff_t i = 0; i < sources.count; i++)
+        complain(c, (const struct content_source *)sources.items + i, &rests[i],
+                 arena_format(&c->arena, "sources.%td", i));
     return c->error.code == E_NONE;
 }

@@ -144,7 +144,7 @@ bool report_create(struct call *c, const struct report_wish *wish, int64_t *id)
     struct content_change change = wish->content;
     if (!images_belong(c, study.id, &change) || !report_sources_hold(c, &report, &change) ||
         !choose_template(c, wish, &change) || !content_merge(c, NULL, &change, &content) ||
-        (wish->prefill && !draft_fill(c, &report, &content)))
+        (wish->prefill && !draft_fill(c, &report, change.sections, &content)))
         return false;
     if (!db_insert(c, &report_schema, &report, &report.id) || !report_put_version(c, &report, &content, STR_NULL) ||
         !report_put_step(c, &report, 0, REPORT_DRAFT, STR_NULL) || !report_keep_on_list(c, report.id) ||
@@ -252,7 +252,8 @@ bool report_save(struct call *c, const struct report_edit *edit)
         return false;
     before = report.content;
     if ((change.addendum.len && !begin_addendum_anew(c, &report, &before)) ||
-        !content_merge(c, &before, &change, &content) || (edit->prefill && !draft_fill(c, &report, &content)))
+        !content_merge(c, &before, &change, &content) ||
+        (edit->prefill && !draft_fill(c, &report, change.sections, &content)))
         return false;
     struct instant now = clock_now();
     bool differs = !content_is_same(&report.content, &content);

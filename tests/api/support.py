@@ -629,6 +629,7 @@ def dicom(preamble=b"\0" * 128, pixels=b"\1\2\3\4", **values):
         "PatientSex": (0x00100040, "CS", "M"),
         "BodyPartExamined": (0x00180015, "CS", None),
         "ProtocolName": (0x00181030, "LO", None),
+        "ImagerPixelSpacing": (0x00181164, "DS", None),
         "StudyInstanceUID": (0x0020000D, "UI", uid()),
         "SeriesInstanceUID": (0x0020000E, "UI", uid()),
         "StudyID": (0x00200010, "SH", None),

@@ -239,6 +239,50 @@ def test_what_was_measured_anew_is_brought_up_to_date(people, template):
     assert fill(author, report)["version"] == report["version"]
 
 
+def test_what_was_measured_anew_or_taken_out_is_not_handed_on(people, template):
+    author = people["author"]
+    image = film(author)
+    main, line = draw(author, image, MAIN, LINE)
+    report = begin(author, image, template, sections={"impression": "侧弯。"})
+    draw(author, image, {**main, "points": SECOND["points"]}, {**line, "calibration": {"mm_per_pixel": 0.7}})
+    assert refusals(author, report) == [("outdated", "sources.0"), ("outdated", "sources.1")]
+    report = fill(author, report)
+    assert report["fields"] == {"cobb": 36.9} and report["sections"]["findings"].endswith("\n直线35 mm。")
+    draw(author, image)
+    assert refusals(author, report) == [("gone", "sources.0"), ("gone", "sources.1")]
+    report = fill(author, report)
+    assert report["fields"] == {} and report["sections"]["findings"] == "脊柱。" and not report["sources"]
+    ok(act(author, report, "submit"))
+
+
+def test_what_was_measured_at_the_detector_goes_into_no_field(people):
+    author = people["author"]
+    lengths = form()
+    lengths["fields"].append(
+        {
+            "name": "size",
+            "section": "findings",
+            "label_en": "Size",
+            "kind": "measurement",
+            "measurement": "line",
+        }
+    )
+    template = ok(author.post("/reports/templates", json={"definition": lengths}), 201)
+    image = film(author, ImagerPixelSpacing="0.5\\0.5")
+    draw(author, image, {**PIXELS, "label": "size"})
+    report = begin(author, image, template, language="en")
+    assert report["fields"] in ({}, None)
+    assert report["sections"]["findings"] == "Spine.\nsize: Line 25 mm (at the detector)."
+
+
+def test_what_the_request_says_itself_stays(people, template):
+    author = people["author"]
+    image = film(author)
+    draw(author, image, MAIN)
+    report = begin(author, image, template, sections={"findings": "脊柱。"})
+    assert report["fields"] == {"cobb": 73.7} and report["sections"]["findings"] == "脊柱。"
+
+
 def test_what_does_not_fit_the_field_is_told(people):
     author = people["author"]
     limited = form()
@@ -276,6 +320,9 @@ def test_a_side_is_said_and_no_field_guesses_it(people):
     assert report["sections"]["findings"] == "Spine.\nCentre-edge angle (Wiberg), left 36.9°."
     draw(author, image, {**edge, "label": "left_hip"})
     assert begin(author, image, template)["fields"] == {"left_hip": 36.9}
+    draw(author, image, {**edge, "label": "left_hip", "patient_left": "left", "laterality": "right"})
+    report = begin(author, image, template, language="en")
+    assert report["fields"] in ({}, None) and "right 36.9°" in report["sections"]["findings"], "no label moves a hip"
 
 
 def test_images_of_others_are_not_looked_at(people, template):
@@ -385,6 +432,68 @@ def test_what_a_model_drew_needs_a_reader_too(people, template, opinion):
     assert "（人工智能：lungs 7）" in begin(author, image)["sections"]["findings"]
 
 
+def read_anew(server, diagnosis, verdict, findings=()):
+    kept = {"decision": verdict, "findings": list(findings), "comment": None, "reviewer_id": 1}
+    reviews = json.dumps([{**kept, "reviewed_at": "2026-01-06T00:00:00Z"}])
+    server.database.rows(f"update diagnoses set verdict = '{verdict}', reviews = '{reviews}' where id = {diagnosis}")
+
+
+def refusals(who, report):
+    errors = problem(act(who, report, "submit"), 422)["errors"]
+    return [(error["type"], ".".join(error["loc"][1:])) for error in errors]
+
+
+def test_a_finding_that_was_struck_out_later_is_not_handed_on(server, people, template, opinion):
+    author = people["author"]
+    image = film(author)
+    both = [finding(), {**finding("mass"), "label_zh": "肿块"}]
+    read = opinion(image, findings=both)
+    report = begin(author, image, template, language="en", sections={"impression": "x"})
+    assert report["fields"] == {"nodule": "nodule (AI: lungs 3.1)"} and "mass" in report["sections"]["findings"]
+    read_anew(server, read, "MODIFIED", both[1:])
+    assert refusals(author, report) == [("outdated", "sources.0")]
+    report = fill(author, report)
+    assert report["fields"] == {} and report["sections"]["findings"].startswith("Spine.\nAI finding")
+    assert "mass" in report["sections"]["findings"]
+    read_anew(server, read, "REJECTED")
+    assert refusals(author, report) == [("gone", "sources.0")]
+    report = fill(author, report)
+    assert report["sections"]["findings"] == "Spine." and not report["sources"]
+    ok(act(author, report, "submit"))
+
+
+def test_a_newer_result_says_what_the_older_one_may_go_on_saying(server, people, opinion):
+    author = people["author"]
+    image = film(author)
+    old = opinion(image, findings=[finding()])
+    report = begin(author, image, language="en", sections={"impression": "x"})
+    new = opinion(image, findings=[finding(positive=False)])
+    [(model,)] = server.database.rows(f"select model_id from diagnoses where id = {old}")
+    server.database.rows(f"update diagnoses set model_id = {model} where id = {new}")
+    assert refusals(author, report) == [("outdated", "sources.0")]
+    assert fill(author, report)["sections"] == {"impression": "x"}
+    read_anew(server, new, "REJECTED")
+    assert begin(author, image)["sections"] == {}, "the last that was judged counts"
+
+
+def test_who_vouches_for_what_a_model_drew(server, people, template, opinion):
+    author = people["author"]
+    image = film(author)
+    draw(author, image, {**MAIN, "source": "model", "model": {"name": "lungs", "version": "8"}})
+    read = opinion(image, version="8")
+    report = begin(author, image, template, sections={"impression": "x"})
+    assert report["fields"] == {"cobb": 73.7}
+    server.database.rows(f"update diagnoses set frame = 2 where id = {read}")
+    assert begin(author, image, template)["fields"] in ({}, None), "another frame"
+    server.database.rows(f"update diagnoses set frame = 1, verdict = 'MODIFIED' where id = {read}")
+    assert begin(author, image, template)["fields"] in ({}, None), "a reader has changed it"
+    server.database.rows(f"update diagnoses set verdict = 'CONFIRMED' where id = {read}")
+    opinion(image, version="8", verdict="REJECTED")
+    assert begin(author, image, template)["fields"] in ({}, None), "the last judgement counts"
+    assert ("gone", "sources.0") in refusals(author, report)
+    assert fill(author, report)["fields"] == {}
+
+
 # ---- the earlier report ----
 
 
@@ -462,6 +571,55 @@ def test_which_report_is_the_earlier_one(people, template):
     assert referred(begin(author, at("20260105", BodyPartExamined=None), template)) == set(), "no region is told"
     doctor = people["doctor"]
     assert referred(begin(doctor, film(doctor, patient))) == set(), "one that the caller does not see"
+
+
+def referred(report):
+    return {s["reference"] for s in told(report, kind="PRIOR_REPORT")}
+
+
+def test_of_one_day_the_earlier_hour_is_before_the_later(people, template):
+    author, patient = people["author"], unique("P")
+    signed(people, film(author, patient, StudyTime="150000"), template, {"cobb": 67})
+    morning = film(author, patient, StudyTime="080000")
+    assert referred(begin(author, morning, template)) == set(), "the afternoon is no earlier examination"
+    signed(people, film(author, patient, StudyTime=""), template, {"cobb": 50})
+    noon = signed(people, morning, template, {"cobb": 60})
+    assert referred(begin(author, film(author, patient, StudyTime="120000"), template)) == {f"reports/{noon['id']}"}
+
+
+def test_one_side_is_not_compared_with_the_other(server, people, template):
+    author, patient = people["author"], unique("P")
+
+    def side(image, which):
+        server.database.rows(f"update series set laterality = '{which}' where study_id = {image['study_id']}")
+        return image
+
+    right = signed(people, side(film(author, patient, StudyDate="20250301"), "R"), template, {"cobb": 67})
+    assert referred(begin(author, side(film(author, patient), "L"), template)) == set()
+    assert referred(begin(author, side(film(author, patient), "R"), template)) == {f"reports/{right['id']}"}
+    assert referred(begin(author, film(author, patient), template)) == {f"reports/{right['id']}"}, "no side is told"
+
+
+def test_an_earlier_report_that_says_otherwise_by_now_is_not_handed_on(people, template):
+    author, second, patient = people["author"], people["second"], unique("P")
+    earlier = signed(people, film(author, patient, StudyDate="20250301"), template, {"cobb": 67, "second": 30})
+    image = film(author, patient)
+    draw(author, image, MAIN, SECOND)
+    report = begin(author, image, template, sections={"impression": "侧弯。"})
+    ok(act(author, earlier, "amend", reason="typing"))
+    ok(author.patch(f"/reports/{earlier['id']}", json={"fields": {"cobb": 60, "second": 33}}))
+    finish(people, earlier)
+    assert {kind for kind, _ in refusals(author, report)} == {"outdated"} and len(refusals(author, report)) == 2
+    report = fill(author, report)
+    assert report["fields"]["before"] == 60 and "前次33°" in report["sections"]["comparison"]
+    ok(act(second, earlier, "mark-entered-in-error", reason="other patient"))
+    assert {kind for kind, _ in refusals(author, report)} == {"gone"}
+    report = fill(author, report)
+    assert "before" not in report["fields"] and not report["sections"].get("comparison") and not referred(report)
+    ok(act(author, report, "submit"))
+    source = {"section": "findings", "text": "x", "kind": "PRIOR_REPORT", "reference": f"reports/{earlier['id']}"}
+    wish = {"study_id": image["study_id"], "sources": [source]}
+    assert "sources.0.reference" in str(problem(author.post("/reports", json=wish), 422))
 
 
 def test_other_units_are_not_compared(people, template):
