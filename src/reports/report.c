@@ -133,9 +133,8 @@ int report_scopes(struct call *c, struct condition scopes[REPORT_SCOPES])
         return 0;
     scopes[count++] = (struct condition){ "r.reviewer_id = ?", me };
     scopes[count++] = (struct condition){ "r.signer_id = ?", me };
-    scopes[count++] =
-        (struct condition){ "w.author_id = ?", me,
-                            .from = "report_versions w cross join reports r on r.id = w.report_id", .repeats = true };
+    scopes[count++] = (struct condition){ REPORT_FIRST_OF_AUTHOR("w"), me,
+                                          .from = "report_versions w cross join reports r on r.id = w.report_id" };
     return count;
 }
 

@@ -15,6 +15,12 @@
     "(r.author_id = ? or r.reviewer_id = ? or r.signer_id = ? or exists (select 1 from report_versions w where " \
     "w.report_id = r.id and w.author_id = ?) or " VISIBLE_RECORD ")"
 
+/* Of rows V of report_versions, the first that an account has written of each report. Not `distinct`: for that MariaDB
+ * reads all reports. */
+#define REPORT_FIRST_OF_AUTHOR(V) \
+    V ".author_id = ? and not exists (select 1 from report_versions x where x.report_id = " V \
+      ".report_id and x.version < " V ".version and x.author_id = " V ".author_id)"
+
 /* Of a row ROW of reports: a column of the last such step that came before what is signed. */
 #define REPORT_STEP(ROW, COLUMN, ACTION) \
     "(select h." COLUMN " from report_steps h where h.report_id = " ROW ".id and h.action = '" ACTION \

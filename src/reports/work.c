@@ -3,6 +3,7 @@
 
 #include "diagnosis/diagnosis.h"
 #include "records/study.h"
+#include "reports/report_parts.h"
 #include "site/app.h"
 #include "base/names.h"
 
@@ -131,9 +132,8 @@ static int scopes_of(struct call *c, struct condition scopes[WORK_SCOPES])
         return 0;
     scopes[count++] = (struct condition){ "q.reviewer_id = ?", me };
     scopes[count++] =
-        (struct condition){ "v.author_id = ?", me,
-                            .from = "report_versions v cross join worklist q on q.report_id = v.report_id",
-                            .repeats = true };
+        (struct condition){ REPORT_FIRST_OF_AUTHOR("v"), me,
+                            .from = "report_versions v cross join worklist q on q.report_id = v.report_id" };
     return count;
 }
 
