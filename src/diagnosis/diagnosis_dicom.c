@@ -80,5 +80,6 @@ bool diagnosis_dicom_store(struct call *c, struct diagnosis_object *object, stru
     }
     spool_finish(file);
     schema_clear(&upload_details_schema, &details);
+    details.only_study = source.file.study_id;
     return upload_store(c, file, &details, source.file.uploaded_by, out);
 }

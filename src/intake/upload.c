@@ -177,6 +177,8 @@ static bool insert_row(struct call *c, void *context)
     if (!allowance_bytes(c, row.uploaded_by, s->shared.id ? 0 : row.file_size) || !upload_place(c, s->filing, &row))
         return false;
     is_known = s->filing && s->filing->outcome == FILING_KNOWN;
+    if (s->details->only_study > 0 && !is_known && row.study_id != s->details->only_study)
+        return fail(c, E_CONFLICT, "the study that it is made for is not there any more, or another patient's");
     if (is_known)
         row.id = s->filing->existing;
     else if ((s->shared.id && !hold_shared(c, s)) || !db_insert(c, &image_file_schema, &row, &row.id) ||

@@ -285,6 +285,7 @@ static bool whose_images(struct call *c, struct running *r, struct whose *out)
     if (!open_image(c, r, r->order->image_file_ids.items[0], &name, &fd, &bytes))
         return false;
     bool ok = whose_read(c, fd, bytes, out);
+    out->study_id = r->study_id;
     close(fd);
     return ok;
 }

@@ -74,12 +74,13 @@ static bool spool(struct call *c, const struct left_file *left, struct str name,
     return ok;
 }
 
-static bool store(struct call *c, const struct left_file *left, struct str name, int64_t *id)
+static bool store(struct call *c, const struct left_file *left, int64_t study_id, struct str name, int64_t *id)
 {
     struct upload_details nothing;
     struct image_file row;
     struct spooled *file;
     schema_clear(&upload_details_schema, &nothing);
+    nothing.only_study = study_id;
     c->actor->audit = (struct audit_draft){ .action = "image_file.upload", .entity = "image_file" };
     if (!spool(c, left, name, &file))
         return false;
@@ -101,7 +102,8 @@ bool program_take(struct call *c, struct job_run *run, const struct left *left, 
     ids->items = arena_array(&c->arena, int64_t, left->count);
     for (int i = 0; i < left->count; i++) {
         struct str name = arena_format(&c->arena, NAME_OF "%d.dcm", STR_FMT(job_uuid), i + 1);
-        if (!job_tell(run, i, left->count, "files", S("filing")) || !store(c, &left->files[i], name, &ids->items[i]))
+        if (!job_tell(run, i, left->count, "files", S("filing")) ||
+            !store(c, &left->files[i], whose->study_id, name, &ids->items[i]))
             return false;
         ids->count = i + 1;
     }

@@ -16,6 +16,7 @@
 
 struct whose {
     struct str patient_id, issuer, study_uid;
+    int64_t study_id; /* set by whoever knows it */
 };
 bool whose_read(struct call *c, int fd, int64_t bytes, struct whose *out);
 

@@ -165,6 +165,7 @@ static bool upload(struct call *c, const struct storing *s, int64_t owner)
     spool_finish(file);
     c->actor->audit = (struct audit_draft){ .action = "image_file.upload", .entity = "image_file" };
     schema_clear(&upload_details_schema, &details);
+    details.only_study = object->study_id;
     if (!upload_store(c, file, &details, owner, &row))
         return false;
     return (row.status != FILE_FAILED && row.study_id == object->study_id) ||
