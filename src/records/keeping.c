@@ -514,16 +514,12 @@ static bool rows_have_bytes(struct call *c, struct str sha256, bool *have)
     return true;
 }
 
-/* Its name before it was set aside (aside_of): without the number of one that was not the first of its name. */
+/* Its name before it was set aside, without aside_of's number: the first dash of a UUID comes behind eight digits. */
 static struct str name_of_aside(struct str aside)
 {
-    enum { ASIDE = sizeof("aside/") - 1, DIGITS_MAX = 4 };
-    struct str name = str_slice(aside, ASIDE, aside.len);
-    ptrdiff_t digits = 0;
-    while (digits < name.len && name.at[digits] >= '0' && name.at[digits] <= '9')
-        digits++;
-    bool is_numbered = digits > 0 && digits <= DIGITS_MAX && digits < name.len && name.at[digits] == '-';
-    return is_numbered ? str_slice(name, digits + 1, name.len) : name;
+    struct str name = str_slice(aside, (ptrdiff_t)sizeof("aside/") - 1, aside.len);
+    ptrdiff_t dash = str_find(name, S("-"));
+    return dash > 0 && dash < 8 ? str_slice(name, dash + 1, name.len) : name;
 }
 
 /* Would it be a file of another kind under the name that it had? */
