@@ -308,6 +308,7 @@ static bool write(struct oru *o, struct str *out)
     if (ok)
         *out = arena_copy(&o->c->arena, *out);
     text_release(&text);
+    o->out = NULL;
     return ok;
 }
 
