@@ -91,6 +91,18 @@ static bool has_zone(struct str s)
     return false;
 }
 
+int zone_month(struct date day)
+{
+    int year, month, day_of_month;
+    date_to_ymd(day, &year, &month, &day_of_month);
+    return year * 12 + month - 1;
+}
+
+struct instant zone_month_begins(int month)
+{
+    return zone_midnight(date_from_ymd(month / 12, month % 12 + 1, 1));
+}
+
 bool zone_parse(struct str s, struct instant *out)
 {
     struct instant t;

@@ -25,6 +25,9 @@ struct instant zone_shown(struct instant t);
 struct instant zone_moment(struct instant shown);
 /* The first moment of the day, which is not always 0:00: some summer times begin at midnight. */
 struct instant zone_midnight(struct date day);
+/* Months are counted: year * 12 + month, from 0. */
+int zone_month(struct date day);
+struct instant zone_month_begins(int month);
 /* As instant_parse, but a date alone and a time without Z or offset are those of the zone. */
 bool zone_parse(struct str s, struct instant *out);
 

@@ -206,25 +206,12 @@ static void finish(struct month *m, const struct month *first)
 
 /* ---- reading ---- */
 
-/* Months are counted: year * 12 + month, from 0. */
-static int month_of(struct date day)
-{
-    int year, month, day_of_month;
-    date_to_ymd(day, &year, &month, &day_of_month);
-    return year * 12 + month - 1;
-}
-
-static struct instant month_begins(int month)
-{
-    return zone_midnight(date_from_ymd(month / 12, month % 12 + 1, 1));
-}
-
 #define OF_MONTH "where model_id = ? and finished_at >= ? and finished_at < ? and is_shadow <= ?"
 
 static bool sum_up(struct call *c, int64_t model_id, int month, struct month *m)
 {
     struct cursor rows;
-    struct instant from = month_begins(month), to = month_begins(month + 1);
+    struct instant from = zone_month_begins(month), to = zone_month_begins(month + 1);
     int64_t shadows = call_may(c, MAY_MANAGE_SYSTEM);
     *m = (struct month){ 0 };
     for (db_rows(c, &rows, "select " ROW " from diagnosis_figures " OF_MONTH, V(model_id), V(from), V(to), V(shadows));
@@ -286,8 +273,8 @@ static enum found find_extent(struct call *c, int64_t model_id, int *first, int 
     if (found == FOUND)
         found = db_find_integer(c, &ended.us, AN_END " desc limit 1", V(model_id), V(shadows));
     if (found == FOUND) {
-        *first = month_of(zone_date(began));
-        *last = month_of(zone_date(ended));
+        *first = zone_month(zone_date(began));
+        *last = zone_month(zone_date(ended));
     }
     return found;
 }
@@ -319,8 +306,8 @@ bool figures_read(struct call *c, const struct figures_wish *wish, struct list *
 {
     struct models_seen models;
     struct reading_months *r = arena_new(&c->arena, struct reading_months);
-    r->to = month_of(date_is_null(wish->to) ? zone_today() : wish->to);
-    r->from = date_is_null(wish->from) ? r->to - 11 : month_of(wish->from);
+    r->to = zone_month(date_is_null(wish->to) ? zone_today() : wish->to);
+    r->from = date_is_null(wish->from) ? r->to - 11 : zone_month(wish->from);
     if (!read_models(c, wish->model_id, &models))
         return false;
     for (int i = 0; i < models.count; i++)

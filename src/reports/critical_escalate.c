@@ -3,6 +3,7 @@
 
 #include "people/mailing.h"
 #include "site/app.h"
+#include "base/log.h"
 
 struct escalated {
     int64_t steps;
@@ -27,7 +28,8 @@ static struct str body_of(struct call *c, const struct critical_result *k)
                         STR_FMT(c->app->config.public_url), k->id, k->report_id);
 }
 
-static bool mail(struct call *c, const struct critical_result *k, int64_t step)
+/* *mailed: to how many. */
+static bool mail(struct call *c, const struct critical_result *k, int64_t step, int *mailed)
 {
     struct str to[3], body = body_of(c, k);
     int count = 0;
@@ -45,7 +47,18 @@ static bool mail(struct call *c, const struct critical_result *k, int64_t step)
     for (int i = 0; i < count; i++)
         if (!mailing_put(c, &(struct mail){ to[i], S("Roentgen: critical result overdue / 危急值逾期"), body }))
             return false;
+    *mailed = count;
+    if (!count)
+        log_write(c->app->log, LOG_ERROR, NULL, "critical.nobody",
+                  "critical result %" PRId64 " is overdue, and there is nobody to mail: set CRITICAL_RESULT_MAIL",
+                  k->id);
     return true;
+}
+
+/* What the event says of it. */
+static bool put_event(struct call *c, const struct critical_result *k, int64_t step, int mailed, struct instant now)
+{
+    return critical_put_event(c, k, CRITICAL_IS_ESCALATED, step, arena_format(&c->arena, "mailed to %d", mailed), now);
 }
 
 /* The longest overdue, unless somebody was faster with it. */
@@ -70,11 +83,12 @@ static bool take_step(struct call *c, void *context)
     if (!db_get(c, &critical_result_schema, &k, "where k.id = ?", V(id)))
         return false;
     step->is_taken = true;
+    int mailed = 0;
     int64_t next =
         k.steps + 1 < CRITICAL_STEPS ? k.due_at.us + (k.steps + 1) * critical_limit_us(c, k.category) : INTEGER_NULL;
     return db_execute(c, "update critical_results set steps = steps + 1, next_step_at = ? where id = ?", V(next),
                       V(id)) &&
-           critical_put_event(c, &k, CRITICAL_IS_ESCALATED, k.steps + 1, STR_NULL, now) && mail(c, &k, k.steps + 1);
+           mail(c, &k, k.steps + 1, &mailed) && put_event(c, &k, k.steps + 1, mailed, now);
 }
 
 static bool escalate(struct call *c, struct job_run *run)

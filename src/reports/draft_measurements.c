@@ -4,6 +4,7 @@
 #include "diagnosis/diagnosis.h"
 #include "imaging/annotation.h"
 #include "records/visibility.h"
+#include "reports/report_subject.h"
 
 #include <math.h>
 
@@ -23,21 +24,6 @@ struct measurements {
 };
 
 /* ---- what there is ---- */
-
-/* What this model said last of the frame, of what a reader has judged, where that reader let it stand as it was: who
- * has changed it does not vouch for its drawing. 0: there is none. */
-bool draft_vouching(struct call *c, int64_t file_id, const struct annotation *a, int64_t *id)
-{
-    enum found found = db_find_integer(
-        c, id,
-        "select case when d.verdict = 'CONFIRMED' then d.id else 0 end from diagnoses d where d.image_file_id = ? and "
-        "d.frame = ? and d.model_name = ? and d.model_version = ? and d.status = 'REVIEWED' and d.is_shadow = 0 order "
-        "by d.id desc limit 1",
-        V(file_id), V(a->frame), V(a->model.name), V(a->model.version));
-    if (found == NONE)
-        *id = 0;
-    return found != FAILED;
-}
 
 static bool is_of_pixels(struct str unit)
 {
@@ -65,9 +51,11 @@ static bool take(struct draft *d, const struct annotation_set *set, struct measu
         };
         if (!all[i].visible || !all[i].values.count)
             continue;
-        if (all[i].source == SOURCE_MODEL && !draft_vouching(c, set->file_id, &all[i], &m.diagnosis_id))
+        enum found found =
+            all[i].source == SOURCE_MODEL ? report_drawing_confirmed(c, set->file_id, &all[i], &m.diagnosis_id) : FOUND;
+        if (found == FAILED)
             return false;
-        if (all[i].source != SOURCE_MODEL || m.diagnosis_id)
+        if (found == FOUND)
             out->items[out->count++] = m;
     }
     return true;

@@ -91,8 +91,6 @@ struct annotation_value;
 struct diagnosis;
 /* What the last reader lets stand of it: struct finding. */
 bool draft_findings_of(struct call *c, const struct diagnosis *it, struct list *out);
-/* The diagnosis by which a reader stands by what a model drew; 0: nobody does. */
-bool draft_vouching(struct call *c, int64_t file_id, const struct annotation *a, int64_t *id);
 /* The value that a sentence tells; that a field asks for, in its unit. NULL: there is none. (draft_measurements.c) */
 const struct annotation_value *draft_main_value(const struct annotation *a);
 const struct annotation_value *draft_value_for(const struct template_field *field, const struct annotation *a);

@@ -4,6 +4,7 @@
 #include "diagnosis/diagnosis.h"
 #include "imaging/annotation.h"
 #include "reports/report_parts.h"
+#include "reports/report_subject.h"
 
 /* ---- what models found ---- */
 
@@ -140,11 +141,9 @@ static bool says_another(struct call *c, const struct content_form *form, const 
 
 static bool is_on_image(struct call *c, int64_t image, const struct annotation *a, bool *is)
 {
-    int64_t vouching = 1;
-    if (a && a->source == SOURCE_MODEL && !draft_vouching(c, image, a, &vouching))
-        return false;
-    *is = a && a->visible && vouching;
-    return true;
+    enum found found = a && a->source == SOURCE_MODEL ? report_drawing_confirmed(c, image, a, NULL) : FOUND;
+    *is = a && a->visible && found == FOUND;
+    return found != FAILED;
 }
 
 static bool check_measurement(struct call *c, const struct report *report, const struct content_form *form,

@@ -22,19 +22,6 @@ const struct schema peer_month_schema = SCHEMA("PeerReviewMonth", struct peer_mo
 
 enum { ROWS_MAX = 20000 };
 
-/* Months are counted: year * 12 + month, from 0. */
-static int month_of(struct date day)
-{
-    int year, month, day_of_month;
-    date_to_ymd(day, &year, &month, &day_of_month);
-    return year * 12 + month - 1;
-}
-
-static struct instant month_begins(int month)
-{
-    return zone_midnight(date_from_ymd(month / 12, month % 12 + 1, 1));
-}
-
 struct counting {
     struct peer_month *rows;
     ptrdiff_t count;
@@ -74,7 +61,7 @@ static bool count_month(struct call *c, struct counting *all, int month)
                  "select e.author_id, u.full_name, e.score, count(*) from peer_reviews e join users u on u.id = "
                  "e.author_id where e.settled_at >= ? and e.settled_at < ? and e.state = 'SCORED' and "
                  "(e.author_id = ? or ?) group by e.author_id, u.full_name, e.score order by e.author_id, e.score",
-                 V(month_begins(month)), V(month_begins(month + 1)), V(all->author), V(all->author == 0));
+                 V(zone_month_begins(month)), V(zone_month_begins(month + 1)), V(all->author), V(all->author == 0));
          fits && cursor_next(&rows);) {
         struct peer_month *m = row_of(c, all, month, &rows);
         fits = m != NULL;
@@ -94,8 +81,8 @@ static enum found find_extent(struct call *c, int *first, int *last)
     if (found == FOUND)
         found = db_find_integer(c, &ended.us, AN_END " desc limit 1");
     if (found == FOUND) {
-        *first = month_of(zone_date(began));
-        *last = month_of(zone_date(ended));
+        *first = zone_month(zone_date(began));
+        *last = zone_month(zone_date(ended));
     }
     return found;
 }
@@ -103,8 +90,8 @@ static enum found find_extent(struct call *c, int *first, int *last)
 bool peer_figures_read(struct call *c, const struct peer_figures_wish *wish, struct list *out)
 {
     int64_t author = wish->author_id > 0 ? wish->author_id : 0;
-    int to = month_of(date_is_null(wish->to) ? zone_today() : wish->to);
-    int from = date_is_null(wish->from) ? to - 11 : month_of(wish->from), first = 0, last = -1;
+    int to = zone_month(date_is_null(wish->to) ? zone_today() : wish->to);
+    int from = date_is_null(wish->from) ? to - 11 : zone_month(wish->from), first = 0, last = -1;
     struct counting all = { .author = call_may(c, MAY_LEAD_REPORTS) ? author : call_user(c) };
     if (author && all.author && author != all.author)
         return fail(c, E_FORBIDDEN, "only who leads (report.lead) sees others' figures");

@@ -93,7 +93,7 @@ static bool take_measured(struct report_source *s, struct report_measured *from,
         if (!a->visible || !a->values.count || (wanted.at && !str_equal(a->id, wanted)) || is_told(s, a->id))
             continue;
         enum found found =
-            a->source == SOURCE_MODEL ? report_drawing_confirmed(s->c, from->image->image_file_id, a) : FOUND;
+            a->source == SOURCE_MODEL ? report_drawing_confirmed(s->c, from->image->image_file_id, a, NULL) : FOUND;
         if (found == FAILED)
             return false;
         if (found == NONE)

@@ -136,7 +136,7 @@ static enum found is_to_be_drawn(const struct drawing *d, const struct annotatio
     if (a->source != SOURCE_MODEL)
         return FOUND;
     if (!d->wish->subject)
-        return report_drawing_confirmed(d->c, d->wish->file->id, a);
+        return report_drawing_confirmed(d->c, d->wish->file->id, a, NULL);
     for (size_t i = 0; i < json_array_size(d->confirmed); i++)
         if (str_equal(json_text(json_array_get(d->confirmed, i)), a->id))
             return FOUND;

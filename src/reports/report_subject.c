@@ -132,17 +132,18 @@ static bool has_annotations_of(const json_t *list, int64_t image_file_id)
     return false;
 }
 
-enum found report_drawing_confirmed(struct call *c, int64_t image_file_id, const struct annotation *drawn)
+enum found report_drawing_confirmed(struct call *c, int64_t image_file_id, const struct annotation *drawn,
+                                    int64_t *diagnosis_id)
 {
-    struct cursor rows;
-    bool stands = false;
-    db_rows(c, &rows,
-            "select verdict from diagnoses where image_file_id = ? and frame = ? and model_name = ? and model_version "
-            "= ? and status = 'REVIEWED' and is_shadow = 0 order by id desc limit 1",
-            V(image_file_id), V(drawn->frame), V(drawn->model.name), V(drawn->model.version));
-    if (cursor_next(&rows))
-        stands = str_equal(cursor_text(&rows, 0), S("CONFIRMED"));
-    return !cursor_close(&rows) ? FAILED : stands ? FOUND : NONE;
+    int64_t id = 0;
+    enum found found = db_find_integer(
+        c, &id,
+        "select case when verdict = 'CONFIRMED' then id else 0 end from diagnoses where image_file_id = ? and frame = "
+        "? and model_name = ? and model_version = ? and status = 'REVIEWED' and is_shadow = 0 order by id desc limit 1",
+        V(image_file_id), V(drawn->frame), V(drawn->model.name), V(drawn->model.version));
+    if (diagnosis_id)
+        *diagnosis_id = id;
+    return found == FOUND && !id ? NONE : found;
 }
 
 /* Ids of what models drew there, and readers stand by now. */
@@ -154,7 +155,7 @@ static bool put_confirmed(struct call *c, int64_t image_file_id, int64_t version
     json_t *ids = json_array();
     for (ptrdiff_t i = 0; !c->error.code && i < set.annotations.count; i++) {
         const struct annotation *a = (const struct annotation *)set.annotations.items + i;
-        if (a->source == SOURCE_MODEL && report_drawing_confirmed(c, image_file_id, a) == FOUND)
+        if (a->source == SOURCE_MODEL && report_drawing_confirmed(c, image_file_id, a, NULL) == FOUND)
             json_array_append_new(ids, json_of_text(a->id));
     }
     if (json_array_size(ids))

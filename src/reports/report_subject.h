@@ -45,9 +45,11 @@ json_t *report_subject_images(struct call *c, int64_t study_id);
 json_t *report_subject_annotations(struct call *c, const struct report_version *version);
 
 /* Does a reader stand by what this model drew there? The last diagnosis of the frame by this version of the model that
- * was reviewed says so: CONFIRMED. MODIFIED says that something is not as the model has it. NONE: nobody does. */
+ * was reviewed says so: CONFIRMED. MODIFIED says that something is not as the model has it. NONE: nobody does.
+ * *diagnosis_id: which one; NULL: nobody asks. */
 struct annotation;
-enum found report_drawing_confirmed(struct call *c, int64_t image_file_id, const struct annotation *drawn);
+enum found report_drawing_confirmed(struct call *c, int64_t image_file_id, const struct annotation *drawn,
+                                    int64_t *diagnosis_id);
 
 /* The annotations of an image that were signed along. NONE: there were none. */
 struct report_annotations {

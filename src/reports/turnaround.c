@@ -87,20 +87,13 @@ static int64_t between(int64_t from, int64_t to)
     return from == NO_TIME || to == NO_TIME || to < from ? NO_TIME : to - from;
 }
 
-static int month_of(struct date day)
-{
-    int year, month, day_of_month;
-    date_to_ymd(day, &year, &month, &day_of_month);
-    return year * 12 + month - 1;
-}
-
 /* The columns of SIGNED. */
 static void read_sample(struct call *c, struct cursor *rows, struct sample *out)
 {
     int64_t arrived = moment(rows, 0), due = moment(rows, 1), begun = moment(rows, 2), submitted = moment(rows, 3),
             approved = moment(rows, 4), is_signed = moment(rows, 5);
     *out = (struct sample){
-        .month = month_of(zone_date((struct instant){ is_signed })),
+        .month = zone_month(zone_date((struct instant){ is_signed })),
         .modality = arena_copy(&c->arena, cursor_text(rows, 6)),
         .author_id = cursor_integer(rows, 7),
         .was_due = due != NO_TIME,
@@ -138,7 +131,7 @@ static bool are_few(struct call *c, struct value begins, struct value ends)
 /* The first day of the month eleven months before. */
 static struct date year_before(struct date to)
 {
-    int month = month_of(to) - 11, first = month_of(date_from_ymd(1, 1, 1));
+    int month = zone_month(to) - 11, first = zone_month(date_from_ymd(1, 1, 1));
     if (month < first)
         month = first;
     return date_from_ymd(month / 12, month % 12 + 1, 1);

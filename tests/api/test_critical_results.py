@@ -162,6 +162,8 @@ def test_each_step_is_taken_once(server, people, mail, report):
         assert (now["steps"], now["status"]) == (2, "OPEN")
     assert events(author, result) == [("MARKED", 0), ("ESCALATED", 1), ("ESCALATED", 2)]
     wait_until(lambda: len(mail.mails) == 5, "mails of the second step")
+    told = ok(author.get(f"/critical-results/{result['id']}/events"))["items"]
+    assert [e["text"] for e in told[1:]] == ["mailed to 2", "mailed to 3"]
     assert [m["to"][0] for m in mail.mails].count(HEAD) == 1
     age(server, result, 100)
     escalate(people, result, 2)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from reports import finish, readers
-from support import ON_SQLITE, Server, dicom, ok, problem
+from support import Server, dicom, ok, problem
 
 STAGES = ("draft", "submit", "review", "sign", "total")
 MONTHS = {"2026-01": 1767600000, "2026-02": 1770300000}  # a moment in each, in seconds
@@ -196,7 +196,6 @@ def test_it_is_drawn(people, past):
     assert "MR" not in people["viewer"].get("/reports/stats.svg", params=RANGE).text
 
 
-@pytest.mark.skipif(not ON_SQLITE, reason="what is drawn of it is the same")
 def test_a_modality_that_is_no_code_is_not_drawn(people):
     author = people["author"]
     study = author.upload(dicom(Modality="<b>&"), "a.dcm")["study_id"]
