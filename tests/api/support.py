@@ -278,13 +278,18 @@ class Server:
 
     @contextlib.contextmanager
     def worker(self, *arguments):
-        """`roentgen worker` on the same database and files, until the end of the block."""
-        process = subprocess.Popen([BINARY, "worker", *arguments], cwd=self.folder, env=self.environment())
+        """`roentgen worker` on the same database and files, ready when the block begins, until its end."""
+        output = self.folder / f"worker-{uuid.uuid4()}.log"
+        with open(output, "wb") as log:
+            process = subprocess.Popen(
+                [BINARY, "worker", *arguments], cwd=self.folder, env=self.environment(), stdout=log, stderr=log
+            )
         try:
+            wait_until(lambda: '"worker.ready"' in output.read_text() or process.poll() is not None, "a worker")
             yield process
         finally:
             process.send_signal(signal.SIGTERM)
-            assert process.wait(PATIENCE) == 0
+            assert process.wait(PATIENCE) == 0, output.read_text()
 
     made: ClassVar = {}  # databases that init has made in this process, by the settings that they show
 
