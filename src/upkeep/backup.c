@@ -341,11 +341,11 @@ static bool write_list(struct making *m)
     const char *path = arena_format(m->arena, "%s/" LINES, b->path).at;
     bool ok = (empty ? manifest_read(S(""), true, &lines, &c->error) : manifest_open(path, true, &lines, &c->error)) &&
               write_sums(m, lines);
-    manifest_free(lines);
+    ok = manifest_close(lines, &c->error) && ok;
     path = arena_format(m->arena, "%s/" BACKUP_SUMS, b->path).at;
     ok = ok && manifest_open(path, false, &sums, &c->error) &&
          backup_write_text(b->fd, BACKUP_SEAL, backup_seal(&c->app->config, sums->text, &c->arena), &c->error);
-    manifest_free(sums);
+    ok = manifest_close(sums, &c->error) && ok;
     return ok && (unlinkat(b->fd, LINES, 0) == 0 || file_fail(&c->error, "remove", LINES, errno));
 }
 
@@ -447,7 +447,7 @@ static void release(struct making *m)
     struct backup *b = &m->b;
     for (int i = 0; i < b->donor_count; i++) {
         close(b->donors[i].fd);
-        manifest_free(b->donors[i].manifest);
+        manifest_free(b->donors[i].manifest); /* what could not be read of it was copied from the store */
     }
     if (m->lines_fd >= 0)
         close(m->lines_fd);

@@ -105,13 +105,13 @@ static bool check_places(struct restoring *r, struct error *error)
 /* ---- files ---- */
 
 /* Where it goes; false: it is none of a store's. */
-static bool place_file(const struct restoring *r, struct str path, int *root, struct str *key)
+static bool place_file(const struct restoring *r, const char *path, int *root, const char **key)
 {
-    bool archived = str_starts(path, S("archive/"));
-    if (!archived && !str_starts(path, S("files/")))
+    bool archived = str_starts(str_from(path), S("archive/"));
+    if (!archived && !str_starts(str_from(path), S("files/")))
         return false;
     *root = archived ? r->archive_fd : r->files_fd;
-    *key = str_slice(path, archived ? 8 : 6, path.len);
+    *key = path + (archived ? strlen("archive/") : strlen("files/"));
     return true;
 }
 
@@ -123,18 +123,15 @@ static bool say_other(struct str path, struct error *error)
                      STR_FMT(path));
 }
 
-static bool copy_file(struct restoring *r, const struct manifest_line *line, int root, struct str key,
+static bool copy_file(struct restoring *r, const struct manifest_line *line, int root, const char *key,
                       const struct backup_pace *pace, struct error *error)
 {
     struct backup_bytes bytes;
-    char from[MANIFEST_PATH_MAX + 1], to[MANIFEST_PATH_MAX + 1];
-    snprintf(from, sizeof(from), "%.*s", STR_FMT(line->path));
-    snprintf(to, sizeof(to), "%.*s", STR_FMT(key));
-    int source = backup_open(r->folder, from);
+    int source = backup_open(r->folder, line->path.at);
     if (source < 0)
-        return file_fail(error, "open", from, errno);
-    int target = backup_create(root, to, 0640, 0750);
-    bool ok = target >= 0 ? backup_read(source, target, pace, &bytes, error) : file_fail(error, "make", to, errno);
+        return file_fail(error, "open", line->path.at, errno);
+    int target = backup_create(root, key, 0640, 0750);
+    bool ok = target >= 0 ? backup_read(source, target, pace, &bytes, error) : file_fail(error, "make", key, errno);
     close(source);
     if (target >= 0)
         close(target);
@@ -148,35 +145,36 @@ static bool copy_file(struct restoring *r, const struct manifest_line *line, int
 }
 
 /* From the disk, not from what is remembered of writing it. */
-static bool compare_file(struct restoring *r, const struct manifest_line *line, int root, struct str key,
+static bool compare_file(struct restoring *r, const struct manifest_line *line, int root, const char *key,
                          const struct backup_pace *pace, struct error *error)
 {
     (void)r;
     struct backup_bytes bytes;
-    char name[MANIFEST_PATH_MAX + 1];
-    snprintf(name, sizeof(name), "%.*s", STR_FMT(key));
-    int fd = backup_open(root, name);
+    int fd = backup_open(root, key);
     if (fd < 0)
-        return file_fail(error, "open", name, errno);
+        return file_fail(error, "open", key, errno);
     posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
     bool ok = backup_read(fd, -1, pace, &bytes, error);
     close(fd);
     return ok && (str_equal(str_from(bytes.sha256), line->sha256) ||
-                  error_set(error, E_UNREADABLE, "%s was not written as it was read", name));
+                  error_set(error, E_UNREADABLE, "%s was not written as it was read", key));
 }
 
 static bool each_file(struct restoring *r, const char *what,
-                      bool (*work)(struct restoring *r, const struct manifest_line *line, int root, struct str key,
+                      bool (*work)(struct restoring *r, const struct manifest_line *line, int root, const char *key,
                                    const struct backup_pace *pace, struct error *error),
                       struct error *error)
 {
     const struct backup_watch *watch = &r->order->look.watch;
     for (ptrdiff_t i = 0; i < r->manifest->count; i++) {
         struct backup_pace pace = { watch, i, r->manifest->count, what };
-        struct str key;
+        char path[MANIFEST_PATH_MAX + 1];
+        const char *key;
         int root;
-        if (place_file(r, r->manifest->lines[i].path, &root, &key) &&
-            !work(r, &r->manifest->lines[i], root, key, &pace, error))
+        if (!manifest_path(&r->manifest->lines[i], path, error))
+            return false;
+        struct manifest_line line = { r->manifest->lines[i].sha256, str_from(path) };
+        if (place_file(r, path, &root, &key) && !work(r, &line, root, key, &pace, error))
             return false;
         if (!backup_say(watch, i + 1, r->manifest->count, what, error))
             return false;
@@ -310,13 +308,13 @@ bool backup_restore(const struct backup_restoring *restoring, struct backup_rest
     *out = (struct backup_restored){ 0 };
     arena_init(&r.arena);
     bool ok = restore(&r, error);
+    ok = manifest_close(r.manifest, error) && ok;
     const int fds[] = { r.folder, r.files_fd, r.archive_fd };
     for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
         if (fds[i] >= 0)
             close(fds[i]);
     blob_close(r.archive);
     blob_close(r.files);
-    manifest_free(r.manifest);
     arena_release(&r.arena);
     return ok;
 }

@@ -39,7 +39,8 @@ static bool verify_file(struct verifying *v, ptrdiff_t i, struct error *error)
     struct backup_bytes bytes;
     struct error reading = { 0 };
     char path[MANIFEST_PATH_MAX + 1];
-    snprintf(path, sizeof(path), "%.*s", STR_FMT(line->path));
+    if (!manifest_path(line, path, error))
+        return false;
     int fd = backup_open(v->fd, path);
     if (fd < 0) {
         find(v, errno == ENOENT ? "missing" : "cannot be opened", line->path);
@@ -150,7 +151,7 @@ bool backup_verify(const char *folder, const struct config *config, const struct
     arena_init(&v.arena);
     bool ok = verify(&v, config, error);
     *findings = v.findings;
-    manifest_free(v.manifest);
+    ok = manifest_close(v.manifest, error) && ok;
     if (v.fd >= 0)
         close(v.fd);
     arena_release(&v.arena);

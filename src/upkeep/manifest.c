@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -90,45 +89,54 @@ static bool settle(struct manifest *m, bool repeats, struct error *error)
 
 static bool read_text(struct manifest *m, bool repeats, struct manifest **out, struct error *error)
 {
-    if (read_lines(m, error) && settle(m, repeats, error)) {
+    if (read_lines(m, error) && settle(m, repeats, error) && !m->view.lost) {
         *out = m;
         return true;
     }
-    manifest_free(m);
+    (void)!manifest_close(m, error); /* which knows better why, if bytes were lost */
     return false;
 }
 
-static struct manifest *manifest_new(struct str text, bool mapped)
+static struct manifest *manifest_new(void)
 {
     struct manifest *m = calloc(1, sizeof(*m));
     if (!m)
         abort();
-    *m = (struct manifest){ .text = text, .mapped = mapped };
     return m;
 }
 
 bool manifest_read(struct str text, bool repeats, struct manifest **out, struct error *error)
 {
-    return read_text(manifest_new(text, false), repeats, out, error);
+    struct manifest *m = manifest_new();
+    m->text = text;
+    return read_text(m, repeats, out, error);
+}
+
+static bool open_view(int fd, const char *path, struct manifest *m, struct error *error)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+        return file_fail(error, "read", path, EINVAL);
+    if (!st.st_size)
+        return error_set(error, E_INVALID, "SHA256SUMS is empty");
+    return file_view_open(&m->view, fd, st.st_size, error);
 }
 
 bool manifest_open(const char *path, bool repeats, struct manifest **out, struct error *error)
 {
-    struct stat st;
-    void *at = MAP_FAILED;
     int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
         return errno == ENOENT ? error_set(error, E_NOT_FOUND, "there is no SHA256SUMS: this is no whole backup")
                                : file_fail(error, "open", path, errno);
-    bool ok = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
-    if (ok && st.st_size)
-        at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    struct manifest *m = manifest_new();
+    bool ok = open_view(fd, path, m, error);
     close(fd);
-    if (!ok || (st.st_size && at == MAP_FAILED))
-        return file_fail(error, "read", path, ok ? errno : EINVAL);
-    if (!st.st_size)
-        return error_set(error, E_INVALID, "SHA256SUMS is empty");
-    return read_text(manifest_new((struct str){ at, st.st_size }, true), repeats, out, error);
+    if (!ok) {
+        manifest_free(m);
+        return false;
+    }
+    m->text = m->view.bytes;
+    return read_text(m, repeats, out, error);
 }
 
 const struct manifest_line *manifest_find(const struct manifest *manifest, struct str path)
@@ -138,12 +146,26 @@ const struct manifest_line *manifest_find(const struct manifest *manifest, struc
                            : NULL;
 }
 
-void manifest_free(struct manifest *manifest)
+bool manifest_path(const struct manifest_line *line, char path[MANIFEST_PATH_MAX + 1], struct error *error)
+{
+    memcpy(path, line->path.at, (size_t)line->path.len);
+    path[line->path.len] = '\0';
+    return manifest_path_is_legal((struct str){ path, line->path.len }) ||
+           error_set(error, E_UNREADABLE, "SHA256SUMS has changed, or cannot be read any more");
+}
+
+bool manifest_close(struct manifest *manifest, struct error *error)
 {
     if (!manifest)
-        return;
-    if (manifest->mapped)
-        munmap((void *)(uintptr_t)manifest->text.at, (size_t)manifest->text.len);
+        return true;
+    bool whole = file_view_close(&manifest->view, error);
     free(manifest->lines);
     free(manifest);
+    return whole;
+}
+
+void manifest_free(struct manifest *manifest)
+{
+    struct error unheard = { 0 };
+    (void)!manifest_close(manifest, &unheard);
 }

@@ -5,19 +5,24 @@
  *     struct manifest *manifest;
  *     if (!manifest_open("SHA256SUMS", &manifest, &error)) ...
  *     const struct manifest_line *line = manifest_find(manifest, S("files/completed/..."));
+ *     return manifest_close(manifest, &error) && ok;    // E_UNREADABLE: what was read of it is worth nothing
  *
  * Strangers may have written to it. It is read as a whole before anything is believed: each line is 64 lower-case
  * hexadecimal digits, two spaces, and a path that stays below the folder: words of a-z, A-Z, 0-9, '.', '_' and '-' that
  * do not begin with a dot, between single slashes, at most MANIFEST_PATH_MAX bytes; no path comes twice; the last line
  * ends like the others. Else E_INVALID with the number of the first line that is not so.
  *
- * Lines are pointers into the file, which is mapped: whoever cuts it short meanwhile ends the process.
+ * Lines are pointers into the file, which is looked at where it lies (base/file_view.h): it may be cut, written to, or
+ * lie on a disk that fails, at any moment. So who opens a file by a line's path takes that with manifest_path, which
+ * judges it once more, and whoever has done with the list asks manifest_close whether all of it could be read. As a
+ * view, a manifest belongs to the thread that opened it.
  */
 #ifndef ROENTGEN_MANIFEST_H
 #define ROENTGEN_MANIFEST_H
 
 #include "base/crypto.h"
 #include "base/error.h"
+#include "base/file_view.h"
 
 enum { MANIFEST_PATH_MAX = 240, MANIFEST_LINE_MAX = SHA256_TEXT + 2 + MANIFEST_PATH_MAX + 1 };
 
@@ -29,7 +34,7 @@ struct manifest {
     struct manifest_line *lines; /* by path */
     ptrdiff_t count;
     struct str text;
-    bool mapped;
+    struct file_view view;
 };
 
 bool manifest_path_is_legal(struct str path);
@@ -38,6 +43,10 @@ bool manifest_path_is_legal(struct str path);
 bool manifest_read(struct str text, bool repeats, struct manifest **out, struct error *error);
 bool manifest_open(const char *path, bool repeats, struct manifest **out, struct error *error);
 const struct manifest_line *manifest_find(const struct manifest *manifest, struct str path); /* NULL: not in it */
-void manifest_free(struct manifest *manifest);                                               /* takes NULL */
+/* A copy of the line's path, which does not change any more. False: it is no longer one that may be (E_UNREADABLE). */
+bool manifest_path(const struct manifest_line *line, char path[MANIFEST_PATH_MAX + 1], struct error *error);
+/* The end of it, which takes NULL. False: some of it could not be read, and *error is E_UNREADABLE, whatever it was. */
+bool manifest_close(struct manifest *manifest, struct error *error) __attribute__((warn_unused_result));
+void manifest_free(struct manifest *manifest); /* the same, where what was read does not matter any more */
 
 #endif

@@ -1,10 +1,10 @@
 /* The list of a backup's files: what sha256sum writes is read, and nothing that leads out of the folder. */
+#include "../base/folder.h"
+
+#include "base/text.h"
 #include "upkeep/manifest.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
+#include <fcntl.h>
 
 #define D1 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" /* of nothing (FIPS 180-4) */
 #define D2 "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" /* of "abc", as FIPS 180-2 B.1 says */
@@ -110,12 +110,85 @@ static void test_the_first_wrong_line_is_named(void **state)
     assert_non_null(strstr(error.message, "line 3 "));
 }
 
+enum { LONG_LINES = 1000 };
+
+/* Each line has the digits of D2 and a number in four digits. */
+static const char *write_long(struct folder *folder)
+{
+    struct text text;
+    text_init(&text, 1 << 20);
+    for (int i = 0; i < LONG_LINES; i++)
+        text_format(&text, D2 "  files/%04d\n", i);
+    folder_write(folder, "SHA256SUMS", text_str(&text));
+    text_release(&text);
+    return folder_file(folder, "SHA256SUMS");
+}
+
+/* Whoever cuts it while it is read, or a disk that fails, ends nobody. */
+static void test_a_list_that_is_cut_is_unreadable(void **state)
+{
+    struct error error = { 0 };
+    struct manifest *m;
+    char path_of[MANIFEST_PATH_MAX + 1];
+    const char *path = write_long(*state);
+    assert_true(manifest_open(path, false, &m, &error));
+    assert_int_equal(m->count, LONG_LINES);
+    assert_int_equal(truncate(path, 100), 0);
+    assert_null(manifest_find(m, S("files/0999")));
+    assert_true(manifest_path(&m->lines[0], path_of, &error));
+    assert_string_equal(path_of, "files/0000");
+    assert_false(manifest_path(&m->lines[LONG_LINES - 1], path_of, &error));
+    assert_int_equal(error.code, E_UNREADABLE);
+    error_clear(&error);
+    assert_false(manifest_close(m, &error));
+    assert_int_equal(error.code, E_UNREADABLE);
+    assert_true(manifest_close(NULL, &error));
+}
+
+/* A path that led nowhere when the list was judged does not lead out of the folder later. */
+static void test_a_path_that_changes_is_not_followed(void **state)
+{
+    struct error error = { 0 };
+    struct manifest *m;
+    char path_of[MANIFEST_PATH_MAX + 1];
+    const char *path = write_long(*state);
+    assert_true(manifest_open(path, false, &m, &error));
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    assert_int_equal(pwrite(fd, "../../etc0", 10, SHA256_TEXT + 2), 10);
+    close(fd);
+    assert_false(manifest_path(&m->lines[0], path_of, &error));
+    assert_int_equal(error.code, E_UNREADABLE);
+    error_clear(&error);
+    assert_true(manifest_close(m, &error));
+}
+
+static void test_what_is_no_file_is_no_list(void **state)
+{
+    struct error error = { 0 };
+    struct manifest *m = NULL;
+    folder_write(*state, "empty", S(""));
+    assert_false(manifest_open(folder_file(*state, "empty"), false, &m, &error));
+    assert_int_equal(error.code, E_INVALID);
+    error_clear(&error);
+    assert_false(manifest_open(folder_file(*state, "."), false, &m, &error));
+    error_clear(&error);
+    assert_false(manifest_open(folder_file(*state, "none"), false, &m, &error));
+    assert_int_equal(error.code, E_NOT_FOUND);
+    assert_null(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lines_are_found_by_path),        cmocka_unit_test(test_what_is_no_line_is_refused),
-        cmocka_unit_test(test_a_nul_byte_ends_nothing),        cmocka_unit_test(test_paths_end_somewhere),
-        cmocka_unit_test(test_the_same_said_again_may_be_one), cmocka_unit_test(test_the_first_wrong_line_is_named),
+        cmocka_unit_test(test_lines_are_found_by_path),
+        cmocka_unit_test(test_what_is_no_line_is_refused),
+        cmocka_unit_test(test_a_nul_byte_ends_nothing),
+        cmocka_unit_test(test_paths_end_somewhere),
+        cmocka_unit_test(test_the_same_said_again_may_be_one),
+        cmocka_unit_test(test_the_first_wrong_line_is_named),
+        cmocka_unit_test(test_a_list_that_is_cut_is_unreadable),
+        cmocka_unit_test(test_a_path_that_changes_is_not_followed),
+        cmocka_unit_test(test_what_is_no_file_is_no_list),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, folder_setup, folder_teardown);
 }
