@@ -35,7 +35,8 @@ static struct str text_of(const struct config *config, const struct schedule *ro
     const char *at = (const char *)config;
     if (row->wish && !*(const int64_t *)(at + row->wish - 1))
         return STR_NULL;
-    return row->setting ? *(const struct str *)(at + row->setting - 1) : str_from(row->always);
+    struct str text = row->setting ? *(const struct str *)(at + row->setting - 1) : str_from(row->always);
+    return config_is_scheduled(text) ? text : STR_NULL;
 }
 
 bool schedules_open(struct app *app, const struct schedule *rows, int count, struct schedules **out,

@@ -20,7 +20,7 @@
 struct schedule {
     const char *name;
     const struct job_kind *kind;
-    size_t setting;     /* 0, or where in struct config its text is, plus one; empty text: never */
+    size_t setting;     /* 0, or where in struct config its text is, plus one; empty text or "never": never */
     const char *always; /* without a setting */
     size_t wish;        /* 0, or where in struct config a number is, plus one; while that is 0: never */
     bool at_start;      /* also whenever a worker starts */

@@ -275,7 +275,7 @@ static bool open_settings(struct app *app)
     }
     if (!work_open_schedules(app, &error))
         return complain(&error, "schedule");
-    if (config->backup_schedule.len && !config->backup_target.len) {
+    if (config_is_scheduled(config->backup_schedule) && !config->backup_target.len) {
         error_set(&error, E_INVALID, "BACKUP_TARGET says no folder for what it makes");
         return complain(&error, "BACKUP_SCHEDULE");
     }

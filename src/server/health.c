@@ -116,7 +116,7 @@ static enum health check_backup(struct call *c, struct str *say)
     struct instant since;
     struct backup_last last;
     const char *words;
-    if (!c->app->config.backup_schedule.len)
+    if (!config_is_scheduled(c->app->config.backup_schedule))
         return HEALTH_OK;
     *say = S("ok");
     if (!backup_last(c, &last))

@@ -313,9 +313,9 @@ const struct setting config_rows[] = {
         .doc = "Hosts that may be told what happens (POST /system/webhooks): names, addresses, networks, each with a "
                "port or for all ports, such as \"ris.example.org 10.1.2.3:8080\". A name leads to an address that is "
                "not public only if that is listed too. Empty: nobody."),
-    ROW(purge_schedule, TEXT, "PURGE_SCHEDULE", "", .max = 200, .group = "Jobs",
+    ROW(purge_schedule, TEXT, "PURGE_SCHEDULE", "30 2 * * *", .max = 200, .group = "Jobs",
         .doc = "When deleted files are removed for good: \"minute hour day-of-month month day-of-week\" (TIME_ZONE), "
-               "such as \"30 2 * * *\", or @daily. Empty: never, but by `roentgen purge`."),
+               "such as \"30 2 * * *\", at half past two each night, or @weekly. never: only by `roentgen purge`."),
     ROW(purge_after_s, DURATION, "PURGE_AFTER", "30d", .min = 3600, .max = 3153600000, .group = "Jobs",
         .doc = "How long ago a file was deleted, at least, when PURGE_SCHEDULE removes it."),
     ROW(backup_target, TEXT, "BACKUP_TARGET", "", .max = 1000, .group = "Jobs",
@@ -323,11 +323,13 @@ const struct setting config_rows[] = {
             "Folder that backups are made in, by BACKUP_SCHEDULE and for who asks over REST: on another disk than the "
             "files, best on another machine. Empty: none, but by `roentgen backup`."),
     ROW(backup_schedule, TEXT, "BACKUP_SCHEDULE", "", .max = 200, .group = "Jobs",
-        .doc = "When a backup is made, as in PURGE_SCHEDULE. Empty: never by itself."),
+        .doc = "When a backup is made, as in PURGE_SCHEDULE. Empty, or never: not by itself."),
     ROW(backup_keep, INTEGER, "BACKUP_KEEP", "14", .min = 0, .max = 9000, .group = "Jobs",
         .doc = "How many backups stay in BACKUP_TARGET: with a new one the oldest beyond that go. 0: all stay."),
     ROW(fsck_schedule, TEXT, "FSCK_SCHEDULE", "0 3 * * *", .max = 200, .group = "Jobs",
-        .doc = "When stored files are read and compared with their SHA-256, FSCK_FILES at a time. Empty: never."),
+        .doc =
+            "When stored files are read and compared with their SHA-256, FSCK_FILES at a time, as in PURGE_SCHEDULE. "
+            "never: not by itself."),
     ROW(fsck_files, INTEGER, "FSCK_FILES", "20000", .min = 1, .max = 1000000000, .group = "Jobs",
         .doc = "How many files FSCK_SCHEDULE looks at each time; the next time goes on behind them."),
     ROW(import_root, TEXT, "IMPORT_ROOT", "", .max = 4000, .group = "Jobs",
@@ -383,6 +385,11 @@ bool config_load(struct config *config, struct arena *arena)
         fprintf(stderr, "%.*s", STR_FMT(text_str(&report.problems)));
     settings_report_release(&report);
     return ok;
+}
+
+bool config_is_scheduled(struct str schedule)
+{
+    return schedule.len && !str_equal(schedule, S("never"));
 }
 
 /* ---- settings that do not go together ---- */

@@ -91,6 +91,8 @@ extern const int config_count;
 
 /* Reads `.env` and the environment; problems and warnings go to standard error. False when something is wrong. */
 bool config_load(struct config *config, struct arena *arena);
+/* Does work come by this setting? An empty one has its default, if there is any: so "never" is a word. */
+bool config_is_scheduled(struct str schedule);
 /* Which settings allow one request more than MEMORY_BUDGET does; returns how many. Such a server starts, and refuses
  * the largest of them. */
 enum { CONTRADICTIONS_MAX = 2 };

@@ -225,7 +225,8 @@ class Server:
             "BCRYPT_COST": "4",
             "LOG_LEVEL": "info",
             "TIME_ZONE": "UTC",
-            "FSCK_SCHEDULE": "",  # it would find at night what tests damage
+            "FSCK_SCHEDULE": "never",  # it would find at night what tests damage ...
+            "PURGE_SCHEDULE": "never",  # ... and this remove what they say was deleted long ago
             "DECODER_TIMEOUT": "10m",
             "HEADER_TIMEOUT": "10m",
             "IDLE_TIMEOUT": "1h",

@@ -65,6 +65,18 @@ def test_what_comes_by_itself(house, chief):
     problem(house.client().get("/system/schedule"), 401)
 
 
+def test_what_was_deleted_long_ago_goes_each_night_unless_somebody_says_no(new_server):
+    """The brief wants deleted files cleaned up regularly: so it is where nobody has set anything."""
+    server = new_server(init=False, start=False, PURGE_SCHEDULE=None, PURGE_AFTER=None)
+    assert re.search(r"PURGE_SCHEDULE=\W?30 2 \* \* \*", server.run("config").stdout)
+    server = new_server(PURGE_SCHEDULE="never", FSCK_SCHEDULE="never", BACKUP_SCHEDULE="never")
+    api = server.admin()
+    items = {i["name"]: i for i in ok(api.get("/system/schedule"))["items"]}
+    for name in ("trash.purge", "files.scrub", "backup.make"):
+        assert items[name]["schedule"] is None and items[name]["next_at"] is None
+    assert ok(api.get("/health/ready"))["checks"].get("backup") is None
+
+
 def test_a_setting_that_is_no_schedule_keeps_it_from_starting(new_server):
     server = new_server(start=False, PURGE_SCHEDULE="30 25 * * *")
     said = server.run("serve", check=False)
