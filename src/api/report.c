@@ -116,19 +116,9 @@ static const struct field fill_fields[] = {
 static const struct schema fill_schema =
     SCHEMA("ReportPrefill", struct report_edit, fill_fields, .doc = "A draft is to be filled with what is known.");
 
-/* There is no GET of this path whose answer dispatch would compare. */
-static bool is_as_read(struct call *c, int64_t id)
-{
-    struct report now;
-    return !http_header(c->request, "If-Match").at ||
-           (report_hold(c, id, &now) && report_schema.veil(c, &now) && record_matches(c, &report_schema, &now));
-}
-
 static bool prefill_post(struct call *c)
 {
     struct report_edit edit = *(const struct report_edit *)c->in;
-    if (!is_as_read(c, edit.id))
-        return false;
     edit.base = base_of(c, edit.id, edit.base);
     edit.prefill = true;
     return c->error.code == E_NONE && report_save(c, &edit) && report_load(c, edit.id, c->out);

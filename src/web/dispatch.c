@@ -110,13 +110,18 @@ static bool lock_present(struct exchange *x, const struct endpoint *get)
            router_service(x->call.app->router)->lock(&x->call, table, id);
 }
 
+/* A condition that cannot be compared is not passed over: whoever sent it counts on it. Of GET, whose answer has the
+ * ETag, it is compared when that is known (conditional.c). */
 static bool check_if_match(struct exchange *x)
 {
     struct call *c = &x->call;
     void *present;
-    const struct endpoint *get =
-        http_header(c->request, "If-Match").at ? endpoint_shown(router_service(c->app->router), x->endpoint) : NULL;
-    return !get || (lock_present(x, get) && load_present(x, get, &present) && record_matches(c, get->out, present));
+    if (x->endpoint->method == HTTP_GET || !http_header(c->request, "If-Match").at)
+        return true;
+    const struct endpoint *get = endpoint_shown(router_service(c->app->router), x->endpoint);
+    if (!get)
+        return fail(c, E_PRECONDITION_FAILED, "there is no ETag that this could be compared with: leave If-Match out");
+    return lock_present(x, get) && load_present(x, get, &present) && record_matches(c, get->out, present);
 }
 
 static void set_default_status(struct exchange *x)

@@ -24,15 +24,31 @@ bool endpoint_is_tagged(const struct endpoint *e)
 }
 
 /* One that works long (a histogram) is not run once more for the sake of its ETag. */
-const struct endpoint *endpoint_shown(const struct service *served, const struct endpoint *e)
+static const struct endpoint *shown_at(const struct service *served, struct str path)
 {
-    for (int t = 0; e->method != HTTP_GET && t < served->count; t++)
+    for (int t = 0; t < served->count; t++)
         for (int r = 0; r < served->tables[t]->count; r++) {
             const struct endpoint *get = &served->tables[t]->rows[r];
-            if (get->method == HTTP_GET && !strcmp(get->path, e->path))
+            if (get->method == HTTP_GET && str_equal(str_from(get->path), path))
                 return endpoint_is_single(get) && get->runs != WORKS ? get : NULL;
         }
     return NULL;
+}
+
+/* "/api/v1/reports/{id}" of "/api/v1/reports/{id}/sign"; null: the path ends with a thing's own name. */
+static struct str thing_of(const char *path)
+{
+    const char *word = strrchr(path, '/');
+    return word > path && word[-1] == '}' ? (struct str){ path, word - path } : STR_NULL;
+}
+
+const struct endpoint *endpoint_shown(const struct service *served, const struct endpoint *e)
+{
+    if (e->method == HTTP_GET)
+        return NULL;
+    const struct endpoint *same = shown_at(served, str_from(e->path));
+    struct str thing = thing_of(e->path);
+    return same || !thing.len ? same : shown_at(served, thing);
 }
 
 int endpoint_status(const struct endpoint *e)
@@ -89,6 +105,22 @@ static int check_twins(const struct service *served, int table, int row, struct 
     return 0;
 }
 
+/* If-Match has dispatch call the GET's function with nothing but what the path says. */
+static int check_shown(const struct service *served, const struct endpoint *e, struct text *complaints)
+{
+    const struct endpoint *get = endpoint_shown(served, e);
+    int wrong = 0;
+    for (int i = 0; get && get->in && i < get->in->count; i++) {
+        const struct field *field = &get->in->fields[i];
+        if ((field->flags & REQUIRED) && !(field->flags & READ_ONLY)) {
+            text_format(complaints, "%s %s: If-Match cannot be compared, since GET %s wants %s\n",
+                        http_method_names[e->method], e->path, get->path, field->name);
+            wrong++;
+        }
+    }
+    return wrong;
+}
+
 static int check_schema(struct call *c, const struct schema *schema, struct text *complaints)
 {
     return schema ? schema_check(schema, complaints) + (schema->table ? db_check_schema(c, schema, complaints) : 0) : 0;
@@ -113,7 +145,8 @@ int endpoints_check(struct call *c, const struct service *served, struct text *c
                 wrong++;
             }
             wrong += check_path(e, complaints) + check_twins(served, t, r, complaints) +
-                     check_schema(c, e->in, complaints) + check_schema(c, e->out, complaints);
+                     check_shown(served, e, complaints) + check_schema(c, e->in, complaints) +
+                     check_schema(c, e->out, complaints);
         }
     return wrong + openapi_check_choices(served, complaints);
 }

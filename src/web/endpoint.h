@@ -118,7 +118,9 @@ struct service {
 bool endpoint_is_single(const struct endpoint *e);
 /* The same, or other bytes that have an ETag: If-None-Match may be answered 304. */
 bool endpoint_is_tagged(const struct endpoint *e);
-/* Of what changes something: the GET with the same path, whose ETag If-Match holds; NULL when there is none. */
+/* Of what changes something: the GET whose ETag If-Match holds. It has the same path; or, of what is done to a thing
+ * (POST /reports/{id}/sign), that of the thing (/reports/{id}). NULL: there is none, and a request with If-Match is
+ * refused, since nobody can say that its condition holds (RFC 9110 13.1.1). */
 const struct endpoint *endpoint_shown(const struct service *served, const struct endpoint *e);
 /* What success answers, unless the handler says otherwise. */
 int endpoint_status(const struct endpoint *e);

@@ -107,6 +107,46 @@ static void choices_have_one_type(void **state)
     }
 }
 
+struct drawer {
+    int64_t id;
+    struct str label;
+};
+
+static bool never_called(struct call *c)
+{
+    return error_set(&c->error, E_INTERNAL, "a check calls nothing");
+}
+
+/* Of a GET that wants more than what stands in the path nobody could say what it would answer. */
+static void what_if_match_is_compared_with_needs_nothing_else(void **state)
+{
+    (void)state;
+    for (unsigned needed = 0; needed < 2; needed++) {
+        const struct field key[] = {
+            FIELD(struct drawer, id, .flags = READ_ONLY, .doc = "Which."),
+            FIELD(struct drawer, label, .flags = needed ? REQUIRED : NULLABLE, .max = 10, .doc = "What it says."),
+        };
+        const struct schema schema = SCHEMA("Drawer", struct drawer, key);
+        const struct endpoint rows[] = {
+            { HTTP_GET, "/drawers/{id}", never_called, &schema, &schema, .tag = "x", .summary = "x" },
+            { HTTP_PATCH, "/drawers/{id}", never_called, &schema, .body = BODY_JSON, .tag = "x", .summary = "x" },
+            { HTTP_POST, "/drawers/{id}/open", never_called, &schema, .body = BODY_JSON, .tag = "x", .summary = "x" },
+            { HTTP_POST, "/drawers", never_called, &schema, .body = BODY_JSON, .tag = "x", .summary = "x" },
+        };
+        const struct endpoint_table table = { rows, 4 };
+        const struct service one = { .tables = (const struct endpoint_table *[]){ &table }, .count = 1 };
+        struct text complaints;
+        text_init(&complaints, 1 << 20);
+        if (endpoints_check(&call, &one, &complaints) != (needed ? 2 : 0))
+            fail_msg("%.*s", STR_FMT(text_str(&complaints)));
+        assert_ptr_equal(endpoint_shown(&one, &rows[1]), &rows[0]);
+        assert_ptr_equal(endpoint_shown(&one, &rows[2]), &rows[0]);
+        assert_null(endpoint_shown(&one, &rows[0]));
+        assert_null(endpoint_shown(&one, &rows[3]));
+        text_release(&complaints);
+    }
+}
+
 static void limits_are_kept(const struct schema *schema)
 {
     struct text complaints;
@@ -287,6 +327,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tables_hold_together),
         cmocka_unit_test(choices_have_one_type),
+        cmocka_unit_test(what_if_match_is_compared_with_needs_nothing_else),
         cmocka_unit_test(every_table_keeps_its_limits),
         cmocka_unit_test(every_stored_record_survives_sql),
         cmocka_unit_test(roles_are_seeded_once),

@@ -1,0 +1,231 @@
+"""If-Match of each operation that changes something: another tag keeps the thing as it is, its own lets it pass."""
+
+import pytest
+
+from reports import judged
+from test_report_templates import made
+from support import PASSWORD, Server, dicom, ok, png, problem, uid, unique
+
+TEXT = {"findings": "No effusion.", "impression": "None."}
+
+
+class House:
+    """Makes one thing of a kind, anew each time."""
+
+    def __init__(self, server):
+        self.server, self.chief = server, server.admin()
+        self.author = server.account("radiologist", admin=self.chief)
+
+    def patient(self):
+        return self.chief.patient()["id"]
+
+    def study(self):
+        return self.chief.upload(dicom())["study_id"]
+
+    def file(self):
+        return self.chief.settled(self.chief.upload(png(note=unique()))["id"])["id"]
+
+    def instance(self):
+        return self.chief.upload(dicom())["id"]
+
+    def drawn(self):
+        file = self.file()
+        ok(self.chief.put(f"/images/{file}/annotations", json={"annotations": []}))
+        return file
+
+    def upload(self):
+        wish = {"filename": "a.png", "file_size": 3 << 20, "chunk_size": 1 << 20}
+        return ok(self.chief.post("/upload/chunked", json=wish), 201)["upload_id"]
+
+    def user(self):
+        return self.server.account("viewer", admin=self.chief).id
+
+    def report(self):
+        wish = {"study_id": self.study(), "sections": TEXT}
+        return ok(self.author.post("/reports", json=wish), 201)["id"]
+
+    def critical(self):
+        wish = {"category": "MINUTES", "finding": "x"}
+        return ok(self.author.post(f"/reports/{self.report()}/critical-results", json=wish), 201)["id"]
+
+    def macro(self):
+        return ok(self.chief.post("/reports/macros", json={"name": unique("m"), "text": "x"}), 201)["id"]
+
+    def template(self):
+        return made(self.chief)["id"]
+
+    def webhook(self):
+        wish = {"url": "http://127.0.0.1:9/hook", "secret": "whsec_" + "A" * 44}
+        return ok(self.chief.post("/system/webhooks", json=wish), 201)["id"]
+
+    def job(self):
+        wish = {"kind": "files.scrub", "payload": {"files": 1}, "not_before": "2099-01-01T00:00:00Z"}
+        return ok(self.chief.post("/system/jobs", json=wish), 202)["id"]
+
+    def diagnosis(self):
+        file = self.file()
+        judged(self.server, {"id": file}, None)
+        return self.server.database.rows(f"select id from diagnoses where image_file_id = {file}")[0][0]
+
+    def model(self):
+        self.diagnosis()
+        return self.server.database.rows("select max(id) from models")[0][0]
+
+    def rule(self):
+        model = self.model()
+        self.server.database.rows(f"update models set state = 'ACTIVE' where id = {model}")
+        wish = {"name": unique("r"), "model_id": model}
+        return ok(self.chief.post("/diagnosis/rules", json=wish), 201)["id"]
+
+    def me(self):
+        return None
+
+
+USER = "/users/{id}"
+REPORT = "/reports/{id}"
+TABLE = [
+    # what is done, to what, who makes it, and what it is told
+    ("PATCH", "/auth/me", "", "me", {"title": "x"}),
+    ("PATCH", USER, "", "user", {"title": "x"}),
+    ("DELETE", USER, "", "user", None),
+    ("PUT", USER, "/roles", "user", {"roles": ["viewer"]}),
+    ("POST", USER, "/password", "user", {"new_password": "brave-otter-9174"}),
+    ("POST", USER, "/unlock", "user", None),
+    ("PUT", "/patients/{id}", "", "patient", {"patient_id": "new", "name": "B"}),
+    ("PATCH", "/patients/{id}", "", "patient", {"name": "B"}),
+    ("DELETE", "/patients/{id}", "", "patient", None),
+    ("DELETE", "/patients/{id}", "/conflict", "patient", None),
+    ("POST", "/patients/{id}", "/merge", "patient", {"source_id": None}),
+    ("PATCH", "/studies/{id}", "", "study", {"description": "x"}),
+    ("DELETE", "/studies/{id}", "", "study", None),
+    ("DELETE", "/studies/{id}", "/conflict", "study", None),
+    ("PATCH", "/image-files/{file_id}", "", "file", {"description": "x"}),
+    ("DELETE", "/image-files/{file_id}", "", "file", None),
+    ("POST", "/image-files/{file_id}", "/archive", "file", None),
+    ("POST", "/image-files/{file_id}", "/unarchive", "file", None),
+    ("POST", "/image-files/{file_id}", "/file", "instance", None),
+    ("PUT", "/images/{file_id}/annotations", "", "drawn", {"annotations": []}),
+    ("DELETE", "/upload/chunked/{upload_id}", "", "upload", None),
+    ("POST", "/upload/chunked/{upload_id}", "/complete", "upload", None),
+    ("PATCH", REPORT, "", "report", {"sections": TEXT}),
+    ("DELETE", REPORT, "", "report", None),
+    ("POST", REPORT, "/lock", "report", {}),
+    ("DELETE", REPORT, "/lock", "report", None),
+    ("POST", REPORT, "/prefill", "report", {}),
+    ("POST", REPORT, "/submit", "report", {}),
+    ("POST", REPORT, "/review", "report", {}),
+    ("POST", REPORT, "/approve", "report", {}),
+    ("POST", REPORT, "/reject", "report", {"reason": "x"}),
+    ("POST", REPORT, "/sign", "report", {"password": PASSWORD}),
+    ("POST", REPORT, "/cancel", "report", {"reason": "x"}),
+    ("POST", REPORT, "/amend", "report", {"reason": "x"}),
+    ("POST", REPORT, "/addendum", "report", {"addendum": "x"}),
+    ("POST", REPORT, "/mark-entered-in-error", "report", {"reason": "x"}),
+    ("POST", REPORT, "/critical-results", "report", {"category": "MINUTES", "finding": "x"}),
+    ("POST", REPORT, "/peer-reviews", "report", {"score": "1"}),
+    ("POST", "/critical-results/{id}", "/communicate", "critical", {}),
+    ("POST", "/critical-results/{id}", "/cancel", "critical", {"reason": "x"}),
+    ("PATCH", "/reports/macros/{id}", "", "macro", {"text": "y"}),
+    ("DELETE", "/reports/macros/{id}", "", "macro", None),
+    ("POST", "/reports/macros/{id}", "/expand", "macro", {}),
+    ("PATCH", "/reports/templates/{id}", "", "template", {"preference": 1}),
+    ("DELETE", "/reports/templates/{id}", "", "template", None),
+    ("PATCH", "/system/webhooks/{id}", "", "webhook", {"is_active": False}),
+    ("DELETE", "/system/webhooks/{id}", "", "webhook", None),
+    ("POST", "/system/jobs/{id}", "/cancel", "job", None),
+    ("POST", "/system/jobs/{id}", "/retry", "job", None),
+    ("PATCH", "/diagnosis/models/{id}", "", "model", {"title": "x"}),
+    ("DELETE", "/diagnosis/models/{id}", "", "model", None),
+    ("POST", "/diagnosis/models/{id}", "/activate", "model", None),
+    ("POST", "/diagnosis/models/{id}", "/shadow", "model", None),
+    ("POST", "/diagnosis/models/{id}", "/retire", "model", None),
+    ("PATCH", "/diagnosis/rules/{id}", "", "rule", {"is_enabled": False}),
+    ("DELETE", "/diagnosis/rules/{id}", "", "rule", None),
+    ("DELETE", "/diagnosis/{id}", "", "diagnosis", None),
+    ("POST", "/diagnosis/{id}", "/annotations", "diagnosis", {}),
+    ("POST", "/diagnosis/{id}", "/dicom", "diagnosis", None),
+    ("POST", "/diagnosis/{id}", "/review", "diagnosis", {"decision": "CONFIRMED"}),
+    ("POST", "/diagnosis/{id}", "/withdraw", "diagnosis", {"reason": "x"}),
+]
+# Of what is deleted nobody has a tag: nothing matches.
+GONE = [
+    ("/patients/{id}", "/restore", "patient"),
+    ("/studies/{id}", "/restore", "study"),
+    ("/image-files/{file_id}", "/restore", "file"),
+]
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("house")
+    server = Server(folder, ARCHIVE_URL=f"file://{folder}/archive", WEBHOOK_HOSTS="127.0.0.1:9")
+    server.init().start()
+    yield House(server)
+    server.close()
+
+
+def place(path, thing):
+    return path.replace("{id}", str(thing)).replace("{file_id}", str(thing)).replace("{upload_id}", str(thing))
+
+
+def comparable(house):
+    document = ok(house.chief.get("/openapi.json"))
+    return {
+        (method.upper(), path.removeprefix("/api/v1"))
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+        if method != "get" and any(p.get("name") == "If-Match" for p in operation.get("parameters", []))
+    }
+
+
+def test_the_table_has_all_of_them(house):
+    rows = {(method, path + act) for method, path, act, _, _ in TABLE}
+    assert comparable(house) == rows | {("POST", path + act) for path, act, _ in GONE}
+
+
+@pytest.mark.parametrize("method, path, act, kind, body", TABLE, ids=lambda v: v if isinstance(v, str) else None)
+def test_another_tag_keeps_it_and_its_own_lets_it_pass(house, method, path, act, kind, body):
+    thing = place(path, getattr(house, kind)())
+    api = house.author if kind in ("report", "critical") else house.chief
+    if body == {"source_id": None}:
+        body = {"source_id": house.patient()}
+    before = api.get(thing)
+    ok(before)
+    tag = before.headers["etag"]
+    for wrong in ('"invented"', "W/" + tag, ""):
+        problem(api.request(method, thing + act, json=body, headers={"If-Match": wrong}), 412)
+    now = api.get(thing)
+    assert now.headers["etag"] == tag, (before.json(), now.json())
+    answer = api.request(method, thing + act, json=body, headers={"If-Match": tag})
+    assert answer.status_code not in (404, 412) and answer.status_code < 500, answer.text
+
+
+@pytest.mark.parametrize("path, act, kind", GONE, ids=[kind for _, _, kind in GONE])
+def test_what_is_deleted_matches_nothing(house, path, act, kind):
+    thing = place(path, getattr(house, kind)())
+    tag = house.chief.get(thing).headers["etag"]
+    ok(house.chief.delete(thing), 204)
+    for value in (tag, '"invented"', "*"):
+        assert house.chief.post(thing + act, headers={"If-Match": value}).status_code in (404, 412)
+    assert house.chief.get(thing).status_code == 404
+    ok(house.chief.post(thing + act))
+
+
+@pytest.mark.parametrize(
+    "method, path, body",
+    [
+        ("POST", "/patients", {"patient_id": "if-match", "name": "x"}),
+        ("POST", "/studies", {}),
+        ("DELETE", "/auth/sessions/{id}", None),
+        ("PUT", "/studies/{id}/assignments/roles/viewer", None),
+    ],
+)
+def test_a_condition_that_nobody_can_compare_is_not_passed_over(house, method, path, body):
+    """RFC 9110 13.1.1: it is false; whoever sent it counts on it."""
+    thing = place(path, house.study())
+    body = {"patient_id": house.patient(), "study_uid": uid()} if body == {} else body
+    sessions = len(ok(house.chief.get("/auth/sessions"))["items"])
+    for value in ('"x"', "*"):
+        problem(house.chief.request(method, thing, json=body, headers={"If-Match": value}), 412)
+    assert ok(house.chief.get("/patients", params={"search": "if-match"}))["total"] == 0
+    assert len(ok(house.chief.get("/auth/sessions"))["items"]) == sessions
