@@ -200,7 +200,7 @@ bool report_hears(struct call *c, const struct event *event, const struct princi
             return false;
         /* Of what is under way above a signed version only those hear who see it. */
         hears[i] = found == FOUND && (report_caller_writes(c) || report.signed_version == INTEGER_NULL ||
-                                      event->type == EVENT_REPORT_CRITICAL ||
+                                      event->type == EVENT_REPORT_CRITICAL || event->type == EVENT_REPORT_FOLLOW_UP ||
                                       str_equal(event->state, choice_text(report_statuses, report.status)));
     }
     return true;

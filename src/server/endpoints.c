@@ -45,6 +45,7 @@
     X(report_public_endpoints) \
     X(report_template_endpoints) \
     X(report_critical_endpoints) \
+    X(report_recommendation_endpoints) \
     X(report_macro_endpoints) \
     X(report_work_endpoints) \
     X(report_stats_endpoints) \

@@ -17,6 +17,7 @@
 #include "records/trash_work.h"
 #include "records/visibility.h"
 #include "reports/critical.h"
+#include "reports/recommendation.h"
 #include "reports/report_dicom.h"
 #include "reports/report_hl7.h"
 #include "reports/report_pdf.h"
@@ -38,8 +39,8 @@ const struct job_kind *const work_kinds[] = {
     &rules_kind,        &program_run_kind,
     &thumbnails_kind,   &report_pdf_kind,
     &overdue_kind,      &critical_escalate_kind,
-    &report_dicom_kind, &report_send_kind,
-    &hl7_clean,
+    &follow_up_kind,    &report_dicom_kind,
+    &report_send_kind,  &hl7_clean,
 };
 const int work_kind_count = (int)(sizeof(work_kinds) / sizeof(work_kinds[0]));
 
@@ -72,6 +73,8 @@ static const struct schedule schedules[] = {
       .doc = "Tells of studies that should have been read by now." },
     { "critical.escalate", &critical_escalate_kind, .always = "* * * * *",
       .doc = "Tells of critical results whose time has run out." },
+    { "reports.follow_up", &follow_up_kind, .always = "* * * * *",
+      .doc = "Closes recommendations whose study has come, and reminds of those that are overdue." },
     { "jobs.clean", &jobs_clean, .always = "17 * * * *", .doc = "Forgets jobs that ended longer than JOBS_KEEP ago." },
     { "hl7.clean", &hl7_clean, .always = "27 * * * *", .doc = "Forgets HL7 messages received 30 days ago." },
     { "events.clean", &events_clean, .always = "*/5 * * * *", .doc = "Forgets events that are older than an hour." },

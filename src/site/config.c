@@ -152,6 +152,8 @@ const struct setting config_rows[] = {
         .doc = "The same of the category DAYS."),
     ROW(critical_result_mail, TEXT, "CRITICAL_RESULT_MAIL", "", .max = 254, .group = "Reports",
         .doc = "Address that is told, too, when nobody was told of a critical result in twice its time."),
+    ROW(follow_up_mail, TEXT, "FOLLOW_UP_MAIL", "", .max = 254, .group = "Reports",
+        .doc = "Address that is told, too, of what a report recommends and was not done in time."),
     ROW(report_dicom, BOOLEAN, "REPORT_DICOM", "on", .group = "Reports",
         .doc = "A signed report is stored with its study, as Encapsulated PDF and as SR."),
 

@@ -52,7 +52,7 @@ struct config {
     bool report_second_reader, report_dicom;
     struct str report_due, diagnosis_critical;
     int64_t critical_within_minutes_s, critical_within_hours_s, critical_within_days_s;
-    struct str critical_result_mail;
+    struct str critical_result_mail, follow_up_mail;
     bool peer_review_blinded;
     int64_t peer_review_share;
     struct str hl7_send_to, hl7_ca_file, hl7_application, hl7_facility, hl7_listen, hl7_allow, hl7_account;

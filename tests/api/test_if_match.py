@@ -48,6 +48,15 @@ class House:
         wish = {"category": "MINUTES", "finding": "x"}
         return ok(self.author.post(f"/reports/{self.report()}/critical-results", json=wish), 201)["id"]
 
+    def recommendation(self):
+        wish = {"procedure_text": "biopsy", "reason": "nodule", "due_on": "2040-01-01"}
+        return ok(self.author.post(f"/reports/{self.report()}/recommendations", json=wish), 201)["id"]
+
+    def dismissed(self):
+        made = self.recommendation()
+        ok(self.author.post(f"/recommendations/{made}/dismiss", json={"note": "x"}))
+        return made
+
     def macro(self):
         return ok(self.chief.post("/reports/macros", json={"name": unique("m"), "text": "x"}), 201)["id"]
 
@@ -122,9 +131,13 @@ TABLE = [
     ("POST", REPORT, "/addendum", "report", {"addendum": "x"}),
     ("POST", REPORT, "/mark-entered-in-error", "report", {"reason": "x"}),
     ("POST", REPORT, "/critical-results", "report", {"category": "MINUTES", "finding": "x"}),
+    ("POST", REPORT, "/recommendations", "report", {"procedure_text": "x", "reason": "x", "due_on": "2040-01-01"}),
     ("POST", REPORT, "/peer-reviews", "report", {"score": "1"}),
     ("POST", "/critical-results/{id}", "/communicate", "critical", {}),
     ("POST", "/critical-results/{id}", "/cancel", "critical", {"reason": "x"}),
+    ("POST", "/recommendations/{id}", "/complete", "recommendation", {"note": "x"}),
+    ("POST", "/recommendations/{id}", "/dismiss", "recommendation", {"note": "x"}),
+    ("POST", "/recommendations/{id}", "/reopen", "dismissed", {"note": "x"}),
     ("PATCH", "/reports/macros/{id}", "", "macro", {"text": "y"}),
     ("DELETE", "/reports/macros/{id}", "", "macro", None),
     ("POST", "/reports/macros/{id}", "/expand", "macro", {}),
@@ -186,7 +199,7 @@ def test_the_table_has_all_of_them(house):
 @pytest.mark.parametrize("method, path, act, kind, body", TABLE, ids=lambda v: v if isinstance(v, str) else None)
 def test_another_tag_keeps_it_and_its_own_lets_it_pass(house, method, path, act, kind, body):
     thing = place(path, getattr(house, kind)())
-    api = house.author if kind in ("report", "critical") else house.chief
+    api = house.author if kind in ("report", "critical", "recommendation", "dismissed") else house.chief
     if body == {"source_id": None}:
         body = {"source_id": house.patient()}
     before = api.get(thing)

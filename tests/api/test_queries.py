@@ -124,6 +124,16 @@ def fill(server, user_id):
         "insert into critical_result_events(critical_result_id, kind, step, user_id, at) select id, 'MARKED', 0, "
         "marked_by, marked_at from critical_results"
     )
+    server.database.rows(
+        "insert into recommendations(report_id, version, status, modality, body_part, reason, written_on, due_on, "
+        "remind_after, look_again, recommended_by, created_at, opened_at) select id, 1, case id % 9 when 0 then 'OPEN' "
+        "else 'COMPLETED' end, case id % 3 when 0 then 'CT' else 'MR' end, 'CHEST', 'x', '2024-01-01', '2024-02-01', "
+        "case id % 9 when 0 then '2024-02-01' end, 0, author_id, created_at, created_at from reports"
+    )
+    server.database.rows(
+        "insert into recommendation_events(recommendation_id, kind, user_id, at) select id, 'WRITTEN', "
+        "recommended_by, created_at from recommendations"
+    )
     for table in (
         "users",
         "patients",
@@ -138,6 +148,8 @@ def fill(server, user_id):
         "worklist",
         "critical_results",
         "critical_result_events",
+        "recommendations",
+        "recommendation_events",
     ):
         if not ON_SQLITE:  # the server never runs ANALYZE on SQLite, so that plans are the same at every size
             server.database.rows(f"analyze table {table}")
@@ -232,6 +244,9 @@ def statements(tmp_path_factory, request):
     found = {"category": "DAYS"}
     result = ok(doctor.post(f"/reports/{ids['reports']}/critical-results", json=found), 201)
     ids["critical-results"] = result["id"]
+    wish = {"procedure_text": "biopsy", "reason": "nodule", "due_on": "2040-01-01"}
+    row = ok(doctor.post(f"/reports/{ids['reports']}/recommendations", json=wish), 201)
+    ids["recommendations"] = row["id"]
     document = ok(admin.get("/openapi.json"))
     for api in (admin, doctor):
         ask_every_list(api, document, ids)

@@ -13,6 +13,8 @@ STAYS = {
     "patient_conflicts",  # says what was wrong in the record that is gone
     "trash_work",  # work to do, not something known
     "study_renewals",
+    "recommendations",  # what had closed one is null then: test_recommendations
+    "recommendation_events",
 }
 
 

@@ -1,0 +1,3 @@
+drop trigger studies_recommendations_update;
+drop table recommendation_events;
+drop table recommendations;
