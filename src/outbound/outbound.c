@@ -130,6 +130,18 @@ static bool check_names(const struct outbound *o, const struct target *t, struct
     return allowed || refuse_address(o, t, error);
 }
 
+bool outbound_lists(struct outbound *o, struct str url, struct error *error)
+{
+    struct arena arena;
+    struct target t;
+    arena_init(&arena);
+    bool listed = target_open(o, url, &arena, &t, error);
+    if (listed)
+        target_close(&t);
+    arena_release(&arena);
+    return listed;
+}
+
 bool outbound_check(struct outbound *o, struct str url, struct error *error)
 {
     struct arena arena;

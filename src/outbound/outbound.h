@@ -56,6 +56,8 @@ void outbound_close(struct outbound *outbound); /* takes NULL. Nobody may be in 
 /* Is this a URL that may be asked? E_INVALID: it is none. E_FORBIDDEN: nobody has listed it. The resolver is asked what
  * its name stands for; a name that stands for nothing just now is fine. */
 bool outbound_check(struct outbound *outbound, struct str url, struct error *error);
+/* The same without the resolver, for a start that waits for nobody: is its host among those that are listed? */
+bool outbound_lists(struct outbound *outbound, struct str url, struct error *error);
 /* E_INVALID, E_FORBIDDEN as above; E_TOO_LARGE: the answer; E_UNAVAILABLE: no answer. */
 bool outbound_send(struct outbound *outbound, const struct outbound_request *request, struct arena *arena,
                    struct outbound_answer *out, struct error *error);

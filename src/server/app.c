@@ -253,7 +253,9 @@ static bool open_tsa(struct app *app, struct error *error)
         return true;
     if (!config->tsa_hosts.len || !config->tsa_certificates.len)
         return error_set(error, E_INVALID, "TSA_URL needs TSA_HOSTS, which lists its host, and TSA_CERTIFICATES");
-    return outbound_open(&asked, &app->tsa_hosts, error);
+    struct error why = { 0 };
+    return outbound_open(&asked, &app->tsa_hosts, error) && (outbound_lists(app->tsa_hosts, config->tsa_url, &why) ||
+                                                             error_set(error, E_INVALID, "TSA_URL: %s", why.message));
 }
 
 /* What the rows of settings cannot say of them: what several mean together, and what has a grammar of its own. */

@@ -330,6 +330,8 @@ def test_a_stranger_gives_no_time(house, authority, tmp_path):
         ({"TSA_CERTIFICATES": "/nowhere"}, "cannot be read"),
         ({"TSA_CERTIFICATES": "/etc/hostname"}, "TSA_CERTIFICATES"),
         ({"TSA_HOSTS": "not a host!"}, "TSA_HOSTS"),
+        ({"TSA_HOSTS": "tsa.example.org"}, "not among the hosts that TSA_HOSTS lists"),
+        ({"TSA_URL": "tsa.example.org"}, "TSA_URL"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(tmp_path, authority, settings, words):
@@ -337,16 +339,3 @@ def test_settings_that_do_not_fit_are_refused(tmp_path, authority, settings, wor
     done = server.run("init-db", check=False)
     assert done.returncode != 0 and words in done.stderr, done
     server.close()
-
-
-def test_a_host_that_is_not_listed_is_not_asked(house, authority):
-    server, people = house
-    server.stop()
-    server.settings["TSA_HOSTS"] = "tsa.example.org"
-    server.start()
-    people = {name: server.client(who.token) for name, who in people.items()}
-    asked, report = authority.asked, signed(people)
-    failed = "select error from jobs where kind = 'report.pdf' and state = 'FAILED'"
-    wait_until(lambda: server.database.rows(failed), "the job")
-    assert "TSA_HOSTS" in server.database.rows(failed)[0][0] and authority.asked == asked
-    assert level(server, report) == "B-B" and pdf_of(people["author"], report).startswith(b"%PDF")

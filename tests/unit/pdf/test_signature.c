@@ -177,6 +177,31 @@ static void test_what_comes_after_is_told(void **state)
     assert_false(found_in(with_another_object(once)).items[0].is_kept);
 }
 
+/* Only what fits, and only where a signature stands alone. */
+static void test_another_in_its_place(void **state)
+{
+    (void)state;
+    struct str pdf = signed_once_more(report, PDF_SIGNED), out = S("untouched"), back;
+    struct pdf_found_signature found = found_in(pdf).items[0];
+    struct str der = found.der, longer = { arena_alloc(&c.arena, 4096), 4096 };
+    memset((char *)longer.at, 0, 4096);
+    memcpy((char *)longer.at, "\x30\x82\x0f\xfc\x04\x82\x0f\xf8", 8);
+    assert_true(pdf_put_signature(&c, pdf, &found, longer, &out));
+    assert_int_equal(out.len, pdf.len);
+    struct pdf_found_signature other = found_in(out).items[0];
+    assert_true(str_equal(other.der, longer) && other.is_whole && other.is_kept && other.is_last);
+    assert_true(str_equal(other.parts[0], found.parts[0]) && str_equal(other.parts[1], found.parts[1]));
+    assert_true(str_equal(found_in(pdf).items[0].der, der)); /* what was given in stays as it is */
+    /* a shorter one leaves nothing of the longer */
+    assert_true(pdf_put_signature(&c, out, &other, der, &back));
+    assert_true(str_equal(back, pdf));
+    out = S("untouched");
+    assert_false(pdf_put_signature(&c, pdf, &found, (struct str){ longer.at, 4097 }, &out));
+    assert_int_equal(c.error.code, E_INVALID);
+    error_clear(&c.error);
+    assert_true(str_equal(out, S("untouched")));
+}
+
 static void test_room_and_failures(void **state)
 {
     (void)state;
@@ -206,6 +231,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_two_signatures_proofs_and_a_stamp, setup, teardown),
         cmocka_unit_test_setup_teardown(test_each_changed_byte_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_comes_after_is_told, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_another_in_its_place, setup, teardown),
         cmocka_unit_test_setup_teardown(test_room_and_failures, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
  * keys that were revoked. */
 #include "tsa.h"
 
+#include "signing/envelope.h"
 #include "signing/revocation.h"
 
 #include <arpa/inet.h>
@@ -214,6 +215,66 @@ static void test_time_of_a_signature(void **state)
     assert_true(house_has(house_file("said"), "id-smime-aa-timeStampToken"));
 }
 
+/* ---- in an envelope ---- */
+
+static int stamps_asked;
+
+static bool give_stamp(struct call *c, void *context, struct str data, struct str *token)
+{
+    stamps_asked++;
+    if (context)
+        return fail(c, E_UNAVAILABLE, "%s", (const char *)context);
+    *token = tsa_stamp(data).token;
+    return true;
+}
+
+static struct str enveloped(const struct signer *signer, const struct trust *trust)
+{
+    unsigned char digest[SHA256_BYTES];
+    struct cms_options options = { S("author"), clock_now() };
+    struct envelope_entry entry;
+    struct str cms, content = S("{\"a\":1}"), text = STR_NULL;
+    crypto_sha256(content, digest);
+    house_fine(cms_sign(&house.c, signer, digest, &options, &cms));
+    house_fine(envelope_entry(&house.c, cms, content, trust, &entry));
+    house_fine(envelope_write(&house.c, content, &entry, 1, NULL, 0, &text));
+    return text;
+}
+
+static void test_time_of_an_envelope(void **state)
+{
+    (void)state;
+    struct signer authority, doctor;
+    struct envelope_result result;
+    struct trust trust = tsa.trust, nobody = tsa.trust;
+    struct str again, out = STR_NULL;
+    house_fine(authority_make(&house.c, S("Now"), clock_now(), &authority));
+    house_fine(signer_make(&house.c, &authority, S("Doctor"), clock_now(), &doctor));
+    trust.anchors = nobody.anchors = authority.chain.der;
+    trust.anchor_count = nobody.anchor_count = 1;
+    nobody.time_anchor_count = 0;
+    struct str text = enveloped(&doctor, &trust);
+    char away[] = "away";
+    stamps_asked = 0;
+    house_refused(envelope_stamp(&house.c, text, &trust, give_stamp, away, &out), E_UNAVAILABLE, "away");
+    assert_true(str_is_null(out) && stamps_asked == 1);
+    house_fine(envelope_stamp(&house.c, text, &trust, give_stamp, NULL, &out));
+    assert_true(stamps_asked == 2 && house_has(out, "\"time_source\":\"time stamp\""));
+    house_fine(envelope_check(&house.c, out, &trust, &result));
+    assert_true(result.verdict == VERDICT_VALID && result.signatures[0].signer.time_source == TIME_STAMP);
+    assert_true(str_equal(result.content, S("{\"a\":1}")));
+    /* One that has a time is left as it is; a time of somebody who is not believed is none. */
+    house_fine(envelope_stamp(&house.c, out, &trust, give_stamp, NULL, &again));
+    assert_true(stamps_asked == 2 && str_equal(again, out));
+    house_fine(envelope_check(&house.c, out, &nobody, &result));
+    assert_true(result.signatures[0].signer.time_source == TIME_CLAIMED);
+    house_refused(envelope_stamp(&house.c, S("{}"), &trust, give_stamp, NULL, &out), E_INVALID, "no content");
+    house_refused(envelope_stamp(&house.c, S("["), &trust, give_stamp, NULL, &out), E_INVALID, "JSON");
+    text = arena_format(&house.c.arena, "{\"content\":{\"a\":2}%.*s", STR_FMT(str_slice(text, 18, text.len)));
+    house_refused(envelope_stamp(&house.c, text, &trust, give_stamp, NULL, &out), E_INVALID, "not a signature of this");
+    assert_int_equal(stamps_asked, 2);
+}
+
 /* ---- revocation ---- */
 
 static struct cms_signer revoked(const struct signer *authority, struct trust trust, struct str cms, struct revoked row)
@@ -321,6 +382,7 @@ int main(void)
         cmocka_unit_test(test_changed),
         cmocka_unit_test(test_asked_for),
         cmocka_unit_test(test_time_of_a_signature),
+        cmocka_unit_test(test_time_of_an_envelope),
         cmocka_unit_test(test_revoked_before_and_after),
         cmocka_unit_test(test_a_claim_of_time_saves_no_revoked_key),
         cmocka_unit_test(test_lists),
