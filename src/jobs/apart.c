@@ -41,11 +41,26 @@ static int spawn(const struct job_run *run, pid_t *pid)
     return failed;
 }
 
+/* The process hears of it by itself: this is for one that does not listen. Asked once a second. */
+static bool is_cancelled_now(struct job_run *run, int64_t *looked_us)
+{
+    struct call *c = &run->call;
+    int64_t now_us = clock_monotonic_us();
+    int go_on = GO_ON;
+    if (now_us < *looked_us + LOOK_EVERY_US || atomic_load(&run->why) != GO_ON)
+        return false;
+    *looked_us = now_us;
+    enum found found = queue_is_cancelled(c, run->id);
+    error_clear(&c->error); /* a database that cannot be asked now is asked again */
+    db_release(c);
+    return found == FOUND && atomic_compare_exchange_strong(&run->why, &go_on, CANCELLED);
+}
+
 /* Until it has ended by itself or was made to. */
 static int wait_for_end(struct job_run *run, pid_t pid)
 {
     int status = 0, handle = (int)syscall(SYS_pidfd_open, pid, 0);
-    int64_t kill_us = run->until_us + APART_GRACE_S * INT64_C(1000000);
+    int64_t kill_us = run->until_us + APART_GRACE_S * INT64_C(1000000), looked_us = clock_monotonic_us();
     bool told = false;
     for (;;) {
         struct pollfd ended = { handle, POLLIN, 0 };
@@ -58,6 +73,8 @@ static int wait_for_end(struct job_run *run, pid_t pid)
             kill(pid, SIGTERM);
             kill_us = clock_monotonic_us() + CLOSING_MS * INT64_C(1000);
         }
+        if (is_cancelled_now(run, &looked_us))
+            kill_us = clock_monotonic_us() + APART_CANCEL_S * INT64_C(1000000);
         if (clock_monotonic_us() >= kill_us)
             kill(pid, SIGKILL);
     }
@@ -70,6 +87,8 @@ static bool say_how_it_ended(struct job_run *run, int status)
 {
     struct call *c = &run->call;
     int64_t mib = run->kind->memory_limit_bytes >> 20;
+    if (atomic_load(&run->why) == CANCELLED)
+        return fail(c, E_CONFLICT, "it was cancelled");
     if (clock_monotonic_us() >= run->until_us)
         return fail(c, E_UNAVAILABLE, "it took longer than this kind of work may, and its process was ended");
     if (WIFSIGNALED(status))

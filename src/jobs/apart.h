@@ -9,15 +9,16 @@
  * waiting thread writes: that attempt has failed, with words that say how the process ended.
  *
  * Memory beyond the limit is refused to it (RLIMIT_DATA), of which it dies. Past its time limit it is told, as every
- * job is, and killed APART_GRACE_S later. When the worker closes it gets a SIGTERM, and the job goes back to the queue;
- * when the worker dies it is killed, and the job is taken again after its lease.
+ * job is, and killed APART_GRACE_S later. One that is cancelled and does not listen, because it hangs in a call to a
+ * disk that is gone, is killed APART_CANCEL_S later, and is CANCELLED. When the worker closes it gets a SIGTERM, and
+ * the job goes back to the queue; when the worker dies it is killed, and the job is taken again after its lease.
  */
 #ifndef ROENTGEN_JOBS_APART_H
 #define ROENTGEN_JOBS_APART_H
 
 #include "jobs/run.h"
 
-enum { APART_GRACE_S = 2 };
+enum { APART_GRACE_S = 2, APART_CANCEL_S = 5 };
 
 /* On the run's thread. True: the process wrote how it ended, *state says that. False: the run's call.error says what
  * became of the process. */

@@ -50,6 +50,7 @@ const struct job_kind task_backup = { "backup.make",
                                       .time_limit_s = 7 * 86400,
                                       .concurrency = 1,
                                       .is_long = true,
+                                      .memory_limit_bytes = INT64_C(2) << 30,
                                       .doc = "Makes a backup of the database and all files below BACKUP_TARGET." };
 
 /* The same key as a schedule's: whoever asks while that one is under way gets to see it. */

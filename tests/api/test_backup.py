@@ -553,6 +553,56 @@ def test_it_comes_by_schedule_and_the_oldest_go(house, films):
     assert items["backup.make"]["schedule"] == "@yearly"
 
 
+HANGS = r"""
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* The disk of a backup that is being made does not answer, as long as the file HANG is there. */
+int syncfs(int fd)
+{
+    char link[64], path[4096], begun[4096];
+    const char *hang = getenv("HANG");
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    ssize_t len = readlink(link, path, sizeof(path) - 1);
+    path[len > 0 ? len : 0] = 0;
+    while (hang && strstr(path, ".partial") && access(hang, F_OK) == 0) {
+        snprintf(begun, sizeof(begun), "%s.begun", hang);
+        close(open(begun, O_CREAT | O_WRONLY, 0600));
+        pause();
+    }
+    return (int)syscall(SYS_syncfs, fd);
+}
+"""
+
+
+def test_a_backup_whose_disk_does_not_answer_can_be_cancelled(new_server, tmp_path):
+    hang, source, shim = tmp_path / "hang", tmp_path / "shim.c", tmp_path / "shim.so"
+    source.write_text(HANGS)
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", shim, source], check=True)
+    sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
+    server = new_server(
+        BACKUP_TARGET=tmp_path / "target", LD_PRELOAD=shim, HANG=hang, ASAN_OPTIONS=sanitizer, WORKER_CONCURRENCY=2
+    )
+    api = server.admin()
+    content = png()
+    file = api.upload(content)["id"]
+    hang.touch()
+    job = ok(api.post("/system/backup"), 202)["id"]
+    wait_until(lambda: Path(f"{hang}.begun").exists(), "a backup that hangs")
+    ok(api.post(f"/system/jobs/{job}/cancel"))
+    wait_until(lambda: ok(api.get(f"/system/jobs/{job}"))["state"] == "CANCELLED", "its end")
+    hang.unlink()
+    job = ok(api.post("/system/backup"), 202)["id"]
+    wait_until(lambda: ok(api.get(f"/system/jobs/{job}"))["state"] == "SUCCEEDED", "one that is made")
+    checked(newest(tmp_path / "target"))
+    assert api.get(f"/image-files/{file}/download").content == content
+
+
 def test_who_has_no_backups_hears_of_it(new_server, tmp_path):
     disk = tmp_path / "disk"
     server = new_server(BACKUP_SCHEDULE="@yearly", BACKUP_TARGET=disk / "target", IMPORT_ROOT=disk / "films")

@@ -191,9 +191,9 @@ def comparable(house):
     }
 
 
-def test_the_table_has_all_of_them(house):
-    rows = {(method, path + act) for method, path, act, _, _ in TABLE}
-    assert comparable(house) == rows | {("POST", path + act) for path, act, _ in GONE}
+def test_the_document_says_of_each_that_it_is_compared(house):
+    rows = {(method, path + act) for method, path, act, _, _ in TABLE} | {("POST", path + act) for path, act, _ in GONE}
+    assert rows - comparable(house) == set()
 
 
 @pytest.mark.parametrize("method, path, act, kind, body", TABLE, ids=lambda v: v if isinstance(v, str) else None)

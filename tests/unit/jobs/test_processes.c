@@ -364,6 +364,39 @@ static void a_worker_that_closes_ends_the_process(void **state)
     end();
 }
 
+static bool cancel_it(struct call *c, void *id)
+{
+    return jobs_cancel(c, *(const int64_t *)id);
+}
+
+/* As of a backup whose disk does not answer any more: it never looks whether somebody wants it to end. */
+static void cancelling_ends_a_process_that_does_not_listen(void **state)
+{
+    struct call *c = begin_here(state);
+    struct error error = { 0 };
+    static const struct job_kind deaf_kind = { "hang",
+                                               &told_schema,
+                                               NULL,
+                                               hang,
+                                               .attempts = 3,
+                                               .time_limit_s = 600,
+                                               .memory_limit_bytes = INT64_C(256) << 20,
+                                               .doc = "Never ends." };
+    static const struct job_kind *only[] = { &deaf_kind };
+    assert_true(
+        worker_open(&app, &(struct worker_options){ only, 1, 1, .program = "/proc/self/exe" }, &app.worker, &error));
+    int64_t id = put(c, (struct job_order){ .kind = &deaf_kind, .payload = &(struct told){ 1 } });
+    while (job_of(c, id).state != JOB_RUNNING)
+        sched_yield();
+    assert_true(db_transact(c, cancel_it, &id));
+    while (job_of(c, id).state == JOB_RUNNING)
+        sched_yield();
+    struct job job = job_of(c, id);
+    assert_int_equal(job.state, JOB_CANCELLED);
+    assert_int_equal(job.attempt, 1);
+    end();
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 2 && !strcmp(argv[1], "worker"))
@@ -374,6 +407,7 @@ int main(int argc, char **argv)
         ON_BOTH(workers_that_are_killed_lose_and_double_nothing),
         ON_BOTH(limits_end_a_process_whatever_it_does),
         ON_BOTH(a_worker_that_closes_ends_the_process),
+        ON_BOTH(cancelling_ends_a_process_that_does_not_listen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
