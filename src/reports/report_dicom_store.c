@@ -126,12 +126,26 @@ static bool note_at(struct call *c, struct storing *s, struct instant at)
     return db_transact(c, note, s);
 }
 
-/* Whose file it is to be: who sees the films sees it. The study has to be there, of the patient that was signed. */
+/* Whose file it is to be: of who uploaded the film, so that who sees the films sees it; but who may not read reports
+ * gets none in this way either. Then it is whose who signed it, or marked it as entered in error. */
+static bool choose_owner(struct call *c, const struct storing *s, int64_t uploader, int64_t *owner)
+{
+    struct principal other;
+    enum found found = uploader > 0 ? authority_of_account(c, uploader, &other) : NONE;
+    if (found == FAILED)
+        return false;
+    bool is_uploader = found == FOUND && principal_may(&other, MAY_READ_REPORTS);
+    *owner = is_uploader ? uploader : call_user(c);
+    return is_uploader || principal_may(&s->asker, MAY_READ_REPORTS) ||
+           fail(c, E_FORBIDDEN, "neither who signed nor who uploaded the film may read reports: nobody may have it");
+}
+
+/* The study has to be there, of the patient that was signed. */
 static bool find_owner(struct call *c, const struct storing *s, int64_t *owner)
 {
     struct cursor rows;
     struct str number = STR_NULL;
-    *owner = call_user(c);
+    int64_t uploader = 0;
     db_rows(
         c, &rows,
         "select p.patient_id, (select f.uploaded_by from image_files f where f.study_id = s.id and f.is_deleted = 0 "
@@ -140,12 +154,12 @@ static bool find_owner(struct call *c, const struct storing *s, int64_t *owner)
         V(s->next.study_id));
     if (cursor_next(&rows)) {
         number = arena_copy(&c->arena, cursor_text(&rows, 0));
-        if (cursor_integer(&rows, 1) > 0)
-            *owner = cursor_integer(&rows, 1);
+        uploader = cursor_integer(&rows, 1);
     }
     return cursor_close(&rows) &&
            (str_equal(number, s->next.patient_number) ||
-            fail(c, E_CONFLICT, "the study is deleted, or has another patient than the one that was signed"));
+            fail(c, E_CONFLICT, "the study is deleted, or has another patient than the one that was signed")) &&
+           choose_owner(c, s, uploader, owner);
 }
 
 static bool upload(struct call *c, const struct storing *s, int64_t owner)
