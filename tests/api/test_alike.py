@@ -1,5 +1,6 @@
 """What is hidden answers like what is absent, and what went with its patient like both: each operation of the document
-that names a study, a series, a file, a report, a diagnosis, a critical result or an upload, and each list."""
+that names a study, a series, a file, a report, a diagnosis, a critical result, a recommendation or an upload, and each
+list."""
 
 import re
 
@@ -17,6 +18,7 @@ KINDS = {
     "/reports/{id}": "report",
     "/diagnosis/{id}": "diagnosis",
     "/critical-results/{id}": "critical",
+    "/recommendations/{id}": "recommendation",
     "/upload/chunked/{upload_id}": "upload",
 }
 QUERIES = {
@@ -47,6 +49,8 @@ def things(house):
     report = house.author.post("/reports", json={"study_id": film["study_id"], "sections": {"findings": "x"}})
     report = ok(report, 201)["id"]
     critical = house.author.post(f"/reports/{report}/critical-results", json={"category": "MINUTES", "finding": "x"})
+    wish = {"procedure_text": "biopsy", "reason": "nodule", "due_on": "2040-01-01"}
+    recommended = house.author.post(f"/reports/{report}/recommendations", json=wish)
     picture = house.author.upload(png(), "b.png", patient_id=film["patient_id"])
     house.file = lambda: picture["id"]
     return {
@@ -56,6 +60,7 @@ def things(house):
         "file": film["id"],
         "report": report,
         "critical": ok(critical, 201)["id"],
+        "recommendation": ok(recommended, 201)["id"],
         "diagnosis": house.diagnosis(),
         "upload": "00000000-0000-4000-8000-000000000000",
     }
@@ -157,7 +162,7 @@ def test_what_went_with_its_patient(house, things):
     """Last: the patient is deleted. Reports stay readable, as docs/reports.md says; what else there is of it is not."""
     words = words_of(house, things)
     ok(house.chief.delete(f"/patients/{things['patient']}"), 204)
-    stays = ("/reports/{id}", "/critical-results/{id}")
+    stays = ("/reports/{id}", "/critical-results/{id}", "/recommendations/{id}")
     for api in (house.author, house.chief):
         assert differing(house, api, things, stays) == ""
         listed = naming(house, api, words, ("/reports", "/critical-results", "/system/audit-logs"))
