@@ -117,6 +117,33 @@ static bool revoke_post(struct call *c)
     return signing_keys_revoke(c, user_id, choice_text(revocation_reasons, in->reason));
 }
 
+/* ---- brought ---- */
+
+struct bring_wish {
+    struct str pkcs12, pkcs12_password, password;
+};
+static const struct field bring_fields[] = {
+    FIELD(struct bring_wish, pkcs12, .flags = REQUIRED, .min = 1, .max = 4 * ((PKCS12_BYTES_MAX + 2) / 3),
+          .doc = "The file (.p12, .pfx) in base64, with the key, its certificate and those above that."),
+    FIELD(struct bring_wish, pkcs12_password, .flags = SECRET | KEEP_SPACES, .max = 512,
+          .doc = "The file's own password; it is not kept."),
+    FIELD(struct bring_wish, password, .flags = REQUIRED | SECRET | KEEP_SPACES, .min = 1, .max = 1000,
+          .doc = "One's password here, once more."),
+};
+static const struct schema bring_schema = SCHEMA("SigningKeyFile", struct bring_wish, bring_fields);
+
+static bool own_key_put(struct call *c)
+{
+    const struct bring_wish *in = c->in;
+    struct signing_key_file file = { .password = in->pkcs12_password };
+    if (!password_confirmed(c, call_user(c), in->password, "password"))
+        return false;
+    audit_about(c, call_user(c), 0);
+    if (!crypto_unbase64(in->pkcs12, &c->arena, &file.pkcs12))
+        return error_add_problem(&c->error, &c->arena, "body", S("pkcs12"), "not_base64", "is not base64");
+    return signing_key_bring(c, &file, c->out);
+}
+
 static bool authority_get(struct call *c)
 {
     struct str der;
@@ -157,6 +184,13 @@ static const struct endpoint rows[] = {
     { HTTP_GET, "/api/v1/reports/signing-keys", key_list_get, &key_list, &signing_key_schema,
       .permission = MAY_READ_REPORTS, .tag = "reports", .flags = LIST,
       .summary = "Lists one's keys; to who manages accounts, everybody's" },
+    { HTTP_PUT, "/api/v1/reports/signing-keys/own", own_key_put, &bring_schema, &signing_key_schema,
+      .permission = MAY_SIGN_REPORTS, .entity = "user", .tag = "reports", .runs = WORKS, .body = BODY_JSON,
+      .body_max = 2 * PKCS12_BYTES_MAX, .lane = LANE_SIGN_IN, .audit = "signing_key.bring",
+      .summary = "Brings the key and the certificate that one signs with",
+      .doc = "A PKCS#12 file of an authority that SIGNING_CERTIFICATES accepts: EC on P-256 or P-384, or RSA from 2048 "
+             "bits on, valid now, and for signing documents. From then on one signs with it, until one brings another "
+             "or revokes it. With the password once more; wrong ones count as failed sign-ins do." },
     { HTTP_POST, "/api/v1/reports/signing-keys/revoke", revoke_post, &revocation_schema, NULL,
       .permission = MAY_READ_REPORTS, .entity = "user", .tag = "reports", .runs = WRITES, .body = BODY_JSON,
       .audit = "signing_key.revoke", .summary = "Revokes the key that an account signs with",

@@ -1,6 +1,7 @@
 /* signing_key.c - rows of keys, and the house's authority. */
 #include "reports/signing_key.h"
 
+#include "base/names.h"
 #include "signing/revocation.h"
 #include "site/app.h"
 
@@ -9,6 +10,12 @@
 
 /* Certificates know whole seconds, and the clocks of those who check them differ. */
 #define BEGINS_BEFORE_US (INT64_C(3600) * 1000000)
+
+/* What signed pages have room for beside the signature itself (report_pdf_kept.c). */
+enum { BROUGHT_BYTES_MAX = 10 << 10 };
+
+const char *const key_origins[] = { "MADE", "BROUGHT", NULL };
+NAMES_REACH(key_origins, KEY_BROUGHT);
 
 static struct instant beginning(void)
 {
@@ -86,12 +93,14 @@ static bool hold_authority(struct call *c, struct signer *out)
 
 struct key_row {
     int64_t id, user_id;
+    unsigned origin;
     struct str serial, certificate, sealed_key;
     struct instant created_at, expires_at, revoked_at;
 };
 static const struct field key_fields[] = {
     FIELD(struct key_row, id, .doc = "Identifies the key."),
     FIELD(struct key_row, user_id, .doc = "Whose it is."),
+    FIELD(struct key_row, origin, .choices = key_origins, .doc = "Made here, or brought."),
     FIELD(struct key_row, serial, .doc = "Of its certificate."),
     FIELD(struct key_row, certificate, .doc = "Its certificates, PEM."),
     FIELD(struct key_row, sealed_key, .flags = ENCRYPTED, .doc = "The private key."),
@@ -102,23 +111,54 @@ static const struct field key_fields[] = {
 static const struct schema key_schema = SCHEMA("SigningKeyRow", struct key_row, key_fields, .table = "signing_keys",
                                                .alias = "k", .doc = "A key that somebody signs with.");
 
-static bool make_key(struct call *c, int64_t user_id, struct str name, struct signing_key *out)
+static struct str chain_pem(struct call *c, const struct chain *chain)
 {
-    struct signer authority = { 0 };
+    struct str pem = certificate_pem(c, chain->der[0]);
+    for (int i = 1; i < chain->count; i++)
+        pem = arena_format(&c->arena, "%.*s%.*s", STR_FMT(pem), STR_FMT(certificate_pem(c, chain->der[i])));
+    return pem;
+}
+
+static bool insert_key(struct call *c, int64_t user_id, enum key_origin origin, const struct signer *signer,
+                       int64_t *id)
+{
     struct certificate certificate;
     struct key_row row;
-    bool ok = hold_authority(c, &authority) && signer_make(c, &authority, name, beginning(), &out->signer) &&
-              certificate_read(c, out->signer.chain.der[0], &certificate);
-    signer_forget(&authority);
-    if (!ok)
+    if (!certificate_read(c, signer->chain.der[0], &certificate))
         return false;
     schema_clear(&key_schema, &row);
     row.user_id = user_id;
+    row.origin = origin;
     row.serial = certificate.serial;
-    row.certificate = certificate_pem(c, out->signer.chain.der[0]);
-    row.sealed_key = crypto_base64(out->signer.key, &c->arena);
+    row.certificate = chain_pem(c, &signer->chain);
+    row.sealed_key = crypto_base64(signer->key, &c->arena);
     row.expires_at = certificate.until;
-    return db_insert(c, &key_schema, &row, &out->id);
+    return db_insert(c, &key_schema, &row, id);
+}
+
+static bool make_key(struct call *c, int64_t user_id, struct str name, struct signing_key *out)
+{
+    struct signer authority = { 0 };
+    bool ok = hold_authority(c, &authority) && signer_make(c, &authority, name, beginning(), &out->signer);
+    signer_forget(&authority);
+    return ok && insert_key(c, user_id, KEY_MADE, &out->signer, &out->id);
+}
+
+/* A certificate from elsewhere is asked anew each time: what it signs is to be checkable at once. */
+static bool check_brought(struct call *c, const struct signing_key *key)
+{
+    struct trust trust = { .anchors = c->app->signer_anchors,
+                           .anchor_count = c->app->signer_anchor_count,
+                           .known_time = INSTANT_NULL,
+                           .now = clock_now() };
+    if (signer_trusted(c, &key->signer.chain, &trust))
+        return true;
+    struct str why = arena_copy(&c->arena, error_told(&c->error));
+    error_clear(&c->error);
+    return fail(c, E_CONFLICT,
+                "the certificate that was brought signs no more: %.*s. Bring another, or revoke it to sign with a key "
+                "of this house",
+                STR_FMT(why));
 }
 
 /* Is it of who they are called now? A name that is longer than certificates take counts as far as they do. */
@@ -135,16 +175,18 @@ bool signing_key_hold(struct call *c, int64_t user_id, struct str name, struct s
     *out = (struct signing_key){ 0 };
     if (!db_lock(c, "select id from users where id = ?", V(user_id)))
         return false;
-    enum found found = db_find(c, &key_schema, &row,
-                               "where k.user_id = ? and k.revoked_at is null and k.expires_at > ? order by k.id desc",
-                               V(user_id), V(clock_now().us + RENEWED_BEFORE_US));
-    if (found == NONE)
-        return make_key(c, user_id, name, out);
-    found = found_sealed(c, found);
-    out->id = row.id;
-    if (found == FAILED || !take_key(c, row.certificate, row.sealed_key, &out->signer))
+    enum found found =
+        found_sealed(c, db_find(c, &key_schema, &row, "where k.user_id = ? and k.revoked_at is null order by k.id desc",
+                                V(user_id)));
+    if (found == FAILED)
         return false;
-    if (is_of_name(c, out, name))
+    bool is_brought = found == FOUND && row.origin == KEY_BROUGHT;
+    if (found == NONE || (!is_brought && row.expires_at.us <= clock_now().us + RENEWED_BEFORE_US))
+        return make_key(c, user_id, name, out);
+    out->id = row.id;
+    if (!take_key(c, row.certificate, row.sealed_key, &out->signer))
+        return false;
+    if (is_brought ? check_brought(c, out) : is_of_name(c, out, name))
         return true;
     signer_forget(&out->signer);
     return !c->error.code && make_key(c, user_id, name, out);
@@ -159,6 +201,91 @@ bool signing_key_of(struct call *c, int64_t id, struct signing_key *out)
         return fail(c, E_CONFLICT, "the key that it was signed with is revoked: its pages cannot be signed any more");
     return found == FOUND && take_key(c, row.certificate, row.sealed_key, &out->signer);
 }
+
+/* ---- brought ---- */
+
+static bool say_problem(struct call *c, const char *member, const char *type)
+{
+    const char *words = arena_cstring(&c->arena, error_told(&c->error));
+    error_clear(&c->error);
+    return error_add_problem(&c->error, &c->arena, "body", str_from(member), type, words);
+}
+
+static bool open_file(struct call *c, const struct signing_key_file *file, struct signer *out)
+{
+    struct trust trust = { .anchors = c->app->signer_anchors,
+                           .anchor_count = c->app->signer_anchor_count,
+                           .known_time = INSTANT_NULL,
+                           .now = clock_now() };
+    ptrdiff_t size = 0;
+    if (!signer_bring(c, file->pkcs12, file->password, trust.now, out))
+        return c->error.code == E_FORBIDDEN ? say_problem(c, "pkcs12_password", "wrong")
+                                            : say_problem(c, "pkcs12", "not_taken");
+    if (!signer_trusted(c, &out->chain, &trust))
+        return say_problem(c, "pkcs12", "not_trusted");
+    for (int i = 0; i < out->chain.count; i++)
+        size += out->chain.der[i].len;
+    if (size <= BROUGHT_BYTES_MAX)
+        return true;
+    fail(c, E_INVALID, "its certificates have more than %d KiB together", BROUGHT_BYTES_MAX >> 10);
+    return say_problem(c, "pkcs12", "not_taken");
+}
+
+struct bringing {
+    const struct signer *signer;
+    struct str serial;
+    int64_t id;
+};
+
+/* Who had this certificate before? *id stays 0: nobody, or its owner, who has signed with another one since. */
+static bool look_for(struct call *c, struct bringing *b)
+{
+    struct cursor rows;
+    struct str pem = certificate_pem(c, b->signer->chain.der[0]);
+    bool is_others = false, is_revoked = false;
+    for (db_rows(c, &rows,
+                 "select id, user_id, certificate, revoked_at, (select max(n.id) from signing_keys n where n.user_id = "
+                 "k.user_id and n.revoked_at is null) from signing_keys k where k.serial = ? order by k.id",
+                 V(b->serial));
+         cursor_next(&rows);) {
+        if (!str_starts(cursor_text(&rows, 2), pem))
+            continue;
+        is_others = is_others || cursor_integer(&rows, 1) != call_user(c);
+        is_revoked = is_revoked || cursor_integer(&rows, 3) != 0;
+        b->id = cursor_integer(&rows, 4) == cursor_integer(&rows, 0) ? cursor_integer(&rows, 0) : 0;
+    }
+    if (!cursor_close(&rows))
+        return false;
+    if (is_others)
+        return fail(c, E_CONFLICT, "another account has brought this certificate");
+    return !is_revoked || fail(c, E_CONFLICT, "this certificate was revoked here: bring another");
+}
+
+static bool keep_brought(struct call *c, void *context)
+{
+    struct bringing *b = context;
+    b->id = 0;
+    return db_lock(c, "select id from users where id = ?", V(call_user(c))) && /* as whoever signs does */
+           db_lock(c, "select id from signing_authority_lock where id = ?", V(INT64_C(1))) && look_for(c, b) &&
+           (b->id || insert_key(c, call_user(c), KEY_BROUGHT, b->signer, &b->id));
+}
+
+bool signing_key_bring(struct call *c, const struct signing_key_file *file, struct signing_key_row *out)
+{
+    struct signer signer = { 0 };
+    struct certificate certificate;
+    if (!c->app->signer_anchor_count)
+        return fail(c, E_CONFLICT, "no authority's certificates are accepted here: SIGNING_CERTIFICATES names none");
+    db_release(c);
+    struct bringing b = { .signer = &signer };
+    bool ok = open_file(c, file, &signer) && certificate_read(c, signer.chain.der[0], &certificate);
+    b.serial = ok ? certificate.serial : STR_NULL;
+    ok = ok && db_transact(c, keep_brought, &b);
+    signer_forget(&signer);
+    return ok && db_find(c, &signing_key_schema, out, "where k.id = ?", V(b.id)) == FOUND;
+}
+
+/* ---- the end of keys, and how they are shown ---- */
 
 bool signing_keys_revoke(struct call *c, int64_t user_id, struct str reason)
 {
@@ -176,11 +303,15 @@ static const struct field shown_fields[] = {
     FIELD(struct signing_key_row, user_id, .flags = READ_ONLY, .doc = "Whose it is."),
     FIELD(struct signing_key_row, user_name, .flags = READ_ONLY,
           .sql = "(select u.full_name from users u where u.id = k.user_id)", .doc = "That account's full name."),
+    FIELD(struct signing_key_row, origin, .flags = READ_ONLY, .choices = key_origins, .type = "KeyOrigin",
+          .doc = "MADE here, or BROUGHT by its owner."),
     FIELD(struct signing_key_row, serial, .flags = READ_ONLY, .doc = "Of its certificate, in hexadecimal."),
-    FIELD(struct signing_key_row, certificate, .flags = READ_ONLY, .doc = "Its certificate, PEM."),
-    FIELD(struct signing_key_row, created_at, .flags = READ_ONLY, .doc = "When it was made: with the first signature."),
+    FIELD(struct signing_key_row, certificate, .flags = READ_ONLY,
+          .doc = "Its certificate, PEM; and those above it, if any were brought."),
+    FIELD(struct signing_key_row, created_at, .flags = READ_ONLY,
+          .doc = "When it was made, with the first signature, or brought."),
     FIELD(struct signing_key_row, expires_at, .flags = READ_ONLY,
-          .doc = "How long its certificate is good; another is made in time."),
+          .doc = "How long its certificate is good; in place of one that was made here another is made in time."),
     FIELD(struct signing_key_row, revoked_at, .flags = READ_ONLY | NULLABLE, .doc = "Since when it signs no more."),
     FIELD(struct signing_key_row, revoked_reason, .flags = READ_ONLY | NULLABLE, .doc = "Why."),
 };
@@ -208,15 +339,16 @@ static bool read_revoked(struct call *c, struct revoked **out, int *count)
     struct cursor cursor;
     int64_t most;
     *count = 0;
-    if (!db_integer(c, &most, "select count(*) from signing_keys where revoked_at is not null"))
+    if (!db_integer(c, &most, "select count(*) from signing_keys where revoked_at is not null and origin = 'MADE'"))
         return false;
     if (most > REVOKED_MAX)
         return fail(c, E_UNAVAILABLE, "more keys are revoked than a list can say");
     struct revoked *rows = *out = arena_alloc(&c->arena, (most + 1) * (ptrdiff_t)sizeof(*rows));
-    for (db_rows(c, &cursor,
-                 "select serial, revoked_at, revoked_reason from signing_keys where revoked_at is not null order by id "
-                 "desc limit ?",
-                 V(most));
+    for (db_rows(
+             c, &cursor,
+             "select serial, revoked_at, revoked_reason from signing_keys where revoked_at is not null and origin = "
+             "'MADE' order by id desc limit ?",
+             V(most));
          cursor_next(&cursor);)
         /* Rounded up to the second that a list can say: with a revoked key nothing was signed after. */
         rows[(*count)++] = (struct revoked){ arena_copy(&c->arena, cursor_text(&cursor, 0)),
@@ -244,20 +376,25 @@ bool signing_revocations(struct call *c, struct str *list)
 
 bool signing_trust(struct call *c, struct trust *out)
 {
-    struct str *bytes = arena_alloc(&c->arena, 2 * (ptrdiff_t)sizeof(*bytes));
-    *out = (struct trust){ .time_anchors = c->app->time_anchors,
+    int accepted = c->app->signer_anchor_count;
+    struct str *anchors = arena_alloc(&c->arena, (accepted + 1) * (ptrdiff_t)sizeof(*anchors));
+    struct str *list = arena_new(&c->arena, struct str);
+    for (int i = 0; i < accepted; i++)
+        anchors[i] = c->app->signer_anchors[i];
+    *out = (struct trust){ .anchors = anchors,
+                           .anchor_count = accepted,
+                           .time_anchors = c->app->time_anchors,
                            .time_anchor_count = c->app->time_anchor_count,
                            .known_time = INSTANT_NULL,
                            .now = clock_now() };
-    if (!signing_authority(c, &bytes[0])) {
+    if (!signing_authority(c, &anchors[accepted])) {
         bool none = c->error.code == E_NOT_FOUND;
         if (none)
             error_clear(&c->error);
         return none;
     }
-    out->anchors = &bytes[0];
-    out->anchor_count = 1;
-    out->lists = &bytes[1];
+    out->anchor_count++;
+    out->lists = list;
     out->list_count = 1;
-    return signing_revocations(c, &bytes[1]);
+    return signing_revocations(c, list);
 }

@@ -6,7 +6,10 @@
  *     signer_forget(&key.signer);
  *
  *   the house's authority      one, made with the first key: a certificate that is given out, a key that stays sealed
- *   an account's keys          one that is in use, and those before it: revoked, and never used again
+ *   an account's keys          the newest that is not revoked is in use. MADE here with the first signature, and again
+ *                              in time; or BROUGHT by its owner as a PKCS#12 file, of an authority that
+ *                              SIGNING_CERTIFICATES accepts: then nothing is made in its place, whatever becomes of it,
+ *                              until its owner brings another, or revokes it
  *
  * Private keys rest sealed with SECRET_KEY, and are unsealed to sign. A key that is revoked signs nothing more; what it
  * signed before stays valid (signing/revocation.h), and whoever checks a signature far from here brings the authority's
@@ -25,27 +28,42 @@ struct signing_key {
     struct signer signer;
 };
 
-/* Inside a transaction: the key that this account signs with; a new one when it has none, or none for much longer. */
+/* Inside a transaction: the key that this account signs with; a new one when it has none, or none for much longer.
+ * E_CONFLICT: the one that was brought signs no more: it has ended, or its authority is accepted no more. */
 bool signing_key_hold(struct call *c, int64_t user_id, struct str name, struct signing_key *out);
 /* The key that something was signed with, to sign more of the same. E_CONFLICT: it is revoked. */
 bool signing_key_of(struct call *c, int64_t id, struct signing_key *out);
+
 /* Inside a transaction: the account signs with it no more. E_CONFLICT: it has no key in use. */
 bool signing_keys_revoke(struct call *c, int64_t user_id, struct str reason);
 
-/* Whom to believe: the house's authority, and what it has revoked; of time stamps, those of TSA_CERTIFICATES. Nobody,
- * before the first signature. */
+/* Whom to believe: the house's authority, and what it has revoked, from the first signature on; those of
+ * SIGNING_CERTIFICATES; of time stamps, those of TSA_CERTIFICATES. */
 bool signing_trust(struct call *c, struct trust *out);
-/* The authority's certificate and its revocation list, DER. E_NOT_FOUND: nobody has signed yet. */
+/* The authority's certificate and its revocation list, DER: of keys made here, others are revoked by who issued their
+ * certificates. E_NOT_FOUND: nobody has signed with a key of the house yet. */
 bool signing_authority(struct call *c, struct str *certificate);
 bool signing_revocations(struct call *c, struct str *list);
+
+enum key_origin { KEY_MADE = 1, KEY_BROUGHT };
+extern const char *const key_origins[];
 
 /* A row, as it is shown. */
 struct signing_key_row {
     int64_t id, user_id;
+    unsigned origin;
     struct str user_name, serial, certificate; /* PEM */
     struct instant created_at, expires_at, revoked_at;
     struct str revoked_reason;
 };
 extern const struct schema signing_key_schema;
+
+struct signing_key_file {
+    struct str pkcs12, password; /* DER; of the file: forgotten after this */
+};
+/* The caller's account signs with what is in the file from now on. Not inside a transaction: opening a
+ * file takes a while. E_INVALID, with problems of the body's members: as signer_bring says, or no accepted authority
+ * has issued it. E_CONFLICT: none is accepted here, another account has this certificate, or it was revoked here. */
+bool signing_key_bring(struct call *c, const struct signing_key_file *file, struct signing_key_row *out);
 
 #endif

@@ -219,36 +219,50 @@ static bool open_hosts(struct app *app, struct error *error)
            (!asked.hosts.len || outbound_open(&asked, &app->inference_hosts, error));
 }
 
-/* Whose time stamps are believed, also where nobody is asked for new ones any more. */
-static bool read_time_anchors(struct app *app, struct error *error)
+/* A file of certificates that a setting names; empty: none. */
+static bool read_anchors(struct app *app, const char *setting, struct str path, struct chain *out, struct error *error)
 {
     struct call c;
-    struct chain *chain = arena_new(&app->arena, struct chain);
     char bytes[64 << 10];
-    int fd = open(arena_cstring(&app->arena, app->config.tsa_certificates), O_RDONLY | O_CLOEXEC);
+    if (!path.len)
+        return true;
+    int fd = open(arena_cstring(&app->arena, path), O_RDONLY | O_CLOEXEC);
     ptrdiff_t len = fd >= 0 ? file_read_at(fd, 0, bytes, sizeof(bytes)) : -1;
     if (fd >= 0)
         close(fd);
     if (len < 0 || len == (ptrdiff_t)sizeof(bytes))
-        return error_set(error, E_INVALID, "TSA_CERTIFICATES cannot be read, or is no file of certificates");
+        return error_set(error, E_INVALID, "%s cannot be read, or is no file of certificates", setting);
     call_init(&c, app, NULL);
-    bool ok = certificate_chain_read(&c, (struct str){ bytes, len }, chain);
+    bool ok = certificate_chain_read(&c, (struct str){ bytes, len }, out);
     if (!ok)
-        error_set(error, E_INVALID, "TSA_CERTIFICATES: %s", c.error.message);
-    for (int i = 0; ok && i < chain->count; i++)
-        chain->der[i] = arena_copy(&app->arena, chain->der[i]);
-    app->time_anchors = chain->der;
-    app->time_anchor_count = ok ? chain->count : 0;
+        error_set(error, E_INVALID, "%s: %s", setting, c.error.message);
+    for (int i = 0; ok && i < out->count; i++)
+        out->der[i] = arena_copy(&app->arena, out->der[i]);
     call_release(&c);
     return ok;
+}
+
+/* Whom to believe; of time stamps also where nobody is asked for new ones any more. */
+static bool open_anchors(struct app *app, struct error *error)
+{
+    struct chain *time = arena_new(&app->arena, struct chain), *signers = arena_new(&app->arena, struct chain);
+    const struct config *config = &app->config;
+    if (!read_anchors(app, "TSA_CERTIFICATES", config->tsa_certificates, time, error) ||
+        !read_anchors(app, "SIGNING_CERTIFICATES", config->signing_certificates, signers, error))
+        return false;
+    if (signers->count == CHAIN_MAX) /* whoever checks takes the house's own beside them */
+        return error_set(error, E_INVALID, "SIGNING_CERTIFICATES holds more than %d certificates", CHAIN_MAX - 1);
+    app->time_anchors = time->der;
+    app->time_anchor_count = time->count;
+    app->signer_anchors = signers->der;
+    app->signer_anchor_count = signers->count;
+    return true;
 }
 
 static bool open_tsa(struct app *app, struct error *error)
 {
     const struct config *config = &app->config;
     struct outbound_options asked = { config->tsa_hosts, S("TSA_HOSTS") };
-    if (config->tsa_certificates.len && !read_time_anchors(app, error))
-        return false;
     if (!config->tsa_url.len)
         return true;
     if (!config->tsa_hosts.len || !config->tsa_certificates.len)
@@ -285,7 +299,8 @@ static bool open_settings(struct app *app)
         return complain(&error, "HL7_SEND_TO");
     if (!programs_open(app, &app->programs, &error))
         return complain(&error, "PROGRAMS_ROOT");
-    if (!work_open_kinds(app, &error) || !open_hosts(app, &error) || !open_tsa(app, &error))
+    if (!work_open_kinds(app, &error) || !open_hosts(app, &error) || !open_anchors(app, &error) ||
+        !open_tsa(app, &error))
         return complain(&error, "settings");
     return true;
 }

@@ -51,6 +51,9 @@ bool signer_bring(struct call *c, struct str pkcs12, struct str password, struct
 /* Does its key belong to its certificate, and is that valid at `now`? E_INVALID with words. Before one is stored, and
  * before each signature. */
 bool signer_check(struct call *c, const struct signer *signer, struct instant now);
+/* Has one of trust->anchors issued this, by certificates that are all valid at trust->now, and has no list of
+ * trust->lists revoked it? E_INVALID with words. */
+bool signer_trusted(struct call *c, const struct chain *chain, const struct trust *trust);
 void signer_forget(struct signer *signer); /* wipes the key */
 
 #endif

@@ -166,3 +166,31 @@ void trust_ask(struct call *c, const struct trust *trust, enum trust_use use, co
     X509_STORE_free(store);
     ERR_clear_error();
 }
+
+static bool judge(struct call *c, const struct trust *trust, STACK_OF(X509) * others)
+{
+    struct trust_answer answer;
+    const char *flaw = trust_flaw(c, others);
+    if (flaw)
+        return fail(c, E_INVALID, "%s", flaw);
+    trust_ask(c, trust, TRUST_SIGNER, &(struct trust_question){ sk_X509_value(others, 0), others, trust->now, true },
+              &answer);
+    if (!answer.is_trusted)
+        return fail(c, E_INVALID, "%s", answer.why);
+    return answer.revocation != REVOCATION_REVOKED || fail(c, E_INVALID, "its certificate is revoked");
+}
+
+bool signer_trusted(struct call *c, const struct chain *chain, const struct trust *trust)
+{
+    STACK_OF(X509) *all = sk_X509_new_null();
+    bool ok = chain->count > 0 || fail(c, E_INVALID, "there is no certificate of the key");
+    for (int i = 0; ok && i < chain->count; i++) {
+        X509 *one = openssl_certificate(c, chain->der[i]);
+        ok = one != NULL;
+        if (ok && !sk_X509_push(all, one))
+            abort();
+    }
+    ok = ok && judge(c, trust, all);
+    openssl_stack_free(all);
+    return ok;
+}

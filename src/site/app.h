@@ -79,6 +79,8 @@ struct app {
     struct outbound *tsa_hosts;         /* who may be asked for time stamps; NULL: TSA_URL is empty */
     const struct str *time_anchors;     /* whose time stamps are believed (TSA_CERTIFICATES), DER */
     int time_anchor_count;
+    const struct str *signer_anchors; /* whose certificates of signers are taken (SIGNING_CERTIFICATES), DER */
+    int signer_anchor_count;
     struct webhook_watch *webhook_watch;        /* sees that they are; NULL: the same, and in commands */
     struct places *places;                      /* how the folders are that it may do without; NULL in commands */
     struct prober *prober;                      /* looks how the server is */

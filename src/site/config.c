@@ -132,6 +132,10 @@ const struct setting config_rows[] = {
     ROW(tsa_certificates, TEXT, "TSA_CERTIFICATES", "", .max = 1000, .group = "Reports",
         .doc = "A file of certificates (PEM): whose time stamps are believed, now and in ten years. Those of an "
                "authority that is asked no more stay in it."),
+    ROW(signing_certificates, TEXT, "SIGNING_CERTIFICATES", "", .max = 1000, .group = "Reports",
+        .doc = "A file of certificates (PEM, at most 7) of authorities: who has a certificate of one of them may bring "
+               "it with its key and sign reports with that (PUT /reports/signing-keys/own). An authority stays in it "
+               "as long as what was signed is to be checked. Empty: all sign with keys of this house."),
     ROW(report_second_reader, BOOLEAN, "REPORT_SECOND_READER", "on", .group = "Reports",
         .doc = "A report is approved by somebody else than its author before it is signed. Off: who may sign may sign "
                "their own draft."),

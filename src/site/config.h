@@ -48,7 +48,7 @@ struct config {
     int64_t decoders, decoder_memory_bytes, decoder_timeout_s, max_frame_bytes, result_memory_bytes, result_disk_bytes;
     struct str onnxruntime_lib, inference_hosts;
     int64_t model_processes, model_threads, model_memory_bytes, model_timeout_s, diagnosis_quiet_s;
-    struct str hospital_name, tsa_url, tsa_hosts, tsa_certificates;
+    struct str hospital_name, tsa_url, tsa_hosts, tsa_certificates, signing_certificates;
     bool report_second_reader, report_dicom;
     struct str report_due, diagnosis_critical;
     int64_t critical_within_minutes_s, critical_within_hours_s, critical_within_days_s;

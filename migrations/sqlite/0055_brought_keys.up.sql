@@ -1,0 +1,2 @@
+-- Keys that their owners have brought (reports/signing_key.h) stand beside those that were made here.
+alter table signing_keys add column origin text not null default 'MADE';
