@@ -235,9 +235,10 @@ static void flush(struct sqlite_writer *w)
         fail_all(&w->flushed, &error);
     }
     atomic_store(&w->last_commit_us, clock_monotonic_us() - before);
+    /* Before the answers: whoever has the last of them may free what these are told of. */
+    after_commit(&w->flushed.after);
     for (int i = 0; i < w->flushed.count; i++)
         answer(w, w->flushed.pieces[i]);
-    after_commit(&w->flushed.after);
 }
 
 static void flush_all(void *context)
