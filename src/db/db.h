@@ -117,9 +117,9 @@ bool db_in_transaction(const struct call *c);
 /* Inside a transaction: `run` is called before it commits, once for all that asked for the same; when it returns false
  * nothing commits. For what has to be durable before the rows that name it, and is cheaper to make so for many. */
 void db_before_commit(struct call *c, bool (*run)(void *context, struct error *error), void *context);
-/* Inside a transaction: `run` is called once for all that asked for the same after a commit, soon and on any thread.
- * For waking who looks what there is now: it may be called where this piece of a group failed, and is not after a
- * crash. */
+/* Inside a transaction: `run` is called once for all that asked for the same after the commit and before whoever asked
+ * hears of it, on any thread. For waking who looks what there is now: it is short; it may be called where this piece
+ * of a group failed, and is not after a crash. Who has ended all that writes may free what the hooks speak to. */
 void db_after_commit(struct call *c, void (*run)(void *context), void *context);
 
 #define db_execute(c, ...) db_execute_((c), DB_SQL(__VA_ARGS__), NULL)
