@@ -1,12 +1,14 @@
 /* mysql_pool.c - a bounded set of connections, lent for the length of a call.
  *
- * A server that goes away is noticed by whoever speaks first: that call fails with E_UNAVAILABLE, the generation goes
- * up, and all older connections are replaced when their turn comes. One idle for a minute is tried before it is lent.
+ * A server that goes away while it is spoken to fails that call with E_UNAVAILABLE, the generation goes up, and all
+ * older connections are replaced when their turn comes. One that went away before is not lent: its line has ended, or
+ * says something that nobody asked for. Such a one, and one idle for a minute, is tried first.
  */
 #include "db/mysql_driver.h"
 
 #include <assert.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 static void options(MYSQL *handle, const struct db_url *url, bool slow, bool ends)
@@ -159,13 +161,19 @@ static bool take_place(struct mysql *mysql, struct mysql_connection **out, int *
     return ok;
 }
 
+/* A server that has ended, or ended this connection; or a ticket for the next one of TLS, which does no harm. */
+static bool has_something_to_say(const struct mysql_connection *connection)
+{
+    struct pollfd line = { .fd = connection->line, .events = POLLIN };
+    return poll(&line, 1, 0) != 0;
+}
+
 static bool is_sound(struct mysql_connection *connection, int generation)
 {
     if (connection->generation != generation)
         return false;
-    if (clock_monotonic_us() - connection->idle_since_us < MYSQL_IDLE_PING_US)
-        return true;
-    return mysql_ping(connection->handle) == 0;
+    bool rested = clock_monotonic_us() - connection->idle_since_us >= MYSQL_IDLE_PING_US;
+    return !(rested || has_something_to_say(connection)) || mysql_ping(connection->handle) == 0;
 }
 
 static bool connect_into_pool(struct mysql *mysql, int generation, struct mysql_connection **out, struct error *error)
