@@ -22,6 +22,7 @@ struct fixture {
     char folder[64];
     char url[256];
     char database[64]; /* MySQL: made for this test */
+    int patience_ms;   /* with a busy database, from the next opening on; 0: as long as it takes */
 };
 
 enum { ON_SQLITE = 1, ON_MYSQL = 2 };
@@ -64,7 +65,7 @@ static inline void open_db(struct fixture *f)
         .url = str_from(f->url),
         .pool_size = 8,
         .cache_kib = 512,
-        .busy_timeout_ms = 100000, /* a busy machine keeps nobody from the database; tests of that have their own */
+        .busy_timeout_ms = f->patience_ms ? f->patience_ms : 100000, /* a busy machine keeps nobody from it */
     };
     memset(options.key.bytes, 7, sizeof(options.key.bytes));
     if (!db_open(&options, &f->db, &error))

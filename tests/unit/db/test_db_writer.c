@@ -320,7 +320,8 @@ static void busy_database(void **state)
     struct fixture other = *f;
     open_db(&other);
     call_init(&other.call, NULL, other.db);
-    f->db->busy_timeout_ms = 300;
+    f->patience_ms = 300;
+    reopen_db(f);
     struct gate gate = { .fails = false };
     sem_init(&gate.entered, 0, 0);
     sem_init(&gate.open, 0, 0);
@@ -402,6 +403,32 @@ static void *read_once(void *context)
     db_release(&c);
     call_release(&c);
     return (void *)(intptr_t)n;
+}
+
+static void count_one(void *context)
+{
+    for (int i = 0; i < 100; i++)
+        sched_yield(); /* time for whoever was answered too early */
+    atomic_fetch_add((atomic_int *)context, 1);
+}
+
+static bool increment_and_tell(struct call *c, void *context)
+{
+    db_after_commit(c, count_one, context);
+    return db_execute(c, "update t_counts set n = n + 1 where id = 1");
+}
+
+/* Who has its answer may take away what the hook speaks to. */
+static void whoever_is_told_of_a_commit_is_told_before_it_is_answered(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    make_tables(f);
+    must(f, db_transact(&f->call, run_sql, "insert into t_counts(id, n) values (1, 0)"));
+    atomic_int told = 0;
+    for (int i = 1; i <= 20; i++) {
+        must(f, db_transact(&f->call, increment_and_tell, &told));
+        assert_int_equal(atomic_load(&told), i);
+    }
 }
 
 static void connections_of_ended_threads_are_used_again(void **state)
@@ -647,6 +674,40 @@ static void lost_connections_are_replaced(void **state)
     assert_int_equal(stats.connections_busy, 0);
 }
 
+/* As after a restart of the server: nobody who asks afterwards is told of it. */
+static void connections_ended_meanwhile_are_not_lent(void **state)
+{
+    enum { IDLE = 3 };
+    struct fixture *f = fixture_of(state);
+    make_tables(f);
+    must(f, db_transact(&f->call, run_sql, "insert into t_counts(id, n) values (1, 0)"));
+    struct call others[IDLE];
+    int64_t ids[IDLE], n = 0;
+    must(f, db_integer(&f->call, &n, "select 1")); /* has one of its own, which it keeps */
+    for (int i = 0; i < IDLE; i++) {
+        call_init(&others[i], NULL, f->db);
+        assert_true(db_integer(&others[i], &ids[i], "select connection_id()"));
+    }
+    for (int i = 0; i < IDLE; i++)
+        db_release(&others[i]);
+    for (int i = 0; i < IDLE; i++) {
+        char sql[60];
+        snprintf(sql, sizeof(sql), "kill %d", (int)ids[i]);
+        assert_true(db_transact(&f->call, run_sql, sql));
+        do {
+            must(f, db_integer(&f->call, &n, "select count(*) from information_schema.processlist where id = ?",
+                               V(ids[i])));
+        } while (n);
+    }
+    for (int i = 0; i < IDLE; i++)
+        assert_true(i % 2 ? db_transact(&others[i], increment, NULL)
+                          : db_integer(&others[i], &n, "select count(*) from t_counts"));
+    for (int i = 0; i < IDLE; i++) {
+        db_release(&others[i]);
+        call_release(&others[i]);
+    }
+}
+
 static void pool_is_bounded(void **state)
 {
     struct fixture *f = fixture_of(state);
@@ -706,11 +767,13 @@ int main(void)
         ON_BOTH(close_runs_what_waits),
         ON_BOTH(connections_of_ended_threads_are_used_again),
         ON_BOTH(two_calls_on_one_thread),
+        ON_BOTH(whoever_is_told_of_a_commit_is_told_before_it_is_answered),
         ON_ONE(wal_begins_anew_under_constant_reading, sqlite_target),
         ON_ONE(wal_shrinks_after_a_long_reader, sqlite_target),
         ON_ONE(deadlocks_are_run_again, mysql_target),
         ON_ONE(bad_luck_is_not_counted, mysql_target),
         ON_ONE(lost_connections_are_replaced, mysql_target),
+        ON_ONE(connections_ended_meanwhile_are_not_lent, mysql_target),
         ON_ONE(pool_is_bounded, mysql_target),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
