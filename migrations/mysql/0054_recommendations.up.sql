@@ -61,7 +61,8 @@ create trigger studies_recommendations_update after update on studies for each r
 begin
     if (old.deleted_at is null) <> (new.deleted_at is null) or old.patient_id <> new.patient_id then
         update recommendations set look_again = 1 where completed_study_id = new.id;
-        update recommendations set look_again = 1 where completed_study_id is not null
-            and report_id in (select r.id from reports r where r.study_id = new.id);
+        -- joined, since here an update by `in` reads, and holds, all that any study has closed
+        update reports r join recommendations k on k.report_id = r.id set k.look_again = 1
+            where r.study_id = new.id and k.completed_study_id is not null;
     end if;
 end;

@@ -84,8 +84,9 @@ bool modality_take_list(struct call *c, struct str list, struct modalities *out)
 
 bool modality_is_auxiliary(struct str modality)
 {
-    static const char *const names[] = { "SR",  "PR", "KO",   "DOC", "SEG", "REG",     "FID",
-                                         "RWV", "AU", "PLAN", "OT",  "HC",  "RTSTRUCT" };
+#define NAME(NAME) NAME,
+    static const char *const names[] = { AUXILIARY_MODALITIES(NAME) };
+#undef NAME
     bool found = modality.len == 0;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         found = found || str_equal(modality, str_from(names[i]));

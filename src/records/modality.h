@@ -26,5 +26,10 @@ bool modality_take(struct call *c, const char *place, struct str *code);
 bool modality_take_list(struct call *c, struct str list, struct modalities *out);
 /* Documents, drawings and plans about pictures, and no modality at all, do not say what made the pictures. */
 bool modality_is_auxiliary(struct str modality);
+#define AUXILIARY_MODALITIES(X) \
+    X("SR") X("PR") X("KO") X("DOC") X("SEG") X("REG") X("FID") X("RWV") X("AU") X("PLAN") X("OT") X("HC") X("RTSTRUCT")
+/* In SQL, of a file: what has no modality at all is a picture that is no DICOM. */
+#define IS_PICTURE(MODALITY) "coalesce(" MODALITY ", '-') not in (''" AUXILIARY_MODALITIES(MODALITY_SQL_) ")"
+#define MODALITY_SQL_(NAME) ", '" NAME "'"
 
 #endif

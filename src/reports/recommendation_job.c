@@ -99,9 +99,9 @@ static bool look_again(struct call *c, void *context)
 /* What makes a study `s` close a recommendation `k` of a report on the study `o`, for whoever brought it: which it was
  * only those are told who see it. */
 #define CLOSES \
-    "k.status = 'OPEN' and o.is_deleted = 0 and s.is_deleted = 0 and s.id <> o.id and " IS_LATER " and " SAYS_SO \
-    " and " RECOMMENDATION_HAS_IMAGES " and not exists (select 1 from recommendation_events e where " \
-    "e.recommendation_id = k.id and e.kind = 'REOPENED' and e.study_id = s.id)"
+    "k.status = 'OPEN' and o.is_deleted = 0 and s.is_deleted = 0 and s.conflict is null and s.id <> o.id " \
+    "and " IS_LATER " and " SAYS_SO " and " RECOMMENDATION_HAS_IMAGES " and not exists (select 1 from " \
+    "recommendation_events e where e.recommendation_id = k.id and e.kind = 'REOPENED' and e.study_id = s.id)"
 #define PAIRS "reports r join studies o on o.id = r.study_id join studies s on s.patient_id = o.patient_id"
 
 /* Of several studies the one that came first. */

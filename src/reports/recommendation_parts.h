@@ -2,14 +2,16 @@
 #ifndef ROENTGEN_REPORTS_RECOMMENDATION_PARTS_H
 #define ROENTGEN_REPORTS_RECOMMENDATION_PARTS_H
 
+#include "records/modality.h"
 #include "reports/recommendation.h"
 
 /* In one wording, so that who waits for the row is known to (db_lock). After patient, study and report. */
 #define RECOMMENDATION_LOCK_SQL "select id from recommendations where id = ?"
 
-/* Has the study `s` images that can be looked at? */
+/* Has the study `s` images that can be looked at? Documents, reports and notes about images are none. */
 #define RECOMMENDATION_HAS_IMAGES \
-    "exists (select 1 from image_files f where f.study_id = s.id and " IN_SIGHT("f") " and f.status <> 'FAILED')"
+    "exists (select 1 from image_files f where f.study_id = s.id and " IN_SIGHT( \
+        "f") " and f.status <> 'FAILED' and " IS_PICTURE("f.modality") ")"
 
 /* A row of its history. Whoever listens hears of it, unless it is PENDING: that is for those who write reports. */
 struct recommendation_news {

@@ -329,6 +329,10 @@ def test_a_study_without_images_is_none(people, report):
     )
     job_has_run(people)
     assert shown(author, row)["status"] == "OPEN", "planned is not done"
+    notes = film(report["number"], Modality="PR", StudyInstanceUID=study["study_uid"])
+    assert admin.upload(notes, "n.dcm")["study_id"] == study["id"]
+    job_has_run(people)
+    assert shown(author, row)["status"] == "OPEN", "what is said about pictures is none"
     assert set(wrong_members(deed(author, row, "complete", 422, study_id=study["id"]))) == {"study_id"}
 
 
