@@ -145,11 +145,9 @@ static bool put_asked(struct call *c, const struct recommendation_list *in, stru
         out[(*count)++] = (struct condition){ "k.status = ?", V(choice_text(recommendation_statuses, in->status)) };
     if (modality.len)
         out[(*count)++] = (struct condition){ "k.modality = ?", V(modality) };
-    if (in->overdue) {
-        char *text = arena_alloc(&c->arena, DATE_TEXT_MAX);
-        struct str today = { text, date_write(zone_today(), text) };
-        out[(*count)++] = (struct condition){ "k.status = 'OPEN' and k.due_on < ?", V(today) };
-    }
+    if (in->overdue)
+        out[(*count)++] =
+            (struct condition){ "k.status = 'OPEN' and k.due_on < ?", recommendation_day(c, zone_today()) };
     return true;
 }
 

@@ -81,8 +81,10 @@ bool critical_load(struct call *c, int64_t id, struct critical_result *out)
     enum found found = db_find(c, &critical_result_schema, out, "where k.id = ?", V(id));
     if (found == FAILED)
         return false;
-    if (found == FOUND && report_load(c, out->report_id, &report))
+    if (found == FOUND && report_load(c, out->report_id, &report)) {
+        audit_about(c, id, report.patient_id);
         return true;
+    }
     if (c->error.code != E_NONE && c->error.code != E_NOT_FOUND)
         return false;
     error_clear(&c->error);
@@ -144,7 +146,7 @@ static bool may_mark(struct call *c, const struct report *report)
     int64_t count;
     if (!report_caller_writes(c))
         return fail(c, E_FORBIDDEN, "this needs a permission to write reports");
-    if (report->status == REPORT_CANCELLED || report->status == REPORT_ENTERED_IN_ERROR)
+    if (STATUS_BIT(report->status) & REPORT_GIVEN_UP_BITS)
         return fail(c, E_CONFLICT, "a report that is %s has no critical result", report_statuses[report->status - 1]);
     return db_integer(c, &count, "select count(*) from critical_results where report_id = ?", V(report->id)) &&
            (count < CRITICAL_RESULTS_MAX ||

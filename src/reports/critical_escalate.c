@@ -1,9 +1,8 @@
 /* critical_escalate.c - what happens when nobody was told in time: each step once (critical.h). */
 #include "reports/critical_parts.h"
 
-#include "people/mailing.h"
+#include "reports/report_remind.h"
 #include "site/app.h"
-#include "base/log.h"
 
 struct escalated {
     int64_t steps;
@@ -28,31 +27,17 @@ static struct str body_of(struct call *c, const struct critical_result *k)
                         STR_FMT(c->app->config.public_url), k->id, k->report_id);
 }
 
-/* *mailed: to how many. */
 static bool mail(struct call *c, const struct critical_result *k, int64_t step, int *mailed)
 {
-    struct str to[3], body = body_of(c, k);
-    int count = 0;
-    struct cursor rows;
-    for (db_rows(c, &rows,
-                 "select u.email from users u where u.status = 'ACTIVE' and u.deleted_at is null and (u.id = ? or u.id "
-                 "= (select r.author_id from reports r where r.id = ?)) order by u.id",
-                 V(k->marked_by), V(k->report_id));
-         count < 2 && cursor_next(&rows);)
-        to[count++] = arena_copy(&c->arena, cursor_text(&rows, 0));
-    if (!cursor_close(&rows))
-        return false;
-    if (step == CRITICAL_STEPS && c->app->config.critical_result_mail.len)
-        to[count++] = c->app->config.critical_result_mail;
-    for (int i = 0; i < count; i++)
-        if (!mailing_put(c, &(struct mail){ to[i], S("Roentgen: critical result overdue / 危急值逾期"), body }))
-            return false;
-    *mailed = count;
-    if (!count)
-        log_write(c->app->log, LOG_ERROR, NULL, "critical.nobody",
-                  "critical result %" PRId64 " is overdue, and there is nobody to mail: set CRITICAL_RESULT_MAIL",
-                  k->id);
-    return true;
+    return report_remind(
+        c,
+        &(struct report_reminder){ .user_id = k->marked_by,
+                                   .report_id = k->report_id,
+                                   .desk = step == CRITICAL_STEPS ? c->app->config.critical_result_mail : STR_NULL,
+                                   .desk_setting = "CRITICAL_RESULT_MAIL",
+                                   .subject = S("Roentgen: critical result overdue / 危急值逾期"),
+                                   .body = body_of(c, k) },
+        mailed);
 }
 
 /* What the event says of it. */

@@ -73,7 +73,7 @@ static const struct field recommendation_fields[] = {
           .doc = "What the caller may do with it now."),
 };
 
-static bool may(const struct call *c, const struct recommendation *k, const struct recommendation_move *move)
+bool recommendation_may(const struct call *c, const struct recommendation *k, const struct recommendation_move *move)
 {
     return call_may(c, move->permission) ||
            (move->by_recommender && k->recommended_by == call_user(c) && report_caller_writes(c));
@@ -84,7 +84,7 @@ static struct texts actions_of(struct call *c, const struct recommendation *k)
     struct str *names = arena_alloc(&c->arena, RECOMMENDATION_ACTIONS * (ptrdiff_t)sizeof(*names));
     struct texts out = { names, 0 };
     for (int i = 0; i < RECOMMENDATION_ACTIONS; i++)
-        if (recommendation_moves[i].from & STATUS_BIT(k->status) && may(c, k, &recommendation_moves[i]))
+        if (recommendation_moves[i].from & STATUS_BIT(k->status) && recommendation_may(c, k, &recommendation_moves[i]))
             names[out.count++] = choice_text(recommendation_actions, recommendation_moves[i].action);
     return out;
 }
@@ -156,8 +156,10 @@ bool recommendation_load(struct call *c, int64_t id, struct recommendation *out)
     if (found == FAILED)
         return false;
     if (found == FOUND && (report_caller_writes(c) || !instant_is_null(out->opened_at)) &&
-        report_load(c, out->report_id, &report))
+        report_load(c, out->report_id, &report)) {
+        audit_about(c, id, report.patient_id);
         return true;
+    }
     if (c->error.code != E_NONE && c->error.code != E_NOT_FOUND)
         return false;
     error_clear(&c->error);

@@ -140,6 +140,9 @@ enum { RECOMMENDATION_SIGHT = 2 };
 int recommendation_in_sight(struct call *c, struct value values[REPORT_SIGHT_VALUES],
                             struct condition out[RECOMMENDATION_SIGHT]);
 
+/* A day as columns of `recommendations` have it; null: none. */
+struct value recommendation_day(struct call *c, struct date date);
+
 extern const struct job_kind follow_up_kind; /* takes nothing */
 
 #endif

@@ -80,7 +80,8 @@ static void check_due(struct call *c, struct date due_on)
     if (due_on.days < today.days)
         (void)problem(c, "due_on", "in_the_past", "is over already");
     if (due_on.days > today.days + RECOMMENDATION_YEARS_MAX * 366)
-        (void)problem(c, "due_on", "too_late", "is further away than 20 years");
+        (void)error_add_problem(&c->error, &c->arena, "body", S("due_on"), "too_late", "is further away than %d years",
+                                RECOMMENDATION_YEARS_MAX);
 }
 
 static void check_when(struct call *c, const struct recommendation *row, const struct report *report)
@@ -99,7 +100,7 @@ static bool may_write(struct call *c, const struct report *report)
     int64_t count = 0;
     if (!call_may(c, MAY_UPDATE_REPORTS) && !call_may(c, MAY_CREATE_REPORTS))
         return fail(c, E_FORBIDDEN, "this needs a permission to write reports");
-    if (report->status == REPORT_CANCELLED || report->status == REPORT_ENTERED_IN_ERROR)
+    if (STATUS_BIT(report->status) & REPORT_GIVEN_UP_BITS)
         return fail(c, E_CONFLICT, "a report that is %s recommends nothing", report_statuses[report->status - 1]);
     return db_integer(c, &count, "select count(*) from recommendations where report_id = ?", V(report->id)) &&
            (count < RECOMMENDATIONS_MAX ||
@@ -180,14 +181,12 @@ static bool check(struct call *c, const struct recommendation_deed *deed, const 
                   const struct recommendation *k)
 {
     const struct recommendation_move *move = move_of(deed->action);
-    bool is_own = move->by_recommender && k->recommended_by == call_user(c) && report_caller_writes(c);
-    if (!call_may(c, move->permission) && !is_own)
+    if (!recommendation_may(c, k, move))
         return fail(c, E_FORBIDDEN, "this needs the permission %s, or to have recommended it",
                     permission_rows[move->permission].name);
     if (!(move->from & STATUS_BIT(k->status)))
         return refuse(c, k);
-    if (deed->action == RECOMMENDATION_REOPEN &&
-        (report->status == REPORT_CANCELLED || report->status == REPORT_ENTERED_IN_ERROR))
+    if (deed->action == RECOMMENDATION_REOPEN && STATUS_BIT(report->status) & REPORT_GIVEN_UP_BITS)
         return fail(c, E_CONFLICT, "its report is %s", report_statuses[report->status - 1]);
     if (deed->action == RECOMMENDATION_COMPLETE && deed->study_id <= 0 && !deed->note.len)
         return problem(c, "study_id", "missing", "say which study did it, or in note how it was done");

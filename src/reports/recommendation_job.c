@@ -3,9 +3,9 @@
 #include "reports/recommendation_parts.h"
 
 #include "base/zone.h"
-#include "people/mailing.h"
 #include "records/record_lock.h"
 #include "reports/report_parts.h"
+#include "reports/report_remind.h"
 #include "site/app.h"
 
 struct followed {
@@ -150,57 +150,46 @@ static bool complete(struct call *c, void *context)
 
 /* ---- reminded ---- */
 
-/* Nothing of the patient: mail is read by more than it is sent to. */
-static struct str body_of(struct call *c, int64_t id, int64_t report_id, struct str due_on)
+struct late {
+    int64_t id, report_id, study_id;
+    struct str due_on;
+    int64_t recommended_by;
+};
+
+static struct str body_of(struct call *c, const struct late *late)
 {
     return arena_format(&c->arena,
                         "What report %" PRId64 " recommends (recommendation %" PRId64
                         ") was to be done by %.*s, and is not known to have been.\r\nServer: %.*s\r\n\r\n"
                         "报告 %" PRId64 " 的随访建议 %" PRId64 " 已过期限，尚无完成记录。\r\n",
-                        report_id, id, STR_FMT(due_on), STR_FMT(c->app->config.public_url), report_id, id);
+                        late->report_id, late->id, STR_FMT(late->due_on), STR_FMT(c->app->config.public_url),
+                        late->report_id, late->id);
 }
 
-/* *mailed: to how many. */
-static bool mail(struct call *c, int64_t id, int64_t report_id, struct str due_on, int *mailed)
+static bool mail(struct call *c, const struct late *late, int *mailed)
 {
-    struct str to[3], body = body_of(c, id, report_id, due_on);
-    int count = 0;
-    struct cursor rows;
-    for (db_rows(c, &rows,
-                 "select u.email from users u where u.status = 'ACTIVE' and u.deleted_at is null and (u.id = (select "
-                 "k.recommended_by from recommendations k where k.id = ?) or u.id = (select r.author_id from reports "
-                 "r where r.id = ?)) order by u.id",
-                 V(id), V(report_id));
-         count < 2 && cursor_next(&rows);)
-        to[count++] = arena_copy(&c->arena, cursor_text(&rows, 0));
-    if (!cursor_close(&rows))
-        return false;
-    if (c->app->config.follow_up_mail.len)
-        to[count++] = c->app->config.follow_up_mail;
-    for (int i = 0; i < count; i++)
-        if (!mailing_put(c, &(struct mail){ to[i], S("Roentgen: follow-up overdue / 随访逾期"), body }))
-            return false;
-    *mailed = count;
-    return true;
+    return report_remind(c,
+                         &(struct report_reminder){ .user_id = late->recommended_by,
+                                                    .report_id = late->report_id,
+                                                    .desk = c->app->config.follow_up_mail,
+                                                    .desk_setting = "FOLLOW_UP_MAIL",
+                                                    .subject = S("Roentgen: follow-up overdue / 随访逾期"),
+                                                    .body = body_of(c, late) },
+                         mailed);
 }
-
-struct late {
-    int64_t id, report_id, study_id;
-    struct str due_on;
-};
 
 /* NONE: somebody else has been faster, or it rests. */
 static enum found read_late(struct call *c, int64_t id, struct value today, struct late *out)
 {
     struct cursor rows;
     db_rows(c, &rows,
-            "select k.id, k.report_id, r.study_id, k.due_on from recommendations k " OF_REPORT
+            "select k.id, k.report_id, r.study_id, k.due_on, k.recommended_by from recommendations k " OF_REPORT
             " where k.id = ? and k.status = 'OPEN' and k.remind_after < ? and o.is_deleted = 0",
             V(id), today);
     bool is_there = cursor_next(&rows);
     if (is_there)
         *out = (struct late){ cursor_integer(&rows, 0), cursor_integer(&rows, 1), cursor_integer(&rows, 2),
-                              arena_copy(&c->arena, cursor_text(&rows, 3)) };
+                              arena_copy(&c->arena, cursor_text(&rows, 3)), cursor_integer(&rows, 4) };
     return !cursor_close(&rows) ? FAILED : is_there ? FOUND : NONE;
 }
 
@@ -227,7 +216,7 @@ static bool remind(struct call *c, void *context)
     step->is_taken = true;
     return db_execute(c, "update recommendations set remind_after = null, reminded_at = ? where id = ?", V(clock_now()),
                       V(id)) &&
-           mail(c, id, late.report_id, late.due_on, &mailed) &&
+           mail(c, &late, &mailed) &&
            recommendation_put_event(
                c, &(struct recommendation_news){ .id = id,
                                                  .report_id = late.report_id,

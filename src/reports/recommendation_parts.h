@@ -23,6 +23,7 @@ struct recommendation_news {
 };
 bool recommendation_put_event(struct call *c, const struct recommendation_news *news);
 
-struct value recommendation_day(struct call *c, struct date date);
+/* By the permission, or because the caller has recommended it. */
+bool recommendation_may(const struct call *c, const struct recommendation *k, const struct recommendation_move *move);
 
 #endif

@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #define REPORT_SIGNED_BITS (STATUS_BIT(REPORT_FINAL) | STATUS_BIT(REPORT_AMENDED) | STATUS_BIT(REPORT_APPENDED))
+#define REPORT_GIVEN_UP_BITS (STATUS_BIT(REPORT_CANCELLED) | STATUS_BIT(REPORT_ENTERED_IN_ERROR))
 
 /* Of `reports r` with its study `s`: one's own, as author of any version, reviewer or signer; or of a study whose
  * record one sees. Parameters: the caller four times, VISIBLE_TO(c). */

@@ -8,6 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import mail_side  # noqa: E402
 import support  # noqa: E402
 
 
@@ -105,3 +106,16 @@ def pytest_collection_modifyitems(config, items):
     if len(here) < len(items):
         config.hook.pytest_deselected(items=[i for i in items if i not in here])
         items[:] = here
+
+
+@pytest.fixture
+def mail():
+    with contextlib.closing(mail_side.MailSink()) as sink:
+        yield sink
+
+
+@pytest.fixture(scope="module")
+def module_mail():
+    """For a server that a whole module has."""
+    with contextlib.closing(mail_side.MailSink()) as sink:
+        yield sink

@@ -9,7 +9,6 @@ import pytest
 from reports import act, finish
 from reports import readers as accounts
 from support import Server, dicom, ok, problem, wait_until, wrong_members
-from test_passwords import MailSink
 
 HEAD = "head@example.org"
 TEXT = {"findings": "右侧张力性气胸。", "impression": "张力性气胸。"}
@@ -17,17 +16,10 @@ TOLD = {"receiver": "急诊 陈医生", "method": "PHONE", "read_back": True}
 
 
 @pytest.fixture(scope="module")
-def mail():
-    sink = MailSink()
-    yield sink
-    sink.close()
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory, mail):
+def server(tmp_path_factory, module_mail):
     server = Server(
         tmp_path_factory.mktemp("critical"),
-        SMTP_URL=f"smtp://127.0.0.1:{mail.port}",
+        SMTP_URL=f"smtp://127.0.0.1:{module_mail.port}",
         MAIL_FROM="roentgen@example.org",
         CRITICAL_RESULT_MAIL=HEAD,
         CRITICAL_WITHIN_HOURS="12h",
@@ -145,26 +137,26 @@ def test_six_fields_close_it(people, report):
     assert events(author, result) == [("MARKED", 0)]
 
 
-def test_each_step_is_taken_once(server, people, mail, report):
+def test_each_step_is_taken_once(server, people, module_mail, report):
     author, second = people["author"], people["second"]
-    mail.mails.clear()
+    module_mail.mails.clear()
     result, other = mark(second, report), mark(second, report, category="DAYS")
     age(server, result, 1.5)  # one and a half times its limit
     for _ in range(3):
         assert escalate(people, result, 1)["steps"] == 1
     assert events(author, result) == [("MARKED", 0), ("ESCALATED", 1)]
-    wait_until(lambda: len(mail.mails) == 2, "two mails")
-    assert {m["to"][0] for m in mail.mails} == {author.user["email"], second.user["email"]}
-    assert all("张力性气胸" not in m["data"].decode() and "Wang" not in m["data"].decode() for m in mail.mails)
+    wait_until(lambda: len(module_mail.mails) == 2, "two mails")
+    assert {m["to"][0] for m in module_mail.mails} == {author.user["email"], second.user["email"]}
+    assert all("张力性气胸" not in m["data"].decode() and "Wang" not in m["data"].decode() for m in module_mail.mails)
     age(server, result, 0.6)
     for _ in range(3):
         now = escalate(people, result, 2)
         assert (now["steps"], now["status"]) == (2, "OPEN")
     assert events(author, result) == [("MARKED", 0), ("ESCALATED", 1), ("ESCALATED", 2)]
-    wait_until(lambda: len(mail.mails) == 5, "mails of the second step")
+    wait_until(lambda: len(module_mail.mails) == 5, "mails of the second step")
     told = ok(author.get(f"/critical-results/{result['id']}/events"))["items"]
     assert [e["text"] for e in told[1:]] == ["mailed to 2", "mailed to 3"]
-    assert [m["to"][0] for m in mail.mails].count(HEAD) == 1
+    assert [m["to"][0] for m in module_mail.mails].count(HEAD) == 1
     age(server, result, 100)
     escalate(people, result, 2)
     assert events(author, result)[3:] == [] and ok(author.get(f"/critical-results/{other['id']}"))["steps"] == 0

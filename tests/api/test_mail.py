@@ -5,14 +5,6 @@ import re
 import pytest
 
 from support import PASSWORD, ok, problem, unique, wait_until
-from test_passwords import MailSink
-
-
-@pytest.fixture
-def mail():
-    sink = MailSink()
-    yield sink
-    sink.close()
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import pytest
 from reports import act, finish
 from reports import readers as accounts
 from support import PASSWORD, Server, dicom, ok, problem, uid, unique, wait_until, wrong_members
-from test_passwords import MailSink
 
 DESK = "desk@example.org"
 TEXT = {"findings": "右上叶实性结节 7 mm。", "impression": "肺结节，建议复查。"}
@@ -19,17 +18,10 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.fixture(scope="module")
-def mail():
-    sink = MailSink()
-    yield sink
-    sink.close()
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory, mail):
+def server(tmp_path_factory, module_mail):
     server = Server(
         tmp_path_factory.mktemp("recommendations"),
-        SMTP_URL=f"smtp://127.0.0.1:{mail.port}",
+        SMTP_URL=f"smtp://127.0.0.1:{module_mail.port}",
         MAIL_FROM="roentgen@example.org",
         FOLLOW_UP_MAIL=DESK,
     )
@@ -420,7 +412,7 @@ def test_a_study_that_a_person_rejects_does_not_count_again(people, report):
     assert comes_to(people, row, "COMPLETED")["completed_study_id"] == second
 
 
-def test_a_deleted_films_recommendations_rest(server, people, mail, report):
+def test_a_deleted_films_recommendations_rest(server, people, module_mail, report):
     author, admin = people["author"], people["admin"]
     row, done = recommend(author, report), recommend(author, report, modality="MR")
     closed_by = bring(people, report["number"], Modality="MR")
@@ -597,14 +589,14 @@ def test_a_study_that_one_does_not_see_is_not_named(people, report):
 # ---- overdue ----
 
 
-def test_of_what_is_overdue_somebody_is_reminded_once(server, people, mail, report):
+def test_of_what_is_overdue_somebody_is_reminded_once(server, people, module_mail, report):
     author, second = people["author"], people["second"]
     row, later = recommend(second, report), recommend(second, report)
-    mail.mails.clear()
+    module_mail.mails.clear()
     age(server, row)
 
     def told():
-        return [m for m in mail.mails if f"recommendation {row['id']})" in m["data"].decode()]
+        return [m for m in module_mail.mails if f"recommendation {row['id']})" in m["data"].decode()]
 
     ask(people)
     wait_until(lambda: "OVERDUE" in events(author, row), "a reminder")
@@ -750,3 +742,29 @@ def test_bad_input(people, report):
     for _ in range(49):
         recommend(author, report)
     assert "50" in recommend(author, report, 409)["detail"]
+
+
+def test_audit_rows_are_about_the_recommendation(server, people, report):
+    author = people["author"]
+    recommend(author, report)
+    row = recommend(author, report)
+    deed(author, row, "dismiss", note="x")
+    shown(author, row)
+    wish = f"select action, patient_id from audit_logs where entity = 'recommendation' and entity_id = {row['id']}"
+
+    def actions():
+        return {action for action, patient in server.database.rows(wish) if patient == report["patient_id"]}
+
+    wait_until(lambda: {"recommendation.dismiss", "recommendation.read"} <= actions(), "the rows")
+
+
+def test_without_a_mail_server_nobody_is_said_to_be_mailed(new_server):
+    server = new_server()
+    people = accounts(server)
+    row = recommend(people["author"], finish(people, begin(people)))
+    server.database.rows("update recommendations set due_on = '2020-01-01', remind_after = '2020-01-01'")
+    ok(people["admin"].post("/system/jobs", json={"kind": "reports.follow_up"}), 202)
+    wait_until(lambda: "OVERDUE" in events(people["author"], row), "the reminder")
+    told = ok(people["author"].get(f"/recommendations/{row['id']}/events"))["items"]
+    assert [e["text"] for e in told if e["kind"] == "OVERDUE"] == ["mailed to 0"]
+    assert any(line["event"] == "report.nobody" and "SMTP_URL" in line["message"] for line in server.log_lines())
