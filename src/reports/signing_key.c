@@ -144,13 +144,19 @@ static bool make_key(struct call *c, int64_t user_id, struct str name, struct si
     return ok && insert_key(c, user_id, KEY_MADE, &out->signer, &out->id);
 }
 
-/* A certificate from elsewhere is asked anew each time: what it signs is to be checkable at once. */
-static bool check_brought(struct call *c, const struct signing_key *key)
+/* Who may vouch for what is brought. */
+static struct trust accepted(const struct call *c)
 {
-    struct trust trust = { .anchors = c->app->signer_anchors,
+    return (struct trust){ .anchors = c->app->signer_anchors,
                            .anchor_count = c->app->signer_anchor_count,
                            .known_time = INSTANT_NULL,
                            .now = clock_now() };
+}
+
+/* A certificate from elsewhere is asked anew each time: what it signs is to be checkable at once. */
+static bool check_brought(struct call *c, const struct signing_key *key)
+{
+    struct trust trust = accepted(c);
     if (signer_trusted(c, &key->signer.chain, &trust))
         return true;
     struct str why = arena_copy(&c->arena, error_told(&c->error));
@@ -213,10 +219,7 @@ static bool say_problem(struct call *c, const char *member, const char *type)
 
 static bool open_file(struct call *c, const struct signing_key_file *file, struct signer *out)
 {
-    struct trust trust = { .anchors = c->app->signer_anchors,
-                           .anchor_count = c->app->signer_anchor_count,
-                           .known_time = INSTANT_NULL,
-                           .now = clock_now() };
+    struct trust trust = accepted(c);
     ptrdiff_t size = 0;
     if (!signer_bring(c, file->pkcs12, file->password, trust.now, out))
         return c->error.code == E_FORBIDDEN ? say_problem(c, "pkcs12_password", "wrong")
@@ -267,7 +270,7 @@ static bool keep_brought(struct call *c, void *context)
     b->id = 0;
     return db_lock(c, "select id from users where id = ?", V(call_user(c))) && /* as whoever signs does */
            db_lock(c, "select id from signing_authority_lock where id = ?", V(INT64_C(1))) && look_for(c, b) &&
-           (b->id || insert_key(c, call_user(c), KEY_BROUGHT, b->signer, &b->id));
+           (b->id || insert_key(c, call_user(c), KEY_BROUGHT, b->signer, &b->id)) && audit_change(c);
 }
 
 bool signing_key_bring(struct call *c, const struct signing_key_file *file, struct signing_key_row *out)
@@ -287,15 +290,22 @@ bool signing_key_bring(struct call *c, const struct signing_key_file *file, stru
 
 /* ---- the end of keys, and how they are shown ---- */
 
+/* The others of its kind go with the one in use, and none of the other kind: who gives up a certificate that was
+ * brought says nothing of the keys of this house, by which earlier reports stand. */
 bool signing_keys_revoke(struct call *c, int64_t user_id, struct str reason)
 {
-    int64_t changed;
-    return db_lock(c, "select id from users where id = ?", V(user_id)) && /* whoever signs holds it */
-           db_execute_counted(c, &changed,
-                              "update signing_keys set revoked_at = ?, revoked_reason = ? where user_id = ? and "
-                              "revoked_at is null",
-                              V(clock_now()), V(reason), V(user_id)) &&
-           (changed || fail(c, E_CONFLICT, "this account has no key in use"));
+    struct key_row row;
+    if (!db_lock(c, "select id from users where id = ?", V(user_id))) /* whoever signs holds it */
+        return false;
+    enum found found =
+        found_sealed(c, db_find(c, &key_schema, &row, "where k.user_id = ? and k.revoked_at is null order by k.id desc",
+                                V(user_id)));
+    if (found == NONE)
+        return fail(c, E_CONFLICT, "this account has no key in use");
+    return found == FOUND && db_execute(c,
+                                        "update signing_keys set revoked_at = ?, revoked_reason = ? where user_id = ? "
+                                        "and origin = ? and revoked_at is null",
+                                        V(clock_now()), V(reason), V(user_id), V(choice_text(key_origins, row.origin)));
 }
 
 static const struct field shown_fields[] = {

@@ -34,7 +34,8 @@ bool signing_key_hold(struct call *c, int64_t user_id, struct str name, struct s
 /* The key that something was signed with, to sign more of the same. E_CONFLICT: it is revoked. */
 bool signing_key_of(struct call *c, int64_t id, struct signing_key *out);
 
-/* Inside a transaction: the account signs with it no more. E_CONFLICT: it has no key in use. */
+/* Inside a transaction: the account signs no more with the key in use, nor with others of its origin. Behind one that
+ * was brought stand the keys of this house, in use again. E_CONFLICT: it has no key in use. */
 bool signing_keys_revoke(struct call *c, int64_t user_id, struct str reason);
 
 /* Whom to believe: the house's authority, and what it has revoked, from the first signature on; those of

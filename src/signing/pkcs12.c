@@ -201,6 +201,18 @@ static X509 *find_issuer(STACK_OF(X509) * all, X509 *certificate)
     return NULL;
 }
 
+/* False: it is full, or has this one: a root is its own issuer, and authorities may certify each other. */
+static bool chain_put(struct chain *chain, struct str der)
+{
+    for (int i = 0; i < chain->count; i++)
+        if (str_equal(chain->der[i], der))
+            return false;
+    if (chain->count == CHAIN_MAX)
+        return false;
+    chain->der[chain->count++] = der;
+    return true;
+}
+
 static bool check_kind(struct bringing *b)
 {
     struct str kind = openssl_key_kind(b->c, b->key);
@@ -224,8 +236,9 @@ static bool conclude(struct bringing *b, struct instant now, struct signer *out)
         return fail(b->c, E_INVALID, "the PKCS#12 file holds no certificate of its key");
     if (!trust_is_for_documents(certificate))
         return fail(b->c, E_INVALID, "the certificate in the PKCS#12 file is not for signing documents");
-    for (X509 *at = certificate; at && made.chain.count < CHAIN_MAX; at = find_issuer(b->certificates, at))
-        made.chain.der[made.chain.count++] = openssl_certificate_der(b->c, at);
+    for (X509 *at = certificate; at && chain_put(&made.chain, openssl_certificate_der(b->c, at));
+         at = find_issuer(b->certificates, at))
+        continue;
     made.key = openssl_private_der(b->c, b->key);
     if (!signer_check(b->c, &made, now)) {
         signer_forget(&made);
