@@ -209,9 +209,10 @@ bool mysql_borrow(struct db *db, struct db_connection **out, struct error *error
                              "no connection to the database was free: %d are in use, or the server stops",
                              db->pool_size);
         }
-        if (!connection && !connect_into_pool(mysql, generation, &connection, error))
+        bool is_new = !connection;
+        if (is_new && !connect_into_pool(mysql, generation, &connection, error))
             return false;
-        if (is_sound(connection, generation))
+        if (is_new || is_sound(connection, generation))
             break;
         retire(mysql, connection);
     }
