@@ -10,6 +10,7 @@ from support import Server, dicom, ok, png
 from test_if_match import TABLE, House, place
 
 ABSENT = 987654321
+NO_UPLOAD = "00000000-0000-4000-8000-000000000000"
 KINDS = {
     "/studies/{id}": "study",
     "/series/{id}": "series",
@@ -52,6 +53,8 @@ def things(house):
     wish = {"procedure_text": "biopsy", "reason": "nodule", "due_on": "2040-01-01"}
     recommended = house.author.post(f"/reports/{report}/recommendations", json=wish)
     picture = house.author.upload(png(), "b.png", patient_id=film["patient_id"])
+    wish = {"filename": "a.png", "file_size": 3 << 20, "chunk_size": 1 << 20, "patient_id": film["patient_id"]}
+    begun = ok(house.author.post("/upload/chunked", json=wish), 201)
     house.file = lambda: picture["id"]
     return {
         "patient": film["patient_id"],
@@ -62,7 +65,7 @@ def things(house):
         "critical": ok(critical, 201)["id"],
         "recommendation": ok(recommended, 201)["id"],
         "diagnosis": house.diagnosis(),
-        "upload": "00000000-0000-4000-8000-000000000000",
+        "upload": begun["upload_id"],
     }
 
 
@@ -103,7 +106,7 @@ def differing(house, api, things, but=()):
     for method, start, rest, kind, body, query in of_things(house):
         if start.startswith(but or "-") or (but and rest == "/restore"):  # which says that the patient comes first
             continue
-        absent = things["upload"][:-1] + "1" if kind == "upload" else ABSENT
+        absent = NO_UPLOAD if kind == "upload" else ABSENT
         answers = [ask(api, method, start, rest, thing, body, query) for thing in (things[kind], absent)]
         asked += 1
         if answers[0] != answers[1] or answers[0][0] < 400:
