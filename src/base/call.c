@@ -20,6 +20,7 @@ void call_reset(struct call *call)
     call->in = NULL;
     call->out = NULL;
     call->found = NULL;
+    call->condition = NULL;
     call->given = 0;
 }
 

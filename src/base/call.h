@@ -36,8 +36,11 @@ struct call {
     const void *in;      /* decoded input, as the endpoint's `in` says */
     void *out;           /* answer to encode, as the endpoint's `out` says */
     uint64_t given;      /* bit i: field i of `in` was in the input, even if null */
-    const void *found;   /* what an endpoint's `at_once` leaves for its handler, in the arena; NULL: nothing */
-    struct hold hold;    /* memory of the process' budget; given back by call_reset */
+    /* What the first change of the call depends on: asked in its transaction, before its work (db_transact). False: it
+     * fails with what c->error says. NULL: nothing. Set by whoever began the call, for as long as it needs. */
+    bool (*condition)(struct call *c);
+    const void *found; /* what an endpoint's `at_once` leaves for its handler, in the arena; NULL: nothing */
+    struct hold hold;  /* memory of the process' budget; given back by call_reset */
 };
 
 void call_init(struct call *call, struct app *app, struct db *db);

@@ -157,12 +157,38 @@ void after_commit(const struct db_after *after)
         after->hooks[i].run(after->hooks[i].context);
 }
 
+struct conditional {
+    bool (*work)(struct call *c, void *context);
+    void *context;
+};
+
+static bool work_if_it_holds(struct call *c, void *context)
+{
+    const struct conditional *k = context;
+    return c->condition(c) && k->work(c, k->context);
+}
+
 bool db_transact(struct call *c, bool (*work)(struct call *c, void *context), void *context)
 {
+    struct conditional conditional = { work, context };
     if (db_in_transaction(c))
         return work(c, context);
     settle(c->connection); /* what is read afterwards must show what was written */
-    return c->db->driver->transact(c, work, context);
+    if (!c->condition)
+        return c->db->driver->transact(c, work, context);
+    bool ok = c->db->driver->transact(c, work_if_it_holds, &conditional);
+    if (ok)
+        c->condition = NULL;
+    return ok;
+}
+
+bool db_transact_aside(struct call *c, bool (*work)(struct call *c, void *context), void *context)
+{
+    bool (*condition)(struct call * c) = c->condition;
+    c->condition = NULL;
+    bool ok = db_transact(c, work, context);
+    c->condition = condition;
+    return ok;
 }
 
 void db_transact_later(struct call *c, bool (*work)(struct call *c, void *context), void *context,

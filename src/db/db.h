@@ -106,8 +106,11 @@ struct db_args {
 /* Runs `work` in a transaction and commits durably. When `work` returns false its changes are undone and db_transact
  * returns false with its error (see in_doubt above). `work` may run again (MySQL: after a deadlock; SQLite: after
  * another's failure undid it), so it keeps no state outside the call. Blocks: not for I/O threads. Inside a transaction
- * already: simply runs `work`. */
+ * already: simply runs `work`. A condition of the call (call.h) is asked before `work`, until it has once held. */
 bool db_transact(struct call *c, bool (*work)(struct call *c, void *context), void *context);
+/* The same for what is noted beside what was asked for (a picture that cannot be decoded, bytes that a disk has
+ * turned): the call's condition (call.h) waits for another. */
+bool db_transact_aside(struct call *c, bool (*work)(struct call *c, void *context), void *context);
 /* The same without waiting: `done` is called on another thread, with the outcome, after the commit. The call must stay
  * untouched meanwhile. Gives the call's borrowed connection back first. `done` runs on a thread of the writer's: it is
  * short, does not call db_transact, and may call db_transact_later. */

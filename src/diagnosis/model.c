@@ -376,6 +376,7 @@ static struct str trial_text(struct call *c, const struct trial *t)
 
 struct moving {
     int64_t id;
+    unsigned from;       /* the state for which it was decided */
     enum model_state to; /* 0: stays as it is */
     struct str trial;
     struct model *out;
@@ -388,6 +389,8 @@ static bool move(struct call *c, void *context)
     if (!db_lock(c, "select id from models where id = ?", V(m->id)) || !model_load(c, m->id, m->out))
         return false;
     struct model before = *m->out;
+    if (before.state != m->from)
+        return fail(c, E_CONFLICT, "it became %s meanwhile, and stays so", model_states[before.state - 1]);
     m->out->trial.text = m->trial.at ? m->trial : before.trial.text;
     if (m->to) {
         m->out->state = m->to;
@@ -410,22 +413,24 @@ bool model_activate(struct call *c, int64_t id, enum model_state to, struct mode
     struct trial trial = { 0 };
     if (!model_load(c, id, out) || !card_read(c, out->card.text, &card))
         return false;
+    unsigned from = out->state;
     trial.ok = run_trial(c, out, &card, &trial);
     if (!trial.ok && c->error.code != E_INVALID)
         return false;
     if (!trial.ok)
         trial.words = arena_copy(&c->arena, error_told(&c->error));
     error_clear(&c->error);
-    struct moving moving = { id, trial.ok ? to : 0, trial_text(c, &trial), out, trial.ok };
+    struct moving moving = { id, from, trial.ok ? to : 0, trial_text(c, &trial), out, trial.ok };
     return db_transact(c, move, &moving) &&
            (trial.ok || fail(c, E_CONFLICT, "its trial run failed: %.*s", STR_FMT(trial.words)));
 }
 
 bool model_retire(struct call *c, int64_t id, struct model *out)
 {
-    struct moving moving = { id, MODEL_RETIRED, STR_NULL, out, false };
-    return model_load(c, id, out) &&
-           (out->state == MODEL_ACTIVE || out->state == MODEL_SHADOW || fail(c, E_CONFLICT, "it is not in use")) &&
+    if (!model_load(c, id, out))
+        return false;
+    struct moving moving = { id, out->state, MODEL_RETIRED, STR_NULL, out, false };
+    return (out->state == MODEL_ACTIVE || out->state == MODEL_SHADOW || fail(c, E_CONFLICT, "it is not in use")) &&
            move(c, &moving);
 }
 

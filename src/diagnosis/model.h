@@ -64,7 +64,7 @@ bool model_change(struct call *c, const struct model *change, uint64_t given);
 /* Outside of transactions. E_CONFLICT: it has been asked something, or is in use. */
 bool model_remove(struct call *c, int64_t id);
 /* On a worker, outside of transactions: SHADOW or ACTIVE, after a trial whose outcome is kept. E_CONFLICT: the trial
- * failed, in its words. */
+ * failed, in its words; or it came to another state while the trial ran, in which it stays. */
 bool model_activate(struct call *c, int64_t id, enum model_state to, struct model *out);
 /* Inside a transaction. E_CONFLICT: not from this state. */
 bool model_retire(struct call *c, int64_t id, struct model *out);

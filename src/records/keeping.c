@@ -86,7 +86,7 @@ static void mark_whole(struct call *c, const struct image_file *file)
 {
     struct error said = c->error;
     error_clear(&c->error);
-    log_mark(c, file, DAMAGE_NONE, db_transact(c, store_whole, (void *)(uintptr_t)file));
+    log_mark(c, file, DAMAGE_NONE, db_transact_aside(c, store_whole, (void *)(uintptr_t)file));
     c->error = said;
 }
 
@@ -103,7 +103,7 @@ bool keeping_mark_damage(struct call *c, const struct image_file *file, enum fil
     if (file->damage == (unsigned)damage)
         return true;
     error_clear(&c->error);
-    bool stored = db_transact(c, store_damage, &m);
+    bool stored = db_transact_aside(c, store_damage, &m);
     if (m.is_so_now)
         log_mark(c, file, damage, stored);
     c->error = said;

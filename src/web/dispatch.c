@@ -3,7 +3,8 @@
  *
  *   begin:  id -> preflight, https -> route -> token -> rate limit -> permission -> body type and size (admission.c)
  *   ready:  decode -> run where the row says -> answer
- *   run:    If-Match -> Idempotency-Key -> handler -> audit row -> encode (in one transaction when the row says WRITES)
+ *   run:    If-Match -> Idempotency-Key -> handler -> audit row -> encode (in one transaction when the row says WRITES;
+ *           of WORKS, If-Match once more in the first transaction of the handler)
  */
 #include "web/exchange.h"
 
@@ -87,6 +88,7 @@ static bool load_present(struct exchange *x, const struct endpoint *get, void **
     const struct schema *schema = endpoint_in(get);
     const void *in = c->in;
     void *answer = c->out, *key = schema_new(schema, &c->arena);
+    int header_count = x->header_count;
     for (int i = 0; i < x->route.variables; i++) {
         int index = schema_find(schema, x->route.names[i]);
         if (index >= 0)
@@ -97,11 +99,12 @@ static bool load_present(struct exchange *x, const struct endpoint *get, void **
     bool ok = c->error.code == E_NONE && get->handle(c) && veil(c, get);
     c->in = in;
     c->out = answer;
+    x->header_count = header_count;
     return ok;
 }
 
-/* The row that the path names; a path without a variable is about the caller's own account. Of WORKS, which is in no
- * transaction, nothing is held: what it changes it holds itself. */
+/* The row that the path names; a path without a variable is about the caller's own account. Before the transaction of
+ * what WORKS nothing is held. */
 static bool lock_present(struct exchange *x, const struct endpoint *get)
 {
     const char *table = get->out->table;
@@ -124,6 +127,25 @@ static bool check_if_match(struct exchange *x)
     return lock_present(x, get) && load_present(x, get, &present) && record_matches(c, get->out, present);
 }
 
+/* What WORKS may take long before it changes anything: what was compared before the work is compared again in the
+ * transaction that changes. */
+static bool still_matches(struct call *c)
+{
+    return check_if_match(exchange_of(c));
+}
+
+static bool run_handler(struct exchange *x)
+{
+    struct call *c = &x->call;
+    if (!check_if_match(x))
+        return false;
+    bool compares = x->endpoint->runs == WORKS && x->endpoint->method != HTTP_GET;
+    c->condition = compares && http_header(c->request, "If-Match").at ? still_matches : NULL;
+    bool ok = x->endpoint->handle(c);
+    c->condition = NULL;
+    return ok;
+}
+
 static void set_default_status(struct exchange *x)
 {
     if (x->status == 0)
@@ -143,7 +165,7 @@ static bool handle(struct call *c)
     x->actor.audit.watched = NULL;
     x->actor.audit.outcome = endpoint_status(e);
     c->out = e->out && !(e->flags & LIST) ? schema_new(e->out, &c->arena) : NULL;
-    if (!check_if_match(x) || !e->handle(c))
+    if (!run_handler(x))
         return false;
     complete_audit(x); /* the log is told, whatever the caller is not */
     if (!veil(c, e))

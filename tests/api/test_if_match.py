@@ -1,5 +1,7 @@
 """If-Match of each operation that changes something: another tag keeps the thing as it is, its own lets it pass."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from reports import judged
@@ -211,6 +213,20 @@ def test_another_tag_keeps_it_and_its_own_lets_it_pass(house, method, path, act,
     assert now.headers["etag"] == tag, (before.json(), now.json())
     answer = api.request(method, thing + act, json=body, headers={"If-Match": tag})
     assert answer.status_code not in (404, 412) and answer.status_code < 500, answer.text
+
+
+def test_of_passwords_set_at_once_with_one_tag_one_is(house):
+    """Hashing takes long: what was compared before it is compared again after it."""
+    thing = place(USER, house.user())
+    tag = house.chief.get(thing).headers["etag"]
+
+    def send(n):
+        wish = {"new_password": f"brave-otter-{n}174"}
+        return house.chief.post(f"{thing}/password", json=wish, headers={"If-Match": tag})
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = sorted(answer.status_code for answer in pool.map(send, range(4)))
+    assert answers == [204, 412, 412, 412]
 
 
 @pytest.mark.parametrize("path, act, kind", GONE, ids=[kind for _, _, kind in GONE])

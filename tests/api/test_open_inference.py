@@ -1,10 +1,12 @@
 """Models by the Open Inference Protocol (KServe v2): ours as its clients call them, and those of another server."""
 
+import contextlib
 import http.server
 import json
 import socket
 import subprocess
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy
 import pytest
@@ -188,6 +190,8 @@ class Elsewhere:
         self.binary, self.says, self.asked, self.broken = binary, 0.75, [], 0
         self.outputs = [{"name": "p", "datatype": "FP32", "shape": [-1, 1]}]
         self.answer = {}  # members of the output that are not as they should be
+        self.arrived, self.open = threading.Event(), threading.Event()
+        self.open.set()
         elsewhere = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -207,6 +211,16 @@ class Elsewhere:
     def close(self):
         self.server.shutdown()
         self.server.server_close()
+
+    @contextlib.contextmanager
+    def held(self):
+        """No answer is given before the end: what is yielded waits for a question."""
+        self.arrived.clear()
+        self.open.clear()
+        try:
+            yield lambda: self.arrived.wait(PATIENCE)
+        finally:
+            self.open.set()
 
     def send(self, handler, status, head, rest=b""):
         body = head if isinstance(head, bytes) else json.dumps(head).encode()
@@ -236,6 +250,8 @@ class Elsewhere:
 
     def infer(self, handler):
         body = handler.rfile.read(int(handler.headers["Content-Length"]))
+        self.arrived.set()
+        self.open.wait(PATIENCE)
         if self.broken:
             self.broken -= 1
             return self.send(handler, 503, {"error": "busy"})
@@ -367,6 +383,44 @@ def test_a_remote_model_comes_and_goes(house, chief, elsewhere, far):
     elsewhere.says = 0.75
     tag = chief.get(f"/diagnosis/models/{made['id']}").headers["etag"]
     ok(chief.delete(f"/diagnosis/models/{made['id']}", headers={"If-Match": tag}), 204)
+
+
+DURING_A_TRIAL = {
+    # what somebody else does meanwhile; what the trial then comes to, with If-Match and without; the state after it
+    "retired": ("POST", "/retire", None, 412, 409, "RETIRED"),
+    "renamed": ("PATCH", "", {"title": "Another"}, 412, 200, "ACTIVE"),
+    "nothing": ("GET", "", None, 200, 200, "ACTIVE"),
+}
+
+
+@pytest.mark.parametrize("has_tag", [True, False])
+@pytest.mark.parametrize("deed", DURING_A_TRIAL)
+def test_what_is_done_to_a_model_during_its_trial_stands(house, chief, elsewhere, deed, has_tag):
+    method, act, body, with_tag, without, state = DURING_A_TRIAL[deed]
+    made = bring_remote(chief, card_for(elsewhere.url, f"{deed}-{has_tag}-{elsewhere.binary}"))
+    path = f"/diagnosis/models/{made['id']}"
+    ok(chief.post(f"{path}/activate"))
+    headers = {"If-Match": chief.get(path).headers["etag"]} if has_tag else {}
+    with house.admin() as other, ThreadPoolExecutor(1) as pool:
+        with elsewhere.held() as is_asked:
+            trial = pool.submit(other.post, f"{path}/activate", headers=headers)
+            assert is_asked()
+            ok(chief.request(method, path + act, json=body, headers=headers))
+        assert trial.result().status_code == (with_tag if has_tag else without), trial.result().text
+    after = ok(chief.get(path))
+    assert after["state"] == state and after["title"] == (body or made)["title"]
+
+
+def test_a_model_removed_during_its_trial_stays_so(house, chief, elsewhere):
+    made = bring_remote(chief, card_for(elsewhere.url, f"removed-{elsewhere.binary}"))
+    path = f"/diagnosis/models/{made['id']}"
+    with house.admin() as other, ThreadPoolExecutor(1) as pool:
+        with elsewhere.held() as is_asked:
+            trial = pool.submit(other.post, f"{path}/activate")
+            assert is_asked()
+            ok(chief.delete(path), 204)
+        problem(trial.result(), 404)
+    problem(chief.get(path), 404)
 
 
 def test_a_server_that_is_gone_fails_in_words(house, chief):
