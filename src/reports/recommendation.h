@@ -26,12 +26,13 @@
  *
  * What does not say its day or its body part closes nothing by itself: a reminder too many costs less than a
  * recommendation that is lost. Where a person reopens one, the study that had closed it does not count for it again.
- * A study that is deleted, or turns out to be another patient's, opens again what it had closed.
+ * A study that is deleted, loses its images, or turns out to be another patient's opens again what it had closed; what
+ * the server had closed also one that turns out to be something else, or doubtful.
  *
- * The job `reports.follow_up` comes each minute: it looks at studies again that have changed so (`look_again`, put by
- * a trigger), closes what is done, and reminds, once each time it was opened, of what was not done by `due_on`: by mail
- * to who recommended it, who writes the report and FOLLOW_UP_MAIL, and by the event "report.follow_up". Days are those
- * of TIME_ZONE.
+ * The job `reports.follow_up` comes each minute: it looks again at what is closed by studies that have changed so
+ * (`look_again`, put by triggers), closes what is done, and reminds, once each time it was opened, of what was not done
+ * by `due_on`: by mail to who recommended it, who writes the report and FOLLOW_UP_MAIL, and by the event
+ * "report.follow_up". Days are those of TIME_ZONE.
  *
  * Who sees the report sees it (once it was OPEN); which study closed it is told to who sees that study. What became of
  * it is kept in its events, which are never rewritten.

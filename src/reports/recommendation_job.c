@@ -13,7 +13,7 @@ struct followed {
 };
 static const struct field followed_fields[] = {
     FIELD(struct followed, completed, .doc = "How many a study has closed."),
-    FIELD(struct followed, reopened, .doc = "How many were opened again, as that study is gone."),
+    FIELD(struct followed, reopened, .doc = "How many were opened again, as that study is gone or no longer does."),
     FIELD(struct followed, reminded, .doc = "Of how many that are overdue somebody was reminded."),
 };
 static const struct schema followed_schema = SCHEMA("RecommendationsFollowed", struct followed, followed_fields);
@@ -25,6 +25,33 @@ struct step {
 };
 
 #define OF_REPORT "join reports r on r.id = k.report_id join studies o on o.id = r.study_id"
+
+/* ---- what matches ---- */
+
+#define IS_FILM(M) M " in ('CR', 'DX', 'XR')"
+#define IS_MODALITY(M) "(upper(" M ") = k.modality or (" IS_FILM("upper(" M ")") " and " IS_FILM("k.modality") "))"
+#define STUDY_SAYS_SO IS_MODALITY("s.modality") " and upper(s.body_part) = k.body_part"
+#define SERIES_SAYS_SO \
+    "exists (select 1 from series x where x.study_id = s.id and x.deleted_at is null and x.number_of_instances > 0 " \
+    "and upper(coalesce(x.body_part, s.body_part)) = k.body_part and " IS_MODALITY("x.modality") ")"
+#define ORDER_SAYS_SO \
+    "exists (select 1 from study_orders d where d.study_id = s.id and d.procedure_code = k.procedure_code and " \
+    "d.procedure_scheme = k.procedure_scheme)"
+#define SAYS_SO "((" STUDY_SAYS_SO ") or " SERIES_SAYS_SO " or " ORDER_SAYS_SO ")"
+#define IS_LATER \
+    "(s.study_date > coalesce(o.study_date, k.written_on) or (s.study_date = o.study_date and s.study_time > " \
+    "o.study_time)) and (k.not_before is null or s.study_date >= k.not_before)"
+/* What makes a study `s` fit a recommendation `k` of a report on the study `o`, for whoever brought it: which it was
+ * only those are told who see it. */
+#define MATCHES \
+    "o.is_deleted = 0 and s.is_deleted = 0 and s.conflict is null and s.id <> o.id and " IS_LATER " and " SAYS_SO \
+    " and " RECOMMENDATION_HAS_IMAGES " and not exists (select 1 from recommendation_events e where " \
+    "e.recommendation_id = k.id and e.kind = 'REOPENED' and e.study_id = s.id)"
+#define CLOSES "k.status = 'OPEN' and " MATCHES
+/* That one is closed by it stands: what people said while it has images, what the server found while it is so. */
+#define STANDS \
+    "s.is_deleted = 0 and s.patient_id = o.patient_id and ((k.closed_by is not null and " RECOMMENDATION_HAS_IMAGES \
+    ") or (" MATCHES "))"
 
 /* ---- looked at again ---- */
 
@@ -39,8 +66,8 @@ static bool read_standing(struct call *c, int64_t id, struct standing *out)
     *out = (struct standing){ 0 };
     db_rows(c, &rows,
             "select k.report_id, r.study_id, case when k.look_again = 1 and k.status = 'COMPLETED' then 1 else 0 end, "
-            "case when exists (select 1 from studies s where s.id = k.completed_study_id and s.is_deleted = 0 and "
-            "s.patient_id = o.patient_id) then 1 else 0 end, case when o.is_deleted = 1 or r.status in ('CANCELLED', "
+            "case when exists (select 1 from studies s where s.id = k.completed_study_id and " STANDS
+            ") then 1 else 0 end, case when o.is_deleted = 1 or r.status in ('CANCELLED', "
             "'ENTERED_IN_ERROR') then 1 else 0 end from recommendations k " OF_REPORT " where k.id = ?",
             V(id));
     if (cursor_next(&rows))
@@ -49,7 +76,8 @@ static bool read_standing(struct call *c, int64_t id, struct standing *out)
     return cursor_close(&rows);
 }
 
-/* Whoever changes such a study changes this row, too (the trigger), which waits; the report is held as its study is. */
+/* Whoever changes such a study or its files changes this row, too (by triggers), which waits; the report is held as its
+ * study is. */
 static bool look_again(struct call *c, void *context)
 {
     struct step *step = context;
@@ -73,35 +101,16 @@ static bool look_again(struct call *c, void *context)
                       "completed_study_id = null, look_again = 0, closed_by = null, closed_at = null, note = null "
                       "where id = ?",
                       V(id)) &&
-           recommendation_put_event(c,
-                                    &(struct recommendation_news){ .id = id,
-                                                                   .report_id = at.report_id,
-                                                                   .study_id = at.study_id,
-                                                                   .kind = RECOMMENDATION_IS_REOPENED,
-                                                                   .text = S("the study that had closed it is gone") });
+           recommendation_put_event(c, &(struct recommendation_news){
+                                           .id = id,
+                                           .report_id = at.report_id,
+                                           .study_id = at.study_id,
+                                           .kind = RECOMMENDATION_IS_REOPENED,
+                                           .text = S("the study that had closed it is gone, or no longer does") });
 }
 
 /* ---- closed ---- */
 
-#define IS_FILM(M) M " in ('CR', 'DX', 'XR')"
-#define IS_MODALITY(M) "(upper(" M ") = k.modality or (" IS_FILM("upper(" M ")") " and " IS_FILM("k.modality") "))"
-#define STUDY_SAYS_SO IS_MODALITY("s.modality") " and upper(s.body_part) = k.body_part"
-#define SERIES_SAYS_SO \
-    "exists (select 1 from series x where x.study_id = s.id and x.deleted_at is null and x.number_of_instances > 0 " \
-    "and upper(coalesce(x.body_part, s.body_part)) = k.body_part and " IS_MODALITY("x.modality") ")"
-#define ORDER_SAYS_SO \
-    "exists (select 1 from study_orders d where d.study_id = s.id and d.procedure_code = k.procedure_code and " \
-    "d.procedure_scheme = k.procedure_scheme)"
-#define SAYS_SO "((" STUDY_SAYS_SO ") or " SERIES_SAYS_SO " or " ORDER_SAYS_SO ")"
-#define IS_LATER \
-    "(s.study_date > coalesce(o.study_date, k.written_on) or (s.study_date = o.study_date and s.study_time > " \
-    "o.study_time)) and (k.not_before is null or s.study_date >= k.not_before)"
-/* What makes a study `s` close a recommendation `k` of a report on the study `o`, for whoever brought it: which it was
- * only those are told who see it. */
-#define CLOSES \
-    "k.status = 'OPEN' and o.is_deleted = 0 and s.is_deleted = 0 and s.conflict is null and s.id <> o.id " \
-    "and " IS_LATER " and " SAYS_SO " and " RECOMMENDATION_HAS_IMAGES " and not exists (select 1 from " \
-    "recommendation_events e where e.recommendation_id = k.id and e.kind = 'REOPENED' and e.study_id = s.id)"
 #define PAIRS "reports r join studies o on o.id = r.study_id join studies s on s.patient_id = o.patient_id"
 
 /* Of several studies the one that came first. */

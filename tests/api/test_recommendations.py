@@ -385,6 +385,54 @@ def test_it_opens_again_when_the_study_was_another_patients(people, report):
         assert comes_to(people, one, "COMPLETED")["patient_id"] == other, "closed by the study that is there"
 
 
+def test_it_opens_again_when_the_pictures_are_gone_and_closes_when_they_are_back(people, report):
+    author, admin = people["author"], people["admin"]
+    row = recommend(author, report)
+    picture = admin.upload(film(report["number"]), "b.dcm")
+    study = ok(admin.get(f"/studies/{picture['study_id']}"))
+    comes_to(people, row, "COMPLETED")
+    by_hand = recommend(author, report, modality="MR")
+    deed(author, by_hand, "complete", study_id=study["id"])
+    notes = film(report["number"], Modality="SR", StudyInstanceUID=study["study_uid"])
+    assert admin.upload(notes, "n.dcm")["study_id"] == study["id"], "what is said about the pictures stays"
+    ok(admin.delete(f"/image-files/{picture['id']}"), 204)
+    for one in (row, by_hand):
+        assert comes_to(people, one, "OPEN")["completed_study_id"] is None
+    ok(admin.post(f"/image-files/{picture['id']}/restore"))
+    assert comes_to(people, row, "COMPLETED")["completed_study_id"] == study["id"]
+    assert events(author, row) == ["WRITTEN", "COMPLETED", "REOPENED", "COMPLETED"]
+
+
+def test_it_opens_again_when_the_study_turns_out_to_be_something_else(people, report):
+    author, admin = people["author"], people["admin"]
+    row, by_hand = recommend(author, report), recommend(author, report, modality="MR")
+    study = bring(people, report["number"], BodyPartExamined=None)
+    ok(admin.patch(f"/studies/{study}", json={"body_part": "CHEST"}))
+    comes_to(people, row, "COMPLETED")
+    deed(author, by_hand, "complete", study_id=study)
+    ok(admin.patch(f"/studies/{study}", json={"description": "Thorax"}))
+    job_has_run(people)
+    assert events(author, row) == ["WRITTEN", "COMPLETED"]
+    ok(admin.patch(f"/studies/{study}", json={"body_part": "HEAD"}))
+    comes_to(people, row, "OPEN")
+    job_has_run(people)
+    assert shown(author, by_hand)["status"] == "COMPLETED", "what a person said is not doubted"
+
+
+def test_it_opens_again_when_the_order_was_another(server, people, report):
+    author = people["author"]
+    what = {"modality": None, "body_part": None, "procedure_code": "RPID166", "procedure_scheme": "RPID"}
+    row = recommend(author, report, **what)
+    study = bring(people, report["number"], Modality="NM", BodyPartExamined=None)
+    server.database.rows(
+        f"insert into study_orders(study_id, procedure_code, procedure_scheme, updated_at) values ({study}, "
+        "'RPID166', 'RPID', 1)"
+    )
+    comes_to(people, row, "COMPLETED")
+    server.database.rows(f"update study_orders set procedure_code = 'RPID1' where study_id = {study}")
+    comes_to(people, row, "OPEN")
+
+
 def test_a_purged_study_leaves_its_history(server, people, report):
     author = people["author"]
     row = recommend(author, report)

@@ -119,7 +119,7 @@ ELSEWHERE = {
     ("reports/recommendation_job.c", "select k.report_id, r.study_id"): "the same",
     ("reports/recommendation_job.c", "select k.id from recommendations k where"): "is the reported study there",
     ("reports/recommendation_job.c", "exists (select 1 from series x"): "the same",
-    ("reports/recommendation_job.c", "k.status = 'OPEN' and o.is_deleted"): "the same; the veil says who is told which",
+    ("reports/recommendation_job.c", "o.is_deleted = 0 and s.is_deleted = 0"): "the same; its veil says who is told",
     ("reports/recommendation_job.c", "reports r join studies o on"): "the same",
     ("reports/report.c", "exists (select 1 from reports r left join studies s"): "with REPORT_SEEN",
     ("reports/report.c", "select r.id from studies t join studies s"): "the same",
