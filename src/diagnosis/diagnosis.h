@@ -97,6 +97,8 @@ bool diagnosis_load(struct call *c, int64_t id, struct diagnosis *out);
 /* Inside transactions. E_CONFLICT: it has ended; it has no result to judge. E_FORBIDDEN: to cancel what others have
  * asked. */
 bool diagnosis_cancel(struct call *c, int64_t id);
+/* Its patient, its study and its row stay as they are until the commit (record_lock.h). */
+bool diagnosis_hold_with_study(struct call *c, int64_t id);
 bool diagnosis_withdraw(struct call *c, int64_t id, struct str reason, struct diagnosis *out);
 
 struct review {

@@ -69,10 +69,14 @@ bool diagnosis_readings(struct call *c, const struct diagnosis *d, struct list *
 
 /* ---- judging ---- */
 
+bool diagnosis_hold_with_study(struct call *c, int64_t id)
+{
+    return critical_hold(c, id) && db_lock(c, "select id from diagnoses where id = ?", V(id));
+}
+
 static bool hold_result(struct call *c, int64_t id, struct diagnosis *out)
 {
-    return critical_hold(c, id) && db_lock(c, "select id from diagnoses where id = ?", V(id)) &&
-           diagnosis_load(c, id, out) &&
+    return diagnosis_hold_with_study(c, id) && diagnosis_load(c, id, out) &&
            (out->status == DIAGNOSIS_COMPLETED || out->status == DIAGNOSIS_REVIEWED ||
             fail(c, E_CONFLICT, "it has no result that could be judged"));
 }

@@ -31,7 +31,7 @@
  *   take or forget a chunk           the row of its upload; then the chunk                         upload_chunks.c
  *   cancel                           its patient, the file; then its chunks                        lock_file
  *   to the archive and back          the files that share the bytes, by the update alone           image_file_move.c
- *   If-Match                         as for changing what is asked for                             lock_record
+ *   If-Match                         as for changing what is asked for             lock_record, server/endpoints.c
  *   search words made anew           the words alone                                               search_hold
  *   purge                            the file that goes; or the study, its series                  purge.c
  *

@@ -75,6 +75,8 @@ bool critical_mark(struct call *c, const struct critical_result *wish, int64_t *
 /* E_INVALID names which of the six fields are missing. E_CONFLICT: it is closed. */
 bool critical_communicate(struct call *c, const struct critical_result *told, struct critical_result *out);
 bool critical_cancel(struct call *c, int64_t id, struct str reason, struct critical_result *out);
+/* The row stays as it is until the commit; nothing follows from one that is not there. */
+bool critical_lock(struct call *c, int64_t id);
 
 /* E_NOT_FOUND, also where the caller does not see the report. */
 bool critical_load(struct call *c, int64_t id, struct critical_result *out);

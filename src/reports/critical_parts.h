@@ -8,7 +8,6 @@
 /* In one wording, so that who waits for the row is known to (db_lock). */
 #define CRITICAL_LOCK_SQL "select coalesce(next_step_at, 0) from critical_results where id = ?"
 
-bool critical_lock(struct call *c, int64_t id);
 /* A row of its history, and whoever listens hears of it. */
 bool critical_put_event(struct call *c, const struct critical_result *result, enum critical_event_kind kind,
                         int64_t step, struct str text, struct instant now);

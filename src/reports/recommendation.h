@@ -134,6 +134,8 @@ bool recommendation_act(struct call *c, const struct recommendation_deed *deed, 
 /* Inside the transaction that did this to the report, whose row and study it holds: its recommendations follow. */
 bool recommendation_follow(struct call *c, const struct report *report, enum report_action action);
 
+/* Inside a transaction: patient, study, report and the row stay as they are until the commit (record_lock.h). */
+bool recommendation_hold_with_study(struct call *c, int64_t id);
 /* E_NOT_FOUND, also where the caller does not see the report, or it was never open and they do not write reports. */
 bool recommendation_load(struct call *c, int64_t id, struct recommendation *out);
 /* For lists of `recommendations k`: those that the caller sees. `values`: of the parameters of the first. */

@@ -165,15 +165,17 @@ static bool refuse(struct call *c, const struct recommendation *k)
     return false;
 }
 
-/* Patient, study, report, then the row: it stays so until the commit. */
-static bool hold(struct call *c, int64_t id, struct report *report, struct recommendation *out)
+bool recommendation_hold_with_study(struct call *c, int64_t id)
 {
     int64_t report_id = 0;
     enum found found = db_find_integer(c, &report_id, "select report_id from recommendations where id = ?", V(id));
-    return found != FAILED &&
-           (found == NONE ||
-            (report_hold_study(c, report_id) && db_lock(c, "select id from reports where id = ?", V(report_id)))) &&
-           db_lock(c, RECOMMENDATION_LOCK_SQL, V(id)) && recommendation_load(c, id, out) &&
+    return found != FAILED && (found == NONE || report_hold_with_study(c, report_id)) &&
+           db_lock(c, RECOMMENDATION_LOCK_SQL, V(id));
+}
+
+static bool hold(struct call *c, int64_t id, struct report *report, struct recommendation *out)
+{
+    return recommendation_hold_with_study(c, id) && recommendation_load(c, id, out) &&
            report_load(c, out->report_id, report);
 }
 

@@ -75,7 +75,9 @@ extern const struct schema report_schema, report_face_schema;
 bool report_caller_writes(const struct call *c);
 /* As the caller sees it. E_NOT_FOUND. */
 bool report_load(struct call *c, int64_t id, struct report *out);
-/* Inside a transaction: the same, and it stays so until the commit. */
+/* Inside a transaction: the patient, the study and the row stay as they are until the commit (record_lock.h). */
+bool report_hold_with_study(struct call *c, int64_t id);
+/* The same of the row alone, for who holds its study, and reads it. */
 bool report_hold(struct call *c, int64_t id, struct report *out);
 /* Who hears of what becomes of it (site/listen.h): who sees it. */
 bool report_hears(struct call *c, const struct event *event, const struct principal *const *who, int count,

@@ -175,6 +175,11 @@ bool report_hold_study(struct call *c, int64_t id)
     return found == NONE || (found == FOUND && lock_study(c, study, 0));
 }
 
+bool report_hold_with_study(struct call *c, int64_t id)
+{
+    return report_hold_study(c, id) && db_lock(c, "select id from reports where id = ?", V(id));
+}
+
 bool report_act(struct call *c, const struct report_deed *deed, struct report *out)
 {
     if (!report_hold_study(c, deed->id) || !report_hold(c, deed->id, out))

@@ -1,7 +1,12 @@
 /* endpoints.c - every table of endpoints, by hand. */
 #include "server/endpoints.h"
 
+#include "diagnosis/diagnosis.h"
 #include "records/record_lock.h"
+#include "reports/critical.h"
+#include "reports/recommendation.h"
+
+#include <string.h>
 
 /* In the order of the documentation. */
 #define TABLES(X) \
@@ -65,6 +70,22 @@ TABLES(DECLARE)
 #define ADDRESS(name) &name,
 static const struct endpoint_table *const tables[] = { TABLES(ADDRESS) };
 
+/* What belongs to a study is locked after it, as by whoever acts on it; of the rest record_lock.h has the rule. */
+static bool lock(struct call *c, const char *table, int64_t id)
+{
+    static const struct {
+        const char *table;
+        bool (*lock)(struct call *c, int64_t id);
+    } own[] = { { "reports", report_hold_with_study },
+                { "recommendations", recommendation_hold_with_study },
+                { "critical_results", critical_lock },
+                { "diagnoses", diagnosis_hold_with_study } };
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+        if (!strcmp(own[i].table, table))
+            return own[i].lock(c, id);
+    return lock_record(c, table, id);
+}
+
 const struct service endpoints_served = { .tables = tables,
                                           .count = (int)(sizeof(tables) / sizeof(tables[0])),
-                                          .lock = lock_record };
+                                          .lock = lock };

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import support
+from reports import judged
 from support import ON_SQLITE, PATIENCE, ROOT, dicom, ok, png, problem, uid, unique, wait_until
 
 READ_TIMEOUT = 30  # seconds after which a database that is silent is given up: MYSQL_IO_TIMEOUT_S
@@ -267,3 +268,49 @@ def test_a_silent_database_does_not_delay_the_end(frozen, tmp_path):
     assert set(answers) <= {503, "ReadError", "WriteError", "RemoteProtocolError", "ConnectError"}, answers
     os.kill(frozen, signal.SIGCONT)
     server.close()
+
+
+# ---- If-Match locks what it compares in the order of records/record_lock.h ----
+
+
+def report_of(author, film):
+    wish = {"study_id": film["study_id"], "sections": {"findings": "No effusion.", "impression": "None."}}
+    return ok(author.post("/reports", json=wish), 201)["id"]
+
+
+def recommendation_of(author, film):
+    wish = {"procedure_text": "biopsy", "reason": "nodule", "due_on": "2040-01-01"}
+    return ok(author.post(f"/reports/{report_of(author, film)}/recommendations", json=wish), 201)["id"]
+
+
+COMPARED = {
+    "reports": ("/reports/{}", "cancel", {"reason": "x"}),
+    "recommendations": ("/recommendations/{}", "dismiss", {"note": "x"}),
+    "diagnoses": ("/diagnosis/{}", "withdraw", {"reason": "x"}),
+}
+
+
+@pytest.mark.parametrize("table", COMPARED)
+def test_what_if_match_compares_is_not_held_before_its_patient(server, session, admin, table):
+    """Else two who come from both ends wait for each other."""
+    path, act, body = COMPARED[table]
+    author = server.account("radiologist", admin=admin)
+    film = admin.upload(dicom(PatientID=unique("P"), StudyInstanceUID=uid()), "film.dcm")
+    if table == "diagnoses":
+        judged(server, film, None)
+        row = server.database.rows(f"select id from diagnoses where image_file_id = {film['id']}")[0][0]
+        api = admin
+    else:
+        row, api = {"reports": report_of, "recommendations": recommendation_of}[table](author, film), author
+    thing = path.format(row)
+    tag = api.get(thing).headers["etag"]
+    before = asked_in_vain(admin)
+    session.hold(("patients", film["patient_id"]))
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(api.post, f"{thing}/{act}", json=body, headers={"If-Match": tag})
+        somebody_waits(server, session, admin, before)
+        free = session.run(f"select id from {table} where id = {row} for update skip locked")
+        session.run("commit")
+        answer = done.result()
+    assert [int(line) for line in free if line.strip().isdigit()] == [row]
+    ok(answer)
