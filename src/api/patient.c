@@ -178,7 +178,8 @@ static const struct endpoint rows[] = {
       .audit = "patient.delete", .summary = "Deletes a patient with the studies and files",
       .doc = "It can be restored; its number is free for another." },
     { HTTP_POST, "/api/v1/patients/{id}/restore", patient_restore_post, &patient_key, &patient_schema,
-      MAY_DELETE_PATIENTS, WORKS, PATIENTS, .audit = "patient.restore", .summary = "Brings a deleted patient back",
+      MAY_DELETE_PATIENTS, WORKS, .flags = REVIVES, PATIENTS, .audit = "patient.restore",
+      .summary = "Brings a deleted patient back",
       .doc = "With the studies and files that were deleted with it. One that was merged comes back without them: they "
              "stay where they are until they are moved; its number leads to it again." },
     { HTTP_DELETE, "/api/v1/patients/{id}/conflict", patient_settle_conflict, &patient_key, NULL, MAY_UPDATE_PATIENTS,

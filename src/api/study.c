@@ -56,7 +56,7 @@ static const struct endpoint rows[] = {
       .audit = "study.delete", .summary = "Deletes a study with its series and files",
       .doc = "It can be restored until its files are purged." },
     { HTTP_POST, "/api/v1/studies/{id}/restore", study_restore_post, &study_key, &study_schema, MAY_DELETE_STUDIES,
-      WORKS, STUDIES, .audit = "study.restore", .summary = "Brings a deleted study back",
+      WORKS, .flags = REVIVES, STUDIES, .audit = "study.restore", .summary = "Brings a deleted study back",
       .doc = "With the series and files that were deleted with it." },
     { HTTP_DELETE, "/api/v1/studies/{id}/conflict", study_settle_conflict, &study_key, NULL, MAY_UPDATE_STUDIES, WRITES,
       STUDIES, .audit = "study.settle_conflict", .summary = "Says that a study's conflict has been looked at" },

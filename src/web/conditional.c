@@ -67,8 +67,8 @@ static struct str etag_of(struct arena *arena, struct str body)
 /* The ETag of a single resource is that of its encoded record. */
 void answer_tag_record(struct exchange *x)
 {
-    if (x->endpoint && endpoint_is_single(x->endpoint) && x->status == 200 && x->fields == JSON_ALL_FIELDS &&
-        !x->body_is_set)
+    if (x->endpoint && x->status == 200 && x->fields == JSON_ALL_FIELDS && !x->body_is_set &&
+        endpoint_shows_thing(router_service(x->call.app->router), x->endpoint))
         answer_is_known(&x->call, etag_of(&x->call.arena, text_str(&x->answer)));
 }
 

@@ -2,6 +2,7 @@
  * for all endpoints; see the picture in http.h for the threads.
  *
  *   begin:  id -> preflight, https -> route -> token -> rate limit -> permission -> body type and size (admission.c)
+ *           -> is there what If-Match could be compared with?
  *   ready:  decode -> run where the row says -> answer
  *   run:    If-Match -> Idempotency-Key -> handler -> audit row -> encode (in one transaction when the row says WRITES;
  *           of WORKS, If-Match once more in the first transaction of the handler)
@@ -113,8 +114,18 @@ static bool lock_present(struct exchange *x, const struct endpoint *get)
            router_service(x->call.app->router)->lock(&x->call, table, id);
 }
 
-/* A condition that cannot be compared is not passed over: whoever sent it counts on it. Of GET, whose answer has the
- * ETag, it is compared when that is known (conditional.c). */
+/* A tag that cannot be compared is not passed over: whoever sent it counts on it, and is told before the body comes.
+ * "*" names none: it asks that there is something (RFC 9110 13.1.1), and the handler will say whether there is. */
+static bool can_compare(struct exchange *x)
+{
+    struct call *c = &x->call;
+    struct str wanted = http_header(c->request, "If-Match");
+    return x->endpoint->method == HTTP_GET || !wanted.at || str_equal(str_trim(wanted), S("*")) ||
+           endpoint_shown(router_service(c->app->router), x->endpoint) ||
+           fail(c, E_PRECONDITION_FAILED, "there is no ETag that this could be compared with: leave If-Match out");
+}
+
+/* Of GET, whose answer has the ETag, it is compared when that is known (conditional.c). */
 static bool check_if_match(struct exchange *x)
 {
     struct call *c = &x->call;
@@ -122,9 +133,7 @@ static bool check_if_match(struct exchange *x)
     if (x->endpoint->method == HTTP_GET || !http_header(c->request, "If-Match").at)
         return true;
     const struct endpoint *get = endpoint_shown(router_service(c->app->router), x->endpoint);
-    if (!get)
-        return fail(c, E_PRECONDITION_FAILED, "there is no ETag that this could be compared with: leave If-Match out");
-    return lock_present(x, get) && load_present(x, get, &present) && record_matches(c, get->out, present);
+    return !get || (lock_present(x, get) && load_present(x, get, &present) && record_matches(c, get->out, present));
 }
 
 /* What WORKS may take long before it changes anything: what was compared before the work is compared again in the
@@ -385,7 +394,7 @@ static void admit(struct exchange *x)
 {
     struct call *c = &x->call;
     const struct endpoint *e = x->endpoint;
-    if (!admission_check(x)) {
+    if (!admission_check(x) || !can_compare(x)) {
         answer_send(x, false);
         return;
     }

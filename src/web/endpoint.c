@@ -42,13 +42,24 @@ static struct str thing_of(const char *path)
     return word > path && word[-1] == '}' ? (struct str){ path, word - path } : STR_NULL;
 }
 
-const struct endpoint *endpoint_shown(const struct service *served, const struct endpoint *e)
+static const struct endpoint *get_of(const struct service *served, const struct endpoint *e)
 {
-    if (e->method == HTTP_GET)
-        return NULL;
     const struct endpoint *same = shown_at(served, str_from(e->path));
     struct str thing = thing_of(e->path);
     return same || !thing.len ? same : shown_at(served, thing);
+}
+
+const struct endpoint *endpoint_shown(const struct service *served, const struct endpoint *e)
+{
+    return e->method == HTTP_GET || e->flags & REVIVES ? NULL : get_of(served, e);
+}
+
+bool endpoint_shows_thing(const struct service *served, const struct endpoint *e)
+{
+    if (e->method == HTTP_GET)
+        return endpoint_is_single(e);
+    const struct endpoint *get = endpoint_is_single(e) ? get_of(served, e) : NULL;
+    return get && get->out == e->out;
 }
 
 int endpoint_status(const struct endpoint *e)

@@ -58,6 +58,7 @@ enum endpoint_flag {
     RANGES = 1024,         /* of NOT_JSON: parts of the answer can be asked for */
     INFERENCE = 4096,      /* tells what went wrong as the Open Inference Protocol says: {"error": "..."} */
     FILE_OPTIONAL = 8192,  /* of BODY_MULTIPART: there may be no file */
+    REVIVES = 16384,       /* what it is about is not shown while it can be done: nobody has an ETag of it */
     OAUTH = 2048,          /* tells what went wrong as RFC 6749 5.2 says, with status 400 */
 };
 
@@ -119,9 +120,12 @@ bool endpoint_is_single(const struct endpoint *e);
 /* The same, or other bytes that have an ETag: If-None-Match may be answered 304. */
 bool endpoint_is_tagged(const struct endpoint *e);
 /* Of what changes something: the GET whose ETag If-Match holds. It has the same path; or, of what is done to a thing
- * (POST /reports/{id}/sign), that of the thing (/reports/{id}). NULL: there is none, and a request with If-Match is
- * refused, since nobody can say that its condition holds (RFC 9110 13.1.1). */
+ * (POST /reports/{id}/sign), that of the thing (/reports/{id}). NULL: there is none, and a request with a tag in
+ * If-Match is refused, since nobody can say that its condition holds (RFC 9110 13.1.1). */
 const struct endpoint *endpoint_shown(const struct service *served, const struct endpoint *e);
+/* Its answer is the record that has the ETag: GET's own, or of a change, what GET would answer now. What an action
+ * makes of a thing (a macro's text) is another record, whose tag nothing could be compared with. */
+bool endpoint_shows_thing(const struct service *served, const struct endpoint *e);
 /* What success answers, unless the handler says otherwise. */
 int endpoint_status(const struct endpoint *e);
 

@@ -28,7 +28,7 @@ static const char english[] =
     "## Changes\n\n"
     "Answers about one thing have an `ETag`. Sent back as `If-Match` a change is made only if nobody was faster "
     "(else 412), also where something is done to that thing (a path below its own), and never where there is no `ETag` "
-    "to compare; sent back as `If-None-Match` an "
+    "to compare (`*` compares nothing and is taken anywhere); sent back as `If-None-Match` an "
     "answer is only repeated if it is another one (else 304). A POST with an "
     "`Idempotency-Key` happens once, however often it is sent within 24 hours.\n\n"
     "## What may go wrong\n\n"
@@ -45,7 +45,7 @@ static const char chinese[] =
     "- **时间**以 UTC 返回；传入时可带其他时区偏移，只写日期则指当天开始，作为区间终点则指当天结束。\n"
     "- **查询参数**：多个值以逗号分隔；`1`、`0` 等同 `true`、`false`。\n"
     "- **列表**分页：`page` 与 `page_size`，或以上一页的 `next` 作 `after`；`fields=id,name` 只返回这些成员，否则 `required` 的成员都在。\n"
-    "- **修改**：以 `ETag` 作 `If-Match`，他人已先修改则返回 412，对该对象执行的操作（其下的路径）亦同；没有 `ETag` 可比较时也返回 412；"
+    "- **修改**：以 `ETag` 作 `If-Match`，他人已先修改则返回 412，对该对象执行的操作（其下的路径）亦同；没有 `ETag` 可比较时也返回 412（`*` 不作比较，处处可用）；"
     "`Idempotency-Key` 使同一 POST 在 24 小时内只执行一次。\n"
     "- **错误**见上表；422 的 `errors` 列出所有不符合要求之处。\n";
 
