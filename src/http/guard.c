@@ -7,7 +7,8 @@
  *
  * A client's FIN that arrives together with its last bytes escapes libmicrohttpd 0.9.75 (it takes a short read for
  * "all read" although epoll, edge-triggered, will not report again). So a look also finds the connections whose peer
- * has left.
+ * has left. It also waits for one more event before it looks at those it has whenever it was given MAX_EVENTS (128) at
+ * once, and nobody may cause one: so what has come and was not read by the next look is reported again.
  *
  * Cutting is shutdown(2); libmicrohttpd then closes the descriptor itself. guard_remove runs before that close,
  * under the same lock, so a descriptor that was given to someone else meanwhile is never hit. */
@@ -104,6 +105,15 @@ static bool is_deserted(struct conn *conn, int64_t phase)
     return again;
 }
 
+/* Has epoll report what has come and is not read. Setting SO_RCVLOWAT, to what it is, wakes who waits for input. */
+static void report_unread(struct conn *conn)
+{
+    char byte;
+    int one = 1;
+    if (recv(conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0)
+        setsockopt(conn->fd, SOL_SOCKET, SO_RCVLOWAT, &one, sizeof(one));
+}
+
 /* The next three: has the connection broken its limit? If not, *look_ms is when to look again. A phase began up to
  * one tick after the time it carries. */
 static bool is_too_old(int64_t since_ms, int seconds, int64_t now_ms, int64_t *look_ms)
@@ -180,6 +190,7 @@ static _Atomic int64_t *find_broken(struct http_server *server, struct conn *con
 static void look_at(struct http_server *server, struct conn *conn, int64_t now_ms)
 {
     int64_t phase = atomic_load_explicit(&conn->phase, memory_order_acquire);
+    bool reads = (phase & 7) == CONN_BODY || (phase & 7) == CONN_HEADER || (phase & 7) == CONN_IDLE;
     bool leaves = (phase & 7) == CONN_BODY || (phase & 7) == CONN_HEADER || (phase & 7) == CONN_WAITING;
     int64_t look_ms = now_ms + server->guard.interval_ms, deadline_ms = INT64_MAX;
     _Atomic int64_t *broken = find_broken(server, conn, phase, now_ms, &deadline_ms);
@@ -188,6 +199,8 @@ static void look_at(struct http_server *server, struct conn *conn, int64_t now_m
         cut(conn);
     } else if (leaves && !conn->cut && is_deserted(conn, phase)) {
         cut(conn);
+    } else if (reads) {
+        report_unread(conn);
     }
     unlink_conn(conn);
     place(&server->guard, conn, deadline_ms < look_ms ? deadline_ms : look_ms);

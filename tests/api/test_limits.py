@@ -2,8 +2,10 @@
 
 import contextlib
 import itertools
+import os
 import re
 import resource
+import signal
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -213,6 +215,26 @@ def test_a_low_file_limit_is_survived(new_server):
     wait_until(lambda: len(list(descriptors.iterdir())) < 100, "the end of the connections")
     ok(server.client().get("/health/live"))
     server.admin().upload(png())
+
+
+@pytest.mark.parametrize("ask", [True, False], ids=["requests", "ends"])
+def test_as_many_events_as_libmicrohttpd_takes_at_once(new_server, ask):
+    """It then waits for one more before it looks at them. All come while the server stands still."""
+    server = new_server(IO_THREADS="1")
+    admin = server.admin()
+    with contextlib.ExitStack() as stack:
+        lines = [stack.enter_context(connect(server)) for _ in range(128)]
+        wait_until(lambda: b"roentgen_http_connections 129\n" in admin.get("/metrics").content, "the connections")
+        server.process.send_signal(signal.SIGSTOP)
+        os.waitpid(server.process.pid, os.WUNTRACED)
+        for line in lines:
+            if ask:
+                line.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+            else:
+                line.shutdown(socket.SHUT_WR)
+        server.process.send_signal(signal.SIGCONT)
+        answers = [line.recv(1000) for line in lines]
+    assert {answer[:12] for answer in answers} == {b"HTTP/1.1 200" if ask else b""}
 
 
 # ---- too many requests ----
