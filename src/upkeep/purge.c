@@ -136,17 +136,35 @@ static bool purge_study(struct call *c, void *context)
            audit_also(c, "study.purge", "study", *id, patient_id);
 }
 
+struct deleted_study {
+    int64_t id;
+    struct instant at;
+};
+
+/* The one after it, as they were deleted. */
+static enum found next_deleted(struct call *c, struct instant before, struct deleted_study *study)
+{
+    struct cursor rows;
+    enum found found = NONE;
+    for (db_rows(c, &rows,
+                 "select s.id, s.deleted_at from studies s where s.deleted_at >= ? and s.deleted_at < ? and "
+                 "(s.deleted_at > ? or s.id > ?) and not exists (select 1 from trash_work w where w.study_id = s.id) "
+                 "and not exists (select 1 from image_files f where f.study_id = s.id) and not exists (select 1 from "
+                 "reports r where r.study_id = s.id) order by s.deleted_at, s.id limit 1",
+                 V(study->at), V(before), V(study->at), V(study->id));
+         cursor_next(&rows);) {
+        *study = (struct deleted_study){ cursor_integer(&rows, 0), { cursor_integer(&rows, 1) } };
+        found = FOUND;
+    }
+    return cursor_close(&rows) ? found : FAILED;
+}
+
 static bool purge_studies(struct call *c, struct instant before)
 {
-    int64_t id = 0;
+    struct deleted_study study = { 0 };
     enum found found;
-    while ((found = db_find_integer(c, &id,
-                                    "select s.id from studies s where s.deleted_at < ? and s.id > ? and not exists "
-                                    "(select 1 from trash_work w where w.study_id = s.id) and not exists "
-                                    "(select 1 from image_files f where f.study_id = s.id) and not exists "
-                                    "(select 1 from reports r where r.study_id = s.id) order by s.id limit 1",
-                                    V(before), V(id))) == FOUND) {
-        if (db_transact(c, purge_study, &id))
+    while ((found = next_deleted(c, before, &study)) == FOUND) {
+        if (db_transact(c, purge_study, &study.id))
             continue;
         if (c->error.code != E_CONFLICT)
             return false;
