@@ -1,0 +1,1 @@
+drop index ix_sign_in_networks_last_at;
