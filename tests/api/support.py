@@ -174,21 +174,35 @@ def _end_leftovers():
             process.kill()
 
 
-def is_decoder(pid):
+def is_boxed(pid, command):
     """Not one that is still the server's own copy (whoever starts it waits for it to become a program), nor a dead
     one."""
     with contextlib.suppress(OSError):
-        return b"\0decoder\0" in Path(f"/proc/{pid}/cmdline").read_bytes()  # empty of the dead
+        return b"\0%s\0" % command in Path(f"/proc/{pid}/cmdline").read_bytes()  # empty of the dead
     return False
+
+
+def is_decoder(pid):
+    return is_boxed(pid, b"decoder")
+
+
+def boxed(server, command):
+    """Ids of the server's processes that run this command of the binary."""
+    found = []
+    for task in Path(f"/proc/{server.process.pid}/task").iterdir():
+        with contextlib.suppress(OSError):  # threads and processes end when they like
+            found += [int(pid) for pid in (task / "children").read_text().split() if is_boxed(pid, command)]
+    return found
 
 
 def decoders(server):
     """Process ids of the server's decoders."""
-    found = []
-    for task in Path(f"/proc/{server.process.pid}/task").iterdir():
-        with contextlib.suppress(OSError):  # threads and processes end when they like
-            found += [int(pid) for pid in (task / "children").read_text().split() if is_decoder(pid)]
-    return found
+    return boxed(server, b"decoder")
+
+
+def models(server):
+    """Process ids of the models that the server runs."""
+    return boxed(server, b"model")
 
 
 def end_decoders(server, number=signal.SIGKILL):

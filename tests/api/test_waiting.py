@@ -4,16 +4,18 @@ probes."""
 import concurrent.futures
 import contextlib
 import itertools
+import json
 import math
 import os
 import re
+import signal
 import socket
 import struct
 import threading
 
 import pytest
 
-from support import PASSWORD, PATIENCE, PNG, Server, dicom, ok, png, png_bomb, sample, wait_until
+from support import PASSWORD, PATIENCE, PNG, Server, dicom, models, ok, png, png_bomb, sample, wait_until
 from test_diagnosis import bring
 
 WIDE = 4000  # pixels, which take long to render
@@ -29,7 +31,7 @@ def queued(admin):
 @pytest.fixture(scope="module")
 def crowded(tmp_path_factory, request):
     """A server, its administrator, a doctor with a large picture, another with a small one."""
-    server = Server(tmp_path_factory.mktemp("crowded"), DECODERS=2)
+    server = Server(tmp_path_factory.mktemp("crowded"), DECODERS=2, MODEL_PROCESSES=1)
     request.addfinalizer(server.close)
     server.init().start()
     admin = server.admin()
@@ -110,11 +112,17 @@ def test_one_accounts_questions_to_a_model_hold_up_nobody(crowded):
     wanted = [abs(n) for n in shape["shape"]]
     tensor = {"name": shape["name"], "shape": wanted, "datatype": "FP32", "data": [0.0] * math.prod(wanted)}
 
-    def infer(client):
-        return client.post(f"{place}/infer", json={"inputs": [tensor]})
+    body = json.dumps({"inputs": [tensor]})
 
+    def infer(client):
+        return client.post(f"{place}/infer", content=body, headers={"content-type": "application/json"})
+
+    assert infer(other).status_code == 200
+    [process] = models(server)
+    os.kill(process, signal.SIGSTOP)  # it is quicker than those who ask
     with asking(server, greedy, infer):
         wait_until(lambda: queued(admin) > MANY // 2, "a queue")
+        os.kill(process, signal.SIGCONT)
         the_others_go_on(server, admin, greedy, other, small)
         assert infer(other).status_code == 200
 
