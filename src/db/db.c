@@ -1,4 +1,4 @@
-/* db.c - the one face over both databases: opening, borrowing a connection, statements, values and rows. */
+/* db.c - the one face over both databases: opening, borrowing a connection, statements and values. */
 #include "db/driver.h"
 
 #include <assert.h>
@@ -419,7 +419,7 @@ bool db_value_(struct call *c, struct value *out, const char *sql, struct db_arg
     return db_find_value_(c, out, sql, args) == FOUND;
 }
 
-static int64_t as_integer(struct value value)
+int64_t value_as_integer(struct value value)
 {
     int64_t n = 0;
     switch (value.type) {
@@ -444,7 +444,7 @@ enum found db_find_integer_(struct call *c, int64_t *out, const char *sql, struc
         return FAILED;
     enum found found = found_by(c->db->driver->step(statement, &c->error));
     if (found == FOUND)
-        *out = as_integer(c->db->driver->column(statement, 0));
+        *out = value_as_integer(c->db->driver->column(statement, 0));
     statement_close(statement);
     return found;
 }
@@ -511,61 +511,4 @@ bool db_has_room(struct call *c)
         return fail(c, E_STORAGE_FULL, "the disk of the database was full a moment ago");
     atomic_compare_exchange_strong(&c->db->full_us, &full_us, 0); /* unless it was full again */
     return true;
-}
-
-bool cursor_next(struct cursor *cursor)
-{
-    if (!cursor->open)
-        return false;
-    int step = cursor->call->db->driver->step(cursor->statement, &cursor->call->error);
-    cursor->failed |= step < 0;
-    return step == 1;
-}
-
-struct value cursor_value(struct cursor *cursor, int column)
-{
-    struct statement *statement = cursor->statement;
-    assert(cursor->open && column >= 0 && column < statement->columns);
-    return cursor->call->db->driver->column(statement, column);
-}
-
-struct str cursor_text(struct cursor *cursor, int column)
-{
-    struct value value = cursor_value(cursor, column);
-    return value.type == VALUE_TEXT ? value.text : STR_NULL;
-}
-
-int64_t cursor_integer(struct cursor *cursor, int column)
-{
-    return as_integer(cursor_value(cursor, column));
-}
-
-bool cursor_record(struct cursor *cursor, int first, const struct schema *schema, uint64_t mask, void *record,
-                   bool copy)
-{
-    assert(cursor->open);
-    struct statement *statement = cursor->statement;
-    bool ok = record_load(cursor->call, statement, first, schema, mask, record, copy);
-    cursor->unknown = !ok && !cursor->failed && statement->load_unknown;
-    cursor->failed |= !ok;
-    return ok;
-}
-
-bool cursor_leaves_out(struct cursor *cursor)
-{
-    bool unknown = cursor->unknown;
-    if (unknown) {
-        error_clear(&cursor->call->error);
-        cursor->failed = cursor->unknown = false;
-    }
-    return unknown;
-}
-
-bool cursor_close(struct cursor *cursor)
-{
-    if (cursor->open)
-        statement_close(cursor->statement);
-    cursor->open = false;
-    cursor->statement = NULL;
-    return !cursor->failed;
 }

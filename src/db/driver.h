@@ -209,6 +209,7 @@ void connection_init(struct db_connection *connection, struct db *db);
 struct statement *statement_open(struct call *c, const struct statement_key *key, const struct value *values,
                                  int count);
 void statement_close(struct statement *statement);
+int64_t value_as_integer(struct value value); /* also of a number in text, as MySQL gives sums; else 0 */
 /* Of a `step`. */
 enum found found_by(int step);
 void statement_free(struct statement *statement);                   /* drops it from meters and calls the driver */
