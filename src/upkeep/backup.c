@@ -266,7 +266,8 @@ static bool settle_file(void *context, struct str path, int64_t size)
 {
     const struct settling *s = context;
     struct backup *b = &s->m->b;
-    if (manifest_find(s->lines, path)) {
+    struct manifest_line line;
+    if (manifest_find(s->lines, path, &line)) {
         b->made->files++;
         b->made->bytes += size;
         return true;
@@ -290,7 +291,8 @@ static bool put_sum(struct making *m, const char *name)
 static bool put_lines(struct making *m, const struct manifest *lines)
 {
     for (ptrdiff_t i = 0; i < lines->count; i++) {
-        text_format(&m->lines, "%.*s  %.*s\n", STR_FMT(lines->lines[i].sha256), STR_FMT(lines->lines[i].path));
+        struct manifest_line line = manifest_line(lines, i);
+        text_format(&m->lines, "%.*s  %.*s\n", STR_FMT(line.sha256), STR_FMT(line.path));
         if (m->lines.len > LINES_BYTES / 2 && !flush_lines(m))
             return false;
     }
@@ -331,12 +333,23 @@ static bool write_sums(struct making *m, const struct manifest *lines)
     return (m->lines_fd >= 0 || file_fail(&c->error, "make", BACKUP_SUMS, errno)) && put_lines(m, lines);
 }
 
+/* What could not be read of them was copied from the store. */
+static void release_donors(struct backup *b)
+{
+    for (; b->donor_count; b->donor_count--) {
+        close(b->donors[b->donor_count - 1].fd);
+        manifest_free(b->donors[b->donor_count - 1].manifest);
+    }
+}
+
+/* Two lists of every file do not lie in memory at once. */
 static bool write_list(struct making *m)
 {
     struct backup *b = &m->b;
     struct call *c = b->c;
     struct manifest *lines = NULL, *sums = NULL;
     struct stat st;
+    release_donors(b);
     bool empty = fstat(m->lines_fd, &st) == 0 && !st.st_size;
     const char *path = arena_format(m->arena, "%s/" LINES, b->path).at;
     bool ok = (empty ? manifest_read(S(""), true, &lines, &c->error) : manifest_open(path, true, &lines, &c->error)) &&
@@ -445,10 +458,7 @@ static bool make(struct making *m)
 static void release(struct making *m)
 {
     struct backup *b = &m->b;
-    for (int i = 0; i < b->donor_count; i++) {
-        close(b->donors[i].fd);
-        manifest_free(b->donors[i].manifest); /* what could not be read of it was copied from the store */
-    }
+    release_donors(b);
     if (m->lines_fd >= 0)
         close(m->lines_fd);
     if (b->fd >= 0)

@@ -133,6 +133,9 @@ struct str backup_seal(const struct config *config, struct str sums, struct aren
 /* Is SHA256SUMS the one that was written with this key? */
 bool backup_seal_holds(const char *folder, const struct config *config, const struct manifest *manifest,
                        struct arena *arena);
+/* backup_verify by a list that was loaded. */
+bool backup_verify_listed(const char *folder, const struct manifest *manifest, const struct config *config,
+                          const struct backup_look *look, int64_t *findings, struct error *error);
 bool backup_write_text(int root, const char *name, struct str text, struct error *error);
 
 #endif

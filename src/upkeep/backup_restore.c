@@ -62,7 +62,7 @@ static struct db_options place_of(const struct config *config)
 static bool has_archive(const struct manifest *manifest)
 {
     for (ptrdiff_t i = 0; i < manifest->count; i++)
-        if (str_starts(manifest->lines[i].path, S("archive/")))
+        if (str_starts(manifest_line(manifest, i).path, S("archive/")))
             return true;
     return false;
 }
@@ -171,9 +171,9 @@ static bool each_file(struct restoring *r, const char *what,
         char path[MANIFEST_PATH_MAX + 1];
         const char *key;
         int root;
-        if (!manifest_path(&r->manifest->lines[i], path, error))
-            return false;
-        struct manifest_line line = { r->manifest->lines[i].sha256, str_from(path) };
+        struct manifest_line line = manifest_line(r->manifest, i);
+        manifest_path(&line, path);
+        line.path = str_from(path);
         if (place_file(r, path, &root, &key) && !work(r, &line, root, key, &pace, error))
             return false;
         if (!backup_say(watch, i + 1, r->manifest->count, what, error))
@@ -196,18 +196,19 @@ static bool put_files(struct restoring *r, struct error *error)
 /* Its bytes are compared here too: nothing may have changed them since they were verified. */
 static bool check_copy(struct restoring *r, struct error *error)
 {
-    const struct manifest_line *line = manifest_find(r->manifest, str_from(r->database));
+    struct manifest_line line;
+    bool is_listed = manifest_find(r->manifest, str_from(r->database), &line);
     struct backup_pace pace = { &r->order->look.watch, 0, 0, "database" };
     struct backup_bytes bytes;
     int fd = backup_open(r->folder, r->database);
-    if (fd < 0 || !line) {
+    if (fd < 0 || !is_listed) {
         if (fd >= 0)
             close(fd);
         return error_set(error, E_NOT_FOUND, "the backup has no %s", r->database);
     }
     bool ok = backup_read(fd, -1, &pace, &bytes, error);
     close(fd);
-    return ok && (str_equal(str_from(bytes.sha256), line->sha256) || say_other(line->path, error));
+    return ok && (str_equal(str_from(bytes.sha256), line.sha256) || say_other(line.path, error));
 }
 
 /* Each row's file has come along, as long as it says: else there are as many as the backup said at its end. */
@@ -285,7 +286,7 @@ static bool verify_first(struct restoring *r, struct error *error)
     const struct backup_restoring *order = r->order;
     if (!order->verify)
         return true;
-    if (!backup_verify(order->folder, order->config, &order->look, &findings, error))
+    if (!backup_verify_listed(order->folder, r->manifest, order->config, &order->look, &findings, error))
         return false;
     return findings == 0 || error_set(error, E_UNREADABLE, "the backup is not whole: nothing was restored");
 }
@@ -297,7 +298,7 @@ static bool restore(struct restoring *r, struct error *error)
     r->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (r->folder < 0)
         return file_fail(error, "open", folder, errno);
-    return manifest_open(sums, false, &r->manifest, error) && backup_about_read(folder, &r->arena, &r->about, error) &&
+    return manifest_load(sums, false, &r->manifest, error) && backup_about_read(folder, &r->arena, &r->about, error) &&
            check_kind(r, error) && check_places(r, error) && verify_first(r, error) && put_files(r, error) &&
            put_database(r, error);
 }
@@ -308,7 +309,7 @@ bool backup_restore(const struct backup_restoring *restoring, struct backup_rest
     *out = (struct backup_restored){ 0 };
     arena_init(&r.arena);
     bool ok = restore(&r, error);
-    ok = manifest_close(r.manifest, error) && ok;
+    manifest_free(r.manifest);
     const int fds[] = { r.folder, r.files_fd, r.archive_fd };
     for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
         if (fds[i] >= 0)

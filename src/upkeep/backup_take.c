@@ -174,11 +174,12 @@ static enum backup_taken copy_from(struct backup *b, int fd, const char *to, str
 static enum backup_taken take_whole(struct backup *b, const struct backup_donor *donor, const struct backup_row *row,
                                     const char *from, const char *to)
 {
-    const struct manifest_line *line = manifest_find(donor->manifest, str_from(from));
+    struct manifest_line line;
     struct backup_bytes bytes;
     struct stat st;
-    if (!line || !str_equal(line->sha256, row->sha256) || fstatat(donor->fd, from, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
-        !S_ISREG(st.st_mode) || st.st_size != row->size || backup_written_ns(&st) > donor->written_ns)
+    if (!manifest_find(donor->manifest, str_from(from), &line) || !str_equal(line.sha256, row->sha256) ||
+        fstatat(donor->fd, from, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode) || st.st_size != row->size ||
+        backup_written_ns(&st) > donor->written_ns)
         return TAKE_MISSING;
     if (link_to(b, donor->fd, from, to, 0))
         return TAKE_DONE;

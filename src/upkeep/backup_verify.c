@@ -13,7 +13,7 @@ struct verifying {
     const struct backup_look *look;
     const char *folder;
     int fd;
-    struct manifest *manifest;
+    const struct manifest *manifest;
     struct arena arena;
     struct backup_about about;
     int64_t findings;
@@ -34,16 +34,15 @@ static void find(struct verifying *v, const char *what, struct str path)
 
 static bool verify_file(struct verifying *v, ptrdiff_t i, struct error *error)
 {
-    const struct manifest_line *line = &v->manifest->lines[i];
+    struct manifest_line line = manifest_line(v->manifest, i);
     struct backup_pace pace = { &v->look->watch, i, v->manifest->count, "verified" };
     struct backup_bytes bytes;
     struct error reading = { 0 };
     char path[MANIFEST_PATH_MAX + 1];
-    if (!manifest_path(line, path, error))
-        return false;
+    manifest_path(&line, path);
     int fd = backup_open(v->fd, path);
     if (fd < 0) {
-        find(v, errno == ENOENT ? "missing" : "cannot be opened", line->path);
+        find(v, errno == ENOENT ? "missing" : "cannot be opened", line.path);
         return true;
     }
     posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
@@ -52,9 +51,9 @@ static bool verify_file(struct verifying *v, ptrdiff_t i, struct error *error)
     if (!read && reading.code != E_UNREADABLE)
         return *error = reading, false;
     if (!read)
-        find(v, "cannot be read", line->path);
-    else if (!str_equal(str_from(bytes.sha256), line->sha256))
-        find(v, "other bytes than SHA256SUMS says", line->path);
+        find(v, "cannot be read", line.path);
+    else if (!str_equal(str_from(bytes.sha256), line.sha256))
+        find(v, "other bytes than SHA256SUMS says", line.path);
     return true;
 }
 
@@ -70,7 +69,9 @@ static bool verify_listed(void *context, struct str path, int64_t size)
 {
     (void)size;
     struct verifying *v = context;
-    if (!str_equal(path, S(BACKUP_SUMS)) && !str_equal(path, S(BACKUP_SEAL)) && !manifest_find(v->manifest, path))
+    struct manifest_line line;
+    if (!str_equal(path, S(BACKUP_SUMS)) && !str_equal(path, S(BACKUP_SEAL)) &&
+        !manifest_find(v->manifest, path, &line))
         find(v, "not in SHA256SUMS", path);
     return true;
 }
@@ -99,11 +100,12 @@ static bool verify_named(void *context, char **values)
 {
     struct verifying *v = context;
     struct str key = str_from(values[0]);
+    struct manifest_line line;
     bool archived = values[1] && strcmp(values[1], "0") != 0;
     struct arena arena;
     arena_init(&arena);
     const char *path = backup_path_of(&arena, archived, key);
-    v->lost += manifest_find(v->manifest, str_from(path)) == NULL;
+    v->lost += !manifest_find(v->manifest, str_from(path), &line);
     arena_release(&arena);
     return true;
 }
@@ -134,26 +136,37 @@ static bool verify_database(struct verifying *v, struct error *error)
 
 static bool verify(struct verifying *v, const struct config *config, struct error *error)
 {
-    const char *sums = arena_format(&v->arena, "%s/" BACKUP_SUMS, v->folder).at;
     v->fd = open(v->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (v->fd < 0)
         return file_fail(error, "open", v->folder, errno);
-    if (!manifest_open(sums, false, &v->manifest, error) || !backup_about_read(v->folder, &v->arena, &v->about, error))
+    if (!backup_about_read(v->folder, &v->arena, &v->about, error))
         return false;
     verify_seal(v, config);
     return verify_files(v, error) && backup_walk(v->fd, ".", verify_listed, v, error) && verify_database(v, error);
 }
 
-bool backup_verify(const char *folder, const struct config *config, const struct backup_look *look, int64_t *findings,
-                   struct error *error)
+bool backup_verify_listed(const char *folder, const struct manifest *manifest, const struct config *config,
+                          const struct backup_look *look, int64_t *findings, struct error *error)
 {
-    struct verifying v = { .look = look, .folder = folder, .fd = -1 };
+    struct verifying v = { .look = look, .folder = folder, .fd = -1, .manifest = manifest };
     arena_init(&v.arena);
     bool ok = verify(&v, config, error);
     *findings = v.findings;
-    ok = manifest_close(v.manifest, error) && ok;
     if (v.fd >= 0)
         close(v.fd);
     arena_release(&v.arena);
+    return ok;
+}
+
+bool backup_verify(const char *folder, const struct config *config, const struct backup_look *look, int64_t *findings,
+                   struct error *error)
+{
+    struct arena arena;
+    struct manifest *manifest = NULL;
+    arena_init(&arena);
+    bool ok = manifest_load(arena_format(&arena, "%s/" BACKUP_SUMS, folder).at, false, &manifest, error) &&
+              backup_verify_listed(folder, manifest, config, look, findings, error);
+    manifest_free(manifest);
+    arena_release(&arena);
     return ok;
 }

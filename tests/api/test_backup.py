@@ -516,6 +516,46 @@ def test_a_server_does_not_start_with_half_of_it(house, whole, tmp_path):
         other.close()
 
 
+SWAPS = r"""
+#define _GNU_SOURCE
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Files have been restored, and the database has not: somebody writes to the backup. */
+int syncfs(int fd)
+{
+    const char *swap = getenv("SWAP");
+    unsetenv("LD_PRELOAD");
+    if (swap && system(swap))
+        abort();
+    return (int)syscall(SYS_syncfs, fd);
+}
+"""
+
+
+def test_nobody_changes_the_list_after_its_seal_was_looked_at(house, whole, tmp_path):
+    copy, forged = tmp_path / whole.name, tmp_path / "forged"
+    shutil.copytree(whole, copy)
+    changed = (copy / DATABASE).read_bytes().replace(b"radiologist", b"RADIOLOGIST")
+    forged.mkdir()
+    (forged / DATABASE).write_bytes(changed)
+    list_now = (copy / "SHA256SUMS").read_text()
+    (forged / "SHA256SUMS").write_text(list_now.replace(listed(copy)[DATABASE], sha256(changed)))
+    (tmp_path / "swap.c").write_text(SWAPS)
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", tmp_path / "swap.so", tmp_path / "swap.c"], check=True)
+    swap = f"cat {forged}/SHA256SUMS >{copy}/SHA256SUMS && cat {forged}/{DATABASE} >{copy}/{DATABASE}"
+    sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
+    other = emptied(house, tmp_path / "other")
+    try:
+        env = other.environment() | {"LD_PRELOAD": str(tmp_path / "swap.so"), "SWAP": swap, "ASAN_OPTIONS": sanitizer}
+        said = other.run("restore", copy, check=False, env=env)
+        assert (copy / "SHA256SUMS").read_text() != list_now, "nothing was swapped"
+        assert said.returncode == 1 and f"{DATABASE} has other bytes than SHA256SUMS says" in said.stderr
+    finally:
+        other.close()
+
+
 # ---- as a job ----
 
 

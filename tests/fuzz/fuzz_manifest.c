@@ -8,12 +8,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_line(const struct manifest *m, ptrdiff_t i)
 {
-    const struct manifest_line *line = &m->lines[i];
-    assert(line->sha256.len == SHA256_TEXT);
-    assert(line->path.len > 0 && line->path.len <= MANIFEST_PATH_MAX);
-    assert(line->path.at[0] != '/' && line->path.at[0] != '.' && str_find(line->path, S("/.")) < 0);
-    assert(manifest_find(m, line->path) == line);
-    assert(!i || str_compare(m->lines[i - 1].path, line->path) < 0);
+    struct manifest_line line = manifest_line(m, i), found;
+    assert(line.sha256.len == SHA256_TEXT);
+    assert(line.path.len > 0 && line.path.len <= MANIFEST_PATH_MAX);
+    assert(line.path.at[0] != '/' && line.path.at[0] != '.' && str_find(line.path, S("/.")) < 0);
+    assert(manifest_find(m, line.path, &found) && found.path.at == line.path.at);
+    assert(!i || str_compare(manifest_line(m, i - 1).path, line.path) < 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
