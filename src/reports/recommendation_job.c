@@ -18,10 +18,12 @@ static const struct field followed_fields[] = {
 };
 static const struct schema followed_schema = SCHEMA("RecommendationsFollowed", struct followed, followed_fields);
 
-/* One at a time: `after` is the last one that was looked at, where that does not show. */
+/* One at a time: `id` is the one that was found last, outside of the transaction that takes it, which may run again. */
 struct step {
-    int64_t after, study_id;
-    bool is_last, is_taken;
+    int64_t id, study_id;
+    int64_t slice_end; /* of those that are compared with studies: the last one of those that are looked through now */
+    struct str day;    /* of those that are late: since when `id` is */
+    bool is_found, is_last, is_taken;
 };
 
 #define OF_REPORT "join reports r on r.id = k.report_id join studies o on o.id = r.study_id"
@@ -48,6 +50,7 @@ struct step {
     " and " RECOMMENDATION_HAS_IMAGES " and not exists (select 1 from recommendation_events e where " \
     "e.recommendation_id = k.id and e.kind = 'REOPENED' and e.study_id = s.id)"
 #define CLOSES "k.status = 'OPEN' and " MATCHES
+#define PAIRS "reports r join studies o on o.id = r.study_id join studies s on s.patient_id = o.patient_id"
 /* That one is closed by it stands: what people said while it has images, what the server found while it is so. */
 #define STANDS \
     "s.is_deleted = 0 and s.patient_id = o.patient_id and ((k.closed_by is not null and " RECOMMENDATION_HAS_IMAGES \
@@ -76,20 +79,24 @@ static bool read_standing(struct call *c, int64_t id, struct standing *out)
     return cursor_close(&rows);
 }
 
+static bool find_changed(struct call *c, struct step *step)
+{
+    enum found found = db_find_integer(
+        c, &step->id, "select id from recommendations where look_again = 1 and id > ? order by id limit 1",
+        V(step->id));
+    step->is_found = found == FOUND;
+    step->is_last = found == NONE;
+    return found != FAILED;
+}
+
 /* Whoever changes such a study or its files changes this row, too (by triggers), which waits; the report is held as its
  * study is. */
 static bool look_again(struct call *c, void *context)
 {
     struct step *step = context;
     struct standing at;
-    int64_t id = 0, report_id = 0;
+    int64_t id = step->id, report_id = 0;
     step->is_taken = false;
-    enum found found = db_find_integer(
-        c, &id, "select id from recommendations where look_again = 1 and id > ? order by id limit 1", V(step->after));
-    step->is_last = found == NONE;
-    if (found != FOUND)
-        return found == NONE;
-    step->after = id;
     if (!db_integer(c, &report_id, "select report_id from recommendations where id = ?", V(id)) ||
         !report_hold_study(c, report_id) || !db_lock(c, RECOMMENDATION_LOCK_SQL, V(id)) || !read_standing(c, id, &at))
         return false;
@@ -111,21 +118,44 @@ static bool look_again(struct call *c, void *context)
 
 /* ---- closed ---- */
 
-#define PAIRS "reports r join studies o on o.id = r.study_id join studies s on s.patient_id = o.patient_id"
+/* So many are compared by one statement: what comes each minute keeps nobody waiting, and is cancelled between two. */
+enum { SLICE = 2000 };
 
-/* Of several studies the one that came first. */
+static bool begin_slice(struct call *c, struct step *step)
+{
+    int64_t end = 0;
+    if (!db_integer(
+            c, &end,
+            "select coalesce(max(t.id), 0) from (select k.id from recommendations k where k.status = 'OPEN' and "
+            "k.id > ? order by k.id limit ?) t",
+            V(step->slice_end), V((int64_t)SLICE)))
+        return false;
+    step->id = step->slice_end;
+    step->slice_end = end;
+    step->is_last = !end;
+    return true;
+}
+
+/* What is said in words alone is for people. Of several studies the one that came first. */
 static bool find_match(struct call *c, struct step *step)
 {
-    enum found found = db_find_integer(c, &step->after,
+    if (step->id == step->slice_end && !begin_slice(c, step))
+        return false;
+    if (step->is_last)
+        return true;
+    enum found found = db_find_integer(c, &step->id,
                                        "select k.id from recommendations k where k.status = 'OPEN' and k.id > ? and "
+                                       "k.id <= ? and (k.modality is not null or k.procedure_code is not null) and "
                                        "exists (select 1 from " PAIRS " where r.id = k.report_id and " CLOSES
                                        ") order by k.id limit 1",
-                                       V(step->after));
-    step->is_last = found == NONE;
+                                       V(step->id), V(step->slice_end));
+    step->is_found = found == FOUND;
+    if (found == NONE)
+        step->id = step->slice_end;
     return found == FOUND ? db_integer(c, &step->study_id,
                                        "select min(s.id) from " PAIRS
                                        " join recommendations k on k.report_id = r.id where k.id = ? and " CLOSES,
-                                       V(step->after))
+                                       V(step->id))
                           : found == NONE;
 }
 
@@ -136,21 +166,21 @@ static bool complete(struct call *c, void *context)
     struct standing at;
     int64_t count = 0;
     step->is_taken = false;
-    if (!lock_study(c, step->study_id, 0) || !db_lock(c, RECOMMENDATION_LOCK_SQL, V(step->after)) ||
+    if (!lock_study(c, step->study_id, 0) || !db_lock(c, RECOMMENDATION_LOCK_SQL, V(step->id)) ||
         !db_integer(c, &count,
                     "select count(*) from " PAIRS
                     " join recommendations k on k.report_id = r.id where k.id = ? and s.id = ? and " CLOSES,
-                    V(step->after), V(step->study_id)))
+                    V(step->id), V(step->study_id)))
         return false;
     if (!count)
         return true;
     step->is_taken = true;
-    return read_standing(c, step->after, &at) &&
+    return read_standing(c, step->id, &at) &&
            db_execute(c,
                       "update recommendations set status = 'COMPLETED', remind_after = null, completed_study_id = ?, "
                       "closed_at = ? where id = ?",
-                      V(step->study_id), V(clock_now()), V(step->after)) &&
-           recommendation_put_event(c, &(struct recommendation_news){ .id = step->after,
+                      V(step->study_id), V(clock_now()), V(step->id)) &&
+           recommendation_put_event(c, &(struct recommendation_news){ .id = step->id,
                                                                       .report_id = at.report_id,
                                                                       .study_id = at.study_id,
                                                                       .kind = RECOMMENDATION_IS_COMPLETED,
@@ -202,23 +232,37 @@ static enum found read_late(struct call *c, int64_t id, struct value today, stru
     return !cursor_close(&rows) ? FAILED : is_there ? FOUND : NONE;
 }
 
+/* The longest late first, but what a study is there for: that is closed, not reminded of. The plus keeps the index of
+ * what is late, which is short, in use. */
+static bool find_late(struct call *c, struct step *step)
+{
+    struct cursor rows;
+    db_rows(
+        c, &rows,
+        "select k.id, k.remind_after from recommendations k where +k.status = 'OPEN' and k.remind_after < ? and "
+        "k.remind_after >= ? and (k.remind_after > ? or k.id > ?) and exists (select 1 from reports r join studies "
+        "o on o.id = r.study_id where r.id = k.report_id and o.is_deleted = 0) = 1 and not exists (select 1 from " PAIRS
+        " where r.id = k.report_id and " CLOSES ") order by k.remind_after, k.id limit 1",
+        recommendation_day(c, zone_today()), V(step->day), V(step->day), V(step->id));
+    step->is_found = cursor_next(&rows);
+    step->is_last = !step->is_found;
+    if (step->is_found) {
+        step->id = cursor_integer(&rows, 0);
+        step->day = arena_copy(&c->arena, cursor_text(&rows, 1));
+    }
+    return cursor_close(&rows);
+}
+
 static bool remind(struct call *c, void *context)
 {
     struct step *step = context;
     struct late late;
-    struct value today = recommendation_day(c, zone_today());
-    int64_t id = 0;
+    int64_t id = step->id;
     int mailed = 0;
+    enum found found = NONE;
     step->is_taken = false;
-    enum found found = db_find_integer(
-        c, &id,
-        "select k.id from recommendations k where k.remind_after < ? and exists (select 1 from reports r join studies "
-        "o on o.id = r.study_id where r.id = k.report_id and o.is_deleted = 0) order by k.remind_after, k.id limit 1",
-        today);
-    step->is_last = found == NONE;
-    if (found != FOUND)
-        return found == NONE;
-    if (!db_lock(c, RECOMMENDATION_LOCK_SQL, V(id)) || (found = read_late(c, id, today, &late)) == FAILED)
+    if (!db_lock(c, RECOMMENDATION_LOCK_SQL, V(id)) ||
+        (found = read_late(c, id, recommendation_day(c, zone_today()), &late)) == FAILED)
         return false;
     if (found == NONE)
         return true;
@@ -236,27 +280,30 @@ static bool remind(struct call *c, void *context)
 
 /* ---- the job ---- */
 
-/* All of one kind, one transaction each. `find`: what `take` needs beside, looked for outside of it; may be NULL. */
+/* All of one kind, one transaction each. */
 static bool take_all(struct call *c, struct job_run *run, bool (*find)(struct call *c, struct step *step),
                      bool (*take)(struct call *c, void *context), int64_t *count)
 {
-    struct step step = { 0 };
+    struct step step = { .day = S("") };
     for (*count = 0;;) {
-        if (!job_tell(run, *count, 0, "recommendations", STR_NULL) || (find && !find(c, &step)))
+        step.is_found = step.is_taken = false;
+        if (!job_tell(run, *count, 0, "recommendations", STR_NULL) || !find(c, &step))
             return false;
         if (step.is_last)
             return true;
-        if (!db_transact(c, take, &step))
+        if (step.is_found && !db_transact(c, take, &step))
             return false;
         *count += step.is_taken;
     }
 }
 
+/* Reminding comes first: whatever becomes of the others, somebody hears of what is late. */
 static bool follow_up(struct call *c, struct job_run *run)
 {
     struct followed *out = job_result(run);
-    return take_all(c, run, NULL, look_again, &out->reopened) &&
-           take_all(c, run, find_match, complete, &out->completed) && take_all(c, run, NULL, remind, &out->reminded);
+    return take_all(c, run, find_late, remind, &out->reminded) &&
+           take_all(c, run, find_changed, look_again, &out->reopened) &&
+           take_all(c, run, find_match, complete, &out->completed);
 }
 
 const struct job_kind follow_up_kind = {

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from reports import act, finish
 from reports import readers as accounts
-from support import PASSWORD, Server, dicom, ok, problem, uid, unique, wait_until, wrong_members
+from support import ON_SQLITE, PASSWORD, Server, dicom, ok, problem, uid, unique, wait_until, wrong_members
 
 DESK = "desk@example.org"
 TEXT = {"findings": "右上叶实性结节 7 mm。", "impression": "肺结节，建议复查。"}
@@ -671,6 +671,51 @@ def test_what_is_done_late_is_not_reminded_of(server, people, report):
     comes_to(people, row, "COMPLETED")
     job_has_run(people)
     assert events(people["author"], row) == ["WRITTEN", "COMPLETED"]
+
+
+def refuse_to_close(row):
+    """A trigger's text: whoever would close this one fails."""
+    if ON_SQLITE:
+        body = f"when new.status = 'COMPLETED' and new.id = {row['id']} begin select raise(abort, 'not this one'); end"
+        return f"create trigger refuse before update on recommendations {body}"
+    refused = f"if(new.status = 'COMPLETED' and new.id = {row['id']}, null, new.status)"
+    return f"create trigger refuse before update on recommendations for each row set new.status = {refused}"
+
+
+def test_who_is_late_is_reminded_whatever_becomes_of_others(server, people, report):
+    author, database = people["author"], server.database
+    stuck, odd, row = recommend(author, report), recommend(author, report), recommend(author, report, modality="MR")
+    deed(author, odd, "dismiss", note="x")
+    database.rows(refuse_to_close(stuck))
+    try:
+        bring(people, report["number"])
+        database.rows(f"update recommendations set remind_after = '2001-01-01' where id = {odd['id']}")
+        age(server, row)
+        ask(people)
+        wait_until(lambda: "OVERDUE" in events(author, row), "a reminder")
+        assert (events(author, odd), events(author, stuck)) == (["WRITTEN", "DISMISSED"], ["WRITTEN"])
+    finally:
+        database.rows("drop trigger refuse")
+    comes_to(people, stuck, "COMPLETED")
+
+
+def test_what_stands_behind_thousands_is_found(server, people, report):
+    """They are compared in slices."""
+    author = people["author"]
+    words = {"modality": None, "body_part": None, "procedure_text": "穿刺活检"}
+    first, between = recommend(author, report), recommend(author, signed(people), **words)
+    columns = "report_id, version, status, modality, body_part, reason, written_on, due_on, look_again, recommended_by"
+    fill = f"insert into recommendations({columns}, created_at, opened_at) select {columns}, created_at, opened_at"
+    for _ in range(13):
+        server.database.rows(f"{fill} from recommendations where report_id = {between['report_id']}")
+    last = recommend(author, report)
+    assert last["id"] - first["id"] > 2 * 4000
+    bring(people, report["number"])
+    for row in (first, last):
+        comes_to(people, row, "COMPLETED")
+    server.database.rows(
+        f"update recommendations set status = 'DISMISSED' where report_id = {between['report_id']} and status = 'OPEN'"
+    )
 
 
 def test_the_list(server, people, report):

@@ -117,7 +117,7 @@ ELSEWHERE = {
     ("reports/recommendation_parts.h", "exists (select 1 from image_files f where"): "that",
     ("reports/recommendation_job.c", "join reports r on r.id = k.report_id"): "whoever brought what closes one",
     ("reports/recommendation_job.c", "select k.report_id, r.study_id"): "the same",
-    ("reports/recommendation_job.c", "select k.id from recommendations k where"): "is the reported study there",
+    ("reports/recommendation_job.c", "select k.id, k.remind_after from"): "is the reported study there",
     ("reports/recommendation_job.c", "exists (select 1 from series x"): "the same",
     ("reports/recommendation_job.c", "o.is_deleted = 0 and s.is_deleted = 0"): "the same; its veil says who is told",
     ("reports/recommendation_job.c", "reports r join studies o on"): "the same",
