@@ -23,6 +23,7 @@ enum {
 struct entry {
     char *name;
     char *bytes; /* or a file: */
+    int fd;      /* -1: it has a key */
     char *key;
     struct blob_store *store;
     int64_t size, offset;
@@ -37,6 +38,7 @@ struct zip_stream {
     struct entry *entries;
     int64_t count, room;
     unsigned dos_date, dos_time;
+    bool is_open; /* more may be added behind the last */
     /* where making stands */
     enum step step;
     int64_t current, data_done, made, central_offset;
@@ -99,7 +101,7 @@ static struct entry *add(struct zip_stream *zip, struct str name, int64_t size)
         zip->entries = must(realloc(zip->entries, (size_t)zip->room * sizeof(struct entry)));
     }
     struct entry *entry = &zip->entries[zip->count++];
-    *entry = (struct entry){ .name = copy(name), .size = size };
+    *entry = (struct entry){ .name = copy(name), .fd = -1, .size = size };
     return entry;
 }
 
@@ -114,6 +116,21 @@ void zip_stream_add_file(struct zip_stream *zip, struct str name, struct blob_st
     struct entry *entry = add(zip, name, size_bytes);
     entry->store = store;
     entry->key = copy(key);
+}
+
+void zip_stream_add_open(struct zip_stream *zip, struct str name, int fd, int64_t size_bytes)
+{
+    add(zip, name, size_bytes)->fd = fd;
+}
+
+void zip_stream_keep_open(struct zip_stream *zip)
+{
+    zip->is_open = true;
+}
+
+void zip_stream_end(struct zip_stream *zip)
+{
+    zip->is_open = false;
 }
 
 /* ---- sizes ---- */
@@ -272,7 +289,7 @@ static bool open_data(struct zip_stream *zip)
     const struct entry *e = &zip->entries[zip->current];
     struct error error = { 0 };
     int64_t size;
-    if (e->bytes)
+    if (e->bytes || e->fd >= 0)
         return true;
     if (!blob_open_read(e->store, str_from(e->key), &zip->fd, &size, &error))
         return false;
@@ -282,6 +299,9 @@ static bool open_data(struct zip_stream *zip)
 
 static void close_data(struct zip_stream *zip)
 {
+    struct entry *e = &zip->entries[zip->current];
+    free(e->bytes);
+    e->bytes = NULL;
     if (zip->fd >= 0)
         close(zip->fd);
     zip->fd = -1;
@@ -296,12 +316,17 @@ static ptrdiff_t read_data(struct zip_stream *zip, char *out, ptrdiff_t max)
     if (e->bytes)
         memcpy(out, e->bytes + zip->data_done, (size_t)n);
     else
-        n = file_read_at(zip->fd, zip->data_done, out, n);
+        n = file_read_at(e->fd >= 0 ? e->fd : zip->fd, zip->data_done, out, n);
     if (n <= 0)
         return -1;
     e->crc = (uint32_t)crc32(e->crc, (const unsigned char *)out, (unsigned)n);
     zip->data_done += n;
     return n;
+}
+
+static bool waits_for_more(const struct zip_stream *zip)
+{
+    return zip->is_open && zip->step == STEP_LOCAL && zip->current == zip->count;
 }
 
 /* The next piece of structure, or the way to the data. False: broken. */
@@ -358,7 +383,7 @@ ptrdiff_t zip_stream_read(void *self, int64_t offset, char *out, ptrdiff_t max)
             n = read_data(zip, out + done, max - done);
             if (n < 0)
                 return -1;
-        } else if (zip->step == STEP_DONE) {
+        } else if (zip->step == STEP_DONE || waits_for_more(zip)) {
             break;
         } else {
             if (!next_step(zip))

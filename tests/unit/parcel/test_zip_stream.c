@@ -7,6 +7,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -75,6 +76,56 @@ static void reads_back(void **state)
         free(bytes);
         zip_stream_free(zip);
     }
+}
+
+/* Reads what there is so far behind `done` bytes; the length then. */
+static int64_t read_on(struct zip_stream *zip, char *out, int64_t done, int64_t max)
+{
+    ptrdiff_t n;
+    while ((n = zip_stream_read(zip, done, out + done, 7)) > 0) {
+        done += n;
+        assert_true(done + 7 <= max);
+    }
+    assert_int_equal(n, 0);
+    return done;
+}
+
+static void grows_while_it_is_read(void **state)
+{
+    (void)state;
+    static char out[4096];
+    static const char *const contents[] = { "first", "second, from a file", "" };
+    struct zip_stream *zip = zip_stream_new(now);
+    int fd = memfd_create("spool", MFD_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, contents[1], strlen(contents[1])), strlen(contents[1]));
+    zip_stream_keep_open(zip);
+    assert_int_equal(read_on(zip, out, 0, sizeof(out)), 0);
+    zip_stream_add_bytes(zip, S("A"), str_from(contents[0]));
+    int64_t length = read_on(zip, out, 0, sizeof(out));
+    assert_int_equal(length, 30 + 1 + 5 + 16); /* all of the entry, and nothing of the directory */
+    zip_stream_add_open(zip, S("B"), fd, (int64_t)strlen(contents[1]));
+    zip_stream_add_bytes(zip, S("C"), S(""));
+    length = read_on(zip, out, length, sizeof(out));
+    zip_stream_end(zip);
+    assert_int_equal(read_on(zip, out, length, sizeof(out)), zip_stream_length(zip));
+    length = zip_stream_length(zip);
+    zip_stream_free(zip);
+    close(fd);
+    struct archive *archive = archive_read_new();
+    struct archive_entry *entry;
+    char data[64];
+    int seen = 0;
+    archive_read_support_format_zip_seekable(archive);
+    assert_int_equal(archive_read_open_memory(archive, out, (size_t)length), ARCHIVE_OK);
+    for (; archive_read_next_header(archive, &entry) == ARCHIVE_OK; seen++) {
+        int at = archive_entry_pathname(entry)[0] - 'A';
+        assert_in_range(at, 0, 2);
+        assert_int_equal(archive_read_data(archive, data, sizeof(data)), strlen(contents[at]));
+        assert_memory_equal(data, contents[at], strlen(contents[at]));
+    }
+    assert_int_equal(seen, 3);
+    archive_read_free(archive);
 }
 
 static void many_entries_are_zip64(void **state)
@@ -182,6 +233,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_back),
+        cmocka_unit_test(grows_while_it_is_read),
         cmocka_unit_test(many_entries_are_zip64),
         cmocka_unit_test_setup_teardown(large_files_are_zip64, folder_setup, folder_teardown),
         cmocka_unit_test_setup_teardown(what_is_lost_breaks_it, folder_setup, folder_teardown),
