@@ -1,8 +1,7 @@
 /* report_list.c - lists of reports, of their versions and steps, and what differs between two versions. */
 #include "records/visibility.h"
-#include "reports/report.h"
+#include "reports/report_choose.h"
 #include "reports/report_diff.h"
-#include "reports/report_find.h"
 #include "web/exchange.h"
 #include "web/listing.h"
 
@@ -10,30 +9,13 @@
 
 struct report_list {
     struct list_query list;
-    int64_t study_id, patient_id, author_id;
-    unsigned status;
-    struct str search, code;
-    bool mine;
+    struct report_choice choice;
 };
 #define REPORT_SORTS(X) X("created_at", "r.created_at")
 LIST_ORDER(report_order, REPORT_SORTS);
 static const struct field report_list_fields[] = {
     LIST_FIELDS(struct report_list, report_order, "-created_at"),
-    FIELD(struct report_list, study_id, .min = 1, .max = INT64_MAX, .filter = "r.study_id = ?",
-          .doc = "Only those of this study."),
-    FIELD(struct report_list, patient_id, .min = 1, .max = INT64_MAX,
-          .filter = "r.study_id in (select t.id from studies t where t.patient_id = ?)",
-          .doc = "Only those of this patient's studies."),
-    FIELD(struct report_list, author_id, .min = 1, .max = INT64_MAX, .doc = "Only those of this author."),
-    FIELD(struct report_list, status, .choices = report_statuses, .type = "ReportStatus",
-          .doc = "Only those that stand so."),
-    FIELD(struct report_list, search, .max = 100,
-          .doc = "Finds part of the title, a section, a text in a field or an addendum, of the version that one is "
-                 "shown."),
-    FIELD(struct report_list, code, .min = 1, .max = REPORT_CODE_MAX, .example = "BI-RADS:4A",
-          .doc = "Only those with this code: what was chosen by system and code (Lung-RADS-2022:3; Lung-RADS:3), or by "
-                 "the field's name (lung_rads=3), or a field's own code (LN:24627-2) where it has a value."),
-    FIELD(struct report_list, mine, .fallback = "false", .doc = "Only those one is the author of."),
+    REPORT_CHOICE(struct report_list, choice),
 };
 static const struct schema report_list = SCHEMA("ReportList", struct report_list, report_list_fields);
 #define LISTING(ROW, SEARCH) \
@@ -70,35 +52,11 @@ static const struct listing written_found_listing = FOUND_LISTING(&report_schema
 static const struct listing face_found_listing =
     FOUND_LISTING(&report_face_schema, "report_face_search", REPORT_FACE_VERSION);
 
-/* What is asked for goes by what the caller is told. */
-static int put_asked(struct call *c, const struct report_list *in, bool among_codes, struct condition *out)
-{
-    bool writes = report_caller_writes(c);
-    int count = 0;
-    if (!writes)
-        out[count++] = report_for_readers;
-    if (in->status)
-        out[count++] = (struct condition){ writes ? "r.status = ?" : REPORT_FACE_STATUS " = ?",
-                                           V(choice_text(report_statuses, in->status)) };
-    if (in->author_id > 0)
-        out[count++] = (struct condition){ writes ? "r.author_id = ?"
-                                                  : "exists (select 1 from report_versions w where w.report_id = r.id "
-                                                    "and w.version = coalesce(r.signed_version, r.version) and "
-                                                    "w.author_id = ?)",
-                                           V(in->author_id) };
-    if (in->code.len)
-        out[count++] = (struct condition){ among_codes ? "k.is_face = ? and k.code = ?"
-                                                       : "exists (select 1 from report_codes k where k.report_id = "
-                                                         "r.id and k.is_face = ? and k.code = ?) = 1",
-                                           V((int64_t)!writes),
-                                           { V(report_code_key(c, in->code)) } };
-    return count;
-}
-
 static bool report_list_get(struct call *c)
 {
-    const struct report_list *in = c->in;
-    struct condition scopes[REPORT_SCOPES], own = { "r.author_id = ?", V(call_user(c)) }, asked[5];
+    const struct report_choice *in = &((const struct report_list *)c->in)->choice;
+    struct condition scopes[REPORT_SCOPES], own = { "r.author_id = ?", V(call_user(c)) },
+                                            asked[REPORT_CHOICE_CONDITIONS + 1];
     struct list_among among = { .conditions = asked };
     if (in->patient_id > 0)
         audit_about(c, 0, in->patient_id);
@@ -107,7 +65,7 @@ static bool report_list_get(struct call *c)
     among.scopes = in->mine ? &own : scopes;
     among.scope_count = in->mine ? 1 : report_scopes(c, scopes);
     bool among_codes = in->code.len && !among.scope_count && in->study_id <= 0 && in->patient_id <= 0;
-    among.condition_count = put_asked(c, in, among_codes, asked);
+    among.condition_count = report_choice_conditions(c, in, among_codes, asked);
     bool writes = report_caller_writes(c);
     struct str phrase = in->search.len && !among.scope_count && !among_codes && db_is_local(c->db)
                             ? search_phrase(c->db, &c->arena, in->search)

@@ -109,7 +109,7 @@ ELSEWHERE = {
     ("reports/draft_standing.c", "select count(*) from image_files"): "the same; counted",
     ("reports/report_verify.c", "select file_uuid, sha256 from image_files"): "compared with the signed; counted",
     ("reports/report_verify.c", "select patient_id from studies where id"): "whose it is now; compared with the signed",
-    ("api/report_list.c", "r.study_id in (select t.id from studies t"): "beside report_scopes",
+    ("reports/report_choose.h", "r.study_id in (select t.id from studies t"): "beside report_scopes",
     ("reports/draft_findings.c", "select d.id from image_files i join diagnoses d"): "with diagnosis_in_sight",
     ("api/report_recommendation.c", "studies t cross join reports r"): "with recommendation_in_sight",
     ("reports/recommendation.c", "left join reports r on r.id = k.report_id"): "the same; names by its veil",
