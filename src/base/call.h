@@ -39,7 +39,7 @@ struct call {
     /* What the first change of the call depends on: asked in its transaction, before its work (db_transact). False: it
      * fails with what c->error says. NULL: nothing. Set by whoever began the call, for as long as it needs. */
     bool (*condition)(struct call *c);
-    const void *found; /* what an endpoint's `at_once` leaves for its handler, in the arena; NULL: nothing */
+    const void *found; /* what an endpoint's `at_once` or `first` leaves for its handler, in the arena; NULL: nothing */
     struct hold hold;  /* memory of the process' budget; given back by call_reset */
 };
 

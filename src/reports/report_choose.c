@@ -99,16 +99,15 @@ static int compare_ids(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Who sees a report for two reasons sees it once. */
-static void sort_out(struct choosing *k)
+void report_ids_sort(struct integers *ids)
 {
     ptrdiff_t kept = 0;
-    if (k->count)
-        qsort(k->ids, (size_t)k->count, sizeof(*k->ids), compare_ids);
-    for (ptrdiff_t i = 0; i < k->count; i++)
-        if (!kept || k->ids[kept - 1] != k->ids[i])
-            k->ids[kept++] = k->ids[i];
-    k->count = kept;
+    if (ids->count)
+        qsort(ids->items, (size_t)ids->count, sizeof(*ids->items), compare_ids);
+    for (ptrdiff_t i = 0; i < ids->count; i++)
+        if (!kept || ids->items[kept - 1] != ids->items[i])
+            ids->items[kept++] = ids->items[i];
+    ids->count = kept;
 }
 
 static void put_choice(struct choosing *k)
@@ -140,7 +139,7 @@ bool report_choose(struct call *c, const struct report_choice *choice, ptrdiff_t
     db_release(c);
     if (!ok)
         return false;
-    sort_out(&k);
     *out = (struct integers){ k.ids, k.count };
-    return k.count <= max || fail(c, E_TOO_LARGE, "that chooses more than %td reports: choose fewer", max);
+    report_ids_sort(out); /* who sees a report for two reasons sees it once */
+    return out->count <= max || fail(c, E_TOO_LARGE, "that chooses more than %td reports: choose fewer", max);
 }

@@ -46,7 +46,9 @@ enum { REPORT_CHOICE_CONDITIONS = 4 };
 int report_choice_conditions(struct call *c, const struct report_choice *choice, bool among_codes,
                              struct condition out[REPORT_CHOICE_CONDITIONS]);
 
-/* The ids of all of them, from the lowest. E_TOO_LARGE: more than `max`. E_FORBIDDEN: of a patient, to who may not read
+/* From the lowest, each once. */
+void report_ids_sort(struct integers *ids);
+/* The ids of all of them, so. E_TOO_LARGE: more than `max`. E_FORBIDDEN: of a patient, to who may not read
  * patients. Outside of transactions: it may read for long. */
 bool report_choose(struct call *c, const struct report_choice *choice, ptrdiff_t max, struct integers *out);
 

@@ -47,6 +47,7 @@
     X(report_act_endpoints) \
     X(report_sign_endpoints) \
     X(report_out_endpoints) \
+    X(report_export_endpoints) \
     X(report_public_endpoints) \
     X(report_template_endpoints) \
     X(report_critical_endpoints) \

@@ -19,6 +19,7 @@
 #include "reports/critical.h"
 #include "reports/recommendation.h"
 #include "reports/report_dicom.h"
+#include "reports/report_export.h"
 #include "reports/report_hl7.h"
 #include "reports/report_pdf.h"
 #include "reports/work.h"
@@ -28,19 +29,20 @@
 #include "webhook/webhook.h"
 
 const struct job_kind *const work_kinds[] = {
-    &mail_send_kind,    &password_reset_kind,
-    &task_backup,       &trash_mark,
-    &renewal_kind,      &task_purge,
-    &task_scrub,        &task_sweep,
-    &task_audit,        &import_kind,
-    &sessions_clean,    &idempotency_clean,
-    &jobs_clean,        &events_clean,
-    &webhook_send_kind, &diagnosis_run_kind,
-    &rules_kind,        &program_run_kind,
-    &thumbnails_kind,   &report_pdf_kind,
-    &overdue_kind,      &critical_escalate_kind,
-    &follow_up_kind,    &report_dicom_kind,
-    &report_send_kind,  &hl7_clean,
+    &mail_send_kind,     &password_reset_kind,
+    &task_backup,        &trash_mark,
+    &renewal_kind,       &task_purge,
+    &task_scrub,         &task_sweep,
+    &task_audit,         &import_kind,
+    &sessions_clean,     &idempotency_clean,
+    &jobs_clean,         &events_clean,
+    &webhook_send_kind,  &diagnosis_run_kind,
+    &rules_kind,         &program_run_kind,
+    &thumbnails_kind,    &report_pdf_kind,
+    &overdue_kind,       &critical_escalate_kind,
+    &follow_up_kind,     &report_dicom_kind,
+    &report_send_kind,   &hl7_clean,
+    &report_export_kind, &report_export_clean,
 };
 const int work_kind_count = (int)(sizeof(work_kinds) / sizeof(work_kinds[0]));
 
@@ -75,6 +77,8 @@ static const struct schedule schedules[] = {
       .doc = "Tells of critical results whose time has run out." },
     { "reports.follow_up", &follow_up_kind, .always = "* * * * *",
       .doc = "Closes recommendations whose study has come, and reminds of those that are overdue." },
+    { "reports.export_clean", &report_export_clean, .always = "*/10 * * * *",
+      .doc = "Removes exports of reports that are older than REPORT_EXPORT_KEEP." },
     { "jobs.clean", &jobs_clean, .always = "17 * * * *", .doc = "Forgets jobs that ended longer than JOBS_KEEP ago." },
     { "hl7.clean", &hl7_clean, .always = "27 * * * *", .doc = "Forgets HL7 messages received 30 days ago." },
     { "events.clean", &events_clean, .always = "*/5 * * * *", .doc = "Forgets events that are older than an hour." },

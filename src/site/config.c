@@ -160,6 +160,10 @@ const struct setting config_rows[] = {
         .doc = "Address that is told, too, of what a report recommends and was not done in time."),
     ROW(report_dicom, BOOLEAN, "REPORT_DICOM", "on", .group = "Reports",
         .doc = "A signed report is stored with its study, as Encapsulated PDF and as SR."),
+    ROW(report_export_keep_s, DURATION, "REPORT_EXPORT_KEEP", "24h", .min = 60, .max = 31536000, .group = "Reports",
+        .doc = "How long a ZIP of reports (POST /reports/export) can be downloaded; then it is removed."),
+    ROW(report_export_max_bytes, SIZE, "REPORT_EXPORT_MAX", "2GiB", .min = 65536, .max = 1099511627776,
+        .group = "Reports", .doc = "How large a ZIP of reports may be."),
 
     ROW(peer_review_share, INTEGER, "PEER_REVIEW_SHARE", "0", .min = 0, .max = 100, .group = "Reports",
         .doc =

@@ -82,7 +82,7 @@ static bool has_some(struct call *c, struct blob_store *store, const char *setti
     int64_t named = 0;
     bool there = false, ok = true;
     for (int i = 0; ok && !there && i < STORED_KINDS; i++)
-        if (schema >= stored_kinds[i].since)
+        if (schema >= stored_kinds[i].since && !stored_kinds[i].forget)
             ok = look_for(c, store, &stored_kinds[i], &named, &there);
     db_release(c);
     if (!ok || there || named == 0)

@@ -25,6 +25,15 @@ const struct stored_kind stored_kinds[STORED_KINDS] = {
                              "select count(*) from report_pdfs", "select storage_path, 0 from report_pdfs",
                              "select 1 from report_pdfs where storage_path = ?",
                              "select id from report_pdfs where storage_path = ?" },
+    [STORED_REPORT_EXPORTS] = { "export of reports", "exports/", true, 58,
+                                "select id, storage_path, size_bytes, sha256, 0 from report_exports where id < ? and "
+                                "storage_path is not null order by id desc limit 1000",
+                                "select 1 from report_exports where id = ? and storage_path = ?",
+                                "select count(*) from report_exports where storage_path is not null",
+                                "select storage_path, 0 from report_exports where storage_path is not null",
+                                "select 1 from report_exports where storage_path = ?",
+                                "select id from report_exports where storage_path = ?",
+                                .forget = "delete from report_exports" },
 };
 
 const struct stored_kind *stored_kind_of(struct str key)

@@ -81,7 +81,7 @@ static bool each_row(struct making *m, struct call *reader, bool moment,
 {
     m->b.done = 0;
     for (m->named = stored_kinds; m->named < stored_kinds + STORED_KINDS; m->named++)
-        if (!each_named(m, reader, moment, take))
+        if (!m->named->forget && !each_named(m, reader, moment, take))
             return false;
     return true;
 }
@@ -433,9 +433,13 @@ static bool count_files(struct call *c, int64_t *total)
 {
     int64_t count = 0;
     *total = 0;
-    for (int i = 0; i < STORED_KINDS; i++, *total += count)
+    for (int i = 0; i < STORED_KINDS; i++) {
+        if (stored_kinds[i].forget)
+            continue;
         if (!db_integer(c, &count, stored_kinds[i].count))
             return false;
+        *total += count;
+    }
     return true;
 }
 

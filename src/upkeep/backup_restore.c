@@ -225,7 +225,18 @@ static bool check_named(struct restoring *r, struct call *c, const char *sql, in
 static bool check_rows(struct restoring *r, struct call *c, int schema, int64_t *absent)
 {
     for (int i = 0; i < STORED_KINDS; i++)
-        if (schema >= stored_kinds[i].since && !check_named(r, c, stored_kinds[i].all, absent))
+        if (schema >= stored_kinds[i].since && !stored_kinds[i].forget &&
+            !check_named(r, c, stored_kinds[i].all, absent))
+            return false;
+    return true;
+}
+
+/* What no backup takes along. */
+static bool forget_rows(struct call *c, void *context)
+{
+    const int *schema = context;
+    for (int i = 0; i < STORED_KINDS; i++)
+        if (*schema >= stored_kinds[i].since && stored_kinds[i].forget && !db_execute(c, stored_kinds[i].forget))
             return false;
     return true;
 }
@@ -248,7 +259,8 @@ static bool check_database(struct restoring *r, struct error *error)
     if (!db_open(&place, &db, error))
         return false;
     call_init(&c, NULL, db);
-    bool ok = migrate_current(&c, &schema) && check_rows(r, &c, schema, &absent);
+    bool ok =
+        migrate_current(&c, &schema) && check_rows(r, &c, schema, &absent) && db_transact(&c, forget_rows, &schema);
     if (ok && schema != r->about.schema)
         ok = fail(&c, E_INTERNAL, "the restored database has schema %d, and the backup said %" PRId64, schema,
                   r->about.schema);

@@ -5,16 +5,19 @@
 #include "site/stored.h"
 
 /* What no row names stays all the same: it may have been acknowledged, and the database be an older one than the
- * store. */
+ * store. Not so what is kept for a time only, which is asked for again. */
 static bool mend_claim(void *context, struct str key)
 {
     struct call *c = context;
+    const struct stored_kind *kind = stored_kind_of(key);
+    struct error ignored = { 0 };
     bool named;
     if (purge_is_mark(key))
         return purge_mend(c, c->app->files, key);
-    if (!stored_kind_of(key))
+    if (!kind)
         return true; /* thumbnails can be made again; chunks: below */
-    return keeping_look(c, key, &named) && (named || keeping_set_aside(c, key));
+    return keeping_look(c, key, &named) &&
+           (named || (kind->forget ? blob_remove(c->app->files, key, &ignored) : keeping_set_aside(c, key)));
 }
 
 /* chunks/UUID/N.SHA256 whose upload is no longer under way. */

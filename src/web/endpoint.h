@@ -96,7 +96,7 @@ struct endpoint {
      * in call.found. */
     bool (*at_once)(struct call *c);
     /* WRITES: what has to be done before the transaction and may take long (comparing a password), on a worker.
-     * False: refused. */
+     * False: refused. What it leaves in call.found the handler finds there. */
     bool (*first)(struct call *c);
     enum lane lane;
 };

@@ -1,0 +1,396 @@
+"""Many reports as one ZIP: what is in it and in its index, who gets it, for how long, and what becomes of it when
+rights, room, time or the server go."""
+
+import csv
+import io
+import json
+import shutil
+import tempfile
+import zipfile
+
+import pytest
+
+from reports import act, finish, readers
+from support import Server, dicom, files_below, ok, problem, sha256, wait_until
+
+FORMS = ["pdf", "json", "fhir", "text"]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("exports"), HOSPITAL_NAME="第一医院").init().start()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def people(server):
+    return readers(server)
+
+
+def written(people, title="胸部 CT", **more):
+    study = people["author"].upload(dicom(), "a.dcm")["study_id"]
+    body = {"study_id": study, "title": title, "sections": {"findings": "结节。", "impression": "随访。"}, **more}
+    return ok(people["author"].post("/reports", json=body), 201)
+
+
+def asked(who, **wish):
+    return ok(who.post("/reports/export", json={"forms": ["text"], **wish}), 202)
+
+
+def ended(who, export, status="SUCCEEDED"):
+    def look():
+        now = ok(who.get(f"/reports/export/{export['id']}"))
+        return now if now["status"] not in ("QUEUED", "RUNNING") else None
+
+    now = wait_until(look, "the export")
+    assert now["status"] == status, now
+    return now
+
+
+def unpacked(who, export):
+    """The files by their names, and the lines of both indexes, which say the same."""
+    answer = who.get(f"/reports/export/{export['id']}/archive")
+    assert answer.status_code == 200 and answer.headers["content-type"] == "application/zip", answer.text
+    assert sha256(answer.content) == export["sha256"] and len(answer.content) == export["size_bytes"]
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.testzip() is None
+        files = {name: archive.read(name) for name in archive.namelist()}
+    index = json.loads(files.pop("index.json"))
+    raw = files.pop("index.csv")
+    assert raw.startswith(b"\xef\xbb\xbf")
+    rows = list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline="")))
+    assert [r["report_id"] for r in rows] == [str(line["report_id"]) for line in index["files"]]
+    assert [r["name"] for r in rows] == [line["name"] or "" for line in index["files"]]
+    given = {line["name"]: line for line in index["files"] if line["name"]}
+    assert set(given) == set(files) and len(files) == export["files"]
+    for name, line in given.items():
+        assert (line["sha256"], line["size_bytes"]) == (sha256(files[name]), len(files[name])) and not line["reason"]
+    refused = [line for line in index["files"] if not line["name"]]
+    assert len(refused) == export["refused"] and all(line["reason"] for line in refused)
+    return files, index, rows
+
+
+def gone(who, export):
+    problem(who.get(f"/reports/export/{export['id']}"), 404)
+    problem(who.get(f"/reports/export/{export['id']}/archive"), 404)
+
+
+def kept(server):
+    return [str(p) for p in files_below(server.files) if "/exports/" in str(p)]
+
+
+def remove_all(who):
+    for one in ok(who.get("/reports/export"))["items"]:
+        assert who.delete(f"/reports/export/{one['id']}").status_code == 204
+
+
+@pytest.fixture
+def author(people):
+    yield people["author"]
+    remove_all(people["author"])
+
+
+def test_what_is_signed_and_what_is_not_in_all_forms(server, people, author):
+    signed, draft = written(people), written(people)
+    finish(people, signed)
+    export = asked(author, ids=[draft["id"], signed["id"], signed["id"]], forms=["pdf", "text", "fhir", "json"])
+    assert export["forms"] == FORMS and export["report_count"] == 2
+    export = ended(author, export)
+    assert export["files"] == 7 and export["refused"] == 1 and export["done"] == 2
+    files, index, _ = unpacked(author, export)
+    assert all(name.isascii() and name.startswith("reports/") for name in files)
+    lines = {(line["report_id"], line["form"]): line for line in index["files"]}
+    assert "not signed" in lines[draft["id"], "json"]["reason"]
+    for form in FORMS:
+        path = "envelope" if form == "json" else form
+        name = lines[signed["id"], form]["name"]
+        assert files[name] == author.get(f"/reports/{signed['id']}/{path}").content, form
+    assert lines[signed["id"], "pdf"]["signer_name"] == "李四 O'Neil"
+    noted = server.database.rows("select entity_id, detail from audit_logs where action = 'report.export' order by id")
+    said = {int(one): json.loads(detail) for one, detail in noted}
+    assert said[signed["id"]]["forms"] == FORMS and said[draft["id"]]["forms"] == ["pdf", "fhir", "text"]
+    assert said[draft["id"]]["export_id"] == export["id"]
+
+
+def test_a_part_of_it_and_nothing_new(author, people):
+    export = ended(author, asked(author, ids=[written(people)["id"]]))
+    path = f"/reports/export/{export['id']}/archive"
+    whole = author.get(path)
+    part = author.get(path, headers={"Range": "bytes=4-9"})
+    assert part.status_code == 206 and part.content == whole.content[4:10]
+    assert author.get(path, headers={"If-None-Match": whole.headers["etag"]}).status_code == 304
+    for other in ("second", "admin"):
+        gone(people[other], export)
+        problem(people[other].delete(f"/reports/export/{export['id']}"), 404)
+        assert export["id"] not in [one["id"] for one in ok(people[other].get("/reports/export"))["items"]]
+
+
+@pytest.mark.parametrize("title", ['=HYPERLINK("http://x")', "+1", "-1", "@SUM(A1)", "＝1", ' =1"', "胸部, CT"])
+def test_no_cell_is_a_formula(author, people, title):
+    report = written(people, title)
+    _, index, [row] = unpacked(author, ended(author, asked(author, ids=[report["id"]])))
+    assert index["files"][0]["title"] == report["title"]
+    harmless = report["title"] == "胸部, CT"
+    assert row["title"] == ("" if harmless else "'") + report["title"]
+
+
+def test_chosen_as_the_list_chooses(author, people):
+    first, second = written(people, "甲状腺超声报告"), written(people)
+    _, index, _ = unpacked(author, ended(author, asked(author, search="甲状腺超声")))
+    assert [line["report_id"] for line in index["files"]] == [first["id"]]
+    export = asked(author, study_id=second["study_id"], status="DRAFT", mine=True)
+    _, index, _ = unpacked(author, ended(author, export))
+    assert [line["report_id"] for line in index["files"]] == [second["id"]]
+    problem(author.post("/reports/export", json={"forms": ["pdf"], "study_id": 10**9}), 404)
+
+
+def test_what_is_not_seen_is_not_told(author, people):
+    report = written(people)
+    doctor = people["doctor"]
+    export = ended(doctor, asked(doctor, ids=[report["id"], 10**12]))
+    files, index, _ = unpacked(doctor, export)
+    assert not files and export["refused"] == 2
+    mine, none = index["files"]
+    assert mine["reason"].replace(str(report["id"]), "N") == none["reason"].replace(str(10**12), "N")
+    assert not any(mine[m] for m in ("title", "patient_name", "patient_number", "status", "form"))
+    remove_all(doctor)
+
+
+def test_a_download_looks_at_rights_once_more(server, author, people):
+    reader = server.account("viewer", admin=people["admin"])
+    one, other = written(people), written(people)
+    paths = [f"/studies/{report['study_id']}/assignments/{reader.id}" for report in (one, other)]
+    for report, path in zip((one, other), paths):
+        ok(act(author, report, "submit"))
+        ok(people["admin"].put(path), 204)
+    export = ended(reader, asked(reader, ids=[one["id"], other["id"], 10**12]))
+    archive = f"/reports/export/{export['id']}/archive"
+    unpacked(reader, export)
+    assert people["admin"].delete(paths[1]).status_code == 204
+    assert "ask for a new one" in problem(reader.get(archive), 403)["detail"]
+    problem(reader.get(archive, headers={"Range": "bytes=0-9"}), 403)
+    ok(people["admin"].put(paths[1]), 204)
+    unpacked(reader, export)
+    remove_all(reader)
+
+
+def test_who_writes_no_more_gets_no_draft(idle):
+    people = readers(idle)
+    author, admin = people["author"], people["admin"]
+    signed, draft = written(people), written(people)
+    finish(people, signed)
+    final, both = asked(author, ids=[signed["id"]]), asked(author, ids=[signed["id"], draft["id"]])
+    with idle.worker():
+        final, both = ended(author, final), ended(author, both)
+    ok(admin.put(f"/users/{author.id}/roles", json={"roles": ["viewer"]}))
+    unpacked(author, final)
+    problem(author.get(f"/reports/export/{both['id']}/archive"), 403)
+
+
+def test_wishes_that_are_refused(author, people):
+    def refused(answer, **wish):
+        return problem(author.post("/reports/export", json=wish), answer)
+
+    refused(422, forms=["pdf"])
+    refused(422, forms=["pdf"], ids=[])
+    refused(422, forms=["pdf"], ids=[1], status="FINAL")
+    refused(422, forms=["pdf"], ids=[-1])
+    refused(422, forms=["docx"], ids=[1])
+    refused(422, forms=[], ids=[1])
+    refused(422, ids=[1])
+    refused(422, forms=["pdf"], ids=list(range(1, 2002)))
+    made = [asked(author, ids=[written(people)["id"]]) for _ in range(5)]
+    assert "delete one" in refused(409, forms=["text"], ids=[1])["detail"]
+    for one in made:
+        ended(author, one)
+
+
+def test_kept_for_a_time(server, author, people):
+    export = ended(author, asked(author, ids=[written(people)["id"]]))
+    [path] = kept(server)
+    server.database.rows(f"update report_exports set expires_at = 1000000 where id = {export['id']}")
+    problem(author.get(f"/reports/export/{export['id']}/archive"), 410)
+    ok(people["admin"].post("/system/jobs", json={"kind": "reports.export_clean"}), 202)
+    wait_until(lambda: author.get(f"/reports/export/{export['id']}").status_code == 404, "the sweep")
+    wait_until(lambda: path not in kept(server), "its file to go")
+
+
+def test_no_backup_takes_it(server, author, people, tmp_path):
+    export = ended(author, asked(author, ids=[written(people)["id"]]))
+    server.run("fsck", "--deep")
+    server.run("backup", str(tmp_path / "backups"))
+    assert not [p for p in files_below(tmp_path / "backups") if "exports" in str(p)]
+    server.run("backup", "verify", str(tmp_path / "backups"))
+    restored = Server(tmp_path / "restored", SECRET_KEY=server.settings["SECRET_KEY"])
+    try:
+        restored.run("restore", str(tmp_path / "backups"))
+        assert not restored.database.rows("select id from report_exports")
+        assert restored.database.rows("select id from reports")
+        restored.run("fsck", "--deep")
+    finally:
+        restored.close()
+    author.delete(f"/reports/export/{export['id']}")
+    assert not kept(server)
+    gone(author, export)
+
+
+# ---- between asking and the job ----
+
+
+@pytest.fixture
+def idle(tmp_path):
+    """A server that does no jobs: they wait for a worker."""
+    server = Server(tmp_path / "idle", WORKER_CONCURRENCY="0").init().start()
+    yield server
+    server.close()
+
+
+def outcomes(server, *exports):
+    """How each ended, once all have: who asked for them cannot ask any more."""
+    ids = ", ".join(str(one["id"]) for one in exports)
+    rows = server.database.rows(
+        f"select status, status_reason from report_exports where id in ({ids}) and status <> 'QUEUED' order by id"
+    )
+    return rows if len(rows) == len(exports) else None
+
+
+def test_rights_are_those_of_the_moment(idle):
+    people = readers(idle)
+    author, admin = people["author"], people["admin"]
+    reader = idle.account("viewer", admin=admin)
+    reports = [written(people), written(people)]
+    for one in reports:
+        ok(act(author, one, "submit"))
+        ok(admin.put(f"/studies/{one['study_id']}/assignments/{reader.id}"), 204)
+    wish = [one["id"] for one in reports]
+    seen, lost, closed = asked(reader, ids=wish), asked(author, ids=wish), asked(people["second"], ids=wish)
+    assert admin.delete(f"/studies/{reports[0]['study_id']}/assignments/{reader.id}").status_code == 204
+    ok(admin.put(f"/users/{author.id}/roles", json={"roles": ["technician"]}))
+    ok(admin.patch(f"/users/{people['second'].id}", json={"status": "DISABLED"}))
+    with idle.worker():
+        seen = ended(reader, seen)
+        first, second = wait_until(lambda: outcomes(idle, lost, closed), "the others to end")
+    assert first[0] == "FAILED" and "may not read reports" in first[1]
+    assert second[0] == "FAILED" and "may not sign in" in second[1]
+    assert len(kept(idle)) == 1
+    _, index, _ = unpacked(reader, seen)
+    assert [bool(line["reason"]) for line in index["files"]] == [True, False]
+
+
+def test_deleted_before_it_begins(idle):
+    people = readers(idle)
+    author = people["author"]
+    export = asked(author, ids=[written(people)["id"]])
+    assert author.delete(f"/reports/export/{export['id']}").status_code == 204
+    gone(author, export)
+    assert ok(author.get(f"/system/jobs/{export['job_id']}"))["state"] == "CANCELLED"
+    again = asked(author, ids=[written(people)["id"]])
+    ok(author.post(f"/system/jobs/{again['job_id']}/cancel"))
+    ended(author, again, "CANCELLED")
+    problem(author.get(f"/reports/export/{again['id']}/archive"), 409)
+    ok(author.post(f"/system/jobs/{again['job_id']}/retry"))
+    with idle.worker():
+        unpacked(author, ended(author, again))
+
+
+@pytest.mark.skipif(
+    shutil.disk_usage(tempfile.gettempdir()).free > 1 << 40, reason="no setting keeps more than that free"
+)
+def test_a_full_disk_is_told_and_tried_again(idle):
+    people = readers(idle)
+    author = people["author"]
+    export = asked(author, ids=[written(people)["id"]])
+    path = f"/system/jobs/{export['job_id']}"
+    idle.settings["STORAGE_RESERVE"] = "1TiB"
+    with idle.worker():
+        wait_until(lambda: "no space" in (ok(author.get(path))["error"] or ""), "the job to say so")
+    assert ok(author.get(f"/reports/export/{export['id']}"))["status"] == "QUEUED" and not kept(idle)
+    del idle.settings["STORAGE_RESERVE"]
+    with idle.worker():
+        unpacked(author, ended(author, export))
+
+
+# ---- while it runs ----
+
+
+def many(people, count=25):
+    return [written(people)["id"] for _ in range(count)]
+
+
+def begun(who, export):
+    def look():
+        now = ok(who.get(f"/system/jobs/{export['job_id']}"))
+        return now["state"] != "QUEUED"
+
+    wait_until(look, "the job to begin")
+
+
+def test_deleted_while_it_runs(server, author, people):
+    export = asked(author, ids=many(people), forms=FORMS)
+    begun(author, export)
+    assert author.delete(f"/reports/export/{export['id']}").status_code == 204
+    gone(author, export)
+    wait_until(
+        lambda: ok(author.get(f"/system/jobs/{export['job_id']}"))["state"] not in ("QUEUED", "RUNNING"), "its end"
+    )
+    wait_until(lambda: not kept(server), "nothing to be left")
+
+
+def test_a_report_that_goes_while_it_runs_is_told(server, author, people):
+    ids = many(people, 12)
+    export = asked(author, ids=ids, forms=["pdf", "text"])
+    for one in ids:
+        author.delete(f"/reports/{one}")
+    export = ended(author, export)
+    unpacked(author, export)
+    assert export["report_count"] == 12
+
+
+def test_a_server_that_is_killed_begins_again(tmp_path):
+    server = Server(tmp_path / "killed").init().start()
+    try:
+        people = readers(server)
+        export = asked(people["author"], ids=many(people), forms=FORMS)
+        begun(people["author"], export)
+        server.kill()
+        server.start()
+        who = server.sign_in(people["author"].user["username"])
+        unpacked(who, ended(who, export))
+        assert len(kept(server)) == 1
+        server.run("fsck", "--deep")
+    finally:
+        server.close()
+
+
+def test_what_a_crash_left_without_a_row_goes(tmp_path):
+    """Between the commit of the bytes and that of the row there is a claim, and nothing else."""
+    server = Server(tmp_path / "crashed").init().start()
+    try:
+        people = readers(server)
+        export = ended(people["author"], asked(people["author"], ids=[written(people)["id"]]))
+        [path] = kept(server)
+        server.kill()
+        left = server.files / "exports/aa/aaaaaaaa-0000-4000-8000-000000000000.zip"
+        left.parent.mkdir(exist_ok=True)
+        left.write_bytes(b"half")
+        for one in (path, str(left)):
+            key = one.split("/files/")[1].replace("/", "+")
+            (server.files / "tmp" / f"claim+{key}").touch()
+        server.start()
+        assert kept(server) == [path] and not files_below(server.files / "aside")
+        who = server.sign_in(people["author"].user["username"])
+        unpacked(who, export)
+    finally:
+        server.close()
+
+
+def test_no_more_than_may_be(tmp_path):
+    server = Server(tmp_path / "small", REPORT_EXPORT_MAX="64KiB").init().start()
+    try:
+        people = readers(server)
+        ids = many(people, 8)
+        export = ended(people["author"], asked(people["author"], ids=ids, forms=["pdf"]), "FAILED")
+        assert "larger" in export["status_reason"] and not kept(server)
+    finally:
+        server.close()
