@@ -496,7 +496,7 @@ class Api(httpx.Client):
 # answers: nothing to count where those of a request are.
 OF_THE_BACKGROUND = re.compile(
     r"audit_logs|study_renewals|search_rebuilds|trash_work|\bjobs\b|job_schedules|select j\."
-    r"|events e\b|events where seq|is_told"
+    r"|events e\b|events where seq|insert into events\(|is_told"
 )
 
 
