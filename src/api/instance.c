@@ -29,7 +29,8 @@ static bool instance_list_get(struct call *c)
     struct list_total total = { 0 };
     bool sees = true;
     if (!series_load_study(c, in->id, &study) || !visibility_of_study_files(c, study.id, &total.is_known) ||
-        !(total.is_known ? series_count_instances(c, in->id, &total.rows) : visibility_of_series(c, in->id, &sees)))
+        !visibility_of_series(c, in->id, total.is_known, &sees) ||
+        (total.is_known && !series_count_instances(c, in->id, &total.rows)))
         return false;
     if (!sees)
         return series_is_absent(c, in->id);

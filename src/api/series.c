@@ -41,8 +41,12 @@ static bool series_list_get(struct call *c)
     bool all;
     if (!study_load(c, in->id, &study) || !study_shows_all_files(c, &study, &all))
         return false;
-    if (all)
-        return list_answer(c, &series_listing, (struct list_among){ .conditions = conditions, .condition_count = 1 });
+    if (all) {
+        conditions[1] = visibility_series_of_films();
+        return list_answer(
+            c, &series_listing,
+            (struct list_among){ .conditions = conditions, .condition_count = visibility_of_reports(c) ? 1 : 2 });
+    }
     return visibility_series_scopes(c, in->id, &within) &&
            list_answer(c, &own_series_listing,
                        (struct list_among){ conditions, 2, within.scopes, within.count, { 0 } });

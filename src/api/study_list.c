@@ -99,7 +99,8 @@ static bool answer(struct call *c, int64_t patient_id)
     if (patient_id > 0)
         few[count++] = (struct condition){ "s.patient_id = ?", V(patient_id), .from = "studies s" };
     bool has_few = count > 0, asks_conflict = schema_was_given(exchange_of(c)->endpoint->in, c->given, "has_conflict");
-    if (!scope_count && !has_few && !asks_conflict && modalities.count == 1)
+    if (!scope_count && !has_few && !asks_conflict && modalities.count == 1 &&
+        (visibility_of_reports(c) || !modality_is_auxiliary(modalities.at[0].text)))
         return answer_modality(c, modalities.at[0]);
     if (asks_conflict)
         few[count++] = visibility_studies_with_conflict(c, in->has_conflict);

@@ -89,9 +89,10 @@ bool db_has_ended(struct db *db); /* that moment has come */
 #define DB_NO_ARGS ((struct db_args){ (const struct value[]){ { .type = VALUE_NOTHING } }, 0 })
 #define DB_SQL(...) \
     DB_SQL_COUNT(__VA_ARGS__, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, \
-                 DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_ALONE, ) \
+                 DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_, \
+                 DB_SQL_, DB_SQL_, DB_SQL_, DB_SQL_ALONE, ) \
     (__VA_ARGS__)
-#define DB_SQL_COUNT(s, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, which, ...) which
+#define DB_SQL_COUNT(s, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, t, u, v, w, x, which, ...) which
 #define DB_SQL_ALONE(sql) (sql), DB_NO_ARGS
 #define DB_SQL_(sql, ...) (sql), DB_ARGS(__VA_ARGS__)
 struct db_args {

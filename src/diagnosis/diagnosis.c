@@ -87,12 +87,12 @@ bool diagnosis_load(struct call *c, int64_t id, struct diagnosis *out)
 
 struct condition diagnosis_in_sight(struct call *c, struct value values[DIAGNOSIS_SIGHT_VALUES])
 {
-    struct value opened = V(visibility_opened_to(c, call_user(c)));
-    values[0] = opened;
+    const struct value seeing[VISIBLE_FILE_VALUES] = { VISIBLE_FILE_TO(c) };
+    memcpy(values, seeing + 4, sizeof(*values) * DIAGNOSIS_SIGHT_VALUES);
     return (struct condition){
         .sql = call_may(c, MAY_MANAGE_SYSTEM) ? SEEN_FILE : SEEN_FILE " and d.is_shadow = 0",
-        .value = V(visibility_of_everything(c)),
-        .more = { V(call_user(c)), opened, opened },
+        .value = seeing[0],
+        .more = { seeing[1], seeing[2], seeing[3] },
         .rest = values,
         .rest_count = DIAGNOSIS_SIGHT_VALUES,
     };

@@ -122,7 +122,7 @@ bool diagnosis_readings(struct call *c, const struct diagnosis *diagnosis, struc
 bool diagnosis_review(struct call *c, const struct review *review, struct diagnosis *out);
 
 /* For lists of `diagnoses d`: those of images that the caller sees. `values`: of its parameters, as long as it. */
-enum { DIAGNOSIS_SIGHT_VALUES = 1 };
+enum { DIAGNOSIS_SIGHT_VALUES = 3 };
 struct condition diagnosis_in_sight(struct call *c, struct value values[DIAGNOSIS_SIGHT_VALUES]);
 
 /* Inside a transaction: the job that answers this question. */

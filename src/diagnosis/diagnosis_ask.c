@@ -184,7 +184,7 @@ static bool films_of(struct call *c, int64_t study_id, struct integers *out)
                  "select f.id from image_files f where f.study_id = ? and " IN_SIGHT(
                      "f") " and " VISIBLE_FILE " and f.status in ('UPLOADED', 'PROCESSED', 'ARCHIVED') and "
                           "(f.sop_instance_uid is null or " VISIBLE_OWN_INSTANCE ") order by f.id limit 501",
-                 V(study_id), VISIBLE_TO(c));
+                 V(study_id), VISIBLE_FILE_TO(c));
          cursor_next(&rows);)
         out->items[out->count++] = cursor_integer(&rows, 0);
     return cursor_close(&rows) &&

@@ -48,6 +48,7 @@ void upload_details_put(const struct upload_details *details, struct image_file 
     row->description = details->description;
     row->modality = details->modality;
     row->body_part = details->body_part;
+    row->is_report = details->is_report;
     row->patient_id = details->only_stated ? INTEGER_NULL : details->patient_id;
     row->stated_patient_id = details->only_stated ? details->patient_id : INTEGER_NULL;
     row->stated_patient_number = details->only_stated ? details->patient_number : STR_NULL;
@@ -135,7 +136,7 @@ static bool find_duplicate(struct call *c, struct storing *s)
     db_rows(c, &rows,
             "select f.id, f.storage_path, f.duplicate_of, f.damage from image_files f where f.sha256 = ? and " IN_SIGHT(
                 "f") " and f.storage_path is not null and f.is_archived = 0 and " VISIBLE_FILE " order by f.id limit 1",
-            V(row->sha256), VISIBLE_TO_USER(c, row->uploaded_by));
+            V(row->sha256), VISIBLE_FILE_TO_USER(c, row->uploaded_by));
     if (cursor_next(&rows)) {
         shared->id = cursor_integer(&rows, 0);
         shared->storage_path = arena_copy(&c->arena, cursor_text(&rows, 1));
@@ -174,7 +175,8 @@ static bool insert_row(struct call *c, void *context)
     struct storing *s = context;
     struct image_file row = s->row; /* this may run again */
     bool is_known;
-    if (!allowance_bytes(c, row.uploaded_by, s->shared.id ? 0 : row.file_size) || !upload_place(c, s->filing, &row))
+    if ((!row.is_report && !allowance_bytes(c, row.uploaded_by, s->shared.id ? 0 : row.file_size)) ||
+        !upload_place(c, s->filing, &row))
         return false;
     is_known = s->filing && s->filing->outcome == FILING_KNOWN;
     if (s->details->only_study > 0 && !is_known && row.study_id != s->details->only_study)

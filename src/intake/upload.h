@@ -11,6 +11,7 @@ struct upload_details {
     struct str description, modality, body_part;
     struct str patient_number; /* the hospital's, instead of patient_id */
     bool only_stated;          /* by who is not told of patients: neither is looked up (stated_patient.h) */
+    bool is_report;            /* a document of a report, whose owner is report_files_owner: no quota counts it */
     int64_t only_study;        /* it is filed there, or not stored at all (E_CONFLICT); 0: wherever it belongs */
 };
 #define PATIENT_NUMBER_FIELD(T) \

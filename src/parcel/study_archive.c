@@ -28,6 +28,7 @@ struct packing {
     struct study study;
     bool all;          /* files of others, too; else */
     int64_t opened_of; /* beside the caller's own those of this account; 0: of nobody */
+    bool documents;    /* and those of reports */
     struct series *series;
     int64_t series_count, files, missing_store;
     int64_t packed;  /* series that have a file in the archive: others leave no gap in the names */
@@ -217,10 +218,13 @@ static bool pack_series(struct packing *p, int64_t index)
     struct cursor rows;
     int64_t number = 0;
     if (p->all)
-        db_rows(c, &rows, PACKED "f.is_instance = 1" IN_ORDER, V(p->series[index].id));
+        db_rows(c, &rows, PACKED "f.is_instance = 1 and f.is_report <= ?" IN_ORDER, V(p->series[index].id),
+                V(p->documents));
     else
-        db_rows(c, &rows, PACKED VISIBLE_OWN_INSTANCE " and f.uploaded_by in (?, ?)" IN_ORDER, V(p->series[index].id),
-                V(call_user(c)), V(p->opened_of ? p->opened_of : call_user(c)));
+        db_rows(c, &rows,
+                PACKED VISIBLE_OWN_INSTANCE " and (f.uploaded_by in (?, ?) or (f.is_report = 1 and ? = 1))" IN_ORDER,
+                V(p->series[index].id), V(call_user(c)), V(p->opened_of ? p->opened_of : call_user(c)),
+                V(p->documents));
     while (p->files <= ARCHIVE_INSTANCES_MAX && cursor_next(&rows)) {
         if (!number) {
             dicomdir_series(&p->dir, &p->series[index]);
@@ -287,7 +291,8 @@ struct zip_stream *study_archive_pack(struct call *c, int64_t study_id)
 {
     struct packing p = { .c = c };
     if (!study_load(c, study_id, &p.study) || !visibility_of_study_files(c, study_id, &p.all) ||
-        !visibility_opened_of(c, study_id, &p.opened_of) || !begin_directory(&p))
+        !visibility_opened_of(c, study_id, &p.opened_of) || !visibility_of_documents(c, study_id, &p.documents) ||
+        !begin_directory(&p))
         return NULL;
     p.zip = zip_stream_new(clock_now());
     bool ok = pack(&p);

@@ -80,9 +80,9 @@ static bool add_of_study(struct call *c, const struct program_wish *wish, struct
         db_rows(c, &rows,
                 OF_STUDY " and f.series_id in (select x.id from series x where x.study_id = ? and x.series_uid = "
                          "?)" IN_ORDER,
-                id, VISIBLE_TO(c), id, V(wish->series_uid));
+                id, VISIBLE_FILE_TO(c), id, V(wish->series_uid));
     else
-        db_rows(c, &rows, OF_STUDY IN_ORDER, id, VISIBLE_TO(c));
+        db_rows(c, &rows, OF_STUDY IN_ORDER, id, VISIBLE_FILE_TO(c));
     while (ok && cursor_next(&rows)) {
         struct image_file file = { .id = cursor_integer(&rows, 0),
                                    .file_size = cursor_integer(&rows, 1),

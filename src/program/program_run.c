@@ -104,7 +104,7 @@ static bool open_image(struct call *c, struct running *r, int64_t id, struct str
     struct image_file file;
     struct value series = V(S("none"));
     enum found found = db_find(c, &image_file_schema, &file, "where f.id = ? and " IN_SIGHT("f") " and " VISIBLE_FILE,
-                               V(id), VISIBLE_TO(c));
+                               V(id), VISIBLE_FILE_TO(c));
     if (found != FOUND)
         return found == NONE ? fail(c, E_NOT_FOUND, "an image is not there any more") : false;
     if (!is_still_theirs(r->order, &file))

@@ -41,7 +41,8 @@ static bool find_twins(struct call *c, const struct filing *f, int64_t by, const
             "union all select f.id, f.uploaded_by, f.sha256, f.status, f.status_reason, 0, case when " VISIBLE_FILE
             " then 1 else 0 end, f.is_apart from image_files f where "
             "f.series_id = ? and f.is_deleted = 0 and f.is_instance = 0 and f.sop_instance_uid = ?",
-            VISIBLE_TO_USER(c, by), V(row->series_id), V(uid), VISIBLE_TO_USER(c, by), V(row->series_id), V(uid));
+            VISIBLE_FILE_TO_USER(c, by), V(row->series_id), V(uid), VISIBLE_FILE_TO_USER(c, by), V(row->series_id),
+            V(uid));
     while (out->count < TWINS_MAX && cursor_next(&rows)) {
         struct twin *twin = &out->at[out->count];
         twin->id = cursor_integer(&rows, 0);

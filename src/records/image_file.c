@@ -57,6 +57,8 @@ static const struct field image_file_fields[] = {
           .doc = "How many frames it says it has (DICOM: 0028,0008), or pages (TIFF)."),
     FIELD(struct image_file, is_instance, .flags = READ_ONLY | WRITE_ONLY | VEILS,
           .doc = "The instance of its series."),
+    FIELD(struct image_file, is_report, .flags = READ_ONLY | WRITE_ONLY,
+          .doc = "A document that the server made of a report."),
     FIELD(struct image_file, is_apart, .flags = READ_ONLY | WRITE_ONLY, .doc = "The instance for its uploader alone."),
     FIELD(struct image_file, conflict, .flags = READ_ONLY | NULLABLE,
           .doc = "DICOM: what the file says of the patient that the patient's record says otherwise."),
@@ -113,7 +115,7 @@ static bool tell_other_version(struct call *c, struct image_file *file)
         "select 1 from image_files o join image_files f on f.series_id = o.series_id and f.sop_instance_uid = "
         "o.sop_instance_uid where o.id = ? and f.is_instance = 1 and f.deleted_at is null and "
         "f.sha256 <> o.sha256 and " VISIBLE_FILE,
-        V(file->id), VISIBLE_TO(c));
+        V(file->id), VISIBLE_FILE_TO(c));
     if (found == FOUND)
         file->status_reason = S(OTHER_VERSION);
     return found != FAILED;
@@ -193,7 +195,7 @@ static bool load(struct call *c, int64_t id, bool deleted, struct image_file *ou
 {
     const char *tail = deleted ? "where f.id = ? and not (" IN_SIGHT("f") ") and " VISIBLE_DELETED_FILE
                                : "where f.id = ? and " IN_SIGHT("f") " and " VISIBLE_FILE;
-    return db_get(c, &image_file_schema, out, tail, V(id), VISIBLE_TO(c)) ||
+    return db_get(c, &image_file_schema, out, tail, V(id), VISIBLE_FILE_TO(c)) ||
            fail(c, E_NOT_FOUND, "image file %" PRId64 " does not exist", id);
 }
 

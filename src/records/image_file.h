@@ -65,6 +65,7 @@ struct image_file {
     bool already_stored; /* of the answer to an upload: the instance was here before */
     bool is_instance;    /* not sent: the instance of its series, not a copy nor another version of it */
     bool is_apart;       /* not sent: not that, but to its uploader, who does not see the one that is */
+    bool is_report;      /* not sent: a document that the server made of a signed report (report_files.h) */
     struct str sop_class_uid, sop_instance_uid, transfer_syntax_uid;
     int64_t instance_number, pixel_rows, pixel_columns, number_of_frames;
     struct str conflict, character_set;

@@ -75,7 +75,7 @@ static const struct field patient_fields[] = {
 static bool veil(struct call *c, void *record)
 {
     struct patient *patient = record;
-    if (visibility_of_everything(c))
+    if (visibility_of_all_files(c))
         return true;
     if (patient->conflict.count && !patient_conflict_veil(c, patient))
         return false;

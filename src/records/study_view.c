@@ -87,10 +87,10 @@ static bool take_study_view(struct call *c, struct study *study)
     return true;
 }
 
-static bool take_study_share(struct call *c, struct study *study)
+static bool take_study_share(struct call *c, struct study *study, bool all)
 {
     struct visible_share share;
-    if (!visibility_share_of_study(c, study->id, &share))
+    if (!visibility_share_of_study(c, study->id, all, &share))
         return false;
     study->number_of_series = share.series;
     study->number_of_instances = share.instances;
@@ -151,8 +151,9 @@ bool study_veil(struct call *c, void *record)
     if (!all && !visibility_of_opened(c, study->id, &all, &own))
         return false;
     if (all)
-        return take_pictures_modality(c, study);
-    return (own || take_study_view(c, study)) && take_study_share(c, study);
+        return (visibility_of_reports(c) || study->instances_of_others == 0 || take_study_share(c, study, true)) &&
+               take_pictures_modality(c, study);
+    return (own || take_study_view(c, study)) && take_study_share(c, study, false);
 }
 
 bool study_shows_all_files(struct call *c, const struct study *study, bool *all)
@@ -186,8 +187,10 @@ bool series_take_view(struct call *c, struct series *series)
     if (found == NONE) {
         if (!visibility_opened_of(c, series->study_id, &other))
             return false;
-        if (other > 0 && series->created_by == other)
-            return true;
+        bool documents = false;
+        if ((other > 0 && series->created_by == other) || !visibility_of_series_documents(c, series->id, &documents) ||
+            documents)
+            return !c->error.code;
         found = find_series_view(c, series->id, other, &view);
     }
     if (found == FAILED)

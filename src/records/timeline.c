@@ -77,7 +77,7 @@ bool timeline_of_patient(struct call *c, int64_t patient_id, struct timeline *ou
         db_rows(c, &rows,
                 "select f.id, f.created_at, f.original_filename, f.study_id from image_files f where f.patient_id = ? "
                 "and " IN_SIGHT("f") " and " VISIBLE_FILE " order by f.created_at desc limit 500",
-                V(patient_id), VISIBLE_TO(c));
+                V(patient_id), VISIBLE_FILE_TO(c));
         if (!add_events(c, &rows, events, &count, true))
             return false;
     }

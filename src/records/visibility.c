@@ -17,6 +17,16 @@ bool visibility_of_everything(const struct call *c)
     return call_may(c, MAY_READ_ALL_IMAGES);
 }
 
+bool visibility_of_reports(const struct call *c)
+{
+    return !call_principal(c) || call_may(c, MAY_READ_REPORTS);
+}
+
+bool visibility_of_all_files(const struct call *c)
+{
+    return visibility_of_everything(c) && visibility_of_reports(c);
+}
+
 bool visibility_of_patients(const struct call *c)
 {
     return !call_principal(c) || call_may(c, MAY_READ_PATIENTS);
@@ -85,9 +95,10 @@ bool visibility_hides_files_of_study(struct call *c, int64_t study_id, bool *hid
     *hides = false;
     if (!visibility_of_study_files(c, study_id, &all) || all)
         return !c->error.code;
-    enum found found =
-        db_find_integer(c, &one, "select 1 from image_files f where f.study_id = ? and not " VISIBLE_FILE " limit 1",
-                        V(study_id), VISIBLE_TO(c));
+    enum found found = db_find_integer(
+        c, &one,
+        "select 1 from image_files f where f.study_id = ? and f.is_report = 0 and not " VISIBLE_FILE " limit 1",
+        V(study_id), VISIBLE_FILE_TO(c));
     *hides = found == FOUND;
     return found != FAILED;
 }
@@ -101,6 +112,12 @@ bool visibility_of_study_record(struct call *c, int64_t study_id, bool *whole)
     return found != FAILED;
 }
 
+bool visibility_of_documents(struct call *c, int64_t study_id, bool *sees)
+{
+    *sees = false;
+    return !visibility_of_reports(c) || visibility_of_study_record(c, study_id, sees);
+}
+
 bool visibility_of_file(struct call *c, int64_t file_id, bool *sees)
 {
     int64_t one;
@@ -108,7 +125,7 @@ bool visibility_of_file(struct call *c, int64_t file_id, bool *sees)
         c, &one,
         "select 1 from image_files f where f.id = ? and case when f.deleted_at is null then case when " VISIBLE_FILE
         " then 1 else 0 end else case when " VISIBLE_DELETED_FILE " then 1 else 0 end end = 1",
-        V(file_id), VISIBLE_TO(c), VISIBLE_TO(c));
+        V(file_id), VISIBLE_FILE_TO(c), VISIBLE_FILE_TO(c));
     *sees = found == FOUND;
     return found != FAILED;
 }
@@ -116,7 +133,11 @@ bool visibility_of_file(struct call *c, int64_t file_id, bool *sees)
 /* ---- events ---- */
 
 /* Nearly always this decides for all accounts: whose the file is, and that its study is assigned to nobody. */
-static enum found find_heard(struct call *c, const struct event *event, int64_t *uploaded_by, bool *assigned)
+struct heard {
+    int64_t uploaded_by;
+    bool assigned, is_report;
+};
+static enum found find_heard(struct call *c, const struct event *event, struct heard *out)
 {
     struct cursor rows;
     db_rows(
@@ -124,12 +145,11 @@ static enum found find_heard(struct call *c, const struct event *event, int64_t 
         "select f.uploaded_by, case when exists (select 1 from study_assignments a where a.study_id = f.study_id) or "
         "exists (select 1 from study_role_assignments a where a.study_id = f.study_id) or exists (select 1 from "
         "study_department_assignments a where a.study_id = f.study_id) then 1 else 0 end, case when " IN_SIGHT(
-            "f") " then 1 else 0 end from image_files f where f.id = ?",
+            "f") " then 1 else 0 end, f.is_report from image_files f where f.id = ?",
         V(event->file_id));
     bool there = cursor_next(&rows);
     if (there) {
-        *uploaded_by = cursor_integer(&rows, 0);
-        *assigned = cursor_integer(&rows, 1) != 0;
+        *out = (struct heard){ cursor_integer(&rows, 0), cursor_integer(&rows, 1) != 0, cursor_integer(&rows, 3) != 0 };
         there = event->type == EVENT_FILE_DELETED || cursor_integer(&rows, 2);
     }
     return !cursor_close(&rows) ? FAILED : there ? FOUND : NONE;
@@ -138,15 +158,14 @@ static enum found find_heard(struct call *c, const struct event *event, int64_t 
 bool visibility_hears(struct call *c, const struct event *event, const struct principal *const *who, int count,
                       bool *hears)
 {
-    int64_t uploaded_by = 0;
-    bool assigned = false;
-    enum found found = find_heard(c, event, &uploaded_by, &assigned);
+    struct heard heard = { 0 };
+    enum found found = find_heard(c, event, &heard);
     for (int i = 0; found == FOUND && i < count; i++) {
         c->actor->principal = who[i];
         if (!call_may(c, MAY_READ_IMAGES))
             continue;
-        hears[i] = visibility_of_everything(c) || who[i]->user_id == uploaded_by;
-        if (!hears[i] && assigned && !visibility_of_file(c, event->file_id, &hears[i]))
+        hears[i] = !heard.is_report && (visibility_of_everything(c) || who[i]->user_id == heard.uploaded_by);
+        if (!hears[i] && (heard.assigned || heard.is_report) && !visibility_of_file(c, event->file_id, &hears[i]))
             return false;
     }
     return found != FAILED;
@@ -199,21 +218,49 @@ static int scopes_of(struct call *c, struct condition own, const char *const fro
     "(select k.id, k.created_by, k.modality, k.sort_number, t.study_id, t.deleted_at, t.number_of_instances from " \
     "series t cross join series_views k on k.id = t.id where t.created_by is null or t.created_by <> k.created_by) x"
 
-#define OPENED_FILES "image_files f on f.study_id = a.study_id and a.only_of in (0, f.uploaded_by)"
+/* Documents of a report: of studies that are open, those of who may read them; of studies that one registered, too. */
+#define OPENED_FILES "image_files f on f.study_id = a.study_id and " OPENS("a", "f")
+#define NO_DOCUMENTS " and f.is_report = 0"
+#define DOCUMENTS_OF_REGISTERED "studies t cross join image_files f on f.study_id = t.id and f.is_report = 1"
+
+static int file_scopes(struct call *c, const char *const from[2][3], struct condition scopes[VISIBILITY_SCOPES])
+{
+    bool reads = visibility_of_reports(c);
+    if (visibility_of_all_files(c))
+        return 0;
+    if (visibility_of_everything(c)) {
+        scopes[0] = (struct condition){ "f.is_report = 0" };
+        return 1;
+    }
+    int count = scopes_of(c, visibility_own_files(c), from[reads], shared_ways(c), scopes);
+    if (reads)
+        scopes[count++] = (struct condition){ "t.created_by = ?", V(call_user(c)), .from = DOCUMENTS_OF_REGISTERED };
+    return count;
+}
+
 int visibility_file_scopes(struct call *c, struct condition scopes[VISIBILITY_SCOPES])
 {
-    static const char *const from[] = { VISIBILITY_BY_ACCOUNT OPENED_FILES, VISIBILITY_BY_ROLE OPENED_FILES,
-                                        VISIBILITY_BY_DEPARTMENT OPENED_FILES };
-    return visibility_of_everything(c) ? 0 : scopes_of(c, visibility_own_files(c), from, shared_ways(c), scopes);
+#define FROM(MORE) \
+    { \
+        VISIBILITY_BY_ACCOUNT OPENED_FILES MORE, VISIBILITY_BY_ROLE OPENED_FILES MORE, \
+            VISIBILITY_BY_DEPARTMENT OPENED_FILES MORE \
+    }
+    static const char *const from[2][3] = { FROM(NO_DOCUMENTS), FROM("") };
+#undef FROM
+    return file_scopes(c, from, scopes);
 }
 
 int visibility_deleted_file_scopes(struct call *c, struct condition scopes[VISIBILITY_SCOPES])
 {
 #define DELETED_FILES OPENED_FILES " and a.created_at <= f.deleted_at"
-    static const char *const from[] = { VISIBILITY_BY_ACCOUNT DELETED_FILES,
-                                        VISIBILITY_BY_ROLE DELETED_FILES " and " ROLE_BY("ur", "f"),
-                                        VISIBILITY_BY_DEPARTMENT DELETED_FILES " and " DEPARTMENT_BY("w", "f") };
-    return visibility_of_everything(c) ? 0 : scopes_of(c, visibility_own_files(c), from, shared_ways(c), scopes);
+#define FROM(MORE) \
+    { \
+        VISIBILITY_BY_ACCOUNT DELETED_FILES MORE, VISIBILITY_BY_ROLE DELETED_FILES " and " ROLE_BY("ur", "f") MORE, \
+            VISIBILITY_BY_DEPARTMENT DELETED_FILES " and " DEPARTMENT_BY("w", "f") MORE \
+    }
+    static const char *const from[2][3] = { FROM(NO_DOCUMENTS), FROM("") };
+#undef FROM
+    return file_scopes(c, from, scopes);
 }
 
 int visibility_study_scopes(struct call *c, struct condition scopes[VISIBILITY_SCOPES])
@@ -252,28 +299,52 @@ int visibility_scopes_through(struct call *c, const struct visibility_through *t
 
 #define SERIES_HAS_SHOWN(SERIES) \
     "exists (select 1 from image_files f where f.series_id = " SERIES \
-    " and f.is_deleted = 0 and " VISIBLE_OWN_INSTANCE " and (f.uploaded_by = ? or " VISIBLE_OPENED_FILE("f") "))"
+    " and f.is_deleted = 0 and " VISIBLE_OWN_INSTANCE " and " VISIBLE_FILE ")"
+#define SERIES_HAS_DOCUMENT(SERIES) \
+    "exists (select 1 from image_files f where f.series_id = " SERIES " and f.is_deleted = 0 and f.is_report = 1)"
 
 struct condition visibility_shown_series(struct call *c)
 {
-    struct value me = V(call_user(c)), opened = V(visibility_opened_to(c, call_user(c)));
-    return (struct condition){ SERIES_HAS_SHOWN("x.id"), me, { opened, opened, opened } };
+    enum { MORE = 3 };
+    const struct value seeing[] = { VISIBLE_FILE_TO(c) };
+    struct condition shown = { SERIES_HAS_SHOWN("x.id"), seeing[0], .rest_count = VISIBLE_FILE_VALUES - 1 - MORE };
+    struct value *rest = arena_array(&c->arena, struct value, VISIBLE_FILE_VALUES - 1 - MORE);
+    for (int i = 1; i < VISIBLE_FILE_VALUES; i++)
+        *(i <= MORE ? &shown.more[i - 1] : &rest[i - 1 - MORE]) = seeing[i];
+    shown.rest = rest;
+    return shown;
 }
 
-bool visibility_of_series(struct call *c, int64_t series_id, bool *sees)
+struct condition visibility_series_of_films(void)
+{
+    return (struct condition){ "not " SERIES_HAS_DOCUMENT("x.id") };
+}
+
+bool visibility_of_series(struct call *c, int64_t series_id, bool all, bool *sees)
 {
     int64_t has = 0;
-    struct value me = V(call_user(c)), opened = V(visibility_opened_to(c, call_user(c)));
-    bool done = db_integer(c, &has, "select " SERIES_HAS_SHOWN("?"), V(series_id), me, opened, opened, opened);
-    *sees = has;
+    *sees = all && visibility_of_reports(c);
+    bool done = *sees || (all ? db_integer(c, &has, "select not " SERIES_HAS_DOCUMENT("?"), V(series_id))
+                              : db_integer(c, &has, "select " SERIES_HAS_SHOWN("?"), V(series_id), VISIBLE_FILE_TO(c)));
+    *sees = *sees || has;
     return done;
 }
 
-/* Whose files within a study the caller sees. */
-static bool shown_accounts(struct call *c, int64_t study_id, struct value accounts[2], int *count)
+bool visibility_of_series_documents(struct call *c, int64_t series_id, bool *has)
+{
+    int64_t one;
+    enum found found = db_find_integer(
+        c, &one, "select 1 from image_files f where f.series_id = ? and f.is_report = 1 and " VISIBLE_FILE " limit 1",
+        V(series_id), VISIBLE_FILE_TO(c));
+    *has = found == FOUND;
+    return found != FAILED;
+}
+
+/* Whose files within a study the caller sees; and do they see documents of its reports? */
+static bool shown_accounts(struct call *c, int64_t study_id, struct value accounts[2], int *count, bool *documents)
 {
     int64_t other, me = call_user(c);
-    if (!visibility_opened_of(c, study_id, &other))
+    if (!visibility_opened_of(c, study_id, &other) || !visibility_of_documents(c, study_id, documents))
         return false;
     accounts[0] = V(me);
     accounts[1] = V(other);
@@ -285,13 +356,16 @@ bool visibility_series_scopes(struct call *c, int64_t study_id, struct within_sc
 {
     struct value accounts[2];
     int count;
-    if (!shown_accounts(c, study_id, accounts, &count))
+    bool documents;
+    if (!shown_accounts(c, study_id, accounts, &count, &documents))
         return false;
     out->count = 2 * count;
     for (int i = 0; i < count; i++) {
         out->scopes[2 * i] = (struct condition){ "x.created_by = ?", accounts[i] };
         out->scopes[2 * i + 1] = (struct condition){ "x.created_by = ?", accounts[i], .from = SERIES_AS_TOLD };
     }
+    if (documents)
+        out->scopes[out->count++] = (struct condition){ "x.created_by = " DOCUMENTS_OWNER };
     return true;
 }
 
@@ -299,7 +373,8 @@ bool visibility_instance_scopes(struct call *c, int64_t study_id, struct within_
 {
     struct value accounts[2];
     int count;
-    if (!shown_accounts(c, study_id, accounts, &count))
+    bool documents;
+    if (!shown_accounts(c, study_id, accounts, &count, &documents))
         return false;
     out->count = 2 * count;
     for (int i = 0; i < count; i++) {
@@ -307,6 +382,8 @@ bool visibility_instance_scopes(struct call *c, int64_t study_id, struct within_
         out->scopes[2 * i + 1] =
             (struct condition){ "f.is_instance = 0 and f.is_apart = 1 and f.uploaded_by = ?", accounts[i] };
     }
+    if (documents)
+        out->scopes[out->count++] = (struct condition){ "f.is_instance = 1 and f.uploaded_by = " DOCUMENTS_OWNER };
     return true;
 }
 
@@ -368,11 +445,11 @@ struct condition visibility_studies_with_conflict(struct call *c, bool with)
  * them, but for the "= 1". Whoever does not see all files of a study finds it by those that they see. */
 struct condition visibility_studies_with_modality(struct call *c, const struct modalities *asked)
 {
-    const struct value seeing[] = { VISIBLE_TO(c) };
+    const struct value seeing[] = { VISIBLE_FILE_TO(c) };
     enum { SEEING = sizeof(seeing) / sizeof(seeing[0]) };
     struct value *values = arena_array(&c->arena, struct value, 3 * MODALITIES_ASKED_MAX + SEEING);
     char marks[3 * MODALITIES_ASKED_MAX];
-    bool all = visibility_of_everything(c);
+    bool all = visibility_of_all_files(c);
     int count = 0, len = 0;
     for (int i = 0; i < asked->count; i++)
         len += snprintf(marks + len, sizeof(marks) - (size_t)len, "%s?", i ? ", " : "");
@@ -401,7 +478,7 @@ static void add_modality(struct call *c, struct texts *list, struct str modality
     list->count++;
 }
 
-bool visibility_share_of_study(struct call *c, int64_t study_id, struct visible_share *out)
+bool visibility_share_of_study(struct call *c, int64_t study_id, bool all, struct visible_share *out)
 {
     struct cursor rows;
     int64_t last = 0;
@@ -409,9 +486,9 @@ bool visibility_share_of_study(struct call *c, int64_t study_id, struct visible_
     for (db_rows(
              c, &rows,
              "select f.modality, f.series_id, count(*), sum(f.file_size) from image_files f where f.study_id = ? and "
-             "f.is_deleted = 0 and " VISIBLE_OWN_INSTANCE " and " VISIBLE_FILE " group by f.series_id, f.modality "
-             "order by f.series_id",
-             V(study_id), VISIBLE_TO(c));
+             "f.is_deleted = 0 and (f.is_instance = 1 or (? = 0 and f.is_apart = 1)) and " VISIBLE_FILE
+             " group by f.series_id, f.modality order by f.series_id",
+             V(study_id), V(all), VISIBLE_FILE_TO(c));
          cursor_next(&rows);) {
         add_modality(c, &out->modalities, cursor_text(&rows, 0));
         out->series += cursor_integer(&rows, 1) != last;
@@ -429,7 +506,7 @@ bool visibility_share_of_series(struct call *c, int64_t series_id, struct visibl
     db_rows(c, &rows,
             "select count(*), sum(f.file_size) from image_files f "
             "where f.series_id = ? and f.is_deleted = 0 and " VISIBLE_OWN_INSTANCE " and " VISIBLE_FILE,
-            V(series_id), VISIBLE_TO(c));
+            V(series_id), VISIBLE_FILE_TO(c));
     if (cursor_next(&rows)) {
         out->instances = cursor_integer(&rows, 0);
         out->bytes = cursor_integer(&rows, 1);
@@ -437,14 +514,27 @@ bool visibility_share_of_series(struct call *c, int64_t series_id, struct visibl
     return cursor_close(&rows);
 }
 
+#define DOCUMENTS_OF_PATIENT \
+    "select count(*) from studies s join image_files f on f.study_id = s.id where s.patient_id = ? and s.is_deleted " \
+    "= 0 and f.is_report = 1 and f.is_deleted = 0"
+#define DOCUMENTS_REGISTERED \
+    "(" DOCUMENTS_OF_PATIENT " and ? = 1 and s.created_by = ? and not (" VISIBLE_OPENED("s.id") "))"
+#define FILES_OWN "coalesce((select k.files from patient_uploads k where k.patient_id = ? and k.uploaded_by = ?), 0)"
+#define FILES_OPENED \
+    "coalesce((select sum((select count(*) from image_files f where f.study_id = s.id and f.is_deleted = 0 and " \
+    "f.uploaded_by <> ? and f.is_report <= ? and (" VISIBLE_OPENED_FILE( \
+        "f") "))) from studies s where " \
+             "s.patient_id = ? and s.is_deleted = 0 and (" VISIBLE_OPENED("s.id") ")), 0)"
 bool visibility_count_patient_files(struct call *c, int64_t patient_id, int64_t *files)
 {
-    struct value patient = V(patient_id), me = V(call_user(c));
-    return db_integer(
-        c, files,
-        "select coalesce((select k.files from patient_uploads k where k.patient_id = ? and "
-        "k.uploaded_by = ?), 0) + coalesce((select sum((select count(*) from image_files f where "
-        "f.study_id = s.id and f.is_deleted = 0 and f.uploaded_by <> ? and (" VISIBLE_OPENED_FILE(
-            "f") "))) from studies s where s.patient_id = ? and s.is_deleted = 0 and (" VISIBLE_OPENED("s.id") ")), 0)",
-        patient, me, me, me, me, me, patient, me, me, me);
+    struct value patient = V(patient_id), me = V(call_user(c)), reads = V(visibility_of_reports(c));
+    int64_t hidden = 0;
+    if (visibility_of_everything(c)) {
+        if (!visibility_of_reports(c) && !db_integer(c, &hidden, DOCUMENTS_OF_PATIENT, patient))
+            return false;
+        *files -= hidden < *files ? hidden : *files;
+        return true;
+    }
+    return db_integer(c, files, "select " FILES_OWN " + " FILES_OPENED " + " DOCUMENTS_REGISTERED, patient, me, me,
+                      reads, me, me, me, patient, me, me, me, patient, reads, me, me, me, me);
 }

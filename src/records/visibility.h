@@ -5,6 +5,8 @@
  *                 image.read_all; and who has a file of their own in it: they are told of it what their files say
  *                 (study_view.h)
  *     a file      who uploaded it; whoever its study is assigned to, as far as that goes; image.read_all
+ *     a document  (a file that the server made of a signed report, is_report; report_files.h) whoever sees the study's
+ *                 record and may read reports, as the report itself: it is nobody's upload
  *
  * and none of them once it is deleted; but a file that was deleted alone may be restored by those of them who have the
  * right and saw it before. What one may not see is answered like what is not there: by the same error, found out by
@@ -13,7 +15,7 @@
  * One row, on its way out of the database:
  *
  *     db_get(c, &image_file_schema, &file, "where f.id = ? and " IN_SIGHT("f") " and " VISIBLE_FILE, V(id),
- *            VISIBLE_TO(c))
+ *            VISIBLE_FILE_TO(c))
  *
  * A list, whose scopes each use their own index (listing.h); none means that the caller sees everything:
  *
@@ -45,7 +47,7 @@ struct event;      /* site/event.h */
     ".patient_id or tw.study_id = " F ".study_id))"
 /* To whom the study is assigned whose id the SQL expression STUDY names. Parameters: the account, three times. An
  * assignment opens all files, or only those of one account (only_of; assignment.h): VISIBLE_ASSIGNED asks for all,
- * VISIBLE_OPENED for any, VISIBLE_OPENED_FILE for what opens this file F. */
+ * VISIBLE_OPENED for any, VISIBLE_OPENED_FILE for what opens this file F; documents of reports come with any. */
 #define VISIBLE_OPENED_AS(STUDY, USER, ROLE, DEPARTMENT) \
     "exists (select 1 from study_assignments va where va.user_id = ? and va.study_id = " STUDY USER ") or " \
     "exists (select 1 from user_roles vu join study_role_assignments vr on vr.role_id = vu.role_id where vu.user_id " \
@@ -55,25 +57,28 @@ struct event;      /* site/event.h */
 #define VISIBLE_ASSIGNED(STUDY) \
     VISIBLE_OPENED_AS(STUDY, " and va.only_of = 0", " and vr.only_of = 0", " and vd.only_of = 0")
 #define VISIBLE_OPENED(STUDY) VISIBLE_OPENED_AS(STUDY, "", "", "")
+#define OPENS(A, F) "(1 - " F ".is_report) * " A ".only_of in (0, " F ".uploaded_by)"
 #define VISIBLE_OPENED_FILE(F) \
-    VISIBLE_OPENED_AS(F ".study_id", " and va.only_of in (0, " F ".uploaded_by)", \
-                      " and vr.only_of in (0, " F ".uploaded_by)", " and vd.only_of in (0, " F ".uploaded_by)")
+    VISIBLE_OPENED_AS(F ".study_id", " and " OPENS("va", F), " and " OPENS("vr", F), " and " OPENS("vd", F))
 /* The same of a deleted file: it has to have been opened before it was deleted, by a role or a department that the
  * account had by then. What is opened later does not bring back what had gone. */
 #define VISIBLE_OPENED_DELETED(F) \
-    VISIBLE_OPENED_AS( \
-        F ".study_id", " and va.only_of in (0, " F ".uploaded_by) and va.created_at <= " F ".deleted_at", \
-        " and vr.only_of in (0, " F ".uploaded_by) and vr.created_at <= " F ".deleted_at and " ROLE_BY("vu", F), \
-        " and vd.only_of in (0, " F ".uploaded_by) and vd.created_at <= " F ".deleted_at and " DEPARTMENT_BY("vw", F))
+    VISIBLE_OPENED_AS(F ".study_id", " and " OPENS("va", F) " and va.created_at <= " F ".deleted_at", \
+                      " and " OPENS("vr", F) " and vr.created_at <= " F ".deleted_at and " ROLE_BY("vu", F), \
+                      " and " OPENS("vd", F) " and vd.created_at <= " F ".deleted_at and " DEPARTMENT_BY("vw", F))
 #define ROLE_BY(R, F) "(" R ".created_at is null or " R ".created_at <= " F ".deleted_at)"
 #define DEPARTMENT_BY(U, F) "coalesce(" U ".department_since, " U ".created_at) <= " F ".deleted_at"
-/* Conditions for one row of `image_files f`, of `studies s`. Their parameters are VISIBLE_TO(c), or VISIBLE_TO_USER
- * when a file is placed for somebody whose rights are those of the caller. VISIBLE_DELETED_FILE: a deleted file, to who
- * may restore it. VISIBLE_RECORD: the study as its record has it, not only the caller's own files. As a column they
- * stand in `case when ... then 1 else 0 end`: of an `or` whose value is wanted SQLite runs all subqueries, of one that
- * decides only those before the first that holds. */
-#define VISIBLE_FILE "(? = 1 or f.uploaded_by = ? or " VISIBLE_OPENED_FILE("f") ")"
-#define VISIBLE_DELETED_FILE "(? = 1 or f.uploaded_by = ? or " VISIBLE_OPENED_DELETED("f") ")"
+/* Conditions for one row of `image_files f`, of `studies s`. Their parameters are VISIBLE_FILE_TO(c) of files,
+ * VISIBLE_TO(c) of records; ..._TO_USER when a file is placed for somebody whose rights are those of the caller.
+ * VISIBLE_DELETED_FILE: a deleted file, to who may restore it. VISIBLE_RECORD: the study as its record has it, not only
+ * the caller's own files. As a column they stand in `case when ... then 1 else 0 end`: of an `or` whose value is wanted
+ * SQLite runs all subqueries, of one that decides only those before the first that holds. */
+#define VISIBLE_REGISTERED \
+    "f.is_report = 1 and exists (select 1 from studies vs where vs.id = f.study_id and vs.created_by = ?)"
+#define VISIBLE_FILE_AS(OPENED) \
+    "(f.is_report <= ? and (? = 1 or f.uploaded_by = ? or " VISIBLE_REGISTERED " or " OPENED "))"
+#define VISIBLE_FILE VISIBLE_FILE_AS(VISIBLE_OPENED_FILE("f"))
+#define VISIBLE_DELETED_FILE VISIBLE_FILE_AS(VISIBLE_OPENED_DELETED("f"))
 #define VISIBLE_RECORD "(? = 1 or s.created_by = ? or " VISIBLE_OPENED("s.id") ")"
 #define VISIBLE_STUDY \
     "(" VISIBLE_RECORD \
@@ -82,6 +87,13 @@ struct event;      /* site/event.h */
     V(visibility_of_everything(c)), V(user), V(visibility_opened_to(c, user)), V(visibility_opened_to(c, user)), \
         V(visibility_opened_to(c, user))
 #define VISIBLE_TO(c) VISIBLE_TO_USER(c, call_user(c))
+#define VISIBLE_FILE_TO_USER(c, user) \
+    V(visibility_of_reports(c)), V(visibility_of_everything(c)), V(user), V(user), V(visibility_opened_to(c, user)), \
+        V(visibility_opened_to(c, user)), V(visibility_opened_to(c, user))
+#define VISIBLE_FILE_TO(c) VISIBLE_FILE_TO_USER(c, call_user(c))
+enum { VISIBLE_FILE_VALUES = 7 };
+/* To whom documents of reports belong (report_files.h); nobody yet: null. */
+#define DOCUMENTS_OWNER "(select vo.user_id from report_owner vo where vo.id = 1)"
 #define VISIBLE_STUDY_TO_USER(c, user) VISIBLE_TO_USER(c, user), V(user) /* those of VISIBLE_STUDY */
 #define VISIBLE_STUDY_TO(c) VISIBLE_STUDY_TO_USER(c, call_user(c))
 /* What `f` is to who does not see all files of its series: an instance, also when another file is that for everybody
@@ -92,6 +104,12 @@ struct event;      /* site/event.h */
 struct principal visibility_of_server(uint64_t permissions);
 /* Does the caller see the studies and files of everybody? */
 bool visibility_of_everything(const struct call *c);
+/* May the caller read reports, and so what the server files of them? Who works at the machine itself may. */
+bool visibility_of_reports(const struct call *c);
+/* Does the caller see every file, documents of reports too? */
+bool visibility_of_all_files(const struct call *c);
+/* Does the caller, who sees this study, see the documents of its reports? */
+bool visibility_of_documents(struct call *c, int64_t study_id, bool *sees);
 /* Does the caller see patients, studies and series? Who works at the machine itself (a command) does. Who only
  * uploads sees neither, and is not told their ids. */
 bool visibility_of_patients(const struct call *c);
@@ -102,9 +120,11 @@ bool visibility_asks_for_patients(struct call *c, bool asked, const char *what);
 int64_t visibility_opened_to(const struct call *c, int64_t user);
 /* Does the caller see this study's record, which they see, as it is? */
 bool visibility_of_study_record(struct call *c, int64_t study_id, bool *whole);
-/* Does the caller see all files of this study (which they see), not only their own? */
+/* Does the caller see all files of this study (which they see), not only their own? But documents of reports are for
+ * who may read these. */
 bool visibility_of_study_files(struct call *c, int64_t study_id, bool *all);
-/* Is there a file of this study, deleted or not, that the caller does not see? */
+/* Is there a file of this study, deleted or not, that the caller does not see? Documents of reports go where the study
+ * goes, as the reports themselves, and are not asked after. */
 bool visibility_hides_files_of_study(struct call *c, int64_t study_id, bool *hides);
 /* Is this study opened to the caller: all its files; some of them, so that its record is theirs to see? What was true
  * before stays true. */
@@ -141,17 +161,22 @@ int visibility_scopes_through(struct call *c, const struct visibility_through *t
     "users w cross join study_department_assignments a on a.department = w.department cross join "
 /* The caller's own files. */
 struct condition visibility_own_files(struct call *c);
-/* For lists within one study whose files the caller does not see all of: their own, and those of the one account whose
- * are opened to them. Of its series those with an instance of them; and as scopes, whose orders and filters go by what
- * is told. Of a series its instances. */
+/* For lists within a study all of whose files the caller sees, but for documents of reports: its series without those
+ * that have such. */
+struct condition visibility_series_of_films(void);
+/* For lists within one study whose files the caller does not see all of: their own, those of the one account whose are
+ * opened to them, and documents of reports. Of its series those with an instance of them; and as scopes, whose orders
+ * and filters go by what is told. Of a series its instances. */
 struct condition visibility_shown_series(struct call *c);
 struct within_scopes {
-    struct condition scopes[4];
+    struct condition scopes[5];
     int count;
 };
 bool visibility_series_scopes(struct call *c, int64_t study_id, struct within_scopes *out);
-/* Is this series, of a study whose files the caller does not see all of, in that list? */
-bool visibility_of_series(struct call *c, int64_t series_id, bool *sees);
+/* Is this series in that list; has it a document of a report that the caller sees? `all`: they see all files but
+ * those. */
+bool visibility_of_series(struct call *c, int64_t series_id, bool all, bool *sees);
+bool visibility_of_series_documents(struct call *c, int64_t series_id, bool *has);
 bool visibility_instance_scopes(struct call *c, int64_t study_id, struct within_scopes *out);
 /* For lists of `patients p`: those with (or without) a file, or a conflict, that this caller sees. */
 struct condition visibility_patients_with_files(struct call *c, bool with);
@@ -165,8 +190,10 @@ struct visible_share {
     int64_t series, instances, bytes;
     struct texts modalities;
 };
-bool visibility_share_of_study(struct call *c, int64_t study_id, struct visible_share *out); /* their own */
+/* `all`: the caller sees all files of the study, but for documents of reports. */
+bool visibility_share_of_study(struct call *c, int64_t study_id, bool all, struct visible_share *out);
 bool visibility_share_of_series(struct call *c, int64_t series_id, struct visible_share *out);
+/* *files is what the record has, and what the caller sees of it afterwards. */
 bool visibility_count_patient_files(struct call *c, int64_t patient_id, int64_t *files);
 /* Does the caller see this file, deleted or not? */
 bool visibility_of_file(struct call *c, int64_t file_id, bool *sees);

@@ -70,7 +70,7 @@ static bool find_images(struct draft *d, struct integers *out)
                  "select f.id, length(v.content) from image_files f join image_annotations a on a.image_file_id = "
                  "f.id join image_annotation_versions v on v.image_file_id = a.image_file_id and v.version = "
                  "a.version where f.study_id = ? and " IN_SIGHT("f") " and " VISIBLE_FILE " order by f.id",
-                 V(d->report->study_id), VISIBLE_TO(d->c));
+                 V(d->report->study_id), VISIBLE_FILE_TO(d->c));
          out->count < DRAFT_IMAGES_MAX && cursor_next(&rows);) {
         stored += cursor_integer(&rows, 1);
         if (stored <= STORED_MAX)

@@ -29,10 +29,9 @@
  *
  * Once a report is signed, or marked as entered in error, a job stores SR, measurements, where there are any, and the
  * PDF that is kept (report_pdf_as_signed; where there can be none, the job fails and says so) with the study, or then
- * the rejection note (REPORT_DICOM; report_dicom_store.c): for whom the study's first film belongs to, so that they
- * are seen by who sees the films; where that account may not read reports, or is closed, for who signed. The table
- * report_instances says what was stored. These are no images: no signature is of them (report_subject.h), no rule asks
- * a model of them, and they have no thumbnail.
+ * the rejection note (REPORT_DICOM; report_dicom_store.c). Whoever sees the report sees them (visibility.h), and they
+ * are nobody's upload (records/report_files.h). The table report_instances says what was stored. These are no images:
+ * no signature is of them (report_subject.h), no rule asks a model of them, and they have no thumbnail.
  */
 #ifndef ROENTGEN_REPORTS_REPORT_DICOM_H
 #define ROENTGEN_REPORTS_REPORT_DICOM_H

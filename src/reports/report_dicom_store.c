@@ -2,6 +2,7 @@
 #include "reports/report_dicom_parts.h"
 
 #include "intake/upload.h"
+#include "records/report_files.h"
 #include "reports/report_parts.h"
 #include "site/app.h"
 
@@ -126,40 +127,20 @@ static bool note_at(struct call *c, struct storing *s, struct instant at)
     return db_transact(c, note, s);
 }
 
-/* Whose file it is to be: of who uploaded the film, so that who sees the films sees it; but who may not read reports
- * gets none in this way either. Then it is whose who signed it, or marked it as entered in error. */
-static bool choose_owner(struct call *c, const struct storing *s, int64_t uploader, int64_t *owner)
-{
-    struct principal other;
-    enum found found = uploader > 0 ? authority_of_account(c, uploader, &other) : NONE;
-    if (found == FAILED)
-        return false;
-    bool is_uploader = found == FOUND && principal_may(&other, MAY_READ_REPORTS);
-    *owner = is_uploader ? uploader : call_user(c);
-    return is_uploader || principal_may(&s->asker, MAY_READ_REPORTS) ||
-           fail(c, E_FORBIDDEN, "neither who signed nor who uploaded the film may read reports: nobody may have it");
-}
-
 /* The study has to be there, of the patient that was signed. */
-static bool find_owner(struct call *c, const struct storing *s, int64_t *owner)
+static bool check_study(struct call *c, const struct storing *s)
 {
     struct cursor rows;
     struct str number = STR_NULL;
-    int64_t uploader = 0;
-    db_rows(
-        c, &rows,
-        "select p.patient_id, (select f.uploaded_by from image_files f where f.study_id = s.id and f.is_deleted = 0 "
-        "order by f.id limit 1) from studies s join patients p on p.id = s.patient_id where s.id = ? and "
-        "s.is_deleted = 0 and p.deleted_at is null",
-        V(s->next.study_id));
-    if (cursor_next(&rows)) {
+    db_rows(c, &rows,
+            "select p.patient_id from studies s join patients p on p.id = s.patient_id where s.id = ? and "
+            "s.is_deleted = 0 and p.deleted_at is null",
+            V(s->next.study_id));
+    if (cursor_next(&rows))
         number = arena_copy(&c->arena, cursor_text(&rows, 0));
-        uploader = cursor_integer(&rows, 1);
-    }
     return cursor_close(&rows) &&
            (str_equal(number, s->next.patient_number) ||
-            fail(c, E_CONFLICT, "the study is deleted, or has another patient than the one that was signed")) &&
-           choose_owner(c, s, uploader, owner);
+            fail(c, E_CONFLICT, "the study is deleted, or has another patient than the one that was signed"));
 }
 
 static bool upload(struct call *c, const struct storing *s, int64_t owner)
@@ -180,6 +161,7 @@ static bool upload(struct call *c, const struct storing *s, int64_t owner)
     c->actor->audit = (struct audit_draft){ .action = "image_file.upload", .entity = "image_file" };
     schema_clear(&upload_details_schema, &details);
     details.only_study = object->study_id;
+    details.is_report = true;
     if (!upload_store(c, file, &details, owner, &row))
         return false;
     return (row.status != FILE_FAILED && row.study_id == object->study_id) ||
@@ -196,8 +178,8 @@ static bool store(struct call *c, struct storing *s)
         s->next.instance_uid = STR_NULL;
         return note_at(c, s, clock_now());
     }
-    if (!find_owner(c, s, &owner) || !note_at(c, s, INSTANT_NULL) || !upload(c, s, owner) ||
-        !note_at(c, s, clock_now()))
+    if (!check_study(c, s) || !report_files_hold_owner(c, &owner) || !note_at(c, s, INSTANT_NULL) ||
+        !upload(c, s, owner) || !note_at(c, s, clock_now()))
         return false;
     ((struct answer *)job_result(s->run))->stored++;
     return true;

@@ -179,7 +179,7 @@ static bool lately(struct call *c, int64_t days, struct list *out, bool *cut)
     *out = (struct list){ items, 0 };
     *cut = false;
     for (db_rows(c, &rows, CANDIDATE "f.created_at >= ? and " VISIBLE_FILE " order by f.created_at desc limit 20001",
-                 V(since), VISIBLE_TO(c));
+                 V(since), VISIBLE_FILE_TO(c));
          cursor_next(&rows);) {
         *cut = out->count == TRIAL_IMAGES_MAX;
         if (!*cut)

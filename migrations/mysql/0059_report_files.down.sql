@@ -1,0 +1,3 @@
+-- The documents stay with the account that they have: who sees all files of the study sees them.
+drop table report_owner;
+alter table image_files drop column is_report;

@@ -1,0 +1,177 @@
+"""Who sees the documents that the server makes of signed reports and files with their studies: whoever sees the report,
+and nobody by having sent a film."""
+
+import io
+import zipfile
+
+import pytest
+
+from reports import act, finish, readers
+from support import ROOT, Server, ok, problem
+from test_events import Heard
+from test_report_dicom import COMPREHENSIVE_SR, ENCAPSULATED_PDF, KEY_OBJECTS, ct, stored, written
+
+SIGNED = [ENCAPSULATED_PDF, COMPREHENSIVE_SR]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("house")).init().start()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def people(server):
+    people = readers(server)
+    roles = ("technician", "interface", "doctor")
+    return people | {role: server.account(role, admin=people["admin"]) for role in roles}
+
+
+def reported(people, sender):
+    """A film that `sender` sent, and the documents of its signed report."""
+    film = ct({"author": people[sender]})
+    report = written(people, film)
+    finish(people, report)
+    return film, report, stored(people, film, SIGNED)
+
+
+def assign(who, film, to):
+    return who.put(f"/studies/{film['study_id']}/assignments/{to.user['id']}")
+
+
+def ids(answer):
+    return {f["id"] for f in ok(answer)["items"]}
+
+
+def told(who, film):
+    """What this account is told of the study, in numbers and by lists."""
+    study, series = f"/studies/{film['study_id']}", ok(who.get(f"/studies/{film['study_id']}/series"))["items"]
+    record = ok(who.get(study))
+    packed = zipfile.ZipFile(io.BytesIO(who.get(f"{study}/archive").content)).namelist()
+    inside = [ids(who.get(f"/series/{one['id']}/instances")) for one in series]
+    numbers = [record["number_of_series"], record["number_of_instances"], len(series), len(packed) - 1]
+    assert numbers == [len(series), sum(map(len, inside)), len(inside), sum(map(len, inside))]
+    assert sorted(record["modalities"]) == sorted({one["modality"] for one in series})
+    listed = ids(who.get("/image-files", params={"page_size": 100}))
+    of_patient = ids(who.get(f"/image-files/patient/{film['patient_id']}"))
+    seen = set().union(*inside)
+    assert seen == of_patient and seen <= listed
+    assert ok(who.get(f"/patients/{film['patient_id']}"))["image_count"] == len(seen)
+    return seen
+
+
+def sees_all(who, film, files):
+    assert told(who, film) == {film["id"]} | {f["id"] for f in files}
+    for f in files:
+        assert who.get(f"/image-files/{f['id']}/download").status_code == 200
+
+
+def sees_none(who, film, files):
+    assert told(who, film) == {film["id"]}
+    for f in files:
+        for path in ("", "/download"):
+            problem(who.get(f"/image-files/{f['id']}{path}"), 404)
+        assert who.delete(f"/image-files/{f['id']}").status_code in (403, 404)
+        problem(who.get(f"/series/{f['series_id']}/instances"), 404)
+    assert who.get("/studies", params={"modality": "SR", "page_size": 100}).json()["items"] == []
+
+
+def test_the_ward_keeps_the_documents_of_what_a_technician_opened_to_it(server, people):
+    doctor, other = people["doctor"], server.account("doctor", admin=people["admin"])
+    film = ct({"author": people["technician"]})
+    ok(assign(people["technician"], film, doctor), 204)
+    report = written(people, film)
+    finish(people, report)
+    files = stored(people, film, SIGNED)
+    assert {f["uploader_name"] for f in files} == {"Roentgen"}
+    sees_all(doctor, film, files)
+    ok(assign(people["technician"], film, other), 204)  # reports are mostly routed after they are signed
+    sees_all(other, film, files)
+    ok(act(people["second"], report, "mark-entered-in-error", reason="患者错误"))
+    files = stored(people, film, [*SIGNED, KEY_OBJECTS])
+    sees_all(doctor, film, files)
+    sees_none(people["technician"], film, files)
+
+
+def test_who_may_not_read_reports_sees_none_however_the_study_is_open_to_them(server, people):
+    film, report, files = reported(people, "technician")
+    second = server.account("technician", admin=people["admin"])
+    for who in (people["technician"], people["interface"]):
+        sees_none(who, film, files)
+    for who in (people["technician"], second):
+        ok(assign(people["admin"], film, who), 204)
+        sees_none(who, film, files)
+    for path in ("/image-files", "/image-files/stats/summary?scope=all"):
+        all_of_it, known = (ok(people[who].get(path)) for who in ("admin", "interface"))
+        total = "total" if "total" in known else "total_files"
+        assert all_of_it[total] - known[total] == sum(f["sop_class_uid"] is not None for f in documents(people))
+    sees_all(people["admin"], film, files)
+
+
+def documents(people):
+    listed = ok(people["admin"].get("/image-files", params={"page_size": 100}))["items"]
+    return [f for f in listed if f["uploader_name"] == "Roentgen"]
+
+
+def test_who_sent_the_film_and_reads_reports_sees_them_and_is_not_charged(server, people):
+    sender = server.account("doctor", admin=people["admin"])
+    film = ct({"author": sender})
+    before = ok(sender.get("/image-files/stats/summary"))
+    report = written(people, film)
+    finish(people, report)
+    files = stored(people, film, SIGNED)
+    sees_all(sender, film, files)
+    assert ok(sender.get("/image-files/stats/summary")) == before
+    assert ids(sender.get("/image-files/my-images")) == {film["id"]}
+    ok(people["admin"].put(f"/users/{sender.user['id']}/roles", json={"roles": ["technician"]}))
+    sees_none(server.sign_in(sender.user["username"]), film, files)
+
+
+def test_quotas_neither_count_nor_refuse_them(tmp_path):
+    server = Server(tmp_path, ACCOUNT_QUOTA="80KiB").init().start()
+    try:
+        people = readers(server)
+        people["technician"] = server.account("technician", admin=people["admin"])
+        for _ in range(2):  # films have 39 KiB; what is made of the second report, no account would have room for
+            reported(people, "technician")
+        assert sum(f["file_size"] for f in documents(people)) > 80 << 10
+    finally:
+        server.close()
+
+
+def test_who_may_not_read_reports_hears_of_none(server, people):
+    sender = server.account("technician", admin=people["admin"])
+    heard = Heard(sender, after=0)
+    try:
+        film, _, files = reported({**people, "technician": sender}, "technician")
+        ok(assign(people["admin"], film, sender), 204)
+        last = ct({"author": sender})
+        heard.wait("file_id", last["id"], "file.stored")
+        assert heard.of("file_id", film["id"])
+        assert not [f for f in files if heard.of("file_id", f["id"])]
+    finally:
+        heard.close()
+
+
+def test_what_was_stored_before_goes_to_nobody_too(tmp_path):
+    server = Server(tmp_path).init().start()
+    try:
+        people = readers(server)
+        people["technician"] = server.account("technician", admin=people["admin"])
+        film, _, files = reported(people, "technician")
+        server.stop()
+        [number] = [p.name[:4] for p in (ROOT / "migrations/sqlite").glob("*_report_files.up.sql")]
+        server.run("migrate", "down", "--to", str(int(number) - 1), "--yes")
+        which = f"({', '.join(str(f['id']) for f in files)})"
+        owner = people["technician"].user["id"]
+        server.database.rows(f"update image_files set uploaded_by = {owner} where id in {which}")
+        server.run("migrate", "up")
+        assert server.run("fsck", "--deep", "--rows").stdout.strip() == "clean"
+        server.start()
+        people = {name: server.sign_in(who.user["username"]) for name, who in people.items()}
+        sees_none(people["technician"], film, files)
+        sees_all(people["admin"], film, files)
+        sees_all(people["author"], film, files)
+    finally:
+        server.close()
