@@ -50,7 +50,7 @@ bool schedules_open(struct app *app, const struct schedule *rows, int count, str
         struct timed *t = &s->timed[s->count];
         t->row = &rows[s->count];
         t->text = text_of(&app->config, t->row);
-        t->next_us = t->text.len ? 0 : INT64_MAX;
+        t->next_us = t->text.len || t->row->holds_off ? 0 : INT64_MAX;
         struct error cause = { 0 };
         if (t->text.len && !cron_read(t->text, &t->cron, &cause)) {
             say_which(t->row, &cause, error);
@@ -83,21 +83,36 @@ static bool put_job(struct call *c, const struct timed *t)
                     NULL);
 }
 
+static bool keep_moment(struct call *c, const struct timed *t, bool is_new, struct instant at)
+{
+    struct str name = str_from(t->row->name);
+    return is_new ? db_execute(c, "insert into job_schedules(name, looked_at) values (?, ?)", V(name), V(at))
+                  : db_execute(c, "update job_schedules set looked_at = ? where name = ?", V(at), V(name));
+}
+
+/* It is never for this process: for as long as that runs, nobody finds it due. */
+static bool hold_off(struct call *c, struct timed *t, bool is_new, struct instant now)
+{
+    struct instant until = { now.us + SCHEDULE_HELD_OFF_S * INT64_C(1000000) };
+    atomic_store(&t->next_us, clock_now().us + SCHEDULE_HOLD_EVERY_S * INT64_C(1000000));
+    return keep_moment(c, t, is_new, until);
+}
+
 /* One that nobody has looked at before begins now: nothing was missed. */
 static bool look_at(struct call *c, void *context)
 {
     struct timed *t = context;
-    struct str name = str_from(t->row->name);
     struct instant now;
     int64_t looked_us = 0;
-    enum found found = db_find_locked(c, &looked_us, "select looked_at from job_schedules where name = ?", V(name));
+    enum found found =
+        db_find_locked(c, &looked_us, "select looked_at from job_schedules where name = ?", V(str_from(t->row->name)));
     if (found == FAILED || !db_clock(c, &now))
         return false;
+    if (!t->text.len)
+        return hold_off(c, t, found == NONE, now);
     bool starts = t->row->at_start && !atomic_load(&t->next_us);
     bool is_due = starts || (found == FOUND && next_after(t, looked_us) <= now.us);
-    bool ok = found == NONE
-                  ? db_execute(c, "insert into job_schedules(name, looked_at) values (?, ?)", V(name), V(now))
-                  : !is_due || db_execute(c, "update job_schedules set looked_at = ? where name = ?", V(now), V(name));
+    bool ok = (found == FOUND && !is_due) || keep_moment(c, t, found == NONE, now);
     ok = ok && (!is_due || put_job(c, t));
     atomic_store(&t->next_us, next_after(t, is_due || found == NONE ? now.us : looked_us));
     return ok;
@@ -127,7 +142,7 @@ void schedules_tell(struct schedules *schedules, int index, struct schedule_told
                                    str_from(t->row->kind->name),
                                    t->text,
                                    str_from(t->row->doc),
-                                   { next_us == INT64_MAX ? INSTANT_NULL.us
-                                     : next_us            ? next_us
-                                                          : next_after(t, clock_now().us) } };
+                                   { next_us == INT64_MAX || !t->text.len ? INSTANT_NULL.us
+                                     : next_us                            ? next_us
+                                                                          : next_after(t, clock_now().us) } };
 }

@@ -10,6 +10,10 @@
  * The database keeps up to which moment each has been looked at, and the job is put in the transaction that moves it
  * on: of ten servers one puts it, and what came due while none was running comes once, at the next start. One that is
  * still under way when the next is due is the same (its unique key is the schedule's name).
+ *
+ * Each process goes by its own settings. Of a row with `holds_off` (what is done by it cannot be undone) the more
+ * careful one wins: while a process runs for which it is never, the moment is kept HELD_OFF ahead of now, so that it is
+ * due nowhere; it comes again that long after the last such process has looked.
  */
 #ifndef ROENTGEN_SCHEDULE_H
 #define ROENTGEN_SCHEDULE_H
@@ -24,9 +28,11 @@ struct schedule {
     const char *always; /* without a setting */
     size_t wish;        /* 0, or where in struct config a number is, plus one; while that is 0: never */
     bool at_start;      /* also whenever a worker starts */
+    bool holds_off;     /* where it is never for one process, no other puts it */
     void (*fill)(const struct app *app, void *payload); /* NULL: the kind takes nothing */
     const char *doc;
 };
+enum { SCHEDULE_HELD_OFF_S = 7 * 86400, SCHEDULE_HOLD_EVERY_S = 3600 };
 #define SCHEDULE_SETTING(member) .setting = offsetof(struct config, member) + 1
 #define SCHEDULE_WISH(member) .wish = offsetof(struct config, member) + 1
 

@@ -59,7 +59,7 @@ static void fill_scrub(const struct app *app, void *payload)
 static const struct schedule schedules[] = {
     { "backup.make", &task_backup, SCHEDULE_SETTING(backup_schedule),
       .doc = "Makes a backup below BACKUP_TARGET, and removes those beyond BACKUP_KEEP." },
-    { "trash.purge", &task_purge, SCHEDULE_SETTING(purge_schedule), .fill = fill_purge,
+    { "trash.purge", &task_purge, SCHEDULE_SETTING(purge_schedule), .fill = fill_purge, .holds_off = true,
       .doc = "Removes for good what was deleted longer than PURGE_AFTER ago." },
     { "files.scrub", &task_scrub, SCHEDULE_SETTING(fsck_schedule), .fill = fill_scrub,
       .doc = "Reads the next FSCK_FILES files and compares them with their SHA-256." },

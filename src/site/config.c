@@ -325,7 +325,8 @@ const struct setting config_rows[] = {
                "not public only if that is listed too. Empty: nobody."),
     ROW(purge_schedule, TEXT, "PURGE_SCHEDULE", "30 2 * * *", .max = 200, .group = "Jobs",
         .doc = "When deleted files are removed for good: \"minute hour day-of-month month day-of-week\" (TIME_ZONE), "
-               "such as \"30 2 * * *\", at half past two each night, or @weekly. never: only by `roentgen purge`."),
+               "such as \"30 2 * * *\", at half past two each night, or @weekly. never: only by `roentgen purge`, as "
+               "long as any server or worker of this database has it so."),
     ROW(purge_after_s, DURATION, "PURGE_AFTER", "30d", .min = 3600, .max = 3153600000, .group = "Jobs",
         .doc = "How long ago a file was deleted, at least, when PURGE_SCHEDULE removes it."),
     ROW(backup_target, TEXT, "BACKUP_TARGET", "", .max = 1000, .group = "Jobs",

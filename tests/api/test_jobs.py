@@ -1,5 +1,6 @@
 """Work in the background: what comes by itself, by whom it is seen, cancelled and done again, and who does it."""
 
+import contextlib
 import json
 import os
 import re
@@ -75,6 +76,28 @@ def test_what_was_deleted_long_ago_goes_each_night_unless_somebody_says_no(new_s
     for name in ("trash.purge", "files.scrub", "backup.make"):
         assert items[name]["schedule"] is None and items[name]["next_at"] is None
     assert ok(api.get("/health/ready"))["checks"].get("backup") is None
+
+
+def kinds_put(server):
+    return {kind for (kind,) in server.database.rows("select distinct kind from jobs")}
+
+
+@pytest.mark.parametrize("who", ["server", "worker"])
+def test_where_one_host_never_purges_none_does(new_server, who):
+    """On the other nobody has touched the setting."""
+    server = new_server(start=False, PURGE_SCHEDULE="never")
+    server.database.rows("insert into job_schedules(name, looked_at) values ('trash.purge', 1), ('files.scrub', 1)")
+
+    def is_held_off():
+        [(looked_at,)] = server.database.rows("select looked_at from job_schedules where name = 'trash.purge'")
+        return looked_at > time.time_ns() // 1000 + 6 * DAY_US
+
+    with server.worker() if who == "worker" else contextlib.nullcontext(server.start()):
+        wait_until(is_held_off, f"the word of the {who}")
+        server.settings.update(PURGE_SCHEDULE="* * * * *", FSCK_SCHEDULE="* * * * *")
+        with server.worker():
+            wait_until(lambda: "files.scrub" in kinds_put(server), "what the other finds due, after the purge")
+    assert "trash.purge" not in kinds_put(server) and is_held_off()
 
 
 def test_a_setting_that_is_no_schedule_keeps_it_from_starting(new_server):
