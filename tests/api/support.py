@@ -292,12 +292,17 @@ class Server:
         return done
 
     @contextlib.contextmanager
-    def worker(self, *arguments):
-        """`roentgen worker` on the same database and files, ready when the block begins, until its end."""
+    def worker(self, *arguments, **settings):
+        """`roentgen worker` on the same database and files, but for some settings of its own: ready when the block
+        begins, until its end."""
         output = self.folder / f"worker-{uuid.uuid4()}.log"
         with open(output, "wb") as log:
             process = subprocess.Popen(
-                [BINARY, "worker", *arguments], cwd=self.folder, env=self.environment(), stdout=log, stderr=log
+                [BINARY, "worker", *arguments],
+                cwd=self.folder,
+                env=self.environment() | {name: str(value) for name, value in settings.items()},
+                stdout=log,
+                stderr=log,
             )
         try:
             wait_until(lambda: '"worker.ready"' in output.read_text() or process.poll() is not None, "a worker")

@@ -3,11 +3,15 @@
 import contextlib
 import json
 import os
+import pty
 import re
+import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from support import dicom, ok, png, problem, sha256, unique, wait_until
+from support import BINARY, ON_SQLITE, PATIENCE, dicom, ok, png, problem, sha256, unique, wait_until
 
 DAY_US = 86_400_000_000
 NORMAL = 4
@@ -94,10 +98,97 @@ def test_where_one_host_never_purges_none_does(new_server, who):
 
     with server.worker() if who == "worker" else contextlib.nullcontext(server.start()):
         wait_until(is_held_off, f"the word of the {who}")
-        server.settings.update(PURGE_SCHEDULE="* * * * *", FSCK_SCHEDULE="* * * * *")
-        with server.worker():
+        with server.worker(PURGE_SCHEDULE="* * * * *", FSCK_SCHEDULE="* * * * *"):
             wait_until(lambda: "files.scrub" in kinds_put(server), "what the other finds due, after the purge")
     assert "trash.purge" not in kinds_put(server) and is_held_off()
+
+
+def test_what_one_worker_has_put_no_other_does(new_server):
+    """The second has a schedule of its own behind it, which says that it has looked at both."""
+    server = new_server(start=False)
+    for name in ("trash.purge", "files.scrub"):
+        server.database.rows(f"insert into job_schedules(name, looked_at) values ('{name}', 1)")
+    done = "select count(*) from jobs where kind = 'trash.purge' and state = 'SUCCEEDED'"
+    with server.worker(PURGE_SCHEDULE="@yearly"):
+        wait_until(lambda: server.database.rows(done) == [(1,)], "the end of what was due")
+        with server.worker(PURGE_SCHEDULE="@yearly", FSCK_SCHEDULE="@yearly"):
+            wait_until(lambda: "files.scrub" in kinds_put(server), "what the other finds due")
+    assert server.database.rows("select count(*) from jobs where kind = 'trash.purge'") == [(1,)]
+
+
+SKEWED = r"""
+#define _GNU_SOURCE
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* The clock on the wall is wrong by so many seconds. */
+int clock_gettime(clockid_t which, struct timespec *now)
+{
+    const char *skew = getenv("SKEW");
+    int failed = (int)syscall(SYS_clock_gettime, which, now);
+    if (!failed && which == CLOCK_REALTIME && skew)
+        now->tv_sec += atoi(skew);
+    return failed;
+}
+"""
+
+
+@pytest.mark.skipif(ON_SQLITE is True, reason="its clock is that of who asks")
+@pytest.mark.parametrize("skew", [3600, -3600])
+def test_a_worker_whose_clock_is_wrong_goes_by_the_databases(new_server, tmp_path, skew):
+    (tmp_path / "skewed.c").write_text(SKEWED)
+    shim = tmp_path / "skewed.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", shim, tmp_path / "skewed.c"], check=True)
+    server = new_server(WORKER_CONCURRENCY="0")
+    api = server.admin()
+
+    def put(after_s):
+        at = datetime.now(UTC) + timedelta(seconds=after_s)
+        wish = {"kind": "files.scrub", "payload": {"files": 1}, "not_before": at.isoformat()}
+        return ok(api.post("/system/jobs", json=wish), 202)["id"]
+
+    def state(job):
+        return ok(api.get(f"/system/jobs/{job}"))["state"]
+
+    later, due = put(1800), put(7200)
+    server.database.rows(f"update jobs set due_at = 1 where id = {due}")
+    sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
+    with server.worker(LD_PRELOAD=shim, SKEW=skew, ASAN_OPTIONS=sanitizer):
+        wait_until(lambda: state(due) == "SUCCEEDED", "what is due by the database's clock")
+        assert state(later) == "QUEUED"
+
+
+def test_a_terminal_sees_how_far_a_job_has_got(new_server):
+    server = new_server(start=False)
+    job = queued(server, "files.scrub", {"files": 9})
+
+    def now(**columns):
+        said = ", ".join(f"{name} = '{value}'" for name, value in columns.items())
+        server.database.rows(f"update jobs set {said} where id = {job}")
+
+    seen, (near, far) = bytearray(), pty.openpty()
+    now(state="RUNNING", progress_done=8200, progress_total=20000, progress_unit="files")
+    command = [BINARY, "jobs", "watch", str(job)]
+    process = subprocess.Popen(command, cwd=server.folder, env=server.environment(), stdout=far, stderr=far)
+    os.close(far)
+
+    def read_all():
+        with contextlib.suppress(OSError):  # the end of a terminal
+            while some := os.read(near, 1 << 16):
+                seen.extend(some)
+
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(read_all)
+        wait_until(lambda: b"[############------------------]  8200 of 20000 files" in seen, "the bar")
+        now(progress_done=20000)
+        wait_until(lambda: b"[##############################]  20000 of 20000 files" in seen, "its end")
+        now(state="SUCCEEDED")
+        assert process.wait(PATIENCE) == 0
+        reading.result()
+    os.close(near)
+    assert f"{job}  files.scrub  SUCCEEDED" in seen.decode()
 
 
 def test_a_setting_that_is_no_schedule_keeps_it_from_starting(new_server):
