@@ -144,6 +144,32 @@ static bool own_key_put(struct call *c)
     return signing_key_bring(c, &file, c->out);
 }
 
+struct token_wish {
+    struct signing_key_on_token named;
+    struct str password;
+};
+static const struct field token_fields[] = {
+    FIELD_AS(struct token_wish, "user_id", named.user_id, .flags = REQUIRED, .min = 1, .max = INT64_MAX,
+             .doc = "Whose key it is."),
+    FIELD_AS(struct token_wish, "uri", named.uri, .flags = REQUIRED, .min = 1, .max = 512,
+             .doc = "The private key on the token (RFC 7512), without a PIN.",
+             .example = "pkcs11:token=reports;object=li"),
+    FIELD_AS(struct token_wish, "certificates", named.certificates, .flags = REQUIRED | KEEP_SPACES, .min = 1,
+             .max = 64 << 10, .doc = "The key's certificate, and behind it those above that, PEM."),
+    FIELD(struct token_wish, password, .flags = REQUIRED | SECRET | KEEP_SPACES, .min = 1, .max = 1000,
+          .doc = "One's own password, once more."),
+};
+static const struct schema token_schema = SCHEMA("SigningKeyOnToken", struct token_wish, token_fields);
+
+static bool token_put(struct call *c)
+{
+    const struct token_wish *in = c->in;
+    if (!password_confirmed(c, call_user(c), in->password, "password"))
+        return false;
+    audit_about(c, in->named.user_id, 0);
+    return signing_key_assign(c, &in->named, c->out);
+}
+
 static bool authority_get(struct call *c)
 {
     struct str der;
@@ -191,6 +217,14 @@ static const struct endpoint rows[] = {
       .doc = "A PKCS#12 file of an authority that SIGNING_CERTIFICATES accepts: EC on P-256 or P-384, or RSA from 2048 "
              "bits on, valid now, and for signing documents. From then on one signs with it, until one brings another "
              "or revokes it. With the password once more; wrong ones count as failed sign-ins do." },
+    { HTTP_PUT, "/api/v1/reports/signing-keys/token", token_put, &token_schema, &signing_key_schema,
+      .permission = MAY_MANAGE_USERS, .entity = "user", .tag = "reports", .runs = WORKS, .body = BODY_JSON,
+      .lane = LANE_SIGN_IN, .audit = "signing_key.assign",
+      .summary = "Says which key on the token an account signs with",
+      .doc =
+          "The token is that of SIGNING_TOKEN, the certificate of an authority that SIGNING_CERTIFICATES accepts, of "
+          "the same kinds as one that is brought. From then on the account signs with it, until another takes its "
+          "place or it is revoked. With one's own password once more; wrong ones count as failed sign-ins do." },
     { HTTP_POST, "/api/v1/reports/signing-keys/revoke", revoke_post, &revocation_schema, NULL,
       .permission = MAY_READ_REPORTS, .entity = "user", .tag = "reports", .runs = WRITES, .body = BODY_JSON,
       .audit = "signing_key.revoke", .summary = "Revokes the key that an account signs with",

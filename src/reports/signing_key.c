@@ -3,6 +3,7 @@
 
 #include "base/names.h"
 #include "signing/revocation.h"
+#include "signing/token.h"
 #include "site/app.h"
 
 /* A key is made anew when it is good for less than this: what it signs should be checkable without haste. */
@@ -14,8 +15,8 @@
 /* What signed pages have room for beside the signature itself (report_pdf_kept.c). */
 enum { BROUGHT_BYTES_MAX = 10 << 10 };
 
-const char *const key_origins[] = { "MADE", "BROUGHT", NULL };
-NAMES_REACH(key_origins, KEY_BROUGHT);
+const char *const key_origins[] = { "MADE", "BROUGHT", "ON_TOKEN", NULL };
+NAMES_REACH(key_origins, KEY_ON_TOKEN);
 
 static struct instant beginning(void)
 {
@@ -100,10 +101,10 @@ struct key_row {
 static const struct field key_fields[] = {
     FIELD(struct key_row, id, .doc = "Identifies the key."),
     FIELD(struct key_row, user_id, .doc = "Whose it is."),
-    FIELD(struct key_row, origin, .choices = key_origins, .doc = "Made here, or brought."),
+    FIELD(struct key_row, origin, .choices = key_origins, .doc = "Made here, brought, or on a token."),
     FIELD(struct key_row, serial, .doc = "Of its certificate."),
     FIELD(struct key_row, certificate, .doc = "Its certificates, PEM."),
-    FIELD(struct key_row, sealed_key, .flags = ENCRYPTED, .doc = "The private key."),
+    FIELD(struct key_row, sealed_key, .flags = ENCRYPTED, .doc = "The private key; on a token its name there."),
     FIELD(struct key_row, created_at, .flags = SET_ON_INSERT, .doc = "When it was made."),
     FIELD(struct key_row, expires_at, .doc = "How long it is good."),
     FIELD(struct key_row, revoked_at, .doc = "Since when it is not."),
@@ -119,8 +120,24 @@ static struct str chain_pem(struct call *c, const struct chain *chain)
     return pem;
 }
 
-static bool insert_key(struct call *c, int64_t user_id, enum key_origin origin, const struct signer *signer,
-                       int64_t *id)
+static bool take_row(struct call *c, const struct key_row *row, struct signer *out)
+{
+    if (row->origin != KEY_ON_TOKEN)
+        return take_key(c, row->certificate, row->sealed_key, out);
+    if (!c->app->signing_token)
+        return fail(c, E_UNAVAILABLE, "the key to sign with is on a token, and SIGNING_TOKEN names none");
+    out->token = c->app->signing_token;
+    out->uri = row->sealed_key;
+    return certificate_chain_read(c, row->certificate, &out->chain);
+}
+
+static uint64_t key_field(const char *name)
+{
+    return GIVEN(schema_find(&key_schema, str_from(name)));
+}
+
+/* *id is 0, or the row of the same certificate: what is above that, or where its key is, may have changed. */
+static bool put_key(struct call *c, int64_t user_id, enum key_origin origin, const struct signer *signer, int64_t *id)
 {
     struct certificate certificate;
     struct key_row row;
@@ -131,9 +148,12 @@ static bool insert_key(struct call *c, int64_t user_id, enum key_origin origin, 
     row.origin = origin;
     row.serial = certificate.serial;
     row.certificate = chain_pem(c, &signer->chain);
-    row.sealed_key = crypto_base64(signer->key, &c->arena);
+    row.sealed_key = signer->token ? signer->uri : crypto_base64(signer->key, &c->arena);
     row.expires_at = certificate.until;
-    return db_insert(c, &key_schema, &row, id);
+    return *id ? db_update(c, &key_schema, &row,
+                           key_field("origin") | key_field("certificate") | key_field("sealed_key"), "where id = ?",
+                           V(*id))
+               : db_insert(c, &key_schema, &row, id);
 }
 
 static bool make_key(struct call *c, int64_t user_id, struct str name, struct signing_key *out)
@@ -141,7 +161,8 @@ static bool make_key(struct call *c, int64_t user_id, struct str name, struct si
     struct signer authority = { 0 };
     bool ok = hold_authority(c, &authority) && signer_make(c, &authority, name, beginning(), &out->signer);
     signer_forget(&authority);
-    return ok && insert_key(c, user_id, KEY_MADE, &out->signer, &out->id);
+    out->id = 0;
+    return ok && put_key(c, user_id, KEY_MADE, &out->signer, &out->id);
 }
 
 /* Who may vouch for what is brought. */
@@ -186,11 +207,11 @@ bool signing_key_hold(struct call *c, int64_t user_id, struct str name, struct s
                                 V(user_id)));
     if (found == FAILED)
         return false;
-    bool is_brought = found == FOUND && row.origin == KEY_BROUGHT;
+    bool is_brought = found == FOUND && row.origin != KEY_MADE;
     if (found == NONE || (!is_brought && row.expires_at.us <= clock_now().us + RENEWED_BEFORE_US))
         return make_key(c, user_id, name, out);
     out->id = row.id;
-    if (!take_key(c, row.certificate, row.sealed_key, &out->signer))
+    if (!take_row(c, &row, &out->signer))
         return false;
     if (is_brought ? check_brought(c, out) : is_of_name(c, out, name))
         return true;
@@ -205,7 +226,7 @@ bool signing_key_of(struct call *c, int64_t id, struct signing_key *out)
     enum found found = found_sealed(c, db_find(c, &key_schema, &row, "where k.id = ? and k.revoked_at is null", V(id)));
     if (found == NONE)
         return fail(c, E_CONFLICT, "the key that it was signed with is revoked: its pages cannot be signed any more");
-    return found == FOUND && take_key(c, row.certificate, row.sealed_key, &out->signer);
+    return found == FOUND && take_row(c, &row, &out->signer);
 }
 
 /* ---- brought ---- */
@@ -217,27 +238,32 @@ static bool say_problem(struct call *c, const char *member, const char *type)
     return error_add_problem(&c->error, &c->arena, "body", str_from(member), type, words);
 }
 
-static bool open_file(struct call *c, const struct signing_key_file *file, struct signer *out)
+static bool check_chain(struct call *c, const struct chain *chain, const char *member)
 {
     struct trust trust = accepted(c);
     ptrdiff_t size = 0;
-    if (!signer_bring(c, file->pkcs12, file->password, trust.now, out))
-        return c->error.code == E_FORBIDDEN ? say_problem(c, "pkcs12_password", "wrong")
-                                            : say_problem(c, "pkcs12", "not_taken");
-    if (!signer_trusted(c, &out->chain, &trust))
-        return say_problem(c, "pkcs12", "not_trusted");
-    for (int i = 0; i < out->chain.count; i++)
-        size += out->chain.der[i].len;
+    if (!signer_trusted(c, chain, &trust))
+        return say_problem(c, member, "not_trusted");
+    for (int i = 0; i < chain->count; i++)
+        size += chain->der[i].len;
     if (size <= BROUGHT_BYTES_MAX)
         return true;
     fail(c, E_INVALID, "its certificates have more than %d KiB together", BROUGHT_BYTES_MAX >> 10);
-    return say_problem(c, "pkcs12", "not_taken");
+    return say_problem(c, member, "not_taken");
+}
+
+static bool open_file(struct call *c, const struct signing_key_file *file, struct signer *out)
+{
+    if (!signer_bring(c, file->pkcs12, file->password, clock_now(), out))
+        return c->error.code == E_FORBIDDEN ? say_problem(c, "pkcs12_password", "wrong")
+                                            : say_problem(c, "pkcs12", "not_taken");
+    return check_chain(c, &out->chain, "pkcs12");
 }
 
 struct bringing {
     const struct signer *signer;
     struct str serial;
-    int64_t id;
+    int64_t user_id, id;
 };
 
 /* Who had this certificate before? *id stays 0: nobody, or its owner, who has signed with another one since. */
@@ -253,39 +279,81 @@ static bool look_for(struct call *c, struct bringing *b)
          cursor_next(&rows);) {
         if (!str_starts(cursor_text(&rows, 2), pem))
             continue;
-        is_others = is_others || cursor_integer(&rows, 1) != call_user(c);
+        is_others = is_others || cursor_integer(&rows, 1) != b->user_id;
         is_revoked = is_revoked || cursor_integer(&rows, 3) != 0;
         b->id = cursor_integer(&rows, 4) == cursor_integer(&rows, 0) ? cursor_integer(&rows, 0) : 0;
     }
     if (!cursor_close(&rows))
         return false;
     if (is_others)
-        return fail(c, E_CONFLICT, "another account has brought this certificate");
+        return fail(c, E_CONFLICT, "another account has this certificate");
     return !is_revoked || fail(c, E_CONFLICT, "this certificate was revoked here: bring another");
 }
 
 static bool keep_brought(struct call *c, void *context)
 {
     struct bringing *b = context;
+    enum key_origin origin = b->signer->token ? KEY_ON_TOKEN : KEY_BROUGHT;
     b->id = 0;
-    return db_lock(c, "select id from users where id = ?", V(call_user(c))) && /* as whoever signs does */
+    return db_lock(c, "select id from users where id = ?", V(b->user_id)) && /* as whoever signs does */
            db_lock(c, "select id from signing_authority_lock where id = ?", V(INT64_C(1))) && look_for(c, b) &&
-           (b->id || insert_key(c, call_user(c), KEY_BROUGHT, b->signer, &b->id)) && audit_change(c);
+           put_key(c, b->user_id, origin, b->signer, &b->id) && audit_change(c);
+}
+
+/* Its certificate's key is the signer's, and it is accepted. */
+static bool keep(struct call *c, const struct signer *signer, int64_t user_id, struct signing_key_row *out)
+{
+    struct certificate certificate;
+    struct bringing b = { .signer = signer, .user_id = user_id };
+    if (!certificate_read(c, signer->chain.der[0], &certificate))
+        return false;
+    b.serial = certificate.serial;
+    return db_transact(c, keep_brought, &b) && db_find(c, &signing_key_schema, out, "where k.id = ?", V(b.id)) == FOUND;
 }
 
 bool signing_key_bring(struct call *c, const struct signing_key_file *file, struct signing_key_row *out)
 {
     struct signer signer = { 0 };
-    struct certificate certificate;
     if (!c->app->signer_anchor_count)
         return fail(c, E_CONFLICT, "no authority's certificates are accepted here: SIGNING_CERTIFICATES names none");
     db_release(c);
-    struct bringing b = { .signer = &signer };
-    bool ok = open_file(c, file, &signer) && certificate_read(c, signer.chain.der[0], &certificate);
-    b.serial = ok ? certificate.serial : STR_NULL;
-    ok = ok && db_transact(c, keep_brought, &b);
+    bool ok = open_file(c, file, &signer) && keep(c, &signer, call_user(c), out);
     signer_forget(&signer);
-    return ok && db_find(c, &signing_key_schema, out, "where k.id = ?", V(b.id)) == FOUND;
+    return ok;
+}
+
+static bool check_kind(struct call *c, const struct chain *chain)
+{
+    struct certificate certificate;
+    if (!certificate_read(c, chain->der[0], &certificate))
+        return false;
+    struct str kind = certificate.key_kind;
+    return str_starts(kind, S("RSA ")) || str_equal(kind, S("EC P-256")) || str_equal(kind, S("EC P-384")) ||
+           fail(c, E_INVALID, "a key of this kind does not sign here: EC on P-256 or P-384, or RSA");
+}
+
+bool signing_key_assign(struct call *c, const struct signing_key_on_token *named, struct signing_key_row *out)
+{
+    struct token *token = c->app->signing_token;
+    struct signer signer = { 0 };
+    struct chain chain;
+    int64_t id;
+    if (!token)
+        return fail(c, E_CONFLICT, "no token holds keys here: SIGNING_TOKEN names none");
+    enum found found =
+        db_find_integer(c, &id, "select id from users where id = ? and deleted_at is null", V(named->user_id));
+    if (found == NONE)
+        return error_add_problem(&c->error, &c->arena, "body", S("user_id"), "not_found", "no such account");
+    db_release(c);
+    if (found == FAILED)
+        return false;
+    if (!certificate_chain_read(c, named->certificates, &chain) || !check_kind(c, &chain))
+        return say_problem(c, "certificates", "not_taken");
+    if (!check_chain(c, &chain, "certificates"))
+        return false;
+    if (!token_signer(c, token, named->uri, &chain, &signer) || !signer_check(c, &signer, clock_now()))
+        return say_problem(c, "uri", "not_taken");
+    return keep(c, &signer, named->user_id, out);
 }
 
 /* ---- the end of keys, and how they are shown ---- */
@@ -314,7 +382,7 @@ static const struct field shown_fields[] = {
     FIELD(struct signing_key_row, user_name, .flags = READ_ONLY,
           .sql = "(select u.full_name from users u where u.id = k.user_id)", .doc = "That account's full name."),
     FIELD(struct signing_key_row, origin, .flags = READ_ONLY, .choices = key_origins, .type = "KeyOrigin",
-          .doc = "MADE here, or BROUGHT by its owner."),
+          .doc = "MADE here, BROUGHT by its owner, or ON_TOKEN."),
     FIELD(struct signing_key_row, serial, .flags = READ_ONLY, .doc = "Of its certificate, in hexadecimal."),
     FIELD(struct signing_key_row, certificate, .flags = READ_ONLY,
           .doc = "Its certificate, PEM; and those above it, if any were brought."),

@@ -9,13 +9,15 @@
  *   an account's keys          the newest that is not revoked is in use. MADE here with the first signature, and again
  *                              in time; or BROUGHT by its owner as a PKCS#12 file, of an authority that
  *                              SIGNING_CERTIFICATES accepts: then nothing is made in its place, whatever becomes of it,
- *                              until its owner brings another, or revokes it
+ *                              until its owner brings another, or revokes it; or ON_TOKEN: the key never leaves a
+ *                              token or hardware module (SIGNING_TOKEN), and who manages accounts has said whose it is
  *
- * Private keys rest sealed with SECRET_KEY, and are unsealed to sign. A key that is revoked signs nothing more; what it
- * signed before stays valid (signing/revocation.h), and whoever checks a signature far from here brings the authority's
- * certificate and its revocation list along.
+ * Private keys rest sealed with SECRET_KEY, and are unsealed to sign; so does the name of one on a token. A key that is
+ * revoked signs nothing more; what it signed before stays valid (signing/revocation.h), and whoever checks a signature
+ * far from here brings the authority's certificate and its revocation list along.
  *
- * False: E_UNAVAILABLE where a key cannot be unsealed (another SECRET_KEY), else the database failed.
+ * False: E_UNAVAILABLE where a key cannot be unsealed (another SECRET_KEY) or its token does not answer, else the
+ * database failed.
  */
 #ifndef ROENTGEN_REPORTS_SIGNING_KEY_H
 #define ROENTGEN_REPORTS_SIGNING_KEY_H
@@ -46,7 +48,7 @@ bool signing_trust(struct call *c, struct trust *out);
 bool signing_authority(struct call *c, struct str *certificate);
 bool signing_revocations(struct call *c, struct str *list);
 
-enum key_origin { KEY_MADE = 1, KEY_BROUGHT };
+enum key_origin { KEY_MADE = 1, KEY_BROUGHT, KEY_ON_TOKEN };
 extern const char *const key_origins[];
 
 /* A row, as it is shown. */
@@ -66,5 +68,15 @@ struct signing_key_file {
  * file takes a while. E_INVALID, with problems of the body's members: as signer_bring says, or no accepted authority
  * has issued it. E_CONFLICT: none is accepted here, another account has this certificate, or it was revoked here. */
 bool signing_key_bring(struct call *c, const struct signing_key_file *file, struct signing_key_row *out);
+
+struct signing_key_on_token {
+    int64_t user_id;
+    struct str uri, certificates; /* of the private key there (RFC 7512); PEM, its own first */
+};
+/* This account signs with a key on the token from now on; the caller may manage accounts. One PIN opens all keys of a
+ * token, so that not its owner says which is theirs. Not inside a transaction: tokens are slow. E_INVALID, with
+ * problems of the body's members: no such account, no such key, a certificate of another key or that is not accepted.
+ * E_CONFLICT: no token, another account has this certificate, or it was revoked here. */
+bool signing_key_assign(struct call *c, const struct signing_key_on_token *named, struct signing_key_row *out);
 
 #endif

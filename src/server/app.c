@@ -28,6 +28,7 @@
 #include "base/zone.h"
 #include "base/file.h"
 #include "signing/certificate.h"
+#include "signing/token.h"
 #include "blob/result.h"
 #include "inference/model_pool.h"
 #include "kv/redis.h"
@@ -259,6 +260,19 @@ static bool open_anchors(struct app *app, struct error *error)
     return true;
 }
 
+static bool open_token(struct app *app, struct error *error)
+{
+    const struct config *config = &app->config;
+    struct token_options options = { config->signing_token, config->signing_token_pin };
+    if (!config->signing_token.len)
+        return true;
+    if (!config->signing_token_pin.len || !config->signing_certificates.len)
+        return error_set(error, E_INVALID, "SIGNING_TOKEN needs SIGNING_TOKEN_PIN and SIGNING_CERTIFICATES");
+    struct error why = { 0 };
+    return token_open(&options, &app->signing_token, &why) ||
+           error_set(error, E_INVALID, "SIGNING_TOKEN: %s", why.message);
+}
+
 static bool open_tsa(struct app *app, struct error *error)
 {
     const struct config *config = &app->config;
@@ -300,7 +314,7 @@ static bool open_settings(struct app *app)
     if (!programs_open(app, &app->programs, &error))
         return complain(&error, "PROGRAMS_ROOT");
     if (!work_open_kinds(app, &error) || !open_hosts(app, &error) || !open_anchors(app, &error) ||
-        !open_tsa(app, &error))
+        !open_token(app, &error) || !open_tsa(app, &error))
         return complain(&error, "settings");
     return true;
 }
@@ -363,6 +377,7 @@ void app_close(struct app *app)
     app_stop_models(app);
     decoder_pool_close(app->decoders);
     model_pool_close(app->models);
+    token_close(app->signing_token);
     results_close(app->results);
     audit_close(app->audit);
     rate_free(app->rate);

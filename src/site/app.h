@@ -36,6 +36,7 @@ struct places;
 struct results;
 struct worker;
 struct schedules;
+struct token;
 struct job_kind;
 struct celery;
 struct listening;
@@ -81,6 +82,7 @@ struct app {
     int time_anchor_count;
     const struct str *signer_anchors; /* whose certificates of signers are taken (SIGNING_CERTIFICATES), DER */
     int signer_anchor_count;
+    struct token *signing_token;                /* holds keys of signers (SIGNING_TOKEN); NULL: none does */
     struct webhook_watch *webhook_watch;        /* sees that they are; NULL: the same, and in commands */
     struct places *places;                      /* how the folders are that it may do without; NULL in commands */
     struct prober *prober;                      /* looks how the server is */

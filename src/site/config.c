@@ -136,6 +136,13 @@ const struct setting config_rows[] = {
         .doc = "A file of certificates (PEM, at most 7) of authorities: who has a certificate of one of them may bring "
                "it with its key and sign reports with that (PUT /reports/signing-keys/own). An authority stays in it "
                "as long as what was signed is to be checked. Empty: all sign with keys of this house."),
+    ROW(signing_token, TEXT, "SIGNING_TOKEN", "", .max = 500, .group = "Reports",
+        .doc =
+            "The PKCS#11 module of a token or hardware module (the absolute path of its library) that holds signers' "
+            "keys: who manages accounts says which is whose (PUT /reports/signing-keys/token). Needs OpenSSL's engine "
+            "pkcs11 (Debian: libengine-pkcs11-openssl) and SIGNING_CERTIFICATES. Empty: none."),
+    ROW(signing_token_pin, TEXT, "SIGNING_TOKEN_PIN", "", .flags = SETTING_SECRET, .max = 500, .group = "Reports",
+        .doc = "Its PIN. A wrong one is tried once, and then not again before the next start."),
     ROW(report_second_reader, BOOLEAN, "REPORT_SECOND_READER", "on", .group = "Reports",
         .doc = "A report is approved by somebody else than its author before it is signed. Off: who may sign may sign "
                "their own draft."),

@@ -112,6 +112,16 @@ def bring(who, file, status=200, password=PASSWORD, file_password="geheim 密码
     return ok(answer) if status == 200 else problem(answer, status)
 
 
+def test_the_same_certificate_again_with_more_above_it(who, elsewhere):
+    elsewhere.issue("again")
+    first = bring(who, elsewhere.file("again"))
+    chain = (elsewhere.folder / "below.pem").read_text() + (elsewhere.folder / "root.pem").read_text()
+    (elsewhere.folder / "more.pem").write_text(chain)
+    second = bring(who, elsewhere.file("again", chain="more.pem"))
+    assert second["id"] == first["id"]
+    assert (first["certificate"].count("BEGIN"), second["certificate"].count("BEGIN")) == (2, 3)
+
+
 def approved(people, who):
     study = who.upload(dicom(), "chest.dcm")["study_id"]
     report = ok(who.post("/reports", json={"study_id": study, "sections": TEXT}), 201)
