@@ -362,18 +362,18 @@ bool signing_key_assign(struct call *c, const struct signing_key_on_token *named
  * brought says nothing of the keys of this house, by which earlier reports stand. */
 bool signing_keys_revoke(struct call *c, int64_t user_id, struct str reason)
 {
-    struct key_row row;
+    struct value origin; /* of the row alone: one that cannot be unsealed any more can be given up */
     if (!db_lock(c, "select id from users where id = ?", V(user_id))) /* whoever signs holds it */
         return false;
-    enum found found =
-        found_sealed(c, db_find(c, &key_schema, &row, "where k.user_id = ? and k.revoked_at is null order by k.id desc",
-                                V(user_id)));
+    enum found found = db_find_value(
+        c, &origin, "select origin from signing_keys where user_id = ? and revoked_at is null order by id desc limit 1",
+        V(user_id));
     if (found == NONE)
         return fail(c, E_CONFLICT, "this account has no key in use");
     return found == FOUND && db_execute(c,
                                         "update signing_keys set revoked_at = ?, revoked_reason = ? where user_id = ? "
                                         "and origin = ? and revoked_at is null",
-                                        V(clock_now()), V(reason), V(user_id), V(choice_text(key_origins, row.origin)));
+                                        V(clock_now()), V(reason), V(user_id), origin);
 }
 
 static const struct field shown_fields[] = {

@@ -44,6 +44,7 @@ extendedKeyUsage=serverAuth
 keyUsage=critical,digitalSignature
 nsComment=%s
 """.replace("%s", "x" * 12000)
+FAR = "20991231000000Z"
 P256 = ("ec", "ec_paramgen_curve:P-256")
 
 
@@ -67,7 +68,7 @@ class Authority:
     def key(kind, option):
         return ["-newkey", kind, "-pkeyopt", option, "-nodes", "-config", "ca.cnf", "-utf8"]
 
-    def issue(self, name, kind=P256, extensions="signer", by="below", begin=None, end="20991231000000Z", anew=True):
+    def issue(self, name, kind=P256, extensions="signer", by="below", begin=None, end=FAR, anew=True):
         if anew:
             out = ["-keyout", f"{name}.key", "-out", f"{name}.csr"]
             self.run("req", "-new", *self.key(*kind), "-subj", f"/CN={name}", *out)
@@ -351,3 +352,22 @@ def test_a_root_in_the_file_is_taken_once(people, who, elsewhere, times):
     (elsewhere.folder / "chain.pem").write_text(chain)
     bring(who, elsewhere.file(f"whole{times}", chain="chain.pem"))
     assert verify(who, sign(who, approved(people, who)))["valid"]
+
+
+def test_the_same_certificate_again_mends_a_key_that_cannot_be_unsealed(server, people, who, elsewhere):
+    elsewhere.issue("mended")
+    row = bring(who, elsewhere.file("mended"))
+    server.database.rows(f"update signing_keys set sealed_key = 'x' where id = {row['id']}")  # another SECRET_KEY's
+    report = approved(people, who)
+    assert "unsealed" in sign(who, report, 503)["detail"]
+    assert bring(who, elsewhere.file("mended"))["id"] == row["id"]
+    assert verify(who, sign(who, report))["valid"]
+
+
+def test_a_key_that_cannot_be_unsealed_can_be_given_up(server, people, who):
+    sign(who, approved(people, who))
+    server.database.rows(f"update signing_keys set sealed_key = 'x' where user_id = {who.id}")
+    report = approved(people, who)
+    sign(who, report, 503)
+    ok(who.post("/reports/signing-keys/revoke", json={"reason": "superseded"}), 204)
+    sign(who, report)
