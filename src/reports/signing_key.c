@@ -226,7 +226,12 @@ bool signing_key_of(struct call *c, int64_t id, struct signing_key *out)
     enum found found = found_sealed(c, db_find(c, &key_schema, &row, "where k.id = ? and k.revoked_at is null", V(id)));
     if (found == NONE)
         return fail(c, E_CONFLICT, "the key that it was signed with is revoked: its pages cannot be signed any more");
-    return found == FOUND && take_row(c, &row, &out->signer);
+    if (found == FAILED || !take_row(c, &row, &out->signer))
+        return false;
+    if (row.origin == KEY_MADE || check_brought(c, out))
+        return true;
+    signer_forget(&out->signer);
+    return false;
 }
 
 /* ---- brought ---- */

@@ -33,7 +33,8 @@ struct signing_key {
 /* Inside a transaction: the key that this account signs with; a new one when it has none, or none for much longer.
  * E_CONFLICT: the one that was brought signs no more: it has ended, or its authority is accepted no more. */
 bool signing_key_hold(struct call *c, int64_t user_id, struct str name, struct signing_key *out);
-/* The key that something was signed with, to sign more of the same. E_CONFLICT: it is revoked. */
+/* The key that something was signed with, to sign more of the same. E_CONFLICT: it is revoked, or one that was brought
+ * signs no more, as above. */
 bool signing_key_of(struct call *c, int64_t id, struct signing_key *out);
 
 /* Inside a transaction: the account signs no more with the key in use, nor with others of its origin. Behind one that

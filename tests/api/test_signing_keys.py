@@ -312,12 +312,17 @@ def test_an_authority_that_is_accepted_no_more(tmp_path, elsewhere):
         report, waiting = sign(author, approved(people, author)), approved(people, author)
         problem(author.get("/reports/authority"), 404)
         assert verify(author, report)["valid"]
+        assert b"/ByteRange" in author.get(f"/reports/{report['id']}/pdf?page=A4").content
         server.stop()
         server.settings["SIGNING_CERTIFICATES"] = None
         server.start()
         author = server.client(author.token)
         assert "no trusted authority" in sign(author, waiting, 409)["detail"]
         assert "SIGNING_CERTIFICATES" in bring(author, file, 409)["detail"]
+        pages = {page: author.get(f"/reports/{report['id']}/pdf?page={page}").content for page in ("A4", "Letter")}
+        assert b"/ByteRange" in pages["A4"] and b"/ByteRange" not in pages["Letter"], "what is kept stays"
+        refused = problem(author.get(f"/reports/{report['id']}/pdf?page=Letter&as_signed=true"), 409)
+        assert "signs no more" in refused["detail"]
         assert verify(author, report)["verdict"] == "unknown signer"
     finally:
         server.close()
