@@ -134,39 +134,50 @@ static const struct listing patient_listing = {
     .order = &recommendation_order
 };
 
-enum { ASKED_MAX = RECOMMENDATION_SIGHT + 4 };
+enum { ASKED_MAX = 6 };
 
-static bool put_asked(struct call *c, const struct recommendation_list *in, struct condition *out, int *count)
+/* `by_report`: rows are found by their reports, and what is asked for leads to no other index: a plus keeps those from
+ * being used. */
+static bool put_asked(struct call *c, const struct recommendation_list *in, bool by_report, struct condition *out,
+                      int *count)
 {
     struct str modality = in->modality;
     if (!modality_take(c, "query", &modality))
         return false;
     if (in->status)
-        out[(*count)++] = (struct condition){ "k.status = ?", V(choice_text(recommendation_statuses, in->status)) };
+        out[(*count)++] = (struct condition){ by_report ? "+k.status = ?" : "k.status = ?",
+                                              V(choice_text(recommendation_statuses, in->status)) };
     if (modality.len)
-        out[(*count)++] = (struct condition){ "k.modality = ?", V(modality) };
+        out[(*count)++] = (struct condition){ by_report ? "+k.modality = ?" : "k.modality = ?", V(modality) };
     if (in->overdue)
-        out[(*count)++] =
-            (struct condition){ "k.status = 'OPEN' and k.due_on < ?", recommendation_day(c, zone_today()) };
+        out[(*count)++] = (struct condition){ by_report ? "+k.status = 'OPEN' and k.due_on < ?"
+                                                        : "k.status = 'OPEN' and k.due_on < ?",
+                                              recommendation_day(c, zone_today()) };
     return true;
 }
 
 static bool all_get(struct call *c)
 {
     const struct recommendation_list *in = c->in;
-    struct value values[REPORT_SIGHT_VALUES];
+    struct recommendation_sight sight;
     struct condition asked[ASKED_MAX];
-    int count = recommendation_in_sight(c, values, asked);
+    int count = 0;
     bool of_patient = in->patient_id > 0;
-    if (!visibility_asks_for_patients(c, of_patient, "asking for one patient's recommendations") ||
-        !put_asked(c, in, asked, &count))
+    if (!visibility_asks_for_patients(c, of_patient, "asking for one patient's recommendations"))
         return false;
+    recommendation_in_sight(c, of_patient, &sight);
+    if (!put_asked(c, in, of_patient || sight.scope_count, asked, &count))
+        return false;
+    for (int i = 0; i < sight.condition_count; i++)
+        asked[count++] = sight.conditions[i];
     if (of_patient) {
         audit_about(c, 0, in->patient_id);
         asked[count++] = (struct condition){ "t.patient_id = ?", V(in->patient_id) };
     }
-    return list_answer(c, of_patient ? &patient_listing : &recommendation_listing,
-                       (struct list_among){ .conditions = asked, .condition_count = count });
+    return list_answer(
+        c, of_patient ? &patient_listing : &recommendation_listing,
+        (struct list_among){
+            .conditions = asked, .condition_count = count, .scopes = sight.scopes, .scope_count = sight.scope_count });
 }
 
 static bool of_report_get(struct call *c)
@@ -177,7 +188,7 @@ static bool of_report_get(struct call *c)
     int count = 1;
     if (!report_caller_writes(c))
         asked[count++] = (struct condition){ "k.opened_at is not null" };
-    return report_load(c, in->id, &report) && put_asked(c, in, asked, &count) &&
+    return report_load(c, in->id, &report) && put_asked(c, in, true, asked, &count) &&
            list_answer(c, &recommendation_listing,
                        (struct list_among){ .conditions = asked, .condition_count = count });
 }

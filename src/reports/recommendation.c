@@ -139,14 +139,28 @@ struct value recommendation_day(struct call *c, struct date date)
 
 /* ---- seeing ---- */
 
-int recommendation_in_sight(struct call *c, struct value values[REPORT_SIGHT_VALUES],
-                            struct condition out[RECOMMENDATION_SIGHT])
+/* Those of reports whose scopes these are. */
+static int scopes_of(struct call *c, struct condition scopes[REPORT_SCOPES])
 {
-    out[0] = report_in_sight(c, values);
-    if (report_caller_writes(c))
-        return 1;
-    out[1] = (struct condition){ "k.opened_at is not null" };
-    return 2;
+    int count = report_scopes(c, scopes);
+    for (int i = 0; i < count; i++)
+        scopes[i].from = arena_format(&c->arena, "%s cross join recommendations k on k.report_id = r.id",
+                                      scopes[i].from ? scopes[i].from : "reports r")
+                             .at;
+    return count;
+}
+
+void recommendation_in_sight(struct call *c, bool is_short, struct recommendation_sight *out)
+{
+    bool writes = report_caller_writes(c);
+    out->scope_count = is_short ? 0 : scopes_of(c, out->scopes);
+    out->condition_count = 0;
+    if (!out->scope_count && (is_short || !writes))
+        out->conditions[out->condition_count++] = report_in_sight(c, out->values);
+    if (out->scope_count && !writes)
+        out->conditions[out->condition_count++] = report_for_readers;
+    if (!writes)
+        out->conditions[out->condition_count++] = (struct condition){ "k.opened_at is not null" };
 }
 
 bool recommendation_load(struct call *c, int64_t id, struct recommendation *out)

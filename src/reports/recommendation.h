@@ -138,10 +138,14 @@ bool recommendation_follow(struct call *c, const struct report *report, enum rep
 bool recommendation_hold_with_study(struct call *c, int64_t id);
 /* E_NOT_FOUND, also where the caller does not see the report, or it was never open and they do not write reports. */
 bool recommendation_load(struct call *c, int64_t id, struct recommendation *out);
-/* For lists of `recommendations k`: those that the caller sees. `values`: of the parameters of the first. */
-enum { RECOMMENDATION_SIGHT = 2 };
-int recommendation_in_sight(struct call *c, struct value values[REPORT_SIGHT_VALUES],
-                            struct condition out[RECOMMENDATION_SIGHT]);
+/* For lists of `recommendations k`: which of them the caller sees. By scopes, so that who sees little reads little;
+ * `is_short`: the list's own FROM finds few, and each is asked for by itself. Stays where it was filled. */
+struct recommendation_sight {
+    struct condition scopes[REPORT_SCOPES], conditions[2];
+    int scope_count, condition_count;
+    struct value values[REPORT_SIGHT_VALUES];
+};
+void recommendation_in_sight(struct call *c, bool is_short, struct recommendation_sight *out);
 
 /* A day as columns of `recommendations` have it; null: none. */
 struct value recommendation_day(struct call *c, struct date date);

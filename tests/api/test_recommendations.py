@@ -748,17 +748,62 @@ def test_the_list(server, people, report):
     problem(author.get("/recommendations?patient_id=0"), 422)
 
 
-def test_nobody_is_named_to_who_may_not_read_patients(server, people, report):
-    admin, role = people["admin"], unique("clerk")
+def clerks(server, *rights):
+    """A role of people who read reports, and have these rights beside."""
+    role = unique("clerk")
+    names = ", ".join(f"'{name}'" for name in ("report.read", *rights))
     server.database.rows(
         f"insert into roles(name, description, created_at) select '{role}', name, created_at from roles "
         "where name = 'nurse'"
     )
     server.database.rows(
         "insert into role_permissions(role_id, permission_id) select r.id, p.id from roles r, permissions p where "
-        f"r.name = '{role}' and p.name in ('report.read', 'image.read_all')"
+        f"r.name = '{role}' and p.name in ({names})"
     )
-    clerk = server.account(role, admin=admin)
+    return role
+
+
+def test_who_sees_one_finds_it_in_the_list_and_nobody_else(server, people):
+    """By each way of seeing a report: its study is opened to an account, a role, a department; it was registered,
+    written, reviewed or signed by oneself; one sees all. And not before it was opened, but who writes."""
+    admin, author = people["admin"], people["author"]
+    own = server.account("doctor", admin=admin)
+    role, department = clerks(server, "image.read", "study.read", "patient.read"), unique("d")
+    by_role = server.account(role, admin=admin)
+    by_department = server.account("viewer", admin=admin, department=department)
+    by_account = server.account("viewer", admin=admin)
+    reports = [signed(people) for _ in range(4)]
+    ways = (f"{by_account.id}", f"roles/{role}", f"departments/{department}")
+    for report, way in zip(reports, ways, strict=False):
+        ok(admin.put(f"/studies/{report['study_id']}/assignments/{way}"), 204)
+    mine = own.upload(film(unique("F"), Modality="CR", StudyDate="20240301", StudyTime="100000"), "a.dcm")
+    draft = ok(own.post("/reports", json={"study_id": mine["study_id"], "sections": TEXT}), 201)
+    ok(admin.put(f"/studies/{mine['study_id']}/assignments/{by_account.id}"), 204)
+    rows = [recommend(author, report) for report in reports] + [recommend(own, draft)]
+    stands = {row["id"]: row["status"] for row in rows}
+
+    def pages(who, status):
+        query = {"status": status, "page_size": 100}
+        while query.get("after", True):
+            page = ok(who.get("/recommendations", params=query))
+            yield from page["items"]
+            query["after"] = page["next"]
+
+    def listed(who):
+        return {r["id"] for status in set(stands.values()) for r in pages(who, status) if r["id"] in stands}
+
+    everybody = {**people, "own": own, "account": by_account, "role": by_role, "dep": by_department}
+    seen = {name: listed(who) for name, who in everybody.items()}
+    ids = [row["id"] for row in rows]
+    assert seen["account"] == {ids[0]} and seen["role"] == {ids[1]} and seen["dep"] == {ids[2]}
+    assert seen["own"] == {ids[4]} and seen["viewer"] == seen["doctor"] == set() and seen["admin"] == set(ids)
+    for name, who in everybody.items():
+        one_by_one = {i for i in ids if who.get(f"/recommendations/{i}").status_code == 200}
+        assert seen[name] == one_by_one, name
+
+
+def test_nobody_is_named_to_who_may_not_read_patients(server, people, report):
+    clerk = server.account(clerks(server, "image.read_all"), admin=people["admin"])
     row = recommend(people["author"], report)
     one = shown(clerk, row)
     assert (one["patient_id"], one["patient_name"], one["patient_number"]) == (None, None, None)
