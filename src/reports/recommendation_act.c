@@ -179,6 +179,22 @@ static bool hold(struct call *c, int64_t id, struct report *report, struct recom
            report_load(c, out->report_id, report);
 }
 
+/* Not once its report was given up; nor, if it was never opened, the version that it was written with: the first step
+ * says so that signed or cancelled that version or what it became. */
+static bool may_open(struct call *c, const struct report *report, const struct recommendation *k)
+{
+    int64_t is_cancelled = 0;
+    if (STATUS_BIT(report->status) & REPORT_GIVEN_UP_BITS)
+        return fail(c, E_CONFLICT, "its report is %s", report_statuses[report->status - 1]);
+    if (!instant_is_null(k->opened_at))
+        return true;
+    return db_find_integer(c, &is_cancelled,
+                           "select case action when 'cancel' then 1 else 0 end from report_steps where report_id = ? "
+                           "and version >= ? and action in ('sign', 'cancel') order by id limit 1",
+                           V(k->report_id), V(k->version)) != FAILED &&
+           (!is_cancelled || fail(c, E_CONFLICT, "the version that it was written with was given up"));
+}
+
 static bool check(struct call *c, const struct recommendation_deed *deed, const struct report *report,
                   const struct recommendation *k)
 {
@@ -188,8 +204,8 @@ static bool check(struct call *c, const struct recommendation_deed *deed, const 
                     permission_rows[move->permission].name);
     if (!(move->from & STATUS_BIT(k->status)))
         return refuse(c, k);
-    if (deed->action == RECOMMENDATION_REOPEN && STATUS_BIT(report->status) & REPORT_GIVEN_UP_BITS)
-        return fail(c, E_CONFLICT, "its report is %s", report_statuses[report->status - 1]);
+    if (deed->action == RECOMMENDATION_REOPEN && !may_open(c, report, k))
+        return false;
     if (deed->action == RECOMMENDATION_COMPLETE && deed->study_id <= 0 && !deed->note.len)
         return problem(c, "study_id", "missing", "say which study did it, or in note how it was done");
     return deed->action == RECOMMENDATION_COMPLETE || deed->note.len || problem(c, "note", "missing", "say why");

@@ -213,6 +213,31 @@ def test_what_is_written_with_an_amendment_comes_and_goes_with_it(people, report
     assert [shown(author, r)["status"] for r in (old, row)] == ["OPEN", "OPEN"]
 
 
+def test_what_was_dropped_with_an_amendment_that_was_given_up_stays_so(people, report):
+    author, second = people["author"], people["second"]
+
+    def amend():
+        ok(act(author, report, "amend", reason="补充", sections=TEXT))
+
+    amend()
+    row = recommend(author, report)
+    deed(author, row, "dismiss", note="x")
+    assert deed(author, row, "reopen", note="y")["status"] == "PENDING", "its version is still under way"
+    deed(author, row, "dismiss", note="x")
+    ok(act(author, report, "cancel"))
+    assert "given up" in deed(author, row, "reopen", 409, note="y")["detail"]
+    amend()
+    kept = recommend(author, report)
+    deed(author, kept, "dismiss", note="x")
+    assert "given up" in deed(author, row, "reopen", 409, note="y")["detail"], "another version is under way"
+    ok(act(author, report, "submit"))
+    ok(act(second, report, "approve"))
+    ok(act(second, report, "sign", password=PASSWORD))
+    assert "given up" in deed(author, row, "reopen", 409, note="y")["detail"], "another version was signed"
+    assert deed(author, kept, "reopen", note="y")["status"] == "OPEN"
+    problem(people["viewer"].get(f"/recommendations/{row['id']}"), 404)
+
+
 # ---- closed by a study ----
 
 
