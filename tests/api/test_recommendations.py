@@ -773,6 +773,23 @@ def test_the_list(server, people, report):
     problem(author.get("/recommendations?patient_id=0"), 422)
 
 
+def test_a_page_is_not_asked_for_row_by_row(people, report):
+    author, admin = people["author"], people["admin"]
+    rows = [recommend(author, report) for _ in range(15)]
+    study = bring(people, report["number"])
+    for row in rows:
+        comes_to(people, row, "COMPLETED")
+
+    def counts():
+        return {s["statement"]: s["count"] for s in ok(admin.get("/system/performance"))["items"]["statements"]}
+
+    before = counts()
+    found = ok(admin.get("/recommendations", params={"status": "COMPLETED", "page_size": 100}))["items"]
+    assert [r["completed_study_id"] for r in found if r["report_id"] == report["id"]] == [study] * len(rows)
+    more = {s: count - before.get(s, 0) for s, count in counts().items() if "from studies s where s.id = ?" in s}
+    assert {s: count for s, count in more.items() if count >= len(rows)} == {}
+
+
 def clerks(server, *rights):
     """A role of people who read reports, and have these rights beside."""
     role = unique("clerk")

@@ -113,6 +113,7 @@ ELSEWHERE = {
     ("reports/draft_findings.c", "select d.id from image_files i join diagnoses d"): "with diagnosis_in_sight",
     ("api/report_recommendation.c", "studies t cross join reports r"): "with recommendation_in_sight",
     ("reports/recommendation.c", "left join reports r on r.id = k.report_id"): "the same; names by its veil",
+    ("reports/recommendation.c", "(select t.id from studies t where t.id"): "is it there; who is told, its veil says",
     ("reports/recommendation_act.c", "select 1 from studies o join studies s"): "with VISIBLE_STUDY, if it has images",
     ("reports/recommendation_parts.h", "exists (select 1 from image_files f where"): "that",
     ("reports/recommendation_job.c", "join reports r on r.id = k.report_id"): "whoever brought what closes one",
