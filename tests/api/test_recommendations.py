@@ -458,6 +458,28 @@ def test_it_opens_again_when_the_order_was_another(server, people, report):
     comes_to(people, row, "OPEN")
 
 
+@pytest.mark.skipif(ON_SQLITE is True, reason="one process writes to SQLite")
+def test_what_is_to_be_looked_at_again_is_tried_until_it_is_free(server, people, report):
+    """The transaction that finds its patient held begins anew, and is about the same row then."""
+    from test_held_rows import Session, asked_in_vain
+
+    row = recommend(people["author"], report)
+    bring(people, report["number"])
+    comes_to(people, row, "COMPLETED")
+    before, session = asked_in_vain(people["admin"]), Session(server.database)
+    try:
+        session.hold(("patients", report["patient_id"]))
+        server.database.rows(
+            f"update recommendations set look_again = 1, completed_study_id = null where id = {row['id']}"
+        )
+        ask(people)
+        wait_until(lambda: asked_in_vain(people["admin"]) >= before + 4, "who asks again")
+        session.run("commit")
+    finally:
+        session.close()
+    wait_until(lambda: "REOPENED" in events(people["author"], row), "a second look")
+
+
 def test_a_purged_study_leaves_its_history(server, people, report):
     author = people["author"]
     row = recommend(author, report)
