@@ -136,9 +136,8 @@ static void retire(struct mysql *mysql, struct mysql_connection *connection)
 }
 
 /* An idle connection, or the right to make one (*out NULL). False when the wait was too long. */
-static bool take_place(struct mysql *mysql, struct mysql_connection **out, int *generation)
+static bool take_place(struct mysql *mysql, int64_t until_us, struct mysql_connection **out, int *generation)
 {
-    int64_t until_us = clock_monotonic_us() + (int64_t)mysql->db->busy_timeout_ms * 1000;
     bool ok = true;
     *out = NULL;
     pthread_mutex_lock(&mysql->lock);
@@ -166,6 +165,16 @@ static bool has_something_to_say(const struct mysql_connection *connection)
 {
     struct pollfd line = { .fd = connection->line, .events = POLLIN };
     return poll(&line, 1, 0) != 0;
+}
+
+/* This one was lost, and those that are as old and idle are no better: of a server that has gone silent each would cost
+ * its own wait. */
+static void doubt_the_idle(struct mysql *mysql, const struct mysql_connection *lost)
+{
+    pthread_mutex_lock(&mysql->lock);
+    if (lost->generation == mysql->generation)
+        mysql->generation++;
+    pthread_mutex_unlock(&mysql->lock);
 }
 
 static bool is_sound(struct mysql_connection *connection, int generation)
@@ -200,9 +209,10 @@ bool mysql_borrow(struct db *db, struct db_connection **out, struct error *error
 {
     struct mysql *mysql = db->state;
     struct mysql_connection *connection;
+    int64_t until_us = clock_monotonic_us() + (int64_t)db->busy_timeout_ms * 1000;
     int generation;
     for (;;) {
-        if (!take_place(mysql, &connection, &generation)) {
+        if (!take_place(mysql, until_us, &connection, &generation)) {
             if (!error->code)
                 error->retry_after_s = 2;
             return error_set(error, E_UNAVAILABLE,
@@ -214,6 +224,7 @@ bool mysql_borrow(struct db *db, struct db_connection **out, struct error *error
             return false;
         if (is_new || is_sound(connection, generation))
             break;
+        doubt_the_idle(mysql, connection);
         retire(mysql, connection);
     }
     atomic_store(&connection->base.borrowed, true);
@@ -231,10 +242,7 @@ void mysql_give_back(struct db_connection *base)
     }
     atomic_store(&base->borrowed, false);
     if (base->lost) {
-        pthread_mutex_lock(&mysql->lock);
-        if (connection->generation == mysql->generation)
-            mysql->generation++; /* the idle ones are no better */
-        pthread_mutex_unlock(&mysql->lock);
+        doubt_the_idle(mysql, connection);
         retire(mysql, connection);
         return;
     }

@@ -1,8 +1,10 @@
 """MariaDB: somebody else holds a row, or the server does not answer at all. Nothing else waits for it longer than it
 must."""
 
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -268,6 +270,76 @@ def test_a_silent_database_does_not_delay_the_end(frozen, tmp_path):
     assert set(answers) <= {503, "ReadError", "WriteError", "RemoteProtocolError", "ConnectError"}, answers
     os.kill(frozen, signal.SIGCONT)
     server.close()
+
+
+class Relay:
+    """Between a server and its database. `harm` makes each line that there is then look as if the other end had
+    something to say, and ends it when somebody asks (COM_PING) what that is."""
+
+    ASKS = b"\1\0\0\0\x0e"
+
+    def __init__(self, path, target):
+        self.target, self.lines, self.harmed, self.pings = target, [], set(), 0
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(path))
+        self.listener.listen(64)
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self.listener.accept()
+                far = socket.socket(socket.AF_UNIX)
+                far.connect(self.target)
+                self.lines.append((near, far))
+                for ends in ((near, far), (far, near)):
+                    threading.Thread(target=self.pump, args=(near, *ends), daemon=True).start()
+
+    def pump(self, line, source, to):
+        with contextlib.suppress(OSError):
+            while some := source.recv(1 << 16):
+                if line in self.harmed and source is line and some == self.ASKS:
+                    self.pings += 1
+                    break
+                to.sendall(some)
+        for end in (source, to):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def harm(self):
+        self.harmed = {near for near, _ in self.lines}
+        for near in self.harmed:
+            with contextlib.suppress(OSError):
+                near.send(b"x")
+        return len(self.harmed)
+
+
+LINES = 10
+
+
+def test_of_idle_lines_to_a_database_that_is_gone_one_is_tried(tmp_path):
+    """Each would cost its own wait."""
+    server = support.Server(tmp_path / "server", WORKER_CONCURRENCY="0", WORKERS="16")
+    server.init()
+    relay = Relay(tmp_path / "relay", server.database.socket)
+    direct, own = server.settings["DATABASE_URL"], Session(server.database)
+    server.settings["DATABASE_URL"] = direct.replace(server.database.socket, str(tmp_path / "relay"))
+    try:
+        server.start()
+        admin = server.admin()
+        path = f"/patients/{admin.patient()['id']}"
+        own.run("lock tables patients write")
+        with ThreadPoolExecutor(LINES) as pool:
+            sent = [pool.submit(admin.get, path) for _ in range(LINES)]
+            wait_until(lambda: len(relay.lines) >= LINES, "a line for each")
+            own.run("unlock tables")
+            assert all(one.result().status_code == 200 for one in sent)
+        lines = relay.harm()
+        wait_until(lambda: admin.get(path).status_code == 200, "an answer")
+        assert lines >= LINES > relay.pings
+    finally:
+        own.close()
+        server.close()
 
 
 # ---- If-Match locks what it compares in the order of records/record_lock.h ----
