@@ -9,13 +9,16 @@
 #include "schema/json_read.h"
 #include "signing/canonical.h"
 #include "signing/envelope.h"
+#include "signing/proofs.h"
 #include "signing/revocation.h"
+#include "signing/timestamp.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static const char *const actions[] = { "verify", NULL };
 enum { ACTION_NONE, ACTION_VERIFY };
+enum { PDF_LISTS_BYTES_MAX = 128 << 20 /* of 31 time stamps, as this server puts them */ };
 NAMES_REACH(actions, ACTION_VERIFY);
 
 struct report_command {
@@ -156,8 +159,7 @@ static bool find_time(struct call *c, const struct pdf_found_signatures *found, 
 {
     struct cms_result cms;
     *at = INSTANT_NULL;
-    if (found->count != 1 || found->items[0].kind != PDF_SIGNED || !found->items[0].is_whole ||
-        !found->items[0].is_last)
+    if (!found->count || found->items[0].kind != PDF_SIGNED || !found->items[0].is_whole || !found->items[0].is_kept)
         return true;
     trust.claimed_time = found->items[0].at;
     if (!cms_check(c, found->items[0].der, found->items[0].parts, 2, &trust, &cms))
@@ -194,21 +196,143 @@ static bool check_pages_of(struct call *c, struct trust trust, const struct pdf_
     return true;
 }
 
+/* What a time stamp behind the pages' signature says. Without anybody to believe it says nothing, and harms nothing:
+ * what is signed is whole without it. */
+static bool check_stamp_of(struct call *c, const struct trust *trust, const struct pdf_found_signature *found,
+                           struct timestamp *stamp, enum verdict *worst)
+{
+    char at[INSTANT_TEXT_MAX], until[INSTANT_TEXT_MAX];
+    *stamp = (struct timestamp){ .at = INSTANT_NULL, .until = INSTANT_NULL };
+    if (!found->is_whole || !found->is_kept || !timestamp_is_of(found->der, found->parts, 2)) {
+        printf("%-16s changed: a time stamp is not of what it covers\n", "stamped");
+        *worst = VERDICT_CHANGED;
+        return true;
+    }
+    if (!trust->time_anchor_count) {
+        printf("%-16s by an authority that --time-authority does not name\n", "stamped");
+        return true;
+    }
+    if (!timestamp_check(c, found->der, found->parts, 2, trust, stamp)) {
+        if (c->error.code != E_INVALID)
+            return false;
+        put_line("stamped", arena_copy(&c->arena, error_told(&c->error)));
+        error_clear(&c->error);
+        *worst = VERDICT_UNKNOWN_SIGNER < *worst ? VERDICT_UNKNOWN_SIGNER : *worst;
+        return true;
+    }
+    printf("%-16s %.*s, good until %.*s\n", "stamped", (int)instant_write(stamp->at, at), at,
+           (int)instant_write(stamp->until, until), until);
+    put_line("time authority", stamp->authority);
+    return true;
+}
+
+/* What the file has to show in years, when nobody else can be asked (ETSI EN 319 142-1). */
+struct evidence {
+    struct str words;     /* what is missing; null: nothing */
+    struct instant until; /* when the last time stamp ends; null: there is none that counts */
+    bool is_proved;       /* the signature with its own time stamp, and each stamp that has one over it */
+    int stamps;           /* behind the signature */
+};
+
+static bool lacks(struct call *c, struct evidence *e, bool is_proved)
+{
+    e->is_proved = e->is_proved && is_proved;
+    if (is_proved || (c->error.code != E_NOT_FOUND && c->error.code != E_INVALID))
+        return is_proved;
+    if (str_is_null(e->words))
+        e->words = arena_copy(&c->arena, error_told(&c->error));
+    error_clear(&c->error);
+    return true;
+}
+
+/* A time stamp over this one has to prove it, and to have come before it ended: its key may be anybody's by then. */
+static bool follow(struct call *c, const struct pdf_found_signature *found, const struct pdf_found_signature *last,
+                   const struct timestamp *stamp, const struct trust *lists, struct evidence *e)
+{
+    e->stamps++;
+    if (instant_is_null(e->until))
+        return true;
+    if (instant_is_null(stamp->until) || stamp->at.us > e->until.us) {
+        e->words = S("a time stamp had ended before there was another over it");
+        e->is_proved = false;
+    }
+    e->until = stamp->until;
+    struct proofs *proofs = arena_new(&c->arena, struct proofs);
+    return found == last || lacks(c, e, timestamp_prove(c, found->der, found->parts, 2, lists, proofs));
+}
+
+static void put_level(const struct evidence *e, bool is_stamped, struct instant now)
+{
+    bool is_good = !instant_is_null(e->until) && e->until.us >= now.us;
+    const char *level = !is_stamped ? "B-B" : !e->is_proved ? "B-T" : !e->stamps || !is_good ? "B-LT" : "B-LTA";
+    printf("%-16s %s\n", "level", level);
+    put_line("", e->words);
+    if (is_stamped && !is_good)
+        put_line("", S("its last time stamp has ended"));
+}
+
+static bool check_stamps(struct call *c, const struct pdf_found_signatures *found, const struct trust *trust,
+                         const struct trust *lists, enum verdict *worst)
+{
+    struct timestamp stamp;
+    struct proofs *proofs = arena_new(&c->arena, struct proofs);
+    struct evidence e = { .words = STR_NULL, .is_proved = true };
+    if (!lacks(c, &e, cms_prove(c, found->items[0].der, lists, proofs)))
+        return false;
+    e.until = proofs->until;
+    for (int i = 0; i < found->count; i++)
+        if (found->items[i].kind == PDF_STAMPED &&
+            (!check_stamp_of(c, trust, &found->items[i], &stamp, worst) ||
+             !follow(c, &found->items[i], &found->items[found->count - 1], &stamp, lists, &e)))
+            return false;
+    if (*worst == VERDICT_VALID)
+        put_level(&e, !instant_is_null(proofs->until), trust->now);
+    return true;
+}
+
 /* Behind the last signature or time stamp stands nothing: a reader might take it for the report. *count: how often the
- * pages are signed. */
+ * pages are signed. `lists`: the trust of whoever has nothing but the file's own revocation lists. */
 static bool check_pages(struct call *c, const struct pdf_found_signatures *found, const struct trust *trust,
-                        const struct envelope_result *result, enum verdict *worst, int *count)
+                        const struct trust *lists, const struct envelope_result *result, enum verdict *worst,
+                        int *count)
 {
     for (int i = 0; i < found->count; i++)
         if (found->items[i].kind == PDF_SIGNED && ++*count &&
             !check_pages_of(c, *trust, &found->items[i], result, worst))
             return false;
-    if (!*count)
+    if (!*count) {
         printf("%-16s carry no signature: what is attached is checked, not what its pages show\n", "pages");
-    else if (!found->items[found->count - 1].is_last) {
+        return true;
+    }
+    if (!found->items[found->count - 1].is_last) {
         printf("%-16s changed: something was added behind the last signature\n", "pages");
         *worst = VERDICT_CHANGED;
     }
+    return check_stamps(c, found, trust, lists, worst);
+}
+
+/* The file's own lists beside those of `trust`; each counts where a trusted authority has signed it. */
+static bool read_proofs(struct call *c, struct str pdf, const struct trust *trust, struct trust *lists,
+                        struct trust *all)
+{
+    struct pdf_proofs proofs;
+    if (!pdf_find_proofs(c, pdf, &proofs))
+        return false;
+    *lists = *all = *trust;
+    int64_t size = 0; /* a file may name one list many times */
+    for (int i = 0; i < proofs.crl_count; i++)
+        size += proofs.crls[i].len;
+    if (size > PDF_LISTS_BYTES_MAX)
+        return fail(c, E_INVALID, "the PDF's revocation lists are too large to be looked at");
+    lists->lists = proofs.crls;
+    lists->list_count = proofs.crl_count;
+    struct str *joined = arena_array(&c->arena, struct str, proofs.crl_count + trust->list_count + 1);
+    for (int i = 0; i < trust->list_count; i++)
+        joined[i] = trust->lists[i];
+    for (int i = 0; i < proofs.crl_count; i++)
+        joined[trust->list_count + i] = proofs.crls[i];
+    all->lists = joined;
+    all->list_count = trust->list_count + proofs.crl_count;
     return true;
 }
 
@@ -227,14 +351,17 @@ static bool verify_pdf(struct call *c, const struct report_command *in, struct s
 {
     struct envelope_result result;
     struct pdf_found_signatures found;
-    struct trust attached = *trust;
+    struct trust attached, lists, all;
     struct str text;
     int count = 0;
     if (!pdf_attachment(c, pdf, S(REPORT_ATTACHMENT), CANONICAL_BYTES_MAX, &text) || !pdf_signatures(c, pdf, &found) ||
-        !find_time(c, &found, *trust, &attached.known_time) || !verify_content(c, text, &attached, &result))
+        !read_proofs(c, pdf, trust, &lists, &all))
+        return false;
+    attached = all;
+    if (!find_time(c, &found, all, &attached.known_time) || !verify_content(c, text, &attached, &result))
         return false;
     enum verdict worst = result.verdict;
-    if (!check_pages(c, &found, trust, &result, &worst, &count))
+    if (!check_pages(c, &found, &all, &lists, &result, &worst, &count))
         return false;
     *verdict = worst == VERDICT_VALID && !count && !in->attachment ? "pages not signed" : verdict_name(worst);
     return true;

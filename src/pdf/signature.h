@@ -29,7 +29,7 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 
-enum { PDF_SIGNATURES_MAX = 32, PDF_CONTENTS_MAX = 1 << 20, PDF_PROOFS_MAX = 64 };
+enum { PDF_SIGNATURES_MAX = 32, PDF_CONTENTS_MAX = 1 << 20, PDF_PROOFS_MAX = 128 };
 
 enum pdf_signature_kind {
     PDF_SIGNED, /* ETSI.CAdES.detached: a person's */

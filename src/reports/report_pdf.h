@@ -17,9 +17,9 @@
  *               not made yet: made now, and kept, so that whoever asks gets the same bytes
  *
  * A kept file is never made again: another signature would be another file. A time stamp that comes later is put into
- * it (report_stamp.h), which makes other bytes and a later level, B-T, of the same signature. One that is damaged is
- * E_UNREADABLE until it is restored. It says how things stood at signing, and goes on to say so. That a report was
- * replaced or withdrawn later is told by the server alone (report_verify).
+ * it (report_stamp.h), and so are proofs (report_proofs.h): other bytes of the same signature, B-T and B-LTA. One that
+ * is damaged is E_UNREADABLE until it is restored. It says how things stood at signing, and goes on to say so. That a
+ * report was replaced or withdrawn later is told by the server alone (report_verify).
  *
  * Other pages are made anew for each caller and carry no signature of their own, though the envelope is attached:
  *

@@ -1,10 +1,11 @@
 /* report_pdf_job.c - the job that has pages kept, and gets what was signed the time of an authority. */
 #include "pdf/signature.h"
-#include "records/keeping.h"
 #include "reports/report_pdf_kept.h"
+#include "reports/report_proofs.h"
 #include "reports/report_stamp.h"
 #include "reports/signing_key.h"
 #include "signing/cms.h"
+#include "site/app.h"
 
 struct pdf_order {
     int64_t report_id, version;
@@ -17,51 +18,9 @@ static const struct schema order_schema = SCHEMA("ReportPdfOrder", struct pdf_or
 
 /* ---- time stamps ---- */
 
-struct stamping {
-    struct kept_pdf before, after;
-    bool is_done; /* the row was still as it was */
-};
-
-static bool swap_row(struct call *c, void *context)
-{
-    struct stamping *s = context;
-    struct kept_pdf now;
-    if (!db_lock(c, "select id from report_pdfs where id = ?", V(s->before.id)))
-        return false;
-    enum found found = db_find(c, &kept_pdf_schema, &now, "where k.id = ?", V(s->before.id));
-    s->is_done = found == FOUND && str_equal(now.storage_path, s->before.storage_path);
-    if (!s->is_done)
-        return found != FAILED;
-    return db_execute(c, "update report_pdfs set storage_path = ?, size_bytes = ?, sha256 = ?, level = ? where id = ?",
-                      V(s->after.storage_path), V(s->after.size_bytes), V(s->after.sha256),
-                      V(choice_text(pades_levels, s->after.level)), V(s->before.id));
-}
-
-/* The row names another file from here on; the one before goes once it is known that nothing names it. */
-static bool swap(struct call *c, struct stamping *s, struct str bytes)
-{
-    struct blob_store *files = c->app->files;
-    struct str old = s->before.storage_path, new = s->after.storage_path;
-    struct error ignored = { 0 };
-    if (!blob_claim(files, new, &c->error))
-        return false;
-    if (!blob_claim(files, old, &c->error)) {
-        blob_settle(files, new);
-        return false;
-    }
-    bool ok = kept_pdf_write(c, new, bytes) && db_transact(c, swap_row, s), in_doubt = !ok && c->error.in_doubt;
-    keeping_settle(c, new, ok && s->is_done);
-    /* Where another was quicker the claim is theirs too, who is about to remove the file. */
-    if (in_doubt || (ok && (!s->is_done || !blob_remove(files, old, &ignored))))
-        blob_leave(files, old);
-    else
-        blob_settle(files, old);
-    return ok;
-}
-
 static bool stamp_kept(struct call *c, const struct kept_pdf *kept)
 {
-    struct stamping s = { *kept, *kept, false };
+    struct kept_pdf after = *kept;
     struct pdf_found_signatures found;
     struct trust trust;
     struct str bytes, data, token, cms;
@@ -71,20 +30,56 @@ static bool stamp_kept(struct call *c, const struct kept_pdf *kept)
         !cms_add_timestamp(c, found.items[0].der, token, &cms) ||
         !pdf_put_signature(c, bytes, &found.items[0], cms, &bytes))
         return c->error.code ? false : fail(c, E_INTERNAL, "kept pages have %d signatures", found.count);
-    s.after.level = PADES_TIMED;
-    kept_pdf_name(c, &s.after, bytes);
-    return swap(c, &s, bytes);
+    after.level = PADES_TIMED;
+    after.renew_at = report_prove_again(&after, INSTANT_NULL);
+    return kept_pdf_swap(c, kept, &after, bytes);
 }
 
+static bool stamp_one(struct call *c, int64_t report_id, int64_t version, enum pdf_page page)
+{
+    struct kept_pdf kept;
+    enum found found = kept_pdf_find(c, report_id, version, page, &kept);
+    return found == NONE || (found == FOUND && (kept.level != PADES_BASIC || stamp_kept(c, &kept)));
+}
+
+/* Where a list is missing, "reports.stamps" sees to it. */
+static bool prove_one(struct call *c, struct report_prover *prover, int64_t report_id, int64_t version,
+                      enum pdf_page page)
+{
+    struct kept_pdf kept;
+    struct report_proving proving;
+    enum found found = kept_pdf_find(c, report_id, version, page, &kept);
+    if (found != FOUND || kept.level != PADES_TIMED)
+        return found != FAILED;
+    if (!report_prove(c, prover, &kept, &proving) && c->error.code == E_NOT_FOUND)
+        error_clear(&c->error);
+    return c->error.code == 0;
+}
+
+/* The first that failed; but after one that may pass the job comes again. */
+static void keep_error(struct call *c, struct error *kept)
+{
+    if (!kept->code || (job_may_pass(c->error.code) && !job_may_pass(kept->code)))
+        *kept = c->error;
+    error_clear(&c->error);
+}
+
+/* Each size for itself, and the plain time stamps first: what one of them lacks takes nothing from the others. */
 static bool stamp_all(struct call *c, int64_t report_id, int64_t version)
 {
-    for (enum pdf_page page = PDF_A4; page <= PDF_LETTER; page++) {
-        struct kept_pdf kept;
-        enum found found = kept_pdf_find(c, report_id, version, page, &kept);
-        if (found == FAILED || (found == FOUND && kept.level == PADES_BASIC && !stamp_kept(c, &kept)))
-            return false;
-    }
-    return true;
+    struct report_prover prover;
+    struct error kept = { 0 };
+    for (enum pdf_page page = PDF_A4; page <= PDF_LETTER; page++)
+        if (!stamp_one(c, report_id, version, page))
+            keep_error(c, &kept);
+    bool is_loaded = report_prover_load(c, &prover);
+    if (!is_loaded)
+        keep_error(c, &kept);
+    for (enum pdf_page page = PDF_A4; is_loaded && page <= PDF_LETTER; page++)
+        if (!prove_one(c, &prover, report_id, version, page))
+            keep_error(c, &kept);
+    c->error = kept;
+    return kept.code == 0;
 }
 
 /* The envelope first, since it is attached to the pages; these do not wait for the authority. */

@@ -19,8 +19,8 @@ NAMES_REACH(report_page_sizes, PDF_LETTER + 1);
 /* A CMS of one signer with their certificates; and with the certificates of a time stamp, long chains of long keys. */
 enum { CONTENTS_MAX = 16 << 10, CONTENTS_STAMPED_MAX = 64 << 10 };
 
-const char *const pades_levels[] = { "B-B", "B-T", NULL };
-NAMES_REACH(pades_levels, PADES_TIMED);
+const char *const pades_levels[] = { "B-B", "B-T", "B-LTA", NULL };
+NAMES_REACH(pades_levels, PADES_LASTING);
 
 static const struct field kept_fields[] = {
     FIELD(struct kept_pdf, id, .doc = "Identifies the row."),
@@ -32,6 +32,7 @@ static const struct field kept_fields[] = {
     FIELD(struct kept_pdf, sha256, .doc = "Of all of it."),
     FIELD(struct kept_pdf, level, .choices = pades_levels, .doc = "What proves its signature (PAdES)."),
     FIELD(struct kept_pdf, made_at, .doc = "When it was made."),
+    FIELD(struct kept_pdf, renew_at, .flags = NULLABLE, .doc = "When its last time stamp wants another over it."),
 };
 const struct schema kept_pdf_schema = SCHEMA("ReportPdfRow", struct kept_pdf, kept_fields, .table = "report_pdfs",
                                              .alias = "k", .doc = "Pages of a report as they were signed.");
@@ -210,8 +211,16 @@ void kept_pdf_name(struct call *c, struct kept_pdf *kept, struct str bytes)
     kept->sha256 = crypto_sha256_hex(bytes, &c->arena);
 }
 
+/* What is larger could not be read again. */
+static bool check_size(struct call *c, struct str bytes)
+{
+    return bytes.len <= PDF_BYTES_MAX || fail(c, E_TOO_LARGE, "the pages have more than %d bytes", PDF_BYTES_MAX);
+}
+
 static bool keep(struct call *c, struct making *m)
 {
+    if (!check_size(c, m->pages))
+        return false;
     schema_clear(&kept_pdf_schema, &m->kept);
     m->kept.report_id = m->report_id;
     m->kept.version = m->version;
@@ -219,6 +228,7 @@ static bool keep(struct call *c, struct making *m)
     m->kept.level = PADES_BASIC;
     kept_pdf_name(c, &m->kept, m->pages);
     m->kept.made_at = clock_now();
+    m->kept.renew_at = INSTANT_NULL;
     struct str key = m->kept.storage_path;
     db_release(c);
     if (!blob_claim(c->app->files, key, &c->error))
@@ -227,6 +237,60 @@ static bool keep(struct call *c, struct making *m)
     keeping_settle(c, key, ok && !m->is_kept);
     return ok;
 }
+
+/* ---- other bytes of the same signature ---- */
+
+struct swapping {
+    const struct kept_pdf *before;
+    struct kept_pdf *after;
+    bool is_done; /* the row was still as it was */
+};
+
+static bool swap_row(struct call *c, void *context)
+{
+    struct swapping *s = context;
+    struct kept_pdf now;
+    if (!db_lock(c, "select id from report_pdfs where id = ?", V(s->before->id)))
+        return false;
+    enum found found = db_find(c, &kept_pdf_schema, &now, "where k.id = ?", V(s->before->id));
+    s->is_done = found == FOUND && str_equal(now.storage_path, s->before->storage_path);
+    if (!s->is_done)
+        return found != FAILED;
+    return db_execute(c,
+                      "update report_pdfs set storage_path = ?, size_bytes = ?, sha256 = ?, level = ?, renew_at = ? "
+                      "where id = ?",
+                      V(s->after->storage_path), V(s->after->size_bytes), V(s->after->sha256),
+                      V(choice_text(pades_levels, s->after->level)), V(s->after->renew_at), V(s->before->id));
+}
+
+/* The row names another file from here on; the one before goes once it is known that nothing names it. */
+bool kept_pdf_swap(struct call *c, const struct kept_pdf *before, struct kept_pdf *after, struct str bytes)
+{
+    struct swapping s = { before, after, false };
+    struct error ignored = { 0 };
+    if (!check_size(c, bytes))
+        return false;
+    struct blob_store *files = c->app->files;
+    kept_pdf_name(c, after, bytes);
+    struct str old = before->storage_path, new = after->storage_path;
+    db_release(c);
+    if (!blob_claim(files, new, &c->error))
+        return false;
+    if (!blob_claim(files, old, &c->error)) {
+        blob_settle(files, new);
+        return false;
+    }
+    bool ok = kept_pdf_write(c, new, bytes) && db_transact(c, swap_row, &s), in_doubt = !ok && c->error.in_doubt;
+    keeping_settle(c, new, ok && s.is_done);
+    /* Where another was quicker the claim is theirs too, who is about to remove the file. */
+    if (in_doubt || (ok && (!s.is_done || !blob_remove(files, old, &ignored))))
+        blob_leave(files, old);
+    else
+        blob_settle(files, old);
+    return ok;
+}
+
+/* ---- need ---- */
 
 /* m->kept: of this work, or of whoever was first. */
 static bool need(struct call *c, struct making *m)
@@ -287,24 +351,23 @@ static bool read_file(struct call *c, const struct kept_pdf *kept, bool *gone, s
            say_damage(c, kept, "is not what was stored");
 }
 
-/* One that is being stamped goes, and another takes its place. */
+/* One that is being stamped goes, and another takes its place, which may go again. */
 bool kept_pdf_read(struct call *c, const struct kept_pdf *kept, struct str *out)
 {
+    enum { LOOKS_MAX = 10 };
     struct kept_pdf now = *kept;
-    bool gone;
+    struct str tried = STR_NULL;
+    bool gone = true;
     db_release(c);
-    if (read_file(c, kept, &gone, out))
-        return true;
-    if (!gone)
-        return false;
-    enum found found = db_find(c, &kept_pdf_schema, &now, "where k.id = ?", V(kept->id));
-    db_release(c);
-    if (found == FAILED)
-        return false;
-    if (!str_equal(now.storage_path, kept->storage_path)) {
+    for (int i = 0; i < LOOKS_MAX && !str_equal(now.storage_path, tried); i++) {
         if (read_file(c, &now, &gone, out))
             return true;
         if (!gone)
+            return false;
+        tried = now.storage_path;
+        enum found found = db_find(c, &kept_pdf_schema, &now, "where k.id = ?", V(kept->id));
+        db_release(c);
+        if (found == FAILED)
             return false;
     }
     return say_damage(c, &now, "is gone");

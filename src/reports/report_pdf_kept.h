@@ -5,7 +5,11 @@
 
 #include "reports/report_pdf.h"
 
-enum pades_level { PADES_BASIC = 1, PADES_TIMED /* with a time stamp of an authority */ };
+enum pades_level {
+    PADES_BASIC = 1,
+    PADES_TIMED,  /* with a time stamp of an authority */
+    PADES_LASTING /* with what proves its certificates, under a time stamp of all of it */
+};
 extern const char *const pades_levels[];
 
 struct kept_pdf {
@@ -13,7 +17,7 @@ struct kept_pdf {
     unsigned page, level;
     struct str storage_path, sha256;
     int64_t size_bytes;
-    struct instant made_at;
+    struct instant made_at, renew_at; /* renew_at: when it is proved, or stamped anew (report_proofs.h); null: never */
 };
 extern const struct schema kept_pdf_schema;
 
@@ -25,5 +29,8 @@ bool kept_pdf_read(struct call *c, const struct kept_pdf *kept, struct str *out)
 /* A new name for these bytes, with their size and SHA-256; and the bytes, claimed by the caller, under a name. */
 void kept_pdf_name(struct call *c, struct kept_pdf *kept, struct str bytes);
 bool kept_pdf_write(struct call *c, struct str key, struct str bytes);
+/* The row names these bytes from here on, with the level and the renew_at of `after`; the file before goes. Nothing is
+ * done where another was quicker. E_TOO_LARGE: as kept they could not be read again. */
+bool kept_pdf_swap(struct call *c, const struct kept_pdf *before, struct kept_pdf *after, struct str bytes);
 
 #endif

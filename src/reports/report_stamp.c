@@ -11,25 +11,45 @@
  * their certificates. */
 #define CLOCKS_DIFFER_US (INT64_C(600) * 1000000)
 
+#define RENEW_BEFORE_US (INT64_C(90) * 86400 * 1000000)
+enum { SPREAD = 45 };
+
 bool report_stamps(const struct call *c)
 {
     return c->app->tsa_hosts != NULL;
 }
 
-bool report_stamp_of(struct call *c, void *trust, struct str data, struct str *token)
+bool report_stamp_of_digest(struct call *c, const struct trust *trust, const unsigned char sha256[SHA256_BYTES],
+                            struct timestamp *stamp)
 {
-    struct timestamp stamp;
     db_release(c);
-    if (!timestamp_get(c, c->app->tsa_hosts, c->app->config.tsa_url, data, trust, &stamp))
+    if (!timestamp_get_digest(c, c->app->tsa_hosts, c->app->config.tsa_url, sha256, trust, stamp))
         return false;
-    int64_t ahead_us = stamp.at.us - clock_now().us;
+    int64_t ahead_us = stamp->at.us - clock_now().us;
     if (ahead_us > CLOCKS_DIFFER_US || ahead_us < -CLOCKS_DIFFER_US)
         return fail(c, E_UNAVAILABLE,
                     "the clock of the time stamp authority is %" PRId64
                     " s ahead of this server's: one of them is wrong",
                     ahead_us / 1000000);
+    return true;
+}
+
+bool report_stamp_of(struct call *c, void *trust, struct str data, struct str *token)
+{
+    unsigned char digest[SHA256_BYTES];
+    struct timestamp stamp;
+    crypto_sha256(data, digest);
+    if (!report_stamp_of_digest(c, trust, digest, &stamp))
+        return false;
     *token = stamp.token;
     return true;
+}
+
+struct instant report_stamp_renewal(struct instant at, struct instant until, int64_t id)
+{
+    int64_t left_us = instant_is_null(until) || until.us <= at.us ? 0 : until.us - at.us;
+    int64_t margin_us = left_us / 2 < RENEW_BEFORE_US ? left_us / 2 : RENEW_BEFORE_US;
+    return (struct instant){ at.us + left_us - margin_us - margin_us / (2 * SPREAD) * (id % SPREAD) };
 }
 
 struct stamped {

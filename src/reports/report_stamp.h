@@ -14,11 +14,18 @@
 #define ROENTGEN_REPORTS_REPORT_STAMP_H
 
 #include "reports/report.h"
+#include "signing/timestamp.h"
 
 /* Is there an authority to be asked? */
 bool report_stamps(const struct call *c);
 /* The token for `data`; `trust`: a struct trust. As envelope_stamp wants it. */
 bool report_stamp_of(struct call *c, void *trust, struct str data, struct str *token);
+/* The same for what has this SHA-256. `until`: when the first of its certificates ends. */
+bool report_stamp_of_digest(struct call *c, const struct trust *trust, const unsigned char sha256[SHA256_BYTES],
+                            struct timestamp *stamp);
+/* When a stamp wants another over it: a quarter of a year before it ends, or at half of its life where that is later;
+ * somewhat earlier by `id`, so that what one certificate has stamped is not due in one night. */
+struct instant report_stamp_renewal(struct instant at, struct instant until, int64_t id);
 /* Of a version that is signed. Nothing is done where it has one. */
 bool report_stamp_envelope(struct call *c, int64_t report_id, int64_t version);
 

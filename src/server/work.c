@@ -22,6 +22,7 @@
 #include "reports/report_export.h"
 #include "reports/report_hl7.h"
 #include "reports/report_pdf.h"
+#include "reports/report_proofs.h"
 #include "reports/work.h"
 #include "site/listen.h"
 #include "upkeep/tasks.h"
@@ -43,6 +44,7 @@ const struct job_kind *const work_kinds[] = {
     &follow_up_kind,     &report_dicom_kind,
     &report_send_kind,   &hl7_clean,
     &report_export_kind, &report_export_clean,
+    &report_stamps_kind,
 };
 const int work_kind_count = (int)(sizeof(work_kinds) / sizeof(work_kinds[0]));
 
@@ -79,6 +81,8 @@ static const struct schedule schedules[] = {
       .doc = "Closes recommendations whose study has come, and reminds of those that are overdue." },
     { "reports.export_clean", &report_export_clean, .always = "*/10 * * * *",
       .doc = "Removes exports of reports that are older than REPORT_EXPORT_KEEP." },
+    { "reports.stamps", &report_stamps_kind, .always = "20 4 * * *",
+      .doc = "Proves pages of reports for long, and stamps them anew before their last time stamp ages." },
     { "jobs.clean", &jobs_clean, .always = "17 * * * *", .doc = "Forgets jobs that ended longer than JOBS_KEEP ago." },
     { "hl7.clean", &hl7_clean, .always = "27 * * * *", .doc = "Forgets HL7 messages received 30 days ago." },
     { "events.clean", &events_clean, .always = "*/5 * * * *", .doc = "Forgets events that are older than an hour." },

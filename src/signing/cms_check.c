@@ -120,8 +120,8 @@ static bool check_token(const struct check *k, CMS_SignerInfo *info, const ASN1_
     if (!value || value->type != V_ASN1_SEQUENCE)
         return false;
     error_clear(&c->error);
-    bool done = timestamp_check(c, openssl_bytes(value->value.sequence),
-                                openssl_bytes(CMS_SignerInfo_get0_signature(info)), k->trust, &stamp);
+    struct str signature = openssl_bytes(CMS_SignerInfo_get0_signature(info));
+    bool done = timestamp_check(c, openssl_bytes(value->value.sequence), &signature, 1, k->trust, &stamp);
     if (done) {
         out->time = stamp.at;
         out->time_source = TIME_STAMP;
@@ -192,7 +192,7 @@ void cms_judge(struct call *c, const struct trust *trust, X509 *certificate, STA
     bool is_sure = out->time_source == TIME_STAMP || out->time_source == TIME_KNOWN;
     if (is_sure && !instant_is_null(trust->known_time) && trust->known_time.us < at.us)
         at = trust->known_time; /* a stamp that came late takes nothing away */
-    trust_ask(c, trust, TRUST_SIGNER, &(struct trust_question){ certificate, others, at, is_sure }, &answer);
+    trust_ask(c, trust, TRUST_SIGNER, &(struct trust_question){ certificate, others, at, is_sure, NULL }, &answer);
     out->is_trusted = answer.is_trusted;
     out->revocation = answer.revocation;
     out->revoked_at = answer.revoked_at;

@@ -6,6 +6,7 @@
 #include "signing/private_key.h"
 #include "signing/revocation_object.h"
 #include "signing/token_key.h"
+#include "signing/trust.h"
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -63,6 +64,26 @@ static bool add_row(struct call *c, X509_CRL *list, const struct revoked *revoke
     return done;
 }
 
+/* It says of what has ended, too, for as long as there is the authority. */
+static bool add_expired(X509_CRL *list, const X509 *issuer)
+{
+    ASN1_OBJECT *name = OBJ_txt2obj(TRUST_EXPIRED_ON_LIST, 1);
+    ASN1_GENERALIZEDTIME *since = ASN1_TIME_to_generalizedtime(X509_get0_notBefore(issuer), NULL);
+    ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
+    unsigned char *der = NULL;
+    int len = since ? i2d_ASN1_GENERALIZEDTIME(since, &der) : -1;
+    X509_EXTENSION *extension = NULL;
+    if (name && value && len > 0 && ASN1_OCTET_STRING_set(value, der, len))
+        extension = X509_EXTENSION_create_by_OBJ(NULL, name, 0, value);
+    bool done = extension && X509_CRL_add_ext(list, extension, -1);
+    X509_EXTENSION_free(extension);
+    OPENSSL_free(der);
+    ASN1_OCTET_STRING_free(value);
+    ASN1_GENERALIZEDTIME_free(since);
+    ASN1_OBJECT_free(name);
+    return done;
+}
+
 static bool add_extensions(X509_CRL *list, X509 *issuer, int64_t number)
 {
     X509V3_CTX context;
@@ -71,7 +92,7 @@ static bool add_extensions(X509_CRL *list, X509 *issuer, int64_t number)
     X509_EXTENSION *authority = X509V3_EXT_conf_nid(NULL, &context, NID_authority_key_identifier, "keyid:always");
     ASN1_INTEGER *value = ASN1_INTEGER_new();
     bool done = authority && X509_CRL_add_ext(list, authority, -1) && value && ASN1_INTEGER_set_int64(value, number) &&
-                X509_CRL_add1_ext_i2d(list, NID_crl_number, value, 0, 0) == 1;
+                X509_CRL_add1_ext_i2d(list, NID_crl_number, value, 0, 0) == 1 && add_expired(list, issuer);
     X509_EXTENSION_free(authority);
     ASN1_INTEGER_free(value);
     return done;

@@ -28,7 +28,8 @@ struct revocation_list {
     int count;
 };
 
-/* Signed by the authority; `number` grows from list to list. DER, valid for REVOCATION_DAYS. */
+/* Signed by the authority; `number` grows from list to list. DER, valid for REVOCATION_DAYS. `rows`: all that it ever
+ * revoked; the list says so (expiredCertsOnCRL), since others tell nothing of certificates that have ended. */
 bool revocation_make(struct call *c, const struct signer *authority, const struct revoked *rows, int count,
                      int64_t number, struct instant now, struct str *out);
 /* What a list says; whether its authority signed it is asked where it is used. E_INVALID, E_TOO_LARGE. */

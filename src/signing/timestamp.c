@@ -11,36 +11,44 @@ enum { NONCE_BYTES = 8 };
 
 /* ---- the request ---- */
 
-static bool fill_request(TS_REQ *request, TS_MSG_IMPRINT *imprint, X509_ALGOR *algorithm, struct str data)
+static bool fill_request(TS_REQ *request, TS_MSG_IMPRINT *imprint, X509_ALGOR *algorithm,
+                         const unsigned char digest[SHA256_BYTES])
 {
-    unsigned char digest[SHA256_BYTES], bytes[NONCE_BYTES];
-    crypto_sha256(data, digest);
+    unsigned char bytes[NONCE_BYTES];
     crypto_random(bytes, sizeof(bytes));
     bytes[0] = (unsigned char)((bytes[0] & 0x7F) | 0x40);
     BIGNUM *number = BN_bin2bn(bytes, sizeof(bytes), NULL);
     ASN1_INTEGER *nonce = number ? BN_to_ASN1_INTEGER(number, NULL) : NULL;
     X509_ALGOR_set_md(algorithm, EVP_sha256());
     bool done = nonce && TS_REQ_set_version(request, 1) && TS_MSG_IMPRINT_set_algo(imprint, algorithm) &&
-                TS_MSG_IMPRINT_set_msg(imprint, digest, sizeof(digest)) && TS_REQ_set_msg_imprint(request, imprint) &&
-                TS_REQ_set_nonce(request, nonce) && TS_REQ_set_cert_req(request, 1);
+                TS_MSG_IMPRINT_set_msg(imprint, (unsigned char *)(uintptr_t)digest, SHA256_BYTES) &&
+                TS_REQ_set_msg_imprint(request, imprint) && TS_REQ_set_nonce(request, nonce) &&
+                TS_REQ_set_cert_req(request, 1);
     ASN1_INTEGER_free(nonce);
     BN_free(number);
     return done;
 }
 
-bool timestamp_request(struct call *c, struct str data, struct str *out)
+static struct str request_of(struct call *c, const unsigned char digest[SHA256_BYTES])
 {
     TS_REQ *request = TS_REQ_new();
     TS_MSG_IMPRINT *imprint = TS_MSG_IMPRINT_new();
     X509_ALGOR *algorithm = X509_ALGOR_new();
-    if (!request || !imprint || !algorithm || !fill_request(request, imprint, algorithm, data))
+    if (!request || !imprint || !algorithm || !fill_request(request, imprint, algorithm, digest))
         abort(); /* memory */
     unsigned char *at = NULL;
     int len = i2d_TS_REQ(request, &at);
-    *out = openssl_take(c, at, len);
     TS_REQ_free(request);
     TS_MSG_IMPRINT_free(imprint);
     X509_ALGOR_free(algorithm);
+    return openssl_take(c, at, len);
+}
+
+bool timestamp_request(struct call *c, struct str data, struct str *out)
+{
+    unsigned char digest[SHA256_BYTES];
+    crypto_sha256(data, digest);
+    *out = request_of(c, digest);
     return true;
 }
 
@@ -69,12 +77,15 @@ static const char *flaw_of(struct call *c, PKCS7 *token, TS_TST_INFO *info)
     return trust_flaw(c, token->d.sign->cert);
 }
 
-/* A key that is no longer used leaves old tokens as they are; one that others may have makes any (RFC 3161 4). */
-static bool is_withdrawn(const struct trust_answer *answer)
+static struct instant end_of(STACK_OF(X509) * chain)
 {
-    return answer->revocation == REVOCATION_REVOKED ||
-           (!instant_is_null(answer->revoked_at) &&
-            (str_is_null(answer->reason) || str_ends(answer->reason, S("Compromise"))));
+    struct instant until = INSTANT_NULL;
+    for (int i = 0; i < sk_X509_num(chain); i++) {
+        struct instant end = openssl_instant(X509_get0_notAfter(sk_X509_value(chain, i)));
+        if (!instant_is_null(end) && (instant_is_null(until) || end.us < until.us))
+            until = end;
+    }
+    return until;
 }
 
 static bool describe(struct call *c, PKCS7 *token, TS_TST_INFO *info, const struct trust *trust, struct timestamp *out)
@@ -84,10 +95,14 @@ static bool describe(struct call *c, PKCS7 *token, TS_TST_INFO *info, const stru
     STACK_OF(X509) *signers = PKCS7_get0_signers(token, NULL, 0);
     X509 *signer = sk_X509_num(signers) == 1 ? sk_X509_value(signers, 0) : NULL;
     struct trust_answer answer = { .why = "it does not bring its authority's certificate" };
+    STACK_OF(X509) *chain = NULL;
     if (signer)
-        trust_ask(c, trust, TRUST_TIME, &(struct trust_question){ signer, token->d.sign->cert, at, true }, &answer);
+        trust_ask(c, trust, TRUST_TIME, &(struct trust_question){ signer, token->d.sign->cert, at, true, &chain },
+                  &answer);
+    struct instant until = end_of(chain);
+    openssl_stack_free(chain);
     sk_X509_free(signers);
-    if (!answer.is_trusted || is_withdrawn(&answer))
+    if (!answer.is_trusted || trust_is_withdrawn(TRUST_TIME, &answer))
         return fail(c, E_INVALID, "the time stamp does not count: %s",
                     answer.is_trusted ? "its authority's certificate was revoked" : answer.why);
     unsigned char *der = NULL;
@@ -96,6 +111,7 @@ static bool describe(struct call *c, PKCS7 *token, TS_TST_INFO *info, const stru
     OBJ_obj2txt(policy, sizeof(policy), TS_TST_INFO_get_policy_id(info), 1);
     *out = (struct timestamp){ .token = openssl_take(c, der, len),
                                .at = at,
+                               .until = until,
                                .authority = openssl_name(c, X509_get_subject_name(signer)),
                                .policy = arena_copy(&c->arena, str_from(policy)),
                                .serial = crypto_hex(serial.at, serial.len, &c->arena) };
@@ -122,26 +138,79 @@ static bool check(struct call *c, PKCS7 *token, TS_VERIFY_CTX *rules, const stru
     return done;
 }
 
-bool timestamp_check(struct call *c, struct str token, struct str data, const struct trust *trust,
-                     struct timestamp *out)
+static PKCS7 *read_token(struct str token)
 {
     const unsigned char *at = (const unsigned char *)token.at;
-    PKCS7 *read = NULL;
     ERR_clear_error();
-    if (token.len > 0 && token.len <= TIMESTAMP_BYTES_MAX)
-        read = d2i_PKCS7(NULL, &at, (long)token.len);
+    return token.len > 0 && token.len <= TIMESTAMP_BYTES_MAX ? d2i_PKCS7(NULL, &at, (long)token.len) : NULL;
+}
+
+/* What the token would have to be of. 0: its algorithm is none that is taken. */
+static int imprint_of(TS_TST_INFO *info, const struct str *pieces, int count, unsigned char out[EVP_MAX_MD_SIZE])
+{
+    const ASN1_OBJECT *algorithm;
+    unsigned len = 0;
+    X509_ALGOR_get0(&algorithm, NULL, NULL, TS_MSG_IMPRINT_get_algo(TS_TST_INFO_get_msg_imprint(info)));
+    if (!is_fine_digest(algorithm))
+        return 0;
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    if (!context || !EVP_DigestInit_ex(context, EVP_get_digestbyobj(algorithm), NULL))
+        abort();
+    for (int i = 0; i < count; i++)
+        EVP_DigestUpdate(context, pieces[i].at, (size_t)pieces[i].len);
+    if (!EVP_DigestFinal_ex(context, out, &len))
+        abort();
+    EVP_MD_CTX_free(context);
+    return (int)len;
+}
+
+static bool check_imprint(struct call *c, PKCS7 *token, const struct str *pieces, int count, const struct trust *trust,
+                          struct timestamp *out)
+{
+    unsigned char imprint[EVP_MAX_MD_SIZE];
+    TS_TST_INFO *info = PKCS7_to_TS_TST_INFO(token);
+    if (!info)
+        return openssl_fail(c, E_INVALID, "the time stamp cannot be read");
+    int len = imprint_of(info, pieces, count, imprint);
+    TS_TST_INFO_free(info);
+    TS_VERIFY_CTX *rules = TS_VERIFY_CTX_new();
+    if (!rules)
+        abort(); /* memory */
+    if (len) {   /* else it is refused by its algorithm */
+        unsigned char *copy = OPENSSL_memdup(imprint, (size_t)len);
+        if (!copy)
+            abort();
+        TS_VERIFY_CTX_set_imprint(rules, copy, len); /* its own from here on */
+        TS_VERIFY_CTX_add_flags(rules, TS_VFY_IMPRINT);
+    }
+    bool done = check(c, token, rules, trust, out);
+    TS_VERIFY_CTX_free(rules);
+    return done;
+}
+
+bool timestamp_check(struct call *c, struct str token, const struct str *pieces, int count, const struct trust *trust,
+                     struct timestamp *out)
+{
+    PKCS7 *read = read_token(token);
     if (!read)
         return openssl_fail(c, E_INVALID, "the time stamp cannot be read");
-    TS_VERIFY_CTX *rules = TS_VERIFY_CTX_new();
-    BIO *bytes = BIO_new_mem_buf(data.len ? data.at : "", (int)data.len);
-    if (!rules || !bytes)
-        abort();
-    TS_VERIFY_CTX_set_data(rules, bytes);
-    TS_VERIFY_CTX_add_flags(rules, TS_VFY_DATA);
-    bool done = check(c, read, rules, trust, out);
-    TS_VERIFY_CTX_free(rules);
+    bool done = check_imprint(c, read, pieces, count, trust, out);
     PKCS7_free(read);
     return done;
+}
+
+bool timestamp_is_of(struct str token, const struct str *pieces, int count)
+{
+    unsigned char imprint[EVP_MAX_MD_SIZE];
+    PKCS7 *read = read_token(token);
+    TS_TST_INFO *info = read ? PKCS7_to_TS_TST_INFO(read) : NULL;
+    int len = info ? imprint_of(info, pieces, count, imprint) : 0;
+    bool is_of = len && str_equal(openssl_bytes(TS_MSG_IMPRINT_get_msg(TS_TST_INFO_get_msg_imprint(info))),
+                                  (struct str){ (const char *)imprint, len });
+    TS_TST_INFO_free(info);
+    PKCS7_free(read);
+    ERR_clear_error();
+    return is_of;
 }
 
 /* ---- the answer ---- */
@@ -180,15 +249,16 @@ bool timestamp_answer(struct call *c, struct str request, struct str answer, con
     return done;
 }
 
-bool timestamp_get(struct call *c, struct outbound *outbound, struct str url, struct str data,
-                   const struct trust *trust, struct timestamp *out)
+bool timestamp_get_digest(struct call *c, struct outbound *outbound, struct str url,
+                          const unsigned char sha256[SHA256_BYTES], const struct trust *trust, struct timestamp *out)
 {
     struct outbound_request request = { .url = url,
+                                        .body = request_of(c, sha256),
                                         .content_type = "application/timestamp-query",
                                         .timeout_ms = TIMESTAMP_TIMEOUT_MS,
                                         .answer_bytes = TIMESTAMP_BYTES_MAX };
     struct outbound_answer answer;
-    if (!timestamp_request(c, data, &request.body) || !outbound_send(outbound, &request, &c->arena, &answer, &c->error))
+    if (!outbound_send(outbound, &request, &c->arena, &answer, &c->error))
         return false;
     if (answer.status != 200)
         return fail(c, E_UNAVAILABLE, "the time stamp authority answered with HTTP status %d", answer.status);
@@ -196,4 +266,12 @@ bool timestamp_get(struct call *c, struct outbound *outbound, struct str url, st
         return true;
     c->error.code = E_UNAVAILABLE; /* what was wrong is the authority's, not what anybody here put in */
     return false;
+}
+
+bool timestamp_get(struct call *c, struct outbound *outbound, struct str url, struct str data,
+                   const struct trust *trust, struct timestamp *out)
+{
+    unsigned char digest[SHA256_BYTES];
+    crypto_sha256(data, digest);
+    return timestamp_get_digest(c, outbound, url, digest, trust, out);
 }

@@ -71,25 +71,59 @@ bool trust_is_for_documents(X509 *certificate)
 
 /* ---- revocation ---- */
 
-/* One list's word about one certificate, whose issuer is known. The worst word of all lists counts. */
-/* Could it know of a revocation that matters? Of a time that anybody may have claimed, only a list of today. */
-static bool is_current(const X509_CRL *list, const struct trust *trust, const struct trust_question *question)
+/* Since when the list keeps certificates that have ended (expiredCertsOnCRL, ITU-T X.509); null: it may leave them out,
+ * whether they were revoked or not (RFC 5280 3.3). */
+static struct instant keeps_since(const X509_CRL *list)
+{
+    struct instant since = INSTANT_NULL;
+    ASN1_OBJECT *name = OBJ_txt2obj(TRUST_EXPIRED_ON_LIST, 1);
+    if (!name)
+        abort(); /* memory */
+    int index = X509_CRL_get_ext_by_OBJ(list, name, -1);
+    ASN1_OBJECT_free(name);
+    if (index >= 0) {
+        const ASN1_STRING *value = X509_EXTENSION_get_data(X509_CRL_get_ext(list, index));
+        const unsigned char *at = ASN1_STRING_get0_data(value);
+        ASN1_GENERALIZEDTIME *time = d2i_ASN1_GENERALIZEDTIME(NULL, &at, ASN1_STRING_length(value));
+        since = time ? openssl_instant(time) : INSTANT_NULL;
+        ASN1_GENERALIZEDTIME_free(time);
+    }
+    return since;
+}
+
+/* Nothing follows from a certificate's absence once it has ended. */
+static bool may_list(const X509_CRL *list, const X509 *certificate)
+{
+    struct instant made = openssl_instant(X509_CRL_get0_lastUpdate(list)), since = keeps_since(list);
+    struct instant end = openssl_instant(X509_get0_notAfter(certificate));
+    return !instant_is_null(end) && (made.us <= end.us || (!instant_is_null(since) && since.us <= end.us));
+}
+
+/* Of a time that anybody may have claimed, only a list of today. */
+bool trust_list_is_current(const X509_CRL *list, const struct trust *trust, const struct trust_question *question,
+                           const X509 *certificate)
 {
     struct instant made = openssl_instant(X509_CRL_get0_lastUpdate(list));
     struct instant next = openssl_instant(X509_CRL_get0_nextUpdate(list));
     struct instant at = question->is_at_sure ? question->at : trust->now;
     return X509_CRL_get_ext_by_NID(list, NID_delta_crl, -1) < 0 &&
            X509_CRL_get_ext_by_NID(list, NID_issuing_distribution_point, -1) < 0 && !instant_is_null(made) &&
-           (made.us >= at.us || (!instant_is_null(next) && at.us <= next.us));
+           (made.us >= at.us || (!instant_is_null(next) && at.us <= next.us)) && may_list(list, certificate);
 }
 
+bool trust_list_is_of(X509_CRL *list, X509 *issuer)
+{
+    return (X509_get_key_usage(issuer) & KU_CRL_SIGN) &&
+           X509_NAME_cmp(X509_CRL_get_issuer(list), X509_get_subject_name(issuer)) == 0 &&
+           X509_CRL_verify(list, X509_get0_pubkey(issuer)) == 1;
+}
+
+/* One list's word about one certificate, whose issuer is known. The worst word of all lists counts. */
 static void ask_list(struct call *c, X509_CRL *list, X509 *certificate, X509 *issuer, bool covers,
                      struct trust_answer *out)
 {
     X509_REVOKED *row = NULL;
-    if (!(X509_get_key_usage(issuer) & KU_CRL_SIGN) ||
-        X509_NAME_cmp(X509_CRL_get_issuer(list), X509_get_subject_name(issuer)) ||
-        X509_CRL_verify(list, X509_get0_pubkey(issuer)) != 1)
+    if (!trust_list_is_of(list, issuer))
         return;
     int found = X509_CRL_get0_by_cert(list, &row, certificate);
     if (out->revocation == REVOCATION_UNKNOWN && covers)
@@ -111,8 +145,8 @@ static void ask_lists(struct call *c, const struct trust *trust, const struct tr
     for (int i = 0; i < trust->list_count; i++) {
         X509_CRL *list = revocation_object(trust->lists[i]);
         for (int j = 0; list && j + 1 < sk_X509_num(chain); j++)
-            ask_list(c, list, sk_X509_value(chain, j), sk_X509_value(chain, j + 1), is_current(list, trust, question),
-                     out);
+            ask_list(c, list, sk_X509_value(chain, j), sk_X509_value(chain, j + 1),
+                     trust_list_is_current(list, trust, question, sk_X509_value(chain, j)), out);
         X509_CRL_free(list);
     }
     ERR_clear_error();
@@ -156,6 +190,8 @@ void trust_ask(struct call *c, const struct trust *trust, enum trust_use use, co
         out->why = "its certificate is not for signing documents";
     else
         out->is_trusted = true;
+    if (out->is_trusted && question->chain)
+        *question->chain = X509_STORE_CTX_get1_chain(context);
     if (out->is_trusted)
         ask_lists(c, trust, question, X509_STORE_CTX_get0_chain(context), out);
     /* Of something revoked only what is surely older counts. */
@@ -165,6 +201,14 @@ void trust_ask(struct call *c, const struct trust *trust, enum trust_use use, co
     X509_STORE_CTX_free(context);
     X509_STORE_free(store);
     ERR_clear_error();
+}
+
+/* A key that is no longer used leaves old time stamps as they are; one that others may have makes any (RFC 3161 4). */
+bool trust_is_withdrawn(enum trust_use use, const struct trust_answer *answer)
+{
+    return answer->revocation == REVOCATION_REVOKED ||
+           (use == TRUST_TIME && !instant_is_null(answer->revoked_at) &&
+            (str_is_null(answer->reason) || str_ends(answer->reason, S("Compromise"))));
 }
 
 static bool judge(struct call *c, const struct trust *trust, STACK_OF(X509) * others)

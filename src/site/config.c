@@ -143,6 +143,11 @@ const struct setting config_rows[] = {
             "pkcs11 (Debian: libengine-pkcs11-openssl) and SIGNING_CERTIFICATES. Empty: none."),
     ROW(signing_token_pin, TEXT, "SIGNING_TOKEN_PIN", "", .flags = SETTING_SECRET, .max = 500, .group = "Reports",
         .doc = "Its PIN. A wrong one is tried once, and then not again before the next start."),
+    ROW(tsa_revocations, TEXT, "TSA_REVOCATIONS", "", .max = 1000, .group = "Reports",
+        .doc = "A file of revocation lists (PEM, or one as DER; at most 16, and 1 MiB) of the authorities in "
+               "TSA_CERTIFICATES and SIGNING_CERTIFICATES, and of those below them. It is read when it is wanted, so "
+               "renew it as the lists are. With one for each issuer the pages of reports become PAdES B-LTA; without "
+               "they stay B-T. Lists are never fetched from addresses that certificates name."),
     ROW(report_second_reader, BOOLEAN, "REPORT_SECOND_READER", "on", .group = "Reports",
         .doc = "A report is approved by somebody else than its author before it is signed. Off: who may sign may sign "
                "their own draft."),

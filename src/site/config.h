@@ -48,7 +48,7 @@ struct config {
     int64_t decoders, decoder_memory_bytes, decoder_timeout_s, max_frame_bytes, result_memory_bytes, result_disk_bytes;
     struct str onnxruntime_lib, inference_hosts;
     int64_t model_processes, model_threads, model_memory_bytes, model_timeout_s, diagnosis_quiet_s;
-    struct str hospital_name, tsa_url, tsa_hosts, tsa_certificates, signing_certificates;
+    struct str hospital_name, tsa_url, tsa_hosts, tsa_certificates, tsa_revocations, signing_certificates;
     struct str signing_token, signing_token_pin;
     bool report_second_reader, report_dicom;
     int64_t report_export_keep_s, report_export_max_bytes;

@@ -408,7 +408,7 @@ def test_one_of_a_crash_is_set_aside_and_brought_back(house):
     aside = server.files / "aside" / Path(key).name
     assert not (server.files / key).exists() and aside.read_bytes() == pdf
     second = aside.rename(aside.with_name(f"2-{aside.name}"))  # as one that is not the first of its name is called
-    values = ", ".join(f"'{value}'" for value in rows[0])
+    values = ", ".join("null" if value is None else f"'{value}'" for value in rows[0])
     server.database.rows(f"insert into report_pdfs values ({values})")  # the newer database is there again
     assert "kept, since a row needs it" in server.run("purge", "--set-aside", "--older-than", "0s").stdout
     second.rename(aside)

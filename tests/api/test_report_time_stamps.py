@@ -4,6 +4,7 @@ import contextlib
 import os
 import subprocess
 import threading
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -25,6 +26,17 @@ subjectKeyIdentifier=hash
 [leaf]
 extendedKeyUsage=critical,timeStamping
 keyUsage=critical,digitalSignature
+[authority]
+default_ca=two
+[two]
+database=index
+crlnumber=number
+default_md=sha256
+new_certs_dir=.
+rand_serial=yes
+policy=any
+[any]
+commonName=supplied
 [tsa]
 default_tsa=one
 [one]
@@ -34,7 +46,7 @@ signer_key=tsa.key
 certs=ca.pem
 signer_digest=sha256
 default_policy=1.2.3.4.1
-digests=sha256
+digests=sha256,sha384
 ordering=no
 tsa_name=no
 ess_cert_id_alg=sha256
@@ -59,7 +71,7 @@ int gettimeofday(struct timeval *t, void *z)
 class Authority:
     """`openssl ts -reply` behind HTTP. `away`: answers 503. `comment`: makes its certificates large."""
 
-    def __init__(self, folder, comment=""):
+    def __init__(self, folder, comment="", name="Time"):
         self.folder, self.away, self.asked, self.lock = folder, False, 0, threading.Lock()
         self.environment = dict(os.environ)
         folder.mkdir()
@@ -68,11 +80,14 @@ class Authority:
         (folder / "ts.cnf").write_text(config)
         (folder / "serial").write_text("01\n")
         key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-config", "ts.cnf"]
-        root = ["-subj", "/CN=Time root", "-keyout", "ca.key", "-out", "ca.pem"]
+        root = ["-subj", f"/CN={name} root", "-keyout", "ca.key", "-out", "ca.pem"]
         self.run("req", "-x509", "-extensions", "ca", *key, "-days", "9", *root)
         self.run("req", "-new", *key, "-subj", "/CN=Test time", "-keyout", "tsa.key", "-out", "tsa.csr")
-        issued = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "ts.cnf", "-extensions", "leaf"]
-        self.run("x509", "-req", "-in", "tsa.csr", *issued, "-days", "9", "-out", "tsa.pem")
+        (folder / "index").write_text("")
+        (folder / "index.attr").write_text("unique_subject=no\n")
+        (folder / "number").write_text("01\n")
+        self.certify(datetime.now(UTC) + timedelta(days=8))
+        self.list()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -96,6 +111,29 @@ class Authority:
         subprocess.run(
             ["openssl", *command], cwd=self.folder, check=True, capture_output=True, env=self.environment
         )
+
+    ROOT = ("ca", "-config", "ts.cnf", "-name", "two", "-cert", "ca.pem", "-keyfile", "ca.key")
+
+    def certify(self, end):
+        """Another certificate for its key, from yesterday on."""
+        dates = ["-startdate", f"{datetime.now(UTC) - timedelta(days=1):%Y%m%d%H%M%SZ}"]
+        dates += ["-enddate", f"{end:%Y%m%d%H%M%SZ}"]
+        with self.lock:
+            issued = ["-batch", "-notext", "-in", "tsa.csr", "-extensions", "leaf", "-out", "tsa.pem"]
+            self.run(*self.ROOT, *issued, *dates)
+
+    def list(self):
+        """Its root's revocation list, made anew."""
+        self.run(*self.ROOT, "-gencrl", "-crldays", "7", "-out", "new.crl")
+        (self.folder / "new.crl").rename(self.folder / "ca.crl")
+
+    def token(self, digest, algorithm="sha256"):
+        """Its time stamp for a digest, of who asks beside the server."""
+        with self.lock:
+            asked = ["-digest", digest.hex(), f"-{algorithm}", "-cert", "-out", "q"]
+            self.run("ts", "-query", *asked)
+            self.run("ts", "-reply", "-config", "ts.cnf", "-queryfile", "q", "-token_out", "-out", "token")
+            return (self.folder / "token").read_bytes()
 
     def put_ahead(self):
         (self.folder / "ahead.c").write_text(AHEAD)

@@ -44,7 +44,7 @@ static bool read_any(struct call *c, int which, struct str bytes)
     case 0:
         return read_signature(c, bytes);
     case 1:
-        assert(!timestamp_check(c, bytes, S("{}"), &trust, &stamp));
+        assert(!timestamp_check(c, bytes, &S("{}"), 1, &trust, &stamp));
         return false;
     case 2:
         return read_answer(c, bytes);

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #define DATA S("what is stamped")
+#define OF(data) &data, 1
 
 static int set_up(void **state)
 {
@@ -27,12 +28,12 @@ static void test_taken(void **state)
     assert_true(age_us > -2000000 && age_us < DAY_US);
     assert_str_is(stamp.authority, "CN=Test time");
     assert_str_is(stamp.policy, "1.2.3.4.1");
-    house_fine(timestamp_check(&house.c, stamp.token, DATA, &tsa.trust, &again));
+    house_fine(timestamp_check(&house.c, stamp.token, OF(DATA), &tsa.trust, &again));
     assert_true(again.at.us == stamp.at.us && str_equal(again.serial, stamp.serial));
     folder_write(house.folder, "token", stamp.token);
     folder_write(house.folder, "data", DATA);
     RUNS("openssl", "ts", "-verify", "-token_in", "-in", "token", "-data", "data", "-CAfile", "tsa-ca.pem");
-    house_refused(timestamp_check(&house.c, stamp.token, S("other"), &tsa.trust, &again), E_INVALID, "imprint");
+    house_refused(timestamp_check(&house.c, stamp.token, OF(S("other")), &tsa.trust, &again), E_INVALID, "imprint");
 }
 
 static void test_who_is_believed(void **state)
@@ -43,14 +44,14 @@ static void test_who_is_believed(void **state)
     trust.time_anchor_count = 0;
     trust.anchors = tsa.trust.time_anchors; /* of signers, which is another thing */
     trust.anchor_count = 1;
-    house_refused(timestamp_check(&house.c, stamp.token, DATA, &trust, &out), E_INVALID, "does not count");
+    house_refused(timestamp_check(&house.c, stamp.token, OF(DATA), &trust, &out), E_INVALID, "does not count");
     trust.time_anchors = house.doctor.chain.der;
     trust.time_anchor_count = 2;
-    house_refused(timestamp_check(&house.c, stamp.token, DATA, &trust, &out), E_INVALID, "does not count");
+    house_refused(timestamp_check(&house.c, stamp.token, OF(DATA), &trust, &out), E_INVALID, "does not count");
     /* Judged as of its own time, not now. */
     trust = tsa.trust;
     trust.now.us += 400 * DAY_US;
-    house_fine(timestamp_check(&house.c, stamp.token, DATA, &trust, &out));
+    house_fine(timestamp_check(&house.c, stamp.token, OF(DATA), &trust, &out));
 }
 
 static void test_answers(void **state)
@@ -83,7 +84,7 @@ static void test_changed(void **state)
     for (ptrdiff_t i = 0; i < stamp.token.len; i += 3) {
         struct str other = arena_copy(&house.c.arena, stamp.token);
         ((char *)(uintptr_t)other.at)[i] ^= (char)(1 << i % 8);
-        if (timestamp_check(&house.c, other, DATA, &tsa.trust, &out))
+        if (timestamp_check(&house.c, other, OF(DATA), &tsa.trust, &out))
             assert_true(out.at.us == stamp.at.us);
         error_clear(&house.c.error);
     }
@@ -156,7 +157,7 @@ static void test_asked_for(void **state)
     struct timestamp stamp, again;
     house_fine(ask(&r, "200 OK", &stamp));
     assert_non_null(strstr(r.head, "Content-Type: application/timestamp-query"));
-    house_fine(timestamp_check(&house.c, stamp.token, DATA, &tsa.trust, &again));
+    house_fine(timestamp_check(&house.c, stamp.token, OF(DATA), &tsa.trust, &again));
     house_refused(ask(&r, "500 Broken", &stamp), E_UNAVAILABLE, "HTTP status 500");
 }
 

@@ -1,0 +1,3 @@
+drop index ix_report_pdfs_renewal on report_pdfs;
+alter table report_pdfs drop column renew_at;
+update report_pdfs set level = 'B-T' where level = 'B-LTA';
