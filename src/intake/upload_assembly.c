@@ -187,7 +187,7 @@ static void take_back(struct call *c, struct image_file *file)
     if (ours.in_doubt)
         return;
     error_clear(&c->error);
-    db_transact(c, drop_unnamed, file);
+    db_transact_aside(c, drop_unnamed, file); /* also where If-Match has refused the change */
     c->error = ours;
 }
 
