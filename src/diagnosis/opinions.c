@@ -270,7 +270,8 @@ static bool results_of(struct call *c, int64_t study_id, struct integers *out)
                                   "order by d.image_file_id, d.frame, d.model_id, d.id desc limit %d",
                                   seen.sql, OPINION_RESULTS_MAX);
     *out = (struct integers){ arena_array(&c->arena, int64_t, OPINION_RESULTS_MAX), 0 };
-    for (db_rows(c, &rows, sql.at, V(study_id), seen.value, seen.more[0], seen.more[1], seen.more[2], values[0]);
+    for (db_rows(c, &rows, sql.at, V(study_id), seen.value, seen.more[0], seen.more[1], seen.more[2], values[0],
+                 values[1], values[2]);
          cursor_next(&rows);)
         out->items[out->count++] = cursor_integer(&rows, 0);
     return cursor_close(&rows);

@@ -20,7 +20,7 @@ static bool find_diagnoses(struct draft *d, struct integers *out)
                      seen.sql, DRAFT_DIAGNOSES_MAX);
     *out = (struct integers){ arena_array(&c->arena, int64_t, DRAFT_DIAGNOSES_MAX), 0 };
     for (db_rows(c, &rows, sql.at, V(d->report->study_id), seen.value, seen.more[0], seen.more[1], seen.more[2],
-                 values[0]);
+                 values[0], values[1], values[2]);
          cursor_next(&rows);)
         out->items[out->count++] = cursor_integer(&rows, 0);
     return cursor_close(&rows);

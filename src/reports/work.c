@@ -70,7 +70,7 @@ static bool is_lift_told(struct call *c, int64_t diagnosis_id, bool *told)
         return true;
     enum found found = db_find_integer(
         c, &one, arena_format(&c->arena, "select 1 from diagnoses d where d.id = ? and %s", seen.sql).at,
-        V(diagnosis_id), seen.value, seen.more[0], seen.more[1], seen.more[2], values[0]);
+        V(diagnosis_id), seen.value, seen.more[0], seen.more[1], seen.more[2], values[0], values[1], values[2]);
     *told = found == FOUND;
     return found != FAILED;
 }
