@@ -33,6 +33,7 @@ CARD = {
     "body_part": ["CHEST", "THORAX", "LUNG"],
     "view": ["AP", "PA"],
     "age": "children of 1 to 5 years and adults; few films of other children",
+    "age_years": {"min": 1},  # no infant is known to be among its films
     "intended_use": "Research and demonstration only. Not for diagnosis: it is no medical device, and nobody's "
                     "treatment may depend on it. It gives a probability of pneumonia for one frontal chest film and "
                     "shows where in the lungs the network found its evidence; that is not where a lesion is.",

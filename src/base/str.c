@@ -334,3 +334,11 @@ bool point_turns_direction(uint32_t point)
 {
     return (point >= 0x202A && point <= 0x202E) || (point >= 0x2066 && point <= 0x2069);
 }
+
+bool str_turns_direction(struct str s)
+{
+    while (s.len)
+        if (point_turns_direction(str_next_code_point(&s)))
+            return true;
+    return false;
+}

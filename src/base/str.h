@@ -58,6 +58,7 @@ struct str str_at_most(struct str s, ptrdiff_t bytes);
 uint32_t str_next_code_point(struct str *s);
 /* U+202A to U+202E, U+2066 to U+2069: make text show in another order than it is kept in (Unicode UAX #9). */
 bool point_turns_direction(uint32_t point);
+bool str_turns_direction(struct str s); /* has one of these */
 
 uint64_t str_hash(struct str s); /* for tables in memory; not for untrusted keys that must not collide */
 

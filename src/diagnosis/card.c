@@ -270,3 +270,42 @@ bool card_read(struct call *c, struct str json, struct card *out)
     check_gate(c, out);
     return c->error.code == E_NONE;
 }
+
+/* ---- one that is new ---- */
+
+static void check_words(struct call *c, struct str words, struct str place)
+{
+    if (str_turns_direction(words))
+        (void)error_add_problem(&c->error, &c->arena, "body", place, "direction_control",
+                                "has a character that turns the direction of what is shown");
+}
+
+static struct str place_below(struct call *c, struct str place, struct str member)
+{
+    return place.len ? arena_format(&c->arena, "%.*s.%.*s", STR_FMT(place), STR_FMT(str_at_most(member, 100))) : member;
+}
+
+/* Nested as deeply as json_read lets be. */
+static void check_tree(struct call *c, json_t *value, struct str place)
+{
+    const char *name;
+    json_t *one;
+    size_t i;
+    check_words(c, json_text(value), place);
+    json_array_foreach(value, i, one) check_tree(c, one, place_below(c, place, arena_format(&c->arena, "%zu", i)));
+    json_object_foreach(value, name, one)
+    {
+        check_words(c, str_from(name), place);
+        check_tree(c, one, place_below(c, place, arena_copy(&c->arena, str_from(name))));
+    }
+}
+
+bool card_read_new(struct call *c, struct str json, struct card *out)
+{
+    struct json_flaw flaw;
+    json_t *tree = json.len <= CARD_BYTES_MAX ? json_read(json, &c->arena, &flaw) : NULL;
+    if (tree)
+        check_tree(c, tree, STR_NULL);
+    json_decref(tree);
+    return card_read(c, json, out);
+}

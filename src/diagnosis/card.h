@@ -164,6 +164,9 @@ extern const struct schema card_schema;
 
 /* E_BAD_REQUEST: no JSON. E_INVALID: problems of "body", each named by its member. */
 bool card_read(struct call *c, struct str json, struct card *out);
+/* The same of one that somebody brings in now: text that shows in another order than it is kept in is refused, too,
+ * wherever it stands. Cards that are there already are read as they are. */
+bool card_read_new(struct call *c, struct str json, struct card *out);
 /* E_INVALID, each difference by its place: a name that the model has not, a shape that is not the input's size, an
  * output whose rank or length is not its role's, a label past the last number, an input that the card does not fill. */
 bool card_suits(struct call *c, const struct card *card, const struct model_face *face);

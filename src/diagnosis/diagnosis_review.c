@@ -81,9 +81,18 @@ static bool hold_result(struct call *c, int64_t id, struct diagnosis *out)
             fail(c, E_CONFLICT, "it has no result that could be judged"));
 }
 
+/* Of what is new: what was kept before is read as it is. */
+static void check_words(struct call *c, struct str words, struct str place)
+{
+    if (str_turns_direction(words))
+        (void)error_add_problem(&c->error, &c->arena, "body", place, "direction_control",
+                                "has a character that turns the direction of what is shown");
+}
+
 bool diagnosis_withdraw(struct call *c, int64_t id, struct str reason, struct diagnosis *out)
 {
-    return hold_result(c, id, out) &&
+    check_words(c, reason, S("reason"));
+    return c->error.code == E_NONE && hold_result(c, id, out) &&
            db_execute(c, "update diagnoses set status = 'WITHDRAWN', status_reason = ? where id = ?", V(reason),
                       V(id)) &&
            figure_drop(c, id) && critical_judged(c, out, NULL) && diagnosis_tell(c, out, DIAGNOSIS_WITHDRAWN) &&
@@ -128,6 +137,23 @@ static bool contradicts_itself(struct call *c, const struct list *findings)
     return false;
 }
 
+static bool words_are_plain(struct call *c, const struct review *review)
+{
+    check_words(c, review->comment, S("comment"));
+    for (ptrdiff_t i = 0; i < review->findings.count; i++) {
+        const struct finding *finding = (const struct finding *)review->findings.items + i;
+        const struct finding_point *points = finding->points.items;
+        const struct str words[] = { finding->label, finding->label_zh, finding->code.scheme, finding->code.value,
+                                     finding->code.meaning };
+        struct str place = arena_format(&c->arena, "findings.%td", i);
+        for (size_t k = 0; k < sizeof(words) / sizeof(words[0]); k++)
+            check_words(c, words[k], place);
+        for (ptrdiff_t k = 0; k < finding->points.count; k++)
+            check_words(c, points[k].name, place);
+    }
+    return c->error.code == E_NONE;
+}
+
 bool diagnosis_review(struct call *c, const struct review *review, struct diagnosis *out)
 {
     struct str reviews;
@@ -137,7 +163,7 @@ bool diagnosis_review(struct call *c, const struct review *review, struct diagno
                                  "only MODIFIED says what it should have been");
     if (review->decision == REVIEW_REJECTED && !review->comment.len)
         return error_add_problem(&c->error, &c->arena, "body", S("comment"), "missing", "say why it is rejected");
-    if (contradicts_itself(c, &review->findings))
+    if (!words_are_plain(c, review) || contradicts_itself(c, &review->findings))
         return false;
     return hold_result(c, review->id, out) && weigh(c, out, review, &verdict) &&
            with_one_more(c, out, review, &reviews) &&

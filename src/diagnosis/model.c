@@ -55,6 +55,9 @@ bool model_load(struct call *c, int64_t id, struct model *out)
 bool model_change(struct call *c, const struct model *change, uint64_t given)
 {
     struct model before, row = *change;
+    if (str_turns_direction(change->title))
+        return error_add_problem(&c->error, &c->arena, "body", S("title"), "direction_control",
+                                 "has a character that turns the direction of what is shown");
     if (!db_lock(c, "select id from models where id = ?", V(change->id)) || !model_load(c, change->id, &before) ||
         !db_update(c, &model_schema, &row, given, "where id = ?", V(change->id)))
         return false;
@@ -153,7 +156,7 @@ static bool read_file(struct call *c, struct str given, struct str bundle, struc
         return false;
     if (!ok)
         return refuse_file(c, arena_cstring(&c->arena, error_told(&c->error)));
-    return complete_card(c, given, bundle, found, &a->card_text) && card_read(c, a->card_text, &a->card);
+    return complete_card(c, given, bundle, found, &a->card_text) && card_read_new(c, a->card_text, &a->card);
 }
 
 static bool is_what_card_says(struct call *c, const struct arrival *a)
@@ -239,7 +242,7 @@ static bool store(struct call *c, struct spooled *file, const struct arrival *a,
 
 static bool read_remote(struct call *c, struct str given, struct str bundle, struct arrival *a)
 {
-    if (!complete_card(c, given, bundle, S("{}"), &a->card_text) || !card_read(c, a->card_text, &a->card))
+    if (!complete_card(c, given, bundle, S("{}"), &a->card_text) || !card_read_new(c, a->card_text, &a->card))
         return false;
     return a->card.remote.url.at ||
            error_add_problem(&c->error, &c->arena, "body", S("file"), "missing",

@@ -105,14 +105,6 @@ static bool complain(struct call *c, const char *name, const char *type, const c
                              words);
 }
 
-static bool turns_text(struct str s)
-{
-    while (s.len)
-        if (point_turns_direction(str_next_code_point(&s)))
-            return true;
-    return false;
-}
-
 static bool has_controls(struct str s)
 {
     for (ptrdiff_t i = 0; i < s.len; i++)
@@ -148,7 +140,7 @@ static struct str section_text(struct call *c, const char *name, const json_t *v
         complain(c, name, "too_long", "it has more than 100,000 bytes");
     else if (has_controls(text))
         complain(c, name, "control_character", "it has a control character other than tab and line end");
-    else if (turns_text(text))
+    else if (str_turns_direction(text))
         complain(c, name, "direction_control", "it has a character that turns the direction of what is shown");
     else
         return text;
@@ -263,8 +255,9 @@ static bool add_addendum(struct call *c, struct str text, struct report_content 
 
 static bool refuse_turned(struct call *c, struct str text, struct str member)
 {
-    return !turns_text(text) || error_add_problem(&c->error, &c->arena, "body", member, "direction_control",
-                                                  "it has a character that turns the direction of what is shown");
+    return !str_turns_direction(text) ||
+           error_add_problem(&c->error, &c->arena, "body", member, "direction_control",
+                             "it has a character that turns the direction of what is shown");
 }
 
 /* All else that is shown. */

@@ -253,6 +253,37 @@ def test_readers_judge_it_and_stand_beside_each_other(house, chief, model):
     problem(house.account("technician", admin=chief).get(f"/diagnosis/{number}"), 403)
 
 
+def test_words_that_show_in_another_order_are_refused_where_they_are_new(house, chief, model):
+    """Characters that turn the direction of text (UAX #9): a label that reads otherwise than it is kept."""
+    turned = "pneumonia\u202emedical"
+    card = json.loads((SHIPPED / "card.json").read_text())
+    card["version"] = "turned"
+    for place in ("title", "intended_use", "licence"):
+        said = bring(chief, card={**card, place: turned}, status=422)
+        assert [e["loc"][-1] for e in said["errors"] if e["type"] == "direction_control"] == [place]
+    assert problem(chief.patch(f"/diagnosis/models/{model['id']}", json={"title": turned}), 422)["errors"]
+    file = upload(chief, film(list(GOLDEN["films"])[4]))
+    made = ended(chief, ask(chief, file)["id"])
+    path = f"/diagnosis/{made['id']}"
+    finding = {"code": made["findings"][0]["code"], "label": turned}
+    for body, place in (
+        ({"decision": "CONFIRMED", "comment": turned}, "comment"),
+        ({"decision": "MODIFIED", "findings": [finding]}, "findings.0"),
+        (
+            {"decision": "MODIFIED", "findings": [{"code": {**finding["code"], "meaning": turned}, "label": "x"}]},
+            "findings.0",
+        ),
+    ):
+        (said,) = problem(chief.post(f"{path}/review", json=body), 422)["errors"]
+        assert (said["type"], said["loc"][-1]) == ("direction_control", place)
+    problem(chief.post(f"{path}/withdraw", json={"reason": turned}), 422)
+    reviewed = ok(chief.post(f"{path}/review", json={"decision": "CONFIRMED", "comment": "plain"}))
+    kept = json.dumps([{**reviewed["reviews"][0], "comment": turned}], ensure_ascii=False)
+    house.database.rows(f"update diagnoses set reviews = '{kept}' where id = {made['id']}")
+    assert ok(chief.get(path))["reviews"][0]["comment"] == turned, "what is there already is shown"
+    assert len(ok(chief.post(f"{path}/review", json={"decision": "CONFIRMED"}))["reviews"]) == 2
+
+
 def test_a_shadow_is_seen_by_who_manages_alone(house, chief, model):
     card = json.loads((SHIPPED / "card.json").read_text())
     card["version"] = "1.0.2"

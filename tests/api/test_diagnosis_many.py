@@ -37,6 +37,15 @@ def all_ended(api, **query):
     return wait_until(it, what="the end of all")
 
 
+def test_a_patient_of_another_age_than_the_card_asks_for_gets_no_score(house, chief, model):
+    for age, refused in (("011M", True), ("001Y", False), (None, False)):
+        members = {"PatientAge": age} if age else {}
+        file = chief.upload(as_dicom(NAMES[0], StudyInstanceUID=new_uid(), PatientID=unique("AGE"), **members))
+        told = ended(chief, ask(chief, file["id"])["id"])
+        assert told["status"] == "COMPLETED" and bool(told["gate"]) == refused == (not told["findings"]), told
+        assert not refused or told["gate"]["reason"] == "age"
+
+
 def test_a_study_is_asked_of_each_film_that_the_model_is_for(house, chief, model):
     study, files, same = a_study(chief, NAMES[:3])
     chief.upload(image(numpy.zeros((8, 8), numpy.uint16), **same))  # a CT slice among them
