@@ -7,6 +7,8 @@
 
 /* ---- signing ---- */
 
+enum { LATE_RESULTS_MAX = 1000 }; /* named at once */
+
 struct sign_wish {
     struct report_signing signing;
     struct str password;
@@ -17,6 +19,9 @@ static const struct field sign_fields[] = {
              .doc = "The version that was looked at; 412 when it is no longer the current one."),
     FIELD_AS(struct sign_wish, "meaning", signing.meaning, .choices = signature_meanings, .type = "SignatureMeaning",
              .flags = NULLABLE, .doc = "As what one signs: of one's own report AUTHOR, of another's APPROVER."),
+    FIELD_AS(struct sign_wish, "late_results", signing.late_results, .flags = NULLABLE, .max = LATE_RESULTS_MAX,
+             .doc = "Late results that came while this version was written (`while_writing`), and that it answers. "
+                    "Those that were open when it was begun are answered anyway."),
     FIELD(struct sign_wish, password, .flags = REQUIRED | SECRET | KEEP_SPACES, .min = 1, .max = 1000,
           .doc = "One's password, once more: what is signed cannot be unsigned."),
 };

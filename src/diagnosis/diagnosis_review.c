@@ -5,6 +5,7 @@
 #include "diagnosis/figures.h"
 #include "schema/json.h"
 #include "schema/json_read.h"
+#include "site/app.h"
 #include "base/names.h"
 
 const char *const review_decisions[] = { "CONFIRMED", "MODIFIED", "REJECTED", NULL };
@@ -95,8 +96,8 @@ bool diagnosis_withdraw(struct call *c, int64_t id, struct str reason, struct di
     return c->error.code == E_NONE && hold_result(c, id, out) &&
            db_execute(c, "update diagnoses set status = 'WITHDRAWN', status_reason = ? where id = ?", V(reason),
                       V(id)) &&
-           figure_drop(c, id) && critical_judged(c, out, NULL) && diagnosis_tell(c, out, DIAGNOSIS_WITHDRAWN) &&
-           diagnosis_load(c, id, out);
+           figure_drop(c, id) && critical_judged(c, out, NULL) && jobs_result_judged(&c->app->jobs, c, id) &&
+           diagnosis_tell(c, out, DIAGNOSIS_WITHDRAWN) && diagnosis_load(c, id, out);
 }
 
 /* Label by label of the card that the model was asked with. */
@@ -170,5 +171,6 @@ bool diagnosis_review(struct call *c, const struct review *review, struct diagno
            db_execute(c, "update diagnoses set status = 'REVIEWED', reviews = ?, verdict = ? where id = ?", V(reviews),
                       V(choice_text(review_decisions, review->decision)), V(out->id)) &&
            figure_judge(c, out->id, &verdict) && critical_judged(c, out, review) &&
-           diagnosis_tell(c, out, DIAGNOSIS_REVIEWED) && diagnosis_load(c, out->id, out);
+           jobs_result_judged(&c->app->jobs, c, out->id) && diagnosis_tell(c, out, DIAGNOSIS_REVIEWED) &&
+           diagnosis_load(c, out->id, out);
 }

@@ -128,7 +128,7 @@ static bool write_result(struct call *c, void *context)
                               ? critical_label(&m->card, &m->findings, c->app->config.diagnosis_critical)
                               : STR_NULL;
     struct str preparation = arena_format(&c->arena, "%.*s/" PREPARATION_VERSION, STR_FMT(m->card.input.preprocessing));
-    if ((critical.len && !critical_hold(c, m->d.id)) || !is_wanted(c, m->d.id, &wanted))
+    if (!critical_hold(c, m->d.id) || !is_wanted(c, m->d.id, &wanted))
         return false;
     return !wanted ||
            (db_execute(c,
@@ -139,7 +139,7 @@ static bool write_result(struct call *c, void *context)
                        V(is_prepared ? preparation : STR_NULL), V(m->runtime), V(m->answer.run_us), V(m->started_at),
                        V(now), V(m->d.id)) &&
             note_figure(c, m, now) && critical_note(c, &m->d, critical) &&
-            diagnosis_tell(c, &m->d, DIAGNOSIS_COMPLETED));
+            jobs_result_judged(&c->app->jobs, c, m->d.id) && diagnosis_tell(c, &m->d, DIAGNOSIS_COMPLETED));
 }
 
 static bool write_failure(struct call *c, void *context)

@@ -11,7 +11,8 @@ static inline bool image_file_tell(struct call *c, enum event_type type, const s
 {
     bool came = type != EVENT_FILE_DELETED; /* filed at last, or brought back */
     return (!came || worklist_file_came(c, file->study_id)) &&
-           (type == EVENT_FILE_STORED || worklist_file_changed(c, file->study_id, file->id)) &&
+           (type == EVENT_FILE_STORED ||
+            (worklist_file_changed(c, file->study_id, file->id) && jobs_file_changed(&c->app->jobs, c, file->id))) &&
            (type != EVENT_FILE_STORED || jobs_file_stored(&c->app->jobs, c, file->id, file->study_id)) &&
            event_put(c, &(struct event){ .type = type,
                                          .file_id = file->id,

@@ -27,7 +27,8 @@
  *   file an instance again           its patient, its study, the file                              lock_file
  *   act on a report, its priority    its patient, its study; then the report                       report_act.c
  *   act on a recommendation          the same of its report; then the row                          recommendation_act.c
- *   a model's critical result, judged  its patient, its study; then the result                     critical_hold
+ *   dismiss a late result            the same of its report; then the row                          late_result.c
+ *   a model's result, judged         its patient, its study; then the result, what asks for more   critical_hold
  *   take or forget a chunk           the row of its upload; then the chunk                         upload_chunks.c
  *   cancel                           its patient, the file; then its chunks                        lock_file
  *   to the archive and back          the files that share the bytes, by the update alone           image_file_move.c

@@ -4,7 +4,8 @@
  *   a report is begun        worklist  study 7, report 12, DRAFT      the same clock: the row goes on with it
  *   ... submitted            worklist  study 7, report 12, PRELIMINARY
  *   ... signed               (none)
- *   ... amended              worklist  study 7, report 12, DRAFT      with a clock of its own
+ *   ... asked to be added to worklist  study 7, report 12, ADDENDUM   with a clock of its own (reports/late_result.h)
+ *   ... amended              worklist  study 7, report 12, DRAFT      with that, or one of its own
  *
  * A study has one clock, also for a second report of it.
  *
@@ -37,7 +38,7 @@ bool worklist_priority_changed(struct call *c, int64_t study_id, unsigned from, 
 
 struct worklist_report {
     int64_t report_id, study_id;
-    struct str status;  /* of one that is open; null: signed, cancelled or withdrawn: nobody waits for it */
+    struct str status;  /* of one that is open, or "ADDENDUM"; null: signed, cancelled or withdrawn: nobody waits */
     unsigned priority;  /* enum job_priority */
     bool was_signed;    /* it is amended or added to */
     bool leaves_unread; /* no report of its study counts any more */

@@ -3,6 +3,7 @@
 
 #include "records/study.h"
 #include "records/visibility.h"
+#include "reports/late_result.h"
 #include "site/app.h"
 #include "base/names.h"
 
@@ -72,6 +73,8 @@ NAMES_REACH(report_kinds, REPORT_AMENDMENT);
         MAYBE(editing_until, .sql = OF("r.editing_until"), .doc = "How long its editor's lock lasts."), \
         FIELD(struct report, actions, .flags = READ_ONLY | NOT_STORED, .example = "[\"submit\", \"cancel\"]", \
               .doc = "What the caller may do with it now."), \
+        TOLD(addendum_asked, .sql = "case when " LATE_RESULTS_OF("r.id", "r.study_id") " > 0 then 1 else 0 end", \
+             .doc = "Do results of models that came after the signature ask for an addendum (LateResult)?"), \
         FIELD(struct report, created_at, .flags = READ_ONLY | SET_ON_INSERT, .doc = "When it was begun."), \
         FIELD(struct report, updated_at, .flags = READ_ONLY | SET_ON_INSERT, .doc = "When it was changed last."), \
         MAYBE(submitted_at, .sql = BY("r.submitted_at", "at", "submit"), .doc = "When it was submitted."), \
@@ -201,6 +204,7 @@ bool report_hears(struct call *c, const struct event *event, const struct princi
         /* Of what is under way above a signed version only those hear who see it. */
         hears[i] = found == FOUND && (report_caller_writes(c) || report.signed_version == INTEGER_NULL ||
                                       event->type == EVENT_REPORT_CRITICAL || event->type == EVENT_REPORT_FOLLOW_UP ||
+                                      event->type == EVENT_REPORT_LATE ||
                                       str_equal(event->state, choice_text(report_statuses, report.status)));
     }
     return true;

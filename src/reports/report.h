@@ -61,6 +61,7 @@ struct report {
     struct str editor_name;
     struct instant editing_until;
     struct texts actions; /* what the caller may do now */
+    bool addendum_asked;  /* there are late results that are open (late_result.h) */
     struct instant created_at, updated_at, submitted_at, approved_at, signed_at;
 };
 /* As who writes reports sees it, and as readers do: the same members, of the current version and of the signed one. */
@@ -125,6 +126,7 @@ struct report_deed {
     int64_t base;    /* the version that was looked at; INTEGER_NULL: not said */
     struct str reason;
     unsigned meaning;              /* of REPORT_SIGN: report_sign.h */
+    struct integers late_results;  /* of REPORT_SIGN: late_result.h */
     struct content_change content; /* of REPORT_AMEND, REPORT_ADDEND: the first words of the new version */
 };
 /* A transition of report_states.h. E_CONFLICT names the state and what may be done in it; E_FORBIDDEN; E_INVALID names

@@ -2,6 +2,7 @@
 #include "reports/report_parts.h"
 
 #include "records/record_lock.h"
+#include "reports/late_result.h"
 #include "reports/recommendation.h"
 #include "reports/report_dicom.h"
 #include "reports/report_find.h"
@@ -204,8 +205,9 @@ bool report_act(struct call *c, const struct report_deed *deed, struct report *o
     bool falls_back = deed->action == REPORT_CANCEL && out->signed_version > 0; /* that it was, its steps say */
     bool is_sent = t->rules & SIGNS || deed->action == REPORT_MARK_IN_ERROR;
     return set_status(c, out, to, falls_back ? STR_NULL : deed->reason) &&
-           report_put_step(c, &before, deed->action, to, deed->reason) && report_keep_on_list(c, out->id) &&
-           report_index(c, out->id) && recommendation_follow(c, out, t->action) && report_tell(c, out, to) &&
+           report_put_step(c, &before, deed->action, to, deed->reason) && late_results_follow(c, out, deed) &&
+           report_keep_on_list(c, out->id) && report_index(c, out->id) && recommendation_follow(c, out, t->action) &&
+           report_tell(c, out, to) &&
            (!(STATUS_BIT(to) & (REPORT_SIGNED_BITS | STATUS_BIT(REPORT_ENTERED_IN_ERROR))) ||
             report_dicom_ask(c, deed->id)) &&
            (!is_sent || report_send_put(c, out, to)) && report_load(c, deed->id, out);

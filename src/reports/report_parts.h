@@ -99,6 +99,8 @@ bool report_source_annotations(struct str reference, int64_t *image_file_id, int
  * leaves what was signed as it is, the sources are not asked. Whoever asks: what it says is theirs to read.
  * E_INVALID. */
 bool report_rests(struct call *c, const struct report *report);
+/* Is the caller told which result of a model this is, and what it says: who may ask models, and sees its image. */
+bool report_result_is_told(struct call *c, int64_t diagnosis_id, bool *told);
 /* As a file, which names its patient. E_FORBIDDEN, to who may not read patients. */
 bool report_may_be_given_out(struct call *c);
 /* Was `base` the current version? INTEGER_NULL will do for who made that. E_PRECONDITION_FAILED names both. */

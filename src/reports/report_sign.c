@@ -160,9 +160,11 @@ bool report_put_signature(struct call *c, const struct report *report, unsigned 
 
 bool report_sign(struct call *c, const struct report_signing *signing, struct report *out)
 {
-    struct report_deed deed = {
-        .id = signing->id, .action = REPORT_SIGN, .base = signing->base, .meaning = signing->meaning
-    };
+    struct report_deed deed = { .id = signing->id,
+                                .action = REPORT_SIGN,
+                                .base = signing->base,
+                                .meaning = signing->meaning,
+                                .late_results = signing->late_results };
     return report_act(c, &deed, out);
 }
 

@@ -30,8 +30,9 @@ enum { REPORT_IMAGES_MAX = 20000 };
 
 struct report_signing {
     int64_t id;
-    int64_t base;     /* the version that was looked at; INTEGER_NULL: not said */
-    unsigned meaning; /* 0: AUTHOR of one's own report, else APPROVER */
+    int64_t base;                 /* the version that was looked at; INTEGER_NULL: not said */
+    unsigned meaning;             /* 0: AUTHOR of one's own report, else APPROVER */
+    struct integers late_results; /* those that it answers although they came while it was written (late_result.h) */
 };
 /* Inside a transaction. As report_act of REPORT_SIGN; E_TOO_LARGE: more than REPORT_IMAGES_MAX images. */
 bool report_sign(struct call *c, const struct report_signing *signing, struct report *out);

@@ -8,6 +8,7 @@
 #include "records/visibility.h"
 #include "records/worklist.h"
 #include "reports/draft.h"
+#include "reports/late_result.h"
 #include "reports/template.h"
 #include "reports/peer_review.h"
 #include "site/app.h"
@@ -31,14 +32,17 @@ bool report_put_step(struct call *c, const struct report *report, unsigned actio
                       V(call_user(c)), V(reason), V(clock_now()));
 }
 
+#define IS_ASKED_FOR_MORE LATE_RESULTS_OF("r.id", "r.study_id") " > 0"
+
 bool report_keep_on_list(struct call *c, int64_t id)
 {
     struct worklist_report on = { .report_id = id };
     struct cursor rows;
     int64_t counting = 0;
     db_rows(c, &rows,
-            "select study_id, case when status in ('DRAFT', 'PRELIMINARY', 'IN_REVIEW', 'APPROVED') then status end, "
-            "priority, signed_version, author_id, submitted_by, reviewer_id from reports where id = ?",
+            "select r.study_id, case when r.status in ('DRAFT', 'PRELIMINARY', 'IN_REVIEW', 'APPROVED') then r.status "
+            "when r.status <> 'CANCELLED' and " IS_ASKED_FOR_MORE " then 'ADDENDUM' end, r.priority, "
+            "r.signed_version, r.author_id, r.submitted_by, r.reviewer_id from reports r where r.id = ?",
             V(id));
     if (cursor_next(&rows))
         on = (struct worklist_report){ .report_id = id,

@@ -3,14 +3,15 @@
 
 #include "diagnosis/diagnosis.h"
 #include "records/study.h"
+#include "reports/late_result.h"
 #include "reports/report_parts.h"
 #include "site/app.h"
 #include "base/names.h"
 
 const char *const work_views[] = { "mine", "unread", "to_review", "overdue", "all", NULL };
 NAMES_REACH(work_views, WORK_ALL);
-const char *const work_states[] = { "UNREAD", "DRAFT", "PRELIMINARY", "IN_REVIEW", "APPROVED", NULL };
-NAMES_REACH(work_states, WORK_IS_APPROVED);
+const char *const work_states[] = { "UNREAD", "DRAFT", "PRELIMINARY", "IN_REVIEW", "APPROVED", "ADDENDUM", NULL };
+NAMES_REACH(work_states, WORK_IS_TO_BE_ADDED_TO);
 const char *const work_priorities_from[] = { "STUDY", "REPORT", "AI", NULL };
 NAMES_REACH(work_priorities_from, FROM_AI);
 
@@ -34,7 +35,9 @@ static const struct field work_row_fields[] = {
     MAYBE(description, .sql = "s.description", .doc = "What was done, in words."),
     MAYBE(study_date, .sql = "s.study_date", .doc = "Date of the study."),
     TOLD(care_setting, .choices = care_settings, .type = "CareSetting", .doc = "From where the patient was sent."),
-    TOLD(state, .choices = work_states, .type = "WorkState", .doc = "UNREAD, or how far its report is."),
+    TOLD(state, .choices = work_states, .type = "WorkState",
+         .doc = "UNREAD, or how far its report is; ADDENDUM: it is signed, and results of models that came later ask "
+                "for an addendum."),
     TOLD(priority, .choices = job_priorities, .type = "JobPriority",
          .doc = "The most urgent of what study, report and AI say."),
     TOLD(priority_from, .choices = work_priorities_from, .type = "WorkPriorityFrom", .doc = "Which of them that was."),
@@ -50,6 +53,8 @@ static const struct field work_row_fields[] = {
     DERIVED(overdue, .doc = "Should it have been signed by now?"),
     MAYBE(report_id, .sql = "r.id", .doc = "The report that is under way."),
     MAYBE(report_version, .sql = "r.version", .doc = "The version being made."),
+    TOLD(late_results, .sql = LATE_RESULTS_OF("q.report_id", "q.study_id"),
+         .doc = "How many results of models that came after its signature ask for an addendum."),
     MAYBE(author_id, .doc = "The account that writes it."),
     MAYBE(author_name, .sql = NAME_OF("q.author_id"), .doc = "That account's full name."),
     MAYBE(reviewer_id, .doc = "The account that reviews it."),
@@ -60,7 +65,7 @@ static const struct field work_row_fields[] = {
 };
 
 /* What a model has found is told to those who may ask models, and see the image that it was asked of. */
-static bool is_lift_told(struct call *c, int64_t diagnosis_id, bool *told)
+bool report_result_is_told(struct call *c, int64_t diagnosis_id, bool *told)
 {
     int64_t one;
     struct value values[DIAGNOSIS_SIGHT_VALUES];
@@ -80,7 +85,7 @@ static bool veil_lift(struct call *c, struct work_row *row)
     bool told;
     if (row->lift_diagnosis_id <= 0)
         return true;
-    if (!is_lift_told(c, row->lift_diagnosis_id, &told))
+    if (!report_result_is_told(c, row->lift_diagnosis_id, &told))
         return false;
     if (!told) {
         row->lift_diagnosis_id = INTEGER_NULL;
@@ -151,7 +156,7 @@ static int overdue_scopes(struct condition scopes[WORK_SCOPES], struct instant n
 static int mine_scopes(struct call *c, struct condition scopes[WORK_SCOPES])
 {
     struct value me = V(call_user(c));
-    scopes[0] = (struct condition){ "q.author_id = ? and q.state = 'DRAFT'", me };
+    scopes[0] = (struct condition){ "q.author_id = ? and q.state in ('DRAFT', 'ADDENDUM')", me };
     scopes[1] = (struct condition){ "q.reviewer_id = ? and q.state = 'IN_REVIEW'", me };
     return 2;
 }

@@ -4,11 +4,12 @@
  *     if (!work_ask(c, &wish, &asked)) ...                // conditions and scopes for a list of `worklist q`
  *     enum found found = work_next(c, &wish, &row);       // the next study to read
  *
- *   MINE        one's own drafts, also those that were rejected, and what one has taken for review
+ *   MINE        one's own drafts, also those that were rejected, what one has taken for review, and signed ones of
+ *               one's own that are asked to be added to (late_result.h)
  *   UNREAD      studies that have images and no report
  *   TO_REVIEW   what others have submitted and nobody has taken, to who may review it
  *   OVERDUE     whatever should have been signed by now
- *   ALL         all that is not signed yet
+ *   ALL         all that is not signed yet, or is to be added to
  *
  * records/worklist.h keeps the rows and says how urgent they are. It is for those who write or review reports
  * (E_FORBIDDEN); each sees the rows of studies whose record they see (records/visibility.h), and of reports that they
@@ -22,7 +23,14 @@
 
 enum work_view { WORK_MINE = 1, WORK_UNREAD, WORK_TO_REVIEW, WORK_OVERDUE, WORK_ALL };
 extern const char *const work_views[];
-enum work_state { WORK_IS_UNREAD = 1, WORK_IS_DRAFT, WORK_IS_PRELIMINARY, WORK_IS_IN_REVIEW, WORK_IS_APPROVED };
+enum work_state {
+    WORK_IS_UNREAD = 1,
+    WORK_IS_DRAFT,
+    WORK_IS_PRELIMINARY,
+    WORK_IS_IN_REVIEW,
+    WORK_IS_APPROVED,
+    WORK_IS_TO_BE_ADDED_TO
+};
 extern const char *const work_states[];
 enum work_priority_from { FROM_STUDY = 1, FROM_REPORT, FROM_AI };
 extern const char *const work_priorities_from[];
@@ -39,6 +47,7 @@ struct work_row {
     int64_t age_s; /* since its clock started */
     bool overdue;
     int64_t report_id, report_version; /* null: there is none */
+    int64_t late_results;
     int64_t author_id, reviewer_id;
     struct str author_name, reviewer_name;
     int64_t editor_id;

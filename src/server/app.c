@@ -7,6 +7,7 @@
 #include "server/endpoints.h"
 #include "rule/rule.h"
 #include "diagnosis/critical.h"
+#include "reports/late_result.h"
 #include "reports/report_find.h"
 #include "records/worklist.h"
 #include "records/filing.h"
@@ -350,6 +351,8 @@ bool app_open(struct app *app, bool serving)
     if (!authority_open(app->config.secret_key, &app->authority, &error))
         return complain(&error, "tokens");
     app->jobs.stored = rules_file_stored;
+    app->jobs.changed = late_results_file_changed;
+    app->jobs.judged = late_result_heard;
     app->findables = report_findables;
     if (serving && !app_open_redis(app, app->log, &error))
         return complain(&error, "REDIS_URL");

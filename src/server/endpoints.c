@@ -4,6 +4,7 @@
 #include "diagnosis/diagnosis.h"
 #include "records/record_lock.h"
 #include "reports/critical.h"
+#include "reports/late_result.h"
 #include "reports/recommendation.h"
 
 #include <string.h>
@@ -52,6 +53,7 @@
     X(report_template_endpoints) \
     X(report_critical_endpoints) \
     X(report_recommendation_endpoints) \
+    X(report_late_result_endpoints) \
     X(report_macro_endpoints) \
     X(report_work_endpoints) \
     X(report_stats_endpoints) \
@@ -79,6 +81,7 @@ static bool lock(struct call *c, const char *table, int64_t id)
         bool (*lock)(struct call *c, int64_t id);
     } own[] = { { "reports", report_hold_with_study },
                 { "recommendations", recommendation_hold_with_study },
+                { "late_results", late_result_hold_with_study },
                 { "critical_results", critical_lock },
                 { "diagnoses", diagnosis_hold_with_study } };
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)

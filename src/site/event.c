@@ -7,11 +7,20 @@
 #include "schema/json.h"
 #include "base/names.h"
 
-const char *const event_types[] = {
-    "missed",    "file.stored",       "file.changed",   "file.deleted",   "file.restored",   "job.progress",
-    "job.ended", "diagnosis.changed", "report.changed", "report.overdue", "report.critical", "report.follow_up",
-    NULL
-};
+const char *const event_types[] = { "missed",
+                                    "file.stored",
+                                    "file.changed",
+                                    "file.deleted",
+                                    "file.restored",
+                                    "job.progress",
+                                    "job.ended",
+                                    "diagnosis.changed",
+                                    "report.changed",
+                                    "report.overdue",
+                                    "report.critical",
+                                    "report.follow_up",
+                                    "report.late_result",
+                                    NULL };
 NAMES_REACH(event_types, EVENT_TYPES);
 
 const char *const event_wishes[] = { "file",
@@ -29,6 +38,7 @@ const char *const event_wishes[] = { "file",
                                      "report.overdue",
                                      "report.critical",
                                      "report.follow_up",
+                                     "report.late_result",
                                      NULL };
 
 uint64_t event_types_of(const struct texts *names)

@@ -36,7 +36,8 @@ enum event_type {
     EVENT_REPORT_OVERDUE,    /* a study should have been read by now; report_id where one is under way */
     EVENT_REPORT_CRITICAL,   /* what becomes of a critical result of it: marked, overdue, told of, cancelled */
     EVENT_REPORT_FOLLOW_UP,  /* what becomes of what it recommends: opened, overdue, completed, dismissed ... */
-    EVENT_TYPES = EVENT_REPORT_FOLLOW_UP
+    EVENT_REPORT_LATE,       /* what becomes of a model's result that came after it was signed */
+    EVENT_TYPES = EVENT_REPORT_LATE
 };
 extern const char *const event_types[]; /* names of enum event_type: noun.verb */
 

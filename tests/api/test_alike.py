@@ -1,6 +1,6 @@
 """What is hidden answers like what is absent, and what went with its patient like both: each operation of the document
-that names a study, a series, a file, a report, a diagnosis, a critical result, a recommendation or an upload, and each
-list."""
+that names a study, a series, a file, a report, a diagnosis, a critical result, a recommendation, a late result or an
+upload, and each list."""
 
 import re
 
@@ -20,6 +20,7 @@ KINDS = {
     "/diagnosis/{id}": "diagnosis",
     "/critical-results/{id}": "critical",
     "/recommendations/{id}": "recommendation",
+    "/late-results/{id}": "late",
     "/upload/chunked/{upload_id}": "upload",
 }
 QUERIES = {
@@ -52,6 +53,10 @@ def things(house):
     critical = house.author.post(f"/reports/{report}/critical-results", json={"category": "MINUTES", "finding": "x"})
     wish = {"procedure_text": "biopsy", "reason": "nodule", "due_on": "2040-01-01"}
     recommended = house.author.post(f"/reports/{report}/recommendations", json=wish)
+    house.server.database.rows(
+        f"insert into late_results(report_id, signed_version, cause, status, asked_at) values ({report}, 1, 'ARRIVED', "
+        "'OPEN', 1)"
+    )
     picture = house.author.upload(png(), "b.png", patient_id=film["patient_id"])
     wish = {"filename": "a.png", "file_size": 3 << 20, "chunk_size": 1 << 20, "patient_id": film["patient_id"]}
     begun = ok(house.author.post("/upload/chunked", json=wish), 201)
@@ -64,6 +69,7 @@ def things(house):
         "report": report,
         "critical": ok(critical, 201)["id"],
         "recommendation": ok(recommended, 201)["id"],
+        "late": house.server.database.rows("select max(id) from late_results")[0][0],
         "diagnosis": house.diagnosis(),
         "upload": begun["upload_id"],
     }
@@ -165,7 +171,7 @@ def test_what_went_with_its_patient(house, things):
     """Last: the patient is deleted. Reports stay readable, as docs/reports.md says; what else there is of it is not."""
     words = words_of(house, things)
     ok(house.chief.delete(f"/patients/{things['patient']}"), 204)
-    stays = ("/reports/{id}", "/critical-results/{id}", "/recommendations/{id}")
+    stays = ("/reports/{id}", "/critical-results/{id}", "/recommendations/{id}", "/late-results/{id}")
     for api in (house.author, house.chief):
         assert differing(house, api, things, stays) == ""
         listed = naming(house, api, words, ("/reports", "/critical-results", "/system/audit-logs"))

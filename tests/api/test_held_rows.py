@@ -355,9 +355,18 @@ def recommendation_of(author, film):
     return ok(author.post(f"/reports/{report_of(author, film)}/recommendations", json=wish), 201)["id"]
 
 
+def late_result_of(server, author, film):
+    server.database.rows(
+        "insert into late_results(report_id, signed_version, cause, status, asked_at) values "
+        f"({report_of(author, film)}, 1, 'ARRIVED', 'OPEN', 1)"
+    )
+    return server.database.rows("select max(id) from late_results")[0][0]
+
+
 COMPARED = {
     "reports": ("/reports/{}", "cancel", {"reason": "x"}),
     "recommendations": ("/recommendations/{}", "dismiss", {"note": "x"}),
+    "late_results": ("/late-results/{}", "dismiss", {"reason": "x"}),
     "diagnoses": ("/diagnosis/{}", "withdraw", {"reason": "x"}),
 }
 
@@ -372,6 +381,8 @@ def test_what_if_match_compares_is_not_held_before_its_patient(server, session, 
         judged(server, film, None)
         row = server.database.rows(f"select id from diagnoses where image_file_id = {film['id']}")[0][0]
         api = admin
+    elif table == "late_results":
+        row, api = late_result_of(server, author, film), author
     else:
         row, api = {"reports": report_of, "recommendations": recommendation_of}[table](author, film), author
     thing = path.format(row)

@@ -59,6 +59,14 @@ class House:
         ok(self.author.post(f"/recommendations/{made}/dismiss", json={"note": "x"}))
         return made
 
+    def late(self):
+        report, now = self.report(), "1700000000000000"
+        self.server.database.rows(
+            "insert into late_results(report_id, diagnosis_id, signed_version, cause, status, asked_at) values "
+            f"({report}, {self.diagnosis()}, 1, 'ARRIVED', 'OPEN', {now})"
+        )
+        return self.server.database.rows("select max(id) from late_results")[0][0]
+
     def macro(self):
         return ok(self.chief.post("/reports/macros", json={"name": unique("m"), "text": "x"}), 201)["id"]
 
@@ -134,12 +142,14 @@ TABLE = [
     ("POST", REPORT, "/mark-entered-in-error", "report", {"reason": "x"}),
     ("POST", REPORT, "/critical-results", "report", {"category": "MINUTES", "finding": "x"}),
     ("POST", REPORT, "/recommendations", "report", {"procedure_text": "x", "reason": "x", "due_on": "2040-01-01"}),
+    ("POST", REPORT, "/dismiss-late-results", "report", {"reason": "x"}),
     ("POST", REPORT, "/peer-reviews", "report", {"score": "1"}),
     ("POST", "/critical-results/{id}", "/communicate", "critical", {}),
     ("POST", "/critical-results/{id}", "/cancel", "critical", {"reason": "x"}),
     ("POST", "/recommendations/{id}", "/complete", "recommendation", {"note": "x"}),
     ("POST", "/recommendations/{id}", "/dismiss", "recommendation", {"note": "x"}),
     ("POST", "/recommendations/{id}", "/reopen", "dismissed", {"note": "x"}),
+    ("POST", "/late-results/{id}", "/dismiss", "late", {"reason": "x"}),
     ("PATCH", "/reports/macros/{id}", "", "macro", {"text": "y"}),
     ("DELETE", "/reports/macros/{id}", "", "macro", None),
     ("POST", "/reports/macros/{id}", "/expand", "macro", {}),
@@ -202,7 +212,7 @@ def test_the_document_says_of_each_that_it_is_compared(house):
 @pytest.mark.parametrize("method, path, act, kind, body", TABLE, ids=lambda v: v if isinstance(v, str) else None)
 def test_another_tag_keeps_it_and_its_own_lets_it_pass(house, method, path, act, kind, body):
     thing = place(path, getattr(house, kind)())
-    api = house.author if kind in ("report", "critical", "recommendation", "dismissed") else house.chief
+    api = house.author if kind in ("report", "critical", "recommendation", "dismissed", "late") else house.chief
     if body == {"source_id": None}:
         body = {"source_id": house.patient()}
     before = api.get(thing)

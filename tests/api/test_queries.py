@@ -134,6 +134,10 @@ def fill(server, user_id):
         "insert into recommendation_events(recommendation_id, kind, user_id, at) select id, 'WRITTEN', "
         "recommended_by, created_at from recommendations"
     )
+    server.database.rows(
+        "insert into late_results(report_id, signed_version, cause, status, asked_at) select id, 1, 'ARRIVED', case "
+        "id % 9 when 0 then 'OPEN' else 'DISMISSED' end, created_at from reports"
+    )
     for table in (
         "users",
         "patients",
@@ -150,6 +154,7 @@ def fill(server, user_id):
         "critical_result_events",
         "recommendations",
         "recommendation_events",
+        "late_results",
     ):
         if not ON_SQLITE:  # the server never runs ANALYZE on SQLite, so that plans are the same at every size
             server.database.rows(f"analyze table {table}")
@@ -253,6 +258,7 @@ def statements(tmp_path_factory, request):
     wish = {"procedure_text": "biopsy", "reason": "nodule", "due_on": "2040-01-01"}
     row = ok(doctor.post(f"/reports/{ids['reports']}/recommendations", json=wish), 201)
     ids["recommendations"] = row["id"]
+    ids["late-results"] = server.database.rows("select min(id) from late_results")[0][0]
     document = ok(admin.get("/openapi.json"))
     for api in (admin, doctor):
         ask_every_list(api, document, ids)

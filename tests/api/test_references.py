@@ -15,6 +15,7 @@ STAYS = {
     "study_renewals",
     "recommendations",  # what had closed one is null then: test_recommendations
     "recommendation_events",
+    "late_results",  # which result it was is null then: test_late_results
 }
 
 

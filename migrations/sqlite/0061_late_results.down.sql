@@ -1,0 +1,2 @@
+delete from worklist where state = 'ADDENDUM';
+drop table late_results;
