@@ -174,11 +174,26 @@ static struct trust accepted(const struct call *c)
                            .now = clock_now() };
 }
 
+/* Who vouched for a key that signs is believed for good of what it has signed, also once SIGNING_CERTIFICATES names
+ * them no more: that setting says who may sign from now on. */
+static bool keep_anchor(struct call *c, struct str der)
+{
+    int64_t id;
+    struct value sha256 = V(crypto_sha256_hex(der, &c->arena));
+    enum found found = db_find_integer(c, &id, "select id from signing_anchors where sha256 = ?", sha256);
+    if (found == NONE && db_lock(c, "select id from signing_authority_lock where id = ?", V(INT64_C(1))))
+        found = db_find_integer(c, &id, "select id from signing_anchors where sha256 = ?", sha256);
+    return found == FOUND ||
+           (found == NONE && !c->error.code &&
+            db_execute(c, "insert into signing_anchors(sha256, certificate, created_at) values (?, ?, ?)", sha256,
+                       V(certificate_pem(c, der)), V(clock_now())));
+}
+
 /* A certificate from elsewhere is asked anew each time: what it signs is to be checkable at once. */
-static bool check_brought(struct call *c, const struct signing_key *key)
+static bool check_brought(struct call *c, const struct signing_key *key, struct str *anchor)
 {
     struct trust trust = accepted(c);
-    if (signer_trusted(c, &key->signer.chain, &trust))
+    if (signer_trusted(c, &key->signer.chain, &trust, anchor))
         return true;
     struct str why = arena_copy(&c->arena, error_told(&c->error));
     error_clear(&c->error);
@@ -199,6 +214,7 @@ static bool is_of_name(struct call *c, const struct signing_key *key, struct str
 bool signing_key_hold(struct call *c, int64_t user_id, struct str name, struct signing_key *out)
 {
     struct key_row row;
+    struct str anchor;
     *out = (struct signing_key){ 0 };
     if (!db_lock(c, "select id from users where id = ?", V(user_id)))
         return false;
@@ -213,7 +229,7 @@ bool signing_key_hold(struct call *c, int64_t user_id, struct str name, struct s
     out->id = row.id;
     if (!take_row(c, &row, &out->signer))
         return false;
-    if (is_brought ? check_brought(c, out) : is_of_name(c, out, name))
+    if (is_brought ? check_brought(c, out, &anchor) && keep_anchor(c, anchor) : is_of_name(c, out, name))
         return true;
     signer_forget(&out->signer);
     return !c->error.code && make_key(c, user_id, name, out);
@@ -228,7 +244,7 @@ bool signing_key_of(struct call *c, int64_t id, struct signing_key *out)
         return fail(c, E_CONFLICT, "the key that it was signed with is revoked: its pages cannot be signed any more");
     if (found == FAILED || !take_row(c, &row, &out->signer))
         return false;
-    if (row.origin == KEY_MADE || check_brought(c, out))
+    if (row.origin == KEY_MADE || check_brought(c, out, NULL))
         return true;
     signer_forget(&out->signer);
     return false;
@@ -243,11 +259,11 @@ static bool say_problem(struct call *c, const char *member, const char *type)
     return error_add_problem(&c->error, &c->arena, "body", str_from(member), type, words);
 }
 
-static bool check_chain(struct call *c, const struct chain *chain, const char *member)
+static bool check_chain(struct call *c, const struct chain *chain, const char *member, struct str *anchor)
 {
     struct trust trust = accepted(c);
     ptrdiff_t size = 0;
-    if (!signer_trusted(c, chain, &trust))
+    if (!signer_trusted(c, chain, &trust, anchor))
         return say_problem(c, member, "not_trusted");
     for (int i = 0; i < chain->count; i++)
         size += chain->der[i].len;
@@ -257,17 +273,17 @@ static bool check_chain(struct call *c, const struct chain *chain, const char *m
     return say_problem(c, member, "not_taken");
 }
 
-static bool open_file(struct call *c, const struct signing_key_file *file, struct signer *out)
+static bool open_file(struct call *c, const struct signing_key_file *file, struct signer *out, struct str *anchor)
 {
     if (!signer_bring(c, file->pkcs12, file->password, clock_now(), out))
         return c->error.code == E_FORBIDDEN ? say_problem(c, "pkcs12_password", "wrong")
                                             : say_problem(c, "pkcs12", "not_taken");
-    return check_chain(c, &out->chain, "pkcs12");
+    return check_chain(c, &out->chain, "pkcs12", anchor);
 }
 
 struct bringing {
     const struct signer *signer;
-    struct str serial;
+    struct str serial, anchor;
     int64_t user_id, id;
 };
 
@@ -302,14 +318,15 @@ static bool keep_brought(struct call *c, void *context)
     b->id = 0;
     return db_lock(c, "select id from users where id = ?", V(b->user_id)) && /* as whoever signs does */
            db_lock(c, "select id from signing_authority_lock where id = ?", V(INT64_C(1))) && look_for(c, b) &&
-           put_key(c, b->user_id, origin, b->signer, &b->id) && audit_change(c);
+           put_key(c, b->user_id, origin, b->signer, &b->id) && keep_anchor(c, b->anchor) && audit_change(c);
 }
 
 /* Its certificate's key is the signer's, and it is accepted. */
-static bool keep(struct call *c, const struct signer *signer, int64_t user_id, struct signing_key_row *out)
+static bool keep(struct call *c, const struct signer *signer, struct str anchor, int64_t user_id,
+                 struct signing_key_row *out)
 {
     struct certificate certificate;
-    struct bringing b = { .signer = signer, .user_id = user_id };
+    struct bringing b = { .signer = signer, .anchor = anchor, .user_id = user_id };
     if (!certificate_read(c, signer->chain.der[0], &certificate))
         return false;
     b.serial = certificate.serial;
@@ -319,10 +336,11 @@ static bool keep(struct call *c, const struct signer *signer, int64_t user_id, s
 bool signing_key_bring(struct call *c, const struct signing_key_file *file, struct signing_key_row *out)
 {
     struct signer signer = { 0 };
+    struct str anchor;
     if (!c->app->signer_anchor_count)
         return fail(c, E_CONFLICT, "no authority's certificates are accepted here: SIGNING_CERTIFICATES names none");
     db_release(c);
-    bool ok = open_file(c, file, &signer) && keep(c, &signer, call_user(c), out);
+    bool ok = open_file(c, file, &signer, &anchor) && keep(c, &signer, anchor, call_user(c), out);
     signer_forget(&signer);
     return ok;
 }
@@ -342,6 +360,7 @@ bool signing_key_assign(struct call *c, const struct signing_key_on_token *named
     struct token *token = c->app->signing_token;
     struct signer signer = { 0 };
     struct chain chain;
+    struct str anchor;
     int64_t id;
     if (!token)
         return fail(c, E_CONFLICT, "no token holds keys here: SIGNING_TOKEN names none");
@@ -354,11 +373,11 @@ bool signing_key_assign(struct call *c, const struct signing_key_on_token *named
         return false;
     if (!certificate_chain_read(c, named->certificates, &chain) || !check_kind(c, &chain))
         return say_problem(c, "certificates", "not_taken");
-    if (!check_chain(c, &chain, "certificates"))
+    if (!check_chain(c, &chain, "certificates", &anchor))
         return false;
     if (!token_signer(c, token, named->uri, &chain, &signer) || !signer_check(c, &signer, clock_now()))
         return say_problem(c, "uri", "not_taken");
-    return keep(c, &signer, named->user_id, out);
+    return keep(c, &signer, anchor, named->user_id, out);
 }
 
 /* ---- the end of keys, and how they are shown ---- */
@@ -457,20 +476,39 @@ bool signing_revocations(struct call *c, struct str *list)
     return ok;
 }
 
+/* Those of SIGNING_CERTIFICATES now, and those under whom something was signed before. */
+static bool read_anchors(struct call *c, struct str *anchors, int *count)
+{
+    struct cursor rows;
+    struct chain one;
+    for (*count = 0; *count < c->app->signer_anchor_count; ++*count)
+        anchors[*count] = c->app->signer_anchors[*count];
+    for (db_rows(c, &rows, "select certificate from signing_anchors order by id desc limit ?",
+                 V(ANCHORS_MAX - 1 - c->app->signer_anchor_count));
+         cursor_next(&rows);) {
+        if (!certificate_chain_read(c, arena_copy(&c->arena, cursor_text(&rows, 0)), &one)) {
+            cursor_close(&rows);
+            return false;
+        }
+        anchors[(*count)++] = one.der[0];
+    }
+    return cursor_close(&rows);
+}
+
 bool signing_trust(struct call *c, struct trust *out)
 {
-    int accepted = c->app->signer_anchor_count;
-    struct str *anchors = arena_alloc(&c->arena, (accepted + 1) * (ptrdiff_t)sizeof(*anchors));
+    int count;
+    struct str *anchors = arena_alloc(&c->arena, ANCHORS_MAX * (ptrdiff_t)sizeof(*anchors));
     struct str *list = arena_new(&c->arena, struct str);
-    for (int i = 0; i < accepted; i++)
-        anchors[i] = c->app->signer_anchors[i];
+    if (!read_anchors(c, anchors, &count))
+        return false;
     *out = (struct trust){ .anchors = anchors,
-                           .anchor_count = accepted,
+                           .anchor_count = count,
                            .time_anchors = c->app->time_anchors,
                            .time_anchor_count = c->app->time_anchor_count,
                            .known_time = INSTANT_NULL,
                            .now = clock_now() };
-    if (!signing_authority(c, &anchors[accepted])) {
+    if (!signing_authority(c, &anchors[count])) {
         bool none = c->error.code == E_NOT_FOUND;
         if (none)
             error_clear(&c->error);

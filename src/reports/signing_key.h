@@ -42,7 +42,8 @@ bool signing_key_of(struct call *c, int64_t id, struct signing_key *out);
 bool signing_keys_revoke(struct call *c, int64_t user_id, struct str reason);
 
 /* Whom to believe: the house's authority, and what it has revoked, from the first signature on; those of
- * SIGNING_CERTIFICATES; of time stamps, those of TSA_CERTIFICATES. */
+ * SIGNING_CERTIFICATES, and those under whose certificates somebody has brought a key or signed (signing_anchors), also
+ * once that setting names them no more; of time stamps, those of TSA_CERTIFICATES. */
 bool signing_trust(struct call *c, struct trust *out);
 /* The authority's certificate and its revocation list, DER: of keys made here, others are revoked by who issued their
  * certificates. E_NOT_FOUND: nobody has signed with a key of the house yet. */

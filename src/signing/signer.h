@@ -52,8 +52,8 @@ bool signer_bring(struct call *c, struct str pkcs12, struct str password, struct
  * before each signature. */
 bool signer_check(struct call *c, const struct signer *signer, struct instant now);
 /* Has one of trust->anchors issued this, by certificates that are all valid at trust->now, and has no list of
- * trust->lists revoked it? E_INVALID with words. */
-bool signer_trusted(struct call *c, const struct chain *chain, const struct trust *trust);
+ * trust->lists revoked it? E_INVALID with words. *anchor: which one, DER; may be NULL. */
+bool signer_trusted(struct call *c, const struct chain *chain, const struct trust *trust, struct str *anchor);
 void signer_forget(struct signer *signer); /* wipes the key */
 
 #endif

@@ -192,8 +192,11 @@ void trust_ask(struct call *c, const struct trust *trust, enum trust_use use, co
         out->is_trusted = true;
     if (out->is_trusted && question->chain)
         *question->chain = X509_STORE_CTX_get1_chain(context);
-    if (out->is_trusted)
-        ask_lists(c, trust, question, X509_STORE_CTX_get0_chain(context), out);
+    if (out->is_trusted) {
+        STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(context);
+        out->anchor = openssl_certificate_der(c, sk_X509_value(chain, sk_X509_num(chain) - 1));
+        ask_lists(c, trust, question, chain, out);
+    }
     /* Of something revoked only what is surely older counts. */
     if (out->revocation == REVOCATION_REVOKED && question->is_at_sure && !instant_is_null(out->revoked_at) &&
         question->at.us < out->revoked_at.us)
@@ -211,7 +214,7 @@ bool trust_is_withdrawn(enum trust_use use, const struct trust_answer *answer)
             (str_is_null(answer->reason) || str_ends(answer->reason, S("Compromise"))));
 }
 
-static bool judge(struct call *c, const struct trust *trust, STACK_OF(X509) * others)
+static bool judge(struct call *c, const struct trust *trust, STACK_OF(X509) * others, struct str *anchor)
 {
     struct trust_answer answer;
     const char *flaw = trust_flaw(c, others);
@@ -221,10 +224,12 @@ static bool judge(struct call *c, const struct trust *trust, STACK_OF(X509) * ot
               &answer);
     if (!answer.is_trusted)
         return fail(c, E_INVALID, "%s", answer.why);
+    if (anchor)
+        *anchor = answer.anchor;
     return answer.revocation != REVOCATION_REVOKED || fail(c, E_INVALID, "its certificate is revoked");
 }
 
-bool signer_trusted(struct call *c, const struct chain *chain, const struct trust *trust)
+bool signer_trusted(struct call *c, const struct chain *chain, const struct trust *trust, struct str *anchor)
 {
     STACK_OF(X509) *all = sk_X509_new_null();
     bool ok = chain->count > 0 || fail(c, E_INVALID, "there is no certificate of the key");
@@ -234,7 +239,7 @@ bool signer_trusted(struct call *c, const struct chain *chain, const struct trus
         if (ok && !sk_X509_push(all, one))
             abort();
     }
-    ok = ok && judge(c, trust, all);
+    ok = ok && judge(c, trust, all, anchor);
     openssl_stack_free(all);
     return ok;
 }

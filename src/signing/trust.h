@@ -18,7 +18,8 @@ struct trust_question {
 
 struct trust_answer {
     bool is_trusted;
-    const char *why; /* not */
+    const char *why;   /* not */
+    struct str anchor; /* who vouches in the end, DER */
     enum revocation revocation;
     struct instant revoked_at;
     struct str reason;

@@ -134,8 +134,9 @@ const struct setting config_rows[] = {
                "authority that is asked no more stay in it."),
     ROW(signing_certificates, TEXT, "SIGNING_CERTIFICATES", "", .max = 1000, .group = "Reports",
         .doc = "A file of certificates (PEM, at most 7) of authorities: who has a certificate of one of them may bring "
-               "it with its key and sign reports with that (PUT /reports/signing-keys/own). An authority stays in it "
-               "as long as what was signed is to be checked. Empty: all sign with keys of this house."),
+               "it with its key and sign reports with that (PUT /reports/signing-keys/own). Of one that is taken out "
+               "nothing is signed any more; what was signed before stays valid. Empty: all sign with keys of this "
+               "house."),
     ROW(signing_token, TEXT, "SIGNING_TOKEN", "", .max = 500, .group = "Reports",
         .doc =
             "The PKCS#11 module of a token or hardware module (the absolute path of its library) that holds signers' "

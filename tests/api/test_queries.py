@@ -21,6 +21,7 @@ SMALL = {
     "study_renewals",
     "webhooks",
     "signing_keys",
+    "signing_anchors",
     "signing_authority",
     "diagnosis_rules",
     "models",

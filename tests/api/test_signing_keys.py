@@ -10,6 +10,7 @@ import pytest
 
 from reports import act, readers
 from support import PASSWORD, Server, dicom, ok, problem, wait_until
+from test_report_verify_page import state, token_of
 
 TEXT = {"findings": "两肺纹理清晰。", "impression": "未见明显异常。"}
 OWN = "/reports/signing-keys/own"
@@ -302,7 +303,8 @@ def test_one_that_has_ended_signs_no_more(server, people, who, elsewhere):
 
 
 def test_an_authority_that_is_accepted_no_more(tmp_path, elsewhere):
-    server = Server(tmp_path, SIGNING_CERTIFICATES=elsewhere.root).init().start()
+    site = "https://reports.example.org"
+    server = Server(tmp_path, SIGNING_CERTIFICATES=elsewhere.root, PUBLIC_URL=site).init().start()
     try:
         people = readers(server)
         author = people["author"]
@@ -323,7 +325,9 @@ def test_an_authority_that_is_accepted_no_more(tmp_path, elsewhere):
         assert b"/ByteRange" in pages["A4"] and b"/ByteRange" not in pages["Letter"], "what is kept stays"
         refused = problem(author.get(f"/reports/{report['id']}/pdf?page=Letter&as_signed=true"), 409)
         assert "signs no more" in refused["detail"]
-        assert verify(author, report)["verdict"] == "unknown signer"
+        found = verify(author, report)
+        assert found["valid"] and found["verdict"] == "valid", "what was signed before still counts"
+        assert state(server, token_of(server, report)) == "VALID", "to who has the code on the pages, too"
     finally:
         server.close()
 
