@@ -1,6 +1,6 @@
-drop trigger study_orders_recommendations_update;
-drop trigger image_files_recommendations_update;
-drop trigger studies_recommendations_update;
+drop trigger if exists study_orders_recommendations_update;
+drop trigger if exists image_files_recommendations_update;
+drop trigger if exists studies_recommendations_update;
 create trigger studies_recommendations_update after update on studies for each row
 begin
     if (old.deleted_at is null) <> (new.deleted_at is null) or old.patient_id <> new.patient_id then

@@ -1,5 +1,5 @@
 -- What a study has closed is looked at again (reports/recommendation.h) also when it loses a file or no longer matches.
-drop trigger studies_recommendations_update;
+drop trigger if exists studies_recommendations_update;
 create trigger studies_recommendations_update after update on studies for each row
 begin
     if (old.deleted_at is null) <> (new.deleted_at is null) or old.patient_id <> new.patient_id

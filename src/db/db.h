@@ -110,7 +110,8 @@ struct db_args {
  * already: simply runs `work`. A condition of the call (call.h) is asked before `work`, until it has once held. */
 bool db_transact(struct call *c, bool (*work)(struct call *c, void *context), void *context);
 /* The same for what is noted beside what was asked for (a picture that cannot be decoded, bytes that a disk has
- * turned): the call's condition (call.h) waits for another. */
+ * turned): the call's condition (call.h) waits for another. Where the request goes on after it, what is noted must not
+ * be part of what the condition compares: it would be false from then on. */
 bool db_transact_aside(struct call *c, bool (*work)(struct call *c, void *context), void *context);
 /* The same without waiting: `done` is called on another thread, with the outcome, after the commit. The call must stay
  * untouched meanwhile. Gives the call's borrowed connection back first. `done` runs on a thread of the writer's: it is

@@ -56,7 +56,7 @@ void image_decoded(struct call *c, const struct image_file *file)
     struct image_file failed = *file;
     if (file->status != FILE_FAILED || !is_of_decoding(file))
         return;
-    if (!db_transact_aside(c, clear_reason, &failed))
+    if (!db_transact(c, clear_reason, &failed))
         log_write(c->app->log, LOG_ERROR, call_request_id(c), "picture.not_mended",
                   "image file %" PRId64 " is decoded well, but stays FAILED: %s", file->id, c->error.message);
     error_clear(&c->error);

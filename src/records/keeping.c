@@ -86,7 +86,7 @@ static void mark_whole(struct call *c, const struct image_file *file)
 {
     struct error said = c->error;
     error_clear(&c->error);
-    log_mark(c, file, DAMAGE_NONE, db_transact_aside(c, store_whole, (void *)(uintptr_t)file));
+    log_mark(c, file, DAMAGE_NONE, db_transact(c, store_whole, (void *)(uintptr_t)file));
     c->error = said;
 }
 

@@ -96,6 +96,14 @@ static bool purge_row(struct call *c, void *context)
            audit_also(c, "image_file.purge", "image_file", p->file.id, p->file.patient_id);
 }
 
+/* A move to the archive or back that was refused or cut off may have left a copy on the other side. */
+static bool remove_bytes(struct call *c, const struct image_file *file)
+{
+    struct blob_store *other = file->is_archived ? c->app->files : c->app->archive;
+    return blob_remove(image_file_store(c, file), file->storage_path, &c->error) &&
+           (!other || blob_remove(other, file->storage_path, &c->error));
+}
+
 static bool purge_one(struct call *c, struct purging *p, int64_t *bytes)
 {
     struct error ignored = { 0 };
@@ -105,7 +113,7 @@ static bool purge_one(struct call *c, struct purging *p, int64_t *bytes)
     if (!p->gone)
         return true;
     if (file->storage_path.at && !p->shared) {
-        if (!blob_remove(image_file_store(c, file), file->storage_path, &c->error))
+        if (!remove_bytes(c, file))
             return false;
         *bytes += file->file_size;
     }

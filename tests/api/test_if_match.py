@@ -6,7 +6,7 @@ import pytest
 
 from reports import judged
 from test_report_templates import made
-from support import PASSWORD, Server, dicom, ok, png, problem, uid, unique
+from support import CT, PASSWORD, Server, dicom, ok, png, problem, sample, uid, unique
 
 TEXT = {"findings": "No effusion.", "impression": "None."}
 
@@ -29,6 +29,9 @@ class House:
 
     def instance(self):
         return self.chief.upload(dicom())["id"]
+
+    def film(self):
+        return self.chief.upload(sample(CT), "ct.dcm")["id"]
 
     def drawn(self):
         file = self.file()
@@ -295,3 +298,35 @@ def test_a_tag_that_nobody_can_compare_is_not_passed_over(house, method, path, b
     assert state() == before
     answer = house.chief.request(method, thing, headers={"If-Match": "*"}, **said)
     assert answer.status_code == status, answer.text
+
+
+FAILED = "update image_files set status = 'FAILED', status_reason = 'its picture cannot be decoded: x' where id = {}"
+SHORT = "update image_files set damage = 'SIZE' where id = {}"
+MARKED = [  # what is set right on the way is part of what is asked for
+    ("/file", "file", FAILED),
+    ("/file", "film", FAILED),
+    ("/archive", "file", SHORT),
+]
+
+
+@pytest.mark.parametrize("act, kind, mark", MARKED, ids=["raster", "instance", "archive"])
+def test_what_a_request_mends_first_is_nobody_elses_change(house, act, kind, mark):
+    file = getattr(house, kind)()
+    house.server.database.rows(mark.format(file))
+    thing = f"/image-files/{file}"
+    tag = house.chief.get(thing).headers["etag"]
+    after = ok(house.chief.post(thing + act, headers={"If-Match": tag}))
+    assert after["status"] in ("UPLOADED", "PROCESSED", "ARCHIVED") and after["status_reason"] is None
+    problem(house.chief.post(thing + act, headers={"If-Match": tag}), 412)
+
+
+def test_a_copy_of_a_refused_move_goes_with_its_file(house):
+    """Whoever changed the file meanwhile: here the copy of a move that was cut off."""
+    file = house.file()
+    [[path]] = house.server.database.rows(f"select storage_path from image_files where id = {file}")
+    copy = house.server.folder / "archive" / path
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    copy.write_bytes((house.server.files / path).read_bytes())
+    ok(house.chief.delete(f"/image-files/{file}"), 204)
+    house.server.run("purge", "--older-than", "0", "--yes")
+    assert not copy.exists() and not (house.server.files / path).exists()
