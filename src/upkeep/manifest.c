@@ -171,7 +171,7 @@ static bool read_own(struct manifest *m, int fd, const char *path, int64_t size,
 static bool open_as(const char *path, bool own, bool repeats, struct manifest **out, struct error *error)
 {
     int fd;
-    int64_t size;
+    int64_t size = 0;
     if (!open_list(path, &fd, &size, error))
         return false;
     struct manifest *m = manifest_new();
