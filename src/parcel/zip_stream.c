@@ -28,6 +28,7 @@ struct entry {
     struct blob_store *store;
     int64_t size, offset;
     uint32_t crc;
+    bool is_known; /* size and CRC stand in the local header, and no descriptor follows */
 };
 
 /* What comes after the piece at hand: the next local header, data (then its descriptor), the next central header,
@@ -107,7 +108,11 @@ static struct entry *add(struct zip_stream *zip, struct str name, int64_t size)
 
 void zip_stream_add_bytes(struct zip_stream *zip, struct str name, struct str bytes)
 {
-    add(zip, name, bytes.len)->bytes = copy(bytes);
+    struct entry *entry = add(zip, name, bytes.len);
+    entry->bytes = copy(bytes);
+    entry->is_known = bytes.len < LIMIT_32;
+    if (entry->is_known)
+        entry->crc = (uint32_t)crc32(0, (const unsigned char *)entry->bytes, (unsigned)bytes.len);
 }
 
 void zip_stream_add_file(struct zip_stream *zip, struct str name, struct blob_store *store, struct str key,
@@ -142,7 +147,7 @@ static bool is_large(const struct entry *entry)
 
 static int descriptor_bytes(const struct entry *entry)
 {
-    return is_large(entry) ? 24 : 16;
+    return entry->is_known ? 0 : is_large(entry) ? 24 : 16;
 }
 
 /* The ZIP64 field of a central header holds just what does not fit: both sizes, the offset. */
@@ -182,6 +187,11 @@ static uint64_t capped(int64_t n)
     return (uint64_t)(n < LIMIT_32 ? n : LIMIT_32);
 }
 
+static uint64_t flags_of(const struct entry *entry)
+{
+    return entry->is_known ? 0 : HAS_DESCRIPTOR;
+}
+
 static void put_local(struct zip_stream *zip)
 {
     struct entry *e = &zip->entries[zip->current];
@@ -190,13 +200,13 @@ static void put_local(struct zip_stream *zip)
     e->offset = zip->made;
     put(out, 4, 0x04034b50);
     put(out, 2, large ? VERSION_64 : VERSION_PLAIN);
-    put(out, 2, HAS_DESCRIPTOR);
+    put(out, 2, flags_of(e));
     put(out, 2, 0); /* stored */
     put(out, 2, zip->dos_time);
     put(out, 2, zip->dos_date);
-    put(out, 4, 0); /* CRC and sizes are in the descriptor */
-    put(out, 4, large ? (uint64_t)LIMIT_32 : 0);
-    put(out, 4, large ? (uint64_t)LIMIT_32 : 0);
+    put(out, 4, e->is_known ? e->crc : 0); /* else it is in the descriptor, and so are the sizes */
+    put(out, 4, e->is_known ? (uint64_t)e->size : large ? (uint64_t)LIMIT_32 : 0);
+    put(out, 4, e->is_known ? (uint64_t)e->size : large ? (uint64_t)LIMIT_32 : 0);
     put(out, 2, strlen(e->name));
     put(out, 2, large ? LOCAL_EXTRA_BYTES : 0);
     text_put(out, str_from(e->name));
@@ -212,6 +222,8 @@ static void put_descriptor(struct zip_stream *zip)
 {
     const struct entry *e = &zip->entries[zip->current];
     int width = is_large(e) ? 8 : 4;
+    if (e->is_known)
+        return;
     put(&zip->piece, 4, 0x08074b50);
     put(&zip->piece, 4, e->crc);
     put(&zip->piece, width, (uint64_t)e->size);
@@ -226,7 +238,7 @@ static void put_central(struct zip_stream *zip)
     put(out, 4, 0x02014b50);
     put(out, 2, 3 << 8 | VERSION_64); /* made by: Unix */
     put(out, 2, extra ? VERSION_64 : VERSION_PLAIN);
-    put(out, 2, HAS_DESCRIPTOR);
+    put(out, 2, flags_of(e));
     put(out, 2, 0);
     put(out, 2, zip->dos_time);
     put(out, 2, zip->dos_date);
@@ -319,7 +331,8 @@ static ptrdiff_t read_data(struct zip_stream *zip, char *out, ptrdiff_t max)
         n = file_read_at(e->fd >= 0 ? e->fd : zip->fd, zip->data_done, out, n);
     if (n <= 0)
         return -1;
-    e->crc = (uint32_t)crc32(e->crc, (const unsigned char *)out, (unsigned)n);
+    if (!e->is_known)
+        e->crc = (uint32_t)crc32(e->crc, (const unsigned char *)out, (unsigned)n);
     zip->data_done += n;
     return n;
 }

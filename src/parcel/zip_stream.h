@@ -16,6 +16,8 @@
  *
  *   [local header][data][descriptor: CRC-32, sizes]  ...  [central directory][ZIP64 end][ZIP64 locator][end]
  *
+ * Of bytes the header says CRC-32 and size itself, without a descriptor: there are programs that take none behind what
+ * is stored.
  * Entries are stored, not compressed. Names are ours: ASCII. Sizes and offsets past 4 GiB take the ZIP64 form, as do
  * more than 65,534 entries. The bytes are made in order, once. A file that is gone, or shorter than was said, breaks
  * the stream (-1): an archive that ends well is whole.
