@@ -12,9 +12,9 @@ static const struct field wish_fields[] = {
     REPORT_CHOICE(struct report_export_wish, choice),
     FIELD(struct report_export_wish, forms, .flags = REQUIRED, .min = 1, .max = EXPORT_FORMS, .choices = export_forms,
           .type = "ExportForm", .example = "[\"pdf\", \"json\"]",
-          .doc = "In which forms: pdf, json (what was signed, with its signature), fhir, text."),
+          .doc = "In which forms: pdf, json (what was signed, with its signature), fhir, text, docx."),
     FIELD(struct report_export_wish, page, .choices = report_page_sizes, .type = "PageSize", .fallback = "A4",
-          .doc = "How large the pages of PDFs are."),
+          .doc = "How large the pages of PDFs and documents are."),
 };
 static const struct schema wish_schema =
     SCHEMA("ReportExportWish", struct report_export_wish, wish_fields, .doc = "Reports that are wanted as one ZIP.");

@@ -1,4 +1,4 @@
-/* report_out.c - reports given out: as pages, as text, as FHIR. */
+/* report_out.c - reports given out: as pages, as text, as documents, as FHIR. */
 #include "reports/report_dicom.h"
 #include "reports/report_hl7.h"
 #include "reports/report_out.h"
@@ -35,6 +35,29 @@ static bool pdf_get(struct call *c)
                   arena_format(&c->arena, "inline; filename=\"report-%" PRId64 ".pdf\"", in->id));
     answer_header(c, "Cache-Control", S("private, no-cache"));
     answer_bytes(c, "application/pdf", pdf);
+    return true;
+}
+
+static const struct field docx_query_fields[] = {
+    KEY(struct pdf_query, id, "The report."),
+    FIELD(struct pdf_query, version, .flags = NULLABLE, .min = 1, .max = INT64_MAX,
+          .doc = "Which of its versions; the one that GET shows."),
+    FIELD(struct pdf_query, page, .choices = report_page_sizes, .type = "PageSize", .fallback = "A4",
+          .doc = "How large the pages are."),
+};
+static const struct schema docx_query = SCHEMA("ReportDocxQuery", struct pdf_query, docx_query_fields);
+
+#define DOCX "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+static bool docx_get(struct call *c)
+{
+    const struct pdf_query *in = c->in;
+    struct str bytes;
+    if (!report_docx(c, in->id, in->version == INTEGER_NULL ? 0 : in->version, (enum pdf_page)(in->page - 1), &bytes))
+        return false;
+    answer_header(c, "Content-Disposition",
+                  arena_format(&c->arena, "attachment; filename=\"report-%" PRId64 ".docx\"", in->id));
+    answer_header(c, "Cache-Control", S("private, no-cache"));
+    answer_bytes(c, DOCX, bytes);
     return true;
 }
 
@@ -117,6 +140,10 @@ static const struct endpoint rows[] = {
           "who does not see all of its images, they are made anew, and only the envelope is signed." },
     { HTTP_GET, "/api/v1/reports/{id}/text", text_get, &out_query, NULL, REPORTS, .runs = WORKS, .flags = NOT_JSON,
       .answers = "text/plain", .audit = "report.text", .summary = "Gives out a report as plain text" },
+    { HTTP_GET, "/api/v1/reports/{id}/docx", docx_get, &docx_query, NULL, REPORTS, .runs = WORKS, .flags = NOT_JSON,
+      .answers = DOCX, .audit = "report.docx", .summary = "Gives out a report as a document for word processors",
+      .doc =
+          "Office Open XML: its text, without images. How it stands is said on each page; it carries no signature." },
     { HTTP_GET, "/api/v1/reports/{id}/fhir", fhir_get, &out_query, NULL, REPORTS, .runs = WORKS, .lane = LANE_PICTURES,
       .flags = NOT_JSON, .answers = "application/fhir+json", .audit = "report.fhir",
       .summary = "Gives out a report as a FHIR R4 Bundle",

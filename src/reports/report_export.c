@@ -9,7 +9,7 @@
 
 #include <unistd.h>
 
-const char *const export_forms[] = { "pdf", "json", "fhir", "text", NULL };
+const char *const export_forms[] = { "pdf", "json", "fhir", "text", "docx", NULL };
 NAMES_REACH(export_forms, EXPORT_FORMS);
 
 /* ---- rows ---- */

@@ -3,7 +3,7 @@
  *     POST /reports/export ---> report_export_ask: a row, with the ids that were chosen, and a job   (one transaction)
  *
  *     job reports.export, for each report, as its asker sees it at that moment:
- *       report.pdf, envelope, FHIR, text ---> zip_stream ---> file in tmp/ ---> exports/xx/UUID.zip, then the row
+ *       report.pdf, envelope, FHIR, text, DOCX ---> zip_stream ---> file in tmp/ ---> exports/xx/UUID.zip, then the row
  *
  *     GET .../archive ---> the file, to its asker, until expires_at;  reports.export_clean removes it then
  *
@@ -14,7 +14,7 @@
  *     reports/2026-01-05_CT_report-0000000012_v4.pdf      names are in order of the study's day, and say no patient's
  *     reports/2026-01-05_CT_report-0000000012_v4.json     the envelope (signing/envelope.h)
  *     reports/2026-01-05_CT_report-0000000012_v4.fhir.json
- *     reports/2026-01-05_CT_report-0000000012_v4.txt
+ *     reports/2026-01-05_CT_report-0000000012_v4.txt, .docx
  *     index.json, index.csv                               a line for each: of which report, its name, size and SHA-256
  *
  * What can be given is what GET of that form gives the asker. Rights are looked at anew before each report: which ones
@@ -38,7 +38,7 @@
 
 enum { EXPORT_REPORTS_MAX = 2000, EXPORTS_PER_ACCOUNT = 5 };
 
-enum export_form { EXPORT_PDF = 1, EXPORT_JSON, EXPORT_FHIR, EXPORT_TEXT, EXPORT_FORMS = EXPORT_TEXT };
+enum export_form { EXPORT_PDF = 1, EXPORT_JSON, EXPORT_FHIR, EXPORT_TEXT, EXPORT_DOCX, EXPORT_FORMS = EXPORT_DOCX };
 extern const char *const export_forms[];
 
 struct report_export {

@@ -82,6 +82,8 @@ static bool make_form(struct call *c, const struct exporting *e, const struct re
         return report_envelope(c, id, version, out);
     case EXPORT_FHIR:
         return report_fhir(c, id, version, out);
+    case EXPORT_DOCX:
+        return report_docx(c, id, version, (enum pdf_page)(e->row.page - 1), out);
     default:
         return report_text(c, id, version, out);
     }
@@ -105,7 +107,7 @@ static bool make_patiently(struct call *c, struct exporting *e, const struct rep
 /* Letters and digits of ours alone: what strangers have written is in the index. */
 static struct str name_of(struct call *c, const struct report *report, unsigned form)
 {
-    static const char *const suffixes[] = { "pdf", "json", "fhir.json", "txt" };
+    static const char *const suffixes[] = { "pdf", "json", "fhir.json", "txt", "docx" };
     char modality[MODALITY_MAX + 1], day[DATE_TEXT_MAX] = "0000-00-00";
     int n = 0;
     for (ptrdiff_t i = 0; i < report->modality.len && n < MODALITY_MAX; i++) {

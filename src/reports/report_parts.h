@@ -70,6 +70,10 @@ struct report_pages {
 };
 bool report_pages(struct call *c, const struct report *report, const struct report_version *version, enum pdf_page page,
                   struct report_pages *out);
+/* What is said across each page of what is not what counts (DRAFT, SUPERSEDED ...), in the version's language; null: it
+ * counts. */
+struct str report_watermark(const struct report *report, const struct report_version *version, bool is_signed,
+                            bool is_changed);
 /* report_text of a version that the caller has seen, whatever else they may read. */
 bool report_text_of(struct call *c, const struct report *report, const struct report_version *version, struct str *out);
 /* As FHIR (report_out.h); `pdf` null: without it. */

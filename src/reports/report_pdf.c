@@ -267,20 +267,26 @@ static void tell_signature(struct paper *p)
                             .count = count });
 }
 
-/* Across each page, of what is not what counts. */
-static struct str watermark(const struct paper *p)
+struct str report_watermark(const struct report *report, const struct report_version *version, bool is_signed,
+                            bool is_changed)
 {
-    if (p->is_changed)
-        return say(p, "与签署内容不符", "NOT WHAT WAS SIGNED");
-    if (p->report->status == REPORT_ENTERED_IN_ERROR)
-        return say(p, "作废", "ENTERED IN ERROR");
-    if (p->is_signed)
-        return p->version.version == p->report->signed_version ? STR_NULL : say(p, "已被取代", "SUPERSEDED");
-    if (p->version.status == REPORT_CANCELLED || p->report->status == REPORT_CANCELLED)
-        return say(p, "已取消", "CANCELLED");
-    if (p->version.version == p->report->version && p->report->status != REPORT_DRAFT)
-        return say(p, "初步报告", "PRELIMINARY");
-    return say(p, "草稿", "DRAFT");
+    bool is_chinese = str_starts(version->content.language, S("zh"));
+    const char *words;
+    if (is_changed)
+        words = is_chinese ? "与签署内容不符" : "NOT WHAT WAS SIGNED";
+    else if (report->status == REPORT_ENTERED_IN_ERROR)
+        words = is_chinese ? "作废" : "ENTERED IN ERROR";
+    else if (is_signed && version->version == report->signed_version)
+        return STR_NULL;
+    else if (is_signed)
+        words = is_chinese ? "已被取代" : "SUPERSEDED";
+    else if (version->status == REPORT_CANCELLED || report->status == REPORT_CANCELLED)
+        words = is_chinese ? "已取消" : "CANCELLED";
+    else if (version->version == report->version && report->status != REPORT_DRAFT)
+        words = is_chinese ? "初步报告" : "PRELIMINARY";
+    else
+        words = is_chinese ? "草稿" : "DRAFT";
+    return str_from(words);
 }
 
 /* ---- the whole ---- */
@@ -317,7 +323,7 @@ static bool make(struct paper *p, enum pdf_page page, struct str *out)
                                      STR_FMT(told(p, "patient", "patient_id"))),
         .footer = arena_format(&c->arena, "%.*s %" PRId64, STR_FMT(p->report->report_uuid), p->version.version),
         .page_words = say(p, "第 {page} 页，共 {pages} 页", "page {page} of {pages}"),
-        .watermark = watermark(p),
+        .watermark = report_watermark(p->report, &p->version, p->is_signed, p->is_changed),
         .blocks = p->blocks,
         .block_count = p->block_count,
         .qr = p->address,

@@ -13,7 +13,7 @@ import pytest
 from reports import act, finish, readers
 from support import Server, dicom, files_below, ok, problem, sha256, wait_until
 
-FORMS = ["pdf", "json", "fhir", "text"]
+FORMS = ["pdf", "json", "fhir", "text", "docx"]
 
 
 @pytest.fixture(scope="module")
@@ -94,10 +94,10 @@ def author(people):
 def test_what_is_signed_and_what_is_not_in_all_forms(server, people, author):
     signed, draft = written(people), written(people)
     finish(people, signed)
-    export = asked(author, ids=[draft["id"], signed["id"], signed["id"]], forms=["pdf", "text", "fhir", "json"])
+    export = asked(author, ids=[draft["id"], signed["id"], signed["id"]], forms=["docx", "pdf", "text", "fhir", "json"])
     assert export["forms"] == FORMS and export["report_count"] == 2
     export = ended(author, export)
-    assert export["files"] == 7 and export["refused"] == 1 and export["done"] == 2
+    assert export["files"] == 9 and export["refused"] == 1 and export["done"] == 2
     files, index, _ = unpacked(author, export)
     assert all(name.isascii() and name.startswith("reports/") for name in files)
     lines = {(line["report_id"], line["form"]): line for line in index["files"]}
@@ -109,7 +109,7 @@ def test_what_is_signed_and_what_is_not_in_all_forms(server, people, author):
     assert lines[signed["id"], "pdf"]["signer_name"] == "李四 O'Neil"
     noted = server.database.rows("select entity_id, detail from audit_logs where action = 'report.export' order by id")
     said = {int(one): json.loads(detail) for one, detail in noted}
-    assert said[signed["id"]]["forms"] == FORMS and said[draft["id"]]["forms"] == ["pdf", "fhir", "text"]
+    assert said[signed["id"]]["forms"] == FORMS and said[draft["id"]]["forms"] == ["pdf", "fhir", "text", "docx"]
     assert said[draft["id"]]["export_id"] == export["id"]
 
 
@@ -196,7 +196,7 @@ def test_wishes_that_are_refused(author, people):
     refused(422, forms=["pdf"], ids=[])
     refused(422, forms=["pdf"], ids=[1], status="FINAL")
     refused(422, forms=["pdf"], ids=[-1])
-    refused(422, forms=["docx"], ids=[1])
+    refused(422, forms=["rtf"], ids=[1])
     refused(422, forms=[], ids=[1])
     refused(422, ids=[1])
     refused(422, forms=["pdf"], ids=list(range(1, 2002)))

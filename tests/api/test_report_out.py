@@ -1,7 +1,11 @@
-"""Reports as text and as FHIR R4: what they hold, how they stand, and that all references lead somewhere."""
+"""Reports as text, as DOCX and as FHIR R4: what they hold, how they stand, and that all references lead somewhere."""
 
 import base64
+import io
 import json
+import posixpath
+import zipfile
+from xml.etree import ElementTree
 
 import pytest
 
@@ -87,6 +91,70 @@ def test_text_has_everything_in_order(people, report):
     finish(people, report)
     text = people["author"].get(f"/reports/{report['id']}/text").text
     assert "FINAL" in text and "签署人: 李四 O'Neil" in text and "APPROVER" in text
+
+
+WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+PACKAGE = "{http://schemas.openxmlformats.org/package/2006/%s}"
+
+
+def docx(who, report, **query):
+    """Its parts by their names: each is well formed, has a type, and every relationship leads to one."""
+    answer = who.get(f"/reports/{report['id']}/docx", params=query)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].endswith("officedocument.wordprocessingml.document")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as package:
+        assert package.testzip() is None and package.namelist()[0] == "[Content_Types].xml"
+        assert not any(entry.flag_bits & 8 for entry in package.infolist())  # streams of POI take none
+        parts = {name: ElementTree.fromstring(package.read(name)) for name in package.namelist()}
+    types = parts["[Content_Types].xml"]
+    named = {one.get("PartName") for one in types.iter(PACKAGE % "content-types" + "Override")}
+    assert named == {f"/{name}" for name in parts if not name.endswith(".rels") and name != "[Content_Types].xml"}
+    for name in [name for name in parts if name.endswith(".rels")]:
+        base = posixpath.dirname(posixpath.dirname(name))
+        for one in parts[name].iter(PACKAGE % "relationships" + "Relationship"):
+            assert posixpath.join(base, one.get("Target")) in parts
+    assert answer.content == who.get(f"/reports/{report['id']}/docx", params=query).content
+    return parts
+
+
+def words(part):
+    lines = ("".join("\n" if t.tag == WORD + "br" else t.text or "" for t in p.iter()) for p in part.iter(WORD + "p"))
+    return [line for line in lines if line]
+
+
+def test_docx_has_everything_in_order(people, report):
+    author = people["author"]
+    parts = docx(author, report)
+    said = words(parts["word/document.xml"])
+    wanted = ["胸部 CT", "王小明", report["patient_number"], "2026-01-05", "A77", "草稿", "影像所见", "诊断意见", "随访。"]
+    where = [said.index(part) for part in wanted]
+    assert where == sorted(where), said
+    assert "王小明" in words(parts["word/header1.xml"])[0]
+    first, second = words(parts["word/footer1.xml"])
+    assert "草稿" in first and report["report_uuid"] in first and "不带签名" in second
+    finish(people, report)
+    parts = docx(author, report)
+    assert "FINAL" in words(parts["word/document.xml"]) and "FINAL" in words(parts["word/footer1.xml"])[0]
+    ok(author.post(f"/reports/{report['id']}/amend", json={"reason": "x", "sections": {"impression": "y"}}))
+    assert "草稿" in words(docx(author, report)["word/document.xml"])
+    assert "FINAL" in words(docx(author, report, version=1)["word/document.xml"])
+    problem(people["doctor"].get(f"/reports/{report['id']}/docx"), 404)
+
+
+def test_docx_takes_any_text(people, report):
+    """What XML would act on, and what it has no character for."""
+    wild = "<w:p>&amp;]]>\nabc\ufffe\U0001f600 \"x\" 'y'"
+    ok(
+        people["author"].patch(
+            f"/reports/{report['id']}", json={"title": "<T> & \u2028", "sections": {"impression": wild}}
+        )
+    )
+    parts = docx(people["author"], report, page="Letter")
+    said = words(parts["word/document.xml"])
+    assert said[0] == "<T> & \u2028"
+    assert "<w:p>&amp;]]>\nabc\ufffd\U0001f600 \"x\" 'y'" in said
+    [size] = parts["word/document.xml"].iter(WORD + "pgSz")
+    assert size.get(WORD + "w") == "12240"
 
 
 def test_fhir_says_how_it_stands(people, report):
