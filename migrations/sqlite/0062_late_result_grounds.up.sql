@@ -1,5 +1,5 @@
--- A ground of a signed version that is denied asks for an addendum, too; what came while one was written is not answered
--- by it unseen (reports/late_result.h).
+-- A ground of a signed version that is denied asks for an addendum, too; what came while one was written is not
+-- answered by it unseen (reports/late_result.h).
 alter table late_results add column judged_before integer not null default 0;
 alter table late_results add column while_writing integer not null default 0;
 drop index uq_late_results;
