@@ -27,7 +27,7 @@ struct docx {
     const struct report *report;
     const struct report_version *version;
     json_t *subject;
-    bool is_signed, is_chinese;
+    bool is_signed, is_changed, is_chinese;
     struct str standing; /* DRAFT, FINAL, SUPERSEDED ... */
     enum pdf_page page;
     struct text part;
@@ -85,7 +85,11 @@ static void put_run(struct docx *d, struct str text, bool strong)
     for (; str_next(&text, '\n', &line); first = false) {
         if (line.len && line.at[line.len - 1] == '\r')
             line.len--;
-        put(d, first ? "<w:t xml:space=\"preserve\">" : "<w:br/><w:t xml:space=\"preserve\">");
+        if (!first)
+            put(d, "<w:br/>");
+        if (!line.len)
+            continue; /* else many line ends have no room */
+        put(d, "<w:t xml:space=\"preserve\">");
         put_text(d, line);
         put(d, "</w:t>");
     }
@@ -112,6 +116,18 @@ static void put_fact(struct docx *d, struct str label, struct str value)
     put(d, "</w:p></w:tc></w:tr>\n");
 }
 
+/* As the pages say it, and of the same alone. */
+static void put_signer(struct docx *d)
+{
+    struct str said = told(d, "signature", "signed_at");
+    struct instant at;
+    if (!d->is_signed || d->is_changed)
+        return;
+    put_fact(d, say(d, "签署人", "Signed by"), told(d, "signature", "signer"));
+    put_fact(d, say(d, "身份", "As"), report_meaning_word(d->is_chinese, told(d, "signature", "meaning")));
+    put_fact(d, say(d, "签署时间", "Signed at"), instant_parse(said, &at) ? report_moment(&d->c->arena, at) : said);
+}
+
 static void put_facts(struct docx *d)
 {
     put(d, "<w:tbl><w:tblPr><w:tblW w:w=\"9000\" w:type=\"dxa\"/><w:tblLayout w:type=\"fixed\"/></w:tblPr><w:tblGrid>"
@@ -125,6 +141,7 @@ static void put_facts(struct docx *d)
     put_fact(d, say(d, "检查号", "Accession no."), told(d, "study", "accession_number"));
     put_fact(d, say(d, "报告医生", "Author"), d->is_signed ? told(d, "people", "author") : d->version->author_name);
     put_fact(d, say(d, "状态", "Status"), d->standing);
+    put_signer(d);
     put(d, "</w:tbl>\n<w:p/>\n"); /* no body ends with a table */
 }
 
@@ -145,10 +162,9 @@ static bool put_sections(struct docx *d)
     }
     for (ptrdiff_t i = 0; i < addenda.count; i++) {
         const struct content_addendum *one = (const struct content_addendum *)addenda.items + i;
-        char when[INSTANT_TEXT_MAX];
         put_paragraph(d, "Heading1",
                       arena_format(&d->c->arena, "%.*s %.*s %.*s", STR_FMT(say(d, "补充报告", "Addendum")),
-                                   STR_FMT(one->author_name), (int)instant_write(one->added_at, when), when));
+                                   STR_FMT(one->author_name), STR_FMT(report_moment(&d->c->arena, one->added_at))));
         put_paragraph(d, "Normal", one->text);
     }
     return true;
@@ -358,7 +374,8 @@ bool report_docx(struct call *c, int64_t id, int64_t version, enum pdf_page page
         return false;
     d.is_signed = envelope.at != NULL;
     enum found same = d.is_signed ? report_holds(c, &report, &shown, d.subject) : FOUND;
-    d.standing = report_watermark(&report, &shown, d.is_signed, same == NONE);
+    d.is_changed = same == NONE;
+    d.standing = report_watermark(&report, &shown, d.is_signed, d.is_changed);
     if (!d.standing.len)
         d.standing = choice_text(report_statuses, shown.status);
     bool ok = same != FAILED && make(&d, out);

@@ -70,6 +70,10 @@ struct report_pages {
 };
 bool report_pages(struct call *c, const struct report *report, const struct report_version *version, enum pdf_page page,
                   struct report_pages *out);
+/* As clocks in the house show it, to the second: "2026-01-05 14:30:22 UTC+08:00"; null of none. */
+struct str report_moment(struct arena *arena, struct instant at);
+/* What somebody signed as ("AUTHOR"; report_sign.h), in a word for readers. */
+struct str report_meaning_word(bool is_chinese, struct str meaning);
 /* What is said across each page of what is not what counts (DRAFT, SUPERSEDED ...), in the version's language; null: it
  * counts. */
 struct str report_watermark(const struct report *report, const struct report_version *version, bool is_signed,

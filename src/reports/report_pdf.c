@@ -75,8 +75,7 @@ static struct str gender(const struct paper *p)
                                           : STR_NULL;
 }
 
-/* As clocks in the house show it, to the second: "2026-01-05 14:30:22 UTC+08:00". */
-static struct str moment(const struct paper *p, struct instant at)
+struct str report_moment(struct arena *arena, struct instant at)
 {
     char text[INSTANT_TEXT_MAX];
     if (instant_is_null(at))
@@ -84,8 +83,8 @@ static struct str moment(const struct paper *p, struct instant at)
     struct instant shown = zone_shown(at);
     int minutes = (int)((shown.us - at.us) / 60000000);
     instant_write(shown, text);
-    return arena_format(&p->c->arena, "%.10s %.8s UTC%c%02d:%02d", text, text + 11, minutes < 0 ? '-' : '+',
-                        abs(minutes) / 60, abs(minutes) % 60);
+    return arena_format(arena, "%.10s %.8s UTC%c%02d:%02d", text, text + 11, minutes < 0 ? '-' : '+', abs(minutes) / 60,
+                        abs(minutes) % 60);
 }
 
 static void tell_facts(struct paper *p)
@@ -129,7 +128,7 @@ static bool tell_addenda(struct paper *p)
     for (ptrdiff_t i = 0; i < addenda.count; i++) {
         const struct content_addendum *one = (const struct content_addendum *)addenda.items + i;
         add_heading(p, arena_format(&p->c->arena, "%.*s %.*s %.*s", STR_FMT(say(p, "补充报告", "Addendum")),
-                                    STR_FMT(one->author_name), STR_FMT(moment(p, one->added_at))));
+                                    STR_FMT(one->author_name), STR_FMT(report_moment(&p->c->arena, one->added_at))));
         add(p, (struct pdf_block){ .kind = PDF_PARAGRAPH, .text = one->text });
     }
     return true;
@@ -243,6 +242,15 @@ static bool tell_images(struct paper *p)
 
 /* ---- who signed ---- */
 
+struct str report_meaning_word(bool is_chinese, struct str meaning)
+{
+    if (str_equal(meaning, S("AUTHOR")))
+        return str_from(is_chinese ? "报告医生" : "author");
+    if (str_equal(meaning, S("REVIEWER")))
+        return str_from(is_chinese ? "审核医生" : "reviewer");
+    return str_from(is_chinese ? "批准医生" : "approver");
+}
+
 static void tell_signature(struct paper *p)
 {
     struct call *c = p->c;
@@ -253,12 +261,9 @@ static void tell_signature(struct paper *p)
     if (!p->is_signed || p->is_changed)
         return;
     facts[count++] = (struct pdf_fact){ say(p, "签署人", "Signed by"), told(p, "signature", "signer") };
-    facts[count++] =
-        (struct pdf_fact){ say(p, "身份", "As"), str_equal(meaning, S("AUTHOR"))     ? say(p, "报告医生", "author")
-                                                 : str_equal(meaning, S("REVIEWER")) ? say(p, "审核医生", "reviewer")
-                                                                                     : say(p, "批准医生", "approver") };
+    facts[count++] = (struct pdf_fact){ say(p, "身份", "As"), report_meaning_word(p->is_chinese, meaning) };
     facts[count++] = (struct pdf_fact){ say(p, "时间（服务器时钟）", "At (the server's clock)"),
-                                        instant_parse(said, &at) ? moment(p, at) : said };
+                                        instant_parse(said, &at) ? report_moment(&p->c->arena, at) : said };
     add(p,
         (struct pdf_block){ .kind = PDF_SIGNATURE,
                             .text = say(p, "电子签名：签名附于本文件，可离线校验",

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import posixpath
+import re
 import zipfile
 from xml.etree import ElementTree
 
@@ -139,6 +140,29 @@ def test_docx_has_everything_in_order(people, report):
     assert "草稿" in words(docx(author, report)["word/document.xml"])
     assert "FINAL" in words(docx(author, report, version=1)["word/document.xml"])
     problem(people["doctor"].get(f"/reports/{report['id']}/docx"), 404)
+
+
+def test_docx_says_who_signed_as_what_and_when(people, report):
+    author = people["author"]
+    finish(people, report)
+    said = words(docx(author, report)["word/document.xml"])
+    facts = dict(zip(said, said[1:]))
+    assert facts["签署人"] == "李四 O'Neil" and facts["身份"] == "批准医生"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC[+-]\d\d:\d\d", facts["签署时间"])
+    ok(author.post(f"/reports/{report['id']}/addendum", json={"addendum": "另见旧片。"}))
+    said = words(docx(author, report)["word/document.xml"])
+    assert "签署人" not in said  # of the version that is being made nobody has
+    [heading] = [line for line in said if line.startswith("补充报告")]
+    assert re.fullmatch(r"补充报告 张医生 \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC[+-]\d\d:\d\d", heading)
+
+
+def test_docx_has_room_for_many_lines(people):
+    study = people["author"].upload(dicom(), "a.dcm")["study_id"]
+    report = ok(people["author"].post("/reports", json={"study_id": study}), 201)
+    lines = "x" + "\n" * 80000 + "y"
+    sections = {"findings": lines, "impression": lines, "technique": lines}
+    ok(people["author"].patch(f"/reports/{report['id']}", json={"sections": sections}))
+    assert words(docx(people["author"], report)["word/document.xml"]).count(lines) == 3
 
 
 def test_docx_takes_any_text(people, report):
