@@ -233,6 +233,15 @@ bool report_export_open(struct call *c, int64_t id, struct report_export *out, i
 
 /* ---- removed ---- */
 
+bool report_export_hold_with_job(struct call *c, int64_t id)
+{
+    int64_t job_id = 0, one;
+    enum found found = db_find_integer(c, &job_id, "select job_id from report_exports where id = ?", V(id));
+    if (found == FOUND && job_id > 0)
+        found = db_find_locked(c, &one, "select id from jobs where id = ?", V(job_id));
+    return found != FAILED && db_lock(c, "select id from report_exports where id = ?", V(id));
+}
+
 struct removing {
     int64_t id;
     struct str key; /* that is claimed; null: none */

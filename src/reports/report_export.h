@@ -77,6 +77,8 @@ struct condition report_export_in_sight(const struct call *c);
 /* Its bytes, to be closed. E_CONFLICT: there are none yet, or none will be; E_GONE: it was kept long enough;
  * E_FORBIDDEN: may not read patients any more, or not a report that is in it; E_UNREADABLE. */
 bool report_export_open(struct call *c, int64_t id, struct report_export *out, int *fd);
+/* Inside a transaction: its job stays as it is until the commit, and then its row, as the job's end has them. */
+bool report_export_hold_with_job(struct call *c, int64_t id);
 /* One's own: ends the job, and removes row and file. Outside of transactions. */
 bool report_export_remove(struct call *c, int64_t id);
 

@@ -6,6 +6,7 @@
 #include "reports/critical.h"
 #include "reports/late_result.h"
 #include "reports/recommendation.h"
+#include "reports/report_export.h"
 
 #include <string.h>
 
@@ -83,6 +84,7 @@ static bool lock(struct call *c, const char *table, int64_t id)
                 { "recommendations", recommendation_hold_with_study },
                 { "late_results", late_result_hold_with_study },
                 { "critical_results", critical_lock },
+                { "report_exports", report_export_hold_with_job },
                 { "diagnoses", diagnosis_hold_with_study } };
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
         if (!strcmp(own[i].table, table))

@@ -7,11 +7,13 @@ import json
 import shutil
 import tempfile
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from reports import act, finish, readers
-from support import Server, dicom, files_below, ok, problem, sha256, wait_until
+from support import ON_SQLITE, Server, dicom, files_below, ok, problem, sha256, wait_until
+from test_held_rows import Session, asked_in_vain, somebody_waits
 
 FORMS = ["pdf", "json", "fhir", "text", "docx"]
 
@@ -309,6 +311,29 @@ def test_a_full_disk_is_told_and_tried_again(idle):
     del idle.settings["STORAGE_RESERVE"]
     with idle.worker():
         unpacked(author, ended(author, export))
+
+
+@pytest.mark.skipif(ON_SQLITE is True, reason="one process writes to SQLite")
+def test_if_match_holds_the_job_before_the_export(server, author, people):
+    """As the job's end does: else two who come from both ends wait for each other."""
+    export = ended(author, asked(author, ids=[written(people)["id"]]))
+    path = f"/reports/export/{export['id']}"
+    tag = author.get(path).headers["etag"]
+    session = Session(server.database)
+    try:
+        before = asked_in_vain(people["admin"])
+        session.hold(("jobs", export["job_id"]))
+        with ThreadPoolExecutor(1) as pool:
+            done = pool.submit(author.delete, path, headers={"If-Match": tag})
+            somebody_waits(server, session, people["admin"], before)
+            free = session.run(f"select id from report_exports where id = {export['id']} for update skip locked")
+            session.run("commit")
+            answer = done.result()
+    finally:
+        session.close()
+    assert [int(line) for line in free if line.strip().isdigit()] == [export["id"]]
+    assert answer.status_code == 204
+    gone(author, export)
 
 
 # ---- while it runs ----
