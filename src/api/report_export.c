@@ -120,8 +120,9 @@ static const struct endpoint rows[] = {
       .flags = NOT_JSON | TAGGED | RANGES, .answers = "application/zip", .audit = "report_export.download",
       .summary = "Downloads an export",
       .doc =
-          "To who asked for it, as long as they may read each report that is in it (else 403). 409: there is nothing "
-          "yet, or it failed; 410: it was kept long enough (REPORT_EXPORT_KEEP)." },
+          "To who asked for it, as long as they may read each report that is in it, and see the images that its pages "
+          "show, and none was withdrawn since (else 403). 409: there is nothing yet, or it failed; 410: it was kept "
+          "long enough (REPORT_EXPORT_KEEP)." },
     { HTTP_DELETE, "/api/v1/reports/export/{id}", export_delete, &export_key, NULL, EXPORTS, .runs = WORKS,
       .audit = "report_export.delete", .summary = "Cancels an export, and removes what was made" },
 };

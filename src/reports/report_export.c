@@ -158,20 +158,23 @@ bool report_export_ask(struct call *c, const struct report_export_wish *wish, st
 
 enum { AT_ONCE = 32 };
 
-/* How many of these versions the caller may read, as report_version_load says. */
-static bool count_seen(struct call *c, const int64_t *ids, ptrdiff_t count, int64_t *seen)
+/* How many of these versions the caller may read, as report_version_load says, and nobody has withdrawn since then. */
+static bool count_seen(struct call *c, const int64_t *ids, ptrdiff_t count, struct instant since, int64_t *seen)
 {
-#define VERSIONS_IN "select count(*) from report_versions k where k.id in (" DB_MARKS_32 ") and "
+#define VERSIONS_IN \
+    "select count(*) from report_versions k where k.id in (" DB_MARKS_32 ") and not exists (select 1 from " \
+    "report_steps h where h.report_id = k.report_id and h.to_status = 'ENTERED_IN_ERROR' and h.at >= ?) and "
 #define IS_SHOWN_OR_SIGNED \
     " and (k.status not in ('DRAFT', 'CANCELLED') or exists (select 1 from reports r where r.id = k.report_id and " \
     "k.version = " REPORT_FACE_VERSION "))"
-    struct value args[1 + AT_ONCE + 4 + REPORT_SIGHT_VALUES] = { { .type = VALUE_NOTHING } },
-                                        values[REPORT_SIGHT_VALUES];
+    struct value args[1 + AT_ONCE + 1 + 4 + REPORT_SIGHT_VALUES] = { { .type = VALUE_NOTHING } },
+                                            values[REPORT_SIGHT_VALUES];
     struct condition sight = report_in_sight(c, values);
     struct cursor rows;
     int n = 0;
     for (; n < AT_ONCE; n++)
-        args[1 + n] = V(n < count ? ids[n] : INT64_C(0));
+        args[1 + n] = V(n < count ? (ids[n] < 0 ? -ids[n] : ids[n]) : INT64_C(0));
+    args[++n] = V(since);
     args[++n] = sight.value;
     for (int i = 0; i < 3; i++)
         args[++n] = sight.more[i];
@@ -185,18 +188,61 @@ static bool count_seen(struct call *c, const int64_t *ids, ptrdiff_t count, int6
     return cursor_close(&rows);
 }
 
-/* Rights may have gone since it was made. */
-static bool check_sight(struct call *c, const struct integers *versions)
+static bool refuse_download(struct call *c)
 {
+    return fail(c, E_FORBIDDEN,
+                "a report in this export, or an image that it shows, is not open to you any more, or was withdrawn: "
+                "ask for a new one");
+}
+
+/* Of a version whose pages show images. */
+static bool check_images(struct call *c, int64_t version_id)
+{
+    struct report_version version;
+    struct report report;
+    bool shows;
+    enum found found = db_find(c, &report_version_schema, &version, "where v.id = ?", V(version_id));
+    if (found == FAILED || (found == FOUND && (!report_load(c, version.report_id, &report) ||
+                                               !report_shows_images(c, &report, &version.content, &shows))))
+        return false;
+    return (found == FOUND && shows) || refuse_download(c);
+}
+
+/* Each in memory of its own. */
+static bool check_all_images(struct call *c, const struct integers *versions)
+{
+    struct actor actor = *c->actor; /* the log's row goes on being about the export */
+    struct call own;
+    bool ok = true;
+    call_init(&own, c->app, c->db);
+    own.actor = &actor;
+    for (ptrdiff_t i = 0; ok && i < versions->count; i++) {
+        if (versions->items[i] > 0)
+            continue;
+        ok = check_images(&own, -versions->items[i]);
+        if (!ok)
+            (void)fail(c, own.error.code, "%s", own.error.message);
+        db_release(&own);
+        call_reset(&own);
+    }
+    call_release(&own);
+    return ok;
+}
+
+/* Rights may have gone since it was made. */
+static bool check_sight(struct call *c, const struct report_export *row)
+{
+    const struct integers *versions = &row->version_ids;
     for (ptrdiff_t i = 0; i < versions->count; i += AT_ONCE) {
         ptrdiff_t count = versions->count - i < AT_ONCE ? versions->count - i : AT_ONCE;
         int64_t seen = 0;
-        if (!count_seen(c, versions->items + i, count, &seen))
+        if (!count_seen(c, versions->items + i, count, row->created_at, &seen))
             return false;
         if (seen != count)
-            return fail(c, E_FORBIDDEN, "a report in this export is not open to you any more: ask for a new one");
+            return refuse_download(c);
     }
-    return true;
+    db_release(c);
+    return check_all_images(c, versions);
 }
 
 static bool open_bytes(struct call *c, const struct report_export *row, int *fd)
@@ -226,7 +272,7 @@ bool report_export_open(struct call *c, int64_t id, struct report_export *out, i
         return fail(c, E_CONFLICT, "the export is %s: there is nothing to download", job_states[out->status - 1]);
     if (out->expires_at.us <= clock_now().us)
         return fail(c, E_GONE, "the export was kept as long as REPORT_EXPORT_KEEP says: ask for it again");
-    bool ok = check_sight(c, &out->version_ids);
+    bool ok = check_sight(c, out);
     db_release(c);
     return ok && open_bytes(c, out, fd);
 }

@@ -20,12 +20,16 @@
  * What can be given is what GET of that form gives the asker. Rights are looked at anew before each report: which ones
  * were chosen opens nothing. A report, or a form of one, that cannot be given has a line with the reason, and the
  * others are there all the same. Who may not read reports or patients any more, or not sign in, gets nothing: FAILED.
- * A download looks once more: of what is in the ZIP, its asker has to see all, or gets none of it.
+ * A download looks once more: of what is in the ZIP, a line of the index too, its asker has to see all, with the images
+ * that pages show, or gets none of it; nor where one was withdrawn since. What was replaced since is in it as it was.
  *
- * Of all that only the report at hand is in memory, beside some hundred bytes of each for the ZIP's directory. Each
- * attempt begins anew; a crash leaves a file in tmp/, or one below exports/ with a claim and no row, and the next start
- * removes both. Each report that is given leaves a row in the audit log ("report.export"), written before its bytes can
- * be had.
+ * A form that twenty reports in a row lack for what may pass (a store that is away) is no refusal of each: the attempt
+ * fails, and the job tries again later.
+ *
+ * Of all that only the form at hand is in memory, within the budget (base/budget.h), beside some hundred bytes of each
+ * for the ZIP's directory. Each attempt begins anew; a crash leaves a file in tmp/, or one below exports/ with a claim
+ * and no row, and the next start removes both. Each report of which something is in the ZIP, a line that names its
+ * patient too, leaves a row in the audit log ("report.export"), written before it can be had.
  *
  * Cells of index.csv that a spreadsheet would run as a formula have an apostrophe before them.
  *
@@ -48,7 +52,7 @@ struct report_export {
     struct texts forms; /* names of enum export_form */
     unsigned page;      /* enum pdf_page, from 1 */
     struct integers report_ids;
-    struct integers version_ids; /* what is in the ZIP of them */
+    struct integers version_ids; /* what is in the ZIP of them; negative: with pages that show images */
     int64_t report_count, job_id;
     int64_t done;           /* reports that were looked at, while it runs */
     int64_t files, refused; /* in the ZIP, beside the index; forms that could not be given */
@@ -75,7 +79,7 @@ bool report_export_load(struct call *c, int64_t id, struct report_export *out);
 /* For lists of `report_exports e`. */
 struct condition report_export_in_sight(const struct call *c);
 /* Its bytes, to be closed. E_CONFLICT: there are none yet, or none will be; E_GONE: it was kept long enough;
- * E_FORBIDDEN: may not read patients any more, or not a report that is in it; E_UNREADABLE. */
+ * E_FORBIDDEN: may not read patients any more, or not a report that is in it, or an image; E_UNREADABLE. */
 bool report_export_open(struct call *c, int64_t id, struct report_export *out, int *fd);
 /* Inside a transaction: its job stays as it is until the commit, and then its row, as the job's end has them. */
 bool report_export_hold_with_job(struct call *c, int64_t id);

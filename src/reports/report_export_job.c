@@ -11,7 +11,8 @@
 #include "base/text.h"
 #include "schema/json.h"
 
-enum { PIECE_BYTES = 64 << 10, TRIES = 3, NAME_BYTES = 80, MODALITY_MAX = 8 };
+enum { PIECE_BYTES = 64 << 10, TRIES = 3, MODALITY_MAX = 8 };
+enum { AWAY_MAX = 20 }; /* so many reports in a row lack a form for what may pass: it is away for all */
 #define TRY_AGAIN_US INT64_C(1000000)
 
 struct order {
@@ -40,7 +41,9 @@ struct exporting {
     struct blob_writer *out;
     struct digests *digests;
     struct export_index index;
-    int64_t made; /* bytes of the ZIP */
+    struct call form;           /* in which each form is made: its memory goes when the form is in the ZIP */
+    int away[EXPORT_FORMS + 1]; /* by form: reports in a row that lack it for what may pass */
+    int64_t made;               /* bytes of the ZIP */
     char piece[PIECE_BYTES];
 };
 
@@ -89,16 +92,16 @@ static bool make_form(struct call *c, const struct exporting *e, const struct re
     }
 }
 
-/* What may pass is waited for, though not for long: it may be this report's alone. */
-static bool make_patiently(struct call *c, struct exporting *e, const struct report *report, unsigned form,
-                           struct str *out)
+/* In e->form. What may pass is waited for, though not for long: it may be this report's alone. */
+static bool make_patiently(struct exporting *e, const struct report *report, unsigned form, struct str *out)
 {
-    for (int tries = 1; !make_form(c, e, report, form, out); tries++) {
+    struct call *c = &e->form;
+    for (int tries = 1; !make_form(c, e, report, form, out) || !hold_more(&c->hold, out->len, &c->error); tries++) {
         bool may_pass = c->error.code == E_UNAVAILABLE || c->error.code == E_TOO_MANY;
         db_release(c);
         if (!may_pass || tries == TRIES || !job_rest(e->run, TRY_AGAIN_US))
             return false;
-        error_clear(&c->error);
+        call_reset(c);
     }
     db_release(c);
     return true;
@@ -148,6 +151,7 @@ struct given {
     struct exporting *e;
     const struct report *report;
     struct texts forms;
+    bool has_pages; /* a PDF, or FHIR, which has one in it */
     int64_t version_id;
 };
 
@@ -158,10 +162,10 @@ static bool note(struct call *c, void *context)
     c->actor->audit = (struct audit_draft){ .action = "report.export", .entity = "report" };
     audit_about(c, given->report->id, given->report->patient_id);
     text_init(&detail, 1000);
-    text_format(&detail, "{\"export_id\":%" PRId64 ",\"version\":%" PRId64 ",\"forms\":", given->e->row.id,
+    text_format(&detail, "{\"export_id\":%" PRId64 ",\"version\":%" PRId64 ",\"forms\":[", given->e->row.id,
                 given->report->version);
     for (ptrdiff_t i = 0; i < given->forms.count; i++)
-        text_format(&detail, "%s\"%.*s\"", i ? "," : "[", STR_FMT(given->forms.items[i]));
+        text_format(&detail, "%s\"%.*s\"", i ? "," : "", STR_FMT(given->forms.items[i]));
     text_put(&detail, S("]}"));
     audit_detail(c, arena_copy(&c->arena, text_str(&detail)));
     text_release(&detail);
@@ -183,59 +187,72 @@ static bool is_of_this_alone(struct exporting *e, struct call *c)
     return true;
 }
 
-static bool refuse(struct call *c, struct exporting *e, struct export_line *line)
+/* What went wrong in a call whose memory goes ends the report's. */
+static bool pass_on(struct call *c, const struct call *from)
 {
-    if (!is_of_this_alone(e, c))
-        return false;
-    line->reason = arena_copy(&c->arena, error_told(&c->error));
-    error_clear(&c->error);
-    db_release(c);
+    if (from != c) {
+        c->error = from->error;
+        c->error.problems = NULL;
+        c->error.problem_count = 0;
+    }
+    return false;
+}
+
+/* `from`: in which it went wrong. */
+static bool refuse(struct call *c, struct exporting *e, struct call *from, struct export_line *line)
+{
+    if (!is_of_this_alone(e, from))
+        return pass_on(c, from);
+    line->reason = arena_copy(&c->arena, error_told(&from->error));
+    error_clear(&from->error);
+    db_release(from);
     ((struct answer *)job_result(e->run))->refused++;
     return export_index_put(c, &e->index, line);
 }
 
-static bool give_form(struct call *c, struct exporting *e, struct given *given, unsigned form, struct str bytes)
+static bool refuse_form(struct call *c, struct exporting *e, struct export_line *line)
 {
+    int *away = &e->away[line->form];
+    *away += job_may_pass(e->form.error.code);
+    return *away < AWAY_MAX ? refuse(c, e, &e->form, line) : pass_on(c, &e->form);
+}
+
+static bool put_form(struct call *c, struct exporting *e, struct given *given, struct str wanted)
+{
+    struct str bytes;
     struct export_line line;
     schema_clear(&export_line_schema, &line);
     fill_line(&line, given->report);
-    line.form = form;
-    line.name = name_of(c, given->report, form);
+    line.form = choice_of(export_forms, wanted);
+    if (!make_patiently(e, given->report, line.form, &bytes))
+        return refuse_form(c, e, &line);
+    e->away[line.form] = 0;
+    given->forms.items[given->forms.count++] = wanted;
+    given->has_pages |= line.form == EXPORT_PDF || line.form == EXPORT_FHIR;
+    line.name = name_of(c, given->report, line.form);
     line.size_bytes = bytes.len;
     line.sha256 = crypto_sha256_hex(bytes, &c->arena);
     ((struct answer *)job_result(e->run))->files++;
     return put_file(c, e, line.name, bytes) && export_index_put(c, &e->index, &line);
 }
 
-/* All its forms are made, then the log says so, then they are in the ZIP. */
+/* Form by form. The log has it, and a download asks for it, also where no form could be given: its line tells whose it
+ * is. */
 static bool give_report(struct call *c, struct exporting *e, const struct report *report)
 {
-    struct texts *wanted = &e->row.forms;
-    struct str bytes[EXPORT_FORMS];
-    unsigned forms[EXPORT_FORMS];
-    struct given given = { e, report, { arena_array(&c->arena, struct str, EXPORT_FORMS), 0 }, 0 };
-    for (ptrdiff_t i = 0; i < wanted->count && i < EXPORT_FORMS; i++) {
-        unsigned form = choice_of(export_forms, wanted->items[i]);
-        struct export_line line;
-        schema_clear(&export_line_schema, &line);
-        if (make_patiently(c, e, report, form, &bytes[given.forms.count])) {
-            forms[given.forms.count] = form;
-            given.forms.items[given.forms.count++] = wanted->items[i];
-            continue;
-        }
-        fill_line(&line, report);
-        line.form = form;
-        if (!refuse(c, e, &line))
-            return false;
+    const struct texts *wanted = &e->row.forms;
+    struct given given = { e, report, { arena_array(&c->arena, struct str, EXPORT_FORMS), 0 }, false, 0 };
+    bool shows, ok = report_shows_images(c, report, &report->content, &shows);
+    db_release(c);
+    for (ptrdiff_t i = 0; ok && i < wanted->count && i < EXPORT_FORMS; i++) {
+        ok = put_form(c, e, &given, wanted->items[i]);
+        db_release(&e->form);
+        call_reset(&e->form);
     }
-    if (!given.forms.count)
-        return true;
-    if (!db_transact(c, note, &given))
+    if (!ok || !db_transact(c, note, &given))
         return false;
-    e->row.version_ids.items[e->row.version_ids.count++] = given.version_id;
-    for (ptrdiff_t i = 0; i < given.forms.count; i++)
-        if (!give_form(c, e, &given, forms[i], bytes[i]))
-            return false;
+    e->row.version_ids.items[e->row.version_ids.count++] =
+        given.has_pages && shows ? -given.version_id : given.version_id;
     return true;
 }
 
@@ -264,7 +281,7 @@ static bool export_one(struct call *c, struct exporting *e, int64_t id)
         return false;
     schema_clear(&export_line_schema, &line);
     line.report_id = id;
-    return refuse(c, e, &line);
+    return refuse(c, e, c, &line);
 }
 
 /* Each in memory of its own. */
@@ -274,7 +291,9 @@ static bool export_all(struct exporting *e)
     const struct integers *ids = &e->row.report_ids;
     bool ok = true;
     call_init(&own, c->app, c->db);
-    own.actor = c->actor;
+    call_init(&e->form, c->app, c->db);
+    own.actor = e->form.actor = c->actor;
+    e->form.hold.budget = c->app->budget;
     for (ptrdiff_t i = 0; ok && i < ids->count; i++) {
         ok = job_tell(e->run, i, ids->count, "reports", STR_NULL) && export_one(&own, e, ids->items[i]);
         db_release(&own);
@@ -287,6 +306,7 @@ static bool export_all(struct exporting *e)
         c->error = own.error;
     c->actor->principal = NULL;
     c->actor->audit = (struct audit_draft){ 0 }; /* its texts go */
+    call_release(&e->form);
     call_release(&own);
     return ok && job_tell(e->run, ids->count, ids->count, "reports", STR_NULL);
 }

@@ -70,6 +70,9 @@ struct report_pages {
 };
 bool report_pages(struct call *c, const struct report *report, const struct report_version *version, enum pdf_page page,
                   struct report_pages *out);
+/* Has this content key images, and does the caller see each, so that pages which report_pdf makes for them show all? */
+bool report_shows_images(struct call *c, const struct report *report, const struct report_content *content,
+                         bool *shows);
 /* As clocks in the house show it, to the second: "2026-01-05 14:30:22 UTC+08:00"; null of none. */
 struct str report_moment(struct arena *arena, struct instant at);
 /* What somebody signed as ("AUTHOR"; report_sign.h), in a word for readers. */

@@ -412,6 +412,13 @@ static bool sees_images(struct call *c, const struct report *report, const struc
     return true;
 }
 
+bool report_shows_images(struct call *c, const struct report *report, const struct report_content *content, bool *shows)
+{
+    struct list images;
+    *shows = false;
+    return content_images(c, content, &images) && (!images.count || sees_images(c, report, content, shows));
+}
+
 /* Is it what counts, and does the record still say so? */
 static bool is_current(struct call *c, const struct report *report, const struct report_version *version, bool *current)
 {

@@ -12,8 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from reports import act, finish, readers
-from support import ON_SQLITE, Server, dicom, files_below, ok, problem, sha256, wait_until
+from support import ON_SQLITE, Server, dicom, files_below, ok, problem, sha256, uid, unique, wait_until
 from test_held_rows import Session, asked_in_vain, somebody_waits
+from test_memory import rle_frame
 
 FORMS = ["pdf", "json", "fhir", "text", "docx"]
 
@@ -177,6 +178,68 @@ def test_a_download_looks_at_rights_once_more(server, author, people):
     remove_all(reader)
 
 
+def test_a_line_without_a_file_is_looked_at_and_logged_too(server, author, people):
+    """It names the patient."""
+    reader = server.account("viewer", admin=people["admin"])
+    report = written(people)
+    path = f"/studies/{report['study_id']}/assignments/{reader.id}"
+    ok(act(author, report, "submit"))
+    ok(people["admin"].put(path), 204)
+    export = ended(reader, asked(reader, ids=[report["id"]], forms=["json"]))
+    files, index, _ = unpacked(reader, export)
+    [line] = index["files"]
+    assert not files and "not signed" in line["reason"] and line["patient_number"]
+    [(detail,)] = server.database.rows(
+        f"select detail from audit_logs where action = 'report.export' and entity_id = '{report['id']}'"
+    )
+    said = json.loads(detail)
+    assert (said["export_id"], said["version"], said["forms"]) == (export["id"], 1, [])
+    assert people["admin"].delete(path).status_code == 204
+    problem(reader.get(f"/reports/export/{export['id']}/archive"), 403)
+    remove_all(reader)
+
+
+def test_a_download_looks_at_images_of_pages_too(server, author, people):
+    """A study that the doctor has registered, to which somebody else has added the image that is shown."""
+    doctor, same = people["doctor"], {"StudyInstanceUID": uid(), "PatientID": unique("P")}
+    doctor.upload(dicom(**same), "own.dcm")
+    film = people["admin"].upload(dicom(**same), "other.dcm")
+    body = {"study_id": film["study_id"], "sections": {"impression": "随访。", "findings": "结节。"}}
+    body["key_images"] = [{"image_file_id": film["id"]}]
+    report = ok(author.post("/reports", json=body), 201)
+    finish(people, report)
+    path = f"/studies/{report['study_id']}/assignments/{doctor.id}"
+
+    def made(forms):
+        return ended(doctor, asked(doctor, ids=[report["id"]], forms=forms))
+
+    without = made(["pdf"])
+    ok(people["admin"].put(path), 204)
+    pages, both, words = made(["pdf"]), made(["text", "fhir"]), made(["text", "docx"])
+    for one in (without, pages, both, words):
+        unpacked(doctor, one)
+    noted = f"select 1 from audit_logs where action = 'report_export.download' and entity_id = '{pages['id']}'"
+    wait_until(lambda: server.database.rows(noted), "the download to be noted as one of the export")
+    assert people["admin"].delete(path).status_code == 204
+    for one in (pages, both):
+        refused = problem(doctor.get(f"/reports/export/{one['id']}/archive"), 403)
+        assert "an image" in refused["detail"] and "ask for a new one" in refused["detail"]
+    for one in (without, words):
+        unpacked(doctor, one)
+    remove_all(doctor)
+
+
+def test_what_is_withdrawn_since_is_given_out_no_more(author, people):
+    report = written(people)
+    finish(people, report)
+    before = ended(author, asked(author, ids=[report["id"]], forms=["pdf"]))
+    unpacked(author, before)
+    ok(act(people["second"], report, "mark-entered-in-error", reason="患者错误"))
+    assert "withdrawn" in problem(author.get(f"/reports/export/{before['id']}/archive"), 403)["detail"]
+    _, index, _ = unpacked(author, ended(author, asked(author, ids=[report["id"]], forms=["pdf"])))
+    assert index["files"][0]["status"] == "ENTERED_IN_ERROR"
+
+
 def test_who_writes_no_more_gets_no_draft(idle):
     people = readers(idle)
     author, admin = people["author"], people["admin"]
@@ -313,6 +376,45 @@ def test_a_full_disk_is_told_and_tried_again(idle):
         unpacked(author, ended(author, export))
 
 
+def test_what_is_away_for_all_is_no_refusal_of_each(idle):
+    people = readers(idle)
+    author = people["author"]
+    reports = [written(people) for _ in range(20)]
+    for one in reports:
+        finish(people, one)
+        assert author.get(f"/reports/{one['id']}/pdf").status_code == 200
+    ids = [one["id"] for one in reports]
+    export = asked(author, ids=ids, forms=["text", "pdf"])
+    path = f"/system/jobs/{export['job_id']}"
+    kept, away = idle.files / "reports", idle.files.parent / "away"
+    kept.rename(away)
+    with idle.worker():
+        wait_until(lambda: "is gone" in (ok(author.get(path))["error"] or ""), "the job to say so")
+    assert ok(author.get(f"/reports/export/{export['id']}"))["status"] == "QUEUED"
+    shutil.rmtree(kept, ignore_errors=True)
+    away.rename(kept)
+    min(files_below(kept)).unlink()  # of one alone it is
+    with idle.worker():
+        export = ended(author, export)
+    assert (export["files"], export["refused"]) == (39, 1)
+    unpacked(author, export)
+
+
+def test_its_memory_is_within_the_budget(tmp_path):
+    server = Server(tmp_path / "budget", MEMORY_BUDGET="64MiB").init().start()
+    try:
+        author = readers(server)["author"]
+        film = author.upload(rle_frame(2048), "large.dcm")
+        shown = [{"image_file_id": film["id"], "caption": str(i)} for i in range(20)]
+        report = ok(author.post("/reports", json={"study_id": film["study_id"], "key_images": shown}), 201)
+        assert "MEMORY_BUDGET" in problem(author.get(f"/reports/{report['id']}/pdf"), 413)["detail"]
+        export = ended(author, asked(author, ids=[report["id"]], forms=["pdf", "text"]))
+        _, index, _ = unpacked(author, export)
+        assert ["MEMORY_BUDGET" in (line["reason"] or "") for line in index["files"]] == [True, False]
+    finally:
+        server.close()
+
+
 @pytest.mark.skipif(ON_SQLITE is True, reason="one process writes to SQLite")
 def test_if_match_holds_the_job_before_the_export(server, author, people):
     """As the job's end does: else two who come from both ends wait for each other."""
@@ -363,13 +465,27 @@ def test_deleted_while_it_runs(server, author, people):
 
 
 def test_a_report_that_goes_while_it_runs_is_told(server, author, people):
-    ids = many(people, 12)
-    export = asked(author, ids=ids, forms=["pdf", "text"])
-    for one in ids:
-        author.delete(f"/reports/{one}")
-    export = ended(author, export)
-    unpacked(author, export)
-    assert export["report_count"] == 12
+    """Looked at before that it is in the ZIP, which is nobody's then; after it, it is refused."""
+    reader = server.account("viewer", admin=people["admin"])
+    reports = [written(people) for _ in range(12)]
+    paths = [f"/studies/{report['study_id']}/assignments/{reader.id}" for report in reports]
+    for report, path in zip(reports, paths):
+        ok(act(author, report, "submit"))
+        ok(people["admin"].put(path), 204)
+    export = asked(reader, ids=[report["id"] for report in reports], forms=["pdf", "text"])
+    begun(reader, export)
+    for path in paths[6:]:
+        ok(people["admin"].delete(path), 204)
+    export = ended(reader, export)
+    given, refused = export["files"] // 2, export["refused"]
+    assert export["files"] % 2 == 0 and given + refused == 12 and given >= 6
+    if given > 6:
+        problem(reader.get(f"/reports/export/{export['id']}/archive"), 403)
+    else:
+        _, index, _ = unpacked(reader, export)
+        assert {line["report_id"] for line in index["files"] if line["reason"]} == {r["id"] for r in reports[6:]}
+        assert not any(line["patient_number"] for line in index["files"] if line["reason"])
+    remove_all(reader)
 
 
 def test_a_server_that_is_killed_begins_again(tmp_path):
