@@ -17,20 +17,34 @@ static bool one_get(struct call *c)
 
 /* ---- dismissed ---- */
 
-#define REASON \
-    FIELD(struct late_result_key, reason, .flags = REQUIRED, .min = 1, .max = 500, \
-          .example = "the report says so in other words", .doc = "Why nothing is to be added to the report.")
-static const struct field dismiss_fields[] = { KEY(struct late_result_key, id, "The late result."), REASON };
+#define REASON(OF) \
+    FIELD(OF, reason, .flags = REQUIRED, .min = 1, .max = 500, .example = "the report says so in other words", \
+          .doc = "Why nothing is to be added to the report.")
+static const struct field dismiss_fields[] = { KEY(struct late_result_key, id, "The late result."),
+                                               REASON(struct late_result_key) };
 static const struct schema dismiss_schema = SCHEMA("LateResultDismiss", struct late_result_key, dismiss_fields);
-static const struct field dismiss_all_fields[] = { KEY(struct late_result_key, id, "The report."), REASON };
+
+enum { LATE_RESULTS_MAX = 1000 }; /* named at once */
+struct late_results_key {
+    int64_t id;
+    struct integers late_results;
+    struct str reason;
+};
+static const struct field dismiss_all_fields[] = {
+    KEY(struct late_results_key, id, "The report."),
+    FIELD(struct late_results_key, late_results, .flags = REQUIRED, .max = LATE_RESULTS_MAX, .example = "[12]",
+          .doc = "Those that one has seen. What came since stays open."),
+    REASON(struct late_results_key),
+};
 static const struct schema dismiss_all_schema =
-    SCHEMA("LateResultsDismiss", struct late_result_key, dismiss_all_fields);
+    SCHEMA("LateResultsDismiss", struct late_results_key, dismiss_all_fields);
 
 struct late_results_dismissed {
     int64_t dismissed;
 };
 static const struct field dismissed_fields[] = {
-    FIELD(struct late_results_dismissed, dismissed, .flags = READ_ONLY, .doc = "How many were open."),
+    FIELD(struct late_results_dismissed, dismissed, .flags = READ_ONLY,
+          .doc = "How many that were: those that were named."),
 };
 static const struct schema dismissed_schema =
     SCHEMA("LateResultsDismissed", struct late_results_dismissed, dismissed_fields);
@@ -43,8 +57,9 @@ static bool dismiss_post(struct call *c)
 
 static bool dismiss_all_post(struct call *c)
 {
-    const struct late_result_key *in = c->in;
-    return late_results_dismiss(c, in->id, in->reason, &((struct late_results_dismissed *)c->out)->dismissed);
+    const struct late_results_key *in = c->in;
+    return late_results_dismiss(c, in->id, &in->late_results, in->reason,
+                                &((struct late_results_dismissed *)c->out)->dismissed);
 }
 
 /* ---- lists ---- */
@@ -112,8 +127,9 @@ static const struct endpoint rows[] = {
       .summary = "Lists what came after a report was signed" },
     { HTTP_POST, "/api/v1/reports/{id}/dismiss-late-results", dismiss_all_post, &dismiss_all_schema, &dismissed_schema,
       ROW_OF("report"), CHANGES, .audit = "late_result.dismiss",
-      .summary = "Says that nothing is to be added because of any of them",
-      .doc = "By who may change reports, or its author." },
+      .summary = "Says that nothing is to be added because of several of them",
+      .doc = "By who may change reports, or its author. 422: one that is named is not open, not of this report, or its "
+             "image is deleted." },
     { HTTP_GET, PATH "/{id}", one_get, &key_schema, &late_result_schema, ROW, .audit = "late_result.read",
       .summary = "Shows a late result" },
     { HTTP_POST, PATH "/{id}/dismiss", dismiss_post, &dismiss_schema, &late_result_schema, ROW, CHANGES,

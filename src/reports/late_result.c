@@ -37,8 +37,8 @@ static const struct field late_result_fields[] = {
                 "on it, and it was rejected, corrected or withdrawn."),
     FIELD(struct late_result, status, .flags = READ_ONLY | VEILS, .choices = late_result_statuses,
           .type = "LateResultStatus", .doc = "How it stands."),
-    TOLD(while_writing, .doc = "It came while a further version was written, whose signature answers it only where it "
-                               "is named, or where the text has it."),
+    TOLD(while_writing, .doc = "It, or another word of a reader on it, came while a further version was written, whose "
+                               "signature answers it only where it is named, or where the text has it."),
     TOLD(asked_at, .doc = "Since when it asks."),
     MAYBE(addressed_version, .doc = "The signed version that answers it."),
     MAYBE(closed_by, .doc = "The account that signed that, dismissed, rejected or withdrew it."),
@@ -154,13 +154,42 @@ bool late_result_dismiss(struct call *c, int64_t id, struct str reason, struct l
            report_keep_on_list(c, report.id) && late_result_load(c, id, out);
 }
 
-bool late_results_dismiss(struct call *c, int64_t report_id, struct str reason, int64_t *dismissed)
+bool late_results_are_open(struct call *c, const struct report *report, const struct integers *named)
+{
+    int64_t count = 0;
+    for (ptrdiff_t i = 0; i < named->count; i++) {
+        if (!db_integer(
+                c, &count,
+                "select count(*) from late_results k where k.id = ? and k.report_id = ? and " LATE_RESULT_STANDS("?"),
+                V(named->items[i]), V(report->id), V(report->study_id)))
+            return false;
+        if (!count)
+            (void)error_add_problem(&c->error, &c->arena, "body", arena_format(&c->arena, "late_results.%td", i),
+                                    "not_found", "the report has no such late result that is open");
+    }
+    return c->error.code == E_NONE;
+}
+
+static bool dismiss_named(struct call *c, const struct integers *named, struct str reason, int64_t *dismissed)
+{
+    *dismissed = 0;
+    for (ptrdiff_t i = 0; i < named->count; i++) {
+        int64_t changed = 0; /* none where one is named twice */
+        if (!db_execute_counted(c, &changed, DISMISS "where id = ? and status = 'OPEN'", DISMISSED_WITH(reason),
+                                V(named->items[i])))
+            return false;
+        *dismissed += changed;
+    }
+    return true;
+}
+
+bool late_results_dismiss(struct call *c, int64_t report_id, const struct integers *named, struct str reason,
+                          int64_t *dismissed)
 {
     struct report report;
     return is_plain(c, reason) && report_hold_study(c, report_id) && report_hold(c, report_id, &report) &&
-           is_allowed(c, &report) &&
-           db_execute_counted(c, dismissed, DISMISS "where report_id = ? and status = 'OPEN'", DISMISSED_WITH(reason),
-                              V(report_id)) &&
+           is_allowed(c, &report) && late_results_are_open(c, &report, named) &&
+           dismiss_named(c, named, reason, dismissed) &&
            (!*dismissed || (late_result_tell(c, report.id, report.study_id, LATE_RESULT_DISMISSED) &&
                             report_keep_on_list(c, report.id)));
 }

@@ -11,7 +11,8 @@
  *   OPEN --an addendum or amendment is signed--> ADDRESSED
  *    | |`------- dismissed, with the reason ---> DISMISSED
  *    | `- its cause is taken back -------------> WITHDRAWN --and given again--> OPEN
- *    `-- its image is deleted, or filed in another study: it rests, and counts again when that is undone
+ *    `-- its image is deleted, or filed in another study: it rests, and counts again when that is undone; where
+ *        the image is purged, it is WITHDRAWN
  *
  * The report stays as it is. A result is positive when at least one of its findings is: `positive` of a finding of the
  * model (its probability reached the threshold that its label has in the card), or of the reader who corrected it. What
@@ -29,14 +30,19 @@
  * arrived or was confirmed asks once of each report, a ground once of each signed version: what was addressed or
  * dismissed stays so.
  *
- * A signature answers what was open when its version was begun. What came while that was written (`while_writing`) it
- * answers only where who signs names it, or where its text has it: it rests on what came, or no longer on what was
- * denied. What is not answered stays open, and is answered by the next.
+ * A signature answers what was open when its version was begun. What came while that was written (`while_writing`), or
+ * is another word on what was open before, it answers only where who signs names it, or where its text has it: it rests
+ * on what came, or no longer on what was denied. What is not answered stays open, and is answered by the next. A ground
+ * that is left open so is that of the new version, too: no second is opened for it, and the word of the signature that
+ * it was first denied to is the one that takes it back.
+ *
+ * Nobody answers or dismisses what they have not seen: what rests is left alone unless it is dismissed by itself, and
+ * of several that are dismissed at once each is named.
  *
  * While one is open the report says so (`addendum_asked`), and its study is on the work list as ADDENDUM, the author's
  * own, with a clock that starts there (records/worklist.h); the addendum, once begun, goes on with that clock. The
- * author gets mail when the first of a report opens, not for each of a series. All that becomes of one is told as the
- * event "report.late_result".
+ * author gets mail when the first of a report opens, not for each of a series. All that becomes of one, but by a purge,
+ * is told as the event "report.late_result".
  *
  * No clock decides what came first: who writes or judges a result and who signs a report each hold the study.
  *
@@ -87,14 +93,16 @@ bool late_result_heard(struct call *c, int64_t diagnosis_id);
 /* Inside the transaction that has deleted a file, brought it back or filed it elsewhere. */
 bool late_results_file_changed(struct call *c, int64_t image_file_id);
 /* Inside the transaction that did this to the report, whose row and study it holds, before report_keep_on_list.
- * E_INVALID: deed->late_results names one that is not open, or not of this report. */
+ * E_INVALID: deed->late_results names one that is not open, that rests, or is not of this report. */
 bool late_results_follow(struct call *c, const struct report *report, const struct report_deed *deed);
 
 /* Inside transactions. By who may begin an addendum, or the report's author: E_FORBIDDEN. E_CONFLICT: it is not open.
  */
 bool late_result_dismiss(struct call *c, int64_t id, struct str reason, struct late_result *out);
-/* All that are open of a report: a model that was asked of a whole series is answered at once. */
-bool late_results_dismiss(struct call *c, int64_t report_id, struct str reason, int64_t *dismissed);
+/* Several of a report: a model that was asked of a whole series is answered at once. E_INVALID: as late_results_follow.
+ */
+bool late_results_dismiss(struct call *c, int64_t report_id, const struct integers *named, struct str reason,
+                          int64_t *dismissed);
 
 /* Inside a transaction: patient, study, report and the row stay as they are until the commit (record_lock.h). */
 bool late_result_hold_with_study(struct call *c, int64_t id);

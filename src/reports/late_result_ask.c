@@ -65,13 +65,12 @@ static bool mail_author(struct call *c, int64_t report_id)
     return true;
 }
 
-/* Of those of a report that are open now the first is mailed. */
+/* Of those of a report that count now the first is mailed. */
 static bool tell_open(struct call *c, const struct heard *h, int64_t report_id)
 {
     int64_t open = 0;
-    return db_integer(c, &open, "select count(*) from late_results where report_id = ? and status = 'OPEN'",
-                      V(report_id)) &&
-           (open > 1 || mail_author(c, report_id)) && late_result_tell(c, report_id, h->study_id, LATE_RESULT_OPEN) &&
+    return db_integer(c, &open, "select " LATE_RESULTS_OF("?", "?"), V(report_id), V(h->study_id)) &&
+           (open != 1 || mail_author(c, report_id)) && late_result_tell(c, report_id, h->study_id, LATE_RESULT_OPEN) &&
            report_keep_on_list(c, report_id);
 }
 
@@ -93,21 +92,35 @@ struct asked {
     unsigned cause, status;
 };
 
-/* `version`: that which rests on it; 0: as news. */
-static enum found find_asked(struct call *c, const struct heard *h, int64_t report_id, int64_t version,
-                             struct asked *out)
+#define ASKED "select id, judged_before, cause, status from late_results where report_id = ? and diagnosis_id = ? and "
+
+static enum found take_asked(struct cursor *rows, struct asked *out)
+{
+    bool is_there = cursor_next(rows);
+    if (is_there)
+        *out = (struct asked){ cursor_integer(rows, 0), cursor_integer(rows, 1),
+                               choice_of(late_result_causes, cursor_text(rows, 2)),
+                               choice_of(late_result_statuses, cursor_text(rows, 3)) };
+    return !cursor_close(rows) ? FAILED : is_there ? FOUND : NONE;
+}
+
+static enum found find_news(struct call *c, const struct heard *h, int64_t report_id, struct asked *out)
+{
+    struct cursor rows;
+    db_rows(c, &rows, ASKED "cause <> 'DENIED'", V(report_id), V(h->diagnosis_id));
+    return take_asked(&rows, out);
+}
+
+/* Before that of this version the one that an earlier left open: whoever signed since has not taken note of it. */
+static enum found find_ground(struct call *c, const struct heard *h, int64_t report_id, int64_t version,
+                              struct asked *out)
 {
     struct cursor rows;
     db_rows(c, &rows,
-            "select id, judged_before, cause, status from late_results where report_id = ? and diagnosis_id = ? and "
-            "case when cause = 'DENIED' then signed_version else 0 end = ?",
+            ASKED "cause = 'DENIED' and (status = 'OPEN' or signed_version = ?) order by case when status = 'OPEN' "
+                  "then 0 else 1 end limit 1",
             V(report_id), V(h->diagnosis_id), V(version));
-    bool is_there = cursor_next(&rows);
-    if (is_there)
-        *out = (struct asked){ cursor_integer(&rows, 0), cursor_integer(&rows, 1),
-                               choice_of(late_result_causes, cursor_text(&rows, 2)),
-                               choice_of(late_result_statuses, cursor_text(&rows, 3)) };
-    return !cursor_close(&rows) ? FAILED : is_there ? FOUND : NONE;
+    return take_asked(&rows, out);
 }
 
 static bool open_again(struct call *c, const struct heard *h, int64_t report_id, const struct asked *asked,
@@ -127,10 +140,17 @@ static bool take_back(struct call *c, const struct heard *h, int64_t report_id, 
            late_result_tell(c, report_id, h->study_id, LATE_RESULT_WITHDRAWN) && report_keep_on_list(c, report_id);
 }
 
-/* It is open, and a reader stands by it now. */
-static bool confirm(struct call *c, const struct heard *h, int64_t report_id, const struct asked *asked)
+/* It is open, and judged again. Where that is another word than before, it came now. */
+static bool go_on(struct call *c, const struct heard *h, int64_t report_id, const struct asked *asked,
+                  enum late_result_cause cause)
 {
-    return db_execute(c, "update late_results set cause = 'CONFIRMED' where id = ?", V(asked->id)) &&
+    bool is_other = heard_differs(h, heard_before(h));
+    if (!is_other && cause == asked->cause)
+        return true;
+    return db_execute(c, "update late_results set cause = ? where id = ?", V(choice_text(late_result_causes, cause)),
+                      V(asked->id)) &&
+           (!is_other || db_execute(c, "update late_results set while_writing = " IS_WRITTEN_ON " where id = ?",
+                                    V(report_id), V(asked->id))) &&
            late_result_tell(c, report_id, h->study_id, LATE_RESULT_OPEN);
 }
 
@@ -138,15 +158,14 @@ static bool confirm(struct call *c, const struct heard *h, int64_t report_id, co
 static bool hear_news(struct call *c, const struct heard *h, int64_t report_id, int64_t version)
 {
     struct asked asked;
-    enum found found = find_asked(c, h, report_id, 0, &asked);
+    enum found found = find_news(c, h, report_id, &asked);
     if (found == FAILED)
         return false;
     if (found == NONE)
         return !h->asks || put(c, h, report_id, version, h->is_confirmed ? LATE_RESULT_CONFIRMED : LATE_RESULT_ARRIVED);
-    if (asked.status == LATE_RESULT_OPEN && !h->asks)
-        return take_back(c, h, report_id, &asked);
-    if (asked.status == LATE_RESULT_OPEN && h->is_confirmed && asked.cause == LATE_RESULT_ARRIVED)
-        return confirm(c, h, report_id, &asked);
+    if (asked.status == LATE_RESULT_OPEN)
+        return h->asks ? go_on(c, h, report_id, &asked, h->is_confirmed ? LATE_RESULT_CONFIRMED : asked.cause)
+                       : take_back(c, h, report_id, &asked);
     return asked.status != LATE_RESULT_WITHDRAWN || !h->asks || !h->is_confirmed ||
            open_again(c, h, report_id, &asked, LATE_RESULT_CONFIRMED);
 }
@@ -156,14 +175,14 @@ static bool hear_news(struct call *c, const struct heard *h, int64_t report_id, 
 static bool hear_ground(struct call *c, const struct heard *h, int64_t report_id, int64_t version)
 {
     struct asked asked;
-    enum found found = find_asked(c, h, report_id, version, &asked);
+    enum found found = find_ground(c, h, report_id, version, &asked);
     if (found == FAILED)
         return false;
     bool is_denied = heard_differs(h, found == FOUND ? (ptrdiff_t)asked.judged_before : heard_before(h));
     if (found == NONE)
         return !is_denied || put(c, h, report_id, version, LATE_RESULT_DENIED);
-    if (asked.status == LATE_RESULT_OPEN && !is_denied)
-        return take_back(c, h, report_id, &asked);
+    if (asked.status == LATE_RESULT_OPEN)
+        return is_denied ? go_on(c, h, report_id, &asked, LATE_RESULT_DENIED) : take_back(c, h, report_id, &asked);
     return asked.status != LATE_RESULT_WITHDRAWN || !is_denied ||
            open_again(c, h, report_id, &asked, LATE_RESULT_DENIED);
 }
@@ -196,6 +215,7 @@ bool late_result_heard(struct call *c, int64_t diagnosis_id)
 
 /* ---- with its image, and with its report ---- */
 
+/* What counts again comes now, too. */
 bool late_results_file_changed(struct call *c, int64_t image_file_id)
 {
     for (int64_t report_id = 0;;) {
@@ -206,32 +226,21 @@ bool late_results_file_changed(struct call *c, int64_t image_file_id)
                                            V(image_file_id), V(report_id));
         if (found != FOUND)
             return found == NONE;
-        if (!report_keep_on_list(c, report_id))
+        if (!db_execute(c,
+                        "update late_results set while_writing = " IS_WRITTEN_ON " where report_id = ? and status = "
+                        "'OPEN' and diagnosis_id in (select id from diagnoses where image_file_id = ?)",
+                        V(report_id), V(report_id), V(image_file_id)) ||
+            !report_keep_on_list(c, report_id))
             return false;
     }
 }
 
-#define CLOSE "update late_results set status = ?, addressed_version = ?, closed_by = ?, closed_at = ? where "
+#define CLOSE "update late_results as k set status = ?, addressed_version = ?, closed_by = ?, closed_at = ? where "
 #define CLOSED(report, to) \
     V(choice_text(late_result_statuses, (to))), V((to) == LATE_RESULT_ADDRESSED ? (report)->version : INTEGER_NULL), \
         V(call_user(c)), V(clock_now())
 
-static bool are_open(struct call *c, const struct report *report, const struct integers *named)
-{
-    int64_t count = 0;
-    for (ptrdiff_t i = 0; i < named->count; i++) {
-        if (!db_integer(c, &count,
-                        "select count(*) from late_results where id = ? and report_id = ? and status = 'OPEN'",
-                        V(named->items[i]), V(report->id)))
-            return false;
-        if (!count)
-            (void)error_add_problem(&c->error, &c->arena, "body", arena_format(&c->arena, "late_results.%td", i),
-                                    "not_found", "the report has no such late result that is open");
-    }
-    return c->error.code == E_NONE;
-}
-
-/* Of those that came while this version was written: are they named, or does its text have them? */
+/* Of those that came while this version was written, or rest: are they named, or does its text have them? */
 static bool find_answered(struct call *c, const struct report_deed *deed, const struct report *report,
                           struct integers *out)
 {
@@ -269,9 +278,9 @@ static bool answer(struct call *c, const struct report *report, const struct rep
 {
     struct integers answered;
     int64_t before = 0;
-    if (!are_open(c, report, &deed->late_results) ||
-        !db_execute_counted(c, &before, CLOSE "report_id = ? and status = 'OPEN' and while_writing = 0",
-                            CLOSED(report, LATE_RESULT_ADDRESSED), V(report->id)) ||
+    if (!late_results_are_open(c, report, &deed->late_results) ||
+        !db_execute_counted(c, &before, CLOSE "k.report_id = ? and k.while_writing = 0 and " LATE_RESULT_STANDS("?"),
+                            CLOSED(report, LATE_RESULT_ADDRESSED), V(report->id), V(report->study_id)) ||
         !find_answered(c, deed, report, &answered))
         return false;
     for (ptrdiff_t i = 0; i < answered.count; i++)

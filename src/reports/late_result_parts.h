@@ -18,6 +18,9 @@ ptrdiff_t heard_before(const struct heard *h);
 /* Is the last word on it another than it was after so many judgements? */
 bool heard_differs(const struct heard *h, ptrdiff_t judgements);
 
+/* E_INVALID: `named`, of the body's member late_results, has one that is not open, that rests, or of another report. */
+bool late_results_are_open(struct call *c, const struct report *report, const struct integers *named);
+
 /* Inside a transaction: whoever listens hears how one, or several at once, of this report stand. */
 bool late_result_tell(struct call *c, int64_t report_id, int64_t study_id, enum late_result_status status);
 

@@ -70,6 +70,22 @@ struct purging {
     bool gone, shared;
 };
 
+/* What asked because of a result of the file's asks no more: the result goes with it. */
+static bool withdraw_late(struct call *c, int64_t image_file_id)
+{
+    for (int64_t id = 0;;) {
+        enum found found = db_find_integer(c, &id,
+                                           "select k.id from diagnoses d join late_results k on k.diagnosis_id = d.id "
+                                           "where d.image_file_id = ? and k.status = 'OPEN' order by k.id limit 1",
+                                           V(image_file_id));
+        if (found != FOUND)
+            return found == NONE;
+        if (!db_execute(c, "update late_results set status = 'WITHDRAWN', closed_at = ? where id = ?", V(clock_now()),
+                        V(id)))
+            return false;
+    }
+}
+
 static bool purge_row(struct call *c, void *context)
 {
     struct purging *p = context;
@@ -88,7 +104,7 @@ static bool purge_row(struct call *c, void *context)
         return false;
     return db_execute(c, "update image_files set duplicate_of = null where duplicate_of = ?", V(p->file.id)) &&
            db_execute(c, "delete from upload_chunks where image_file_id = ?", V(p->file.id)) &&
-           search_remove(c, "image_file_search", p->file.id) &&
+           search_remove(c, "image_file_search", p->file.id) && withdraw_late(c, p->file.id) &&
            db_execute(c, "delete from image_files where id = ? and deleted_at is not null", V(p->file.id)) &&
            db_integer(c, &others, "select count(*) from image_files where sha256 = ? and storage_path = ?",
                       V(p->file.sha256), V(p->file.storage_path)) &&

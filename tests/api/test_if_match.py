@@ -145,7 +145,7 @@ TABLE = [
     ("POST", REPORT, "/mark-entered-in-error", "report", {"reason": "x"}),
     ("POST", REPORT, "/critical-results", "report", {"category": "MINUTES", "finding": "x"}),
     ("POST", REPORT, "/recommendations", "report", {"procedure_text": "x", "reason": "x", "due_on": "2040-01-01"}),
-    ("POST", REPORT, "/dismiss-late-results", "report", {"reason": "x"}),
+    ("POST", REPORT, "/dismiss-late-results", "report", {"reason": "x", "late_results": []}),
     ("POST", REPORT, "/peer-reviews", "report", {"score": "1"}),
     ("POST", "/critical-results/{id}", "/communicate", "critical", {}),
     ("POST", "/critical-results/{id}", "/cancel", "critical", {"reason": "x"}),

@@ -118,6 +118,27 @@ def dismiss(who, row, status=200, **body):
     return ok(answer) if status == 200 else problem(answer, status)
 
 
+def dismiss_all(who, report, rows, status=200):
+    body = {**WHY, "late_results": [row["id"] for row in rows]}
+    answer = who.post(f"/reports/{report['id']}/dismiss-late-results", json=body)
+    return ok(answer) if status == 200 else problem(answer, status)
+
+
+def told(mail, report):
+    return [m for m in mail.mails if f"report {report['id']} " in m["data"].decode()]
+
+
+def beside(server, people, report):
+    """Another film of the same study."""
+    [(study_uid, number)] = server.database.rows(
+        f"select s.study_uid, p.patient_id from studies s join patients p on p.id = s.patient_id where s.id = "
+        f"{report['study_id']}"
+    )
+    file = film(people, StudyInstanceUID=study_uid, PatientID=number)
+    assert file["study_id"] == report["study_id"]
+    return file
+
+
 def sign(people, report, **members):
     ok(act(people["author"], report, "submit"))
     ok(act(people["second"], report, "approve"))
@@ -218,17 +239,28 @@ def test_each_result_asks_once_of_each_report(server, people, report):
 def test_mail_comes_for_the_first_that_is_open(server, people, module_mail, report):
     author = people["author"]
 
-    def told(which):
-        return [m for m in module_mail.mails if f"report {which['id']} " in m["data"].decode()]
-
     for _ in range(3):
         confirmed(server, people, report)
     assert shown(author, report)["addendum_asked"] is True
     last = {**finish(people, begin(people, report["file"]))}
     confirmed(server, people, report)
-    wait_until(lambda: told(last), "the mail of the report that was signed last")
-    wait_until(lambda: told(report), "the mail of the first")
-    assert len(told(report)) == len(told(last)) == 1
+    wait_until(lambda: told(module_mail, last), "the mail of the report that was signed last")
+    wait_until(lambda: told(module_mail, report), "the mail of the first")
+    assert len(told(module_mail, report)) == len(told(module_mail, last)) == 1
+
+
+def test_one_that_rests_keeps_no_mail_back_and_goes_with_its_image(server, people, module_mail, report):
+    author, admin = people["author"], people["admin"]
+    confirmed(server, people, report)
+    wait_until(lambda: told(module_mail, report), "the mail of the first")
+    other = beside(server, people, report)
+    ok(admin.delete(f"/image-files/{report['file']['id']}"), 204)
+    confirmed(server, people, {"file": other})
+    wait_until(lambda: len(told(module_mail, report)) == 2, "the mail of the one that counts")
+    server.run("purge", "--older-than", "0s")
+    rows = late(author, report, sort="asked_at")
+    assert [(row["status"], row["diagnosis_id"] is None) for row in rows] == [("WITHDRAWN", True), ("OPEN", False)]
+    assert rows[0]["closed_at"] and rows[0]["actions"] == []
 
 
 @pytest.mark.parametrize(
@@ -363,6 +395,21 @@ def test_a_ground_asks_once_of_each_signed_version(server, people, model):
     assert causes(author, report) == [first, ("DENIED", "DISMISSED", done["version"])]
 
 
+def test_a_denial_that_a_signature_has_left_open_is_taken_back_and_not_doubled(server, people, model):
+    author, second = people["author"], people["second"]
+    report, number = resting(server, people, model)
+    ok(act(author, report, "addendum", addendum="x"))
+    review(second, number, "REJECTED", comment="伪影")
+    done = sign(people, report)
+    review(second, number, "MODIFIED", findings=[finding("effusion")])
+    assert causes(author, report) == [("DENIED", "OPEN", report["version"])]
+    review(author, number)
+    first = ("DENIED", "WITHDRAWN", report["version"])
+    assert causes(author, report) == [first] and not on_list(author, report)
+    review(second, number, "REJECTED", comment="伪影")
+    assert causes(author, report) == [first, ("DENIED", "OPEN", done["version"])]
+
+
 def test_what_asked_as_news_asks_again_when_the_report_has_come_to_rest_on_it(server, people, report):
     author, second = people["author"], people["second"]
     number = confirmed(server, people, report)
@@ -398,7 +445,7 @@ def test_who_may_dismiss_it_says_why(server, people, report):
     for body in ({"reason": " "}, {"reason": None}, {"text": "x"}):
         assert "reason" in wrong_members(dismiss(second, row, 422, **body))
     dismiss(viewer, row, 403)
-    problem(viewer.post(f"/reports/{report['id']}/dismiss-late-results", json=WHY), 403)
+    dismiss_all(viewer, report, [row], 403)
     done = dismiss(second, row)
     assert (done["status"], done["reason"], done["closed_by"]) == ("DISMISSED", WHY["reason"], second.id)
     assert done["addressed_version"] is None and not on_list(author, report)
@@ -413,18 +460,28 @@ def test_who_may_dismiss_it_says_why(server, people, report):
     wait_until(is_audited, "an audit row")
 
 
-def test_all_of_a_report_at_once(server, people, report):
+def test_several_of_a_report_at_once_are_those_that_were_seen(server, people, report):
     author = people["author"]
     for _ in range(3):
         confirmed(server, people, report)
     other = finish(people, begin(people, report["file"]))
     confirmed(server, people, report)
+    seen = late(author, report, status="OPEN")
+    unseen = confirmed(server, people, report)
     path = f"/reports/{report['id']}/dismiss-late-results"
-    assert wrong_members(problem(author.post(path, json={}), 422)) == ["reason"]
-    assert ok(author.post(path, json=WHY)) == {"dismissed": 4}
-    assert statuses(author, report) == ["DISMISSED"] * 4 and not on_list(author, report)
-    assert ok(author.post(path, json=WHY)) == {"dismissed": 0}
-    assert statuses(author, other) == ["OPEN"] and on_list(author, other)
+    for body in ({}, WHY, {**WHY, "late_results": None}, {**WHY, "late_results": list(range(1, 1002))}):
+        assert "late_results" in wrong_members(problem(author.post(path, json=body), 422))
+    foreign = late(author, other)[0]
+    assert wrong_members(dismiss_all(author, report, [*seen, foreign], 422)) == ["late_results.4"]
+    assert statuses(author, report) == ["OPEN"] * 5, "all or none"
+    assert dismiss_all(author, report, [*seen, seen[0]]) == {"dismissed": 4}
+    assert [row["diagnosis_id"] for row in late(author, report, status="OPEN")] == [unseen]
+    assert on_list(author, report)["late_results"] == 1
+    assert wrong_members(dismiss_all(author, report, seen[:1], 422)) == ["late_results.0"]
+    assert dismiss_all(author, report, []) == {"dismissed": 0}
+    assert dismiss_all(author, report, late(author, report, status="OPEN")) == {"dismissed": 1}
+    assert statuses(author, report) == ["DISMISSED"] * 5 and not on_list(author, report)
+    assert statuses(author, other) == ["OPEN"] * 2 and on_list(author, other)
 
 
 def test_an_addendum_that_is_given_up_leaves_it_open(server, people, report):
@@ -456,6 +513,40 @@ def test_what_came_while_an_addendum_was_written_is_answered_by_the_next(server,
     [row] = late(author, report, status="OPEN")
     assert (row["diagnosis_id"], row["while_writing"]) == (number, False)
     assert add(people, report)["addendum_asked"] is False and statuses(author, report) == ["ADDRESSED"] * 2
+
+
+def test_another_word_on_what_was_open_is_not_answered_by_what_was_being_written(server, people, model, report):
+    author, second = people["author"], people["second"]
+    listener = Heard(author, types="report.late_result")
+
+    def heard():
+        return [event["state"] for event in listener.events if event["report_id"] == report["id"]]
+
+    same, other = (said(server, report["file"], model_id=model["id"]) for _ in range(2))
+    for number in (same, other):
+        review(second, number)
+    ok(act(author, report, "addendum", addendum="x"))
+    review(author, same)
+    review(second, other, "MODIFIED", findings=[finding("pneumothorax")])
+    assert {row["diagnosis_id"]: row["while_writing"] for row in late(author, report)} == {same: False, other: True}
+    assert sign(people, report)["addendum_asked"] is True
+    assert {row["diagnosis_id"]: row["status"] for row in late(author, report)} == {same: "ADDRESSED", other: "OPEN"}
+    wait_until(lambda: len(heard()) == 4, "what became of the two")
+    assert heard() == ["OPEN", "OPEN", "OPEN", "ADDRESSED"], "the other word is told, the same is not"
+    listener.close()
+    assert add(people, report)["addendum_asked"] is False
+
+
+def test_another_word_on_a_ground_is_not_answered_by_what_was_being_written(server, people, model):
+    author, second = people["author"], people["second"]
+    report, number = resting(server, people, model)
+    review(second, number, "MODIFIED", findings=[finding("effusion")])
+    ok(act(author, report, "addendum", addendum="x"))
+    review(second, number, "REJECTED", comment="伪影")
+    assert sign(people, report)["addendum_asked"] is True
+    assert causes(author, report) == [("DENIED", "OPEN", report["version"])]
+    assert add(people, report)["addendum_asked"] is False
+    assert causes(author, report) == [("DENIED", "ADDRESSED", report["version"])]
 
 
 def test_who_signs_names_what_came_meanwhile_and_is_answered(server, people, report):
@@ -515,8 +606,7 @@ def test_it_goes_with_a_report_that_is_withdrawn(server, people, report):
 def test_it_rests_while_its_image_is_deleted(server, people, report):
     author, admin = people["author"], people["admin"]
     confirmed(server, people, report)
-    [(study_uid,)] = server.database.rows(f"select study_uid from studies where id = {report['study_id']}")
-    film(people, StudyInstanceUID=study_uid)  # another of the same study
+    beside(server, people, report)
     ok(admin.delete(f"/image-files/{report['file']['id']}"), 204)
     assert shown(author, report)["addendum_asked"] is False and not on_list(author, report)
     assert late(author, report, status="OPEN") == [] and statuses(author, report) == ["OPEN"]
@@ -527,6 +617,23 @@ def test_it_rests_while_its_image_is_deleted(server, people, report):
     assert shown(author, report)["addendum_asked"] is True, "the report is still to be read"
     ok(admin.post(f"/studies/{report['study_id']}/restore"))
     wait_until(lambda: on_list(author, report), "the study is back")
+
+
+def test_what_rests_is_neither_answered_nor_dismissed(server, people, report):
+    author, admin = people["author"], people["admin"]
+    image = f"/image-files/{report['file']['id']}"
+    confirmed(server, people, report)
+    [row] = late(author, report)
+    beside(server, people, report)
+    ok(admin.delete(image), 204)
+    assert wrong_members(dismiss_all(author, report, [row], 422)) == ["late_results.0"]
+    add(people, report)
+    assert statuses(author, report) == ["OPEN"]
+    ok(act(author, report, "addendum", addendum="x"))
+    ok(admin.post(f"{image}/restore"))
+    assert late(author, report, status="OPEN")[0]["while_writing"] is True, "it came back meanwhile"
+    assert sign(people, report)["addendum_asked"] is True
+    assert add(people, report)["addendum_asked"] is False and statuses(author, report) == ["ADDRESSED"]
 
 
 def test_who_signs_and_who_confirms_meet_in_one_order(server, people):
