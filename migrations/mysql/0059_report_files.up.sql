@@ -27,6 +27,6 @@ update series set created_by = (select o.user_id from report_owner o)
 insert into study_views(id, created_by, created_at)
 select b.study_id, o.user_id, min(b.created_at) from report_files_before b join report_owner o
     group by b.study_id, o.user_id;
-update image_files set is_report = 1, uploaded_by = (select o.user_id from report_owner o)
+update image_files set is_report = 1, is_apart = 0, uploaded_by = (select o.user_id from report_owner o)
     where id in (select b.id from report_files_before b);
 drop table report_files_before;

@@ -140,7 +140,7 @@ bool image_file_veil(struct call *c, void *record)
 {
     struct image_file *file = record;
     bool sees = true;
-    if (file->duplicate_of > 0 && file->duplicate_of != file->id && !visibility_of_everything(c) &&
+    if (file->duplicate_of > 0 && file->duplicate_of != file->id && !visibility_of_all_files(c) &&
         !visibility_of_file(c, file->duplicate_of, &sees))
         return false;
     if (!sees)
