@@ -8,6 +8,8 @@
 #include "reports/signing_key.h"
 #include "schema/json_read.h"
 #include "signing/canonical.h"
+#include "signing/sm2.h"
+#include "site/app.h"
 #include "base/names.h"
 
 const char *const signature_meanings[] = { "AUTHOR", "REVIEWER", "APPROVER", NULL };
@@ -45,7 +47,7 @@ struct signing_work {
     struct str name, username;
     unsigned meaning;
     struct instant at;
-    struct signing_key key;
+    struct signing_key key, second; /* second.id 0: there is no second signature (REPORT_SM2) */
 };
 
 static bool load_signer(struct call *c, struct signing_work *w)
@@ -57,6 +59,15 @@ static bool load_signer(struct call *c, struct signing_work *w)
         w->username = arena_copy(&c->arena, cursor_text(&rows, 1));
     }
     return cursor_close(&rows) && (w->name.len || fail(c, E_FORBIDDEN, "only an account signs"));
+}
+
+static bool hold_keys(struct call *c, struct signing_work *w)
+{
+    struct certificate certificate;
+    return signing_key_hold(c, call_user(c), w->name, &w->key) &&
+           (!c->app->config.report_sm2 ||
+            (certificate_read(c, w->key.signer.chain.der[0], &certificate) &&
+             signing_key_hold_second(c, call_user(c), certificate.common_name, &w->second)));
 }
 
 static json_t *signature_part(const struct signing_work *w)
@@ -96,18 +107,33 @@ static bool put_together(struct call *c, const struct signing_work *w, struct st
     return ok;
 }
 
+/* The same bytes again, by SM2; of the name and the meaning that the first signature has. */
+static bool sign_again(struct call *c, const struct signing_work *w, struct str canonical,
+                       const struct envelope_entry *first, struct envelope_entry *out)
+{
+    *out = (struct envelope_entry){ .algorithm = ENVELOPE_SM2,
+                                    .meaning = first->meaning,
+                                    .signer = first->signer,
+                                    .chain = w->second.signer.chain,
+                                    .time = first->time,
+                                    .time_source = TIME_CLAIMED };
+    return sm2_sign(c, w->second.signer.key, canonical, &out->signature);
+}
+
 /* Signs, and makes the file that can be checked alone. */
 static bool seal(struct call *c, struct signing_work *w, struct str canonical, struct str *envelope)
 {
     unsigned char digest[SHA256_BYTES];
     struct cms_options options = { .meaning = choice_text(signature_meanings, w->meaning), .signing_time = w->at };
-    struct envelope_entry entry;
+    struct envelope_entry entries[2];
     struct trust trust;
     struct str cms;
+    bool twice = w->second.id != 0;
     crypto_sha256(canonical, digest);
     return signer_check(c, &w->key.signer, w->at) && cms_sign(c, &w->key.signer, digest, &options, &cms) &&
-           signing_trust(c, &trust) && envelope_entry(c, cms, canonical, &trust, &entry) &&
-           envelope_write(c, canonical, &entry, 1, trust.lists, trust.list_count, envelope);
+           signing_trust(c, &trust) && envelope_entry(c, cms, canonical, &trust, &entries[0]) &&
+           (!twice || sign_again(c, w, canonical, &entries[0], &entries[1])) &&
+           envelope_write(c, canonical, entries, 1 + twice, trust.lists, trust.list_count, envelope);
 }
 
 static bool keep(struct call *c, const struct signing_work *w, struct str envelope)
@@ -149,12 +175,12 @@ bool report_put_signature(struct call *c, const struct report *report, unsigned 
     struct str canonical, envelope;
     w.meaning = meaning ? meaning : report->author_id == call_user(c) ? MEANS_AUTHOR : MEANS_APPROVER;
     bool ok = may_mean(c, report, w.meaning) && is_there(c, report) && load_signer(c, &w) &&
-              report_version_load(c, report->id, report->version, &w.version) &&
-              signing_key_hold(c, call_user(c), w.name, &w.key);
+              report_version_load(c, report->id, report->version, &w.version) && hold_keys(c, &w);
     w.at = *at = clock_now(); /* the key is held: it is revoked later, or not at all */
     ok = ok && put_together(c, &w, &canonical) && seal(c, &w, canonical, &envelope) && keep(c, &w, envelope) &&
          report_pdf_put_job(c, report->id, report->version);
     signer_forget(&w.key.signer);
+    signer_forget(&w.second.signer);
     return ok;
 }
 

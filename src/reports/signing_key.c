@@ -1,9 +1,9 @@
 /* signing_key.c - rows of keys, and the house's authority. */
-#include "reports/signing_key.h"
+#include "reports/signing_key_parts.h"
 
 #include "base/names.h"
 #include "signing/revocation.h"
-#include "signing/token.h"
+#include "signing/sm2.h"
 #include "site/app.h"
 
 /* A key is made anew when it is good for less than this: what it signs should be checkable without haste. */
@@ -11,9 +11,6 @@
 
 /* Certificates know whole seconds, and the clocks of those who check them differ. */
 #define BEGINS_BEFORE_US (INT64_C(3600) * 1000000)
-
-/* What signed pages have room for beside the signature itself (report_pdf_kept.c). */
-enum { BROUGHT_BYTES_MAX = 10 << 10 };
 
 const char *const key_origins[] = { "MADE", "BROUGHT", "ON_TOKEN", NULL };
 NAMES_REACH(key_origins, KEY_ON_TOKEN);
@@ -97,6 +94,7 @@ struct key_row {
     unsigned origin;
     struct str serial, certificate, sealed_key;
     struct instant created_at, expires_at, revoked_at;
+    bool is_second;
 };
 static const struct field key_fields[] = {
     FIELD(struct key_row, id, .doc = "Identifies the key."),
@@ -108,6 +106,7 @@ static const struct field key_fields[] = {
     FIELD(struct key_row, created_at, .flags = SET_ON_INSERT, .doc = "When it was made."),
     FIELD(struct key_row, expires_at, .doc = "How long it is good."),
     FIELD(struct key_row, revoked_at, .doc = "Since when it is not."),
+    FIELD(struct key_row, is_second, .doc = "Of second signatures, by SM2."),
 };
 static const struct schema key_schema = SCHEMA("SigningKeyRow", struct key_row, key_fields, .table = "signing_keys",
                                                .alias = "k", .doc = "A key that somebody signs with.");
@@ -136,8 +135,7 @@ static uint64_t key_field(const char *name)
     return GIVEN(schema_find(&key_schema, str_from(name)));
 }
 
-/* *id is 0, or the row of the same certificate: what is above that, or where its key is, may have changed. */
-static bool put_key(struct call *c, int64_t user_id, enum key_origin origin, const struct signer *signer, int64_t *id)
+bool signing_key_put(struct call *c, int64_t user_id, enum key_origin origin, const struct signer *signer, int64_t *id)
 {
     struct certificate certificate;
     struct key_row row;
@@ -150,6 +148,7 @@ static bool put_key(struct call *c, int64_t user_id, enum key_origin origin, con
     row.certificate = chain_pem(c, &signer->chain);
     row.sealed_key = signer->token ? signer->uri : crypto_base64(signer->key, &c->arena);
     row.expires_at = certificate.until;
+    row.is_second = str_equal(certificate.key_kind, S("SM2"));
     return *id ? db_update(c, &key_schema, &row,
                            key_field("origin") | key_field("certificate") | key_field("sealed_key"), "where id = ?",
                            V(*id))
@@ -162,11 +161,10 @@ static bool make_key(struct call *c, int64_t user_id, struct str name, struct si
     bool ok = hold_authority(c, &authority) && signer_make(c, &authority, name, beginning(), &out->signer);
     signer_forget(&authority);
     out->id = 0;
-    return ok && put_key(c, user_id, KEY_MADE, &out->signer, &out->id);
+    return ok && signing_key_put(c, user_id, KEY_MADE, &out->signer, &out->id);
 }
 
-/* Who may vouch for what is brought. */
-static struct trust accepted(const struct call *c)
+struct trust signing_accepted(const struct call *c)
 {
     return (struct trust){ .anchors = c->app->signer_anchors,
                            .anchor_count = c->app->signer_anchor_count,
@@ -174,9 +172,7 @@ static struct trust accepted(const struct call *c)
                            .now = clock_now() };
 }
 
-/* Who vouched for a key that signs is believed for good of what it has signed, also once SIGNING_CERTIFICATES names
- * them no more: that setting says who may sign from now on. */
-static bool keep_anchor(struct call *c, struct str der)
+bool signing_keep_anchor(struct call *c, struct str der)
 {
     int64_t id;
     struct value sha256 = V(crypto_sha256_hex(der, &c->arena));
@@ -192,7 +188,7 @@ static bool keep_anchor(struct call *c, struct str der)
 /* A certificate from elsewhere is asked anew each time: what it signs is to be checkable at once. */
 static bool check_brought(struct call *c, const struct signing_key *key, struct str *anchor)
 {
-    struct trust trust = accepted(c);
+    struct trust trust = signing_accepted(c);
     if (signer_trusted(c, &key->signer.chain, &trust, anchor))
         return true;
     struct str why = arena_copy(&c->arena, error_told(&c->error));
@@ -211,6 +207,14 @@ static bool is_of_name(struct call *c, const struct signing_key *key, struct str
            (certificate.common_name.len == name.len || certificate.common_name.len >= SIGNER_NAME_MAX);
 }
 
+static enum found find_in_use(struct call *c, int64_t user_id, bool is_second, struct key_row *row)
+{
+    return found_sealed(c,
+                        db_find(c, &key_schema, row,
+                                "where k.user_id = ? and k.is_second = ? and k.revoked_at is null order by k.id desc",
+                                V(user_id), V(is_second)));
+}
+
 bool signing_key_hold(struct call *c, int64_t user_id, struct str name, struct signing_key *out)
 {
     struct key_row row;
@@ -218,9 +222,7 @@ bool signing_key_hold(struct call *c, int64_t user_id, struct str name, struct s
     *out = (struct signing_key){ 0 };
     if (!db_lock(c, "select id from users where id = ?", V(user_id)))
         return false;
-    enum found found =
-        found_sealed(c, db_find(c, &key_schema, &row, "where k.user_id = ? and k.revoked_at is null order by k.id desc",
-                                V(user_id)));
+    enum found found = find_in_use(c, user_id, false, &row);
     if (found == FAILED)
         return false;
     bool is_brought = found == FOUND && row.origin != KEY_MADE;
@@ -229,10 +231,38 @@ bool signing_key_hold(struct call *c, int64_t user_id, struct str name, struct s
     out->id = row.id;
     if (!take_row(c, &row, &out->signer))
         return false;
-    if (is_brought ? check_brought(c, out, &anchor) && keep_anchor(c, anchor) : is_of_name(c, out, name))
+    if (is_brought ? check_brought(c, out, &anchor) && signing_keep_anchor(c, anchor) : is_of_name(c, out, name))
         return true;
     signer_forget(&out->signer);
     return !c->error.code && make_key(c, user_id, name, out);
+}
+
+static bool make_second(struct call *c, int64_t user_id, struct str name, struct signing_key *out)
+{
+    struct signer authority = { 0 };
+    struct sm2_key key = { 0 };
+    bool ok = hold_authority(c, &authority) && sm2_make(c, &key) &&
+              signer_certify(c, &authority, name, key.public_der, beginning(), &out->signer.chain);
+    signer_forget(&authority);
+    out->id = 0;
+    out->signer.key = key.private_der; /* the caller's signer_forget wipes it */
+    return ok && signing_key_put(c, user_id, KEY_MADE, &out->signer, &out->id);
+}
+
+bool signing_key_hold_second(struct call *c, int64_t user_id, struct str name, struct signing_key *out)
+{
+    struct key_row row;
+    *out = (struct signing_key){ 0 };
+    enum found found = find_in_use(c, user_id, true, &row);
+    if (found == FAILED)
+        return false;
+    if (found == NONE || row.expires_at.us <= clock_now().us + RENEWED_BEFORE_US)
+        return make_second(c, user_id, name, out);
+    out->id = row.id;
+    if (!take_row(c, &row, &out->signer) || is_of_name(c, out, name))
+        return !c->error.code;
+    signer_forget(&out->signer);
+    return !c->error.code && make_second(c, user_id, name, out);
 }
 
 bool signing_key_of(struct call *c, int64_t id, struct signing_key *out)
@@ -250,136 +280,6 @@ bool signing_key_of(struct call *c, int64_t id, struct signing_key *out)
     return false;
 }
 
-/* ---- brought ---- */
-
-static bool say_problem(struct call *c, const char *member, const char *type)
-{
-    const char *words = arena_cstring(&c->arena, error_told(&c->error));
-    error_clear(&c->error);
-    return error_add_problem(&c->error, &c->arena, "body", str_from(member), type, words);
-}
-
-static bool check_chain(struct call *c, const struct chain *chain, const char *member, struct str *anchor)
-{
-    struct trust trust = accepted(c);
-    ptrdiff_t size = 0;
-    if (!signer_trusted(c, chain, &trust, anchor))
-        return say_problem(c, member, "not_trusted");
-    for (int i = 0; i < chain->count; i++)
-        size += chain->der[i].len;
-    if (size <= BROUGHT_BYTES_MAX)
-        return true;
-    fail(c, E_INVALID, "its certificates have more than %d KiB together", BROUGHT_BYTES_MAX >> 10);
-    return say_problem(c, member, "not_taken");
-}
-
-static bool open_file(struct call *c, const struct signing_key_file *file, struct signer *out, struct str *anchor)
-{
-    if (!signer_bring(c, file->pkcs12, file->password, clock_now(), out))
-        return c->error.code == E_FORBIDDEN ? say_problem(c, "pkcs12_password", "wrong")
-                                            : say_problem(c, "pkcs12", "not_taken");
-    return check_chain(c, &out->chain, "pkcs12", anchor);
-}
-
-struct bringing {
-    const struct signer *signer;
-    struct str serial, anchor;
-    int64_t user_id, id;
-};
-
-/* Who had this certificate before? *id stays 0: nobody, or its owner, who has signed with another one since. */
-static bool look_for(struct call *c, struct bringing *b)
-{
-    struct cursor rows;
-    struct str pem = certificate_pem(c, b->signer->chain.der[0]);
-    bool is_others = false, is_revoked = false;
-    for (db_rows(c, &rows,
-                 "select id, user_id, certificate, revoked_at, (select max(n.id) from signing_keys n where n.user_id = "
-                 "k.user_id and n.revoked_at is null) from signing_keys k where k.serial = ? order by k.id",
-                 V(b->serial));
-         cursor_next(&rows);) {
-        if (!str_starts(cursor_text(&rows, 2), pem))
-            continue;
-        is_others = is_others || cursor_integer(&rows, 1) != b->user_id;
-        is_revoked = is_revoked || cursor_integer(&rows, 3) != 0;
-        b->id = cursor_integer(&rows, 4) == cursor_integer(&rows, 0) ? cursor_integer(&rows, 0) : 0;
-    }
-    if (!cursor_close(&rows))
-        return false;
-    if (is_others)
-        return fail(c, E_CONFLICT, "another account has this certificate");
-    return !is_revoked || fail(c, E_CONFLICT, "this certificate was revoked here: bring another");
-}
-
-static bool keep_brought(struct call *c, void *context)
-{
-    struct bringing *b = context;
-    enum key_origin origin = b->signer->token ? KEY_ON_TOKEN : KEY_BROUGHT;
-    b->id = 0;
-    return db_lock(c, "select id from users where id = ?", V(b->user_id)) && /* as whoever signs does */
-           db_lock(c, "select id from signing_authority_lock where id = ?", V(INT64_C(1))) && look_for(c, b) &&
-           put_key(c, b->user_id, origin, b->signer, &b->id) && keep_anchor(c, b->anchor) && audit_change(c);
-}
-
-/* Its certificate's key is the signer's, and it is accepted. */
-static bool keep(struct call *c, const struct signer *signer, struct str anchor, int64_t user_id,
-                 struct signing_key_row *out)
-{
-    struct certificate certificate;
-    struct bringing b = { .signer = signer, .anchor = anchor, .user_id = user_id };
-    if (!certificate_read(c, signer->chain.der[0], &certificate))
-        return false;
-    b.serial = certificate.serial;
-    return db_transact(c, keep_brought, &b) && db_find(c, &signing_key_schema, out, "where k.id = ?", V(b.id)) == FOUND;
-}
-
-bool signing_key_bring(struct call *c, const struct signing_key_file *file, struct signing_key_row *out)
-{
-    struct signer signer = { 0 };
-    struct str anchor;
-    if (!c->app->signer_anchor_count)
-        return fail(c, E_CONFLICT, "no authority's certificates are accepted here: SIGNING_CERTIFICATES names none");
-    db_release(c);
-    bool ok = open_file(c, file, &signer, &anchor) && keep(c, &signer, anchor, call_user(c), out);
-    signer_forget(&signer);
-    return ok;
-}
-
-static bool check_kind(struct call *c, const struct chain *chain)
-{
-    struct certificate certificate;
-    if (!certificate_read(c, chain->der[0], &certificate))
-        return false;
-    struct str kind = certificate.key_kind;
-    return str_starts(kind, S("RSA ")) || str_equal(kind, S("EC P-256")) || str_equal(kind, S("EC P-384")) ||
-           fail(c, E_INVALID, "a key of this kind does not sign here: EC on P-256 or P-384, or RSA");
-}
-
-bool signing_key_assign(struct call *c, const struct signing_key_on_token *named, struct signing_key_row *out)
-{
-    struct token *token = c->app->signing_token;
-    struct signer signer = { 0 };
-    struct chain chain;
-    struct str anchor;
-    int64_t id;
-    if (!token)
-        return fail(c, E_CONFLICT, "no token holds keys here: SIGNING_TOKEN names none");
-    enum found found =
-        db_find_integer(c, &id, "select id from users where id = ? and deleted_at is null", V(named->user_id));
-    if (found == NONE)
-        return error_add_problem(&c->error, &c->arena, "body", S("user_id"), "not_found", "no such account");
-    db_release(c);
-    if (found == FAILED)
-        return false;
-    if (!certificate_chain_read(c, named->certificates, &chain) || !check_kind(c, &chain))
-        return say_problem(c, "certificates", "not_taken");
-    if (!check_chain(c, &chain, "certificates", &anchor))
-        return false;
-    if (!token_signer(c, token, named->uri, &chain, &signer) || !signer_check(c, &signer, clock_now()))
-        return say_problem(c, "uri", "not_taken");
-    return keep(c, &signer, anchor, named->user_id, out);
-}
-
 /* ---- the end of keys, and how they are shown ---- */
 
 /* The others of its kind go with the one in use, and none of the other kind: who gives up a certificate that was
@@ -390,7 +290,9 @@ bool signing_keys_revoke(struct call *c, int64_t user_id, struct str reason)
     if (!db_lock(c, "select id from users where id = ?", V(user_id))) /* whoever signs holds it */
         return false;
     enum found found = db_find_value(
-        c, &origin, "select origin from signing_keys where user_id = ? and revoked_at is null order by id desc limit 1",
+        c, &origin,
+        "select origin from signing_keys where user_id = ? and is_second = 0 and revoked_at is null order by id desc "
+        "limit 1",
         V(user_id));
     if (found == NONE)
         return fail(c, E_CONFLICT, "this account has no key in use");
@@ -416,6 +318,7 @@ static const struct field shown_fields[] = {
           .doc = "How long its certificate is good; in place of one that was made here another is made in time."),
     FIELD(struct signing_key_row, revoked_at, .flags = READ_ONLY | NULLABLE, .doc = "Since when it signs no more."),
     FIELD(struct signing_key_row, revoked_reason, .flags = READ_ONLY | NULLABLE, .doc = "Why."),
+    FIELD(struct signing_key_row, is_second, .flags = READ_ONLY, .doc = "Of second signatures, by SM2 (REPORT_SM2)."),
 };
 const struct schema signing_key_schema =
     SCHEMA("SigningKey", struct signing_key_row, shown_fields, .table = "signing_keys", .alias = "k",

@@ -12,6 +12,9 @@
  *                              until its owner brings another, or revokes it; or ON_TOKEN: the key never leaves a
  *                              token or hardware module (SIGNING_TOKEN), and who manages accounts has said whose it is
  *
+ *   second signatures          by SM2 (REPORT_SM2), with keys of their own that are always made here: revoked with the
+ *                              account's other keys of this house
+ *
  * Private keys rest sealed with SECRET_KEY, and are unsealed to sign; so does the name of one on a token. A key that is
  * revoked signs nothing more; what it signed before stays valid (signing/revocation.h), and whoever checks a signature
  * far from here brings the authority's certificate and its revocation list along.
@@ -33,6 +36,9 @@ struct signing_key {
 /* Inside a transaction: the key that this account signs with; a new one when it has none, or none for much longer.
  * E_CONFLICT: the one that was brought signs no more: it has ended, or its authority is accepted no more. */
 bool signing_key_hold(struct call *c, int64_t user_id, struct str name, struct signing_key *out);
+/* Inside a transaction, after signing_key_hold: the account's key of second signatures, which is one of SM2
+ * (signing/sm2.h), with a certificate of the house's authority for this name; made where there is none. */
+bool signing_key_hold_second(struct call *c, int64_t user_id, struct str name, struct signing_key *out);
 /* The key that something was signed with, to sign more of the same. E_CONFLICT: it is revoked, or one that was brought
  * signs no more, as above. */
 bool signing_key_of(struct call *c, int64_t id, struct signing_key *out);
@@ -60,6 +66,7 @@ struct signing_key_row {
     struct str user_name, serial, certificate; /* PEM */
     struct instant created_at, expires_at, revoked_at;
     struct str revoked_reason;
+    bool is_second;
 };
 extern const struct schema signing_key_schema;
 

@@ -149,6 +149,10 @@ const struct setting config_rows[] = {
                "TSA_CERTIFICATES and SIGNING_CERTIFICATES, and of those below them. It is read when it is wanted, so "
                "renew it as the lists are. With one for each issuer the pages of reports become PAdES B-LTA; without "
                "they stay B-T. Lists are never fetched from addresses that certificates name."),
+    ROW(report_sm2, BOOLEAN, "REPORT_SM2", "off", .group = "Reports",
+        .doc =
+            "A second signature beside each, over the same bytes, by China's national algorithms: SM2 with SM3 (GB/T "
+            "32918, GB/T 32905). Its keys are made and certified here."),
     ROW(report_second_reader, BOOLEAN, "REPORT_SECOND_READER", "on", .group = "Reports",
         .doc = "A report is approved by somebody else than its author before it is signed. Off: who may sign may sign "
                "their own draft."),

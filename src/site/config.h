@@ -50,7 +50,7 @@ struct config {
     int64_t model_processes, model_threads, model_memory_bytes, model_timeout_s, diagnosis_quiet_s;
     struct str hospital_name, tsa_url, tsa_hosts, tsa_certificates, tsa_revocations, signing_certificates;
     struct str signing_token, signing_token_pin;
-    bool report_second_reader, report_dicom;
+    bool report_sm2, report_second_reader, report_dicom;
     int64_t report_export_keep_s, report_export_max_bytes;
     struct str report_due, diagnosis_critical;
     int64_t critical_within_minutes_s, critical_within_hours_s, critical_within_days_s;

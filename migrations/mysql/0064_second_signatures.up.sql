@@ -1,0 +1,2 @@
+-- Keys of second signatures, by SM2, beside those that accounts sign with (reports/signing_key.h).
+alter table signing_keys add column is_second tinyint not null default 0;
