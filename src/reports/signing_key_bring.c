@@ -1,6 +1,7 @@
 /* signing_key_bring.c - keys that are not made here: brought by their owners, or on a token. */
 #include "reports/signing_key_parts.h"
 
+#include "signing/cms.h"
 #include "signing/token.h"
 #include "site/app.h"
 
@@ -113,6 +114,21 @@ static bool check_kind(struct call *c, const struct chain *chain)
            fail(c, E_INVALID, "a key of this kind does not sign here: EC on P-256 or P-384, or RSA");
 }
 
+/* The certificate fits the public key that the token shows; that its private key is the other half only a signature
+ * says. */
+static bool try_signing(struct call *c, const struct signer *signer)
+{
+    struct str content = S("Roentgen tries this key"), cms;
+    struct trust trust = signing_accepted(c);
+    unsigned char digest[SHA256_BYTES];
+    struct cms_result result;
+    crypto_sha256(content, digest);
+    return cms_sign(c, signer, digest, &(struct cms_options){ .signing_time = trust.now }, &cms) &&
+           cms_check(c, cms, &content, 1, &trust, &result) &&
+           (result.verdict == VERDICT_VALID ||
+            fail(c, E_INVALID, "what it signs is not valid: %.*s", STR_FMT(result.signers[0].words)));
+}
+
 bool signing_key_assign(struct call *c, const struct signing_key_on_token *named, struct signing_key_row *out)
 {
     struct token *token = c->app->signing_token;
@@ -133,7 +149,8 @@ bool signing_key_assign(struct call *c, const struct signing_key_on_token *named
         return say_problem(c, "certificates", "not_taken");
     if (!check_chain(c, &chain, "certificates", &anchor))
         return false;
-    if (!token_signer(c, token, named->uri, &chain, &signer) || !signer_check(c, &signer, clock_now()))
+    if (!token_signer(c, token, named->uri, &chain, &signer) || !signer_check(c, &signer, clock_now()) ||
+        !try_signing(c, &signer))
         return say_problem(c, "uri", "not_taken");
     return keep(c, &signer, anchor, named->user_id, out);
 }

@@ -264,11 +264,12 @@ static bool open_anchors(struct app *app, struct error *error)
 static bool open_token(struct app *app, struct error *error)
 {
     const struct config *config = &app->config;
-    struct token_options options = { config->signing_token, config->signing_token_pin };
+    struct token_options options = { config->signing_token, config->signing_token_label, config->signing_token_pin };
     if (!config->signing_token.len)
         return true;
-    if (!config->signing_token_pin.len || !config->signing_certificates.len)
-        return error_set(error, E_INVALID, "SIGNING_TOKEN needs SIGNING_TOKEN_PIN and SIGNING_CERTIFICATES");
+    if (!config->signing_token_label.len || !config->signing_token_pin.len || !config->signing_certificates.len)
+        return error_set(error, E_INVALID,
+                         "SIGNING_TOKEN needs SIGNING_TOKEN_LABEL, SIGNING_TOKEN_PIN and SIGNING_CERTIFICATES");
     struct error why = { 0 };
     return token_open(&options, &app->signing_token, &why) ||
            error_set(error, E_INVALID, "SIGNING_TOKEN: %s", why.message);

@@ -90,6 +90,8 @@ bool cms_sign(struct call *c, const struct signer *signer, const unsigned char s
     bool done = s.key && sign(&s, &signer->chain, sha256);
     if (done)
         *out = cms_object_der(c, s.cms);
+    else if (s.key && signer->token)
+        openssl_fail(c, E_UNAVAILABLE, "the token does not sign");
     else
         openssl_fail(c, E_INVALID, "this key and certificate could not sign");
     CMS_ContentInfo_free(s.cms);

@@ -142,8 +142,11 @@ const struct setting config_rows[] = {
             "The PKCS#11 module of a token or hardware module (the absolute path of its library) that holds signers' "
             "keys: who manages accounts says which is whose (PUT /reports/signing-keys/token). Needs OpenSSL's engine "
             "pkcs11 (Debian: libengine-pkcs11-openssl) and SIGNING_CERTIFICATES. Empty: none."),
+    ROW(signing_token_label, TEXT, "SIGNING_TOKEN_LABEL", "", .max = 64, .group = "Reports",
+        .doc = "The label of that token: the module may have others, which are never signed in to."),
     ROW(signing_token_pin, TEXT, "SIGNING_TOKEN_PIN", "", .flags = SETTING_SECRET, .max = 500, .group = "Reports",
-        .doc = "Its PIN. A wrong one is tried once, and then not again before the next start."),
+        .doc =
+            "Its PIN. A wrong one is tried once by each server and worker, and then not again before its next start."),
     ROW(tsa_revocations, TEXT, "TSA_REVOCATIONS", "", .max = 1000, .group = "Reports",
         .doc = "A file of revocation lists (PEM, or one as DER; at most 16, and 1 MiB) of the authorities in "
                "TSA_CERTIFICATES and SIGNING_CERTIFICATES, and of those below them. It is read when it is wanted, so "

@@ -49,7 +49,7 @@ struct config {
     struct str onnxruntime_lib, inference_hosts;
     int64_t model_processes, model_threads, model_memory_bytes, model_timeout_s, diagnosis_quiet_s;
     struct str hospital_name, tsa_url, tsa_hosts, tsa_certificates, tsa_revocations, signing_certificates;
-    struct str signing_token, signing_token_pin;
+    struct str signing_token, signing_token_label, signing_token_pin;
     bool report_sm2, report_second_reader, report_dicom;
     int64_t report_export_keep_s, report_export_max_bytes;
     struct str report_due, diagnosis_critical;

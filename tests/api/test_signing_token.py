@@ -54,6 +54,7 @@ def settings(elsewhere, token):
     return {
         "SIGNING_CERTIFICATES": elsewhere.root,
         "SIGNING_TOKEN": MODULE,
+        "SIGNING_TOKEN_LABEL": "house",
         "SIGNING_TOKEN_PIN": "2468",
         "SOFTHSM2_CONF": token.config,
     }
@@ -79,7 +80,7 @@ def who(server, people):
 @pytest.fixture
 def wish(elsewhere, who):
     certificates = "".join((elsewhere.folder / f"{name}.pem").read_text() for name in ("li", "below"))
-    where = {"user_id": who.id, "uri": "pkcs11:token=house;object=li"}
+    where = {"user_id": who.id, "uri": "pkcs11:object=li"}
     return {**where, "certificates": certificates, "password": PASSWORD}
 
 
@@ -109,7 +110,7 @@ def test_a_key_on_a_token_signs(server, people, who, elsewhere, wish, tmp_path):
     assert (row["origin"], row["user_id"]) == ("ON_TOKEN", who.id)
     assert ok(people["admin"].put(TOKEN, json=wish))["id"] == row["id"]  # the same again is the same
     assert [key["id"] for key in ok(who.get("/reports/signing-keys"))["items"]] == [row["id"]]
-    moved = ok(people["admin"].put(TOKEN, json={**wish, "uri": "pkcs11:token=house;object=li;id=%01"}))
+    moved = ok(people["admin"].put(TOKEN, json={**wish, "uri": "pkcs11:object=li;id=%01"}))
     assert moved["id"] == row["id"]
     report = sign(who, approved(people, who))
     assert verify(who, report)["verdict"] == "valid"
@@ -135,12 +136,13 @@ def certificates(elsewhere, *names):
 @pytest.mark.parametrize(
     ("member", "given", "told"),
     [
-        ("uri", "pkcs11:token=house;object=nobody", "no such private key"),
-        ("uri", "pkcs11:token=other;object=li", "no such private key"),
-        ("uri", "pkcs11:object=li?module-path=/tmp/evil.so", "named as pkcs11:"),
-        ("uri", "pkcs11:object=li?pin-source=file:/etc/passwd", "named as pkcs11:"),
-        ("uri", "file:/etc/ssl/private/key.pem", "named as pkcs11:"),
-        ("uri", "pkcs11:token=house;object=wang", "does not belong"),
+        ("uri", "pkcs11:object=nobody", "no such private key"),
+        ("uri", "pkcs11:token=other;object=li", "by nothing else"),
+        ("uri", "pkcs11:object=li;slot-id=1", "by nothing else"),
+        ("uri", "pkcs11:object=li?module-path=/tmp/evil.so", "by nothing else"),
+        ("uri", "pkcs11:object=li?pin-source=file:/etc/passwd", "by nothing else"),
+        ("uri", "file:/etc/ssl/private/key.pem", "by nothing else"),
+        ("uri", "pkcs11:object=wang", "does not belong"),
         ("user_id", 999999, "no such account"),
     ],
 )
@@ -170,7 +172,7 @@ def test_only_who_manages_accounts_says_whose_it_is(server, people, who, wish):
 def test_a_certificate_is_one_accounts(server, people, elsewhere, wish):
     names = certificates(elsewhere, "wang", "below")
     first, second = (server.account("radiologist", admin=people["admin"]) for _ in range(2))
-    given = {**wish, "uri": "pkcs11:token=house;object=wang", "certificates": names}
+    given = {**wish, "uri": "pkcs11:object=wang", "certificates": names}
     ok(people["admin"].put(TOKEN, json={**given, "user_id": first.id}))
     problem(people["admin"].put(TOKEN, json={**given, "user_id": second.id}), 409)
     sign(first, approved(people, first))  # RSA
@@ -193,7 +195,7 @@ def test_without_its_token_nothing_is_signed(tmp_path, elsewhere, settings):
         elsewhere.issue("late")
         token = Token(tmp_path / "softhsm")
         token.take(elsewhere.folder / "late.key", "late", "01")
-        given = {"user_id": who.id, "uri": "pkcs11:token=house;object=late", "password": PASSWORD}
+        given = {"user_id": who.id, "uri": "pkcs11:object=late", "password": PASSWORD}
         given["certificates"] = certificates(elsewhere, "late", "below")
         everybody = [*people.values()]
         restart(server, *everybody, SOFTHSM2_CONF=token.config)
@@ -211,11 +213,27 @@ def test_without_its_token_nothing_is_signed(tmp_path, elsewhere, settings):
         sign(who, report)  # with a key of the house
 
 
+def test_a_wrong_pin_asks_nobody_and_is_not_tried_again(tmp_path, elsewhere, settings):
+    elsewhere.issue("late2")
+    token = Token(tmp_path / "softhsm")
+    token.take(elsewhere.folder / "late2.key", "late", "01")
+    wrong = {**settings, "SOFTHSM2_CONF": token.config, "SIGNING_TOKEN_PIN": "9999"}
+    with another(tmp_path, **wrong) as server:
+        server.start()
+        people = readers(server)
+        given = {"user_id": people["author"].id, "uri": "pkcs11:object=late", "password": PASSWORD}
+        given["certificates"] = certificates(elsewhere, "late2", "below")
+        for told in ("PIN is wrong", "not tried again"):
+            [error] = problem(people["admin"].put(TOKEN, json=given), 422)["errors"]
+            assert error["loc"] == ["body", "uri"] and told in error["msg"]
+
+
 @pytest.mark.parametrize(
     ("setting", "value", "told"),
     [
         ("SIGNING_TOKEN", "/nowhere/x.so", "/nowhere/x.so is no PKCS#11 module"),
-        ("SIGNING_TOKEN_PIN", "", "SIGNING_TOKEN needs SIGNING_TOKEN_PIN"),
+        ("SIGNING_TOKEN_PIN", "", "SIGNING_TOKEN needs"),
+        ("SIGNING_TOKEN_LABEL", "", "SIGNING_TOKEN needs"),
         ("SIGNING_CERTIFICATES", "", "SIGNING_TOKEN needs"),
     ],
 )

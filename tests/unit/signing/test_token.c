@@ -6,7 +6,7 @@
 #include <pthread.h>
 
 #define MODULE "/usr/lib/softhsm/libsofthsm2.so"
-#define URI S("pkcs11:token=house;object=doctor;type=private")
+#define URI S("pkcs11:object=doctor;type=private")
 
 static struct token *token;
 static struct chain chain;
@@ -62,11 +62,16 @@ static void test_refused(void **state)
 {
     (void)state;
     struct signer signer;
-    house_refused(token_signer(&house.c, token, S("pkcs11:token=house;object=other;type=private"), &chain, &signer),
-                  E_UNAVAILABLE, "no such private key");
+    house_refused(token_signer(&house.c, token, S("pkcs11:object=other;type=private"), &chain, &signer), E_UNAVAILABLE,
+                  "no such private key");
     house_refused(token_signer(&house.c, token, S("file:key.pem"), &chain, &signer), E_INVALID, "pkcs11:");
     house_refused(token_signer(&house.c, token, S("pkcs11:object=doctor?module-path=/tmp/x.so"), &chain, &signer),
                   E_INVALID, "pkcs11:");
+    house_refused(token_signer(&house.c, token, S("pkcs11:token=other;object=doctor"), &chain, &signer), E_INVALID,
+                  "nothing else");
+    house_refused(token_signer(&house.c, token, S("pkcs11:object=doctor;pin-value=1"), &chain, &signer), E_INVALID,
+                  "nothing else");
+    house_refused(token_signer(&house.c, token, S("pkcs11:"), &chain, &signer), E_INVALID, "nothing else");
     house_refused(token_signer(&house.c, token, URI, &house.authority.chain, &signer), E_INVALID, "does not belong");
 }
 
@@ -110,15 +115,15 @@ static void test_wrong_pin_is_tried_once(void **state)
 {
     (void)state;
     struct signer signer;
-    struct token_options options = { S(MODULE), S("9999") };
+    struct token_options options = { S(MODULE), S("house"), S("9999") };
     house_fine(token_open(&options, &token, &house.c.error));
     house_refused(token_signer(&house.c, token, URI, &chain, &signer), E_UNAVAILABLE, "PIN is wrong");
     house_refused(token_signer(&house.c, token, URI, &chain, &signer), E_UNAVAILABLE, "not tried again");
     token_close(token);
     token = NULL;
-    options = (struct token_options){ S("/nowhere/x.so"), S("1") };
+    options = (struct token_options){ S("/nowhere/x.so"), S("house"), S("1") };
     house_refused(token_open(&options, &token, &house.c.error), E_INVALID, "/nowhere/x.so is no PKCS#11");
-    options = (struct token_options){ S(MODULE), S("") };
+    options = (struct token_options){ S(MODULE), S("house"), S("") };
     house_refused(token_open(&options, &token, &house.c.error), E_INVALID, "cannot be used");
     options.pin = S("2468");
     house_fine(token_open(&options, &token, &house.c.error));
