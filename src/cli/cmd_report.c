@@ -285,6 +285,10 @@ static bool check_stamps(struct call *c, const struct pdf_found_signatures *foun
             (!check_stamp_of(c, trust, &found->items[i], &stamp, worst) ||
              !follow(c, &found->items[i], &found->items[found->count - 1], &stamp, lists, &e)))
             return false;
+    if (e.stamps && found->items[found->count - 1].kind == PDF_SIGNED) {
+        e.words = S("a signature stands behind the last time stamp, which proves nothing of it");
+        e.is_proved = false;
+    }
     if (*worst == VERDICT_VALID)
         put_level(&e, !instant_is_null(proofs->until), trust->now);
     return true;

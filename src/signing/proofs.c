@@ -54,18 +54,22 @@ static bool begin(struct call *c, const struct trust *trust, STACK_OF(X509_CRL) 
 
 /* ---- one certificate ---- */
 
-/* The smallest that tells of it: an authority may have handed out several. */
+/* The last that tells of it: an authority may have handed out several. */
 static bool find_list(const struct proving *p, const struct trust_question *question, const X509 *certificate,
                       X509 *issuer, struct str *found)
 {
     struct call *c = p->c;
+    struct instant last = INSTANT_NULL;
     *found = STR_NULL;
     for (int i = 0; i < p->trust.list_count; i++) {
         X509_CRL *list = revocation_object(p->trust.lists[i]);
         bool fits =
             list && trust_list_is_current(list, &p->trust, question, certificate) && trust_list_is_of(list, issuer);
-        if (fits && (str_is_null(*found) || p->trust.lists[i].len < found->len))
+        struct instant made = fits ? openssl_instant(X509_CRL_get0_lastUpdate(list)) : INSTANT_NULL;
+        if (fits && (str_is_null(*found) || made.us > last.us)) {
             *found = p->trust.lists[i];
+            last = made;
+        }
         X509_CRL_free(list);
     }
     ERR_clear_error();
