@@ -113,6 +113,7 @@ static void put_signature(const struct envelope_signature *signature)
     put_line("signer", signer->certificate.subject);
     put_line("meaning", signer->meaning);
     put_time("signed", signer);
+    put_line("key", signer->certificate.key_kind);
     put_line("certificate", signer->certificate.serial);
     printf("%-16s %s\n", "verdict", verdict_name(signer->verdict));
     put_line("", signer->words);
