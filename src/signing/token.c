@@ -15,7 +15,6 @@
 enum { TEXT_MAX = 512, PLACE_MAX = 3 * TEXT_MAX + 16 };
 
 struct token {
-    ENGINE *engine;
     UI_METHOD *nobody;
     char place[PLACE_MAX]; /* "pkcs11:token=...;" */
     char pin[TEXT_MAX];
@@ -89,6 +88,19 @@ static void write_place(const char *label, char out[PLACE_MAX])
     out[len] = '\0';
 }
 
+/* The engine is found once, and stays: its library has given OpenSSL things that live in it. */
+static ENGINE *library;
+
+static bool find_library(struct error *error)
+{
+    if (library)
+        return true;
+    ENGINE_load_dynamic();
+    library = ENGINE_by_id("pkcs11");
+    return library || error_set(error, E_INVALID, "no engine pkcs11 for OpenSSL (Debian: libengine-pkcs11-openssl): %s",
+                                openssl_reason());
+}
+
 bool token_open(const struct token_options *options, struct token **out, struct error *error)
 {
     char label[TEXT_MAX], pin[TEXT_MAX];
@@ -97,16 +109,12 @@ bool token_open(const struct token_options *options, struct token **out, struct 
     if (!is_module(options->module))
         return error_set(error, E_INVALID, "%.*s is no PKCS#11 module (the absolute path of a library)",
                          STR_FMT(options->module));
-    ENGINE_load_dynamic();
-    ENGINE *engine = ENGINE_by_id("pkcs11");
-    if (!engine)
-        return error_set(error, E_INVALID, "no engine pkcs11 for OpenSSL (Debian: libengine-pkcs11-openssl): %s",
-                         openssl_reason());
+    if (!find_library(error))
+        return false;
     UI_METHOD *nobody = nobody_new();
-    ENGINE_ctrl_cmd_string(engine, "QUIET", NULL, 1); /* it would write to stderr */
-    if (!set(engine, "MODULE_PATH", options->module) || !set(engine, "PIN", options->pin) || !ENGINE_init(engine) ||
-        ENGINE_ctrl_cmd(engine, "SET_USER_INTERFACE", 0, nobody, NULL, 0) != 1) {
-        ENGINE_free(engine);
+    ENGINE_ctrl_cmd_string(library, "QUIET", NULL, 1); /* it would write to stderr */
+    if (!set(library, "MODULE_PATH", options->module) || !set(library, "PIN", options->pin) || !ENGINE_init(library) ||
+        ENGINE_ctrl_cmd(library, "SET_USER_INTERFACE", 0, nobody, NULL, 0) != 1) {
         UI_destroy_method(nobody);
         OPENSSL_cleanse(pin, sizeof(pin));
         return error_set(error, E_INVALID, "the PKCS#11 module %.*s cannot be used: %s", STR_FMT(options->module),
@@ -115,7 +123,6 @@ bool token_open(const struct token_options *options, struct token **out, struct 
     struct token *token = calloc(1, sizeof(*token));
     if (!token)
         abort();
-    token->engine = engine;
     token->nobody = nobody;
     write_place(label, token->place);
     memcpy(token->pin, pin, sizeof(pin));
@@ -129,8 +136,7 @@ void token_close(struct token *token)
 {
     if (!token)
         return;
-    ENGINE_finish(token->engine);
-    ENGINE_free(token->engine);
+    ENGINE_finish(library);
     UI_destroy_method(token->nobody);
     OPENSSL_cleanse(token->pin, sizeof(token->pin));
     pthread_mutex_destroy(&token->lock);
@@ -157,8 +163,8 @@ EVP_PKEY *token_private_key(struct call *c, struct token *token, struct str uri)
     }
     struct str rest = str_slice(uri, (ptrdiff_t)strlen("pkcs11:"), uri.len); /* token_signer has looked at it */
     const char *whole = arena_format(&c->arena, "%s%.*s", token->place, STR_FMT(rest)).at;
-    (void)ENGINE_ctrl_cmd_string(token->engine, "PIN", token->pin, 0); /* it forgets it when a login fails */
-    EVP_PKEY *key = ENGINE_load_private_key(token->engine, whole, token->nobody, NULL);
+    (void)ENGINE_ctrl_cmd_string(library, "PIN", token->pin, 0); /* it forgets it when a login fails */
+    EVP_PKEY *key = ENGINE_load_private_key(library, whole, token->nobody, NULL);
     if (key)
         return key;
     for (unsigned long code; (code = ERR_get_error());) {
