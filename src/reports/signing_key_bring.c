@@ -49,13 +49,12 @@ static bool look_for(struct call *c, struct bringing *b)
     struct cursor rows;
     struct str pem = certificate_pem(c, b->signer->chain.der[0]);
     bool is_others = false, is_revoked = false;
-    for (
-        db_rows(
-            c, &rows,
-            "select id, user_id, certificate, revoked_at, (select max(n.id) from signing_keys n where n.user_id = "
-            "k.user_id and n.is_second = 0 and n.revoked_at is null) from signing_keys k where k.serial = ? order by k.id",
-            V(b->serial));
-        cursor_next(&rows);) {
+    for (db_rows(c, &rows,
+                 "select id, user_id, certificate, revoked_at, (select max(n.id) from signing_keys n where n.user_id = "
+                 "k.user_id and n.is_second = 0 and n.revoked_at is null) from signing_keys k where k.serial = ? order "
+                 "by k.id",
+                 V(b->serial));
+         cursor_next(&rows);) {
         if (!str_starts(cursor_text(&rows, 2), pem))
             continue;
         is_others = is_others || cursor_integer(&rows, 1) != b->user_id;

@@ -29,8 +29,9 @@ struct token_options {
 bool token_open(const struct token_options *options, struct token **out, struct error *error);
 void token_close(struct token *token); /* takes NULL. Nobody may be in a call with a signer of it */
 
-/* The signer whose private key the URI names (RFC 7512; by object, id and type only), with the certificates of that key.
- * E_UNAVAILABLE: the token does not answer, or has no such key; E_INVALID: the URI, or a certificate of another key. */
+/* The signer whose private key the URI names (RFC 7512; by object, id and type only), with the certificates of that
+ * key. E_UNAVAILABLE: the token does not answer, or has no such key; E_INVALID: the URI, or a certificate of another
+ * key. */
 bool token_signer(struct call *c, struct token *token, struct str uri, const struct chain *chain, struct signer *out);
 
 #endif
