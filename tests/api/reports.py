@@ -1,5 +1,7 @@
 """What tests of reports share: who writes and reads them, and the way to a signature."""
 
+import hashlib
+
 from support import PASSWORD, ok, unique
 
 
@@ -28,11 +30,14 @@ def finish(people, report, signer="second"):
 
 def judged(server, film, verdict, version="2.1", frame=1):
     """A diagnosis of the film by the model "spine", as its reader left it."""
-    name, digest = unique("model-"), "0" * 64
+    name = unique("model-")
+    digest, place = hashlib.sha256(name.encode()).hexdigest(), server.files / "models" / name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(name)  # the store is whole: others use this server, too
     server.database.rows(
         "insert into models(model_uuid, name, version, state, task, digest, storage_path, size_bytes, card, "
         f"research_only, created_at, updated_at) values ('{name[:36]}', '{name}', '{version}', 'RETIRED', 'x', "
-        f"'{digest}', 'models/{name}', 1, '{{}}', 0, 1, 1)"
+        f"'{digest}', 'models/{name}', {len(name)}, '{{}}', 0, 1, 1)"
     )
     [(model,)] = server.database.rows(f"select id from models where name = '{name}'")
     status, said = ("REVIEWED", f"'{verdict}'") if verdict else ("COMPLETED", "null")
