@@ -121,8 +121,8 @@ static bool put_asked(struct call *c, const struct critical_list *in, struct con
 
 static bool all_get(struct call *c)
 {
-    struct value values[CRITICAL_SIGHT_VALUES];
-    struct condition asked[3] = { critical_in_sight(c, values) };
+    struct value values[REPORT_SIGHT_VALUES];
+    struct condition asked[3] = { report_in_sight(c, values) };
     int count = 1;
     return put_asked(c, c->in, asked, &count) &&
            list_answer(c, &critical_listing, (struct list_among){ .conditions = asked, .condition_count = count });

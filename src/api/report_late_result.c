@@ -102,7 +102,7 @@ static bool answer(struct call *c, struct condition among)
 static bool all_get(struct call *c)
 {
     struct value values[REPORT_SIGHT_VALUES];
-    return answer(c, late_result_in_sight(c, values));
+    return answer(c, report_in_sight(c, values));
 }
 
 static bool of_report_get(struct call *c)

@@ -70,25 +70,10 @@ const struct schema critical_event_schema =
 
 /* ---- seeing ---- */
 
-struct condition critical_in_sight(struct call *c, struct value values[CRITICAL_SIGHT_VALUES])
-{
-    return report_in_sight(c, values);
-}
-
 bool critical_load(struct call *c, int64_t id, struct critical_result *out)
 {
-    struct report report;
     enum found found = db_find(c, &critical_result_schema, out, "where k.id = ?", V(id));
-    if (found == FAILED)
-        return false;
-    if (found == FOUND && report_load(c, out->report_id, &report)) {
-        audit_about(c, id, report.patient_id);
-        return true;
-    }
-    if (c->error.code != E_NONE && c->error.code != E_NOT_FOUND)
-        return false;
-    error_clear(&c->error);
-    return fail(c, E_NOT_FOUND, "critical result %" PRId64 " does not exist", id);
+    return report_shows_part(c, found, "critical result", id, out->report_id);
 }
 
 /* Inside a transaction: it stays so until the commit. */

@@ -80,9 +80,6 @@ bool critical_lock(struct call *c, int64_t id);
 
 /* E_NOT_FOUND, also where the caller does not see the report. */
 bool critical_load(struct call *c, int64_t id, struct critical_result *out);
-/* For lists of `critical_results k`: those of reports that the caller sees. `values`: of its parameters. */
-enum { CRITICAL_SIGHT_VALUES = 5 };
-struct condition critical_in_sight(struct call *c, struct value values[CRITICAL_SIGHT_VALUES]);
 
 extern const struct job_kind critical_escalate_kind; /* takes nothing */
 

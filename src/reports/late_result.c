@@ -85,25 +85,10 @@ const struct schema late_result_schema =
 
 /* ---- seeing ---- */
 
-struct condition late_result_in_sight(struct call *c, struct value values[REPORT_SIGHT_VALUES])
-{
-    return report_in_sight(c, values);
-}
-
 bool late_result_load(struct call *c, int64_t id, struct late_result *out)
 {
-    struct report report;
     enum found found = db_find(c, &late_result_schema, out, "where k.id = ?", V(id));
-    if (found == FAILED)
-        return false;
-    if (found == FOUND && report_load(c, out->report_id, &report)) {
-        audit_about(c, id, report.patient_id);
-        return true;
-    }
-    if (c->error.code != E_NONE && c->error.code != E_NOT_FOUND)
-        return false;
-    error_clear(&c->error);
-    return fail(c, E_NOT_FOUND, "late result %" PRId64 " does not exist", id);
+    return report_shows_part(c, found, "late result", id, out->report_id);
 }
 
 bool late_result_tell(struct call *c, int64_t report_id, int64_t study_id, enum late_result_status status)
@@ -135,9 +120,7 @@ static bool is_plain(struct call *c, struct str reason)
 
 bool late_result_hold_with_study(struct call *c, int64_t id)
 {
-    int64_t report_id = 0;
-    enum found found = db_find_integer(c, &report_id, "select report_id from late_results where id = ?", V(id));
-    return found != FAILED && (found == NONE || report_hold_with_study(c, report_id)) &&
+    return report_hold_of(c, "select report_id from late_results where id = ?", id) &&
            db_lock(c, "select id from late_results where id = ?", V(id));
 }
 

@@ -108,7 +108,5 @@ bool late_results_dismiss(struct call *c, int64_t report_id, const struct intege
 bool late_result_hold_with_study(struct call *c, int64_t id);
 /* E_NOT_FOUND, also where the caller does not see the report. */
 bool late_result_load(struct call *c, int64_t id, struct late_result *out);
-/* For lists of `late_results k`: those of reports that the caller sees. `values`: of its parameters, as long as it. */
-struct condition late_result_in_sight(struct call *c, struct value values[REPORT_SIGHT_VALUES]);
 
 #endif

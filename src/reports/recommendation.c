@@ -1,5 +1,6 @@
 /* recommendation.c - see recommendation.h: the record, who sees it, and the table of what may be done with it. */
 #include "reports/recommendation_parts.h"
+#include "reports/report_parts.h"
 
 #include "base/names.h"
 #include "base/zone.h"
@@ -166,19 +167,10 @@ void recommendation_in_sight(struct call *c, bool is_short, struct recommendatio
 
 bool recommendation_load(struct call *c, int64_t id, struct recommendation *out)
 {
-    struct report report;
     enum found found = db_find(c, &recommendation_schema, out, "where k.id = ?", V(id));
-    if (found == FAILED)
-        return false;
-    if (found == FOUND && (report_caller_writes(c) || !instant_is_null(out->opened_at)) &&
-        report_load(c, out->report_id, &report)) {
-        audit_about(c, id, report.patient_id);
-        return true;
-    }
-    if (c->error.code != E_NONE && c->error.code != E_NOT_FOUND)
-        return false;
-    error_clear(&c->error);
-    return fail(c, E_NOT_FOUND, "recommendation %" PRId64 " does not exist", id);
+    if (found == FOUND && !report_caller_writes(c) && instant_is_null(out->opened_at))
+        found = NONE;
+    return report_shows_part(c, found, "recommendation", id, out->report_id);
 }
 
 bool recommendation_put_event(struct call *c, const struct recommendation_news *news)

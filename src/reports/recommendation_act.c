@@ -167,9 +167,7 @@ static bool refuse(struct call *c, const struct recommendation *k)
 
 bool recommendation_hold_with_study(struct call *c, int64_t id)
 {
-    int64_t report_id = 0;
-    enum found found = db_find_integer(c, &report_id, "select report_id from recommendations where id = ?", V(id));
-    return found != FAILED && (found == NONE || report_hold_with_study(c, report_id)) &&
+    return report_hold_of(c, "select report_id from recommendations where id = ?", id) &&
            db_lock(c, RECOMMENDATION_LOCK_SQL, V(id));
 }
 

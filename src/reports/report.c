@@ -175,6 +175,21 @@ bool report_load(struct call *c, int64_t id, struct report *out)
     return true;
 }
 
+bool report_shows_part(struct call *c, enum found found, const char *what, int64_t id, int64_t report_id)
+{
+    struct report report;
+    if (found == FAILED)
+        return false;
+    if (found == FOUND && report_load(c, report_id, &report)) {
+        audit_about(c, id, report.patient_id);
+        return true;
+    }
+    if (c->error.code != E_NONE && c->error.code != E_NOT_FOUND)
+        return false;
+    error_clear(&c->error);
+    return fail(c, E_NOT_FOUND, "%s %" PRId64 " does not exist", what, id);
+}
+
 bool report_load_unseen(struct call *c, int64_t id, struct report *out)
 {
     enum found found = db_find(c, &report_schema, out, "where r.id = ?", V(id));

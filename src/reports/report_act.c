@@ -181,6 +181,13 @@ bool report_hold_with_study(struct call *c, int64_t id)
     return report_hold_study(c, id) && db_lock(c, "select id from reports where id = ?", V(id));
 }
 
+bool report_hold_of(struct call *c, const char *report_of_row, int64_t id)
+{
+    int64_t report_id = 0;
+    enum found found = db_find_integer(c, &report_id, report_of_row, V(id));
+    return found == NONE || (found == FOUND && report_hold_with_study(c, report_id));
+}
+
 bool report_act(struct call *c, const struct report_deed *deed, struct report *out)
 {
     if (!report_hold_study(c, deed->id) || !report_hold(c, deed->id, out))

@@ -49,6 +49,12 @@ bool report_put_signature(struct call *c, const struct report *report, unsigned 
  * E_CONFLICT. */
 bool report_signature_load(struct call *c, int64_t id, int64_t version, struct report *report, struct str *envelope,
                            struct instant *at, int64_t *signed_version);
+/* A row that hangs on a report: does the caller see that? `found` is what was said of the row. Audited as about it.
+ * E_NOT_FOUND, in the words of `what` ("late result"), where there is none, and where the report is not seen. */
+bool report_shows_part(struct call *c, enum found found, const char *what, int64_t id, int64_t report_id);
+/* Inside a transaction, before such a row is locked: its report, and what comes before that (report_hold_with_study).
+ * `report_of_row` selects the report's id by the row's. */
+bool report_hold_of(struct call *c, const char *report_of_row, int64_t id);
 /* The current version, whoever asks: nothing of it may go into their answer. */
 bool report_load_unseen(struct call *c, int64_t id, struct report *out);
 /* The signature that a code on pages leads to (report_public.h). */
