@@ -48,7 +48,7 @@ const struct setting config_rows[] = {
         .doc = "Where image files rest: file://relative/path or file:///absolute/path."),
     ROW(archive_url, TEXT, "ARCHIVE_URL", "", .max = 1000, .group = "Storage",
         .doc = "Where archived files rest, in the same form. Empty: archiving is not offered."),
-    ROW(storage_reserve_bytes, SIZE, "STORAGE_RESERVE", "64MiB", .min = 0, .max = 1099511627776, .group = "Storage",
+    ROW(storage_reserve_bytes, SIZE, "STORAGE_RESERVE", "64MiB", .min = 0, .max = 1125899906842624, .group = "Storage",
         .doc = "No more files are taken once less than this is free on their disk: deleting and signing in need some."),
     ROW(max_upload_bytes, SIZE, "MAX_UPLOAD", "4GiB", .min = 1, .max = 1099511627776, .group = "Storage",
         .doc = "Largest single file."),
