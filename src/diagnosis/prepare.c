@@ -1,6 +1,6 @@
 /* prepare.c - a film fitted into the model's input.
  *
- *   rows of the film --across, by taps--> two rows kept (even, odd) --down, by taps--> a row of the input
+ *   rows of the film --down, by taps--> one as wide as the film --across, by taps--> a row of the input
  *
  * Each side on its own: `inner` pixels of the input show the whole side of the frame, and begin `offset` pixels into
  * it. Squashed, inner is the input's side; with borders (letterbox) it is less and the offset more than 0; cut off
@@ -138,31 +138,42 @@ struct fitting {
     const struct card_input *input;
     struct side across, down;
     struct taps by_column, by_row;
-    int planes;      /* that are worked on: of a grey film one, whatever the input has */
-    double *line;    /* a row of the film, one plane after another, where it is not bytes of one plane */
-    double *kept[2]; /* a row of the film resampled across: even, odd */
-    int64_t has[2];  /* which; -1: none */
-    double *row;     /* of the input, 0 to 1 */
+    int planes;       /* that are worked on: of a grey film one, whatever the input has */
+    double *down_row; /* as wide as the film, its channels side by side: of the rows of the film that make one */
+    double *line;     /* the same, one plane after another */
+    double *row;      /* of the input, one plane after another, 0 to 1 */
 };
 
-static void split_row(struct fitting *f, const uint8_t *bytes)
+/* Down comes first: its sums stand side by side, which a processor makes several at a time. */
+static void add_row(double *restrict sums, const uint8_t *restrict bytes, double weight, int64_t count)
 {
-    for (int64_t x = 0; x < f->film->width; x++) {
-        const uint8_t *pixel = bytes + 3 * x;
+    for (int64_t i = 0; i < count; i++)
+        sums[i] += weight * bytes[i];
+}
+
+static void split_channels(struct fitting *f)
+{
+    int64_t width = f->film->width;
+    for (int64_t x = 0; x < width; x++) {
+        const double *pixel = f->down_row + 3 * x;
         if (f->planes == 1)
             f->line[x] = 0.299 * pixel[0] + 0.587 * pixel[1] + 0.114 * pixel[2];
         else
             for (int plane = 0; plane < 3; plane++)
-                f->line[plane * f->film->width + x] = pixel[plane];
+                f->line[plane * width + x] = pixel[plane];
     }
 }
 
-static double sum_of_bytes(const uint8_t *at, const double *weights, int32_t count)
+/* The rows of the film that row `y` of the input covers, as one: in f->line. */
+static void make_line(struct fitting *f, int64_t y)
 {
-    double sum = 0;
-    for (int32_t i = 0; i < count; i++)
-        sum += weights[i] * at[i];
-    return sum;
+    const struct taps *taps = &f->by_row;
+    int64_t values = f->film->width * f->film->channels;
+    memset(f->down_row, 0, (size_t)values * sizeof(*f->down_row));
+    for (int32_t i = 0; i < taps->count[y]; i++)
+        add_row(f->down_row, f->film->at + (taps->first[y] + i) * values, taps->weights[y * taps->stride + i], values);
+    if (f->film->channels == 3)
+        split_channels(f);
 }
 
 static double sum_of(const double *at, const double *weights, int32_t count)
@@ -173,46 +184,24 @@ static double sum_of(const double *at, const double *weights, int32_t count)
     return sum;
 }
 
-/* Row `y` of the film, as wide as the input. */
-static const double *row_across(struct fitting *f, int64_t y)
-{
-    int slot = (int)(y % 2);
-    double *out = f->kept[slot];
-    const struct taps *taps = &f->by_column;
-    if (f->has[slot] == y)
-        return out;
-    f->has[slot] = y;
-    const uint8_t *bytes = f->film->at + y * f->film->width * f->film->channels;
-    if (f->film->channels == 3)
-        split_row(f, bytes);
-    for (int plane = 0; plane < f->planes; plane++)
-        for (int64_t x = 0; x < f->input->width; x++) {
-            const double *weights = taps->weights + x * taps->stride;
-            out[plane * f->input->width + x] =
-                f->film->channels == 1
-                    ? sum_of_bytes(bytes + taps->first[x], weights, taps->count[x])
-                    : sum_of(f->line + plane * f->film->width + taps->first[x], weights, taps->count[x]);
-        }
-    return out;
-}
-
 /* Row `y` of the input, 0 to 1, in f->row. */
 static void make_row(struct fitting *f, int64_t y)
 {
-    int64_t values = f->input->width * f->planes;
-    const struct taps *taps = &f->by_row;
-    memset(f->row, 0, (size_t)values * sizeof(*f->row));
-    for (int32_t i = 0; i < taps->count[y]; i++) {
-        const double *across = row_across(f, taps->first[y] + i);
-        double weight = taps->weights[y * taps->stride + i];
-        for (int64_t k = 0; k < values; k++)
-            f->row[k] += weight * across[k];
-    }
-    for (int64_t k = 0; k < values; k++) {
-        bool in_border = taps->count[y] == 0 || f->by_column.count[k % f->input->width] == 0;
-        double bright = f->row[k] / 255;
-        f->row[k] = in_border ? f->input->padding : f->input->bone == BONE_DARK ? 1 - bright : bright;
-    }
+    const struct taps *taps = &f->by_column;
+    int64_t width = f->input->width;
+    if (f->by_row.count[y])
+        make_line(f, y);
+    for (int plane = 0; plane < f->planes; plane++)
+        for (int64_t x = 0; x < width; x++) {
+            double *out = f->row + plane * width + x;
+            if (!f->by_row.count[y] || !taps->count[x]) {
+                *out = f->input->padding;
+                continue;
+            }
+            const double *at = f->line + plane * f->film->width + taps->first[x];
+            double bright = sum_of(at, taps->weights + x * taps->stride, taps->count[x]) / 255;
+            *out = f->input->bone == BONE_DARK ? 1 - bright : bright;
+        }
 }
 
 /* ---- numbers ---- */
@@ -315,7 +304,7 @@ static void *open_tensor(struct call *c, const struct card_input *input, struct 
 
 bool prepare(struct call *c, const struct film *film, const struct card_input *input, struct prepared *out)
 {
-    struct fitting f = { .film = film, .input = input, .has = { -1, -1 } };
+    struct fitting f = { .film = film, .input = input };
     struct tally tally = { 0 };
     if (!placement_of(film, input, &out->placement, &c->error) || !sides_of(film, input, &f.across, &f.down, &c->error))
         return false;
@@ -325,10 +314,9 @@ bool prepare(struct call *c, const struct film *film, const struct card_input *i
     f.planes = film->channels == 3 && input->channels == 3 ? 3 : 1;
     taps_make(&c->arena, &f.across, input->resample, &f.by_column);
     taps_make(&c->arena, &f.down, input->resample, &f.by_row);
-    f.line = arena_array(&c->arena, double, film->width *f.planes);
+    f.down_row = arena_array(&c->arena, double, film->width * film->channels);
+    f.line = film->channels == 1 ? f.down_row : arena_array(&c->arena, double, film->width *f.planes);
     f.row = arena_array(&c->arena, double, input->width *f.planes);
-    for (int i = 0; i < 2; i++)
-        f.kept[i] = arena_array(&c->arena, double, input->width *f.planes);
     for (int64_t y = 0; y < input->height; y++) {
         make_row(&f, y);
         put_row(&f, y, at);

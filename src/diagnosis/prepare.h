@@ -19,7 +19,7 @@
  *
  * FIT_SQUASH does not care for the pixels' aspect; LETTERBOX and CROP take the frame as it looks with square pixels.
  *
- * PREPARATION_VERSION goes into every result; it is raised when any value here changes.
+ * PREPARATION_VERSION goes into every result; it is raised when any value here changes by more than rounding.
  *
  * film_of_image blocks (decoder processes). Results lie in the call's arena.
  */

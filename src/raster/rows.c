@@ -1,7 +1,7 @@
 /* rows.c - the rows of a picture, drawn on demand from samples. */
 #include "raster/picture.h"
 
-/* One table look-up a pixel. Written out four times because everything else in a picture costs less. */
+/* One table look-up a pixel. Written out for each width and depth, since everything else in a picture costs less. */
 static void draw_bytes8(const struct picture_rows *rows, int64_t y, uint8_t *out)
 {
     const uint8_t *at = (const uint8_t *)rows->at + y * rows->width, *table = rows->table;
@@ -9,6 +9,21 @@ static void draw_bytes8(const struct picture_rows *rows, int64_t y, uint8_t *out
     uint32_t mask = (1u << rows->layout.bits) - 1;
     for (int64_t x = 0; x < rows->width; x++)
         out[x] = table[(uint32_t)at[x] >> shift & mask];
+}
+
+/* Bytes that are shown as they are: most pictures of 8 bits. */
+static void draw_same8(const struct picture_rows *rows, int64_t y, uint8_t *out)
+{
+    memcpy(out, (const uint8_t *)rows->at + y * rows->width, (size_t)rows->width);
+}
+
+static bool shows_same(const struct picture_rows *rows)
+{
+    const uint8_t *table = rows->table;
+    for (int i = 0; i < 256; i++)
+        if (table[i] != i)
+            return false;
+    return true;
 }
 
 static void draw_bytes16(const struct picture_rows *rows, int64_t y, uint16_t *out)
@@ -108,7 +123,11 @@ static bool open_grey(struct picture_rows *rows, const struct samples *samples, 
     }
     rows->draw8 = rows->layout.bytes == 1 ? draw_bytes8 : draw_words8;
     rows->draw16 = rows->layout.bytes == 1 ? draw_bytes16 : draw_words16;
-    return open_table(rows, deep, error);
+    if (!open_table(rows, deep, error))
+        return false;
+    if (!deep && rows->layout.bytes == 1 && rows->layout.bits == 8 && shows_same(rows))
+        rows->draw8 = draw_same8;
+    return true;
 }
 
 bool rows_open(struct picture_rows *rows, const struct samples *samples, const struct presentation *presentation,
