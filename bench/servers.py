@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import pwd
+import shlex
 import shutil
 import signal
 import socket
@@ -184,15 +185,17 @@ def fastapi(python, folder, database, info):
     return Server("fastapi", command, folder, "/health/live", environment, port)
 
 
+def compiler():
+    return shlex.split(os.environ.get("CC", "cc"))
+
+
 def floor(folder, size):
     """The floor program for one size of body, compiled here."""
     program = folder / "constant"
     folder.mkdir(parents=True, exist_ok=True)
     if not program.exists():
-        subprocess.run(
-            [os.environ.get("CC", "cc"), "-O2", "-o", program, HERE / "floor" / "constant.c", "-lmicrohttpd"],
-            check=True,
-        )
+        source = HERE / "floor" / "constant.c"
+        subprocess.run([*compiler(), "-O2", "-o", program, source, "-lmicrohttpd"], check=True)
     port = free_port()
     return Server("constant", [str(program), str(port), str(size)], folder, "/", port=port)
 
@@ -202,9 +205,7 @@ def compiled(source, folder, *libraries):
     program = folder / Path(source).stem
     folder.mkdir(parents=True, exist_ok=True)
     if not program.exists():
-        subprocess.run(
-            [os.environ.get("CC", "cc"), "-O2", "-o", program, HERE / source, "-lpthread", *libraries], check=True
-        )
+        subprocess.run([*compiler(), "-O2", "-o", program, HERE / source, "-lpthread", *libraries], check=True)
     return program
 
 
