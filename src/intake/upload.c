@@ -7,6 +7,7 @@
 #include "site/metrics.h"
 #include "records/modality.h"
 #include "records/patient_number.h"
+#include "records/report_files.h"
 #include "records/stated_patient.h"
 #include "site/turns.h"
 #include "records/visibility.h"
@@ -179,6 +180,8 @@ static bool insert_row(struct call *c, void *context)
         !upload_place(c, s->filing, &row))
         return false;
     is_known = s->filing && s->filing->outcome == FILING_KNOWN;
+    if (row.is_report && row.series_id > 0 && !report_files_take(c, &row))
+        return false;
     if (s->details->only_study > 0 && !is_known && row.study_id != s->details->only_study)
         return fail(c, E_CONFLICT, "the study that it is made for is not there any more, or another patient's");
     if (is_known)

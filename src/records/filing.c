@@ -4,6 +4,7 @@
 #include "site/app.h"
 #include "measure/header_doubts.h"
 #include "records/modality.h"
+#include "records/report_files.h"
 #include "records/study_order.h"
 #include "records/stated_patient.h"
 #include "records/study_twins.h"
@@ -436,6 +437,23 @@ static bool find_parents(struct place *p, bool *fit)
     return true;
 }
 
+/* A document of a report that somebody sends back. Films have pixels, and are not asked after. */
+static bool find_document(struct place *p)
+{
+    struct filing *f = p->f;
+    const struct image_file *row = p->row;
+    bool made;
+    if (row->is_report || row->pixel_rows > 0)
+        return true;
+    if (!report_files_made(p->c, row, &made, &f->existing))
+        return false;
+    if (made && (!f->existing || row->id > 0))
+        return refuse(p, "by its SOP Instance UID it is a document that this server makes of a report, and files "
+                         "itself");
+    f->outcome = f->existing ? FILING_KNOWN : FILING_NONE;
+    return true;
+}
+
 /* Rows and Columns are US (PS3.6): a number that does not fit there, in whatever VR it came, is none. */
 static int64_t side(int64_t said)
 {
@@ -489,6 +507,10 @@ bool filing_place(struct call *c, struct filing *f, int64_t stated_patient, int6
         return false;
     if (f->reason.at || f->is_directory)
         return place_without_study(&p);
+    if (!find_document(&p))
+        return false;
+    if (f->outcome == FILING_KNOWN)
+        return true;
     if (!find_parents(&p, &fit))
         return false;
     if (!fit)

@@ -39,6 +39,8 @@
  *   decided of a film that came later. What is in that study with the same bytes has been: it is FILING_KNOWN. Where
  *   the uploader does not see that study, the file gets one of its own (study_twins.h).
  * - What is deleted is not there: a file of a deleted patient or study makes a new one.
+ * - A document that this server makes of a report is filed by this server alone (report_files.h): sent back it is
+ *   FILING_KNOWN, whoever sees it, and with other bytes, or after it was deleted, refused (E_CONFLICT).
  * - A DICOMDIR is kept as a file and belongs to no study.
  *
  * A struct filing and all its text live in the call's arena; the descriptor stays the caller's.

@@ -51,7 +51,7 @@ static bool find_twins(struct call *c, const struct filing *f, int64_t by, const
         twin->is_damaged = str_equal(cursor_text(&rows, 3), str_from(file_statuses[FILE_FAILED - 1]));
         twin->reason = twin->is_damaged ? arena_copy(&c->arena, cursor_text(&rows, 4)) : STR_NULL;
         twin->is_instance = cursor_integer(&rows, 5) != 0;
-        twin->is_seen = cursor_integer(&rows, 6) != 0;
+        twin->is_seen = cursor_integer(&rows, 6) != 0 || row->is_report; /* documents are asked for by nobody */
         twin->is_apart = cursor_integer(&rows, 7) != 0;
         out->count += twin->id != row->id;
     }

@@ -15,9 +15,19 @@
 
 #include "base/call.h"
 
+struct image_file; /* records/image_file.h */
+
 /* The account that they belong to; 0: there are none yet. False: the database failed. */
 bool report_files_owner(struct call *c, int64_t *owner);
 /* The same, which is made if need be; not inside a transaction. */
 bool report_files_hold_owner(struct call *c, int64_t *owner);
+
+/* Inside a transaction: is this file, by its SOP Instance UID, one that is made here of a report? *existing: the one
+ * with these very bytes, which is filed, whoever sees it; 0: none. Nobody else files such a file: as theirs it would
+ * be shown to who may not read reports. */
+bool report_files_made(struct call *c, const struct image_file *file, bool *made, int64_t *existing);
+/* Inside a transaction: `file` is a document that is about to be filed, and has its series. Files with its bytes that
+ * somebody sent before are documents from now on. */
+bool report_files_take(struct call *c, const struct image_file *file);
 
 #endif

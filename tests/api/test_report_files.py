@@ -175,3 +175,66 @@ def test_what_was_stored_before_goes_to_nobody_too(tmp_path):
         sees_all(people["author"], film, files)
     finally:
         server.close()
+
+
+def sent(who, content):
+    return who.post("/upload/single", files={"file": ("back.dcm", content, "application/dicom")})
+
+
+def in_chunks(who, content):
+    upload = ok(who.post("/upload/chunked", json={"filename": "back.dcm", "file_size": len(content)}), 201)
+    way = f"/upload/chunked/{upload['upload_id']}"
+    assert upload["total_chunks"] == 1
+    ok(who.put(f"{way}/chunks/0", content=content, headers={"Content-Type": "application/octet-stream"}))
+    return who.post(f"{way}/complete")
+
+
+def content_of(who, file):
+    answer = who.get(f"/image-files/{file['id']}/download")
+    assert answer.status_code == 200
+    return answer.content
+
+
+def test_a_document_that_is_sent_back_is_no_upload(server, people):
+    film, report, files = reported(people, "technician")
+    router = server.account("service", admin=people["admin"])
+    for f in files:
+        content = content_of(people["admin"], f)
+        other = content[:-2] + b"\0\0" if content[-2:] != b"\0\0" else content[:-2] + b"\1\1"
+        for who in (router, people["technician"], people["author"]):
+            assert ok(sent(who, content), 201)["already_stored"]
+            problem(in_chunks(who, content), 409)
+            problem(sent(who, other), 409)
+    for who in (people["technician"], people["interface"]):
+        sees_none(who, film, files)
+    sees_all(people["admin"], film, files)
+    [sr] = [f for f in files if f["sop_class_uid"] == COMPREHENSIVE_SR]
+    content = content_of(people["admin"], sr)
+    ok(people["admin"].delete(f"/image-files/{sr['id']}"), 204)
+    problem(sent(router, content), 409)
+    assert ids(people["interface"].get(f"/image-files/patient/{film['patient_id']}")) == {film["id"]}
+
+
+def test_what_was_sent_before_the_server_stored_it_is_a_document_too(tmp_path):
+    server = Server(tmp_path, WORKER_CONCURRENCY="0").init().start()
+    try:
+        people = readers(server)
+        people |= {role: server.account(role, admin=people["admin"]) for role in ("technician", "interface")}
+        film = ct({"author": people["technician"]})
+        report = written(people, film)
+        finish(people, report)
+        answer = people["author"].get(f"/reports/{report['id']}/dicom", params={"kind": "sr"})
+        early = ok(sent(people["technician"], answer.content), 201)
+        server.stop()
+        server.settings["WORKER_CONCURRENCY"] = "4"
+        server.start()
+        people = {name: server.sign_in(who.user["username"]) for name, who in people.items()}
+        files = stored(people, film, SIGNED)
+        assert early["id"] in {f["id"] for f in files} and {f["uploader_name"] for f in files} == {"Roentgen"}
+        for who in ("technician", "interface"):
+            sees_none(people[who], film, files)
+        sees_all(people["admin"], film, files)
+        server.stop()
+        assert server.run("fsck", "--rows").stdout.strip() == "clean"
+    finally:
+        server.close()
