@@ -139,8 +139,9 @@ static bool order_said(struct call *c, struct received *r, const struct group *g
     uint64_t members = 0;
     schema_clear(&study_order_schema, out);
 #define TAKE(MEMBER, VALUE, PLACE) take_text(c, r, &study_order_schema, #MEMBER, VALUE, PLACE, &out->MEMBER, &members)
-    return TAKE(placer_order_number, either(first_of(c, m, g->orc, 2), first_of(c, m, g->obr, 2)), "ORC^1^2") &&
-           TAKE(filler_order_number, either(first_of(c, m, g->orc, 3), first_of(c, m, g->obr, 3)), "ORC^1^3") &&
+    return TAKE(placer_order_number, either(first_of(c, m, g->obr, 2), first_of(c, m, g->orc, 2)), "ORC^1^2") &&
+           TAKE(filler_order_number, either(first_of(c, m, g->obr, 3), first_of(c, m, g->orc, 3)), "ORC^1^3") &&
+           TAKE(requested_procedure_id, either(first_of(c, m, g->ipc, 2), first_of(c, m, g->obr, 19)), "IPC^1^2") &&
            TAKE(procedure_code, first_of(c, m, g->obr, 4), "OBR^1^4") &&
            TAKE(procedure_text, hl7_text(m, g->obr, 4, 2, &c->arena), "OBR^1^4") &&
            TAKE(procedure_scheme, hl7_text(m, g->obr, 4, 3, &c->arena), "OBR^1^4");
@@ -171,7 +172,7 @@ static bool change_order(struct call *c, struct received *r, struct study_order 
            end_deed(c);
 }
 
-static bool cancel_order(struct call *c, struct received *r, const struct study_order *order, const struct study *said)
+static bool cancel_order(struct call *c, struct received *r, struct study_order *order, const struct study *said)
 {
     struct study out;
     return begin_deed(c, r, MAY_UPDATE_STUDIES, "study.cancel", "study") && study_order_cancel(c, order, said, &out) &&
@@ -204,7 +205,33 @@ static bool take_order(struct call *c, struct received *r, const struct group *g
     return refuse(c, r, HL7_NO_SUCH_VALUE, "ORC^1^1", "ORC-1 asks for what is not done here");
 }
 
-/* An ORC begins an order, and an OBR where the last order has one already. */
+/* Of one OBR several IPC may be steps of one procedure, or procedures. */
+static bool is_other_procedure(struct call *c, const struct hl7_message *m, const struct hl7_segment *a,
+                               const struct hl7_segment *b)
+{
+    for (int field = 2; field <= 3; field++) { /* requested procedure ID, Study Instance UID */
+        struct str one = first_of(c, m, a, field), other = first_of(c, m, b, field);
+        if (one.len && other.len)
+            return !str_equal(one, other);
+    }
+    return false;
+}
+
+static void take_segment(struct group *g, const struct hl7_segment *s)
+{
+    if (hl7_is(s, "ORC"))
+        g->orc = s;
+    else if (hl7_is(s, "OBR"))
+        g->obr = s;
+    else if (hl7_is(s, "IPC"))
+        g->ipc = g->ipc ? g->ipc : s;
+    else if (hl7_is(s, "TQ1"))
+        g->tq1 = g->tq1 ? g->tq1 : s;
+    else if (hl7_is(s, "ZDS"))
+        g->zds = g->zds ? g->zds : s;
+}
+
+/* An ORC begins an order, an OBR where the last order has one already, and an IPC of another procedure. */
 bool orders_take(struct call *c, struct received *r)
 {
     const struct hl7_message *m = &r->message;
@@ -217,24 +244,17 @@ bool orders_take(struct call *c, struct received *r)
         return refuse(c, r, HL7_SEQUENCE, "ORC", "it has no ORC");
     for (int i = 0; i < m->count; i++) {
         const struct hl7_segment *s = &m->segments[i];
-        bool begins = hl7_is(s, "ORC") || (hl7_is(s, "OBR") && g.obr);
+        bool is_procedure = hl7_is(s, "IPC") && g.ipc && is_other_procedure(c, m, g.ipc, s);
+        bool begins = is_procedure || hl7_is(s, "ORC") || (hl7_is(s, "OBR") && g.obr);
         if (begins && g.orc) {
             if (++count > ORDERS_MAX)
                 return refuse(c, r, HL7_SEQUENCE, "ORC", "it has more than 50 orders");
             if (!take_order(c, r, &g, patient))
                 return false;
-            g = (struct group){ .orc = g.orc };
+            g = is_procedure ? (struct group){ .orc = g.orc, .obr = g.obr, .tq1 = g.tq1 }
+                             : (struct group){ .orc = g.orc };
         }
-        if (hl7_is(s, "ORC"))
-            g.orc = s;
-        else if (hl7_is(s, "OBR"))
-            g.obr = s;
-        else if (hl7_is(s, "IPC"))
-            g.ipc = g.ipc ? g.ipc : s;
-        else if (hl7_is(s, "TQ1"))
-            g.tq1 = g.tq1 ? g.tq1 : s;
-        else if (hl7_is(s, "ZDS"))
-            g.zds = g.zds ? g.zds : s;
+        take_segment(&g, s);
     }
     return take_order(c, r, &g, patient);
 }

@@ -252,7 +252,7 @@ static bool find_ordered(struct place *p)
     struct str accession = p->f->study.accession_number;
     if (p->study_id || p->twins.count || !p->patient.id || !accession.len)
         return true;
-    enum found found = study_order_scheduled(p->c, p->patient.id, accession, p->by, &id);
+    enum found found = study_order_scheduled(p->c, p->patient.id, accession, p->f->instance.modality, p->by, &id);
     if (found != FOUND)
         return found == NONE;
     if (db_find_integer(p->c, &p->study_by, "select created_by from studies where id = ?", V(id)) != FOUND)

@@ -17,6 +17,9 @@ static const struct field order_fields[] = {
     FIELD(struct study_order, procedure_code, .flags = NULLABLE, .max = 64, .doc = "What was ordered, by a code."),
     FIELD(struct study_order, procedure_text, .flags = NULLABLE, .max = 200, .doc = "In words."),
     FIELD(struct study_order, procedure_scheme, .flags = NULLABLE, .max = 64, .doc = "Whose code that is."),
+    FIELD(struct study_order, requested_procedure_id, .flags = NULLABLE, .max = 64,
+          .doc = "Which of the order's procedures it is, by the number of who does it."),
+    FIELD(struct study_order, study_uid, .flags = NULLABLE, .max = 64, .doc = "The Study Instance UID that was told."),
     FIELD(struct study_order, updated_at, .flags = READ_ONLY | SET_ON_INSERT | SET_ON_UPDATE,
           .doc = "When the order was last told of."),
 };
@@ -31,47 +34,139 @@ enum found study_order_find(struct call *c, int64_t study_id, struct study_order
     return found;
 }
 
-#define SCHEDULED_FIRST " order by case when s.status = 'SCHEDULED' then 0 else 1 end, s.id limit 1"
+/* ---- which study an order means ---- */
 
-static enum found find_by_filler(struct call *c, int64_t patient_id, struct str number, struct study *out)
+enum likeness { UNLIKE, UNKNOWN, LIKE, LIKENESSES };
+
+/* The studies that a number names, by how like they are; of each likeness one that is SCHEDULED comes first. */
+struct named {
+    const struct study_order *order;
+    struct str accession_number;
+    bool by_own_number; /* the order's, and not the accession number for it */
+    struct {
+        int64_t first;
+        int count, scheduled;
+    } by[LIKENESSES];
+    int count;
+};
+
+static enum likeness compare(struct str a, struct str b)
 {
-    return db_find(c, &study_schema, out,
-                   "where s.patient_id = ? and s.is_deleted = 0 and exists (select 1 from study_orders o where "
-                   "o.study_id = s.id and o.filler_order_number = ?) and " VISIBLE_STUDY SCHEDULED_FIRST,
-                   V(patient_id), V(number), VISIBLE_STUDY_TO(c));
+    return !a.len || !b.len ? UNKNOWN : str_equal(a, b) ? LIKE : UNLIKE;
+}
+
+#define NAMED_COLUMNS \
+    "s.id, case when s.status = 'SCHEDULED' then 1 else 0 end, s.accession_number, s.study_uid, " \
+    "o.placer_order_number, o.filler_order_number, o.requested_procedure_id, o.study_uid, o.procedure_code, " \
+    "o.procedure_scheme, o.procedure_text"
+enum { ID, IS_SCHEDULED, ACCESSION, UID, PLACER, FILLER, REQUESTED, TOLD_UID, CODE, SCHEME, WORDS };
+#define NAMED_ORDER " order by case when s.status = 'SCHEDULED' then 0 else 1 end, s.id limit 200"
+
+static enum likeness likeness(const struct study_order *order, struct cursor *row)
+{
+    if (compare(order->study_uid, cursor_text(row, UID)) == LIKE)
+        return LIKE;
+    enum likeness out = compare(order->requested_procedure_id, cursor_text(row, REQUESTED));
+    if (out == UNKNOWN)
+        out = compare(order->study_uid, cursor_text(row, TOLD_UID));
+    if (out == UNKNOWN)
+        out = compare(order->procedure_code, cursor_text(row, CODE));
+    else
+        return out;
+    if (out == UNKNOWN)
+        return compare(order->procedure_text, cursor_text(row, WORDS));
+    return compare(order->procedure_scheme, cursor_text(row, SCHEME)) == UNLIKE ? UNLIKE : out;
+}
+
+/* By the accession number alone: not what has another number of its own. */
+static bool is_anothers(const struct study_order *order, struct cursor *row)
+{
+    return compare(order->filler_order_number, cursor_text(row, FILLER)) == UNLIKE ||
+           compare(order->placer_order_number, cursor_text(row, PLACER)) == UNLIKE;
+}
+
+static bool take_named(struct named *n, struct cursor *rows, struct str own_number)
+{
+    while (cursor_next(rows)) {
+        enum likeness like = likeness(n->order, rows);
+        if (!own_number.len && is_anothers(n->order, rows))
+            continue;
+        if (!n->by[like].count++)
+            n->by[like].first = cursor_integer(rows, ID);
+        n->by[like].scheduled += cursor_integer(rows, IS_SCHEDULED) != 0;
+        n->by_own_number = own_number.len && !str_equal(own_number, cursor_text(rows, ACCESSION));
+        n->count++;
+    }
+    return cursor_close(rows);
+}
+
+static bool find_by_filler(struct call *c, int64_t patient_id, struct named *n)
+{
+    struct cursor rows;
+    struct str number = n->order->filler_order_number;
+    if (!number.len)
+        return true;
+    db_rows(c, &rows,
+            "select " NAMED_COLUMNS " from studies s left join study_orders o on o.study_id = s.id "
+            "where s.patient_id = ? and s.is_deleted = 0 and o.filler_order_number = ? and " VISIBLE_STUDY NAMED_ORDER,
+            V(patient_id), V(number), VISIBLE_STUDY_TO(c));
+    return take_named(n, &rows, number);
 }
 
 /* One number of the placer's may be that of several orders: what else is known of them tells them apart. */
-static enum found find_by_placer(struct call *c, int64_t patient_id, const struct study_order *order,
-                                 struct str accession_number, struct study *out)
+static bool find_by_placer(struct call *c, int64_t patient_id, struct named *n)
 {
-    return db_find(c, &study_schema, out,
-                   "where s.patient_id = ? and s.is_deleted = 0 and (? = 0 or s.accession_number = ?) and exists "
-                   "(select 1 from study_orders o where o.study_id = s.id and o.placer_order_number = ? and (? = 0 or "
-                   "o.filler_order_number is null)) and " VISIBLE_STUDY SCHEDULED_FIRST,
-                   V(patient_id), V((int64_t)accession_number.len), V(accession_number), V(order->placer_order_number),
-                   V((int64_t)order->filler_order_number.len), VISIBLE_STUDY_TO(c));
+    struct cursor rows;
+    struct str number = n->order->placer_order_number;
+    if (n->count || !number.len)
+        return true;
+    db_rows(c, &rows,
+            "select " NAMED_COLUMNS " from studies s left join study_orders o on o.study_id = s.id "
+            "where s.patient_id = ? and s.is_deleted = 0 and (? = 0 or s.accession_number = ?) and "
+            "o.placer_order_number = ? and (? = 0 or o.filler_order_number is null) and " VISIBLE_STUDY NAMED_ORDER,
+            V(patient_id), V((int64_t)n->accession_number.len), V(n->accession_number), V(number),
+            V((int64_t)n->order->filler_order_number.len), VISIBLE_STUDY_TO(c));
+    return take_named(n, &rows, number);
 }
 
-static enum found find_by_accession(struct call *c, int64_t patient_id, struct str accession_number, struct study *out)
+static bool find_by_accession(struct call *c, int64_t patient_id, struct named *n)
 {
-    return db_find(
-        c, &study_schema, out,
-        "where s.accession_number = ? and s.patient_id = ? and s.is_deleted = 0 and " VISIBLE_STUDY SCHEDULED_FIRST,
-        V(accession_number), V(patient_id), VISIBLE_STUDY_TO(c));
+    struct cursor rows;
+    if (n->count || !n->accession_number.len)
+        return true;
+    db_rows(c, &rows,
+            "select " NAMED_COLUMNS " from studies s left join study_orders o on o.study_id = s.id "
+            "where s.accession_number = ? and s.patient_id = ? and s.is_deleted = 0 and " VISIBLE_STUDY NAMED_ORDER,
+            V(n->accession_number), V(patient_id), VISIBLE_STUDY_TO(c));
+    return take_named(n, &rows, STR_NULL);
 }
 
-enum found study_order_find_study(struct call *c, int64_t patient_id, const struct study_order *order,
-                                  struct str accession_number, struct study *out)
+enum wish { TO_PLACE, TO_CHANGE, TO_CANCEL };
+
+static enum found choose(struct call *c, const struct named *n, enum wish wish, int64_t *id)
 {
-    enum found found = NONE;
-    if (order->filler_order_number.len)
-        found = find_by_filler(c, patient_id, order->filler_order_number, out);
-    if (found == NONE && order->placer_order_number.len)
-        found = find_by_placer(c, patient_id, order, accession_number, out);
-    if (found == NONE && accession_number.len)
-        found = find_by_accession(c, patient_id, accession_number, out);
-    return found;
+    enum likeness like = n->by[LIKE].count ? LIKE : n->by[UNKNOWN].count ? UNKNOWN : UNLIKE;
+    bool is_one = n->by[like].count == 1 || (n->by[like].scheduled == 1 && like != UNLIKE);
+    *id = n->by[like].first;
+    if (!n->count || (like == UNLIKE && (wish == TO_PLACE || (wish == TO_CANCEL && !n->by_own_number))))
+        return NONE;
+    if (wish == TO_PLACE || is_one)
+        return FOUND;
+    fail(c, E_NOT_FOUND, "several studies were ordered by these numbers, and which of them is meant is not said");
+    return FAILED;
+}
+
+/* As the caller sees it; order->study_uid is what `said` tells. */
+static enum found find_ordered_study(struct call *c, struct study_order *order, const struct study *said,
+                                     enum wish wish, struct study *out)
+{
+    struct named n = { .order = order, .accession_number = said->accession_number };
+    int64_t id, patient = said->patient_id;
+    order->study_uid = said->study_uid;
+    if (!find_by_filler(c, patient, &n) || !find_by_placer(c, patient, &n) || !find_by_accession(c, patient, &n))
+        return FAILED;
+    enum found found = choose(c, &n, wish, &id);
+    return found != FOUND ? found : study_load(c, id, out) ? FOUND : FAILED;
 }
 
 /* As the column has it; null: there is none. */
@@ -91,9 +186,11 @@ static bool keep_order(struct call *c, struct study_order *order, int64_t study_
     if (found != FOUND)
         return found == NONE && db_insert(c, &study_order_schema, order, NULL);
     uint64_t members = 0;
-    const struct str said[] = { order->placer_order_number, order->filler_order_number, order->procedure_code,
-                                order->procedure_text, order->procedure_scheme };
-    for (int i = 0; i < 5; i++)
+    const struct str said[] = {
+        order->placer_order_number, order->filler_order_number,    order->procedure_code, order->procedure_text,
+        order->procedure_scheme,    order->requested_procedure_id, order->study_uid
+    };
+    for (int i = 0; i < (int)(sizeof(said) / sizeof(said[0])); i++)
         members |= said[i].len ? GIVEN(i + 1) : 0; /* in the order of the rows above */
     return db_update(c, &study_order_schema, order, members, "where study_id = ?", V(study_id));
 }
@@ -168,30 +265,32 @@ static bool place_anew(struct call *c, const struct study_order *order, const st
 bool study_order_place(struct call *c, struct study_order *order, const struct study *said, struct study *out)
 {
     struct study there;
-    enum found found = study_order_find_study(c, said->patient_id, order, said->accession_number, &there);
+    enum found found = find_ordered_study(c, order, said, TO_PLACE, &there);
     if (found == FAILED)
         return false;
     bool placed = found == FOUND ? change(c, said, &there, true, out) : place_anew(c, order, said, out);
     return placed && keep_order(c, order, out->id);
 }
 
-static bool find_ordered(struct call *c, const struct study_order *order, const struct study *said, struct study *out)
+static bool find_ordered(struct call *c, struct study_order *order, const struct study *said, enum wish wish,
+                         struct study *out)
 {
-    enum found found = study_order_find_study(c, said->patient_id, order, said->accession_number, out);
+    enum found found = find_ordered_study(c, order, said, wish, out);
     return found == FOUND || (found == NONE && fail(c, E_NOT_FOUND, "no study was ordered by these numbers"));
 }
 
 bool study_order_change(struct call *c, struct study_order *order, const struct study *said, struct study *out)
 {
     struct study there;
-    return find_ordered(c, order, said, &there) && change(c, said, &there, false, out) && keep_order(c, order, out->id);
+    return find_ordered(c, order, said, TO_CHANGE, &there) && change(c, said, &there, false, out) &&
+           keep_order(c, order, out->id);
 }
 
-bool study_order_cancel(struct call *c, const struct study_order *order, const struct study *said, struct study *out)
+bool study_order_cancel(struct call *c, struct study_order *order, const struct study *said, struct study *out)
 {
     struct study there;
     int64_t changed = 0;
-    if (!find_ordered(c, order, said, &there))
+    if (!find_ordered(c, order, said, TO_CANCEL, &there))
         return false;
     if (!lock_study(c, there.id, 0) || !study_load_to_change(c, there.id, out) ||
         !db_execute_counted(c, &changed,
@@ -206,21 +305,28 @@ bool study_order_cancel(struct call *c, const struct study_order *order, const s
 
 /* ---- for filing ---- */
 
-enum found study_order_scheduled(struct call *c, int64_t patient_id, struct str accession_number, int64_t by,
-                                 int64_t *study_id)
+enum found study_order_scheduled(struct call *c, int64_t patient_id, struct str accession_number, struct str modality,
+                                 int64_t by, int64_t *study_id)
 {
     struct cursor rows;
-    int count = 0;
+    int count = 0, alike = 0;
+    int64_t any = 0;
     *study_id = 0;
-    for (db_rows(c, &rows,
-                 "select s.id from studies s where s.accession_number = ? and s.patient_id = ? and s.status = "
-                 "'SCHEDULED' and s.number_of_instances = 0 and s.deleted_at is null and (? = 1 or " VISIBLE_STUDY
-                 ") limit 2",
-                 V(accession_number), V(patient_id), V((int64_t)call_may(c, MAY_STORE_DICOM)),
-                 VISIBLE_STUDY_TO_USER(c, by));
-         cursor_next(&rows); count++)
-        *study_id = cursor_integer(&rows, 0);
-    return !cursor_close(&rows) ? FAILED : count == 1 ? FOUND : NONE;
+    for (
+        db_rows(
+            c, &rows,
+            "select s.id, s.modality from studies s where s.accession_number = ? and s.patient_id = ? and "
+            "s.status = 'SCHEDULED' and s.number_of_instances = 0 and s.deleted_at is null and (? = 1 or " VISIBLE_STUDY
+            ") limit 100",
+            V(accession_number), V(patient_id), V((int64_t)call_may(c, MAY_STORE_DICOM)), VISIBLE_STUDY_TO_USER(c, by));
+        cursor_next(&rows); count++) {
+        any = cursor_integer(&rows, 0);
+        if (compare(cursor_text(&rows, 1), modality) == LIKE && !alike++)
+            *study_id = any;
+    }
+    if (count == 1)
+        *study_id = any;
+    return !cursor_close(&rows) ? FAILED : count == 1 || alike == 1 ? FOUND : NONE;
 }
 
 bool study_order_begin(struct call *c, int64_t study_id, const struct study *said, bool *was_ordered)

@@ -118,7 +118,8 @@ static void put_order(struct oru *o)
     put_date(o->out, told(o, "study", "study_date"));
     hl7_skip(o->out, 10);
     hl7_put(o->out, accession); /* OBR-18 */
-    hl7_skip(o->out, 3);
+    hl7_put(o->out, order->requested_procedure_id);
+    hl7_skip(o->out, 2);
     hl7_put_time(o->out, moment_of(o));
     hl7_skip(o->out, 1);
     hl7_put(o->out, S("RAD"));
