@@ -140,6 +140,7 @@ struct card_gate {
 struct card_remote {
     struct str url;           /* of the server; null: the model's file is here */
     struct str name, version; /* what it calls the model; version null: its own choice */
+    bool binary;              /* it takes tensors as bytes, though it does not say so */
 };
 
 struct card {

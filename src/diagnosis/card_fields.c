@@ -153,6 +153,8 @@ static const struct field remote_fields[] = {
           .doc = "What it calls the model."),
     FIELD(struct card_remote, version, .flags = NULLABLE, .min = 1, .max = TENSOR_NAME_MAX,
           .doc = "Which version of it; its own choice where it is not said."),
+    FIELD(struct card_remote, binary, .fallback = "false",
+          .doc = "It takes tensors as bytes (Triton's extension), though it does not say so, as KServe's own."),
 };
 static const struct schema remote_schema = SCHEMA("CardRemote", struct card_remote, remote_fields);
 

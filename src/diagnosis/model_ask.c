@@ -44,9 +44,11 @@ bool model_look_up(struct call *c, const struct card *card, struct remote_said *
     db_release(c);
     if (!options.outbound)
         return refuse_place(c, "INFERENCE_HOSTS lists nobody who may be asked");
-    return (outbound_check(options.outbound, at.url, &c->error) &&
-            remote_model_describe(&options, &at, &c->arena, out, &c->error)) ||
-           refuse_place(c, c->error.message);
+    if (!outbound_check(options.outbound, at.url, &c->error) ||
+        !remote_model_describe(&options, &at, &c->arena, out, &c->error))
+        return refuse_place(c, c->error.message);
+    out->is_binary |= card->remote.binary;
+    return true;
 }
 
 static bool ask_there(struct call *c, const struct model_question *question, struct model_answer *out,

@@ -49,6 +49,17 @@ static struct str url_of(const struct remote_model *at, const char *verb, struct
 
 /* ---- what went wrong ---- */
 
+/* Of a text: its last line, which in a traceback of Python's (MLServer) says what went wrong. Null: none, or a page. */
+static struct str last_line(struct str body)
+{
+    struct str text = str_trim(body), line = STR_NULL;
+    if (!str_is_utf8(text) || str_starts(text, S("<")) || str_starts(text, S("{")))
+        return line;
+    while (str_next(&text, '\n', &line))
+        continue;
+    return str_trim(line);
+}
+
 /* The server's own words, cut, as one line of plain text: they are a stranger's. */
 static void words_of(struct str body, struct arena *arena, char out[WORDS_MAX + 1])
 {
@@ -57,9 +68,11 @@ static void words_of(struct str body, struct arena *arena, char out[WORDS_MAX + 
     const json_t *said = json_object_get(json, "error");
     if (!said)
         said = json_object_get(json, "detail");
-    struct str words = S("it does not say why");
+    struct str words = json ? STR_NULL : last_line(body);
     if (json_is_string(said))
         words = (struct str){ json_string_value(said), (ptrdiff_t)json_string_length(said) };
+    if (!words.len)
+        words = S("it does not say why");
     words = str_at_most(words, WORDS_MAX);
     for (ptrdiff_t i = 0; i < words.len; i++)
         out[i] = (unsigned char)words.at[i] < ' ' || words.at[i] == 0x7F ? ' ' : words.at[i];

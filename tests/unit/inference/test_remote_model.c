@@ -103,6 +103,21 @@ static void test_what_the_server_refuses_is_told_in_its_words(void **state)
     assert_false(run(answers, 1, &answer));
     assert_int_equal(error.code, E_INVALID);
     assert_non_null(strstr(error.message, "answered 400: wrong [31m shape"));
+    static const char *const bodies[][2] = {
+        { "Traceback (most recent call last):\n  File \"a.py\"\nValueError: no such card\n\n",
+          "400: ValueError: no such" },
+        { "plain words\r\n", "400: plain words" },
+        { "<html>\n<body>Bad</body>\n</html>", "does not say why" },
+        { "\xff\xfe", "does not say why" },
+        { "{\"error\": ", "does not say why" },
+        { "{\"detail\": [{\"msg\": \"no\"}]}", "does not say why" },
+        { "", "does not say why" },
+    };
+    for (size_t i = 0; i < sizeof(bodies) / sizeof(*bodies); i++) {
+        const char *wrong[] = { answer_of("400 No", bodies[i][0]) };
+        assert_false(run(wrong, 1, &answer));
+        assert_non_null(strstr(error.message, bodies[i][1]));
+    }
     const char *elsewhere[] = { "HTTP/1.1 307 No\r\nLocation: http://10.0.0.1/\r\nContent-Length: 0\r\n\r\n" };
     assert_false(run(elsewhere, 1, &answer));
     assert_non_null(strstr(error.message, "not followed"));
