@@ -61,9 +61,11 @@ void hl7_put_ack(struct text *out, const struct hl7_head *head, const struct hl7
     struct hl7_head answer = *head;
     answer.to_application = m->sending_application;
     answer.to_facility = m->sending_facility;
-    answer.type = S("ACK");
-    answer.event = m->event;
-    answer.structure = S("ACK");
+    if (!head->type.len) {
+        answer.type = S("ACK");
+        answer.event = m->event;
+        answer.structure = S("ACK");
+    }
     hl7_put_head(out, &answer);
     hl7_begin(out, "MSA");
     hl7_put(out, str_from(codes[code]));

@@ -36,7 +36,8 @@ struct str hl7_field(const struct hl7_message *m, const struct hl7_segment *segm
 {
     if (!segment)
         return STR_NULL;
-    return piece(segment->fields, m->field, hl7_is(segment, "MSH") ? field - 2 : field - 1);
+    bool is_head = hl7_is(segment, "MSH") || hl7_is(segment, "BHS") || hl7_is(segment, "FHS");
+    return piece(segment->fields, m->field, is_head ? field - 2 : field - 1);
 }
 
 struct str hl7_repetition(const struct hl7_message *m, struct str field, int index)

@@ -74,6 +74,7 @@ struct hl7_message {
     /* Of MSH, unescaped; null where they are empty, or longer than HL7_CONTROL_ID_MAX. */
     struct str sending_application, sending_facility, receiving_application, receiving_facility;
     struct str type, event, control_id, processing, version;
+    struct str application_answer; /* MSH-16, table 0155: AL, NE, ER, SU */
 };
 
 struct hl7_options {
@@ -138,7 +139,8 @@ struct hl7_head {
 void hl7_put_head(struct text *out, const struct hl7_head *head);
 
 enum hl7_code { HL7_AA, HL7_AE, HL7_AR };
-/* MSH, MSA and, of what was refused, ERR: the answer to `m`. head->control_id is the answer's own. */
+/* MSH, MSA and, of what was refused, ERR: the answer to `m`. head->control_id is the answer's own; without a type it is
+ * an ACK, and else the head of a response. */
 void hl7_put_ack(struct text *out, const struct hl7_head *head, const struct hl7_message *m, enum hl7_code code,
                  const struct hl7_refusal *why);
 /* What an answer says: its MSA and ERR. False: it is none. *words: in the arena; null: none. */

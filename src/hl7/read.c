@@ -1,5 +1,5 @@
 /* read.c - bytes become a message: its character set, its separators, its segments. */
-#include "hl7/message.h"
+#include "hl7/batch.h"
 
 enum { MSH_HEAD = 4, SEPARATORS_MAX = 5, NAME_BYTES = 3, MSH_CHARSET = 18 };
 
@@ -36,10 +36,10 @@ static bool next_segment(struct str *rest, struct str *segment)
 
 /* ---- MSH-1 and MSH-2 ---- */
 
-static bool take_separators(struct str msh, struct hl7_message *out, struct hl7_refusal *why)
+static bool take_separators(struct str msh, struct str name, struct hl7_message *out, struct hl7_refusal *why)
 {
     char *to[SEPARATORS_MAX] = { &out->component, &out->repetition, &out->escape, &out->subcomponent };
-    if (msh.len < MSH_HEAD + 2 || !str_starts(msh, S("MSH")) || !is_separator(msh.at[NAME_BYTES]))
+    if (msh.len < MSH_HEAD + 2 || !str_starts(msh, name) || !is_separator(msh.at[NAME_BYTES]))
         return refuse(why, HL7_SEQUENCE, S("the message does not begin with MSH and its separators"));
     out->field = msh.at[NAME_BYTES];
     ptrdiff_t count = 0;
@@ -154,29 +154,36 @@ static bool take_segments(struct str text, struct arena *arena, struct hl7_messa
     return true;
 }
 
+/* What no answer could repeat is none. */
+static void bound(struct str *const *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (values[i]->len > HL7_CONTROL_ID_MAX)
+            *values[i] = STR_NULL;
+}
+
+static void take_sender(struct hl7_message *m, const struct hl7_segment *head, struct arena *arena)
+{
+    struct str *const values[] = { &m->sending_application, &m->sending_facility, &m->receiving_application,
+                                   &m->receiving_facility };
+    for (int i = 0; i < 4; i++)
+        *values[i] = hl7_text(m, head, 3 + i, 1, arena);
+    bound(values, 4);
+}
+
 /* Of MSH alone, so that a message that is refused further on can be named. */
 static void take_head(struct hl7_message *m, struct arena *arena)
 {
     const struct hl7_segment *msh = &m->segments[0];
-    m->sending_application = hl7_text(m, msh, 3, 1, arena);
-    m->sending_facility = hl7_text(m, msh, 4, 1, arena);
-    m->receiving_application = hl7_text(m, msh, 5, 1, arena);
-    m->receiving_facility = hl7_text(m, msh, 6, 1, arena);
+    struct str *const bounded[] = { &m->type, &m->event, &m->control_id };
+    take_sender(m, msh, arena);
     m->type = hl7_text(m, msh, 9, 1, arena);
     m->event = hl7_text(m, msh, 9, 2, arena);
     m->control_id = hl7_text(m, msh, 10, 1, arena);
     m->processing = hl7_text(m, msh, 11, 1, arena);
     m->version = hl7_text(m, msh, 12, 1, arena);
-    struct str *bounded[] = { &m->sending_application,
-                              &m->sending_facility,
-                              &m->receiving_application,
-                              &m->receiving_facility,
-                              &m->event,
-                              &m->type,
-                              &m->control_id };
-    for (size_t i = 0; i < sizeof(bounded) / sizeof(bounded[0]); i++) /* what no answer could repeat is none */
-        if (bounded[i]->len > HL7_CONTROL_ID_MAX)
-            *bounded[i] = STR_NULL;
+    m->application_answer = hl7_text(m, msh, 16, 1, arena);
+    bound(bounded, 3);
 }
 
 static void take_head_alone(struct str msh, struct hl7_message *out, struct arena *arena)
@@ -198,7 +205,7 @@ bool hl7_read(struct str bytes, const struct hl7_options *options, struct arena 
     *why = (struct hl7_refusal){ 0 };
     if (bytes.len > max)
         return refuse(why, HL7_SEQUENCE, arena_format(arena, "it is larger than %td bytes", max));
-    if (!next_segment(&rest, &msh) || !take_separators(msh, out, why))
+    if (!next_segment(&rest, &msh) || !take_separators(msh, S("MSH"), out, why))
         return msh.len ? false : refuse(why, HL7_SEQUENCE, S("there is nothing in the message"));
     const struct hl7_charset *any = options->is_lenient ? hl7_charset(S("8859/1")) : NULL;
     bool is_known = choose_charset(msh, options, out, why);
@@ -223,4 +230,27 @@ bool hl7_read(struct str bytes, const struct hl7_options *options, struct arena 
     if (has_controls(text))
         return refuse(why, HL7_DATA_TYPE, S("it has control characters"));
     return take_segments(text, arena, out, why);
+}
+
+bool hl7_read_envelope(struct str line, struct arena *arena, struct hl7_message *out, struct hl7_refusal *why)
+{
+    struct str text, name = str_slice(line, 0, NAME_BYTES < line.len ? NAME_BYTES : line.len);
+    *out = (struct hl7_message){ 0 };
+    *why = (struct hl7_refusal){ 0 };
+    if (!take_separators(line, name, out, why))
+        return refuse(why, HL7_SEQUENCE, S("the header of a batch or file does not name its separators"));
+    out->charset = hl7_charset(S("UNICODE UTF-8")); /* it has no field that says so */
+    if (!hl7_charset_decode(out->charset, line, arena, &text)) {
+        out->charset = hl7_charset(S("8859/1"));
+        if (!hl7_charset_decode(out->charset, line, arena, &text))
+            return refuse(why, HL7_DATA_TYPE, S("the header of a batch or file has bytes that are no text"));
+    }
+    if (has_controls(text))
+        return refuse(why, HL7_DATA_TYPE, S("the header of a batch or file has control characters"));
+    struct hl7_segment head = { str_slice(text, 0, NAME_BYTES), str_slice(text, MSH_HEAD, text.len) };
+    struct str *const bounded[] = { &out->control_id };
+    take_sender(out, &head, arena);
+    out->control_id = hl7_text(out, &head, 11, 1, arena);
+    bound(bounded, 1);
+    return true;
 }

@@ -20,6 +20,9 @@
  * (counters begin anew), else AE 205. What was refused leaves no row, so that it can be
  * sent again when the reason is gone.
  *
+ * Answers: ACK, or where MSH-16 asks for it ORR^O02 and ORI^O24, with what became of each order. A batch of messages
+ * (hl7/batch.h) is answered by a batch of their answers; each is a message, and a transaction, of its own.
+ *
  * Not understood: other events (AR 201) and types (AR 200), versions other than 2.x (AR 203), messages for training
  * and debugging (MSH-11 other than P: AR 202). Visits, insurances, allergies and results are left out.
  */
@@ -38,7 +41,8 @@ int order_port(const struct order_listener *listener);
 /* Takes NULL. When it returns nothing is received any more; before the database is closed. */
 void order_close(struct order_listener *listener);
 
-/* One message, and its answer: what the listener does with each. `client`: where it came from. */
+/* One message or batch, and its answer: what the listener does with each. `client`: where it came from. With a batch
+ * the call is reset between its messages. */
 void order_receive(struct call *c, struct str client, struct str bytes, struct text *answer);
 /* The answer to a message that was too long to be read. */
 void order_refuse_length(struct call *c, struct text *answer);

@@ -7,13 +7,7 @@
 #include "base/zone.h"
 #include "jobs/jobs.h"
 
-enum { ORDERS_MAX = 50 }; /* of one message */
 #define MINUTE_US INT64_C(60000000)
-
-/* The segments of one order; NULL: it has none of that name. */
-struct group {
-    const struct hl7_segment *orc, *obr, *ipc, *tq1, *zds;
-};
 
 static struct str first_of(struct call *c, const struct hl7_message *m, const struct hl7_segment *segment, int field)
 {
@@ -27,13 +21,13 @@ static struct str either(struct str a, struct str b)
 }
 
 /* As IHE has it. */
-static struct str accession_said(struct call *c, const struct hl7_message *m, const struct group *g)
+static struct str accession_said(struct call *c, const struct hl7_message *m, const struct order_group *g)
 {
     return either(first_of(c, m, g->ipc, 1), first_of(c, m, g->obr, 18));
 }
 
 /* Table 0074 in DICOM's terms; what is none is no modality. */
-static bool modality_said(struct call *c, struct received *r, const struct group *g, struct str *out)
+static bool modality_said(struct call *c, struct received *r, const struct order_group *g, struct str *out)
 {
     static const char *const others[][2] = { { "NMR", "MR" }, { "RUS", "US" }, { "RX", "XR" },
                                              { "CUS", "US" }, { "NMS", "NM" }, { "EC", "ECG" } };
@@ -68,7 +62,7 @@ static void show_here(struct hl7_time *t)
     t->minute = (int)(minutes % 60);
 }
 
-static bool time_said(struct call *c, struct received *r, const struct group *g, struct study *out)
+static bool time_said(struct call *c, struct received *r, const struct order_group *g, struct study *out)
 {
     const struct hl7_message *m = &r->message;
     struct hl7_time t;
@@ -85,7 +79,7 @@ static bool time_said(struct call *c, struct received *r, const struct group *g,
     return true;
 }
 
-static struct str physician_said(struct call *c, const struct hl7_message *m, const struct group *g)
+static struct str physician_said(struct call *c, const struct hl7_message *m, const struct order_group *g)
 {
     struct str name, latin, phonetic;
     struct str one = hl7_repetition(m, hl7_field(m, g->obr, 16), 0);
@@ -106,7 +100,7 @@ static unsigned care_said(const struct hl7_message *m)
 }
 
 /* Table 0485; 0: it does not say. */
-static unsigned priority_said(struct call *c, const struct hl7_message *m, const struct group *g)
+static unsigned priority_said(struct call *c, const struct hl7_message *m, const struct order_group *g)
 {
     struct str old = either(hl7_text(m, g->obr, 27, 6, &c->arena), hl7_text(m, g->orc, 7, 6, &c->arena));
     struct str code = either(either(first_of(c, m, g->tq1, 9), old), first_of(c, m, g->obr, 5));
@@ -116,7 +110,7 @@ static unsigned priority_said(struct call *c, const struct hl7_message *m, const
                                      : 0;
 }
 
-static bool study_said(struct call *c, struct received *r, const struct group *g, struct study *out)
+static bool study_said(struct call *c, struct received *r, const struct order_group *g, struct study *out)
 {
     const struct hl7_message *m = &r->message;
     uint64_t members = 0;
@@ -133,7 +127,7 @@ static bool study_said(struct call *c, struct received *r, const struct group *g
 #undef TAKE
 }
 
-static bool order_said(struct call *c, struct received *r, const struct group *g, struct study_order *out)
+static bool order_said(struct call *c, struct received *r, const struct order_group *g, struct study_order *out)
 {
     const struct hl7_message *m = &r->message;
     uint64_t members = 0;
@@ -179,7 +173,7 @@ static bool cancel_order(struct call *c, struct received *r, struct study_order 
            end_deed(c);
 }
 
-static bool take_order(struct call *c, struct received *r, const struct group *g, int64_t patient)
+static bool take_order(struct call *c, struct received *r, const struct order_group *g, int64_t patient)
 {
     static const char *const places[] = { "NW", "RO", "SN", NULL };
     static const char *const changes[] = { "XO", "SC", NULL };
@@ -217,7 +211,7 @@ static bool is_other_procedure(struct call *c, const struct hl7_message *m, cons
     return false;
 }
 
-static void take_segment(struct group *g, const struct hl7_segment *s)
+static void take_segment(struct order_group *g, const struct hl7_segment *s)
 {
     if (hl7_is(s, "ORC"))
         g->orc = s;
@@ -231,30 +225,40 @@ static void take_segment(struct group *g, const struct hl7_segment *s)
         g->zds = g->zds ? g->zds : s;
 }
 
-/* An ORC begins an order, an OBR where the last order has one already, and an IPC of another procedure. */
+bool order_next(struct call *c, const struct hl7_message *m, struct order_walk *w)
+{
+    w->group = w->next;
+    w->next = (struct order_group){ 0 };
+    for (; w->at < m->count; w->at++) {
+        const struct hl7_segment *s = &m->segments[w->at];
+        struct order_group *g = &w->group;
+        bool is_orc = hl7_is(s, "ORC");
+        bool is_procedure = hl7_is(s, "IPC") && g->ipc && is_other_procedure(c, m, g->ipc, s);
+        if (g->orc && (is_orc || is_procedure || (hl7_is(s, "OBR") && g->obr))) {
+            if (is_procedure)
+                w->next = (struct order_group){ .orc = g->orc, .obr = g->obr, .tq1 = g->tq1 };
+            else if (!is_orc)
+                w->next.orc = g->orc;
+            return true;
+        }
+        take_segment(g, s);
+    }
+    return w->group.orc != NULL;
+}
+
 bool orders_take(struct call *c, struct received *r)
 {
     const struct hl7_message *m = &r->message;
-    struct group g = { 0 };
+    struct order_walk walk = { 0 };
     int64_t patient;
-    int count = 1;
+    int count = 0;
     if (!patient_of(c, r, hl7_segment(m, "PID"), false, &patient))
         return false;
-    if (!hl7_segment(m, "ORC"))
-        return refuse(c, r, HL7_SEQUENCE, "ORC", "it has no ORC");
-    for (int i = 0; i < m->count; i++) {
-        const struct hl7_segment *s = &m->segments[i];
-        bool is_procedure = hl7_is(s, "IPC") && g.ipc && is_other_procedure(c, m, g.ipc, s);
-        bool begins = is_procedure || hl7_is(s, "ORC") || (hl7_is(s, "OBR") && g.obr);
-        if (begins && g.orc) {
-            if (++count > ORDERS_MAX)
-                return refuse(c, r, HL7_SEQUENCE, "ORC", "it has more than 50 orders");
-            if (!take_order(c, r, &g, patient))
-                return false;
-            g = is_procedure ? (struct group){ .orc = g.orc, .obr = g.obr, .tq1 = g.tq1 }
-                             : (struct group){ .orc = g.orc };
-        }
-        take_segment(&g, s);
+    while (order_next(c, m, &walk)) {
+        if (++count > ORDERS_MAX)
+            return refuse(c, r, HL7_SEQUENCE, "ORC", "it has more than 50 orders");
+        if (!take_order(c, r, &walk.group, patient))
+            return false;
     }
-    return take_order(c, r, &g, patient);
+    return count || refuse(c, r, HL7_SEQUENCE, "ORC", "it has no ORC");
 }

@@ -7,11 +7,17 @@
 #include "records/patient.h"
 #include "site/actor.h"
 
+/* The application's answer to a type of message, where it is more than ACK: "ORR", "O02", "ORR_O02". */
+struct response {
+    const char *type, *event, *structure;
+};
+
 /* A message that is being done. */
 struct received {
     struct hl7_message message;
     struct hl7_refusal why; /* what it is refused for; error 0: the call's error says it */
     struct str client;
+    const struct response *response; /* NULL: it is answered by ACK */
 };
 
 /* Refuses; false. `place`: as ERR-2, a literal. */
@@ -48,6 +54,31 @@ bool adt_merge(struct call *c, struct received *r);
 
 /* ---- orders.c ---- */
 
+enum { ORDERS_MAX = 50 }; /* of one message */
+
+/* The segments of one procedure of an order; NULL: it has none of that name. */
+struct order_group {
+    const struct hl7_segment *orc, *obr, *ipc, *tq1, *zds;
+};
+/* An ORC begins an order, an OBR where the last order has one already, and an IPC of another procedure.
+ *     struct order_walk walk = { 0 };
+ *     while (order_next(c, m, &walk)) ... walk.group ...
+ */
+struct order_walk {
+    struct order_group group, next;
+    int at;
+};
+bool order_next(struct call *c, const struct hl7_message *m, struct order_walk *walk);
+
 bool orders_take(struct call *c, struct received *r);
+
+/* ---- answer.c ---- */
+
+void put_answer(struct call *c, const struct received *r, enum hl7_code code, struct text *out);
+
+/* ---- batch.c ---- */
+
+/* Each message of it by order_receive. */
+void batch_receive(struct call *c, struct str client, struct str bytes, struct text *answer);
 
 #endif

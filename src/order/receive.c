@@ -2,6 +2,7 @@
 #include "order/parts.h"
 
 #include "jobs/clean.h"
+#include "hl7/batch.h"
 #include "site/app.h"
 #include "base/log.h"
 
@@ -105,12 +106,20 @@ static enum found find_done(struct call *c, struct received *r)
 struct event_row {
     const char *type, *event;
     bool (*take)(struct call *c, struct received *r);
+    struct response response;
 };
 static const struct event_row events[] = {
-    { "ADT", "A01", adt_change },  { "ADT", "A04", adt_change },  { "ADT", "A05", adt_change },
-    { "ADT", "A08", adt_change },  { "ADT", "A28", adt_change },  { "ADT", "A31", adt_change },
-    { "ADT", "A18", adt_merge },   { "ADT", "A34", adt_merge },   { "ADT", "A40", adt_merge },
-    { "ORM", "O01", orders_take }, { "OMI", "O23", orders_take },
+    { "ADT", "A01", adt_change },
+    { "ADT", "A04", adt_change },
+    { "ADT", "A05", adt_change },
+    { "ADT", "A08", adt_change },
+    { "ADT", "A28", adt_change },
+    { "ADT", "A31", adt_change },
+    { "ADT", "A18", adt_merge },
+    { "ADT", "A34", adt_merge },
+    { "ADT", "A40", adt_merge },
+    { "ORM", "O01", orders_take, { "ORR", "O02", "ORR_O02" } },
+    { "OMI", "O23", orders_take, { "ORI", "O24", "ORI_O24" } },
 };
 enum { EVENTS = sizeof(events) / sizeof(events[0]) };
 
@@ -183,31 +192,6 @@ static enum hl7_error error_of(enum error_code code)
                                 : HL7_INTERNAL;
 }
 
-static void put_answer(struct call *c, const struct hl7_message *m, enum hl7_code code, const struct hl7_refusal *why,
-                       struct text *out)
-{
-    static const struct hl7_charset *charset;
-    struct hl7_head head = {
-        .application = c->app->config.hl7_application,
-        .facility = c->app->config.hl7_facility,
-        .control_id = str_slice(crypto_uuid_text(&c->arena), 0, 18),
-        .at = clock_now(),
-        .charset = m->charset ? m->charset : (charset = hl7_charset(S("UNICODE UTF-8"))),
-    };
-    struct text text;
-    struct str encoded;
-    text_init(&text, 64 << 10);
-    hl7_put_ack(&text, &head, m, code, why);
-    if (!hl7_charset_encode(head.charset, text_str(&text), &c->arena, &encoded)) { /* our words and their names */
-        text_clear(&text);
-        head.charset = hl7_charset(S("UNICODE UTF-8"));
-        hl7_put_ack(&text, &head, m, code, why);
-        encoded = text_str(&text);
-    }
-    text_put(out, encoded);
-    text_release(&text);
-}
-
 /* What stands in MSH alone; false: AR. */
 static const struct event_row *accept_head(struct received *r)
 {
@@ -224,6 +208,8 @@ static const struct event_row *accept_head(struct received *r)
         r->why = (struct hl7_refusal){ HL7_UNKNOWN_TYPE, S("messages of this type are not taken"), S("MSH^1^9^1") };
     else if (!row)
         r->why = (struct hl7_refusal){ HL7_UNKNOWN_EVENT, S("messages of this event are not taken"), S("MSH^1^9^2") };
+    if (row && row->response.type && str_equal(m->application_answer, S("AL")))
+        r->response = &row->response;
     return r->why.error ? NULL : row;
 }
 
@@ -278,22 +264,26 @@ void order_receive(struct call *c, struct str client, struct str bytes, struct t
 {
     struct received r = { .client = client };
     struct actor actor = { .client = client };
+    if (hl7_is_batch(bytes)) {
+        batch_receive(c, client, bytes, answer);
+        return;
+    }
     c->actor = &actor;
     enum hl7_code code = receive(c, &r, bytes);
     if (code != HL7_AA)
         tell_log(c, &r, code);
-    put_answer(c, &r.message, code, &r.why, answer);
+    put_answer(c, &r, code, answer);
     db_release(c);
     c->actor = NULL;
 }
 
 void order_refuse_length(struct call *c, struct text *answer)
 {
-    struct hl7_message none = { 0 };
-    struct hl7_refusal why = { HL7_SEQUENCE,
-                               arena_format(&c->arena, "the message is larger than %d bytes", HL7_MESSAGE_MAX),
-                               STR_NULL };
-    put_answer(c, &none, HL7_AR, &why, answer);
+    struct received r = {
+        .why = { HL7_SEQUENCE, arena_format(&c->arena, "the message is larger than %d bytes", HL7_MESSAGE_MAX),
+                 STR_NULL },
+    };
+    put_answer(c, &r, HL7_AR, answer);
 }
 
 /* ---- forgotten ---- */

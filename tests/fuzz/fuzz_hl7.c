@@ -1,6 +1,7 @@
-/* fuzz_hl7.c - streams and messages of strangers: a frame is within its bounds, whatever the pieces that it comes in;
- * of any bytes a message is made or words are, and what is read of it is text that can be written and read again. */
-#include "hl7/message.h"
+/* fuzz_hl7.c - streams, batches and messages of strangers: a frame is within its bounds, whatever the pieces that it
+ * comes in; the parts of a batch lie in it one behind the other; of any bytes a message is made or words are, and what
+ * is read of it is text that can be written and read again. */
+#include "hl7/batch.h"
 #include "hl7/mllp.h"
 
 #include <assert.h>
@@ -42,6 +43,26 @@ static void again(struct str text, struct arena *arena)
     text_release(&out);
 }
 
+static void take_batch(struct str bytes, struct arena *arena)
+{
+    struct str rest = bytes, piece;
+    const char *end = bytes.at;
+    enum hl7_part part;
+    struct hl7_message m;
+    struct hl7_refusal why;
+    while (hl7_next_part(&rest, &part, &piece)) {
+        assert(piece.len > 0 && piece.at >= end && piece.at + piece.len <= bytes.at + bytes.len);
+        end = piece.at + piece.len;
+        if (part == HL7_PART_MESSAGE)
+            assert(!hl7_is_batch(piece));
+        else if (part == HL7_PART_FILE || part == HL7_PART_BATCH)
+            assert(hl7_read_envelope(piece, arena, &m, &why) == !why.error);
+        else
+            continue;
+        assert(part == HL7_PART_MESSAGE || (m.control_id.len <= HL7_CONTROL_ID_MAX && str_is_utf8(m.control_id)));
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct str bytes = { (const char *)data, (ptrdiff_t)size }, code, control_id, words;
@@ -51,6 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena arena;
     arena_init(&arena);
     assert(take_all(bytes, 1) == take_all(bytes, 1 + (ptrdiff_t)(size % 7)));
+    take_batch(bytes, &arena);
     bool ok = hl7_read(bytes, &(struct hl7_options){ 0 }, &arena, &m, &why);
     assert(ok == !why.error && (ok || why.words.len > 0));
     assert(m.control_id.len <= HL7_CONTROL_ID_MAX && str_is_utf8(m.control_id));
