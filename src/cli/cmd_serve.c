@@ -11,6 +11,7 @@
 #include "server/endpoints.h"
 #include "server/work.h"
 #include "web/exchange.h"
+#include "web/redirect.h"
 #include "people/lockout.h"
 #include "site/migrations.h"
 #include "order/order.h"
@@ -83,7 +84,8 @@ static void bound_heaps(void)
     mallopt(M_ARENA_MAX, processors > 2 ? (int)processors : 2);
 }
 
-static bool start(struct app *app, struct error *error)
+/* *plain: the port that only leads to HTTPS, where there is one. */
+static bool start(struct app *app, struct http_server **plain, struct error *error)
 {
     const struct config *config = &app->config;
     long online = sysconf(_SC_NPROCESSORS_ONLN);
@@ -100,11 +102,46 @@ static bool start(struct app *app, struct error *error)
         .body_min_bytes_per_s = config->body_min_bytes_per_s,
         .body_window_s = (int)config->body_window_s,
         .max_header_bytes = (ptrdiff_t)config->max_header_bytes,
+        .tls_certificate = config->tls_key.len ? arena_cstring(&app->arena, config->tls_certificate) : NULL,
+        .tls_key = arena_cstring(&app->arena, config->tls_key),
     };
+    if (!config->tls_certificate.len != !config->tls_key.len)
+        return error_set(error, E_INVALID, "TLS_CERTIFICATE and TLS_KEY go together");
+    if (config->tls_redirect_port.len && !config->tls_key.len)
+        return error_set(error, E_INVALID, "TLS_REDIRECT_PORT leads to HTTPS, which needs TLS_CERTIFICATE and TLS_KEY");
     struct http_app http_app;
     set_lanes(app, processors, &options);
     dispatch_http_app(app, &http_app);
-    return http_start(&options, &http_app, &app->http, error);
+    if (!http_start(&options, &http_app, &app->http, error))
+        return false;
+    if (!config->tls_redirect_port.len || redirect_start(app, http_port(app->http), plain, error))
+        return true;
+    (void)http_stop(app->http, 0);
+    return false;
+}
+
+/* A certificate that has ended serves nobody; who renews them wants to hear of it before. */
+static void tell_certificate(struct app *app, struct instant expires)
+{
+    enum { SOON_DAYS = 14 };
+    struct arena arena;
+    arena_init(&arena);
+    bool soon = expires.us - clock_now().us < SOON_DAYS * 86400 * INT64_C(1000000);
+    log_write(app->log, soon ? LOG_WARNING : LOG_INFO, NULL, "tls.certificate",
+              "the certificate of HTTPS is good until %.*s", STR_FMT(instant_format(expires, &arena)));
+    arena_release(&arena);
+}
+
+static void reload_certificate(struct app *app)
+{
+    bool changed = false;
+    struct error error = { 0 };
+    if (!app->config.tls_key.len)
+        return;
+    if (!http_reload_certificate(app->http, &changed, &error))
+        log_write(app->log, LOG_ERROR, NULL, "tls.rejected", "%s; the old certificate stays", error.message);
+    if (changed || error.code)
+        tell_certificate(app, http_certificate_expires(app->http));
 }
 
 static void shift_level(struct log *log, int by)
@@ -131,6 +168,7 @@ static int wait_for_end(struct app *app, const sigset_t *set)
             return clean ? 0 : 1;
         case SIGHUP:
             app_reload(app);
+            reload_certificate(app);
             break;
         case SIGUSR1:
             shift_level(app->log, -1);
@@ -154,15 +192,24 @@ static int serve(struct call *c, const sigset_t *set)
         return status;
     }
     struct order_listener *orders = NULL;
-    if (order_listen(app, &orders, &c->error) && start(app, &c->error)) {
+    struct http_server *plain = NULL;
+    if (order_listen(app, &orders, &c->error) && start(app, &plain, &c->error)) {
         db_release(c);
         if (orders)
             log_write(app->log, LOG_INFO, NULL, "hl7.ready", "HL7 messages are received on port %d",
                       order_port(orders));
-        log_write(app->log, LOG_INFO, NULL, "server.ready", "listening on http://%s:%d",
-                  arena_cstring(&app->arena, app->config.host), http_port(app->http));
+        log_write(app->log, LOG_INFO, NULL, "server.ready", "listening on http%s://%s:%d",
+                  app->config.tls_key.len ? "s" : "", arena_cstring(&app->arena, app->config.host),
+                  http_port(app->http));
+        if (plain)
+            log_write(app->log, LOG_INFO, NULL, "redirect.ready", "plain HTTP is led to HTTPS from port %d",
+                      http_port(plain));
+        if (app->config.tls_key.len)
+            tell_certificate(app, http_certificate_expires(app->http));
         log_flush(app->log);
         status = wait_for_end(app, set);
+        if (plain)
+            (void)http_stop(plain, 0);
     } else {
         command_failed(c);
     }

@@ -225,6 +225,8 @@ void handler_on_connection(void *self, struct MHD_Connection *mhd, void **contex
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
         int fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
         *context = guard_add(server, fd, MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
+        if (server->tls)
+            http_tls_begin(server->tls, MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session);
     } else {
         guard_remove(server, *context);
         *context = NULL;

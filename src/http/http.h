@@ -24,6 +24,7 @@
 #ifndef ROENTGEN_HTTP_H
 #define ROENTGEN_HTTP_H
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/text.h"
 
@@ -69,11 +70,16 @@ struct http_options {
     int64_t body_min_bytes_per_s;
     int body_window_s; /* over which the rate counts; 0: 20 */
     ptrdiff_t max_header_bytes;
+    const char *tls_certificate, *tls_key; /* PEM files; NULL: plain HTTP, and nothing else on this port */
 };
 
 bool http_start(const struct http_options *options, const struct http_app *app, struct http_server **out,
                 struct error *error);
 int http_port(const struct http_server *server);
+/* Of one that speaks TLS. Reads certificate and key again, for connections that begin from now on; *changed: they were
+ * others. Where they cannot be used the old ones stay. One caller at a time. */
+bool http_reload_certificate(struct http_server *server, bool *changed, struct error *error);
+struct instant http_certificate_expires(const struct http_server *server);
 /* Answers what is under way, gives new requests 503 and closes their connections; after at most `grace_ms` cuts every
  * connection and frees the server. Work not begun by then is dropped; work and answers (http_wait) under way are
  * waited for, since their memory cannot be taken from them. True when nothing had to be cut off. */
@@ -98,6 +104,7 @@ struct str http_header(const struct request *r, const char *name); /* null if ab
 /* All lines of that name as the one list they stand for (RFC 9110 5.3), joined with commas; null if absent. */
 struct str http_header_list(const struct request *r, const char *name, struct arena *arena);
 bool http_header_begins(const struct request *r, const char *prefix); /* is there a header whose name begins so? */
+bool http_is_tls(const struct request *r);                            /* on this connection, not a proxy's */
 struct str http_client(const struct request *r);                      /* peer address, text, without port */
 int64_t http_content_length(const struct request *r);                 /* -1: not stated (chunked) or no body */
 bool http_has_body(const struct request *r);                          /* Content-Length > 0 or Transfer-Encoding */

@@ -217,6 +217,18 @@ bool reply_queue(struct request *r)
     return r->queued;
 }
 
+static void send_raw(struct request *r, struct str bytes)
+{
+    if (!r->server->tls) {
+        const union MHD_ConnectionInfo *info = MHD_get_connection_info(r->mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+        (void)!send(info->connect_fd, bytes.at, (size_t)bytes.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        return;
+    }
+    gnutls_session_t session = MHD_get_connection_info(r->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session;
+    for (ssize_t sent; bytes.len > 0 && (sent = gnutls_record_send(session, bytes.at, (size_t)bytes.len)) > 0;)
+        bytes = str_slice(bytes, sent, bytes.len);
+}
+
 /* An answer in the middle of a body is short and the socket's buffer empty, so one send takes it all; if not, the
  * client sees the connection close without an answer. */
 void reply_write_raw(struct request *r)
@@ -233,8 +245,7 @@ void reply_write_raw(struct request *r)
     text_put(&out, S("\r\n"));
     if (r->method != HTTP_HEAD)
         text_put(&out, body);
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(r->mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-    if (info && !out.overflowed)
-        (void)!send(info->connect_fd, out.at, (size_t)out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (!out.overflowed)
+        send_raw(r, text_str(&out));
     text_release(&out);
 }

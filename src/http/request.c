@@ -325,6 +325,11 @@ bool http_header_begins(const struct request *r, const char *prefix)
     return false;
 }
 
+bool http_is_tls(const struct request *r)
+{
+    return r->server->tls != NULL;
+}
+
 struct str http_client(const struct request *r)
 {
     return (struct str){ r->client, r->client_len };

@@ -108,13 +108,25 @@ static bool start_daemon(struct http_server *server, bool six, struct error *err
     struct MHD_OptionItem pool[] = { { threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)threads,
                                        NULL },
                                      { MHD_OPTION_END, 0, NULL } };
+    struct MHD_OptionItem tls[] = { { MHD_OPTION_END, 0, NULL },
+                                    { MHD_OPTION_END, 0, NULL },
+                                    { MHD_OPTION_END, 0, NULL },
+                                    { MHD_OPTION_END, 0, NULL } };
+    if (server->tls) {
+        flags |= MHD_USE_TLS;
+        tls[0] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_PRIORITIES, 0, TLS_PRIORITIES };
+        tls[1] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_CERT, 0,
+                                          (void *)(uintptr_t)http_tls_certificate_text(server->tls) };
+        tls[2] =
+            (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)http_tls_key_text(server->tls) };
+    }
     server->daemon = MHD_start_daemon(
         flags, (uint16_t)server->port, handler_may_connect, server, handler_on_request, server,
         MHD_OPTION_LISTEN_SOCKET, server->listener, MHD_OPTION_CONNECTION_LIMIT, most,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory_per_connection(options), MHD_OPTION_URI_LOG_CALLBACK,
         handler_on_target, server, MHD_OPTION_UNESCAPE_CALLBACK, handler_keep_escapes, server,
         MHD_OPTION_NOTIFY_COMPLETED, handler_on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, handler_on_connection,
-        server, MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
+        server, MHD_OPTION_ARRAY, pool, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
     if (server->daemon)
         return true;
     return error_set(error, E_INTERNAL, "cannot start %u threads for HTTP: %s", threads, strerror(errno));
@@ -128,6 +140,8 @@ static void server_free(struct http_server *server)
     if (server->listener >= 0 && !server->daemon)
         close(server->listener);
     request_free_all(server);
+    if (server->tls)
+        http_tls_free(server->tls);
     pthread_mutex_destroy(&server->free_lock);
     pthread_mutex_destroy(&server->live_lock);
     free(server);
@@ -170,7 +184,8 @@ bool http_start(const struct http_options *options, const struct http_app *app, 
     guard_init(server);
     raise_descriptors(server);
     bool six = false;
-    if (!open_listener(server, &six, error) || !start_threads(server, six, error)) {
+    if ((options->tls_certificate && !http_tls_open(options->tls_certificate, options->tls_key, &server->tls, error)) ||
+        !open_listener(server, &six, error) || !start_threads(server, six, error)) {
         server_free(server);
         return false;
     }
@@ -181,6 +196,16 @@ bool http_start(const struct http_options *options, const struct http_app *app, 
 int http_port(const struct http_server *server)
 {
     return server->port;
+}
+
+bool http_reload_certificate(struct http_server *server, bool *changed, struct error *error)
+{
+    return http_tls_load(server->tls, changed, error);
+}
+
+struct instant http_certificate_expires(const struct http_server *server)
+{
+    return http_tls_expires(server->tls);
 }
 
 /* ---- stop ---- */

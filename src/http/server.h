@@ -23,6 +23,7 @@
 #include "base/clock.h"
 #include "base/thread.h"
 #include "http/http.h"
+#include "http/tls.h"
 
 #include <microhttpd.h>
 #include <stdatomic.h>
@@ -219,6 +220,7 @@ struct http_server {
     struct http_options options;
     struct http_app app;
     struct MHD_Daemon *daemon;
+    struct http_tls *tls; /* NULL: plain HTTP */
     int listener, port;
     struct guard guard;
     struct workers lanes[LANES];

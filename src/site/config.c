@@ -251,6 +251,14 @@ const struct setting config_rows[] = {
     ROW(https_only, BOOLEAN, "HTTPS_ONLY", "false", .group = "Security",
         .doc = "Behind a TLS proxy: redirect requests with X-Forwarded-Proto: http to PUBLIC_URL's host, and send "
                "Strict-Transport-Security."),
+    ROW(tls_certificate, TEXT, "TLS_CERTIFICATE", "", .max = 1000, .group = "Security",
+        .doc = "PEM file of the server's certificate and those that vouch for it: HTTPS is spoken on PORT, and nothing "
+               "else. SIGHUP reads the file again. Empty: plain HTTP."),
+    ROW(tls_key, TEXT, "TLS_KEY", "", .max = 1000, .group = "Security",
+        .doc = "PEM file of its private key, without a password."),
+    ROW(tls_redirect_port, TEXT, "TLS_REDIRECT_PORT", "", .max = 5, .group = "Security",
+        .doc = "With TLS_CERTIFICATE: port on which plain HTTP is answered with the way to PUBLIC_URL's host by HTTPS, "
+               "usually 80; 0 picks a free one. Empty: none."),
     ROW(rate_limit, BOOLEAN, "RATE_LIMIT", "on", .group = "Security", .doc = "Limit requests per account or address."),
     ROW(rate_limit_per_minute, INTEGER, "RATE_LIMIT_PER_MINUTE", "600", .min = 1, .max = 100000000, .group = "Security",
         .doc = "Requests a minute of one address by callers who have not signed in."),

@@ -41,6 +41,7 @@ struct config {
     struct str trusted_proxies, time_zone;
     unsigned proxy_header;
     bool https_only;
+    struct str tls_certificate, tls_key, tls_redirect_port;
     int64_t max_connections, idle_timeout_s, header_timeout_s, send_timeout_s, body_min_bytes_per_s, body_window_s;
     int64_t max_header_bytes, max_json_bytes, max_upload_bytes, max_batch_files, max_unpacked_bytes;
     int64_t max_pixels, chunk_size_bytes, upload_expiry_s;

@@ -195,7 +195,7 @@ static void common_headers(struct exchange *x)
         http_set_header(r, "Content-Security-Policy", S("default-src 'none'; frame-ancestors 'none'"));
     if (!own_caching)
         http_set_header(r, "Cache-Control", S("no-store"));
-    if (x->call.app->config.https_only)
+    if (x->call.app->config.https_only || http_is_tls(r))
         http_set_header(r, "Strict-Transport-Security", S("max-age=31536000"));
     cors_headers(x);
 }

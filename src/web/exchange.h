@@ -103,6 +103,9 @@ void proxy_find_client(struct exchange *x);           /* sets the actor's client
 bool proxy_is_local_caller(const struct exchange *x); /* somebody on this machine, through no proxy and no other name */
 /* False: the answer is a redirect to https, already set; or c->error says why not. */
 bool proxy_https(struct exchange *x);
+/* The address of what `r` asks for, by HTTPS, in the arena: at PUBLIC_URL's host; or, for who names this machine
+ * itself, at `port` of it (0: the one that they name). Null: this server does not know its own name. */
+struct str proxy_https_location(const struct config *config, const struct request *r, int port, struct arena *arena);
 
 /* decode.c: fills call.in from path, query and body. */
 bool decode_input(struct call *c);

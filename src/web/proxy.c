@@ -165,18 +165,26 @@ static struct str scheme_of_caller(struct exchange *x)
 
 /* The caller's Host is repeated only where it cannot lead anywhere else: a redirect to a name that a stranger made up
  * is his. */
+struct str proxy_https_location(const struct config *config, const struct request *r, int port, struct arena *arena)
+{
+    struct str query = http_query(r), host = http_header(r, "Host"), authority = public_authority(config);
+    if (!authority.len && !is_local_name(host))
+        return STR_NULL;
+    if (!authority.len)
+        authority = port ? arena_format(arena, "%.*s:%d", STR_FMT(host_name(host)), port) : host;
+    return arena_format(arena, "https://%.*s%.*s%s%.*s", STR_FMT(authority), STR_FMT(http_path(r)), query.at ? "?" : "",
+                        STR_FMT(query));
+}
+
 bool proxy_https(struct exchange *x)
 {
     struct call *c = &x->call;
     if (!c->app->config.https_only || !str_equal_fold(scheme_of_caller(x), S("http")))
         return true;
-    struct str query = http_query(c->request), host = http_header(c->request, "Host");
-    struct str authority = public_authority(&c->app->config);
-    if (!authority.len && !is_local_name(host))
+    struct str location = proxy_https_location(&c->app->config, c->request, 0, &c->arena);
+    if (!location.at)
         return fail(c, E_BAD_REQUEST, "use https; this server does not know its own name (setting PUBLIC_URL)");
-    answer_header(c, "Location",
-                  arena_format(&c->arena, "https://%.*s%.*s%s%.*s", STR_FMT(authority.len ? authority : host),
-                               STR_FMT(http_path(c->request)), query.at ? "?" : "", STR_FMT(query)));
+    answer_header(c, "Location", location);
     x->status = 308;
     return false;
 }

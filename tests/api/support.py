@@ -352,7 +352,7 @@ class Server:
         text = self._log_source(start)
         for line in reversed(text.splitlines()):
             if '"server.ready"' in line:
-                found = re.search(r"http://[^/\s\"]*:(\d+)", json.loads(line)["message"])
+                found = re.search(r"https?://[^/\s\"]*:(\d+)", json.loads(line)["message"])
                 return int(found.group(1))
         assert self.process.poll() is None, f"the server ended with {self.process.returncode}:\n{text[-3000:]}"
         return None
@@ -367,7 +367,7 @@ class Server:
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'s' if self.settings.get('TLS_KEY') else ''}://127.0.0.1:{self.port}"
 
     def log_text(self):
         return self._log_source()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from support import BINARY, PASSWORD, PATIENCE, ROOT, wait_until
+from support import BINARY, PASSWORD, PATIENCE, ROOT, connect, wait_until
 
 PAGES = ["README.md", "README.zh-CN.md"]
 
@@ -91,21 +91,42 @@ def settings(block):
     return dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
 
 
-def test_the_proxy_works_as_it_stands(tmp_path, new_server):
-    nginx = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
-    (proxy,) = blocks("README.md", "nginx")
-    (ini,) = blocks("README.md", "ini")
-    server = new_server(**settings(ini))
-    name = settings(ini)["PUBLIC_URL"].removeprefix("https://")
-    assert name in proxy
+def certificate(folder, name):
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}"]
         + ["-addext", f"subjectAltName=DNS:{name}", "-keyout", "roentgen.key", "-out", "roentgen.pem"],
-        cwd=tmp_path,
+        cwd=folder,
         check=True,
         capture_output=True,
         timeout=PATIENCE,
     )
+
+
+def test_its_own_tls_works_as_it_stands(tmp_path, new_server):
+    ini, _ = blocks("README.md", "ini")
+    said = settings(ini.replace("/etc/ssl/certs/", f"{tmp_path}/").replace("/etc/ssl/private/", f"{tmp_path}/"))
+    assert said["PORT"] == "443" and said["TLS_REDIRECT_PORT"] == "80"
+    name = said["PUBLIC_URL"].removeprefix("https://")
+    certificate(tmp_path, name)
+    server = new_server(**said | {"PORT": "0", "TLS_REDIRECT_PORT": "0"})
+    trust = ssl.create_default_context(cafile=str(tmp_path / "roentgen.pem"))
+    with connect(server) as line, trust.wrap_socket(line, server_hostname=name) as secure:
+        secure.sendall(f"GET /health HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: secure.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 200")
+    (ready,) = server.log_lines("redirect.ready")
+    led = httpx.get(f"http://127.0.0.1:{ready['message'].split()[-1]}/docs", trust_env=False, timeout=PATIENCE)
+    assert (led.status_code, led.headers["location"]) == (308, said["PUBLIC_URL"] + "/docs")
+
+
+def test_the_proxy_works_as_it_stands(tmp_path, new_server):
+    nginx = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
+    (proxy,) = blocks("README.md", "nginx")
+    _, ini = blocks("README.md", "ini")
+    server = new_server(**settings(ini))
+    name = settings(ini)["PUBLIC_URL"].removeprefix("https://")
+    assert name in proxy
+    certificate(tmp_path, name)
     place = tmp_path / "nginx.socket"
     proxy = proxy.replace("/etc/ssl/certs/", f"{tmp_path}/").replace("/etc/ssl/private/", f"{tmp_path}/")
     proxy = proxy.replace("127.0.0.1:8000", f"127.0.0.1:{server.port}").replace("listen 443", f"listen unix:{place}")
