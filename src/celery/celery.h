@@ -11,6 +11,8 @@
  * The job's row is the outbox (jobs/remote.h); relay.h says how it is passed on, and how its answer comes back once.
  * Without TASK_BROKER such a job stays QUEUED.
  *
+ * A job that wants such a program's answer itself asks for it and waits (ask.h).
+ *
  * In. `roentgen worker --celery` takes what an unmodified Celery client sends, app.send_task("roentgen.files.scrub",
  * kwargs={"files": 10}), and puts it as a job; consume.h.
  *

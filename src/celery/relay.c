@@ -1,4 +1,5 @@
 /* relay.c - the thread of relay.h, and the answers that are heard. */
+#include "celery/ask.h"
 #include "celery/relay_parts.h"
 
 #include "base/log.h"
@@ -28,7 +29,8 @@ struct relay {
 static void hear(void *context, struct str channel, struct str text)
 {
     struct relay *relay = context;
-    (void)channel;
+    if (str_find(channel, S(CELERY_ASK_PREFIX)) >= 0)
+        return; /* whoever asked looks for it */
     background_lock(&relay->keeper);
     if (text.len <= CELERY_MESSAGE_MAX && relay->heard_bytes + text.len <= HEARD_BYTES_MAX) {
         struct heard *heard = malloc(sizeof(*heard) + (size_t)text.len);

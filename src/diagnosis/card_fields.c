@@ -148,7 +148,7 @@ static const struct schema gate_schema = SCHEMA("CardGate", struct card_gate, ga
 
 static const struct field remote_fields[] = {
     FIELD(struct card_remote, url, .flags = REQUIRED, .min = 8, .max = 1000, .example = "http://gpu1:8000",
-          .doc = "The server, which INFERENCE_HOSTS lists."),
+          .doc = "The server, which INFERENCE_HOSTS lists; or celery:NAME, a task of TASK_NAMES."),
     FIELD(struct card_remote, name, .flags = REQUIRED, .min = 1, .max = TENSOR_NAME_MAX,
           .doc = "What it calls the model."),
     FIELD(struct card_remote, version, .flags = NULLABLE, .min = 1, .max = TENSOR_NAME_MAX,

@@ -16,9 +16,9 @@
  * does not do is refused in words, and nothing is kept. It leaves DRAFT only after a trial run that gave what the card
  * says, all of it finite.
  *
- * A model that another server runs (`remote` of its card) has no file: what its server says of it is stored
- * (`metadata`), the card compared with that, and every answer. `digest` is then the SHA-256 of `metadata`: what weights
- * the server has under that name no protocol says.
+ * A model that another server or a Celery worker runs (`remote` of its card; model_ask.h) has no file: what that says
+ * of it is stored (`metadata`), the card compared with it, and every answer. `digest` is then the SHA-256 of
+ * `metadata`: what weights there are under that name no protocol says.
  *
  * The file lies in the store below models/, and its SHA-256, `digest`, stands in every result. Name and version name a
  * model once. A model that has been asked anything is never removed, only retired.

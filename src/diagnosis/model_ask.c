@@ -1,6 +1,7 @@
 /* model_ask.c - a question carried to where the model is. */
 #include "diagnosis/model_ask.h"
 
+#include "diagnosis/model_task.h"
 #include "site/app.h"
 
 #include <unistd.h>
@@ -42,6 +43,8 @@ bool model_look_up(struct call *c, const struct card *card, struct remote_said *
     struct remote_options options = options_of(c, NULL);
     struct remote_model at = place_of(card);
     db_release(c);
+    if (model_is_task(card))
+        return model_task_look_up(c, card, out) || refuse_place(c, c->error.message);
     if (!options.outbound)
         return refuse_place(c, "INFERENCE_HOSTS lists nobody who may be asked");
     if (!outbound_check(options.outbound, at.url, &c->error) ||
@@ -49,6 +52,13 @@ bool model_look_up(struct call *c, const struct card *card, struct remote_said *
         return refuse_place(c, c->error.message);
     out->is_binary |= card->remote.binary;
     return true;
+}
+
+static bool run_there(struct call *c, const struct remote_options *options, const struct remote_order *order,
+                      struct model_answer *out)
+{
+    return options->outbound ? remote_model_run(options, order, &c->arena, out, &c->error)
+                             : fail(c, E_FORBIDDEN, "INFERENCE_HOSTS lists nobody who may be asked");
 }
 
 static bool ask_there(struct call *c, const struct model_question *question, struct model_answer *out,
@@ -60,8 +70,6 @@ static bool ask_there(struct call *c, const struct model_question *question, str
     struct remote_options options = options_of(c, question);
     crypto_uuid(uuid);
     db_release(c);
-    if (!options.outbound)
-        return fail(c, E_FORBIDDEN, "INFERENCE_HOSTS lists nobody who may be asked");
     if (!card_read(c, model->card.text, &card) || !remote_model_face(model->metadata.text, &c->arena, face, &c->error))
         return false;
     struct remote_order order = {
@@ -69,7 +77,7 @@ static bool ask_there(struct call *c, const struct model_question *question, str
         model->remote_binary, question->id.at ? question->id : arena_copy(&c->arena, str_from(uuid)),
         question->inputs,     question->input_count
     };
-    if (!remote_model_run(&options, &order, &c->arena, out, &c->error))
+    if (model_is_task(&card) ? !model_task_run(c, question, &order, out) : !run_there(c, &options, &order, out))
         return false;
     struct str words = arena_format(
         &c->arena, "%.*s at %.*s", STR_FMT(face->runtime.len ? face->runtime : S("a model")), STR_FMT(card.remote.url));

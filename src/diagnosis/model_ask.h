@@ -5,8 +5,9 @@
  *
  * On a worker, outside of transactions; no connection to the database is held meanwhile. Tensors that the model does
  * not take, and answers that are not what it said it gives, are E_INVALID (model_pool.h); whether the numbers mean
- * anything is for who asks (answer.h). Another server that does not answer is tried again some times (remote_model.h),
- * then is E_UNAVAILABLE; one that INFERENCE_HOSTS lists no more is E_FORBIDDEN.
+ * anything is for who asks (answer.h). A task of Celery is asked as model_task.h says. Another server that does not
+ * answer is tried again some times (remote_model.h), then is E_UNAVAILABLE; one that INFERENCE_HOSTS lists no more is
+ * E_FORBIDDEN.
  */
 #ifndef ROENTGEN_MODEL_ASK_H
 #define ROENTGEN_MODEL_ASK_H

@@ -214,12 +214,11 @@ static bool suit(const struct tensor_info *wanted, int wanted_count, const struc
            error_set(error, E_INVALID, "the model has %d %ss; there are %d", wanted_count, what, count);
 }
 
-static bool take_answer(const struct remote_options *options, const struct model_face *face,
-                        const struct outbound_answer *answer, struct arena *arena, struct model_answer *out,
-                        struct error *error)
+bool remote_answer_read(const struct model_face *face, struct str body, int64_t header_bytes, int64_t tensor_bytes,
+                        struct arena *arena, struct model_answer *out, struct error *error)
 {
     struct oip_answer read;
-    if (!oip_answer_read(answer->body, header_bytes_of(answer->wanted), options->tensor_bytes, arena, &read, error) ||
+    if (!oip_answer_read(body, header_bytes, tensor_bytes, arena, &read, error) ||
         !suit(face->outputs, face->output_count, read.outputs, read.output_count, "output", error)) {
         error->code = E_INVALID; /* whatever is wrong with it: it is the model's, and asking again would not help */
         return false;
@@ -228,6 +227,16 @@ static bool take_answer(const struct remote_options *options, const struct model
         out->outputs[i] = *tensor_called(read.outputs, read.output_count, face->outputs[i].name);
     out->output_count = face->output_count;
     return true;
+}
+
+bool remote_request_write(const struct remote_order *order, struct text *out, int64_t *header_bytes,
+                          struct error *error)
+{
+    struct oip_request request = { .id = order->id, .input_count = order->input_count, .all_binary = order->is_binary };
+    if (!suit(order->face->inputs, order->face->input_count, order->inputs, order->input_count, "input", error))
+        return false;
+    memcpy(request.inputs, order->inputs, (size_t)order->input_count * sizeof(*order->inputs));
+    return oip_request_write(&request, order->is_binary, out, header_bytes, error);
 }
 
 static bool send_run(const struct remote_options *options, const struct remote_order *order, struct str body,
@@ -247,7 +256,8 @@ static bool send_run(const struct remote_options *options, const struct remote_o
     };
     int64_t begun_us = clock_monotonic_us();
     bool ok = ask(options, &order->at, &request, arena, &answer, error) &&
-              take_answer(options, order->face, &answer, arena, out, error);
+              remote_answer_read(order->face, answer.body, header_bytes_of(answer.wanted), options->tensor_bytes, arena,
+                                 out, error);
     out->run_us = clock_monotonic_us() - begun_us;
     return ok;
 }
@@ -255,15 +265,11 @@ static bool send_run(const struct remote_options *options, const struct remote_o
 bool remote_model_run(const struct remote_options *options, const struct remote_order *order, struct arena *arena,
                       struct model_answer *out, struct error *error)
 {
-    struct oip_request request = { .id = order->id, .input_count = order->input_count, .all_binary = order->is_binary };
     struct text body;
     int64_t header_bytes;
     *out = (struct model_answer){ 0 };
-    if (!suit(order->face->inputs, order->face->input_count, order->inputs, order->input_count, "input", error))
-        return false;
-    memcpy(request.inputs, order->inputs, (size_t)order->input_count * sizeof(*order->inputs));
     text_init(&body, (ptrdiff_t)options->tensor_bytes + JSON_ROOM);
-    bool ok = oip_request_write(&request, order->is_binary, &body, &header_bytes, error) &&
+    bool ok = remote_request_write(order, &body, &header_bytes, error) &&
               send_run(options, order, text_str(&body), header_bytes, arena, out, error);
     text_release(&body);
     return ok;

@@ -61,4 +61,11 @@ struct remote_order {
 bool remote_model_run(const struct remote_options *options, const struct remote_order *order, struct arena *arena,
                       struct model_answer *out, struct error *error);
 
+/* The messages alone, for another way there than HTTP: what is sent, and what came. Both are compared with the face, as
+ * above. */
+bool remote_request_write(const struct remote_order *order, struct text *out, int64_t *header_bytes,
+                          struct error *error);
+bool remote_answer_read(const struct model_face *face, struct str body, int64_t header_bytes, int64_t tensor_bytes,
+                        struct arena *arena, struct model_answer *out, struct error *error);
+
 #endif

@@ -1,0 +1,279 @@
+"""Models that a Celery worker serves: the manual's program, unmodified Celery, and answers as they should not be."""
+
+import base64
+import json
+import subprocess
+import sys
+import threading
+
+import numpy
+import pytest
+
+import celery_side
+from support import Server, ok, wait_until
+from test_diagnosis import ask, ended, film, upload
+from test_open_inference import bring_remote, card_for
+
+PAGES = ("docs/ai.md", "docs/ai.zh-CN.md")
+ANSWERS = "celery-task-meta-roentgen-ask-*"
+FACE = {
+    "name": "chest",
+    "platform": "python",
+    "inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 1, 64, 32]}],
+    "outputs": [{"name": "p", "datatype": "FP32", "shape": [-1, 1]}],
+}
+
+
+def says(number, **more):
+    return {"outputs": [{"name": "p", "datatype": "FP32", "shape": [1, 1], "data": [number], **more}]}
+
+
+@pytest.fixture(scope="module")
+def redis():
+    server = celery_side.Redis()
+    yield server
+    server.close()
+
+
+def new_house(folder, redis, **settings):
+    names = {"TASK_BROKER": "celery", "REDIS_URL": redis.url, "TASK_NAMES": "ai.chest,ai.nobody", **settings}
+    return Server(folder, **names).init().start()
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory, redis):
+    server = new_house(tmp_path_factory.mktemp("house"), redis, TASK_QUEUE="real")
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def chief(house):
+    return house.admin()
+
+
+@pytest.fixture(scope="module")
+def worker(tmp_path_factory, redis):
+    """The manual's program, as Celery runs it."""
+    folder = tmp_path_factory.mktemp("side")
+    code = celery_side.manual(PAGES[0], "# chest.py")
+    (folder / "chest.py").write_text(code.replace("redis://localhost:6379/0", redis.celery_url))
+    log = folder / "log"
+    command = [sys.executable, "-m", "celery", "-A", "chest", "worker", "-P", "threads", "-c", "2", "-Q", "real"]
+    with open(log, "wb") as out:
+        process = subprocess.Popen([*command, "-l", "INFO"], cwd=folder, stdout=out, stderr=out)
+    wait_until(lambda: b" ready." in log.read_bytes() or process.poll() is not None, "Celery's worker")
+    assert process.poll() is None, log.read_text()
+    yield log
+    process.kill()
+    process.wait()
+
+
+class Hand:
+    """Takes what is sent and answers it as `answers` says; None: not at all."""
+
+    def __init__(self, redis, queue):
+        self.redis, self.queue, self.taken, self.ended = redis, queue, [], False
+        self.answers = self.well
+        self.thread = threading.Thread(target=self.work, daemon=True)
+        self.thread.start()
+
+    def well(self, told):
+        return ("SUCCESS", FACE if "inputs" not in told else says(0.75))
+
+    def lists(self):
+        return [self.queue, *(f"{self.queue}\x06\x16{step}" for step in (3, 6, 9))]
+
+    def waiting(self):
+        return sum(self.redis.client.llen(key) for key in self.lists())
+
+    def work(self):
+        while not self.ended:
+            popped = self.redis.client.brpop(self.lists(), timeout=1)
+            if popped:
+                self.take(json.loads(popped[1]))
+
+    def take(self, message):
+        _, told, _ = json.loads(base64.b64decode(message["body"]))
+        self.taken.append((message["headers"], told))
+        answer = self.answers(told)
+        if answer:
+            self.tell(message["headers"]["id"], *answer)
+
+    def tell(self, number, status, result):
+        text = json.dumps({"status": status, "result": result, "traceback": None, "task_id": number})
+        self.redis.client.set(f"celery-task-meta-{number}", text, ex=86400)
+        self.redis.client.publish(f"celery-task-meta-{number}", text)
+
+    def close(self):
+        self.ended = True
+        self.thread.join()
+
+
+@pytest.fixture(scope="module")
+def hand(redis):
+    made = Hand(redis, "byhand")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory, redis, hand):
+    """A house whose tasks are answered by these tests."""
+    server = new_house(tmp_path_factory.mktemp("other"), redis, TASK_QUEUE="byhand")
+    server.chief = server.admin()
+    made = bring_remote(server.chief, card_for("celery:ai.chest", "1"))
+    server.model = ok(server.chief.post(f"/diagnosis/models/{made['id']}/activate"))
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def well(hand):
+    """Whatever a test has it answer, the next finds it as it was."""
+    yield hand
+    hand.answers = hand.well
+
+
+def asked_of(api, model):
+    return ask(api, upload(api, film("k_00084.jpg")), model_id=model["id"])
+
+
+def test_the_program_of_the_manual_serves_a_model(house, chief, worker, redis):
+    assert celery_side.manual(PAGES[0], "# chest.py") == celery_side.manual(PAGES[1], "# chest.py")
+    before = set(redis.client.keys(ANSWERS))
+    made = bring_remote(chief, card_for("celery:ai.chest", "1"))
+    assert made["state"] == "DRAFT" and made["metadata"]["name"] == "chest" and made["remote_binary"] is False
+    model = ok(chief.post(f"/diagnosis/models/{made['id']}/activate"))
+    assert model["trial"]["ok"], model
+    done = ended(chief, asked_of(chief, model)["id"])
+    assert done["status"] == "COMPLETED" and done["runtime"].endswith(" at celery:ai.chest"), done
+    picture = numpy.linspace(0, 1, 2048, dtype=numpy.float32).reshape(1, 1, 64, 32)
+    given = {"name": "x", "shape": [1, 1, 64, 32], "datatype": "FP32", "data": picture.ravel().tolist()}
+    answer = chief.post(f"{house.url}/v2/models/elsewhere/infer", json={"inputs": [given]})
+    (output,) = ok(answer)["outputs"]
+    assert output["data"] == pytest.approx([float(picture.mean())], abs=1e-6)
+    assert set(redis.client.keys(ANSWERS)) <= before  # what was said is left with nobody else
+    wrong = {**given, "shape": [1, 1, 2, 2], "data": [0, 0, 0, 0]}
+    assert chief.post(f"{house.url}/v2/models/elsewhere/infer", json={"inputs": [wrong]}).status_code == 422
+
+
+def test_what_goes_out_is_the_picture_and_no_name(other, well):
+    well.taken.clear()
+    asked = asked_of(other.chief, other.model)
+    done = ended(other.chief, asked["id"])
+    assert done["status"] == "COMPLETED" and done["findings"][0]["probability"] == pytest.approx(0.75)
+    ((headers, told),) = well.taken
+    assert headers["task"] == "roentgen.ai.chest" and headers["kwargsrepr"] == "{...}"
+    assert set(told) == {"model_name", "model_version", "id", "inputs"} and told["id"] == asked["diagnosis_uuid"]
+    assert (told["model_name"], told["model_version"]) == ("chest", "3")
+    (one,) = told["inputs"]
+    assert (one["name"], one["datatype"], one["shape"]) == ("x", "FP32", [1, 1, 64, 32]) and len(one["data"]) == 2048
+    assert not other.database.rows("select id from jobs where kind like 'task.%'")
+
+
+FAILS = {
+    "raised": ("FAILURE", {"exc_type": "ValueError", "exc_message": ["no card"], "exc_module": "builtins"}, "no card"),
+    "shape": ("SUCCESS", says(0.5, shape=[1, 2]), ""),
+    "name": ("SUCCESS", says(0.5, name="q"), "p"),
+    "nan": ("SUCCESS", says(float("nan")), ""),
+    "range": ("SUCCESS", says(7.5), ""),
+    "text": ("SUCCESS", "yes", "object"),
+    "nothing": ("SUCCESS", None, ""),
+    "much": ("SUCCESS", says(0.5, parameters={"x": "y" * (1 << 20)}), "too large"),
+}
+
+
+@pytest.mark.parametrize("fault", FAILS)
+def test_what_is_no_answer_fails_in_words(other, well, fault):
+    status, result, words = FAILS[fault]
+    well.answers = lambda told: (status, result)
+    done = ended(other.chief, asked_of(other.chief, other.model)["id"])
+    assert done["status"] == "FAILED" and done["status_reason"] and not done["findings"], done
+    assert words in done["status_reason"], done
+
+
+def test_one_whose_process_died_is_asked_again(other, well):
+    died = {"exc_type": "WorkerLostError", "exc_message": ["signal 9"], "exc_module": "billiard.exceptions"}
+    answers = [("FAILURE", died)]
+    well.answers = lambda told: answers.pop() if answers else ("SUCCESS", says(0.75))
+    asked = asked_of(other.chief, other.model)
+    wait_until(lambda: not answers, "the first question")
+    job = asked["job_id"]
+    wait_until(lambda: ok(other.chief.get(f"/system/jobs/{job}"))["error"], "the end of the first attempt")
+    other.database.rows(f"update jobs set due_at = 1 where id = {job} and state = 'QUEUED'")
+    assert ended(other.chief, asked["id"])["status"] == "COMPLETED"
+
+
+def test_one_that_is_cancelled_is_revoked_and_its_late_answer_ignored(other, redis, well):
+    well.answers = lambda told: None
+    well.taken.clear()
+    said = redis.client.pubsub(ignore_subscribe_messages=True)
+    said.subscribe("/0.celery.pidbox")
+    wait_until(lambda: redis.client.pubsub_numsub("/0.celery.pidbox")[0][1], "the subscription")
+    asked = asked_of(other.chief, other.model)
+    wait_until(lambda: well.taken, "the question")
+    ok(other.chief.post(f"/system/jobs/{asked['job_id']}/cancel"))
+    assert ended(other.chief, asked["id"])["status"] == "CANCELLED"
+    ((headers, _),) = well.taken
+    revoked = wait_until(lambda: said.get_message(timeout=1), "the revocation")
+    assert headers["id"] in base64.b64decode(json.loads(revoked["data"])["body"]).decode()
+    said.close()
+    well.tell(headers["id"], "SUCCESS", says(0.75))
+    well.answers = well.well
+    assert ended(other.chief, asked_of(other.chief, other.model)["id"])["status"] == "COMPLETED"
+    late = ok(other.chief.get(f"/diagnosis/{asked['id']}"))
+    assert late["status"] == "CANCELLED" and not late["findings"]
+
+
+def test_a_server_that_is_killed_asks_anew(tmp_path, redis):
+    hand = Hand(redis, "killed")
+    house = new_house(tmp_path / "house", redis, TASK_QUEUE="killed")
+    try:
+        chief = house.admin()
+        made = bring_remote(chief, card_for("celery:ai.chest", "1"))
+        model = ok(chief.post(f"/diagnosis/models/{made['id']}/activate"))
+        hand.answers = lambda told: None
+        hand.taken.clear()
+        asked = asked_of(chief, model)
+        wait_until(lambda: hand.taken, "the question")
+        house.kill()
+        hand.answers = hand.well
+        house.start()
+        chief = house.admin()
+        hand.tell(hand.taken[0][0]["id"], "SUCCESS", says(0.25))  # to the question that nobody waits for any more
+        done = ended(chief, asked["id"])
+        assert done["status"] == "COMPLETED" and done["findings"][0]["probability"] == pytest.approx(0.75), done
+        assert len({headers["id"] for headers, _ in hand.taken}) == 2
+    finally:
+        house.close()
+        hand.close()
+
+
+def test_where_it_is_is_checked_when_it_is_set(tmp_path, redis, other, well):
+    def refused(api, url, words):
+        [error] = bring_remote(api, card_for(url, "9"), 422)["errors"]
+        assert error["loc"] == ["body", "card.remote.url"] and words in error["msg"], error
+
+    refused(other.chief, "celery:ai.secret", "TASK_NAMES")
+    refused(other.chief, "celery:../x", "TASK_NAMES")
+    well.answers = lambda told: ("SUCCESS", {"name": "chest"})
+    refused(other.chief, "celery:ai.chest", "inputs")
+    well.answers = lambda told: FAILS["raised"][:2]
+    refused(other.chief, "celery:ai.chest", "no card")
+    plain = Server(tmp_path / "plain", TASK_NAMES="ai.chest").init().start()
+    try:
+        refused(plain.admin(), "celery:ai.chest", "TASK_BROKER")
+    finally:
+        plain.close()
+
+
+def test_where_nobody_answers_the_question_is_taken_back(tmp_path, redis):
+    house = new_house(tmp_path / "house", redis, TASK_QUEUE="empty", MODEL_TIMEOUT="1s")
+    try:
+        chief = house.admin()
+        [error] = bring_remote(chief, card_for("celery:ai.nobody", "1"), 422)["errors"]
+        assert "no worker answered" in error["msg"], error
+        assert not [key for key in redis.client.keys("empty*") if redis.client.llen(key)]
+    finally:
+        house.close()
