@@ -11,6 +11,7 @@ import zipfile
 import numpy
 import pydicom
 import pytest
+from highdicom.sr import MeasurementReport, srread
 from PIL import Image
 
 import made
@@ -71,6 +72,9 @@ def fetched(api, number, kind="report", but=()):
     assert answer.status_code == 200 and answer.headers["content-type"] == "application/dicom", answer.text
     assert f"diagnosis-{number}-{kind}.dcm" in answer.headers["content-disposition"]
     checked(answer.content, but)
+    if kind == "report":
+        dumped(answer.content)
+        witnessed(answer.content)
     return answer.content, pydicom.dcmread(io.BytesIO(answer.content))
 
 
@@ -97,6 +101,24 @@ def dumped(content):
     wrong = [line for line in said.stderr.splitlines() if "does not support this Specific Character Set" not in line]
     assert said.returncode == 0 and not wrong, wrong
     return said.stdout
+
+
+def witnessed(content):
+    """As highdicom reads it: what it takes for a report after TID 1500, by whom, and what it finds of each group."""
+    report = srread(io.BytesIO(content)).content
+    assert isinstance(report, MeasurementReport)
+    [observer] = report.get_observer_contexts()[:1]
+    device = observer.observer_identifying_attributes
+    plain, planar = report.get_image_measurement_groups(), report.get_planar_roi_measurement_groups()
+    written = groups(pydicom.dcmread(io.BytesIO(content)))
+    assert len(plain) + len(planar) == len(written)
+    uids = [values(group, "DCM", "112040")[0] for group in written]
+    found = {group.tracking_uid: group for group in plain + planar}
+    assert sorted(found) == sorted(uids)
+    for uid, group in zip(uids, written):
+        numbers = [(item.value, item.unit.value) for item in found[uid].get_measurements()]
+        assert numbers == [value(item) for item in group.ContentSequence if item.ValueType == "NUM"]
+    return device.name, planar
 
 
 def code_of(item):
@@ -177,6 +199,7 @@ def test_a_report_says_what_was_found_and_by_what(chief, asked, model):
     for said in (model["digest"], told["input_sha256"], told["findings"][0]["code"]["meaning"], "Research use only"):
         assert said in tree, tree
     assert concept(report) == ("DCM", "126000")
+    assert witnessed(content)[0] == "chest-pneumonia"
     template = report.ContentTemplateSequence[0]
     assert (template.MappingResource, template.TemplateIdentifier) == ("DCMR", "1500")
     assert values(report, "DCM", "121049") == [("RFC5646", "en", "English")]
@@ -425,7 +448,11 @@ def test_boxes_and_points_lie_on_the_film(chief):
     header, file = pydicom.dcmread(io.BytesIO(content)), made.send(chief, content)["id"]
 
     told = ended(chief, ask(chief, file, model_id=small_model(chief, "places.onnx", boxes)["id"])["id"])
-    [group] = groups(fetched(chief, told["id"])[1])
+    content, report = fetched(chief, told["id"])
+    [group] = groups(report)
+    [region] = witnessed(content)[1]
+    assert region.roi.value.tolist() == [[10, 10], [30, 10], [30, 20], [10, 20], [10, 10]]
+    assert region.finding_type.value == "427359005"
     assert group.ContentTemplateSequence[0].TemplateIdentifier == "1410"
     assert values(group, "DCM", "111012") == [(pytest.approx(90, abs=1e-4), "%")]
     [region] = below(group, "DCM", "111030")
