@@ -220,6 +220,8 @@ static void put_operation(struct text *out, const struct service *served, const 
         text_put(out, S("\"security\":[],"));
     else if (e->flags & LOOPBACK) /* with or without, as it depends on where the caller is */
         openapi_put_json(out, "'security':[{'password':[]},{'bearer':[]},{}],");
+    if (e->permission >= 0)
+        text_format(out, "\"x-permission\":\"%s\",", permission_rows[e->permission].name);
     put_parameters(out, served, e);
     put_body(out, served, e);
     put_responses(out, e);
