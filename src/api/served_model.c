@@ -101,13 +101,33 @@ static bool model_ready_get(struct call *c)
 
 /* ---- a question ---- */
 
-static bool read_request(struct call *c, struct oip_request *out)
+/* Out of the coding that the client has put around it, if any; `unpacked` then holds it. */
+static bool unpack(struct call *c, struct text *unpacked, struct str *body)
 {
+    struct str coding = str_trim(http_header_list(c->request, "Content-Encoding", &c->arena));
+    *body = http_body(c->request);
+    if (!coding.len || str_equal_fold(coding, S("identity")))
+        return true;
+    unpacked->hold = &c->hold;
+    bool whole = http_unpack(*body, unpacked);
+    *body = text_str(unpacked);
+    if (unpacked->starved)
+        return unpacked->is_too_large ? hold_never(&c->hold, &c->error)
+                                      : fail(c, E_UNAVAILABLE, "too much is under way: try again when that has ended");
+    if (unpacked->overflowed)
+        return fail(c, E_TOO_LARGE, "unpacked, the body has more than the %d bytes that are allowed", BODY_BYTES_MAX);
+    return whole || fail(c, E_BAD_REQUEST, "the body is not packed as its Content-Encoding says, or not whole");
+}
+
+static bool read_request(struct call *c, struct text *unpacked, struct oip_request *out)
+{
+    struct str body;
     struct str header = http_header(c->request, "Inference-Header-Content-Length");
     int64_t header_bytes = -1;
     if (header.at && (!str_to_integer(header, &header_bytes) || header_bytes < 0))
         return fail(c, E_BAD_REQUEST, "Inference-Header-Content-Length is no number of bytes");
-    return oip_request_read(http_body(c->request), header_bytes, BODY_BYTES_MAX, &c->arena, out, &c->error);
+    return unpack(c, unpacked, &body) &&
+           oip_request_read(body, header_bytes, BODY_BYTES_MAX, &c->arena, out, &c->error);
 }
 
 static const struct tensor *output_called(const struct model_answer *answer, struct str name)
@@ -147,7 +167,7 @@ static bool send_answer(struct call *c, const struct oip_answer *answer)
     return true;
 }
 
-static bool infer_post(struct call *c)
+static bool infer(struct call *c, struct text *unpacked)
 {
     struct model model;
     struct model_answer answer;
@@ -155,7 +175,7 @@ static bool infer_post(struct call *c)
     struct str runtime;
     struct oip_request *asked = arena_new(&c->arena, struct oip_request);
     struct oip_answer *out = arena_new(&c->arena, struct oip_answer);
-    if (!find(c, &model) || !read_request(c, asked))
+    if (!find(c, &model) || !read_request(c, unpacked, asked))
         return false;
     struct model_question question = { .model = &model, .inputs = asked->inputs, .input_count = asked->input_count };
     if (!model_ask(c, &question, &answer, &face, &runtime) || !choose_outputs(c, asked, &answer, out))
@@ -167,6 +187,15 @@ static bool infer_post(struct call *c)
     return send_answer(c, out);
 }
 
+static bool infer_post(struct call *c)
+{
+    struct text unpacked; /* tensors point into it until the model has answered */
+    text_init(&unpacked, BODY_BYTES_MAX);
+    bool ok = infer(c, &unpacked);
+    text_release(&unpacked);
+    return ok;
+}
+
 #define PROBE \
     .permission = ANYONE, .tag = "inference", .flags = QUIET | NOT_JSON | INFERENCE, .lane = LANE_PROBES, \
     .answers = "application/json"
@@ -174,10 +203,10 @@ static bool infer_post(struct call *c)
     .permission = MAY_RUN_AI, .tag = "inference", .flags = NOT_JSON | INFERENCE, .answers = "application/json"
 #define ASKED \
     .permission = MAY_RUN_AI, .runs = WORKS, .body = BODY_RAW, .body_max = BODY_BYTES_MAX, .lane = LANE_PICTURES, \
-    .tag = "inference", .flags = NOT_JSON | INFERENCE, .answers = "application/json, application/octet-stream", \
-    .summary = "Runs a model on tensors", \
+    .tag = "inference", .flags = NOT_JSON | INFERENCE | CODED, \
+    .answers = "application/json, application/octet-stream", .summary = "Runs a model on tensors", \
     .doc = "JSON, or JSON with the tensors' bytes behind it (`Inference-Header-Content-Length`, Triton's binary " \
-           "extension); the answer likewise, as the request says. Nothing is kept of it."
+           "extension); the answer likewise, as the request says. Either may be packed. Nothing is kept of it."
 static const struct endpoint rows[] = {
     { HTTP_GET, "/v2/health/live", live_get, NULL, NULL, PROBE, .summary = "Is the process alive?" },
     { HTTP_GET, "/v2/health/ready", ready_get, NULL, NULL, PROBE, .summary = "Can it run models? 503 when not",

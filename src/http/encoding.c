@@ -1,4 +1,4 @@
-/* encoding.c - what the client accepts (RFC 9110 12.5), and gzip. */
+/* encoding.c - what the client accepts (RFC 9110 12.5), gzip, and what is packed. */
 #include "http/http.h"
 
 #include <zlib.h>
@@ -64,4 +64,24 @@ bool http_gzip(struct str in, struct text *out)
         return false;
     text_grown(out, (ptrdiff_t)stream.total_out);
     return true;
+}
+
+bool http_unpack(struct str in, struct text *out)
+{
+    enum { EITHER_HEADER = 32 + MAX_WBITS, PIECE = 64 << 10 };
+    unsigned char piece[PIECE];
+    z_stream stream = { 0 };
+    int result = Z_OK;
+    if (in.len > INT32_MAX || inflateInit2(&stream, EITHER_HEADER) != Z_OK)
+        return false;
+    stream.next_in = (Bytef *)(uintptr_t)in.at;
+    stream.avail_in = (uInt)in.len;
+    while (result == Z_OK && !out->overflowed) {
+        stream.next_out = piece;
+        stream.avail_out = PIECE;
+        result = inflate(&stream, Z_NO_FLUSH); /* Z_BUF_ERROR: it ends too early */
+        text_put(out, (struct str){ (const char *)piece, PIECE - (ptrdiff_t)stream.avail_out });
+    }
+    inflateEnd(&stream);
+    return result == Z_STREAM_END && !stream.avail_in && !out->overflowed;
 }

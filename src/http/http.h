@@ -191,6 +191,9 @@ bool http_etag_matches(struct str list, struct str etag, bool weak);
 bool http_accepts_gzip(struct str header);
 /* gzip of `in`, or false when it would not get smaller. */
 bool http_gzip(struct str in, struct text *out);
+/* Appends what `in` was before it was packed, by gzip or by deflate (RFC 1952, RFC 1950): it says itself which. False:
+ * it is not whole, or there is more than `out` takes (out->overflowed). Stops there, whatever it would become. */
+bool http_unpack(struct str in, struct text *out);
 /* attachment; filename="ascii"; filename*=UTF-8''... (RFC 6266, 8187), as base/file_name.h calls it. */
 struct str http_content_disposition(struct arena *arena, struct str name);
 /* %XX decoded into the arena; false for bad escapes, NUL or bytes that are not UTF-8. */

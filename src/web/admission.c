@@ -136,7 +136,11 @@ int64_t admission_body_limit(const struct exchange *x)
  * 15.5.16). */
 static bool check_body_coding(struct exchange *x)
 {
+    static const struct str known[] = { { "gzip", 4 }, { "x-gzip", 6 }, { "deflate", 7 } };
     struct str coding = str_trim(http_header_list(x->call.request, "Content-Encoding", &x->call.arena));
+    for (int i = 0; (x->endpoint->flags & CODED) && i < 3; i++)
+        if (str_equal_fold(coding, known[i]))
+            return true;
     return !coding.len || str_equal_fold(coding, S("identity")) || !http_has_body(x->call.request) ||
            fail(&x->call, E_UNSUPPORTED_TYPE, "send the body without a Content-Encoding");
 }

@@ -59,6 +59,7 @@ enum endpoint_flag {
     INFERENCE = 4096,      /* tells what went wrong as the Open Inference Protocol says: {"error": "..."} */
     FILE_OPTIONAL = 8192,  /* of BODY_MULTIPART: there may be no file */
     REVIVES = 16384,       /* what it is about is not shown while it can be done: nobody has an ETag of it */
+    CODED = 32768,         /* the body may come as gzip or deflate, which the handler undoes (http_unpack) */
     OAUTH = 2048,          /* tells what went wrong as RFC 6749 5.2 says, with status 400 */
 };
 

@@ -1,5 +1,8 @@
 """Our /v2 as NVIDIA's own client calls it, unmodified: tritonclient[http] of PyPI."""
 
+import gzip
+import zlib
+
 import numpy
 import pytest
 import tritonclient.http as triton
@@ -102,17 +105,33 @@ def test_it_need_not_say_what_it_wants(client, headers, film):
     numpy.testing.assert_allclose(later.get_result().as_numpy(OUTPUT), answer.as_numpy(OUTPUT), rtol=1e-6)
 
 
+@pytest.mark.parametrize("binary", [True, False])
 @pytest.mark.parametrize("algorithm", ["gzip", "deflate"])
-def test_answers_may_be_packed_and_requests_may_not(client, chief, film, algorithm):
-    """As docs/ai.md says."""
-    headers = {"Authorization": chief.headers["authorization"]}
-    answer = client.infer(NAME, [put(film)], headers=headers, response_compression_algorithm=algorithm)
-    assert 0 <= answer.as_numpy(OUTPUT).item() <= 1
+def test_questions_and_answers_may_be_packed(client, headers, film, algorithm, binary):
+    plain = client.infer(NAME, [put(film)], headers=dict(headers)).as_numpy(OUTPUT)
+    both = {"request_compression_algorithm": algorithm, "response_compression_algorithm": algorithm}
+    answer = client.infer(NAME, [put(film, binary)], headers=headers, **both)
+    numpy.testing.assert_allclose(answer.as_numpy(OUTPUT), plain, rtol=1e-6)
 
-    def packed(headers):
-        client.infer(NAME, [put(film)], headers=headers, request_compression_algorithm=algorithm)
 
-    refused({"Authorization": chief.headers["authorization"]}, packed, 415, "Content-Encoding")
+def test_what_is_packed_otherwise_is_refused(house, chief, model):
+    def sent(body, coding, status, word):
+        headers = {"Content-Type": "application/json", "Content-Encoding": coding}
+        answer = chief.post(f"{house.url}/v2/models/{NAME}/infer", content=body, headers=headers)
+        assert answer.status_code == status and word in answer.json()["error"], answer.text
+
+    whole = gzip.compress(b'{"inputs": []}')
+    sent(whole, "gzip", 422, "inputs")
+    sent(whole, "identity", 400, "line 1")
+    for body in (whole[:-9], whole + b"x", b'{"inputs": []}', zlib.compress(b"{}")[2:]):
+        sent(body, "gzip", 400, "Content-Encoding")
+    for coding in ("br", "gzip, gzip", "zstd"):
+        sent(whole, coding, 415, "Content-Encoding")
+    bomb = zlib.compressobj(9, zlib.DEFLATED, 31)
+    packed = b"".join(bomb.compress(b" " * (1 << 20)) for _ in range(65)) + bomb.flush()
+    assert len(packed) < 100_000
+    sent(packed, "gzip", 413, "67108864")
+    assert chief.get(f"{house.url}/v2/health/live").status_code == 200
 
 
 def test_what_goes_wrong_is_told_in_words(client, chief, house, film):
