@@ -152,13 +152,10 @@ static bool wants_json(struct call *c)
 static bool put_link(struct call *c, struct report_public *shown)
 {
     struct exchange *x = exchange_of(c);
-    struct str header = http_header(c->request, "Authorization"), scheme, token;
     struct report report;
-    if (!shown->report_id || !header.at || !str_cut(header, ' ', &scheme, &token) ||
-        !str_equal_fold(scheme, S("Bearer")))
+    if (!shown->report_id)
         return true;
-    if (authority_check(c, c->app->authority, str_trim(token), admission_epoch(x), &x->principal)) {
-        x->actor.principal = &x->principal;
+    if (admission_identify(x) == FOUND) {
         if (call_may(c, MAY_READ_REPORTS) && !x->principal.must_change_password &&
             report_load(c, shown->report_id, &report))
             shown->report = arena_format(&c->arena, "/api/v1/reports/%" PRId64, shown->report_id);

@@ -5,6 +5,7 @@
 
 struct session {
     int64_t id;
+    unsigned kind;
     struct str client, user_agent;
     struct instant created_at, last_used_at, expires_at;
     bool current;
@@ -15,6 +16,7 @@ struct session_list {
 
 static const struct field session_fields[] = {
     FIELD(struct session, id, .doc = "Identifies the session."),
+    FIELD(struct session, kind, .choices = session_kinds, .type = "SessionKind", .doc = "How it is shown."),
     FIELD(struct session, client, .flags = NULLABLE, .doc = "The address it was started from."),
     FIELD(struct session, user_agent, .flags = NULLABLE, .doc = "The program it was started with."),
     FIELD(struct session, created_at, .doc = "The time when it was started."),

@@ -7,7 +7,8 @@
 
 struct attempt {
     struct lock_subject who;
-    bool active, remember_me;
+    bool active;
+    struct session_wish wish;
     struct tokens *tokens;
 };
 
@@ -45,15 +46,15 @@ static bool find_account(struct call *c, struct attempt *attempt, struct str *ha
 static bool begin_session(struct call *c, void *context)
 {
     struct attempt *attempt = context;
-    return session_start(c, attempt->who.account_id, attempt->remember_me, attempt->tokens) &&
+    return session_start(c, attempt->who.account_id, attempt->wish, attempt->tokens) &&
            lockout_familiar(c, attempt->who.account_id) && audit_change(c);
 }
 
-bool sign_in(struct call *c, struct str username, struct str password, bool remember_me, struct tokens *out,
+bool sign_in(struct call *c, struct str username, struct str password, struct session_wish wish, struct tokens *out,
              int64_t *user_id)
 {
     struct str hash = nobodys_hash(c);
-    struct attempt attempt = { .who.name = username, .remember_me = remember_me, .tokens = out };
+    struct attempt attempt = { .who.name = username, .wish = wish, .tokens = out };
     int64_t locked_until;
     if (!find_account(c, &attempt, &hash))
         return false;

@@ -51,6 +51,7 @@ enum field_flag {
     SET_ON_UPDATE = 1 << 8, /* struct instant: db_insert and db_update set it to now */
     NULLABLE = 1 << 9,      /* may be null in answers (documentation and OpenAPI) */
     WITHHELD = 1 << 17,     /* the record always has it, answers may not: the veil takes it out, and it is null */
+    AT_TIMES = 1 << 18,     /* an answer may lack it, as the endpoint says (answer_members) */
     IN_QUERY = 1 << 10,     /* comes from the query even when the request has a body */
     KEEP_EMPTY = 1 << 11,   /* an empty text stays empty instead of becoming null */
     DAY_END = 1 << 13,      /* struct instant: a date alone means its last moment, not its first */

@@ -331,7 +331,7 @@ static void put_required(struct text *out, const struct schema *schema, bool inp
     bool first = true;
     for (int i = 0; i < schema->count; i++) {
         const struct field *field = &schema->fields[i];
-        bool required = !input || ((field->flags & REQUIRED) && !field->fallback);
+        bool required = input ? (field->flags & REQUIRED) && !field->fallback : !(field->flags & AT_TIMES);
         if (!required || is_skipped(field, input))
             continue;
         text_put(out, first ? S(",\"required\":[") : S(","));

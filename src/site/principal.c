@@ -7,11 +7,11 @@
 
 #include <jwt.h>
 
-enum { CACHED_PRINCIPALS = 4096 };
+enum { CACHED_PRINCIPALS = 4096, COOKIE_MAX = 100 };
 
 struct authority {
-    struct key key;
-    struct cache *cache; /* token -> struct cached */
+    struct key key, csrf_key;
+    struct cache *cache; /* token, or hash of a cookie -> struct cached */
 };
 
 struct cached {
@@ -25,6 +25,7 @@ bool authority_open(struct str secret_key, struct authority **out, struct error 
     if (!authority)
         return error_set(error, E_INTERNAL, "out of memory");
     crypto_derive(secret_key, "roentgen access tokens", &authority->key);
+    crypto_derive(secret_key, "roentgen page tokens", &authority->csrf_key);
     authority->cache = cache_new(CACHED_PRINCIPALS, (ptrdiff_t)sizeof(struct cached));
     *out = authority;
     return true;
@@ -119,19 +120,25 @@ enum found authority_of_account(struct call *c, int64_t user_id, struct principa
     return found == FOUND && !load_permissions(c, out) ? FAILED : found;
 }
 
-#define LOADED \
-    "select s.id, s.user_id, u.must_change_password from sessions s join users u on u.id = s.user_id where " \
-    "s.revoked_at is null and u.status = 'ACTIVE' and u.deleted_at is null and "
+#define LOADED_FROM(sessions) \
+    "select s.id, s.user_id, u.must_change_password, s.expires_at from " sessions \
+    " join users u on u.id = s.user_id where s.revoked_at is null and u.status = 'ACTIVE' and u.deleted_at is null and "
+#define LOADED LOADED_FROM("sessions s")
 
 /* What `rows` has found. */
 static bool load(struct call *c, struct cursor *rows, uint64_t epoch, struct principal *out)
 {
-    struct principal loaded = { .epoch = epoch, .known_us = clock_monotonic_us(), .expires_at_us = out->expires_at_us };
+    struct principal loaded = { .by_cookie = out->by_cookie,
+                                .expires_at_us = out->expires_at_us,
+                                .epoch = epoch,
+                                .known_us = clock_monotonic_us() };
     bool found = cursor_next(rows);
     if (found) {
         loaded.session_id = cursor_integer(rows, 0);
         loaded.user_id = cursor_integer(rows, 1);
         loaded.must_change_password = cursor_integer(rows, 2) != 0;
+        if (loaded.by_cookie)
+            loaded.expires_at_us = cursor_integer(rows, 3);
     }
     if (!cursor_close(rows) || !found || !load_permissions(c, &loaded))
         return false;
@@ -146,6 +153,16 @@ static bool load_by_name(struct call *c, struct str session, uint64_t epoch, str
     return load(c, &rows, epoch, out);
 }
 
+/* What is shown as a token is none because a cookie was known by that name, nor the other way round. */
+static bool recall(struct authority *authority, struct str name, uint64_t epoch, bool by_cookie, struct cached *out)
+{
+    struct cached cached;
+    if (!cache_get(authority->cache, name, epoch, &cached) || cached.principal.by_cookie != by_cookie)
+        return false;
+    *out = cached;
+    return true;
+}
+
 uint64_t authority_epoch(struct authority *authority)
 {
     return cache_epoch(authority->cache);
@@ -155,7 +172,7 @@ bool authority_check(struct call *c, struct authority *authority, struct str tok
                      struct principal *out)
 {
     struct cached cached = { 0 };
-    if (!cache_get(authority->cache, token, epoch, &cached)) {
+    if (!recall(authority, token, epoch, false, &cached)) {
         struct str session;
         if (!read_token(authority, &c->arena, token, &session, &cached.expires_at_us) ||
             !load_by_name(c, session, epoch, &cached.principal))
@@ -167,6 +184,53 @@ bool authority_check(struct call *c, struct authority *authority, struct str tok
         return fail(c, E_UNAUTHENTICATED, "the token has expired");
     *out = cached.principal;
     return true;
+}
+
+/* ---- cookies ---- */
+
+#define LOADED_BY_COOKIE LOADED_FROM("refresh_tokens t join sessions s on s.id = t.session_id")
+
+static bool load_by_cookie(struct call *c, struct str hash, uint64_t epoch, struct principal *out)
+{
+    struct cursor rows;
+    struct instant now = clock_now(), long_used = { now.us - COOKIE_GRACE_S * INT64_C(1000000) };
+    db_rows(c, &rows,
+            LOADED_BY_COOKIE "t.token_hash = ? and s.kind = 'cookie' and s.expires_at > ? and "
+                             "(t.used_at is null or t.used_at > ?)",
+            V(hash), V(now), V(long_used));
+    return load(c, &rows, epoch, out);
+}
+
+bool authority_check_cookie(struct call *c, struct authority *authority, struct str secret, uint64_t epoch,
+                            struct principal *out)
+{
+    struct cached cached = { .principal.by_cookie = true };
+    struct str hash = crypto_sha256_hex(secret, &c->arena);
+    if (!recall(authority, hash, epoch, true, &cached)) {
+        if (secret.len > COOKIE_MAX || !load_by_cookie(c, hash, epoch, &cached.principal))
+            return fail(c, E_UNAUTHENTICATED, "the session of the cookie has ended: sign in again");
+        cached.expires_at_us = cached.principal.expires_at_us;
+        cache_put(authority->cache, hash, epoch, &cached, PRINCIPAL_CACHE_S * 1000);
+    }
+    if (cached.expires_at_us <= clock_now().us)
+        return fail(c, E_UNAUTHENTICATED, "the session of the cookie has ended: sign in again");
+    *out = cached.principal;
+    return true;
+}
+
+bool authority_knows_cookie(struct authority *authority, struct str secret, uint64_t epoch)
+{
+    struct cached cached;
+    char hash[SHA256_TEXT];
+    unsigned char digest[SHA256_BYTES];
+    crypto_sha256(secret, digest);
+    crypto_hex_write(hash, digest, SHA256_BYTES);
+    return recall(authority, (struct str){ hash, SHA256_TEXT }, epoch, true, &cached);
+}
+
+struct str authority_csrf_token(const struct authority *authority, struct arena *arena, int64_t session_id)
+{
+    return crypto_hmac_hex(&authority->csrf_key, arena_format(arena, "session %" PRId64, session_id), arena);
 }
 
 bool authority_still(struct call *c, struct authority *authority, struct principal *who)
@@ -235,7 +299,7 @@ bool authority_review(struct call *c, const struct principal *const *who, int co
 bool authority_knows(struct authority *authority, struct str token, uint64_t epoch)
 {
     struct cached cached;
-    return cache_get(authority->cache, token, epoch, &cached);
+    return recall(authority, token, epoch, false, &cached);
 }
 
 void authority_changed(struct authority *authority)

@@ -14,6 +14,10 @@
  *     authority_changed(app->authority);                               // after the commit of a change of rights
  *     if (!authority_still(c, app->authority, &who)) ...               // the body has come: may they still?
  *
+ * A browser shows a session by a cookie instead (people/session.h): a random text, of which the database has the hash.
+ * It is good for as long as its session, and what takes its place when it is used up is good at once, while the one
+ * before still is for COOKIE_GRACE_S: pages in other tabs have sent it already.
+ *
  * A principal is a copy, which its request keeps to its end. The authority has the key, which SECRET_KEY gives: another
  * SECRET_KEY, and no token is valid any more. Thread-safe.
  */
@@ -23,14 +27,15 @@
 #include "base/call.h"
 #include "site/permission.h"
 
-enum { PRINCIPAL_CACHE_S = 2 };
+enum { PRINCIPAL_CACHE_S = 2, COOKIE_GRACE_S = 60 };
 
 struct principal {
     int64_t user_id;
     int64_t session_id;
     uint64_t permissions; /* PERMISSION_BIT each */
     bool must_change_password;
-    int64_t expires_at_us; /* of the token */
+    bool by_cookie;        /* the session was shown by its cookie */
+    int64_t expires_at_us; /* of the token; of a cookie, the session's */
     uint64_t epoch;        /* of the authority, and when (clock_monotonic_us): what was read then */
     int64_t known_us;
 };
@@ -54,6 +59,12 @@ uint64_t authority_epoch(struct authority *authority);
 /* Fills *out from the token; E_UNAUTHENTICATED says only that it is not valid. */
 bool authority_check(struct call *c, struct authority *authority, struct str token, uint64_t epoch,
                      struct principal *out);
+/* The same from what a cookie holds. A token is no cookie, nor the other way round. */
+bool authority_check_cookie(struct call *c, struct authority *authority, struct str secret, uint64_t epoch,
+                            struct principal *out);
+/* What a page has to send with what it changes, when its session is shown by a cookie: bound to the session by
+ * SECRET_KEY, and the same for as long as that lasts. */
+struct str authority_csrf_token(const struct authority *authority, struct arena *arena, int64_t session_id);
 /* After a wait, such as for a body: reads the rights anew, by the session, where PRINCIPAL_CACHE_S have passed or
  * something has changed. A token or session that has only run out meanwhile was good when this began, and still is. */
 bool authority_still(struct call *c, struct authority *authority, struct principal *who);
@@ -62,6 +73,7 @@ bool authority_still(struct call *c, struct authority *authority, struct princip
 bool authority_review(struct call *c, const struct principal *const *who, int count, bool *stands);
 /* Is it known already, so that checking it needs no database? */
 bool authority_knows(struct authority *authority, struct str token, uint64_t epoch);
+bool authority_knows_cookie(struct authority *authority, struct str secret, uint64_t epoch);
 /* The rights of an account as they are now, for what it has asked to be done later: without a session. NONE: it may not
  * sign in any more. */
 enum found authority_of_account(struct call *c, int64_t user_id, struct principal *out);

@@ -22,23 +22,55 @@ uint64_t admission_epoch(struct exchange *x)
     return x->authority_epoch;
 }
 
-static bool check_token(struct exchange *x)
+/* Null: there is none, or it is of another scheme. */
+static struct str bearer_token(const struct exchange *x)
+{
+    struct str scheme, token, header = http_header(x->call.request, "Authorization");
+    return str_cut(header, ' ', &scheme, &token) && str_equal_fold(scheme, S("Bearer")) ? str_trim(token) : STR_NULL;
+}
+
+enum found admission_identify(struct exchange *x)
 {
     struct call *c = &x->call;
-    struct str header = http_header(c->request, "Authorization");
-    bool needed = x->endpoint->permission != ANYONE;
-    if (str_is_null(header))
-        return !needed || (x->endpoint->flags & LOOPBACK) ||
-               fail(c, E_UNAUTHENTICATED, "sign in first: send a bearer token");
-    if (!needed) /* a stale token must not keep anybody from signing in */
-        return true;
-    struct str scheme, token;
-    if (!str_cut(header, ' ', &scheme, &token) || !str_equal_fold(scheme, S("Bearer")))
-        return fail(c, E_UNAUTHENTICATED, "only bearer tokens are accepted");
-    if (!authority_check(c, c->app->authority, str_trim(token), admission_epoch(x), &x->principal))
-        return false;
+    struct authority *authority = c->app->authority;
+    struct str token = bearer_token(x), cookie = cookie_session(x);
+    if (str_is_null(http_header(c->request, "Authorization")) && str_is_null(cookie))
+        return NONE;
+    if (str_is_null(token) && str_is_null(cookie)) {
+        fail(c, E_UNAUTHENTICATED, "only bearer tokens are accepted");
+        return FAILED;
+    }
+    if (str_is_null(cookie) ? !authority_check(c, authority, token, admission_epoch(x), &x->principal)
+                            : !authority_check_cookie(c, authority, cookie, admission_epoch(x), &x->principal))
+        return FAILED;
     x->actor.principal = &x->principal;
-    return true;
+    return FOUND;
+}
+
+bool admission_knows(struct exchange *x)
+{
+    struct authority *authority = x->call.app->authority;
+    struct str token = bearer_token(x), cookie = cookie_session(x);
+    if (!str_is_null(cookie))
+        return authority_knows_cookie(authority, cookie, admission_epoch(x));
+    return str_is_null(token) || authority_knows(authority, token, admission_epoch(x));
+}
+
+/* Where anybody may ask nothing is looked at: a stale token must not keep anybody from signing in. */
+static bool check_token(struct exchange *x)
+{
+    if (x->endpoint->permission == ANYONE)
+        return true;
+    switch (admission_identify(x)) {
+    case FOUND:
+        return !x->principal.by_cookie || cookie_permits(x);
+    case NONE:
+        return (x->endpoint->flags & LOOPBACK) ||
+               fail(&x->call, E_UNAUTHENTICATED, "sign in first: send a bearer token");
+    case FAILED:
+        break;
+    }
+    return false;
 }
 
 /* A password that somebody else has set, and knows, opens nothing but the way to one's own. */

@@ -24,6 +24,11 @@ void answer_header(struct call *c, const char *name, struct str value)
     x->headers[x->header_count++].value = value;
 }
 
+void answer_members(struct call *c, uint64_t members)
+{
+    exchange_of(c)->fields = members;
+}
+
 void answer_location(struct call *c, const char *format, int64_t id)
 {
 #pragma GCC diagnostic push
@@ -159,24 +164,32 @@ static void problem_headers(struct exchange *x)
         http_set_close(r);
 }
 
-/* Origins are compared whole; anything else gets no CORS header at all. */
+/* Compared whole. What is no origin (`*`, `null`) is not listed, so that nothing is open to all. */
+bool origin_is_listed(const struct call *c, struct str origin)
+{
+    struct str list = c->app->live->cors_origins;
+    for (struct str one; str_find(origin, S("://")) > 0 && str_next(&list, ',', &one);)
+        if (str_equal(str_trim(one), origin))
+            return true;
+    return false;
+}
+
+/* Any other origin gets no CORS header at all. */
 static void cors_headers(struct exchange *x)
 {
     struct request *r = x->call.request;
     struct str origin = http_header(r, "Origin");
-    struct str list = x->call.app->live->cors_origins;
-    if (!origin.len || !list.len)
+    if (!origin.len || !x->call.app->live->cors_origins.len)
         return;
     http_set_header(r, "Vary", S("Origin"));
-    for (struct str one; str_next(&list, ',', &one);)
-        if (str_equal(str_trim(one), origin)) {
-            http_set_header(r, "Access-Control-Allow-Origin", origin);
-            http_set_header(
-                r, "Access-Control-Expose-Headers",
-                S("ETag, Location, X-Request-ID, Content-Range, Content-Disposition, Retry-After, X-Picture-Remark, "
-                  "X-Pixel-Format"));
-            return;
-        }
+    if (!origin_is_listed(&x->call, origin))
+        return;
+    http_set_header(r, "Access-Control-Allow-Origin", origin);
+    http_set_header(r, "Access-Control-Allow-Credentials", S("true"));
+    http_set_header(
+        r, "Access-Control-Expose-Headers",
+        S("ETag, Location, X-Request-ID, Content-Range, Content-Disposition, Retry-After, X-Picture-Remark, "
+          "X-Pixel-Format"));
 }
 
 static void common_headers(struct exchange *x)

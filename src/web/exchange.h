@@ -73,6 +73,8 @@ static inline struct exchange *exchange_of(struct call *c)
 void answer_status(struct call *c, int status);
 void answer_header(struct call *c, const char *name, struct str value);
 void answer_location(struct call *c, const char *format, int64_t id); /* "/api/v1/things/%" PRId64 */
+/* Only these members (a mask) of the answer's record: those that may be lacking are AT_TIMES (field.h). */
+void answer_members(struct call *c, uint64_t members);
 /* NOT_JSON answers: bytes that outlive the request or live in its arena; or part of a file, whose descriptor is taken
  * over. */
 void answer_bytes(struct call *c, const char *media_type, struct str bytes);
@@ -92,6 +94,11 @@ void dispatch_http_app(struct app *app, struct http_app *out);
 /* admission.c: what is decided before the body is read, and asked again when a long one has come. Each sets call.error
  * when it says no. */
 bool admission_route(struct exchange *x);
+/* Who asks, as the request shows it: by Authorization, or without that by a cookie. FOUND: x->principal and the actor
+ * are set. NONE: it shows nothing. FAILED: call.error says why not. This is the one place where it is read. */
+enum found admission_identify(struct exchange *x);
+/* Can that be told without the database? */
+bool admission_knows(struct exchange *x);
 uint64_t admission_epoch(struct exchange *x); /* authority_epoch, as the request began */
 bool admission_check(struct exchange *x);     /* token, rate, permission, type and size of the body */
 int64_t admission_body_limit(const struct exchange *x);
@@ -107,6 +114,23 @@ bool proxy_https(struct exchange *x);
  * itself, at `port` of it (0: the one that they name). Null: this server does not know its own name. */
 struct str proxy_https_location(const struct config *config, const struct request *r, int port, struct arena *arena);
 
+/* How the caller spoke to the first trusted proxy, as that says, or to us: "https"; null: in the clear, as far as
+ * anybody says. */
+struct str proxy_scheme(struct exchange *x);
+bool proxy_is_tls(struct exchange *x);
+
+/* cookie.c: sessions of browsers. */
+/* What the cookie holds; null: there is none, or Authorization is there, which alone counts then. */
+struct str cookie_session(struct exchange *x);
+/* Is it a page of ours, or of CORS_ORIGINS, that asks? Of one that does not say: not where it `must_be_told`. False:
+ * E_FORBIDDEN. */
+bool cookie_may_come_from(struct exchange *x, bool must_be_told);
+/* May x->principal, known by a cookie, be asked for this? A change needs X-CSRF-Token too. False: E_FORBIDDEN. */
+bool cookie_permits(struct exchange *x);
+/* The cookie is to hold this, for so long (-1: until the browser ends); or nothing any more. */
+void answer_cookie(struct call *c, struct str secret, int64_t lasts_s);
+void answer_no_cookie(struct call *c);
+
 /* decode.c: fills call.in from path, query and body. */
 bool decode_input(struct call *c);
 /* What its handler finds in call.in: of an endpoint that takes nothing, a record without members. */
@@ -116,6 +140,8 @@ const struct schema *endpoint_in(const struct endpoint *e);
  * metrics. */
 void answer_encode(struct exchange *x);
 void answer_send(struct exchange *x, bool ok);
+/* Is it one of CORS_ORIGINS? */
+bool origin_is_listed(const struct call *c, struct str origin);
 
 /* conditional.c: preconditions (RFC 9110 13). */
 /* Says the ETag of the answer. True: the client has it already, and the answer is 304 without a body. */

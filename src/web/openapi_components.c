@@ -281,7 +281,9 @@ static const char responses[] =
 static const char sign_in[] =
     "'securitySchemes':{'password':{'type':'oauth2','description':'Name and password.','flows':"
     "{'password':{'tokenUrl':'/api/v1/auth/token','refreshUrl':'/api/v1/auth/token','scopes':{}}}},"
-    "'bearer':{'type':'http','scheme':'bearer','bearerFormat':'JWT','description':'An access token.'}},";
+    "'bearer':{'type':'http','scheme':'bearer','bearerFormat':'JWT','description':'An access token.'},"
+    "'cookieAuth':{'type':'apiKey','in':'cookie','name':'__Host-roentgen_session','description':'The session of a "
+    "browser (`session=cookie`); over plain HTTP the name is `roentgen_session`. Changes need `X-CSRF-Token`, too.'}},";
 
 void openapi_put_components(struct text *out, const struct service *served)
 {

@@ -219,7 +219,7 @@ static void put_operation(struct text *out, const struct service *served, const 
     if (e->permission == ANYONE)
         text_put(out, S("\"security\":[],"));
     else if (e->flags & LOOPBACK) /* with or without, as it depends on where the caller is */
-        openapi_put_json(out, "'security':[{'password':[]},{'bearer':[]},{}],");
+        openapi_put_json(out, "'security':[{'password':[]},{'bearer':[]},{'cookieAuth':[]},{}],");
     if (e->permission >= 0)
         text_format(out, "\"x-permission\":\"%s\",", permission_rows[e->permission].name);
     put_parameters(out, served, e);
@@ -286,7 +286,8 @@ void openapi_put_document(struct text *out, const struct service *served)
                           "','summary':'A self-hosted medical-imaging server','description':");
     openapi_put_introduction(out);
     openapi_put_json(out, ",'license':{'name':'Apache-2.0','identifier':'Apache-2.0'}},'servers':[{'url':'/',"
-                          "'description':'This server'}],'security':[{'password':[]},{'bearer':[]}],");
+                          "'description':'This server'}],'security':[{'password':[]},{'bearer':[]},"
+                          "{'cookieAuth':[]}],");
     put_tags(out);
     text_put(out, S(",\"paths\":{"));
     for (int t = 0; t < served->count; t++)

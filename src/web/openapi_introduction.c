@@ -9,7 +9,8 @@ static const char english[] =
     "refused.\n\n"
     "## Signing in\n\n"
     "`POST /api/v1/auth/login` gives an access token: send it as `Authorization: Bearer ...`. When it has expired, "
-    "`POST /api/v1/auth/refresh` gives the next pair.\n\n"
+    "`POST /api/v1/auth/refresh` gives the next pair. Pages in browsers sign in with `?session=cookie` instead: then a "
+    "cookie shows the session, and each change sends `X-CSRF-Token`.\n\n"
     "## Values\n\n"
     "- **Texts** (`format: text`) hold no control characters but tab and line ends. Spaces around them are taken "
     "off. `minLength` counts what is left, `maxLength` what was sent, both in characters (code points). Passwords "
@@ -38,7 +39,8 @@ static const char english[] =
 
 static const char chinese[] =
     "\n## 中文说明\n\n"
-    "`/api/v1` 下的接口收发 JSON（UTF-8），未列出的成员和参数一律拒绝。登录后以 `Authorization: Bearer ...` 携带访问令牌。\n\n"
+    "`/api/v1` 下的接口收发 JSON（UTF-8），未列出的成员和参数一律拒绝。登录后以 `Authorization: Bearer ...` 携带访问令牌；"
+    "浏览器页面可用 `?session=cookie` 登录，由 cookie 表示会话，修改时另带 `X-CSRF-Token`。\n\n"
     "- **文本**（`format: text`）：除制表符和换行外不得含控制字符；首尾空格会去掉；`minLength` 按去掉之后、`maxLength` 按发送时的字符数（码点）计。"
     "密码（`format: password`）保留空格。\n"
     "- **空值**为 `null`；凡可为 `null` 或可省略之处，空文本与之相同，查询参数的空值亦然。\n"

@@ -144,7 +144,7 @@ static struct str public_authority(const struct config *config)
 /* How the caller spoke to the first trusted proxy, as that says: in its element of Forwarded, or at the place of its
  * word in X-Forwarded-Proto, where most proxies leave a single one. Who is no trusted proxy can but send himself to
  * https. Null: nobody says. */
-static struct str scheme_of_caller(struct exchange *x)
+static struct str scheme_said(struct exchange *x)
 {
     const struct call *c = &x->call;
     struct arena *arena = &x->call.arena;
@@ -163,6 +163,17 @@ static struct str scheme_of_caller(struct exchange *x)
     return scheme;
 }
 
+struct str proxy_scheme(struct exchange *x)
+{
+    struct str said = scheme_said(x);
+    return !said.len && http_is_tls(x->call.request) ? S("https") : said;
+}
+
+bool proxy_is_tls(struct exchange *x)
+{
+    return str_equal_fold(proxy_scheme(x), S("https"));
+}
+
 /* The caller's Host is repeated only where it cannot lead anywhere else: a redirect to a name that a stranger made up
  * is his. */
 struct str proxy_https_location(const struct config *config, const struct request *r, int port, struct arena *arena)
@@ -179,7 +190,7 @@ struct str proxy_https_location(const struct config *config, const struct reques
 bool proxy_https(struct exchange *x)
 {
     struct call *c = &x->call;
-    if (!c->app->config.https_only || !str_equal_fold(scheme_of_caller(x), S("http")))
+    if (!c->app->config.https_only || !str_equal_fold(proxy_scheme(x), S("http")))
         return true;
     struct str location = proxy_https_location(&c->app->config, c->request, 0, &c->arena);
     if (!location.at)

@@ -254,7 +254,9 @@ def test_me(doctor):
         "last_login_at",
         "created_at",
         "updated_at",
+        "session",
     } == set(me)
+    assert me["session"] == {"kind": "token", "csrf_token": None}
     assert me["status"] == "ACTIVE"
     assert "patient.create" in me["permissions"] and "user.manage" not in me["permissions"]
 

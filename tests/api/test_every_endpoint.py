@@ -119,3 +119,24 @@ def test_only_what_is_meant_to_be_open_is_open(operations):
     """A new endpoint that forgets its permission is seen here."""
     opened = {(method, path) for method, path, row in operations if row.get("security") == []}
     assert opened == OPEN
+
+
+def test_a_cookie_alone_changes_nothing(house, operations):
+    """A browser sends it with whatever asks: what changes something needs the page's token, whatever it is."""
+    body = {"username": house.admin_name, "password": PASSWORD}
+    answer = house.client().post("/auth/login?session=cookie", json=body)
+    client, token, wrong = house.client(), ok(answer)["csrf_token"], []
+    client.headers["Cookie"] = answer.headers["set-cookie"].split(";")[0]
+    for method, path, row in operations:
+        if row.get("security") == [] or (method, path) in STREAMS:
+            continue
+        client.headers.pop("Sec-Fetch-Site", None)
+        for headers in ({"X-CSRF-Token": token}, {"Sec-Fetch-Site": "same-origin"}):
+            client.headers.pop("X-CSRF-Token", None)
+            client.headers.update(headers)
+            answer = ask(client, method, path)
+            refused = answer.status_code == 403 and "with a cookie, a change needs the header" in answer.text
+            if refused != (method not in ("GET", "HEAD")) or answer.status_code in (401, 500):
+                wrong.append((method, path, answer.status_code, answer.text[:200]))
+    assert not wrong, wrong
+    ok(client.get("/auth/me"))

@@ -82,7 +82,7 @@ def test_sessions_are_listed(server, doctor):
     body = ok(doctor.get("/auth/sessions"))
     assert body["total"] == 2
     assert all(
-        {"id", "client", "user_agent", "created_at", "last_used_at", "expires_at", "current"} == set(s)
+        {"id", "kind", "client", "user_agent", "created_at", "last_used_at", "expires_at", "current"} == set(s)
         for s in body["items"]
     )
     assert [s["current"] for s in body["items"]].count(True) == 1

@@ -352,3 +352,22 @@ def test_the_public_name_is_where_it_leads(tmp_path):
             "https://roentgen.example/docs",
         )
     server.close()
+
+
+# ---- sessions of browsers ----
+
+
+def test_a_browsers_cookie_is_bound_to_the_host(secure, files):
+    with secure.client(verify=trusting(files / "server.pem")) as client:
+        body = {"username": secure.admin_name, "password": PASSWORD}
+        answer = client.post("/auth/login?session=cookie", json=body)
+        token = ok(answer)["csrf_token"]
+        set_cookie = answer.headers["set-cookie"]
+        assert set_cookie.startswith("__Host-roentgen_session=") and "; Secure" in set_cookie
+        assert ok(client.get("/auth/me"))["session"]["kind"] == "cookie"
+        own = {"Origin": secure.url, "X-CSRF-Token": token}
+        plain = {**own, "Origin": secure.url.replace("https", "http")}
+        assert client.patch("/auth/me", json={"title": "t"}, headers=plain).status_code == 403
+        ok(client.patch("/auth/me", json={"title": "t"}, headers=own))
+        ok(client.post("/auth/logout", headers=own), 204)
+        assert not client.cookies

@@ -114,7 +114,7 @@ static struct tokens signed_in(const char *name)
     struct tokens tokens;
     int64_t id;
     audit_action(&call, "auth.login", "user");
-    must(sign_in(&call, str_from(name), PASSWORD, false, &tokens, &id) &&
+    must(sign_in(&call, str_from(name), PASSWORD, (struct session_wish){ 0 }, &tokens, &id) &&
          authority_check(&call, app.authority, tokens.access_token, authority_epoch(app.authority), &who));
     assert_int_equal(who.user_id, id);
     actor.principal = &who;
@@ -232,8 +232,8 @@ static void a_changed_password_ends_the_other_sessions(void **state)
     refused(own_password_change(&call, OTHER_PASSWORD, OTHER_PASSWORD), E_INVALID);
     refused(own_password_change(&call, PASSWORD, S("lisi1234")), E_INVALID); /* its own name */
     must(own_password_change(&call, PASSWORD, OTHER_PASSWORD));
-    refused(session_refresh(&call, first.refresh_token, &first), E_UNAUTHENTICATED);
-    must(session_refresh(&call, second.refresh_token, &second));
+    refused(session_refresh(&call, SESSION_BY_TOKEN, first.refresh_token, &first), E_UNAUTHENTICATED);
+    must(session_refresh(&call, SESSION_BY_TOKEN, second.refresh_token, &second));
 }
 
 static bool put_token(struct call *c, void *context)
@@ -255,8 +255,8 @@ static void a_mailed_token_is_good_once(void **state)
     refused(own_password_reset(&call, S("from nowhere"), OTHER_PASSWORD), E_INVALID);
     must(own_password_reset(&call, S("from the mail"), OTHER_PASSWORD));
     refused(own_password_reset(&call, S("from the mail"), PASSWORD), E_INVALID);
-    refused(sign_in(&call, S("lisi"), PASSWORD, false, &tokens, &signed_in_id), E_UNAUTHENTICATED);
-    must(sign_in(&call, S("lisi"), OTHER_PASSWORD, false, &tokens, &signed_in_id));
+    refused(sign_in(&call, S("lisi"), PASSWORD, (struct session_wish){ 0 }, &tokens, &signed_in_id), E_UNAUTHENTICATED);
+    must(sign_in(&call, S("lisi"), OTHER_PASSWORD, (struct session_wish){ 0 }, &tokens, &signed_in_id));
 }
 
 static bool end_session(struct call *c, void *context)
@@ -279,10 +279,10 @@ static void a_refresh_token_that_comes_again_ends_its_session(void **state)
     made("lisi", "doctor");
     struct tokens stolen = signed_in("lisi");
     audit_action(&call, "auth.refresh", "user");
-    must(session_refresh(&call, stolen.refresh_token, &next));
-    refused(session_refresh(&call, stolen.refresh_token, &next), E_UNAUTHENTICATED);
+    must(session_refresh(&call, SESSION_BY_TOKEN, stolen.refresh_token, &next));
+    refused(session_refresh(&call, SESSION_BY_TOKEN, stolen.refresh_token, &next), E_UNAUTHENTICATED);
     assert_int_equal(count("select count(*) from sessions where revoked_reason = 'token reused'"), 1);
-    refused(session_refresh(&call, next.refresh_token, &next), E_UNAUTHENTICATED);
+    refused(session_refresh(&call, SESSION_BY_TOKEN, next.refresh_token, &next), E_UNAUTHENTICATED);
     signed_in("lisi");
     refused(db_transact(&call, end_other, &nobodys), E_NOT_FOUND);
     must(db_transact(&call, end_session, NULL));
