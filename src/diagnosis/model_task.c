@@ -4,6 +4,7 @@
 #include "celery/ask.h"
 
 #define SCHEME "celery:"
+enum { COPIES = 6 }; /* of a question on its way into Redis: as a body, as base64, in its message */
 
 bool model_is_task(const struct card *card)
 {
@@ -57,10 +58,15 @@ bool model_task_run(struct call *c, const struct model_question *question, const
     put_name(&told, &order->at);
     text_put_char(&told, ',');
     text_put(&told, str_slice(text_str(&request), 1, request.len)); /* the members of one object */
+    bool is_large = request.overflowed || told.overflowed;
     text_release(&request);
-    if (ok && told.overflowed)
-        ok = fail(c, E_INVALID, "the picture is larger than a task of Celery is told");
-    ok = ok && ask(c, question, &order->at, text_str(&told), &answer);
+    if (is_large) {
+        error_clear(&c->error);
+        ok = fail(c, E_INVALID, "the picture is larger than a task of Celery is told: %d bytes as JSON",
+                  TASK_QUESTION_MAX);
+    }
+    ok = ok && hold_more(&c->hold, COPIES * told.len, &c->error) &&
+         ask(c, question, &order->at, text_str(&told), &answer);
     text_release(&told);
     ok = ok && remote_answer_read(order->face, answer, -1, CELERY_MESSAGE_MAX, &c->arena, out, &c->error);
     out->run_us = clock_monotonic_us() - begun_us;

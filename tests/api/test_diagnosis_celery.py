@@ -268,6 +268,18 @@ def test_where_it_is_is_checked_when_it_is_set(tmp_path, redis, other, well):
         plain.close()
 
 
+def test_a_picture_that_is_too_large_is_not_sent(other, well):
+    side = 1024
+    card = card_for("celery:ai.chest", "large")
+    card["input"]["size"] = [side, side]
+    well.answers = lambda told: ("SUCCESS", {**FACE, "inputs": [{**FACE["inputs"][0], "shape": [-1, 1, side, side]}]})
+    made = bring_remote(other.chief, card)
+    well.taken.clear()
+    answer = other.chief.post(f"/diagnosis/models/{made['id']}/activate")
+    assert answer.status_code == 409 and "larger than a task" in answer.json()["detail"], answer.text
+    assert not well.taken
+
+
 def test_where_nobody_answers_the_question_is_taken_back(tmp_path, redis):
     house = new_house(tmp_path / "house", redis, TASK_QUEUE="empty", MODEL_TIMEOUT="1s")
     try:
