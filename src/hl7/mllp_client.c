@@ -61,6 +61,8 @@ bool mllp_exchange(const struct mllp_receiver *to, const struct mllp_sending *ho
         .port = to->port,
         .is_tls = to->is_tls,
         .ca_file = how->ca_file,
+        .certificate_file = how->certificate_file,
+        .key_file = how->key_file,
         .timeout_ms = how->timeout_ms,
         .is_stopping = how->is_stopping,
         .context = how->context,

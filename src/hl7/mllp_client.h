@@ -20,6 +20,7 @@ struct mllp_receiver {
 
 struct mllp_sending {
     const char *ca_file;                      /* of the authorities to trust; NULL: those that the system does */
+    const char *certificate_file, *key_file;  /* what is shown to receivers that ask for it; NULL: nothing */
     int64_t timeout_ms;                       /* of the whole */
     bool (*is_stopping)(const void *context); /* asked about once a second; NULL: nothing stops it */
     const void *context;

@@ -1,5 +1,5 @@
 /* mllp_server.c - see mllp_server.h. */
-#include "hl7/mllp_server.h"
+#include "hl7/mllp_line.h"
 
 #include "base/clock.h"
 #include "base/thread.h"
@@ -27,14 +27,19 @@ enum {
 };
 
 struct connection {
-    int fd;
+    struct mllp_line line;
     struct address peer;
     struct mllp in;
     struct text out;
     ptrdiff_t sent;   /* of out */
     int64_t heard_us; /* when it last said something, or took an answer */
-    int64_t since_us; /* when what is under way began: a message, or its answer; 0: it rests */
+    int64_t since_us; /* when what is under way began: a handshake, a message, its answer; 0: it rests */
     bool ends;        /* with its answer */
+};
+
+/* What is said once a minute, however often it happens: since that was last done, so many times. */
+struct complaint {
+    int64_t count, told_us;
 };
 
 struct mllp_server {
@@ -45,7 +50,7 @@ struct mllp_server {
     struct connection *connections;
     struct pollfd *polled; /* the waker, the listener, the connections */
     int count;
-    int64_t refused, told_us; /* of hosts that are not allowed: how many since that was last said */
+    struct complaint refused, broken; /* hosts that are not allowed; handshakes that came to nothing */
 };
 
 /* ---- connections ---- */
@@ -53,7 +58,7 @@ struct mllp_server {
 static void drop(struct mllp_server *s, int at)
 {
     struct connection *one = &s->connections[at];
-    close(one->fd);
+    mllp_line_close(&one->line);
     mllp_release(&one->in);
     text_release(&one->out);
     *one = s->connections[--s->count];
@@ -64,16 +69,32 @@ static bool rests(const struct connection *one)
     return !one->since_us;
 }
 
-/* The one that has rested longest gives way; false: all are at work. */
-static bool make_room(struct mllp_server *s)
+/* Of those that are shaking hands, or else of those that rest, the one that has done so longest; -1: there is none. */
+static int longest(const struct mllp_server *s, bool is_shaking)
 {
     int oldest = -1;
-    for (int i = 0; i < s->count; i++)
-        if (rests(&s->connections[i]) && (oldest < 0 || s->connections[i].heard_us < s->connections[oldest].heard_us))
+    for (int i = 0; i < s->count; i++) {
+        const struct connection *one = &s->connections[i];
+        bool counts = is_shaking ? one->line.is_shaking : rests(one);
+        if (counts && (oldest < 0 || one->heard_us < s->connections[oldest].heard_us))
             oldest = i;
-    if (oldest >= 0)
-        drop(s, oldest);
-    return oldest >= 0;
+    }
+    return oldest;
+}
+
+/* The one that has rested longest gives way, or that has not shaken hands where many do; false: all are at work. */
+static bool make_room(struct mllp_server *s)
+{
+    int shaking = 0;
+    for (int i = 0; i < s->count; i++)
+        shaking += s->connections[i].line.is_shaking;
+    bool are_many = 4 * shaking > s->count;
+    int at = longest(s, are_many);
+    if (at < 0)
+        at = longest(s, !are_many);
+    if (at >= 0)
+        drop(s, at);
+    return at >= 0;
 }
 
 static struct address address_of(const struct sockaddr_storage *from)
@@ -86,21 +107,40 @@ static struct address address_of(const struct sockaddr_storage *from)
     return out;
 }
 
-/* Said once a minute, however many come. */
+static bool is_to_be_said(struct complaint *complaint)
+{
+    int64_t now_us = clock_monotonic_us();
+    complaint->count++;
+    if (complaint->told_us && now_us - complaint->told_us < 60000000)
+        return false;
+    complaint->told_us = now_us;
+    return true;
+}
+
 static void tell_refused(struct mllp_server *s, struct address peer)
 {
     struct arena arena;
-    int64_t now_us = clock_monotonic_us();
-    s->refused++;
-    if (s->told_us && now_us - s->told_us < 60000000)
+    if (!is_to_be_said(&s->refused))
         return;
     arena_init(&arena);
     log_write(s->options.log, LOG_WARNING, NULL, "hl7.refused",
               "%.*s is not among the hosts that may connect (%" PRId64 " connections refused since this was last said)",
-              STR_FMT(address_text(peer, &arena)), s->refused);
+              STR_FMT(address_text(peer, &arena)), s->refused.count);
     arena_release(&arena);
-    s->refused = 0;
-    s->told_us = now_us;
+    s->refused.count = 0;
+}
+
+static void tell_broken(struct mllp_server *s, struct address peer, const char *why)
+{
+    struct arena arena;
+    if (!is_to_be_said(&s->broken))
+        return;
+    arena_init(&arena);
+    log_write(s->options.log, LOG_WARNING, NULL, "hl7.tls",
+              "TLS with %.*s has failed: %s (%" PRId64 " times since this was last said)",
+              STR_FMT(address_text(peer, &arena)), why, s->broken.count);
+    arena_release(&arena);
+    s->broken.count = 0;
 }
 
 static void take_connection(struct mllp_server *s, int fd, struct address peer)
@@ -117,8 +157,12 @@ static void take_connection(struct mllp_server *s, int fd, struct address peer)
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-    struct connection *one = &s->connections[s->count++];
-    *one = (struct connection){ .fd = fd, .peer = peer, .heard_us = clock_monotonic_us() };
+    struct connection *one = &s->connections[s->count];
+    *one = (struct connection){ .peer = peer, .heard_us = clock_monotonic_us() };
+    if (!mllp_line_begin(&one->line, s->options.tls, fd))
+        return;
+    one->since_us = one->line.is_shaking ? one->heard_us : 0;
+    s->count++;
     mllp_init(&one->in, s->options.message_bytes_max);
     text_init(&one->out, ANSWERS_MAX);
 }
@@ -168,9 +212,11 @@ static bool take_bytes(struct mllp_server *s, struct connection *one, struct str
 static bool send_out(struct connection *one)
 {
     while (one->sent < one->out.len) {
-        ssize_t n = send(one->fd, one->out.at + one->sent, (size_t)(one->out.len - one->sent), MSG_NOSIGNAL);
-        if (n < 0)
-            return errno == EAGAIN || errno == EINTR;
+        ptrdiff_t n;
+        enum mllp_io step =
+            mllp_line_send(&one->line, (struct str){ one->out.at + one->sent, one->out.len - one->sent }, &n);
+        if (step != MLLP_IO_DONE)
+            return step == MLLP_IO_WAIT;
         one->sent += n;
         one->heard_us = clock_monotonic_us();
     }
@@ -178,18 +224,17 @@ static bool send_out(struct connection *one)
     one->sent = 0;
     one->since_us = mllp_is_within(&one->in) ? one->heard_us : 0;
     if (one->ends)
-        shutdown(one->fd, SHUT_WR); /* what is on its way is not torn by a reset; time-outs end it */
+        mllp_line_finish(&one->line); /* what is on its way is not torn by a reset; time-outs end it */
     return true;
 }
 
 static bool read_in(struct mllp_server *s, struct connection *one)
 {
     char buffer[READ_BYTES];
-    ssize_t n = recv(one->fd, buffer, sizeof(buffer), 0);
-    if (n < 0)
-        return errno == EAGAIN || errno == EINTR;
-    if (n == 0)
-        return false;
+    ptrdiff_t n;
+    enum mllp_io step = mllp_line_receive(&one->line, buffer, sizeof(buffer), &n);
+    if (step != MLLP_IO_DONE)
+        return step == MLLP_IO_WAIT;
     if (one->ends)
         return true; /* read no more than that it may be sent */
     one->heard_us = clock_monotonic_us();
@@ -198,6 +243,24 @@ static bool read_in(struct mllp_server *s, struct connection *one)
     if (rests(one) && (mllp_is_within(&one->in) || one->out.len))
         one->since_us = one->heard_us;
     return !one->out.len || send_out(one);
+}
+
+static bool shake(struct mllp_server *s, struct connection *one)
+{
+    const char *why = "";
+    enum mllp_io step = mllp_line_shake(&one->line, &why);
+    if (step == MLLP_IO_ENDED)
+        tell_broken(s, one->peer, why);
+    if (step != MLLP_IO_DONE)
+        return step == MLLP_IO_WAIT;
+    one->heard_us = clock_monotonic_us();
+    one->since_us = 0;
+    return true;
+}
+
+static bool go_on(struct mllp_server *s, struct connection *one)
+{
+    return one->line.is_shaking ? shake(s, one) : one->out.len ? send_out(one) : read_in(s, one);
 }
 
 static bool is_late(const struct mllp_server *s, const struct connection *one, int64_t now_us)
@@ -214,8 +277,11 @@ static void poll_all(struct mllp_server *s)
 {
     s->polled[0] = (struct pollfd){ s->waker, POLLIN, 0 };
     s->polled[1] = (struct pollfd){ s->listener, POLLIN, 0 };
-    for (int i = 0; i < s->count; i++) /* whoever does not take answers is not listened to */
-        s->polled[i + 2] = (struct pollfd){ s->connections[i].fd, s->connections[i].out.len ? POLLOUT : POLLIN, 0 };
+    for (int i = 0; i < s->count; i++) { /* whoever does not take answers is not listened to */
+        const struct connection *one = &s->connections[i];
+        short wants = one->line.is_shaking ? one->line.wants : one->out.len ? POLLOUT : POLLIN;
+        s->polled[i + 2] = (struct pollfd){ one->line.fd, wants, 0 };
+    }
     if (poll(s->polled, (nfds_t)s->count + 2, TURN_MS) <= 0)
         for (int i = 0; i < s->count + 2; i++)
             s->polled[i].revents = 0;
@@ -230,7 +296,7 @@ static void run(void *context)
         for (int i = s->count - 1; i >= 0; i--) { /* from the end: the last takes the place of one that goes */
             struct connection *one = &s->connections[i];
             short events = s->polled[i + 2].revents;
-            bool stays = !events || (one->out.len ? send_out(one) : read_in(s, one));
+            bool stays = !events || go_on(s, one);
             if (!stays || is_late(s, one, now_us))
                 drop(s, i);
             if (atomic_load(&s->stopping))

@@ -10,7 +10,7 @@ enum { CONNECTIONS_MAX = 64, MESSAGE_MS = 30000, IDLE_MS = 3600000 };
 struct order_listener {
     struct call call; /* of the server's one thread */
     struct mllp_server *server;
-    struct str host;
+    struct mllp_tls *tls; /* NULL: without */
 };
 
 static void answer(void *context, struct address peer, struct str message, struct text *out)
@@ -42,6 +42,41 @@ static bool read_place(struct str text, struct arena *arena, struct str *host, i
     return true;
 }
 
+static bool read_certificates(struct app *app, struct mllp_tls **out, struct error *error)
+{
+    const struct config *config = &app->config;
+    struct mllp_tls_files files = {
+        .certificate = arena_cstring(&app->arena, config->hl7_tls_certificate),
+        .key = arena_cstring(&app->arena, config->hl7_tls_key),
+    };
+    if (config->hl7_tls_client_ca.len && !config->hl7_tls_certificate.len)
+        return error_set(error, E_INVALID, "HL7_TLS_CLIENT_CA needs HL7_TLS_CERTIFICATE");
+    if (config->hl7_tls_client_ca.len)
+        files.client_authorities = arena_cstring(&app->arena, config->hl7_tls_client_ca);
+    return !config->hl7_tls_certificate.len || mllp_tls_new(&files, out, error);
+}
+
+static bool start(struct order_listener *l, struct app *app, struct str host, int64_t port, struct error *error)
+{
+    if (!read_certificates(app, &l->tls, error))
+        return false;
+    struct mllp_options options = {
+        .host = arena_cstring(&app->arena, host),
+        .port = (int)port,
+        .allowed = app->config.hl7_allow,
+        .connections_max = CONNECTIONS_MAX,
+        .message_bytes_max = HL7_MESSAGE_MAX,
+        .message_ms = MESSAGE_MS,
+        .idle_ms = IDLE_MS,
+        .log = app->log,
+        .tls = l->tls,
+        .answer = answer,
+        .too_long = too_long,
+        .context = l,
+    };
+    return mllp_listen(&options, &l->server, error);
+}
+
 bool order_listen(struct app *app, struct order_listener **out, struct error *error)
 {
     const struct config *config = &app->config;
@@ -58,20 +93,7 @@ bool order_listen(struct app *app, struct order_listener **out, struct error *er
     if (!l)
         return error_set(error, E_UNAVAILABLE, "there is no memory to listen with");
     call_init(&l->call, app, app->db);
-    struct mllp_options options = {
-        .host = arena_cstring(&app->arena, host),
-        .port = (int)port,
-        .allowed = config->hl7_allow,
-        .connections_max = CONNECTIONS_MAX,
-        .message_bytes_max = HL7_MESSAGE_MAX,
-        .message_ms = MESSAGE_MS,
-        .idle_ms = IDLE_MS,
-        .log = app->log,
-        .answer = answer,
-        .too_long = too_long,
-        .context = l,
-    };
-    if (!mllp_listen(&options, &l->server, error)) {
+    if (!start(l, app, host, port, error)) {
         order_close(l);
         return false;
     }
@@ -89,6 +111,7 @@ void order_close(struct order_listener *listener)
     if (!listener)
         return;
     mllp_close(listener->server);
+    mllp_tls_free(listener->tls);
     call_release(&listener->call);
     free(listener);
 }

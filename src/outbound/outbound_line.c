@@ -50,8 +50,13 @@ static void set_up(struct outbound_line *line, struct arena *arena)
     curl_easy_setopt(line->curl, CURLOPT_XFERINFODATA, line);
     curl_easy_setopt(line->curl, CURLOPT_CONNECTTIMEOUT_MS,
                      (long)(o->timeout_ms < CONNECT_TIMEOUT_MS ? o->timeout_ms : CONNECT_TIMEOUT_MS));
+    curl_easy_setopt(line->curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2); /* or later */
     if (o->ca_file)
         curl_easy_setopt(line->curl, CURLOPT_CAINFO, o->ca_file);
+    if (o->certificate_file) {
+        curl_easy_setopt(line->curl, CURLOPT_SSLCERT, o->certificate_file);
+        curl_easy_setopt(line->curl, CURLOPT_SSLKEY, o->key_file);
+    }
 }
 
 bool outbound_line_open(const struct outbound_line_options *options, struct outbound_line **out, struct error *error)

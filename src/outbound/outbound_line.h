@@ -18,8 +18,9 @@
 struct outbound_line_options {
     struct str host;
     int64_t port;
-    bool is_tls;         /* the certificate is checked, for this host */
-    const char *ca_file; /* of the authorities to trust; NULL: those that the system does */
+    bool is_tls;                             /* the certificate is checked, for this host */
+    const char *ca_file;                     /* of the authorities to trust; NULL: those that the system does */
+    const char *certificate_file, *key_file; /* PEM: what is shown to hosts that ask for it; NULL: nothing */
     int64_t timeout_ms;
     bool (*is_stopping)(const void *context); /* asked about once a second; NULL: nothing stops it */
     const void *context;

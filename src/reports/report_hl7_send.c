@@ -144,9 +144,14 @@ static bool exchange(struct call *c, struct job_run *run, const struct send_orde
     struct mllp_receiver to;
     struct str answer;
     const struct hl7_options options = { .charset = NULL };
+    const struct config *config = &c->app->config;
     struct mllp_sending how = { .timeout_ms = TIMEOUT_MS, .is_stopping = is_stopping, .context = run };
-    if (c->app->config.hl7_ca_file.len)
-        how.ca_file = arena_cstring(&c->arena, c->app->config.hl7_ca_file);
+    if (config->hl7_ca_file.len)
+        how.ca_file = arena_cstring(&c->arena, config->hl7_ca_file);
+    if (config->hl7_tls_certificate.len) {
+        how.certificate_file = arena_cstring(&c->arena, config->hl7_tls_certificate);
+        how.key_file = arena_cstring(&c->arena, config->hl7_tls_key);
+    }
     struct str head = str_slice(message, 0, str_find(message, S("\r")) + 1); /* all that the answer is held against */
     if (!hl7_read(head, &options, &c->arena, &sent, &why))
         return fail(c, E_INTERNAL, "the message cannot be read: %.*s", STR_FMT(why.words));
@@ -203,6 +208,8 @@ bool report_send_check(const struct config *config, struct arena *arena, struct 
 {
     struct str list = config->hl7_send_to, one;
     struct mllp_receiver to;
+    if (!config->hl7_tls_certificate.len != !config->hl7_tls_key.len)
+        return error_set(error, E_INVALID, "HL7_TLS_CERTIFICATE and HL7_TLS_KEY go together");
     while (str_next(&list, ' ', &one))
         if (one.len && !mllp_receiver_read(one, arena, &to, error))
             return false;

@@ -203,6 +203,15 @@ const struct setting config_rows[] = {
     ROW(hl7_allow, TEXT, "HL7_ALLOW", "127.0.0.1, ::1", .max = 4000, .group = "HL7",
         .doc = "Who may connect there: addresses and networks (10.0.0.0/24), separated by commas. MLLP knows no "
                "passwords, so list who sends and nobody else."),
+    ROW(hl7_tls_certificate, TEXT, "HL7_TLS_CERTIFICATE", "", .max = 1000, .group = "HL7",
+        .doc = "A PEM file with this server's certificate and those that lead from it to an authority: HL7_LISTEN then "
+               "speaks TLS (1.2 or later) and nothing else, and receivers of HL7_SEND_TO (tls://) that ask for a "
+               "certificate are shown it. Empty: plain MLLP."),
+    ROW(hl7_tls_key, TEXT, "HL7_TLS_KEY", "", .max = 1000, .group = "HL7",
+        .doc = "The PEM file with its key, without a password."),
+    ROW(hl7_tls_client_ca, TEXT, "HL7_TLS_CLIENT_CA", "", .max = 1000, .group = "HL7",
+        .doc = "With HL7_TLS_CERTIFICATE: the PEM file with the authorities from which whoever connects has to have a "
+               "certificate. Empty: nobody is asked for one."),
     ROW(hl7_account, TEXT, "HL7_ACCOUNT", "", .max = 100, .group = "HL7",
         .doc = "The account in whose name and with whose rights messages are done (role interface)."),
     ROW(hl7_application, TEXT, "HL7_APPLICATION", "ROENTGEN", .max = 100, .group = "HL7",

@@ -59,6 +59,7 @@ struct config {
     bool peer_review_blinded;
     int64_t peer_review_share;
     struct str hl7_send_to, hl7_ca_file, hl7_application, hl7_facility, hl7_listen, hl7_allow, hl7_account;
+    struct str hl7_tls_certificate, hl7_tls_key, hl7_tls_client_ca;
     unsigned hl7_charset;
     bool hl7_pdf;
     bool allow_other;
