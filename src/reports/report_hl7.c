@@ -20,7 +20,7 @@ struct oru {
     const json_t *subject;
     struct study_order order; /* null members: none was told of */
     struct str pdf;           /* null: without */
-    int64_t count;            /* of OBX */
+    int64_t count, notes;     /* of OBX, and of NTE behind OBR */
 };
 
 static struct str told(const struct oru *o, const char *part, const char *name)
@@ -261,7 +261,46 @@ static void put_pdf(struct oru *o)
     end_value(o, STR_NULL);
 }
 
+static bool is_too_large(const struct oru *o)
+{
+    return o->pdf.len > o->c->app->config.hl7_pdf_max_bytes;
+}
+
+/* Where a PDF is that is not sent along: whoever is to see the report can fetch it there. */
+static void put_place(struct oru *o)
+{
+    const struct config *config = &o->c->app->config;
+    struct str url = config->public_url;
+    while (url.len && url.at[url.len - 1] == '/')
+        url.len--;
+    if (!url.len)
+        return;
+    url = arena_format(&o->c->arena, "%.*s/api/v1/reports/%" PRId64 "/pdf?version=%" PRId64, STR_FMT(url),
+                       o->report->id, o->version->version);
+    begin_value(o, "RP", S("18748-4"), S("Diagnostic imaging study"), S("LN"));
+    hl7_put_parts(o->out, (struct str[]){ url, config->hl7_application, S("application"), S("pdf") }, 4);
+    end_value(o, STR_NULL);
+}
+
 /* ---- the message ---- */
+
+static void put_note(struct oru *o, struct str words)
+{
+    hl7_begin(o->out, "NTE");
+    hl7_put_integer(o->out, ++o->notes);
+    hl7_put(o->out, S("L"));
+    hl7_put(o->out, words);
+    hl7_end(o->out);
+}
+
+static void put_notes(struct oru *o)
+{
+    if (o->status == REPORT_ENTERED_IN_ERROR)
+        put_note(o, o->report->status_reason);
+    if (o->pdf.at && is_too_large(o))
+        put_note(o, arena_format(&o->c->arena, "The PDF is not in this message: it has %td bytes, more than %" PRId64,
+                                 o->pdf.len, o->c->app->config.hl7_pdf_max_bytes));
+}
 
 static bool put_message(struct oru *o)
 {
@@ -281,19 +320,15 @@ static bool put_message(struct oru *o)
     hl7_put_head(o->out, &head);
     put_patient(o);
     put_order(o);
-    if (o->status == REPORT_ENTERED_IN_ERROR) {
-        hl7_begin(o->out, "NTE");
-        hl7_put(o->out, S("1"));
-        hl7_put(o->out, S("L"));
-        hl7_put(o->out, o->report->status_reason);
-        hl7_end(o->out);
-    }
+    put_notes(o);
     begin_value(o, "ST", S("110180"), S("Study Instance UID"), S("DCM"));
     hl7_put(o->out, told(o, "study", "study_uid"));
     end_value(o, STR_NULL);
     if (!content_form_of(c, &o->version->content, &form) || !put_sections(o, &form) || !put_values(o, &form))
         return false;
-    if (o->pdf.at)
+    if (o->pdf.at && is_too_large(o))
+        put_place(o);
+    else if (o->pdf.at)
         put_pdf(o);
     return !o->out->overflowed || fail(c, E_TOO_LARGE, "the report is too large for one message");
 }

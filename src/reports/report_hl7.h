@@ -12,7 +12,8 @@
  *     OBX|1|ST|110180^Study Instance UID^DCM||1.2.840...||||||F
  *     OBX|2|FT|59776-5^Findings^LN||...||||||F            a section each, by LOINC where there is a code
  *     OBX|3|NM|size^Largest nodule^L||6.2|mm^mm^UCUM|||||F    a value of its template each
- *     OBX|9|ED|18748-4^...^LN||^application^pdf^Base64^...     HL7_PDF
+ *     OBX|9|ED|18748-4^...^LN||^application^pdf^Base64^...     HL7_PDF; where it is larger than HL7_PDF_MAX an NTE
+ *     OBX|9|RP|18748-4^...^LN||https://.../pdf^...             says so, and this where it is (PUBLIC_URL)
  *
  * OBR-25 is as report_status_rows says; OBX-11 the same, but W ("as wrong") of what was entered in error. MSH-10 is
  * made of report, version and status: the same however often it is sent, so that who gets it twice can tell. It is sent

@@ -222,6 +222,10 @@ const struct setting config_rows[] = {
     ROW(hl7_pdf, BOOLEAN, "HL7_PDF", "off", .group = "HL7",
         .doc =
             "Reports that are sent hold their PDF as well (ED, Base64), which makes them some hundred times larger."),
+    ROW(hl7_pdf_max_bytes, SIZE, "HL7_PDF_MAX", "5MiB", .min = 1024, .max = 33554432, .group = "HL7",
+        .doc =
+            "A larger PDF is left out: the message then says so, and where it is (PUBLIC_URL). Base64 makes it a third "
+            "larger; many receivers take 5 to 10 MB."),
 
     ROW(secret_key, TEXT, "SECRET_KEY", NULL, .flags = SETTING_SECRET | SETTING_REQUIRED, .min = 32, .max = 1000,
         .group = "Security",

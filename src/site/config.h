@@ -62,6 +62,7 @@ struct config {
     struct str hl7_tls_certificate, hl7_tls_key, hl7_tls_client_ca;
     unsigned hl7_charset;
     bool hl7_pdf;
+    int64_t hl7_pdf_max_bytes;
     bool allow_other;
     unsigned same_instance;
     struct str modalities, patient_id_issuer, dicom_charset, dicom_charsets;

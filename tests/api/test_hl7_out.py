@@ -249,6 +249,27 @@ def test_the_pdf_the_other_character_set_and_tls(tmp_path):
         receiver.close()
 
 
+@pytest.mark.parametrize("address", ["https://pacs.example.org/x/", ""])
+def test_a_pdf_that_is_too_large_is_left_out_and_said_to_be(tmp_path, address):
+    settings = {"HL7_PDF": "on", "HL7_PDF_MAX": "1KiB", "PUBLIC_URL": address}
+    server = Server(tmp_path / "server", **settings).init().start()
+    try:
+        people = readers(server)
+        report = make_report(people)
+        text = given_out(people["author"], report)
+        size = len(people["author"].get(f"/reports/{report['id']}/pdf").content)
+        note = hl7.parse(text)["NTE"][0]
+        assert str(note[3]) == f"The PDF is not in this message: it has {size} bytes, more than 1024"
+        values, place = observed(text), f"https://pacs.example.org/x/api/v1/reports/{report['id']}/pdf?version=1"
+        if address:
+            assert values["18748-4"][:2] == ("RP", f"{place}^ROENTGEN^application^pdf")
+        else:
+            assert "18748-4" not in values
+        parse_message(text, find_groups=False)
+    finally:
+        server.close()
+
+
 def test_nobody_is_told_who_is_not_named(tmp_path):
     done = Server(tmp_path, HL7_SEND_TO="ris.example.org").run("serve", check=False)
     assert done.returncode != 0 and "HL7_SEND_TO: ris.example.org is not host:port" in done.stderr
