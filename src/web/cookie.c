@@ -65,12 +65,12 @@ void answer_no_cookie(struct call *c)
 static bool is_own(struct exchange *x, struct str origin)
 {
     struct call *c = &x->call;
-    struct str scheme = proxy_scheme(x), host = http_header(c->request, "Host"), authority = origin;
+    struct str scheme = proxy_scheme(x), host = http_header(c->request, "Host");
     struct str url = c->app->config.public_url;
     ptrdiff_t colon = str_find(origin, S("://"));
     if (colon < 0)
         return false;
-    authority = str_slice(origin, colon + 3, origin.len);
+    struct str authority = str_slice(origin, colon + 3, origin.len);
     if (str_starts(url, origin) && (url.len == origin.len || url.at[origin.len] == '/'))
         return true;
     return host.len && str_equal_fold(authority, host) &&
