@@ -64,11 +64,23 @@ static struct str etag_of(struct arena *arena, struct str body)
     return arena_format(arena, "\"%016" PRIx64 "-%tx\"", str_hash(body), body.len);
 }
 
-/* The ETag of a single resource is that of its encoded record. */
+/* A browser may keep it for this caller, and asks each time: who else signs in there gets no other answer than they
+ * would have got (RFC 9111 5.2.2.4, 5.2.2.7; RFC 9110 12.5.5). */
+static void tag_kept(struct exchange *x)
+{
+    struct call *c = &x->call;
+    answer_header(c, "Cache-Control", S("private, no-cache"));
+    answer_header(c, "Vary", S("Authorization, Cookie"));
+    answer_is_known(c, etag_of(&c->arena, text_str(&x->answer)));
+}
+
+/* The ETag of a single resource is that of its encoded record, that of a list or of figures that of all the answer. */
 void answer_tag_record(struct exchange *x)
 {
-    if (x->endpoint && x->status == 200 && x->fields == JSON_ALL_FIELDS && !x->body_is_set &&
-        endpoint_shows_thing(router_service(x->call.app->router), x->endpoint))
+    if (x->endpoint && x->status == 200 && !x->body_is_set && endpoint_is_kept(x->endpoint))
+        tag_kept(x);
+    else if (x->endpoint && x->status == 200 && x->fields == JSON_ALL_FIELDS && !x->body_is_set &&
+             endpoint_shows_thing(router_service(x->call.app->router), x->endpoint))
         answer_is_known(&x->call, etag_of(&x->call.arena, text_str(&x->answer)));
 }
 

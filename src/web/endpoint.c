@@ -18,6 +18,12 @@ bool endpoint_is_single(const struct endpoint *e)
     return e->out && !(e->flags & (LIST | NOT_JSON)) && (strchr(e->path, '{') || e->out->table);
 }
 
+bool endpoint_is_kept(const struct endpoint *e)
+{
+    return e->method == HTTP_GET && e->out && e->permission != ANYONE && !(e->flags & (NOT_JSON | LOOPBACK)) &&
+           !endpoint_is_single(e);
+}
+
 bool endpoint_is_tagged(const struct endpoint *e)
 {
     return endpoint_is_single(e) || (e->flags & TAGGED);

@@ -118,7 +118,9 @@ struct service {
 
 /* Its answer is one record, which has an ETag: what the path names, or the caller's own account. */
 bool endpoint_is_single(const struct endpoint *e);
-/* The same, or other bytes that have an ETag: If-None-Match may be answered 304. */
+/* A list, or figures: what a page may keep, as long as it asks by the ETag each time whether that is still so. */
+bool endpoint_is_kept(const struct endpoint *e);
+/* One record, or other bytes that have an ETag: If-None-Match may be answered 304. */
 bool endpoint_is_tagged(const struct endpoint *e);
 /* Of what changes something: the GET whose ETag If-Match holds. It has the same path; or, of what is done to a thing
  * (POST /reports/{id}/sign), that of the thing (/reports/{id}). NULL: there is none, and a request with a tag in

@@ -181,7 +181,7 @@ static void put_responses(struct text *out, const struct endpoint *e)
     }
     if (e->flags & RANGES)
         openapi_put_json(out, ",'206':{'$ref':'#/components/responses/Part'}");
-    if (e->method == HTTP_GET && endpoint_is_tagged(e))
+    if (e->method == HTTP_GET && (endpoint_is_tagged(e) || endpoint_is_kept(e)))
         openapi_put_json(out, ",'304':{'$ref':'#/components/responses/NotModified'}");
     if (e->flags & OAUTH)
         openapi_put_json(out, ",'400':{'$ref':'#/components/responses/TokenProblem'}");

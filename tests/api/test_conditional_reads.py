@@ -2,7 +2,7 @@
 
 import pytest
 
-from support import dicom, png
+from support import dicom, ok, png, unique
 
 EARLY, LATE = "Sun, 06 Nov 1994 08:49:37 GMT", "Fri, 01 Jan 2100 00:00:00 GMT"
 
@@ -86,3 +86,55 @@ def test_what_is_not_there_stays_not_there(admin, doctor, reads):
     for path in reads:
         if path not in ("/studies", "/auth/me") and "/patients/" not in path:
             asked(doctor, path, 404, If_Match='"no-such"')
+
+
+KEPT = [
+    "/image-files/my-images",
+    "/image-files/stats/summary",
+    "/patients",
+    "/patients?fields=id,name",
+    "/patients?search=no-such-patient",
+    "/studies",
+    "/auth/sessions",
+]
+
+
+@pytest.mark.parametrize("path", KEPT)
+def test_lists_and_figures_are_kept_by_who_asks_again(doctor, path):
+    doctor.patient(name="王小明")
+    first = asked(doctor, path, 200)
+    tag = first.headers["etag"]
+    again = asked(doctor, path, 304, If_None_Match=f'"other", {tag}')
+    assert again.content == b""
+    for answer in (first, again, asked(doctor, path, 304, "HEAD", If_None_Match=f"W/{tag}")):
+        assert answer.headers["etag"] == tag and answer.headers["cache-control"] == "private, no-cache"
+        assert {"authorization", "cookie"} <= {v.strip().lower() for v in answer.headers["vary"].split(",")}
+    assert asked(doctor, path, 200, If_None_Match='"other"').json() == first.json()
+
+
+def test_what_has_changed_is_sent_again(doctor, colleague):
+    def ask(api, path, status, tag):
+        return asked(api, path, status, If_None_Match=tag).headers["etag"]
+
+    paths = ["/image-files/my-images", "/image-files/stats/summary"]
+    before = {path: asked(doctor, path, 200).headers["etag"] for path in paths}
+    file = doctor.upload(png(), unique("a") + ".png")
+    after = {path: ask(doctor, path, 200, before[path]) for path in paths}
+    doctor.settled(file["id"])
+    after[paths[0]] = asked(doctor, paths[0], 200).headers["etag"]  # a thumbnail changes the record
+    for path in paths:
+        assert after[path] != before[path] and ask(doctor, path, 304, after[path])
+        ask(colleague, path, 200, after[path])  # somebody else's is another
+    ok(doctor.delete(f"/image-files/{file['id']}"), 204)
+    for path in paths:
+        ask(doctor, path, 200, after[path])
+
+
+def test_what_says_that_it_may_be_kept_may(admin):
+    found = 0
+    for path, methods in ok(admin.get("/openapi.json"))["paths"].items():
+        if "{" not in path and "304" in methods.get("get", {}).get("responses", {}):
+            answer = admin.get(path)
+            found += answer.status_code == 200
+            assert answer.status_code != 200 or "etag" in answer.headers, path
+    assert found > 20
