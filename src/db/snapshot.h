@@ -53,4 +53,7 @@ bool snapshot_check(const char *path, void (*tell)(void *context, const char *co
 bool snapshot_read(const char *path, const char *sql, bool (*each)(void *context, char **values), void *context,
                    struct error *error);
 
+/* Does this DATABASE_URL name an SQLite file? */
+bool db_url_is_local(struct str url);
+
 #endif

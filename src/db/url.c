@@ -1,5 +1,7 @@
-/* url.c - DATABASE_URL taken apart. Messages never quote it: it holds a password. */
+/* url.c - DATABASE_URL taken apart, in our spelling or in SQLAlchemy's, which names a driver of Python, too
+ * (mysql+pymysql://u:p@h/n?charset=utf8mb4). Messages never quote it: it holds a password. */
 #include "db/driver.h"
+#include "db/snapshot.h"
 
 #include "base/url.h"
 
@@ -29,15 +31,18 @@ static bool parse_option(struct str pair, struct arena *arena, struct db_url *ou
     const char *text;
     if (!str_cut(pair, '=', &name, &value) || !url_decode(value, arena, &text) || !text[0])
         return bad(error, "has an option that is not name=value");
-    if (str_equal(name, S("socket")))
+    if (str_equal(name, S("socket")) || str_equal(name, S("unix_socket")))
         out->socket = text;
+    else if (str_equal(name, S("charset")))
+        return str_equal_fold(str_from(text), S("utf8mb4")) ||
+               bad(error, "names another charset than utf8mb4: with any other, names of patients would be lost");
     else if (str_equal(name, S("tls")))
         out->tls = str_equal(value, S("1")) || str_equal(value, S("true"));
-    else if (str_equal(name, S("tls_ca"))) {
+    else if (str_equal(name, S("tls_ca")) || str_equal(name, S("ssl_ca"))) {
         out->tls_ca = text;
         out->tls = true;
     } else
-        return bad(error, "has an option that is none of socket, tls, tls_ca");
+        return bad(error, "has an option that is none of socket, tls, tls_ca, charset");
     return true;
 }
 
@@ -87,25 +92,54 @@ static bool parse_mysql(struct str rest, struct arena *arena, struct db_url *out
     return true;
 }
 
+/* Drivers of SQLAlchemy. Which one it was makes no difference here; a word that is none is a slip. */
+static const struct {
+    struct str name;
+    bool local;
+} drivers[] = {
+    { { "pysqlite", 8 }, true },  { { "aiosqlite", 9 }, true },        { { "pymysql", 7 }, false },
+    { { "aiomysql", 8 }, false }, { { "asyncmy", 7 }, false },         { { "mysqldb", 7 }, false },
+    { { "pyodbc", 6 }, false },   { { "mysqlconnector", 14 }, false }, { { "mariadbconnector", 16 }, false },
+};
+
+static bool is_driver(struct str name, bool local)
+{
+    for (size_t i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++)
+        if (drivers[i].local == local && str_equal(name, drivers[i].name))
+            return true;
+    return false;
+}
+
+/* "sqlite://..." or "sqlite+aiosqlite://...". False: it is of another kind. */
+static bool split_scheme(struct str url, struct str *kind, struct str *driver, struct str *rest)
+{
+    ptrdiff_t end = str_find(url, S("://"));
+    if (end < 0)
+        return false;
+    struct str scheme = str_slice(url, 0, end);
+    if (!str_cut(scheme, '+', kind, driver))
+        *driver = STR_NULL;
+    *rest = str_slice(url, end + 3, url.len);
+    return str_equal(*kind, S("sqlite")) || str_equal(*kind, S("mysql")) || str_equal(*kind, S("mariadb"));
+}
+
 bool db_url_parse(struct str url, struct arena *arena, struct db_url *out, struct error *error)
 {
-    static const struct {
-        struct str scheme;
-        bool local;
-    } schemes[] = {
-        { { "sqlite://", 9 }, true },
-        { { "mysql://", 8 }, false },
-        { { "mariadb://", 10 }, false },
-    };
-    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
-        if (!str_starts(url, schemes[i].scheme))
-            continue;
-        struct str rest = str_slice(url, schemes[i].scheme.len, url.len);
-        struct db_url parsed = { .local = schemes[i].local };
-        if (!(parsed.local ? parse_sqlite : parse_mysql)(rest, arena, &parsed, error))
-            return false;
-        *out = parsed;
-        return true;
-    }
-    return bad(error, "begins with neither sqlite:// nor mysql://");
+    struct str kind, driver, rest;
+    if (!split_scheme(url, &kind, &driver, &rest))
+        return bad(error, "begins with neither sqlite:// nor mysql://");
+    struct db_url parsed = { .local = str_equal(kind, S("sqlite")) };
+    if (driver.at && !is_driver(driver, parsed.local))
+        return bad(error, parsed.local ? "names a driver behind `sqlite+` that is none: leave it out"
+                                       : "names a driver behind `+` that is none: leave it out");
+    if (!(parsed.local ? parse_sqlite : parse_mysql)(rest, arena, &parsed, error))
+        return false;
+    *out = parsed;
+    return true;
+}
+
+bool db_url_is_local(struct str url)
+{
+    struct str kind, driver, rest;
+    return split_scheme(url, &kind, &driver, &rest) && str_equal(kind, S("sqlite"));
 }

@@ -30,7 +30,8 @@ const struct setting config_rows[] = {
     ROW(database_url, TEXT, "DATABASE_URL", "sqlite:///data/roentgen.db", .group = "Database", .flags = SETTING_SECRET,
         .min = 1, .max = 1000,
         .doc = "sqlite:///relative/path, sqlite:////absolute/path, or mysql://user:password@host:port/name "
-               "(?socket=/path for a local socket)."),
+               "(?socket=/path for a local socket). SQLAlchemy's spelling will do: sqlite+aiosqlite:///./test.db, "
+               "mysql+pymysql://...?charset=utf8mb4."),
     ROW(database_pool_size, INTEGER, "DATABASE_POOL_SIZE", "16", .min = 2, .max = 500, .group = "Database",
         .doc = "MySQL/MariaDB: most connections at once."),
     ROW(database_cache_bytes, SIZE, "DATABASE_CACHE", "4MiB", .min = 262144, .max = 1099511627776, .group = "Database",

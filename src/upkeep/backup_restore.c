@@ -70,7 +70,7 @@ static bool has_archive(const struct manifest *manifest)
 static bool check_kind(struct restoring *r, struct error *error)
 {
     const struct config *config = r->order->config;
-    bool local = str_starts(config->database_url, S("sqlite:"));
+    bool local = db_url_is_local(config->database_url);
     struct str wanted = local ? S("sqlite") : S("mysql");
     if (!str_equal(r->about.database, wanted))
         return error_set(error, E_CONFLICT,

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from support import CT, JPEG, PASSWORD, PNG, ROOT, TIFF, dicom, files_below, ok, png, problem, sample, unique
+from support import CT, JPEG, ON_SQLITE, PASSWORD, PNG, ROOT, TIFF, dicom, files_below, ok, png, problem, sample, unique
 
 
 def test_version_and_help(new_server):
@@ -328,3 +328,25 @@ def test_fsck_finds_and_removes_orphans(new_server):
     server.run("fsck", "--remove-orphans", check=False)
     assert not orphan.exists()
     server.run("fsck")
+
+
+def test_the_database_is_named_as_sqlalchemy_names_it(new_server):
+    server = new_server(start=False)
+    if ON_SQLITE:
+        (server.folder / "test.db").write_bytes(server.database.path.read_bytes())
+        spellings = [
+            "sqlite:///./test.db",
+            "sqlite+aiosqlite:///./test.db",
+            f"sqlite+pysqlite:///{server.folder}/test.db",
+        ]
+    else:
+        rest = server.database.url.partition("://")[2]
+        spellings = [f"mysql+{driver}://{rest}&charset=utf8mb4" for driver in ("pymysql", "aiomysql", "mysqldb")]
+    for spelling in spellings:
+        server.settings["DATABASE_URL"] = spelling
+        server.start()
+        assert ok(server.admin().get("/auth/me"))["username"] == server.admin_name
+        server.stop()
+    server.settings["DATABASE_URL"] = "mysql+pymysql://u:secret@127.0.0.1/n?charset=latin1"
+    told = server.run("migrate", "current", check=False)
+    assert told.returncode != 0 and "utf8mb4" in told.stderr and "secret" not in told.stdout + told.stderr

@@ -1,5 +1,6 @@
 /* test_db_parts.c - what needs no database: the URL, splitting SQL, counters. */
 #include "db/driver.h"
+#include "db/snapshot.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -64,6 +65,50 @@ static void urls_that_are_right(void **state)
     assert_string_equal(url.host, "host");
 }
 
+static void urls_as_sqlalchemy_spells_them(void **state)
+{
+    (void)state;
+    struct db_url url;
+    assert_true(parse("sqlite:///./test.db", &url));
+    assert_string_equal(url.path, "./test.db");
+    assert_true(parse("sqlite+aiosqlite:///./test.db", &url));
+    assert_true(url.local);
+    assert_string_equal(url.path, "./test.db");
+    assert_true(parse("sqlite+pysqlite:////var/lib/x.db", &url));
+    assert_string_equal(url.path, "/var/lib/x.db");
+    static const char *const drivers[] = { "mysql+pymysql",   "mysql+aiomysql",          "mysql+asyncmy",
+                                           "mysql+mysqldb",   "mysql+mysqlconnector",    "mysql+pyodbc",
+                                           "mariadb+pymysql", "mariadb+mariadbconnector" };
+    for (size_t i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++) {
+        char text[200];
+        snprintf(text, sizeof(text), "%s://medical:p%%40ss%%3Aw%%2Frd@db:3306/medical?charset=utf8mb4", drivers[i]);
+        assert_true(parse(text, &url));
+        assert_false(url.local);
+        assert_string_equal(url.user, "medical");
+        assert_string_equal(url.password, "p@ss:w/rd");
+        assert_string_equal(url.host, "db");
+        assert_string_equal(url.name, "medical");
+    }
+    assert_true(parse("mysql+pymysql://u@/n?unix_socket=/run/x.sock&charset=UTF8MB4&ssl_ca=/etc/ca.pem", &url));
+    assert_string_equal(url.socket, "/run/x.sock");
+    assert_string_equal(url.tls_ca, "/etc/ca.pem");
+    assert_true(url.tls);
+    assert_true(db_url_is_local(S("sqlite+aiosqlite:///x.db")) && db_url_is_local(S("sqlite:///x.db")));
+    assert_false(db_url_is_local(S("mysql+pymysql://h/n")) || db_url_is_local(S("sqlite")));
+}
+
+static void another_charset_is_refused_in_words(void **state)
+{
+    (void)state;
+    struct db_url url;
+    struct error error = { 0 };
+    assert_false(db_url_parse(S("mysql+pymysql://u:secret@h/n?charset=utf8"), &arena, &url, &error));
+    assert_non_null(strstr(error.message, "utf8mb4"));
+    error = (struct error){ 0 };
+    assert_false(db_url_parse(S("mysql+mysql://u:secret@h/n"), &arena, &url, &error));
+    assert_non_null(strstr(error.message, "driver"));
+}
+
 static void urls_that_are_wrong(void **state)
 {
     (void)state;
@@ -89,6 +134,17 @@ static void urls_that_are_wrong(void **state)
         "mysql://u:secret@[::1/n",
         "mysql://u:secret@[::1]x/n",
         "mysql://u:secret@h/n?charset=latin1",
+        "mysql+pymysql://u:secret@h/n?charset=",
+        "mysql+pymysql://u:secret@h/n?charset=utf8mb4&charset=gbk",
+        "mysql+://u:secret@h/n",
+        "mysql+aiosqlite://u:secret@h/n",
+        "mysql+pymysql+pymysql://u:secret@h/n",
+        "sqlite+pymysql:///x.db",
+        "sqlite+aiosqlite:///:memory:",
+        "sqlite+aiosqlite://",
+        "postgresql+psycopg2://u:secret@h/n",
+        "+pymysql://u:secret@h/n",
+        "MySQL+PyMySQL://u:secret@h/n",
         "mysql://u:secret@h/n?socket",
         "mysql://u:secret@h/n?socket=",
         "mysql://u:%@h/n",
@@ -223,6 +279,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(urls_that_are_right, open_arena, close_arena),
+        cmocka_unit_test_setup_teardown(urls_as_sqlalchemy_spells_them, open_arena, close_arena),
+        cmocka_unit_test_setup_teardown(another_charset_is_refused_in_words, open_arena, close_arena),
         cmocka_unit_test_setup_teardown(urls_that_are_wrong, open_arena, close_arena),
         cmocka_unit_test(sql_is_split),
         cmocka_unit_test(triggers_stay_whole),
