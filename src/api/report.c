@@ -51,6 +51,9 @@ static const struct field wish_fields[] = {
           .doc = "Fills it with what is known: measurements, findings of models that a reader stands by, the earlier "
                  "report of the same region. Without `template_id` it is written by the template that is offered for "
                  "the study; null: by none."),
+    FIELD(struct report_wish, parallel, .fallback = "false",
+          .doc = "Double reading: also when somebody else has taken the study to read, or has a report on it under "
+                 "way."),
 };
 static const struct schema wish_schema =
     SCHEMA("ReportWish", struct report_wish, wish_fields, .doc = "A report to be begun.");
@@ -159,7 +162,9 @@ static bool lock_delete(struct call *c)
 static const struct endpoint rows[] = {
     { HTTP_POST, "/api/v1/reports", report_post, &wish_schema, &report_schema, .permission = MAY_CREATE_REPORTS,
       REPORTS, .runs = WRITES, .body = BODY_JSON, .status = 201, .audit = "report.create",
-      .summary = "Begins a report on a study" },
+      .summary = "Begins a report on a study",
+      .doc = "409 names who else is reading the study: another's report on it that is not signed yet, or who has taken "
+             "it (POST /reports/worklist/next). With `parallel` both read it." },
     { HTTP_GET, "/api/v1/reports/{id}", report_get, &report_key, &report_schema, .permission = MAY_READ_REPORTS,
       REPORTS, .audit = "report.read", .summary = "Shows a report",
       .doc = "Who writes or reviews reports is shown the version that is being made, everybody else the last one that "

@@ -67,6 +67,20 @@ static bool work_next_get(struct call *c)
     return found == FOUND || (found == NONE && fail(c, E_NOT_FOUND, "nothing waits to be read by this account"));
 }
 
+static bool work_next_post(struct call *c)
+{
+    struct work_wish wish = *(const struct work_wish *)c->in;
+    if (!modality_take(c, "body", &wish.modality))
+        return false;
+    enum found found = work_take(c, &wish, c->out);
+    return found == FOUND || (found == NONE && fail(c, E_NOT_FOUND, "nothing waits to be read by this account"));
+}
+
+static bool work_next_delete(struct call *c)
+{
+    return work_give_back(c);
+}
+
 #define WORK .permission = MAY_READ_REPORTS, .entity = "study", .tag = "reports"
 static const struct endpoint rows[] = {
     { HTTP_GET, "/api/v1/reports/worklist", work_list_get, &work_list, &work_row_schema, WORK, .flags = LIST,
@@ -76,6 +90,15 @@ static const struct endpoint rows[] = {
     { HTTP_GET, "/api/v1/reports/worklist/next", work_next_get, &next_schema, &work_row_schema, WORK, .runs = WORKS,
       .audit = "report.worklist_next", .summary = "Shows the next study to read",
       .doc = "The most urgent of the studies that nobody reports yet and of one's own drafts that nobody else is "
-             "editing. 404: nothing waits." },
+             "editing. What somebody else has taken is passed over. 404: nothing waits." },
+    { HTTP_POST, "/api/v1/reports/worklist/next", work_next_post, &next_schema, &work_row_schema,
+      .permission = MAY_CREATE_REPORTS, .entity = "study", .tag = "reports", .runs = WRITES, .body = BODY_JSON,
+      .flags = ACTION, .audit = "report.worklist_take", .summary = "Takes the next study to read",
+      .doc = "The same, and nobody else gets it, or begins a report on it, for 15 minutes (`held_until`): of many who "
+             "ask at once each is given another. Asked again it is the most urgent by then, and what was taken before "
+             "is given back. A draft of one's own is one's own anyway." },
+    { HTTP_DELETE, "/api/v1/reports/worklist/next", work_next_delete, NULL, NULL, .permission = MAY_CREATE_REPORTS,
+      .tag = "reports", .runs = WRITES, .audit = "report.worklist_give_back",
+      .summary = "Gives back what one has taken to read" },
 };
 ENDPOINT_TABLE(report_work_endpoints, rows);

@@ -198,7 +198,7 @@ bool worklist_report_changed(struct call *c, const struct worklist_report *r)
     return take_row(c, r, &id) &&
            db_execute(c,
                       "update worklist set report_id = ?, state = ?, report_priority = ?, author_id = ?, submitted_by "
-                      "= ?, reviewer_id = ? where id = ?",
+                      "= ?, reviewer_id = ?, holder_id = null, held_until = null where id = ?",
                       V(r->report_id), V(r->status), V(choice_text(job_priorities, r->priority)), account(r->author_id),
                       account(r->submitted_by), account(r->reviewer_id), V(id)) &&
            worklist_study_changed(c, r->study_id);

@@ -103,8 +103,10 @@ struct report_wish {
     unsigned priority;
     struct content_change content;
     bool prefill;        /* draft.h */
+    bool parallel;       /* also when somebody else reads the study (work.h) */
     bool finds_template; /* by the template that is offered for the study, where one is */
 };
+/* E_CONFLICT: somebody else reads the study. */
 bool report_create(struct call *c, const struct report_wish *wish, int64_t *id);
 
 struct report_edit {

@@ -11,6 +11,7 @@
 #include "reports/late_result.h"
 #include "reports/template.h"
 #include "reports/peer_review.h"
+#include "reports/work.h"
 #include "site/app.h"
 
 bool report_tell(struct call *c, const struct report *report, enum report_status status)
@@ -136,6 +137,8 @@ bool report_create(struct call *c, const struct report_wish *wish, int64_t *id)
         return false;
     if (!whole)
         return fail(c, E_FORBIDDEN, "only those who see the whole study may report it");
+    if (!wish->parallel && !work_may_begin(c, study.id))
+        return false;
     schema_clear(&report_schema, &report);
     report.report_uuid = crypto_uuid_text(&c->arena);
     report.study_id = study.id;

@@ -62,6 +62,9 @@ static const struct field work_row_fields[] = {
     MAYBE(editor_id, .sql = "r.editor_id", .doc = "The account that is editing it."),
     MAYBE(editor_name, .sql = NAME_OF("r.editor_id"), .doc = "That account's full name."),
     MAYBE(editing_until, .sql = "r.editing_until", .doc = "How long its editor's lock lasts."),
+    MAYBE(holder_id, .doc = "The account that has taken it to read, and has not begun."),
+    MAYBE(holder_name, .sql = NAME_OF("q.holder_id"), .doc = "That account's full name."),
+    FIELD(struct work_row, held_until, .flags = READ_ONLY | NULLABLE | VEILS, .doc = "How long it is that account's."),
 };
 
 /* What a model has found is told to those who may ask models, and see the image that it was asked of. */
@@ -111,6 +114,11 @@ void work_derive(struct call *c, void *record)
     (void)c;
     row->age_s = (now_us - row->clock_at.us) / 1000000;
     row->overdue = row->due_at.us < now_us;
+    if (row->held_until.us > now_us)
+        return;
+    row->holder_id = INTEGER_NULL;
+    row->holder_name = STR_NULL;
+    row->held_until = INSTANT_NULL;
 }
 
 const struct schema work_row_schema =
@@ -246,9 +254,11 @@ static bool best_of_scope(struct call *c, const struct condition *scope, const s
 {
     struct looking l = { 0 };
     bool elsewhere = scope && scope->from;
-    l.sql = arena_format(&c->arena, "%s where %sq.is_live = 1 and q.state = 'UNREAD'%s%s",
+    l.sql = arena_format(&c->arena, "%s where %sq.is_live = 1 and q.state = 'UNREAD' and " WORK_IS_FREE "%s%s",
                          elsewhere ? scope->from : "worklist q", elsewhere ? "+" : "", scope ? " and " : "",
                          scope ? scope->sql : "");
+    l.args[++l.count] = V(call_user(c));
+    l.args[++l.count] = V(clock_now());
     if (scope)
         l.args[++l.count] = scope->value;
     return better(c, &l, wish, best);

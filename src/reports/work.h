@@ -11,6 +11,14 @@
  *   OVERDUE     whatever should have been signed by now
  *   ALL         all that is not signed yet, or is to be added to
  *
+ * A study is read by one at a time. Who asks for the next takes it (work_take): it is theirs for REPORT_LOCK_S, and
+ * nobody else is shown it as the next or begins a report on it meanwhile (work_may_begin). The report then stands for
+ * that, from its draft to its signature. Two who are to read the same study (double reading) say so.
+ *
+ *   UNREAD --take--> UNREAD, holder_id, held_until --report begun--> DRAFT, author_id
+ *      ^               |
+ *      `-- given back, another taken, time over
+ *
  * records/worklist.h keeps the rows and says how urgent they are. It is for those who write or review reports
  * (E_FORBIDDEN); each sees the rows of studies whose record they see (records/visibility.h), and of reports that they
  * have written or review. Names of patients as permissions let them.
@@ -53,9 +61,12 @@ struct work_row {
     int64_t editor_id;
     struct str editor_name;
     struct instant editing_until;
+    int64_t holder_id; /* who has taken it to read, so long as nobody has begun */
+    struct str holder_name;
+    struct instant held_until;
 };
 extern const struct schema work_row_schema;
-/* Fills what follows from the clock. For lists: listing.derive. */
+/* Fills what follows from the clock, and forgets a holder whose time is over. For lists: listing.derive. */
 void work_derive(struct call *c, void *row);
 
 struct work_wish {
@@ -69,9 +80,20 @@ struct work_asked {
 };
 bool work_ask(struct call *c, const struct work_wish *wish, struct work_asked *out);
 
-/* Of what nobody holds: studies without a report, and one's own drafts that nobody else is editing. FAILED with an
+/* Of what nobody else holds: studies without a report, and one's own drafts that nobody else is editing. FAILED with an
  * error. */
 enum found work_next(struct call *c, const struct work_wish *wish, struct work_row *out);
+
+/* Of a row of `worklist` that has no report: has nobody else taken it? Parameters: the caller, now. */
+#define WORK_IS_FREE "(holder_id is null or holder_id = ? or held_until <= ?)"
+/* Inside a transaction: the same, and takes it; of many who ask at once each gets another study. What the caller had
+ * taken before is given back. E_UNAVAILABLE: too many ask at once. */
+enum found work_take(struct call *c, const struct work_wish *wish, struct work_row *out);
+/* Inside a transaction: whatever the caller has taken. */
+bool work_give_back(struct call *c);
+/* Inside the transaction that begins a report, and holds the study: does nobody else read it, by a report that is
+ * under way or by having taken it? E_CONFLICT says who. */
+bool work_may_begin(struct call *c, int64_t study_id);
 
 /* Tells what has become overdue as an event, each once. Nothing is told of what is told. */
 extern const struct job_kind overdue_kind;

@@ -293,6 +293,7 @@ def statements(tmp_path_factory, request):
             ok(api.get(path))
         for query in ({}, {"modality": "CT"}, {"modality": "CT", "body_part": "CHEST"}):
             assert api.get("/reports/worklist/next", params=query).status_code in (200, 404)
+            assert api.post("/reports/worklist/next", json=query).status_code in (200, 403, 404)
     ok(admin.get("/system/audit-logs", params={"entity": "patient", "entity_id": 5}))
     ok(admin.get("/system/stats"))
     ok(admin.patch(f"/patients/{patient['id']}", json={"name": "王小小"}))  # its studies follow

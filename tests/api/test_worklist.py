@@ -9,7 +9,7 @@ import pytest
 
 from made import new_uid
 from reports import act, finish, readers
-from support import PATIENCE, ROOT, Server, dicom, ok, problem, unique, wait_until
+from support import PASSWORD, PATIENCE, ROOT, Server, dicom, ok, problem, unique, wait_until
 from test_diagnosis import GOLDEN, SHIPPED, ask, bring, ended
 from test_diagnosis_many import NAMES, as_dicom
 from test_events import Heard
@@ -136,7 +136,7 @@ def test_drafts_given_up_at_once_leave_it_unread(people, body_part):
     made = [study(author, body_part) for _ in range(6)]
     with ThreadPoolExecutor(2) as both:
         for each in made:
-            drafts = [(author, begin(author, each)), (second, begin(second, each))]
+            drafts = [(author, begin(author, each)), (second, begin(second, each, parallel=True))]
             assert [a.status_code for a in both.map(lambda d: act(*d, "cancel"), drafts)] == [200, 200]
     assert studies(author, body_part) == made
 
@@ -202,7 +202,7 @@ def test_what_is_given_up_waits_again_and_an_amendment_has_a_clock_of_its_own(se
     ok(act(author, report, "cancel"))
     [row] = listed(author, body_part)
     assert (row["study_id"], row["clock_at"], row["report_id"]) == (made, before["clock_at"], None)
-    one, other = begin(author, made), begin(people["second"], made)
+    one, other = begin(author, made), begin(people["second"], made, parallel=True)
     assert sorted(r["report_id"] for r in listed(author, body_part, "all")) == sorted([one["id"], other["id"]])
     assert {r["clock_at"] for r in listed(author, body_part, "all")} == {before["clock_at"]}
     ok(act(people["second"], other, "cancel"))
@@ -340,6 +340,136 @@ def test_the_next_one(people, body_part):
     assert next_of(author) == one
     assert "nothing waits" in next_of(people["doctor"])
     assert problem(author.get("/reports/worklist/next", params={"modality": "KT"}), 422)
+
+
+# ---- one reads it ----
+
+
+@pytest.fixture(scope="module")
+def crowd(server, people):
+    return [server.account("radiologist", admin=people["admin"], full_name=f"医生{i}") for i in range(20)]
+
+
+def at_once(crowd, ask):
+    with ThreadPoolExecutor(len(crowd)) as all_of_them:
+        return list(all_of_them.map(ask, crowd))
+
+
+def take(who, body_part, **query):
+    return who.post("/reports/worklist/next", json={"body_part": body_part, **query})
+
+
+def wish(study_id, **members):
+    return {"study_id": study_id, "sections": {"findings": "两肺纹理清晰。", "impression": "未见异常。"}, **members}
+
+
+def test_of_many_who_ask_at_once_each_gets_a_study(people, crowd, body_part):
+    made = [study(people["author"], body_part) for _ in range(len(crowd) - 2)]
+    answers = at_once(crowd, lambda who: take(who, body_part))
+    given = {who.id: ok(a)["study_id"] for who, a in zip(crowd, answers) if a.status_code == 200}
+    assert sorted(given.values()) == made
+    assert [problem(a, 404)["detail"] for a in answers if a.status_code != 200] == [
+        "nothing waits to be read by this account"
+    ] * 2
+    assert {r["holder_id"]: r["study_id"] for r in listed(people["author"], body_part)} == given
+    problem(people["author"].get("/reports/worklist/next", params={"body_part": body_part}), 404)
+    # Asked again it is the same; what each has taken each begins, and nobody else.
+    readers_of = [who for who in crowd if who.id in given]
+    assert [ok(a)["study_id"] for a in at_once(readers_of, lambda who: take(who, body_part))] == [
+        given[who.id] for who in readers_of
+    ]
+    refused = problem(people["author"].post("/reports", json=wish(given[readers_of[0].id])), 409)["detail"]
+    assert "医生" in refused and "has taken this study" in refused and "parallel" in refused
+    begun = at_once(readers_of, lambda who: who.post("/reports", json=wish(given[who.id])))
+    assert {ok(a, 201)["study_id"] for a in begun} == set(made)
+    assert {r["holder_id"] for r in listed(people["author"], body_part, "all")} == {None}
+
+
+def test_of_many_who_begin_at_once_one_does(people, crowd, body_part):
+    made = study(people["author"], body_part)
+    answers = at_once(crowd, lambda who: who.post("/reports", json=wish(made)))
+    [first] = [ok(a, 201) for a in answers if a.status_code == 201]
+    for each in (a for a in answers if a.status_code != 201):
+        detail = problem(each, 409)["detail"]
+        assert f"report {first['id']} " in detail and first["author_name"] in detail and "DRAFT" in detail
+    [row] = listed(people["author"], body_part, "all")
+    assert row["report_id"] == first["id"]
+
+
+def test_who_takes_and_who_begins_are_not_two(people, crowd, body_part):
+    """Half of them take the next, half begin a report on what is listed: each study has one reader."""
+    made = [study(people["author"], body_part) for _ in range(5)]
+    takes = {who.id for who in crowd[::2]}
+
+    def ask(who):
+        if who.id in takes:
+            return take(who, body_part)
+        return who.post("/reports", json=wish(made[crowd.index(who) // 2 % 5]))
+
+    answers = at_once(crowd, ask)
+    assert {a.status_code for a in answers} <= {200, 201, 404, 409}
+    had = [a.json()["study_id"] for a in answers if a.status_code < 300]
+    assert sorted(had) == made
+
+
+def test_two_read_a_study_only_when_they_say_so(people, body_part):
+    author, second = people["author"], people["second"]
+    made = study(author, body_part)
+    report = begin(author, made)
+    assert begin(author, made)["id"] != report["id"]  # one's own is nobody else's
+    ok(act(author, report, "submit"))
+    detail = problem(second.post("/reports", json=wish(made)), 409)["detail"]
+    assert "PRELIMINARY" in detail and "张医生" in detail and f"report {report['id']} " in detail
+    both = begin(second, made, parallel=True)
+    assert both["author_id"] == second.id
+    ok(act(second, both, "cancel"))
+    ok(act(second, report, "approve"))
+    problem(second.post("/reports", json=wish(made)), 409)
+    ok(act(second, report, "sign", password=PASSWORD))
+    for draft in listed(author, body_part, "mine"):
+        ok(act(author, {"id": draft["report_id"]}, "cancel"))
+    begin(second, made)  # what is signed is read
+
+
+def test_what_is_taken_is_given_back(server, people, body_part):
+    author, second = people["author"], people["second"]
+    one, two = study(author, body_part), study(author, body_part)
+    row = ok(take(author, body_part))
+    assert (row["study_id"], row["holder_id"], row["holder_name"]) == (one, author.id, "张医生")
+    assert row["held_until"] > row["clock_at"] and row["state"] == "UNREAD"
+    assert ok(take(second, body_part))["study_id"] == two
+    ok(author.delete("/reports/worklist/next"), 204)
+    ok(author.delete("/reports/worklist/next"), 204)  # nothing more
+    assert ok(second.get("/reports/worklist/next", params={"body_part": body_part}))["study_id"] == one
+    # What is more urgent by then is taken in its place.
+    stat = study(author, body_part, priority="STAT")
+    assert ok(take(second, body_part))["study_id"] == stat
+    assert [r["holder_id"] for r in listed(author, body_part)] == [second.id, None, None]
+    # Time runs out: nobody has to give it back.
+    server.database.rows(f"update worklist set held_until = 1 where study_id = {stat}")
+    assert [r["holder_id"] for r in listed(author, body_part)] == [None] * 3
+    assert ok(take(author, body_part))["study_id"] == stat
+    ok(author.post("/reports", json=wish(stat)), 201)
+    assert ok(take(author, body_part))["study_id"] == stat  # one's own draft
+    assert {r["holder_id"] for r in listed(author, body_part, "all")} == {None}
+
+
+def test_who_reads_along_with_a_holder_says_so(people, body_part):
+    author, second = people["author"], people["second"]
+    made = study(author, body_part)
+    ok(take(author, body_part))
+    problem(second.post("/reports", json=wish(made)), 409)
+    ok(second.post("/reports", json=wish(made, parallel=True)), 201)
+    assert "under way" in problem(author.post("/reports", json=wish(made)), 409)["detail"]
+    ok(author.post("/reports", json=wish(made, parallel=True)), 201)
+
+
+def test_who_may_take(people, body_part):
+    study(people["author"], body_part)
+    problem(take(people["viewer"], body_part), 403)
+    problem(people["viewer"].delete("/reports/worklist/next"), 403)
+    assert "nothing waits" in problem(take(people["doctor"], body_part), 404)["detail"]
+    problem(take(people["author"], body_part, modality="KT"), 422)
 
 
 def tell_overdue(server, admin):

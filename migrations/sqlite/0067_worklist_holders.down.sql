@@ -1,0 +1,3 @@
+drop index ix_worklist_holder;
+alter table worklist drop column held_until;
+alter table worklist drop column holder_id;
