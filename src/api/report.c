@@ -1,4 +1,5 @@
 /* report.c - reports: begun, shown, changed, locked. */
+#include "reports/draft.h"
 #include "reports/report.h"
 #include "reports/template.h"
 #include "web/exchange.h"
@@ -127,6 +128,12 @@ static bool prefill_post(struct call *c)
     return c->error.code == E_NONE && report_save(c, &edit) && report_load(c, edit.id, c->out);
 }
 
+static bool candidates_get(struct call *c)
+{
+    struct report report;
+    return report_load(c, id_of(c), &report) && draft_candidates(c, &report, c->out);
+}
+
 static bool report_delete(struct call *c)
 {
     struct report report;
@@ -180,7 +187,14 @@ static const struct endpoint rows[] = {
       .doc = "Measurements of the study's images, findings of models that a reader has confirmed or modified, and the "
              "last signed report of the same patient, body part and modality. Each value and sentence has an entry in "
              "`sources`. What somebody has written stays; what was filled in and is still as it was is brought up to "
-             "date. The same rules as of a change." },
+             "date. A measurement goes into a field only where it is sure that it is that field's; GET "
+             "/reports/{id}/candidates offers the others. The same rules as of a change." },
+    { HTTP_GET, "/api/v1/reports/{id}/candidates", candidates_get, &report_key, &draft_candidates_schema,
+      .permission = MAY_READ_REPORTS, REPORTS, .runs = WORKS, .audit = "report.candidates",
+      .summary = "Shows which measurements could go into fields of a draft",
+      .doc = "For each field that takes a measurement and has no value: those of the study that fit, where nobody can "
+             "say which one is meant but who writes the report. A choice is sent by PATCH, as `fields` with `sources`; "
+             "or the measurement is given the field's label, and the draft is filled again." },
     { HTTP_DELETE, "/api/v1/reports/{id}", report_delete, &report_key, NULL, .permission = MAY_READ_REPORTS, REPORTS,
       .runs = WRITES, .audit = "report.cancel", .summary = "Gives a report up that was never signed",
       .doc = "The same as cancel, without a reason. Its versions stay." },

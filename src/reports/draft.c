@@ -3,6 +3,23 @@
 
 #include "base/text.h"
 
+static const struct field candidate_fields[] = {
+    FIELD(struct draft_candidate, field, .doc = "The field that has no value yet.", .example = "cobb"),
+    FIELD(struct draft_candidate, value, .doc = "The value that it would have.", .example = "41.3"),
+    FIELD(struct draft_candidate, text, .flags = NULLABLE, .doc = "What was measured, in words: label, side, value."),
+    FIELD(struct draft_candidate, sources, .of = &content_source_schema,
+          .doc = "Where it comes from, as the report's `sources` will have it."),
+};
+static const struct schema candidate_schema = SCHEMA("ReportCandidate", struct draft_candidate, candidate_fields,
+                                                     .doc = "A measurement that could go into a field.");
+static const struct field candidates_fields[] = {
+    FIELD(struct draft_candidates, report_id, .doc = "The report."),
+    FIELD(struct draft_candidates, candidates, .of = &candidate_schema, .doc = "What could go where."),
+};
+const struct schema draft_candidates_schema =
+    SCHEMA("ReportCandidates", struct draft_candidates, candidates_fields,
+           .doc = "For each field of a draft that takes a measurement and has none: what was measured that fits.");
+
 /* ---- sources ---- */
 
 static bool has_room(const struct draft *d, int count)
@@ -223,6 +240,19 @@ static void drop(struct draft *d, ptrdiff_t at)
     forget_sources(d, was.section, was.field, was.text, NULL);
 }
 
+bool draft_line_is_struck(struct draft *d, struct str section, unsigned kind, struct str detail)
+{
+    const struct content_source *source = draft_source_of_line(d, section, kind, detail);
+    return source && !is_put_there(d, source);
+}
+
+void draft_drop_line(struct draft *d, struct str section, unsigned kind, struct str detail)
+{
+    const struct content_source *source = draft_source_of_line(d, section, kind, detail);
+    if (source && is_put_there(d, source))
+        drop(d, source - d->sources);
+}
+
 bool draft_drop_gone(struct draft *d)
 {
     for (ptrdiff_t i = d->source_count - 1; i >= 0; i--) {
@@ -310,6 +340,20 @@ bool draft_fill(struct call *c, const struct report *report, struct json said, s
     struct audit_draft audit = c->actor->audit; /* what is looked at on the way is not what this is about */
     bool ok = open_draft(&d, content) && draft_drop_gone(&d) && draft_measurements(&d) && draft_findings(&d) &&
               draft_prior(&d) && close_draft(&d, said, content);
+    json_decref(d.fields);
+    json_decref(d.sections);
+    c->actor->audit = audit;
+    return ok;
+}
+
+bool draft_candidates(struct call *c, const struct report *report, struct draft_candidates *out)
+{
+    struct draft d = { .c = c, .report = report, .language = report->content.language };
+    struct audit_draft audit = c->actor->audit;
+    *out = (struct draft_candidates){ .report_id = report->id };
+    if (report->status != REPORT_DRAFT || report->kind == REPORT_ADDENDUM)
+        return true;
+    bool ok = open_draft(&d, &report->content) && draft_offer_measurements(&d, &out->candidates);
     json_decref(d.fields);
     json_decref(d.sections);
     c->actor->audit = audit;

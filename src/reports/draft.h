@@ -19,10 +19,12 @@
  *
  * What a model has drawn counts where the last judgement of what that model said of the frame has CONFIRMED it. Lengths
  * in pixels are left out; those at the detector are told in a sentence that says so, and go into no field.
- * Of several measurements of one kind the one goes into a field whose label is the field's name or label, then the
- * greatest; of one of two sides only by its label. Numbers are rounded to 0.1
- * (ratios 0.001), and changes are those of the rounded numbers. What does not fit a field's limits is told in a
- * sentence.
+ * A measurement goes into a field only where that is sure: its label is the field's name or label, and no other
+ * measurement's is; or it is the study's only one of its kind, has no label, is of no side, and no other field asks for
+ * the same. Everything else is told in a sentence, and offered for the field (draft_candidates): size decides nothing,
+ * a number in the wrong field is worse than none. Once it is sure, what stood in a sentence goes into the field.
+ * Numbers are rounded to 0.1 (ratios 0.001), and changes are those of the rounded numbers. What does not fit a field's
+ * limits is told in a sentence.
  *
  * Shown is only what the caller sees of images, diagnoses and reports. At most DRAFT_IMAGES_MAX images,
  * DRAFT_ANNOTATIONS_MAX annotations and DRAFT_DIAGNOSES_MAX diagnoses are looked at.
@@ -32,11 +34,26 @@
 
 #include "reports/report.h"
 
-enum { DRAFT_IMAGES_MAX = 200, DRAFT_ANNOTATIONS_MAX = 2000, DRAFT_DIAGNOSES_MAX = 200 };
+enum { DRAFT_IMAGES_MAX = 200, DRAFT_ANNOTATIONS_MAX = 2000, DRAFT_DIAGNOSES_MAX = 200, DRAFT_CANDIDATES_MAX = 500 };
 
 /* Inside a transaction. *content as it is with what was filled in. `said`: sections that the same request has told;
  * they stay as they are, also where they are the template's own words. */
 bool draft_fill(struct call *c, const struct report *report, struct json said, struct report_content *content);
+
+/* A measurement that could go into a field that has no value. */
+struct draft_candidate {
+    struct str field;
+    double value;        /* as it would be there */
+    struct str text;     /* the sentence that tells it; null: its main value is not known */
+    struct list sources; /* of struct content_source, as the report would have them */
+};
+struct draft_candidates {
+    int64_t report_id;
+    struct list candidates; /* at most DRAFT_CANDIDATES_MAX, by field */
+};
+extern const struct schema draft_candidates_schema;
+/* Of a report that the caller has loaded; none of what is no draft, and of an addendum. */
+bool draft_candidates(struct call *c, const struct report *report, struct draft_candidates *out);
 
 /* Before it is handed on: where a sentence that was put there compares a number, has its field that number still? The
  * field's name, else null. */

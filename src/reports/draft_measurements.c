@@ -16,11 +16,14 @@ struct measurement {
     const struct annotation *it;
     int64_t diagnosis_id; /* of what a model drew, and a reader stands by; else 0 */
     struct str detail;    /* what it is known by */
-    bool is_told;
+    bool is_told;         /* in a field */
+    bool is_used;         /* some field's value comes from it */
+    bool is_struck;       /* somebody has taken its sentence out, or written otherwise */
 };
 struct measurements {
     struct measurement *items;
     ptrdiff_t count;
+    bool is_whole; /* all of the study was looked at */
 };
 
 /* ---- what there is ---- */
@@ -45,10 +48,10 @@ static bool take(struct draft *d, const struct annotation_set *set, struct measu
     struct call *c = d->c;
     const struct annotation *all = set->annotations.items;
     for (ptrdiff_t i = 0; i < set->annotations.count && out->count < DRAFT_ANNOTATIONS_MAX; i++) {
-        struct measurement m = {
-            set->file_id, set->version, &all[i], 0, arena_format(&c->arena, "annotation %.*s", STR_FMT(all[i].id)),
-            false
-        };
+        struct measurement m = { .image_file_id = set->file_id,
+                                 .version = set->version,
+                                 .it = &all[i],
+                                 .detail = arena_format(&c->arena, "annotation %.*s", STR_FMT(all[i].id)) };
         if (!all[i].visible || !all[i].values.count)
             continue;
         enum found found =
@@ -61,7 +64,7 @@ static bool take(struct draft *d, const struct annotation_set *set, struct measu
     return true;
 }
 
-static bool find_images(struct draft *d, struct integers *out)
+static bool find_images(struct draft *d, struct integers *out, bool *all)
 {
     struct cursor rows;
     int64_t stored = 0;
@@ -76,20 +79,32 @@ static bool find_images(struct draft *d, struct integers *out)
         if (stored <= STORED_MAX)
             out->items[out->count++] = cursor_integer(&rows, 0);
     }
+    *all = stored <= STORED_MAX && out->count < DRAFT_IMAGES_MAX;
     return cursor_close(&rows);
+}
+
+static bool is_in_a_field(const struct draft *d, struct str detail)
+{
+    for (ptrdiff_t i = 0; i < d->source_count; i++)
+        if (d->sources[i].field.len && str_equal(d->sources[i].detail, detail))
+            return true;
+    return false;
 }
 
 static bool find_measurements(struct draft *d, struct measurements *out)
 {
     struct integers images;
-    *out = (struct measurements){ arena_array(&d->c->arena, struct measurement, DRAFT_ANNOTATIONS_MAX), 0 };
-    if (!find_images(d, &images))
+    *out = (struct measurements){ arena_array(&d->c->arena, struct measurement, DRAFT_ANNOTATIONS_MAX), 0, false };
+    if (!find_images(d, &images, &out->is_whole))
         return false;
     for (ptrdiff_t i = 0; i < images.count; i++) {
         struct annotation_set *set = arena_new(&d->c->arena, struct annotation_set);
         if (!annotation_set_load(d->c, images.items[i], 0, set) || !take(d, set, out))
             return false;
     }
+    out->is_whole &= out->count < DRAFT_ANNOTATIONS_MAX;
+    for (ptrdiff_t i = 0; i < out->count; i++)
+        out->items[i].is_used = is_in_a_field(d, out->items[i].detail);
     return true;
 }
 
@@ -164,45 +179,74 @@ static bool is_of_other_side(const struct template_field *field, const struct an
     return left != right && ((left && a->laterality == SIDE_RIGHT) || (right && a->laterality == SIDE_LEFT));
 }
 
-static bool names_another(const struct draft *d, const struct measurement *m, const struct template_field *field)
+/* Does no other field ask for the same value? */
+static bool is_only_field(const struct draft *d, const struct template_field *field)
 {
     const struct list *fields = &d->form.definition->fields;
     for (ptrdiff_t i = 0; i < fields->count; i++) {
         const struct template_field *other = (const struct template_field *)fields->items + i;
-        if (other != field && other->kind == TAKES_MEASUREMENT && names_field(m, other))
+        if (other != field && other->kind == TAKES_MEASUREMENT &&
+            template_measured(other) == template_measured(field) && str_equal(other->measurement, field->measurement))
+            return false;
+    }
+    return true;
+}
+
+/* Is it in another field that asks for the same value? */
+static bool is_taken(const struct draft *d, const struct measurement *m, const struct template_field *field)
+{
+    for (ptrdiff_t i = 0; i < d->source_count; i++) {
+        const struct content_source *one = &d->sources[i];
+        const struct template_field *other =
+            one->field.len && !str_equal(one->field, field->name) && str_equal(one->detail, m->detail)
+                ? template_field(d->form.definition, one->field)
+                : NULL;
+        if (other && other->kind == TAKES_MEASUREMENT && template_measured(other) == template_measured(field))
             return true;
     }
     return false;
 }
 
-/* What it was filled with before; else what is called like it; else the greatest. NULL: there is none. */
+static bool could_fill(const struct draft *d, const struct template_field *field, const struct measurement *m)
+{
+    return draft_value_for(field, m->it) && !is_of_other_side(field, m->it) && !(m->is_used && is_taken(d, m, field));
+}
+
+/* What may go into a field without anybody having chosen it: what it was filled with before; else the one that is
+ * called like it; else the only one of its kind, where that has no label, and no other field asks for the same. NULL:
+ * which one is not sure. */
 static struct measurement *choose(const struct draft *d, const struct template_field *field,
                                   const struct measurements *all)
 {
     const struct content_source *source = draft_source_of_field(d, field->name);
-    struct measurement *called = NULL, *greatest = NULL;
+    struct measurement *called = NULL, *last = NULL;
+    int named = 0, of_kind = 0;
     for (ptrdiff_t i = 0; i < all->count; i++) {
         struct measurement *m = &all->items[i];
-        const struct annotation_value *value = m->is_told ? NULL : draft_value_for(field, m->it);
-        if (!value || is_of_other_side(field, m->it))
+        of_kind += str_equal(field->measurement, str_from(kind_of(m->it)->name));
+        if (!could_fill(d, field, m))
             continue;
         if (source && str_equal(source->detail, m->detail))
             return m;
-        if (names_field(m, field) && !called)
+        last = m;
+        if (names_field(m, field)) {
             called = m;
-        if (!kind_of(m->it)->sided && !names_another(d, m, field) &&
-            (!greatest || fabs(value->value) > fabs(draft_value_for(field, greatest->it)->value)))
-            greatest = m;
+            named++;
+        }
     }
-    return called ? called : greatest;
+    if (named)
+        return named == 1 ? called : NULL;
+    bool is_sure = last && of_kind == 1 && all->is_whole && !kind_of(last->it)->sided && !last->it->label.len &&
+                   is_only_field(d, field);
+    return is_sure ? last : NULL;
 }
 
-/* What a field has is not told again in a sentence, also where somebody has written another value there. */
+/* What a field has is not told in a sentence, also where somebody has written another value there. */
 static void fill_field(struct draft *d, const struct template_field *field, const struct measurements *all)
 {
     struct content_source sources[2];
     struct measurement *m = choose(d, field, all);
-    if (!m)
+    if (!m || m->is_struck)
         return;
     m->is_told = true;
     if (!draft_field_is_free(d, field))
@@ -210,6 +254,47 @@ static void fill_field(struct draft *d, const struct template_field *field, cons
     const struct annotation_value *value = draft_value_for(field, m->it);
     int count = sources_of(d, m, sources);
     m->is_told = draft_put(d, field, json_real(draft_rounded(value->value, value->unit)), sources, count);
+    m->is_used |= m->is_told;
+    if (m->is_told)
+        draft_drop_line(d, S("findings"), FROM_MEASUREMENT, m->detail);
+}
+
+/* ---- offered ---- */
+
+static struct str sentence(const struct draft *d, const struct measurement *m);
+
+static void offer(struct draft *d, const struct template_field *field, const struct measurement *m, struct list *out)
+{
+    struct call *c = d->c;
+    const struct annotation_value *value = draft_value_for(field, m->it);
+    struct content_source *sources = arena_array(&c->arena, struct content_source, 2);
+    double rounded = draft_rounded(value->value, value->unit);
+    int count = sources_of(d, m, sources);
+    for (int i = 0; i < count; i++) {
+        sources[i].field = field->name;
+        sources[i].text = draft_number(c, rounded);
+    }
+    ((struct draft_candidate *)out->items)[out->count++] = (struct draft_candidate){
+        .field = field->name, .value = rounded, .text = sentence(d, m), .sources = { sources, count }
+    };
+}
+
+bool draft_offer_measurements(struct draft *d, struct list *out)
+{
+    struct measurements all;
+    const struct list *fields = d->form.definition ? &d->form.definition->fields : &(struct list){ NULL, 0 };
+    *out = (struct list){ arena_array(&d->c->arena, struct draft_candidate, DRAFT_CANDIDATES_MAX), 0 };
+    if (!find_measurements(d, &all))
+        return false;
+    for (ptrdiff_t i = 0; i < fields->count; i++) {
+        const struct template_field *field = (const struct template_field *)fields->items + i;
+        if (field->kind != TAKES_MEASUREMENT || template_value(d->fields, field->name))
+            continue;
+        for (ptrdiff_t j = 0; j < all.count && out->count < DRAFT_CANDIDATES_MAX; j++)
+            if (could_fill(d, field, &all.items[j]))
+                offer(d, field, &all.items[j], out);
+    }
+    return true;
 }
 
 /* ---- into sentences ---- */
@@ -221,15 +306,14 @@ const struct annotation_value *draft_main_value(const struct annotation *a)
     return value_of(a, name ? str_from(name) : S("value"));
 }
 
-static void say(struct draft *d, const struct measurement *m)
+static struct str sentence(const struct draft *d, const struct measurement *m)
 {
     struct call *c = d->c;
     const struct annotation *a = m->it;
     const struct measure_kind *kind = kind_of(m->it);
     const struct annotation_value *value = draft_main_value(m->it), *mean = value_of(a, S("mean"));
-    struct content_source sources[2];
     if (!value)
-        return;
+        return STR_NULL;
     struct draft_part parts[] = {
         { "label", draft_clean(a->label) },
         { "title", template_word(d->language, str_from(kind->title.en), str_from(kind->title.zh)) },
@@ -244,7 +328,13 @@ static void say(struct draft *d, const struct measurement *m)
                                    : S("") },
         { NULL, STR_NULL },
     };
-    draft_add_line(d, S("findings"), draft_say(d, SAY_MEASUREMENT, parts),
+    return draft_say(d, SAY_MEASUREMENT, parts);
+}
+
+static void say(struct draft *d, const struct measurement *m)
+{
+    struct content_source sources[2];
+    draft_add_line(d, S("findings"), sentence(d, m),
                    draft_source_of_line(d, S("findings"), FROM_MEASUREMENT, m->detail), sources,
                    sources_of(d, m, sources));
 }
@@ -254,8 +344,8 @@ bool draft_measurements(struct draft *d)
     struct measurements all;
     if (!find_measurements(d, &all))
         return false;
-    for (ptrdiff_t i = 0; i < all.count; i++) /* what stands in a sentence already stays there */
-        all.items[i].is_told = draft_source_of_line(d, S("findings"), FROM_MEASUREMENT, all.items[i].detail);
+    for (ptrdiff_t i = 0; i < all.count; i++)
+        all.items[i].is_struck = draft_line_is_struck(d, S("findings"), FROM_MEASUREMENT, all.items[i].detail);
     const struct list *fields = d->form.definition ? &d->form.definition->fields : &(struct list){ NULL, 0 };
     for (ptrdiff_t i = 0; i < fields->count; i++) {
         const struct template_field *field = (const struct template_field *)fields->items + i;

@@ -69,6 +69,11 @@ const struct content_source *draft_source_of_line(const struct draft *d, struct 
 void draft_add_line(struct draft *d, struct str section, struct str text, const struct content_source *known,
                     const struct content_source *sources, int count);
 
+/* Was a sentence put there from this, and is not there any more as it was? */
+bool draft_line_is_struck(struct draft *d, struct str section, unsigned kind, struct str detail);
+/* Takes a sentence out that was put there from this and still is as it was. */
+void draft_drop_line(struct draft *d, struct str section, unsigned kind, struct str detail);
+
 /* Takes out what stands of sources that no longer hold: lines and values as they were put there. What has words of its
  * own by now stays, and is refused when it is submitted. */
 bool draft_drop_gone(struct draft *d);
@@ -98,7 +103,8 @@ const struct annotation_value *draft_value_for(const struct template_field *fiel
 /* ---- what there is ---- */
 
 bool draft_measurements(struct draft *d); /* draft_measurements.c */
-bool draft_findings(struct draft *d);     /* draft_findings.c */
-bool draft_prior(struct draft *d);        /* draft_prior.c */
+bool draft_offer_measurements(struct draft *d, struct list *out);
+bool draft_findings(struct draft *d); /* draft_findings.c */
+bool draft_prior(struct draft *d);    /* draft_prior.c */
 
 #endif

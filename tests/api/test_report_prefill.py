@@ -12,8 +12,17 @@ from test_report_templates import definition
 
 SIDE = 200
 # By hand: two endplates that each rise or fall 3 in 4: 2 * atan(3/4) = 73.7398 degrees; one of them level: 36.8699.
-MAIN = {"kind": "cobb", "points": [{"x": x, "y": y} for x, y in ((0, 0), (40, 30), (0, 110), (40, 80))]}
-SECOND = {"kind": "cobb", "points": [{"x": x, "y": y} for x, y in ((0, 50), (40, 50), (0, 120), (40, 90))]}
+# The label says which field of the form it is of.
+MAIN = {
+    "kind": "cobb",
+    "label": "cobb",
+    "points": [{"x": x, "y": y} for x, y in ((0, 0), (40, 30), (0, 110), (40, 80))],
+}
+SECOND = {
+    "kind": "cobb",
+    "label": "次弯",
+    "points": [{"x": x, "y": y} for x, y in ((0, 50), (40, 50), (0, 120), (40, 90))],
+}
 # 50 pixels of 0.5 mm
 LINE = {
     "kind": "line",
@@ -185,8 +194,102 @@ def test_measurements_fill_fields_and_the_others_are_told(people, template):
 def test_a_label_says_which_field(people, template):
     author = people["author"]
     image = film(author)
-    draw(author, image, {**MAIN, "label": "次弯"}, SECOND)
+    draw(author, image, {**MAIN, "label": "次弯"}, {**SECOND, "label": "Main curve"})
     assert begin(author, image, template)["fields"] == {"cobb": 36.9, "second": 73.7}
+
+
+def offers(who, report):
+    shown = ok(who.get(f"/reports/{report['id']}/candidates"))
+    assert shown["report_id"] == report["id"]
+    return [(c["field"], c["value"], c["text"]) for c in shown["candidates"]]
+
+
+def bare(annotation):
+    return {k: v for k, v in annotation.items() if k != "label"}
+
+
+def test_which_of_several_is_meant_is_asked_and_not_guessed(people, template):
+    """The greater curve is not the main one by being greater."""
+    author = people["author"]
+    image = film(author)
+    main, second = draw(author, image, bare(MAIN), bare(SECOND))
+    report = begin(author, image, template, language="en")
+    assert report["fields"] in ({}, None)
+    assert report["sections"]["findings"] == "Spine.\nCobb angle 73.7°.\nCobb angle 36.9°."
+    both = [(73.7, "Cobb angle 73.7°."), (36.9, "Cobb angle 36.9°.")]
+    assert offers(author, report) == [(field, *one) for field in ("cobb", "second") for one in both]
+    # Chosen by hand: the value, and where it comes from.
+    offered = ok(author.get(f"/reports/{report['id']}/candidates"))["candidates"][1]
+    report = change(author, report, fields={"cobb": 36.9}, sources=report["sources"] + offered["sources"])
+    assert told(report, field="cobb")[0]["detail"] == f"annotation {second['id']}"
+    assert offers(author, report) == [("second", *both[0])], "what has a value is not asked for, nor offered again"
+    report = fill(author, report)
+    assert report["fields"] == {"cobb": 36.9} and report["sections"]["findings"].endswith("\nCobb angle 73.7°.")
+    assert "Cobb angle 36.9°" not in report["sections"]["findings"], "what a field has is not told again"
+    # Or said where it is drawn.
+    draw(author, image, {**main, "label": "Second curve"}, second)
+    report = fill(author, report)
+    assert report["fields"] == {"cobb": 36.9, "second": 73.7} and offers(author, report) == []
+    assert "73.7" not in report["sections"]["findings"]
+    assert fill(author, report)["version"] == report["version"]
+
+
+def one_line():
+    """A form with one field for a length."""
+    lengths = form()
+    size = {"name": "size", "section": "findings", "label_en": "Size", "kind": "measurement", "measurement": "line"}
+    return definition(sections=lengths["sections"], fields=[*lengths["fields"], size])
+
+
+def test_what_is_alone_is_sure(people):
+    author = people["author"]
+    template = ok(author.post("/reports/templates", json={"definition": one_line()}), 201)
+    image = film(author)
+    [line] = draw(author, image, LINE)
+    assert begin(author, image, template)["fields"] == {"size": 25}
+    # By a label of its own it says that it is something else.
+    draw(author, image, {**line, "label": "T12"})
+    report = begin(author, image, template, language="en")
+    assert report["fields"] in ({}, None) and offers(author, report) == [("size", 25, "T12: Line 25 mm.")]
+    # The second is in pixels alone: it could have been meant as well.
+    draw(author, image, line, PIXELS)
+    report = begin(author, image, template, language="en")
+    assert report["fields"] in ({}, None) and offers(author, report) == [("size", 25, "Line 25 mm.")]
+    # Alone again: what stood in a sentence goes into the field.
+    draw(author, image, line)
+    report = fill(author, report)
+    assert report["fields"] == {"size": 25} and report["sections"]["findings"] == "Spine."
+    draw(author, image, {**line, "label": "size"}, {**LINE, "label": "Size"})
+    assert begin(author, image, template)["fields"] in ({}, None), "two are called like it"
+
+
+def test_what_the_writer_struck_out_goes_into_no_field(people):
+    author = people["author"]
+    template = ok(author.post("/reports/templates", json={"definition": one_line()}), 201)
+    image = film(author)
+    [line, other] = draw(author, image, LINE, {**LINE, "calibration": {"mm_per_pixel": 1}})
+    report = begin(author, image, template, language="en")
+    report = change(author, report, sections={"findings": "Spine."})
+    draw(author, image, line)
+    report = fill(author, report)
+    assert report["fields"] in ({}, None) and report["sections"]["findings"] == "Spine."
+    assert other["id"] != line["id"]
+
+
+def test_candidates_are_for_drafts_and_who_sees_them(people, template):
+    author, doctor = people["author"], people["doctor"]
+    image = film(author)
+    draw(author, image, bare(MAIN), bare(SECOND))
+    report = begin(author, image, template, sections={"impression": "侧弯。"})
+    path = f"/reports/{report['id']}/candidates"
+    problem(doctor.get(path), 404)
+    problem(people["viewer"].get(path), 404)
+    assert len(offers(author, report)) == 4
+    report = change(author, report, fields={"cobb": 70, "second": 30})
+    assert offers(author, report) == []
+    report = change(author, report, fields={"second": None}, sections={"findings": "脊柱侧弯。"})
+    ok(act(author, report, "submit"))
+    assert offers(author, report) == [], "nobody fills what is submitted"
 
 
 def test_without_a_template_all_is_told(people):
@@ -194,7 +297,7 @@ def test_without_a_template_all_is_told(people):
     image = film(author)
     draw(author, image, MAIN, {**LINE, "label": "bad\u202elabel"})
     report = begin(author, image, sections={"findings": "自述。"}, language="en")
-    assert report["sections"] == {"findings": "自述。\nCobb angle 73.7°.\nLine 25 mm."}
+    assert report["sections"] == {"findings": "自述。\ncobb: Cobb angle 73.7°.\nLine 25 mm."}
     assert begin(author, film(author))["sections"] == {}, "what is not there leaves no sentence"
 
 
@@ -335,7 +438,7 @@ def test_images_of_others_are_not_looked_at(people, template):
     draw(author, other, MAIN)
     draw(author, own, LINE)
     assert begin(doctor, own)["sections"] == {"findings": "直线25 mm。"}
-    assert begin(author, own)["sections"] == {"findings": "直线25 mm。\nCobb角73.7°。"}
+    assert begin(author, own, parallel=True)["sections"] == {"findings": "直线25 mm。\ncobb：Cobb角73.7°。"}
 
 
 # ---- what models found ----
