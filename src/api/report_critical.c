@@ -105,27 +105,38 @@ static const struct listing critical_listing = { .row = &critical_result_schema,
                                                  .id = "k.id",
                                                  .order = &critical_order };
 
-/* What counts when nobody gives it has to be said here: filters are those that were given. */
-static bool put_asked(struct call *c, const struct critical_list *in, struct condition *out, int *count)
+/* What counts when nobody gives it has to be said here: filters are those that were given. `by_report`: rows are found
+ * by their reports, and what is asked for leads to no other index: a plus keeps those from being used. */
+static bool put_asked(struct call *c, const struct critical_list *in, bool by_report, struct condition *out, int *count)
 {
     struct instant now;
     if (in->status)
-        out[(*count)++] = (struct condition){ "k.status = ?", V(choice_text(critical_statuses, in->status)) };
+        out[(*count)++] = (struct condition){ by_report ? "+k.status = ?" : "k.status = ?",
+                                              V(choice_text(critical_statuses, in->status)) };
     if (!in->overdue)
         return true;
     if (!db_clock(c, &now))
         return false;
-    out[(*count)++] = (struct condition){ "k.status = 'OPEN' and k.due_at <= ?", V(now) };
+    out[(*count)++] =
+        (struct condition){ by_report ? "+k.status = 'OPEN' and k.due_at <= ?" : "k.status = 'OPEN' and k.due_at <= ?",
+                            V(now) };
     return true;
 }
 
 static bool all_get(struct call *c)
 {
-    struct value values[REPORT_SIGHT_VALUES];
-    struct condition asked[3] = { report_in_sight(c, values) };
-    int count = 1;
-    return put_asked(c, c->in, asked, &count) &&
-           list_answer(c, &critical_listing, (struct list_among){ .conditions = asked, .condition_count = count });
+    struct critical_sight sight;
+    struct condition asked[3];
+    int count = 0;
+    critical_in_sight(c, &sight);
+    if (sight.has_condition)
+        asked[count++] = sight.condition;
+    return put_asked(c, c->in, sight.scope_count, asked, &count) &&
+           list_answer(c, &critical_listing,
+                       (struct list_among){ .conditions = asked,
+                                            .condition_count = count,
+                                            .scopes = sight.scopes,
+                                            .scope_count = sight.scope_count });
 }
 
 static bool of_report_get(struct call *c)
@@ -134,7 +145,7 @@ static bool of_report_get(struct call *c)
     struct report report;
     struct condition asked[3] = { { "k.report_id = ?", V(in->id) } };
     int count = 1;
-    return report_load(c, in->id, &report) && put_asked(c, in, asked, &count) &&
+    return report_load(c, in->id, &report) && put_asked(c, in, true, asked, &count) &&
            list_answer(c, &critical_listing, (struct list_among){ .conditions = asked, .condition_count = count });
 }
 

@@ -76,6 +76,18 @@ bool critical_load(struct call *c, int64_t id, struct critical_result *out)
     return report_shows_part(c, found, "critical result", id, out->report_id);
 }
 
+void critical_in_sight(struct call *c, struct critical_sight *out)
+{
+    out->scope_count = report_scopes(c, out->scopes);
+    for (int i = 0; i < out->scope_count; i++)
+        out->scopes[i].from = arena_format(&c->arena, "%s cross join critical_results k on k.report_id = r.id",
+                                           out->scopes[i].from ? out->scopes[i].from : "reports r")
+                                  .at;
+    out->has_condition = !report_caller_writes(c);
+    if (out->has_condition)
+        out->condition = out->scope_count ? report_for_readers : report_in_sight(c, out->values);
+}
+
 /* Inside a transaction: it stays so until the commit. */
 static bool hold(struct call *c, int64_t id, struct critical_result *out)
 {

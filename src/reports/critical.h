@@ -28,8 +28,7 @@
 #ifndef ROENTGEN_REPORTS_CRITICAL_H
 #define ROENTGEN_REPORTS_CRITICAL_H
 
-#include "db/condition.h"
-#include "jobs/jobs.h"
+#include "reports/report.h"
 
 enum critical_category { CRITICAL_MINUTES = 1, CRITICAL_HOURS, CRITICAL_DAYS };
 extern const char *const critical_categories[];
@@ -80,6 +79,16 @@ bool critical_lock(struct call *c, int64_t id);
 
 /* E_NOT_FOUND, also where the caller does not see the report. */
 bool critical_load(struct call *c, int64_t id, struct critical_result *out);
+
+/* For lists of `critical_results k`: which of them the caller sees, those of reports that they see. By scopes, so that
+ * who sees little reads little. Stays where it was filled. */
+struct critical_sight {
+    struct condition scopes[REPORT_SCOPES], condition;
+    int scope_count;
+    bool has_condition;
+    struct value values[REPORT_SIGHT_VALUES];
+};
+void critical_in_sight(struct call *c, struct critical_sight *out);
 
 extern const struct job_kind critical_escalate_kind; /* takes nothing */
 
