@@ -4,6 +4,7 @@
 
 #include "pdf/pdf.h"
 #include "reports/report.h"
+#include "signing/cms.h"
 
 #include <jansson.h>
 
@@ -62,6 +63,9 @@ enum found report_signature_find(struct call *c, struct str token, int64_t *repo
                                  struct instant *at);
 /* report_verify, whoever asks: nothing but its verdict may go into their answer. */
 struct report_verification;
+/* What the signatures of an envelope are worth that was made here `at` that time, and what was signed; the verdict may
+ * be one that was worked out before from the same (report_verdict.c). Null content: it cannot be read. */
+bool report_verdict(struct call *c, struct str envelope, struct instant at, enum verdict *verdict, struct str *content);
 bool report_verify_unseen(struct call *c, int64_t id, int64_t version, struct report_verification *out);
 /* Does the record still say what was signed (`content`): the version, of the same patient or of who took them in by a
  * merge, the images that are there? */

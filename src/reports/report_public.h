@@ -7,6 +7,9 @@
  * Nothing of the patient, the study or the signer is told, nor what the report says: the token proves only that one has
  * held the pages. What is looked at is the record here (report_verify), not the paper: whoever doubts what is printed
  * compares it with the record, or has the file checked (roentgen report verify).
+ *
+ * Anybody may ask, so what a signature is worth is worked out once a minute at most, as long as nothing that it rests
+ * on has changed (report_verdict.c); the record is compared with it each time.
  */
 #ifndef ROENTGEN_REPORTS_REPORT_PUBLIC_H
 #define ROENTGEN_REPORTS_REPORT_PUBLIC_H
@@ -36,6 +39,9 @@ extern const struct schema report_public_schema;
 
 /* Whoever asks. A token that is none is PUBLIC_UNKNOWN, as one of no report is. */
 bool report_public_look(struct call *c, struct str token, struct report_public *out);
+
+/* Where verdicts are kept (struct app, `verdicts`); cache_free. */
+struct cache *report_verdicts_new(void);
 
 struct str report_token(struct call *c); /* a new one */
 /* PUBLIC_URL/verify/TOKEN of a signed version; null: no PUBLIC_URL, or no token. */

@@ -185,6 +185,13 @@ static struct str remark(struct call *c, const struct report *report, const stru
                               : S("the study has another patient by now: it was moved, or the two were merged");
 }
 
+static void begin(const struct report *report, struct report_verification *out)
+{
+    out->status = report->status;
+    if (report->signed_version > out->version)
+        out->replaced_by = report->signed_version;
+}
+
 static bool check(struct call *c, const struct report *report, struct str envelope, struct instant at,
                   struct report_verification *out)
 {
@@ -192,9 +199,7 @@ static bool check(struct call *c, const struct report *report, struct str envelo
     struct trust trust;
     if (!signing_trust(c, &trust))
         return false;
-    out->status = report->status;
-    if (report->signed_version > out->version)
-        out->replaced_by = report->signed_version;
+    begin(report, out);
     trust.known_time = at;
     if (!envelope_check(c, envelope, &trust, &result)) {
         if (c->error.code != E_INVALID)
@@ -228,9 +233,20 @@ bool report_verify(struct call *c, int64_t id, int64_t version, struct report_ve
 bool report_verify_unseen(struct call *c, int64_t id, int64_t version, struct report_verification *out)
 {
     struct report report;
-    struct str envelope;
+    struct str envelope, content;
     struct instant at;
     *out = (struct report_verification){ .report_id = id, .version = version, .replaced_by = INTEGER_NULL };
-    return report_signature_load_unseen(c, id, version, &report, &envelope, &at) &&
-           check(c, &report, envelope, at, out);
+    enum verdict verdict;
+    if (!report_signature_load_unseen(c, id, version, &report, &envelope, &at))
+        return false;
+    begin(&report, out);
+    if (!report_verdict(c, envelope, at, &verdict, &content))
+        return false;
+    out->verdict = str_from(verdict_name(verdict));
+    if (!content.at)
+        return true;
+    if (!compare(c, &report, content, out))
+        return false;
+    out->valid = verdict == VERDICT_VALID && out->record_matches && !out->images_changed;
+    return true;
 }

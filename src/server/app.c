@@ -25,6 +25,7 @@
 #include "outbound/outbound.h"
 #include "program/program.h"
 #include "reports/report_hl7.h"
+#include "reports/report_public.h"
 #include "webhook/webhook.h"
 #include "base/zone.h"
 #include "base/file.h"
@@ -184,6 +185,7 @@ static bool open_serving(struct app *app, struct error *error)
         app->user_rate = new_limit(app, "user-rate", config->user_rate_per_minute);
         app->login_rate = new_limit(app, "login-rate", config->login_rate_per_minute);
     }
+    app->verdicts = report_verdicts_new();
     text_init(&document, 16 << 20);
     openapi_put_document(&document, &endpoints_served);
     app->openapi = arena_copy(&app->arena, text_str(&document));
@@ -387,6 +389,7 @@ void app_close(struct app *app)
     rate_free(app->rate);
     rate_free(app->user_rate);
     rate_free(app->login_rate);
+    cache_free(app->verdicts);
     router_free(app->router);
     metrics_free(app->metrics);
     authority_close(app->authority);

@@ -64,6 +64,8 @@ bool envelope_write(struct call *c, struct str content, const struct envelope_en
 bool envelope_stamp(struct call *c, struct str text, const struct trust *trust,
                     bool (*stamp)(struct call *c, void *context, struct str data, struct str *token), void *context,
                     struct str *out);
+/* What it says was signed, canonical; nothing is checked. E_INVALID: not such a file. */
+bool envelope_content(struct call *c, struct str text, struct str *content);
 bool envelope_check(struct call *c, struct str text, const struct trust *trust, struct envelope_result *out);
 
 #endif

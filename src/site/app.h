@@ -20,6 +20,7 @@
 #include "site/jobs.h"
 #include "blob/blob.h"
 #include "db/db.h"
+#include "kv/cache.h"
 #include "kv/rate.h"
 
 struct audit;
@@ -91,6 +92,7 @@ struct app {
     struct programs *programs;                  /* which may be run on images */
     struct budget *budget;                      /* of memory under way; NULL: none, in commands */
     struct rate *rate, *user_rate, *login_rate; /* of strangers, of accounts, of sign-ins; NULL: no limit */
+    struct cache *verdicts;                     /* of signatures that anybody asks about; NULL in commands */
     struct http_server *http;
     struct key lookup_key; /* for keyed hashes of things that are searched by equality */
     struct key shared_key; /* of what servers share in Redis */

@@ -126,6 +126,45 @@ def test_a_record_that_was_changed_is_told(server, people):
     assert state(server, token) == "CHANGED"
 
 
+def worked_out(server):
+    """How often what was revoked has been put together, which each check of a signature does."""
+    shown = ok(server.admin().get("/system/performance"))["items"]["statements"]
+    return sum(s["count"] for s in shown if s["statement"].startswith("select serial, revoked_at, revoked_reason"))
+
+
+def test_who_asks_often_has_it_worked_out_once(tmp_path):
+    server = Server(tmp_path, RATE_LIMIT="off").init().start()
+    try:
+        people = readers(server)
+        one, other = signed(people), signed(people)
+        token = token_of(server, one)
+        assert state(server, token) == "VALID"
+        before = worked_out(server)
+        assert before and {state(server, token) for _ in range(20)} == {"VALID"}
+        assert worked_out(server) == before
+        # Another byte is told at once, and so is what was revoked; and that it is mended again.
+        where = f"where report_id = {one['id']}"
+        [(envelope,)] = server.database.rows(f"select envelope from report_signatures {where}")
+        said = '"meaning":"APPROVER"'
+        assert envelope.count(said) >= 1
+        server.database.rows(
+            f"update report_signatures set envelope = replace(envelope, '{said}', '{said.replace('PP', 'PR')}') {where}"
+        )
+        assert state(server, token) == "CHANGED"
+        server.database.rows(
+            f"update report_signatures set envelope = replace(envelope, '{said.replace('PP', 'PR')}', '{said}') {where}"
+        )
+        assert state(server, token) == "VALID"
+        server.database.rows(f"update report_versions set sections = '{{}}' {where}")
+        assert state(server, token) == "CHANGED"
+        theirs = token_of(server, other)
+        assert state(server, theirs) == "VALID"
+        server.database.rows("update signing_keys set revoked_at = 1, revoked_reason = 'keyCompromise'")
+        assert state(server, theirs) == "REVOKED"
+    finally:
+        server.close()
+
+
 def test_a_study_that_was_moved_is_told_and_a_merge_is_none(server, people):
     admin, moved, merged = people["admin"], signed(people), signed(people)
     ok(admin.patch(f"/studies/{moved['study_id']}", json={"patient_id": admin.patient()["id"]}))
