@@ -3,8 +3,10 @@ WeasyPrint; a signature beside `openssl cms -sign`."""
 
 import base64
 import functools
+import hashlib
 import http.client
 import json
+import re
 import shutil
 import sqlite3
 import statistics
@@ -76,9 +78,15 @@ def versions(count, users):
         }
 
 
+def due_rule():
+    """As rows have it that were worked out by REPORT_DUE as shipped (records/worklist.h): they follow nothing."""
+    [due] = re.findall('REPORT_DUE="?([^"\n]+)', (servers.ROOT / ".env.example").read_text())
+    return int.from_bytes(b"\x01" + hashlib.sha256(due.encode()).digest()[:6], "big")
+
+
 def waiting(count, users, studies):
     """As many rows of the work list, in four states and five priorities."""
-    priorities = ("STAT", "URGENT", "HIGH", "NORMAL", "LOW")
+    priorities, rule = ("STAT", "URGENT", "HIGH", "NORMAL", "LOW"), due_rule()
     for i in range(count):
         at, rank = START_US + i * 1_000_000, i * 7919 % 5 + 1
         yield {
@@ -86,7 +94,7 @@ def waiting(count, users, studies):
             "state": ("UNREAD", "DRAFT", "PRELIMINARY", "APPROVED")[i % 4], "is_live": 1, "is_told": 1,
             "modality": "CT", "body_part": "CHEST", "care_setting": "OTHER", "priority": priorities[rank - 1],
             "priority_from": "STUDY", "author_id": users[i % len(users)], "clock_at": at, "due_at": at + MONTH_US,
-            "urgency": rank * STEP + at + MONTH_US,
+            "urgency": rank * STEP + at + MONTH_US, "due_rule": rule,
         }
 
 

@@ -42,6 +42,17 @@ struct row {
     struct instant clock;
 };
 
+/* Another number for another REPORT_DUE; above 0. */
+static int64_t due_rule(const struct call *c)
+{
+    unsigned char digest[SHA256_BYTES];
+    int64_t out = 1;
+    crypto_sha256(c->app->config.report_due, digest);
+    for (int i = 0; i < 6; i++)
+        out = out * 256 + digest[i];
+    return out;
+}
+
 static bool set_urgency(struct call *c, const struct facts *facts, const struct row *row)
 {
     struct instant due = worklist_due(&c->app->config, facts->care_setting, facts->modality, row->clock);
@@ -59,23 +70,26 @@ static bool set_urgency(struct call *c, const struct facts *facts, const struct 
     return db_execute(c,
                       "update worklist set is_live = case when ? = 1 and (? = 1 or state <> 'UNREAD') then 1 else 0 "
                       "end, modality = ?, body_part = ?, care_setting = ?, priority = ?, priority_from = ?, is_told = "
-                      "case when due_at < ? and ? = 1 then 0 else is_told end, due_at = ?, urgency = ? where id = ?",
+                      "case when due_at < ? and ? = 1 then 0 else is_told end, due_at = ?, due_rule = ?, urgency = ? "
+                      "where id = ?",
                       V(facts->is_there), V(facts->has_images), V(facts->modality), V(facts->body_part),
                       V(choice_text(care_settings, facts->care_setting)), V(choice_text(job_priorities, priority)),
-                      V(str_from(from)), V(due), V((int64_t)(due.us > clock_now().us)), V(due),
+                      V(str_from(from)), V(due), V((int64_t)(due.us > clock_now().us)), V(due), V(due_rule(c)),
                       V(priority * WORKLIST_STEP + due.us), V(row->id));
 }
 
 enum { ROWS_MAX = 200 }; /* reports under way of one study */
 
-static bool set_urgencies(struct call *c, int64_t study_id, const struct facts *facts)
+/* `other_rule`: those whose due_rule is not this one; 0: all. */
+static bool set_urgencies(struct call *c, int64_t study_id, const struct facts *facts, int64_t other_rule)
 {
     struct cursor rows;
     struct row *all = arena_array(&c->arena, struct row, ROWS_MAX);
     int count = 0;
     for (db_rows(c, &rows,
-                 "select id, report_priority, clock_at from worklist where study_id = ? order by report_id limit 200",
-                 V(study_id));
+                 "select id, report_priority, clock_at from worklist where study_id = ? and due_rule <> ? order by "
+                 "report_id limit 200",
+                 V(study_id), V(other_rule ? other_rule : -1));
          count < ROWS_MAX && cursor_next(&rows); count++)
         all[count] = (struct row){ cursor_integer(&rows, 0),
                                    choice_of(job_priorities, cursor_text(&rows, 1)),
@@ -92,7 +106,26 @@ bool worklist_study_changed(struct call *c, int64_t study_id)
 {
     struct facts facts;
     enum found found = find_facts(c, study_id, &facts);
-    return found == FOUND ? set_urgencies(c, study_id, &facts) : found == NONE;
+    return found == FOUND ? set_urgencies(c, study_id, &facts, 0) : found == NONE;
+}
+
+enum found worklist_find_other_due(struct call *c, int64_t *study_id)
+{
+    struct value rule = V(due_rule(c));
+    enum found found = db_find_integer(
+        c, study_id, "select study_id from worklist where due_rule < ? order by due_rule, id limit 1", rule);
+    return found == NONE ? db_find_integer(c, study_id,
+                                           "select study_id from worklist where due_rule > ? order by due_rule, id "
+                                           "limit 1",
+                                           rule)
+                         : found;
+}
+
+bool worklist_due_follows(struct call *c, int64_t study_id)
+{
+    struct facts facts;
+    enum found found = find_facts(c, study_id, &facts);
+    return found == FOUND ? set_urgencies(c, study_id, &facts, due_rule(c)) : found == NONE;
 }
 
 /* ---- rows come and go ---- */

@@ -11,7 +11,8 @@
  *
  * The clock of a study starts when its first image has come, not when the last has: that is told by nobody, and a
  * study whose last image is late has waited all the same. When it has to be read by, the setting REPORT_DUE says, by
- * care setting and modality; an amendment's clock starts when it is begun.
+ * care setting and modality; an amendment's clock starts when it is begun. Nobody sets that by hand, so where
+ * REPORT_DUE is another, whatever waits follows (worklist_due_follows): each row says by which it was worked out.
  *
  * How urgent: the most urgent of the study's own priority, that of the report, and AI's: a positive finding that its
  * model's card marks as critical (or DIAGNOSIS_CRITICAL) lifts to URGENT. It never lowers, and a reader who says that
@@ -55,6 +56,10 @@ bool worklist_file_changed(struct call *c, int64_t study_id, int64_t file_id);
 /* When a study that came at `clock` has to be read. */
 struct instant worklist_due(const struct config *config, unsigned care_setting, struct str modality,
                             struct instant clock);
+/* The first study, if any, that has rows which were worked out by another REPORT_DUE than there is now. */
+enum found worklist_find_other_due(struct call *c, int64_t *study_id);
+/* These are worked out anew, and say so. */
+bool worklist_due_follows(struct call *c, int64_t study_id);
 /* Is REPORT_DUE a list of such times? False: E_INVALID says what is not. */
 bool worklist_check_due(const struct config *config, struct error *error);
 

@@ -1,7 +1,9 @@
-/* work_overdue.c - what should have been signed by now is told, each once. */
+/* work_overdue.c - what should have been signed by now is told, each once. Before that what waits follows REPORT_DUE,
+ * where that is another than it was. */
+#include "records/record_lock.h"
 #include "reports/work.h"
 
-enum { TOLD_AT_ONCE = 100 };
+enum { TOLD_AT_ONCE = 100, FOLLOW_AT_ONCE = 2000 /* studies; more in a minute */ };
 
 struct overdue {
     int64_t told;
@@ -60,11 +62,31 @@ static bool tell(struct call *c, void *context)
     return true;
 }
 
+static bool follow(struct call *c, void *context)
+{
+    int64_t study_id = *(const int64_t *)context;
+    return lock_study(c, study_id, 0) && worklist_due_follows(c, study_id);
+}
+
+static bool follow_setting(struct call *c, struct job_run *run)
+{
+    for (int64_t i = 0, study_id; i < FOLLOW_AT_ONCE; i++) {
+        enum found found = worklist_find_other_due(c, &study_id);
+        if (found != FOUND)
+            return found == NONE;
+        if ((i % TOLD_AT_ONCE == 0 && !job_tell(run, i, 0, "studies", STR_NULL)) || !db_transact(c, follow, &study_id))
+            return false;
+    }
+    return true;
+}
+
 static bool run(struct call *c, struct job_run *run)
 {
     struct overdue *out = job_result(run);
     struct telling *t = arena_new(&c->arena, struct telling);
     out->told = 0;
+    if (!follow_setting(c, run))
+        return false;
     do {
         if (!job_tell(run, out->told, 0, "reports", STR_NULL) || !db_transact(c, tell, t))
             return false;

@@ -647,6 +647,38 @@ def test_labels_of_no_model_are_refused_at_the_start(tmp_path, listed_labels):
         server.close()
 
 
+def test_what_waits_follows_another_setting(tmp_path):
+    """Shorter, then longer: what was late and told has time again."""
+    server = Server(tmp_path).init(copies=False).start()
+    try:
+        people = readers(server)
+        author = people["author"]
+        unread, begun, soon = (study(author, "DUE") for _ in range(3))
+        begin(author, begun, priority="HIGH")
+        age(server, unread, 3)
+        name = ok(author.get("/auth/me"))["username"]
+
+        def due():
+            return {r["study_id"]: seconds(r) / HOUR for r in listed(author, "DUE", "all")}
+
+        def told():
+            return server.database.rows("select study_id from worklist where is_told = 1")
+
+        assert due() == {unread: 24, begun: 24, soon: 24}
+        for setting, hours, late in (("*:CT=2h *=24h", 2, [(unread,)]), ("*=30h", 30, [])):
+            server.stop()
+            server.settings["REPORT_DUE"] = setting
+            server.start()
+            author = server.sign_in(name)
+            tell_overdue(server, server.admin())
+            wait_until(lambda hours=hours: due() == dict.fromkeys((begun, unread, soon), hours), what="REPORT_DUE")
+            wait_until(lambda late=late: told() == late, what="who is told")
+            wanted = [begun, unread, soon]
+            assert studies(author, "DUE", "all") == wanted, "the order follows too"
+    finally:
+        server.close()
+
+
 def test_an_upgrade_lists_what_was_there(tmp_path):
     server = Server(tmp_path).init(copies=False).start()
     try:
