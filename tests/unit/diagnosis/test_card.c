@@ -205,6 +205,7 @@ static const struct wrong {
     { SHIPPED_CARD, "remote", "{\"name\": \"m\"}", "remote.url" },
     { SHIPPED_CARD, "remote", "{\"url\": \"http://gpu1:8000\"}", "remote.name" },
     { SHIPPED_CARD, "remote", "{\"url\": \"http://gpu1:8000\", \"name\": \"m\", \"version\": 3}", "remote.version" },
+    { SHIPPED_CARD, "remote", "{\"url\": \"http://gpu1:8000\", \"name\": \"m\", \"binary\": 1}", "remote.binary" },
 };
 enum { WRONGS = sizeof(wrongs) / sizeof(wrongs[0]) };
 
