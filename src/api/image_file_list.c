@@ -104,8 +104,9 @@ static bool answer_files(struct call *c, const struct condition *first, const st
 {
     const struct image_file_list *in = c->in;
     bool deleted = in->status == FILE_DELETED;
-    struct condition conditions[3], each[MODALITIES_ASKED_MAX];
+    struct condition conditions[4], each[MODALITIES_ASKED_MAX];
     int count = 0;
+    count += visibility_excludes_documents(c, &conditions[count]);
     if (first)
         conditions[count++] = *first;
     if (in->status && !deleted)

@@ -67,11 +67,12 @@ static struct value day(struct call *c, struct date date)
 }
 
 /* All studies of one modality: from the table of modalities alone, days too. */
-static bool answer_modality(struct call *c, struct value modality)
+static bool answer_modality(struct call *c, const struct modalities *asked)
 {
     const struct study_list *in = c->in;
-    struct condition conditions[3] = { { "k.modality = ?", modality } };
+    struct condition conditions[4] = { { "k.modality = ?", asked->at[0] } };
     int count = 1;
+    count += visibility_studies_by_films(c, asked, &conditions[count]);
     if (!date_is_null(in->start_date))
         conditions[count++] = (struct condition){ "k.sort_date >= ?", day(c, in->start_date) };
     if (!date_is_null(in->end_date))
@@ -84,7 +85,7 @@ static bool answer_modality(struct call *c, struct value modality)
 static bool answer(struct call *c, int64_t patient_id)
 {
     const struct study_list *in = c->in;
-    struct condition few[5], scopes[VISIBILITY_SCOPES];
+    struct condition few[6], scopes[VISIBILITY_SCOPES];
     struct modalities modalities;
     int count = 0, scope_count = visibility_study_scopes(c, scopes);
     struct list_total total = { 0 };
@@ -99,13 +100,14 @@ static bool answer(struct call *c, int64_t patient_id)
     if (patient_id > 0)
         few[count++] = (struct condition){ "s.patient_id = ?", V(patient_id), .from = "studies s" };
     bool has_few = count > 0, asks_conflict = schema_was_given(exchange_of(c)->endpoint->in, c->given, "has_conflict");
-    if (!scope_count && !has_few && !asks_conflict && modalities.count == 1 &&
-        (visibility_of_reports(c) || !modality_is_auxiliary(modalities.at[0].text)))
-        return answer_modality(c, modalities.at[0]);
+    if (!scope_count && !has_few && !asks_conflict && modalities.count == 1)
+        return answer_modality(c, &modalities);
     if (asks_conflict)
         few[count++] = visibility_studies_with_conflict(c, in->has_conflict);
-    if (modalities.count)
+    if (modalities.count) {
         few[count++] = visibility_studies_with_modality(c, &modalities);
+        count += visibility_studies_by_films(c, &modalities, &few[count]);
+    }
     if (!scope_count && has_few)
         return list_answer(c, &study_listing,
                            (struct list_among){ few + 1, count - 1, .scopes = few, .scope_count = 1 });

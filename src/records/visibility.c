@@ -221,21 +221,29 @@ static int scopes_of(struct call *c, struct condition own, const char *const fro
 /* Documents of a report: of studies that are open, those of who may read them; of studies that one registered, too. */
 #define OPENED_FILES "image_files f on f.study_id = a.study_id and " OPENS("a", "f")
 #define NO_DOCUMENTS " and f.is_report = 0"
-#define DOCUMENTS_OF_REGISTERED "studies t cross join image_files f on f.study_id = t.id and f.is_report = 1"
+/* Documents have series of their own, made by their owner: so they are found without reading a study's films. */
+#define OF_DOCUMENTS(X) X ".created_by = " DOCUMENTS_OWNER
+#define OF_FILMS(X) "coalesce(" X ".created_by <> " DOCUMENTS_OWNER ", 1) = 1"
+#define DOCUMENTS_OF(STUDY) \
+    "series dx on dx.study_id = " STUDY \
+    " and " OF_DOCUMENTS("dx") " cross join image_files f on f.series_id = dx.id and f.is_report = 1"
+#define DOCUMENTS_OF_REGISTERED "studies t cross join " DOCUMENTS_OF("t.id")
 
 static int file_scopes(struct call *c, const char *const from[2][3], struct condition scopes[VISIBILITY_SCOPES])
 {
     bool reads = visibility_of_reports(c);
-    if (visibility_of_all_files(c))
+    if (visibility_of_everything(c))
         return 0;
-    if (visibility_of_everything(c)) {
-        scopes[0] = (struct condition){ "f.is_report = 0" };
-        return 1;
-    }
     int count = scopes_of(c, visibility_own_files(c), from[reads], shared_ways(c), scopes);
     if (reads)
         scopes[count++] = (struct condition){ "t.created_by = ?", V(call_user(c)), .from = DOCUMENTS_OF_REGISTERED };
     return count;
+}
+
+bool visibility_excludes_documents(const struct call *c, struct condition *films)
+{
+    *films = (struct condition){ "f.is_report = 0" };
+    return visibility_of_everything(c) && !visibility_of_reports(c);
 }
 
 int visibility_file_scopes(struct call *c, struct condition scopes[VISIBILITY_SCOPES])
@@ -300,8 +308,6 @@ int visibility_scopes_through(struct call *c, const struct visibility_through *t
 #define SERIES_HAS_SHOWN(SERIES) \
     "exists (select 1 from image_files f where f.series_id = " SERIES \
     " and f.is_deleted = 0 and " VISIBLE_OWN_INSTANCE " and " VISIBLE_FILE ")"
-#define SERIES_HAS_DOCUMENT(SERIES) \
-    "exists (select 1 from image_files f where f.series_id = " SERIES " and f.is_deleted = 0 and f.is_report = 1)"
 
 struct condition visibility_shown_series(struct call *c)
 {
@@ -317,14 +323,15 @@ struct condition visibility_shown_series(struct call *c)
 
 struct condition visibility_series_of_films(void)
 {
-    return (struct condition){ "not " SERIES_HAS_DOCUMENT("x.id") };
+    return (struct condition){ OF_FILMS("x") };
 }
 
 bool visibility_of_series(struct call *c, int64_t series_id, bool all, bool *sees)
 {
     int64_t has = 0;
     *sees = all && visibility_of_reports(c);
-    bool done = *sees || (all ? db_integer(c, &has, "select not " SERIES_HAS_DOCUMENT("?"), V(series_id))
+    bool done = *sees || (all ? db_find_integer(c, &has, "select 1 from series x where x.id = ? and " OF_FILMS("x"),
+                                                V(series_id)) != FAILED
                               : db_integer(c, &has, "select " SERIES_HAS_SHOWN("?"), V(series_id), VISIBLE_FILE_TO(c)));
     *sees = *sees || has;
     return done;
@@ -387,22 +394,36 @@ bool visibility_instance_scopes(struct call *c, int64_t study_id, struct within_
     return true;
 }
 
-/* "= 1": or else MariaDB makes an `in` of it, and reads all studies. */
+/* How many documents of reports a patient has. */
+#define PATIENT_DOCUMENTS(PATIENT) \
+    "coalesce((select k.files from patient_uploads k where k.patient_id = " PATIENT \
+    " and k.uploaded_by = " DOCUMENTS_OWNER "), 0)"
+/* "= 1": or else MariaDB makes an `in` of it, and reads all studies. Documents are asked for last, and by who reads
+ * reports. */
 #define PATIENT_HAS_VISIBLE \
     "(exists (select 1 from patient_uploads k where k.patient_id = p.id and k.uploaded_by = ? and k.files > 0) or " \
-    "exists (select 1 from studies s where s.patient_id = p.id and s.is_deleted = 0 and (" VISIBLE_ASSIGNED( \
-        "s.id") ") and " \
-                "exists (select 1 from image_files f where f.study_id = s.id and f.is_deleted = 0)) = 1)"
+    "exists (select 1 from studies s where s.patient_id = p.id and s.is_deleted = 0 and (" VISIBLE_OPENED( \
+        "s.id") ") and exists (select 1 from image_files f where f.study_id = s.id and f.is_deleted = 0 and " \
+                "f.is_report <= ? and (" VISIBLE_OPENED_FILE( \
+                    "f") "))) = 1 or " \
+                         "(? = 1 and exists (select 1 from studies s cross join " DOCUMENTS_OF( \
+                             "s.id") " where s.patient_id = p.id and s.is_deleted = 0 and s.created_by = ? and f.is_deleted = 0)) = 1)"
 
 struct condition visibility_patients_with_files(struct call *c, bool with)
 {
-    struct value me = V(call_user(c));
-    if (visibility_of_everything(c))
+    struct value me = V(call_user(c)), reads = V(visibility_of_reports(c));
+    const struct value seeing[] = { me, me, me, me, reads, me, me, me, reads, me };
+    enum { SEEING = sizeof(seeing) / sizeof(seeing[0]) };
+    if (visibility_of_all_files(c))
         return (struct condition){ "p.has_images = ?", V(with) };
+    if (visibility_of_everything(c))
+        return (struct condition){ with ? "p.has_images = 1 and p.image_count > " PATIENT_DOCUMENTS("p.id")
+                                        : "(p.has_images = 0 or p.image_count <= " PATIENT_DOCUMENTS("p.id") ")" };
+    struct value *values = arena_array(&c->arena, struct value, SEEING);
+    memcpy(values, seeing, sizeof(seeing));
     return (struct condition){ with ? "p.has_images = 1 and " PATIENT_HAS_VISIBLE
                                     : "(p.has_images = 0 or not " PATIENT_HAS_VISIBLE ")",
-                               me,
-                               { me, me, me } };
+                               values[0], .rest = values + 1, .rest_count = SEEING - 1 };
 }
 
 #define PATIENT_HAS_VISIBLE_CONFLICT \
@@ -441,6 +462,39 @@ struct condition visibility_studies_with_conflict(struct call *c, bool with)
     "(select 1 from image_files f where f.study_id = s.id and f.is_deleted = 0 and f.is_instance + f.is_apart > 0 " \
     "and upper(f.modality) in (%s) and " VISIBLE_FILE ") = 1))"
 
+/* The same of who sees all but documents of reports: these have modalities that films seldom have. */
+#define FILMS_ARE_ANY \
+    "(s.instances_of_others = 0 or upper(s.modality) in (%s) or exists (select 1 from series x where x.study_id = s.id " \
+    "and x.number_of_instances > 0 and upper(x.modality) in (%s) and " OF_FILMS("x") ") = 1)"
+
+/* "?, ?" */
+static const char *marks_of(struct call *c, const struct modalities *asked)
+{
+    struct str marks = S("?");
+    for (int i = 1; i < asked->count; i++)
+        marks = arena_format(&c->arena, "%.*s, ?", STR_FMT(marks));
+    return arena_cstring(&c->arena, marks);
+}
+
+static bool has_auxiliary(const struct modalities *asked)
+{
+    for (int i = 0; i < asked->count; i++)
+        if (modality_is_auxiliary(asked->at[i].text))
+            return true;
+    return false;
+}
+
+bool visibility_studies_by_films(struct call *c, const struct modalities *asked, struct condition *films)
+{
+    struct value *values = arena_array(&c->arena, struct value, 2 * MODALITIES_ASKED_MAX);
+    const char *marks = marks_of(c, asked);
+    for (int i = 0; i < 2 * asked->count; i++)
+        values[i] = asked->at[i % asked->count];
+    *films = (struct condition){ arena_cstring(&c->arena, arena_format(&c->arena, FILMS_ARE_ANY, marks, marks)),
+                                 values[0], .rest = values + 1, .rest_count = 2 * asked->count - 1 };
+    return visibility_of_everything(c) && !visibility_of_reports(c) && has_auxiliary(asked);
+}
+
 /* Asked of one study after the other, in the order of the list: MariaDB would rather gather all that match and sort
  * them, but for the "= 1". Whoever does not see all files of a study finds it by those that they see. */
 struct condition visibility_studies_with_modality(struct call *c, const struct modalities *asked)
@@ -448,11 +502,9 @@ struct condition visibility_studies_with_modality(struct call *c, const struct m
     const struct value seeing[] = { VISIBLE_FILE_TO(c) };
     enum { SEEING = sizeof(seeing) / sizeof(seeing[0]) };
     struct value *values = arena_array(&c->arena, struct value, 3 * MODALITIES_ASKED_MAX + SEEING);
-    char marks[3 * MODALITIES_ASKED_MAX];
-    bool all = visibility_of_all_files(c);
-    int count = 0, len = 0;
-    for (int i = 0; i < asked->count; i++)
-        len += snprintf(marks + len, sizeof(marks) - (size_t)len, "%s?", i ? ", " : "");
+    const char *marks = marks_of(c, asked);
+    bool all = visibility_of_everything(c);
+    int count = 0;
     for (int i = 0; i < (all ? 1 : 3) * asked->count; i++)
         values[count++] = asked->at[i % asked->count];
     for (int i = 0; !all && i < SEEING; i++)
@@ -478,17 +530,35 @@ static void add_modality(struct call *c, struct texts *list, struct str modality
     list->count++;
 }
 
+/* All but documents: added up from the series. */
+static bool share_of_films(struct call *c, int64_t study_id, struct visible_share *out)
+{
+    struct cursor rows;
+    for (db_rows(c, &rows,
+                 "select upper(x.modality), x.number_of_instances, x.size_bytes from series x where x.study_id = ? and "
+                 "x.number_of_instances > 0 and " OF_FILMS("x"),
+                 V(study_id));
+         cursor_next(&rows);) {
+        add_modality(c, &out->modalities, cursor_text(&rows, 0));
+        out->series++;
+        out->instances += cursor_integer(&rows, 1);
+        out->bytes += cursor_integer(&rows, 2);
+    }
+    return cursor_close(&rows);
+}
+
 bool visibility_share_of_study(struct call *c, int64_t study_id, bool all, struct visible_share *out)
 {
     struct cursor rows;
     int64_t last = 0;
     *out = (struct visible_share){ .modalities.items = arena_array(&c->arena, struct str, STUDY_MODALITIES_MAX) };
-    for (db_rows(
-             c, &rows,
-             "select f.modality, f.series_id, count(*), sum(f.file_size) from image_files f where f.study_id = ? and "
-             "f.is_deleted = 0 and (f.is_instance = 1 or (? = 0 and f.is_apart = 1)) and " VISIBLE_FILE
-             " group by f.series_id, f.modality order by f.series_id",
-             V(study_id), V(all), VISIBLE_FILE_TO(c));
+    if (all)
+        return share_of_films(c, study_id, out);
+    for (db_rows(c, &rows,
+                 "select f.modality, f.series_id, count(*), sum(f.file_size) from image_files f where f.study_id = ? "
+                 "and f.is_deleted = 0 and " VISIBLE_OWN_INSTANCE " and " VISIBLE_FILE
+                 " group by f.series_id, f.modality order by f.series_id",
+                 V(study_id), VISIBLE_FILE_TO(c));
          cursor_next(&rows);) {
         add_modality(c, &out->modalities, cursor_text(&rows, 0));
         out->series += cursor_integer(&rows, 1) != last;
@@ -514,11 +584,9 @@ bool visibility_share_of_series(struct call *c, int64_t series_id, struct visibl
     return cursor_close(&rows);
 }
 
-#define DOCUMENTS_OF_PATIENT \
-    "select count(*) from studies s join image_files f on f.study_id = s.id where s.patient_id = ? and s.is_deleted " \
-    "= 0 and f.is_report = 1 and f.is_deleted = 0"
 #define DOCUMENTS_REGISTERED \
-    "(" DOCUMENTS_OF_PATIENT " and ? = 1 and s.created_by = ? and not (" VISIBLE_OPENED("s.id") "))"
+    "(select count(*) from studies s cross join " DOCUMENTS_OF( \
+        "s.id") " where s.patient_id = ? and s.is_deleted = 0 and f.is_deleted = 0 and ? = 1 and s.created_by = ? and not (" VISIBLE_OPENED("s.id") "))"
 #define FILES_OWN "coalesce((select k.files from patient_uploads k where k.patient_id = ? and k.uploaded_by = ?), 0)"
 #define FILES_OPENED \
     "coalesce((select sum((select count(*) from image_files f where f.study_id = s.id and f.is_deleted = 0 and " \
@@ -530,7 +598,7 @@ bool visibility_count_patient_files(struct call *c, int64_t patient_id, int64_t 
     struct value patient = V(patient_id), me = V(call_user(c)), reads = V(visibility_of_reports(c));
     int64_t hidden = 0;
     if (visibility_of_everything(c)) {
-        if (!visibility_of_reports(c) && !db_integer(c, &hidden, DOCUMENTS_OF_PATIENT, patient))
+        if (!visibility_of_reports(c) && !db_integer(c, &hidden, "select " PATIENT_DOCUMENTS("?"), patient))
             return false;
         *files -= hidden < *files ? hidden : *files;
         return true;

@@ -139,10 +139,14 @@ bool visibility_is_assigned(struct call *c, int64_t user_id, int64_t study_id, b
 bool visibility_hears(struct call *c, const struct event *event, const struct principal *const *who, int count,
                       bool *hears);
 
-/* The scopes of list_answer for what the caller may see: fills scopes, returns how many. 0: everything. */
+/* The scopes of list_answer for what the caller may see: fills scopes, returns how many. 0: everything; but lists of
+ * files ask for documents of reports, too. */
 enum { VISIBILITY_SCOPES = 5 };
 int visibility_file_scopes(struct call *c, struct condition scopes[VISIBILITY_SCOPES]);
 int visibility_deleted_file_scopes(struct call *c, struct condition scopes[VISIBILITY_SCOPES]);
+/* Does the caller see all files but documents of reports? *films is the condition of these then, which every list of
+ * files has. */
+bool visibility_excludes_documents(const struct call *c, struct condition *films);
 int visibility_study_scopes(struct call *c, struct condition scopes[VISIBILITY_SCOPES]);
 /* The same for records that belong to studies: `own` is the first, registered those of studies that the caller has
  * registered; from[i]: where those of studies `a.study_id` are found that are assigned to an account, its roles, its
@@ -184,6 +188,8 @@ struct condition visibility_patients_with_conflict(struct call *c, bool with);
 struct condition visibility_studies_with_conflict(struct call *c, bool with);
 /* For lists of `studies s`: those with any of these modalities, of which there is one at least. */
 struct condition visibility_studies_with_modality(struct call *c, const struct modalities *asked);
+/* Has the caller to ask beside it whether it is films that have them, as they do not see documents of reports? */
+bool visibility_studies_by_films(struct call *c, const struct modalities *asked, struct condition *films);
 
 /* What the caller sees of something that holds files of others, too. */
 struct visible_share {

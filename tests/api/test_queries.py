@@ -56,6 +56,7 @@ def fill(server, user_id):
         f"select {text('user')}, {text('mail')}, 'x', 'x', {at}, {at} from {numbers()} n where n.seq <= 50"
     )
     user = f"{user_id} + n.seq % 50"
+    server.database.rows(f"update report_owner set user_id = {user_id} + 50")  # so that documents are looked for
     server.database.rows(
         f"insert into patients(patient_id, name, gender, status, birth_date, created_by, created_at, updated_at, "
         f"phone_hash, id_card_hash, image_count) "
@@ -93,6 +94,11 @@ def fill(server, user_id):
         f"insert into series(study_id, series_uid, series_number, created_at, updated_at) select {study} + n.seq / 2, "
         f"{text('1.2.')}, "
         f"n.seq % 2, {at}, {at} from {numbers()} n where n.seq < {ROWS} - 2"
+    )
+    series = server.database.rows("select min(id) from series")[0][0]  # and so of series
+    some = f"study_id is not null and id % {ROWS} between {ROWS // 5} and {ROWS * 4 // 5}"
+    server.database.rows(
+        f"update image_files set series_id = {series} + id % {ROWS - 3}, status_reason = 'x' where {some}"
     )
     server.database.rows(
         f"insert into audit_logs(created_at, user_id, action, entity, entity_id, patient_id, outcome) select {at}, "
@@ -269,6 +275,17 @@ def statements(tmp_path_factory, request):
     ids["recommendations"] = row["id"]
     ids["late-results"] = server.database.rows("select min(id) from late_results")[0][0]
     document = ok(admin.get("/openapi.json"))
+    interface = server.account("interface", admin=admin)  # sees all but documents of reports
+    for path, query in (
+        (f"/studies/{scan['study_id']}", {}),
+        (f"/studies/{scan['study_id']}/series", {}),
+        (f"/series/{scan['series_id']}/instances", {}),
+        (f"/patients/{patient['id']}", {}),
+        *(("/patients", {"has_images": asked}) for asked in ("true", "false")),
+        *((path, {"modality": asked}) for path in ("/studies", "/image-files") for asked in ("SR", "SR,CT", "CT,MR")),
+        *(("/image-files", {"sort": asked}) for asked in ("-created_at", "file_size")),
+    ):
+        ok(interface.get(path, params=query))
     for api in (admin, doctor):
         ask_every_list(api, document, ids)
         for path, *queries in (  # filters together with others, or with an order that is not the usual one
@@ -404,6 +421,20 @@ def test_no_big_table_is_read_whole(statements):
     server, seen, big = statements
     found = {sql: list(complaints(server, sql, big)) for sql in seen}
     assert {sql: steps for sql, steps in found.items() if steps} == {}
+
+
+def test_documents_of_reports_are_found_without_reading_films(statements):
+    """By their series, which are theirs: a study of 5,000 slices has a handful of documents."""
+    server, seen, _ = statements
+    asked = [sql for sql in seen if "series dx" in sql and "from patients p" not in sql and "match" not in sql]
+    assert len(asked) >= 2
+    for sql in asked:
+        if ON_SQLITE:
+            plan = [step for step in explain_sqlite(server, sql) if step.startswith("SEARCH f ")]
+            assert any("series_id=?" in step for step in plan), (sql, plan)
+        else:
+            keys = [key or "" for table, _, key in mariadb_keys(server, sql) if table == "f"]
+            assert any("series" in key or "instance" in key for key in keys), (sql, keys)
 
 
 def test_no_list_is_sorted(statements):

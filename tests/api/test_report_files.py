@@ -212,7 +212,7 @@ def test_a_document_that_is_sent_back_is_no_upload(server, people):
     content = content_of(people["admin"], sr)
     ok(people["admin"].delete(f"/image-files/{sr['id']}"), 204)
     problem(sent(router, content), 409)
-    assert ids(people["interface"].get(f"/image-files/patient/{film['patient_id']}")) == {film["id"]}
+    sees_none(people["interface"], film, files)
 
 
 def test_what_was_sent_before_the_server_stored_it_is_a_document_too(tmp_path):
@@ -238,3 +238,73 @@ def test_what_was_sent_before_the_server_stored_it_is_a_document_too(tmp_path):
         assert server.run("fsck", "--rows").stdout.strip() == "clean"
     finally:
         server.close()
+
+
+def has_images(who, film):
+    """By the filter, which says of each patient one thing only."""
+    number = ok(who.get(f"/patients/{film['patient_id']}"))["patient_id"]
+    found = [
+        ok(who.get("/patients", params={"search": number, "has_images": asked}))["total"] for asked in (True, False)
+    ]
+    assert sum(found) == 1
+    return found[0] == 1
+
+
+def test_whether_patients_have_images_goes_by_what_is_told(server, people):
+    film, _, files = reported(people, "technician")
+    helper, ward = (server.account(role, admin=people["admin"]) for role in ("technician", "doctor"))
+    ok(assign(people["admin"], film, helper), 204)
+    ok(assign(people["admin"], film, ward), 204)
+    some = [people["technician"], people["interface"], helper]
+    assert all(has_images(who, film) for who in [*some, ward, people["admin"]])
+    ok(people["admin"].delete(f"/image-files/{film['id']}"), 204)
+    for who, sees in [*((who, False) for who in some), (ward, True), (people["admin"], True)]:
+        assert has_images(who, film) == sees
+        count = ok(who.get(f"/patients/{film['patient_id']}"))["image_count"]
+        assert count == (len(files) if sees else 0)
+
+
+def test_who_registered_the_study_has_its_documents(server, people):
+    """Though they see none of its films."""
+    doctor, header = server.account("doctor", admin=people["admin"]), ct({"author": people["author"]})
+    patient = doctor.patient()
+    uid = "1.2.3.4." + str(header["id"])
+    study = ok(doctor.post("/studies", json={"patient_id": patient["id"], "study_uid": uid, "modality": "CT"}), 201)
+    film = ct({"author": people["technician"]}, PatientID=patient["patient_id"], StudyInstanceUID=uid)
+    assert film["study_id"] == study["id"] and not has_images(doctor, film)
+    report = written(people, film)
+    finish(people, report)
+    files = stored(people, film, SIGNED)
+    assert has_images(doctor, film)
+    assert ok(doctor.get(f"/patients/{patient['id']}"))["image_count"] == len(files)
+    assert ids(doctor.get("/image-files")) == {f["id"] for f in files}
+
+
+def test_modalities_of_who_reads_no_reports_are_those_of_films(server, people):
+    film, _, _ = reported(people, "technician")
+    told_of = ct({"author": people["technician"]}, Modality="SR")
+
+    def found(who, **query):
+        listed = ok(who.get("/studies", params={"page_size": 100, **query}))["items"]
+        return {s["id"] for s in listed} & {film["study_id"], told_of["study_id"]}
+
+    both = {film["study_id"], told_of["study_id"]}
+    for who in (people["interface"], people["technician"]):
+        assert found(who, modality="SR") == {told_of["study_id"]} and found(who, modality="SR,CT") == both
+        assert found(who, modality="SR,KO") == {told_of["study_id"]} and found(who, modality="DOC") == set()
+    assert found(people["admin"], modality="SR") == both and found(people["admin"], modality="DOC") == {film["study_id"]}
+    for query in ({"modality": "CT,SR"}, {"modality": "SR"}, {"status": "DELETED"}):
+        listed = ids(people["interface"].get("/image-files", params={"page_size": 100, **query}))
+        assert not listed & {f["id"] for f in documents(people)}
+
+
+def test_of_two_studies_of_one_uid_the_reported_one_has_the_documents(server, people):
+    """Registered by who did not see the first: a patient's two studies have one UID."""
+    film, doctor = ct({"author": people["technician"]}), server.account("doctor", admin=people["admin"])
+    uid = ok(people["admin"].get(f"/studies/{film['study_id']}"))["study_uid"]
+    body = {"patient_id": film["patient_id"], "study_uid": uid, "modality": "CT"}
+    second = ok(doctor.post("/studies", json=body), 201)
+    assert second["id"] != film["study_id"]
+    report = written(people, {**film, "study_id": second["id"]}, key_images=[])
+    finish(people, report)
+    stored(people, {**film, "study_id": second["id"]}, SIGNED)
