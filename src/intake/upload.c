@@ -182,8 +182,11 @@ static bool insert_row(struct call *c, void *context)
     is_known = s->filing && s->filing->outcome == FILING_KNOWN;
     if (row.is_report && row.series_id > 0 && !report_files_take(c, &row))
         return false;
-    if (s->details->only_study > 0 && !is_known && row.study_id != s->details->only_study)
+    if (s->details->only_study > 0 && !is_known && row.study_id != s->details->only_study) {
+        if (s->filing)
+            s->filing->refused = true; /* no clash, which would be tried again */
         return fail(c, E_CONFLICT, "the study that it is made for is not there any more, or another patient's");
+    }
     if (is_known)
         row.id = s->filing->existing;
     else if ((s->shared.id && !hold_shared(c, s)) || !db_insert(c, &image_file_schema, &row, &row.id) ||
@@ -286,8 +289,10 @@ static bool read_filing(struct call *c, struct storing *s)
     struct blob_writer *writer = s->file->writer;
     struct str bytes = blob_writer_bytes(writer);
     s->filing = arena_new(&c->arena, struct filing);
-    return bytes.at ? filing_read_bytes(c, bytes, &text, s->filing)
-                    : filing_read(c, blob_writer_fd(writer), s->file->size_bytes, &text, s->filing);
+    bool ok = bytes.at ? filing_read_bytes(c, bytes, &text, s->filing)
+                       : filing_read(c, blob_writer_fd(writer), s->file->size_bytes, &text, s->filing);
+    s->filing->only_study = s->details->only_study;
+    return ok;
 }
 
 /* One upload of the same bytes by one person after the other: the second finds those of the first. */

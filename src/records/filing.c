@@ -233,7 +233,9 @@ static bool set_aside(struct place *p, const char *why)
 /* With the patient known: a study of theirs, else one that the uploader sees under another patient. */
 static void choose_study(struct place *p)
 {
-    const struct study_twin *twin = p->patient.id ? study_twins_of_patient(&p->twins, p->patient.id) : NULL;
+    const struct study_twin *twin = p->f->only_study > 0 ? study_twins_of_id(&p->twins, p->f->only_study) : NULL;
+    if (!twin && p->patient.id)
+        twin = study_twins_of_patient(&p->twins, p->patient.id);
     if (!twin)
         twin = study_twins_seen(&p->twins);
     if (!twin)

@@ -66,6 +66,7 @@ struct filing {
     /* It has its place, but its pixels are not what the header promises: FAILED with this reason, and no instance. */
     struct str damage;
     bool is_directory;          /* DICOMDIR */
+    int64_t only_study;         /* of studies with its UID it belongs to this one; 0: as the rules say */
     struct patient patient;     /* as the file says; patient_id null: it has none */
     struct study study;         /* likewise */
     struct series series;       /* likewise */

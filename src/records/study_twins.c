@@ -56,6 +56,14 @@ const struct study_twin *study_twins_of_patient(const struct study_twins *twins,
     return NULL;
 }
 
+const struct study_twin *study_twins_of_id(const struct study_twins *twins, int64_t id)
+{
+    for (int i = 0; i < twins->count; i++)
+        if (twins->at[i].id == id)
+            return &twins->at[i];
+    return NULL;
+}
+
 const struct study_twin *study_twins_seen(const struct study_twins *twins)
 {
     return twins->count && twins->at[0].is_seen ? &twins->at[0] : NULL;

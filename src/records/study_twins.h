@@ -42,6 +42,8 @@ struct study_twins {
 bool study_twins_find(struct call *c, struct str study_uid, int64_t by, struct study_twins *out);
 /* The one that a file of this patient belongs to; NULL: none. */
 const struct study_twin *study_twins_of_patient(const struct study_twins *twins, int64_t patient_id);
+/* This one; NULL: it is none of them. */
+const struct study_twin *study_twins_of_id(const struct study_twins *twins, int64_t id);
 /* The first that is seen; NULL: none. */
 const struct study_twin *study_twins_seen(const struct study_twins *twins);
 /* studies.claim of a new one beside them. */
