@@ -407,7 +407,8 @@ bool visibility_instance_scopes(struct call *c, int64_t study_id, struct within_
                 "f.is_report <= ? and (" VISIBLE_OPENED_FILE( \
                     "f") "))) = 1 or " \
                          "(? = 1 and exists (select 1 from studies s cross join " DOCUMENTS_OF( \
-                             "s.id") " where s.patient_id = p.id and s.is_deleted = 0 and s.created_by = ? and f.is_deleted = 0)) = 1)"
+                             "s.id") " where s.patient_id = p.id and s.is_deleted = 0 and s.created_by = ? and " \
+                                     "f.is_deleted = 0)) = 1)"
 
 struct condition visibility_patients_with_files(struct call *c, bool with)
 {
@@ -464,7 +465,8 @@ struct condition visibility_studies_with_conflict(struct call *c, bool with)
 
 /* The same of who sees all but documents of reports: these have modalities that films seldom have. */
 #define FILMS_ARE_ANY \
-    "(s.instances_of_others = 0 or upper(s.modality) in (%s) or exists (select 1 from series x where x.study_id = s.id " \
+    "(s.instances_of_others = 0 or upper(s.modality) in (%s) or exists (select 1 from series x where x.study_id = " \
+    "s.id " \
     "and x.number_of_instances > 0 and upper(x.modality) in (%s) and " OF_FILMS("x") ") = 1)"
 
 /* "?, ?" */
@@ -586,7 +588,8 @@ bool visibility_share_of_series(struct call *c, int64_t series_id, struct visibl
 
 #define DOCUMENTS_REGISTERED \
     "(select count(*) from studies s cross join " DOCUMENTS_OF( \
-        "s.id") " where s.patient_id = ? and s.is_deleted = 0 and f.is_deleted = 0 and ? = 1 and s.created_by = ? and not (" VISIBLE_OPENED("s.id") "))"
+        "s.id") " where s.patient_id = ? and s.is_deleted = 0 and f.is_deleted = 0 and ? = 1 and " \
+                "s.created_by = ? and not (" VISIBLE_OPENED("s.id") "))"
 #define FILES_OWN "coalesce((select k.files from patient_uploads k where k.patient_id = ? and k.uploaded_by = ?), 0)"
 #define FILES_OPENED \
     "coalesce((select sum((select count(*) from image_files f where f.study_id = s.id and f.is_deleted = 0 and " \
