@@ -292,7 +292,8 @@ def test_modalities_of_who_reads_no_reports_are_those_of_films(server, people):
     for who in (people["interface"], people["technician"]):
         assert found(who, modality="SR") == {told_of["study_id"]} and found(who, modality="SR,CT") == both
         assert found(who, modality="SR,KO") == {told_of["study_id"]} and found(who, modality="DOC") == set()
-    assert found(people["admin"], modality="SR") == both and found(people["admin"], modality="DOC") == {film["study_id"]}
+    assert found(people["admin"], modality="SR") == both
+    assert found(people["admin"], modality="DOC") == {film["study_id"]}
     for query in ({"modality": "CT,SR"}, {"modality": "SR"}, {"status": "DELETED"}):
         listed = ids(people["interface"].get("/image-files", params={"page_size": 100, **query}))
         assert not listed & {f["id"] for f in documents(people)}
